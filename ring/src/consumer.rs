@@ -1,0 +1,156 @@
+//! The reading side.
+
+use std::cell::Cell;
+
+use crate::{
+    frame::{Frame, frame_bytes},
+    idle::IdleRing,
+    seeded,
+    shared::{RingGauge, Shared},
+    sync::{Arc, Ordering},
+};
+
+/// The reading end of a ring. There is one: it can be sent to another thread, but neither cloned nor shared.
+///
+/// Reading goes in three steps: [`refresh`](Self::refresh) takes a snapshot of what is published,
+/// [`next_frame`](Self::next_frame) walks it, frame by frame, in place, and [`release`](Self::release) gives the space
+/// of all frames walked back to the producer. The borrow checker sees to it that no frame outlives its release.
+#[derive(Debug)]
+pub struct Consumer {
+    shared: Arc<Shared>,
+    /// Position of the next frame that `next_frame` gives. A `Cell`, so that many frames can be held at once.
+    read: Cell<u64>,
+    /// The newest `published` that we know of (rule 3).
+    published_seen: u64,
+    /// Our own `released`: nobody else writes it.
+    released: u64,
+}
+
+impl Consumer {
+    /// The caller has exclusive ownership of a ring that is closed and read to its end.
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        // Relaxed, both: whoever makes a consumer owns the whole ring (rule 7), so these words are at rest.
+        let published_seen = shared.published.load(Ordering::Relaxed);
+        let released = shared.released.load(Ordering::Relaxed);
+        Self { shared, read: Cell::new(released), published_seen, released }
+    }
+
+    /// Takes a snapshot: what is published now can be walked. Returns the bytes of frames that are ready.
+    #[inline]
+    pub fn refresh(&mut self) -> usize {
+        // Acquire: rule 1, pairs with the store in `Grant::commit`.
+        self.published_seen = self.shared.published.load(seeded::ordering(Ordering::Acquire, "snapshot_relaxed"));
+        self.ready_bytes()
+    }
+
+    /// Bytes of frames in the snapshot that have not been walked yet.
+    #[inline]
+    #[must_use]
+    pub fn ready_bytes(&self) -> usize {
+        // At most the capacity.
+        (self.published_seen - self.read.get()) as usize
+    }
+
+    /// Whether the ring holds no frame beyond those walked. Looks at the producer's word and leaves the snapshot alone.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        // Acquire: rules 1 and 8: the last look before a park stands for a look at the frames themselves.
+        self.shared.published.load(Ordering::Acquire) == self.read.get()
+    }
+
+    /// The next frame of the snapshot, without walking on.
+    #[inline(always)]
+    pub fn peek(&self) -> Option<Frame<'_>> {
+        let position = self.read.get();
+        if position == self.published_seen {
+            return None;
+        }
+        // SAFETY: a frame starts at `position`, because we have walked whole frames from one that did; it lies below
+        // `published_seen`, so it is whole (rule 1), and it is not released before `release`, which needs `&mut self`.
+        let header = unsafe { self.shared.storage.header(position) };
+        let payload_bytes = header.payload_bytes();
+        // Always true, but in a forked child that walks on in a ring which the fork has wiped: what lies there is no
+        // frame, and the walk ends.
+        let is_whole = payload_bytes <= self.shared.storage.capacity().payload_max_bytes()
+            && frame_bytes(payload_bytes) as u64 <= self.published_seen - position;
+        if !is_whole {
+            return None;
+        }
+        // SAFETY: as above; the result borrows `self`, so the bytes are not released while it lives.
+        let payload = unsafe { self.shared.storage.payload(position, payload_bytes) };
+        Some(Frame { header, payload })
+    }
+
+    /// The next frame of the snapshot.
+    #[inline(always)]
+    pub fn next_frame(&self) -> Option<Frame<'_>> {
+        let frame = self.peek()?;
+        self.read.set(self.read.get() + frame_bytes(frame.payload.len()) as u64);
+        Some(frame)
+    }
+
+    /// Gives the space of all frames walked so far back to the producer.
+    ///
+    /// Once a drained span is enough, and cheaper than once a frame; but always when the ring has been walked to its
+    /// end, or a producer that waits for space may wait for ever.
+    #[inline]
+    pub fn release(&mut self) {
+        let read = self.read.get();
+        if read != self.released {
+            self.released = read;
+            // Release: rule 2, pairs with the load in `Producer::reload_released`.
+            self.shared.released.store(read, seeded::ordering(Ordering::Release, "release_relaxed"));
+        }
+    }
+
+    /// Whether the producer is gone and everything it published has been walked. Takes a new snapshot.
+    pub fn is_finished(&mut self) -> bool {
+        // Rule 6: `closed` first, `published` after it.
+        let mut closed = self.is_closed();
+        self.refresh();
+        if seeded::bug("closed_after_published") {
+            closed = self.is_closed();
+        }
+        closed && self.ready_bytes() == 0
+    }
+
+    /// Whether the producer is gone. Frames may be left.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        // Acquire: rule 6, pairs with the store in `Producer::drop`.
+        self.shared.closed.load(seeded::ordering(Ordering::Acquire, "closed_relaxed"))
+    }
+
+    /// Takes the ring back once it is [finished](Self::is_finished) (rule 7).
+    ///
+    /// # Errors
+    /// Gives the consumer back while there is a producer, or frames are left.
+    pub fn into_idle(mut self) -> Result<IdleRing, Self> {
+        let finished = self.is_finished() || (seeded::bug("recycled_while_open") && self.ready_bytes() == 0);
+        if !finished {
+            return Err(self);
+        }
+        self.release();
+        Ok(IdleRing::reclaimed(Arc::clone(&self.shared)))
+    }
+
+    /// A view of how full the ring is.
+    #[must_use]
+    pub fn gauge(&self) -> RingGauge {
+        RingGauge { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Which owner of this ring its producer is, counted from one.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        // Relaxed: changes only in `IdleRing::split`, which needs this consumer gone.
+        self.shared.generation.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        // Relaxed: a hint, see `Producer::reload_released`. A ring that goes on under a new owner clears it.
+        self.shared.abandoned.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,179 @@
+//! The writing side.
+
+use std::{cell::Cell, marker::PhantomData, mem::ManuallyDrop, ptr::NonNull};
+
+use crate::{
+    error::ReserveError,
+    frame::{Header, frame_bytes},
+    seeded,
+    shared::{RingGauge, Shared},
+    sync::{Arc, Ordering},
+};
+
+/// The writing end of a ring. There is one at a time: it can be sent to another thread, but neither cloned nor shared.
+///
+/// Dropping it closes the ring: the consumer reads what is left and may then recycle it (rules 6 and 7).
+#[derive(Debug)]
+pub struct Producer {
+    shared: Arc<Shared>,
+    /// Our own `published`: nobody else writes it.
+    written: u64,
+    /// The newest `released` that we know of (rule 3).
+    released_seen: u64,
+    /// `Send`, but not `Sync`.
+    not_sync: PhantomData<Cell<()>>,
+}
+
+impl Producer {
+    /// The caller has exclusive ownership of a ring that is closed and read to its end.
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        // Relaxed, both: whoever makes a producer owns the whole ring (rule 7), so these words are at rest.
+        let written = shared.published.load(Ordering::Relaxed);
+        let released_seen = shared.released.load(Ordering::Relaxed);
+        Self { shared, written, released_seen, not_sync: PhantomData }
+    }
+
+    /// Reserves room for a payload of at most `payload_max_bytes`.
+    ///
+    /// # Errors
+    /// See [`ReserveError`]; nothing has changed then.
+    #[inline(always)]
+    pub fn reserve(&mut self, payload_max_bytes: usize) -> Result<Grant<'_>, ReserveError> {
+        self.reserve_leaving(payload_max_bytes, 0)
+    }
+
+    /// As [`reserve`](Self::reserve), but takes nothing of the last `headroom_bytes` of free space: that is for frames
+    /// which matter more.
+    ///
+    /// # Errors
+    /// See [`ReserveError`]; nothing has changed then.
+    #[inline(always)]
+    pub fn reserve_leaving(
+        &mut self,
+        payload_max_bytes: usize,
+        headroom_bytes: usize,
+    ) -> Result<Grant<'_>, ReserveError> {
+        let capacity = self.shared.storage.capacity();
+        if payload_max_bytes > capacity.payload_max_bytes() {
+            return Err(too_long(payload_max_bytes, capacity.payload_max_bytes()));
+        }
+        let wanted = frame_bytes(payload_max_bytes).saturating_add(headroom_bytes);
+        if self.free_bytes(capacity.capacity_bytes()) < wanted {
+            self.reload_released(wanted, capacity.capacity_bytes())?;
+        }
+        // SAFETY: `written` is a sum of frame lengths, so aligned; the payload is no longer than the capacity allows;
+        // and the bytes are free: at least a frame's length of them lies between `written` and the position that the
+        // consumer released last, which we read with acquire (rules 2 and 3).
+        let payload = unsafe { self.shared.storage.payload_mut(self.written, payload_max_bytes) };
+        Ok(Grant { producer: self, payload, payload_max_bytes })
+    }
+
+    #[inline(always)]
+    fn free_bytes(&self, capacity_bytes: usize) -> usize {
+        // At most the capacity is ever in use, so neither subtraction wraps and the difference fits `usize`.
+        capacity_bytes - (self.written - self.released_seen) as usize
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reload_released(&mut self, wanted_bytes: usize, capacity_bytes: usize) -> Result<(), ReserveError> {
+        if !seeded::bug("released_never_reloaded") {
+            // Acquire: rule 2, pairs with the store in `Consumer::release`.
+            self.released_seen = self.shared.released.load(seeded::ordering(Ordering::Acquire, "reload_relaxed"));
+        }
+        let free_bytes = self.free_bytes(capacity_bytes);
+        if free_bytes >= wanted_bytes {
+            return Ok(());
+        }
+        // Relaxed: a hint that waiting is in vain; no data is read on its strength.
+        if self.shared.abandoned.load(Ordering::Relaxed) {
+            return Err(ReserveError::Abandoned);
+        }
+        Err(ReserveError::Full { wanted_bytes, free_bytes })
+    }
+
+    /// A view of how full the ring is.
+    #[must_use]
+    pub fn gauge(&self) -> RingGauge {
+        RingGauge { shared: Arc::clone(&self.shared) }
+    }
+
+    /// The longest payload that this ring takes.
+    #[inline(always)]
+    #[must_use]
+    pub fn payload_max_bytes(&self) -> usize {
+        self.shared.storage.capacity().payload_max_bytes()
+    }
+
+    /// Bytes of frames that the ring can hold.
+    #[must_use]
+    pub fn capacity_bytes(&self) -> usize {
+        self.shared.storage.capacity().capacity_bytes()
+    }
+
+    /// Which owner of this ring this is, counted from one.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        // Relaxed: changes only while no producer exists (rule 7).
+        self.shared.generation.load(Ordering::Relaxed)
+    }
+
+    /// Forgets the ring without touching it: for a forked child, whose copy of it is nobody's.
+    ///
+    /// The memory that it shares with the consumer is not freed.
+    pub fn disown(self) {
+        // Neither `closed` nor the reference count may be written: the consumer that they speak to is in another
+        // process.
+        let _leaked = ManuallyDrop::new(self);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn too_long(payload_bytes: usize, payload_max_bytes: usize) -> ReserveError {
+    ReserveError::TooLong { payload_bytes, payload_max_bytes }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        // Release: rule 6, pairs with the load in `Consumer::is_finished`. Every frame has been published before.
+        self.shared.closed.store(true, seeded::ordering(Ordering::Release, "close_relaxed"));
+    }
+}
+
+/// Room in a ring for one frame. [`commit`](Grant::commit) publishes it; dropping it publishes nothing (rule 5).
+#[derive(Debug)]
+#[must_use = "a grant that is dropped publishes nothing"]
+pub struct Grant<'producer> {
+    producer: &'producer mut Producer,
+    payload: NonNull<u8>,
+    payload_max_bytes: usize,
+}
+
+impl Grant<'_> {
+    /// The bytes to fill, as many as were reserved. What they hold at first is left over from earlier frames.
+    #[inline(always)]
+    #[must_use]
+    pub fn payload_mut(&mut self) -> &mut [u8] {
+        // SAFETY: `reserve` found these bytes free, so until they are published they are this producer's alone, and
+        // the grant borrows the producer mutably; storage starts as zeros, so they are initialised.
+        unsafe { std::slice::from_raw_parts_mut(self.payload.as_ptr(), self.payload_max_bytes) }
+    }
+
+    /// Publishes the first `used_bytes` of the payload as one frame, with the producer's own `tag` and `stamp`.
+    ///
+    /// More than was reserved cannot be used: `used_bytes` is held to that.
+    #[inline(always)]
+    pub fn commit(self, used_bytes: usize, tag: u32, stamp: u64) {
+        let used_bytes = used_bytes.min(self.payload_max_bytes);
+        // A capacity is at most 2^30 bytes, so the length fits.
+        let header = Header::new(used_bytes as u32, tag, stamp);
+        let producer = self.producer;
+        // SAFETY: the frame at `written` is ours to write: `reserve` found it free, and the grant holds the producer.
+        unsafe { producer.shared.storage.write_header(producer.written, header) };
+        let taken_bytes = if seeded::bug("shrink_ignored") { self.payload_max_bytes } else { used_bytes };
+        producer.written += frame_bytes(taken_bytes) as u64;
+        // Release: rule 1, pairs with the load in `Consumer::refresh`.
+        producer.shared.published.store(producer.written, seeded::ordering(Ordering::Release, "publish_relaxed"));
+    }
+}

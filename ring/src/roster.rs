@@ -1,0 +1,72 @@
+//! How new rings reach their consumer's thread.
+
+use crate::{
+    seeded,
+    sync::{AtomicU64, Mutex, Ordering, lock},
+};
+
+/// Things on their way to the thread that drains: rings, with whatever belongs to them (rule 9).
+///
+/// Any thread [enlists](Roster::enlist); the draining thread [takes](Roster::take_new) before each look at its rings,
+/// which costs one load while there is nothing new.
+#[derive(Debug)]
+pub struct Roster<T> {
+    /// How many were ever enlisted. Written under the lock.
+    enlisted: AtomicU64,
+    waiting: Mutex<Vec<T>>,
+}
+
+impl<T> Default for Roster<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Roster<T> {
+    /// An empty roster.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { enlisted: AtomicU64::new(0), waiting: Mutex::new(Vec::new()) }
+    }
+
+    /// Puts `item` on the roster. To be done before the first frame of a ring is published.
+    pub fn enlist(&self, item: T) {
+        let mut waiting = lock(&self.waiting);
+        waiting.push(item);
+        // Relaxed: the lock carries the item itself. That the count is seen in time is not this access's doing but that
+        // of whatever brings the draining thread to look: the fences of rule 8 before a park, and the acquire load of a
+        // flush or shutdown request. (One access and not a load and a store: behind its own load, loom would overlook
+        // that the store races with `take_new`.)
+        self.enlisted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Hands all that was enlisted since the last call to `adopt`, oldest first. `taken` is the caller's memory of how
+    /// many it has had; it starts as zero.
+    #[inline]
+    pub fn take_new(&self, taken: &mut u64, adopt: impl FnMut(T)) {
+        // Relaxed: rule 9, see `enlist`.
+        if self.enlisted.load(Ordering::Relaxed) != *taken {
+            self.take_waiting(taken, adopt);
+        }
+    }
+
+    /// Whether nothing was enlisted since a [`take_new`](Self::take_new) that left the caller's memory at `taken`.
+    #[must_use]
+    pub fn is_seen(&self, taken: u64) -> bool {
+        // Relaxed: rule 9, see `enlist`; before a park the heavy fence of rule 8 comes between.
+        self.enlisted.load(Ordering::Relaxed) == taken
+    }
+
+    #[cold]
+    fn take_waiting(&self, taken: &mut u64, adopt: impl FnMut(T)) {
+        let items = {
+            let mut waiting = lock(&self.waiting);
+            *taken += waiting.len() as u64;
+            std::mem::take(&mut *waiting)
+        };
+        if seeded::bug("roster_counts_after_take") {
+            *taken = self.enlisted.load(Ordering::Relaxed);
+        }
+        items.into_iter().for_each(adopt);
+    }
+}

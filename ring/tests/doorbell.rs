@@ -1,0 +1,153 @@
+//! Who is woken, when, and how often.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    task::{Wake, Waker},
+    thread,
+    time::Duration,
+};
+
+use fapilog_ring::{Doorbell, Sleep};
+
+/// Counts its calls.
+#[derive(Default)]
+struct Calls(AtomicUsize);
+
+impl Calls {
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for Calls {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn bell() -> (Doorbell, Arc<Calls>) {
+    let (doorbell, calls) = (Doorbell::new(), Arc::new(Calls::default()));
+    doorbell.register(&Waker::from(Arc::clone(&calls)));
+    (doorbell, calls)
+}
+
+#[test]
+fn an_awake_consumer_is_not_called() {
+    let (doorbell, calls) = bell();
+    doorbell.after_publish(false);
+    doorbell.after_publish(true);
+    doorbell.ring();
+    assert_eq!(calls.count(), 0);
+}
+
+#[test]
+fn any_frame_calls_a_parked_consumer_once() {
+    let (doorbell, calls) = bell();
+    assert!(doorbell.fall_asleep(Sleep::Park));
+    doorbell.after_publish(false);
+    doorbell.after_publish(false);
+    doorbell.after_publish(true);
+    assert_eq!(calls.count(), 1);
+}
+
+#[test]
+fn an_ordinary_frame_leaves_a_dozing_consumer_alone() {
+    let (doorbell, calls) = bell();
+    assert!(doorbell.fall_asleep(Sleep::Doze));
+    doorbell.after_publish(false);
+    assert_eq!(calls.count(), 0);
+}
+
+#[test]
+fn an_urgent_frame_calls_a_dozing_consumer() {
+    let (doorbell, calls) = bell();
+    assert!(doorbell.fall_asleep(Sleep::Doze));
+    doorbell.after_publish(true);
+    assert_eq!(calls.count(), 1);
+}
+
+#[test]
+fn a_doze_can_deepen_into_a_park() {
+    let (doorbell, calls) = bell();
+    assert!(doorbell.fall_asleep(Sleep::Doze));
+    assert!(doorbell.fall_asleep(Sleep::Park));
+    doorbell.after_publish(false);
+    assert_eq!(calls.count(), 1);
+}
+
+#[test]
+fn a_ring_calls_a_consumer_however_deep_it_sleeps() {
+    for sleep in [Sleep::Doze, Sleep::Park] {
+        let (doorbell, calls) = bell();
+        assert!(doorbell.fall_asleep(sleep));
+        doorbell.ring();
+        assert_eq!(calls.count(), 1);
+    }
+}
+
+#[test]
+fn a_consumer_that_woke_by_itself_is_not_called() {
+    let (doorbell, calls) = bell();
+    assert!(doorbell.fall_asleep(Sleep::Park));
+    doorbell.wake_up();
+    doorbell.after_publish(true);
+    assert_eq!(calls.count(), 0);
+}
+
+#[test]
+fn each_sleep_is_called_anew() {
+    let (doorbell, calls) = bell();
+    for sleeps in 1..=3 {
+        assert!(doorbell.fall_asleep(Sleep::Park));
+        doorbell.after_publish(false);
+        doorbell.wake_up();
+        assert_eq!(calls.count(), sleeps);
+    }
+}
+
+#[test]
+fn the_waker_registered_last_is_the_one_called() {
+    let (doorbell, former) = bell();
+    let latter = Arc::new(Calls::default());
+    doorbell.register(&Waker::from(Arc::clone(&latter)));
+    assert!(doorbell.fall_asleep(Sleep::Park));
+    doorbell.ring();
+    assert_eq!((former.count(), latter.count()), (0, 1));
+}
+
+#[test]
+fn a_bell_without_a_waker_can_be_rung() {
+    let doorbell = Doorbell::new();
+    assert!(doorbell.fall_asleep(Sleep::Park));
+    doorbell.ring();
+}
+
+/// Rings the bell when it is dropped, as an executor might that is being torn down.
+struct RingsWhenDropped(Arc<Doorbell>);
+
+impl Wake for RingsWhenDropped {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for RingsWhenDropped {
+    fn drop(&mut self) {
+        assert!(self.0.fall_asleep(Sleep::Park));
+        self.0.ring();
+    }
+}
+
+#[test]
+fn a_replaced_waker_may_use_the_bell_while_it_is_dropped() {
+    let (done, outcome) = mpsc::channel();
+    thread::spawn(move || {
+        let doorbell = Arc::new(Doorbell::new());
+        doorbell.register(&Waker::from(Arc::new(RingsWhenDropped(Arc::clone(&doorbell)))));
+        doorbell.register(Waker::noop());
+        done.send(()).unwrap();
+    });
+    outcome.recv_timeout(Duration::from_secs(60)).expect("the bell must not hold its lock while a waker is dropped");
+}
