@@ -1,0 +1,43 @@
+//! Waiting until what was logged is delivered.
+
+use std::time::Duration;
+
+use super::{FlushError, deadline_after, patience_until, request_flush, sums::accounts};
+use crate::{
+    drain::flush::Waited,
+    intake::{Intake, Logger},
+};
+
+pub(super) fn flush(intake: &Intake, timeout: Duration) -> Result<(), FlushError> {
+    if intake.is_foreign() {
+        return Err(FlushError::Forked);
+    }
+    let deadline = patience_until(deadline_after(timeout));
+    let tickets: Vec<u64> = intake.ports.iter().map(|port| request_flush(port)).collect();
+    for (port, ticket) in intake.ports.iter().zip(tickets) {
+        outcome(port.flush.wait(ticket, deadline), timeout, intake)?;
+    }
+    Ok(())
+}
+
+/// What one shard's answer means for a flush.
+pub(super) fn outcome(waited: Waited, timeout: Duration, intake: &Intake) -> Result<(), FlushError> {
+    match waited {
+        Waited::Done => Ok(()),
+        Waited::Failed => Err(FlushError::Failed { accounts: Box::new(accounts(intake)) }),
+        Waited::Over => Err(FlushError::ShutDown),
+        Waited::Late => Err(FlushError::Deadline { timeout, accounts: Box::new(accounts(intake)) }),
+    }
+}
+
+/// # Flushing
+impl Logger {
+    /// Flushes the logger's container, for code that has no other hold of it: see
+    /// [`Container::flush`](crate::Container::flush).
+    ///
+    /// # Errors
+    /// As for a container.
+    pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        flush(self.intake(), timeout)
+    }
+}

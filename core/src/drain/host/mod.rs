@@ -1,0 +1,124 @@
+//! What runs a shard.
+
+#[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
+mod glommio;
+pub(crate) mod manual;
+mod thread;
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use super::{probe, probe::GlommioUnavailable, shard::ShardPlan};
+use crate::{container::StartError, executor::Executor, notices::Notices, signals};
+
+/// What a host says when its shard is made: or why it is not.
+type Ready = mpsc::Sender<Result<(), StartError>>;
+
+/// A running host.
+#[derive(Debug)]
+pub(crate) struct Host {
+    thread: HostThread,
+}
+
+#[derive(Debug)]
+enum HostThread {
+    Plain(std::thread::JoinHandle<()>),
+    #[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
+    Glommio(glommio::Executor),
+}
+
+impl Host {
+    /// Waits for the thread to end, so long at most. To be called when its shard has said its last word: what is left is
+    /// to let go of sinks and rings, and a disk that does not answer can hold that up for ever, in the kernel even. The
+    /// thread is left to itself then.
+    pub(crate) fn join(self, timeout: Duration) {
+        let (ended, has_ended) = mpsc::channel();
+        let _blocked = signals::block_all();
+        let joiner = std::thread::Builder::new().name("fapilog-join".to_owned()).spawn(move || {
+            // A host that panicked has ended its shard by dropping it; everything is counted.
+            match self.thread {
+                HostThread::Plain(thread) => drop(thread.join()),
+                #[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
+                HostThread::Glommio(executor) => executor.join(),
+            }
+            let _ = ended.send(());
+        });
+        // Without a thread to wait on, there is no waiting with a limit: the host ends by itself.
+        if joiner.is_ok() {
+            let _ = has_ended.recv_timeout(timeout);
+        }
+    }
+}
+
+/// Which executor it will be.
+///
+/// # Errors
+/// When glommio is asked for and cannot be had.
+pub(crate) fn choose(wanted: Executor, notices: &Notices) -> Result<Executor, StartError> {
+    match (wanted, wanted != Executor::Thread, probe_if(wanted != Executor::Thread)) {
+        (_, false, _) => Ok(Executor::Thread),
+        (_, _, Ok(())) => Ok(Executor::Glommio),
+        (Executor::Auto, _, Err(reason)) => {
+            notices.add("executor", format!("thread instead of glommio: {reason}"));
+            Ok(Executor::Thread)
+        }
+        (_, _, Err(reason)) => Err(StartError::Glommio { reason }),
+    }
+}
+
+fn probe_if(needed: bool) -> Result<(), GlommioUnavailable> {
+    if needed { probe::glommio() } else { Ok(()) }
+}
+
+/// How long a host's thread may take to begin. A glommio executor can go to sleep before it has begun, with nothing that
+/// would wake it (see `glommio::Lifelines`).
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Who is first: the host that begins, or the one who has waited for it in vain.
+#[derive(Debug, Clone, Default)]
+struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    /// `true` for the first one.
+    fn take(&self) -> bool {
+        // Relaxed: one of two gets it; nothing is read on its strength.
+        !self.0.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// Starts a host and waits until its shard is made.
+pub(crate) fn start(executor: Executor, plan: ShardPlan, cpu: Option<usize>) -> Result<Host, StartError> {
+    let name = format!("fapilog-{}", plan.info.index);
+    let (ready, is_ready) = mpsc::channel();
+    let claim = Claim::default();
+    // Threads inherit the mask of the one that starts them.
+    let thread = {
+        let _blocked = signals::block_all();
+        match executor {
+            #[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
+            Executor::Glommio => HostThread::Glommio(glommio::start(&name, plan, cpu, ready, claim.clone())?),
+            _ => HostThread::Plain(thread::start(name, plan, cpu, ready, claim.clone())?),
+        }
+    };
+    let answer = match is_ready.recv_timeout(BEGIN_TIMEOUT) {
+        // It has not begun, and will not: whoever comes second does nothing. If it has, its plugins take their time.
+        Err(mpsc::RecvTimeoutError::Timeout) if !claim.take() => is_ready.recv().map_err(|_| ()),
+        answer => answer.map_err(|_| ()),
+    };
+    match answer {
+        Ok(Ok(())) => Ok(Host { thread }),
+        Ok(Err(error)) => Err(error),
+        // It ended without a word: glommio could not come up, or a plugin's factory panicked.
+        Err(()) if executor == Executor::Glommio => {
+            Err(StartError::Glommio { reason: GlommioUnavailable::DidNotStart })
+        }
+        Err(()) => Err(StartError::Thread { source: io::Error::other("it panicked while its plugins were made") }),
+    }
+}

@@ -1,0 +1,402 @@
+//! A sink, as its shard sees it.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    accounts::{LossReason, PluginTallies, SinkTallies},
+    event::{Batch, Event, Timestamp},
+    intake::SinkView,
+    notices::Notices,
+    plugin::{
+        Delivery, Guard, GuardPolicy, Outcome, Payload, ShardInfo, Sink, SinkContext, SinkError, SinkFactory, WhenBusy,
+        describe, guarded,
+    },
+    route::Route,
+};
+
+/// How long an urgent event waits for company.
+const URGENT_WAIT: Duration = Duration::from_millis(1);
+
+/// How to make a sink.
+#[derive(Clone)]
+pub(crate) struct SinkPlan {
+    pub(crate) name: String,
+    pub(crate) factory: Arc<dyn SinkFactory>,
+    pub(crate) options: SinkOptions,
+}
+
+/// How a container uses a sink.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[must_use]
+pub struct SinkOptions {
+    /// `None`: the sink's own way.
+    when_busy: Option<WhenBusy>,
+    route: Route,
+}
+
+impl SinkOptions {
+    /// The sink takes all events, and while it is busy it does as is its way: see [`SinkFactory::when_busy`].
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What happens to events while the sink has no room.
+    pub fn when_busy(mut self, when_busy: WhenBusy) -> Self {
+        self.when_busy = Some(when_busy);
+        self
+    }
+
+    /// Which events it takes. What it does not take is counted as filtered at this sink.
+    pub fn route(mut self, route: Route) -> Self {
+        self.route = route;
+        self
+    }
+}
+
+/// A sink with the payload that is being filled, and those that are on their way.
+pub(super) struct Outlet {
+    name: String,
+    sink: Box<dyn Sink>,
+    when_busy: WhenBusy,
+    /// `None` where it takes all.
+    route: Option<Route>,
+    guard: Guard,
+    is_enabled: bool,
+    tallies: Arc<SinkTallies>,
+    notices: Notices,
+    filling: Option<Filling>,
+    flush_interval: Duration,
+    under_way: VecDeque<UnderWay>,
+    shipped: u64,
+    landed: u64,
+    flush: Flush,
+    /// The last payload that landed was not delivered.
+    is_failing: bool,
+    /// It has been told to come to its end.
+    is_stopping: bool,
+    /// Something has failed since the last flush was answered.
+    has_failed: bool,
+}
+
+struct Filling {
+    payload: Payload,
+    events: u64,
+    /// When the first of them was logged.
+    oldest: Option<Timestamp>,
+    /// When it is to be delivered, full or not. `None` while it is empty.
+    due: Option<Instant>,
+}
+
+struct UnderWay {
+    delivery: Delivery,
+    events: u64,
+    oldest: Option<Timestamp>,
+    bytes: u64,
+    has_landed: bool,
+}
+
+enum Flush {
+    None,
+    /// Until this many payloads have landed.
+    Landing(u64),
+    Flushing(Delivery),
+}
+
+impl Outlet {
+    pub(super) fn new(
+        plan: &SinkPlan,
+        shard: ShardInfo,
+        flush_interval: Duration,
+        notices: &Notices,
+        policy: GuardPolicy,
+    ) -> Result<(Self, SinkView), SinkError> {
+        let made = guarded(|| {
+            let sink = plan.factory.make(&SinkContext::new(shard, &plan.name, notices))?;
+            let writer = sink.writer();
+            Ok((sink, writer))
+        });
+        let (sink, writer) = made.unwrap_or_else(|_| Err(panicked()))?;
+        let tallies = Arc::<SinkTallies>::default();
+        let guarding = Arc::<PluginTallies>::default();
+        let view = SinkView {
+            name: plan.name.clone(),
+            writer,
+            tallies: Arc::clone(&tallies),
+            guarding: Arc::clone(&guarding),
+        };
+        let SinkOptions { when_busy, route } = plan.options.clone();
+        let when_busy = when_busy.unwrap_or_else(|| plan.factory.when_busy());
+        let outlet = Self {
+            name: plan.name.clone(),
+            sink,
+            when_busy,
+            route: (route != Route::default()).then_some(route),
+            guard: Guard::new(&plan.name, policy, guarding, notices.clone()),
+            is_enabled: true,
+            tallies,
+            notices: notices.clone(),
+            filling: None,
+            flush_interval,
+            under_way: VecDeque::new(),
+            shipped: 0,
+            landed: 0,
+            flush: Flush::None,
+            is_failing: false,
+            is_stopping: false,
+            has_failed: false,
+        };
+        Ok((outlet, view))
+    }
+
+    /// Whether a batch may come.
+    #[inline]
+    pub(super) fn is_ready(&mut self) -> bool {
+        !self.is_enabled || self.has_room() || self.when_busy == WhenBusy::Lose
+    }
+
+    /// Whether the last that was heard of it is that it could not deliver.
+    pub(super) fn is_failing(&self) -> bool {
+        self.is_failing
+    }
+
+    /// Events that it could not deliver.
+    pub(super) fn failed_events(&self) -> u64 {
+        self.tallies.lost.read().of(LossReason::SinkFailed)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Leaves the sink out, or lets it work again.
+    pub(super) fn set_enabled(&mut self, is_enabled: bool) {
+        self.is_enabled = is_enabled;
+        self.guard.set_enabled(is_enabled);
+    }
+
+    /// Counts events that came before the sink did, or after it was removed, as filtered here.
+    pub(super) fn passed_by(&self, events: u64) {
+        self.tallies.offered.add(events);
+        self.tallies.filtered.add(events);
+    }
+
+    fn has_room(&mut self) -> bool {
+        if self.filling.is_none() {
+            let payload = guarded(|| self.sink.payload()).unwrap_or_else(|_| {
+                self.guard.note_panic();
+                None
+            });
+            self.filling = payload.map(|payload| Filling { payload, events: 0, oldest: None, due: None });
+        }
+        self.filling.is_some()
+    }
+
+    /// Encodes a batch, and ships the payload if it is full.
+    #[inline]
+    pub(super) fn encode(&mut self, batch: &Batch<'_>, now: Instant) {
+        self.tallies.offered.add(batch.len() as u64);
+        if !self.is_enabled {
+            return self.tallies.filtered.add(batch.len() as u64);
+        }
+        let Some(route) = &self.route else { return self.encode_all(batch, now) };
+        let routed = batch.subset(|event| route.takes(event.level(), event.target(), event.source().name()));
+        self.tallies.filtered.add((batch.len() - routed.len()) as u64);
+        if !routed.is_empty() {
+            self.encode_all(&routed, now);
+        }
+    }
+
+    #[inline]
+    fn encode_all(&mut self, batch: &Batch<'_>, now: Instant) {
+        let events = batch.len() as u64;
+        if !self.has_room() {
+            return self.tallies.lost.add(LossReason::SinkBusy, events);
+        }
+        let Some(filling) = &mut self.filling else { return };
+        let length_before = filling.payload.buffer().len();
+        let sink = &mut self.sink;
+        let outcome = self.guard.call(|| {
+            sink.encode(batch, &mut filling.payload);
+            Ok(())
+        });
+        if outcome != Outcome::Done {
+            // Half a batch may be half a record.
+            filling.payload.buffer().truncate(length_before);
+            self.has_failed = true;
+            self.tallies.errors.add(1);
+            self.is_failing = true;
+            let is_off = outcome == Outcome::Skipped;
+            let reason = if is_off { LossReason::SinkFailed } else { LossReason::PluginPanicked };
+            return self.tallies.lost.add(reason, events);
+        }
+        let first = batch.events().first().map(Event::timestamp);
+        filling.oldest = filling.oldest.or(first);
+        filling.events += events;
+        let is_urgent = batch.events().iter().any(|event| event.level().is_urgent());
+        let wait = if is_urgent { URGENT_WAIT.min(self.flush_interval) } else { self.flush_interval };
+        let due = now + wait;
+        filling.due = Some(filling.due.map_or(due, |earlier| earlier.min(due)));
+        if filling.payload.is_full() {
+            self.ship();
+        }
+    }
+
+    /// Lets the sink do what is due.
+    pub(super) fn tend(&mut self, now: Instant) {
+        if self.sink_due(now).is_some_and(|due| due <= now) && guarded(|| self.sink.work(now)).is_err() {
+            self.tallies.errors.add(1);
+        }
+    }
+
+    /// When the sink wants to work by itself.
+    pub(super) fn sink_due(&self, now: Instant) -> Option<Instant> {
+        guarded(|| self.sink.due(now)).ok().flatten()
+    }
+
+    /// Ships the payload if its time has come.
+    pub(super) fn ship_if_due(&mut self, now: Instant) {
+        if self.due().is_some_and(|due| due <= now) {
+            self.ship();
+        }
+    }
+
+    /// When the payload is to be shipped.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.filling.as_ref().and_then(|filling| filling.due)
+    }
+
+    /// Whether everything that was encoded is on its way.
+    pub(super) fn is_shipped(&self) -> bool {
+        self.due().is_none()
+    }
+
+    fn ship(&mut self) {
+        // An empty payload is kept for what comes.
+        let Some(Filling { payload, events, oldest, .. }) = self.filling.take_if(|filling| filling.due.is_some())
+        else {
+            return;
+        };
+        let bytes = payload.len() as u64;
+        let delivery = guarded(|| self.sink.deliver(payload)).unwrap_or_else(|_| {
+            self.guard.note_panic();
+            Delivery::done(Err(panicked()))
+        });
+        self.under_way.push_back(UnderWay { delivery, events, oldest, bytes, has_landed: false });
+        self.shipped += 1;
+    }
+
+    /// Sees what has landed. Returns whether anything has.
+    ///
+    /// `latency` is told when the oldest event of each payload that is delivered was logged.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>, mut latency: impl FnMut(Timestamp)) -> bool {
+        let landed_before = self.landed;
+        for under_way in self.under_way.iter_mut().filter(|under_way| !under_way.has_landed) {
+            let polled = guarded(|| under_way.delivery.poll(context)).unwrap_or_else(|_| Poll::Ready(Err(panicked())));
+            let Poll::Ready(result) = polled else { continue };
+            under_way.has_landed = true;
+            match result {
+                Ok(()) => {
+                    self.is_failing = false;
+                    self.tallies.delivered.add(under_way.events);
+                    self.tallies.bytes.add(under_way.bytes);
+                    under_way.oldest.into_iter().for_each(&mut latency);
+                }
+                Err(error) => {
+                    let reason = match error {
+                        SinkError::Deadline if self.is_stopping => LossReason::ShutdownDeadline,
+                        _ => LossReason::SinkFailed,
+                    };
+                    self.is_failing = true;
+                    self.tallies.lost.add(reason, under_way.events);
+                    self.tallies.errors.add(1);
+                    self.has_failed = true;
+                    self.notices.add(&self.name, describe(&error));
+                }
+            }
+        }
+        while let Some(landed) = self.under_way.pop_front_if(|under_way| under_way.has_landed) {
+            self.landed += 1;
+            // A future that panicked is still there.
+            let _ = guarded(|| drop(landed));
+        }
+        let has_landed = self.landed != landed_before;
+        if has_landed {
+            let retries = guarded(|| self.sink.retries()).unwrap_or(0);
+            self.tallies.retries.add(retries.saturating_sub(self.tallies.retries.get()));
+        }
+        has_landed
+    }
+
+    /// Whether anything is on its way.
+    pub(super) fn is_delivering(&self) -> bool {
+        !self.under_way.is_empty() || matches!(self.flush, Flush::Flushing(_))
+    }
+
+    /// Whether anything is on its way that must be looked at again and again, because it does not wake.
+    pub(super) fn is_to_be_looked_at(&self) -> bool {
+        let is_payload = self.under_way.iter().any(|under_way| !under_way.has_landed && !under_way.delivery.wakes());
+        is_payload || matches!(&self.flush, Flush::Flushing(delivery) if !delivery.wakes())
+    }
+
+    /// Starts a flush of all that was encoded so far.
+    pub(super) fn begin_flush(&mut self) {
+        self.ship();
+        self.flush = Flush::Landing(self.shipped);
+    }
+
+    /// Whether the flush that was begun is over.
+    pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> bool {
+        if let Flush::Landing(until) = self.flush {
+            if self.landed < until {
+                return false;
+            }
+            let delivery = guarded(|| self.sink.flush()).unwrap_or_else(|_| Delivery::done(Err(panicked())));
+            self.flush = Flush::Flushing(delivery);
+        }
+        let Flush::Flushing(delivery) = &mut self.flush else { return true };
+        let polled = guarded(|| delivery.poll(context)).unwrap_or_else(|_| Poll::Ready(Err(panicked())));
+        let Poll::Ready(result) = polled else { return false };
+        if let Err(error) = result {
+            self.tallies.errors.add(1);
+            self.has_failed = true;
+            self.notices.add(&self.name, describe(&error));
+        }
+        self.flush = Flush::None;
+        true
+    }
+
+    /// Whether something has failed since this was last asked.
+    pub(super) fn take_failure(&mut self) -> bool {
+        std::mem::take(&mut self.has_failed)
+    }
+
+    pub(super) fn stop(&mut self, deadline: Instant) {
+        self.is_stopping = true;
+        if guarded(|| self.sink.stop(deadline)).is_err() {
+            self.tallies.errors.add(1);
+        }
+    }
+
+    /// Counts everything that is not delivered as lost to the deadline.
+    pub(super) fn give_up(&mut self) {
+        let encoded = self.filling.take().map_or(0, |filling| filling.events);
+        let under_way = self.under_way.iter().filter(|under_way| !under_way.has_landed);
+        let events = under_way.map(|under_way| under_way.events).sum::<u64>() + encoded;
+        self.tallies.lost.add(LossReason::ShutdownDeadline, events);
+        // What a delivery drops is foreign code: counted first, and each guarded.
+        for under_way in self.under_way.drain(..) {
+            let _ = guarded(|| drop(under_way));
+        }
+        let flush = std::mem::replace(&mut self.flush, Flush::None);
+        let _ = guarded(|| drop(flush));
+    }
+}
+
+fn panicked() -> SinkError {
+    SinkError::Other("the sink panicked".into())
+}

@@ -1,0 +1,368 @@
+//! What a batch passes through before it is encoded.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use fapilog_ring::sync::lock;
+
+use crate::{
+    accounts::{LossReason, PluginState, PluginTallies},
+    event::Batch,
+    intake::{PluginView, ShardPort},
+    notices::Notices,
+    plugin::{Enricher, Guard, GuardPolicy, Outcome, PluginError, PluginKind, Processor, ShardInfo, guarded},
+};
+
+/// How many plugins may be off before the pipeline is reduced to what is essential: with one, it is that plugin's affair.
+const OFF_MAX: usize = 2;
+
+/// The least time between two calls that no event is the reason for.
+const DUE_INTERVAL: Duration = Duration::from_millis(1);
+
+/// Enrichers, then processors, then redactors.
+pub(super) struct Pipeline {
+    enrichers: Vec<Guarded<dyn Enricher>>,
+    processors: Vec<Guarded<dyn Processor>>,
+    redactors: Vec<Guarded<dyn Processor>>,
+    shard: ShardInfo,
+    /// When it was run last.
+    last_run: Option<Instant>,
+    policy: GuardPolicy,
+    notices: Notices,
+}
+
+/// A plugin and who watches it.
+struct Guarded<P: ?Sized> {
+    plugin: Box<P>,
+    guard: Guard,
+    tallies: Arc<PluginTallies>,
+    /// It is called even when the pipeline is reduced.
+    is_essential: bool,
+}
+
+/// How to make one.
+pub(crate) struct PluginPlan<P: ?Sized> {
+    /// The name in the container, if not the plugin's own.
+    name: Option<String>,
+    make: Arc<Make<P>>,
+}
+
+/// Makes a plugin for a shard, on its thread.
+type Make<P> = dyn Fn(ShardInfo) -> Result<Box<P>, PluginError> + Send + Sync;
+
+impl<P: ?Sized> Clone for PluginPlan<P> {
+    fn clone(&self) -> Self {
+        Self { name: self.name.clone(), make: Arc::clone(&self.make) }
+    }
+}
+
+impl<P: ?Sized> PluginPlan<P> {
+    /// A plugin under its own name.
+    pub(crate) fn new(make: impl Fn(ShardInfo) -> Box<P> + Send + Sync + 'static) -> Self {
+        Self { name: None, make: Arc::new(move |shard| Ok(make(shard))) }
+    }
+
+    /// The name that the container gives it.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// A plugin under a name that the container gives it, whose making may fail.
+    pub(crate) fn named(
+        name: &str,
+        make: impl Fn(ShardInfo) -> Result<Box<P>, PluginError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: Some(name.to_owned()), make: Arc::new(make) }
+    }
+}
+
+/// How to make a pipeline.
+#[derive(Clone, Default)]
+pub(crate) struct PipelinePlan {
+    pub(crate) enrichers: Vec<PluginPlan<dyn Enricher>>,
+    pub(crate) processors: Vec<PluginPlan<dyn Processor>>,
+    pub(crate) redactors: Vec<PluginPlan<dyn Processor>>,
+    pub(crate) policy: GuardPolicy,
+}
+
+/// A plugin that could not be made.
+#[derive(Debug)]
+pub(crate) struct NotMade {
+    pub(crate) kind: PluginKind,
+    /// The name, if it is known: the n-th of its kind otherwise.
+    pub(crate) name: String,
+    pub(crate) source: PluginError,
+}
+
+impl Pipeline {
+    pub(super) fn new(
+        plan: &PipelinePlan,
+        shard: ShardInfo,
+        port: &ShardPort,
+        notices: &Notices,
+    ) -> Result<Self, NotMade> {
+        let mut pipeline = Self {
+            enrichers: Vec::new(),
+            processors: Vec::new(),
+            redactors: Vec::new(),
+            shard,
+            last_run: None,
+            policy: plan.policy,
+            notices: notices.clone(),
+        };
+        match pipeline.add_all(plan, port) {
+            Ok(()) => Ok(pipeline),
+            Err(not_made) => {
+                // Those that were made are gone again.
+                pipeline.retire();
+                Err(not_made)
+            }
+        }
+    }
+
+    fn add_all(&mut self, plan: &PipelinePlan, port: &ShardPort) -> Result<(), NotMade> {
+        plan.enrichers.iter().try_for_each(|enricher| self.add_enricher(enricher, port))?;
+        plan.processors.iter().try_for_each(|processor| self.add_processor(processor, port))?;
+        plan.redactors.iter().try_for_each(|redactor| self.add_redactor(redactor, port))
+    }
+
+    /// Stops all plugins for good, while the shard goes on without them.
+    pub(super) fn retire(&mut self) {
+        let tallies = self.enrichers.iter().map(|plugin| &plugin.tallies);
+        let tallies = tallies.chain(self.processors.iter().chain(&self.redactors).map(|plugin| &plugin.tallies));
+        tallies.for_each(|tallies| tallies.set_state(PluginState::Removed));
+        self.stop();
+    }
+
+    pub(super) fn add_enricher(&mut self, plan: &PluginPlan<dyn Enricher>, port: &ShardPort) -> Result<(), NotMade> {
+        let place = self.enrichers.len();
+        let made = self.make(plan, PluginKind::Enricher, place, port, |plugin| plugin.name())?;
+        self.enrichers.push(made);
+        Ok(())
+    }
+
+    pub(super) fn add_processor(&mut self, plan: &PluginPlan<dyn Processor>, port: &ShardPort) -> Result<(), NotMade> {
+        let place = self.processors.len();
+        let mut made = self.make(plan, PluginKind::Processor, place, port, |plugin| plugin.name())?;
+        made.is_essential = guarded(|| made.plugin.is_essential()).unwrap_or(false);
+        self.processors.push(made);
+        Ok(())
+    }
+
+    pub(super) fn add_redactor(&mut self, plan: &PluginPlan<dyn Processor>, port: &ShardPort) -> Result<(), NotMade> {
+        let place = self.redactors.len();
+        let made = self.make(plan, PluginKind::Redactor, place, port, |plugin| plugin.name())?;
+        self.redactors.push(made);
+        Ok(())
+    }
+
+    fn make<P: ?Sized>(
+        &self,
+        plan: &PluginPlan<P>,
+        kind: PluginKind,
+        place: usize,
+        port: &ShardPort,
+        name_of: impl Fn(&P) -> &'static str,
+    ) -> Result<Guarded<P>, NotMade> {
+        let made = guarded(|| {
+            let plugin = (plan.make)(self.shard)?;
+            let name = plan.name.clone().unwrap_or_else(|| name_of(&plugin).to_owned());
+            Ok((plugin, name))
+        });
+        let name = || plan.name.clone().unwrap_or_else(|| format!("{kind} {place}"));
+        let made = made.unwrap_or(Err(PluginError::Panicked));
+        let (plugin, name) = made.map_err(|source| NotMade { kind, name: name(), source })?;
+        let tallies = tallies_for(&name, kind, port);
+        let guard = Guard::new(&name, self.policy, Arc::clone(&tallies), self.notices.clone());
+        Ok(Guarded { plugin, guard, tallies, is_essential: false })
+    }
+
+    /// Passes a batch through. A plugin that fails has no say about this batch.
+    #[inline]
+    pub(super) fn run(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
+        self.last_run = Some(batch.instant());
+        let is_reduced = self.is_reduced();
+        // What is off is tried again all the same, when its pause is over: there is no other way back.
+        let passes_by = |guard: &Guard| is_reduced && !guard.is_off();
+        for Guarded { plugin, guard, .. } in &mut self.enrichers {
+            if !passes_by(guard) {
+                guard.call(|| plugin.enrich(batch));
+            }
+        }
+        for processor in &mut self.processors {
+            if passes_by(&processor.guard) && !processor.is_essential {
+                continue;
+            }
+            processor.choose(batch, port, |plugin, batch| plugin.process(batch));
+        }
+        self.redact(batch, port);
+    }
+
+    /// Whether so many plugins are left out for failing that only the essential ones are called.
+    #[inline]
+    pub(super) fn is_reduced(&self) -> bool {
+        let enrichers = self.enrichers.iter().filter(|plugin| plugin.guard.is_off()).count();
+        let processors = self.processors.iter().filter(|plugin| plugin.guard.is_off()).count();
+        enrichers + processors >= OFF_MAX
+    }
+
+    /// The last batch of all: each processor says its last words, and those behind it see them.
+    pub(super) fn finish(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
+        for processor in &mut self.processors {
+            if !batch.is_empty() {
+                processor.choose(batch, port, |plugin, batch| plugin.process(batch));
+            }
+            processor.finish(batch, port);
+        }
+        self.redact(batch, port);
+    }
+
+    /// What a redactor has not seen does not go on.
+    pub(super) fn redact(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
+        for redactor in &mut self.redactors {
+            let outcome = redactor.choose(batch, port, |plugin, batch| plugin.process(batch));
+            if outcome != Outcome::Done && !batch.is_empty() {
+                port.tallies.lost.add(LossReason::RedactorFailed, batch.len() as u64);
+                batch.retain(|_| false);
+            }
+        }
+    }
+
+    /// When a processor wants to be called, events or not.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        let asked = self.processors.iter().filter(|processor| processor.guard.is_active(now));
+        let due = asked.filter_map(|processor| guarded(|| processor.plugin.due()).ok().flatten()).min()?;
+        // One that is due for ever keeps nobody awake.
+        let earliest = self.last_run.and_then(|last| last.checked_add(DUE_INTERVAL));
+        Some(earliest.map_or(due, |earliest| due.max(earliest)))
+    }
+
+    /// Whether there is a plugin of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.enrichers.iter().any(|plugin| plugin.guard.name() == name)
+            || self.processors.iter().chain(&self.redactors).any(|plugin| plugin.guard.name() == name)
+    }
+
+    /// Leaves the plugins of this name out, or lets them work again.
+    pub(super) fn set_enabled(&mut self, name: &str, is_enabled: bool) {
+        let enrichers = self.enrichers.iter_mut().map(|plugin| &mut plugin.guard);
+        let others = self.processors.iter_mut().chain(&mut self.redactors).map(|plugin| &mut plugin.guard);
+        enrichers.chain(others).filter(|guard| guard.name() == name).for_each(|guard| guard.set_enabled(is_enabled));
+    }
+
+    /// Lets the plugins of this name say their last words into the batch, stops them, and drops them. The batch is empty,
+    /// and what is in it then has still to pass what is left of the pipeline.
+    pub(super) fn remove(&mut self, name: &str, batch: &mut Batch<'_>, port: &ShardPort) {
+        let is_it = |guard: &Guard| guard.name() == name;
+        for mut gone in self.enrichers.extract_if(.., |plugin| is_it(&plugin.guard)) {
+            gone.stop(|plugin| plugin.stop());
+            gone.tallies.set_state(PluginState::Removed);
+            drop_plugin(gone.plugin);
+        }
+        let processors = self.processors.extract_if(.., |plugin| is_it(&plugin.guard));
+        for mut gone in processors.chain(self.redactors.extract_if(.., |plugin| is_it(&plugin.guard))) {
+            gone.finish(batch, port);
+            gone.stop(|plugin| plugin.stop());
+            gone.tallies.set_state(PluginState::Removed);
+            drop_plugin(gone.plugin);
+        }
+    }
+
+    /// Stops all plugins, last first. One that fails stops nobody else.
+    pub(super) fn stop(&mut self) {
+        for mut redactor in self.redactors.drain(..).rev() {
+            redactor.stop(|plugin| plugin.stop());
+            drop_plugin(redactor.plugin);
+        }
+        for mut processor in self.processors.drain(..).rev() {
+            processor.stop(|plugin| plugin.stop());
+            drop_plugin(processor.plugin);
+        }
+        for mut enricher in self.enrichers.drain(..).rev() {
+            enricher.stop(|plugin| plugin.stop());
+            drop_plugin(enricher.plugin);
+        }
+    }
+}
+
+impl<P: ?Sized> Guarded<P> {
+    fn stop(&mut self, stop: impl FnOnce(&mut P) -> Result<(), PluginError>) {
+        // Also one that is off: it may have something to close.
+        self.guard.call_last(|| stop(&mut self.plugin));
+    }
+}
+
+impl Guarded<dyn Processor> {
+    /// Calls it, and counts what it takes out.
+    #[inline]
+    fn choose<'batch>(
+        &mut self,
+        batch: &mut Batch<'batch>,
+        port: &ShardPort,
+        call: impl FnOnce(&mut dyn Processor, &mut Batch<'batch>) -> Result<(), PluginError>,
+    ) -> Outcome {
+        let before = Before::of(batch);
+        let plugin = &mut *self.plugin;
+        let outcome = self.guard.call(|| call(plugin, batch));
+        self.account(&before, outcome, batch, port);
+        outcome
+    }
+
+    /// Lets it say its last words, also if it is disabled or off: they sum up what it did before.
+    fn finish(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
+        let before = Before::of(batch);
+        let plugin = &mut *self.plugin;
+        let outcome = self.guard.call_in_any_case(|| plugin.finish(batch));
+        self.account(&before, outcome, batch, port);
+    }
+
+    #[inline]
+    fn account(&self, before: &Before, outcome: Outcome, batch: &Batch<'_>, port: &ShardPort) {
+        let emitted = batch.emitted() - before.emitted;
+        if emitted > 0 {
+            port.tallies.own.add(emitted);
+        }
+        // What is gone from the batch is gone, however the call ended; a panic only changes what it counts as.
+        let gone = (before.events + emitted).saturating_sub(batch.len() as u64);
+        match outcome {
+            Outcome::Done | Outcome::Failed => self.tallies.filtered.add(gone),
+            Outcome::Panicked => port.tallies.lost.add(LossReason::PluginPanicked, gone),
+            Outcome::Skipped => {}
+        }
+    }
+}
+
+/// A batch, as it was before a call.
+struct Before {
+    events: u64,
+    emitted: u64,
+}
+
+impl Before {
+    #[inline]
+    fn of(batch: &Batch<'_>) -> Self {
+        Self { events: batch.len() as u64, emitted: batch.emitted() }
+    }
+}
+
+/// Counts on where a plugin of this name that was removed has left off, so that what is kept of those that are gone is
+/// bounded by their names.
+fn tallies_for(name: &str, kind: PluginKind, port: &ShardPort) -> Arc<PluginTallies> {
+    let mut plugins = lock(&port.plugins);
+    let is_gone =
+        |view: &&PluginView| view.name == name && view.kind == kind && view.tallies.state() == PluginState::Removed;
+    if let Some(gone) = plugins.iter().find(is_gone) {
+        gone.tallies.set_state(PluginState::Active);
+        return Arc::clone(&gone.tallies);
+    }
+    let tallies = Arc::<PluginTallies>::default();
+    plugins.push(PluginView { name: name.to_owned(), kind, tallies: Arc::clone(&tallies) });
+    tallies
+}
+
+/// A plugin's drop is foreign code like all else of it.
+fn drop_plugin<P: ?Sized>(plugin: Box<P>) {
+    let _ = guarded(|| drop(plugin));
+}

@@ -1,0 +1,95 @@
+//! What this machine lets us do, found out before we rely on it.
+//!
+//! Glommio panics or exits the process where io_uring is missing or memory may not be locked, so we ask first.
+
+use thiserror::Error;
+
+/// Why glommio cannot run here.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum GlommioUnavailable {
+    /// The kernel has no io_uring for us.
+    #[error(
+        "io_uring is not available (errno {errno}): a kernel older than 5.8, kernel.io_uring_disabled, or a seccomp profile such as Docker's default"
+    )]
+    IoUring {
+        /// What the system call said.
+        errno: i32,
+    },
+    /// Too little memory may be locked.
+    #[error(
+        "the locked-memory limit is {limit_bytes} bytes, and glommio needs {needed_bytes} (raise it with `ulimit -l`, LimitMEMLOCK=, or memlock in limits.conf)"
+    )]
+    LockedMemory {
+        /// What `RLIMIT_MEMLOCK` allows.
+        limit_bytes: u64,
+        /// What is needed.
+        needed_bytes: u64,
+    },
+    /// The library was built without the feature.
+    #[error("the library was built without its `glommio` feature")]
+    NotBuilt,
+    /// The executor did not come up, though nothing forbade it.
+    #[error("the executor did not start")]
+    DidNotStart,
+}
+
+/// What a glommio executor locks: 512 KiB, by its documentation.
+pub(crate) const GLOMMIO_LOCKED_BYTES: u64 = 512 * 1024;
+
+/// Asks the system for everything that a glommio executor will ask it for.
+pub(crate) fn glommio() -> Result<(), GlommioUnavailable> {
+    if cfg!(not(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))) {
+        return Err(GlommioUnavailable::NotBuilt);
+    }
+    locked_memory()?;
+    io_uring()
+}
+
+/// Sets up the smallest of rings and closes it again.
+fn io_uring() -> Result<(), GlommioUnavailable> {
+    // `struct io_uring_params` of `linux/io_uring.h`: 120 bytes, zeros for no wishes.
+    let mut params = [0_u8; 120];
+    // SAFETY: the kernel writes its answer into `params`, which is as long as the structure it stands for.
+    let fd = unsafe { libc::syscall(libc::SYS_io_uring_setup, 4_u32, params.as_mut_ptr()) };
+    if fd < 0 {
+        let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
+        return Err(GlommioUnavailable::IoUring { errno });
+    }
+    if let Ok(fd) = libc::c_int::try_from(fd) {
+        // SAFETY: the descriptor was made above and is nobody else's.
+        unsafe { libc::close(fd) };
+    }
+    Ok(())
+}
+
+fn locked_memory() -> Result<(), GlommioUnavailable> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call fills the structure that it is given.
+    let failed = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) } != 0;
+    if failed || limit.rlim_cur >= GLOMMIO_LOCKED_BYTES || limit.rlim_cur == libc::RLIM_INFINITY {
+        return Ok(());
+    }
+    Err(GlommioUnavailable::LockedMemory { limit_bytes: limit.rlim_cur, needed_bytes: GLOMMIO_LOCKED_BYTES })
+}
+
+/// The CPUs that this process may use, in order (`sched_getaffinity`); empty where that cannot be told.
+pub(crate) fn allowed_cpus() -> Vec<usize> {
+    if cfg!(miri) {
+        return Vec::new();
+    }
+    core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect()
+}
+
+/// The CPUs for the shards: those asked for, or the last ones allowed, since programs and interrupts favour the first.
+/// `None` where there are not enough to give each shard its own and leave one over.
+pub(crate) fn choose_cpus(wanted: Option<&[usize]>, shards: usize) -> Option<Vec<usize>> {
+    if let Some(wanted) = wanted {
+        return Some(wanted.to_vec());
+    }
+    let allowed = allowed_cpus();
+    if allowed.len() <= shards {
+        return None;
+    }
+    allowed.get(allowed.len() - shards..).map(<[usize]>::to_vec)
+}

@@ -1,0 +1,34 @@
+//! Characters that can do harm where a line is printed.
+
+/// Whether a character can do harm where it is printed: it moves a cursor, ends a line, or turns text around.
+///
+/// That is C0, DEL and C1 (ECMA-48: what starts a terminal's sequences is among them), the line and paragraph
+/// separators, and the controls of bidirectional text (Unicode Standard Annex 9, section 2).
+pub(super) const fn is_hostile(c: char) -> bool {
+    matches!(c,
+        '\0'..='\x1f'
+        | '\x7f'..='\u{9f}'
+        | '\u{61c}'
+        | '\u{200e}' | '\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether a hostile character beyond ASCII may start with this byte of UTF-8: those up to U+00BF, of U+0600 to U+063F, and
+/// of U+2000 to U+2FFF.
+#[inline(always)]
+pub(super) const fn may_start_hostile(byte: u8) -> bool {
+    (byte == 0xc2) | (byte == 0xd8) | (byte == 0xe2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_hostile_character_beyond_ascii_starts_with_a_byte_that_is_looked_at() {
+        for c in ('\u{80}'..=char::MAX).filter(|c| is_hostile(*c)) {
+            assert!(may_start_hostile(c.encode_utf8(&mut [0; 4]).as_bytes()[0]), "{c:?}");
+        }
+    }
+}

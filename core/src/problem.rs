@@ -1,0 +1,70 @@
+//! What is wrong with settings.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// One thing that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The setting: `sinks[1].formatter`.
+    pub path: String,
+    /// Its value.
+    pub value: String,
+    /// What is allowed.
+    pub allowed: String,
+    /// The valid name that is nearest to what was written, where a name is wrong.
+    pub nearest: Option<String>,
+    /// Where the value was given, if it is known: `FAPILOG_LEVEL`, `file fapilog.toml`.
+    pub given_by: Option<String>,
+}
+
+impl Problem {
+    /// `path` is `value`, but must be as `allowed` says.
+    pub fn new(path: impl Into<String>, value: impl fmt::Display, allowed: impl Into<String>) -> Self {
+        Self { path: path.into(), value: value.to_string(), allowed: allowed.into(), nearest: None, given_by: None }
+    }
+
+    /// The same problem, of a setting that lies below `path`.
+    #[must_use]
+    pub fn below(mut self, path: &str) -> Self {
+        self.path = match self.path.as_str() {
+            "" => path.to_owned(),
+            own if own.starts_with('[') => format!("{path}{own}"),
+            own => format!("{path}.{own}"),
+        };
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is {}; {}", self.path, self.value, self.allowed)?;
+        if let Some(nearest) = &self.nearest {
+            write!(f, "; did you mean {nearest}?")?;
+        }
+        if let Some(given_by) = &self.given_by {
+            write!(f, " (given by {given_by})")?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub struct SettingsError {
+    /// One by one, in the order of the settings.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.problems.len() == 1 { "" } else { "s" };
+        write!(f, "{} invalid setting{plural}", self.problems.len())?;
+        for (index, problem) in self.problems.iter().enumerate() {
+            write!(f, "{}{problem}", if index == 0 { ": " } else { "; and " })?;
+        }
+        Ok(())
+    }
+}

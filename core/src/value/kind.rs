@@ -1,0 +1,82 @@
+//! What a reader takes bytes for.
+
+/// The kind of an archived value.
+///
+/// | kind | bytes in the root | what they are (all little-endian) |
+/// |---|---|---|
+/// | `Bool` | 1 | 0 or 1 |
+/// | `Char` | 4 | the Unicode scalar value |
+/// | `I8` ... `I128`, `U8` ... `U128` | 1, 2, 4, 8, 16 | two's complement |
+/// | `F32`, `F64` | 4, 8 | IEEE 754 |
+/// | `Duration` | 12 | seconds `u64`, nanoseconds `u32` |
+/// | `Time` | 12 | seconds since 1970-01-01T00:00:00Z `i64`, nanoseconds `u32` |
+/// | `Ip` | 17 | 4 or 6, then the address in network order, then zeros |
+/// | `Uuid` | 16 | in network order |
+/// | `Text`, `Bytes` | 8 | span: offset from the start of the record `u32`, length in bytes `u32` |
+/// | `Sequence` | 8 | span: offset from the start of the record `u32`, number of elements `u32` |
+/// | `Option` | 1 more | 1 and the value, or zeros |
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `bool`.
+    Bool,
+    /// `char`.
+    Char,
+    /// `i8`.
+    I8,
+    /// `i16`.
+    I16,
+    /// `i32`.
+    I32,
+    /// `i64`, `isize`.
+    I64,
+    /// `i128`.
+    I128,
+    /// `u8`.
+    U8,
+    /// `u16`.
+    U16,
+    /// `u32`.
+    U32,
+    /// `u64`, `usize`.
+    U64,
+    /// `u128`.
+    U128,
+    /// `f32`.
+    F32,
+    /// `f64`.
+    F64,
+    /// [`std::time::Duration`].
+    Duration,
+    /// [`std::time::SystemTime`].
+    Time,
+    /// [`std::net::IpAddr`] and its two variants.
+    Ip,
+    /// `uuid::Uuid`.
+    Uuid,
+    /// `str`, `String`, `Cow<str>`, and whatever is logged by its text.
+    Text,
+    /// `[u8]`, `[u8; N]`, `Vec<u8>`: text in an unknown encoding.
+    Bytes,
+    /// A slice, array or vector of another kind.
+    Sequence(&'static Kind),
+    /// Another kind, or nothing.
+    Option(&'static Kind),
+}
+
+impl Kind {
+    /// How many bytes a value of this kind has in a record's root.
+    #[must_use]
+    pub const fn wire_bytes(&self) -> usize {
+        match self {
+            Self::Bool | Self::I8 | Self::U8 => 1,
+            Self::I16 | Self::U16 => 2,
+            Self::Char | Self::I32 | Self::U32 | Self::F32 => 4,
+            Self::I64 | Self::U64 | Self::F64 | Self::Text | Self::Bytes | Self::Sequence(_) => 8,
+            Self::Duration | Self::Time => 12,
+            Self::I128 | Self::U128 | Self::Uuid => 16,
+            Self::Ip => 17,
+            Self::Option(inner) => 1 + inner.wire_bytes(),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Arguments that are logged by their text.
+//!
+//! `Display` and `Debug` are foreign code: they may log themselves, panic, or never end. So they run before anything of
+//! ours is open, into a buffer of the thread, and what is archived is the text that came out. The buffer is a stack:
+//! an argument rendered while another is being rendered (because its `Display` logs) goes on top and is taken off again.
+
+use std::{
+    cell::RefCell,
+    error::Error,
+    fmt::{self, Write},
+    marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use super::{Kind, Value, sealed::Sealed};
+use crate::record::SlotWriter;
+
+/// The most text that one argument is rendered to, in bytes; the rest is cut. A record holds no more.
+pub(crate) const RENDERED_MAX_BYTES: usize = 64 * 1024;
+
+/// How many arguments may be being rendered at once, each inside the one before it, before one is refused: a `Display`
+/// that logs itself would go on until the stack ends.
+const NESTING_MAX: usize = 8;
+
+/// What keeps its memory from one log call to the next.
+const KEPT_BYTES: usize = 4 * RENDERED_MAX_BYTES;
+
+#[derive(Debug)]
+struct Scratch {
+    text: String,
+    nesting: usize,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { text: String::new(), nesting: 0 }) };
+}
+
+/// The text of one argument. It lives on the thread's scratch stack until it is dropped.
+#[derive(Debug)]
+pub struct Rendered {
+    place: Place,
+    /// There was more than one argument may have.
+    is_cut: bool,
+    /// The scratch belongs to this thread.
+    not_send: PhantomData<*const ()>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Scratch {
+        start: usize,
+        end: usize,
+    },
+    /// The thread's scratch is gone: the thread is ending.
+    Own(String),
+}
+
+/// Renders by `Display`.
+#[must_use]
+pub fn display<T: fmt::Display + ?Sized>(value: &T) -> Rendered {
+    render(|out| write!(out, "{value}"))
+}
+
+/// Renders by `Debug`.
+#[must_use]
+pub fn debug<T: fmt::Debug + ?Sized>(value: &T) -> Rendered {
+    render(|out| write!(out, "{value:?}"))
+}
+
+/// Renders an error and the chain of its sources, `outer: inner: innermost`.
+#[must_use]
+pub fn error_chain<E: Error + ?Sized>(error: &E) -> Rendered {
+    /// A chain that is longer is a circle.
+    const SOURCES_MAX: usize = 64;
+    render(|out| {
+        write!(out, "{error}")?;
+        let mut source = error.source();
+        for _ in 0..SOURCES_MAX {
+            let Some(inner) = source else { break };
+            write!(out, ": {inner}")?;
+            source = inner.source();
+        }
+        Ok(())
+    })
+}
+
+fn render(text: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Rendered {
+    let start = SCRATCH.try_with(|scratch| {
+        let mut scratch = scratch.borrow_mut();
+        scratch.nesting += 1;
+        (scratch.text.len(), scratch.nesting)
+    });
+    let (place, is_cut) = match start {
+        Ok((start, nesting)) => {
+            let mut out = ScratchTail { start, is_cut: false };
+            if nesting > NESTING_MAX {
+                let _ = out.write_str("<a value that logs itself>");
+            } else {
+                foreign(text, &mut out);
+            }
+            (Place::Scratch { start, end: leave_nesting(start) }, out.is_cut)
+        }
+        Err(_ending) => {
+            let mut out = Limited { text: String::new(), is_cut: false };
+            foreign(text, &mut out);
+            (Place::Own(out.text), out.is_cut)
+        }
+    };
+    Rendered { place, is_cut, not_send: PhantomData }
+}
+
+fn leave_nesting(start: usize) -> usize {
+    SCRATCH
+        .try_with(|scratch| {
+            let mut scratch = scratch.borrow_mut();
+            scratch.nesting -= 1;
+            scratch.text.len()
+        })
+        .unwrap_or(start)
+}
+
+/// Runs a foreign `fmt` and lets none of its panics out.
+fn foreign(text: impl FnOnce(&mut dyn Write) -> fmt::Result, out: &mut dyn Write) {
+    // Unwind safe: what a panic can leave half done is the text in `out`, and half a text is a text.
+    let outcome = catch_unwind(AssertUnwindSafe(|| text(out)));
+    match outcome {
+        Ok(Ok(())) => {}
+        // An error without a panic is the limit, or a `Display` that gives up: what is there stays.
+        Ok(Err(fmt::Error)) => {}
+        Err(panic) => {
+            let _ = out.write_str("<panicked while it was formatted>");
+            // The payload is foreign too, and its drop may panic in turn.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
+        }
+    }
+}
+
+/// Appends to the scratch, which is borrowed for the length of one piece only, so that a nested rendering finds it free.
+struct ScratchTail {
+    start: usize,
+    is_cut: bool,
+}
+
+impl Write for ScratchTail {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let outcome = SCRATCH
+            .try_with(|scratch| {
+                let text = &mut scratch.borrow_mut().text;
+                push_limited(text, piece, self.start + RENDERED_MAX_BYTES)
+            })
+            .unwrap_or(Err(fmt::Error));
+        self.is_cut |= outcome.is_err();
+        outcome
+    }
+}
+
+struct Limited {
+    text: String,
+    is_cut: bool,
+}
+
+impl Write for Limited {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let outcome = push_limited(&mut self.text, piece, RENDERED_MAX_BYTES);
+        self.is_cut |= outcome.is_err();
+        outcome
+    }
+}
+
+/// An error tells the foreign code that nothing more will be taken.
+fn push_limited(text: &mut String, piece: &str, end_max: usize) -> fmt::Result {
+    let room = end_max.saturating_sub(text.len());
+    if piece.len() <= room {
+        text.push_str(piece);
+        return Ok(());
+    }
+    text.push_str(piece.get(..piece.floor_char_boundary(room)).unwrap_or_default());
+    Err(fmt::Error)
+}
+
+impl Drop for Rendered {
+    fn drop(&mut self) {
+        let Place::Scratch { start, .. } = self.place else { return };
+        let _ = SCRATCH.try_with(|scratch| {
+            let text = &mut scratch.borrow_mut().text;
+            text.truncate(start);
+            if text.is_empty() && text.capacity() > KEPT_BYTES {
+                *text = String::new();
+            }
+        });
+    }
+}
+
+impl Sealed for Rendered {}
+
+impl Value for Rendered {
+    type Wire = [u8; 8];
+    const KIND: Kind = Kind::Text;
+
+    #[inline]
+    fn tail_bytes(&self) -> usize {
+        match &self.place {
+            Place::Scratch { start, end } => end - start,
+            Place::Own(text) => text.len(),
+        }
+    }
+
+    #[inline]
+    fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 8] {
+        if self.is_cut {
+            writer.mark_cut();
+        }
+        match &self.place {
+            Place::Scratch { start, end } => SCRATCH
+                .try_with(|scratch| writer.put_text(scratch.borrow().text.get(*start..*end).unwrap_or_default()))
+                .unwrap_or_else(|_| writer.put_text("")),
+            Place::Own(text) => writer.put_text(text),
+        }
+    }
+}
