@@ -1,0 +1,62 @@
+//! How do I write an enricher? Here: one that names the place, which is the same for all events, and the tenant, which is not.
+//!
+//! The contract is in `docs/writing-a-plugin.md`.
+//!
+//! `cargo run -p fapilog --example custom_enricher`
+
+use std::{error::Error, time::Duration};
+
+use fapilog::{
+    Batch, Bucket, Container, JsonFormatter, MemorySink, ValueRef, info,
+    plugin::{CommonFields, Enricher, PluginError},
+};
+
+/// Adds `region` to each event's context, and `tags.tenant` to those of loggers that are called `tenant.service`.
+struct Place {
+    region: String,
+    /// Adds what many events have in common: made once in a batch, and rendered once. It is told all names beforehand.
+    common: CommonFields,
+}
+
+impl Place {
+    fn new(region: &str) -> Self {
+        Self { region: region.to_owned(), common: CommonFields::new(["region"]) }
+    }
+}
+
+impl Enricher for Place {
+    fn name(&self) -> &'static str {
+        "place"
+    }
+
+    fn enrich(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
+        // What is added must live as long as the batch: in its arena, which takes no allocation from anybody else.
+        let region: &str = batch.arena().alloc_str(&self.region);
+        // One that fails says so, and the batch goes on as it is: `Err(PluginError::failed("..."))`.
+        self.common.add(batch, |_producer, fields| fields.push("region", ValueRef::Text(region)));
+        for event in batch.events_mut() {
+            // What an event borrows, such as its source, lives long enough already.
+            if let Some((tenant, _service)) = event.source().name().split_once('.') {
+                // If the user has logged a field of that name, it stays as it is.
+                event.add_field(Bucket::Tags, "tenant", ValueRef::Text(tenant));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg_attr(test, test)]
+fn main() -> Result<(), Box<dyn Error>> {
+    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    // Called once for each shard of the drain, on its thread: so the enricher needs no lock, and need not be `Send`.
+    let logs = Container::builder().enricher(|_shard| Box::new(Place::new("eu-1"))).sink("memory", sink).start()?;
+    info!(logs.logger("acme.orders"), "order filled", order_id = 42);
+    info!(logs.logger("system"), "started", region = "mine");
+    logs.shutdown(Duration::from_secs(5))?.check()?;
+
+    let lines = events.lines();
+    let [filled, started] = &lines[..] else { return Err(format!("{lines:?}").into()) };
+    assert!(filled.contains(r#""context":{"order_id":42,"region":"eu-1"},"tags":{"tenant":"acme"}"#), "{filled}");
+    assert!(started.contains(r#""context":{"region":"mine"}}"#), "{started}");
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! What can be logged, and how does it come out?
+//!
+//! `cargo run -p fapilog --example fields_and_types`
+
+#![expect(clippy::print_stdout, reason = "an example shows what came out")]
+
+use std::{
+    error::Error,
+    net::Ipv4Addr,
+    time::{Duration, SystemTime},
+};
+
+use fapilog::{
+    Bucket, Category, Container, DynamicEvent, JsonFormatter, Level, Logger, MemorySink, ValueRef, event, info,
+};
+
+#[cfg_attr(test, test)]
+fn main() -> Result<(), Box<dyn Error>> {
+    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    let logs = Container::builder().sink("memory", sink).start()?;
+    let log = logs.logger("types");
+
+    values(&log);
+    texts(&log)?;
+    buckets(&log);
+    known_at_run_time_only(&log);
+
+    logs.shutdown(Duration::from_secs(5))?.check()?;
+    let lines = events.lines();
+    lines.iter().for_each(|line| println!("{line}"));
+    assert_eq!(lines.len(), 15);
+    Ok(())
+}
+
+/// What a field may be as it is. Nothing is formatted by the thread that logs: it copies bytes.
+fn values(log: &Logger) {
+    info!(log, "numbers", small = -1_i8, large = u128::MAX, price = 101.25, not_a_number = f64::NAN);
+    info!(log, "others", is_open = true, grade = 'A', name = "venue", owned = String::from("text"));
+    info!(log, "times", took = Duration::from_micros(1500), at = SystemTime::UNIX_EPOCH);
+    info!(log, "addresses", peer = Ipv4Addr::LOCALHOST);
+    info!(log, "perhaps", found = Some(3), missing = None::<u32>);
+    info!(log, "several", sizes = [1, 2, 3], names = vec!["a", "b"]);
+    // Bytes are text in an unknown encoding. What is no UTF-8 is marked.
+    info!(log, "bytes", header = b"GET /\xff".as_slice());
+}
+
+/// What is logged by its text, which is made by the thread that logs.
+fn texts(log: &Logger) -> Result<(), Box<dyn Error>> {
+    let version: semver::Version = semver::Version { major: 1, minor: 2 };
+    info!(log, "by Display and by Debug", shown = %version, debugged = ?version);
+    // A lone variable stands for itself, and may be marked too.
+    let order_id = 42;
+    info!(log, "by name", order_id, %version);
+    // An error comes with its sources.
+    let Err(error) = "x".parse::<f64>() else { return Err("not reached".into()) };
+    let error = semver::Invalid { source: error };
+    info!(log, "with sources", #error);
+    // The message may be made at run time, too.
+    info!(log, %format_args!("order {order_id} filled"));
+    Ok(())
+}
+
+/// A bare key goes to the event's context. Tags are to search by, metrics to add up.
+fn buckets(log: &Logger) {
+    info!(log, "order filled", order_id = 42, tags.venue = "XNAS", metrics.latency_ms = 3.2);
+    info!(log, "any key", "http.status_code" = 200, tags."k8s.pod" = "web-1");
+    // The level as an argument: a constant.
+    event!(Level::Audit, log, "user added", user = "kim");
+}
+
+/// For adapters: names and types that no macro can know.
+fn known_at_run_time_only(log: &Logger) {
+    let row = [("id", ValueRef::U64(1)), ("name", ValueRef::Text("order"))];
+    let event = DynamicEvent::new(Level::Info, "adapter::rows", "a row came in").category(Category::Business);
+    let event = row.into_iter().fold(event, |event, (name, value)| event.field(Bucket::Context, name, value));
+    log.log_dynamic(&event);
+}
+
+/// Stands for any type that knows how to show itself.
+mod semver {
+    use std::{error::Error, fmt, num::ParseFloatError};
+
+    #[derive(Debug)]
+    pub(crate) struct Version {
+        pub(crate) major: u32,
+        pub(crate) minor: u32,
+    }
+
+    impl fmt::Display for Version {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{}.{}", self.major, self.minor)
+        }
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Invalid {
+        pub(crate) source: ParseFloatError,
+    }
+
+    impl fmt::Display for Invalid {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("not a version")
+        }
+    }
+
+    impl Error for Invalid {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.source)
+        }
+    }
+}

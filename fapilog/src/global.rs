@@ -1,0 +1,111 @@
+//! One container for the whole program: sugar on top of a value.
+
+use std::{
+    ops::Deref,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use fapilog_core::{AlreadyInitialized, Container, Error, Logger, settings::Settings};
+
+static GLOBAL: RwLock<State> = RwLock::new(State::None);
+
+/// The lock is held for moments only, never while foreign code runs: a plugin that is made, or the error callback, may ask
+/// for a logger.
+#[derive(Debug)]
+enum State {
+    None,
+    /// Somebody is about to start it.
+    Starting,
+    Running(Arc<Container>),
+}
+
+fn set(state: State) {
+    let before = std::mem::replace(&mut *GLOBAL.write().unwrap_or_else(PoisonError::into_inner), state);
+    // Outside of the lock: see `State`.
+    drop(before);
+}
+
+/// Whoever starts it: says in the end what came of it, be it nothing.
+struct Starting(State);
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        set(std::mem::replace(&mut self.0, State::None));
+    }
+}
+
+/// How long a global container drains when its guard is dropped.
+const DROP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The program's container, until it is dropped: then it is shut down, with five seconds to drain.
+///
+/// `std::process::exit` drops nothing: call [`Container::shutdown`] before it.
+#[derive(Debug)]
+#[must_use = "the container is shut down when this is dropped"]
+pub struct Global {
+    container: Arc<Container>,
+}
+
+impl Deref for Global {
+    type Target = Container;
+
+    fn deref(&self) -> &Container {
+        &self.container
+    }
+}
+
+impl Drop for Global {
+    fn drop(&mut self) {
+        set(State::None);
+        // What was lost is counted; there is nobody left to tell.
+        let _ = self.container.shutdown(DROP_TIMEOUT);
+    }
+}
+
+/// Starts the program's container, by the defaults and what the environment says (see [`Settings::load`]): to standard
+/// output, from INFO, for people on a terminal and as JSON elsewhere.
+///
+/// ```
+/// use fapilog::info;
+///
+/// let _logs = fapilog::init()?;
+/// let log = fapilog::logger("app");
+/// info!(log, "ready", port = 8080);
+/// # Ok::<(), fapilog::Error>(())
+/// ```
+///
+/// # Errors
+/// When the settings make no sense, the container cannot start, or there is one already, be it one that is just starting.
+pub fn init() -> Result<Global, Error> {
+    init_with(Settings::load(None)?)
+}
+
+/// As [`init`], as the settings say.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_with(settings: Settings) -> Result<Global, Error> {
+    {
+        let mut state = GLOBAL.write().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*state, State::None) {
+            return Err(AlreadyInitialized.into());
+        }
+        *state = State::Starting;
+    }
+    let mut starting = Starting(State::None);
+    let container = Arc::new(Container::from_settings(settings)?);
+    starting.0 = State::Running(Arc::clone(&container));
+    drop(starting);
+    Ok(Global { container })
+}
+
+/// A logger of the program's container. While there is none, it is [disabled](Logger::disabled): make it after [`init`],
+/// and keep it.
+#[must_use]
+pub fn logger(source: &str) -> Logger {
+    match &*GLOBAL.read().unwrap_or_else(PoisonError::into_inner) {
+        State::Running(container) => container.logger(source),
+        State::None | State::Starting => Logger::disabled(),
+    }
+}

@@ -1,0 +1,127 @@
+//! Structured logging for latency-critical Linux servers.
+//!
+//! ```
+//! use std::time::Duration;
+//! use fapilog::{Container, FileSink, JsonFormatter, info};
+//!
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("orders.log");
+//! let logs = Container::builder().sink("file", FileSink::new(&path, JsonFormatter::new)).start()?;
+//! let log = logs.logger("matching-engine");
+//!
+//! info!(log, "order filled", order_id = 42, price = 101.25, venue = "XNAS", tags.region = "eu");
+//!
+//! let accounts = logs.shutdown(Duration::from_secs(5))?;
+//! assert_eq!((accounts.submitted, accounts.delivered_total()), (1, 1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A log call
+//!
+//! `info!(logger, message, fields...)`; likewise `trace!`, `debug!`, `warn!`, `error!`, `critical!`, `audit!`,
+//! `security!`, and [`event!`] with the level as an argument.
+//!
+//! * The **message** is a literal, which costs nothing at run time, or any expression that is a [`Value`], or `%value`
+//!   or `?value`.
+//! * A **field** is `key = value`. The key is an identifier or a string literal; `tags.key` and `metrics.key` choose the
+//!   part of the event that it goes to, and a bare key goes to its context. A lone `name` stands for `name = name`.
+//! * A **value** is a number, `bool`, `char`, text, bytes, `Option`, `Duration`, `SystemTime`, address, `Uuid`,
+//!   or a slice, array or vector of these; or `%value` to log it by its `Display`, `?value` by its `Debug`, and
+//!   `#error` an error with the chain of its sources.
+//!
+//! * `category: value` and `severity: value` among the fields say what the event is about (a [`Category`]) and how grave it
+//!   is (a `u8` from 1 to 10), if not what its level says.
+//!
+//! Values are looked at only when the event is wanted. They are taken by reference and copied before the call returns.
+//!
+//! ```
+//! # use fapilog::{Container, MemorySink, JsonFormatter, error, warn};
+//! # let (sink, events) = MemorySink::new(JsonFormatter::new);
+//! # let logs = Container::builder().sink("memory", sink).start()?;
+//! # let log = logs.logger("docs");
+//! let attempt = 3;
+//! let failure = std::io::Error::other("connection reset");
+//! warn!(log, "will retry", attempt, backoff = std::time::Duration::from_millis(250));
+//! error!(log, "gave up", error = #failure, peers = ["10.0.0.1", "10.0.0.2"], metrics.latency_ms = 3.2);
+//! # logs.flush(std::time::Duration::from_secs(5))?;
+//! # assert_eq!(events.lines().len(), 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#[cfg(feature = "settings")]
+mod global;
+mod macros;
+pub mod panic_hook;
+pub mod testing;
+
+pub use fapilog_core::{
+    Accounts, AlreadyInitialized, Batch, Bucket, Category, ChangeError, Colors, Container, ContainerBuilder,
+    Directives, DirectivesError, DynamicEvent, Error, ErrorCallback, ErrorKind, Event, EventId, Executor, FieldRef,
+    FlushError, GlommioUnavailable, Imbalance, InScope, Level, LevelError, LevelFilter, Logger, LossReason, Losses,
+    ManualClock, ManualDrain, Metrics, Notice, Overflow, Percentiles, PluginMetrics, PluginState, Problem,
+    ProducerInfo, RingMetrics, Route, Rung, Scope, ScopeGuard, Scoped, SettingsError, ShutdownError, SinkAccounts,
+    SinkOptions, Source, StartError, Timestamp, Value, ValueRef,
+    enrich::{
+        ContextEnricher, CorrelationEnricher, HostnameEnricher, KubernetesEnricher, RuntimeInfoEnricher,
+        TimestampEnricher, WhenMissing,
+    },
+    format::{JsonFormatter, LogfmtFormatter, MinimalFormatter, PrettyFormatter, SimpleFormatter, decode_marked_text},
+    plugin,
+    process::{
+        Comparison, Condition, Dedupe, FieldPath, FilterProcessor, FormatProcessor, Operand, Projection, Rule,
+        Sampling, SamplingError, SizeGuard, TemplateError, TemplateMistake, Throttle,
+    },
+};
+#[cfg(feature = "settings")]
+pub use fapilog_core::{
+    register_plugin, registry,
+    registry::Registry,
+    settings,
+    settings::{ReloadError, Settings},
+};
+pub use fapilog_sinks::{ConsoleSink, FileEngine, FileSink, FileSync, MemoryEvents, MemorySink, NullSink};
+#[cfg(feature = "settings")]
+pub use global::{Global, init, init_with, logger};
+
+/// What the macros expand to. Not a public interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use fapilog_core::{
+        Bucket, Level,
+        call_site::{CallSite, FieldName},
+        level::{category_number, severity_number},
+        record::{Arg, End},
+        value::{debug, display, error_chain},
+    };
+}
+
+/// Compiles and runs the code on the pages of the book.
+#[cfg(doctest)]
+mod book {
+    macro_rules! pages {
+        ($($name:ident: $path:literal,)*) => {$(
+            #[doc = include_str!($path)]
+            mod $name {}
+        )*};
+    }
+
+    pages! {
+        readme: "../../README.md",
+        console_sink: "../../docs/console-sink.md",
+        errors: "../../docs/errors.md",
+        delivery: "../../docs/delivery.md",
+        enrichers: "../../docs/enrichers.md",
+        executors: "../../docs/executors.md",
+        file_sink: "../../docs/file-sink.md",
+        json: "../../docs/json.md",
+        log_calls: "../../docs/log-calls.md",
+        panics: "../../docs/panics.md",
+        testing: "../../docs/testing.md",
+        processors: "../../docs/processors.md",
+        text_formats: "../../docs/text-formats.md",
+        operations: "../../docs/operations.md",
+        plugins: "../../docs/plugins.md",
+        settings_page: "../../docs/settings.md",
+        writing_a_plugin: "../../docs/writing-a-plugin.md",
+    }
+}

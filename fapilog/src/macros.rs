@@ -1,0 +1,162 @@
+//! The macros. They only parse: into a static call site, a nested tuple of arguments, and one function call.
+
+/// Logs an event of a level that is given as an argument: `event!(Level::Info, log, "message", key = value)`. The level
+/// is a constant.
+///
+/// See the [crate's front page](crate) for messages, fields and values.
+#[macro_export]
+macro_rules! event {
+    ($level:expr, $logger:expr, $message:literal $(, $($fields:tt)*)?) => {
+        $crate::__fapilog!(@parse ($level, $logger, $message) () () $($($fields)*)?)
+    };
+    ($level:expr, $logger:expr, %$message:expr $(, $($fields:tt)*)?) => {
+        $crate::__fapilog!(@parse ($level, $logger, "") ((Message, ""),)
+            (&$crate::__private::display(&$message),) $($($fields)*)?)
+    };
+    ($level:expr, $logger:expr, ?$message:expr $(, $($fields:tt)*)?) => {
+        $crate::__fapilog!(@parse ($level, $logger, "") ((Message, ""),)
+            (&$crate::__private::debug(&$message),) $($($fields)*)?)
+    };
+    ($level:expr, $logger:expr, $message:expr $(, $($fields:tt)*)?) => {
+        $crate::__fapilog!(@parse ($level, $logger, "") ((Message, ""),) (&$message,) $($($fields)*)?)
+    };
+}
+
+macro_rules! level_macros {
+    ($d:tt $($(#[$doc:meta])* $name:ident => $level:ident;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// See the [crate's front page](crate) for messages, fields and values.
+        #[macro_export]
+        macro_rules! $name {
+            ($d($d arguments:tt)*) => { $crate::event!($crate::__private::Level::$level, $d($d arguments)*) };
+        }
+    )*};
+}
+
+level_macros! { $
+    /// Logs every step.
+    trace => Trace;
+    /// Logs what a developer wants to know.
+    debug => Debug;
+    /// Logs what happens in normal operation.
+    info => Info;
+    /// Logs something unexpected that did no harm.
+    warn => Warning;
+    /// Logs that something failed.
+    error => Error;
+    /// Logs that the service is in danger.
+    critical => Critical;
+    /// Logs who did what, for those who must be able to prove it.
+    audit => Audit;
+    /// Logs an attack, or what may be one.
+    security => Security;
+}
+
+/// Takes fields off the front one by one: names to the left, references to values to the right.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fapilog {
+    // Done: `(level, logger, message) (names) (references)`.
+    (@parse ($level:expr, $logger:expr, $message:literal) ($(($bucket:ident, $name:expr),)*) ($($value:expr,)*) $(,)?) => {{
+        const LEVEL: $crate::__private::Level = $level;
+        static SITE: $crate::__private::CallSite = $crate::__private::CallSite::new(
+            LEVEL,
+            $message,
+            ::core::module_path!(),
+            ::core::file!(),
+            ::core::line!(),
+            &[$($crate::__private::FieldName::new($crate::__private::Bucket::$bucket, $name)),*],
+        );
+        let logger: &$crate::Logger = &$logger;
+        if logger.is_enabled_at(LEVEL, &SITE) {
+            logger.log(LEVEL, &SITE, $crate::__fapilog!(@arguments $($value,)*));
+        } else {
+            logger.skip(LEVEL, &SITE);
+        }
+    }};
+
+    // category: value and severity: value
+    (@parse $head:tt ($($names:tt)*) ($($values:tt)*) category : $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__fapilog!(@parse $head ($($names)* (Category, ""),)
+            ($($values)* &$crate::__private::category_number($value),) $($($rest)*)?)
+    };
+    (@parse $head:tt ($($names:tt)*) ($($values:tt)*) severity : $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__fapilog!(@parse $head ($($names)* (Severity, ""),)
+            ($($values)* &$crate::__private::severity_number($value),) $($($rest)*)?)
+    };
+
+    // tags.key and metrics.key
+    (@parse $head:tt $names:tt $values:tt tags . $key:ident $($rest:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Tags, ::core::stringify!($key)) ($key) $($rest)*)
+    };
+    (@parse $head:tt $names:tt $values:tt tags . $key:literal $($rest:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Tags, $key) () $($rest)*)
+    };
+    (@parse $head:tt $names:tt $values:tt metrics . $key:ident $($rest:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Metrics, ::core::stringify!($key)) ($key) $($rest)*)
+    };
+    (@parse $head:tt $names:tt $values:tt metrics . $key:literal $($rest:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Metrics, $key) () $($rest)*)
+    };
+    (@parse $head:tt $names:tt $values:tt context . $key:ident $($rest:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) $($rest)*)
+    };
+    (@parse $head:tt $names:tt $values:tt context . $key:literal $($rest:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Context, $key) () $($rest)*)
+    };
+
+    // %name, ?name and #name, alone
+    (@parse $head:tt $names:tt $values:tt % $key:ident $(, $($rest:tt)*)?) => {
+        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) = %$key $(, $($rest)*)?)
+    };
+    (@parse $head:tt $names:tt $values:tt ? $key:ident $(, $($rest:tt)*)?) => {
+        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) = ?$key $(, $($rest)*)?)
+    };
+    (@parse $head:tt $names:tt $values:tt # $key:ident $(, $($rest:tt)*)?) => {
+        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) = #$key $(, $($rest)*)?)
+    };
+
+    // key and "key"
+    (@parse $head:tt $names:tt $values:tt $key:ident $($rest:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) $($rest)*)
+    };
+    (@parse $head:tt $names:tt $values:tt $key:literal $($rest:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Context, $key) () $($rest)*)
+    };
+
+    (@parse $head:tt $names:tt $values:tt $($wrong:tt)+) => {
+        ::core::compile_error!(::core::concat!(
+            "expected a field (`key = value`, `tags.key = value`, `metrics.key = value`, or a lone variable), found `",
+            ::core::stringify!($($wrong)+), "`"
+        ))
+    };
+
+    // What stands behind the key.
+    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = % $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$crate::__private::display(&$value),) $($($rest)*)?)
+    };
+    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = ? $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$crate::__private::debug(&$value),) $($($rest)*)?)
+    };
+    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = # $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$crate::__private::error_chain(&$value),) $($($rest)*)?)
+    };
+    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$value,) $($($rest)*)?)
+    };
+    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt ($key:ident) $(, $($rest:tt)*)?) => {
+        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$key,) $($($rest)*)?)
+    };
+    (@value $head:tt $names:tt $values:tt $name:tt $key:tt $($wrong:tt)*) => {
+        ::core::compile_error!(::core::concat!(
+            "expected `= value` behind a field's key, found `", ::core::stringify!($($wrong)*), "`"
+        ))
+    };
+
+    // A nested tuple.
+    (@arguments) => { $crate::__private::End };
+    (@arguments $value:expr, $($rest:tt)*) => {
+        ($crate::__private::Arg($value), $crate::__fapilog!(@arguments $($rest)*))
+    };
+}

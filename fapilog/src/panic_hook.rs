@@ -1,0 +1,292 @@
+//! Panics in the log.
+//!
+//! [`install`] has each panic of the process logged, once and as CRITICAL, and everything that was logged before it
+//! delivered, before the hook that was there runs: it may be the one that ends the process.
+//!
+//! ```
+//! use fapilog::{Container, JsonFormatter, MemorySink, panic_hook};
+//!
+//! # let quiet = std::panic::take_hook();
+//! # std::panic::set_hook(Box::new(|_| {}));
+//! let (sink, events) = MemorySink::new(JsonFormatter::new);
+//! let logs = Container::builder().sink("memory", sink).start()?;
+//! let hook = panic_hook::install(&logs.logger("service"), panic_hook::Options::new());
+//!
+//! let worker = std::thread::spawn(|| panic!("out of orders"));
+//! assert!(worker.join().is_err());
+//! assert!(events.lines()[0].contains(r#""message":"panicked: out of orders""#));
+//! drop(hook); // and the hook from before is back
+//! # std::panic::set_hook(quiet);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # On a drain's thread
+//!
+//! A plugin that panics is logged too, but nothing waits for its delivery: the thread would wait for itself. A sink that
+//! panics at each event must not be given a new one each time, so of such panics one a second is logged; the next one says
+//! how many were left out.
+
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    panic::{self, PanicHookInfo},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use fapilog_core::{Bucket, DynamicEvent, Level, Logger, ValueRef, plugin};
+
+/// The target of the events.
+const TARGET: &str = "fapilog::panic_hook";
+
+/// The longest payload that is logged, in bytes; longer ones are cut. A record loses whole fields from its end, and what
+/// stands behind the message is worth more than the rest of it.
+const PAYLOAD_MAX_BYTES: usize = 4096;
+
+/// The longest backtrace that is logged, in bytes: half of the default record.
+const BACKTRACE_MAX_BYTES: usize = 32 * 1024;
+
+/// How long after a panic on a drain's thread the next one is logged.
+const DRAIN_INTERVAL: Duration = Duration::from_secs(1);
+
+type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
+
+/// How panics are logged.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Options {
+    flush_timeout: Duration,
+    backtrace: bool,
+}
+
+impl Options {
+    /// As the methods say.
+    pub fn new() -> Self {
+        Self { flush_timeout: Duration::from_secs(1), backtrace: true }
+    }
+
+    /// How long a panic waits at most until everything is delivered; zero not to wait. It takes no longer than the work.
+    /// Default: a second.
+    pub fn flush_timeout(mut self, timeout: Duration) -> Self {
+        self.flush_timeout = timeout;
+        self
+    }
+
+    /// Whether the backtrace is logged where `RUST_BACKTRACE` or `RUST_LIB_BACKTRACE` asks for one. Default: yes.
+    pub fn backtrace(mut self, is_wanted: bool) -> Self {
+        self.backtrace = is_wanted;
+        self
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Logs the panics of the process through this logger, until the guard is dropped; then the hook from before is back.
+///
+/// The last one installed counts, and logs alone: each panic is logged once. The guard of one that is replaced does
+/// nothing when it is dropped. If the program has set a hook of its own on top meanwhile, that one stays, and what is left
+/// below it logs nothing.
+///
+/// A thread that is panicking cannot change hooks: there it can only take the place of one that is installed already, and
+/// does nothing if there is none.
+pub fn install(logger: &Logger, options: Options) -> PanicHookGuard {
+    // Relaxed: a number that differs from all others, no more.
+    static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+    let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+    let teller = Teller { id, logger: logger.clone(), options, on_drains: OnDrains::new() };
+    let replaced = plugin::undivided(|| {
+        let mut top = lock_top();
+        place(&mut top);
+        top.as_ref().and_then(|top| top.placed.exchange(Some(Arc::new(teller))))
+    });
+    // Foreign code may run when the last of a container goes: not under our locks.
+    drop(replaced);
+    PanicHookGuard { id }
+}
+
+/// Takes the panic hook back when it is dropped.
+#[derive(Debug)]
+#[must_use = "the panic hook is taken back when its guard is dropped"]
+pub struct PanicHookGuard {
+    id: u64,
+}
+
+impl Drop for PanicHookGuard {
+    fn drop(&mut self) {
+        let teller = plugin::undivided(|| {
+            let mut top = lock_top();
+            let teller = top.as_ref().and_then(|top| top.placed.disarm(self.id));
+            // A panicking thread may not change hooks; ours does nothing any more but to call the one before it.
+            if teller.is_some() && !thread::panicking() {
+                take_back(&mut top);
+            }
+            teller
+        });
+        drop(teller);
+    }
+}
+
+/// The hook of ours that was set last: there is one in a process at most, as there is one hook. Locked inside of
+/// [`plugin::undivided`], so that no child inherits it locked.
+static TOP: Mutex<Option<Top>> = Mutex::new(None);
+
+fn lock_top() -> MutexGuard<'static, Option<Top>> {
+    TOP.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Top {
+    placed: Arc<Placed>,
+    /// Where the box that we gave away keeps the closure: what we know it by when we take it.
+    address: usize,
+}
+
+/// What our hook does.
+struct Placed {
+    /// Who tells of a panic; `None` where nobody is to.
+    teller: RwLock<Option<Arc<Teller>>>,
+    /// The hook from before.
+    previous: Hook,
+}
+
+/// Makes sure that the process's hook is ours. Not in the middle of a panic: the standard library forbids it.
+fn place(top: &mut Option<Top>) {
+    if thread::panicking() {
+        return;
+    }
+    let current = panic::take_hook();
+    if top.as_ref().is_some_and(|top| top.address == address_of(&current)) {
+        return panic::set_hook(current);
+    }
+    // One of ours may still be called by the hook that the program set on top of it.
+    if let Some(buried) = top.take() {
+        drop(buried.placed.exchange(None));
+    }
+    let placed = Arc::new(Placed { teller: RwLock::new(None), previous: current });
+    let hook = Arc::clone(&placed);
+    let hook: Hook = Box::new(move |info| hook.run(info));
+    *top = Some(Top { placed, address: address_of(&hook) });
+    panic::set_hook(hook);
+}
+
+/// Puts the hook from before back, if ours is the process's.
+fn take_back(top: &mut Option<Top>) {
+    let current = panic::take_hook();
+    match top.take_if(|top| top.address == address_of(&current)) {
+        Some(Top { placed, .. }) => {
+            drop(current);
+            panic::set_hook(match Arc::try_unwrap(placed) {
+                Ok(placed) => placed.previous,
+                Err(shared) => Box::new(move |info| (shared.previous)(info)),
+            });
+        }
+        None => panic::set_hook(current),
+    }
+}
+
+/// Ours holds something, so no other box has its address.
+fn address_of(hook: &Hook) -> usize {
+    std::ptr::from_ref(&**hook).cast::<()>().addr()
+}
+
+impl Placed {
+    fn run(&self, info: &PanicHookInfo<'_>) {
+        let teller = self.teller.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(teller) = teller {
+            teller.tell(info);
+        }
+        (self.previous)(info);
+    }
+
+    fn exchange(&self, teller: Option<Arc<Teller>>) -> Option<Arc<Teller>> {
+        std::mem::replace(&mut *self.teller.write().unwrap_or_else(PoisonError::into_inner), teller)
+    }
+
+    /// Nobody is to tell any more, if it was this one.
+    fn disarm(&self, id: u64) -> Option<Arc<Teller>> {
+        self.teller.write().unwrap_or_else(PoisonError::into_inner).take_if(|teller| teller.id == id)
+    }
+}
+
+/// Tells of panics. A panic in here would end the process: nothing foreign is called.
+struct Teller {
+    id: u64,
+    logger: Logger,
+    options: Options,
+    on_drains: OnDrains,
+}
+
+impl Teller {
+    fn tell(&self, info: &PanicHookInfo<'_>) {
+        if !plugin::is_drain_thread() {
+            self.logger.log_dynamic(&self.event(info, 0));
+            if !self.options.flush_timeout.is_zero() {
+                // What is not delivered in time stands in the accounts.
+                let _ = self.logger.flush(self.options.flush_timeout);
+            }
+        } else if let Some(left_out) = self.on_drains.may_tell() {
+            self.logger.log_dynamic(&self.event(info, left_out));
+        }
+    }
+
+    /// What is worth most comes first: a record that is too long loses fields from its end.
+    fn event(&self, info: &PanicHookInfo<'_>, left_out: u64) -> DynamicEvent {
+        let payload = info.payload_as_str().unwrap_or("a payload that is not text");
+        let message = format!("panicked: {}", cut(payload, PAYLOAD_MAX_BYTES));
+        let mut event = DynamicEvent::new(Level::Critical, TARGET, &message);
+        if let Some(location) = info.location() {
+            event = event.field(Bucket::Context, "location", ValueRef::Text(&location.to_string()));
+        }
+        if let Some(name) = thread::current().name() {
+            event = event.field(Bucket::Context, "thread_name", ValueRef::Text(name));
+        }
+        if left_out > 0 {
+            event = event.field(Bucket::Context, "panics_left_out", ValueRef::U64(left_out));
+        }
+        if self.options.backtrace {
+            let backtrace = Backtrace::capture();
+            if backtrace.status() == BacktraceStatus::Captured {
+                let text = backtrace.to_string();
+                event = event.field(Bucket::Context, "backtrace", ValueRef::Text(cut(&text, BACKTRACE_MAX_BYTES)));
+            }
+        }
+        event
+    }
+}
+
+fn cut(text: &str, max_bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(max_bytes)).unwrap_or(text)
+}
+
+/// Panics on drains' threads: one in an interval.
+struct OnDrains {
+    start: Instant,
+    /// Nanoseconds from the start, from when on one may be told.
+    next: AtomicU64,
+    left_out: AtomicU64,
+}
+
+impl OnDrains {
+    fn new() -> Self {
+        Self { start: Instant::now(), next: AtomicU64::new(0), left_out: AtomicU64::new(0) }
+    }
+
+    /// How many were left out since the last one that was told, if this one may be.
+    fn may_tell(&self) -> Option<u64> {
+        // Relaxed, all: of several at once one gets through, and the others are counted, now or with the next.
+        let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let interval = DRAIN_INTERVAL.as_nanos() as u64; // a constant that fits
+        let due = |next| (next <= now).then(|| now.saturating_add(interval));
+        if self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok() {
+            return Some(self.left_out.swap(0, Ordering::Relaxed));
+        }
+        self.left_out.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}

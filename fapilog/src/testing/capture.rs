@@ -1,0 +1,94 @@
+//! A sink that keeps events themselves, not their text.
+
+use std::{
+    io,
+    mem::take,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use fapilog_core::{
+    Batch,
+    plugin::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+};
+
+use super::LoggedEvent;
+
+/// The most events that are kept. Beyond it deliveries fail, and the test with them.
+const EVENTS_MAX: usize = 1_000_000;
+
+/// What was delivered so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Captured {
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    events: Vec<LoggedEvent>,
+    /// How many there were before those.
+    forgotten: usize,
+}
+
+impl Captured {
+    pub(super) fn all(&self) -> Vec<LoggedEvent> {
+        self.lock().events.clone()
+    }
+
+    /// How many events there ever were.
+    pub(super) fn count(&self) -> usize {
+        let kept = self.lock();
+        kept.forgotten + kept.events.len()
+    }
+
+    /// Those behind the first `count`.
+    pub(super) fn behind(&self, count: usize) -> Vec<LoggedEvent> {
+        let kept = self.lock();
+        kept.events.iter().skip(count.saturating_sub(kept.forgotten)).cloned().collect()
+    }
+
+    pub(super) fn forget(&self) {
+        let mut kept = self.lock();
+        kept.forgotten += take(&mut kept.events).len();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SinkFactory for Captured {
+    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(Capture { captured: self.clone(), encoded: Vec::new() }))
+    }
+}
+
+/// Events take the payload's place: what is encoded waits here until its payload is delivered.
+struct Capture {
+    captured: Captured,
+    encoded: Vec<LoggedEvent>,
+}
+
+impl Sink for Capture {
+    fn writer(&self) -> String {
+        "captured".to_owned()
+    }
+
+    fn payload(&mut self) -> Option<Payload> {
+        Some(Payload::new(0))
+    }
+
+    fn encode(&mut self, batch: &Batch<'_>, _: &mut Payload) {
+        self.encoded.extend(batch.events().iter().map(LoggedEvent::of));
+    }
+
+    fn deliver(&mut self, _: Payload) -> Delivery {
+        let mut kept = self.captured.lock();
+        if kept.events.len() + self.encoded.len() > EVENTS_MAX {
+            self.encoded.clear();
+            let full = io::Error::new(io::ErrorKind::StorageFull, "a test log keeps a million events at most");
+            return Delivery::done(Err(SinkError::Other(full.into())));
+        }
+        kept.events.append(&mut self.encoded);
+        Delivery::done(Ok(()))
+    }
+}

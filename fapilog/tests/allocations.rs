@@ -1,0 +1,244 @@
+//! What is allocated, and where: nothing in a log call, nothing per event on the drain.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+mod law;
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    time::Duration,
+};
+
+use fapilog::{
+    Bucket, Comparison, Container, Dedupe, FilterProcessor, FormatProcessor, JsonFormatter, Level, LogfmtFormatter,
+    Logger, ManualDrain, MinimalFormatter, NullSink, PrettyFormatter, Projection, Rule, Sampling, Scope,
+    SimpleFormatter, SizeGuard, Throttle, ValueRef, error, info,
+    plugin::{Formatter, Processor},
+};
+use law::end;
+
+thread_local! {
+    /// Allocations of this thread. Neither allocates nor has a destructor.
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+fn count() {
+    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
+}
+
+// SAFETY: everything is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.realloc(memory, layout, bytes) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// How often this thread allocates while it runs `work`.
+fn allocations_in(work: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.with(Cell::get);
+    work();
+    ALLOCATIONS.with(Cell::get) - before
+}
+
+fn started() -> (Container, ManualDrain) {
+    started_with(JsonFormatter::new)
+}
+
+fn started_with<F: Formatter + 'static>(formatter: fn() -> F) -> (Container, ManualDrain) {
+    let builder = Container::builder().default_pipeline();
+    builder.sink("null", NullSink::new(formatter)).start_manual().unwrap()
+}
+
+/// Every kind of argument that is archived as it is.
+fn log_archived(log: &Logger, number: u64) {
+    let text = "a text that is no literal to the library";
+    info!(log, "numbers", number, half = 0.5, negative = -1_i128, letter = 'x', yes = true);
+    info!(log, "texts", text, bytes = text.as_bytes(), maybe = Some(text), list = [text, text]);
+    error!(log, text, tags.a = 1, metrics.b = 2.5);
+}
+
+fn log_rendered(log: &Logger, number: u64) {
+    info!(log, "rendered", display = %number, debug = ?Some("text"));
+    info!(log, %format_args!("message {number}"));
+}
+
+#[test]
+fn the_allocator_counts() {
+    assert_eq!(allocations_in(|| drop(std::hint::black_box(vec![1]))), 1);
+}
+
+#[test]
+fn a_threads_log_calls_allocate_nothing_after_its_first() {
+    let (container, mut drain) = started();
+    let log = container.logger("allocations");
+    // A call site is known to the process once it has been reached, by whichever thread.
+    log_archived(&log, 0);
+    let thread = {
+        let log = log.clone();
+        std::thread::spawn(move || {
+            info!(log, "this thread's first");
+            allocations_in(|| (0..500).for_each(|number| log_archived(&log, number)))
+        })
+    };
+    assert_eq!(thread.join().unwrap(), 0);
+    end(&container, &mut drain);
+}
+
+#[test]
+fn rendered_arguments_allocate_nothing_once_the_threads_buffer_has_grown() {
+    let (container, mut drain) = started();
+    let log = container.logger("allocations");
+    log_rendered(&log, 500);
+    assert_eq!(allocations_in(|| (0..500).for_each(|number| log_rendered(&log, number))), 0);
+    end(&container, &mut drain);
+}
+
+#[test]
+fn calls_inside_a_scope_allocate_nothing() {
+    let (container, mut drain) = started();
+    let log = container.logger("allocations");
+    let scope = Scope::new().correlation_id("7f3a").field(Bucket::Tags, "region", ValueRef::Text("eu"));
+    let entered = scope.enter();
+    log_archived(&log, 0);
+    assert_eq!(allocations_in(|| (0..500).for_each(|number| log_archived(&log, number))), 0);
+    drop(entered);
+    // Nor does entering again, now that the thread's scope has grown.
+    assert_eq!(allocations_in(|| drop(scope.enter())), 0);
+    end(&container, &mut drain);
+}
+
+#[test]
+fn calls_that_are_not_wanted_allocate_nothing() {
+    let (container, mut drain) = started();
+    let log = container.logger("allocations");
+    container.set_level(fapilog::LevelFilter::Off);
+    assert_eq!(allocations_in(|| (0..500).for_each(|number| log_archived(&log, number))), 0);
+    end(&container, &mut drain);
+}
+
+#[test]
+fn calls_that_find_the_ring_full_allocate_nothing() {
+    let builder = Container::builder().overflow(fapilog::Overflow::DropNewest).ring_capacity_bytes(16 * 1024);
+    let builder = builder.record_max_bytes(1024).sink("null", NullSink::new(JsonFormatter::new));
+    let (container, mut drain) = builder.start_manual().unwrap();
+    let log = container.logger("allocations");
+    (0..500).for_each(|number| log_archived(&log, number));
+    assert!(container.accounts().lost_total() > 0);
+    assert_eq!(allocations_in(|| (0..500).for_each(|number| log_archived(&log, number))), 0);
+    end(&container, &mut drain);
+}
+
+/// How often the drain allocates for `rounds` rounds of events that all go to payloads and out.
+fn allocations_on_the_drain(container: &Container, drain: &mut ManualDrain, rounds: u64, log: impl Fn(u64)) -> u64 {
+    let mut allocations = 0;
+    for round in 0..rounds {
+        log(round);
+        allocations += allocations_in(|| drain.run_until_idle());
+    }
+    container.request_flush();
+    allocations + allocations_in(|| drain.run_until_idle())
+}
+
+fn steady_state_is_free(log: impl Fn(&Logger, u64)) {
+    steady_state_is_free_with(JsonFormatter::new, log);
+}
+
+fn steady_state_is_free_with<F: Formatter + 'static>(formatter: fn() -> F, log: impl Fn(&Logger, u64)) {
+    steady_state_is_free_in(started_with(formatter), log);
+}
+
+fn steady_state_is_free_in((container, mut drain): (Container, ManualDrain), log: impl Fn(&Logger, u64)) {
+    let logger = container.logger("allocations");
+    // Templates, buffers and the arena have grown after a while.
+    allocations_on_the_drain(&container, &mut drain, 100, |round| (0..20).for_each(|_| log(&logger, round)));
+    let once = allocations_on_the_drain(&container, &mut drain, 100, |round| (0..20).for_each(|_| log(&logger, round)));
+    let twice =
+        allocations_on_the_drain(&container, &mut drain, 200, |round| (0..20).for_each(|_| log(&logger, round)));
+    assert_eq!((once, twice), (0, 0));
+    end(&container, &mut drain);
+}
+
+#[test]
+fn the_drain_allocates_nothing_per_event() {
+    steady_state_is_free(log_archived);
+}
+
+#[test]
+fn the_drain_allocates_nothing_per_event_in_a_scope() {
+    let entered = Scope::new().correlation_id("7f3a").field(Bucket::Tags, "region", ValueRef::Text("eu")).enter();
+    steady_state_is_free(log_archived);
+    drop(entered);
+}
+
+/// What text formats have a form of their own for: lists with quotes in them, bytes that are not UTF-8, escapes.
+fn log_hostile(log: &Logger, number: u64) {
+    log_archived(log, number);
+    let not_utf8: &[u8] = b"caf\xe9";
+    info!(log, "hostile", level = "\x1b[2J\u{202e}", "an odd key" = not_utf8, list = ["a b", "\"", "="]);
+    error!(log, not_utf8, tags.more = not_utf8);
+}
+
+#[test]
+fn text_formatters_allocate_nothing_per_event() {
+    let in_scope = |log: &Logger, number| {
+        log_hostile(log, number);
+        let _entered =
+            Scope::new().correlation_id("7f3a").field(Bucket::Tags, "an odd key", ValueRef::Text("=")).enter();
+        log_hostile(log, number);
+    };
+    steady_state_is_free_with(SimpleFormatter::new, in_scope);
+    steady_state_is_free_with(LogfmtFormatter::new, in_scope);
+    steady_state_is_free_with(MinimalFormatter::new, in_scope);
+    steady_state_is_free_with(|| PrettyFormatter::new().colors(true), in_scope);
+}
+
+fn steady_state_is_free_behind(make: impl Fn() -> Box<dyn Processor> + Send + Sync + 'static) {
+    let builder = Container::builder().processor(move |_| make());
+    let started = builder.sink("null", NullSink::new(JsonFormatter::new)).start_manual().unwrap();
+    let numbers = Cell::new(0_u64);
+    steady_state_is_free_in(started, |log, _| {
+        numbers.set(numbers.get() + 1);
+        let (number, long) = (numbers.get(), [b'x'; 300]);
+        info!(log, "number {number} of {tags.region}", number, tags.region = "eu", long = long.as_slice());
+        error!(log, "failed", number);
+    });
+}
+
+#[test]
+fn the_built_in_processors_allocate_nothing_per_event() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let rule = || Rule::drop().when("number", Comparison::Gt(1_000_000_000.into())).when("long", Comparison::Exists);
+    steady_state_is_free_behind(move || Box::new(FilterProcessor::new().level(Level::Info).rule(rule())));
+    steady_state_is_free_behind(|| Box::new(Throttle::per_second(1).quiet(HOUR)));
+    steady_state_is_free_behind(|| Box::new(Throttle::per_second(1).key("tags.region").quiet(HOUR)));
+    steady_state_is_free_behind(|| Box::new(FormatProcessor::in_messages()));
+    steady_state_is_free_behind(|| Box::new(Dedupe::new().entries_max(64)));
+    steady_state_is_free_behind(|| Box::new(Dedupe::new().window(HOUR).fields([""; 0])));
+    steady_state_is_free_behind(|| Box::new(Sampling::new(0.5).unwrap().first(3)));
+    steady_state_is_free_behind(|| Box::new(SizeGuard::new().event_max_bytes(300)));
+    steady_state_is_free_behind(|| Box::new(Projection::new().drop(["long"])));
+}

@@ -1,0 +1,104 @@
+//! The default pipeline, into a JSON file, under every overflow strategy: the law holds, and the file says the same as the
+//! accounts.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+mod law;
+
+use std::{
+    io::{BufRead, BufReader},
+    time::Duration,
+};
+
+use fapilog::{Container, Executor, FileSink, JsonFormatter, Overflow, info};
+use law::{PATIENCE, executors, lawful};
+
+const EVENTS: u64 = 20_000;
+
+/// What the lines of a file come to.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Found {
+    events: u64,
+    /// What the log itself says of losses.
+    told_lost: u64,
+}
+
+#[track_caller]
+fn read(path: &std::path::Path, producers: u64) -> Found {
+    let mut found = Found::default();
+    let mut last = vec![None; producers as usize];
+    for line in BufReader::new(std::fs::File::open(path).unwrap()).lines() {
+        let event: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        if event["target"] == "fapilog" {
+            found.told_lost += event["metrics"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>();
+            continue;
+        }
+        assert!(event["context"]["thread_id"].is_u64() && event["context"]["process_id"].is_u64());
+        let (producer, n) = (event["context"]["producer"].as_u64().unwrap(), event["context"]["n"].as_u64().unwrap());
+        let last = &mut last[producer as usize];
+        assert!(last.is_none_or(|last| last < n), "producer {producer}: {n} behind {last:?}");
+        *last = Some(n);
+        found.events += 1;
+    }
+    found
+}
+
+fn run(executor: Executor, overflow: Overflow, producers: u64) -> (fapilog::Accounts, Found) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("all.log");
+    let container = Container::builder()
+        .executor(executor)
+        .overflow(overflow)
+        .ring_capacity_bytes(64 * 1024)
+        .record_max_bytes(1024)
+        .default_pipeline()
+        .sink("file", FileSink::new(&path, JsonFormatter::new))
+        .start()
+        .unwrap();
+    std::thread::scope(|threads| {
+        for producer in 0..producers {
+            let log = container.logger("default");
+            threads.spawn(move || (0..EVENTS).for_each(|n| info!(log, "counted", producer, n)));
+        }
+    });
+    let accounts = lawful(container.shutdown(PATIENCE).unwrap());
+    let found = read(&path, producers);
+    (accounts, found)
+}
+
+#[track_caller]
+fn the_law_holds_under(overflow: Overflow, loses_nothing: bool) {
+    for executor in executors() {
+        for producers in [1, 2, 8] {
+            let (accounts, found) = run(executor, overflow, producers);
+            let case = format!("{executor}, {producers} producers: {accounts}");
+            // What the log says of its own losses is an event too.
+            assert!(accounts.submitted >= producers * EVENTS, "{case}");
+            assert_eq!(found.events, producers * EVENTS - accounts.lost.total(), "{case}");
+            assert_eq!(found.told_lost, accounts.lost.total(), "{case}");
+            assert_eq!(accounts.filtered_total(), 0, "{case}");
+            if loses_nothing {
+                assert_eq!(accounts.lost.total(), 0, "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn producers_that_wait_lose_nothing() {
+    the_law_holds_under(Overflow::Block { timeout: PATIENCE }, true);
+}
+
+#[test]
+fn producers_that_wait_a_little_lose_what_the_accounts_say() {
+    the_law_holds_under(Overflow::Block { timeout: Duration::from_micros(1) }, false);
+}
+
+#[test]
+fn producers_that_do_not_wait_lose_what_the_accounts_say() {
+    the_law_holds_under(Overflow::DropNewest, false);
+}
+
+#[test]
+fn producers_that_keep_room_for_errors_lose_what_the_accounts_say() {
+    the_law_holds_under(Overflow::DropLowSeverity, false);
+}

@@ -1,0 +1,135 @@
+//! The built-in enrichers, in a container.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+mod law;
+
+use std::{collections::HashSet, fs};
+
+use fapilog::{
+    Bucket, Container, ContainerBuilder, ContextEnricher, CorrelationEnricher, DynamicEvent, HostnameEnricher,
+    KubernetesEnricher, Level, RuntimeInfoEnricher, Scope, TimestampEnricher, ValueRef, WhenMissing, info,
+};
+use law::{end, memory, only, parsed, shut_down, started_manual, thread_builder};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A pod's downward API volume.
+fn podinfo() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("labels"), "app=\"orders\"\nteam=\"caf\\u00e9 \\\"noir\\\"\"").unwrap();
+    directory
+}
+
+/// A container with every enricher.
+fn with_all(builder: ContainerBuilder, podinfo: &TempDir) -> ContainerBuilder {
+    let correlation = CorrelationEnricher::new().when_missing(WhenMissing::PerProducer);
+    let runtime_info = RuntimeInfoEnricher::new().service("shop").version("1.2.3").environment("test");
+    let kubernetes = KubernetesEnricher::new().directory(podinfo.path()).labels(["team"]);
+    builder
+        .enricher(|_| Box::new(TimestampEnricher::new().drained_at(true)))
+        .enricher(move |_| Box::new(correlation.clone()))
+        .enricher(|_| Box::new(ContextEnricher::new()))
+        .enricher(|_| Box::new(HostnameEnricher::new()))
+        .enricher(move |_| Box::new(runtime_info.clone()))
+        .enricher(move |_| Box::new(kubernetes.clone()))
+}
+
+/// What every event has from the enrichers, but for its thread.
+#[track_caller]
+fn assert_enriched(event: &Value) {
+    let context = &event["context"];
+    assert_eq!(context["hostname"], fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim_end());
+    assert_eq!((&context["service"], &context["version"]), (&"shop".into(), &"1.2.3".into()));
+    assert_eq!((&context["environment"], &context["pid"]), (&"test".into(), &std::process::id().into()));
+    assert_eq!(context["process_id"], std::process::id());
+    assert_eq!(context["k8s.pod.label.team"], "café \"noir\"");
+    assert_eq!(context["k8s.pod.label.app"], Value::Null);
+    // Both are RFC 3339 in UTC, and as long: text order is order in time.
+    assert!(event["timestamp"].as_str().unwrap() <= context["drained_at"].as_str().unwrap(), "{event}");
+}
+
+#[test]
+fn all_enrichers_together_keep_the_law_and_the_format() {
+    let podinfo = podinfo();
+    let (container, mut drain, events) = started_manual(with_all(Container::builder(), &podinfo));
+    let log = container.logger("enrichers");
+    info!(log, "no fields");
+    info!(log, "fields", order = 42, tags.region = "eu", metrics.latency_ms = 1.5);
+    log.log_dynamic(&DynamicEvent::new(Level::Info, "t", "dynamic").field(Bucket::Context, "order", ValueRef::U64(43)));
+    {
+        let _entered = Scope::new().correlation_id("mine").field(Bucket::Tags, "task", ValueRef::Text("t-1")).enter();
+        info!(log, "in a scope", order = 44);
+    }
+    assert_eq!(end(&container, &mut drain).delivered_total(), 4);
+    let all = parsed(&events);
+    all.iter().for_each(assert_enriched);
+    assert_eq!((&all[1]["context"]["order"], &all[1]["tags"]["region"]), (&42.into(), &"eu".into()));
+    assert_eq!((&all[2]["context"]["order"], &all[2]["target"]), (&43.into(), &"t".into()));
+    assert_eq!((&all[3]["context"]["order"], &all[3]["tags"]["task"]), (&44.into(), &"t-1".into()));
+    assert_eq!(all[3]["correlation_id"], "mine");
+}
+
+#[test]
+fn a_users_own_keys_stay_and_are_written_once() {
+    let podinfo = podinfo();
+    let (container, mut drain, events) = started_manual(with_all(Container::builder(), &podinfo));
+    let log = container.logger("enrichers");
+    info!(
+        log,
+        "mine",
+        hostname = "mine",
+        service = "mine",
+        drained_at = "mine",
+        thread_id = "mine",
+        "k8s.pod.label.team" = "mine",
+    );
+    end(&container, &mut drain);
+    let event = only(&events);
+    for key in ["hostname", "service", "drained_at", "thread_id", "k8s.pod.label.team"] {
+        assert_eq!(event["context"][key], "mine", "{key}");
+        assert_eq!(events.lines()[0].matches(&format!("\"{key}\":")).count(), 1, "{key}");
+    }
+    assert_eq!(event["context"]["version"], "1.2.3");
+}
+
+#[test]
+fn several_shards_add_the_same_and_each_thread_has_an_id_of_its_own() {
+    const THREADS: usize = 6;
+    let podinfo = podinfo();
+    let (sink, events) = memory();
+    let container = with_all(thread_builder(), &podinfo).shards(2).sink("memory", sink).start().unwrap();
+    let log = container.logger("enrichers");
+    std::thread::scope(|scope| {
+        (0..THREADS).for_each(|_| _ = scope.spawn(|| (0..200).for_each(|number| info!(log, "mixed", number))));
+    });
+    assert_eq!(shut_down(&container).delivered_total(), 200 * THREADS as u64);
+    let all = parsed(&events);
+    all.iter().for_each(assert_enriched);
+    let text = |value: &Value| value.to_string();
+    let pairs: HashSet<_> =
+        all.iter().map(|event| (text(&event["context"]["thread_id"]), text(&event["correlation_id"]))).collect();
+    let ids: HashSet<_> = pairs.iter().map(|pair| &pair.1).collect();
+    assert_eq!((pairs.len(), ids.len()), (THREADS, THREADS));
+    assert!(ids.iter().all(|id| id.len() == 38), "{ids:?}");
+}
+
+#[test]
+fn an_event_without_an_id_stays_without_unless_it_is_to_get_one() {
+    let builder = Container::builder().enricher(|_| Box::new(CorrelationEnricher::new()));
+    let (container, mut drain, events) = started_manual(builder);
+    info!(container.logger("enrichers"), "left alone");
+    end(&container, &mut drain);
+    assert_eq!(only(&events)["correlation_id"], Value::Null);
+}
+
+#[test]
+fn each_event_can_get_an_id_of_its_own() {
+    let correlation = CorrelationEnricher::new().when_missing(WhenMissing::PerEvent);
+    let builder = Container::builder().enricher(move |_| Box::new(correlation.clone()));
+    let (container, mut drain, events) = started_manual(builder);
+    let log = container.logger("enrichers");
+    (0..1000).for_each(|number| info!(log, "each its own", number));
+    end(&container, &mut drain);
+    let ids: HashSet<String> = parsed(&events).iter().map(|event| event["correlation_id"].to_string()).collect();
+    assert_eq!(ids.len(), 1000);
+}

@@ -1,0 +1,135 @@
+//! An idle container costs nothing, and is there at once when there is something to do.
+//!
+//! One test program of its own, and one test at a time: times are measured.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+mod law;
+
+use std::{
+    fs,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use fapilog::{Container, Executor, MemoryEvents, error, info};
+use law::{executors, memory, shut_down};
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn started_on(executor: Executor) -> (Container, MemoryEvents) {
+    let (sink, events) = memory();
+    (Container::builder().executor(executor).sink("memory", sink).start().unwrap(), events)
+}
+
+/// CPU time of all threads of this process whose names are ours, as the scheduler counts it.
+fn drains_cpu_time() -> Duration {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().filter_map(Result::ok).map(|task| task.path());
+    let ours =
+        tasks.filter(|task| fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("fapilog-")));
+    let times = ours.map(|task| {
+        let text = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
+        text.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0)
+    });
+    Duration::from_nanos(times.sum())
+}
+
+#[test]
+fn an_idle_container_takes_less_than_half_a_percent_of_a_core() {
+    const WATCHED: Duration = Duration::from_secs(2);
+    let _alone = alone();
+    for executor in executors() {
+        let (container, _events) = started_on(executor);
+        info!(container.logger("idle"), "something");
+        container.flush(law::PATIENCE).unwrap();
+        // Longer than it takes to go to sleep.
+        thread::sleep(Duration::from_millis(300));
+        let before = drains_cpu_time();
+        thread::sleep(WATCHED);
+        let used = drains_cpu_time() - before;
+        assert!(used < WATCHED / 200, "{executor}: {used:?} in {WATCHED:?}");
+        shut_down(&container);
+    }
+}
+
+/// How long it takes from a call until its event is delivered.
+fn time_to_delivery(events: &MemoryEvents, log: impl FnOnce()) -> Duration {
+    let before = events.bytes().len();
+    let start = Instant::now();
+    log();
+    while events.bytes().len() == before {
+        assert!(start.elapsed() < law::PATIENCE, "never delivered");
+        thread::sleep(Duration::from_micros(100));
+    }
+    start.elapsed()
+}
+
+/// The median of several tries, each after a silence: another process may have the core in one or two of them.
+fn median_after(silence: Duration, tries: usize, mut one: impl FnMut() -> Duration) -> Duration {
+    let mut times: Vec<_> = (0..tries)
+        .map(|_| {
+            thread::sleep(silence);
+            one()
+        })
+        .collect();
+    times.sort();
+    times[times.len() / 2]
+}
+
+#[test]
+fn an_error_wakes_a_parked_drain_and_is_delivered_within_10_ms() {
+    let _alone = alone();
+    for executor in executors() {
+        let (container, events) = started_on(executor);
+        let log = container.logger("idle");
+        let median =
+            median_after(Duration::from_millis(200), 7, || time_to_delivery(&events, || error!(log, "urgent")));
+        assert!(median < Duration::from_millis(10), "{executor}: {median:?}");
+        shut_down(&container);
+    }
+}
+
+#[test]
+fn an_error_wakes_a_dozing_drain_too() {
+    let _alone = alone();
+    for executor in executors() {
+        let (container, events) = started_on(executor);
+        let log = container.logger("idle");
+        let median = median_after(Duration::from_millis(5), 15, || time_to_delivery(&events, || error!(log, "urgent")));
+        assert!(median < Duration::from_millis(10), "{executor}: {median:?}");
+        shut_down(&container);
+    }
+}
+
+#[test]
+fn the_first_event_after_a_second_of_silence_is_delivered_within_100_ms() {
+    let _alone = alone();
+    for executor in executors() {
+        let (container, events) = started_on(executor);
+        let log = container.logger("idle");
+        info!(log, "before the silence");
+        let median =
+            median_after(Duration::from_secs(1), 3, || time_to_delivery(&events, || info!(log, "after the silence")));
+        assert!(median < Duration::from_millis(100), "{executor}: {median:?}");
+        shut_down(&container);
+    }
+}
+
+#[test]
+fn an_event_from_a_thread_that_never_logged_wakes_a_parked_drain() {
+    let _alone = alone();
+    for executor in executors() {
+        let (container, events) = started_on(executor);
+        let log = container.logger("idle");
+        let median = median_after(Duration::from_millis(200), 5, || {
+            let log = log.clone();
+            time_to_delivery(&events, || thread::spawn(move || info!(log, "first words")).join().unwrap())
+        });
+        assert!(median < Duration::from_millis(100), "{executor}: {median:?}");
+        shut_down(&container);
+    }
+}

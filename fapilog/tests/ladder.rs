@@ -1,0 +1,147 @@
+//! What is given up first when things fail.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+mod law;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use fapilog::{
+    Batch, Bucket, Container, Rung, SinkOptions, ValueRef, info,
+    plugin::{Delivery, Enricher, Payload, PluginError, Processor, Sink, SinkContext, SinkError, SinkFactory},
+};
+use law::{PATIENCE, lawful, memory, parsed, thread_builder};
+
+/// Adds a field, or fails.
+struct Fickle {
+    name: &'static str,
+    is_broken: Arc<AtomicBool>,
+}
+
+impl Enricher for Fickle {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn enrich(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
+        if self.is_broken.load(Ordering::Relaxed) {
+            return Err(PluginError::failed("broken"));
+        }
+        let events = batch.events_mut().iter_mut();
+        events.for_each(|event| event.add_field(Bucket::Context, self.name, ValueRef::Bool(true)));
+        Ok(())
+    }
+}
+
+/// Tags all events, and says whether it is essential.
+struct Tags(&'static str, bool);
+
+impl Processor for Tags {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
+        let events = batch.events_mut().iter_mut();
+        events.for_each(|event| event.add_field(Bucket::Tags, self.0, ValueRef::Bool(true)));
+        Ok(())
+    }
+
+    fn is_essential(&self) -> bool {
+        self.1
+    }
+}
+
+#[test]
+fn with_two_plugins_off_only_essential_ones_work_until_one_is_back() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let (sink, events) = memory();
+    let mut builder = thread_builder();
+    for name in ["one", "two"] {
+        let is_broken = Arc::clone(&broken);
+        builder = builder.enricher(move |_| Box::new(Fickle { name, is_broken: Arc::clone(&is_broken) }));
+    }
+    let container = builder
+        .processor(|_| Box::new(Tags("essential", true)))
+        .processor(|_| Box::new(Tags("ornament", false)))
+        .sink("memory", sink)
+        .start()
+        .unwrap();
+    let say = |message: &str| {
+        info!(container.logger("ladder"), message);
+        container.flush(PATIENCE).unwrap();
+    };
+    (0..3).for_each(|_| say("failing"));
+    assert_eq!(container.metrics().rung, Rung::EssentialPlugins);
+    say("reduced");
+    broken.store(false, Ordering::Relaxed);
+    container.set_plugin_enabled("one", true).unwrap();
+    say("back");
+    assert_eq!(container.metrics().rung, Rung::Full);
+    lawful(container.shutdown(PATIENCE).unwrap());
+    let of = |message: &str| parsed(&events).into_iter().find(|event| event["message"] == message).unwrap();
+    assert_eq!(of("failing")["tags"], serde_json::json!({"essential": true, "ornament": true}));
+    assert_eq!(of("reduced")["tags"], serde_json::json!({"essential": true}));
+    assert_eq!(of("back")["tags"], serde_json::json!({"essential": true, "ornament": true}));
+    assert_eq!(of("back")["context"]["one"], true);
+}
+
+/// Makes sinks that deliver nothing.
+struct Broken;
+
+impl SinkFactory for Broken {
+    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Sink for Broken {
+    fn writer(&self) -> String {
+        "broken".to_owned()
+    }
+
+    fn payload(&mut self) -> Option<Payload> {
+        Some(Payload::new(64))
+    }
+
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+        let len = payload.len() + batch.len();
+        payload.buffer().resize(len, b'x');
+    }
+
+    fn deliver(&mut self, _: Payload) -> Delivery {
+        Delivery::done(Err(SinkError::Other("broken".into())))
+    }
+}
+
+fn rung_with(builder: fapilog::ContainerBuilder) -> Rung {
+    let container: Container = builder.start().unwrap();
+    info!(container.logger("ladder"), "said");
+    let _ = container.flush(PATIENCE);
+    let rung = container.metrics().rung;
+    lawful(container.shutdown(PATIENCE).unwrap());
+    rung
+}
+
+#[test]
+fn a_sink_that_fails_leaves_the_others_to_work() {
+    let (sink, events) = memory();
+    let builder = thread_builder().sink("memory", sink).sink_with("broken", Broken, SinkOptions::new());
+    assert_eq!((rung_with(builder), events.lines().len()), (Rung::WorkingSinks, 1));
+}
+
+#[test]
+fn when_no_sink_works_it_is_an_emergency_that_the_program_hears_of() {
+    let is_heard = Arc::new(AtomicBool::new(false));
+    let ear = Arc::clone(&is_heard);
+    let builder = thread_builder()
+        .emergency_lines(false)
+        .error_callback(move |notice| {
+            ear.store(notice.about == "emergency" || ear.load(Ordering::Relaxed), Ordering::Relaxed)
+        })
+        .sink("broken", Broken);
+    assert_eq!(rung_with(builder), Rung::Emergency);
+    assert!(is_heard.load(Ordering::Relaxed));
+}

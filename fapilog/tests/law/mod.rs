@@ -1,0 +1,114 @@
+//! What tests of a container have in common: it ends, and the law holds.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "all of this is test code"
+)]
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use fapilog::{
+    Accounts, Container, ContainerBuilder, Executor, JsonFormatter, ManualDrain, MemoryEvents, MemorySink, NullSink,
+    StartError,
+};
+use serde_json::Value;
+
+/// Far longer than anything here takes: what is not there by then was lost.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A memory sink that writes JSON, and what it got.
+pub(crate) fn memory() -> (MemorySink, MemoryEvents) {
+    MemorySink::new(JsonFormatter::new)
+}
+
+/// A container on a plain thread whose events can be read.
+pub(crate) fn started() -> (Container, MemoryEvents) {
+    let (sink, events) = memory();
+    (thread_builder().sink("memory", sink).start().unwrap(), events)
+}
+
+/// A container that the test drains itself.
+pub(crate) fn started_manual(builder: ContainerBuilder) -> (Container, ManualDrain, MemoryEvents) {
+    let (sink, events) = memory();
+    let (container, drain) = builder.sink("memory", sink).start_manual().unwrap();
+    (container, drain, events)
+}
+
+pub(crate) fn thread_builder() -> ContainerBuilder {
+    Container::builder().executor(Executor::Thread)
+}
+
+/// The executors that this machine has.
+pub(crate) fn executors() -> Vec<Executor> {
+    let glommio = Container::builder().executor(Executor::Glommio).sink("null", NullSink::new(JsonFormatter::new));
+    match glommio.start() {
+        Ok(_) => vec![Executor::Thread, Executor::Glommio],
+        Err(StartError::Glommio { reason }) => {
+            eprintln!("not tested on glommio: {reason}");
+            vec![Executor::Thread]
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Shuts the container down, with nothing left over, and checks the law.
+#[track_caller]
+pub(crate) fn shut_down(container: &Container) -> Accounts {
+    lawful(container.shutdown(PATIENCE).unwrap())
+}
+
+/// Ends a container that the test drains itself, and checks the law.
+#[track_caller]
+pub(crate) fn end(container: &Container, drain: &mut ManualDrain) -> Accounts {
+    container.request_shutdown(Instant::now() + PATIENCE);
+    until("the drain has ended", || {
+        drain.turn();
+        drain.has_ended()
+    });
+    lawful(container.accounts())
+}
+
+/// Checks the law, and that nothing is pending.
+#[track_caller]
+pub(crate) fn lawful(accounts: Accounts) -> Accounts {
+    accounts.check().unwrap();
+    assert_eq!(accounts.pending_total(), 0, "{accounts}");
+    accounts
+}
+
+/// Everything that was delivered, as JSON.
+#[track_caller]
+pub(crate) fn parsed(events: &MemoryEvents) -> Vec<Value> {
+    let bytes = events.bytes();
+    bytes.split_inclusive(|&byte| byte == b'\n').map(|line| serde_json::from_slice(line).unwrap()).collect()
+}
+
+/// The messages of everything that was delivered.
+#[track_caller]
+pub(crate) fn messages(events: &MemoryEvents) -> Vec<String> {
+    parsed(events).iter().map(|event| event["message"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// The one event that was delivered.
+#[track_caller]
+pub(crate) fn only(events: &MemoryEvents) -> Value {
+    let mut all = parsed(events);
+    assert_eq!(all.len(), 1, "{all:#?}");
+    all.remove(0)
+}
+
+/// Waits for a condition.
+#[track_caller]
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
+        thread::sleep(Duration::from_micros(200));
+    }
+}

@@ -1,0 +1,342 @@
+//! Reads lines of text back, by the grammar in `docs/text-formats.md`.
+
+use std::collections::BTreeMap;
+
+use fapilog::Bucket;
+
+use crate::logged::{Datum, Logged, is_same_number, unmarked};
+
+/// Context keys that mean something else in a row.
+const TAKEN: [&str; 11] = [
+    "time",
+    "level",
+    "severity",
+    "category",
+    "source",
+    "target",
+    "event_id",
+    "msg",
+    "correlation_id",
+    "truncated",
+    "not_utf8",
+];
+
+/// A value as it stands in a line.
+#[derive(Debug, Clone, PartialEq)]
+enum Read {
+    Bare(String),
+    Quoted(Vec<u8>),
+    List(Vec<Read>),
+}
+
+/// What is still to be read.
+struct Reader<'a> {
+    rest: &'a str,
+    /// Whether quotes may have `\xNN` in them.
+    takes_bytes: bool,
+}
+
+/// Compares a line of the simple format with what was logged.
+#[track_caller]
+pub(crate) fn check_simple(line: &str, logged: &Logged) {
+    let mut reader = Reader::new(line);
+    crate::assert_is_time(reader.until(&[' ']));
+    reader.expect(" ");
+    assert_eq!(reader.until(&[' ']), logged.level);
+    reader.sentence(logged);
+}
+
+/// Compares a line of the pretty format, without colours, with what was logged.
+#[track_caller]
+pub(crate) fn check_pretty(line: &str, logged: &Logged) {
+    let mut reader = Reader::new(line);
+    let time = reader.until(&[' ']);
+    assert_eq!((time.len(), time.matches(':').count(), time.matches('.').count()), (15, 2, 1), "{time}");
+    reader.expect(" ");
+    reader.expect(&format!("{:8}", logged.level));
+    reader.sentence(logged);
+}
+
+/// Compares a line of the minimal format with what was logged, as far as it tells.
+#[track_caller]
+pub(crate) fn check_minimal(line: &str, logged: &Logged) {
+    let mut reader = Reader::new(line);
+    reader.expect(&format!("{} ", logged.level));
+    let message = reader.message();
+    assert!(is_message(&message, &logged.message), "{message:?}");
+    assert_eq!(reader.rest, "", "behind the message");
+}
+
+/// Compares a line of logfmt with what was logged. Returns the event's number.
+#[track_caller]
+pub(crate) fn check_logfmt(line: &str, logged: &Logged) -> u64 {
+    let mut reader = Reader { rest: line, takes_bytes: false };
+    let mut pairs = Vec::new();
+    while !reader.rest.is_empty() {
+        if !pairs.is_empty() {
+            reader.expect(" ");
+        }
+        let key = decoded(reader.until(&['=']));
+        reader.expect("=");
+        pairs.push((key, reader.value(&[' '])));
+    }
+    let mut pairs = without_duplicates(pairs);
+    let mut text = |key: &str| text_of(&pairs.remove(key).unwrap_or_else(|| panic!("no {key}")));
+    crate::assert_is_time(&text("time"));
+    assert_eq!(
+        (text("level"), text("source"), text("target")),
+        (logged.level.into(), logged.source.clone(), logged.target.clone())
+    );
+    let (_, _, id) = (text("severity"), text("category"), text("event_id"));
+    assert_eq!(pairs.remove("correlation_id").map(|id| text_of(&id)), logged.correlation_id);
+    let marked: Vec<String> = match pairs.remove("not_utf8") {
+        None => Vec::new(),
+        Some(Read::List(names)) => names.iter().map(|name| decoded(&text_of(name))).collect(),
+        Some(other) => panic!("{other:?}"),
+    };
+    let is_marked = |key: &str| marked.iter().any(|name| name == key);
+    let message = pairs.remove("msg").unwrap();
+    assert!(is_logfmt(&message, &logged.message, is_marked("msg")), "{message:.200?}");
+    compare(pairs, logged, |key, read, datum| is_logfmt(read, datum, is_marked(key)));
+    crate::number_of(&id)
+}
+
+/// Takes the colours out, and nothing else that a terminal would act on.
+pub(crate) fn without_colors(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut pieces = text.split("\u{1b}[");
+    plain.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let (rendition, rest) = piece.split_once('m').unwrap();
+        assert!(rendition.chars().all(|c| c.is_ascii_digit() || c == ';'), "{rendition:?}");
+        plain.push_str(rest);
+    }
+    plain
+}
+
+impl<'a> Reader<'a> {
+    fn new(line: &'a str) -> Self {
+        Self { rest: line, takes_bytes: true }
+    }
+
+    /// What simple and pretty lines have behind the level.
+    #[track_caller]
+    fn sentence(&mut self, logged: &Logged) {
+        self.expect(" ");
+        assert_eq!(text_of(&self.value(&[' '])), logged.source);
+        self.expect(" [");
+        assert_eq!(text_of(&self.value(&[']'])), logged.target);
+        self.expect("] ");
+        let message = self.message();
+        assert!(is_message(&message, &logged.message), "{message:.200?} is not {:.200?}", logged.message);
+        let mut pairs = Vec::new();
+        while !self.rest.is_empty() {
+            self.expect(" ");
+            let key = if self.rest.starts_with('"') { utf8(self.quoted()) } else { self.until(&['=']).to_owned() };
+            self.expect("=");
+            pairs.push((key, self.value(&[' '])));
+        }
+        let mut pairs = without_duplicates(pairs);
+        assert_eq!(pairs.remove("correlation_id").map(|id| text_of(&id)), logged.correlation_id);
+        compare(pairs, logged, |_, read, datum| is_element(read, datum));
+    }
+
+    #[track_caller]
+    fn expect(&mut self, text: &str) {
+        self.rest = self.rest.strip_prefix(text).unwrap_or_else(|| panic!("{text:?} before {:.200?}", self.rest));
+    }
+
+    /// Up to one of these, or the end.
+    fn until(&mut self, ends: &[char]) -> &'a str {
+        let (text, rest) = self.rest.split_at(self.rest.find(ends).unwrap_or(self.rest.len()));
+        self.rest = rest;
+        text
+    }
+
+    /// A message ends before the field with the first `=` or `"` behind it, or at the line's end.
+    fn message(&mut self) -> Read {
+        if self.rest.starts_with('"') {
+            return Read::Quoted(self.quoted());
+        }
+        let end = match self.rest.find(['=', '"']) {
+            None => self.rest.len(),
+            Some(at) => self.rest[..at].rfind(' ').unwrap(),
+        };
+        let (message, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        assert!(!message.is_empty());
+        Read::Bare(message.to_owned())
+    }
+
+    /// A value that ends before one of these.
+    fn value(&mut self, ends: &[char]) -> Read {
+        match self.rest.chars().next() {
+            Some('"') => Read::Quoted(self.quoted()),
+            Some('[') => Read::List(self.list()),
+            _ => {
+                let atom = self.until(ends);
+                let is_no_atom = |c: char| c.is_whitespace() || "=[],\"\\".contains(c);
+                assert!(!atom.is_empty() && !atom.contains(is_no_atom), "{atom:?} is no atom");
+                Read::Bare(atom.to_owned())
+            }
+        }
+    }
+
+    fn list(&mut self) -> Vec<Read> {
+        self.expect("[");
+        let mut elements = Vec::new();
+        while !self.rest.starts_with(']') {
+            if !elements.is_empty() {
+                self.expect(",");
+            }
+            elements.push(self.value(&[',', ']']));
+        }
+        self.expect("]");
+        elements
+    }
+
+    /// A JSON string.
+    fn quoted(&mut self) -> Vec<u8> {
+        self.expect("\"");
+        let mut bytes = Vec::new();
+        loop {
+            bytes.extend_from_slice(self.until(&['"', '\\']).as_bytes());
+            if self.rest.starts_with('"') {
+                self.expect("\"");
+                return bytes;
+            }
+            self.expect("\\");
+            self.escape(&mut bytes);
+        }
+    }
+
+    /// What stands behind a backslash.
+    fn escape(&mut self, bytes: &mut Vec<u8>) {
+        let kind = self.take(1);
+        match kind {
+            "n" => bytes.push(b'\n'),
+            "r" => bytes.push(b'\r'),
+            "t" => bytes.push(b'\t'),
+            "\"" | "\\" => bytes.extend_from_slice(kind.as_bytes()),
+            "u" => {
+                let code = u32::from_str_radix(self.take(4), 16).unwrap();
+                let c = char::from_u32(code).unwrap();
+                bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+            "x" if self.takes_bytes => bytes.push(u8::from_str_radix(self.take(2), 16).unwrap()),
+            other => panic!("escape {other:?}"),
+        }
+    }
+
+    fn take(&mut self, bytes: usize) -> &'a str {
+        let (text, rest) = self.rest.split_at(bytes);
+        self.rest = rest;
+        text
+    }
+}
+
+#[track_caller]
+fn without_duplicates(pairs: Vec<(String, Read)>) -> BTreeMap<String, Read> {
+    let mut unique = BTreeMap::new();
+    for (key, read) in pairs {
+        assert!(unique.insert(key.clone(), read).is_none(), "{key:?} comes twice");
+    }
+    unique
+}
+
+/// Compares fields with those that were logged: all of them, and no others.
+#[track_caller]
+fn compare(mut pairs: BTreeMap<String, Read>, logged: &Logged, is: impl Fn(&str, &Read, &Datum) -> bool) {
+    for (bucket, name, datum) in &logged.fields {
+        let key = key_in_a_row(*bucket, name);
+        let read = pairs.remove(&key).unwrap_or_else(|| panic!("no {key:.200?}"));
+        assert!(is(&key, &read, datum), "{key:.200?} is {read:.200?}, and not {datum:.200?}");
+    }
+    assert!(pairs.is_empty(), "fields that nobody logged: {pairs:.200?}");
+}
+
+fn key_in_a_row(bucket: Bucket, name: &str) -> String {
+    let is_taken = TAKEN.contains(&name) || ["tags.", "metrics.", "field."].iter().any(|part| name.starts_with(part));
+    match bucket {
+        Bucket::Tags => format!("tags.{name}"),
+        Bucket::Metrics => format!("metrics.{name}"),
+        Bucket::Context if is_taken => format!("field.{name}"),
+        Bucket::Context => name.to_owned(),
+        other => panic!("{other:?} has no keys"),
+    }
+}
+
+/// A key of logfmt: `%NN` for a byte, `%` alone for the empty one.
+fn decoded(key: &str) -> String {
+    assert!(!key.is_empty());
+    if key == "%" {
+        return String::new();
+    }
+    let mut pieces = key.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        bytes.push(u8::from_str_radix(&piece[..2], 16).unwrap());
+        bytes.extend_from_slice(&piece.as_bytes()[2..]);
+    }
+    utf8(bytes)
+}
+
+fn utf8(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+#[track_caller]
+fn text_of(read: &Read) -> String {
+    match read {
+        Read::Bare(text) => text.clone(),
+        Read::Quoted(bytes) => utf8(bytes.clone()),
+        Read::List(_) => panic!("{read:?} is no text"),
+    }
+}
+
+/// Whether it is the value: in simple and pretty lines, and in any list.
+fn is_element(read: &Read, datum: &Datum) -> bool {
+    match (read, datum) {
+        (Read::Bare(word), Datum::None) => word == "null",
+        (Read::Bare(word), Datum::Bool(logged)) => *word == logged.to_string(),
+        (Read::Bare(word), Datum::Seconds(logged)) => word.strip_suffix('s') == Some(logged),
+        (Read::Bare(word), Datum::Text(logged)) => word == logged && word != "null",
+        (Read::Bare(word), number) => is_same_number(word, number),
+        (Read::Quoted(bytes), Datum::Text(logged)) => bytes == logged.as_bytes(),
+        (Read::Quoted(bytes), Datum::Bytes(logged)) => bytes == logged,
+        (Read::List(elements), Datum::List(logged)) => {
+            elements.len() == logged.len() && elements.iter().zip(logged).all(|(read, datum)| is_element(read, datum))
+        }
+        _ => false,
+    }
+}
+
+/// A message of simple, pretty and minimal lines: prose may be anything but a list with quotes in it.
+fn is_message(read: &Read, datum: &Datum) -> bool {
+    match (read, datum) {
+        (Read::Bare(prose), Datum::Text(logged)) => prose == logged,
+        (_, Datum::List(_)) => is_flat_list(read, datum),
+        _ => is_element(read, datum),
+    }
+}
+
+fn is_logfmt(read: &Read, datum: &Datum, is_marked: bool) -> bool {
+    match (read, datum) {
+        (Read::Quoted(bytes), Datum::Bytes(logged)) => is_marked && unmarked(&utf8(bytes.clone())) == *logged,
+        (_, Datum::List(_)) => !is_marked && is_flat_list(read, datum),
+        _ => !is_marked && is_element(read, datum),
+    }
+}
+
+/// A list that is quoted as a whole if there are quotes in it, and only then.
+fn is_flat_list(read: &Read, datum: &Datum) -> bool {
+    let text = match read {
+        Read::List(_) => return is_element(read, datum),
+        Read::Bare(text) => text.clone(),
+        Read::Quoted(bytes) => utf8(bytes.clone()),
+    };
+    let is_quoted = matches!(read, Read::Quoted(_));
+    let mut reader = Reader::new(&text);
+    let list = Read::List(reader.list());
+    is_quoted == text.contains('"') && reader.rest.is_empty() && is_element(&list, datum)
+}

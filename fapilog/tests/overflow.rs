@@ -1,0 +1,200 @@
+//! What happens when a ring is full: each strategy, counted exactly.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+mod law;
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use fapilog::{Container, ContainerBuilder, Logger, LossReason, Overflow, error, info};
+use law::{PATIENCE, end, lawful, parsed, started_manual, until};
+
+const RING_BYTES: usize = 16 * 1024;
+
+/// Small rings, so that they are soon full.
+fn builder(overflow: Overflow) -> ContainerBuilder {
+    Container::builder().ring_capacity_bytes(RING_BYTES).record_max_bytes(1024).overflow(overflow)
+}
+
+/// Logs until an event is lost, and returns how many were not.
+fn fill(container: &Container, log: &Logger) -> u64 {
+    let lost_before = container.accounts().lost_total();
+    for number in 0_u64.. {
+        info!(log, "filler", number);
+        if container.accounts().lost_total() > lost_before {
+            return number;
+        }
+    }
+    unreachable!("a ring that is never full")
+}
+
+/// The events that are no report of losses.
+fn users(events: &fapilog::MemoryEvents) -> Vec<serde_json::Value> {
+    parsed(events).into_iter().filter(|event| event["source"] != "fapilog").collect()
+}
+
+#[test]
+fn a_producer_that_waits_for_space_loses_nothing() {
+    let (container, mut drain, events) = started_manual(builder(Overflow::Block { timeout: PATIENCE }));
+    let log = container.logger("overflow");
+    thread::scope(|scope| {
+        let producer = scope.spawn(move || (0..20_000).for_each(|number| info!(log, "numbered", number)));
+        // The drain does nothing until the producer waits.
+        until("the ring is full", || container.accounts().pending * 32 > RING_BYTES as u64 / 2);
+        until("the producer is done", || {
+            drain.run_until_idle();
+            producer.is_finished()
+        });
+    });
+    let accounts = end(&container, &mut drain);
+    assert_eq!((accounts.submitted, accounts.lost_total()), (20_000, 0));
+    let numbers: Vec<_> = parsed(&events).iter().map(|event| event["context"]["number"].as_u64().unwrap()).collect();
+    assert!(numbers.into_iter().eq(0..20_000));
+}
+
+#[test]
+fn an_event_that_waited_in_vain_is_lost_and_counted() {
+    let timeout = Duration::from_millis(20);
+    let (container, mut drain, events) = started_manual(builder(Overflow::Block { timeout }));
+    let log = container.logger("overflow");
+    let kept = fill(&container, &log);
+    let start = Instant::now();
+    info!(log, "too much");
+    assert!(start.elapsed() >= timeout);
+    let accounts = end(&container, &mut drain);
+    assert_eq!(accounts.lost.of(LossReason::RingFull), 2);
+    assert_eq!(users(&events).len() as u64, kept);
+}
+
+#[test]
+fn drop_newest_does_not_wait_and_counts_each_event() {
+    let (container, mut drain, events) = started_manual(builder(Overflow::DropNewest));
+    let log = container.logger("overflow");
+    (0..10_000).for_each(|number| info!(log, "numbered", number));
+    let accounts = end(&container, &mut drain);
+    let delivered = users(&events);
+    assert!(!delivered.is_empty() && delivered.len() < 10_000);
+    assert_eq!(accounts.lost.of(LossReason::RingFull), 10_000 - delivered.len() as u64);
+    // Those that are there are the oldest.
+    assert!(delivered.iter().enumerate().all(|(index, event)| event["context"]["number"] == index));
+}
+
+#[test]
+fn after_a_loss_there_is_room_again_as_soon_as_the_drain_has_been_there() {
+    let (container, mut drain, events) = started_manual(builder(Overflow::DropNewest));
+    let log = container.logger("overflow");
+    let kept = fill(&container, &log);
+    drain.run_until_idle();
+    info!(log, "room again");
+    assert_eq!(end(&container, &mut drain).lost_total(), 1);
+    assert_eq!(users(&events).len() as u64, kept + 1);
+}
+
+#[test]
+fn drop_low_severity_keeps_the_last_eighth_for_errors() {
+    let (container, mut drain, events) = started_manual(builder(Overflow::DropLowSeverity));
+    let log = container.logger("overflow");
+    let kept = fill(&container, &log);
+    let mut errors = 0_u64;
+    while container.accounts().lost_total() == 1 {
+        error!(log, "grave", errors);
+        errors += 1;
+    }
+    // The last one was lost.
+    errors -= 1;
+    let accounts = end(&container, &mut drain);
+    assert_eq!(accounts.lost.of(LossReason::RingFull), 2);
+    // Both kinds of record are equally long.
+    let (low, high) = (kept as f64, errors as f64);
+    assert!((high / (low + high) - 0.125).abs() < 0.01, "{low} low and {high} high");
+    let delivered = users(&events);
+    assert_eq!(delivered.iter().filter(|event| event["level"] == "ERROR").count() as u64, errors);
+}
+
+#[test]
+fn one_threads_full_ring_stops_no_other_thread() {
+    let (container, mut drain, events) = started_manual(builder(Overflow::DropNewest));
+    let log = container.logger("overflow");
+    fill(&container, &log);
+    thread::scope(|scope| {
+        scope.spawn(|| info!(log, "from another thread"));
+    });
+    assert_eq!(end(&container, &mut drain).lost_total(), 1);
+    assert!(users(&events).iter().any(|event| event["message"] == "from another thread"));
+}
+
+#[test]
+fn the_log_itself_tells_of_a_loss() {
+    let (container, mut drain, events) = started_manual(builder(Overflow::DropNewest));
+    let log = container.logger("overflow");
+    let kept = fill(&container, &log);
+    (0..4).for_each(|number| info!(log, "too much", number));
+    let accounts = end(&container, &mut drain);
+    let reports: Vec<_> = parsed(&events).into_iter().filter(|event| event["source"] == "fapilog").collect();
+    assert_eq!(reports.len(), 1);
+    assert_eq!(reports[0]["message"], "5 events lost");
+    assert_eq!(reports[0]["level"], "WARNING");
+    assert_eq!(reports[0]["metrics"]["ring_full"], 5);
+    // The report is an event like any other to the accounts.
+    assert_eq!((accounts.submitted, accounts.delivered_total()), (kept + 5 + 1, kept + 1));
+}
+
+#[test]
+fn a_loss_is_told_of_while_the_program_runs() {
+    let (sink, events) = law::memory();
+    let container = law::thread_builder().overflow(Overflow::DropNewest).ring_capacity_bytes(RING_BYTES);
+    let container = container.record_max_bytes(1024).sink("memory", sink).start().unwrap();
+    let log = container.logger("overflow");
+    while container.accounts().lost_total() == 0 {
+        (0..1000).for_each(|number| info!(log, "numbered", number));
+    }
+    until("the loss is told of", || {
+        // Whoever is idle has nothing to tell: an event wakes the drain.
+        info!(log, "something");
+        parsed(&events).iter().any(|event| event["source"] == "fapilog")
+    });
+    lawful(container.shutdown(PATIENCE).unwrap());
+}
+
+#[test]
+fn threads_beyond_the_limit_share_a_ring_and_lose_nothing() {
+    let (sink, events) = law::memory();
+    let container = law::thread_builder().threads_max(2).overflow(Overflow::Block { timeout: PATIENCE });
+    let container = container.sink("memory", sink).start().unwrap();
+    let log = container.logger("overflow");
+    let all_here = std::sync::Barrier::new(8);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                info!(log, "first");
+                all_here.wait();
+                (0..500).for_each(|number| info!(log, "numbered", number));
+            });
+        }
+    });
+    assert!(container.rings() <= 3);
+    assert_eq!(law::shut_down(&container).lost_total(), 0);
+    assert_eq!(events.lines().len(), 8 * 501);
+}
+
+#[test]
+fn a_waiting_producer_goes_on_when_the_container_is_shut_down() {
+    let (container, mut drain, _events) = started_manual(builder(Overflow::Block { timeout: PATIENCE }));
+    let log = container.logger("overflow");
+    let start = Instant::now();
+    thread::scope(|scope| {
+        let producer = scope.spawn(|| (0..2000).for_each(|number| info!(log, "numbered", number)));
+        until("the ring is full", || container.accounts().pending * 32 > RING_BYTES as u64 / 2);
+        container.request_shutdown(Instant::now());
+        until("the producer is done", || {
+            drain.turn();
+            producer.is_finished()
+        });
+    });
+    assert!(start.elapsed() < PATIENCE);
+    // What was published after the drain's last look is settled when its thread is gone.
+    until("nothing is pending", || container.accounts().pending_total() == 0);
+    assert!(lawful(container.accounts()).lost_total() > 0);
+}

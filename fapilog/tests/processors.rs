@@ -1,0 +1,176 @@
+//! The built-in processors in a container: what comes out, and that the law holds.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+mod law;
+
+use std::time::Duration;
+
+use fapilog::{
+    Bucket, Comparison, Container, ContainerBuilder, Dedupe, FilterProcessor, FormatProcessor, Level, Logger,
+    Projection, Rule, Sampling, Scope, SizeGuard, Throttle, ValueRef, audit, error, info, plugin::Processor,
+};
+use law::{end, parsed, started_manual, until};
+use serde_json::{Value, json};
+
+fn with<P: Processor + Clone + Send + Sync + 'static>(processor: P) -> ContainerBuilder {
+    Container::builder().processor(move |_| Box::new(processor.clone()))
+}
+
+/// What comes out of a container with this processor, and how much it took out. The law is checked.
+fn through<P: Processor + Clone + Send + Sync + 'static>(processor: P, log: impl FnOnce(&Logger)) -> (Vec<Value>, u64) {
+    let (container, mut drain, events) = started_manual(with(processor));
+    log(&container.logger("processors"));
+    let accounts = end(&container, &mut drain);
+    assert_eq!(accounts.lost_total(), 0);
+    let lines = parsed(&events);
+    assert_eq!(accounts.submitted, lines.len() as u64 + accounts.filtered_total());
+    (lines, accounts.filtered_total())
+}
+
+/// What the library itself says, and what the program says.
+fn own_and_others(lines: Vec<Value>) -> (Vec<Value>, Vec<Value>) {
+    lines.into_iter().partition(|line| line["source"] == "fapilog")
+}
+
+fn messages(lines: &[Value]) -> Vec<&str> {
+    lines.iter().map(|line| line["message"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_filter_decides_by_rules_and_then_by_level() {
+    let filter = FilterProcessor::new()
+        .level(Level::Warning)
+        .rule(Rule::drop().when("metrics.ms", Comparison::Lt(5.0.into())))
+        .rule(Rule::keep().when("user", Comparison::Eq("root".into())));
+    let (lines, filtered) = through(filter, |log| {
+        info!(log, "kept by its user", user = "root");
+        error!(log, "dropped by its time", metrics.ms = 4);
+        error!(log, "kept by its level", metrics.ms = 6);
+        info!(log, "dropped by its level");
+        audit!(log, "kept", metrics.ms = 4);
+    });
+    assert_eq!(messages(&lines), ["kept by its user", "kept by its level", "kept"]);
+    assert_eq!(filtered, 2);
+}
+
+#[test]
+fn the_throttles_summaries_add_up_to_what_was_filtered() {
+    let (lines, filtered) = through(Throttle::per_second(1).burst_events(10), |log| {
+        (0..100).for_each(|number| info!(log, "too many", number));
+        (0..50).for_each(|number| error!(log, "another level", number));
+    });
+    let (own, others) = own_and_others(lines);
+    assert_eq!(others.len() as u64, 150 - filtered);
+    let told: u64 = own.iter().filter_map(|event| event["metrics"]["dropped"].as_u64()).sum();
+    assert_eq!(told, filtered);
+    // A beginning and an end for each level.
+    assert_eq!(own.len(), 4);
+    assert!(own.iter().all(|event| event["target"] == "fapilog::throttle" && event["tags"]["source"] == "processors"));
+}
+
+#[test]
+fn the_end_of_a_throttle_is_told_even_if_no_event_comes() {
+    let throttle = Throttle::per_second(1).burst_events(1).quiet(Duration::from_millis(20));
+    let (sink, events) = law::memory();
+    let container = law::thread_builder().processor(move |_| Box::new(throttle.clone())).sink("memory", sink);
+    let container = container.start().unwrap();
+    let log = container.logger("processors");
+    (0..10).for_each(|number| info!(log, "too many", number));
+    until("the end is told", || parsed(&events).iter().any(|event| !event["metrics"]["dropped"].is_null()));
+    law::shut_down(&container);
+}
+
+#[test]
+fn one_line_stands_for_many_that_are_equal() {
+    let (lines, filtered) = through(Dedupe::new().window(Duration::from_secs(3600)), |log| {
+        (0..100).for_each(|_| error!(log, "refused", peer = "a"));
+        error!(log, "refused", peer = "b");
+        (0..3).for_each(|_| audit!(log, "never"));
+    });
+    let (own, others) = own_and_others(lines);
+    assert_eq!(messages(&others), ["refused", "refused", "never", "never", "never"]);
+    assert_eq!(own.len(), 1);
+    assert_eq!(own[0]["context"]["message"], "refused");
+    assert_eq!((own[0]["metrics"]["repeated"].as_u64(), filtered), (Some(99), 99));
+}
+
+#[test]
+fn sampling_keeps_whole_traces_errors_and_first_ones() {
+    let (lines, filtered) = through(Sampling::new(0.5).unwrap().first(1), |log| {
+        for trace in 0..100 {
+            let _entered = Scope::new().correlation_id(&format!("trace-{trace}")).enter();
+            (0..5).for_each(|number| info!(log, "step", number));
+            error!(log, "failed");
+        }
+    });
+    assert_eq!(lines.len() as u64 + filtered, 600);
+    assert_eq!(messages(&lines).into_iter().filter(|message| *message == "failed").count(), 100);
+    let sampled = |line: &&Value| line["metrics"]["sample_rate"] == json!(0.5);
+    for trace in 0..100 {
+        let id = format!("trace-{trace}");
+        let steps = lines.iter().filter(sampled).filter(|line| line["correlation_id"] == id.as_str()).count();
+        // Of the very first trace, the first step stands for itself.
+        assert!([0, if trace == 0 { 4 } else { 5 }].contains(&steps), "{id}: {steps}");
+    }
+}
+
+#[test]
+fn placeholders_in_messages_are_filled_from_arguments_and_scopes() {
+    let (lines, _) = through(FormatProcessor::in_messages(), |log| {
+        let _entered = Scope::new().field(Bucket::Tags, "region", ValueRef::Text("eu")).enter();
+        info!(log, "order {order_id} filled in {tags.region}", order_id = 42);
+        info!(log, "plain");
+    });
+    assert_eq!(messages(&lines), ["order 42 filled in eu", "plain"]);
+    assert_eq!(lines[0]["context"]["order_id"], 42);
+}
+
+#[test]
+fn a_projection_takes_fields_out_and_no_events() {
+    let projection = Projection::new().keep(["user_id", "tags.*"]);
+    let (container, mut drain, events) =
+        started_manual(Container::builder().default_pipeline().processor(move |_| Box::new(projection.clone())));
+    info!(container.logger("processors"), "login", user_id = 42, email = "a@b.c", tags.region = "eu");
+    assert_eq!(end(&container, &mut drain).filtered_total(), 0);
+    let line = law::only(&events);
+    assert_eq!((&line["context"], &line["tags"]), (&json!({"user_id": 42}), &json!({"region": "eu"})));
+}
+
+#[test]
+fn a_guarded_event_is_small_and_a_whole_line() {
+    let (lines, filtered) = through(SizeGuard::new().event_max_bytes(1000), |log| {
+        info!(log, "upload", body = "x".repeat(20_000), list = vec![1; 1000], user_id = 42);
+    });
+    assert_eq!((lines.len(), filtered), (1, 0));
+    let line = &lines[0];
+    assert!(line.to_string().len() < 1100, "{line}");
+    assert_eq!((&line["truncated"], &line["context"]["user_id"]), (&json!(true), &json!(42)));
+    assert_eq!(line["context"]["fields_dropped"], 1);
+}
+
+#[test]
+fn all_of_them_in_a_row_keep_the_law_and_what_was_told() {
+    let builder = with(FilterProcessor::new().level(Level::Info))
+        .processor(|_| Box::new(Throttle::per_second(1).burst_events(50)))
+        .processor(|_| Box::new(Dedupe::new()))
+        .processor(|_| Box::new(Sampling::new(0.5).unwrap()))
+        .processor(|_| Box::new(FormatProcessor::in_messages().template("{level}: {message}").unwrap()))
+        .processor(|_| Box::new(Projection::new().keep(["number"])))
+        .processor(|_| Box::new(SizeGuard::new().event_max_bytes(500)));
+    let (container, mut drain, events) = started_manual(builder);
+    let log = container.logger("processors");
+    for number in 0..300 {
+        info!(log, "numbers", number = number / 3, other = "x".repeat(1000));
+        fapilog::debug!(log, "below");
+        if number % 50 == 0 {
+            drain.turn();
+        }
+    }
+    let accounts = end(&container, &mut drain);
+    let (own, others) = own_and_others(parsed(&events));
+    let filtered = |name: &str| accounts.filtered.iter().find(|(known, _)| known == name).map_or(0, |(_, n)| *n);
+    let told = |metric: &str| own.iter().filter_map(|event| event["metrics"][metric].as_u64()).sum::<u64>();
+    assert_eq!((told("dropped"), told("repeated")), (filtered("throttle"), filtered("dedupe")));
+    assert!(told("dropped") > 0 && told("repeated") > 0 && filtered("sampling") > 0, "{accounts}");
+    assert!(others.iter().all(|event| event["message"] == "INFO: numbers" && event["context"].get("other").is_none()));
+}

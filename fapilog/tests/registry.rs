@@ -1,0 +1,145 @@
+//! The plugins that settings can name.
+#![cfg(feature = "settings")]
+// What the macro expands to for a plugin's author holds no unsafe code of the author's.
+#![deny(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is test code")]
+
+use std::time::Duration;
+
+use fapilog::{
+    Batch, Container, MemorySink, Registry, Settings, StartError, info,
+    plugin::{Enricher, Factory, PluginError, PluginKind},
+    register_plugin,
+    registry::{Metadata, RegisterError},
+    settings::{PluginConfig, SettingsBuilder},
+};
+
+struct Nothing;
+
+impl Enricher for Nothing {
+    fn name(&self) -> &'static str {
+        "nothing"
+    }
+
+    fn enrich(&mut self, _batch: &mut Batch<'_>) -> Result<(), PluginError> {
+        Ok(())
+    }
+}
+
+fn register_as(registry: &mut Registry, metadata: Metadata) -> Result<(), RegisterError> {
+    registry.register_enricher(metadata, |settings| {
+        settings.none()?;
+        Ok(Factory::enricher(|_| Nothing))
+    })
+}
+
+register_plugin!(|registry| register_as(registry, Metadata::new("linked", "1.2.3-rc.1").author("tests")));
+
+fn plain() -> SettingsBuilder {
+    let nothing: [&str; 0] = [];
+    Settings::builder().sinks(["memory"]).enrichers(nothing).processors(nothing)
+}
+
+#[test]
+fn a_linked_plugin_is_in_every_built_in_registry() {
+    let registry = Registry::built_in();
+    let linked = registry.plugins().find(|plugin| plugin.name == "linked").unwrap();
+    assert_eq!(
+        (linked.kind, linked.version.to_string(), linked.author.as_str()),
+        (PluginKind::Enricher, "1.2.3-rc.1".to_owned(), "tests")
+    );
+    assert!(registry.refused().is_empty());
+}
+
+#[test]
+fn the_sinks_are_in_every_built_in_registry() {
+    let registry = Registry::built_in();
+    for name in ["file", "null"] {
+        assert!(registry.plugins().any(|plugin| plugin.name == name && plugin.kind == PluginKind::Sink), "{name}");
+    }
+}
+
+#[test]
+fn metadata_that_are_wrong_are_refused() {
+    let refusal = |metadata| register_as(&mut Registry::built_in(), metadata).unwrap_err().to_string();
+    for (metadata, expected) in [
+        (
+            Metadata::new("my plugin", "1.0.0"),
+            "plugin name is \"my plugin\"; a name is made of letters, digits, _ and -",
+        ),
+        (Metadata::new("", "1.0.0"), "plugin name is \"\"; a name is made of letters, digits, _ and -"),
+        (
+            Metadata::new("mine", "1.0"),
+            "version of plugin mine is \"1.0\"; it must be a semantic version, such as 1.2.0",
+        ),
+        (Metadata::new("mine", "1.0.0").api_version(2), "API version of plugin mine is 2; this fapilog supports 1"),
+    ] {
+        assert_eq!(refusal(metadata), expected);
+    }
+    let taken = refusal(Metadata::new("json", "1.0.0"));
+    assert!(taken.starts_with("plugin name json is taken by formatter json "), "{taken}");
+}
+
+#[test]
+fn a_plugin_that_was_refused_leaves_the_registry_as_it_was() {
+    let mut registry = Registry::built_in();
+    register_as(&mut registry, Metadata::new("json", "9.9.9")).unwrap_err();
+    let json = registry.plugins().find(|plugin| plugin.name == "json").unwrap();
+    assert_eq!(json.kind, PluginKind::Formatter);
+}
+
+#[test]
+fn two_registries_share_nothing() {
+    let mut one = Registry::built_in();
+    register_as(&mut one, Metadata::new("mine", "1.0.0")).unwrap();
+    assert!(!Registry::built_in().plugins().any(|plugin| plugin.name == "mine"));
+}
+
+#[test]
+fn settings_of_a_plugin_that_has_none_are_refused() {
+    let mut registry = Registry::built_in();
+    MemorySink::register(&mut registry, "memory").unwrap();
+    let settings =
+        plain().enrichers(["linked"]).plugin_config("linked", PluginConfig::new().with("speed", 5)).build().unwrap();
+    let error = Container::from_settings_with(settings, &registry).unwrap_err().to_string();
+    assert!(error.contains("plugin_config.linked.speed is 5; there is no such setting"), "{error}");
+}
+
+#[test]
+fn a_plugin_that_panics_over_its_settings_is_a_mistake_like_others() {
+    let mut registry = Registry::built_in();
+    MemorySink::register(&mut registry, "memory").unwrap();
+    registry.register_enricher(Metadata::new("clumsy", "1.0.0"), |_| panic!("planted")).unwrap();
+    let settings = plain().enrichers(["clumsy"]).build().unwrap();
+    let Err(StartError::Settings(error)) = Container::from_settings_with(settings, &registry) else { panic!() };
+    assert_eq!(error.problems.len(), 1, "{error}");
+    assert_eq!(error.problems.first().unwrap().path, "plugin_config.clumsy");
+}
+
+#[test]
+fn a_sink_must_not_have_the_name_of_another_kind_of_plugin() {
+    let mut registry = Registry::built_in();
+    MemorySink::register(&mut registry, "memory").unwrap();
+    let sink = fapilog::settings::SinkEntry::new("json").kind("memory");
+    let error = Container::from_settings_with(plain().sinks([sink]).build().unwrap(), &registry).unwrap_err();
+    assert!(error.to_string().contains("formatter has that name; a sink needs another"), "{error}");
+}
+
+#[test]
+fn the_same_kind_of_sink_can_be_there_twice_with_settings_of_its_own() {
+    let mut registry = Registry::built_in();
+    let events = MemorySink::register(&mut registry, "memory").unwrap();
+    let sink = |name: &str| fapilog::settings::SinkEntry::new(name).kind("memory");
+    let settings = plain()
+        .sinks([sink("roomy"), sink("narrow")])
+        .plugin_config("narrow", PluginConfig::new().with("capacity_bytes", 1))
+        .build()
+        .unwrap();
+    let container = Container::from_settings_with(settings, &registry).unwrap();
+    info!(container.logger("registry"), "to both");
+    container.shutdown(Duration::from_secs(10)).unwrap();
+    let accounts = container.accounts();
+    let delivered: Vec<_> = accounts.sinks.iter().map(|sink| (sink.name.as_str(), sink.delivered)).collect();
+    assert_eq!(delivered, [("roomy", 1), ("narrow", 0)]);
+    assert_eq!(events.lines().len(), 1);
+}

@@ -1,0 +1,344 @@
+//! Settings from code, files and the environment: what covers what, and what is said of mistakes.
+#![cfg(feature = "settings")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use fapilog::{
+    Container, Level, LevelFilter, MemoryEvents, MemorySink, Registry, Route, Settings, StartError, info,
+    plugin::PluginKind,
+    plugin::WhenBusy,
+    settings::{OverflowStrategy, PluginConfig, Preset, ReloadError, SettingsBuilder, SinkEntry},
+};
+use tempfile::TempDir;
+
+const NONE: [(&str, &str); 0] = [];
+
+/// A settings file that lives as long as the test.
+struct Written {
+    _directory: TempDir,
+    path: PathBuf,
+}
+
+fn written(name: &str, text: &str) -> Written {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(name);
+    fs::write(&path, text).unwrap();
+    Written { path, _directory: directory }
+}
+
+#[track_caller]
+fn problems(builder: SettingsBuilder) -> Vec<String> {
+    builder.build().unwrap_err().problems.iter().map(ToString::to_string).collect()
+}
+
+fn with_memory() -> (Registry, MemoryEvents) {
+    let mut registry = Registry::built_in();
+    let events = MemorySink::register(&mut registry, "memory").unwrap();
+    (registry, events)
+}
+
+/// Settings that start with what there is in every registry.
+fn plain() -> SettingsBuilder {
+    let nothing: [&str; 0] = [];
+    Settings::builder().sinks(["memory"]).enrichers(nothing).processors(nothing)
+}
+
+#[track_caller]
+fn refused(builder: SettingsBuilder) -> Vec<String> {
+    let settings = builder.build().unwrap();
+    match Container::from_settings_with(settings, &with_memory().0) {
+        Err(StartError::Settings(error)) => error.problems.iter().map(ToString::to_string).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_environment_covers_a_file_and_a_file_covers_code() {
+    let file = written("fapilog.toml", "batch_size = 2\nmax_workers = 2\n");
+    let settings = Settings::builder()
+        .batch_size(1)
+        .max_workers(1)
+        .threads_max(1)
+        .file(&file.path)
+        .variables([("FAPILOG_BATCH_SIZE", "3")])
+        .build()
+        .unwrap();
+    assert_eq!((settings.batch_size, settings.max_workers, settings.threads_max), (3, 2, 1));
+}
+
+#[test]
+fn tables_of_several_layers_are_merged() {
+    let file = written("fapilog.toml", "[plugin_config.file]\nsync = \"batch\"\ndirect = true\n");
+    let settings = Settings::builder()
+        .plugin_config("file", PluginConfig::new().with("path", "a.log").with("direct", false))
+        .file(&file.path)
+        .variables([("FAPILOG_PLUGIN_CONFIG__FILE__PATH", "b.log")])
+        .build()
+        .unwrap();
+    let merged = PluginConfig::new().with("path", "b.log").with("sync", "batch").with("direct", true);
+    assert_eq!(settings.plugin_config["file"], merged);
+}
+
+#[test]
+fn a_variable_names_the_file_where_the_code_names_none() {
+    let (ours, theirs) = (written("a.toml", "batch_size = 1"), written("b.toml", "batch_size = 2"));
+    let variables = [("FAPILOG_SETTINGS_FILE", theirs.path.to_str().unwrap())];
+    let with_none = Settings::builder().variables(variables).build().unwrap();
+    let with_one = Settings::builder().file(&ours.path).variables(variables).build().unwrap();
+    assert_eq!((with_none.batch_size, with_one.batch_size), (2, 1));
+}
+
+#[test]
+fn every_format_says_the_same() {
+    let toml = "level = \"warn,app=debug\"\nenrichers = [\"context\"]\noverflow_strategy = \"drop_newest\"\n\
+        flush_interval = \"5ms\"\nring_capacity_bytes = \"1 MiB\"\n\
+        [[sinks]]\nname = \"orders\"\ntype = \"file\"\nwhen_busy = \"lose\"\n\
+        [routing.orders]\nlevel_min = \"error\"\n[plugin_config.orders]\npath = \"orders.log\"\n";
+    let json = r#"{ "level": "warn,app=debug", "enrichers": ["context"], "overflow_strategy": "drop_newest",
+        "flush_interval": "5ms", "ring_capacity_bytes": "1 MiB",
+        "sinks": [{ "name": "orders", "type": "file", "when_busy": "lose" }],
+        "routing": { "orders": { "level_min": "error" } }, "plugin_config": { "orders": { "path": "orders.log" } } }"#;
+    let yaml = "level: warn,app=debug\nenrichers: [context]\noverflow_strategy: drop_newest\nflush_interval: 5ms\n\
+        ring_capacity_bytes: 1 MiB\nsinks:\n  - { name: orders, type: file, when_busy: lose }\n\
+        routing:\n  orders: { level_min: error }\nplugin_config:\n  orders:\n    path: orders.log\n";
+    let from_code = Settings::builder()
+        .level("warn,app=debug".parse::<fapilog::Directives>().unwrap())
+        .enrichers(["context"])
+        .overflow_strategy(OverflowStrategy::DropNewest)
+        .flush_interval(Duration::from_millis(5))
+        .ring_capacity_bytes(1 << 20)
+        .sinks([SinkEntry::new("orders").kind("file").when_busy(WhenBusy::Lose)])
+        .routing("orders", Route::default().level_min(Level::Error))
+        .plugin_config("orders", PluginConfig::new().with("path", "orders.log"))
+        .build()
+        .unwrap();
+    for (name, text) in [("a.toml", toml), ("a.json", json), ("a.yaml", yaml), ("a.yml", yaml)] {
+        assert_eq!(Settings::from_file(written(name, text).path).unwrap(), from_code, "{name}");
+    }
+}
+
+#[test]
+fn lists_in_variables_are_csv_or_json() {
+    let names = ["context", "hostname"];
+    for text in ["context,hostname", " context , hostname ", r#"["context", "hostname"]"#] {
+        let settings = Settings::builder().variables([("FAPILOG_ENRICHERS", text)]).build().unwrap();
+        assert_eq!(settings.enrichers, names, "{text}");
+    }
+    let sinks = r#"["stdout", { "name": "orders", "type": "file" }]"#;
+    let settings = Settings::builder().variables([("FAPILOG_SINKS", sinks)]).build().unwrap();
+    assert_eq!(settings.sinks, [SinkEntry::new("stdout"), SinkEntry::new("orders").kind("file")]);
+}
+
+#[test]
+fn a_table_in_a_variable_is_json() {
+    let text = r#"{ "my-file": { "path": "a.log" } }"#;
+    let settings = Settings::builder().variables([("FAPILOG_PLUGIN_CONFIG", text)]).build().unwrap();
+    assert_eq!(settings.plugin_config["my-file"], PluginConfig::new().with("path", "a.log"));
+}
+
+#[test]
+fn sizes_and_durations_carry_units() {
+    let variables = [
+        ("FAPILOG_RECORD_MAX_BYTES", "10 kB"),
+        ("FAPILOG_RING_CAPACITY_BYTES", "512KiB"),
+        ("FAPILOG_FLUSH_INTERVAL", "250ms"),
+        ("FAPILOG_IDLE_SPIN", "20us"),
+    ];
+    let settings = Settings::builder().variables(variables).build().unwrap();
+    assert_eq!((settings.record_max_bytes, settings.ring_capacity_bytes), (Some(10_000), Some(512 << 10)));
+    assert_eq!(settings.flush_interval, Duration::from_millis(250));
+    assert_eq!(settings.idle_spin, Some(Duration::from_micros(20)));
+}
+
+#[test]
+fn an_extension_that_is_unknown_is_answered_with_those_that_are_known() {
+    let file = written("fapilog.tml", "");
+    let [problem] = &problems(Settings::builder().file(&file.path))[..] else { panic!() };
+    assert!(problem.contains("its extension must be one of toml, json, yaml, yml; did you mean toml?"), "{problem}");
+}
+
+#[test]
+fn a_file_that_cannot_be_parsed_is_named_and_the_rest_is_checked_all_the_same() {
+    let file = written("fapilog.toml", "level = = 5");
+    let problems = problems(Settings::builder().file(&file.path).variables([("FAPILOG_BATCH_SIZE", "0")]));
+    assert_eq!(problems.len(), 2, "{problems:#?}");
+    assert!(problems[0].contains("fapilog.toml is unreadable"), "{problems:#?}");
+}
+
+#[test]
+fn every_mistake_of_every_layer_is_in_one_error() {
+    let file = written(
+        "fapilog.toml",
+        "btach_size = 5\nmax_workers = 100\nlevel = \"inof\"\ncolors = \"allways\"\n\
+         sinks = [\"std out\", { name = \"a\", formater = \"json\" }]\n\
+         [routing.b]\nlevel_min = \"eror\"\n",
+    );
+    let from = format!("(given by file {})", file.path.display());
+    let variables = [
+        ("FAPILOG_QUEUE_MAX_SIZE", "5"),
+        ("FAPILOG_FLUSH_INTERVAL", "soon"),
+        ("FAPILOG_RING_CAPACITY_BYTES", "100 kB"),
+        ("FAPILOG_DRAIN_CPUS", "1,x"),
+        ("FAPILOG_COMPLIANCE_STANDARDS", "gdpr"),
+        ("UNRELATED", "anything"),
+    ];
+    let found = problems(Settings::builder().threads_max(0).file(&file.path).variables(variables));
+    let expected = [
+        format!("btach_size is 5; there is no such setting; did you mean batch_size? {from}"),
+        format!("level is \"inof\"; allowed are TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY, OFF; target=level; several of these, parted by commas {from}"),
+        format!("sinks[0] is \"std out\"; a name is made of letters, digits, _ and - {from}"),
+        format!("sinks[1].formater is \"json\"; there is no such setting; did you mean formatter? {from}"),
+        "queue_max_size is 5; allowed are 100 to 1000000 (given by FAPILOG_QUEUE_MAX_SIZE)".to_owned(),
+        format!("max_workers is 100; allowed are 1 to 64 {from}"),
+        "compliance_standards[0] is \"gdpr\"; there is no such standard yet, and a log must not claim to keep one; leave the list empty (given by FAPILOG_COMPLIANCE_STANDARDS)".to_owned(),
+        format!("routing.b.level_min is \"eror\"; allowed are TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY and OFF, in any case {from}"),
+        format!("routing.b is given; `sinks` names no sink of that name; did you mean a? {from}"),
+        format!("colors is \"allways\"; allowed are auto, always, never; did you mean always? {from}"),
+        "drain_cpus[1] is \"x\"; it must be a whole number from 0 (given by FAPILOG_DRAIN_CPUS)".to_owned(),
+        "ring_capacity_bytes is 100000; allowed are 16 KiB to 1 GiB, a power of two (given by FAPILOG_RING_CAPACITY_BYTES)".to_owned(),
+        "threads_max is 0; allowed are 1 to 65536 (given by code)".to_owned(),
+        "flush_interval is \"soon\"; allowed are 0s to 1h (given by FAPILOG_FLUSH_INTERVAL)".to_owned(),
+    ];
+    assert_eq!(found, expected, "{found:#?}");
+}
+
+#[test]
+fn a_preset_lies_below_code_file_and_environment() {
+    let file = written("fapilog.toml", "preset = \"dev\"\nflush_interval = \"9ms\"\n");
+    let settings = Settings::builder().level(Level::Error).file(&file.path).variables(NONE).build().unwrap();
+    assert_eq!(settings.preset, Some(Preset::Dev));
+    assert_eq!(settings.level.level(), LevelFilter::AtLeast(Level::Error));
+    assert_eq!(settings.flush_interval, Duration::from_millis(9));
+    assert!(settings.enable_internal_logging);
+}
+
+#[test]
+fn every_preset_is_valid_and_is_what_its_name_loads() {
+    for name in Preset::NAMES {
+        let settings = Settings::builder().variables([("FAPILOG_PRESET", *name)]).build().unwrap();
+        let preset = settings.preset.unwrap();
+        assert_eq!((preset.name(), &settings), (*name, &Settings::preset(preset)));
+    }
+}
+
+#[test]
+fn settings_are_a_part_of_a_programs_own_settings() {
+    #[derive(serde::Deserialize)]
+    struct Program {
+        port: u16,
+        log: Settings,
+    }
+    let program: Program = serde_json::from_str(r#"{ "port": 80, "log": { "batch_size": 9 } }"#).unwrap();
+    assert_eq!((program.port, program.log.batch_size), (80, 9));
+}
+
+#[test]
+fn what_is_written_reads_back_as_it_was() {
+    for name in Preset::NAMES {
+        let settings = Settings::builder().variables([("FAPILOG_PRESET", *name)]).build().unwrap();
+        let text = serde_json::to_string(&settings).unwrap();
+        assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), settings);
+    }
+}
+
+#[test]
+fn mistakes_about_plugins_are_in_one_error_too() {
+    let found = refused(
+        plain()
+            .sinks([SinkEntry::new("memory"), SinkEntry::new("orders").kind("fiel").formatter("jsno"), "file".into()])
+            .enrichers(["contxt"])
+            .processors(["throttle", "json"])
+            .plugin_config("throttle", PluginConfig::new().with("events_per_secnd", 5).with("burst_events", "many"))
+            .plugin_config(
+                "file",
+                PluginConfig::new().with("path", "/").with("mode", "999").with("block_bytes", "1 lot"),
+            )
+            .plugin_config("trottle", PluginConfig::new().with("burst_events", 5))
+            .variables([("FAPILOG_PLUGIN_CONFIG__MEMORY__CAPACITY_BYTES", "[]")]),
+    );
+    // What is allowed are the names that are registered.
+    let (registry, _events) = with_memory();
+    let allowed = |kind| {
+        let known = registry.plugins().filter(|plugin| plugin.kind == kind);
+        known.map(|plugin| plugin.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let [sinks, formatters] = [PluginKind::Sink, PluginKind::Formatter].map(allowed);
+    let [enrichers, processors] = [PluginKind::Enricher, PluginKind::Processor].map(allowed);
+    let expected = [
+        &*format!(
+            "sinks[1].type is \"fiel\"; there is no such sink; allowed are {sinks}; did you mean file? (given by code)"
+        ),
+        &*format!(
+            "sinks[1].formatter is \"jsno\"; there is no such formatter; allowed are {formatters}; did you mean json? (given by code)"
+        ),
+        &*format!(
+            "enrichers[0] is \"contxt\"; there is no such enricher; allowed are {enrichers}; did you mean context? (given by code)"
+        ),
+        &*format!("processors[1] is \"json\"; there is no such processor; allowed are {processors} (given by code)"),
+        "plugin_config.throttle.burst_events is \"many\"; it must be a whole number from 0 (given by code)",
+        "plugin_config.throttle.events_per_secnd is 5; there is no such setting; did you mean events_per_second? (given by code)",
+        "plugin_config.memory.capacity_bytes is []; it must be a number of bytes, or a size with its unit, such as \"10 MB\" or \"512 KiB\" (given by FAPILOG_PLUGIN_CONFIG__MEMORY__CAPACITY_BYTES)",
+        "plugin_config.file.block_bytes is \"1 lot\"; it must be a number of bytes, or a size with its unit, such as \"10 MB\" or \"512 KiB\" (given by code)",
+        "plugin_config.trottle is given; there is no sink and no plugin of that name; did you mean throttle? (given by code)",
+    ];
+    assert_eq!(found, expected, "{found:#?}");
+}
+
+#[test]
+fn what_the_program_changed_later_is_not_blamed_on_a_layer() {
+    let mut settings = Settings::builder().variables([("FAPILOG_BATCH_SIZE", "5")]).build().unwrap();
+    settings.batch_size = 0;
+    assert_eq!(settings.check().unwrap_err().problems[0].given_by, None);
+}
+
+#[test]
+fn a_file_sink_takes_all_its_settings() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("orders.log");
+    let text = format!(
+        "sinks = [{{ name = \"orders\", type = \"file\", formatter = \"json\" }}]\nenrichers = []\nprocessors = []\n\
+         [plugin_config.orders]\npath = {path:?}\nengine = \"blocking\"\ndirect = false\nblock_bytes = \"64 KiB\"\n\
+         blocks_in_flight = 2\nsync = {{ interval = \"1s\" }}\nmode = \"600\"\n"
+    );
+    let container = Container::from_settings(Settings::from_file(written("a.toml", &text).path).unwrap()).unwrap();
+    info!(container.logger("orders"), "filled");
+    let accounts = container.shutdown(Duration::from_secs(10)).unwrap();
+    assert_eq!((accounts.sinks[0].name.as_str(), accounts.sinks[0].writer.as_str()), ("orders", "pwrite, buffered"));
+    assert!(fs::read_to_string(&path).unwrap().contains("filled"));
+}
+
+#[test]
+fn a_reload_changes_the_level_of_a_running_container() {
+    let (registry, _events) = with_memory();
+    let container = Container::from_settings_with(plain().build().unwrap(), &registry).unwrap();
+    container.reload(plain().level(Level::Error).build().unwrap()).unwrap();
+    assert_eq!(container.level(), LevelFilter::AtLeast(Level::Error));
+}
+
+#[test]
+fn a_reload_that_cannot_be_whole_changes_nothing() {
+    let (registry, _events) = with_memory();
+    let container = Container::from_settings_with(plain().build().unwrap(), &registry).unwrap();
+    let new = plain().level(Level::Error).batch_size(5).max_workers(2).build().unwrap();
+    let error = container.reload(new).unwrap_err();
+    assert!(
+        matches!(&error, ReloadError::NeedsRestart { settings } if *settings == ["batch_size", "max_workers"]),
+        "{error}"
+    );
+    assert_eq!(container.level(), LevelFilter::AtLeast(Level::Info));
+}
+
+#[test]
+fn a_file_can_be_reloaded() {
+    let (registry, _events) = with_memory();
+    let file = written("a.json", r#"{ "sinks": ["memory"], "enrichers": [], "processors": [] }"#);
+    let settings = Settings::from_file(&file.path).unwrap();
+    let container = Container::from_settings_with(settings, &registry).unwrap();
+    fs::write(&file.path, r#"{ "sinks": ["memory"], "enrichers": [], "processors": [], "level": "trace" }"#).unwrap();
+    container.reload_file(&file.path).unwrap();
+    assert_eq!(container.level(), LevelFilter::AtLeast(Level::Trace));
+    fs::write(&file.path, r#"{ "level": "tarce" }"#).unwrap();
+    assert!(matches!(container.reload_file(&file.path), Err(ReloadError::Settings(_))));
+    assert_eq!(container.level(), LevelFilter::AtLeast(Level::Trace));
+}

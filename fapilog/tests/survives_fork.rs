@@ -1,0 +1,267 @@
+//! A forked child: it can do nothing to its parent's log, and log on its own.
+//!
+//! One test program of its own, and one test at a time: a child has the parent's threads only as memory.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+mod law;
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use fapilog::{
+    __private::{CallSite, End},
+    Container, FlushError, Level, Logger, LossReason, Overflow, ShutdownError, info,
+};
+use law::{PATIENCE, executors, memory, only, shut_down};
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// What a child reports by its exit status.
+const ALL_WELL: i32 = 0;
+const WRONG: i32 = 1;
+
+/// Forks, runs `child` in the child, and waits until it has ended.
+#[track_caller]
+fn forked(child: impl FnOnce() -> bool) {
+    // SAFETY: the child runs `child` and then `_exit`: it unwinds into nothing of the parent's. What it may not touch,
+    // locks that other threads held, is what these tests are about.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0);
+    if pid == 0 {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
+        // SAFETY: ends the child at once.
+        unsafe { libc::_exit(if matches!(outcome, Ok(true)) { ALL_WELL } else { WRONG }) };
+    }
+    let start = Instant::now();
+    let mut status = 0;
+    // SAFETY: waits for the child made above.
+    while unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } == 0 {
+        if start.elapsed() > PATIENCE / 2 {
+            // SAFETY: the child made above, which has not been waited for.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+            panic!("the child hangs");
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == ALL_WELL, "the child's status is {status:#x}");
+}
+
+fn alone(test: impl FnOnce()) {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    test();
+}
+
+/// A container of its own, made, used and shut down.
+fn logs_by_itself(executor: fapilog::Executor) -> bool {
+    let (sink, events) = memory();
+    let container = Container::builder().executor(executor).sink("memory", sink).start().unwrap();
+    let log = container.logger("child");
+    (0..100).for_each(|number| info!(log, "from the child", number));
+    let accounts = shut_down(&container);
+    accounts.delivered_total() == 100 && events.lines().len() == 100
+}
+
+#[test]
+fn a_child_lets_its_inherited_container_alone() {
+    alone(|| {
+        for executor in executors() {
+            let (sink, events) = memory();
+            let container = Container::builder().executor(executor).sink("memory", sink).start().unwrap();
+            let log = container.logger("fork");
+            info!(log, "before");
+            forked(|| {
+                info!(log, "in the child");
+                info!(container.logger("another"), "in the child", shown = %"text");
+                container.request_flush();
+                container.accounts().lost.of(LossReason::Forked) == 2
+                    && container.flush(PATIENCE) == Err(FlushError::Forked)
+                    && container.shutdown(PATIENCE) == Err(ShutdownError::Forked)
+                    && events.lines().len() <= 1
+            });
+            info!(log, "after");
+            assert_eq!(shut_down(&container).delivered_total(), 2);
+            let lines = events.lines();
+            assert!(lines.len() == 2 && lines[0].contains("before") && lines[1].contains("after"), "{lines:?}");
+        }
+    });
+}
+
+#[test]
+fn a_child_can_drop_its_inherited_container_and_loggers() {
+    alone(|| {
+        for executor in executors() {
+            let (sink, events) = memory();
+            let container = Container::builder().executor(executor).sink("memory", sink).start().unwrap();
+            let log = container.logger("fork");
+            info!(log, "before");
+            let mut parents = Some((container, log));
+            forked(|| {
+                // The child's copy of both.
+                let start = Instant::now();
+                drop(parents.take());
+                start.elapsed() < Duration::from_secs(1)
+            });
+            let (container, _log) = parents.take().unwrap();
+            shut_down(&container);
+            assert_eq!(only(&events)["message"], "before");
+        }
+    });
+}
+
+#[test]
+fn a_child_can_log_into_a_container_of_its_own() {
+    alone(|| {
+        for executor in executors() {
+            let (sink, _events) = memory();
+            let container = Container::builder().executor(executor).sink("memory", sink).start().unwrap();
+            info!(container.logger("fork"), "before");
+            forked(|| logs_by_itself(executor));
+            shut_down(&container);
+        }
+    });
+}
+
+#[test]
+fn a_grandchild_can_as_well() {
+    alone(|| {
+        let (sink, _events) = memory();
+        let container = law::thread_builder().sink("memory", sink).start().unwrap();
+        info!(container.logger("fork"), "before");
+        forked(|| {
+            forked(|| logs_by_itself(fapilog::Executor::Thread));
+            logs_by_itself(fapilog::Executor::Thread)
+        });
+        shut_down(&container);
+    });
+}
+
+#[test]
+fn a_child_of_a_thread_that_never_logged_can_log() {
+    alone(|| {
+        let (sink, _events) = memory();
+        let container = law::thread_builder().sink("memory", sink).start().unwrap();
+        let log = container.logger("fork");
+        info!(log, "before");
+        thread::spawn(move || {
+            forked(|| {
+                info!(log, "in the child");
+                logs_by_itself(fapilog::Executor::Thread)
+            });
+        })
+        .join()
+        .unwrap();
+        shut_down(&container);
+    });
+}
+
+#[test]
+fn a_manual_drain_does_nothing_in_a_child() {
+    alone(|| {
+        let (container, mut drain, events) = law::started_manual(Container::builder());
+        info!(container.logger("fork"), "before");
+        let mut parents = Some((container, drain));
+        forked(|| {
+            let (container, mut drain) = parents.take().unwrap();
+            drain.run_until_idle();
+            drop(container);
+            drop(drain);
+            events.lines().is_empty()
+        });
+        let container;
+        (container, drain) = parents.take().unwrap();
+        law::end(&container, &mut drain);
+        assert_eq!(only(&events)["message"], "before");
+    });
+}
+
+/// Reaches a call site that nobody has reached before.
+fn log_from_a_new_call_site(log: &Logger) {
+    let site: &'static CallSite = Box::leak(Box::new(CallSite::new(Level::Info, "new", "fork", "fork.rs", 1, &[])));
+    log.log(Level::Info, site, End);
+}
+
+#[test]
+fn a_fork_in_the_middle_of_other_threads_calls_leaves_the_child_able_to_log() {
+    alone(|| {
+        let (sink, _events) = memory();
+        let overflow = Overflow::DropNewest;
+        let container = law::thread_builder().overflow(overflow).sink("memory", sink).start().unwrap();
+        let log = container.logger("fork");
+        /// However the test ends, the threads do too.
+        struct SaysOver<'a>(&'a AtomicBool);
+        impl Drop for SaysOver<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let (is_over, calls) = (AtomicBool::new(false), AtomicU64::new(0));
+        thread::scope(|scope| {
+            let _says_over = SaysOver(&is_over);
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        log_from_a_new_call_site(&log);
+                        let _ = (container.logger("fork"), container.accounts());
+                        calls.fetch_add(1, Ordering::Relaxed);
+                        // Every call site is for ever: not too many of them.
+                        thread::sleep(Duration::from_micros(20));
+                    }
+                });
+            }
+            law::until("the threads are at it", || calls.load(Ordering::Relaxed) > 100);
+            for _ in 0..50 {
+                forked(|| {
+                    log_from_a_new_call_site(&log);
+                    info!(container.logger("inherited"), "in the child");
+                    let _ = (container.accounts(), container.notices());
+                    logs_by_itself(fapilog::Executor::Thread)
+                });
+            }
+        });
+        // The memory sink may be full by now; the law holds all the same.
+        container.shutdown(PATIENCE).unwrap().check().unwrap();
+    });
+}
+
+#[cfg(feature = "settings")]
+#[test]
+fn a_child_that_is_forked_during_a_reload_does_not_wait_for_it() {
+    use fapilog::{Registry, Settings, registry::Metadata};
+    use std::sync::Arc;
+
+    alone(|| {
+        let (is_reload, has_begun, may_end) =
+            (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let mut registry = Registry::built_in();
+        let flags = (is_reload.clone(), has_begun.clone(), may_end.clone());
+        let slow = move |_: &fapilog::registry::PluginSettings<'_>| {
+            has_begun.store(is_reload.load(Ordering::Relaxed), Ordering::Relaxed);
+            while is_reload.load(Ordering::Relaxed) && !may_end.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            Err(vec![fapilog::Problem::new("always", "any", "there is nothing to be had")])
+        };
+        registry.register_enricher(Metadata::new("slow", "1.0.0"), slow).unwrap();
+        let settings = || Settings::builder().sinks(["null"]).enrichers([""; 0]).build().unwrap();
+        let container = Container::from_settings_with(settings(), &registry).unwrap();
+        let (is_reload, has_begun, may_end) = flags;
+        is_reload.store(true, Ordering::Relaxed);
+        thread::scope(|scope| {
+            let mut new = settings();
+            new.enrichers = vec!["slow".to_owned()];
+            scope.spawn(|| container.reload(new).unwrap_err());
+            law::until("the reload has begun", || has_begun.load(Ordering::Relaxed));
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                forked(|| container.settings().is_none() && container.reload(settings()).is_err());
+            }));
+            may_end.store(true, Ordering::Relaxed);
+            assert!(outcome.is_ok());
+        });
+    });
+}
