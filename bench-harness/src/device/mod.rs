@@ -1,0 +1,38 @@
+//! `device`: the machine's own limits, with nothing of the log in between.
+
+mod clock;
+mod disk;
+mod ring;
+
+pub(crate) use self::{
+    clock::Ticks,
+    disk::{DiskFigures, measure as disk},
+};
+use crate::{
+    cli::DeviceArgs,
+    error::{BenchError, Failure},
+    machine::Machine,
+    output::OutputDirectory,
+    report::{Figures, Reporter, Table, grouped, megabytes},
+};
+
+pub(crate) fn run(args: &DeviceArgs) -> Result<Vec<Failure>, BenchError> {
+    let directory = OutputDirectory::open(&args.place)?;
+    let mut figures = Figures::none(Machine::look(Some(directory.path())));
+    let disk = disk(&directory, args.blocks)?;
+    let frames_per_second = ring::hand_over()?;
+    let clocks = clock::costs();
+
+    let mut table = Table::default();
+    let blocks = format!("blocks of {} bytes, {} at once", args.blocks.block_bytes, args.blocks.blocks_in_flight);
+    table.row("disk", format!("{} ({}, {blocks})", megabytes(disk.bytes_per_second), disk.writer));
+    table.row("ring, 48-byte frames", format!("{} frames a second", grouped(frames_per_second as u64)));
+    for (name, nanos) in clocks {
+        table.row(name, format!("{nanos:.1} ns"));
+    }
+    table.machine(&figures.machine);
+    figures.device_bytes_per_second = Some(disk.bytes_per_second);
+    figures.writer = Some(disk.writer);
+    Reporter::new(args.report.json.as_deref()).tell(&table, &figures)?;
+    Ok(Vec::new())
+}

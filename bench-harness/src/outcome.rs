@@ -1,0 +1,131 @@
+//! What has come of a measurement: figures, the check of what was written, and what is wrong with either.
+
+use std::time::Instant;
+
+use crate::{
+    cli::{PipelineName, WorkloadName},
+    error::{BenchError, Failure},
+    machine::Machine,
+    producers::Produced,
+    progress,
+    report::{Figures, grouped, megabytes, say},
+    subject::{Destination, Ended},
+    verify::{Checked, Claim, Finding, ProducerClaim, verify},
+    workload,
+};
+
+/// Figures of a log that has ended.
+pub(crate) fn figures(ended: &Ended, seconds: f64, machine: Machine) -> Figures {
+    let counts = &ended.counts;
+    let per_second = |n: u64| (seconds > 0.0).then(|| n as f64 / seconds);
+    // A null sink writes nothing.
+    let bytes = (ended.writer.as_deref() != Some("null")).then_some(counts.bytes);
+    let events = counts.delivered + counts.own;
+    Figures {
+        events_submitted: Some(counts.submitted),
+        events_delivered: Some(counts.delivered),
+        events_filtered: Some(counts.filtered),
+        events_lost: Some(counts.lost),
+        seconds: Some(seconds),
+        events_per_second: per_second(counts.delivered),
+        bytes_written: bytes,
+        bytes_per_second: bytes.and_then(per_second),
+        bytes_per_event: bytes.filter(|_| events > 0).map(|bytes| bytes as f64 / events as f64),
+        executor: ended.executor.clone(),
+        writer: ended.writer.clone(),
+        ..Figures::none(machine)
+    }
+}
+
+/// A check that is over.
+#[derive(Debug)]
+pub(crate) struct Check {
+    pub(crate) result: Result<Checked, Finding>,
+    pub(crate) seconds: f64,
+}
+
+impl Check {
+    /// Times a check.
+    pub(crate) fn run(check: impl FnOnce() -> Result<Checked, Finding>) -> Self {
+        let started = Instant::now();
+        Self { result: check(), seconds: started.elapsed().as_secs_f64() }
+    }
+}
+
+/// Reads the events of a workload back. `None` where there is nothing to be read.
+pub(crate) fn check_workload(
+    workload: WorkloadName,
+    pipeline: PipelineName,
+    produced: &[Produced],
+    ended: &Ended,
+    destination: &Destination,
+) -> Result<Option<Check>, BenchError> {
+    let claim = claim(workload, pipeline, produced, ended);
+    Ok(match (destination, &ended.memory) {
+        (Destination::File(file), _) => {
+            let log = file.open()?;
+            let bar = progress::bar(Some(file.len()?), "checking");
+            let check = Check::run(|| verify(log, &claim, |bytes| bar.set_position(bytes)));
+            bar.finish_and_clear();
+            Some(check)
+        }
+        (Destination::Memory, Some(bytes)) => Some(Check::run(|| verify(bytes.as_slice(), &claim, |_| {}))),
+        _ => None,
+    })
+}
+
+fn claim(workload: WorkloadName, pipeline: PipelineName, produced: &[Produced], ended: &Ended) -> Claim {
+    let producer = |produced: &Produced| ProducerClaim {
+        logged: produced.logged,
+        added: match pipeline {
+            PipelineName::Bare => String::new(),
+            PipelineName::Default => produced.origin.clone(),
+        },
+    };
+    Claim {
+        expect: workload::expect_of(workload),
+        producers: produced.iter().map(producer).collect(),
+        delivered: ended.counts.delivered,
+        own: ended.counts.own,
+        missing: ended.counts.lost + ended.counts.filtered,
+    }
+}
+
+/// Enters a check's outcome, and tells it in words.
+pub(crate) fn judge(check: Option<Check>, ended: &Ended, figures: &mut Figures, failures: &mut Vec<Failure>) -> String {
+    let Some(Check { result, seconds }) = check else { return "none".to_owned() };
+    let result = result.and_then(|checked| agrees(checked, ended));
+    figures.verified = Some(result.is_ok());
+    match result {
+        Ok(checked) => {
+            note_differently_written(checked.differently_written);
+            let rate = megabytes(checked.bytes as f64 / seconds.max(1e-9));
+            format!("{} events are there, each once, whole and in order (read at {rate})", grouped(checked.events))
+        }
+        Err(finding) => {
+            failures.push(finding.into());
+            "FAILED".to_owned()
+        }
+    }
+}
+
+/// The file is as long as the accounts say.
+fn agrees(checked: Checked, ended: &Ended) -> Result<Checked, Finding> {
+    if checked.bytes == ended.counts.bytes {
+        return Ok(checked);
+    }
+    Err(Finding::Count { what: "bytes", counted: ended.counts.bytes, found: checked.bytes })
+}
+
+fn note_differently_written(lines: u64) {
+    if lines > 0 {
+        say(format_args!("note: {} lines say what they should, but not byte for byte", grouped(lines)));
+    }
+}
+
+/// Holds the rate against what was asked for.
+pub(crate) fn too_slow(at_least: Option<u64>, figures: &Figures) -> Option<Failure> {
+    let wanted = at_least?;
+    let rate = figures.events_per_second.unwrap_or(0.0);
+    (rate < wanted as f64).then_some(Failure::TooSlow { rate, wanted })
+}

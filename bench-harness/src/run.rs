@@ -1,0 +1,140 @@
+//! `run`: logs as fast as it goes, then checks every event.
+
+use std::{
+    sync::Barrier,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    cli::{RunArgs, SinkName},
+    device::{self, DiskFigures},
+    error::{BenchError, Failure},
+    machine::Machine,
+    outcome::{check_workload, figures, judge, too_slow},
+    output::{OutputDirectory, RESERVE_BYTES, SMALL_RESERVE_BYTES},
+    producers::{Control, Produced, Producers, shares},
+    report::{Figures, Reporter, Table, megabytes},
+    subject::{Destination, MEMORY_BYTES, RecordRoom, Subject},
+    watch::{Length, Room, watch},
+    workload,
+};
+
+/// How long a run without any flags lasts.
+const DEFAULT_SECONDS: Duration = Duration::from_secs(5);
+
+/// Returns what is wrong with the figures.
+pub(crate) fn run(args: &RunArgs) -> Result<Vec<Failure>, BenchError> {
+    let length = match args.events {
+        Some(events) => Length::Events(events),
+        None => Length::Time(args.seconds.unwrap_or(DEFAULT_SECONDS)),
+    };
+    let writes = args.sink == SinkName::File || args.with_device;
+    let directory = if writes { Some(OutputDirectory::open(&args.file.place)?) } else { None };
+    check_room(args, length, directory.as_ref())?;
+    let machine = Machine::look(directory.as_ref().map(OutputDirectory::path));
+    let destination = match (args.sink, &directory) {
+        (SinkName::File, Some(directory)) => Destination::File(directory.file("run", args.file.keep)),
+        (SinkName::Memory, _) => Destination::Memory,
+        _ => Destination::Null,
+    };
+
+    let mut failures = Vec::new();
+    let before = measure_device(args, directory.as_ref())?;
+    let subject = Subject::start(&args.log, &args.file, &destination, RecordRoom::default())?;
+    let measured = measure(args, length, &subject, directory.as_ref(), &mut failures)?;
+    let logged = measured.produced.iter().map(|produced| produced.logged).sum();
+    let ended = subject.end(logged, &mut failures)?;
+    let after = measure_device(args, directory.as_ref())?;
+
+    let mut figures = figures(&ended, measured.seconds, machine);
+    let mut table = Table::default();
+    compare_with_device(&mut figures, &mut table, before, after);
+    if let (Length::Events(wanted), Some(reason)) = (length, &measured.stopped) {
+        failures.push(Failure::Stopped { logged, wanted, reason: reason.clone() });
+    }
+    let check = match args.no_verify {
+        true => None,
+        false => check_workload(args.workload, args.log.pipeline, &measured.produced, &ended, &destination)?,
+    };
+    let verdict = judge(check, &ended, &mut figures, &mut failures);
+    failures.extend(too_slow(args.at_least, &figures));
+
+    table.log_figures(&figures);
+    table.row("check", verdict);
+    measured.stopped.iter().for_each(|reason| table.row("stopped early", reason.as_str()));
+    table.kept_file(&destination);
+    table.machine(&figures.machine);
+    Reporter::new(args.report.json.as_deref()).tell(&table, &figures)?;
+    Ok(failures)
+}
+
+/// Makes sure that there is room before anything is written.
+fn check_room(args: &RunArgs, length: Length, directory: Option<&OutputDirectory>) -> Result<(), BenchError> {
+    let needed_bytes = match length {
+        Length::Events(events) => events.saturating_mul(workload::line_bytes_max(args.workload)),
+        // As much as is left free, and half as much again: less is not worth a run.
+        Length::Time(_) => RESERVE_BYTES + RESERVE_BYTES / 2 - SMALL_RESERVE_BYTES,
+    };
+    match (args.sink, directory, length) {
+        (SinkName::File, Some(directory), _) => directory.check_space(needed_bytes.saturating_add(SMALL_RESERVE_BYTES)),
+        (SinkName::Memory, _, Length::Events(_)) if needed_bytes > MEMORY_BYTES / 2 => {
+            Err(BenchError::NoMemory { capacity_bytes: MEMORY_BYTES / 2, needed_bytes })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn measure_device(args: &RunArgs, directory: Option<&OutputDirectory>) -> Result<Option<DiskFigures>, BenchError> {
+    match directory {
+        Some(directory) if args.with_device => device::disk(directory, args.file.blocks).map(Some),
+        _ => Ok(None),
+    }
+}
+
+struct Measured {
+    produced: Vec<Produced>,
+    /// From the first call until the last event is delivered.
+    seconds: f64,
+    /// Why it was over early.
+    stopped: Option<String>,
+}
+
+fn measure(
+    args: &RunArgs,
+    length: Length,
+    subject: &Subject,
+    directory: Option<&OutputDirectory>,
+    failures: &mut Vec<Failure>,
+) -> Result<Measured, BenchError> {
+    let limits = match length {
+        Length::Events(events) => shares(events, args.producers),
+        Length::Time(_) => vec![u64::MAX; args.producers as usize],
+    };
+    let (logger, control) = (subject.logger(), Control::default());
+    let barrier = Barrier::new(limits.len() + 1);
+    thread::scope(|scope| {
+        let producers = Producers::start(scope, args.workload, &limits, &logger, &barrier, &control)?;
+        barrier.wait();
+        let started = Instant::now();
+        let stopped = watch(length, started, subject, &control, &Room { sink: args.sink, directory });
+        control.stop();
+        let produced = producers.join()?;
+        failures.extend(subject.flush().err());
+        Ok(Measured { produced, seconds: started.elapsed().as_secs_f64(), stopped })
+    })
+}
+
+fn compare_with_device(
+    figures: &mut Figures,
+    table: &mut Table,
+    before: Option<DiskFigures>,
+    after: Option<DiskFigures>,
+) {
+    let (Some(before), Some(after)) = (before, after) else { return };
+    let mean = f64::midpoint(before.bytes_per_second, after.bytes_per_second);
+    figures.device_bytes_per_second = Some(mean);
+    figures.device_ratio = figures.bytes_per_second.filter(|_| mean > 0.0).map(|bytes| bytes / mean);
+    table.row("disk before", format!("{} ({})", megabytes(before.bytes_per_second), before.writer));
+    table.row("disk after", format!("{} ({})", megabytes(after.bytes_per_second), after.writer));
+}

@@ -1,0 +1,201 @@
+//! The log that is measured.
+
+use std::time::Duration;
+
+use fapilog::{
+    Accounts, Container, Executor, FileEngine, FileSink, JsonFormatter, Logger, MemoryEvents, MemorySink, NullSink,
+    Overflow, ShutdownError, Throttle,
+};
+
+use crate::{
+    cli::{EngineName, ExecutorName, FileArgs, FormatterName, LogArgs, OverflowName, PipelineName},
+    error::{BenchError, Failure},
+    output::OutputFile,
+    report::say,
+    workload::SOURCE,
+};
+
+/// How long the log has to deliver the rest.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What `--sink memory` keeps at most.
+pub(crate) const MEMORY_BYTES: u64 = 256 << 20;
+
+/// Where the events of a measured log go.
+#[derive(Debug)]
+pub(crate) enum Destination {
+    File(OutputFile),
+    Memory,
+    Null,
+}
+
+/// A running log.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    logs: Container,
+    memory: Option<MemoryEvents>,
+    overflow: OverflowName,
+}
+
+/// Lengths that have to suit what is logged.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RecordRoom {
+    /// The longest record, if it is longer than usual.
+    pub(crate) record_max_bytes: Option<usize>,
+}
+
+/// Longest record and ring of a container that is told nothing.
+const RECORD_MAX_BYTES: usize = 64 * 1024;
+const RING_BYTES: usize = 512 * 1024;
+
+impl Subject {
+    pub(crate) fn start(
+        log: &LogArgs,
+        file: &FileArgs,
+        destination: &Destination,
+        room: RecordRoom,
+    ) -> Result<Self, BenchError> {
+        let FormatterName::Json = log.formatter;
+        let record_max_bytes = room.record_max_bytes.unwrap_or(0).max(RECORD_MAX_BYTES);
+        let builder = Container::builder()
+            .executor(executor(log.executor))
+            .overflow(overflow(log))
+            .record_max_bytes(record_max_bytes)
+            // A line of a real log may be as long as it likes.
+            .message_max_chars(record_max_bytes)
+            .ring_capacity_bytes(ring_bytes(record_max_bytes));
+        let builder = match log.pipeline {
+            PipelineName::Bare => builder,
+            // What is measured is the work of the throttle: it is to let everything pass.
+            PipelineName::Default => builder.default_pipeline_with(Throttle::per_second(u64::MAX)),
+        };
+        let mut memory = None;
+        let builder = match destination {
+            Destination::Null => builder.sink("null", NullSink::new(JsonFormatter::new)),
+            Destination::Memory => {
+                let (sink, events) = MemorySink::new(JsonFormatter::new);
+                memory = Some(events);
+                builder.sink("memory", sink.capacity_bytes(MEMORY_BYTES as usize))
+            }
+            Destination::File(output) => builder.sink("file", file_sink(output, file)),
+        };
+        let logs = builder.start().map_err(BenchError::Start)?;
+        Ok(Self { logs, memory, overflow: log.overflow })
+    }
+
+    pub(crate) fn logger(&self) -> Logger {
+        self.logs.logger(SOURCE)
+    }
+
+    /// Bytes delivered so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.logs.accounts().sinks.iter().map(|sink| sink.bytes).sum()
+    }
+
+    /// Returns when everything logged is delivered.
+    pub(crate) fn flush(&self) -> Result<(), Failure> {
+        self.logs.flush(PATIENCE).map_err(|error| Failure::Undelivered(error.to_string()))
+    }
+
+    /// Ends the log. `logged`: how many calls were made. Failures are added to `failures`.
+    pub(crate) fn end(self, logged: u64, failures: &mut Vec<Failure>) -> Result<Ended, BenchError> {
+        let executor = self.logs.executor().map(|executor| executor.to_string());
+        let accounts = match self.logs.shutdown(PATIENCE) {
+            Ok(accounts) => accounts,
+            Err(ShutdownError::Deadline { accounts, timeout }) => {
+                failures.push(Failure::Undelivered(format!("{timeout:?} were not enough for the shutdown")));
+                *accounts
+            }
+            Err(error) => {
+                failures.push(Failure::Undelivered(error.to_string()));
+                self.logs.accounts()
+            }
+        };
+        for notice in self.logs.notices() {
+            say(format_args!("fapilog: {notice}"));
+        }
+        failures.extend(accounts.check().err().map(Failure::from));
+        let counts = Counts::new(&accounts, logged);
+        if counts.submitted < logged {
+            failures.push(Failure::Miscounted { counted: counts.submitted, logged });
+        }
+        if self.overflow == OverflowName::Block && counts.lost > 0 {
+            let by_reason = accounts.to_string();
+            failures.push(Failure::Lost { lost: counts.lost, by_reason });
+        }
+        let memory = self.memory.map(|events| events.bytes());
+        let writer = accounts.sinks.first().map(|sink| sink.writer.clone());
+        Ok(Ended { counts, executor, writer, memory })
+    }
+}
+
+/// What is left of a log.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) counts: Counts,
+    pub(crate) executor: Option<String>,
+    pub(crate) writer: Option<String>,
+    /// What a memory sink has kept.
+    pub(crate) memory: Option<Vec<u8>>,
+}
+
+/// What became of the events that were logged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counts {
+    /// Log calls that the log has counted.
+    pub(crate) submitted: u64,
+    pub(crate) delivered: u64,
+    pub(crate) filtered: u64,
+    pub(crate) lost: u64,
+    /// Events that the log itself has put into the stream. They are in none of the counts above.
+    pub(crate) own: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Counts {
+    /// The accounts count the log's own events as submitted and delivered; what goes beyond the calls are those.
+    fn new(accounts: &Accounts, logged: u64) -> Self {
+        let own = accounts.submitted.saturating_sub(logged);
+        Self {
+            submitted: accounts.submitted - own,
+            delivered: accounts.delivered_total().saturating_sub(own),
+            filtered: accounts.filtered_total(),
+            lost: accounts.lost_total(),
+            own,
+            bytes: accounts.sinks.first().map_or(0, |sink| sink.bytes),
+        }
+    }
+}
+
+fn executor(name: ExecutorName) -> Executor {
+    match name {
+        ExecutorName::Auto => Executor::Auto,
+        ExecutorName::Glommio => Executor::Glommio,
+        ExecutorName::Thread => Executor::Thread,
+    }
+}
+
+fn overflow(log: &LogArgs) -> Overflow {
+    match log.overflow {
+        OverflowName::Block => Overflow::Block { timeout: log.block_timeout },
+        OverflowName::DropNewest => Overflow::DropNewest,
+    }
+}
+
+fn file_sink(output: &OutputFile, file: &FileArgs) -> FileSink {
+    let engine = match file.engine {
+        EngineName::Auto => FileEngine::Auto,
+        EngineName::IoUring => FileEngine::IoUring,
+        EngineName::Blocking => FileEngine::Blocking,
+    };
+    FileSink::new(output.path(), JsonFormatter::new)
+        .engine(engine)
+        .direct(file.direct)
+        .block_bytes(file.blocks.block_bytes)
+        .blocks_in_flight(file.blocks.blocks_in_flight.into())
+}
+
+/// A ring takes records of a quarter of its length, less a frame's header.
+fn ring_bytes(record_max_bytes: usize) -> usize {
+    (record_max_bytes + 64).saturating_mul(4).next_power_of_two().max(RING_BYTES)
+}

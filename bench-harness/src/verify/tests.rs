@@ -1,0 +1,188 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::{cli::WorkloadName, workload::expect_of};
+
+const STAMP: &str = "{\"timestamp\":\"2026-01-31T23:59:59.123456789Z";
+
+/// The lines of events `numbers` of a producer, which the library has numbered one higher.
+fn lines(workload: WorkloadName, producer: u32, numbers: impl IntoIterator<Item = u64>) -> Vec<String> {
+    let mut expected = ExpectedLine::new();
+    let line = |n: u64| {
+        let id = EventIdText { producer: u64::from(producer) + 1, sequence: n + 1 };
+        expected.begin(producer, id, "");
+        expect_of(workload)(&mut expected, n);
+        format!("{STAMP}{}", String::from_utf8(expected.bytes().to_vec()).unwrap())
+    };
+    numbers.into_iter().map(line).collect()
+}
+
+fn primitives(numbers: impl IntoIterator<Item = u64>) -> Vec<String> {
+    lines(WorkloadName::Primitives, 0, numbers)
+}
+
+/// Of one producer that has logged so many primitives, all of them delivered.
+fn claim(logged: u64) -> Claim {
+    Claim {
+        expect: expect_of(WorkloadName::Primitives),
+        producers: vec![ProducerClaim { logged, added: String::new() }],
+        delivered: logged,
+        own: 0,
+        missing: 0,
+    }
+}
+
+fn check(lines: &[String], claim: &Claim) -> Result<Checked, Finding> {
+    let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+    verify(text.as_bytes(), claim, |_| {})
+}
+
+const LOSS: &str = r#"{"timestamp":"2026-01-31T23:59:59.123456789Z","level":"WARNING","severity":5,"category":"SYSTEM","target":"fapilog","source":"fapilog","event_id":"0-1","message":"2 events lost","metrics":{"ring_full":2}}"#;
+
+#[test]
+fn a_log_with_all_events_is_right_byte_for_byte() {
+    let checked = check(&primitives(0..5000), &claim(5000)).unwrap();
+    assert_eq!((checked.events, checked.differently_written), (5000, 0));
+}
+
+#[test]
+fn a_changed_byte_is_found_wherever_it_is() {
+    let right = primitives([0]).remove(0);
+    for place in 0..right.len() {
+        let mut bytes = right.clone().into_bytes();
+        // Every byte of a timestamp may be another digit; anything else in it is wrong.
+        bytes[place] = if bytes[place] == b'x' { b'y' } else { b'x' };
+        let line = String::from_utf8(bytes).unwrap();
+        assert!(check(std::slice::from_ref(&line), &claim(1)).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn a_missing_event_is_found() {
+    let mut log = primitives(0..10);
+    log.remove(4);
+    let found = check(&log, &claim(10)).unwrap_err();
+    assert!(matches!(found, Finding::OutOfOrder { line: 5, expected: 4, found: 5, .. }), "{found}");
+}
+
+#[test]
+fn a_missing_last_event_is_found() {
+    let found = check(&primitives(0..9), &claim(10)).unwrap_err();
+    assert!(matches!(found, Finding::Missing { logged: 10, found: 9, .. }), "{found}");
+}
+
+#[test]
+fn an_event_that_comes_twice_is_found() {
+    let mut log = primitives(0..10);
+    log.insert(5, log[4].clone());
+    assert!(matches!(check(&log, &claim(10)), Err(Finding::OutOfOrder { line: 6, .. })));
+}
+
+#[test]
+fn two_events_in_the_wrong_order_are_found() {
+    let mut log = primitives(0..10);
+    log.swap(3, 4);
+    assert!(matches!(check(&log, &claim(10)), Err(Finding::OutOfOrder { line: 4, .. })));
+}
+
+#[test]
+fn an_event_that_nobody_logged_is_found() {
+    assert!(check(&primitives(0..11), &claim(10)).is_err());
+    let stranger = lines(WorkloadName::Primitives, 7, [0]);
+    assert!(matches!(check(&stranger, &claim(1)), Err(Finding::Foreign { line: 1, .. })));
+}
+
+#[test]
+fn half_a_line_at_the_end_is_found() {
+    let text = primitives(0..2).join("\n");
+    let found = verify(text.as_bytes(), &claim(2), |_| {}).unwrap_err();
+    assert!(matches!(found, Finding::Unfinished { line: 2 }), "{found}");
+}
+
+#[test]
+fn bytes_between_lines_are_found() {
+    let mut log = primitives(0..3);
+    log.insert(1, String::new());
+    assert!(matches!(check(&log, &claim(3)), Err(Finding::NotJson { line: 2, .. })));
+    log[1] = "\0\0\0".to_owned();
+    assert!(matches!(check(&log, &claim(3)), Err(Finding::NotJson { line: 2, .. })));
+}
+
+#[test]
+fn keys_may_come_in_another_order() {
+    let mut log = primitives(0..3);
+    log[1] = log[1].replace("\"level\":\"INFO\",\"severity\":3", "\"severity\":3,\"level\":\"INFO\"");
+    assert_eq!(check(&log, &claim(3)).unwrap().differently_written, 1);
+}
+
+#[test]
+fn a_key_that_comes_twice_is_refused() {
+    for (once, twice) in [
+        ("\"severity\":3", "\"severity\":3,\"severity\":3"),
+        ("\"n\":1,", "\"n\":1,\"n\":1,"),
+        ("\"severity\":3", "\"severity\":3,\"unheard_of\":3"),
+    ] {
+        let mut log = primitives(0..2);
+        log[1] = log[1].replace(once, twice);
+        assert!(matches!(check(&log, &claim(2)), Err(Finding::NotJson { line: 2, .. })));
+    }
+}
+
+#[test]
+fn an_id_that_goes_back_is_found() {
+    let mut log = primitives(0..2);
+    log[1] = log[1].replace("\"event_id\":\"1-2\"", "\"event_id\":\"1-1\"");
+    assert!(matches!(check(&log, &claim(2)), Err(Finding::IdOutOfOrder { line: 2, .. })));
+}
+
+fn two_producers(log: &[String]) -> Result<Checked, Finding> {
+    let producers = vec![ProducerClaim { logged: 3, added: String::new() }; 2];
+    check(log, &Claim { producers, delivered: 6, ..claim(0) })
+}
+
+#[test]
+fn each_producer_has_an_order_of_its_own() {
+    let (one, other) = (primitives(0..3), lines(WorkloadName::Primitives, 1, 0..3));
+    let mixed: Vec<String> = [&one[0], &other[0], &other[1], &one[1], &other[2], &one[2]].map(String::clone).into();
+    assert_eq!(two_producers(&mixed).unwrap().events, 6);
+}
+
+#[test]
+fn two_producers_under_one_number_are_found() {
+    let mut log = primitives(0..3);
+    log.extend(lines(WorkloadName::Primitives, 1, 0..3).iter().map(|line| line.replace("_id\":\"2-", "_id\":\"1-")));
+    assert!(matches!(two_producers(&log), Err(Finding::SharedId { id: 1 })));
+}
+
+#[test]
+fn where_events_are_lost_and_counted_the_rest_must_be_there_in_order() {
+    let mut log = primitives([0, 1, 4, 5]);
+    let lossy = Claim { delivered: 4, missing: 2, ..claim(6) };
+    check(&log, &lossy).unwrap();
+    assert!(check(&log, &Claim { delivered: 5, missing: 1, ..claim(6) }).is_err());
+    log.swap(1, 2);
+    assert!(check(&log, &lossy).is_err());
+}
+
+#[test]
+fn the_logs_own_events_are_counted_apart() {
+    let mut log = primitives([0, 1, 4, 5]);
+    log.push(LOSS.to_owned());
+    let lossy = Claim { delivered: 4, missing: 2, own: 1, ..claim(6) };
+    check(&log, &lossy).unwrap();
+    assert!(check(&log, &Claim { own: 0, ..lossy }).is_err());
+}
+
+#[test]
+fn every_workload_is_expected_in_strict_json() {
+    for workload in [WorkloadName::Primitives, WorkloadName::String, WorkloadName::Mixed] {
+        let log = lines(workload, 0, 0..512);
+        let mut messages = BTreeSet::new();
+        for (line, number) in log.iter().zip(1..) {
+            messages.insert(Record::parse(number, line.as_bytes()).unwrap().message.into_owned());
+        }
+        let claim = Claim { expect: expect_of(workload), ..claim(512) };
+        assert_eq!(check(&log, &claim).unwrap().differently_written, 0);
+        assert!(workload != WorkloadName::Mixed || messages.len() > 9, "{messages:?}");
+    }
+}

@@ -1,0 +1,203 @@
+//! The program as a user meets it: figures, exit statuses, and files that are gone afterwards.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first broken promise")]
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// In the order of the documentation.
+const KEYS: [&str; 16] = [
+    "events_submitted",
+    "events_delivered",
+    "events_filtered",
+    "events_lost",
+    "seconds",
+    "events_per_second",
+    "bytes_written",
+    "bytes_per_second",
+    "bytes_per_event",
+    "device_bytes_per_second",
+    "device_ratio",
+    "verified",
+    "executor",
+    "writer",
+    "call_ns",
+    "machine",
+];
+
+/// Words, separated by spaces.
+fn bench(words: &str) -> Output {
+    let words = words.split_whitespace();
+    Command::new(env!("CARGO_BIN_EXE_bench-harness")).args(words).output().unwrap()
+}
+
+fn directory() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Runs it in a directory of its own, and returns its figures and exit status.
+fn figures(words: &str) -> (Value, i32) {
+    let out = directory();
+    let (value, status) = figures_in(out.path(), words);
+    assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0, "something is left behind");
+    (value, status)
+}
+
+fn figures_in(out: &Path, words: &str) -> (Value, i32) {
+    let output = bench(&format!("{words} --out {} --json -", out.display()));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    // Standard output holds the figures and nothing else.
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|problem| panic!("{problem}: {error}"));
+    let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
+    let mut wanted = KEYS;
+    wanted.sort_unstable();
+    assert_eq!(keys, wanted);
+    (value, output.status.code().unwrap())
+}
+
+fn assert_all_there(figures: &Value, events: u64) {
+    assert_eq!(figures["events_submitted"], events);
+    assert_eq!(figures["events_delivered"], events);
+    assert_eq!(figures["events_filtered"], 0);
+    assert_eq!(figures["events_lost"], 0);
+}
+
+#[test]
+fn a_run_delivers_every_event_and_checks_it() {
+    let (figures, status) = figures("--events 2000");
+    assert_all_there(&figures, 2000);
+    assert_eq!((status, &figures["verified"]), (0, &Value::Bool(true)));
+    assert!(figures["bytes_written"].as_u64().unwrap() > 2000 * 100);
+    assert!(figures["machine"]["cores"].as_u64().unwrap() > 0 && figures["machine"]["filesystem"].is_string());
+    for key in ["device_bytes_per_second", "device_ratio", "call_ns"] {
+        assert!(figures[key].is_null(), "{key}");
+    }
+}
+
+#[test]
+fn every_workload_sink_and_pipeline_is_checked() {
+    for words in [
+        "run --events 3000 --workload string --producers 3",
+        "run --events 3000 --workload mixed --producers 2 --pipeline default",
+        "run --events 3000 --workload mixed --sink memory",
+        "run --events 3000 --workload primitives --pipeline default --executor thread --engine blocking",
+        "run --events 3000 --workload mixed --direct false --block-bytes 65536 --blocks-in-flight 1",
+    ] {
+        let (figures, status) = figures(words);
+        assert_all_there(&figures, 3000);
+        assert_eq!((status, &figures["verified"]), (0, &Value::Bool(true)), "{words}");
+    }
+}
+
+#[test]
+fn a_run_for_a_time_counts_what_it_logged() {
+    let (figures, status) = figures("run --seconds 0.05 --sink null");
+    assert_eq!(status, 0);
+    assert!(figures["events_delivered"].as_u64().unwrap() > 0);
+    assert!(figures["verified"].is_null() && figures["bytes_written"].is_null());
+}
+
+#[test]
+fn what_drop_newest_loses_is_accounted_for() {
+    let (figures, status) = figures("run --events 60000 --producers 2 --overflow drop-newest");
+    let count = |key: &str| figures[key].as_u64().unwrap();
+    assert_eq!(status, 0);
+    assert_eq!(count("events_submitted"), 60_000);
+    assert_eq!(count("events_delivered") + count("events_lost"), 60_000);
+    assert_eq!(figures["verified"], true);
+}
+
+#[test]
+fn an_unchecked_run_says_so() {
+    let (figures, status) = figures("run --events 100 --no-verify");
+    assert_eq!((status, &figures["verified"]), (0, &Value::Null));
+}
+
+#[test]
+fn the_executor_and_the_writer_are_named() {
+    let (figures, _) = figures("run --events 100 --executor thread --engine blocking --direct false");
+    assert_eq!(figures["executor"], "thread");
+    let writer = figures["writer"].as_str().unwrap();
+    assert!(!writer.contains("io_uring") && writer.contains("buffered"), "{writer}");
+}
+
+#[test]
+fn a_rate_that_nobody_reaches_is_status_1() {
+    let (figures, status) = figures("run --events 100 --at-least 1000000000000");
+    assert_eq!((status, &figures["verified"]), (1, &Value::Bool(true)));
+}
+
+#[test]
+fn a_wrong_command_line_is_status_2() {
+    for words in [
+        "--no-such-flag",
+        "run --events 1 --seconds 1",
+        "run --producers 0",
+        "run --workload nothing",
+        "device --block-bytes 1000",
+        "replay",
+        "replay /nowhere/at/all.log",
+        "fly",
+    ] {
+        let output = bench(words);
+        assert_eq!(output.status.code(), Some(2), "{words}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{words}");
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_named() {
+    let out = directory();
+    let file = out.path().join("file");
+    fs::write(&file, "").unwrap();
+    let output = bench(&format!("run --events 1 --out {}", file.join("below").display()));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("below"));
+}
+
+#[test]
+fn more_than_the_disk_holds_is_refused_before_the_start() {
+    let out = directory();
+    let output = bench(&format!("run --events 1000000000000000 --out {}", out.path().display()));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("bytes free"));
+}
+
+#[test]
+fn a_person_reads_a_table_and_a_program_a_file() {
+    let out = directory();
+    let json = out.path().join("figures.json");
+    let output = bench(&format!("run --events 100 --out {} --json {}", out.path().display(), json.display()));
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains("events delivered") && table.contains("io_uring") | table.contains("pwrite"), "{table}");
+    let figures: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
+    assert_all_there(&figures, 100);
+}
+
+#[test]
+fn a_file_that_is_kept_holds_the_events() {
+    let out = directory();
+    let (figures, _) = figures_in(out.path(), "run --events 50 --keep");
+    let files: Vec<_> = fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1);
+    let text = fs::read_to_string(&files[0]).unwrap();
+    assert_eq!(text.lines().count(), 50);
+    assert_eq!(figures["bytes_written"], text.len());
+}
+
+#[test]
+fn latencies_grow_from_percentile_to_percentile() {
+    let (figures, status) = figures("latency --bursts 20 --workload string --sink file");
+    let percentiles = ["p50", "p75", "p90", "p95", "p99", "p99_9", "max"];
+    let nanos = percentiles.map(|key| figures["call_ns"][key].as_f64().unwrap());
+    assert!(nanos.is_sorted() && nanos[0] > 0.0, "{nanos:?}");
+    assert_eq!((status, &figures["verified"]), (0, &Value::Bool(true)));
+    // The bursts set the pace: there is no rate.
+    assert!(figures["events_per_second"].is_null());
+    assert_eq!(figures["events_lost"], 0);
+}
