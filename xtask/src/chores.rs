@@ -1,0 +1,104 @@
+//! What each sub-command does.
+
+use std::process::Command;
+
+use crate::{step::Step, toolchain, workspace::Workspace};
+
+/// A sub-command: a name, a line of help, and the steps it takes.
+#[derive(Debug)]
+pub(crate) struct Chore {
+    pub(crate) name: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) steps: fn(&Workspace) -> Vec<Step>,
+}
+
+/// All sub-commands, in the order of the help text.
+pub(crate) const CHORES: &[Chore] = &[
+    Chore { name: "test", summary: "every test: unit, integration, documentation, loom models", steps: test },
+    Chore { name: "lint", summary: "format, clippy, rustdoc; every warning is an error", steps: lint },
+    Chore { name: "loom", summary: "the loom models alone", steps: loom },
+    Chore { name: "miri", summary: "ring and record code under miri (needs a nightly toolchain)", steps: miri },
+    Chore { name: "docs", summary: "writes those parts of the book that are made of the code", steps: docs },
+    Chore { name: "msrv", summary: "a check with the oldest Rust we promise", steps: msrv },
+    Chore { name: "ci", summary: "lint, msrv, test and miri: what continuous integration runs", steps: ci },
+];
+
+fn ci(workspace: &Workspace) -> Vec<Step> {
+    [lint, msrv, test, miri].into_iter().flat_map(|steps| steps(workspace)).collect()
+}
+
+fn test(workspace: &Workspace) -> Vec<Step> {
+    // No benches: they would only run once each and prove nothing. `lint` and `msrv` see to it that they compile.
+    let targets = "--lib --bins --examples --tests";
+    let mut steps = vec![
+        Step::test(
+            "unit and integration tests",
+            workspace.cargo(&format!("test --workspace {targets} --no-fail-fast")),
+        ),
+        Step::test("documentation tests", workspace.cargo("test --workspace --doc --no-fail-fast")),
+    ];
+    steps.extend(loom(workspace));
+    steps
+}
+
+fn loom(workspace: &Workspace) -> Vec<Step> {
+    vec![Step::test("loom models", under_loom(workspace, "test --release --package loom-tests --no-fail-fast"))]
+}
+
+fn lint(workspace: &Workspace) -> Vec<Step> {
+    let deny = "-- --deny warnings";
+    let clippy = |arguments: &str| workspace.cargo(&format!("clippy {arguments} {deny}"));
+    let mut rustdoc = workspace.cargo("doc --workspace --no-deps --document-private-items");
+    rustdoc.env("RUSTDOCFLAGS", "--deny warnings");
+    vec![
+        Step::run_command("format", workspace.cargo("fmt --all --check")),
+        Step::run_command("clippy", clippy("--workspace --all-targets")),
+        Step::run_command("clippy, core without features", clippy("--package fapilog-core --no-default-features")),
+        Step::run_command("clippy, fapilog without features", clippy("--package fapilog --no-default-features")),
+        Step::run_command(
+            "clippy, loom models",
+            under_loom(workspace, &format!("clippy --package loom-tests --all-targets {deny}")),
+        ),
+        Step::run_command("rustdoc", rustdoc),
+    ]
+}
+
+fn docs(workspace: &Workspace) -> Vec<Step> {
+    let mut settings = workspace.cargo("test --package fapilog --test settings_page");
+    settings.env("WRITE_DOCS", "1");
+    vec![Step::test("docs/settings.md", settings)]
+}
+
+fn miri(workspace: &Workspace) -> Vec<Step> {
+    if let Some(missing) = toolchain::missing_for_miri() {
+        return vec![Step::refuse("miri", missing)];
+    }
+    // Four schedules for the ring, whose threads meet; one for records, which belong to one thread at a time.
+    let ring = under_miri(workspace, "--package fapilog-ring", "-Zmiri-many-seeds=0..4");
+    let records = under_miri(workspace, "--package fapilog-core --no-default-features -- record:: value::", "");
+    vec![Step::test("miri, ring", ring), Step::test("miri, records", records)]
+}
+
+fn msrv(workspace: &Workspace) -> Vec<Step> {
+    let selector = workspace.rust_version().and_then(|version| toolchain::selector_for_version(&version));
+    vec![match selector {
+        Ok(selector) => {
+            Step::run_command("oldest Rust", workspace.cargo(&format!("{selector} check --workspace --all-targets")))
+        }
+        Err(reason) => Step::refuse("oldest Rust", reason),
+    }]
+}
+
+/// A call of cargo in which ring and core are built on loom's atomics.
+fn under_loom(workspace: &Workspace, arguments: &str) -> Command {
+    let mut command = workspace.cargo(arguments);
+    command.env("RUSTFLAGS", "--cfg fapilog_loom").env("CARGO_TARGET_DIR", workspace.target_dir("loom"));
+    command
+}
+
+/// A run of tests under miri, which keeps to a target directory of its own, `miri`, without being told.
+fn under_miri(workspace: &Workspace, arguments: &str, flags: &str) -> Command {
+    let mut command = workspace.cargo(&format!("+nightly miri test {arguments}"));
+    command.env("MIRIFLAGS", format!("-Zmiri-strict-provenance {flags}").trim_end());
+    command
+}

@@ -1,0 +1,84 @@
+//! What ran, how long it took, and how it ended.
+
+use std::fmt;
+
+use crate::{step::Finished, tally::Tally};
+
+/// The closing report of a chore. Its last line is the sum of all test results, where tests were to run.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    steps: Vec<Finished>,
+}
+
+impl Report {
+    pub(crate) fn add(&mut self, step: Finished) {
+        self.steps.push(step);
+    }
+
+    pub(crate) fn is_success(&self) -> bool {
+        self.steps.iter().all(|step| step.failure.is_none())
+    }
+
+    fn tally(&self) -> Option<Tally> {
+        self.steps.iter().filter_map(|step| step.tally).reduce(|mut sum, tally| {
+            sum += tally;
+            sum
+        })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\n=== summary ===")?;
+        let width = self.steps.iter().map(|step| step.name.len()).max().unwrap_or_default();
+        for step in &self.steps {
+            write!(f, "{} {:<width$} {:>7.1} s", verdict(step), step.name, step.took.as_secs_f64())?;
+            step.tally.iter().try_for_each(|tally| write!(f, "  {tally}"))?;
+            step.failure.iter().try_for_each(|failure| write!(f, "  ({failure})"))?;
+            writeln!(f)?;
+        }
+        self.tally().iter().try_for_each(|tally| writeln!(f, "\n{tally}"))
+    }
+}
+
+fn verdict(step: &Finished) -> &'static str {
+    if step.failure.is_none() { "ok    " } else { "FAILED" }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn finished(name: &str, tally: Option<Tally>, failure: Option<&str>) -> Finished {
+        let (name, failure) = (name.to_owned(), failure.map(str::to_owned));
+        Finished { name, took: Duration::from_millis(1_500), tally, failure }
+    }
+
+    fn report(steps: Vec<Finished>) -> Report {
+        Report { steps }
+    }
+
+    const THREE: Tally = Tally { passed: 3, failed: 0, skipped: 1 };
+
+    #[test]
+    fn the_last_line_is_the_sum_of_all_results_and_nothing_else() {
+        let report = report(vec![finished("unit", Some(THREE), None), finished("doc", Some(THREE), None)]);
+        assert_eq!(report.to_string().lines().last(), Some("6 passed, 0 failed, 2 skipped"));
+    }
+
+    #[test]
+    fn a_report_on_lints_alone_has_no_sum() {
+        let report = report(vec![finished("format", None, None)]);
+        assert_eq!(report.to_string().lines().last(), Some("ok     format     1.5 s"));
+    }
+
+    #[test]
+    fn one_failed_step_fails_the_whole() {
+        let report =
+            report(vec![finished("unit", Some(THREE), None), finished("format", None, Some("exit status: 1"))]);
+        assert!(!report.is_success());
+        assert!(report.to_string().contains("FAILED format     1.5 s  (exit status: 1)"));
+    }
+}

@@ -1,0 +1,209 @@
+//! One step of a chore, and how it went.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::tally::{Counter, Tally};
+
+/// One thing to do, with the name it has in the report.
+#[derive(Debug)]
+pub(crate) struct Step {
+    name: String,
+    action: Action,
+}
+
+#[derive(Debug)]
+enum Action {
+    /// Succeeds when the command does.
+    Run(Command),
+    /// The same, but its output is the test runner's: the results are counted.
+    Test(Command),
+    /// Something that the step needs is not here; the text says what, and how to get it.
+    Refuse(String),
+}
+
+/// How a step went.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) name: String,
+    pub(crate) took: Duration,
+    pub(crate) tally: Option<Tally>,
+    /// Why the step failed, if it did.
+    pub(crate) failure: Option<String>,
+}
+
+impl Step {
+    pub(crate) fn run_command(name: impl Into<String>, command: Command) -> Self {
+        Self { name: name.into(), action: Action::Run(command) }
+    }
+
+    pub(crate) fn test(name: impl Into<String>, command: Command) -> Self {
+        Self { name: name.into(), action: Action::Test(command) }
+    }
+
+    pub(crate) fn refuse(name: impl Into<String>, reason: String) -> Self {
+        Self { name: name.into(), action: Action::Refuse(reason) }
+    }
+
+    /// Does it, and shows the command and the tests' output on `screen`.
+    pub(crate) fn run(self, screen: &mut dyn Write) -> io::Result<Finished> {
+        writeln!(screen, "\n=== {} ===", self.name)?;
+        let start = Instant::now();
+        let (tally, failure) = match self.action {
+            Action::Run(command) => (None, run(command, screen)?),
+            Action::Test(command) => run_tests(command, screen)?,
+            Action::Refuse(reason) => (None, Some(reason)),
+        };
+        if let Some(reason) = &failure {
+            writeln!(screen, "error: {}: {reason}", self.name)?;
+        }
+        Ok(Finished { name: self.name, took: start.elapsed(), tally, failure })
+    }
+}
+
+fn run(mut command: Command, screen: &mut dyn Write) -> io::Result<Option<String>> {
+    announce(&command, screen)?;
+    Ok(match command.status() {
+        Ok(status) => failure_of(status),
+        Err(error) => Some(not_started(&command, error)),
+    })
+}
+
+fn run_tests(mut command: Command, screen: &mut dyn Write) -> io::Result<(Option<Tally>, Option<String>)> {
+    announce(&command, screen)?;
+    match command.stdout(Stdio::piped()).spawn() {
+        Ok(child) => watch(child, screen).map(|(tally, status)| judge(tally, failure_of(status))),
+        Err(error) => Ok((None, Some(not_started(&command, error)))),
+    }
+}
+
+/// Shows the child's output as it comes, and counts the results in it.
+fn watch(mut child: Child, screen: &mut dyn Write) -> io::Result<(Tally, ExitStatus)> {
+    let mut shown = ShownAndCounted { screen, counter: Counter::default() };
+    if let Some(mut output) = child.stdout.take() {
+        io::copy(&mut output, &mut shown)?;
+    }
+    Ok((shown.counter.total(), child.wait()?))
+}
+
+struct ShownAndCounted<'a> {
+    screen: &'a mut dyn Write,
+    counter: Counter,
+}
+
+impl Write for ShownAndCounted<'_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.screen.write_all(piece)?;
+        // At once: a test that hangs is named on a line without an end.
+        self.screen.flush()?;
+        self.counter.read(piece);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.screen.flush()
+    }
+}
+
+/// The counts and the exit status must tell the same story; where they do not, the worse of the two is told.
+fn judge(mut tally: Tally, mut failure: Option<String>) -> (Option<Tally>, Option<String>) {
+    if failure.is_some() && tally.failed == 0 {
+        // A test program that did not build, or died on the way, counts as one failed test: nobody who reads only the
+        // last line shall be misled.
+        tally.failed = 1;
+    }
+    if failure.is_none() && tally.failed > 0 {
+        failure = Some(format!("the command succeeded, yet {} tests failed", tally.failed));
+    }
+    if failure.is_none() && tally.is_empty() {
+        failure = Some("no test ran, where some were expected".to_owned());
+        tally.failed = 1;
+    }
+    (Some(tally), failure)
+}
+
+fn failure_of(status: ExitStatus) -> Option<String> {
+    (!status.success()).then(|| status.to_string())
+}
+
+fn not_started(command: &Command, error: impl Display) -> String {
+    format!("`{}` cannot be started: {error}", command.get_program().display())
+}
+
+/// Prints the command so that it can be copied and run again.
+fn announce(command: &Command, screen: &mut dyn Write) -> io::Result<()> {
+    let settings = command.get_envs().filter_map(|(name, value)| {
+        value.map(|value| format!("{}={}", name.display(), quoted(&value.to_string_lossy())))
+    });
+    let program = command.get_program().to_string_lossy();
+    let arguments = command.get_args().map(|argument| quoted(&argument.to_string_lossy()));
+    let words: Vec<String> = settings.chain([program.into_owned()]).chain(arguments).collect();
+    writeln!(screen, "$ {}", words.join(" "))
+}
+
+fn quoted(word: &str) -> String {
+    if word.contains(' ') { format!("'{word}'") } else { word.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    /// The tests' own output must show no results that are not theirs.
+    fn run_unseen(step: Step) -> Finished {
+        step.run(&mut io::sink()).unwrap()
+    }
+
+    #[test]
+    fn a_step_whose_tests_pass_succeeds_and_counts_them() {
+        let script = "echo 'test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out'";
+        let finished = run_unseen(Step::test("two tests", shell(script)));
+        assert_eq!(finished.tally, Some(Tally { passed: 2, failed: 0, skipped: 1 }));
+        assert_eq!(finished.failure, None);
+    }
+
+    #[test]
+    fn a_step_that_fails_without_naming_a_failed_test_counts_one() {
+        let script = "echo 'test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out'; exit 101";
+        let finished = run_unseen(Step::test("two tests and a crash", shell(script)));
+        assert_eq!(finished.tally, Some(Tally { passed: 2, failed: 1, skipped: 0 }));
+        assert_eq!(finished.failure.unwrap(), "exit status: 101");
+    }
+
+    #[test]
+    fn a_failed_test_fails_the_step_whatever_the_exit_status() {
+        let script = "echo 'test result: FAILED. 0 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out'";
+        let finished = run_unseen(Step::test("three failures", shell(script)));
+        assert_eq!(finished.failure.unwrap(), "the command succeeded, yet 3 tests failed");
+    }
+
+    #[test]
+    fn a_test_step_that_runs_no_test_fails() {
+        assert!(run_unseen(Step::test("nothing", shell("true"))).failure.is_some());
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let finished = run_unseen(Step::run_command("absent", Command::new("fapilog-no-such-program")));
+        assert!(finished.failure.unwrap().starts_with("`fapilog-no-such-program` cannot be started: "));
+    }
+
+    #[test]
+    fn the_output_is_shown_unchanged_below_the_command() {
+        let mut screen = Vec::new();
+        Step::test("greeting", shell("printf 'hello\\nworld'")).run(&mut screen).unwrap();
+        let screen = String::from_utf8(screen).unwrap();
+        assert!(screen.contains("\n=== greeting ===\n$ sh -c "), "{screen}");
+        assert!(screen.contains("\nhello\nworld"), "{screen}");
+    }
+}
