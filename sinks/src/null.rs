@@ -1,7 +1,5 @@
 //! A sink that goes nowhere.
 
-use std::{cell::RefCell, rc::Rc};
-
 use fapilog_core::{
     Batch,
     plugin::{Delivery, Factory, Formatter, Payload, ShardInfo, Sink, SinkContext, SinkError, SinkFactory},
@@ -9,6 +7,8 @@ use fapilog_core::{
 
 /// Bytes that are encoded before they are thrown away.
 const PAYLOAD_BYTES: usize = 256 * 1024;
+/// Room for the batch that makes a payload full and goes beyond it.
+const OVERSHOOT_BYTES: usize = 256 * 1024;
 
 /// Encodes events, throws the bytes away, and says that they are delivered: for measuring everything but the destination.
 #[derive(Debug)]
@@ -26,14 +26,15 @@ impl NullSink {
 
 impl SinkFactory for NullSink {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
-        Ok(Box::new(Null { formatter: self.formatter.make(context.shard), spare: Rc::default() }))
+        let formatter = self.formatter.make(context.shard);
+        Ok(Box::new(Null { formatter, spare: Vec::with_capacity(PAYLOAD_BYTES + OVERSHOOT_BYTES) }))
     }
 }
 
 struct Null {
     formatter: Box<dyn Formatter>,
     /// The buffer that the next payload is made of.
-    spare: Rc<RefCell<Vec<u8>>>,
+    spare: Vec<u8>,
 }
 
 impl Sink for Null {
@@ -42,8 +43,7 @@ impl Sink for Null {
     }
 
     fn payload(&mut self) -> Option<Payload> {
-        let buffer = self.spare.take();
-        Some(Payload::in_buffer(buffer, PAYLOAD_BYTES))
+        Some(Payload::in_buffer(std::mem::take(&mut self.spare), PAYLOAD_BYTES))
     }
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
@@ -51,9 +51,8 @@ impl Sink for Null {
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {
-        let mut buffer = payload.into_buffer();
-        buffer.clear();
-        self.spare.replace(buffer);
+        self.spare = payload.into_buffer();
+        self.spare.clear();
         Delivery::done(Ok(()))
     }
 }
