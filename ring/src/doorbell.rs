@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, task::Waker};
 
+use crossbeam_utils::CachePadded;
+
 use crate::{
     fence, seeded,
     sync::{AtomicU32, Mutex, Ordering, lock},
@@ -23,7 +25,8 @@ pub enum Sleep {
 /// One consumer's bell (rule 8). All producers of one consumer share it.
 #[derive(Debug, Default)]
 pub struct Doorbell {
-    state: AtomicU32,
+    /// On cache lines of its own: every producer loads it with every frame, and what stands beside a bell is the consumer's.
+    state: CachePadded<AtomicU32>,
     /// Shared, so that no foreign code, which cloning or dropping a waker may be, runs under the lock.
     waker: Mutex<Option<Arc<Waker>>>,
 }
