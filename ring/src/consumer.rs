@@ -7,6 +7,7 @@ use crate::{
     idle::IdleRing,
     seeded,
     shared::{RingGauge, Shared},
+    storage::Slots,
     sync::{Arc, Ordering},
 };
 
@@ -18,6 +19,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Consumer {
     shared: Arc<Shared>,
+    /// Of `shared`'s storage, so there as long as that is.
+    slots: Slots,
     /// Position of the next frame that `next_frame` gives. A `Cell`, so that many frames can be held at once.
     read: Cell<u64>,
     /// The newest `published` that we know of (rule 3).
@@ -32,7 +35,8 @@ impl Consumer {
         // Relaxed, both: whoever makes a consumer owns the whole ring (rule 7), so these words are at rest.
         let published_seen = shared.published.load(Ordering::Relaxed);
         let released = shared.released.load(Ordering::Relaxed);
-        Self { shared, read: Cell::new(released), published_seen, released }
+        let slots = shared.storage.slots();
+        Self { shared, slots, read: Cell::new(released), published_seen, released }
     }
 
     /// Takes a snapshot: what is published now can be walked. Returns the bytes of frames that are ready.
@@ -65,19 +69,19 @@ impl Consumer {
         if position == self.published_seen {
             return None;
         }
-        // SAFETY: a frame starts at `position`, because we have walked whole frames from one that did; it lies below
+        // SAFETY: we hold the storage by `shared`; a frame starts at `position`, because we have walked whole frames from one that did; it lies below
         // `published_seen`, so it is whole (rule 1), and it is not released before `release`, which needs `&mut self`.
-        let header = unsafe { self.shared.storage.header(position) };
+        let header = unsafe { self.slots.header(self.shared.storage.guards(), position) };
         let payload_bytes = header.payload_bytes();
         // Always true, but in a forked child that walks on in a ring which the fork has wiped: what lies there is no
         // frame, and the walk ends.
-        let is_whole = payload_bytes <= self.shared.storage.capacity().payload_max_bytes()
+        let is_whole = payload_bytes <= self.slots.capacity().payload_max_bytes()
             && frame_bytes(payload_bytes) as u64 <= self.published_seen - position;
         if !is_whole {
             return None;
         }
-        // SAFETY: as above; the result borrows `self`, so the bytes are not released while it lives.
-        let payload = unsafe { self.shared.storage.payload(position, payload_bytes) };
+        // SAFETY: as above; the result borrows `self`, so the storage stays and the bytes are not released while it lives.
+        let payload = unsafe { self.slots.payload(self.shared.storage.guards(), position, payload_bytes) };
         Some(Frame { header, payload })
     }
 

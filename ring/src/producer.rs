@@ -7,6 +7,7 @@ use crate::{
     frame::{Header, frame_bytes},
     seeded,
     shared::{RingGauge, Shared},
+    storage::Slots,
     sync::{Arc, Ordering},
 };
 
@@ -16,6 +17,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Producer {
     shared: Arc<Shared>,
+    /// Of `shared`'s storage, so there as long as that is.
+    slots: Slots,
     /// Our own `published`: nobody else writes it.
     written: u64,
     /// The newest `released` that we know of (rule 3).
@@ -30,7 +33,8 @@ impl Producer {
         // Relaxed, both: whoever makes a producer owns the whole ring (rule 7), so these words are at rest.
         let written = shared.published.load(Ordering::Relaxed);
         let released_seen = shared.released.load(Ordering::Relaxed);
-        Self { shared, written, released_seen, not_sync: PhantomData }
+        let slots = shared.storage.slots();
+        Self { shared, slots, written, released_seen, not_sync: PhantomData }
     }
 
     /// Reserves room for a payload of at most `payload_max_bytes`.
@@ -53,7 +57,7 @@ impl Producer {
         payload_max_bytes: usize,
         headroom_bytes: usize,
     ) -> Result<Grant<'_>, ReserveError> {
-        let capacity = self.shared.storage.capacity();
+        let capacity = self.slots.capacity();
         if payload_max_bytes > capacity.payload_max_bytes() {
             return Err(too_long(payload_max_bytes, capacity.payload_max_bytes()));
         }
@@ -61,10 +65,10 @@ impl Producer {
         if self.free_bytes(capacity.capacity_bytes()) < wanted {
             self.reload_released(wanted, capacity.capacity_bytes())?;
         }
-        // SAFETY: `written` is a sum of frame lengths, so aligned; the payload is no longer than the capacity allows;
-        // and the bytes are free: at least a frame's length of them lies between `written` and the position that the
+        // SAFETY: we hold the storage by `shared`; `written` is a sum of frame lengths, so aligned; the payload is no longer
+        // than the capacity allows; and the bytes are free: at least a frame's length of them lies between `written` and the position that the
         // consumer released last, which we read with acquire (rules 2 and 3).
-        let payload = unsafe { self.shared.storage.payload_mut(self.written, payload_max_bytes) };
+        let payload = unsafe { self.slots.payload_mut(self.shared.storage.guards(), self.written, payload_max_bytes) };
         Ok(Grant { producer: self, payload, payload_max_bytes })
     }
 
@@ -102,13 +106,13 @@ impl Producer {
     #[inline(always)]
     #[must_use]
     pub fn payload_max_bytes(&self) -> usize {
-        self.shared.storage.capacity().payload_max_bytes()
+        self.slots.capacity().payload_max_bytes()
     }
 
     /// Bytes of frames that the ring can hold.
     #[must_use]
     pub fn capacity_bytes(&self) -> usize {
-        self.shared.storage.capacity().capacity_bytes()
+        self.slots.capacity().capacity_bytes()
     }
 
     /// Which owner of this ring this is, counted from one.
@@ -169,8 +173,9 @@ impl Grant<'_> {
         // A capacity is at most 2^30 bytes, so the length fits.
         let header = Header::new(used_bytes as u32, tag, stamp);
         let producer = self.producer;
-        // SAFETY: the frame at `written` is ours to write: `reserve` found it free, and the grant holds the producer.
-        unsafe { producer.shared.storage.write_header(producer.written, header) };
+        // SAFETY: the producer holds the storage; the frame at `written` is ours to write: `reserve` found it free, and the
+        // grant holds the producer.
+        unsafe { producer.slots.write_header(producer.shared.storage.guards(), producer.written, header) };
         let taken_bytes = if seeded::bug("shrink_ignored") { self.payload_max_bytes } else { used_bytes };
         producer.written += frame_bytes(taken_bytes) as u64;
         // Release: rule 1, pairs with the load in `Consumer::refresh`.

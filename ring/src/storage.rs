@@ -75,10 +75,17 @@ impl Capacity {
 /// Zeroed memory for one ring.
 #[derive(Debug)]
 pub struct Storage {
-    base: NonNull<u8>,
-    capacity: Capacity,
+    slots: Slots,
     origin: Origin,
     guards: Guards,
+}
+
+/// Where a ring's bytes are, and how many. Each end keeps a copy beside its positions: a frame is then written without a
+/// look at what the ends share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slots {
+    base: NonNull<u8>,
+    capacity: Capacity,
 }
 
 #[derive(Debug)]
@@ -88,10 +95,11 @@ enum Origin {
     Mapping,
 }
 
-// SAFETY: a `Storage` owns its memory; which thread touches which byte is the ring's protocol (rules 1, 2 and 7).
-unsafe impl Send for Storage {}
-// SAFETY: as above; `Storage` itself hands out no access through a shared reference but raw pointers.
-unsafe impl Sync for Storage {}
+// SAFETY: an address and two numbers. Whoever reads or writes there goes by the ring's protocol (rules 1, 2 and 7), and every
+// method that does is unsafe.
+unsafe impl Send for Slots {}
+// SAFETY: as above.
+unsafe impl Sync for Slots {}
 
 impl Storage {
     /// Memory from the allocator: for tests, models, and machines that are not Linux.
@@ -106,7 +114,7 @@ impl Storage {
         // SAFETY: the layout is not empty: a capacity is at least `Capacity::MIN_BYTES`.
         let raw = unsafe { alloc_zeroed(layout) };
         let base = NonNull::new(raw).ok_or_else(|| refused(io::ErrorKind::OutOfMemory.into()))?;
-        Ok(Self { base, capacity, origin: Origin::Heap(layout), guards: Guards::new(bytes) })
+        Ok(Self { slots: Slots { base, capacity }, origin: Origin::Heap(layout), guards: Guards::new(bytes) })
     }
 
     /// Anonymous private memory, touched ahead of use so that no log call meets a page fault.
@@ -139,7 +147,7 @@ impl Storage {
         unsafe { libc::madvise(raw, bytes, libc::MADV_WIPEONFORK) };
         let base = NonNull::new(raw.cast::<u8>())
             .ok_or_else(|| StorageError { bytes, source: io::ErrorKind::OutOfMemory.into() })?;
-        Ok(Self { base, capacity, origin: Origin::Mapping, guards: Guards::new(bytes) })
+        Ok(Self { slots: Slots { base, capacity }, origin: Origin::Mapping, guards: Guards::new(bytes) })
     }
 
     /// As on Linux, but from the allocator.
@@ -154,11 +162,30 @@ impl Storage {
     /// The size it was made for.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
+        self.slots.capacity
+    }
+
+    /// Where its bytes are. They are there for as long as the storage is.
+    pub(crate) fn slots(&self) -> Slots {
+        self.slots
+    }
+
+    /// What tells loom who touches which byte. Outside a model it has no size, and is not looked at.
+    #[inline(always)]
+    pub(crate) fn guards(&self) -> &Guards {
+        &self.guards
+    }
+}
+
+impl Slots {
+    /// The size of the ring.
+    #[inline(always)]
+    pub(crate) fn capacity(self) -> Capacity {
         self.capacity
     }
 
     #[inline(always)]
-    fn offset(&self, position: u64) -> usize {
+    fn offset(self, position: u64) -> usize {
         // The mask keeps what fits `usize`: a capacity is at most 2^30.
         (position as usize) & (self.capacity.capacity_bytes - 1)
     }
@@ -166,12 +193,12 @@ impl Storage {
     /// The bytes of the frame at `position`, writable. The guards record a write of `payload_bytes`.
     ///
     /// # Safety
-    /// `position` is a multiple of the frame alignment, `payload_bytes` at most the capacity's `payload_max_bytes`, and
-    /// the caller is the producer, with these bytes free (rules 2 and 4).
+    /// The storage is still there. `position` is a multiple of the frame alignment, `payload_bytes` at most the capacity's
+    /// `payload_max_bytes`, and the caller is the producer, with these bytes free (rules 2 and 4).
     #[inline(always)]
-    pub(crate) unsafe fn payload_mut(&self, position: u64, payload_bytes: usize) -> NonNull<u8> {
+    pub(crate) unsafe fn payload_mut(self, guards: &Guards, position: u64, payload_bytes: usize) -> NonNull<u8> {
         let start = self.offset(position) + FRAME_HEADER_BYTES;
-        self.guards.write(start, payload_bytes);
+        guards.write(start, payload_bytes);
         // SAFETY: an offset is below the capacity, and the slack behind the capacity has room for a whole frame of the
         // greatest length, so `start + payload_bytes` is within the allocation.
         unsafe { self.base.add(start) }
@@ -182,9 +209,9 @@ impl Storage {
     /// # Safety
     /// As for [`payload_mut`](Self::payload_mut).
     #[inline(always)]
-    pub(crate) unsafe fn write_header(&self, position: u64, header: Header) {
+    pub(crate) unsafe fn write_header(self, guards: &Guards, position: u64, header: Header) {
         let start = self.offset(position);
-        self.guards.write(start, FRAME_HEADER_BYTES);
+        guards.write(start, FRAME_HEADER_BYTES);
         // SAFETY: `start` is below the capacity, and the slack has room for a header.
         let slot = unsafe { self.base.add(start) }.cast::<Header>();
         // SAFETY: in bounds as above; aligned, because base and position are multiples of the frame alignment; nobody
@@ -195,11 +222,12 @@ impl Storage {
     /// The header of the frame at `position`.
     ///
     /// # Safety
-    /// The caller is the consumer, and a whole frame has been published at `position` and not yet released (rule 1).
+    /// The storage is still there, the caller is the consumer, and a whole frame has been published at `position` and not
+    /// yet released (rule 1).
     #[inline(always)]
-    pub(crate) unsafe fn header(&self, position: u64) -> Header {
+    pub(crate) unsafe fn header(self, guards: &Guards, position: u64) -> Header {
         let start = self.offset(position);
-        self.guards.read(start, FRAME_HEADER_BYTES);
+        guards.read(start, FRAME_HEADER_BYTES);
         // SAFETY: in bounds as in `write_header`.
         let slot = unsafe { self.base.add(start) }.cast::<Header>();
         // SAFETY: in bounds and aligned as in `write_header`; the producer wrote it before it published.
@@ -209,12 +237,12 @@ impl Storage {
     /// The payload of the frame at `position`.
     ///
     /// # Safety
-    /// As for [`header`](Self::header), with the length that the header gives; and the bytes are not released while
-    /// the slice lives.
+    /// As for [`header`](Self::header), with the length that the header gives; and the storage stays, and the bytes are not
+    /// released, while the slice lives.
     #[inline(always)]
-    pub(crate) unsafe fn payload(&self, position: u64, payload_bytes: usize) -> &[u8] {
+    pub(crate) unsafe fn payload<'ring>(self, guards: &Guards, position: u64, payload_bytes: usize) -> &'ring [u8] {
         let start = self.offset(position) + FRAME_HEADER_BYTES;
-        self.guards.read(start, payload_bytes);
+        guards.read(start, payload_bytes);
         // SAFETY: in bounds as in `payload_mut`: the producer reserved at least this much here.
         let first = unsafe { self.base.add(start) };
         // SAFETY: initialised (storage starts as zeros), and not written before the consumer releases it (rule 2).
@@ -230,11 +258,11 @@ impl Drop for Storage {
     fn drop(&mut self) {
         match self.origin {
             // SAFETY: allocated in `heap` with this very layout; no ring uses it any more, since they share ownership.
-            Origin::Heap(layout) => unsafe { dealloc(self.base.as_ptr(), layout) },
+            Origin::Heap(layout) => unsafe { dealloc(self.slots.base.as_ptr(), layout) },
             #[cfg(all(target_os = "linux", not(miri), not(fapilog_loom)))]
             Origin::Mapping => {
                 // SAFETY: the mapping made in `mapped`, of this length; no ring uses it any more.
-                unsafe { libc::munmap(self.base.as_ptr().cast(), self.capacity.storage_bytes()) };
+                unsafe { libc::munmap(self.slots.base.as_ptr().cast(), self.slots.capacity.storage_bytes()) };
             }
         }
     }
