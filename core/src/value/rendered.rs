@@ -3,6 +3,7 @@
 //! `Display` and `Debug` are foreign code: they may log themselves, panic, or never end. So they run before anything of
 //! ours is open, into a buffer of the thread, and what is archived is the text that came out. The buffer is a stack:
 //! an argument rendered while another is being rendered (because its `Display` logs) goes on top and is taken off again.
+//! One that finds the buffer in use (it grows, and the program's allocator logs) is rendered into memory of its own.
 
 use std::{
     cell::RefCell,
@@ -51,7 +52,7 @@ enum Place {
         start: usize,
         end: usize,
     },
-    /// The thread's scratch is gone: the thread is ending.
+    /// The thread's scratch is in use, or gone with the thread.
     Own(String),
 }
 
@@ -85,13 +86,12 @@ pub fn error_chain<E: Error + ?Sized>(error: &E) -> Rendered {
 }
 
 fn render(text: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Rendered {
-    let start = SCRATCH.try_with(|scratch| {
-        let mut scratch = scratch.borrow_mut();
+    let start = with_scratch(|scratch| {
         scratch.nesting += 1;
         (scratch.text.len(), scratch.nesting)
     });
     let (place, is_cut) = match start {
-        Ok((start, nesting)) => {
+        Some((start, nesting)) => {
             let mut out = ScratchTail { start, is_cut: false };
             if nesting > NESTING_MAX {
                 let _ = out.write_str("<a value that logs itself>");
@@ -100,7 +100,7 @@ fn render(text: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Rendered {
             }
             (Place::Scratch { start, end: leave_nesting(start) }, out.is_cut)
         }
-        Err(_ending) => {
+        None => {
             let mut out = Limited { text: String::new(), is_cut: false };
             foreign(text, &mut out);
             (Place::Own(out.text), out.is_cut)
@@ -109,14 +109,17 @@ fn render(text: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Rendered {
     Rendered { place, is_cut, not_send: PhantomData }
 }
 
+/// `None` where the scratch is in use or gone.
+fn with_scratch<R>(work: impl FnOnce(&mut Scratch) -> R) -> Option<R> {
+    SCRATCH.try_with(|scratch| scratch.try_borrow_mut().ok().map(|mut scratch| work(&mut scratch))).ok().flatten()
+}
+
 fn leave_nesting(start: usize) -> usize {
-    SCRATCH
-        .try_with(|scratch| {
-            let mut scratch = scratch.borrow_mut();
-            scratch.nesting -= 1;
-            scratch.text.len()
-        })
-        .unwrap_or(start)
+    let end = with_scratch(|scratch| {
+        scratch.nesting -= 1;
+        scratch.text.len()
+    });
+    end.unwrap_or(start)
 }
 
 /// Runs a foreign `fmt` and lets none of its panics out.
@@ -143,12 +146,8 @@ struct ScratchTail {
 
 impl Write for ScratchTail {
     fn write_str(&mut self, piece: &str) -> fmt::Result {
-        let outcome = SCRATCH
-            .try_with(|scratch| {
-                let text = &mut scratch.borrow_mut().text;
-                push_limited(text, piece, self.start + RENDERED_MAX_BYTES)
-            })
-            .unwrap_or(Err(fmt::Error));
+        let limit = self.start + RENDERED_MAX_BYTES;
+        let outcome = with_scratch(|scratch| push_limited(&mut scratch.text, piece, limit)).unwrap_or(Err(fmt::Error));
         self.is_cut |= outcome.is_err();
         outcome
     }
@@ -181,13 +180,13 @@ fn push_limited(text: &mut String, piece: &str, end_max: usize) -> fmt::Result {
 impl Drop for Rendered {
     fn drop(&mut self) {
         let Place::Scratch { start, .. } = self.place else { return };
-        let _ = SCRATCH.try_with(|scratch| {
-            let text = &mut scratch.borrow_mut().text;
-            text.truncate(start);
-            if text.is_empty() && text.capacity() > KEPT_BYTES {
-                *text = String::new();
-            }
+        let outgrown = with_scratch(|scratch| {
+            scratch.text.truncate(start);
+            let is_outgrown = scratch.text.is_empty() && scratch.text.capacity() > KEPT_BYTES;
+            is_outgrown.then(|| std::mem::take(&mut scratch.text))
         });
+        // Freed when the scratch is free again: the program's allocator may log.
+        drop(outgrown);
     }
 }
 
@@ -211,9 +210,11 @@ impl Value for Rendered {
             writer.mark_cut();
         }
         match &self.place {
-            Place::Scratch { start, end } => SCRATCH
-                .try_with(|scratch| writer.put_text(scratch.borrow().text.get(*start..*end).unwrap_or_default()))
-                .unwrap_or_else(|_| writer.put_text("")),
+            Place::Scratch { start, end } => {
+                // Nothing that could log runs meanwhile, so it is not in use.
+                let text = |scratch: &mut Scratch| writer.put_text(scratch.text.get(*start..*end).unwrap_or_default());
+                with_scratch(text).unwrap_or_default()
+            }
             Place::Own(text) => writer.put_text(text),
         }
     }
