@@ -198,3 +198,47 @@ fn a_waiting_producer_goes_on_when_the_container_is_shut_down() {
     until("nothing is pending", || container.accounts().pending_total() == 0);
     assert!(lawful(container.accounts()).lost_total() > 0);
 }
+
+/// A container whose one ring for threads is taken, and whose ring for all others is full.
+fn with_a_full_late_ring(overflow: Overflow) -> (Container, fapilog::ManualDrain, Logger) {
+    let (container, drain, _events) = started_manual(builder(overflow).threads_max(1));
+    let log = container.logger("overflow");
+    info!(log, "takes the ring");
+    thread::scope(|scope| {
+        scope.spawn(|| fill(&container, &log));
+    });
+    (container, drain, log)
+}
+
+#[test]
+fn threads_without_a_ring_wait_for_space_side_by_side() {
+    const THREADS: u32 = 8;
+    let timeout = Duration::from_millis(200);
+    let (container, mut drain, log) = with_a_full_late_ring(Overflow::Block { timeout });
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| info!(log, "too much"));
+        }
+    });
+    let took = start.elapsed();
+    assert!(took >= timeout && took < timeout * THREADS / 2, "{took:?}");
+    assert_eq!(end(&container, &mut drain).lost.of(LossReason::RingFull), u64::from(THREADS) + 1);
+}
+
+#[test]
+fn a_shutdown_is_not_held_up_by_threads_without_a_ring_that_wait() {
+    let (container, mut drain, _events) =
+        started_manual(builder(Overflow::Block { timeout: 10 * PATIENCE }).threads_max(1));
+    let log = container.logger("overflow");
+    info!(log, "takes the ring");
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| (0..2000).for_each(|number| info!(log, "numbered", number)));
+        until("the other threads' ring is full", || container.accounts().pending * 32 > RING_BYTES as u64 / 2);
+        let start = Instant::now();
+        container.request_shutdown(Instant::now());
+        assert!(start.elapsed() < PATIENCE);
+        until("the thread that waited is done", || waiting.is_finished());
+    });
+    assert!(end(&container, &mut drain).lost_total() > 0);
+}

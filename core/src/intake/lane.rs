@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fapilog_ring::{Consumer, Producer, ReserveError};
+use fapilog_ring::{Consumer, Doorbell, Producer, ReserveError};
 
 use super::{
     ShardPort,
@@ -26,7 +26,11 @@ pub(crate) struct NewRing {
 }
 
 /// The producing end of a ring, with all that a log call needs beside it.
+///
+/// Aligned as [`CachePadded`](crossbeam_utils::CachePadded) would have it: what the drain allocates never shares a cache
+/// line with it.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct Lane {
     producer: Producer,
     stamps: StampSource,
@@ -139,37 +143,33 @@ impl Lane {
 
     /// Logs, and waits for space if the overflow strategy says so. Counts the event as lost if it comes to that.
     pub(crate) fn log<A: Arguments>(&mut self, call: Call, arguments: &A, scope: &[u8]) {
-        let stamp = self.stamps.stamp();
-        // What is longer than the ring takes is cut by the writer, which is given no more room than this.
-        let wanted_bytes = record_bytes(arguments, scope.len()).min(self.producer.payload_max_bytes());
-        let headroom_bytes = if call.level.is_urgent() { 0 } else { self.headroom_bytes };
+        let stamp = self.stamp();
         let mut wait: Option<Wait> = None;
         loop {
-            match self.try_reserved(wanted_bytes, headroom_bytes, call, arguments, scope, stamp) {
+            match self.try_to_fit(call, arguments, scope, stamp) {
                 Tried::Done => return,
                 Tried::RingBell => return self.farewell.port.doorbell.ring(),
-                Tried::NoSpace(ReserveError::Full { .. }) if self.may_wait(&mut wait) => {}
+                Tried::NoSpace(ReserveError::Full { .. })
+                    if may_wait(&mut wait, self.overflow, &self.farewell.port.doorbell) => {}
                 Tried::NoSpace(error) => return self.lose(error),
             }
         }
     }
 
-    /// Waits a step; `false` if the strategy is not to wait, or time is up.
-    fn may_wait(&self, wait: &mut Option<Wait>) -> bool {
-        // A plugin that logs, or its panic that is logged: the drain would wait for itself.
-        if here::is_here() {
-            return false;
-        }
-        let Some(patience) = self.overflow.patience() else { return false };
-        let wait = wait.get_or_insert_with(|| {
-            // Whoever waits for the drain makes sure that it is awake.
-            self.farewell.port.doorbell.ring();
-            Wait::new(patience)
-        });
-        wait.step()
+    /// A stamp of now: a call that waits for space is of the time when it was made.
+    pub(super) fn stamp(&self) -> u64 {
+        self.stamps.stamp()
     }
 
-    fn lose(&self, error: ReserveError) {
+    /// One try of a call, cut to what the ring takes: the writer is given no more room than that.
+    pub(super) fn try_to_fit<A: Arguments>(&mut self, call: Call, arguments: &A, scope: &[u8], stamp: u64) -> Tried {
+        let wanted_bytes = record_bytes(arguments, scope.len()).min(self.producer.payload_max_bytes());
+        let headroom_bytes = if call.level.is_urgent() { 0 } else { self.headroom_bytes };
+        self.try_reserved(wanted_bytes, headroom_bytes, call, arguments, scope, stamp)
+    }
+
+    /// Counts a call that found no space.
+    pub(super) fn lose(&self, error: ReserveError) {
         let reason = match error {
             ReserveError::Full { .. } => LossReason::RingFull,
             ReserveError::Abandoned => LossReason::ContainerClosed,
@@ -183,6 +183,21 @@ impl Lane {
     pub(super) fn port(&self) -> &Arc<ShardPort> {
         &self.farewell.port
     }
+}
+
+/// Waits a step for space; `false` if the strategy is not to wait, or time is up.
+pub(super) fn may_wait(wait: &mut Option<Wait>, overflow: Overflow, doorbell: &Doorbell) -> bool {
+    // A plugin that logs, or its panic that is logged: the drain would wait for itself.
+    if here::is_here() {
+        return false;
+    }
+    let Some(patience) = overflow.patience() else { return false };
+    let wait = wait.get_or_insert_with(|| {
+        // Whoever waits for the drain makes sure that it is awake.
+        doorbell.ring();
+        Wait::new(patience)
+    });
+    wait.step()
 }
 
 /// What became of a try.

@@ -7,6 +7,7 @@
 
 pub(crate) mod fork;
 mod lane;
+mod late;
 mod logger;
 mod overflow;
 mod port;
@@ -19,12 +20,12 @@ use std::sync::{
     atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 
-use fapilog_ring::{Capacity, IdleRing, Storage, sync};
+use crossbeam_utils::CachePadded;
+use fapilog_ring::{Capacity, IdleRing, Storage};
 
-#[cfg(fapilog_loom)]
-pub(crate) use self::lane::Call;
+use self::late::{Late, LateLane};
 pub(crate) use self::{
-    lane::{Lane, NewRing},
+    lane::{Call, Lane, NewRing},
     port::{PluginView, ShardPort, SinkView},
     roll::Roll,
 };
@@ -40,6 +41,7 @@ use crate::{
     directives::Directives,
     event::{ProducerInfo, SourceTable},
     level::{Level, LevelFilter},
+    record::Arguments,
 };
 
 /// The threshold of a container that takes nothing more.
@@ -69,13 +71,19 @@ fn threshold_of_all(directives: &Directives) -> u8 {
     }
 }
 
-/// The side of a container that loggers hold.
+/// What every call reads, on cache lines that nobody writes while levels stay as they are.
 #[derive(Debug)]
-pub(crate) struct Intake {
+struct Gate {
     /// Never given out twice in a process.
     id: u64,
     /// The least level that is wanted, by any target where they differ; `OFF`, `CLOSED`.
     threshold: AtomicU8,
+}
+
+/// The side of a container that loggers hold.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    gate: CachePadded<Gate>,
     /// What the threshold was made of, which stays when the container is closed.
     directives: Mutex<Arc<Directives>>,
     /// Tells the directives in force from all others of the process: what call sites remember goes by it.
@@ -85,7 +93,7 @@ pub(crate) struct Intake {
     pub(crate) ports: Box<[Arc<ShardPort>]>,
     pub(crate) sources: Arc<SourceTable>,
     pub(crate) roll: Roll,
-    late: sync::Mutex<Option<Lane>>,
+    late: LateLane,
     limits: Limits,
     next_producer: AtomicU32,
     rings: AtomicUsize,
@@ -106,16 +114,18 @@ impl Intake {
         fork::watch();
         fork::undivided(find_out_once);
         Self {
-            // Relaxed: a number that differs from all others, no more.
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            threshold: AtomicU8::new(threshold_of_all(&directives)),
+            gate: CachePadded::new(Gate {
+                // Relaxed: a number that differs from all others, no more.
+                id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+                threshold: AtomicU8::new(threshold_of_all(&directives)),
+            }),
             directives: Mutex::new(Arc::new(directives)),
             directives_id: AtomicU64::new(new_directives_id()),
             born: fork::generation(),
             ports: ports.into(),
             sources: Arc::new(SourceTable::new()),
             roll: Roll::default(),
-            late: sync::Mutex::new(None),
+            late: LateLane::default(),
             limits,
             next_producer: AtomicU32::new(1),
             rings: AtomicUsize::new(0),
@@ -150,19 +160,19 @@ impl Intake {
     }
 
     pub(crate) fn id(&self) -> u64 {
-        self.id
+        self.gate.id
     }
 
     #[inline(always)]
     pub(crate) fn wants(&self, level: Level) -> bool {
         // Relaxed: a call that races a change of the level may go by the old one.
-        level as u8 >= self.threshold.load(Ordering::Relaxed)
+        level as u8 >= self.gate.threshold.load(Ordering::Relaxed)
     }
 
     /// Whether some target wants it, where targets differ. Only after [`wants`](Self::wants) has said no.
     #[inline(always)]
     pub(crate) fn wants_by_target(&self, level: Level) -> bool {
-        let threshold = self.threshold.load(Ordering::Relaxed);
+        let threshold = self.gate.threshold.load(Ordering::Relaxed);
         threshold & BY_TARGET != 0 && threshold != CLOSED && level as u8 >= threshold & !BY_TARGET
     }
 
@@ -195,7 +205,7 @@ impl Intake {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.threshold.load(Ordering::Relaxed) == CLOSED
+        self.gate.threshold.load(Ordering::Relaxed) == CLOSED
     }
 
     pub(crate) fn set_level(&self, directives: Directives) {
@@ -204,14 +214,16 @@ impl Intake {
             return;
         }
         let new = threshold_of_all(&directives);
+        // Made before the lock and freed behind it: the program's allocator may log, and ask for a target's level.
+        let mut directives = Arc::new(directives);
         let mut current = self.directives.lock().unwrap_or_else(PoisonError::into_inner);
-        *current = Arc::new(directives);
+        std::mem::swap(&mut *current, &mut directives);
         // Relaxed, all: see `wants`. A closed container stays closed. Under the lock, so that of two changes at once one
         // counts whole. The id comes before the threshold: a site that meets the new id finds the new directives, or waits
         // for them.
         self.directives_id.store(new_directives_id(), Ordering::Relaxed);
         let open = |now| (now != CLOSED).then_some(new);
-        let _ = self.threshold.fetch_update(Ordering::Relaxed, Ordering::Relaxed, open);
+        let _ = self.gate.threshold.fetch_update(Ordering::Relaxed, Ordering::Relaxed, open);
     }
 
     /// The least level of targets that have none of their own.
@@ -222,9 +234,8 @@ impl Intake {
     /// Takes nothing more, from now on as soon as each thread sees it.
     pub(crate) fn close(&self) {
         // Relaxed: the shard's stop request, which follows, is a release store.
-        self.threshold.store(CLOSED, Ordering::Relaxed);
-        let late = sync::lock(&self.late).take();
-        drop(late);
+        self.gate.threshold.store(CLOSED, Ordering::Relaxed);
+        self.late.close();
     }
 
     /// Whether this process is a forked child of the one that made the container.
@@ -253,12 +264,18 @@ impl Intake {
             let info = ProducerInfo { id: self.new_producer_id(), thread_id: 0, thread_name: None };
             Some(self.enlist(ring, self.ports.first()?, info))
         });
-        *sync::lock(&self.late) = lane;
+        self.late.open(lane);
     }
 
-    /// Runs `log` with the late lane, if there is one.
-    pub(crate) fn with_late_lane<R>(&self, log: impl FnOnce(&mut Lane) -> R) -> Option<R> {
-        sync::lock(&self.late).as_mut().map(log)
+    /// Logs for a thread that has no lane. Counts the event as lost if there is no late lane either.
+    pub(super) fn log_late<A: Arguments>(&self, call: Call, arguments: &A, scope: &[u8]) {
+        let logged = self
+            .ports
+            .first()
+            .map_or(Late::Closed, |port| self.late.log(call, arguments, scope, self.limits.overflow, &port.doorbell));
+        if logged == Late::Closed {
+            self.refuse(if self.is_closed() { LossReason::ContainerClosed } else { LossReason::RingFull });
+        }
     }
 
     /// A lane for this thread; `None` when it must share the late one.

@@ -135,9 +135,7 @@ fn log_late<A: Arguments>(intake: &Intake, call: Call, arguments: &A, fields: &[
     if scope.len() + fields.len() <= SCOPE_MAX_BYTES {
         scope.extend_from_slice(fields);
     }
-    if intake.with_late_lane(|lane| lane.log(call, arguments, &scope)).is_none() {
-        intake.refuse(if intake.is_closed() { LossReason::ContainerClosed } else { LossReason::RingFull });
-    }
+    intake.log_late(call, arguments, &scope);
 }
 
 impl ThreadState {
