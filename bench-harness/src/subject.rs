@@ -94,7 +94,7 @@ impl Subject {
 
     /// Returns when everything logged is delivered.
     pub(crate) fn flush(&self) -> Result<(), Failure> {
-        self.logs.flush(PATIENCE).map_err(|error| Failure::Undelivered(error.to_string()))
+        self.logs.flush(PATIENCE).map(drop).map_err(|error| Failure::Undelivered(error.to_string()))
     }
 
     /// Ends the log. `logged`: how many calls were made. Failures are added to `failures`.

@@ -448,26 +448,22 @@ impl Accounts {
         self.filtered.iter().map(|(_, count)| count).sum()
     }
 
-    /// Events delivered by every sink (the count of the sink that has delivered least).
+    /// Events that every sink they were for has delivered (the count of the sink that is farthest behind).
     #[must_use]
     pub fn delivered_total(&self) -> u64 {
-        self.least().map_or(0, |sink| sink.delivered)
+        self.sinks.iter().map(|sink| sink.delivered + sink.filtered).min().unwrap_or(0)
     }
 
-    /// Events lost: before any sink, and at the sink that has delivered least.
+    /// Events lost: before any sink, and at the sink that has lost most.
     #[must_use]
     pub fn lost_total(&self) -> u64 {
-        self.lost.total() + self.least().map_or(0, |sink| sink.lost.total())
+        self.lost.total() + self.sinks.iter().map(|sink| sink.lost.total()).max().unwrap_or(0)
     }
 
-    /// Events pending: in rings, and at the sink that has delivered least.
+    /// Events pending: in rings, and at the sink that has most of them still to deliver.
     #[must_use]
     pub fn pending_total(&self) -> u64 {
-        self.pending + self.least().map_or(0, |sink| sink.pending)
-    }
-
-    fn least(&self) -> Option<&SinkAccounts> {
-        self.sinks.iter().min_by_key(|sink| sink.delivered)
+        self.pending + self.sinks.iter().map(|sink| sink.pending).max().unwrap_or(0)
     }
 
     /// Checks the law at every sink: submitted = delivered + filtered + lost + pending. It holds whenever the container
@@ -506,10 +502,57 @@ impl fmt::Display for Accounts {
             self.lost_total(),
             self.pending_total()
         )?;
-        let at_sink = self.least().map(|sink| sink.lost).unwrap_or_default();
-        for (reason, count) in self.lost.iter().chain(at_sink.iter()) {
+        for (reason, count) in self.lost.iter() {
             write!(f, "; {reason}: {count}")?;
         }
+        for sink in &self.sinks {
+            for (reason, count) in sink.lost.iter() {
+                write!(f, "; {reason} at {}: {count}", sink.name)?;
+            }
+            if sink.pending > 0 {
+                write!(f, "; pending at {}: {}", sink.name, sink.pending)?;
+            }
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sink(name: &str, delivered: u64, filtered: u64, busy: u64, pending: u64) -> SinkAccounts {
+        let mut lost = Losses::default();
+        lost.add_of(LossReason::SinkBusy, busy);
+        SinkAccounts {
+            name: name.to_owned(),
+            offered: delivered + filtered + busy + pending,
+            delivered,
+            filtered,
+            lost,
+            pending,
+            bytes: 0,
+            errors: 0,
+            retries: 0,
+            writer: String::new(),
+        }
+    }
+
+    fn accounts(sinks: Vec<SinkAccounts>) -> Accounts {
+        Accounts { submitted: 10, filtered: Vec::new(), lost: Losses::default(), pending: 0, cut: 0, sinks }
+    }
+
+    #[test]
+    fn what_is_not_for_a_sink_does_not_hide_what_another_has_lost() {
+        let accounts = accounts(vec![sink("errors", 0, 10, 0, 0), sink("all", 7, 0, 2, 1)]);
+        assert_eq!((accounts.delivered_total(), accounts.lost_total(), accounts.pending_total()), (7, 2, 1));
+        accounts.check().unwrap();
+    }
+
+    #[test]
+    fn a_report_names_each_sink_that_has_not_delivered_all() {
+        let accounts = accounts(vec![sink("all", 7, 0, 2, 1), sink("audit", 10, 0, 0, 0)]);
+        let report = "10 submitted, 7 delivered, 0 filtered, 2 lost, 1 pending; sink_busy at all: 2; pending at all: 1";
+        assert_eq!(accounts.to_string(), report);
     }
 }

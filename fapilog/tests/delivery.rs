@@ -434,8 +434,10 @@ fn a_flush_says_that_something_could_not_be_delivered_and_the_next_one_starts_af
     let (sink, _events) = MemorySink::new(JsonFormatter::new);
     let container = Container::builder().sink("full", sink.capacity_bytes(1)).start().unwrap();
     info!(container.logger("flush"), "too long for the sink");
-    assert!(matches!(container.flush(PATIENCE), Err(FlushError::Failed { .. })));
-    assert_eq!(container.flush(PATIENCE), Ok(()));
+    let Err(FlushError::Failed { sinks, .. }) = container.flush(PATIENCE) else { panic!("the flush did not fail") };
+    assert_eq!(sinks, ["full"]);
+    let accounts = container.flush(PATIENCE).unwrap();
+    assert_eq!((accounts.submitted, accounts.lost_total()), (1, 1));
     let accounts = container.shutdown(PATIENCE).unwrap();
     accounts.check().unwrap();
     assert_eq!(accounts.sinks[0].lost.of(LossReason::SinkFailed), 1);

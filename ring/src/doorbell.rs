@@ -86,6 +86,12 @@ impl Doorbell {
         }
     }
 
+    /// The consumer's side: nobody is to be woken any more. Rings that come later, or run at this moment, may find the old
+    /// waker once more, or none.
+    pub fn deregister(&self) {
+        let _dropped_outside_the_lock = lock(&self.waker).take();
+    }
+
     /// The consumer's side: says that it is about to sleep. It must look at all its rings once more after this, and
     /// call [`wake_up`](Self::wake_up) instead of sleeping if it finds anything.
     ///

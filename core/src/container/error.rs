@@ -73,9 +73,11 @@ pub enum FlushError {
         accounts: Box<Accounts>,
     },
     /// Everything was tried, but since the last flush a sink could not deliver something, or make it stable. The
-    /// container's [notices](crate::Container::notices) say which, and why.
-    #[error("not everything could be delivered: {accounts}")]
+    /// container's [notices](crate::Container::notices) say why.
+    #[error("not everything could be delivered by {}: {accounts}", sinks.join(", "))]
     Failed {
+        /// The sinks.
+        sinks: Vec<String>,
         /// How it stood then.
         accounts: Box<Accounts>,
     },

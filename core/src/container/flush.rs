@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::{FlushError, deadline_after, patience_until, request_flush, sums::accounts};
 use crate::{
+    accounts::Accounts,
     drain::flush::Waited,
     intake::{Intake, Logger},
 };
 
-pub(super) fn flush(intake: &Intake, timeout: Duration) -> Result<(), FlushError> {
+pub(super) fn flush(intake: &Intake, timeout: Duration) -> Result<Accounts, FlushError> {
     if intake.is_foreign() {
         return Err(FlushError::Forked);
     }
@@ -17,14 +18,14 @@ pub(super) fn flush(intake: &Intake, timeout: Duration) -> Result<(), FlushError
     for (port, ticket) in intake.ports.iter().zip(tickets) {
         outcome(port.flush.wait(ticket, deadline), timeout, intake)?;
     }
-    Ok(())
+    Ok(accounts(intake))
 }
 
 /// What one shard's answer means for a flush.
 pub(super) fn outcome(waited: Waited, timeout: Duration, intake: &Intake) -> Result<(), FlushError> {
     match waited {
         Waited::Done => Ok(()),
-        Waited::Failed => Err(FlushError::Failed { accounts: Box::new(accounts(intake)) }),
+        Waited::Failed(sinks) => Err(FlushError::Failed { sinks, accounts: Box::new(accounts(intake)) }),
         Waited::Over => Err(FlushError::ShutDown),
         Waited::Late => Err(FlushError::Deadline { timeout, accounts: Box::new(accounts(intake)) }),
     }
@@ -37,7 +38,7 @@ impl Logger {
     ///
     /// # Errors
     /// As for a container.
-    pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+    pub fn flush(&self, timeout: Duration) -> Result<Accounts, FlushError> {
         flush(self.intake(), timeout)
     }
 }

@@ -124,11 +124,11 @@ impl Container {
     }
 
     /// Waits until everything that was logged before this call is delivered by every sink, and stable where a file sink
-    /// syncs. It takes as long as the work, and not longer. On a drain's own thread, in a plugin, it asks and does not wait.
+    /// syncs. Returns how it stands then, sink by sink. It takes as long as the work, and not longer. On a drain's own thread, in a plugin, it asks and does not wait.
     ///
     /// # Errors
-    /// When that is not so after `timeout`, or never will be.
-    pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+    /// When that is not so after `timeout`, or never will be: the error names the sinks.
+    pub fn flush(&self, timeout: Duration) -> Result<Accounts, FlushError> {
         flush::flush(&self.intake, timeout)
     }
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Container, FlushError, ShutdownError, deadline_after, flush, request_flush};
+use super::{Container, FlushError, ShutdownError, accounts, deadline_after, flush, request_flush};
 use crate::{accounts::Accounts, intake::ShardPort};
 
 impl Container {
@@ -16,20 +16,20 @@ impl Container {
     ///
     /// # Errors
     /// As for [`flush`](Self::flush).
-    pub fn flush_async(&self, timeout: Duration) -> impl Future<Output = Result<(), FlushError>> + Send + '_ {
+    pub fn flush_async(&self, timeout: Duration) -> impl Future<Output = Result<Accounts, FlushError>> + Send + '_ {
         let deadline = deadline_after(timeout);
         let is_foreign = self.intake.is_foreign();
         let ports = if is_foreign { &[] } else { &*self.intake.ports };
-        let tickets: Vec<u64> = ports.iter().map(|port| request_flush(port)).collect();
+        let asked: Vec<Asked<'_>> = ports.iter().map(Asked::of).collect();
         async move {
             if is_foreign {
                 return Err(FlushError::Forked);
             }
-            for (port, ticket) in ports.iter().zip(tickets) {
-                let waited = poll_fn(|context| port.flush.poll(ticket, deadline, context)).await;
+            for Asked { port, ticket } in &asked {
+                let waited = poll_fn(|context| port.flush.poll(*ticket, deadline, context)).await;
                 flush::outcome(waited, timeout, &self.intake)?;
             }
-            Ok(())
+            Ok(accounts(&self.intake))
         }
     }
 
@@ -58,6 +58,25 @@ impl Container {
             drop(std::mem::take(&mut *self.hosts.lock().unwrap_or_else(PoisonError::into_inner)));
             self.report(all_ended, timeout)
         }
+    }
+}
+
+/// A flush that was asked for, and is waited for until this is dropped.
+struct Asked<'container> {
+    port: &'container ShardPort,
+    ticket: u64,
+}
+
+impl<'container> Asked<'container> {
+    fn of(port: &'container Arc<ShardPort>) -> Self {
+        Self { port, ticket: request_flush(port) }
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        // A future may be dropped at any time, with its waker still there.
+        self.port.flush.forget(self.ticket);
     }
 }
 

@@ -26,6 +26,8 @@ struct Answered {
     ticket: u64,
     /// Up to this ticket, something could not be delivered or made stable.
     failed: u64,
+    /// At which sinks, as of that ticket.
+    failed_sinks: Vec<String>,
     /// The shard is gone: nothing will be answered any more.
     is_over: bool,
     /// When to give up, once a stop is requested.
@@ -44,12 +46,12 @@ struct Task {
 }
 
 /// What became of a wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Waited {
     /// Everything that came before the request is delivered.
     Done,
-    /// Everything has been tried, and some of it has failed.
-    Failed,
+    /// Everything has been tried, and some of it has failed, at these sinks.
+    Failed(Vec<String>),
     /// The shard has ended.
     Over,
     /// Time is up.
@@ -60,7 +62,7 @@ impl Answered {
     /// What was answered to a ticket, if anything was.
     fn to(&self, ticket: u64) -> Option<Waited> {
         if self.failed >= ticket {
-            return Some(Waited::Failed);
+            return Some(Waited::Failed(self.failed_sinks.clone()));
         }
         (self.ticket >= ticket).then_some(Waited::Done)
     }
@@ -88,13 +90,15 @@ impl FlushGate {
         self.requested.load(seeded::ordering(Ordering::Acquire, "flush_requested_relaxed"))
     }
 
-    /// Answers all requests up to `ticket`. `has_failed`: something was not delivered, or is not stable, that should be.
-    pub(crate) fn answer(&self, ticket: u64, has_failed: bool) {
+    /// Answers all requests up to `ticket`. At the sinks in `failed`, something was not delivered, or is not stable, that
+    /// should be.
+    pub(crate) fn answer(&self, ticket: u64, failed: Vec<String>) {
         let tasks = {
             let mut answered = lock(&self.answered);
             answered.ticket = ticket;
-            if has_failed {
+            if !failed.is_empty() {
                 answered.failed = ticket;
+                answered.failed_sinks = failed;
             }
             std::mem::take(&mut answered.tasks)
         };
@@ -165,6 +169,8 @@ impl FlushGate {
         context: &mut Context<'_>,
         answer: impl Fn(&Answered) -> Option<Waited>,
     ) -> Poll<Waited> {
+        // Cloned before the lock is taken, and dropped behind it: wakers are foreign code.
+        let mut waker = context.waker().clone();
         let mut answered = lock(&self.answered);
         if let Some(waited) = answer(&answered) {
             return Poll::Ready(waited);
@@ -175,16 +181,30 @@ impl FlushGate {
         if deadline <= Instant::now() {
             return Poll::Ready(Waited::Late);
         }
-        let waker = context.waker();
         // A ticket has one task, whoever polls it. Several tasks may wait for the end: they differ by their wakers.
         let is_known = |task: &&mut Task| {
-            task.ticket == ticket && task.deadline == deadline && (ticket.is_some() || task.waker.will_wake(waker))
+            task.ticket == ticket && task.deadline == deadline && (ticket.is_some() || task.waker.will_wake(&waker))
         };
         match answered.tasks.iter_mut().find(is_known) {
-            Some(task) => task.waker.clone_from(waker),
-            None => answered.tasks.push(Task { ticket, deadline, waker: waker.clone() }),
+            Some(task) => std::mem::swap(&mut task.waker, &mut waker),
+            None => {
+                answered.tasks.push(Task { ticket, deadline, waker });
+                return Poll::Pending;
+            }
         }
+        drop(answered);
+        drop(waker);
         Poll::Pending
+    }
+
+    /// A task waits no more for the answer to `ticket`.
+    pub(crate) fn forget(&self, ticket: u64) {
+        let forgotten: Vec<_> = {
+            let mut answered = lock(&self.answered);
+            answered.tasks.extract_if(.., |task| task.ticket == Some(ticket)).collect()
+        };
+        // Wakers are foreign code.
+        let _ = crate::plugin::guarded(|| drop(forgotten));
     }
 
     /// Waits for the shard's last word.

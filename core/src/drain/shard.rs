@@ -529,9 +529,9 @@ impl Shard {
                     return false;
                 }
                 self.flush = FlushState { answered: ticket, phase: FlushPhase::Idle };
-                // Each of them is asked.
-                let failed = self.outlets.iter_mut().filter_map(|outlet| outlet.take_failure().then_some(())).count();
-                self.port.flush.answer(ticket, failed > 0);
+                let failed = |outlet: &mut Outlet| outlet.take_failure().then(|| outlet.name().to_owned());
+                let failed = self.outlets.iter_mut().filter_map(failed).collect();
+                self.port.flush.answer(ticket, failed);
                 true
             }
         }
@@ -616,6 +616,9 @@ impl Shard {
         self.pipeline.stop();
         self.rings.clear();
         self.port.stop();
+        // Here, where its executor still runs: a waker of glommio's that is dropped later, elsewhere, keeps its task's memory
+        // and a descriptor for ever.
+        self.port.doorbell.deregister();
         self.port.flush.end();
         // Behind the last word, because a disk may hold it up; and guarded, because a sink's drop is foreign code.
         let leaving = self.leaving.drain(..).map(|leaving| leaving.outlet);
@@ -695,13 +698,19 @@ impl Shard {
         self.intake.is_foreign()
     }
 
-    /// The last look: a new ring, a frame, or a request.
+    /// The last look: a request, a change, a new ring or a frame.
     fn has_work(&self) -> bool {
+        let is_asked =
+            (self.stop.is_none() && self.port.flush.stop_requested().is_some()) || self.port.changes.has_some();
+        // A shard that a sink holds back in the middle of a pass could take none of the rest. It only dozes, and looks
+        // again when the sink may have room.
+        is_asked || (self.is_pass_over() && self.has_something_to_take())
+    }
+
+    fn has_something_to_take(&self) -> bool {
         !self.port.roster.is_seen(self.enlisted)
-            || (self.stop.is_none() && self.port.flush.stop_requested().is_some())
             || (matches!(self.flush.phase, FlushPhase::Idle) && self.port.flush.requested() != self.flush.answered)
             || !self.rings.iter().all(RingState::is_drained)
-            || self.port.changes.has_some()
     }
 }
 
