@@ -36,6 +36,9 @@ struct Taken {
 }
 
 impl Taken {
+    /// Threads of the test runner come and go, and one that has been joined shows for a moment longer.
+    const OTHERS: usize = 4;
+
     fn now() -> Self {
         Self { descriptors: entries("/proc/self/fd"), threads: entries("/proc/self/task") }
     }
@@ -43,14 +46,12 @@ impl Taken {
     /// Waits until all of it is back, after `containers` more of them.
     #[track_caller]
     fn is_back(self, executor: Executor, containers: usize) {
-        /// Threads of the test runner come and go, and one that has been joined shows for a moment longer.
-        const OTHERS: usize = 4;
-        assert!(containers > OTHERS);
+        assert!(containers > Self::OTHERS);
         // Glommio 0.9 never closes the eventfd of an executor that has ended (DataDog/glommio#448).
         let never_closed = if executor == Executor::Glommio { containers } else { 0 };
         until("descriptors and threads are back", || {
             let now = Self::now();
-            now.threads <= self.threads + OTHERS && now.descriptors <= self.descriptors + never_closed
+            now.threads <= self.threads + Self::OTHERS && now.descriptors <= self.descriptors + never_closed
         });
     }
 }
@@ -92,6 +93,19 @@ fn hundreds_of_containers_on_glommio_leave_nothing_but_an_eventfd_behind() {
     if executors().contains(&Executor::Glommio) {
         many_containers(Executor::Glommio, 300);
     }
+}
+
+#[test]
+fn a_thousand_containers_that_choose_for_themselves_leave_a_bounded_number_of_eventfds_behind() {
+    const LEFT_MAX: usize = 64;
+    let _alone = alone();
+    one_container(Executor::Auto);
+    let before = Taken::now();
+    (0..1000).for_each(|_| one_container(Executor::Auto));
+    until("descriptors and threads are back", || {
+        let now = Taken::now();
+        now.threads <= before.threads + Taken::OTHERS && now.descriptors <= before.descriptors + LEFT_MAX
+    });
 }
 
 #[test]

@@ -26,6 +26,12 @@ pub enum GlommioUnavailable {
         /// What is needed.
         needed_bytes: u64,
     },
+    /// The process has had so many executors that one more is not worth what it leaves behind.
+    #[error("this process has had {made} glommio executors, and glommio 0.9 keeps a descriptor of each for ever")]
+    Spent {
+        /// How many there were.
+        made: u32,
+    },
     /// The library was built without the feature.
     #[error("the library was built without its `glommio` feature")]
     NotBuilt,

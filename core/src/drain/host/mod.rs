@@ -9,7 +9,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
         mpsc,
     },
     time::Duration,
@@ -62,19 +62,32 @@ impl Host {
 /// # Errors
 /// When glommio is asked for and cannot be had.
 pub(crate) fn choose(wanted: Executor, notices: &Notices) -> Result<Executor, StartError> {
-    match (wanted, wanted != Executor::Thread, probe_if(wanted != Executor::Thread)) {
-        (_, false, _) => Ok(Executor::Thread),
-        (_, _, Ok(())) => Ok(Executor::Glommio),
-        (Executor::Auto, _, Err(reason)) => {
-            notices.add("executor", format!("thread instead of glommio: {reason}"));
-            Ok(Executor::Thread)
+    match wanted {
+        Executor::Thread => Ok(Executor::Thread),
+        Executor::Glommio => {
+            probe::glommio().map(|()| Executor::Glommio).map_err(|reason| StartError::Glommio { reason })
         }
-        (_, _, Err(reason)) => Err(StartError::Glommio { reason }),
+        Executor::Auto => match probe::glommio().and_then(|()| glommio_is_worth_it()) {
+            Ok(()) => Ok(Executor::Glommio),
+            Err(reason) => {
+                notices.add("executor", format!("thread instead of glommio: {reason}"));
+                Ok(Executor::Thread)
+            }
+        },
     }
 }
 
-fn probe_if(needed: bool) -> Result<(), GlommioUnavailable> {
-    if needed { probe::glommio() } else { Ok(()) }
+/// How many glommio executors a process may have had before it is given threads, unless it insists. Glommio 0.9 closes
+/// neither the eventfd nor frees the state of one that has ended (DataDog/glommio#448): a program that makes containers for
+/// ever would run out of descriptors.
+const GLOMMIO_EXECUTORS_MAX: u32 = 64;
+
+static GLOMMIO_EXECUTORS: AtomicU32 = AtomicU32::new(0);
+
+fn glommio_is_worth_it() -> Result<(), GlommioUnavailable> {
+    // Relaxed: a bound that may be overshot by a few.
+    let made = GLOMMIO_EXECUTORS.load(Ordering::Relaxed);
+    if made < GLOMMIO_EXECUTORS_MAX { Ok(()) } else { Err(GlommioUnavailable::Spent { made }) }
 }
 
 /// How long a host's thread may take to begin. A glommio executor can go to sleep before it has begun, with nothing that
@@ -103,7 +116,11 @@ pub(crate) fn start(executor: Executor, plan: ShardPlan, cpu: Option<usize>) -> 
         let _blocked = signals::block_all();
         match executor {
             #[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
-            Executor::Glommio => HostThread::Glommio(glommio::start(&name, plan, cpu, ready, claim.clone())?),
+            Executor::Glommio => {
+                // Relaxed: see `glommio_is_worth_it`.
+                GLOMMIO_EXECUTORS.fetch_add(1, Ordering::Relaxed);
+                HostThread::Glommio(glommio::start(&name, plan, cpu, ready, claim.clone())?)
+            }
             _ => HostThread::Plain(thread::start(name, plan, cpu, ready, claim.clone())?),
         }
     };
