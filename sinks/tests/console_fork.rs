@@ -1,6 +1,5 @@
 //! A forked child of a program with a console sink. One test program of its own: a child has its parent's threads only as
 //! memory.
-#![expect(clippy::panic, reason = "all of this program is test code")]
 
 mod console;
 mod lines;
@@ -12,32 +11,7 @@ use std::{
 
 use console::{TAKES_AT_MOST, read_all, shut_down_stuck, sink, wait_until_stuck};
 use fapilog_core::Container;
-use lines::{PATIENCE, builder, log_bytes, log_line, shut_down};
-
-/// Forks, runs `child` in the child, and waits until it has ended well.
-#[track_caller]
-fn forked(child: impl FnOnce() -> bool) {
-    // SAFETY: the child runs `child` and then `_exit`.
-    let pid = unsafe { libc::fork() };
-    assert!(pid >= 0);
-    if pid == 0 {
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
-        // SAFETY: ends the child at once.
-        unsafe { libc::_exit(if matches!(outcome, Ok(true)) { 42 } else { 1 }) };
-    }
-    let start = Instant::now();
-    let mut status = 0;
-    // SAFETY: waits for the child made above.
-    while unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } == 0 {
-        if start.elapsed() > PATIENCE / 2 {
-            // SAFETY: the child made above, which has not been waited for.
-            unsafe { libc::kill(pid, libc::SIGKILL) };
-            panic!("the child hangs");
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 42, "the child's status is {status:#x}");
-}
+use lines::{PATIENCE, builder, forked, log_bytes, log_line, shut_down};
 
 #[test]
 fn a_child_is_not_held_up_by_its_parents_sink_and_can_have_its_own() {

@@ -54,6 +54,8 @@ pub(super) struct BatchWriter {
     /// How often a write has been tried again.
     retries: u64,
     troubles: Vec<Trouble>,
+    /// The process whose file it is.
+    process: u32,
 }
 
 /// What went wrong, for the notices.
@@ -168,14 +170,15 @@ impl BatchWriter {
             retry: Retry::new(),
             retries: 0,
             troubles: Vec::new(),
+            process: std::process::id(),
         }
     }
 
-    /// How it writes, in words.
     pub(super) fn retries(&self) -> u64 {
         self.retries
     }
 
+    /// How it writes, in words.
     pub(super) fn describe(&self) -> String {
         format!("{}, {}", self.engine.name(), if self.is_direct { "direct" } else { "buffered" })
     }
@@ -463,6 +466,10 @@ fn is_refusal(error: &io::Error) -> bool {
 impl Drop for BatchWriter {
     /// Rule 7: the file ends with the last record of which it was told that it is delivered.
     fn drop(&mut self) {
+        if self.process != std::process::id() {
+            // A forked child: file and lock are its parent's, who goes on writing.
+            return;
+        }
         // What is under way would land behind the end.
         let start = Instant::now();
         while self.engine.under_way() > 0 && start.elapsed() < LAST_WAIT {

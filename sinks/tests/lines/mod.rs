@@ -85,6 +85,11 @@ pub(crate) fn builder() -> ContainerBuilder {
     Container::builder().executor(Executor::Thread).overflow(patient).batch_events_max(16)
 }
 
+/// The same on the test's own thread, which cannot wait for itself: what a test logs before its next turn, a ring must take.
+pub(crate) fn manual_builder() -> ContainerBuilder {
+    Container::builder().batch_events_max(16)
+}
+
 pub(crate) fn started(sink: FileSink) -> Container {
     builder().sink("file", sink).start().unwrap()
 }
@@ -145,4 +150,29 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
         thread::sleep(Duration::from_micros(200));
     }
+}
+
+/// Forks, runs `child` in the child, and waits until it has ended well.
+#[track_caller]
+pub(crate) fn forked(child: impl FnOnce() -> bool) {
+    // SAFETY: the child runs `child` and then `_exit`.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0);
+    if pid == 0 {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
+        // SAFETY: ends the child at once.
+        unsafe { libc::_exit(if matches!(outcome, Ok(true)) { 42 } else { 1 }) };
+    }
+    let start = Instant::now();
+    let mut status = 0;
+    // SAFETY: waits for the child made above.
+    while unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } == 0 {
+        if start.elapsed() > PATIENCE / 2 {
+            // SAFETY: the child made above, which has not been waited for.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+            panic!("the child hangs");
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 42, "the child's status is {status:#x}");
 }

@@ -18,6 +18,8 @@ pub(in crate::file) struct UringEngine {
     /// What is under way, by the number that the kernel is given. The buffers in here do not move.
     slots: ManuallyDrop<Vec<Option<Request>>>,
     under_way: usize,
+    /// The process whose ring it is.
+    process: u32,
 }
 
 impl UringEngine {
@@ -27,7 +29,13 @@ impl UringEngine {
         ask_for_operations(&ring)?;
         try_out(&mut ring)?;
         let slots = (0..depth).map(|_| None).collect();
-        Ok(Self { files, ring: ManuallyDrop::new(ring), slots: ManuallyDrop::new(slots), under_way: 0 })
+        Ok(Self {
+            files,
+            ring: ManuallyDrop::new(ring),
+            slots: ManuallyDrop::new(slots),
+            under_way: 0,
+            process: std::process::id(),
+        })
     }
 
     /// Has the kernel hold the blocks' memory, so that it need not look their pages up with each write. Where it will not
@@ -106,11 +114,13 @@ impl UringEngine {
 }
 
 /// A ring with the flags that suit a single thread, as many of them as the kernel has.
+///
+/// A forked child does not get its memory, which would be the parent's own and not a copy.
 fn ring(depth: u32) -> io::Result<IoUring> {
     // Linux 6.1, 5.19, and before.
-    (IoUring::builder().setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag().build(depth))
-        .or_else(|_| IoUring::builder().setup_coop_taskrun().setup_taskrun_flag().build(depth))
-        .or_else(|_| IoUring::builder().build(depth))
+    (IoUring::builder().dontfork().setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag().build(depth))
+        .or_else(|_| IoUring::builder().dontfork().setup_coop_taskrun().setup_taskrun_flag().build(depth))
+        .or_else(|_| IoUring::builder().dontfork().build(depth))
 }
 
 /// A kernel before 5.6 makes rings, but writes nothing through them.
@@ -181,8 +191,20 @@ impl Engine for UringEngine {
     }
 }
 
+impl UringEngine {
+    /// What is left to do in a forked child: the ring is its parent's. It lets go of the descriptor and of nothing else, for
+    /// where the ring's memory was there may be another's by now.
+    fn let_go(&self) {
+        // SAFETY: the descriptor is the ring's, which is never dropped in this process.
+        unsafe { libc::close(self.ring.as_raw_fd()) };
+    }
+}
+
 impl Drop for UringEngine {
     fn drop(&mut self) {
+        if self.process != std::process::id() {
+            return self.let_go();
+        }
         self.reap(&mut drop);
         if self.under_way > 0 {
             // The disk does not answer. Buffers that the kernel may still read are its own from now on; so is the ring.
