@@ -1,7 +1,7 @@
 //! A file that may not grow, by the process's own limit: nothing kills the program, and it goes on when it may.
 //!
 //! The limit is the process's, so the tests take turns, in a program of their own.
-#![expect(clippy::indexing_slicing, reason = "all of this program is test code")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod lines;
 
@@ -9,11 +9,14 @@ use std::{
     fs,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use fapilog_core::{Container, LossReason, ShutdownError};
-use lines::{assert_holds, directory, log_bytes, notices, shut_down, sink, started, until, ways};
+use fapilog_core::{Container, LossReason, ManualDrain, ShutdownError};
+use lines::{
+    PATIENCE, Way, assert_holds, directory, lawful, log_bytes, manual_builder, notices, shut_down, sink, started,
+    until, ways,
+};
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -93,4 +96,63 @@ fn a_file_that_stays_full_ends_with_a_record_and_holds_exactly_what_is_said_to_b
 fn assert_is_cut_at_a_record(path: &Path, expected: &[u8], bytes: u64) {
     assert_holds(path, &expected[..bytes as usize]);
     assert!(bytes == 0 || expected[bytes as usize - 1] == b'\n');
+}
+
+/// A container on a drain that runs on this thread, where nothing but the drain itself keeps signals away.
+fn started_manual(path: &Path, way: Way) -> (Container, ManualDrain) {
+    assert!(!is_blocked(libc::SIGXFSZ));
+    manual_builder().sink("file", sink(path, way)).start_manual().unwrap()
+}
+
+fn is_blocked(signal: libc::c_int) -> bool {
+    // SAFETY: `sigset_t` is plain numbers, for which zeros are a value.
+    let mut mask: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: no new mask is set; fills the set it is given.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut mask) };
+    // SAFETY: the set is only read.
+    unsafe { libc::sigismember(&raw const mask, signal) == 1 }
+}
+
+fn turn_until_stuck(container: &Container, drain: &mut ManualDrain) {
+    until("the file is full", || {
+        drain.turn();
+        notices(container).contains("cannot write, will try again: File too large")
+    });
+}
+
+#[test]
+fn a_drain_that_the_program_runs_itself_does_not_have_it_killed_either() {
+    for (way, limit) in ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit))) {
+        let directory = directory();
+        let path = directory.path().join("manual.log");
+        let (container, mut drain) = started_manual(&path, way);
+        let limit = SizeLimit::of(limit);
+        let expected = log_bytes(&container.logger("test"), 400_001);
+        drain.run_until_idle();
+        turn_until_stuck(&container, &mut drain);
+        drop(limit);
+        container.request_shutdown(Instant::now() + PATIENCE);
+        until("the drain has ended", || {
+            drain.turn();
+            drain.has_ended()
+        });
+        assert_eq!(lawful(container.accounts()).lost_total(), 0, "{way:?}");
+        assert_holds(&path, &expected);
+        assert!(!is_blocked(libc::SIGXFSZ));
+    }
+}
+
+#[test]
+fn dropping_such_a_drain_while_the_file_is_full_does_not_have_it_killed_either() {
+    for (way, limit) in ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit))) {
+        let directory = directory();
+        let path = directory.path().join("dropped.log");
+        let (container, mut drain) = started_manual(&path, way);
+        let _limit = SizeLimit::of(limit);
+        let expected = log_bytes(&container.logger("test"), 400_001);
+        turn_until_stuck(&container, &mut drain);
+        drop(drain);
+        assert_is_cut_at_a_record(&path, &expected, lawful(container.accounts()).sinks[0].bytes);
+        assert!(!is_blocked(libc::SIGXFSZ));
+    }
 }

@@ -2,35 +2,48 @@
 
 use std::task::Waker;
 
-use crate::container::StartError;
-use crate::drain::{
-    here,
-    idle::Rest,
-    shard::{Shard, ShardPlan, Turn},
+use crate::{
+    container::StartError,
+    drain::{
+        here,
+        idle::Rest,
+        shard::{Shard, ShardPlan, Turn},
+    },
+    signals,
 };
 
 /// The drain of a container that has no threads of its own: for tests, and for programs with a loop of their own.
 ///
 /// It stays on the thread that made it. Dropping it ends the drain: what is not delivered then is counted as lost.
+///
+/// While it works, the thread takes neither SIGXFSZ nor SIGPIPE, so that a file that may not grow or a pipe without a reader
+/// is an error and not the end of the program; that goes for those that others send in this time, too.
 pub struct ManualDrain {
-    shard: Shard,
+    /// `None` while it is dropped.
+    shard: Option<Shard>,
     has_ended: bool,
 }
 
 impl ManualDrain {
     pub(crate) fn new(plan: &ShardPlan) -> Result<Self, StartError> {
+        let _held = signals::hold_write_signals();
         let _here = here::enter();
-        Ok(Self { shard: Shard::new(plan)?, has_ended: false })
+        Ok(Self { shard: Some(Shard::new(plan)?), has_ended: false })
     }
 
     /// Does what there is to do, for a batch of events at most. Returns whether there was anything. In a forked child
     /// there never is: the events are the parent's.
     pub fn turn(&mut self) -> bool {
-        if self.has_ended || self.shard.is_foreign() {
+        let _held = signals::hold_write_signals();
+        self.turn_with_signals_held()
+    }
+
+    fn turn_with_signals_held(&mut self) -> bool {
+        let Some(shard) = self.shard.as_mut().filter(|shard| !self.has_ended && !shard.is_foreign()) else {
             return false;
-        }
+        };
         let _here = here::enter();
-        match self.shard.turn(Waker::noop()) {
+        match shard.turn(Waker::noop()) {
             Turn::Rest(rest) => rest == Rest::None,
             Turn::Ended => {
                 self.has_ended = true;
@@ -42,19 +55,30 @@ impl ManualDrain {
     /// Takes turns until nothing is left to do at once. Payloads that are not yet due stay where they are: a
     /// [flush](crate::Container::request_flush) makes them go.
     pub fn run_until_idle(&mut self) {
-        while self.turn() {}
+        let _held = signals::hold_write_signals();
+        while self.turn_with_signals_held() {}
     }
 
     /// Runs the drain to its end by the loop of the thread host, with a model's way to sleep.
     #[cfg(fapilog_loom)]
-    pub(crate) fn run(self, waker: &Waker, sleep: impl Fn(Option<std::time::Duration>)) {
-        super::thread::run(self.shard, waker, sleep);
+    pub(crate) fn run(mut self, waker: &Waker, sleep: impl Fn(Option<std::time::Duration>)) {
+        if let Some(shard) = self.shard.take() {
+            super::thread::run(shard, waker, sleep);
+        }
     }
 
     /// Whether the drain has ended, because the container was shut down.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.has_ended
+    }
+}
+
+impl Drop for ManualDrain {
+    fn drop(&mut self) {
+        let _held = signals::hold_write_signals();
+        // Here and not after, as fields are: sinks may write with their last breath.
+        drop(self.shard.take());
     }
 }
 
