@@ -27,10 +27,15 @@ pub(super) struct Registered {
 impl Block {
     /// An empty block.
     pub(super) fn new(block_bytes: usize) -> Self {
-        // The page more is for the alignment, the other one for the carry.
-        let mut bytes = vec![0; block_bytes + OVERSHOOT_BYTES + 2 * PAGE_BYTES];
+        let mut bytes = vec![0; capacity_bytes(block_bytes)];
         bytes.clear();
         Self { bytes, registered: None, is_pooled: true }
+    }
+
+    /// Whether it has grown far beyond what a new one has, and would keep that memory for as long as the sink lives. One that
+    /// has grown once, to twice its length, is kept: it would again.
+    pub(super) fn has_outgrown(&self, block_bytes: usize) -> bool {
+        self.bytes.capacity() > 2 * capacity_bytes(block_bytes)
     }
 
     /// Empties it, and fills it up to the first page boundary in memory. Returns how many bytes that took.
@@ -74,4 +79,10 @@ impl Block {
             self.registered = None;
         }
     }
+}
+
+/// Memory of a new block.
+fn capacity_bytes(block_bytes: usize) -> usize {
+    // The page more is for the alignment, the other one for the carry.
+    block_bytes + OVERSHOOT_BYTES + 2 * PAGE_BYTES
 }

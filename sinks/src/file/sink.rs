@@ -45,7 +45,7 @@ impl FileWriterSink {
         let mut blocks: Vec<Block> =
             (0..options.blocks_in_flight + BLOCKS_SPARE).map(|_| Block::new(options.block_bytes)).collect();
         let engine = engine(Files { buffered, direct }, &path, options, &mut blocks, context)?;
-        let writer = BatchWriter::new(engine, blocks, end, carry, is_direct, options.sync);
+        let writer = BatchWriter::new(engine, blocks, options.block_bytes, end, carry, is_direct, options.sync);
         Ok(Self {
             path,
             formatter,

@@ -32,6 +32,8 @@ pub(super) struct BatchWriter {
     is_direct: bool,
     sync: FileSync,
     free: Vec<Block>,
+    /// The length of a new block.
+    block_bytes: usize,
     /// The block that is being filled is out; what it was like.
     filling: Option<Filling>,
     /// Bytes that belong to the file, those of the last block included.
@@ -146,6 +148,7 @@ impl BatchWriter {
     pub(super) fn new(
         engine: Box<dyn Engine>,
         blocks: Vec<Block>,
+        block_bytes: usize,
         end: u64,
         carry: Vec<u8>,
         is_direct: bool,
@@ -157,6 +160,7 @@ impl BatchWriter {
             is_direct,
             sync,
             free: blocks,
+            block_bytes,
             filling: None,
             end,
             covered: end,
@@ -444,11 +448,13 @@ impl BatchWriter {
         WriteState::Waiting(piece)
     }
 
-    /// Keeps a block for the next records. A carry's own memory is none.
+    /// Keeps a block for the next records, or a new one in its place. A carry's own memory is none.
     fn free_block(&mut self, block: Block) {
-        if block.is_pooled {
-            self.free.push(block);
+        if !block.is_pooled {
+            return;
         }
+        let has_outgrown = block.has_outgrown(self.block_bytes);
+        self.free.push(if has_outgrown { Block::new(self.block_bytes) } else { block });
     }
 }
 

@@ -34,7 +34,7 @@ impl Bench {
         let expected = disk.content();
         let blocks = (0..BLOCKS).map(|_| Block::new(BLOCK_BYTES)).collect();
         let carry = expected[expected.len() - expected.len() % PAGE_BYTES..].to_vec();
-        let writer = BatchWriter::new(disk.engine(), blocks, expected.len() as u64, carry, true, sync);
+        let writer = BatchWriter::new(disk.engine(), blocks, BLOCK_BYTES, expected.len() as u64, carry, true, sync);
         Self { disk, writer, clock: FakeClock::new(), expected }
     }
 
@@ -206,6 +206,26 @@ fn a_block_that_grew_beyond_its_memory_is_written_whole() {
     bench.write_overdue(3);
     bench.write_full(BLOCK_BYTES + 400_000);
     bench.assert_all_written();
+}
+
+#[test]
+fn the_memory_of_a_block_that_grew_far_is_not_kept() {
+    let mut bench = Bench::new();
+    bench.write_full(BLOCK_BYTES + 4_000_000);
+    bench.assert_all_written();
+    let most = bench.writer.free.iter().map(|block| block.bytes.capacity()).max().unwrap();
+    assert_eq!(most, Block::new(BLOCK_BYTES).bytes.capacity());
+    bench.write_full(3 * PAGE_BYTES);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_block_that_grew_a_little_is_kept_as_it_is() {
+    let mut bench = Bench::new();
+    bench.write_full(BLOCK_BYTES + 300_000);
+    bench.assert_all_written();
+    let most = bench.writer.free.iter().map(|block| block.bytes.capacity()).max().unwrap();
+    assert!(most > Block::new(BLOCK_BYTES).bytes.capacity());
 }
 
 #[test]
@@ -484,7 +504,7 @@ fn the_lock_goes_with_the_writer_even_if_a_forked_child_still_has_the_file_open(
     let _childs = opened.buffered.try_clone().unwrap();
     let files = crate::file::engine::Files { buffered: opened.buffered, direct: None };
     let engine = Box::new(crate::file::engine::PwriteEngine::new(files));
-    let writer = BatchWriter::new(engine, Vec::new(), 0, Vec::new(), false, FileSync::Never);
+    let writer = BatchWriter::new(engine, Vec::new(), BLOCK_BYTES, 0, Vec::new(), false, FileSync::Never);
     assert!(crate::file::open::open(&path, false, 0o600).is_err());
     drop(writer);
     assert!(crate::file::open::open(&path, false, 0o600).is_ok());
