@@ -24,6 +24,14 @@ pub(super) struct Registered {
     pub(super) capacity_bytes: usize,
 }
 
+impl Registered {
+    /// Whether the vector is where it was when it was registered. Memory that was freed and got again would look the same:
+    /// so whoever sees it elsewhere forgets the registration for good, and a formatter never puts another vector in its place.
+    pub(super) fn is_of(&self, bytes: &Vec<u8>) -> bool {
+        bytes.as_ptr().addr() == self.address && bytes.capacity() == self.capacity_bytes
+    }
+}
+
 impl Block {
     /// An empty block.
     pub(super) fn new(block_bytes: usize) -> Self {
@@ -68,9 +76,7 @@ impl Block {
 
     /// The number under which the kernel knows this very memory.
     pub(super) fn registered_index(&self) -> Option<u16> {
-        let Registered { index, address, capacity_bytes } = self.registered?;
-        let is_same = self.bytes.as_ptr().addr() == address && self.bytes.capacity() == capacity_bytes;
-        is_same.then_some(index)
+        self.registered.filter(|registered| registered.is_of(&self.bytes)).map(|registered| registered.index)
     }
 
     /// Forgets a registration that no longer holds: the memory behind it is gone, and may come back as another buffer's.

@@ -115,6 +115,7 @@ impl Sink for FileWriterSink {
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
         self.formatter.format(batch, payload.buffer());
+        self.writer.borrow_mut().look_at_filling(payload.buffer());
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

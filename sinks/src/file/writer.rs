@@ -201,6 +201,14 @@ impl BatchWriter {
         self.filling.as_ref().map_or(0, |filling| filling.start)
     }
 
+    /// Looks at the block that is being filled, after each time that somebody else could move it: once it has moved, the kernel
+    /// does not know it any more, even if it comes back to where it was.
+    pub(super) fn look_at_filling(&mut self, bytes: &Vec<u8>) {
+        if let Some(filling) = &mut self.filling {
+            filling.registered = filling.registered.filter(|registered| registered.is_of(bytes));
+        }
+    }
+
     /// Takes the filled block back and has it written. Returns where its records end in the file: they are delivered when
     /// [`delivered_up_to`](Self::delivered_up_to) is there. `None` if the block no longer holds what it began with.
     pub(super) fn write(&mut self, bytes: Vec<u8>, is_full: bool, now: Instant) -> Option<u64> {

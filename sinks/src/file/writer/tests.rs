@@ -47,6 +47,14 @@ impl Bench {
         self.writer.write(block, is_full, self.clock.now())
     }
 
+    /// Has these bytes written in a block that was taken, and all of it done.
+    fn write_taken(&mut self, mut block: Vec<u8>, bytes: &[u8]) {
+        block.extend_from_slice(bytes);
+        self.expected.extend_from_slice(bytes);
+        self.writer.write(block, false, self.clock.now()).unwrap();
+        self.assert_all_written();
+    }
+
     fn write_full(&mut self, bytes: usize) -> u64 {
         self.try_write(bytes, true).unwrap()
     }
@@ -226,6 +234,38 @@ fn a_block_that_grew_a_little_is_kept_as_it_is() {
     bench.assert_all_written();
     let most = bench.writer.free.iter().map(|block| block.bytes.capacity()).max().unwrap();
     assert!(most > Block::new(BLOCK_BYTES).bytes.capacity());
+}
+
+/// Registers the block that comes next.
+fn register_next(bench: &mut Bench) {
+    let block = bench.writer.free.last_mut().unwrap();
+    let (address, capacity_bytes) = (block.bytes.as_ptr().addr(), block.bytes.capacity());
+    block.registered = Some(crate::file::block::Registered { index: 0, address, capacity_bytes });
+}
+
+fn registered_blocks(bench: &Bench) -> usize {
+    bench.writer.free.iter().filter(|block| block.registered_index().is_some()).count()
+}
+
+#[test]
+fn a_block_that_stays_where_it_is_stays_registered() {
+    let mut bench = Bench::new();
+    register_next(&mut bench);
+    let block = bench.writer.take_block().unwrap();
+    bench.writer.look_at_filling(&block);
+    bench.write_taken(block, b"x");
+    assert_eq!(registered_blocks(&bench), 1);
+}
+
+#[test]
+fn a_block_that_was_elsewhere_is_not_registered_any_more_even_if_it_comes_back() {
+    let mut bench = Bench::new();
+    register_next(&mut bench);
+    let block = bench.writer.take_block().unwrap();
+    bench.writer.look_at_filling(&block.clone());
+    bench.writer.look_at_filling(&block);
+    bench.write_taken(block, b"x");
+    assert_eq!(registered_blocks(&bench), 0);
 }
 
 #[test]
