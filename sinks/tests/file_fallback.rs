@@ -7,12 +7,15 @@
 mod lines;
 mod refusing;
 
-use std::{error::Error, path::Path};
+use std::{error::Error, fs, path::Path};
 
 use fapilog_core::{Container, Executor, StartError};
 use fapilog_sinks::{FileEngine, FileSink};
-use lines::{Way, assert_holds, builder, directory, log_bytes, notices, shut_down, sink, ways};
-use refusing::refuse;
+use lines::{
+    BLOCK_BYTES, PATIENCE, Way, assert_holds, builder, directory, log_bytes, manual_builder, notices, shut_down, sink,
+    until, ways,
+};
+use refusing::{refuse, refuse_on};
 
 const AUTO: Way = Way { engine: FileEngine::Auto, direct: true };
 
@@ -92,6 +95,43 @@ fn a_file_system_in_memory_is_written_through_the_page_cache_by_either_engine() 
         }
         assert_falls_back(&container, &path, "buffered", "buffered instead of direct writes");
     }
+}
+
+/// The descriptor of the file that goes past the page cache.
+fn direct_descriptor(path: &Path) -> Option<i32> {
+    let open = fs::read_dir("/proc/self/fd").unwrap().filter_map(Result::ok);
+    let of_file = open.filter(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == path));
+    let mut numbers = of_file.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.find(|number| {
+        // SAFETY: the descriptor is open; the call touches no memory of ours.
+        unsafe { libc::fcntl(*number, libc::F_GETFL) & libc::O_DIRECT != 0 }
+    })
+}
+
+#[test]
+fn where_a_direct_write_is_refused_after_all_the_accounts_say_how_it_writes_now() {
+    let directory = directory();
+    let path = directory.path().canonicalize().unwrap().join("refused.log");
+    let way = Way { engine: FileEngine::Blocking, direct: true };
+    // No block is overdue before it is full, however slow the machine.
+    let builder = manual_builder().flush_interval(PATIENCE);
+    let (container, mut drain) = builder.sink("file", sink(&path, way)).start_manual().unwrap();
+    let Some(fd) = direct_descriptor(&path) else {
+        eprintln!("NOT TESTED: the disk takes no direct writes");
+        return;
+    };
+    assert_eq!(container.accounts().sinks[0].writer, "pwrite, direct");
+    refuse_on(libc::SYS_pwrite64, fd, libc::EINVAL);
+    let expected = log_bytes(&container.logger("test"), 2 * BLOCK_BYTES);
+    container.request_flush();
+    until("all is delivered", || {
+        drain.turn();
+        container.accounts().sinks[0].bytes == expected.len() as u64
+    });
+    let sink = container.accounts().sinks.remove(0);
+    assert_eq!((sink.writer.as_str(), sink.retries), ("pwrite, buffered", 1));
+    assert_eq!(notices(&container).matches("buffered instead of direct writes").count(), 1);
+    assert_holds(&path, &expected);
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn sink_accounts(view: &crate::intake::SinkView) -> SinkAccounts {
         bytes: tallies.bytes.get(),
         errors: tallies.errors.get(),
         retries: tallies.retries.get(),
-        writer: view.writer.clone(),
+        writer: view.writer.get(),
     }
 }
 

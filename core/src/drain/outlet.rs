@@ -10,7 +10,7 @@ use std::{
 use crate::{
     accounts::{LossReason, PluginTallies, SinkTallies},
     event::{Batch, Event, Timestamp},
-    intake::SinkView,
+    intake::{SinkView, WriterText},
     notices::Notices,
     plugin::{
         Delivery, Guard, GuardPolicy, Outcome, Payload, ShardInfo, Sink, SinkContext, SinkError, SinkFactory, WhenBusy,
@@ -68,6 +68,7 @@ pub(super) struct Outlet {
     guard: Guard,
     is_enabled: bool,
     tallies: Arc<SinkTallies>,
+    writer: Arc<WriterText>,
     notices: Notices,
     filling: Option<Filling>,
     flush_interval: Duration,
@@ -121,11 +122,12 @@ impl Outlet {
             Ok((sink, writer))
         });
         let (sink, writer) = made.unwrap_or_else(|_| Err(panicked()))?;
+        let writer = Arc::new(WriterText::new(writer));
         let tallies = Arc::<SinkTallies>::default();
         let guarding = Arc::<PluginTallies>::default();
         let view = SinkView {
             name: plan.name.clone(),
-            writer,
+            writer: Arc::clone(&writer),
             tallies: Arc::clone(&tallies),
             guarding: Arc::clone(&guarding),
         };
@@ -139,6 +141,7 @@ impl Outlet {
             guard: Guard::new(&plan.name, policy, guarding, notices.clone()),
             is_enabled: true,
             tallies,
+            writer,
             notices: notices.clone(),
             filling: None,
             flush_interval,
@@ -326,10 +329,21 @@ impl Outlet {
         }
         let has_landed = self.landed != landed_before;
         if has_landed {
-            let retries = guarded(|| self.sink.retries()).unwrap_or(0);
-            self.tallies.retries.add(retries.saturating_sub(self.tallies.retries.get()));
+            self.note_retries();
         }
         has_landed
+    }
+
+    /// A sink that has tried again may have found another way to write.
+    fn note_retries(&mut self) {
+        let retries = guarded(|| self.sink.retries()).unwrap_or(0);
+        let new = retries.saturating_sub(self.tallies.retries.get());
+        self.tallies.retries.add(new);
+        if new > 0
+            && let Ok(text) = guarded(|| self.sink.writer())
+        {
+            self.writer.set(text);
+        }
     }
 
     /// Whether anything is on its way.

@@ -26,7 +26,7 @@ use fapilog_ring::{Capacity, IdleRing, Storage};
 use self::late::{Late, LateLane};
 pub(crate) use self::{
     lane::{Call, Lane, NewRing},
-    port::{PluginView, ShardPort, SinkView},
+    port::{PluginView, ShardPort, SinkView, WriterText},
     roll::Roll,
 };
 pub use self::{

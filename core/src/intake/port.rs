@@ -1,6 +1,6 @@
 //! Where threads and a shard meet.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use fapilog_ring::{
     Doorbell, IdleRing, Roster, seeded,
@@ -74,10 +74,28 @@ pub(crate) struct PluginView {
 #[derive(Debug, Clone)]
 pub(crate) struct SinkView {
     pub(crate) name: String,
-    pub(crate) writer: String,
+    pub(crate) writer: Arc<WriterText>,
     pub(crate) tallies: Arc<SinkTallies>,
     /// What its guard counts.
     pub(crate) guarding: Arc<PluginTallies>,
+}
+
+/// How a sink writes, in its own words. A text for reports, on which nothing depends: no model need see it.
+#[derive(Debug)]
+pub(crate) struct WriterText(std::sync::Mutex<String>);
+
+impl WriterText {
+    pub(crate) fn new(text: String) -> Self {
+        Self(std::sync::Mutex::new(text))
+    }
+
+    pub(crate) fn set(&self, text: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
+    pub(crate) fn get(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl ShardPort {

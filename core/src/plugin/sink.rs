@@ -21,7 +21,8 @@ use crate::{event::Batch, notices::Notices};
 /// [`deliver`](Self::deliver) takes a payload that is full or overdue and returns a future, which may take its time: it
 /// owns what it needs and borrows nothing, so that several can be under way while the next payload is being encoded.
 pub trait Sink {
-    /// How it writes, for reports: `"io_uring, direct"`.
+    /// How it writes, for reports: `"io_uring, direct"`. Asked when it is made, and again when its [retries](Self::retries)
+    /// have become more: another try may be another way.
     fn writer(&self) -> String;
 
     /// An empty payload to encode into; `None` while there is no room, because too much is under way.

@@ -435,6 +435,7 @@ impl BatchWriter {
             Err(error) if path == Path::Direct && is_refusal(&error) => {
                 // Rule 8.
                 self.is_direct = false;
+                self.retries += 1;
                 self.add_trouble(Trouble::DirectRefused(error));
                 WriteState::Waiting(piece)
             }

@@ -1,11 +1,25 @@
 //! A kernel that refuses system calls to this thread, and to those that it starts.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "all of this is test code")]
 
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
 
 /// From now on the call fails so, until the thread ends.
 pub(crate) fn refuse(call: i64, errno: i32) {
-    let rules = [(call, Vec::new())].into_iter().collect();
+    refuse_if(call, Vec::new(), errno);
+}
+
+/// The same, only with this descriptor as its first argument.
+pub(crate) fn refuse_on(call: i64, fd: i32, errno: i32) {
+    let is_it =
+        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, u64::try_from(fd).unwrap()).unwrap();
+    refuse_if(call, vec![SeccompRule::new(vec![is_it]).unwrap()], errno);
+}
+
+fn refuse_if(call: i64, conditions: Vec<SeccompRule>, errno: i32) {
+    let rules = [(call, conditions)].into_iter().collect();
     let says = SeccompAction::Errno(errno.unsigned_abs());
     let target = std::env::consts::ARCH.try_into().unwrap();
     let filter: BpfProgram = SeccompFilter::new(rules, SeccompAction::Allow, says, target).unwrap().try_into().unwrap();
