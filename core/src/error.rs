@@ -205,6 +205,7 @@ codes! {
     SinkError {
         Self::Io { .. } => "sink.io",
         Self::NotAPlainFile { .. } => "sink.not_a_plain_file",
+        Self::Locked { .. } => "sink.locked",
         Self::Deadline => "sink.deadline",
         Self::Other(_) => "sink.failed",
     }

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog_core::{Container, ManualDrain};
+use fapilog_core::{Container, ManualDrain, StartError, plugin::SinkError};
 use lines::{
     BLOCK_BYTES, PATIENCE, Way, assert_holds, directory, forked, lawful, log_bytes, manual_builder, shut_down, sink,
     started, until, ways,
@@ -32,7 +32,8 @@ fn end(container: &Container, drain: &mut ManualDrain) {
 }
 
 fn is_locked(path: &Path, way: Way) -> bool {
-    manual_builder().sink("second", sink(path, way)).start_manual().is_err()
+    let second = manual_builder().sink("second", sink(path, way)).start_manual();
+    matches!(second, Err(StartError::Sink { source: SinkError::Locked { .. }, .. }))
 }
 
 #[test]

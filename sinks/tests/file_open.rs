@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use fapilog_core::{Container, StartError};
+use fapilog_core::{Container, StartError, plugin::SinkError};
 use fapilog_sinks::{FileSink, FileSync};
 use lines::{Lines, assert_holds, builder, directory, log_bytes, shut_down};
 
@@ -32,6 +32,10 @@ fn assert_refused(path: &Path, why: &str) {
     let text = text(&start(path).unwrap_err());
     assert!(text.contains(path.to_str().unwrap()), "{text:?} does not name {path:?}");
     assert!(text.contains(why), "{text:?} does not say {why:?}");
+}
+
+fn is_locked(path: &Path) -> bool {
+    matches!(start(path), Err(StartError::Sink { source: SinkError::Locked { path: locked }, .. }) if locked == path)
 }
 
 #[test]
@@ -100,6 +104,7 @@ fn a_second_writer_of_the_same_file_is_refused_while_the_first_one_has_it() {
     let path = directory.path().join("shared.log");
     let first = start(&path).unwrap();
     assert_refused(&path, "being written by another sink");
+    assert!(is_locked(&path));
     let mut expected = log_bytes(&first.logger("test"), 100);
     shut_down(&first);
 

@@ -157,6 +157,16 @@ pub enum SinkError {
         /// What is there instead.
         found: &'static str,
     },
+    /// Another sink writes to the file: of this process, or of another one.
+    #[error(
+        "{} is being written by another sink; give each sink a file of its own, and let a program end before it is started \
+         again",
+        path.display()
+    )]
+    Locked {
+        /// The path.
+        path: PathBuf,
+    },
     /// It was not done before the deadline.
     #[error("not done before the deadline")]
     Deadline,

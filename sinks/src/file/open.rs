@@ -139,7 +139,7 @@ fn lock(file: &File, path: &Path) -> Result<(), SinkError> {
     }
     let error = io::Error::last_os_error();
     if error.kind() == io::ErrorKind::WouldBlock {
-        return Err(SinkError::NotAPlainFile { path: path.to_owned(), found: "being written by another sink" });
+        return Err(SinkError::Locked { path: path.to_owned() });
     }
     // A file system without locks: we have asked.
     Ok(())
