@@ -142,6 +142,11 @@ pub(crate) fn assert_holds(path: &Path, expected: &[u8]) {
     assert!(content == expected, "{path:?}: lengths {lengths:?}, first difference at {differs:?}");
 }
 
+pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    *times.get(times.len() / 2).unwrap()
+}
+
 /// Waits for a condition.
 #[track_caller]
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
