@@ -115,6 +115,7 @@ mod book {
         file_sink: "../../docs/file-sink.md",
         json: "../../docs/json.md",
         log_calls: "../../docs/log-calls.md",
+        null_and_memory_sinks: "../../docs/null-and-memory-sinks.md",
         panics: "../../docs/panics.md",
         testing: "../../docs/testing.md",
         processors: "../../docs/processors.md",

@@ -32,8 +32,8 @@ pub enum FileSync {
     /// Never: the kernel does so in its own time.
     #[default]
     Never,
-    /// At least so often while events come, and when the container is flushed or shut down. What came last before a pause
-    /// is made stable with what comes after it.
+    /// So long after the last time, if there is anything new, whether more events come or not; and when the container is
+    /// flushed or shut down.
     Interval(Duration),
     /// Before any event counts as delivered.
     Batch,
