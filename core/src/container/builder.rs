@@ -18,6 +18,7 @@ use crate::{
     level::{Level, LevelFilter},
     name::{NAME_RULE, is_name},
     notices::{ErrorCallback, Notice, Notices},
+    order::EventOrder,
     plugin::{Enricher, Processor, ShardInfo, SinkFactory},
     problem::{Problem, SettingsError},
     process::{FilterProcessor, Throttle},
@@ -80,6 +81,12 @@ impl ContainerBuilder {
     /// What happens when a ring is full. Default: wait 50 ms, then lose.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.settings.overflow = overflow;
+        self
+    }
+
+    /// In which order events of several threads are taken. Default: by time.
+    pub fn order(mut self, order: EventOrder) -> Self {
+        self.settings.order = order;
         self
     }
 

@@ -11,6 +11,7 @@ use crate::{
     executor::Executor,
     intake::{Limits, Overflow},
     notices::NoticeSettings,
+    order::EventOrder,
     problem::{Problem, SettingsError},
 };
 
@@ -25,6 +26,7 @@ pub(crate) struct ContainerSettings {
     pub(crate) record_max_bytes: usize,
     pub(crate) rings_max: usize,
     pub(crate) overflow: Overflow,
+    pub(crate) order: EventOrder,
     pub(crate) batch_events_max: usize,
     pub(crate) flush_interval: Duration,
     pub(crate) idle_spin: Duration,
@@ -48,6 +50,7 @@ impl Default for ContainerSettings {
             record_max_bytes: 64 * 1024,
             rings_max: 256,
             overflow: Overflow::default(),
+            order: EventOrder::default(),
             batch_events_max: 512,
             flush_interval: Duration::from_millis(50),
             // On one CPU, spinning takes from the threads that it waits for.
@@ -135,6 +138,7 @@ impl ContainerSettings {
 
     pub(crate) fn shard(&self) -> ShardSettings {
         ShardSettings {
+            order: self.order,
             batch_events: self.batch_events_max,
             flush_interval: self.flush_interval,
             message_max_chars: self.message_max_chars,

@@ -7,6 +7,7 @@ use crate::{
     call_site::DescriptorCache,
     clock::StampClock,
     event::{Batch, Event, SourceCache},
+    order::EventOrder,
 };
 
 /// The most rings whose frames are merged into one batch. More take turns.
@@ -30,6 +31,7 @@ pub(super) fn next_group(rings: &[RingState], first: usize) -> usize {
 /// Gathers frames into a batch.
 pub(super) struct Gather<'batch, 'shard> {
     pub(super) rings: &'batch [RingState],
+    pub(super) order: EventOrder,
     pub(super) clock: &'shard StampClock,
     pub(super) descriptors: &'shard mut DescriptorCache,
     pub(super) sources: &'batch SourceCache,
@@ -41,13 +43,14 @@ pub(super) struct Gather<'batch, 'shard> {
 }
 
 impl<'batch> Gather<'batch, '_> {
-    /// Takes frames, earliest first, until the batch is full or the snapshots are walked. `false` if it met a source that
-    /// is not known yet.
+    /// Takes frames in order until the batch is full or the snapshots are walked. `false` if it met a source that is not
+    /// known yet.
     pub(super) fn fill(&mut self, batch: &mut Batch<'batch>) -> bool {
-        match self.rings {
+        match (self.order, self.rings) {
             // With one ring there is nothing to compare.
-            [ring] => self.fill_from(ring, batch),
-            _ => self.merge(batch),
+            (_, [ring]) => self.fill_from(ring, batch),
+            (EventOrder::ByTime, _) => self.merge(batch),
+            (EventOrder::ByProducer, rings) => rings.iter().all(|ring| self.fill_from(ring, batch)),
         }
     }
 

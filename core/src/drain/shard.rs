@@ -29,6 +29,7 @@ use crate::{
     event::{Batch, SourceCache, Timestamp, own::OwnEvents},
     intake::{Intake, NewRing, ShardPort},
     notices::Notices,
+    order::EventOrder,
     plugin::{GuardPolicy, ShardInfo, guarded},
 };
 
@@ -54,6 +55,7 @@ pub(crate) struct ShardPlan {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ShardSettings {
+    pub(crate) order: EventOrder,
     pub(crate) batch_events: usize,
     pub(crate) flush_interval: Duration,
     pub(crate) message_max_chars: usize,
@@ -343,6 +345,7 @@ impl Shard {
         let group = group_of(&self.rings, self.first);
         let mut gather = Gather {
             rings: group,
+            order: self.settings.order,
             clock: &self.clock,
             descriptors: &mut self.descriptors,
             sources: &self.sources,
