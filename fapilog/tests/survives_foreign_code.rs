@@ -16,7 +16,10 @@ use std::{
 
 use fapilog::{
     Batch, Container, ContainerBuilder, Executor, Logger, LossReason, MemorySink, StartError, error, info,
-    plugin::{Delivery, Enricher, Formatter, Payload, Processor, Sink, SinkContext, SinkError, SinkFactory},
+    plugin::{
+        Delivery, Enricher, Formatter, Payload, PluginError, Processor, Sink, SinkContext, SinkError, SinkFactory,
+        WhenBusy,
+    },
 };
 use law::{PATIENCE, end, executors, lawful, memory, only, parsed, shut_down, started, started_manual, thread_builder};
 
@@ -236,7 +239,7 @@ impl Enricher for Panicking {
     fn name(&self) -> &'static str {
         "panicking"
     }
-    fn enrich(&mut self, _: &mut Batch<'_>) -> Result<(), fapilog::plugin::PluginError> {
+    fn enrich(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
         self.maybe();
         Ok(())
     }
@@ -246,7 +249,7 @@ impl Processor for Panicking {
     fn name(&self) -> &'static str {
         "panicking"
     }
-    fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), fapilog::plugin::PluginError> {
+    fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
         if self.now.load(Ordering::Relaxed) {
             let mut left = batch.len();
             // Panics half way through.
@@ -335,6 +338,10 @@ impl SinkFactory for PanickingSink {
         self.step("make");
         Ok(Box::new(Self(self.0, Arc::clone(&self.1))))
     }
+    fn when_busy(&self) -> WhenBusy {
+        self.step("when_busy");
+        WhenBusy::default()
+    }
 }
 
 impl Sink for PanickingSink {
@@ -374,6 +381,20 @@ impl Sink for PanickingSink {
     }
     fn flush(&mut self) -> Delivery {
         self.step("flush");
+        if self.0 == "flush's future and its drop" {
+            let panics = PanicsAtDrop;
+            return Delivery::under_way(std::future::poll_fn(move |_| {
+                let _panics = &panics;
+                panic!("on purpose, in a flush")
+            }));
+        }
+        if self.0 == "flush's drop" && !self.1.load(Ordering::Relaxed) {
+            let panics = PanicsAtDrop;
+            return Delivery::under_way(async move {
+                let _panics = panics;
+                std::future::pending().await
+            });
+        }
         Delivery::done(Ok(()))
     }
     fn stop(&mut self, _: Instant) {
@@ -451,7 +472,7 @@ fn a_sink_that_cannot_be_made_stops_a_manual_start_too() {
 #[test]
 fn a_factory_that_panics_stops_the_start_and_is_named() {
     for executor in executors() {
-        for step in ["make", "writer"] {
+        for step in ["make", "writer", "when_busy"] {
             let sink = PanickingSink(step, Arc::new(AtomicBool::new(true)));
             match Container::builder().executor(executor).sink("panicking", sink).start() {
                 Err(StartError::Sink { sink, .. }) => assert_eq!(sink, "panicking"),
@@ -472,7 +493,7 @@ fn a_plugin_that_logs_into_its_own_container_is_harmless() {
         fn name(&self) -> &'static str {
             "chatty"
         }
-        fn enrich(&mut self, _: &mut Batch<'_>) -> Result<(), fapilog::plugin::PluginError> {
+        fn enrich(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
             let said = SAID.get();
             if let Some(log) = self.0.get().filter(|_| said < 10) {
                 SAID.set(said + 1);
@@ -584,7 +605,7 @@ fn a_plugin_that_flushes_its_own_container_does_not_wait_for_itself() {
             "flushes"
         }
 
-        fn enrich(&mut self, _: &mut Batch<'_>) -> Result<(), fapilog::plugin::PluginError> {
+        fn enrich(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
             if let Some(log) = self.0.get() {
                 assert!(log.flush(std::time::Duration::from_secs(3600)).is_err());
             }
@@ -600,4 +621,137 @@ fn a_plugin_that_flushes_its_own_container_does_not_wait_for_itself() {
     info!(log, "said");
     law::shut_down(&container);
     assert_eq!(events.lines().len(), 1);
+}
+
+#[test]
+fn a_flush_that_panics_and_whose_drop_panics_too_is_over() {
+    let container = thread_builder().sink("panicking", PanickingSink("flush's future and its drop", Arc::default()));
+    let container = container.start().unwrap();
+    info!(container.logger("survives"), "delivered");
+    let result = container.flush(PATIENCE);
+    assert!(matches!(result, Err(fapilog::FlushError::Failed { .. })), "{result:?}");
+    assert_eq!(shut_down(&container).sinks[0].delivered, 1);
+}
+
+#[test]
+fn a_flush_whose_drop_panics_can_be_given_up_for_another() {
+    let (other, other_events) = memory();
+    let is_over = Arc::<AtomicBool>::default();
+    let sink = PanickingSink("flush's drop", Arc::clone(&is_over));
+    let container = thread_builder().sink("panicking", sink).sink("other", other).start().unwrap();
+    let log = container.logger("survives");
+    info!(log, "flushed for ever");
+    assert!(container.flush(Duration::from_millis(20)).is_err());
+    // A sink on its way out is flushed anew.
+    is_over.store(true, Ordering::Relaxed);
+    container.remove_plugin("panicking").unwrap();
+    info!(log, "behind it");
+    shut_down(&container);
+    assert_eq!(other_events.lines().len(), 2);
+}
+
+/// An error that panics when it is shown, and when it is dropped.
+#[derive(Debug)]
+struct Unspeakable;
+
+impl fmt::Display for Unspeakable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panics(f)
+    }
+}
+
+impl std::error::Error for Unspeakable {}
+
+impl Drop for Unspeakable {
+    fn drop(&mut self) {
+        panic!("on purpose, in an error's drop");
+    }
+}
+
+/// An error that is its own source.
+#[derive(Debug)]
+struct Circle;
+
+impl fmt::Display for Circle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("round and round")
+    }
+}
+
+impl std::error::Error for Circle {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self)
+    }
+}
+
+/// Fails with an error of its own, also at its end.
+struct Fails(fn() -> PluginError);
+
+impl Enricher for Fails {
+    fn name(&self) -> &'static str {
+        "fails"
+    }
+    fn enrich(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
+        Err((self.0)())
+    }
+    fn stop(&mut self) -> Result<(), PluginError> {
+        Err((self.0)())
+    }
+}
+
+#[test]
+fn errors_that_cannot_be_shown_or_have_no_end_are_counted_and_told() {
+    let errors: [(fn() -> PluginError, &str); 3] = [
+        (|| PluginError::failed(Unspeakable), "an error that cannot be shown"),
+        (|| PluginError::failed(Circle), "round and round: round and round"),
+        (|| PluginError::failed("x".repeat(100 << 20)), "the plugin failed: xxxx"),
+    ];
+    for (error, told) in errors {
+        let (sink, events) = memory();
+        let container =
+            thread_builder().enricher(move |_| Box::new(Fails(error))).sink("memory", sink).start().unwrap();
+        info!(container.logger("survives"), "said");
+        shut_down(&container);
+        assert_eq!((events.lines().len(), container.metrics().plugins[0].errors), (1, 2), "{told}");
+        let notices = container.notices();
+        assert!(notices.iter().all(|notice| notice.text.contains(told) && notice.text.len() < 8192), "{told}");
+        assert_eq!(notices.len(), 2, "{told}");
+    }
+}
+
+/// A sink that delivers nothing, and makes nothing stable.
+struct Undelivered;
+
+impl SinkFactory for Undelivered {
+    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Sink for Undelivered {
+    fn writer(&self) -> String {
+        "none".to_owned()
+    }
+    fn payload(&mut self) -> Option<Payload> {
+        Some(Payload::new(1024))
+    }
+    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+    fn deliver(&mut self, _: Payload) -> Delivery {
+        Delivery::done(Err(SinkError::Other(Box::new(Unspeakable))))
+    }
+    fn flush(&mut self) -> Delivery {
+        Delivery::done(Err(SinkError::Other(Box::new(Unspeakable))))
+    }
+}
+
+#[test]
+fn a_delivery_whose_error_cannot_be_shown_is_lost_and_harms_no_other_sink() {
+    let (other, other_events) = memory();
+    let container = thread_builder().sink("undelivered", Undelivered).sink("other", other).start().unwrap();
+    info!(container.logger("survives"), "lost at one");
+    assert!(container.flush(PATIENCE).is_err());
+    let accounts = shut_down(&container);
+    assert_eq!((accounts.sinks[0].lost.of(LossReason::SinkFailed), other_events.lines().len()), (1, 1));
+    let told = "the sink failed: an error that cannot be shown";
+    assert!(container.notices().iter().all(|notice| notice.text == told), "{:?}", container.notices());
 }

@@ -14,7 +14,7 @@ use crate::{
     notices::Notices,
     plugin::{
         Delivery, Guard, GuardPolicy, Outcome, Payload, ShardInfo, Sink, SinkContext, SinkError, SinkFactory, WhenBusy,
-        describe, guarded,
+        guarded, let_go, told,
     },
     route::Route,
 };
@@ -115,12 +115,15 @@ impl Outlet {
         notices: &Notices,
         policy: GuardPolicy,
     ) -> Result<(Self, SinkView), SinkError> {
-        let made = guarded(|| {
-            let sink = plan.factory.make(&SinkContext::new(shard, &plan.name, notices))?;
-            let writer = sink.writer();
-            Ok((sink, writer))
-        });
-        let (sink, writer) = made.unwrap_or_else(|_| Err(panicked()))?;
+        let made = guarded(|| plan.factory.make(&SinkContext::new(shard, &plan.name, notices)));
+        let sink = made.unwrap_or_else(|_| Err(panicked()))?;
+        let SinkOptions { when_busy, route } = plan.options.clone();
+        let asked = guarded(|| (sink.writer(), when_busy.unwrap_or_else(|| plan.factory.when_busy())));
+        let Ok((writer, when_busy)) = asked else {
+            // Not while the panic unwinds: its drop may panic too.
+            let_go(sink);
+            return Err(panicked());
+        };
         let tallies = Arc::<SinkTallies>::default();
         let guarding = Arc::<PluginTallies>::default();
         let view = SinkView {
@@ -129,8 +132,6 @@ impl Outlet {
             tallies: Arc::clone(&tallies),
             guarding: Arc::clone(&guarding),
         };
-        let SinkOptions { when_busy, route } = plan.options.clone();
-        let when_busy = when_busy.unwrap_or_else(|| plan.factory.when_busy());
         let outlet = Self {
             name: plan.name.clone(),
             sink,
@@ -307,7 +308,7 @@ impl Outlet {
                     under_way.oldest.into_iter().for_each(&mut latency);
                 }
                 Err(error) => {
-                    let reason = match error {
+                    let reason = match &error {
                         SinkError::Deadline if self.is_stopping => LossReason::ShutdownDeadline,
                         _ => LossReason::SinkFailed,
                     };
@@ -315,14 +316,14 @@ impl Outlet {
                     self.tallies.lost.add(reason, under_way.events);
                     self.tallies.errors.add(1);
                     self.has_failed = true;
-                    self.notices.add(&self.name, describe(&error));
+                    self.notices.add(&self.name, told(error));
                 }
             }
         }
         while let Some(landed) = self.under_way.pop_front_if(|under_way| under_way.has_landed) {
             self.landed += 1;
             // A future that panicked is still there.
-            let _ = guarded(|| drop(landed));
+            let_go(landed);
         }
         let has_landed = self.landed != landed_before;
         if has_landed {
@@ -346,7 +347,12 @@ impl Outlet {
     /// Starts a flush of all that was encoded so far.
     pub(super) fn begin_flush(&mut self) {
         self.ship();
-        self.flush = Flush::Landing(self.shipped);
+        self.set_flush(Flush::Landing(self.shipped));
+    }
+
+    /// One that was under way is foreign code to its end.
+    fn set_flush(&mut self, flush: Flush) {
+        let_go(std::mem::replace(&mut self.flush, flush));
     }
 
     /// Whether the flush that was begun is over.
@@ -356,7 +362,7 @@ impl Outlet {
                 return false;
             }
             let delivery = guarded(|| self.sink.flush()).unwrap_or_else(|_| Delivery::done(Err(panicked())));
-            self.flush = Flush::Flushing(delivery);
+            self.set_flush(Flush::Flushing(delivery));
         }
         let Flush::Flushing(delivery) = &mut self.flush else { return true };
         let polled = guarded(|| delivery.poll(context)).unwrap_or_else(|_| Poll::Ready(Err(panicked())));
@@ -364,9 +370,9 @@ impl Outlet {
         if let Err(error) = result {
             self.tallies.errors.add(1);
             self.has_failed = true;
-            self.notices.add(&self.name, describe(&error));
+            self.notices.add(&self.name, told(error));
         }
-        self.flush = Flush::None;
+        self.set_flush(Flush::None);
         true
     }
 
@@ -388,12 +394,39 @@ impl Outlet {
         let under_way = self.under_way.iter().filter(|under_way| !under_way.has_landed);
         let events = under_way.map(|under_way| under_way.events).sum::<u64>() + encoded;
         self.tallies.lost.add(LossReason::ShutdownDeadline, events);
-        // What a delivery drops is foreign code: counted first, and each guarded.
-        for under_way in self.under_way.drain(..) {
-            let _ = guarded(|| drop(under_way));
-        }
-        let flush = std::mem::replace(&mut self.flush, Flush::None);
-        let _ = guarded(|| drop(flush));
+        self.let_deliveries_go();
+    }
+
+    /// What they drop is foreign code. One by one: of two panics in one unwinding, the second ends the program.
+    fn let_deliveries_go(&mut self) {
+        self.under_way.drain(..).for_each(let_go);
+        self.set_flush(Flush::None);
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        self.let_deliveries_go();
+        let_go(std::mem::replace(&mut self.sink, Box::new(Gone)));
+    }
+}
+
+/// Stands where a sink was.
+struct Gone;
+
+impl Sink for Gone {
+    fn writer(&self) -> String {
+        String::new()
+    }
+
+    fn payload(&mut self) -> Option<Payload> {
+        None
+    }
+
+    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+
+    fn deliver(&mut self, _: Payload) -> Delivery {
+        Delivery::done(Err(panicked()))
     }
 }
 

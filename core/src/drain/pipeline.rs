@@ -12,7 +12,7 @@ use crate::{
     event::Batch,
     intake::{PluginView, ShardPort},
     notices::Notices,
-    plugin::{Enricher, Guard, GuardPolicy, Outcome, PluginError, PluginKind, Processor, ShardInfo, guarded},
+    plugin::{Enricher, Guard, GuardPolicy, Outcome, PluginError, PluginKind, Processor, ShardInfo, guarded, let_go},
 };
 
 /// How many plugins may be off before the pipeline is reduced to what is essential: with one, it is that plugin's affair.
@@ -166,14 +166,17 @@ impl Pipeline {
         port: &ShardPort,
         name_of: impl Fn(&P) -> &'static str,
     ) -> Result<Guarded<P>, NotMade> {
-        let made = guarded(|| {
-            let plugin = (plan.make)(self.shard)?;
-            let name = plan.name.clone().unwrap_or_else(|| name_of(&plugin).to_owned());
-            Ok((plugin, name))
-        });
-        let name = || plan.name.clone().unwrap_or_else(|| format!("{kind} {place}"));
-        let made = made.unwrap_or(Err(PluginError::Panicked));
-        let (plugin, name) = made.map_err(|source| NotMade { kind, name: name(), source })?;
+        let not_made = |source| {
+            let name = plan.name.clone().unwrap_or_else(|| format!("{kind} {place}"));
+            NotMade { kind, name, source }
+        };
+        let made = guarded(|| (plan.make)(self.shard)).unwrap_or(Err(PluginError::Panicked));
+        let plugin = made.map_err(not_made)?;
+        let Ok(name) = guarded(|| plan.name.clone().unwrap_or_else(|| name_of(&plugin).to_owned())) else {
+            // Not while the panic unwinds: its drop may panic too.
+            let_go(plugin);
+            return Err(not_made(PluginError::Panicked));
+        };
         let tallies = tallies_for(&name, kind, port);
         let guard = Guard::new(&name, self.policy, Arc::clone(&tallies), self.notices.clone());
         Ok(Guarded { plugin, guard, tallies, is_essential: false })
@@ -259,14 +262,14 @@ impl Pipeline {
         for mut gone in self.enrichers.extract_if(.., |plugin| is_it(&plugin.guard)) {
             gone.stop(|plugin| plugin.stop());
             gone.tallies.set_state(PluginState::Removed);
-            drop_plugin(gone.plugin);
+            let_go(gone.plugin);
         }
         let processors = self.processors.extract_if(.., |plugin| is_it(&plugin.guard));
         for mut gone in processors.chain(self.redactors.extract_if(.., |plugin| is_it(&plugin.guard))) {
             gone.finish(batch, port);
             gone.stop(|plugin| plugin.stop());
             gone.tallies.set_state(PluginState::Removed);
-            drop_plugin(gone.plugin);
+            let_go(gone.plugin);
         }
     }
 
@@ -274,15 +277,15 @@ impl Pipeline {
     pub(super) fn stop(&mut self) {
         for mut redactor in self.redactors.drain(..).rev() {
             redactor.stop(|plugin| plugin.stop());
-            drop_plugin(redactor.plugin);
+            let_go(redactor.plugin);
         }
         for mut processor in self.processors.drain(..).rev() {
             processor.stop(|plugin| plugin.stop());
-            drop_plugin(processor.plugin);
+            let_go(processor.plugin);
         }
         for mut enricher in self.enrichers.drain(..).rev() {
             enricher.stop(|plugin| plugin.stop());
-            drop_plugin(enricher.plugin);
+            let_go(enricher.plugin);
         }
     }
 }
@@ -360,9 +363,4 @@ fn tallies_for(name: &str, kind: PluginKind, port: &ShardPort) -> Arc<PluginTall
     let tallies = Arc::<PluginTallies>::default();
     plugins.push(PluginView { name: name.to_owned(), kind, tallies: Arc::clone(&tallies) });
     tallies
-}
-
-/// A plugin's drop is foreign code like all else of it.
-fn drop_plugin<P: ?Sized>(plugin: Box<P>) {
-    let _ = guarded(|| drop(plugin));
 }

@@ -5,6 +5,8 @@
 //! batch; if it fails again the pause doubles, up to [`PAUSE_MAX`], and if it works everything is as before.
 
 use std::{
+    error::Error,
+    fmt::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
@@ -37,9 +39,20 @@ pub(crate) struct Panicked;
 pub(crate) fn guarded<R>(plugin: impl FnOnce() -> R) -> Result<R, Panicked> {
     catch_unwind(AssertUnwindSafe(plugin)).map_err(|payload| {
         // The payload is foreign too, and its drop may panic in turn.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        let_go(payload);
         Panicked
     })
+}
+
+/// Drops what is foreign, and lets no panic out.
+#[expect(
+    clippy::mem_forget,
+    reason = "a payload of a drop's panic may panic when it is dropped, and so on without end"
+)]
+pub(crate) fn let_go<T>(foreign: T) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(foreign))) {
+        std::mem::forget(payload);
+    }
 }
 
 /// What plugins are held to.
@@ -164,7 +177,7 @@ impl Guard {
             }
             Ok(Err(error)) => {
                 self.tallies.errors.add(1);
-                self.fail(start + took, &describe(&error));
+                self.fail(start + took, &told(error));
                 Outcome::Failed
             }
             Err(Panicked) => {
@@ -188,7 +201,7 @@ impl Guard {
             Ok(Ok(())) => return,
             Ok(Err(error)) => {
                 self.tallies.errors.add(1);
-                describe(&error)
+                told(error)
             }
             Err(Panicked) => {
                 self.tallies.panics.add(1);
@@ -226,16 +239,69 @@ impl Guard {
     }
 }
 
-/// The error with its sources.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
+/// The most that is shown of an error with its sources, in bytes.
+const SHOWN_MAX_BYTES: usize = 4 * 1024;
+/// A chain that is longer is a circle.
+const SOURCES_MAX: usize = 64;
+/// What stands for an error whose `Display` fails or panics.
+const NOT_SHOWN: &str = "an error that cannot be shown";
+
+/// What an error says, with its sources; and lets go of it. All of this is foreign code.
+pub(crate) fn told<E: Error>(error: E) -> String {
+    let text = describe(&error);
+    let_go(error);
     text
+}
+
+fn describe(error: &dyn Error) -> String {
+    let mut shown = Shown::default();
+    if guarded(|| shown.add_chain(error)) != Ok(Ok(())) {
+        shown.give_up();
+    }
+    shown.text
+}
+
+/// The text of an error, up to [`SHOWN_MAX_BYTES`].
+#[derive(Default)]
+struct Shown {
+    text: String,
+    /// How long it was when the last of the errors began.
+    last_start: usize,
+    is_full: bool,
+}
+
+impl Shown {
+    fn add_chain(&mut self, error: &dyn Error) -> fmt::Result {
+        write!(self, "{error}")?;
+        let mut source = error.source();
+        for _ in 0..SOURCES_MAX {
+            let Some(inner) = source else { break };
+            self.write_str(": ")?;
+            self.last_start = self.text.len();
+            write!(self, "{inner}")?;
+            source = inner.source();
+        }
+        Ok(())
+    }
+
+    /// What came before the error that cannot be shown stays. One that is merely long is shown as far as there is room.
+    fn give_up(&mut self) {
+        if !self.is_full {
+            self.text.truncate(self.last_start);
+            self.text.push_str(NOT_SHOWN);
+        }
+    }
+}
+
+impl Write for Shown {
+    /// An error tells the foreign code that nothing more will be taken.
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let room = SHOWN_MAX_BYTES.saturating_sub(self.text.len());
+        let fits = piece.get(..piece.floor_char_boundary(room)).unwrap_or_default();
+        self.text.push_str(fits);
+        self.is_full |= fits.len() < piece.len();
+        if self.is_full { Err(fmt::Error) } else { Ok(()) }
+    }
 }
 
 #[cfg(test)]
@@ -301,5 +367,73 @@ mod tests {
         assert_eq!((guard.call(|| Ok(())), guard.tallies.state()), (Outcome::Skipped, PluginState::Disabled));
         guard.set_enabled(true);
         assert_eq!((guard.call(|| Ok(())), guard.tallies.state()), (Outcome::Done, PluginState::Active));
+    }
+
+    /// An error whose `Display` and `source` do as the test wants.
+    #[derive(Debug)]
+    struct Odd {
+        show: fn(&mut fmt::Formatter<'_>) -> fmt::Result,
+        is_circle: bool,
+    }
+
+    impl fmt::Display for Odd {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            (self.show)(f)
+        }
+    }
+
+    impl Error for Odd {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.is_circle.then_some(self)
+        }
+    }
+
+    fn odd(show: fn(&mut fmt::Formatter<'_>) -> fmt::Result) -> PluginError {
+        PluginError::failed(Odd { show, is_circle: false })
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_sources() {
+        assert_eq!(told(PluginError::failed("no such place")), "the plugin failed: no such place");
+    }
+
+    #[test]
+    fn an_error_that_panics_or_fails_when_it_is_shown_is_told_as_far_as_it_goes() {
+        let expected = "the plugin failed: an error that cannot be shown";
+        assert_eq!(told(odd(|f| f.write_str("half a").and(Err(fmt::Error)))), expected);
+        assert_eq!(told(odd(|f| f.write_str("half a").map(|()| panic!("on purpose")))), expected);
+    }
+
+    #[test]
+    fn an_error_that_is_its_own_source_is_told_to_an_end() {
+        let circle = Odd { show: |f| f.write_str("o"), is_circle: true };
+        assert_eq!(told(circle), ["o"; SOURCES_MAX + 1].join(": "));
+    }
+
+    #[test]
+    fn a_long_error_is_cut_between_two_characters() {
+        // An odd number of bytes comes before characters of two.
+        let text = told(odd(|f| f.write_str("x").and_then(|()| f.write_str(&"ü".repeat(SHOWN_MAX_BYTES)))));
+        assert!(text.ends_with('ü') && (SHOWN_MAX_BYTES - 1..=SHOWN_MAX_BYTES).contains(&text.len()), "{}", text.len());
+    }
+
+    #[test]
+    fn a_long_error_that_does_not_care_whether_it_is_taken_grows_no_longer() {
+        let text = told(odd(|f| {
+            (0..1000).for_each(|_| _ = f.write_str(&"y".repeat(1000)));
+            Ok(())
+        }));
+        assert_eq!(text.len(), SHOWN_MAX_BYTES);
+    }
+
+    #[test]
+    fn panics_whose_payloads_panic_when_they_are_dropped_stay_inside() {
+        struct Payload(u32);
+        impl Drop for Payload {
+            fn drop(&mut self) {
+                std::panic::panic_any(Payload(self.0 + 1));
+            }
+        }
+        assert_eq!(guarded(|| std::panic::panic_any(Payload(0))), Err::<(), _>(Panicked));
     }
 }
