@@ -189,16 +189,16 @@ impl Pipeline {
         let is_reduced = self.is_reduced();
         // What is off is tried again all the same, when its pause is over: there is no other way back.
         let passes_by = |guard: &Guard| is_reduced && !guard.is_off();
-        for Guarded { plugin, guard, .. } in &mut self.enrichers {
-            if !passes_by(guard) {
-                guard.call(|| plugin.enrich(batch));
+        for enricher in &mut self.enrichers {
+            if !passes_by(&enricher.guard) {
+                enricher.call(batch, port, |plugin, batch| plugin.enrich(batch));
             }
         }
         for processor in &mut self.processors {
             if passes_by(&processor.guard) && !processor.is_essential {
                 continue;
             }
-            processor.choose(batch, port, |plugin, batch| plugin.process(batch));
+            processor.call(batch, port, |plugin, batch| plugin.process(batch));
         }
         self.redact(batch, port);
     }
@@ -215,7 +215,7 @@ impl Pipeline {
     pub(super) fn finish(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
         for processor in &mut self.processors {
             if !batch.is_empty() {
-                processor.choose(batch, port, |plugin, batch| plugin.process(batch));
+                processor.call(batch, port, |plugin, batch| plugin.process(batch));
             }
             processor.finish(batch, port);
         }
@@ -225,7 +225,7 @@ impl Pipeline {
     /// What a redactor has not seen does not go on.
     pub(super) fn redact(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
         for redactor in &mut self.redactors {
-            let outcome = redactor.choose(batch, port, |plugin, batch| plugin.process(batch));
+            let outcome = redactor.call(batch, port, |plugin, batch| plugin.process(batch));
             if outcome != Outcome::Done && !batch.is_empty() {
                 port.tallies.lost.add(LossReason::RedactorFailed, batch.len() as u64);
                 batch.retain(|_| false);
@@ -295,30 +295,20 @@ impl<P: ?Sized> Guarded<P> {
         // Also one that is off: it may have something to close.
         self.guard.call_last(|| stop(&mut self.plugin));
     }
-}
 
-impl Guarded<dyn Processor> {
-    /// Calls it, and counts what it takes out.
+    /// Calls it, and counts what it takes out and what it emits. An enricher should do neither, but it can.
     #[inline]
-    fn choose<'batch>(
+    fn call<'batch>(
         &mut self,
         batch: &mut Batch<'batch>,
         port: &ShardPort,
-        call: impl FnOnce(&mut dyn Processor, &mut Batch<'batch>) -> Result<(), PluginError>,
+        call: impl FnOnce(&mut P, &mut Batch<'batch>) -> Result<(), PluginError>,
     ) -> Outcome {
         let before = Before::of(batch);
         let plugin = &mut *self.plugin;
         let outcome = self.guard.call(|| call(plugin, batch));
         self.account(&before, outcome, batch, port);
         outcome
-    }
-
-    /// Lets it say its last words, also if it is disabled or off: they sum up what it did before.
-    fn finish(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
-        let before = Before::of(batch);
-        let plugin = &mut *self.plugin;
-        let outcome = self.guard.call_in_any_case(|| plugin.finish(batch));
-        self.account(&before, outcome, batch, port);
     }
 
     #[inline]
@@ -334,6 +324,16 @@ impl Guarded<dyn Processor> {
             Outcome::Panicked => port.tallies.lost.add(LossReason::PluginPanicked, gone),
             Outcome::Skipped => {}
         }
+    }
+}
+
+impl Guarded<dyn Processor> {
+    /// Lets it say its last words, also if it is disabled or off: they sum up what it did before.
+    fn finish(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
+        let before = Before::of(batch);
+        let plugin = &mut *self.plugin;
+        let outcome = self.guard.call_in_any_case(|| plugin.finish(batch));
+        self.account(&before, outcome, batch, port);
     }
 }
 
