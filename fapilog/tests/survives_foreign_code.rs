@@ -397,6 +397,17 @@ impl Sink for PanickingSink {
         }
         Delivery::done(Ok(()))
     }
+    fn due(&self, now: Instant) -> Option<Instant> {
+        self.step("due");
+        (self.0 == "work").then_some(now)
+    }
+    fn work(&mut self, _: Instant) {
+        self.step("work");
+    }
+    fn retries(&self) -> u64 {
+        self.step("retries");
+        0
+    }
     fn stop(&mut self, _: Instant) {
         self.step("stop");
     }
@@ -423,13 +434,142 @@ fn a_sink_that_panics_when_it_is_stopped_is_stopped() {
     assert_eq!(shut_down(&container).delivered_total(), 1);
 }
 
+/// What the guard has seen of the plugin or sink of this name: panics, and how often it was left out.
+fn seen_of(container: &Container, name: &str) -> (u64, u64) {
+    let plugins = container.metrics().plugins;
+    let plugin = plugins.iter().find(|plugin| plugin.name == name).unwrap();
+    (plugin.panics, plugin.pauses)
+}
+
 #[test]
-fn a_sink_that_panics_for_a_payload_loses_what_it_holds_back_at_the_deadline() {
+fn a_sink_that_panics_for_every_payload_is_left_out_and_holds_up_nobody() {
     let now = Arc::new(AtomicBool::new(true));
-    let container = thread_builder().sink("panicking", PanickingSink("payload", now)).start().unwrap();
-    info!(container.logger("survives"), "held back");
-    assert!(container.shutdown(Duration::from_millis(50)).is_err());
-    assert_eq!(lawful(container.accounts()).lost.of(LossReason::ShutdownDeadline), 1);
+    let (other, other_events) = memory();
+    let panicking = PanickingSink("payload", now);
+    let container = thread_builder().sink("panicking", panicking).sink("other", other).start().unwrap();
+    info!(container.logger("survives"), "lost at one");
+    law::until("the other has it", || other_events.lines().len() == 1);
+    assert_eq!(seen_of(&container, "panicking"), (3, 1));
+    assert_eq!(shut_down(&container).sinks[0].lost.of(LossReason::SinkFailed), 1);
+}
+
+#[test]
+fn a_sink_that_encodes_well_and_panics_at_every_delivery_is_left_out() {
+    let now = Arc::new(AtomicBool::new(true));
+    let container = thread_builder().sink("panicking", PanickingSink("deliver", now)).start().unwrap();
+    let log = container.logger("survives");
+    for _ in 0..4 {
+        info!(log, "lost");
+        assert!(container.flush(PATIENCE).is_err());
+    }
+    // The fourth was lost before it came to a delivery, unless a second has passed in between.
+    let (panics, pauses) = seen_of(&container, "panicking");
+    assert!((3..=4).contains(&panics) && pauses == panics - 2, "{panics} panics, {pauses} pauses");
+    assert_eq!(shut_down(&container).sinks[0].lost.of(LossReason::SinkFailed), 4);
+}
+
+#[test]
+fn a_sink_that_panics_in_its_own_time_is_left_alone_and_delivers_what_it_has() {
+    for step in ["due", "work"] {
+        let now = Arc::new(AtomicBool::new(true));
+        let container = thread_builder().sink("panicking", PanickingSink(step, Arc::clone(&now))).start().unwrap();
+        let log = container.logger("survives");
+        info!(log, "wakes it");
+        law::until("it is left out", || seen_of(&container, "panicking").1 > 0);
+        // Nobody is asked any more until a second has passed.
+        let (panics, pauses) = seen_of(&container, "panicking");
+        assert!(panics <= pauses + 3, "{step}: {panics} panics, {pauses} pauses");
+        now.store(false, Ordering::Relaxed);
+        law::until("it is tried again", || {
+            info!(log, "tried with this");
+            let _ = container.flush(PATIENCE);
+            container.metrics().plugins[0].state == fapilog::PluginState::Active
+        });
+        assert!(shut_down(&container).sinks[0].delivered > 0, "{step}");
+    }
+}
+
+#[test]
+fn a_panic_at_a_sinks_end_or_in_a_flush_is_counted_and_told() {
+    for step in ["flush", "stop", "retries"] {
+        let now = Arc::new(AtomicBool::new(true));
+        let container = thread_builder().sink("panicking", PanickingSink(step, now)).start().unwrap();
+        info!(container.logger("survives"), "delivered");
+        shut_down(&container);
+        assert!(seen_of(&container, "panicking").0 > 0, "{step}");
+        assert!(container.notices().iter().any(|notice| notice.text.ends_with("panicked")), "{step}");
+    }
+}
+
+#[test]
+fn a_processor_that_panics_when_it_is_asked_for_its_time_is_left_out() {
+    struct NeverKnows;
+    impl Processor for NeverKnows {
+        fn name(&self) -> &'static str {
+            "never_knows"
+        }
+        fn process(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
+            Ok(())
+        }
+        fn due(&self) -> Option<Instant> {
+            panic!("on purpose, in due")
+        }
+    }
+    let builder = Container::builder().processor(|_| Box::new(NeverKnows));
+    let (container, mut drain, events) = started_manual(builder);
+    let log = container.logger("survives");
+    for _ in 0..10 {
+        info!(log, "goes on");
+        drain.run_until_idle();
+    }
+    let (panics, pauses) = seen_of(&container, "never_knows");
+    assert!(pauses > 0 && panics == pauses + 2, "{panics} panics, {pauses} pauses");
+    end(&container, &mut drain);
+    assert_eq!(events.lines().len(), 10);
+}
+
+#[test]
+fn sinks_are_stopped_and_dropped_in_the_reverse_order_of_their_start() {
+    type Said = Arc<std::sync::Mutex<Vec<String>>>;
+    struct Tells(&'static str, Said);
+    impl Tells {
+        fn say(&self, what: &str) {
+            self.1.lock().unwrap().push(format!("{what} {}", self.0));
+        }
+    }
+    struct Made(Tells);
+    impl SinkFactory for Tells {
+        fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+            self.say("made");
+            Ok(Box::new(Made(Tells(self.0, Arc::clone(&self.1)))))
+        }
+    }
+    impl Sink for Made {
+        fn writer(&self) -> String {
+            "none".to_owned()
+        }
+        fn payload(&mut self) -> Option<Payload> {
+            Some(Payload::new(1024))
+        }
+        fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+        fn deliver(&mut self, _: Payload) -> Delivery {
+            Delivery::done(Ok(()))
+        }
+        fn stop(&mut self, _: Instant) {
+            self.0.say("stopped");
+        }
+    }
+    impl Drop for Made {
+        fn drop(&mut self) {
+            self.0.say("dropped");
+        }
+    }
+    let said = Said::default();
+    let tells = |name| Tells(name, Arc::clone(&said));
+    let container = thread_builder().sink("a", tells("a")).sink("b", tells("b")).start().unwrap();
+    shut_down(&container);
+    let said = said.lock().unwrap().clone();
+    assert_eq!(said, ["made a", "made b", "stopped b", "stopped a", "dropped b", "dropped a"]);
 }
 
 /// Threads of this process whose names are ours.

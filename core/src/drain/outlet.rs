@@ -13,8 +13,8 @@ use crate::{
     intake::SinkView,
     notices::Notices,
     plugin::{
-        Delivery, Guard, GuardPolicy, Outcome, Payload, ShardInfo, Sink, SinkContext, SinkError, SinkFactory, WhenBusy,
-        guarded, let_go, told,
+        Delivery, Guard, GuardPolicy, Outcome, Payload, ShardInfo, Sink, SinkContext, SinkError, SinkFactory, Step,
+        WhenBusy, guarded, let_go, told,
     },
     route::Route,
 };
@@ -157,7 +157,8 @@ impl Outlet {
     /// Whether a batch may come.
     #[inline]
     pub(super) fn is_ready(&mut self) -> bool {
-        !self.is_enabled || self.has_room() || self.when_busy == WhenBusy::Lose
+        // What is offered to one that is off is lost there: it holds up nobody.
+        !self.is_enabled || self.guard.is_paused() || self.has_room() || self.when_busy == WhenBusy::Lose
     }
 
     /// Whether the last that was heard of it is that it could not deliver.
@@ -188,10 +189,7 @@ impl Outlet {
 
     fn has_room(&mut self) -> bool {
         if self.filling.is_none() {
-            let payload = guarded(|| self.sink.payload()).unwrap_or_else(|_| {
-                self.guard.note_panic();
-                None
-            });
+            let payload = self.guard.ask(Step::Payload, || self.sink.payload()).flatten();
             self.filling = payload.map(|payload| Filling { payload, events: 0, oldest: None, due: None });
         }
         self.filling.is_some()
@@ -215,6 +213,9 @@ impl Outlet {
     #[inline]
     fn encode_all(&mut self, batch: &Batch<'_>, now: Instant) {
         let events = batch.len() as u64;
+        if self.guard.is_paused() {
+            return self.fail(LossReason::SinkFailed, events);
+        }
         if !self.has_room() {
             return self.tallies.lost.add(LossReason::SinkBusy, events);
         }
@@ -228,12 +229,7 @@ impl Outlet {
         if outcome != Outcome::Done {
             // Half a batch may be half a record.
             filling.payload.buffer().truncate(length_before);
-            self.has_failed = true;
-            self.tallies.errors.add(1);
-            self.is_failing = true;
-            let is_off = outcome == Outcome::Skipped;
-            let reason = if is_off { LossReason::SinkFailed } else { LossReason::PluginPanicked };
-            return self.tallies.lost.add(reason, events);
+            return self.fail(LossReason::PluginPanicked, events);
         }
         let first = batch.events().first().map(Event::timestamp);
         filling.oldest = filling.oldest.or(first);
@@ -247,16 +243,34 @@ impl Outlet {
         }
     }
 
+    #[cold]
+    fn fail(&mut self, reason: LossReason, events: u64) {
+        self.has_failed = true;
+        self.is_failing = true;
+        self.tallies.errors.add(1);
+        self.tallies.lost.add(reason, events);
+    }
+
     /// Lets the sink do what is due.
     pub(super) fn tend(&mut self, now: Instant) {
-        if self.sink_due(now).is_some_and(|due| due <= now) && guarded(|| self.sink.work(now)).is_err() {
+        if self.paused_in_its_own_time(now).is_some() || self.sink_due(now).is_none_or(|due| now < due) {
+            return;
+        }
+        if self.guard.ask_in_time(Step::Work, "what was due", || self.sink.work(now)).is_none() {
             self.tallies.errors.add(1);
         }
     }
 
     /// When the sink wants to work by itself.
-    pub(super) fn sink_due(&self, now: Instant) -> Option<Instant> {
-        guarded(|| self.sink.due(now)).ok().flatten()
+    pub(super) fn sink_due(&mut self, now: Instant) -> Option<Instant> {
+        let paused = self.paused_in_its_own_time(now);
+        paused.or_else(|| self.guard.ask(Step::Due, || self.sink.due(now)).flatten())
+    }
+
+    /// Until when it is left alone. One that is off for another reason goes on with what it has to do in its own time: it
+    /// may hold what is delivered and not yet stable.
+    fn paused_in_its_own_time(&self, now: Instant) -> Option<Instant> {
+        self.guard.paused_for(&[Step::Due, Step::Work], now)
     }
 
     /// Ships the payload if its time has come.
@@ -283,10 +297,9 @@ impl Outlet {
             return;
         };
         let bytes = payload.len() as u64;
-        let delivery = guarded(|| self.sink.deliver(payload)).unwrap_or_else(|_| {
-            self.guard.note_panic();
-            Delivery::done(Err(panicked()))
-        });
+        // Also when it is off: what it has taken, it is to bring to its end.
+        let delivery = self.guard.ask_in_time(Step::Deliver, "a delivery", || self.sink.deliver(payload));
+        let delivery = delivery.unwrap_or_else(|| Delivery::done(Err(panicked())));
         self.under_way.push_back(UnderWay { delivery, events, oldest, bytes, has_landed: false });
         self.shipped += 1;
     }
@@ -326,8 +339,8 @@ impl Outlet {
             let_go(landed);
         }
         let has_landed = self.landed != landed_before;
-        if has_landed {
-            let retries = guarded(|| self.sink.retries()).unwrap_or(0);
+        if has_landed && !self.guard.is_paused() {
+            let retries = self.guard.ask(Step::Aside, || self.sink.retries()).unwrap_or(0);
             self.tallies.retries.add(retries.saturating_sub(self.tallies.retries.get()));
         }
         has_landed
@@ -361,7 +374,8 @@ impl Outlet {
             if self.landed < until {
                 return false;
             }
-            let delivery = guarded(|| self.sink.flush()).unwrap_or_else(|_| Delivery::done(Err(panicked())));
+            let delivery = self.guard.ask(Step::Aside, || self.sink.flush());
+            let delivery = delivery.unwrap_or_else(|| Delivery::done(Err(panicked())));
             self.set_flush(Flush::Flushing(delivery));
         }
         let Flush::Flushing(delivery) = &mut self.flush else { return true };
@@ -383,7 +397,11 @@ impl Outlet {
 
     pub(super) fn stop(&mut self, deadline: Instant) {
         self.is_stopping = true;
-        if guarded(|| self.sink.stop(deadline)).is_err() {
+        let stop = || {
+            self.sink.stop(deadline);
+            Ok(())
+        };
+        if self.guard.call_last(stop) != Outcome::Done {
             self.tallies.errors.add(1);
         }
     }

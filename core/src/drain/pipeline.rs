@@ -12,7 +12,9 @@ use crate::{
     event::Batch,
     intake::{PluginView, ShardPort},
     notices::Notices,
-    plugin::{Enricher, Guard, GuardPolicy, Outcome, PluginError, PluginKind, Processor, ShardInfo, guarded, let_go},
+    plugin::{
+        Enricher, Guard, GuardPolicy, Outcome, PluginError, PluginKind, Processor, ShardInfo, Step, guarded, let_go,
+    },
 };
 
 /// How many plugins may be off before the pipeline is reduced to what is essential: with one, it is that plugin's affair.
@@ -234,9 +236,10 @@ impl Pipeline {
     }
 
     /// When a processor wants to be called, events or not.
-    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        let asked = self.processors.iter().filter(|processor| processor.guard.is_active(now));
-        let due = asked.filter_map(|processor| guarded(|| processor.plugin.due()).ok().flatten()).min()?;
+    pub(super) fn due(&mut self, now: Instant) -> Option<Instant> {
+        let asked = self.processors.iter_mut().filter(|processor| processor.guard.is_active(now));
+        let ask = |Guarded { plugin, guard, .. }: &mut Guarded<dyn Processor>| guard.ask(Step::Due, || plugin.due());
+        let due = asked.filter_map(|processor| ask(processor).flatten()).min()?;
         // One that is due for ever keeps nobody awake.
         let earliest = self.last_run.and_then(|last| last.checked_add(DUE_INTERVAL));
         Some(earliest.map_or(due, |earliest| due.max(earliest)))

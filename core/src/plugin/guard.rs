@@ -3,6 +3,8 @@
 //! A plugin *fails* when it panics, returns an error, or takes longer for a batch than it may. After
 //! [`FAILURES_MAX`] failures in a row it is *off*: batches go on without it. When its pause is over it is tried with one
 //! batch; if it fails again the pause doubles, up to [`PAUSE_MAX`], and if it works everything is as before.
+//!
+//! A row is one of calls of a kind: see [`Step`].
 
 use std::{
     error::Error,
@@ -81,6 +83,23 @@ pub(crate) enum Outcome {
     Skipped,
 }
 
+/// A kind of call. That one kind works says nothing of another: a sink may encode well what it never delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A batch.
+    Batch,
+    /// A payload to encode into.
+    Payload,
+    /// The delivery of a payload.
+    Deliver,
+    /// When it wants to be called.
+    Due,
+    /// What was due.
+    Work,
+    /// What is called now and then. It fails as the others do; but that it works ends no row, and a batch that works does.
+    Aside,
+}
+
 /// Watches one plugin.
 #[derive(Debug)]
 pub(crate) struct Guard {
@@ -89,6 +108,8 @@ pub(crate) struct Guard {
     tallies: Arc<PluginTallies>,
     notices: Notices,
     failures_in_a_row: u32,
+    /// What failed, where anything has.
+    failing: Step,
     /// How long it is left out next time.
     pause: Duration,
     off_until: Option<Instant>,
@@ -103,6 +124,7 @@ impl Guard {
             tallies,
             notices,
             failures_in_a_row: 0,
+            failing: Step::Batch,
             pause: PAUSE_MIN,
             off_until: None,
             is_enabled: true,
@@ -132,6 +154,17 @@ impl Guard {
         self.is_enabled && self.off_until.is_none_or(|until| until <= now)
     }
 
+    /// Whether it is off for now.
+    #[inline]
+    pub(crate) fn is_paused(&self) -> bool {
+        self.off_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Until when it is off because one of these has failed.
+    pub(crate) fn paused_for(&self, steps: &[Step], now: Instant) -> Option<Instant> {
+        self.off_until.filter(|until| now < *until && steps.contains(&self.failing))
+    }
+
     /// Calls the plugin, unless it is to be left out.
     #[inline]
     pub(crate) fn call(&mut self, plugin: impl FnOnce() -> Result<(), PluginError>) -> Outcome {
@@ -158,57 +191,97 @@ impl Guard {
         // Half a millennium fits.
         self.tallies.nanos.add(took.as_nanos() as u64);
         match result {
-            Ok(Ok(())) if self.policy.timeout.is_some_and(|timeout| took > timeout) => {
-                self.tallies.slow.add(1);
-                self.fail(
-                    start + took,
-                    &format!(
-                        "took longer for a batch than {:?}, which the plugin timeout allows",
-                        self.policy.timeout.unwrap_or_default()
-                    ),
-                );
+            Ok(Ok(())) if self.is_too_long(took) => {
+                let text = self.note_slow("a batch");
+                self.fail(start + took, Step::Batch, text);
                 Outcome::Done
             }
             Ok(Ok(())) => {
-                if self.failures_in_a_row > 0 {
-                    self.recover();
-                }
+                self.note_works(Step::Batch);
                 Outcome::Done
             }
             Ok(Err(error)) => {
                 self.tallies.errors.add(1);
-                self.fail(start + took, &told(error));
+                self.fail(start + took, Step::Batch, told(error));
                 Outcome::Failed
             }
             Err(Panicked) => {
-                self.tallies.panics.add(1);
-                self.fail(start + took, "panicked");
+                self.note_panic(Step::Batch);
                 Outcome::Panicked
             }
         }
     }
 
-    /// Counts a panic in a call that nothing measures.
+    /// Asks the plugin for something, also if it is off: whoever asks has looked, or has to. `None` if it panicked.
+    #[inline]
+    pub(crate) fn ask<R>(&mut self, step: Step, plugin: impl FnOnce() -> R) -> Option<R> {
+        match guarded(plugin) {
+            Ok(answer) => {
+                self.note_works(step);
+                Some(answer)
+            }
+            Err(Panicked) => {
+                self.note_panic(step);
+                None
+            }
+        }
+    }
+
+    /// As [`ask`](Self::ask), where it may take as long as for a batch. One that takes longer is told of and counted; it is
+    /// not off for that, because a slow destination is no reason to lose what it would have got in the end.
+    pub(crate) fn ask_in_time<R>(&mut self, step: Step, what: &str, plugin: impl FnOnce() -> R) -> Option<R> {
+        let start = Instant::now();
+        let answer = self.ask(step, plugin);
+        let took = start.elapsed();
+        self.tallies.nanos.add(took.as_nanos() as u64);
+        if answer.is_some() && self.is_too_long(took) {
+            let text = self.note_slow(what);
+            self.notices.add(&self.name, text);
+        }
+        answer
+    }
+
+    #[inline]
+    fn is_too_long(&self, took: Duration) -> bool {
+        self.policy.timeout.is_some_and(|timeout| took > timeout)
+    }
+
     #[cold]
-    pub(crate) fn note_panic(&mut self) {
+    fn note_slow(&self, what: &str) -> String {
+        self.tallies.slow.add(1);
+        let timeout = self.policy.timeout.unwrap_or_default();
+        format!("took longer for {what} than {timeout:?}, which the plugin timeout allows")
+    }
+
+    #[cold]
+    fn note_panic(&mut self, step: Step) {
         self.tallies.panics.add(1);
-        self.fail(Instant::now(), "panicked");
+        self.fail(Instant::now(), step, "panicked".to_owned());
+    }
+
+    #[inline]
+    fn note_works(&mut self, step: Step) {
+        let ends_row = step == self.failing || (step == Step::Batch && self.failing == Step::Aside);
+        if self.failures_in_a_row > 0 && ends_row && step != Step::Aside {
+            self.recover();
+        }
     }
 
     /// Calls the plugin for the last time, also one that is left out.
-    pub(crate) fn call_last(&mut self, plugin: impl FnOnce() -> Result<(), PluginError>) {
-        let what = match guarded(plugin) {
-            Ok(Ok(())) => return,
+    pub(crate) fn call_last(&mut self, plugin: impl FnOnce() -> Result<(), PluginError>) -> Outcome {
+        let (outcome, what) = match guarded(plugin) {
+            Ok(Ok(())) => return Outcome::Done,
             Ok(Err(error)) => {
                 self.tallies.errors.add(1);
-                told(error)
+                (Outcome::Failed, told(error))
             }
             Err(Panicked) => {
                 self.tallies.panics.add(1);
-                "panicked".to_owned()
+                (Outcome::Panicked, "panicked".to_owned())
             }
         };
         self.notices.add(&self.name, format!("at its end: {what}"));
+        outcome
     }
 
     #[cold]
@@ -220,9 +293,12 @@ impl Guard {
     }
 
     #[cold]
-    fn fail(&mut self, now: Instant, what: &str) {
+    fn fail(&mut self, now: Instant, step: Step, what: String) {
+        if self.failures_in_a_row == 0 || step != Step::Aside {
+            self.failing = step;
+        }
         self.failures_in_a_row += 1;
-        self.notices.add(&self.name, what.to_owned());
+        self.notices.add(&self.name, what);
         if self.failures_in_a_row < FAILURES_MAX {
             return;
         }
@@ -367,6 +443,48 @@ mod tests {
         assert_eq!((guard.call(|| Ok(())), guard.tallies.state()), (Outcome::Skipped, PluginState::Disabled));
         guard.set_enabled(true);
         assert_eq!((guard.call(|| Ok(())), guard.tallies.state()), (Outcome::Done, PluginState::Active));
+    }
+
+    #[test]
+    fn a_call_that_works_ends_no_row_of_another_kind() {
+        let mut guard = guard(None);
+        for _ in 0..3 {
+            assert!(!guard.is_paused());
+            assert_eq!(guard.call(|| Ok(())), Outcome::Done);
+            assert_eq!(guard.ask::<()>(Step::Deliver, || panic!("on purpose")), None);
+        }
+        assert!(guard.is_paused() && guard.paused_for(&[Step::Deliver], Instant::now()).is_some());
+        assert_eq!(guard.paused_for(&[Step::Due, Step::Work], Instant::now()), None);
+        assert_eq!((guard.tallies.panics.get(), guard.tallies.pauses.get()), (3, 1));
+    }
+
+    #[test]
+    fn what_is_called_now_and_then_ends_no_pause() {
+        let mut guard = guard(None);
+        for _ in 0..3 {
+            let _ = fail(&mut guard);
+        }
+        assert_eq!(guard.ask(Step::Aside, || 1), Some(1));
+        assert!(guard.is_paused());
+    }
+
+    #[test]
+    fn a_batch_that_works_makes_up_for_what_is_called_now_and_then() {
+        let mut guard = guard(None);
+        for _ in 0..4 {
+            assert_eq!(guard.ask::<()>(Step::Aside, || panic!("on purpose")), None);
+            assert_eq!(guard.call(|| Ok(())), Outcome::Done);
+        }
+        assert!(!guard.is_paused());
+    }
+
+    #[test]
+    fn a_delivery_that_takes_too_long_is_counted_and_told_and_nobody_is_off() {
+        let mut guard = guard(Some(Duration::ZERO));
+        let slow = || std::thread::sleep(Duration::from_micros(10));
+        (0..4).for_each(|_| _ = guard.ask_in_time(Step::Deliver, "a delivery", slow));
+        assert_eq!((guard.tallies.slow.get(), guard.is_paused()), (4, false));
+        assert!(guard.notices.all().iter().all(|notice| notice.text.starts_with("took longer for a delivery than")));
     }
 
     /// An error whose `Display` and `source` do as the test wants.
