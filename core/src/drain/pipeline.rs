@@ -11,6 +11,7 @@ use crate::{
     accounts::{LossReason, PluginState, PluginTallies},
     event::Batch,
     intake::{PluginView, ShardPort},
+    name::is_name,
     notices::Notices,
     plugin::{
         Enricher, Guard, GuardPolicy, Outcome, PluginError, PluginKind, Processor, ShardInfo, Step, guarded, let_go,
@@ -179,9 +180,24 @@ impl Pipeline {
             let_go(plugin);
             return Err(not_made(PluginError::Panicked));
         };
+        if !is_name(&name) {
+            let_go(plugin);
+            return Err(not_made(PluginError::BadName { name }));
+        }
+        let name = self.free_name(name, port);
         let tallies = tallies_for(&name, kind, port);
         let guard = Guard::new(&name, self.policy, Arc::clone(&tallies), self.notices.clone());
         Ok(Guarded { plugin, guard, tallies, is_essential: false })
+    }
+
+    /// The name, with a number behind it where another plugin or a sink has it: two plugins of a type are both welcome, but
+    /// whoever asks for one by its name must not get both.
+    fn free_name(&self, name: String, port: &ShardPort) -> String {
+        let is_free = |name: &String| !self.has(name) && lock(&port.sinks).iter().all(|sink| sink.name != *name);
+        if is_free(&name) {
+            return name;
+        }
+        (2_u64..).map(|number| format!("{name}-{number}")).find(is_free).unwrap_or(name)
     }
 
     /// Passes a batch through. A plugin that fails has no say about this batch.
