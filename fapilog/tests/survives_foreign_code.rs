@@ -454,6 +454,16 @@ fn a_sink_that_panics_for_every_payload_is_left_out_and_holds_up_nobody() {
 }
 
 #[test]
+fn what_a_sink_would_lose_when_it_is_busy_is_lost_to_its_panic() {
+    let now = Arc::new(AtomicBool::new(true));
+    let options = fapilog::SinkOptions::new().when_busy(WhenBusy::Lose);
+    let (container, mut drain) =
+        Container::builder().sink_with("panicking", PanickingSink("payload", now), options).start_manual().unwrap();
+    info!(container.logger("survives"), "lost");
+    assert_eq!(end(&container, &mut drain).sinks[0].lost.of(LossReason::PluginPanicked), 1);
+}
+
+#[test]
 fn a_sink_that_encodes_well_and_panics_at_every_delivery_is_left_out() {
     let now = Arc::new(AtomicBool::new(true));
     let container = thread_builder().sink("panicking", PanickingSink("deliver", now)).start().unwrap();
@@ -825,7 +835,9 @@ impl std::error::Error for Circle {
 }
 
 /// Fails with an error of its own, also at its end.
-struct Fails(fn() -> PluginError);
+struct Fails(MakesError);
+
+type MakesError = fn() -> PluginError;
 
 impl Enricher for Fails {
     fn name(&self) -> &'static str {
@@ -841,7 +853,7 @@ impl Enricher for Fails {
 
 #[test]
 fn errors_that_cannot_be_shown_or_have_no_end_are_counted_and_told() {
-    let errors: [(fn() -> PluginError, &str); 3] = [
+    let errors: [(MakesError, &str); 3] = [
         (|| PluginError::failed(Unspeakable), "an error that cannot be shown"),
         (|| PluginError::failed(Circle), "round and round: round and round"),
         (|| PluginError::failed("x".repeat(100 << 20)), "the plugin failed: xxxx"),

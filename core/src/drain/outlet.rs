@@ -13,8 +13,8 @@ use crate::{
     intake::SinkView,
     notices::Notices,
     plugin::{
-        Delivery, Guard, GuardPolicy, Outcome, Payload, ShardInfo, Sink, SinkContext, SinkError, SinkFactory, Step,
-        WhenBusy, guarded, let_go, told,
+        Delivery, Guard, GuardPolicy, Outcome, Panicked, Payload, ShardInfo, Sink, SinkContext, SinkError, SinkFactory,
+        Step, WhenBusy, guarded, let_go, told,
     },
     route::Route,
 };
@@ -188,11 +188,16 @@ impl Outlet {
     }
 
     fn has_room(&mut self) -> bool {
+        self.take_payload() == Ok(true)
+    }
+
+    /// Returns whether there is a payload to encode into.
+    fn take_payload(&mut self) -> Result<bool, Panicked> {
         if self.filling.is_none() {
-            let payload = self.guard.ask(Step::Payload, || self.sink.payload()).flatten();
+            let payload = self.guard.ask(Step::Payload, || self.sink.payload()).ok_or(Panicked)?;
             self.filling = payload.map(|payload| Filling { payload, events: 0, oldest: None, due: None });
         }
-        self.filling.is_some()
+        Ok(self.filling.is_some())
     }
 
     /// Encodes a batch, and ships the payload if it is full.
@@ -216,8 +221,10 @@ impl Outlet {
         if self.guard.is_paused() {
             return self.fail(LossReason::SinkFailed, events);
         }
-        if !self.has_room() {
-            return self.tallies.lost.add(LossReason::SinkBusy, events);
+        match self.take_payload() {
+            Ok(true) => {}
+            Ok(false) => return self.tallies.lost.add(LossReason::SinkBusy, events),
+            Err(Panicked) => return self.fail(LossReason::PluginPanicked, events),
         }
         let Some(filling) = &mut self.filling else { return };
         let length_before = filling.payload.buffer().len();

@@ -14,7 +14,7 @@ use std::{fmt, time::Instant};
 
 pub use cache::Cache;
 pub use common_fields::{CommonFields, FieldList};
-pub(crate) use guard::{Guard, GuardPolicy, Outcome, Step, guarded, let_go, told};
+pub(crate) use guard::{Guard, GuardPolicy, Outcome, Panicked, Step, guarded, let_go, told};
 pub use sink::{Delivery, Notifier, Payload, Sink, SinkContext, SinkError, SinkFactory, WhenBusy};
 pub use threads::{is_drain_thread, spawn_thread, undivided};
 
