@@ -289,7 +289,14 @@ impl Guard {
         self.failures_in_a_row = 0;
         self.pause = PAUSE_MIN;
         self.off_until = None;
-        self.tallies.set_state(PluginState::Active);
+        self.show(PluginState::Active);
+    }
+
+    /// One that is disabled stays so, whatever it is still asked.
+    fn show(&self, state: PluginState) {
+        if self.is_enabled {
+            self.tallies.set_state(state);
+        }
     }
 
     #[cold]
@@ -309,7 +316,7 @@ impl Guard {
         self.off_until = now.checked_add(self.pause);
         self.pause = (self.pause * 2).min(PAUSE_MAX);
         self.tallies.pauses.add(1);
-        self.tallies.set_state(PluginState::Off);
+        self.show(PluginState::Off);
         // Behind the pause, one failure is enough.
         self.failures_in_a_row = FAILURES_MAX - 1;
     }
@@ -456,6 +463,15 @@ mod tests {
         assert!(guard.is_paused() && guard.paused_for(&[Step::Deliver], Instant::now()).is_some());
         assert_eq!(guard.paused_for(&[Step::Due, Step::Work], Instant::now()), None);
         assert_eq!((guard.tallies.panics.get(), guard.tallies.pauses.get()), (3, 1));
+    }
+
+    #[test]
+    fn one_that_is_disabled_stays_so_whatever_it_is_asked() {
+        let mut guard = guard(None);
+        guard.set_enabled(false);
+        (0..3).for_each(|_| _ = guard.ask::<()>(Step::Due, || panic!("on purpose")));
+        assert_eq!(guard.tallies.state(), PluginState::Disabled);
+        assert_eq!((guard.ask(Step::Due, || 1), guard.tallies.state()), (Some(1), PluginState::Disabled));
     }
 
     #[test]
