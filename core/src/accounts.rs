@@ -408,7 +408,7 @@ pub struct SinkAccounts {
 pub struct Accounts {
     /// Events that a log call was made for and that passed the level threshold, and the library's own in the log.
     pub submitted: u64,
-    /// Events taken out by a processor, by its name.
+    /// Events taken out by a processor (or by an enricher, which it is not meant for), by its name.
     pub filtered: Vec<(String, u64)>,
     /// Events lost before any sink.
     pub lost: Losses,
@@ -442,7 +442,7 @@ pub struct Imbalance {
 }
 
 impl Accounts {
-    /// Events taken out by processors.
+    /// Events taken out by plugins.
     #[must_use]
     pub fn filtered_total(&self) -> u64 {
         self.filtered.iter().map(|(_, count)| count).sum()

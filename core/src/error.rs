@@ -201,6 +201,7 @@ codes! {
     PluginError {
         Self::Failed(_) => "plugin.failed",
         Self::Panicked => "plugin.panicked",
+        Self::BadName { .. } => "configuration.bad_name",
     }
     SinkError {
         Self::Io { .. } => "sink.io",

@@ -9,7 +9,8 @@ use std::sync::{
 };
 
 use fapilog::{
-    Batch, Bucket, ChangeError, Container, Level, PluginState, Route, SinkOptions, ValueRef, debug, error, info,
+    Batch, Bucket, ChangeError, Container, Level, PluginState, Route, SinkOptions, StartError, ValueRef, debug, error,
+    info,
     plugin::{Delivery, Enricher, Payload, PluginError, Processor, Sink, SinkContext, SinkError, SinkFactory},
     warn,
 };
@@ -191,6 +192,38 @@ fn a_name_that_is_wrong_taken_or_unknown_is_refused_and_nothing_changes() {
     let unknown = container.remove_plugin("memroy").unwrap_err();
     assert_eq!(unknown.to_string(), r#"there is no plugin "memroy"; there are ["memory"]"#);
     assert!(container.metrics().plugins.iter().all(|plugin| plugin.name == "memory"));
+}
+
+#[test]
+fn a_plugin_whose_own_name_cannot_be_one_stops_the_start() {
+    let (sink, _events) = memory();
+    let builder = thread_builder().enricher(|_| Box::new(Marks("mark", Arc::default())));
+    let builder = builder.enricher(|_| Box::new(Marks("no spaces", Arc::default())));
+    let error = builder.sink("memory", sink).start().unwrap_err();
+    assert_eq!(error.to_string(), r#"cannot start enricher "enricher 1""#);
+    let StartError::Plugin { source, .. } = error else { panic!("{error:?}") };
+    let expected = r#"plugin name is "no spaces"; a name is made of letters, digits, _ and -, and has at least one"#;
+    assert_eq!((source.to_string().as_str(), source.code()), (expected, "configuration.bad_name"));
+}
+
+#[test]
+fn namesakes_get_numbers_and_each_is_meant_by_its_own() {
+    let (sink, events) = memory();
+    let mut builder = thread_builder().sink("mark", sink);
+    for _ in 0..2 {
+        builder = builder.enricher(|_| Box::new(Marks("mark", Arc::default())));
+    }
+    let container = builder.processor(|_| Box::<Counts>::default()).processor(|_| Box::<Counts>::default()).start();
+    let container = container.unwrap();
+    let mut names: Vec<_> = container.metrics().plugins.into_iter().map(|plugin| plugin.name).collect();
+    names.sort();
+    assert_eq!(names, ["counts", "counts-2", "mark", "mark-2", "mark-3"]);
+    container.remove_plugin("counts").unwrap();
+    assert_eq!(state_of(&container, "counts-2"), PluginState::Active);
+    info!(container.logger("changes"), "taken out by the second");
+    let accounts = shut_down(&container);
+    assert_eq!(accounts.filtered, [("counts".to_owned(), 0), ("counts-2".to_owned(), 1)]);
+    assert_eq!(messages(&events), ["0 taken out", "1 taken out"]);
 }
 
 #[test]

@@ -6,8 +6,9 @@ mod law;
 use std::{collections::HashSet, fs};
 
 use fapilog::{
-    Bucket, Container, ContainerBuilder, ContextEnricher, CorrelationEnricher, DynamicEvent, HostnameEnricher,
-    KubernetesEnricher, Level, RuntimeInfoEnricher, Scope, TimestampEnricher, ValueRef, WhenMissing, info,
+    Batch, Bucket, Container, ContainerBuilder, ContextEnricher, CorrelationEnricher, DynamicEvent, HostnameEnricher,
+    KubernetesEnricher, Level, LossReason, RuntimeInfoEnricher, Scope, TimestampEnricher, ValueRef, WhenMissing, info,
+    plugin::{Enricher, PluginError},
 };
 use law::{end, memory, only, parsed, shut_down, started_manual, thread_builder};
 use serde_json::Value;
@@ -132,4 +133,62 @@ fn each_event_can_get_an_id_of_its_own() {
     end(&container, &mut drain);
     let ids: HashSet<String> = parsed(&events).iter().map(|event| event["correlation_id"].to_string()).collect();
     assert_eq!(ids.len(), 1000);
+}
+
+/// An enricher that does to a batch what is not an enricher's to do.
+struct Meddles(fn(&mut Batch<'_>));
+
+impl Enricher for Meddles {
+    fn name(&self) -> &'static str {
+        "meddles"
+    }
+
+    fn enrich(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
+        (self.0)(batch);
+        Ok(())
+    }
+}
+
+/// What becomes of ten events, numbered from 0, that pass an enricher. The law holds.
+fn ten_events_through(meddle: fn(&mut Batch<'_>)) -> (fapilog::Accounts, usize) {
+    let builder = Container::builder().enricher(move |_| Box::new(Meddles(meddle)));
+    let (container, mut drain, events) = started_manual(builder);
+    let log = container.logger("enrichers");
+    (0..10).for_each(|number| info!(log, number));
+    (end(&container, &mut drain), events.lines().len())
+}
+
+fn number(event: &fapilog::Event<'_>) -> i64 {
+    match event.message() {
+        ValueRef::I64(number) => number,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_an_enricher_emits_is_counted_as_submitted() {
+    let (accounts, delivered) = ten_events_through(|batch| batch.emit(Level::Info, "meddles", "a word of mine", &[]));
+    assert_eq!((accounts.submitted, delivered), (11, 11));
+}
+
+#[test]
+fn what_an_enricher_takes_out_is_counted_as_filtered_under_its_name() {
+    let (accounts, delivered) = ten_events_through(|batch| batch.retain(|event| number(event) < 3));
+    assert_eq!((accounts.filtered, delivered), (vec![("meddles".to_owned(), 7)], 3));
+}
+
+#[test]
+fn what_an_enricher_takes_with_it_when_it_panics_is_counted_as_lost() {
+    let (accounts, delivered) = ten_events_through(|batch| {
+        batch.emit(Level::Info, "meddles", "a word of mine", &[]);
+        // Takes out the first three.
+        batch.retain(|event| number(event) == 3 && panic!("on purpose"));
+    });
+    assert_eq!((accounts.submitted, accounts.lost.of(LossReason::PluginPanicked), delivered), (11, 3, 8));
+}
+
+#[test]
+fn a_retain_that_panics_at_every_event_takes_none_out() {
+    let (accounts, delivered) = ten_events_through(|batch| batch.retain(|_| panic!("on purpose")));
+    assert_eq!((accounts.lost.of(LossReason::PluginPanicked), delivered), (0, 10));
 }

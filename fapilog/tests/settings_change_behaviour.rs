@@ -643,12 +643,15 @@ fn idle_usage(mode: &str) -> (i64, i64) {
     (cpu_ms.parse().unwrap(), waits.parse().unwrap())
 }
 
+/// Whether it is so in one of some tries: on a busy machine others may have the cores in some of them.
+fn is_so_once(mut one: impl FnMut() -> bool) -> bool {
+    (0..5).any(|_| one())
+}
+
 fn idle_spin() {
-    let (spinning, parked) = (idle_usage("spin").0, idle_usage("park").0);
-    assert!(spinning > parked + 50, "{spinning} ms when spinning, {parked} ms when parked");
+    assert!(is_so_once(|| idle_usage("spin").0 > idle_usage("park").0 + 50), "milliseconds of CPU");
 }
 
 fn idle_doze() {
-    let (dozing, parked) = (idle_usage("doze").1, idle_usage("park").1);
-    assert!(dozing > parked + 50, "{dozing} naps when dozing, {parked} when parked");
+    assert!(is_so_once(|| idle_usage("doze").1 > idle_usage("park").1 + 50), "naps");
 }

@@ -16,7 +16,10 @@ use std::{
 
 use fapilog::{
     Batch, Container, ContainerBuilder, Executor, Logger, LossReason, MemorySink, StartError, error, info,
-    plugin::{Delivery, Enricher, Formatter, Payload, Processor, Sink, SinkContext, SinkError, SinkFactory},
+    plugin::{
+        Delivery, Enricher, Formatter, Payload, PluginError, Processor, Sink, SinkContext, SinkError, SinkFactory,
+        WhenBusy,
+    },
 };
 use law::{PATIENCE, end, executors, lawful, memory, only, parsed, shut_down, started, started_manual, thread_builder};
 
@@ -236,7 +239,7 @@ impl Enricher for Panicking {
     fn name(&self) -> &'static str {
         "panicking"
     }
-    fn enrich(&mut self, _: &mut Batch<'_>) -> Result<(), fapilog::plugin::PluginError> {
+    fn enrich(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
         self.maybe();
         Ok(())
     }
@@ -246,7 +249,7 @@ impl Processor for Panicking {
     fn name(&self) -> &'static str {
         "panicking"
     }
-    fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), fapilog::plugin::PluginError> {
+    fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
         if self.now.load(Ordering::Relaxed) {
             let mut left = batch.len();
             // Panics half way through.
@@ -335,6 +338,10 @@ impl SinkFactory for PanickingSink {
         self.step("make");
         Ok(Box::new(Self(self.0, Arc::clone(&self.1))))
     }
+    fn when_busy(&self) -> WhenBusy {
+        self.step("when_busy");
+        WhenBusy::default()
+    }
 }
 
 impl Sink for PanickingSink {
@@ -374,7 +381,32 @@ impl Sink for PanickingSink {
     }
     fn flush(&mut self) -> Delivery {
         self.step("flush");
+        if self.0 == "flush's future and its drop" {
+            let panics = PanicsAtDrop;
+            return Delivery::under_way(std::future::poll_fn(move |_| {
+                let _panics = &panics;
+                panic!("on purpose, in a flush")
+            }));
+        }
+        if self.0 == "flush's drop" && !self.1.load(Ordering::Relaxed) {
+            let panics = PanicsAtDrop;
+            return Delivery::under_way(async move {
+                let _panics = panics;
+                std::future::pending().await
+            });
+        }
         Delivery::done(Ok(()))
+    }
+    fn due(&self, now: Instant) -> Option<Instant> {
+        self.step("due");
+        (self.0 == "work").then_some(now)
+    }
+    fn work(&mut self, _: Instant) {
+        self.step("work");
+    }
+    fn retries(&self) -> u64 {
+        self.step("retries");
+        0
     }
     fn stop(&mut self, _: Instant) {
         self.step("stop");
@@ -402,13 +434,152 @@ fn a_sink_that_panics_when_it_is_stopped_is_stopped() {
     assert_eq!(shut_down(&container).delivered_total(), 1);
 }
 
+/// What the guard has seen of the plugin or sink of this name: panics, and how often it was left out.
+fn seen_of(container: &Container, name: &str) -> (u64, u64) {
+    let plugins = container.metrics().plugins;
+    let plugin = plugins.iter().find(|plugin| plugin.name == name).unwrap();
+    (plugin.panics, plugin.pauses)
+}
+
 #[test]
-fn a_sink_that_panics_for_a_payload_loses_what_it_holds_back_at_the_deadline() {
+fn a_sink_that_panics_for_every_payload_is_left_out_and_holds_up_nobody() {
     let now = Arc::new(AtomicBool::new(true));
-    let container = thread_builder().sink("panicking", PanickingSink("payload", now)).start().unwrap();
-    info!(container.logger("survives"), "held back");
-    assert!(container.shutdown(Duration::from_millis(50)).is_err());
-    assert_eq!(lawful(container.accounts()).lost.of(LossReason::ShutdownDeadline), 1);
+    let (other, other_events) = memory();
+    let panicking = PanickingSink("payload", now);
+    let container = thread_builder().sink("panicking", panicking).sink("other", other).start().unwrap();
+    info!(container.logger("survives"), "lost at one");
+    law::until("the other has it", || other_events.lines().len() == 1);
+    assert_eq!(seen_of(&container, "panicking"), (3, 1));
+    assert_eq!(shut_down(&container).sinks[0].lost.of(LossReason::SinkFailed), 1);
+}
+
+#[test]
+fn what_a_sink_would_lose_when_it_is_busy_is_lost_to_its_panic() {
+    let now = Arc::new(AtomicBool::new(true));
+    let options = fapilog::SinkOptions::new().when_busy(WhenBusy::Lose);
+    let (container, mut drain) =
+        Container::builder().sink_with("panicking", PanickingSink("payload", now), options).start_manual().unwrap();
+    info!(container.logger("survives"), "lost");
+    assert_eq!(end(&container, &mut drain).sinks[0].lost.of(LossReason::PluginPanicked), 1);
+}
+
+#[test]
+fn a_sink_that_encodes_well_and_panics_at_every_delivery_is_left_out() {
+    let now = Arc::new(AtomicBool::new(true));
+    let container = thread_builder().sink("panicking", PanickingSink("deliver", now)).start().unwrap();
+    let log = container.logger("survives");
+    for _ in 0..4 {
+        info!(log, "lost");
+        assert!(container.flush(PATIENCE).is_err());
+    }
+    // The fourth was lost before it came to a delivery, unless a second has passed in between.
+    let (panics, pauses) = seen_of(&container, "panicking");
+    assert!((3..=4).contains(&panics) && pauses == panics - 2, "{panics} panics, {pauses} pauses");
+    assert_eq!(shut_down(&container).sinks[0].lost.of(LossReason::SinkFailed), 4);
+}
+
+#[test]
+fn a_sink_that_panics_in_its_own_time_is_left_alone_and_delivers_what_it_has() {
+    for step in ["due", "work"] {
+        let now = Arc::new(AtomicBool::new(true));
+        let container = thread_builder().sink("panicking", PanickingSink(step, Arc::clone(&now))).start().unwrap();
+        let log = container.logger("survives");
+        info!(log, "wakes it");
+        law::until("it is left out", || seen_of(&container, "panicking").1 > 0);
+        // Nobody is asked any more until a second has passed.
+        let (panics, pauses) = seen_of(&container, "panicking");
+        assert!(panics <= pauses + 3, "{step}: {panics} panics, {pauses} pauses");
+        now.store(false, Ordering::Relaxed);
+        law::until("it is tried again", || {
+            info!(log, "tried with this");
+            let _ = container.flush(PATIENCE);
+            container.metrics().plugins[0].state == fapilog::PluginState::Active
+        });
+        assert!(shut_down(&container).sinks[0].delivered > 0, "{step}");
+    }
+}
+
+#[test]
+fn a_panic_at_a_sinks_end_or_in_a_flush_is_counted_and_told() {
+    for step in ["flush", "stop", "retries"] {
+        let now = Arc::new(AtomicBool::new(true));
+        let container = thread_builder().sink("panicking", PanickingSink(step, now)).start().unwrap();
+        info!(container.logger("survives"), "delivered");
+        shut_down(&container);
+        assert!(seen_of(&container, "panicking").0 > 0, "{step}");
+        assert!(container.notices().iter().any(|notice| notice.text.ends_with("panicked")), "{step}");
+    }
+}
+
+#[test]
+fn a_processor_that_panics_when_it_is_asked_for_its_time_is_left_out() {
+    struct NeverKnows;
+    impl Processor for NeverKnows {
+        fn name(&self) -> &'static str {
+            "never_knows"
+        }
+        fn process(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
+            Ok(())
+        }
+        fn due(&self) -> Option<Instant> {
+            panic!("on purpose, in due")
+        }
+    }
+    let builder = Container::builder().processor(|_| Box::new(NeverKnows));
+    let (container, mut drain, events) = started_manual(builder);
+    let log = container.logger("survives");
+    for _ in 0..10 {
+        info!(log, "goes on");
+        drain.run_until_idle();
+    }
+    let (panics, pauses) = seen_of(&container, "never_knows");
+    assert!(pauses > 0 && panics == pauses + 2, "{panics} panics, {pauses} pauses");
+    end(&container, &mut drain);
+    assert_eq!(events.lines().len(), 10);
+}
+
+#[test]
+fn sinks_are_stopped_and_dropped_in_the_reverse_order_of_their_start() {
+    type Said = Arc<std::sync::Mutex<Vec<String>>>;
+    struct Tells(&'static str, Said);
+    impl Tells {
+        fn say(&self, what: &str) {
+            self.1.lock().unwrap().push(format!("{what} {}", self.0));
+        }
+    }
+    struct Made(Tells);
+    impl SinkFactory for Tells {
+        fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+            self.say("made");
+            Ok(Box::new(Made(Tells(self.0, Arc::clone(&self.1)))))
+        }
+    }
+    impl Sink for Made {
+        fn writer(&self) -> String {
+            "none".to_owned()
+        }
+        fn payload(&mut self) -> Option<Payload> {
+            Some(Payload::new(1024))
+        }
+        fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+        fn deliver(&mut self, _: Payload) -> Delivery {
+            Delivery::done(Ok(()))
+        }
+        fn stop(&mut self, _: Instant) {
+            self.0.say("stopped");
+        }
+    }
+    impl Drop for Made {
+        fn drop(&mut self) {
+            self.0.say("dropped");
+        }
+    }
+    let said = Said::default();
+    let tells = |name| Tells(name, Arc::clone(&said));
+    let container = thread_builder().sink("a", tells("a")).sink("b", tells("b")).start().unwrap();
+    shut_down(&container);
+    let said = said.lock().unwrap().clone();
+    assert_eq!(said, ["made a", "made b", "stopped b", "stopped a", "dropped b", "dropped a"]);
 }
 
 /// Threads of this process whose names are ours.
@@ -451,7 +622,7 @@ fn a_sink_that_cannot_be_made_stops_a_manual_start_too() {
 #[test]
 fn a_factory_that_panics_stops_the_start_and_is_named() {
     for executor in executors() {
-        for step in ["make", "writer"] {
+        for step in ["make", "writer", "when_busy"] {
             let sink = PanickingSink(step, Arc::new(AtomicBool::new(true)));
             match Container::builder().executor(executor).sink("panicking", sink).start() {
                 Err(StartError::Sink { sink, .. }) => assert_eq!(sink, "panicking"),
@@ -472,7 +643,7 @@ fn a_plugin_that_logs_into_its_own_container_is_harmless() {
         fn name(&self) -> &'static str {
             "chatty"
         }
-        fn enrich(&mut self, _: &mut Batch<'_>) -> Result<(), fapilog::plugin::PluginError> {
+        fn enrich(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
             let said = SAID.get();
             if let Some(log) = self.0.get().filter(|_| said < 10) {
                 SAID.set(said + 1);
@@ -584,7 +755,7 @@ fn a_plugin_that_flushes_its_own_container_does_not_wait_for_itself() {
             "flushes"
         }
 
-        fn enrich(&mut self, _: &mut Batch<'_>) -> Result<(), fapilog::plugin::PluginError> {
+        fn enrich(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
             if let Some(log) = self.0.get() {
                 assert!(log.flush(std::time::Duration::from_secs(3600)).is_err());
             }
@@ -600,4 +771,139 @@ fn a_plugin_that_flushes_its_own_container_does_not_wait_for_itself() {
     info!(log, "said");
     law::shut_down(&container);
     assert_eq!(events.lines().len(), 1);
+}
+
+#[test]
+fn a_flush_that_panics_and_whose_drop_panics_too_is_over() {
+    let container = thread_builder().sink("panicking", PanickingSink("flush's future and its drop", Arc::default()));
+    let container = container.start().unwrap();
+    info!(container.logger("survives"), "delivered");
+    let result = container.flush(PATIENCE);
+    assert!(matches!(result, Err(fapilog::FlushError::Failed { .. })), "{result:?}");
+    assert_eq!(shut_down(&container).sinks[0].delivered, 1);
+}
+
+#[test]
+fn a_flush_whose_drop_panics_can_be_given_up_for_another() {
+    let (other, other_events) = memory();
+    let is_over = Arc::<AtomicBool>::default();
+    let sink = PanickingSink("flush's drop", Arc::clone(&is_over));
+    let container = thread_builder().sink("panicking", sink).sink("other", other).start().unwrap();
+    let log = container.logger("survives");
+    info!(log, "flushed for ever");
+    assert!(container.flush(Duration::from_millis(20)).is_err());
+    // A sink on its way out is flushed anew.
+    is_over.store(true, Ordering::Relaxed);
+    container.remove_plugin("panicking").unwrap();
+    info!(log, "behind it");
+    shut_down(&container);
+    assert_eq!(other_events.lines().len(), 2);
+}
+
+/// An error that panics when it is shown, and when it is dropped.
+#[derive(Debug)]
+struct Unspeakable;
+
+impl fmt::Display for Unspeakable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panics(f)
+    }
+}
+
+impl std::error::Error for Unspeakable {}
+
+impl Drop for Unspeakable {
+    fn drop(&mut self) {
+        panic!("on purpose, in an error's drop");
+    }
+}
+
+/// An error that is its own source.
+#[derive(Debug)]
+struct Circle;
+
+impl fmt::Display for Circle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("round and round")
+    }
+}
+
+impl std::error::Error for Circle {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self)
+    }
+}
+
+/// Fails with an error of its own, also at its end.
+struct Fails(MakesError);
+
+type MakesError = fn() -> PluginError;
+
+impl Enricher for Fails {
+    fn name(&self) -> &'static str {
+        "fails"
+    }
+    fn enrich(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
+        Err((self.0)())
+    }
+    fn stop(&mut self) -> Result<(), PluginError> {
+        Err((self.0)())
+    }
+}
+
+#[test]
+fn errors_that_cannot_be_shown_or_have_no_end_are_counted_and_told() {
+    let errors: [(MakesError, &str); 3] = [
+        (|| PluginError::failed(Unspeakable), "an error that cannot be shown"),
+        (|| PluginError::failed(Circle), "round and round: round and round"),
+        (|| PluginError::failed("x".repeat(100 << 20)), "the plugin failed: xxxx"),
+    ];
+    for (error, told) in errors {
+        let (sink, events) = memory();
+        let container =
+            thread_builder().enricher(move |_| Box::new(Fails(error))).sink("memory", sink).start().unwrap();
+        info!(container.logger("survives"), "said");
+        shut_down(&container);
+        assert_eq!((events.lines().len(), container.metrics().plugins[0].errors), (1, 2), "{told}");
+        let notices = container.notices();
+        assert!(notices.iter().all(|notice| notice.text.contains(told) && notice.text.len() < 8192), "{told}");
+        assert_eq!(notices.len(), 2, "{told}");
+    }
+}
+
+/// A sink that delivers nothing, and makes nothing stable.
+struct Undelivered;
+
+impl SinkFactory for Undelivered {
+    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Sink for Undelivered {
+    fn writer(&self) -> String {
+        "none".to_owned()
+    }
+    fn payload(&mut self) -> Option<Payload> {
+        Some(Payload::new(1024))
+    }
+    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+    fn deliver(&mut self, _: Payload) -> Delivery {
+        Delivery::done(Err(SinkError::Other(Box::new(Unspeakable))))
+    }
+    fn flush(&mut self) -> Delivery {
+        Delivery::done(Err(SinkError::Other(Box::new(Unspeakable))))
+    }
+}
+
+#[test]
+fn a_delivery_whose_error_cannot_be_shown_is_lost_and_harms_no_other_sink() {
+    let (other, other_events) = memory();
+    let container = thread_builder().sink("undelivered", Undelivered).sink("other", other).start().unwrap();
+    info!(container.logger("survives"), "lost at one");
+    assert!(container.flush(PATIENCE).is_err());
+    let accounts = shut_down(&container);
+    assert_eq!((accounts.sinks[0].lost.of(LossReason::SinkFailed), other_events.lines().len()), (1, 1));
+    let told = "the sink failed: an error that cannot be shown";
+    assert!(container.notices().iter().all(|notice| notice.text == told), "{:?}", container.notices());
 }

@@ -47,13 +47,13 @@ pub struct PluginMetrics {
     pub state: PluginState,
     /// Batches it was called with.
     pub batches: u64,
-    /// The time it took for them.
+    /// The time it took for them, and, where it is a sink, to start deliveries and to do what was due.
     pub time: Duration,
-    /// Batches it panicked at.
+    /// Calls it panicked in.
     pub panics: u64,
     /// Batches it returned an error for.
     pub errors: u64,
-    /// Batches it took too long for.
+    /// Batches, and calls of a sink's `deliver` and `work`, that it took too long for.
     pub slow: u64,
     /// How often it was left out because it failed again and again.
     pub pauses: u64,

@@ -25,7 +25,8 @@ pub(crate) fn accounts(intake: &Intake) -> Accounts {
         own += port.tallies.own.get();
         lost.add(&port.tallies.lost.read());
         let plugins = lock(&port.plugins);
-        let chooses = |view: &&PluginView| view.kind != PluginKind::Enricher;
+        // It is not what enrichers are for: one is named only where it took something out all the same.
+        let chooses = |view: &&PluginView| view.kind != PluginKind::Enricher || view.tallies.filtered.get() > 0;
         for view in plugins.iter().filter(chooses) {
             let count = view.tallies.filtered.get();
             match filtered.iter_mut().find(|(known, _)| *known == view.name) {

@@ -18,7 +18,7 @@ use super::{
     outlet::SinkPlan,
     pipeline::{NotMade, PluginPlan},
 };
-use crate::plugin::{Enricher, PluginError, PluginKind, Processor, SinkError};
+use crate::plugin::{Enricher, PluginError, PluginKind, Processor, SinkError, let_go};
 
 /// What is to change.
 #[derive(Clone)]
@@ -141,7 +141,8 @@ impl Answer {
     }
 
     pub(crate) fn give(&self, result: Result<(), ChangeError>) {
-        *self.lock() = Some(result);
+        let before = self.lock().replace(result);
+        let_go(before);
         self.is_there.notify_all();
     }
 
@@ -157,6 +158,13 @@ impl Answer {
             }
             result = self.is_there.wait_timeout(result, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // Nobody has waited for it, and it may hold a plugin's own error: on the drain, whose affair its drop is not.
+        let_go(self.lock().take());
     }
 }
 
@@ -214,5 +222,30 @@ impl ChangeBox {
             answer.give(Err(ChangeError::ShutDown));
         }
         self.has_some.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An error that panics when it is dropped.
+    #[derive(Debug, Error)]
+    #[error("it will not go")]
+    struct Clings;
+
+    impl Drop for Clings {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_nobody_waits_for_goes_quietly() {
+        let answer = Answer::default();
+        for _ in 0..2 {
+            let source = PluginError::failed(Clings);
+            answer.give(Err(ChangeError::Plugin { kind: PluginKind::Enricher, name: "clings".to_owned(), source }));
+        }
     }
 }

@@ -13,8 +13,8 @@ use crate::{
     intake::{SinkView, WriterText},
     notices::Notices,
     plugin::{
-        Delivery, Guard, GuardPolicy, Outcome, Payload, ShardInfo, Sink, SinkContext, SinkError, SinkFactory, WhenBusy,
-        describe, guarded,
+        Delivery, Guard, GuardPolicy, Outcome, Panicked, Payload, ShardInfo, Sink, SinkContext, SinkError, SinkFactory,
+        Step, WhenBusy, guarded, let_go, told,
     },
     route::Route,
 };
@@ -116,12 +116,15 @@ impl Outlet {
         notices: &Notices,
         policy: GuardPolicy,
     ) -> Result<(Self, SinkView), SinkError> {
-        let made = guarded(|| {
-            let sink = plan.factory.make(&SinkContext::new(shard, &plan.name, notices))?;
-            let writer = sink.writer();
-            Ok((sink, writer))
-        });
-        let (sink, writer) = made.unwrap_or_else(|_| Err(panicked()))?;
+        let made = guarded(|| plan.factory.make(&SinkContext::new(shard, &plan.name, notices)));
+        let sink = made.unwrap_or_else(|_| Err(panicked()))?;
+        let SinkOptions { when_busy, route } = plan.options.clone();
+        let asked = guarded(|| (sink.writer(), when_busy.unwrap_or_else(|| plan.factory.when_busy())));
+        let Ok((writer, when_busy)) = asked else {
+            // Not while the panic unwinds: its drop may panic too.
+            let_go(sink);
+            return Err(panicked());
+        };
         let writer = Arc::new(WriterText::new(writer));
         let tallies = Arc::<SinkTallies>::default();
         let guarding = Arc::<PluginTallies>::default();
@@ -131,8 +134,6 @@ impl Outlet {
             tallies: Arc::clone(&tallies),
             guarding: Arc::clone(&guarding),
         };
-        let SinkOptions { when_busy, route } = plan.options.clone();
-        let when_busy = when_busy.unwrap_or_else(|| plan.factory.when_busy());
         let outlet = Self {
             name: plan.name.clone(),
             sink,
@@ -159,7 +160,8 @@ impl Outlet {
     /// Whether a batch may come.
     #[inline]
     pub(super) fn is_ready(&mut self) -> bool {
-        !self.is_enabled || self.has_room() || self.when_busy == WhenBusy::Lose
+        // What is offered to one that is off is lost there: it holds up nobody.
+        !self.is_enabled || self.guard.is_paused() || self.has_room() || self.when_busy == WhenBusy::Lose
     }
 
     /// Whether the last that was heard of it is that it could not deliver.
@@ -189,14 +191,16 @@ impl Outlet {
     }
 
     fn has_room(&mut self) -> bool {
+        self.take_payload() == Ok(true)
+    }
+
+    /// Returns whether there is a payload to encode into.
+    fn take_payload(&mut self) -> Result<bool, Panicked> {
         if self.filling.is_none() {
-            let payload = guarded(|| self.sink.payload()).unwrap_or_else(|_| {
-                self.guard.note_panic();
-                None
-            });
+            let payload = self.guard.ask(Step::Payload, || self.sink.payload()).ok_or(Panicked)?;
             self.filling = payload.map(|payload| Filling { payload, events: 0, oldest: None, due: None });
         }
-        self.filling.is_some()
+        Ok(self.filling.is_some())
     }
 
     /// Encodes a batch, and ships the payload if it is full.
@@ -217,8 +221,13 @@ impl Outlet {
     #[inline]
     fn encode_all(&mut self, batch: &Batch<'_>, now: Instant) {
         let events = batch.len() as u64;
-        if !self.has_room() {
-            return self.tallies.lost.add(LossReason::SinkBusy, events);
+        if self.guard.is_paused() {
+            return self.fail(LossReason::SinkFailed, events);
+        }
+        match self.take_payload() {
+            Ok(true) => {}
+            Ok(false) => return self.tallies.lost.add(LossReason::SinkBusy, events),
+            Err(Panicked) => return self.fail(LossReason::PluginPanicked, events),
         }
         let Some(filling) = &mut self.filling else { return };
         let length_before = filling.payload.buffer().len();
@@ -230,12 +239,7 @@ impl Outlet {
         if outcome != Outcome::Done {
             // Half a batch may be half a record.
             filling.payload.buffer().truncate(length_before);
-            self.has_failed = true;
-            self.tallies.errors.add(1);
-            self.is_failing = true;
-            let is_off = outcome == Outcome::Skipped;
-            let reason = if is_off { LossReason::SinkFailed } else { LossReason::PluginPanicked };
-            return self.tallies.lost.add(reason, events);
+            return self.fail(LossReason::PluginPanicked, events);
         }
         let first = batch.events().first().map(Event::timestamp);
         filling.oldest = filling.oldest.or(first);
@@ -249,16 +253,34 @@ impl Outlet {
         }
     }
 
+    #[cold]
+    fn fail(&mut self, reason: LossReason, events: u64) {
+        self.has_failed = true;
+        self.is_failing = true;
+        self.tallies.errors.add(1);
+        self.tallies.lost.add(reason, events);
+    }
+
     /// Lets the sink do what is due.
     pub(super) fn tend(&mut self, now: Instant) {
-        if self.sink_due(now).is_some_and(|due| due <= now) && guarded(|| self.sink.work(now)).is_err() {
+        if self.paused_in_its_own_time(now).is_some() || self.sink_due(now).is_none_or(|due| now < due) {
+            return;
+        }
+        if self.guard.ask_in_time(Step::Work, "what was due", || self.sink.work(now)).is_none() {
             self.tallies.errors.add(1);
         }
     }
 
     /// When the sink wants to work by itself.
-    pub(super) fn sink_due(&self, now: Instant) -> Option<Instant> {
-        guarded(|| self.sink.due(now)).ok().flatten()
+    pub(super) fn sink_due(&mut self, now: Instant) -> Option<Instant> {
+        let paused = self.paused_in_its_own_time(now);
+        paused.or_else(|| self.guard.ask(Step::Due, || self.sink.due(now)).flatten())
+    }
+
+    /// Until when it is left alone. One that is off for another reason goes on with what it has to do in its own time: it
+    /// may hold what is delivered and not yet stable.
+    fn paused_in_its_own_time(&self, now: Instant) -> Option<Instant> {
+        self.guard.paused_for(&[Step::Due, Step::Work], now)
     }
 
     /// Ships the payload if its time has come.
@@ -285,10 +307,9 @@ impl Outlet {
             return;
         };
         let bytes = payload.len() as u64;
-        let delivery = guarded(|| self.sink.deliver(payload)).unwrap_or_else(|_| {
-            self.guard.note_panic();
-            Delivery::done(Err(panicked()))
-        });
+        // Also when it is off: what it has taken, it is to bring to its end.
+        let delivery = self.guard.ask_in_time(Step::Deliver, "a delivery", || self.sink.deliver(payload));
+        let delivery = delivery.unwrap_or_else(|| Delivery::done(Err(panicked())));
         self.under_way.push_back(UnderWay { delivery, events, oldest, bytes, has_landed: false });
         self.shipped += 1;
     }
@@ -310,7 +331,7 @@ impl Outlet {
                     under_way.oldest.into_iter().for_each(&mut latency);
                 }
                 Err(error) => {
-                    let reason = match error {
+                    let reason = match &error {
                         SinkError::Deadline if self.is_stopping => LossReason::ShutdownDeadline,
                         _ => LossReason::SinkFailed,
                     };
@@ -318,17 +339,17 @@ impl Outlet {
                     self.tallies.lost.add(reason, under_way.events);
                     self.tallies.errors.add(1);
                     self.has_failed = true;
-                    self.notices.add(&self.name, describe(&error));
+                    self.notices.add(&self.name, told(error));
                 }
             }
         }
         while let Some(landed) = self.under_way.pop_front_if(|under_way| under_way.has_landed) {
             self.landed += 1;
             // A future that panicked is still there.
-            let _ = guarded(|| drop(landed));
+            let_go(landed);
         }
         let has_landed = self.landed != landed_before;
-        if has_landed {
+        if has_landed && !self.guard.is_paused() {
             self.note_retries();
         }
         has_landed
@@ -336,11 +357,11 @@ impl Outlet {
 
     /// A sink that has tried again may have found another way to write.
     fn note_retries(&mut self) {
-        let retries = guarded(|| self.sink.retries()).unwrap_or(0);
+        let retries = self.guard.ask(Step::Aside, || self.sink.retries()).unwrap_or(0);
         let new = retries.saturating_sub(self.tallies.retries.get());
         self.tallies.retries.add(new);
         if new > 0
-            && let Ok(text) = guarded(|| self.sink.writer())
+            && let Some(text) = self.guard.ask(Step::Aside, || self.sink.writer())
         {
             self.writer.set(text);
         }
@@ -360,7 +381,12 @@ impl Outlet {
     /// Starts a flush of all that was encoded so far.
     pub(super) fn begin_flush(&mut self) {
         self.ship();
-        self.flush = Flush::Landing(self.shipped);
+        self.set_flush(Flush::Landing(self.shipped));
+    }
+
+    /// One that was under way is foreign code to its end.
+    fn set_flush(&mut self, flush: Flush) {
+        let_go(std::mem::replace(&mut self.flush, flush));
     }
 
     /// Whether the flush that was begun is over.
@@ -369,8 +395,9 @@ impl Outlet {
             if self.landed < until {
                 return false;
             }
-            let delivery = guarded(|| self.sink.flush()).unwrap_or_else(|_| Delivery::done(Err(panicked())));
-            self.flush = Flush::Flushing(delivery);
+            let delivery = self.guard.ask(Step::Aside, || self.sink.flush());
+            let delivery = delivery.unwrap_or_else(|| Delivery::done(Err(panicked())));
+            self.set_flush(Flush::Flushing(delivery));
         }
         let Flush::Flushing(delivery) = &mut self.flush else { return true };
         let polled = guarded(|| delivery.poll(context)).unwrap_or_else(|_| Poll::Ready(Err(panicked())));
@@ -378,9 +405,9 @@ impl Outlet {
         if let Err(error) = result {
             self.tallies.errors.add(1);
             self.has_failed = true;
-            self.notices.add(&self.name, describe(&error));
+            self.notices.add(&self.name, told(error));
         }
-        self.flush = Flush::None;
+        self.set_flush(Flush::None);
         true
     }
 
@@ -391,7 +418,11 @@ impl Outlet {
 
     pub(super) fn stop(&mut self, deadline: Instant) {
         self.is_stopping = true;
-        if guarded(|| self.sink.stop(deadline)).is_err() {
+        let stop = || {
+            self.sink.stop(deadline);
+            Ok(())
+        };
+        if self.guard.call_last(stop) != Outcome::Done {
             self.tallies.errors.add(1);
         }
     }
@@ -402,12 +433,39 @@ impl Outlet {
         let under_way = self.under_way.iter().filter(|under_way| !under_way.has_landed);
         let events = under_way.map(|under_way| under_way.events).sum::<u64>() + encoded;
         self.tallies.lost.add(LossReason::ShutdownDeadline, events);
-        // What a delivery drops is foreign code: counted first, and each guarded.
-        for under_way in self.under_way.drain(..) {
-            let _ = guarded(|| drop(under_way));
-        }
-        let flush = std::mem::replace(&mut self.flush, Flush::None);
-        let _ = guarded(|| drop(flush));
+        self.let_deliveries_go();
+    }
+
+    /// What they drop is foreign code. One by one: of two panics in one unwinding, the second ends the program.
+    fn let_deliveries_go(&mut self) {
+        self.under_way.drain(..).for_each(let_go);
+        self.set_flush(Flush::None);
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        self.let_deliveries_go();
+        let_go(std::mem::replace(&mut self.sink, Box::new(Gone)));
+    }
+}
+
+/// Stands where a sink was.
+struct Gone;
+
+impl Sink for Gone {
+    fn writer(&self) -> String {
+        String::new()
+    }
+
+    fn payload(&mut self) -> Option<Payload> {
+        None
+    }
+
+    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+
+    fn deliver(&mut self, _: Payload) -> Delivery {
+        Delivery::done(Err(panicked()))
     }
 }
 

@@ -11,8 +11,11 @@ use crate::{
     accounts::{LossReason, PluginState, PluginTallies},
     event::Batch,
     intake::{PluginView, ShardPort},
+    name::is_name,
     notices::Notices,
-    plugin::{Enricher, Guard, GuardPolicy, Outcome, PluginError, PluginKind, Processor, ShardInfo, guarded},
+    plugin::{
+        Enricher, Guard, GuardPolicy, Outcome, PluginError, PluginKind, Processor, ShardInfo, Step, guarded, let_go,
+    },
 };
 
 /// How many plugins may be off before the pipeline is reduced to what is essential: with one, it is that plugin's affair.
@@ -166,17 +169,35 @@ impl Pipeline {
         port: &ShardPort,
         name_of: impl Fn(&P) -> &'static str,
     ) -> Result<Guarded<P>, NotMade> {
-        let made = guarded(|| {
-            let plugin = (plan.make)(self.shard)?;
-            let name = plan.name.clone().unwrap_or_else(|| name_of(&plugin).to_owned());
-            Ok((plugin, name))
-        });
-        let name = || plan.name.clone().unwrap_or_else(|| format!("{kind} {place}"));
-        let made = made.unwrap_or(Err(PluginError::Panicked));
-        let (plugin, name) = made.map_err(|source| NotMade { kind, name: name(), source })?;
+        let not_made = |source| {
+            let name = plan.name.clone().unwrap_or_else(|| format!("{kind} {place}"));
+            NotMade { kind, name, source }
+        };
+        let made = guarded(|| (plan.make)(self.shard)).unwrap_or(Err(PluginError::Panicked));
+        let plugin = made.map_err(not_made)?;
+        let Ok(name) = guarded(|| plan.name.clone().unwrap_or_else(|| name_of(&plugin).to_owned())) else {
+            // Not while the panic unwinds: its drop may panic too.
+            let_go(plugin);
+            return Err(not_made(PluginError::Panicked));
+        };
+        if !is_name(&name) {
+            let_go(plugin);
+            return Err(not_made(PluginError::BadName { name }));
+        }
+        let name = self.free_name(name, port);
         let tallies = tallies_for(&name, kind, port);
         let guard = Guard::new(&name, self.policy, Arc::clone(&tallies), self.notices.clone());
         Ok(Guarded { plugin, guard, tallies, is_essential: false })
+    }
+
+    /// The name, with a number behind it where another plugin or a sink has it: two plugins of a type are both welcome, but
+    /// whoever asks for one by its name must not get both.
+    fn free_name(&self, name: String, port: &ShardPort) -> String {
+        let is_free = |name: &String| !self.has(name) && lock(&port.sinks).iter().all(|sink| sink.name != *name);
+        if is_free(&name) {
+            return name;
+        }
+        (2_u64..).map(|number| format!("{name}-{number}")).find(is_free).unwrap_or(name)
     }
 
     /// Passes a batch through. A plugin that fails has no say about this batch.
@@ -186,16 +207,16 @@ impl Pipeline {
         let is_reduced = self.is_reduced();
         // What is off is tried again all the same, when its pause is over: there is no other way back.
         let passes_by = |guard: &Guard| is_reduced && !guard.is_off();
-        for Guarded { plugin, guard, .. } in &mut self.enrichers {
-            if !passes_by(guard) {
-                guard.call(|| plugin.enrich(batch));
+        for enricher in &mut self.enrichers {
+            if !passes_by(&enricher.guard) {
+                enricher.call(batch, port, |plugin, batch| plugin.enrich(batch));
             }
         }
         for processor in &mut self.processors {
             if passes_by(&processor.guard) && !processor.is_essential {
                 continue;
             }
-            processor.choose(batch, port, |plugin, batch| plugin.process(batch));
+            processor.call(batch, port, |plugin, batch| plugin.process(batch));
         }
         self.redact(batch, port);
     }
@@ -212,7 +233,7 @@ impl Pipeline {
     pub(super) fn finish(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
         for processor in &mut self.processors {
             if !batch.is_empty() {
-                processor.choose(batch, port, |plugin, batch| plugin.process(batch));
+                processor.call(batch, port, |plugin, batch| plugin.process(batch));
             }
             processor.finish(batch, port);
         }
@@ -222,7 +243,7 @@ impl Pipeline {
     /// What a redactor has not seen does not go on.
     pub(super) fn redact(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
         for redactor in &mut self.redactors {
-            let outcome = redactor.choose(batch, port, |plugin, batch| plugin.process(batch));
+            let outcome = redactor.call(batch, port, |plugin, batch| plugin.process(batch));
             if outcome != Outcome::Done && !batch.is_empty() {
                 port.tallies.lost.add(LossReason::RedactorFailed, batch.len() as u64);
                 batch.retain(|_| false);
@@ -231,9 +252,10 @@ impl Pipeline {
     }
 
     /// When a processor wants to be called, events or not.
-    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        let asked = self.processors.iter().filter(|processor| processor.guard.is_active(now));
-        let due = asked.filter_map(|processor| guarded(|| processor.plugin.due()).ok().flatten()).min()?;
+    pub(super) fn due(&mut self, now: Instant) -> Option<Instant> {
+        let asked = self.processors.iter_mut().filter(|processor| processor.guard.is_active(now));
+        let ask = |Guarded { plugin, guard, .. }: &mut Guarded<dyn Processor>| guard.ask(Step::Due, || plugin.due());
+        let due = asked.filter_map(|processor| ask(processor).flatten()).min()?;
         // One that is due for ever keeps nobody awake.
         let earliest = self.last_run.and_then(|last| last.checked_add(DUE_INTERVAL));
         Some(earliest.map_or(due, |earliest| due.max(earliest)))
@@ -259,14 +281,14 @@ impl Pipeline {
         for mut gone in self.enrichers.extract_if(.., |plugin| is_it(&plugin.guard)) {
             gone.stop(|plugin| plugin.stop());
             gone.tallies.set_state(PluginState::Removed);
-            drop_plugin(gone.plugin);
+            let_go(gone.plugin);
         }
         let processors = self.processors.extract_if(.., |plugin| is_it(&plugin.guard));
         for mut gone in processors.chain(self.redactors.extract_if(.., |plugin| is_it(&plugin.guard))) {
             gone.finish(batch, port);
             gone.stop(|plugin| plugin.stop());
             gone.tallies.set_state(PluginState::Removed);
-            drop_plugin(gone.plugin);
+            let_go(gone.plugin);
         }
     }
 
@@ -274,15 +296,15 @@ impl Pipeline {
     pub(super) fn stop(&mut self) {
         for mut redactor in self.redactors.drain(..).rev() {
             redactor.stop(|plugin| plugin.stop());
-            drop_plugin(redactor.plugin);
+            let_go(redactor.plugin);
         }
         for mut processor in self.processors.drain(..).rev() {
             processor.stop(|plugin| plugin.stop());
-            drop_plugin(processor.plugin);
+            let_go(processor.plugin);
         }
         for mut enricher in self.enrichers.drain(..).rev() {
             enricher.stop(|plugin| plugin.stop());
-            drop_plugin(enricher.plugin);
+            let_go(enricher.plugin);
         }
     }
 }
@@ -292,30 +314,20 @@ impl<P: ?Sized> Guarded<P> {
         // Also one that is off: it may have something to close.
         self.guard.call_last(|| stop(&mut self.plugin));
     }
-}
 
-impl Guarded<dyn Processor> {
-    /// Calls it, and counts what it takes out.
+    /// Calls it, and counts what it takes out and what it emits. An enricher should do neither, but it can.
     #[inline]
-    fn choose<'batch>(
+    fn call<'batch>(
         &mut self,
         batch: &mut Batch<'batch>,
         port: &ShardPort,
-        call: impl FnOnce(&mut dyn Processor, &mut Batch<'batch>) -> Result<(), PluginError>,
+        call: impl FnOnce(&mut P, &mut Batch<'batch>) -> Result<(), PluginError>,
     ) -> Outcome {
         let before = Before::of(batch);
         let plugin = &mut *self.plugin;
         let outcome = self.guard.call(|| call(plugin, batch));
         self.account(&before, outcome, batch, port);
         outcome
-    }
-
-    /// Lets it say its last words, also if it is disabled or off: they sum up what it did before.
-    fn finish(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
-        let before = Before::of(batch);
-        let plugin = &mut *self.plugin;
-        let outcome = self.guard.call_in_any_case(|| plugin.finish(batch));
-        self.account(&before, outcome, batch, port);
     }
 
     #[inline]
@@ -331,6 +343,16 @@ impl Guarded<dyn Processor> {
             Outcome::Panicked => port.tallies.lost.add(LossReason::PluginPanicked, gone),
             Outcome::Skipped => {}
         }
+    }
+}
+
+impl Guarded<dyn Processor> {
+    /// Lets it say its last words, also if it is disabled or off: they sum up what it did before.
+    fn finish(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
+        let before = Before::of(batch);
+        let plugin = &mut *self.plugin;
+        let outcome = self.guard.call_in_any_case(|| plugin.finish(batch));
+        self.account(&before, outcome, batch, port);
     }
 }
 
@@ -360,9 +382,4 @@ fn tallies_for(name: &str, kind: PluginKind, port: &ShardPort) -> Arc<PluginTall
     let tallies = Arc::<PluginTallies>::default();
     plugins.push(PluginView { name: name.to_owned(), kind, tallies: Arc::clone(&tallies) });
     tallies
-}
-
-/// A plugin's drop is foreign code like all else of it.
-fn drop_plugin<P: ?Sized>(plugin: Box<P>) {
-    let _ = guarded(|| drop(plugin));
 }

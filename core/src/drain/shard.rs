@@ -262,8 +262,9 @@ impl Shard {
         let delivering = self.outlets.iter().any(Outlet::is_to_be_looked_at) || !self.leaving.is_empty();
         let held_back = !self.is_pass_over();
         let beat = self.heartbeat.as_ref().map(Heartbeat::due);
+        let sinks_due = self.outlets.iter_mut().filter_map(|outlet| outlet.sink_due(now)).min();
         let due = self.outlets.iter().filter_map(Outlet::due).chain(self.pipeline.due(now)).chain(beat);
-        let due = due.chain(self.outlets.iter().filter_map(|outlet| outlet.sink_due(now)));
+        let due = due.chain(sinks_due);
         // A task may come to wait at any time, without a word to the shard.
         let due = due.chain(owes_answer.then(|| now + LATE_CHECK_INTERVAL)).min();
         Turn::Rest(self.idle.idle(now, delivering || held_back || self.stop.is_some(), due))
@@ -274,7 +275,8 @@ impl Shard {
             && let Some(deadline) = self.port.flush.stop_requested()
         {
             self.stop = Some(Stop { deadline, phase: StopPhase::Draining });
-            self.outlets.iter_mut().for_each(|outlet| outlet.stop(deadline));
+            // Last first, as they are let go of in the end.
+            self.outlets.iter_mut().rev().for_each(|outlet| outlet.stop(deadline));
         }
     }
 
@@ -625,7 +627,7 @@ impl Shard {
         self.port.flush.end();
         // Behind the last word, because a disk may hold it up; and guarded, because a sink's drop is foreign code.
         let leaving = self.leaving.drain(..).map(|leaving| leaving.outlet);
-        for outlet in self.outlets.drain(..).chain(leaving) {
+        for outlet in self.outlets.drain(..).rev().chain(leaving) {
             let _ = guarded(|| drop(outlet));
         }
     }

@@ -3,8 +3,12 @@
 //! A plugin *fails* when it panics, returns an error, or takes longer for a batch than it may. After
 //! [`FAILURES_MAX`] failures in a row it is *off*: batches go on without it. When its pause is over it is tried with one
 //! batch; if it fails again the pause doubles, up to [`PAUSE_MAX`], and if it works everything is as before.
+//!
+//! A row is one of calls of a kind: see [`Step`].
 
 use std::{
+    error::Error,
+    fmt::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
@@ -37,9 +41,20 @@ pub(crate) struct Panicked;
 pub(crate) fn guarded<R>(plugin: impl FnOnce() -> R) -> Result<R, Panicked> {
     catch_unwind(AssertUnwindSafe(plugin)).map_err(|payload| {
         // The payload is foreign too, and its drop may panic in turn.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        let_go(payload);
         Panicked
     })
+}
+
+/// Drops what is foreign, and lets no panic out.
+#[expect(
+    clippy::mem_forget,
+    reason = "a payload of a drop's panic may panic when it is dropped, and so on without end"
+)]
+pub(crate) fn let_go<T>(foreign: T) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(foreign))) {
+        std::mem::forget(payload);
+    }
 }
 
 /// What plugins are held to.
@@ -68,6 +83,23 @@ pub(crate) enum Outcome {
     Skipped,
 }
 
+/// A kind of call. That one kind works says nothing of another: a sink may encode well what it never delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A batch.
+    Batch,
+    /// A payload to encode into.
+    Payload,
+    /// The delivery of a payload.
+    Deliver,
+    /// When it wants to be called.
+    Due,
+    /// What was due.
+    Work,
+    /// What is called now and then. It fails as the others do; but that it works ends no row, and a batch that works does.
+    Aside,
+}
+
 /// Watches one plugin.
 #[derive(Debug)]
 pub(crate) struct Guard {
@@ -76,6 +108,8 @@ pub(crate) struct Guard {
     tallies: Arc<PluginTallies>,
     notices: Notices,
     failures_in_a_row: u32,
+    /// What failed, where anything has.
+    failing: Step,
     /// How long it is left out next time.
     pause: Duration,
     off_until: Option<Instant>,
@@ -90,6 +124,7 @@ impl Guard {
             tallies,
             notices,
             failures_in_a_row: 0,
+            failing: Step::Batch,
             pause: PAUSE_MIN,
             off_until: None,
             is_enabled: true,
@@ -119,6 +154,17 @@ impl Guard {
         self.is_enabled && self.off_until.is_none_or(|until| until <= now)
     }
 
+    /// Whether it is off for now.
+    #[inline]
+    pub(crate) fn is_paused(&self) -> bool {
+        self.off_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Until when it is off because one of these has failed.
+    pub(crate) fn paused_for(&self, steps: &[Step], now: Instant) -> Option<Instant> {
+        self.off_until.filter(|until| now < *until && steps.contains(&self.failing))
+    }
+
     /// Calls the plugin, unless it is to be left out.
     #[inline]
     pub(crate) fn call(&mut self, plugin: impl FnOnce() -> Result<(), PluginError>) -> Outcome {
@@ -145,57 +191,97 @@ impl Guard {
         // Half a millennium fits.
         self.tallies.nanos.add(took.as_nanos() as u64);
         match result {
-            Ok(Ok(())) if self.policy.timeout.is_some_and(|timeout| took > timeout) => {
-                self.tallies.slow.add(1);
-                self.fail(
-                    start + took,
-                    &format!(
-                        "took longer for a batch than {:?}, which the plugin timeout allows",
-                        self.policy.timeout.unwrap_or_default()
-                    ),
-                );
+            Ok(Ok(())) if self.is_too_long(took) => {
+                let text = self.note_slow("a batch");
+                self.fail(start + took, Step::Batch, text);
                 Outcome::Done
             }
             Ok(Ok(())) => {
-                if self.failures_in_a_row > 0 {
-                    self.recover();
-                }
+                self.note_works(Step::Batch);
                 Outcome::Done
             }
             Ok(Err(error)) => {
                 self.tallies.errors.add(1);
-                self.fail(start + took, &describe(&error));
+                self.fail(start + took, Step::Batch, told(error));
                 Outcome::Failed
             }
             Err(Panicked) => {
-                self.tallies.panics.add(1);
-                self.fail(start + took, "panicked");
+                self.note_panic(Step::Batch);
                 Outcome::Panicked
             }
         }
     }
 
-    /// Counts a panic in a call that nothing measures.
+    /// Asks the plugin for something, also if it is off: whoever asks has looked, or has to. `None` if it panicked.
+    #[inline]
+    pub(crate) fn ask<R>(&mut self, step: Step, plugin: impl FnOnce() -> R) -> Option<R> {
+        match guarded(plugin) {
+            Ok(answer) => {
+                self.note_works(step);
+                Some(answer)
+            }
+            Err(Panicked) => {
+                self.note_panic(step);
+                None
+            }
+        }
+    }
+
+    /// As [`ask`](Self::ask), where it may take as long as for a batch. One that takes longer is told of and counted; it is
+    /// not off for that, because a slow destination is no reason to lose what it would have got in the end.
+    pub(crate) fn ask_in_time<R>(&mut self, step: Step, what: &str, plugin: impl FnOnce() -> R) -> Option<R> {
+        let start = Instant::now();
+        let answer = self.ask(step, plugin);
+        let took = start.elapsed();
+        self.tallies.nanos.add(took.as_nanos() as u64);
+        if answer.is_some() && self.is_too_long(took) {
+            let text = self.note_slow(what);
+            self.notices.add(&self.name, text);
+        }
+        answer
+    }
+
+    #[inline]
+    fn is_too_long(&self, took: Duration) -> bool {
+        self.policy.timeout.is_some_and(|timeout| took > timeout)
+    }
+
     #[cold]
-    pub(crate) fn note_panic(&mut self) {
+    fn note_slow(&self, what: &str) -> String {
+        self.tallies.slow.add(1);
+        let timeout = self.policy.timeout.unwrap_or_default();
+        format!("took longer for {what} than {timeout:?}, which the plugin timeout allows")
+    }
+
+    #[cold]
+    fn note_panic(&mut self, step: Step) {
         self.tallies.panics.add(1);
-        self.fail(Instant::now(), "panicked");
+        self.fail(Instant::now(), step, "panicked".to_owned());
+    }
+
+    #[inline]
+    fn note_works(&mut self, step: Step) {
+        let ends_row = step == self.failing || (step == Step::Batch && self.failing == Step::Aside);
+        if self.failures_in_a_row > 0 && ends_row && step != Step::Aside {
+            self.recover();
+        }
     }
 
     /// Calls the plugin for the last time, also one that is left out.
-    pub(crate) fn call_last(&mut self, plugin: impl FnOnce() -> Result<(), PluginError>) {
-        let what = match guarded(plugin) {
-            Ok(Ok(())) => return,
+    pub(crate) fn call_last(&mut self, plugin: impl FnOnce() -> Result<(), PluginError>) -> Outcome {
+        let (outcome, what) = match guarded(plugin) {
+            Ok(Ok(())) => return Outcome::Done,
             Ok(Err(error)) => {
                 self.tallies.errors.add(1);
-                describe(&error)
+                (Outcome::Failed, told(error))
             }
             Err(Panicked) => {
                 self.tallies.panics.add(1);
-                "panicked".to_owned()
+                (Outcome::Panicked, "panicked".to_owned())
             }
         };
         self.notices.add(&self.name, format!("at its end: {what}"));
+        outcome
     }
 
     #[cold]
@@ -203,13 +289,23 @@ impl Guard {
         self.failures_in_a_row = 0;
         self.pause = PAUSE_MIN;
         self.off_until = None;
-        self.tallies.set_state(PluginState::Active);
+        self.show(PluginState::Active);
+    }
+
+    /// One that is disabled stays so, whatever it is still asked.
+    fn show(&self, state: PluginState) {
+        if self.is_enabled {
+            self.tallies.set_state(state);
+        }
     }
 
     #[cold]
-    fn fail(&mut self, now: Instant, what: &str) {
+    fn fail(&mut self, now: Instant, step: Step, what: String) {
+        if self.failures_in_a_row == 0 || step != Step::Aside {
+            self.failing = step;
+        }
         self.failures_in_a_row += 1;
-        self.notices.add(&self.name, what.to_owned());
+        self.notices.add(&self.name, what);
         if self.failures_in_a_row < FAILURES_MAX {
             return;
         }
@@ -220,22 +316,75 @@ impl Guard {
         self.off_until = now.checked_add(self.pause);
         self.pause = (self.pause * 2).min(PAUSE_MAX);
         self.tallies.pauses.add(1);
-        self.tallies.set_state(PluginState::Off);
+        self.show(PluginState::Off);
         // Behind the pause, one failure is enough.
         self.failures_in_a_row = FAILURES_MAX - 1;
     }
 }
 
-/// The error with its sources.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
+/// The most that is shown of an error with its sources, in bytes.
+const SHOWN_MAX_BYTES: usize = 4 * 1024;
+/// A chain that is longer is a circle.
+const SOURCES_MAX: usize = 64;
+/// What stands for an error whose `Display` fails or panics.
+const NOT_SHOWN: &str = "an error that cannot be shown";
+
+/// What an error says, with its sources; and lets go of it. All of this is foreign code.
+pub(crate) fn told<E: Error>(error: E) -> String {
+    let text = describe(&error);
+    let_go(error);
     text
+}
+
+fn describe(error: &dyn Error) -> String {
+    let mut shown = Shown::default();
+    if guarded(|| shown.add_chain(error)) != Ok(Ok(())) {
+        shown.give_up();
+    }
+    shown.text
+}
+
+/// The text of an error, up to [`SHOWN_MAX_BYTES`].
+#[derive(Default)]
+struct Shown {
+    text: String,
+    /// How long it was when the last of the errors began.
+    last_start: usize,
+    is_full: bool,
+}
+
+impl Shown {
+    fn add_chain(&mut self, error: &dyn Error) -> fmt::Result {
+        write!(self, "{error}")?;
+        let mut source = error.source();
+        for _ in 0..SOURCES_MAX {
+            let Some(inner) = source else { break };
+            self.write_str(": ")?;
+            self.last_start = self.text.len();
+            write!(self, "{inner}")?;
+            source = inner.source();
+        }
+        Ok(())
+    }
+
+    /// What came before the error that cannot be shown stays. One that is merely long is shown as far as there is room.
+    fn give_up(&mut self) {
+        if !self.is_full {
+            self.text.truncate(self.last_start);
+            self.text.push_str(NOT_SHOWN);
+        }
+    }
+}
+
+impl Write for Shown {
+    /// An error tells the foreign code that nothing more will be taken.
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let room = SHOWN_MAX_BYTES.saturating_sub(self.text.len());
+        let fits = piece.get(..piece.floor_char_boundary(room)).unwrap_or_default();
+        self.text.push_str(fits);
+        self.is_full |= fits.len() < piece.len();
+        if self.is_full { Err(fmt::Error) } else { Ok(()) }
+    }
 }
 
 #[cfg(test)]
@@ -301,5 +450,124 @@ mod tests {
         assert_eq!((guard.call(|| Ok(())), guard.tallies.state()), (Outcome::Skipped, PluginState::Disabled));
         guard.set_enabled(true);
         assert_eq!((guard.call(|| Ok(())), guard.tallies.state()), (Outcome::Done, PluginState::Active));
+    }
+
+    #[test]
+    fn a_call_that_works_ends_no_row_of_another_kind() {
+        let mut guard = guard(None);
+        for _ in 0..3 {
+            assert!(!guard.is_paused());
+            assert_eq!(guard.call(|| Ok(())), Outcome::Done);
+            assert_eq!(guard.ask::<()>(Step::Deliver, || panic!("on purpose")), None);
+        }
+        assert!(guard.is_paused() && guard.paused_for(&[Step::Deliver], Instant::now()).is_some());
+        assert_eq!(guard.paused_for(&[Step::Due, Step::Work], Instant::now()), None);
+        assert_eq!((guard.tallies.panics.get(), guard.tallies.pauses.get()), (3, 1));
+    }
+
+    #[test]
+    fn one_that_is_disabled_stays_so_whatever_it_is_asked() {
+        let mut guard = guard(None);
+        guard.set_enabled(false);
+        (0..3).for_each(|_| _ = guard.ask::<()>(Step::Due, || panic!("on purpose")));
+        assert_eq!(guard.tallies.state(), PluginState::Disabled);
+        assert_eq!((guard.ask(Step::Due, || 1), guard.tallies.state()), (Some(1), PluginState::Disabled));
+    }
+
+    #[test]
+    fn what_is_called_now_and_then_ends_no_pause() {
+        let mut guard = guard(None);
+        for _ in 0..3 {
+            let _ = fail(&mut guard);
+        }
+        assert_eq!(guard.ask(Step::Aside, || 1), Some(1));
+        assert!(guard.is_paused());
+    }
+
+    #[test]
+    fn a_batch_that_works_makes_up_for_what_is_called_now_and_then() {
+        let mut guard = guard(None);
+        for _ in 0..4 {
+            assert_eq!(guard.ask::<()>(Step::Aside, || panic!("on purpose")), None);
+            assert_eq!(guard.call(|| Ok(())), Outcome::Done);
+        }
+        assert!(!guard.is_paused());
+    }
+
+    #[test]
+    fn a_delivery_that_takes_too_long_is_counted_and_told_and_nobody_is_off() {
+        let mut guard = guard(Some(Duration::ZERO));
+        let slow = || std::thread::sleep(Duration::from_micros(10));
+        (0..4).for_each(|_| _ = guard.ask_in_time(Step::Deliver, "a delivery", slow));
+        assert_eq!((guard.tallies.slow.get(), guard.is_paused()), (4, false));
+        assert!(guard.notices.all().iter().all(|notice| notice.text.starts_with("took longer for a delivery than")));
+    }
+
+    /// An error whose `Display` and `source` do as the test wants.
+    #[derive(Debug)]
+    struct Odd {
+        show: fn(&mut fmt::Formatter<'_>) -> fmt::Result,
+        is_circle: bool,
+    }
+
+    impl fmt::Display for Odd {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            (self.show)(f)
+        }
+    }
+
+    impl Error for Odd {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.is_circle.then_some(self)
+        }
+    }
+
+    fn odd(show: fn(&mut fmt::Formatter<'_>) -> fmt::Result) -> PluginError {
+        PluginError::failed(Odd { show, is_circle: false })
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_sources() {
+        assert_eq!(told(PluginError::failed("no such place")), "the plugin failed: no such place");
+    }
+
+    #[test]
+    fn an_error_that_panics_or_fails_when_it_is_shown_is_told_as_far_as_it_goes() {
+        let expected = "the plugin failed: an error that cannot be shown";
+        assert_eq!(told(odd(|f| f.write_str("half a").and(Err(fmt::Error)))), expected);
+        assert_eq!(told(odd(|f| f.write_str("half a").map(|()| panic!("on purpose")))), expected);
+    }
+
+    #[test]
+    fn an_error_that_is_its_own_source_is_told_to_an_end() {
+        let circle = Odd { show: |f| f.write_str("o"), is_circle: true };
+        assert_eq!(told(circle), ["o"; SOURCES_MAX + 1].join(": "));
+    }
+
+    #[test]
+    fn a_long_error_is_cut_between_two_characters() {
+        // An odd number of bytes comes before characters of two.
+        let text = told(odd(|f| f.write_str("x").and_then(|()| f.write_str(&"ü".repeat(SHOWN_MAX_BYTES)))));
+        assert!(text.ends_with('ü') && (SHOWN_MAX_BYTES - 1..=SHOWN_MAX_BYTES).contains(&text.len()), "{}", text.len());
+    }
+
+    #[test]
+    fn a_long_error_that_does_not_care_whether_it_is_taken_grows_no_longer() {
+        let text = told(odd(|f| {
+            (0..1000).for_each(|_| _ = f.write_str(&"y".repeat(1000)));
+            Ok(())
+        }));
+        assert_eq!(text.len(), SHOWN_MAX_BYTES);
+    }
+
+    #[test]
+    fn panics_whose_payloads_panic_when_they_are_dropped_stay_inside() {
+        struct Payload(u32);
+        impl Drop for Payload {
+            fn drop(&mut self) {
+                std::panic::panic_any(Payload(self.0 + 1));
+            }
+        }
+        assert_eq!(guarded(|| std::panic::panic_any(Payload(0))), Err::<(), _>(Panicked));
     }
 }

@@ -14,17 +14,18 @@ use std::{fmt, time::Instant};
 
 pub use cache::Cache;
 pub use common_fields::{CommonFields, FieldList};
-pub(crate) use guard::{Guard, GuardPolicy, Outcome, describe, guarded};
+pub(crate) use guard::{Guard, GuardPolicy, Outcome, Panicked, Step, guarded, let_go, told};
 pub use sink::{Delivery, Notifier, Payload, Sink, SinkContext, SinkError, SinkFactory, WhenBusy};
 pub use threads::{is_drain_thread, spawn_thread, undivided};
 
 use thiserror::Error;
 
-use crate::event::Batch;
+use crate::{event::Batch, name::NAME_RULE};
 
 /// Adds fields to events.
 pub trait Enricher {
-    /// Its name, for accounts and errors.
+    /// Its name, for accounts and errors: letters, digits, `_` and `-`. The container puts a number behind it where another
+    /// has it already, as in `throttle-2`.
     fn name(&self) -> &'static str;
 
     /// Adds to the events of a batch. See [`Event::add_field`](crate::Event::add_field): a user's own field stays. What
@@ -46,7 +47,8 @@ pub trait Enricher {
 
 /// Chooses among events, or changes them.
 pub trait Processor {
-    /// Its name, for accounts and errors.
+    /// Its name, for accounts and errors: letters, digits, `_` and `-`. The container puts a number behind it where another
+    /// has it already, as in `throttle-2`.
     fn name(&self) -> &'static str;
 
     /// Works on a batch. What it takes out (see [`Batch::retain`]) is counted as filtered, under its name.
@@ -134,6 +136,12 @@ pub enum PluginError {
     /// It panicked.
     #[error("the plugin panicked")]
     Panicked,
+    /// What it calls itself cannot be a name.
+    #[error("plugin name is {name:?}; {NAME_RULE}, and has at least one")]
+    BadName {
+        /// The name.
+        name: String,
+    },
 }
 
 impl PluginError {

@@ -1,0 +1,85 @@
+//! Lines to stderr from threads that must not wait.
+//!
+//! Whoever reads our stderr may have stopped reading: to write then would hold up the drain, and in the end the threads that
+//! log. So it is asked first whether there is room, and no more is written at once than a pipe with room takes whole. Between
+//! the question and the write somebody else may take the room; then we wait as anybody does who writes there.
+//!
+//! The lock of [`std::io::stderr`] is not taken: a thread of the program that waits for the same reader holds it.
+
+use std::{
+    fmt::Write,
+    sync::{
+        Mutex, TryLockError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// One at a time, so that what is found free is still free. Of the process, as stderr is.
+static AT_IT: Mutex<()> = Mutex::new(());
+
+/// Standard error, as far as it takes what it is given.
+#[derive(Debug, Default)]
+pub(super) struct Stderr {
+    /// Lines that there was no room for, and that no line has told of. A figure for reports: no model need see it.
+    dropped: AtomicU64,
+}
+
+impl Stderr {
+    /// Writes a line, or drops it where it would have to wait. The next one that gets through says how many were dropped.
+    pub(super) fn line(&self, line: &str) {
+        // Relaxed, both: see the field.
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if !write(&text(dropped, line)) {
+            self.dropped.fetch_add(dropped + 1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What a pipe takes in one piece.
+fn text(dropped: u64, line: &str) -> String {
+    let mut text = String::new();
+    if dropped > 0 {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "fapilog: {dropped} lines before this one were dropped, because stderr took no more");
+    }
+    let room = libc::PIPE_BUF.saturating_sub(text.len() + 1);
+    text.push_str(line.get(..line.floor_char_boundary(room)).unwrap_or_default());
+    text.push('\n');
+    text
+}
+
+/// Returns whether all of it is written.
+fn write(text: &str) -> bool {
+    let _at_it = match AT_IT.try_lock() {
+        Ok(at_it) => at_it,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        // Perhaps one who has to wait after all.
+        Err(TryLockError::WouldBlock) => return false,
+    };
+    if !has_room() {
+        return false;
+    }
+    // SAFETY: the pointer and the length are those of a slice that outlives the call.
+    let written = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+    usize::try_from(written) == Ok(text.len())
+}
+
+fn has_room() -> bool {
+    let mut entry = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
+    // SAFETY: it is told of one entry, a local that outlives the call.
+    let ready = unsafe { libc::poll(&raw mut entry, 1, 0) };
+    // An error or an end beside it: a write would fail, or bring a signal.
+    ready == 1 && entry.revents == libc::POLLOUT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_to_what_a_pipe_takes_whole() {
+        let text = text(3, &"ü".repeat(libc::PIPE_BUF));
+        assert!(text.ends_with("ü\n") && text.len() <= libc::PIPE_BUF, "{}", text.len());
+        assert!(text.starts_with("fapilog: 3 lines before this one were dropped"));
+    }
+}
