@@ -216,6 +216,8 @@ impl ContainerBuilder {
             executor: Some(executor),
             notices: notices.clone(),
             #[cfg(feature = "settings")]
+            by_hand: Mutex::default(),
+            #[cfg(feature = "settings")]
             settings: Mutex::default(),
         };
         let mut hosts = Vec::with_capacity(plans.len());
@@ -261,6 +263,8 @@ impl ContainerBuilder {
             posting: Mutex::default(),
             executor: None,
             notices,
+            #[cfg(feature = "settings")]
+            by_hand: Mutex::default(),
             #[cfg(feature = "settings")]
             settings: Mutex::default(),
         };

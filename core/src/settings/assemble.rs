@@ -15,6 +15,11 @@ const AUTO: &str = "auto";
 const AUTO_ON_TERMINAL: &str = "pretty";
 const AUTO_ELSEWHERE: &str = "json";
 
+/// The formatters that a name stands for: on a terminal, and elsewhere.
+pub(super) fn formatters_of(name: &str) -> [&str; 2] {
+    if name == AUTO { [AUTO_ON_TERMINAL, AUTO_ELSEWHERE] } else { [name, name] }
+}
+
 impl Container {
     /// Starts a container as the settings say, with the [built-in](Registry::built_in) plugins.
     ///
@@ -219,7 +224,7 @@ impl Assembly<'_> {
 
     /// One for a terminal and one for elsewhere: colours, and what `auto` stands for, depend on it.
     fn formatters(&mut self, path: &str, name: &str) -> Option<Formatters> {
-        let (on_terminal, elsewhere) = if name == AUTO { (AUTO_ON_TERMINAL, AUTO_ELSEWHERE) } else { (name, name) };
+        let [on_terminal, elsewhere] = formatters_of(name);
         let elsewhere = self.formatter(path, elsewhere, false)?;
         let on_terminal = self.formatter(path, on_terminal, true)?;
         Some(Formatters { on_terminal, elsewhere })

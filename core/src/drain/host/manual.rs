@@ -39,6 +39,15 @@ impl ManualDrain {
         }
     }
 
+    /// Takes up the changes that are posted, and nothing else.
+    #[cfg(feature = "settings")]
+    pub(crate) fn take_up_changes(&mut self) {
+        if !self.has_ended && !self.shard.is_foreign() {
+            let _here = here::enter();
+            self.shard.take_up_changes(std::time::Instant::now());
+        }
+    }
+
     /// Takes turns until nothing is left to do at once. Payloads that are not yet due stay where they are: a
     /// [flush](crate::Container::request_flush) makes them go.
     pub fn run_until_idle(&mut self) {
