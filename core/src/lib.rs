@@ -54,7 +54,7 @@ pub use colors::Colors;
 pub use container::{
     Container, ContainerBuilder, FlushError, Metrics, PluginMetrics, RingMetrics, ShutdownError, StartError,
 };
-pub use directives::{Directives, DirectivesError};
+pub use directives::{DirectiveFault, Directives, DirectivesError};
 pub use drain::{ManualDrain, SinkOptions, changes::ChangeError, latency::Percentiles, probe::GlommioUnavailable};
 pub use error::{AlreadyInitialized, Error, ErrorKind};
 pub use event::{Batch, Bucket, Event, EventId, FieldRef, ProducerInfo, Source, Timestamp};

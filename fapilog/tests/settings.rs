@@ -186,7 +186,7 @@ fn every_mistake_of_every_layer_is_in_one_error() {
     let found = problems(Settings::builder().threads_max(0).file(&file.path).variables(variables));
     let expected = [
         format!("btach_size is 5; there is no such setting; did you mean batch_size? {from}"),
-        format!("level is \"inof\"; allowed are TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY, OFF; target=level; several of these, parted by commas {from}"),
+        format!("level is \"inof\"; is it the level INFO, or a target? A target of such a name needs its level: target=TRACE {from}"),
         format!("sinks[0] is \"std out\"; a name is made of letters, digits, _ and - {from}"),
         format!("sinks[1].formater is \"json\"; there is no such setting; did you mean formatter? {from}"),
         "queue_max_size is 5; allowed are 100 to 1000000 (given by FAPILOG_QUEUE_MAX_SIZE)".to_owned(),
