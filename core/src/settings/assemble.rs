@@ -255,9 +255,10 @@ impl Assembly<'_> {
         }
         let known: Vec<&str> =
             self.registry.plugins().filter(|plugin| plugin.kind == kind).map(|plugin| plugin.name.as_str()).collect();
-        let allowed = match known.as_slice() {
-            [] => format!("no {kind} is registered"),
-            known => format!("there is no such {kind}; allowed are {}", known.join(", ")),
+        let allowed = match (self.registry.left_to_code(name), known.as_slice()) {
+            (Some(how), _) => format!("settings alone cannot name it: {how}"),
+            (None, []) => format!("no {kind} is registered"),
+            (None, known) => format!("there is no such {kind}; allowed are {}", known.join(", ")),
         };
         let mut problem = Problem::new(path, format!("{name:?}"), allowed);
         problem.nearest = nearest(name, known);
