@@ -62,6 +62,6 @@ pub use executor::Executor;
 pub use intake::{DynamicEvent, InScope, Logger, Overflow, Scope, ScopeGuard, Scoped};
 pub use level::{Category, Level, LevelError, LevelFilter};
 pub use notices::{ErrorCallback, Notice};
-pub use problem::{Problem, SettingsError};
+pub use problem::{IoCause, Problem, SettingsError};
 pub use route::Route;
 pub use value::{Value, ValueRef};

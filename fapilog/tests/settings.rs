@@ -342,3 +342,21 @@ fn a_file_can_be_reloaded() {
     assert!(matches!(container.reload_file(&file.path), Err(ReloadError::Settings(_))));
     assert_eq!(container.level(), LevelFilter::AtLeast(Level::Trace));
 }
+
+#[test]
+fn a_settings_file_that_cannot_be_read_keeps_what_the_system_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing.toml");
+    let error = Settings::builder().batch_size(0).file(&missing).build().unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().downcast_ref::<std::io::Error>().unwrap();
+    assert_eq!(cause.kind(), std::io::ErrorKind::NotFound);
+    let of_problem = |problem: &fapilog::Problem| problem.cause.as_ref().map(|cause| cause.error().kind());
+    let causes: Vec<_> = error.problems.iter().map(of_problem).collect();
+    assert_eq!(causes, [Some(std::io::ErrorKind::NotFound), None], "{error}");
+
+    let (registry, _events) = with_memory();
+    let container = Container::from_settings_with(plain().build().unwrap(), &registry).unwrap();
+    let error = fapilog::Error::from(container.reload_file(&missing).unwrap_err());
+    assert_eq!(error.code(), "configuration.settings");
+    assert!(std::error::Error::source(&error).unwrap().is::<std::io::Error>());
+}
