@@ -214,12 +214,6 @@ codes! {
 
 #[cfg(feature = "settings")]
 codes! { @of
-    ReloadError {
-        Self::Settings(_) => "configuration.settings",
-        Self::NeedsRestart { .. } => "configuration.needs_restart",
-        Self::Change(_) => "plugin.not_started",
-        Self::NotFromSettings => "configuration.not_from_settings",
-    }
     RegisterError {
         Self::Name { .. } => "configuration.bad_name",
         Self::Version { .. } => "configuration.bad_version",
@@ -228,11 +222,28 @@ codes! { @of
     }
 }
 
+#[cfg(feature = "settings")]
+impl ReloadError {
+    /// A stable code, for programs and for searching: see the book's page on errors. A change that could not be made has
+    /// the code of the [`ChangeError`].
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Settings(error) => error.code(),
+            Self::NeedsRestart { .. } => "configuration.needs_restart",
+            Self::Change(error) => error.code(),
+            Self::NotFromSettings => "configuration.not_from_settings",
+            Self::ManualDrain => "configuration.manual_drain",
+        }
+    }
+}
+
 /// The codes of errors that only settings and the registry have.
 #[cfg(test)]
-const CODES_OF_SETTINGS: [&str; 4] = [
+const CODES_OF_SETTINGS: [&str; 5] = [
     "configuration.needs_restart",
     "configuration.not_from_settings",
+    "configuration.manual_drain",
     "configuration.bad_version",
     "configuration.api_version",
 ];

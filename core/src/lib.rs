@@ -55,7 +55,7 @@ pub use colors::Colors;
 pub use container::{
     Container, ContainerBuilder, FlushError, Metrics, PluginMetrics, RingMetrics, ShutdownError, StartError,
 };
-pub use directives::{Directives, DirectivesError};
+pub use directives::{DirectiveFault, Directives, DirectivesError};
 pub use drain::{ManualDrain, SinkOptions, changes::ChangeError, latency::Percentiles, probe::GlommioUnavailable};
 pub use error::{AlreadyInitialized, Error, ErrorKind};
 pub use event::{Batch, Bucket, Event, EventId, FieldRef, ProducerInfo, Source, Timestamp};
@@ -64,6 +64,6 @@ pub use intake::{DynamicEvent, InScope, Logger, Overflow, Scope, ScopeGuard, Sco
 pub use level::{Category, Level, LevelError, LevelFilter};
 pub use notices::{ErrorCallback, Notice};
 pub use order::EventOrder;
-pub use problem::{Problem, SettingsError};
+pub use problem::{IoCause, Problem, SettingsError};
 pub use route::Route;
 pub use value::{Value, ValueRef};

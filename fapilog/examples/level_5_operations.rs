@@ -47,7 +47,7 @@ fn levels(logs: &Container) -> Result<(), Box<dyn Error>> {
     let directives: Directives = format!("warning,{}=debug", module_path!()).parse()?;
     logs.set_level(directives);
     debug!(log, "logged, too: this module has a level of its own");
-    if let Err(error) = "verbose".parse::<Directives>() {
+    if let Err(error) = "my_crate=verbose".parse::<Directives>() {
         println!("{error}");
     }
 

@@ -56,11 +56,11 @@ pub mod testing;
 
 pub use fapilog_core::{
     Accounts, AlreadyInitialized, Batch, Bucket, Category, ChangeError, Colors, Container, ContainerBuilder,
-    Directives, DirectivesError, DynamicEvent, Error, ErrorCallback, ErrorKind, Event, EventId, EventOrder, Executor,
-    FieldRef, FlushError, GlommioUnavailable, Imbalance, InScope, Level, LevelError, LevelFilter, Logger, LossReason,
-    Losses, ManualClock, ManualDrain, Metrics, Notice, Overflow, Percentiles, PluginMetrics, PluginState, Problem,
-    ProducerInfo, RingMetrics, Route, Rung, Scope, ScopeGuard, Scoped, SettingsError, ShutdownError, SinkAccounts,
-    SinkOptions, Source, StartError, Timestamp, Value, ValueRef,
+    DirectiveFault, Directives, DirectivesError, DynamicEvent, Error, ErrorCallback, ErrorKind, Event, EventId,
+    EventOrder, Executor, FieldRef, FlushError, GlommioUnavailable, Imbalance, InScope, IoCause, Level, LevelError,
+    LevelFilter, Logger, LossReason, Losses, ManualClock, ManualDrain, Metrics, Notice, Overflow, Percentiles,
+    PluginMetrics, PluginState, Problem, ProducerInfo, RingMetrics, Route, Rung, Scope, ScopeGuard, Scoped,
+    SettingsError, ShutdownError, SinkAccounts, SinkOptions, Source, StartError, Timestamp, Value, ValueRef,
     enrich::{
         ContextEnricher, CorrelationEnricher, HostnameEnricher, KubernetesEnricher, RuntimeInfoEnricher,
         TimestampEnricher, WhenMissing,

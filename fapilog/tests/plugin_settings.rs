@@ -132,6 +132,23 @@ fn sampling_keeps_errors_whatever_the_rate() {
 }
 
 #[test]
+fn sampling_keeps_the_events_of_a_trace_together_unless_it_is_told_not_to() {
+    let kept = |own: &str| {
+        let (container, events) =
+            started(&format!("processors = [\"sampling\"]\nplugin_config.sampling = {{ {own} }}\n")).unwrap();
+        let log = container.logger("web");
+        let _request = Scope::new().correlation_id("7f3a").enter();
+        (0..64).for_each(|number| info!(log, "of one trace", number));
+        lawful(container.shutdown(PATIENCE).unwrap());
+        events.lines().len()
+    };
+    assert!([0, 64].contains(&kept("rate = 0.5")));
+    assert!([0, 64].contains(&kept("rate = 0.5, per_trace = true")));
+    let apart = kept("rate = 0.5, per_trace = false");
+    assert!((1..64).contains(&apart), "{apart}");
+}
+
+#[test]
 fn a_projection_keeps_some_fields() {
     let all = logged("processors = [\"project\"]\nplugin_config.project.keep = [\"user_id\", \"tags.*\"]\n");
     assert_eq!(all[0]["context"], serde_json::json!({"user_id": 42}));

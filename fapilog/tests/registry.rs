@@ -54,9 +54,16 @@ fn a_linked_plugin_is_in_every_built_in_registry() {
 #[test]
 fn the_sinks_are_in_every_built_in_registry() {
     let registry = Registry::built_in();
-    for name in ["file", "null"] {
+    for name in ["file", "null", "stderr", "stdout"] {
         assert!(registry.plugins().any(|plugin| plugin.name == name && plugin.kind == PluginKind::Sink), "{name}");
     }
+}
+
+#[test]
+fn settings_that_name_a_memory_sink_which_no_code_has_registered_are_told_how() {
+    let error = Container::from_settings(plain().build().unwrap()).unwrap_err().to_string();
+    let expected = "sinks[0] is \"memory\"; settings alone cannot name it: code registers it, by MemorySink::register";
+    assert!(error.contains(expected), "{error}");
 }
 
 #[test]

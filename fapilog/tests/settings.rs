@@ -186,7 +186,7 @@ fn every_mistake_of_every_layer_is_in_one_error() {
     let found = problems(Settings::builder().threads_max(0).file(&file.path).variables(variables));
     let expected = [
         format!("btach_size is 5; there is no such setting; did you mean batch_size? {from}"),
-        format!("level is \"inof\"; allowed are TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY, OFF; target=level; several of these, parted by commas {from}"),
+        format!("level is \"inof\"; is it the level INFO, or a target? A target of such a name needs its level: target=TRACE {from}"),
         format!("sinks[0] is \"std out\"; a name is made of letters, digits, _ and - {from}"),
         format!("sinks[1].formater is \"json\"; there is no such setting; did you mean formatter? {from}"),
         "queue_max_size is 5; allowed are 100 to 1000000 (given by FAPILOG_QUEUE_MAX_SIZE)".to_owned(),
@@ -341,4 +341,22 @@ fn a_file_can_be_reloaded() {
     fs::write(&file.path, r#"{ "level": "tarce" }"#).unwrap();
     assert!(matches!(container.reload_file(&file.path), Err(ReloadError::Settings(_))));
     assert_eq!(container.level(), LevelFilter::AtLeast(Level::Trace));
+}
+
+#[test]
+fn a_settings_file_that_cannot_be_read_keeps_what_the_system_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing.toml");
+    let error = Settings::builder().batch_size(0).file(&missing).build().unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().downcast_ref::<std::io::Error>().unwrap();
+    assert_eq!(cause.kind(), std::io::ErrorKind::NotFound);
+    let of_problem = |problem: &fapilog::Problem| problem.cause.as_ref().map(|cause| cause.error().kind());
+    let causes: Vec<_> = error.problems.iter().map(of_problem).collect();
+    assert_eq!(causes, [Some(std::io::ErrorKind::NotFound), None], "{error}");
+
+    let (registry, _events) = with_memory();
+    let container = Container::from_settings_with(plain().build().unwrap(), &registry).unwrap();
+    let error = fapilog::Error::from(container.reload_file(&missing).unwrap_err());
+    assert_eq!(error.code(), "configuration.settings");
+    assert!(std::error::Error::source(&error).unwrap().is::<std::io::Error>());
 }

@@ -16,6 +16,8 @@ use crate::{ConsoleSink, FileEngine, FileSink, FileSync, MemoryEvents, MemorySin
 register_plugin!(register);
 
 fn register(registry: &mut Registry) -> Result<(), RegisterError> {
+    // Without the handle there is nobody to read it, and all it would do is to fill up.
+    registry.leave_to_code("memory", "code registers it, by MemorySink::register, and keeps the handle that reads it");
     registry.register_sink(about("file", "Appends to a file"), file)?;
     registry.register_sink(about("stdout", "Writes to standard output"), |settings| {
         let is_terminal = std::io::stdout().is_terminal();

@@ -69,9 +69,9 @@ impl Error for Refused {
 
 impl Error for Order {}
 
-/// Quotes, a backslash, a line's end, a tab, an escape character, and letters of two, three and four bytes.
-const TEXT: &str = "say \"hi\\\"\n\tto \u{1b}[1mGrüße, 世界 🙂";
-const TEXT_JSON: &str = "\"say \\\"hi\\\\\\\"\\n\\tto \\u001b[1mGrüße, 世界 🙂\"";
+/// Quotes, a backslash, a line's end, a tab, an escape character, letters of two, three and four bytes, and a tag.
+const TEXT: &str = "say \"hi\\\"\n\tto \u{1b}[1mGrüße, 世界 🙂 <b>";
+const TEXT_JSON: &str = "\"say \\\"hi\\\\\\\"\\n\\tto \\u001b[1mGrüße, 世界 🙂 \\u003cb>\"";
 
 /// Not UTF-8, with a backslash.
 const BYTES: &[u8] = b"caf\xe9 \\ ok";

@@ -223,6 +223,8 @@ impl ContainerBuilder {
             executor: Some(executor),
             notices: notices.clone(),
             #[cfg(feature = "settings")]
+            by_hand: Mutex::default(),
+            #[cfg(feature = "settings")]
             settings: Mutex::default(),
         };
         let mut hosts = Vec::with_capacity(plans.len());
@@ -268,6 +270,8 @@ impl ContainerBuilder {
             posting: Mutex::default(),
             executor: None,
             notices,
+            #[cfg(feature = "settings")]
+            by_hand: Mutex::default(),
             #[cfg(feature = "settings")]
             settings: Mutex::default(),
         };

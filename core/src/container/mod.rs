@@ -52,6 +52,10 @@ pub struct Container {
     posting: Mutex<()>,
     executor: Option<Executor>,
     pub(crate) notices: Notices,
+    /// What was added and removed since it was made, for a reload to leave it so. It is held for a moment only: a plugin
+    /// may want it while a reload waits for that plugin's drain.
+    #[cfg(feature = "settings")]
+    by_hand: Mutex<plugins::ByHand>,
     /// What it was made from, for a reload. `None` if a builder made it.
     #[cfg(feature = "settings")]
     pub(crate) settings: Mutex<Option<Box<crate::settings::Origin>>>,

@@ -1,5 +1,7 @@
 //! Changing the plugins and sinks of a running container.
 
+#[cfg(feature = "settings")]
+use std::collections::BTreeSet;
 use std::{
     sync::{Arc, PoisonError},
     time::{Duration, Instant},
@@ -40,7 +42,7 @@ impl Container {
         name: &str,
         make: impl Fn(ShardInfo) -> Result<Box<dyn Enricher>, PluginError> + Send + Sync + 'static,
     ) -> Result<(), ChangeError> {
-        self.add(name, Change::AddEnricher(PluginPlan::named(name, make)))
+        self.add(name, Change::AddEnricher(PluginPlan::named(name, make).by_hand()))
     }
 
     /// Adds a processor behind the others; as [`add_enricher`](Self::add_enricher).
@@ -52,7 +54,7 @@ impl Container {
         name: &str,
         make: impl Fn(ShardInfo) -> Result<Box<dyn Processor>, PluginError> + Send + Sync + 'static,
     ) -> Result<(), ChangeError> {
-        self.add(name, Change::AddProcessor(PluginPlan::named(name, make)))
+        self.add(name, Change::AddProcessor(PluginPlan::named(name, make).by_hand()))
     }
 
     /// Adds a redactor behind the others (see [`ContainerBuilder::redactor`](crate::ContainerBuilder::redactor)); as
@@ -65,7 +67,7 @@ impl Container {
         name: &str,
         make: impl Fn(ShardInfo) -> Result<Box<dyn Processor>, PluginError> + Send + Sync + 'static,
     ) -> Result<(), ChangeError> {
-        self.add(name, Change::AddRedactor(PluginPlan::named(name, make)))
+        self.add(name, Change::AddRedactor(PluginPlan::named(name, make).by_hand()))
     }
 
     /// Adds a sink. Events that came before it are counted as filtered there.
@@ -92,7 +94,13 @@ impl Container {
         if sinks.len() == 1 && sinks.iter().any(|sink| sink == name) {
             return Err(ChangeError::LastSink { name: name.to_owned() });
         }
-        self.post(&Change::Remove(name.to_owned()))
+        let result = self.post(&Change::Remove(name.to_owned()));
+        #[cfg(feature = "settings")]
+        // A shard that is late does it all the same.
+        if matches!(&result, Ok(()) | Err(ChangeError::Deadline)) {
+            lock(&self.by_hand).remove(name);
+        }
+        result
     }
 
     /// Leaves the plugin or sink of this name out, or lets it work again. A plugin that its guard has switched off is tried
@@ -105,17 +113,6 @@ impl Container {
         self.post(&Change::SetEnabled(name.to_owned(), is_enabled))
     }
 
-    /// Gives the container other enrichers, processors and redactors: all of them, or none.
-    #[cfg(feature = "settings")]
-    pub(crate) fn replace_pipeline(&self, old: &PipelinePlan, new: &PipelinePlan) -> Result<(), ChangeError> {
-        let result = self.post(&Change::ReplacePipeline(new.clone()));
-        if matches!(&result, Err(ChangeError::Plugin { .. })) {
-            // Shards that could make it go back to what they had.
-            let _ = self.post(&Change::ReplacePipeline(old.clone()));
-        }
-        result
-    }
-
     fn add(&self, name: &str, change: Change) -> Result<(), ChangeError> {
         if !is_name(name) {
             return Err(ChangeError::BadName { name: name.to_owned() });
@@ -124,9 +121,16 @@ impl Container {
             return Err(ChangeError::Taken { name: name.to_owned() });
         }
         let result = self.post(&change);
-        if matches!(&result, Err(ChangeError::Plugin { .. } | ChangeError::Sink { .. })) {
+        match &result {
             // Shards that could make it let go of it again.
-            let _ = self.post(&Change::Remove(name.to_owned()));
+            Err(ChangeError::Plugin { .. } | ChangeError::Sink { .. }) => {
+                let _ = self.post(&Change::Remove(name.to_owned()));
+            }
+            // So do those that come to it late. Nobody waits for them a second time.
+            Err(ChangeError::Deadline) => drop(self.send(&Change::Remove(name.to_owned()))),
+            #[cfg(feature = "settings")]
+            Ok(()) => lock(&self.by_hand).add(name),
+            _ => {}
         }
         result
     }
@@ -141,24 +145,36 @@ impl Container {
 
     /// Sends the change to every shard, and waits for the answers.
     fn post(&self, change: &Change) -> Result<(), ChangeError> {
+        let answered = self.hear(&self.send(change)?);
+        match answered {
+            // Whoever runs the drain may be this very thread: it takes the change up by and by.
+            Err(ChangeError::Deadline) if self.executor.is_none() => Ok(()),
+            answered => answered,
+        }
+    }
+
+    /// Sends the change to every shard.
+    fn send(&self, change: &Change) -> Result<Vec<Arc<Answer>>, ChangeError> {
         if self.intake.is_foreign() {
             return Err(ChangeError::Forked);
         }
-        let answers: Vec<Arc<Answer>> = {
+        let answers = {
             let _posting = self.posting.lock().unwrap_or_else(PoisonError::into_inner);
             self.intake.ports.iter().map(|port| port.changes.post(change.clone())).collect()
         };
         self.intake.ports.iter().for_each(|port| port.doorbell.ring());
+        Ok(answers)
+    }
+
+    /// Waits for all answers; of mistakes, the first is told.
+    fn hear(&self, answers: &[Arc<Answer>]) -> Result<(), ChangeError> {
         let is_manual = self.executor.is_none();
-        // Whoever runs the drain may be this very thread: there is nobody to wait for.
+        // What a program that runs the drain itself has not done yet, it will not do while this waits.
         let deadline = if is_manual { Instant::now() } else { patience_until(deadline_after(CHANGE_TIMEOUT)) };
         let mut result = Ok(());
         for answer in answers {
-            match answer.wait(deadline) {
-                Err(ChangeError::Deadline) if is_manual => {}
-                // Each is waited for, and the first mistake is told.
-                answered => result = result.and(answered),
-            }
+            // Each is waited for, also behind a mistake.
+            result = result.and(answer.wait(deadline));
         }
         result
     }
@@ -179,5 +195,78 @@ impl Container {
             names.extend(living.map(|view| view.name.clone()));
         }
         names
+    }
+}
+
+/// # Another pipeline, for all shards or for none
+///
+/// 1. Each shard makes the new plugins, and answers. Events still pass the old ones.
+/// 2. When every shard has made them, it is decided: each shard is told to let them work, which cannot fail. When one could
+///    not make them, or does not answer in time, each is told to let go of them. A shard that comes to it late finds both
+///    letters, in this order, and does nothing but make plugins in vain.
+#[cfg(feature = "settings")]
+impl Container {
+    /// Gives the container other enrichers, processors and redactors: all of them, or none. `turn` has a drain that the
+    /// program runs itself take the change up.
+    pub(crate) fn replace_pipeline(&self, plan: &PipelinePlan, turn: &mut dyn FnMut()) -> Result<(), ChangeError> {
+        let named: BTreeSet<String> = plan.names().map(str::to_owned).collect();
+        let plan = lock(&self.by_hand).leave_to(plan)?;
+        let answers = self.send(&Change::PreparePipeline(plan))?;
+        turn();
+        if let Err(error) = self.hear(&answers) {
+            self.send(&Change::DiscardPipeline)?;
+            turn();
+            return Err(error);
+        }
+        let answers = self.send(&Change::ReplacePipeline)?;
+        turn();
+        match self.hear(&answers) {
+            // It is decided. The shard is held up in a batch, and the next one meets the new plugins.
+            Err(ChangeError::Deadline) => {
+                self.notices.add("container", "a shard is held up, and takes its new plugins up late".to_owned());
+            }
+            answered => answered?,
+        }
+        lock(&self.by_hand).removed.retain(|name| named.contains(name));
+        Ok(())
+    }
+}
+
+/// What was done to a running container by name.
+#[cfg(feature = "settings")]
+#[derive(Debug, Default)]
+pub(super) struct ByHand {
+    added: BTreeSet<String>,
+    /// Names that settings may still have.
+    removed: BTreeSet<String>,
+}
+
+#[cfg(feature = "settings")]
+impl ByHand {
+    fn add(&mut self, name: &str) {
+        self.added.insert(name.to_owned());
+    }
+
+    fn remove(&mut self, name: &str) {
+        if !self.added.remove(name) {
+            self.removed.insert(name.to_owned());
+        }
+    }
+
+    /// The plan without what was removed.
+    ///
+    /// # Errors
+    /// When it has a name that was given to something else meanwhile.
+    fn leave_to(&self, plan: &PipelinePlan) -> Result<PipelinePlan, ChangeError> {
+        let is_wanted = |name: Option<&str>| name.is_none_or(|name| !self.removed.contains(name));
+        let mut plan = plan.clone();
+        plan.enrichers.retain(|plugin| is_wanted(plugin.name()));
+        plan.processors.retain(|plugin| is_wanted(plugin.name()));
+        plan.redactors.retain(|plugin| is_wanted(plugin.name()));
+        let taken = plan.names().find(|name| self.added.contains(*name)).map(str::to_owned);
+        match taken {
+            Some(name) => Err(ChangeError::Taken { name }),
+            None => Ok(plan),
+        }
     }
 }

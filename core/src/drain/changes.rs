@@ -27,8 +27,15 @@ pub(crate) enum Change {
     AddProcessor(PluginPlan<dyn Processor>),
     AddRedactor(PluginPlan<dyn Processor>),
     AddSink(SinkPlan),
+    /// Make another pipeline beside the one that works. It gets no events yet.
     #[cfg(feature = "settings")]
-    ReplacePipeline(super::PipelinePlan),
+    PreparePipeline(super::PipelinePlan),
+    /// Let the pipeline that was prepared work from now on. It cannot fail.
+    #[cfg(feature = "settings")]
+    ReplacePipeline,
+    /// Let go of the pipeline that was prepared, if there is one.
+    #[cfg(feature = "settings")]
+    DiscardPipeline,
     Remove(String),
     SetEnabled(String, bool),
 }
@@ -53,7 +60,11 @@ impl std::fmt::Debug for Change {
             Self::AddRedactor(_) => "AddRedactor",
             Self::AddSink(_) => "AddSink",
             #[cfg(feature = "settings")]
-            Self::ReplacePipeline(_) => "ReplacePipeline",
+            Self::PreparePipeline(_) => "PreparePipeline",
+            #[cfg(feature = "settings")]
+            Self::ReplacePipeline => "ReplacePipeline",
+            #[cfg(feature = "settings")]
+            Self::DiscardPipeline => "DiscardPipeline",
             Self::Remove(_) => "Remove",
             Self::SetEnabled(..) => "SetEnabled",
         })

@@ -178,6 +178,12 @@ impl Outlet {
         &self.name
     }
 
+    /// Holds it to something else from now on.
+    #[cfg(feature = "settings")]
+    pub(super) fn set_policy(&mut self, policy: GuardPolicy) {
+        self.guard.set_policy(policy);
+    }
+
     /// Leaves the sink out, or lets it work again.
     pub(super) fn set_enabled(&mut self, is_enabled: bool) {
         self.is_enabled = is_enabled;

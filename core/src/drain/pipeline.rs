@@ -43,6 +43,9 @@ struct Guarded<P: ?Sized> {
     tallies: Arc<PluginTallies>,
     /// It is called even when the pipeline is reduced.
     is_essential: bool,
+    /// See [`PluginPlan::by_hand`].
+    #[cfg_attr(not(feature = "settings"), expect(dead_code, reason = "only a reload asks"))]
+    is_by_hand: bool,
 }
 
 /// How to make one.
@@ -50,6 +53,7 @@ pub(crate) struct PluginPlan<P: ?Sized> {
     /// The name in the container, if not the plugin's own.
     name: Option<String>,
     make: Arc<Make<P>>,
+    is_by_hand: bool,
 }
 
 /// Makes a plugin for a shard, on its thread.
@@ -57,14 +61,14 @@ type Make<P> = dyn Fn(ShardInfo) -> Result<Box<P>, PluginError> + Send + Sync;
 
 impl<P: ?Sized> Clone for PluginPlan<P> {
     fn clone(&self) -> Self {
-        Self { name: self.name.clone(), make: Arc::clone(&self.make) }
+        Self { name: self.name.clone(), make: Arc::clone(&self.make), is_by_hand: self.is_by_hand }
     }
 }
 
 impl<P: ?Sized> PluginPlan<P> {
     /// A plugin under its own name.
     pub(crate) fn new(make: impl Fn(ShardInfo) -> Box<P> + Send + Sync + 'static) -> Self {
-        Self { name: None, make: Arc::new(move |shard| Ok(make(shard))) }
+        Self { name: None, make: Arc::new(move |shard| Ok(make(shard))), is_by_hand: false }
     }
 
     /// The name that the container gives it.
@@ -77,7 +81,13 @@ impl<P: ?Sized> PluginPlan<P> {
         name: &str,
         make: impl Fn(ShardInfo) -> Result<Box<P>, PluginError> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: Some(name.to_owned()), make: Arc::new(make) }
+        Self { name: Some(name.to_owned()), make: Arc::new(make), is_by_hand: false }
+    }
+
+    /// Added to a container that runs: it is no part of the settings, and no reload takes it away.
+    pub(crate) fn by_hand(mut self) -> Self {
+        self.is_by_hand = true;
+        self
     }
 }
 
@@ -88,6 +98,15 @@ pub(crate) struct PipelinePlan {
     pub(crate) processors: Vec<PluginPlan<dyn Processor>>,
     pub(crate) redactors: Vec<PluginPlan<dyn Processor>>,
     pub(crate) policy: GuardPolicy,
+}
+
+#[cfg(feature = "settings")]
+impl PipelinePlan {
+    /// The names that the container gives to plugins.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let processors = self.processors.iter().chain(&self.redactors);
+        self.enrichers.iter().filter_map(PluginPlan::name).chain(processors.filter_map(PluginPlan::name))
+    }
 }
 
 /// A plugin that could not be made.
@@ -187,7 +206,7 @@ impl Pipeline {
         let name = self.free_name(name, port);
         let tallies = tallies_for(&name, kind, port);
         let guard = Guard::new(&name, self.policy, Arc::clone(&tallies), self.notices.clone());
-        Ok(Guarded { plugin, guard, tallies, is_essential: false })
+        Ok(Guarded { plugin, guard, tallies, is_essential: false, is_by_hand: plan.is_by_hand })
     }
 
     /// The name, with a number behind it where another plugin or a sink has it: two plugins of a type are both welcome, but
@@ -231,13 +250,44 @@ impl Pipeline {
 
     /// The last batch of all: each processor says its last words, and those behind it see them.
     pub(super) fn finish(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
+        self.say_last_words(batch, port, |_| true);
+    }
+
+    /// The last batch of all but those added by hand, which only see it.
+    #[cfg(feature = "settings")]
+    pub(super) fn finish_all_but_by_hand(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
+        self.say_last_words(batch, port, |processor| !processor.is_by_hand);
+    }
+
+    fn say_last_words(
+        &mut self,
+        batch: &mut Batch<'_>,
+        port: &ShardPort,
+        is_ending: impl Fn(&Guarded<dyn Processor>) -> bool,
+    ) {
         for processor in &mut self.processors {
             if !batch.is_empty() {
                 processor.call(batch, port, |plugin, batch| plugin.process(batch));
             }
-            processor.finish(batch, port);
+            if is_ending(processor) {
+                processor.finish(batch, port);
+            }
         }
         self.redact(batch, port);
+    }
+
+    /// What its plugins are held to.
+    #[cfg(feature = "settings")]
+    pub(super) fn policy(&self) -> GuardPolicy {
+        self.policy
+    }
+
+    /// Takes over what was done by hand to the pipeline before it: plugins that were added, and what is disabled.
+    #[cfg(feature = "settings")]
+    pub(super) fn take_over(&mut self, old: &mut Self) {
+        take_over(&mut self.enrichers, &mut old.enrichers, self.policy);
+        take_over(&mut self.processors, &mut old.processors, self.policy);
+        take_over(&mut self.redactors, &mut old.redactors, self.policy);
     }
 
     /// What a redactor has not seen does not go on.
@@ -306,6 +356,21 @@ impl Pipeline {
             enricher.stop(|plugin| plugin.stop());
             let_go(enricher.plugin);
         }
+    }
+}
+
+/// Plugins of one kind; those added by hand come behind the others, as they did before.
+#[cfg(feature = "settings")]
+fn take_over<P: ?Sized>(new: &mut Vec<Guarded<P>>, old: &mut Vec<Guarded<P>>, policy: GuardPolicy) {
+    for plugin in new.iter_mut() {
+        let name = plugin.guard.name();
+        if old.iter().any(|before| before.guard.name() == name && !before.guard.is_enabled()) {
+            plugin.guard.set_enabled(false);
+        }
+    }
+    for mut kept in old.extract_if(.., |plugin| plugin.is_by_hand) {
+        kept.guard.set_policy(policy);
+        new.push(kept);
     }
 }
 

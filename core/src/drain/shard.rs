@@ -77,6 +77,9 @@ pub(crate) struct Shard {
     clock: StampClock,
     border: Border,
     pipeline: Pipeline,
+    /// What a reload has made, until it is decided for all shards whether it is to work.
+    #[cfg(feature = "settings")]
+    prepared: Option<Pipeline>,
     outlets: Vec<Outlet>,
     /// Sinks that are removed, and have still to deliver what they hold.
     leaving: Vec<Leaving>,
@@ -201,6 +204,8 @@ impl Shard {
             clock: StampClock::new(intake.stamps()),
             border: Border::new(settings.message_max_chars),
             pipeline: Pipeline::new(pipeline, *info, port, notices)?,
+            #[cfg(feature = "settings")]
+            prepared: None,
             outlets,
             leaving: Vec::new(),
             arena: Bump::new(),
@@ -420,7 +425,7 @@ impl Shard {
     }
 
     #[cold]
-    fn take_up_changes(&mut self, now: Instant) {
+    pub(super) fn take_up_changes(&mut self, now: Instant) {
         while let Some((change, answer)) = self.port.changes.take() {
             match change {
                 // Whoever asked has looked; but a change may have been under way then.
@@ -444,7 +449,17 @@ impl Shard {
                 }
                 Change::AddSink(plan) => answer.give(self.add_sink(&plan)),
                 #[cfg(feature = "settings")]
-                Change::ReplacePipeline(plan) => answer.give(self.replace_pipeline(&plan, now)),
+                Change::PreparePipeline(plan) => answer.give(self.prepare_pipeline(&plan)),
+                #[cfg(feature = "settings")]
+                Change::ReplacePipeline => {
+                    self.replace_pipeline(now);
+                    answer.give(Ok(()));
+                }
+                #[cfg(feature = "settings")]
+                Change::DiscardPipeline => {
+                    self.discard_prepared();
+                    answer.give(Ok(()));
+                }
                 Change::SetEnabled(name, is_enabled) => {
                     self.pipeline.set_enabled(&name, is_enabled);
                     let outlets = self.outlets.iter_mut().filter(|outlet| outlet.name() == name);
@@ -471,14 +486,30 @@ impl Shard {
         Ok(())
     }
 
-    /// Lets the old plugins say their last words, once the new ones are made.
     #[cfg(feature = "settings")]
-    fn replace_pipeline(&mut self, plan: &PipelinePlan, now: Instant) -> Result<(), ChangeError> {
-        let mut new = Pipeline::new(plan, self.info, &self.port, &self.notices)?;
-        self.take_words(now, Pipeline::finish);
+    fn prepare_pipeline(&mut self, plan: &PipelinePlan) -> Result<(), ChangeError> {
+        self.discard_prepared();
+        self.prepared = Some(Pipeline::new(plan, self.info, &self.port, &self.notices)?);
+        Ok(())
+    }
+
+    /// Lets the old plugins say their last words and the new ones work. What was done by hand stays.
+    #[cfg(feature = "settings")]
+    fn replace_pipeline(&mut self, now: Instant) {
+        let Some(mut new) = self.prepared.take() else { return };
+        self.take_words(now, Pipeline::finish_all_but_by_hand);
+        new.take_over(&mut self.pipeline);
         std::mem::swap(&mut self.pipeline, &mut new);
         new.retire();
-        Ok(())
+        self.policy = self.pipeline.policy();
+        self.outlets.iter_mut().for_each(|outlet| outlet.set_policy(self.policy));
+    }
+
+    #[cfg(feature = "settings")]
+    fn discard_prepared(&mut self) {
+        if let Some(mut prepared) = self.prepared.take() {
+            prepared.retire();
+        }
     }
 
     fn remove(&mut self, name: &str, now: Instant, answer: Arc<Answer>) {
@@ -619,6 +650,8 @@ impl Shard {
         }
         self.port.changes.close();
         self.pipeline.stop();
+        #[cfg(feature = "settings")]
+        self.discard_prepared();
         self.rings.clear();
         self.port.stop();
         // Here, where its executor still runs: a waker of glommio's that is dropped later, elsewhere, keeps its task's memory

@@ -21,9 +21,21 @@ pub(super) const fn may_start_hostile(byte: u8) -> bool {
     (byte == 0xc2) | (byte == 0xd8) | (byte == 0xe2)
 }
 
+/// How far a byte is from the nearest that [`may_start_hostile`]: zero for those.
+#[inline(always)]
+pub(super) fn distance_to_hostile_start(byte: u8) -> u8 {
+    // 0xc2 and 0xe2 differ in one bit.
+    ((byte | 0x20) ^ 0xe2).min(byte ^ 0xd8)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_byte_may_start_a_hostile_character_where_its_distance_is_none() {
+        assert!((0..=u8::MAX).all(|byte| may_start_hostile(byte) == (distance_to_hostile_start(byte) == 0)));
+    }
 
     #[test]
     fn every_hostile_character_beyond_ascii_starts_with_a_byte_that_is_looked_at() {

@@ -135,6 +135,18 @@ impl Guard {
         &self.name
     }
 
+    /// Holds it to something else from now on.
+    #[cfg(feature = "settings")]
+    pub(crate) fn set_policy(&mut self, policy: GuardPolicy) {
+        self.policy = policy;
+    }
+
+    /// Whether it is to work, if it can.
+    #[cfg(feature = "settings")]
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.is_enabled
+    }
+
     /// Lets it work again, or leaves it out until further notice.
     pub(crate) fn set_enabled(&mut self, is_enabled: bool) {
         self.is_enabled = is_enabled;

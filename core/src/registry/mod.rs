@@ -58,6 +58,8 @@ pub struct Registry {
     plugins: BTreeMap<String, (PluginInfo, Entry)>,
     /// What was linked in, but could not be registered: said when a container is made.
     refused: Vec<RegisterError>,
+    /// How code registers what settings alone cannot name.
+    by_code: BTreeMap<&'static str, &'static str>,
 }
 
 impl Registry {
@@ -91,6 +93,16 @@ impl Registry {
     #[must_use]
     pub fn refused(&self) -> &[RegisterError] {
         &self.refused
+    }
+
+    /// Says how code registers a plugin that is of no use without code, and so is not registered by being linked. Settings
+    /// that name it all the same are told so.
+    pub fn leave_to_code(&mut self, name: &'static str, how: &'static str) {
+        self.by_code.insert(name, how);
+    }
+
+    pub(crate) fn left_to_code(&self, name: &str) -> Option<&'static str> {
+        self.by_code.get(name).copied()
     }
 
     pub(crate) fn entry(&self, name: &str) -> Option<(&PluginInfo, &Entry)> {

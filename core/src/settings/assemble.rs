@@ -15,6 +15,11 @@ const AUTO: &str = "auto";
 const AUTO_ON_TERMINAL: &str = "pretty";
 const AUTO_ELSEWHERE: &str = "json";
 
+/// The formatters that a name stands for: on a terminal, and elsewhere.
+pub(super) fn formatters_of(name: &str) -> [&str; 2] {
+    if name == AUTO { [AUTO_ON_TERMINAL, AUTO_ELSEWHERE] } else { [name, name] }
+}
+
 impl Container {
     /// Starts a container as the settings say, with the [built-in](Registry::built_in) plugins.
     ///
@@ -219,7 +224,7 @@ impl Assembly<'_> {
 
     /// One for a terminal and one for elsewhere: colours, and what `auto` stands for, depend on it.
     fn formatters(&mut self, path: &str, name: &str) -> Option<Formatters> {
-        let (on_terminal, elsewhere) = if name == AUTO { (AUTO_ON_TERMINAL, AUTO_ELSEWHERE) } else { (name, name) };
+        let [on_terminal, elsewhere] = formatters_of(name);
         let elsewhere = self.formatter(path, elsewhere, false)?;
         let on_terminal = self.formatter(path, on_terminal, true)?;
         Some(Formatters { on_terminal, elsewhere })
@@ -250,9 +255,10 @@ impl Assembly<'_> {
         }
         let known: Vec<&str> =
             self.registry.plugins().filter(|plugin| plugin.kind == kind).map(|plugin| plugin.name.as_str()).collect();
-        let allowed = match known.as_slice() {
-            [] => format!("no {kind} is registered"),
-            known => format!("there is no such {kind}; allowed are {}", known.join(", ")),
+        let allowed = match (self.registry.left_to_code(name), known.as_slice()) {
+            (Some(how), _) => format!("settings alone cannot name it: {how}"),
+            (None, []) => format!("no {kind} is registered"),
+            (None, known) => format!("there is no such {kind}; allowed are {}", known.join(", ")),
         };
         let mut problem = Problem::new(path, format!("{name:?}"), allowed);
         problem.nearest = nearest(name, known);

@@ -168,8 +168,10 @@ fn push_file(layers: &mut Layers, path: &Path) -> Result<(), Problem> {
         problem.nearest = nearest(&extension, known);
         return Err(problem);
     };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Problem::new("settings file", format!("{path:?}"), format!("it cannot be read: {error}")))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        // The reason is in the text, too: there may be other problems, and an error has one source.
+        Problem::new("settings file", format!("{path:?}"), format!("it cannot be read: {error}")).caused_by(error)
+    })?;
     layers.push_text(*format, &text, &format!("file {}", path.display()))
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Mistake {
     pub(super) path: String,
     value: String,
     allowed: String,
-    nearest: Option<String>,
+    nearest: Option<Box<str>>,
     is_located: bool,
 }
 

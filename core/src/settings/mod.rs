@@ -63,10 +63,10 @@ declare::settings! {
     /// A set of settings for a kind of program; all other settings cover it.
     preset: maybe Preset = None, OneOf(Preset::NAMES);
 
-    /// The least level that is logged, with exceptions by target: `info,my_crate::net=debug,chatty=off`. AUDIT and
-    /// SECURITY are logged always, unless it is `off`.
+    /// The least level that is logged, with exceptions by target: `info,my_crate::net=debug,chatty=off`; a target alone is
+    /// logged whole. AUDIT and SECURITY are logged always, unless it is `off`.
     level: into Directives = Directives::default(),
-        Anything("TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY, OFF; target=level; several of these, parted by commas");
+        Anything("TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY, OFF; target; target=level; several of these, parted by commas");
 
     /// Where events go: names of sinks, or tables with `name`, `type` (a sink of the registry; if none is given, the one of
     /// that name), `formatter` and `when_busy` (`hold_back` or `lose`; if it is not given, what is the sink's way). A sink's own settings are in `plugin_config`,

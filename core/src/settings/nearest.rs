@@ -1,7 +1,7 @@
 //! What somebody may have meant.
 
 /// The candidate that is nearest to `word`: at most a third of it, and at least one letter, may differ.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<Box<str>> {
     let word = word.to_ascii_lowercase();
     let farthest = (word.chars().count() / 3).max(1);
     candidates
@@ -9,7 +9,7 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_ascii_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= farthest)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate.to_owned())
+        .map(|(_, candidate)| candidate.into())
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ struct Line {
 /// Compares a line with what was logged. Returns the event's number.
 #[track_caller]
 pub(crate) fn check(line: &str, logged: &Logged) -> u64 {
+    assert!(!line.contains('<'), "a tag may begin: {line:.200}");
     let Line { pairs, parts, keys } = serde_json::from_str(line).unwrap();
     let mut order = KEYS.iter();
     assert!(keys.iter().all(|key| order.any(|known| known == key)), "{keys:?}");

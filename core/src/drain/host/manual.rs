@@ -39,9 +39,7 @@ impl ManualDrain {
     }
 
     fn turn_with_signals_held(&mut self) -> bool {
-        let Some(shard) = self.shard.as_mut().filter(|shard| !self.has_ended && !shard.is_foreign()) else {
-            return false;
-        };
+        let Some(shard) = self.working_shard() else { return false };
         let _here = here::enter();
         match shard.turn(Waker::noop()) {
             Turn::Rest(rest) => rest == Rest::None,
@@ -50,6 +48,21 @@ impl ManualDrain {
                 false
             }
         }
+    }
+
+    /// Takes up the changes that are posted, and nothing else.
+    #[cfg(feature = "settings")]
+    pub(crate) fn take_up_changes(&mut self) {
+        let _held = signals::hold_write_signals();
+        if let Some(shard) = self.working_shard() {
+            let _here = here::enter();
+            shard.take_up_changes(std::time::Instant::now());
+        }
+    }
+
+    /// The shard, unless it has ended or is another process's.
+    fn working_shard(&mut self) -> Option<&mut Shard> {
+        self.shard.as_mut().filter(|shard| !self.has_ended && !shard.is_foreign())
     }
 
     /// Takes turns until nothing is left to do at once. Payloads that are not yet due stay where they are: a

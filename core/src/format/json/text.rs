@@ -2,22 +2,36 @@
 
 use crate::format::{
     hex::hex,
-    hostile::{is_hostile, may_start_hostile},
+    hostile::{distance_to_hostile_start, is_hostile, may_start_hostile},
 };
 
 /// How many bytes are looked at in one go. The loop over them has no early exit, so that it becomes vector code.
 const CHUNK_BYTES: usize = 32;
 
 /// What has to be looked at: what a JSON string cannot hold as it is (RFC 8259, section 7), DEL, which a terminal acts on,
-/// and what characters may start with that do harm on a screen.
+/// `<`, which begins a tag where a line ends up in a page, and what characters may start with that do harm on a screen.
 #[inline(always)]
 const fn must_look(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == 0x7f) | may_start_hostile(byte)
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == b'<') | (byte == 0x7f) | may_start_hostile(byte)
+}
+
+/// How far a byte is from the nearest that [`must_look`]: zero for those.
+///
+/// Of the least of distances the compiler makes vector code for chunks of any length; a row of comparisons it turns into
+/// bit tests of one byte after another, which is the better for a byte alone.
+#[inline(always)]
+fn distance(byte: u8) -> u8 {
+    byte.saturating_sub(0x1f)
+        .min(byte ^ b'"')
+        .min(byte ^ b'\\')
+        .min(byte ^ b'<')
+        .min(byte ^ 0x7f)
+        .min(distance_to_hostile_start(byte))
 }
 
 #[inline(always)]
 fn is_clean<const N: usize>(chunk: &[u8; N]) -> bool {
-    !chunk.iter().fold(false, |any, &byte| any | must_look(byte))
+    !chunk.iter().fold(false, |any, &byte| any | (distance(byte) == 0))
 }
 
 /// How many bytes at the front can be copied as they are.
@@ -201,6 +215,11 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_must_be_looked_at_where_its_distance_is_none() {
+        assert!((0..=u8::MAX).all(|byte| must_look(byte) == (distance(byte) == 0)));
+    }
+
+    #[test]
     fn plain_text_is_copied_between_quotes() {
         assert_eq!(string(""), r#""""#);
         assert_eq!(string("grüße, 世界"), "\"grüße, 世界\"");
@@ -232,6 +251,20 @@ mod tests {
     fn no_control_character_comes_out_as_it_is() {
         let all: String = (0..0x20).chain([0x7f]).filter_map(char::from_u32).collect();
         assert!(string(&all).bytes().all(|byte| !byte.is_ascii_control()));
+    }
+
+    #[test]
+    fn no_tag_begins_in_a_string_whatever_it_holds() {
+        assert_eq!(string("<b>"), r#""\u003cb>""#);
+        let mut out = Vec::new();
+        put_marked_string(&mut out, b"</script>\xff");
+        assert_eq!(out, br#""\u003c/script>\\xff""#);
+        for place in 0..2 * CHUNK_BYTES + 1 {
+            let text = format!("{}<!--{}", "a".repeat(place), "b".repeat(place % 7));
+            let out = string(&text);
+            assert!(!out.contains('<'), "{out}");
+            assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+        }
     }
 
     #[test]

@@ -283,14 +283,13 @@ impl DedupeSettings {
     }
 }
 
+/// What is not given is as [`Sampling`] has it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SamplingSettings {
     rate: f64,
-    #[serde(default)]
-    per_trace: bool,
-    #[serde(default)]
-    first: u32,
+    per_trace: Option<bool>,
+    first: Option<u32>,
     #[serde(default, with = "duration::maybe")]
     window: Option<Duration>,
 }
@@ -298,12 +297,17 @@ struct SamplingSettings {
 impl SamplingSettings {
     fn sampling(self) -> Result<Sampling, Vec<Problem>> {
         let sampling = Sampling::new(self.rate);
-        let sampling = sampling.map_err(|_| vec![Problem::new("rate", self.rate, "allowed are 0 to 1")])?;
-        let sampling = sampling.per_trace(self.per_trace).first(self.first);
-        Ok(match self.window {
-            Some(window) => sampling.window(window),
-            None => sampling,
-        })
+        let mut sampling = sampling.map_err(|_| vec![Problem::new("rate", self.rate, "allowed are 0 to 1")])?;
+        if let Some(is_per_trace) = self.per_trace {
+            sampling = sampling.per_trace(is_per_trace);
+        }
+        if let Some(events) = self.first {
+            sampling = sampling.first(events);
+        }
+        if let Some(window) = self.window {
+            sampling = sampling.window(window);
+        }
+        Ok(sampling)
     }
 }
 

@@ -1,0 +1,47 @@
+//! How do I give a log that is running new settings, from the file that somebody has just edited?
+//!
+//! `cargo run -p fapilog --example reload_settings`
+
+#![expect(clippy::print_stdout, reason = "an example shows what came out")]
+
+use std::{error::Error, fs, time::Duration};
+
+use fapilog::{Container, ContextEnricher, Level, LevelFilter, MemorySink, Registry, ReloadError, Settings, debug};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[cfg_attr(test, test)]
+fn main() -> Result<(), Box<dyn Error>> {
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("fapilog.toml");
+    let base = "sinks = [\"memory\"]\nenrichers = []\n";
+    fs::write(&file, format!("{base}processors = [\"filter\"]\n"))?;
+
+    let mut registry = Registry::built_in();
+    let events = MemorySink::register(&mut registry, "memory")?;
+    let logs = Container::from_settings_with(Settings::from_file(&file)?, &registry)?;
+    let log = logs.logger("service");
+    debug!(log, "not logged");
+    // By hand: no setting says so, and no reload takes it away.
+    logs.add_enricher("context", |_shard| Ok(Box::new(ContextEnricher::new())))?;
+
+    // Somebody edits the file, and the program is told to look: by a signal, say.
+    fs::write(&file, format!("{base}processors = [\"filter\", \"throttle\"]\nlevel = \"debug\"\n"))?;
+    logs.reload_file(&file)?;
+    debug!(log, "logged");
+    logs.flush(PATIENCE)?;
+    let lines = events.lines();
+    let [line] = &lines[..] else { return Err(format!("{lines:?}").into()) };
+    assert!(line.contains(r#""message":"logged","context":{"thread_id":"#), "{line}");
+
+    // Whole or not at all: the level could change, the number of shards cannot, and so nothing does.
+    fs::write(&file, format!("{base}processors = []\nlevel = \"error\"\nmax_workers = 2\n"))?;
+    match logs.reload_file(&file) {
+        Err(error @ ReloadError::NeedsRestart { .. }) => println!("{}: {error}", error.code()),
+        other => return Err(format!("{other:?}").into()),
+    }
+    assert_eq!(logs.level(), LevelFilter::AtLeast(Level::Debug));
+    assert_eq!(logs.settings().map(|settings| settings.processors.len()), Some(2));
+    logs.shutdown(PATIENCE)?.check()?;
+    Ok(())
+}

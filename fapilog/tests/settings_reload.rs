@@ -1,0 +1,393 @@
+//! New settings for a container that runs: whole or not at all, and what was done by hand stays.
+#![cfg(feature = "settings")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+mod law;
+
+use std::{
+    sync::{Arc, Mutex, OnceLock},
+    thread,
+    time::Duration,
+};
+
+use fapilog::{
+    Batch, Bucket, ChangeError, Container, JsonFormatter, Level, LevelFilter, ManualDrain, MemoryEvents, MemorySink,
+    NullSink, PluginState, Registry, Settings, SinkOptions, ValueRef, info,
+    plugin::{
+        Delivery, Enricher, Factory, Formatter, Payload, PluginError, PluginKind, Processor, Sink, SinkContext,
+        SinkError, SinkFactory,
+    },
+    registry::Metadata,
+    settings::{PluginConfig, ReloadError, SettingsBuilder},
+};
+use law::PATIENCE;
+
+/// Adds a field of its name.
+struct Marks(&'static str);
+
+impl Enricher for Marks {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn enrich(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
+        batch.events_mut().iter_mut().for_each(|event| event.add_field(Bucket::Context, self.0, ValueRef::Bool(true)));
+        Ok(())
+    }
+}
+
+/// Says at its end that it has come.
+struct Farewell(&'static str);
+
+impl Processor for Farewell {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn process(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
+        Ok(())
+    }
+
+    fn finish(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
+        batch.emit(Level::Warning, "tests", self.0, &[]);
+        Ok(())
+    }
+}
+
+/// Masks every message.
+struct Mask;
+
+impl Processor for Mask {
+    fn name(&self) -> &'static str {
+        "mask"
+    }
+
+    fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
+        batch.events_mut().iter_mut().for_each(|event| event.set_message(ValueRef::Text("masked")));
+        Ok(())
+    }
+}
+
+fn registry() -> (Registry, MemoryEvents) {
+    let mut registry = Registry::built_in();
+    let events = MemorySink::register(&mut registry, "memory").unwrap();
+    for name in ["one", "two"] {
+        let about = Metadata::new(name, "1.0.0");
+        registry.register_enricher(about, move |_| Ok(Factory::enricher(move |_| Marks(name)))).unwrap();
+    }
+    let about = Metadata::new("farewell", "1.0.0");
+    registry.register_processor(about, |_| Ok(Factory::processor(|_| Farewell("farewell")))).unwrap();
+    let broken_on_the_second_shard = |shard: fapilog::plugin::ShardInfo| {
+        assert_eq!(shard.index, 0, "planted");
+        Marks("broken")
+    };
+    let about = Metadata::new("broken", "1.0.0");
+    registry.register_enricher(about, move |_| Ok(Factory::enricher(broken_on_the_second_shard))).unwrap();
+    (registry, events)
+}
+
+fn plain() -> SettingsBuilder {
+    let nothing: [&str; 0] = [];
+    Settings::builder().sinks(["memory"]).enrichers(nothing).processors(nothing)
+}
+
+fn started(builder: SettingsBuilder) -> (Container, MemoryEvents) {
+    let (registry, events) = registry();
+    (Container::from_settings_with(builder.build().unwrap(), &registry).unwrap(), events)
+}
+
+fn reload(container: &Container, builder: SettingsBuilder) -> Result<(), ReloadError> {
+    container.reload(builder.build().unwrap())
+}
+
+/// Logs an event, and returns the keys of its context.
+fn marks(container: &Container, events: &MemoryEvents) -> Vec<String> {
+    events.clear();
+    info!(container.logger("tests"), "marked?");
+    container.flush(PATIENCE).unwrap();
+    keys(&law::only(events))
+}
+
+fn keys(event: &serde_json::Value) -> Vec<String> {
+    let context = event.get("context").and_then(serde_json::Value::as_object);
+    context.map(|context| context.keys().cloned().collect()).unwrap_or_default()
+}
+
+fn state_of(container: &Container, name: &str) -> PluginState {
+    container.metrics().plugins.iter().find(|plugin| plugin.name == name).unwrap().state
+}
+
+#[test]
+fn what_was_added_by_hand_outlives_a_reload() {
+    let (container, events) = started(plain().enrichers(["one"]).processors(["farewell"]));
+    let (sink, added) = law::memory();
+    container.add_enricher("hand", |_| Ok(Box::new(Marks("hand")))).unwrap();
+    container.add_processor("stays", |_| Ok(Box::new(Farewell("stays")))).unwrap();
+    container.add_sink("added", sink, SinkOptions::new()).unwrap();
+    reload(&container, plain().enrichers(["two"])).unwrap();
+    container.flush(PATIENCE).unwrap();
+    // The one that went has said its last word, and the one that stays has not.
+    assert_eq!(law::messages(&events), ["farewell"]);
+    assert_eq!(marks(&container, &events), ["hand", "two"]);
+    law::shut_down(&container);
+    assert_eq!(law::messages(&added), ["farewell", "marked?", "stays"]);
+}
+
+#[test]
+fn the_last_words_of_what_goes_pass_a_redactor_that_was_added_by_hand() {
+    let (container, events) = started(plain().processors(["farewell"]));
+    container.add_redactor("mask", |_| Ok(Box::new(Mask))).unwrap();
+    reload(&container, plain()).unwrap();
+    info!(container.logger("tests"), "secret");
+    law::shut_down(&container);
+    assert_eq!(law::messages(&events), ["masked", "masked"]);
+}
+
+#[test]
+fn what_was_disabled_by_hand_is_disabled_after_a_reload() {
+    let (container, events) = started(plain().enrichers(["one"]));
+    container.set_plugin_enabled("one", false).unwrap();
+    reload(&container, plain().enrichers(["one", "two"])).unwrap();
+    assert_eq!(marks(&container, &events), ["two"]);
+    assert_eq!(state_of(&container, "one"), PluginState::Disabled);
+    container.set_plugin_enabled("one", true).unwrap();
+    assert_eq!(marks(&container, &events), ["one", "two"]);
+}
+
+#[test]
+fn what_was_removed_by_hand_stays_away_until_the_settings_no_longer_name_it() {
+    let (container, events) = started(plain().enrichers(["one"]));
+    container.remove_plugin("one").unwrap();
+    reload(&container, plain().enrichers(["one", "two"])).unwrap();
+    assert_eq!(marks(&container, &events), ["two"]);
+    reload(&container, plain()).unwrap();
+    reload(&container, plain().enrichers(["one"])).unwrap();
+    assert_eq!(marks(&container, &events), ["one"]);
+}
+
+#[test]
+fn a_name_that_was_given_by_hand_is_not_given_again_by_a_reload() {
+    let (container, events) = started(plain());
+    container.add_enricher("one", |_| Ok(Box::new(Marks("hand")))).unwrap();
+    let error = reload(&container, plain().enrichers(["one"])).unwrap_err();
+    assert!(matches!(&error, ReloadError::Change(ChangeError::Taken { name }) if name == "one"), "{error}");
+    assert_eq!(error.code(), "configuration.name_taken");
+    assert_eq!(marks(&container, &events), ["hand"]);
+    // What was removed by hand may be added by hand.
+    container.remove_plugin("one").unwrap();
+    reload(&container, plain().enrichers(["one"])).unwrap();
+    assert_eq!(marks(&container, &events), ["one"]);
+}
+
+#[test]
+fn if_one_shard_cannot_make_a_plugin_no_shard_has_changed_anything() {
+    let (container, events) = started(plain().max_workers(2).enrichers(["one"]));
+    container.add_enricher("hand", |_| Ok(Box::new(Marks("hand")))).unwrap();
+    container.set_plugin_enabled("one", false).unwrap();
+    let new = plain().max_workers(2).level(Level::Error).enrichers(["two", "broken"]);
+    let error = reload(&container, new).unwrap_err();
+    assert_eq!(error.code(), "plugin.not_started");
+    assert_eq!(container.level(), LevelFilter::AtLeast(Level::Info));
+    assert_eq!(container.settings().unwrap().enrichers, ["one"]);
+    assert_eq!(
+        (state_of(&container, "one"), state_of(&container, "two")),
+        (PluginState::Disabled, PluginState::Removed)
+    );
+    // Threads are spread over both shards.
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| info!(container.logger("tests"), "from a thread"));
+        }
+    });
+    law::shut_down(&container);
+    assert_eq!(law::parsed(&events).iter().map(keys).collect::<Vec<_>>(), [["hand"]; 4]);
+}
+
+/// Reloads the container that it is a part of, and so on a drain's thread, which waits for no drain.
+struct ReloadsOnce(Arc<OnceLock<Arc<Container>>>, Arc<Mutex<Option<ReloadError>>>);
+
+impl Processor for ReloadsOnce {
+    fn name(&self) -> &'static str {
+        "reloads_once"
+    }
+
+    fn process(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
+        if let Some(container) = self.0.get() {
+            let mut error = self.1.lock().unwrap();
+            if error.is_none() {
+                *error = reload(container, plain().level(Level::Error).enrichers(["two"])).err();
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_reload_that_was_not_taken_up_in_time_is_not_taken_up_later_either() {
+    let (container, events) = started(plain().enrichers(["one"]));
+    let container = Arc::new(container);
+    let (known, error) = (Arc::<OnceLock<_>>::default(), Arc::<Mutex<_>>::default());
+    let (for_plugin, for_error) = (Arc::clone(&known), Arc::clone(&error));
+    container
+        .add_processor("reloads_once", move |_| {
+            Ok(Box::new(ReloadsOnce(Arc::clone(&for_plugin), Arc::clone(&for_error))))
+        })
+        .unwrap();
+    assert!(known.set(Arc::clone(&container)).is_ok());
+    assert_eq!(marks(&container, &events), ["one"]);
+    let error = error.lock().unwrap().take().unwrap();
+    assert!(matches!(error, ReloadError::Change(ChangeError::Deadline)), "{error}");
+    assert_eq!(error.code(), "pipeline.deadline");
+    // Behind whatever the shard has still to take up.
+    container.remove_plugin("reloads_once").unwrap();
+    assert_eq!(marks(&container, &events), ["one"]);
+    assert_eq!(container.level(), LevelFilter::AtLeast(Level::Info));
+    assert_eq!(container.settings().unwrap().enrichers, ["one"]);
+    reload(&container, plain().enrichers(["two"])).unwrap();
+    assert_eq!(marks(&container, &events), ["two"]);
+}
+
+#[test]
+fn a_container_that_is_shut_down_says_so() {
+    let (container, _events) = started(plain());
+    law::shut_down(&container);
+    assert_eq!(reload(&container, plain().enrichers(["one"])).unwrap_err().code(), "pipeline.shut_down");
+}
+
+fn started_manual(builder: SettingsBuilder) -> (Container, ManualDrain, MemoryEvents) {
+    let (registry, events) = registry();
+    let settings = builder.async_processing(false).build().unwrap();
+    let (container, drain) = Container::manual_from_settings(settings, &registry).unwrap();
+    (container, drain, events)
+}
+
+#[test]
+fn a_manual_drain_has_made_the_plugins_when_its_reload_returns() {
+    let (container, mut drain, events) = started_manual(plain().enrichers(["one"]));
+    let new = plain().async_processing(false).enrichers(["two"]).build().unwrap();
+    drain.reload(&container, new).unwrap();
+    assert_eq!((state_of(&container, "one"), state_of(&container, "two")), (PluginState::Removed, PluginState::Active));
+    info!(container.logger("tests"), "marked?");
+    law::end(&container, &mut drain);
+    assert_eq!(keys(&law::only(&events)), ["two"]);
+}
+
+#[test]
+fn a_manual_container_refuses_plugins_that_its_drain_has_not_made() {
+    let (container, mut drain, events) = started_manual(plain().enrichers(["one"]));
+    let error = reload(&container, plain().async_processing(false).enrichers(["two"])).unwrap_err();
+    assert_eq!(error.code(), "configuration.manual_drain");
+    // A level needs no drain.
+    reload(&container, plain().async_processing(false).enrichers(["one"]).level(Level::Debug)).unwrap();
+    assert_eq!(container.level(), LevelFilter::AtLeast(Level::Debug));
+    info!(container.logger("tests"), "marked?");
+    law::end(&container, &mut drain);
+    assert_eq!(keys(&law::only(&events)), ["one"]);
+}
+
+#[test]
+fn a_manual_drain_does_not_answer_for_the_container_of_another() {
+    let (_own, mut drain, _events) = started_manual(plain());
+    let (other, mut others_drain, events) = started_manual(plain().enrichers(["one"]));
+    let new = plain().async_processing(false).enrichers(["two"]).build().unwrap();
+    assert_eq!(drain.reload(&other, new).unwrap_err().code(), "pipeline.deadline");
+    info!(other.logger("tests"), "marked?");
+    law::end(&other, &mut others_drain);
+    assert_eq!(keys(&law::only(&events)), ["one"]);
+}
+
+/// A formatter that has a setting.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Word {
+    word: String,
+}
+
+struct Says(String);
+
+impl Formatter for Says {
+    fn name(&self) -> &'static str {
+        "says"
+    }
+
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+        batch.events().iter().for_each(|_| out.extend_from_slice(self.0.as_bytes()));
+    }
+}
+
+#[test]
+fn a_formatters_settings_that_change_are_refused_by_name() {
+    let (mut registry, _events) = registry();
+    registry
+        .register_formatter(Metadata::new("says", "1.0.0"), |settings| {
+            let Word { word } = settings.read()?;
+            Ok(Factory::formatter(move |_| Says(word.clone())))
+        })
+        .unwrap();
+    let saying = |word: &str| {
+        let own = PluginConfig::new().with("word", word);
+        plain().formatter("says").plugin_config("says", own).build().unwrap()
+    };
+    let container = Container::from_settings_with(saying("yes"), &registry).unwrap();
+    container.reload(saying("yes")).unwrap();
+    let error = container.reload(saying("no")).unwrap_err();
+    assert_eq!(error.code(), "configuration.needs_restart");
+    assert!(error.to_string().starts_with("plugin_config.says cannot change while the container runs"), "{error}");
+}
+
+#[test]
+fn a_sinks_settings_that_change_are_refused_by_name() {
+    let (container, _events) = started(plain());
+    let own = PluginConfig::new().with("capacity_bytes", 5);
+    let error = reload(&container, plain().plugin_config("memory", own)).unwrap_err();
+    assert!(
+        matches!(&error, ReloadError::NeedsRestart { settings } if *settings == ["plugin_config.memory"]),
+        "{error}"
+    );
+}
+
+/// A sink that takes its time to encode.
+struct SlowToEncode;
+
+impl SinkFactory for SlowToEncode {
+    fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        struct Slow(Box<dyn Sink>);
+        impl Sink for Slow {
+            fn writer(&self) -> String {
+                "slow".to_owned()
+            }
+
+            fn payload(&mut self) -> Option<Payload> {
+                self.0.payload()
+            }
+
+            fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+                thread::sleep(Duration::from_millis(2));
+                self.0.encode(batch, payload);
+            }
+
+            fn deliver(&mut self, payload: Payload) -> Delivery {
+                self.0.deliver(payload)
+            }
+        }
+        Ok(Box::new(Slow(NullSink::new(JsonFormatter::new).make(context)?)))
+    }
+}
+
+#[test]
+fn the_plugin_timeout_reaches_sinks_those_that_are_added_later_too() {
+    let (mut registry, _events) = registry();
+    registry.register_sink(Metadata::new("slow", "1.0.0"), |_| Ok(Arc::new(SlowToEncode))).unwrap();
+    let timed = |timeout: Duration| plain().sinks(["slow"]).plugin_timeout(timeout).build().unwrap();
+    let container = Container::from_settings_with(timed(Duration::ZERO), &registry).unwrap();
+    let slow = |container: &Container| -> Vec<(String, u64)> {
+        info!(container.logger("tests"), "said");
+        container.flush(PATIENCE).unwrap();
+        let sinks = container.metrics().plugins.into_iter().filter(|plugin| plugin.kind == PluginKind::Sink);
+        sinks.map(|sink| (sink.name, sink.slow)).collect()
+    };
+    assert_eq!(slow(&container), [("slow".to_owned(), 0)]);
+    container.reload(timed(Duration::from_millis(1))).unwrap();
+    container.add_sink("later", SlowToEncode, SinkOptions::new()).unwrap();
+    assert_eq!(slow(&container), [("slow".to_owned(), 1), ("later".to_owned(), 1)]);
+}
