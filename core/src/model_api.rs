@@ -23,10 +23,18 @@ pub fn open_lane(container: &Container) -> Option<Lane> {
 impl Lane {
     /// Logs an event, as a call does that has passed the level check.
     pub fn log(&mut self) {
-        static SITE: CallSite = CallSite::new(Level::Info, "", "model", "", 0, &[]);
-        let call = intake::Call::new(Level::Info, SITE.descriptor_id::<End>(), 0);
-        self.lane.log(call, &End, &[]);
+        self.lane.log(call(), &End, &[]);
     }
+}
+
+fn call() -> intake::Call {
+    static SITE: CallSite = CallSite::new(Level::Info, "", "model", "", 0, &[]);
+    intake::Call::new(Level::Info, SITE.descriptor_id::<End>(), 0)
+}
+
+/// Logs as a thread does for which there is no ring. It must not have a lane.
+pub fn log_late(container: &Container) {
+    container.intake().log_late(call(), &End, &[]);
 }
 
 /// A call on a container that is closed.

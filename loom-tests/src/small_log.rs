@@ -59,6 +59,11 @@ impl Log {
         model_api::open_lane(&self.container).expect("there is memory for a ring")
     }
 
+    /// A call of a thread for which there is no ring.
+    pub fn log_late(&self) {
+        model_api::log_late(&self.container);
+    }
+
     /// A call on the log once it is closed.
     pub fn log_closed(&self) {
         model_api::refuse(&self.container);

@@ -59,7 +59,7 @@ impl Doorbell {
         // Relaxed: the fence orders it behind the publish; rule 8, pairs with the swap in `fall_asleep`. Which of the two
         // kinds of sleep it is may be out of date by the time of the ring, which then does nothing or too much.
         let state = self.state.load(Ordering::Relaxed);
-        if urgent { state != AWAKE } else { state == PARKED }
+        if urgent && !seeded::bug("dozing_left_alone") { state != AWAKE } else { state == PARKED }
     }
 
     /// Wakes the consumer if it sleeps, however deep.
@@ -103,8 +103,9 @@ impl Doorbell {
             Sleep::Park => PARKED,
         };
         // Said already, and not taken back since: a store would only take the line away from the producers, who read it
-        // with every frame. Whoever has rung meanwhile has put it back to awake. Acquire: as for the swap below.
-        if sleep == Sleep::Doze && self.state.load(Ordering::Acquire) == DOZING {
+        // with every frame. Whoever has rung meanwhile has put it back to awake.
+        let may_be_said = sleep == Sleep::Doze || seeded::bug("park_taken_for_said");
+        if may_be_said && self.is_said_to_doze() {
             return true;
         }
         // Relaxed as a store: the heavy fence orders it before the last look; rule 8, pairs with the load in
@@ -122,6 +123,12 @@ impl Doorbell {
             Sleep::Park if seeded::bug("park_without_fence") => true,
             Sleep::Park => fence::heavy(),
         }
+    }
+
+    fn is_said_to_doze(&self) -> bool {
+        // Acquire: as for the swap in `fall_asleep`.
+        let said = self.state.load(Ordering::Acquire);
+        said == DOZING || said == AWAKE && seeded::bug("doze_said_but_once")
     }
 
     /// The consumer's side: says that it is awake.

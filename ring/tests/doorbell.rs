@@ -140,14 +140,53 @@ impl Drop for RingsWhenDropped {
     }
 }
 
-#[test]
-fn a_replaced_waker_may_use_the_bell_while_it_is_dropped() {
+/// Has a bell let go of a waker that rings it in turn, on a thread of its own: if the bell holds its lock, it hangs.
+fn assert_may_use_the_bell_while_it_is_dropped(let_go: fn(&Doorbell)) {
     let (done, outcome) = mpsc::channel();
     thread::spawn(move || {
         let doorbell = Arc::new(Doorbell::new());
         doorbell.register(&Waker::from(Arc::new(RingsWhenDropped(Arc::clone(&doorbell)))));
-        doorbell.register(Waker::noop());
+        let_go(&doorbell);
         done.send(()).unwrap();
     });
     outcome.recv_timeout(Duration::from_secs(60)).expect("the bell must not hold its lock while a waker is dropped");
+}
+
+#[test]
+fn a_replaced_waker_may_use_the_bell_while_it_is_dropped() {
+    assert_may_use_the_bell_while_it_is_dropped(|doorbell| doorbell.register(Waker::noop()));
+}
+
+#[test]
+fn a_deregistered_waker_may_use_the_bell_while_it_is_dropped() {
+    assert_may_use_the_bell_while_it_is_dropped(Doorbell::deregister);
+}
+
+#[test]
+fn a_consumer_that_has_deregistered_is_not_called() {
+    let (doorbell, calls) = bell();
+    doorbell.deregister();
+    for sleep in [Sleep::Doze, Sleep::Park] {
+        assert!(doorbell.fall_asleep(sleep));
+        doorbell.ring();
+    }
+    assert_eq!(calls.count(), 0);
+}
+
+#[test]
+fn a_deregistered_waker_is_let_go() {
+    let (doorbell, calls) = bell();
+    assert_eq!(Arc::strong_count(&calls), 2);
+    doorbell.deregister();
+    assert_eq!(Arc::strong_count(&calls), 1);
+}
+
+#[test]
+fn a_bell_can_be_registered_with_again() {
+    let (doorbell, calls) = bell();
+    doorbell.deregister();
+    doorbell.register(&Waker::from(Arc::clone(&calls)));
+    assert!(doorbell.fall_asleep(Sleep::Park));
+    doorbell.ring();
+    assert_eq!(calls.count(), 1);
 }

@@ -1,6 +1,6 @@
 //! The lane of threads that have none of their own.
 
-use fapilog_ring::{Doorbell, ReserveError, sync};
+use fapilog_ring::{Doorbell, ReserveError, seeded, sync};
 
 use super::{
     Lane,
@@ -55,6 +55,7 @@ impl LateLane {
                 lane.try_to_fit(call, arguments, scope, stamp)
             });
             match tried {
+                None if seeded::bug("late_call_uncounted") => return Late::Done,
                 None => return Late::Closed,
                 Some(Tried::Done) => return Late::Done,
                 Some(Tried::RingBell) => {
@@ -63,8 +64,9 @@ impl LateLane {
                 }
                 Some(Tried::NoSpace(ReserveError::Full { .. })) if may_wait(&mut wait, overflow, doorbell) => {}
                 Some(Tried::NoSpace(error)) => {
-                    let counted = self.with_lane(|lane| lane.lose(error));
-                    return if counted.is_some() { Late::Done } else { Late::Closed };
+                    // The lane may have been closed since the try; the call is then counted as one that came too late.
+                    let is_counted = self.with_lane(|lane| lane.lose(error)).is_some();
+                    return if is_counted || seeded::bug("late_loss_uncounted") { Late::Done } else { Late::Closed };
                 }
             }
         }

@@ -268,7 +268,7 @@ impl Intake {
     }
 
     /// Logs for a thread that has no lane. Counts the event as lost if there is no late lane either.
-    pub(super) fn log_late<A: Arguments>(&self, call: Call, arguments: &A, scope: &[u8]) {
+    pub(crate) fn log_late<A: Arguments>(&self, call: Call, arguments: &A, scope: &[u8]) {
         let logged = self
             .ports
             .first()

@@ -4,4 +4,5 @@
 
 mod accounts;
 mod flush;
+mod late_lane;
 mod shutdown;
