@@ -61,7 +61,7 @@ fn masked(value: ValueRef<'_>) -> Option<String> {
         ValueRef::I128(number) => masked_text(&number.to_string()),
         ValueRef::U128(number) => masked_text(&number.to_string()),
         // A list with such a number in it goes as a whole.
-        ValueRef::Sequence(list) => list.iter().any(|element| masked(element).is_some()).then(|| "<masked>".to_owned()),
+        ValueRef::Sequence(list) => list.iter().any(|element| masked(element).is_some()).then(|| "***".to_owned()),
         // None of these can be a card's number.
         ValueRef::None
         | ValueRef::Bool(_)
@@ -73,7 +73,7 @@ fn masked(value: ValueRef<'_>) -> Option<String> {
         | ValueRef::Ip(_)
         | ValueRef::Uuid(_) => None,
         // There may be more kinds of values one day.
-        _ => Some("<masked>".to_owned()),
+        _ => Some("***".to_owned()),
     }
 }
 
@@ -109,7 +109,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     accounts.check()?;
 
     let lines = events.lines().concat();
-    let expected = r#""message":"charged card ************1111","context":{"card":"************1111","cards":"<masked>","order_id":42}"#;
+    let expected = r#""message":"charged card ************1111","context":{"card":"************1111","cards":"***","order_id":42}"#;
     assert!(lines.contains(expected), "{lines}");
     assert_eq!(accounts.lost.of(LossReason::RedactorFailed), 0);
     Ok(())

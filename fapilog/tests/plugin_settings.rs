@@ -4,9 +4,16 @@
 
 mod law;
 
-use std::fs;
+use std::{
+    fs,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
-use fapilog::{Container, MemorySink, Registry, Scope, Settings, StartError, debug, error, info};
+use fapilog::{
+    Container, LossReason, MemorySink, Registry, Scope, Settings, StartError, debug, error, info,
+    settings::PluginConfig,
+};
 use law::{PATIENCE, lawful};
 use serde_json::Value;
 
@@ -29,10 +36,11 @@ fn logged(toml: &str) -> Vec<Value> {
 fn started(toml: &str) -> Result<(Container, fapilog::MemoryEvents), StartError> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("settings.toml");
-    let base = "sinks = [\"memory\"]\nlevel = \"debug\"\nexecutor = \"thread\"\n";
+    let base = "level = \"debug\"\nexecutor = \"thread\"\n";
+    let sinks = if toml.contains("sinks") { "" } else { "sinks = [\"memory\"]\n" };
     let pipeline = if toml.contains("enrichers") { "" } else { "enrichers = []\n" };
     let processors = if toml.contains("processors") { "" } else { "processors = []\n" };
-    fs::write(&path, format!("{base}{pipeline}{processors}{toml}")).unwrap();
+    fs::write(&path, format!("{base}{sinks}{pipeline}{processors}{toml}")).unwrap();
     let mut registry = Registry::built_in();
     let events = MemorySink::register(&mut registry, "memory").unwrap();
     let settings = Settings::from_file(&path)?;
@@ -175,4 +183,167 @@ fn a_size_guard_bounds_events() {
     let guarded = &all[1];
     assert!(guarded.to_string().len() < 1500, "{guarded}");
     assert_eq!(guarded["truncated"], true);
+}
+
+#[test]
+fn kubernetes_reads_the_directory_it_is_told_and_the_labels_and_annotations_that_are_wanted() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("name"), "orders-7").unwrap();
+    fs::write(directory.path().join("labels"), "app=\"orders\"\ntier=\"back\"\n").unwrap();
+    fs::write(directory.path().join("annotations"), "commit=\"7f3a\"\nowner=\"kim\"\n").unwrap();
+    let context = |own: &str| {
+        let path = directory.path().display();
+        let own = format!("plugin_config.kubernetes = {{ directory = \"{path}\"{own} }}\n");
+        logged(&format!("enrichers = [\"kubernetes\"]\n{own}"))[0]["context"].clone()
+    };
+    let plain = context("");
+    assert_eq!(plain["k8s.pod.name"], "orders-7");
+    assert!(!plain.to_string().contains("label") && !plain.to_string().contains("annotation"), "{plain}");
+    let chosen = context(", labels = [\"app\"], annotations = [\"owner\"]");
+    assert_eq!((&chosen["k8s.pod.label.app"], &chosen["k8s.pod.annotation.owner"]), (&"orders".into(), &"kim".into()));
+    assert!(
+        chosen.get("k8s.pod.label.tier").is_none() && chosen.get("k8s.pod.annotation.commit").is_none(),
+        "{chosen}"
+    );
+}
+
+/// Logs each number at one call site, list by list, and returns what came out.
+fn numbered(toml: &str, lists: &[&[u64]]) -> Vec<Value> {
+    let (container, events) = started(toml).unwrap();
+    let log = container.logger("web");
+    for numbers in lists {
+        numbers.iter().for_each(|number| info!(log, "numbered", number));
+        container.flush(PATIENCE).unwrap();
+    }
+    lawful(container.shutdown(PATIENCE).unwrap());
+    law::parsed(&events)
+}
+
+#[test]
+fn a_throttle_has_buckets_for_as_many_keys_as_it_is_told() {
+    let passed = |keys_max: u64| {
+        let own = format!("{{ events_per_second = 1, burst_events = 1, key = \"number\", keys_max = {keys_max} }}");
+        let numbers: Vec<u64> = (0..10).collect();
+        let toml = format!("processors = [\"throttle\"]\nplugin_config.throttle = {own}\n");
+        own_count(&numbered(&toml, &[&numbers]))
+    };
+    assert_eq!(passed(10), 10);
+    // The others share one.
+    assert_eq!(passed(2), 3);
+}
+
+fn own_count(events: &[Value]) -> usize {
+    own(events).len()
+}
+
+#[test]
+fn a_throttle_tells_the_end_when_it_was_quiet_for_as_long_as_it_is_told() {
+    let throttled = |quiet: &str| {
+        let own = format!("{{ events_per_second = 1, burst_events = 1, quiet = \"{quiet}\" }}");
+        let (container, events) =
+            started(&format!("processors = [\"throttle\"]\nplugin_config.throttle = {own}\n")).unwrap();
+        let log = container.logger("web");
+        (0..10).for_each(|number| info!(log, "numbered", number));
+        container.flush(PATIENCE).unwrap();
+        (container, events)
+    };
+    let has_ended = |events| law::parsed(events).iter().any(|event| event["metrics"]["dropped"].is_u64());
+    let (_container, soon) = throttled("1ms");
+    law::until("the end is told", || has_ended(&soon));
+    let (container, late) = throttled("1h");
+    assert!(!has_ended(&late));
+    lawful(container.shutdown(PATIENCE).unwrap());
+    assert!(has_ended(&late));
+}
+
+#[test]
+fn dedupe_knows_as_many_events_as_it_is_told() {
+    let passed = |entries_max: u64| {
+        let own = format!("{{ window = \"1h\", entries_max = {entries_max} }}");
+        let toml = format!("processors = [\"dedupe\"]\nplugin_config.dedupe = {own}\n");
+        own_count(&numbered(&toml, &[&[1], &[2], &[1], &[2]]))
+    };
+    assert_eq!((passed(2), passed(1)), (2, 4));
+}
+
+#[test]
+fn sampling_lets_the_first_of_each_window_pass() {
+    let toml = |window: &str| {
+        let own = format!("{{ rate = 0, first = 2, window = \"{window}\" }}");
+        format!("processors = [\"sampling\"]\nplugin_config.sampling = {own}\n")
+    };
+    assert_eq!(own_count(&numbered(&toml("1h"), &[&[1, 2, 3, 4, 5]])), 2);
+    let (container, events) = started(&toml("1ms")).unwrap();
+    let log = container.logger("web");
+    law::until("a third window has begun", || {
+        info!(log, "of some window");
+        container.flush(PATIENCE).unwrap();
+        events.lines().len() > 4
+    });
+}
+
+#[test]
+fn a_format_has_templates_by_target() {
+    let own = "plugin_config.format = { targets = { plugin_settings = \"here: {number}\", elsewhere = \"no\" } }\n";
+    assert_eq!(numbered(&format!("processors = [\"format\"]\n{own}"), &[&[7]])[0]["message"], "here: 7");
+}
+
+#[test]
+fn a_projection_drops_some_fields() {
+    let all = logged("processors = [\"project\"]\nplugin_config.project.drop = [\"user_id\", \"tags.*\"]\n");
+    assert_eq!((&all[0]["context"], all[0].get("tags")), (&serde_json::json!({"path": "/orders"}), None));
+}
+
+#[test]
+fn a_filter_includes_targets() {
+    let passed = |target: &str| {
+        let own = format!("plugin_config.filter.include = [\"{target}\"]\n");
+        own_count(&logged(&format!("processors = [\"filter\"]\n{own}")))
+    };
+    assert_eq!((passed("plugin_settings"), passed("elsewhere")), (5, 0));
+}
+
+#[test]
+fn a_consoles_queue_is_bounded_by_its_settings() {
+    refused(
+        "sinks = [\"memory\", \"stdout\"]\nplugin_config.stdout.queue_capacity_bytes = 5\n",
+        "plugin_config.stdout.queue_capacity_bytes is 5; allowed are ",
+    );
+    assert!(is_lost_at_an_unread_stdout("64 KiB"));
+    assert!(!is_lost_at_an_unread_stdout("64 MiB"));
+}
+
+/// Runs the child below with a standard output that nobody reads.
+fn is_lost_at_an_unread_stdout(queue: &str) -> bool {
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child_logs_to_stdout", "--nocapture", "--test-threads=1"]).env("QUEUE", queue);
+    let output = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    match output.status.code() {
+        Some(LOST) => true,
+        Some(NOT_LOST) => false,
+        _ => panic!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr)),
+    }
+}
+
+/// Other statuses than the harness' own.
+const LOST: i32 = 42;
+const NOT_LOST: i32 = 43;
+
+/// Not a test of its own: logs more than a pipe holds, and says by its exit status whether some of it was lost.
+#[test]
+fn child_logs_to_stdout() {
+    let Ok(queue) = std::env::var("QUEUE") else { return };
+    let mut registry = Registry::built_in();
+    let events = MemorySink::register(&mut registry, "memory").unwrap();
+    let nothing: [&str; 0] = [];
+    let own = PluginConfig::new().with("queue_capacity_bytes", queue.as_str());
+    let settings = Settings::builder().sinks(["stdout", "memory"]).enrichers(nothing).processors(nothing);
+    let settings = settings.plugin_config("stdout", own).overflow_timeout(Duration::from_secs(30)).build().unwrap();
+    let container = Container::from_settings_with(settings, &registry).unwrap();
+    let long = "x".repeat(1000);
+    (0..1000).for_each(|_| info!(container.logger("web"), "long", long = long.as_str()));
+    law::until("the other sink has everything", || events.lines().len() == 1000);
+    let stdout = container.accounts().sinks.into_iter().find(|sink| sink.name == "stdout").unwrap();
+    std::process::exit(if stdout.lost.of(LossReason::SinkBusy) > 0 { LOST } else { NOT_LOST });
 }

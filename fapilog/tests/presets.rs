@@ -1,12 +1,23 @@
 //! What each preset comes to, on a container that runs.
 #![cfg(feature = "settings")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "all of this program is test code"
+)]
 
 mod law;
 
+use std::{process::Command, sync::Arc, time::Duration};
+
 use fapilog::{
-    Container, Executor, Level, LevelFilter, MemoryEvents, MemorySink, Registry, Settings, info, plugin::PluginKind,
-    settings::Preset,
+    Colors, Container, Executor, JsonFormatter, Level, LevelFilter, MemoryEvents, MemorySink, NullSink, Registry,
+    Settings, info,
+    plugin::{Factory, PluginKind, Sink, SinkContext, SinkError, SinkFactory},
+    registry::Metadata,
+    settings::{ErrorHandling, OverflowStrategy, Preset},
 };
 use law::{PATIENCE, lawful};
 
@@ -85,4 +96,120 @@ fn minimal_says_level_and_message_and_has_no_plugins() {
     assert_eq!(container.metrics().rings.capacity_bytes, 64 * 1024);
     assert_eq!(line(&container, &events), "INFO ready");
     lawful(container.shutdown(PATIENCE).unwrap());
+}
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// How long a preset waits, for what.
+#[derive(Debug, PartialEq, Eq)]
+struct Waits {
+    flush_interval: Duration,
+    overflow: (OverflowStrategy, Duration),
+    idle_spin: Option<Duration>,
+    idle_doze: Duration,
+}
+
+/// What a container of no preset waits for.
+const DEFAULT: Waits = Waits {
+    flush_interval: millis(50),
+    overflow: (OverflowStrategy::Block, millis(50)),
+    idle_spin: None,
+    idle_doze: millis(100),
+};
+
+#[test]
+fn each_preset_waits_as_long_as_it_says() {
+    const NONE: Option<Duration> = Some(Duration::ZERO);
+    for (preset, expected) in [
+        (Preset::Dev, Waits { flush_interval: millis(5), idle_spin: NONE, ..DEFAULT }),
+        (Preset::Production, DEFAULT),
+        (Preset::Serverless, Waits { flush_interval: millis(1), idle_spin: NONE, idle_doze: millis(10), ..DEFAULT }),
+        (Preset::Hardened, Waits { overflow: (OverflowStrategy::Block, millis(5000)), ..DEFAULT }),
+        (Preset::Minimal, Waits { idle_spin: NONE, ..DEFAULT }),
+    ] {
+        let (container, _events) = started(preset);
+        let settings = container.settings().unwrap();
+        let waits = Waits {
+            flush_interval: settings.flush_interval,
+            overflow: (settings.overflow_strategy, settings.overflow_timeout),
+            idle_spin: settings.idle_spin,
+            idle_doze: settings.idle_doze,
+        };
+        assert_eq!(waits, expected, "{preset}");
+    }
+}
+
+/// In a child, whose stderr is looked at.
+const CHILD: &str = "PRESET_TEST_CHILD";
+
+/// Has something to say when it is made.
+struct Talkative;
+
+impl SinkFactory for Talkative {
+    fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        context.notice("planted");
+        NullSink::new(JsonFormatter::new).make(context)
+    }
+}
+
+/// Not a test of its own: starts a preset with a sink that has something to say, and says which formatters have colours.
+#[test]
+fn child_starts_a_preset() {
+    let Ok(preset) = std::env::var(CHILD) else { return };
+    let mut registry = Registry::built_in();
+    registry.register_sink(Metadata::new("talkative", "1.0.0"), |_| Ok(Arc::new(Talkative))).unwrap();
+    registry
+        .register_formatter(Metadata::new("painter", "1.0.0"), |settings| {
+            let has_colors = settings.has_colors();
+            // A formatter is made for a terminal, and for elsewhere.
+            if has_colors {
+                eprintln!("painter: colours");
+            }
+            Ok(Factory::formatter(|_| JsonFormatter::new()))
+        })
+        .unwrap();
+    let builder = Settings::builder().sinks(["talkative"]).formatter("painter");
+    let settings = builder.variables([("FAPILOG_PRESET", preset)]).build().unwrap();
+    Container::from_settings_with(settings, &registry).unwrap().shutdown(PATIENCE).unwrap();
+}
+
+/// Whether a preset's container speaks on stderr, and whether it has colours on a terminal.
+fn speaks_and_paints(preset: Preset) -> (bool, bool) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child_starts_a_preset", "--nocapture", "--test-threads=1"]);
+    for deciding in ["NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(deciding);
+    }
+    let output = command.env(CHILD, preset.to_string()).env("TERM", "xterm").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    (stderr.contains("fapilog: talkative: planted"), stderr.contains("painter: colours"))
+}
+
+#[test]
+fn presets_that_are_loud_or_log_about_themselves_speak_on_stderr_and_those_for_machines_have_no_colours() {
+    assert_eq!(speaks_and_paints(Preset::Dev), (true, true));
+    assert_eq!(speaks_and_paints(Preset::Production), (true, false));
+    assert_eq!(speaks_and_paints(Preset::Serverless), (false, false));
+    assert_eq!(speaks_and_paints(Preset::Hardened), (true, false));
+    assert_eq!(speaks_and_paints(Preset::Minimal), (false, true));
+}
+
+#[test]
+fn each_preset_says_how_it_takes_failures_and_colours() {
+    use ErrorHandling::{Loud, Silent};
+    for (preset, expected) in [
+        (Preset::Dev, (true, Loud, Colors::Auto)),
+        (Preset::Production, (true, Silent, Colors::Never)),
+        (Preset::Serverless, (false, Silent, Colors::Never)),
+        (Preset::Hardened, (true, Loud, Colors::Never)),
+        (Preset::Minimal, (false, Silent, Colors::Auto)),
+    ] {
+        let (container, _events) = started(preset);
+        let settings = container.settings().unwrap();
+        let found = (settings.enable_internal_logging, settings.error_handling_mode, settings.colors);
+        assert_eq!(found, expected, "{preset}");
+    }
 }
