@@ -16,8 +16,8 @@ use std::{
 };
 
 use fapilog::{
-    Batch, Colors, Container, Directives, Executor, JsonFormatter, Level, LevelFilter, ManualDrain, MemoryEvents,
-    MemorySink, NullSink, Registry, Route, Settings, StartError, error, info,
+    Batch, Colors, Container, Directives, EventOrder, Executor, JsonFormatter, Level, LevelFilter, ManualDrain,
+    MemoryEvents, MemorySink, NullSink, Registry, Route, Settings, StartError, error, info,
     plugin::{
         Delivery, Factory, Formatter, Payload, PluginError, Processor, Sink, SinkContext, SinkError, SinkFactory,
     },
@@ -53,6 +53,7 @@ const ROWS: &[Row] = &[
     ("internal_log_level", internal_log_level),
     ("error_handling_mode", error_handling_mode),
     ("executor", executor),
+    ("ordering", ordering),
     ("drain_cpus", drain_cpus),
     ("ring_capacity_bytes", ring_capacity_bytes),
     ("record_max_bytes", record_max_bytes),
@@ -514,6 +515,25 @@ fn internal_log_level() {
         |level: LevelFilter| heard(plain().internal_log_level(level)).iter().any(|text| text == "talkative: planted");
     assert!(has_planted(Level::Warning.into()));
     assert!(!has_planted(Level::Error.into()));
+}
+
+fn ordering() {
+    let threads = |order| {
+        let (container, mut drain, events) = start_manual(plain().ordering(order));
+        let log = container.logger("settings");
+        info!(log, "this thread's first");
+        std::thread::scope(|scope| {
+            scope.spawn(|| info!(log, "the other's"));
+        });
+        info!(log, "this thread's last");
+        container.request_flush();
+        drain.run_until_idle();
+        let lines = events.lines();
+        let place = |message: &str| lines.iter().position(|line| line.contains(message)).unwrap();
+        [place("this thread's first"), place("the other's"), place("this thread's last")]
+    };
+    assert_eq!(threads(EventOrder::ByTime), [0, 1, 2]);
+    assert_eq!(threads(EventOrder::ByProducer), [0, 2, 1]);
 }
 
 fn executor() {

@@ -121,6 +121,7 @@ impl Assembly<'_> {
         let mut builder = Container::builder()
             .level(settings.level.clone())
             .executor(settings.executor)
+            .order(settings.ordering)
             .shards(settings.max_workers)
             .ring_capacity_bytes(settings.ring_bytes())
             .threads_max(settings.threads_max)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use crate::{Directives, Executor, Level, LevelFilter};
+use crate::{Directives, EventOrder, Executor, Level, LevelFilter};
 
 macro_rules! by_text {
     ($($type:ty),*) => {$(
@@ -41,4 +41,12 @@ pub(super) enum ExecutorName {
     Auto,
     Glommio,
     Thread,
+}
+
+/// The names of [`EventOrder`].
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "EventOrder", rename_all = "snake_case")]
+pub(super) enum OrderName {
+    ByTime,
+    ByProducer,
 }

@@ -49,7 +49,7 @@ pub use self::{
     sink::SinkEntry,
     text::{duration, size_bytes},
 };
-use crate::{Colors, Directives, Executor, LevelFilter, Overflow, Route, SettingsError, problem::Problem};
+use crate::{Colors, Directives, EventOrder, Executor, LevelFilter, Overflow, Route, SettingsError, problem::Problem};
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -135,6 +135,11 @@ declare::settings! {
     /// What runs the drain: glommio where it can be had and a thread elsewhere, or one of these.
     #[serde(with = "foreign::ExecutorName")]
     executor: one Executor = Executor::Auto, OneOf(&["auto", "glommio", "thread"]);
+
+    /// In which order events of several threads are taken: by the time of their calls, or thread by thread, which costs the
+    /// drain no comparison. Those of one thread always stay in theirs.
+    #[serde(with = "foreign::OrderName")]
+    ordering: one EventOrder = EventOrder::ByTime, OneOf(&["by_time", "by_producer"]);
 
     /// The CPUs that the drain shards are pinned to, one for each. Empty: the last ones that the process may use.
     drain_cpus: list usize = Vec::new(), Anything("a list of numbers of CPUs, one for each of `max_workers`");
