@@ -103,6 +103,17 @@ fn two_registries_share_nothing() {
 }
 
 #[test]
+fn a_container_shows_the_registry_that_its_settings_go_by() {
+    let mut registry = Registry::built_in();
+    register_as(&mut registry, Metadata::new("mine", "1.0.0")).unwrap();
+    MemorySink::register(&mut registry, "memory").unwrap();
+    let container = Container::from_settings_with(plain().build().unwrap(), &registry).unwrap();
+    assert!(container.registry().unwrap().plugins().any(|plugin| plugin.name == "mine"));
+    let built = Container::builder().sink("null", fapilog::NullSink::new(fapilog::JsonFormatter::new)).start().unwrap();
+    assert!(built.registry().is_none());
+}
+
+#[test]
 fn settings_of_a_plugin_that_has_none_are_refused() {
     let mut registry = Registry::built_in();
     MemorySink::register(&mut registry, "memory").unwrap();

@@ -9,7 +9,7 @@ use super::{
     PluginConfig, Settings,
     assemble::{assemble, formatters_of},
 };
-use crate::{ChangeError, Container, ManualDrain, SettingsError};
+use crate::{ChangeError, Container, ManualDrain, SettingsError, registry::Registry};
 
 /// The settings that can change while the container runs.
 pub(super) const AT_RUN_TIME: &[&str] =
@@ -126,6 +126,19 @@ impl Container {
             return None;
         }
         lock(&self.settings).as_ref().map(|origin| origin.settings.clone())
+    }
+}
+
+/// # Plugins that settings can name
+impl Container {
+    /// The registry that the container takes the plugins from that its settings name; `None` if a builder made it, and in a
+    /// forked child. A copy: what is registered with it is not known to the container.
+    #[must_use]
+    pub fn registry(&self) -> Option<Registry> {
+        if self.is_foreign() {
+            return None;
+        }
+        lock(&self.settings).as_ref().map(|origin| origin.registry.clone())
     }
 }
 
