@@ -137,7 +137,8 @@ pub(crate) struct ReplayArgs {
 /// How the log is set up.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LogArgs {
-    /// What events pass through: nothing, or the built-in enricher and the throttle (which lets everything pass here).
+    /// What events pass through: nothing, or the default enrichers (timestamp, correlation, context) and processors (filter,
+    /// and a throttle that lets everything pass here).
     #[arg(long, value_enum, default_value_t)]
     pub(crate) pipeline: PipelineName,
     /// How events are written.

@@ -1,7 +1,13 @@
 //! The program as a user meets it: figures, exit statuses, and files that are gone afterwards.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first broken promise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first broken promise"
+)]
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::Path,
     process::{Command, Output},
@@ -30,6 +36,9 @@ const KEYS: [&str; 16] = [
     "machine",
 ];
 
+const LATENCY_KEYS: [&str; 7] = ["p50", "p75", "p90", "p95", "p99", "p99_9", "max"];
+const MACHINE_KEYS: [&str; 4] = ["cpu", "cores", "kernel", "filesystem"];
+
 /// Words, separated by spaces.
 fn bench(words: &str) -> Output {
     let words = words.split_whitespace();
@@ -53,11 +62,27 @@ fn figures_in(out: &Path, words: &str) -> (Value, i32) {
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     // Standard output holds the figures and nothing else.
     let value: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|problem| panic!("{problem}: {error}"));
-    let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
-    let mut wanted = KEYS;
-    wanted.sort_unstable();
-    assert_eq!(keys, wanted);
+    assert_keys(&value, &KEYS);
+    assert_keys(&value["machine"], &MACHINE_KEYS);
+    if !value["call_ns"].is_null() {
+        assert_keys(&value["call_ns"], &LATENCY_KEYS);
+    }
     (value, output.status.code().unwrap())
+}
+
+/// It has these keys, and no others.
+#[track_caller]
+fn assert_keys(value: &Value, wanted: &[&str]) {
+    let keys: BTreeSet<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, wanted.iter().copied().collect());
+}
+
+/// What applies: the rest must be null. The machine always does.
+#[track_caller]
+fn assert_only_these_apply(figures: &Value, wanted: &[&str]) {
+    for key in KEYS {
+        assert_eq!(!figures[key].is_null(), wanted.contains(&key) || key == "machine", "{key}: {figures}");
+    }
 }
 
 fn assert_all_there(figures: &Value, events: u64) {
@@ -74,9 +99,7 @@ fn a_run_delivers_every_event_and_checks_it() {
     assert_eq!((status, &figures["verified"]), (0, &Value::Bool(true)));
     assert!(figures["bytes_written"].as_u64().unwrap() > 2000 * 100);
     assert!(figures["machine"]["cores"].as_u64().unwrap() > 0 && figures["machine"]["filesystem"].is_string());
-    for key in ["device_bytes_per_second", "device_ratio", "call_ns"] {
-        assert!(figures[key].is_null(), "{key}");
-    }
+    assert_only_these_apply(&figures, &[&KEYS[..9], &["verified", "executor", "writer"]].concat());
 }
 
 #[test]
@@ -127,9 +150,72 @@ fn the_executor_and_the_writer_are_named() {
 }
 
 #[test]
+fn each_executor_is_the_one_asked_for() {
+    for executor in ["thread", "glommio"] {
+        let out = directory();
+        let words = format!("run --events 2000 --executor {executor}");
+        let output = bench(&format!("{words} --out {}", out.path().display()));
+        let error = String::from_utf8_lossy(&output.stderr);
+        if executor == "glommio" && error.contains("cannot start the log") {
+            eprintln!("not tested on glommio: {error}");
+            continue;
+        }
+        let (figures, status) = figures(&words);
+        assert_all_there(&figures, 2000);
+        assert_eq!((status, &figures["executor"]), (0, &executor.into()));
+    }
+}
+
+#[test]
 fn a_rate_that_nobody_reaches_is_status_1() {
     let (figures, status) = figures("run --events 100 --at-least 1000000000000");
     assert_eq!((status, &figures["verified"]), (1, &Value::Bool(true)));
+}
+
+#[test]
+fn a_rate_that_anybody_reaches_is_status_0() {
+    let (figures, status) = figures("run --events 100 --at-least 1");
+    assert_eq!((status, &figures["verified"]), (0, &Value::Bool(true)));
+}
+
+/// A destination with one small block, and producers that hardly wait for it.
+#[test]
+fn a_loss_under_block_is_status_1_and_what_is_left_is_checked() {
+    let slow = "--engine blocking --direct false --block-bytes 65536 --blocks-in-flight 1";
+    let words = format!("run --events 100000 --producers 4 --workload mixed --block-timeout 0.000001 {slow}");
+    let (figures, status) = figures(&words);
+    let count = |key: &str| figures[key].as_u64().unwrap();
+    assert!(count("events_lost") > 0, "{figures}");
+    assert_eq!(count("events_delivered") + count("events_lost"), 100_000);
+    assert_eq!((status, &figures["verified"]), (1, &Value::Bool(true)));
+}
+
+#[test]
+fn a_loss_under_block_is_told_with_its_reason() {
+    let out = directory();
+    let words = "run --events 100000 --producers 4 --block-timeout 0.000001 --sink null";
+    let output = bench(&format!("{words} --out {}", out.path().display()));
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("events were lost under --overflow block") && error.contains("ring_full"), "{error}");
+}
+
+#[test]
+fn a_device_is_measured_without_a_log() {
+    let (figures, status) = figures("device");
+    assert_eq!(status, 0);
+    assert!(figures["device_bytes_per_second"].as_f64().unwrap() > 0.0);
+    assert_only_these_apply(&figures, &["device_bytes_per_second", "writer"]);
+}
+
+#[test]
+fn a_run_beside_its_device_tells_how_much_of_it_was_used() {
+    let (figures, status) = figures("run --with-device --events 2000");
+    assert_all_there(&figures, 2000);
+    assert_eq!(status, 0);
+    let number = |key: &str| figures[key].as_f64().unwrap();
+    let ratio = number("bytes_per_second") / number("device_bytes_per_second");
+    assert!((number("device_ratio") - ratio).abs() < 1e-9 && ratio > 0.0, "{figures}");
 }
 
 #[test]
@@ -193,8 +279,7 @@ fn a_file_that_is_kept_holds_the_events() {
 #[test]
 fn latencies_grow_from_percentile_to_percentile() {
     let (figures, status) = figures("latency --bursts 20 --workload string --sink file");
-    let percentiles = ["p50", "p75", "p90", "p95", "p99", "p99_9", "max"];
-    let nanos = percentiles.map(|key| figures["call_ns"][key].as_f64().unwrap());
+    let nanos = LATENCY_KEYS.map(|key| figures["call_ns"][key].as_f64().unwrap());
     assert!(nanos.is_sorted() && nanos[0] > 0.0, "{nanos:?}");
     assert_eq!((status, &figures["verified"]), (0, &Value::Bool(true)));
     // The bursts set the pace: there is no rate.

@@ -1,5 +1,11 @@
 //! What is allocated, and where: nothing in a log call, nothing per event on the drain.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "all of this program is test code"
+)]
 
 mod law;
 
@@ -10,12 +16,13 @@ use std::{
 };
 
 use fapilog::{
-    Bucket, Comparison, Container, Dedupe, FilterProcessor, FormatProcessor, JsonFormatter, Level, LogfmtFormatter,
-    Logger, ManualDrain, MinimalFormatter, NullSink, PrettyFormatter, Projection, Rule, Sampling, Scope,
-    SimpleFormatter, SizeGuard, Throttle, ValueRef, error, info,
-    plugin::{Formatter, Processor},
+    Bucket, Comparison, Container, ContextEnricher, CorrelationEnricher, Dedupe, FileEngine, FileSink, FilterProcessor,
+    FormatProcessor, HostnameEnricher, JsonFormatter, KubernetesEnricher, Level, LogfmtFormatter, Logger, ManualDrain,
+    MinimalFormatter, NullSink, PrettyFormatter, Projection, Rule, RuntimeInfoEnricher, Sampling, Scope,
+    SimpleFormatter, SizeGuard, StartError, Throttle, TimestampEnricher, ValueRef, WhenMissing, error, info,
+    plugin::{Enricher, Formatter, Processor},
 };
-use law::end;
+use law::{end, until};
 
 thread_local! {
     /// Allocations of this thread. Neither allocates nor has a destructor.
@@ -160,7 +167,12 @@ fn allocations_on_the_drain(container: &Container, drain: &mut ManualDrain, roun
         allocations += allocations_in(|| drain.run_until_idle());
     }
     container.request_flush();
-    allocations + allocations_in(|| drain.run_until_idle())
+    // A disk takes its time.
+    until("everything is delivered", || {
+        allocations += allocations_in(|| drain.run_until_idle());
+        container.accounts().pending_total() == 0
+    });
+    allocations
 }
 
 fn steady_state_is_free(log: impl Fn(&Logger, u64)) {
@@ -214,6 +226,80 @@ fn text_formatters_allocate_nothing_per_event() {
     steady_state_is_free_with(LogfmtFormatter::new, in_scope);
     steady_state_is_free_with(MinimalFormatter::new, in_scope);
     steady_state_is_free_with(|| PrettyFormatter::new().colors(true), in_scope);
+}
+
+/// Everything that an enricher may look for: an event with an id and one without, and keys of the user's own.
+fn log_enriched(log: &Logger, number: u64) {
+    log_archived(log, number);
+    info!(log, "mine", hostname = "mine", service = "mine", "k8s.pod.label.team" = "mine");
+    let _entered = Scope::new().correlation_id("7f3a").enter();
+    info!(log, "in a scope", number);
+}
+
+fn steady_state_is_free_when_enriched(make: impl Fn() -> Box<dyn Enricher> + Send + Sync + 'static) {
+    let builder = Container::builder().enricher(move |_| make());
+    steady_state_is_free_in(
+        builder.sink("null", NullSink::new(JsonFormatter::new)).start_manual().unwrap(),
+        log_enriched,
+    );
+}
+
+#[test]
+fn the_built_in_enrichers_allocate_nothing_per_event() {
+    let podinfo = tempfile::tempdir().unwrap();
+    std::fs::write(podinfo.path().join("labels"), "app=\"orders\"\nteam=\"caf\\u00e9\"").unwrap();
+    let kubernetes = KubernetesEnricher::new().directory(podinfo.path()).labels(["team"]);
+    let runtime_info = RuntimeInfoEnricher::new().service("shop").version("1.2.3").environment("test");
+    steady_state_is_free_when_enriched(|| Box::new(TimestampEnricher::new().drained_at(true)));
+    steady_state_is_free_when_enriched(|| Box::new(ContextEnricher::new()));
+    steady_state_is_free_when_enriched(|| Box::new(HostnameEnricher::new()));
+    steady_state_is_free_when_enriched(move || Box::new(runtime_info.clone()));
+    steady_state_is_free_when_enriched(move || Box::new(kubernetes.clone()));
+}
+
+#[test]
+fn the_correlation_enricher_allocates_nothing_per_event_whoever_makes_the_ids() {
+    for when_missing in [WhenMissing::Leave, WhenMissing::PerProducer, WhenMissing::PerEvent] {
+        steady_state_is_free_when_enriched(move || Box::new(CorrelationEnricher::new().when_missing(when_missing)));
+    }
+}
+
+/// What a block costs on its way to the disk is its own affair; how many events are in it must not matter.
+fn a_block_costs_the_same_however_full(engine: FileEngine) {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let directory = tempfile::tempdir().unwrap();
+    let file = FileSink::new(directory.path().join("log"), JsonFormatter::new).engine(engine);
+    // Nothing but a flush has a block go before it is full: no event is urgent.
+    let builder = Container::builder().flush_interval(HOUR).sink("file", file);
+    let (container, mut drain) = match builder.start_manual() {
+        Ok(started) => started,
+        Err(StartError::Sink { source, .. }) if engine == FileEngine::IoUring => {
+            return eprintln!("NOT TESTED, for want of io_uring: {source}");
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let logger = container.logger("allocations");
+    let mut allocations_for = |rounds| {
+        allocations_on_the_drain(&container, &mut drain, rounds, |round| {
+            (0..20).for_each(|_| info!(logger, "numbered", round, text = "some text", list = [1, 2, 3]));
+        })
+    };
+    // All blocks are written once, and have grown.
+    (0..16).for_each(|_| _ = allocations_for(100));
+    let (few, many) = (allocations_for(1), allocations_for(100));
+    assert_eq!(few, many);
+    assert!(many <= 8, "{many} allocations for one block");
+    end(&container, &mut drain);
+}
+
+#[test]
+fn a_file_written_by_calls_that_wait_costs_no_allocation_per_event() {
+    a_block_costs_the_same_however_full(FileEngine::Blocking);
+}
+
+#[test]
+fn a_file_written_by_io_uring_costs_no_allocation_per_event() {
+    a_block_costs_the_same_however_full(FileEngine::IoUring);
 }
 
 fn steady_state_is_free_behind(make: impl Fn() -> Box<dyn Processor> + Send + Sync + 'static) {

@@ -1,4 +1,5 @@
 //! Who is woken, when, and how often.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "all of this program is test code")]
 
 use std::{
     sync::{

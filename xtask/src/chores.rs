@@ -1,6 +1,6 @@
 //! What each sub-command does.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use crate::{step::Step, toolchain, workspace::Workspace};
 
@@ -17,7 +17,7 @@ pub(crate) const CHORES: &[Chore] = &[
     Chore { name: "test", summary: "every test: unit, integration, documentation, loom models", steps: test },
     Chore { name: "lint", summary: "format, clippy, rustdoc; every warning is an error", steps: lint },
     Chore { name: "loom", summary: "the loom models alone", steps: loom },
-    Chore { name: "miri", summary: "ring and record code under miri (needs a nightly toolchain)", steps: miri },
+    Chore { name: "miri", summary: "ring, records and lanes under miri (needs a nightly toolchain)", steps: miri },
     Chore { name: "docs", summary: "writes those parts of the book that are made of the code", steps: docs },
     Chore { name: "msrv", summary: "a check with the oldest Rust we promise", steps: msrv },
     Chore { name: "ci", summary: "lint, msrv, test and miri: what continuous integration runs", steps: ci },
@@ -41,8 +41,16 @@ fn test(workspace: &Workspace) -> Vec<Step> {
     steps
 }
 
+/// How long all models and their bugs may take together. A model that grows beyond it has grown too large.
+const LOOM_LIMIT: Duration = Duration::from_secs(600);
+
 fn loom(workspace: &Workspace) -> Vec<Step> {
-    vec![Step::test("loom models", under_loom(workspace, "test --release --package loom-tests --no-fail-fast"))]
+    let test = |arguments| under_loom(workspace, &format!("test --release --package loom-tests {arguments}"));
+    vec![
+        // On its own: how long the compiler takes is not the models' affair.
+        Step::run_command("loom models, built", test("--no-run")),
+        Step::test("loom models", test("--no-fail-fast")).within(LOOM_LIMIT),
+    ]
 }
 
 fn lint(workspace: &Workspace) -> Vec<Step> {
@@ -70,13 +78,22 @@ fn docs(workspace: &Workspace) -> Vec<Step> {
 }
 
 fn miri(workspace: &Workspace) -> Vec<Step> {
-    if let Some(missing) = toolchain::missing_for_miri() {
+    if let Err(missing) = toolchain::find_miri() {
         return vec![Step::refuse("miri", missing)];
     }
-    // Four schedules for the ring, whose threads meet; one for records, which belong to one thread at a time.
-    let ring = under_miri(workspace, "--package fapilog-ring", "-Zmiri-many-seeds=0..4");
-    let records = under_miri(workspace, "--package fapilog-core --no-default-features -- record:: value::", "");
-    vec![Step::test("miri, ring", ring), Step::test("miri, records", records)]
+    let ring = |arguments: &str, flags| under_miri(workspace, &format!("--package fapilog-ring {arguments}"), flags);
+    let core = |arguments: &str, flags| {
+        under_miri(workspace, &format!("--package fapilog-core --no-default-features {arguments}"), flags)
+    };
+    // A seed is a schedule, and a choice of what each load may return: one is enough where no threads meet.
+    let meeting = "--test doorbell --test fence --test roster --test two_threads";
+    vec![
+        Step::test("miri, ring", ring("", "")),
+        Step::test("miri, ring between threads", ring(meeting, "-Zmiri-many-seeds=1..16")),
+        Step::test("miri, records", core("-- record:: value::", "")),
+        // A container asks the system's clock, which miri gives to those alone who are not isolated.
+        Step::test("miri, lanes", core("--lib -- intake::", "-Zmiri-many-seeds=0..4 -Zmiri-disable-isolation")),
+    ]
 }
 
 fn msrv(workspace: &Workspace) -> Vec<Step> {
@@ -85,7 +102,7 @@ fn msrv(workspace: &Workspace) -> Vec<Step> {
         Ok(selector) => {
             Step::run_command("oldest Rust", workspace.cargo(&format!("{selector} check --workspace --all-targets")))
         }
-        Err(reason) => Step::refuse("oldest Rust", reason),
+        Err(missing) => Step::refuse("oldest Rust", missing),
     }]
 }
 

@@ -4,6 +4,7 @@
 //! report closes the run. It needs nothing but a Rust toolchain, so it has no dependencies.
 
 mod chores;
+mod error;
 mod report;
 mod step;
 mod suggest;

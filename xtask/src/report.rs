@@ -19,11 +19,15 @@ impl Report {
         self.steps.iter().all(|step| step.failure.is_none())
     }
 
+    /// A step that runs no tests and fails counts as one that failed: who reads only the last line must see it.
     fn tally(&self) -> Option<Tally> {
-        self.steps.iter().filter_map(|step| step.tally).reduce(|mut sum, tally| {
+        let mut sum = self.steps.iter().filter_map(|step| step.tally).reduce(|mut sum, tally| {
             sum += tally;
             sum
-        })
+        })?;
+        let untold = self.steps.iter().filter(|step| step.tally.is_none() && step.failure.is_some());
+        sum.failed += untold.count() as u64;
+        Some(sum)
     }
 }
 
@@ -80,5 +84,12 @@ mod tests {
             report(vec![finished("unit", Some(THREE), None), finished("format", None, Some("exit status: 1"))]);
         assert!(!report.is_success());
         assert!(report.to_string().contains("FAILED format     1.5 s  (exit status: 1)"));
+    }
+
+    #[test]
+    fn a_step_without_tests_that_fails_shows_in_the_sum() {
+        let report =
+            report(vec![finished("format", None, Some("exit status: 1")), finished("unit", Some(THREE), None)]);
+        assert_eq!(report.to_string().lines().last(), Some("3 passed, 1 failed, 1 skipped"));
     }
 }

@@ -14,6 +14,7 @@ use crate::tally::{Counter, Tally};
 pub(crate) struct Step {
     name: String,
     action: Action,
+    limit: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -38,30 +39,44 @@ pub(crate) struct Finished {
 
 impl Step {
     pub(crate) fn run_command(name: impl Into<String>, command: Command) -> Self {
-        Self { name: name.into(), action: Action::Run(command) }
+        Self::new(name, Action::Run(command))
     }
 
     pub(crate) fn test(name: impl Into<String>, command: Command) -> Self {
-        Self { name: name.into(), action: Action::Test(command) }
+        Self::new(name, Action::Test(command))
     }
 
-    pub(crate) fn refuse(name: impl Into<String>, reason: String) -> Self {
-        Self { name: name.into(), action: Action::Refuse(reason) }
+    pub(crate) fn refuse(name: impl Into<String>, reason: impl Display) -> Self {
+        Self::new(name, Action::Refuse(reason.to_string()))
+    }
+
+    fn new(name: impl Into<String>, action: Action) -> Self {
+        Self { name: name.into(), action, limit: None }
+    }
+
+    /// Fails when it takes longer. It is not cut short: its results are worth having all the same.
+    pub(crate) fn within(self, limit: Duration) -> Self {
+        Self { limit: Some(limit), ..self }
     }
 
     /// Does it, and shows the command and the tests' output on `screen`.
     pub(crate) fn run(self, screen: &mut dyn Write) -> io::Result<Finished> {
         writeln!(screen, "\n=== {} ===", self.name)?;
         let start = Instant::now();
-        let (tally, failure) = match self.action {
+        let (mut tally, mut failure) = match self.action {
             Action::Run(command) => (None, run(command, screen)?),
             Action::Test(command) => run_tests(command, screen)?,
             Action::Refuse(reason) => (None, Some(reason)),
         };
+        let took = start.elapsed();
+        if let Some(limit) = self.limit.filter(|limit| took > *limit && failure.is_none()) {
+            failure = Some(format!("it took longer than {} s", limit.as_secs_f64()));
+            tally = tally.map(at_least_one_failed);
+        }
         if let Some(reason) = &failure {
             writeln!(screen, "error: {}: {reason}", self.name)?;
         }
-        Ok(Finished { name: self.name, took: start.elapsed(), tally, failure })
+        Ok(Finished { name: self.name, took, tally, failure })
     }
 }
 
@@ -111,19 +126,23 @@ impl Write for ShownAndCounted<'_> {
 
 /// The counts and the exit status must tell the same story; where they do not, the worse of the two is told.
 fn judge(mut tally: Tally, mut failure: Option<String>) -> (Option<Tally>, Option<String>) {
-    if failure.is_some() && tally.failed == 0 {
-        // A test program that did not build, or died on the way, counts as one failed test: nobody who reads only the
-        // last line shall be misled.
-        tally.failed = 1;
+    if failure.is_some() {
+        // For example a test program that did not build, or died on the way.
+        tally = at_least_one_failed(tally);
     }
     if failure.is_none() && tally.failed > 0 {
         failure = Some(format!("the command succeeded, yet {} tests failed", tally.failed));
     }
     if failure.is_none() && tally.is_empty() {
         failure = Some("no test ran, where some were expected".to_owned());
-        tally.failed = 1;
+        tally = at_least_one_failed(tally);
     }
     (Some(tally), failure)
+}
+
+/// A step that failed counts as one failed test at least: nobody who reads only the last line shall be misled.
+fn at_least_one_failed(tally: Tally) -> Tally {
+    Tally { failed: tally.failed.max(1), ..tally }
 }
 
 fn failure_of(status: ExitStatus) -> Option<String> {
@@ -190,6 +209,20 @@ mod tests {
     #[test]
     fn a_test_step_that_runs_no_test_fails() {
         assert!(run_unseen(Step::test("nothing", shell("true"))).failure.is_some());
+    }
+
+    #[test]
+    fn a_step_that_takes_longer_than_it_may_fails_with_its_results() {
+        let script = "echo 'test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out'";
+        let finished = run_unseen(Step::test("two slow tests", shell(script)).within(Duration::ZERO));
+        assert_eq!(finished.tally, Some(Tally { passed: 2, failed: 1, skipped: 0 }));
+        assert_eq!(finished.failure.unwrap(), "it took longer than 0 s");
+    }
+
+    #[test]
+    fn a_step_that_keeps_its_time_succeeds() {
+        let finished = run_unseen(Step::run_command("quick", shell("true")).within(Duration::from_secs(3600)));
+        assert_eq!(finished.failure, None);
     }
 
     #[test]

@@ -2,27 +2,23 @@
 
 use std::process::{Command, Stdio};
 
-/// How to call cargo for a check by the given Rust version: `""`, `"+1.95"` or `"+1.95.0"`, or else how to get it.
-pub(crate) fn selector_for_version(version: &str) -> Result<String, String> {
+use crate::error::Missing;
+
+/// How to call cargo for a check by the given Rust version: `""`, `"+1.95"` or `"+1.95.0"`.
+pub(crate) fn selector_for_version(version: &str) -> Result<String, Missing> {
     if output_of("rustc", &["--version"]).is_some_and(|said| is_release_of(&said, version)) {
         return Ok(String::new());
     }
     let installed = output_of("rustup", &["toolchain", "list"]).unwrap_or_default();
-    find_version(&installed, version).map(|name| format!("+{name}")).ok_or_else(|| {
-        format!("Rust {version} is not installed; get it with `rustup toolchain install {version} --profile minimal`")
-    })
+    let name = find_version(&installed, version).ok_or_else(|| Missing::Rust { version: version.to_owned() })?;
+    Ok(format!("+{name}"))
 }
 
-/// What is missing for miri, if anything is, and how to get it.
-pub(crate) fn missing_for_miri() -> Option<String> {
-    let missing = if output_of("cargo", &["+nightly", "--version"]).is_none() {
-        "the nightly toolchain is not installed"
-    } else if output_of("cargo", &["+nightly", "miri", "--version"]).is_none() {
-        "the nightly toolchain has no miri component"
-    } else {
-        return None;
-    };
-    Some(format!("{missing}; get it with `rustup toolchain install nightly --component miri,rust-src`"))
+/// Looks whether miri is here.
+pub(crate) fn find_miri() -> Result<(), Missing> {
+    output_of("cargo", &["+nightly", "--version"]).ok_or(Missing::Nightly)?;
+    output_of("cargo", &["+nightly", "miri", "--version"]).ok_or(Missing::Miri)?;
+    Ok(())
 }
 
 /// Whether `said`, such as `rustc 1.95.0 (...)`, is a release of `version`, such as `1.95`: not a later one, not a beta.

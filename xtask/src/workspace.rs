@@ -6,6 +6,8 @@ use std::{
     process::Command,
 };
 
+use crate::error::Missing;
+
 /// The workspace that the chores are done in.
 #[derive(Debug)]
 pub(crate) struct Workspace {
@@ -34,10 +36,12 @@ impl Workspace {
     }
 
     /// The oldest Rust that the workspace promises to build with, for example `1.95`.
-    pub(crate) fn rust_version(&self) -> Result<String, String> {
+    pub(crate) fn rust_version(&self) -> Result<String, Missing> {
         let path = self.root.join("Cargo.toml");
-        let manifest = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        rust_version_in(&manifest).ok_or_else(|| format!("{}: no line `rust-version = \"...\"`", path.display()))
+        match fs::read_to_string(&path) {
+            Ok(manifest) => rust_version_in(&manifest).ok_or(Missing::RustVersion { path }),
+            Err(source) => Err(Missing::Manifest { path, source }),
+        }
     }
 }
 

@@ -236,3 +236,6 @@ pub(super) fn leave_scope(outer: usize) {
 
 /// The form a scope is kept in.
 pub(super) use dynamic::put_field;
+
+#[cfg(test)]
+mod tests;

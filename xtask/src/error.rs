@@ -1,0 +1,36 @@
+//! What a step needs and this machine or workspace has not.
+
+use std::{error, fmt, io, path::PathBuf};
+
+/// Why a step cannot be done. Each says how to help it, where that is known.
+#[derive(Debug)]
+pub(crate) enum Missing {
+    /// The root manifest cannot be read.
+    Manifest { path: PathBuf, source: io::Error },
+    /// The root manifest does not say with which Rust the workspace builds.
+    RustVersion { path: PathBuf },
+    /// This Rust is not installed.
+    Rust { version: String },
+    /// There is no nightly toolchain, which miri belongs to.
+    Nightly,
+    /// The nightly toolchain has no miri.
+    Miri,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const GET_MIRI: &str = "get it with `rustup toolchain install nightly --component miri,rust-src`";
+        match self {
+            Self::Manifest { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::RustVersion { path } => write!(f, "{}: no line `rust-version = \"...\"`", path.display()),
+            Self::Rust { version } => {
+                let get = format_args!("rustup toolchain install {version} --profile minimal");
+                write!(f, "Rust {version} is not installed; get it with `{get}`")
+            }
+            Self::Nightly => write!(f, "the nightly toolchain is not installed; {GET_MIRI}"),
+            Self::Miri => write!(f, "the nightly toolchain has no miri component; {GET_MIRI}"),
+        }
+    }
+}
+
+impl error::Error for Missing {}
