@@ -253,6 +253,8 @@ pub(crate) enum EngineName {
     #[default]
     Auto,
     IoUring,
+    /// `pwrite(2)` on the drain's thread.
+    #[value(alias = "pwrite")]
     Blocking,
 }
 

@@ -222,6 +222,16 @@ fn a_scope_is_carried_to_a_thread_and_a_task() {
 }
 
 #[test]
+fn a_task_is_named_wherever_it_is_polled() {
+    let (container, events) = started();
+    let log = container.logger("loggers");
+    let task = fapilog::InScope::in_scope(async move { info!(log, "settled") }, Scope::new().task("settlement"));
+    std::thread::spawn(move || pollster::block_on(task)).join().unwrap();
+    shut_down(&container);
+    assert_eq!(only(&events)["context"], json!({"task": "settlement"}));
+}
+
+#[test]
 fn a_future_in_a_scope_binds_only_while_it_is_polled() {
     use fapilog::InScope;
     let (container, events) = started();

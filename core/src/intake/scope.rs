@@ -52,6 +52,13 @@ impl Scope {
         self
     }
 
+    /// Names the task that runs in it: `context.task`. A runtime knows its tasks and a log call does not, so whoever spawns
+    /// one says what it is, and [`in_scope`](InScope::in_scope) binds it wherever the task is polled.
+    #[must_use]
+    pub fn task(self, name: &str) -> Self {
+        self.field(Bucket::Context, "task", ValueRef::Text(name))
+    }
+
     /// Binds events together by the id that is given, or by a new one: a UUID of version 7, which sorts by time.
     #[must_use]
     pub fn correlation_id_or_new(self, id: Option<&str>) -> Self {
