@@ -189,9 +189,10 @@ impl Grant<'_> {
         // A capacity is at most 2^30 bytes, so the length fits.
         let header = Header::new(used_bytes as u32, tag, stamp);
         let producer = self.producer;
-        // SAFETY: the producer holds the storage; the frame at `written` is ours to write: `reserve` found it free, and the
-        // grant holds the producer.
-        unsafe { producer.slots.write_header(producer.shared.storage.guards(), producer.written, header) };
+        let guards = producer.shared.storage.guards();
+        // SAFETY: the producer holds the storage; the frame at `written` is ours to write: `reserve` found it free and its
+        // payload's place, and the grant has held the producer since.
+        unsafe { producer.slots.write_header(guards, producer.written, self.payload, header) };
         let taken_bytes = if seeded::bug("shrink_ignored") { self.payload_max_bytes } else { used_bytes };
         producer.written += frame_bytes(taken_bytes) as u64;
         // Release: rule 1, pairs with the load in `Consumer::refresh`.

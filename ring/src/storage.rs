@@ -221,16 +221,15 @@ impl Slots {
         let _ = position;
     }
 
-    /// Writes the header of the frame at `position`.
+    /// Writes the header of the frame at `position`, whose payload begins at `payload`.
     ///
     /// # Safety
-    /// As for [`payload_mut`](Self::payload_mut).
+    /// As for [`payload_mut`](Self::payload_mut), which has given `payload` for this very position.
     #[inline(always)]
-    pub(crate) unsafe fn write_header(self, guards: &Guards, position: u64, header: Header) {
-        let start = self.offset(position);
-        guards.write(start, FRAME_HEADER_BYTES);
-        // SAFETY: `start` is below the capacity, and the slack has room for a header.
-        let slot = unsafe { self.base.add(start) }.cast::<Header>();
+    pub(crate) unsafe fn write_header(self, guards: &Guards, position: u64, payload: NonNull<u8>, header: Header) {
+        guards.write(self.offset(position), FRAME_HEADER_BYTES);
+        // SAFETY: `payload_mut` has put it so many bytes behind the frame's start, which is within the storage.
+        let slot = unsafe { payload.sub(FRAME_HEADER_BYTES) }.cast::<Header>();
         // SAFETY: in bounds as above; aligned, because base and position are multiples of the frame alignment; nobody
         // else looks at these bytes before they are published.
         unsafe { slot.write(header) };
