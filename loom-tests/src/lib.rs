@@ -3,7 +3,7 @@
 //! A model is a handful of threads, a few steps each. [loom](https://docs.rs/loom) runs it under every interleaving,
 //! and lets every load return every value that the memory model allows, up to the bounds below. The models live in
 //! `tests/`, one file each, and cite the rule they check. The rules are on the front page of `fapilog-ring`, in
-//! `core/src/drain/mod.rs` and in `core/src/accounts.rs`.
+//! `core/src/drain/mod.rs` and in `core/src/accounts`.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg fapilog_loom" cargo test --release -p loom-tests --target-dir target/loom

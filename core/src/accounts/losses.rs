@@ -1,0 +1,116 @@
+//! What was lost, by reason.
+
+use std::fmt;
+
+/// Why an event was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LossReason {
+    /// The thread's ring was full, and the overflow strategy gave up.
+    RingFull,
+    /// Not even the fixed part of the event fits a record.
+    TooLong,
+    /// The container was shut down before the call, or while it ran.
+    ContainerClosed,
+    /// The call came from a forked child, and the container belongs to its parent.
+    Forked,
+    /// A sink had no room, and its policy is to lose.
+    SinkBusy,
+    /// A sink failed for good.
+    SinkFailed,
+    /// A plugin panicked while it held the event.
+    PluginPanicked,
+    /// A redactor failed, and what it has not seen must not go on.
+    RedactorFailed,
+    /// The event was not delivered before the shutdown's deadline.
+    ShutdownDeadline,
+    /// The record could not be read back: a bug in the library, counted so that it is seen.
+    Unreadable,
+}
+
+impl LossReason {
+    /// All reasons.
+    pub const ALL: [Self; 10] = [
+        Self::RingFull,
+        Self::TooLong,
+        Self::ContainerClosed,
+        Self::Forked,
+        Self::SinkBusy,
+        Self::SinkFailed,
+        Self::PluginPanicked,
+        Self::RedactorFailed,
+        Self::ShutdownDeadline,
+        Self::Unreadable,
+    ];
+
+    /// The reason's name in reports and in the log itself.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RingFull => "ring_full",
+            Self::TooLong => "too_long",
+            Self::ContainerClosed => "container_closed",
+            Self::Forked => "forked",
+            Self::SinkBusy => "sink_busy",
+            Self::SinkFailed => "sink_failed",
+            Self::PluginPanicked => "plugin_panicked",
+            Self::RedactorFailed => "redactor_failed",
+            Self::ShutdownDeadline => "shutdown_deadline",
+            Self::Unreadable => "unreadable",
+        }
+    }
+
+    pub(super) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for LossReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A count for each [`LossReason`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Losses(pub(super) [u64; LossReason::ALL.len()]);
+
+impl Losses {
+    /// How many were lost for this reason.
+    #[must_use]
+    pub fn of(&self, reason: LossReason) -> u64 {
+        self.0.get(reason.index()).copied().unwrap_or(0)
+    }
+
+    /// How many were lost.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The reasons for which something was lost, with the counts.
+    pub fn iter(&self) -> impl Iterator<Item = (LossReason, u64)> + '_ {
+        LossReason::ALL.into_iter().map(|reason| (reason, self.of(reason))).filter(|(_, count)| *count > 0)
+    }
+
+    pub(crate) fn add_of(&mut self, reason: LossReason, n: u64) {
+        if let Some(count) = self.0.get_mut(reason.index()) {
+            *count += n;
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (sum, count) in self.0.iter_mut().zip(other.0) {
+            *sum += count;
+        }
+    }
+
+    /// What has come since `earlier`.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        let mut since = *self;
+        for (count, before) in since.0.iter_mut().zip(earlier.0) {
+            *count = count.saturating_sub(before);
+        }
+        since
+    }
+}

@@ -1,0 +1,90 @@
+//! How well things work: a plugin, and the pipeline as a whole.
+
+use std::{fmt, sync::atomic::Ordering};
+
+/// Whether a plugin works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum PluginState {
+    /// It is called.
+    #[default]
+    Active,
+    /// It failed too often, and is left out for a while.
+    Off,
+    /// It is left out because the program said so.
+    Disabled,
+    /// It has been removed.
+    Removed,
+}
+
+impl PluginState {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Off => "off",
+            Self::Disabled => "disabled",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+impl fmt::Display for PluginState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// How much of a container's pipeline works: what is given up first, when things fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Rung {
+    /// Everything works.
+    #[default]
+    Full,
+    /// Several plugins are left out for failing: of enrichers and processors, only the essential ones are called.
+    EssentialPlugins,
+    /// A sink fails; the others get everything.
+    WorkingSinks,
+    /// No sink works: stderr is told, in one line a second at most.
+    Emergency,
+}
+
+impl Rung {
+    const ALL: [Self; 4] = [Self::Full, Self::EssentialPlugins, Self::WorkingSinks, Self::Emergency];
+
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::EssentialPlugins => "essential_plugins",
+            Self::WorkingSinks => "working_sinks",
+            Self::Emergency => "emergency",
+        }
+    }
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The rung of one shard. A figure for reports, on which nothing depends: no model need see it.
+#[derive(Debug, Default)]
+pub(crate) struct RungGauge(std::sync::atomic::AtomicU8);
+
+impl RungGauge {
+    pub(crate) fn set(&self, rung: Rung) {
+        // Relaxed: see the type.
+        self.0.store(rung as u8, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> Rung {
+        // Relaxed: see the type.
+        let byte = self.0.load(Ordering::Relaxed);
+        Rung::ALL.into_iter().find(|rung| *rung as u8 == byte).unwrap_or_default()
+    }
+}
