@@ -11,6 +11,7 @@ mod console;
 mod file;
 mod memory;
 mod null;
+mod process;
 #[cfg(feature = "settings")]
 mod registration;
 

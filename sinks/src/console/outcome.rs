@@ -9,6 +9,8 @@ use std::{
 
 use fapilog_core::plugin::SinkError;
 
+use crate::process::OwnProcess;
+
 type State = Arc<Mutex<Option<Stage>>>;
 
 enum Stage {
@@ -22,13 +24,13 @@ pub(super) struct Outcome(State);
 /// The shard's end.
 pub(super) struct Landing {
     state: State,
-    process: u32,
+    process: OwnProcess,
 }
 
 /// Both ends, for one payload.
 pub(super) fn outcome() -> (Outcome, Landing) {
     let state = State::default();
-    (Outcome(Arc::clone(&state)), Landing { state, process: std::process::id() })
+    (Outcome(Arc::clone(&state)), Landing { state, process: OwnProcess::this() })
 }
 
 impl Outcome {
@@ -71,7 +73,7 @@ impl Future for Landing {
 impl Drop for Landing {
     fn drop(&mut self) {
         // Rule 9: in a forked child, whoever holds the lock may not be there.
-        if self.process == std::process::id() {
+        if self.process.is_this() {
             // The waker is the shard's, and may have to be dropped on its thread.
             lock(&self.state).take_if(|stage| matches!(stage, Stage::AwaitedBy(_)));
         }

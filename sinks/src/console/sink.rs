@@ -15,6 +15,7 @@ use fapilog_core::{
 };
 
 use super::{destination::Destination, queue::Queue, turns::LineTurns, writer::Writer};
+use crate::process::OwnProcess;
 
 /// How long a sink that is dropped waits for its thread. It takes a moment, unless it is stuck in the kernel.
 const LAST_WAIT: Duration = Duration::from_millis(500);
@@ -25,7 +26,7 @@ pub(super) struct ConsoleWriterSink {
     queue: Arc<Queue>,
     turns: Arc<LineTurns>,
     thread: ManuallyDrop<JoinHandle<()>>,
-    process: u32,
+    process: OwnProcess,
 }
 
 impl ConsoleWriterSink {
@@ -55,7 +56,7 @@ impl ConsoleWriterSink {
         };
         let thread = spawn_thread(format!("fapilog-{name}"), || writer.run()).map_err(failed("start a thread for"))?;
         let thread = ManuallyDrop::new(thread);
-        Ok(Self { formatter, description, queue, turns, thread, process: std::process::id() })
+        Ok(Self { formatter, description, queue, turns, thread, process: OwnProcess::this() })
     }
 }
 
@@ -84,7 +85,7 @@ impl Sink for ConsoleWriterSink {
 
 impl Drop for ConsoleWriterSink {
     fn drop(&mut self) {
-        if self.process != std::process::id() {
+        if !self.process.is_this() {
             // Rule 9: the thread behind the handle is in another process, and so may be whoever holds the queue's lock.
             return;
         }

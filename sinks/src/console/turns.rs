@@ -9,6 +9,7 @@ use std::{
 use fapilog_core::plugin::undivided;
 
 use super::destination::FileId;
+use crate::process::OwnProcess;
 
 /// Turns at one file, first come, first served. A turn is taken for some whole lines.
 ///
@@ -43,7 +44,7 @@ static TURNS: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 
 struct Entry {
     /// A forked child has turns of its own: the parent's threads, which hold the inherited ones, are not there.
-    process: u32,
+    process: OwnProcess,
     file: FileId,
     turns: Weak<LineTurns>,
 }
@@ -51,7 +52,7 @@ struct Entry {
 impl LineTurns {
     /// The turns at this file, shared by all of the process that write to it.
     pub(super) fn at(file: FileId) -> Arc<Self> {
-        let process = std::process::id();
+        let process = OwnProcess::this();
         undivided(|| {
             let mut all = lock(&TURNS);
             all.retain(|entry| entry.process == process && entry.turns.strong_count() > 0);

@@ -13,6 +13,7 @@ use super::{
     open::{PAGE_BYTES, cut_behind, unlock},
     settings::FileSync,
 };
+use crate::process::OwnProcess;
 
 /// How long a carry waits for the next full block.
 pub(super) const TAIL_WAIT: Duration = Duration::from_millis(5);
@@ -57,7 +58,7 @@ pub(super) struct BatchWriter {
     retries: u64,
     troubles: Vec<Trouble>,
     /// The process whose file it is.
-    process: u32,
+    process: OwnProcess,
 }
 
 /// What went wrong, for the notices.
@@ -174,7 +175,7 @@ impl BatchWriter {
             retry: Retry::new(),
             retries: 0,
             troubles: Vec::new(),
-            process: std::process::id(),
+            process: OwnProcess::this(),
         }
     }
 
@@ -481,7 +482,7 @@ fn is_refusal(error: &io::Error) -> bool {
 impl Drop for BatchWriter {
     /// Rule 7: the file ends with the last record of which it was told that it is delivered.
     fn drop(&mut self) {
-        if self.process != std::process::id() {
+        if !self.process.is_this() {
             // A forked child: file and lock are its parent's, who goes on writing.
             return;
         }

@@ -5,7 +5,10 @@ use std::{io, mem::ManuallyDrop, os::fd::AsRawFd};
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 
 use super::{Completion, Engine, Files, Request, Work};
-use crate::file::block::{Block, Registered};
+use crate::{
+    file::block::{Block, Registered},
+    process::OwnProcess,
+};
 
 /// From `linux/io_uring.h`.
 const IORING_ENTER_GETEVENTS: u32 = 1;
@@ -19,7 +22,7 @@ pub(in crate::file) struct UringEngine {
     slots: ManuallyDrop<Vec<Option<Request>>>,
     under_way: usize,
     /// The process whose ring it is.
-    process: u32,
+    process: OwnProcess,
 }
 
 impl UringEngine {
@@ -34,7 +37,7 @@ impl UringEngine {
             ring: ManuallyDrop::new(ring),
             slots: ManuallyDrop::new(slots),
             under_way: 0,
-            process: std::process::id(),
+            process: OwnProcess::this(),
         })
     }
 
@@ -202,7 +205,7 @@ impl UringEngine {
 
 impl Drop for UringEngine {
     fn drop(&mut self) {
-        if self.process != std::process::id() {
+        if !self.process.is_this() {
             return self.let_go();
         }
         self.reap(&mut drop);

@@ -1,0 +1,17 @@
+//! Which process something belongs to.
+
+/// The process that made something which a forked child inherits, and must leave alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OwnProcess(u32);
+
+impl OwnProcess {
+    /// This one.
+    pub(crate) fn this() -> Self {
+        Self(std::process::id())
+    }
+
+    /// Whether it is this one: no fork lies between.
+    pub(crate) fn is_this(self) -> bool {
+        self == Self::this()
+    }
+}
