@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use fapilog_ring::{Consumer, Doorbell, Producer, ReserveError};
+use fapilog_ring::{Consumer, Producer, ReserveError};
 
 use super::{
     ShardPort,
-    overflow::{Overflow, Wait},
+    overflow::{Overflow, Wait, may_wait},
 };
 use crate::{
     accounts::{LaneTallies, LossReason},
     clock::StampSource,
-    drain::here,
     event::ProducerInfo,
     level::Level,
     record::{Arguments, record_bytes, write_record},
@@ -95,27 +94,19 @@ impl Lane {
     /// stores.
     #[inline(always)]
     pub(crate) fn try_log<A: Arguments>(&mut self, call: Call, arguments: &A, scope: &[u8]) -> Tried {
-        let headroom_bytes = if call.level.is_urgent() { 0 } else { self.headroom_bytes };
-        self.try_reserved(
-            record_bytes(arguments, scope.len()),
-            headroom_bytes,
-            call,
-            arguments,
-            scope,
-            self.stamps.stamp(),
-        )
+        self.try_reserved(record_bytes(arguments, scope.len()), call, arguments, scope, self.stamps.stamp())
     }
 
     #[inline(always)]
     fn try_reserved<A: Arguments>(
         &mut self,
         wanted_bytes: usize,
-        headroom_bytes: usize,
         call: Call,
         arguments: &A,
         scope: &[u8],
         stamp: u64,
     ) -> Tried {
+        let headroom_bytes = if call.level.is_urgent() { 0 } else { self.headroom_bytes };
         let mut grant = match self.producer.reserve_leaving(wanted_bytes, headroom_bytes) {
             Ok(grant) => grant,
             Err(error) => return Tried::NoSpace(error),
@@ -164,8 +155,7 @@ impl Lane {
     /// One try of a call, cut to what the ring takes: the writer is given no more room than that.
     pub(super) fn try_to_fit<A: Arguments>(&mut self, call: Call, arguments: &A, scope: &[u8], stamp: u64) -> Tried {
         let wanted_bytes = record_bytes(arguments, scope.len()).min(self.producer.payload_max_bytes());
-        let headroom_bytes = if call.level.is_urgent() { 0 } else { self.headroom_bytes };
-        self.try_reserved(wanted_bytes, headroom_bytes, call, arguments, scope, stamp)
+        self.try_reserved(wanted_bytes, call, arguments, scope, stamp)
     }
 
     /// Counts a call that found no space.
@@ -183,21 +173,6 @@ impl Lane {
     pub(super) fn port(&self) -> &Arc<ShardPort> {
         &self.farewell.port
     }
-}
-
-/// Waits a step for space; `false` if the strategy is not to wait, or time is up.
-pub(super) fn may_wait(wait: &mut Option<Wait>, overflow: Overflow, doorbell: &Doorbell) -> bool {
-    // A plugin that logs, or its panic that is logged: the drain would wait for itself.
-    if here::is_here() {
-        return false;
-    }
-    let Some(patience) = overflow.patience() else { return false };
-    let wait = wait.get_or_insert_with(|| {
-        // Whoever waits for the drain makes sure that it is awake.
-        doorbell.ring();
-        Wait::new(patience)
-    });
-    wait.step()
 }
 
 /// What became of a try.

@@ -4,8 +4,8 @@ use fapilog_ring::{Doorbell, ReserveError, seeded, sync};
 
 use super::{
     Lane,
-    lane::{Call, Tried, may_wait},
-    overflow::{Overflow, Wait},
+    lane::{Call, Tried},
+    overflow::{Overflow, Wait, may_wait},
 };
 use crate::record::Arguments;
 

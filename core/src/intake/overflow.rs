@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use fapilog_ring::Doorbell;
+
+use crate::drain::here;
+
 /// What a log call does when its thread's ring is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -41,6 +45,21 @@ impl Overflow {
             Self::DropNewest | Self::DropLowSeverity => None,
         }
     }
+}
+
+/// Waits a step for space; `false` if the strategy is not to wait, or time is up.
+pub(super) fn may_wait(wait: &mut Option<Wait>, overflow: Overflow, doorbell: &Doorbell) -> bool {
+    // A plugin that logs, or its panic that is logged: the drain would wait for itself.
+    if here::is_here() {
+        return false;
+    }
+    let Some(patience) = overflow.patience() else { return false };
+    let wait = wait.get_or_insert_with(|| {
+        // Whoever waits for the drain makes sure that it is awake.
+        doorbell.ring();
+        Wait::new(patience)
+    });
+    wait.step()
 }
 
 /// Waits for space, by steps that grow: the drain is at work on another core, so a short wait is the rule.
