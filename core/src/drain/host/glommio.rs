@@ -13,7 +13,7 @@ use std::{
 
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::Timer};
 
-use super::{Claim, Ready};
+use super::{Claim, Ready, begin};
 use crate::{
     container::StartError,
     drain::{
@@ -53,21 +53,10 @@ pub(super) fn start(
         .preempt_timer(PREEMPT_TIMER)
         .io_memory(IO_MEMORY_BYTES)
         .spawn(move || async move {
-            if !claim.take() {
-                return;
-            }
             // The executor's thread runs nothing but this shard and what its plugins spawn.
             let _here = here::enter();
-            match Shard::new(&plan) {
-                Ok(shard) => {
-                    drop(plan);
-                    let _ = ready.send(Ok(()));
-                    drop(ready);
-                    run(shard).await;
-                }
-                Err(error) => {
-                    let _ = ready.send(Err(error));
-                }
+            if let Some(shard) = begin(plan, ready, &claim) {
+                run(shard).await;
             }
         })
         .map(Executor)

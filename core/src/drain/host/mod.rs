@@ -15,7 +15,11 @@ use std::{
     time::Duration,
 };
 
-use super::{probe, probe::GlommioUnavailable, shard::ShardPlan};
+use super::{
+    probe,
+    probe::GlommioUnavailable,
+    shard::{Shard, ShardPlan},
+};
 use crate::{container::StartError, executor::Executor, notices::Notices, signals};
 
 /// What a host says when its shard is made: or why it is not.
@@ -104,6 +108,22 @@ impl Claim {
         // Relaxed: one of two gets it; nothing is read on its strength.
         !self.0.swap(true, Ordering::Relaxed)
     }
+}
+
+/// What every host begins with, on its own thread: the shard, or `None` where it was too late or could not be made. Who
+/// waits for it has been told.
+fn begin(plan: ShardPlan, ready: Ready, claim: &Claim) -> Option<Shard> {
+    if !claim.take() {
+        return None;
+    }
+    // The plan's plugins are made then, and what else it holds, the shard holds too: it is gone when this returns.
+    let (shard, answer) = match Shard::new(&plan) {
+        Ok(shard) => (Some(shard), Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    drop(plan);
+    let _ = ready.send(answer);
+    shard
 }
 
 /// Starts a host and waits until its shard is made.

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Claim, Ready};
+use super::{Claim, Ready, begin};
 use crate::{
     container::StartError,
     drain::{
@@ -31,21 +31,9 @@ pub(super) fn start(
                 // A shard that floats is slower, and as right.
                 core_affinity::set_for_current(core_affinity::CoreId { id });
             }
-            if !claim.take() {
-                return;
-            }
             let _here = here::enter();
-            match Shard::new(&plan) {
-                Ok(shard) => {
-                    // The plan's plugins are made; what else it holds, the shard holds too.
-                    drop(plan);
-                    let _ = ready.send(Ok(()));
-                    drop(ready);
-                    run_here(shard);
-                }
-                Err(error) => {
-                    let _ = ready.send(Err(error));
-                }
+            if let Some(shard) = begin(plan, ready, &claim) {
+                run_here(shard);
             }
         })
         .map_err(|source| StartError::Thread { source })
