@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{
     PluginConfig, Settings,
-    assemble::{assemble, formatters_of},
+    assemble::{Origin, assemble, formatters_of},
 };
 use crate::{ChangeError, Container, ManualDrain, SettingsError, registry::Registry};
 
@@ -122,23 +122,19 @@ impl Container {
     /// forked child.
     #[must_use]
     pub fn settings(&self) -> Option<Settings> {
-        if self.is_foreign() {
-            return None;
-        }
-        lock(&self.settings).as_ref().map(|origin| origin.settings.clone())
+        self.with_origin(|origin| origin.settings.clone())
     }
-}
 
-/// # Plugins that settings can name
-impl Container {
     /// The registry that the container takes the plugins from that its settings name; `None` if a builder made it, and in a
     /// forked child. A copy: what is registered with it is not known to the container.
     #[must_use]
     pub fn registry(&self) -> Option<Registry> {
-        if self.is_foreign() {
-            return None;
-        }
-        lock(&self.settings).as_ref().map(|origin| origin.registry.clone())
+        self.with_origin(|origin| origin.registry.clone())
+    }
+
+    /// In a forked child whoever holds the lock may be in the parent.
+    fn with_origin<R>(&self, look: impl FnOnce(&Origin) -> R) -> Option<R> {
+        if self.is_foreign() { None } else { lock(&self.settings).as_ref().map(|origin| look(origin)) }
     }
 }
 
