@@ -388,29 +388,7 @@ fn two_containers_share_nothing() {
 
 #[test]
 fn what_is_not_delivered_by_the_deadline_is_lost_and_counted() {
-    /// A sink that never has room.
-    struct Full;
-    impl fapilog::plugin::SinkFactory for Full {
-        fn make(
-            &self,
-            _: &fapilog::plugin::SinkContext<'_>,
-        ) -> Result<Box<dyn fapilog::plugin::Sink>, fapilog::plugin::SinkError> {
-            Ok(Box::new(Full))
-        }
-    }
-    impl fapilog::plugin::Sink for Full {
-        fn writer(&self) -> String {
-            "none".to_owned()
-        }
-        fn payload(&mut self) -> Option<fapilog::plugin::Payload> {
-            None
-        }
-        fn encode(&mut self, _: &fapilog::Batch<'_>, _: &mut fapilog::plugin::Payload) {}
-        fn deliver(&mut self, _: fapilog::plugin::Payload) -> fapilog::plugin::Delivery {
-            fapilog::plugin::Delivery::done(Ok(()))
-        }
-    }
-    let container = thread_builder().sink("full", Full).start().unwrap();
+    let container = thread_builder().sink("full", law::Full).start().unwrap();
     let log = container.logger("delivery");
     (0..10).for_each(|number| info!(log, "numbered", number));
     assert!(matches!(container.flush(Duration::from_millis(20)), Err(FlushError::Deadline { .. })));

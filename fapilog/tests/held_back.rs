@@ -8,36 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog::{
-    Batch, LossReason, info,
-    plugin::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
-};
-
-/// Never has room.
-#[derive(Debug)]
-struct Full;
-
-impl SinkFactory for Full {
-    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
-        Ok(Box::new(Full))
-    }
-}
-
-impl Sink for Full {
-    fn writer(&self) -> String {
-        "none".to_owned()
-    }
-
-    fn payload(&mut self) -> Option<Payload> {
-        None
-    }
-
-    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
-
-    fn deliver(&mut self, _: Payload) -> Delivery {
-        Delivery::done(Ok(()))
-    }
-}
+use fapilog::{LossReason, info};
 
 fn cpu_time() -> Duration {
     // SAFETY: plain data, for which zeros are a value.
@@ -54,7 +25,7 @@ fn cpu_time() -> Duration {
 fn a_drain_that_is_held_back_does_not_spin() {
     const WATCHED: Duration = Duration::from_secs(1);
     for executor in law::executors() {
-        let container = fapilog::Container::builder().executor(executor).sink("full", Full).start().unwrap();
+        let container = fapilog::Container::builder().executor(executor).sink("full", law::Full).start().unwrap();
         info!(container.logger("held"), "goes nowhere");
         // A flush that is never answered is no reason to spin either.
         container.request_flush();

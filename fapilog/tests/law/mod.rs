@@ -14,8 +14,9 @@ use std::{
 };
 
 use fapilog::{
-    Accounts, Container, ContainerBuilder, Executor, JsonFormatter, ManualDrain, MemoryEvents, MemorySink, NullSink,
-    StartError,
+    Accounts, Batch, Container, ContainerBuilder, Executor, JsonFormatter, ManualDrain, MemoryEvents, MemorySink,
+    NullSink, StartError,
+    plugin::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 use serde_json::Value;
 
@@ -110,5 +111,31 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
         thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// A sink that never has room.
+#[derive(Debug)]
+pub(crate) struct Full;
+
+impl SinkFactory for Full {
+    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(Full))
+    }
+}
+
+impl Sink for Full {
+    fn writer(&self) -> String {
+        "none".to_owned()
+    }
+
+    fn payload(&mut self) -> Option<Payload> {
+        None
+    }
+
+    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+
+    fn deliver(&mut self, _: Payload) -> Delivery {
+        Delivery::done(Ok(()))
     }
 }
