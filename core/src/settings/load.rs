@@ -6,15 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use config::FileFormat;
 use serde_json::Value;
 
 use super::{
     Preset, Settings, SettingsBuilder,
+    file_format::FORMATS,
     loaded::Loaded,
     nearest::nearest,
     read::{Outcome, read},
-    tree::{Layers, Tree, is_plain},
+    tree::Tree,
 };
 use crate::problem::{Problem, SettingsError};
 
@@ -24,10 +24,6 @@ const PREFIX: &str = "FAPILOG_";
 const SEPARATOR: &str = "__";
 /// Names the settings file.
 const FILE_VARIABLE: &str = "FAPILOG_SETTINGS_FILE";
-
-/// The formats of a settings file, by the extension of its name.
-const FORMATS: [(&str, FileFormat); 4] =
-    [("toml", FileFormat::Toml), ("json", FileFormat::Json), ("yaml", FileFormat::Yaml), ("yml", FileFormat::Yaml)];
 
 impl Settings {
     /// The defaults, covered by the file that `FAPILOG_SETTINGS_FILE` names, if it is set, covered by `FAPILOG_*`
@@ -123,21 +119,27 @@ impl SettingsBuilder {
 impl SettingsBuilder {
     /// Layers that cannot be read are left out, and are among the problems.
     fn merge(&self, problems: &mut Vec<Problem>) -> Result<Tree, Problem> {
-        let mut layers = Layers::default();
+        let mut tree = Tree::default();
+        let mut cover = |layer: Result<Tree, Problem>| match layer {
+            Ok(layer) => tree = std::mem::take(&mut tree).covered_by(layer),
+            Err(problem) => problems.push(problem),
+        };
         for (name, value) in self.given_values()? {
-            layers.push_value(&[name.to_owned()], &value, "code");
+            cover(Ok(Tree::value_at(&[name.to_owned()], value, "code")));
         }
         for path in self.files_to_read() {
-            push_file(&mut layers, path).unwrap_or_else(|problem| problems.push(problem));
+            cover(read_file(path));
         }
-        let mut variables: Vec<_> = self.variables.iter().collect();
+        let mut variables: Vec<_> = self.variables.iter().filter(|(name, _)| name != FILE_VARIABLE).collect();
         variables.sort();
         for (name, value) in variables {
-            push_variable(&mut layers, name, value).unwrap_or_else(|problem| problems.push(problem));
+            cover(read_variable(name, value));
         }
-        let tree = layers.clone().merge()?;
         match preset_of(&tree.values()) {
-            Some(preset) => layers.over(&Settings::preset(preset).to_value()?, &format!("preset {preset}")).merge(),
+            Some(preset) => {
+                let lowest = Tree::layer(Settings::preset(preset).to_value()?, &format!("preset {preset}"));
+                Ok(lowest.covered_by(tree))
+            }
             None => Ok(tree),
         }
     }
@@ -159,10 +161,11 @@ fn preset_of(values: &Value) -> Option<Preset> {
     values.get("preset").and_then(Value::as_str).and_then(Preset::named)
 }
 
-fn push_file(layers: &mut Layers, path: &Path) -> Result<(), Problem> {
+/// The layer of a settings file.
+fn read_file(path: &Path) -> Result<Tree, Problem> {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let Some((_, format)) = FORMATS.iter().find(|(known, _)| *known == extension) else {
-        let known: Vec<&str> = FORMATS.iter().map(|(extension, _)| *extension).collect();
+        let known = FORMATS.map(|(extension, _)| extension);
         let allowed = format!("its extension must be one of {}", known.join(", "));
         let mut problem = Problem::new("settings file", format!("{path:?}"), allowed);
         problem.nearest = nearest(&extension, known);
@@ -172,13 +175,13 @@ fn push_file(layers: &mut Layers, path: &Path) -> Result<(), Problem> {
         // The reason is in the text, too: there may be other problems, and an error has one source.
         Problem::new("settings file", format!("{path:?}"), format!("it cannot be read: {error}")).caused_by(error)
     })?;
-    layers.push_text(*format, &text, &format!("file {}", path.display()))
+    let given_by = format!("file {}", path.display());
+    let table = format.parse(&text).map_err(|reason| Problem::new(&given_by, "unreadable", reason))?;
+    Ok(Tree::layer(table, &given_by))
 }
 
-fn push_variable(layers: &mut Layers, name: &OsStr, value: &OsStr) -> Result<(), Problem> {
-    if name == FILE_VARIABLE {
-        return Ok(());
-    }
+/// The layer of a variable.
+fn read_variable(name: &OsStr, value: &OsStr) -> Result<Tree, Problem> {
     let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else {
         let shown = format!("{value:?}");
         return Err(Problem::new(name.to_string_lossy(), shown, "name and value must be UTF-8"));
@@ -189,8 +192,12 @@ fn push_variable(layers: &mut Layers, name: &OsStr, value: &OsStr) -> Result<(),
         let allowed = "there is no such setting; names are of letters, digits, _ and -, parted by __";
         return Err(Problem::new(name, format!("{value:?}"), allowed));
     }
-    layers.push_value(&path, &structured(value), name);
-    Ok(())
+    Ok(Tree::value_at(&path, structured(value), name))
+}
+
+/// Whether it is a name that a path of settings can hold.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
 /// A variable's value: JSON if it is a list or a table of JSON, else text.
@@ -244,10 +251,8 @@ mod tests {
         #[test]
         fn any_file_is_answered_without_a_panic(text in prop_oneof![nearly(), any::<String>()]) {
             for (_, format) in FORMATS {
-                let mut layers = Layers::default();
-                if layers.push_text(format, &text, "file").is_ok() {
-                    let tree = layers.merge().unwrap();
-                    let _: Outcome<Settings> = read(&tree.values());
+                if let Ok(table) = format.parse(&text) {
+                    let _: Outcome<Settings> = read(&Tree::layer(table, "file").values());
                 }
             }
         }

@@ -20,6 +20,7 @@ mod allowed;
 mod assemble;
 mod choices;
 mod declare;
+mod file_format;
 mod foreign;
 mod load;
 mod loaded;

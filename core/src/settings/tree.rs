@@ -1,147 +1,149 @@
-//! The tree that layers are merged into: each value knows who gave it.
+//! The tree that layers are merged into. Each value knows the layer that gave it.
 
-use config::{Config, Format, Source, Value as Given, ValueKind};
-use serde_json::{Map, Value};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
-use crate::problem::Problem;
+use serde_json::Value;
 
-/// Values of several layers; a later one covers an earlier one, tables are merged.
+/// Values of several layers. A later layer covers an earlier one, and tables are merged.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tree {
-    merged: Given,
+    root: Table,
 }
 
-/// One layer, or one variable of the environment.
+type Table = BTreeMap<String, Node>;
+
 #[derive(Debug, Clone)]
-struct Layer(config::Map<String, Given>);
-
-impl Source for Layer {
-    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
-        Box::new(self.clone())
-    }
-
-    fn collect(&self) -> Result<config::Map<String, Given>, config::ConfigError> {
-        Ok(self.0.clone())
-    }
-}
-
-/// Layers, the lowest first.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Layers {
-    layers: Vec<Layer>,
-}
-
-impl Layers {
-    /// A layer of a file's text.
-    pub(super) fn push_text(&mut self, format: config::FileFormat, text: &str, given_by: &str) -> Result<(), Problem> {
-        let parsed = format.parse(Some(&given_by.to_owned()), text);
-        let entries = parsed.map_err(|error| {
-            let reason = error.to_string();
-            Problem::new(given_by, "unreadable", reason.trim().replace('\n', " "))
-        })?;
-        let strange: Vec<&String> = entries.keys().filter(|name| !is_plain(name)).collect();
-        if let Some(name) = strange.first() {
-            let mut problem = Problem::new(format!("{name:?}"), "given", "there is no such setting");
-            problem.given_by = Some(given_by.to_owned());
-            return Err(problem);
-        }
-        self.layers.push(Layer(entries));
-        Ok(())
-    }
-
-    /// A layer of one value, at a path of plain names.
-    pub(super) fn push_value(&mut self, path: &[String], value: &Value, given_by: &str) {
-        self.layers.push(Layer([(path.join("."), given(value, given_by))].into_iter().collect()));
-    }
-
-    /// The same layers, over one more.
-    pub(super) fn over(mut self, lowest: &Value, given_by: &str) -> Self {
-        if let ValueKind::Table(entries) = given(lowest, given_by).kind {
-            self.layers.insert(0, Layer(entries));
-        }
-        self
-    }
-
-    pub(super) fn merge(self) -> Result<Tree, Problem> {
-        let builder = self.layers.into_iter().fold(Config::builder(), |builder, layer| builder.add_source(layer));
-        let merged = builder.build().map_err(|error| Problem::new("settings", "unreadable", error.to_string()))?;
-        Ok(Tree { merged: merged.cache })
-    }
-}
-
-/// Whether it is a name that means nothing but itself to the layering library, which knows paths.
-pub(super) fn is_plain(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+enum Node {
+    Table(Table),
+    /// A list is covered as a whole, so that one layer gives all of it.
+    Leaf {
+        value: Value,
+        given_by: Arc<str>,
+    },
 }
 
 impl Tree {
-    /// The values alone.
-    pub(super) fn values(&self) -> Value {
-        bare(&self.merged)
+    /// One layer: a table of values. Anything but a table gives nothing.
+    pub(super) fn layer(table: Value, given_by: &str) -> Self {
+        match node(table, &given_by.into()) {
+            Node::Table(root) => Self { root },
+            Node::Leaf { .. } => Self::default(),
+        }
     }
 
-    /// Who gave the value at `path`, or what is nearest above it.
+    /// One layer of one value, at a path of names.
+    pub(super) fn value_at(path: &[String], value: Value, given_by: &str) -> Self {
+        let table =
+            path.iter().rev().fold(value, |below, name| Value::Object([(name.clone(), below)].into_iter().collect()));
+        Self::layer(table, given_by)
+    }
+
+    /// This tree below another one.
+    pub(super) fn covered_by(mut self, upper: Self) -> Self {
+        cover(&mut self.root, upper.root);
+        self
+    }
+
+    /// The values without the layers.
+    pub(super) fn values(&self) -> Value {
+        values(&self.root)
+    }
+
+    /// The layer that gave the value at `path`, or that gave what is nearest above it.
     pub(super) fn given_by(&self, path: &str) -> Option<&str> {
-        let mut place = &self.merged;
-        for step in path.split(['.', '[']).map(|step| step.trim_end_matches(']')) {
-            let below = match &place.kind {
-                ValueKind::Table(entries) => entries.get(step),
-                ValueKind::Array(items) => step.parse::<usize>().ok().and_then(|index| items.get(index)),
-                _ => None,
-            };
-            match below {
+        let mut steps = path.split(['.', '[']);
+        let mut place = self.root.get(steps.next()?)?;
+        while let (Node::Table(entries), Some(step)) = (place, steps.next()) {
+            match entries.get(step) {
                 Some(below) => place = below,
                 None => break,
             }
         }
-        origin(place)
+        first_giver(place)
     }
 }
 
-/// A table that several layers have a part in is nobody's: it is given by whoever gave its first entry.
-fn origin(given: &Given) -> Option<&str> {
-    let first = || match &given.kind {
-        ValueKind::Table(entries) => entries.iter().min_by_key(|(name, _)| *name).and_then(|(_, entry)| origin(entry)),
-        _ => None,
-    };
-    given.origin().or_else(first)
-}
-
-fn bare(given: &Given) -> Value {
-    match &given.kind {
-        ValueKind::Nil => Value::Null,
-        ValueKind::Boolean(value) => Value::Bool(*value),
-        ValueKind::I64(value) => Value::from(*value),
-        ValueKind::U64(value) => Value::from(*value),
-        ValueKind::I128(value) => Value::String(value.to_string()),
-        ValueKind::U128(value) => Value::String(value.to_string()),
-        // Those that JSON does not know are text, which is read as a number all the same.
-        ValueKind::Float(value) => {
-            serde_json::Number::from_f64(*value).map_or_else(|| Value::String(value.to_string()), Value::Number)
+fn cover(lower: &mut Table, upper: Table) {
+    for (name, node) in upper {
+        match (lower.entry(name), node) {
+            (Entry::Occupied(mut known), Node::Table(above)) => match known.get_mut() {
+                Node::Table(below) => cover(below, above),
+                leaf => *leaf = Node::Table(above),
+            },
+            (Entry::Occupied(mut known), leaf) => *known.get_mut() = leaf,
+            (Entry::Vacant(free), node) => {
+                free.insert(node);
+            }
         }
-        ValueKind::String(value) => Value::String(value.clone()),
-        ValueKind::Table(entries) => {
-            Value::Object(entries.iter().map(|(name, below)| (name.clone(), bare(below))).collect::<Map<_, _>>())
-        }
-        ValueKind::Array(items) => Value::Array(items.iter().map(bare).collect()),
     }
 }
 
-fn given(value: &Value, given_by: &str) -> Given {
-    let kind = match value {
-        Value::Null => ValueKind::Nil,
-        Value::Bool(value) => ValueKind::Boolean(*value),
-        Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
-            (Some(value), _, _) => ValueKind::I64(value),
-            (_, Some(value), _) => ValueKind::U64(value),
-            (_, _, Some(value)) => ValueKind::Float(value),
-            _ => ValueKind::String(number.to_string()),
-        },
-        Value::String(value) => ValueKind::String(value.clone()),
-        Value::Array(items) => ValueKind::Array(items.iter().map(|item| given(item, given_by)).collect()),
+fn node(value: Value, given_by: &Arc<str>) -> Node {
+    match value {
         Value::Object(entries) => {
-            ValueKind::Table(entries.iter().map(|(name, below)| (name.clone(), given(below, given_by))).collect())
+            Node::Table(entries.into_iter().map(|(name, below)| (name, node(below, given_by))).collect())
         }
-    };
-    Given::new(Some(&given_by.to_owned()), kind)
+        value => Node::Leaf { value, given_by: given_by.clone() },
+    }
+}
+
+fn values(table: &Table) -> Value {
+    let entries = table.iter().map(|(name, node)| match node {
+        Node::Table(below) => (name.clone(), values(below)),
+        Node::Leaf { value, .. } => (name.clone(), value.clone()),
+    });
+    Value::Object(entries.collect())
+}
+
+/// Several layers may have a part in a table: the one that gave its first entry stands for it.
+fn first_giver(node: &Node) -> Option<&str> {
+    match node {
+        Node::Table(entries) => entries.values().find_map(first_giver),
+        Node::Leaf { given_by, .. } => Some(given_by),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn merged() -> Tree {
+        Tree::layer(json!({ "a": 1, "b": { "c": 2, "d": [3, 4] }, "e": { "f": 5 } }), "code")
+            .covered_by(Tree::layer(json!({ "b": { "d": [6] }, "e": 7, "g": {} }), "file"))
+            .covered_by(Tree::value_at(&["b".to_owned(), "h".to_owned()], json!(8), "variable"))
+    }
+
+    #[test]
+    fn tables_are_merged_and_all_else_is_covered() {
+        assert_eq!(merged().values(), json!({ "a": 1, "b": { "c": 2, "d": [6], "h": 8 }, "e": 7, "g": {} }));
+    }
+
+    #[test]
+    fn each_value_knows_its_layer() {
+        let tree = merged();
+        let givers = ["a", "b.c", "b.d", "b.d[0]", "b.h", "e", "e.f"].map(|path| tree.given_by(path));
+        assert_eq!(givers, ["code", "code", "file", "file", "variable", "file", "file"].map(Some));
+    }
+
+    #[test]
+    fn a_value_that_no_layer_gave_is_given_by_what_is_above_it_or_nobody() {
+        let tree = merged();
+        assert_eq!(
+            (tree.given_by("b.missing"), tree.given_by("g"), tree.given_by("missing")),
+            (Some("code"), None, None)
+        );
+    }
+
+    #[test]
+    fn a_table_covers_a_value_and_a_value_covers_a_table() {
+        let table = Tree::layer(json!({ "a": { "b": 1 } }), "one");
+        let value = Tree::layer(json!({ "a": 2 }), "two");
+        assert_eq!(table.clone().covered_by(value.clone()).values(), json!({ "a": 2 }));
+        assert_eq!(value.covered_by(table).values(), json!({ "a": { "b": 1 } }));
+    }
 }
