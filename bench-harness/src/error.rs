@@ -35,7 +35,7 @@ pub(crate) enum BenchError {
     #[error("--sink memory keeps {capacity_bytes} bytes, and {needed_bytes} are needed; choose fewer --events")]
     NoMemory { capacity_bytes: u64, needed_bytes: u64 },
     #[error("cannot start the log")]
-    Start(#[source] fapilog::StartError),
+    Start(#[source] fapilog::error::StartError),
     #[error("cannot start thread {name:?}")]
     Thread {
         name: String,
@@ -67,7 +67,7 @@ impl BenchError {
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Input { .. } | Self::LineTooLong { .. } => true,
-            Self::Start(error) => matches!(error, fapilog::StartError::Settings(_)),
+            Self::Start(error) => matches!(error, fapilog::error::StartError::Settings(_)),
             _ => false,
         }
     }
@@ -83,7 +83,7 @@ pub(crate) enum Failure {
     #[error("{rate:.0} events a second are below --at-least {wanted}")]
     TooSlow { rate: f64, wanted: u64 },
     #[error("the accounts do not balance: {0}")]
-    Imbalance(#[from] fapilog::Imbalance),
+    Imbalance(#[from] fapilog::metrics::Imbalance),
     #[error("the log counted {counted} events, though {logged} were logged")]
     Miscounted { counted: u64, logged: u64 },
     #[error("not all events were delivered in time: {0}")]

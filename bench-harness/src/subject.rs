@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use fapilog::{
-    Accounts, Container, Executor, FileEngine, FileSink, JsonFormatter, Logger, MemoryEvents, MemorySink, NullSink,
-    Overflow, ShutdownError, Throttle,
+    Container, Logger,
+    container::{Executor, Overflow},
+    error::ShutdownError,
+    format::JsonFormatter,
+    metrics::Accounts,
+    process::Throttle,
+    sink::{FileEngine, FileSink, MemoryEvents, MemorySink, NullSink},
 };
 
 use crate::{
@@ -67,7 +72,7 @@ impl Subject {
         let builder = match log.pipeline {
             PipelineName::Bare => builder,
             // What is measured is the work of the throttle: it is to let everything pass.
-            PipelineName::Default => builder.default_pipeline_with(Throttle::per_second(u64::MAX)),
+            PipelineName::Default => builder.apply(fapilog::default_pipeline_with(Throttle::per_second(u64::MAX))),
         };
         let mut memory = None;
         let builder = match destination {

@@ -7,8 +7,13 @@
 use std::{error::Error, time::Duration};
 
 use fapilog::{
-    Batch, Bucket, Container, JsonFormatter, MemorySink, ValueRef, info,
-    plugin::{CommonFields, Enricher, PluginError},
+    Container,
+    enrich::{CommonFields, Enricher},
+    event::{Batch, Bucket, ValueRef},
+    format::JsonFormatter,
+    info,
+    plugin::PluginError,
+    sink::MemorySink,
 };
 
 /// Adds `region` to each event's context, and `tags.tenant` to those of loggers that are called `tenant.service`.

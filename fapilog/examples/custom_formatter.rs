@@ -6,7 +6,13 @@
 
 use std::{error::Error, io::Write, time::Duration};
 
-use fapilog::{Batch, Bucket, Container, Event, MemorySink, ValueRef, error, info, plugin::Formatter};
+use fapilog::{
+    Container, error,
+    event::{Batch, Bucket, Event, ValueRef},
+    format::Formatter,
+    info,
+    sink::MemorySink,
+};
 
 /// Renders events as LTSV.
 #[derive(Default)]
@@ -57,7 +63,7 @@ fn put_fields(out: &mut Vec<u8>, event: &Event<'_>) {
     for (index, field) in event.fields().enumerate() {
         // A key may come more than once: the call's own, a scope's, an enricher's. It is written where it comes first, with
         // the value that counts.
-        let is_same = |other: fapilog::FieldRef<'_>| other.bucket == field.bucket && other.name == field.name;
+        let is_same = |other: fapilog::event::FieldRef<'_>| other.bucket == field.bucket && other.name == field.name;
         if event.fields().take(index).any(is_same) {
             continue;
         }

@@ -10,8 +10,13 @@ use std::{
 };
 
 use fapilog::{
-    Batch, Bucket, Container, Event, FieldRef, JsonFormatter, Level, MemorySink, ValueRef, error, info,
-    plugin::{PluginError, Processor},
+    Container, Level, error,
+    event::{Batch, Bucket, Event, FieldRef, ValueRef},
+    format::JsonFormatter,
+    info,
+    plugin::PluginError,
+    process::Processor,
+    sink::MemorySink,
 };
 
 /// How often it says what it took out.

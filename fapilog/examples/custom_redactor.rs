@@ -10,8 +10,14 @@
 use std::{error::Error, time::Duration};
 
 use fapilog::{
-    Batch, Container, FieldRef, JsonFormatter, LossReason, MemorySink, ValueRef, info,
-    plugin::{PluginError, Processor},
+    Container,
+    event::{Batch, FieldRef, ValueRef},
+    format::JsonFormatter,
+    info,
+    metrics::LossReason,
+    plugin::PluginError,
+    process::Processor,
+    sink::MemorySink,
 };
 
 /// How long a card's number is, in digits (ISO/IEC 7812-1).

@@ -23,8 +23,14 @@ use std::{
 };
 
 use fapilog::{
-    Batch, Container, JsonFormatter, LossReason, Problem, info,
-    plugin::{Delivery, Formatter, Payload, Sink, SinkContext, SinkError, SinkFactory, spawn_thread},
+    Container,
+    error::Problem,
+    event::Batch,
+    format::{Formatter, JsonFormatter},
+    info,
+    metrics::LossReason,
+    plugin::spawn_thread,
+    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 
 /// When a payload is full.
@@ -50,7 +56,7 @@ impl SinkFactory for DatagramSink {
         socket.set_write_timeout(Some(SEND_TIMEOUT)).map_err(failed("set a timeout for"))?;
         if !path.exists() {
             // Worth knowing, and no reason not to start: it may come. Told once, in `Container::notices`.
-            context.notice("nobody listens yet");
+            context.report("nobody listens yet");
         }
         let (jobs, waiting) = mpsc::channel();
         let worker = Worker { socket, path: path.clone(), waiting, deadline: Arc::default() };
@@ -152,7 +158,7 @@ impl Sink for Datagrams {
             return Delivery::done(Err(gone()));
         }
         // No waker: while a delivery is under way, the shard looks at it about every 100 microseconds.
-        Delivery::under_way(poll_fn(move |_| match outcome.try_recv() {
+        Delivery::in_flight(poll_fn(move |_| match outcome.try_recv() {
             Ok(result) => Poll::Ready(result),
             Err(TryRecvError::Empty) => Poll::Pending,
             Err(TryRecvError::Disconnected) => Poll::Ready(Err(gone())),

@@ -11,7 +11,11 @@ use std::{
 };
 
 use fapilog::{
-    Bucket, Category, Container, DynamicEvent, JsonFormatter, Level, Logger, MemorySink, ValueRef, event, info,
+    Container, Level, Logger, event,
+    event::{Bucket, Category, DynamicEvent, ValueRef},
+    format::JsonFormatter,
+    info,
+    sink::MemorySink,
 };
 
 #[cfg_attr(test, test)]

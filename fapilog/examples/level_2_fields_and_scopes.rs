@@ -8,7 +8,14 @@
 
 use std::{error::Error, thread, time::Duration};
 
-use fapilog::{Bucket, Container, InScope, JsonFormatter, Logger, MemorySink, Scope, ValueRef, info};
+use fapilog::{
+    Container, Logger, Scope,
+    event::{Bucket, ValueRef},
+    format::JsonFormatter,
+    info,
+    scope::InScope,
+    sink::MemorySink,
+};
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {

@@ -5,8 +5,13 @@
 use std::{error::Error, fs, time::Duration};
 
 use fapilog::{
-    ConsoleSink, Container, ContextEnricher, FileSink, JsonFormatter, Level, LogfmtFormatter, PrettyFormatter, Route,
-    SinkOptions, Throttle, audit, error, info,
+    Container, Level, audit,
+    enrich::ContextEnricher,
+    error,
+    format::{JsonFormatter, LogfmtFormatter, PrettyFormatter},
+    info,
+    process::Throttle,
+    sink::{ConsoleSink, FileSink, Route, SinkOptions},
 };
 
 #[cfg_attr(test, test)]

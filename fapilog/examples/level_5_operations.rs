@@ -7,8 +7,12 @@
 use std::{error::Error, time::Duration};
 
 use fapilog::{
-    Container, ContextEnricher, Directives, JsonFormatter, Level, LevelFilter, MemorySink, SinkOptions, audit, debug,
+    Container, Level, audit, debug,
+    enrich::ContextEnricher,
+    format::JsonFormatter,
     info,
+    level::{Directives, LevelFilter},
+    sink::{MemorySink, SinkOptions},
 };
 
 const PATIENCE: Duration = Duration::from_secs(5);

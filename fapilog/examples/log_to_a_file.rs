@@ -6,7 +6,7 @@
 
 use std::{error::Error, time::Duration};
 
-use fapilog::{Container, FileSink, JsonFormatter, error, info};
+use fapilog::{Container, error, format::JsonFormatter, info, sink::FileSink};
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // A container is one log: loggers in front, sinks behind. A program has one, as a rule, and keeps it as long as it
     // lives.
     let logs = Container::builder()
-        .default_pipeline() // thread and process in each event; a throttle against loops that ran away
+        .apply(fapilog::default_pipeline) // thread and process in each event; a throttle against loops that ran away
         .sink("file", FileSink::new(&path, JsonFormatter::new))
         .start()?;
 

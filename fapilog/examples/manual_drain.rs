@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog::{Container, JsonFormatter, MemorySink, info};
+use fapilog::{Container, format::JsonFormatter, info, sink::MemorySink};
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {

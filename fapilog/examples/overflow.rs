@@ -9,7 +9,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog::{Accounts, Container, JsonFormatter, LossReason, MemorySink, Overflow, error, info};
+use fapilog::{
+    Container,
+    container::Overflow,
+    error,
+    format::JsonFormatter,
+    info,
+    metrics::{Accounts, LossReason},
+    sink::MemorySink,
+};
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {

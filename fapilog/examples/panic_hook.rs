@@ -8,7 +8,7 @@
 
 use std::{error::Error, thread, time::Duration};
 
-use fapilog::{Container, JsonFormatter, MemorySink, info, panic_hook};
+use fapilog::{Container, format::JsonFormatter, info, panic_hook, sink::MemorySink};
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {

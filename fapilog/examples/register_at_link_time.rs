@@ -8,17 +8,15 @@
 
 use std::{error::Error, fs, time::Duration};
 
-use fapilog::{Container, Registry, Settings, info};
+use fapilog::{Settings, info, plugin::Registry};
 
 /// This would be a crate of its own. A program that depends on it but never names it does not link it:
 /// `use the_crate as _;` names it.
 mod the_crate {
     use example_plugin::HostName;
     use fapilog::{
-        Registry,
-        plugin::Factory,
+        plugin::{Factory, Metadata, RegisterError, Registry},
         register_plugin,
-        registry::{Metadata, RegisterError},
     };
 
     register_plugin!(register);
@@ -34,7 +32,7 @@ mod the_crate {
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
-    let registry = Registry::built_in();
+    let registry = Registry::linked();
     registry.plugins().for_each(|plugin| println!("{plugin}"));
     assert!(registry.plugins().any(|plugin| plugin.name == "host_name"));
     // What was linked and could not be registered, because its name is taken, say. No container is made while there is any.
@@ -47,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         &settings_file,
         format!("sinks = [\"file\"]\nenrichers = [\"host_name\"]\nplugin_config.file.path = '{path}'\n"),
     )?;
-    let logs = Container::from_settings(Settings::from_file(&settings_file)?)?;
+    let logs = Settings::from_file(&settings_file)?.into_builder()?.start()?;
     info!(logs.logger("orders"), "order filled");
     logs.shutdown(Duration::from_secs(5))?.check()?;
     let line = fs::read_to_string(&log_file)?;

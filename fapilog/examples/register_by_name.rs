@@ -8,10 +8,10 @@ use std::{error::Error, num::NonZeroU64, time::Duration};
 
 use example_plugin::{HostName, OneIn};
 use fapilog::{
-    Container, MemorySink, Registry, Settings, info,
-    plugin::Factory,
-    registry::{Metadata, RegisterError},
+    Settings, info,
+    plugin::{Factory, Metadata, RegisterError, Registry},
     settings::PluginConfig,
+    sink::MemorySink,
 };
 
 /// What `plugin_config.one_in` may say. What it does not know is refused, with its place and the nearest name.
@@ -38,7 +38,7 @@ fn register(registry: &mut Registry) -> Result<(), RegisterError> {
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     register(&mut registry)?;
     let events = MemorySink::register(&mut registry, "memory")?;
     let with_count = |name: &str| {
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         builder.plugin_config("one_in", own).build()
     };
 
-    let logs = Container::from_settings_with(with_count("count")?, &registry)?;
+    let logs = with_count("count")?.into_builder_with(&registry)?.start()?;
     let log = logs.logger("login");
     (0..100).for_each(|attempt| info!(log, "tried", attempt));
     logs.shutdown(Duration::from_secs(5))?.check()?;
@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(lines.len(), 10);
     assert!(lines.iter().all(|line| line.contains(r#""host":"web-1""#)));
 
-    let mistake = Container::from_settings_with(with_count("cuont")?, &registry).err().ok_or("a mistake")?.to_string();
+    let mistake = with_count("cuont")?.into_builder_with(&registry).err().ok_or("a mistake")?.to_string();
     assert!(
         mistake.contains("plugin_config.one_in.cuont is 10; there is no such setting; did you mean count?"),
         "{mistake}"

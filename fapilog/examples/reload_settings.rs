@@ -6,7 +6,14 @@
 
 use std::{error::Error, fs, time::Duration};
 
-use fapilog::{Container, ContextEnricher, Level, LevelFilter, MemorySink, Registry, ReloadError, Settings, debug};
+use fapilog::{
+    Level, Settings, debug,
+    enrich::ContextEnricher,
+    level::LevelFilter,
+    plugin::Registry,
+    settings::{Reload, ReloadError},
+    sink::MemorySink,
+};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -17,9 +24,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let base = "sinks = [\"memory\"]\nenrichers = []\n";
     fs::write(&file, format!("{base}processors = [\"filter\"]\n"))?;
 
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     let events = MemorySink::register(&mut registry, "memory")?;
-    let logs = Container::from_settings_with(Settings::from_file(&file)?, &registry)?;
+    let logs = Settings::from_file(&file)?.into_builder_with(&registry)?.start()?;
     let log = logs.logger("service");
     debug!(log, "not logged");
     // By hand: no setting says so, and no reload takes it away.

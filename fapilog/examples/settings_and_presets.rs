@@ -8,7 +8,7 @@
 
 use std::{error::Error, fs, path::Path, time::Duration};
 
-use fapilog::{Container, Level, LevelFilter, Settings, info, settings::Preset};
+use fapilog::{Level, Settings, info, level::LevelFilter, settings::Preset};
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -39,7 +39,7 @@ fn layers(directory: &Path) -> Result<(), Box<dyn Error>> {
     assert_eq!(settings.batch_size, 256, "what the code says");
     assert_eq!(settings.sinks.first().map(|sink| sink.name.as_str()), Some("file"), "what the file says");
 
-    let logs = Container::from_settings(settings)?;
+    let logs = settings.into_builder()?.start()?;
     assert_eq!(logs.level(), LevelFilter::AtLeast(Level::Info), "what the environment says");
     info!(logs.logger("orders"), "order filled", order_id = 42);
     logs.shutdown(Duration::from_secs(5))?.check()?;

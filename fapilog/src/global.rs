@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use fapilog_core::{AlreadyInitialized, Container, Error, Logger, settings::Settings};
+use fapilog_engine::{container::Container, producer::Logger};
+use fapilog_settings::Settings;
+
+use crate::error::{AlreadyInitialized, Error};
 
 static GLOBAL: RwLock<State> = RwLock::new(State::None);
 
@@ -94,7 +97,7 @@ pub fn init_with(settings: Settings) -> Result<Global, Error> {
         *state = State::Starting;
     }
     let mut starting = Starting(State::None);
-    let container = Arc::new(Container::from_settings(settings)?);
+    let container = Arc::new(settings.into_builder()?.start()?);
     starting.0 = State::Running(Arc::clone(&container));
     drop(starting);
     Ok(Global { container })

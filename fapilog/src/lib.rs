@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use fapilog::{Container, FileSink, JsonFormatter, info};
+//! use fapilog::{Container, format::JsonFormatter, info, sink::FileSink};
 //!
 //! # let directory = tempfile::tempdir()?;
 //! # let path = directory.path().join("orders.log");
@@ -35,7 +35,7 @@
 //! Values are looked at only when the event is wanted. They are taken by reference and copied before the call returns.
 //!
 //! ```
-//! # use fapilog::{Container, MemorySink, JsonFormatter, error, warn};
+//! # use fapilog::{Container, error, format::JsonFormatter, sink::MemorySink, warn};
 //! # let (sink, events) = MemorySink::new(JsonFormatter::new);
 //! # let logs = Container::builder().sink("memory", sink).start()?;
 //! # let log = logs.logger("docs");
@@ -48,49 +48,49 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod container;
+mod default_pipeline;
+pub mod diagnostics;
+pub mod enrich;
+pub mod error;
+pub mod event;
+pub mod format;
 #[cfg(feature = "settings")]
 mod global;
+pub mod level;
 mod macros;
+pub mod metrics;
 pub mod panic_hook;
+pub mod plugin;
+pub mod process;
+pub mod scope;
+#[cfg(feature = "settings")]
+pub mod settings;
+pub mod sink;
 pub mod testing;
 
-pub use fapilog_core::{
-    Accounts, AlreadyInitialized, Batch, Bucket, Category, ChangeError, Colors, Container, ContainerBuilder,
-    DirectiveFault, Directives, DirectivesError, DynamicEvent, Error, ErrorCallback, ErrorKind, Event, EventId,
-    EventOrder, Executor, FieldRef, FlushError, GlommioUnavailable, Imbalance, InScope, IoCause, Level, LevelError,
-    LevelFilter, Logger, LossReason, Losses, ManualClock, ManualDrain, Metrics, Notice, Overflow, Percentiles,
-    PluginMetrics, PluginState, Problem, ProducerInfo, RingMetrics, Route, Rung, Scope, ScopeGuard, Scoped,
-    SettingsError, ShutdownError, SinkAccounts, SinkOptions, Source, StartError, Timestamp, Value, ValueRef,
-    enrich::{
-        ContextEnricher, CorrelationEnricher, HostnameEnricher, KubernetesEnricher, RuntimeInfoEnricher,
-        TimestampEnricher, WhenMissing,
-    },
-    format::{JsonFormatter, LogfmtFormatter, MinimalFormatter, PrettyFormatter, SimpleFormatter, decode_marked_text},
-    plugin,
-    process::{
-        Comparison, Condition, Dedupe, FieldPath, FilterProcessor, FormatProcessor, Operand, Projection, Rule,
-        Sampling, SamplingError, SizeGuard, TemplateError, TemplateMistake, Throttle,
-    },
+pub use default_pipeline::{default_pipeline, default_pipeline_with};
+#[doc(inline)]
+pub use error::Error;
+pub use fapilog_engine::{
+    container::Container,
+    producer::{Logger, Scope},
 };
+pub use fapilog_plugin::register_plugin;
+pub use fapilog_record::level::Level;
 #[cfg(feature = "settings")]
-pub use fapilog_core::{
-    register_plugin, registry,
-    registry::Registry,
-    settings,
-    settings::{ReloadError, Settings},
-};
-pub use fapilog_sinks::{ConsoleSink, FileEngine, FileSink, FileSync, MemoryEvents, MemorySink, NullSink};
+pub use fapilog_settings::Settings;
 #[cfg(feature = "settings")]
 pub use global::{Global, init, init_with, logger};
 
 /// What the macros expand to. Not a public interface.
 #[doc(hidden)]
 pub mod __private {
-    pub use fapilog_core::{
-        Bucket, Level,
+    pub use fapilog_record::{
+        arguments::{Arg, End},
+        bucket::Bucket,
         call_site::{CallSite, FieldName},
-        level::{category_number, severity_number},
-        record::{Arg, End},
+        level::{Level, category_number, severity_number},
         value::{debug, display, error_chain},
     };
 }

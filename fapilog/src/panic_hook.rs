@@ -4,7 +4,7 @@
 //! delivered, before the hook that was there runs: it may be the one that ends the process.
 //!
 //! ```
-//! use fapilog::{Container, JsonFormatter, MemorySink, panic_hook};
+//! use fapilog::{Container, format::JsonFormatter, panic_hook, sink::MemorySink};
 //!
 //! # let quiet = std::panic::take_hook();
 //! # std::panic::set_hook(Box::new(|_| {}));
@@ -37,7 +37,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog_core::{Bucket, DynamicEvent, Level, Logger, ValueRef, plugin};
+use fapilog_engine::producer::{DynamicEvent, Logger};
+use fapilog_plugin::threads;
+use fapilog_record::{bucket::Bucket, level::Level, value::ValueRef};
 
 /// The target of the events.
 const TARGET: &str = "fapilog::panic_hook";
@@ -101,7 +103,7 @@ pub fn install(logger: &Logger, options: Options) -> PanicHookGuard {
     static NEXT_ID: AtomicU64 = AtomicU64::new(1);
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
     let teller = Teller { id, logger: logger.clone(), options, on_drains: OnDrains::new() };
-    let replaced = plugin::undivided(|| {
+    let replaced = threads::undivided(|| {
         let mut top = lock_top();
         place(&mut top);
         top.as_ref().and_then(|top| top.placed.exchange(Some(Arc::new(teller))))
@@ -120,7 +122,7 @@ pub struct PanicHookGuard {
 
 impl Drop for PanicHookGuard {
     fn drop(&mut self) {
-        let teller = plugin::undivided(|| {
+        let teller = threads::undivided(|| {
             let mut top = lock_top();
             let teller = top.as_ref().and_then(|top| top.placed.disarm(self.id));
             // A panicking thread may not change hooks; ours does nothing any more but to call the one before it.
@@ -134,7 +136,7 @@ impl Drop for PanicHookGuard {
 }
 
 /// The hook of ours that was set last: there is one in a process at most, as there is one hook. Locked inside of
-/// [`plugin::undivided`], so that no child inherits it locked.
+/// [`threads::undivided`], so that no child inherits it locked.
 static TOP: Mutex<Option<Top>> = Mutex::new(None);
 
 fn lock_top() -> MutexGuard<'static, Option<Top>> {
@@ -224,7 +226,7 @@ struct Teller {
 
 impl Teller {
     fn tell(&self, info: &PanicHookInfo<'_>) {
-        if !plugin::is_drain_thread() {
+        if !threads::is_drain_thread() {
             self.logger.log_dynamic(&self.event(info, 0));
             if !self.options.flush_timeout.is_zero() {
                 // What is not delivered in time stands in the accounts.

@@ -12,7 +12,10 @@ use std::{
     thread,
 };
 
-use fapilog::{Directives, Level, LevelFilter, Logger, info};
+use fapilog::{
+    Level, Logger, info,
+    level::{Directives, LevelFilter},
+};
 
 static LOG: OnceLock<Logger> = OnceLock::new();
 

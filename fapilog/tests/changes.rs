@@ -9,9 +9,16 @@ use std::sync::{
 };
 
 use fapilog::{
-    Batch, Bucket, ChangeError, Container, Level, PluginState, Route, SinkOptions, StartError, ValueRef, debug, error,
+    Container, Level, debug,
+    enrich::Enricher,
+    error,
+    error::{ChangeError, StartError},
+    event::{Batch, Bucket, ValueRef},
     info,
-    plugin::{Delivery, Enricher, Payload, PluginError, Processor, Sink, SinkContext, SinkError, SinkFactory},
+    metrics::PluginState,
+    plugin::PluginError,
+    process::Processor,
+    sink::{Delivery, Payload, Route, Sink, SinkContext, SinkError, SinkFactory, SinkOptions},
     warn,
 };
 use law::{PATIENCE, lawful, memory, messages, shut_down, started, thread_builder};
@@ -307,7 +314,7 @@ fn a_redactor_that_fails_lets_nothing_through_and_it_is_counted() {
         container.flush(PATIENCE).unwrap();
     });
     let accounts = lawful(container.shutdown(PATIENCE).unwrap());
-    assert_eq!((events.lines().len(), accounts.lost.of(fapilog::LossReason::RedactorFailed)), (0, 10));
+    assert_eq!((events.lines().len(), accounts.lost.of(fapilog::metrics::LossReason::RedactorFailed)), (0, 10));
     assert_eq!(state_of(&container, "redactor"), PluginState::Off);
 }
 
@@ -341,7 +348,7 @@ impl Sink for HeldSink {
 
     fn deliver(&mut self, _: Payload) -> Delivery {
         let is_released = Arc::clone(&self.0.is_released);
-        Delivery::under_way(std::future::poll_fn(move |_| {
+        Delivery::in_flight(std::future::poll_fn(move |_| {
             if is_released.load(Ordering::Relaxed) { std::task::Poll::Ready(Ok(())) } else { std::task::Poll::Pending }
         }))
     }

@@ -9,7 +9,13 @@ use std::{
     time::Duration,
 };
 
-use fapilog::{Container, Executor, FileSink, JsonFormatter, Overflow, info};
+use fapilog::{
+    Container,
+    container::{Executor, Overflow},
+    format::JsonFormatter,
+    info,
+    sink::FileSink,
+};
 use law::{PATIENCE, executors, lawful};
 
 const EVENTS: u64 = 20_000;
@@ -42,7 +48,7 @@ fn read(path: &std::path::Path, producers: u64) -> Found {
     found
 }
 
-fn run(executor: Executor, overflow: Overflow, producers: u64) -> (fapilog::Accounts, Found) {
+fn run(executor: Executor, overflow: Overflow, producers: u64) -> (fapilog::metrics::Accounts, Found) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("all.log");
     let container = Container::builder()
@@ -50,7 +56,7 @@ fn run(executor: Executor, overflow: Overflow, producers: u64) -> (fapilog::Acco
         .overflow(overflow)
         .ring_capacity_bytes(64 * 1024)
         .record_max_bytes(1024)
-        .default_pipeline()
+        .apply(fapilog::default_pipeline)
         .sink("file", FileSink::new(&path, JsonFormatter::new))
         .start()
         .unwrap();

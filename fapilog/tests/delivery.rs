@@ -6,8 +6,18 @@ mod law;
 use std::{sync::Barrier, thread, time::Duration};
 
 use fapilog::{
-    Container, Executor, FlushError, JsonFormatter, Level, LevelFilter, LossReason, MemoryEvents, MemorySink, NullSink,
-    Overflow, audit, critical, debug, error, event, info, security, trace, warn,
+    Container, Level, audit,
+    container::{Executor, Overflow},
+    critical, debug, error,
+    error::FlushError,
+    event,
+    format::JsonFormatter,
+    info,
+    level::LevelFilter,
+    metrics::LossReason,
+    security,
+    sink::{MemoryEvents, MemorySink, NullSink},
+    trace, warn,
 };
 use law::{PATIENCE, executors, memory, only, parsed, shut_down, started, thread_builder};
 
@@ -388,7 +398,7 @@ fn two_containers_share_nothing() {
 
 #[test]
 fn what_is_not_delivered_by_the_deadline_is_lost_and_counted() {
-    let container = thread_builder().sink("full", law::Full).start().unwrap();
+    let container = thread_builder().sink("full", law::Full::default()).start().unwrap();
     let log = container.logger("delivery");
     (0..10).for_each(|number| info!(log, "numbered", number));
     assert!(matches!(container.flush(Duration::from_millis(20)), Err(FlushError::Deadline { .. })));

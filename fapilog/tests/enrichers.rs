@@ -6,9 +6,16 @@ mod law;
 use std::{collections::HashSet, fs};
 
 use fapilog::{
-    Batch, Bucket, Container, ContainerBuilder, ContextEnricher, CorrelationEnricher, DynamicEvent, HostnameEnricher,
-    KubernetesEnricher, Level, LossReason, RuntimeInfoEnricher, Scope, TimestampEnricher, ValueRef, WhenMissing, info,
-    plugin::{Enricher, PluginError},
+    Container, Level, Scope,
+    container::ContainerBuilder,
+    enrich::{
+        ContextEnricher, CorrelationEnricher, Enricher, HostnameEnricher, KubernetesEnricher, RuntimeInfoEnricher,
+        TimestampEnricher, WhenMissing,
+    },
+    event::{Batch, Bucket, DynamicEvent, ValueRef},
+    info,
+    metrics::LossReason,
+    plugin::PluginError,
 };
 use law::{end, memory, only, parsed, shut_down, started_manual, thread_builder};
 use serde_json::Value;
@@ -150,7 +157,7 @@ impl Enricher for Meddles {
 }
 
 /// What becomes of ten events, numbered from 0, that pass an enricher. The law holds.
-fn ten_events_through(meddle: fn(&mut Batch<'_>)) -> (fapilog::Accounts, usize) {
+fn ten_events_through(meddle: fn(&mut Batch<'_>)) -> (fapilog::metrics::Accounts, usize) {
     let builder = Container::builder().enricher(move |_| Box::new(Meddles(meddle)));
     let (container, mut drain, events) = started_manual(builder);
     let log = container.logger("enrichers");
@@ -158,7 +165,7 @@ fn ten_events_through(meddle: fn(&mut Batch<'_>)) -> (fapilog::Accounts, usize) 
     (end(&container, &mut drain), events.lines().len())
 }
 
-fn number(event: &fapilog::Event<'_>) -> i64 {
+fn number(event: &fapilog::event::Event<'_>) -> i64 {
     match event.message() {
         ValueRef::I64(number) => number,
         other => panic!("{other:?}"),

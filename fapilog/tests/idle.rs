@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog::{Container, Executor, MemoryEvents, error, info};
+use fapilog::{Container, container::Executor, error, info, sink::MemoryEvents};
 use law::{executors, memory, shut_down};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

@@ -9,8 +9,14 @@ use std::sync::{
 };
 
 use fapilog::{
-    Batch, Bucket, Container, Rung, SinkOptions, ValueRef, info,
-    plugin::{Delivery, Enricher, Payload, PluginError, Processor, Sink, SinkContext, SinkError, SinkFactory},
+    Container,
+    enrich::Enricher,
+    event::{Batch, Bucket, ValueRef},
+    info,
+    metrics::Rung,
+    plugin::PluginError,
+    process::Processor,
+    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory, SinkOptions},
 };
 use law::{PATIENCE, lawful, memory, parsed, thread_builder};
 
@@ -116,7 +122,7 @@ impl Sink for Broken {
     }
 }
 
-fn rung_with(builder: fapilog::ContainerBuilder) -> Rung {
+fn rung_with(builder: fapilog::container::ContainerBuilder) -> Rung {
     let container: Container = builder.start().unwrap();
     info!(container.logger("ladder"), "said");
     let _ = container.flush(PATIENCE);

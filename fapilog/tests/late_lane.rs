@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog::{Logger, LossReason, Overflow, info};
+use fapilog::{Logger, container::Overflow, info, metrics::LossReason};
 use law::{PATIENCE, lawful, memory, thread_builder, until};
 
 const THREADS: u64 = 8;

@@ -4,7 +4,11 @@
 mod law;
 
 use fapilog::{
-    Bucket, Category, Container, Directives, DynamicEvent, Level, Scope, ValueRef, debug, error, info, warn,
+    Container, Level, Scope, debug, error,
+    event::{Bucket, Category, DynamicEvent, ValueRef},
+    info,
+    level::Directives,
+    warn,
 };
 use law::{PATIENCE, end, messages, only, parsed, shut_down, started, started_manual, thread_builder};
 use serde_json::json;
@@ -209,7 +213,7 @@ fn a_scope_is_carried_to_a_thread_and_a_task() {
         let on_thread = log.clone();
         std::thread::spawn(Scope::current().wrap(move || info!(on_thread, "thread"))).join().unwrap();
         let on_task = log.clone();
-        let task = fapilog::InScope::in_current_scope(async move { info!(on_task, "task") });
+        let task = fapilog::scope::InScope::in_current_scope(async move { info!(on_task, "task") });
         std::thread::spawn(move || pollster::block_on(task)).join().unwrap();
     }
     warn!(log, "outside");
@@ -225,7 +229,7 @@ fn a_scope_is_carried_to_a_thread_and_a_task() {
 fn a_task_is_named_wherever_it_is_polled() {
     let (container, events) = started();
     let log = container.logger("loggers");
-    let task = fapilog::InScope::in_scope(async move { info!(log, "settled") }, Scope::new().task("settlement"));
+    let task = fapilog::scope::InScope::in_scope(async move { info!(log, "settled") }, Scope::new().task("settlement"));
     std::thread::spawn(move || pollster::block_on(task)).join().unwrap();
     shut_down(&container);
     assert_eq!(only(&events)["context"], json!({"task": "settlement"}));
@@ -233,7 +237,7 @@ fn a_task_is_named_wherever_it_is_polled() {
 
 #[test]
 fn a_future_in_a_scope_binds_only_while_it_is_polled() {
-    use fapilog::InScope;
+    use fapilog::scope::InScope;
     let (container, events) = started();
     let log = container.logger("loggers");
     let inside = log.clone();
@@ -295,7 +299,7 @@ fn a_container_on_threads_goes_by_target_too() {
 
 #[test]
 fn a_calls_own_correlation_id_counts_before_the_scopes_whatever_plugins_rewrite() {
-    use fapilog::plugin::{PluginError, Processor};
+    use fapilog::{plugin::PluginError, process::Processor};
 
     struct Rewrites(bool);
 
@@ -304,7 +308,7 @@ fn a_calls_own_correlation_id_counts_before_the_scopes_whatever_plugins_rewrite(
             "rewrites"
         }
 
-        fn process(&mut self, batch: &mut fapilog::Batch<'_>) -> Result<(), PluginError> {
+        fn process(&mut self, batch: &mut fapilog::event::Batch<'_>) -> Result<(), PluginError> {
             if self.0 {
                 batch.events_mut().iter_mut().for_each(|event| event.rewrite_fields(Some));
             }

@@ -10,8 +10,12 @@ use std::{
 };
 
 use fapilog::{
-    Batch, Container, ManualClock, Timestamp, info,
-    plugin::{PluginError, Processor},
+    Container,
+    container::ManualClock,
+    event::{Batch, Timestamp},
+    info,
+    plugin::PluginError,
+    process::Processor,
 };
 use law::{end, parsed, shut_down, started_manual, thread_builder};
 

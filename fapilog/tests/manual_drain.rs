@@ -5,7 +5,7 @@ mod law;
 
 use std::time::{Duration, Instant};
 
-use fapilog::{Container, Executor, LossReason, StartError, info};
+use fapilog::{Container, container::Executor, error::StartError, info, metrics::LossReason};
 use law::{PATIENCE, end, lawful, memory, only, started_manual};
 
 #[test]

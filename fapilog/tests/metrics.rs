@@ -5,13 +5,16 @@ mod law;
 
 use std::time::{Duration, Instant};
 
-use fapilog::{Container, FlushError, JsonFormatter, MemorySink, Overflow, info, plugin::PluginKind};
+use fapilog::{
+    Container, container::Overflow, error::FlushError, format::JsonFormatter, info, plugin::PluginKind,
+    sink::MemorySink,
+};
 use law::{PATIENCE, end, lawful, started, started_manual};
 
 #[test]
 fn figures_tell_of_sinks_plugins_times_and_rings() {
     let (sink, events) = MemorySink::new(JsonFormatter::new);
-    let container = law::thread_builder().default_pipeline().sink("memory", sink).start().unwrap();
+    let container = law::thread_builder().apply(fapilog::default_pipeline).sink("memory", sink).start().unwrap();
     let log = container.logger("metrics");
     (0..1000).for_each(|n| info!(log, "counted", n));
     container.flush(PATIENCE).unwrap();
@@ -90,27 +93,27 @@ fn an_async_shutdown_drains_and_reports() {
 /// Makes sinks whose deliveries never end.
 struct Stuck(MemorySink);
 
-impl fapilog::plugin::SinkFactory for Stuck {
+impl fapilog::sink::SinkFactory for Stuck {
     fn make(
         &self,
-        context: &fapilog::plugin::SinkContext<'_>,
-    ) -> Result<Box<dyn fapilog::plugin::Sink>, fapilog::plugin::SinkError> {
-        struct Never(Box<dyn fapilog::plugin::Sink>);
-        impl fapilog::plugin::Sink for Never {
+        context: &fapilog::sink::SinkContext<'_>,
+    ) -> Result<Box<dyn fapilog::sink::Sink>, fapilog::sink::SinkError> {
+        struct Never(Box<dyn fapilog::sink::Sink>);
+        impl fapilog::sink::Sink for Never {
             fn writer(&self) -> String {
                 "never".to_owned()
             }
 
-            fn payload(&mut self) -> Option<fapilog::plugin::Payload> {
+            fn payload(&mut self) -> Option<fapilog::sink::Payload> {
                 self.0.payload()
             }
 
-            fn encode(&mut self, batch: &fapilog::Batch<'_>, payload: &mut fapilog::plugin::Payload) {
+            fn encode(&mut self, batch: &fapilog::event::Batch<'_>, payload: &mut fapilog::sink::Payload) {
                 self.0.encode(batch, payload);
             }
 
-            fn deliver(&mut self, _: fapilog::plugin::Payload) -> fapilog::plugin::Delivery {
-                fapilog::plugin::Delivery::under_way(std::future::pending())
+            fn deliver(&mut self, _: fapilog::sink::Payload) -> fapilog::sink::Delivery {
+                fapilog::sink::Delivery::in_flight(std::future::pending())
             }
         }
         Ok(Box::new(Never(self.0.make(context)?)))
@@ -142,30 +145,30 @@ fn an_async_shutdown_takes_any_timeout() {
 /// Makes sinks whose deliveries never end, and promise to say when they do.
 struct Silent;
 
-impl fapilog::plugin::SinkFactory for Silent {
+impl fapilog::sink::SinkFactory for Silent {
     fn make(
         &self,
-        _: &fapilog::plugin::SinkContext<'_>,
-    ) -> Result<Box<dyn fapilog::plugin::Sink>, fapilog::plugin::SinkError> {
+        _: &fapilog::sink::SinkContext<'_>,
+    ) -> Result<Box<dyn fapilog::sink::Sink>, fapilog::sink::SinkError> {
         Ok(Box::new(Self))
     }
 }
 
-impl fapilog::plugin::Sink for Silent {
+impl fapilog::sink::Sink for Silent {
     fn writer(&self) -> String {
         "silent".to_owned()
     }
 
-    fn payload(&mut self) -> Option<fapilog::plugin::Payload> {
-        Some(fapilog::plugin::Payload::new(1024))
+    fn payload(&mut self) -> Option<fapilog::sink::Payload> {
+        Some(fapilog::sink::Payload::new(1024))
     }
 
-    fn encode(&mut self, _: &fapilog::Batch<'_>, payload: &mut fapilog::plugin::Payload) {
+    fn encode(&mut self, _: &fapilog::event::Batch<'_>, payload: &mut fapilog::sink::Payload) {
         payload.buffer().push(b'.');
     }
 
-    fn deliver(&mut self, _: fapilog::plugin::Payload) -> fapilog::plugin::Delivery {
-        fapilog::plugin::Delivery::that_wakes(std::future::pending())
+    fn deliver(&mut self, _: fapilog::sink::Payload) -> fapilog::sink::Delivery {
+        fapilog::sink::Delivery::waking(std::future::pending())
     }
 }
 

@@ -13,8 +13,11 @@ use std::{
 };
 
 use fapilog::{
-    Batch, Container, FlushError, info,
-    plugin::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    Container, Level,
+    error::FlushError,
+    event::Batch,
+    info,
+    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 use law::{PATIENCE, thread_builder};
 
@@ -60,8 +63,11 @@ fn the_child() {
     if std::env::var_os(ROLE).is_none() {
         return;
     }
-    let container =
-        thread_builder().notices_to_stderr(true).sink("undelivered", Undelivered::default()).start().unwrap();
+    let container = thread_builder()
+        .diagnostics_to_stderr(Level::Trace)
+        .sink("undelivered", Undelivered::default())
+        .start()
+        .unwrap();
     (0..3).for_each(|_| lose_one(&container));
     assert_eq!(container.notices().len(), 3);
     println!("\n{READY}");

@@ -5,7 +5,7 @@ mod law;
 
 use std::{sync::Barrier, thread};
 
-use fapilog::{Container, EventOrder, info};
+use fapilog::{Container, container::EventOrder, info};
 use law::{end, parsed, started_manual};
 
 /// Which thread each delivered event is of, where two threads have taken turns.

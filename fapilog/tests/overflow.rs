@@ -8,7 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog::{Container, ContainerBuilder, Logger, LossReason, Overflow, error, info};
+use fapilog::{
+    Container, Logger,
+    container::{ContainerBuilder, Overflow},
+    error, info,
+    metrics::LossReason,
+};
 use law::{PATIENCE, end, lawful, parsed, started_manual, until};
 
 const RING_BYTES: usize = 16 * 1024;
@@ -31,7 +36,7 @@ fn fill(container: &Container, log: &Logger) -> u64 {
 }
 
 /// The events that are no report of losses.
-fn users(events: &fapilog::MemoryEvents) -> Vec<serde_json::Value> {
+fn users(events: &fapilog::sink::MemoryEvents) -> Vec<serde_json::Value> {
     parsed(events).into_iter().filter(|event| event["source"] != "fapilog").collect()
 }
 
@@ -200,7 +205,7 @@ fn a_waiting_producer_goes_on_when_the_container_is_shut_down() {
 }
 
 /// A container whose one ring for threads is taken, and whose ring for all others is full.
-fn with_a_full_late_ring(overflow: Overflow) -> (Container, fapilog::ManualDrain, Logger) {
+fn with_a_full_late_ring(overflow: Overflow) -> (Container, fapilog::container::ManualDrain, Logger) {
     let (container, drain, _events) = started_manual(builder(overflow).threads_max(1));
     let log = container.logger("overflow");
     info!(log, "takes the ring");

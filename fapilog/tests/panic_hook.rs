@@ -14,9 +14,14 @@ use std::{
 };
 
 use fapilog::{
-    Batch, Container, Level, Overflow, assert_logged, assert_logged_times, assert_not_logged, info,
+    Container, Level, assert_logged, assert_logged_times, assert_not_logged,
+    container::Overflow,
+    enrich::Enricher,
+    event::Batch,
+    info,
     panic_hook::{self, Options},
-    plugin::{Delivery, Enricher, Payload, PluginError, Sink, SinkContext, SinkError, SinkFactory},
+    plugin::PluginError,
+    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
     testing::{LoggedValue, TestLog},
 };
 use law::{PATIENCE, end, executors, lawful, messages, shut_down, started, started_manual, until};
@@ -372,5 +377,5 @@ fn a_drain_does_not_wait_for_space_that_only_it_can_make() {
     container.flush(PATIENCE).unwrap();
     let accounts = shut_down(&container);
     assert!(start.elapsed() < PATIENCE);
-    assert!(accounts.lost.of(fapilog::LossReason::RingFull) > 0, "{accounts}");
+    assert!(accounts.lost.of(fapilog::metrics::LossReason::RingFull) > 0, "{accounts}");
 }

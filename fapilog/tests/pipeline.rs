@@ -6,14 +6,18 @@ mod law;
 use std::time::Duration;
 
 use fapilog::{
-    Bucket, Container, DynamicEvent, FilterProcessor, Level, Scope, Throttle, ValueRef, audit, error, info,
-    plugin::{Enricher, Processor},
+    Container, Level, Scope, audit,
+    enrich::Enricher,
+    error,
+    event::{Bucket, DynamicEvent, ValueRef},
+    info,
+    process::{FilterProcessor, Processor, Throttle},
 };
 use law::{end, only, parsed, started_manual};
 use serde_json::json;
 
-fn with_default_pipeline() -> fapilog::ContainerBuilder {
-    Container::builder().default_pipeline()
+fn with_default_pipeline() -> fapilog::container::ContainerBuilder {
+    Container::builder().apply(fapilog::default_pipeline)
 }
 
 #[test]
@@ -94,7 +98,8 @@ fn events_of_several_threads_each_carry_their_own_context() {
 #[test]
 fn what_the_throttle_takes_out_is_filtered_under_its_name() {
     let throttle = Throttle::per_second(1).burst_events(10);
-    let (container, mut drain, events) = started_manual(Container::builder().default_pipeline_with(throttle));
+    let (container, mut drain, events) =
+        started_manual(Container::builder().apply(fapilog::default_pipeline_with(throttle)));
     let log = container.logger("pipeline");
     (0..100).for_each(|number| info!(log, "too many", number));
     (0..5).for_each(|number| error!(log, "another level", number));
@@ -134,7 +139,7 @@ fn enrichers_run_in_order_and_the_first_to_name_a_field_wins() {
         fn name(&self) -> &'static str {
             "adds"
         }
-        fn enrich(&mut self, batch: &mut fapilog::Batch<'_>) -> Result<(), fapilog::plugin::PluginError> {
+        fn enrich(&mut self, batch: &mut fapilog::event::Batch<'_>) -> Result<(), fapilog::plugin::PluginError> {
             for event in batch.events_mut() {
                 event.add_field(Bucket::Context, "by", ValueRef::Text(self.0));
             }
@@ -155,7 +160,7 @@ fn processors_run_in_order_after_the_enrichers() {
         fn name(&self) -> &'static str {
             self.0
         }
-        fn process(&mut self, batch: &mut fapilog::Batch<'_>) -> Result<(), fapilog::plugin::PluginError> {
+        fn process(&mut self, batch: &mut fapilog::event::Batch<'_>) -> Result<(), fapilog::plugin::PluginError> {
             batch.retain(|event| event.message() != ValueRef::Text(self.0));
             Ok(())
         }

@@ -6,7 +6,9 @@ mod law;
 use std::num::NonZeroU64;
 
 use example_plugin::{ChannelSink, HostName, MaskedKeys, OneIn, TabSeparated};
-use fapilog::{Container, ContainerBuilder, PluginState, SinkOptions, info, plugin::PluginKind, warn};
+use fapilog::{
+    Container, container::ContainerBuilder, info, metrics::PluginState, plugin::PluginKind, sink::SinkOptions, warn,
+};
 
 fn with_all_plugins(builder: ContainerBuilder) -> ContainerBuilder {
     builder

@@ -11,8 +11,8 @@ use std::{
 };
 
 use fapilog::{
-    Container, LossReason, MemorySink, Registry, Scope, Settings, StartError, debug, error, info,
-    settings::PluginConfig,
+    Container, Scope, Settings, debug, error, error::StartError, info, metrics::LossReason, plugin::Registry,
+    settings::PluginConfig, sink::MemorySink,
 };
 use law::{PATIENCE, lawful};
 use serde_json::Value;
@@ -33,7 +33,7 @@ fn logged(toml: &str) -> Vec<Value> {
     law::parsed(&container.1)
 }
 
-fn started(toml: &str) -> Result<(Container, fapilog::MemoryEvents), StartError> {
+fn started(toml: &str) -> Result<(Container, fapilog::sink::MemoryEvents), StartError> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("settings.toml");
     let base = "level = \"debug\"\nexecutor = \"thread\"\n";
@@ -41,10 +41,10 @@ fn started(toml: &str) -> Result<(Container, fapilog::MemoryEvents), StartError>
     let pipeline = if toml.contains("enrichers") { "" } else { "enrichers = []\n" };
     let processors = if toml.contains("processors") { "" } else { "processors = []\n" };
     fs::write(&path, format!("{base}{sinks}{pipeline}{processors}{toml}")).unwrap();
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     let events = MemorySink::register(&mut registry, "memory").unwrap();
     let settings = Settings::from_file(&path)?;
-    Ok((Container::from_settings_with(settings, &registry)?, events))
+    Ok((settings.into_builder_with(&registry)?.start()?, events))
 }
 
 #[track_caller]
@@ -334,13 +334,13 @@ const NOT_LOST: i32 = 43;
 #[test]
 fn child_logs_to_stdout() {
     let Ok(queue) = std::env::var("QUEUE") else { return };
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     let events = MemorySink::register(&mut registry, "memory").unwrap();
     let nothing: [&str; 0] = [];
     let own = PluginConfig::new().with("queue_capacity_bytes", queue.as_str());
     let settings = Settings::builder().sinks(["stdout", "memory"]).enrichers(nothing).processors(nothing);
     let settings = settings.plugin_config("stdout", own).overflow_timeout(Duration::from_secs(30)).build().unwrap();
-    let container = Container::from_settings_with(settings, &registry).unwrap();
+    let container = settings.into_builder_with(&registry).unwrap().start().unwrap();
     let long = "x".repeat(1000);
     (0..1000).for_each(|_| info!(container.logger("web"), "long", long = long.as_str()));
     law::until("the other sink has everything", || events.lines().len() == 1000);

@@ -13,20 +13,23 @@ mod law;
 use std::{process::Command, sync::Arc, time::Duration};
 
 use fapilog::{
-    Colors, Container, Executor, JsonFormatter, Level, LevelFilter, MemoryEvents, MemorySink, NullSink, Registry,
-    Settings, info,
-    plugin::{Factory, PluginKind, Sink, SinkContext, SinkError, SinkFactory},
-    registry::Metadata,
-    settings::{ErrorHandling, OverflowStrategy, Preset},
+    Container, Level, Settings,
+    container::Executor,
+    format::{Colors, JsonFormatter},
+    info,
+    level::LevelFilter,
+    plugin::{Factory, Metadata, PluginKind, Registry},
+    settings::{ErrorHandling, OverflowStrategy, Preset, Reload},
+    sink::{MemoryEvents, MemorySink, NullSink, Sink, SinkContext, SinkError, SinkFactory},
 };
 use law::{PATIENCE, lawful};
 
 /// A preset, but for its sinks.
 fn started(preset: Preset) -> (Container, MemoryEvents) {
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     let events = MemorySink::register(&mut registry, "memory").unwrap();
     let settings = Settings::builder().preset(preset).sinks(["memory"]).build().unwrap();
-    (Container::from_settings_with(settings, &registry).unwrap(), events)
+    (settings.into_builder_with(&registry).unwrap().start().unwrap(), events)
 }
 
 fn plugins(container: &Container) -> Vec<String> {
@@ -149,7 +152,7 @@ struct Talkative;
 
 impl SinkFactory for Talkative {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
-        context.notice("planted");
+        context.report("planted");
         NullSink::new(JsonFormatter::new).make(context)
     }
 }
@@ -158,7 +161,7 @@ impl SinkFactory for Talkative {
 #[test]
 fn child_starts_a_preset() {
     let Ok(preset) = std::env::var(CHILD) else { return };
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     registry.register_sink(Metadata::new("talkative", "1.0.0"), |_| Ok(Arc::new(Talkative))).unwrap();
     registry
         .register_formatter(Metadata::new("painter", "1.0.0"), |settings| {
@@ -172,7 +175,7 @@ fn child_starts_a_preset() {
         .unwrap();
     let builder = Settings::builder().sinks(["talkative"]).formatter("painter");
     let settings = builder.variables([("FAPILOG_PRESET", preset)]).build().unwrap();
-    Container::from_settings_with(settings, &registry).unwrap().shutdown(PATIENCE).unwrap();
+    settings.into_builder_with(&registry).unwrap().start().unwrap().shutdown(PATIENCE).unwrap();
 }
 
 /// Whether a preset's container speaks on stderr, and whether it has colours on a terminal.

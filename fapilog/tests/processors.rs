@@ -6,8 +6,15 @@ mod law;
 use std::time::Duration;
 
 use fapilog::{
-    Bucket, Comparison, Container, ContainerBuilder, Dedupe, FilterProcessor, FormatProcessor, Level, Logger,
-    Projection, Rule, Sampling, Scope, SizeGuard, Throttle, ValueRef, audit, error, info, plugin::Processor,
+    Container, Level, Logger, Scope, audit,
+    container::ContainerBuilder,
+    error,
+    event::{Bucket, ValueRef},
+    info,
+    process::{
+        Comparison, Dedupe, FilterProcessor, FormatProcessor, Processor, Projection, Rule, Sampling, SizeGuard,
+        Throttle,
+    },
 };
 use law::{end, parsed, started_manual, until};
 use serde_json::{Value, json};
@@ -128,8 +135,9 @@ fn placeholders_in_messages_are_filled_from_arguments_and_scopes() {
 #[test]
 fn a_projection_takes_fields_out_and_no_events() {
     let projection = Projection::new().keep(["user_id", "tags.*"]);
-    let (container, mut drain, events) =
-        started_manual(Container::builder().default_pipeline().processor(move |_| Box::new(projection.clone())));
+    let (container, mut drain, events) = started_manual(
+        Container::builder().apply(fapilog::default_pipeline).processor(move |_| Box::new(projection.clone())),
+    );
     info!(container.logger("processors"), "login", user_id = 42, email = "a@b.c", tags.region = "eu");
     assert_eq!(end(&container, &mut drain).filtered_total(), 0);
     let line = law::only(&events);

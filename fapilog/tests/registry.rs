@@ -7,11 +7,14 @@
 use std::time::Duration;
 
 use fapilog::{
-    Batch, Container, MemorySink, Registry, Settings, StartError, info,
-    plugin::{Enricher, Factory, PluginError, PluginKind},
+    Container, Settings,
+    enrich::Enricher,
+    event::Batch,
+    info,
+    plugin::{Factory, Metadata, PluginError, PluginKind, RegisterError, Registry},
     register_plugin,
-    registry::{Metadata, RegisterError},
-    settings::{PluginConfig, SettingsBuilder},
+    settings::{PluginConfig, Reload, SettingsBuilder},
+    sink::MemorySink,
 };
 
 struct Nothing;
@@ -42,7 +45,7 @@ fn plain() -> SettingsBuilder {
 
 #[test]
 fn a_linked_plugin_is_in_every_built_in_registry() {
-    let registry = Registry::built_in();
+    let registry = Registry::linked();
     let linked = registry.plugins().find(|plugin| plugin.name == "linked").unwrap();
     assert_eq!(
         (linked.kind, linked.version.to_string(), linked.author.as_str()),
@@ -53,7 +56,7 @@ fn a_linked_plugin_is_in_every_built_in_registry() {
 
 #[test]
 fn the_sinks_are_in_every_built_in_registry() {
-    let registry = Registry::built_in();
+    let registry = Registry::linked();
     for name in ["file", "null", "stderr", "stdout"] {
         assert!(registry.plugins().any(|plugin| plugin.name == name && plugin.kind == PluginKind::Sink), "{name}");
     }
@@ -61,14 +64,14 @@ fn the_sinks_are_in_every_built_in_registry() {
 
 #[test]
 fn settings_that_name_a_memory_sink_which_no_code_has_registered_are_told_how() {
-    let error = Container::from_settings(plain().build().unwrap()).unwrap_err().to_string();
+    let error = plain().build().unwrap().into_builder().unwrap_err().to_string();
     let expected = "sinks[0] is \"memory\"; settings alone cannot name it: code registers it, by MemorySink::register";
     assert!(error.contains(expected), "{error}");
 }
 
 #[test]
 fn metadata_that_are_wrong_are_refused() {
-    let refusal = |metadata| register_as(&mut Registry::built_in(), metadata).unwrap_err().to_string();
+    let refusal = |metadata| register_as(&mut Registry::linked(), metadata).unwrap_err().to_string();
     for (metadata, expected) in [
         (
             Metadata::new("my plugin", "1.0.0"),
@@ -89,7 +92,7 @@ fn metadata_that_are_wrong_are_refused() {
 
 #[test]
 fn a_plugin_that_was_refused_leaves_the_registry_as_it_was() {
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     register_as(&mut registry, Metadata::new("json", "9.9.9")).unwrap_err();
     let json = registry.plugins().find(|plugin| plugin.name == "json").unwrap();
     assert_eq!(json.kind, PluginKind::Formatter);
@@ -97,55 +100,58 @@ fn a_plugin_that_was_refused_leaves_the_registry_as_it_was() {
 
 #[test]
 fn two_registries_share_nothing() {
-    let mut one = Registry::built_in();
+    let mut one = Registry::linked();
     register_as(&mut one, Metadata::new("mine", "1.0.0")).unwrap();
-    assert!(!Registry::built_in().plugins().any(|plugin| plugin.name == "mine"));
+    assert!(!Registry::linked().plugins().any(|plugin| plugin.name == "mine"));
 }
 
 #[test]
 fn a_container_shows_the_registry_that_its_settings_go_by() {
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     register_as(&mut registry, Metadata::new("mine", "1.0.0")).unwrap();
     MemorySink::register(&mut registry, "memory").unwrap();
-    let container = Container::from_settings_with(plain().build().unwrap(), &registry).unwrap();
+    let container = plain().build().unwrap().into_builder_with(&registry).unwrap().start().unwrap();
     assert!(container.registry().unwrap().plugins().any(|plugin| plugin.name == "mine"));
-    let built = Container::builder().sink("null", fapilog::NullSink::new(fapilog::JsonFormatter::new)).start().unwrap();
+    let built = Container::builder()
+        .sink("null", fapilog::sink::NullSink::new(fapilog::format::JsonFormatter::new))
+        .start()
+        .unwrap();
     assert!(built.registry().is_none());
 }
 
 #[test]
 fn settings_of_a_plugin_that_has_none_are_refused() {
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     MemorySink::register(&mut registry, "memory").unwrap();
     let settings =
         plain().enrichers(["linked"]).plugin_config("linked", PluginConfig::new().with("speed", 5)).build().unwrap();
-    let error = Container::from_settings_with(settings, &registry).unwrap_err().to_string();
+    let error = settings.into_builder_with(&registry).unwrap_err().to_string();
     assert!(error.contains("plugin_config.linked.speed is 5; there is no such setting"), "{error}");
 }
 
 #[test]
 fn a_plugin_that_panics_over_its_settings_is_a_mistake_like_others() {
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     MemorySink::register(&mut registry, "memory").unwrap();
     registry.register_enricher(Metadata::new("clumsy", "1.0.0"), |_| panic!("planted")).unwrap();
     let settings = plain().enrichers(["clumsy"]).build().unwrap();
-    let Err(StartError::Settings(error)) = Container::from_settings_with(settings, &registry) else { panic!() };
+    let Err(error) = settings.into_builder_with(&registry) else { panic!() };
     assert_eq!(error.problems.len(), 1, "{error}");
     assert_eq!(error.problems.first().unwrap().path, "plugin_config.clumsy");
 }
 
 #[test]
 fn a_sink_must_not_have_the_name_of_another_kind_of_plugin() {
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     MemorySink::register(&mut registry, "memory").unwrap();
     let sink = fapilog::settings::SinkEntry::new("json").kind("memory");
-    let error = Container::from_settings_with(plain().sinks([sink]).build().unwrap(), &registry).unwrap_err();
+    let error = plain().sinks([sink]).build().unwrap().into_builder_with(&registry).unwrap_err();
     assert!(error.to_string().contains("formatter has that name; a sink needs another"), "{error}");
 }
 
 #[test]
 fn the_same_kind_of_sink_can_be_there_twice_with_settings_of_its_own() {
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     let events = MemorySink::register(&mut registry, "memory").unwrap();
     let sink = |name: &str| fapilog::settings::SinkEntry::new(name).kind("memory");
     let settings = plain()
@@ -153,7 +159,7 @@ fn the_same_kind_of_sink_can_be_there_twice_with_settings_of_its_own() {
         .plugin_config("narrow", PluginConfig::new().with("capacity_bytes", 1))
         .build()
         .unwrap();
-    let container = Container::from_settings_with(settings, &registry).unwrap();
+    let container = settings.into_builder_with(&registry).unwrap().start().unwrap();
     info!(container.logger("registry"), "to both");
     container.shutdown(Duration::from_secs(10)).unwrap();
     let accounts = container.accounts();

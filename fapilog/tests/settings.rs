@@ -5,10 +5,11 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use fapilog::{
-    Container, Level, LevelFilter, MemoryEvents, MemorySink, Registry, Route, Settings, StartError, info,
-    plugin::PluginKind,
-    plugin::WhenBusy,
-    settings::{OverflowStrategy, PluginConfig, Preset, ReloadError, SettingsBuilder, SinkEntry},
+    Level, Settings, info,
+    level::LevelFilter,
+    plugin::{PluginKind, Registry},
+    settings::{OverflowStrategy, PluginConfig, Preset, Reload, ReloadError, SettingsBuilder, SinkEntry},
+    sink::{MemoryEvents, MemorySink, Route, WhenBusy},
 };
 use tempfile::TempDir;
 
@@ -33,7 +34,7 @@ fn problems(builder: SettingsBuilder) -> Vec<String> {
 }
 
 fn with_memory() -> (Registry, MemoryEvents) {
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     let events = MemorySink::register(&mut registry, "memory").unwrap();
     (registry, events)
 }
@@ -47,8 +48,8 @@ fn plain() -> SettingsBuilder {
 #[track_caller]
 fn refused(builder: SettingsBuilder) -> Vec<String> {
     let settings = builder.build().unwrap();
-    match Container::from_settings_with(settings, &with_memory().0) {
-        Err(StartError::Settings(error)) => error.problems.iter().map(ToString::to_string).collect(),
+    match settings.into_builder_with(&with_memory().0) {
+        Err(error) => error.problems.iter().map(ToString::to_string).collect(),
         other => panic!("{other:?}"),
     }
 }
@@ -103,7 +104,7 @@ fn every_format_says_the_same() {
         ring_capacity_bytes: 1 MiB\nsinks:\n  - { name: orders, type: file, when_busy: lose }\n\
         routing:\n  orders: { level_min: error }\nplugin_config:\n  orders:\n    path: orders.log\n";
     let from_code = Settings::builder()
-        .level("warn,app=debug".parse::<fapilog::Directives>().unwrap())
+        .level("warn,app=debug".parse::<fapilog::level::Directives>().unwrap())
         .enrichers(["context"])
         .overflow_strategy(OverflowStrategy::DropNewest)
         .flush_interval(Duration::from_millis(5))
@@ -301,7 +302,8 @@ fn a_file_sink_takes_all_its_settings() {
          [plugin_config.orders]\npath = {path:?}\nengine = \"blocking\"\ndirect = false\nblock_bytes = \"64 KiB\"\n\
          blocks_in_flight = 2\nsync = {{ interval = \"1s\" }}\nmode = \"600\"\n"
     );
-    let container = Container::from_settings(Settings::from_file(written("a.toml", &text).path).unwrap()).unwrap();
+    let container =
+        Settings::from_file(written("a.toml", &text).path).unwrap().into_builder().unwrap().start().unwrap();
     info!(container.logger("orders"), "filled");
     let accounts = container.shutdown(Duration::from_secs(10)).unwrap();
     assert_eq!((accounts.sinks[0].name.as_str(), accounts.sinks[0].writer.as_str()), ("orders", "pwrite, buffered"));
@@ -311,7 +313,7 @@ fn a_file_sink_takes_all_its_settings() {
 #[test]
 fn a_reload_changes_the_level_of_a_running_container() {
     let (registry, _events) = with_memory();
-    let container = Container::from_settings_with(plain().build().unwrap(), &registry).unwrap();
+    let container = plain().build().unwrap().into_builder_with(&registry).unwrap().start().unwrap();
     container.reload(plain().level(Level::Error).build().unwrap()).unwrap();
     assert_eq!(container.level(), LevelFilter::AtLeast(Level::Error));
 }
@@ -319,7 +321,7 @@ fn a_reload_changes_the_level_of_a_running_container() {
 #[test]
 fn a_reload_that_cannot_be_whole_changes_nothing() {
     let (registry, _events) = with_memory();
-    let container = Container::from_settings_with(plain().build().unwrap(), &registry).unwrap();
+    let container = plain().build().unwrap().into_builder_with(&registry).unwrap().start().unwrap();
     let new = plain().level(Level::Error).batch_size(5).max_workers(2).build().unwrap();
     let error = container.reload(new).unwrap_err();
     assert!(
@@ -334,7 +336,7 @@ fn a_file_can_be_reloaded() {
     let (registry, _events) = with_memory();
     let file = written("a.json", r#"{ "sinks": ["memory"], "enrichers": [], "processors": [] }"#);
     let settings = Settings::from_file(&file.path).unwrap();
-    let container = Container::from_settings_with(settings, &registry).unwrap();
+    let container = settings.into_builder_with(&registry).unwrap().start().unwrap();
     fs::write(&file.path, r#"{ "sinks": ["memory"], "enrichers": [], "processors": [], "level": "trace" }"#).unwrap();
     container.reload_file(&file.path).unwrap();
     assert_eq!(container.level(), LevelFilter::AtLeast(Level::Trace));
@@ -350,12 +352,12 @@ fn a_settings_file_that_cannot_be_read_keeps_what_the_system_said() {
     let error = Settings::builder().batch_size(0).file(&missing).build().unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().downcast_ref::<std::io::Error>().unwrap();
     assert_eq!(cause.kind(), std::io::ErrorKind::NotFound);
-    let of_problem = |problem: &fapilog::Problem| problem.cause.as_ref().map(|cause| cause.error().kind());
+    let of_problem = |problem: &fapilog::error::Problem| problem.cause.as_ref().map(|cause| cause.error().kind());
     let causes: Vec<_> = error.problems.iter().map(of_problem).collect();
     assert_eq!(causes, [Some(std::io::ErrorKind::NotFound), None], "{error}");
 
     let (registry, _events) = with_memory();
-    let container = Container::from_settings_with(plain().build().unwrap(), &registry).unwrap();
+    let container = plain().build().unwrap().into_builder_with(&registry).unwrap().start().unwrap();
     let error = fapilog::Error::from(container.reload_file(&missing).unwrap_err());
     assert_eq!(error.code(), "configuration.settings");
     assert!(std::error::Error::source(&error).unwrap().is::<std::io::Error>());

@@ -16,13 +16,18 @@ use std::{
 };
 
 use fapilog::{
-    Batch, Colors, Container, Directives, EventOrder, Executor, JsonFormatter, Level, LevelFilter, ManualDrain,
-    MemoryEvents, MemorySink, NullSink, Registry, Route, Settings, StartError, error, info,
-    plugin::{
-        Delivery, Factory, Formatter, Payload, PluginError, Processor, Sink, SinkContext, SinkError, SinkFactory,
-    },
-    registry::Metadata,
+    Container, Level, Settings,
+    container::{EventOrder, Executor, ManualDrain},
+    error,
+    error::StartError,
+    event::Batch,
+    format::{Colors, Formatter, JsonFormatter},
+    info,
+    level::{Directives, LevelFilter},
+    plugin::{Factory, Metadata, PluginError, Registry},
+    process::Processor,
     settings::{ErrorHandling, OverflowStrategy, PluginConfig, Preset, SettingsBuilder},
+    sink::{Delivery, MemoryEvents, MemorySink, NullSink, Payload, Route, Sink, SinkContext, SinkError, SinkFactory},
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -102,12 +107,12 @@ struct Started {
 
 fn start_with(builder: SettingsBuilder, mut registry: Registry) -> Started {
     let events = MemorySink::register(&mut registry, "memory").unwrap();
-    let container = Container::from_settings_with(builder.build().unwrap(), &registry).unwrap();
+    let container = builder.build().unwrap().into_builder_with(&registry).unwrap().start().unwrap();
     Started { container, events }
 }
 
 fn start(builder: SettingsBuilder) -> Started {
-    start_with(builder, Registry::built_in())
+    start_with(builder, Registry::linked())
 }
 
 impl Started {
@@ -124,10 +129,10 @@ impl Started {
 }
 
 fn start_manual(builder: SettingsBuilder) -> (Container, ManualDrain, MemoryEvents) {
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     let events = MemorySink::register(&mut registry, "memory").unwrap();
     let settings = builder.async_processing(false).build().unwrap();
-    let (container, drain) = Container::manual_from_settings(settings, &registry).unwrap();
+    let (container, drain) = settings.into_builder_with(&registry).unwrap().start_manual().unwrap();
     (container, drain, events)
 }
 
@@ -157,9 +162,10 @@ fn wait_when_full(builder: SettingsBuilder) -> Duration {
 #[track_caller]
 fn refusal(builder: SettingsBuilder) -> String {
     let outcome = builder.build().map_err(StartError::from);
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     MemorySink::register(&mut registry, "memory").unwrap();
-    outcome.and_then(|settings| Container::from_settings_with(settings, &registry)).unwrap_err().to_string()
+    let started = outcome.and_then(|settings| settings.into_builder_with(&registry)?.start());
+    started.unwrap_err().to_string()
 }
 
 /// Runs a test of this program in a process of its own, which knows by a variable that it is one.
@@ -226,7 +232,7 @@ impl Processor for Silence {
 }
 
 fn redactors() {
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     registry.register_redactor(Metadata::new("silence", "1.0.0"), |_| Ok(Factory::processor(|_| Silence))).unwrap();
     let started = start_with(plain().redactors(["silence"]), registry);
     assert_eq!(started.log("secret").text(), "");
@@ -247,7 +253,7 @@ impl Formatter for Dots {
 }
 
 fn formatter() {
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     registry.register_formatter(Metadata::new("dots", "1.0.0"), |_| Ok(Factory::formatter(|_| Dots))).unwrap();
     assert_eq!(start_with(plain().formatter("dots"), registry).log("anything").text(), ".");
     assert!(start(plain()).log("anything").text().starts_with('{'));
@@ -284,7 +290,7 @@ impl SinkFactory for Counted {
 fn max_workers() {
     let made = Arc::<AtomicUsize>::default();
     let count = Arc::clone(&made);
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     registry
         .register_sink(Metadata::new("counted", "1.0.0"), move |_| Ok(Arc::new(Counted(Arc::clone(&count)))))
         .unwrap();
@@ -330,7 +336,7 @@ fn async_processing() {
     drain.run_until_idle();
     assert_eq!(events.lines().len(), 1);
     let refusal = refusal(plain().async_processing(false));
-    assert!(refusal.contains("use Container::manual_from_settings"), "{refusal}");
+    assert!(refusal.contains("the program drains such a container: use start_manual"), "{refusal}");
 }
 
 fn compliance_standards() {
@@ -375,7 +381,7 @@ impl Processor for Slow {
 
 fn plugin_timeout() {
     let slow_batches = |timeout| {
-        let mut registry = Registry::built_in();
+        let mut registry = Registry::linked();
         registry.register_processor(Metadata::new("slow", "1.0.0"), |_| Ok(Factory::processor(|_| Slow))).unwrap();
         let started = start_with(plain().processors(["slow"]).plugin_timeout(timeout), registry);
         started.log("said").text();
@@ -431,10 +437,10 @@ fn emergency_lines() {
 #[test]
 fn an_emergency() {
     let Some(mode) = child_mode() else { return };
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     registry.register_sink(Metadata::new("failing", "1.0.0"), |_| Ok(Arc::new(Failing))).unwrap();
     let settings = plain().sinks(["failing"]).emergency_lines(mode == "true").build().unwrap();
-    let container = Container::from_settings_with(settings, &registry).unwrap();
+    let container = settings.into_builder_with(&registry).unwrap().start().unwrap();
     info!(container.logger("settings"), "said");
     let _ = container.flush(PATIENCE);
 }
@@ -442,7 +448,7 @@ fn an_emergency() {
 fn colors() {
     let seen = Arc::<Mutex<Vec<bool>>>::default();
     let eye = Arc::clone(&seen);
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     registry
         .register_formatter(Metadata::new("painter", "1.0.0"), move |settings| {
             eye.lock().unwrap().push(settings.has_colors());
@@ -460,13 +466,13 @@ struct Talkative;
 
 impl SinkFactory for Talkative {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
-        context.notice("planted");
+        context.report("planted");
         NullSink::new(JsonFormatter::new).make(context)
     }
 }
 
 fn talkative() -> Registry {
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     registry.register_sink(Metadata::new("talkative", "1.0.0"), |_| Ok(Arc::new(Talkative))).unwrap();
     registry
 }
@@ -539,7 +545,7 @@ fn ordering() {
 fn executor() {
     assert_eq!(start(plain()).container.executor(), Some(Executor::Thread));
     let settings = plain().sinks(["null"]).executor(Executor::Glommio).build().unwrap();
-    match Container::from_settings(settings) {
+    match settings.into_builder().unwrap().start() {
         Ok(container) => assert_eq!(container.executor(), Some(Executor::Glommio)),
         Err(StartError::Glommio { .. }) => {}
         Err(error) => panic!("{error}"),
@@ -566,7 +572,7 @@ fn drain_cpus() {
     let first: usize = allowed_cpus().split(['-', ',']).next().unwrap().parse().unwrap();
     let seen = Arc::<Mutex<String>>::default();
     let eye = Arc::clone(&seen);
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     registry.register_sink(Metadata::new("pinned", "1.0.0"), move |_| Ok(Arc::new(Pinned(Arc::clone(&eye))))).unwrap();
     start_with(plain().sinks(["pinned"]).drain_cpus([first]), registry);
     assert_eq!(*seen.lock().unwrap(), first.to_string());

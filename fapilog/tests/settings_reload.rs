@@ -11,14 +11,21 @@ use std::{
 };
 
 use fapilog::{
-    Batch, Bucket, ChangeError, Container, JsonFormatter, Level, LevelFilter, ManualDrain, MemoryEvents, MemorySink,
-    NullSink, PluginState, Registry, Settings, SinkOptions, ValueRef, info,
-    plugin::{
-        Delivery, Enricher, Factory, Formatter, Payload, PluginError, PluginKind, Processor, Sink, SinkContext,
-        SinkError, SinkFactory,
+    Container, Level, Settings,
+    container::ManualDrain,
+    enrich::Enricher,
+    error::ChangeError,
+    event::{Batch, Bucket, ValueRef},
+    format::{Formatter, JsonFormatter},
+    info,
+    level::LevelFilter,
+    metrics::PluginState,
+    plugin::{Factory, Metadata, PluginError, PluginKind, Registry},
+    process::Processor,
+    settings::{PluginConfig, Reload, ReloadError, ReloadManual, SettingsBuilder},
+    sink::{
+        Delivery, MemoryEvents, MemorySink, NullSink, Payload, Sink, SinkContext, SinkError, SinkFactory, SinkOptions,
     },
-    registry::Metadata,
-    settings::{PluginConfig, ReloadError, SettingsBuilder},
 };
 use law::PATIENCE;
 
@@ -69,7 +76,7 @@ impl Processor for Mask {
 }
 
 fn registry() -> (Registry, MemoryEvents) {
-    let mut registry = Registry::built_in();
+    let mut registry = Registry::linked();
     let events = MemorySink::register(&mut registry, "memory").unwrap();
     for name in ["one", "two"] {
         let about = Metadata::new(name, "1.0.0");
@@ -93,7 +100,7 @@ fn plain() -> SettingsBuilder {
 
 fn started(builder: SettingsBuilder) -> (Container, MemoryEvents) {
     let (registry, events) = registry();
-    (Container::from_settings_with(builder.build().unwrap(), &registry).unwrap(), events)
+    (builder.build().unwrap().into_builder_with(&registry).unwrap().start().unwrap(), events)
 }
 
 fn reload(container: &Container, builder: SettingsBuilder) -> Result<(), ReloadError> {
@@ -257,7 +264,7 @@ fn a_container_that_is_shut_down_says_so() {
 fn started_manual(builder: SettingsBuilder) -> (Container, ManualDrain, MemoryEvents) {
     let (registry, events) = registry();
     let settings = builder.async_processing(false).build().unwrap();
-    let (container, drain) = Container::manual_from_settings(settings, &registry).unwrap();
+    let (container, drain) = settings.into_builder_with(&registry).unwrap().start_manual().unwrap();
     (container, drain, events)
 }
 
@@ -328,7 +335,7 @@ fn a_formatters_settings_that_change_are_refused_by_name() {
         let own = PluginConfig::new().with("word", word);
         plain().formatter("says").plugin_config("says", own).build().unwrap()
     };
-    let container = Container::from_settings_with(saying("yes"), &registry).unwrap();
+    let container = saying("yes").into_builder_with(&registry).unwrap().start().unwrap();
     container.reload(saying("yes")).unwrap();
     let error = container.reload(saying("no")).unwrap_err();
     assert_eq!(error.code(), "configuration.needs_restart");
@@ -379,7 +386,7 @@ fn the_plugin_timeout_reaches_sinks_those_that_are_added_later_too() {
     let (mut registry, _events) = registry();
     registry.register_sink(Metadata::new("slow", "1.0.0"), |_| Ok(Arc::new(SlowToEncode))).unwrap();
     let timed = |timeout: Duration| plain().sinks(["slow"]).plugin_timeout(timeout).build().unwrap();
-    let container = Container::from_settings_with(timed(Duration::ZERO), &registry).unwrap();
+    let container = timed(Duration::ZERO).into_builder_with(&registry).unwrap().start().unwrap();
     let slow = |container: &Container| -> Vec<(String, u64)> {
         info!(container.logger("tests"), "said");
         container.flush(PATIENCE).unwrap();

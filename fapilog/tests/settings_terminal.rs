@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use fapilog::{Container, Settings, info};
+use fapilog::{Settings, info};
 
 const ROLE: &str = "FORMATTER_TEST_ROLE";
 
@@ -21,7 +21,7 @@ fn the_child() {
     if std::env::var_os(ROLE).is_none() {
         return;
     }
-    let container = Container::from_settings(Settings::default()).unwrap();
+    let container = Settings::default().into_builder().unwrap().start().unwrap();
     info!(container.logger("orders"), "order filled", order_id = 42);
     container.shutdown(Duration::from_secs(30)).unwrap();
 }

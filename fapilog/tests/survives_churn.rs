@@ -15,7 +15,14 @@ use std::{
     time::Instant,
 };
 
-use fapilog::{Batch, Container, ContextEnricher, Executor, Overflow, ValueRef, info, plugin::Processor};
+use fapilog::{
+    Container,
+    container::{Executor, Overflow},
+    enrich::ContextEnricher,
+    event::{Batch, ValueRef},
+    info,
+    process::Processor,
+};
 use law::{PATIENCE, executors, memory, parsed, shut_down, until};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

@@ -15,11 +15,18 @@ use std::{
 };
 
 use fapilog::{
-    Batch, Container, ContainerBuilder, Executor, Logger, LossReason, MemorySink, StartError, error, info,
-    plugin::{
-        Delivery, Enricher, Formatter, Payload, PluginError, Processor, Sink, SinkContext, SinkError, SinkFactory,
-        WhenBusy,
-    },
+    Container, Logger,
+    container::{ContainerBuilder, Executor},
+    enrich::Enricher,
+    error,
+    error::StartError,
+    event::Batch,
+    format::Formatter,
+    info,
+    metrics::LossReason,
+    plugin::PluginError,
+    process::Processor,
+    sink::{Delivery, MemorySink, Payload, Sink, SinkContext, SinkError, SinkFactory, WhenBusy},
 };
 use law::{PATIENCE, end, executors, lawful, memory, only, parsed, shut_down, started, started_manual, thread_builder};
 
@@ -277,7 +284,7 @@ impl Formatter for Panicking {
 }
 
 /// Logs ten events while the plugin panics and ten after, each lot flushed.
-fn log_twice(builder: ContainerBuilder, now: &AtomicBool) -> fapilog::Accounts {
+fn log_twice(builder: ContainerBuilder, now: &AtomicBool) -> fapilog::metrics::Accounts {
     let container = builder.start().unwrap();
     let log = container.logger("survives");
     now.store(true, Ordering::Relaxed);
@@ -360,19 +367,19 @@ impl Sink for PanickingSink {
     fn deliver(&mut self, _: Payload) -> Delivery {
         self.step("deliver");
         if self.0 == "future" && self.1.load(Ordering::Relaxed) {
-            return Delivery::under_way(async { panic!("on purpose, in a future") });
+            return Delivery::in_flight(async { panic!("on purpose, in a future") });
         }
         let panics = std::mem::ManuallyDrop::new(PanicsAtDrop);
         if self.0 == "future and its drop" {
             let panics = std::mem::ManuallyDrop::into_inner(panics);
-            return Delivery::under_way(std::future::poll_fn(move |_| {
+            return Delivery::in_flight(std::future::poll_fn(move |_| {
                 let _panics = &panics;
                 panic!("on purpose, in a future")
             }));
         }
         if self.0 == "future's drop" {
             let panics = std::mem::ManuallyDrop::into_inner(panics);
-            return Delivery::under_way(async move {
+            return Delivery::in_flight(async move {
                 let _panics = panics;
                 std::future::pending().await
             });
@@ -383,14 +390,14 @@ impl Sink for PanickingSink {
         self.step("flush");
         if self.0 == "flush's future and its drop" {
             let panics = PanicsAtDrop;
-            return Delivery::under_way(std::future::poll_fn(move |_| {
+            return Delivery::in_flight(std::future::poll_fn(move |_| {
                 let _panics = &panics;
                 panic!("on purpose, in a flush")
             }));
         }
         if self.0 == "flush's drop" && !self.1.load(Ordering::Relaxed) {
             let panics = PanicsAtDrop;
-            return Delivery::under_way(async move {
+            return Delivery::in_flight(async move {
                 let _panics = panics;
                 std::future::pending().await
             });
@@ -456,7 +463,7 @@ fn a_sink_that_panics_for_every_payload_is_left_out_and_holds_up_nobody() {
 #[test]
 fn what_a_sink_would_lose_when_it_is_busy_is_lost_to_its_panic() {
     let now = Arc::new(AtomicBool::new(true));
-    let options = fapilog::SinkOptions::new().when_busy(WhenBusy::Lose);
+    let options = fapilog::sink::SinkOptions::new().when_busy(WhenBusy::Lose);
     let (container, mut drain) =
         Container::builder().sink_with("panicking", PanickingSink("payload", now), options).start_manual().unwrap();
     info!(container.logger("survives"), "lost");
@@ -493,7 +500,7 @@ fn a_sink_that_panics_in_its_own_time_is_left_alone_and_delivers_what_it_has() {
         law::until("it is tried again", || {
             info!(log, "tried with this");
             let _ = container.flush(PATIENCE);
-            container.metrics().plugins[0].state == fapilog::PluginState::Active
+            container.metrics().plugins[0].state == fapilog::metrics::PluginState::Active
         });
         assert!(shut_down(&container).sinks[0].delivered > 0, "{step}");
     }
@@ -707,7 +714,7 @@ fn a_flush_says_that_a_sink_has_panicked_over_an_event() {
         let container = thread_builder().sink("panicking", sink).start().unwrap();
         info!(container.logger("survives"), "lost");
         let result = container.flush(PATIENCE);
-        assert!(matches!(result, Err(fapilog::FlushError::Failed { .. })), "{step}: {result:?}");
+        assert!(matches!(result, Err(fapilog::error::FlushError::Failed { .. })), "{step}: {result:?}");
         shut_down(&container);
     }
 }
@@ -779,7 +786,7 @@ fn a_flush_that_panics_and_whose_drop_panics_too_is_over() {
     let container = container.start().unwrap();
     info!(container.logger("survives"), "delivered");
     let result = container.flush(PATIENCE);
-    assert!(matches!(result, Err(fapilog::FlushError::Failed { .. })), "{result:?}");
+    assert!(matches!(result, Err(fapilog::error::FlushError::Failed { .. })), "{result:?}");
     assert_eq!(shut_down(&container).sinks[0].delivered, 1);
 }
 

@@ -16,7 +16,12 @@ use std::{
 
 use fapilog::{
     __private::{CallSite, End},
-    Container, FlushError, Level, Logger, LossReason, Overflow, ShutdownError, info,
+    Container, Level, Logger,
+    container::Overflow,
+    error::{FlushError, ShutdownError},
+    info,
+    metrics::LossReason,
+    settings::Reload,
 };
 use law::{PATIENCE, executors, memory, only, shut_down};
 
@@ -58,7 +63,7 @@ fn alone(test: impl FnOnce()) {
 }
 
 /// A container of its own, made, used and shut down.
-fn logs_by_itself(executor: fapilog::Executor) -> bool {
+fn logs_by_itself(executor: fapilog::container::Executor) -> bool {
     let (sink, events) = memory();
     let container = Container::builder().executor(executor).sink("memory", sink).start().unwrap();
     let log = container.logger("child");
@@ -134,8 +139,8 @@ fn a_grandchild_can_as_well() {
         let container = law::thread_builder().sink("memory", sink).start().unwrap();
         info!(container.logger("fork"), "before");
         forked(|| {
-            forked(|| logs_by_itself(fapilog::Executor::Thread));
-            logs_by_itself(fapilog::Executor::Thread)
+            forked(|| logs_by_itself(fapilog::container::Executor::Thread));
+            logs_by_itself(fapilog::container::Executor::Thread)
         });
         shut_down(&container);
     });
@@ -151,7 +156,7 @@ fn a_child_of_a_thread_that_never_logged_can_log() {
         thread::spawn(move || {
             forked(|| {
                 info!(log, "in the child");
-                logs_by_itself(fapilog::Executor::Thread)
+                logs_by_itself(fapilog::container::Executor::Thread)
             });
         })
         .join()
@@ -220,7 +225,7 @@ fn a_fork_in_the_middle_of_other_threads_calls_leaves_the_child_able_to_log() {
                     log_from_a_new_call_site(&log);
                     info!(container.logger("inherited"), "in the child");
                     let _ = (container.accounts(), container.notices());
-                    logs_by_itself(fapilog::Executor::Thread)
+                    logs_by_itself(fapilog::container::Executor::Thread)
                 });
             }
         });
@@ -232,24 +237,28 @@ fn a_fork_in_the_middle_of_other_threads_calls_leaves_the_child_able_to_log() {
 #[cfg(feature = "settings")]
 #[test]
 fn a_child_that_is_forked_during_a_reload_does_not_wait_for_it() {
-    use fapilog::{Registry, Settings, registry::Metadata};
     use std::sync::Arc;
+
+    use fapilog::{
+        Settings,
+        plugin::{Metadata, Registry},
+    };
 
     alone(|| {
         let (is_reload, has_begun, may_end) =
             (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
-        let mut registry = Registry::built_in();
+        let mut registry = Registry::linked();
         let flags = (is_reload.clone(), has_begun.clone(), may_end.clone());
-        let slow = move |_: &fapilog::registry::PluginSettings<'_>| {
+        let slow = move |_: &fapilog::plugin::PluginSettings<'_>| {
             has_begun.store(is_reload.load(Ordering::Relaxed), Ordering::Relaxed);
             while is_reload.load(Ordering::Relaxed) && !may_end.load(Ordering::Relaxed) {
                 thread::sleep(Duration::from_millis(1));
             }
-            Err(vec![fapilog::Problem::new("always", "any", "there is nothing to be had")])
+            Err(vec![fapilog::error::Problem::new("always", "any", "there is nothing to be had")])
         };
         registry.register_enricher(Metadata::new("slow", "1.0.0"), slow).unwrap();
         let settings = || Settings::builder().sinks(["null"]).enrichers([""; 0]).build().unwrap();
-        let container = Container::from_settings_with(settings(), &registry).unwrap();
+        let container = settings().into_builder_with(&registry).unwrap().start().unwrap();
         let (is_reload, has_begun, may_end) = flags;
         is_reload.store(true, Ordering::Relaxed);
         thread::scope(|scope| {

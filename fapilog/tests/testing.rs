@@ -8,9 +8,13 @@ use std::{
 };
 
 use fapilog::{
-    Batch, Bucket, Category, DynamicEvent, InScope, Level, LevelFilter, Scope, ValueRef, assert_logged,
-    assert_logged_times, assert_not_logged, debug, error, event, info,
-    plugin::{PluginError, Processor},
+    Level, Scope, assert_logged, assert_logged_times, assert_not_logged, debug, error, event,
+    event::{Batch, Bucket, Category, DynamicEvent, ValueRef},
+    info,
+    level::LevelFilter,
+    plugin::PluginError,
+    process::Processor,
+    scope::InScope,
     testing::{Expectation, LoggedValue, TestLog},
     warn,
 };
@@ -324,7 +328,7 @@ fapilog::log_tests! {
 
     /// Attributes and results stay.
     #[allow(clippy::unnecessary_wraps, reason = "it is what is tested")]
-    fn a_test_may_return_a_result(test) -> Result<(), fapilog::FlushError> {
+    fn a_test_may_return_a_result(test) -> Result<(), fapilog::error::FlushError> {
         info!(test.log(), "said");
         test.container().flush(Duration::from_secs(30))?;
         Ok(())

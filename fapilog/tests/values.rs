@@ -14,7 +14,10 @@ use std::{
 };
 
 use fapilog::{
-    Bucket, Category, Container, DynamicEvent, Level, Logger, Scope, Value, ValueRef, decode_marked_text, info,
+    Container, Level, Logger, Scope,
+    event::{Bucket, Category, DynamicEvent, Value, ValueRef},
+    format::decode_marked_text,
+    info,
 };
 use law::{end, only, parsed, started_manual};
 use serde_json::{Value as Json, json};

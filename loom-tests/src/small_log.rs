@@ -9,10 +9,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog_core::{
-    Accounts, Batch, Container, ManualDrain, Overflow,
+use fapilog_engine::{
+    accounts::Accounts,
+    container::Container,
+    host::ManualDrain,
     model_api::{self, Lane},
-    plugin::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    producer::Overflow,
+};
+use fapilog_plugin::{
+    event::Batch,
+    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 use fapilog_ring::Capacity;
 

@@ -61,7 +61,7 @@ fn lint(workspace: &Workspace) -> Vec<Step> {
     vec![
         Step::run_command("format", workspace.cargo("fmt --all --check")),
         Step::run_command("clippy", clippy("--workspace --all-targets")),
-        Step::run_command("clippy, core without features", clippy("--package fapilog-core --no-default-features")),
+        Step::run_command("clippy, engine without features", clippy("--package fapilog-engine --no-default-features")),
         Step::run_command("clippy, fapilog without features", clippy("--package fapilog --no-default-features")),
         Step::run_command(
             "clippy, loom models",
@@ -82,17 +82,17 @@ fn miri(workspace: &Workspace) -> Vec<Step> {
         return vec![Step::refuse("miri", missing)];
     }
     let ring = |arguments: &str, flags| under_miri(workspace, &format!("--package fapilog-ring {arguments}"), flags);
-    let core = |arguments: &str, flags| {
-        under_miri(workspace, &format!("--package fapilog-core --no-default-features {arguments}"), flags)
+    let engine = |arguments: &str, flags| {
+        under_miri(workspace, &format!("--package fapilog-engine --no-default-features {arguments}"), flags)
     };
     // A seed is a schedule, and a choice of what each load may return: one is enough where no threads meet.
     let meeting = "--test doorbell --test fence --test roster --test two_threads";
     vec![
         Step::test("miri, ring", ring("", "")),
         Step::test("miri, ring between threads", ring(meeting, "-Zmiri-many-seeds=1..16")),
-        Step::test("miri, records", core("-- record:: value::", "")),
+        Step::test("miri, records", under_miri(workspace, "--package fapilog-record", "")),
         // A container asks the system's clock, which miri gives to those alone who are not isolated.
-        Step::test("miri, lanes", core("--lib -- intake::", "-Zmiri-many-seeds=0..4 -Zmiri-disable-isolation")),
+        Step::test("miri, lanes", engine("--lib -- producer::", "-Zmiri-many-seeds=0..4 -Zmiri-disable-isolation")),
     ]
 }
 
@@ -106,7 +106,7 @@ fn msrv(workspace: &Workspace) -> Vec<Step> {
     }]
 }
 
-/// A call of cargo in which ring and core are built on loom's atomics.
+/// A call of cargo in which ring and engine are built on loom's atomics.
 fn under_loom(workspace: &Workspace, arguments: &str) -> Command {
     let mut command = workspace.cargo(arguments);
     command.env("RUSTFLAGS", "--cfg fapilog_loom").env("CARGO_TARGET_DIR", workspace.target_dir("loom"));

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, io::Read};
 
-use fapilog::decode_marked_text;
+use fapilog::format::decode_marked_text;
 
 use super::corpus::Corpus;
 use crate::{

@@ -8,7 +8,7 @@
 //! an event with an empty message.
 //!
 //! A line that is not UTF-8 comes through all the same: the event says so (`"not_utf8":["message"]`), and
-//! [`fapilog::decode_marked_text`] gives its bytes back.
+//! [`fapilog::format::decode_marked_text`] gives its bytes back.
 
 mod check;
 mod corpus;

@@ -6,9 +6,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use fapilog_core::{
-    Batch,
-    plugin::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+use fapilog_plugin::{
+    event::Batch,
+    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 
 use super::LoggedEvent;

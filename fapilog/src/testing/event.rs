@@ -2,7 +2,13 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use fapilog_core::{Bucket, Category, Event, EventId, Level, Timestamp, ValueRef};
+use fapilog_plugin::event::{Event, EventId};
+use fapilog_record::{
+    bucket::Bucket,
+    level::{Category, Level},
+    timestamp::Timestamp,
+    value::ValueRef,
+};
 
 use super::LoggedValue;
 

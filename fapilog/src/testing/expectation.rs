@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use fapilog_core::{Bucket, Level, Value};
+use fapilog_record::{bucket::Bucket, level::Level, value::Value};
 
 use super::{LoggedEvent, LoggedValue};
 

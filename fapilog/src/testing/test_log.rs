@@ -2,7 +2,13 @@
 
 use std::{fmt, time::Duration};
 
-use fapilog_core::{Container, ContainerBuilder, Executor, Level, Logger, ManualClock, Overflow, Scope, Timestamp};
+use fapilog_engine::{
+    clock::ManualClock,
+    container::{Container, ContainerBuilder},
+    executor::Executor,
+    producer::{Logger, Overflow, Scope},
+};
+use fapilog_record::{level::Level, timestamp::Timestamp};
 
 use super::{Expectation, LoggedEvent, capture::Captured, correlation::report_strays, expectation::list, fail};
 

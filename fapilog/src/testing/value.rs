@@ -2,7 +2,10 @@
 
 use std::{fmt, net::IpAddr, time::Duration};
 
-use fapilog_core::{Value, ValueRef, record::as_logged};
+use fapilog_record::{
+    as_logged,
+    value::{Value, ValueRef},
+};
 
 /// A value of a field, as the log shows it.
 ///

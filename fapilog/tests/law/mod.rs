@@ -9,14 +9,22 @@
 )]
 
 use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use fapilog::{
-    Accounts, Batch, Container, ContainerBuilder, Executor, JsonFormatter, ManualDrain, MemoryEvents, MemorySink,
-    NullSink, StartError,
-    plugin::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    Container,
+    container::{ContainerBuilder, Executor, ManualDrain},
+    error::StartError,
+    event::Batch,
+    format::JsonFormatter,
+    metrics::Accounts,
+    sink::{Delivery, MemoryEvents, MemorySink, NullSink, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 use serde_json::Value;
 
@@ -114,13 +122,22 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// A sink that never has room.
-#[derive(Debug)]
-pub(crate) struct Full;
+/// A sink that never has room. It counts how often it is asked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Full {
+    asked: Arc<AtomicU64>,
+}
+
+impl Full {
+    /// How often the drain has asked for room: at least once in each of its turns while an event waits.
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
 
 impl SinkFactory for Full {
     fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
-        Ok(Box::new(Full))
+        Ok(Box::new(self.clone()))
     }
 }
 
@@ -130,6 +147,7 @@ impl Sink for Full {
     }
 
     fn payload(&mut self) -> Option<Payload> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         None
     }
 

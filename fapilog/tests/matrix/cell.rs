@@ -1,9 +1,11 @@
 //! One cell of the matrix: a format, a sink, and all of the corpus.
 
 use fapilog::{
-    Batch, ConsoleSink, Container, ContainerBuilder, JsonFormatter, Level, LogfmtFormatter, MinimalFormatter,
-    PrettyFormatter, SimpleFormatter, SinkOptions,
-    plugin::{Formatter, WhenBusy},
+    Container, Level,
+    container::ContainerBuilder,
+    event::Batch,
+    format::{Formatter, JsonFormatter, LogfmtFormatter, MinimalFormatter, PrettyFormatter, SimpleFormatter},
+    sink::{ConsoleSink, SinkOptions, WhenBusy},
 };
 
 use crate::{corpus::log_all, json, law, logged::Logged, text};
@@ -83,7 +85,7 @@ pub(crate) fn builder() -> ContainerBuilder {
         .record_max_bytes(4 << 20)
         .message_max_chars(2 << 20)
         // A shard that shares two cores with others may keep a log call waiting.
-        .overflow(fapilog::Overflow::Block { timeout: law::PATIENCE })
+        .overflow(fapilog::container::Overflow::Block { timeout: law::PATIENCE })
 }
 
 /// With a console sink that loses nothing.

@@ -6,8 +6,9 @@ use std::{
 };
 
 use fapilog::{
-    Bucket, Container, DynamicEvent, Level, Logger, Scope, ValueRef, audit, critical, debug, error, info, security,
-    trace, warn,
+    Container, Level, Logger, Scope, audit, critical, debug, error,
+    event::{Bucket, DynamicEvent, ValueRef},
+    info, security, trace, warn,
 };
 
 use crate::logged::{Datum, Logged, bytes, integer, text};

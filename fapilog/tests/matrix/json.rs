@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fapilog::Bucket;
+use fapilog::event::Bucket;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 

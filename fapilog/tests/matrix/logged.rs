@@ -1,6 +1,6 @@
 //! What was logged, to compare with what comes back.
 
-use fapilog::Bucket;
+use fapilog::event::Bucket;
 
 /// The source of events, unless they are about sources.
 pub(crate) const SOURCE: &str = "matrix";

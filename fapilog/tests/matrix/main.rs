@@ -24,7 +24,10 @@ use std::{
 };
 
 use cell::{Format, builder, run, scratch};
-use fapilog::{ConsoleSink, FileEngine, FileSink, MemorySink, NullSink, StartError};
+use fapilog::{
+    error::StartError,
+    sink::{ConsoleSink, FileEngine, FileSink, MemorySink, NullSink},
+};
 
 /// A time in RFC 3339, UTC, with nine decimals.
 #[track_caller]

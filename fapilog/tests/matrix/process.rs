@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use fapilog::{ConsoleSink, NullSink};
+use fapilog::sink::{ConsoleSink, NullSink};
 
 use crate::cell::{Format, builder, run, waiting};
 

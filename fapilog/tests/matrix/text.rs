@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fapilog::Bucket;
+use fapilog::event::Bucket;
 
 use crate::logged::{Datum, Logged, is_same_number, unmarked};
 

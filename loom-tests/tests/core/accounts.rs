@@ -2,7 +2,7 @@
 //! (`flush.rs` and `shutdown.rs` check them too). In between, no sum is ever too low (rule 6 of the drain) and no event
 //! is in two.
 
-use fapilog_core::LossReason;
+use fapilog_engine::accounts::LossReason;
 use loom::thread;
 use loom_tests::{
     model::{holds, holds_within, is_caught},

@@ -1,7 +1,7 @@
 //! The law of `accounts.rs` for threads without a ring: they share one, under a lock that is held for a try and not for a
 //! call. So the lane may be closed before a call, between its try and the count of its loss, or after it.
 
-use fapilog_core::{Accounts, LossReason};
+use fapilog_engine::accounts::{Accounts, LossReason};
 use loom::thread;
 use loom_tests::{
     model::{holds, is_caught},

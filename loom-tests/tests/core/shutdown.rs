@@ -1,7 +1,7 @@
 //! Rules 1, 3 and 9 of the drain: a shutdown delivers everything that came before it, and whatever comes meanwhile is
 //! delivered or lost, for the right reason.
 
-use fapilog_core::LossReason;
+use fapilog_engine::accounts::LossReason;
 use loom::thread;
 use loom_tests::{
     model::{holds, holds_within, is_caught},

@@ -1,0 +1,250 @@
+//! By message: what it says, made of the event's fields.
+
+use fapilog_plugin::{
+    error::PluginError,
+    event::{Batch, Event},
+    processor::Processor,
+};
+use fapilog_record::{directives::is_within, text::bounded::front, value::ValueRef};
+
+use crate::process::template::{Template, TemplateError};
+
+/// What stands for a field that an event does not have, if the program does not say.
+const MISSING: &str = "<missing>";
+/// The longest message that is made, in bytes; the rest is cut. As long as a record is by default: a field that comes
+/// twice in a template comes twice in the message.
+const MESSAGE_MAX_BYTES: usize = 64 * 1024;
+
+/// Writes messages anew, by templates.
+///
+/// A template is text with placeholders: `{order_id}` or `{tags.region}` for a field (see [`FieldPath`](super::FieldPath)),
+/// `{level}`, `{source}`, `{target}`, `{message}`, `{correlation_id}`; `{{` and `}}` are braces. The fields stay as they
+/// are. The library's own events keep their messages.
+///
+/// Where no template is set, [literal](Self::in_messages) messages are their own templates.
+///
+/// What was a field is then part of the message too, where a redactor that goes by the names of fields does not see it.
+///
+/// ```
+/// use fapilog_builtin::process::FormatProcessor;
+///
+/// let format = FormatProcessor::in_messages().target("http", "{method} {path}: {metrics.status}")?;
+/// # let _ = format;
+/// # Ok::<(), fapilog_builtin::process::TemplateError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct FormatProcessor {
+    template: Option<Template>,
+    /// Longest target first: the first that fits is the one that counts.
+    targets: Vec<(String, Template)>,
+    missing: String,
+    /// The templates in call sites' messages, by the descriptor's id.
+    literals: Vec<Literal>,
+    text: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Default)]
+enum Literal {
+    #[default]
+    Unknown,
+    /// No placeholder, or no template at all: the message stays.
+    Fixed,
+    Template(Template),
+}
+
+impl FormatProcessor {
+    /// Fills the placeholders that stand in messages: `info!(log, "order {order_id} filled", order_id)`. Only in those that
+    /// are literals of the program: a text that comes from elsewhere has no say. A literal that is no template, as `"{}"`,
+    /// stays as it is.
+    #[must_use]
+    pub fn in_messages() -> Self {
+        Self {
+            template: None,
+            targets: Vec::new(),
+            missing: MISSING.to_owned(),
+            literals: Vec::new(),
+            text: Vec::new(),
+        }
+    }
+
+    /// Makes all messages by this template.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn template(mut self, template: &str) -> Result<Self, TemplateError> {
+        self.template = Some(Template::parse(template)?);
+        Ok(self)
+    }
+
+    /// Makes the messages of this module, and of those below it, by this template. The longest target that fits counts.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn target(mut self, target: impl Into<String>, template: &str) -> Result<Self, TemplateError> {
+        let (target, template) = (target.into(), Template::parse(template)?);
+        self.targets.retain(|(known, _)| *known != target);
+        self.targets.push((target, template));
+        self.targets.sort_by_key(|(target, _)| std::cmp::Reverse(target.len()));
+        Ok(self)
+    }
+
+    /// What stands for a field that an event does not have. Default: `<missing>`.
+    #[must_use]
+    pub fn missing(mut self, text: impl Into<String>) -> Self {
+        self.missing = text.into();
+        self
+    }
+
+    /// The template that counts for an event.
+    fn template_of(&mut self, event: &Event<'_>) -> Option<&Template> {
+        let target = if self.targets.is_empty() { "" } else { event.target() };
+        let own = self.targets.iter().find(|(known, _)| is_within(target, known)).map(|(_, template)| template);
+        match own.or(self.template.as_ref()) {
+            Some(template) => Some(template),
+            None => literal(&mut self.literals, event),
+        }
+    }
+
+    /// Writes the event's message to `text`, if a template says how.
+    fn render(&mut self, event: &Event<'_>) -> bool {
+        let (mut text, missing) = (std::mem::take(&mut self.text), std::mem::take(&mut self.missing));
+        text.clear();
+        let template = self.template_of(event);
+        if let Some(template) = template {
+            template.render(event, &missing, &mut text);
+        }
+        let is_made = template.is_some();
+        (self.text, self.missing) = (text, missing);
+        is_made
+    }
+}
+
+/// The template that an event's message is, if it is a literal with placeholders.
+fn literal<'a>(literals: &'a mut Vec<Literal>, event: &Event<'_>) -> Option<&'a Template> {
+    let site = event.descriptor().id() as usize;
+    if literals.len() <= site {
+        // As many as call sites, which are bounded by the program's text.
+        literals.resize(site + 1, Literal::Unknown);
+    }
+    let literal = literals.get_mut(site)?;
+    if let Literal::Unknown = literal {
+        *literal = match Template::parse(event.descriptor().site().message()) {
+            Ok(template) if !template.is_fixed() => Literal::Template(template),
+            _ => Literal::Fixed,
+        };
+    }
+    match literal {
+        Literal::Template(template) => Some(template),
+        Literal::Unknown | Literal::Fixed => None,
+    }
+}
+
+/// Without templates of its own: [`in_messages`](FormatProcessor::in_messages).
+impl Default for FormatProcessor {
+    fn default() -> Self {
+        Self::in_messages()
+    }
+}
+
+impl Processor for FormatProcessor {
+    fn name(&self) -> &'static str {
+        "format"
+    }
+
+    fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
+        let arena = batch.arena();
+        for event in batch.events_mut().iter_mut().filter(|event| !event.is_own()) {
+            if !self.render(event) {
+                continue;
+            }
+            // Templates and values in them are UTF-8.
+            let text = std::str::from_utf8(&self.text).unwrap_or_default();
+            let message = front(text, MESSAGE_MAX_BYTES);
+            if message.len() < text.len() {
+                event.mark_cut();
+            }
+            event.set_message(ValueRef::Text(arena.alloc_str(message)));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fapilog_plugin::testing::{TestBatches, TestEvent, test_event};
+    use fapilog_record::bucket::Bucket;
+
+    use super::*;
+
+    fn messages(format: &mut FormatProcessor, stage: &TestBatches, events: &[TestEvent<'_>]) -> Vec<String> {
+        stage.events(events, |batch| {
+            format.process(batch).unwrap();
+            batch.events().iter().map(message).collect()
+        })
+    }
+
+    fn message(event: &Event<'_>) -> String {
+        let ValueRef::Text(text) = event.message() else { panic!("the message is text") };
+        text.to_owned()
+    }
+
+    /// The message of a call site whose argument `n` is 7.
+    fn of_a_call_site(format: &mut FormatProcessor, literal: &'static str) -> String {
+        TestBatches::new().message(literal).batch(&[7], |batch| {
+            format.process(batch).unwrap();
+            message(&batch.events()[0])
+        })
+    }
+
+    #[test]
+    fn a_literal_messages_own_placeholders_are_filled() {
+        let mut format = FormatProcessor::in_messages();
+        for (literal, text) in
+            [("order {n} filled", "order 7 filled"), ("{m} of {n}", "<missing> of 7"), ("{{n}} is {n}", "{n} is 7")]
+        {
+            assert_eq!(of_a_call_site(&mut format, literal), text);
+        }
+    }
+
+    #[test]
+    fn a_literal_without_placeholders_and_one_that_is_no_template_stay() {
+        for literal in ["plain", "{{n}}", "{}", "{n"] {
+            assert_eq!(of_a_call_site(&mut FormatProcessor::in_messages(), literal), literal);
+        }
+    }
+
+    #[test]
+    fn a_message_from_elsewhere_is_no_template() {
+        let event = test_event("{secret}").field(Bucket::Context, "secret", 1);
+        assert_eq!(messages(&mut FormatProcessor::in_messages(), &TestBatches::new(), &[event]), ["{secret}"]);
+    }
+
+    #[test]
+    fn the_longest_target_that_fits_has_the_template() {
+        let format = FormatProcessor::in_messages().template("all: {message}").unwrap();
+        let mut format = format.target("app", "app").unwrap().target("app::net", "net {nothing}").unwrap().missing("?");
+        let events = ["app::db", "app::net::tcp", "other"].map(|target| test_event("done").target(target));
+        assert_eq!(messages(&mut format, &TestBatches::new(), &events), ["app", "net ?", "all: done"]);
+    }
+
+    #[test]
+    fn a_message_that_grows_too_long_is_cut_and_marked() {
+        let long = "ä".repeat(20_000);
+        let event = test_event("m").field(Bucket::Context, "long", long.as_str());
+        TestBatches::new().events(&[event], |batch| {
+            FormatProcessor::in_messages().template("x{long}{long}").unwrap().process(batch).unwrap();
+            let event = &batch.events()[0];
+            assert!(event.is_cut());
+            assert_eq!(message(event).len(), MESSAGE_MAX_BYTES - 1);
+        });
+    }
+
+    #[test]
+    fn the_librarys_own_events_keep_their_messages() {
+        TestBatches::new().batch(&[], |batch| {
+            batch.emit(fapilog_record::level::Level::Warning, "fapilog::throttle", "began", &[]);
+            FormatProcessor::in_messages().template("x").unwrap().process(batch).unwrap();
+            assert_eq!(message(&batch.events()[0]), "began");
+        });
+    }
+}

@@ -1,0 +1,215 @@
+//! By field: which of them an event keeps.
+
+use fapilog_plugin::{
+    error::PluginError,
+    event::{Batch, Event, FieldRef},
+    processor::Processor,
+};
+use fapilog_record::bucket::Bucket;
+
+use crate::process::FieldPath;
+
+/// Takes fields out of events. Values are not copied, and events that need no change are not touched.
+///
+/// A pattern is a field's path, as in [`FieldPath`]; one that ends with `*` is of all fields that begin so: `tags.*`,
+/// `context.http_*`, and `*` alone for the whole context. Message, target, source and correlation id always stay, and so do
+/// all fields of the library's own events.
+///
+/// ```
+/// use fapilog_builtin::process::Projection;
+///
+/// let projection = Projection::new().keep(["user_id", "tags.*", "metrics.*"]).drop(["tags.debug_*"]);
+/// # let _ = projection;
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Projection {
+    keep: Vec<Pattern>,
+    drop: Vec<Pattern>,
+    /// Whether all arguments of a call site stay, by its descriptor's id.
+    sites: Vec<Option<bool>>,
+}
+
+#[derive(Debug, Clone)]
+struct Pattern {
+    path: FieldPath,
+    /// What the name begins with, if that is all that is asked.
+    front: Option<String>,
+}
+
+impl Pattern {
+    fn new(path: FieldPath) -> Self {
+        let front = path.name().strip_suffix('*').map(str::to_owned);
+        Self { path, front }
+    }
+
+    fn fits(&self, bucket: Bucket, name: &str) -> bool {
+        bucket == self.path.bucket()
+            && match &self.front {
+                Some(front) => name.starts_with(front.as_str()),
+                None => name == self.path.name(),
+            }
+    }
+}
+
+impl Projection {
+    /// Keeps all fields.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Keeps fields of these patterns only.
+    #[must_use]
+    pub fn keep<P: Into<FieldPath>>(mut self, patterns: impl IntoIterator<Item = P>) -> Self {
+        self.keep.extend(patterns.into_iter().map(|path| Pattern::new(path.into())));
+        self
+    }
+
+    /// Takes fields of these patterns out, also those that are kept otherwise.
+    #[must_use]
+    pub fn drop<P: Into<FieldPath>>(mut self, patterns: impl IntoIterator<Item = P>) -> Self {
+        self.drop.extend(patterns.into_iter().map(|path| Pattern::new(path.into())));
+        self
+    }
+
+    fn stays(&self, bucket: Bucket, name: &str) -> bool {
+        let fits = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.fits(bucket, name));
+        (self.keep.is_empty() || fits(&self.keep)) && !fits(&self.drop)
+    }
+
+    fn all_stay(&self, fields: &[FieldRef<'_>]) -> bool {
+        fields.iter().all(|field| self.stays(field.bucket, field.name))
+    }
+
+    /// Whether all arguments of the event's call site stay.
+    fn site_stays(&mut self, event: &Event<'_>) -> bool {
+        let site = event.descriptor().id() as usize;
+        if let Some(Some(stays)) = self.sites.get(site) {
+            return *stays;
+        }
+        let mut keyed =
+            event.descriptor().fields().iter().map(|field| field.name).filter(|name| name.bucket.is_keyed());
+        let stays = keyed.all(|field| self.stays(field.bucket, field.name));
+        if self.sites.len() <= site {
+            // As many as call sites, which are bounded by the program's text.
+            self.sites.resize(site + 1, None);
+        }
+        if let Some(slot) = self.sites.get_mut(site) {
+            *slot = Some(stays);
+        }
+        stays
+    }
+}
+
+impl Processor for Projection {
+    fn name(&self) -> &'static str {
+        "project"
+    }
+
+    fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
+        if self.keep.is_empty() && self.drop.is_empty() {
+            return Ok(());
+        }
+        // Many events share their context: what was found of the last one's holds for the next.
+        let mut shared: (&[FieldRef<'_>], bool) = (&[], true);
+        for event in batch.events_mut().iter_mut().filter(|event| !event.is_own()) {
+            if !std::ptr::eq(shared.0, event.shared_context()) {
+                shared = (event.shared_context(), self.all_stay(event.shared_context()));
+            }
+            let nothing_goes = if event.is_plain() {
+                shared.1 && self.site_stays(event)
+            } else {
+                event.fields().all(|field| self.stays(field.bucket, field.name))
+            };
+            if !nothing_goes {
+                event.rewrite_fields(|field| self.stays(field.bucket, field.name).then_some(field));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fapilog_plugin::{
+        common_fields::CommonFields,
+        testing::{TestBatches, TestEvent, test_event},
+    };
+    use fapilog_record::value::ValueRef;
+
+    use super::*;
+
+    fn event() -> TestEvent<'static> {
+        test_event("message")
+            .field(Bucket::Context, "user_id", 1)
+            .field(Bucket::Context, "user_name", "x")
+            .field(Bucket::Tags, "region", "eu")
+            .field(Bucket::Metrics, "ms", 5)
+            .field(Bucket::CorrelationId, "", "trace")
+    }
+
+    fn fields_of(event: &Event<'_>) -> Vec<String> {
+        event.fields().map(|field| format!("{:?}.{}", field.bucket, field.name)).collect()
+    }
+
+    #[test]
+    fn only_fields_that_are_kept_and_not_dropped_stay() {
+        for (projection, expected) in [
+            (Projection::new().keep(["user_id"]), &["Context.user_id"][..]),
+            (Projection::new().keep(["tags.*", "metrics.*"]), &["Tags.region", "Metrics.ms"]),
+            (Projection::new().keep(["user_*"]).drop(["context.user_name"]), &["Context.user_id"]),
+            (Projection::new().drop(["*"]), &["Tags.region", "Metrics.ms"]),
+            (Projection::new().drop(["tags.*", "metrics.m*"]), &["Context.user_id", "Context.user_name"]),
+            (Projection::new().keep(["nothing"]), &[]),
+        ] {
+            TestBatches::new().events(&[event()], |batch| {
+                projection.clone().process(batch).unwrap();
+                assert_eq!(fields_of(&batch.events()[0]), expected);
+            });
+        }
+    }
+
+    #[test]
+    fn message_target_and_correlation_id_stay() {
+        TestBatches::new().events(&[event()], |batch| {
+            Projection::new().keep(["nothing"]).process(batch).unwrap();
+            let event = &batch.events()[0];
+            assert_eq!((event.message(), event.target()), (ValueRef::Text("message"), "stage"));
+            assert_eq!(event.correlation_id(), Some("trace"));
+        });
+    }
+
+    #[test]
+    fn events_that_need_no_change_are_not_touched() {
+        let mut projection = Projection::new().keep(["n", "zone"]);
+        for _ in 0..2 {
+            TestBatches::new().batch(&[1, 2], |batch| {
+                CommonFields::new(["zone"]).add(batch, |_, fields| fields.push("zone", ValueRef::U64(1)));
+                projection.process(batch).unwrap();
+                assert!(batch.events().iter().all(|event| event.is_plain() && event.shared_context().len() == 1));
+            });
+        }
+    }
+
+    #[test]
+    fn what_a_call_site_logs_and_what_events_share_is_taken_out_too() {
+        TestBatches::new().batch(&[7], |batch| {
+            CommonFields::new(["zone", "rack"]).add(batch, |_, fields| {
+                fields.push("zone", ValueRef::U64(1));
+                fields.push("rack", ValueRef::U64(2));
+            });
+            Projection::new().drop(["n", "rack"]).process(batch).unwrap();
+            assert_eq!(fields_of(&batch.events()[0]), ["Context.zone"]);
+        });
+    }
+
+    #[test]
+    fn the_librarys_own_events_keep_their_fields() {
+        TestBatches::new().batch(&[], |batch| {
+            let dropped = FieldRef { bucket: Bucket::Metrics, name: "dropped", value: ValueRef::U64(1) };
+            batch.emit(fapilog_record::level::Level::Warning, "fapilog::throttle", "ended", &[dropped]);
+            Projection::new().keep(["nothing"]).process(batch).unwrap();
+            assert_eq!(fields_of(&batch.events()[0]), ["Metrics.dropped"]);
+        });
+    }
+}

@@ -1,0 +1,137 @@
+//! What a throttle says of what it took out.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use fapilog_plugin::event::{Batch, Event, FieldRef};
+use fapilog_record::{bucket::Bucket, level::Level, text::bounded::front, value::ValueRef};
+
+use crate::process::throttle::bucket::TokenBucket;
+
+const TARGET: &str = "fapilog::throttle";
+/// The longest text of a key in a summary, in bytes.
+const LABEL_MAX_BYTES: usize = 256;
+
+/// From the first event that found a bucket empty until none has for a while.
+#[derive(Debug, Clone)]
+struct Episode {
+    /// That of the bucket, which counts.
+    place: usize,
+    whose: Whose,
+    /// How many were taken out when it was looked at last.
+    dropped: u64,
+    dropped_last: Instant,
+    is_told: bool,
+}
+
+/// Whose bucket it is.
+#[derive(Debug, Clone)]
+pub(super) enum Whose {
+    SourceAndLevel(Arc<str>, Level),
+    Field { path: Arc<str>, value: String },
+}
+
+impl Whose {
+    pub(super) fn source_and_level(event: &Event<'_>) -> Self {
+        Self::SourceAndLevel(event.source().shared_name(), event.level())
+    }
+
+    pub(super) fn field(path: &Arc<str>, label: &[u8]) -> Self {
+        let label = String::from_utf8_lossy(label);
+        Self::Field { path: Arc::clone(path), value: front(&label, LABEL_MAX_BYTES).to_owned() }
+    }
+}
+
+/// All buckets that are empty, or were a short while ago.
+#[derive(Debug, Clone)]
+pub(super) struct Episodes {
+    open: Vec<Episode>,
+    pub(super) quiet: Duration,
+}
+
+impl Episodes {
+    pub(super) fn new(quiet: Duration) -> Self {
+        Self { open: Vec::new(), quiet }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// A bucket's first event was taken out.
+    pub(super) fn begin(&mut self, place: usize, whose: Whose, now: Instant) {
+        self.open.push(Episode { place, whose, dropped: 0, dropped_last: now, is_told: false });
+    }
+
+    /// Tells what has begun and what has ended.
+    pub(super) fn tell(&mut self, batch: &mut Batch<'_>, buckets: &mut [TokenBucket]) {
+        let now = batch.instant();
+        let quiet = self.quiet;
+        self.open.retain_mut(|episode| {
+            let Some(bucket) = buckets.get_mut(episode.place) else { return false };
+            if bucket.dropped > episode.dropped {
+                episode.dropped = bucket.dropped;
+                episode.dropped_last = now;
+            }
+            episode.tell_beginning(batch);
+            let is_over = now.saturating_duration_since(episode.dropped_last) >= quiet;
+            if is_over {
+                episode.tell_end(batch);
+                bucket.dropped = 0;
+            }
+            !is_over
+        });
+    }
+
+    /// Tells the end of all, because there is nothing to come.
+    pub(super) fn tell_all(&mut self, batch: &mut Batch<'_>, buckets: &mut [TokenBucket]) {
+        self.tell(batch, buckets);
+        for episode in self.open.drain(..) {
+            episode.tell_end(batch);
+            if let Some(bucket) = buckets.get_mut(episode.place) {
+                bucket.dropped = 0;
+            }
+        }
+    }
+
+    /// When the next one may be over.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.open.iter().filter_map(|episode| episode.dropped_last.checked_add(self.quiet)).min()
+    }
+}
+
+impl Episode {
+    fn tell_beginning(&mut self, batch: &mut Batch<'_>) {
+        if !self.is_told {
+            self.is_told = true;
+            let (fields, what) = (self.fields(), format!("throttle began for {}", self.whose.text()));
+            batch.emit(Level::Warning, TARGET, &what, &fields);
+        }
+    }
+
+    fn tell_end(&self, batch: &mut Batch<'_>) {
+        let what = format!("throttle ended for {}: {} dropped", self.whose.text(), self.dropped);
+        let [first, second] = self.fields();
+        let dropped = FieldRef { bucket: Bucket::Metrics, name: "dropped", value: ValueRef::U64(self.dropped) };
+        batch.emit(Level::Warning, TARGET, &what, &[first, second, dropped]);
+    }
+
+    fn fields(&self) -> [FieldRef<'_>; 2] {
+        let tag = |name, text| FieldRef { bucket: Bucket::Tags, name, value: ValueRef::Text(text) };
+        match &self.whose {
+            Whose::SourceAndLevel(source, level) => [tag("source", source), tag("level", level.name())],
+            Whose::Field { path, value } => [tag("key", path), tag("value", value)],
+        }
+    }
+}
+
+impl Whose {
+    fn text(&self) -> String {
+        match self {
+            Self::SourceAndLevel(source, level) => format!("source {source} level {level}"),
+            Self::Field { path, value } => format!("{path} {value}"),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The law: submitted = delivered + filtered + lost + pending.
+//!
+//! Each counter has one writer and is read by anyone; all are relaxed, because a sum of them is exact only when the
+//! container is quiet, and being quiet is known by other means (a flush or shutdown that has returned). Counts of a
+//! thread live with its [lane](crate::producer), counts of a sink with its outlet on the drain; a [`Accounts`] adds them up.
+
+mod losses;
+mod state;
+mod tallies;
+
+use std::fmt;
+
+use thiserror::Error;
+
+pub use crate::accounts::{
+    losses::{LossReason, Losses},
+    state::{PluginState, Rung},
+};
+pub(crate) use crate::accounts::{
+    state::RungGauge,
+    tallies::{LaneTallies, LaneTotals, PluginTallies, ShardTallies, SinkTallies},
+};
+
+/// What one sink has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SinkAccounts {
+    /// The sink's name in the container.
+    pub name: String,
+    /// Events that came as far as this sink.
+    pub offered: u64,
+    /// Events that the sink has said are delivered.
+    pub delivered: u64,
+    /// Events that are not for this sink: its route says so, or they came before it was added or while it was disabled.
+    pub filtered: u64,
+    /// Events lost at this sink.
+    pub lost: Losses,
+    /// Events in payloads that are being filled or delivered.
+    pub pending: u64,
+    /// Bytes delivered.
+    pub bytes: u64,
+    /// Deliveries that failed.
+    pub errors: u64,
+    /// How often the sink tried again.
+    pub retries: u64,
+    /// How it writes, in its own words.
+    pub writer: String,
+}
+
+/// What became of all events of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Accounts {
+    /// Events that a log call was made for and that passed the level threshold, and the library's own in the log.
+    pub submitted: u64,
+    /// Events taken out by a processor (or by an enricher, which it is not meant for), by its name.
+    pub filtered: Vec<(String, u64)>,
+    /// Events lost before any sink.
+    pub lost: Losses,
+    /// Events in rings.
+    pub pending: u64,
+    /// Events delivered with something cut off (see [`Event::is_cut`](fapilog_plugin::event::Event::is_cut)).
+    pub cut: u64,
+    /// Each sink's own account.
+    pub sinks: Vec<SinkAccounts>,
+}
+
+/// The law does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "accounts do not balance at sink {sink:?}: submitted {submitted}, but delivered {delivered} + filtered {filtered} + lost {lost} + pending {pending} is {}",
+    delivered + filtered + lost + pending
+)]
+pub struct Imbalance {
+    /// The sink at which the sums differ.
+    pub sink: String,
+    /// Events submitted.
+    pub submitted: u64,
+    /// Events delivered by this sink.
+    pub delivered: u64,
+    /// Events filtered.
+    pub filtered: u64,
+    /// Events lost, at this sink and before it.
+    pub lost: u64,
+    /// Events pending, at this sink and before it.
+    pub pending: u64,
+}
+
+impl Accounts {
+    /// Events taken out by plugins.
+    #[must_use]
+    pub fn filtered_total(&self) -> u64 {
+        self.filtered.iter().map(|(_, count)| count).sum()
+    }
+
+    /// Events that every sink they were for has delivered (the count of the sink that is farthest behind).
+    #[must_use]
+    pub fn delivered_total(&self) -> u64 {
+        self.sinks.iter().map(|sink| sink.delivered + sink.filtered).min().unwrap_or(0)
+    }
+
+    /// Events lost: before any sink, and at the sink that has lost most.
+    #[must_use]
+    pub fn lost_total(&self) -> u64 {
+        self.lost.total() + self.sinks.iter().map(|sink| sink.lost.total()).max().unwrap_or(0)
+    }
+
+    /// Events pending: in rings, and at the sink that has most of them still to deliver.
+    #[must_use]
+    pub fn pending_total(&self) -> u64 {
+        self.pending + self.sinks.iter().map(|sink| sink.pending).max().unwrap_or(0)
+    }
+
+    /// Checks the law at every sink: submitted = delivered + filtered + lost + pending. It holds whenever the container
+    /// is quiet; while threads log, the counts are of different moments.
+    ///
+    /// # Errors
+    /// The first sink at which it does not hold.
+    pub fn check(&self) -> Result<(), Imbalance> {
+        for sink in &self.sinks {
+            let filtered = self.filtered_total() + sink.filtered;
+            let lost = self.lost.total() + sink.lost.total();
+            let pending = self.pending + sink.pending;
+            if self.submitted != sink.delivered + filtered + lost + pending {
+                return Err(Imbalance {
+                    sink: sink.name.clone(),
+                    submitted: self.submitted,
+                    delivered: sink.delivered,
+                    filtered,
+                    lost,
+                    pending,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Accounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} submitted, {} delivered, {} filtered, {} lost, {} pending",
+            self.submitted,
+            self.delivered_total(),
+            self.filtered_total(),
+            self.lost_total(),
+            self.pending_total()
+        )?;
+        for (reason, count) in self.lost.iter() {
+            write!(f, "; {reason}: {count}")?;
+        }
+        for sink in &self.sinks {
+            for (reason, count) in sink.lost.iter() {
+                write!(f, "; {reason} at {}: {count}", sink.name)?;
+            }
+            if sink.pending > 0 {
+                write!(f, "; pending at {}: {}", sink.name, sink.pending)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sink(name: &str, delivered: u64, filtered: u64, busy: u64, pending: u64) -> SinkAccounts {
+        let mut lost = Losses::default();
+        lost.add_of(LossReason::SinkBusy, busy);
+        SinkAccounts {
+            name: name.to_owned(),
+            offered: delivered + filtered + busy + pending,
+            delivered,
+            filtered,
+            lost,
+            pending,
+            bytes: 0,
+            errors: 0,
+            retries: 0,
+            writer: String::new(),
+        }
+    }
+
+    fn accounts(sinks: Vec<SinkAccounts>) -> Accounts {
+        Accounts { submitted: 10, filtered: Vec::new(), lost: Losses::default(), pending: 0, cut: 0, sinks }
+    }
+
+    #[test]
+    fn what_is_not_for_a_sink_does_not_hide_what_another_has_lost() {
+        let accounts = accounts(vec![sink("errors", 0, 10, 0, 0), sink("all", 7, 0, 2, 1)]);
+        assert_eq!((accounts.delivered_total(), accounts.lost_total(), accounts.pending_total()), (7, 2, 1));
+        accounts.check().unwrap();
+    }
+
+    #[test]
+    fn a_report_names_each_sink_that_has_not_delivered_all() {
+        let accounts = accounts(vec![sink("all", 7, 0, 2, 1), sink("audit", 10, 0, 0, 0)]);
+        let report = "10 submitted, 7 delivered, 0 filtered, 2 lost, 1 pending; sink_busy at all: 2; pending at all: 1";
+        assert_eq!(accounts.to_string(), report);
+    }
+}

@@ -1,0 +1,172 @@
+//! The counters behind the accounts: each has one writer and is read by anyone.
+
+use crossbeam_utils::CachePadded;
+use fapilog_ring::{
+    seeded,
+    sync::{AtomicU64, Ordering},
+};
+
+use crate::accounts::{LossReason, Losses, PluginState};
+
+/// A counter with one writer.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(AtomicU64);
+
+impl Tally {
+    /// Adds `n`. Only its one writer may call this: it is a load and a store, not an atomic addition.
+    #[inline(always)]
+    pub(crate) fn add(&self, n: u64) {
+        // Relaxed, both: one writer, and readers want a figure only.
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// Adds `n` where several threads may write at once.
+    pub(crate) fn add_shared(&self, n: u64) {
+        if seeded::bug("shared_tally_by_load_and_store") {
+            return self.add(n);
+        }
+        // Relaxed: see `add`.
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The count.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn get(&self) -> u64 {
+        // Relaxed: see the module's page.
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Losses by reason.
+#[derive(Debug, Default)]
+pub(crate) struct LossTallies([Tally; LossReason::ALL.len()]);
+
+impl LossTallies {
+    pub(crate) fn add(&self, reason: LossReason, n: u64) {
+        if let Some(tally) = self.0.get(reason.index()) {
+            tally.add(n);
+        }
+    }
+
+    pub(crate) fn add_shared(&self, reason: LossReason, n: u64) {
+        if let Some(tally) = self.0.get(reason.index()) {
+            tally.add_shared(n);
+        }
+    }
+
+    pub(crate) fn read(&self) -> Losses {
+        let mut losses = Losses::default();
+        for (count, tally) in losses.0.iter_mut().zip(&self.0) {
+            *count = tally.get();
+        }
+        losses
+    }
+}
+
+/// What one producing thread counts, and what the drain counts of it. Each group on cache lines of its own: the first
+/// is written with every call, the second hardly ever, the third by another thread.
+#[derive(Debug, Default)]
+pub(crate) struct LaneTallies {
+    pub(crate) submitted: CachePadded<Tally>,
+    pub(crate) refused: CachePadded<Refused>,
+    /// Frames taken out of the ring. Written by the drain.
+    pub(crate) drained: CachePadded<Tally>,
+}
+
+/// What a producing thread could not hand over whole.
+#[derive(Debug, Default)]
+pub(crate) struct Refused {
+    pub(crate) lost: LossTallies,
+    pub(crate) cut: Tally,
+}
+
+impl LaneTallies {
+    pub(crate) fn read(&self) -> LaneTotals {
+        LaneTotals {
+            submitted: self.submitted.get(),
+            lost: self.refused.lost.read(),
+            cut: self.refused.cut.get(),
+            drained: self.drained.get(),
+        }
+    }
+}
+
+/// Sums over lanes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LaneTotals {
+    pub(crate) submitted: u64,
+    pub(crate) lost: Losses,
+    pub(crate) cut: u64,
+    pub(crate) drained: u64,
+}
+
+impl LaneTotals {
+    /// Events in rings.
+    pub(crate) fn pending(&self) -> u64 {
+        self.submitted.saturating_sub(self.lost.total()).saturating_sub(self.drained)
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.submitted += other.submitted;
+        self.lost.add(&other.lost);
+        self.cut += other.cut;
+        self.drained += other.drained;
+    }
+}
+
+/// What one shard counts of one sink.
+#[derive(Debug, Default)]
+pub(crate) struct SinkTallies {
+    /// Events that came as far as this sink.
+    pub(crate) offered: Tally,
+    pub(crate) delivered: Tally,
+    /// Events that are not for this sink.
+    pub(crate) filtered: Tally,
+    pub(crate) lost: LossTallies,
+    pub(crate) bytes: Tally,
+    pub(crate) errors: Tally,
+    pub(crate) retries: Tally,
+}
+
+/// What one shard counts.
+#[derive(Debug, Default)]
+pub(crate) struct ShardTallies {
+    pub(crate) lost: LossTallies,
+    /// Events that the library itself put into the stream.
+    pub(crate) own: Tally,
+    /// Events that came as far as the sinks.
+    pub(crate) passed: Tally,
+}
+
+/// What one shard counts of one plugin.
+#[derive(Debug, Default)]
+pub(crate) struct PluginTallies {
+    /// Batches.
+    pub(crate) calls: Tally,
+    pub(crate) nanos: Tally,
+    pub(crate) panics: Tally,
+    pub(crate) errors: Tally,
+    /// Batches that took too long.
+    pub(crate) slow: Tally,
+    /// How often it was switched off.
+    pub(crate) pauses: Tally,
+    /// Events that it took out.
+    pub(crate) filtered: Tally,
+    /// A figure for reports, on which nothing depends: no model need see it.
+    state: std::sync::atomic::AtomicU8,
+}
+
+impl PluginTallies {
+    pub(crate) fn set_state(&self, state: PluginState) {
+        // Relaxed: a figure for reports.
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    pub(crate) fn state(&self) -> PluginState {
+        let states = [PluginState::Active, PluginState::Off, PluginState::Disabled, PluginState::Removed];
+        // Relaxed: see `set_state`.
+        let byte = self.state.load(Ordering::Relaxed);
+        states.into_iter().find(|state| *state as u8 == byte).unwrap_or_default()
+    }
+}

@@ -1,0 +1,161 @@
+//! What a container does, in figures.
+
+use std::time::Duration;
+
+use fapilog_plugin::kind::PluginKind;
+use fapilog_ring::sync::lock;
+
+use crate::{
+    accounts::{Accounts, PluginState, Rung},
+    container::Container,
+    executor::Executor,
+    port::{PluginView, latency::Percentiles},
+};
+
+/// A snapshot of a container's figures. Counts are since its start.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// What became of all events, by reason and by sink, with each sink's bytes, errors, retries and writer.
+    pub accounts: Accounts,
+    /// Each plugin, and each sink as its guard sees it, summed over shards.
+    pub plugins: Vec<PluginMetrics>,
+    /// From the log call to the drain: a sample for each batch, of its first event.
+    pub drain_lag: Percentiles,
+    /// From the log call to the end of the delivery: a sample for each payload of each sink, of its first event.
+    pub end_to_end: Percentiles,
+    /// How much of the pipeline works: the worst of what the shards say.
+    pub rung: Rung,
+    /// The rings.
+    pub rings: RingMetrics,
+    /// What runs the drain; `None` if the program does.
+    pub executor: Option<Executor>,
+    /// How many drain shards there are.
+    pub shards: usize,
+}
+
+/// The figures of one plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PluginMetrics {
+    /// Its name in the container.
+    pub name: String,
+    /// What it is.
+    pub kind: PluginKind,
+    /// Whether it works: the worst of what its shards say.
+    pub state: PluginState,
+    /// Batches it was called with.
+    pub batches: u64,
+    /// The time it took for them, and, where it is a sink, to start deliveries and to do what was due.
+    pub time: Duration,
+    /// Calls it panicked in.
+    pub panics: u64,
+    /// Batches it returned an error for.
+    pub errors: u64,
+    /// Batches, and calls of a sink's `deliver` and `work`, that it took too long for.
+    pub slow: u64,
+    /// How often it was left out because it failed again and again.
+    pub pauses: u64,
+    /// Events it took out.
+    pub filtered: u64,
+}
+
+/// The figures of the rings between threads and drain.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct RingMetrics {
+    /// How many there are, in use or kept for the next thread.
+    pub count: usize,
+    /// The size of each.
+    pub capacity_bytes: usize,
+    /// Memory of all rings.
+    pub total_bytes: usize,
+    /// How full the fullest ring was when the drain last looked, from 0 to 1.
+    pub fill: f64,
+    /// How full the fullest ring has ever been when the drain looked, from 0 to 1.
+    pub fill_max: f64,
+}
+
+impl Container {
+    /// The figures as of now. In a forked child, only those of the [accounts](Self::accounts).
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let is_foreign = self.intake.is_foreign();
+        let ports = if is_foreign { &[] } else { &*self.intake.ports };
+        let mut plugins: Vec<PluginMetrics> = Vec::new();
+        let (mut drain_lag, mut end_to_end) = (None, None);
+        for port in ports {
+            let views = lock(&port.plugins).clone();
+            let sinks = lock(&port.sinks).clone();
+            let as_plugin = |sink: &crate::port::SinkView| PluginView {
+                name: sink.name.clone(),
+                kind: PluginKind::Sink,
+                tallies: sink.guarding.clone(),
+            };
+            views
+                .iter()
+                .chain(&sinks.iter().map(as_plugin).collect::<Vec<_>>())
+                .for_each(|view| add(&mut plugins, view));
+            port.latencies.drain_lag.add_to(&mut drain_lag);
+            port.latencies.end_to_end.add_to(&mut end_to_end);
+        }
+        let capacity_bytes = self.intake.ring_capacity_bytes();
+        let of_capacity = |bytes: u64| bytes as f64 / capacity_bytes.max(1) as f64;
+        let fills = || ports.iter().map(|port| port.ring_fill.read());
+        Metrics {
+            accounts: self.accounts(),
+            plugins,
+            drain_lag: Percentiles::of(drain_lag.as_ref()),
+            end_to_end: Percentiles::of(end_to_end.as_ref()),
+            rung: ports.iter().map(|port| port.rung.get()).max().unwrap_or_default(),
+            rings: RingMetrics {
+                count: self.rings(),
+                capacity_bytes,
+                total_bytes: capacity_bytes.saturating_mul(self.rings()),
+                fill: of_capacity(fills().map(|(now, _)| now).max().unwrap_or(0)),
+                fill_max: of_capacity(fills().map(|(_, most)| most).max().unwrap_or(0)),
+            },
+            executor: self.executor,
+            shards: self.intake.ports.len(),
+        }
+    }
+}
+
+/// What to say of a plugin of which two shards say different things. One that was removed has a successor of its name, or it
+/// is removed by all.
+fn worse(one: PluginState, other: PluginState) -> PluginState {
+    match (one, other) {
+        (PluginState::Removed | PluginState::Active, other) => other,
+        (one, _) => one,
+    }
+}
+
+/// Adds one shard's figures of a plugin to those of the others.
+fn add(plugins: &mut Vec<PluginMetrics>, view: &PluginView) {
+    let tallies = &view.tallies;
+    let one = PluginMetrics {
+        name: view.name.clone(),
+        kind: view.kind,
+        state: tallies.state(),
+        batches: tallies.calls.get(),
+        time: Duration::from_nanos(tallies.nanos.get()),
+        panics: tallies.panics.get(),
+        errors: tallies.errors.get(),
+        slow: tallies.slow.get(),
+        pauses: tallies.pauses.get(),
+        filtered: tallies.filtered.get(),
+    };
+    match plugins.iter_mut().find(|known| known.name == one.name && known.kind == one.kind) {
+        None => plugins.push(one),
+        Some(sum) => {
+            sum.state = worse(sum.state, one.state);
+            sum.batches += one.batches;
+            sum.time += one.time;
+            sum.panics += one.panics;
+            sum.errors += one.errors;
+            sum.slow += one.slow;
+            sum.pauses += one.pauses;
+            sum.filtered += one.filtered;
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! A container: one log, with everything that belongs to it.
+
+mod builder;
+mod flush;
+mod metrics;
+mod plugins;
+mod settings;
+mod tasks;
+
+use std::{
+    any::Any,
+    mem::ManuallyDrop,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+pub use self::{
+    builder::ContainerBuilder,
+    metrics::{Metrics, PluginMetrics, RingMetrics},
+    settings::record_limit_bytes,
+};
+pub use crate::port::{latency::Percentiles, plan::SinkOptions};
+pub(crate) use crate::totals::accounts;
+use crate::totals::refused_accounts;
+use fapilog_plugin::threads::drain_thread;
+use fapilog_record::{directives::Directives, level::LevelFilter};
+
+use crate::{
+    accounts::{Accounts, Losses},
+    diagnostics::{Notice, Notices},
+    error::{FlushError, ShutdownError},
+    executor::Executor,
+    host::Host,
+    port::{ShardPort, flush::Waited},
+    producer::{Intake, Logger},
+};
+
+/// How long a dropped container drains.
+const DROP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How much longer than its deadline a shard may take to say its last word, before its thread is left to itself.
+const LAST_WORD: Duration = Duration::from_millis(500);
+
+/// How long a shard's thread may take, after its last word, to let go of its sinks.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// An isolated log: loggers in front, sinks behind, and the drain between. Two containers share nothing.
+///
+/// Dropping it shuts it down, with five seconds to drain.
+#[derive(Debug)]
+pub struct Container {
+    intake: Arc<Intake>,
+    hosts: Mutex<Vec<Host>>,
+    /// Held while a change is posted, so that all shards take changes up in one order, and come to the same of each.
+    posting: Mutex<()>,
+    executor: Option<Executor>,
+    notices: Notices,
+    /// What was added and removed since it was made, for a reload to leave it so. It is held for a moment only: a plugin
+    /// may want it while a reload waits for that plugin's drain.
+    by_hand: Mutex<plugins::ByHand>,
+    /// See [`Container::attachment`].
+    attachment: Option<builder::Attachment>,
+}
+
+impl Container {
+    /// A container to be configured.
+    pub fn builder() -> ContainerBuilder {
+        ContainerBuilder::default()
+    }
+
+    /// A number that tells it from every other container of the process.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.intake.id()
+    }
+
+    /// A logger; `source` names it in its events. Names are kept for the container's life: up to 65,536 are told apart.
+    #[must_use]
+    pub fn logger(&self, source: &str) -> Logger {
+        Logger::new(Arc::clone(&self.intake), source)
+    }
+
+    /// The least level that is logged, by targets that have no level of their own.
+    #[must_use]
+    pub fn level(&self) -> LevelFilter {
+        self.intake.level()
+    }
+
+    /// The levels that are logged, by target. In a forked child, nothing.
+    #[must_use]
+    pub fn directives(&self) -> Directives {
+        if self.intake.is_foreign() { Directives::new(LevelFilter::Off) } else { (*self.intake.directives()).clone() }
+    }
+
+    /// Changes the levels that are logged, for all loggers of the container: one level for all, or
+    /// [directives](Directives) by target. Log calls go by it as soon as each thread sees it.
+    pub fn set_level(&self, level: impl Into<Directives>) {
+        self.intake.set_level(level.into());
+    }
+
+    /// The value that was [attached](ContainerBuilder::attachment) to the builder, if it is a `T`. The layers above the
+    /// engine keep there what they need for a running container, as settings do for a reload.
+    #[must_use]
+    pub fn attachment<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        Arc::clone(&self.attachment.as_ref()?.0).downcast().ok()
+    }
+
+    /// Whether this process is a forked child of the one that made it.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.intake.is_foreign()
+    }
+
+    /// Which executor runs the drain; `None` if the program does.
+    #[must_use]
+    pub fn executor(&self) -> Option<Executor> {
+        self.executor
+    }
+
+    /// What there is to know about fallbacks and failures, in the order it came up. Empty in a forked child.
+    #[must_use]
+    pub fn notices(&self) -> Vec<Notice> {
+        if self.intake.is_foreign() { Vec::new() } else { self.notices.all() }
+    }
+
+    /// How many rings there are, in use or kept for the next thread.
+    #[must_use]
+    pub fn rings(&self) -> usize {
+        self.intake.rings()
+    }
+
+    /// What became of all events so far. In a forked child, only of those that never came as far as a ring.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts {
+        if self.intake.is_foreign() { refused_accounts(&self.intake) } else { accounts(&self.intake) }
+    }
+
+    /// Waits until everything that was logged before this call is delivered by every sink, and stable where a file sink
+    /// syncs. Returns how it stands then, sink by sink. It takes as long as the work, and not longer. On a drain's own thread, in a plugin, it asks and does not wait.
+    ///
+    /// # Errors
+    /// When that is not so after `timeout`, or never will be: the error names the sinks.
+    pub fn flush(&self, timeout: Duration) -> Result<Accounts, FlushError> {
+        flush::flush(&self.intake, timeout)
+    }
+
+    /// What the models open lanes of.
+    #[cfg(fapilog_loom)]
+    pub(crate) fn intake(&self) -> &Arc<Intake> {
+        &self.intake
+    }
+
+    /// Asks for a flush and does not wait: for programs that run the drain themselves.
+    pub fn request_flush(&self) {
+        if !self.intake.is_foreign() {
+            for port in &self.intake.ports {
+                request_flush(port);
+            }
+        }
+    }
+
+    /// Takes no more events, delivers those that are there, stops the sinks, and returns the final accounts. Later calls
+    /// return them again.
+    ///
+    /// # Errors
+    /// When something was not delivered within `timeout`; it is lost then, and counted.
+    pub fn shutdown(&self, timeout: Duration) -> Result<Accounts, ShutdownError> {
+        if self.intake.is_foreign() {
+            return Err(ShutdownError::Forked);
+        }
+        let deadline = deadline_after(timeout);
+        self.request_shutdown(deadline);
+        let patience = patience_until(deadline.checked_add(LAST_WORD).unwrap_or(deadline));
+        let all_ended = self.intake.ports.iter().all(|port| port.flush.wait_for_end(patience) != Waited::Late);
+        let hosts = std::mem::take(&mut *self.hosts.lock().unwrap_or_else(PoisonError::into_inner));
+        if all_ended {
+            hosts.into_iter().for_each(|host| host.join(JOIN_TIMEOUT));
+        }
+        self.report(all_ended, timeout)
+    }
+
+    /// What a shutdown came to.
+    fn report(&self, all_ended: bool, timeout: Duration) -> Result<Accounts, ShutdownError> {
+        let accounts = self.accounts();
+        let is_late = |losses: &Losses| losses.of(crate::accounts::LossReason::ShutdownDeadline) > 0;
+        if !all_ended || is_late(&accounts.lost) || accounts.sinks.iter().any(|sink| is_late(&sink.lost)) {
+            return Err(ShutdownError::Deadline { timeout, accounts: Box::new(accounts) });
+        }
+        Ok(accounts)
+    }
+
+    /// Takes no more events and has the drain end by `deadline`, and does not wait: for programs that run the drain
+    /// themselves.
+    pub fn request_shutdown(&self, deadline: Instant) {
+        if self.intake.is_foreign() {
+            return;
+        }
+        self.intake.close();
+        for port in &self.intake.ports {
+            port.flush.request_stop(deadline);
+            port.doorbell.ring();
+        }
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        if self.intake.is_foreign() {
+            // The threads behind these handles are in another process. No lock: whoever holds it may be there too.
+            let hosts = self.hosts.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let _leaked = ManuallyDrop::new(std::mem::take(hosts));
+            return;
+        }
+        let is_manual = self.executor.is_none();
+        if is_manual {
+            // Whoever runs the drain may be this very thread: there is nobody to wait for.
+            self.request_shutdown(deadline_after(DROP_TIMEOUT));
+        } else {
+            // What was lost is counted; there is nobody left to tell.
+            let _ = self.shutdown(DROP_TIMEOUT);
+        }
+    }
+}
+
+/// How long to wait for a drain until `deadline`: on a drain's own thread not at all, since it would wait for itself.
+fn patience_until(deadline: Instant) -> Instant {
+    if drain_thread::is_marked() { Instant::now() } else { deadline }
+}
+
+/// A time that no clock can tell is as good as a year from now.
+fn deadline_after(timeout: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
+    let now = Instant::now();
+    now.checked_add(timeout.min(YEAR)).unwrap_or(now)
+}
+
+fn request_flush(port: &ShardPort) -> u64 {
+    let ticket = port.flush.request();
+    port.doorbell.ring();
+    ticket
+}

@@ -1,0 +1,286 @@
+//! Changing the plugins and sinks of a running container.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant},
+};
+
+use fapilog_plugin::{
+    enricher::Enricher, error::PluginError, factory::ShardInfo, name::is_name, processor::Processor, sink::SinkFactory,
+};
+use fapilog_ring::sync::lock;
+
+use crate::{
+    accounts::PluginState,
+    container::{Container, ContainerBuilder, deadline_after, patience_until},
+    error::ChangeError,
+    host::ManualDrain,
+    port::{
+        changes::{Answer, Change},
+        plan::{PipelinePlan, PluginPlan, SinkOptions, SinkPlan},
+    },
+};
+
+/// How long a change may take until every shard has taken it up: a shard takes it up between two batches, and a sink that
+/// is removed has still to deliver what it holds.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// # Plugins and sinks of a running container
+///
+/// Each of these returns once every shard has taken the change up, between two batches. Events that are logged after it
+/// returns meet the pipeline as it is then. In a container whose drain the program runs itself, they return at once, and
+/// the change is taken up by the drain's next turns.
+impl Container {
+    /// Adds an enricher behind the others, under a name of letters, digits, `_` and `-`. `make` is called once for each
+    /// shard, on its thread.
+    ///
+    /// # Errors
+    /// See [`ChangeError`]. If one shard cannot make it, none has it.
+    pub fn add_enricher(
+        &self,
+        name: &str,
+        make: impl Fn(ShardInfo) -> Result<Box<dyn Enricher>, PluginError> + Send + Sync + 'static,
+    ) -> Result<(), ChangeError> {
+        self.add(name, Change::AddEnricher(PluginPlan::named(name, make).by_hand()))
+    }
+
+    /// Adds a processor behind the others; as [`add_enricher`](Self::add_enricher).
+    ///
+    /// # Errors
+    /// See [`ChangeError`].
+    pub fn add_processor(
+        &self,
+        name: &str,
+        make: impl Fn(ShardInfo) -> Result<Box<dyn Processor>, PluginError> + Send + Sync + 'static,
+    ) -> Result<(), ChangeError> {
+        self.add(name, Change::AddProcessor(PluginPlan::named(name, make).by_hand()))
+    }
+
+    /// Adds a redactor behind the others (see [`ContainerBuilder::redactor`](crate::container::ContainerBuilder::redactor)); as
+    /// [`add_enricher`](Self::add_enricher).
+    ///
+    /// # Errors
+    /// See [`ChangeError`].
+    pub fn add_redactor(
+        &self,
+        name: &str,
+        make: impl Fn(ShardInfo) -> Result<Box<dyn Processor>, PluginError> + Send + Sync + 'static,
+    ) -> Result<(), ChangeError> {
+        self.add(name, Change::AddRedactor(PluginPlan::named(name, make).by_hand()))
+    }
+
+    /// Adds a sink. Events that came before it are counted as filtered there.
+    ///
+    /// # Errors
+    /// See [`ChangeError`].
+    pub fn add_sink(
+        &self,
+        name: &str,
+        sink: impl SinkFactory + 'static,
+        options: SinkOptions,
+    ) -> Result<(), ChangeError> {
+        self.add(name, Change::AddSink(SinkPlan { name: name.to_owned(), factory: Arc::new(sink), options }))
+    }
+
+    /// Removes the plugin or sink of this name. A plugin says its last words; a sink delivers what it holds, within five
+    /// seconds, and then is no longer in the [accounts](Self::accounts).
+    ///
+    /// # Errors
+    /// When there is none, or it is the last sink, or the drain does not come to it in time.
+    pub fn remove_plugin(&self, name: &str) -> Result<(), ChangeError> {
+        self.check_known(name)?;
+        let sinks = self.sink_names();
+        if sinks.len() == 1 && sinks.iter().any(|sink| sink == name) {
+            return Err(ChangeError::LastSink { name: name.to_owned() });
+        }
+        let result = self.post(&Change::Remove(name.to_owned()));
+        // A shard that is late does it all the same.
+        if matches!(&result, Ok(()) | Err(ChangeError::Deadline)) {
+            lock(&self.by_hand).remove(name);
+        }
+        result
+    }
+
+    /// Leaves the plugin or sink of this name out, or lets it work again. A plugin that its guard has switched off is tried
+    /// at once when it is enabled. While a redactor is disabled, no event goes on.
+    ///
+    /// # Errors
+    /// When there is none, or the drain does not come to it in time.
+    pub fn set_plugin_enabled(&self, name: &str, is_enabled: bool) -> Result<(), ChangeError> {
+        self.check_known(name)?;
+        self.post(&Change::SetEnabled(name.to_owned(), is_enabled))
+    }
+
+    fn add(&self, name: &str, change: Change) -> Result<(), ChangeError> {
+        if !is_name(name) {
+            return Err(ChangeError::BadName { name: name.to_owned() });
+        }
+        if self.known_names().iter().any(|known| known == name) {
+            return Err(ChangeError::Taken { name: name.to_owned() });
+        }
+        let result = self.post(&change);
+        match &result {
+            // Shards that could make it let go of it again.
+            Err(ChangeError::Plugin { .. } | ChangeError::Sink { .. }) => {
+                let _ = self.post(&Change::Remove(name.to_owned()));
+            }
+            // So do those that come to it late. Nobody waits for them a second time.
+            Err(ChangeError::Deadline) => drop(self.send(&Change::Remove(name.to_owned()))),
+            Ok(()) => lock(&self.by_hand).add(name),
+            _ => {}
+        }
+        result
+    }
+
+    fn check_known(&self, name: &str) -> Result<(), ChangeError> {
+        let known = self.known_names();
+        if known.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        Err(ChangeError::Unknown { name: name.to_owned(), known })
+    }
+
+    /// Sends the change to every shard, and waits for the answers.
+    fn post(&self, change: &Change) -> Result<(), ChangeError> {
+        let answered = self.hear(&self.send(change)?);
+        match answered {
+            // Whoever runs the drain may be this very thread: it takes the change up by and by.
+            Err(ChangeError::Deadline) if self.executor.is_none() => Ok(()),
+            answered => answered,
+        }
+    }
+
+    /// Sends the change to every shard.
+    fn send(&self, change: &Change) -> Result<Vec<Arc<Answer>>, ChangeError> {
+        if self.intake.is_foreign() {
+            return Err(ChangeError::Forked);
+        }
+        let answers = {
+            let _posting = self.posting.lock().unwrap_or_else(PoisonError::into_inner);
+            self.intake.ports.iter().map(|port| port.changes.post(change.clone())).collect()
+        };
+        self.intake.ports.iter().for_each(|port| port.doorbell.ring());
+        Ok(answers)
+    }
+
+    /// Waits for all answers; of mistakes, the first is told.
+    fn hear(&self, answers: &[Arc<Answer>]) -> Result<(), ChangeError> {
+        let is_manual = self.executor.is_none();
+        // What a program that runs the drain itself has not done yet, it will not do while this waits.
+        let deadline = if is_manual { Instant::now() } else { patience_until(deadline_after(CHANGE_TIMEOUT)) };
+        let mut result = Ok(());
+        for answer in answers {
+            // Each is waited for, also behind a mistake.
+            result = result.and(answer.wait(deadline));
+        }
+        result
+    }
+
+    fn sink_names(&self) -> Vec<String> {
+        let port = self.intake.ports.first();
+        port.map(|port| lock(&port.sinks).iter().map(|view| view.name.clone()).collect()).unwrap_or_default()
+    }
+
+    fn known_names(&self) -> Vec<String> {
+        if self.intake.is_foreign() {
+            return Vec::new();
+        }
+        let mut names = self.sink_names();
+        if let Some(port) = self.intake.ports.first() {
+            let plugins = lock(&port.plugins);
+            let living = plugins.iter().filter(|view| view.tallies.state() != PluginState::Removed);
+            names.extend(living.map(|view| view.name.clone()));
+        }
+        names
+    }
+}
+
+/// # Another pipeline, for all shards or for none
+///
+/// 1. Each shard makes the new plugins, and answers. Events still pass the old ones.
+/// 2. When every shard has made them, it is decided: each shard is told to let them work, which cannot fail. When one could
+///    not make them, or does not answer in time, each is told to let go of them. A shard that comes to it late finds both
+///    letters, in this order, and does nothing but make plugins in vain.
+impl Container {
+    /// Gives the container the enrichers, processors and redactors of `new`: all of them, or none. Plugins that were added to
+    /// or removed from the running container stay so.
+    ///
+    /// # Errors
+    /// See [`ChangeError`].
+    pub fn replace_pipeline(&self, new: &ContainerBuilder) -> Result<(), ChangeError> {
+        self.replace_pipeline_by(new.pipeline(), &mut || {})
+    }
+
+    /// `turn` has a drain that the program runs itself take the change up.
+    pub(crate) fn replace_pipeline_by(&self, plan: &PipelinePlan, turn: &mut dyn FnMut()) -> Result<(), ChangeError> {
+        let named: BTreeSet<String> = plan.names().map(str::to_owned).collect();
+        let plan = lock(&self.by_hand).leave_to(plan)?;
+        let answers = self.send(&Change::PreparePipeline(plan))?;
+        turn();
+        if let Err(error) = self.hear(&answers) {
+            self.send(&Change::DiscardPipeline)?;
+            turn();
+            return Err(error);
+        }
+        let answers = self.send(&Change::ReplacePipeline)?;
+        turn();
+        match self.hear(&answers) {
+            // It is decided. The shard is held up in a batch, and the next one meets the new plugins.
+            Err(ChangeError::Deadline) => {
+                self.notices.add("container", "a shard is held up, and takes its new plugins up late".to_owned());
+            }
+            answered => answered?,
+        }
+        lock(&self.by_hand).removed.retain(|name| named.contains(name));
+        Ok(())
+    }
+}
+
+impl ManualDrain {
+    /// Gives the container that this drain belongs to the enrichers, processors and redactors of `new`: all of them, or
+    /// none. They are made on this thread, before it returns. See [`Container::replace_pipeline`].
+    ///
+    /// # Errors
+    /// As [`Container::replace_pipeline`]; for the container of another drain, that this one does not answer for it.
+    pub fn replace_pipeline(&mut self, container: &Container, new: &ContainerBuilder) -> Result<(), ChangeError> {
+        container.replace_pipeline_by(new.pipeline(), &mut || self.take_up_changes())
+    }
+}
+
+/// What was done to a running container by name.
+#[derive(Debug, Default)]
+pub(super) struct ByHand {
+    added: BTreeSet<String>,
+    /// Names that settings may still have.
+    removed: BTreeSet<String>,
+}
+
+impl ByHand {
+    fn add(&mut self, name: &str) {
+        self.added.insert(name.to_owned());
+    }
+
+    fn remove(&mut self, name: &str) {
+        if !self.added.remove(name) {
+            self.removed.insert(name.to_owned());
+        }
+    }
+
+    /// The plan without what was removed.
+    ///
+    /// # Errors
+    /// When it has a name that was given to something else meanwhile.
+    fn leave_to(&self, plan: &PipelinePlan) -> Result<PipelinePlan, ChangeError> {
+        let is_wanted = |name: Option<&str>| name.is_none_or(|name| !self.removed.contains(name));
+        let mut plan = plan.clone();
+        plan.enrichers.retain(|plugin| is_wanted(plugin.name()));
+        plan.processors.retain(|plugin| is_wanted(plugin.name()));
+        plan.redactors.retain(|plugin| is_wanted(plugin.name()));
+        let taken = plan.names().find(|name| self.added.contains(*name)).map(str::to_owned);
+        match taken {
+            Some(name) => Err(ChangeError::Taken { name }),
+            None => Ok(plan),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Flush and shutdown for async programs: the same waits as the blocking ones, as futures of no runtime in particular.
+
+use std::{
+    future::{Future, poll_fn},
+    sync::{Arc, PoisonError},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    accounts::Accounts,
+    container::{Container, deadline_after, flush, request_flush},
+    error::{FlushError, ShutdownError},
+    port::ShardPort,
+    totals::accounts,
+};
+
+impl Container {
+    /// As [`flush`](Self::flush), for async programs. The request is made at once; the future waits for the answer, in no
+    /// runtime in particular, and needs no timer: the drain keeps the time.
+    ///
+    /// # Errors
+    /// As for [`flush`](Self::flush).
+    pub fn flush_async(&self, timeout: Duration) -> impl Future<Output = Result<Accounts, FlushError>> + Send + '_ {
+        let deadline = deadline_after(timeout);
+        let is_foreign = self.intake.is_foreign();
+        let ports = if is_foreign { &[] } else { &*self.intake.ports };
+        let asked: Vec<Asked<'_>> = ports.iter().map(Asked::of).collect();
+        async move {
+            if is_foreign {
+                return Err(FlushError::Forked);
+            }
+            for Asked { port, ticket } in &asked {
+                let waited = poll_fn(|context| port.flush.poll(*ticket, deadline, context)).await;
+                flush::outcome(waited, timeout, &self.intake)?;
+            }
+            Ok(accounts(&self.intake))
+        }
+    }
+
+    /// As [`shutdown`](Self::shutdown), for async programs. The request is made at once; the future waits for the end, in
+    /// no runtime in particular, and needs no timer: the drain keeps the time. Only a drain that hangs in a plugin or in the
+    /// kernel lets it wait longer than `timeout`.
+    ///
+    /// # Errors
+    /// As for [`shutdown`](Self::shutdown).
+    pub fn shutdown_async(
+        &self,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Accounts, ShutdownError>> + Send + '_ {
+        let deadline = deadline_after(timeout);
+        let is_foreign = self.intake.is_foreign();
+        self.request_shutdown(deadline);
+        async move {
+            if is_foreign {
+                return Err(ShutdownError::Forked);
+            }
+            // Reckoned once: one that moved with each poll would never come, and each would be kept.
+            let patience = deadline.checked_add(super::LAST_WORD).unwrap_or(deadline);
+            poll_fn(|context| poll_all_ends(&self.intake.ports, patience, context)).await;
+            let all_ended = self.intake.ports.iter().all(|port| port.is_stopped());
+            // Their threads are about to end; to wait for that would block.
+            drop(std::mem::take(&mut *self.hosts.lock().unwrap_or_else(PoisonError::into_inner)));
+            self.report(all_ended, timeout)
+        }
+    }
+}
+
+/// A flush that was asked for, and is waited for until this is dropped.
+struct Asked<'container> {
+    port: &'container ShardPort,
+    ticket: u64,
+}
+
+impl<'container> Asked<'container> {
+    fn of(port: &'container Arc<ShardPort>) -> Self {
+        Self { port, ticket: request_flush(port) }
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        // A future may be dropped at any time, with its waker still there.
+        self.port.flush.forget(self.ticket);
+    }
+}
+
+fn poll_all_ends(ports: &[Arc<ShardPort>], deadline: Instant, context: &mut Context<'_>) -> Poll<()> {
+    // Each is asked, so that each knows whom to wake.
+    let pending = ports.iter().filter(|port| port.flush.poll_end(deadline, context).is_pending()).count();
+    if pending == 0 { Poll::Ready(()) } else { Poll::Pending }
+}

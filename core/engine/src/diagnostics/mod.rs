@@ -1,0 +1,342 @@
+//! What whoever runs the program should know about its log: fallbacks and failures, said once.
+//!
+//! They never go through the rings. They are kept, up to a limit, for [`Container::notices`](crate::container::Container::notices),
+//! and go to stderr and to the program's own function if the settings say so. No notice holds what a user logged.
+//!
+//! Nothing here grows without end, and nobody is flooded: the first are kept for good and the last for a while, the same is
+//! said once, and of what comes too fast only the number is told.
+
+mod stderr;
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use fapilog_plugin::diagnostics::Diagnostics;
+use fapilog_record::{
+    level::{Level, LevelFilter},
+    user_code::catch_panic,
+};
+use stderr::Stderr;
+
+/// How many of one container are kept from its start on: what went wrong first is what explains the rest.
+const FIRST_MAX: usize = 32;
+/// How many of those behind them are kept, until others come.
+const LAST_MAX: usize = 32;
+/// The longest text; the rest is cut.
+const TEXT_MAX_BYTES: usize = 8 * 1024;
+/// How many are said in a [`SAID_SPAN`]: more than a start has to say, and fewer than would be a flood.
+const SAID_MAX: u32 = 32;
+const SAID_SPAN: Duration = Duration::from_secs(1);
+
+/// One thing worth knowing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Notice {
+    /// How grave it is.
+    pub level: Level,
+    /// What it is about: a sink's name, or `executor`.
+    pub about: String,
+    /// What there is to say.
+    pub text: String,
+    /// How often it has come, as far as is known: only the first goes to stderr and to the callback.
+    pub times: u64,
+}
+
+impl Notice {
+    fn new(level: Level, about: &str, mut text: String) -> Self {
+        text.truncate(text.floor_char_boundary(TEXT_MAX_BYTES));
+        Self { level, about: about.to_owned(), text, times: 1 }
+    }
+
+    fn says_as(&self, other: &Self) -> bool {
+        (self.level, &self.about, &self.text) == (other.level, &other.about, &other.text)
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.about, self.text)
+    }
+}
+
+/// A program's own function that is called with each notice.
+///
+/// It is called on the thread that has something to say, which may be one that drains: it should be quick. A panic in it
+/// is caught.
+#[derive(Clone)]
+pub struct ErrorCallback(Arc<dyn Fn(&Notice) + Send + Sync>);
+
+impl ErrorCallback {
+    /// Calls `function`.
+    pub fn new(function: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(function))
+    }
+
+    /// Calls the function, and catches its panic.
+    pub fn call(&self, notice: &Notice) {
+        let _ = catch_panic(|| (self.0)(notice));
+    }
+}
+
+/// The same function, not one like it.
+impl PartialEq for ErrorCallback {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for ErrorCallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ErrorCallback").finish_non_exhaustive()
+    }
+}
+
+/// Where notices go, beside those that are kept.
+#[derive(Debug, Clone)]
+pub(crate) struct NoticeSettings {
+    /// The least level that goes to stderr; `Off`: nothing does.
+    pub(crate) stderr: LevelFilter,
+    /// The least level that the callback is called with.
+    pub(crate) least: LevelFilter,
+    pub(crate) callback: Option<ErrorCallback>,
+    /// Whether a line goes to stderr when no sink works.
+    pub(crate) emergency: bool,
+}
+
+impl Default for NoticeSettings {
+    fn default() -> Self {
+        Self { stderr: LevelFilter::Off, least: LevelFilter::AtLeast(Level::Warning), callback: None, emergency: true }
+    }
+}
+
+/// A container's notices.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Notices {
+    shared: Arc<Shared>,
+    settings: NoticeSettings,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    kept: Mutex<Kept>,
+    limit: Mutex<Limit>,
+    stderr: Stderr,
+}
+
+impl Notices {
+    pub(crate) fn new(settings: NoticeSettings) -> Self {
+        Self { shared: Arc::default(), settings }
+    }
+
+    /// Says that something is not as it should be, unless it has been said.
+    pub(crate) fn add(&self, about: &str, text: String) {
+        let notice = Notice::new(Level::Warning, about, text);
+        let is_new = lock(&self.shared.kept).add(&notice);
+        if is_new {
+            self.say(&notice);
+        }
+    }
+
+    /// Says what is as it should be to those who want to know. It is not kept.
+    pub(crate) fn mention(&self, about: &str, text: String) {
+        self.say(&Notice::new(Level::Info, about, text));
+    }
+
+    /// Says on stderr that no sink works. It must hold nothing that a user logged.
+    pub(crate) fn emergency(&self, text: &str) {
+        if self.settings.emergency {
+            self.shared.stderr.line(&format!("fapilog: emergency: {text}"));
+        }
+        self.call_back(&Notice::new(Level::Critical, "emergency", text.to_owned()));
+    }
+
+    /// Says it, unless too much has been said.
+    fn say(&self, notice: &Notice) {
+        let is_heard = self.settings.callback.is_some() && self.settings.least.passes(notice.level);
+        if !is_heard && !self.settings.stderr.passes(notice.level) {
+            return;
+        }
+        let Some(left_out) = lock(&self.shared.limit).pass(Instant::now()) else { return };
+        if left_out > 0 {
+            let text = format!("{left_out} notices were not told, because there were more than {SAID_MAX} in a second");
+            self.tell(&Notice::new(Level::Warning, "notices", text));
+        }
+        self.tell(notice);
+    }
+
+    fn tell(&self, notice: &Notice) {
+        if self.settings.stderr.passes(notice.level) {
+            self.shared.stderr.line(&format!("fapilog: {notice}"));
+        }
+        self.call_back(notice);
+    }
+
+    fn call_back(&self, notice: &Notice) {
+        if let Some(callback) = &self.settings.callback
+            && self.settings.least.passes(notice.level)
+        {
+            callback.call(notice);
+        }
+    }
+
+    pub(crate) fn all(&self) -> Vec<Notice> {
+        lock(&self.shared.kept).all()
+    }
+}
+
+impl Diagnostics for Notices {
+    fn report(&self, about: &str, text: String) {
+        self.add(about, text);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Those that are kept.
+#[derive(Debug, Default)]
+struct Kept {
+    first: Vec<Notice>,
+    last: VecDeque<Notice>,
+    /// How many have had to make room.
+    gone: u64,
+}
+
+impl Kept {
+    /// Returns whether it is not among those that are kept already.
+    fn add(&mut self, notice: &Notice) -> bool {
+        let known = self.first.iter_mut().chain(&mut self.last).find(|known| known.says_as(notice));
+        if let Some(known) = known {
+            known.times += 1;
+            return false;
+        }
+        if self.first.len() < FIRST_MAX {
+            self.first.push(notice.clone());
+            return true;
+        }
+        if self.last.len() >= LAST_MAX {
+            self.gone += self.last.pop_front().map_or(0, |gone| gone.times);
+        }
+        self.last.push_back(notice.clone());
+        true
+    }
+
+    /// All of them, and between the first and the last how many there were.
+    fn all(&self) -> Vec<Notice> {
+        let text = || format!("{} notices that came here are not kept", self.gone);
+        let gap = (self.gone > 0).then(|| Notice::new(Level::Warning, "notices", text()));
+        self.first.iter().cloned().chain(gap).chain(self.last.iter().cloned()).collect()
+    }
+}
+
+/// How fast notices go to stderr and to the callback.
+#[derive(Debug, Default)]
+struct Limit {
+    /// When the span began in which these were said.
+    begun: Option<Instant>,
+    said: u32,
+    left_out: u64,
+}
+
+impl Limit {
+    /// If one more may be said: how many could not be, since the last that was.
+    fn pass(&mut self, now: Instant) -> Option<u64> {
+        if self.begun.is_none_or(|begun| now.saturating_duration_since(begun) >= SAID_SPAN) {
+            self.begun = Some(now);
+            self.said = 0;
+        }
+        if self.said >= SAID_MAX {
+            self.left_out += 1;
+            return None;
+        }
+        self.said += 1;
+        Some(std::mem::take(&mut self.left_out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(least: LevelFilter) -> (Notices, Arc<Mutex<Vec<Notice>>>) {
+        let heard = Arc::<Mutex<Vec<Notice>>>::default();
+        let ear = Arc::clone(&heard);
+        let callback = ErrorCallback::new(move |notice| ear.lock().unwrap().push(notice.clone()));
+        let settings = NoticeSettings { least, callback: Some(callback), ..NoticeSettings::default() };
+        (Notices::new(settings), heard)
+    }
+
+    #[test]
+    fn the_callback_hears_each_notice_once() {
+        let (notices, heard) = heard(LevelFilter::AtLeast(Level::Warning));
+        (0..3).for_each(|_| notices.add("file", "direct writes are refused".to_owned()));
+        let times = |notices: &[Notice]| notices.iter().map(|notice| notice.times).collect::<Vec<_>>();
+        assert_eq!((times(&heard.lock().unwrap()), times(&notices.all())), (vec![1], vec![3]));
+    }
+
+    fn texts(notices: &[Notice]) -> Vec<&str> {
+        notices.iter().map(|notice| notice.text.as_str()).collect()
+    }
+
+    #[test]
+    fn the_first_and_the_last_are_kept_and_the_others_are_counted() {
+        let notices = Notices::default();
+        (0..1000).for_each(|number| notices.add("plugin", format!("failed at {number}")));
+        let all = notices.all();
+        assert_eq!(all.len(), FIRST_MAX + 1 + LAST_MAX);
+        let texts = texts(&all);
+        assert_eq!((texts[0], texts[FIRST_MAX - 1]), ("failed at 0", "failed at 31"));
+        assert_eq!(texts[FIRST_MAX], "936 notices that came here are not kept");
+        assert_eq!((texts[FIRST_MAX + 1], texts[FIRST_MAX + LAST_MAX]), ("failed at 968", "failed at 999"));
+    }
+
+    #[test]
+    fn a_text_without_end_is_cut() {
+        let notices = Notices::default();
+        notices.add("plugin", "ü".repeat(1 << 20));
+        assert_eq!(notices.all()[0].text.len(), TEXT_MAX_BYTES);
+    }
+
+    #[test]
+    fn what_comes_too_fast_is_counted_and_told_with_the_next() {
+        let (start, mut limit) = (Instant::now(), Limit::default());
+        assert!((0..SAID_MAX).all(|_| limit.pass(start) == Some(0)));
+        assert!((0..7).all(|_| limit.pass(start + SAID_SPAN / 2).is_none()));
+        assert_eq!([limit.pass(start + SAID_SPAN), limit.pass(start + SAID_SPAN)], [Some(7), Some(0)]);
+    }
+
+    #[test]
+    fn a_flood_does_not_close_the_callbacks_ear_for_good() {
+        let (notices, heard) = heard(LevelFilter::AtLeast(Level::Warning));
+        (0..1000).for_each(|number| notices.add("plugin", format!("failed at {number}")));
+        let before = heard.lock().unwrap().len();
+        assert!(before >= SAID_MAX as usize);
+        // As if a second had passed.
+        lock(&notices.shared.limit).begun = None;
+        notices.add("file", "direct writes are refused".to_owned());
+        let heard = heard.lock().unwrap();
+        let texts = texts(&heard);
+        assert!(texts[before].ends_with("notices were not told, because there were more than 32 in a second"));
+        assert_eq!(texts[before + 1..], ["direct writes are refused"]);
+    }
+
+    #[test]
+    fn the_callback_hears_nothing_below_its_level() {
+        let (notices, heard) = heard(LevelFilter::AtLeast(Level::Error));
+        notices.add("file", "direct writes are refused".to_owned());
+        assert!(heard.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_callback_that_panics_harms_nobody() {
+        let callback = ErrorCallback::new(|_| panic!("planted"));
+        let notices = Notices::new(NoticeSettings { callback: Some(callback), ..NoticeSettings::default() });
+        notices.add("file", "direct writes are refused".to_owned());
+        assert_eq!(notices.all().len(), 1);
+    }
+}

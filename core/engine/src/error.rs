@@ -1,0 +1,211 @@
+//! Errors of containers.
+
+use std::{io, time::Duration};
+
+use fapilog_plugin::{error::PluginError, kind::PluginKind, problem::SettingsError, sink::SinkError};
+use fapilog_record::error_codes;
+use thiserror::Error;
+
+use crate::{accounts::Accounts, host::probe::GlommioUnavailable, port::plan::NotMade};
+
+/// Why a container did not start. Nothing is left behind.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The settings make no sense.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A sink could not be opened.
+    #[error("cannot start sink {sink:?}")]
+    Sink {
+        /// Its name.
+        sink: String,
+        /// Why.
+        #[source]
+        source: SinkError,
+    },
+    /// A plugin could not be made.
+    #[error("cannot start {kind} {name:?}")]
+    Plugin {
+        /// What it is.
+        kind: PluginKind,
+        /// Its name, or which one of its kind it is.
+        name: String,
+        /// Why.
+        #[source]
+        source: PluginError,
+    },
+    /// No thread for a drain.
+    #[error("cannot start a drain thread")]
+    Thread {
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Glommio was asked for, and cannot be had.
+    #[error("executor is glommio, but {reason}; use auto or thread")]
+    Glommio {
+        /// Why not.
+        reason: GlommioUnavailable,
+    },
+}
+
+impl From<NotMade> for StartError {
+    fn from(NotMade { kind, name, source }: NotMade) -> Self {
+        Self::Plugin { kind, name, source }
+    }
+}
+
+/// Why a flush did not do all it should.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FlushError {
+    /// Time was up before everything was delivered.
+    #[error("not everything was delivered within {timeout:?}: {accounts}")]
+    Deadline {
+        /// The time that was given.
+        timeout: Duration,
+        /// How it stood then.
+        accounts: Box<Accounts>,
+    },
+    /// Everything was tried, but since the last flush a sink could not deliver something, or make it stable. The
+    /// container's [notices](crate::container::Container::notices) say why.
+    #[error("not everything could be delivered by {}: {accounts}", sinks.join(", "))]
+    Failed {
+        /// The sinks.
+        sinks: Vec<String>,
+        /// How it stood then.
+        accounts: Box<Accounts>,
+    },
+    /// The container is shut down.
+    #[error("the container is shut down")]
+    ShutDown,
+    /// The container belongs to the parent of this forked process.
+    #[error("the container belongs to the parent process")]
+    Forked,
+}
+
+/// Why a shutdown did not do all it should. The container is shut down all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ShutdownError {
+    /// Time was up: what was not delivered is counted as lost.
+    #[error("not everything was delivered within {timeout:?}: {accounts}")]
+    Deadline {
+        /// The time that was given.
+        timeout: Duration,
+        /// How it stands.
+        accounts: Box<Accounts>,
+    },
+    /// The container belongs to the parent of this forked process, and was left alone.
+    #[error("the container belongs to the parent process")]
+    Forked,
+}
+
+/// Why a running container could not be changed. It goes on as it was.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// The name cannot be one.
+    #[error("plugin name is {name:?}; a name has letters, digits, `_` and `-`, and at least one")]
+    BadName {
+        /// The name.
+        name: String,
+    },
+    /// There is no plugin of that name.
+    #[error("there is no plugin {name:?}; there are {known:?}")]
+    Unknown {
+        /// The name that was given.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// There is one of that name already.
+    #[error("there is a plugin {name:?} already; each needs a name of its own")]
+    Taken {
+        /// The name.
+        name: String,
+    },
+    /// The last sink cannot be removed: events would have nowhere to go.
+    #[error("sink {name:?} is the last one; add another before it is removed")]
+    LastSink {
+        /// Its name.
+        name: String,
+    },
+    /// A plugin could not be made.
+    #[error("cannot start {kind} {name:?}")]
+    Plugin {
+        /// What it is.
+        kind: PluginKind,
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: PluginError,
+    },
+    /// A sink could not be opened.
+    #[error("cannot start sink {name:?}")]
+    Sink {
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: SinkError,
+    },
+    /// The drain did not come to it in time, and may still do so; or a sink that was removed did not deliver in time what
+    /// it held.
+    #[error("it was not done in time; the drain may still do it")]
+    Deadline,
+    /// The container is shut down.
+    #[error("the container is shut down")]
+    ShutDown,
+    /// The container belongs to the parent of this forked process.
+    #[error("the container belongs to the parent process")]
+    Forked,
+}
+
+impl From<NotMade> for ChangeError {
+    fn from(NotMade { kind, name, source }: NotMade) -> Self {
+        Self::Plugin { kind, name, source }
+    }
+}
+
+error_codes! {
+    StartError {
+        Self::Settings(_) => "configuration.settings",
+        Self::Sink { .. } => "sink.not_started",
+        Self::Plugin { .. } => "plugin.not_started",
+        Self::Thread { .. } => "pipeline.no_thread",
+        Self::Glommio { .. } => "pipeline.no_glommio",
+    }
+}
+
+error_codes! {
+    ChangeError {
+        Self::BadName { .. } => "configuration.bad_name",
+        Self::Unknown { .. } => "configuration.unknown_plugin",
+        Self::Taken { .. } => "configuration.name_taken",
+        Self::LastSink { .. } => "configuration.last_sink",
+        Self::Plugin { .. } => "plugin.not_started",
+        Self::Sink { .. } => "sink.not_started",
+        Self::Deadline => "pipeline.deadline",
+        Self::ShutDown => "pipeline.shut_down",
+        Self::Forked => "isolation.forked",
+    }
+}
+
+error_codes! {
+    FlushError {
+        Self::Deadline { .. } => "pipeline.deadline",
+        Self::Failed { .. } => "sink.not_delivered",
+        Self::ShutDown => "pipeline.shut_down",
+        Self::Forked => "isolation.forked",
+    }
+}
+
+error_codes! {
+    ShutdownError {
+        Self::Deadline { .. } => "pipeline.deadline",
+        Self::Forked => "isolation.forked",
+    }
+}

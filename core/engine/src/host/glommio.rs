@@ -1,0 +1,160 @@
+//! A shard on a pinned glommio executor.
+//!
+//! The executor pins the thread, polls the shard, and sleeps in io_uring. The shard's file writers have rings of their
+//! own, so nothing waits for glommio's; a third party's sink may use glommio's I/O, because its deliveries are polled
+//! inside the executor.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use fapilog_plugin::threads::drain_thread;
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::Timer};
+
+use crate::{
+    error::StartError,
+    host::{Claim, Ready, begin, probe::GlommioUnavailable},
+    shard::{Shard, ShardPlan, Turn, idle::Rest},
+};
+
+/// How long a turn may keep others on the executor waiting: glommio's own default. Shorter would serve the I/O of a third
+/// party's sink better, but see [`Lifelines`]: the longer, the less often are they needed.
+const PREEMPT_TIMER: Duration = Duration::from_millis(100);
+
+/// What glommio sets aside for I/O buffers. Our writers bring their own.
+const IO_MEMORY_BYTES: usize = 64 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Executor(ExecutorJoinHandle<()>);
+
+impl Executor {
+    pub(super) fn join(self) {
+        drop(self.0.join());
+    }
+}
+
+pub(super) fn start(
+    name: &str,
+    plan: ShardPlan,
+    cpu: Option<usize>,
+    ready: Ready,
+    claim: Claim,
+) -> Result<Executor, StartError> {
+    let placement = cpu.map_or(Placement::Unbound, Placement::Fixed);
+    LocalExecutorBuilder::new(placement)
+        .name(name)
+        .preempt_timer(PREEMPT_TIMER)
+        .io_memory(IO_MEMORY_BYTES)
+        .spawn(move || async move {
+            // The executor's thread runs nothing but this shard and what its plugins spawn.
+            let _mark = drain_thread::enter();
+            if let Some(shard) = begin(plan, ready, &claim) {
+                run(shard).await;
+            }
+        })
+        .map(Executor)
+        .map_err(|_| StartError::Glommio { reason: GlommioUnavailable::DidNotStart })
+}
+
+async fn run(mut shard: Shard) {
+    let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
+    shard.port.doorbell.register(&waker);
+    let mut lifelines = Lifelines::new();
+    while let Turn::Rest(rest) = shard.turn(&waker) {
+        match shard.before_rest(rest) {
+            // Pending after each turn: other tasks of the executor, and its ring, have theirs.
+            Rest::None | Rest::Spin => {
+                lifelines.hold(&waker, Pace::Busy);
+                glommio::executor().yield_now().await;
+            }
+            Rest::Doze(step) => {
+                lifelines.hold(&waker, Pace::Busy);
+                woken_or_after(step).await;
+                shard.after_rest(rest);
+            }
+            Rest::Park(None) => {
+                lifelines.hold(&waker, Pace::Parked);
+                woken().await;
+                shard.after_rest(rest);
+            }
+            Rest::Park(Some(due)) => {
+                lifelines.hold(&waker, Pace::Parked);
+                woken_or_after(due.saturating_duration_since(Instant::now())).await;
+                shard.after_rest(rest);
+            }
+        }
+    }
+}
+
+/// Timers that end a sleep from which glommio would not wake by itself.
+///
+/// Glommio 0.9 may fall asleep with a task that is ready to run (seen on a busy machine). Before it looks at its tasks it
+/// arms the preemption timer; if the thread loses its core for that long just then, it finds itself preempted, runs
+/// nothing, takes that for having nothing to run, and sleeps until I/O or a timer ends it. Neither the doorbell (which has
+/// rung) nor anybody else would. So there is always a timer ahead; and because the one that ends such a sleep may be
+/// followed by another, there are several, each later than the one before it.
+struct Lifelines {
+    lines: [Option<(Timer, Instant)>; Self::SPANS.len()],
+}
+
+/// How soon a lifeline is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// Producers may be waiting.
+    Busy,
+    /// Each timer that fires wakes an idle drain for nothing.
+    Parked,
+}
+
+impl Lifelines {
+    const SPANS: [Duration; 6] = [
+        Duration::from_millis(5),
+        Duration::from_millis(10),
+        Duration::from_millis(20),
+        Duration::from_millis(50),
+        Duration::from_millis(100),
+        Duration::from_millis(200),
+    ];
+
+    fn new() -> Self {
+        Self { lines: [const { None }; Self::SPANS.len()] }
+    }
+
+    /// Sees to it that all timers are ahead, and none too far.
+    fn hold(&mut self, waker: &Waker, pace: Pace) {
+        // A wake-up takes glommio a fifth of a millisecond: so they are a fifth of a percent of a core.
+        const PARKED_TIMES: u32 = 40;
+        let now = Instant::now();
+        for (line, span) in self.lines.iter_mut().zip(Self::SPANS) {
+            let span = if pace == Pace::Parked { span * PARKED_TIMES } else { span };
+            if line.as_ref().is_some_and(|(_, due)| *due > now && *due <= now + span) {
+                continue;
+            }
+            let mut timer = Timer::new(span);
+            // Polled once, it is the executor's to fire; what it wakes is the shard's own task.
+            let _ = Pin::new(&mut timer).poll(&mut Context::from_waker(waker));
+            *line = Some((timer, now + span));
+        }
+    }
+}
+
+/// Until anything wakes the task: the doorbell, a delivery.
+async fn woken() {
+    let mut is_first = true;
+    poll_fn(|_| if std::mem::take(&mut is_first) { Poll::Pending } else { Poll::Ready(()) }).await;
+}
+
+async fn woken_or_after(time: Duration) {
+    let mut timer = pin!(Timer::new(time));
+    let mut is_first = true;
+    poll_fn(|context| {
+        if std::mem::take(&mut is_first) {
+            return timer.as_mut().poll(context).map(drop);
+        }
+        Poll::Ready(())
+    })
+    .await;
+}

@@ -1,0 +1,167 @@
+//! What runs a shard.
+
+#[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
+mod glommio;
+mod manual;
+pub mod probe;
+mod thread;
+
+pub use manual::ManualDrain;
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use fapilog_plugin::threads::signals;
+
+use crate::{
+    diagnostics::Notices,
+    error::StartError,
+    executor::Executor,
+    host::probe::GlommioUnavailable,
+    shard::{Shard, ShardPlan},
+};
+
+/// What a host says when its shard is made: or why it is not.
+type Ready = mpsc::Sender<Result<(), StartError>>;
+
+/// A running host.
+#[derive(Debug)]
+pub(crate) struct Host {
+    thread: HostThread,
+}
+
+#[derive(Debug)]
+enum HostThread {
+    Plain(std::thread::JoinHandle<()>),
+    #[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
+    Glommio(glommio::Executor),
+}
+
+impl Host {
+    /// Waits for the thread to end, so long at most. To be called when its shard has said its last word: what is left is
+    /// to let go of sinks and rings, and a disk that does not answer can hold that up for ever, in the kernel even. The
+    /// thread is left to itself then.
+    pub(crate) fn join(self, timeout: Duration) {
+        let (ended, has_ended) = mpsc::channel();
+        let _blocked = signals::block_all();
+        let joiner = std::thread::Builder::new().name("fapilog-join".to_owned()).spawn(move || {
+            // A host that panicked has ended its shard by dropping it; everything is counted.
+            match self.thread {
+                HostThread::Plain(thread) => drop(thread.join()),
+                #[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
+                HostThread::Glommio(executor) => executor.join(),
+            }
+            let _ = ended.send(());
+        });
+        // Without a thread to wait on, there is no waiting with a limit: the host ends by itself.
+        if joiner.is_ok() {
+            let _ = has_ended.recv_timeout(timeout);
+        }
+    }
+}
+
+/// Which executor it will be.
+///
+/// # Errors
+/// When glommio is asked for and cannot be had.
+pub(crate) fn choose(wanted: Executor, notices: &Notices) -> Result<Executor, StartError> {
+    match wanted {
+        Executor::Thread => Ok(Executor::Thread),
+        Executor::Glommio => {
+            probe::glommio().map(|()| Executor::Glommio).map_err(|reason| StartError::Glommio { reason })
+        }
+        Executor::Auto => match probe::glommio().and_then(|()| glommio_is_worth_it()) {
+            Ok(()) => Ok(Executor::Glommio),
+            Err(reason) => {
+                notices.add("executor", format!("thread instead of glommio: {reason}"));
+                Ok(Executor::Thread)
+            }
+        },
+    }
+}
+
+/// How many glommio executors a process may have had before it is given threads, unless it insists. Glommio 0.9 closes
+/// neither the eventfd nor frees the state of one that has ended (DataDog/glommio#448): a program that makes containers for
+/// ever would run out of descriptors.
+const GLOMMIO_EXECUTORS_MAX: u32 = 64;
+
+static GLOMMIO_EXECUTORS: AtomicU32 = AtomicU32::new(0);
+
+fn glommio_is_worth_it() -> Result<(), GlommioUnavailable> {
+    // Relaxed: a bound that may be overshot by a few.
+    let made = GLOMMIO_EXECUTORS.load(Ordering::Relaxed);
+    if made < GLOMMIO_EXECUTORS_MAX { Ok(()) } else { Err(GlommioUnavailable::Spent { made }) }
+}
+
+/// How long a host's thread may take to begin. A glommio executor can go to sleep before it has begun, with nothing that
+/// would wake it (see `glommio::Lifelines`).
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Who is first: the host that begins, or the one who has waited for it in vain.
+#[derive(Debug, Clone, Default)]
+struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    /// `true` for the first one.
+    fn take(&self) -> bool {
+        // Relaxed: one of two gets it; nothing is read on its strength.
+        !self.0.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// What every host begins with, on its own thread: the shard, or `None` where it was too late or could not be made. Who
+/// waits for it has been told.
+fn begin(plan: ShardPlan, ready: Ready, claim: &Claim) -> Option<Shard> {
+    if !claim.take() {
+        return None;
+    }
+    // The plan's plugins are made then, and what else it holds, the shard holds too: it is gone when this returns.
+    let (shard, answer) = match Shard::new(&plan) {
+        Ok(shard) => (Some(shard), Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    drop(plan);
+    let _ = ready.send(answer);
+    shard
+}
+
+/// Starts a host and waits until its shard is made.
+pub(crate) fn start(executor: Executor, plan: ShardPlan, cpu: Option<usize>) -> Result<Host, StartError> {
+    let name = format!("fapilog-{}", plan.info.index);
+    let (ready, is_ready) = mpsc::channel();
+    let claim = Claim::default();
+    // Threads inherit the mask of the one that starts them.
+    let thread = {
+        let _blocked = signals::block_all();
+        match executor {
+            #[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
+            Executor::Glommio => {
+                // Relaxed: see `glommio_is_worth_it`.
+                GLOMMIO_EXECUTORS.fetch_add(1, Ordering::Relaxed);
+                HostThread::Glommio(glommio::start(&name, plan, cpu, ready, claim.clone())?)
+            }
+            _ => HostThread::Plain(thread::start(name, plan, cpu, ready, claim.clone())?),
+        }
+    };
+    let answer = match is_ready.recv_timeout(BEGIN_TIMEOUT) {
+        // It has not begun, and will not: whoever comes second does nothing. If it has, its plugins take their time.
+        Err(mpsc::RecvTimeoutError::Timeout) if !claim.take() => is_ready.recv().map_err(|_| ()),
+        answer => answer.map_err(|_| ()),
+    };
+    match answer {
+        Ok(Ok(())) => Ok(Host { thread }),
+        Ok(Err(error)) => Err(error),
+        // It ended without a word: glommio could not come up, or a plugin's factory panicked.
+        Err(()) if executor == Executor::Glommio => {
+            Err(StartError::Glommio { reason: GlommioUnavailable::DidNotStart })
+        }
+        Err(()) => Err(StartError::Thread { source: io::Error::other("it panicked while its plugins were made") }),
+    }
+}

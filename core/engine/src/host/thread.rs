@@ -1,0 +1,78 @@
+//! A shard on a plain thread.
+
+use std::{
+    sync::Arc,
+    task::{Wake, Waker},
+    thread::{self, JoinHandle, Thread},
+    time::{Duration, Instant},
+};
+
+use fapilog_plugin::threads::drain_thread;
+
+use crate::{
+    error::StartError,
+    host::{Claim, Ready, begin},
+    shard::{Shard, ShardPlan, Turn, idle::Rest},
+};
+
+pub(super) fn start(
+    name: String,
+    plan: ShardPlan,
+    cpu: Option<usize>,
+    ready: Ready,
+    claim: Claim,
+) -> Result<JoinHandle<()>, StartError> {
+    thread::Builder::new()
+        .name(name)
+        .spawn(move || {
+            if let Some(id) = cpu {
+                // A shard that floats is slower, and as right.
+                core_affinity::set_for_current(core_affinity::CoreId { id });
+            }
+            let _mark = drain_thread::enter();
+            if let Some(shard) = begin(plan, ready, &claim) {
+                run_here(shard);
+            }
+        })
+        .map_err(|source| StartError::Thread { source })
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn run_here(shard: Shard) {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    run(shard, &waker, |time| match time {
+        Some(time) => thread::park_timeout(time),
+        None => thread::park(),
+    });
+}
+
+/// Runs the shard until it ends. `sleep` returns when the waker is called or has been since the last sleep, when the time
+/// is up, or for no reason.
+pub(super) fn run(mut shard: Shard, waker: &Waker, sleep: impl Fn(Option<Duration>)) {
+    shard.port.doorbell.register(waker);
+    while let Turn::Rest(rest) = shard.turn(waker) {
+        match shard.before_rest(rest) {
+            Rest::None => {}
+            Rest::Spin => std::hint::spin_loop(),
+            Rest::Doze(step) => {
+                sleep(Some(step));
+                shard.after_rest(rest);
+            }
+            Rest::Park(due) => {
+                sleep(due.map(|due| due.saturating_duration_since(Instant::now())));
+                shard.after_rest(rest);
+            }
+        }
+    }
+}

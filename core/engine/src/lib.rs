@@ -1,0 +1,34 @@
+//! The engine: how an event travels from a log call to its sinks.
+//!
+//! The rooms, from the top down; a room uses those below it only:
+//!
+//! | module | what |
+//! |---|---|
+//! | [`container`] | one log with everything that belongs to it |
+//! | [`host`] | what runs a shard: a glommio executor, a plain thread, the program itself |
+//! | `shard` | one drain: takes batches from rings through the plugins to the sinks |
+//! | `delivery` | the sink workers: payloads, and what becomes of them |
+//! | `totals` | the accounts of a container, added up |
+//! | [`producer`] | what a log call does: loggers, lanes, overflow, scopes |
+//! | [`port`] | the shared end of a shard: what producers and the program share with it |
+//! | `guard`, [`route`], [`order`], [`executor`], [`clock`] | limits for plugins; which events a sink takes; order; time |
+//! | [`accounts`], [`diagnostics`] | what became of every event; reports about the log itself |
+
+pub mod accounts;
+pub mod clock;
+pub mod container;
+mod delivery;
+pub mod diagnostics;
+pub mod error;
+pub mod executor;
+mod guard;
+pub mod host;
+#[cfg(fapilog_loom)]
+#[doc(hidden)]
+pub mod model_api;
+pub mod order;
+pub mod port;
+pub mod producer;
+pub mod route;
+mod shard;
+mod totals;

@@ -1,0 +1,50 @@
+//! What the models in `loom-tests` reach of this crate: the real container, lanes and shard, with a thread's lane in the
+//! model's own hands and a drain that sleeps as loom's threads do.
+//!
+//! Loom's threads are one thread of the system, so they would share thread-locals; [`Lane`] stands for them.
+
+use std::{task::Waker, time::Duration};
+
+use fapilog_record::{arguments::End, call_site::CallSite, level::Level};
+
+use crate::{accounts::LossReason, container::Container, host::ManualDrain, producer};
+
+/// A thread's lane. Dropping it is the thread's end.
+#[derive(Debug)]
+pub struct Lane {
+    lane: producer::Lane,
+}
+
+/// Opens a lane for the calling thread, as its first log call does; `None` when there is no ring to be had.
+#[must_use]
+pub fn open_lane(container: &Container) -> Option<Lane> {
+    let lane = container.intake().open_lane()?;
+    Some(Lane { lane })
+}
+
+impl Lane {
+    /// Logs an event, as a call does that has passed the level check.
+    pub fn log(&mut self) {
+        self.lane.log(call(), &End, &[]);
+    }
+}
+
+fn call() -> producer::Call {
+    static SITE: CallSite = CallSite::new(Level::Info, "", "model", "", 0, &[]);
+    producer::Call::new(Level::Info, SITE.descriptor_id::<End>(), 0)
+}
+
+/// Logs as a thread does for which there is no ring. It must not have a lane.
+pub fn log_late(container: &Container) {
+    container.intake().log_late(call(), &End, &[]);
+}
+
+/// A call on a container that is closed.
+pub fn refuse(container: &Container) {
+    container.intake().refuse(LossReason::ContainerClosed);
+}
+
+/// Runs the drain to its end by the loop of the thread host. `sleep` is given how long, `None` for ever.
+pub fn run(drain: ManualDrain, waker: &Waker, sleep: impl Fn(Option<Duration>)) {
+    drain.run(waker, sleep);
+}

@@ -1,0 +1,191 @@
+//! Changes of a running pipeline, on their way from the program to a shard.
+//!
+//! A change is posted to every shard, and each takes it up between two batches; whoever posted it waits for the answer of
+//! each. A shard that stops answers what is left.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use fapilog_plugin::{enricher::Enricher, processor::Processor};
+use fapilog_record::user_code::drop_catching_panics;
+
+use crate::{
+    error::ChangeError,
+    port::plan::{PipelinePlan, PluginPlan, SinkPlan},
+};
+
+/// What is to change.
+#[derive(Clone)]
+pub(crate) enum Change {
+    AddEnricher(PluginPlan<dyn Enricher>),
+    AddProcessor(PluginPlan<dyn Processor>),
+    AddRedactor(PluginPlan<dyn Processor>),
+    AddSink(SinkPlan),
+    /// Make another pipeline beside the one that works. It gets no events yet.
+    PreparePipeline(PipelinePlan),
+    /// Let the pipeline that was prepared work from now on. It cannot fail.
+    ReplacePipeline,
+    /// Let go of the pipeline that was prepared, if there is one.
+    DiscardPipeline,
+    Remove(String),
+    SetEnabled(String, bool),
+}
+
+impl Change {
+    /// The name that it adds, if the container gives it one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Self::AddEnricher(plan) => plan.name(),
+            Self::AddProcessor(plan) | Self::AddRedactor(plan) => plan.name(),
+            Self::AddSink(plan) => Some(&plan.name),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::AddEnricher(_) => "AddEnricher",
+            Self::AddProcessor(_) => "AddProcessor",
+            Self::AddRedactor(_) => "AddRedactor",
+            Self::AddSink(_) => "AddSink",
+            Self::PreparePipeline(_) => "PreparePipeline",
+            Self::ReplacePipeline => "ReplacePipeline",
+            Self::DiscardPipeline => "DiscardPipeline",
+            Self::Remove(_) => "Remove",
+            Self::SetEnabled(..) => "SetEnabled",
+        })
+    }
+}
+
+/// Where one shard's answer to one change appears.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    result: Mutex<Option<Result<(), ChangeError>>>,
+    is_there: Condvar,
+}
+
+impl Answer {
+    fn lock(&self) -> MutexGuard<'_, Option<Result<(), ChangeError>>> {
+        self.result.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn give(&self, result: Result<(), ChangeError>) {
+        let before = self.lock().replace(result);
+        drop_catching_panics(before);
+        self.is_there.notify_all();
+    }
+
+    pub(crate) fn wait(&self, deadline: Instant) -> Result<(), ChangeError> {
+        let mut result = self.lock();
+        loop {
+            if let Some(result) = result.take() {
+                return result;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(ChangeError::Deadline);
+            }
+            result = self.is_there.wait_timeout(result, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // Nobody has waited for it, and it may hold a plugin's own error: on the drain, whose affair its drop is not.
+        drop_catching_panics(self.lock().take());
+    }
+}
+
+/// A shard's letter box.
+#[derive(Debug, Default)]
+pub(crate) struct ChangeBox {
+    posted: Mutex<Posted>,
+    /// What the shard looks at between two batches. It is a hint: what counts is what the lock guards.
+    has_some: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Posted {
+    changes: VecDeque<(Change, Arc<Answer>)>,
+    is_closed: bool,
+}
+
+impl ChangeBox {
+    fn lock(&self) -> MutexGuard<'_, Posted> {
+        self.posted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Posts a change. The doorbell has to be rung after it.
+    pub(crate) fn post(&self, change: Change) -> Arc<Answer> {
+        let answer = Arc::<Answer>::default();
+        let mut posted = self.lock();
+        if posted.is_closed {
+            answer.give(Err(ChangeError::ShutDown));
+        } else {
+            posted.changes.push_back((change, Arc::clone(&answer)));
+            // Release: pairs with `has_some`.
+            self.has_some.store(true, Ordering::Release);
+        }
+        answer
+    }
+
+    #[inline]
+    pub(crate) fn has_some(&self) -> bool {
+        // Acquire: pairs with `post`.
+        self.has_some.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn take(&self) -> Option<(Change, Arc<Answer>)> {
+        let mut posted = self.lock();
+        let next = posted.changes.pop_front();
+        self.has_some.store(!posted.changes.is_empty(), Ordering::Release);
+        next
+    }
+
+    /// Answers all that is there and all that will ever come.
+    pub(crate) fn close(&self) {
+        let mut posted = self.lock();
+        posted.is_closed = true;
+        for (_, answer) in posted.changes.drain(..) {
+            answer.give(Err(ChangeError::ShutDown));
+        }
+        self.has_some.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fapilog_plugin::{error::PluginError, kind::PluginKind};
+    use thiserror::Error;
+
+    use super::*;
+
+    /// An error that panics when it is dropped.
+    #[derive(Debug, Error)]
+    #[error("it will not go")]
+    struct Clings;
+
+    impl Drop for Clings {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_nobody_waits_for_goes_quietly() {
+        let answer = Answer::default();
+        for _ in 0..2 {
+            let source = PluginError::failed(Clings);
+            answer.give(Err(ChangeError::Plugin { kind: PluginKind::Enricher, name: "clings".to_owned(), source }));
+        }
+    }
+}

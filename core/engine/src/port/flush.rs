@@ -1,0 +1,234 @@
+//! How a thread waits until a shard has delivered everything that came before.
+
+use std::{
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use fapilog_ring::{
+    seeded,
+    sync::{AtomicBool, AtomicU64, Condvar, Mutex, Ordering, lock},
+};
+
+/// Requests to one shard, and its answers.
+#[derive(Debug, Default)]
+pub(crate) struct FlushGate {
+    /// The last ticket given out.
+    requested: AtomicU64,
+    /// No more is to come; make an end.
+    stop: AtomicBool,
+    answered: Mutex<Answered>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Answered {
+    ticket: u64,
+    /// Up to this ticket, something could not be delivered or made stable.
+    failed: u64,
+    /// At which sinks, as of that ticket.
+    failed_sinks: Vec<String>,
+    /// The shard is gone: nothing will be answered any more.
+    is_over: bool,
+    /// When to give up, once a stop is requested.
+    stop_deadline: Option<Instant>,
+    /// Tasks that wait, each with its deadline.
+    tasks: Vec<Task>,
+}
+
+/// A task that waits.
+#[derive(Debug)]
+struct Task {
+    /// The flush it waits for, which is nobody else's; `None` for the end.
+    ticket: Option<u64>,
+    deadline: Instant,
+    waker: Waker,
+}
+
+/// What became of a wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// Everything that came before the request is delivered.
+    Done,
+    /// Everything has been tried, and some of it has failed, at these sinks.
+    Failed(Vec<String>),
+    /// The shard has ended.
+    Over,
+    /// Time is up.
+    Late,
+}
+
+impl Answered {
+    /// What was answered to a ticket, if anything was.
+    fn to(&self, ticket: u64) -> Option<Waited> {
+        if self.failed >= ticket {
+            return Some(Waited::Failed(self.failed_sinks.clone()));
+        }
+        (self.ticket >= ticket).then_some(Waited::Done)
+    }
+}
+
+/// Outside of every lock: wakers are foreign code.
+fn wake(tasks: Vec<Task>) {
+    tasks.into_iter().for_each(|task| {
+        let _ = fapilog_record::user_code::catch_panic(|| task.waker.wake());
+    });
+}
+
+impl FlushGate {
+    /// Asks for a flush of everything that was published before this call. The doorbell is the caller's to ring.
+    pub(crate) fn request(&self) -> u64 {
+        // Release: what this thread has published, or knows to be published, comes before the ticket; pairs with the
+        // load in `requested`.
+        self.requested.fetch_add(1, seeded::ordering(Ordering::Release, "flush_request_relaxed")) + 1
+    }
+
+    /// The last ticket given out: the shard reads it at the start of a turn.
+    #[inline]
+    pub(crate) fn requested(&self) -> u64 {
+        // Acquire: pairs with `request`.
+        self.requested.load(seeded::ordering(Ordering::Acquire, "flush_requested_relaxed"))
+    }
+
+    /// Answers all requests up to `ticket`. At the sinks in `failed`, something was not delivered, or is not stable, that
+    /// should be.
+    pub(crate) fn answer(&self, ticket: u64, failed: Vec<String>) {
+        let tasks = {
+            let mut answered = lock(&self.answered);
+            answered.ticket = ticket;
+            if !failed.is_empty() {
+                answered.failed = ticket;
+                answered.failed_sinks = failed;
+            }
+            std::mem::take(&mut answered.tasks)
+        };
+        self.changed.notify_all();
+        wake(tasks);
+    }
+
+    /// Wakes the tasks whose time is up. A shard that has been asked for something calls it with every turn, so a task
+    /// needs no timer.
+    pub(crate) fn wake_late(&self, now: Instant) {
+        let late: Vec<_> = {
+            let mut answered = lock(&self.answered);
+            if answered.tasks.iter().all(|task| task.deadline > now) {
+                return;
+            }
+            answered.tasks.extract_if(.., |task| task.deadline <= now).collect()
+        };
+        wake(late);
+    }
+
+    /// Asks the shard to end by `deadline`.
+    pub(crate) fn request_stop(&self, deadline: Instant) {
+        lock(&self.answered).stop_deadline = Some(deadline);
+        // Release: what came before comes before; pairs with the load in `stop_requested`.
+        self.stop.store(true, Ordering::Release);
+    }
+
+    /// Whether, and until when, the shard is to end.
+    #[inline]
+    pub(crate) fn stop_requested(&self) -> Option<Instant> {
+        // Acquire: pairs with `request_stop`.
+        if !self.stop.load(Ordering::Acquire) {
+            return None;
+        }
+        lock(&self.answered).stop_deadline
+    }
+
+    /// The shard's last word.
+    pub(crate) fn end(&self) {
+        let tasks = {
+            let mut answered = lock(&self.answered);
+            answered.is_over = true;
+            std::mem::take(&mut answered.tasks)
+        };
+        self.changed.notify_all();
+        wake(tasks);
+    }
+
+    /// Waits for the answer to `ticket`.
+    pub(crate) fn wait(&self, ticket: u64, deadline: Instant) -> Waited {
+        self.wait_until(deadline, |answered| answered.to(ticket))
+    }
+
+    /// As [`wait`](Self::wait), for a task.
+    pub(crate) fn poll(&self, ticket: u64, deadline: Instant, context: &mut Context<'_>) -> Poll<Waited> {
+        self.poll_until(Some(ticket), deadline, context, |answered| answered.to(ticket))
+    }
+
+    /// As [`wait_for_end`](Self::wait_for_end), for a task.
+    pub(crate) fn poll_end(&self, deadline: Instant, context: &mut Context<'_>) -> Poll<Waited> {
+        self.poll_until(None, deadline, context, |_| None)
+    }
+
+    fn poll_until(
+        &self,
+        ticket: Option<u64>,
+        deadline: Instant,
+        context: &mut Context<'_>,
+        answer: impl Fn(&Answered) -> Option<Waited>,
+    ) -> Poll<Waited> {
+        // Cloned before the lock is taken, and dropped behind it: wakers are foreign code.
+        let mut waker = context.waker().clone();
+        let mut answered = lock(&self.answered);
+        if let Some(waited) = answer(&answered) {
+            return Poll::Ready(waited);
+        }
+        if answered.is_over {
+            return Poll::Ready(Waited::Over);
+        }
+        if deadline <= Instant::now() {
+            return Poll::Ready(Waited::Late);
+        }
+        // A ticket has one task, whoever polls it. Several tasks may wait for the end: they differ by their wakers.
+        let is_known = |task: &&mut Task| {
+            task.ticket == ticket && task.deadline == deadline && (ticket.is_some() || task.waker.will_wake(&waker))
+        };
+        match answered.tasks.iter_mut().find(is_known) {
+            Some(task) => std::mem::swap(&mut task.waker, &mut waker),
+            None => {
+                answered.tasks.push(Task { ticket, deadline, waker });
+                return Poll::Pending;
+            }
+        }
+        drop(answered);
+        drop(waker);
+        Poll::Pending
+    }
+
+    /// A task waits no more for the answer to `ticket`.
+    pub(crate) fn forget(&self, ticket: u64) {
+        let forgotten: Vec<_> = {
+            let mut answered = lock(&self.answered);
+            answered.tasks.extract_if(.., |task| task.ticket == Some(ticket)).collect()
+        };
+        // Wakers are foreign code.
+        let _ = fapilog_record::user_code::catch_panic(|| drop(forgotten));
+    }
+
+    /// Waits for the shard's last word.
+    pub(crate) fn wait_for_end(&self, deadline: Instant) -> Waited {
+        self.wait_until(deadline, |_| None)
+    }
+
+    fn wait_until(&self, deadline: Instant, answer: impl Fn(&Answered) -> Option<Waited>) -> Waited {
+        let mut answered = lock(&self.answered);
+        loop {
+            if let Some(waited) = answer(&answered) {
+                return waited;
+            }
+            if answered.is_over {
+                return Waited::Over;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left == Duration::ZERO {
+                return Waited::Late;
+            }
+            answered = match self.changed.wait_timeout(answered, left) {
+                Ok((guard, _)) => guard,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+}

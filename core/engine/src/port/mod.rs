@@ -1,0 +1,139 @@
+//! The shared end of a shard: all that producing threads and the program share with it.
+
+pub(crate) mod changes;
+pub(crate) mod flush;
+pub(crate) mod latency;
+pub(crate) mod plan;
+
+use std::sync::{Arc, PoisonError};
+
+use fapilog_plugin::{event::ProducerInfo, kind::PluginKind};
+use fapilog_ring::{
+    Consumer, Doorbell, IdleRing, Roster, seeded,
+    sync::{AtomicBool, Mutex, Ordering, lock},
+};
+
+use crate::{
+    accounts::{LaneTallies, PluginTallies, RungGauge, ShardTallies, SinkTallies},
+    port::{changes::ChangeBox, flush::FlushGate, latency::Latencies},
+};
+
+/// A ring on its way to its shard.
+#[derive(Debug)]
+pub(crate) struct NewRing {
+    pub(crate) consumer: Consumer,
+    pub(crate) tallies: Arc<LaneTallies>,
+    pub(crate) info: ProducerInfo,
+}
+
+/// The most idle rings that one shard keeps.
+const IDLE_RINGS_MAX: usize = 32;
+
+/// What a shard shows to the rest of the program.
+#[derive(Debug, Default)]
+pub(crate) struct ShardPort {
+    pub(crate) roster: Roster<NewRing>,
+    pub(crate) doorbell: Doorbell,
+    pub(crate) flush: FlushGate,
+    idle_rings: Mutex<Vec<IdleRing>>,
+    /// The shard has looked at its rings for the last time.
+    stopped: AtomicBool,
+    pub(crate) tallies: ShardTallies,
+    pub(crate) changes: ChangeBox,
+    pub(crate) latencies: Latencies,
+    pub(crate) ring_fill: RingFill,
+    pub(crate) rung: RungGauge,
+    /// By plugin, in the order they were added; those that are removed stay, for their counts.
+    pub(crate) plugins: Mutex<Vec<PluginView>>,
+    /// By sink, in order.
+    pub(crate) sinks: Mutex<Vec<SinkView>>,
+}
+
+/// How full the fullest ring is, in bytes. Figures for reports, on which nothing depends: no model need see them.
+#[derive(Debug, Default)]
+pub(crate) struct RingFill {
+    now: std::sync::atomic::AtomicU64,
+    most: std::sync::atomic::AtomicU64,
+}
+
+impl RingFill {
+    /// Only the shard may call this.
+    #[inline]
+    pub(crate) fn record(&self, bytes: u64) {
+        // Relaxed, all: one writer, and readers want a figure only.
+        self.now.store(bytes, Ordering::Relaxed);
+        if bytes > self.most.load(Ordering::Relaxed) {
+            self.most.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// As of the last look, and the most ever.
+    pub(crate) fn read(&self) -> (u64, u64) {
+        // Relaxed: see `record`.
+        (self.now.load(Ordering::Relaxed), self.most.load(Ordering::Relaxed))
+    }
+}
+
+/// What a shard shows of one of its plugins.
+#[derive(Debug, Clone)]
+pub(crate) struct PluginView {
+    pub(crate) name: String,
+    pub(crate) kind: PluginKind,
+    pub(crate) tallies: Arc<PluginTallies>,
+}
+
+/// What a shard shows of one of its sinks.
+#[derive(Debug, Clone)]
+pub(crate) struct SinkView {
+    pub(crate) name: String,
+    pub(crate) writer: Arc<WriterText>,
+    pub(crate) tallies: Arc<SinkTallies>,
+    /// What its guard counts.
+    pub(crate) guarding: Arc<PluginTallies>,
+}
+
+/// How a sink writes, in its own words. A text for reports, on which nothing depends: no model need see it.
+#[derive(Debug)]
+pub(crate) struct WriterText(std::sync::Mutex<String>);
+
+impl WriterText {
+    pub(crate) fn new(text: String) -> Self {
+        Self(std::sync::Mutex::new(text))
+    }
+
+    pub(crate) fn set(&self, text: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
+    pub(crate) fn get(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ShardPort {
+    pub(crate) fn take_idle(&self) -> Option<IdleRing> {
+        lock(&self.idle_rings).pop()
+    }
+
+    /// Keeps an idle ring for the next thread. `false` if there are enough: it is gone then.
+    pub(crate) fn keep_idle(&self, ring: IdleRing) -> bool {
+        let mut rings = lock(&self.idle_rings);
+        let is_kept = rings.len() < IDLE_RINGS_MAX;
+        if is_kept {
+            rings.push(ring);
+        }
+        is_kept
+    }
+
+    /// The shard's last word: it takes no frame any more.
+    pub(crate) fn stop(&self) {
+        // Release: the counts of what was drained come before it; pairs with `is_stopped`.
+        self.stopped.store(true, Ordering::Release);
+        lock(&self.idle_rings).clear();
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        // Acquire: pairs with `stop`.
+        self.stopped.load(seeded::ordering(Ordering::Acquire, "stopped_relaxed"))
+    }
+}

@@ -1,0 +1,119 @@
+//! How plugins and sinks are made: what a builder or a change hands to a shard.
+
+use std::sync::Arc;
+
+use fapilog_plugin::{
+    enricher::Enricher,
+    error::PluginError,
+    factory::ShardInfo,
+    kind::PluginKind,
+    processor::Processor,
+    sink::{SinkFactory, WhenBusy},
+};
+
+use crate::{guard::GuardPolicy, route::Route};
+
+/// How to make a sink.
+#[derive(Clone)]
+pub(crate) struct SinkPlan {
+    pub(crate) name: String,
+    pub(crate) factory: Arc<dyn SinkFactory>,
+    pub(crate) options: SinkOptions,
+}
+
+/// How a container uses a sink.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[must_use]
+pub struct SinkOptions {
+    /// `None`: the sink's own way.
+    pub(crate) when_busy: Option<WhenBusy>,
+    pub(crate) route: Route,
+}
+
+impl SinkOptions {
+    /// The sink takes all events, and while it is busy it does as is its way: see [`SinkFactory::when_busy`].
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What happens to events while the sink has no room.
+    pub fn when_busy(mut self, when_busy: WhenBusy) -> Self {
+        self.when_busy = Some(when_busy);
+        self
+    }
+
+    /// Which events it takes. What it does not take is counted as filtered at this sink.
+    pub fn route(mut self, route: Route) -> Self {
+        self.route = route;
+        self
+    }
+}
+
+/// How to make one.
+pub(crate) struct PluginPlan<P: ?Sized> {
+    /// The name in the container, if not the plugin's own.
+    pub(crate) name: Option<String>,
+    pub(crate) make: Arc<Make<P>>,
+    pub(crate) is_by_hand: bool,
+}
+
+/// Makes a plugin for a shard, on its thread.
+pub(crate) type Make<P> = dyn Fn(ShardInfo) -> Result<Box<P>, PluginError> + Send + Sync;
+
+impl<P: ?Sized> Clone for PluginPlan<P> {
+    fn clone(&self) -> Self {
+        Self { name: self.name.clone(), make: Arc::clone(&self.make), is_by_hand: self.is_by_hand }
+    }
+}
+
+impl<P: ?Sized> PluginPlan<P> {
+    /// A plugin under its own name.
+    pub(crate) fn new(make: impl Fn(ShardInfo) -> Box<P> + Send + Sync + 'static) -> Self {
+        Self { name: None, make: Arc::new(move |shard| Ok(make(shard))), is_by_hand: false }
+    }
+
+    /// The name that the container gives it.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// A plugin under a name that the container gives it, whose making may fail.
+    pub(crate) fn named(
+        name: &str,
+        make: impl Fn(ShardInfo) -> Result<Box<P>, PluginError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: Some(name.to_owned()), make: Arc::new(make), is_by_hand: false }
+    }
+
+    /// Added to a container that runs: it is no part of the settings, and no reload takes it away.
+    pub(crate) fn by_hand(mut self) -> Self {
+        self.is_by_hand = true;
+        self
+    }
+}
+
+/// How to make a pipeline.
+#[derive(Clone, Default)]
+pub(crate) struct PipelinePlan {
+    pub(crate) enrichers: Vec<PluginPlan<dyn Enricher>>,
+    pub(crate) processors: Vec<PluginPlan<dyn Processor>>,
+    pub(crate) redactors: Vec<PluginPlan<dyn Processor>>,
+    pub(crate) policy: GuardPolicy,
+}
+
+impl PipelinePlan {
+    /// The names that the container gives to plugins.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let processors = self.processors.iter().chain(&self.redactors);
+        self.enrichers.iter().filter_map(PluginPlan::name).chain(processors.filter_map(PluginPlan::name))
+    }
+}
+
+/// A plugin that could not be made.
+#[derive(Debug)]
+pub(crate) struct NotMade {
+    pub(crate) kind: PluginKind,
+    /// The name, if it is known: the n-th of its kind otherwise.
+    pub(crate) name: String,
+    pub(crate) source: PluginError,
+}

@@ -1,0 +1,228 @@
+//! What a program logs through.
+
+use std::{fmt, sync::Arc};
+
+use fapilog_plugin::event::Source;
+use fapilog_record::{
+    arguments::{Arg, Arguments, End},
+    bucket::Bucket,
+    call_site::{CallSite, DYNAMIC_ID},
+    dynamic,
+    level::{Category, Level, LevelFilter},
+    value::{Kind, Value, ValueRef, sealed},
+    writer::SlotWriter,
+};
+
+use crate::producer::{Intake, Scope, lane::Call, thread};
+
+/// A container's logger under one name, the `source` of its events. Cheap to clone, and made to be kept.
+#[derive(Clone)]
+pub struct Logger {
+    intake: Arc<Intake>,
+    source: Source,
+    /// What every event gets, as a record's scope; `None` where there is nothing.
+    fields: Option<Arc<[u8]>>,
+}
+
+impl Logger {
+    pub(crate) fn new(intake: Arc<Intake>, name: &str) -> Self {
+        // In a forked child nothing is logged, and whoever holds the table's lock may be in the parent.
+        let source = if intake.is_foreign() { Source::new(0, name.into()) } else { intake.sources.intern(name) };
+        Self { intake, source, fields: None }
+    }
+
+    /// A logger of no container: nothing is ever enabled, and a call costs what a disabled one does.
+    #[must_use]
+    pub fn disabled() -> Self {
+        Self { intake: Arc::clone(Intake::nowhere()), source: Source::new(0, "".into()), fields: None }
+    }
+
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    /// The name: the `source` of its events.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        self.source.name()
+    }
+
+    /// A child: a logger of the same source whose events carry these fields in their context.
+    ///
+    /// They are archived here, once, and copied as bytes behind each event. A call's own argument of the same key counts
+    /// before them, and they before a [scope's](Scope). Fields that would bring them beyond 65,535 bytes are left out.
+    ///
+    /// ```
+    /// # use fapilog_engine::producer::Logger;
+    /// fn serve(log: &Logger, user: &str) {
+    ///     let log = log.with([("user", user.into()), ("attempt", 1.into())]);
+    ///     // ...
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with<'a>(&self, fields: impl IntoIterator<Item = (&'a str, ValueRef<'a>)>) -> Self {
+        let scope =
+            fields.into_iter().fold(Scope::new(), |scope, (name, value)| scope.field(Bucket::Context, name, value));
+        self.with_scope(&scope)
+    }
+
+    /// A child whose events carry what the scope binds: fields of any bucket, a correlation id.
+    #[must_use]
+    pub fn with_scope(&self, scope: &Scope) -> Self {
+        let mut fields = self.fields.as_deref().unwrap_or_default().to_vec();
+        if fields.len() + scope.bytes().len() <= thread::SCOPE_MAX_BYTES {
+            fields.extend_from_slice(scope.bytes());
+        }
+        let fields = (!fields.is_empty()).then(|| fields.into());
+        Self { intake: Arc::clone(&self.intake), source: self.source.clone(), fields }
+    }
+
+    /// Whether an event of this level would be logged, by some target at least. To ask for one target, there is
+    /// [`is_enabled_for`](Self::is_enabled_for).
+    #[inline]
+    #[must_use]
+    pub fn is_enabled(&self, level: Level) -> bool {
+        self.intake.wants(level) || self.intake.wants_by_target(level)
+    }
+
+    /// Whether an event of this level and target, a module path, would be logged.
+    #[must_use]
+    pub fn is_enabled_for(&self, level: Level, target: &str) -> bool {
+        self.intake.wants(level) || (self.intake.wants_by_target(level) && self.intake.level_of(target).passes(level))
+    }
+
+    /// What the macros ask before they look at any argument.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn is_enabled_at(&self, level: Level, site: &'static CallSite) -> bool {
+        self.intake.wants(level) || (self.intake.wants_by_target(level) && self.intake.wants_at(level, site))
+    }
+
+    /// The least level that the container logs, by targets that have no level of their own.
+    #[must_use]
+    pub fn level(&self) -> LevelFilter {
+        self.intake.level()
+    }
+
+    /// What the macros call when [`is_enabled_at`](Self::is_enabled_at) has said no: a closed container counts the call.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn skip(&self, level: Level, site: &'static CallSite) {
+        if self.intake.is_closed() {
+            self.intake.refuse_if_closed(level, site.target());
+        }
+    }
+
+    /// What the macros call. The level is the call site's: given apart, because there it is a constant.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn log<A: Arguments>(&self, level: Level, site: &'static CallSite, arguments: A) {
+        let call = Call::new(level, site.descriptor_id::<A>(), self.source.id());
+        match &self.fields {
+            None => thread::log(&self.intake, call, arguments),
+            Some(fields) => thread::log_with(&self.intake, call, arguments, fields),
+        }
+    }
+
+    /// Logs an event whose fields are known only at run time: for adapters. Slower than the macros, which write no names.
+    pub fn log_dynamic(&self, event: &DynamicEvent) {
+        if !self.is_enabled_for(event.level, event.target()) {
+            if self.intake.is_closed() {
+                self.intake.refuse_if_closed(event.level, event.target());
+            }
+            return;
+        }
+        let call = Call::new(event.level, DYNAMIC_ID, self.source.id());
+        let arguments = (Arg(&Body { event }), End);
+        match &self.fields {
+            None => thread::log(&self.intake, call, arguments),
+            Some(fields) => thread::log_with(&self.intake, call, arguments, fields),
+        }
+    }
+}
+
+impl fmt::Debug for Logger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Logger").field("source", &self.source.name()).finish_non_exhaustive()
+    }
+}
+
+/// An event that names and types its own fields.
+///
+/// ```
+/// use fapilog_engine::producer::DynamicEvent;
+/// use fapilog_record::{bucket::Bucket, level::Level, value::ValueRef};
+///
+/// let event = DynamicEvent::new(Level::Info, "adapter::target", "a row came in")
+///     .field(Bucket::Context, "rows", ValueRef::U64(1))
+///     .field(Bucket::Tags, "table", ValueRef::Text("orders"));
+/// # let _ = event;
+/// ```
+#[derive(Debug, Clone)]
+pub struct DynamicEvent {
+    level: Level,
+    category: Option<Category>,
+    fields: Vec<u8>,
+    /// Where each field ends: one that does not fit the record is left out whole, with all behind it.
+    ends: Vec<usize>,
+}
+
+impl DynamicEvent {
+    /// An event with a message and no fields.
+    #[must_use]
+    pub fn new(level: Level, target: &str, message: &str) -> Self {
+        let event = Self { level, category: None, fields: Vec::new(), ends: Vec::new() };
+        event.field(Bucket::Target, "", ValueRef::Text(target)).field(Bucket::Message, "", ValueRef::Text(message))
+    }
+
+    /// The target it was made with.
+    fn target(&self) -> &str {
+        match dynamic::DynamicFields::new(&self.fields).next() {
+            Some((Bucket::Target, _, ValueRef::Text(target))) => target,
+            _ => "",
+        }
+    }
+
+    /// How grave it is, from 1 to 10, if not what its level says.
+    #[must_use]
+    pub fn severity(self, severity: u8) -> Self {
+        self.field(Bucket::Severity, "", ValueRef::U64(severity.into()))
+    }
+
+    /// What it is about, if not what its level says.
+    #[must_use]
+    pub fn category(mut self, category: Category) -> Self {
+        self.category = Some(category);
+        self
+    }
+
+    /// Adds a field.
+    #[must_use]
+    pub fn field(mut self, bucket: Bucket, name: &str, value: ValueRef<'_>) -> Self {
+        dynamic::put_field(&mut self.fields, bucket, name, value);
+        self.ends.push(self.fields.len());
+        self
+    }
+}
+
+/// A dynamic record's body, as the only argument of its call.
+struct Body<'a> {
+    event: &'a DynamicEvent,
+}
+
+impl sealed::Sealed for Body<'_> {}
+
+impl Value for Body<'_> {
+    /// Level and category.
+    type Wire = [u8; 2];
+    const KIND: Kind = Kind::U16;
+
+    fn tail_bytes(&self) -> usize {
+        self.event.fields.len()
+    }
+
+    fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 2] {
+        writer.put_whole(&self.event.fields, &self.event.ends);
+        [self.event.level as u8, self.event.category.map_or(0, |category| category as u8)]
+    }
+}

@@ -1,0 +1,378 @@
+//! What a log call sees of a container: loggers, lanes, and what happens when a ring is full.
+//!
+//! A thread that logs to a container for the first time is given a *lane*: the producer of a ring that belongs to the
+//! shard of the core it runs on. From then on a call touches nothing that another thread writes, but the ring's two
+//! words and, once in a while, the doorbell. Threads for which there is no ring (the limit is reached, the thread's own
+//! data are gone, or there is no memory) share the *late lane*, under a lock.
+
+mod lane;
+mod late;
+mod logger;
+mod overflow;
+mod roll;
+mod scope;
+pub(crate) mod sources;
+mod thread;
+
+use std::sync::{
+    Arc, Mutex, OnceLock, PoisonError,
+    atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+};
+
+use crossbeam_utils::CachePadded;
+use fapilog_plugin::threads::fork;
+use fapilog_ring::{Capacity, IdleRing, Storage};
+
+pub use crate::producer::{
+    logger::{DynamicEvent, Logger},
+    overflow::Overflow,
+    scope::{InScope, Scope, ScopeGuard, Scoped},
+};
+use crate::{
+    port::NewRing,
+    producer::late::{Late, LateLane},
+};
+pub(crate) use crate::{
+    port::ShardPort,
+    producer::{
+        lane::{Call, Lane},
+        roll::Roll,
+    },
+};
+use fapilog_plugin::event::ProducerInfo;
+use fapilog_record::{
+    arguments::Arguments,
+    call_site::{CallSite, Descriptor},
+    directives::Directives,
+    level::{Level, LevelFilter},
+};
+
+use crate::{
+    accounts::{LaneTallies, LossReason},
+    clock::{self, StampSource},
+    producer::sources::SourceTable,
+};
+
+/// The threshold of a container that takes nothing more.
+const CLOSED: u8 = u8::MAX;
+/// The threshold of a container that wants nothing for now.
+const OFF: u8 = Level::Security as u8 + 1;
+
+/// One byte for one comparison. AUDIT passes every level, so no level's threshold lies above its own.
+const fn threshold_of(filter: LevelFilter) -> u8 {
+    match filter {
+        LevelFilter::AtLeast(Level::Security) => Level::Audit as u8,
+        LevelFilter::AtLeast(level) => level as u8,
+        LevelFilter::Off => OFF,
+    }
+}
+
+/// Added to the threshold of a container whose targets have levels of their own. It lies above every level, so that the one
+/// comparison of the common case fails, and the way round asks for the target. What is left is the least level of all.
+const BY_TARGET: u8 = 0x40;
+
+fn threshold_of_all(directives: &Directives) -> u8 {
+    let rest = threshold_of(directives.level());
+    let targets = directives.targets().map(|(_, level)| threshold_of(level));
+    match targets.min() {
+        Some(least) => least.min(rest) | BY_TARGET,
+        None => rest,
+    }
+}
+
+/// What every call reads, on cache lines that nobody writes while levels stay as they are.
+#[derive(Debug)]
+struct Gate {
+    /// Never given out twice in a process.
+    id: u64,
+    /// The least level that is wanted, by any target where they differ; `OFF`, `CLOSED`.
+    threshold: AtomicU8,
+}
+
+/// The side of a container that loggers hold.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    gate: CachePadded<Gate>,
+    /// What the threshold was made of, which stays when the container is closed.
+    directives: Mutex<Arc<Directives>>,
+    /// Tells the directives in force from all others of the process: what call sites remember goes by it.
+    directives_id: AtomicU64,
+    /// The fork generation of the process that made the container.
+    born: u32,
+    pub(crate) ports: Box<[Arc<ShardPort>]>,
+    pub(crate) sources: Arc<SourceTable>,
+    pub(crate) roll: Roll,
+    late: LateLane,
+    limits: Limits,
+    next_producer: AtomicU32,
+    rings: AtomicUsize,
+    stamps: StampSource,
+}
+
+/// What bounds the intake.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) ring: Capacity,
+    pub(crate) rings_max: usize,
+    pub(crate) overflow: Overflow,
+}
+
+impl Intake {
+    pub(crate) fn new(directives: Directives, ports: Vec<Arc<ShardPort>>, limits: Limits, stamps: StampSource) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+        fork::watch(thread::disown_lanes);
+        fork::undivided(find_out_once);
+        Self {
+            gate: CachePadded::new(Gate {
+                // Relaxed: a number that differs from all others, no more.
+                id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+                threshold: AtomicU8::new(threshold_of_all(&directives)),
+            }),
+            directives: Mutex::new(Arc::new(directives)),
+            directives_id: AtomicU64::new(new_directives_id()),
+            born: fork::generation(),
+            ports: ports.into(),
+            sources: Arc::new(SourceTable::new()),
+            roll: Roll::default(),
+            late: LateLane::default(),
+            limits,
+            next_producer: AtomicU32::new(1),
+            rings: AtomicUsize::new(0),
+            stamps,
+        }
+    }
+
+    /// What its events are stamped by.
+    pub(crate) fn stamps(&self) -> StampSource {
+        self.stamps
+    }
+
+    /// The size of each ring.
+    pub(crate) fn ring_capacity_bytes(&self) -> usize {
+        self.limits.ring.capacity_bytes()
+    }
+
+    /// One that wants nothing and leads nowhere.
+    pub(crate) fn nowhere() -> &'static Arc<Self> {
+        #[allow(clippy::panic, reason = "when it is compiled, never when it runs")]
+        const RING: Capacity = match Capacity::new(Capacity::MIN_BYTES, 1) {
+            Ok(capacity) => capacity,
+            Err(_) => panic!("the smallest ring holds a byte"),
+        };
+        static NOWHERE: OnceLock<Arc<Intake>> = OnceLock::new();
+        if let Some(known) = NOWHERE.get() {
+            return known;
+        }
+        let limits = Limits { ring: RING, rings_max: 0, overflow: Overflow::DropNewest };
+        let made = Arc::new(Self::new(Directives::new(LevelFilter::Off), Vec::new(), limits, StampSource::best()));
+        fork::undivided(|| NOWHERE.get_or_init(|| made))
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.gate.id
+    }
+
+    #[inline(always)]
+    pub(crate) fn wants(&self, level: Level) -> bool {
+        // Relaxed: a call that races a change of the level may go by the old one.
+        level as u8 >= self.gate.threshold.load(Ordering::Relaxed)
+    }
+
+    /// Whether some target wants it, where targets differ. Only after [`wants`](Self::wants) has said no.
+    #[inline(always)]
+    pub(crate) fn wants_by_target(&self, level: Level) -> bool {
+        let threshold = self.gate.threshold.load(Ordering::Relaxed);
+        threshold & BY_TARGET != 0 && threshold != CLOSED && level as u8 >= threshold & !BY_TARGET
+    }
+
+    /// Whether a call site's target wants it. Each site remembers the answer, until the directives change.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn wants_at(&self, level: Level, site: &CallSite) -> bool {
+        // Relaxed: see `wants`.
+        let id = self.directives_id.load(Ordering::Relaxed);
+        let threshold = site.threshold(id).unwrap_or_else(|| {
+            let threshold = threshold_of(self.level_of(site.target()));
+            site.remember_threshold(id, threshold);
+            threshold
+        });
+        level as u8 >= threshold
+    }
+
+    /// The least level that this target logs.
+    pub(crate) fn level_of(&self, target: &str) -> LevelFilter {
+        // In a forked child nothing is logged, and whoever holds the lock may be in the parent.
+        if self.is_foreign() {
+            return LevelFilter::Off;
+        }
+        self.directives().level_of(target)
+    }
+
+    /// The levels in force.
+    pub(crate) fn directives(&self) -> Arc<Directives> {
+        Arc::clone(&self.directives.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.gate.threshold.load(Ordering::Relaxed) == CLOSED
+    }
+
+    pub(crate) fn set_level(&self, directives: Directives) {
+        // In a forked child nothing is logged, and whoever holds the lock may be in the parent.
+        if self.is_foreign() {
+            return;
+        }
+        let new = threshold_of_all(&directives);
+        // Made before the lock and freed behind it: the program's allocator may log, and ask for a target's level.
+        let mut directives = Arc::new(directives);
+        let mut current = self.directives.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut *current, &mut directives);
+        // Relaxed, all: see `wants`. A closed container stays closed. Under the lock, so that of two changes at once one
+        // counts whole. The id comes before the threshold: a site that meets the new id finds the new directives, or waits
+        // for them.
+        self.directives_id.store(new_directives_id(), Ordering::Relaxed);
+        let open = |now| (now != CLOSED).then_some(new);
+        let _ = self.gate.threshold.fetch_update(Ordering::Relaxed, Ordering::Relaxed, open);
+    }
+
+    /// The least level of targets that have none of their own.
+    pub(crate) fn level(&self) -> LevelFilter {
+        if self.is_foreign() { LevelFilter::Off } else { self.directives().level() }
+    }
+
+    /// Takes nothing more, from now on as soon as each thread sees it.
+    pub(crate) fn close(&self) {
+        // Relaxed: the shard's stop request, which follows, is a release store.
+        self.gate.threshold.store(CLOSED, Ordering::Relaxed);
+        self.late.close();
+    }
+
+    /// Whether this process is a forked child of the one that made the container.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.born != fork::generation()
+    }
+
+    /// Counts an event that never came as far as a lane.
+    #[cold]
+    pub(crate) fn refuse(&self, reason: LossReason) {
+        self.roll.refused.submitted.add_shared(1);
+        self.roll.refused.refused.lost.add_shared(reason, 1);
+    }
+
+    /// Counts a call on a closed container, if it would have been wanted before.
+    #[cold]
+    pub(crate) fn refuse_if_closed(&self, level: Level, target: &str) {
+        if self.is_closed() && self.level_of(target).passes(level) {
+            self.refuse(LossReason::ContainerClosed);
+        }
+    }
+
+    /// Makes the late lane. Done before anyone logs, so that no call allocates under its lock.
+    pub(crate) fn open_late_lane(&self) {
+        let lane = self.new_ring().and_then(|ring| {
+            let info = ProducerInfo::new(self.new_producer_id(), 0, None);
+            Some(self.enlist(ring, self.ports.first()?, info))
+        });
+        self.late.open(lane);
+    }
+
+    /// Logs for a thread that has no lane. Counts the event as lost if there is no late lane either.
+    pub(crate) fn log_late<A: Arguments>(&self, call: Call, arguments: &A, scope: &[u8]) {
+        let logged = self
+            .ports
+            .first()
+            .map_or(Late::Closed, |port| self.late.log(call, arguments, scope, self.limits.overflow, &port.doorbell));
+        if logged == Late::Closed {
+            self.refuse(if self.is_closed() { LossReason::ContainerClosed } else { LossReason::RingFull });
+        }
+    }
+
+    /// A lane for this thread; `None` when it must share the late one.
+    pub(crate) fn open_lane(&self) -> Option<Lane> {
+        let port = self.ports.get(current_cpu() % self.ports.len().max(1))?;
+        let ring = port.take_idle().or_else(|| self.new_ring())?;
+        let thread = std::thread::current();
+        let name = thread.name().map(str::to_owned);
+        let info = ProducerInfo::new(self.new_producer_id(), current_thread_id(), name);
+        Some(self.enlist(ring, port, info))
+    }
+
+    fn new_producer_id(&self) -> u32 {
+        // Relaxed: see `id` in `new`.
+        self.next_producer.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn new_ring(&self) -> Option<IdleRing> {
+        // Relaxed, both: a bound on memory; nothing is read on its strength.
+        let below_limit = |rings| (rings < self.limits.rings_max).then_some(rings + 1);
+        self.rings.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below_limit).ok()?;
+        match Storage::mapped(self.limits.ring) {
+            Ok(storage) => Some(IdleRing::new(storage)),
+            Err(_) => {
+                self.forget_ring();
+                None
+            }
+        }
+    }
+
+    /// One ring less.
+    pub(crate) fn forget_ring(&self) {
+        self.rings.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many rings there are, in use or idle.
+    pub(crate) fn rings(&self) -> usize {
+        self.rings.load(Ordering::Relaxed)
+    }
+
+    fn enlist(&self, ring: IdleRing, port: &Arc<ShardPort>, info: ProducerInfo) -> Lane {
+        let (producer, consumer) = ring.split();
+        let tallies = Arc::new(LaneTallies::default());
+        self.roll.enter(&tallies, port);
+        // Rule 9 of the ring: on the roster before the first frame.
+        port.roster.enlist(NewRing { consumer, tallies: Arc::clone(&tallies), info });
+        Lane::new(producer, tallies, Arc::clone(port), self.limits.overflow, self.stamps)
+    }
+}
+
+/// A number that no directives have had.
+fn new_directives_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    // Relaxed: a number that differs from all others, no more.
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Everything that is found out once in a process and then kept. Done before anything needs it: a call pays for none of it.
+fn find_out_once() {
+    // Until it is known, each call pays for a full fence.
+    let _ = fapilog_ring::fence::is_asymmetric();
+    clock::measure();
+    let _ = Descriptor::dynamic();
+}
+
+/// The core that this thread runs on just now.
+fn current_cpu() -> usize {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    {
+        // SAFETY: takes nothing and touches no memory of ours.
+        let cpu = unsafe { libc::sched_getcpu() };
+        usize::try_from(cpu).unwrap_or(0)
+    }
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    {
+        0
+    }
+}
+
+fn current_thread_id() -> u64 {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    {
+        // SAFETY: takes nothing and touches no memory of ours.
+        let id = unsafe { libc::gettid() };
+        u64::try_from(id).unwrap_or(0)
+    }
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    {
+        0
+    }
+}

@@ -1,0 +1,94 @@
+//! What happens when a ring is full.
+
+use std::time::{Duration, Instant};
+
+use fapilog_plugin::threads::drain_thread;
+use fapilog_ring::Doorbell;
+
+/// What a log call does when its thread's ring is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// Wait for space, this long at most; then the event is lost and counted. A plugin that logs on a drain's thread does
+    /// not wait: nobody would make space meanwhile.
+    Block {
+        /// The longest wait.
+        timeout: Duration,
+    },
+    /// Lose and count the event at once.
+    DropNewest,
+    /// Lose and count events below ERROR as soon as less than an eighth of the ring is free; ERROR and above use that
+    /// eighth before they are lost.
+    DropLowSeverity,
+}
+
+impl Default for Overflow {
+    fn default() -> Self {
+        Self::Block { timeout: Duration::from_millis(50) }
+    }
+}
+
+impl Overflow {
+    /// How much of the ring an event below ERROR must leave free.
+    pub(crate) fn headroom_bytes(self, capacity_bytes: usize) -> usize {
+        match self {
+            Self::DropLowSeverity => capacity_bytes / 8,
+            _ => 0,
+        }
+    }
+
+    /// How long to wait for space, if at all.
+    pub(crate) fn patience(self) -> Option<Duration> {
+        match self {
+            Self::Block { timeout } => Some(timeout),
+            Self::DropNewest | Self::DropLowSeverity => None,
+        }
+    }
+}
+
+/// Waits a step for space; `false` if the strategy is not to wait, or time is up.
+pub(super) fn may_wait(wait: &mut Option<Wait>, overflow: Overflow, doorbell: &Doorbell) -> bool {
+    // A plugin that logs, or its panic that is logged: the drain would wait for itself.
+    if drain_thread::is_marked() {
+        return false;
+    }
+    let Some(patience) = overflow.patience() else { return false };
+    let wait = wait.get_or_insert_with(|| {
+        // Whoever waits for the drain makes sure that it is awake.
+        doorbell.ring();
+        Wait::new(patience)
+    });
+    wait.step()
+}
+
+/// Waits for space, by steps that grow: the drain is at work on another core, so a short wait is the rule.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    /// `None`: for ever (a patience so long that no clock can tell its end).
+    deadline: Option<Instant>,
+    steps: u32,
+}
+
+impl Wait {
+    pub(crate) fn new(patience: Duration) -> Self {
+        Self { deadline: Instant::now().checked_add(patience), steps: 0 }
+    }
+
+    /// Waits one step; `false` when time is up.
+    pub(crate) fn step(&mut self) -> bool {
+        const SPINS: u32 = 64;
+        const SPINS_AND_YIELDS: u32 = SPINS + 16;
+        const NAP: Duration = Duration::from_micros(50);
+
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return false;
+        }
+        match self.steps {
+            0..SPINS => std::hint::spin_loop(),
+            SPINS..SPINS_AND_YIELDS => std::thread::yield_now(),
+            _ => std::thread::sleep(NAP),
+        }
+        self.steps = self.steps.saturating_add(1);
+        true
+    }
+}

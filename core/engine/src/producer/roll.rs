@@ -1,0 +1,68 @@
+//! The accounts of all lanes, living and gone.
+
+use std::sync::Arc;
+
+use fapilog_ring::sync::{Mutex, lock};
+
+use crate::{
+    accounts::{LaneTallies, LaneTotals, LossReason},
+    port::ShardPort,
+};
+
+/// Every lane of a container, so that nothing is left out of a sum.
+#[derive(Debug, Default)]
+pub(crate) struct Roll {
+    lanes: Mutex<Lanes>,
+    /// Calls that never had a lane. Several threads write these.
+    pub(crate) refused: LaneTallies,
+}
+
+#[derive(Debug, Default)]
+struct Lanes {
+    living: Vec<Living>,
+    gone: LaneTotals,
+}
+
+/// A lane whose producer may log, or whose ring is not read to its end.
+#[derive(Debug)]
+struct Living {
+    tallies: Arc<LaneTallies>,
+    port: Arc<ShardPort>,
+}
+
+impl Living {
+    fn read(&self) -> LaneTotals {
+        // Before the counts: once the shard has stopped, `drained` is final, and stays so visible to us.
+        let is_stopped = self.port.is_stopped();
+        let mut totals = self.tallies.read();
+        if is_stopped {
+            // What came after the shard's last look, nobody takes any more. It is reckoned here and counted by nobody:
+            // thread and shard, each about to go, could not tell which of them is to count it.
+            totals.lost.add_of(LossReason::ContainerClosed, totals.pending());
+        }
+        totals
+    }
+}
+
+impl Roll {
+    pub(crate) fn enter(&self, tallies: &Arc<LaneTallies>, port: &Arc<ShardPort>) {
+        lock(&self.lanes).living.push(Living { tallies: Arc::clone(tallies), port: Arc::clone(port) });
+    }
+
+    /// Keeps the sums of a lane whose producer is gone and whose ring is empty, and lets go of the rest.
+    pub(crate) fn leave(&self, tallies: &Arc<LaneTallies>) {
+        let mut lanes = lock(&self.lanes);
+        lanes.gone.add(&tallies.read());
+        lanes.living.retain(|living| !Arc::ptr_eq(&living.tallies, tallies));
+    }
+
+    pub(crate) fn totals(&self) -> LaneTotals {
+        let lanes = lock(&self.lanes);
+        let mut totals = lanes.gone;
+        for living in &lanes.living {
+            totals.add(&living.read());
+        }
+        totals.add(&self.refused.read());
+        totals
+    }
+}

@@ -1,0 +1,210 @@
+//! Fields bound to a thread.
+
+use std::{
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    sync::atomic::{AtomicU64, Ordering},
+    task::{Context, Poll},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use fapilog_record::{bucket::Bucket, dynamic::DynamicFields, value::ValueRef};
+use pin_project_lite::pin_project;
+
+use crate::producer::thread;
+
+/// Fields and a correlation id that every event of a thread gets while the scope is entered.
+///
+/// They are archived once, on entry, and copied as bytes behind each event. Scopes nest: an inner one's value of a key
+/// counts before an outer one's, and a call's own argument before both.
+///
+/// ```
+/// use fapilog_engine::producer::Scope;
+/// use fapilog_record::{bucket::Bucket, value::ValueRef};
+///
+/// let request = Scope::new().correlation_id("7f3a").field(Bucket::Tags, "region", ValueRef::Text("eu"));
+/// let entered = request.enter();
+/// // ... everything that this thread logs here carries both ...
+/// drop(entered);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    fields: Vec<u8>,
+}
+
+impl Scope {
+    /// A scope that binds nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Binds events together by this id.
+    #[must_use]
+    pub fn correlation_id(self, id: &str) -> Self {
+        self.field(Bucket::CorrelationId, "", ValueRef::Text(id))
+    }
+
+    /// Binds a field.
+    #[must_use]
+    pub fn field(mut self, bucket: Bucket, name: &str, value: ValueRef<'_>) -> Self {
+        thread::put_field(&mut self.fields, bucket, name, value);
+        self
+    }
+
+    /// Names the task that runs in it: `context.task`. A runtime knows its tasks and a log call does not, so whoever spawns
+    /// one says what it is, and [`in_scope`](InScope::in_scope) binds it wherever the task is polled.
+    #[must_use]
+    pub fn task(self, name: &str) -> Self {
+        self.field(Bucket::Context, "task", ValueRef::Text(name))
+    }
+
+    /// Binds events together by the id that is given, or by a new one: a UUID of version 7, which sorts by time.
+    #[must_use]
+    pub fn correlation_id_or_new(self, id: Option<&str>) -> Self {
+        match id {
+            Some(id) => self.correlation_id(id),
+            None => {
+                let mut text = [0_u8; uuid::fmt::Hyphenated::LENGTH];
+                self.correlation_id(new_id().hyphenated().encode_lower(&mut text))
+            }
+        }
+    }
+
+    /// Everything that is bound to this thread just now, to be carried to another thread or task.
+    ///
+    /// ```
+    /// use fapilog_engine::producer::Scope;
+    ///
+    /// let _request = Scope::new().correlation_id("7f3a").enter();
+    /// let worker = std::thread::spawn(Scope::current().wrap(|| {
+    ///     // ... what is logged here carries the id ...
+    /// }));
+    /// # worker.join().unwrap();
+    /// ```
+    #[must_use]
+    pub fn current() -> Self {
+        Self { fields: thread::current_scope() }
+    }
+
+    /// A closure that runs inside the scope, on whatever thread calls it.
+    pub fn wrap<R>(self, run: impl FnOnce() -> R) -> impl FnOnce() -> R {
+        move || {
+            let _entered = self.enter();
+            run()
+        }
+    }
+
+    /// The correlation id that counts in it.
+    #[must_use]
+    pub fn correlation(&self) -> Option<&str> {
+        let ids = DynamicFields::new(&self.fields).filter_map(|(bucket, _, value)| match (bucket, value) {
+            (Bucket::CorrelationId, ValueRef::Text(id)) => Some(id),
+            _ => None,
+        });
+        ids.last()
+    }
+
+    /// Whether it binds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// What it binds, as a record's scope.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.fields
+    }
+
+    /// Enters the scope on this thread, until the guard is dropped. Guards must be dropped in reverse order, as variables
+    /// are by themselves.
+    ///
+    /// In async code, use [`in_scope`](InScope::in_scope): a guard that is held over an `await` would bind whatever the
+    /// thread does meanwhile.
+    ///
+    /// All scopes of a thread together hold 65,535 bytes; one that does not fit binds nothing.
+    pub fn enter(&self) -> ScopeGuard {
+        let outer = thread::enter_scope(|scope| scope.extend_from_slice(&self.fields));
+        ScopeGuard { outer, not_send: PhantomData }
+    }
+}
+
+/// A UUID of version 7 (RFC 9562, section 5.7). Where the system has no randomness, what stands for it is a count: ids are
+/// still different within the process.
+fn new_id() -> uuid::Uuid {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut random = [0_u8; 10];
+    if getrandom::fill(&mut random).is_err() {
+        // Relaxed: a number that differs from all others, no more.
+        let count = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        random.iter_mut().rev().zip(count.into_iter().rev()).for_each(|(to, from)| *to = from);
+    }
+    // The year 10889 is far enough.
+    let millis = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+}
+
+/// Leaves a scope when it is dropped.
+#[derive(Debug)]
+#[must_use = "the scope is left when its guard is dropped"]
+pub struct ScopeGuard {
+    outer: Option<usize>,
+    not_send: PhantomData<*const ()>,
+}
+
+impl Drop for ScopeGuard {
+    fn drop(&mut self) {
+        if let Some(outer) = self.outer {
+            thread::leave_scope(outer);
+        }
+    }
+}
+
+/// Futures that carry a scope with them, on whatever thread they are polled.
+///
+/// ```
+/// use fapilog_engine::producer::{InScope, Scope};
+///
+/// # async fn handle() {}
+/// # async fn serve(id: Option<&str>) {
+/// handle().in_scope(Scope::new().correlation_id_or_new(id)).await;
+/// # }
+/// ```
+///
+/// A task that is spawned takes along what is bound where it is made with [`in_current_scope`](Self::in_current_scope).
+pub trait InScope: Future + Sized {
+    /// The future inside the scope, and inside whatever scope it is polled in.
+    fn in_scope(self, scope: Scope) -> Scoped<Self> {
+        Scoped { future: self, scope }
+    }
+
+    /// The future inside all that is bound to this thread just now.
+    fn in_current_scope(self) -> Scoped<Self> {
+        self.in_scope(Scope::current())
+    }
+}
+
+impl<F: Future> InScope for F {}
+
+pin_project! {
+    /// A future inside a scope: see [`InScope`].
+    #[derive(Debug)]
+    #[must_use = "a future does nothing until it is polled"]
+    pub struct Scoped<F> {
+        #[pin]
+        future: F,
+        scope: Scope,
+    }
+}
+
+impl<F: Future> Future for Scoped<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = this.scope.enter();
+        this.future.poll(context)
+    }
+}

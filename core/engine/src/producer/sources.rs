@@ -1,0 +1,82 @@
+//! The names of a container's loggers.
+
+use std::{collections::HashMap, sync::Arc};
+
+use fapilog_plugin::event::Source;
+use fapilog_ring::sync::{Mutex, lock};
+
+/// The most names that one container tells apart; loggers beyond that share [`OTHERS`]. It bounds the memory of a program
+/// that makes up names as it goes.
+const SOURCES_MAX: usize = 65_536;
+
+/// The name of loggers beyond the limit. Also the source with id 0.
+const OTHERS: &str = "others";
+
+/// The longest name, in bytes; longer ones are cut.
+const SOURCE_MAX_BYTES: usize = 255;
+
+/// All names of one container. It only grows, up to a limit.
+#[derive(Debug)]
+pub(crate) struct SourceTable {
+    names: Mutex<Names>,
+}
+
+#[derive(Debug)]
+struct Names {
+    by_id: Vec<Arc<str>>,
+    ids: HashMap<Arc<str>, u32>,
+}
+
+impl SourceTable {
+    pub(crate) fn new() -> Self {
+        let others: Arc<str> = OTHERS.into();
+        let names = Names { by_id: vec![Arc::clone(&others)], ids: HashMap::from([(others, 0)]) };
+        Self { names: Mutex::new(names) }
+    }
+
+    /// The source of this name, made if there is none yet.
+    pub(crate) fn intern(&self, name: &str) -> Source {
+        let name = name.get(..name.floor_char_boundary(SOURCE_MAX_BYTES)).unwrap_or_default();
+        let mut names = lock(&self.names);
+        if let Some((name, &id)) = names.ids.get_key_value(name) {
+            return Source::new(id, Arc::clone(name));
+        }
+        if names.by_id.len() >= SOURCES_MAX {
+            return Source::new(0, OTHERS.into());
+        }
+        let name: Arc<str> = name.into();
+        let id = names.by_id.len() as u32; // below `SOURCES_MAX`
+        names.by_id.push(Arc::clone(&name));
+        names.ids.insert(Arc::clone(&name), id);
+        Source::new(id, name)
+    }
+}
+
+/// One drain's copy of the table.
+#[derive(Debug)]
+pub(crate) struct SourceCache {
+    table: Arc<SourceTable>,
+    known: Vec<Source>,
+}
+
+impl SourceCache {
+    pub(crate) fn new(table: Arc<SourceTable>) -> Self {
+        let mut cache = Self { table, known: Vec::new() };
+        cache.update();
+        cache
+    }
+
+    /// The source of this id, if it is known; if not, an [update](Self::update) may help.
+    #[inline]
+    pub(crate) fn get(&self, id: u32) -> Option<&Source> {
+        self.known.get(id as usize)
+    }
+
+    /// Learns what is new in the table.
+    #[cold]
+    pub(crate) fn update(&mut self) {
+        let names = lock(&self.table.names);
+        let new = names.by_id.iter().enumerate().skip(self.known.len());
+        self.known.extend(new.map(|(id, name)| Source::new(id as u32, Arc::clone(name))));
+    }
+}

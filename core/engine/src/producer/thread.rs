@@ -1,0 +1,243 @@
+//! What belongs to a thread: its lanes and its scope.
+//!
+//! A thread's lanes are owned by [`ThreadState`], which a log call may find gone (the thread is ending) or in use (the
+//! program's allocator logs while we allocate). So the lane used last also stands in [`CURRENT`], which is neither: a plain
+//! cell without a destructor. It is empty while anyone else has to do with the lanes, and whenever a scope is entered; a
+//! call that finds it empty takes the way round by `ThreadState`.
+//!
+//! Signal handlers must not log: one that interrupts a log call would find the lane in the middle of it.
+
+use std::{
+    cell::{Cell, RefCell},
+    mem::ManuallyDrop,
+    ptr::NonNull,
+    sync::Arc,
+};
+
+use fapilog_plugin::threads::fork;
+use fapilog_record::{arguments::Arguments, dynamic};
+
+use crate::{
+    accounts::LossReason,
+    producer::{
+        Intake, Lane,
+        lane::{Call, Tried},
+    },
+};
+
+thread_local! {
+    static CURRENT: Cell<Option<Current>> = const { Cell::new(None) };
+    static THREAD: RefCell<ThreadState> = const { RefCell::new(ThreadState::new()) };
+}
+
+/// The lane used last, and the container it belongs to.
+#[derive(Debug, Clone, Copy)]
+struct Current {
+    container: u64,
+    lane: NonNull<Lane>,
+}
+
+#[derive(Debug)]
+struct ThreadState {
+    lanes: Vec<OwnedLane>,
+    /// The fields bound to this thread, as a record's scope.
+    scope: Vec<u8>,
+    /// The fork generation in which the lanes were opened.
+    generation: u32,
+}
+
+/// A lane at a place of its own, made by `Box` and owned as by it. (A `Box` itself would claim, each time it is touched,
+/// that no other pointer to the lane is in use; [`CURRENT`] is one.)
+#[derive(Debug)]
+struct OwnedLane {
+    container: u64,
+    lane: NonNull<Lane>,
+}
+
+impl OwnedLane {
+    fn new(container: u64, lane: Lane) -> Self {
+        Self { container, lane: NonNull::from(Box::leak(Box::new(lane))) }
+    }
+
+    fn get(&mut self) -> &mut Lane {
+        // SAFETY: the lane lives as long as `self`. `CURRENT` may point to it too, but every user of the one or the other is
+        // done with it before anything else of this thread runs: see `log`; and it never leaves the thread.
+        unsafe { self.lane.as_mut() }
+    }
+}
+
+impl Drop for OwnedLane {
+    fn drop(&mut self) {
+        // SAFETY: made by `Box` in `new`, and owned by `self` alone; whoever drops one has emptied `CURRENT` before.
+        drop(unsafe { Box::from_raw(self.lane.as_ptr()) });
+    }
+}
+
+/// Logs from this thread.
+#[inline(always)]
+pub(super) fn log<A: Arguments>(intake: &Intake, call: Call, arguments: A) {
+    if let Some(current) = CURRENT.get()
+        && current.container == intake.id()
+    {
+        let mut lane = current.lane;
+        // SAFETY: the lane is alive, since `CURRENT` is emptied before a lane is dropped, and nothing else uses it:
+        // `ThreadState` empties `CURRENT` before it does, and `try_log` runs no foreign code that could log in turn.
+        match unsafe { lane.as_mut() }.try_log(call, &arguments, &[]) {
+            Tried::Done => return,
+            Tried::RingBell => return ring_bell(lane),
+            Tried::NoSpace(_) => {}
+        }
+    }
+    log_otherwise(intake, call, arguments);
+}
+
+/// Logs from this thread, with fields of the logger's own.
+#[inline(never)]
+pub(super) fn log_with<A: Arguments>(intake: &Intake, call: Call, arguments: A, fields: &[u8]) {
+    log_around(intake, call, &arguments, fields);
+}
+
+#[cold]
+#[inline(never)]
+fn ring_bell(lane: NonNull<Lane>) {
+    // SAFETY: as in `log`, which is done with the lane.
+    let port = Arc::clone(unsafe { lane.as_ref() }.port());
+    // The waker is foreign: from here on the lane may change.
+    port.doorbell.ring();
+}
+
+/// Everything but the common case: the first call of a thread or after another container's, a scope, a full ring, a thread
+/// without a lane.
+///
+/// The arguments come by value, so that the common case need not have them in memory.
+#[cold]
+#[inline(never)]
+fn log_otherwise<A: Arguments>(intake: &Intake, call: Call, arguments: A) {
+    log_around(intake, call, &arguments, &[]);
+}
+
+/// The way round by [`ThreadState`]. `fields` are the logger's own: they come behind the thread's scope, as a scope inside
+/// it would.
+fn log_around<A: Arguments>(intake: &Intake, call: Call, arguments: &A, fields: &[u8]) {
+    if intake.is_foreign() {
+        return intake.refuse(LossReason::Forked);
+    }
+    let is_done = THREAD.try_with(|state| match state.try_borrow_mut() {
+        Ok(mut state) => state.log(intake, call, arguments, fields),
+        Err(_) => false,
+    });
+    if !matches!(is_done, Ok(true)) {
+        log_late(intake, call, arguments, fields);
+    }
+}
+
+/// For threads without a lane: the thread's data are gone, or in use, or the limit is reached.
+fn log_late<A: Arguments>(intake: &Intake, call: Call, arguments: &A, fields: &[u8]) {
+    let mut scope = current_scope();
+    if scope.len() + fields.len() <= SCOPE_MAX_BYTES {
+        scope.extend_from_slice(fields);
+    }
+    intake.log_late(call, arguments, &scope);
+}
+
+impl ThreadState {
+    const fn new() -> Self {
+        Self { lanes: Vec::new(), scope: Vec::new(), generation: 0 }
+    }
+
+    /// `false` if there is no lane to be had.
+    fn log<A: Arguments>(&mut self, intake: &Intake, call: Call, arguments: &A, fields: &[u8]) -> bool {
+        // Whatever logs meanwhile (the allocator, a waker) finds neither this nor `THREAD`, and takes the late lane.
+        CURRENT.set(None);
+        let Some(index) = self.lane_of(intake) else { return false };
+        let Some(owned) = self.lanes.get_mut(index) else { return false };
+        let outer = self.scope.len();
+        // What does not fit beside the scopes is left out whole.
+        if outer + fields.len() <= SCOPE_MAX_BYTES {
+            self.scope.extend_from_slice(fields);
+        }
+        owned.get().log(call, arguments, &self.scope);
+        self.scope.truncate(outer);
+        if outer == 0 {
+            CURRENT.set(Some(Current { container: owned.container, lane: owned.lane }));
+        }
+        true
+    }
+
+    /// The place of this container's lane, opened if there is none yet.
+    fn lane_of(&mut self, intake: &Intake) -> Option<usize> {
+        let known = self.lanes.iter().position(|owned| owned.container == intake.id());
+        if known.is_some() {
+            return known;
+        }
+        self.generation = fork::generation();
+        self.lanes.retain_mut(|owned| !owned.get().is_stopped());
+        self.lanes.push(OwnedLane::new(intake.id(), intake.open_lane()?));
+        Some(self.lanes.len() - 1)
+    }
+
+    /// Lets go of all lanes without touching what the parent owns. Neither allocates nor locks.
+    fn disown_lanes(&mut self) {
+        CURRENT.set(None);
+        let _leaked = ManuallyDrop::new(std::mem::take(&mut self.lanes));
+    }
+}
+
+impl Drop for ThreadState {
+    fn drop(&mut self) {
+        CURRENT.set(None);
+        if self.generation != fork::generation() {
+            self.disown_lanes();
+        }
+    }
+}
+
+/// In a forked child, for its one thread.
+pub(super) fn disown_lanes() {
+    let _ = THREAD.try_with(|state| {
+        if let Ok(mut state) = state.try_borrow_mut() {
+            state.disown_lanes();
+        }
+    });
+}
+
+/// A scope that outgrows what a record's head can tell would be left out of every record whole.
+pub(super) const SCOPE_MAX_BYTES: usize = u16::MAX as usize;
+
+/// The scope of this thread, with all scopes around it, innermost last.
+pub(super) fn current_scope() -> Vec<u8> {
+    let scope = THREAD.try_with(|state| state.try_borrow().map(|state| state.scope.clone()).unwrap_or_default());
+    scope.unwrap_or_default()
+}
+
+/// Binds the fields that `put` appends to this thread. Returns the length to go back to; `None` if the thread is ending.
+pub(super) fn enter_scope(put: impl FnOnce(&mut Vec<u8>)) -> Option<usize> {
+    THREAD
+        .try_with(|state| {
+            let mut state = state.try_borrow_mut().ok()?;
+            CURRENT.set(None);
+            let outer = state.scope.len();
+            put(&mut state.scope);
+            if state.scope.len() > SCOPE_MAX_BYTES {
+                state.scope.truncate(outer);
+            }
+            Some(outer)
+        })
+        .ok()
+        .flatten()
+}
+
+/// Unbinds what was bound since the scope was `outer` bytes long.
+pub(super) fn leave_scope(outer: usize) {
+    let _ = THREAD.try_with(|state| {
+        if let Ok(mut state) = state.try_borrow_mut() {
+            state.scope.truncate(outer);
+        }
+    });
+}
+
+/// The form a scope is kept in.
+pub(super) use dynamic::put_field;
+
+#[cfg(test)]
+mod tests;

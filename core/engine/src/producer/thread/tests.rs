@@ -1,0 +1,240 @@
+//! Who uses a thread's lanes, and when they go. Miri runs these: the lanes are reached by raw pointers from two places.
+
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Wake, Waker},
+};
+
+use fapilog_record::{
+    arguments::End,
+    bucket::Bucket,
+    directives::Directives,
+    level::{Level, LevelFilter},
+    value::ValueRef,
+    writer::record_bytes,
+};
+use fapilog_ring::{Capacity, Sleep};
+
+use crate::{
+    accounts::LossReason,
+    clock::StampSource,
+    port::{NewRing, ShardPort},
+    producer::{
+        Call, Intake, Limits, Overflow, Scope,
+        thread::{log, log_with},
+    },
+};
+
+/// One ring is for a thread, and one for all others.
+const RINGS_MAX: usize = 2;
+const RING_BYTES: usize = 512;
+/// How many events without a scope fill a ring: their frames take 24 bytes each.
+const EVENTS_MAX: usize = RING_BYTES / 24;
+
+/// The side of a container that threads log to, without a drain.
+struct Log {
+    intake: Arc<Intake>,
+    port: Arc<ShardPort>,
+    rings: Vec<NewRing>,
+    taken: u64,
+}
+
+impl Log {
+    fn new() -> Self {
+        static STANDS_STILL: AtomicU64 = AtomicU64::new(0);
+        let port = Arc::new(ShardPort::default());
+        let ring = Capacity::new(RING_BYTES, Capacity::payload_limit(RING_BYTES)).unwrap();
+        let limits = Limits { ring, rings_max: RINGS_MAX, overflow: Overflow::DropNewest };
+        let levels = Directives::new(LevelFilter::AtLeast(Level::Info));
+        let intake = Intake::new(levels, vec![Arc::clone(&port)], limits, StampSource::Manual(&STANDS_STILL));
+        intake.open_late_lane();
+        let mut log = Self { intake: Arc::new(intake), port, rings: Vec::new(), taken: 0 };
+        log.adopt();
+        log
+    }
+
+    /// The rings handed over so far. The first is the one of threads without.
+    fn adopt(&mut self) -> &mut [NewRing] {
+        self.port.roster.take_new(&mut self.taken, |ring| self.rings.push(ring));
+        &mut self.rings
+    }
+
+    /// How long the scopes are that the events since the last look have: one list for each ring.
+    fn scopes(&mut self) -> Vec<Vec<usize>> {
+        self.adopt().iter_mut().map(scopes_in).collect()
+    }
+
+    fn lost(&self, reason: LossReason) -> u64 {
+        self.rings.iter().map(|ring| ring.tallies.read().lost.of(reason)).sum()
+    }
+}
+
+fn scopes_in(ring: &mut NewRing) -> Vec<usize> {
+    ring.consumer.refresh();
+    let frames = std::iter::from_fn(|| ring.consumer.next_frame());
+    let scopes = frames.map(|frame| frame.payload().len() - record_bytes(&End, 0)).collect();
+    ring.consumer.release();
+    scopes
+}
+
+fn event(intake: &Intake) {
+    log(intake, Call::new(Level::Info, 0, 0), End);
+}
+
+fn urgent_event(intake: &Intake) {
+    log(intake, Call::new(Level::Error, 0, 0), End);
+}
+
+#[test]
+fn a_thread_logs_to_one_ring_from_its_first_call_on() {
+    let mut log = Log::new();
+    (0..3).for_each(|_| event(&log.intake));
+    assert_eq!(log.scopes(), [vec![], vec![0; 3]]);
+}
+
+#[test]
+fn a_thread_that_logs_to_two_containers_by_turns_has_a_lane_in_each() {
+    let (mut one, mut other) = (Log::new(), Log::new());
+    for _ in 0..3 {
+        event(&one.intake);
+        event(&other.intake);
+    }
+    assert_eq!((one.scopes(), other.scopes()), (vec![vec![], vec![0; 3]], vec![vec![], vec![0; 3]]));
+}
+
+#[test]
+fn a_full_ring_takes_events_again_once_it_is_drained() {
+    let mut log = Log::new();
+    (0..=EVENTS_MAX).for_each(|_| event(&log.intake));
+    assert_eq!(log.scopes(), [vec![], vec![0; EVENTS_MAX]]);
+    assert_eq!(log.lost(LossReason::RingFull), 1);
+    event(&log.intake);
+    assert_eq!(log.scopes(), [vec![], vec![0]]);
+}
+
+#[test]
+fn a_thread_that_ends_closes_its_lanes() {
+    let (mut one, mut other) = (Log::new(), Log::new());
+    let (first, second) = (Arc::clone(&one.intake), Arc::clone(&other.intake));
+    std::thread::spawn(move || [&first, &second, &first].map(|intake| event(intake))).join().unwrap();
+    assert_eq!((one.scopes(), other.scopes()), (vec![vec![], vec![0; 2]], vec![vec![], vec![0]]));
+    for log in [&mut one, &mut other] {
+        let closed: Vec<bool> = log.rings.iter_mut().map(|ring| ring.consumer.is_finished()).collect();
+        assert_eq!(closed, [false, true]);
+    }
+}
+
+#[test]
+fn a_lane_that_nobody_drains_any_more_is_dropped_when_another_is_opened() {
+    let (mut stopped, other) = (Log::new(), Log::new());
+    event(&stopped.intake);
+    stopped.port.stop();
+    assert_eq!(stopped.scopes(), [vec![], vec![0]]);
+    // It is the lane used last, until this call.
+    event(&other.intake);
+    assert!(stopped.rings[1].consumer.is_finished());
+    event(&stopped.intake);
+    assert!(stopped.rings[0].consumer.refresh() > 0);
+}
+
+#[test]
+fn nested_scopes_are_of_the_calls_inside_them_alone() {
+    let mut log = Log::new();
+    let scope = Scope::new().field(Bucket::Tags, "a", ValueRef::U64(1));
+    let bytes = scope.bytes().len();
+    // The first call of the thread is inside a scope, and leaves no lane behind for those who know nothing of it.
+    let outer = scope.enter();
+    event(&log.intake);
+    assert_eq!(log.scopes(), [vec![], vec![bytes]]);
+    drop(outer);
+    event(&log.intake);
+    log_with(&log.intake, Call::new(Level::Info, 0, 0), End, scope.bytes());
+    event(&log.intake);
+    assert_eq!(log.scopes(), [vec![], vec![0, bytes, 0]]);
+    let _outer = scope.enter();
+    let inner = scope.enter();
+    event(&log.intake);
+    drop(inner);
+    event(&log.intake);
+    assert_eq!(log.scopes(), [vec![], vec![2 * bytes, bytes]]);
+}
+
+#[test]
+fn a_call_while_the_threads_data_are_in_use_takes_the_late_lane() {
+    let mut log = Log::new();
+    event(&log.intake);
+    let outer = super::enter_scope(|_| event(&log.intake)).unwrap();
+    super::leave_scope(outer);
+    event(&log.intake);
+    assert_eq!(log.scopes(), [vec![0], vec![0; 2]]);
+}
+
+/// A waker that logs once, and leaves the lane that rang it.
+struct LogsWhenCalled {
+    intake: Arc<Intake>,
+    other: Arc<Intake>,
+    is_called: AtomicBool,
+}
+
+impl Wake for LogsWhenCalled {
+    fn wake(self: Arc<Self>) {
+        if !self.is_called.swap(true, Ordering::Relaxed) {
+            event(&self.intake);
+            event(&self.other);
+        }
+    }
+}
+
+#[test]
+fn a_waker_may_log_with_the_lane_that_rings_it() {
+    let (mut log, mut other) = (Log::new(), Log::new());
+    event(&log.intake);
+    let waker = LogsWhenCalled {
+        intake: Arc::clone(&log.intake),
+        other: Arc::clone(&other.intake),
+        is_called: AtomicBool::new(false),
+    };
+    log.port.doorbell.register(&Waker::from(Arc::new(waker)));
+    assert!(log.port.doorbell.fall_asleep(Sleep::Doze));
+    urgent_event(&log.intake);
+    log.port.doorbell.deregister();
+    assert_eq!((log.scopes(), other.scopes()), (vec![vec![], vec![0; 3]], vec![vec![], vec![0]]));
+}
+
+/// Logs with a thread's last breath.
+struct LogsWhenDropped(Arc<Intake>);
+
+impl Drop for LogsWhenDropped {
+    fn drop(&mut self) {
+        event(&self.0);
+    }
+}
+
+thread_local! {
+    static LAST_BREATH: RefCell<Option<LogsWhenDropped>> = const { RefCell::new(None) };
+}
+
+#[test]
+fn a_thread_may_log_while_its_data_go() {
+    // Whichever of the two goes first: the thread's lanes or what logs when it is dropped.
+    for is_lane_first in [false, true] {
+        let mut log = Log::new();
+        let intake = Arc::clone(&log.intake);
+        let thread = std::thread::spawn(move || {
+            if is_lane_first {
+                event(&intake);
+            }
+            LAST_BREATH.with(|last| last.replace(Some(LogsWhenDropped(Arc::clone(&intake)))));
+            if !is_lane_first {
+                event(&intake);
+            }
+        });
+        thread.join().unwrap();
+        assert_eq!(log.scopes().iter().map(Vec::len).sum::<usize>(), 2);
+        assert!(log.rings[1].consumer.is_finished());
+    }
+}

@@ -1,0 +1,150 @@
+//! Plugins and sinks that come and go while the shard runs.
+
+use std::{
+    sync::Arc,
+    task::Context,
+    time::{Duration, Instant},
+};
+
+use fapilog_record::user_code::catch_panic;
+use fapilog_ring::sync::lock;
+
+use crate::{
+    delivery::outlet::Outlet,
+    error::ChangeError,
+    port::{
+        changes::{Answer, Change},
+        plan::{PipelinePlan, SinkPlan},
+    },
+    shard::{Shard, pipeline::Pipeline},
+};
+
+/// A sink on its way out.
+pub(super) struct Leaving {
+    pub(super) outlet: Outlet,
+    pub(super) answer: Arc<Answer>,
+    deadline: Instant,
+}
+
+/// How long a sink that is removed may take to deliver what it holds.
+const LEAVING_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Shard {
+    #[cold]
+    pub(crate) fn take_up_changes(&mut self, now: Instant) {
+        while let Some((change, answer)) = self.port.changes.take() {
+            match change {
+                // Whoever asked has looked; but a change may have been under way then.
+                Change::AddEnricher(_) | Change::AddProcessor(_) | Change::AddRedactor(_) | Change::AddSink(_)
+                    if change.name().is_some_and(|name| self.has(name)) =>
+                {
+                    let name = change.name().unwrap_or_default().to_owned();
+                    answer.give(Err(ChangeError::Taken { name }));
+                }
+                Change::Remove(name) if matches!(self.outlets.as_slice(), [last] if last.name() == name) => {
+                    answer.give(Err(ChangeError::LastSink { name }));
+                }
+                Change::AddEnricher(plan) => {
+                    answer.give(self.pipeline.add_enricher(&plan, &self.port).map_err(Into::into))
+                }
+                Change::AddProcessor(plan) => {
+                    answer.give(self.pipeline.add_processor(&plan, &self.port).map_err(Into::into))
+                }
+                Change::AddRedactor(plan) => {
+                    answer.give(self.pipeline.add_redactor(&plan, &self.port).map_err(Into::into))
+                }
+                Change::AddSink(plan) => answer.give(self.add_sink(&plan)),
+                Change::PreparePipeline(plan) => answer.give(self.prepare_pipeline(&plan)),
+                Change::ReplacePipeline => {
+                    self.replace_pipeline(now);
+                    answer.give(Ok(()));
+                }
+                Change::DiscardPipeline => {
+                    self.discard_prepared();
+                    answer.give(Ok(()));
+                }
+                Change::SetEnabled(name, is_enabled) => {
+                    self.pipeline.set_enabled(&name, is_enabled);
+                    let outlets = self.outlets.iter_mut().filter(|outlet| outlet.name() == name);
+                    outlets.for_each(|outlet| outlet.set_enabled(is_enabled));
+                    answer.give(Ok(()));
+                }
+                Change::Remove(name) => self.remove(&name, now, answer),
+            }
+        }
+    }
+
+    /// Whether there is a plugin or sink of this name, be it on its way out.
+    fn has(&self, name: &str) -> bool {
+        let mut outlets = self.outlets.iter().chain(self.leaving.iter().map(|leaving| &leaving.outlet));
+        self.pipeline.has(name) || outlets.any(|outlet| outlet.name() == name)
+    }
+
+    fn add_sink(&mut self, plan: &SinkPlan) -> Result<(), ChangeError> {
+        let made = Outlet::new(plan, self.info, self.settings.flush_interval, &self.notices, self.policy);
+        let (outlet, view) = made.map_err(|source| ChangeError::Sink { name: plan.name.clone(), source })?;
+        outlet.passed_by(self.port.tallies.passed.get());
+        lock(&self.port.sinks).push(view);
+        self.outlets.push(outlet);
+        Ok(())
+    }
+
+    fn prepare_pipeline(&mut self, plan: &PipelinePlan) -> Result<(), ChangeError> {
+        self.discard_prepared();
+        self.prepared = Some(Pipeline::new(plan, self.info, &self.port, &self.notices)?);
+        Ok(())
+    }
+
+    /// Lets the old plugins say their last words and the new ones work. What was done by hand stays.
+    fn replace_pipeline(&mut self, now: Instant) {
+        let Some(mut new) = self.prepared.take() else { return };
+        self.take_words(now, Pipeline::finish_all_but_by_hand);
+        new.take_over(&mut self.pipeline);
+        std::mem::swap(&mut self.pipeline, &mut new);
+        new.retire();
+        self.policy = self.pipeline.policy();
+        self.outlets.iter_mut().for_each(|outlet| outlet.set_policy(self.policy));
+    }
+
+    pub(super) fn discard_prepared(&mut self) {
+        if let Some(mut prepared) = self.prepared.take() {
+            prepared.retire();
+        }
+    }
+
+    fn remove(&mut self, name: &str, now: Instant, answer: Arc<Answer>) {
+        if self.pipeline.has(name) {
+            self.take_words(now, |pipeline, batch, port| {
+                pipeline.remove(name, batch, port);
+                if !batch.is_empty() {
+                    pipeline.redact(batch, port);
+                }
+            });
+        }
+        let Some(place) = self.outlets.iter().position(|outlet| outlet.name() == name) else {
+            return answer.give(Ok(()));
+        };
+        let mut outlet = self.outlets.remove(place);
+        let deadline = now + LEAVING_TIMEOUT;
+        outlet.begin_flush();
+        outlet.stop(deadline);
+        self.leaving.push(Leaving { outlet, answer, deadline });
+    }
+
+    /// Lets go of removed sinks that have delivered everything, or have had the time to.
+    pub(super) fn see_sinks_off(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let before = self.leaving.len();
+        let is_gone = |leaving: &mut Leaving| {
+            leaving.outlet.poll(context, |_| {});
+            leaving.outlet.poll_flush(context) || leaving.deadline <= now
+        };
+        for Leaving { outlet, answer, deadline } in self.leaving.extract_if(.., is_gone) {
+            let is_late = outlet.is_delivering() && deadline <= now;
+            lock(&self.port.sinks).retain(|view| view.name != outlet.name());
+            // A sink's drop is foreign code; and what it closes is closed when the answer comes.
+            let _ = catch_panic(|| drop(outlet));
+            answer.give(if is_late { Err(ChangeError::Deadline) } else { Ok(()) });
+        }
+        self.leaving.len() != before
+    }
+}

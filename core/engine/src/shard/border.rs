@@ -1,0 +1,169 @@
+//! What every event is checked for when it leaves its ring: limits and flags, never a reason to lose it.
+//!
+//! * A message longer than the limit is cut at a character's boundary, and the event marked as cut.
+//! * A message that is empty is flagged by the tag `empty_message`.
+//! * A message with text that a browser might run is flagged by the tag `dangerous_content`, which names what was found:
+//!   `<script`, `javascript:` or `data:text/html`, in any case. Formatters escape what their format needs escaped; the flag
+//!   is for those who show logs on a page.
+//!
+//! A literal message is looked at once for each call site.
+
+use fapilog_plugin::event::{Batch, Event};
+use fapilog_record::{bucket::Bucket, call_site::Descriptor, value::ValueRef};
+use memchr::memchr2_iter;
+
+const EMPTY_TAG: &str = "empty_message";
+const DANGEROUS_TAG: &str = "dangerous_content";
+
+/// Checks events, with what it remembers of call sites.
+#[derive(Debug)]
+pub(super) struct Border {
+    message_max_chars: usize,
+    /// By the descriptor's id.
+    verdicts: Vec<Verdict>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Verdict {
+    #[default]
+    Unknown,
+    /// A literal message that is as it should be.
+    Clean,
+    /// Each event has to be looked at.
+    Look,
+}
+
+impl Border {
+    pub(super) fn new(message_max_chars: usize) -> Self {
+        Self { message_max_chars, verdicts: Vec::new() }
+    }
+
+    #[inline]
+    pub(super) fn check(&mut self, batch: &mut Batch<'_>) {
+        // Events of one call site come in runs.
+        let mut clean: Option<&'static Descriptor> = None;
+        for event in batch.events_mut() {
+            let descriptor = event.descriptor();
+            if clean.is_some_and(|clean| std::ptr::eq(clean, descriptor)) {
+                continue;
+            }
+            match self.verdict(descriptor) {
+                Verdict::Clean => clean = Some(descriptor),
+                _ => look_at(event, self.message_max_chars),
+            }
+        }
+    }
+
+    #[inline]
+    fn verdict(&mut self, descriptor: &'static Descriptor) -> Verdict {
+        match self.verdicts.get(descriptor.id() as usize) {
+            Some(Verdict::Unknown) | None => self.judge(descriptor),
+            Some(verdict) => *verdict,
+        }
+    }
+
+    #[cold]
+    fn judge(&mut self, descriptor: &'static Descriptor) -> Verdict {
+        let index = descriptor.id() as usize;
+        let message = descriptor.site().message();
+        let is_clean = !message.is_empty()
+            && message.chars().nth(self.message_max_chars).is_none()
+            && danger_in(message.as_bytes()).is_none();
+        let verdict = if is_clean { Verdict::Clean } else { Verdict::Look };
+        if self.verdicts.len() <= index {
+            self.verdicts.resize(index + 1, Verdict::Unknown);
+        }
+        if let Some(slot) = self.verdicts.get_mut(index) {
+            *slot = verdict;
+        }
+        verdict
+    }
+}
+
+fn look_at(event: &mut Event<'_>, message_max_chars: usize) {
+    let message = event.message();
+    let bytes = match message {
+        ValueRef::Text(text) => text.as_bytes(),
+        ValueRef::Bytes(bytes) => bytes,
+        // A number is short and harmless.
+        _ => return,
+    };
+    if bytes.is_empty() {
+        return event.add_field(Bucket::Tags, EMPTY_TAG, ValueRef::Bool(true));
+    }
+    if let Some(danger) = danger_in(bytes) {
+        event.add_field(Bucket::Tags, DANGEROUS_TAG, ValueRef::Text(danger));
+    }
+    // No text has more characters than bytes.
+    if bytes.len() > message_max_chars
+        && let Some(cut) = cut(message, message_max_chars)
+    {
+        event.set_message(cut);
+        event.mark_cut();
+    }
+}
+
+/// The message up to so many characters; of bytes in an unknown encoding, each counts as one. `None` if it is no longer
+/// than that.
+fn cut(message: ValueRef<'_>, max_chars: usize) -> Option<ValueRef<'_>> {
+    match message {
+        ValueRef::Text(text) => {
+            let (end, _) = text.char_indices().nth(max_chars)?;
+            Some(ValueRef::Text(text.get(..end)?))
+        }
+        ValueRef::Bytes(bytes) => Some(ValueRef::Bytes(bytes.get(..max_chars)?)),
+        _ => None,
+    }
+}
+
+/// The first text in it that a browser might run.
+fn danger_in(text: &[u8]) -> Option<&'static str> {
+    memchr2_iter(b'<', b':', text).find_map(|at| {
+        let (before, from) = text.split_at_checked(at)?;
+        if starts_with(from, b"<script") {
+            return Some("<script");
+        }
+        if ends_with(before, b"javascript") && from.starts_with(b":") {
+            return Some("javascript:");
+        }
+        (ends_with(before, b"data") && starts_with(from, b":text/html")).then_some("data:text/html")
+    })
+}
+
+fn starts_with(text: &[u8], start: &[u8]) -> bool {
+    text.get(..start.len()).is_some_and(|front| front.eq_ignore_ascii_case(start))
+}
+
+fn ends_with(text: &[u8], end: &[u8]) -> bool {
+    text.len().checked_sub(end.len()).and_then(|at| text.get(at..)).is_some_and(|back| back.eq_ignore_ascii_case(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_a_browser_might_run_is_found_in_any_case_and_anywhere() {
+        for (text, found) in [
+            ("<script>alert(1)</script>", Some("<script")),
+            ("x <ScRiPt src=a>", Some("<script")),
+            ("click JavaScript:void(0)", Some("javascript:")),
+            ("DATA:text/HTML;base64,x", Some("data:text/html")),
+            ("a < b: javascript data text/html", None),
+            ("<scrip", None),
+            ("javascript", None),
+            ("data:text/plain", None),
+            ("", None),
+        ] {
+            assert_eq!(danger_in(text.as_bytes()), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_at_a_characters_boundary() {
+        assert_eq!(cut(ValueRef::Text("äöü"), 2), Some(ValueRef::Text("äö")));
+        assert_eq!(cut(ValueRef::Text("äöü"), 3), None);
+        assert_eq!(cut(ValueRef::Bytes(b"\xff\xfe\xfd"), 2), Some(ValueRef::Bytes(b"\xff\xfe")));
+        assert_eq!(cut(ValueRef::Bytes(b"\xff"), 2), None);
+    }
+}

@@ -1,0 +1,54 @@
+//! How much of the pipeline works, and what is said when nothing does.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    accounts::Rung,
+    delivery::outlet::Outlet,
+    shard::{Shard, pipeline::Pipeline},
+};
+
+/// What stderr has been told of events that no sink took.
+#[derive(Debug, Default)]
+pub(super) struct Emergency {
+    told: u64,
+    last: Option<Instant>,
+}
+
+impl Emergency {
+    /// How many events to tell of, if it is time to.
+    fn begin(&mut self, lost: u64, now: Instant) -> Option<u64> {
+        const INTERVAL: Duration = Duration::from_secs(1);
+        if self.last.is_some_and(|last| now.saturating_duration_since(last) < INTERVAL) {
+            return None;
+        }
+        self.last = Some(now);
+        let events = lost.saturating_sub(self.told);
+        self.told = lost;
+        Some(events)
+    }
+}
+
+impl Shard {
+    /// The last rung: when every sink has failed, stderr is told, in one line a second at most, and of counts only.
+    pub(super) fn say_if_no_sink_works(&mut self, now: Instant) {
+        let lost: u64 = self.outlets.iter().map(Outlet::failed_events).sum();
+        if self.outlets.iter().all(Outlet::is_failing) && lost > self.emergency.told {
+            let Some(events) = self.emergency.begin(lost, now) else { return };
+            self.notices.emergency(&format!("no sink works: {events} events lost; see the container's notices"));
+        }
+    }
+}
+
+/// How much of the pipeline works.
+pub(super) fn rung(pipeline: &Pipeline, outlets: &[Outlet]) -> Rung {
+    let failing = outlets.iter().filter(|outlet| outlet.is_failing()).count();
+    if failing > 0 && failing == outlets.len() {
+        return Rung::Emergency;
+    }
+    match (failing > 0, pipeline.is_reduced()) {
+        (true, _) => Rung::WorkingSinks,
+        (false, true) => Rung::EssentialPlugins,
+        (false, false) => Rung::Full,
+    }
+}

@@ -1,0 +1,171 @@
+//! A ring, as its shard sees it.
+
+use std::{cell::Cell, sync::Arc};
+
+use bumpalo::Bump;
+use fapilog_plugin::event::{EventParts, ProducerInfo, RecordError};
+use fapilog_record::{
+    call_site::{DYNAMIC_ID, DescriptorCache},
+    head::Head,
+    timestamp::Timestamp,
+};
+use fapilog_ring::{Consumer, Frame, seeded};
+
+use crate::{
+    accounts::{LaneTallies, Losses},
+    clock::StampClock,
+    port::NewRing,
+    producer::sources::SourceCache,
+};
+
+/// A ring with what its shard remembers of it.
+#[derive(Debug)]
+pub(super) struct RingState {
+    consumer: Consumer,
+    pub(super) tallies: Arc<LaneTallies>,
+    pub(super) info: ProducerInfo,
+    /// Events of earlier batches.
+    sequence: u64,
+    /// Events of the batch that is being gathered. `Cell`s, because the batch borrows the ring meanwhile.
+    taken: Cell<u64>,
+    /// The time of the last event: time never goes back within a producer, whatever the clock does.
+    last_nanos: Cell<u64>,
+    /// Losses that the log has told of already.
+    pub(super) told: Losses,
+}
+
+/// The next frame of a ring, and its time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Next<'ring> {
+    frame: Frame<'ring>,
+    pub(super) unix_nanos: u64,
+}
+
+impl RingState {
+    pub(super) fn new(ring: NewRing) -> Self {
+        let NewRing { consumer, tallies, info } = ring;
+        Self {
+            consumer,
+            tallies,
+            info,
+            sequence: 0,
+            taken: Cell::new(0),
+            last_nanos: Cell::new(0),
+            told: Losses::default(),
+        }
+    }
+
+    /// Looks how far it is published. Returns how many bytes there are to be walked.
+    pub(super) fn take_snapshot(&mut self) -> usize {
+        self.consumer.refresh()
+    }
+
+    pub(super) fn is_walked(&self) -> bool {
+        self.consumer.ready_bytes() == 0
+    }
+
+    /// Whether there is nothing beyond what was walked, as of now.
+    pub(super) fn is_drained(&self) -> bool {
+        self.consumer.is_drained()
+    }
+
+    /// The next frame of the snapshot.
+    #[inline(always)]
+    pub(super) fn peek(&self, clock: &StampClock) -> Option<Next<'_>> {
+        let frame = self.consumer.peek()?;
+        Some(Next { unix_nanos: clock.unix_nanos(frame.stamp()).max(self.last_nanos.get()), frame })
+    }
+
+    /// The number of the next event.
+    #[inline]
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.sequence + self.taken.get() + 1
+    }
+
+    /// Walks over the frame that was peeked at.
+    #[inline(always)]
+    pub(super) fn take(&self, next: &Next<'_>) {
+        let _ = self.consumer.next_frame();
+        self.last_nanos.set(next.unix_nanos);
+        self.taken.set(self.taken.get() + 1);
+    }
+
+    /// Ends the batch: counts what was taken and gives its space back. In this order, so that a producer which finds the
+    /// space finds the count as well.
+    pub(super) fn settle(&mut self) {
+        let taken = self.taken.take();
+        self.sequence += taken;
+        if seeded::bug("released_before_counted") {
+            self.consumer.release();
+        }
+        self.tallies.drained.add(taken);
+        self.consumer.release();
+    }
+
+    /// Whether the producer is gone and everything is walked.
+    pub(super) fn is_finished(&mut self) -> bool {
+        self.consumer.is_closed() && self.consumer.is_finished()
+    }
+
+    pub(super) fn into_consumer(self) -> Consumer {
+        self.consumer
+    }
+
+    /// Walks everything without looking at it, and returns how many events it was.
+    pub(super) fn discard(&mut self) -> u64 {
+        self.consumer.refresh();
+        let mut events = 0;
+        while self.consumer.next_frame().is_some() {
+            events += 1;
+        }
+        self.taken.set(self.taken.get() + events);
+        self.settle();
+        events
+    }
+}
+
+impl<'batch> Next<'batch> {
+    /// Whether the record describes itself.
+    #[inline(always)]
+    pub(super) fn is_dynamic(&self) -> bool {
+        self.frame.tag() == DYNAMIC_ID
+    }
+
+    /// What its event is made of.
+    #[inline(always)]
+    pub(super) fn parts(
+        &self,
+        ring: &'batch RingState,
+        descriptors: &mut DescriptorCache,
+        sources: &'batch SourceCache,
+        arena: &'batch Bump,
+    ) -> Result<EventParts<'batch>, ViewError> {
+        let record = self.frame.payload();
+        let head = Head::read(record).ok_or(ViewError::Unreadable)?;
+        Ok(EventParts {
+            timestamp: Timestamp::from_unix_nanos(self.unix_nanos),
+            sequence: ring.next_sequence(),
+            producer: &ring.info,
+            source: sources.get(head.source).ok_or(ViewError::UnknownSource)?,
+            descriptor: descriptors.get(self.frame.tag()).ok_or(ViewError::Unreadable)?,
+            head,
+            record,
+            arena,
+        })
+    }
+}
+
+/// Why a frame gave no event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ViewError {
+    /// It is none.
+    Unreadable,
+    /// Its source is newer than our copy of the table.
+    UnknownSource,
+}
+
+impl From<RecordError> for ViewError {
+    fn from(_: RecordError) -> Self {
+        Self::Unreadable
+    }
+}

@@ -1,0 +1,77 @@
+//! A container's accounts, added up from those of its lanes, shards and sinks.
+
+use fapilog_plugin::kind::PluginKind;
+use fapilog_ring::sync::lock;
+
+use crate::{
+    accounts::{Accounts, LaneTotals, SinkAccounts},
+    port::PluginView,
+    producer::Intake,
+};
+
+/// Without a lock, for a forked child: whoever holds one may be in the parent.
+pub(super) fn refused_accounts(intake: &Intake) -> Accounts {
+    let LaneTotals { submitted, lost, .. } = intake.roll.refused.read();
+    Accounts { submitted, filtered: Vec::new(), lost, pending: 0, cut: 0, sinks: Vec::new() }
+}
+
+pub(crate) fn accounts(intake: &Intake) -> Accounts {
+    let totals = intake.roll.totals();
+    let pending = totals.pending();
+    let LaneTotals { submitted, mut lost, cut, .. } = totals;
+    let mut own = 0;
+    let mut filtered: Vec<(String, u64)> = Vec::new();
+    let mut sinks: Vec<SinkAccounts> = Vec::new();
+    for port in &intake.ports {
+        own += port.tallies.own.get();
+        lost.add(&port.tallies.lost.read());
+        let plugins = lock(&port.plugins);
+        // It is not what enrichers are for: one is named only where it took something out all the same.
+        let chooses = |view: &&PluginView| view.kind != PluginKind::Enricher || view.tallies.filtered.get() > 0;
+        for view in plugins.iter().filter(chooses) {
+            let count = view.tallies.filtered.get();
+            match filtered.iter_mut().find(|(known, _)| *known == view.name) {
+                Some((_, sum)) => *sum += count,
+                None => filtered.push((view.name.clone(), count)),
+            }
+        }
+        drop(plugins);
+        for view in lock(&port.sinks).iter() {
+            let one = sink_accounts(view);
+            match sinks.iter_mut().find(|known| known.name == one.name) {
+                Some(sum) => add_sink(sum, &one),
+                None => sinks.push(one),
+            }
+        }
+    }
+    Accounts { submitted: submitted + own, filtered, lost, pending, cut, sinks }
+}
+
+fn sink_accounts(view: &crate::port::SinkView) -> SinkAccounts {
+    let tallies = &view.tallies;
+    let (offered, delivered, lost) = (tallies.offered.get(), tallies.delivered.get(), tallies.lost.read());
+    let filtered = tallies.filtered.get();
+    SinkAccounts {
+        name: view.name.clone(),
+        offered,
+        delivered,
+        filtered,
+        lost,
+        pending: offered.saturating_sub(delivered).saturating_sub(filtered).saturating_sub(lost.total()),
+        bytes: tallies.bytes.get(),
+        errors: tallies.errors.get(),
+        retries: tallies.retries.get(),
+        writer: view.writer.get(),
+    }
+}
+
+fn add_sink(sum: &mut SinkAccounts, one: &SinkAccounts) {
+    sum.offered += one.offered;
+    sum.delivered += one.delivered;
+    sum.filtered += one.filtered;
+    sum.lost.add(&one.lost);
+    sum.pending += one.pending;
+    sum.bytes += one.bytes;
+    sum.errors += one.errors;
+    sum.retries += one.retries;
+}

@@ -1,0 +1,25 @@
+//! Formatters: JSON, simple, logfmt, minimal, pretty. They use nothing that a third party's formatter could not.
+//!
+//! A program that links this crate can name them in its settings: see [`register`].
+
+#[cfg(test)]
+mod any_value;
+mod hostile;
+mod id;
+pub mod json;
+mod logfmt;
+mod minimal;
+mod pretty;
+mod registration;
+mod shared;
+mod simple;
+#[cfg(test)]
+mod staged_log;
+pub mod text;
+
+pub use json::{JsonFormatter, decode_marked_text};
+pub use logfmt::LogfmtFormatter;
+pub use minimal::MinimalFormatter;
+pub use pretty::PrettyFormatter;
+pub use registration::register;
+pub use simple::SimpleFormatter;

@@ -1,0 +1,79 @@
+//! logfmt: `key=value` pairs.
+
+use fapilog_plugin::{event::Batch, formatter::Formatter};
+use fapilog_record::level::Level;
+
+use crate::text::{Dialect, Layout, Lines, Part};
+
+/// Renders events as logfmt, one line of `key=value` pairs each:
+///
+/// ```text
+/// time=2026-11-24T10:00:00.123456789Z level=INFO severity=3 category=SYSTEM source=matching-engine target=engine::orders event_id=3-1024 msg="order filled" correlation_id=7f3a order_id=42 tags.region=eu
+/// ```
+///
+/// Then `truncated=true`, if something was cut, and `not_utf8=[key,...]`, if bytes were not UTF-8. Every key comes once, none
+/// needs quotes, and every quoted value is a JSON string: the logfmt that Go's `go-logfmt`, and so Loki, reads. Values, keys
+/// and escapes are those of [`format::text`](super::text).
+#[derive(Debug)]
+pub struct LogfmtFormatter {
+    lines: Lines<Logfmt>,
+}
+
+impl LogfmtFormatter {
+    /// The formatter with its defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { lines: Lines::new(Logfmt) }
+    }
+}
+
+impl Default for LogfmtFormatter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Formatter for LogfmtFormatter {
+    fn name(&self) -> &'static str {
+        "logfmt"
+    }
+
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+        self.lines.format(batch, out);
+    }
+}
+
+#[derive(Debug)]
+struct Logfmt;
+
+impl Layout for Logfmt {
+    const DIALECT: Dialect = Dialect::Logfmt;
+    const PARTS: &'static [Part] = &[
+        Part::Time,
+        Part::Level,
+        Part::Severity,
+        Part::Category,
+        Part::Source,
+        Part::Target,
+        Part::Id,
+        Part::Message,
+        Part::CorrelationId,
+        Part::Fields,
+    ];
+
+    fn before(&self, part: Part, _: Level, out: &mut Vec<u8>) {
+        let text = match part {
+            Part::Time => "time=",
+            Part::Level => " level=",
+            Part::Severity => " severity=",
+            Part::Category => " category=",
+            Part::Source => " source=",
+            Part::Target => " target=",
+            Part::Id => " event_id=",
+            Part::Message => " msg=",
+            // Not among the parts, or in frames of their own.
+            Part::TimeOfDay | Part::CorrelationId | Part::Fields => "",
+        };
+        out.extend_from_slice(text.as_bytes());
+    }
+}

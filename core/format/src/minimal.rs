@@ -1,0 +1,57 @@
+//! Level and message.
+
+use fapilog_plugin::{event::Batch, formatter::Formatter};
+use fapilog_record::level::Level;
+
+use crate::text::{Dialect, Layout, Lines, Part};
+
+/// Renders events as level and message, and nothing else:
+///
+/// ```text
+/// INFO order filled
+/// ```
+///
+/// `truncated=true` stands behind them if something was cut. The message is written as
+/// [`SimpleFormatter`](super::SimpleFormatter) does, so it is one line whatever was logged.
+#[derive(Debug)]
+pub struct MinimalFormatter {
+    lines: Lines<Minimal>,
+}
+
+impl MinimalFormatter {
+    /// The formatter with its defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { lines: Lines::new(Minimal) }
+    }
+}
+
+impl Default for MinimalFormatter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Formatter for MinimalFormatter {
+    fn name(&self) -> &'static str {
+        "minimal"
+    }
+
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+        self.lines.format(batch, out);
+    }
+}
+
+#[derive(Debug)]
+struct Minimal;
+
+impl Layout for Minimal {
+    const DIALECT: Dialect = Dialect::People;
+    const PARTS: &'static [Part] = &[Part::Level, Part::Message];
+
+    fn before(&self, part: Part, _: Level, out: &mut Vec<u8>) {
+        if part == Part::Message {
+            out.push(b' ');
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! A line for people and for grep.
+
+use fapilog_plugin::{event::Batch, formatter::Formatter};
+use fapilog_record::level::Level;
+
+use crate::text::{Dialect, Layout, Lines, Part};
+
+/// Renders events as lines that people read and `grep` finds:
+///
+/// ```text
+/// 2026-11-24T10:00:00.123456789Z INFO matching-engine [engine::orders] order filled order_id=42 tags.region=eu correlation_id=7f3a
+/// ```
+///
+/// Timestamp, level, source, `[target]`, message; then each field as `key=value`, correlation id, and `truncated=true` if
+/// something was cut. The message stands without quotes if there is no `=` in it, no space at its ends, and nothing to
+/// escape; so the first `=` or `"` behind the target tells where it ends. Values, keys and escapes are those of
+/// [`format::text`](super::text).
+#[derive(Debug)]
+pub struct SimpleFormatter {
+    lines: Lines<Simple>,
+}
+
+impl SimpleFormatter {
+    /// The formatter with its defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { lines: Lines::new(Simple) }
+    }
+}
+
+impl Default for SimpleFormatter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Formatter for SimpleFormatter {
+    fn name(&self) -> &'static str {
+        "simple"
+    }
+
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+        self.lines.format(batch, out);
+    }
+}
+
+#[derive(Debug)]
+struct Simple;
+
+impl Layout for Simple {
+    const DIALECT: Dialect = Dialect::People;
+    const PARTS: &'static [Part] =
+        &[Part::Time, Part::Level, Part::Source, Part::Target, Part::Message, Part::Fields, Part::CorrelationId];
+
+    fn before(&self, part: Part, _: Level, out: &mut Vec<u8>) {
+        let text: &[u8] = match part {
+            Part::Time => b"",
+            Part::Target => b" [",
+            _ => b" ",
+        };
+        out.extend_from_slice(text);
+    }
+
+    fn behind(&self, part: Part, _: Level, out: &mut Vec<u8>) {
+        if part == Part::Target {
+            out.push(b']');
+        }
+    }
+}

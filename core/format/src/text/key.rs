@@ -1,0 +1,160 @@
+//! Keys in one flat row: parts of the event, its fields, and the marks.
+
+use fapilog_record::{bucket::Bucket, text::hex::hex_upper};
+
+use crate::text::{
+    Dialect,
+    escape::{is_atom, put_escaped},
+};
+
+/// Keys that are the formats' own. The same in every text format, written there or not: so a field keeps its key from
+/// one format to the next.
+const RESERVED: [&str; 11] = [
+    "time",
+    "level",
+    "severity",
+    "category",
+    "source",
+    "target",
+    "event_id",
+    "msg",
+    "correlation_id",
+    "truncated",
+    "not_utf8",
+];
+
+const TAGS: &str = "tags.";
+const METRICS: &str = "metrics.";
+/// What a field is put behind whose own key means something else in the row.
+const FIELD: &str = "field.";
+
+const fn prefix_of_bucket(bucket: Bucket) -> Option<&'static str> {
+    match bucket {
+        Bucket::Tags => Some(TAGS),
+        Bucket::Metrics => Some(METRICS),
+        _ => None,
+    }
+}
+
+/// Two different fields never come out under one key: see the module's tests.
+fn prefix(bucket: Bucket, name: &str) -> &'static str {
+    let is_taken = || RESERVED.contains(&name) || [TAGS, METRICS, FIELD].iter().any(|&taken| name.starts_with(taken));
+    match prefix_of_bucket(bucket) {
+        Some(prefix) => prefix,
+        None if is_taken() => FIELD,
+        None => "",
+    }
+}
+
+/// Appends a field's key.
+pub(super) fn put_key(out: &mut Vec<u8>, dialect: Dialect, bucket: Bucket, name: &str) {
+    let prefix = prefix(bucket, name);
+    match dialect {
+        Dialect::People => put_for_people(out, prefix, name),
+        Dialect::Logfmt => put_logfmt(out, prefix, name),
+    }
+}
+
+/// Between quotes, if it is no [atom](is_atom).
+fn put_for_people(out: &mut Vec<u8>, prefix: &str, name: &str) {
+    let is_bare = is_atom(name) || name.is_empty() && !prefix.is_empty();
+    if !is_bare {
+        out.push(b'"');
+    }
+    out.extend_from_slice(prefix.as_bytes());
+    put_escaped(out, name);
+    if !is_bare {
+        out.push(b'"');
+    }
+}
+
+/// logfmt has no quotes around keys. So what an atom cannot have, and `%`, is written as RFC 3986 (section 2.1) has it:
+/// `%NN` for each byte; and `%` alone is the empty key.
+fn put_logfmt(out: &mut Vec<u8>, prefix: &str, name: &str) {
+    out.extend_from_slice(prefix.as_bytes());
+    if is_atom(name) && !name.contains('%') {
+        out.extend_from_slice(name.as_bytes());
+        return;
+    }
+    if name.is_empty() && prefix.is_empty() {
+        out.push(b'%');
+    }
+    for c in name.chars() {
+        let mut buffer = [0; 4];
+        let text = c.encode_utf8(&mut buffer);
+        if c != '%' && is_atom(text) {
+            out.extend_from_slice(text.as_bytes());
+        } else {
+            text.bytes().for_each(|byte| put_percent(out, byte));
+        }
+    }
+}
+
+fn put_percent(out: &mut Vec<u8>, byte: u8) {
+    out.push(b'%');
+    out.extend_from_slice(&hex_upper(byte));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn key(dialect: Dialect, bucket: Bucket, name: &str) -> String {
+        let mut out = Vec::new();
+        put_key(&mut out, dialect, bucket, name);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_key_that_is_reserved_or_looks_like_another_comes_behind_field() {
+        for dialect in [Dialect::People, Dialect::Logfmt] {
+            for name in RESERVED.into_iter().chain(["field.level", "tags.region", "metrics.x"]) {
+                assert_eq!(key(dialect, Bucket::Context, name), format!("field.{name}"));
+            }
+            assert_eq!(key(dialect, Bucket::Context, "http.port"), "http.port");
+            assert_eq!(key(dialect, Bucket::Tags, "level"), "tags.level");
+            assert_eq!(key(dialect, Bucket::Metrics, "field.level"), "metrics.field.level");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_no_atom_is_quoted_for_people() {
+        let people = |bucket, name| key(Dialect::People, bucket, name);
+        assert_eq!(people(Bucket::Context, ""), "\"\"");
+        assert_eq!(people(Bucket::Tags, ""), "tags.");
+        assert_eq!(people(Bucket::Tags, "a b"), "\"tags.a b\"");
+        assert_eq!(people(Bucket::Context, "a=\"\n"), r#""a=\"\n""#);
+    }
+
+    #[test]
+    fn a_key_that_is_no_atom_is_percent_encoded_in_logfmt() {
+        let logfmt = |bucket, name| key(Dialect::Logfmt, bucket, name);
+        assert_eq!(logfmt(Bucket::Context, ""), "%");
+        assert_eq!(logfmt(Bucket::Tags, ""), "tags.");
+        assert_eq!(logfmt(Bucket::Tags, "a b"), "tags.a%20b");
+        assert_eq!(logfmt(Bucket::Context, "100%\u{202e}größe"), "100%25%E2%80%AEgröße");
+    }
+
+    #[test]
+    fn different_fields_never_have_one_key() {
+        let names =
+            ["", "%", "%25", " ", "%20", "\"\"", "level", "a", ".a", "field.a", "tags.a", "tags.", "msg", "field."];
+        let stacked =
+            names.iter().flat_map(|name| ["", "field.", "tags.", "metrics."].map(|prefix| format!("{prefix}{name}")));
+        let names: HashSet<String> = stacked.collect();
+        for dialect in [Dialect::People, Dialect::Logfmt] {
+            let mut keys: HashSet<String> = RESERVED.iter().map(|&name| name.to_owned()).collect();
+            for bucket in [Bucket::Context, Bucket::Tags, Bucket::Metrics] {
+                for name in &names {
+                    let key = key(dialect, bucket, name);
+                    assert!(
+                        keys.insert(key.clone()),
+                        "{bucket:?} {name:?} comes out as {key:?}, as something else does"
+                    );
+                }
+            }
+        }
+    }
+}

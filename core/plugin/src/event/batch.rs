@@ -1,0 +1,111 @@
+//! Several events.
+
+use std::time::Instant;
+
+use bumpalo::{Bump, collections::Vec as BumpVec};
+use fapilog_record::{level::Level, timestamp::Timestamp};
+
+use crate::event::{
+    Event, FieldRef,
+    own::{OwnEvent, OwnEvents},
+};
+
+/// Events on their way through a shard, with an arena for what plugins add to them.
+///
+/// A plugin sees a batch per call. What it [keeps in the arena](Batch::arena) lives as long as the batch.
+#[derive(Debug)]
+pub struct Batch<'batch> {
+    events: BumpVec<'batch, Event<'batch>>,
+    arena: &'batch Bump,
+    own: &'batch OwnEvents,
+    emitted: u64,
+}
+
+impl<'batch> Batch<'batch> {
+    /// An empty batch with room for `events_max` events.
+    pub fn new_in(arena: &'batch Bump, events_max: usize, own: &'batch OwnEvents) -> Self {
+        Self { events: BumpVec::with_capacity_in(events_max, arena), arena, own, emitted: 0 }
+    }
+
+    /// Appends an event.
+    #[inline(always)]
+    pub fn push(&mut self, event: Event<'batch>) {
+        self.events.push(event);
+    }
+
+    /// The events, in order.
+    #[must_use]
+    pub fn events(&self) -> &[Event<'batch>] {
+        &self.events
+    }
+
+    /// The events, in order, for changes.
+    pub fn events_mut(&mut self) -> &mut [Event<'batch>] {
+        &mut self.events
+    }
+
+    /// How many events there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Takes out all events that `keep` is false for. The container counts them as filtered.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Event<'batch>) -> bool) {
+        self.events.retain(|event| keep(event));
+    }
+
+    /// As [`retain`](Self::retain), and `keep` may change the events that stay.
+    pub fn retain_mut(&mut self, keep: impl FnMut(&mut Event<'batch>) -> bool) {
+        self.events.retain_mut(keep);
+    }
+
+    /// The events that `takes` is true for, as a batch of their own.
+    pub fn subset(&self, takes: impl Fn(&Event<'batch>) -> bool) -> Self {
+        let mut events = BumpVec::with_capacity_in(self.len(), self.arena);
+        events.extend(self.events.iter().filter(|event| takes(event)).cloned());
+        Self { events, arena: self.arena, own: self.own, emitted: 0 }
+    }
+
+    /// Adds an event of the plugin's own behind the others, for a summary of what it took out, say: from source
+    /// `fapilog`, of now. It is counted as submitted, and what comes behind the plugin sees it like any other.
+    ///
+    /// `target` says who speaks, as in `fapilog::throttle`. Fields of buckets without keys are left out.
+    pub fn emit(&mut self, level: Level, target: &str, message: &str, fields: &[FieldRef<'_>]) {
+        let own = OwnEvent { level, target, message, fields };
+        if let Ok(event) = self.own.make(&own, self.arena) {
+            self.events.push(event);
+            self.emitted += 1;
+        }
+    }
+
+    /// How many events were [emitted](Self::emit) so far.
+    pub fn emitted(&self) -> u64 {
+        self.emitted
+    }
+
+    /// When the batch was taken, by the clock that stamps events.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.own.now()
+    }
+
+    /// When the batch was taken, for reckoning with durations: real time, also where a
+    /// [`ManualClock`](crate::ManualClock) stamps events.
+    #[must_use]
+    pub fn instant(&self) -> Instant {
+        self.own.instant()
+    }
+
+    /// Memory that lives as long as the batch.
+    #[must_use]
+    pub fn arena(&self) -> &'batch Bump {
+        self.arena
+    }
+}

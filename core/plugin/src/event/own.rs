@@ -1,0 +1,87 @@
+//! Events that the library itself puts into the stream: what was lost, what a plugin has to say.
+
+use std::{
+    cell::Cell,
+    time::{Instant, SystemTime},
+};
+
+use bumpalo::Bump;
+use fapilog_record::{
+    bucket::Bucket, call_site::Descriptor, dynamic, head::Head, level::Level, timestamp::Timestamp, value::ValueRef,
+};
+
+use crate::event::{Event, EventParts, FieldRef, ProducerInfo, RecordError, Source};
+
+/// Makes a shard's own events: from source `fapilog`, by producer 0, each with a number of its own.
+#[derive(Debug)]
+pub struct OwnEvents {
+    source: Source,
+    info: ProducerInfo,
+    sequence: Cell<u64>,
+    /// When the batch was taken, by the clock that stamps events.
+    now: Cell<Timestamp>,
+    /// The same moment, for reckoning with durations.
+    instant: Cell<Instant>,
+}
+
+/// What one of them says.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnEvent<'a> {
+    pub level: Level,
+    pub target: &'a str,
+    pub message: &'a str,
+    pub fields: &'a [FieldRef<'a>],
+}
+
+impl OwnEvents {
+    pub fn new(source: Source) -> Self {
+        let info = ProducerInfo::new(0, 0, None);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self {
+            source,
+            info,
+            sequence: Cell::new(0),
+            // Past 2554 the clock stands still.
+            now: Cell::new(Timestamp::from_unix_nanos(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))),
+            instant: Cell::new(Instant::now()),
+        }
+    }
+
+    /// Sets the time of the next batch.
+    pub fn set_now(&self, now: Timestamp, instant: Instant) {
+        self.now.set(now);
+        self.instant.set(instant);
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.now.get()
+    }
+
+    pub fn instant(&self) -> Instant {
+        self.instant.get()
+    }
+
+    /// Writes the event into the arena.
+    pub fn make<'batch>(&'batch self, own: &OwnEvent<'_>, arena: &'batch Bump) -> Result<Event<'batch>, RecordError> {
+        self.sequence.set(self.sequence.get() + 1);
+        let head = Head { source: self.source.id(), is_cut: false, scope_bytes: 0 };
+        let mut record = head.to_bytes().to_vec();
+        // No category of its own: the level's.
+        record.extend_from_slice(&[own.level as u8, 0]);
+        dynamic::put_field(&mut record, Bucket::Target, "", ValueRef::Text(own.target));
+        dynamic::put_field(&mut record, Bucket::Message, "", ValueRef::Text(own.message));
+        for field in own.fields {
+            dynamic::put_field(&mut record, field.bucket, field.name, field.value);
+        }
+        Event::of_itself(EventParts {
+            timestamp: self.now.get(),
+            sequence: self.sequence.get(),
+            producer: &self.info,
+            source: &self.source,
+            descriptor: Descriptor::dynamic(),
+            head,
+            record: arena.alloc_slice_copy(&record),
+            arena,
+        })
+    }
+}

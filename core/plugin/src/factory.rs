@@ -1,0 +1,68 @@
+//! How plugins are made: one for each shard.
+
+use std::fmt;
+
+use crate::{enricher::Enricher, formatter::Formatter, processor::Processor};
+
+/// Where a plugin is being made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShardInfo {
+    /// The shard's number, from 0.
+    pub index: usize,
+    /// How many shards the container has.
+    pub count: usize,
+}
+
+impl ShardInfo {
+    /// The shard `index` of `count`.
+    #[must_use]
+    pub fn new(index: usize, count: usize) -> Self {
+        Self { index, count }
+    }
+}
+
+/// Makes a plugin of kind `T` for a shard, on the shard's own thread.
+pub struct Factory<T: ?Sized> {
+    make: Box<dyn Fn(ShardInfo) -> Box<T> + Send + Sync>,
+}
+
+impl<T: ?Sized> Factory<T> {
+    /// A factory that calls `make` once for each shard.
+    pub fn new(make: impl Fn(ShardInfo) -> Box<T> + Send + Sync + 'static) -> Self {
+        Self { make: Box::new(make) }
+    }
+
+    /// Makes the plugin for this shard.
+    #[must_use]
+    pub fn make(&self, shard: ShardInfo) -> Box<T> {
+        (self.make)(shard)
+    }
+}
+
+impl Factory<dyn Enricher> {
+    /// A factory of enrichers.
+    pub fn enricher<E: Enricher + 'static>(make: impl Fn(ShardInfo) -> E + Send + Sync + 'static) -> Self {
+        Self::new(move |shard| Box::new(make(shard)))
+    }
+}
+
+impl Factory<dyn Processor> {
+    /// A factory of processors.
+    pub fn processor<P: Processor + 'static>(make: impl Fn(ShardInfo) -> P + Send + Sync + 'static) -> Self {
+        Self::new(move |shard| Box::new(make(shard)))
+    }
+}
+
+impl Factory<dyn Formatter> {
+    /// A factory of formatters.
+    pub fn formatter<F: Formatter + 'static>(make: impl Fn(ShardInfo) -> F + Send + Sync + 'static) -> Self {
+        Self::new(move |shard| Box::new(make(shard)))
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Factory<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Factory").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,40 @@
+//! The contract between fapilog and its plugins: all that a plugin depends on, and nothing else.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`event`] | events and batches, as plugins see them |
+//! | [`enricher`], [`processor`], [`formatter`], [`sink`] | the kinds of plugins |
+//! | [`factory`] | how a plugin is made, one for each shard |
+//! | [`registry`], [`settings`] | how settings find a plugin, and how it reads its own settings |
+//! | [`common_fields`], [`cache`] | the same fields for many events; values that are expensive to compute |
+//! | [`threads`] | threads, forks and signals, for plugins that have threads of their own |
+//! | [`error`], [`problem`], [`diagnostics`] | errors, invalid settings, reports to the operator |
+//! | `testing` | batches without a container, for a plugin's unit tests; feature `testing` |
+//!
+//! A plugin belongs to one shard and is called from that shard's thread only, with a batch per call. It is made there,
+//! by its factory, so it need not be `Send`. A panic in it is caught: the batch goes on without it, and an event that
+//! it alone could have delivered is counted as lost.
+
+pub mod cache;
+pub mod colors;
+pub mod common_fields;
+pub mod diagnostics;
+pub mod enricher;
+pub mod error;
+pub mod event;
+pub mod factory;
+pub mod formatter;
+pub mod kind;
+pub mod name;
+pub mod problem;
+pub mod processor;
+pub mod registry;
+pub mod settings;
+pub mod sink;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod threads;
+
+/// What a plugin sees of a log call's record: levels, values, call sites, times.
+#[doc(inline)]
+pub use fapilog_record::{bucket, call_site, directives, level, text, timestamp, value};

@@ -1,0 +1,124 @@
+//! What is wrong with settings.
+
+use std::{error::Error, fmt, io, sync::Arc};
+
+use fapilog_record::error_codes;
+
+/// One thing that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The setting: `sinks[1].formatter`.
+    pub path: String,
+    /// Its value.
+    pub value: String,
+    /// What is allowed.
+    pub allowed: String,
+    /// The valid name that is nearest to what was written, where a name is wrong.
+    pub nearest: Option<Box<str>>,
+    /// Where the value was given, if it is known: `FAPILOG_LEVEL`, `file fapilog.toml`.
+    pub given_by: Option<String>,
+    /// What the system said, where it could not be asked.
+    pub cause: Option<IoCause>,
+}
+
+/// What the system said. Two of one kind are equal.
+#[derive(Debug, Clone)]
+pub struct IoCause(Arc<io::Error>);
+
+impl IoCause {
+    /// The error.
+    #[must_use]
+    pub fn error(&self) -> &io::Error {
+        &self.0
+    }
+}
+
+impl PartialEq for IoCause {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.kind() == other.0.kind()
+    }
+}
+
+impl Eq for IoCause {}
+
+impl Problem {
+    /// `path` is `value`, but must be as `allowed` says.
+    pub fn new(path: impl Into<String>, value: impl fmt::Display, allowed: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            value: value.to_string(),
+            allowed: allowed.into(),
+            nearest: None,
+            given_by: None,
+            cause: None,
+        }
+    }
+
+    /// The same problem, because of this error.
+    #[must_use]
+    pub fn caused_by(mut self, error: io::Error) -> Self {
+        self.cause = Some(IoCause(Arc::new(error)));
+        self
+    }
+
+    /// The same problem, of a setting that lies below `path`.
+    #[must_use]
+    pub fn below(mut self, path: &str) -> Self {
+        self.path = match self.path.as_str() {
+            "" => path.to_owned(),
+            own if own.starts_with('[') => format!("{path}{own}"),
+            own => format!("{path}.{own}"),
+        };
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is {}; {}", self.path, self.value, self.allowed)?;
+        if let Some(nearest) = &self.nearest {
+            write!(f, "; did you mean {nearest}?")?;
+        }
+        if let Some(given_by) = &self.given_by {
+            write!(f, " (given by {given_by})")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Problem {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause.error() as _)
+    }
+}
+
+/// Everything that is wrong with the settings. Its source is that of the first problem that has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsError {
+    /// One by one, in the order of the settings.
+    pub problems: Vec<Problem>,
+}
+
+impl Error for SettingsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.problems.iter().find_map(Error::source)
+    }
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.problems.len() == 1 { "" } else { "s" };
+        write!(f, "{} invalid setting{plural}", self.problems.len())?;
+        for (index, problem) in self.problems.iter().enumerate() {
+            write!(f, "{}{problem}", if index == 0 { ": " } else { "; and " })?;
+        }
+        Ok(())
+    }
+}
+
+error_codes! {
+    SettingsError {
+        _ => "configuration.settings",
+    }
+}

@@ -1,0 +1,113 @@
+//! What a plugin is given when it is made.
+
+use std::{fmt, sync::Arc};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    colors::Colors,
+    factory::{Factory, ShardInfo},
+    formatter::Formatter,
+    problem::Problem,
+    settings::{self, PluginConfig},
+};
+
+/// What a plugin is given when it is made: its own settings, and what else concerns it.
+///
+/// Its problems have paths relative to its own settings.
+pub struct PluginSettings<'a> {
+    name: &'a str,
+    values: Value,
+    colors: Colors,
+    /// A formatter is made for a terminal.
+    is_terminal: bool,
+    formatters: Option<Formatters>,
+}
+
+/// What a sink's events are rendered by.
+#[derive(Debug, Clone)]
+pub struct Formatters {
+    /// The formatter of a sink that writes to a terminal.
+    pub on_terminal: Arc<Factory<dyn Formatter>>,
+    /// The formatter of every other sink.
+    pub elsewhere: Arc<Factory<dyn Formatter>>,
+}
+
+impl<'a> PluginSettings<'a> {
+    /// The settings of the plugin `name`: what a registry gives to its constructor. Tests of a plugin may make them, too.
+    #[must_use]
+    pub fn new(name: &'a str, config: &PluginConfig) -> Self {
+        Self { name, values: config.to_value(), colors: Colors::Auto, is_terminal: false, formatters: None }
+    }
+
+    /// With this setting of `colors`, for a formatter whose sink writes to a terminal or not.
+    #[must_use]
+    pub fn colors(self, colors: Colors, is_terminal: bool) -> Self {
+        Self { colors, is_terminal, ..self }
+    }
+
+    /// With the formatters of a sink.
+    #[must_use]
+    pub fn formatters(self, formatters: Formatters) -> Self {
+        Self { formatters: Some(formatters), ..self }
+    }
+
+    /// Its name: that of the sink in the container, or of the plugin in the registry.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name
+    }
+
+    /// Its own settings, `plugin_config.<name>`, as a struct that derives `Deserialize`, best with
+    /// `#[serde(default, deny_unknown_fields)]`. Numbers, booleans and lists may be written as text; for sizes and
+    /// durations there are [`size_bytes`](crate::settings::size_bytes) and [`duration`](crate::settings::duration).
+    ///
+    /// # Errors
+    /// Every mistake, with its place.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Vec<Problem>> {
+        settings::read(&self.values)
+    }
+
+    /// Refuses every setting: for plugins that have none.
+    ///
+    /// # Errors
+    /// Every setting that is there.
+    pub fn none(&self) -> Result<(), Vec<Problem>> {
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+        self.read::<Nothing>().map(|Nothing {}| ())
+    }
+
+    /// Whether a formatter is to write colours, by the setting `colors`, by whether its sink writes to a terminal, and by
+    /// what the environment says: see [`Colors::resolve`].
+    #[must_use]
+    pub fn has_colors(&self) -> bool {
+        self.colors.resolve(self.is_terminal, |name| std::env::var_os(name))
+    }
+
+    /// Makes the formatters of a sink: the one that its entry names, or the setting `formatter`. A sink that writes to a
+    /// terminal says so, because `auto` is another there.
+    ///
+    /// # Errors
+    /// When the plugin is no sink.
+    pub fn formatter(
+        &self,
+        is_terminal: bool,
+    ) -> Result<impl Fn() -> Box<dyn Formatter> + Clone + Send + Sync + 'static, Vec<Problem>> {
+        let Some(formatters) = self.formatters.clone() else {
+            return Err(vec![Problem::new("formatter", "asked for", "only a sink has one")]);
+        };
+        let Formatters { on_terminal, elsewhere } = formatters;
+        let factory = if is_terminal { on_terminal } else { elsewhere };
+        // Formatters are alike on all shards.
+        Ok(move || factory.make(ShardInfo::new(0, 1)))
+    }
+}
+
+impl fmt::Debug for PluginSettings<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginSettings").field("name", &self.name).field("values", &self.values).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,493 @@
+//! Reading any struct from a tree of values, with every mistake and where it is.
+//!
+//! Serde stops at the first mistake. So what is wrong is noted, left out, and the rest is read again, until nothing is
+//! wrong any more. That is quadratic in the number of mistakes, which are few, and works for any type that derives
+//! `Deserialize`.
+//!
+//! Text is taken for what is asked for: `"512"` for a number, `"yes"` for a boolean, `"a, b"` for a list. The environment
+//! knows nothing but text.
+
+use std::{borrow::Cow, collections::BTreeSet};
+
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
+};
+use serde_json::{Map, Value};
+
+use crate::{
+    problem::Problem,
+    settings::invalid::{Fault, Mistake, join},
+};
+
+/// What was read, and what was wrong with it.
+#[derive(Debug)]
+pub struct ReadOutcome<T> {
+    /// What could be read: what was wrong has its default. `None` where there is none.
+    pub read: Option<T>,
+    /// Every invalid value, with its place.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads all that can be read.
+pub fn read_all<T: DeserializeOwned>(tree: &Value) -> ReadOutcome<T> {
+    let mut left_out = BTreeSet::new();
+    let mut problems = Vec::new();
+    loop {
+        let reader = Reader { value: Cow::Borrowed(tree), path: String::new(), left_out: &left_out };
+        let mistake = match T::deserialize(reader) {
+            Ok(read) => return ReadOutcome { read: Some(read), problems },
+            Err(mistake) => mistake.located("", tree),
+        };
+        // What is missing only because it was wrong, is no mistake of its own; and neither can be left out twice.
+        if left_out.contains(&mistake.path) {
+            return ReadOutcome { read: None, problems };
+        }
+        let cannot_go_on = mistake.path.is_empty() || mistake.fault == Fault::Missing;
+        left_out.insert(mistake.path.clone());
+        problems.push(mistake.into_problem());
+        if cannot_go_on {
+            return ReadOutcome { read: None, problems };
+        }
+    }
+}
+
+/// Reads a value.
+#[derive(Debug)]
+struct Reader<'a> {
+    value: Cow<'a, Value>,
+    path: String,
+    /// What was wrong when it was read before.
+    left_out: &'a BTreeSet<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// Number where a number is wanted, be it written as text.
+    fn number(&self) -> Option<Number> {
+        match &*self.value {
+            Value::Number(number) => {
+                let whole = number.as_u64().map(Number::Positive).or_else(|| number.as_i64().map(Number::Negative));
+                whole.or_else(|| number.as_f64().map(Number::Real))
+            }
+            Value::String(text) => {
+                let text = text.trim();
+                let whole = text.parse().map(Number::Positive).or_else(|_| text.parse().map(Number::Negative));
+                whole.or_else(|_| text.parse().map(Number::Real)).ok()
+            }
+            _ => None,
+        }
+    }
+
+    fn items(&self) -> Option<Vec<Cow<'_, Value>>> {
+        match &*self.value {
+            Value::Array(items) => Some(items.iter().map(Cow::Borrowed).collect()),
+            Value::String(text) => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Some(items.map(|item| Cow::Owned(Value::String(item.to_owned()))).collect())
+            }
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Number {
+    Positive(u64),
+    Negative(i64),
+    Real(f64),
+}
+
+impl Number {
+    fn visit<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        match self {
+            Self::Positive(number) => visitor.visit_u64(number),
+            Self::Negative(number) => visitor.visit_i64(number),
+            Self::Real(number) => visitor.visit_f64(number),
+        }
+    }
+}
+
+macro_rules! deserialize_numbers {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+            match self.number() {
+                Some(number) => number.visit(visitor),
+                None => self.deserialize_any(visitor),
+            }
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for Reader<'_> {
+    type Error = Mistake;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        match &*self.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Number(_) => match self.number() {
+                Some(number) => number.visit(visitor),
+                None => Err(Mistake::custom("it must be a number of 64 bits")),
+            },
+            Value::String(text) => visitor.visit_str(text),
+            Value::Array(items) => {
+                let items = items.iter().map(Cow::Borrowed).collect();
+                visitor.visit_seq(Items::new(items, &self.path, self.left_out))
+            }
+            Value::Object(entries) => visitor.visit_map(Entries::new(entries, &self.path, self.left_out)),
+        }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        let known = match &*self.value {
+            Value::String(text) => boolean(text),
+            _ => None,
+        };
+        match known {
+            Some(value) => visitor.visit_bool(value),
+            None => self.deserialize_any(visitor),
+        }
+    }
+
+    deserialize_numbers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+        deserialize_f32 deserialize_f64
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        let is_none = match &*self.value {
+            Value::Null => true,
+            Value::String(text) => text.is_empty(),
+            _ => false,
+        };
+        if is_none { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Mistake> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        match self.items() {
+            Some(items) => visitor.visit_seq(Items::new(items, &self.path, self.left_out)),
+            None => Err(Mistake::custom("it must be a list")),
+        }
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Mistake> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Mistake> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        match &*self.value {
+            Value::Object(entries) => visitor.visit_map(Entries::new(entries, &self.path, self.left_out)),
+            _ => Err(Mistake::custom("it must be a table")),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mistake> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mistake> {
+        match &*self.value {
+            Value::String(text) => visitor.visit_enum(text.as_str().into_deserializer()),
+            Value::Object(entries) if entries.len() == 1 => match entries.iter().next() {
+                Some((name, value)) => {
+                    let path = join(&self.path, name);
+                    let value = Reader { value: Cow::Borrowed(value), path, left_out: self.left_out };
+                    visitor.visit_enum(Variant { name, value })
+                }
+                None => Err(Mistake::custom("it must be a name")),
+            },
+            _ => Err(Mistake::custom("it must be a name")),
+        }
+    }
+
+    /// Called for what a struct does not know: a setting that nobody reads is a mistake.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Mistake> {
+        Err(Mistake::new(Fault::UnknownName, "", "there is no such setting".to_owned()))
+    }
+
+    serde::forward_to_deserialize_any! {
+        i128 u128 char str string bytes byte_buf unit unit_struct identifier
+    }
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// The items of a list.
+struct Items<'a> {
+    items: std::vec::IntoIter<Cow<'a, Value>>,
+    index: usize,
+    path: &'a str,
+    left_out: &'a BTreeSet<String>,
+}
+
+impl<'a> Items<'a> {
+    fn new(items: Vec<Cow<'a, Value>>, path: &'a str, left_out: &'a BTreeSet<String>) -> Self {
+        Self { items: items.into_iter(), index: 0, path, left_out }
+    }
+}
+
+impl<'de> SeqAccess<'de> for Items<'_> {
+    type Error = Mistake;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Mistake> {
+        for value in self.items.by_ref() {
+            let path = format!("{}[{}]", self.path, self.index);
+            self.index += 1;
+            if self.left_out.contains(&path) {
+                continue;
+            }
+            let reader = Reader { value: Cow::Borrowed(&*value), path: path.clone(), left_out: self.left_out };
+            return seed.deserialize(reader).map(Some).map_err(|mistake| mistake.located(&path, &value));
+        }
+        Ok(None)
+    }
+}
+
+/// The entries of a table.
+struct Entries<'a> {
+    entries: serde_json::map::Iter<'a>,
+    current: Option<(&'a str, &'a Value)>,
+    path: &'a str,
+    left_out: &'a BTreeSet<String>,
+}
+
+impl<'a> Entries<'a> {
+    fn new(entries: &'a Map<String, Value>, path: &'a str, left_out: &'a BTreeSet<String>) -> Self {
+        Self { entries: entries.iter(), current: None, path, left_out }
+    }
+}
+
+impl<'de> MapAccess<'de> for Entries<'_> {
+    type Error = Mistake;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Mistake> {
+        for (name, value) in self.entries.by_ref() {
+            let path = join(self.path, name);
+            if self.left_out.contains(&path) {
+                continue;
+            }
+            self.current = Some((name, value));
+            let name: serde::de::value::StrDeserializer<'_, Mistake> = name.as_str().into_deserializer();
+            return seed.deserialize(name).map(Some).map_err(|mistake| mistake.located(&path, value));
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mistake> {
+        let Some((name, value)) = self.current.take() else {
+            return Err(Mistake::custom("a value was asked for before its name"));
+        };
+        let path = join(self.path, name);
+        let reader = Reader { value: Cow::Borrowed(value), path: path.clone(), left_out: self.left_out };
+        seed.deserialize(reader).map_err(|mistake| mistake.located(&path, value))
+    }
+}
+
+/// A variant with something in it: `{ name = ... }`.
+struct Variant<'a> {
+    name: &'a str,
+    value: Reader<'a>,
+}
+
+impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
+    type Error = Mistake;
+    type Variant = Reader<'a>;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Reader<'a>), Mistake> {
+        let name: serde::de::value::StrDeserializer<'_, Mistake> = self.name.into_deserializer();
+        Ok((seed.deserialize(name)?, self.value))
+    }
+}
+
+impl Reader<'_> {
+    /// Locates mistakes made in the content of a variant.
+    fn within<T>(self, visit: impl FnOnce(Self) -> Result<T, Mistake>) -> Result<T, Mistake> {
+        let (path, value) = (self.path.clone(), self.value.clone().into_owned());
+        visit(self).map_err(|mistake| mistake.located(&path, &value))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Reader<'_> {
+    type Error = Mistake;
+
+    fn unit_variant(self) -> Result<(), Mistake> {
+        self.within(|_| Err(Mistake::custom("nothing can be given here")))
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Mistake> {
+        self.within(|reader| seed.deserialize(reader))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Mistake> {
+        self.within(|reader| reader.deserialize_seq(visitor))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Mistake> {
+        self.within(|reader| reader.deserialize_map(visitor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Server {
+        port: u16,
+        share: f64,
+        is_open: bool,
+        names: Vec<String>,
+        mode: Mode,
+        limits: Limits,
+        note: Option<String>,
+    }
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Mode {
+        #[default]
+        Never,
+        Every(u32),
+        Often {
+            times: u32,
+        },
+    }
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(default)]
+    struct Limits {
+        #[serde(with = "crate::settings::duration")]
+        patience: Duration,
+        #[serde(with = "crate::settings::size_bytes")]
+        most: usize,
+    }
+
+    fn well(tree: Value) -> Server {
+        let ReadOutcome { read, problems } = super::read_all(&tree);
+        assert_eq!(problems, []);
+        read.unwrap()
+    }
+
+    fn wrong(tree: Value) -> Vec<String> {
+        let outcome: ReadOutcome<Server> = super::read_all(&tree);
+        outcome.problems.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn text_is_taken_for_what_is_asked_for() {
+        let server = well(json!({ "port": "80", "share": "0.5", "is_open": "yes", "names": "a, b", "note": "" }));
+        assert_eq!((server.port, server.share, server.is_open), (80, 0.5, true));
+        assert_eq!((server.names, server.note), (vec!["a".to_owned(), "b".to_owned()], None));
+    }
+
+    #[test]
+    fn a_variant_may_hold_something() {
+        assert_eq!(well(json!({ "mode": "never" })).mode, Mode::Never);
+        assert_eq!(well(json!({ "mode": { "every": "5" } })).mode, Mode::Every(5));
+        assert_eq!(well(json!({ "mode": { "often": { "times": 5 } } })).mode, Mode::Often { times: 5 });
+    }
+
+    #[test]
+    fn every_mistake_is_named_with_its_place() {
+        let tree = json!({
+            "port": 70_000,
+            "shared": 1,
+            "is_open": "perhaps",
+            "names": ["a", 5, "c", {}],
+            "mode": "neverr",
+            "limits": { "patience": 5, "most": "lots", "else": true },
+        });
+        assert_eq!(
+            wrong(tree),
+            [
+                "is_open is \"perhaps\"; it must be true or false",
+                "limits.else is true; there is no such setting",
+                "limits.most is \"lots\"; it must be a number of bytes, or a size with its unit, such as \"10 MB\" or \"512 KiB\"",
+                "limits.patience is 5; it must be a duration with its unit, such as \"250ms\" or \"1m 30s\"",
+                "mode is \"neverr\"; allowed are never, every, often; did you mean never?",
+                "names[1] is 5; it must be text",
+                "names[3] is a table; it must be text",
+                "port is 70000; it must be a whole number from 0 to 65535",
+                "shared is 1; there is no such setting; did you mean share?",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_mistake_in_text_that_is_a_list_is_named_by_its_item() {
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(default)]
+        struct Numbers {
+            #[allow(dead_code, reason = "it is read, and that is all")]
+            all: Vec<u8>,
+        }
+        let outcome: ReadOutcome<Numbers> = super::read_all(&json!({ "all": "1,x,3,999" }));
+        let paths: Vec<_> = outcome.problems.into_iter().map(|problem| problem.path).collect();
+        assert_eq!(paths, ["all[1]", "all[3]"]);
+    }
+
+    #[test]
+    fn what_must_be_given_is_missed_once() {
+        #[derive(Debug, Deserialize)]
+        struct Strict {
+            #[allow(dead_code, reason = "it is read, and that is all")]
+            path: String,
+        }
+        let missing: ReadOutcome<Strict> = super::read_all(&json!({}));
+        assert_eq!(missing.problems, [Problem::new("path", "missing", "it must be given")]);
+        let wrong: ReadOutcome<Strict> = super::read_all(&json!({ "path": 5 }));
+        assert_eq!(wrong.problems, [Problem::new("path", "5", "it must be text")]);
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let mistakes = wrong(json!({ "auth_token": "hunter2" }));
+        assert_eq!(
+            mistakes,
+            [
+                "auth_token is not shown; there is no such setting; allowed are port, share, is_open, names, mode, limits, note"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_tree_that_is_no_table_is_one_mistake() {
+        assert_eq!(wrong(json!(5)), [" is 5; it must be a table"]);
+    }
+}

@@ -1,0 +1,50 @@
+//! What a sink knows of its place in the container.
+
+use std::sync::Arc;
+
+use crate::{diagnostics::Diagnostics, factory::ShardInfo};
+
+/// The place of a sink that is being made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SinkContext<'a> {
+    /// The shard.
+    pub shard: ShardInfo,
+    /// The sink's name in the container.
+    pub name: &'a str,
+    diagnostics: &'a Arc<dyn Diagnostics>,
+}
+
+impl<'a> SinkContext<'a> {
+    /// The place of the sink `name` on a shard. Its reports go to `diagnostics`.
+    #[must_use]
+    pub fn new(shard: ShardInfo, name: &'a str, diagnostics: &'a Arc<dyn Diagnostics>) -> Self {
+        Self { shard, name, diagnostics }
+    }
+
+    /// Reports something that an operator should know: the sink works, but not in the best way. The text must hold
+    /// nothing that a user logged.
+    pub fn report(&self, text: impl Into<String>) {
+        self.diagnostics.report(self.name, text.into());
+    }
+
+    /// Reports such things later on.
+    #[must_use]
+    pub fn reporter(&self) -> Reporter {
+        Reporter { name: self.name.to_owned(), diagnostics: Arc::clone(self.diagnostics) }
+    }
+}
+
+/// Reports in a sink's name what an operator should know. A text that was reported once is only counted from then on.
+#[derive(Debug, Clone)]
+pub struct Reporter {
+    name: String,
+    diagnostics: Arc<dyn Diagnostics>,
+}
+
+impl Reporter {
+    /// Reports a text, which must hold nothing that a user logged.
+    pub fn report(&self, text: impl Into<String>) {
+        self.diagnostics.report(&self.name, text.into());
+    }
+}

@@ -1,0 +1,57 @@
+//! Errors of sinks.
+
+use std::{io, path::PathBuf};
+
+use fapilog_record::error_codes;
+use thiserror::Error;
+
+/// Why a sink could not do something.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// The system said no.
+    #[error("cannot {operation} {}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        operation: &'static str,
+        /// What it was tried on.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is none that a sink may write to.
+    #[error("{} is {found}; a file sink writes to a regular file with one name only", path.display())]
+    NotAPlainFile {
+        /// The path.
+        path: PathBuf,
+        /// What is there instead.
+        found: &'static str,
+    },
+    /// Another sink writes to the file: of this process, or of another one.
+    #[error(
+        "{} is being written by another sink; give each sink a file of its own, and let a program end before it is started \
+         again",
+        path.display()
+    )]
+    Locked {
+        /// The path.
+        path: PathBuf,
+    },
+    /// It was not done before the deadline.
+    #[error("not done before the deadline")]
+    Deadline,
+    /// Something else, in the sink's own type.
+    #[error("the sink failed")]
+    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+error_codes! {
+    SinkError {
+        Self::Io { .. } => "sink.io",
+        Self::NotAPlainFile { .. } => "sink.not_a_plain_file",
+        Self::Locked { .. } => "sink.locked",
+        Self::Deadline => "sink.deadline",
+        Self::Other(_) => "sink.failed",
+    }
+}

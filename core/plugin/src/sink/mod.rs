@@ -1,0 +1,108 @@
+//! Sinks: encode on the drain, deliver in their own time.
+
+mod context;
+mod delivery;
+mod error;
+mod payload;
+
+use std::time::Instant;
+
+pub use crate::sink::{
+    context::{Reporter, SinkContext},
+    delivery::Delivery,
+    error::SinkError,
+    payload::Payload,
+};
+use crate::{event::Batch, problem::Problem};
+
+/// Where events go. One instance for each shard.
+///
+/// A sink has two steps. [`encode`](Self::encode) renders a batch into a payload, on the drain, and does no I/O.
+/// [`deliver`](Self::deliver) takes a payload that is full or overdue and returns a future, which may take its time: it
+/// owns what it needs and borrows nothing, so that several can be under way while the next payload is being encoded.
+pub trait Sink {
+    /// How it writes, for reports: `"io_uring, direct"`. Asked when it is made, and again when its [retries](Self::retries)
+    /// have become more: another try may be another way.
+    fn writer(&self) -> String;
+
+    /// An empty payload to encode into; `None` while there is no room, because too much is under way.
+    fn payload(&mut self) -> Option<Payload>;
+
+    /// Appends the batch to the payload.
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload);
+
+    /// Starts to deliver a payload. Payloads come in order.
+    fn deliver(&mut self, payload: Payload) -> Delivery;
+
+    /// When it wants to [work](Self::work) by itself, with nothing to deliver: for what has to be done in time, as a sync is.
+    fn due(&self, now: Instant) -> Option<Instant> {
+        let _ = now;
+        None
+    }
+
+    /// Does what was due. It must not block.
+    fn work(&mut self, now: Instant) {
+        let _ = now;
+    }
+
+    /// How often it has tried again so far: for reports.
+    fn retries(&self) -> u64 {
+        0
+    }
+
+    /// Makes stable what is delivered, if the sink's settings say so. Called when nothing is under way.
+    fn flush(&mut self) -> Delivery {
+        Delivery::done(Ok(()))
+    }
+
+    /// Ends what is under way, by `deadline` at the latest: what cannot be delivered by then fails. Called once, before
+    /// the last payloads are waited for.
+    fn stop(&mut self, deadline: Instant) {
+        let _ = deadline;
+    }
+}
+
+/// Makes a sink for a shard, on the shard's own thread.
+pub trait SinkFactory: Send + Sync {
+    /// Makes it, and opens what it needs.
+    ///
+    /// # Errors
+    /// When it cannot be opened: the container does not start then.
+    fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError>;
+
+    /// Mistakes in its settings: what is wrong with which value, and what is allowed. Checked before anything starts.
+    fn check(&self) -> Vec<Problem> {
+        Vec::new()
+    }
+
+    /// What happens to events while it has no room, unless the container is told otherwise.
+    fn when_busy(&self) -> WhenBusy {
+        WhenBusy::HoldBack
+    }
+}
+
+/// What happens to events while a sink has no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WhenBusy {
+    /// The shard waits, its rings fill, and the overflow strategy decides.
+    #[default]
+    HoldBack,
+    /// The events are lost to this sink, and counted; other sinks go on.
+    Lose,
+}
+
+impl<F: SinkFactory + ?Sized> SinkFactory for std::sync::Arc<F> {
+    fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        (**self).make(context)
+    }
+
+    fn check(&self) -> Vec<Problem> {
+        (**self).check()
+    }
+
+    fn when_busy(&self) -> WhenBusy {
+        (**self).when_busy()
+    }
+}

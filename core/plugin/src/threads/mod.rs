@@ -1,0 +1,37 @@
+//! What a plugin owes the program it lives in, once it has threads or something that belongs to the whole process.
+
+pub mod drain_thread;
+pub mod fork;
+pub mod process;
+pub mod signals;
+
+use std::{
+    io,
+    thread::{self, JoinHandle},
+};
+
+/// Whether this thread runs a drain just now, of whatever container: where to wait for a drain, by a flush say, would be to
+/// wait for itself.
+#[must_use]
+pub fn is_drain_thread() -> bool {
+    drain_thread::is_marked()
+}
+
+/// Starts a thread that takes no signals, as all of the library's own: one that the program's handlers do not run on, and
+/// that a SIGPIPE or SIGXFSZ of its own making does not kill the program by.
+///
+/// # Errors
+/// When the system has no thread to give.
+pub fn spawn_thread(name: impl Into<String>, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    // Threads inherit the mask of the one that starts them.
+    let _blocked = signals::block_all();
+    thread::Builder::new().name(name.into()).spawn(work)
+}
+
+/// Runs `work` with no fork in the middle of it: for a lock of the whole process, which a child would otherwise inherit
+/// locked, with nobody to unlock it. `work` is short, and calls neither this nor `fork`.
+///
+/// It holds from the moment on that the process has its first container, for forks by `fork(3)`.
+pub fn undivided<R>(work: impl FnOnce() -> R) -> R {
+    fork::undivided(work)
+}

@@ -1,0 +1,109 @@
+//! The arguments of a call, as a nested tuple: `(Arg(&a), (Arg(&b), End))`.
+
+use rkyv::{Archive, Place, Portable, Serialize};
+
+use crate::{
+    value::{Kind, Value},
+    writer::{Overrun, SlotWriter},
+};
+
+/// One argument, by reference.
+#[derive(Debug)]
+pub struct Arg<'a, T: ?Sized>(pub &'a T);
+
+impl<T: Value + ?Sized> Archive for Arg<'_, T> {
+    type Archived = T::Wire;
+    /// A value's wire form is known as soon as its tail is written.
+    type Resolver = T::Wire;
+
+    #[inline(always)]
+    fn resolve(&self, wire: T::Wire, out: Place<T::Wire>) {
+        out.write(wire);
+    }
+}
+
+impl<T: Value + ?Sized> Serialize<SlotWriter<'_>> for Arg<'_, T> {
+    #[inline(always)]
+    fn serialize(&self, writer: &mut SlotWriter<'_>) -> Result<T::Wire, Overrun> {
+        Ok(self.0.archive(writer))
+    }
+}
+
+/// The end of a list of arguments.
+#[derive(Debug, Clone, Copy)]
+pub struct End;
+
+impl Archive for End {
+    type Archived = [u8; 0];
+    type Resolver = ();
+
+    #[inline(always)]
+    fn resolve(&self, (): (), _: Place<[u8; 0]>) {}
+}
+
+impl Serialize<SlotWriter<'_>> for End {
+    #[inline(always)]
+    fn serialize(&self, _: &mut SlotWriter<'_>) -> Result<(), Overrun> {
+        Ok(())
+    }
+}
+
+/// The kinds of a call's arguments, first to last.
+///
+/// A shape is told from another by its address: the same address is the same memory, so the same kinds. (Two addresses
+/// may hold the same kinds; that costs a second descriptor and nothing else.)
+#[derive(Debug)]
+pub struct Shape {
+    first: Option<(Kind, &'static Shape)>,
+}
+
+impl Shape {
+    /// First to last.
+    pub fn kinds(&'static self) -> impl Iterator<Item = &'static Kind> {
+        let mut rest = self;
+        std::iter::from_fn(move || {
+            let (kind, behind) = rest.first.as_ref()?;
+            rest = behind;
+            Some(kind)
+        })
+    }
+}
+
+/// The arguments of one call. Implemented for nested tuples of [`Arg`], and only for them.
+pub trait Arguments: Archive<Archived: Portable> + for<'s> Serialize<SlotWriter<'s>> + sealed::Sealed {
+    /// Their kinds.
+    const SHAPE: &'static Shape;
+    /// The length of their root.
+    const ROOT_BYTES: usize = {
+        // The layout of the root is the plain sequence of wire forms only if none of them is aligned.
+        assert!(align_of::<Self::Archived>() == 1);
+        size_of::<Self::Archived>()
+    };
+
+    /// The length of their tail, if nothing is cut.
+    fn tail_bytes(&self) -> usize;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::End {}
+    impl<A, R> Sealed for (A, R) {}
+}
+
+impl Arguments for End {
+    const SHAPE: &'static Shape = &Shape { first: None };
+
+    #[inline(always)]
+    fn tail_bytes(&self) -> usize {
+        0
+    }
+}
+
+impl<T: Value + ?Sized, R: Arguments> Arguments for (Arg<'_, T>, R) {
+    const SHAPE: &'static Shape = &Shape { first: Some((T::KIND, R::SHAPE)) };
+
+    #[inline(always)]
+    fn tail_bytes(&self) -> usize {
+        self.0.0.tail_bytes().saturating_add(self.1.tail_bytes())
+    }
+}

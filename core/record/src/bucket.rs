@@ -1,0 +1,75 @@
+//! The parts of an event that hold fields.
+
+/// The part of an event that a field goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Bucket {
+    /// What happened: a bare field in a macro.
+    Context,
+    /// What to search by: `tags.name = ...` in a macro.
+    Tags,
+    /// What to add up: `metrics.name = ...` in a macro.
+    Metrics,
+    /// The message itself, where it is not fixed.
+    Message,
+    /// The target itself, of an event that has no call site.
+    Target,
+    /// What binds events together: see [`Scope`](crate::Scope).
+    CorrelationId,
+    /// What the event is about, if not what its level says: a [`Category`](crate::level::Category) as a number.
+    Category,
+    /// How grave the event is, if not what its level says: from 1 to 10.
+    Severity,
+}
+
+impl Bucket {
+    /// The number that stands for it in a record.
+    pub const fn to_byte(self) -> u8 {
+        match self {
+            Self::Context => 0,
+            Self::Tags => 1,
+            Self::Metrics => 2,
+            Self::Message => 3,
+            Self::Target => 4,
+            Self::CorrelationId => 5,
+            Self::Category => 6,
+            Self::Severity => 7,
+        }
+    }
+
+    /// The group that a number in a record stands for.
+    pub const fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            0 => Self::Context,
+            1 => Self::Tags,
+            2 => Self::Metrics,
+            3 => Self::Message,
+            4 => Self::Target,
+            5 => Self::CorrelationId,
+            6 => Self::Category,
+            7 => Self::Severity,
+            _ => return None,
+        })
+    }
+
+    /// The name in reports: `context`, `correlation_id`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Context => "context",
+            Self::Tags => "tags",
+            Self::Metrics => "metrics",
+            Self::Message => "message",
+            Self::Target => "target",
+            Self::CorrelationId => "correlation_id",
+            Self::Category => "category",
+            Self::Severity => "severity",
+        }
+    }
+
+    /// Whether it holds any number of fields under keys; the others are single values.
+    #[must_use]
+    pub const fn is_keyed(self) -> bool {
+        matches!(self, Self::Context | Self::Tags | Self::Metrics)
+    }
+}

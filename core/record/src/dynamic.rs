@@ -1,0 +1,206 @@
+//! Fields that name and type themselves: for events whose fields are known at run time only, and for scopes.
+//!
+//! A dynamic record's body is level (1 byte), category (1 byte), and then fields, as is a scope's whole body:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 1 | bucket (see [`Bucket`]) |
+//! | 2 | length of the key |
+//! | | key, UTF-8 |
+//! | 1 | type of the value |
+//! | | value: as in [`Kind`](crate::value::Kind), but text and bytes as length (4) and bytes, a sequence as count (4) and then each element with its type |
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
+
+use crate::{
+    bucket::Bucket,
+    text::bounded::front,
+    value::{self, ValueRef},
+};
+
+/// How deep sequences may be nested; what lies deeper is left out.
+const NESTING_MAX: usize = 4;
+
+mod types {
+    pub(super) const NONE: u8 = 0;
+    pub(super) const FALSE: u8 = 1;
+    pub(super) const TRUE: u8 = 2;
+    pub(super) const CHAR: u8 = 3;
+    pub(super) const I64: u8 = 4;
+    pub(super) const U64: u8 = 5;
+    pub(super) const I128: u8 = 6;
+    pub(super) const U128: u8 = 7;
+    pub(super) const F32: u8 = 8;
+    pub(super) const F64: u8 = 9;
+    pub(super) const DURATION: u8 = 10;
+    pub(super) const TIME: u8 = 11;
+    pub(super) const IPV4: u8 = 12;
+    pub(super) const IPV6: u8 = 13;
+    pub(super) const UUID: u8 = 14;
+    pub(super) const TEXT: u8 = 15;
+    pub(super) const BYTES: u8 = 16;
+    pub(super) const SEQUENCE: u8 = 17;
+}
+
+/// Appends one field. A key longer than 65,535 bytes is cut at a character's boundary.
+pub fn put_field(out: &mut Vec<u8>, bucket: Bucket, key: &str, value: ValueRef<'_>) {
+    let key = front(key, usize::from(u16::MAX));
+    out.push(bucket.to_byte());
+    // Held to `u16` above.
+    out.extend_from_slice(&(key.len() as u16).to_le_bytes());
+    out.extend_from_slice(key.as_bytes());
+    put_value(out, value, 0);
+}
+
+fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>, nesting: usize) {
+    match value {
+        ValueRef::None => out.push(types::NONE),
+        ValueRef::Bool(false) => out.push(types::FALSE),
+        ValueRef::Bool(true) => out.push(types::TRUE),
+        ValueRef::Char(c) => put_fixed(out, types::CHAR, &u32::from(c).to_le_bytes()),
+        ValueRef::I64(n) => put_fixed(out, types::I64, &n.to_le_bytes()),
+        ValueRef::U64(n) => put_fixed(out, types::U64, &n.to_le_bytes()),
+        ValueRef::I128(n) => put_fixed(out, types::I128, &n.to_le_bytes()),
+        ValueRef::U128(n) => put_fixed(out, types::U128, &n.to_le_bytes()),
+        ValueRef::F32(x) => put_fixed(out, types::F32, &x.to_le_bytes()),
+        ValueRef::F64(x) => put_fixed(out, types::F64, &x.to_le_bytes()),
+        ValueRef::Duration(span) => {
+            put_fixed(out, types::DURATION, &span.as_secs().to_le_bytes());
+            out.extend_from_slice(&span.subsec_nanos().to_le_bytes());
+        }
+        ValueRef::Time { seconds, nanos } => {
+            put_fixed(out, types::TIME, &seconds.to_le_bytes());
+            out.extend_from_slice(&nanos.to_le_bytes());
+        }
+        ValueRef::Ip(IpAddr::V4(ip)) => put_fixed(out, types::IPV4, &ip.octets()),
+        ValueRef::Ip(IpAddr::V6(ip)) => put_fixed(out, types::IPV6, &ip.octets()),
+        ValueRef::Uuid(uuid) => put_fixed(out, types::UUID, &uuid),
+        ValueRef::Text(text) => put_counted(out, types::TEXT, text.as_bytes()),
+        ValueRef::Bytes(bytes) => put_counted(out, types::BYTES, bytes),
+        ValueRef::Sequence(sequence) if nesting < NESTING_MAX => {
+            put_fixed(out, types::SEQUENCE, &count(sequence.len()));
+            sequence.iter().for_each(|element| put_value(out, element, nesting + 1));
+        }
+        ValueRef::Sequence(_) => out.push(types::NONE),
+    }
+}
+
+fn put_fixed(out: &mut Vec<u8>, value_type: u8, bytes: &[u8]) {
+    out.push(value_type);
+    out.extend_from_slice(bytes);
+}
+
+fn put_counted(out: &mut Vec<u8>, value_type: u8, bytes: &[u8]) {
+    let bytes = bytes.get(..u32::MAX as usize).unwrap_or(bytes);
+    put_fixed(out, value_type, &count(bytes.len()));
+    out.extend_from_slice(bytes);
+}
+
+fn count(n: usize) -> [u8; 4] {
+    u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+/// Reads fields one after the other. It ends at the first one that is not whole.
+#[derive(Debug, Clone)]
+pub struct DynamicFields<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> DynamicFields<'a> {
+    /// Reads the fields that stand in `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    fn read_field(&mut self) -> Option<(Bucket, &'a str, ValueRef<'a>)> {
+        let bucket = Bucket::from_byte(self.fixed::<1>()?[0])?;
+        let key_bytes = usize::from(u16::from_le_bytes(self.fixed()?));
+        let key = std::str::from_utf8(self.counted(key_bytes)?).ok()?;
+        Some((bucket, key, self.read_value(0)?))
+    }
+
+    fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (bytes, rest) = self.rest.split_first_chunk::<N>()?;
+        self.rest = rest;
+        Some(*bytes)
+    }
+
+    fn counted(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.rest.split_at_checked(len)?;
+        self.rest = rest;
+        Some(bytes)
+    }
+
+    fn length(&mut self) -> Option<usize> {
+        Some(u32::from_le_bytes(self.fixed()?) as usize)
+    }
+
+    fn read_value(&mut self, nesting: usize) -> Option<ValueRef<'a>> {
+        Some(match self.fixed::<1>()?[0] {
+            types::NONE => ValueRef::None,
+            types::FALSE => ValueRef::Bool(false),
+            types::TRUE => ValueRef::Bool(true),
+            types::CHAR => ValueRef::Char(char::from_u32(u32::from_le_bytes(self.fixed()?))?),
+            types::I64 => ValueRef::I64(i64::from_le_bytes(self.fixed()?)),
+            types::U64 => ValueRef::U64(u64::from_le_bytes(self.fixed()?)),
+            types::I128 => ValueRef::I128(i128::from_le_bytes(self.fixed()?)),
+            types::U128 => ValueRef::U128(u128::from_le_bytes(self.fixed()?)),
+            types::F32 => ValueRef::F32(f32::from_le_bytes(self.fixed()?)),
+            types::F64 => ValueRef::F64(f64::from_le_bytes(self.fixed()?)),
+            types::DURATION => {
+                let seconds = u64::from_le_bytes(self.fixed()?);
+                ValueRef::Duration(Duration::new(seconds, self.nanos()?))
+            }
+            types::TIME => ValueRef::Time { seconds: i64::from_le_bytes(self.fixed()?), nanos: self.nanos()? },
+            types::IPV4 => ValueRef::Ip(Ipv4Addr::from(self.fixed::<4>()?).into()),
+            types::IPV6 => ValueRef::Ip(Ipv6Addr::from(self.fixed::<16>()?).into()),
+            types::UUID => ValueRef::Uuid(self.fixed()?),
+            types::TEXT => {
+                let len = self.length()?;
+                value::text(self.counted(len)?)
+            }
+            types::BYTES => {
+                let len = self.length()?;
+                ValueRef::Bytes(self.counted(len)?)
+            }
+            types::SEQUENCE if nesting < NESTING_MAX => self.read_sequence(nesting)?,
+            _ => return None,
+        })
+    }
+
+    /// The elements' types stand in front of each, so a sequence is walked to find its end.
+    fn read_sequence(&mut self, nesting: usize) -> Option<ValueRef<'a>> {
+        let len = self.length()?;
+        let elements = self.rest;
+        for _ in 0..len {
+            self.read_value(nesting + 1)?;
+        }
+        let bytes = elements.get(..elements.len() - self.rest.len())?;
+        Some(ValueRef::Sequence(value::SequenceRef::self_typed(bytes, len)))
+    }
+
+    fn nanos(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.fixed()?)).filter(|nanos| *nanos < 1_000_000_000)
+    }
+
+    /// Reads one value, for a sequence whose elements are known to be whole.
+    pub fn next_value(&mut self) -> ValueRef<'a> {
+        // Nesting was held when the sequence was read; the depth only bounds recursion.
+        self.read_value(1).unwrap_or(ValueRef::None)
+    }
+}
+
+impl<'a> Iterator for DynamicFields<'a> {
+    type Item = (Bucket, &'a str, ValueRef<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let field = self.read_field();
+        if field.is_none() {
+            self.rest = &[];
+        }
+        field
+    }
+}

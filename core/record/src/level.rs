@@ -1,0 +1,237 @@
+//! How grave an event is, and what it is about.
+
+use std::{fmt, str::FromStr};
+
+use thiserror::Error;
+
+use crate::error_codes;
+
+/// How grave an event is.
+///
+/// AUDIT and SECURITY stand above the others: they pass every level threshold but [`LevelFilter::Off`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Level {
+    /// Every step.
+    Trace = 1,
+    /// What a developer wants to know.
+    Debug = 2,
+    /// What happens in normal operation.
+    Info = 3,
+    /// Something unexpected that did no harm.
+    Warning = 4,
+    /// Something failed.
+    Error = 5,
+    /// The service is in danger.
+    Critical = 6,
+    /// Who did what, for those who must be able to prove it.
+    Audit = 7,
+    /// An attack, or what may be one.
+    Security = 8,
+}
+
+impl Level {
+    /// All levels, least first.
+    pub const ALL: [Self; 8] =
+        [Self::Trace, Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Critical, Self::Audit, Self::Security];
+
+    /// The name, in capitals, as it is written to sinks.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "TRACE",
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warning => "WARNING",
+            Self::Error => "ERROR",
+            Self::Critical => "CRITICAL",
+            Self::Audit => "AUDIT",
+            Self::Security => "SECURITY",
+        }
+    }
+
+    /// The severity from 1 (least) to 10 that an event of this level has if it names none.
+    #[must_use]
+    pub const fn severity(self) -> u8 {
+        match self {
+            Self::Trace => 1,
+            Self::Debug => 2,
+            Self::Info => 3,
+            Self::Warning => 5,
+            Self::Error => 7,
+            Self::Critical => 9,
+            Self::Audit => 8,
+            Self::Security => 10,
+        }
+    }
+
+    /// The category that an event of this level has if it names none.
+    #[must_use]
+    pub const fn category(self) -> Category {
+        match self {
+            Self::Trace | Self::Debug | Self::Info | Self::Warning => Category::System,
+            Self::Error | Self::Critical => Category::Error,
+            Self::Audit => Category::Compliance,
+            Self::Security => Category::Security,
+        }
+    }
+
+    /// Whether a sleeping drain is woken for it at once.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_urgent(self) -> bool {
+        self as u8 >= Self::Error as u8
+    }
+
+    /// The value that a number in a record stands for.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| *level as u8 == byte)
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The least level that is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LevelFilter {
+    /// This level and those above it.
+    AtLeast(Level),
+    /// Nothing at all.
+    Off,
+}
+
+impl LevelFilter {
+    /// Whether an event of this level is logged: AUDIT and SECURITY always, unless nothing is.
+    #[inline]
+    #[must_use]
+    pub const fn passes(self, level: Level) -> bool {
+        match self {
+            Self::AtLeast(least) => level as u8 >= least as u8 || level as u8 >= Level::Audit as u8,
+            Self::Off => false,
+        }
+    }
+}
+
+impl fmt::Display for LevelFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(level) => level.fmt(f),
+            Self::Off => f.pad("OFF"),
+        }
+    }
+}
+
+impl From<Level> for LevelFilter {
+    fn from(level: Level) -> Self {
+        Self::AtLeast(level)
+    }
+}
+
+/// A text that names no level.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "level is {value:?}; allowed are TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY and OFF, in any case"
+)]
+pub struct LevelError {
+    /// The text.
+    pub value: String,
+}
+
+impl FromStr for LevelFilter {
+    type Err = LevelError;
+
+    fn from_str(text: &str) -> Result<Self, LevelError> {
+        let upper = text.trim().to_ascii_uppercase();
+        let name = match upper.as_str() {
+            "OFF" => return Ok(Self::Off),
+            "WARN" => "WARNING",
+            name => name,
+        };
+        let level = Level::ALL.into_iter().find(|level| level.name() == name);
+        level.map(Self::AtLeast).ok_or_else(|| LevelError { value: text.to_owned() })
+    }
+}
+
+impl FromStr for Level {
+    type Err = LevelError;
+
+    fn from_str(text: &str) -> Result<Self, LevelError> {
+        match text.parse()? {
+            LevelFilter::AtLeast(level) => Ok(level),
+            LevelFilter::Off => Err(LevelError { value: text.to_owned() }),
+        }
+    }
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Category {
+    /// A failure.
+    Error = 1,
+    /// How fast, how much.
+    Performance = 2,
+    /// Protection of the system.
+    Security = 3,
+    /// What the service is there for.
+    Business = 4,
+    /// The running of the service.
+    System = 5,
+    /// What must be proven to others.
+    Compliance = 6,
+}
+
+impl Category {
+    /// All categories.
+    pub const ALL: [Self; 6] =
+        [Self::Error, Self::Performance, Self::Security, Self::Business, Self::System, Self::Compliance];
+
+    /// The name, in capitals, as it is written to sinks.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "ERROR",
+            Self::Performance => "PERFORMANCE",
+            Self::Security => "SECURITY",
+            Self::Business => "BUSINESS",
+            Self::System => "SYSTEM",
+            Self::Compliance => "COMPLIANCE",
+        }
+    }
+
+    /// The value that a number in a record stands for.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|category| *category as u8 == byte)
+    }
+}
+
+/// What the macros write for `category: value`: a type that is a value, and no other than a category.
+#[doc(hidden)]
+#[must_use]
+pub fn category_number(category: Category) -> u8 {
+    category as u8
+}
+
+/// What the macros write for `severity: value`.
+#[doc(hidden)]
+#[must_use]
+pub fn severity_number(severity: u8) -> u8 {
+    severity
+}
+
+impl fmt::Display for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+error_codes! {
+    LevelError {
+        _ => "configuration.level",
+    }
+}

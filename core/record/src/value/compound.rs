@@ -1,0 +1,65 @@
+//! Options and sequences.
+
+use crate::{
+    value::{Kind, OptionWire, Value, sealed::Sealed},
+    writer::SlotWriter,
+};
+
+impl<T: Value> Sealed for Option<T> {}
+
+impl<T: Value> Value for Option<T> {
+    type Wire = OptionWire<T::Wire>;
+    const KIND: Kind = Kind::Option(&T::KIND);
+
+    #[inline(always)]
+    fn tail_bytes(&self) -> usize {
+        self.as_ref().map_or(0, T::tail_bytes)
+    }
+
+    #[inline(always)]
+    fn archive(&self, writer: &mut SlotWriter<'_>) -> Self::Wire {
+        OptionWire::new(self.as_ref().map(|value| value.archive(writer)))
+    }
+}
+
+impl<T: Value> Sealed for [T] {}
+
+impl<T: Value> Value for [T] {
+    type Wire = [u8; 8];
+    const KIND: Kind = T::SEQUENCE_KIND;
+
+    #[inline]
+    fn tail_bytes(&self) -> usize {
+        // One span's worth of bytes for each element; an element without a tail adds nothing to them.
+        let elements = self.len().saturating_mul(T::KIND.wire_bytes());
+        self.iter().fold(elements, |sum, element| sum.saturating_add(element.tail_bytes()))
+    }
+
+    #[inline]
+    fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 8] {
+        T::archive_sequence(self, writer)
+    }
+}
+
+macro_rules! as_slice {
+    ($(($($generics:tt)*) $type:ty),*) => {$(
+        impl<T: Value, $($generics)*> Sealed for $type {}
+
+        impl<T: Value, $($generics)*> Value for $type {
+            type Wire = [u8; 8];
+            const KIND: Kind = T::SEQUENCE_KIND;
+
+            #[inline]
+            fn tail_bytes(&self) -> usize {
+                self.as_slice().tail_bytes()
+            }
+
+            #[inline]
+            fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 8] {
+                T::archive_sequence(self, writer)
+            }
+        }
+    )*};
+}
+
+as_slice!(() Vec<T>, (const N: usize) [T; N]);

@@ -1,0 +1,86 @@
+//! What an argument of a log call can be, and how it is archived.
+//!
+//! An argument is archived at the call, by the thread that logs, in a *wire form*: little-endian bytes of a fixed
+//! length, without padding, alignment or niches. What has no fixed length (text, bytes, sequences) has a *span* as its
+//! wire form, which points at its bytes in the record's tail. The layout is ours and does not depend on rkyv's format
+//! features; the table is in [`Kind`], and a golden-bytes test holds it still.
+
+mod compound;
+mod kind;
+mod numbers;
+mod reference;
+mod rendered;
+mod texts;
+mod times;
+mod wire;
+
+pub use kind::Kind;
+pub use reference::{SequenceRef, ValueRef};
+pub use reference::{read, text};
+#[doc(hidden)]
+pub use rendered::{Rendered, debug, display, error_chain};
+pub use wire::{OptionWire, Wire};
+
+use crate::writer::SlotWriter;
+
+/// An argument of a log call. Implemented for the types the macros accept, and sealed: the reader must know every kind.
+///
+/// Anything else is logged by its text: `field = %value` for `Display`, `?value` for `Debug`, `#error` for an error
+/// with its chain of sources.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the value of a log field as it is",
+    label = "not a field value",
+    note = "write `%value` to log it by its Display, `?value` by its Debug, or `#value` to log an error with its sources"
+)]
+pub trait Value: sealed::Sealed {
+    /// The bytes that stand for it in the record's root.
+    type Wire: Wire;
+    /// What a reader takes these bytes for.
+    const KIND: Kind;
+    /// What a reader takes a sequence of such values for.
+    #[doc(hidden)]
+    const SEQUENCE_KIND: Kind = Kind::Sequence(&Self::KIND);
+
+    /// How many bytes it takes in the record's tail.
+    #[inline(always)]
+    fn tail_bytes(&self) -> usize {
+        0
+    }
+
+    /// Writes its tail, if it has one, and returns its wire form.
+    fn archive(&self, writer: &mut SlotWriter<'_>) -> Self::Wire;
+
+    /// Writes a sequence of such values to the tail and returns its span.
+    #[doc(hidden)]
+    #[inline]
+    fn archive_sequence(sequence: &[Self], writer: &mut SlotWriter<'_>) -> [u8; 8]
+    where
+        Self: Sized,
+    {
+        writer.put_sequence(sequence)
+    }
+}
+
+/// The seal of [`Value`].
+#[doc(hidden)]
+pub mod sealed {
+    /// Only this crate implements [`Value`](super::Value).
+    pub trait Sealed {}
+}
+
+impl<T: Value + ?Sized> sealed::Sealed for &T {}
+
+impl<T: Value + ?Sized> Value for &T {
+    type Wire = T::Wire;
+    const KIND: Kind = T::KIND;
+
+    #[inline(always)]
+    fn tail_bytes(&self) -> usize {
+        (**self).tail_bytes()
+    }
+
+    #[inline(always)]
+    fn archive(&self, writer: &mut SlotWriter<'_>) -> T::Wire {
+        (**self).archive(writer)
+    }
+}

@@ -1,0 +1,346 @@
+//! From settings to a container's builder: finds the plugins that the settings name, and makes them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use fapilog_engine::container::{Container, ContainerBuilder, SinkOptions, record_limit_bytes};
+use fapilog_plugin::{
+    factory::Factory,
+    formatter::Formatter,
+    kind::PluginKind,
+    problem::{Problem, SettingsError},
+    registry::{Constructor, Entry, Formatters, PluginSettings, Registry},
+    settings::suggestion::suggestion,
+    sink::SinkFactory,
+};
+use fapilog_record::{
+    level::{Level, LevelFilter},
+    user_code::catch_panic,
+};
+
+use crate::{ErrorHandling, PluginConfig, Settings, SinkEntry};
+
+/// The formatters that `auto` stands for.
+const AUTO: &str = "auto";
+const AUTO_ON_TERMINAL: &str = "pretty";
+const AUTO_ELSEWHERE: &str = "json";
+
+/// The formatters that a name stands for: on a terminal, and elsewhere.
+pub(super) fn formatters_of(name: &str) -> [&str; 2] {
+    if name == AUTO { [AUTO_ON_TERMINAL, AUTO_ELSEWHERE] } else { [name, name] }
+}
+
+impl Settings {
+    /// A builder that is set up as the settings say, with the plugins that are [linked](Registry::linked) into the
+    /// program. It may be changed before it is started.
+    ///
+    /// ```no_run
+    /// use fapilog_settings::Settings;
+    ///
+    /// let logs = Settings::from_env()?.into_builder()?.start()?;
+    /// # drop(logs);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Every invalid value, those of the plugins' own settings among them.
+    pub fn into_builder(self) -> Result<ContainerBuilder, SettingsError> {
+        self.into_builder_with(&Registry::linked())
+    }
+
+    /// As [`into_builder`](Self::into_builder), with the plugins of a registry.
+    ///
+    /// # Errors
+    /// As [`into_builder`](Self::into_builder).
+    pub fn into_builder_with(self, registry: &Registry) -> Result<ContainerBuilder, SettingsError> {
+        let builder = build(&self, registry)?;
+        let origin = Origin { settings: self, registry: registry.clone() };
+        Ok(builder.attachment(Arc::new(Mutex::new(origin))))
+    }
+}
+
+/// What a container was made from.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(super) settings: Settings,
+    pub(super) registry: Registry,
+}
+
+/// A builder that does as the settings say.
+pub(super) fn build(settings: &Settings, registry: &Registry) -> Result<ContainerBuilder, SettingsError> {
+    let mut build = Build { settings, registry, problems: settings.problems(), formatters: BTreeMap::new() };
+    let builder = build.options();
+    let builder = build.add_pipeline(builder);
+    let builder = build.add_sinks(builder);
+    build.check_plugin_config();
+    build.add_problems(registry.refused().iter().map(|error| Problem::new("plugins", "refused", error.to_string())));
+    build.add_problems(builder.problems().into_iter().filter_map(in_words_of_settings));
+    let mut problems = Settings::in_order(build.problems);
+    if problems.is_empty() {
+        return Ok(builder);
+    }
+    settings.attribute(&mut problems);
+    Err(SettingsError { problems })
+}
+
+/// The settings on their way into a builder, with all that is found to be invalid.
+struct Build<'a> {
+    settings: &'a Settings,
+    registry: &'a Registry,
+    problems: Vec<Problem>,
+    /// By name, and whether it is for a terminal. Each is made once, however many sinks use it; `None` where it could not
+    /// be.
+    formatters: BTreeMap<(String, bool), Option<SharedFormatter>>,
+}
+
+type SharedFormatter = Arc<Factory<dyn Formatter>>;
+
+impl Build<'_> {
+    /// Everything but the plugins.
+    fn options(&self) -> ContainerBuilder {
+        let settings = self.settings;
+        let mut builder = Container::builder()
+            .level(settings.level.clone())
+            .executor(settings.executor)
+            .order(settings.ordering)
+            .shards(settings.max_workers)
+            .ring_capacity_bytes(settings.ring_bytes())
+            .threads_max(settings.threads_max)
+            .overflow(settings.overflow())
+            .batch_events_max(settings.batch_size)
+            .flush_interval(settings.flush_interval)
+            .idle_doze(settings.idle_doze)
+            .message_max_chars(settings.message_max_chars)
+            .emergency_lines(settings.emergency_lines)
+            .internal_log_level(settings.internal_log_level)
+            .diagnostics_to_stderr(stderr_level(settings))
+            .async_processing(settings.async_processing)
+            .plugin_timeout(settings.plugin_timeout);
+        let limit = record_limit_bytes(settings.ring_bytes());
+        builder = builder.record_max_bytes(settings.record_max_bytes.unwrap_or_else(|| limit.min(64 << 10)));
+        if let Some(spin) = settings.idle_spin {
+            builder = builder.idle_spin(spin);
+        }
+        if let Some(interval) = settings.heartbeat {
+            builder = builder.heartbeat(interval);
+        }
+        if !settings.drain_cpus.is_empty() {
+            builder = builder.drain_cpus(settings.drain_cpus.clone());
+        }
+        if let Some(callback) = settings.error_callback.clone() {
+            builder = builder.error_callback(move |notice| callback.call(notice));
+        }
+        builder
+    }
+
+    fn add_pipeline(&mut self, mut builder: ContainerBuilder) -> ContainerBuilder {
+        let settings = self.settings;
+        let enrichers = self.factories("enrichers", &settings.enrichers, PluginKind::Enricher, |entry| match entry {
+            Entry::Enricher(constructor) => Some(constructor),
+            _ => None,
+        });
+        for (name, factory) in enrichers {
+            builder = builder.named_enricher(name, move |shard| Ok(factory.make(shard)));
+        }
+        let processors =
+            self.factories("processors", &settings.processors, PluginKind::Processor, |entry| match entry {
+                Entry::Processor(constructor) => Some(constructor),
+                _ => None,
+            });
+        for (name, factory) in processors {
+            builder = builder.named_processor(name, move |shard| Ok(factory.make(shard)));
+        }
+        let redactors = self.factories("redactors", &settings.redactors, PluginKind::Redactor, |entry| match entry {
+            Entry::Redactor(constructor) => Some(constructor),
+            _ => None,
+        });
+        for (name, factory) in redactors {
+            builder = builder.named_redactor(name, move |shard| Ok(factory.make(shard)));
+        }
+        builder
+    }
+
+    /// The plugins that one setting names. Those that cannot be made are problems.
+    fn factories<'n, P: ?Sized + 'static>(
+        &mut self,
+        setting: &str,
+        names: &'n [String],
+        kind: PluginKind,
+        constructor_of: impl Fn(Entry) -> Option<Constructor<Factory<P>>>,
+    ) -> Vec<(&'n str, Factory<P>)> {
+        let factory = |(index, name): (usize, &'n String)| {
+            let constructor = constructor_of(self.find(&format!("{setting}[{index}]"), name, kind)?)?;
+            Some((name.as_str(), self.make(&constructor, name, None)?))
+        };
+        names.iter().enumerate().filter_map(factory).collect()
+    }
+
+    fn add_sinks(&mut self, mut builder: ContainerBuilder) -> ContainerBuilder {
+        let settings = self.settings;
+        for (index, sink) in settings.sinks.iter().enumerate() {
+            if let Some(factory) = self.sink(index, sink) {
+                let route = settings.routing.get(&sink.name).cloned().unwrap_or_default();
+                let options = SinkOptions::new().route(route);
+                let options = match sink.when_busy {
+                    Some(when_busy) => options.when_busy(when_busy),
+                    None => options,
+                };
+                builder = builder.sink_with(&sink.name, factory, options);
+            }
+        }
+        builder
+    }
+
+    fn sink(&mut self, index: usize, sink: &SinkEntry) -> Option<Arc<dyn SinkFactory>> {
+        let path = format!("sinks[{index}]");
+        let kind_path = if sink.kind.is_some() { format!("{path}.type") } else { path.clone() };
+        let entry = self.find(&kind_path, sink.registered_name(), PluginKind::Sink);
+        let (formatter_path, formatter) = match &sink.formatter {
+            Some(formatter) => (format!("{path}.formatter"), formatter.as_str()),
+            None => ("formatter".to_owned(), self.settings.formatter.as_str()),
+        };
+        let formatters = self.formatters(&formatter_path, formatter);
+        self.check_own_name(&path, sink);
+        match (entry, formatters) {
+            (Some(Entry::Sink(constructor)), Some(formatters)) => self.make(&constructor, &sink.name, Some(formatters)),
+            _ => None,
+        }
+    }
+
+    /// A sink's settings are found by its name, and so are those of plugins of other kinds.
+    fn check_own_name(&mut self, path: &str, sink: &SinkEntry) {
+        if let Some((info, _)) = self.registry.entry(&sink.name)
+            && info.kind != PluginKind::Sink
+        {
+            let allowed = format!("{} has that name; a sink needs another", info.kind);
+            self.add_problems([Problem::new(format!("{path}.name"), format!("{:?}", sink.name), allowed)]);
+        }
+    }
+
+    /// One for a terminal and one for elsewhere: colours, and what `auto` stands for, depend on it.
+    fn formatters(&mut self, path: &str, name: &str) -> Option<Formatters> {
+        let [on_terminal, elsewhere] = formatters_of(name);
+        let elsewhere = self.formatter(path, elsewhere, false)?;
+        let on_terminal = self.formatter(path, on_terminal, true)?;
+        Some(Formatters { on_terminal, elsewhere })
+    }
+
+    fn formatter(&mut self, path: &str, name: &str, is_terminal: bool) -> Option<SharedFormatter> {
+        let key = (name.to_owned(), is_terminal);
+        if let Some(known) = self.formatters.get(&key) {
+            return known.clone();
+        }
+        let made = match self.find(path, name, PluginKind::Formatter) {
+            Some(Entry::Formatter(constructor)) => {
+                let settings = self.own_settings(name).colors(self.settings.colors, is_terminal);
+                self.call(&constructor, &settings).map(Arc::new)
+            }
+            _ => None,
+        };
+        self.formatters.insert(key, made.clone());
+        made
+    }
+
+    /// The plugin that is meant by `name`.
+    fn find(&mut self, path: &str, name: &str, kind: PluginKind) -> Option<Entry> {
+        if let Some((info, entry)) = self.registry.entry(name)
+            && info.kind == kind
+        {
+            return Some(entry.clone());
+        }
+        let known: Vec<&str> =
+            self.registry.plugins().filter(|plugin| plugin.kind == kind).map(|plugin| plugin.name.as_str()).collect();
+        let allowed = match (self.registry.left_to_code(name), known.as_slice()) {
+            (Some(how), _) => format!("settings alone cannot name it: {how}"),
+            (None, []) => format!("no {kind} is registered"),
+            (None, known) => format!("there is no such {kind}; allowed are {}", known.join(", ")),
+        };
+        let mut problem = Problem::new(path, format!("{name:?}"), allowed);
+        problem.nearest = suggestion(name, known);
+        self.add_problems([problem]);
+        None
+    }
+
+    /// Calls a plugin's constructor with its own settings.
+    fn make<T>(&mut self, constructor: &Constructor<T>, name: &str, formatters: Option<Formatters>) -> Option<T> {
+        let settings = self.own_settings(name);
+        let settings = match formatters {
+            Some(formatters) => settings.formatters(formatters),
+            None => settings,
+        };
+        self.call(constructor, &settings)
+    }
+
+    fn own_settings<'n>(&self, name: &'n str) -> PluginSettings<'n> {
+        let none = PluginConfig::new();
+        let own = self.settings.plugin_config.get(name).unwrap_or(&none);
+        PluginSettings::new(name, own).colors(self.settings.colors, false)
+    }
+
+    fn call<T>(&mut self, constructor: &Constructor<T>, settings: &PluginSettings<'_>) -> Option<T> {
+        let name = settings.name();
+        match catch_panic(|| constructor(settings)) {
+            Ok(Ok(made)) => return Some(made),
+            Ok(Err(problems)) => {
+                let path = format!("plugin_config.{name}");
+                self.add_problems(problems.into_iter().map(|problem| problem.below(&path)));
+            }
+            Err(_panicked) => {
+                let problem = Problem::new(format!("plugin_config.{name}"), "given", "the plugin panicked on it");
+                self.add_problems([problem]);
+            }
+        }
+        None
+    }
+
+    /// Settings of a plugin that nobody knows are read by nobody.
+    fn check_plugin_config(&mut self) {
+        let sinks = self.settings.sinks.iter().map(|sink| sink.name.as_str());
+        let known: Vec<&str> = sinks.chain(self.registry.plugins().map(|plugin| plugin.name.as_str())).collect();
+        let unknown = self.settings.plugin_config.keys().filter(|name| !known.contains(&name.as_str()));
+        let problems: Vec<Problem> = unknown
+            .map(|name| {
+                let allowed = "there is no sink and no plugin of that name";
+                let mut problem = Problem::new(format!("plugin_config.{name}"), "given", allowed);
+                problem.nearest = suggestion(name, known.iter().copied());
+                problem
+            })
+            .collect();
+        self.add_problems(problems);
+    }
+
+    /// One problem a place is enough.
+    fn add_problems(&mut self, problems: impl IntoIterator<Item = Problem>) {
+        for problem in problems {
+            if !self.problems.iter().any(|known| known.path == problem.path) {
+                self.problems.push(problem);
+            }
+        }
+    }
+}
+
+/// The least level of the notices that go to stderr.
+fn stderr_level(settings: &Settings) -> LevelFilter {
+    match (settings.enable_internal_logging, settings.error_handling_mode) {
+        (true, _) => settings.internal_log_level,
+        (false, ErrorHandling::Loud) => LevelFilter::AtLeast(Level::Warning),
+        (false, ErrorHandling::Silent) => LevelFilter::Off,
+    }
+}
+
+/// What the builder says, with the names that settings have. What it says of the list of sinks has been said: those that
+/// could not be made are not in it.
+fn in_words_of_settings(mut problem: Problem) -> Option<Problem> {
+    if problem.path == "sinks" || problem.path.starts_with("sinks[") {
+        return None;
+    }
+    problem.path = match problem.path.as_str() {
+        "shards" => "max_workers".to_owned(),
+        "batch_events_max" => "batch_size".to_owned(),
+        "overflow.timeout" => "overflow_timeout".to_owned(),
+        other => other.strip_prefix("sinks.").map_or_else(|| other.to_owned(), |own| format!("plugin_config.{own}")),
+    };
+    Some(problem)
+}

@@ -1,0 +1,262 @@
+//! Layers: preset, code, file, environment.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
+
+use fapilog_plugin::{
+    problem::{Problem, SettingsError},
+    settings::{ReadOutcome, read_all, suggestion::suggestion},
+};
+use serde_json::Value;
+
+use crate::{Preset, Settings, SettingsBuilder, file_format::FORMATS, loaded::Loaded, tree::Tree};
+
+/// What the names of our variables begin with.
+const PREFIX: &str = "FAPILOG_";
+/// What parts the names of tables in a variable's name.
+const SEPARATOR: &str = "__";
+/// Names the settings file.
+const FILE_VARIABLE: &str = "FAPILOG_SETTINGS_FILE";
+
+impl Settings {
+    /// The defaults, covered by the file that `FAPILOG_SETTINGS_FILE` names, if it is set, covered by `FAPILOG_*`
+    /// variables.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Self::builder().environment().build()
+    }
+
+    /// The defaults, covered by a file: TOML, JSON or YAML, by its extension.
+    ///
+    /// # Errors
+    /// Every mistake at once, or that the file cannot be read.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, SettingsError> {
+        Self::builder().file(path).build()
+    }
+
+    /// The defaults, covered by a file, covered by `FAPILOG_*` variables. Without a path, the file is the one that
+    /// `FAPILOG_SETTINGS_FILE` names, if it is set.
+    ///
+    /// # Errors
+    /// Every mistake at once, or that the file cannot be read.
+    pub fn load(path: Option<&Path>) -> Result<Self, SettingsError> {
+        Self::builder().load(path)
+    }
+}
+
+impl SettingsBuilder {
+    /// Covers what the code says by a file: TOML, JSON or YAML, by its extension. A later file covers an earlier one.
+    pub fn file(mut self, path: impl AsRef<Path>) -> Self {
+        self.files.push(path.as_ref().to_owned());
+        self
+    }
+
+    /// Covers code and files by the `FAPILOG_*` variables of the process. Where the code names no file,
+    /// `FAPILOG_SETTINGS_FILE` may.
+    pub fn environment(self) -> Self {
+        self.variables(env::vars_os())
+    }
+
+    /// Covers code and files by variables of your own; those whose names do not begin with `FAPILOG_` are passed over.
+    pub fn variables<N: Into<OsString>, V: Into<OsString>>(
+        mut self,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let ours = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        self.variables.extend(ours.filter(|(name, _)| name.to_string_lossy().starts_with(PREFIX)));
+        self
+    }
+
+    /// Covers what the code says by a file, and both by the environment: see [`Settings::load`].
+    ///
+    /// # Errors
+    /// Every mistake at once, or that the file cannot be read.
+    pub fn load(self, path: Option<&Path>) -> Result<Settings, SettingsError> {
+        let builder = self.environment();
+        let builder = match path {
+            Some(path) => builder.file(path),
+            None => builder,
+        };
+        builder.build()
+    }
+
+    /// Merges the layers and checks what comes out.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    pub fn build(self) -> Result<Settings, SettingsError> {
+        let mut problems = Vec::new();
+        let tree = self.merge(&mut problems).map_err(|problem| SettingsError { problems: vec![problem] })?;
+        let ReadOutcome { read: covered, problems: mistakes } = read_all::<Settings>(&tree.values());
+        problems.extend(mistakes.into_iter().map(Settings::worded));
+        let Some(mut settings) = covered else { return Err(SettingsError { problems }) };
+        for problem in settings.problems() {
+            if !problems.iter().any(|known| known.path == problem.path) {
+                problems.push(problem);
+            }
+        }
+        for problem in &mut problems {
+            problem.given_by = problem.given_by.take().or_else(|| tree.given_by(&problem.path).map(str::to_owned));
+        }
+        if !problems.is_empty() {
+            return Err(SettingsError { problems: Settings::in_order(problems) });
+        }
+        settings.error_callback = self.settings.error_callback;
+        settings.loaded = Loaded::new(tree, &settings);
+        Ok(settings)
+    }
+}
+
+impl SettingsBuilder {
+    /// Layers that cannot be read are left out, and are among the problems.
+    fn merge(&self, problems: &mut Vec<Problem>) -> Result<Tree, Problem> {
+        let mut tree = Tree::default();
+        let mut cover = |layer: Result<Tree, Problem>| match layer {
+            Ok(layer) => tree = std::mem::take(&mut tree).covered_by(layer),
+            Err(problem) => problems.push(problem),
+        };
+        for (name, value) in self.given_values()? {
+            cover(Ok(Tree::value_at(&[name.to_owned()], value, "code")));
+        }
+        for path in self.files_to_read() {
+            cover(read_file(path));
+        }
+        let mut variables: Vec<_> = self.variables.iter().filter(|(name, _)| name != FILE_VARIABLE).collect();
+        variables.sort();
+        for (name, value) in variables {
+            cover(read_variable(name, value));
+        }
+        match preset_of(&tree.values()) {
+            Some(preset) => {
+                let lowest = Tree::layer(Settings::preset(preset).to_value()?, &format!("preset {preset}"));
+                Ok(lowest.covered_by(tree))
+            }
+            None => Ok(tree),
+        }
+    }
+}
+
+impl SettingsBuilder {
+    /// Where the code names no file, the environment may.
+    fn files_to_read(&self) -> Vec<&Path> {
+        let from_environment = || {
+            let named = self.variables.iter().rev().find(|(name, _)| name == FILE_VARIABLE);
+            named.map(|(_, path)| Path::new(path)).into_iter().collect()
+        };
+        if self.files.is_empty() { from_environment() } else { self.files.iter().map(PathBuf::as_path).collect() }
+    }
+}
+
+/// The preset that the layers name. One that does not exist is found out when the settings are read.
+fn preset_of(values: &Value) -> Option<Preset> {
+    values.get("preset").and_then(Value::as_str).and_then(Preset::named)
+}
+
+/// The layer of a settings file.
+fn read_file(path: &Path) -> Result<Tree, Problem> {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let Some((_, format)) = FORMATS.iter().find(|(known, _)| *known == extension) else {
+        let known = FORMATS.map(|(extension, _)| extension);
+        let allowed = format!("its extension must be one of {}", known.join(", "));
+        let mut problem = Problem::new("settings file", format!("{path:?}"), allowed);
+        problem.nearest = suggestion(&extension, known);
+        return Err(problem);
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        // The reason is in the text, too: there may be other problems, and an error has one source.
+        Problem::new("settings file", format!("{path:?}"), format!("it cannot be read: {error}")).caused_by(error)
+    })?;
+    let given_by = format!("file {}", path.display());
+    let table = format.parse(&text).map_err(|reason| Problem::new(&given_by, "unreadable", reason))?;
+    Ok(Tree::layer(table, &given_by))
+}
+
+/// The layer of a variable.
+fn read_variable(name: &OsStr, value: &OsStr) -> Result<Tree, Problem> {
+    let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else {
+        let shown = format!("{value:?}");
+        return Err(Problem::new(name.to_string_lossy(), shown, "name and value must be UTF-8"));
+    };
+    let own = name.strip_prefix(PREFIX).unwrap_or(name).to_ascii_lowercase();
+    let path: Vec<String> = own.split(SEPARATOR).map(str::to_owned).collect();
+    if !path.iter().all(|step| is_plain(step)) {
+        let allowed = "there is no such setting; names are of letters, digits, _ and -, parted by __";
+        return Err(Problem::new(name, format!("{value:?}"), allowed));
+    }
+    Ok(Tree::value_at(&path, structured(value), name))
+}
+
+/// Whether it is a name that a path of settings can hold.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
+/// A variable's value: JSON if it is a list or a table of JSON, else text.
+fn structured(text: &str) -> Value {
+    let is_json = text.trim_start().starts_with(['[', '{']);
+    let parsed = if is_json { serde_json::from_str(text).ok() } else { None };
+    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Text that is nearly a settings file.
+    fn nearly() -> impl Strategy<Value = String> {
+        let pieces = prop::sample::select(vec![
+            "level",
+            "sinks",
+            "plugin_config",
+            "routing",
+            "a",
+            "=",
+            ":",
+            ",",
+            "\n",
+            "[",
+            "]",
+            "{",
+            "}",
+            "\"",
+            "-",
+            " ",
+            "5",
+            "1e999",
+            "nan",
+            "null",
+            "true",
+            "x.y",
+            "&a",
+            "*a",
+            "[99999999999]",
+            "'",
+            "|",
+        ]);
+        prop::collection::vec(pieces, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_answered_without_a_panic(text in prop_oneof![nearly(), any::<String>()]) {
+            for (_, format) in FORMATS {
+                if let Ok(table) = format.parse(&text) {
+                    let _: ReadOutcome<Settings> = read_all(&Tree::layer(table, "file").values());
+                }
+            }
+        }
+
+        #[test]
+        fn any_variable_is_answered_without_a_panic(name in prop_oneof![nearly(), any::<String>()], value in nearly()) {
+            let name = format!("{PREFIX}{name}");
+            let _ = Settings::builder().variables([(name, value)]).build();
+        }
+    }
+}

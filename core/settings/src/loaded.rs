@@ -1,0 +1,37 @@
+//! Where settings came from, to be told with what turns out wrong later on.
+
+use std::sync::Arc;
+
+use fapilog_plugin::problem::Problem;
+
+use crate::{Settings, tree::Tree};
+
+/// What was loaded, and from where. It is no part of a setting's value.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Loaded(Option<Arc<(Tree, Settings)>>);
+
+impl PartialEq for Loaded {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Loaded {
+    pub(super) fn new(tree: Tree, settings: &Settings) -> Self {
+        Self(Some(Arc::new((tree, settings.clone()))))
+    }
+}
+
+impl Settings {
+    /// Adds to each problem who gave the value, unless the program has changed it since.
+    pub(crate) fn attribute(&self, problems: &mut [Problem]) {
+        let Some((tree, loaded)) = self.loaded.0.as_deref() else { return };
+        let changed = self.differences(loaded);
+        for problem in problems.iter_mut().filter(|problem| problem.given_by.is_none()) {
+            let setting = problem.path.split(['.', '[']).next().unwrap_or_default();
+            if !changed.contains(&setting) {
+                problem.given_by = tree.given_by(&problem.path).map(str::to_owned);
+            }
+        }
+    }
+}

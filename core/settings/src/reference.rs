@@ -1,0 +1,92 @@
+//! The page about settings, made of the settings themselves.
+
+use std::fmt::Write;
+
+use fapilog_plugin::settings::invalid::show;
+use serde_json::Value;
+
+use crate::{Preset, Settings, reload};
+
+/// What there is to know about a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SettingInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for.
+    pub doc: String,
+    /// What it is if nobody says anything, as JSON; `none` lets the container choose.
+    pub default: String,
+    /// What is allowed.
+    pub allowed: String,
+    /// Whether it can change while the container runs.
+    pub changes_at_run_time: bool,
+}
+
+impl SettingInfo {
+    pub(super) fn new(name: &'static str, doc: &str, defaults: &Value, allowed: String) -> Self {
+        let default = match defaults.get(name) {
+            None | Some(Value::Null) => "none".to_owned(),
+            Some(Value::Object(entries)) if entries.is_empty() => "{}".to_owned(),
+            Some(value) => show(value),
+        };
+        let doc = doc.split_whitespace().collect::<Vec<_>>().join(" ");
+        let changes_at_run_time = reload::AT_RUN_TIME.contains(&name);
+        Self { name, doc, default, allowed, changes_at_run_time }
+    }
+
+    /// The variable that gives it.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("FAPILOG_{}", self.name.to_ascii_uppercase())
+    }
+}
+
+impl Settings {
+    /// The reference as Markdown: a section for each setting, and what the presets say.
+    #[must_use]
+    pub fn reference_markdown() -> String {
+        let mut page = String::new();
+        for info in Self::reference() {
+            let _ = write!(page, "### `{}`\n\n{}\n\n", info.name, wrapped(&info.doc));
+            let _ = write!(page, "* Default: `{}`\n* Allowed: {}\n", info.default, info.allowed);
+            let _ = writeln!(page, "* Variable: `{}`", info.variable());
+            if info.changes_at_run_time {
+                page.push_str("* Can change while the container runs\n");
+            }
+            page.push('\n');
+        }
+        page.push_str("## Presets\n\nWhat each says that is not the default:\n\n");
+        for name in Preset::NAMES {
+            let _ = writeln!(page, "### `{name}`\n\n```json\n{}\n```\n", Self::preset_json(name));
+        }
+        page.trim_end().to_owned() + "\n"
+    }
+
+    /// What a preset says that is not the default.
+    fn preset_json(name: &str) -> String {
+        let preset = Preset::named(name).map(Self::preset).unwrap_or_default();
+        let (all, defaults) = (preset.to_value().unwrap_or_default(), Self::default().to_value().unwrap_or_default());
+        let own =
+            |(name, value): &(&String, &Value)| name.as_str() != "preset" && defaults.get(name.as_str()) != Some(value);
+        let lines = all.as_object().into_iter().flatten().filter(own);
+        let lines: Vec<String> = lines.map(|(name, value)| format!("  \"{name}\": {value}")).collect();
+        format!("{{\n{}\n}}", lines.join(",\n"))
+    }
+}
+
+/// In lines of 120 characters at most.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + 1 + word.len() <= 120 => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
+}

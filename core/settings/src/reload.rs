@@ -1,0 +1,225 @@
+//! New settings for a container that runs.
+
+use std::{
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use fapilog_engine::{
+    container::{Container, ContainerBuilder},
+    error::ChangeError,
+    host::ManualDrain,
+};
+use fapilog_plugin::{problem::SettingsError, registry::Registry};
+use thiserror::Error;
+
+use crate::{
+    Settings,
+    into_builder::{Origin, build, formatters_of},
+};
+
+/// The settings that can change while the container runs.
+pub(super) const AT_RUN_TIME: &[&str] =
+    &["level", "enrichers", "processors", "redactors", "plugin_config", "plugin_timeout"];
+
+/// The settings of a table that are not as they were, of those that cannot change: a sink keeps those that it was opened
+/// with, and the formatter that it was given.
+fn changed_tables_of_sinks(new: &Settings, old: &Settings) -> Vec<String> {
+    let of = |settings: &Settings, name: &str| settings.plugin_config.get(name).cloned();
+    let mut tables: Vec<&str> = Vec::new();
+    for sink in &new.sinks {
+        tables.extend([sink.name.as_str(), sink.registered_name()]);
+        tables.extend(formatters_of(sink.formatter.as_deref().unwrap_or(&new.formatter)));
+    }
+    tables.sort_unstable();
+    tables.dedup();
+    tables.retain(|name| of(new, name) != of(old, name));
+    tables.into_iter().map(|name| format!("plugin_config.{name}")).collect()
+}
+
+/// Why a container keeps the settings that it has.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// The new settings make no sense.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Some of what is new needs a new container.
+    #[error("{} cannot change while the container runs; what can is {}", settings.join(", "), AT_RUN_TIME.join(", "))]
+    NeedsRestart {
+        /// The settings that are not as they were.
+        settings: Vec<String>,
+    },
+    /// A plugin could not be made, or the drain did not come to it in time.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// The container was not made from settings.
+    #[error("the container was made by a builder, not from settings")]
+    NotFromSettings,
+    /// The program runs the drain, on whose thread plugins are made.
+    #[error("the program drains this container itself: its plugins are changed by ManualDrain::reload")]
+    ManualDrain,
+}
+
+impl ReloadError {
+    /// A stable code, for programs and for searching: see the page on errors. A change that could not be made has the
+    /// code of the [`ChangeError`].
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Settings(error) => error.code(),
+            Self::NeedsRestart { .. } => "configuration.needs_restart",
+            Self::Change(error) => error.code(),
+            Self::NotFromSettings => "configuration.not_from_settings",
+            Self::ManualDrain => "configuration.manual_drain",
+        }
+    }
+
+    /// The codes that no other error has.
+    pub const CODES: &'static [&'static str] =
+        &["configuration.needs_restart", "configuration.not_from_settings", "configuration.manual_drain"];
+}
+
+/// New settings for a running container that was made from settings.
+///
+/// ```no_run
+/// use fapilog_settings::{Reload, Settings};
+///
+/// let logs = Settings::from_env()?.into_builder()?.start()?;
+/// logs.reload_file("/etc/my-server/log.toml")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Reload: sealed::Sealed {
+    /// Gives the container new settings: all of them, or none. When it returns, every shard has made the new plugins, and
+    /// lets them work from its next batch on.
+    ///
+    /// Plugins and sinks that were added to the running container stay, behind the others. A plugin that was disabled stays
+    /// disabled. A plugin that was removed stays removed until the settings no longer name it.
+    ///
+    /// # Errors
+    /// When a value is invalid, when what is new cannot change while the container runs, when a plugin cannot be made, or
+    /// when a shard does not answer within ten seconds. Nothing has changed then. New plugins of a container that the
+    /// program drains itself are refused here: see [`ReloadManual`].
+    fn reload(&self, settings: Settings) -> Result<(), ReloadError>;
+
+    /// Gives the container the settings of a file, covered by the environment: see [`Settings::load`].
+    ///
+    /// # Errors
+    /// As [`reload`](Self::reload), and when the file cannot be read.
+    fn reload_file(&self, path: impl AsRef<Path>) -> Result<(), ReloadError>;
+
+    /// The settings that the container was made from, with what was reloaded since; `None` if a builder made it, and in a
+    /// forked child.
+    fn settings(&self) -> Option<Settings>;
+
+    /// The registry that the container takes the plugins from that its settings name; `None` if a builder made it, and in
+    /// a forked child. A copy: what is registered with it is not known to the container.
+    fn registry(&self) -> Option<Registry>;
+}
+
+/// New settings for a container that the program drains itself.
+pub trait ReloadManual: sealed::Sealed {
+    /// Gives the container that this drain belongs to new settings: all of them, or none. Plugins are made, and the old
+    /// ones stopped, on this thread, before it returns. See [`Reload::reload`].
+    ///
+    /// # Errors
+    /// As [`Reload::reload`]; for the container of another drain, that this one does not answer for it.
+    fn reload(&mut self, container: &Container, settings: Settings) -> Result<(), ReloadError>;
+
+    /// As [`reload`](Self::reload), with the settings of a file, covered by the environment.
+    ///
+    /// # Errors
+    /// As [`reload`](Self::reload), and when the file cannot be read.
+    fn reload_file(&mut self, container: &Container, path: impl AsRef<Path>) -> Result<(), ReloadError>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Container {}
+    impl Sealed for super::ManualDrain {}
+}
+
+impl Reload for Container {
+    fn reload(&self, settings: Settings) -> Result<(), ReloadError> {
+        let replace = self.executor().is_some().then_some(|new: &ContainerBuilder| self.replace_pipeline(new));
+        reload_by(self, settings, replace)
+    }
+
+    fn reload_file(&self, path: impl AsRef<Path>) -> Result<(), ReloadError> {
+        let settings = load(self, path.as_ref())?;
+        Reload::reload(self, settings)
+    }
+
+    fn settings(&self) -> Option<Settings> {
+        with_origin(self, |origin| origin.settings.clone())
+    }
+
+    fn registry(&self) -> Option<Registry> {
+        with_origin(self, |origin| origin.registry.clone())
+    }
+}
+
+impl ReloadManual for ManualDrain {
+    fn reload(&mut self, container: &Container, settings: Settings) -> Result<(), ReloadError> {
+        reload_by(container, settings, Some(|new: &ContainerBuilder| self.replace_pipeline(container, new)))
+    }
+
+    fn reload_file(&mut self, container: &Container, path: impl AsRef<Path>) -> Result<(), ReloadError> {
+        let settings = load(container, path.as_ref())?;
+        ReloadManual::reload(self, container, settings)
+    }
+}
+
+/// `replace` gives the container new plugins; `None` where that is not possible.
+fn reload_by(
+    container: &Container,
+    settings: Settings,
+    replace: Option<impl FnOnce(&ContainerBuilder) -> Result<(), ChangeError>>,
+) -> Result<(), ReloadError> {
+    // In a forked child, the thread that holds the lock may be in the parent.
+    if container.is_foreign() {
+        return Err(ChangeError::Forked.into());
+    }
+    let Some(origin) = container.attachment::<Mutex<Origin>>() else { return Err(ReloadError::NotFromSettings) };
+    let mut origin = lock(&origin);
+    let differences = settings.differences(&origin.settings);
+    let fixed = differences.iter().filter(|name| !AT_RUN_TIME.contains(name));
+    let mut fixed: Vec<String> = fixed.map(|name| (*name).to_owned()).collect();
+    // Invalid values are reported before those that cannot change.
+    let new = build(&settings, &origin.registry)?;
+    fixed.extend(changed_tables_of_sinks(&settings, &origin.settings));
+    if !fixed.is_empty() {
+        return Err(ReloadError::NeedsRestart { settings: fixed });
+    }
+    if differences.iter().any(|name| *name != "level") {
+        let Some(replace) = replace else { return Err(ReloadError::ManualDrain) };
+        replace(&new)?;
+    }
+    container.set_level(settings.level.clone());
+    origin.settings = settings;
+    Ok(())
+}
+
+/// The settings of a file, with the callback, which only code can give.
+fn load(container: &Container, path: &Path) -> Result<Settings, ReloadError> {
+    if container.is_foreign() {
+        return Err(ChangeError::Forked.into());
+    }
+    let callback = with_origin(container, |origin| origin.settings.error_callback.clone());
+    let mut settings = Settings::load(Some(path))?;
+    settings.error_callback = callback.flatten();
+    Ok(settings)
+}
+
+/// In a forked child, the thread that holds the lock may be in the parent.
+fn with_origin<R>(container: &Container, look: impl FnOnce(&Origin) -> R) -> Option<R> {
+    if container.is_foreign() {
+        None
+    } else {
+        container.attachment::<Mutex<Origin>>().map(|origin| look(&lock(&origin)))
+    }
+}
+
+fn lock(origin: &Mutex<Origin>) -> MutexGuard<'_, Origin> {
+    origin.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,125 @@
+//! An entry of the list of sinks.
+
+use std::fmt;
+
+use fapilog_plugin::sink::WhenBusy;
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+
+/// A sink, as the settings name it: `"file"`, or
+/// `{ name = "orders", type = "file", formatter = "logfmt", when_busy = "lose" }`.
+///
+/// Its own settings are in `plugin_config`, under its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SinkEntry {
+    /// Its name in the container.
+    pub name: String,
+    /// Which of the registry's sinks it is; if none is given, the one of its name.
+    pub kind: Option<String>,
+    /// What renders its events; if none is given, the setting `formatter`.
+    pub formatter: Option<String>,
+    /// What happens while it has no room; if it is not given, what is the sink's way.
+    pub when_busy: Option<WhenBusy>,
+}
+
+impl SinkEntry {
+    /// The sink that the registry knows by this name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), kind: None, formatter: None, when_busy: None }
+    }
+
+    /// Which of the registry's sinks it is.
+    #[must_use]
+    pub fn kind(mut self, kind: impl Into<String>) -> Self {
+        self.kind = Some(kind.into());
+        self
+    }
+
+    /// What renders its events.
+    #[must_use]
+    pub fn formatter(mut self, formatter: impl Into<String>) -> Self {
+        self.formatter = Some(formatter.into());
+        self
+    }
+
+    /// What happens while it has no room.
+    #[must_use]
+    pub fn when_busy(mut self, when_busy: WhenBusy) -> Self {
+        self.when_busy = Some(when_busy);
+        self
+    }
+
+    /// Which of the registry's sinks it is.
+    pub(crate) fn registered_name(&self) -> &str {
+        self.kind.as_deref().unwrap_or(&self.name)
+    }
+}
+
+impl From<&str> for SinkEntry {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl From<String> for SinkEntry {
+    fn from(name: String) -> Self {
+        Self::new(name)
+    }
+}
+
+/// A sink as a table.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    name: String,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    formatter: Option<String>,
+    #[serde(default)]
+    when_busy: Option<WhenBusy>,
+}
+
+impl From<Table> for SinkEntry {
+    fn from(table: Table) -> Self {
+        let Table { name, kind, formatter, when_busy } = table;
+        Self { name, kind, formatter, when_busy }
+    }
+}
+
+impl Serialize for SinkEntry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if *self == Self::new(self.name.as_str()) {
+            return serializer.serialize_str(&self.name);
+        }
+        let Self { name, kind, formatter, when_busy } = self.clone();
+        Table { name, kind, formatter, when_busy }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SinkEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EntryVisitor)
+    }
+}
+
+struct EntryVisitor;
+
+impl<'de> Visitor<'de> for EntryVisitor {
+    type Value = SinkEntry;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a sink, or a table with name, type, formatter and when_busy")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<SinkEntry, E> {
+        Ok(SinkEntry::new(name))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SinkEntry, A::Error> {
+        Table::deserialize(MapAccessDeserializer::new(map)).map(SinkEntry::from)
+    }
+}

@@ -1,9 +1,0 @@
-//! What sinks and plugins may be called.
-
-/// What a name is made of, as errors say it.
-pub(crate) const NAME_RULE: &str = "a name is made of letters, digits, _ and -";
-
-/// Whether it is a name: `^[a-zA-Z0-9_-]+$`.
-pub(crate) fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-}

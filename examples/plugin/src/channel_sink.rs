@@ -1,0 +1,111 @@
+//! A sink.
+
+use std::{
+    cell::Cell,
+    fmt,
+    future::poll_fn,
+    rc::Rc,
+    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    task::Poll,
+    time::Instant,
+};
+
+use fapilog_plugin::{
+    event::Batch,
+    factory::{Factory, ShardInfo},
+    formatter::Formatter,
+    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+};
+
+/// When a payload is full.
+const PAYLOAD_BYTES: usize = 16 * 1024;
+
+/// Hands events to another thread of the program, as it is ready for them.
+///
+/// A channel that is full is waited for, and the container's overflow strategy decides what becomes of events meanwhile.
+/// When the other end is gone, events are lost, and counted.
+pub struct ChannelSink {
+    formatter: Factory<dyn Formatter>,
+    sender: SyncSender<Vec<u8>>,
+}
+
+impl ChannelSink {
+    /// A sink whose events are rendered by formatters that `formatter` makes, and the end from which they are taken: so many
+    /// whole records at a time as a payload holds. The channel holds `payload_count_max` payloads.
+    pub fn new<F: Formatter + 'static>(
+        payload_count_max: usize,
+        formatter: impl Fn() -> F + Send + Sync + 'static,
+    ) -> (Self, Receiver<Vec<u8>>) {
+        let (sender, receiver) = sync_channel(payload_count_max);
+        let formatter = Factory::new(move |_: ShardInfo| -> Box<dyn Formatter> { Box::new(formatter()) });
+        (Self { formatter, sender }, receiver)
+    }
+}
+
+impl fmt::Debug for ChannelSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelSink").finish_non_exhaustive()
+    }
+}
+
+impl SinkFactory for ChannelSink {
+    fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        let formatter = self.formatter.make(context.shard);
+        Ok(Box::new(Channel { formatter, sender: self.sender.clone(), state: Rc::default() }))
+    }
+}
+
+/// One shard's end. It stays on the shard's thread, and so do its deliveries: they may share a state without a lock.
+struct Channel {
+    formatter: Box<dyn Formatter>,
+    sender: SyncSender<Vec<u8>>,
+    state: Rc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    is_under_way: Cell<bool>,
+    /// By when the last payload must be taken; `None` before the shutdown.
+    deadline: Cell<Option<Instant>>,
+}
+
+impl Sink for Channel {
+    fn writer(&self) -> String {
+        "a channel".to_owned()
+    }
+
+    /// One at a time: a second that is under way might overtake the first.
+    fn payload(&mut self) -> Option<Payload> {
+        (!self.state.is_under_way.get()).then(|| Payload::new(PAYLOAD_BYTES))
+    }
+
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+        self.formatter.format(batch, payload.buffer());
+    }
+
+    fn deliver(&mut self, payload: Payload) -> Delivery {
+        let (sender, state) = (self.sender.clone(), Rc::clone(&self.state));
+        let mut bytes = payload.into_buffer();
+        state.is_under_way.set(true);
+        // The shard looks at it every 100 microseconds or so: nobody needs to wake it.
+        Delivery::in_flight(poll_fn(move |_| {
+            let result = match sender.try_send(std::mem::take(&mut bytes)) {
+                Ok(()) => Ok(()),
+                Err(TrySendError::Full(back)) => {
+                    bytes = back;
+                    if state.deadline.get().is_none_or(|deadline| Instant::now() < deadline) {
+                        return Poll::Pending;
+                    }
+                    Err(SinkError::Deadline)
+                }
+                Err(TrySendError::Disconnected(_)) => Err(SinkError::Other("the other end is gone".into())),
+            };
+            state.is_under_way.set(false);
+            Poll::Ready(result)
+        }))
+    }
+
+    fn stop(&mut self, deadline: Instant) {
+        self.state.deadline.set(Some(deadline));
+    }
+}

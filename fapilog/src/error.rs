@@ -1,0 +1,187 @@
+//! All errors of the library under one roof.
+//!
+//! Each operation returns an error of its own type. This one takes them all, for programs that pass errors on by `?`, and
+//! gives each a family and a code. Codes are stable: `family.what`, in lower case.
+
+use std::fmt;
+
+pub use fapilog_engine::error::{ChangeError, FlushError, ShutdownError, StartError};
+pub use fapilog_plugin::problem::{IoCause, Problem, SettingsError};
+use fapilog_plugin::{error::PluginError, registry::RegisterError, sink::SinkError};
+use fapilog_record::{directives::DirectivesError, error_codes, level::LevelError};
+#[cfg(feature = "settings")]
+use fapilog_settings::ReloadError;
+use thiserror::Error as ThisError;
+
+/// What an error is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// What the program or its settings asked for makes no sense.
+    Configuration,
+    /// A plugin failed.
+    Plugin,
+    /// The way from log call to sink could not be walked to its end.
+    Pipeline,
+    /// A sink failed.
+    Sink,
+    /// The container belongs to somebody else.
+    Isolation,
+}
+
+impl ErrorKind {
+    /// The family's name, with which its codes begin.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::Plugin => "plugin",
+            Self::Pipeline => "pipeline",
+            Self::Sink => "sink",
+            Self::Isolation => "isolation",
+        }
+    }
+
+    const ALL: [Self; 5] = [Self::Configuration, Self::Plugin, Self::Pipeline, Self::Sink, Self::Isolation];
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The program has a global container already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ThisError)]
+#[error("the program has a global container already; drop its guard before another is made")]
+pub struct AlreadyInitialized;
+
+/// Any error of this library.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// Settings make no sense.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A text names no level.
+    #[error(transparent)]
+    Level(#[from] LevelError),
+    /// A text is no list of directives.
+    #[error(transparent)]
+    Directives(#[from] DirectivesError),
+    /// The program has a global container already.
+    #[error(transparent)]
+    AlreadyInitialized(#[from] AlreadyInitialized),
+    /// A container did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A running container could not be changed.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// A running container could not take new settings.
+    #[cfg(feature = "settings")]
+    #[error(transparent)]
+    Reload(#[from] ReloadError),
+    /// A plugin could not be registered.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+    /// A flush did not do all it should.
+    #[error(transparent)]
+    Flush(#[from] FlushError),
+    /// A shutdown did not do all it should.
+    #[error(transparent)]
+    Shutdown(#[from] ShutdownError),
+    /// A plugin failed.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// A sink failed.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+}
+
+impl Error {
+    /// A stable code, for programs and for searching: see the book's page on errors.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Settings(error) => error.code(),
+            Self::Level(error) => error.code(),
+            Self::Directives(error) => error.code(),
+            Self::AlreadyInitialized(error) => error.code(),
+            Self::Start(error) => error.code(),
+            Self::Change(error) => error.code(),
+            #[cfg(feature = "settings")]
+            Self::Reload(error) => error.code(),
+            Self::Register(error) => error.code(),
+            Self::Flush(error) => error.code(),
+            Self::Shutdown(error) => error.code(),
+            Self::Plugin(error) => error.code(),
+            Self::Sink(error) => error.code(),
+        }
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        let family = self.code().split('.').next().unwrap_or_default();
+        // Every code begins with a family: there is a test.
+        ErrorKind::ALL.into_iter().find(|kind| kind.name() == family).unwrap_or(ErrorKind::Pipeline)
+    }
+}
+
+error_codes! {
+    AlreadyInitialized {
+        _ => "configuration.already_initialized",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The codes of every error that the library returns.
+    fn known_codes() -> Vec<&'static str> {
+        let of_each = [
+            SettingsError::CODES,
+            LevelError::CODES,
+            DirectivesError::CODES,
+            AlreadyInitialized::CODES,
+            StartError::CODES,
+            ChangeError::CODES,
+            ReloadError::CODES,
+            RegisterError::CODES,
+            FlushError::CODES,
+            ShutdownError::CODES,
+            PluginError::CODES,
+            SinkError::CODES,
+        ];
+        of_each.concat()
+    }
+
+    #[test]
+    fn every_code_begins_with_a_family() {
+        for code in known_codes() {
+            let family = code.split_once('.').unwrap().0;
+            assert!(ErrorKind::ALL.iter().any(|kind| kind.name() == family), "{code}");
+        }
+    }
+
+    #[test]
+    fn every_code_stands_on_the_books_page_and_no_other_does() {
+        let page = include_str!("../../docs/errors.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+        let mut written: Vec<&str> = rows.filter_map(|row| row.split_once('`')).map(|(code, _)| code).collect();
+        let mut known = known_codes();
+        written.sort_unstable();
+        known.sort_unstable();
+        known.dedup();
+        assert_eq!(written, known);
+    }
+
+    #[test]
+    fn an_error_is_of_the_family_that_its_code_begins_with() {
+        assert_eq!(Error::from(FlushError::Forked).kind(), ErrorKind::Isolation);
+        assert_eq!(Error::from(PluginError::Panicked).kind(), ErrorKind::Plugin);
+        assert_eq!(Error::from(SinkError::Deadline).code(), "sink.deadline");
+    }
+}

@@ -1,0 +1,11 @@
+//! How plugins are made and registered; see [`enrich`](crate::enrich), [`process`](crate::process),
+//! [`format`](mod@crate::format) and [`sink`](crate::sink) for the kinds of plugins.
+
+pub use fapilog_plugin::{
+    cache::Cache,
+    error::PluginError,
+    factory::{Factory, ShardInfo},
+    kind::PluginKind,
+    registry::{API_VERSION, LinkedPlugin, Metadata, PluginInfo, PluginSettings, RegisterError, Registry},
+    threads::{is_drain_thread, spawn_thread, undivided},
+};

@@ -1,0 +1,7 @@
+//! Settings from code, files and the environment.
+
+pub use fapilog_plugin::settings::{PluginConfig, PluginValue, duration, size_bytes};
+pub use fapilog_settings::{
+    ErrorHandling, OverflowStrategy, Preset, Reload, ReloadError, ReloadManual, SettingInfo, Settings, SettingsBuilder,
+    SinkEntry,
+};

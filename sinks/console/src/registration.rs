@@ -1,0 +1,53 @@
+//! The console sinks, as settings name them.
+
+use std::{io::IsTerminal, sync::Arc};
+
+use fapilog_plugin::{
+    problem::Problem,
+    register_plugin,
+    registry::{Metadata, RegisterError, Registry},
+    settings::size_bytes,
+    sink::SinkFactory,
+};
+use serde::Deserialize;
+
+use crate::settings::ConsoleSink;
+
+register_plugin!(register);
+
+/// Registers `stdout` and `stderr`. A program that links the crate need not call it: see [`Registry::linked`].
+///
+/// # Errors
+/// When another plugin has one of their names.
+pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
+    registry.register_sink(about("stdout", "Writes to standard output"), |settings| {
+        let is_terminal = std::io::stdout().is_terminal();
+        settings.read::<ConsoleSettings>()?.sink(ConsoleSink::stdout(settings.formatter(is_terminal)?))
+    })?;
+    registry.register_sink(about("stderr", "Writes to standard error"), |settings| {
+        let is_terminal = std::io::stderr().is_terminal();
+        settings.read::<ConsoleSettings>()?.sink(ConsoleSink::stderr(settings.formatter(is_terminal)?))
+    })
+}
+
+fn about(name: &str, description: &str) -> Metadata {
+    Metadata::new(name, env!("CARGO_PKG_VERSION")).author("fapilog").description(description)
+}
+
+/// A console sink's own settings.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ConsoleSettings {
+    #[serde(with = "size_bytes::maybe")]
+    queue_capacity_bytes: Option<usize>,
+}
+
+impl ConsoleSettings {
+    fn sink(self, mut sink: ConsoleSink) -> Result<Arc<dyn SinkFactory>, Vec<Problem>> {
+        if let Some(bytes) = self.queue_capacity_bytes {
+            sink = sink.queue_capacity_bytes(bytes);
+        }
+        let problems = sink.check();
+        if problems.is_empty() { Ok(Arc::new(sink)) } else { Err(problems) }
+    }
+}

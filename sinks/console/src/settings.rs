@@ -1,0 +1,152 @@
+//! What a console sink can be told.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::PathBuf,
+};
+
+use fapilog_plugin::{
+    factory::{Factory, ShardInfo},
+    formatter::Formatter,
+    problem::Problem,
+    sink::{Sink, SinkContext, SinkError, SinkFactory, WhenBusy},
+};
+
+use super::{queue::PAYLOAD_BYTES, sink::ConsoleWriterSink};
+
+/// The longest queue that is still a queue.
+const QUEUE_BYTES_MAX: usize = 1 << 30;
+
+/// Writes events to standard output or standard error.
+///
+/// Whatever is at the other end (a pipe that nobody reads, a terminal stopped by ctrl-S, one that is gone) costs the events
+/// that it does not take, and nothing else: they are counted as lost, and the drain, the other sinks and a shutdown go on.
+///
+/// ```
+/// use fapilog_engine::container::Container;
+/// use fapilog_format::JsonFormatter;
+/// use fapilog_sink_console::ConsoleSink;
+///
+/// let logs = Container::builder().sink("stdout", ConsoleSink::stdout(JsonFormatter::new)).start()?;
+/// # drop(logs);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct ConsoleSink {
+    target: Target,
+    formatter: Factory<dyn Formatter>,
+    queue_capacity_bytes: usize,
+}
+
+#[derive(Debug)]
+enum Target {
+    Stdout,
+    Stderr,
+    Descriptor { fd: OwnedFd, name: String },
+}
+
+impl ConsoleSink {
+    /// A sink for standard output, whose events are rendered by formatters that `formatter` makes.
+    ///
+    /// It does not go through [`std::io::stdout`]: what the program prints there and has not flushed comes later.
+    pub fn stdout<F: Formatter + 'static>(formatter: impl Fn() -> F + Send + Sync + 'static) -> Self {
+        Self::new(Target::Stdout, formatter)
+    }
+
+    /// A sink for standard error, whose events are rendered by formatters that `formatter` makes.
+    pub fn stderr<F: Formatter + 'static>(formatter: impl Fn() -> F + Send + Sync + 'static) -> Self {
+        Self::new(Target::Stderr, formatter)
+    }
+
+    /// A sink for a pipe, socket or terminal of the program's own. `name` stands for it in errors and reports.
+    ///
+    /// A file is written to at the descriptor's own offset, without a lock: for log files, there is
+    /// [`FileSink`](crate::FileSink).
+    pub fn descriptor<F: Formatter + 'static>(
+        fd: impl Into<OwnedFd>,
+        name: impl Into<String>,
+        formatter: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(Target::Descriptor { fd: fd.into(), name: name.into() }, formatter)
+    }
+
+    fn new<F: Formatter + 'static>(target: Target, formatter: impl Fn() -> F + Send + Sync + 'static) -> Self {
+        let formatter = Factory::new(move |_: ShardInfo| -> Box<dyn Formatter> { Box::new(formatter()) });
+        Self { target, formatter, queue_capacity_bytes: 4 << 20 }
+    }
+
+    /// How many bytes may wait to be written, in each shard, from 64 KiB to 1 GiB. When they do, events are lost to this
+    /// sink. A batch that is begun may exceed it. Default: 4 MiB.
+    #[must_use]
+    pub fn queue_capacity_bytes(mut self, bytes: usize) -> Self {
+        self.queue_capacity_bytes = bytes;
+        self
+    }
+
+    /// Whether it writes to a terminal, for [`Colors::resolve`](fapilog_plugin::colors::Colors::resolve).
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.target.with_fd(|fd| fd.is_terminal())
+    }
+}
+
+impl fmt::Debug for ConsoleSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsoleSink")
+            .field("target", &self.target)
+            .field("queue_capacity_bytes", &self.queue_capacity_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Target {
+    fn name(&self) -> &str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+            Self::Descriptor { name, .. } => name,
+        }
+    }
+
+    fn with_fd<R>(&self, look: impl FnOnce(BorrowedFd<'_>) -> R) -> R {
+        match self {
+            Self::Stdout => look(io::stdout().as_fd()),
+            Self::Stderr => look(io::stderr().as_fd()),
+            Self::Descriptor { fd, .. } => look(fd.as_fd()),
+        }
+    }
+}
+
+impl SinkFactory for ConsoleSink {
+    /// A descriptor of the sink's own: if the program closes its standard output, the number may soon be another file's.
+    fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        let name = self.target.name();
+        let fd = self.target.with_fd(|fd| fd.try_clone_to_owned()).map_err(|source| SinkError::Io {
+            operation: "duplicate the descriptor of",
+            path: PathBuf::from(name),
+            source,
+        })?;
+        let formatter = self.formatter.make(context.shard);
+        Ok(Box::new(ConsoleWriterSink::start(fd, name, formatter, self.queue_capacity_bytes, context)?))
+    }
+
+    fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let name = self.target.name();
+        let is_plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+        if name.is_empty() || !name.chars().all(is_plain) {
+            let allowed = "it must be of letters, digits, `_` and `-`";
+            problems.push(Problem::new("name", format!("{name:?}"), allowed));
+        }
+        if !(PAYLOAD_BYTES..=QUEUE_BYTES_MAX).contains(&self.queue_capacity_bytes) {
+            let allowed = format!("allowed are {PAYLOAD_BYTES} to {QUEUE_BYTES_MAX}");
+            problems.push(Problem::new("queue_capacity_bytes", self.queue_capacity_bytes, allowed));
+        }
+        problems
+    }
+
+    fn when_busy(&self) -> WhenBusy {
+        WhenBusy::Lose
+    }
+}

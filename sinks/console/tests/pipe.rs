@@ -1,0 +1,330 @@
+//! The console sink and pipes, sockets and files: those that are read, and those that are not.
+#![expect(clippy::unwrap_used, reason = "all of this program is test code")]
+
+mod console;
+#[path = "../../testing/lines.rs"]
+mod lines;
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Seek, Write},
+    os::unix::net::UnixStream,
+    thread,
+};
+
+use console::{
+    QUEUE_BYTES_MIN, assert_rests, flags, lost, read_all, set_nonblocking, shrink, shut_down_stuck, sink,
+    wait_until_stuck,
+};
+use fapilog_engine::{
+    accounts::LossReason,
+    container::{Container, SinkOptions},
+    error::StartError,
+    executor::Executor,
+};
+use fapilog_plugin::sink::WhenBusy;
+use fapilog_sink_console::ConsoleSink;
+use fapilog_sink_memory::MemorySink;
+use lines::{Lines, PATIENCE, assert_holds, builder, directory, log_bytes, log_line, notices, shut_down, until};
+
+#[track_caller]
+fn assert_same(found: &[u8], expected: &[u8]) {
+    let differs = found.iter().zip(expected).position(|(one, other)| one != other);
+    assert!(found == expected, "lengths {} and {}, first difference at {differs:?}", found.len(), expected.len());
+}
+
+#[test]
+fn bytes_arrive_whole_and_in_order() {
+    let (reader, writer) = io::pipe().unwrap();
+    let reader = read_all(reader);
+    let container = builder().sink("console", sink(&writer, "whole")).start().unwrap();
+    drop(writer);
+    let expected = log_bytes(&container.logger("test"), 3_000_001);
+    let accounts = shut_down(&container);
+    assert_same(&reader.join().unwrap(), &expected);
+    assert_eq!((accounts.sinks[0].bytes, accounts.sinks[0].writer.as_str()), (3_000_001, "whole, pipe"));
+}
+
+#[test]
+fn a_glommio_executor_is_woken_when_a_payload_is_written() {
+    let (reader, writer) = io::pipe().unwrap();
+    let reader = read_all(reader);
+    let console = sink(&writer, "glommio").queue_capacity_bytes(QUEUE_BYTES_MIN);
+    // What is not taken at once is held back: every payload is waited for.
+    let builder = builder().executor(Executor::Glommio).sink_with(
+        "console",
+        console,
+        SinkOptions::new().when_busy(WhenBusy::HoldBack),
+    );
+    let container = match builder.start() {
+        Err(error @ StartError::Glommio { .. }) => return eprintln!("NOT TESTED on glommio: {error:?}"),
+        started => started.unwrap(),
+    };
+    drop(writer);
+    let expected = log_bytes(&container.logger("test"), 3_000_001);
+    container.flush(PATIENCE).unwrap();
+    shut_down(&container);
+    assert_same(&reader.join().unwrap(), &expected);
+}
+
+#[test]
+fn a_flush_returns_when_everything_is_in_the_pipe() {
+    let (mut reader, writer) = io::pipe().unwrap();
+    let container = builder().sink("console", sink(&writer, "flushed")).start().unwrap();
+    let log = container.logger("test");
+    for text in ["first\n", "second\n"] {
+        log_line(&log, text.trim_end());
+        container.flush(PATIENCE).unwrap();
+        let mut found = vec![0; text.len()];
+        reader.read_exact(&mut found).unwrap();
+        assert_eq!(found, text.as_bytes());
+    }
+    shut_down(&container);
+}
+
+#[test]
+fn a_reader_that_takes_a_byte_at_a_time_and_then_everything_loses_nothing() {
+    let (mut reader, writer) = io::pipe().unwrap();
+    let container = builder().sink("console", sink(&writer, "slow")).start().unwrap();
+    drop(writer);
+    let expected = log_bytes(&container.logger("test"), 2_000_001);
+    let mut found = Vec::new();
+    for _ in 0..10_000 {
+        let mut byte = [0];
+        reader.read_exact(&mut byte).unwrap();
+        found.extend(byte);
+    }
+    let reader = read_all(reader);
+    shut_down(&container);
+    found.extend(reader.join().unwrap());
+    assert_same(&found, &expected);
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_costs_what_it_does_not_take_and_nothing_else() {
+    let (_reader, writer) = io::pipe().unwrap();
+    let (memory, events) = MemorySink::new(|| Lines);
+    let stuck = sink(&writer, "stuck").queue_capacity_bytes(2 * QUEUE_BYTES_MIN);
+    let container = builder().sink("console", stuck).sink("memory", memory).start().unwrap();
+    let expected = log_bytes(&container.logger("test"), 2_000_001);
+    until("the other sink has everything", || events.bytes().len() == expected.len());
+    wait_until_stuck("stuck");
+    assert_rests("stuck");
+    let accounts = shut_down_stuck(&container, "console");
+    assert!(events.bytes() == expected);
+    assert!(lost(&accounts, "console", LossReason::SinkBusy) > 0, "{accounts}");
+    let console = &accounts.sinks[0];
+    assert_eq!(console.delivered + console.lost.total(), accounts.submitted);
+}
+
+#[test]
+fn a_shutdown_waits_for_a_reader_that_comes_late() {
+    let (reader, writer) = io::pipe().unwrap();
+    let container = builder().sink("console", sink(&writer, "late")).start().unwrap();
+    drop(writer);
+    let expected = log_bytes(&container.logger("test"), 1_000_001);
+    let found = thread::scope(|scope| {
+        let shutdown = scope.spawn(|| shut_down(&container));
+        wait_until_stuck("late");
+        let reader = read_all(reader);
+        shutdown.join().unwrap();
+        reader.join().unwrap()
+    });
+    assert_same(&found, &expected);
+}
+
+#[test]
+fn a_reader_that_closes_is_an_error_and_the_sink_rests() {
+    let (reader, writer) = io::pipe().unwrap();
+    let container = builder().sink("console", sink(&writer, "closed")).start().unwrap();
+    let log = container.logger("test");
+    log_line(&log, "read");
+    container.flush(PATIENCE).unwrap();
+    drop(reader);
+    for _ in 0..3 {
+        log_line(&log, "not read");
+        assert!(container.flush(PATIENCE).is_err());
+    }
+    assert_rests("closed");
+    let accounts = shut_down(&container);
+    assert_eq!((accounts.delivered_total(), lost(&accounts, "console", LossReason::SinkFailed)), (1, 3));
+    let notices = notices(&container);
+    assert!(notices.contains("nothing more is written to closed: Broken pipe"), "{notices}");
+    assert_eq!(notices.lines().count(), 2, "{notices}");
+}
+
+#[test]
+fn a_reader_that_closes_while_the_pipe_is_full_ends_the_wait() {
+    let (reader, writer) = io::pipe().unwrap();
+    let container = builder().sink("console", sink(&writer, "full-closed")).start().unwrap();
+    log_bytes(&container.logger("test"), 1_000_001);
+    wait_until_stuck("full-closed");
+    drop(reader);
+    let accounts = shut_down(&container);
+    assert!(lost(&accounts, "console", LossReason::SinkFailed) > 0, "{accounts}");
+}
+
+#[test]
+fn a_descriptor_that_does_not_block_is_waited_for_and_stays_as_it_is() {
+    let (mut reader, writer) = io::pipe().unwrap();
+    set_nonblocking(&writer);
+    let flags_before = flags(&writer);
+    let container = builder().sink("console", sink(&writer, "nonblock")).start().unwrap();
+    let expected = log_bytes(&container.logger("test"), 1_000_001);
+    wait_until_stuck("nonblock");
+    assert_rests("nonblock");
+    assert_eq!(flags(&writer), flags_before);
+    drop(writer);
+    let mut found = vec![0; 1];
+    reader.read_exact(&mut found).unwrap();
+    let reader = read_all(reader);
+    shut_down(&container);
+    found.extend(reader.join().unwrap());
+    assert_same(&found, &expected);
+}
+
+#[test]
+fn a_redirection_to_a_file_goes_on_where_the_program_is() {
+    let directory = directory();
+    let path = directory.path().join("redirected.log");
+    fs::write(&path, "before\nlonger than what the program has written\n").unwrap();
+    let mut file = File::options().write(true).open(&path).unwrap();
+    file.write_all(b"before\n").unwrap();
+    let container = builder().sink("console", sink(&file, "redirected")).start().unwrap();
+    let mut expected = b"before\n".to_vec();
+    expected.extend(log_bytes(&container.logger("test"), 1_000_001));
+    let accounts = shut_down(&container);
+    assert_holds(&path, &expected);
+    assert_eq!(accounts.sinks[0].writer, "redirected, file");
+    assert_eq!(file.stream_position().unwrap(), expected.len() as u64);
+}
+
+#[test]
+fn a_redirection_that_appends_appends() {
+    let directory = directory();
+    let path = directory.path().join("appended.log");
+    fs::write(&path, "before\n").unwrap();
+    let file = OpenOptions::new().append(true).open(&path).unwrap();
+    let container = builder().sink("console", sink(&file, "appended")).start().unwrap();
+    let mut expected = b"before\n".to_vec();
+    expected.extend(log_bytes(&container.logger("test"), 100_001));
+    shut_down(&container);
+    assert_holds(&path, &expected);
+}
+
+#[test]
+fn a_device_that_is_full_is_tried_again_and_its_losses_counted() {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let container = builder().sink("console", sink(&full, "full")).start().unwrap();
+    let log = container.logger("test");
+    for _ in 0..3 {
+        log_line(&log, "lost");
+        assert!(container.flush(PATIENCE).is_err());
+    }
+    let accounts = shut_down(&container);
+    assert_eq!(lost(&accounts, "console", LossReason::SinkFailed), 3);
+    let notices = notices(&container);
+    assert!(notices.contains("cannot write to full: No space left on device"), "{notices}");
+    assert!(!notices.contains("nothing more is written"), "{notices}");
+}
+
+#[test]
+fn a_socket_is_written_to_and_may_be_stuck_as_well() {
+    let (peer, socket) = UnixStream::pair().unwrap();
+    let (memory, events) = MemorySink::new(|| Lines);
+    let container = builder().sink("console", sink(&socket, "socket")).sink("memory", memory).start().unwrap();
+    let expected = log_bytes(&container.logger("test"), 1_000_001);
+    until("the other sink has everything", || events.bytes().len() == expected.len());
+    wait_until_stuck("socket");
+    assert_rests("socket");
+    drop(socket);
+    let reader = read_all(peer);
+    shut_down(&container);
+    assert_same(&reader.join().unwrap(), &expected);
+}
+
+/// Lines of many lengths, shorter and longer than a page and than the pipe, that say whose they are.
+fn log_patterns(container: &Container, who: char) -> usize {
+    let log = container.logger("test");
+    let lengths = [1, 10, 4095, 4096, 4097, 100, 9000, 30_000];
+    let lines = 40 * lengths.len();
+    for (length, _) in lengths.iter().cycle().zip(0..lines) {
+        log_line(&log, &who.to_string().repeat(*length));
+    }
+    lines
+}
+
+#[track_caller]
+fn assert_lines_are_whole(found: &[u8], expected_lines: usize) {
+    let found = std::str::from_utf8(found).unwrap();
+    let torn = found.lines().find(|line| line.chars().any(|character| !line.starts_with(character)));
+    assert!(torn.is_none(), "{torn:?}");
+    assert_eq!(found.lines().count(), expected_lines);
+}
+
+#[test]
+fn two_containers_on_one_pipe_never_interleave_within_a_line() {
+    let (reader, writer) = io::pipe().unwrap();
+    shrink(&writer);
+    let reader = read_all(reader);
+    let containers = ['a', 'b'].map(|who| {
+        let console = sink(&writer, &format!("both-{who}")).queue_capacity_bytes(64 << 20);
+        (builder().sink("console", console).start().unwrap(), who)
+    });
+    drop(writer);
+    let lines: usize = thread::scope(|scope| {
+        let logging = containers.each_ref().map(|(container, who)| scope.spawn(|| log_patterns(container, *who)));
+        logging.map(|thread| thread.join().unwrap()).iter().sum()
+    });
+    containers.iter().for_each(|(container, _)| _ = shut_down(container));
+    assert_lines_are_whole(&reader.join().unwrap(), lines);
+}
+
+#[test]
+fn two_shards_on_one_socket_never_interleave_within_a_line() {
+    let (peer, socket) = UnixStream::pair().unwrap();
+    let reader = read_all(peer);
+    let console = sink(&socket, "shards").queue_capacity_bytes(64 << 20);
+    let container = builder().shards(2).sink("console", console).start().unwrap();
+    drop(socket);
+    let lines: usize = thread::scope(|scope| {
+        let container = &container;
+        let logging = ['a', 'b', 'c', 'd'].map(|who| scope.spawn(move || log_patterns(container, who)));
+        logging.map(|thread| thread.join().unwrap()).iter().sum()
+    });
+    shut_down(&container);
+    assert_lines_are_whole(&reader.join().unwrap(), lines);
+}
+
+#[test]
+fn two_containers_on_one_stuck_pipe_both_end_in_time() {
+    let (_reader, writer) = io::pipe().unwrap();
+    let containers = ["one", "other"].map(|name| builder().sink("console", sink(&writer, name)).start().unwrap());
+    containers.iter().for_each(|container| _ = log_bytes(&container.logger("test"), 200_001));
+    containers.iter().for_each(|container| _ = shut_down_stuck(container, "console"));
+}
+
+#[test]
+fn what_follows_a_line_that_was_given_up_begins_on_a_new_one() {
+    let (reader, writer) = io::pipe().unwrap();
+    shrink(&writer);
+    let first = builder().sink("console", sink(&writer, "first")).start().unwrap();
+    let second = builder().sink("console", sink(&writer, "second")).start().unwrap();
+    drop(writer);
+    log_line(&first.logger("test"), &"x".repeat(10_000));
+    shut_down_stuck(&first, "console");
+    log_line(&second.logger("test"), "whole");
+    let reader = read_all(reader);
+    shut_down(&second);
+    assert_same(&reader.join().unwrap(), format!("{}\nwhole\n", "x".repeat(4096)).as_bytes());
+}
+
+#[test]
+fn wrong_settings_are_all_named() {
+    let null = File::options().write(true).open("/dev/null").unwrap();
+    let wrong = ConsoleSink::descriptor(null, "no good", || Lines).queue_capacity_bytes(1);
+    let Err(StartError::Settings(error)) = builder().sink("console", wrong).start() else { unreachable!() };
+    let text = error.to_string();
+    assert!(text.contains("name") && text.contains("no good"), "{text}");
+    assert!(text.contains("queue_capacity_bytes") && text.contains("65536 to 1073741824"), "{text}");
+}

@@ -1,0 +1,172 @@
+//! The file sink: an encoder in front of a [`BatchWriter`].
+
+use std::{cell::RefCell, future::poll_fn, path::PathBuf, rc::Rc, task::Poll, time::Instant};
+
+use fapilog_plugin::{
+    event::Batch,
+    formatter::Formatter,
+    sink::{Delivery, Payload, Reporter, Sink, SinkContext, SinkError},
+};
+
+use super::{
+    block::Block,
+    engine::{Engine, Files, PwriteEngine, UringEngine},
+    open::{LogFile, open},
+    settings::{FileEngine, FileOptions},
+    writer::{BatchWriter, Trouble},
+};
+
+/// Blocks beside those on their way: one being filled, and one ready.
+const BLOCKS_SPARE: usize = 2;
+
+/// Requests beside full blocks that may be under way: carries, overdue blocks, a sync.
+const REQUESTS_SPARE: usize = 8;
+
+pub(super) struct FileWriterSink {
+    path: PathBuf,
+    formatter: Box<dyn Formatter>,
+    block_bytes: usize,
+    writer: Rc<RefCell<BatchWriter>>,
+    reporter: Reporter,
+}
+
+impl FileWriterSink {
+    pub(super) fn open(
+        path: PathBuf,
+        formatter: Box<dyn Formatter>,
+        options: FileOptions,
+        context: &SinkContext<'_>,
+    ) -> Result<Self, SinkError> {
+        let LogFile { buffered, direct, end, carry } = open(&path, options.direct, options.mode)?;
+        if let Some(notice) = direct.as_ref().err().and_then(|reason| reason.notice()) {
+            context.report(notice);
+        }
+        let direct = direct.ok();
+        let is_direct = direct.is_some();
+        let mut blocks: Vec<Block> =
+            (0..options.blocks_in_flight + BLOCKS_SPARE).map(|_| Block::new(options.block_bytes)).collect();
+        let engine = engine(Files { buffered, direct }, &path, options, &mut blocks, context)?;
+        let writer = BatchWriter::new(engine, blocks, options.block_bytes, end, carry, is_direct, options.sync);
+        Ok(Self {
+            path,
+            formatter,
+            block_bytes: options.block_bytes,
+            writer: Rc::new(RefCell::new(writer)),
+            reporter: context.reporter(),
+        })
+    }
+}
+
+fn engine(
+    files: Files,
+    path: &std::path::Path,
+    options: FileOptions,
+    blocks: &mut [Block],
+    context: &SinkContext<'_>,
+) -> Result<Box<dyn Engine>, SinkError> {
+    if options.engine == FileEngine::Blocking {
+        return Ok(Box::new(PwriteEngine::new(files)));
+    }
+    let depth = options.blocks_in_flight + BLOCKS_SPARE + REQUESTS_SPARE;
+    let spare = files.try_clone().map_err(|source| SinkError::Io {
+        operation: "duplicate the descriptor of",
+        path: path.to_owned(),
+        source,
+    })?;
+    let error = match UringEngine::new(files, depth) {
+        Ok(engine) => {
+            engine.register(blocks);
+            return Ok(Box::new(engine));
+        }
+        Err(error) => error,
+    };
+    if options.engine == FileEngine::IoUring {
+        return Err(SinkError::Io { operation: "use io_uring for", path: path.to_owned(), source: error });
+    }
+    context.report(format!("pwrite instead of io_uring: {error}"));
+    Ok(Box::new(PwriteEngine::new(spare)))
+}
+
+impl Sink for FileWriterSink {
+    fn writer(&self) -> String {
+        self.writer.borrow().describe()
+    }
+
+    fn due(&self, now: Instant) -> Option<Instant> {
+        self.writer.borrow().sync_due(now)
+    }
+
+    fn work(&mut self, now: Instant) {
+        let mut writer = self.writer.borrow_mut();
+        writer.turn(now);
+        tell(&mut writer, &self.reporter);
+    }
+
+    fn retries(&self) -> u64 {
+        self.writer.borrow().retries()
+    }
+
+    fn payload(&mut self) -> Option<Payload> {
+        let mut writer = self.writer.borrow_mut();
+        writer.turn(Instant::now());
+        let bytes = writer.take_block()?;
+        let full_at = writer.filling_start() + self.block_bytes;
+        Some(Payload::in_buffer(bytes, full_at))
+    }
+
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+        self.formatter.format(batch, payload.buffer());
+        self.writer.borrow_mut().look_at_filling(payload.buffer());
+    }
+
+    fn deliver(&mut self, payload: Payload) -> Delivery {
+        let is_full = payload.is_full();
+        let Some(end) = self.writer.borrow_mut().write(payload.into_buffer(), is_full, Instant::now()) else {
+            return Delivery::done(Err(SinkError::Other("the formatter took away what it was to add to".into())));
+        };
+        let (writer, reporter, path) = (Rc::clone(&self.writer), self.reporter.clone(), self.path.clone());
+        Delivery::in_flight(poll_fn(move |_| {
+            let mut writer = writer.borrow_mut();
+            writer.turn(Instant::now());
+            tell(&mut writer, &reporter);
+            if writer.delivered_up_to() < end {
+                return Poll::Pending;
+            }
+            writer.tell(end);
+            Poll::Ready(vouched(&writer, end, &path))
+        }))
+    }
+
+    fn flush(&mut self) -> Delivery {
+        let Some(end) = self.writer.borrow_mut().request_sync() else { return Delivery::done(Ok(())) };
+        let (writer, reporter, path) = (Rc::clone(&self.writer), self.reporter.clone(), self.path.clone());
+        Delivery::in_flight(poll_fn(move |_| {
+            let mut writer = writer.borrow_mut();
+            writer.turn(Instant::now());
+            tell(&mut writer, &reporter);
+            if writer.stable_up_to() < end {
+                return Poll::Pending;
+            }
+            Poll::Ready(vouched(&writer, end, &path))
+        }))
+    }
+}
+
+/// A sync that failed leaves in doubt what it was to cover.
+fn vouched(writer: &BatchWriter, end: u64, path: &std::path::Path) -> Result<(), SinkError> {
+    if writer.doubtful_up_to() < end {
+        return Ok(());
+    }
+    let source = std::io::Error::other("the disk could not make it stable");
+    Err(SinkError::Io { operation: "sync", path: path.to_owned(), source })
+}
+
+fn tell(writer: &mut BatchWriter, reporter: &Reporter) {
+    for trouble in writer.take_troubles() {
+        reporter.report(match trouble {
+            Trouble::Write(error) => format!("cannot write, will try again: {error}"),
+            Trouble::Sync(error) => format!("cannot sync; what was to be stable is in doubt: {error}"),
+            Trouble::DirectRefused(error) => format!("buffered instead of direct writes: {error}"),
+        });
+    }
+}

@@ -1,0 +1,563 @@
+//! What a batch writer promises, against a disk that does everything in any order, in part, or not at all.
+
+use std::os::{fd::AsRawFd, unix::fs::FileExt};
+
+use super::*;
+use crate::engine::fake::{FakeClock, FakeDisk, Outcome};
+
+mod any_sequence;
+
+const PAGE: u64 = PAGE_BYTES as u64;
+const BLOCKS: usize = 6;
+/// Less than a real one, so that a block is full soon.
+const BLOCK_BYTES: usize = 8192;
+
+/// A writer on a fake disk, and what was given to it.
+struct Bench {
+    disk: FakeDisk,
+    writer: BatchWriter,
+    clock: FakeClock,
+    /// What the file is to hold in the end.
+    expected: Vec<u8>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::on(FakeDisk::new(&[]), FileSync::Never)
+    }
+
+    fn syncing(sync: FileSync) -> Self {
+        Self::on(FakeDisk::new(&[]), sync)
+    }
+
+    fn on(disk: FakeDisk, sync: FileSync) -> Self {
+        let expected = disk.content();
+        let blocks = (0..BLOCKS).map(|_| Block::new(BLOCK_BYTES)).collect();
+        let carry = expected[expected.len() - expected.len() % PAGE_BYTES..].to_vec();
+        let writer = BatchWriter::new(disk.engine(), blocks, BLOCK_BYTES, expected.len() as u64, carry, true, sync);
+        Self { disk, writer, clock: FakeClock::new(), expected }
+    }
+
+    /// Has so many bytes written, none of them NUL. Returns where they end; `None` while there is no block.
+    fn try_write(&mut self, bytes: usize, is_full: bool) -> Option<u64> {
+        let mut block = self.writer.take_block()?;
+        let first = self.expected.len();
+        self.expected.extend((first..first + bytes).map(|number| (number % 251) as u8 + 1));
+        block.extend_from_slice(&self.expected[first..]);
+        self.writer.write(block, is_full, self.clock.now())
+    }
+
+    /// Has these bytes written in a block that was taken, and all of it done.
+    fn write_taken(&mut self, mut block: Vec<u8>, bytes: &[u8]) {
+        block.extend_from_slice(bytes);
+        self.expected.extend_from_slice(bytes);
+        self.writer.write(block, false, self.clock.now()).unwrap();
+        self.assert_all_written();
+    }
+
+    fn write_full(&mut self, bytes: usize) -> u64 {
+        self.try_write(bytes, true).unwrap()
+    }
+
+    fn write_overdue(&mut self, bytes: usize) -> u64 {
+        self.try_write(bytes, false).unwrap()
+    }
+
+    /// One request ends, and the writer sees it.
+    fn finish(&mut self, index: usize, outcome: Outcome) {
+        self.disk.finish(index, outcome);
+        self.turn();
+    }
+
+    fn turn(&mut self) {
+        self.writer.turn(self.clock.now());
+    }
+
+    fn after(&mut self, time: Duration) {
+        self.clock.advance(time);
+        self.turn();
+    }
+
+    /// Lets everything succeed from now on, until nothing is left to do.
+    fn settle(&mut self) {
+        for _ in 0..100 {
+            self.disk.finish_all();
+            self.after(RETRY_MAX);
+        }
+        assert_eq!((self.writer.delivered_up_to(), self.disk.pending_count()), (self.expected.len() as u64, 0));
+    }
+
+    #[track_caller]
+    fn assert_all_written(&mut self) {
+        self.settle();
+        assert!(self.disk.content() == self.expected, "the file holds something else than was written");
+        assert_eq!(self.writer.free.len(), BLOCKS, "a block is gone");
+    }
+}
+
+const PAST_TAIL_WAIT: Duration = Duration::from_millis(TAIL_WAIT.as_millis() as u64 + 1);
+const NO_SPACE: Outcome = Outcome::Error(libc::ENOSPC);
+
+#[test]
+fn full_blocks_are_written_directly_and_at_once() {
+    let mut bench = Bench::new();
+    bench.write_full(2 * PAGE_BYTES + 100);
+    bench.write_full(PAGE_BYTES);
+    assert_eq!(bench.disk.pending(), [(Path::Direct, 0..2 * PAGE), (Path::Direct, 2 * PAGE..3 * PAGE)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_block_that_is_overdue_is_written_through_the_page_cache_from_the_first_byte_not_written_yet() {
+    let mut bench = Bench::new();
+    bench.write_full(PAGE_BYTES + 100);
+    bench.finish(0, Outcome::Done);
+    bench.write_overdue(50);
+    assert_eq!(bench.disk.pending(), [(Path::Buffered, PAGE..PAGE + 150)]);
+    bench.write_overdue(25);
+    assert_eq!(bench.disk.pending()[1..], [(Path::Buffered, PAGE + 150..PAGE + 175)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_full_block_starts_with_the_page_that_an_existing_file_ends_in() {
+    let disk = FakeDisk::new(&[b'x'; PAGE_BYTES + 17]);
+    let mut bench = Bench::on(disk, FileSync::Never);
+    bench.write_full(PAGE_BYTES);
+    assert_eq!(bench.disk.pending(), [(Path::Direct, PAGE..2 * PAGE)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_direct_write_waits_for_every_buffered_write_on_its_page_whichever_is_done_first() {
+    let mut bench = Bench::new();
+    (0..3).for_each(|_| _ = bench.write_overdue(100));
+    bench.write_full(2 * PAGE_BYTES);
+    for last_first in [2, 1] {
+        assert!(bench.disk.pending().iter().all(|(path, _)| *path == Path::Buffered));
+        bench.finish(last_first, Outcome::Done);
+    }
+    assert_eq!(bench.disk.pending(), [(Path::Buffered, 0..100)]);
+    bench.finish(0, Outcome::Done);
+    assert_eq!(bench.disk.pending(), [(Path::Direct, 0..2 * PAGE)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_direct_write_waits_for_the_rest_of_a_buffered_write_that_came_short() {
+    let mut bench = Bench::new();
+    bench.write_overdue(100);
+    bench.write_full(2 * PAGE_BYTES);
+    bench.finish(0, Outcome::Short(60));
+    assert_eq!(bench.disk.pending(), [(Path::Buffered, 60..100)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_direct_write_does_not_wait_for_a_buffered_one_that_ends_before_its_page() {
+    let mut bench = Bench::new();
+    bench.write_overdue(PAGE_BYTES);
+    bench.write_full(PAGE_BYTES);
+    assert_eq!(bench.disk.pending(), [(Path::Buffered, 0..PAGE), (Path::Direct, PAGE..2 * PAGE)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn no_buffered_write_moves_the_files_end_beyond_a_direct_one_that_is_not_done() {
+    let mut bench = Bench::new();
+    bench.write_full(2 * PAGE_BYTES + 1);
+    bench.write_full(2 * PAGE_BYTES);
+    bench.after(PAST_TAIL_WAIT);
+    bench.finish(1, Outcome::Done);
+    assert_eq!(bench.disk.pending(), [(Path::Direct, 0..2 * PAGE)]);
+    bench.finish(0, Outcome::Done);
+    assert_eq!(bench.disk.pending(), [(Path::Buffered, 4 * PAGE..4 * PAGE + 1)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_carry_is_written_when_no_full_block_comes_in_time() {
+    let mut bench = Bench::new();
+    bench.write_full(PAGE_BYTES + 7);
+    bench.finish(0, Outcome::Done);
+    bench.after(TAIL_WAIT - Duration::from_micros(1));
+    assert_eq!(bench.disk.pending(), []);
+    bench.after(Duration::from_micros(1));
+    assert_eq!(bench.disk.pending(), [(Path::Buffered, PAGE..PAGE + 7)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_carry_goes_with_the_next_full_block_if_that_comes_in_time() {
+    let mut bench = Bench::new();
+    bench.write_full(PAGE_BYTES + 7);
+    bench.write_full(PAGE_BYTES - 7);
+    bench.disk.finish_all();
+    bench.after(PAST_TAIL_WAIT);
+    assert_eq!(bench.disk.pending(), []);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_carry_does_not_hold_up_full_blocks_on_a_slow_disk() {
+    let mut bench = Bench::new();
+    bench.write_full(PAGE_BYTES + 7);
+    bench.after(PAST_TAIL_WAIT);
+    bench.write_full(PAGE_BYTES);
+    assert_eq!(bench.disk.pending(), [(Path::Direct, 0..PAGE), (Path::Direct, PAGE..2 * PAGE)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_block_that_grew_beyond_its_memory_is_written_whole() {
+    let mut bench = Bench::new();
+    bench.write_overdue(3);
+    bench.write_full(BLOCK_BYTES + 400_000);
+    bench.assert_all_written();
+}
+
+#[test]
+fn the_memory_of_a_block_that_grew_far_is_not_kept() {
+    let mut bench = Bench::new();
+    bench.write_full(BLOCK_BYTES + 4_000_000);
+    bench.assert_all_written();
+    let most = bench.writer.free.iter().map(|block| block.bytes.capacity()).max().unwrap();
+    assert_eq!(most, Block::new(BLOCK_BYTES).bytes.capacity());
+    bench.write_full(3 * PAGE_BYTES);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_block_that_grew_a_little_is_kept_as_it_is() {
+    let mut bench = Bench::new();
+    bench.write_full(BLOCK_BYTES + 300_000);
+    bench.assert_all_written();
+    let most = bench.writer.free.iter().map(|block| block.bytes.capacity()).max().unwrap();
+    assert!(most > Block::new(BLOCK_BYTES).bytes.capacity());
+}
+
+/// Registers the block that comes next.
+fn register_next(bench: &mut Bench) {
+    let block = bench.writer.free.last_mut().unwrap();
+    let (address, capacity_bytes) = (block.bytes.as_ptr().addr(), block.bytes.capacity());
+    block.registered = Some(crate::block::Registered { index: 0, address, capacity_bytes });
+}
+
+fn registered_blocks(bench: &Bench) -> usize {
+    bench.writer.free.iter().filter(|block| block.registered_index().is_some()).count()
+}
+
+#[test]
+fn a_block_that_stays_where_it_is_stays_registered() {
+    let mut bench = Bench::new();
+    register_next(&mut bench);
+    let block = bench.writer.take_block().unwrap();
+    bench.writer.look_at_filling(&block);
+    bench.write_taken(block, b"x");
+    assert_eq!(registered_blocks(&bench), 1);
+}
+
+#[test]
+fn a_block_that_was_elsewhere_is_not_registered_any_more_even_if_it_comes_back() {
+    let mut bench = Bench::new();
+    register_next(&mut bench);
+    let block = bench.writer.take_block().unwrap();
+    bench.writer.look_at_filling(&block.clone());
+    bench.writer.look_at_filling(&block);
+    bench.write_taken(block, b"x");
+    assert_eq!(registered_blocks(&bench), 0);
+}
+
+#[test]
+fn nothing_is_delivered_beyond_a_gap() {
+    let mut bench = Bench::new();
+    let first = bench.write_full(PAGE_BYTES);
+    let second = bench.write_full(PAGE_BYTES);
+    bench.finish(1, Outcome::Done);
+    assert_eq!(bench.writer.delivered_up_to(), 0);
+    bench.finish(0, Outcome::Done);
+    assert_eq!((first, bench.writer.delivered_up_to()), (PAGE, second));
+}
+
+#[test]
+fn while_all_blocks_are_on_their_way_there_is_none_to_fill() {
+    let mut bench = Bench::new();
+    (0..BLOCKS).for_each(|_| _ = bench.write_full(PAGE_BYTES));
+    assert_eq!(bench.try_write(1, false), None);
+    bench.finish(BLOCKS - 1, Outcome::Done);
+    assert!(bench.try_write(1, false).is_some());
+}
+
+#[test]
+fn an_engine_without_room_gets_the_rest_later() {
+    let mut bench = Bench::on(FakeDisk::new(&[]).with_room(2), FileSync::Batch);
+    (0..BLOCKS).for_each(|_| _ = bench.write_full(PAGE_BYTES));
+    assert_eq!(bench.disk.pending_count(), 2);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_write_that_came_short_is_written_on_from_there() {
+    let mut bench = Bench::new();
+    bench.write_overdue(100);
+    bench.finish(0, Outcome::Short(99));
+    assert_eq!(bench.disk.pending(), [(Path::Buffered, 99..100)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_direct_write_that_came_short_is_written_on_from_a_page() {
+    let mut bench = Bench::new();
+    bench.write_full(3 * PAGE_BYTES);
+    bench.finish(0, Outcome::Short(PAGE_BYTES + 512));
+    assert_eq!(bench.disk.pending(), [(Path::Direct, PAGE..3 * PAGE)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_direct_write_of_less_than_a_page_is_tried_again_after_a_while_only() {
+    let mut bench = Bench::new();
+    bench.write_full(PAGE_BYTES);
+    bench.finish(0, Outcome::Short(512));
+    assert_eq!(bench.disk.pending(), []);
+    bench.after(RETRY_MIN);
+    assert_eq!(bench.disk.pending(), [(Path::Direct, 0..PAGE)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn after_a_failure_the_first_in_order_is_tried_alone_and_the_others_when_it_succeeds() {
+    let mut bench = Bench::new();
+    (0..3).for_each(|_| _ = bench.write_full(PAGE_BYTES));
+    (0..3).for_each(|_| bench.finish(0, NO_SPACE));
+    bench.after(RETRY_MIN - Duration::from_micros(1));
+    assert_eq!(bench.disk.pending_count(), 0);
+    bench.after(Duration::from_micros(1));
+    assert_eq!(bench.disk.pending(), [(Path::Direct, 0..PAGE)]);
+    bench.finish(0, Outcome::Done);
+    assert_eq!(bench.disk.pending_count(), 2);
+    bench.assert_all_written();
+}
+
+#[test]
+fn the_wait_after_failures_doubles_up_to_a_second_and_starts_anew_after_a_success() {
+    let mut bench = Bench::new();
+    bench.write_full(PAGE_BYTES);
+    for millis in [10, 20, 40, 80, 160, 320, 640, 1000, 1000] {
+        bench.finish(0, NO_SPACE);
+        bench.after(Duration::from_millis(millis) - Duration::from_micros(1));
+        assert_eq!(bench.disk.pending_count(), 0, "not before {millis} ms are over");
+        bench.after(Duration::from_micros(1));
+        assert_eq!(bench.disk.pending_count(), 1, "when {millis} ms are over");
+    }
+    bench.finish(0, Outcome::Done);
+    bench.write_full(PAGE_BYTES);
+    bench.finish(0, NO_SPACE);
+    bench.after(RETRY_MIN);
+    assert_eq!(bench.disk.pending_count(), 1);
+    bench.assert_all_written();
+}
+
+#[test]
+fn an_interrupted_write_is_repeated_at_once() {
+    let mut bench = Bench::new();
+    bench.write_overdue(10);
+    bench.finish(0, Outcome::Error(libc::EINTR));
+    assert_eq!(bench.disk.pending_count(), 1);
+    assert!(bench.writer.take_troubles().is_empty());
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_write_that_would_block_is_repeated_after_a_while_only() {
+    let mut bench = Bench::new();
+    bench.write_overdue(10);
+    bench.finish(0, Outcome::Error(libc::EAGAIN));
+    assert_eq!(bench.disk.pending_count(), 0);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_file_system_that_refuses_direct_writes_gets_buffered_ones_from_then_on() {
+    for errno in [libc::EINVAL, libc::EOPNOTSUPP] {
+        let mut bench = Bench::new();
+        (0..3).for_each(|_| _ = bench.write_full(PAGE_BYTES + 10));
+        (0..3).for_each(|_| bench.finish(0, Outcome::Error(errno)));
+        bench.write_full(PAGE_BYTES);
+        assert!(bench.disk.pending().iter().all(|(path, _)| *path == Path::Buffered));
+        assert!(matches!(bench.writer.take_troubles()[..], [Trouble::DirectRefused(_)]), "said once");
+        assert!(bench.writer.describe().ends_with("buffered"));
+        bench.assert_all_written();
+    }
+}
+
+#[test]
+fn troubles_of_different_kinds_are_all_told() {
+    let mut bench = Bench::new();
+    (0..3).for_each(|_| _ = bench.write_full(PAGE_BYTES));
+    bench.disk.finish(0, Outcome::Error(libc::EINVAL));
+    bench.disk.finish(0, NO_SPACE);
+    bench.disk.finish(0, Outcome::Error(libc::EIO));
+    bench.turn();
+    let troubles = bench.writer.take_troubles();
+    assert!(matches!(troubles[..], [Trouble::DirectRefused(_), Trouble::Write(_)]), "{troubles:?}");
+}
+
+#[test]
+fn a_block_whose_beginning_is_gone_is_refused_and_the_file_is_none_the_worse() {
+    let mut bench = Bench::new();
+    bench.write_full(PAGE_BYTES + 100);
+    let _emptied = bench.writer.take_block().unwrap();
+    assert_eq!(bench.writer.write(Vec::new(), false, bench.clock.now()), None);
+    bench.write_full(PAGE_BYTES);
+    bench.assert_all_written();
+}
+
+#[test]
+fn with_a_sync_for_each_batch_nothing_is_delivered_before_its_sync() {
+    let mut bench = Bench::syncing(FileSync::Batch);
+    let end = bench.write_overdue(100);
+    bench.finish(0, Outcome::Done);
+    assert!(bench.disk.is_syncing());
+    assert_eq!(bench.writer.delivered_up_to(), 0);
+    bench.finish(0, Outcome::Done);
+    assert_eq!(bench.writer.delivered_up_to(), end);
+}
+
+#[test]
+fn a_sync_stands_for_nothing_that_was_written_while_it_ran() {
+    let mut bench = Bench::syncing(FileSync::Batch);
+    let first = bench.write_overdue(100);
+    bench.finish(0, Outcome::Done);
+    bench.write_overdue(100);
+    bench.finish(1, Outcome::Done);
+    bench.finish(0, Outcome::Done);
+    assert_eq!(bench.writer.delivered_up_to(), first);
+    assert!(bench.disk.is_syncing(), "the next one is on its way");
+}
+
+#[test]
+fn what_was_written_while_a_sync_failed_is_in_doubt_even_if_the_next_succeeds() {
+    let mut bench = Bench::syncing(FileSync::Batch);
+    bench.write_overdue(100);
+    bench.finish(0, Outcome::Done);
+    let meanwhile = bench.write_overdue(100);
+    bench.finish(1, Outcome::Done);
+    bench.finish(0, Outcome::Error(libc::EIO));
+    bench.finish(0, Outcome::Done);
+    assert_eq!(bench.writer.delivered_up_to(), meanwhile);
+    assert!(bench.writer.doubtful_up_to() >= meanwhile);
+    let later = bench.write_overdue(100);
+    bench.assert_all_written();
+    assert!(bench.writer.doubtful_up_to() < later);
+}
+
+#[test]
+fn with_an_interval_a_sync_comes_when_it_is_over_and_nothing_waits_for_it() {
+    let mut bench = Bench::syncing(FileSync::Interval(Duration::from_secs(1)));
+    let end = bench.write_overdue(100);
+    bench.finish(0, Outcome::Done);
+    assert_eq!((bench.writer.delivered_up_to(), bench.disk.is_syncing()), (end, false));
+    bench.after(Duration::from_secs(2));
+    assert!(bench.disk.is_syncing());
+}
+
+#[test]
+fn a_flush_has_what_is_solid_made_stable_where_the_settings_have_syncs() {
+    let mut bench = Bench::syncing(FileSync::Interval(Duration::from_secs(3600)));
+    let end = bench.write_overdue(100);
+    bench.finish(0, Outcome::Done);
+    assert_eq!(bench.writer.request_sync(), Some(end));
+    bench.turn();
+    bench.finish(0, Outcome::Done);
+    assert_eq!((bench.writer.stable_up_to(), bench.writer.request_sync()), (end, None));
+
+    let mut bench = Bench::new();
+    bench.write_overdue(100);
+    bench.finish(0, Outcome::Done);
+    assert_eq!(bench.writer.request_sync(), None);
+}
+
+#[test]
+fn a_writer_that_is_dropped_cuts_the_file_behind_what_was_said_to_be_delivered() {
+    let mut bench = Bench::new();
+    let told = bench.write_overdue(100);
+    bench.write_full(2 * PAGE_BYTES);
+    bench.finish(0, Outcome::Done);
+    bench.writer.tell(told);
+    bench.finish(0, Outcome::Short(PAGE_BYTES));
+    bench.finish(0, NO_SPACE);
+    let Bench { disk, writer, expected, .. } = bench;
+    assert_eq!(disk.content().len(), PAGE_BYTES);
+    drop(writer);
+    assert_eq!(disk.content(), expected[..told as usize]);
+}
+
+#[test]
+fn a_writer_that_is_dropped_waits_for_what_is_under_way_before_it_cuts() {
+    let mut bench = Bench::new();
+    bench.write_full(2 * PAGE_BYTES);
+    bench.disk.finish(0, Outcome::Done);
+    let Bench { disk, writer, .. } = bench;
+    drop(writer);
+    assert!(disk.content().is_empty());
+}
+
+#[test]
+fn a_writer_that_is_dropped_does_not_wait_for_ever_for_a_disk_that_does_not_answer() {
+    let mut bench = Bench::new();
+    bench.write_full(2 * PAGE_BYTES);
+    let start = Instant::now();
+    drop(bench.writer);
+    assert!(start.elapsed() < 3 * LAST_WAIT);
+}
+
+#[test]
+fn a_writer_that_is_dropped_makes_no_file_longer() {
+    let mut bench = Bench::new();
+    let told = bench.write_overdue(100);
+    bench.finish(0, Outcome::Done);
+    bench.writer.tell(told);
+    let Bench { disk, writer, .. } = bench;
+    disk.file().set_len(10).unwrap();
+    drop(writer);
+    assert_eq!(disk.content().len(), 10);
+}
+
+#[test]
+fn a_file_that_somebody_else_makes_shorter_is_written_on_at_the_same_offsets() {
+    let mut bench = Bench::new();
+    bench.write_overdue(100);
+    bench.finish(0, Outcome::Done);
+    bench.disk.file().set_len(0).unwrap();
+    bench.write_overdue(50);
+    bench.settle();
+    assert_eq!(bench.disk.content()[100..], bench.expected[100..]);
+}
+
+#[test]
+fn the_lock_goes_with_the_writer_even_if_a_forked_child_still_has_the_file_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("locked.log");
+    let opened = crate::open::open(&path, false, 0o600).unwrap();
+    // A child has its parent's open files, as a duplicate has.
+    let _childs = opened.buffered.try_clone().unwrap();
+    let files = crate::engine::Files { buffered: opened.buffered, direct: None };
+    let engine = Box::new(crate::engine::PwriteEngine::new(files));
+    let writer = BatchWriter::new(engine, Vec::new(), BLOCK_BYTES, 0, Vec::new(), false, FileSync::Never);
+    assert!(crate::open::open(&path, false, 0o600).is_err());
+    drop(writer);
+    assert!(crate::open::open(&path, false, 0o600).is_ok());
+}
+
+#[test]
+fn both_descriptors_let_the_kernel_wait() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = crate::open::open(&directory.path().join("plain.log"), true, 0o600).unwrap();
+    for file in opened.direct.as_ref().into_iter().chain([&opened.buffered]) {
+        // SAFETY: the descriptor is open; the call touches no memory of ours.
+        let flags = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) };
+        assert_eq!(flags & libc::O_NONBLOCK, 0);
+    }
+    opened.buffered.write_at(b"x", 0).unwrap();
+}

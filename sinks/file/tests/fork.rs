@@ -1,0 +1,97 @@
+//! A forked child that has a copy of its parent's file sink. One test program of its own: a child has its parent's threads only
+//! as memory.
+#![expect(clippy::unwrap_used, reason = "all of this program is test code")]
+
+#[path = "../../testing/lines.rs"]
+mod lines;
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use fapilog_engine::{container::Container, error::StartError, host::ManualDrain};
+use fapilog_plugin::sink::SinkError;
+use lines::{
+    BLOCK_BYTES, PATIENCE, Way, assert_holds, directory, forked, lawful, log_bytes, manual_builder, shut_down, sink,
+    started, until, ways,
+};
+
+/// A container on a drain that a child can drop.
+fn started_manual(path: &Path, way: Way) -> (Container, ManualDrain) {
+    manual_builder().sink("file", sink(path, way)).start_manual().unwrap()
+}
+
+/// Shuts down, and checks that all was delivered.
+fn end(container: &Container, drain: &mut ManualDrain) {
+    container.request_shutdown(Instant::now() + PATIENCE);
+    until("the drain has ended", || {
+        drain.turn();
+        drain.has_ended()
+    });
+    assert_eq!(lawful(container.accounts()).lost_total(), 0);
+}
+
+fn is_locked(path: &Path, way: Way) -> bool {
+    let second = manual_builder().sink("second", sink(path, way)).start_manual();
+    matches!(second, Err(StartError::Sink { source: SinkError::Locked { .. }, .. }))
+}
+
+#[test]
+fn a_child_that_drops_the_drain_leaves_its_parents_file_whole_and_locked() {
+    for way in ways() {
+        let directory = directory();
+        let path = directory.path().join("inherited.log");
+        let (container, mut drain) = started_manual(&path, way);
+        let log = container.logger("test");
+        // A full block, of which the last page is still to be written: it is in the file, and not yet said to be delivered.
+        let mut expected = log_bytes(&log, BLOCK_BYTES + 700);
+        until("something is in the file", || {
+            drain.turn();
+            fs::metadata(&path).is_ok_and(|found| found.len() > 0)
+        });
+        // And writes under way, where the engine has such.
+        expected.extend(log_bytes(&log, 2 * BLOCK_BYTES));
+        drain.run_until_idle();
+
+        let mut parents = Some((container, drain));
+        forked(|| {
+            let start = Instant::now();
+            drop(parents.take());
+            start.elapsed() < Duration::from_secs(1)
+        });
+
+        let (container, mut drain) = parents.take().unwrap();
+        assert!(is_locked(&path, way), "{way:?}");
+        expected.extend(log_bytes(&log, BLOCK_BYTES + 300));
+        end(&container, &mut drain);
+        assert_holds(&path, &expected);
+        drop(drain);
+        assert_holds(&path, &expected);
+        assert!(!is_locked(&path, way), "{way:?}");
+    }
+}
+
+#[test]
+fn a_child_can_write_a_file_of_its_own_the_same_way() {
+    for way in ways() {
+        let directory = directory();
+        let (parents_path, childs_path) = (directory.path().join("parent.log"), directory.path().join("child.log"));
+        let (container, drain) = started_manual(&parents_path, way);
+        let log = container.logger("test");
+        let expected = log_bytes(&log, 3 * BLOCK_BYTES);
+        let mut parents = Some((container, drain));
+        parents.iter_mut().for_each(|(_, drain)| drain.run_until_idle());
+        forked(|| {
+            drop(parents.take());
+            let own = started(sink(&childs_path, way));
+            log_bytes(&own.logger("test"), 3 * BLOCK_BYTES);
+            shut_down(&own).lost_total() == 0
+        });
+        let (container, mut drain) = parents.take().unwrap();
+        end(&container, &mut drain);
+        assert_holds(&parents_path, &expected);
+        assert_holds(&childs_path, &expected);
+    }
+}

@@ -1,0 +1,88 @@
+//! A disk that is full: the log waits for room, and is exact about what it could not write.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+#[path = "../../testing/lines.rs"]
+mod lines;
+mod mounted;
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::Path,
+    time::Duration,
+};
+
+use fapilog_engine::{container::Container, error::ShutdownError};
+use lines::{Way, assert_holds, builder, lawful, log_bytes, notices, shut_down, sink, until, ways};
+use mounted::{Mounted, in_memory, on_disk};
+
+const DISK_BYTES: usize = 16 << 20;
+
+/// Takes all the room that there is, but for so much.
+fn fill(path: &Path, but_for: u64) {
+    let mut ballast = File::create(path).unwrap();
+    let chunk = [b'b'; 4096];
+    while ballast.write_all(&chunk).is_ok() {}
+    // What the disk said it took, it must have taken, or the file may be cut by more than it holds.
+    let _ = ballast.sync_all();
+    let length = ballast.metadata().unwrap().len();
+    ballast.set_len(length.saturating_sub(but_for)).unwrap();
+    let _ = ballast.sync_all();
+}
+
+fn start(path: &Path, way: Way) -> Container {
+    // More than the room that is left fits into rings and blocks: no log call waits.
+    builder().ring_capacity_bytes(4 << 20).sink("file", sink(path, way)).start().unwrap()
+}
+
+fn until_stuck(container: &Container) {
+    until("the disk is full", || notices(container).contains("cannot write, will try again: No space left"));
+}
+
+fn resumes(mounted: &Mounted, way: Way) {
+    let (path, ballast) = (mounted.path.join("resumes.log"), mounted.path.join("ballast"));
+    fill(&ballast, 200_000);
+    let container = start(&path, way);
+    let log = container.logger("test");
+    let mut expected = log_bytes(&log, 1_000_001);
+    until_stuck(&container);
+    fs::remove_file(&ballast).unwrap();
+    expected.extend(log_bytes(&log, 10_000));
+    let accounts = shut_down(&container);
+    assert_holds(&path, &expected);
+    assert_eq!((accounts.sinks[0].bytes, accounts.lost_total()), (expected.len() as u64, 0), "{way:?}");
+    fs::remove_file(&path).unwrap();
+}
+
+fn ends_with_a_record(mounted: &Mounted, way: Way) {
+    let (path, ballast) = (mounted.path.join("full.log"), mounted.path.join("ballast"));
+    fill(&ballast, 200_000);
+    let container = start(&path, way);
+    let expected = log_bytes(&container.logger("test"), 1_000_001);
+    until_stuck(&container);
+    let error = container.shutdown(Duration::from_millis(200)).unwrap_err();
+    let ShutdownError::Deadline { accounts, .. } = error else { unreachable!("{error}") };
+    let bytes = lawful(*accounts).sinks[0].bytes as usize;
+    assert_holds(&path, &expected[..bytes]);
+    assert!(bytes == 0 || expected[bytes - 1] == b'\n');
+    fs::remove_file(&path).unwrap();
+    fs::remove_file(&ballast).unwrap();
+}
+
+#[test]
+fn a_log_in_memory_that_is_full_resumes_when_there_is_room_or_ends_with_a_record() {
+    let Some(mounted) = in_memory(DISK_BYTES) else { return };
+    for way in ways() {
+        resumes(&mounted, way);
+        ends_with_a_record(&mounted, way);
+    }
+}
+
+#[test]
+fn a_log_on_a_disk_that_is_full_resumes_when_there_is_room_or_ends_with_a_record() {
+    let Some(mounted) = on_disk(DISK_BYTES as u64) else { return };
+    for way in ways() {
+        resumes(&mounted, way);
+        ends_with_a_record(&mounted, way);
+    }
+}

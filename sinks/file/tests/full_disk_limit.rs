@@ -1,0 +1,159 @@
+//! A file that may not grow, by the process's own limit: nothing kills the program, and it goes on when it may.
+//!
+//! The limit is the process's, so the tests take turns, in a program of their own.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+#[path = "../../testing/lines.rs"]
+mod lines;
+
+use std::{
+    fs,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use fapilog_engine::{accounts::LossReason, container::Container, error::ShutdownError, host::ManualDrain};
+use lines::{
+    PATIENCE, Way, assert_holds, directory, lawful, log_bytes, manual_builder, notices, shut_down, sink, started,
+    until, ways,
+};
+
+static TURN: Mutex<()> = Mutex::new(());
+
+/// No file of this process may be longer, until this is dropped.
+struct SizeLimit<'a> {
+    before: libc::rlimit,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl SizeLimit<'_> {
+    fn of(bytes: u64) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the call fills the structure that it is given.
+        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut before) }, 0);
+        set(libc::rlimit { rlim_cur: bytes, ..before });
+        Self { before, _turn: turn }
+    }
+}
+
+impl Drop for SizeLimit<'_> {
+    fn drop(&mut self) {
+        set(self.before);
+    }
+}
+
+fn set(limit: libc::rlimit) {
+    // SAFETY: the call reads the structure that it is given.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
+}
+
+/// On a page boundary, and off it.
+const LIMITS: [u64; 2] = [40 * 4096, 200_001];
+
+fn until_stuck(container: &Container) {
+    until("the file is full", || notices(container).contains("cannot write, will try again: File too large"));
+}
+
+#[test]
+fn what_a_full_file_did_not_take_is_written_once_there_is_room_and_nothing_is_lost() {
+    for (way, limit) in ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit))) {
+        let directory = directory();
+        let path = directory.path().join("resumes.log");
+        let container = started(sink(&path, way));
+        let log = container.logger("test");
+        let limit = SizeLimit::of(limit);
+        let mut expected = log_bytes(&log, 400_001);
+        until_stuck(&container);
+        drop(limit);
+        expected.extend(log_bytes(&log, 10_000));
+        let accounts = shut_down(&container);
+        assert_holds(&path, &expected);
+        assert_eq!((accounts.sinks[0].bytes, accounts.lost_total()), (expected.len() as u64, 0), "{way:?}");
+    }
+}
+
+#[test]
+fn a_file_that_stays_full_ends_with_a_record_and_holds_exactly_what_is_said_to_be_delivered() {
+    for (way, limit) in ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit))) {
+        let directory = directory();
+        let path = directory.path().join("full.log");
+        let container = started(sink(&path, way));
+        let _limit = SizeLimit::of(limit);
+        let expected = log_bytes(&container.logger("test"), 400_001);
+        until_stuck(&container);
+        let error = container.shutdown(Duration::from_millis(200)).unwrap_err();
+        let ShutdownError::Deadline { accounts, .. } = error else { unreachable!("{error}") };
+        let accounts = lines::lawful(*accounts);
+        assert_is_cut_at_a_record(&path, &expected, accounts.sinks[0].bytes);
+        assert!(accounts.sinks[0].lost.of(LossReason::ShutdownDeadline) > 0);
+        let delivered = fs::read(&path).unwrap().iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(accounts.delivered_total(), delivered as u64);
+    }
+}
+
+#[track_caller]
+fn assert_is_cut_at_a_record(path: &Path, expected: &[u8], bytes: u64) {
+    assert_holds(path, &expected[..bytes as usize]);
+    assert!(bytes == 0 || expected[bytes as usize - 1] == b'\n');
+}
+
+/// A container on a drain that runs on this thread, where nothing but the drain itself keeps signals away.
+fn started_manual(path: &Path, way: Way) -> (Container, ManualDrain) {
+    assert!(!is_blocked(libc::SIGXFSZ));
+    manual_builder().sink("file", sink(path, way)).start_manual().unwrap()
+}
+
+fn is_blocked(signal: libc::c_int) -> bool {
+    // SAFETY: `sigset_t` is plain numbers, for which zeros are a value.
+    let mut mask: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: no new mask is set; fills the set it is given.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut mask) };
+    // SAFETY: the set is only read.
+    unsafe { libc::sigismember(&raw const mask, signal) == 1 }
+}
+
+fn turn_until_stuck(container: &Container, drain: &mut ManualDrain) {
+    until("the file is full", || {
+        drain.turn();
+        notices(container).contains("cannot write, will try again: File too large")
+    });
+}
+
+#[test]
+fn a_drain_that_the_program_runs_itself_does_not_have_it_killed_either() {
+    for (way, limit) in ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit))) {
+        let directory = directory();
+        let path = directory.path().join("manual.log");
+        let (container, mut drain) = started_manual(&path, way);
+        let limit = SizeLimit::of(limit);
+        let expected = log_bytes(&container.logger("test"), 400_001);
+        drain.run_until_idle();
+        turn_until_stuck(&container, &mut drain);
+        drop(limit);
+        container.request_shutdown(Instant::now() + PATIENCE);
+        until("the drain has ended", || {
+            drain.turn();
+            drain.has_ended()
+        });
+        assert_eq!(lawful(container.accounts()).lost_total(), 0, "{way:?}");
+        assert_holds(&path, &expected);
+        assert!(!is_blocked(libc::SIGXFSZ));
+    }
+}
+
+#[test]
+fn dropping_such_a_drain_while_the_file_is_full_does_not_have_it_killed_either() {
+    for (way, limit) in ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit))) {
+        let directory = directory();
+        let path = directory.path().join("dropped.log");
+        let (container, mut drain) = started_manual(&path, way);
+        let _limit = SizeLimit::of(limit);
+        let expected = log_bytes(&container.logger("test"), 400_001);
+        turn_until_stuck(&container, &mut drain);
+        drop(drain);
+        assert_is_cut_at_a_record(&path, &expected, lawful(container.accounts()).sinks[0].bytes);
+        assert!(!is_blocked(libc::SIGXFSZ));
+    }
+}

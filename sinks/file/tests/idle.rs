@@ -1,0 +1,106 @@
+//! An idle container with a file is there at once when there is something to do: whoever reads the file sees it soon.
+//!
+//! One test program of its own, and one test at a time: times are measured.
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "all of this program is test code")]
+
+#[path = "../../testing/lines.rs"]
+mod lines;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use fapilog_engine::{
+    container::Container,
+    error::StartError,
+    executor::Executor,
+    producer::{DynamicEvent, Logger},
+};
+use fapilog_record::level::Level;
+use lines::{PATIENCE, Way, builder, directory, median, shut_down, sink, ways};
+use tempfile::TempDir;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A container that writes to a file in one of the machine's ways, and how long each try took with it.
+struct Subject {
+    name: String,
+    container: Container,
+    path: PathBuf,
+    times: Vec<Duration>,
+}
+
+/// All executors with all engines that this machine has. What comes slowly is never written past the page cache, so it does
+/// not matter whether it might be.
+fn subjects(directory: &TempDir) -> Vec<Subject> {
+    let ways = ways().into_iter().filter(|way| way.direct);
+    let pairs = ways.flat_map(|way| [Executor::Thread, Executor::Glommio].map(|executor| (executor, way)));
+    pairs.filter_map(|(executor, way)| subject(directory, executor, way)).collect()
+}
+
+fn subject(directory: &TempDir, executor: Executor, way: Way) -> Option<Subject> {
+    let name = format!("{executor}, {:?}", way.engine);
+    let path = directory.path().join(format!("{name}.log"));
+    match builder().executor(executor).sink("file", sink(&path, way)).start() {
+        Err(error @ StartError::Glommio { .. }) => {
+            eprintln!("NOT TESTED on glommio: {error:?}");
+            None
+        }
+        started => Some(Subject { name, container: started.unwrap(), path, times: Vec::new() }),
+    }
+}
+
+/// How long it takes from a call until the event is in the file, for whoever opens it by its path.
+fn time_until_in_file(log: &Logger, path: &Path, level: Level) -> Duration {
+    let mut expected = fs::read(path).unwrap();
+    let text = format!("event behind {} bytes", expected.len());
+    expected.extend(format!("{text}\n").into_bytes());
+    let start = Instant::now();
+    log.log_dynamic(&DynamicEvent::new(level, "test", &text));
+    while fs::read(path).unwrap() != expected {
+        assert!(start.elapsed() < PATIENCE, "never in the file");
+        thread::sleep(Duration::from_micros(100));
+    }
+    start.elapsed()
+}
+
+/// In the median of several tries, each after a silence, an event is in the file in time.
+fn is_in_file_within(limit: Duration, level: Level, silence: Duration, tries: usize) {
+    let _alone = alone();
+    let directory = directory();
+    let mut subjects = subjects(&directory);
+    for _ in 0..tries {
+        thread::sleep(silence);
+        for Subject { container, path, times, .. } in &mut subjects {
+            times.push(time_until_in_file(&container.logger("test"), path, level));
+        }
+    }
+    for Subject { name, container, times, .. } in subjects {
+        shut_down(&container);
+        let median = median(times);
+        assert!(median < limit, "{name}: {median:?}");
+    }
+}
+
+#[test]
+fn an_error_is_in_the_file_within_10_ms_when_the_drain_was_parked() {
+    is_in_file_within(Duration::from_millis(10), Level::Error, Duration::from_millis(200), 9);
+}
+
+#[test]
+fn an_error_is_in_the_file_within_10_ms_when_the_drain_was_dozing() {
+    is_in_file_within(Duration::from_millis(10), Level::Error, Duration::from_millis(5), 15);
+}
+
+#[test]
+fn the_first_event_after_a_second_of_silence_is_in_the_file_within_100_ms() {
+    is_in_file_within(Duration::from_millis(100), Level::Info, Duration::from_secs(1), 3);
+}
