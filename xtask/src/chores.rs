@@ -2,7 +2,7 @@
 
 use std::{process::Command, time::Duration};
 
-use crate::{step::Step, toolchain, workspace::Workspace};
+use crate::{step::Step, tidy, toolchain, workspace::Workspace};
 
 /// A sub-command: a name, a line of help, and the steps it takes.
 #[derive(Debug)]
@@ -16,6 +16,11 @@ pub(crate) struct Chore {
 pub(crate) const CHORES: &[Chore] = &[
     Chore { name: "test", summary: "every test: unit, integration, documentation, loom models", steps: test },
     Chore { name: "lint", summary: "format, clippy, rustdoc; every warning is an error", steps: lint },
+    Chore {
+        name: "tidy",
+        summary: "names, words, comments and arrows between crates: rules beyond clippy's",
+        steps: tidy,
+    },
     Chore { name: "loom", summary: "the loom models alone", steps: loom },
     Chore { name: "miri", summary: "ring, records and lanes under miri (needs a nightly toolchain)", steps: miri },
     Chore { name: "docs", summary: "writes those parts of the book that are made of the code", steps: docs },
@@ -69,6 +74,11 @@ fn lint(workspace: &Workspace) -> Vec<Step> {
         ),
         Step::run_command("rustdoc", rustdoc),
     ]
+}
+
+fn tidy(workspace: &Workspace) -> Vec<Step> {
+    let workspace = workspace.clone();
+    vec![Step::check("tidy", move |screen| tidy::check(&workspace, screen))]
 }
 
 fn docs(workspace: &Workspace) -> Vec<Step> {

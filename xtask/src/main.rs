@@ -1,7 +1,7 @@
 //! The project's chores, one sub-command each: `cargo xtask help` lists them.
 //!
 //! A chore is a list of steps, nearly all of them calls of cargo. All steps run, also after one has failed, and a
-//! report closes the run. It needs nothing but a Rust toolchain, so it has no dependencies.
+//! report closes the run. It needs nothing but a Rust toolchain: its one dependency reads JSON.
 
 mod chores;
 mod error;
@@ -9,6 +9,7 @@ mod report;
 mod step;
 mod suggest;
 mod tally;
+mod tidy;
 mod toolchain;
 mod workspace;
 

@@ -10,22 +10,25 @@ use std::{
 use crate::tally::{Counter, Tally};
 
 /// One thing to do, with the name it has in the report.
-#[derive(Debug)]
 pub(crate) struct Step {
     name: String,
     action: Action,
     limit: Option<Duration>,
 }
 
-#[derive(Debug)]
 enum Action {
     /// Succeeds when the command does.
     Run(Command),
     /// The same, but its output is the test runner's: the results are counted.
     Test(Command),
+    /// Succeeds when the function finds nothing to report.
+    Check(StepCheck),
     /// Something that the step needs is not here; the text says what, and how to get it.
     Refuse(String),
 }
+
+/// A check that this program does itself: shows its findings on the screen, and returns the failure, if there is one.
+pub(crate) type StepCheck = Box<dyn FnOnce(&mut dyn Write) -> io::Result<Option<String>>>;
 
 /// How a step went.
 #[derive(Debug)]
@@ -44,6 +47,13 @@ impl Step {
 
     pub(crate) fn test(name: impl Into<String>, command: Command) -> Self {
         Self::new(name, Action::Test(command))
+    }
+
+    pub(crate) fn check(
+        name: impl Into<String>,
+        check: impl FnOnce(&mut dyn Write) -> io::Result<Option<String>> + 'static,
+    ) -> Self {
+        Self::new(name, Action::Check(Box::new(check)))
     }
 
     pub(crate) fn refuse(name: impl Into<String>, reason: impl Display) -> Self {
@@ -66,6 +76,7 @@ impl Step {
         let (mut tally, mut failure) = match self.action {
             Action::Run(command) => (None, run(command, screen)?),
             Action::Test(command) => run_tests(command, screen)?,
+            Action::Check(check) => (None, check(screen)?),
             Action::Refuse(reason) => (None, Some(reason)),
         };
         let took = start.elapsed();
@@ -229,6 +240,14 @@ mod tests {
     fn a_program_that_is_not_there_is_named() {
         let finished = run_unseen(Step::run_command("absent", Command::new("fapilog-no-such-program")));
         assert!(finished.failure.unwrap().starts_with("`fapilog-no-such-program` cannot be started: "));
+    }
+
+    #[test]
+    fn a_check_fails_by_its_findings() {
+        let finished = run_unseen(Step::check("clean", |_| Ok(None)));
+        assert_eq!(finished.failure, None);
+        let finished = run_unseen(Step::check("broken", |_| Ok(Some("3 breaches".to_owned()))));
+        assert_eq!(finished.failure.unwrap(), "3 breaches");
     }
 
     #[test]

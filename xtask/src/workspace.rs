@@ -9,7 +9,7 @@ use std::{
 use crate::error::Missing;
 
 /// The workspace that the chores are done in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Workspace {
     root: PathBuf,
 }
@@ -19,6 +19,11 @@ impl Workspace {
     pub(crate) fn of_this_crate() -> Self {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         Self { root: here.parent().unwrap_or(here).to_owned() }
+    }
+
+    /// The folder of the root manifest.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// A call of cargo at the root. The words of `arguments` are separated by spaces.

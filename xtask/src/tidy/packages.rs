@@ -1,0 +1,70 @@
+//! The workspace's crates and the arrows between them, as cargo describes them.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+/// A crate of the workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    /// The manifest's path below the root, with `/` between its parts.
+    pub(crate) manifest: String,
+    /// The crates that this one depends on in a normal build, whether they are of the workspace or not.
+    pub(crate) uses: Vec<String>,
+}
+
+/// Reads the output of `cargo metadata --no-deps`.
+pub(crate) fn packages(metadata: &str, root: &Path) -> Result<Vec<Package>, serde_json::Error> {
+    let metadata: Value = serde_json::from_str(metadata)?;
+    Ok(elements(&metadata, "packages").map(|package| read(package, root)).collect())
+}
+
+fn read(package: &Value, root: &Path) -> Package {
+    let manifest = Path::new(text(package, "manifest_path"));
+    let manifest = manifest.strip_prefix(root).unwrap_or(manifest);
+    let normal = elements(package, "dependencies").filter(|dependency| text(dependency, "kind").is_empty());
+    Package {
+        name: text(package, "name").to_owned(),
+        manifest: manifest.to_string_lossy().into_owned(),
+        uses: normal.map(|dependency| text(dependency, "name").to_owned()).collect(),
+    }
+}
+
+fn elements<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The text under a key; empty where there is `null`, as for the kind of a normal dependency.
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const METADATA: &str = r#"{"packages": [{
+        "name": "fapilog-format", "manifest_path": "/code/core/format/Cargo.toml",
+        "dependencies": [
+            {"name": "fapilog-plugin", "kind": null},
+            {"name": "proptest", "kind": "dev"},
+            {"name": "cc", "kind": "build"}
+        ]
+    }]}"#;
+
+    #[test]
+    fn only_dependencies_of_a_normal_build_are_read() {
+        let expected = Package {
+            name: "fapilog-format".to_owned(),
+            manifest: "core/format/Cargo.toml".to_owned(),
+            uses: vec!["fapilog-plugin".to_owned()],
+        };
+        assert_eq!(packages(METADATA, Path::new("/code")).unwrap(), [expected]);
+    }
+
+    #[test]
+    fn an_output_that_is_no_json_is_an_error() {
+        assert!(packages("error", Path::new("/code")).is_err());
+    }
+}
