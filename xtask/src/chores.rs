@@ -2,7 +2,7 @@
 
 use std::{process::Command, time::Duration};
 
-use crate::{step::Step, tidy, toolchain, workspace::Workspace};
+use crate::{coverage, error::Missing, features, step::Step, tidy, toolchain, workspace::Workspace};
 
 /// A sub-command: a name, a line of help, and the steps it takes.
 #[derive(Debug)]
@@ -25,6 +25,14 @@ pub(crate) const CHORES: &[Chore] = &[
     Chore { name: "miri", summary: "ring, records and lanes under miri (needs a nightly toolchain)", steps: miri },
     Chore { name: "docs", summary: "writes those parts of the book that are made of the code", steps: docs },
     Chore { name: "msrv", summary: "a check with the oldest Rust we promise", steps: msrv },
+    Chore { name: "coverage", summary: "tests with line counts and a gate (needs cargo-llvm-cov)", steps: coverage },
+    Chore { name: "deny", summary: "licences, advisories, bans and sources (needs cargo-deny)", steps: deny },
+    Chore { name: "features", summary: "feature combinations of the published crates", steps: features },
+    Chore {
+        name: "semver",
+        summary: "fapilog-plugin against its last release (needs cargo-semver-checks)",
+        steps: semver,
+    },
     Chore { name: "ci", summary: "lint, msrv, test and miri: what continuous integration runs", steps: ci },
 ];
 
@@ -114,6 +122,61 @@ fn msrv(workspace: &Workspace) -> Vec<Step> {
         }
         Err(missing) => Step::refuse("oldest Rust", missing),
     }]
+}
+
+fn coverage(workspace: &Workspace) -> Vec<Step> {
+    if let Err(missing) = toolchain::find_subcommand("llvm-cov").and_then(|()| toolchain::find_llvm_tools()) {
+        return vec![Step::refuse("coverage", missing)];
+    }
+    let report = workspace.target_dir("coverage.json");
+    let mut tests = workspace.cargo("llvm-cov --workspace --lib --bins --tests --json --summary-only --output-path");
+    tests.arg(&report);
+    let root = workspace.root().to_owned();
+    vec![
+        Step::test("tests with line counts", tests),
+        Step::check("line coverage", move |screen| coverage::check(&root, &report, screen)),
+    ]
+}
+
+fn deny(workspace: &Workspace) -> Vec<Step> {
+    if let Err(missing) = toolchain::find_subcommand("deny") {
+        return vec![Step::refuse("deny", missing)];
+    }
+    // The database of advisories is downloaded: without a network, the other checks still say something.
+    vec![
+        Step::run_command(
+            "licences, bans, sources",
+            workspace.cargo("deny --all-features check licenses bans sources"),
+        ),
+        Step::run_command("advisories", workspace.cargo("deny --all-features check advisories")),
+    ]
+}
+
+fn semver(workspace: &Workspace) -> Vec<Step> {
+    if let Err(missing) = toolchain::find_subcommand("semver-checks") {
+        return vec![Step::refuse("semver", missing)];
+    }
+    let Some(tag) = toolchain::newest_release() else {
+        return vec![Step::check("semver", |screen| {
+            writeln!(screen, "There is no tag of a release yet, and so nothing to compare with.").map(|()| None)
+        })];
+    };
+    let check = format!("semver-checks --package fapilog-plugin --baseline-rev {tag}");
+    vec![Step::run_command(format!("fapilog-plugin against {tag}"), workspace.cargo(&check))]
+}
+
+fn features(workspace: &Workspace) -> Vec<Step> {
+    if toolchain::find_subcommand("hack").is_ok() {
+        let hack = "hack check --workspace --ignore-private --no-dev-deps --feature-powerset --depth 2";
+        return vec![Step::run_command("pairs of features", workspace.cargo(hack))];
+    }
+    let check =
+        |arguments: String| Step::run_command(arguments.clone(), workspace.cargo(&format!("check {arguments}")));
+    let to_missing = |error: serde_json::Error| Missing::Metadata { reason: error.to_string() };
+    match toolchain::metadata().and_then(|metadata| features::combinations(&metadata).map_err(to_missing)) {
+        Ok(combinations) => combinations.into_iter().map(check).collect(),
+        Err(missing) => vec![Step::refuse("features", missing)],
+    }
 }
 
 /// A call of cargo in which ring and core are built on loom's atomics.

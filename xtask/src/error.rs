@@ -15,6 +15,12 @@ pub(crate) enum Missing {
     Nightly,
     /// The nightly toolchain has no miri.
     Miri,
+    /// This sub-command of cargo is not installed.
+    Subcommand { name: &'static str },
+    /// The toolchain in use has no `llvm-cov` and `llvm-profdata`.
+    LlvmTools,
+    /// The workspace's crates cannot be listed.
+    Metadata { reason: String },
 }
 
 impl fmt::Display for Missing {
@@ -28,6 +34,13 @@ impl fmt::Display for Missing {
                 write!(f, "Rust {version} is not installed; get it with `{get}`")
             }
             Self::Nightly => write!(f, "the nightly toolchain is not installed; {GET_MIRI}"),
+            Self::Subcommand { name } => {
+                write!(f, "`cargo {name}` is not installed; get it with `cargo install cargo-{name} --locked`")
+            }
+            Self::LlvmTools => {
+                write!(f, "the toolchain has no llvm-tools; get them with `rustup component add llvm-tools`")
+            }
+            Self::Metadata { reason } => write!(f, "`cargo metadata`: {reason}"),
             Self::Miri => write!(f, "the nightly toolchain has no miri component; {GET_MIRI}"),
         }
     }

@@ -4,7 +4,9 @@
 //! report closes the run. It needs nothing but a Rust toolchain: its one dependency reads JSON.
 
 mod chores;
+mod coverage;
 mod error;
+mod features;
 mod report;
 mod step;
 mod suggest;
@@ -66,8 +68,8 @@ fn unknown(name: &str) -> String {
 }
 
 fn help() -> String {
-    let chores: String = CHORES.iter().map(|chore| format!("    {:<8}{}\n", chore.name, chore.summary)).collect();
-    format!("cargo xtask <sub-command>\n\n{chores}    {:<8}this text\n", "help")
+    let chores: String = CHORES.iter().map(|chore| format!("    {:<10}{}\n", chore.name, chore.summary)).collect();
+    format!("cargo xtask <sub-command>\n\n{chores}    {:<10}this text\n", "help")
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Which Rust toolchains are here.
 
-use std::process::{Command, Stdio};
+use std::{
+    env,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use crate::error::Missing;
 
@@ -19,6 +23,34 @@ pub(crate) fn find_miri() -> Result<(), Missing> {
     output_of("cargo", &["+nightly", "--version"]).ok_or(Missing::Nightly)?;
     output_of("cargo", &["+nightly", "miri", "--version"]).ok_or(Missing::Miri)?;
     Ok(())
+}
+
+/// Looks whether a sub-command of cargo is installed, such as `deny`.
+pub(crate) fn find_subcommand(name: &'static str) -> Result<(), Missing> {
+    output_of("cargo", &[name, "--version"]).map(|_| ()).ok_or(Missing::Subcommand { name })
+}
+
+/// Looks whether `llvm-cov` and `llvm-profdata` are in the toolchain, or are named by the environment.
+pub(crate) fn find_llvm_tools() -> Result<(), Missing> {
+    if ["LLVM_COV", "LLVM_PROFDATA"].iter().all(|name| env::var_os(name).is_some()) {
+        return Ok(());
+    }
+    let libraries = output_of("rustc", &["--print", "target-libdir"]).ok_or(Missing::LlvmTools)?;
+    let programs = Path::new(libraries.trim_end()).with_file_name("bin");
+    let has = |name: &str| programs.join(name).exists();
+    if has("llvm-cov") && has("llvm-profdata") { Ok(()) } else { Err(Missing::LlvmTools) }
+}
+
+/// The newest release's tag, such as `v0.2.0`. `None` before the first release.
+pub(crate) fn newest_release() -> Option<String> {
+    let tag = output_of("git", &["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"])?;
+    Some(tag.trim_end().to_owned())
+}
+
+/// The output of `cargo metadata --no-deps`.
+pub(crate) fn metadata() -> Result<String, Missing> {
+    let failed = || Missing::Metadata { reason: "failed".to_owned() };
+    output_of("cargo", &["metadata", "--format-version", "1", "--no-deps"]).ok_or_else(failed)
 }
 
 /// Whether `said`, such as `rustc 1.95.0 (...)`, is a release of `version`, such as `1.95`: not a later one, not a beta.
@@ -50,6 +82,14 @@ nightly-x86_64-unknown-linux-gnu
 1.9-x86_64-unknown-linux-gnu
 1.95.0-x86_64-unknown-linux-gnu
 ";
+
+    #[test]
+    fn a_sub_command_that_is_not_installed_is_named_with_the_way_to_get_it() {
+        let missing = find_subcommand("fapilog-no-such-tool").unwrap_err();
+        let expected = "`cargo fapilog-no-such-tool` is not installed; \
+                        get it with `cargo install cargo-fapilog-no-such-tool --locked`";
+        assert_eq!(missing.to_string(), expected);
+    }
 
     #[test]
     fn a_version_is_found_under_its_name_or_as_its_first_release() {

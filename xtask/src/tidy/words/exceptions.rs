@@ -4,8 +4,6 @@
 pub(super) enum ExceptionPlace {
     /// The word is a part of this identifier: a name that is not ours to choose.
     Identifier(&'static str),
-    /// A local variable or a binding of a pattern has this name.
-    Local(&'static str),
     /// The word is a part of this phrase.
     Phrase(&'static str),
     /// The word stands in a file whose path contains this.
@@ -32,8 +30,8 @@ pub(super) const EXCEPTIONS: &[WordException] = &[
     allow(&["guard"],                     ExceptionPlace::Identifier("RwLockWriteGuard"), "std's name"),
     allow(&["guard"],                     ExceptionPlace::Identifier("ScopeGuard"),       "a value whose drop ends a scope: Rust's word for it"),
     allow(&["guard"],                     ExceptionPlace::Identifier("PanicHookGuard"),   "a value whose drop removes the hook: Rust's word for it"),
-    allow(&["guard"],                     ExceptionPlace::Local("guard"),                 "a variable that holds a lock: Rust's word for it"),
-    allow(&["guard"],                     ExceptionPlace::Local("_guard"),                "a variable that holds a lock: Rust's word for it"),
+    allow(&["guard"],                     ExceptionPlace::Phrase("guard is dropped"),     "a value whose drop ends something: Rust's word for it"),
+    allow(&["guard", "guards"],           ExceptionPlace::Phrase("drop guard"),           "a value whose drop ends something: Rust's word for it"),
     allow(&["guard", "guards"],           ExceptionPlace::Phrase("lock guard"),           "Rust's word for a held lock"),
     allow(&["guard", "guards"],           ExceptionPlace::Phrase("match guard"),          "Rust's word for the `if` of a match arm"),
     allow(&["guard"],                     ExceptionPlace::Identifier("size_guard"),       "the architecture's name of a processor; settings name it"),

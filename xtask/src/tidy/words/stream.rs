@@ -16,8 +16,6 @@ pub(super) struct SplitWord {
     pub(super) identifier: Rc<str>,
     /// Whether a phrase may hold this word and the one in front: no code and no end of a sentence parts them.
     pub(super) is_joined: bool,
-    /// Whether the identifier is a local variable or a binding: no path, no field, no module.
-    pub(super) is_local: bool,
 }
 
 /// The words of a Rust file. Strings count: users read them.
@@ -26,10 +24,9 @@ pub(super) fn words_of_source(source: &SourceFile) -> Vec<SplitWord> {
     for (at, token) in source.tokens.iter().enumerate() {
         match token.kind {
             TokenKind::Identifier => {
-                let is_local = is_local(&source.tokens, at);
                 let is_in_path =
                     at.checked_sub(1).and_then(|before| source.tokens.get(before)).is_some_and(|before| before.is(":"));
-                add_identifier(&mut words, token.text.trim_start_matches("r#"), token.line, is_in_path, is_local);
+                add_identifier(&mut words, token.text.trim_start_matches("r#"), token.line, is_in_path);
             }
             TokenKind::Lifetime => add_text(&mut words, &token.text, token.line, false),
             TokenKind::Literal | TokenKind::Comment | TokenKind::OuterDoc | TokenKind::InnerDoc => {
@@ -77,18 +74,18 @@ fn add_text(words: &mut Vec<SplitWord>, line: &str, number: usize, goes_on: bool
             is_joined &= !gap.contains(['.', ';', ':', ',', '(', ')', '"', '|']) || gap == "::";
             let end = tail.find(|character| !is_part(character)).unwrap_or(tail.len());
             let (identifier, behind) = tail.split_at(end);
-            add_identifier(words, identifier, number, is_joined, false);
+            add_identifier(words, identifier, number, is_joined);
             (ahead, is_joined) = (behind, true);
         }
         is_joined &= !ahead.contains(['.', ';', ':', ',', '(', ')', '"', '|']);
     }
 }
 
-fn add_identifier(words: &mut Vec<SplitWord>, identifier: &str, line: usize, is_joined: bool, is_local: bool) {
+fn add_identifier(words: &mut Vec<SplitWord>, identifier: &str, line: usize, is_joined: bool) {
     let whole: Rc<str> = identifier.into();
     for (at, part) in parts(identifier).into_iter().enumerate() {
         let is_joined = is_joined || at > 0;
-        words.push(SplitWord { text: part.to_lowercase(), line, identifier: Rc::clone(&whole), is_joined, is_local });
+        words.push(SplitWord { text: part.to_lowercase(), line, identifier: Rc::clone(&whole), is_joined });
     }
 }
 
@@ -110,16 +107,6 @@ fn parts(identifier: &str) -> Vec<&str> {
         parts.extend(part.get(start..));
     }
     parts
-}
-
-/// A name in front of `::`, behind `::`, `.` or `mod` is none of a local variable.
-fn is_local(tokens: &[Token], at: usize) -> bool {
-    let is = |at: Option<usize>, texts: &[&str]| {
-        at.and_then(|at| tokens.get(at)).is_some_and(|token| texts.iter().any(|text| token.is(text)))
-    };
-    let is_path = is(Some(at + 1), &[":"]) && is(Some(at + 2), &[":"]);
-    let behind_colons = is(at.checked_sub(1), &[":"]) && is(at.checked_sub(2), &[":"]);
-    !is_path && !behind_colons && !is(at.checked_sub(1), &[".", "mod", "fn", "struct", "enum", "trait"])
 }
 
 #[cfg(test)]
