@@ -25,6 +25,7 @@ pub(crate) const CHORES: &[Chore] = &[
     Chore { name: "miri", summary: "ring, records and lanes under miri (needs a nightly toolchain)", steps: miri },
     Chore { name: "docs", summary: "writes those parts of the book that are made of the code", steps: docs },
     Chore { name: "msrv", summary: "a check with the oldest Rust we promise", steps: msrv },
+    Chore { name: "bench", summary: "throughput and latency of log calls; writes a log of about 1 GB", steps: bench },
     Chore { name: "coverage", summary: "tests with line counts and a gate (needs cargo-llvm-cov)", steps: coverage },
     Chore { name: "deny", summary: "licences, advisories, bans and sources (needs cargo-deny)", steps: deny },
     Chore { name: "features", summary: "feature combinations of the published crates", steps: features },
@@ -122,6 +123,14 @@ fn msrv(workspace: &Workspace) -> Vec<Step> {
         }
         Err(missing) => Step::refuse("oldest Rust", missing),
     }]
+}
+
+fn bench(workspace: &Workspace) -> Vec<Step> {
+    let harness = |arguments| workspace.cargo(&format!("run --release --package bench-harness -- {arguments}"));
+    vec![
+        Step::run_command("throughput", harness("run --events 5000000")),
+        Step::run_command("latency", harness("latency")),
+    ]
 }
 
 fn coverage(workspace: &Workspace) -> Vec<Step> {

@@ -41,9 +41,9 @@ pub(crate) fn find_llvm_tools() -> Result<(), Missing> {
     if has("llvm-cov") && has("llvm-profdata") { Ok(()) } else { Err(Missing::LlvmTools) }
 }
 
-/// The newest release's tag, such as `v0.2.0`. `None` before the first release.
+/// The tag of the newest release before this commit, such as `v0.2.0`. `None` before the first release.
 pub(crate) fn newest_release() -> Option<String> {
-    let tag = output_of("git", &["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"])?;
+    let tag = output_of("git", &["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", "HEAD^"])?;
     Some(tag.trim_end().to_owned())
 }
 
