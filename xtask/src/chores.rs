@@ -1,8 +1,8 @@
-//! What each sub-command does.
+//! The sub-commands and their steps.
 
 use std::{process::Command, time::Duration};
 
-use crate::{coverage, error::Missing, features, step::Step, tidy, toolchain, workspace::Workspace};
+use crate::{coverage, error::Unavailable, features, step::Step, tidy, toolchain, workspace::Workspace};
 
 /// A sub-command: a name, a line of help, and the steps it takes.
 #[derive(Debug)]
@@ -151,7 +151,7 @@ fn deny(workspace: &Workspace) -> Vec<Step> {
     if let Err(missing) = toolchain::find_subcommand("deny") {
         return vec![Step::refuse("deny", missing)];
     }
-    // The database of advisories is downloaded: without a network, the other checks still say something.
+    // The database of advisories is downloaded: without a network, the other checks still run.
     vec![
         Step::run_command(
             "licences, bans, sources",
@@ -181,7 +181,7 @@ fn features(workspace: &Workspace) -> Vec<Step> {
     }
     let check =
         |arguments: String| Step::run_command(arguments.clone(), workspace.cargo(&format!("check {arguments}")));
-    let to_missing = |error: serde_json::Error| Missing::Metadata { reason: error.to_string() };
+    let to_missing = |error: serde_json::Error| Unavailable::Metadata { reason: error.to_string() };
     match toolchain::metadata().and_then(|metadata| features::combinations(&metadata).map_err(to_missing)) {
         Ok(combinations) => combinations.into_iter().map(check).collect(),
         Err(missing) => vec![Step::refuse("features", missing)],
@@ -195,7 +195,7 @@ fn under_loom(workspace: &Workspace, arguments: &str) -> Command {
     command
 }
 
-/// A run of tests under miri, which keeps to a target directory of its own, `miri`, without being told.
+/// A run of tests under miri, which keeps to a target directory of its own, `miri`, by itself.
 fn under_miri(workspace: &Workspace, arguments: &str, flags: &str) -> Command {
     let mut command = workspace.cargo(&format!("+nightly miri test {arguments}"));
     command.env("MIRIFLAGS", format!("-Zmiri-strict-provenance {flags}").trim_end());

@@ -1,13 +1,13 @@
-//! What a step needs and this machine or workspace has not.
+//! Needs of a step that this machine or workspace does not meet.
 
 use std::{error, fmt, io, path::PathBuf};
 
-/// Why a step cannot be done. Each says how to help it, where that is known.
+/// The reason why a step cannot run, with the remedy where there is one.
 #[derive(Debug)]
-pub(crate) enum Missing {
+pub(crate) enum Unavailable {
     /// The root manifest cannot be read.
     Manifest { path: PathBuf, source: io::Error },
-    /// The root manifest does not say with which Rust the workspace builds.
+    /// The root manifest does not name the Rust that the workspace builds with.
     RustVersion { path: PathBuf },
     /// This Rust is not installed.
     Rust { version: String },
@@ -23,7 +23,7 @@ pub(crate) enum Missing {
     Metadata { reason: String },
 }
 
-impl fmt::Display for Missing {
+impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const GET_MIRI: &str = "get it with `rustup toolchain install nightly --component miri,rust-src`";
         match self {
@@ -46,4 +46,4 @@ impl fmt::Display for Missing {
     }
 }
 
-impl error::Error for Missing {}
+impl error::Error for Unavailable {}

@@ -1,4 +1,4 @@
-//! One finding of a rule.
+//! Breaches: the findings of rules.
 
 use std::fmt;
 

@@ -13,7 +13,7 @@ pub(crate) enum TokenKind {
     Number,
     /// A string or a character, with its quotes and prefix.
     Literal,
-    /// One character.
+    /// A single character.
     Punctuation,
     /// `// ...` or `/* ... */`.
     Comment,
@@ -23,7 +23,7 @@ pub(crate) enum TokenKind {
     InnerDoc,
 }
 
-/// One token.
+/// A token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) kind: TokenKind,

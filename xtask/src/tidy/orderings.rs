@@ -1,4 +1,4 @@
-//! Orderings: every atomic access of the library says why its ordering is enough, and every partner it names exists.
+//! Orderings: every atomic access of the library has a reason for its ordering, and every partner it names exists.
 
 use std::collections::HashSet;
 

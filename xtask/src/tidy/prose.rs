@@ -8,7 +8,7 @@ pub(crate) struct Paragraph {
     pub(crate) lines: Vec<NumberedLine>,
 }
 
-/// One line of a paragraph.
+/// A line of a paragraph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NumberedLine {
     pub(crate) number: usize,

@@ -1,4 +1,4 @@
-//! SAFETY comments: every unsafe block and impl says in a few words why it holds.
+//! SAFETY comments: every unsafe block and impl has a reason of a few words.
 
 use super::{
     breach::Breach,
@@ -30,7 +30,7 @@ fn check_source(source: &SourceFile) -> Vec<Breach> {
     broken.collect()
 }
 
-/// What the keyword `unsafe` begins.
+/// The code that a keyword `unsafe` begins.
 enum UnsafeUse {
     Block,
     Impl,
@@ -64,7 +64,7 @@ fn check_comment(tokens: &[Token], at: usize) -> Option<&'static str> {
     }
 }
 
-/// The docs of an unsafe function say what its caller must see to. A trait's function has them in the trait.
+/// The docs of an unsafe function name the duties of its caller. A trait's function has them in the trait.
 fn check_docs(tokens: &[Token], at: usize, blocks: &[ImplBlock]) -> Option<&'static str> {
     let code_before = tokens.iter().take(at).filter(|token| !token.is_comment()).count();
     if items::innermost(blocks, code_before).is_some_and(|block| block.is_of_trait) {

@@ -1,4 +1,4 @@
-//! Statics: the library holds state for the whole process only where this list says why.
+//! Statics: the library holds state for the whole process only where this list has a reason.
 
 use super::{breach::Breach, items, tree::SourceTree};
 
@@ -27,7 +27,7 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("HELD_OVER",         "fork.rs",           "the locks that a forking thread holds across the fork"),
     ("CURRENT",           "thread.rs",         "a thread's current lane, for the fast path of a log call"),
     ("THREAD",            "thread.rs",         "a thread's lanes by container"),
-    ("NEXT_ID",           "intake/mod.rs",     "numbers containers, so that a thread can tell them apart"),
+    ("NEXT_ID",           "intake/mod.rs",     "numbers containers, so that a thread finds its lane of each"),
     ("NOWHERE",           "intake/mod.rs",     "the container of loggers that have none"),
     ("NEXT",              "intake/mod.rs",     "numbers sets of directives, so that a call site knows a new one"),
     ("NEXT",              "intake/scope.rs",   "numbers correlation ids, unique in the process"),

@@ -121,7 +121,7 @@ impl SourceFile {
         self.tokens.iter().filter(|token| !token.is_comment()).cloned().collect()
     }
 
-    /// The places of the test modules that this file declares, without their endings: `core/src/record/tests`.
+    /// The places of the test modules that this file declares, without `.rs`: `core/src/record/tests`.
     fn test_modules(&self) -> impl Iterator<Item = String> {
         let folder = self.path.strip_suffix("/mod.rs").or_else(|| self.path.strip_suffix("/lib.rs"));
         let folder = folder.unwrap_or_else(|| self.path.trim_end_matches(".rs"));

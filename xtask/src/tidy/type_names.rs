@@ -38,7 +38,7 @@ fn check_name(name: &str, places: &[(&str, Item)]) -> Vec<Breach> {
     places.iter().enumerate().map(breach).collect()
 }
 
-/// One type in several builds: all in one file, all under a `cfg`.
+/// A type with a variant for each build: all in one file, all under a `cfg`.
 fn are_variants(places: &[(&str, Item)]) -> bool {
     let first = places.first().map(|(path, _)| *path);
     places.iter().all(|(path, item)| item.is_conditional && Some(*path) == first)

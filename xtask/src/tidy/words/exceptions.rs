@@ -58,6 +58,9 @@ pub(super) const EXCEPTIONS: &[WordException] = &[
     allow(&["fault"],                     ExceptionPlace::Phrase("fault injection"),      "the field's word for a kind of test"),
     allow(&["fault"],                     ExceptionPlace::Phrase("fault tests"),          "the name of a crate: tests by fault injection"),
 
+    // Names of programs.
+    allow(&["covered"],                   ExceptionPlace::Path("xtask/src/coverage.rs"), "a key in the report of llvm-cov"),
+
     // Arithmetic.
     allow(&["nearest"],                   ExceptionPlace::Phrase("nearest rank"),         "a definition of percentiles"),
     allow(&["carrying"],                  ExceptionPlace::Identifier("carrying_add"),     "std's name"),
