@@ -38,6 +38,7 @@ pub(crate) const CHORES: &[Chore] = &[
 ];
 
 fn ci(workspace: &Workspace) -> Vec<Step> {
+    // `tidy` follows on `lint` as soon as the tree passes it.
     [lint, msrv, test, miri].into_iter().flat_map(|steps| steps(workspace)).collect()
 }
 

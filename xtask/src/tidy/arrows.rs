@@ -59,18 +59,18 @@ pub(super) fn check(tree: &SourceTree) -> Vec<Breach> {
 }
 
 fn check_package(package: &Package, all: &[Package]) -> Vec<Breach> {
-    let breach = |message| Breach { file: package.manifest.clone(), line: 1, rule: NAME, message };
+    let breach = |line, message| Breach { file: package.manifest.clone(), line, rule: NAME, message };
     let Some(room) = CrateRoom::of(package) else {
-        return vec![breach(format!(
-            "`{}` is in no room: add it to the table in xtask/src/tidy/arrows.rs",
-            package.name
-        ))];
+        return vec![breach(
+            1,
+            format!("`{}` is in no room: add it to the table in xtask/src/tidy/arrows.rs", package.name),
+        )];
     };
     let used = package.uses.iter().filter_map(|name| all.iter().find(|other| other.name == *name));
     // A crate in no room is reported for itself.
     let known = used.filter_map(|other| Some((other, CrateRoom::of(other)?)));
     let wrong = known.filter(|(_, of)| !room.may_use.contains(&of.name));
-    wrong.map(|(other, of)| breach(arrow(package, room, other, of))).collect()
+    wrong.map(|(other, of)| breach(package.line_of(&other.name), arrow(package, room, other, of))).collect()
 }
 
 fn arrow(package: &Package, room: &CrateRoom, other: &Package, of: &CrateRoom) -> String {
@@ -84,7 +84,7 @@ mod tests {
 
     fn package(name: &str, manifest: &str, uses: &[&str]) -> Package {
         let uses = uses.iter().map(|name| (*name).to_owned()).collect();
-        Package { name: name.to_owned(), manifest: format!("{manifest}/Cargo.toml"), uses }
+        Package { name: name.to_owned(), manifest: format!("{manifest}/Cargo.toml"), uses, text: String::new() }
     }
 
     fn messages(packages: Vec<Package>) -> Vec<String> {

@@ -12,6 +12,19 @@ pub(crate) struct Package {
     pub(crate) manifest: String,
     /// The crates that this one depends on in a normal build, whether they are of the workspace or not.
     pub(crate) uses: Vec<String>,
+    /// The manifest, for the lines of breaches.
+    pub(crate) text: String,
+}
+
+impl Package {
+    /// The line of the manifest that names a dependency; the first line if there is none.
+    pub(crate) fn line_of(&self, dependency: &str) -> usize {
+        let names = |line: &str| {
+            let line = line.strip_prefix('[').and_then(|table| table.rsplit('.').next()).unwrap_or(line);
+            line.strip_prefix(dependency).is_some_and(|tail| tail.starts_with([' ', '=', '.', ']']))
+        };
+        self.text.lines().position(names).map_or(1, |at| at + 1)
+    }
 }
 
 /// Reads the output of `cargo metadata --no-deps`.
@@ -28,6 +41,7 @@ fn read(package: &Value, root: &Path) -> Package {
         name: text(package, "name").to_owned(),
         manifest: manifest.to_string_lossy().into_owned(),
         uses: normal.map(|dependency| text(dependency, "name").to_owned()).collect(),
+        text: String::new(),
     }
 }
 
@@ -59,8 +73,16 @@ mod tests {
             name: "fapilog-format".to_owned(),
             manifest: "core/format/Cargo.toml".to_owned(),
             uses: vec!["fapilog-plugin".to_owned()],
+            text: String::new(),
         };
         assert_eq!(packages(METADATA, Path::new("/code")).unwrap(), [expected]);
+    }
+
+    #[test]
+    fn a_dependency_has_a_line_in_every_form_of_a_manifest() {
+        let text = "[package]\nname = \"a\"\n[dependencies]\nbc = \"1\"\nb.workspace = true\n[dependencies.d]\n";
+        let package = Package { text: text.to_owned(), ..packages(METADATA, Path::new("/code")).unwrap().remove(0) };
+        assert_eq!(["bc", "b", "d", "gone"].map(|name| package.line_of(name)), [4, 5, 6, 1]);
     }
 
     #[test]

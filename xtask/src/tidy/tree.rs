@@ -53,8 +53,11 @@ impl SourceTree {
             files.extend(read_file(root, path)?.map(|text| (path.to_owned(), text)));
         }
         let metadata = output_of("cargo", workspace.cargo("metadata --format-version 1 --no-deps"))?;
-        let packages =
+        let mut packages =
             packages::packages(&metadata, root).map_err(|source| TreeError::Output { program: "cargo", source })?;
+        for package in &mut packages {
+            package.text = read_file(root, &package.manifest)?.unwrap_or_default();
+        }
         Ok(Self::new(files, packages))
     }
 
