@@ -100,7 +100,8 @@ impl SourceFile {
     fn new(path: String, text: &str) -> Self {
         let tokens = lex(text);
         let code: Vec<Token> = tokens.iter().filter(|token| !token.is_comment()).cloned().collect();
-        let is_test = path.split('/').any(|part| matches!(part, "tests" | "examples" | "benches" | "tests.rs"));
+        // The first part is a crate's folder, or one of crates: `examples/plugin` is a crate.
+        let is_test = path.split('/').skip(1).any(|part| matches!(part, "tests" | "examples" | "benches" | "tests.rs"));
         Self { is_test, test_code: items::test_code(&code), tokens, path }
     }
 
@@ -188,6 +189,14 @@ mod tests {
         ]);
         let library: Vec<&str> = tree.library().map(|source| source.path.as_str()).collect();
         assert_eq!(library, ["ring/src/a.rs", "ring/src/a/b.rs"]);
+    }
+
+    #[test]
+    fn a_crate_below_examples_is_no_test_code() {
+        let tree =
+            SourceTree::of(&[("examples/plugin/src/lib.rs", "struct A;"), ("fapilog/examples/b.rs", "struct B;")]);
+        let code: Vec<bool> = tree.sources.iter().map(|source| source.code().is_empty()).collect();
+        assert_eq!(code, [false, true]);
     }
 
     #[test]
