@@ -53,7 +53,7 @@ pub(crate) fn metadata() -> Result<String, Unavailable> {
     output_of("cargo", &["metadata", "--format-version", "1", "--no-deps"]).ok_or_else(failed)
 }
 
-/// Whether `output`, such as `rustc 1.95.0 (...)`, is a release of `version`, such as `1.95`: not a later one, not a beta.
+/// Whether `output`, such as `rustc 1.95.0 (...)`, is a release of `version`, such as `1.95`. Later ones and betas are not.
 fn is_release_of(output: &str, version: &str) -> bool {
     let output = output.split_whitespace().nth(1);
     output.is_some_and(|output| output == version || output == format!("{version}.0"))

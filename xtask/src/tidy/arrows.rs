@@ -19,28 +19,37 @@ const SINKS: &[&str] = &["fapilog-sink-console", "fapilog-sink-file", "fapilog-s
 const INTEGRATIONS: &[&str] =
     &["fapilog-log", "fapilog-opentelemetry", "fapilog-slog", "fapilog-tower", "fapilog-tracing"];
 
+const fn of_crates(name: &'static str, crates: &'static [&'static str], may_use: &'static [&'static str]) -> CrateRoom {
+    CrateRoom { name, crates, folder: None, may_use }
+}
+
+const fn below(folder: &'static str, name: &'static str, may_use: &'static [&'static str]) -> CrateRoom {
+    CrateRoom { name, crates: &[], folder: Some(folder), may_use }
+}
+
 /// The order of the workspace. A crate belongs to the first room that names it.
 #[rustfmt::skip]
 const ROOMS: &[CrateRoom] = &[
-    CrateRoom { name: "ring",         crates: &["fapilog-ring"],      folder: None,                 may_use: &[] },
-    CrateRoom { name: "record",       crates: &["fapilog-record"],    folder: None,                 may_use: &[] },
-    CrateRoom { name: "plugin",       crates: &["fapilog-plugin"],    folder: None,                 may_use: &["record"] },
-    CrateRoom { name: "format",       crates: &["fapilog-format"],    folder: None,                 may_use: &["plugin", "record"] },
-    CrateRoom { name: "builtin",      crates: &["fapilog-builtin"],   folder: None,                 may_use: &["plugin", "record"] },
-    CrateRoom { name: "engine",       crates: &["fapilog-engine"],    folder: None,                 may_use: &["plugin", "record", "ring"] },
-    CrateRoom { name: "settings",     crates: &["fapilog-settings"],  folder: None,                 may_use: &["engine", "plugin", "builtin", "format"] },
-    CrateRoom { name: "http sink",    crates: &["fapilog-sink-http"], folder: None,                 may_use: &["plugin"] },
-    CrateRoom { name: "sinks",        crates: SINKS,                  folder: None,                 may_use: &["plugin", "http sink"] },
-    // Re-exports the contract and the record's types from the crates that define them.
-    CrateRoom { name: "facade",       crates: &["fapilog"],           folder: None,                 may_use: &["settings", "engine", "builtin", "format", "sinks", "http sink", "plugin", "record"] },
-    CrateRoom { name: "integrations", crates: INTEGRATIONS,           folder: None,                 may_use: &["facade"] },
-    CrateRoom { name: "plugins",      crates: &[],                    folder: Some("plugins"),      may_use: &["plugin", "http sink"] },
-    CrateRoom { name: "plugins",      crates: &[],                    folder: Some("examples"),     may_use: &["plugin", "http sink"] },
-    CrateRoom { name: "cli",          crates: &[],                    folder: Some("cli"),          may_use: &["facade"] },
-    CrateRoom { name: "benchmarks",   crates: &["bench-harness"],     folder: None,                 may_use: &["facade", "ring"] },
-    CrateRoom { name: "models",       crates: &["loom-tests"],        folder: None,                 may_use: &["engine", "plugin", "record", "ring"] },
-    CrateRoom { name: "fault tests",  crates: &["fault-tests"],       folder: None,                 may_use: &["facade", "plugin", "plugins"] },
-    CrateRoom { name: "xtask",        crates: &["xtask"],             folder: None,                 may_use: &[] },
+    of_crates("ring",         &["fapilog-ring"],      &[]),
+    of_crates("record",       &["fapilog-record"],    &[]),
+    of_crates("plugin",       &["fapilog-plugin"],    &["record"]),
+    of_crates("format",       &["fapilog-format"],    &["plugin", "record"]),
+    of_crates("builtin",      &["fapilog-builtin"],   &["plugin", "record"]),
+    of_crates("engine",       &["fapilog-engine"],    &["plugin", "record", "ring"]),
+    of_crates("settings",     &["fapilog-settings"],  &["engine", "plugin", "builtin", "format"]),
+    of_crates("http sink",    &["fapilog-sink-http"], &["plugin"]),
+    of_crates("sinks",        SINKS,                  &["plugin", "http sink"]),
+    // The facade re-exports the contract and the record's types from the crates that define them.
+    of_crates("facade",       &["fapilog"],           &["settings", "engine", "builtin", "format", "sinks", "http sink",
+                                                        "plugin", "record"]),
+    of_crates("integrations", INTEGRATIONS,           &["facade"]),
+    of_crates("benchmarks",   &["bench-harness"],     &["facade", "ring"]),
+    of_crates("models",       &["loom-tests"],        &["engine", "plugin", "record", "ring"]),
+    of_crates("fault tests",  &["fault-tests"],       &["facade", "plugin", "plugins"]),
+    of_crates("xtask",        &["xtask"],             &[]),
+    below("plugins",  "plugins",                      &["plugin", "http sink"]),
+    below("examples", "plugins",                      &["plugin", "http sink"]),
+    below("cli",      "cli",                          &["facade"]),
 ];
 
 impl CrateRoom {

@@ -1,7 +1,7 @@
 //! Rust source text as tokens: identifiers, literals, comments and punctuation, each with its line.
 //!
-//! The lexer knows as much of Rust as the rules need: a word in a string is no identifier, a brace in a comment opens no
-//! block. It accepts every text, also one that does not compile.
+//! The lexer knows as much of Rust as the rules need: a word in a string is no identifier, and a brace in a comment
+//! opens no block. It accepts every text, also one that does not compile.
 
 /// The class of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

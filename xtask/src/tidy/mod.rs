@@ -1,6 +1,6 @@
 //! `cargo xtask tidy`: rules that no compiler checks.
 //!
-//! A rule is a function from the tree to its breaches, in a file of its own. Every rule has a test that plants a breach.
+//! A rule is a function from the tree to its breaches, in a file of its own. Its tests plant a breach that it must find.
 
 mod arrows;
 mod book_pages;

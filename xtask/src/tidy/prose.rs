@@ -29,7 +29,7 @@ impl Comment {
     }
 }
 
-/// The comments among the tokens. Comments of one kind on lines that follow each other are one, unless code stands between.
+/// The comments among the tokens. Comments of one kind on neighbouring lines are one, unless code stands between.
 pub(crate) fn comments(tokens: &[Token]) -> Vec<Comment> {
     let mut comments: Vec<Comment> = Vec::new();
     let mut can_join = false;
