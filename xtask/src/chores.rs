@@ -139,7 +139,8 @@ fn coverage(workspace: &Workspace) -> Vec<Step> {
         return vec![Step::refuse("coverage", missing)];
     }
     let report = workspace.target_dir("coverage.json");
-    let mut tests = workspace.cargo("llvm-cov --workspace --lib --bins --tests --json --summary-only --output-path");
+    let mut tests = workspace
+        .cargo("llvm-cov --no-cfg-coverage --workspace --lib --bins --tests --json --summary-only --output-path");
     tests.arg(&report);
     let root = workspace.root().to_owned();
     vec![
@@ -201,4 +202,22 @@ fn under_miri(workspace: &Workspace, arguments: &str, flags: &str) -> Command {
     let mut command = workspace.cargo(&format!("+nightly miri test {arguments}"));
     command.env("MIRIFLAGS", format!("-Zmiri-strict-provenance {flags}").trim_end());
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_sub_command_has_a_name_of_its_own_and_steps() {
+        let workspace = Workspace::of_this_crate();
+        let mut names = HashSet::new();
+        for chore in CHORES {
+            assert!(names.insert(chore.name), "{} is there twice", chore.name);
+            // A missing tool is a step as well: one that refuses.
+            assert!(!(chore.steps)(&workspace).is_empty(), "{} has no steps", chore.name);
+        }
+    }
 }
