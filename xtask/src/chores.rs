@@ -178,7 +178,7 @@ fn semver(workspace: &Workspace) -> Vec<Step> {
 
 fn features(workspace: &Workspace) -> Vec<Step> {
     if toolchain::find_subcommand("hack").is_ok() {
-        let hack = "hack check --workspace --ignore-private --no-dev-deps --feature-powerset --depth 2";
+        let hack = "hack check --workspace --ignore-private --feature-powerset --depth 2";
         return vec![Step::run_command("pairs of features", workspace.cargo(hack))];
     }
     let check =
