@@ -1,8 +1,8 @@
-//! What each sub-command does.
+//! The sub-commands and their steps.
 
 use std::{process::Command, time::Duration};
 
-use crate::{step::Step, toolchain, workspace::Workspace};
+use crate::{coverage, error::Unavailable, features, step::Step, tidy, toolchain, workspace::Workspace};
 
 /// A sub-command: a name, a line of help, and the steps it takes.
 #[derive(Debug)]
@@ -16,14 +16,29 @@ pub(crate) struct Chore {
 pub(crate) const CHORES: &[Chore] = &[
     Chore { name: "test", summary: "every test: unit, integration, documentation, loom models", steps: test },
     Chore { name: "lint", summary: "format, clippy, rustdoc; every warning is an error", steps: lint },
+    Chore {
+        name: "tidy",
+        summary: "names, words, comments and arrows between crates: rules beyond clippy's",
+        steps: tidy,
+    },
     Chore { name: "loom", summary: "the loom models alone", steps: loom },
     Chore { name: "miri", summary: "ring, records and lanes under miri (needs a nightly toolchain)", steps: miri },
     Chore { name: "docs", summary: "writes those parts of the book that are made of the code", steps: docs },
     Chore { name: "msrv", summary: "a check with the oldest Rust we promise", steps: msrv },
+    Chore { name: "bench", summary: "throughput and latency of log calls; writes a log of about 1 GB", steps: bench },
+    Chore { name: "coverage", summary: "tests with line counts and a gate (needs cargo-llvm-cov)", steps: coverage },
+    Chore { name: "deny", summary: "licences, advisories, bans and sources (needs cargo-deny)", steps: deny },
+    Chore { name: "features", summary: "feature combinations of the published crates", steps: features },
+    Chore {
+        name: "semver",
+        summary: "fapilog-plugin against its last release (needs cargo-semver-checks)",
+        steps: semver,
+    },
     Chore { name: "ci", summary: "lint, msrv, test and miri: what continuous integration runs", steps: ci },
 ];
 
 fn ci(workspace: &Workspace) -> Vec<Step> {
+    // `tidy` follows on `lint` as soon as the tree passes it.
     [lint, msrv, test, miri].into_iter().flat_map(|steps| steps(workspace)).collect()
 }
 
@@ -71,6 +86,11 @@ fn lint(workspace: &Workspace) -> Vec<Step> {
     ]
 }
 
+fn tidy(workspace: &Workspace) -> Vec<Step> {
+    let workspace = workspace.clone();
+    vec![Step::check("tidy", move |screen| tidy::check(&workspace, screen))]
+}
+
 fn docs(workspace: &Workspace) -> Vec<Step> {
     let mut settings = workspace.cargo("test --package fapilog --test settings_page");
     settings.env("WRITE_DOCS", "1");
@@ -106,6 +126,70 @@ fn msrv(workspace: &Workspace) -> Vec<Step> {
     }]
 }
 
+fn bench(workspace: &Workspace) -> Vec<Step> {
+    let harness = |arguments| workspace.cargo(&format!("run --release --package bench-harness -- {arguments}"));
+    vec![
+        Step::run_command("throughput", harness("run --events 5000000")),
+        Step::run_command("latency", harness("latency")),
+    ]
+}
+
+fn coverage(workspace: &Workspace) -> Vec<Step> {
+    if let Err(missing) = toolchain::find_subcommand("llvm-cov").and_then(|()| toolchain::find_llvm_tools()) {
+        return vec![Step::refuse("coverage", missing)];
+    }
+    let report = workspace.target_dir("coverage.json");
+    let mut tests = workspace
+        .cargo("llvm-cov --no-cfg-coverage --workspace --lib --bins --tests --json --summary-only --output-path");
+    tests.arg(&report);
+    let root = workspace.root().to_owned();
+    vec![
+        Step::test("tests with line counts", tests),
+        Step::check("line coverage", move |screen| coverage::check(&root, &report, screen)),
+    ]
+}
+
+fn deny(workspace: &Workspace) -> Vec<Step> {
+    if let Err(missing) = toolchain::find_subcommand("deny") {
+        return vec![Step::refuse("deny", missing)];
+    }
+    // The database of advisories is downloaded: without a network, the other checks still run.
+    vec![
+        Step::run_command(
+            "licences, bans, sources",
+            workspace.cargo("deny --all-features check licenses bans sources"),
+        ),
+        Step::run_command("advisories", workspace.cargo("deny --all-features check advisories")),
+    ]
+}
+
+fn semver(workspace: &Workspace) -> Vec<Step> {
+    if let Err(missing) = toolchain::find_subcommand("semver-checks") {
+        return vec![Step::refuse("semver", missing)];
+    }
+    let Some(tag) = toolchain::newest_release() else {
+        return vec![Step::check("semver", |screen| {
+            writeln!(screen, "There is no tag of a release yet, and so nothing to compare with.").map(|()| None)
+        })];
+    };
+    let check = format!("semver-checks --package fapilog-plugin --baseline-rev {tag}");
+    vec![Step::run_command(format!("fapilog-plugin against {tag}"), workspace.cargo(&check))]
+}
+
+fn features(workspace: &Workspace) -> Vec<Step> {
+    if toolchain::find_subcommand("hack").is_ok() {
+        let hack = "hack check --workspace --ignore-private --feature-powerset --depth 2";
+        return vec![Step::run_command("pairs of features", workspace.cargo(hack))];
+    }
+    let check =
+        |arguments: String| Step::run_command(arguments.clone(), workspace.cargo(&format!("check {arguments}")));
+    let to_missing = |error: serde_json::Error| Unavailable::Metadata { reason: error.to_string() };
+    match toolchain::metadata().and_then(|metadata| features::combinations(&metadata).map_err(to_missing)) {
+        Ok(combinations) => combinations.into_iter().map(check).collect(),
+        Err(missing) => vec![Step::refuse("features", missing)],
+    }
+}
+
 /// A call of cargo in which ring and engine are built on loom's atomics.
 fn under_loom(workspace: &Workspace, arguments: &str) -> Command {
     let mut command = workspace.cargo(arguments);
@@ -113,9 +197,27 @@ fn under_loom(workspace: &Workspace, arguments: &str) -> Command {
     command
 }
 
-/// A run of tests under miri, which keeps to a target directory of its own, `miri`, without being told.
+/// A run of tests under miri, which keeps to a target directory of its own, `miri`, by itself.
 fn under_miri(workspace: &Workspace, arguments: &str, flags: &str) -> Command {
     let mut command = workspace.cargo(&format!("+nightly miri test {arguments}"));
     command.env("MIRIFLAGS", format!("-Zmiri-strict-provenance {flags}").trim_end());
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_sub_command_has_a_name_of_its_own_and_steps() {
+        let workspace = Workspace::of_this_crate();
+        let mut names = HashSet::new();
+        for chore in CHORES {
+            assert!(names.insert(chore.name), "{} is there twice", chore.name);
+            // A missing tool is a step as well: one that refuses.
+            assert!(!(chore.steps)(&workspace).is_empty(), "{} has no steps", chore.name);
+        }
+    }
 }

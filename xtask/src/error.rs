@@ -1,13 +1,13 @@
-//! What a step needs and this machine or workspace has not.
+//! Needs of a step that this machine or workspace does not meet.
 
 use std::{error, fmt, io, path::PathBuf};
 
-/// Why a step cannot be done. Each says how to help it, where that is known.
+/// The reason why a step cannot run, with the remedy where there is one.
 #[derive(Debug)]
-pub(crate) enum Missing {
+pub(crate) enum Unavailable {
     /// The root manifest cannot be read.
     Manifest { path: PathBuf, source: io::Error },
-    /// The root manifest does not say with which Rust the workspace builds.
+    /// The root manifest does not name the Rust that the workspace builds with.
     RustVersion { path: PathBuf },
     /// This Rust is not installed.
     Rust { version: String },
@@ -15,9 +15,15 @@ pub(crate) enum Missing {
     Nightly,
     /// The nightly toolchain has no miri.
     Miri,
+    /// This sub-command of cargo is not installed.
+    Subcommand { name: &'static str },
+    /// The toolchain in use has no `llvm-cov` and `llvm-profdata`.
+    LlvmTools,
+    /// The workspace's crates cannot be listed.
+    Metadata { reason: String },
 }
 
-impl fmt::Display for Missing {
+impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const GET_MIRI: &str = "get it with `rustup toolchain install nightly --component miri,rust-src`";
         match self {
@@ -28,9 +34,16 @@ impl fmt::Display for Missing {
                 write!(f, "Rust {version} is not installed; get it with `{get}`")
             }
             Self::Nightly => write!(f, "the nightly toolchain is not installed; {GET_MIRI}"),
+            Self::Subcommand { name } => {
+                write!(f, "`cargo {name}` is not installed; get it with `cargo install cargo-{name} --locked`")
+            }
+            Self::LlvmTools => {
+                write!(f, "the toolchain has no llvm-tools; get them with `rustup component add llvm-tools`")
+            }
+            Self::Metadata { reason } => write!(f, "`cargo metadata`: {reason}"),
             Self::Miri => write!(f, "the nightly toolchain has no miri component; {GET_MIRI}"),
         }
     }
 }
 
-impl error::Error for Missing {}
+impl error::Error for Unavailable {}

@@ -1,14 +1,17 @@
 //! The project's chores, one sub-command each: `cargo xtask help` lists them.
 //!
 //! A chore is a list of steps, nearly all of them calls of cargo. All steps run, also after one has failed, and a
-//! report closes the run. It needs nothing but a Rust toolchain, so it has no dependencies.
+//! report closes the run. It needs nothing but a Rust toolchain: its one dependency reads JSON.
 
 mod chores;
+mod coverage;
 mod error;
+mod features;
 mod report;
 mod step;
 mod suggest;
-mod tally;
+mod test_counts;
+mod tidy;
 mod toolchain;
 mod workspace;
 
@@ -21,11 +24,11 @@ use std::{
 use crate::{
     chores::{CHORES, Chore},
     report::Report,
-    suggest::nearest,
+    suggest::suggestion,
     workspace::Workspace,
 };
 
-/// What the shell expects of a program that was called wrongly.
+/// The exit status of a program with a wrong command line.
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> io::Result<ExitCode> {
@@ -39,7 +42,7 @@ fn main() -> io::Result<ExitCode> {
             Some(chore) => run(chore),
             None => refuse(&unknown(name)),
         },
-        [name, rest @ ..] => refuse(&format!("`{name}` takes no arguments, but was given `{}`", rest.join(" "))),
+        [name, others @ ..] => refuse(&format!("`{name}` takes no arguments, but was given `{}`", others.join(" "))),
     }
 }
 
@@ -58,15 +61,15 @@ fn refuse(complaint: &str) -> io::Result<ExitCode> {
 }
 
 fn unknown(name: &str) -> String {
-    match nearest(name, CHORES.iter().map(|chore| chore.name)) {
+    match suggestion(name, CHORES.iter().map(|chore| chore.name)) {
         Some(near) => format!("there is no sub-command `{name}`; did you mean `{near}`?"),
         None => format!("there is no sub-command `{name}`"),
     }
 }
 
 fn help() -> String {
-    let chores: String = CHORES.iter().map(|chore| format!("    {:<8}{}\n", chore.name, chore.summary)).collect();
-    format!("cargo xtask <sub-command>\n\n{chores}    {:<8}this text\n", "help")
+    let chores: String = CHORES.iter().map(|chore| format!("    {:<10}{}\n", chore.name, chore.summary)).collect();
+    format!("cargo xtask <sub-command>\n\n{chores}    {:<10}this text\n", "help")
 }
 
 #[cfg(test)]
@@ -74,12 +77,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_sub_command_is_answered_with_the_nearest_valid_one() {
+    fn an_unknown_sub_command_is_answered_with_a_suggestion() {
         assert_eq!(unknown("tset"), "there is no sub-command `tset`; did you mean `test`?");
     }
 
     #[test]
-    fn a_name_like_no_other_is_answered_without_a_guess() {
+    fn a_name_like_no_other_is_answered_without_a_suggestion() {
         assert_eq!(unknown("deploy"), "there is no sub-command `deploy`");
     }
 

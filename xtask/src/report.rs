@@ -1,8 +1,8 @@
-//! What ran, how long it took, and how it ended.
+//! The closing report: every step, its time and its result.
 
 use std::fmt;
 
-use crate::{step::Finished, tally::Tally};
+use crate::{step::Finished, test_counts::TestCounts};
 
 /// The closing report of a chore. Its last line is the sum of all test results, where tests were to run.
 #[derive(Debug, Default)]
@@ -19,14 +19,14 @@ impl Report {
         self.steps.iter().all(|step| step.failure.is_none())
     }
 
-    /// A step that runs no tests and fails counts as one that failed: who reads only the last line must see it.
-    fn tally(&self) -> Option<Tally> {
-        let mut sum = self.steps.iter().filter_map(|step| step.tally).reduce(|mut sum, tally| {
-            sum += tally;
+    /// A step that runs no tests and fails counts as one that failed: a reader of the last line alone must see it.
+    fn counts(&self) -> Option<TestCounts> {
+        let mut sum = self.steps.iter().filter_map(|step| step.counts).reduce(|mut sum, counts| {
+            sum += counts;
             sum
         })?;
-        let untold = self.steps.iter().filter(|step| step.tally.is_none() && step.failure.is_some());
-        sum.failed += untold.count() as u64;
+        let uncounted = self.steps.iter().filter(|step| step.counts.is_none() && step.failure.is_some());
+        sum.failed += uncounted.count() as u64;
         Some(sum)
     }
 }
@@ -37,11 +37,11 @@ impl fmt::Display for Report {
         let width = self.steps.iter().map(|step| step.name.len()).max().unwrap_or_default();
         for step in &self.steps {
             write!(f, "{} {:<width$} {:>7.1} s", verdict(step), step.name, step.took.as_secs_f64())?;
-            step.tally.iter().try_for_each(|tally| write!(f, "  {tally}"))?;
+            step.counts.iter().try_for_each(|counts| write!(f, "  {counts}"))?;
             step.failure.iter().try_for_each(|failure| write!(f, "  ({failure})"))?;
             writeln!(f)?;
         }
-        self.tally().iter().try_for_each(|tally| writeln!(f, "\n{tally}"))
+        self.counts().iter().try_for_each(|counts| writeln!(f, "\n{counts}"))
     }
 }
 
@@ -55,16 +55,16 @@ mod tests {
 
     use super::*;
 
-    fn finished(name: &str, tally: Option<Tally>, failure: Option<&str>) -> Finished {
+    fn finished(name: &str, counts: Option<TestCounts>, failure: Option<&str>) -> Finished {
         let (name, failure) = (name.to_owned(), failure.map(str::to_owned));
-        Finished { name, took: Duration::from_millis(1_500), tally, failure }
+        Finished { name, took: Duration::from_millis(1_500), counts, failure }
     }
 
     fn report(steps: Vec<Finished>) -> Report {
         Report { steps }
     }
 
-    const THREE: Tally = Tally { passed: 3, failed: 0, skipped: 1 };
+    const THREE: TestCounts = TestCounts { passed: 3, failed: 0, skipped: 1 };
 
     #[test]
     fn the_last_line_is_the_sum_of_all_results_and_nothing_else() {

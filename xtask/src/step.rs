@@ -1,4 +1,4 @@
-//! One step of a chore, and how it went.
+//! A step of a chore, and its result.
 
 use std::{
     fmt::Display,
@@ -7,50 +7,60 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::tally::{Counter, Tally};
+use crate::test_counts::{Counter, TestCounts};
 
-/// One thing to do, with the name it has in the report.
-#[derive(Debug)]
+/// A thing to do, with the name it has in the report.
 pub(crate) struct Step {
     name: String,
-    action: Action,
+    action: StepAction,
     limit: Option<Duration>,
 }
 
-#[derive(Debug)]
-enum Action {
+enum StepAction {
     /// Succeeds when the command does.
     Run(Command),
     /// The same, but its output is the test runner's: the results are counted.
     Test(Command),
-    /// Something that the step needs is not here; the text says what, and how to get it.
+    /// Succeeds when the function finds nothing to report.
+    Check(StepCheck),
+    /// Something that the step needs is missing; the text names it and the way to get it.
     Refuse(String),
 }
+
+/// A check that this program does itself: shows its findings on the screen, and returns the failure, if there is one.
+pub(crate) type StepCheck = Box<dyn FnOnce(&mut dyn Write) -> io::Result<Option<String>>>;
 
 /// How a step went.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) name: String,
     pub(crate) took: Duration,
-    pub(crate) tally: Option<Tally>,
+    pub(crate) counts: Option<TestCounts>,
     /// Why the step failed, if it did.
     pub(crate) failure: Option<String>,
 }
 
 impl Step {
     pub(crate) fn run_command(name: impl Into<String>, command: Command) -> Self {
-        Self::new(name, Action::Run(command))
+        Self::new(name, StepAction::Run(command))
     }
 
     pub(crate) fn test(name: impl Into<String>, command: Command) -> Self {
-        Self::new(name, Action::Test(command))
+        Self::new(name, StepAction::Test(command))
+    }
+
+    pub(crate) fn check(
+        name: impl Into<String>,
+        check: impl FnOnce(&mut dyn Write) -> io::Result<Option<String>> + 'static,
+    ) -> Self {
+        Self::new(name, StepAction::Check(Box::new(check)))
     }
 
     pub(crate) fn refuse(name: impl Into<String>, reason: impl Display) -> Self {
-        Self::new(name, Action::Refuse(reason.to_string()))
+        Self::new(name, StepAction::Refuse(reason.to_string()))
     }
 
-    fn new(name: impl Into<String>, action: Action) -> Self {
+    fn new(name: impl Into<String>, action: StepAction) -> Self {
         Self { name: name.into(), action, limit: None }
     }
 
@@ -63,20 +73,21 @@ impl Step {
     pub(crate) fn run(self, screen: &mut dyn Write) -> io::Result<Finished> {
         writeln!(screen, "\n=== {} ===", self.name)?;
         let start = Instant::now();
-        let (mut tally, mut failure) = match self.action {
-            Action::Run(command) => (None, run(command, screen)?),
-            Action::Test(command) => run_tests(command, screen)?,
-            Action::Refuse(reason) => (None, Some(reason)),
+        let (mut counts, mut failure) = match self.action {
+            StepAction::Run(command) => (None, run(command, screen)?),
+            StepAction::Test(command) => run_tests(command, screen)?,
+            StepAction::Check(check) => (None, check(screen)?),
+            StepAction::Refuse(reason) => (None, Some(reason)),
         };
         let took = start.elapsed();
         if let Some(limit) = self.limit.filter(|limit| took > *limit && failure.is_none()) {
             failure = Some(format!("it took longer than {} s", limit.as_secs_f64()));
-            tally = tally.map(at_least_one_failed);
+            counts = counts.map(at_least_one_failed);
         }
         if let Some(reason) = &failure {
             writeln!(screen, "error: {}: {reason}", self.name)?;
         }
-        Ok(Finished { name: self.name, took, tally, failure })
+        Ok(Finished { name: self.name, took, counts, failure })
     }
 }
 
@@ -88,16 +99,16 @@ fn run(mut command: Command, screen: &mut dyn Write) -> io::Result<Option<String
     })
 }
 
-fn run_tests(mut command: Command, screen: &mut dyn Write) -> io::Result<(Option<Tally>, Option<String>)> {
+fn run_tests(mut command: Command, screen: &mut dyn Write) -> io::Result<(Option<TestCounts>, Option<String>)> {
     announce(&command, screen)?;
     match command.stdout(Stdio::piped()).spawn() {
-        Ok(child) => watch(child, screen).map(|(tally, status)| judge(tally, failure_of(status))),
+        Ok(child) => watch(child, screen).map(|(counts, status)| judge(counts, failure_of(status))),
         Err(error) => Ok((None, Some(not_started(&command, error)))),
     }
 }
 
 /// Shows the child's output as it comes, and counts the results in it.
-fn watch(mut child: Child, screen: &mut dyn Write) -> io::Result<(Tally, ExitStatus)> {
+fn watch(mut child: Child, screen: &mut dyn Write) -> io::Result<(TestCounts, ExitStatus)> {
     let mut shown = ShownAndCounted { screen, counter: Counter::default() };
     if let Some(mut output) = child.stdout.take() {
         io::copy(&mut output, &mut shown)?;
@@ -124,25 +135,25 @@ impl Write for ShownAndCounted<'_> {
     }
 }
 
-/// The counts and the exit status must tell the same story; where they do not, the worse of the two is told.
-fn judge(mut tally: Tally, mut failure: Option<String>) -> (Option<Tally>, Option<String>) {
+/// The counts and the exit status must agree; where they do not, the worse of the two is reported.
+fn judge(mut counts: TestCounts, mut failure: Option<String>) -> (Option<TestCounts>, Option<String>) {
     if failure.is_some() {
         // For example a test program that did not build, or died on the way.
-        tally = at_least_one_failed(tally);
+        counts = at_least_one_failed(counts);
     }
-    if failure.is_none() && tally.failed > 0 {
-        failure = Some(format!("the command succeeded, yet {} tests failed", tally.failed));
+    if failure.is_none() && counts.failed > 0 {
+        failure = Some(format!("the command succeeded, yet {} tests failed", counts.failed));
     }
-    if failure.is_none() && tally.is_empty() {
+    if failure.is_none() && counts.is_empty() {
         failure = Some("no test ran, where some were expected".to_owned());
-        tally = at_least_one_failed(tally);
+        counts = at_least_one_failed(counts);
     }
-    (Some(tally), failure)
+    (Some(counts), failure)
 }
 
 /// A step that failed counts as one failed test at least: nobody who reads only the last line shall be misled.
-fn at_least_one_failed(tally: Tally) -> Tally {
-    Tally { failed: tally.failed.max(1), ..tally }
+fn at_least_one_failed(counts: TestCounts) -> TestCounts {
+    TestCounts { failed: counts.failed.max(1), ..counts }
 }
 
 fn failure_of(status: ExitStatus) -> Option<String> {
@@ -187,7 +198,7 @@ mod tests {
     fn a_step_whose_tests_pass_succeeds_and_counts_them() {
         let script = "echo 'test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out'";
         let finished = run_unseen(Step::test("two tests", shell(script)));
-        assert_eq!(finished.tally, Some(Tally { passed: 2, failed: 0, skipped: 1 }));
+        assert_eq!(finished.counts, Some(TestCounts { passed: 2, failed: 0, skipped: 1 }));
         assert_eq!(finished.failure, None);
     }
 
@@ -195,7 +206,7 @@ mod tests {
     fn a_step_that_fails_without_naming_a_failed_test_counts_one() {
         let script = "echo 'test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out'; exit 101";
         let finished = run_unseen(Step::test("two tests and a crash", shell(script)));
-        assert_eq!(finished.tally, Some(Tally { passed: 2, failed: 1, skipped: 0 }));
+        assert_eq!(finished.counts, Some(TestCounts { passed: 2, failed: 1, skipped: 0 }));
         assert_eq!(finished.failure.unwrap(), "exit status: 101");
     }
 
@@ -215,7 +226,7 @@ mod tests {
     fn a_step_that_takes_longer_than_it_may_fails_with_its_results() {
         let script = "echo 'test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out'";
         let finished = run_unseen(Step::test("two slow tests", shell(script)).within(Duration::ZERO));
-        assert_eq!(finished.tally, Some(Tally { passed: 2, failed: 1, skipped: 0 }));
+        assert_eq!(finished.counts, Some(TestCounts { passed: 2, failed: 1, skipped: 0 }));
         assert_eq!(finished.failure.unwrap(), "it took longer than 0 s");
     }
 
@@ -229,6 +240,14 @@ mod tests {
     fn a_program_that_is_not_there_is_named() {
         let finished = run_unseen(Step::run_command("absent", Command::new("fapilog-no-such-program")));
         assert!(finished.failure.unwrap().starts_with("`fapilog-no-such-program` cannot be started: "));
+    }
+
+    #[test]
+    fn a_check_fails_by_its_findings() {
+        let finished = run_unseen(Step::check("clean", |_| Ok(None)));
+        assert_eq!(finished.failure, None);
+        let finished = run_unseen(Step::check("broken", |_| Ok(Some("3 breaches".to_owned()))));
+        assert_eq!(finished.failure.unwrap(), "3 breaches");
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! Which name somebody may have meant.
+//! Suggestions for a name that does not exist.
 
-/// Further off than this, a name is another word and not a slip of the finger.
+/// Beyond this distance, a name is another word and not a typing error.
 const DISTANCE_MAX: usize = 2;
 
-/// The one of `names` with the fewest slips between it and `given`, if these are few.
-pub(crate) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let (slips, name) = names.map(|name| (distance(given, name), name)).min()?;
-    (slips <= DISTANCE_MAX).then_some(name)
+/// The one of `names` at the smallest distance from `given`, if that is small.
+pub(crate) fn suggestion<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (letters, name) = names.map(|name| (distance(given, name), name)).min()?;
+    (letters <= DISTANCE_MAX).then_some(name)
 }
 
 /// How many letters must be added, left out or replaced to make one word of the other (Levenshtein's distance).
@@ -32,21 +32,21 @@ mod tests {
 
     #[test]
     fn a_distance_counts_added_missing_and_replaced_letters() {
-        for (from, to, slips) in
+        for (from, to, letters) in
             [("", "", 0), ("", "ci", 2), ("test", "tests", 1), ("lnt", "lint", 1), ("mirx", "miri", 1)]
         {
-            assert_eq!(distance(from, to), slips, "{from} to {to}");
-            assert_eq!(distance(to, from), slips, "{to} to {from}");
+            assert_eq!(distance(from, to), letters, "{from} to {to}");
+            assert_eq!(distance(to, from), letters, "{to} to {from}");
         }
     }
 
     #[test]
-    fn the_name_with_the_fewest_slips_wins() {
-        assert_eq!(nearest("loop", ["lint", "loom"].into_iter()), Some("loom"));
+    fn the_name_at_the_smallest_distance_wins() {
+        assert_eq!(suggestion("loop", ["lint", "loom"].into_iter()), Some("loom"));
     }
 
     #[test]
     fn a_distant_name_is_not_suggested() {
-        assert_eq!(nearest("benchmark", ["lint", "loom"].into_iter()), None);
+        assert_eq!(suggestion("benchmark", ["lint", "loom"].into_iter()), None);
     }
 }

@@ -1,40 +1,72 @@
-//! Which Rust toolchains are here.
+//! The toolchains and tools on this machine.
 
-use std::process::{Command, Stdio};
+use std::{
+    env,
+    path::Path,
+    process::{Command, Stdio},
+};
 
-use crate::error::Missing;
+use crate::error::Unavailable;
 
 /// How to call cargo for a check by the given Rust version: `""`, `"+1.95"` or `"+1.95.0"`.
-pub(crate) fn selector_for_version(version: &str) -> Result<String, Missing> {
-    if output_of("rustc", &["--version"]).is_some_and(|said| is_release_of(&said, version)) {
+pub(crate) fn selector_for_version(version: &str) -> Result<String, Unavailable> {
+    if output_of("rustc", &["--version"]).is_some_and(|output| is_release_of(&output, version)) {
         return Ok(String::new());
     }
     let installed = output_of("rustup", &["toolchain", "list"]).unwrap_or_default();
-    let name = find_version(&installed, version).ok_or_else(|| Missing::Rust { version: version.to_owned() })?;
+    let name = find_version(&installed, version).ok_or_else(|| Unavailable::Rust { version: version.to_owned() })?;
     Ok(format!("+{name}"))
 }
 
-/// Looks whether miri is here.
-pub(crate) fn find_miri() -> Result<(), Missing> {
-    output_of("cargo", &["+nightly", "--version"]).ok_or(Missing::Nightly)?;
-    output_of("cargo", &["+nightly", "miri", "--version"]).ok_or(Missing::Miri)?;
+/// Looks whether miri is installed.
+pub(crate) fn find_miri() -> Result<(), Unavailable> {
+    output_of("cargo", &["+nightly", "--version"]).ok_or(Unavailable::Nightly)?;
+    output_of("cargo", &["+nightly", "miri", "--version"]).ok_or(Unavailable::Miri)?;
     Ok(())
 }
 
-/// Whether `said`, such as `rustc 1.95.0 (...)`, is a release of `version`, such as `1.95`: not a later one, not a beta.
-fn is_release_of(said: &str, version: &str) -> bool {
-    let said = said.split_whitespace().nth(1);
-    said.is_some_and(|said| said == version || said == format!("{version}.0"))
+/// Looks whether a sub-command of cargo is installed, such as `deny`.
+pub(crate) fn find_subcommand(name: &'static str) -> Result<(), Unavailable> {
+    output_of("cargo", &[name, "--version"]).map(|_| ()).ok_or(Unavailable::Subcommand { name })
+}
+
+/// Looks whether `llvm-cov` and `llvm-profdata` are in the toolchain, or are named by the environment.
+pub(crate) fn find_llvm_tools() -> Result<(), Unavailable> {
+    if ["LLVM_COV", "LLVM_PROFDATA"].iter().all(|name| env::var_os(name).is_some()) {
+        return Ok(());
+    }
+    let libraries = output_of("rustc", &["--print", "target-libdir"]).ok_or(Unavailable::LlvmTools)?;
+    let programs = Path::new(libraries.trim_end()).with_file_name("bin");
+    let has = |name: &str| programs.join(name).exists();
+    if has("llvm-cov") && has("llvm-profdata") { Ok(()) } else { Err(Unavailable::LlvmTools) }
+}
+
+/// The tag of the newest release before this commit, such as `v0.2.0`. `None` before the first release.
+pub(crate) fn newest_release() -> Option<String> {
+    let tag = output_of("git", &["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", "HEAD^"])?;
+    Some(tag.trim_end().to_owned())
+}
+
+/// The output of `cargo metadata --no-deps`.
+pub(crate) fn metadata() -> Result<String, Unavailable> {
+    let failed = || Unavailable::Metadata { reason: "failed".to_owned() };
+    output_of("cargo", &["metadata", "--format-version", "1", "--no-deps"]).ok_or_else(failed)
+}
+
+/// Whether `output`, such as `rustc 1.95.0 (...)`, is a release of `version`, such as `1.95`. Later ones and betas are not.
+fn is_release_of(output: &str, version: &str) -> bool {
+    let output = output.split_whitespace().nth(1);
+    output.is_some_and(|output| output == version || output == format!("{version}.0"))
 }
 
 /// The name under which a list of toolchains, one a line and each with its host, has the version.
 fn find_version(installed: &str, version: &str) -> Option<String> {
     [version.to_owned(), format!("{version}.0")]
         .into_iter()
-        .find(|name| installed.lines().any(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))))
+        .find(|name| installed.lines().any(|line| line.strip_prefix(name).is_some_and(|host| host.starts_with('-'))))
 }
 
-/// What the program prints, if it is there and succeeds.
+/// The output of a program, if it is there and succeeds.
 fn output_of(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
@@ -50,6 +82,14 @@ nightly-x86_64-unknown-linux-gnu
 1.9-x86_64-unknown-linux-gnu
 1.95.0-x86_64-unknown-linux-gnu
 ";
+
+    #[test]
+    fn a_sub_command_that_is_not_installed_is_named_with_the_way_to_get_it() {
+        let missing = find_subcommand("fapilog-no-such-tool").unwrap_err();
+        let expected = "`cargo fapilog-no-such-tool` is not installed; \
+                        get it with `cargo install cargo-fapilog-no-such-tool --locked`";
+        assert_eq!(missing.to_string(), expected);
+    }
 
     #[test]
     fn a_version_is_found_under_its_name_or_as_its_first_release() {

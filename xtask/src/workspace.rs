@@ -1,4 +1,4 @@
-//! Where the workspace is, and what its root manifest says.
+//! The workspace: its folder, and its root manifest.
 
 use std::{
     env, fs,
@@ -6,10 +6,10 @@ use std::{
     process::Command,
 };
 
-use crate::error::Missing;
+use crate::error::Unavailable;
 
 /// The workspace that the chores are done in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Workspace {
     root: PathBuf,
 }
@@ -17,8 +17,13 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// The workspace this crate is a member of, from wherever it was called.
     pub(crate) fn of_this_crate() -> Self {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        Self { root: here.parent().unwrap_or(here).to_owned() }
+        let manifest_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
+        Self { root: manifest_dir.parent().unwrap_or(manifest_dir).to_owned() }
+    }
+
+    /// The folder of the root manifest.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// A call of cargo at the root. The words of `arguments` are separated by spaces.
@@ -36,11 +41,11 @@ impl Workspace {
     }
 
     /// The oldest Rust that the workspace promises to build with, for example `1.95`.
-    pub(crate) fn rust_version(&self) -> Result<String, Missing> {
+    pub(crate) fn rust_version(&self) -> Result<String, Unavailable> {
         let path = self.root.join("Cargo.toml");
         match fs::read_to_string(&path) {
-            Ok(manifest) => rust_version_in(&manifest).ok_or(Missing::RustVersion { path }),
-            Err(source) => Err(Missing::Manifest { path, source }),
+            Ok(manifest) => rust_version_in(&manifest).ok_or(Unavailable::RustVersion { path }),
+            Err(source) => Err(Unavailable::Manifest { path, source }),
         }
     }
 }

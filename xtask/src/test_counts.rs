@@ -4,14 +4,14 @@ use std::{fmt, ops::AddAssign};
 
 /// Tests by their outcome, as libtest reports them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct TestCounts {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
-    /// What libtest calls ignored. Tests that a filter leaves out were not meant to run, and are not counted.
+    /// Tests that libtest calls ignored. Tests that a filter leaves out were not meant to run, and are not counted.
     pub(crate) skipped: u64,
 }
 
-impl Tally {
+impl TestCounts {
     pub(crate) fn is_empty(self) -> bool {
         self == Self::default()
     }
@@ -20,13 +20,13 @@ impl Tally {
     fn of_counts(text: &str) -> Option<Self> {
         let mut counts = text.split("; ");
         let mut count = |what| counts.next()?.strip_suffix(what)?.parse().ok();
-        let tally = Self { passed: count(" passed")?, failed: count(" failed")?, skipped: count(" ignored")? };
+        let counts = Self { passed: count(" passed")?, failed: count(" failed")?, skipped: count(" ignored")? };
         let _measured: u64 = count(" measured")?;
-        Some(tally)
+        Some(counts)
     }
 }
 
-impl AddAssign for Tally {
+impl AddAssign for TestCounts {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
@@ -34,7 +34,7 @@ impl AddAssign for Tally {
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for TestCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
     }
@@ -47,7 +47,7 @@ impl fmt::Display for Tally {
 /// mixed. The counts stay whole, because libtest prints them in one go, so the counts are what is looked for.
 #[derive(Debug, Default)]
 pub(crate) struct Counter {
-    total: Tally,
+    total: TestCounts,
     unfinished_line: Vec<u8>,
 }
 
@@ -62,14 +62,14 @@ impl Counter {
         }
     }
 
-    pub(crate) fn total(mut self) -> Tally {
+    pub(crate) fn total(mut self) -> TestCounts {
         self.end_line();
         self.total
     }
 
     fn end_line(&mut self) {
-        for tally in String::from_utf8_lossy(&self.unfinished_line).split(". ").filter_map(Tally::of_counts) {
-            self.total += tally;
+        for counts in String::from_utf8_lossy(&self.unfinished_line).split(". ").filter_map(TestCounts::of_counts) {
+            self.total += counts;
         }
         self.unfinished_line.clear();
     }
@@ -83,11 +83,11 @@ mod tests {
 running 4 tests
 test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 7 filtered out; finished in 0.00s
 
-test says ... test result: ok. 9 passed
+test a ... test result: ok. 9 passed
 test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.25s
 ";
 
-    fn count(pieces: &[&[u8]]) -> Tally {
+    fn count(pieces: &[&[u8]]) -> TestCounts {
         let mut counter = Counter::default();
         pieces.iter().for_each(|piece| counter.read(piece));
         counter.total()
@@ -95,7 +95,7 @@ test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out;
 
     #[test]
     fn every_result_counts_and_nothing_else_does() {
-        assert_eq!(count(&[OUTPUT.as_bytes()]), Tally { passed: 13, failed: 2, skipped: 1 });
+        assert_eq!(count(&[OUTPUT.as_bytes()]), TestCounts { passed: 13, failed: 2, skipped: 1 });
     }
 
     #[test]
@@ -107,7 +107,7 @@ test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 13 filtered out. 2 p
 
 ; finished in 0.16s
 ";
-        assert_eq!(count(&[mixed]), Tally { passed: 4, failed: 0, skipped: 2 });
+        assert_eq!(count(&[mixed]), TestCounts { passed: 4, failed: 0, skipped: 2 });
     }
 
     #[test]

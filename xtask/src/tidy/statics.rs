@@ -1,0 +1,82 @@
+//! Statics: the library holds state for the whole process only where this list has a reason.
+
+use super::{breach::Breach, items, tree::SourceTree};
+
+pub(super) const NAME: &str = "statics";
+
+/// The statics of the library: a name, the end of the file's path, and the reason why no value of a container serves.
+#[rustfmt::skip]
+const STATICS: &[(&str, &str, &str)] = &[
+    ("PLANTED",           "seeded.rs",         "the planted bug of a model run; built for loom only"),
+    ("STATE",             "fence.rs",          "the registration for membarrier belongs to the process"),
+    ("SCRATCH",           "rendered.rs",       "a thread's buffer for `Display` values; a log call allocates nothing"),
+    ("BEST",              "clock.rs",          "the fastest clock is the same for the whole process"),
+    ("FIRST",             "clock.rs",          "the first reading of the cycle counter; its speed is measured from there"),
+    ("REGISTRY",          "registry.rs",       "call sites are statics of the program, and so is their list"),
+    ("SITE",              "descriptor.rs",     "the call site of records that describe themselves"),
+    ("DESCRIPTOR",        "descriptor.rs",     "the descriptor that belongs to `SITE`"),
+    ("SITE",              "model_api.rs",      "the call site of the models"),
+    ("SITE",              "macros.rs",         "each log call makes its call site once"),
+    ("FILES",             "files.rs",          "all enrichers of a process share what they read of the system's files"),
+    ("GLOMMIO_EXECUTORS", "host/mod.rs",       "glommio leaks descriptors, and their limit holds for the process"),
+    ("DEPTH",             "here.rs",           "marks the drain's threads: a log call there must not wait for the drain"),
+    ("AT_IT",             "stderr.rs",         "the process has one standard error stream"),
+    ("GENERATION",        "fork.rs",           "the number of forks that lie behind this process"),
+    ("ONCE",              "fork.rs",           "the fork handlers are registered once a process"),
+    ("UNDIVIDED",         "fork.rs",           "a fork waits for what must not be divided"),
+    ("HELD_OVER",         "fork.rs",           "the locks that a forking thread holds across the fork"),
+    ("CURRENT",           "thread.rs",         "a thread's current lane, for the fast path of a log call"),
+    ("THREAD",            "thread.rs",         "a thread's lanes by container"),
+    ("NEXT_ID",           "intake/mod.rs",     "numbers containers, so that a thread finds its lane of each"),
+    ("NOWHERE",           "intake/mod.rs",     "the container of loggers that have none"),
+    ("NEXT",              "intake/mod.rs",     "numbers sets of directives, so that a call site knows a new one"),
+    ("NEXT",              "intake/scope.rs",   "numbers correlation ids, unique in the process"),
+    ("TURNS",             "console/turns.rs",  "containers share a terminal line by line"),
+    ("NEXT_ID",           "panic_hook.rs",     "numbers panic hooks, so that each can remove itself"),
+    ("TOP",               "panic_hook.rs",     "the process has one panic hook"),
+    ("GLOBAL",            "global.rs",         "the global container"),
+];
+
+pub(super) fn check(tree: &SourceTree) -> Vec<Breach> {
+    let found = tree.library().flat_map(|source| {
+        let statics = items::statics(&source.code()).into_iter();
+        statics.filter(|item| !is_allowed(&item.name, &source.path)).map(|item| Breach {
+            file: source.path.clone(),
+            line: item.line,
+            rule: NAME,
+            message: format!("the static `{}` is not in the list of xtask/src/tidy/statics.rs", item.name),
+        })
+    });
+    found.collect()
+}
+
+fn is_allowed(name: &str, path: &str) -> bool {
+    STATICS.iter().any(|(allowed, file, _)| *allowed == name && path.ends_with(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(path: &str, text: &str) -> Vec<usize> {
+        check(&SourceTree::of(&[(path, text)])).iter().map(|breach| breach.line).collect()
+    }
+
+    #[test]
+    fn a_static_that_is_not_in_the_list_is_a_breach() {
+        assert_eq!(lines("ring/src/a.rs", "fn a() {\nstatic B: u8 = 0; }\nthread_local! { static C: u8 = 0 }"), [2, 3]);
+    }
+
+    #[test]
+    fn a_name_is_allowed_in_its_file_only() {
+        assert!(lines("fapilog/src/global.rs", "static GLOBAL: u8 = 0;").is_empty());
+        assert_eq!(lines("fapilog/src/other.rs", "static GLOBAL: u8 = 0;"), [1]);
+    }
+
+    #[test]
+    fn tests_and_tools_may_have_statics() {
+        assert!(lines("ring/tests/a.rs", "static A: u8 = 0;").is_empty());
+        assert!(lines("bench-harness/src/a.rs", "static A: u8 = 0;").is_empty());
+        assert!(lines("ring/src/a.rs", "#[cfg(test)] mod tests { static A: u8 = 0; }").is_empty());
+    }
+}
