@@ -75,6 +75,7 @@ paths! {
         fapilog::SettingsError,
         fapilog::ShutdownError,
         fapilog::SimpleFormatter,
+        fapilog::SizeGuard,
         fapilog::Source,
         fapilog::Throttle,
         fapilog::Timestamp,
