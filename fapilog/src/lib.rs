@@ -107,6 +107,7 @@ mod book {
 
     pages! {
         readme: "../../README.md",
+        quickstart: "../../docs/quickstart.md",
         console_sink: "../../docs/console-sink.md",
         errors: "../../docs/errors.md",
         delivery: "../../docs/delivery.md",
