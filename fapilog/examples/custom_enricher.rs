@@ -9,7 +9,7 @@ use std::{error::Error, time::Duration};
 use fapilog::{
     Container,
     enrich::{CommonFields, Enricher},
-    event::{Batch, Bucket, ValueRef},
+    event::{Batch, FieldGroup, ValueRef},
     format::JsonFormatter,
     info,
     plugin::PluginError,
@@ -43,7 +43,7 @@ impl Enricher for Place {
             // What an event borrows, such as its source, lives long enough already.
             if let Some((tenant, _service)) = event.source().name().split_once('.') {
                 // If the user has logged a field of that name, it stays as it is.
-                event.add_field(Bucket::Tags, "tenant", ValueRef::Text(tenant));
+                event.add_field(FieldGroup::Tags, "tenant", ValueRef::Text(tenant));
             }
         }
         Ok(())

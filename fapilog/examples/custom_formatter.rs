@@ -8,7 +8,7 @@ use std::{error::Error, io::Write, time::Duration};
 
 use fapilog::{
     Container, error,
-    event::{Batch, Bucket, Event, ValueRef},
+    event::{Batch, Event, FieldGroup, ValueRef},
     format::Formatter,
     info,
     sink::MemorySink,
@@ -63,20 +63,20 @@ fn put_fields(out: &mut Vec<u8>, event: &Event<'_>) {
     for (index, field) in event.fields().enumerate() {
         // A key may come more than once: the call's own, a scope's, an enricher's. It is written where it comes first, with
         // the value that counts.
-        let is_same = |other: fapilog::event::FieldRef<'_>| other.bucket == field.bucket && other.name == field.name;
+        let is_same = |other: fapilog::event::FieldRef<'_>| other.group == field.group && other.name == field.name;
         if event.fields().take(index).any(is_same) {
             continue;
         }
-        let part = match field.bucket {
-            Bucket::Tags => "tags.",
-            Bucket::Metrics => "metrics.",
+        let part = match field.group {
+            FieldGroup::Tags => "tags.",
+            FieldGroup::Metrics => "metrics.",
             _ => "context.",
         };
         out.push(b'\t');
         out.extend_from_slice(part.as_bytes());
         put_label(out, field.name);
         out.push(b':');
-        put_value(out, event.field(field.bucket, field.name).unwrap_or(ValueRef::None));
+        put_value(out, event.field(field.group, field.name).unwrap_or(ValueRef::None));
     }
 }
 

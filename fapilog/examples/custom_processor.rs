@@ -11,7 +11,7 @@ use std::{
 
 use fapilog::{
     Container, Level, error,
-    event::{Batch, Bucket, Event, FieldRef, ValueRef},
+    event::{Batch, Event, FieldGroup, FieldRef, ValueRef},
     format::JsonFormatter,
     info,
     plugin::PluginError,
@@ -32,7 +32,7 @@ struct NoHealthChecks {
 
 impl NoHealthChecks {
     fn summarize(&mut self, batch: &mut Batch<'_>) {
-        let count = FieldRef { bucket: Bucket::Metrics, name: "count", value: ValueRef::U64(self.taken_out) };
+        let count = FieldRef { group: FieldGroup::Metrics, name: "count", value: ValueRef::U64(self.taken_out) };
         // An event of the library's own, behind the others. It is counted like any other, and sinks see it.
         batch.emit(Level::Info, "example::health", "health checks taken out", &[count]);
         *self = Self::default();
@@ -40,7 +40,7 @@ impl NoHealthChecks {
 }
 
 fn is_health_check(event: &Event<'_>) -> bool {
-    event.level() <= Level::Info && event.field(Bucket::Context, "path") == Some(ValueRef::Text("/health"))
+    event.level() <= Level::Info && event.field(FieldGroup::Context, "path") == Some(ValueRef::Text("/health"))
 }
 
 impl Processor for NoHealthChecks {

@@ -12,7 +12,7 @@ use std::{
 
 use fapilog::{
     Container, Level, Logger, event,
-    event::{Bucket, Category, DynamicEvent, ValueRef},
+    event::{Category, DynamicEvent, FieldGroup, ValueRef},
     format::JsonFormatter,
     info,
     sink::MemorySink,
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     values(&log);
     texts(&log)?;
-    buckets(&log);
+    groups(&log);
     known_at_run_time_only(&log);
 
     logs.shutdown(Duration::from_secs(5))?.check()?;
@@ -65,7 +65,7 @@ fn texts(log: &Logger) -> Result<(), Box<dyn Error>> {
 }
 
 /// A bare key goes to the event's context. Tags are to search by, metrics to add up.
-fn buckets(log: &Logger) {
+fn groups(log: &Logger) {
     info!(log, "order filled", order_id = 42, tags.venue = "XNAS", metrics.latency_ms = 3.2);
     info!(log, "any key", "http.status_code" = 200, tags."k8s.pod" = "web-1");
     // The level as an argument: a constant.
@@ -76,7 +76,7 @@ fn buckets(log: &Logger) {
 fn known_at_run_time_only(log: &Logger) {
     let row = [("id", ValueRef::U64(1)), ("name", ValueRef::Text("order"))];
     let event = DynamicEvent::new(Level::Info, "adapter::rows", "a row came in").category(Category::Business);
-    let event = row.into_iter().fold(event, |event, (name, value)| event.field(Bucket::Context, name, value));
+    let event = row.into_iter().fold(event, |event, (name, value)| event.field(FieldGroup::Context, name, value));
     log.log_dynamic(&event);
 }
 

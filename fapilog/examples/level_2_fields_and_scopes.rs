@@ -10,7 +10,7 @@ use std::{error::Error, thread, time::Duration};
 
 use fapilog::{
     Container, Logger, Scope,
-    event::{Bucket, ValueRef},
+    event::{FieldGroup, ValueRef},
     format::JsonFormatter,
     info,
     scope::InScope,
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn serve(log: &Logger, request_id: &str, region: &str) -> Result<(), Box<dyn Error>> {
     // Archived once, here, and copied as bytes behind each event that this thread logs.
-    let request = Scope::new().correlation_id(request_id).field(Bucket::Tags, "region", ValueRef::Text(region));
+    let request = Scope::new().correlation_id(request_id).field(FieldGroup::Tags, "region", ValueRef::Text(region));
     let _entered = request.enter();
 
     info!(log, "request accepted");
@@ -59,7 +59,7 @@ fn serve(log: &Logger, request_id: &str, region: &str) -> Result<(), Box<dyn Err
 
 fn look_up(log: &Logger) {
     // Scopes nest: the inner one's value of a key counts.
-    let query = Scope::new().field(Bucket::Context, "table", ValueRef::Text("orders"));
+    let query = Scope::new().field(FieldGroup::Context, "table", ValueRef::Text("orders"));
     let _entered = query.enter();
     info!(log, "looked up", rows = 3);
 }

@@ -88,8 +88,8 @@ pub use global::{Global, init, init_with, logger};
 pub mod __private {
     pub use fapilog_record::{
         arguments::{Arg, End},
-        bucket::Bucket,
         call_site::{CallSite, FieldName},
+        field_group::FieldGroup,
         level::{Level, category_number, severity_number},
         value::{debug, display, error_chain},
     };

@@ -58,7 +58,7 @@ level_macros! { $
 #[macro_export]
 macro_rules! __fapilog {
     // Done: `(level, logger, message) (names) (references)`.
-    (@parse ($level:expr, $logger:expr, $message:literal) ($(($bucket:ident, $name:expr),)*) ($($value:expr,)*) $(,)?) => {{
+    (@parse ($level:expr, $logger:expr, $message:literal) ($(($group:ident, $name:expr),)*) ($($value:expr,)*) $(,)?) => {{
         const LEVEL: $crate::__private::Level = $level;
         static SITE: $crate::__private::CallSite = $crate::__private::CallSite::new(
             LEVEL,
@@ -66,7 +66,7 @@ macro_rules! __fapilog {
             ::core::module_path!(),
             ::core::file!(),
             ::core::line!(),
-            &[$($crate::__private::FieldName::new($crate::__private::Bucket::$bucket, $name)),*],
+            &[$($crate::__private::FieldName::new($crate::__private::FieldGroup::$group, $name)),*],
         );
         let logger: &$crate::Logger = &$logger;
         if logger.is_enabled_at(LEVEL, &SITE) {

@@ -39,7 +39,7 @@ use std::{
 
 use fapilog_engine::producer::{DynamicEvent, Logger};
 use fapilog_plugin::threads;
-use fapilog_record::{bucket::Bucket, level::Level, value::ValueRef};
+use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 
 /// The target of the events.
 const TARGET: &str = "fapilog::panic_hook";
@@ -243,19 +243,19 @@ impl Teller {
         let message = format!("panicked: {}", cut(payload, PAYLOAD_MAX_BYTES));
         let mut event = DynamicEvent::new(Level::Critical, TARGET, &message);
         if let Some(location) = info.location() {
-            event = event.field(Bucket::Context, "location", ValueRef::Text(&location.to_string()));
+            event = event.field(FieldGroup::Context, "location", ValueRef::Text(&location.to_string()));
         }
         if let Some(name) = thread::current().name() {
-            event = event.field(Bucket::Context, "thread_name", ValueRef::Text(name));
+            event = event.field(FieldGroup::Context, "thread_name", ValueRef::Text(name));
         }
         if left_out > 0 {
-            event = event.field(Bucket::Context, "panics_left_out", ValueRef::U64(left_out));
+            event = event.field(FieldGroup::Context, "panics_left_out", ValueRef::U64(left_out));
         }
         if self.options.backtrace {
             let backtrace = Backtrace::capture();
             if backtrace.status() == BacktraceStatus::Captured {
                 let text = backtrace.to_string();
-                event = event.field(Bucket::Context, "backtrace", ValueRef::Text(cut(&text, BACKTRACE_MAX_BYTES)));
+                event = event.field(FieldGroup::Context, "backtrace", ValueRef::Text(cut(&text, BACKTRACE_MAX_BYTES)));
             }
         }
         event

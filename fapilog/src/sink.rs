@@ -1,7 +1,7 @@
 //! Sinks: where events go.
 
 pub use fapilog_engine::{container::SinkOptions, route::Route};
-pub use fapilog_plugin::sink::{Delivery, Payload, Reporter, Sink, SinkContext, SinkError, SinkFactory, WhenBusy};
+pub use fapilog_plugin::sink::{Delivery, OnFull, Payload, Reporter, Sink, SinkContext, SinkError, SinkFactory};
 pub use fapilog_sink_console::ConsoleSink;
 pub use fapilog_sink_file::{FileEngine, FileSink, FileSync};
 pub use fapilog_sink_memory::{MemoryEvents, MemorySink};

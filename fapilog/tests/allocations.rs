@@ -24,7 +24,7 @@ use fapilog::{
     },
     error,
     error::StartError,
-    event::{Bucket, ValueRef},
+    event::{FieldGroup, ValueRef},
     format::{Formatter, JsonFormatter, LogfmtFormatter, MinimalFormatter, PrettyFormatter, SimpleFormatter},
     info,
     process::{
@@ -139,7 +139,7 @@ fn rendered_arguments_allocate_nothing_once_the_threads_buffer_has_grown() {
 fn calls_inside_a_scope_allocate_nothing() {
     let (container, mut drain) = started();
     let log = container.logger("allocations");
-    let scope = Scope::new().correlation_id("7f3a").field(Bucket::Tags, "region", ValueRef::Text("eu"));
+    let scope = Scope::new().correlation_id("7f3a").field(FieldGroup::Tags, "region", ValueRef::Text("eu"));
     let entered = scope.enter();
     log_archived(&log, 0);
     assert_eq!(allocations_in(|| (0..500).for_each(|number| log_archived(&log, number))), 0);
@@ -213,26 +213,26 @@ fn the_drain_allocates_nothing_per_event() {
 
 #[test]
 fn the_drain_allocates_nothing_per_event_in_a_scope() {
-    let entered = Scope::new().correlation_id("7f3a").field(Bucket::Tags, "region", ValueRef::Text("eu")).enter();
+    let entered = Scope::new().correlation_id("7f3a").field(FieldGroup::Tags, "region", ValueRef::Text("eu")).enter();
     steady_state_is_free(log_archived);
     drop(entered);
 }
 
 /// What text formats have a form of their own for: lists with quotes in them, bytes that are not UTF-8, escapes.
-fn log_hostile(log: &Logger, number: u64) {
+fn log_with_controls(log: &Logger, number: u64) {
     log_archived(log, number);
     let not_utf8: &[u8] = b"caf\xe9";
-    info!(log, "hostile", level = "\x1b[2J\u{202e}", "an odd key" = not_utf8, list = ["a b", "\"", "="]);
+    info!(log, "with controls", level = "\x1b[2J\u{202e}", "an odd key" = not_utf8, list = ["a b", "\"", "="]);
     error!(log, not_utf8, tags.more = not_utf8);
 }
 
 #[test]
 fn text_formatters_allocate_nothing_per_event() {
     let in_scope = |log: &Logger, number| {
-        log_hostile(log, number);
+        log_with_controls(log, number);
         let _entered =
-            Scope::new().correlation_id("7f3a").field(Bucket::Tags, "an odd key", ValueRef::Text("=")).enter();
-        log_hostile(log, number);
+            Scope::new().correlation_id("7f3a").field(FieldGroup::Tags, "an odd key", ValueRef::Text("=")).enter();
+        log_with_controls(log, number);
     };
     steady_state_is_free_with(SimpleFormatter::new, in_scope);
     steady_state_is_free_with(LogfmtFormatter::new, in_scope);

@@ -13,7 +13,7 @@ use fapilog::{
     enrich::Enricher,
     error,
     error::{ChangeError, StartError},
-    event::{Batch, Bucket, ValueRef},
+    event::{Batch, FieldGroup, ValueRef},
     info,
     metrics::PluginState,
     plugin::PluginError,
@@ -32,7 +32,10 @@ impl Enricher for Marks {
     }
 
     fn enrich(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
-        batch.events_mut().iter_mut().for_each(|event| event.add_field(Bucket::Context, self.0, ValueRef::Bool(true)));
+        batch
+            .events_mut()
+            .iter_mut()
+            .for_each(|event| event.add_field(FieldGroup::Context, self.0, ValueRef::Bool(true)));
         Ok(())
     }
 

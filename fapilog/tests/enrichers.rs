@@ -12,7 +12,7 @@ use fapilog::{
         ContextEnricher, CorrelationEnricher, Enricher, HostnameEnricher, KubernetesEnricher, RuntimeInfoEnricher,
         TimestampEnricher, WhenMissing,
     },
-    event::{Batch, Bucket, DynamicEvent, ValueRef},
+    event::{Batch, DynamicEvent, FieldGroup, ValueRef},
     info,
     metrics::LossReason,
     plugin::PluginError,
@@ -63,9 +63,14 @@ fn all_enrichers_together_keep_the_law_and_the_format() {
     let log = container.logger("enrichers");
     info!(log, "no fields");
     info!(log, "fields", order = 42, tags.region = "eu", metrics.latency_ms = 1.5);
-    log.log_dynamic(&DynamicEvent::new(Level::Info, "t", "dynamic").field(Bucket::Context, "order", ValueRef::U64(43)));
+    log.log_dynamic(&DynamicEvent::new(Level::Info, "t", "dynamic").field(
+        FieldGroup::Context,
+        "order",
+        ValueRef::U64(43),
+    ));
     {
-        let _entered = Scope::new().correlation_id("mine").field(Bucket::Tags, "task", ValueRef::Text("t-1")).enter();
+        let _entered =
+            Scope::new().correlation_id("mine").field(FieldGroup::Tags, "task", ValueRef::Text("t-1")).enter();
         info!(log, "in a scope", order = 44);
     }
     assert_eq!(end(&container, &mut drain).delivered_total(), 4);

@@ -10,7 +10,7 @@ use std::{
 use fapilog::{
     Container, Level, Settings,
     container::ManualClock,
-    event::{Bucket, DynamicEvent, Timestamp, ValueRef},
+    event::{DynamicEvent, FieldGroup, Timestamp, ValueRef},
     format::{MinimalFormatter, SimpleFormatter},
     plugin::Registry,
     process::Throttle,
@@ -39,7 +39,7 @@ macro_rules! paths {
 paths! {
     items {
         fapilog::metrics::Accounts,
-        fapilog::event::Bucket,
+        fapilog::event::FieldGroup,
         fapilog::event::Category,
         fapilog::sink::ConsoleSink,
         fapilog::Container,
@@ -231,8 +231,8 @@ fn the_layout_of_simple_is_the_one_that_is_shown() {
     let (sink, events) = MemorySink::new(SimpleFormatter::new);
     let logs = Container::builder().manual_clock(&clock()).sink("memory", sink).start().unwrap();
     let event = DynamicEvent::new(Level::Info, "engine::orders", "order filled")
-        .field(Bucket::Context, "order_id", ValueRef::U64(42))
-        .field(Bucket::Tags, "region", ValueRef::Text("eu"));
+        .field(FieldGroup::Context, "order_id", ValueRef::U64(42))
+        .field(FieldGroup::Tags, "region", ValueRef::Text("eu"));
     logs.logger("matching-engine").log_dynamic(&event);
     logs.shutdown(Duration::from_secs(5)).unwrap();
     assert!(section("Layout of `simple`").contains(&format!("\n{}\n", events.lines()[0])), "{:?}", events.lines());

@@ -11,7 +11,7 @@ use std::sync::{
 use fapilog::{
     Container,
     enrich::Enricher,
-    event::{Batch, Bucket, ValueRef},
+    event::{Batch, FieldGroup, ValueRef},
     info,
     metrics::Rung,
     plugin::PluginError,
@@ -36,7 +36,7 @@ impl Enricher for Fickle {
             return Err(PluginError::failed("broken"));
         }
         let events = batch.events_mut().iter_mut();
-        events.for_each(|event| event.add_field(Bucket::Context, self.name, ValueRef::Bool(true)));
+        events.for_each(|event| event.add_field(FieldGroup::Context, self.name, ValueRef::Bool(true)));
         Ok(())
     }
 }
@@ -51,7 +51,7 @@ impl Processor for Tags {
 
     fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
         let events = batch.events_mut().iter_mut();
-        events.for_each(|event| event.add_field(Bucket::Tags, self.0, ValueRef::Bool(true)));
+        events.for_each(|event| event.add_field(FieldGroup::Tags, self.0, ValueRef::Bool(true)));
         Ok(())
     }
 

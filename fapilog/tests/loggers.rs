@@ -5,7 +5,7 @@ mod law;
 
 use fapilog::{
     Container, Level, Scope, debug, error,
-    event::{Bucket, Category, DynamicEvent, ValueRef},
+    event::{Category, DynamicEvent, FieldGroup, ValueRef},
     info,
     level::Directives,
     warn,
@@ -34,7 +34,7 @@ fn a_childs_events_carry_its_fields_and_those_of_its_parents() {
 fn a_calls_own_field_counts_before_the_loggers_and_that_before_the_scopes() {
     let (container, events) = started();
     let log = container.logger("loggers").with([("key", "logger".into())]);
-    let _entered = Scope::new().field(Bucket::Context, "key", ValueRef::Text("scope")).enter();
+    let _entered = Scope::new().field(FieldGroup::Context, "key", ValueRef::Text("scope")).enter();
     info!(log, "logger's");
     info!(log, "call's", key = "call");
     shut_down(&container);
@@ -55,7 +55,7 @@ fn a_childs_fields_do_not_stay_on_the_thread() {
 #[test]
 fn a_child_may_carry_tags_and_a_correlation_id() {
     let (container, events) = started();
-    let scope = Scope::new().correlation_id("7f3a").field(Bucket::Tags, "region", "eu".into());
+    let scope = Scope::new().correlation_id("7f3a").field(FieldGroup::Tags, "region", "eu".into());
     info!(container.logger("loggers").with_scope(&scope), "tagged");
     shut_down(&container);
     let event = only(&events);
@@ -209,7 +209,7 @@ fn a_scope_is_carried_to_a_thread_and_a_task() {
     let log = container.logger("loggers");
     {
         let _outer = Scope::new().correlation_id("7f3a").enter();
-        let _inner = Scope::new().field(Bucket::Tags, "region", "eu".into()).enter();
+        let _inner = Scope::new().field(FieldGroup::Tags, "region", "eu".into()).enter();
         let on_thread = log.clone();
         std::thread::spawn(Scope::current().wrap(move || info!(on_thread, "thread"))).join().unwrap();
         let on_task = log.clone();
@@ -321,7 +321,7 @@ fn a_calls_own_correlation_id_counts_before_the_scopes_whatever_plugins_rewrite(
         let (container, mut drain, events) = started_manual(builder);
         let _entered = Scope::new().correlation_id("scope").enter();
         let event = DynamicEvent::new(Level::Info, "t", "said");
-        container.logger("loggers").log_dynamic(&event.field(Bucket::CorrelationId, "", "own".into()));
+        container.logger("loggers").log_dynamic(&event.field(FieldGroup::CorrelationId, "", "own".into()));
         end(&container, &mut drain);
         assert_eq!(only(&events)["correlation_id"], "own", "{rewrites}");
     }

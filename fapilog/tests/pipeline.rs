@@ -9,7 +9,7 @@ use fapilog::{
     Container, Level, Scope, audit,
     enrich::Enricher,
     error,
-    event::{Bucket, DynamicEvent, ValueRef},
+    event::{DynamicEvent, FieldGroup, ValueRef},
     info,
     process::{FilterProcessor, Processor, Throttle},
 };
@@ -52,11 +52,11 @@ fn a_users_own_key_is_not_overwritten_by_the_context() {
     let log = container.logger("pipeline");
     info!(log, "argument", thread_id = "mine");
     {
-        let _entered = Scope::new().field(Bucket::Context, "thread_id", ValueRef::Text("mine")).enter();
+        let _entered = Scope::new().field(FieldGroup::Context, "thread_id", ValueRef::Text("mine")).enter();
         info!(log, "scope");
     }
     log.log_dynamic(&DynamicEvent::new(Level::Info, "t", "dynamic").field(
-        Bucket::Context,
+        FieldGroup::Context,
         "thread_id",
         ValueRef::Text("mine"),
     ));
@@ -141,7 +141,7 @@ fn enrichers_run_in_order_and_the_first_to_name_a_field_wins() {
         }
         fn enrich(&mut self, batch: &mut fapilog::event::Batch<'_>) -> Result<(), fapilog::plugin::PluginError> {
             for event in batch.events_mut() {
-                event.add_field(Bucket::Context, "by", ValueRef::Text(self.0));
+                event.add_field(FieldGroup::Context, "by", ValueRef::Text(self.0));
             }
             Ok(())
         }
@@ -228,7 +228,7 @@ fn ten_thousand_fields_hold_nobody_up_and_each_key_is_written_once() {
     let names: Vec<String> = (0..5000).map(|n| format!("k{n}")).collect();
     let mut event = DynamicEvent::new(Level::Info, "t", "many");
     for name in names.iter().chain(&names) {
-        event = event.field(Bucket::Context, name, ValueRef::Bool(true));
+        event = event.field(FieldGroup::Context, name, ValueRef::Bool(true));
     }
     container.logger("pipeline").log_dynamic(&event);
     let before = cpu_time();

@@ -9,7 +9,7 @@ use fapilog::{
     Container, Level, Logger, Scope, audit,
     container::ContainerBuilder,
     error,
-    event::{Bucket, ValueRef},
+    event::{FieldGroup, ValueRef},
     info,
     process::{
         Comparison, Dedupe, FilterProcessor, FormatProcessor, Processor, Projection, Rule, Sampling, SizeGuard,
@@ -124,7 +124,7 @@ fn sampling_keeps_whole_traces_errors_and_first_ones() {
 #[test]
 fn placeholders_in_messages_are_filled_from_arguments_and_scopes() {
     let (lines, _) = through(FormatProcessor::in_messages(), |log| {
-        let _entered = Scope::new().field(Bucket::Tags, "region", ValueRef::Text("eu")).enter();
+        let _entered = Scope::new().field(FieldGroup::Tags, "region", ValueRef::Text("eu")).enter();
         info!(log, "order {order_id} filled in {tags.region}", order_id = 42);
         info!(log, "plain");
     });

@@ -9,7 +9,7 @@ use fapilog::{
     level::LevelFilter,
     plugin::{PluginKind, Registry},
     settings::{OverflowStrategy, PluginConfig, Preset, Reload, ReloadError, SettingsBuilder, SinkEntry},
-    sink::{MemoryEvents, MemorySink, Route, WhenBusy},
+    sink::{MemoryEvents, MemorySink, OnFull, Route},
 };
 use tempfile::TempDir;
 
@@ -94,14 +94,14 @@ fn a_variable_names_the_file_where_the_code_names_none() {
 fn every_format_says_the_same() {
     let toml = "level = \"warn,app=debug\"\nenrichers = [\"context\"]\noverflow_strategy = \"drop_newest\"\n\
         flush_interval = \"5ms\"\nring_capacity_bytes = \"1 MiB\"\n\
-        [[sinks]]\nname = \"orders\"\ntype = \"file\"\nwhen_busy = \"lose\"\n\
+        [[sinks]]\nname = \"orders\"\ntype = \"file\"\nwhen_busy = \"drop\"\n\
         [routing.orders]\nlevel_min = \"error\"\n[plugin_config.orders]\npath = \"orders.log\"\n";
     let json = r#"{ "level": "warn,app=debug", "enrichers": ["context"], "overflow_strategy": "drop_newest",
         "flush_interval": "5ms", "ring_capacity_bytes": "1 MiB",
-        "sinks": [{ "name": "orders", "type": "file", "when_busy": "lose" }],
+        "sinks": [{ "name": "orders", "type": "file", "on_full": "drop" }],
         "routing": { "orders": { "level_min": "error" } }, "plugin_config": { "orders": { "path": "orders.log" } } }"#;
     let yaml = "level: warn,app=debug\nenrichers: [context]\noverflow_strategy: drop_newest\nflush_interval: 5ms\n\
-        ring_capacity_bytes: 1 MiB\nsinks:\n  - { name: orders, type: file, when_busy: lose }\n\
+        ring_capacity_bytes: 1 MiB\nsinks:\n  - { name: orders, type: file, on_full: drop }\n\
         routing:\n  orders: { level_min: error }\nplugin_config:\n  orders:\n    path: orders.log\n";
     let from_code = Settings::builder()
         .level("warn,app=debug".parse::<fapilog::level::Directives>().unwrap())
@@ -109,7 +109,7 @@ fn every_format_says_the_same() {
         .overflow_strategy(OverflowStrategy::DropNewest)
         .flush_interval(Duration::from_millis(5))
         .ring_capacity_bytes(1 << 20)
-        .sinks([SinkEntry::new("orders").kind("file").when_busy(WhenBusy::Lose)])
+        .sinks([SinkEntry::new("orders").kind("file").on_full(OnFull::Drop)])
         .routing("orders", Route::default().level_min(Level::Error))
         .plugin_config("orders", PluginConfig::new().with("path", "orders.log"))
         .build()

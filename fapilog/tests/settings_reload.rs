@@ -15,7 +15,7 @@ use fapilog::{
     container::ManualDrain,
     enrich::Enricher,
     error::ChangeError,
-    event::{Batch, Bucket, ValueRef},
+    event::{Batch, FieldGroup, ValueRef},
     format::{Formatter, JsonFormatter},
     info,
     level::LevelFilter,
@@ -38,7 +38,10 @@ impl Enricher for Marks {
     }
 
     fn enrich(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
-        batch.events_mut().iter_mut().for_each(|event| event.add_field(Bucket::Context, self.0, ValueRef::Bool(true)));
+        batch
+            .events_mut()
+            .iter_mut()
+            .for_each(|event| event.add_field(FieldGroup::Context, self.0, ValueRef::Bool(true)));
         Ok(())
     }
 }

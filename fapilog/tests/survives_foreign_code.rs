@@ -26,7 +26,7 @@ use fapilog::{
     metrics::LossReason,
     plugin::PluginError,
     process::Processor,
-    sink::{Delivery, MemorySink, Payload, Sink, SinkContext, SinkError, SinkFactory, WhenBusy},
+    sink::{Delivery, MemorySink, OnFull, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 use law::{PATIENCE, end, executors, lawful, memory, only, parsed, shut_down, started, started_manual, thread_builder};
 
@@ -345,9 +345,9 @@ impl SinkFactory for PanickingSink {
         self.step("make");
         Ok(Box::new(Self(self.0, Arc::clone(&self.1))))
     }
-    fn when_busy(&self) -> WhenBusy {
-        self.step("when_busy");
-        WhenBusy::default()
+    fn on_full(&self) -> OnFull {
+        self.step("on_full");
+        OnFull::default()
     }
 }
 
@@ -463,7 +463,7 @@ fn a_sink_that_panics_for_every_payload_is_left_out_and_holds_up_nobody() {
 #[test]
 fn what_a_sink_would_lose_when_it_is_busy_is_lost_to_its_panic() {
     let now = Arc::new(AtomicBool::new(true));
-    let options = fapilog::sink::SinkOptions::new().when_busy(WhenBusy::Lose);
+    let options = fapilog::sink::SinkOptions::new().on_full(OnFull::Drop);
     let (container, mut drain) =
         Container::builder().sink_with("panicking", PanickingSink("payload", now), options).start_manual().unwrap();
     info!(container.logger("survives"), "lost");
@@ -629,7 +629,7 @@ fn a_sink_that_cannot_be_made_stops_a_manual_start_too() {
 #[test]
 fn a_factory_that_panics_stops_the_start_and_is_named() {
     for executor in executors() {
-        for step in ["make", "writer", "when_busy"] {
+        for step in ["make", "writer", "on_full"] {
             let sink = PanickingSink(step, Arc::new(AtomicBool::new(true)));
             match Container::builder().executor(executor).sink("panicking", sink).start() {
                 Err(StartError::Sink { sink, .. }) => assert_eq!(sink, "panicking"),

@@ -9,7 +9,7 @@ use std::{
 
 use fapilog::{
     Level, Scope, assert_logged, assert_logged_times, assert_not_logged, debug, error, event,
-    event::{Batch, Bucket, Category, DynamicEvent, ValueRef},
+    event::{Batch, Category, DynamicEvent, FieldGroup, ValueRef},
     info,
     level::LevelFilter,
     plugin::PluginError,
@@ -73,7 +73,7 @@ fn an_assertion_gives_the_first_event_that_meets_it() {
     let first = assert_logged!(test, level: Warning);
     assert_eq!(first.context["attempt"], LoggedValue::of(&1));
     let all = assert_logged_times!(test, 3, message: "will retry");
-    assert_eq!(all[2].field(Bucket::Context, "attempt"), Some(&LoggedValue::of(&3)));
+    assert_eq!(all[2].field(FieldGroup::Context, "attempt"), Some(&LoggedValue::of(&3)));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn events_come_whole() {
 #[test]
 fn of_values_under_one_key_the_one_that_counts_is_kept() {
     let test = TestLog::new();
-    let _entered = Scope::new().field(Bucket::Context, "key", ValueRef::Text("scope")).enter();
+    let _entered = Scope::new().field(FieldGroup::Context, "key", ValueRef::Text("scope")).enter();
     info!(test.log(), "said", key = "call");
     assert_logged!(test, key = "call");
 }
@@ -215,7 +215,7 @@ fn a_failure_says_how_often_it_was_logged() {
 fn an_expectation_can_be_made_without_macros() {
     let test = TestLog::new();
     info!(test.log(), "said", n = 1);
-    let expected = Expectation::new().level(Level::Info).field(Bucket::Context, "n", &1);
+    let expected = Expectation::new().level(Level::Info).field(FieldGroup::Context, "n", &1);
     assert!(expected.is_met_by(&test.assert_logged(&expected)));
 }
 

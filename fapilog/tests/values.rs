@@ -15,7 +15,7 @@ use std::{
 
 use fapilog::{
     Container, Level, Logger, Scope,
-    event::{Bucket, Category, DynamicEvent, Value, ValueRef},
+    event::{Category, DynamicEvent, FieldGroup, Value, ValueRef},
     format::decode_marked_text,
     info,
 };
@@ -383,8 +383,8 @@ fn what_fits_is_not_marked() {
 
 #[test]
 fn a_scope_adds_its_fields_and_correlation_id() {
-    let scope = Scope::new().correlation_id("7f3a").field(Bucket::Tags, "region", ValueRef::Text("eu")).field(
-        Bucket::Context,
+    let scope = Scope::new().correlation_id("7f3a").field(FieldGroup::Tags, "region", ValueRef::Text("eu")).field(
+        FieldGroup::Context,
         "user",
         ValueRef::U64(9),
     );
@@ -400,7 +400,8 @@ fn a_scope_adds_its_fields_and_correlation_id() {
 fn an_inner_scope_counts_before_an_outer_one_and_ends_first() {
     let (container, mut drain, events) = started_manual(Container::builder());
     let log = container.logger("values");
-    let scope = |id: &str, depth| Scope::new().correlation_id(id).field(Bucket::Context, "depth", ValueRef::U64(depth));
+    let scope =
+        |id: &str, depth| Scope::new().correlation_id(id).field(FieldGroup::Context, "depth", ValueRef::U64(depth));
     let outer = scope("outer", 1).enter();
     {
         let _inner = scope("inner", 2).enter();
@@ -419,7 +420,7 @@ fn an_inner_scope_counts_before_an_outer_one_and_ends_first() {
 #[test]
 fn an_argument_counts_before_its_scope() {
     let (container, mut drain, events) = started_manual(Container::builder());
-    let scope = Scope::new().field(Bucket::Context, "key", ValueRef::Text("scope"));
+    let scope = Scope::new().field(FieldGroup::Context, "key", ValueRef::Text("scope"));
     let entered = scope.enter();
     info!(container.logger("values"), "both", key = "argument");
     drop(entered);
@@ -442,7 +443,7 @@ fn a_scope_belongs_to_its_thread() {
 #[test]
 fn a_scope_too_long_for_the_record_is_left_out_and_the_event_marked() {
     let (container, mut drain, events) = started_manual(Container::builder().record_max_bytes(1024));
-    let scope = Scope::new().field(Bucket::Context, "long", ValueRef::Text(&"x".repeat(2000)));
+    let scope = Scope::new().field(FieldGroup::Context, "long", ValueRef::Text(&"x".repeat(2000)));
     let entered = scope.enter();
     info!(container.logger("values"), "inside", own = 1);
     drop(entered);
@@ -455,13 +456,13 @@ fn a_scope_too_long_for_the_record_is_left_out_and_the_event_marked() {
 fn a_dynamic_event_carries_names_and_types_of_its_own() {
     let event = DynamicEvent::new(Level::Error, "adapter::rows", "a row came in")
         .category(Category::Business)
-        .field(Bucket::Context, "rows", ValueRef::U64(u64::MAX))
-        .field(Bucket::Context, "balance", ValueRef::I128(i128::MIN))
-        .field(Bucket::Context, "none", ValueRef::None)
-        .field(Bucket::Context, "bytes", ValueRef::Bytes(b"\xff"))
-        .field(Bucket::Tags, "table", ValueRef::Text("orders \"x\""))
-        .field(Bucket::Metrics, "took", ValueRef::Duration(Duration::from_millis(5)))
-        .field(Bucket::CorrelationId, "", ValueRef::Text("7f3a"));
+        .field(FieldGroup::Context, "rows", ValueRef::U64(u64::MAX))
+        .field(FieldGroup::Context, "balance", ValueRef::I128(i128::MIN))
+        .field(FieldGroup::Context, "none", ValueRef::None)
+        .field(FieldGroup::Context, "bytes", ValueRef::Bytes(b"\xff"))
+        .field(FieldGroup::Tags, "table", ValueRef::Text("orders \"x\""))
+        .field(FieldGroup::Metrics, "took", ValueRef::Duration(Duration::from_millis(5)))
+        .field(FieldGroup::CorrelationId, "", ValueRef::Text("7f3a"));
     let out = delivered(|log| log.log_dynamic(&event));
     assert_eq!((&out["level"], &out["category"]), (&json!("ERROR"), &json!("BUSINESS")));
     assert_eq!((&out["target"], &out["message"]), (&json!("adapter::rows"), &json!("a row came in")));
@@ -476,8 +477,8 @@ fn a_dynamic_event_carries_names_and_types_of_its_own() {
 fn a_dynamic_event_that_is_too_long_keeps_whole_fields_and_is_marked() {
     let (container, mut drain, events) = started_manual(Container::builder().record_max_bytes(1024));
     let event = DynamicEvent::new(Level::Info, "adapter", "long")
-        .field(Bucket::Context, "first", ValueRef::U64(1))
-        .field(Bucket::Context, "second", ValueRef::Text(&"x".repeat(2000)));
+        .field(FieldGroup::Context, "first", ValueRef::U64(1))
+        .field(FieldGroup::Context, "second", ValueRef::Text(&"x".repeat(2000)));
     container.logger("values").log_dynamic(&event);
     assert_eq!(end(&container, &mut drain).cut, 1);
     let out = only(&events);

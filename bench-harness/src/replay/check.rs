@@ -61,7 +61,7 @@ struct Comparison<I> {
 impl<'a, I: Iterator<Item = InputLine<'a>>> LineReader for Comparison<I> {
     fn line(&mut self, number: u64, line: &[u8]) -> Result<(), Finding> {
         let record = Record::parse(number, line)?;
-        if record.is_own() {
+        if record.is_internal() {
             self.own += 1;
             return Ok(());
         }
@@ -110,7 +110,7 @@ fn message_of<'r>(number: u64, line: &[u8], record: &'r Record<'_>) -> Result<Co
 }
 
 fn is_same(record: &Record<'_>, message: &[u8], (name, number, bytes): InputLine<'_>) -> bool {
-    let field = |bucket: &Option<Fields>, key: &str| bucket.as_ref()?.get(key).cloned();
+    let field = |group: &Option<Fields>, key: &str| group.as_ref()?.get(key).cloned();
     message == bytes
         && record.truncated.is_none()
         && field(&record.tags, "file").is_some_and(|value| value.as_str() == Some(name))

@@ -133,7 +133,7 @@ impl<'a> Checker<'a> {
     #[cold]
     fn differing(&mut self, number: u64, line: &[u8]) -> Result<(), Finding> {
         let record = Record::parse(number, line)?;
-        if record.is_own() {
+        if record.is_internal() {
             self.own += 1;
             return Ok(());
         }

@@ -48,12 +48,12 @@ impl<'a> Record<'a> {
     }
 
     /// Whether the library itself has logged it.
-    pub(crate) fn is_own(&self) -> bool {
+    pub(crate) fn is_internal(&self) -> bool {
         self.source == "fapilog" && self.target == "fapilog"
     }
 }
 
-/// The fields of a bucket, by key.
+/// The fields of a group, by key.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Fields(BTreeMap<String, Value>);
 

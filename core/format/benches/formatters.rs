@@ -20,8 +20,8 @@ use fapilog_plugin::{
 };
 use fapilog_record::{
     arguments::{Arg, End},
-    bucket::Bucket,
     call_site::{CallSite, FieldName},
+    field_group::FieldGroup,
     level::Level,
 };
 
@@ -77,7 +77,7 @@ type LogOne = fn(&Logger, u64);
 
 macro_rules! site {
     ($($name:literal),*) => {{
-        const FIELDS: &[FieldName] = &[$(FieldName::new(Bucket::Context, $name)),*];
+        const FIELDS: &[FieldName] = &[$(FieldName::new(FieldGroup::Context, $name)),*];
         static SITE: CallSite = CallSite::new(Level::Info, "order filled", module_path!(), file!(), line!(), FIELDS);
         &SITE
     }};

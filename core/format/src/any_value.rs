@@ -3,8 +3,8 @@
 use std::{net::IpAddr, time::Duration};
 
 use fapilog_record::{
-    bucket::Bucket,
     dynamic::put_field,
+    field_group::FieldGroup,
     value::{SequenceRef, ValueRef},
 };
 use proptest::prelude::*;
@@ -31,10 +31,10 @@ impl Owned {
         }
     }
 
-    /// As in a record: a field without its bucket and its empty key.
+    /// As in a record: a field without its group and its empty key.
     fn archived(&self) -> Vec<u8> {
         let mut field = Vec::new();
-        self.view(|value| put_field(&mut field, Bucket::Context, "", value));
+        self.view(|value| put_field(&mut field, FieldGroup::Context, "", value));
         field.split_off(3)
     }
 
@@ -79,7 +79,7 @@ fn rare() -> impl Strategy<Value = ValueRef<'static>> {
 }
 
 /// Text of what does harm where it is printed, of what a format's syntax is made of, and of anything else.
-pub(super) fn hostile_text() -> impl Strategy<Value = String> {
+pub(super) fn control_text() -> impl Strategy<Value = String> {
     let scraps = prop_oneof![
         2 => prop_oneof![
             Just("\x1b[2J"), Just("\x1b]0;title\x07"), Just("\u{9b}31m"), Just("\r\n"), Just("\n"), Just("\0"), Just("\x7f"),
@@ -101,12 +101,12 @@ pub(super) fn value() -> impl Strategy<Value = Owned> {
 }
 
 /// Values of all kinds.
-pub(super) fn hostile_value() -> impl Strategy<Value = Owned> {
-    let bytes = (hostile_text(), proptest::collection::vec(any::<u8>(), 0..4), hostile_text());
+pub(super) fn control_value() -> impl Strategy<Value = Owned> {
+    let bytes = (control_text(), proptest::collection::vec(any::<u8>(), 0..4), control_text());
     nested(prop_oneof![
         2 => leaf(),
         2 => rare().prop_map(Owned::Plain),
-        2 => hostile_text().prop_map(Owned::Text),
+        2 => control_text().prop_map(Owned::Text),
         1 => bytes.prop_map(|(front, middle, end)| Owned::Bytes([front.as_bytes(), &middle, end.as_bytes()].concat())),
     ])
 }

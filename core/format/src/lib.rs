@@ -4,7 +4,7 @@
 
 #[cfg(test)]
 mod any_value;
-mod hostile;
+mod control_characters;
 mod id;
 pub mod json;
 mod logfmt;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bumpalo::{Bump, collections::Vec as BumpVec};
-use fapilog_record::{bucket::Bucket, call_site::Descriptor};
+use fapilog_record::{call_site::Descriptor, field_group::FieldGroup};
 
 use crate::event::{Batch, Event, FieldRef, ProducerInfo};
 
@@ -15,7 +15,7 @@ use crate::event::{Batch, Event, FieldRef, ProducerInfo};
 ///
 /// ```
 /// use fapilog_plugin::{common_fields::CommonFields, enricher::Enricher, error::PluginError, event::{Batch, FieldRef}};
-/// use fapilog_record::{bucket::Bucket, value::ValueRef};
+/// use fapilog_record::{field_group::FieldGroup, value::ValueRef};
 ///
 /// struct Zone {
 ///     zone: String,
@@ -64,7 +64,7 @@ impl<'batch> FieldList<'batch> {
     /// Adds a field to the context. The value must be in the batch's arena, or live longer; text that is not UTF-8 does not
     /// belong here.
     pub fn push(&mut self, name: &'batch str, value: fapilog_record::value::ValueRef<'batch>) {
-        self.fields.push(FieldRef { bucket: Bucket::Context, name, value });
+        self.fields.push(FieldRef { group: FieldGroup::Context, name, value });
     }
 }
 
@@ -116,7 +116,7 @@ impl CommonFields {
     fn look_up(&mut self, descriptor: &'static Descriptor, index: usize) -> bool {
         let mut names = descriptor.fields().iter().map(|field| field.name);
         let is_ours = |name: &str| self.names.iter().any(|ours| ours == name);
-        let is_claimed = names.any(|field| field.bucket == Bucket::Context && is_ours(field.name));
+        let is_claimed = names.any(|field| field.group == FieldGroup::Context && is_ours(field.name));
         if self.claims.len() <= index {
             self.claims.resize(index + 1, Claim::Unknown);
         }
@@ -175,7 +175,7 @@ fn join<'batch>(
 #[cold]
 fn add_one_by_one<'batch>(event: &mut Event<'batch>, fields: &[FieldRef<'batch>]) {
     for field in fields {
-        event.add_field(field.bucket, field.name, field.value);
+        event.add_field(field.group, field.name, field.value);
     }
 }
 
@@ -191,7 +191,7 @@ mod tests {
     }
 
     fn value<'a>(event: &Event<'a>, name: &str) -> Option<ValueRef<'a>> {
-        event.field(Bucket::Context, name)
+        event.field(FieldGroup::Context, name)
     }
 
     #[test]

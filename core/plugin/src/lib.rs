@@ -37,4 +37,4 @@ pub mod threads;
 
 /// What a plugin sees of a log call's record: levels, values, call sites, times.
 #[doc(inline)]
-pub use fapilog_record::{bucket, call_site, directives, level, text, timestamp, value};
+pub use fapilog_record::{call_site, directives, field_group, level, text, timestamp, value};

@@ -4,7 +4,7 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 1 | bucket (see [`Bucket`]) |
+//! | 1 | group (see [`FieldGroup`]) |
 //! | 2 | length of the key |
 //! | | key, UTF-8 |
 //! | 1 | type of the value |
@@ -16,7 +16,7 @@ use std::{
 };
 
 use crate::{
-    bucket::Bucket,
+    field_group::FieldGroup,
     text::bounded::front,
     value::{self, ValueRef},
 };
@@ -46,9 +46,9 @@ mod types {
 }
 
 /// Appends one field. A key longer than 65,535 bytes is cut at a character's boundary.
-pub fn put_field(out: &mut Vec<u8>, bucket: Bucket, key: &str, value: ValueRef<'_>) {
+pub fn put_field(out: &mut Vec<u8>, group: FieldGroup, key: &str, value: ValueRef<'_>) {
     let key = front(key, usize::from(u16::MAX));
-    out.push(bucket.to_byte());
+    out.push(group.to_byte());
     // Held to `u16` above.
     out.extend_from_slice(&(key.len() as u16).to_le_bytes());
     out.extend_from_slice(key.as_bytes());
@@ -115,11 +115,11 @@ impl<'a> DynamicFields<'a> {
         Self { rest: bytes }
     }
 
-    fn read_field(&mut self) -> Option<(Bucket, &'a str, ValueRef<'a>)> {
-        let bucket = Bucket::from_byte(self.fixed::<1>()?[0])?;
+    fn read_field(&mut self) -> Option<(FieldGroup, &'a str, ValueRef<'a>)> {
+        let group = FieldGroup::from_byte(self.fixed::<1>()?[0])?;
         let key_bytes = usize::from(u16::from_le_bytes(self.fixed()?));
         let key = std::str::from_utf8(self.counted(key_bytes)?).ok()?;
-        Some((bucket, key, self.read_value(0)?))
+        Some((group, key, self.read_value(0)?))
     }
 
     fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
@@ -194,7 +194,7 @@ impl<'a> DynamicFields<'a> {
 }
 
 impl<'a> Iterator for DynamicFields<'a> {
-    type Item = (Bucket, &'a str, ValueRef<'a>);
+    type Item = (FieldGroup, &'a str, ValueRef<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
         let field = self.read_field();

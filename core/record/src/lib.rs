@@ -30,11 +30,11 @@
 
 pub mod arguments;
 mod as_logged;
-pub mod bucket;
 pub mod call_site;
 pub mod directives;
 pub mod dynamic;
 mod error_codes;
+pub mod field_group;
 pub mod head;
 pub mod level;
 mod serde_text;

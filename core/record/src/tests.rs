@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use crate::{
     arguments::{Arg, Arguments, End},
-    bucket::Bucket,
     dynamic::{DynamicFields, put_field},
+    field_group::FieldGroup,
     head::Head,
     value::{self, Kind, Value, ValueRef},
     writer::{Overrun, record_bytes, write_record},
@@ -155,10 +155,10 @@ fn a_sequence_is_a_span_and_its_elements_side_by_side() {
 #[test]
 fn a_dynamic_field_is_bucket_key_type_and_value() {
     let mut bytes = Vec::new();
-    put_field(&mut bytes, Bucket::Tags, "ab", ValueRef::Text("xyz"));
+    put_field(&mut bytes, FieldGroup::Tags, "ab", ValueRef::Text("xyz"));
     assert_eq!(bytes, [1, 2, 0, b'a', b'b', 15, 3, 0, 0, 0, b'x', b'y', b'z']);
     bytes.clear();
-    put_field(&mut bytes, Bucket::Context, "n", ValueRef::U64(258));
+    put_field(&mut bytes, FieldGroup::Context, "n", ValueRef::U64(258));
     assert_eq!(bytes, [0, 1, 0, b'n', 5, 2, 1, 0, 0, 0, 0, 0, 0]);
 }
 
@@ -314,7 +314,7 @@ proptest! {
     #[test]
     fn the_reader_of_dynamic_fields_takes_any_bytes(bytes in broken()) {
         let fields: Vec<String> = DynamicFields::new(&bytes).map(|(_, _, value)| shown(value)).collect();
-        // Bucket, length of the key, and type: a field has four bytes at least.
+        // FieldGroup, length of the key, and type: a field has four bytes at least.
         prop_assert!(fields.len() <= bytes.len() / 4);
     }
 
@@ -324,7 +324,7 @@ proptest! {
     ) {
         let mut bytes = Vec::new();
         for text in &texts {
-            put_field(&mut bytes, Bucket::Context, "key", ValueRef::Text(text));
+            put_field(&mut bytes, FieldGroup::Context, "key", ValueRef::Text(text));
         }
         bytes.truncate(cut);
         for ((_, key, value), text) in DynamicFields::new(&bytes).zip(&texts) {

@@ -183,8 +183,8 @@ impl Build<'_> {
             if let Some(factory) = self.sink(index, sink) {
                 let route = settings.routing.get(&sink.name).cloned().unwrap_or_default();
                 let options = SinkOptions::new().route(route);
-                let options = match sink.when_busy {
-                    Some(when_busy) => options.when_busy(when_busy),
+                let options = match sink.on_full {
+                    Some(on_full) => options.on_full(on_full),
                     None => options,
                 };
                 builder = builder.sink_with(&sink.name, factory, options);

@@ -70,7 +70,7 @@ declare::settings! {
         Anything("TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY, OFF; target; target=level; several of these, parted by commas");
 
     /// Where events go: names of sinks, or tables with `name`, `type` (a sink of the registry; if none is given, the one of
-    /// that name), `formatter` and `when_busy` (`hold_back` or `lose`; if it is not given, what is the sink's way). A sink's own settings are in `plugin_config`,
+    /// that name), `formatter` and `on_full` (`block` or `drop`; if it is not given, what is the sink's way). A sink's own settings are in `plugin_config`,
     /// under its name.
     sinks: list SinkEntry = vec![SinkEntry::new("stdout")], Names("a list of names of sinks, or tables; at least one");
 

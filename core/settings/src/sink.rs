@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use fapilog_plugin::sink::WhenBusy;
+use fapilog_plugin::sink::OnFull;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
 /// A sink, as the settings name it: `"file"`, or
-/// `{ name = "orders", type = "file", formatter = "logfmt", when_busy = "lose" }`.
+/// `{ name = "orders", type = "file", formatter = "logfmt", on_full = "drop" }`.
 ///
 /// Its own settings are in `plugin_config`, under its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +22,13 @@ pub struct SinkEntry {
     /// What renders its events; if none is given, the setting `formatter`.
     pub formatter: Option<String>,
     /// What happens while it has no room; if it is not given, what is the sink's way.
-    pub when_busy: Option<WhenBusy>,
+    pub on_full: Option<OnFull>,
 }
 
 impl SinkEntry {
     /// The sink that the registry knows by this name.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), kind: None, formatter: None, when_busy: None }
+        Self { name: name.into(), kind: None, formatter: None, on_full: None }
     }
 
     /// Which of the registry's sinks it is.
@@ -47,8 +47,8 @@ impl SinkEntry {
 
     /// What happens while it has no room.
     #[must_use]
-    pub fn when_busy(mut self, when_busy: WhenBusy) -> Self {
-        self.when_busy = Some(when_busy);
+    pub fn on_full(mut self, on_full: OnFull) -> Self {
+        self.on_full = Some(on_full);
         self
     }
 
@@ -80,13 +80,13 @@ struct Table {
     #[serde(default)]
     formatter: Option<String>,
     #[serde(default)]
-    when_busy: Option<WhenBusy>,
+    on_full: Option<OnFull>,
 }
 
 impl From<Table> for SinkEntry {
     fn from(table: Table) -> Self {
-        let Table { name, kind, formatter, when_busy } = table;
-        Self { name, kind, formatter, when_busy }
+        let Table { name, kind, formatter, on_full } = table;
+        Self { name, kind, formatter, on_full }
     }
 }
 
@@ -95,8 +95,8 @@ impl Serialize for SinkEntry {
         if *self == Self::new(self.name.as_str()) {
             return serializer.serialize_str(&self.name);
         }
-        let Self { name, kind, formatter, when_busy } = self.clone();
-        Table { name, kind, formatter, when_busy }.serialize(serializer)
+        let Self { name, kind, formatter, on_full } = self.clone();
+        Table { name, kind, formatter, on_full }.serialize(serializer)
     }
 }
 
@@ -112,7 +112,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
     type Value = SinkEntry;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a sink, or a table with name, type, formatter and when_busy")
+        f.write_str("the name of a sink, or a table with name, type, formatter and on_full")
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<SinkEntry, E> {

@@ -48,7 +48,7 @@ impl Formatter for TabSeparated {
 
 /// Whether it is the value that counts, of those under one key.
 fn counts(event: &Event<'_>, field: &FieldRef<'_>) -> bool {
-    event.field(field.bucket, field.name) == Some(field.value)
+    event.field(field.group, field.name) == Some(field.value)
 }
 
 fn put_field(out: &mut Vec<u8>, field: FieldRef<'_>) {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use fapilog_plugin::event::{Event, EventId};
 use fapilog_record::{
-    bucket::Bucket,
+    field_group::FieldGroup,
     level::{Category, Level},
     timestamp::Timestamp,
     value::ValueRef,
@@ -65,11 +65,11 @@ impl fmt::Display for Place {
 impl LoggedEvent {
     /// The value under a key of a part of the event.
     #[must_use]
-    pub fn field(&self, bucket: Bucket, name: &str) -> Option<&LoggedValue> {
-        match bucket {
-            Bucket::Context => self.context.get(name),
-            Bucket::Tags => self.tags.get(name),
-            Bucket::Metrics => self.metrics.get(name),
+    pub fn field(&self, group: FieldGroup, name: &str) -> Option<&LoggedValue> {
+        match group {
+            FieldGroup::Context => self.context.get(name),
+            FieldGroup::Tags => self.tags.get(name),
+            FieldGroup::Metrics => self.metrics.get(name),
             _ => None,
         }
     }
@@ -97,18 +97,18 @@ impl LoggedEvent {
                 other => LoggedValue::from(other).to_string(),
             },
             correlation_id: event.correlation_id().map(str::to_owned),
-            context: fields(event, Bucket::Context),
-            tags: fields(event, Bucket::Tags),
-            metrics: fields(event, Bucket::Metrics),
+            context: fields(event, FieldGroup::Context),
+            tags: fields(event, FieldGroup::Tags),
+            metrics: fields(event, FieldGroup::Metrics),
             place: has_site.then(|| Place { file: site.file(), line: site.line() }),
             is_cut: event.is_cut(),
         }
     }
 }
 
-fn fields(event: &Event<'_>, bucket: Bucket) -> BTreeMap<String, LoggedValue> {
-    let keyed = event.fields().filter(|field| field.bucket == bucket);
-    let counting = keyed.filter_map(|field| Some((field.name, event.field(bucket, field.name)?)));
+fn fields(event: &Event<'_>, group: FieldGroup) -> BTreeMap<String, LoggedValue> {
+    let keyed = event.fields().filter(|field| field.group == group);
+    let counting = keyed.filter_map(|field| Some((field.name, event.field(group, field.name)?)));
     counting.map(|(name, value)| (name.to_owned(), value.into())).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use fapilog_record::{bucket::Bucket, level::Level, value::Value};
+use fapilog_record::{field_group::FieldGroup, level::Level, value::Value};
 
 use super::{LoggedEvent, LoggedValue};
 
@@ -21,7 +21,7 @@ enum Part {
     Source(String),
     Target(String),
     CorrelationId(String),
-    Field(Bucket, String, LoggedValue),
+    Field(FieldGroup, String, LoggedValue),
 }
 
 impl Expectation {
@@ -61,8 +61,8 @@ impl Expectation {
     }
 
     /// It has a field of this value.
-    pub fn field<T: Value + ?Sized>(self, bucket: Bucket, name: &str, value: &T) -> Self {
-        self.with(Part::Field(bucket, name.to_owned(), LoggedValue::of(value)))
+    pub fn field<T: Value + ?Sized>(self, group: FieldGroup, name: &str, value: &T) -> Self {
+        self.with(Part::Field(group, name.to_owned(), LoggedValue::of(value)))
     }
 
     fn with(mut self, part: Part) -> Self {
@@ -125,7 +125,7 @@ impl Part {
             Self::Source(source) => event.source == *source,
             Self::Target(target) => event.target == *target,
             Self::CorrelationId(id) => event.correlation_id.as_ref() == Some(id),
-            Self::Field(bucket, name, value) => event.field(*bucket, name) == Some(value),
+            Self::Field(group, name, value) => event.field(*group, name) == Some(value),
         }
     }
 
@@ -136,8 +136,8 @@ impl Part {
             Self::Source(_) => "source".to_owned(),
             Self::Target(_) => "target".to_owned(),
             Self::CorrelationId(_) => "correlation_id".to_owned(),
-            Self::Field(Bucket::Tags, name, _) => format!("tags.{name}"),
-            Self::Field(Bucket::Metrics, name, _) => format!("metrics.{name}"),
+            Self::Field(FieldGroup::Tags, name, _) => format!("tags.{name}"),
+            Self::Field(FieldGroup::Metrics, name, _) => format!("metrics.{name}"),
             Self::Field(_, name, _) => name.clone(),
         }
     }
@@ -150,8 +150,8 @@ impl Part {
             Self::Source(_) => format!("{:?}", event.source),
             Self::Target(_) => format!("{:?}", event.target),
             Self::CorrelationId(_) => event.correlation_id.as_ref().map_or("absent".to_owned(), |id| format!("{id:?}")),
-            Self::Field(bucket, name, _) => {
-                event.field(*bucket, name).map_or("absent".to_owned(), LoggedValue::to_string)
+            Self::Field(group, name, _) => {
+                event.field(*group, name).map_or("absent".to_owned(), LoggedValue::to_string)
             }
         }
     }

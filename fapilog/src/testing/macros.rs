@@ -127,25 +127,25 @@ macro_rules! __expectation {
     };
 
     // What stands behind the key.
-    (@value ($done:expr) $bucket:ident ($name:expr) $key:tt = % $value:expr $(, $($rest:tt)*)?) => {
+    (@value ($done:expr) $group:ident ($name:expr) $key:tt = % $value:expr $(, $($rest:tt)*)?) => {
         $crate::__expectation!(@parse
-            ($done.field($crate::__private::Bucket::$bucket, $name, &$crate::__private::display(&$value))) $($($rest)*)?)
+            ($done.field($crate::__private::FieldGroup::$group, $name, &$crate::__private::display(&$value))) $($($rest)*)?)
     };
-    (@value ($done:expr) $bucket:ident ($name:expr) $key:tt = ? $value:expr $(, $($rest:tt)*)?) => {
+    (@value ($done:expr) $group:ident ($name:expr) $key:tt = ? $value:expr $(, $($rest:tt)*)?) => {
         $crate::__expectation!(@parse
-            ($done.field($crate::__private::Bucket::$bucket, $name, &$crate::__private::debug(&$value))) $($($rest)*)?)
+            ($done.field($crate::__private::FieldGroup::$group, $name, &$crate::__private::debug(&$value))) $($($rest)*)?)
     };
-    (@value ($done:expr) $bucket:ident ($name:expr) $key:tt = # $value:expr $(, $($rest:tt)*)?) => {
+    (@value ($done:expr) $group:ident ($name:expr) $key:tt = # $value:expr $(, $($rest:tt)*)?) => {
         $crate::__expectation!(@parse
-            ($done.field($crate::__private::Bucket::$bucket, $name, &$crate::__private::error_chain(&$value))) $($($rest)*)?)
+            ($done.field($crate::__private::FieldGroup::$group, $name, &$crate::__private::error_chain(&$value))) $($($rest)*)?)
     };
-    (@value ($done:expr) $bucket:ident ($name:expr) $key:tt = $value:expr $(, $($rest:tt)*)?) => {
-        $crate::__expectation!(@parse ($done.field($crate::__private::Bucket::$bucket, $name, &$value)) $($($rest)*)?)
+    (@value ($done:expr) $group:ident ($name:expr) $key:tt = $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__expectation!(@parse ($done.field($crate::__private::FieldGroup::$group, $name, &$value)) $($($rest)*)?)
     };
-    (@value ($done:expr) $bucket:ident ($name:expr) ($key:ident) $(, $($rest:tt)*)?) => {
-        $crate::__expectation!(@parse ($done.field($crate::__private::Bucket::$bucket, $name, &$key)) $($($rest)*)?)
+    (@value ($done:expr) $group:ident ($name:expr) ($key:ident) $(, $($rest:tt)*)?) => {
+        $crate::__expectation!(@parse ($done.field($crate::__private::FieldGroup::$group, $name, &$key)) $($($rest)*)?)
     };
-    (@value $done:tt $bucket:ident $name:tt $key:tt $($wrong:tt)*) => {
+    (@value $done:tt $group:ident $name:tt $key:tt $($wrong:tt)*) => {
         ::core::compile_error!(::core::concat!(
             "expected `= value` behind a field's key, found `", ::core::stringify!($($wrong)*), "`"
         ))

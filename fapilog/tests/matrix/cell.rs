@@ -5,7 +5,7 @@ use fapilog::{
     container::ContainerBuilder,
     event::Batch,
     format::{Formatter, JsonFormatter, LogfmtFormatter, MinimalFormatter, PrettyFormatter, SimpleFormatter},
-    sink::{ConsoleSink, SinkOptions, WhenBusy},
+    sink::{ConsoleSink, OnFull, SinkOptions},
 };
 
 use crate::{corpus::log_all, json, law, logged::Logged, text};
@@ -59,7 +59,7 @@ impl Format {
         let lines: Vec<&str> = plain.split('\n').collect();
         assert_eq!(lines.len(), logged.len(), "{self:?}");
         for (number, (line, logged)) in (1..).zip(lines.iter().zip(logged)) {
-            assert!(!line.contains(is_hostile), "{self:?}: {line:.200?}");
+            assert!(!line.contains(is_control), "{self:?}: {line:.200?}");
             match self {
                 Self::Json => assert_eq!(json::check(line, logged), number),
                 Self::Logfmt => assert_eq!(text::check_logfmt(line, logged), number),
@@ -72,7 +72,7 @@ impl Format {
 }
 
 /// Controls of terminals and of the direction of text, and whatever some program may take for the end of a line.
-fn is_hostile(c: char) -> bool {
+fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -90,7 +90,7 @@ pub(crate) fn builder() -> ContainerBuilder {
 
 /// With a console sink that loses nothing.
 pub(crate) fn waiting(builder: ContainerBuilder, name: &str, sink: ConsoleSink) -> ContainerBuilder {
-    builder.sink_with(name, sink, SinkOptions::new().when_busy(WhenBusy::HoldBack))
+    builder.sink_with(name, sink, SinkOptions::new().on_full(OnFull::Block))
 }
 
 /// Logs the corpus, and ends the container, with everything delivered and nothing lost. Returns what was logged.

@@ -7,7 +7,7 @@ use std::{
 
 use fapilog::{
     Container, Level, Logger, Scope, audit, critical, debug, error,
-    event::{Bucket, DynamicEvent, ValueRef},
+    event::{DynamicEvent, FieldGroup, ValueRef},
     info, security, trace, warn,
 };
 
@@ -57,7 +57,7 @@ pub(crate) fn log_all(container: &Container) -> Vec<Logged> {
     sequences(&log, &mut all);
     not_utf8(&log, &mut all);
     literals(&log, &mut all);
-    hostile_texts().iter().for_each(|hostile| everywhere(container, &log, hostile, &mut all));
+    hostile_texts().iter().for_each(|control| everywhere(container, &log, control, &mut all));
     clashing_keys(&log, &mut all);
     one_key_several_times(&log, &mut all);
     messages_that_are_no_text(&log, &mut all);
@@ -155,22 +155,22 @@ fn hostile_texts() -> Vec<String> {
 }
 
 /// A text in every place that takes one.
-fn everywhere(container: &Container, log: &Logger, hostile: &str, all: &mut Vec<Logged>) {
-    let value = || text(hostile);
-    info!(log, hostile);
+fn everywhere(container: &Container, log: &Logger, control: &str, all: &mut Vec<Logged>) {
+    let value = || text(control);
+    info!(log, control);
     all.push(Logged::new(HERE, value()));
-    info!(log, hostile, after = 1, tags.after = hostile);
-    all.push(Logged::new(HERE, value()).context("after", integer(1)).field(Bucket::Tags, "after", value()));
-    info!(log, "a value", text = hostile, shown = %hostile, tags.text = hostile, metrics.text = hostile, end = true);
+    info!(log, control, after = 1, tags.after = control);
+    all.push(Logged::new(HERE, value()).context("after", integer(1)).field(FieldGroup::Tags, "after", value()));
+    info!(log, "a value", text = control, shown = %control, tags.text = control, metrics.text = control, end = true);
     all.push(
         Logged::new(HERE, text("a value"))
             .context("text", value())
             .context("shown", value())
-            .field(Bucket::Tags, "text", value())
-            .field(Bucket::Metrics, "text", value())
+            .field(FieldGroup::Tags, "text", value())
+            .field(FieldGroup::Metrics, "text", value())
             .context("end", Datum::Bool(true)),
     );
-    info!(log, "elements", list = [hostile, "x", hostile], nested = vec![vec![hostile], vec![]]);
+    info!(log, "elements", list = [control, "x", control], nested = vec![vec![control], vec![]]);
     let nested = Datum::List(vec![Datum::List(vec![value()]), Datum::List(Vec::new())]);
     all.push(
         Logged::new(HERE, text("elements"))
@@ -178,26 +178,26 @@ fn everywhere(container: &Container, log: &Logger, hostile: &str, all: &mut Vec<
             .context("nested", nested),
     );
 
-    info!(container.logger(hostile), "a source");
-    all.push(Logged::new(HERE, text("a source")).source(hostile));
+    info!(container.logger(control), "a source");
+    all.push(Logged::new(HERE, text("a source")).source(control));
     {
         let _entered =
-            Scope::new().correlation_id(hostile).field(Bucket::Context, hostile, ValueRef::Text(hostile)).enter();
-        info!(log, "in a scope", own = hostile);
+            Scope::new().correlation_id(control).field(FieldGroup::Context, control, ValueRef::Text(control)).enter();
+        info!(log, "in a scope", own = control);
     }
     all.push(
-        Logged::new(HERE, text("in a scope")).correlation_id(hostile).context(hostile, value()).context("own", value()),
+        Logged::new(HERE, text("in a scope")).correlation_id(control).context(control, value()).context("own", value()),
     );
-    info!(log.with([(hostile, ValueRef::Text(hostile))]), "by a child");
-    all.push(Logged::new(HERE, text("by a child")).context(hostile, value()));
+    info!(log.with([(control, ValueRef::Text(control))]), "by a child");
+    all.push(Logged::new(HERE, text("by a child")).context(control, value()));
 
-    let event = DynamicEvent::new(Level::Warning, hostile, hostile);
-    let keyed = [Bucket::Context, Bucket::Tags, Bucket::Metrics];
+    let event = DynamicEvent::new(Level::Warning, control, control);
+    let keyed = [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics];
     log.log_dynamic(
-        &keyed.into_iter().fold(event, |event, bucket| event.field(bucket, hostile, ValueRef::Text(hostile))),
+        &keyed.into_iter().fold(event, |event, group| event.field(group, control, ValueRef::Text(control))),
     );
-    let logged = Logged::new(hostile, value()).level("WARNING");
-    all.push(keyed.into_iter().fold(logged, |logged, bucket| logged.field(bucket, hostile, value())));
+    let logged = Logged::new(control, value()).level("WARNING");
+    all.push(keyed.into_iter().fold(logged, |logged, group| logged.field(group, control, value())));
 }
 
 fn levels(log: &Logger, all: &mut Vec<Logged>) {
@@ -222,8 +222,8 @@ macro_rules! log_value {
     (dynamic $log:ident, $all:ident, $value:expr, $datum:expr) => {
         log_value!($log, $all, $value, $datum);
         let event = DynamicEvent::new(Level::Info, HERE, "a dynamic value");
-        $log.log_dynamic(&event.field(Bucket::Metrics, "value", ValueRef::from($value)));
-        $all.push(Logged::new(HERE, text("a dynamic value")).field(Bucket::Metrics, "value", $datum));
+        $log.log_dynamic(&event.field(FieldGroup::Metrics, "value", ValueRef::from($value)));
+        $all.push(Logged::new(HERE, text("a dynamic value")).field(FieldGroup::Metrics, "value", $datum));
     };
 }
 
@@ -268,7 +268,7 @@ fn other_values(log: &Logger, all: &mut Vec<Logged>) {
     log_value!(log, all, UNIX_EPOCH + Duration::from_secs(1 << 40), text("1099511627776"));
     log_value!(log, all, Ipv6Addr::LOCALHOST, text("::1"));
     log_value!(log, all, uuid::Uuid::max(), text("ffffffff-ffff-ffff-ffff-ffffffffffff"));
-    let event = DynamicEvent::new(Level::Info, HERE, "nothing").field(Bucket::Context, "value", ValueRef::None);
+    let event = DynamicEvent::new(Level::Info, HERE, "nothing").field(FieldGroup::Context, "value", ValueRef::None);
     log.log_dynamic(&event);
     all.push(Logged::new(HERE, text("nothing")).context("value", Datum::None));
 }
@@ -304,7 +304,7 @@ fn sequences(log: &Logger, all: &mut Vec<Logged>) {
 
 fn not_utf8(log: &Logger, all: &mut Vec<Logged>) {
     let everything: Vec<u8> = (0..=u8::MAX).collect();
-    let hostile: [&[u8]; 11] = [
+    let control: [&[u8]; 11] = [
         b"",
         b"plain",
         b"\xff",
@@ -317,12 +317,14 @@ fn not_utf8(log: &Logger, all: &mut Vec<Logged>) {
         b"\"=\xfe,[]",
         &everything,
     ];
-    for value in hostile {
+    for value in control {
         log_value!(dynamic log, all, value, bytes(value));
         info!(log, value, tags.raw = value, end = "\\");
-        all.push(Logged::new(HERE, bytes(value)).field(Bucket::Tags, "raw", bytes(value)).context("end", text("\\")));
-        let event = DynamicEvent::new(Level::Info, HERE, "").field(Bucket::Message, "", ValueRef::Bytes(value));
-        log.log_dynamic(&event.field(Bucket::Context, "a b\n%", ValueRef::Bytes(value)));
+        all.push(
+            Logged::new(HERE, bytes(value)).field(FieldGroup::Tags, "raw", bytes(value)).context("end", text("\\")),
+        );
+        let event = DynamicEvent::new(Level::Info, HERE, "").field(FieldGroup::Message, "", ValueRef::Bytes(value));
+        log.log_dynamic(&event.field(FieldGroup::Context, "a b\n%", ValueRef::Bytes(value)));
         all.push(Logged::new(HERE, bytes(value)).context("a b\n%", bytes(value)));
     }
 }
@@ -345,7 +347,7 @@ fn literals(log: &Logger, all: &mut Vec<Logged>) {
         .into_iter()
         .zip(1..)
         .fold(Logged::new(HERE, text("keys")), |logged, (key, n)| logged.context(key, integer(n)));
-    let logged = logged.field(Bucket::Tags, "", integer(8)).field(Bucket::Metrics, "\r", integer(9));
+    let logged = logged.field(FieldGroup::Tags, "", integer(8)).field(FieldGroup::Metrics, "\r", integer(9));
     all.push(logged.context("tags.", integer(10)).context("ü", integer(11)));
 }
 
@@ -378,18 +380,16 @@ fn clashing_keys(log: &Logger, all: &mut Vec<Logged>) {
         "tags." = 22
     );
     let numbered = || RESERVED.into_iter().zip(1..);
-    let with =
-        |logged: Logged, bucket| numbered().fold(logged, |logged, (key, n)| logged.field(bucket, key, integer(n)));
-    all.push(with(Logged::new(HERE, text("reserved")), Bucket::Context));
+    let with = |logged: Logged, group| numbered().fold(logged, |logged, (key, n)| logged.field(group, key, integer(n)));
+    all.push(with(Logged::new(HERE, text("reserved")), FieldGroup::Context));
 
-    let keyed = [Bucket::Context, Bucket::Tags, Bucket::Metrics];
-    let fields =
-        || keyed.into_iter().flat_map(|bucket| numbered().map(move |(key, n)| (bucket, key, ValueRef::I64(n))));
+    let keyed = [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics];
+    let fields = || keyed.into_iter().flat_map(|group| numbered().map(move |(key, n)| (group, key, ValueRef::I64(n))));
     let event = DynamicEvent::new(Level::Info, HERE, "dynamic");
-    log.log_dynamic(&fields().fold(event, |event, (bucket, key, n)| event.field(bucket, key, n)));
+    log.log_dynamic(&fields().fold(event, |event, (group, key, n)| event.field(group, key, n)));
     all.push(keyed.into_iter().fold(Logged::new(HERE, text("dynamic")), with));
 
-    let scope = fields().fold(Scope::new(), |scope, (bucket, key, n)| scope.field(bucket, key, n));
+    let scope = fields().fold(Scope::new(), |scope, (group, key, n)| scope.field(group, key, n));
     {
         let _entered = scope.enter();
         info!(log, "scope");
@@ -401,9 +401,9 @@ fn clashing_keys(log: &Logger, all: &mut Vec<Logged>) {
 
 /// The call's own counts before the logger's, that before an inner scope's, and that before an outer one's.
 fn one_key_several_times(log: &Logger, all: &mut Vec<Logged>) {
-    let outer = Scope::new().correlation_id("outer").field(Bucket::Context, "level", "outer".into());
-    let inner = Scope::new().correlation_id("inner").field(Bucket::Context, "level", "inner".into()).field(
-        Bucket::Tags,
+    let outer = Scope::new().correlation_id("outer").field(FieldGroup::Context, "level", "outer".into());
+    let inner = Scope::new().correlation_id("inner").field(FieldGroup::Context, "level", "inner".into()).field(
+        FieldGroup::Tags,
         "",
         "inner".into(),
     );
@@ -414,7 +414,7 @@ fn one_key_several_times(log: &Logger, all: &mut Vec<Logged>) {
     let _inner = inner.enter();
     let expected = |message: &str, level: &str| {
         Logged::new(HERE, text(message)).correlation_id("inner").context("level", text(level)).field(
-            Bucket::Tags,
+            FieldGroup::Tags,
             "",
             text("inner"),
         )
@@ -425,8 +425,8 @@ fn one_key_several_times(log: &Logger, all: &mut Vec<Logged>) {
     all.push(expected("logger", "logger"));
     info!(child, "call", level = "call");
     all.push(expected("call", "call"));
-    let event = DynamicEvent::new(Level::Info, HERE, "dynamic").field(Bucket::Context, "level", "first".into());
-    child.log_dynamic(&event.field(Bucket::Context, "level", "second".into()));
+    let event = DynamicEvent::new(Level::Info, HERE, "dynamic").field(FieldGroup::Context, "level", "first".into());
+    child.log_dynamic(&event.field(FieldGroup::Context, "level", "second".into()));
     all.push(expected("dynamic", "first"));
 }
 
@@ -465,11 +465,11 @@ fn dangerous_messages(log: &Logger, all: &mut Vec<Logged>) {
     ];
     for (message, found) in flagged {
         info!(log, message);
-        all.push(Logged::new(HERE, text(message)).field(Bucket::Tags, "dangerous_content", text(found)));
+        all.push(Logged::new(HERE, text(message)).field(FieldGroup::Tags, "dangerous_content", text(found)));
     }
     let message = "<script";
     info!(log, message, tags.dangerous_content = "mine");
-    all.push(Logged::new(HERE, text(message)).field(Bucket::Tags, "dangerous_content", text("mine")));
+    all.push(Logged::new(HERE, text(message)).field(FieldGroup::Tags, "dangerous_content", text("mine")));
 }
 
 /// A mebibyte, everywhere that it fits.
@@ -484,14 +484,22 @@ fn long(container: &Container, log: &Logger, all: &mut Vec<Logged>) {
     all.push(Logged::new(HERE, text(&mixed)).context("value", text(&mixed)).context("after", integer(1)));
     info!(log, "raw", raw, after = 1);
     all.push(Logged::new(HERE, text("raw")).context("raw", bytes(&raw)).context("after", integer(1)));
-    log.log_dynamic(&DynamicEvent::new(Level::Info, "long", &mixed).field(Bucket::Tags, "", ValueRef::Text(&plain)));
-    all.push(Logged::new("long", text(&mixed)).field(Bucket::Tags, "", text(&plain)));
+    log.log_dynamic(&DynamicEvent::new(Level::Info, "long", &mixed).field(
+        FieldGroup::Tags,
+        "",
+        ValueRef::Text(&plain),
+    ));
+    all.push(Logged::new("long", text(&mixed)).field(FieldGroup::Tags, "", text(&plain)));
     let numbers: Vec<u64> = (0..MIB as u64 / 8).collect();
     info!(log, "numbers", numbers);
     all.push(Logged::new(HERE, text("numbers")).context("numbers", Datum::List(numbers.iter().map(integer).collect())));
 
     let key = "k\n".repeat(15_000);
-    log.log_dynamic(&DynamicEvent::new(Level::Info, HERE, "a long key").field(Bucket::Context, &key, ValueRef::U64(1)));
+    log.log_dynamic(&DynamicEvent::new(Level::Info, HERE, "a long key").field(
+        FieldGroup::Context,
+        &key,
+        ValueRef::U64(1),
+    ));
     all.push(Logged::new(HERE, text("a long key")).context(&key, integer(1)));
     let id = "\u{1b}".repeat(30_000);
     {

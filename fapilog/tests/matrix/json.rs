@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fapilog::event::Bucket;
+use fapilog::event::FieldGroup;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -66,8 +66,8 @@ pub(crate) fn check(line: &str, logged: &Logged) -> u64 {
     let is_marked = |name: &str| marked.contains(&name);
     assert!(is(pairs.get("message").unwrap(), &logged.message, is_marked("message")), "the message of {logged:.200?}");
     let mut found = 0;
-    for (bucket, key, value) in &logged.fields {
-        let part = name_of(*bucket);
+    for (group, key, value) in &logged.fields {
+        let part = name_of(*group);
         let (_, fields) = parts.iter().find(|(name, _)| name == part).unwrap_or_else(|| panic!("no {part}"));
         assert_eq!(fields.0.iter().filter(|(name, _)| name == key).count(), 1, "{part}.{key:?}");
         let is_marked = is_marked(&format!("{part}.{key}"));
@@ -78,11 +78,11 @@ pub(crate) fn check(line: &str, logged: &Logged) -> u64 {
     crate::number_of(pairs.text("event_id"))
 }
 
-fn name_of(bucket: Bucket) -> &'static str {
-    match bucket {
-        Bucket::Context => "context",
-        Bucket::Tags => "tags",
-        Bucket::Metrics => "metrics",
+fn name_of(group: FieldGroup) -> &'static str {
+    match group {
+        FieldGroup::Context => "context",
+        FieldGroup::Tags => "tags",
+        FieldGroup::Metrics => "metrics",
         other => panic!("{other:?} has no keys"),
     }
 }

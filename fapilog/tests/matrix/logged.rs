@@ -1,6 +1,6 @@
 //! What was logged, to compare with what comes back.
 
-use fapilog::event::Bucket;
+use fapilog::event::FieldGroup;
 
 /// The source of events, unless they are about sources.
 pub(crate) const SOURCE: &str = "matrix";
@@ -14,7 +14,7 @@ pub(crate) struct Logged {
     pub(crate) message: Datum,
     pub(crate) correlation_id: Option<String>,
     /// One for each key, with the value that counts.
-    pub(crate) fields: Vec<(Bucket, String, Datum)>,
+    pub(crate) fields: Vec<(FieldGroup, String, Datum)>,
 }
 
 /// A value as it went in.
@@ -46,7 +46,7 @@ impl Logged {
             correlation_id: None,
             fields: Vec::new(),
         };
-        if is_empty { logged.field(Bucket::Tags, "empty_message", Datum::Bool(true)) } else { logged }
+        if is_empty { logged.field(FieldGroup::Tags, "empty_message", Datum::Bool(true)) } else { logged }
     }
 
     pub(crate) fn level(self, level: &'static str) -> Self {
@@ -61,13 +61,13 @@ impl Logged {
         Self { correlation_id: Some(id.to_owned()), ..self }
     }
 
-    pub(crate) fn field(mut self, bucket: Bucket, key: &str, value: Datum) -> Self {
-        self.fields.push((bucket, key.to_owned(), value));
+    pub(crate) fn field(mut self, group: FieldGroup, key: &str, value: Datum) -> Self {
+        self.fields.push((group, key.to_owned(), value));
         self
     }
 
     pub(crate) fn context(self, key: &str, value: Datum) -> Self {
-        self.field(Bucket::Context, key, value)
+        self.field(FieldGroup::Context, key, value)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Every formatter with every sink, on hostile values: what comes out is read back by parsers that share nothing with the
+//! Every formatter with every sink, on value with control characterss: what comes out is read back by parsers that share nothing with the
 //! library, and is what went in.
 #![allow(
     clippy::unwrap_used,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fapilog::event::Bucket;
+use fapilog::event::FieldGroup;
 
 use crate::logged::{Datum, Logged, is_same_number, unmarked};
 
@@ -247,21 +247,21 @@ fn without_duplicates(pairs: Vec<(String, Read)>) -> BTreeMap<String, Read> {
 /// Compares fields with those that were logged: all of them, and no others.
 #[track_caller]
 fn compare(mut pairs: BTreeMap<String, Read>, logged: &Logged, is: impl Fn(&str, &Read, &Datum) -> bool) {
-    for (bucket, name, datum) in &logged.fields {
-        let key = key_in_a_row(*bucket, name);
+    for (group, name, datum) in &logged.fields {
+        let key = key_in_a_row(*group, name);
         let read = pairs.remove(&key).unwrap_or_else(|| panic!("no {key:.200?}"));
         assert!(is(&key, &read, datum), "{key:.200?} is {read:.200?}, and not {datum:.200?}");
     }
     assert!(pairs.is_empty(), "fields that nobody logged: {pairs:.200?}");
 }
 
-fn key_in_a_row(bucket: Bucket, name: &str) -> String {
+fn key_in_a_row(group: FieldGroup, name: &str) -> String {
     let is_taken = TAKEN.contains(&name) || ["tags.", "metrics.", "field."].iter().any(|part| name.starts_with(part));
-    match bucket {
-        Bucket::Tags => format!("tags.{name}"),
-        Bucket::Metrics => format!("metrics.{name}"),
-        Bucket::Context if is_taken => format!("field.{name}"),
-        Bucket::Context => name.to_owned(),
+    match group {
+        FieldGroup::Tags => format!("tags.{name}"),
+        FieldGroup::Metrics => format!("metrics.{name}"),
+        FieldGroup::Context if is_taken => format!("field.{name}"),
+        FieldGroup::Context => name.to_owned(),
         other => panic!("{other:?} has no keys"),
     }
 }

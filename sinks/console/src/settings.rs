@@ -11,7 +11,7 @@ use fapilog_plugin::{
     factory::{Factory, ShardInfo},
     formatter::Formatter,
     problem::Problem,
-    sink::{Sink, SinkContext, SinkError, SinkFactory, WhenBusy},
+    sink::{OnFull, Sink, SinkContext, SinkError, SinkFactory},
 };
 
 use super::{queue::PAYLOAD_BYTES, sink::ConsoleWriterSink};
@@ -146,7 +146,7 @@ impl SinkFactory for ConsoleSink {
         problems
     }
 
-    fn when_busy(&self) -> WhenBusy {
-        WhenBusy::Lose
+    fn on_full(&self) -> OnFull {
+        OnFull::Drop
     }
 }

@@ -22,7 +22,7 @@ use fapilog_engine::{
     error::StartError,
     executor::Executor,
 };
-use fapilog_plugin::sink::WhenBusy;
+use fapilog_plugin::sink::OnFull;
 use fapilog_sink_console::ConsoleSink;
 use fapilog_sink_memory::MemorySink;
 use lines::{Lines, PATIENCE, assert_holds, builder, directory, log_bytes, log_line, notices, shut_down, until};
@@ -51,11 +51,8 @@ fn a_glommio_executor_is_woken_when_a_payload_is_written() {
     let reader = read_all(reader);
     let console = sink(&writer, "glommio").queue_capacity_bytes(QUEUE_BYTES_MIN);
     // What is not taken at once is held back: every payload is waited for.
-    let builder = builder().executor(Executor::Glommio).sink_with(
-        "console",
-        console,
-        SinkOptions::new().when_busy(WhenBusy::HoldBack),
-    );
+    let builder =
+        builder().executor(Executor::Glommio).sink_with("console", console, SinkOptions::new().on_full(OnFull::Block));
     let container = match builder.start() {
         Err(error @ StartError::Glommio { .. }) => return eprintln!("NOT TESTED on glommio: {error:?}"),
         started => started.unwrap(),

@@ -81,12 +81,12 @@ impl Enricher for ContextEnricher {
 #[cfg(test)]
 mod tests {
     use fapilog_plugin::{event::Event, testing::TestBatches};
-    use fapilog_record::bucket::Bucket;
+    use fapilog_record::field_group::FieldGroup;
 
     use super::*;
 
     fn text_of<'a>(event: &Event<'a>, name: &str) -> Option<ValueRef<'a>> {
-        event.field(Bucket::Context, name)
+        event.field(FieldGroup::Context, name)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use fapilog_plugin::{
     error::PluginError,
     event::{Batch, Event, ProducerInfo},
 };
-use fapilog_record::{bucket::Bucket, timestamp::Timestamp, value::ValueRef};
+use fapilog_record::{field_group::FieldGroup, timestamp::Timestamp, value::ValueRef};
 use uuid::Builder;
 
 /// What becomes of an event that has no correlation id.
@@ -125,7 +125,7 @@ impl Enricher for CorrelationEnricher {
 }
 
 fn add<'batch>(event: &mut Event<'batch>, id: &'batch str) {
-    event.add_field(Bucket::CorrelationId, "", ValueRef::Text(id));
+    event.add_field(FieldGroup::CorrelationId, "", ValueRef::Text(id));
 }
 
 /// What a UUID of version 7 has besides its time, with room for version and variant.
@@ -268,7 +268,7 @@ mod tests {
         for when_missing in [WhenMissing::PerProducer, WhenMissing::PerEvent] {
             for (own, kept) in [(ValueRef::Text("mine"), Some("mine")), (ValueRef::U64(7), None)] {
                 stage().batch(&[1], |batch| {
-                    batch.events_mut()[0].add_field(Bucket::CorrelationId, "", own);
+                    batch.events_mut()[0].add_field(FieldGroup::CorrelationId, "", own);
                     per(when_missing).enrich(batch).unwrap();
                     assert_eq!(batch.events()[0].correlation_id(), kept);
                 });

@@ -88,7 +88,7 @@ impl FactValue {
 #[cfg(test)]
 mod tests {
     use fapilog_plugin::testing::TestBatches;
-    use fapilog_record::bucket::Bucket;
+    use fapilog_record::field_group::FieldGroup;
 
     use super::*;
 
@@ -121,7 +121,7 @@ mod tests {
         TestBatches::new().batch(&[1], |batch| {
             facts(FactValue::Text("€".repeat(1000))).add(batch);
             let expected = "€".repeat(TEXT_MAX_BYTES / "€".len());
-            assert_eq!(batch.events()[0].field(Bucket::Context, "rack"), Some(ValueRef::Text(&expected)));
+            assert_eq!(batch.events()[0].field(FieldGroup::Context, "rack"), Some(ValueRef::Text(&expected)));
         });
     }
 
@@ -129,7 +129,7 @@ mod tests {
     fn a_users_own_key_stays() {
         TestBatches::new().argument("rack").batch(&[7], |batch| {
             facts(FactValue::Number(4)).add(batch);
-            assert_eq!(batch.events()[0].field(Bucket::Context, "rack"), Some(ValueRef::U64(7)));
+            assert_eq!(batch.events()[0].field(FieldGroup::Context, "rack"), Some(ValueRef::U64(7)));
         });
     }
 }

@@ -94,7 +94,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use fapilog_plugin::testing::TestBatches;
-    use fapilog_record::{bucket::Bucket, timestamp::Timestamp, value::ValueRef};
+    use fapilog_record::{field_group::FieldGroup, timestamp::Timestamp, value::ValueRef};
 
     use super::*;
 
@@ -102,7 +102,7 @@ mod tests {
         let stage = TestBatches::new().taken(Timestamp::from_unix_nanos(0), enricher.asked + passed);
         stage.batch(&[0], |batch| {
             enricher.enrich(batch).unwrap();
-            match batch.events()[0].field(Bucket::Context, HOSTNAME) {
+            match batch.events()[0].field(FieldGroup::Context, HOSTNAME) {
                 Some(ValueRef::Text(name)) => Some(name.to_owned()),
                 _ => None,
             }

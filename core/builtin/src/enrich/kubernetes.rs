@@ -234,7 +234,7 @@ mod tests {
     use std::fs;
 
     use fapilog_plugin::testing::TestBatches;
-    use fapilog_record::{bucket::Bucket, timestamp::Timestamp, value::ValueRef};
+    use fapilog_record::{field_group::FieldGroup, timestamp::Timestamp, value::ValueRef};
     use tempfile::TempDir;
 
     use super::*;
@@ -366,7 +366,7 @@ mod tests {
         let files = volume(&[("name", "orders-0")]);
         TestBatches::new().argument(POD_NAME).batch(&[7], |batch| {
             enricher(&[], &files).enrich(batch).unwrap();
-            assert_eq!(batch.events()[0].field(Bucket::Context, POD_NAME), Some(ValueRef::U64(7)));
+            assert_eq!(batch.events()[0].field(FieldGroup::Context, POD_NAME), Some(ValueRef::U64(7)));
         });
     }
 }

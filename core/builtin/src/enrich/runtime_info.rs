@@ -154,7 +154,7 @@ mod tests {
     use std::os::unix::ffi::OsStringExt;
 
     use fapilog_plugin::testing::TestBatches;
-    use fapilog_record::{bucket::Bucket, value::ValueRef};
+    use fapilog_record::{field_group::FieldGroup, value::ValueRef};
 
     use super::*;
 
@@ -166,7 +166,7 @@ mod tests {
     fn texts(mut enricher: RuntimeInfoEnricher) -> [Option<String>; 3] {
         TestBatches::new().batch(&[0], |batch| {
             enricher.enrich(batch).unwrap();
-            [SERVICE, VERSION, ENVIRONMENT].map(|name| match batch.events()[0].field(Bucket::Context, name) {
+            [SERVICE, VERSION, ENVIRONMENT].map(|name| match batch.events()[0].field(FieldGroup::Context, name) {
                 Some(ValueRef::Text(text)) => Some(text.to_owned()),
                 _ => None,
             })
@@ -222,7 +222,7 @@ mod tests {
             let pid = ValueRef::U64(std::process::id().into());
             TestBatches::new().batch(&[0], |batch| {
                 enricher.enrich(batch).unwrap();
-                batch.events()[0].field(Bucket::Context, PID) == Some(pid)
+                batch.events()[0].field(FieldGroup::Context, PID) == Some(pid)
             })
         };
         assert!(has_pid(with(&[])));

@@ -75,7 +75,7 @@ mod tests {
     use std::time::Instant;
 
     use fapilog_plugin::testing::TestBatches;
-    use fapilog_record::{bucket::Bucket, timestamp::Timestamp};
+    use fapilog_record::{field_group::FieldGroup, timestamp::Timestamp};
 
     use super::*;
 
@@ -107,7 +107,7 @@ mod tests {
     fn an_event_learns_when_it_was_drained_if_that_is_wanted() {
         stage().batch(&[1], |batch| {
             TimestampEnricher::new().drained_at(true).enrich(batch).unwrap();
-            let drained_at = batch.events()[0].field(Bucket::Context, DRAINED_AT);
+            let drained_at = batch.events()[0].field(FieldGroup::Context, DRAINED_AT);
             assert_eq!(drained_at, Some(ValueRef::Time { seconds: 2, nanos: 500 }));
         });
     }
@@ -124,7 +124,7 @@ mod tests {
     fn a_users_own_key_stays() {
         TestBatches::new().argument(DRAINED_AT).batch(&[7], |batch| {
             TimestampEnricher::new().drained_at(true).enrich(batch).unwrap();
-            assert_eq!(batch.events()[0].field(Bucket::Context, DRAINED_AT), Some(ValueRef::U64(7)));
+            assert_eq!(batch.events()[0].field(FieldGroup::Context, DRAINED_AT), Some(ValueRef::U64(7)));
         });
     }
 }

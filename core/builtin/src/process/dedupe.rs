@@ -12,7 +12,7 @@ use fapilog_plugin::{
     processor::Processor,
 };
 use fapilog_record::{
-    bucket::Bucket,
+    field_group::FieldGroup,
     level::Level,
     text::{bounded::front, plain::put_plain},
     value::ValueRef,
@@ -135,7 +135,7 @@ impl Dedupe {
         match &self.fields {
             Some(fields) => fields.iter().for_each(|field| digest.value(field.of(event).unwrap_or(ValueRef::None))),
             None => event.fields().for_each(|field| {
-                digest.number(field.bucket as u64);
+                digest.number(field.group as u64);
                 digest.text(field.name);
                 digest.value(field.value);
             }),
@@ -187,12 +187,12 @@ fn original(event: &Event<'_>, text: &mut Vec<u8>) -> Box<Original> {
 /// Tells how often an event was repeated, if it was.
 fn tell(entry: Option<Entry>, batch: &mut Batch<'_>) {
     let Some(Entry { repeated, original: Some(original), .. }) = entry else { return };
-    let field = |bucket, name, value| FieldRef { bucket, name, value };
+    let field = |group, name, value| FieldRef { group, name, value };
     let fields = [
-        field(Bucket::Context, "message", ValueRef::Text(&original.message)),
-        field(Bucket::Tags, "source", ValueRef::Text(&original.source)),
-        field(Bucket::Tags, "level", ValueRef::Text(original.level.name())),
-        field(Bucket::Metrics, "repeated", ValueRef::U64(repeated)),
+        field(FieldGroup::Context, "message", ValueRef::Text(&original.message)),
+        field(FieldGroup::Tags, "source", ValueRef::Text(&original.source)),
+        field(FieldGroup::Tags, "level", ValueRef::Text(original.level.name())),
+        field(FieldGroup::Metrics, "repeated", ValueRef::U64(repeated)),
     ];
     batch.emit(original.level, TARGET, "event repeated", &fields);
 }
@@ -211,7 +211,7 @@ impl Processor for Dedupe {
     fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
         let now = batch.instant();
         self.end_windows(now, batch);
-        batch.retain(|event| event.level() >= Level::Audit || event.is_own() || self.is_first(event, now));
+        batch.retain(|event| event.level() >= Level::Audit || event.is_internal() || self.is_first(event, now));
         // Only now, because a batch that is being walked takes no events. It is bounded, and so is what is above the limit.
         while self.entries.len() > self.entries_max {
             tell(self.forget_oldest(), batch);
@@ -255,10 +255,10 @@ mod tests {
     }
 
     fn left_and_told(batch: &Batch<'_>) -> (usize, Vec<(String, u64)>) {
-        let (own, left): (Vec<_>, Vec<_>) = batch.events().iter().partition(|event| event.is_own());
+        let (own, left): (Vec<_>, Vec<_>) = batch.events().iter().partition(|event| event.is_internal());
         let told = own.into_iter().map(|event| {
-            let message = event.field(Bucket::Context, "message");
-            match (event.target(), message, event.field(Bucket::Metrics, "repeated")) {
+            let message = event.field(FieldGroup::Context, "message");
+            match (event.target(), message, event.field(FieldGroup::Metrics, "repeated")) {
                 (TARGET, Some(ValueRef::Text(message)), Some(ValueRef::U64(repeated))) => {
                     (message.to_owned(), repeated)
                 }
@@ -308,22 +308,22 @@ mod tests {
             dedupe.finish(batch).unwrap();
             let event = &batch.events()[0];
             assert_eq!(event.level(), Level::Error);
-            assert_eq!(event.field(Bucket::Tags, "source"), Some(ValueRef::Text("source-0")));
-            assert_eq!(event.field(Bucket::Tags, "level"), Some(ValueRef::Text("ERROR")));
+            assert_eq!(event.field(FieldGroup::Tags, "source"), Some(ValueRef::Text("source-0")));
+            assert_eq!(event.field(FieldGroup::Tags, "level"), Some(ValueRef::Text("ERROR")));
         });
     }
 
     #[test]
     fn events_that_differ_in_anything_that_is_compared_both_stay() {
-        let base = || test_event("a").field(Bucket::Context, "k", 1);
+        let base = || test_event("a").field(FieldGroup::Context, "k", 1);
         for other in [
             test_event("a"),
-            test_event("b").field(Bucket::Context, "k", 1),
+            test_event("b").field(FieldGroup::Context, "k", 1),
             base().level(Level::Error),
             base().target("other"),
-            test_event("a").field(Bucket::Context, "k", 2),
-            test_event("a").field(Bucket::Tags, "k", 1),
-            test_event("a").field(Bucket::Context, "l", 1),
+            test_event("a").field(FieldGroup::Context, "k", 2),
+            test_event("a").field(FieldGroup::Tags, "k", 1),
+            test_event("a").field(FieldGroup::Context, "l", 1),
         ] {
             assert_eq!(run(&mut Dedupe::new(), &TestBatches::new(), &[base(), other.clone()]).0, 2, "{other:?}");
         }
@@ -332,8 +332,9 @@ mod tests {
 
     #[test]
     fn only_chosen_fields_are_compared() {
-        let event =
-            |peer, attempt| test_event("a").field(Bucket::Context, "peer", peer).field(Bucket::Context, "n", attempt);
+        let event = |peer, attempt| {
+            test_event("a").field(FieldGroup::Context, "peer", peer).field(FieldGroup::Context, "n", attempt)
+        };
         let events = [event(1, 1), event(1, 2), event(2, 3)];
         assert_eq!(run(&mut Dedupe::new(), &TestBatches::new(), &events).0, 3);
         assert_eq!(run(&mut Dedupe::new().fields(["peer"]), &TestBatches::new(), &events).0, 2);

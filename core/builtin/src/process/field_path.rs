@@ -3,24 +3,24 @@
 use std::fmt;
 
 use fapilog_plugin::event::Event;
-use fapilog_record::{bucket::Bucket, value::ValueRef};
+use fapilog_record::{field_group::FieldGroup, value::ValueRef};
 
 /// Names a field: `context.user_id`, `tags.region`, `metrics.latency_ms`. A name without one of these fronts is of the
 /// context, so `user_id` is `context.user_id`; a context key that itself begins with `tags.` is `context.tags.`...
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FieldPath {
-    bucket: Bucket,
+    group: FieldGroup,
     name: String,
 }
 
-const FRONTS: [(&str, Bucket); 3] =
-    [("context.", Bucket::Context), ("tags.", Bucket::Tags), ("metrics.", Bucket::Metrics)];
+const FRONTS: [(&str, FieldGroup); 3] =
+    [("context.", FieldGroup::Context), ("tags.", FieldGroup::Tags), ("metrics.", FieldGroup::Metrics)];
 
 impl FieldPath {
     /// The part of the event.
     #[must_use]
-    pub fn bucket(&self) -> Bucket {
-        self.bucket
+    pub fn group(&self) -> FieldGroup {
+        self.group
     }
 
     /// The key.
@@ -31,15 +31,15 @@ impl FieldPath {
 
     /// The value that counts under this key.
     pub(super) fn of<'batch>(&self, event: &Event<'batch>) -> Option<ValueRef<'batch>> {
-        event.field(self.bucket, &self.name)
+        event.field(self.group, &self.name)
     }
 }
 
 impl From<&str> for FieldPath {
     fn from(path: &str) -> Self {
-        let split = FRONTS.iter().find_map(|(front, bucket)| Some((*bucket, path.strip_prefix(front)?)));
-        let (bucket, name) = split.unwrap_or((Bucket::Context, path));
-        Self { bucket, name: name.to_owned() }
+        let split = FRONTS.iter().find_map(|(front, group)| Some((*group, path.strip_prefix(front)?)));
+        let (group, name) = split.unwrap_or((FieldGroup::Context, path));
+        Self { group, name: name.to_owned() }
     }
 }
 
@@ -52,7 +52,7 @@ impl From<String> for FieldPath {
 /// With its front, so that it reads back as it was.
 impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let front = FRONTS.iter().find(|(_, bucket)| *bucket == self.bucket);
+        let front = FRONTS.iter().find(|(_, group)| *group == self.group);
         write!(f, "{}{}", front.map_or("", |(front, _)| front), self.name)
     }
 }
@@ -63,16 +63,16 @@ mod tests {
 
     #[test]
     fn a_front_names_the_part_of_the_event_and_none_is_the_context() {
-        for (path, bucket, name) in [
-            ("user_id", Bucket::Context, "user_id"),
-            ("context.user_id", Bucket::Context, "user_id"),
-            ("context.tags.x", Bucket::Context, "tags.x"),
-            ("tags.region", Bucket::Tags, "region"),
-            ("metrics.latency.ms", Bucket::Metrics, "latency.ms"),
-            ("tags", Bucket::Context, "tags"),
+        for (path, group, name) in [
+            ("user_id", FieldGroup::Context, "user_id"),
+            ("context.user_id", FieldGroup::Context, "user_id"),
+            ("context.tags.x", FieldGroup::Context, "tags.x"),
+            ("tags.region", FieldGroup::Tags, "region"),
+            ("metrics.latency.ms", FieldGroup::Metrics, "latency.ms"),
+            ("tags", FieldGroup::Context, "tags"),
         ] {
             let path = FieldPath::from(path);
-            assert_eq!((path.bucket(), path.name()), (bucket, name));
+            assert_eq!((path.group(), path.name()), (group, name));
         }
     }
 

@@ -153,7 +153,7 @@ impl Processor for FormatProcessor {
 
     fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
         let arena = batch.arena();
-        for event in batch.events_mut().iter_mut().filter(|event| !event.is_own()) {
+        for event in batch.events_mut().iter_mut().filter(|event| !event.is_internal()) {
             if !self.render(event) {
                 continue;
             }
@@ -172,7 +172,7 @@ impl Processor for FormatProcessor {
 #[cfg(test)]
 mod tests {
     use fapilog_plugin::testing::{TestBatches, TestEvent, test_event};
-    use fapilog_record::bucket::Bucket;
+    use fapilog_record::field_group::FieldGroup;
 
     use super::*;
 
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_message_from_elsewhere_is_no_template() {
-        let event = test_event("{secret}").field(Bucket::Context, "secret", 1);
+        let event = test_event("{secret}").field(FieldGroup::Context, "secret", 1);
         assert_eq!(messages(&mut FormatProcessor::in_messages(), &TestBatches::new(), &[event]), ["{secret}"]);
     }
 
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn a_message_that_grows_too_long_is_cut_and_marked() {
         let long = "ä".repeat(20_000);
-        let event = test_event("m").field(Bucket::Context, "long", long.as_str());
+        let event = test_event("m").field(FieldGroup::Context, "long", long.as_str());
         TestBatches::new().events(&[event], |batch| {
             FormatProcessor::in_messages().template("x{long}{long}").unwrap().process(batch).unwrap();
             let event = &batch.events()[0];

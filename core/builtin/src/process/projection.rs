@@ -5,7 +5,7 @@ use fapilog_plugin::{
     event::{Batch, Event, FieldRef},
     processor::Processor,
 };
-use fapilog_record::bucket::Bucket;
+use fapilog_record::field_group::FieldGroup;
 
 use crate::process::FieldPath;
 
@@ -42,8 +42,8 @@ impl Pattern {
         Self { path, front }
     }
 
-    fn fits(&self, bucket: Bucket, name: &str) -> bool {
-        bucket == self.path.bucket()
+    fn fits(&self, group: FieldGroup, name: &str) -> bool {
+        group == self.path.group()
             && match &self.front {
                 Some(front) => name.starts_with(front.as_str()),
                 None => name == self.path.name(),
@@ -72,13 +72,13 @@ impl Projection {
         self
     }
 
-    fn stays(&self, bucket: Bucket, name: &str) -> bool {
-        let fits = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.fits(bucket, name));
+    fn stays(&self, group: FieldGroup, name: &str) -> bool {
+        let fits = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.fits(group, name));
         (self.keep.is_empty() || fits(&self.keep)) && !fits(&self.drop)
     }
 
     fn all_stay(&self, fields: &[FieldRef<'_>]) -> bool {
-        fields.iter().all(|field| self.stays(field.bucket, field.name))
+        fields.iter().all(|field| self.stays(field.group, field.name))
     }
 
     /// Whether all arguments of the event's call site stay.
@@ -87,9 +87,8 @@ impl Projection {
         if let Some(Some(stays)) = self.sites.get(site) {
             return *stays;
         }
-        let mut keyed =
-            event.descriptor().fields().iter().map(|field| field.name).filter(|name| name.bucket.is_keyed());
-        let stays = keyed.all(|field| self.stays(field.bucket, field.name));
+        let mut keyed = event.descriptor().fields().iter().map(|field| field.name).filter(|name| name.group.is_keyed());
+        let stays = keyed.all(|field| self.stays(field.group, field.name));
         if self.sites.len() <= site {
             // As many as call sites, which are bounded by the program's text.
             self.sites.resize(site + 1, None);
@@ -112,17 +111,17 @@ impl Processor for Projection {
         }
         // Many events share their context: what was found of the last one's holds for the next.
         let mut shared: (&[FieldRef<'_>], bool) = (&[], true);
-        for event in batch.events_mut().iter_mut().filter(|event| !event.is_own()) {
+        for event in batch.events_mut().iter_mut().filter(|event| !event.is_internal()) {
             if !std::ptr::eq(shared.0, event.shared_context()) {
                 shared = (event.shared_context(), self.all_stay(event.shared_context()));
             }
             let nothing_goes = if event.is_plain() {
                 shared.1 && self.site_stays(event)
             } else {
-                event.fields().all(|field| self.stays(field.bucket, field.name))
+                event.fields().all(|field| self.stays(field.group, field.name))
             };
             if !nothing_goes {
-                event.rewrite_fields(|field| self.stays(field.bucket, field.name).then_some(field));
+                event.rewrite_fields(|field| self.stays(field.group, field.name).then_some(field));
             }
         }
         Ok(())
@@ -141,15 +140,15 @@ mod tests {
 
     fn event() -> TestEvent<'static> {
         test_event("message")
-            .field(Bucket::Context, "user_id", 1)
-            .field(Bucket::Context, "user_name", "x")
-            .field(Bucket::Tags, "region", "eu")
-            .field(Bucket::Metrics, "ms", 5)
-            .field(Bucket::CorrelationId, "", "trace")
+            .field(FieldGroup::Context, "user_id", 1)
+            .field(FieldGroup::Context, "user_name", "x")
+            .field(FieldGroup::Tags, "region", "eu")
+            .field(FieldGroup::Metrics, "ms", 5)
+            .field(FieldGroup::CorrelationId, "", "trace")
     }
 
     fn fields_of(event: &Event<'_>) -> Vec<String> {
-        event.fields().map(|field| format!("{:?}.{}", field.bucket, field.name)).collect()
+        event.fields().map(|field| format!("{:?}.{}", field.group, field.name)).collect()
     }
 
     #[test]
@@ -206,7 +205,7 @@ mod tests {
     #[test]
     fn the_librarys_own_events_keep_their_fields() {
         TestBatches::new().batch(&[], |batch| {
-            let dropped = FieldRef { bucket: Bucket::Metrics, name: "dropped", value: ValueRef::U64(1) };
+            let dropped = FieldRef { group: FieldGroup::Metrics, name: "dropped", value: ValueRef::U64(1) };
             batch.emit(fapilog_record::level::Level::Warning, "fapilog::throttle", "ended", &[dropped]);
             Projection::new().keep(["nothing"]).process(batch).unwrap();
             assert_eq!(fields_of(&batch.events()[0]), ["Metrics.dropped"]);

@@ -10,7 +10,7 @@ use fapilog_plugin::{
     event::{Batch, Event},
     processor::Processor,
 };
-use fapilog_record::{bucket::Bucket, value::ValueRef};
+use fapilog_record::{field_group::FieldGroup, value::ValueRef};
 use thiserror::Error;
 
 use crate::process::digest::DigestKey;
@@ -190,12 +190,12 @@ impl Processor for Sampling {
         }
         let rate = ValueRef::F64(self.rate);
         batch.retain_mut(|event| {
-            if event.level().is_urgent() || event.is_own() || (self.first > 0 && self.is_among_first(event)) {
+            if event.level().is_urgent() || event.is_internal() || (self.first > 0 && self.is_among_first(event)) {
                 return true;
             }
             let is_chosen = self.is_chosen(event);
             if is_chosen {
-                event.add_field(Bucket::Metrics, "sample_rate", rate);
+                event.add_field(FieldGroup::Metrics, "sample_rate", rate);
             }
             is_chosen
         });
@@ -217,7 +217,7 @@ mod tests {
     fn kept(sampling: &mut Sampling, stage: &TestBatches, events: &[TestEvent<'_>]) -> Vec<Option<f64>> {
         stage.events(events, |batch| {
             sampling.process(batch).unwrap();
-            let rates = batch.events().iter().map(|event| event.field(Bucket::Metrics, "sample_rate"));
+            let rates = batch.events().iter().map(|event| event.field(FieldGroup::Metrics, "sample_rate"));
             rates.map(|rate| rate.map(|rate| if let ValueRef::F64(rate) = rate { rate } else { f64::NAN })).collect()
         })
     }
@@ -244,7 +244,7 @@ mod tests {
     fn events_of_one_correlation_id_stay_or_go_together() {
         for trace in 0..50 {
             let trace = format!("trace-{trace}");
-            let event = test_event("event").field(Bucket::CorrelationId, "", trace.as_str());
+            let event = test_event("event").field(FieldGroup::CorrelationId, "", trace.as_str());
             let together = kept(&mut sampling(0.5), &TestBatches::new(), &vec![event.clone(); 20]).len();
             assert!(together == 0 || together == 20, "{together}");
             let apart = kept(&mut sampling(0.5).per_trace(false), &TestBatches::new(), &vec![event; 20]).len();
@@ -260,7 +260,7 @@ mod tests {
             !kept(
                 &mut sampling(0.5),
                 &TestBatches::new(),
-                &[test_event("e").field(Bucket::CorrelationId, "", trace.as_str())],
+                &[test_event("e").field(FieldGroup::CorrelationId, "", trace.as_str())],
             )
             .is_empty()
         };

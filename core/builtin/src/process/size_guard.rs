@@ -6,7 +6,7 @@ use fapilog_plugin::{
     event::{Batch, Event, FieldRef},
     processor::Processor,
 };
-use fapilog_record::{bucket::Bucket, text::bounded::front, value::ValueRef};
+use fapilog_record::{field_group::FieldGroup, text::bounded::front, value::ValueRef};
 
 /// More than any event that somebody will read; less than what log stores refuse (a megabyte, as a rule).
 const EVENT_MAX_BYTES: usize = 256 * 1024;
@@ -146,7 +146,7 @@ fn shrink<'batch>(event: &mut Event<'batch>, excess_bytes: usize, event_max_byte
     let mut parts = parts.iter();
     event.rewrite_fields(|field| parts.next().and_then(|part| part.left).map(|value| FieldRef { value, ..field }));
     if dropped > 0 {
-        event.add_field(Bucket::Context, FIELDS_DROPPED, ValueRef::U64(dropped));
+        event.add_field(FieldGroup::Context, FIELDS_DROPPED, ValueRef::U64(dropped));
     }
     event.mark_cut();
 }
@@ -227,7 +227,7 @@ mod tests {
     }
 
     fn text<'a>(event: &Event<'a>, name: &str) -> Option<&'a str> {
-        match event.field(Bucket::Context, name)? {
+        match event.field(FieldGroup::Context, name)? {
             ValueRef::Text(text) => Some(text),
             other => panic!("not a text: {other:?}"),
         }
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn an_event_that_is_small_enough_is_not_touched() {
-        guarded(1000, test_event("message").field(Bucket::Context, "a", "x".repeat(700).as_str()), |event| {
+        guarded(1000, test_event("message").field(FieldGroup::Context, "a", "x".repeat(700).as_str()), |event| {
             assert!(!event.is_cut());
             assert_eq!(text(event, "a").unwrap().len(), 700);
         });
@@ -244,12 +244,12 @@ mod tests {
     #[test]
     fn the_longest_text_is_cut_first_and_no_further_than_it_must() {
         let (long, short) = ("ä".repeat(1000), "y".repeat(100));
-        let event = test_event("message").field(Bucket::Context, "short", short.as_str());
-        guarded(1000, event.field(Bucket::Context, "long", long.as_str()), |event| {
+        let event = test_event("message").field(FieldGroup::Context, "short", short.as_str());
+        guarded(1000, event.field(FieldGroup::Context, "long", long.as_str()), |event| {
             assert!(event.is_cut());
             assert_eq!(text(event, "short"), Some(short.as_str()));
             assert!((999..=1000).contains(&event_bytes(event)), "{}", event_bytes(event));
-            assert_eq!(event.field(Bucket::Context, FIELDS_DROPPED), None);
+            assert_eq!(event.field(FieldGroup::Context, FIELDS_DROPPED), None);
         });
     }
 
@@ -259,7 +259,7 @@ mod tests {
         let names: Vec<_> = (0..20).map(|n| format!("{n:02}")).collect();
         let fields = names.iter().zip(&texts).rev();
         let event = fields.fold(test_event("message"), |event, (name, value)| {
-            event.field(Bucket::Context, name, value.as_str()).field(Bucket::Tags, name, value.as_str())
+            event.field(FieldGroup::Context, name, value.as_str()).field(FieldGroup::Tags, name, value.as_str())
         });
         guarded(2000, event, |event| {
             assert!(event_bytes(event) <= 2000);
@@ -273,11 +273,11 @@ mod tests {
     #[test]
     fn what_cannot_be_cut_is_dropped_and_counted() {
         let numbers: Vec<_> = (0..40).map(|n| format!("number-{n}")).collect();
-        let event = numbers.iter().fold(test_event("message"), |event, name| event.field(Bucket::Metrics, name, 1));
+        let event = numbers.iter().fold(test_event("message"), |event, name| event.field(FieldGroup::Metrics, name, 1));
         guarded(512, event, |event| {
-            let left = event.fields().filter(|field| field.bucket == Bucket::Metrics).count();
+            let left = event.fields().filter(|field| field.group == FieldGroup::Metrics).count();
             assert!(left > 0 && event_bytes(event) <= 512);
-            assert_eq!(event.field(Bucket::Context, FIELDS_DROPPED), Some(ValueRef::U64(40 - left as u64)));
+            assert_eq!(event.field(FieldGroup::Context, FIELDS_DROPPED), Some(ValueRef::U64(40 - left as u64)));
             assert!(event.is_cut());
         });
     }
@@ -285,8 +285,8 @@ mod tests {
     #[test]
     fn values_that_do_not_count_go_first_and_nothing_is_cut_for_them() {
         let long = "x".repeat(400);
-        let event = test_event("message").field(Bucket::Context, "a", long.as_str());
-        guarded(800, event.clone().field(Bucket::Context, "a", long.as_str()), |event| {
+        let event = test_event("message").field(FieldGroup::Context, "a", long.as_str());
+        guarded(800, event.clone().field(FieldGroup::Context, "a", long.as_str()), |event| {
             assert!(!event.is_cut() && event_bytes(event) <= 800);
             assert_eq!(text(event, "a").unwrap().len(), 400);
         });
@@ -294,17 +294,20 @@ mod tests {
 
     #[test]
     fn a_message_that_is_too_long_is_cut_at_a_characters_boundary() {
-        guarded(1000, test_event("ä".repeat(4000).as_str()).field(Bucket::Context, "a", 1), |event| {
+        guarded(1000, test_event("ä".repeat(4000).as_str()).field(FieldGroup::Context, "a", 1), |event| {
             assert!((999..=1000).contains(&event_bytes(event)));
-            assert_eq!(event.field(Bucket::Context, "a"), Some(ValueRef::I64(1)));
+            assert_eq!(event.field(FieldGroup::Context, "a"), Some(ValueRef::I64(1)));
         });
     }
 
     #[test]
     fn the_least_limit_leaves_level_source_and_message() {
         let long = "x".repeat(9999);
-        let event =
-            test_event("message").level(fapilog_record::level::Level::Error).field(Bucket::Context, "a", long.as_str());
+        let event = test_event("message").level(fapilog_record::level::Level::Error).field(
+            FieldGroup::Context,
+            "a",
+            long.as_str(),
+        );
         guarded(0, event, |event| {
             assert_eq!((event.level(), event.source().name()), (fapilog_record::level::Level::Error, "source-0"));
             assert_eq!(event.message(), ValueRef::Text("message"));
@@ -326,7 +329,7 @@ mod tests {
         ) {
             let event = fields.iter().fold(test_event(&message), |event, (name, value)| {
                 let value = std::str::from_utf8(value).map_or(ValueRef::Bytes(value), ValueRef::Text);
-                event.field(Bucket::Context, name, value)
+                event.field(FieldGroup::Context, name, value)
             });
             TestBatches::new().events(&[event], |batch| {
                 SizeGuard::new().event_max_bytes(event_max_bytes).process(batch).unwrap();

@@ -136,16 +136,16 @@ impl Piece {
 #[cfg(test)]
 mod tests {
     use fapilog_plugin::testing::{TestBatches, test_event};
-    use fapilog_record::bucket::Bucket;
+    use fapilog_record::field_group::FieldGroup;
     use proptest::prelude::*;
 
     use super::*;
 
     fn rendered(template: &str) -> String {
         let event = test_event("done")
-            .field(Bucket::Context, "order_id", 42)
-            .field(Bucket::Context, "level", "own")
-            .field(Bucket::Tags, "region", "eu");
+            .field(FieldGroup::Context, "order_id", 42)
+            .field(FieldGroup::Context, "level", "own")
+            .field(FieldGroup::Tags, "region", "eu");
         TestBatches::new().events(&[event], |batch| {
             let mut out = Vec::new();
             Template::parse(template).unwrap().render(&batch.events()[0], "<missing>", &mut out);

@@ -267,7 +267,7 @@ impl ContainerBuilder {
     }
 
     /// Adds a sink under a name of letters, digits, `_` and `-`. While it is busy, it holds the others back, or loses what
-    /// comes, as is its way: see [`SinkFactory::when_busy`].
+    /// comes, as is its way: see [`SinkFactory::on_full`].
     pub fn sink(self, name: &str, sink: impl SinkFactory + 'static) -> Self {
         self.sink_with(name, sink, SinkOptions::new())
     }

@@ -11,7 +11,7 @@ use fapilog_plugin::{
     diagnostics::Diagnostics,
     event::{Batch, Event},
     factory::ShardInfo,
-    sink::{Delivery, Payload, Sink, SinkContext, SinkError, WhenBusy},
+    sink::{Delivery, OnFull, Payload, Sink, SinkContext, SinkError},
 };
 use fapilog_record::{
     timestamp::Timestamp,
@@ -36,7 +36,7 @@ const URGENT_WAIT: Duration = Duration::from_millis(1);
 pub(crate) struct Outlet {
     name: String,
     sink: Box<dyn Sink>,
-    when_busy: WhenBusy,
+    on_full: OnFull,
     /// `None` where it takes all.
     route: Option<Route>,
     guard: Guard,
@@ -93,9 +93,9 @@ impl Outlet {
         let diagnostics: Arc<dyn Diagnostics> = Arc::new(notices.clone());
         let made = catch_panic(|| plan.factory.make(&SinkContext::new(shard, &plan.name, &diagnostics)));
         let sink = made.unwrap_or_else(|_| Err(panicked()))?;
-        let SinkOptions { when_busy, route } = plan.options.clone();
-        let asked = catch_panic(|| (sink.writer(), when_busy.unwrap_or_else(|| plan.factory.when_busy())));
-        let Ok((writer, when_busy)) = asked else {
+        let SinkOptions { on_full, route } = plan.options.clone();
+        let asked = catch_panic(|| (sink.writer(), on_full.unwrap_or_else(|| plan.factory.on_full())));
+        let Ok((writer, on_full)) = asked else {
             // Not while the panic unwinds: its drop may panic too.
             drop_catching_panics(sink);
             return Err(panicked());
@@ -112,7 +112,7 @@ impl Outlet {
         let outlet = Self {
             name: plan.name.clone(),
             sink,
-            when_busy,
+            on_full,
             route: (route != Route::default()).then_some(route),
             guard: Guard::new(&plan.name, policy, guarding, notices.clone()),
             is_enabled: true,
@@ -136,7 +136,7 @@ impl Outlet {
     #[inline]
     pub(crate) fn is_ready(&mut self) -> bool {
         // What is offered to one that is off is lost there: it holds up nobody.
-        !self.is_enabled || self.guard.is_paused() || self.has_room() || self.when_busy == WhenBusy::Lose
+        !self.is_enabled || self.guard.is_paused() || self.has_room() || self.on_full == OnFull::Drop
     }
 
     /// Whether the last that was heard of it is that it could not deliver.

@@ -8,7 +8,7 @@ use fapilog_plugin::{
     factory::ShardInfo,
     kind::PluginKind,
     processor::Processor,
-    sink::{SinkFactory, WhenBusy},
+    sink::{OnFull, SinkFactory},
 };
 
 use crate::{guard::GuardPolicy, route::Route};
@@ -26,19 +26,19 @@ pub(crate) struct SinkPlan {
 #[must_use]
 pub struct SinkOptions {
     /// `None`: the sink's own way.
-    pub(crate) when_busy: Option<WhenBusy>,
+    pub(crate) on_full: Option<OnFull>,
     pub(crate) route: Route,
 }
 
 impl SinkOptions {
-    /// The sink takes all events, and while it is busy it does as is its way: see [`SinkFactory::when_busy`].
+    /// The sink takes all events, and while it is busy it does as is its way: see [`SinkFactory::on_full`].
     pub fn new() -> Self {
         Self::default()
     }
 
     /// What happens to events while the sink has no room.
-    pub fn when_busy(mut self, when_busy: WhenBusy) -> Self {
-        self.when_busy = Some(when_busy);
+    pub fn on_full(mut self, on_full: OnFull) -> Self {
+        self.on_full = Some(on_full);
         self
     }
 

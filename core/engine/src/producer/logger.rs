@@ -5,9 +5,9 @@ use std::{fmt, sync::Arc};
 use fapilog_plugin::event::Source;
 use fapilog_record::{
     arguments::{Arg, Arguments, End},
-    bucket::Bucket,
     call_site::{CallSite, DYNAMIC_ID},
     dynamic,
+    field_group::FieldGroup,
     level::{Category, Level, LevelFilter},
     value::{Kind, Value, ValueRef, sealed},
     writer::SlotWriter,
@@ -62,11 +62,11 @@ impl Logger {
     #[must_use]
     pub fn with<'a>(&self, fields: impl IntoIterator<Item = (&'a str, ValueRef<'a>)>) -> Self {
         let scope =
-            fields.into_iter().fold(Scope::new(), |scope, (name, value)| scope.field(Bucket::Context, name, value));
+            fields.into_iter().fold(Scope::new(), |scope, (name, value)| scope.field(FieldGroup::Context, name, value));
         self.with_scope(&scope)
     }
 
-    /// A child whose events carry what the scope binds: fields of any bucket, a correlation id.
+    /// A child whose events carry what the scope binds: fields of any group, a correlation id.
     #[must_use]
     pub fn with_scope(&self, scope: &Scope) -> Self {
         let mut fields = self.fields.as_deref().unwrap_or_default().to_vec();
@@ -151,11 +151,11 @@ impl fmt::Debug for Logger {
 ///
 /// ```
 /// use fapilog_engine::producer::DynamicEvent;
-/// use fapilog_record::{bucket::Bucket, level::Level, value::ValueRef};
+/// use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 ///
 /// let event = DynamicEvent::new(Level::Info, "adapter::target", "a row came in")
-///     .field(Bucket::Context, "rows", ValueRef::U64(1))
-///     .field(Bucket::Tags, "table", ValueRef::Text("orders"));
+///     .field(FieldGroup::Context, "rows", ValueRef::U64(1))
+///     .field(FieldGroup::Tags, "table", ValueRef::Text("orders"));
 /// # let _ = event;
 /// ```
 #[derive(Debug, Clone)]
@@ -172,13 +172,17 @@ impl DynamicEvent {
     #[must_use]
     pub fn new(level: Level, target: &str, message: &str) -> Self {
         let event = Self { level, category: None, fields: Vec::new(), ends: Vec::new() };
-        event.field(Bucket::Target, "", ValueRef::Text(target)).field(Bucket::Message, "", ValueRef::Text(message))
+        event.field(FieldGroup::Target, "", ValueRef::Text(target)).field(
+            FieldGroup::Message,
+            "",
+            ValueRef::Text(message),
+        )
     }
 
     /// The target it was made with.
     fn target(&self) -> &str {
         match dynamic::DynamicFields::new(&self.fields).next() {
-            Some((Bucket::Target, _, ValueRef::Text(target))) => target,
+            Some((FieldGroup::Target, _, ValueRef::Text(target))) => target,
             _ => "",
         }
     }
@@ -186,7 +190,7 @@ impl DynamicEvent {
     /// How grave it is, from 1 to 10, if not what its level says.
     #[must_use]
     pub fn severity(self, severity: u8) -> Self {
-        self.field(Bucket::Severity, "", ValueRef::U64(severity.into()))
+        self.field(FieldGroup::Severity, "", ValueRef::U64(severity.into()))
     }
 
     /// What it is about, if not what its level says.
@@ -198,8 +202,8 @@ impl DynamicEvent {
 
     /// Adds a field.
     #[must_use]
-    pub fn field(mut self, bucket: Bucket, name: &str, value: ValueRef<'_>) -> Self {
-        dynamic::put_field(&mut self.fields, bucket, name, value);
+    pub fn field(mut self, group: FieldGroup, name: &str, value: ValueRef<'_>) -> Self {
+        dynamic::put_field(&mut self.fields, group, name, value);
         self.ends.push(self.fields.len());
         self
     }

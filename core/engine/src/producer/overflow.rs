@@ -15,9 +15,9 @@ pub enum Overflow {
         /// The longest wait.
         timeout: Duration,
     },
-    /// Lose and count the event at once.
+    /// Drop and count the event at once.
     DropNewest,
-    /// Lose and count events below ERROR as soon as less than an eighth of the ring is free; ERROR and above use that
+    /// Drop and count events below ERROR as soon as less than an eighth of the ring is free; ERROR and above use that
     /// eighth before they are lost.
     DropLowSeverity,
 }

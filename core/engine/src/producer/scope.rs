@@ -9,7 +9,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use fapilog_record::{bucket::Bucket, dynamic::DynamicFields, value::ValueRef};
+use fapilog_record::{dynamic::DynamicFields, field_group::FieldGroup, value::ValueRef};
 use pin_project_lite::pin_project;
 
 use crate::producer::thread;
@@ -21,9 +21,9 @@ use crate::producer::thread;
 ///
 /// ```
 /// use fapilog_engine::producer::Scope;
-/// use fapilog_record::{bucket::Bucket, value::ValueRef};
+/// use fapilog_record::{field_group::FieldGroup, value::ValueRef};
 ///
-/// let request = Scope::new().correlation_id("7f3a").field(Bucket::Tags, "region", ValueRef::Text("eu"));
+/// let request = Scope::new().correlation_id("7f3a").field(FieldGroup::Tags, "region", ValueRef::Text("eu"));
 /// let entered = request.enter();
 /// // ... everything that this thread logs here carries both ...
 /// drop(entered);
@@ -43,13 +43,13 @@ impl Scope {
     /// Binds events together by this id.
     #[must_use]
     pub fn correlation_id(self, id: &str) -> Self {
-        self.field(Bucket::CorrelationId, "", ValueRef::Text(id))
+        self.field(FieldGroup::CorrelationId, "", ValueRef::Text(id))
     }
 
     /// Binds a field.
     #[must_use]
-    pub fn field(mut self, bucket: Bucket, name: &str, value: ValueRef<'_>) -> Self {
-        thread::put_field(&mut self.fields, bucket, name, value);
+    pub fn field(mut self, group: FieldGroup, name: &str, value: ValueRef<'_>) -> Self {
+        thread::put_field(&mut self.fields, group, name, value);
         self
     }
 
@@ -57,7 +57,7 @@ impl Scope {
     /// one says what it is, and [`in_scope`](InScope::in_scope) binds it wherever the task is polled.
     #[must_use]
     pub fn task(self, name: &str) -> Self {
-        self.field(Bucket::Context, "task", ValueRef::Text(name))
+        self.field(FieldGroup::Context, "task", ValueRef::Text(name))
     }
 
     /// Binds events together by the id that is given, or by a new one: a UUID of version 7, which sorts by time.
@@ -99,8 +99,8 @@ impl Scope {
     /// The correlation id that counts in it.
     #[must_use]
     pub fn correlation(&self) -> Option<&str> {
-        let ids = DynamicFields::new(&self.fields).filter_map(|(bucket, _, value)| match (bucket, value) {
-            (Bucket::CorrelationId, ValueRef::Text(id)) => Some(id),
+        let ids = DynamicFields::new(&self.fields).filter_map(|(group, _, value)| match (group, value) {
+            (FieldGroup::CorrelationId, ValueRef::Text(id)) => Some(id),
             _ => None,
         });
         ids.last()

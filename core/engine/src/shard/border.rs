@@ -9,7 +9,7 @@
 //! A literal message is looked at once for each call site.
 
 use fapilog_plugin::event::{Batch, Event};
-use fapilog_record::{bucket::Bucket, call_site::Descriptor, value::ValueRef};
+use fapilog_record::{call_site::Descriptor, field_group::FieldGroup, value::ValueRef};
 use memchr::memchr2_iter;
 
 const EMPTY_TAG: &str = "empty_message";
@@ -89,10 +89,10 @@ fn look_at(event: &mut Event<'_>, message_max_chars: usize) {
         _ => return,
     };
     if bytes.is_empty() {
-        return event.add_field(Bucket::Tags, EMPTY_TAG, ValueRef::Bool(true));
+        return event.add_field(FieldGroup::Tags, EMPTY_TAG, ValueRef::Bool(true));
     }
     if let Some(danger) = danger_in(bytes) {
-        event.add_field(Bucket::Tags, DANGEROUS_TAG, ValueRef::Text(danger));
+        event.add_field(FieldGroup::Tags, DANGEROUS_TAG, ValueRef::Text(danger));
     }
     // No text has more characters than bytes.
     if bytes.len() > message_max_chars

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fapilog_plugin::event::{Batch, FieldRef};
-use fapilog_record::{bucket::Bucket, level::Level, value::ValueRef};
+use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 
 use crate::accounts::Accounts;
 
@@ -28,7 +28,7 @@ impl Heartbeat {
     pub(super) fn beat(&mut self, now: Instant, accounts: &Accounts, batch: &mut Batch<'_>) {
         // From now, not from when it was due: what was missed in a long sleep is not made up for.
         self.due = now + self.interval;
-        let metric = |name, count| FieldRef { bucket: Bucket::Metrics, name, value: ValueRef::U64(count) };
+        let metric = |name, count| FieldRef { group: FieldGroup::Metrics, name, value: ValueRef::U64(count) };
         let fields = [
             metric("submitted", accounts.submitted),
             metric("delivered", accounts.delivered_total()),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bumpalo::collections::Vec as BumpVec;
 use fapilog_plugin::event::{Batch, FieldRef};
-use fapilog_record::{bucket::Bucket, level::Level, value::ValueRef};
+use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 
 use crate::accounts::Losses;
 
@@ -36,7 +36,7 @@ impl LossReport {
         let message = format!("{} events lost", losses.total());
         let mut fields = BumpVec::new_in(batch.arena());
         fields.extend(losses.iter().map(|(reason, count)| FieldRef {
-            bucket: Bucket::Metrics,
+            group: FieldGroup::Metrics,
             name: reason.name(),
             value: ValueRef::U64(count),
         }));

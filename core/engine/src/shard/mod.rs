@@ -41,7 +41,7 @@ use std::{
 
 use bumpalo::Bump;
 use fapilog_plugin::{
-    event::{Batch, own::OwnEvents},
+    event::{Batch, internal::InternalEvents},
     factory::ShardInfo,
 };
 use fapilog_record::{call_site::DescriptorCache, timestamp::Timestamp};
@@ -126,7 +126,7 @@ pub(crate) struct Shard {
     arena: Bump,
     losses: LossReport,
     heartbeat: Option<Heartbeat>,
-    own: OwnEvents,
+    own: InternalEvents,
     losses_checked: Instant,
     settings: ShardSettings,
     emergency: Emergency,
@@ -184,7 +184,7 @@ impl Shard {
             arena: Bump::new(),
             losses: LossReport::default(),
             heartbeat: heartbeat(*info, settings.heartbeat),
-            own: OwnEvents::new(intake.sources.intern("fapilog")),
+            own: InternalEvents::new(intake.sources.intern("fapilog")),
             losses_checked: Instant::now(),
             settings: *settings,
             emergency: Emergency::default(),

@@ -3,8 +3,8 @@
 use fapilog_engine::producer::{DynamicEvent, Logger, Scope};
 use fapilog_record::{
     arguments::{Arg, End},
-    bucket::Bucket,
     call_site::{CallSite, FieldName},
+    field_group::FieldGroup,
     level::Level,
     value::ValueRef,
 };
@@ -18,14 +18,15 @@ fn events(log: &mut StagedLog) -> Vec<Json> {
 }
 
 fn order(log: &Logger, number: u64, price: f64) {
-    const FIELDS: &[FieldName] = &[FieldName::new(Bucket::Context, "order"), FieldName::new(Bucket::Metrics, "price")];
+    const FIELDS: &[FieldName] =
+        &[FieldName::new(FieldGroup::Context, "order"), FieldName::new(FieldGroup::Metrics, "price")];
     static SITE: CallSite = CallSite::new(Level::Info, "order", "tests", "tests.rs", 1, FIELDS);
     log.log(Level::Info, &SITE, (Arg(&number), (Arg(&price), End)));
 }
 
 fn text(log: &Logger, text: &str) {
     static SITE: CallSite =
-        CallSite::new(Level::Warning, "text", "tests", "tests.rs", 2, &[FieldName::new(Bucket::Tags, "text")]);
+        CallSite::new(Level::Warning, "text", "tests", "tests.rs", 2, &[FieldName::new(FieldGroup::Tags, "text")]);
     log.log(Level::Warning, &SITE, (Arg(text), End));
 }
 
@@ -35,7 +36,7 @@ fn lines_do_not_depend_on_what_comes_before_them() {
     for has_context in [false, true] {
         let mut log = StagedLog::new(has_context, JsonFormatter::new);
         let loggers = ["first", "second"].map(|name| log.container.logger(name));
-        let scope = Scope::new().field(Bucket::Context, "scoped", ValueRef::U64(7));
+        let scope = Scope::new().field(FieldGroup::Context, "scoped", ValueRef::U64(7));
         for number in 0..300_u64 {
             // A pattern of runs of all lengths from one to four.
             let kind = number.wrapping_mul(number / 3) % 7;
@@ -94,11 +95,11 @@ fn not_utf_8_names_every_field_once_whatever_its_key() {
     let logger = log.container.logger("test");
     let bad = ValueRef::Bytes(b"\xff");
     let event = DynamicEvent::new(Level::Info, "tests", "")
-        .field(Bucket::Message, "", bad)
-        .field(Bucket::Context, "a \"key\"\\\n", bad)
-        .field(Bucket::Context, "a \"key\"\\\n", bad)
-        .field(Bucket::Tags, "good", ValueRef::Text("\\"))
-        .field(Bucket::Metrics, "", bad);
+        .field(FieldGroup::Message, "", bad)
+        .field(FieldGroup::Context, "a \"key\"\\\n", bad)
+        .field(FieldGroup::Context, "a \"key\"\\\n", bad)
+        .field(FieldGroup::Tags, "good", ValueRef::Text("\\"))
+        .field(FieldGroup::Metrics, "", bad);
     logger.log_dynamic(&event);
     text(&logger, "good");
     let [marked, good] = &events(&mut log)[..] else { panic!("two events") };
@@ -112,9 +113,9 @@ fn not_utf_8_names_every_field_once_whatever_its_key() {
 fn a_key_that_comes_twice_is_written_once() {
     let mut log = StagedLog::new(true, JsonFormatter::new);
     const FIELDS: &[FieldName] = &[
-        FieldName::new(Bucket::Context, "key"),
-        FieldName::new(Bucket::Context, "key"),
-        FieldName::new(Bucket::Tags, "key"),
+        FieldName::new(FieldGroup::Context, "key"),
+        FieldName::new(FieldGroup::Context, "key"),
+        FieldName::new(FieldGroup::Tags, "key"),
     ];
     static SITE: CallSite = CallSite::new(Level::Info, "twice", "tests", "tests.rs", 3, FIELDS);
     let logger = log.container.logger("test");

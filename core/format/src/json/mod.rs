@@ -18,7 +18,7 @@
 //! | `SystemTime` | string, RFC 3339 in UTC; before 1970 or after 2554 a string of seconds since 1970 |
 //! | address, UUID, `char` | string |
 //! | text | string; control characters are escaped, those beyond ASCII too, and so are line separators, the controls of bidirectional text, and `<`, as keys are: no line holds a tag |
-//! | bytes | string, if they are UTF-8. If not: the bytes that are not are written `\xNN` and each backslash twice, and the field is named in `not_utf8` (`"message"`, or bucket and key as in `"context.line"`). [`decode_marked_text`] reads it back |
+//! | bytes | string, if they are UTF-8. If not: the bytes that are not are written `\xNN` and each backslash twice, and the field is named in `not_utf8` (`"message"`, or group and key as in `"context.line"`). [`decode_marked_text`] reads it back |
 //! | sequence | array. If an element (or one of its own elements) is not UTF-8, all text and `char`s of the sequence are written as such bytes are: each backslash twice. So every string of a field that is named in `not_utf8` is to be decoded, and no other |
 //! | `None` | `null` |
 
@@ -37,7 +37,7 @@ use fapilog_plugin::{
     formatter::Formatter,
 };
 use fapilog_record::{
-    bucket::Bucket,
+    field_group::FieldGroup,
     text::{fixed::FixedText, time::UtcClock},
 };
 
@@ -219,7 +219,7 @@ impl Line<'_> {
         match &piece.slot {
             Slot::Argument { root_offset, kind, name } => {
                 if !value::put(out, event.argument(*root_offset, kind)) {
-                    self.mark_not_utf8(name.bucket, name.name);
+                    self.mark_not_utf8(name.group, name.name);
                 }
             }
             Slot::Timestamp => self.clock.put(event.timestamp(), out),
@@ -260,27 +260,27 @@ impl Line<'_> {
     fn spell_out(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         self.opening(event, out);
         if !value::put(out, event.message()) {
-            self.mark_not_utf8(Bucket::Message, "");
+            self.mark_not_utf8(FieldGroup::Message, "");
         }
         if let Some(id) = event.correlation_id() {
             out.extend_from_slice(b",\"correlation_id\":");
             text::put_string(out, id);
         }
-        for (bucket, opening) in template::BUCKETS {
-            self.bucket(event, bucket, opening, out);
+        for (group, opening) in template::GROUPS {
+            self.group(event, group, opening, out);
         }
         self.marks_and_end(event, out);
     }
 
-    fn bucket(&mut self, event: &Event<'_>, bucket: Bucket, opening: &str, out: &mut Vec<u8>) {
+    fn group(&mut self, event: &Event<'_>, group: FieldGroup, opening: &str, out: &mut Vec<u8>) {
         let mut is_open = false;
-        for field in event.counted_fields(bucket).iter().copied() {
+        for field in event.counted_fields(group).iter().copied() {
             out.extend_from_slice(if is_open { b"," } else { opening.as_bytes() });
             is_open = true;
             text::put_string(out, field.name);
             out.push(b':');
             if !value::put(out, field.value) {
-                self.mark_not_utf8(bucket, field.name);
+                self.mark_not_utf8(group, field.name);
             }
         }
         if is_open {
@@ -289,9 +289,9 @@ impl Line<'_> {
     }
 
     #[cold]
-    fn mark_not_utf8(&mut self, bucket: Bucket, name: &str) {
-        let mut key = bucket.name().to_owned();
-        if bucket.is_keyed() {
+    fn mark_not_utf8(&mut self, group: FieldGroup, name: &str) {
+        let mut key = group.name().to_owned();
+        if group.is_keyed() {
             key.push('.');
             key.push_str(name);
         }

@@ -2,8 +2,8 @@
 
 use fapilog_plugin::event::Event;
 use fapilog_record::{
-    bucket::Bucket,
     call_site::{Descriptor, FieldName},
+    field_group::FieldGroup,
     level::Category,
     text::fixed::FixedText,
     value::Kind,
@@ -12,8 +12,11 @@ use fapilog_record::{
 use crate::json::text::put_string;
 
 /// The objects that hold fields under keys, in the order they are written, and how each is opened.
-pub(super) const BUCKETS: [(Bucket, &str); 3] =
-    [(Bucket::Context, ",\"context\":{"), (Bucket::Tags, ",\"tags\":{"), (Bucket::Metrics, ",\"metrics\":{")];
+pub(super) const GROUPS: [(FieldGroup, &str); 3] = [
+    (FieldGroup::Context, ",\"context\":{"),
+    (FieldGroup::Tags, ",\"tags\":{"),
+    (FieldGroup::Metrics, ",\"metrics\":{"),
+];
 
 /// A line with slots.
 #[derive(Debug)]
@@ -86,11 +89,11 @@ impl Template {
         let mut template = Draft::default();
         template.opening(descriptor);
         template.message(descriptor);
-        for (bucket, opening) in BUCKETS {
-            template.bucket(descriptor, bucket, opening, shares_context && bucket == Bucket::Context);
+        for (group, opening) in GROUPS {
+            template.group(descriptor, group, opening, shares_context && group == FieldGroup::Context);
         }
-        let is_single = |bucket| !matches!(bucket, Bucket::Message) && !Bucket::is_keyed(bucket);
-        let is_partial = descriptor.fields().iter().any(|field| is_single(field.name.bucket));
+        let is_single = |group| !matches!(group, FieldGroup::Message) && !FieldGroup::is_keyed(group);
+        let is_partial = descriptor.fields().iter().any(|field| is_single(field.name.group));
         template.finish(site.level().category(), is_partial)
     }
 
@@ -159,7 +162,7 @@ impl Draft {
 
     fn message(&mut self, descriptor: &'static Descriptor) {
         self.text(MESSAGE);
-        let argument = descriptor.fields().iter().rfind(|field| field.name.bucket == Bucket::Message);
+        let argument = descriptor.fields().iter().rfind(|field| field.name.group == FieldGroup::Message);
         match argument {
             Some(field) if descriptor.site().message().is_empty() => {
                 self.slot(Slot::Argument { root_offset: field.root_offset, kind: field.kind, name: field.name });
@@ -170,9 +173,9 @@ impl Draft {
         }
     }
 
-    fn bucket(&mut self, descriptor: &'static Descriptor, bucket: Bucket, opening: &str, is_shared: bool) {
+    fn group(&mut self, descriptor: &'static Descriptor, group: FieldGroup, opening: &str, is_shared: bool) {
         let mut seen = Vec::new();
-        for field in descriptor.fields().iter().filter(|field| field.name.bucket == bucket) {
+        for field in descriptor.fields().iter().filter(|field| field.name.group == group) {
             if seen.contains(&field.name.name) {
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use fapilog_record::text::hex::hex;
 
-use crate::hostile::{distance_to_hostile_start, is_hostile, may_start_hostile};
+use crate::control_characters::{distance_to_control_start, is_control, may_start_control};
 
 /// How many bytes are looked at in one go. The loop over them has no early exit, so that it becomes vector code.
 const CHUNK_BYTES: usize = 32;
@@ -11,7 +11,7 @@ const CHUNK_BYTES: usize = 32;
 /// `<`, which begins a tag where a line ends up in a page, and what characters may start with that do harm on a screen.
 #[inline(always)]
 const fn must_look(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == b'<') | (byte == 0x7f) | may_start_hostile(byte)
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == b'<') | (byte == 0x7f) | may_start_control(byte)
 }
 
 /// How far a byte is from the nearest that [`must_look`]: zero for those.
@@ -25,7 +25,7 @@ fn distance(byte: u8) -> u8 {
         .min(byte ^ b'\\')
         .min(byte ^ b'<')
         .min(byte ^ 0x7f)
-        .min(distance_to_hostile_start(byte))
+        .min(distance_to_control_start(byte))
 }
 
 #[inline(always)]
@@ -126,7 +126,7 @@ fn put_character<'t>(out: &mut Vec<u8>, text: &'t [u8]) -> &'t [u8] {
     // No character that is looked at has more than three bytes. What is cut off behind them is not looked at here.
     let front = text.get(..3).unwrap_or(text).utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let Some(c) = front.chars().next() else { return text.get(1..).unwrap_or_default() };
-    if is_hostile(c) {
+    if is_control(c) {
         out.extend_from_slice(b"\\u");
         let [high, low] = (c as u16).to_be_bytes();
         out.extend_from_slice(&hex(high));

@@ -2,7 +2,7 @@
 
 use fapilog_record::text::hex::hex;
 
-use crate::hostile::is_hostile;
+use crate::control_characters::is_control;
 
 /// What the bytes of a text ask for: bits, or-ed together.
 const ESCAPE: u8 = 1;
@@ -18,7 +18,7 @@ const CHUNK_BYTES: usize = 16;
 
 /// Whether a character cannot stand between quotes as it is.
 const fn must_escape(c: char) -> bool {
-    is_hostile(c) || matches!(c, '"' | '\\')
+    is_control(c) || matches!(c, '"' | '\\')
 }
 
 /// Compares only, and has no branch.
@@ -29,16 +29,16 @@ const fn asks_for(byte: u8) -> u8 {
     let list = (byte == b'[') | (byte == b']') | (byte == b',');
     let space = byte == b' ';
     escape as u8 * ESCAPE
-        + may_be_hostile(byte) as u8 * LOOK
+        + may_be_control(byte) as u8 * LOOK
         + space as u8 * SPACE
         + equals as u8 * EQUALS
         + list as u8 * LIST
 }
 
-/// Whether hostile characters, or spaces beyond ASCII, start with this byte: those up to U+00BF, of U+0600, U+1000,
+/// Whether control characters, or spaces beyond ASCII, start with this byte: those up to U+00BF, of U+0600, U+1000,
 /// U+2000 and U+3000.
 #[inline(always)]
-const fn may_be_hostile(byte: u8) -> bool {
+const fn may_be_control(byte: u8) -> bool {
     (byte == 0xc2) | (byte == 0xd8) | ((byte >= 0xe1) & (byte <= 0xe3))
 }
 
@@ -147,24 +147,24 @@ mod tests {
     }
 
     /// Spelt out here once more, so that a slip above shows.
-    fn hostile() -> Vec<char> {
+    fn controls() -> Vec<char> {
         let codes = (0..0x20).chain(0x7f..0xa0).chain([0x61c, 0x200e, 0x200f, 0x2028, 0x2029]);
         codes.chain(0x202a..=0x202e).chain(0x2066..=0x2069).map(|code| char::from_u32(code).unwrap()).collect()
     }
 
     #[test]
-    fn no_hostile_character_comes_out_as_it_is() {
-        let all = String::from_iter(hostile());
-        assert!(quoted(&all).chars().all(|c| !hostile().contains(&c)));
-        for c in hostile() {
+    fn no_control_character_comes_out_as_it_is() {
+        let all = String::from_iter(controls());
+        assert!(quoted(&all).chars().all(|c| !controls().contains(&c)));
+        for c in controls() {
             assert!(!is_atom(&format!("a{c}b")) && !is_prose(&format!("a{c}b")), "{c:?}");
         }
     }
 
     #[test]
-    fn only_what_is_hostile_or_a_quote_or_a_backslash_is_escaped() {
-        let hostile = hostile();
-        for c in all_chars().filter(|c| !hostile.contains(c) && !['"', '\\'].contains(c)) {
+    fn only_a_control_character_or_a_quote_or_a_backslash_is_escaped() {
+        let controls = controls();
+        for c in all_chars().filter(|c| !controls.contains(c) && !['"', '\\'].contains(c)) {
             assert_eq!(quoted(&c.to_string()), format!("\"{c}\""));
         }
     }
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn an_atom_has_neither_space_nor_syntax_in_it() {
         for c in all_chars() {
-            let is_syntax = "\"\\=[],".contains(c) || c.is_whitespace() || hostile().contains(&c);
+            let is_syntax = "\"\\=[],".contains(c) || c.is_whitespace() || controls().contains(&c);
             assert_eq!(is_atom(&format!("ab{c}cd")), !is_syntax, "{c:?}");
         }
         assert!(!is_atom(""));

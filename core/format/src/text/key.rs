@@ -1,6 +1,6 @@
 //! Keys in one flat row: parts of the event, its fields, and the marks.
 
-use fapilog_record::{bucket::Bucket, text::hex::hex_upper};
+use fapilog_record::{field_group::FieldGroup, text::hex::hex_upper};
 
 use crate::text::{
     Dialect,
@@ -28,18 +28,18 @@ const METRICS: &str = "metrics.";
 /// What a field is put behind whose own key means something else in the row.
 const FIELD: &str = "field.";
 
-const fn prefix_of_bucket(bucket: Bucket) -> Option<&'static str> {
-    match bucket {
-        Bucket::Tags => Some(TAGS),
-        Bucket::Metrics => Some(METRICS),
+const fn prefix_of_bucket(group: FieldGroup) -> Option<&'static str> {
+    match group {
+        FieldGroup::Tags => Some(TAGS),
+        FieldGroup::Metrics => Some(METRICS),
         _ => None,
     }
 }
 
 /// Two different fields never come out under one key: see the module's tests.
-fn prefix(bucket: Bucket, name: &str) -> &'static str {
+fn prefix(group: FieldGroup, name: &str) -> &'static str {
     let is_taken = || RESERVED.contains(&name) || [TAGS, METRICS, FIELD].iter().any(|&taken| name.starts_with(taken));
-    match prefix_of_bucket(bucket) {
+    match prefix_of_bucket(group) {
         Some(prefix) => prefix,
         None if is_taken() => FIELD,
         None => "",
@@ -47,8 +47,8 @@ fn prefix(bucket: Bucket, name: &str) -> &'static str {
 }
 
 /// Appends a field's key.
-pub(super) fn put_key(out: &mut Vec<u8>, dialect: Dialect, bucket: Bucket, name: &str) {
-    let prefix = prefix(bucket, name);
+pub(super) fn put_key(out: &mut Vec<u8>, dialect: Dialect, group: FieldGroup, name: &str) {
+    let prefix = prefix(group, name);
     match dialect {
         Dialect::People => put_for_people(out, prefix, name),
         Dialect::Logfmt => put_logfmt(out, prefix, name),
@@ -101,9 +101,9 @@ mod tests {
 
     use super::*;
 
-    fn key(dialect: Dialect, bucket: Bucket, name: &str) -> String {
+    fn key(dialect: Dialect, group: FieldGroup, name: &str) -> String {
         let mut out = Vec::new();
-        put_key(&mut out, dialect, bucket, name);
+        put_key(&mut out, dialect, group, name);
         String::from_utf8(out).unwrap()
     }
 
@@ -111,30 +111,30 @@ mod tests {
     fn a_key_that_is_reserved_or_looks_like_another_comes_behind_field() {
         for dialect in [Dialect::People, Dialect::Logfmt] {
             for name in RESERVED.into_iter().chain(["field.level", "tags.region", "metrics.x"]) {
-                assert_eq!(key(dialect, Bucket::Context, name), format!("field.{name}"));
+                assert_eq!(key(dialect, FieldGroup::Context, name), format!("field.{name}"));
             }
-            assert_eq!(key(dialect, Bucket::Context, "http.port"), "http.port");
-            assert_eq!(key(dialect, Bucket::Tags, "level"), "tags.level");
-            assert_eq!(key(dialect, Bucket::Metrics, "field.level"), "metrics.field.level");
+            assert_eq!(key(dialect, FieldGroup::Context, "http.port"), "http.port");
+            assert_eq!(key(dialect, FieldGroup::Tags, "level"), "tags.level");
+            assert_eq!(key(dialect, FieldGroup::Metrics, "field.level"), "metrics.field.level");
         }
     }
 
     #[test]
     fn a_key_that_is_no_atom_is_quoted_for_people() {
-        let people = |bucket, name| key(Dialect::People, bucket, name);
-        assert_eq!(people(Bucket::Context, ""), "\"\"");
-        assert_eq!(people(Bucket::Tags, ""), "tags.");
-        assert_eq!(people(Bucket::Tags, "a b"), "\"tags.a b\"");
-        assert_eq!(people(Bucket::Context, "a=\"\n"), r#""a=\"\n""#);
+        let people = |group, name| key(Dialect::People, group, name);
+        assert_eq!(people(FieldGroup::Context, ""), "\"\"");
+        assert_eq!(people(FieldGroup::Tags, ""), "tags.");
+        assert_eq!(people(FieldGroup::Tags, "a b"), "\"tags.a b\"");
+        assert_eq!(people(FieldGroup::Context, "a=\"\n"), r#""a=\"\n""#);
     }
 
     #[test]
     fn a_key_that_is_no_atom_is_percent_encoded_in_logfmt() {
-        let logfmt = |bucket, name| key(Dialect::Logfmt, bucket, name);
-        assert_eq!(logfmt(Bucket::Context, ""), "%");
-        assert_eq!(logfmt(Bucket::Tags, ""), "tags.");
-        assert_eq!(logfmt(Bucket::Tags, "a b"), "tags.a%20b");
-        assert_eq!(logfmt(Bucket::Context, "100%\u{202e}größe"), "100%25%E2%80%AEgröße");
+        let logfmt = |group, name| key(Dialect::Logfmt, group, name);
+        assert_eq!(logfmt(FieldGroup::Context, ""), "%");
+        assert_eq!(logfmt(FieldGroup::Tags, ""), "tags.");
+        assert_eq!(logfmt(FieldGroup::Tags, "a b"), "tags.a%20b");
+        assert_eq!(logfmt(FieldGroup::Context, "100%\u{202e}größe"), "100%25%E2%80%AEgröße");
     }
 
     #[test]
@@ -146,12 +146,12 @@ mod tests {
         let names: HashSet<String> = stacked.collect();
         for dialect in [Dialect::People, Dialect::Logfmt] {
             let mut keys: HashSet<String> = RESERVED.iter().map(|&name| name.to_owned()).collect();
-            for bucket in [Bucket::Context, Bucket::Tags, Bucket::Metrics] {
+            for group in [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics] {
                 for name in &names {
-                    let key = key(dialect, bucket, name);
+                    let key = key(dialect, group, name);
                     assert!(
                         keys.insert(key.clone()),
-                        "{bucket:?} {name:?} comes out as {key:?}, as something else does"
+                        "{group:?} {name:?} comes out as {key:?}, as something else does"
                     );
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use fapilog_record::{bucket::Bucket, level::Level};
+use fapilog_record::{field_group::FieldGroup, level::Level};
 
 use crate::text::key::put_key;
 
@@ -64,9 +64,9 @@ pub(crate) struct Frame {
 
 impl Frame {
     /// Appends a field's key, and what stands around it.
-    pub(super) fn put_key(self, out: &mut Vec<u8>, dialect: Dialect, bucket: Bucket, name: &str) {
+    pub(super) fn put_key(self, out: &mut Vec<u8>, dialect: Dialect, group: FieldGroup, name: &str) {
         out.extend_from_slice(self.before_key.as_bytes());
-        put_key(out, dialect, bucket, name);
+        put_key(out, dialect, group, name);
         out.extend_from_slice(self.before_value.as_bytes());
     }
 

@@ -4,8 +4,8 @@ use fapilog_engine::producer::{DynamicEvent, Logger, Scope};
 use fapilog_plugin::{formatter::Formatter, testing::TestBatches};
 use fapilog_record::{
     arguments::{Arg, End},
-    bucket::Bucket,
     call_site::{CallSite, FieldName},
+    field_group::FieldGroup,
     level::Level,
     value::ValueRef,
 };
@@ -17,9 +17,9 @@ use crate::{
 /// A call site with a field in each part of the event.
 fn order(log: &Logger, number: u64, price: f64) {
     const FIELDS: &[FieldName] = &[
-        FieldName::new(Bucket::Metrics, "price"),
-        FieldName::new(Bucket::Context, "order"),
-        FieldName::new(Bucket::Tags, "region"),
+        FieldName::new(FieldGroup::Metrics, "price"),
+        FieldName::new(FieldGroup::Context, "order"),
+        FieldName::new(FieldGroup::Tags, "region"),
     ];
     static SITE: CallSite = CallSite::new(Level::Info, "order filled", "engine::orders", "tests.rs", 1, FIELDS);
     log.log(Level::Info, &SITE, (Arg(&price), (Arg(&number), (Arg("eu"), End))));
@@ -27,7 +27,8 @@ fn order(log: &Logger, number: u64, price: f64) {
 
 /// A call site whose message is an argument.
 fn text(log: &Logger, text: &str) {
-    const FIELDS: &[FieldName] = &[FieldName::new(Bucket::Message, ""), FieldName::new(Bucket::Context, "error")];
+    const FIELDS: &[FieldName] =
+        &[FieldName::new(FieldGroup::Message, ""), FieldName::new(FieldGroup::Context, "error")];
     static SITE: CallSite = CallSite::new(Level::Error, "", "engine::orders", "tests.rs", 2, FIELDS);
     log.log(Level::Error, &SITE, (Arg(text), (Arg("connect: connection refused"), End)));
 }
@@ -105,9 +106,9 @@ fn what_was_cut_is_marked_and_the_next_line_is_not() {
 fn logfmt_names_every_key_whose_bytes_were_marked() {
     let bad = ValueRef::Bytes(b"caf\xe9 \\");
     let event = DynamicEvent::new(Level::Info, "tests", "")
-        .field(Bucket::Message, "", bad)
-        .field(Bucket::Context, "a b", bad)
-        .field(Bucket::Tags, "good", ValueRef::Text("\\"));
+        .field(FieldGroup::Message, "", bad)
+        .field(FieldGroup::Context, "a b", bad)
+        .field(FieldGroup::Tags, "good", ValueRef::Text("\\"));
     let line = line(LogfmtFormatter::new, |log| log.log_dynamic(&event));
     assert!(
         line.ends_with(r#"msg="caf\\xe9 \\\\" a%20b="caf\\xe9 \\\\" tags.good="\\" not_utf8=[msg,a%20b]"#),
@@ -117,7 +118,8 @@ fn logfmt_names_every_key_whose_bytes_were_marked() {
 
 #[test]
 fn for_people_a_byte_that_is_not_utf_8_is_an_escape() {
-    let event = DynamicEvent::new(Level::Info, "tests", "").field(Bucket::Message, "", ValueRef::Bytes(b"caf\xe9 \\"));
+    let event =
+        DynamicEvent::new(Level::Info, "tests", "").field(FieldGroup::Message, "", ValueRef::Bytes(b"caf\xe9 \\"));
     assert_eq!(line(MinimalFormatter::new, |log| log.log_dynamic(&event)), r#"INFO "caf\xe9 \\""#);
 }
 
@@ -127,7 +129,7 @@ fn lines_do_not_depend_on_what_comes_before_them() {
     for has_context in [false, true] {
         let mut log = StagedLog::new(has_context, LogfmtFormatter::new);
         let loggers = ["first", "second"].map(|name| log.container.logger(name));
-        let scope = Scope::new().correlation_id("7f3a").field(Bucket::Context, "scoped", ValueRef::U64(7));
+        let scope = Scope::new().correlation_id("7f3a").field(FieldGroup::Context, "scoped", ValueRef::U64(7));
         let kind_of = |number: u64| number.wrapping_mul(number / 3) % 7;
         for number in 0..300_u64 {
             let logger = &loggers[(number / 5 % 2) as usize];
@@ -165,11 +167,11 @@ fn lines_do_not_depend_on_what_comes_before_them() {
 #[test]
 fn a_call_sites_clashing_field_comes_behind_field_and_a_key_that_comes_twice_once() {
     const FIELDS: &[FieldName] = &[
-        FieldName::new(Bucket::Context, "level"),
-        FieldName::new(Bucket::Context, "key"),
-        FieldName::new(Bucket::Context, "key"),
-        FieldName::new(Bucket::Tags, "key"),
-        FieldName::new(Bucket::Context, "tags.key"),
+        FieldName::new(FieldGroup::Context, "level"),
+        FieldName::new(FieldGroup::Context, "key"),
+        FieldName::new(FieldGroup::Context, "key"),
+        FieldName::new(FieldGroup::Tags, "key"),
+        FieldName::new(FieldGroup::Context, "tags.key"),
     ];
     static SITE: CallSite = CallSite::new(Level::Info, "twice", "tests", "tests.rs", 3, FIELDS);
     let write = |log: &Logger| {
@@ -182,7 +184,7 @@ fn a_call_sites_clashing_field_comes_behind_field_and_a_key_that_comes_twice_onc
 
 #[test]
 fn of_two_scopes_the_inner_ones_value_counts() {
-    let scope = |value| Scope::new().field(Bucket::Context, "key", ValueRef::U64(value));
+    let scope = |value| Scope::new().field(FieldGroup::Context, "key", ValueRef::U64(value));
     let write = |log: &Logger| {
         let (outer, inner) = (scope(1), scope(2));
         let _outer = outer.enter();
@@ -198,7 +200,7 @@ fn a_text_of_a_mebibyte_reads_back() {
     let text = "\x1b\u{202e} \"=\\\n".repeat((1 << 20) / 9);
     let mut record = fapilog_record::head::Head { source: 0, is_cut: false, scope_bytes: 0 }.to_bytes().to_vec();
     record.extend_from_slice(&[Level::Info as u8, 0]);
-    fapilog_record::dynamic::put_field(&mut record, Bucket::Context, "long", ValueRef::Text(&text));
+    fapilog_record::dynamic::put_field(&mut record, FieldGroup::Context, "long", ValueRef::Text(&text));
     let line = TestBatches::new().record::<End, _>(&record, |batch| {
         let mut out = Vec::new();
         LogfmtFormatter::new().format(batch, &mut out);

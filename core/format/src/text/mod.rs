@@ -50,7 +50,7 @@ pub(super) use layout::{Dialect, Frame, Layout, Part};
 
 use fapilog_plugin::event::{Batch, Event, FieldRef};
 use fapilog_record::{
-    bucket::Bucket,
+    field_group::FieldGroup,
     text::{fixed::FixedText, time::UtcClock},
     value::ValueRef,
 };
@@ -60,7 +60,7 @@ use crate::{
     shared::SharedText,
     text::{
         key::put_key,
-        template::{BUCKETS, Piece, Slot, Template, Traits},
+        template::{GROUPS, Piece, Slot, Template, Traits},
         value::{ValueWriter, put_text},
     },
 };
@@ -202,7 +202,7 @@ impl Pen {
     ) {
         match &piece.slot {
             Slot::Field(argument) => {
-                self.value(argument.name.bucket, argument.name.name, argument.value(event), out);
+                self.value(argument.name.group, argument.name.name, argument.value(event), out);
             }
             Slot::Message(argument) => self.message(argument.value(event), out),
             Slot::Time => self.clock.put(event.timestamp(), out),
@@ -221,7 +221,7 @@ impl Pen {
             match part {
                 Part::CorrelationId => self.correlation_id(layout, event, out),
                 Part::Fields => {
-                    let fields = BUCKETS.into_iter().flat_map(|bucket| event.counted_fields(bucket).iter().copied());
+                    let fields = GROUPS.into_iter().flat_map(|group| event.counted_fields(group).iter().copied());
                     fields.for_each(|field| self.field(layout, field, out));
                 }
                 part => {
@@ -248,30 +248,30 @@ impl Pen {
 
     fn field<L: Layout>(&mut self, layout: &L, field: FieldRef<'_>, out: &mut Vec<u8>) {
         let frame = layout.frame(field.name);
-        frame.put_key(out, self.dialect, field.bucket, field.name);
-        self.value(field.bucket, field.name, field.value, out);
+        frame.put_key(out, self.dialect, field.group, field.name);
+        self.value(field.group, field.name, field.value, out);
         out.extend_from_slice(frame.behind_value.as_bytes());
     }
 
     #[inline(always)]
-    fn value(&mut self, bucket: Bucket, name: &str, value: ValueRef<'_>, out: &mut Vec<u8>) {
+    fn value(&mut self, group: FieldGroup, name: &str, value: ValueRef<'_>, out: &mut Vec<u8>) {
         if !self.values.put(out, value) {
-            self.mark_not_utf8(bucket, name);
+            self.mark_not_utf8(group, name);
         }
     }
 
     fn message(&mut self, message: ValueRef<'_>, out: &mut Vec<u8>) {
         if !self.values.put_message(out, message) {
-            self.mark_not_utf8(Bucket::Message, MESSAGE);
+            self.mark_not_utf8(FieldGroup::Message, MESSAGE);
         }
     }
 
     #[cold]
-    fn mark_not_utf8(&mut self, bucket: Bucket, name: &str) {
+    fn mark_not_utf8(&mut self, group: FieldGroup, name: &str) {
         self.not_utf8.push(if self.not_utf8.is_empty() { b'[' } else { b',' });
-        match bucket {
-            Bucket::Message => self.not_utf8.extend_from_slice(MESSAGE.as_bytes()),
-            _ => put_key(&mut self.not_utf8, self.dialect, bucket, name),
+        match group {
+            FieldGroup::Message => self.not_utf8.extend_from_slice(MESSAGE.as_bytes()),
+            _ => put_key(&mut self.not_utf8, self.dialect, group, name),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use fapilog_record::{bucket::Bucket, value::ValueRef};
+use fapilog_record::{field_group::FieldGroup, value::ValueRef};
 
 use crate::{any_value::Owned, decode_marked_text};
 
@@ -189,13 +189,13 @@ pub(super) fn percent_decoded(key: &str) -> String {
 }
 
 /// Whose key it is.
-pub(super) fn owner(key: &str) -> (Bucket, &str) {
+pub(super) fn owner(key: &str) -> (FieldGroup, &str) {
     if let Some(name) = key.strip_prefix("tags.") {
-        (Bucket::Tags, name)
+        (FieldGroup::Tags, name)
     } else if let Some(name) = key.strip_prefix("metrics.") {
-        (Bucket::Metrics, name)
+        (FieldGroup::Metrics, name)
     } else {
-        (Bucket::Context, key.strip_prefix("field.").unwrap_or(key))
+        (FieldGroup::Context, key.strip_prefix("field.").unwrap_or(key))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use fapilog_plugin::event::Event;
 use fapilog_record::{
-    bucket::Bucket,
     call_site::{DescribedField, Descriptor, FieldName},
+    field_group::FieldGroup,
     level::{Category, Level},
     text::fixed::FixedText,
     value::{Kind, ValueRef},
@@ -12,7 +12,7 @@ use fapilog_record::{
 use crate::text::{Layout, Part, value::ValueWriter};
 
 /// The parts of an event that hold fields, in the order they are written.
-pub(super) const BUCKETS: [Bucket; 3] = [Bucket::Context, Bucket::Tags, Bucket::Metrics];
+pub(super) const GROUPS: [FieldGroup; 3] = [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics];
 
 /// What all events of a call site have in common, as a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,8 +101,8 @@ impl Template {
         let traits = Traits::of_site(descriptor);
         let mut draft = Draft { layout, descriptor, traits, pieces: Vec::new(), text: Vec::new() };
         L::PARTS.iter().for_each(|&part| draft.part(part));
-        let is_single = |bucket| !matches!(bucket, Bucket::Message) && !Bucket::is_keyed(bucket);
-        let is_partial = descriptor.fields().iter().any(|field| is_single(field.name.bucket));
+        let is_single = |group| !matches!(group, FieldGroup::Message) && !FieldGroup::is_keyed(group);
+        let is_partial = descriptor.fields().iter().any(|field| is_single(field.name.group));
         Self { pieces: draft.pieces, end: FixedText::new(&draft.text), traits, is_partial }
     }
 
@@ -141,7 +141,7 @@ impl<L: Layout> Draft<'_, L> {
         match part {
             // Such an event does not fit.
             Part::CorrelationId => return,
-            Part::Fields => return BUCKETS.into_iter().for_each(|bucket| self.bucket(bucket)),
+            Part::Fields => return GROUPS.into_iter().for_each(|group| self.group(group)),
             _ => {}
         }
         self.layout.before(part, self.traits.level, &mut self.text);
@@ -163,7 +163,7 @@ impl<L: Layout> Draft<'_, L> {
 
     fn message(&mut self) {
         let message = self.descriptor.site().message();
-        let argument = self.descriptor.fields().iter().rfind(|field| field.name.bucket == Bucket::Message);
+        let argument = self.descriptor.fields().iter().rfind(|field| field.name.group == FieldGroup::Message);
         match argument {
             Some(field) if message.is_empty() => self.slot(Slot::Message(Argument::new(field))),
             _ => {
@@ -172,22 +172,22 @@ impl<L: Layout> Draft<'_, L> {
         }
     }
 
-    fn bucket(&mut self, bucket: Bucket) {
+    fn group(&mut self, group: FieldGroup) {
         let mut seen = Vec::new();
-        for field in self.descriptor.fields().iter().filter(|field| field.name.bucket == bucket) {
+        for field in self.descriptor.fields().iter().filter(|field| field.name.group == group) {
             if !seen.contains(&field.name.name) {
                 seen.push(field.name.name);
                 self.field(field);
             }
         }
-        if bucket == Bucket::Context {
+        if group == FieldGroup::Context {
             self.slot(Slot::Shared);
         }
     }
 
     fn field(&mut self, field: &DescribedField) {
         let frame = self.layout.frame(field.name.name);
-        frame.put_key(&mut self.text, L::DIALECT, field.name.bucket, field.name.name);
+        frame.put_key(&mut self.text, L::DIALECT, field.name.group, field.name.name);
         self.slot(Slot::Field(Argument::new(field)));
         self.text.extend_from_slice(frame.behind_value.as_bytes());
     }

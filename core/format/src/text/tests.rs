@@ -3,8 +3,8 @@
 use fapilog_plugin::{event::Batch, formatter::Formatter, testing::TestBatches};
 use fapilog_record::{
     arguments::{Arg, End},
-    bucket::Bucket,
     dynamic::put_field,
+    field_group::FieldGroup,
     head::Head,
     level::Level,
     value::ValueRef,
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use crate::{
     LogfmtFormatter, MinimalFormatter, PrettyFormatter, SimpleFormatter,
-    any_value::{Owned, hostile_text, hostile_value},
+    any_value::{Owned, control_text, control_value},
     text::reader::{Pairs, Read, Reader, Sentence, assert_is, assert_text_is, logfmt, owner, percent_decoded},
 };
 
@@ -39,7 +39,7 @@ struct Logged {
     target: String,
     message: Owned,
     correlation_id: Option<String>,
-    fields: Vec<(Bucket, String, Owned)>,
+    fields: Vec<(FieldGroup, String, Owned)>,
     is_cut: bool,
 }
 
@@ -47,13 +47,13 @@ impl Logged {
     fn record(&self) -> Vec<u8> {
         let mut record = Head { source: 0, is_cut: self.is_cut, scope_bytes: 0 }.to_bytes().to_vec();
         record.extend_from_slice(&[self.level as u8, 0]);
-        put_field(&mut record, Bucket::Target, "", ValueRef::Text(&self.target));
-        self.message.view(|message| put_field(&mut record, Bucket::Message, "", message));
+        put_field(&mut record, FieldGroup::Target, "", ValueRef::Text(&self.target));
+        self.message.view(|message| put_field(&mut record, FieldGroup::Message, "", message));
         if let Some(id) = &self.correlation_id {
-            put_field(&mut record, Bucket::CorrelationId, "", ValueRef::Text(id));
+            put_field(&mut record, FieldGroup::CorrelationId, "", ValueRef::Text(id));
         }
-        for (bucket, name, value) in &self.fields {
-            value.view(|value| put_field(&mut record, *bucket, name, value));
+        for (group, name, value) in &self.fields {
+            value.view(|value| put_field(&mut record, *group, name, value));
         }
         record
     }
@@ -68,12 +68,12 @@ impl Logged {
     }
 
     /// Each field as it is to be written: once, with the first of its values, by parts.
-    fn expected(&self) -> Vec<(Bucket, &str, &Owned)> {
-        let mut expected: Vec<(Bucket, &str, &Owned)> = Vec::new();
-        for bucket in [Bucket::Context, Bucket::Tags, Bucket::Metrics] {
+    fn expected(&self) -> Vec<(FieldGroup, &str, &Owned)> {
+        let mut expected: Vec<(FieldGroup, &str, &Owned)> = Vec::new();
+        for group in [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics] {
             for (of, name, value) in &self.fields {
-                if *of == bucket && !expected.iter().any(|(b, n, _)| (*b, *n) == (bucket, name)) {
-                    expected.push((bucket, name, value));
+                if *of == group && !expected.iter().any(|(b, n, _)| (*b, *n) == (group, name)) {
+                    expected.push((group, name, value));
                 }
             }
         }
@@ -90,17 +90,18 @@ fn line(formatter: &mut dyn Formatter, batch: &Batch<'_>) -> Vec<u8> {
 fn logged() -> impl Strategy<Value = Logged> {
     let name = prop_oneof![
         2 => "[a-z.]{1,5}",
-        2 => hostile_text(),
+        2 => control_text(),
         1 => proptest::sample::select(&RESERVED[..]).prop_map(str::to_owned),
         1 => prop_oneof![Just(""), Just("%"), Just("field.level"), Just("tags.a"), Just("metrics."), Just("field.")]
             .prop_map(str::to_owned),
     ];
-    let bucket = prop_oneof![2 => Just(Bucket::Context), 1 => Just(Bucket::Tags), 1 => Just(Bucket::Metrics)];
+    let group =
+        prop_oneof![2 => Just(FieldGroup::Context), 1 => Just(FieldGroup::Tags), 1 => Just(FieldGroup::Metrics)];
     let message =
-        prop_oneof!["[a-z ,:]{0,40}".prop_map(Owned::Text), hostile_text().prop_map(Owned::Text), hostile_value()];
-    let id = proptest::option::of(hostile_text());
-    let parts = (proptest::sample::select(&Level::ALL[..]), hostile_text(), hostile_text(), message, id);
-    (parts, proptest::collection::vec((bucket, name, hostile_value()), 0..6), any::<bool>()).prop_map(
+        prop_oneof!["[a-z ,:]{0,40}".prop_map(Owned::Text), control_text().prop_map(Owned::Text), control_value()];
+    let id = proptest::option::of(control_text());
+    let parts = (proptest::sample::select(&Level::ALL[..]), control_text(), control_text(), message, id);
+    (parts, proptest::collection::vec((group, name, control_value()), 0..6), any::<bool>()).prop_map(
         |((level, source, target, message, correlation_id), fields, is_cut)| Logged {
             level,
             source,
@@ -167,9 +168,9 @@ fn check_sentence(sentence: Sentence, logged: &Logged) {
     }
     let expected = logged.expected();
     assert_eq!(pairs.len(), expected.len());
-    for ((key, read), (bucket, name, value)) in pairs.iter().zip(expected) {
+    for ((key, read), (group, name, value)) in pairs.iter().zip(expected) {
         assert!(!RESERVED.contains(&key.as_str()));
-        assert_eq!(owner(key), (bucket, name));
+        assert_eq!(owner(key), (group, name));
         assert_is(read, value);
     }
 }
@@ -244,9 +245,9 @@ fn check_logfmt(line: &str, logged: &Logged) {
     let rest: Vec<_> = pairs.collect();
     let expected = logged.expected();
     assert_eq!(rest.len(), expected.len());
-    for ((key, text), (bucket, name, value)) in rest.iter().zip(expected) {
+    for ((key, text), (group, name, value)) in rest.iter().zip(expected) {
         let is_marked = marked.contains(&key.as_str());
-        assert_eq!(owner(&percent_decoded(key)), (bucket, name));
+        assert_eq!(owner(&percent_decoded(key)), (group, name));
         assert_text_is(text, is_marked, value);
         assert_eq!(is_marked, matches!(value, Owned::Bytes(_)) && !value.is_utf8());
     }

@@ -7,7 +7,7 @@ use fapilog_record::{level::Level, timestamp::Timestamp};
 
 use crate::event::{
     Event, FieldRef,
-    own::{OwnEvent, OwnEvents},
+    internal::{InternalEvent, InternalEvents},
 };
 
 /// Events on their way through a shard, with an arena for what plugins add to them.
@@ -17,13 +17,13 @@ use crate::event::{
 pub struct Batch<'batch> {
     events: BumpVec<'batch, Event<'batch>>,
     arena: &'batch Bump,
-    own: &'batch OwnEvents,
+    own: &'batch InternalEvents,
     emitted: u64,
 }
 
 impl<'batch> Batch<'batch> {
     /// An empty batch with room for `events_max` events.
-    pub fn new_in(arena: &'batch Bump, events_max: usize, own: &'batch OwnEvents) -> Self {
+    pub fn new_in(arena: &'batch Bump, events_max: usize, own: &'batch InternalEvents) -> Self {
         Self { events: BumpVec::with_capacity_in(events_max, arena), arena, own, emitted: 0 }
     }
 
@@ -76,9 +76,9 @@ impl<'batch> Batch<'batch> {
     /// Adds an event of the plugin's own behind the others, for a summary of what it took out, say: from source
     /// `fapilog`, of now. It is counted as submitted, and what comes behind the plugin sees it like any other.
     ///
-    /// `target` says who speaks, as in `fapilog::throttle`. Fields of buckets without keys are left out.
+    /// `target` says who speaks, as in `fapilog::throttle`. Fields of groups without keys are left out.
     pub fn emit(&mut self, level: Level, target: &str, message: &str, fields: &[FieldRef<'_>]) {
-        let own = OwnEvent { level, target, message, fields };
+        let own = InternalEvent { level, target, message, fields };
         if let Ok(event) = self.own.make(&own, self.arena) {
             self.events.push(event);
             self.emitted += 1;

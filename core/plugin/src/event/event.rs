@@ -4,9 +4,9 @@ use std::fmt;
 
 use bumpalo::{Bump, collections::Vec as BumpVec};
 use fapilog_record::{
-    bucket::Bucket,
     call_site::{DYNAMIC_ID, Descriptor},
     dynamic::DynamicFields,
+    field_group::FieldGroup,
     head::Head,
     level::{Category, Level},
     timestamp::Timestamp,
@@ -46,7 +46,7 @@ pub struct Event<'batch> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FieldRef<'a> {
     /// The part of the event.
-    pub bucket: Bucket,
+    pub group: FieldGroup,
     /// The key.
     pub name: &'a str,
     /// The value.
@@ -196,11 +196,11 @@ impl<'batch> Event<'batch> {
     #[cold]
     #[inline(never)]
     pub fn take_over_own_grading(&mut self) {
-        if let Some(ValueRef::U64(category)) = self.single(Bucket::Category) {
+        if let Some(ValueRef::U64(category)) = self.single(FieldGroup::Category) {
             let category = u8::try_from(category).ok().and_then(Category::from_byte);
             self.category = category.unwrap_or(self.category);
         }
-        if let Some(ValueRef::U64(severity)) = self.single(Bucket::Severity) {
+        if let Some(ValueRef::U64(severity)) = self.single(FieldGroup::Severity) {
             self.set_severity(u8::try_from(severity).unwrap_or(u8::MAX));
         }
     }
@@ -224,7 +224,7 @@ impl<'batch> Event<'batch> {
     }
 
     /// Whether it is the library's own: a report of losses, or a plugin's summary.
-    pub fn is_own(&self) -> bool {
+    pub fn is_internal(&self) -> bool {
         self.producer.id() == 0
     }
 
@@ -243,14 +243,14 @@ impl<'batch> Event<'batch> {
     /// The message: text, or bytes in an unknown encoding.
     #[must_use]
     pub fn message(&self) -> ValueRef<'batch> {
-        if let Some(changed) = self.added.iter().rev().find(|field| field.bucket == Bucket::Message) {
+        if let Some(changed) = self.added.iter().rev().find(|field| field.group == FieldGroup::Message) {
             return changed.value;
         }
         let fixed = self.descriptor.site().message();
         if !fixed.is_empty() {
             return ValueRef::Text(fixed);
         }
-        self.single(Bucket::Message).unwrap_or(ValueRef::Text(""))
+        self.single(FieldGroup::Message).unwrap_or(ValueRef::Text(""))
     }
 
     /// The module that logged it, or what an event without a call site says instead.
@@ -260,7 +260,7 @@ impl<'batch> Event<'batch> {
         if !fixed.is_empty() {
             return fixed;
         }
-        match self.single(Bucket::Target) {
+        match self.single(FieldGroup::Target) {
             Some(ValueRef::Text(target)) => target,
             _ => "",
         }
@@ -269,7 +269,7 @@ impl<'batch> Event<'batch> {
     /// What binds it to others, if anything does: the event's own, else that of its scope.
     #[must_use]
     pub fn correlation_id(&self) -> Option<&'batch str> {
-        match self.single(Bucket::CorrelationId) {
+        match self.single(FieldGroup::CorrelationId) {
             Some(ValueRef::Text(id)) => Some(id),
             _ => None,
         }
@@ -277,13 +277,13 @@ impl<'batch> Event<'batch> {
 
     /// Whether it says what binds it to others, be it text or not.
     pub fn is_correlated(&self) -> bool {
-        self.single(Bucket::CorrelationId).is_some()
+        self.single(FieldGroup::CorrelationId).is_some()
     }
 
     /// The value that counts in a part that holds one: what a plugin has changed it to, else the call's own, else that of
     /// the innermost scope.
-    fn single(&self, bucket: Bucket) -> Option<ValueRef<'batch>> {
-        let is_it = |field: &FieldRef<'_>| field.bucket == bucket;
+    fn single(&self, group: FieldGroup) -> Option<ValueRef<'batch>> {
+        let is_it = |field: &FieldRef<'_>| field.group == group;
         (self.added.iter().rev().copied().find(is_it))
             .or_else(|| self.own_fields().filter(is_it).last())
             .or_else(|| self.scope_fields().filter(is_it).last())
@@ -294,14 +294,14 @@ impl<'batch> Event<'batch> {
     ///
     /// A key may come more than once; [`field`](Self::field) says which value counts.
     pub fn fields(&self) -> impl Iterator<Item = FieldRef<'batch>> + '_ {
-        self.all_fields().filter(|field| field.bucket.is_keyed())
+        self.all_fields().filter(|field| field.group.is_keyed())
     }
 
     /// The value under a key, if there is one: that of the call's own argument before that of an inner scope, that
     /// before an outer one's, and that before what a plugin added.
     #[must_use]
-    pub fn field(&self, bucket: Bucket, name: &str) -> Option<ValueRef<'batch>> {
-        let is_wanted = |field: &FieldRef<'_>| field.bucket == bucket && field.name == name;
+    pub fn field(&self, group: FieldGroup, name: &str) -> Option<ValueRef<'batch>> {
+        let is_wanted = |field: &FieldRef<'_>| field.group == group && field.name == name;
         (self.own_fields().find(is_wanted))
             .or_else(|| self.scope_fields().filter(is_wanted).last())
             .or_else(|| self.added.iter().chain(self.shared).copied().find(is_wanted))
@@ -309,20 +309,20 @@ impl<'batch> Event<'batch> {
     }
 
     /// Adds a field, unless the event has one of that key: a user's field is never overwritten.
-    pub fn add_field(&mut self, bucket: Bucket, name: &'batch str, value: ValueRef<'batch>) {
-        if self.field(bucket, name).is_some() {
+    pub fn add_field(&mut self, group: FieldGroup, name: &'batch str, value: ValueRef<'batch>) {
+        if self.field(group, name).is_some() {
             return;
         }
-        self.append(FieldRef { bucket, name, value });
+        self.append(FieldRef { group, name, value });
     }
 
     /// Sets a field, whatever the event has under that key: for plugins that replace what a user logged, as redactors do.
-    pub fn set_field(&mut self, bucket: Bucket, name: &'batch str, value: ValueRef<'batch>) {
-        if self.field(bucket, name).is_some() {
-            let is_it = |field: &FieldRef<'_>| field.bucket == bucket && field.name == name;
+    pub fn set_field(&mut self, group: FieldGroup, name: &'batch str, value: ValueRef<'batch>) {
+        if self.field(group, name).is_some() {
+            let is_it = |field: &FieldRef<'_>| field.group == group && field.name == name;
             self.rewrite_fields(|field| Some(if is_it(&field) { FieldRef { value, ..field } } else { field }));
         } else {
-            self.append(FieldRef { bucket, name, value });
+            self.append(FieldRef { group, name, value });
         }
     }
 
@@ -335,12 +335,12 @@ impl<'batch> Event<'batch> {
 
     /// Changes the message.
     pub fn set_message(&mut self, message: ValueRef<'batch>) {
-        self.append(FieldRef { bucket: Bucket::Message, name: "", value: message });
+        self.append(FieldRef { group: FieldGroup::Message, name: "", value: message });
     }
 
     /// Changes the correlation id.
     pub fn set_correlation_id(&mut self, id: &'batch str) {
-        self.append(FieldRef { bucket: Bucket::CorrelationId, name: "", value: ValueRef::Text(id) });
+        self.append(FieldRef { group: FieldGroup::CorrelationId, name: "", value: ValueRef::Text(id) });
     }
 
     /// Marks it as cut: some of it was left out because it was too long.
@@ -354,11 +354,11 @@ impl<'batch> Event<'batch> {
         let mut fields = BumpVec::new_in(self.arena);
         // In the order in which a later one counts before an earlier one: see `single`.
         let singles = self.scope_fields().chain(self.own_fields()).chain(self.added.iter().copied());
-        fields.extend(singles.filter(|field| !field.bucket.is_keyed()));
-        for bucket in [Bucket::Context, Bucket::Tags, Bucket::Metrics] {
-            let rewritten = self.counted_fields(bucket).iter().filter_map(|field| rewrite(*field));
-            // A field that changed its bucket to one without keys would pass for something else.
-            fields.extend(rewritten.filter(|field| field.bucket.is_keyed()));
+        fields.extend(singles.filter(|field| !field.group.is_keyed()));
+        for group in [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics] {
+            let rewritten = self.counted_fields(group).iter().filter_map(|field| rewrite(*field));
+            // A field that changed its group to one without keys would pass for something else.
+            fields.extend(rewritten.filter(|field| field.group.is_keyed()));
         }
         self.added = fields.into_bump_slice();
         self.shared = &[];
@@ -366,7 +366,7 @@ impl<'batch> Event<'batch> {
     }
 
     /// Adds context that many events have in common: it is rendered once for all of them. The caller has made sure that
-    /// the event has none of these keys, and that all are of [`Bucket::Context`].
+    /// the event has none of these keys, and that all are of [`FieldGroup::Context`].
     #[inline]
     pub fn share_context(&mut self, fields: &'batch [FieldRef<'batch>]) {
         self.shared = fields;
@@ -406,11 +406,11 @@ impl<'batch> Event<'batch> {
     }
 
     /// The fields of one part: each key once, where it first comes, with the value that counts.
-    pub fn counted_fields(&self, bucket: Bucket) -> &'batch [FieldRef<'batch>] {
+    pub fn counted_fields(&self, group: FieldGroup) -> &'batch [FieldRef<'batch>] {
         /// Up to so many, comparing each with each is quicker than sorting.
         const FEW: usize = 32;
         let mut fields = BumpVec::new_in(self.arena);
-        fields.extend(self.ranked_fields().filter(|(_, field)| field.bucket == bucket));
+        fields.extend(self.ranked_fields().filter(|(_, field)| field.group == group));
         if fields.len() > FEW {
             return self.counted_of_many(fields);
         }
@@ -452,7 +452,7 @@ impl<'batch> Event<'batch> {
     fn own_fields(&self) -> impl Iterator<Item = FieldRef<'batch>> + '_ {
         let described = if self.is_rewritten { &[] } else { self.descriptor.fields() };
         let described = described.iter().map(|field| FieldRef {
-            bucket: field.name.bucket,
+            group: field.name.group,
             name: field.name.name,
             value: self.argument(field.root_offset, field.kind),
         });
@@ -468,5 +468,5 @@ impl<'batch> Event<'batch> {
 }
 
 fn dynamic_fields(bytes: &[u8]) -> impl Iterator<Item = FieldRef<'_>> {
-    DynamicFields::new(bytes).map(|(bucket, name, value)| FieldRef { bucket, name, value })
+    DynamicFields::new(bytes).map(|(group, name, value)| FieldRef { group, name, value })
 }

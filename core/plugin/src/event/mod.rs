@@ -4,7 +4,7 @@ mod batch;
 #[allow(clippy::module_inception, reason = "the module's one main thing")]
 mod event;
 #[doc(hidden)]
-pub mod own;
+pub mod internal;
 mod producer;
 mod source;
 

@@ -76,8 +76,8 @@ pub trait SinkFactory: Send + Sync {
     }
 
     /// What happens to events while it has no room, unless the container is told otherwise.
-    fn when_busy(&self) -> WhenBusy {
-        WhenBusy::HoldBack
+    fn on_full(&self) -> OnFull {
+        OnFull::Block
     }
 }
 
@@ -85,12 +85,12 @@ pub trait SinkFactory: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum WhenBusy {
+pub enum OnFull {
     /// The shard waits, its rings fill, and the overflow strategy decides.
     #[default]
-    HoldBack,
+    Block,
     /// The events are lost to this sink, and counted; other sinks go on.
-    Lose,
+    Drop,
 }
 
 impl<F: SinkFactory + ?Sized> SinkFactory for std::sync::Arc<F> {
@@ -102,7 +102,7 @@ impl<F: SinkFactory + ?Sized> SinkFactory for std::sync::Arc<F> {
         (**self).check()
     }
 
-    fn when_busy(&self) -> WhenBusy {
-        (**self).when_busy()
+    fn on_full(&self) -> OnFull {
+        (**self).on_full()
     }
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use bumpalo::Bump;
 use fapilog_record::{
     arguments::{Arg, Arguments, End},
-    bucket::Bucket,
     call_site::{CallSite, DYNAMIC_ID, DescriptorCache, FieldName},
     dynamic::put_field,
+    field_group::FieldGroup,
     head::Head,
     level::Level,
     timestamp::Timestamp,
@@ -15,7 +15,7 @@ use fapilog_record::{
     writer::write_record,
 };
 
-use crate::event::{Batch, Event, EventParts, ProducerInfo, Source, own::OwnEvents};
+use crate::event::{Batch, Event, EventParts, ProducerInfo, Source, internal::InternalEvents};
 
 /// Makes batches: of one producer, one source, one call site with one `u64` argument, unless it is told otherwise.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct TestBatches {
     sources: Vec<Source>,
     /// Nanoseconds from one event to the next.
     pace: u64,
-    own: OwnEvents,
+    own: InternalEvents,
     /// When it was made: [`at`](Self::at) counts from here.
     start: Instant,
 }
@@ -42,7 +42,7 @@ pub struct TestEvent<'a> {
     /// Its message.
     pub message: &'a str,
     /// Its fields.
-    pub fields: Vec<(Bucket, &'a str, ValueRef<'a>)>,
+    pub fields: Vec<(FieldGroup, &'a str, ValueRef<'a>)>,
 }
 
 /// An INFO event of target `stage`.
@@ -64,8 +64,8 @@ impl<'a> TestEvent<'a> {
     }
 
     /// With one more field.
-    pub fn field(mut self, bucket: Bucket, name: &'a str, value: impl Into<ValueRef<'a>>) -> Self {
-        self.fields.push((bucket, name, value.into()));
+    pub fn field(mut self, group: FieldGroup, name: &'a str, value: impl Into<ValueRef<'a>>) -> Self {
+        self.fields.push((group, name, value.into()));
         self
     }
 }
@@ -80,7 +80,7 @@ impl TestBatches {
     /// One producer, one source `source-0`, level INFO, and an argument `n`.
     pub fn new() -> Self {
         let producer = ProducerInfo::new(1, 1, None);
-        let own = OwnEvents::new(Source::new(9, "fapilog".into()));
+        let own = InternalEvents::new(Source::new(9, "fapilog".into()));
         let start = own.instant();
         Self {
             producer,
@@ -169,9 +169,9 @@ impl TestBatches {
             let head = Head { source: 0, is_cut: false, scope_bytes: 0 };
             let mut record = head.to_bytes().to_vec();
             record.extend_from_slice(&[event.level as u8, 0]);
-            put_field(&mut record, Bucket::Target, "", ValueRef::Text(event.target));
-            put_field(&mut record, Bucket::Message, "", ValueRef::Text(event.message));
-            event.fields.iter().for_each(|(bucket, name, value)| put_field(&mut record, *bucket, name, *value));
+            put_field(&mut record, FieldGroup::Target, "", ValueRef::Text(event.target));
+            put_field(&mut record, FieldGroup::Message, "", ValueRef::Text(event.message));
+            event.fields.iter().for_each(|(group, name, value)| put_field(&mut record, *group, name, *value));
             let event = Event::of_itself(EventParts {
                 timestamp: self.own.now(),
                 sequence: index as u64 + 1,
@@ -189,7 +189,7 @@ impl TestBatches {
 
     /// A batch of one event for each number, which is its argument and, times the pace, its time.
     pub fn batch<R>(&self, numbers: &[u64], test: impl FnOnce(&mut Batch<'_>) -> R) -> R {
-        let name = FieldName::new(Bucket::Context, self.argument);
+        let name = FieldName::new(FieldGroup::Context, self.argument);
         // Call sites live as long as the program.
         let fields: &'static [FieldName] = Box::leak(Box::new([name]));
         let site: &'static CallSite =
@@ -220,7 +220,7 @@ impl TestBatches {
     /// the arguments `A`.
     pub fn record<A: Arguments, R>(&self, record: &[u8], test: impl FnOnce(&Batch<'_>) -> R) -> Option<R> {
         const NAMES: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
-        let fields = A::SHAPE.kinds().zip(NAMES).map(|(_, name)| FieldName::new(Bucket::Context, name));
+        let fields = A::SHAPE.kinds().zip(NAMES).map(|(_, name)| FieldName::new(FieldGroup::Context, name));
         let fields: &'static [FieldName] = Box::leak(fields.collect());
         let site: &'static CallSite =
             Box::leak(Box::new(CallSite::new(self.level, self.message, "stage", "staged.rs", 1, fields)));

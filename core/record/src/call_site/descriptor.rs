@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use crate::{
     arguments::Shape,
-    bucket::Bucket,
     call_site::{CallSite, FieldName},
+    field_group::FieldGroup,
     level::Level,
     value::Kind,
 };
@@ -46,7 +46,8 @@ impl Descriptor {
             field
         });
         let fields: Box<[DescribedField]> = fields.collect();
-        let grades_itself = fields.iter().any(|field| matches!(field.name.bucket, Bucket::Category | Bucket::Severity));
+        let grades_itself =
+            fields.iter().any(|field| matches!(field.name.group, FieldGroup::Category | FieldGroup::Severity));
         Self { id: DYNAMIC_ID, level: site.level, site, fields, grades_itself, older: None }
     }
 

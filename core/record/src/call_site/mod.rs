@@ -13,8 +13,8 @@ pub use self::descriptor::{DYNAMIC_ID, DescribedField, Descriptor};
 pub use self::registry::{DescriptorCache, RegistryHeld, hold_registry};
 use crate::{
     arguments::{Arguments, Shape},
-    bucket::Bucket,
     call_site::{registry::Registration, variant::Variant},
+    field_group::FieldGroup,
     level::Level,
 };
 
@@ -39,16 +39,16 @@ pub struct CallSite {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FieldName {
     /// The part of the event.
-    pub bucket: Bucket,
+    pub group: FieldGroup,
     /// The key.
     pub name: &'static str,
 }
 
 impl FieldName {
-    /// A field `name` in `bucket`.
+    /// A field `name` in `group`.
     #[must_use]
-    pub const fn new(bucket: Bucket, name: &'static str) -> Self {
-        Self { bucket, name }
+    pub const fn new(group: FieldGroup, name: &'static str) -> Self {
+        Self { group, name }
     }
 }
 

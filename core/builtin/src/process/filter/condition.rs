@@ -231,13 +231,13 @@ fn compare_with(is_negative: bool, magnitude: u128, y: f64) -> Option<Ordering> 
 #[cfg(test)]
 mod tests {
     use fapilog_plugin::testing::{TestBatches, test_event};
-    use fapilog_record::bucket::Bucket;
+    use fapilog_record::field_group::FieldGroup;
     use proptest::prelude::*;
 
     use super::*;
 
     fn holds<'a>(value: impl Into<ValueRef<'a>>, comparison: Comparison) -> bool {
-        let event = test_event("message").field(Bucket::Context, "key", value);
+        let event = test_event("message").field(FieldGroup::Context, "key", value);
         TestBatches::new().events(&[event], |batch| Condition::new("key", comparison).holds(&batch.events()[0]))
     }
 

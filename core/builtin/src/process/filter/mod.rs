@@ -158,7 +158,7 @@ impl Processor for FilterProcessor {
 #[cfg(test)]
 mod tests {
     use fapilog_plugin::testing::{TestBatches, TestEvent, test_event};
-    use fapilog_record::bucket::Bucket;
+    use fapilog_record::field_group::FieldGroup;
 
     use super::*;
 
@@ -240,7 +240,7 @@ mod tests {
             .level(Level::Error)
             .rule(Rule::keep().when("user", Comparison::Eq("root".into())))
             .rule(Rule::drop().when("user", Comparison::Exists));
-        let user = |user| test_event("message").level(Level::Critical).field(Bucket::Context, "user", user);
+        let user = |user| test_event("message").level(Level::Critical).field(FieldGroup::Context, "user", user);
         assert!(kept(&filter, user("root").level(Level::Trace)));
         assert!(!kept(&filter, user("someone")));
         assert!(kept(&filter, test_event("no user").level(Level::Error)));
@@ -256,11 +256,11 @@ mod tests {
                 .when("tags.kind", Comparison::Eq("probe".into()))
                 .when("metrics.ms", Comparison::Lt(5.0.into())),
         );
-        let probe = test_event("probe").target("http::server").field(Bucket::Tags, "kind", "probe");
-        assert!(!kept(&filter, probe.clone().field(Bucket::Metrics, "ms", 4)));
-        assert!(kept(&filter, probe.clone().field(Bucket::Metrics, "ms", 5)));
-        assert!(kept(&filter, probe.clone().field(Bucket::Context, "ms", 4)));
-        assert!(kept(&filter, probe.target("other").field(Bucket::Metrics, "ms", 4)));
+        let probe = test_event("probe").target("http::server").field(FieldGroup::Tags, "kind", "probe");
+        assert!(!kept(&filter, probe.clone().field(FieldGroup::Metrics, "ms", 4)));
+        assert!(kept(&filter, probe.clone().field(FieldGroup::Metrics, "ms", 5)));
+        assert!(kept(&filter, probe.clone().field(FieldGroup::Context, "ms", 4)));
+        assert!(kept(&filter, probe.target("other").field(FieldGroup::Metrics, "ms", 4)));
     }
 
     #[test]

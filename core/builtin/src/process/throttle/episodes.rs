@@ -6,7 +6,7 @@ use std::{
 };
 
 use fapilog_plugin::event::{Batch, Event, FieldRef};
-use fapilog_record::{bucket::Bucket, level::Level, text::bounded::front, value::ValueRef};
+use fapilog_record::{field_group::FieldGroup, level::Level, text::bounded::front, value::ValueRef};
 
 use crate::process::throttle::bucket::TokenBucket;
 
@@ -114,12 +114,12 @@ impl Episode {
     fn tell_end(&self, batch: &mut Batch<'_>) {
         let what = format!("throttle ended for {}: {} dropped", self.whose.text(), self.dropped);
         let [first, second] = self.fields();
-        let dropped = FieldRef { bucket: Bucket::Metrics, name: "dropped", value: ValueRef::U64(self.dropped) };
+        let dropped = FieldRef { group: FieldGroup::Metrics, name: "dropped", value: ValueRef::U64(self.dropped) };
         batch.emit(Level::Warning, TARGET, &what, &[first, second, dropped]);
     }
 
     fn fields(&self) -> [FieldRef<'_>; 2] {
-        let tag = |name, text| FieldRef { bucket: Bucket::Tags, name, value: ValueRef::Text(text) };
+        let tag = |name, text| FieldRef { group: FieldGroup::Tags, name, value: ValueRef::Text(text) };
         match &self.whose {
             Whose::SourceAndLevel(source, level) => [tag("source", source), tag("level", level.name())],
             Whose::Field { path, value } => [tag("key", path), tag("value", value)],

@@ -206,7 +206,7 @@ impl Processor for Throttle {
 #[cfg(test)]
 mod tests {
     use fapilog_plugin::testing::{TestBatches, TestEvent, test_event};
-    use fapilog_record::{bucket::Bucket, value::ValueRef};
+    use fapilog_record::{field_group::FieldGroup, value::ValueRef};
     use proptest::prelude::*;
 
     use super::*;
@@ -216,7 +216,7 @@ mod tests {
     fn kept(throttle: &mut Throttle, stage: &TestBatches, seconds: &[u64]) -> usize {
         stage.batch(seconds, |batch| {
             throttle.process(batch).unwrap();
-            batch.events().iter().filter(|event| !event.is_own()).count()
+            batch.events().iter().filter(|event| !event.is_internal()).count()
         })
     }
 
@@ -231,7 +231,7 @@ mod tests {
     fn told(event: &Event<'_>) -> (String, Option<u64>) {
         assert_eq!((event.level(), event.target()), (Level::Warning, "fapilog::throttle"));
         let ValueRef::Text(message) = event.message() else { panic!("the message is text") };
-        let dropped = event.field(Bucket::Metrics, "dropped").map(|value| match value {
+        let dropped = event.field(FieldGroup::Metrics, "dropped").map(|value| match value {
             ValueRef::U64(dropped) => dropped,
             other => panic!("the number of events is a number, not {other:?}"),
         });
@@ -298,7 +298,7 @@ mod tests {
         stage.at(Duration::from_secs(1));
         let first = stage.batch(&[1; 5], |batch| {
             throttle.process(batch).unwrap();
-            batch.events().iter().filter(|event| event.is_own()).map(told).collect::<Vec<_>>()
+            batch.events().iter().filter(|event| event.is_internal()).map(told).collect::<Vec<_>>()
         });
         assert_eq!(first, [("throttle began for source source-0 level INFO".to_owned(), None)]);
         stage.at(Duration::from_millis(1500));
@@ -337,13 +337,13 @@ mod tests {
     }
 
     fn of_tenant(tenant: u64) -> TestEvent<'static> {
-        test_event("request").field(Bucket::Tags, "tenant", tenant)
+        test_event("request").field(FieldGroup::Tags, "tenant", tenant)
     }
 
     fn kept_said(throttle: &mut Throttle, stage: &TestBatches, events: &[TestEvent<'_>]) -> usize {
         stage.events(events, |batch| {
             throttle.process(batch).unwrap();
-            batch.events().iter().filter(|event| !event.is_own()).count()
+            batch.events().iter().filter(|event| !event.is_internal()).count()
         })
     }
 
@@ -401,7 +401,7 @@ mod tests {
                 let events: Vec<_> = tenants.iter().map(|tenant| of_tenant(*tenant)).collect();
                 stage.events(&events, |batch| {
                     throttle.process(batch).unwrap();
-                    let own: Vec<_> = batch.events().iter().filter(|event| event.is_own()).collect();
+                    let own: Vec<_> = batch.events().iter().filter(|event| event.is_internal()).collect();
                     gone += events.len() - (batch.len() - own.len());
                     told_gone += own.into_iter().filter_map(|event| told(event).1).sum::<u64>();
                 });

@@ -11,8 +11,8 @@ use std::{
 
 use fapilog_record::{
     arguments::End,
-    bucket::Bucket,
     directives::Directives,
+    field_group::FieldGroup,
     level::{Level, LevelFilter},
     value::ValueRef,
     writer::record_bytes,
@@ -144,7 +144,7 @@ fn a_lane_that_nobody_drains_any_more_is_dropped_when_another_is_opened() {
 #[test]
 fn nested_scopes_are_of_the_calls_inside_them_alone() {
     let mut log = Log::new();
-    let scope = Scope::new().field(Bucket::Tags, "a", ValueRef::U64(1));
+    let scope = Scope::new().field(FieldGroup::Tags, "a", ValueRef::U64(1));
     let bytes = scope.bytes().len();
     // The first call of the thread is inside a scope, and leaves no lane behind for those who know nothing of it.
     let outer = scope.enter();

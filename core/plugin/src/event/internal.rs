@@ -7,14 +7,15 @@ use std::{
 
 use bumpalo::Bump;
 use fapilog_record::{
-    bucket::Bucket, call_site::Descriptor, dynamic, head::Head, level::Level, timestamp::Timestamp, value::ValueRef,
+    call_site::Descriptor, dynamic, field_group::FieldGroup, head::Head, level::Level, timestamp::Timestamp,
+    value::ValueRef,
 };
 
 use crate::event::{Event, EventParts, FieldRef, ProducerInfo, RecordError, Source};
 
 /// Makes a shard's own events: from source `fapilog`, by producer 0, each with a number of its own.
 #[derive(Debug)]
-pub struct OwnEvents {
+pub struct InternalEvents {
     source: Source,
     info: ProducerInfo,
     sequence: Cell<u64>,
@@ -26,14 +27,14 @@ pub struct OwnEvents {
 
 /// What one of them says.
 #[derive(Debug, Clone, Copy)]
-pub struct OwnEvent<'a> {
+pub struct InternalEvent<'a> {
     pub level: Level,
     pub target: &'a str,
     pub message: &'a str,
     pub fields: &'a [FieldRef<'a>],
 }
 
-impl OwnEvents {
+impl InternalEvents {
     pub fn new(source: Source) -> Self {
         let info = ProducerInfo::new(0, 0, None);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -62,16 +63,20 @@ impl OwnEvents {
     }
 
     /// Writes the event into the arena.
-    pub fn make<'batch>(&'batch self, own: &OwnEvent<'_>, arena: &'batch Bump) -> Result<Event<'batch>, RecordError> {
+    pub fn make<'batch>(
+        &'batch self,
+        own: &InternalEvent<'_>,
+        arena: &'batch Bump,
+    ) -> Result<Event<'batch>, RecordError> {
         self.sequence.set(self.sequence.get() + 1);
         let head = Head { source: self.source.id(), is_cut: false, scope_bytes: 0 };
         let mut record = head.to_bytes().to_vec();
         // No category of its own: the level's.
         record.extend_from_slice(&[own.level as u8, 0]);
-        dynamic::put_field(&mut record, Bucket::Target, "", ValueRef::Text(own.target));
-        dynamic::put_field(&mut record, Bucket::Message, "", ValueRef::Text(own.message));
+        dynamic::put_field(&mut record, FieldGroup::Target, "", ValueRef::Text(own.target));
+        dynamic::put_field(&mut record, FieldGroup::Message, "", ValueRef::Text(own.message));
         for field in own.fields {
-            dynamic::put_field(&mut record, field.bucket, field.name, field.value);
+            dynamic::put_field(&mut record, field.group, field.name, field.value);
         }
         Event::of_itself(EventParts {
             timestamp: self.now.get(),

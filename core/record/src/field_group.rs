@@ -3,7 +3,7 @@
 /// The part of an event that a field goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Bucket {
+pub enum FieldGroup {
     /// What happened: a bare field in a macro.
     Context,
     /// What to search by: `tags.name = ...` in a macro.
@@ -22,7 +22,7 @@ pub enum Bucket {
     Severity,
 }
 
-impl Bucket {
+impl FieldGroup {
     /// The number that stands for it in a record.
     pub const fn to_byte(self) -> u8 {
         match self {
