@@ -30,6 +30,6 @@ fn a_drain_that_is_blocked_by_a_sink_does_not_spin() {
             "{executor}: {asked} in {watched:?}"
         );
         assert!(container.shutdown(Duration::from_millis(10)).is_err());
-        assert_eq!(law::lawful(container.accounts()).lost.of(LossReason::ShutdownDeadline), 1);
+        assert_eq!(law::balanced(container.accounts()).lost.of(LossReason::ShutdownDeadline), 1);
     }
 }

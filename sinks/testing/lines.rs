@@ -134,7 +134,7 @@ pub(crate) fn lawful(accounts: Accounts) -> Accounts {
 
 /// What the notices say, one a line.
 pub(crate) fn notices(container: &Container) -> String {
-    container.notices().iter().map(|notice| format!("{notice}\n")).collect()
+    container.diagnostics().iter().map(|notice| format!("{notice}\n")).collect()
 }
 
 /// The file holds exactly this. Says where it does not, rather than all of both.

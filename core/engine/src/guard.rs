@@ -15,8 +15,8 @@ use fapilog_plugin::error::PluginError;
 use fapilog_record::user_code::{Panicked, catch_panic, error_text};
 
 use crate::{
-    accounts::{PluginState, PluginTallies},
-    diagnostics::Notices,
+    accounts::{PluginCounters, PluginState},
+    diagnostics::DiagnosticLog,
 };
 
 /// How often in a row a plugin may fail before it is off.
@@ -77,8 +77,8 @@ pub(crate) enum Step {
 pub(crate) struct Guard {
     name: String,
     policy: GuardPolicy,
-    tallies: Arc<PluginTallies>,
-    notices: Notices,
+    counters: Arc<PluginCounters>,
+    diagnostics: DiagnosticLog,
     failures_in_a_row: u32,
     /// What failed, where anything has.
     failing: Step,
@@ -89,12 +89,17 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    pub(crate) fn new(name: &str, policy: GuardPolicy, tallies: Arc<PluginTallies>, notices: Notices) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        policy: GuardPolicy,
+        counters: Arc<PluginCounters>,
+        diagnostics: DiagnosticLog,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             policy,
-            tallies,
-            notices,
+            counters,
+            diagnostics,
             failures_in_a_row: 0,
             failing: Step::Batch,
             pause: PAUSE_MIN,
@@ -117,12 +122,12 @@ impl Guard {
         self.is_enabled
     }
 
-    /// Lets it work again, or leaves it out until further notice.
+    /// Lets it work again, or leaves it out until further diagnostic.
     pub(crate) fn set_enabled(&mut self, is_enabled: bool) {
         self.is_enabled = is_enabled;
         self.off_until = None;
         self.failures_in_a_row = 0;
-        self.tallies.set_state(if is_enabled { PluginState::Active } else { PluginState::Disabled });
+        self.counters.set_state(if is_enabled { PluginState::Active } else { PluginState::Disabled });
     }
 
     /// Whether it has failed too often, and has not worked since.
@@ -169,9 +174,9 @@ impl Guard {
     fn run(&mut self, start: Instant, plugin: impl FnOnce() -> Result<(), PluginError>) -> Outcome {
         let result = catch_panic(plugin);
         let took = start.elapsed();
-        self.tallies.calls.add(1);
+        self.counters.calls.add(1);
         // Half a millennium fits.
-        self.tallies.nanos.add(took.as_nanos() as u64);
+        self.counters.nanos.add(took.as_nanos() as u64);
         match result {
             Ok(Ok(())) if self.is_too_long(took) => {
                 let text = self.note_slow("a batch");
@@ -183,7 +188,7 @@ impl Guard {
                 Outcome::Done
             }
             Ok(Err(error)) => {
-                self.tallies.errors.add(1);
+                self.counters.errors.add(1);
                 self.fail(start + took, Step::Batch, error_text(error));
                 Outcome::Failed
             }
@@ -215,10 +220,10 @@ impl Guard {
         let start = Instant::now();
         let answer = self.ask(step, plugin);
         let took = start.elapsed();
-        self.tallies.nanos.add(took.as_nanos() as u64);
+        self.counters.nanos.add(took.as_nanos() as u64);
         if answer.is_some() && self.is_too_long(took) {
             let text = self.note_slow(what);
-            self.notices.add(&self.name, text);
+            self.diagnostics.add(&self.name, text);
         }
         answer
     }
@@ -230,14 +235,14 @@ impl Guard {
 
     #[cold]
     fn note_slow(&self, what: &str) -> String {
-        self.tallies.slow.add(1);
+        self.counters.slow.add(1);
         let timeout = self.policy.timeout.unwrap_or_default();
         format!("took longer for {what} than {timeout:?}, which the plugin timeout allows")
     }
 
     #[cold]
     fn note_panic(&mut self, step: Step) {
-        self.tallies.panics.add(1);
+        self.counters.panics.add(1);
         self.fail(Instant::now(), step, "panicked".to_owned());
     }
 
@@ -254,15 +259,15 @@ impl Guard {
         let (outcome, what) = match catch_panic(plugin) {
             Ok(Ok(())) => return Outcome::Done,
             Ok(Err(error)) => {
-                self.tallies.errors.add(1);
+                self.counters.errors.add(1);
                 (Outcome::Failed, error_text(error))
             }
             Err(Panicked) => {
-                self.tallies.panics.add(1);
+                self.counters.panics.add(1);
                 (Outcome::Panicked, "panicked".to_owned())
             }
         };
-        self.notices.add(&self.name, format!("at its end: {what}"));
+        self.diagnostics.add(&self.name, format!("at its end: {what}"));
         outcome
     }
 
@@ -277,7 +282,7 @@ impl Guard {
     /// One that is disabled stays so, whatever it is still asked.
     fn show(&self, state: PluginState) {
         if self.is_enabled {
-            self.tallies.set_state(state);
+            self.counters.set_state(state);
         }
     }
 
@@ -287,17 +292,17 @@ impl Guard {
             self.failing = step;
         }
         self.failures_in_a_row += 1;
-        self.notices.add(&self.name, what);
+        self.diagnostics.add(&self.name, what);
         if self.failures_in_a_row < FAILURES_MAX {
             return;
         }
-        self.notices.add(
+        self.diagnostics.add(
             &self.name,
             format!("failed {FAILURES_MAX} times in a row: left out for a while, and then tried again"),
         );
         self.off_until = now.checked_add(self.pause);
         self.pause = (self.pause * 2).min(PAUSE_MAX);
-        self.tallies.pauses.add(1);
+        self.counters.pauses.add(1);
         self.show(PluginState::Off);
         // Behind the pause, one failure is enough.
         self.failures_in_a_row = FAILURES_MAX - 1;
@@ -309,7 +314,7 @@ mod tests {
     use super::*;
 
     fn guard(timeout: Option<Duration>) -> Guard {
-        Guard::new("picky", GuardPolicy { timeout }, Arc::default(), Notices::default())
+        Guard::new("picky", GuardPolicy { timeout }, Arc::default(), DiagnosticLog::default())
     }
 
     fn fail(guard: &mut Guard) -> Outcome {
@@ -321,7 +326,7 @@ mod tests {
         let mut guard = guard(None);
         assert_eq!([fail(&mut guard), fail(&mut guard), fail(&mut guard)], [Outcome::Failed; 3]);
         assert_eq!(guard.call(|| Ok(())), Outcome::Skipped);
-        assert_eq!(guard.tallies.state(), PluginState::Off);
+        assert_eq!(guard.counters.state(), PluginState::Off);
     }
 
     #[test]
@@ -331,7 +336,7 @@ mod tests {
             assert_eq!([fail(&mut guard), fail(&mut guard)], [Outcome::Failed; 2]);
             assert_eq!(guard.call(|| Ok(())), Outcome::Done);
         }
-        assert_eq!(guard.tallies.pauses.get(), 0);
+        assert_eq!(guard.counters.pauses.get(), 0);
     }
 
     #[test]
@@ -346,7 +351,7 @@ mod tests {
         assert_eq!(guard.pause, PAUSE_MIN * 4);
         guard.off_until = Some(Instant::now());
         assert_eq!(guard.call(|| Ok(())), Outcome::Done);
-        assert_eq!((guard.tallies.state(), guard.pause), (PluginState::Active, PAUSE_MIN));
+        assert_eq!((guard.counters.state(), guard.pause), (PluginState::Active, PAUSE_MIN));
     }
 
     #[test]
@@ -357,16 +362,16 @@ mod tests {
             Ok(())
         };
         assert_eq!([guard.call(slow), guard.call(slow), guard.call(slow)], [Outcome::Done; 3]);
-        assert_eq!((guard.call(slow), guard.tallies.slow.get()), (Outcome::Skipped, 3));
+        assert_eq!((guard.call(slow), guard.counters.slow.get()), (Outcome::Skipped, 3));
     }
 
     #[test]
     fn a_plugin_that_is_disabled_is_left_out_until_it_is_enabled() {
         let mut guard = guard(None);
         guard.set_enabled(false);
-        assert_eq!((guard.call(|| Ok(())), guard.tallies.state()), (Outcome::Skipped, PluginState::Disabled));
+        assert_eq!((guard.call(|| Ok(())), guard.counters.state()), (Outcome::Skipped, PluginState::Disabled));
         guard.set_enabled(true);
-        assert_eq!((guard.call(|| Ok(())), guard.tallies.state()), (Outcome::Done, PluginState::Active));
+        assert_eq!((guard.call(|| Ok(())), guard.counters.state()), (Outcome::Done, PluginState::Active));
     }
 
     #[test]
@@ -379,7 +384,7 @@ mod tests {
         }
         assert!(guard.is_paused() && guard.paused_for(&[Step::Deliver], Instant::now()).is_some());
         assert_eq!(guard.paused_for(&[Step::Due, Step::Work], Instant::now()), None);
-        assert_eq!((guard.tallies.panics.get(), guard.tallies.pauses.get()), (3, 1));
+        assert_eq!((guard.counters.panics.get(), guard.counters.pauses.get()), (3, 1));
     }
 
     #[test]
@@ -387,8 +392,8 @@ mod tests {
         let mut guard = guard(None);
         guard.set_enabled(false);
         (0..3).for_each(|_| _ = guard.ask::<()>(Step::Due, || panic!("on purpose")));
-        assert_eq!(guard.tallies.state(), PluginState::Disabled);
-        assert_eq!((guard.ask(Step::Due, || 1), guard.tallies.state()), (Some(1), PluginState::Disabled));
+        assert_eq!(guard.counters.state(), PluginState::Disabled);
+        assert_eq!((guard.ask(Step::Due, || 1), guard.counters.state()), (Some(1), PluginState::Disabled));
     }
 
     #[test]
@@ -416,7 +421,13 @@ mod tests {
         let mut guard = guard(Some(Duration::ZERO));
         let slow = || std::thread::sleep(Duration::from_micros(10));
         (0..4).for_each(|_| _ = guard.ask_in_time(Step::Deliver, "a delivery", slow));
-        assert_eq!((guard.tallies.slow.get(), guard.is_paused()), (4, false));
-        assert!(guard.notices.all().iter().all(|notice| notice.text.starts_with("took longer for a delivery than")));
+        assert_eq!((guard.counters.slow.get(), guard.is_paused()), (4, false));
+        assert!(
+            guard
+                .diagnostics
+                .all()
+                .iter()
+                .all(|diagnostic| diagnostic.text.starts_with("took longer for a delivery than"))
+        );
     }
 }

@@ -1,3 +1,3 @@
 //! Sink workers: one for each sink of a shard.
 
-pub(crate) mod outlet;
+pub(crate) mod sink_worker;

@@ -8,11 +8,11 @@
 //! 1. **Requests.** It reads stop and flush requests with *acquire*, before anything else: what was published before a
 //!    request was made is seen by all that follows.
 //!    Between two batches it also takes up [changes](crate::port::changes) of its plugins and sinks.
-//! 2. **Roster.** At the start of each *pass* it adopts the rings that are new, and only then
+//! 2. **Registrations.** At the start of each *pass* it adopts the rings that are new, and only then
 //! 3. **Snapshot** takes, for each ring, how far it is published. A pass ends when every snapshot has been walked. So a
 //!    pass that began after a request takes everything that was published before it.
 //! 4. **Batch.** It views frames in place, by time across rings, until the batch or the pass is full.
-//! 5. **Check** at the [border], **enrich, process, encode.** When every sink has encoded the batch, nothing refers to the rings any more, and
+//! 5. **Check** at the [sanitizer](sanitize), **enrich, process, encode.** When every sink has encoded the batch, nothing refers to the rings any more, and
 //! 6. **Release** gives their space back, once a ring and batch.
 //! 7. **Deliver.** Payloads that are full or overdue go out; those under way are polled.
 //! 8. **Flush.** A request is answered when a pass that began after it has ended, every payload of that time is
@@ -22,14 +22,14 @@
 //!    the last look of all is lost to the closed container, and reckoned whenever the accounts are drawn up.
 
 mod apply_changes;
-mod border;
+mod batch_reader;
 mod degradation;
-mod gather;
 mod heartbeat;
 pub(crate) mod idle;
 mod in_band;
 mod pipeline;
 mod ring_state;
+mod sanitize;
 mod shutdown;
 mod sleep;
 
@@ -50,8 +50,8 @@ use fapilog_ring::{seeded, sync::lock};
 use crate::{
     accounts::LossReason,
     clock::StampClock,
-    delivery::outlet::Outlet,
-    diagnostics::Notices,
+    delivery::sink_worker::SinkWorker,
+    diagnostics::DiagnosticLog,
     error::StartError,
     guard::GuardPolicy,
     order::EventOrder,
@@ -59,17 +59,17 @@ use crate::{
         NewRing, ShardPort,
         plan::{PipelinePlan, SinkPlan},
     },
-    producer::{Intake, sources::SourceCache},
+    producer::{Frontend, sources::SourceCache},
     shard::{
         apply_changes::Leaving,
-        border::Border,
-        degradation::{Emergency, rung},
-        gather::{Gather, group_of, next_group},
+        batch_reader::{BatchReader, group_of, next_group},
+        degradation::{Emergency, health},
         heartbeat::Heartbeat,
-        idle::{Idle, IdleSettings, Rest},
+        idle::{Idle, IdleSettings, IdleStep},
         in_band::LossReport,
         pipeline::Pipeline,
         ring_state::RingState,
+        sanitize::Sanitizer,
         shutdown::{FlushPhase, FlushState, Stop, StopPhase},
     },
 };
@@ -86,12 +86,12 @@ const LOSS_CHECK_INTERVAL: Duration = if cfg!(fapilog_loom) { Duration::MAX } el
 #[derive(Clone)]
 pub(crate) struct ShardPlan {
     pub(crate) info: ShardInfo,
-    pub(crate) intake: Arc<Intake>,
+    pub(crate) frontend: Arc<Frontend>,
     pub(crate) port: Arc<ShardPort>,
     pub(crate) pipeline: PipelinePlan,
     pub(crate) sinks: Vec<SinkPlan>,
     pub(crate) settings: ShardSettings,
-    pub(crate) notices: Notices,
+    pub(crate) diagnostics: DiagnosticLog,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -107,20 +107,20 @@ pub(crate) struct ShardSettings {
 /// One drain's state.
 pub(crate) struct Shard {
     pub(super) port: Arc<ShardPort>,
-    intake: Arc<Intake>,
+    frontend: Arc<Frontend>,
     rings: Vec<RingState>,
-    enlisted: u64,
+    registered: u64,
     /// The ring that the next group of merged rings starts with.
     first: usize,
     descriptors: DescriptorCache,
     sources: SourceCache,
     has_unknown_source: bool,
     clock: StampClock,
-    border: Border,
+    sanitizer: Sanitizer,
     pipeline: Pipeline,
     /// What a reload has made, until it is decided for all shards whether it is to work.
     prepared: Option<Pipeline>,
-    outlets: Vec<Outlet>,
+    workers: Vec<SinkWorker>,
     /// Sinks that are removed, and have still to deliver what they hold.
     leaving: Vec<Leaving>,
     arena: Bump,
@@ -131,14 +131,14 @@ pub(crate) struct Shard {
     settings: ShardSettings,
     emergency: Emergency,
     info: ShardInfo,
-    notices: Notices,
+    diagnostics: DiagnosticLog,
     policy: GuardPolicy,
     /// The processors have said their last words.
     has_finished: bool,
     /// Turns with work, in a row.
     busy_turns: u32,
-    /// It has dozed, and has not said since that it is awake.
-    is_said_to_doze: bool,
+    /// It has slept, and has not said since that it is awake.
+    is_marked_asleep: bool,
     idle: Idle,
     flush: FlushState,
     stop: Option<Stop>,
@@ -147,8 +147,8 @@ pub(crate) struct Shard {
 /// What a turn came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// The shard goes on after this rest.
-    Rest(Rest),
+    /// The shard goes on after this sleep.
+    Idle(IdleStep),
     /// The shard has ended.
     Ended,
 }
@@ -156,44 +156,44 @@ pub(crate) enum Turn {
 impl Shard {
     /// Makes the shard with all its plugins. On the thread that will run it.
     pub(super) fn new(plan: &ShardPlan) -> Result<Self, StartError> {
-        let ShardPlan { info, intake, port, pipeline, sinks, settings, notices } = plan;
-        let mut outlets = Vec::with_capacity(sinks.len());
+        let ShardPlan { info, frontend, port, pipeline, sinks, settings, diagnostics } = plan;
+        let mut workers = Vec::with_capacity(sinks.len());
         let mut views = Vec::with_capacity(sinks.len());
         for sink in sinks {
-            let made = Outlet::new(sink, *info, settings.flush_interval, notices, pipeline.policy);
-            let (outlet, view) = made.map_err(|source| StartError::Sink { sink: sink.name.clone(), source })?;
-            outlets.push(outlet);
+            let made = SinkWorker::new(sink, *info, settings.flush_interval, diagnostics, pipeline.policy);
+            let (worker, view) = made.map_err(|source| StartError::Sink { sink: sink.name.clone(), source })?;
+            workers.push(worker);
             views.push(view);
         }
         *lock(&port.sinks) = views;
         Ok(Self {
             port: Arc::clone(port),
-            intake: Arc::clone(intake),
+            frontend: Arc::clone(frontend),
             rings: Vec::new(),
-            enlisted: 0,
+            registered: 0,
             first: 0,
             descriptors: DescriptorCache::new(),
-            sources: SourceCache::new(Arc::clone(&intake.sources)),
+            sources: SourceCache::new(Arc::clone(&frontend.sources)),
             has_unknown_source: false,
-            clock: StampClock::new(intake.stamps()),
-            border: Border::new(settings.message_max_chars),
-            pipeline: Pipeline::new(pipeline, *info, port, notices)?,
+            clock: StampClock::new(frontend.stamps()),
+            sanitizer: Sanitizer::new(settings.message_max_chars),
+            pipeline: Pipeline::new(pipeline, *info, port, diagnostics)?,
             prepared: None,
-            outlets,
+            workers,
             leaving: Vec::new(),
             arena: Bump::new(),
             losses: LossReport::default(),
             heartbeat: heartbeat(*info, settings.heartbeat),
-            own: InternalEvents::new(intake.sources.intern("fapilog")),
+            own: InternalEvents::new(frontend.sources.intern("fapilog")),
             losses_checked: Instant::now(),
             settings: *settings,
             emergency: Emergency::default(),
             info: *info,
-            notices: notices.clone(),
+            diagnostics: diagnostics.clone(),
             policy: pipeline.policy,
             has_finished: false,
             busy_turns: 0,
-            is_said_to_doze: false,
+            is_marked_asleep: false,
             idle: Idle::new(settings.idle),
             flush: FlushState { answered: 0, phase: FlushPhase::Idle },
             stop: None,
@@ -233,19 +233,19 @@ impl Shard {
 
         if batch_taken || landed || flushed {
             self.stay_awake();
-            return Turn::Rest(self.idle.busy());
+            return Turn::Idle(self.idle.busy());
         }
         self.busy_turns = 0;
         self.clock.refresh(now);
-        let delivering = self.outlets.iter().any(Outlet::is_to_be_looked_at) || !self.leaving.is_empty();
+        let delivering = self.workers.iter().any(SinkWorker::is_to_be_looked_at) || !self.leaving.is_empty();
         let held_back = !self.is_pass_over();
         let beat = self.heartbeat.as_ref().map(Heartbeat::due);
-        let sinks_due = self.outlets.iter_mut().filter_map(|outlet| outlet.sink_due(now)).min();
-        let due = self.outlets.iter().filter_map(Outlet::due).chain(self.pipeline.due(now)).chain(beat);
+        let sinks_due = self.workers.iter_mut().filter_map(|worker| worker.sink_due(now)).min();
+        let due = self.workers.iter().filter_map(SinkWorker::due).chain(self.pipeline.due(now)).chain(beat);
         let due = due.chain(sinks_due);
         // A task may come to wait at any time, without a word to the shard.
         let due = due.chain(owes_answer.then(|| now + LATE_CHECK_INTERVAL)).min();
-        Turn::Rest(self.idle.idle(now, delivering || held_back || self.stop.is_some(), due))
+        Turn::Idle(self.idle.idle(now, delivering || held_back || self.stop.is_some(), due))
     }
 
     fn read_requests(&mut self) {
@@ -254,7 +254,7 @@ impl Shard {
         {
             self.stop = Some(Stop { deadline, phase: StopPhase::Draining });
             // Last first, as they are let go of in the end.
-            self.outlets.iter_mut().rev().for_each(|outlet| outlet.stop(deadline));
+            self.workers.iter_mut().rev().for_each(|worker| worker.stop(deadline));
         }
     }
 
@@ -262,7 +262,7 @@ impl Shard {
         self.rings.iter().all(RingState::is_walked)
     }
 
-    /// Rule 3: requests first, then the roster, then the snapshots.
+    /// Rule 3: requests first, then the registrations, then the snapshots.
     fn begin_pass(&mut self) {
         // Here and not when there is nothing to do: a drain that is never idle must take rings back too.
         self.retire_rings();
@@ -285,7 +285,7 @@ impl Shard {
 
     fn adopt_rings(&mut self) {
         let rings = &mut self.rings;
-        self.port.roster.take_new(&mut self.enlisted, |ring: NewRing| rings.push(RingState::new(ring)));
+        self.port.registrations.take_new(&mut self.registered, |ring: NewRing| rings.push(RingState::new(ring)));
     }
 
     fn take_snapshots(&mut self) {
@@ -296,7 +296,7 @@ impl Shard {
         self.port.ring_fill.record(fullest as u64);
     }
 
-    /// Takes a batch through the pipeline into the outlets. Returns whether there was one.
+    /// Takes a batch through the pipeline into the workers. Returns whether there was one.
     fn take_batch(&mut self, now: Instant) -> bool {
         let report_due = self.check_losses(now);
         let beat_due = self.heartbeat.as_ref().is_some_and(|heartbeat| heartbeat.due() <= now);
@@ -319,11 +319,11 @@ impl Shard {
             self.losses.tell(now, &mut batch);
         }
         if let Some(heartbeat) = self.heartbeat.as_mut().filter(|_| beat_due) {
-            heartbeat.beat(now, &crate::totals::accounts(&self.intake), &mut batch);
+            heartbeat.beat(now, &crate::totals::accounts(&self.frontend), &mut batch);
         }
-        self.port.tallies.own.add(batch.len() as u64);
+        self.port.counters.own.add(batch.len() as u64);
         let group = group_of(&self.rings, self.first);
-        let mut gather = Gather {
+        let mut reader = BatchReader {
             rings: group,
             order: self.settings.order,
             clock: &self.clock,
@@ -334,19 +334,19 @@ impl Shard {
             sources_are_new: self.has_unknown_source,
             unreadable: 0,
         };
-        self.has_unknown_source = !gather.fill(&mut batch);
-        self.port.tallies.lost.add(LossReason::Unreadable, gather.unreadable);
+        self.has_unknown_source = !reader.fill(&mut batch);
+        self.port.counters.lost.add(LossReason::Unreadable, reader.unreadable);
 
         if let Some(first) = batch.events().first() {
             self.port.latencies.drain_lag.record(passed(first.timestamp(), self.own.now()));
         }
-        self.border.check(&mut batch);
+        self.sanitizer.check(&mut batch);
         // It is empty if its first event is of a source that is not known yet.
         if plugin_due || !batch.is_empty() {
             self.pipeline.run(&mut batch, &self.port);
         }
-        self.port.rung.set(rung(&self.pipeline, &self.outlets));
-        encode(&batch, &mut self.outlets, &self.leaving, &self.port, now);
+        self.port.health.set(health(&self.pipeline, &self.workers));
+        encode(&batch, &mut self.workers, &self.leaving, &self.port, now);
         drop(batch);
         self.arena.reset();
         self.rings.iter_mut().for_each(RingState::settle);
@@ -358,23 +358,23 @@ impl Shard {
         let mut landed = false;
         let (clock, port) = (&self.clock, &self.port);
         let latency = |oldest| port.latencies.end_to_end.record(passed(oldest, clock.now()));
-        for outlet in &mut self.outlets {
-            outlet.tend(now);
-            outlet.ship_if_due(now);
-            landed |= outlet.poll(context, latency);
+        for worker in &mut self.workers {
+            worker.tend(now);
+            worker.ship_if_due(now);
+            landed |= worker.poll(context, latency);
         }
         if !self.leaving.is_empty() {
             landed |= self.see_sinks_off(now, context);
         }
         if landed {
-            self.port.rung.set(rung(&self.pipeline, &self.outlets));
+            self.port.health.set(health(&self.pipeline, &self.workers));
             self.say_if_no_sink_works(now);
         }
         landed
     }
 
     fn are_outlets_ready(&mut self) -> bool {
-        self.outlets.iter_mut().all(Outlet::is_ready)
+        self.workers.iter_mut().all(SinkWorker::is_ready)
     }
 
     /// A batch without events for plugins to speak into, on its way to the sinks.
@@ -383,7 +383,7 @@ impl Shard {
         self.own.set_now(self.clock.now(), now);
         let mut batch = Batch::new_in(&self.arena, 0, &self.own);
         speak(&mut self.pipeline, &mut batch, &self.port);
-        encode(&batch, &mut self.outlets, &self.leaving, &self.port, now);
+        encode(&batch, &mut self.workers, &self.leaving, &self.port, now);
         drop(batch);
         self.arena.reset();
     }
@@ -404,33 +404,33 @@ impl Shard {
     fn retire_rings(&mut self) {
         for mut ring in self.rings.extract_if(.., |ring| ring.is_finished()) {
             tell_losses(&mut ring, &mut self.losses);
-            self.intake.roll.leave(&ring.tallies);
+            self.frontend.lane_registry.leave(&ring.counters);
             let is_kept = ring.into_consumer().into_idle().is_ok_and(|idle| self.port.keep_idle(idle));
             if !is_kept {
-                self.intake.forget_ring();
+                self.frontend.forget_ring();
             }
         }
     }
 
     /// Whether this process is a forked child of the one whose shard this is.
-    pub(super) fn is_foreign(&self) -> bool {
-        self.intake.is_foreign()
+    pub(super) fn is_in_forked_child(&self) -> bool {
+        self.frontend.is_in_forked_child()
     }
 }
 
 /// Encodes a batch for every sink.
 #[inline]
-fn encode(batch: &Batch<'_>, outlets: &mut [Outlet], leaving: &[Leaving], port: &ShardPort, now: Instant) {
+fn encode(batch: &Batch<'_>, workers: &mut [SinkWorker], leaving: &[Leaving], port: &ShardPort, now: Instant) {
     if batch.is_empty() {
         return;
     }
-    port.tallies.passed.add(batch.len() as u64);
-    for outlet in outlets {
-        outlet.encode(batch, now);
+    port.counters.passed.add(batch.len() as u64);
+    for worker in workers {
+        worker.encode(batch, now);
     }
     // They are still in the accounts.
-    for Leaving { outlet, .. } in leaving {
-        outlet.passed_by(batch.len() as u64);
+    for Leaving { worker, .. } in leaving {
+        worker.passed_by(batch.len() as u64);
     }
 }
 
@@ -445,7 +445,7 @@ fn passed(from: Timestamp, to: Timestamp) -> Duration {
 }
 
 fn tell_losses(ring: &mut RingState, report: &mut LossReport) {
-    let lost = ring.tallies.refused.lost.read();
+    let lost = ring.counters.refused.lost.read();
     if lost != ring.told {
         report.add(&lost.since(&ring.told));
         ring.told = lost;

@@ -13,8 +13,8 @@ use fapilog_record::user_code::{catch_panic, drop_catching_panics};
 use fapilog_ring::sync::lock;
 
 use crate::{
-    accounts::{LossReason, PluginState, PluginTallies},
-    diagnostics::Notices,
+    accounts::{LossReason, PluginCounters, PluginState},
+    diagnostics::DiagnosticLog,
     guard::{Guard, GuardPolicy, Outcome, Step},
     port::{
         PluginView, ShardPort,
@@ -37,18 +37,18 @@ pub(super) struct Pipeline {
     /// When it was run last.
     last_run: Option<Instant>,
     policy: GuardPolicy,
-    notices: Notices,
+    diagnostics: DiagnosticLog,
 }
 
 /// A plugin and who watches it.
 struct Guarded<P: ?Sized> {
     plugin: Box<P>,
     guard: Guard,
-    tallies: Arc<PluginTallies>,
+    counters: Arc<PluginCounters>,
     /// It is called even when the pipeline is reduced.
     is_essential: bool,
-    /// See [`PluginPlan::by_hand`].
-    is_by_hand: bool,
+    /// See [`PluginPlan::at_run_time`].
+    is_at_run_time: bool,
 }
 
 impl Pipeline {
@@ -56,7 +56,7 @@ impl Pipeline {
         plan: &PipelinePlan,
         shard: ShardInfo,
         port: &ShardPort,
-        notices: &Notices,
+        diagnostics: &DiagnosticLog,
     ) -> Result<Self, NotMade> {
         let mut pipeline = Self {
             enrichers: Vec::new(),
@@ -65,7 +65,7 @@ impl Pipeline {
             shard,
             last_run: None,
             policy: plan.policy,
-            notices: notices.clone(),
+            diagnostics: diagnostics.clone(),
         };
         match pipeline.add_all(plan, port) {
             Ok(()) => Ok(pipeline),
@@ -85,9 +85,9 @@ impl Pipeline {
 
     /// Stops all plugins for good, while the shard goes on without them.
     pub(super) fn retire(&mut self) {
-        let tallies = self.enrichers.iter().map(|plugin| &plugin.tallies);
-        let tallies = tallies.chain(self.processors.iter().chain(&self.redactors).map(|plugin| &plugin.tallies));
-        tallies.for_each(|tallies| tallies.set_state(PluginState::Removed));
+        let counters = self.enrichers.iter().map(|plugin| &plugin.counters);
+        let counters = counters.chain(self.processors.iter().chain(&self.redactors).map(|plugin| &plugin.counters));
+        counters.for_each(|counters| counters.set_state(PluginState::Removed));
         self.stop();
     }
 
@@ -137,9 +137,9 @@ impl Pipeline {
             return Err(not_made(PluginError::BadName { name }));
         }
         let name = self.free_name(name, port);
-        let tallies = tallies_for(&name, kind, port);
-        let guard = Guard::new(&name, self.policy, Arc::clone(&tallies), self.notices.clone());
-        Ok(Guarded { plugin, guard, tallies, is_essential: false, is_by_hand: plan.is_by_hand })
+        let counters = tallies_for(&name, kind, port);
+        let guard = Guard::new(&name, self.policy, Arc::clone(&counters), self.diagnostics.clone());
+        Ok(Guarded { plugin, guard, counters, is_essential: false, is_at_run_time: plan.is_at_run_time })
     }
 
     /// The name, with a number behind it where another plugin or a sink has it: two plugins of a type are both welcome, but
@@ -188,7 +188,7 @@ impl Pipeline {
 
     /// The last batch of all but those added by hand, which only see it.
     pub(super) fn finish_all_but_by_hand(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
-        self.say_last_words(batch, port, |processor| !processor.is_by_hand);
+        self.say_last_words(batch, port, |processor| !processor.is_at_run_time);
     }
 
     fn say_last_words(
@@ -225,7 +225,7 @@ impl Pipeline {
         for redactor in &mut self.redactors {
             let outcome = redactor.call(batch, port, |plugin, batch| plugin.process(batch));
             if outcome != Outcome::Done && !batch.is_empty() {
-                port.tallies.lost.add(LossReason::RedactorFailed, batch.len() as u64);
+                port.counters.lost.add(LossReason::RedactorFailed, batch.len() as u64);
                 batch.retain(|_| false);
             }
         }
@@ -260,14 +260,14 @@ impl Pipeline {
         let is_it = |guard: &Guard| guard.name() == name;
         for mut gone in self.enrichers.extract_if(.., |plugin| is_it(&plugin.guard)) {
             gone.stop(|plugin| plugin.stop());
-            gone.tallies.set_state(PluginState::Removed);
+            gone.counters.set_state(PluginState::Removed);
             drop_catching_panics(gone.plugin);
         }
         let processors = self.processors.extract_if(.., |plugin| is_it(&plugin.guard));
         for mut gone in processors.chain(self.redactors.extract_if(.., |plugin| is_it(&plugin.guard))) {
             gone.finish(batch, port);
             gone.stop(|plugin| plugin.stop());
-            gone.tallies.set_state(PluginState::Removed);
+            gone.counters.set_state(PluginState::Removed);
             drop_catching_panics(gone.plugin);
         }
     }
@@ -297,7 +297,7 @@ fn take_over<P: ?Sized>(new: &mut Vec<Guarded<P>>, old: &mut Vec<Guarded<P>>, po
             plugin.guard.set_enabled(false);
         }
     }
-    for mut kept in old.extract_if(.., |plugin| plugin.is_by_hand) {
+    for mut kept in old.extract_if(.., |plugin| plugin.is_at_run_time) {
         kept.guard.set_policy(policy);
         new.push(kept);
     }
@@ -328,13 +328,13 @@ impl<P: ?Sized> Guarded<P> {
     fn account(&self, before: &Before, outcome: Outcome, batch: &Batch<'_>, port: &ShardPort) {
         let emitted = batch.emitted() - before.emitted;
         if emitted > 0 {
-            port.tallies.own.add(emitted);
+            port.counters.own.add(emitted);
         }
         // What is gone from the batch is gone, however the call ended; a panic only changes what it counts as.
         let gone = (before.events + emitted).saturating_sub(batch.len() as u64);
         match outcome {
-            Outcome::Done | Outcome::Failed => self.tallies.filtered.add(gone),
-            Outcome::Panicked => port.tallies.lost.add(LossReason::PluginPanicked, gone),
+            Outcome::Done | Outcome::Failed => self.counters.filtered.add(gone),
+            Outcome::Panicked => port.counters.lost.add(LossReason::PluginPanicked, gone),
             Outcome::Skipped => {}
         }
     }
@@ -365,15 +365,15 @@ impl Before {
 
 /// Counts on where a plugin of this name that was removed has left off, so that what is kept of those that are gone is
 /// bounded by their names.
-fn tallies_for(name: &str, kind: PluginKind, port: &ShardPort) -> Arc<PluginTallies> {
+fn tallies_for(name: &str, kind: PluginKind, port: &ShardPort) -> Arc<PluginCounters> {
     let mut plugins = lock(&port.plugins);
     let is_gone =
-        |view: &&PluginView| view.name == name && view.kind == kind && view.tallies.state() == PluginState::Removed;
+        |view: &&PluginView| view.name == name && view.kind == kind && view.counters.state() == PluginState::Removed;
     if let Some(gone) = plugins.iter().find(is_gone) {
-        gone.tallies.set_state(PluginState::Active);
-        return Arc::clone(&gone.tallies);
+        gone.counters.set_state(PluginState::Active);
+        return Arc::clone(&gone.counters);
     }
-    let tallies = Arc::<PluginTallies>::default();
-    plugins.push(PluginView { name: name.to_owned(), kind, tallies: Arc::clone(&tallies) });
-    tallies
+    let counters = Arc::<PluginCounters>::default();
+    plugins.push(PluginView { name: name.to_owned(), kind, counters: Arc::clone(&counters) });
+    counters
 }

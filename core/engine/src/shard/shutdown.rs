@@ -8,7 +8,7 @@ use fapilog_ring::{seeded, sync::lock};
 
 use crate::{
     accounts::LossReason,
-    delivery::outlet::Outlet,
+    delivery::sink_worker::SinkWorker,
     error::ChangeError,
     shard::{Leaving, Shard, pipeline::Pipeline, ring_state::RingState},
 };
@@ -27,7 +27,7 @@ pub(super) enum FlushPhase {
     Walking {
         ticket: u64,
     },
-    /// Everything is encoded; the outlets are at it.
+    /// Everything is encoded; the workers are at it.
     Delivering {
         ticket: u64,
     },
@@ -54,7 +54,7 @@ impl Shard {
                 if !self.is_pass_over() {
                     return false;
                 }
-                self.outlets.iter_mut().for_each(Outlet::begin_flush);
+                self.workers.iter_mut().for_each(SinkWorker::begin_flush);
                 self.flush.phase = FlushPhase::Delivering { ticket };
                 true
             }
@@ -63,19 +63,19 @@ impl Shard {
                     return false;
                 }
                 self.flush = FlushState { answered: ticket, phase: FlushPhase::Idle };
-                let failed = |outlet: &mut Outlet| outlet.take_failure().then(|| outlet.name().to_owned());
-                let failed = self.outlets.iter_mut().filter_map(failed).collect();
+                let failed = |worker: &mut SinkWorker| worker.take_failure().then(|| worker.name().to_owned());
+                let failed = self.workers.iter_mut().filter_map(failed).collect();
                 self.port.flush.answer(ticket, failed);
                 true
             }
         }
     }
 
-    /// Polls the flush of each outlet, whatever the one before it says.
+    /// Polls the flush of each worker, whatever the one before it says.
     fn are_outlets_flushed(&mut self, context: &mut Context<'_>) -> bool {
         let mut are_flushed = true;
-        for outlet in &mut self.outlets {
-            are_flushed &= outlet.poll_flush(context);
+        for worker in &mut self.workers {
+            are_flushed &= worker.poll_flush(context);
         }
         are_flushed
     }
@@ -101,12 +101,12 @@ impl Shard {
                     self.has_finished = true;
                     self.take_words(now, Pipeline::finish);
                 }
-                self.outlets.iter_mut().for_each(Outlet::begin_flush);
+                self.workers.iter_mut().for_each(SinkWorker::begin_flush);
                 self.stop = Some(Stop { phase: StopPhase::Flushing, ..stop });
                 false
             }
             StopPhase::Flushing => {
-                if !self.are_outlets_flushed(context) || self.outlets.iter().any(Outlet::is_delivering) {
+                if !self.are_outlets_flushed(context) || self.workers.iter().any(SinkWorker::is_delivering) {
                     return false;
                 }
                 let is_shipped = self.is_all_shipped() || seeded::bug("ends_with_a_payload_unshipped");
@@ -131,19 +131,19 @@ impl Shard {
     }
 
     pub(super) fn is_all_shipped(&self) -> bool {
-        self.outlets.iter().all(Outlet::is_shipped)
+        self.workers.iter().all(SinkWorker::is_shipped)
     }
 
     /// The last thing it does. What is left in the rings is counted, and what is published after this look is found by
-    /// [`Roll::totals`](crate::producer::Roll::totals).
+    /// [`LaneRegistry::totals`](crate::producer::LaneRegistry::totals).
     pub(super) fn end(&mut self, reason: LossReason) {
         let _ = self.is_everything_drained();
         let left = self.rings.iter_mut().map(RingState::discard).sum();
-        self.port.tallies.lost.add(reason, left);
-        self.outlets.iter_mut().for_each(Outlet::give_up);
-        for Leaving { outlet, answer, .. } in &mut self.leaving {
-            outlet.give_up();
-            lock(&self.port.sinks).retain(|view| view.name != outlet.name());
+        self.port.counters.lost.add(reason, left);
+        self.workers.iter_mut().for_each(SinkWorker::give_up);
+        for Leaving { worker, answer, .. } in &mut self.leaving {
+            worker.give_up();
+            lock(&self.port.sinks).retain(|view| view.name != worker.name());
             answer.give(Err(ChangeError::ShutDown));
         }
         self.port.changes.close();
@@ -156,9 +156,9 @@ impl Shard {
         self.port.doorbell.deregister();
         self.port.flush.end();
         // Behind the last word, because a disk may hold it up; and guarded, because a sink's drop is foreign code.
-        let leaving = self.leaving.drain(..).map(|leaving| leaving.outlet);
-        for outlet in self.outlets.drain(..).rev().chain(leaving) {
-            let _ = catch_panic(|| drop(outlet));
+        let leaving = self.leaving.drain(..).map(|leaving| leaving.worker);
+        for worker in self.workers.drain(..).rev().chain(leaving) {
+            let _ = catch_panic(|| drop(worker));
         }
     }
 }
@@ -167,7 +167,7 @@ impl Drop for Shard {
     fn drop(&mut self) {
         // However it comes to its end (a host that unwinds, a program that drops its manual drain), nobody may wait for
         // it any more, and everything is counted.
-        if !self.port.is_stopped() && !self.is_foreign() {
+        if !self.port.is_stopped() && !self.is_in_forked_child() {
             let _mark = drain_thread::enter();
             self.end(LossReason::ShutdownDeadline);
         }

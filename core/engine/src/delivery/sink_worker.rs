@@ -19,8 +19,8 @@ use fapilog_record::{
 };
 
 use crate::{
-    accounts::{LossReason, PluginTallies, SinkTallies},
-    diagnostics::Notices,
+    accounts::{LossReason, PluginCounters, SinkCounters},
+    diagnostics::DiagnosticLog,
     guard::{Guard, GuardPolicy, Outcome, Step},
     port::{
         SinkView, WriterText,
@@ -33,7 +33,7 @@ use crate::{
 const URGENT_WAIT: Duration = Duration::from_millis(1);
 
 /// A sink with the payload that is being filled, and those that are on their way.
-pub(crate) struct Outlet {
+pub(crate) struct SinkWorker {
     name: String,
     sink: Box<dyn Sink>,
     on_full: OnFull,
@@ -41,9 +41,9 @@ pub(crate) struct Outlet {
     route: Option<Route>,
     guard: Guard,
     is_enabled: bool,
-    tallies: Arc<SinkTallies>,
+    counters: Arc<SinkCounters>,
     writer: Arc<WriterText>,
-    notices: Notices,
+    diagnostics: DiagnosticLog,
     filling: Option<Filling>,
     flush_interval: Duration,
     under_way: VecDeque<UnderWay>,
@@ -82,16 +82,16 @@ enum Flush {
     Flushing(Delivery),
 }
 
-impl Outlet {
+impl SinkWorker {
     pub(crate) fn new(
         plan: &SinkPlan,
         shard: ShardInfo,
         flush_interval: Duration,
-        notices: &Notices,
+        diagnostics: &DiagnosticLog,
         policy: GuardPolicy,
     ) -> Result<(Self, SinkView), SinkError> {
-        let diagnostics: Arc<dyn Diagnostics> = Arc::new(notices.clone());
-        let made = catch_panic(|| plan.factory.make(&SinkContext::new(shard, &plan.name, &diagnostics)));
+        let reports: Arc<dyn Diagnostics> = Arc::new(diagnostics.clone());
+        let made = catch_panic(|| plan.factory.make(&SinkContext::new(shard, &plan.name, &reports)));
         let sink = made.unwrap_or_else(|_| Err(panicked()))?;
         let SinkOptions { on_full, route } = plan.options.clone();
         let asked = catch_panic(|| (sink.writer(), on_full.unwrap_or_else(|| plan.factory.on_full())));
@@ -101,24 +101,24 @@ impl Outlet {
             return Err(panicked());
         };
         let writer = Arc::new(WriterText::new(writer));
-        let tallies = Arc::<SinkTallies>::default();
-        let guarding = Arc::<PluginTallies>::default();
+        let counters = Arc::<SinkCounters>::default();
+        let guarding = Arc::<PluginCounters>::default();
         let view = SinkView {
             name: plan.name.clone(),
             writer: Arc::clone(&writer),
-            tallies: Arc::clone(&tallies),
+            counters: Arc::clone(&counters),
             guarding: Arc::clone(&guarding),
         };
-        let outlet = Self {
+        let worker = Self {
             name: plan.name.clone(),
             sink,
             on_full,
             route: (route != Route::default()).then_some(route),
-            guard: Guard::new(&plan.name, policy, guarding, notices.clone()),
+            guard: Guard::new(&plan.name, policy, guarding, diagnostics.clone()),
             is_enabled: true,
-            tallies,
+            counters,
             writer,
-            notices: notices.clone(),
+            diagnostics: diagnostics.clone(),
             filling: None,
             flush_interval,
             under_way: VecDeque::new(),
@@ -129,7 +129,7 @@ impl Outlet {
             is_stopping: false,
             has_failed: false,
         };
-        Ok((outlet, view))
+        Ok((worker, view))
     }
 
     /// Whether a batch may come.
@@ -146,7 +146,7 @@ impl Outlet {
 
     /// Events that it could not deliver.
     pub(crate) fn failed_events(&self) -> u64 {
-        self.tallies.lost.read().of(LossReason::SinkFailed)
+        self.counters.lost.read().of(LossReason::SinkFailed)
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -166,8 +166,8 @@ impl Outlet {
 
     /// Counts events that came before the sink did, or after it was removed, as filtered here.
     pub(crate) fn passed_by(&self, events: u64) {
-        self.tallies.offered.add(events);
-        self.tallies.filtered.add(events);
+        self.counters.offered.add(events);
+        self.counters.filtered.add(events);
     }
 
     fn has_room(&mut self) -> bool {
@@ -186,13 +186,13 @@ impl Outlet {
     /// Encodes a batch, and ships the payload if it is full.
     #[inline]
     pub(crate) fn encode(&mut self, batch: &Batch<'_>, now: Instant) {
-        self.tallies.offered.add(batch.len() as u64);
+        self.counters.offered.add(batch.len() as u64);
         if !self.is_enabled {
-            return self.tallies.filtered.add(batch.len() as u64);
+            return self.counters.filtered.add(batch.len() as u64);
         }
         let Some(route) = &self.route else { return self.encode_all(batch, now) };
         let routed = batch.subset(|event| route.takes(event.level(), event.target(), event.source().name()));
-        self.tallies.filtered.add((batch.len() - routed.len()) as u64);
+        self.counters.filtered.add((batch.len() - routed.len()) as u64);
         if !routed.is_empty() {
             self.encode_all(&routed, now);
         }
@@ -206,7 +206,7 @@ impl Outlet {
         }
         match self.take_payload() {
             Ok(true) => {}
-            Ok(false) => return self.tallies.lost.add(LossReason::SinkBusy, events),
+            Ok(false) => return self.counters.lost.add(LossReason::SinkBusy, events),
             Err(Panicked) => return self.fail(LossReason::PluginPanicked, events),
         }
         let Some(filling) = &mut self.filling else { return };
@@ -237,8 +237,8 @@ impl Outlet {
     fn fail(&mut self, reason: LossReason, events: u64) {
         self.has_failed = true;
         self.is_failing = true;
-        self.tallies.errors.add(1);
-        self.tallies.lost.add(reason, events);
+        self.counters.errors.add(1);
+        self.counters.lost.add(reason, events);
     }
 
     /// Lets the sink do what is due.
@@ -247,7 +247,7 @@ impl Outlet {
             return;
         }
         if self.guard.ask_in_time(Step::Work, "what was due", || self.sink.work(now)).is_none() {
-            self.tallies.errors.add(1);
+            self.counters.errors.add(1);
         }
     }
 
@@ -307,8 +307,8 @@ impl Outlet {
             match result {
                 Ok(()) => {
                     self.is_failing = false;
-                    self.tallies.delivered.add(under_way.events);
-                    self.tallies.bytes.add(under_way.bytes);
+                    self.counters.delivered.add(under_way.events);
+                    self.counters.bytes.add(under_way.bytes);
                     under_way.oldest.into_iter().for_each(&mut latency);
                 }
                 Err(error) => {
@@ -317,10 +317,10 @@ impl Outlet {
                         _ => LossReason::SinkFailed,
                     };
                     self.is_failing = true;
-                    self.tallies.lost.add(reason, under_way.events);
-                    self.tallies.errors.add(1);
+                    self.counters.lost.add(reason, under_way.events);
+                    self.counters.errors.add(1);
                     self.has_failed = true;
-                    self.notices.add(&self.name, error_text(error));
+                    self.diagnostics.add(&self.name, error_text(error));
                 }
             }
         }
@@ -339,8 +339,8 @@ impl Outlet {
     /// A sink that has tried again may have found another way to write.
     fn note_retries(&mut self) {
         let retries = self.guard.ask(Step::Aside, || self.sink.retries()).unwrap_or(0);
-        let new = retries.saturating_sub(self.tallies.retries.get());
-        self.tallies.retries.add(new);
+        let new = retries.saturating_sub(self.counters.retries.get());
+        self.counters.retries.add(new);
         if new > 0
             && let Some(text) = self.guard.ask(Step::Aside, || self.sink.writer())
         {
@@ -384,9 +384,9 @@ impl Outlet {
         let polled = catch_panic(|| delivery.poll(context)).unwrap_or_else(|_| Poll::Ready(Err(panicked())));
         let Poll::Ready(result) = polled else { return false };
         if let Err(error) = result {
-            self.tallies.errors.add(1);
+            self.counters.errors.add(1);
             self.has_failed = true;
-            self.notices.add(&self.name, error_text(error));
+            self.diagnostics.add(&self.name, error_text(error));
         }
         self.set_flush(Flush::None);
         true
@@ -404,7 +404,7 @@ impl Outlet {
             Ok(())
         };
         if self.guard.call_last(stop) != Outcome::Done {
-            self.tallies.errors.add(1);
+            self.counters.errors.add(1);
         }
     }
 
@@ -413,7 +413,7 @@ impl Outlet {
         let encoded = self.filling.take().map_or(0, |filling| filling.events);
         let under_way = self.under_way.iter().filter(|under_way| !under_way.has_landed);
         let events = under_way.map(|under_way| under_way.events).sum::<u64>() + encoded;
-        self.tallies.lost.add(LossReason::ShutdownDeadline, events);
+        self.counters.lost.add(LossReason::ShutdownDeadline, events);
         self.let_deliveries_go();
     }
 
@@ -424,7 +424,7 @@ impl Outlet {
     }
 }
 
-impl Drop for Outlet {
+impl Drop for SinkWorker {
     fn drop(&mut self) {
         self.let_deliveries_go();
         drop_catching_panics(std::mem::replace(&mut self.sink, Box::new(Gone)));
