@@ -323,7 +323,7 @@ fn a_redactor_that_fails_lets_nothing_through_and_it_is_counted() {
     });
     let accounts = balanced(container.shutdown(TIMEOUT).unwrap());
     assert_eq!((events.lines().len(), accounts.lost.of(fapilog::metrics::LossReason::RedactorFailed)), (0, 10));
-    assert_eq!(state_of(&container, "redactor"), PluginState::Off);
+    assert_eq!(state_of(&container, "redactor"), PluginState::CoolDown);
 }
 
 /// Makes sinks that deliver nothing before they are told to.

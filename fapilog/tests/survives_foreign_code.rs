@@ -447,7 +447,7 @@ fn a_sink_that_panics_when_it_is_stopped_is_stopped() {
 fn seen_of(container: &Container, name: &str) -> (u64, u64) {
     let plugins = container.metrics().plugins;
     let plugin = plugins.iter().find(|plugin| plugin.name == name).unwrap();
-    (plugin.panics, plugin.pauses)
+    (plugin.panics, plugin.cool_downs)
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(crate) fn accounts(frontend: &Frontend) -> Accounts {
     let mut filtered: Vec<(String, u64)> = Vec::new();
     let mut sinks: Vec<SinkAccounts> = Vec::new();
     for port in &frontend.ports {
-        own += port.counters.own.get();
+        own += port.counters.internal.get();
         lost.add(&port.counters.lost.read());
         let plugins = lock(&port.plugins);
         // It is not what enrichers are for: one is named only where it took something out all the same.

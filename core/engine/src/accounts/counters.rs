@@ -134,7 +134,7 @@ pub(crate) struct SinkCounters {
 pub(crate) struct ShardCounters {
     pub(crate) lost: LossCounters,
     /// Events that the library itself put into the stream.
-    pub(crate) own: Counter,
+    pub(crate) internal: Counter,
     /// Events that came as far as the sinks.
     pub(crate) passed: Counter,
 }
@@ -150,7 +150,7 @@ pub(crate) struct PluginCounters {
     /// Batches that took too long.
     pub(crate) slow: Counter,
     /// How often it was switched off.
-    pub(crate) pauses: Counter,
+    pub(crate) cool_downs: Counter,
     /// Events that it took out.
     pub(crate) filtered: Counter,
     /// A figure for reports, on which nothing depends: no model need see it.
@@ -164,7 +164,7 @@ impl PluginCounters {
     }
 
     pub(crate) fn state(&self) -> PluginState {
-        let states = [PluginState::Active, PluginState::Off, PluginState::Disabled, PluginState::Removed];
+        let states = [PluginState::Active, PluginState::CoolDown, PluginState::Disabled, PluginState::Removed];
         // Relaxed: see `set_state`.
         let byte = self.state.load(Ordering::Relaxed);
         states.into_iter().find(|state| *state as u8 == byte).unwrap_or_default()

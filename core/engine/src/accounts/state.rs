@@ -10,7 +10,7 @@ pub enum PluginState {
     #[default]
     Active,
     /// It failed too often, and is left out for a while.
-    Off,
+    CoolDown,
     /// It is left out because the program said so.
     Disabled,
     /// It has been removed.
@@ -23,7 +23,7 @@ impl PluginState {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
-            Self::Off => "off",
+            Self::CoolDown => "cool_down",
             Self::Disabled => "disabled",
             Self::Removed => "removed",
         }

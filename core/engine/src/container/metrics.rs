@@ -55,7 +55,7 @@ pub struct PluginMetrics {
     /// Batches, and calls of a sink's `deliver` and `work`, that it took too long for.
     pub slow: u64,
     /// How often it was left out because it failed again and again.
-    pub pauses: u64,
+    pub cool_downs: u64,
     /// Events it took out.
     pub filtered: u64,
 }
@@ -142,7 +142,7 @@ fn add(plugins: &mut Vec<PluginMetrics>, view: &PluginView) {
         panics: counters.panics.get(),
         errors: counters.errors.get(),
         slow: counters.slow.get(),
-        pauses: counters.pauses.get(),
+        cool_downs: counters.cool_downs.get(),
         filtered: counters.filtered.get(),
     };
     match plugins.iter_mut().find(|known| known.name == one.name && known.kind == one.kind) {
@@ -154,7 +154,7 @@ fn add(plugins: &mut Vec<PluginMetrics>, view: &PluginView) {
             sum.panics += one.panics;
             sum.errors += one.errors;
             sum.slow += one.slow;
-            sum.pauses += one.pauses;
+            sum.cool_downs += one.cool_downs;
             sum.filtered += one.filtered;
         }
     }

@@ -1,7 +1,6 @@
-//! A sink, as its shard sees it.
+//! A sink worker: one sink of a shard, the payload that is being filled, and the payloads in flight.
 
 use std::{
-    collections::VecDeque,
     sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
@@ -20,42 +19,50 @@ use fapilog_record::{
 
 use crate::{
     accounts::{LossReason, PluginCounters, SinkCounters},
+    delivery::{
+        failure::DeliveryFailure,
+        in_flight::{InFlightPayload, InFlightPayloads, PayloadContents, panicked, poll_catching_panics},
+    },
     diagnostics::DiagnosticLog,
-    guard::{Guard, GuardPolicy, Outcome, Step},
     port::{
         SinkView, WriterText,
         plan::{SinkOptions, SinkPlan},
     },
     route::Route,
+    supervisor::{CallKind, CallOutcome, Supervisor, SupervisorPolicy},
 };
 
 /// How long an urgent event waits for company.
 const URGENT_WAIT: Duration = Duration::from_millis(1);
 
-/// A sink with the payload that is being filled, and those that are on their way.
+/// A sink with the payload that is being filled, and the payloads in flight.
 pub(crate) struct SinkWorker {
     name: String,
     sink: Box<dyn Sink>,
     on_full: OnFull,
     /// `None` where it takes all.
     route: Option<Route>,
-    guard: Guard,
+    supervisor: Supervisor,
     is_enabled: bool,
     counters: Arc<SinkCounters>,
     writer: Arc<WriterText>,
     diagnostics: DiagnosticLog,
     filling: Option<Filling>,
     flush_interval: Duration,
-    under_way: VecDeque<UnderWay>,
-    shipped: u64,
-    landed: u64,
-    flush: Flush,
-    /// The last payload that landed was not delivered.
+    in_flight: InFlightPayloads,
+    flush: SinkFlush,
+    health: SinkHealth,
+}
+
+/// The failures of a sink, as far as the shard acts on them.
+#[derive(Debug, Default)]
+struct SinkHealth {
+    /// The last delivery or batch failed.
     is_failing: bool,
-    /// It has been told to come to its end.
+    /// The sink was asked to stop: a delivery that its deadline ends is lost to the shutdown.
     is_stopping: bool,
     /// Something has failed since the last flush was answered.
-    has_failed: bool,
+    has_failed_since_flush: bool,
 }
 
 struct Filling {
@@ -67,18 +74,13 @@ struct Filling {
     due: Option<Instant>,
 }
 
-struct UnderWay {
-    delivery: Delivery,
-    events: u64,
-    oldest: Option<Timestamp>,
-    bytes: u64,
-    has_landed: bool,
-}
-
-enum Flush {
+/// A flush of the sink.
+enum SinkFlush {
     None,
-    /// Until this many payloads have landed.
-    Landing(u64),
+    /// Until this many payloads are completed.
+    Completing {
+        until: u64,
+    },
     Flushing(Delivery),
 }
 
@@ -88,7 +90,7 @@ impl SinkWorker {
         shard: ShardInfo,
         flush_interval: Duration,
         diagnostics: &DiagnosticLog,
-        policy: GuardPolicy,
+        policy: SupervisorPolicy,
     ) -> Result<(Self, SinkView), SinkError> {
         let reports: Arc<dyn Diagnostics> = Arc::new(diagnostics.clone());
         let made = catch_panic(|| plan.factory.make(&SinkContext::new(shard, &plan.name, &reports)));
@@ -114,20 +116,16 @@ impl SinkWorker {
             sink,
             on_full,
             route: (route != Route::default()).then_some(route),
-            guard: Guard::new(&plan.name, policy, guarding, diagnostics.clone()),
+            supervisor: Supervisor::new(&plan.name, policy, guarding, diagnostics.clone()),
             is_enabled: true,
             counters,
             writer,
             diagnostics: diagnostics.clone(),
             filling: None,
             flush_interval,
-            under_way: VecDeque::new(),
-            shipped: 0,
-            landed: 0,
-            flush: Flush::None,
-            is_failing: false,
-            is_stopping: false,
-            has_failed: false,
+            in_flight: InFlightPayloads::default(),
+            flush: SinkFlush::None,
+            health: SinkHealth::default(),
         };
         Ok((worker, view))
     }
@@ -136,12 +134,12 @@ impl SinkWorker {
     #[inline]
     pub(crate) fn is_ready(&mut self) -> bool {
         // What is offered to one that is off is lost there: it holds up nobody.
-        !self.is_enabled || self.guard.is_paused() || self.has_room() || self.on_full == OnFull::Drop
+        !self.is_enabled || self.supervisor.is_open() || self.has_room() || self.on_full == OnFull::Drop
     }
 
-    /// Whether the last that was heard of it is that it could not deliver.
+    /// Whether its last delivery or batch failed.
     pub(crate) fn is_failing(&self) -> bool {
-        self.is_failing
+        self.health.is_failing
     }
 
     /// Events that it could not deliver.
@@ -154,14 +152,14 @@ impl SinkWorker {
     }
 
     /// Holds it to something else from now on.
-    pub(crate) fn set_policy(&mut self, policy: GuardPolicy) {
-        self.guard.set_policy(policy);
+    pub(crate) fn set_policy(&mut self, policy: SupervisorPolicy) {
+        self.supervisor.set_policy(policy);
     }
 
     /// Leaves the sink out, or lets it work again.
     pub(crate) fn set_enabled(&mut self, is_enabled: bool) {
         self.is_enabled = is_enabled;
-        self.guard.set_enabled(is_enabled);
+        self.supervisor.set_enabled(is_enabled);
     }
 
     /// Counts events that came before the sink did, or after it was removed, as filtered here.
@@ -177,13 +175,13 @@ impl SinkWorker {
     /// Returns whether there is a payload to encode into.
     fn take_payload(&mut self) -> Result<bool, Panicked> {
         if self.filling.is_none() {
-            let payload = self.guard.ask(Step::Payload, || self.sink.payload()).ok_or(Panicked)?;
+            let payload = self.supervisor.ask(CallKind::Payload, || self.sink.payload()).ok_or(Panicked)?;
             self.filling = payload.map(|payload| Filling { payload, events: 0, oldest: None, due: None });
         }
         Ok(self.filling.is_some())
     }
 
-    /// Encodes a batch, and ships the payload if it is full.
+    /// Encodes a batch, and submits the payload if it is full.
     #[inline]
     pub(crate) fn encode(&mut self, batch: &Batch<'_>, now: Instant) {
         self.counters.offered.add(batch.len() as u64);
@@ -201,25 +199,25 @@ impl SinkWorker {
     #[inline]
     fn encode_all(&mut self, batch: &Batch<'_>, now: Instant) {
         let events = batch.len() as u64;
-        if self.guard.is_paused() {
-            return self.fail(LossReason::SinkFailed, events);
+        if self.supervisor.is_open() {
+            return self.lose(DeliveryFailure::BreakerOpen, events);
         }
         match self.take_payload() {
             Ok(true) => {}
-            Ok(false) => return self.counters.lost.add(LossReason::SinkBusy, events),
-            Err(Panicked) => return self.fail(LossReason::PluginPanicked, events),
+            Ok(false) => return self.lose(DeliveryFailure::NoRoom, events),
+            Err(Panicked) => return self.lose(DeliveryFailure::EncodePanicked, events),
         }
         let Some(filling) = &mut self.filling else { return };
         let length_before = filling.payload.buffer().len();
         let sink = &mut self.sink;
-        let outcome = self.guard.call(|| {
+        let outcome = self.supervisor.call(|| {
             sink.encode(batch, &mut filling.payload);
             Ok(())
         });
-        if outcome != Outcome::Done {
+        if outcome != CallOutcome::Done {
             // Half a batch may be half a record.
             filling.payload.buffer().truncate(length_before);
-            return self.fail(LossReason::PluginPanicked, events);
+            return self.lose(DeliveryFailure::EncodePanicked, events);
         }
         let first = batch.events().first().map(Event::timestamp);
         filling.oldest = filling.oldest.or(first);
@@ -229,209 +227,202 @@ impl SinkWorker {
         let due = now + wait;
         filling.due = Some(filling.due.map_or(due, |earlier| earlier.min(due)));
         if filling.payload.is_full() {
-            self.ship();
+            self.submit();
         }
     }
 
+    /// Counts events that are lost at this sink. This is the only place that does.
     #[cold]
-    fn fail(&mut self, reason: LossReason, events: u64) {
-        self.has_failed = true;
-        self.is_failing = true;
-        self.counters.errors.add(1);
-        self.counters.lost.add(reason, events);
+    fn lose(&mut self, failure: DeliveryFailure, events: u64) {
+        self.counters.lost.add(failure.loss_reason(), events);
+        if failure.is_of_sink() {
+            self.counters.errors.add(1);
+            self.health.is_failing = true;
+            self.health.has_failed_since_flush = true;
+        }
     }
 
-    /// Lets the sink do what is due.
-    pub(crate) fn tend(&mut self, now: Instant) {
-        if self.paused_in_its_own_time(now).is_some() || self.sink_due(now).is_none_or(|due| now < due) {
+    /// Lets the sink do the work that is due.
+    pub(crate) fn work(&mut self, now: Instant) {
+        if self.open_for_own_work(now).is_some() || self.sink_due(now).is_none_or(|due| now < due) {
             return;
         }
-        if self.guard.ask_in_time(Step::Work, "what was due", || self.sink.work(now)).is_none() {
+        if self.supervisor.ask_in_time(CallKind::Work, "what was due", || self.sink.work(now)).is_none() {
             self.counters.errors.add(1);
         }
     }
 
-    /// When the sink wants to work by itself.
+    /// The time at which the sink wants to work by itself.
     pub(crate) fn sink_due(&mut self, now: Instant) -> Option<Instant> {
-        let paused = self.paused_in_its_own_time(now);
-        paused.or_else(|| self.guard.ask(Step::Due, || self.sink.due(now)).flatten())
+        let paused = self.open_for_own_work(now);
+        paused.or_else(|| self.supervisor.ask(CallKind::Due, || self.sink.due(now)).flatten())
     }
 
-    /// Until when it is left alone. One that is off for another reason goes on with what it has to do in its own time: it
-    /// may hold what is delivered and not yet stable.
-    fn paused_in_its_own_time(&self, now: Instant) -> Option<Instant> {
-        self.guard.paused_for(&[Step::Due, Step::Work], now)
+    /// The end of the cool-down, if the sink's own work opened the breaker. A breaker that opened for another reason does
+    /// not stop that work: the sink may hold payloads that are delivered and not yet durable.
+    fn open_for_own_work(&self, now: Instant) -> Option<Instant> {
+        self.supervisor.open_until(&[CallKind::Due, CallKind::Work], now)
     }
 
-    /// Ships the payload if its time has come.
-    pub(crate) fn ship_if_due(&mut self, now: Instant) {
+    /// Submits the payload if it is due.
+    pub(crate) fn submit_if_due(&mut self, now: Instant) {
         if self.due().is_some_and(|due| due <= now) {
-            self.ship();
+            self.submit();
         }
     }
 
-    /// When the payload is to be shipped.
+    /// The time at which the payload is to be submitted.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.filling.as_ref().and_then(|filling| filling.due)
     }
 
-    /// Whether everything that was encoded is on its way.
-    pub(crate) fn is_shipped(&self) -> bool {
+    /// Whether everything that was encoded is submitted.
+    pub(crate) fn is_submitted(&self) -> bool {
         self.due().is_none()
     }
 
-    fn ship(&mut self) {
-        // An empty payload is kept for what comes.
+    fn submit(&mut self) {
+        // An empty payload is kept for the next batch.
         let Some(Filling { payload, events, oldest, .. }) = self.filling.take_if(|filling| filling.due.is_some())
         else {
             return;
         };
         let bytes = payload.len() as u64;
-        // Also when it is off: what it has taken, it is to bring to its end.
-        let delivery = self.guard.ask_in_time(Step::Deliver, "a delivery", || self.sink.deliver(payload));
+        // In any state of the breaker: the sink has taken these events.
+        let delivery = self.supervisor.ask_in_time(CallKind::Deliver, "a delivery", || self.sink.deliver(payload));
         let delivery = delivery.unwrap_or_else(|| Delivery::done(Err(panicked())));
-        self.under_way.push_back(UnderWay { delivery, events, oldest, bytes, has_landed: false });
-        self.shipped += 1;
+        self.in_flight.push(InFlightPayload::new(delivery, events, oldest, bytes));
     }
 
-    /// Sees what has landed. Returns whether anything has.
+    /// Polls the payloads in flight. Returns whether one is completed.
     ///
-    /// `latency` is told when the oldest event of each payload that is delivered was logged.
+    /// `latency` is called with the time of the oldest event of each payload that is delivered.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>, mut latency: impl FnMut(Timestamp)) -> bool {
-        let landed_before = self.landed;
-        for under_way in self.under_way.iter_mut().filter(|under_way| !under_way.has_landed) {
-            let polled =
-                catch_panic(|| under_way.delivery.poll(context)).unwrap_or_else(|_| Poll::Ready(Err(panicked())));
-            let Poll::Ready(result) = polled else { continue };
-            under_way.has_landed = true;
-            match result {
-                Ok(()) => {
-                    self.is_failing = false;
-                    self.counters.delivered.add(under_way.events);
-                    self.counters.bytes.add(under_way.bytes);
-                    under_way.oldest.into_iter().for_each(&mut latency);
-                }
-                Err(error) => {
-                    let reason = match &error {
-                        SinkError::Deadline if self.is_stopping => LossReason::ShutdownDeadline,
-                        _ => LossReason::SinkFailed,
-                    };
-                    self.is_failing = true;
-                    self.counters.lost.add(reason, under_way.events);
-                    self.counters.errors.add(1);
-                    self.has_failed = true;
-                    self.diagnostics.add(&self.name, error_text(error));
-                }
+        let completed_before = self.in_flight.completed();
+        for place in 0..self.in_flight.len() {
+            if let Some((contents, result)) = self.in_flight.poll_at(place, context) {
+                self.account(contents, result, &mut latency);
             }
         }
-        while let Some(landed) = self.under_way.pop_front_if(|under_way| under_way.has_landed) {
-            self.landed += 1;
-            // A future that panicked is still there.
-            drop_catching_panics(landed);
+        self.in_flight.drop_completed();
+        let has_completed = self.in_flight.completed() != completed_before;
+        if has_completed && !self.supervisor.is_open() {
+            self.count_retries();
         }
-        let has_landed = self.landed != landed_before;
-        if has_landed && !self.guard.is_paused() {
-            self.note_retries();
-        }
-        has_landed
+        has_completed
     }
 
-    /// A sink that has tried again may have found another way to write.
-    fn note_retries(&mut self) {
-        let retries = self.guard.ask(Step::Aside, || self.sink.retries()).unwrap_or(0);
+    fn account(
+        &mut self,
+        contents: PayloadContents,
+        result: Result<(), SinkError>,
+        latency: &mut impl FnMut(Timestamp),
+    ) {
+        match result {
+            Ok(()) => {
+                self.health.is_failing = false;
+                self.counters.delivered.add(contents.events);
+                self.counters.bytes.add(contents.bytes);
+                contents.oldest.into_iter().for_each(latency);
+            }
+            Err(error) => {
+                self.lose(DeliveryFailure::of(&error, self.health.is_stopping), contents.events);
+                self.diagnostics.add(&self.name, error_text(error));
+            }
+        }
+    }
+
+    /// A sink that has retried may write in another way.
+    fn count_retries(&mut self) {
+        let retries = self.supervisor.ask(CallKind::Occasional, || self.sink.retries()).unwrap_or(0);
         let new = retries.saturating_sub(self.counters.retries.get());
         self.counters.retries.add(new);
         if new > 0
-            && let Some(text) = self.guard.ask(Step::Aside, || self.sink.writer())
+            && let Some(text) = self.supervisor.ask(CallKind::Occasional, || self.sink.writer())
         {
             self.writer.set(text);
         }
     }
 
-    /// Whether anything is on its way.
+    /// Whether a payload or a flush is in flight.
     pub(crate) fn is_delivering(&self) -> bool {
-        !self.under_way.is_empty() || matches!(self.flush, Flush::Flushing(_))
+        !self.in_flight.is_empty() || matches!(self.flush, SinkFlush::Flushing(_))
     }
 
-    /// Whether anything is on its way that must be looked at again and again, because it does not wake.
-    pub(crate) fn is_to_be_looked_at(&self) -> bool {
-        let is_payload = self.under_way.iter().any(|under_way| !under_way.has_landed && !under_way.delivery.wakes());
-        is_payload || matches!(&self.flush, Flush::Flushing(delivery) if !delivery.wakes())
+    /// Whether a delivery in flight must be polled again and again, because it does not wake the shard.
+    pub(crate) fn needs_polling(&self) -> bool {
+        self.in_flight.needs_polling() || matches!(&self.flush, SinkFlush::Flushing(delivery) if !delivery.wakes())
     }
 
-    /// Starts a flush of all that was encoded so far.
+    /// Starts a flush of everything that was encoded so far.
     pub(crate) fn begin_flush(&mut self) {
-        self.ship();
-        self.set_flush(Flush::Landing(self.shipped));
+        self.submit();
+        self.set_flush(SinkFlush::Completing { until: self.in_flight.submitted() });
     }
 
-    /// One that was under way is foreign code to its end.
-    fn set_flush(&mut self, flush: Flush) {
+    /// The drop of a flush in flight is user code.
+    fn set_flush(&mut self, flush: SinkFlush) {
         drop_catching_panics(std::mem::replace(&mut self.flush, flush));
     }
 
-    /// Whether the flush that was begun is over.
+    /// Whether the flush that was started is over.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> bool {
-        if let Flush::Landing(until) = self.flush {
-            if self.landed < until {
+        if let SinkFlush::Completing { until } = self.flush {
+            if self.in_flight.completed() < until {
                 return false;
             }
-            let delivery = self.guard.ask(Step::Aside, || self.sink.flush());
+            let delivery = self.supervisor.ask(CallKind::Occasional, || self.sink.flush());
             let delivery = delivery.unwrap_or_else(|| Delivery::done(Err(panicked())));
-            self.set_flush(Flush::Flushing(delivery));
+            self.set_flush(SinkFlush::Flushing(delivery));
         }
-        let Flush::Flushing(delivery) = &mut self.flush else { return true };
-        let polled = catch_panic(|| delivery.poll(context)).unwrap_or_else(|_| Poll::Ready(Err(panicked())));
-        let Poll::Ready(result) = polled else { return false };
+        let SinkFlush::Flushing(delivery) = &mut self.flush else { return true };
+        let Poll::Ready(result) = poll_catching_panics(delivery, context) else { return false };
         if let Err(error) = result {
             self.counters.errors.add(1);
-            self.has_failed = true;
+            self.health.has_failed_since_flush = true;
             self.diagnostics.add(&self.name, error_text(error));
         }
-        self.set_flush(Flush::None);
+        self.set_flush(SinkFlush::None);
         true
     }
 
     /// Whether something has failed since this was last asked.
     pub(crate) fn take_failure(&mut self) -> bool {
-        std::mem::take(&mut self.has_failed)
+        std::mem::take(&mut self.health.has_failed_since_flush)
     }
 
     pub(crate) fn stop(&mut self, deadline: Instant) {
-        self.is_stopping = true;
+        self.health.is_stopping = true;
         let stop = || {
             self.sink.stop(deadline);
             Ok(())
         };
-        if self.guard.call_last(stop) != Outcome::Done {
+        if self.supervisor.call_last(stop) != CallOutcome::Done {
             self.counters.errors.add(1);
         }
     }
 
-    /// Counts everything that is not delivered as lost to the deadline.
+    /// Counts everything that is not delivered as lost to the deadline of the shutdown.
     pub(crate) fn give_up(&mut self) {
         let encoded = self.filling.take().map_or(0, |filling| filling.events);
-        let under_way = self.under_way.iter().filter(|under_way| !under_way.has_landed);
-        let events = under_way.map(|under_way| under_way.events).sum::<u64>() + encoded;
-        self.counters.lost.add(LossReason::ShutdownDeadline, events);
-        self.let_deliveries_go();
+        self.lose(DeliveryFailure::GivenUp, self.in_flight.pending_events() + encoded);
+        self.drop_deliveries();
     }
 
-    /// What they drop is foreign code. One by one: of two panics in one unwinding, the second ends the program.
-    fn let_deliveries_go(&mut self) {
-        self.under_way.drain(..).for_each(drop_catching_panics);
-        self.set_flush(Flush::None);
+    fn drop_deliveries(&mut self) {
+        self.in_flight.clear();
+        self.set_flush(SinkFlush::None);
     }
 }
 
 impl Drop for SinkWorker {
     fn drop(&mut self) {
-        self.let_deliveries_go();
+        self.drop_deliveries();
         drop_catching_panics(std::mem::replace(&mut self.sink, Box::new(Gone)));
     }
 }
 
-/// Stands where a sink was.
+/// Takes the place of a sink that is dropped.
 struct Gone;
 
 impl Sink for Gone {
@@ -448,8 +439,4 @@ impl Sink for Gone {
     fn deliver(&mut self, _: Payload) -> Delivery {
         Delivery::done(Err(panicked()))
     }
-}
-
-fn panicked() -> SinkError {
-    SinkError::Other("the sink panicked".into())
 }

@@ -11,7 +11,7 @@ use fapilog_plugin::{
     sink::{OnFull, SinkFactory},
 };
 
-use crate::{guard::GuardPolicy, route::Route};
+use crate::{route::Route, supervisor::SupervisorPolicy};
 
 /// How to make a sink.
 #[derive(Clone)]
@@ -98,7 +98,7 @@ pub(crate) struct PipelinePlan {
     pub(crate) enrichers: Vec<PluginPlan<dyn Enricher>>,
     pub(crate) processors: Vec<PluginPlan<dyn Processor>>,
     pub(crate) redactors: Vec<PluginPlan<dyn Processor>>,
-    pub(crate) policy: GuardPolicy,
+    pub(crate) policy: SupervisorPolicy,
 }
 
 impl PipelinePlan {

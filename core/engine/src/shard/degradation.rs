@@ -32,10 +32,11 @@ impl Emergency {
 impl Shard {
     /// The last health: when every sink has failed, stderr is told, in one line a second at most, and of counts only.
     pub(super) fn say_if_no_sink_works(&mut self, now: Instant) {
-        let lost: u64 = self.workers.iter().map(SinkWorker::failed_events).sum();
-        if self.workers.iter().all(SinkWorker::is_failing) && lost > self.emergency.told {
-            let Some(events) = self.emergency.begin(lost, now) else { return };
-            self.diagnostics
+        let lost: u64 = self.sinks.workers.iter().map(SinkWorker::failed_events).sum();
+        if self.sinks.workers.iter().all(SinkWorker::is_failing) && lost > self.sinks.emergency.told {
+            let Some(events) = self.sinks.emergency.begin(lost, now) else { return };
+            self.sinks
+                .diagnostics
                 .emergency(&format!("no sink works: {events} events lost; see the container's diagnostics"));
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fapilog_ring::{Sleep, seeded};
 
-use crate::shard::{FlushPhase, Shard, idle::IdleStep, ring_state::RingState};
+use crate::shard::{FlushPhase, Shard, idle::IdleStep};
 
 /// So many busy turns in a row are more than a short burst.
 const BURST_TURNS: u32 = 8;
@@ -33,7 +33,7 @@ impl Shard {
     /// short burst (see [`stay_awake`](Self::stay_awake)).
     pub(crate) fn after_sleep(&mut self, step: IdleStep) {
         match step {
-            IdleStep::Sleep(_) => self.is_marked_asleep = true,
+            IdleStep::Sleep(_) => self.lifecycle.is_marked_asleep = true,
             _ => self.port.doorbell.wake_up(),
         }
     }
@@ -45,25 +45,25 @@ impl Shard {
     /// frame rings it, which does no harm, and puts it right.
     #[inline]
     pub(super) fn stay_awake(&mut self) {
-        self.busy_turns = self.busy_turns.saturating_add(1);
-        if self.is_marked_asleep && self.busy_turns >= BURST_TURNS {
-            self.is_marked_asleep = false;
+        self.lifecycle.busy_turns = self.lifecycle.busy_turns.saturating_add(1);
+        if self.lifecycle.is_marked_asleep && self.lifecycle.busy_turns >= BURST_TURNS {
+            self.lifecycle.is_marked_asleep = false;
             self.port.doorbell.wake_up();
         }
     }
 
     /// The last look: a request, a change, a new ring or a frame.
     fn has_work(&self) -> bool {
-        let is_asked =
-            (self.stop.is_none() && self.port.flush.stop_requested().is_some()) || self.port.changes.has_some();
+        let is_asked = (self.lifecycle.stop.is_none() && self.port.flush.stop_requested().is_some())
+            || self.port.changes.has_some();
         // A shard that a sink holds back in the middle of a pass could take nothing more. It only sleeps, and looks
         // again when the sink may have room.
-        is_asked || (self.is_pass_over() && self.has_something_to_take())
+        is_asked || (self.source.is_pass_over() && self.has_something_to_take())
     }
 
     fn has_something_to_take(&self) -> bool {
-        !self.port.registrations.is_seen(self.registered)
-            || (matches!(self.flush.phase, FlushPhase::Idle) && self.port.flush.requested() != self.flush.answered)
-            || !self.rings.iter().all(RingState::is_drained)
+        let is_flush_new = matches!(self.lifecycle.flush.phase, FlushPhase::Idle)
+            && self.port.flush.requested() != self.lifecycle.flush.answered;
+        is_flush_new || self.source.has_something_to_take()
     }
 }
