@@ -36,7 +36,7 @@ fn start(path: &Path, way: Way) -> Container {
 }
 
 fn until_stuck(container: &Container) {
-    until("the disk is full", || notices(container).contains("cannot write, will try again: No space left"));
+    until("the disk is full", || notices(container).contains("cannot write, will retry: No space left"));
 }
 
 fn resumes(mounted: &Mounted, way: Way) {

@@ -53,7 +53,7 @@ fn set(limit: libc::rlimit) {
 const LIMITS: [u64; 2] = [40 * 4096, 200_001];
 
 fn until_stuck(container: &Container) {
-    until("the file is full", || notices(container).contains("cannot write, will try again: File too large"));
+    until("the file is full", || notices(container).contains("cannot write, will retry: File too large"));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn is_blocked(signal: libc::c_int) -> bool {
 fn turn_until_stuck(container: &Container, drain: &mut ManualDrain) {
     until("the file is full", || {
         drain.turn();
-        notices(container).contains("cannot write, will try again: File too large")
+        notices(container).contains("cannot write, will retry: File too large")
     });
 }
 
