@@ -2,7 +2,7 @@
 
 use super::open::PAGE_BYTES;
 
-/// Room for the batch that makes a block full and goes beyond it. A batch that needs more has the block grow.
+/// Room for the batch that makes a block full and exceeds it. A longer batch makes the block grow.
 const OVERSHOOT_BYTES: usize = 256 * 1024;
 
 /// A buffer of one block, and its registration with the kernel.
@@ -90,6 +90,6 @@ impl Block {
 
 /// Capacity of a new block.
 fn capacity_bytes(block_bytes: usize) -> usize {
-    // One page for the alignment, one page for the partial page.
+    // A page for the alignment, and a page for the partial page.
     block_bytes + OVERSHOOT_BYTES + 2 * PAGE_BYTES
 }

@@ -263,7 +263,7 @@ impl BatchWriter {
         self.cursors.is_doubtful(end)
     }
 
-    /// When a sync is due that nothing else asks for; while a sync is in flight, when to poll it.
+    /// When the next sync of an interval is due; while a sync is in flight, when to poll it.
     pub(super) fn sync_due(&self, now: Instant) -> Option<Instant> {
         let FileSync::Interval(interval) = self.sync else { return None };
         if self.syncing.in_flight.is_some() {
@@ -481,7 +481,7 @@ impl Drop for BatchWriter {
     /// Rule 7: the file ends at the acknowledged end.
     fn drop(&mut self) {
         if !self.process.is_this() {
-            // A forked child: file and lock belong to its parent, which goes on writing.
+            // A forked child: file and lock belong to its parent, which continues to write.
             return;
         }
         // A request in flight would write behind the end.
