@@ -1,4 +1,4 @@
-//! What tests of sinks have in common: lines whose bytes are known, and containers that write them.
+//! Shared by the tests of sinks: lines of known bytes, and containers that write them.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "all of this is test code")]
 
@@ -18,12 +18,13 @@ use fapilog_engine::{
 use fapilog_plugin::{event::Batch, formatter::Formatter};
 use fapilog_record::{level::Level, value::ValueRef};
 use fapilog_sink_file::{FileEngine, FileSink};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 
-/// Far longer than anything here takes: what is not there by then was lost.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Far longer than any step of a test takes: a result that is missing by then is lost.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The least block, so that few events fill many.
+/// The minimum of a block, so that few events fill many blocks.
 pub(crate) const BLOCK_BYTES: usize = 64 << 10;
 
 /// Writes each event's message, and a line feed.
@@ -45,14 +46,14 @@ impl Formatter for Lines {
     }
 }
 
-/// How a file is written.
+/// The engine and the write path of a file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Way {
     pub(crate) engine: FileEngine,
     pub(crate) direct: bool,
 }
 
-/// The ways that this machine has.
+/// The ways that this machine offers.
 pub(crate) fn ways() -> Vec<Way> {
     let mut engines = vec![FileEngine::Blocking];
     if has_io_uring() {
@@ -73,7 +74,7 @@ fn has_io_uring() -> bool {
     }
 }
 
-/// A directory on a disk, most likely: where temporary files lie is often memory.
+/// A directory on a disk, most likely: the directory for temporary files is often in memory.
 pub(crate) fn directory() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
@@ -83,13 +84,14 @@ pub(crate) fn sink(path: &Path, way: Way) -> FileSink {
     FileSink::new(path, || Lines).block_bytes(BLOCK_BYTES).engine(way.engine).direct(way.direct)
 }
 
-/// Small batches, so that blocks are full when they are, and a producer that waits rather than lose.
+/// Small batches, so that a block ends soon after it is full, and a producer that waits and drops nothing.
 pub(crate) fn builder() -> ContainerBuilder {
-    let patient = Overflow::Block { timeout: PATIENCE };
-    Container::builder().executor(Executor::Thread).overflow(patient).batch_events_max(16)
+    let overflow = Overflow::Block { timeout: TIMEOUT };
+    Container::builder().executor(Executor::Thread).overflow(overflow).batch_events_max(16)
 }
 
-/// The same on the test's own thread, which cannot wait for itself: what a test logs before its next turn, a ring must take.
+/// The same on the test's own thread, which cannot wait for itself: a ring must have room for all events between two calls
+/// of `turn`.
 pub(crate) fn manual_builder() -> ContainerBuilder {
     Container::builder().batch_events_max(16)
 }
@@ -103,7 +105,7 @@ pub(crate) fn log_line(log: &Logger, text: &str) {
     log.log_dynamic(&DynamicEvent::new(Level::Info, "test", text));
 }
 
-/// Logs lines that take so many bytes, to the byte. Returns the bytes.
+/// Logs lines of exactly `total` bytes. Returns the bytes.
 pub(crate) fn log_bytes(log: &Logger, total: usize) -> Vec<u8> {
     const LINE_BYTES: usize = 997;
     let mut bytes = Vec::with_capacity(total);
@@ -118,26 +120,26 @@ pub(crate) fn log_bytes(log: &Logger, total: usize) -> Vec<u8> {
     bytes
 }
 
-/// Shuts the container down, with nothing left over, and checks the law.
+/// Shuts the container down, and checks that its accounts balance and that no event is pending.
 #[track_caller]
 pub(crate) fn shut_down(container: &Container) -> Accounts {
-    lawful(container.shutdown(PATIENCE).unwrap())
+    balanced(container.shutdown(TIMEOUT).unwrap())
 }
 
-/// Checks the law, and that nothing is pending.
+/// Checks that the accounts balance, and that no event is pending.
 #[track_caller]
-pub(crate) fn lawful(accounts: Accounts) -> Accounts {
+pub(crate) fn balanced(accounts: Accounts) -> Accounts {
     accounts.check().unwrap();
     assert_eq!(accounts.pending_total(), 0, "{accounts}");
     accounts
 }
 
-/// What the notices say, one a line.
-pub(crate) fn notices(container: &Container) -> String {
-    container.diagnostics().iter().map(|notice| format!("{notice}\n")).collect()
+/// The diagnostics of the container, one in each line.
+pub(crate) fn diagnostics(container: &Container) -> String {
+    container.diagnostics().iter().map(|diagnostic| format!("{diagnostic}\n")).collect()
 }
 
-/// The file holds exactly this. Says where it does not, rather than all of both.
+/// Asserts that the file has exactly these bytes. The message has the first difference, and not the bytes.
 #[track_caller]
 pub(crate) fn assert_holds(path: &Path, expected: &[u8]) {
     let content = fs::read(path).unwrap();
@@ -156,32 +158,33 @@ pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
+        assert!(start.elapsed() < TIMEOUT, "timeout: {what}");
         thread::sleep(Duration::from_micros(200));
     }
 }
 
-/// Forks, runs `child` in the child, and waits until it has ended well.
+/// Forks, runs `child` in the child, and waits until it has ended with success.
 #[track_caller]
 pub(crate) fn forked(child: impl FnOnce() -> bool) {
-    // SAFETY: the child runs `child` and then `_exit`.
+    // SAFETY: the child runs only `child` and then `_exit`.
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0);
     if pid == 0 {
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
-        // SAFETY: ends the child at once.
+        // SAFETY: the call ends the child at once.
         unsafe { libc::_exit(if matches!(outcome, Ok(true)) { 42 } else { 1 }) };
     }
+    let pid = Pid::from_raw(pid).unwrap();
     let start = Instant::now();
-    let mut status = 0;
-    // SAFETY: waits for the child made above.
-    while unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } == 0 {
-        if start.elapsed() > PATIENCE / 2 {
-            // SAFETY: the child made above, which has not been waited for.
-            unsafe { libc::kill(pid, libc::SIGKILL) };
+    let status = loop {
+        if let Some((_, status)) = waitpid(Some(pid), WaitOptions::NOHANG).unwrap() {
+            break status;
+        }
+        if start.elapsed() > TIMEOUT / 2 {
+            kill_process(pid, Signal::KILL).unwrap();
             panic!("the child hangs");
         }
         thread::sleep(Duration::from_millis(1));
-    }
-    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 42, "the child's status is {status:#x}");
+    };
+    assert_eq!(status.exit_status(), Some(42), "the child's status is {status:?}");
 }

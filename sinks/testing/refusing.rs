@@ -1,4 +1,4 @@
-//! A kernel that refuses system calls to this thread, and to those that it starts.
+//! System calls that the kernel refuses to this thread, and to threads that it starts.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "all of this is test code")]
 
@@ -6,7 +6,7 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 
-/// From now on the call fails so, until the thread ends.
+/// From now on the call fails with `errno`, until the thread ends.
 pub(crate) fn refuse(call: i64, errno: i32) {
     refuse_if(call, Vec::new(), errno);
 }
@@ -20,8 +20,9 @@ pub(crate) fn refuse_on(call: i64, fd: i32, errno: i32) {
 
 fn refuse_if(call: i64, conditions: Vec<SeccompRule>, errno: i32) {
     let rules = [(call, conditions)].into_iter().collect();
-    let says = SeccompAction::Errno(errno.unsigned_abs());
+    let action = SeccompAction::Errno(errno.unsigned_abs());
     let target = std::env::consts::ARCH.try_into().unwrap();
-    let filter: BpfProgram = SeccompFilter::new(rules, SeccompAction::Allow, says, target).unwrap().try_into().unwrap();
+    let filter: BpfProgram =
+        SeccompFilter::new(rules, SeccompAction::Allow, action, target).unwrap().try_into().unwrap();
     seccompiler::apply_filter(&filter).unwrap();
 }

@@ -1,4 +1,4 @@
-//! Payloads between the drain and the thread that writes.
+//! Payloads between the drain and the writing thread.
 
 use std::{
     collections::VecDeque,
@@ -10,72 +10,71 @@ use std::{
 
 use fapilog_plugin::sink::{Payload, SinkError};
 
-pub(super) use super::outcome::Landing;
 use super::{
-    bell::{Bell, Waited},
-    outcome::{Outcome, outcome},
-    turns::Patience,
+    line_lock::WriteDeadline,
+    wake_event::{WaitEnd, WakeEvent},
+    write_outcome::{PendingWrite, WriteOutcome, write_outcome},
 };
 
-/// When a payload is full.
+/// The length at which a payload is full.
 pub(super) const PAYLOAD_BYTES: usize = 64 * 1024;
 
-/// Buffers that are kept for the next payloads.
+/// The number of buffers that are kept for later payloads.
 const SPARE_BUFFERS_MAX: usize = 4;
 
-/// How much earlier than the deadline waits end (rule 8).
+/// The time before the deadline at which waits end (rule 8).
 const GIVE_UP_BEFORE: Duration = Duration::from_millis(5);
 
-/// Payloads in order, and how long the thread that writes them may take.
+/// Payloads in order, and the deadline of the thread that writes them.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct WriteQueue {
     capacity_bytes: usize,
-    state: Mutex<State>,
+    state: Mutex<WriteQueueState>,
     changed: Condvar,
-    bell: Bell,
+    wake_event: WakeEvent,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    jobs: VecDeque<Job>,
-    /// Of all jobs that are not done, the one that is being written included.
-    under_way_bytes: usize,
+struct WriteQueueState {
+    jobs: VecDeque<WriteJob>,
+    /// Bytes of all unfinished jobs, including the job that is being written.
+    in_flight_bytes: usize,
     spare: Vec<Vec<u8>>,
     deadline: Option<Instant>,
-    /// The sink is gone.
+    /// The sink was dropped.
     is_closed: bool,
-    /// The thread is gone.
+    /// The thread has ended.
     has_ended: bool,
 }
 
-/// A payload to be written.
-pub(super) struct Job {
+/// A payload to write.
+pub(super) struct WriteJob {
     payload: Payload,
-    outcome: Outcome,
+    outcome: WriteOutcome,
 }
 
-impl Job {
+impl WriteJob {
     pub(super) fn records(&self) -> &[u8] {
         self.payload.records()
     }
 }
 
-impl std::fmt::Debug for Job {
+impl std::fmt::Debug for WriteJob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Job").field("bytes", &self.payload.len()).finish_non_exhaustive()
+        f.debug_struct("WriteJob").field("bytes", &self.payload.len()).finish_non_exhaustive()
     }
 }
 
 /// The drain's side.
-impl Queue {
+impl WriteQueue {
     pub(super) fn new(capacity_bytes: usize) -> io::Result<Self> {
-        Ok(Self { capacity_bytes, state: Mutex::default(), changed: Condvar::new(), bell: Bell::new()? })
+        Ok(Self { capacity_bytes, state: Mutex::default(), changed: Condvar::new(), wake_event: WakeEvent::new()? })
     }
 
     /// An empty payload, if there is room for it.
     pub(super) fn payload(&self) -> Option<Payload> {
         let mut state = self.lock();
-        if state.under_way_bytes.saturating_add(PAYLOAD_BYTES) > self.capacity_bytes {
+        if state.in_flight_bytes.saturating_add(PAYLOAD_BYTES) > self.capacity_bytes {
             return None;
         }
         let buffer = state.spare.pop();
@@ -83,37 +82,37 @@ impl Queue {
         Some(buffer.map_or_else(|| Payload::new(PAYLOAD_BYTES), |buffer| Payload::in_buffer(buffer, PAYLOAD_BYTES)))
     }
 
-    /// Has a payload written.
-    pub(super) fn push(&self, payload: Payload) -> Landing {
-        let (outcome, landing) = outcome();
-        let job = Job { payload, outcome };
+    /// Queues a payload.
+    pub(super) fn push(&self, payload: Payload) -> PendingWrite {
+        let (outcome, pending) = write_outcome();
+        let job = WriteJob { payload, outcome };
         {
             let mut state = self.lock();
             if state.has_ended {
-                // Dropped, it says so.
-                return landing;
+                // The drop of the job settles the outcome as failed.
+                return pending;
             }
-            state.under_way_bytes = state.under_way_bytes.saturating_add(job.payload.len());
+            state.in_flight_bytes = state.in_flight_bytes.saturating_add(job.payload.len());
             state.jobs.push_back(job);
         }
         self.changed.notify_all();
-        landing
+        pending
     }
 
-    /// What is not written by then is not to be written.
+    /// No payload is written after the deadline.
     pub(super) fn stop(&self, deadline: Instant) {
         self.lock().deadline = Some(deadline);
-        self.bell.ring();
+        self.wake_event.wake();
     }
 
-    /// Nothing more is to be written, from now on.
+    /// No payload is written from now on.
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_all();
-        self.bell.ring();
+        self.wake_event.wake();
     }
 
-    /// Waits until the thread has ended, so long at most. Returns whether it has.
+    /// Waits for the end of the thread, with a timeout. Returns whether it has ended.
     pub(super) fn wait_for_end(&self, timeout: Duration) -> bool {
         let state = self.lock();
         let waited = self.changed.wait_timeout_while(state, timeout, |state| !state.has_ended);
@@ -121,10 +120,10 @@ impl Queue {
     }
 }
 
-/// The side of the thread that writes.
-impl Queue {
-    /// Waits for a payload; `None` when no more will come.
-    pub(super) fn next(&self) -> Option<Job> {
+/// The writing thread's side.
+impl WriteQueue {
+    /// Waits for a payload; `None` after [`close`](Self::close).
+    pub(super) fn next(&self) -> Option<WriteJob> {
         let mut state = self.lock();
         loop {
             if state.is_closed {
@@ -137,15 +136,15 @@ impl Queue {
         }
     }
 
-    /// Says what became of a payload, and takes its memory back.
-    pub(super) fn done(&self, job: Job, result: Result<(), SinkError>) {
-        let Job { payload, outcome } = job;
+    /// Reports the result of a payload, and takes its memory back.
+    pub(super) fn done(&self, job: WriteJob, result: Result<(), SinkError>) {
+        let WriteJob { payload, outcome } = job;
         let bytes = payload.len();
         let mut buffer = payload.into_buffer();
         {
             let mut state = self.lock();
-            state.under_way_bytes = state.under_way_bytes.saturating_sub(bytes);
-            // One that a long batch has made far longer is not kept.
+            state.in_flight_bytes = state.in_flight_bytes.saturating_sub(bytes);
+            // A buffer that a long batch has enlarged more than fourfold is freed.
             if state.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= 4 * PAYLOAD_BYTES {
                 buffer.clear();
                 state.spare.push(buffer);
@@ -154,7 +153,7 @@ impl Queue {
         outcome.settle(result);
     }
 
-    /// The thread has ended: what is left fails.
+    /// The thread has ended: the remaining payloads fail.
     pub(super) fn end(&self) {
         let left = {
             let mut state = self.lock();
@@ -165,41 +164,41 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Whether nothing is to be written any more.
+    /// Whether no payload may be written any more.
     pub(super) fn is_over(&self) -> bool {
         let state = self.lock();
         state.is_closed || state.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// How long the thread may wait.
-    pub(super) fn patience(&self) -> Patience {
+    pub(super) fn write_deadline(&self) -> WriteDeadline {
         let (is_closed, deadline) = {
             let state = self.lock();
             (state.is_closed, state.deadline)
         };
         let Some(deadline) = deadline.filter(|_| !is_closed) else {
-            return if is_closed { Patience::Over } else { Patience::Endless };
+            return if is_closed { WriteDeadline::Passed } else { WriteDeadline::Endless };
         };
         match deadline.checked_sub(GIVE_UP_BEFORE) {
-            Some(deadline) if deadline > Instant::now() => Patience::Until(deadline),
-            _ => Patience::Over,
+            Some(deadline) if deadline > Instant::now() => WriteDeadline::At(deadline),
+            _ => WriteDeadline::Passed,
         }
     }
 
-    /// Waits until `fd` can be written to, if patience allows, but for `at_most` at most. [`stop`](Self::stop) and
-    /// [`close`](Self::close) end it.
-    pub(super) fn wait(&self, fd: Option<BorrowedFd<'_>>, at_most: Duration) -> Waited {
-        let left = match self.patience() {
-            Patience::Endless => None,
-            Patience::Until(deadline) => Some(deadline.saturating_duration_since(Instant::now())),
-            // A look can be had without waiting.
-            Patience::Over => Some(Duration::ZERO),
+    /// Waits until `fd` can be written to, until the deadline, and for `at_most` at most. [`stop`](Self::stop) and
+    /// [`close`](Self::close) end the wait.
+    pub(super) fn wait(&self, fd: Option<BorrowedFd<'_>>, at_most: Duration) -> WaitEnd {
+        let left = match self.write_deadline() {
+            WriteDeadline::Endless => None,
+            WriteDeadline::At(deadline) => Some(deadline.saturating_duration_since(Instant::now())),
+            // Checks the descriptor without waiting.
+            WriteDeadline::Passed => Some(Duration::ZERO),
         };
         let timeout = left.map_or(at_most, |left| left.min(at_most));
-        self.bell.wait(fd, (timeout != Duration::MAX).then_some(timeout))
+        self.wake_event.wait(fd, (timeout != Duration::MAX).then_some(timeout))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, WriteQueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -216,19 +215,19 @@ mod tests {
 
     #[test]
     fn there_is_no_payload_while_the_capacity_is_used_up() {
-        let queue = Queue::new(2 * PAYLOAD_BYTES).unwrap();
-        let _landings = (queue.push(payload(PAYLOAD_BYTES)), queue.push(payload(1)));
+        let queue = WriteQueue::new(2 * PAYLOAD_BYTES).unwrap();
+        let _pending = (queue.push(payload(PAYLOAD_BYTES)), queue.push(payload(1)));
         assert!(queue.payload().is_none());
         let job = queue.next().unwrap();
-        assert!(queue.payload().is_none(), "what is being written counts");
+        assert!(queue.payload().is_none(), "the payload that is being written counts");
         queue.done(job, Ok(()));
         assert!(queue.payload().is_some());
     }
 
     #[test]
     fn payloads_come_in_order_until_the_queue_is_closed() {
-        let queue = Queue::new(1 << 20).unwrap();
-        let _landings = [3, 1, 2].map(|bytes| queue.push(payload(bytes)));
+        let queue = WriteQueue::new(1 << 20).unwrap();
+        let _pending = [3, 1, 2].map(|bytes| queue.push(payload(bytes)));
         assert_eq!(queue.next().unwrap().records().len(), 3);
         assert_eq!(queue.next().unwrap().records().len(), 1);
         queue.close();
@@ -236,10 +235,10 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_used_again_unless_it_has_become_too_much() {
-        let queue = Queue::new(1 << 20).unwrap();
+    fn buffers_are_used_again_unless_they_have_grown_too_long() {
+        let queue = WriteQueue::new(1 << 20).unwrap();
         for bytes in [10 * PAYLOAD_BYTES, 100] {
-            let _landing = queue.push(payload(bytes));
+            let _pending = queue.push(payload(bytes));
             let job = queue.next().unwrap();
             queue.done(job, Ok(()));
         }
@@ -249,16 +248,16 @@ mod tests {
     }
 
     #[test]
-    fn patience_ends_with_the_deadline_and_at_once_when_closed() {
-        let queue = Queue::new(1 << 20).unwrap();
-        assert_eq!(queue.patience(), Patience::Endless);
+    fn waits_end_before_the_deadline_and_at_once_when_closed() {
+        let queue = WriteQueue::new(1 << 20).unwrap();
+        assert_eq!(queue.write_deadline(), WriteDeadline::Endless);
         let deadline = Instant::now() + Duration::from_secs(60);
         queue.stop(deadline);
-        assert_eq!(queue.patience(), Patience::Until(deadline - GIVE_UP_BEFORE));
+        assert_eq!(queue.write_deadline(), WriteDeadline::At(deadline - GIVE_UP_BEFORE));
         queue.stop(Instant::now() + GIVE_UP_BEFORE);
-        assert_eq!(queue.patience(), Patience::Over);
+        assert_eq!(queue.write_deadline(), WriteDeadline::Passed);
         queue.stop(deadline);
         queue.close();
-        assert_eq!((queue.patience(), queue.is_over()), (Patience::Over, true));
+        assert_eq!((queue.write_deadline(), queue.is_over()), (WriteDeadline::Passed, true));
     }
 }

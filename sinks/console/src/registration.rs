@@ -1,4 +1,4 @@
-//! The console sinks, as settings name them.
+//! Registration of the console sinks, and their settings.
 
 use std::{io::IsTerminal, sync::Arc};
 
@@ -34,7 +34,7 @@ fn about(name: &str, description: &str) -> Metadata {
     Metadata::new(name, env!("CARGO_PKG_VERSION")).author("fapilog").description(description)
 }
 
-/// A console sink's own settings.
+/// Settings of a console sink.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct ConsoleSettings {

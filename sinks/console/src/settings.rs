@@ -1,4 +1,4 @@
-//! What a console sink can be told.
+//! Options of a console sink.
 
 use std::{
     fmt,
@@ -16,12 +16,12 @@ use fapilog_plugin::{
 
 use super::{queue::PAYLOAD_BYTES, sink::ConsoleWriterSink};
 
-/// The longest queue that is still a queue.
+/// The upper limit of the queue.
 const QUEUE_BYTES_MAX: usize = 1 << 30;
 
 /// Writes events to standard output or standard error.
 ///
-/// Whatever is at the other end (a pipe that nobody reads, a terminal stopped by ctrl-S, one that is gone) costs the events
+/// A destination that takes no bytes (a pipe without reads, a terminal stopped by ctrl-S, a closed terminal) costs the events
 /// that it does not take, and nothing else: they are counted as lost, and the drain, the other sinks and a shutdown go on.
 ///
 /// ```
@@ -49,7 +49,7 @@ enum Target {
 impl ConsoleSink {
     /// A sink for standard output, whose events are rendered by formatters that `formatter` makes.
     ///
-    /// It does not go through [`std::io::stdout`]: what the program prints there and has not flushed comes later.
+    /// The sink bypasses [`std::io::stdout`]: text that the program has printed there and not flushed comes later.
     pub fn stdout<F: Formatter + 'static>(formatter: impl Fn() -> F + Send + Sync + 'static) -> Self {
         Self::new(Target::Stdout, formatter)
     }
@@ -59,10 +59,9 @@ impl ConsoleSink {
         Self::new(Target::Stderr, formatter)
     }
 
-    /// A sink for a pipe, socket or terminal of the program's own. `name` stands for it in errors and reports.
+    /// A sink for a pipe, socket or terminal of the program. `name` stands for it in errors and diagnostics.
     ///
-    /// A file is written to at the descriptor's own offset, without a lock: for log files, there is
-    /// [`FileSink`](crate::FileSink).
+    /// A file is written at the offset of the descriptor, without a lock. For log files there is the file sink.
     pub fn descriptor<F: Formatter + 'static>(
         fd: impl Into<OwnedFd>,
         name: impl Into<String>,
@@ -76,8 +75,8 @@ impl ConsoleSink {
         Self { target, formatter, queue_capacity_bytes: 4 << 20 }
     }
 
-    /// How many bytes may wait to be written, in each shard, from 64 KiB to 1 GiB. When they do, events are lost to this
-    /// sink. A batch that is begun may exceed it. Default: 4 MiB.
+    /// The number of bytes that may wait to be written, in each shard, from 64 KiB to 1 GiB. At this limit, events are lost
+    /// to this sink. A batch that has begun may exceed it. Default: 4 MiB.
     #[must_use]
     pub fn queue_capacity_bytes(mut self, bytes: usize) -> Self {
         self.queue_capacity_bytes = bytes;
@@ -119,7 +118,7 @@ impl Target {
 }
 
 impl SinkFactory for ConsoleSink {
-    /// A descriptor of the sink's own: if the program closes its standard output, the number may soon be another file's.
+    /// Duplicates the descriptor: after the program closes its standard output, the number may become another file's.
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         let name = self.target.name();
         let fd = self.target.with_fd(|fd| fd.try_clone_to_owned()).map_err(|source| SinkError::Io {

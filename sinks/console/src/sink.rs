@@ -1,4 +1,4 @@
-//! The console sink: an encoder in front of a [`Writer`].
+//! The console sink: an encoder in front of a [`ConsoleWriter`].
 
 use std::{
     mem::ManuallyDrop,
@@ -16,16 +16,16 @@ use fapilog_plugin::{
     threads::{process::OwnProcess, spawn_thread},
 };
 
-use super::{destination::Destination, queue::Queue, turns::LineTurns, writer::Writer};
+use super::{destination::ConsoleDestination, line_lock::LineLock, queue::WriteQueue, writer::ConsoleWriter};
 
-/// How long a sink that is dropped waits for its thread. It takes a moment, unless it is stuck in the kernel.
+/// How long a dropped sink waits for its thread, which ends at once unless it is stuck in the kernel.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
 pub(super) struct ConsoleWriterSink {
     formatter: Box<dyn Formatter>,
     description: String,
-    queue: Arc<Queue>,
-    turns: Arc<LineTurns>,
+    queue: Arc<WriteQueue>,
+    line_lock: Arc<LineLock>,
     thread: ManuallyDrop<JoinHandle<()>>,
     process: OwnProcess,
 }
@@ -39,25 +39,24 @@ impl ConsoleWriterSink {
         context: &SinkContext<'_>,
     ) -> Result<Self, SinkError> {
         let failed = |operation| move |source| SinkError::Io { operation, path: PathBuf::from(name), source };
-        let (destination, trouble) = Destination::new(fd).map_err(failed("look at"))?;
-        if let Some(error) = trouble {
-            context
-                .report(format!("a write may hold the sink's thread up: the terminal cannot be opened anew: {error}"));
+        let (destination, reopen_error) = ConsoleDestination::new(fd).map_err(failed("look at"))?;
+        if let Some(error) = reopen_error {
+            context.report(format!("a write may block the sink's thread: the terminal cannot be reopened: {error}"));
         }
         let description = format!("{name}, {}", destination.kind());
-        let queue = Arc::new(Queue::new(queue_capacity_bytes).map_err(failed("make an eventfd for"))?);
-        let turns = LineTurns::at(destination.id());
-        let writer = Writer {
+        let queue = Arc::new(WriteQueue::new(queue_capacity_bytes).map_err(failed("make an eventfd for"))?);
+        let line_lock = LineLock::of(destination.id());
+        let writer = ConsoleWriter {
             queue: Arc::clone(&queue),
             destination,
-            turns: Arc::clone(&turns),
+            line_lock: Arc::clone(&line_lock),
             name: name.to_owned(),
             reporter: context.reporter(),
-            gone_by: None,
+            closed_by: None,
         };
         let thread = spawn_thread(format!("fapilog-{name}"), || writer.run()).map_err(failed("start a thread for"))?;
         let thread = ManuallyDrop::new(thread);
-        Ok(Self { formatter, description, queue, turns, thread, process: OwnProcess::this() })
+        Ok(Self { formatter, description, queue, line_lock, thread, process: OwnProcess::this() })
     }
 }
 
@@ -80,24 +79,24 @@ impl Sink for ConsoleWriterSink {
 
     fn stop(&mut self, deadline: Instant) {
         self.queue.stop(deadline);
-        self.turns.reconsider();
+        self.line_lock.recheck();
     }
 }
 
 impl Drop for ConsoleWriterSink {
     fn drop(&mut self) {
         if !self.process.is_this() {
-            // Rule 9: the thread behind the handle is in another process, and so may be whoever holds the queue's lock.
+            // Rule 9: the thread is in the parent process, and so may be the holder of the queue's lock.
             return;
         }
         self.queue.close();
-        self.turns.reconsider();
+        self.line_lock.recheck();
         let has_ended = self.queue.wait_for_end(LAST_WAIT);
-        // SAFETY: taken here and nowhere else.
+        // SAFETY: the only `take` of the thread, in `drop`.
         let thread = unsafe { ManuallyDrop::take(&mut self.thread) };
         if has_ended {
             let _ = thread.join();
         }
-        // Otherwise it is stuck in a write that waits in the kernel. It owns all that it uses, and ends with the write.
+        // Otherwise the thread is stuck in a write in the kernel. It owns all that it uses, and ends with the write.
     }
 }

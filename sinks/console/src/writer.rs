@@ -1,120 +1,122 @@
-//! The thread that writes. The numbers are the rules of the [module's page](super).
+//! The writing thread. The numbers are the rules of the [module's page](super).
 
 use std::{io, os::fd::AsFd, path::PathBuf, sync::Arc, time::Duration};
 
 use fapilog_plugin::sink::{Reporter, SinkError};
 
 use super::{
-    bell::Waited,
-    destination::Destination,
-    queue::Queue,
-    turns::{LineTurns, Patience, Turn},
+    destination::ConsoleDestination,
+    line_lock::{HeldLineLock, LineLock, WriteDeadline},
+    queue::WriteQueue,
+    wake_event::WaitEnd,
 };
 
-/// How long the thread rests when there was no room after all, at first and at most.
-const PAUSE_MIN: Duration = Duration::from_millis(1);
-const PAUSE_MAX: Duration = Duration::from_millis(50);
+/// How long the thread sleeps when the destination had no room after all, at first and at most.
+const BACKOFF_MIN: Duration = Duration::from_millis(1);
+const BACKOFF_MAX: Duration = Duration::from_millis(50);
 
-/// Writes payloads as they come.
-pub(super) struct Writer {
-    pub(super) queue: Arc<Queue>,
-    pub(super) destination: Destination,
-    pub(super) turns: Arc<LineTurns>,
+/// Writes payloads in the order of the queue.
+pub(super) struct ConsoleWriter {
+    pub(super) queue: Arc<WriteQueue>,
+    pub(super) destination: ConsoleDestination,
+    pub(super) line_lock: Arc<LineLock>,
     pub(super) name: String,
     pub(super) reporter: Reporter,
-    /// Rule 7: the code of the error by which the destination is gone.
-    pub(super) gone_by: Option<i32>,
+    /// Rule 7: the code of the error that closed the destination.
+    pub(super) closed_by: Option<i32>,
 }
 
-/// Why a payload could not be written.
+/// The reason why a payload was not written.
 #[derive(Debug)]
-enum Failure {
-    /// There is no time left, or nobody to write for.
-    Over,
+enum WriteFailure {
+    /// The deadline has passed, or the sink was dropped.
+    Deadline,
     System(io::Error),
 }
 
-/// However the thread ends, nobody waits for it.
-struct Ends(Arc<Queue>);
+/// Reports the end of the thread to the queue, after a panic too.
+struct ThreadEnd(Arc<WriteQueue>);
 
-impl Drop for Ends {
+impl Drop for ThreadEnd {
     fn drop(&mut self) {
         self.0.end();
     }
 }
 
-impl Writer {
+impl ConsoleWriter {
     /// Writes until the queue is closed.
     pub(super) fn run(mut self) {
-        let _ends = Ends(Arc::clone(&self.queue));
+        let _end = ThreadEnd(Arc::clone(&self.queue));
         while let Some(job) = self.queue.next() {
-            let result = self.write(job.records()).map_err(|failure| self.told(failure));
+            let result = self.write(job.records()).map_err(|failure| self.sink_error(failure));
             self.queue.done(job, result);
         }
-        // The descriptor is closed before the end is said: whoever waits for it counts descriptors, perhaps.
+        // The descriptor is closed before the end is reported: a waiting test may count descriptors.
         drop(self);
     }
 
-    fn told(&self, failure: Failure) -> SinkError {
+    fn sink_error(&self, failure: WriteFailure) -> SinkError {
         match failure {
-            Failure::Over => SinkError::Deadline,
-            Failure::System(source) => SinkError::Io { operation: "write to", path: PathBuf::from(&self.name), source },
-        }
-    }
-
-    fn write(&mut self, records: &[u8]) -> Result<(), Failure> {
-        let turns = Arc::clone(&self.turns);
-        let mut rest = records;
-        while !rest.is_empty() {
-            // Rule 7.
-            if let Some(code) = self.gone_by {
-                return Err(Failure::System(io::Error::from_raw_os_error(code)));
+            WriteFailure::Deadline => SinkError::Deadline,
+            WriteFailure::System(source) => {
+                SinkError::Io { operation: "write to", path: PathBuf::from(&self.name), source }
             }
-            let (lines, behind) = rest.split_at(lines_bytes(rest, self.destination.piece_bytes_max()));
-            let mut turn = turns.take(|| self.queue.patience()).ok_or(Failure::Over)?; // 5
-            self.write_lines(lines, &mut turn)?;
-            rest = behind;
+        }
+    }
+
+    fn write(&mut self, records: &[u8]) -> Result<(), WriteFailure> {
+        let line_lock = Arc::clone(&self.line_lock);
+        let mut remaining = records;
+        while !remaining.is_empty() {
+            // Rule 7.
+            if let Some(code) = self.closed_by {
+                return Err(WriteFailure::System(io::Error::from_raw_os_error(code)));
+            }
+            let (lines, tail) = remaining.split_at(lines_bytes(remaining, self.destination.write_bytes_max()));
+            let mut held = line_lock.acquire(|| self.queue.write_deadline()).ok_or(WriteFailure::Deadline)?; // 5
+            self.write_lines(lines, &mut held)?;
+            remaining = tail;
         }
         Ok(())
     }
 
-    fn write_lines(&mut self, lines: &[u8], turn: &mut Turn<'_>) -> Result<(), Failure> {
-        if turn.is_mid_line {
-            self.write_piece(b"\n")?; // 6
-            turn.is_mid_line = false;
+    fn write_lines(&mut self, lines: &[u8], held: &mut HeldLineLock<'_>) -> Result<(), WriteFailure> {
+        if held.is_mid_line {
+            self.write_some(b"\n")?; // 6
+            held.is_mid_line = false;
         }
-        let mut rest = lines;
-        while !rest.is_empty() {
-            let piece = rest.get(..self.destination.piece_bytes_max()).unwrap_or(rest); // 4
-            let written = self.write_piece(piece)?;
-            let (done, left) = rest.split_at_checked(written).unwrap_or((rest, &[]));
-            turn.is_mid_line = !left.is_empty() && !done.ends_with(b"\n");
-            rest = left;
+        let mut remaining = lines;
+        while !remaining.is_empty() {
+            let chunk = remaining.get(..self.destination.write_bytes_max()).unwrap_or(remaining); // 4
+            let written = self.write_some(chunk)?;
+            let (done, left) = remaining.split_at_checked(written).unwrap_or((remaining, &[]));
+            held.is_mid_line = !left.is_empty() && !done.ends_with(b"\n");
+            remaining = left;
         }
         Ok(())
     }
 
-    /// Writes some of it.
-    fn write_piece(&mut self, piece: &[u8]) -> Result<usize, Failure> {
-        let mut pause = PAUSE_MIN;
+    /// Writes a part of the chunk. Returns the number of written bytes.
+    fn write_some(&mut self, chunk: &[u8]) -> Result<usize, WriteFailure> {
+        let mut backoff = BACKOFF_MIN;
         let mut is_polled = false;
         loop {
-            if !is_polled && self.destination.wants_poll_first() {
+            if !is_polled && self.destination.requires_poll() {
                 self.wait_for_room()?;
                 is_polled = true;
             }
             if self.queue.is_over() {
-                return Err(Failure::Over);
+                return Err(WriteFailure::Deadline);
             }
-            match self.destination.write(piece) {
+            match self.destination.write(chunk) {
                 Ok(0) => return Err(self.failed(io::ErrorKind::WriteZero.into())),
                 Ok(written) => return Ok(written),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if is_polled {
-                        // It was said to have room, and had none: somebody else was faster, or it cannot tell.
-                        self.pause(pause)?;
-                        pause = (pause * 2).min(PAUSE_MAX);
+                        // `poll` reported room that another writer used first, or that the device does not have.
+                        self.back_off(backoff)?;
+                        backoff = (backoff * 2).min(BACKOFF_MAX);
                     }
                     self.wait_for_room()?;
                     is_polled = true;
@@ -125,38 +127,38 @@ impl Writer {
     }
 
     /// Rule 3.
-    fn wait_for_room(&self) -> Result<(), Failure> {
-        while self.queue.wait(Some(self.destination.as_fd()), Duration::MAX) != Waited::Writable {
-            self.check_patience()?;
+    fn wait_for_room(&self) -> Result<(), WriteFailure> {
+        while self.queue.wait(Some(self.destination.as_fd()), Duration::MAX) != WaitEnd::Writable {
+            self.check_deadline()?;
         }
         Ok(())
     }
 
-    fn pause(&self, pause: Duration) -> Result<(), Failure> {
-        self.queue.wait(None, pause);
-        self.check_patience()
+    fn back_off(&self, backoff: Duration) -> Result<(), WriteFailure> {
+        self.queue.wait(None, backoff);
+        self.check_deadline()
     }
 
     /// Rule 8.
-    fn check_patience(&self) -> Result<(), Failure> {
-        if self.queue.patience() == Patience::Over { Err(Failure::Over) } else { Ok(()) }
+    fn check_deadline(&self) -> Result<(), WriteFailure> {
+        if self.queue.write_deadline() == WriteDeadline::Passed { Err(WriteFailure::Deadline) } else { Ok(()) }
     }
 
-    fn failed(&mut self, error: io::Error) -> Failure {
-        if self.destination.is_gone_by(&error) {
-            self.gone_by = error.raw_os_error();
-            self.reporter.report(format!("nothing more is written to {}: {error}", self.name));
+    fn failed(&mut self, error: io::Error) -> WriteFailure {
+        if self.destination.is_closed_by(&error) {
+            self.closed_by = error.raw_os_error();
+            self.reporter.report(format!("writing to {} has ended: {error}", self.name));
         }
-        Failure::System(error)
+        WriteFailure::System(error)
     }
 }
 
-/// How many bytes of `records` to write in one turn (rules 4 and 5): all whole lines that fit `most_bytes`, or a longer
-/// line, or the rest.
-fn lines_bytes(records: &[u8], most_bytes: usize) -> usize {
+/// The number of bytes of `records` to write under one line lock (rules 4 and 5): all whole lines that fit `bytes_max`, or
+/// a longer line, or all of `records`.
+fn lines_bytes(records: &[u8], bytes_max: usize) -> usize {
     let is_end = |byte: &u8| *byte == b'\n';
-    let Some(piece) = records.get(..most_bytes) else { return records.len() };
-    let end = piece.iter().rposition(is_end).or_else(|| records.iter().position(is_end));
+    let Some(chunk) = records.get(..bytes_max) else { return records.len() };
+    let end = chunk.iter().rposition(is_end).or_else(|| records.iter().position(is_end));
     end.map_or(records.len(), |end| end + 1)
 }
 
@@ -165,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_turn_is_for_whole_lines_as_many_as_fit() {
+    fn a_line_lock_is_held_for_as_many_whole_lines_as_fit() {
         assert_eq!(lines_bytes(b"one\ntwo\nthree\n", 9), 8);
         assert_eq!(lines_bytes(b"one\ntwo\nthree\n", 8), 8);
         assert_eq!(lines_bytes(b"one\ntwo\nthree\n", 7), 4);
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_is_for_one_line_that_does_not_fit() {
+    fn a_line_lock_is_held_for_a_single_line_that_does_not_fit() {
         assert_eq!(lines_bytes(b"one\ntwo\n", 2), 4);
         assert_eq!(lines_bytes(b"no end", 2), 6);
     }

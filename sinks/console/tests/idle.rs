@@ -1,4 +1,4 @@
-//! A container whose console is stuck, and which has nothing else to do, sleeps. A program of its own, for it looks at all
+//! A container with a stuck console and no other work sleeps. A separate test program, because it reads the counters of all
 //! threads of the process.
 #![expect(clippy::unwrap_used, reason = "all of this program is test code")]
 
@@ -10,9 +10,9 @@ use std::{fs, io, thread, time::Duration};
 
 use console::{read_all, sink, wait_until_stuck};
 use fapilog_engine::{error::StartError, executor::Executor};
-use lines::{PATIENCE, builder, log_bytes, shut_down, until};
+use lines::{TIMEOUT, builder, log_bytes, shut_down, until};
 
-/// How often threads of the library's have gone to sleep so far.
+/// The number of times that threads of the library have gone to sleep.
 fn sleeps() -> u64 {
     let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
     tasks
@@ -24,7 +24,7 @@ fn sleeps() -> u64 {
         .sum::<u64>()
 }
 
-/// Looked at each 100 microseconds, a delivery costs thousands; glommio's own timers are some ten a second.
+/// A delivery that is polled each 100 microseconds causes thousands of sleeps; glommio's own timers cause about ten a second.
 fn is_quiet() -> bool {
     let before = sleeps();
     thread::sleep(Duration::from_millis(300));
@@ -44,9 +44,9 @@ fn a_drain_sleeps_while_its_console_is_stuck_and_wakes_when_it_is_not() {
         wait_until_stuck("stuck");
         until("everything sleeps", is_quiet);
         let reader = read_all(reader);
-        // Nobody asks for anything: the written payloads alone wake the drain.
+        // Without a flush: the written payloads alone wake the drain.
         until("it is delivered", || container.accounts().sinks.iter().all(|sink| sink.bytes == expected.len() as u64));
-        container.flush(PATIENCE).unwrap();
+        container.flush(TIMEOUT).unwrap();
         shut_down(&container);
         assert!(reader.join().unwrap() == expected);
     }

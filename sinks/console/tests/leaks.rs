@@ -1,4 +1,4 @@
-//! What a console sink leaves behind: nothing. One test, for it counts what the whole process has.
+//! A console sink leaves no thread and no descriptor behind. A single test, because it counts those of the whole process.
 #![expect(clippy::unwrap_used, reason = "all of this program is test code")]
 
 mod console;
@@ -35,6 +35,6 @@ fn threads_and_descriptors_are_back_to_before_after_a_hundred_containers() {
         log_bytes(&container.logger("test"), 200_001);
         shut_down_stuck(&container, "stuck");
     }
-    // The thread that joins a host ends a moment after it has said so.
+    // The thread that joins a host ends shortly after the shutdown returns.
     until("threads and descriptors are as before", || counts() == before);
 }

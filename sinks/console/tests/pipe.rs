@@ -1,4 +1,4 @@
-//! The console sink and pipes, sockets and files: those that are read, and those that are not.
+//! The console sink with pipes, sockets and files, with a reader and without.
 #![expect(clippy::unwrap_used, reason = "all of this program is test code")]
 
 mod console;
@@ -13,7 +13,7 @@ use std::{
 };
 
 use console::{
-    QUEUE_BYTES_MIN, assert_rests, flags, lost, read_all, set_nonblocking, shrink, shut_down_stuck, sink,
+    QUEUE_BYTES_MIN, assert_sleeps, flags, lost, read_all, set_nonblocking, shrink, shut_down_stuck, sink,
     wait_until_stuck,
 };
 use fapilog_engine::{
@@ -25,7 +25,7 @@ use fapilog_engine::{
 use fapilog_plugin::sink::OnFull;
 use fapilog_sink_console::ConsoleSink;
 use fapilog_sink_memory::MemorySink;
-use lines::{Lines, PATIENCE, assert_holds, builder, directory, log_bytes, log_line, notices, shut_down, until};
+use lines::{Lines, TIMEOUT, assert_holds, builder, diagnostics, directory, log_bytes, log_line, shut_down, until};
 
 #[track_caller]
 fn assert_same(found: &[u8], expected: &[u8]) {
@@ -50,7 +50,7 @@ fn a_glommio_executor_is_woken_when_a_payload_is_written() {
     let (reader, writer) = io::pipe().unwrap();
     let reader = read_all(reader);
     let console = sink(&writer, "glommio").queue_capacity_bytes(QUEUE_BYTES_MIN);
-    // What is not taken at once is held back: every payload is waited for.
+    // A full queue blocks the drain: every payload is waited for.
     let builder =
         builder().executor(Executor::Glommio).sink_with("console", console, SinkOptions::new().on_full(OnFull::Block));
     let container = match builder.start() {
@@ -59,7 +59,7 @@ fn a_glommio_executor_is_woken_when_a_payload_is_written() {
     };
     drop(writer);
     let expected = log_bytes(&container.logger("test"), 3_000_001);
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     shut_down(&container);
     assert_same(&reader.join().unwrap(), &expected);
 }
@@ -71,7 +71,7 @@ fn a_flush_returns_when_everything_is_in_the_pipe() {
     let log = container.logger("test");
     for text in ["first\n", "second\n"] {
         log_line(&log, text.trim_end());
-        container.flush(PATIENCE).unwrap();
+        container.flush(TIMEOUT).unwrap();
         let mut found = vec![0; text.len()];
         reader.read_exact(&mut found).unwrap();
         assert_eq!(found, text.as_bytes());
@@ -80,7 +80,7 @@ fn a_flush_returns_when_everything_is_in_the_pipe() {
 }
 
 #[test]
-fn a_reader_that_takes_a_byte_at_a_time_and_then_everything_loses_nothing() {
+fn a_reader_that_takes_a_byte_at_a_time_and_then_everything_gets_every_event() {
     let (mut reader, writer) = io::pipe().unwrap();
     let container = builder().sink("console", sink(&writer, "slow")).start().unwrap();
     drop(writer);
@@ -98,7 +98,7 @@ fn a_reader_that_takes_a_byte_at_a_time_and_then_everything_loses_nothing() {
 }
 
 #[test]
-fn a_pipe_that_nobody_reads_costs_what_it_does_not_take_and_nothing_else() {
+fn a_pipe_without_reads_costs_the_events_it_does_not_take_and_no_others() {
     let (_reader, writer) = io::pipe().unwrap();
     let (memory, events) = MemorySink::new(|| Lines);
     let stuck = sink(&writer, "stuck").queue_capacity_bytes(2 * QUEUE_BYTES_MIN);
@@ -106,7 +106,7 @@ fn a_pipe_that_nobody_reads_costs_what_it_does_not_take_and_nothing_else() {
     let expected = log_bytes(&container.logger("test"), 2_000_001);
     until("the other sink has everything", || events.bytes().len() == expected.len());
     wait_until_stuck("stuck");
-    assert_rests("stuck");
+    assert_sleeps("stuck");
     let accounts = shut_down_stuck(&container, "console");
     assert!(events.bytes() == expected);
     assert!(lost(&accounts, "console", LossReason::SinkBusy) > 0, "{accounts}");
@@ -131,23 +131,23 @@ fn a_shutdown_waits_for_a_reader_that_comes_late() {
 }
 
 #[test]
-fn a_reader_that_closes_is_an_error_and_the_sink_rests() {
+fn a_reader_that_closes_is_an_error_and_the_thread_sleeps() {
     let (reader, writer) = io::pipe().unwrap();
     let container = builder().sink("console", sink(&writer, "closed")).start().unwrap();
     let log = container.logger("test");
     log_line(&log, "read");
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     drop(reader);
     for _ in 0..3 {
         log_line(&log, "not read");
-        assert!(container.flush(PATIENCE).is_err());
+        assert!(container.flush(TIMEOUT).is_err());
     }
-    assert_rests("closed");
+    assert_sleeps("closed");
     let accounts = shut_down(&container);
     assert_eq!((accounts.delivered_total(), lost(&accounts, "console", LossReason::SinkFailed)), (1, 3));
-    let notices = notices(&container);
-    assert!(notices.contains("nothing more is written to closed: Broken pipe"), "{notices}");
-    assert_eq!(notices.lines().count(), 2, "{notices}");
+    let diagnostics = diagnostics(&container);
+    assert!(diagnostics.contains("writing to closed has ended: Broken pipe"), "{diagnostics}");
+    assert_eq!(diagnostics.lines().count(), 2, "{diagnostics}");
 }
 
 #[test]
@@ -162,14 +162,14 @@ fn a_reader_that_closes_while_the_pipe_is_full_ends_the_wait() {
 }
 
 #[test]
-fn a_descriptor_that_does_not_block_is_waited_for_and_stays_as_it_is() {
+fn a_nonblocking_descriptor_is_polled_and_keeps_its_flags() {
     let (mut reader, writer) = io::pipe().unwrap();
     set_nonblocking(&writer);
     let flags_before = flags(&writer);
     let container = builder().sink("console", sink(&writer, "nonblock")).start().unwrap();
     let expected = log_bytes(&container.logger("test"), 1_000_001);
     wait_until_stuck("nonblock");
-    assert_rests("nonblock");
+    assert_sleeps("nonblock");
     assert_eq!(flags(&writer), flags_before);
     drop(writer);
     let mut found = vec![0; 1];
@@ -181,7 +181,7 @@ fn a_descriptor_that_does_not_block_is_waited_for_and_stays_as_it_is() {
 }
 
 #[test]
-fn a_redirection_to_a_file_goes_on_where_the_program_is() {
+fn a_redirection_to_a_file_continues_at_the_offset_of_the_program() {
     let directory = directory();
     let path = directory.path().join("redirected.log");
     fs::write(&path, "before\nlonger than what the program has written\n").unwrap();
@@ -210,19 +210,19 @@ fn a_redirection_that_appends_appends() {
 }
 
 #[test]
-fn a_device_that_is_full_is_tried_again_and_its_losses_counted() {
+fn a_full_device_gets_every_payload_and_its_losses_are_counted() {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let container = builder().sink("console", sink(&full, "full")).start().unwrap();
     let log = container.logger("test");
     for _ in 0..3 {
         log_line(&log, "lost");
-        assert!(container.flush(PATIENCE).is_err());
+        assert!(container.flush(TIMEOUT).is_err());
     }
     let accounts = shut_down(&container);
     assert_eq!(lost(&accounts, "console", LossReason::SinkFailed), 3);
-    let notices = notices(&container);
-    assert!(notices.contains("cannot write to full: No space left on device"), "{notices}");
-    assert!(!notices.contains("nothing more is written"), "{notices}");
+    let diagnostics = diagnostics(&container);
+    assert!(diagnostics.contains("cannot write to full: No space left on device"), "{diagnostics}");
+    assert!(!diagnostics.contains("has ended"), "{diagnostics}");
 }
 
 #[test]
@@ -233,14 +233,14 @@ fn a_socket_is_written_to_and_may_be_stuck_as_well() {
     let expected = log_bytes(&container.logger("test"), 1_000_001);
     until("the other sink has everything", || events.bytes().len() == expected.len());
     wait_until_stuck("socket");
-    assert_rests("socket");
+    assert_sleeps("socket");
     drop(socket);
     let reader = read_all(peer);
     shut_down(&container);
     assert_same(&reader.join().unwrap(), &expected);
 }
 
-/// Lines of many lengths, shorter and longer than a page and than the pipe, that say whose they are.
+/// Logs lines of many lengths, shorter and longer than a page and than the pipe, of the character of their writer.
 fn log_patterns(container: &Container, who: char) -> usize {
     let log = container.logger("test");
     let lengths = [1, 10, 4095, 4096, 4097, 100, 9000, 30_000];
@@ -302,7 +302,7 @@ fn two_containers_on_one_stuck_pipe_both_end_in_time() {
 }
 
 #[test]
-fn what_follows_a_line_that_was_given_up_begins_on_a_new_one() {
+fn bytes_after_an_abandoned_line_begin_on_a_new_line() {
     let (reader, writer) = io::pipe().unwrap();
     shrink(&writer);
     let first = builder().sink("console", sink(&writer, "first")).start().unwrap();
@@ -317,7 +317,7 @@ fn what_follows_a_line_that_was_given_up_begins_on_a_new_one() {
 }
 
 #[test]
-fn wrong_settings_are_all_named() {
+fn all_invalid_settings_are_reported() {
     let null = File::options().write(true).open("/dev/null").unwrap();
     let wrong = ConsoleSink::descriptor(null, "no good", || Lines).queue_capacity_bytes(1);
     let Err(StartError::Settings(error)) = builder().sink("console", wrong).start() else { unreachable!() };

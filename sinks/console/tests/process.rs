@@ -1,4 +1,4 @@
-//! The real standard output and standard error, of a process of their own.
+//! The real standard output and standard error, in a separate process.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "all of this program is test code")]
 
 mod console;
@@ -16,17 +16,17 @@ use console::{QUEUE_BYTES_MIN, TAKES_AT_MOST, lost, read_all, shut_down_stuck};
 use fapilog_engine::accounts::LossReason;
 use fapilog_sink_console::ConsoleSink;
 use fapilog_sink_memory::MemorySink;
-use lines::{Lines, PATIENCE, builder, log_bytes, log_line, shut_down, until};
+use lines::{Lines, TIMEOUT, builder, log_bytes, log_line, shut_down, until};
 
 const ROLE: &str = "FAPILOG_CONSOLE_TEST_ROLE";
 
-/// Whatever the test harness prints comes before this line.
+/// Output of the test harness comes before this line.
 const BEGIN: &str = "-- begin --\n";
 
-/// What a child says by its exit status when all went well; another than the harness' own.
+/// The exit status of a successful child, which the harness does not use.
 const ALL_WELL: i32 = 42;
 
-/// This program once more, as `role`.
+/// This program as a child, in the role `role`.
 fn child(role: &str, stdout: Stdio, stderr: Stdio) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "the_child", "--nocapture", "--test-threads=1"])
@@ -45,7 +45,7 @@ fn assert_ends_well(mut child: Child) {
         if let Some(status) = child.try_wait().unwrap() {
             return assert_eq!(status.code(), Some(ALL_WELL), "{status}");
         }
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > TIMEOUT {
             let _ = child.kill();
             panic!("the child hangs");
         }
@@ -53,13 +53,13 @@ fn assert_ends_well(mut child: Child) {
     }
 }
 
-/// What a child wrote behind the harness' own words.
+/// The output of a child after the output of the harness.
 fn behind_begin(bytes: Vec<u8>) -> String {
     let text = String::from_utf8(bytes).unwrap();
     text.split_once(BEGIN).unwrap().1.to_owned()
 }
 
-/// Not a test of its own: what children do.
+/// No test in itself: the work of children.
 #[test]
 fn the_child() {
     let Ok(role) = std::env::var(ROLE) else { return };
@@ -71,7 +71,7 @@ fn the_child() {
         "prints as well" => prints_as_well(),
         role => panic!("{role}"),
     }
-    // No more words of the harness: they might have to wait.
+    // Ends without output of the harness, which might block.
     std::process::exit(ALL_WELL);
 }
 
@@ -135,21 +135,21 @@ fn is_not_read() {
 }
 
 #[test]
-fn a_program_whose_standard_output_nobody_reads_goes_on_and_ends() {
+fn a_program_whose_standard_output_is_not_read_runs_and_ends() {
     let (_reader, writer) = io::pipe().unwrap();
     assert_ends_well(child("is not read", writer.into(), Stdio::inherit()));
 }
 
 fn is_closed() {
-    // As in programs that are not Rust's own: SIGPIPE kills.
-    // SAFETY: sets the default action.
+    // As in programs without Rust's runtime: SIGPIPE kills.
+    // SAFETY: the call restores the default action.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     let container = builder().sink("stderr", ConsoleSink::stderr(|| Lines)).start().unwrap();
     let log = container.logger("test");
     let start = Instant::now();
     for _ in 0..100 {
         log_line(&log, "lost");
-        assert!(container.flush(PATIENCE).is_err());
+        assert!(container.flush(TIMEOUT).is_err());
     }
     assert!(start.elapsed() < TAKES_AT_MOST);
     let accounts = shut_down(&container);
@@ -175,7 +175,7 @@ fn prints_as_well() {
 }
 
 #[test]
-fn what_the_program_prints_lands_between_lines() {
+fn output_of_the_program_is_placed_between_lines() {
     let mut child = child("prints as well", Stdio::piped(), Stdio::inherit());
     let mut found = Vec::new();
     child.stdout.take().unwrap().read_to_end(&mut found).unwrap();

@@ -1,20 +1,20 @@
-//! The console sink and terminals: stopped, gone, and in order.
+//! The console sink with terminals: working, stopped and closed.
 #![expect(clippy::unwrap_used, reason = "all of this program is test code")]
 
 mod console;
 #[path = "../../testing/lines.rs"]
 mod lines;
 
-use std::{
-    fs::File,
-    io::Read,
-    os::fd::{AsRawFd, FromRawFd},
-};
+use std::{fs::File, io::Read};
 
-use console::{assert_rests, flags, lost, shut_down_stuck, sink, wait_until_stuck};
+use console::{assert_sleeps, flags, lost, shut_down_stuck, sink, wait_until_stuck};
 use fapilog_engine::accounts::LossReason;
 use fapilog_sink_memory::MemorySink;
-use lines::{Lines, PATIENCE, builder, log_bytes, log_line, notices, shut_down, until};
+use lines::{Lines, TIMEOUT, builder, diagnostics, log_bytes, log_line, shut_down, until};
+use rustix::{
+    pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt},
+    termios::{Action, OptionalActions, tcflow, tcgetattr, tcsetattr},
+};
 
 /// A terminal that changes no byte, and its other end.
 struct Terminal {
@@ -24,26 +24,19 @@ struct Terminal {
 
 impl Terminal {
     fn new() -> Self {
-        let (mut master, mut slave) = (-1, -1);
-        // SAFETY: plain numbers, for which zeros are a value.
-        let mut mode: libc::termios = unsafe { std::mem::zeroed() };
-        // SAFETY: changes the mode alone.
-        unsafe { libc::cfmakeraw(&raw mut mode) };
-        let (no_name, no_size) = (std::ptr::null_mut(), std::ptr::null());
-        // SAFETY: writes both descriptors, and reads the mode.
-        let opened = unsafe { libc::openpty(&raw mut master, &raw mut slave, no_name, &raw const mode, no_size) };
-        assert_eq!(opened, 0, "{}", std::io::Error::last_os_error());
-        // SAFETY: a new descriptor, which is nobody else's.
-        let master = unsafe { File::from_raw_fd(master) };
-        // SAFETY: as above.
-        let slave = unsafe { File::from_raw_fd(slave) };
-        Self { master, slave }
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let master = openpt(flags).unwrap();
+        unlockpt(&master).unwrap();
+        let slave = ioctl_tiocgptpeer(&master, flags).unwrap();
+        let mut mode = tcgetattr(&slave).unwrap();
+        mode.make_raw();
+        tcsetattr(&slave, OptionalActions::Now, &mode).unwrap();
+        Self { master: master.into(), slave: slave.into() }
     }
 
-    /// As ctrl-S and ctrl-Q do.
-    fn flow(&self, action: libc::c_int) {
-        // SAFETY: the descriptor is a terminal.
-        assert_eq!(unsafe { libc::tcflow(self.slave.as_raw_fd(), action) }, 0);
+    /// The effect of ctrl-S and ctrl-Q.
+    fn flow(&self, action: Action) {
+        tcflow(&self.slave, action).unwrap();
     }
 
     fn read(&self, bytes: usize) -> Vec<u8> {
@@ -54,7 +47,7 @@ impl Terminal {
 }
 
 #[test]
-fn a_terminal_is_known_as_one_and_gets_the_bytes_in_order() {
+fn a_terminal_is_recognized_and_gets_the_bytes_in_order() {
     let terminal = Terminal::new();
     let flags_before = flags(&terminal.slave);
     let console = sink(&terminal.slave, "terminal");
@@ -65,7 +58,7 @@ fn a_terminal_is_known_as_one_and_gets_the_bytes_in_order() {
     let accounts = shut_down(&container);
     assert_eq!(accounts.sinks.iter().map(|sink| sink.writer.as_str()).collect::<Vec<_>>(), ["terminal, terminal"]);
     assert_eq!(flags(&terminal.slave), flags_before, "the shell's flags");
-    assert_eq!(notices(&container), "");
+    assert_eq!(diagnostics(&container), "");
 }
 
 #[test]
@@ -75,66 +68,66 @@ fn a_pipe_is_no_terminal() {
 }
 
 #[test]
-fn a_stopped_terminal_costs_what_it_does_not_take_and_nothing_else() {
+fn a_stopped_terminal_costs_the_events_it_does_not_take_and_no_others() {
     let terminal = Terminal::new();
-    terminal.flow(libc::TCOOFF);
+    terminal.flow(Action::OOff);
     let (memory, events) = MemorySink::new(|| Lines);
     let container = builder().sink("console", sink(&terminal.slave, "stopped")).sink("memory", memory).start().unwrap();
     let expected = log_bytes(&container.logger("test"), 500_001);
     until("the other sink has everything", || events.bytes().len() == expected.len());
     wait_until_stuck("stopped");
-    assert_rests("stopped");
+    assert_sleeps("stopped");
     shut_down_stuck(&container, "console");
 }
 
 #[test]
-fn a_terminal_that_nobody_reads_holds_only_the_writing_thread_up() {
+fn a_terminal_without_reads_blocks_only_the_writing_thread() {
     let terminal = Terminal::new();
     let container = builder().sink("console", sink(&terminal.slave, "unread")).start().unwrap();
     log_bytes(&container.logger("test"), 500_001);
     wait_until_stuck("unread");
-    assert_rests("unread");
+    assert_sleeps("unread");
     shut_down_stuck(&container, "console");
 }
 
 #[test]
 fn a_terminal_that_goes_on_gets_everything() {
     let terminal = Terminal::new();
-    terminal.flow(libc::TCOOFF);
+    terminal.flow(Action::OOff);
     let container = builder().sink("console", sink(&terminal.slave, "resumed")).start().unwrap();
     let expected = log_bytes(&container.logger("test"), 200_001);
     wait_until_stuck("resumed");
-    terminal.flow(libc::TCOON);
+    terminal.flow(Action::OOn);
     assert!(terminal.read(expected.len()) == expected);
     shut_down(&container);
 }
 
 #[test]
-fn a_terminal_that_has_hung_up_is_gone() {
+fn a_terminal_that_has_hung_up_is_closed() {
     let Terminal { master, slave } = Terminal::new();
     let container = builder().sink("console", sink(&slave, "hung")).start().unwrap();
     drop(master);
     let log = container.logger("test");
     for _ in 0..2 {
         log_line(&log, "lost");
-        assert!(container.flush(PATIENCE).is_err());
+        assert!(container.flush(TIMEOUT).is_err());
     }
-    assert_rests("hung");
+    assert_sleeps("hung");
     let accounts = shut_down(&container);
     assert_eq!(lost(&accounts, "console", LossReason::SinkFailed), 2);
-    let notices = notices(&container);
-    assert!(notices.contains("nothing more is written to hung: Input/output error"), "{notices}");
+    let diagnostics = diagnostics(&container);
+    assert!(diagnostics.contains("writing to hung has ended: Input/output error"), "{diagnostics}");
 }
 
 #[test]
-fn the_master_of_a_terminal_is_not_opened_anew_and_works_all_the_same() {
+fn the_master_of_a_terminal_is_not_reopened_and_works() {
     let terminal = Terminal::new();
     let container = builder().sink("console", sink(&terminal.master, "master")).start().unwrap();
     log_line(&container.logger("test"), "typed");
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     let mut found = [0; 6];
     (&terminal.slave).read_exact(&mut found).unwrap();
     assert_eq!(&found, b"typed\n");
-    assert!(notices(&container).contains("the terminal cannot be opened anew"), "{}", notices(&container));
+    assert!(diagnostics(&container).contains("the terminal cannot be reopened"), "{}", diagnostics(&container));
     shut_down(&container);
 }

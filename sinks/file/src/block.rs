@@ -2,31 +2,32 @@
 
 use super::open::PAGE_BYTES;
 
-/// Room for the batch that makes a block full and goes beyond it. A batch that needs more has the block grow.
+/// Room for the batch that makes a block full and exceeds it. A longer batch makes the block grow.
 const OVERSHOOT_BYTES: usize = 256 * 1024;
 
-/// A buffer of one block, and where the kernel knows it from.
+/// A buffer of one block, and its registration with the kernel.
 #[derive(Debug)]
 pub(super) struct Block {
     pub(super) bytes: Vec<u8>,
-    /// Its number among the registered buffers.
-    pub(super) registered: Option<Registered>,
-    /// Whether it is one of those that are filled again and again.
+    /// Its registration; `None` for memory that the kernel does not hold.
+    pub(super) registered: Option<RegisteredBuffer>,
+    /// Whether it returns to the pool of blocks after its write.
     pub(super) is_pooled: bool,
 }
 
-/// A buffer that the kernel holds in memory.
+/// A buffer whose pages the kernel has pinned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Registered {
+pub(super) struct RegisteredBuffer {
     pub(super) index: u16,
-    /// Where it was then: a vector that has grown since is another buffer.
+    /// Its address at registration: a vector that has grown since is another buffer.
     pub(super) address: usize,
     pub(super) capacity_bytes: usize,
 }
 
-impl Registered {
-    /// Whether the vector is where it was when it was registered. Memory that was freed and got again would look the same:
-    /// so whoever sees it elsewhere forgets the registration for good, and a formatter never puts another vector in its place.
+impl RegisteredBuffer {
+    /// Whether the vector has the address and capacity of its registration. Memory that was freed and allocated again would
+    /// look the same: so a caller that finds another address drops the registration for good, and a formatter never replaces
+    /// the vector.
     pub(super) fn is_of(&self, bytes: &Vec<u8>) -> bool {
         bytes.as_ptr().addr() == self.address && bytes.capacity() == self.capacity_bytes
     }
@@ -40,13 +41,13 @@ impl Block {
         Self { bytes, registered: None, is_pooled: true }
     }
 
-    /// Whether it has grown far beyond what a new one has, and would keep that memory for as long as the sink lives. One that
-    /// has grown once, to twice its length, is kept: it would again.
+    /// Whether its memory is more than twice that of a new block, which the sink would keep until its end. A block that has
+    /// doubled once is kept: the next batches would make it grow again.
     pub(super) fn has_outgrown(&self, block_bytes: usize) -> bool {
         self.bytes.capacity() > 2 * capacity_bytes(block_bytes)
     }
 
-    /// Empties it, and fills it up to the first page boundary in memory. Returns how many bytes that took.
+    /// Empties it, and pads it to the first page boundary in memory. Returns the length of the padding.
     pub(super) fn reset(&mut self) -> usize {
         self.bytes.clear();
         let padding = self.padding();
@@ -63,8 +64,8 @@ impl Block {
         self.bytes.get(start..).is_some_and(|data| data.as_ptr().addr().is_multiple_of(PAGE_BYTES))
     }
 
-    /// Moves what lies behind `start` so that it begins on a page boundary: for a block that has grown meanwhile, and so
-    /// moved. Returns where it begins now.
+    /// Moves the bytes behind `start` so that they begin on a page boundary: for a block that has grown, and so moved.
+    /// Returns their new start.
     pub(super) fn realign(&mut self, start: usize) -> usize {
         self.registered = None;
         let data = self.bytes.split_off(start.min(self.bytes.len()));
@@ -74,12 +75,12 @@ impl Block {
         start
     }
 
-    /// The number under which the kernel knows this very memory.
+    /// The index of this memory among the registered buffers.
     pub(super) fn registered_index(&self) -> Option<u16> {
         self.registered.filter(|registered| registered.is_of(&self.bytes)).map(|registered| registered.index)
     }
 
-    /// Forgets a registration that no longer holds: the memory behind it is gone, and may come back as another buffer's.
+    /// Drops a registration that no longer holds: its memory is freed, and may become another buffer's.
     pub(super) fn forget_stale_registration(&mut self) {
         if self.registered_index().is_none() {
             self.registered = None;
@@ -87,8 +88,8 @@ impl Block {
     }
 }
 
-/// Memory of a new block.
+/// Capacity of a new block.
 fn capacity_bytes(block_bytes: usize) -> usize {
-    // The page more is for the alignment, the other one for the carry.
+    // A page for the alignment, and a page for the partial page.
     block_bytes + OVERSHOOT_BYTES + 2 * PAGE_BYTES
 }

@@ -2,33 +2,36 @@
 //!
 //! # How a file is written
 //!
-//! The sink writes at offsets of its own reckoning, never with `O_APPEND`, so it must be the file's only writer: it holds
-//! a lock (`flock`) on it. Records are whole, one behind the other, with nothing between, before or after them.
+//! The sink chooses the offset of each write itself, without `O_APPEND`. So it must be the file's only writer: it holds a
+//! lock (`flock`) on the file. The file consists of whole records, with nothing between, before or after them.
 //!
 //! 1. **Blocks.** Events are encoded into blocks of [`block_bytes`](FileSink::block_bytes), of which
-//!    [`blocks_in_flight`](FileSink::blocks_in_flight) may be on their way to the disk. When all are, the sink is busy.
-//! 2. **Full blocks** go past the page cache (`O_DIRECT`), which wants whole pages at page offsets. So a block starts with
-//!    the file's last page as far as it is filled (the *carry*), and what is behind the block's last whole page is carried
-//!    on to the next block.
-//! 3. **The carry** becomes part of the file with the next full block. If none has come within [`TAIL_WAIT`], and all
-//!    direct writes are done, it is written through the page cache.
-//! 4. **Blocks that are overdue** before they are full are written through the page cache, from the first byte that is not
-//!    written yet. A file that grows slowly is never written past the page cache.
-//! 5. **Order.** Writes are started in the order of the file, and may be under way together, but for two cases. A direct
-//!    write starts on a page that buffered writes may have touched (3, 4): it waits for all of them that end behind the
-//!    page's start. A buffered write waits for all direct ones before it: it would be done first, the file's end would lie
-//!    behind what is not written yet, and readers would see zeros there. No two writes under way share a byte.
-//!    Direct writes do not wait for each other. While several are under way, that is, under heavy load, a reader close
-//!    behind may see zeros where one is not done yet; what is delivered (6) has none before it.
-//! 6. **Delivered** is what lies below the *solid end*: all writes up to there have succeeded, without a gap.
-//! 7. **Trouble.** After a write has failed, no other is started, for a while that grows to a second; then the first in
-//!    order is tried again, and the others when it has succeeded. What was written in part is written on from there. So it
-//!    goes on for as long as the container lives: events wait meanwhile, and the overflow strategy decides when their
-//!    rings are full. When the sink is dropped, the file is cut behind the last record that was said to be delivered.
+//!    [`blocks_in_flight`](FileSink::blocks_in_flight) may be in flight to the disk. When all are, the sink is busy.
+//! 2. **Full blocks** bypass the page cache (`O_DIRECT`), which requires whole pages at page offsets. So a block starts with
+//!    the *partial page*, the filled part of the file's last page. The bytes behind the block's last whole page are copied
+//!    to the next block.
+//! 3. **The partial page** is written with the next full block. If no full block follows within [`TAIL_WAIT`], and all
+//!    direct writes are completed, the partial page is written through the page cache.
+//! 4. **Blocks that are overdue** before they are full are written through the page cache, from the *scheduled end*: the
+//!    first byte that is part of no write yet. A file that grows slowly never bypasses the page cache.
+//! 5. **Order.** Writes start in the order of the file, and may be in flight together, with two exceptions. A direct write
+//!    starts at a page that buffered writes may have touched (3, 4): it waits for every buffered write that ends behind the
+//!    start of that page. A buffered write waits for every direct write before it: otherwise it could complete first, the
+//!    file's end would be behind bytes not yet written, and readers would see zeros there. No two writes in flight share a
+//!    byte. Direct writes do not wait for each other. While several are in flight, that is, under heavy load, a reader close
+//!    to the end may see zeros in place of an incomplete write; delivered records (6) have no zeros before them.
+//! 6. **Delivered** records are below the *contiguous end*: all writes up to it have succeeded, without a gap. With
+//!    [`FileSync::Batch`] they are also below the *synced end*. [`cursors`] has the order of all six positions.
+//! 7. **Write errors.** After a failed write, no other write starts for 10 ms; the wait doubles with each failure, up to
+//!    1 s. Then the first write in order is repeated, and the others after its success. A short write continues at its
+//!    first unwritten byte. Retries continue as long as the container lives: events wait, and the overflow strategy decides
+//!    when their rings are full. When the sink is dropped, the file is truncated at the *acknowledged end*: behind the last
+//!    record that was reported as delivered.
 //! 8. **Fallback.** Where io_uring is refused, blocks are written by `pwrite`. Where the file system has no direct writes,
-//!    or refuses one, all writes are buffered. Either is said once, in the container's notices.
+//!    or refuses a direct write, all writes are buffered. The container's diagnostics report each fallback once.
 
 mod block;
+mod cursors;
 mod engine;
 mod open;
 mod registration;
@@ -38,5 +41,5 @@ mod writer;
 
 pub use registration::register;
 pub use settings::{FileEngine, FileSink, FileSync};
-#[allow(unused_imports, reason = "named by the module's page")]
+#[allow(unused_imports, reason = "linked by the module's page")]
 use writer::TAIL_WAIT;

@@ -1,35 +1,31 @@
 //! Opening the file, twice: through the page cache and past it.
 
 use std::{
-    ffi::CString,
     fs::{File, OpenOptions},
     io,
-    os::{
-        fd::AsRawFd,
-        unix::{
-            ffi::OsStrExt,
-            fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
-        },
-    },
+    os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
 use fapilog_plugin::sink::SinkError;
+use rustix::fs::{
+    AtFlags, CWD, FlockOperation, FsWord, OFlags, StatxFlags, fcntl_getfl, fcntl_setfl, flock, fstatfs, statx,
+};
 
-/// The unit of direct writes: what every file system we know takes, and the page cache's own.
+/// The unit of direct writes. Every known file system takes it, and the page cache has the same unit.
 pub(super) const PAGE_BYTES: usize = 4096;
 
 /// The open file.
 #[derive(Debug)]
 pub(super) struct LogFile {
-    /// Through the page cache.
+    /// Writes through the page cache.
     pub(super) buffered: File,
-    /// Past it.
+    /// Writes past the page cache.
     pub(super) direct: Result<File, NoDirect>,
     /// Its length.
     pub(super) end: u64,
-    /// What is in its last page.
-    pub(super) carry: Vec<u8>,
+    /// The filled part of its last page.
+    pub(super) partial_page: Vec<u8>,
 }
 
 /// Why there are no direct writes.
@@ -41,8 +37,8 @@ pub(super) enum NoDirect {
 }
 
 impl NoDirect {
-    /// What there is to say about it.
-    pub(super) fn notice(&self) -> Option<String> {
+    /// The text of the diagnostic; `None` if the program wants no direct writes.
+    pub(super) fn diagnostic(&self) -> Option<String> {
         match self {
             Self::NotWanted => None,
             Self::NotOffered => Some("buffered instead of direct writes: the file system offers none".to_owned()),
@@ -55,22 +51,22 @@ fn io_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> S
     move |source| SinkError::Io { operation, path: path.to_owned(), source }
 }
 
-/// Opens or makes the file, makes sure that it is one we may write to, and locks it.
+/// Opens or creates the file, checks that it is a regular file with one name, and locks it.
 pub(super) fn open(path: &Path, wants_direct: bool, mode: u32) -> Result<LogFile, SinkError> {
     let buffered = open_buffered(path, mode)?;
     refuse_other_than_plain(&buffered, path)?;
-    let_wait(&buffered).map_err(io_error("set the flags of", path))?;
+    clear_nonblock(&buffered).map_err(io_error("set the flags of", path))?;
     lock(&buffered, path)?;
     let end = buffered.metadata().map_err(io_error("read the length of", path))?.len();
-    let mut carry = vec![0; (end % PAGE_BYTES as u64) as usize];
-    let page_start = end - carry.len() as u64;
-    buffered.read_exact_at(&mut carry, page_start).map_err(io_error("read the end of", path))?;
+    let mut partial_page = vec![0; (end % PAGE_BYTES as u64) as usize];
+    let page_start = end - partial_page.len() as u64;
+    buffered.read_exact_at(&mut partial_page, page_start).map_err(io_error("read the end of", path))?;
     let direct = if wants_direct { open_direct(&buffered, path) } else { Err(NoDirect::NotWanted) };
-    Ok(LogFile { buffered, direct, end, carry })
+    Ok(LogFile { buffered, direct, end, partial_page })
 }
 
-/// No symbolic link is followed, nothing is waited for (not for the other end of a pipe that lies there), and no terminal
-/// becomes the program's own.
+/// Flags of a careful `open`: it follows no symbolic link, does not wait for the other end of a pipe, and makes no terminal
+/// the program's controlling one.
 const CAREFUL: libc::c_int = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
 
 fn options() -> OpenOptions {
@@ -79,24 +75,16 @@ fn options() -> OpenOptions {
     options
 }
 
-/// Takes `O_NONBLOCK` off again: with it, io_uring has a write fail that must wait, and the file system never gets it.
-fn let_wait(file: &File) -> io::Result<()> {
-    // SAFETY: the descriptor is open; the call touches no memory of ours.
-    let flags = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) };
-    if flags < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: as above.
-    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, flags & !libc::O_NONBLOCK) } < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
+/// Clears `O_NONBLOCK`: with it, io_uring fails each write that would block, and the file system never gets that write.
+fn clear_nonblock(file: &File) -> io::Result<()> {
+    let flags = fcntl_getfl(file)?;
+    Ok(fcntl_setfl(file, flags.difference(OFlags::NONBLOCK))?)
 }
 
 fn open_buffered(path: &Path, mode: u32) -> Result<File, SinkError> {
     match options().create_new(true).mode(mode).open(path) {
         Ok(file) => {
-            // The umask has had its say; the settings have the last word.
+            // The umask has changed the mode: `fchmod` sets the mode of the settings.
             file.set_permissions(PermissionsExt::from_mode(mode)).map_err(io_error("set the mode of", path))?;
             Ok(file)
         }
@@ -130,43 +118,36 @@ fn refuse_other_than_plain(file: &File, path: &Path) -> Result<(), SinkError> {
     Err(SinkError::NotAPlainFile { path: path.to_owned(), found })
 }
 
-/// Two writers at offsets of their own would overwrite each other.
+/// Locks the file: two writers at their own offsets would overwrite each other.
 fn lock(file: &File, path: &Path) -> Result<(), SinkError> {
-    // SAFETY: the descriptor is open; the call touches no memory of ours.
-    let failed = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0;
-    if !failed {
-        return Ok(());
+    match flock(file, FlockOperation::NonBlockingLockExclusive).map_err(io::Error::from) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SinkError::Locked { path: path.to_owned() }),
+        // Any other error means a file system without locks: the sink starts without a lock.
+        _ => Ok(()),
     }
-    let error = io::Error::last_os_error();
-    if error.kind() == io::ErrorKind::WouldBlock {
-        return Err(SinkError::Locked { path: path.to_owned() });
-    }
-    // A file system without locks: we have asked.
-    Ok(())
 }
 
-/// Gives the lock up, for the descriptors of forked children too, which would keep it.
+/// Releases the lock. Descriptors of forked children would keep it otherwise.
 pub(super) fn unlock(file: &File) {
-    // SAFETY: the descriptor is open; the call touches no memory of ours.
-    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_UN) };
+    let _ = flock(file, FlockOperation::Unlock);
 }
 
-/// Cuts off what is behind `end`. A file that somebody else has made shorter stays as it is.
+/// Truncates the file at `end`. A file that is shorter already stays as it is.
 pub(super) fn cut_behind(file: &File, end: u64) -> io::Result<()> {
     if file.metadata()?.len() > end { file.set_len(end) } else { Ok(()) }
 }
 
 fn open_direct(buffered: &File, path: &Path) -> Result<File, NoDirect> {
-    match offered_alignment(path) {
-        Offered::Unknown if is_in_memory(buffered) => return Err(NoDirect::NotOffered),
-        Offered::None => return Err(NoDirect::NotOffered),
-        Offered::Alignment(bytes) if bytes > PAGE_BYTES => return Err(NoDirect::NotOffered),
-        Offered::Unknown | Offered::Alignment(_) => {}
+    match direct_alignment(path) {
+        DirectAlignment::Unknown if is_in_memory(buffered) => return Err(NoDirect::NotOffered),
+        DirectAlignment::None => return Err(NoDirect::NotOffered),
+        DirectAlignment::Bytes(bytes) if bytes > PAGE_BYTES => return Err(NoDirect::NotOffered),
+        DirectAlignment::Unknown | DirectAlignment::Bytes(_) => {}
     }
     let mut options = OpenOptions::new();
     options.write(true).custom_flags(CAREFUL | libc::O_DIRECT);
     let direct = options.open(path).map_err(NoDirect::Refused)?;
-    let_wait(&direct).map_err(NoDirect::Refused)?;
+    clear_nonblock(&direct).map_err(NoDirect::Refused)?;
     let (Ok(one), Ok(other)) = (buffered.metadata(), direct.metadata()) else { return Err(NoDirect::NotOffered) };
     if (one.dev(), one.ino()) != (other.dev(), other.ino()) {
         return Err(NoDirect::Refused(io::Error::other("the file was replaced while it was opened")));
@@ -174,37 +155,33 @@ fn open_direct(buffered: &File, path: &Path) -> Result<File, NoDirect> {
     Ok(direct)
 }
 
-/// What the file system says of direct writes.
-enum Offered {
-    /// The kernel does not say (before Linux 6.1, or this file system).
+/// The alignment that a file system requires of direct writes.
+enum DirectAlignment {
+    /// The kernel (before Linux 6.1) or the file system does not report it.
     Unknown,
+    /// The file system has no direct writes.
     None,
-    Alignment(usize),
+    Bytes(usize),
 }
 
 /// Asks by `statx(STATX_DIOALIGN)`.
-fn offered_alignment(path: &Path) -> Offered {
-    let Ok(c_path) = CString::new(path.as_os_str().as_bytes()) else { return Offered::Unknown };
-    // SAFETY: `statx` is plain numbers, for which zeros are a value.
-    let mut answer: libc::statx = unsafe { std::mem::zeroed() };
-    // SAFETY: the path ends with NUL, and the answer is as large as the kernel takes it to be.
-    let failed = unsafe {
-        libc::statx(libc::AT_FDCWD, c_path.as_ptr(), libc::AT_SYMLINK_NOFOLLOW, libc::STATX_DIOALIGN, &raw mut answer)
-    } != 0;
-    if failed || answer.stx_mask & libc::STATX_DIOALIGN == 0 {
-        return Offered::Unknown;
+fn direct_alignment(path: &Path) -> DirectAlignment {
+    let Ok(answer) = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::DIOALIGN) else {
+        return DirectAlignment::Unknown;
+    };
+    if answer.stx_mask & StatxFlags::DIOALIGN.bits() == 0 {
+        return DirectAlignment::Unknown;
     }
     match answer.stx_dio_mem_align.max(answer.stx_dio_offset_align) {
-        0 => Offered::None,
-        bytes => Offered::Alignment(bytes as usize),
+        0 => DirectAlignment::None,
+        bytes => DirectAlignment::Bytes(bytes as usize),
     }
 }
 
-/// A file system in memory takes `O_DIRECT` in some kernels, to no avail.
+/// From `linux/magic.h`.
+const TMPFS_MAGIC: FsWord = 0x0102_1994;
+
+/// Whether the file is on tmpfs. Some kernels accept `O_DIRECT` there, with no effect.
 fn is_in_memory(file: &File) -> bool {
-    // SAFETY: `statfs` is plain numbers, for which zeros are a value.
-    let mut answer: libc::statfs = unsafe { std::mem::zeroed() };
-    // SAFETY: the descriptor is open, and the answer is ours.
-    let failed = unsafe { libc::fstatfs(file.as_raw_fd(), &raw mut answer) } != 0;
-    !failed && answer.f_type == libc::TMPFS_MAGIC
+    fstatfs(file).is_ok_and(|answer| answer.f_type == TMPFS_MAGIC)
 }

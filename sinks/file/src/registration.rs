@@ -1,12 +1,12 @@
-//! The file sink, as settings name it.
+//! Registration of the file sink, and its settings.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use fapilog_plugin::{
     problem::Problem,
     register_plugin,
     registry::{Metadata, PluginSettings, RegisterError, Registry},
-    settings::{duration, size_bytes},
+    settings::size_bytes,
     sink::SinkFactory,
 };
 use serde::Deserialize;
@@ -18,7 +18,7 @@ register_plugin!(register);
 /// Registers `file`. A program that links the crate need not call it: see [`Registry::linked`].
 ///
 /// # Errors
-/// When another plugin has its name.
+/// When another plugin has the name.
 pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_sink(about("file", "Appends to a file"), file)
 }
@@ -30,59 +30,31 @@ fn about(name: &str, description: &str) -> Metadata {
 fn file(settings: &PluginSettings<'_>) -> Result<Arc<dyn SinkFactory>, Vec<Problem>> {
     let own: FileSettings = settings.read()?;
     let sink = own.sink(settings)?;
-    // A problem found here knows who gave the value; what the container finds later does not.
+    // A problem of this stage names the source of the value; a problem that the container finds later does not.
     let problems = sink.check();
     if problems.is_empty() { Ok(Arc::new(sink)) } else { Err(problems) }
 }
 
-/// A file sink's own settings. What is not given is as [`FileSink`] has it.
+/// Settings of a file sink. An absent setting has the default of [`FileSink`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileSettings {
     path: PathBuf,
     #[serde(default)]
-    engine: Engine,
+    engine: FileEngine,
     direct: Option<bool>,
     #[serde(default, with = "size_bytes::maybe")]
     block_bytes: Option<usize>,
     blocks_in_flight: Option<usize>,
     #[serde(default)]
-    sync: Sync,
+    sync: FileSync,
     /// In octal, as `chmod` takes it.
     mode: Option<String>,
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Engine {
-    #[default]
-    Auto,
-    IoUring,
-    Blocking,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Sync {
-    #[default]
-    Never,
-    Interval(#[serde(with = "duration")] Duration),
-    Batch,
-}
-
 impl FileSettings {
     fn sink(self, settings: &PluginSettings<'_>) -> Result<FileSink, Vec<Problem>> {
-        let mut sink = FileSink::new(self.path, settings.formatter(false)?)
-            .engine(match self.engine {
-                Engine::Auto => FileEngine::Auto,
-                Engine::IoUring => FileEngine::IoUring,
-                Engine::Blocking => FileEngine::Blocking,
-            })
-            .sync(match self.sync {
-                Sync::Never => FileSync::Never,
-                Sync::Interval(interval) => FileSync::Interval(interval),
-                Sync::Batch => FileSync::Batch,
-            });
+        let mut sink = FileSink::new(self.path, settings.formatter(false)?).engine(self.engine).sync(self.sync);
         if let Some(direct) = self.direct {
             sink = sink.direct(direct);
         }

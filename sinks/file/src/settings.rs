@@ -1,4 +1,4 @@
-//! What a file sink can be told.
+//! Options of a file sink.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,42 +9,45 @@ use fapilog_plugin::{
     factory::{Factory, ShardInfo},
     formatter::Formatter,
     problem::Problem,
+    settings::duration,
     sink::{Sink, SinkContext, SinkError, SinkFactory},
 };
+use serde::Deserialize;
 
 use super::{open::PAGE_BYTES, sink::FileWriterSink};
 
-/// How the sink writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The system calls that the sink writes with. Settings name the variants `auto`, `io_uring` and `blocking`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FileEngine {
-    /// By io_uring where it is to be had, by `pwrite` elsewhere.
+    /// io_uring where the kernel offers it, otherwise `pwrite`.
     #[default]
     Auto,
-    /// By io_uring, or not at all.
+    /// io_uring. Without it the container does not start.
     IoUring,
-    /// By `pwrite`, on the drain's own thread.
+    /// `pwrite`, on the drain's thread.
     Blocking,
 }
 
-/// When the sink has the disk make stable what is written (`fdatasync`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// When the sink makes written events durable (`fdatasync`). Settings name the variants `never`, `interval` and `batch`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FileSync {
-    /// Never: the kernel does so in its own time.
+    /// Never: the kernel writes its page cache to the disk at a time of its choice.
     #[default]
     Never,
-    /// So long after the last time, if there is anything new, whether more events come or not; and when the container is
-    /// flushed or shut down.
-    Interval(Duration),
+    /// That long after the last sync, if there are new bytes, with or without further events; and at each flush and shutdown
+    /// of the container.
+    Interval(#[serde(with = "duration")] Duration),
     /// Before any event counts as delivered.
     Batch,
 }
 
 /// Appends events to a file, past the page cache where that is faster.
 ///
-/// With more than one drain shard, each has a file of its own: shard 0 the file that is named, shard 1 `name.1.log` for
-/// `name.log`, and so on.
+/// With more than one drain shard, each shard has its own file: shard 0 writes `name.log`, shard 1 `name.1.log`, and so on.
 ///
 /// ```
 /// # let directory = tempfile::tempdir()?;
@@ -65,7 +68,7 @@ pub struct FileSink {
     pub(super) options: FileOptions,
 }
 
-/// Everything but path and formatter.
+/// All options except path and formatter.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FileOptions {
     pub(super) engine: FileEngine,
@@ -77,8 +80,8 @@ pub(super) struct FileOptions {
 }
 
 impl FileSink {
-    /// A sink for the file at `path`, whose events are rendered by formatters that `formatter` makes. The file is made if
-    /// there is none; its directory must exist.
+    /// A sink for the file at `path`, whose events are rendered by formatters that `formatter` makes. The sink creates the
+    /// file if it is absent; the directory must exist.
     pub fn new<F: Formatter + 'static>(
         path: impl AsRef<Path>,
         formatter: impl Fn() -> F + Send + Sync + 'static,
@@ -97,14 +100,14 @@ impl FileSink {
         }
     }
 
-    /// How it writes. Default: [`FileEngine::Auto`].
+    /// The system calls for writes. Default: [`FileEngine::Auto`].
     #[must_use]
     pub fn engine(mut self, engine: FileEngine) -> Self {
         self.options.engine = engine;
         self
     }
 
-    /// Whether full blocks go past the page cache, where the file system can do that. Default: yes.
+    /// Whether full blocks bypass the page cache, where the file system has direct writes. Default: yes.
     #[must_use]
     pub fn direct(mut self, direct: bool) -> Self {
         self.options.direct = direct;
@@ -118,21 +121,21 @@ impl FileSink {
         self
     }
 
-    /// How many blocks may be on their way to the disk at once, 1 to 64. The sink holds two more in memory. Default: 8.
+    /// The number of blocks that may be in flight to the disk, 1 to 64. The sink keeps two more in memory. Default: 8.
     #[must_use]
     pub fn blocks_in_flight(mut self, blocks: usize) -> Self {
         self.options.blocks_in_flight = blocks;
         self
     }
 
-    /// When the disk makes things stable. Default: [`FileSync::Never`].
+    /// When written events are made durable. Default: [`FileSync::Never`].
     #[must_use]
     pub fn sync(mut self, sync: FileSync) -> Self {
         self.options.sync = sync;
         self
     }
 
-    /// The permissions of a file that the sink makes, whatever the umask. Default: 0o640.
+    /// The permissions of a file that the sink creates; the umask does not change them. Default: 0o640.
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
         self.options.mode = mode;
@@ -189,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_shard_has_a_file_of_its_own() {
+    fn each_shard_has_its_own_file() {
         assert_eq!(path_of_shard(Path::new("/var/log/server.log"), 0), Path::new("/var/log/server.log"));
         assert_eq!(path_of_shard(Path::new("/var/log/server.log"), 2), Path::new("/var/log/server.2.log"));
         assert_eq!(path_of_shard(Path::new("server"), 1), Path::new("server.1"));

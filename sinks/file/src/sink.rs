@@ -10,16 +10,17 @@ use fapilog_plugin::{
 
 use super::{
     block::Block,
-    engine::{Engine, Files, PwriteEngine, UringEngine},
+    cursors::FillingEnd,
+    engine::{FileHandles, PwriteEngine, UringEngine, WriteEngine},
     open::{LogFile, open},
     settings::{FileEngine, FileOptions},
-    writer::{BatchWriter, Trouble},
+    writer::{BatchWriter, WriterError},
 };
 
-/// Blocks beside those on their way: one being filled, and one ready.
+/// Blocks beside those in flight: the block being filled, and the next one.
 const BLOCKS_SPARE: usize = 2;
 
-/// Requests beside full blocks that may be under way: carries, overdue blocks, a sync.
+/// Requests that may be in flight beside full blocks: partial pages, overdue blocks, a sync.
 const REQUESTS_SPARE: usize = 8;
 
 pub(super) struct FileWriterSink {
@@ -37,16 +38,16 @@ impl FileWriterSink {
         options: FileOptions,
         context: &SinkContext<'_>,
     ) -> Result<Self, SinkError> {
-        let LogFile { buffered, direct, end, carry } = open(&path, options.direct, options.mode)?;
-        if let Some(notice) = direct.as_ref().err().and_then(|reason| reason.notice()) {
-            context.report(notice);
+        let LogFile { buffered, direct, end, partial_page } = open(&path, options.direct, options.mode)?;
+        if let Some(diagnostic) = direct.as_ref().err().and_then(|reason| reason.diagnostic()) {
+            context.report(diagnostic);
         }
         let direct = direct.ok();
         let is_direct = direct.is_some();
         let mut blocks: Vec<Block> =
             (0..options.blocks_in_flight + BLOCKS_SPARE).map(|_| Block::new(options.block_bytes)).collect();
-        let engine = engine(Files { buffered, direct }, &path, options, &mut blocks, context)?;
-        let writer = BatchWriter::new(engine, blocks, options.block_bytes, end, carry, is_direct, options.sync);
+        let engine = engine(FileHandles { buffered, direct }, &path, options, &mut blocks, context)?;
+        let writer = BatchWriter::new(engine, blocks, options.block_bytes, end, partial_page, is_direct, options.sync);
         Ok(Self {
             path,
             formatter,
@@ -58,12 +59,12 @@ impl FileWriterSink {
 }
 
 fn engine(
-    files: Files,
+    files: FileHandles,
     path: &std::path::Path,
     options: FileOptions,
     blocks: &mut [Block],
     context: &SinkContext<'_>,
-) -> Result<Box<dyn Engine>, SinkError> {
+) -> Result<Box<dyn WriteEngine>, SinkError> {
     if options.engine == FileEngine::Blocking {
         return Ok(Box::new(PwriteEngine::new(files)));
     }
@@ -99,7 +100,7 @@ impl Sink for FileWriterSink {
     fn work(&mut self, now: Instant) {
         let mut writer = self.writer.borrow_mut();
         writer.turn(now);
-        tell(&mut writer, &self.reporter);
+        report_errors(&mut writer, &self.reporter);
     }
 
     fn retries(&self) -> u64 {
@@ -116,24 +117,24 @@ impl Sink for FileWriterSink {
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
         self.formatter.format(batch, payload.buffer());
-        self.writer.borrow_mut().look_at_filling(payload.buffer());
+        self.writer.borrow_mut().check_filling_address(payload.buffer());
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {
         let is_full = payload.is_full();
         let Some(end) = self.writer.borrow_mut().write(payload.into_buffer(), is_full, Instant::now()) else {
-            return Delivery::done(Err(SinkError::Other("the formatter took away what it was to add to".into())));
+            return Delivery::done(Err(SinkError::Other("the formatter removed bytes that it must append to".into())));
         };
         let (writer, reporter, path) = (Rc::clone(&self.writer), self.reporter.clone(), self.path.clone());
         Delivery::in_flight(poll_fn(move |_| {
             let mut writer = writer.borrow_mut();
             writer.turn(Instant::now());
-            tell(&mut writer, &reporter);
-            if writer.delivered_up_to() < end {
+            report_errors(&mut writer, &reporter);
+            if writer.delivered_end() < end {
                 return Poll::Pending;
             }
-            writer.tell(end);
-            Poll::Ready(vouched(&writer, end, &path))
+            writer.acknowledge(end);
+            Poll::Ready(check_durable(&writer, end, &path))
         }))
     }
 
@@ -143,30 +144,30 @@ impl Sink for FileWriterSink {
         Delivery::in_flight(poll_fn(move |_| {
             let mut writer = writer.borrow_mut();
             writer.turn(Instant::now());
-            tell(&mut writer, &reporter);
-            if writer.stable_up_to() < end {
+            report_errors(&mut writer, &reporter);
+            if !writer.is_synced(end) {
                 return Poll::Pending;
             }
-            Poll::Ready(vouched(&writer, end, &path))
+            Poll::Ready(check_durable(&writer, end, &path))
         }))
     }
 }
 
-/// A sync that failed leaves in doubt what it was to cover.
-fn vouched(writer: &BatchWriter, end: u64, path: &std::path::Path) -> Result<(), SinkError> {
-    if writer.doubtful_up_to() < end {
+/// An error if a failed sync has left bytes below `end` in doubt.
+fn check_durable(writer: &BatchWriter, end: FillingEnd, path: &std::path::Path) -> Result<(), SinkError> {
+    if !writer.is_doubtful(end) {
         return Ok(());
     }
-    let source = std::io::Error::other("the disk could not make it stable");
+    let source = std::io::Error::other("the disk could not make the events durable");
     Err(SinkError::Io { operation: "sync", path: path.to_owned(), source })
 }
 
-fn tell(writer: &mut BatchWriter, reporter: &Reporter) {
-    for trouble in writer.take_troubles() {
-        reporter.report(match trouble {
-            Trouble::Write(error) => format!("cannot write, will try again: {error}"),
-            Trouble::Sync(error) => format!("cannot sync; what was to be stable is in doubt: {error}"),
-            Trouble::DirectRefused(error) => format!("buffered instead of direct writes: {error}"),
+fn report_errors(writer: &mut BatchWriter, reporter: &Reporter) {
+    for error in writer.take_errors() {
+        reporter.report(match error {
+            WriterError::Write(error) => format!("cannot write, will retry: {error}"),
+            WriterError::Sync(error) => format!("cannot sync; written events may not be durable: {error}"),
+            WriterError::DirectRefused(error) => format!("buffered instead of direct writes: {error}"),
         });
     }
 }

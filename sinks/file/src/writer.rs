@@ -1,4 +1,4 @@
-//! What is written where, and when it is solid. The numbers are the rules of the [module's page](super).
+//! The place of each write in the file, and the contiguous end. The numbers are the rules of the [module's page](super).
 
 use std::{
     collections::VecDeque,
@@ -11,131 +11,124 @@ use fapilog_plugin::threads::process::OwnProcess;
 
 use super::{
     block::Block,
-    engine::{Completion, Engine, Path, Request, Work},
+    cursors::{ContiguousEnd, FileCursors, FillingEnd, ScheduledEnd},
+    engine::{IoCompletion, IoRequest, IoWork, WriteEngine, WritePath},
     open::{PAGE_BYTES, cut_behind, unlock},
     settings::FileSync,
 };
 
-/// How long a carry waits for the next full block.
+/// How long a partial page waits for the next full block.
 pub(super) const TAIL_WAIT: Duration = Duration::from_millis(5);
 
 const RETRY_MIN: Duration = Duration::from_millis(10);
 const RETRY_MAX: Duration = Duration::from_secs(1);
 
-/// How soon a sync that is under way is looked after, when nothing else calls.
-const SYNC_LOOK: Duration = Duration::from_millis(1);
+/// The interval at which a sync in flight is polled when nothing else calls the writer.
+const SYNC_POLL: Duration = Duration::from_millis(1);
 
-/// How long a writer that is dropped waits for what is under way.
+/// How long a dropped writer waits for requests in flight.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
-/// Writes blocks in order, through an engine that may carry them out in any.
+/// Writes blocks in order, through an engine that may execute them in any order.
 pub(super) struct BatchWriter {
-    engine: Box<dyn Engine>,
+    engine: Box<dyn WriteEngine>,
     is_direct: bool,
     sync: FileSync,
     free: Vec<Block>,
     /// The length of a new block.
     block_bytes: usize,
-    /// The block that is being filled is out; what it was like.
-    filling: Option<Filling>,
-    /// Bytes that belong to the file, those of the last block included.
-    end: u64,
-    /// Bytes below are in some write, done or not.
-    covered: u64,
-    /// The last page of the file, as far as it is filled.
-    carry: Vec<u8>,
-    /// When the carry was last added to.
-    carried_at: Instant,
-    /// Writes in the order of the file, until they are solid.
-    writes: VecDeque<Write>,
+    /// The layout of the block that is being filled.
+    filling: Option<FillingBlock>,
+    /// Positions in the file: rules 6 and 7.
+    cursors: FileCursors,
+    /// The filled part of the file's last page.
+    partial_page: Vec<u8>,
+    /// The time of the last addition to the partial page.
+    partial_page_since: Instant,
+    /// Writes in the order of the file, until they are below the contiguous end.
+    writes: VecDeque<QueuedWrite>,
     next_id: u64,
-    /// Rule 6.
-    solid: u64,
-    /// What became of the records below is told.
-    told: u64,
     syncing: Syncing,
-    retry: Retry,
-    /// How often a write has been tried again.
+    retry: RetryBackoff,
+    /// Number of writes that were repeated.
     retries: u64,
-    troubles: Vec<Trouble>,
-    /// The process whose file it is.
+    errors: Vec<WriterError>,
+    /// The process that opened the file.
     process: OwnProcess,
 }
 
-/// What went wrong, for the notices.
+/// An error of the disk, for the diagnostics.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum WriterError {
     Write(io::Error),
     Sync(io::Error),
     DirectRefused(io::Error),
 }
 
 #[derive(Debug)]
-struct Filling {
-    registered: Option<super::block::Registered>,
+struct FillingBlock {
+    registered: Option<super::block::RegisteredBuffer>,
     start: usize,
 }
 
-/// One write, in the order of the file.
+/// A write, in the order of the file.
 #[derive(Debug)]
-struct Write {
+struct QueuedWrite {
     id: u64,
-    path: Path,
+    path: WritePath,
     /// Where its bytes end in the file.
-    end: u64,
+    end: ScheduledEnd,
     state: WriteState,
 }
 
 #[derive(Debug)]
 enum WriteState {
-    /// Not yet given to the engine: it must wait for others (rule 5), for room, or for better times (rule 7).
-    Waiting(Piece),
-    UnderWay,
+    /// Not yet submitted: it waits for other writes (rule 5), for room in the engine, or for the retry time (rule 7).
+    Waiting(BlockRange),
+    InFlight,
     Done,
 }
 
 /// The bytes of `block` in `range`, which belong at `offset` of the file.
 #[derive(Debug)]
-struct Piece {
+struct BlockRange {
     block: Block,
     range: Range<usize>,
     offset: u64,
 }
 
-impl Piece {
-    /// What is left of it.
-    fn behind(mut self, written: usize) -> Self {
+impl BlockRange {
+    /// The bytes that remain after `written` of them.
+    fn remaining_after(mut self, written: usize) -> Self {
         self.range.start += written;
         self.offset += written as u64;
         self
     }
 }
 
-/// How far the disk has made things stable.
+/// The state of syncs.
 #[derive(Debug)]
 struct Syncing {
-    stable: u64,
-    /// Bytes below cannot be vouched for: a sync that was to cover them has failed.
-    doubtful: u64,
-    under_way: Option<u64>,
+    /// The contiguous end when the sync in flight was submitted.
+    in_flight: Option<ContiguousEnd>,
     last: Instant,
-    /// A flush wants a sync of everything solid.
-    wanted: bool,
+    /// A flush waits for a sync of everything below the contiguous end.
+    is_requested: bool,
 }
 
-/// Rule 7: how long writes wait after one has failed.
+/// Rule 7: how long writes wait after a failure.
 #[derive(Debug)]
-struct Retry {
+struct RetryBackoff {
     wait: Duration,
     not_before: Option<Instant>,
 }
 
-impl Retry {
+impl RetryBackoff {
     fn new() -> Self {
         Self { wait: RETRY_MIN, not_before: None }
     }
 
-    /// Several writes that fail together count as one.
+    /// Several writes that fail together count as one failure.
     fn failed(&mut self, now: Instant) {
         if self.not_before.is_none_or(|time| now >= time) {
             self.not_before = Some(now + self.wait);
@@ -148,11 +141,11 @@ const SYNC_ID: u64 = u64::MAX;
 
 impl BatchWriter {
     pub(super) fn new(
-        engine: Box<dyn Engine>,
+        engine: Box<dyn WriteEngine>,
         blocks: Vec<Block>,
         block_bytes: usize,
-        end: u64,
-        carry: Vec<u8>,
+        file_bytes: u64,
+        partial_page: Vec<u8>,
         is_direct: bool,
         sync: FileSync,
     ) -> Self {
@@ -164,18 +157,15 @@ impl BatchWriter {
             free: blocks,
             block_bytes,
             filling: None,
-            end,
-            covered: end,
-            carry,
-            carried_at: now,
+            cursors: FileCursors::new(file_bytes),
+            partial_page,
+            partial_page_since: now,
             writes: VecDeque::new(),
             next_id: 0,
-            solid: end,
-            told: end,
-            syncing: Syncing { stable: end, doubtful: 0, under_way: None, last: now, wanted: false },
-            retry: Retry::new(),
+            syncing: Syncing { in_flight: None, last: now, is_requested: false },
+            retry: RetryBackoff::new(),
             retries: 0,
-            troubles: Vec::new(),
+            errors: Vec::new(),
             process: OwnProcess::this(),
         }
     }
@@ -184,161 +174,170 @@ impl BatchWriter {
         self.retries
     }
 
-    /// How it writes, in words.
+    /// The engine and the write path, for the accounts.
     pub(super) fn describe(&self) -> String {
         format!("{}, {}", self.engine.name(), if self.is_direct { "direct" } else { "buffered" })
     }
 
-    /// A block to fill, which starts with the carry (rule 2); `None` while all are in use.
+    /// A block to fill, which starts with the partial page (rule 2); `None` while all are in use.
     pub(super) fn take_block(&mut self) -> Option<Vec<u8>> {
         let mut block = self.free.pop()?;
         let start = block.reset();
-        block.bytes.extend_from_slice(&self.carry);
-        self.filling = Some(Filling { registered: block.registered, start });
+        block.bytes.extend_from_slice(&self.partial_page);
+        self.filling = Some(FillingBlock { registered: block.registered, start });
         Some(block.bytes)
     }
 
-    /// Where the bytes of the block that is being filled start, carry included.
+    /// Where the bytes of the block that is being filled start, partial page included.
     pub(super) fn filling_start(&self) -> usize {
         self.filling.as_ref().map_or(0, |filling| filling.start)
     }
 
-    /// Looks at the block that is being filled, after each time that somebody else could move it: once it has moved, the kernel
-    /// does not know it any more, even if it comes back to where it was.
-    pub(super) fn look_at_filling(&mut self, bytes: &Vec<u8>) {
+    /// Checks the address of the block that is being filled. Call it after each use by other code: a block that has moved
+    /// is no registered buffer any more, even if it comes back to its old address.
+    pub(super) fn check_filling_address(&mut self, bytes: &Vec<u8>) {
         if let Some(filling) = &mut self.filling {
             filling.registered = filling.registered.filter(|registered| registered.is_of(bytes));
         }
     }
 
-    /// Takes the filled block back and has it written. Returns where its records end in the file: they are delivered when
-    /// [`delivered_up_to`](Self::delivered_up_to) is there. `None` if the block no longer holds what it began with.
-    pub(super) fn write(&mut self, bytes: Vec<u8>, is_full: bool, now: Instant) -> Option<u64> {
-        let Filling { registered, start } = self.filling.take()?;
+    /// Takes the filled block back and queues its write. Returns where its records end in the file: they are delivered when
+    /// [`delivered_end`](Self::delivered_end) reaches that end. `None` if the block no longer begins with its old content.
+    pub(super) fn write(&mut self, bytes: Vec<u8>, is_full: bool, now: Instant) -> Option<FillingEnd> {
+        let FillingBlock { registered, start } = self.filling.take()?;
         let mut block = Block { bytes, registered, is_pooled: true };
         block.forget_stale_registration();
-        if block.bytes.len() < start + self.carry.len() {
+        if block.bytes.len() < start + self.partial_page.len() {
             self.free_block(block);
             return None;
         }
         let start = if block.is_aligned(start) { start } else { block.realign(start) };
 
-        let page_start = self.end - self.carry.len() as u64;
+        let page_start = self.page_start();
         let data_bytes = block.bytes.len().saturating_sub(start);
-        self.end = page_start + data_bytes as u64;
+        self.cursors.fill(page_start, data_bytes);
+        let end = self.cursors.filling();
 
-        let whole_pages = data_bytes - data_bytes % PAGE_BYTES;
-        self.carry.clear();
-        self.carry.extend_from_slice(block.bytes.get(start + whole_pages..).unwrap_or_default());
-        self.carried_at = now;
+        let tail_bytes = data_bytes % PAGE_BYTES;
+        let whole_pages = data_bytes - tail_bytes;
+        self.partial_page.clear();
+        self.partial_page.extend_from_slice(block.bytes.get(start + whole_pages..).unwrap_or_default());
+        self.partial_page_since = now;
 
         if self.is_direct && is_full && whole_pages > 0 {
-            // Rule 2. The carry is covered by a later write.
-            let end = page_start + whole_pages as u64;
-            self.enqueue(Path::Direct, Piece { block, range: start..start + whole_pages, offset: page_start }, end);
+            // Rule 2. The partial page is scheduled by a later write.
+            let range = start..start + whole_pages;
+            let bytes = BlockRange { block, range, offset: page_start };
+            self.enqueue(WritePath::Direct, bytes, end.scheduled_but_for(tail_bytes));
         } else {
             // Rule 4.
-            let done = usize::try_from(self.covered.saturating_sub(page_start)).unwrap_or(0);
-            let range = start + done..start + data_bytes;
-            self.enqueue(Path::Buffered, Piece { block, range, offset: self.covered }, self.end);
+            let offset = self.cursors.scheduled().offset();
+            let scheduled = usize::try_from(offset.saturating_sub(page_start)).unwrap_or(0);
+            let range = start + scheduled..start + data_bytes;
+            self.enqueue(WritePath::Buffered, BlockRange { block, range, offset }, end.scheduled_but_for(0));
         }
         self.turn(now);
-        Some(self.end)
+        Some(end)
     }
 
-    /// Everything below is delivered: solid, and stable where that is asked for.
-    pub(super) fn delivered_up_to(&self) -> u64 {
+    /// The offset of the file's last page.
+    fn page_start(&self) -> u64 {
+        self.cursors.filling().offset().saturating_sub(self.partial_page.len() as u64)
+    }
+
+    /// Rule 6: the records below are written, and synced where the settings require that.
+    pub(super) fn delivered_end(&self) -> FillingEnd {
         match self.sync {
-            FileSync::Batch => self.syncing.stable,
-            FileSync::Never | FileSync::Interval(_) => self.solid,
+            FileSync::Batch => self.cursors.synced_end(),
+            FileSync::Never | FileSync::Interval(_) => self.cursors.written_end(),
         }
     }
 
-    /// Everything below was to be made stable, and the disk has said that it could not.
-    pub(super) fn doubtful_up_to(&self) -> u64 {
-        self.syncing.doubtful
+    /// Whether a sync has reached `end`, successful or not.
+    pub(super) fn is_synced(&self, end: FillingEnd) -> bool {
+        end <= self.cursors.synced_end()
     }
 
-    /// When a sync is due that nothing else asks for; while one is under way, when to look after it.
+    /// Whether the disk may have dropped bytes below `end`, by the result of a sync.
+    pub(super) fn is_doubtful(&self, end: FillingEnd) -> bool {
+        self.cursors.is_doubtful(end)
+    }
+
+    /// When the next sync of an interval is due; while a sync is in flight, when to poll it.
     pub(super) fn sync_due(&self, now: Instant) -> Option<Instant> {
         let FileSync::Interval(interval) = self.sync else { return None };
-        if self.syncing.under_way.is_some() {
-            return now.checked_add(SYNC_LOOK);
+        if self.syncing.in_flight.is_some() {
+            return now.checked_add(SYNC_POLL);
         }
-        let has_news = self.solid > self.syncing.stable;
-        has_news.then(|| self.syncing.last.checked_add(interval)).flatten()
+        self.cursors.has_unsynced().then(|| self.syncing.last.checked_add(interval)).flatten()
     }
 
-    /// Asks for a sync of everything solid, if the settings have syncs at all. Returns how far it reaches.
-    pub(super) fn request_sync(&mut self) -> Option<u64> {
-        if self.sync == FileSync::Never || self.syncing.stable >= self.solid {
+    /// Requests a sync up to the contiguous end, if the settings have syncs at all. Returns that end.
+    pub(super) fn request_sync(&mut self) -> Option<FillingEnd> {
+        if self.sync == FileSync::Never || !self.cursors.has_unsynced() {
             return None;
         }
-        self.syncing.wanted = true;
-        Some(self.solid)
+        self.syncing.is_requested = true;
+        Some(self.cursors.written_end())
     }
 
-    /// Everything below is stable.
-    pub(super) fn stable_up_to(&self) -> u64 {
-        self.syncing.stable
+    /// The records below `end` were reported to the container: they stay in the file (rule 7).
+    pub(super) fn acknowledge(&mut self, end: FillingEnd) {
+        debug_assert!(end <= self.delivered_end(), "acknowledged {end:?} before its delivery: {:?}", self.cursors);
+        self.cursors.acknowledge(end);
     }
 
-    /// What became of the records below `end` has been told: they stay in the file (rule 7).
-    pub(super) fn tell(&mut self, end: u64) {
-        self.told = self.told.max(end);
+    /// Errors since the last call, at most one of each kind.
+    pub(super) fn take_errors(&mut self) -> Vec<WriterError> {
+        std::mem::take(&mut self.errors)
     }
 
-    /// What went wrong since the last time it was asked, one of each kind.
-    pub(super) fn take_troubles(&mut self) -> Vec<Trouble> {
-        std::mem::take(&mut self.troubles)
-    }
-
-    fn add_trouble(&mut self, trouble: Trouble) {
-        let kind = std::mem::discriminant(&trouble);
-        if self.troubles.iter().all(|known| std::mem::discriminant(known) != kind) {
-            self.troubles.push(trouble);
+    fn add_error(&mut self, error: WriterError) {
+        let kind = std::mem::discriminant(&error);
+        if self.errors.iter().all(|known| std::mem::discriminant(known) != kind) {
+            self.errors.push(error);
         }
     }
 
-    /// Sees what is done, and starts what can be started.
+    /// Takes completions from the engine, and submits every request that may start.
     pub(super) fn turn(&mut self, now: Instant) {
         self.reap(now);
-        self.write_carry_if_overdue(now);
+        self.write_overdue_partial_page(now);
         self.start_writes(now);
         self.start_sync(now);
-        // What an engine does at once is done by now.
+        // A blocking engine has completions by now.
         self.reap(now);
     }
 
     /// Rule 3.
-    fn write_carry_if_overdue(&mut self, now: Instant) {
-        let is_covered = self.covered >= self.end;
-        if is_covered || now.saturating_duration_since(self.carried_at) < TAIL_WAIT {
+    fn write_overdue_partial_page(&mut self, now: Instant) {
+        if !self.cursors.has_unscheduled() || now.saturating_duration_since(self.partial_page_since) < TAIL_WAIT {
             return;
         }
-        // It would wait for the direct ones (rule 5), and have the next full block wait for it.
-        if self.writes.iter().any(|write| write.path == Path::Direct && !write.is_done()) {
+        // The write would wait for the direct ones (rule 5), and the next full block would wait for the write.
+        if self.writes.iter().any(|write| write.path == WritePath::Direct && !write.is_done()) {
             return;
         }
-        let page_start = self.end - self.carry.len() as u64;
-        let from = usize::try_from(self.covered.saturating_sub(page_start)).unwrap_or(0);
-        let block = Block { bytes: self.carry.clone(), registered: None, is_pooled: false };
-        let range = from..self.carry.len();
-        self.enqueue(Path::Buffered, Piece { block, range, offset: self.covered }, self.end);
+        let offset = self.cursors.scheduled().offset();
+        let from = usize::try_from(offset.saturating_sub(self.page_start())).unwrap_or(0);
+        let block = Block { bytes: self.partial_page.clone(), registered: None, is_pooled: false };
+        let range = from..self.partial_page.len();
+        let end = self.cursors.filling().scheduled_but_for(0);
+        self.enqueue(WritePath::Buffered, BlockRange { block, range, offset }, end);
     }
 
-    /// Puts a write behind the others. It covers the file up to `end`.
-    fn enqueue(&mut self, path: Path, piece: Piece, end: u64) {
+    /// Queues a write behind the others. It moves the scheduled end to `end`.
+    fn enqueue(&mut self, path: WritePath, bytes: BlockRange, end: ScheduledEnd) {
         let id = self.next_id;
         self.next_id += 1;
-        self.writes.push_back(Write { id, path, end, state: WriteState::Waiting(piece) });
-        self.covered = end;
+        self.writes.push_back(QueuedWrite { id, path, end, state: WriteState::Waiting(bytes) });
+        self.cursors.schedule(end);
     }
 
     fn start_writes(&mut self, now: Instant) {
         let may_start = match self.retry.not_before {
             Some(time) if now < time => 0,
-            // Rule 7: the first one finds out whether times are better.
+            // Rule 7: the first write in order shows whether the disk works again.
             Some(_) => 1,
             None => self.writes.len(),
         };
@@ -347,8 +346,8 @@ impl BatchWriter {
                 return;
             }
             match self.writes.get(index) {
-                Some(Write { state: WriteState::Waiting(_), .. }) if !self.is_clear(index) => return,
-                Some(Write { state: WriteState::Waiting(_), .. }) => self.start_write(index),
+                Some(QueuedWrite { state: WriteState::Waiting(_), .. }) if !self.is_clear(index) => return,
+                Some(QueuedWrite { state: WriteState::Waiting(_), .. }) => self.start_write(index),
                 _ => {}
             }
         }
@@ -356,20 +355,22 @@ impl BatchWriter {
 
     /// Rule 5.
     fn is_clear(&self, index: usize) -> bool {
-        let Some(Write { path, state: WriteState::Waiting(piece), .. }) = self.writes.get(index) else { return false };
+        let Some(QueuedWrite { path, state: WriteState::Waiting(bytes), .. }) = self.writes.get(index) else {
+            return false;
+        };
         let mut unfinished = self.writes.iter().take(index).filter(|earlier| !earlier.is_done());
         match path {
-            Path::Direct => unfinished.all(|earlier| earlier.end <= piece.offset),
-            Path::Buffered => unfinished.all(|earlier| earlier.path == Path::Buffered),
+            WritePath::Direct => unfinished.all(|earlier| earlier.end.offset() <= bytes.offset),
+            WritePath::Buffered => unfinished.all(|earlier| earlier.path == WritePath::Buffered),
         }
     }
 
     fn start_write(&mut self, index: usize) {
         let Some(write) = self.writes.get_mut(index) else { return };
-        let state = std::mem::replace(&mut write.state, WriteState::UnderWay);
-        if let WriteState::Waiting(Piece { block, range, offset }) = state {
-            let work = Work::Write { path: write.path, block, range, offset };
-            self.engine.submit(Request { id: write.id, work });
+        let state = std::mem::replace(&mut write.state, WriteState::InFlight);
+        if let WriteState::Waiting(BlockRange { block, range, offset }) = state {
+            let work = IoWork::Write { path: write.path, block, range, offset };
+            self.engine.submit(IoRequest { id: write.id, work });
         }
     }
 
@@ -377,16 +378,15 @@ impl BatchWriter {
         let is_due = match self.sync {
             FileSync::Never => false,
             FileSync::Interval(interval) => {
-                self.syncing.wanted || now.saturating_duration_since(self.syncing.last) >= interval
+                self.syncing.is_requested || now.saturating_duration_since(self.syncing.last) >= interval
             }
             FileSync::Batch => true,
         };
-        let has_news = self.solid > self.syncing.stable;
-        if is_due && has_news && self.syncing.under_way.is_none() && self.engine.has_room() {
-            self.syncing.under_way = Some(self.solid);
+        if is_due && self.cursors.has_unsynced() && self.syncing.in_flight.is_none() && self.engine.has_room() {
+            self.syncing.in_flight = Some(self.cursors.contiguous());
             self.syncing.last = now;
-            self.syncing.wanted = false;
-            self.engine.submit(Request { id: SYNC_ID, work: Work::Sync });
+            self.syncing.is_requested = false;
+            self.engine.submit(IoRequest { id: SYNC_ID, work: IoWork::Sync });
         }
     }
 
@@ -395,71 +395,68 @@ impl BatchWriter {
         self.engine.reap(&mut |completion| done.push(completion));
         for completion in done {
             match completion.work {
-                Work::Sync => self.sync_done(completion.result),
-                Work::Write { .. } => self.write_done(completion, now),
+                IoWork::Sync => self.sync_done(completion.result),
+                IoWork::Write { .. } => self.write_done(completion, now),
             }
         }
         while let Some(write) = self.writes.pop_front_if(|write| write.is_done()) {
-            self.solid = self.solid.max(write.end);
+            self.cursors.complete(write.end);
         }
     }
 
     fn sync_done(&mut self, result: io::Result<usize>) {
-        let Some(covered) = self.syncing.under_way.take() else { return };
+        let Some(end) = self.syncing.in_flight.take() else { return };
         match result {
-            Ok(_) => self.syncing.stable = covered,
+            Ok(_) => self.cursors.sync_succeeded(end),
             Err(error) => {
-                // The kernel may have dropped what it could not write, and a later sync would not say so. That goes for
-                // what was written while this one ran, too: nothing that has a write by now is vouched for, ever.
-                self.syncing.doubtful = self.covered;
-                self.syncing.stable = covered;
-                self.add_trouble(Trouble::Sync(error));
+                self.cursors.sync_failed(end);
+                self.add_error(WriterError::Sync(error));
             }
         }
     }
 
-    fn write_done(&mut self, completion: Completion, now: Instant) {
-        let Completion { id, work, result } = completion;
-        let Work::Write { path, block, range, offset } = work else { return };
+    fn write_done(&mut self, completion: IoCompletion, now: Instant) {
+        let IoCompletion { id, work, result } = completion;
+        let IoWork::Write { path, block, range, offset } = work else { return };
         let Some(index) = self.writes.iter().position(|write| write.id == id) else { return };
-        let piece = Piece { block, range, offset };
+        let bytes = BlockRange { block, range, offset };
         let state = match result {
-            Ok(written) if written >= piece.range.len() => {
-                self.retry = Retry::new();
-                self.free_block(piece.block);
+            Ok(written) if written >= bytes.range.len() => {
+                self.retry = RetryBackoff::new();
+                self.free_block(bytes.block);
                 WriteState::Done
             }
-            // A direct write goes on at a page.
-            Ok(written) => match if path == Path::Direct { written - written % PAGE_BYTES } else { written } {
-                0 => self.wait(piece, now, io::ErrorKind::WriteZero.into()),
-                written => WriteState::Waiting(piece.behind(written)),
+            // A direct write continues at a page.
+            Ok(written) => match if path == WritePath::Direct { written - written % PAGE_BYTES } else { written } {
+                0 => self.wait(bytes, now, io::ErrorKind::WriteZero.into()),
+                written => WriteState::Waiting(bytes.remaining_after(written)),
             },
-            Err(error) if path == Path::Direct && is_refusal(&error) => {
+            Err(error) if path == WritePath::Direct && is_refusal(&error) => {
                 // Rule 8.
                 self.is_direct = false;
                 self.retries += 1;
-                self.add_trouble(Trouble::DirectRefused(error));
-                WriteState::Waiting(piece)
+                self.add_error(WriterError::DirectRefused(error));
+                WriteState::Waiting(bytes)
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => WriteState::Waiting(piece),
-            Err(error) => self.wait(piece, now, error),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => WriteState::Waiting(bytes),
+            Err(error) => self.wait(bytes, now, error),
         };
         let is_direct = self.is_direct;
         if let Some(write) = self.writes.get_mut(index) {
-            write.path = if is_direct { path } else { Path::Buffered };
+            write.path = if is_direct { path } else { WritePath::Buffered };
             write.state = state;
         }
     }
 
     /// Rule 7.
-    fn wait(&mut self, piece: Piece, now: Instant, error: io::Error) -> WriteState {
+    fn wait(&mut self, bytes: BlockRange, now: Instant, error: io::Error) -> WriteState {
         self.retry.failed(now);
         self.retries += 1;
-        self.add_trouble(Trouble::Write(error));
-        WriteState::Waiting(piece)
+        self.add_error(WriterError::Write(error));
+        WriteState::Waiting(bytes)
     }
 
-    /// Keeps a block for the next records, or a new one in its place. A carry's own memory is none.
+    /// Keeps a block for the next records, or a new block in its place. The copy of a partial page is freed.
     fn free_block(&mut self, block: Block) {
         if !block.is_pooled {
             return;
@@ -469,39 +466,39 @@ impl BatchWriter {
     }
 }
 
-impl Write {
+impl QueuedWrite {
     fn is_done(&self) -> bool {
         matches!(self.state, WriteState::Done)
     }
 }
 
-/// Whether a file system says by this that it has no direct writes.
+/// Whether a file system reports by this error that it has no direct writes.
 fn is_refusal(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EOPNOTSUPP))
 }
 
 impl Drop for BatchWriter {
-    /// Rule 7: the file ends with the last record of which it was told that it is delivered.
+    /// Rule 7: the file ends at the acknowledged end.
     fn drop(&mut self) {
         if !self.process.is_this() {
-            // A forked child: file and lock are its parent's, who goes on writing.
+            // A forked child: file and lock belong to its parent, which continues to write.
             return;
         }
-        // What is under way would land behind the end.
+        // A request in flight would write behind the end.
         let start = Instant::now();
-        while self.engine.under_way() > 0 && start.elapsed() < LAST_WAIT {
+        while self.engine.in_flight() > 0 && start.elapsed() < LAST_WAIT {
             self.engine.reap(&mut drop);
-            if self.engine.under_way() > 0 {
+            if self.engine.in_flight() > 0 {
                 std::thread::sleep(Duration::from_micros(200));
             }
         }
-        if self.engine.under_way() > 0 {
-            // The disk does not answer. Whoever cuts the file would wait for it, and the lock is the kernel's to give up.
+        if self.engine.in_flight() > 0 {
+            // The disk does not answer. A truncation would wait for the disk; the kernel releases the lock later.
             return;
         }
         let file = &self.engine.files().buffered;
-        // If that fails too, the file ends with what it ends with.
-        let _ = cut_behind(file, self.told);
+        // After an error, the file keeps its present end.
+        let _ = cut_behind(file, self.cursors.acknowledged().offset());
         unlock(file);
     }
 }

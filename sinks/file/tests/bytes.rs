@@ -1,4 +1,4 @@
-//! A file holds the bytes of its events, all of them, in order, and nothing else.
+//! A file has the bytes of its events, all of them, in order, and nothing else.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 #[path = "../../testing/lines.rs"]
@@ -11,7 +11,7 @@ use lines::{BLOCK_BYTES, Way, assert_holds, builder, directory, log_bytes, log_l
 
 const PAGE: usize = 4096;
 
-/// Around every boundary that there is.
+/// Sizes around every boundary.
 const SIZES: [usize; 13] = [
     0,
     1,
@@ -77,16 +77,16 @@ fn events_are_appended_to_what_an_existing_file_holds_whatever_its_length() {
 }
 
 #[test]
-fn bursts_and_single_events_in_turn_leave_no_gap() {
+fn bursts_and_single_events_leave_no_gap() {
     for way in ways() {
         let directory = directory();
-        let path = directory.path().join("turns.log");
+        let path = directory.path().join("bursts.log");
         let container = started(sink(&path, way));
         let log = container.logger("test");
         let mut expected = Vec::new();
         for burst in [1, BLOCK_BYTES + 100, 17, 5 * BLOCK_BYTES, 1, 3, 2 * BLOCK_BYTES - 1] {
             expected.extend(log_bytes(&log, burst));
-            container.flush(lines::PATIENCE).unwrap();
+            container.flush(lines::TIMEOUT).unwrap();
             assert_holds(&path, &expected);
             assert_eq!(container.accounts().sinks[0].bytes, expected.len() as u64);
         }
@@ -111,7 +111,7 @@ fn a_batch_far_larger_than_a_block_is_written_whole() {
 }
 
 #[test]
-fn each_shard_writes_a_file_of_its_own_and_together_they_hold_every_event_once() {
+fn each_shard_writes_its_own_file_and_together_the_files_have_every_event_once() {
     let directory = directory();
     let path = directory.path().join("sharded.log");
     let way = *ways().last().unwrap();

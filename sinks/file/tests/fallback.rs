@@ -1,7 +1,7 @@
-//! Where the machine refuses something, the file is written another way, it is said once, and the bytes are the same.
+//! After a refusal of the machine, the file is written another way, one diagnostic reports it, and the bytes are the same.
 //!
-//! A refusal by filter holds for the test's own thread, and for the drain that it starts. The locked-memory limit is the
-//! process's: its test is in a program of its own.
+//! A refusal by filter applies to the test's own thread, and to the drain that it starts. The locked-memory limit applies to
+//! the process: its test is a separate program.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 #[path = "../../testing/lines.rs"]
@@ -9,33 +9,34 @@ mod lines;
 #[path = "../../testing/refusing.rs"]
 mod refusing;
 
-use std::{error::Error, fs, path::Path};
+use std::{error::Error, fs, os::fd::BorrowedFd, path::Path};
 
 use fapilog_engine::{container::Container, error::StartError, executor::Executor};
 use fapilog_sink_file::{FileEngine, FileSink};
 use lines::{
-    BLOCK_BYTES, PATIENCE, Way, assert_holds, builder, directory, log_bytes, manual_builder, notices, shut_down, sink,
-    until, ways,
+    BLOCK_BYTES, TIMEOUT, Way, assert_holds, builder, diagnostics, directory, log_bytes, manual_builder, shut_down,
+    sink, until, ways,
 };
 use refusing::{refuse, refuse_on};
+use rustix::fs::{OFlags, fcntl_getfl};
 
 const AUTO: Way = Way { engine: FileEngine::Auto, direct: true };
 
-/// Everything as it is by default.
+/// A container with default options.
 fn start(path: &Path) -> Container {
     builder().executor(Executor::Auto).sink("file", sink(path, AUTO)).start().unwrap()
 }
 
-/// It writes so, says why once, and loses nothing.
+/// Asserts that the container writes by `writer`, reports `diagnostic` once, and drops nothing.
 #[track_caller]
-fn assert_falls_back(container: &Container, path: &Path, writer: &str, said: &str) {
+fn assert_falls_back(container: &Container, path: &Path, writer: &str, diagnostic: &str) {
     let expected = log_bytes(&container.logger("test"), 500_001);
     let accounts = shut_down(container);
     assert_holds(path, &expected);
     assert_eq!(accounts.sinks[0].bytes, expected.len() as u64);
     assert!(accounts.sinks[0].writer.contains(writer), "{}", accounts.sinks[0].writer);
-    let notices = notices(container);
-    assert_eq!(notices.matches(said).count(), 1, "{said:?} in {notices}");
+    let diagnostics = diagnostics(container);
+    assert_eq!(diagnostics.matches(diagnostic).count(), 1, "{diagnostic:?} in {diagnostics}");
 }
 
 #[test]
@@ -46,7 +47,7 @@ fn where_io_uring_is_forbidden_a_thread_drains_and_pwrite_writes() {
     let container = start(&path);
     assert_eq!(container.executor(), Some(Executor::Thread));
     assert_falls_back(&container, &path, "pwrite", "pwrite instead of io_uring: Operation not permitted");
-    assert_eq!(notices(&container).matches("thread instead of glommio").count(), 1);
+    assert_eq!(diagnostics(&container).matches("thread instead of glommio").count(), 1);
 }
 
 #[test]
@@ -54,13 +55,13 @@ fn where_a_ring_may_be_made_but_not_entered_pwrite_writes() {
     refuse(libc::SYS_io_uring_enter, libc::EPERM);
     let directory = directory();
     let path = directory.path().join("entered.log");
-    // Glommio itself cannot tell.
+    // Glommio itself does not detect this.
     let container = builder().sink("file", sink(&path, AUTO)).start().unwrap();
     assert_falls_back(&container, &path, "pwrite", "pwrite instead of io_uring");
 }
 
 #[test]
-fn where_the_kernel_pins_no_memory_for_io_uring_blocks_are_written_all_the_same() {
+fn where_the_kernel_pins_no_memory_for_io_uring_blocks_are_still_written() {
     refuse(libc::SYS_io_uring_register, libc::ENOMEM);
     let directory = directory();
     let path = directory.path().join("unpinned.log");
@@ -71,7 +72,7 @@ fn where_the_kernel_pins_no_memory_for_io_uring_blocks_are_written_all_the_same(
 }
 
 #[test]
-fn where_io_uring_is_forbidden_and_nothing_else_will_do_the_container_says_so() {
+fn where_io_uring_is_forbidden_and_required_the_container_does_not_start() {
     refuse(libc::SYS_io_uring_setup, libc::EPERM);
     let directory = directory();
     let path = directory.path().join("only.log");
@@ -91,7 +92,7 @@ fn a_file_system_in_memory_is_written_through_the_page_cache_by_either_engine() 
     for (number, way) in ways().into_iter().filter(|way| way.direct).enumerate() {
         let path = directory.path().join(format!("{number}.log"));
         let container = builder().sink("file", sink(&path, way)).start().unwrap();
-        if notices(&container).is_empty() {
+        if diagnostics(&container).is_empty() {
             eprintln!("NOT TESTED: /dev/shm takes direct writes");
             return;
         }
@@ -99,24 +100,25 @@ fn a_file_system_in_memory_is_written_through_the_page_cache_by_either_engine() 
     }
 }
 
-/// The descriptor of the file that goes past the page cache.
+/// The descriptor of the file that bypasses the page cache.
 fn direct_descriptor(path: &Path) -> Option<i32> {
     let open = fs::read_dir("/proc/self/fd").unwrap().filter_map(Result::ok);
     let of_file = open.filter(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == path));
     let mut numbers = of_file.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     numbers.find(|number| {
-        // SAFETY: the descriptor is open; the call touches no memory of ours.
-        unsafe { libc::fcntl(*number, libc::F_GETFL) & libc::O_DIRECT != 0 }
+        // SAFETY: the descriptor is open, and stays open during the call.
+        let fd = unsafe { BorrowedFd::borrow_raw(*number) };
+        fcntl_getfl(fd).is_ok_and(|flags| flags.contains(OFlags::DIRECT))
     })
 }
 
 #[test]
-fn where_a_direct_write_is_refused_after_all_the_accounts_say_how_it_writes_now() {
+fn after_a_refused_direct_write_the_accounts_report_buffered_writes() {
     let directory = directory();
     let path = directory.path().canonicalize().unwrap().join("refused.log");
     let way = Way { engine: FileEngine::Blocking, direct: true };
     // No block is overdue before it is full, however slow the machine.
-    let builder = manual_builder().flush_interval(PATIENCE);
+    let builder = manual_builder().flush_interval(TIMEOUT);
     let (container, mut drain) = builder.sink("file", sink(&path, way)).start_manual().unwrap();
     let Some(fd) = direct_descriptor(&path) else {
         eprintln!("NOT TESTED: the disk takes no direct writes");
@@ -132,15 +134,15 @@ fn where_a_direct_write_is_refused_after_all_the_accounts_say_how_it_writes_now(
     });
     let sink = container.accounts().sinks.remove(0);
     assert_eq!((sink.writer.as_str(), sink.retries), ("pwrite, buffered", 1));
-    assert_eq!(notices(&container).matches("buffered instead of direct writes").count(), 1);
+    assert_eq!(diagnostics(&container).matches("buffered instead of direct writes").count(), 1);
     assert_holds(&path, &expected);
 }
 
 #[test]
-fn where_direct_writes_are_not_wanted_nothing_is_said() {
+fn where_direct_writes_are_not_wanted_there_is_no_diagnostic() {
     let directory = directory();
     let sink = FileSink::new(directory.path().join("buffered.log"), || lines::Lines).direct(false);
     let container = builder().sink("file", sink.engine(FileEngine::Blocking)).start().unwrap();
     assert_eq!(shut_down(&container).sinks[0].writer, "pwrite, buffered");
-    assert_eq!(notices(&container), "");
+    assert_eq!(diagnostics(&container), "");
 }

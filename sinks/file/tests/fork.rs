@@ -1,5 +1,4 @@
-//! A forked child that has a copy of its parent's file sink. One test program of its own: a child has its parent's threads only
-//! as memory.
+//! A forked child that has a copy of its parent's file sink. A separate test program: a child has no thread of its parent.
 #![expect(clippy::unwrap_used, reason = "all of this program is test code")]
 
 #[path = "../../testing/lines.rs"]
@@ -14,7 +13,7 @@ use std::{
 use fapilog_engine::{container::Container, error::StartError, host::ManualDrain};
 use fapilog_plugin::sink::SinkError;
 use lines::{
-    BLOCK_BYTES, PATIENCE, Way, assert_holds, directory, forked, lawful, log_bytes, manual_builder, shut_down, sink,
+    BLOCK_BYTES, TIMEOUT, Way, assert_holds, balanced, directory, forked, log_bytes, manual_builder, shut_down, sink,
     started, until, ways,
 };
 
@@ -23,14 +22,14 @@ fn started_manual(path: &Path, way: Way) -> (Container, ManualDrain) {
     manual_builder().sink("file", sink(path, way)).start_manual().unwrap()
 }
 
-/// Shuts down, and checks that all was delivered.
+/// Shuts down, and checks that every event is delivered.
 fn end(container: &Container, drain: &mut ManualDrain) {
-    container.request_shutdown(Instant::now() + PATIENCE);
+    container.request_shutdown(Instant::now() + TIMEOUT);
     until("the drain has ended", || {
         drain.turn();
         drain.has_ended()
     });
-    assert_eq!(lawful(container.accounts()).lost_total(), 0);
+    assert_eq!(balanced(container.accounts()).lost_total(), 0);
 }
 
 fn is_locked(path: &Path, way: Way) -> bool {
@@ -45,13 +44,13 @@ fn a_child_that_drops_the_drain_leaves_its_parents_file_whole_and_locked() {
         let path = directory.path().join("inherited.log");
         let (container, mut drain) = started_manual(&path, way);
         let log = container.logger("test");
-        // A full block, of which the last page is still to be written: it is in the file, and not yet said to be delivered.
+        // A full block, in the file except for its partial page, and not yet acknowledged.
         let mut expected = log_bytes(&log, BLOCK_BYTES + 700);
         until("something is in the file", || {
             drain.turn();
             fs::metadata(&path).is_ok_and(|found| found.len() > 0)
         });
-        // And writes under way, where the engine has such.
+        // And writes in flight, where the engine has such.
         expected.extend(log_bytes(&log, 2 * BLOCK_BYTES));
         drain.run_until_idle();
 

@@ -1,4 +1,4 @@
-//! A disk that is full: the log waits for room, and is exact about what it could not write.
+//! A full disk: the log waits for room, and its accounts are exact about events that were not written.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 #[path = "../../testing/lines.rs"]
@@ -13,17 +13,17 @@ use std::{
 };
 
 use fapilog_engine::{container::Container, error::ShutdownError};
-use lines::{Way, assert_holds, builder, lawful, log_bytes, notices, shut_down, sink, until, ways};
+use lines::{Way, assert_holds, balanced, builder, diagnostics, log_bytes, shut_down, sink, until, ways};
 use mounted::{Mounted, in_memory, on_disk};
 
 const DISK_BYTES: usize = 16 << 20;
 
-/// Takes all the room that there is, but for so much.
+/// Fills the disk except for `but_for` bytes.
 fn fill(path: &Path, but_for: u64) {
     let mut ballast = File::create(path).unwrap();
     let chunk = [b'b'; 4096];
     while ballast.write_all(&chunk).is_ok() {}
-    // What the disk said it took, it must have taken, or the file may be cut by more than it holds.
+    // Without the sync, the file may have fewer bytes on the disk than its length, and the truncation would free none.
     let _ = ballast.sync_all();
     let length = ballast.metadata().unwrap().len();
     ballast.set_len(length.saturating_sub(but_for)).unwrap();
@@ -31,12 +31,12 @@ fn fill(path: &Path, but_for: u64) {
 }
 
 fn start(path: &Path, way: Way) -> Container {
-    // More than the room that is left fits into rings and blocks: no log call waits.
+    // Rings and blocks have more room than the disk: no log call waits.
     builder().ring_capacity_bytes(4 << 20).sink("file", sink(path, way)).start().unwrap()
 }
 
 fn until_stuck(container: &Container) {
-    until("the disk is full", || notices(container).contains("cannot write, will try again: No space left"));
+    until("the disk is full", || diagnostics(container).contains("cannot write, will retry: No space left"));
 }
 
 fn resumes(mounted: &Mounted, way: Way) {
@@ -62,7 +62,7 @@ fn ends_with_a_record(mounted: &Mounted, way: Way) {
     until_stuck(&container);
     let error = container.shutdown(Duration::from_millis(200)).unwrap_err();
     let ShutdownError::Deadline { accounts, .. } = error else { unreachable!("{error}") };
-    let bytes = lawful(*accounts).sinks[0].bytes as usize;
+    let bytes = balanced(*accounts).sinks[0].bytes as usize;
     assert_holds(&path, &expected[..bytes]);
     assert!(bytes == 0 || expected[bytes - 1] == b'\n');
     fs::remove_file(&path).unwrap();

@@ -1,6 +1,6 @@
-//! A file that may not grow, by the process's own limit: nothing kills the program, and it goes on when it may.
+//! A file that may not grow, by the limit of the process: no signal kills the program, and writing resumes without the limit.
 //!
-//! The limit is the process's, so the tests take turns, in a program of their own.
+//! The limit applies to the process, so the tests run one after the other, in a separate program.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 #[path = "../../testing/lines.rs"]
@@ -15,49 +15,43 @@ use std::{
 
 use fapilog_engine::{accounts::LossReason, container::Container, error::ShutdownError, host::ManualDrain};
 use lines::{
-    PATIENCE, Way, assert_holds, directory, lawful, log_bytes, manual_builder, notices, shut_down, sink, started,
+    TIMEOUT, Way, assert_holds, balanced, diagnostics, directory, log_bytes, manual_builder, shut_down, sink, started,
     until, ways,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-static TURN: Mutex<()> = Mutex::new(());
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// No file of this process may be longer, until this is dropped.
+/// A limit for the length of each file of this process, until this is dropped.
 struct SizeLimit<'a> {
-    before: libc::rlimit,
-    _turn: MutexGuard<'a, ()>,
+    before: Rlimit,
+    _alone: MutexGuard<'a, ()>,
 }
 
 impl SizeLimit<'_> {
     fn of(bytes: u64) -> Self {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: the call fills the structure that it is given.
-        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut before) }, 0);
-        set(libc::rlimit { rlim_cur: bytes, ..before });
-        Self { before, _turn: turn }
+        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = getrlimit(Resource::Fsize);
+        setrlimit(Resource::Fsize, Rlimit { current: Some(bytes), maximum: before.maximum }).unwrap();
+        Self { before, _alone: alone }
     }
 }
 
 impl Drop for SizeLimit<'_> {
     fn drop(&mut self) {
-        set(self.before);
+        setrlimit(Resource::Fsize, self.before).unwrap();
     }
 }
 
-fn set(limit: libc::rlimit) {
-    // SAFETY: the call reads the structure that it is given.
-    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
-}
-
-/// On a page boundary, and off it.
+/// A limit on a page boundary, and a limit within a page.
 const LIMITS: [u64; 2] = [40 * 4096, 200_001];
 
 fn until_stuck(container: &Container) {
-    until("the file is full", || notices(container).contains("cannot write, will try again: File too large"));
+    until("the file is full", || diagnostics(container).contains("cannot write, will retry: File too large"));
 }
 
 #[test]
-fn what_a_full_file_did_not_take_is_written_once_there_is_room_and_nothing_is_lost() {
+fn events_that_a_full_file_did_not_take_are_written_once_there_is_room() {
     for (way, limit) in ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit))) {
         let directory = directory();
         let path = directory.path().join("resumes.log");
@@ -75,7 +69,7 @@ fn what_a_full_file_did_not_take_is_written_once_there_is_room_and_nothing_is_lo
 }
 
 #[test]
-fn a_file_that_stays_full_ends_with_a_record_and_holds_exactly_what_is_said_to_be_delivered() {
+fn a_file_that_stays_full_ends_with_a_record_and_has_exactly_the_delivered_events() {
     for (way, limit) in ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit))) {
         let directory = directory();
         let path = directory.path().join("full.log");
@@ -85,7 +79,7 @@ fn a_file_that_stays_full_ends_with_a_record_and_holds_exactly_what_is_said_to_b
         until_stuck(&container);
         let error = container.shutdown(Duration::from_millis(200)).unwrap_err();
         let ShutdownError::Deadline { accounts, .. } = error else { unreachable!("{error}") };
-        let accounts = lines::lawful(*accounts);
+        let accounts = lines::balanced(*accounts);
         assert_is_cut_at_a_record(&path, &expected, accounts.sinks[0].bytes);
         assert!(accounts.sinks[0].lost.of(LossReason::ShutdownDeadline) > 0);
         let delivered = fs::read(&path).unwrap().iter().filter(|byte| **byte == b'\n').count();
@@ -99,7 +93,7 @@ fn assert_is_cut_at_a_record(path: &Path, expected: &[u8], bytes: u64) {
     assert!(bytes == 0 || expected[bytes as usize - 1] == b'\n');
 }
 
-/// A container on a drain that runs on this thread, where nothing but the drain itself keeps signals away.
+/// A container on a drain that runs on this thread, where only the drain itself blocks signals.
 fn started_manual(path: &Path, way: Way) -> (Container, ManualDrain) {
     assert!(!is_blocked(libc::SIGXFSZ));
     manual_builder().sink("file", sink(path, way)).start_manual().unwrap()
@@ -108,7 +102,7 @@ fn started_manual(path: &Path, way: Way) -> (Container, ManualDrain) {
 fn is_blocked(signal: libc::c_int) -> bool {
     // SAFETY: `sigset_t` is plain numbers, for which zeros are a value.
     let mut mask: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: no new mask is set; fills the set it is given.
+    // SAFETY: the call sets no mask, and fills the set that it is given.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut mask) };
     // SAFETY: the set is only read.
     unsafe { libc::sigismember(&raw const mask, signal) == 1 }
@@ -117,12 +111,12 @@ fn is_blocked(signal: libc::c_int) -> bool {
 fn turn_until_stuck(container: &Container, drain: &mut ManualDrain) {
     until("the file is full", || {
         drain.turn();
-        notices(container).contains("cannot write, will try again: File too large")
+        diagnostics(container).contains("cannot write, will retry: File too large")
     });
 }
 
 #[test]
-fn a_drain_that_the_program_runs_itself_does_not_have_it_killed_either() {
+fn a_drain_that_the_program_runs_itself_raises_no_signal_that_kills() {
     for (way, limit) in ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit))) {
         let directory = directory();
         let path = directory.path().join("manual.log");
@@ -132,19 +126,19 @@ fn a_drain_that_the_program_runs_itself_does_not_have_it_killed_either() {
         drain.run_until_idle();
         turn_until_stuck(&container, &mut drain);
         drop(limit);
-        container.request_shutdown(Instant::now() + PATIENCE);
+        container.request_shutdown(Instant::now() + TIMEOUT);
         until("the drain has ended", || {
             drain.turn();
             drain.has_ended()
         });
-        assert_eq!(lawful(container.accounts()).lost_total(), 0, "{way:?}");
+        assert_eq!(balanced(container.accounts()).lost_total(), 0, "{way:?}");
         assert_holds(&path, &expected);
         assert!(!is_blocked(libc::SIGXFSZ));
     }
 }
 
 #[test]
-fn dropping_such_a_drain_while_the_file_is_full_does_not_have_it_killed_either() {
+fn the_drop_of_such_a_drain_while_the_file_is_full_raises_no_signal_that_kills() {
     for (way, limit) in ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit))) {
         let directory = directory();
         let path = directory.path().join("dropped.log");
@@ -153,7 +147,7 @@ fn dropping_such_a_drain_while_the_file_is_full_does_not_have_it_killed_either()
         let expected = log_bytes(&container.logger("test"), 400_001);
         turn_until_stuck(&container, &mut drain);
         drop(drain);
-        assert_is_cut_at_a_record(&path, &expected, lawful(container.accounts()).sinks[0].bytes);
+        assert_is_cut_at_a_record(&path, &expected, balanced(container.accounts()).sinks[0].bytes);
         assert!(!is_blocked(libc::SIGXFSZ));
     }
 }

@@ -1,6 +1,6 @@
-//! An idle container with a file is there at once when there is something to do: whoever reads the file sees it soon.
+//! An idle container with a file wakes at once for an event: a reader of the file sees the event soon.
 //!
-//! One test program of its own, and one test at a time: times are measured.
+//! A separate test program, with one test at a time: times are measured.
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "all of this program is test code")]
 
 #[path = "../../testing/lines.rs"]
@@ -21,7 +21,7 @@ use fapilog_engine::{
     producer::{DynamicEvent, Logger},
 };
 use fapilog_record::level::Level;
-use lines::{PATIENCE, Way, builder, directory, median, shut_down, sink, ways};
+use lines::{TIMEOUT, Way, builder, directory, median, shut_down, sink, ways};
 use tempfile::TempDir;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -30,7 +30,7 @@ fn alone() -> MutexGuard<'static, ()> {
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A container that writes to a file in one of the machine's ways, and how long each try took with it.
+/// A container that writes to a file in one of the machine's ways, and the time of each attempt.
 struct Subject {
     name: String,
     container: Container,
@@ -38,8 +38,8 @@ struct Subject {
     times: Vec<Duration>,
 }
 
-/// All executors with all engines that this machine has. What comes slowly is never written past the page cache, so it does
-/// not matter whether it might be.
+/// All executors with all engines that this machine offers. Single events are always written through the page cache, so only
+/// one write path is measured.
 fn subjects(directory: &TempDir) -> Vec<Subject> {
     let ways = ways().into_iter().filter(|way| way.direct);
     let pairs = ways.flat_map(|way| [Executor::Thread, Executor::Glommio].map(|executor| (executor, way)));
@@ -58,7 +58,7 @@ fn subject(directory: &TempDir, executor: Executor, way: Way) -> Option<Subject>
     }
 }
 
-/// How long it takes from a call until the event is in the file, for whoever opens it by its path.
+/// The time from a call until the event is in the file, for a reader that opens the file by its path.
 fn time_until_in_file(log: &Logger, path: &Path, level: Level) -> Duration {
     let mut expected = fs::read(path).unwrap();
     let text = format!("event behind {} bytes", expected.len());
@@ -66,18 +66,18 @@ fn time_until_in_file(log: &Logger, path: &Path, level: Level) -> Duration {
     let start = Instant::now();
     log.log_dynamic(&DynamicEvent::new(level, "test", &text));
     while fs::read(path).unwrap() != expected {
-        assert!(start.elapsed() < PATIENCE, "never in the file");
+        assert!(start.elapsed() < TIMEOUT, "never in the file");
         thread::sleep(Duration::from_micros(100));
     }
     start.elapsed()
 }
 
-/// In the median of several tries, each after a silence, an event is in the file in time.
-fn is_in_file_within(limit: Duration, level: Level, silence: Duration, tries: usize) {
+/// Asserts that an event is in the file in time, by the median of several attempts, each after a silence.
+fn is_in_file_within(limit: Duration, level: Level, silence: Duration, attempts: usize) {
     let _alone = alone();
     let directory = directory();
     let mut subjects = subjects(&directory);
-    for _ in 0..tries {
+    for _ in 0..attempts {
         thread::sleep(silence);
         for Subject { container, path, times, .. } in &mut subjects {
             times.push(time_until_in_file(&container.logger("test"), path, level));
@@ -96,7 +96,7 @@ fn an_error_is_in_the_file_within_10_ms_when_the_drain_was_parked() {
 }
 
 #[test]
-fn an_error_is_in_the_file_within_10_ms_when_the_drain_was_dozing() {
+fn an_error_is_in_the_file_within_10_ms_when_the_drain_was_asleep() {
     is_in_file_within(Duration::from_millis(10), Level::Error, Duration::from_millis(5), 15);
 }
 

@@ -1,4 +1,4 @@
-//! A file has the mode that the settings say. In a program of its own, because the umask is the process's.
+//! A file has the mode of the settings. A separate test program, because the umask applies to the process.
 #![expect(clippy::unwrap_used, reason = "all of this program is test code")]
 
 #[path = "../../testing/lines.rs"]
@@ -8,17 +8,17 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use fapilog_sink_file::FileSink;
 use lines::{Lines, directory, shut_down, started};
+use rustix::fs::Mode;
 
 fn mode_of(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
 #[test]
-fn a_file_that_the_sink_makes_has_the_mode_of_the_settings_whatever_the_umask() {
+fn a_file_that_the_sink_creates_has_the_mode_of_the_settings_with_any_umask() {
     let directory = directory();
     for umask in [0o000, 0o022, 0o077, 0o777] {
-        // SAFETY: touches no memory.
-        unsafe { libc::umask(umask) };
+        rustix::process::umask(Mode::from_raw_mode(umask));
         let path = directory.path().join(format!("{umask:o}.log"));
         shut_down(&started(FileSink::new(&path, || Lines)));
         assert_eq!(mode_of(&path), 0o640, "umask {umask:#o}");
@@ -27,11 +27,10 @@ fn a_file_that_the_sink_makes_has_the_mode_of_the_settings_whatever_the_umask() 
         shut_down(&started(FileSink::new(&path, || Lines).mode(0o666)));
         assert_eq!(mode_of(&path), 0o666, "umask {umask:#o}");
     }
-    // SAFETY: as above.
-    unsafe { libc::umask(0o022) };
+    rustix::process::umask(Mode::from_raw_mode(0o022));
     let existing = directory.path().join("existing.log");
     fs::write(&existing, "").unwrap();
     fs::set_permissions(&existing, PermissionsExt::from_mode(0o600)).unwrap();
     shut_down(&started(FileSink::new(&existing, || Lines)));
-    assert_eq!(mode_of(&existing), 0o600, "a file that was there keeps its own");
+    assert_eq!(mode_of(&existing), 0o600, "an existing file keeps its mode");
 }

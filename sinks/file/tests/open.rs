@@ -1,4 +1,4 @@
-//! A file sink opens a plain file that is its own, or says by name what it will not write to.
+//! A file sink opens a plain file that no other sink writes, and names each file that it refuses.
 #![expect(clippy::unwrap_used, reason = "all of this program is test code")]
 
 #[path = "../../testing/lines.rs"]
@@ -6,12 +6,8 @@ mod lines;
 
 use std::{
     error::Error,
-    ffi::CString,
     fs,
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{PermissionsExt, symlink},
-    },
+    os::unix::fs::{PermissionsExt, symlink},
     path::Path,
     time::Duration,
 };
@@ -20,6 +16,7 @@ use fapilog_engine::{container::Container, error::StartError};
 use fapilog_plugin::sink::SinkError;
 use fapilog_sink_file::{FileSink, FileSync};
 use lines::{Lines, assert_holds, builder, directory, log_bytes, shut_down};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 fn start(path: &Path) -> Result<Container, StartError> {
     builder().sink("file", FileSink::new(path, || Lines)).start()
@@ -31,12 +28,12 @@ fn text(error: &dyn Error) -> String {
     format!("{error}{source}")
 }
 
-/// The container does not start, and says of which file, and why.
+/// Asserts that the container does not start, and that the error has the path and the reason.
 #[track_caller]
 fn assert_refused(path: &Path, why: &str) {
     let text = text(&start(path).unwrap_err());
     assert!(text.contains(path.to_str().unwrap()), "{text:?} does not name {path:?}");
-    assert!(text.contains(why), "{text:?} does not say {why:?}");
+    assert!(text.contains(why), "{text:?} has no {why:?}");
 }
 
 fn is_locked(path: &Path) -> bool {
@@ -65,9 +62,7 @@ fn a_directory_is_refused() {
 fn a_pipe_is_refused_without_waiting_for_its_other_end() {
     let directory = directory();
     let path = directory.path().join("pipe.log");
-    let c_path = CString::new(path.as_os_str().as_bytes()).unwrap();
-    // SAFETY: the path ends with NUL.
-    assert_eq!(unsafe { libc::mkfifo(c_path.as_ptr(), 0o600) }, 0);
+    mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     assert_refused(&path, "a pipe");
 }
 
@@ -92,13 +87,13 @@ fn a_missing_directory_is_named_with_the_systems_reason() {
 }
 
 #[test]
-fn a_file_that_may_not_be_written_is_named_with_the_systems_reason() {
+fn a_file_without_write_permission_is_named_with_the_systems_reason() {
     let directory = directory();
     let path = directory.path().join("unwritable.log");
     fs::write(&path, "").unwrap();
     fs::set_permissions(&path, PermissionsExt::from_mode(0o444)).unwrap();
-    // Root may write anything: this thread, and those it starts, are nobody's from here on, where files are concerned.
-    // SAFETY: changes this thread's credentials alone.
+    // Root may write any file: from now on, this thread and those that it starts access files as the user `nobody`.
+    // SAFETY: the call changes the credentials of this thread alone.
     unsafe { libc::setfsuid(65_534) };
     assert_refused(&path, "Permission denied");
 }
@@ -129,7 +124,7 @@ fn a_container_that_does_not_start_leaves_no_file_locked() {
 }
 
 #[test]
-fn everything_that_is_wrong_with_the_settings_is_told_at_once() {
+fn all_invalid_settings_are_reported_at_once() {
     let sink = FileSink::new("/", || Lines)
         .block_bytes(65_537)
         .blocks_in_flight(0)

@@ -1,4 +1,4 @@
-//! Whoever reads a file while it is written sees what was logged soon, and nothing that was not.
+//! A reader of a file in use sees each event soon, and no byte that was not logged.
 
 #[path = "../../testing/lines.rs"]
 mod lines;
@@ -11,12 +11,12 @@ use std::{
 };
 
 use fapilog_engine::producer::Logger;
-use lines::{BLOCK_BYTES, PATIENCE, Way, directory, log_bytes, median, shut_down, sink, started, until, ways};
+use lines::{BLOCK_BYTES, TIMEOUT, Way, directory, log_bytes, median, shut_down, sink, started, until, ways};
 
-/// How soon a reader sees what was logged.
+/// The time until a reader sees an event.
 const SOON: Duration = Duration::from_millis(100);
 
-/// The machine may have something else to do, now and then: the median counts.
+/// The number of attempts. The median counts, because the machine may be busy.
 const ATTEMPTS: usize = 11;
 
 fn time_until_seen(log: &Logger, path: &Path, expected: &mut Vec<u8>, size: usize) -> Duration {
@@ -50,18 +50,18 @@ fn the_end_of_a_burst_is_seen_within_a_tenth_of_a_second() {
 }
 
 #[test]
-fn what_is_seen_of_a_burst_has_no_gap_at_any_moment() {
+fn a_reader_of_a_burst_sees_no_gap_at_any_time() {
     for way in ways() {
         let directory = directory();
         let path = directory.path().join("read.log");
         let container = started(sink(&path, way));
         let log = container.logger("test");
         thread::scope(|scope| {
-            // A block at a time, and what comes behind it: a direct write, and a buffered one that must not overtake it.
+            // A block at a time and its tail: a direct write, and a buffered write that must not overtake it.
             let writer = scope.spawn(|| {
                 for _ in 0..40 {
                     log_bytes(&log, BLOCK_BYTES + 700);
-                    container.flush(PATIENCE).unwrap();
+                    container.flush(TIMEOUT).unwrap();
                 }
             });
             while !writer.is_finished() {

@@ -1,4 +1,4 @@
-//! A sink that keeps what it gets, for tests.
+//! A sink that keeps rendered events in memory, for tests.
 
 mod registration;
 
@@ -15,31 +15,31 @@ const PAYLOAD_BYTES: usize = 64 * 1024;
 
 /// Keeps rendered events in memory, for tests: a handle reads them.
 ///
-/// What it keeps is bounded: when the limit is reached, deliveries fail, and are counted as lost.
+/// The memory is bounded: beyond the limit, deliveries fail, and their events are counted as lost.
 #[derive(Debug)]
 pub struct MemorySink {
     formatter: Factory<dyn Formatter>,
-    kept: Kept,
+    kept: SharedBytes,
     capacity_bytes: usize,
 }
 
-type Kept = Arc<Mutex<Vec<u8>>>;
+type SharedBytes = Arc<Mutex<Vec<u8>>>;
 
-/// Reads what a [`MemorySink`] has got.
+/// Reads the events of a [`MemorySink`].
 #[derive(Debug, Clone, Default)]
 pub struct MemoryEvents {
-    kept: Kept,
+    kept: SharedBytes,
 }
 
 impl MemorySink {
-    /// A memory sink whose events are rendered by formatters that `formatter` makes, and the handle to read them by. It
+    /// A memory sink whose events are rendered by formatters that `formatter` makes, and the handle that reads them. It
     /// keeps 64 MiB at most.
     pub fn new<F: Formatter + 'static>(formatter: impl Fn() -> F + Send + Sync + 'static) -> (Self, MemoryEvents) {
         let events = MemoryEvents::default();
         (Self::into_events(&events, formatter), events)
     }
 
-    /// As [`new`](Self::new), for a handle that is there already.
+    /// As [`new`](Self::new), for an existing handle.
     pub(crate) fn into_events<F: Formatter + 'static>(
         events: &MemoryEvents,
         formatter: impl Fn() -> F + Send + Sync + 'static,
@@ -48,7 +48,7 @@ impl MemorySink {
         Self { formatter, kept: Arc::clone(&events.kept), capacity_bytes: 64 << 20 }
     }
 
-    /// Keeps so many bytes at most.
+    /// The most bytes that it keeps. Default: 64 MiB.
     #[must_use]
     pub fn capacity_bytes(mut self, bytes: usize) -> Self {
         self.capacity_bytes = bytes;
@@ -57,19 +57,19 @@ impl MemorySink {
 }
 
 impl MemoryEvents {
-    /// Everything delivered so far, as the formatter wrote it.
+    /// All delivered events, as the formatter wrote them.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         lock(&self.kept).clone()
     }
 
-    /// Everything delivered so far, line by line.
+    /// All delivered events, line by line.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         String::from_utf8_lossy(&lock(&self.kept)).lines().map(str::to_owned).collect()
     }
 
-    /// Forgets everything delivered so far.
+    /// Removes all delivered events.
     pub fn clear(&self) {
         lock(&self.kept).clear();
     }
@@ -77,7 +77,7 @@ impl MemoryEvents {
 
 impl SinkFactory for MemorySink {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
-        Ok(Box::new(Memory {
+        Ok(Box::new(MemoryWriterSink {
             formatter: self.formatter.make(context.shard),
             kept: Arc::clone(&self.kept),
             capacity_bytes: self.capacity_bytes,
@@ -85,13 +85,13 @@ impl SinkFactory for MemorySink {
     }
 }
 
-struct Memory {
+struct MemoryWriterSink {
     formatter: Box<dyn Formatter>,
-    kept: Kept,
+    kept: SharedBytes,
     capacity_bytes: usize,
 }
 
-impl Sink for Memory {
+impl Sink for MemoryWriterSink {
     fn writer(&self) -> String {
         "memory".to_owned()
     }
@@ -115,6 +115,6 @@ impl Sink for Memory {
     }
 }
 
-fn lock(kept: &Kept) -> MutexGuard<'_, Vec<u8>> {
+fn lock(kept: &SharedBytes) -> MutexGuard<'_, Vec<u8>> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }

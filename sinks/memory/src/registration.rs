@@ -1,4 +1,4 @@
-//! The memory sink, as settings name it.
+//! Registration of the memory sink, and its settings.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{MemoryEvents, MemorySink};
 
 register_plugin!(register);
 
-/// A memory sink without its handle would only fill up: settings alone cannot name it.
+/// Settings alone cannot name a memory sink: without its handle, it would only fill up.
 fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.leave_to_code("memory", "code registers it, by MemorySink::register, and keeps the handle that reads it");
     Ok(())
@@ -24,15 +24,15 @@ fn about(name: &str, description: &str) -> Metadata {
 }
 
 impl MemorySink {
-    /// Lets settings name a memory sink by `name`, and returns the handle to what all containers of this registry deliver
-    /// to it.
+    /// Registers a memory sink that settings name by `name`. Returns the handle to the events that all containers of this
+    /// registry deliver to it.
     ///
     /// # Errors
-    /// When the name is none, or is taken.
+    /// When the name is invalid or taken.
     pub fn register(registry: &mut Registry, name: &str) -> Result<MemoryEvents, RegisterError> {
         let events = MemoryEvents::default();
         let kept = events.clone();
-        registry.register_sink(about(name, "Keeps what it gets, for tests"), move |settings| {
+        registry.register_sink(about(name, "Keeps rendered events, for tests"), move |settings| {
             let MemorySettings { capacity_bytes } = settings.read()?;
             let mut sink = Self::into_events(&kept, settings.formatter(false)?);
             if let Some(bytes) = capacity_bytes {

@@ -1,4 +1,4 @@
-//! The sinks that keep events in memory, and that throw them away.
+//! The memory sink and the null sink.
 
 #[path = "../../testing/lines.rs"]
 mod lines;
@@ -7,10 +7,10 @@ use fapilog_engine::accounts::LossReason;
 use fapilog_format::JsonFormatter;
 use fapilog_sink_memory::MemorySink;
 use fapilog_sink_null::NullSink;
-use lines::{Lines, PATIENCE, builder, log_bytes, log_line, shut_down};
+use lines::{Lines, TIMEOUT, builder, log_bytes, log_line, shut_down};
 
 #[test]
-fn a_memory_sink_keeps_what_the_formatter_wrote_in_order() {
+fn a_memory_sink_keeps_the_formatted_bytes_in_order() {
     let (sink, events) = MemorySink::new(|| Lines);
     let container = builder().sink("memory", sink).start().unwrap();
     let expected = log_bytes(&container.logger("test"), 300_001);
@@ -21,13 +21,13 @@ fn a_memory_sink_keeps_what_the_formatter_wrote_in_order() {
 }
 
 #[test]
-fn a_memory_sink_can_be_read_after_each_flush_and_forgets_when_told_to() {
+fn a_memory_sink_can_be_read_after_each_flush_and_is_empty_after_clear() {
     let (sink, events) = MemorySink::new(|| Lines);
     let container = builder().sink("memory", sink).start().unwrap();
     let log = container.logger("test");
     for text in ["first", "second"] {
         log_line(&log, text);
-        container.flush(PATIENCE).unwrap();
+        container.flush(TIMEOUT).unwrap();
         assert_eq!(events.lines(), [text]);
         events.clear();
     }
@@ -48,19 +48,19 @@ fn the_shards_of_a_memory_sink_write_to_one_place() {
 }
 
 #[test]
-fn a_memory_sink_that_is_full_loses_events_whole_and_counts_them() {
+fn a_full_memory_sink_drops_whole_events_and_counts_them() {
     let (sink, events) = MemorySink::new(|| Lines);
     let container = builder().sink("memory", sink.capacity_bytes(100)).start().unwrap();
     let log = container.logger("test");
     for number in 0..30 {
         log_line(&log, "nine byte");
-        assert_eq!(container.flush(PATIENCE).is_ok(), number < 10, "flush {number}");
+        assert_eq!(container.flush(TIMEOUT).is_ok(), number < 10, "flush {number}");
     }
     let accounts = shut_down(&container);
     assert_eq!(events.bytes(), b"nine byte\n".repeat(10));
     assert_eq!((accounts.delivered_total(), accounts.sinks[0].lost.of(LossReason::SinkFailed)), (10, 20));
     assert_eq!((accounts.sinks[0].bytes, accounts.sinks[0].errors), (100, 20));
-    assert!(container.diagnostics().iter().any(|notice| notice.text.contains("the memory sink is full")));
+    assert!(container.diagnostics().iter().any(|diagnostic| diagnostic.text.contains("the memory sink is full")));
 }
 
 #[test]

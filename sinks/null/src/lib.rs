@@ -1,4 +1,4 @@
-//! A sink that goes nowhere.
+//! A sink without a destination.
 
 mod registration;
 
@@ -11,12 +11,12 @@ use fapilog_plugin::{
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 
-/// Bytes that are encoded before they are thrown away.
+/// Bytes that are encoded before they are discarded.
 const PAYLOAD_BYTES: usize = 256 * 1024;
-/// Room for the batch that makes a payload full and goes beyond it.
+/// Room for the batch that makes a payload full and exceeds it.
 const OVERSHOOT_BYTES: usize = 256 * 1024;
 
-/// Encodes events, throws the bytes away, and says that they are delivered: for measuring everything but the destination.
+/// Encodes events, discards the bytes, and reports the events as delivered: for measurements without a destination.
 #[derive(Debug)]
 pub struct NullSink {
     formatter: Factory<dyn Formatter>,
@@ -33,17 +33,17 @@ impl NullSink {
 impl SinkFactory for NullSink {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         let formatter = self.formatter.make(context.shard);
-        Ok(Box::new(Null { formatter, spare: Vec::with_capacity(PAYLOAD_BYTES + OVERSHOOT_BYTES) }))
+        Ok(Box::new(NullWriterSink { formatter, spare: Vec::with_capacity(PAYLOAD_BYTES + OVERSHOOT_BYTES) }))
     }
 }
 
-struct Null {
+struct NullWriterSink {
     formatter: Box<dyn Formatter>,
-    /// The buffer that the next payload is made of.
+    /// The buffer of the next payload.
     spare: Vec<u8>,
 }
 
-impl Sink for Null {
+impl Sink for NullWriterSink {
     fn writer(&self) -> String {
         "null".to_owned()
     }

@@ -1,4 +1,4 @@
-//! The null sink, as settings name it.
+//! Registration of the null sink.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ register_plugin!(register);
 pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     let about = Metadata::new("null", env!("CARGO_PKG_VERSION"))
         .author("fapilog")
-        .description("Renders events and throws them away");
+        .description("Renders events and discards them");
     registry.register_sink(about, |settings| {
         settings.none()?;
         Ok(Arc::new(NullSink::new(settings.formatter(false)?)))

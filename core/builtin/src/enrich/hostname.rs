@@ -14,10 +14,7 @@ const HOSTNAME: &str = "hostname";
 /// How often the system is asked at most, if the program does not say: a host may get its name after its programs have started.
 const ASK_EVERY: Duration = Duration::from_secs(60);
 
-/// The longest name that Linux keeps, `__NEW_UTS_LEN` in `linux/utsname.h`, and the NUL behind it.
-const NAME_MAX_BYTES: usize = 65;
-
-/// Adds `hostname` to each event's context: what `gethostname(2)` says, asked at the start and once a minute at most, or once in a
+/// Adds `hostname` to each event's context: the node name of `uname(2)`, asked at the start and once a minute at most, or once in a
 /// [refresh interval](Self::refresh_interval). In a
 /// container, that is the container's name.
 #[derive(Debug, Clone)]
@@ -79,14 +76,7 @@ impl Enricher for HostnameEnricher {
 
 /// The name; bytes that are not UTF-8 are replaced by U+FFFD.
 fn ask_system() -> Option<String> {
-    let mut name = [0_u8; NAME_MAX_BYTES];
-    // SAFETY: the pointer is to `name`, which is writable for as many bytes as the call is told.
-    let result = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) };
-    if result != 0 {
-        return None;
-    }
-    let name = name.split(|&byte| byte == 0).next()?;
-    Some(String::from_utf8_lossy(name).into_owned())
+    Some(rustix::system::uname().nodename().to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

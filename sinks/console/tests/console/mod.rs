@@ -1,11 +1,11 @@
-//! What tests of the console sink have in common.
+//! Shared by the tests of the console sink.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this is test code")]
 
 use std::{
     fs,
     io::{PipeWriter, Read},
-    os::fd::{AsFd, AsRawFd, OwnedFd},
+    os::fd::{AsFd, OwnedFd},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -16,15 +16,19 @@ use fapilog_engine::{
     error::ShutdownError,
 };
 use fapilog_sink_console::ConsoleSink;
+use rustix::{
+    fs::{OFlags, fcntl_getfl, fcntl_setfl},
+    pipe::fcntl_setpipe_size,
+};
 
-use crate::lines::{Lines, PATIENCE};
+use crate::lines::{Lines, TIMEOUT};
 
-/// How long a host that is stuck is given, and how long it may take: the time given, a last word, and what a machine with
-/// other things to do adds.
-pub(crate) const TIMEOUT: Duration = Duration::from_millis(300);
+/// The timeout of a shutdown with a stuck sink, and the most time that it may take: the timeout, the stop of the sinks, and
+/// the delay of a busy machine.
+pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(300);
 pub(crate) const TAKES_AT_MOST: Duration = Duration::from_secs(8);
 
-/// The least queue.
+/// The minimum of a queue.
 pub(crate) const QUEUE_BYTES_MIN: usize = 64 << 10;
 
 /// A sink of lines for this descriptor, which stays open.
@@ -44,28 +48,23 @@ pub(crate) fn read_all(mut reader: impl Read + Send + 'static) -> JoinHandle<Vec
 
 /// Makes a pipe as small as it can be: a page.
 pub(crate) fn shrink(pipe: &PipeWriter) {
-    // SAFETY: the descriptor is open.
-    let bytes = unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) };
-    assert_eq!(bytes, 4096);
+    assert_eq!(fcntl_setpipe_size(pipe, 4096).unwrap(), 4096);
 }
 
-pub(crate) fn flags(fd: &impl AsFd) -> libc::c_int {
-    // SAFETY: the descriptor is open.
-    unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), libc::F_GETFL) }
+pub(crate) fn flags(fd: &impl AsFd) -> OFlags {
+    fcntl_getfl(fd).unwrap()
 }
 
 pub(crate) fn set_nonblocking(fd: &impl AsFd) {
-    let flags = flags(fd) | libc::O_NONBLOCK;
-    // SAFETY: the descriptor is open.
-    assert_eq!(unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), libc::F_SETFL, flags) }, 0);
+    fcntl_setfl(fd, flags(fd) | OFlags::NONBLOCK).unwrap();
 }
 
-/// Shuts a container down that has a sink `name` which is stuck: it takes its time and not longer, the loss is counted,
-/// and the law holds. Returns the accounts.
+/// Shuts down a container with a stuck sink `name`. Asserts that the shutdown ends at its timeout, that the loss is counted,
+/// and that the accounts balance. Returns the accounts.
 #[track_caller]
 pub(crate) fn shut_down_stuck(container: &Container, name: &str) -> Accounts {
     let start = Instant::now();
-    let ended = container.shutdown(TIMEOUT);
+    let ended = container.shutdown(SHUTDOWN_TIMEOUT);
     let took = start.elapsed();
     let Err(ShutdownError::Deadline { accounts, .. }) = ended else { panic!("{ended:?}") };
     assert!(took < TAKES_AT_MOST, "{took:?}");
@@ -75,12 +74,12 @@ pub(crate) fn shut_down_stuck(container: &Container, name: &str) -> Accounts {
     *accounts
 }
 
-/// What the sink `name` lost for this reason.
+/// The number of events that the sink `name` lost for this reason.
 pub(crate) fn lost(accounts: &Accounts, name: &str, reason: LossReason) -> u64 {
     accounts.sinks.iter().find(|sink| sink.name == name).unwrap().lost.of(reason)
 }
 
-/// The CPU time that the thread of this sink has had. The kernel knows the first 15 characters of its name.
+/// The CPU time of the thread of this sink. The kernel has the first 15 characters of its name.
 pub(crate) fn cpu_time(sink: &str) -> Duration {
     let name: String = format!("fapilog-{sink}").chars().take(15).collect();
     let times: Vec<u64> = fs::read_dir("/proc/self/task")
@@ -94,17 +93,17 @@ pub(crate) fn cpu_time(sink: &str) -> Duration {
     Duration::from_nanos(times[0])
 }
 
-/// The thread of this sink does next to nothing.
+/// Asserts that the thread of this sink uses less than 5 % of a CPU.
 #[track_caller]
-pub(crate) fn assert_rests(sink: &str) {
+pub(crate) fn assert_sleeps(sink: &str) {
     const WINDOW: Duration = Duration::from_millis(400);
     let before = cpu_time(sink);
     thread::sleep(WINDOW);
     let had = cpu_time(sink) - before;
-    assert!(had < WINDOW / 20, "it had {had:?} of {WINDOW:?}");
+    assert!(had < WINDOW / 20, "{had:?} of {WINDOW:?}");
 }
 
-/// Waits until the thread of this sink has done what it can.
+/// Waits until the thread of this sink uses no CPU time.
 pub(crate) fn wait_until_stuck(sink: &str) {
     let start = Instant::now();
     let mut before = cpu_time(sink);
@@ -115,6 +114,6 @@ pub(crate) fn wait_until_stuck(sink: &str) {
             return;
         }
         before = now;
-        assert!(start.elapsed() < PATIENCE, "it never rests");
+        assert!(start.elapsed() < TIMEOUT, "it never sleeps");
     }
 }

@@ -1,4 +1,4 @@
-//! An engine that does what a test tells it to, when it tells it to, and that minds the rules.
+//! An engine whose requests complete as a test asks, and that asserts the rules of requests in flight.
 
 use std::{
     cell::RefCell,
@@ -11,40 +11,40 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Completion, Engine, Files, Path, Request, Work};
+use super::{FileHandles, IoCompletion, IoRequest, IoWork, WriteEngine, WritePath};
 use crate::open::PAGE_BYTES;
 
-/// What becomes of a request.
+/// The end of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum RequestOutcome {
     Done,
-    /// At most so many bytes are written.
+    /// At most that many bytes are written.
     Short(usize),
     Error(i32),
 }
 
 /// A file on a disk whose pace the test sets.
 #[derive(Debug, Clone)]
-pub(crate) struct FakeDisk(Rc<RefCell<State>>);
+pub(crate) struct FakeDisk(Rc<RefCell<FakeDiskState>>);
 
 #[derive(Debug)]
-struct State {
+struct FakeDiskState {
     file: File,
-    /// Begun, and not carried out.
-    pending: Vec<Request>,
-    /// Carried out, and not handed over.
-    done: VecDeque<Completion>,
+    /// Submitted, and not executed.
+    pending: Vec<IoRequest>,
+    /// Executed, and not reaped.
+    done: VecDeque<IoCompletion>,
     room: usize,
 }
 
-/// A write that is pending: how, and where.
-type Pending = (Path, Range<u64>);
+/// The path and the range of a pending write.
+type PendingWrite = (WritePath, Range<u64>);
 
 impl FakeDisk {
     pub(crate) fn new(content: &[u8]) -> Self {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(content, 0).unwrap();
-        Self(Rc::new(RefCell::new(State { file, pending: Vec::new(), done: VecDeque::new(), room: 64 })))
+        Self(Rc::new(RefCell::new(FakeDiskState { file, pending: Vec::new(), done: VecDeque::new(), room: 64 })))
     }
 
     pub(crate) fn with_room(self, room: usize) -> Self {
@@ -52,9 +52,9 @@ impl FakeDisk {
         self
     }
 
-    pub(crate) fn engine(&self) -> Box<dyn Engine> {
+    pub(crate) fn engine(&self) -> Box<dyn WriteEngine> {
         let buffered = self.file();
-        Box::new(FakeEngine { disk: self.clone(), files: Files { buffered, direct: None } })
+        Box::new(FakeEngine { disk: self.clone(), files: FileHandles { buffered, direct: None } })
     }
 
     pub(crate) fn file(&self) -> File {
@@ -68,8 +68,8 @@ impl FakeDisk {
         content
     }
 
-    /// The writes that are pending, in the order in which they were begun.
-    pub(crate) fn pending(&self) -> Vec<Pending> {
+    /// The pending writes, in the order of their submission.
+    pub(crate) fn pending(&self) -> Vec<PendingWrite> {
         self.0.borrow().pending.iter().filter_map(|request| place(&request.work)).collect()
     }
 
@@ -79,41 +79,41 @@ impl FakeDisk {
 
     /// Whether a sync is pending.
     pub(crate) fn is_syncing(&self) -> bool {
-        self.0.borrow().pending.iter().any(|request| matches!(request.work, Work::Sync))
+        self.0.borrow().pending.iter().any(|request| matches!(request.work, IoWork::Sync))
     }
 
-    /// Carries out the pending request at `index`. The writer sees it with its next turn.
-    pub(crate) fn finish(&self, index: usize, outcome: Outcome) {
+    /// Executes the pending request at `index`. The writer sees it at its next `turn`.
+    pub(crate) fn finish(&self, index: usize, outcome: RequestOutcome) {
         let mut state = self.0.borrow_mut();
-        let Request { id, work } = state.pending.remove(index);
-        let result = carry_out(&state.file, &work, outcome);
-        state.done.push_back(Completion { id, work, result });
+        let IoRequest { id, work } = state.pending.remove(index);
+        let result = execute(&state.file, &work, outcome);
+        state.done.push_back(IoCompletion { id, work, result });
     }
 
     pub(crate) fn finish_all(&self) {
         while self.pending_count() > 0 {
-            self.finish(0, Outcome::Done);
+            self.finish(0, RequestOutcome::Done);
         }
     }
 }
 
-fn carry_out(file: &File, work: &Work, outcome: Outcome) -> io::Result<usize> {
+fn execute(file: &File, work: &IoWork, outcome: RequestOutcome) -> io::Result<usize> {
     let most = match outcome {
-        Outcome::Done => usize::MAX,
-        Outcome::Short(bytes) => bytes,
-        Outcome::Error(errno) => return Err(io::Error::from_raw_os_error(errno)),
+        RequestOutcome::Done => usize::MAX,
+        RequestOutcome::Short(bytes) => bytes,
+        RequestOutcome::Error(errno) => return Err(io::Error::from_raw_os_error(errno)),
     };
-    let Work::Write { block, range, offset, .. } = work else { return Ok(0) };
+    let IoWork::Write { block, range, offset, .. } = work else { return Ok(0) };
     let bytes = &block.bytes[range.clone()];
     let bytes = &bytes[..bytes.len().min(most)];
     file.write_all_at(bytes, *offset).unwrap();
     Ok(bytes.len())
 }
 
-fn place(work: &Work) -> Option<Pending> {
+fn place(work: &IoWork) -> Option<PendingWrite> {
     match work {
-        Work::Write { path, range, offset, .. } => Some((*path, *offset..*offset + range.len() as u64)),
-        Work::Sync => None,
+        IoWork::Write { path, range, offset, .. } => Some((*path, *offset..*offset + range.len() as u64)),
+        IoWork::Sync => None,
     }
 }
 
@@ -128,58 +128,58 @@ fn overlap(one: &Range<u64>, other: &Range<u64>) -> bool {
 
 struct FakeEngine {
     disk: FakeDisk,
-    files: Files,
+    files: FileHandles,
 }
 
 impl FakeEngine {
-    /// What a direct write must be, and rule 5.
-    fn mind_the_rules(&self, work: &Work) {
-        let Work::Write { path, block, range, offset } = work else { return };
+    /// Asserts the alignment of direct writes, and rule 5.
+    fn assert_rules(&self, work: &IoWork) {
+        let IoWork::Write { path, block, range, offset } = work else { return };
         assert!(range.start < range.end && range.end <= block.bytes.len(), "a write of nothing: {range:?}");
         let Some((_, bytes)) = place(work) else { return };
-        if *path == Path::Direct {
+        if *path == WritePath::Direct {
             assert!(block.is_aligned(range.start), "not on a page boundary in memory");
             assert!(offset.is_multiple_of(PAGE_BYTES as u64), "not on a page boundary in the file: {offset}");
             assert!(range.len().is_multiple_of(PAGE_BYTES), "not whole pages: {range:?}");
         }
         for (other_path, other) in self.disk.pending() {
             assert!(!overlap(&bytes, &other), "{bytes:?} and {other:?} at once");
-            if *path == Path::Direct {
+            if *path == WritePath::Direct {
                 assert!(!overlap(&pages(&bytes), &pages(&other)), "one page in {bytes:?} and {other:?}");
             } else {
-                let is_overtaken = other_path == Path::Direct && other.start < bytes.start;
+                let is_overtaken = other_path == WritePath::Direct && other.start < bytes.start;
                 assert!(!is_overtaken, "{bytes:?} overtakes {other:?}");
             }
         }
     }
 }
 
-impl Engine for FakeEngine {
+impl WriteEngine for FakeEngine {
     fn name(&self) -> &'static str {
         "fake"
     }
 
     fn has_room(&self) -> bool {
-        self.under_way() < self.disk.0.borrow().room
+        self.in_flight() < self.disk.0.borrow().room
     }
 
-    fn submit(&mut self, request: Request) {
+    fn submit(&mut self, request: IoRequest) {
         assert!(self.has_room(), "submitted without room");
-        self.mind_the_rules(&request.work);
+        self.assert_rules(&request.work);
         self.disk.0.borrow_mut().pending.push(request);
     }
 
-    fn reap(&mut self, done: &mut dyn FnMut(Completion)) {
+    fn reap(&mut self, done: &mut dyn FnMut(IoCompletion)) {
         let completions = std::mem::take(&mut self.disk.0.borrow_mut().done);
         completions.into_iter().for_each(done);
     }
 
-    fn under_way(&self) -> usize {
+    fn in_flight(&self) -> usize {
         let state = self.disk.0.borrow();
         state.pending.len() + state.done.len()
     }
 
-    fn files(&self) -> &Files {
+    fn files(&self) -> &FileHandles {
         &self.files
     }
 }

@@ -2,32 +2,32 @@
 
 use std::{collections::VecDeque, io, os::unix::fs::FileExt};
 
-use super::{Completion, Engine, Files, Request, Work};
+use super::{FileHandles, IoCompletion, IoRequest, IoWork, WriteEngine};
 
-/// Does each thing when it is asked for, and tells of it at the next occasion.
+/// Executes each request inside `submit`, and passes its completion to the next `reap`.
 #[derive(Debug)]
 pub(crate) struct PwriteEngine {
-    files: Files,
-    done: VecDeque<Completion>,
+    files: FileHandles,
+    done: VecDeque<IoCompletion>,
 }
 
 impl PwriteEngine {
-    pub(crate) fn new(files: Files) -> Self {
+    pub(crate) fn new(files: FileHandles) -> Self {
         Self { files, done: VecDeque::new() }
     }
 
-    fn carry_out(&self, work: &Work) -> io::Result<usize> {
+    fn execute(&self, work: &IoWork) -> io::Result<usize> {
         match work {
-            Work::Write { path, block, range, offset } => {
+            IoWork::Write { path, block, range, offset } => {
                 let bytes = block.bytes.get(range.clone()).unwrap_or_default();
                 self.files.get(*path).write_at(bytes, *offset)
             }
-            Work::Sync => self.files.buffered.sync_data().map(|()| 0),
+            IoWork::Sync => self.files.buffered.sync_data().map(|()| 0),
         }
     }
 }
 
-impl Engine for PwriteEngine {
+impl WriteEngine for PwriteEngine {
     fn name(&self) -> &'static str {
         "pwrite"
     }
@@ -36,20 +36,20 @@ impl Engine for PwriteEngine {
         true
     }
 
-    fn submit(&mut self, Request { id, work }: Request) {
-        let result = self.carry_out(&work);
-        self.done.push_back(Completion { id, work, result });
+    fn submit(&mut self, IoRequest { id, work }: IoRequest) {
+        let result = self.execute(&work);
+        self.done.push_back(IoCompletion { id, work, result });
     }
 
-    fn reap(&mut self, done: &mut dyn FnMut(Completion)) {
+    fn reap(&mut self, done: &mut dyn FnMut(IoCompletion)) {
         self.done.drain(..).for_each(done);
     }
 
-    fn under_way(&self) -> usize {
+    fn in_flight(&self) -> usize {
         self.done.len()
     }
 
-    fn files(&self) -> &Files {
+    fn files(&self) -> &FileHandles {
         &self.files
     }
 }

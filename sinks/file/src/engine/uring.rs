@@ -6,46 +6,46 @@ use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 
 use fapilog_plugin::threads::process::OwnProcess;
 
-use super::{Completion, Engine, Files, Request, Work};
-use crate::block::{Block, Registered};
+use super::{FileHandles, IoCompletion, IoRequest, IoWork, WriteEngine};
+use crate::block::{Block, RegisteredBuffer};
 
 /// From `linux/io_uring.h`.
 const IORING_ENTER_GETEVENTS: u32 = 1;
 
-/// Writes by a ring of its own, used by one thread.
+/// Writes through its own ring, which one thread uses.
 pub(crate) struct UringEngine {
-    files: Files,
+    files: FileHandles,
     /// Dropped before `slots`, unless the kernel still uses the buffers there.
     ring: ManuallyDrop<IoUring>,
-    /// What is under way, by the number that the kernel is given. The buffers in here do not move.
-    slots: ManuallyDrop<Vec<Option<Request>>>,
-    under_way: usize,
-    /// The process whose ring it is.
+    /// Requests in flight, by the number that the kernel is given. Their buffers do not move.
+    slots: ManuallyDrop<Vec<Option<IoRequest>>>,
+    in_flight: usize,
+    /// The process that made the ring.
     process: OwnProcess,
 }
 
 impl UringEngine {
-    /// A ring for `depth` requests at once, which has been seen to work.
-    pub(crate) fn new(files: Files, depth: usize) -> io::Result<Self> {
+    /// A ring for `depth` requests in flight, which has executed a trial request.
+    pub(crate) fn new(files: FileHandles, depth: usize) -> io::Result<Self> {
         let mut ring = ring(u32::try_from(depth).unwrap_or(64))?;
-        ask_for_operations(&ring)?;
-        try_out(&mut ring)?;
+        check_operations(&ring)?;
+        execute_nop(&mut ring)?;
         let slots = (0..depth).map(|_| None).collect();
         Ok(Self {
             files,
             ring: ManuallyDrop::new(ring),
             slots: ManuallyDrop::new(slots),
-            under_way: 0,
+            in_flight: 0,
             process: OwnProcess::this(),
         })
     }
 
-    /// Has the kernel hold the blocks' memory, so that it need not look their pages up with each write. Where it will not
-    /// (the locked-memory limit), they are written all the same.
+    /// Registers the blocks' memory with the kernel, which then looks up no pages at each write. A refusal (the
+    /// locked-memory limit) leaves the blocks unregistered; writes work without it.
     pub(crate) fn register(&self, blocks: &mut [Block]) {
-        let known: Vec<Registered> = (0..)
+        let known: Vec<RegisteredBuffer> = (0..)
             .zip(blocks.iter())
-            .map(|(index, block)| Registered {
+            .map(|(index, block)| RegisteredBuffer {
                 index,
                 address: block.bytes.as_ptr().addr(),
                 capacity_bytes: block.bytes.capacity(),
@@ -55,8 +55,8 @@ impl UringEngine {
             .iter_mut()
             .map(|block| libc::iovec { iov_base: block.bytes.as_mut_ptr().cast(), iov_len: block.bytes.capacity() })
             .collect();
-        // SAFETY: each vector is a live allocation. The kernel pins its pages: should the allocation be freed before the
-        // ring is, the pages stay the kernel's, and `Block::registered_index` sees to it that they are not used any more.
+        // SAFETY: each vector is a live allocation, and the kernel pins its pages. An allocation that is freed before the ring
+        // leaves the pages to the kernel, and `Block::registered_index` rejects the index from then on.
         if unsafe { self.ring.submitter().register_buffers(&vectors) }.is_ok() {
             for (block, registered) in blocks.iter_mut().zip(known) {
                 block.registered = Some(registered);
@@ -64,19 +64,19 @@ impl UringEngine {
         }
     }
 
-    fn entry(&self, slot: usize, work: &Work) -> squeue::Entry {
+    fn entry(&self, slot: usize, work: &IoWork) -> squeue::Entry {
         let entry = match work {
-            Work::Write { path, block, range, offset } => {
+            IoWork::Write { path, block, range, offset } => {
                 let fd = types::Fd(self.files.get(*path).as_raw_fd());
                 let bytes = block.bytes.get(range.clone()).unwrap_or_default();
-                // A block is 16 MiB and a batch at most; what is longer is written in part and then on from there.
+                // A block is at most 16 MiB plus one batch. Longer data is written in part, and the writer submits its tail.
                 let len = u32::try_from(bytes.len()).unwrap_or(1 << 30);
                 match block.registered_index() {
                     Some(index) => opcode::WriteFixed::new(fd, bytes.as_ptr(), len, index).offset(*offset).build(),
                     None => opcode::Write::new(fd, bytes.as_ptr(), len).offset(*offset).build(),
                 }
             }
-            Work::Sync => {
+            IoWork::Sync => {
                 let fd = types::Fd(self.files.buffered.as_raw_fd());
                 opcode::Fsync::new(fd).flags(types::FsyncFlags::DATASYNC).build()
             }
@@ -84,13 +84,13 @@ impl UringEngine {
         entry.user_data(slot as u64)
     }
 
-    /// Gives the kernel what is queued. It has at most as much as the ring holds.
+    /// Submits the queued entries to the kernel: at most as many as the ring has.
     fn enter(&self) {
-        // Interrupted or out of memory for now: the queue is kept, and `reap` tries again.
+        // After EINTR or ENOMEM the queue is kept, and `reap` submits it again.
         let _ = self.ring.submit();
     }
 
-    /// Lets the kernel finish what it leaves to our thread (deferred task work), and submits what is still queued.
+    /// Runs the work that the kernel defers to this thread (deferred task work), and submits entries that are still queued.
     fn run_deferred(&mut self) {
         let (has_work, queued) = {
             let queue = self.ring.submission();
@@ -98,26 +98,26 @@ impl UringEngine {
         };
         if has_work || queued > 0 {
             let to_submit = u32::try_from(queued).unwrap_or(0);
-            // SAFETY: no argument is passed; what is submitted was queued by `submit`, which keeps its memory in `slots`.
+            // SAFETY: the call has no argument. `submit` queued the entries, and keeps their memory in `slots`.
             let _ = unsafe { self.ring.submitter().enter::<()>(to_submit, 0, IORING_ENTER_GETEVENTS, None) };
         }
     }
 
-    fn complete(&mut self, entry: &cqueue::Entry) -> Option<Completion> {
+    fn complete(&mut self, entry: &cqueue::Entry) -> Option<IoCompletion> {
         let slot = usize::try_from(entry.user_data()).ok()?;
-        let Request { id, work } = self.slots.get_mut(slot)?.take()?;
-        self.under_way -= 1;
+        let IoRequest { id, work } = self.slots.get_mut(slot)?.take()?;
+        self.in_flight -= 1;
         let result = match entry.result() {
             negative if negative < 0 => Err(io::Error::from_raw_os_error(-negative)),
             written => Ok(usize::try_from(written).unwrap_or(0)),
         };
-        Some(Completion { id, work, result })
+        Some(IoCompletion { id, work, result })
     }
 }
 
-/// A ring with the flags that suit a single thread, as many of them as the kernel has.
+/// A ring with the flags for a single thread, as many as the kernel has.
 ///
-/// A forked child does not get its memory, which would be the parent's own and not a copy.
+/// A forked child does not inherit its memory, which parent and child would share.
 fn ring(depth: u32) -> io::Result<IoUring> {
     // Linux 6.1, 5.19, and before.
     (IoUring::builder().dontfork().setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag().build(depth))
@@ -125,8 +125,8 @@ fn ring(depth: u32) -> io::Result<IoUring> {
         .or_else(|_| IoUring::builder().dontfork().build(depth))
 }
 
-/// A kernel before 5.6 makes rings, but writes nothing through them.
-fn ask_for_operations(ring: &IoUring) -> io::Result<()> {
+/// Checks that the kernel has the operations: before 5.6 it makes rings, but cannot write through them.
+fn check_operations(ring: &IoUring) -> io::Result<()> {
     let mut probe = Probe::new();
     ring.submitter().register_probe(&mut probe)?;
     let needed = [opcode::Write::CODE, opcode::WriteFixed::CODE, opcode::Fsync::CODE];
@@ -136,9 +136,9 @@ fn ask_for_operations(ring: &IoUring) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// A sandbox may let rings be made, and not be entered.
-fn try_out(ring: &mut IoUring) -> io::Result<()> {
-    // SAFETY: an operation that does nothing, with no memory.
+/// Executes a request that does nothing: a sandbox may allow `io_uring_setup` and refuse `io_uring_enter`.
+fn execute_nop(ring: &mut IoUring) -> io::Result<()> {
+    // SAFETY: the operation does nothing, and uses no memory.
     let pushed = unsafe { ring.submission().push(&opcode::Nop::new().build()) };
     pushed.map_err(io::Error::other)?;
     ring.submit_and_wait(1)?;
@@ -146,32 +146,32 @@ fn try_out(ring: &mut IoUring) -> io::Result<()> {
     Ok(())
 }
 
-impl Engine for UringEngine {
+impl WriteEngine for UringEngine {
     fn name(&self) -> &'static str {
         "io_uring"
     }
 
     fn has_room(&self) -> bool {
-        self.under_way < self.slots.len()
+        self.in_flight < self.slots.len()
     }
 
-    fn submit(&mut self, request: Request) {
+    fn submit(&mut self, request: IoRequest) {
         let Some(slot) = self.slots.iter().position(Option::is_none) else { return };
         let entry = self.entry(slot, &request.work);
-        // The vector moves, what it points at does not.
+        // The move of the block leaves its heap buffer at the same address.
         if let Some(place) = self.slots.get_mut(slot) {
             *place = Some(request);
         }
-        self.under_way += 1;
-        // SAFETY: the entry points into a buffer that `slots` owns until its completion has come; an engine that is
-        // dropped before leaks it. The queue has room: it is as long as `slots`.
+        self.in_flight += 1;
+        // SAFETY: the entry points into a buffer that `slots` owns until its completion; an engine that is dropped earlier
+        // leaks the buffer. The queue has room: it is as long as `slots`.
         let pushed = unsafe { self.ring.submission().push(&entry) };
         debug_assert!(pushed.is_ok(), "the submission queue is as long as the slots");
         self.enter();
     }
 
-    fn reap(&mut self, done: &mut dyn FnMut(Completion)) {
-        if self.under_way == 0 {
+    fn reap(&mut self, done: &mut dyn FnMut(IoCompletion)) {
+        if self.in_flight == 0 {
             return;
         }
         self.run_deferred();
@@ -184,20 +184,20 @@ impl Engine for UringEngine {
         }
     }
 
-    fn under_way(&self) -> usize {
-        self.under_way
+    fn in_flight(&self) -> usize {
+        self.in_flight
     }
 
-    fn files(&self) -> &Files {
+    fn files(&self) -> &FileHandles {
         &self.files
     }
 }
 
 impl UringEngine {
-    /// What is left to do in a forked child: the ring is its parent's. It lets go of the descriptor and of nothing else, for
-    /// where the ring's memory was there may be another's by now.
-    fn let_go(&self) {
-        // SAFETY: the descriptor is the ring's, which is never dropped in this process.
+    /// Closes the descriptor and frees nothing else, in a forked child: the ring belongs to the parent, and the address of
+    /// its memory may have another owner in the child.
+    fn close_in_child(&self) {
+        // SAFETY: the descriptor belongs to the ring, which is never dropped in this process.
         unsafe { libc::close(self.ring.as_raw_fd()) };
     }
 }
@@ -205,16 +205,16 @@ impl UringEngine {
 impl Drop for UringEngine {
     fn drop(&mut self) {
         if !self.process.is_this() {
-            return self.let_go();
+            return self.close_in_child();
         }
         self.reap(&mut drop);
-        if self.under_way > 0 {
-            // The disk does not answer. Buffers that the kernel may still read are its own from now on; so is the ring.
+        if self.in_flight > 0 {
+            // The disk does not answer. The kernel may still read the buffers: they are leaked, and so is the ring.
             return;
         }
-        // SAFETY: dropped here and nowhere else; nothing is under way.
+        // SAFETY: the only drop of the ring, with no request in flight.
         unsafe { ManuallyDrop::drop(&mut self.ring) };
-        // SAFETY: as above.
+        // SAFETY: the only drop of the slots, with no request in flight.
         unsafe { ManuallyDrop::drop(&mut self.slots) };
     }
 }

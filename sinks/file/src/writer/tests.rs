@@ -1,23 +1,25 @@
-//! What a batch writer promises, against a disk that does everything in any order, in part, or not at all.
+//! The promises of a batch writer, on a disk that executes requests in any order, in part, or not at all.
 
-use std::os::{fd::AsRawFd, unix::fs::FileExt};
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::{OFlags, fcntl_getfl};
 
 use super::*;
-use crate::engine::fake::{FakeClock, FakeDisk, Outcome};
+use crate::engine::fake::{FakeClock, FakeDisk, RequestOutcome};
 
 mod any_sequence;
 
 const PAGE: u64 = PAGE_BYTES as u64;
 const BLOCKS: usize = 6;
-/// Less than a real one, so that a block is full soon.
+/// Less than the real minimum, so that few events fill a block.
 const BLOCK_BYTES: usize = 8192;
 
-/// A writer on a fake disk, and what was given to it.
+/// A writer on a fake disk, and the bytes that it was given.
 struct Bench {
     disk: FakeDisk,
     writer: BatchWriter,
     clock: FakeClock,
-    /// What the file is to hold in the end.
+    /// The content that the file has in the end.
     expected: Vec<u8>,
 }
 
@@ -33,13 +35,18 @@ impl Bench {
     fn on(disk: FakeDisk, sync: FileSync) -> Self {
         let expected = disk.content();
         let blocks = (0..BLOCKS).map(|_| Block::new(BLOCK_BYTES)).collect();
-        let carry = expected[expected.len() - expected.len() % PAGE_BYTES..].to_vec();
-        let writer = BatchWriter::new(disk.engine(), blocks, BLOCK_BYTES, expected.len() as u64, carry, true, sync);
+        let partial_page = expected[expected.len() - expected.len() % PAGE_BYTES..].to_vec();
+        let length = expected.len() as u64;
+        let writer = BatchWriter::new(disk.engine(), blocks, BLOCK_BYTES, length, partial_page, true, sync);
         Self { disk, writer, clock: FakeClock::new(), expected }
     }
 
-    /// Has so many bytes written, none of them NUL. Returns where they end; `None` while there is no block.
-    fn try_write(&mut self, bytes: usize, is_full: bool) -> Option<u64> {
+    fn delivered_end(&self) -> FillingEnd {
+        self.writer.delivered_end()
+    }
+
+    /// Writes that many bytes, none of them NUL. Returns where they end; `None` while there is no block.
+    fn try_write(&mut self, bytes: usize, is_full: bool) -> Option<FillingEnd> {
         let mut block = self.writer.take_block()?;
         let first = self.expected.len();
         self.expected.extend((first..first + bytes).map(|number| (number % 251) as u8 + 1));
@@ -47,7 +54,7 @@ impl Bench {
         self.writer.write(block, is_full, self.clock.now())
     }
 
-    /// Has these bytes written in a block that was taken, and all of it done.
+    /// Writes these bytes in a block that was taken, and waits for the write.
     fn write_taken(&mut self, mut block: Vec<u8>, bytes: &[u8]) {
         block.extend_from_slice(bytes);
         self.expected.extend_from_slice(bytes);
@@ -55,16 +62,16 @@ impl Bench {
         self.assert_all_written();
     }
 
-    fn write_full(&mut self, bytes: usize) -> u64 {
+    fn write_full(&mut self, bytes: usize) -> FillingEnd {
         self.try_write(bytes, true).unwrap()
     }
 
-    fn write_overdue(&mut self, bytes: usize) -> u64 {
+    fn write_overdue(&mut self, bytes: usize) -> FillingEnd {
         self.try_write(bytes, false).unwrap()
     }
 
-    /// One request ends, and the writer sees it.
-    fn finish(&mut self, index: usize, outcome: Outcome) {
+    /// Executes a request, and has the writer see its completion.
+    fn finish(&mut self, index: usize, outcome: RequestOutcome) {
         self.disk.finish(index, outcome);
         self.turn();
     }
@@ -78,32 +85,32 @@ impl Bench {
         self.turn();
     }
 
-    /// Lets everything succeed from now on, until nothing is left to do.
+    /// Executes all requests with success, until none is left.
     fn settle(&mut self) {
         for _ in 0..100 {
             self.disk.finish_all();
             self.after(RETRY_MAX);
         }
-        assert_eq!((self.writer.delivered_up_to(), self.disk.pending_count()), (self.expected.len() as u64, 0));
+        assert_eq!((self.delivered_end().offset(), self.disk.pending_count()), (self.expected.len() as u64, 0));
     }
 
     #[track_caller]
     fn assert_all_written(&mut self) {
         self.settle();
-        assert!(self.disk.content() == self.expected, "the file holds something else than was written");
-        assert_eq!(self.writer.free.len(), BLOCKS, "a block is gone");
+        assert!(self.disk.content() == self.expected, "the file differs from the written bytes");
+        assert_eq!(self.writer.free.len(), BLOCKS, "a block has not returned to the pool");
     }
 }
 
 const PAST_TAIL_WAIT: Duration = Duration::from_millis(TAIL_WAIT.as_millis() as u64 + 1);
-const NO_SPACE: Outcome = Outcome::Error(libc::ENOSPC);
+const NO_SPACE: RequestOutcome = RequestOutcome::Error(libc::ENOSPC);
 
 #[test]
 fn full_blocks_are_written_directly_and_at_once() {
     let mut bench = Bench::new();
     bench.write_full(2 * PAGE_BYTES + 100);
     bench.write_full(PAGE_BYTES);
-    assert_eq!(bench.disk.pending(), [(Path::Direct, 0..2 * PAGE), (Path::Direct, 2 * PAGE..3 * PAGE)]);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 0..2 * PAGE), (WritePath::Direct, 2 * PAGE..3 * PAGE)]);
     bench.assert_all_written();
 }
 
@@ -111,11 +118,11 @@ fn full_blocks_are_written_directly_and_at_once() {
 fn a_block_that_is_overdue_is_written_through_the_page_cache_from_the_first_byte_not_written_yet() {
     let mut bench = Bench::new();
     bench.write_full(PAGE_BYTES + 100);
-    bench.finish(0, Outcome::Done);
+    bench.finish(0, RequestOutcome::Done);
     bench.write_overdue(50);
-    assert_eq!(bench.disk.pending(), [(Path::Buffered, PAGE..PAGE + 150)]);
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, PAGE..PAGE + 150)]);
     bench.write_overdue(25);
-    assert_eq!(bench.disk.pending()[1..], [(Path::Buffered, PAGE + 150..PAGE + 175)]);
+    assert_eq!(bench.disk.pending()[1..], [(WritePath::Buffered, PAGE + 150..PAGE + 175)]);
     bench.assert_all_written();
 }
 
@@ -124,7 +131,7 @@ fn a_full_block_starts_with_the_page_that_an_existing_file_ends_in() {
     let disk = FakeDisk::new(&[b'x'; PAGE_BYTES + 17]);
     let mut bench = Bench::on(disk, FileSync::Never);
     bench.write_full(PAGE_BYTES);
-    assert_eq!(bench.disk.pending(), [(Path::Direct, PAGE..2 * PAGE)]);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, PAGE..2 * PAGE)]);
     bench.assert_all_written();
 }
 
@@ -134,22 +141,22 @@ fn a_direct_write_waits_for_every_buffered_write_on_its_page_whichever_is_done_f
     (0..3).for_each(|_| _ = bench.write_overdue(100));
     bench.write_full(2 * PAGE_BYTES);
     for last_first in [2, 1] {
-        assert!(bench.disk.pending().iter().all(|(path, _)| *path == Path::Buffered));
-        bench.finish(last_first, Outcome::Done);
+        assert!(bench.disk.pending().iter().all(|(path, _)| *path == WritePath::Buffered));
+        bench.finish(last_first, RequestOutcome::Done);
     }
-    assert_eq!(bench.disk.pending(), [(Path::Buffered, 0..100)]);
-    bench.finish(0, Outcome::Done);
-    assert_eq!(bench.disk.pending(), [(Path::Direct, 0..2 * PAGE)]);
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 0..100)]);
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 0..2 * PAGE)]);
     bench.assert_all_written();
 }
 
 #[test]
-fn a_direct_write_waits_for_the_rest_of_a_buffered_write_that_came_short() {
+fn a_direct_write_waits_for_the_tail_of_a_short_buffered_write() {
     let mut bench = Bench::new();
     bench.write_overdue(100);
     bench.write_full(2 * PAGE_BYTES);
-    bench.finish(0, Outcome::Short(60));
-    assert_eq!(bench.disk.pending(), [(Path::Buffered, 60..100)]);
+    bench.finish(0, RequestOutcome::Short(60));
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 60..100)]);
     bench.assert_all_written();
 }
 
@@ -158,7 +165,7 @@ fn a_direct_write_does_not_wait_for_a_buffered_one_that_ends_before_its_page() {
     let mut bench = Bench::new();
     bench.write_overdue(PAGE_BYTES);
     bench.write_full(PAGE_BYTES);
-    assert_eq!(bench.disk.pending(), [(Path::Buffered, 0..PAGE), (Path::Direct, PAGE..2 * PAGE)]);
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 0..PAGE), (WritePath::Direct, PAGE..2 * PAGE)]);
     bench.assert_all_written();
 }
 
@@ -168,27 +175,27 @@ fn no_buffered_write_moves_the_files_end_beyond_a_direct_one_that_is_not_done() 
     bench.write_full(2 * PAGE_BYTES + 1);
     bench.write_full(2 * PAGE_BYTES);
     bench.after(PAST_TAIL_WAIT);
-    bench.finish(1, Outcome::Done);
-    assert_eq!(bench.disk.pending(), [(Path::Direct, 0..2 * PAGE)]);
-    bench.finish(0, Outcome::Done);
-    assert_eq!(bench.disk.pending(), [(Path::Buffered, 4 * PAGE..4 * PAGE + 1)]);
+    bench.finish(1, RequestOutcome::Done);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 0..2 * PAGE)]);
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 4 * PAGE..4 * PAGE + 1)]);
     bench.assert_all_written();
 }
 
 #[test]
-fn a_carry_is_written_when_no_full_block_comes_in_time() {
+fn a_partial_page_is_written_when_no_full_block_follows_in_time() {
     let mut bench = Bench::new();
     bench.write_full(PAGE_BYTES + 7);
-    bench.finish(0, Outcome::Done);
+    bench.finish(0, RequestOutcome::Done);
     bench.after(TAIL_WAIT - Duration::from_micros(1));
     assert_eq!(bench.disk.pending(), []);
     bench.after(Duration::from_micros(1));
-    assert_eq!(bench.disk.pending(), [(Path::Buffered, PAGE..PAGE + 7)]);
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, PAGE..PAGE + 7)]);
     bench.assert_all_written();
 }
 
 #[test]
-fn a_carry_goes_with_the_next_full_block_if_that_comes_in_time() {
+fn a_partial_page_is_written_with_the_next_full_block_if_that_follows_in_time() {
     let mut bench = Bench::new();
     bench.write_full(PAGE_BYTES + 7);
     bench.write_full(PAGE_BYTES - 7);
@@ -199,12 +206,12 @@ fn a_carry_goes_with_the_next_full_block_if_that_comes_in_time() {
 }
 
 #[test]
-fn a_carry_does_not_hold_up_full_blocks_on_a_slow_disk() {
+fn a_partial_page_does_not_delay_full_blocks_on_a_slow_disk() {
     let mut bench = Bench::new();
     bench.write_full(PAGE_BYTES + 7);
     bench.after(PAST_TAIL_WAIT);
     bench.write_full(PAGE_BYTES);
-    assert_eq!(bench.disk.pending(), [(Path::Direct, 0..PAGE), (Path::Direct, PAGE..2 * PAGE)]);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 0..PAGE), (WritePath::Direct, PAGE..2 * PAGE)]);
     bench.assert_all_written();
 }
 
@@ -236,11 +243,11 @@ fn a_block_that_grew_a_little_is_kept_as_it_is() {
     assert!(most > Block::new(BLOCK_BYTES).bytes.capacity());
 }
 
-/// Registers the block that comes next.
+/// Registers the next block.
 fn register_next(bench: &mut Bench) {
     let block = bench.writer.free.last_mut().unwrap();
     let (address, capacity_bytes) = (block.bytes.as_ptr().addr(), block.bytes.capacity());
-    block.registered = Some(crate::block::Registered { index: 0, address, capacity_bytes });
+    block.registered = Some(crate::block::RegisteredBuffer { index: 0, address, capacity_bytes });
 }
 
 fn registered_blocks(bench: &Bench) -> usize {
@@ -252,18 +259,18 @@ fn a_block_that_stays_where_it_is_stays_registered() {
     let mut bench = Bench::new();
     register_next(&mut bench);
     let block = bench.writer.take_block().unwrap();
-    bench.writer.look_at_filling(&block);
+    bench.writer.check_filling_address(&block);
     bench.write_taken(block, b"x");
     assert_eq!(registered_blocks(&bench), 1);
 }
 
 #[test]
-fn a_block_that_was_elsewhere_is_not_registered_any_more_even_if_it_comes_back() {
+fn a_block_that_has_moved_is_not_registered_any_more_even_at_its_old_address() {
     let mut bench = Bench::new();
     register_next(&mut bench);
     let block = bench.writer.take_block().unwrap();
-    bench.writer.look_at_filling(&block.clone());
-    bench.writer.look_at_filling(&block);
+    bench.writer.check_filling_address(&block.clone());
+    bench.writer.check_filling_address(&block);
     bench.write_taken(block, b"x");
     assert_eq!(registered_blocks(&bench), 0);
 }
@@ -273,23 +280,23 @@ fn nothing_is_delivered_beyond_a_gap() {
     let mut bench = Bench::new();
     let first = bench.write_full(PAGE_BYTES);
     let second = bench.write_full(PAGE_BYTES);
-    bench.finish(1, Outcome::Done);
-    assert_eq!(bench.writer.delivered_up_to(), 0);
-    bench.finish(0, Outcome::Done);
-    assert_eq!((first, bench.writer.delivered_up_to()), (PAGE, second));
+    bench.finish(1, RequestOutcome::Done);
+    assert_eq!(bench.delivered_end().offset(), 0);
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!((first.offset(), bench.delivered_end()), (PAGE, second));
 }
 
 #[test]
-fn while_all_blocks_are_on_their_way_there_is_none_to_fill() {
+fn while_all_blocks_are_in_flight_no_block_can_be_filled() {
     let mut bench = Bench::new();
     (0..BLOCKS).for_each(|_| _ = bench.write_full(PAGE_BYTES));
     assert_eq!(bench.try_write(1, false), None);
-    bench.finish(BLOCKS - 1, Outcome::Done);
+    bench.finish(BLOCKS - 1, RequestOutcome::Done);
     assert!(bench.try_write(1, false).is_some());
 }
 
 #[test]
-fn an_engine_without_room_gets_the_rest_later() {
+fn an_engine_without_room_gets_the_other_requests_later() {
     let mut bench = Bench::on(FakeDisk::new(&[]).with_room(2), FileSync::Batch);
     (0..BLOCKS).for_each(|_| _ = bench.write_full(PAGE_BYTES));
     assert_eq!(bench.disk.pending_count(), 2);
@@ -297,44 +304,44 @@ fn an_engine_without_room_gets_the_rest_later() {
 }
 
 #[test]
-fn a_write_that_came_short_is_written_on_from_there() {
+fn a_short_write_continues_at_its_first_unwritten_byte() {
     let mut bench = Bench::new();
     bench.write_overdue(100);
-    bench.finish(0, Outcome::Short(99));
-    assert_eq!(bench.disk.pending(), [(Path::Buffered, 99..100)]);
+    bench.finish(0, RequestOutcome::Short(99));
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 99..100)]);
     bench.assert_all_written();
 }
 
 #[test]
-fn a_direct_write_that_came_short_is_written_on_from_a_page() {
+fn a_short_direct_write_continues_at_a_page() {
     let mut bench = Bench::new();
     bench.write_full(3 * PAGE_BYTES);
-    bench.finish(0, Outcome::Short(PAGE_BYTES + 512));
-    assert_eq!(bench.disk.pending(), [(Path::Direct, PAGE..3 * PAGE)]);
+    bench.finish(0, RequestOutcome::Short(PAGE_BYTES + 512));
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, PAGE..3 * PAGE)]);
     bench.assert_all_written();
 }
 
 #[test]
-fn a_direct_write_of_less_than_a_page_is_tried_again_after_a_while_only() {
+fn a_direct_write_of_less_than_a_page_is_repeated_only_after_the_retry_wait() {
     let mut bench = Bench::new();
     bench.write_full(PAGE_BYTES);
-    bench.finish(0, Outcome::Short(512));
+    bench.finish(0, RequestOutcome::Short(512));
     assert_eq!(bench.disk.pending(), []);
     bench.after(RETRY_MIN);
-    assert_eq!(bench.disk.pending(), [(Path::Direct, 0..PAGE)]);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 0..PAGE)]);
     bench.assert_all_written();
 }
 
 #[test]
-fn after_a_failure_the_first_in_order_is_tried_alone_and_the_others_when_it_succeeds() {
+fn after_a_failure_the_first_write_in_order_is_repeated_alone_and_the_others_after_its_success() {
     let mut bench = Bench::new();
     (0..3).for_each(|_| _ = bench.write_full(PAGE_BYTES));
     (0..3).for_each(|_| bench.finish(0, NO_SPACE));
     bench.after(RETRY_MIN - Duration::from_micros(1));
     assert_eq!(bench.disk.pending_count(), 0);
     bench.after(Duration::from_micros(1));
-    assert_eq!(bench.disk.pending(), [(Path::Direct, 0..PAGE)]);
-    bench.finish(0, Outcome::Done);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 0..PAGE)]);
+    bench.finish(0, RequestOutcome::Done);
     assert_eq!(bench.disk.pending_count(), 2);
     bench.assert_all_written();
 }
@@ -346,11 +353,11 @@ fn the_wait_after_failures_doubles_up_to_a_second_and_starts_anew_after_a_succes
     for millis in [10, 20, 40, 80, 160, 320, 640, 1000, 1000] {
         bench.finish(0, NO_SPACE);
         bench.after(Duration::from_millis(millis) - Duration::from_micros(1));
-        assert_eq!(bench.disk.pending_count(), 0, "not before {millis} ms are over");
+        assert_eq!(bench.disk.pending_count(), 0, "before {millis} ms");
         bench.after(Duration::from_micros(1));
-        assert_eq!(bench.disk.pending_count(), 1, "when {millis} ms are over");
+        assert_eq!(bench.disk.pending_count(), 1, "after {millis} ms");
     }
-    bench.finish(0, Outcome::Done);
+    bench.finish(0, RequestOutcome::Done);
     bench.write_full(PAGE_BYTES);
     bench.finish(0, NO_SPACE);
     bench.after(RETRY_MIN);
@@ -362,17 +369,17 @@ fn the_wait_after_failures_doubles_up_to_a_second_and_starts_anew_after_a_succes
 fn an_interrupted_write_is_repeated_at_once() {
     let mut bench = Bench::new();
     bench.write_overdue(10);
-    bench.finish(0, Outcome::Error(libc::EINTR));
+    bench.finish(0, RequestOutcome::Error(libc::EINTR));
     assert_eq!(bench.disk.pending_count(), 1);
-    assert!(bench.writer.take_troubles().is_empty());
+    assert!(bench.writer.take_errors().is_empty());
     bench.assert_all_written();
 }
 
 #[test]
-fn a_write_that_would_block_is_repeated_after_a_while_only() {
+fn a_write_that_would_block_is_repeated_only_after_the_retry_wait() {
     let mut bench = Bench::new();
     bench.write_overdue(10);
-    bench.finish(0, Outcome::Error(libc::EAGAIN));
+    bench.finish(0, RequestOutcome::Error(libc::EAGAIN));
     assert_eq!(bench.disk.pending_count(), 0);
     bench.assert_all_written();
 }
@@ -382,29 +389,29 @@ fn a_file_system_that_refuses_direct_writes_gets_buffered_ones_from_then_on() {
     for errno in [libc::EINVAL, libc::EOPNOTSUPP] {
         let mut bench = Bench::new();
         (0..3).for_each(|_| _ = bench.write_full(PAGE_BYTES + 10));
-        (0..3).for_each(|_| bench.finish(0, Outcome::Error(errno)));
+        (0..3).for_each(|_| bench.finish(0, RequestOutcome::Error(errno)));
         bench.write_full(PAGE_BYTES);
-        assert!(bench.disk.pending().iter().all(|(path, _)| *path == Path::Buffered));
-        assert!(matches!(bench.writer.take_troubles()[..], [Trouble::DirectRefused(_)]), "said once");
+        assert!(bench.disk.pending().iter().all(|(path, _)| *path == WritePath::Buffered));
+        assert!(matches!(bench.writer.take_errors()[..], [WriterError::DirectRefused(_)]), "reported once");
         assert!(bench.writer.describe().ends_with("buffered"));
         bench.assert_all_written();
     }
 }
 
 #[test]
-fn troubles_of_different_kinds_are_all_told() {
+fn errors_of_different_kinds_are_all_reported() {
     let mut bench = Bench::new();
     (0..3).for_each(|_| _ = bench.write_full(PAGE_BYTES));
-    bench.disk.finish(0, Outcome::Error(libc::EINVAL));
+    bench.disk.finish(0, RequestOutcome::Error(libc::EINVAL));
     bench.disk.finish(0, NO_SPACE);
-    bench.disk.finish(0, Outcome::Error(libc::EIO));
+    bench.disk.finish(0, RequestOutcome::Error(libc::EIO));
     bench.turn();
-    let troubles = bench.writer.take_troubles();
-    assert!(matches!(troubles[..], [Trouble::DirectRefused(_), Trouble::Write(_)]), "{troubles:?}");
+    let errors = bench.writer.take_errors();
+    assert!(matches!(errors[..], [WriterError::DirectRefused(_), WriterError::Write(_)]), "{errors:?}");
 }
 
 #[test]
-fn a_block_whose_beginning_is_gone_is_refused_and_the_file_is_none_the_worse() {
+fn a_block_without_its_old_content_is_refused_and_the_file_stays_whole() {
     let mut bench = Bench::new();
     bench.write_full(PAGE_BYTES + 100);
     let _emptied = bench.writer.take_block().unwrap();
@@ -417,94 +424,95 @@ fn a_block_whose_beginning_is_gone_is_refused_and_the_file_is_none_the_worse() {
 fn with_a_sync_for_each_batch_nothing_is_delivered_before_its_sync() {
     let mut bench = Bench::syncing(FileSync::Batch);
     let end = bench.write_overdue(100);
-    bench.finish(0, Outcome::Done);
+    bench.finish(0, RequestOutcome::Done);
     assert!(bench.disk.is_syncing());
-    assert_eq!(bench.writer.delivered_up_to(), 0);
-    bench.finish(0, Outcome::Done);
-    assert_eq!(bench.writer.delivered_up_to(), end);
+    assert_eq!(bench.delivered_end().offset(), 0);
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.delivered_end(), end);
 }
 
 #[test]
-fn a_sync_stands_for_nothing_that_was_written_while_it_ran() {
+fn a_sync_delivers_nothing_that_was_written_during_it() {
     let mut bench = Bench::syncing(FileSync::Batch);
     let first = bench.write_overdue(100);
-    bench.finish(0, Outcome::Done);
+    bench.finish(0, RequestOutcome::Done);
     bench.write_overdue(100);
-    bench.finish(1, Outcome::Done);
-    bench.finish(0, Outcome::Done);
-    assert_eq!(bench.writer.delivered_up_to(), first);
-    assert!(bench.disk.is_syncing(), "the next one is on its way");
+    bench.finish(1, RequestOutcome::Done);
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.delivered_end(), first);
+    assert!(bench.disk.is_syncing(), "the next sync is in flight");
 }
 
 #[test]
-fn what_was_written_while_a_sync_failed_is_in_doubt_even_if_the_next_succeeds() {
+fn bytes_written_during_a_failed_sync_are_in_doubt_even_if_the_next_sync_succeeds() {
     let mut bench = Bench::syncing(FileSync::Batch);
     bench.write_overdue(100);
-    bench.finish(0, Outcome::Done);
+    bench.finish(0, RequestOutcome::Done);
     let meanwhile = bench.write_overdue(100);
-    bench.finish(1, Outcome::Done);
-    bench.finish(0, Outcome::Error(libc::EIO));
-    bench.finish(0, Outcome::Done);
-    assert_eq!(bench.writer.delivered_up_to(), meanwhile);
-    assert!(bench.writer.doubtful_up_to() >= meanwhile);
+    bench.finish(1, RequestOutcome::Done);
+    bench.finish(0, RequestOutcome::Error(libc::EIO));
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.delivered_end(), meanwhile);
+    assert!(bench.writer.is_doubtful(meanwhile));
     let later = bench.write_overdue(100);
     bench.assert_all_written();
-    assert!(bench.writer.doubtful_up_to() < later);
+    assert!(!bench.writer.is_doubtful(later));
 }
 
 #[test]
-fn with_an_interval_a_sync_comes_when_it_is_over_and_nothing_waits_for_it() {
+fn with_an_interval_a_sync_starts_after_it_and_no_delivery_waits_for_the_sync() {
     let mut bench = Bench::syncing(FileSync::Interval(Duration::from_secs(1)));
     let end = bench.write_overdue(100);
-    bench.finish(0, Outcome::Done);
-    assert_eq!((bench.writer.delivered_up_to(), bench.disk.is_syncing()), (end, false));
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!((bench.delivered_end(), bench.disk.is_syncing()), (end, false));
     bench.after(Duration::from_secs(2));
     assert!(bench.disk.is_syncing());
 }
 
 #[test]
-fn a_flush_has_what_is_solid_made_stable_where_the_settings_have_syncs() {
+fn a_flush_syncs_up_to_the_contiguous_end_where_the_settings_have_syncs() {
     let mut bench = Bench::syncing(FileSync::Interval(Duration::from_secs(3600)));
     let end = bench.write_overdue(100);
-    bench.finish(0, Outcome::Done);
+    bench.finish(0, RequestOutcome::Done);
     assert_eq!(bench.writer.request_sync(), Some(end));
     bench.turn();
-    bench.finish(0, Outcome::Done);
-    assert_eq!((bench.writer.stable_up_to(), bench.writer.request_sync()), (end, None));
+    bench.finish(0, RequestOutcome::Done);
+    assert!(bench.writer.is_synced(end));
+    assert_eq!(bench.writer.request_sync(), None);
 
     let mut bench = Bench::new();
     bench.write_overdue(100);
-    bench.finish(0, Outcome::Done);
+    bench.finish(0, RequestOutcome::Done);
     assert_eq!(bench.writer.request_sync(), None);
 }
 
 #[test]
-fn a_writer_that_is_dropped_cuts_the_file_behind_what_was_said_to_be_delivered() {
+fn a_dropped_writer_truncates_the_file_at_the_acknowledged_end() {
     let mut bench = Bench::new();
-    let told = bench.write_overdue(100);
+    let acknowledged = bench.write_overdue(100);
     bench.write_full(2 * PAGE_BYTES);
-    bench.finish(0, Outcome::Done);
-    bench.writer.tell(told);
-    bench.finish(0, Outcome::Short(PAGE_BYTES));
+    bench.finish(0, RequestOutcome::Done);
+    bench.writer.acknowledge(acknowledged);
+    bench.finish(0, RequestOutcome::Short(PAGE_BYTES));
     bench.finish(0, NO_SPACE);
     let Bench { disk, writer, expected, .. } = bench;
     assert_eq!(disk.content().len(), PAGE_BYTES);
     drop(writer);
-    assert_eq!(disk.content(), expected[..told as usize]);
+    assert_eq!(disk.content(), expected[..acknowledged.offset() as usize]);
 }
 
 #[test]
-fn a_writer_that_is_dropped_waits_for_what_is_under_way_before_it_cuts() {
+fn a_dropped_writer_waits_for_requests_in_flight_before_it_truncates() {
     let mut bench = Bench::new();
     bench.write_full(2 * PAGE_BYTES);
-    bench.disk.finish(0, Outcome::Done);
+    bench.disk.finish(0, RequestOutcome::Done);
     let Bench { disk, writer, .. } = bench;
     drop(writer);
     assert!(disk.content().is_empty());
 }
 
 #[test]
-fn a_writer_that_is_dropped_does_not_wait_for_ever_for_a_disk_that_does_not_answer() {
+fn a_dropped_writer_does_not_wait_forever_for_a_disk_that_does_not_answer() {
     let mut bench = Bench::new();
     bench.write_full(2 * PAGE_BYTES);
     let start = Instant::now();
@@ -513,11 +521,11 @@ fn a_writer_that_is_dropped_does_not_wait_for_ever_for_a_disk_that_does_not_answ
 }
 
 #[test]
-fn a_writer_that_is_dropped_makes_no_file_longer() {
+fn a_dropped_writer_makes_no_file_longer() {
     let mut bench = Bench::new();
-    let told = bench.write_overdue(100);
-    bench.finish(0, Outcome::Done);
-    bench.writer.tell(told);
+    let acknowledged = bench.write_overdue(100);
+    bench.finish(0, RequestOutcome::Done);
+    bench.writer.acknowledge(acknowledged);
     let Bench { disk, writer, .. } = bench;
     disk.file().set_len(10).unwrap();
     drop(writer);
@@ -525,10 +533,10 @@ fn a_writer_that_is_dropped_makes_no_file_longer() {
 }
 
 #[test]
-fn a_file_that_somebody_else_makes_shorter_is_written_on_at_the_same_offsets() {
+fn a_file_that_another_program_truncates_is_written_at_the_same_offsets() {
     let mut bench = Bench::new();
     bench.write_overdue(100);
-    bench.finish(0, Outcome::Done);
+    bench.finish(0, RequestOutcome::Done);
     bench.disk.file().set_len(0).unwrap();
     bench.write_overdue(50);
     bench.settle();
@@ -536,13 +544,13 @@ fn a_file_that_somebody_else_makes_shorter_is_written_on_at_the_same_offsets() {
 }
 
 #[test]
-fn the_lock_goes_with_the_writer_even_if_a_forked_child_still_has_the_file_open() {
+fn the_lock_ends_with_the_writer_even_if_a_forked_child_has_the_file_open() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("locked.log");
     let opened = crate::open::open(&path, false, 0o600).unwrap();
-    // A child has its parent's open files, as a duplicate has.
+    // A child inherits open files, as a duplicate does.
     let _childs = opened.buffered.try_clone().unwrap();
-    let files = crate::engine::Files { buffered: opened.buffered, direct: None };
+    let files = crate::engine::FileHandles { buffered: opened.buffered, direct: None };
     let engine = Box::new(crate::engine::PwriteEngine::new(files));
     let writer = BatchWriter::new(engine, Vec::new(), BLOCK_BYTES, 0, Vec::new(), false, FileSync::Never);
     assert!(crate::open::open(&path, false, 0o600).is_err());
@@ -551,13 +559,11 @@ fn the_lock_goes_with_the_writer_even_if_a_forked_child_still_has_the_file_open(
 }
 
 #[test]
-fn both_descriptors_let_the_kernel_wait() {
+fn both_descriptors_block_in_the_kernel() {
     let directory = tempfile::tempdir().unwrap();
     let opened = crate::open::open(&directory.path().join("plain.log"), true, 0o600).unwrap();
     for file in opened.direct.as_ref().into_iter().chain([&opened.buffered]) {
-        // SAFETY: the descriptor is open; the call touches no memory of ours.
-        let flags = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) };
-        assert_eq!(flags & libc::O_NONBLOCK, 0);
+        assert!(!fcntl_getfl(file).unwrap().contains(OFlags::NONBLOCK));
     }
     opened.buffered.write_at(b"x", 0).unwrap();
 }

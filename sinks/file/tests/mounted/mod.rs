@@ -1,4 +1,4 @@
-//! A file system of a test's own, seen by its thread, and by those that it starts, alone.
+//! A file system of a test, which only its thread and the threads that it starts see.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "all of this is test code")]
 
@@ -9,27 +9,27 @@ use std::{
     process::Command,
 };
 
+use rustix::{
+    mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount},
+    thread::{UnshareFlags, unshare_unsafe},
+};
 use tempfile::TempDir;
 
-/// It goes with the last thread that sees it.
+/// The mount ends with the last thread that sees it.
 pub(crate) struct Mounted {
     _directory: TempDir,
     pub(crate) path: PathBuf,
 }
 
-/// In memory, of so many bytes. `None`, and a word of it, where mounting is not permitted.
+/// In memory, of that many bytes. `None`, and a line on stderr, where mounting is not permitted.
 pub(crate) fn in_memory(bytes: usize) -> Option<Mounted> {
     mounted(|path| {
-        let (options, target) = (c_string(format!("size={bytes}")), c_string(path.display().to_string()));
-        // SAFETY: all of them end with NUL.
-        let failed =
-            unsafe { libc::mount(c"tmpfs".as_ptr(), target.as_ptr(), c"tmpfs".as_ptr(), 0, options.as_ptr().cast()) }
-                != 0;
-        if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+        let options = CString::new(format!("size={bytes}"))?;
+        Ok(mount("tmpfs", path, "tmpfs", MountFlags::empty(), options.as_c_str())?)
     })
 }
 
-/// On a disk of so many bytes, which is a file. `None`, and a word of it, where that is not permitted.
+/// On a disk of that many bytes, which is a file. `None`, and a line on stderr, where that is not permitted.
 pub(crate) fn on_disk(bytes: u64) -> Option<Mounted> {
     mounted(|path| {
         let image = path.with_extension("image");
@@ -58,28 +58,16 @@ fn mounted(mount: impl FnOnce(&Path) -> io::Result<()>) -> Option<Mounted> {
     }
 }
 
-/// What this thread mounts from now on, others do not see.
+/// Mounts of this thread are invisible to others from now on.
 fn see_alone() -> io::Result<()> {
-    // SAFETY: touches no memory; concerns this thread alone.
-    if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let (none, private) = (std::ptr::null(), libc::MS_REC | libc::MS_PRIVATE);
-    // SAFETY: the path ends with NUL; the others are not looked at.
-    if unsafe { libc::mount(none, c"/".as_ptr(), none, private, none.cast()) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
-}
-
-fn c_string(text: String) -> CString {
-    CString::new(text).unwrap()
+    // SAFETY: a new mount namespace changes no memory and no descriptor.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNS)? };
+    Ok(mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?)
 }
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        let target = c_string(self.path.display().to_string());
-        // SAFETY: the path ends with NUL. If it fails, the file system goes with the thread.
-        unsafe { libc::umount2(target.as_ptr(), libc::MNT_DETACH) };
+        // After an error, the file system ends with the thread.
+        let _ = unmount(&self.path, UnmountFlags::DETACH);
     }
 }
