@@ -258,7 +258,7 @@ impl Build<'_> {
             (None, known) => format!("there is no such {kind}; allowed are {}", known.join(", ")),
         };
         let mut problem = Problem::new(path, format!("{name:?}"), allowed);
-        problem.nearest = suggestion(name, known);
+        problem.suggestion = suggestion(name, known);
         self.add_problems([problem]);
         None
     }
@@ -304,7 +304,7 @@ impl Build<'_> {
             .map(|name| {
                 let allowed = "there is no sink and no plugin of that name";
                 let mut problem = Problem::new(format!("plugin_config.{name}"), "given", allowed);
-                problem.nearest = suggestion(name, known.iter().copied());
+                problem.suggestion = suggestion(name, known.iter().copied());
                 problem
             })
             .collect();

@@ -33,8 +33,10 @@ use std::time::Duration;
 
 use fapilog_plugin::settings::suggestion::suggestion;
 
+pub use fapilog_engine::producer::OverflowStrategy;
+
 pub use self::{
-    choices::{ErrorHandling, OverflowStrategy, Preset},
+    choices::{ErrorHandling, Preset},
     reference::SettingInfo,
     reload::{Reload, ReloadError, ReloadManual},
     sink::SinkEntry,
@@ -134,11 +136,11 @@ declare::settings! {
     error_handling_mode: one ErrorHandling = ErrorHandling::Silent, OneOf(ErrorHandling::NAMES);
 
     /// What runs the drain: glommio where it can be had and a thread elsewhere, or one of these.
-    executor: one Executor = Executor::Auto, OneOf(&["auto", "glommio", "thread"]);
+    executor: one Executor = Executor::Auto, OneOf(Executor::NAMES);
 
     /// In which order events of several threads are taken: by the time of their calls, or thread by thread, which costs the
     /// drain no comparison. Those of one thread always stay in theirs.
-    ordering: one EventOrder = EventOrder::ByTime, OneOf(&["by_time", "by_producer"]);
+    ordering: one EventOrder = EventOrder::ByTime, OneOf(EventOrder::NAMES);
 
     /// The CPUs that the drain shards are pinned to, one for each. Empty: the last ones that the process may use.
     drain_cpus: list usize = Vec::new(), Anything("a list of numbers of CPUs, one for each of `max_workers`");
@@ -207,7 +209,7 @@ impl Settings {
         }
         for name in self.routing.keys().filter(|name| !self.sinks.iter().any(|sink| sink.name == **name)) {
             let mut problem = Problem::new(format!("routing.{name}"), "given", "`sinks` names no sink of that name");
-            problem.nearest = suggestion(name, self.sinks.iter().map(|sink| sink.name.as_str()));
+            problem.suggestion = suggestion(name, self.sinks.iter().map(|sink| sink.name.as_str()));
             problems.push(problem);
         }
         for (name, route) in &self.routing {
@@ -259,11 +261,7 @@ impl Settings {
     }
 
     fn overflow(&self) -> Overflow {
-        match self.overflow_strategy {
-            OverflowStrategy::Block => Overflow::Block { timeout: self.overflow_timeout },
-            OverflowStrategy::DropNewest => Overflow::DropNewest,
-            OverflowStrategy::DropLowSeverity => Overflow::DropLowSeverity,
-        }
+        self.overflow_strategy.with_timeout(self.overflow_timeout)
     }
 
     fn to_value(&self) -> Result<serde_json::Value, Problem> {

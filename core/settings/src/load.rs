@@ -154,7 +154,7 @@ impl SettingsBuilder {
 
 /// The preset that the layers name. One that does not exist is found out when the settings are read.
 fn preset_of(values: &Value) -> Option<Preset> {
-    values.get("preset").and_then(Value::as_str).and_then(Preset::named)
+    values.get("preset").and_then(Value::as_str).and_then(|name| name.parse().ok())
 }
 
 /// The layer of a settings file.
@@ -164,7 +164,7 @@ fn read_file(path: &Path) -> Result<Tree, Problem> {
         let known = FORMATS.map(|(extension, _)| extension);
         let allowed = format!("its extension must be one of {}", known.join(", "));
         let mut problem = Problem::new("settings file", format!("{path:?}"), allowed);
-        problem.nearest = suggestion(&extension, known);
+        problem.suggestion = suggestion(&extension, known);
         return Err(problem);
     };
     let text = std::fs::read_to_string(path).map_err(|error| {

@@ -65,7 +65,7 @@ impl Settings {
 
     /// What a preset says that is not the default.
     fn preset_json(name: &str) -> String {
-        let preset = Preset::named(name).map(Self::preset).unwrap_or_default();
+        let preset = name.parse().map(Self::preset).unwrap_or_default();
         let (all, defaults) = (preset.to_value().unwrap_or_default(), Self::default().to_value().unwrap_or_default());
         let own =
             |(name, value): &(&String, &Value)| name.as_str() != "preset" && defaults.get(name.as_str()) != Some(value);

@@ -2,6 +2,7 @@
 
 #[doc(hidden)]
 pub mod invalid;
+mod named_enum;
 mod plugin_config;
 mod read;
 #[doc(hidden)]
@@ -9,12 +10,20 @@ pub mod suggestion;
 mod units;
 
 #[doc(hidden)]
-pub use self::read::{ReadOutcome, read_all};
 pub use self::{
+    named_enum::NameVisitor,
+    read::{ReadOutcome, read_all},
+};
+pub use self::{
+    named_enum::UnknownName,
     plugin_config::{PluginConfig, PluginValue},
     units::{duration, size_bytes, write_duration, write_size},
 };
 use crate::problem::Problem;
+
+/// For the code that [`named_enum`](crate::named_enum) makes.
+#[doc(hidden)]
+pub use serde;
 
 /// Reads a struct from a table of values.
 ///
