@@ -1,5 +1,6 @@
 //! A plugin's own settings: how they are written, and how a plugin reads them.
 
+mod allowed;
 #[doc(hidden)]
 pub mod invalid;
 mod named_enum;
@@ -9,15 +10,16 @@ mod read;
 pub mod suggestion;
 mod units;
 
+pub use self::{
+    allowed::{Allowed, Anything, Durations, Maybe, Numbers, OneOf, PowersOfTwo, Sizes},
+    named_enum::UnknownName,
+    plugin_config::{PluginConfig, PluginValue},
+    units::{duration, size_bytes, write_duration, write_size},
+};
 #[doc(hidden)]
 pub use self::{
     named_enum::NameVisitor,
     read::{ReadOutcome, read_all},
-};
-pub use self::{
-    named_enum::UnknownName,
-    plugin_config::{PluginConfig, PluginValue},
-    units::{duration, size_bytes, write_duration, write_size},
 };
 use crate::problem::Problem;
 
