@@ -29,14 +29,14 @@ fn layers(directory: &Path) -> Result<(), Box<dyn Error>> {
 
     let settings = Settings::builder()
         .preset(Preset::Production)
-        .batch_size(256)
+        .batch_events_max(256)
         .level(Level::Error)
         .file(&settings_file)
         // `environment()` takes the process's own; here they are given, so that the example is the same everywhere.
         .variables([("FAPILOG_LEVEL", "info,my_crate::net=debug")])
         .build()?;
     assert_eq!(settings.enrichers.last().map(String::as_str), Some("runtime_info"), "what the preset says");
-    assert_eq!(settings.batch_size, 256, "what the code says");
+    assert_eq!(settings.batch_events_max, 256, "what the code says");
     assert_eq!(settings.sinks.first().map(|sink| sink.name.as_str()), Some("file"), "what the file says");
 
     let logs = settings.into_builder()?.start()?;

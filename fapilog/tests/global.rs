@@ -59,7 +59,7 @@ fn dropping_it_drains_it() {
 fn a_mistake_in_its_settings_leaves_none() {
     let _alone = ALONE.lock();
     let mut wrong = settings();
-    wrong.batch_size = 0;
+    wrong.batch_events_max = 0;
     let error = fapilog::init_with(wrong).unwrap_err();
     assert_eq!(error.code(), "configuration.settings");
     assert!(!fapilog::logger("global").is_enabled(Level::Security));

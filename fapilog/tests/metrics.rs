@@ -174,7 +174,7 @@ impl fapilog::sink::Sink for Silent {
 
 #[test]
 fn an_async_flush_says_so_at_its_deadline_while_the_drain_is_parked() {
-    let container = law::thread_builder().idle_doze(Duration::ZERO).sink("silent", Silent).start().unwrap();
+    let container = law::thread_builder().idle_sleep(Duration::ZERO).sink("silent", Silent).start().unwrap();
     info!(container.logger("metrics"), "said");
     let (answer, is_there) = std::sync::mpsc::channel();
     std::thread::spawn(move || {

@@ -111,7 +111,7 @@ struct Waits {
     flush_interval: Duration,
     overflow: (OverflowStrategy, Duration),
     idle_spin: Option<Duration>,
-    idle_doze: Duration,
+    idle_sleep: Duration,
 }
 
 /// What a container of no preset waits for.
@@ -119,7 +119,7 @@ const DEFAULT: Waits = Waits {
     flush_interval: millis(50),
     overflow: (OverflowStrategy::Block, millis(50)),
     idle_spin: None,
-    idle_doze: millis(100),
+    idle_sleep: millis(100),
 };
 
 #[test]
@@ -128,7 +128,7 @@ fn each_preset_waits_as_long_as_it_says() {
     for (preset, expected) in [
         (Preset::Dev, Waits { flush_interval: millis(5), idle_spin: NONE, ..DEFAULT }),
         (Preset::Production, DEFAULT),
-        (Preset::Serverless, Waits { flush_interval: millis(1), idle_spin: NONE, idle_doze: millis(10), ..DEFAULT }),
+        (Preset::Serverless, Waits { flush_interval: millis(1), idle_spin: NONE, idle_sleep: millis(10), ..DEFAULT }),
         (Preset::Hardened, Waits { overflow: (OverflowStrategy::Block, millis(5000)), ..DEFAULT }),
         (Preset::Minimal, Waits { idle_spin: NONE, ..DEFAULT }),
     ] {
@@ -138,7 +138,7 @@ fn each_preset_waits_as_long_as_it_says() {
             flush_interval: settings.flush_interval,
             overflow: (settings.overflow_strategy, settings.overflow_timeout),
             idle_spin: settings.idle_spin,
-            idle_doze: settings.idle_doze,
+            idle_sleep: settings.idle_sleep,
         };
         assert_eq!(waits, expected, "{preset}");
     }

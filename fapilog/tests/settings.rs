@@ -1,11 +1,13 @@
-//! Settings from code, files and the environment: what covers what, and what is said of mistakes.
+//! Settings from code, files and the environment: the order of the layers, and the errors.
 #![cfg(feature = "settings")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 use std::{fs, path::PathBuf, time::Duration};
 
 use fapilog::{
-    Level, Settings, info,
+    Level, Settings,
+    container::EventOrder,
+    info,
     level::LevelFilter,
     plugin::{PluginKind, Registry},
     settings::{OverflowStrategy, PluginConfig, Preset, Reload, ReloadError, SettingsBuilder, SinkEntry},
@@ -56,16 +58,16 @@ fn refused(builder: SettingsBuilder) -> Vec<String> {
 
 #[test]
 fn the_environment_covers_a_file_and_a_file_covers_code() {
-    let file = written("fapilog.toml", "batch_size = 2\nmax_workers = 2\n");
+    let file = written("fapilog.toml", "batch_events_max = 2\nshards = 2\n");
     let settings = Settings::builder()
-        .batch_size(1)
-        .max_workers(1)
+        .batch_events_max(1)
+        .shards(1)
         .threads_max(1)
         .file(&file.path)
-        .variables([("FAPILOG_BATCH_SIZE", "3")])
+        .variables([("FAPILOG_BATCH_EVENTS_MAX", "3")])
         .build()
         .unwrap();
-    assert_eq!((settings.batch_size, settings.max_workers, settings.threads_max), (3, 2, 1));
+    assert_eq!((settings.batch_events_max, settings.shards, settings.threads_max), (3, 2, 1));
 }
 
 #[test]
@@ -87,11 +89,11 @@ fn a_variable_names_the_file_where_the_code_names_none() {
     let variables = [("FAPILOG_SETTINGS_FILE", theirs.path.to_str().unwrap())];
     let with_none = Settings::builder().variables(variables).build().unwrap();
     let with_one = Settings::builder().file(&ours.path).variables(variables).build().unwrap();
-    assert_eq!((with_none.batch_size, with_one.batch_size), (2, 1));
+    assert_eq!((with_none.batch_events_max, with_one.batch_events_max), (2, 1));
 }
 
 #[test]
-fn every_format_says_the_same() {
+fn every_format_gives_the_same_settings() {
     let toml = "level = \"warn,app=debug\"\nenrichers = [\"context\"]\noverflow_strategy = \"drop_newest\"\n\
         flush_interval = \"5ms\"\nring_capacity_bytes = \"1 MiB\"\n\
         [[sinks]]\nname = \"orders\"\ntype = \"file\"\non_full = \"drop\"\n\
@@ -168,7 +170,7 @@ fn a_file_that_cannot_be_parsed_is_named_and_the_rest_is_checked_all_the_same() 
 }
 
 #[test]
-fn every_mistake_of_every_layer_is_in_one_error() {
+fn every_invalid_value_of_every_layer_is_in_one_error() {
     let file = written(
         "fapilog.toml",
         "btach_size = 5\nmax_workers = 100\nlevel = \"inof\"\ncolors = \"allways\"\n\
@@ -190,13 +192,13 @@ fn every_mistake_of_every_layer_is_in_one_error() {
         format!("level is \"inof\"; is it the level INFO, or a target? A target of such a name needs its level: target=TRACE {from}"),
         format!("sinks[0] is \"std out\"; a name is made of letters, digits, _ and - {from}"),
         format!("sinks[1].formater is \"json\"; there is no such setting; did you mean formatter? {from}"),
-        "queue_max_size is 5; allowed are 100 to 1000000 (given by FAPILOG_QUEUE_MAX_SIZE)".to_owned(),
-        format!("max_workers is 100; allowed are 1 to 64 {from}"),
-        "compliance_standards[0] is \"gdpr\"; there is no such standard yet, and a log must not claim to keep one; leave the list empty (given by FAPILOG_COMPLIANCE_STANDARDS)".to_owned(),
         format!("routing.b.level_min is \"eror\"; allowed are TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY and OFF, in any case {from}"),
         format!("routing.b is given; `sinks` names no sink of that name; did you mean a? {from}"),
         format!("colors is \"allways\"; allowed are auto, always, never; did you mean always? {from}"),
+        "compliance_standards[0] is \"gdpr\"; there is no such standard yet, and a log must not claim to keep one; leave the list empty (given by FAPILOG_COMPLIANCE_STANDARDS)".to_owned(),
+        format!("max_workers is 100; allowed are 1 to 64 {from}"),
         "drain_cpus[1] is \"x\"; it must be a whole number from 0 (given by FAPILOG_DRAIN_CPUS)".to_owned(),
+        "queue_max_size is 5; allowed are 100 to 1000000 (given by FAPILOG_QUEUE_MAX_SIZE)".to_owned(),
         "ring_capacity_bytes is 100000; allowed are 16 KiB to 1 GiB, a power of two (given by FAPILOG_RING_CAPACITY_BYTES)".to_owned(),
         "threads_max is 0; allowed are 1 to 65536 (given by code)".to_owned(),
         "flush_interval is \"soon\"; allowed are 0s to 1h (given by FAPILOG_FLUSH_INTERVAL)".to_owned(),
@@ -231,7 +233,7 @@ fn settings_are_a_part_of_a_programs_own_settings() {
         log: Settings,
     }
     let program: Program = serde_json::from_str(r#"{ "port": 80, "log": { "batch_size": 9 } }"#).unwrap();
-    assert_eq!((program.port, program.log.batch_size), (80, 9));
+    assert_eq!((program.port, program.log.batch_events_max), (80, 9));
 }
 
 #[test]
@@ -244,7 +246,7 @@ fn what_is_written_reads_back_as_it_was() {
 }
 
 #[test]
-fn mistakes_about_plugins_are_in_one_error_too() {
+fn invalid_settings_of_plugins_are_in_one_error_too() {
     let found = refused(
         plain()
             .sinks([SinkEntry::new("memory"), SinkEntry::new("orders").kind("fiel").formatter("jsno"), "file".into()])
@@ -289,7 +291,7 @@ fn mistakes_about_plugins_are_in_one_error_too() {
 #[test]
 fn what_the_program_changed_later_is_not_blamed_on_a_layer() {
     let mut settings = Settings::builder().variables([("FAPILOG_BATCH_SIZE", "5")]).build().unwrap();
-    settings.batch_size = 0;
+    settings.batch_events_max = 0;
     assert_eq!(settings.check().unwrap_err().problems[0].given_by, None);
 }
 
@@ -322,10 +324,10 @@ fn a_reload_changes_the_level_of_a_running_container() {
 fn a_reload_that_cannot_be_whole_changes_nothing() {
     let (registry, _events) = with_memory();
     let container = plain().build().unwrap().into_builder_with(&registry).unwrap().start().unwrap();
-    let new = plain().level(Level::Error).batch_size(5).max_workers(2).build().unwrap();
+    let new = plain().level(Level::Error).batch_events_max(5).shards(2).build().unwrap();
     let error = container.reload(new).unwrap_err();
     assert!(
-        matches!(&error, ReloadError::NeedsRestart { settings } if *settings == ["batch_size", "max_workers"]),
+        matches!(&error, ReloadError::NeedsRestart { settings } if *settings == ["shards", "batch_events_max"]),
         "{error}"
     );
     assert_eq!(container.level(), LevelFilter::AtLeast(Level::Info));
@@ -346,10 +348,10 @@ fn a_file_can_be_reloaded() {
 }
 
 #[test]
-fn a_settings_file_that_cannot_be_read_keeps_what_the_system_said() {
+fn a_settings_file_that_cannot_be_read_keeps_the_error_of_the_system() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("missing.toml");
-    let error = Settings::builder().batch_size(0).file(&missing).build().unwrap_err();
+    let error = Settings::builder().batch_events_max(0).file(&missing).build().unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().downcast_ref::<std::io::Error>().unwrap();
     assert_eq!(cause.kind(), std::io::ErrorKind::NotFound);
     let of_problem = |problem: &fapilog::error::Problem| problem.cause.as_ref().map(|cause| cause.error().kind());
@@ -361,4 +363,59 @@ fn a_settings_file_that_cannot_be_read_keeps_what_the_system_said() {
     let error = fapilog::Error::from(container.reload_file(&missing).unwrap_err());
     assert_eq!(error.code(), "configuration.settings");
     assert!(std::error::Error::source(&error).unwrap().is::<std::io::Error>());
+}
+
+#[test]
+fn a_setting_can_be_given_by_its_alias_in_every_layer() {
+    let file = written("fapilog.toml", "max_workers = 2\nordering = \"by_producer\"\n");
+    let variables = [("FAPILOG_BATCH_SIZE", "3")];
+    let settings = Settings::builder().shards(5).file(&file.path).variables(variables).build().unwrap();
+    assert_eq!((settings.shards, settings.batch_events_max), (2, 3));
+    assert_eq!(settings.order, EventOrder::ByProducer);
+    // A later layer may use the other name.
+    let settings = Settings::builder().file(&file.path).variables([("FAPILOG_SHARDS", "4")]).build().unwrap();
+    assert_eq!(settings.shards, 4);
+    let own: Settings = serde_json::from_str(r#"{ "max_workers": 3 }"#).unwrap();
+    assert_eq!(own.shards, 3);
+}
+
+#[test]
+fn an_error_names_a_setting_as_it_was_written() {
+    let file = written("fapilog.toml", "max_workers = 100\nordering = \"by_tiem\"\n");
+    let from = format!("(given by file {})", file.path.display());
+    let found = problems(Settings::builder().file(&file.path).variables([("FAPILOG_BATCH_SIZE", "0")]));
+    let expected = [
+        format!("max_workers is 100; allowed are 1 to 64 {from}"),
+        format!("ordering is \"by_tiem\"; allowed are by_time, by_producer; did you mean by_time? {from}"),
+        "batch_size is 0; allowed are 1 to 10000 (given by FAPILOG_BATCH_SIZE)".to_owned(),
+    ];
+    assert_eq!(found, expected);
+
+    let file = written("fapilog.toml", "shards = 100\n");
+    let expected = format!("shards is 100; allowed are 1 to 64 (given by file {})", file.path.display());
+    assert_eq!(problems(Settings::builder().file(&file.path)), [expected]);
+}
+
+#[test]
+fn a_setting_by_name_and_by_alias_in_one_layer_is_an_error() {
+    let file = written("fapilog.toml", "shards = 1\nmax_workers = 2\n");
+    let expected = format!(
+        "max_workers is 2; shards is given too, and is the same setting: give only one of them (given by file {})",
+        file.path.display()
+    );
+    assert_eq!(problems(Settings::builder().file(&file.path)), [expected]);
+
+    let variables = [("FAPILOG_MAX_WORKERS", "2"), ("FAPILOG_SHARDS", "2")];
+    let expected = "max_workers is \"2\"; shards is given too, and is the same setting: give only one of them \
+        (given by FAPILOG_MAX_WORKERS)";
+    assert_eq!(problems(Settings::builder().variables(variables)), [expected]);
+}
+
+#[test]
+fn a_reload_that_needs_a_restart_names_the_settings_as_they_were_written() {
+    let (registry, _events) = with_memory();
+    let container = plain().build().unwrap().into_builder_with(&registry).unwrap().start().unwrap();
+    let new = plain().variables([("FAPILOG_MAX_WORKERS", "2")]).build().unwrap();
+    let error = container.reload(new).unwrap_err();
+    assert!(matches!(&error, ReloadError::NeedsRestart { settings } if *settings == ["max_workers"]), "{error}");
 }

@@ -44,9 +44,9 @@ const ROWS: &[Row] = &[
     ("processors", processors),
     ("redactors", redactors),
     ("formatter", formatter),
-    ("batch_size", batch_size),
+    ("batch_events_max", batch_events_max),
     ("queue_max_size", queue_max_size),
-    ("max_workers", max_workers),
+    ("shards", shards),
     ("overflow_strategy", overflow_strategy),
     ("overflow_timeout", overflow_timeout),
     ("async_processing", async_processing),
@@ -58,7 +58,7 @@ const ROWS: &[Row] = &[
     ("internal_log_level", internal_log_level),
     ("error_handling_mode", error_handling_mode),
     ("executor", executor),
-    ("ordering", ordering),
+    ("order", order),
     ("drain_cpus", drain_cpus),
     ("ring_capacity_bytes", ring_capacity_bytes),
     ("record_max_bytes", record_max_bytes),
@@ -69,7 +69,7 @@ const ROWS: &[Row] = &[
     ("heartbeat", heartbeat),
     ("emergency_lines", emergency_lines),
     ("idle_spin", idle_spin),
-    ("idle_doze", idle_doze),
+    ("idle_sleep", idle_sleep),
 ];
 
 #[test]
@@ -259,8 +259,8 @@ fn formatter() {
     assert!(start(plain()).log("anything").text().starts_with('{'));
 }
 
-fn batch_size() {
-    let (container, mut drain, _events) = start_manual(plain().batch_size(10));
+fn batch_events_max() {
+    let (container, mut drain, _events) = start_manual(plain().batch_events_max(10));
     let log = container.logger("settings");
     (0..25).for_each(|_| info!(log, "one of many"));
     let mut pending = 25;
@@ -287,14 +287,14 @@ impl SinkFactory for Counted {
     }
 }
 
-fn max_workers() {
+fn shards() {
     let made = Arc::<AtomicUsize>::default();
     let count = Arc::clone(&made);
     let mut registry = Registry::linked();
     registry
         .register_sink(Metadata::new("counted", "1.0.0"), move |_| Ok(Arc::new(Counted(Arc::clone(&count)))))
         .unwrap();
-    start_with(plain().sinks(["counted"]).max_workers(3), registry);
+    start_with(plain().sinks(["counted"]).shards(3), registry);
     assert_eq!(made.load(Ordering::SeqCst), 3);
 }
 
@@ -523,9 +523,9 @@ fn internal_log_level() {
     assert!(!has_planted(Level::Error.into()));
 }
 
-fn ordering() {
+fn order() {
     let threads = |order| {
-        let (container, mut drain, events) = start_manual(plain().ordering(order));
+        let (container, mut drain, events) = start_manual(plain().order(order));
         let log = container.logger("settings");
         info!(log, "this thread's first");
         std::thread::scope(|scope| {
@@ -630,8 +630,8 @@ fn child_measures_an_idle_container() {
     let Some(mode) = child_mode() else { return };
     let builder = match mode.as_str() {
         "spin" => plain().idle_spin(Duration::from_secs(1)),
-        "doze" => plain().idle_spin(Duration::ZERO).idle_doze(Duration::from_secs(60)),
-        _ => plain().idle_spin(Duration::ZERO).idle_doze(Duration::ZERO),
+        "doze" => plain().idle_spin(Duration::ZERO).idle_sleep(Duration::from_secs(60)),
+        _ => plain().idle_spin(Duration::ZERO).idle_sleep(Duration::ZERO),
     };
     let started = start(builder);
     started.log("the last for a while").text();
@@ -678,6 +678,6 @@ fn idle_spin() {
     assert!(is_so_once(|| idle_usage("spin").0 > idle_usage("park").0 + 50), "milliseconds of CPU");
 }
 
-fn idle_doze() {
+fn idle_sleep() {
     assert!(is_so_once(|| idle_usage("doze").1 > idle_usage("park").1 + 50), "naps");
 }

@@ -191,10 +191,10 @@ fn a_name_that_was_given_by_hand_is_not_given_again_by_a_reload() {
 
 #[test]
 fn if_one_shard_cannot_make_a_plugin_no_shard_has_changed_anything() {
-    let (container, events) = started(plain().max_workers(2).enrichers(["one"]));
+    let (container, events) = started(plain().shards(2).enrichers(["one"]));
     container.add_enricher("hand", |_| Ok(Box::new(Marks("hand")))).unwrap();
     container.set_plugin_enabled("one", false).unwrap();
-    let new = plain().max_workers(2).level(Level::Error).enrichers(["two", "broken"]);
+    let new = plain().shards(2).level(Level::Error).enrichers(["two", "broken"]);
     let error = reload(&container, new).unwrap_err();
     assert_eq!(error.code(), "plugin.not_started");
     assert_eq!(container.level(), LevelFilter::AtLeast(Level::Info));

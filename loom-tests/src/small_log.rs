@@ -52,7 +52,7 @@ pub fn start() -> (Log, Drain) {
         .batch_events_max(8)
         .flush_interval(LONG)
         .idle_spin(Duration::ZERO)
-        .idle_doze(Duration::ZERO)
+        .idle_sleep(Duration::ZERO)
         .sink("count", Count(Arc::clone(&written)))
         .start_manual()
         .expect("a log of this size can be made");

@@ -2,24 +2,24 @@
 
 use std::ffi::OsString;
 
-/// Whether a formatter for people writes colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Colors {
-    /// On a terminal that has them, unless the user wants none: see [`resolve`](Self::resolve).
-    #[default]
-    Auto,
-    /// In any case.
-    Always,
-    /// In no case.
-    Never,
+use crate::named_enum;
+
+named_enum! {
+    /// Whether a formatter for people writes colours.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[non_exhaustive]
+    pub enum Colors {
+        /// On a terminal that has them, unless the user wants none: see [`resolve`](Self::resolve).
+        #[default]
+        Auto = "auto",
+        /// In any case.
+        Always = "always",
+        /// In no case.
+        Never = "never",
+    }
 }
 
 impl Colors {
-    /// The names of all, as settings write them.
-    pub const NAMES: &'static [&'static str] = &["auto", "always", "never"];
-
     /// Whether there are to be colours. `is_terminal` says whether the output is a terminal
     /// (a console sink's `is_terminal`), and `variable` looks up an environment variable,
     /// as a rule [`std::env::var_os`].

@@ -14,15 +14,15 @@ pub struct Problem {
     pub value: String,
     /// What is allowed.
     pub allowed: String,
-    /// The valid name that is nearest to what was written, where a name is wrong.
-    pub nearest: Option<Box<str>>,
+    /// A valid name that resembles the invalid one.
+    pub suggestion: Option<Box<str>>,
     /// Where the value was given, if it is known: `FAPILOG_LEVEL`, `file fapilog.toml`.
     pub given_by: Option<String>,
-    /// What the system said, where it could not be asked.
+    /// The error of the operating system.
     pub cause: Option<IoCause>,
 }
 
-/// What the system said. Two of one kind are equal.
+/// An error of the operating system. Two of one kind are equal.
 #[derive(Debug, Clone)]
 pub struct IoCause(Arc<io::Error>);
 
@@ -49,7 +49,7 @@ impl Problem {
             path: path.into(),
             value: value.to_string(),
             allowed: allowed.into(),
-            nearest: None,
+            suggestion: None,
             given_by: None,
             cause: None,
         }
@@ -77,8 +77,8 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is {}; {}", self.path, self.value, self.allowed)?;
-        if let Some(nearest) = &self.nearest {
-            write!(f, "; did you mean {nearest}?")?;
+        if let Some(suggestion) = &self.suggestion {
+            write!(f, "; did you mean {suggestion}?")?;
         }
         if let Some(given_by) = &self.given_by {
             write!(f, " (given by {given_by})")?;

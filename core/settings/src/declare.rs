@@ -1,72 +1,17 @@
-//! Declares each setting once.
+//! Makes the settings of their declarations.
 
-/// The type of a setting, by its shape.
-macro_rules! setting_type {
-    (one $type:ty) => { $type };
-    (into $type:ty) => { $type };
-    (maybe $type:ty) => { Option<$type> };
-    (list $type:ty) => { Vec<$type> };
-    (table $type:ty) => { std::collections::BTreeMap<String, $type> };
-}
-
-/// The builder's method for a setting, by its shape.
-macro_rules! setting_method {
-    (one, $(#[$doc:meta])* $name:ident: $type:ty) => {
-        $(#[$doc])*
-        pub fn $name(mut self, $name: $type) -> Self {
-            self.given.insert(stringify!($name));
-            self.settings.$name = $name;
-            self
-        }
-    };
-    (into, $(#[$doc:meta])* $name:ident: $type:ty) => {
-        $(#[$doc])*
-        pub fn $name(self, $name: impl Into<$type>) -> Self {
-            let mut builder = self;
-            builder.given.insert(stringify!($name));
-            builder.settings.$name = $name.into();
-            builder
-        }
-    };
-    (maybe, $(#[$doc:meta])* $name:ident: $type:ty) => {
-        $(#[$doc])*
-        pub fn $name(mut self, $name: $type) -> Self {
-            self.given.insert(stringify!($name));
-            self.settings.$name = Some($name);
-            self
-        }
-    };
-    (list, $(#[$doc:meta])* $name:ident: $type:ty) => {
-        $(#[$doc])*
-        pub fn $name(mut self, $name: impl IntoIterator<Item = impl Into<$type>>) -> Self {
-            self.given.insert(stringify!($name));
-            self.settings.$name = $name.into_iter().map(Into::into).collect();
-            self
-        }
-    };
-    (table, $(#[$doc:meta])* $name:ident: $type:ty) => {
-        $(#[$doc])*
-        ///
-        /// Adds one entry.
-        pub fn $name(mut self, name: impl Into<String>, value: impl Into<$type>) -> Self {
-            self.given.insert(stringify!($name));
-            self.settings.$name.insert(name.into(), value.into());
-            self
-        }
-    };
-}
-
-/// Declares the settings: `name: shape Type = default, what is allowed;` under a doc comment.
+/// The settings, of declarations as in [`container_options`](fapilog_engine::container_options): those that only settings
+/// have, and the options of the engine.
 ///
-/// Makes of them the struct with its defaults, the builder, the checks and the reference. A shape is `one` value, a value
-/// `into` which others convert, `maybe` a value, a `list` or a `table`.
+/// The macro makes of them the struct with its defaults, the builder, the checks, the aliases, the reference, and the way
+/// into a container's builder. Two more shapes are a `list` and a `table`.
 macro_rules! settings {
     ($(
         $(#[doc = $doc:literal])*
         $(#[serde($($serde:tt)*)])?
-        $name:ident: $shape:ident $type:ty = $default:expr, $allowed:expr;
+        $name:ident: $shape:ident $type:ty = $default:expr, $allowed:expr $(, aliases [$($alias:literal),*])?;
     )*) => {
-        /// Everything that a container can be told.
+        /// The settings of a container.
         ///
         /// Made by [`builder`](Settings::builder), [`load`](Settings::load), [`from_file`](Settings::from_file) or
         /// [`from_env`](Settings::from_env), which check it as a whole; or as a part of your own settings, by serde.
@@ -77,9 +22,10 @@ macro_rules! settings {
             $(
                 $(#[doc = $doc])*
                 $(#[serde($($serde)*)])?
-                pub $name: $crate::declare::setting_type!($shape $type),
+                $($(#[serde(alias = $alias)])*)?
+                pub $name: ::fapilog_engine::option_type!($shape $type),
             )*
-            /// Is called with each notice about the log itself. From code only.
+            /// The function that is called with each diagnostic of the log itself. From code only.
             #[serde(skip)]
             pub error_callback: Option<::fapilog_engine::diagnostics::ErrorCallback>,
             #[serde(skip)]
@@ -96,7 +42,11 @@ macro_rules! settings {
             /// The names of all settings that can be written in a file.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
 
-            /// What is wrong with each setting, seen alone.
+            /// The aliases of the settings, with their names. Files and variables may use either.
+            pub const ALIASES: &'static [(&'static str, &'static str)] =
+                &[$($($(($alias, stringify!($name)),)*)?)*];
+
+            /// The problems of each setting, seen alone.
             fn problems_of_each(&self) -> Vec<::fapilog_plugin::problem::Problem> {
                 let mut problems = Vec::new();
                 $(
@@ -106,7 +56,7 @@ macro_rules! settings {
                 problems
             }
 
-            /// The names of the settings that are not the same in both.
+            /// The names of the settings that differ.
             #[must_use]
             pub fn differences(&self, other: &Self) -> Vec<&'static str> {
                 let mut names = Vec::new();
@@ -121,7 +71,7 @@ macro_rules! settings {
                 names
             }
 
-            /// What there is to know about each setting.
+            /// A description of each setting.
             #[must_use]
             pub fn reference() -> Vec<$crate::SettingInfo> {
                 let defaults = serde_json::to_value(Self::default()).unwrap_or_default();
@@ -130,18 +80,20 @@ macro_rules! settings {
                         stringify!($name),
                         concat!($($doc, "\n"),*),
                         &defaults,
-                        $crate::allowed::Allowed::<$crate::declare::setting_type!($shape $type)>::text(&$allowed),
+                        ::fapilog_plugin::settings::Allowed::<
+                            ::fapilog_engine::option_type!($shape $type)
+                        >::text(&$allowed),
                     ),
                 )*]
             }
         }
 
-        /// Makes [`Settings`] of what code, files and the environment say.
+        /// Makes [`Settings`] of code, files and the environment.
         #[must_use = "a builder does nothing until it builds"]
         #[derive(Debug, Clone, Default)]
         pub struct SettingsBuilder {
             settings: Settings,
-            /// What the code has said.
+            /// The names of the settings that code gives.
             given: std::collections::BTreeSet<&'static str>,
             files: Vec<std::path::PathBuf>,
             variables: Vec<(std::ffi::OsString, std::ffi::OsString)>,
@@ -149,10 +101,35 @@ macro_rules! settings {
 
         impl SettingsBuilder {
             $(
-                $crate::declare::setting_method! { $shape, $(#[doc = $doc])* $name: $type }
+                ::fapilog_engine::option_setter! { $shape, $(#[doc = $doc])* $name: $type }
             )*
         }
     };
 }
 
-pub(super) use {setting_method, setting_type, settings};
+/// Passes the options of the engine from settings to a container's builder.
+macro_rules! give_options {
+    (
+        ($settings:ident to $builder:ident)
+        $(
+            $(#[doc = $doc:literal])*
+            $(#[serde($($serde:tt)*)])?
+            $name:ident: $shape:ident $type:ty = $default:expr, $allowed:expr $(, aliases [$($alias:literal),*])?;
+        )*
+    ) => {
+        $( $crate::declare::give_option! { $shape, $settings, $builder, $name } )*
+    };
+}
+
+macro_rules! give_option {
+    (maybe, $settings:ident, $builder:ident, $name:ident) => {
+        if let Some(value) = Clone::clone(&$settings.$name) {
+            $builder = $builder.$name(value);
+        }
+    };
+    ($shape:ident, $settings:ident, $builder:ident, $name:ident) => {
+        $builder = $builder.$name(Clone::clone(&$settings.$name));
+    };
+}
+
+pub(super) use {give_option, give_options, settings};

@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use fapilog_engine::container::{Container, ContainerBuilder, SinkOptions, record_limit_bytes};
+use fapilog_engine::{
+    container::{Container, ContainerBuilder, SinkOptions},
+    container_options,
+};
 use fapilog_plugin::{
     factory::Factory,
     formatter::Formatter,
@@ -20,7 +23,7 @@ use fapilog_record::{
     user_code::catch_panic,
 };
 
-use crate::{ErrorHandling, PluginConfig, Settings, SinkEntry};
+use crate::{ErrorHandling, PluginConfig, Settings, SinkEntry, declare::give_options};
 
 /// The formatters that `auto` stands for.
 const AUTO: &str = "auto";
@@ -33,7 +36,17 @@ pub(super) fn formatters_of(name: &str) -> [&str; 2] {
 }
 
 impl Settings {
-    /// A builder that is set up as the settings say, with the plugins that are [linked](Registry::linked) into the
+    /// The options of the container, without plugins.
+    pub(super) fn options(&self) -> ContainerBuilder {
+        let mut builder = Container::builder().diagnostics_to_stderr(stderr_level(self));
+        if let Some(callback) = self.error_callback.clone() {
+            builder = builder.error_callback(move |diagnostic| callback.call(diagnostic));
+        }
+        container_options! { give_options! { (self to builder) } }
+        builder
+    }
+
+    /// A builder that is set up by the settings, with the plugins that are [linked](Registry::linked) into the
     /// program. It may be changed before it is started.
     ///
     /// ```no_run
@@ -71,12 +84,12 @@ pub(crate) struct Origin {
 /// A builder that does as the settings say.
 pub(super) fn build(settings: &Settings, registry: &Registry) -> Result<ContainerBuilder, SettingsError> {
     let mut build = Build { settings, registry, problems: settings.problems(), formatters: BTreeMap::new() };
-    let builder = build.options();
-    let builder = build.add_pipeline(builder);
+    let builder = build.add_pipeline(settings.options());
     let builder = build.add_sinks(builder);
     build.check_plugin_config();
     build.add_problems(registry.refused().iter().map(|error| Problem::new("plugins", "refused", error.to_string())));
-    build.add_problems(builder.problems().into_iter().filter_map(in_words_of_settings));
+    build.add_problems(builder.cpu_problem());
+    build.add_problems(builder.sink_problems().map(|(sink, problem)| problem.below(&format!("plugin_config.{sink}"))));
     let mut problems = Settings::in_order(build.problems);
     if problems.is_empty() {
         return Ok(builder);
@@ -98,43 +111,6 @@ struct Build<'a> {
 type SharedFormatter = Arc<Factory<dyn Formatter>>;
 
 impl Build<'_> {
-    /// Everything but the plugins.
-    fn options(&self) -> ContainerBuilder {
-        let settings = self.settings;
-        let mut builder = Container::builder()
-            .level(settings.level.clone())
-            .executor(settings.executor)
-            .order(settings.ordering)
-            .shards(settings.max_workers)
-            .ring_capacity_bytes(settings.ring_bytes())
-            .threads_max(settings.threads_max)
-            .overflow(settings.overflow())
-            .batch_events_max(settings.batch_size)
-            .flush_interval(settings.flush_interval)
-            .idle_doze(settings.idle_doze)
-            .message_max_chars(settings.message_max_chars)
-            .emergency_lines(settings.emergency_lines)
-            .internal_log_level(settings.internal_log_level)
-            .diagnostics_to_stderr(stderr_level(settings))
-            .async_processing(settings.async_processing)
-            .plugin_timeout(settings.plugin_timeout);
-        let limit = record_limit_bytes(settings.ring_bytes());
-        builder = builder.record_max_bytes(settings.record_max_bytes.unwrap_or_else(|| limit.min(64 << 10)));
-        if let Some(spin) = settings.idle_spin {
-            builder = builder.idle_spin(spin);
-        }
-        if let Some(interval) = settings.heartbeat {
-            builder = builder.heartbeat(interval);
-        }
-        if !settings.drain_cpus.is_empty() {
-            builder = builder.drain_cpus(settings.drain_cpus.clone());
-        }
-        if let Some(callback) = settings.error_callback.clone() {
-            builder = builder.error_callback(move |diagnostic| callback.call(diagnostic));
-        }
-        builder
-    }
-
     fn add_pipeline(&mut self, mut builder: ContainerBuilder) -> ContainerBuilder {
         let settings = self.settings;
         let enrichers = self.factories("enrichers", &settings.enrichers, PluginKind::Enricher, |entry| match entry {
@@ -258,7 +234,7 @@ impl Build<'_> {
             (None, known) => format!("there is no such {kind}; allowed are {}", known.join(", ")),
         };
         let mut problem = Problem::new(path, format!("{name:?}"), allowed);
-        problem.nearest = suggestion(name, known);
+        problem.suggestion = suggestion(name, known);
         self.add_problems([problem]);
         None
     }
@@ -304,7 +280,7 @@ impl Build<'_> {
             .map(|name| {
                 let allowed = "there is no sink and no plugin of that name";
                 let mut problem = Problem::new(format!("plugin_config.{name}"), "given", allowed);
-                problem.nearest = suggestion(name, known.iter().copied());
+                problem.suggestion = suggestion(name, known.iter().copied());
                 problem
             })
             .collect();
@@ -328,19 +304,4 @@ fn stderr_level(settings: &Settings) -> LevelFilter {
         (false, ErrorHandling::Loud) => LevelFilter::AtLeast(Level::Warning),
         (false, ErrorHandling::Silent) => LevelFilter::Off,
     }
-}
-
-/// What the builder says, with the names that settings have. What it says of the list of sinks has been said: those that
-/// could not be made are not in it.
-fn in_words_of_settings(mut problem: Problem) -> Option<Problem> {
-    if problem.path == "sinks" || problem.path.starts_with("sinks[") {
-        return None;
-    }
-    problem.path = match problem.path.as_str() {
-        "shards" => "max_workers".to_owned(),
-        "batch_events_max" => "batch_size".to_owned(),
-        "overflow.timeout" => "overflow_timeout".to_owned(),
-        other => other.strip_prefix("sinks.").map_or_else(|| other.to_owned(), |own| format!("plugin_config.{own}")),
-    };
-    Some(problem)
 }

@@ -14,55 +14,54 @@ use serde_json::Value;
 
 use crate::{Preset, Settings, SettingsBuilder, file_format::FORMATS, loaded::Loaded, tree::Tree};
 
-/// What the names of our variables begin with.
+/// The prefix of the names of our variables.
 const PREFIX: &str = "FAPILOG_";
-/// What parts the names of tables in a variable's name.
+/// The separator of the names of tables in a variable's name.
 const SEPARATOR: &str = "__";
-/// Names the settings file.
+/// The variable that names the settings file.
 const FILE_VARIABLE: &str = "FAPILOG_SETTINGS_FILE";
 
 impl Settings {
-    /// The defaults, covered by the file that `FAPILOG_SETTINGS_FILE` names, if it is set, covered by `FAPILOG_*`
-    /// variables.
+    /// The defaults, below the file that `FAPILOG_SETTINGS_FILE` names, if it is set, below `FAPILOG_*` variables.
     ///
     /// # Errors
-    /// Every mistake at once.
+    /// Every invalid value at once.
     pub fn from_env() -> Result<Self, SettingsError> {
         Self::builder().environment().build()
     }
 
-    /// The defaults, covered by a file: TOML, JSON or YAML, by its extension.
+    /// The defaults, below a file: TOML, JSON or YAML, by its extension.
     ///
     /// # Errors
-    /// Every mistake at once, or that the file cannot be read.
+    /// Every invalid value at once, or that the file cannot be read.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, SettingsError> {
         Self::builder().file(path).build()
     }
 
-    /// The defaults, covered by a file, covered by `FAPILOG_*` variables. Without a path, the file is the one that
+    /// The defaults, below a file, below `FAPILOG_*` variables. Without a path, the file is the one that
     /// `FAPILOG_SETTINGS_FILE` names, if it is set.
     ///
     /// # Errors
-    /// Every mistake at once, or that the file cannot be read.
+    /// Every invalid value at once, or that the file cannot be read.
     pub fn load(path: Option<&Path>) -> Result<Self, SettingsError> {
         Self::builder().load(path)
     }
 }
 
 impl SettingsBuilder {
-    /// Covers what the code says by a file: TOML, JSON or YAML, by its extension. A later file covers an earlier one.
+    /// Adds a file above code: TOML, JSON or YAML, by its extension. A later file lies above an earlier file.
     pub fn file(mut self, path: impl AsRef<Path>) -> Self {
         self.files.push(path.as_ref().to_owned());
         self
     }
 
-    /// Covers code and files by the `FAPILOG_*` variables of the process. Where the code names no file,
-    /// `FAPILOG_SETTINGS_FILE` may.
+    /// Adds the `FAPILOG_*` variables of the process above code and files. If code names no file, `FAPILOG_SETTINGS_FILE`
+    /// may.
     pub fn environment(self) -> Self {
         self.variables(env::vars_os())
     }
 
-    /// Covers code and files by variables of your own; those whose names do not begin with `FAPILOG_` are passed over.
+    /// Adds variables of your own above code and files; those whose names do not begin with `FAPILOG_` are ignored.
     pub fn variables<N: Into<OsString>, V: Into<OsString>>(
         mut self,
         variables: impl IntoIterator<Item = (N, V)>,
@@ -72,10 +71,10 @@ impl SettingsBuilder {
         self
     }
 
-    /// Covers what the code says by a file, and both by the environment: see [`Settings::load`].
+    /// Adds a file above code, and the environment above both: see [`Settings::load`].
     ///
     /// # Errors
-    /// Every mistake at once, or that the file cannot be read.
+    /// Every invalid value at once, or that the file cannot be read.
     pub fn load(self, path: Option<&Path>) -> Result<Settings, SettingsError> {
         let builder = self.environment();
         let builder = match path {
@@ -85,26 +84,25 @@ impl SettingsBuilder {
         builder.build()
     }
 
-    /// Merges the layers and checks what comes out.
+    /// Merges the layers and checks the result.
     ///
     /// # Errors
-    /// Every mistake at once.
+    /// Every invalid value at once.
     pub fn build(self) -> Result<Settings, SettingsError> {
         let mut problems = Vec::new();
         let tree = self.merge(&mut problems).map_err(|problem| SettingsError { problems: vec![problem] })?;
-        let ReadOutcome { read: covered, problems: mistakes } = read_all::<Settings>(&tree.values());
-        problems.extend(mistakes.into_iter().map(Settings::worded));
-        let Some(mut settings) = covered else { return Err(SettingsError { problems }) };
+        let ReadOutcome { read, problems: unreadable } = read_all::<Settings>(&tree.values());
+        problems.extend(unreadable.into_iter().map(Settings::worded));
+        let Some(mut settings) = read else { return Err(SettingsError { problems }) };
         for problem in settings.problems() {
             if !problems.iter().any(|known| known.path == problem.path) {
                 problems.push(problem);
             }
         }
-        for problem in &mut problems {
-            problem.given_by = problem.given_by.take().or_else(|| tree.given_by(&problem.path).map(str::to_owned));
-        }
         if !problems.is_empty() {
-            return Err(SettingsError { problems: Settings::in_order(problems) });
+            let mut problems = Settings::in_order(problems);
+            problems.iter_mut().for_each(|problem| tree.attribute(problem));
+            return Err(SettingsError { problems });
         }
         settings.error_callback = self.settings.error_callback;
         settings.loaded = Loaded::new(tree, &settings);
@@ -116,20 +114,18 @@ impl SettingsBuilder {
     /// Layers that cannot be read are left out, and are among the problems.
     fn merge(&self, problems: &mut Vec<Problem>) -> Result<Tree, Problem> {
         let mut tree = Tree::default();
-        let mut cover = |layer: Result<Tree, Problem>| match layer {
-            Ok(layer) => tree = std::mem::take(&mut tree).covered_by(layer),
-            Err(problem) => problems.push(problem),
-        };
         for (name, value) in self.given_values()? {
-            cover(Ok(Tree::value_at(&[name.to_owned()], value, "code")));
+            tree = tree.covered_by(Tree::value_at(&[name.to_owned()], value, "code"));
         }
-        for path in self.files_to_read() {
-            cover(read_file(path));
-        }
-        let mut variables: Vec<_> = self.variables.iter().filter(|(name, _)| name != FILE_VARIABLE).collect();
-        variables.sort();
-        for (name, value) in variables {
-            cover(read_variable(name, value));
+        let files = self.files_to_read().into_iter().map(read_file);
+        for layer in files.chain([Ok(self.environment_layer(problems))]) {
+            match layer.map(Tree::without_aliases) {
+                Ok((layer, twice)) => {
+                    tree = tree.covered_by(layer);
+                    problems.extend(twice);
+                }
+                Err(problem) => problems.push(problem),
+            }
         }
         match preset_of(&tree.values()) {
             Some(preset) => {
@@ -142,7 +138,21 @@ impl SettingsBuilder {
 }
 
 impl SettingsBuilder {
-    /// Where the code names no file, the environment may.
+    /// The layer of all variables. A variable that cannot be read is left out, and is a problem.
+    fn environment_layer(&self, problems: &mut Vec<Problem>) -> Tree {
+        let mut variables: Vec<_> = self.variables.iter().filter(|(name, _)| name != FILE_VARIABLE).collect();
+        variables.sort();
+        let mut tree = Tree::default();
+        for (name, value) in variables {
+            match read_variable(name, value) {
+                Ok(variable) => tree = tree.covered_by(variable),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        tree
+    }
+
+    /// The files that code names, or if it names none, the file that the environment names.
     fn files_to_read(&self) -> Vec<&Path> {
         let from_environment = || {
             let named = self.variables.iter().rev().find(|(name, _)| name == FILE_VARIABLE);
@@ -152,9 +162,9 @@ impl SettingsBuilder {
     }
 }
 
-/// The preset that the layers name. One that does not exist is found out when the settings are read.
+/// The preset that the layers name. An unknown preset is a problem when the settings are read.
 fn preset_of(values: &Value) -> Option<Preset> {
-    values.get("preset").and_then(Value::as_str).and_then(Preset::named)
+    values.get("preset").and_then(Value::as_str).and_then(|name| name.parse().ok())
 }
 
 /// The layer of a settings file.
@@ -164,7 +174,7 @@ fn read_file(path: &Path) -> Result<Tree, Problem> {
         let known = FORMATS.map(|(extension, _)| extension);
         let allowed = format!("its extension must be one of {}", known.join(", "));
         let mut problem = Problem::new("settings file", format!("{path:?}"), allowed);
-        problem.nearest = suggestion(&extension, known);
+        problem.suggestion = suggestion(&extension, known);
         return Err(problem);
     };
     let text = std::fs::read_to_string(path).map_err(|error| {

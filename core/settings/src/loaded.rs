@@ -1,4 +1,4 @@
-//! Where settings came from, to be told with what turns out wrong later on.
+//! The layers that settings came from, for the errors that are found later.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use fapilog_plugin::problem::Problem;
 
 use crate::{Settings, tree::Tree};
 
-/// What was loaded, and from where. It is no part of a setting's value.
+/// The settings that were loaded, and their layers. They are no part of a setting's value.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Loaded(Option<Arc<(Tree, Settings)>>);
 
@@ -23,15 +23,20 @@ impl Loaded {
 }
 
 impl Settings {
-    /// Adds to each problem who gave the value, unless the program has changed it since.
+    /// Adds to each problem the layer that gave the value, unless the program has changed it since.
     pub(crate) fn attribute(&self, problems: &mut [Problem]) {
         let Some((tree, loaded)) = self.loaded.0.as_deref() else { return };
         let changed = self.differences(loaded);
         for problem in problems.iter_mut().filter(|problem| problem.given_by.is_none()) {
             let setting = problem.path.split(['.', '[']).next().unwrap_or_default();
             if !changed.contains(&setting) {
-                problem.given_by = tree.given_by(&problem.path).map(str::to_owned);
+                tree.attribute(problem);
             }
         }
+    }
+
+    /// The name of a setting as the user wrote it.
+    pub(crate) fn as_written(&self, name: &str) -> String {
+        self.loaded.0.as_deref().map_or_else(|| name.to_owned(), |(tree, _)| tree.as_written(name))
     }
 }

@@ -63,7 +63,7 @@ impl Settings {
             flush_interval: Duration::from_millis(1),
             executor: Executor::Thread,
             idle_spin: Some(Duration::ZERO),
-            idle_doze: Duration::from_millis(10),
+            idle_sleep: Duration::from_millis(10),
             ..Self::default()
         }
     }

@@ -7,18 +7,20 @@ use serde_json::Value;
 
 use crate::{Preset, Settings, reload};
 
-/// What there is to know about a setting.
+/// The description of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SettingInfo {
     /// Its name.
     pub name: &'static str,
-    /// What it is for.
+    /// Its purpose.
     pub doc: String,
-    /// What it is if nobody says anything, as JSON; `none` lets the container choose.
+    /// Its default, as JSON; `none` lets the container choose.
     pub default: String,
-    /// What is allowed.
+    /// The allowed values.
     pub allowed: String,
+    /// Its other names, for files and variables.
+    pub aliases: Vec<&'static str>,
     /// Whether it can change while the container runs.
     pub changes_at_run_time: bool,
 }
@@ -32,7 +34,8 @@ impl SettingInfo {
         };
         let doc = doc.split_whitespace().collect::<Vec<_>>().join(" ");
         let changes_at_run_time = reload::AT_RUN_TIME.contains(&name);
-        Self { name, doc, default, allowed, changes_at_run_time }
+        let aliases = Settings::ALIASES.iter().filter(|(_, of)| *of == name).map(|(alias, _)| *alias).collect();
+        Self { name, doc, default, allowed, aliases, changes_at_run_time }
     }
 
     /// The variable that gives it.
@@ -43,7 +46,7 @@ impl SettingInfo {
 }
 
 impl Settings {
-    /// The reference as Markdown: a section for each setting, and what the presets say.
+    /// The reference as Markdown: a section for each setting, and the settings of each preset.
     #[must_use]
     pub fn reference_markdown() -> String {
         let mut page = String::new();
@@ -51,21 +54,24 @@ impl Settings {
             let _ = write!(page, "### `{}`\n\n{}\n\n", info.name, wrapped(&info.doc));
             let _ = write!(page, "* Default: `{}`\n* Allowed: {}\n", info.default, info.allowed);
             let _ = writeln!(page, "* Variable: `{}`", info.variable());
+            for alias in &info.aliases {
+                let _ = writeln!(page, "* Alias: `{alias}`");
+            }
             if info.changes_at_run_time {
                 page.push_str("* Can change while the container runs\n");
             }
             page.push('\n');
         }
-        page.push_str("## Presets\n\nWhat each says that is not the default:\n\n");
+        page.push_str("## Presets\n\nThe settings of each preset that differ from the defaults:\n\n");
         for name in Preset::NAMES {
             let _ = writeln!(page, "### `{name}`\n\n```json\n{}\n```\n", Self::preset_json(name));
         }
         page.trim_end().to_owned() + "\n"
     }
 
-    /// What a preset says that is not the default.
+    /// The settings of a preset that differ from the defaults.
     fn preset_json(name: &str) -> String {
-        let preset = Preset::named(name).map(Self::preset).unwrap_or_default();
+        let preset = name.parse().map(Self::preset).unwrap_or_default();
         let (all, defaults) = (preset.to_value().unwrap_or_default(), Self::default().to_value().unwrap_or_default());
         let own =
             |(name, value): &(&String, &Value)| name.as_str() != "preset" && defaults.get(name.as_str()) != Some(value);

@@ -184,7 +184,7 @@ fn reload_by(
     let mut origin = lock(&origin);
     let differences = settings.differences(&origin.settings);
     let fixed = differences.iter().filter(|name| !AT_RUN_TIME.contains(name));
-    let mut fixed: Vec<String> = fixed.map(|name| (*name).to_owned()).collect();
+    let mut fixed: Vec<String> = fixed.map(|name| settings.as_written(name)).collect();
     // Invalid values are reported before those that cannot change.
     let new = build(&settings, &origin.registry)?;
     fixed.extend(changed_tables_of_sinks(&settings, &origin.settings));

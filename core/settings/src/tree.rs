@@ -5,12 +5,17 @@ use std::{
     sync::Arc,
 };
 
+use fapilog_plugin::{problem::Problem, settings::invalid::show};
 use serde_json::Value;
+
+use crate::Settings;
 
 /// Values of several layers. A later layer covers an earlier one, and tables are merged.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tree {
     root: Table,
+    /// The settings that were given by an alias, with the alias.
+    aliases: BTreeMap<&'static str, &'static str>,
 }
 
 type Table = BTreeMap<String, Node>;
@@ -29,7 +34,7 @@ impl Tree {
     /// One layer: a table of values. Anything but a table gives nothing.
     pub(super) fn layer(table: Value, given_by: &str) -> Self {
         match node(table, &given_by.into()) {
-            Node::Table(root) => Self { root },
+            Node::Table(root) => Self { root, aliases: BTreeMap::new() },
             Node::Leaf { .. } => Self::default(),
         }
     }
@@ -43,8 +48,43 @@ impl Tree {
 
     /// This tree below another one.
     pub(super) fn covered_by(mut self, upper: Self) -> Self {
+        self.aliases.retain(|name, _| !upper.root.contains_key(*name));
+        self.aliases.extend(upper.aliases);
         cover(&mut self.root, upper.root);
         self
+    }
+
+    /// The layer with names in place of aliases. A setting that it gives by its name and by an alias is a problem.
+    pub(super) fn without_aliases(mut self) -> (Self, Vec<Problem>) {
+        let mut problems = Vec::new();
+        for (alias, name) in Settings::ALIASES.iter().copied() {
+            let Some(node) = self.root.remove(alias) else { continue };
+            if self.root.contains_key(name) {
+                let written = self.aliases.get(name).copied().unwrap_or(name);
+                let allowed = format!("{written} is given too, and is the same setting: give only one of them");
+                let mut problem = Problem::new(alias, shown(&node), allowed);
+                problem.given_by = first_giver(&node).map(str::to_owned);
+                problems.push(problem);
+            } else {
+                self.root.insert(name.to_owned(), node);
+                self.aliases.insert(name, alias);
+            }
+        }
+        (self, problems)
+    }
+
+    /// The path with the name of the setting as the user wrote it.
+    pub(super) fn as_written(&self, path: &str) -> String {
+        let (name, below) = path.split_at(path.find(['.', '[']).unwrap_or(path.len()));
+        self.aliases.get(name).map_or_else(|| path.to_owned(), |alias| format!("{alias}{below}"))
+    }
+
+    /// Adds to a problem the layer that gave the value, and the name of the setting as the user wrote it.
+    pub(super) fn attribute(&self, problem: &mut Problem) {
+        if problem.given_by.is_none() {
+            problem.given_by = self.given_by(&problem.path).map(str::to_owned);
+            problem.path = self.as_written(&problem.path);
+        }
     }
 
     /// The values without the layers.
@@ -52,7 +92,7 @@ impl Tree {
         values(&self.root)
     }
 
-    /// The layer that gave the value at `path`, or that gave what is nearest above it.
+    /// The layer that gave the value at `path`, or the innermost value above it.
     pub(super) fn given_by(&self, path: &str) -> Option<&str> {
         let mut steps = path.split(['.', '[']);
         let mut place = self.root.get(steps.next()?)?;
@@ -98,6 +138,14 @@ fn values(table: &Table) -> Value {
     Value::Object(entries.collect())
 }
 
+/// The value as an error shows it.
+fn shown(node: &Node) -> String {
+    match node {
+        Node::Table(entries) => show(&values(entries)),
+        Node::Leaf { value, .. } => show(value),
+    }
+}
+
 /// Several layers may have a part in a table: the one that gave its first entry stands for it.
 fn first_giver(node: &Node) -> Option<&str> {
     match node {
@@ -137,6 +185,28 @@ mod tests {
             (tree.given_by("b.missing"), tree.given_by("g"), tree.given_by("missing")),
             (Some("code"), None, None)
         );
+    }
+
+    #[test]
+    fn an_alias_is_its_setting_and_an_error_names_what_was_written() {
+        let lower = Tree::layer(json!({ "max_workers": 1, "batch_size": 2 }), "one").without_aliases();
+        let upper = Tree::layer(json!({ "shards": 3 }), "two").without_aliases();
+        assert_eq!((lower.1, upper.1), (Vec::new(), Vec::new()));
+        let written = |tree: &Tree| ["shards", "batch_events_max", "level"].map(|name| tree.as_written(name));
+        assert_eq!(written(&lower.0), ["max_workers", "batch_size", "level"]);
+        let tree = lower.0.covered_by(upper.0);
+        assert_eq!(tree.values(), json!({ "shards": 3, "batch_events_max": 2 }));
+        assert_eq!(written(&tree), ["shards", "batch_size", "level"]);
+        assert_eq!((tree.given_by("shards"), tree.given_by("batch_events_max")), (Some("two"), Some("one")));
+    }
+
+    #[test]
+    fn a_setting_by_name_and_by_alias_in_a_layer_is_a_problem() {
+        let (tree, problems) = Tree::layer(json!({ "max_workers": 1, "shards": 2 }), "one").without_aliases();
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let expected =
+            "max_workers is 1; shards is given too, and is the same setting: give only one of them (given by one)";
+        assert_eq!((problems, tree.values()), (vec![expected.to_owned()], json!({ "shards": 2 })));
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl TestLog {
             .level(Level::Trace)
             .executor(Executor::Thread)
             .idle_spin(Duration::ZERO)
-            .idle_doze(Duration::ZERO)
+            .idle_sleep(Duration::ZERO)
             .overflow(Overflow::Block { timeout: TIMEOUT })
             .plugin_timeout(Duration::ZERO)
             .manual_clock(&clock);

@@ -3,7 +3,6 @@
 use std::{
     any::Any,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use fapilog_plugin::{
@@ -15,21 +14,20 @@ use fapilog_plugin::{
     processor::Processor,
     sink::SinkFactory,
 };
-use fapilog_record::{directives::Directives, level::LevelFilter};
+use fapilog_record::level::LevelFilter;
 
 use crate::{
     clock::ManualClock,
-    container::{Container, settings::ContainerSettings},
+    container::{Container, options::ContainerOptions},
     diagnostics::{Diagnostic, DiagnosticLog, ErrorCallback},
     error::StartError,
     executor::Executor,
     host::{self, ManualDrain, probe},
-    order::EventOrder,
     port::{
         ShardPort,
         plan::{PipelinePlan, PluginPlan, SinkOptions, SinkPlan},
     },
-    producer::{Frontend, Overflow},
+    producer::{Frontend, Overflow, OverflowStrategy},
     shard::ShardPlan,
 };
 
@@ -37,7 +35,7 @@ use crate::{
 #[must_use = "a builder does nothing until it is started"]
 #[derive(Default)]
 pub struct ContainerBuilder {
-    settings: ContainerSettings,
+    options: ContainerOptions,
     pipeline: PipelinePlan,
     sinks: Vec<SinkPlan>,
     attachment: Option<Attachment>,
@@ -54,130 +52,39 @@ impl std::fmt::Debug for Attachment {
 }
 
 impl ContainerBuilder {
-    /// The levels that are logged: one for all, or [directives](Directives) by target. Default: INFO.
-    pub fn level(mut self, level: impl Into<Directives>) -> Self {
-        self.settings.level = level.into();
+    /// Changes an option. All setters of options call this.
+    pub(super) fn set(mut self, _name: &str, change: impl FnOnce(&mut ContainerOptions)) -> Self {
+        change(&mut self.options);
+        let timeout = self.options.plugin_timeout;
+        self.pipeline.policy.timeout = (!timeout.is_zero()).then_some(timeout);
         self
     }
 
-    /// What runs the drain. Default: [`Executor::Auto`].
-    pub fn executor(mut self, executor: Executor) -> Self {
-        self.settings.executor = executor;
-        self
-    }
-
-    /// How many drain shards there are, 1 to 64. Each takes a core's worth of work when there is much to do, and each has
-    /// its own sinks. Default: 1.
-    pub fn shards(mut self, shards: usize) -> Self {
-        self.settings.shards = shards;
-        self
-    }
-
-    /// The CPUs that the shards are pinned to, one for each. Default: the last ones that the process may use; none
-    /// where that would leave no other.
-    pub fn drain_cpus(mut self, cpus: impl Into<Vec<usize>>) -> Self {
-        self.settings.drain_cpus = Some(cpus.into());
-        self
-    }
-
-    /// The size of each thread's ring: a power of two, from 16 KiB. Default: 512 KiB.
-    pub fn ring_capacity_bytes(mut self, bytes: usize) -> Self {
-        self.settings.ring_capacity_bytes = bytes;
-        self
-    }
-
-    /// The longest record, from 1 KiB to a quarter of the ring; longer events are cut. Default: 64 KiB.
-    pub fn record_max_bytes(mut self, bytes: usize) -> Self {
-        self.settings.record_max_bytes = bytes;
-        self
-    }
-
-    /// How many threads may have a ring of their own at once; those beyond share one. Default: 256.
-    pub fn threads_max(mut self, threads: usize) -> Self {
-        self.settings.rings_max = threads;
-        self
-    }
-
-    /// What happens when a ring is full. Default: wait 50 ms, then lose.
-    pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.settings.overflow = overflow;
-        self
-    }
-
-    /// In which order events of several threads are taken. Default: by time.
-    pub fn order(mut self, order: EventOrder) -> Self {
-        self.settings.order = order;
-        self
-    }
-
-    /// The most events that plugins see at once, 1 to 10,000. Default: 512.
-    pub fn batch_events_max(mut self, events: usize) -> Self {
-        self.settings.batch_events_max = events;
-        self
-    }
-
-    /// The longest message, in characters; longer ones are cut, and their events marked. Default: 10,000.
-    pub fn message_max_chars(mut self, chars: usize) -> Self {
-        self.settings.message_max_chars = chars;
-        self
-    }
-
-    /// An event in the log itself that says how the log is doing, each time `interval` has passed. Default: none.
-    pub fn heartbeat(mut self, interval: Duration) -> Self {
-        self.settings.heartbeat = Some(interval);
-        self
-    }
-
-    /// Whether a line goes to stderr when no sink works, once a second at most and with counts only. Default: yes.
-    pub fn emergency_lines(mut self, are_wanted: bool) -> Self {
-        self.settings.diagnostics.emergency = are_wanted;
-        self
-    }
-
-    /// How long a payload that is not full waits for more. ERROR and above wait a millisecond at most. Default: 50 ms.
-    pub fn flush_interval(mut self, interval: Duration) -> Self {
-        self.settings.flush_interval = interval;
-        self
-    }
-
-    /// How long an idle drain looks again and again before it sleeps. Default: 20 us; zero on a single CPU.
-    pub fn idle_spin(mut self, spin: Duration) -> Self {
-        self.settings.idle_spin = spin;
-        self
-    }
-
-    /// How long an idle drain sleeps in steps of a millisecond at most before it parks. A log call that finds it parked
-    /// pays for waking it, some microseconds. Default: 100 ms.
-    pub fn idle_doze(mut self, doze: Duration) -> Self {
-        self.settings.idle_doze = doze;
-        self
+    /// The behaviour when a ring is full: [`overflow_strategy`](Self::overflow_strategy) and
+    /// [`overflow_timeout`](Self::overflow_timeout) as a single value.
+    pub fn overflow(self, overflow: Overflow) -> Self {
+        match overflow {
+            Overflow::Block { timeout } => self.overflow_strategy(OverflowStrategy::Block).overflow_timeout(timeout),
+            Overflow::DropNewest => self.overflow_strategy(OverflowStrategy::DropNewest),
+            Overflow::DropLowSeverity => self.overflow_strategy(OverflowStrategy::DropLowSeverity),
+        }
     }
 
     /// The least level of the diagnostics that go to stderr as well. Default: [`LevelFilter::Off`].
-    pub fn diagnostics_to_stderr(mut self, level: impl Into<LevelFilter>) -> Self {
-        self.settings.diagnostics.stderr = level.into();
-        self
-    }
-
-    /// The least level of the diagnostics that the [error callback](Self::error_callback) is called with. Default:
-    /// WARNING.
-    pub fn internal_log_level(mut self, level: impl Into<LevelFilter>) -> Self {
-        self.settings.diagnostics.least = level.into();
-        self
+    pub fn diagnostics_to_stderr(self, level: impl Into<LevelFilter>) -> Self {
+        self.set("diagnostics_to_stderr", |options| options.diagnostics_to_stderr = level.into())
     }
 
     /// Calls `callback` with each diagnostic about the log itself. Default: none.
-    pub fn error_callback(mut self, callback: impl Fn(&Diagnostic) + Send + Sync + 'static) -> Self {
-        self.settings.diagnostics.callback = Some(ErrorCallback::new(callback));
-        self
+    pub fn error_callback(self, callback: impl Fn(&Diagnostic) + Send + Sync + 'static) -> Self {
+        self.set("error_callback", |options| options.error_callback = Some(ErrorCallback::new(callback)))
     }
 
     /// Stamps events by this clock instead of the system's: for tests. [`Batch::now`](fapilog_plugin::event::Batch::now) and the latencies
     /// among the [metrics](crate::container::Metrics) go by it too. What waits does not: flushes, timeouts, `Batch::instant` and
     /// `Processor::due` stay with real time.
-    pub fn manual_clock(mut self, clock: &ManualClock) -> Self {
-        self.settings.clock = Some(clock.clone());
-        self
+    pub fn manual_clock(self, clock: &ManualClock) -> Self {
+        self.set("manual_clock", |options| options.clock = Some(clock.clone()))
     }
 
     /// Adds an enricher: `make` is called once for each shard, on its thread. Enrichers run in the order they are added.
@@ -230,13 +137,6 @@ impl ContainerBuilder {
         self
     }
 
-    /// How long a plugin may take for a batch before that counts as a failure; zero for as long as it likes. Default: a
-    /// second. One that fails three times in a row is left out for a while, and then tried again.
-    pub fn plugin_timeout(mut self, timeout: Duration) -> Self {
-        self.pipeline.policy.timeout = (!timeout.is_zero()).then_some(timeout);
-        self
-    }
-
     /// Applies a part of a configuration that is kept elsewhere, such as a pipeline that several programs share.
     ///
     /// ```
@@ -251,13 +151,6 @@ impl ContainerBuilder {
     /// ```
     pub fn apply(self, part: impl FnOnce(Self) -> Self) -> Self {
         part(self)
-    }
-
-    /// Whether threads of the container drain it. If not, the program does, by [`start_manual`](Self::start_manual).
-    /// Default: both [`start`](Self::start) and `start_manual` are possible.
-    pub fn async_processing(mut self, is_wanted: bool) -> Self {
-        self.settings.async_processing = Some(is_wanted);
-        self
     }
 
     /// Attaches a value that the container keeps: see [`Container::attachment`].
@@ -281,16 +174,16 @@ impl ContainerBuilder {
     /// Starts the container.
     ///
     /// # Errors
-    /// See [`StartError`]: all mistakes in the settings at once, or the first thing that could not be opened.
+    /// See [`StartError`]: all invalid settings at once, or the first file or thread that could not be opened.
     pub fn start(self) -> Result<Container, StartError> {
-        if self.settings.async_processing == Some(false) {
+        if self.options.async_processing == Some(false) {
             let allowed = "the program drains such a container: use start_manual";
             return Err(invalid([Problem::new("async_processing", false, allowed)]));
         }
-        let diagnostics = DiagnosticLog::new(self.settings.diagnostics.clone());
+        let diagnostics = DiagnosticLog::new(self.options.diagnostics());
         let (frontend, plans) = self.plan(&diagnostics)?;
-        let mut executor = host::choose(self.settings.executor, &diagnostics)?;
-        let cpus = probe::choose_cpus(self.settings.drain_cpus.as_deref(), plans.len());
+        let mut executor = host::choose(self.options.executor, &diagnostics)?;
+        let cpus = probe::choose_cpus(self.options.pinned_cpus(), plans.len());
         let container = |hosts, executor| Container {
             frontend: Arc::clone(&frontend),
             hosts: Mutex::new(hosts),
@@ -304,7 +197,7 @@ impl ContainerBuilder {
         for (index, plan) in plans.into_iter().enumerate() {
             let cpu = cpus.as_ref().and_then(|cpus| cpus.get(index).copied());
             let mut started = host::start(executor, plan.clone(), cpu);
-            let may_fall_back = self.settings.executor == Executor::Auto && executor == Executor::Glommio;
+            let may_fall_back = self.options.executor == Executor::Auto && executor == Executor::Glommio;
             if let Err(StartError::Glommio { reason }) = &started
                 && may_fall_back
             {
@@ -334,18 +227,18 @@ impl ContainerBuilder {
     /// See [`StartError`]. Settings about threads must be left alone.
     pub fn start_manual(self) -> Result<(Container, ManualDrain), StartError> {
         let mut problems = Vec::new();
-        if self.settings.async_processing == Some(true) {
+        if self.options.async_processing == Some(true) {
             let allowed = "it must be false for a container that the program drains";
             problems.push(Problem::new("async_processing", true, allowed));
         }
-        if self.settings.shards != 1 {
+        if self.options.shards != 1 {
             let allowed = "a container that the program drains has 1";
-            problems.push(Problem::new("max_workers", self.settings.shards, allowed));
+            problems.push(Problem::new("shards", self.options.shards, allowed));
         }
         if !problems.is_empty() {
             return Err(invalid(problems));
         }
-        let diagnostics = DiagnosticLog::new(self.settings.diagnostics.clone());
+        let diagnostics = DiagnosticLog::new(self.options.diagnostics());
         let (frontend, plans) = self.plan(&diagnostics)?;
         let container = Container {
             frontend,
@@ -357,7 +250,7 @@ impl ContainerBuilder {
             attachment: self.attachment.clone(),
         };
         let Some(plan) = plans.first() else {
-            return Err(invalid([Problem::new("max_workers", 0, "a container that the program drains has 1")]));
+            return Err(invalid([Problem::new("shards", 0, "a container that the program drains has 1")]));
         };
         let drain = ManualDrain::new(plan)?;
         container.frontend.open_shared_lane();
@@ -367,8 +260,8 @@ impl ContainerBuilder {
 
     fn mention_start(&self, container: &Container) {
         let executor = container.executor.map_or_else(|| "the program".to_owned(), |executor| executor.to_string());
-        let Self { settings, .. } = self;
-        let text = format!("{executor} drains {} shard(s); level {}", settings.shards, settings.level);
+        let Self { options, .. } = self;
+        let text = format!("{executor} drains {} shard(s); level {}", options.shards, options.level);
         container.diagnostics.mention("container", text);
     }
 
@@ -377,17 +270,17 @@ impl ContainerBuilder {
         if !problems.is_empty() {
             return Err(SettingsError { problems }.into());
         }
-        let settings = &self.settings;
-        let ports: Vec<_> = (0..settings.shards).map(|_| Arc::<ShardPort>::default()).collect();
-        let level = settings.level.clone();
-        let frontend = Arc::new(Frontend::new(level, ports.clone(), settings.limits()?, settings.stamps()));
+        let options = &self.options;
+        let ports: Vec<_> = (0..options.shards).map(|_| Arc::<ShardPort>::default()).collect();
+        let level = options.level.clone();
+        let frontend = Arc::new(Frontend::new(level, ports.clone(), options.limits()?, options.stamps()));
         let plans = ports.into_iter().enumerate().map(|(index, port)| ShardPlan {
-            info: ShardInfo::new(index, settings.shards),
+            info: ShardInfo::new(index, options.shards),
             frontend: Arc::clone(&frontend),
             port,
             pipeline: self.pipeline.clone(),
             sinks: self.sinks.clone(),
-            settings: settings.shard(),
+            settings: options.shard(),
             diagnostics: diagnostics.clone(),
         });
         let plans = plans.collect();
@@ -397,7 +290,8 @@ impl ContainerBuilder {
     /// Every invalid setting, as [`start`](Self::start) would find it.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = self.settings.problems();
+        let mut problems = self.option_problems();
+        problems.extend(self.cpu_problem());
         if self.sinks.is_empty() {
             problems.push(Problem::new("sinks", "empty", "there must be at least one"));
         }
@@ -409,11 +303,29 @@ impl ContainerBuilder {
                 let allowed = "another sink has that name; each needs its own";
                 problems.push(Problem::new(format!("sinks[{index}].name"), format!("{:?}", sink.name), allowed));
             }
-            let prefix = format!("sinks.{}", sink.name);
-            let own = sink.factory.check().into_iter();
-            problems.extend(own.map(|problem| problem.below(&prefix)));
         }
+        problems.extend(self.sink_problems().map(|(sink, problem)| problem.below(&format!("sinks.{sink}"))));
         problems
+    }
+
+    /// Invalid options, as far as that does not depend on the machine.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn option_problems(&self) -> Vec<Problem> {
+        self.options.problems()
+    }
+
+    /// The problem of the CPUs for the shards, on this machine.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn cpu_problem(&self) -> Option<Problem> {
+        self.options.cpu_problem()
+    }
+
+    /// Invalid settings of sinks, as the sinks report them, with the names of the sinks.
+    #[doc(hidden)]
+    pub fn sink_problems(&self) -> impl Iterator<Item = (&str, Problem)> {
+        self.sinks.iter().flat_map(|sink| sink.factory.check().into_iter().map(|problem| (sink.name.as_str(), problem)))
     }
 }
 
@@ -432,7 +344,7 @@ impl std::fmt::Debug for ContainerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let sinks: Vec<&str> = self.sinks.iter().map(|sink| sink.name.as_str()).collect();
         f.debug_struct("ContainerBuilder")
-            .field("settings", &self.settings)
+            .field("options", &self.options)
             .field("sinks", &sinks)
             .finish_non_exhaustive()
     }

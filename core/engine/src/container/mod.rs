@@ -3,8 +3,8 @@
 mod builder;
 mod flush;
 mod metrics;
+mod options;
 mod plugins;
-mod settings;
 mod tasks;
 
 use std::{
@@ -17,7 +17,6 @@ use std::{
 pub use self::{
     builder::ContainerBuilder,
     metrics::{Metrics, PluginMetrics, RingMetrics},
-    settings::record_limit_bytes,
 };
 pub use crate::port::{latency::Percentiles, plan::SinkOptions};
 pub(crate) use crate::totals::accounts;

@@ -25,7 +25,7 @@ use fapilog_ring::{Capacity, IdleRing, Storage};
 
 pub use crate::producer::{
     logger::{DynamicEvent, Logger},
-    overflow::Overflow,
+    overflow::{Overflow, OverflowStrategy},
     scope::{InScope, Scope, ScopeGuard, Scoped},
 };
 use crate::{

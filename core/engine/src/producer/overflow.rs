@@ -2,8 +2,35 @@
 
 use std::time::{Duration, Instant};
 
-use fapilog_plugin::threads::drain_thread;
+use fapilog_plugin::{named_enum, threads::drain_thread};
 use fapilog_ring::Doorbell;
+
+named_enum! {
+    /// What a log call does when its thread's ring is full, by name: see [`Overflow`].
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[non_exhaustive]
+    pub enum OverflowStrategy {
+        /// Waits for space, up to a timeout; then the event is lost and counted.
+        #[default]
+        Block = "block",
+        /// Drops and counts the event at once.
+        DropNewest = "drop_newest",
+        /// Keeps the last eighth of the ring for ERROR and above.
+        DropLowSeverity = "drop_low_severity",
+    }
+}
+
+impl OverflowStrategy {
+    /// The strategy with its timeout, which only [`Block`](Self::Block) has.
+    #[must_use]
+    pub const fn with_timeout(self, timeout: Duration) -> Overflow {
+        match self {
+            Self::Block => Overflow::Block { timeout },
+            Self::DropNewest => Overflow::DropNewest,
+            Self::DropLowSeverity => Overflow::DropLowSeverity,
+        }
+    }
+}
 
 /// What a log call does when its thread's ring is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

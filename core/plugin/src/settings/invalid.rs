@@ -1,4 +1,4 @@
-//! What serde has to say against a value, with its place.
+//! Invalid values, as serde finds them, with their places.
 
 use std::fmt;
 
@@ -7,42 +7,46 @@ use serde_json::Value;
 
 use crate::{problem::Problem, settings::suggestion::suggestion};
 
-/// A mistake on its way out.
+/// A value that a setting cannot have, until it becomes a [`Problem`].
 #[derive(Debug)]
-pub struct Mistake {
-    pub fault: Fault,
-    /// Relative to where it was made, until it is located.
+pub struct InvalidValue {
+    pub kind: InvalidKind,
+    /// Relative to the value that was read, until it is [located](Self::located).
     pub path: String,
     value: String,
     allowed: String,
-    nearest: Option<Box<str>>,
+    suggestion: Option<Box<str>>,
     is_located: bool,
 }
 
+/// The kinds of invalid values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum InvalidKind {
+    /// The value itself.
     Value,
+    /// A name that the table does not have.
     UnknownName,
+    /// A name that the table must have.
     Missing,
 }
 
-impl Mistake {
-    pub fn new(fault: Fault, path: &str, allowed: String) -> Self {
-        Self { fault, path: path.to_owned(), value: String::new(), allowed, nearest: None, is_located: false }
+impl InvalidValue {
+    pub fn new(kind: InvalidKind, path: &str, allowed: String) -> Self {
+        Self { kind, path: path.to_owned(), value: String::new(), allowed, suggestion: None, is_located: false }
     }
 
-    /// The mistake was made in `value`, which is at `path`: the innermost place that says so is right.
+    /// Adds the place: `value` at `path`. The innermost reader calls this first, and its place stays.
     pub fn located(mut self, path: &str, value: &Value) -> Self {
         if self.is_located {
             return self;
         }
         self.is_located = true;
-        match self.fault {
-            Fault::Missing => {
+        match self.kind {
+            InvalidKind::Missing => {
                 self.path = join(path, &self.path);
                 self.value = "missing".to_owned();
             }
-            Fault::Value | Fault::UnknownName => {
+            InvalidKind::Value | InvalidKind::UnknownName => {
                 self.path = path.to_owned();
                 self.value = if is_secret(path) { "not shown".to_owned() } else { show(value) };
             }
@@ -52,53 +56,53 @@ impl Mistake {
 
     pub fn into_problem(self) -> Problem {
         let mut problem = Problem::new(self.path, self.value, self.allowed);
-        problem.nearest = self.nearest;
+        problem.suggestion = self.suggestion;
         problem
     }
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for InvalidValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is {}; {}", self.path, self.value, self.allowed)
     }
 }
 
-impl std::error::Error for Mistake {}
+impl std::error::Error for InvalidValue {}
 
-impl Error for Mistake {
+impl Error for InvalidValue {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(Fault::Value, "", message.to_string())
+        Self::new(InvalidKind::Value, "", message.to_string())
     }
 
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(Fault::Value, "", format!("it must be {}", plain(expected)))
+        Self::new(InvalidKind::Value, "", format!("it must be {}", plain(expected)))
     }
 
     fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(Fault::Value, "", format!("it must be {}", plain(expected)))
+        Self::new(InvalidKind::Value, "", format!("it must be {}", plain(expected)))
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let mut mistake = Self::new(Fault::Value, "", format!("allowed are {}", expected.join(", ")));
-        mistake.nearest = suggestion(variant, expected.iter().copied());
-        mistake
+        let mut invalid = Self::new(InvalidKind::Value, "", format!("allowed are {}", expected.join(", ")));
+        invalid.suggestion = suggestion(variant, expected.iter().copied());
+        invalid
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        let mut mistake = Self::new(Fault::UnknownName, "", "there is no such setting".to_owned());
-        mistake.nearest = suggestion(field, expected.iter().copied());
-        if mistake.nearest.is_none() && expected.len() <= 12 {
-            mistake.allowed = format!("there is no such setting; allowed are {}", expected.join(", "));
+        let mut invalid = Self::new(InvalidKind::UnknownName, "", "there is no such setting".to_owned());
+        invalid.suggestion = suggestion(field, expected.iter().copied());
+        if invalid.suggestion.is_none() && expected.len() <= 12 {
+            invalid.allowed = format!("there is no such setting; allowed are {}", expected.join(", "));
         }
-        mistake
+        invalid
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new(Fault::Missing, field, "it must be given".to_owned())
+        Self::new(InvalidKind::Missing, field, "it must be given".to_owned())
     }
 }
 
-/// What serde expects, in words for those who do not write Rust.
+/// The expectation of serde, in words of settings files instead of Rust.
 fn plain(expected: &dyn Expected) -> String {
     match expected.to_string().as_str() {
         "u8" => "a whole number from 0 to 255".to_owned(),
@@ -113,7 +117,7 @@ fn plain(expected: &dyn Expected) -> String {
     }
 }
 
-/// Whether the name of a setting says that its value is nobody's business: errors end up in logs.
+/// Whether the name of a setting is that of a secret: errors end up in logs, so its value is not shown.
 fn is_secret(path: &str) -> bool {
     const SIGNS: [&str; 6] = ["secret", "password", "passphrase", "token", "credential", "api_key"];
     let path = path.to_ascii_lowercase();

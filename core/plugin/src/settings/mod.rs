@@ -1,20 +1,31 @@
 //! A plugin's own settings: how they are written, and how a plugin reads them.
 
+mod allowed;
 #[doc(hidden)]
 pub mod invalid;
+mod named_enum;
 mod plugin_config;
 mod read;
 #[doc(hidden)]
 pub mod suggestion;
 mod units;
 
-#[doc(hidden)]
-pub use self::read::{ReadOutcome, read_all};
 pub use self::{
+    allowed::{Allowed, Anything, Durations, Maybe, Numbers, OneOf, PowersOfTwo, Sizes},
+    named_enum::UnknownName,
     plugin_config::{PluginConfig, PluginValue},
     units::{duration, size_bytes, write_duration, write_size},
 };
+#[doc(hidden)]
+pub use self::{
+    named_enum::NameVisitor,
+    read::{ReadOutcome, read_all},
+};
 use crate::problem::Problem;
+
+/// For the code that [`named_enum`](crate::named_enum) makes.
+#[doc(hidden)]
+pub use serde;
 
 /// Reads a struct from a table of values.
 ///

@@ -1,7 +1,7 @@
-//! Reading any struct from a tree of values, with every mistake and where it is.
+//! Reads any struct from a tree of values, and finds every invalid value, with its place.
 //!
-//! Serde stops at the first mistake. So what is wrong is noted, left out, and the rest is read again, until nothing is
-//! wrong any more. That is quadratic in the number of mistakes, which are few, and works for any type that derives
+//! Serde stops at the first invalid value. The reader records it, leaves it out and reads again, until nothing is
+//! invalid any more. That is quadratic in the number of invalid values, which are few, and works for any type that derives
 //! `Deserialize`.
 //!
 //! Text is taken for what is asked for: `"512"` for a number, `"yes"` for a boolean, `"a, b"` for a list. The environment
@@ -17,13 +17,13 @@ use serde_json::{Map, Value};
 
 use crate::{
     problem::Problem,
-    settings::invalid::{Fault, Mistake, join},
+    settings::invalid::{InvalidKind, InvalidValue, join},
 };
 
-/// What was read, and what was wrong with it.
+/// A value that was read, and the problems of the tree that it was read from.
 #[derive(Debug)]
 pub struct ReadOutcome<T> {
-    /// What could be read: what was wrong has its default. `None` where there is none.
+    /// The value, with defaults in place of invalid values. `None` if an invalid value has no default.
     pub read: Option<T>,
     /// Every invalid value, with its place.
     pub problems: Vec<Problem>,
@@ -35,17 +35,17 @@ pub fn read_all<T: DeserializeOwned>(tree: &Value) -> ReadOutcome<T> {
     let mut problems = Vec::new();
     loop {
         let reader = Reader { value: Cow::Borrowed(tree), path: String::new(), left_out: &left_out };
-        let mistake = match T::deserialize(reader) {
+        let invalid = match T::deserialize(reader) {
             Ok(read) => return ReadOutcome { read: Some(read), problems },
-            Err(mistake) => mistake.located("", tree),
+            Err(invalid) => invalid.located("", tree),
         };
-        // What is missing only because it was wrong, is no mistake of its own; and neither can be left out twice.
-        if left_out.contains(&mistake.path) {
+        // A value that is missing because it was invalid is no second problem, and nothing is left out twice.
+        if left_out.contains(&invalid.path) {
             return ReadOutcome { read: None, problems };
         }
-        let cannot_go_on = mistake.path.is_empty() || mistake.fault == Fault::Missing;
-        left_out.insert(mistake.path.clone());
-        problems.push(mistake.into_problem());
+        let cannot_go_on = invalid.path.is_empty() || invalid.kind == InvalidKind::Missing;
+        left_out.insert(invalid.path.clone());
+        problems.push(invalid.into_problem());
         if cannot_go_on {
             return ReadOutcome { read: None, problems };
         }
@@ -57,7 +57,7 @@ pub fn read_all<T: DeserializeOwned>(tree: &Value) -> ReadOutcome<T> {
 struct Reader<'a> {
     value: Cow<'a, Value>,
     path: String,
-    /// What was wrong when it was read before.
+    /// Paths that were invalid when the tree was read before.
     left_out: &'a BTreeSet<String>,
 }
 
@@ -98,7 +98,7 @@ enum Number {
 }
 
 impl Number {
-    fn visit<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+    fn visit<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidValue> {
         match self {
             Self::Positive(number) => visitor.visit_u64(number),
             Self::Negative(number) => visitor.visit_i64(number),
@@ -109,7 +109,7 @@ impl Number {
 
 macro_rules! deserialize_numbers {
     ($($method:ident)*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidValue> {
             match self.number() {
                 Some(number) => number.visit(visitor),
                 None => self.deserialize_any(visitor),
@@ -119,15 +119,15 @@ macro_rules! deserialize_numbers {
 }
 
 impl<'de> Deserializer<'de> for Reader<'_> {
-    type Error = Mistake;
+    type Error = InvalidValue;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidValue> {
         match &*self.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::Number(_) => match self.number() {
                 Some(number) => number.visit(visitor),
-                None => Err(Mistake::custom("it must be a number of 64 bits")),
+                None => Err(InvalidValue::custom("it must be a number of 64 bits")),
             },
             Value::String(text) => visitor.visit_str(text),
             Value::Array(items) => {
@@ -138,7 +138,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         }
     }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidValue> {
         let known = match &*self.value {
             Value::String(text) => boolean(text),
             _ => None,
@@ -155,7 +155,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         deserialize_f32 deserialize_f64
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidValue> {
         let is_none = match &*self.value {
             Value::Null => true,
             Value::String(text) => text.is_empty(),
@@ -164,18 +164,22 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         if is_none { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Mistake> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, InvalidValue> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidValue> {
         match self.items() {
             Some(items) => visitor.visit_seq(Items::new(items, &self.path, self.left_out)),
-            None => Err(Mistake::custom("it must be a list")),
+            None => Err(InvalidValue::custom("it must be a list")),
         }
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Mistake> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, InvalidValue> {
         self.deserialize_seq(visitor)
     }
 
@@ -184,14 +188,14 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         _: &'static str,
         _: usize,
         visitor: V,
-    ) -> Result<V::Value, Mistake> {
+    ) -> Result<V::Value, InvalidValue> {
         self.deserialize_seq(visitor)
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidValue> {
         match &*self.value {
             Value::Object(entries) => visitor.visit_map(Entries::new(entries, &self.path, self.left_out)),
-            _ => Err(Mistake::custom("it must be a table")),
+            _ => Err(InvalidValue::custom("it must be a table")),
         }
     }
 
@@ -200,7 +204,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Mistake> {
+    ) -> Result<V::Value, InvalidValue> {
         self.deserialize_map(visitor)
     }
 
@@ -209,7 +213,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Mistake> {
+    ) -> Result<V::Value, InvalidValue> {
         match &*self.value {
             Value::String(text) => visitor.visit_enum(text.as_str().into_deserializer()),
             Value::Object(entries) if entries.len() == 1 => match entries.iter().next() {
@@ -218,15 +222,15 @@ impl<'de> Deserializer<'de> for Reader<'_> {
                     let value = Reader { value: Cow::Borrowed(value), path, left_out: self.left_out };
                     visitor.visit_enum(Variant { name, value })
                 }
-                None => Err(Mistake::custom("it must be a name")),
+                None => Err(InvalidValue::custom("it must be a name")),
             },
-            _ => Err(Mistake::custom("it must be a name")),
+            _ => Err(InvalidValue::custom("it must be a name")),
         }
     }
 
-    /// Called for what a struct does not know: a setting that nobody reads is a mistake.
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Mistake> {
-        Err(Mistake::new(Fault::UnknownName, "", "there is no such setting".to_owned()))
+    /// Called for a name that the struct does not have. A setting without a reader is invalid.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, InvalidValue> {
+        Err(InvalidValue::new(InvalidKind::UnknownName, "", "there is no such setting".to_owned()))
     }
 
     serde::forward_to_deserialize_any! {
@@ -257,9 +261,9 @@ impl<'a> Items<'a> {
 }
 
 impl<'de> SeqAccess<'de> for Items<'_> {
-    type Error = Mistake;
+    type Error = InvalidValue;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Mistake> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, InvalidValue> {
         for value in self.items.by_ref() {
             let path = format!("{}[{}]", self.path, self.index);
             self.index += 1;
@@ -267,7 +271,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
                 continue;
             }
             let reader = Reader { value: Cow::Borrowed(&*value), path: path.clone(), left_out: self.left_out };
-            return seed.deserialize(reader).map(Some).map_err(|mistake| mistake.located(&path, &value));
+            return seed.deserialize(reader).map(Some).map_err(|invalid| invalid.located(&path, &value));
         }
         Ok(None)
     }
@@ -288,28 +292,28 @@ impl<'a> Entries<'a> {
 }
 
 impl<'de> MapAccess<'de> for Entries<'_> {
-    type Error = Mistake;
+    type Error = InvalidValue;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Mistake> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, InvalidValue> {
         for (name, value) in self.entries.by_ref() {
             let path = join(self.path, name);
             if self.left_out.contains(&path) {
                 continue;
             }
             self.current = Some((name, value));
-            let name: serde::de::value::StrDeserializer<'_, Mistake> = name.as_str().into_deserializer();
-            return seed.deserialize(name).map(Some).map_err(|mistake| mistake.located(&path, value));
+            let name: serde::de::value::StrDeserializer<'_, InvalidValue> = name.as_str().into_deserializer();
+            return seed.deserialize(name).map(Some).map_err(|invalid| invalid.located(&path, value));
         }
         Ok(None)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mistake> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, InvalidValue> {
         let Some((name, value)) = self.current.take() else {
-            return Err(Mistake::custom("a value was asked for before its name"));
+            return Err(InvalidValue::custom("a value was asked for before its name"));
         };
         let path = join(self.path, name);
         let reader = Reader { value: Cow::Borrowed(value), path: path.clone(), left_out: self.left_out };
-        seed.deserialize(reader).map_err(|mistake| mistake.located(&path, value))
+        seed.deserialize(reader).map_err(|invalid| invalid.located(&path, value))
     }
 }
 
@@ -320,39 +324,39 @@ struct Variant<'a> {
 }
 
 impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
-    type Error = Mistake;
+    type Error = InvalidValue;
     type Variant = Reader<'a>;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Reader<'a>), Mistake> {
-        let name: serde::de::value::StrDeserializer<'_, Mistake> = self.name.into_deserializer();
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Reader<'a>), InvalidValue> {
+        let name: serde::de::value::StrDeserializer<'_, InvalidValue> = self.name.into_deserializer();
         Ok((seed.deserialize(name)?, self.value))
     }
 }
 
 impl Reader<'_> {
-    /// Locates mistakes made in the content of a variant.
-    fn within<T>(self, visit: impl FnOnce(Self) -> Result<T, Mistake>) -> Result<T, Mistake> {
+    /// Locates invalid values in the content of a variant.
+    fn within<T>(self, visit: impl FnOnce(Self) -> Result<T, InvalidValue>) -> Result<T, InvalidValue> {
         let (path, value) = (self.path.clone(), self.value.clone().into_owned());
-        visit(self).map_err(|mistake| mistake.located(&path, &value))
+        visit(self).map_err(|invalid| invalid.located(&path, &value))
     }
 }
 
 impl<'de> VariantAccess<'de> for Reader<'_> {
-    type Error = Mistake;
+    type Error = InvalidValue;
 
-    fn unit_variant(self) -> Result<(), Mistake> {
-        self.within(|_| Err(Mistake::custom("nothing can be given here")))
+    fn unit_variant(self) -> Result<(), InvalidValue> {
+        self.within(|_| Err(InvalidValue::custom("nothing can be given here")))
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Mistake> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, InvalidValue> {
         self.within(|reader| seed.deserialize(reader))
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Mistake> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, InvalidValue> {
         self.within(|reader| reader.deserialize_seq(visitor))
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Mistake> {
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, InvalidValue> {
         self.within(|reader| reader.deserialize_map(visitor))
     }
 }
@@ -477,9 +481,9 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_shown() {
-        let mistakes = wrong(json!({ "auth_token": "hunter2" }));
+        let problems = wrong(json!({ "auth_token": "hunter2" }));
         assert_eq!(
-            mistakes,
+            problems,
             [
                 "auth_token is not shown; there is no such setting; allowed are port, share, is_open, names, mode, limits, note"
             ]

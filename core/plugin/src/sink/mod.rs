@@ -81,16 +81,17 @@ pub trait SinkFactory: Send + Sync {
     }
 }
 
-/// What happens to events while a sink has no room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum OnFull {
-    /// The shard waits, its rings fill, and the overflow strategy decides.
-    #[default]
-    Block,
-    /// The events are lost to this sink, and counted; other sinks go on.
-    Drop,
+crate::named_enum! {
+    /// What happens to events while a sink has no room.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[non_exhaustive]
+    pub enum OnFull {
+        /// The shard waits, its rings fill, and the overflow strategy decides.
+        #[default]
+        Block = "block",
+        /// The events are lost to this sink, and counted; other sinks go on.
+        Drop = "drop",
+    }
 }
 
 impl<F: SinkFactory + ?Sized> SinkFactory for std::sync::Arc<F> {
