@@ -1,4 +1,4 @@
-//! What is allocated, and where: nothing in a log call, nothing per event on the drain.
+//! Allocations: none in a log call, none per event on the drain.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -218,7 +218,7 @@ fn the_drain_allocates_nothing_per_event_in_a_scope() {
     drop(entered);
 }
 
-/// What text formats have a form of their own for: lists with quotes in them, bytes that are not UTF-8, escapes.
+/// Values with a form of their own in text formats: lists with quotes in them, bytes that are not UTF-8, escapes.
 fn log_with_controls(log: &Logger, number: u64) {
     log_archived(log, number);
     let not_utf8: &[u8] = b"caf\xe9";
@@ -279,7 +279,7 @@ fn the_correlation_enricher_allocates_nothing_per_event_whoever_makes_the_ids() 
     }
 }
 
-/// What a block costs on its way to the disk is its own affair; how many events are in it must not matter.
+/// The cost of a block on its way to the disk may vary; the number of events in it must not matter.
 fn a_block_costs_the_same_however_full(engine: FileEngine) {
     let directory = tempfile::tempdir().unwrap();
     let file = FileSink::new(directory.path().join("log"), JsonFormatter::new).engine(engine);

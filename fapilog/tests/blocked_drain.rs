@@ -10,7 +10,7 @@ use std::{
 
 use fapilog::{info, metrics::LossReason};
 
-/// The drain sleeps for a millisecond between two turns. It may ask several times in a turn, and more often at first.
+/// The drain sleeps for a millisecond between two passes. It may ask several times in a pass, and more often at first.
 const ASKED_MAX_PER_MILLISECOND: u128 = 5;
 
 #[test]

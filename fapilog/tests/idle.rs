@@ -1,6 +1,6 @@
 //! An idle container costs nothing, and is there at once when there is something to do.
 //!
-//! One test program of its own, and one test at a time: times are measured.
+//! A test program of its own, and a test at a time: times are measured.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod law;
@@ -113,7 +113,7 @@ fn an_error_wakes_a_parked_drain_and_is_delivered_within_10_ms() {
 }
 
 #[test]
-fn an_error_wakes_a_dozing_drain_too() {
+fn an_error_wakes_a_drain_in_light_sleep_too() {
     let _alone = alone();
     for executor in executors() {
         let (container, events) = started_on(executor);

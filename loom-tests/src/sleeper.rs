@@ -20,7 +20,7 @@ impl Sleeper {
         Arc::new(Self::default())
     }
 
-    /// What wakes it.
+    /// The waker of this sleeper.
     pub fn waker(self: &Arc<Self>) -> Waker {
         Waker::from(Arc::clone(self))
     }

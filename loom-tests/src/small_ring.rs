@@ -34,7 +34,7 @@ pub fn publish_when_free(producer: &mut Producer, stamp: u64, payload_bytes: usi
     }
 }
 
-/// What a consumer has seen of one ring. It checks each frame against the number it must bear.
+/// The frames that a consumer has read from a ring. It checks each frame against the number it must bear.
 #[derive(Debug, Default)]
 pub struct Seen {
     next: u64,

@@ -3,7 +3,7 @@
 use crate::{
     consumer::Consumer,
     producer::Producer,
-    shared::Shared,
+    shared::SharedRing,
     storage::{Capacity, Storage},
     sync::{Arc, Ordering},
 };
@@ -13,17 +13,17 @@ use crate::{
 /// Making a ring costs about a millisecond, most of it for touching its pages; keeping one costs nothing.
 #[derive(Debug)]
 pub struct IdleRing {
-    shared: Arc<Shared>,
+    shared: Arc<SharedRing>,
 }
 
 impl IdleRing {
     /// A new ring on `storage`.
     #[must_use]
     pub fn new(storage: Storage) -> Self {
-        Self { shared: Arc::new(Shared::new(storage)) }
+        Self { shared: Arc::new(SharedRing::new(storage)) }
     }
 
-    pub(crate) fn reclaimed(shared: Arc<Shared>) -> Self {
+    pub(crate) fn reclaimed(shared: Arc<SharedRing>) -> Self {
         Self { shared }
     }
 

@@ -34,10 +34,11 @@
 //! 2. **Release.** The consumer is done with every byte below a position before it stores that position to `released`
 //!    with *release*; the producer loads it with *acquire* before it reuses these bytes. So no frame is overwritten
 //!    while it is read.
-//! 3. **Caching.** Each side keeps a copy of the other's word and reloads it only when the copy says *full* or *empty*.
+//! 3. **Caching.** Each side keeps a copy of the other's word and reloads it only when the copy means *full* or
+//! *empty*.
 //!    A stale copy errs on the safe side, because both words only grow.
 //! 4. **Slack.** A frame that starts before the end of the storage runs on into the slack behind it, so a frame is
-//!    always contiguous. The bytes at the front of the storage that it would have covered stay unused until it is
+//!    always contiguous. The bytes at the front of the storage that a wrapped frame would use stay unused until it is
 //!    released: positions move on by the frame's length as if it had wrapped.
 //! 5. **Grants.** A grant that is dropped, or leaked, publishes nothing, and the next grant starts where it did. No
 //!    more than what was used becomes part of the frame.
@@ -48,8 +49,8 @@
 //!    producer under the next generation. The acquire load of `closed` in rule 6 orders everything the old producer did
 //!    before everything the new one does.
 //! 8. **Doorbell.** Before it parks, the consumer raises a flag, passes a *heavy* fence, and looks at every ring once
-//!    more. The producer publishes, passes a *light* fence, and then looks at the flag. One of the two sees the other:
-//!    a frame published before the park is found by the last look, and one published after it rings the bell.
+//!    more. The producer publishes, passes a *light* fence, and then looks at the flag. At least one side sees the other:
+//!    a frame published before the park is found by the last look, and one published after it rings the doorbell.
 //!    A caller of [`Doorbell::ring`] needs no fence: falling asleep is a swap, so that the last look finds whatever was
 //!    asked before a ring that came too early to wake anybody. See [`fence`].
 //! 9. **Registrations.** A new ring is on the registrations before its first frame is published, and the consumer's side takes from

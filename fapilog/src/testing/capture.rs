@@ -16,14 +16,14 @@ use super::LoggedEvent;
 /// The most events that are kept. Beyond it deliveries fail, and the test with them.
 const EVENTS_MAX: usize = 1_000_000;
 
-/// What was delivered so far.
+/// The events delivered so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Captured {
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<Mutex<CapturedEvents>>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct CapturedEvents {
     events: Vec<LoggedEvent>,
     /// How many there were before those.
     forgotten: usize,
@@ -51,7 +51,7 @@ impl Captured {
         kept.forgotten += take(&mut kept.events).len();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, CapturedEvents> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -62,7 +62,7 @@ impl SinkFactory for Captured {
     }
 }
 
-/// Events take the payload's place: what is encoded waits here until its payload is delivered.
+/// Events take the payload's place: encoded events wait in it until its payload is delivered.
 struct Capture {
     captured: Captured,
     encoded: Vec<LoggedEvent>,

@@ -16,13 +16,13 @@ use super::LoggedValue;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct LoggedEvent {
-    /// What tells it from every other of its container.
+    /// The id, unique in its container.
     pub id: EventId,
     /// When it was logged.
     pub timestamp: Timestamp,
     /// Its level.
     pub level: Level,
-    /// What it is about.
+    /// The category.
     pub category: Category,
     /// How grave it is, from 1 to 10.
     pub severity: u8,
@@ -32,7 +32,7 @@ pub struct LoggedEvent {
     pub target: String,
     /// The message. Bytes that are no UTF-8 are replaced.
     pub message: String,
-    /// What binds it to others.
+    /// The id that binds it to other events.
     pub correlation_id: Option<String>,
     /// Its context, by key: of values under one key, the one that counts.
     pub context: BTreeMap<String, LoggedValue>,
@@ -74,7 +74,7 @@ impl LoggedEvent {
         }
     }
 
-    /// Whether the library logged it, to tell of losses or of what a plugin took out.
+    /// Whether the library logged it, to report losses or events that a plugin took out.
     #[must_use]
     pub fn is_of_the_library(&self) -> bool {
         self.id.producer == 0

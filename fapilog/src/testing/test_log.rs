@@ -79,7 +79,7 @@ impl TestLog {
         self.container.logger(source)
     }
 
-    /// The container, for what is not here.
+    /// The container, for its other methods.
     #[must_use]
     pub fn container(&self) -> &Container {
         &self.container
@@ -162,7 +162,7 @@ impl TestLog {
         events.into_iter().filter(|event| expected.is_met_by(event)).collect()
     }
 
-    /// Expects that all events so far carry this correlation id, and that there is one at least. Events of the library
+    /// Expects that all events so far have this correlation id, and that there is one at least. Events of the library
     /// itself do not count.
     ///
     /// # Panics
@@ -174,12 +174,12 @@ impl TestLog {
         }
     }
 
-    /// Runs `work` in a scope with a new correlation id, and expects that everything it logs carries it, on whatever
+    /// Runs `work` in a scope with a new correlation id, and expects that everything it logs has it, on whatever
     /// thread: see [`assert_all_correlated`](Self::assert_all_correlated). `work` waits for the threads and tasks that it
     /// spawns. Returns what it returns.
     ///
     /// # Panics
-    /// When an event does not carry the id, or nothing was logged.
+    /// When an event does not have the id, or nothing was logged.
     #[track_caller]
     pub fn assert_correlated<R>(&self, work: impl FnOnce() -> R) -> R {
         self.flush();
@@ -217,8 +217,8 @@ impl Drop for TestLog {
             Ok(accounts) => accounts,
             Err(error) => fail(&format!("the test log does not shut down: {error}")),
         };
-        if let Err(imbalance) = accounts.check() {
-            fail(&format!("the test log's accounts are wrong: {imbalance}"));
+        if let Err(error) = accounts.check() {
+            fail(&format!("the test log's accounts are wrong: {error}"));
         }
         if accounts.pending_total() != 0 {
             fail(&format!("the test log has shut down with events pending: {accounts}"));

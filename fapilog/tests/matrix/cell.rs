@@ -1,4 +1,4 @@
-//! One cell of the matrix: a format, a sink, and all of the corpus.
+//! A cell of the matrix: a format, a sink, and all of the corpus.
 
 use fapilog::{
     Container, Level,
@@ -88,7 +88,7 @@ pub(crate) fn builder() -> ContainerBuilder {
         .overflow(fapilog::container::Overflow::Block { timeout: law::TIMEOUT })
 }
 
-/// With a console sink that loses nothing.
+/// With a console sink that drops nothing.
 pub(crate) fn waiting(builder: ContainerBuilder, name: &str, sink: ConsoleSink) -> ContainerBuilder {
     builder.sink_with(name, sink, SinkOptions::new().on_full(OnFull::Block))
 }
