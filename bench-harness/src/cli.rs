@@ -41,7 +41,7 @@ pub(crate) struct RunArgs {
     /// How many events to log, by all producers together, instead of for how long.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) events: Option<u64>,
-    /// What an event is like.
+    /// The workload of an event.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) workload: WorkloadName,
     /// Where events go.
@@ -66,13 +66,13 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct LatencyArgs {
-    /// What an event is like.
+    /// The workload of an event.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) workload: WorkloadName,
     /// Bursts to record; 200 more go before them and are not recorded.
     #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub(crate) bursts: u64,
-    /// What the thread does for the two milliseconds between bursts.
+    /// The thread's activity in the two milliseconds between bursts.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) between: Between,
     /// Where events go.
@@ -86,7 +86,7 @@ pub(crate) struct LatencyArgs {
     pub(crate) report: ReportArgs,
 }
 
-/// What a measuring thread does between bursts.
+/// The activity of a measuring thread between bursts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum Between {
     /// Looks at the clock again and again, as a thread that polls for work does: the processor stays awake.
@@ -137,17 +137,17 @@ pub(crate) struct ReplayArgs {
 /// How the log is set up.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LogArgs {
-    /// What events pass through: nothing, or the default enrichers (timestamp, correlation, context) and processors (filter,
-    /// and a throttle that lets everything pass here).
+    /// The pipeline: nothing, or the default enrichers (timestamp, correlation, context) and processors (filter, and a
+    /// throttle with a limit that no run reaches).
     #[arg(long, value_enum, default_value_t)]
     pub(crate) pipeline: PipelineName,
     /// How events are written.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) formatter: FormatterName,
-    /// What runs the drain.
+    /// The executor of the drain.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) executor: ExecutorName,
-    /// What a log call does when its ring is full.
+    /// The behaviour of a log call when its ring is full.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) overflow: OverflowName,
     /// How long a call waits under `--overflow block` before its event is lost.
@@ -244,7 +244,7 @@ pub(crate) enum OverflowName {
     /// It waits.
     #[default]
     Block,
-    /// It loses the event, and counts it.
+    /// It drops the event, and counts it.
     DropNewest,
 }
 

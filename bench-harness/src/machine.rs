@@ -1,4 +1,4 @@
-//! What the figures were measured on.
+//! The machine of the measurement.
 
 use std::{
     ffi::CString,
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::error::BenchError;
 
-/// What the figures were measured on. Nothing in here names the machine.
+/// The machine of the measurement. No field names the machine.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Machine {
     /// The processor's model.

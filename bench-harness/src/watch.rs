@@ -1,4 +1,4 @@
-//! Waiting until a measurement is over, and ending it before it has used up what others need.
+//! Waiting until a measurement is over, or stopping it before it has used up memory or disk that others need.
 
 use std::{
     thread,
@@ -22,7 +22,7 @@ pub(crate) enum Length {
     Events(u64),
 }
 
-/// What must not be used up.
+/// The resources that a measurement must leave.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room<'a> {
     pub(crate) sink: SinkName,

@@ -30,7 +30,7 @@
 //!   `#error` an error with the chain of its sources.
 //!
 //! * `category: value` and `severity: value` among the fields set the event's subject (a [`Category`]) and its gravity
-//! (a `u8` from 1 to 10). Without them, the level decides.
+//!   (a `u8` from 1 to 10). Without them, the level decides.
 //!
 //! Values are looked at only when the event is wanted. They are taken by reference and copied before the call returns.
 //!

@@ -44,9 +44,8 @@ use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 /// The target of the events.
 const TARGET: &str = "fapilog::panic_hook";
 
-/// The longest payload that is logged, in bytes; longer ones are cut. A record drops whole fields from its end, and
-/// what
-/// stands behind the message is worth more than the rest of it.
+/// The longest payload that is logged, in bytes; longer ones are cut. A record drops whole fields from its end, and the fields
+/// behind the message are worth more than the end of a long message.
 const PAYLOAD_MAX_BYTES: usize = 4096;
 
 /// The longest backtrace that is logged, in bytes: half of the default record.

@@ -34,7 +34,7 @@ fn through<P: Processor + Clone + Send + Sync + 'static>(processor: P, log: impl
     (lines, accounts.filtered_total())
 }
 
-/// The library's own events, and the program's.
+/// Internal events, and the program's.
 fn own_and_others(lines: Vec<Value>) -> (Vec<Value>, Vec<Value>) {
     lines.into_iter().partition(|line| line["source"] == "fapilog")
 }

@@ -121,7 +121,7 @@ fn a_display_that_logs_itself_for_ever_is_stopped() {
 /// 100 MB in pieces of a kilobyte.
 fn huge(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let piece = "ü".repeat(512);
-    // A process that does not care whether anybody takes it.
+    // It ignores the errors of its writer.
     for _ in 0..100_000 {
         let _ = f.write_str(&piece);
     }

@@ -36,11 +36,11 @@ pub fn publish_when_free(producer: &mut Producer, stamp: u64, payload_bytes: usi
 
 /// The frames that a consumer has read from a ring. It checks each frame against the number it must bear.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct FrameCheck {
     next: u64,
 }
 
-impl Seen {
+impl FrameCheck {
     /// Expects the frames from number `next` on.
     pub fn from(next: u64) -> Self {
         Self { next }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Finding;
 
-/// An event, as its line says.
+/// An event, read from its line.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Record<'a> {

@@ -8,7 +8,7 @@ use loom::thread;
 use loom_tests::{
     model::{DEADLOCK, holds, is_caught},
     sleeper::Sleeper,
-    small_ring::{Seen, idle, publish},
+    small_ring::{FrameCheck, idle, publish},
 };
 
 /// Sleeps until `there_is_work`, as a host does: it announces the sleep, looks once more, and only then sleeps.
@@ -62,7 +62,7 @@ fn a_frame() {
         thread::spawn(move || publish_and_look_at_the_doorbell(producer, &doorbell, false))
     };
     sleep_until(&doorbell, &sleeper, || !consumer.is_drained());
-    Seen::default().drain_until(1, &mut consumer);
+    FrameCheck::default().drain_until(1, &mut consumer);
     publisher.join().unwrap();
 }
 
@@ -128,7 +128,7 @@ fn an_urgent_frame(announce: fn(&Doorbell)) {
         thread::spawn(move || publish_and_look_at_the_doorbell(producer, &doorbell, true))
     };
     sleep_for_a_time_until(&doorbell, &sleeper, || !consumer.is_drained());
-    Seen::default().drain_until(1, &mut consumer);
+    FrameCheck::default().drain_until(1, &mut consumer);
     publisher.join().unwrap();
 }
 
@@ -226,7 +226,7 @@ fn a_frame_around_a_timed_sleep(urgent: bool) {
         thread::yield_now();
     }
     sleep_until(&doorbell, &sleeper, || !consumer.is_drained());
-    Seen::default().drain_until(1, &mut consumer);
+    FrameCheck::default().drain_until(1, &mut consumer);
     publisher.join().unwrap();
 }
 

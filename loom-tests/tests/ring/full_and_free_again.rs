@@ -5,7 +5,7 @@ use fapilog_ring::ReserveError;
 use loom::thread;
 use loom_tests::{
     model::{UNORDERED_ACCESS, holds, is_caught},
-    small_ring::{Seen, idle, publish, try_publish},
+    small_ring::{FrameCheck, idle, publish, try_publish},
 };
 
 fn model() {
@@ -24,7 +24,7 @@ fn model() {
             }
         }
     });
-    let mut seen = Seen::default();
+    let mut seen = FrameCheck::default();
     // A frame at a time, so that the producer meets every fill level.
     while seen.frames() < 6 {
         consumer.refresh();

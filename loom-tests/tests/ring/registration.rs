@@ -6,7 +6,7 @@ use loom::thread;
 use loom_tests::{
     model::{DEADLOCK, holds, is_caught},
     sleeper::Sleeper,
-    small_ring::{Seen, idle, publish},
+    small_ring::{FrameCheck, idle, publish},
 };
 
 /// A thread's first frame: it makes its ring, registers it, publishes, and looks at the doorbell.
@@ -27,7 +27,7 @@ fn log_first_frame(registrations: &Registrations<Consumer>, doorbell: &Doorbell)
 #[derive(Default)]
 struct Drain {
     taken: u64,
-    rings: Vec<(Consumer, Seen)>,
+    rings: Vec<(Consumer, FrameCheck)>,
 }
 
 impl Drain {
@@ -47,7 +47,7 @@ impl Drain {
     }
 
     fn take_new(&mut self, registrations: &Registrations<Consumer>) {
-        registrations.take_new(&mut self.taken, |ring| self.rings.push((ring, Seen::default())));
+        registrations.take_new(&mut self.taken, |ring| self.rings.push((ring, FrameCheck::default())));
     }
 
     fn frames(&self) -> u64 {
