@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Latency(LatencyArgs),
     /// Measures the machine's own limits: the disk, the ring between two threads, the clocks.
     Device(DeviceArgs),
-    /// Logs every line of log files, then compares what was written with the files, byte for byte.
+    /// Logs every line of log files, then compares the output with the files, byte for byte.
     Replay(ReplayArgs),
 }
 
@@ -35,16 +35,16 @@ pub(crate) struct RunArgs {
     /// Threads that log.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) producers: u32,
-    /// How long to log [default: 5].
+    /// Duration of the run [default: 5].
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) seconds: Option<Duration>,
-    /// How many events to log, by all producers together, instead of for how long.
+    /// Number of events, of all producers together, instead of a duration.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) events: Option<u64>,
     /// The workload of an event.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) workload: WorkloadName,
-    /// Where events go.
+    /// Destination of the events.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) sink: SinkName,
     #[command(flatten)]
@@ -75,7 +75,7 @@ pub(crate) struct LatencyArgs {
     /// The thread's activity in the two milliseconds between bursts.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) between: Between,
-    /// Where events go.
+    /// Destination of the events.
     #[arg(long, value_enum, default_value_t = SinkName::Null)]
     pub(crate) sink: SinkName,
     #[command(flatten)]
@@ -120,7 +120,7 @@ pub(crate) struct ReplayArgs {
     /// The files whose lines are logged.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// How many times over.
+    /// Number of rounds.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) repeat: u64,
     #[command(flatten)]
@@ -134,14 +134,14 @@ pub(crate) struct ReplayArgs {
     pub(crate) report: ReportArgs,
 }
 
-/// How the log is set up.
+/// The set-up of the log.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LogArgs {
     /// The pipeline: nothing, or the default enrichers (timestamp, correlation, context) and processors (filter, and a
     /// throttle with a limit that no run reaches).
     #[arg(long, value_enum, default_value_t)]
     pub(crate) pipeline: PipelineName,
-    /// How events are written.
+    /// Format of the events.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) formatter: FormatterName,
     /// The executor of the drain.
@@ -150,19 +150,19 @@ pub(crate) struct LogArgs {
     /// The behaviour of a log call when its ring is full.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) overflow: OverflowName,
-    /// How long a call waits under `--overflow block` before its event is lost.
+    /// Longest wait of a call under `--overflow block` before its event is lost.
     #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
     pub(crate) block_timeout: Duration,
 }
 
-/// How the file is written, and where.
+/// The set-up of the file.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FileArgs {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
     #[command(flatten)]
     pub(crate) blocks: BlockArgs,
-    /// How the file is written.
+    /// Way of writing the file.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) engine: EngineName,
     /// Whether full blocks go past the page cache.
@@ -185,7 +185,7 @@ pub(crate) struct BlockArgs {
     /// The length of a block: a multiple of 4096, from 65536 to 16777216.
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 20, value_parser = block_bytes)]
     pub(crate) block_bytes: usize,
-    /// How many blocks may be on their way to the disk at once.
+    /// Most blocks on their way to the disk at once.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) blocks_in_flight: u16,
 }

@@ -63,7 +63,7 @@ pub(crate) enum BenchError {
 }
 
 impl BenchError {
-    /// Whether the command line asks for what cannot be.
+    /// Whether the command line asks for something impossible.
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Input { .. } | Self::LineTooLong { .. } => true,

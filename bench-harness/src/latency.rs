@@ -6,8 +6,7 @@
 //! there is one.
 //!
 //! Each call reads the processor's counter once, which in a virtual machine may cost more than all other work. So
-//! bursts of
-//! nothing but these readings are timed as well, one after each burst of calls, and shown beside them.
+//! bursts of nothing but these readings are timed as well, one after each burst of calls, and shown beside them.
 
 use std::{
     thread,

@@ -68,7 +68,7 @@ fn mount_of(line: &str) -> Option<(PathBuf, &str)> {
     Some((PathBuf::from(point.replace("\\040", " ")), kind))
 }
 
-/// How many bytes may still be written to the file system.
+/// The bytes that may still be written to the file system.
 pub(crate) fn free_bytes(directory: &Path) -> Result<u64, BenchError> {
     let error = |source| BenchError::Io { operation: "ask for the free space of", path: directory.to_owned(), source };
     let path = CString::new(directory.as_os_str().as_bytes()).map_err(|nul| error(nul.into()))?;

@@ -128,7 +128,7 @@ fn note_differently_written(lines: u64) {
     }
 }
 
-/// Holds the rate against what was asked for.
+/// Compares the rate with the demanded one.
 pub(crate) fn too_slow(at_least: Option<u64>, figures: &Figures) -> Option<BenchFailure> {
     let wanted = at_least?;
     let rate = figures.events_per_second.unwrap_or(0.0);

@@ -106,7 +106,7 @@ impl FigureTable {
         machine.filesystem.iter().for_each(|kind| self.row("file system", kind.as_str()));
     }
 
-    /// Where the file is, if it is to be kept.
+    /// The path of the file, if it is to be kept.
     pub(crate) fn kept_file(&mut self, destination: &LogDestination) {
         if let LogDestination::File(file) = destination
             && file.is_kept()
@@ -142,7 +142,7 @@ pub(crate) fn megabytes(bytes_per_second: f64) -> String {
     format!("{} MB/s", grouped((bytes_per_second / 1e6).round() as u64))
 }
 
-/// Where the figures go.
+/// The destination of the figures.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FigureReporter<'a> {
     json: Option<&'a Path>,
@@ -179,7 +179,7 @@ fn write_json(mut out: impl Write, figures: &Figures) -> io::Result<()> {
     out.flush()
 }
 
-/// A reader who has seen enough is no error.
+/// A reader that has closed its end is no error.
 fn unless_closed(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -20,10 +20,10 @@ use crate::{
     workload,
 };
 
-/// How long a run without any flags lasts.
+/// The duration of a run without any flags.
 const DEFAULT_SECONDS: Duration = Duration::from_secs(5);
 
-/// Returns what is wrong with the figures.
+/// Returns the failures of the figures.
 pub(crate) fn run(args: &RunArgs) -> Result<Vec<BenchFailure>, BenchError> {
     let length = match args.events {
         Some(events) => Length::Events(events),

@@ -26,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// The limit of `--sink memory`.
 pub(crate) const MEMORY_BYTES: u64 = 256 << 20;
 
-/// Where the events of a measured log go.
+/// The destination of a measured log's events.
 #[derive(Debug)]
 pub(crate) enum LogDestination {
     File(OutputFile),
@@ -42,7 +42,7 @@ pub(crate) struct Subject {
     overflow: OverflowName,
 }
 
-/// Lengths that have to suit what is logged.
+/// Lengths that depend on the events.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RecordRoom {
     /// The longest record, if it is longer than usual.
@@ -66,7 +66,7 @@ impl Subject {
             .executor(executor(log.executor))
             .overflow(overflow(log))
             .record_max_bytes(record_max_bytes)
-            // A line of a real log may be as long as it likes.
+            // A line of a real log may have any length.
             .message_max_chars(record_max_bytes)
             .ring_capacity_bytes(ring_bytes(record_max_bytes));
         let builder = match log.pipeline {

@@ -63,7 +63,7 @@ impl Processor for NoHealthChecks {
         Ok(())
     }
 
-    /// When it wants to be called although no event comes: `process` gets an empty batch then.
+    /// The time of the next call although no event comes: `process` gets an empty batch then.
     fn due(&self) -> Option<Instant> {
         self.summary_due
     }

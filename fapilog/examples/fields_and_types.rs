@@ -72,7 +72,7 @@ fn groups(log: &Logger) {
     event!(Level::Audit, log, "user added", user = "kim");
 }
 
-/// For adapters: names and types that no macro can know.
+/// For adapters: names and types that are not known when the program is compiled.
 fn known_at_run_time_only(log: &Logger) {
     let row = [("id", ValueRef::U64(1)), ("name", ValueRef::Text("order"))];
     let event = DynamicEvent::new(Level::Info, "adapter::rows", "a row came in").category(Category::Business);
@@ -80,7 +80,7 @@ fn known_at_run_time_only(log: &Logger) {
     log.log_dynamic(&event);
 }
 
-/// Stands for any type that knows how to show itself.
+/// Stands for any type with a `Display`.
 mod semver {
     use std::{error::Error, fmt, num::ParseFloatError};
 

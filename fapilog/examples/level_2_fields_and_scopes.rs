@@ -47,7 +47,7 @@ fn serve(log: &Logger, request_id: &str, region: &str) -> Result<(), Box<dyn Err
 
     info!(log, "request accepted");
     look_up(log);
-    // A thread takes along what is bound where it is started.
+    // A spawned thread gets the fields that are bound at its start.
     let worker = log.clone();
     let work = Scope::current().wrap(move || info!(worker, "archived"));
     thread::spawn(work).join().map_err(|_| "the worker panicked")?;

@@ -1,4 +1,4 @@
-//! Level 4 of 5: how do I use plugins that somebody else wrote, or I?
+//! Level 4 of 5: how do I use plugins of another crate, or my own?
 //!
 //! The plugins of this example come from a crate of their own, `example-plugin`, which depends on nothing but
 //! `fapilog-plugin`. The examples `custom_enricher`, `custom_processor`, `custom_redactor`, `custom_formatter` and

@@ -73,7 +73,7 @@ fn plugins(logs: &Container) -> Result<(), Box<dyn Error>> {
     info!(log, "without them");
     logs.remove_plugin("context")?;
 
-    // A second sink, for as long as somebody looks.
+    // A second sink, for a limited time.
     let (sink, seen) = MemorySink::new(JsonFormatter::new);
     logs.add_sink("watch", sink, SinkOptions::new())?;
     logs.remove_plugin("watch")?;

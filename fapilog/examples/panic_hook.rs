@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     assert!(worker.join().is_err());
 
-    // Nobody has flushed: a panic waits until everything is delivered, because it may be what ends the process.
+    // No flush before: a panic waits until everything is delivered, because it may end the process.
     let lines = events.lines();
     let [taken, panicked] = &lines[..] else { return Err(format!("{lines:?}").into()) };
     assert!(taken.contains(r#""message":"order taken""#), "{taken}");

@@ -17,7 +17,7 @@ use thiserror::Error as ThisError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A request of the program or its settings makes no sense.
+    /// A value in the program or in its settings is invalid.
     Configuration,
     /// A plugin failed.
     Plugin,
@@ -60,7 +60,7 @@ pub struct AlreadyInitialized;
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum Error {
-    /// Settings make no sense.
+    /// A setting is invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// A text names no level.
@@ -85,10 +85,10 @@ pub enum Error {
     /// A plugin could not be registered.
     #[error(transparent)]
     Register(#[from] RegisterError),
-    /// A flush did not do all it should.
+    /// A flush is incomplete.
     #[error(transparent)]
     Flush(#[from] FlushError),
-    /// A shutdown did not do all it should.
+    /// A shutdown is incomplete.
     #[error(transparent)]
     Shutdown(#[from] ShutdownError),
     /// A plugin failed.

@@ -38,7 +38,7 @@ impl Drop for Starting {
     }
 }
 
-/// How long a global container drains when its guard is dropped.
+/// The time that a global container has to drain when its `Global` is dropped.
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The program's container, until it is dropped: then it is shut down, with five seconds to drain.
@@ -66,8 +66,8 @@ impl Drop for Global {
     }
 }
 
-/// Starts the program's container, by the defaults and the environment (see [`Settings::load`]): to standard
-/// output, from INFO, for people on a terminal and as JSON elsewhere.
+/// Starts the program's container, by the defaults and the environment (see [`Settings::load`]): to standard output,
+/// from INFO, for people on a terminal and as JSON elsewhere.
 ///
 /// ```
 /// use fapilog::info;
@@ -79,7 +79,7 @@ impl Drop for Global {
 /// ```
 ///
 /// # Errors
-/// When the settings make no sense, the container cannot start, or there is one already, be it one that is just starting.
+/// When a setting is invalid, the container cannot start, or a global container exists already or is just starting.
 pub fn init() -> Result<Global, Error> {
     init_with(Settings::load(None)?)
 }

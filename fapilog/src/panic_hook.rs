@@ -51,12 +51,12 @@ const PAYLOAD_MAX_BYTES: usize = 4096;
 /// The longest backtrace that is logged, in bytes: half of the default record.
 const BACKTRACE_MAX_BYTES: usize = 32 * 1024;
 
-/// How long after a panic on a drain's thread the next one is logged.
+/// The time after a panic on a drain's thread until the next one is logged.
 const DRAIN_INTERVAL: Duration = Duration::from_secs(1);
 
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 
-/// How panics are logged.
+/// The options of a panic hook.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Options {
@@ -70,7 +70,8 @@ impl Options {
         Self { flush_timeout: Duration::from_secs(1), backtrace: true }
     }
 
-    /// How long a panic waits at most until everything is delivered; zero not to wait. It takes no longer than the work.
+    /// The longest time that a panic waits until everything is delivered; zero not to wait. It takes no longer than the
+    /// work.
     /// Default: a second.
     pub fn flush_timeout(mut self, timeout: Duration) -> Self {
         self.flush_timeout = timeout;
@@ -90,11 +91,11 @@ impl Default for Options {
     }
 }
 
-/// Logs the panics of the process through this logger, until the guard is dropped; then the hook from before is back.
+/// Logs the panics of the process through this logger, until the returned value is dropped; then the previous hook is
+/// back.
 ///
-/// The last one installed counts, and logs alone: each panic is logged once. The [`PanicHookGuard`] of a replaced hook
-/// does
-/// nothing when it is dropped. If the program has set a hook of its own on top meanwhile, that one stays, and what is left
+/// The hook installed last logs alone: each panic is logged once. The [`PanicHookGuard`] of a replaced hook does
+/// nothing when it is dropped. If the program has set a hook of its own on top meanwhile, that one stays, and the hook
 /// below it logs nothing.
 ///
 /// A thread that is panicking cannot change hooks: there it can only take the place of one that is installed already, and
@@ -146,7 +147,7 @@ fn lock_top() -> MutexGuard<'static, Option<Top>> {
 
 struct Top {
     placed: Arc<Placed>,
-    /// Where the box that we gave away keeps the closure: what we know it by when we take it.
+    /// The address of the closure in the box that we gave away: it identifies the box when we take it.
     address: usize,
 }
 

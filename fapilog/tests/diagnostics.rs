@@ -57,7 +57,7 @@ fn drop_event(container: &Container) {
     assert!(matches!(result, Err(FlushError::Failed { .. })), "{result:?}");
 }
 
-/// Not a test of its own: what a child does, whose stderr nobody reads before it is ready.
+/// Not a test of its own: the child's work. The parent does not read its stderr before it is ready.
 #[test]
 fn the_child() {
     if std::env::var_os(ROLE).is_none() {
@@ -123,7 +123,7 @@ fn a_stderr_that_nobody_reads_blocks_nothing_and_gets_a_count_of_the_missing_lin
     in_time(&mut child, "the child to go on", move || {
         output.find(|line| line.as_ref().unwrap() == READY).unwrap().unwrap()
     });
-    // All that is in the pipe is what was in it before.
+    // The pipe holds only the bytes that were in it before.
     reader.read_exact(&mut vec![0; bytes]).unwrap();
     child.stdin.take().unwrap().write_all(b"\n").unwrap();
     let text = in_time(&mut child, "the child's end", move || {

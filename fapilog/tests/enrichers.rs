@@ -147,7 +147,7 @@ fn each_event_can_get_an_id_of_its_own() {
     assert_eq!(ids.len(), 1000);
 }
 
-/// An enricher that does to a batch what is not an enricher's to do.
+/// An enricher that changes a batch in ways that an enricher must not.
 struct Meddles(fn(&mut Batch<'_>));
 
 impl Enricher for Meddles {

@@ -58,8 +58,8 @@ fn an_idle_container_takes_less_than_half_a_percent_of_a_core() {
     }
 }
 
-/// The first of some rounds that is within the limit, or the best. Others have the cores in some of them, and make a way to
-/// sleep or to wake longer than it is; a drain that does not do what it should misses the limit in each.
+/// The first of some rounds that is within the limit, or the best. Other programs have the cores in some rounds, which
+/// lengthens a sleep or a wake-up; a drain with a bug misses the limit in each round.
 fn best_of_rounds(limit: Duration, mut round: impl FnMut() -> Duration) -> Duration {
     const ROUNDS_MAX: usize = 6;
     let mut best = Duration::MAX;
@@ -72,7 +72,7 @@ fn best_of_rounds(limit: Duration, mut round: impl FnMut() -> Duration) -> Durat
     best
 }
 
-/// How long it takes from a call until its event is delivered.
+/// The time from a call until its event is delivered.
 fn time_to_delivery(events: &MemoryEvents, log: impl FnOnce()) -> Duration {
     let before = events.bytes().len();
     let start = Instant::now();

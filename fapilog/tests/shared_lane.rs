@@ -1,4 +1,4 @@
-//! Threads without a ring of their own, on real processors: the model in `loom-tests` has two of them, who never wait.
+//! Threads without a ring of their own, on real processors: the model in `loom-tests` has two of them, which never wait.
 #![allow(clippy::unwrap_used, reason = "all of this program is test code")]
 
 mod law;

@@ -107,7 +107,7 @@ fn a_child_can_drop_its_inherited_container_and_loggers() {
             info!(log, "before");
             let mut parents = Some((container, log));
             forked(|| {
-                // The child's copy of both. To drain it, or to wait for who does, takes five seconds.
+                // The child's copy of both. Draining it, or waiting for its drain, takes five seconds.
                 let start = Instant::now();
                 drop(parents.take());
                 start.elapsed() < Duration::from_secs(4)
@@ -185,7 +185,7 @@ fn a_manual_drain_does_nothing_in_a_child() {
     });
 }
 
-/// Reaches a call site that nobody has reached before.
+/// Reaches a call site for the first time.
 fn log_from_a_new_call_site(log: &Logger) {
     let site: &'static CallSite = Box::leak(Box::new(CallSite::new(Level::Info, "new", "fork", "fork.rs", 1, &[])));
     log.log(Level::Info, site, End);

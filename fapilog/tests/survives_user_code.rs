@@ -32,7 +32,7 @@ use law::{
     TIMEOUT, balanced, end, executors, memory, only, parsed, shut_down, started, started_manual, thread_builder,
 };
 
-/// A `Display` that does whatever the test wants.
+/// A `Display` of a test's choice.
 struct Shows<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result>(F);
 
 impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Shows<F> {
@@ -495,7 +495,7 @@ fn a_sink_that_panics_in_its_own_time_is_left_alone_and_delivers_what_it_has() {
         let log = container.logger("survives");
         info!(log, "wakes it");
         law::until("it is left out", || seen_of(&container, "panicking").1 > 0);
-        // Nobody is asked any more until a second has passed.
+        // The sink gets no call until a second has passed.
         let (panics, cool_downs) = seen_of(&container, "panicking");
         assert!(panics <= cool_downs + 3, "{step}: {panics} panics, {cool_downs} cool-downs");
         now.store(false, Ordering::Relaxed);

@@ -116,7 +116,7 @@ fn all_levels_are_taken_unless_the_test_sets_another() {
     assert_not_logged!(test);
 }
 
-/// Takes out what is not urgent.
+/// Takes out events that are not urgent.
 struct UrgentOnly;
 
 impl Processor for UrgentOnly {

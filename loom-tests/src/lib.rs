@@ -3,7 +3,7 @@
 //! A model is a handful of threads, a few steps each. [loom](https://docs.rs/loom) runs it under every interleaving,
 //! and lets every load return every value that the memory model allows, up to the bounds below. The models live in
 //! `tests/`, one file each, and cite the rule they check. The rules are on the front page of `fapilog-ring`, in
-//! `core/src/drain/mod.rs` and in `core/src/accounts`.
+//! `core/engine/src/shard/mod.rs` and in `core/engine/src/accounts`.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg fapilog_loom" cargo test --release -p loom-tests --target-dir target/loom
@@ -22,8 +22,7 @@
 //! Beside each model stand its negative controls: the same model with one ordering weakened or one step swapped, by a
 //! bug that `fapilog_ring::seeded` plants by name. A control passes only when the model fails *and* reports the
 //! expected failure: a causality violation, a deadlock, or the model's own message. A misspelt name plants nothing, so
-//! its
-//! control fails.
+//! its control fails.
 //!
 //! A model that fails takes its whole test program with it, because loom's objects cannot be dropped while a model
 //! unwinds: the first panic printed is the one that counts.

@@ -15,7 +15,7 @@ pub struct Sleeper {
 }
 
 impl Sleeper {
-    /// A thread that nobody has called yet.
+    /// A thread without a pending call.
     pub fn new() -> Arc<Self> {
         Arc::new(Self::default())
     }

@@ -27,7 +27,7 @@ use crate::sleeper::Sleeper;
 /// Longer than any model takes: whatever depends on the clock is the same in each execution.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// How many events fill a lane's ring: their frames take 24 bytes each.
+/// The number of events that fill a lane's ring: their frames take 24 bytes each.
 pub const EVENTS_MAX: u64 = (Capacity::MIN_BYTES / 24) as u64;
 
 /// A log, as all its threads see it.

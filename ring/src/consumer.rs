@@ -13,9 +13,9 @@ use crate::{
 
 /// The reading end of a ring. There is one: it can be sent to another thread, but neither cloned nor shared.
 ///
-/// Reading goes in three steps: [`refresh`](Self::refresh) takes a snapshot of what is published,
+/// Reading has three steps: [`refresh`](Self::refresh) takes a snapshot of the published frames,
 /// [`next_frame`](Self::next_frame) walks it, frame by frame, in place, and [`release`](Self::release) gives the space
-/// of all frames walked back to the producer. The borrow checker sees to it that no frame outlives its release.
+/// of all frames walked back to the producer. The borrow checker ensures that no frame outlives its release.
 #[derive(Debug)]
 pub struct Consumer {
     shared: Arc<SharedRing>,
@@ -39,7 +39,7 @@ impl Consumer {
         Self { shared, slots, read: Cell::new(released), published_seen, released }
     }
 
-    /// Takes a snapshot: what is published now can be walked. Returns the bytes of frames that are ready.
+    /// Takes a snapshot: the frames published until now can be walked. Returns the bytes of frames that are ready.
     #[inline]
     pub fn refresh(&mut self) -> usize {
         // Acquire: rule 1, pairs with the store in `Grant::commit`.
@@ -144,7 +144,7 @@ impl Consumer {
         RingGauge { shared: Arc::clone(&self.shared) }
     }
 
-    /// Which owner of this ring its producer is, counted from one.
+    /// The number of the ring's owner that its producer is, counted from one.
     #[must_use]
     pub fn generation(&self) -> u32 {
         // Relaxed: changes only in `IdleRing::split`, which needs this consumer gone.

@@ -13,7 +13,7 @@ const AWAKE: u32 = 0;
 const ASLEEP: u32 = 1;
 const PARKED: u32 = 2;
 
-/// How deep the consumer sleeps.
+/// The depth of the consumer's sleep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sleep {
     /// For a short while, after which it looks by itself: only an urgent frame wakes it.
@@ -57,16 +57,16 @@ impl Doorbell {
         if !seeded::bug("knock_without_fence") {
             fence::light();
         }
-        // Relaxed: the fence orders it behind the publish; rule 8, pairs with the swap in `fall_asleep`. Which of the two
-        // kinds of sleep it is may be out of date by the time of the ring, which then does nothing or too much.
+        // Relaxed: the fence orders it behind the publish; rule 8, pairs with the swap in `fall_asleep`. The kind of
+        // sleep may be out of date by the time of the ring, which then does nothing or too much.
         let state = self.state.load(Ordering::Relaxed);
         if urgent && !seeded::bug("urgent_frame_skips_timed_sleep") { state != AWAKE } else { state == PARKED }
     }
 
     /// Wakes the consumer if it sleeps, however deep.
     pub fn ring(&self) {
-        // AcqRel: of several callers one gets to ring, and what it did before is visible to the woken consumer, whose
-        // `wake_up` pairs with this.
+        // AcqRel: a single caller of several gets to ring, and its earlier writes are visible to the woken consumer,
+        // whose `wake_up` pairs with this.
         if self.state.swap(AWAKE, Ordering::AcqRel) == AWAKE {
             return;
         }
@@ -95,8 +95,7 @@ impl Doorbell {
     }
 
     /// The consumer's side: announces that it is about to sleep. It must look at all its rings once more after this,
-    /// and
-    /// call [`wake_up`](Self::wake_up) instead of sleeping if it finds anything.
+    /// and call [`wake_up`](Self::wake_up) instead of sleeping if it finds anything.
     ///
     /// Returns `false` when it must not sleep without a time limit (see [`fence::heavy`]).
     #[must_use]

@@ -32,7 +32,7 @@ pub enum CapacityError {
 #[derive(Debug, Error)]
 #[error("no memory for a ring of {bytes} bytes")]
 pub struct StorageError {
-    /// How many bytes were asked for.
+    /// The number of bytes asked for.
     pub bytes: usize,
     /// The system's error.
     #[source]
@@ -46,9 +46,9 @@ pub enum ReserveError {
     /// The consumer has not yet released enough bytes; trying again later can succeed.
     #[error("the ring is full: {wanted_bytes} bytes wanted, {free_bytes} free")]
     Full {
-        /// The frame's length with its header, rounded up to the frame alignment, and what was to be left free.
+        /// The frame's length with its header, rounded up to the frame alignment, and the space to be left free.
         wanted_bytes: usize,
-        /// How many bytes are free.
+        /// The number of free bytes.
         free_bytes: usize,
     },
     /// The payload is longer than this ring ever takes.

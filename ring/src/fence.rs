@@ -1,13 +1,12 @@
 //! An asymmetric pair of fences, for rule 8.
 //!
 //! The doorbell needs a store-load order on both sides: *publish, then look at the flag* and *raise the flag, then look
-//! at the rings*. A full fence gives it, but costs a producer about ten nanoseconds an event, for the sake of a consumer
-//! that sleeps once in a while. So the producer passes [`light`], which stops the compiler only, and the consumer passes
-//! [`heavy`], which has the kernel run a full fence on every core that runs a thread of this process
+//! at the rings*. A full fence gives it, but costs a producer about ten nanoseconds an event, for the sake of a
+//! consumer that sleeps once in a while. So the producer passes [`light`], which stops the compiler only, and the
+//! consumer passes [`heavy`], which has the kernel run a full fence on every core that runs a thread of this process
 //! (`membarrier(2)`, private expedited, Linux 4.14). Wherever in the producer's program that fence falls, one of the
-//! two
-//! orders holds: either the publish comes before it, and the consumer's look finds the frame; or the look at the flag
-//! comes after it, and finds the flag.
+//! two orders holds: either the publish comes before it, and the consumer's look finds the frame; or the look at the
+//! flag comes after it, and finds the flag.
 //!
 //! Where the kernel lacks the call, refuses it, or is not Linux, both are full fences. Loom knows no asymmetric fences:
 //! a model runs with full ones (see the front page of `loom-tests` for what covers the difference).

@@ -8,7 +8,7 @@ use crate::{
     sync::{Arc, Ordering},
 };
 
-/// A ring that nobody writes to and nobody reads: new, or closed and read to its end (rule 7).
+/// A ring without a writer and a reader: new, or closed and read to its end (rule 7).
 ///
 /// Making a ring costs about a millisecond, most of it for touching its pages; keeping one costs nothing.
 #[derive(Debug)]
@@ -31,7 +31,8 @@ impl IdleRing {
     #[must_use]
     pub fn split(self) -> (Producer, Consumer) {
         let shared = self.shared;
-        // Relaxed, all three: the ring is ours alone (rule 7); whoever receives an end synchronises on the hand-over.
+        // Relaxed, all three: the ring is ours alone (rule 7); a thread that receives an end synchronises on the
+        // hand-over.
         shared.generation.fetch_add(1, Ordering::Relaxed);
         shared.abandoned.store(false, Ordering::Relaxed);
         shared.closed.store(false, Ordering::Relaxed);

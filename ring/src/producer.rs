@@ -13,15 +13,15 @@ use crate::{
 
 /// The writing end of a ring. There is one at a time: it can be sent to another thread, but neither cloned nor shared.
 ///
-/// Dropping it closes the ring: the consumer reads what is left and may then recycle it (rules 6 and 7).
+/// Dropping it closes the ring: the consumer reads the remaining frames and may then recycle it (rules 6 and 7).
 #[derive(Debug)]
 pub struct Producer {
     shared: Arc<SharedRing>,
     /// Belongs to the storage in `shared`, and lives as long.
     slots: Slots,
-    /// Our own `published`: nobody else writes it.
+    /// A copy of `published`, which this end alone writes.
     written: u64,
-    /// The newest `released` that we know of (rule 3).
+    /// The newest `released` that this end has loaded (rule 3).
     released_seen: u64,
     /// `Send`, but not `Sync`.
     not_sync: PhantomData<Cell<()>>,
@@ -128,14 +128,14 @@ impl Producer {
         self.slots.capacity().capacity_bytes()
     }
 
-    /// Which owner of this ring this is, counted from one.
+    /// The number of the ring's owner that this is, counted from one.
     #[must_use]
     pub fn generation(&self) -> u32 {
         // Relaxed: changes only while no producer exists (rule 7).
         self.shared.generation.load(Ordering::Relaxed)
     }
 
-    /// Forgets the ring without touching it: for a forked child, whose copy of it is nobody's.
+    /// Forgets the ring without touching it: for a forked child, whose copy has no owner.
     ///
     /// The memory that it shares with the consumer is not freed.
     pub fn disown(self) {
@@ -144,7 +144,7 @@ impl Producer {
     }
 }
 
-/// How far ahead of the last frame lines are fetched: a handful of calls, about as long as a line takes to come.
+/// The distance of fetched lines from the last frame: a handful of calls, about as long as a line takes to come.
 const FETCHED_AHEAD_BYTES: usize = 256;
 
 #[cold]

@@ -11,7 +11,7 @@ use crate::{
 /// which costs one load while there is nothing new.
 #[derive(Debug)]
 pub struct Registrations<T> {
-    /// How many were ever registered. Written under the lock.
+    /// The number of items ever registered. Written under the lock.
     registered: AtomicU64,
     waiting: Mutex<Vec<T>>,
 }

@@ -19,7 +19,7 @@ pub(crate) struct SharedRing {
     pub(crate) closed: CachePadded<AtomicBool>,
     /// The consumer is gone. Written once.
     pub(crate) abandoned: AtomicBool,
-    /// How often the ring has had a producer.
+    /// The number of producers that the ring has had.
     pub(crate) generation: AtomicU32,
     pub(crate) storage: Storage,
 }

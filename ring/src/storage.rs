@@ -31,7 +31,7 @@ impl Capacity {
     /// The memory taken is the capacity and slack for one frame of the greatest length.
     ///
     /// # Errors
-    /// [`CapacityError`] names the value and what is allowed.
+    /// [`CapacityError`] names the value and the allowed ones.
     pub const fn new(capacity_bytes: usize, payload_max_bytes: usize) -> Result<Self, CapacityError> {
         if !capacity_bytes.is_power_of_two() || capacity_bytes < Self::MIN_BYTES || capacity_bytes > Self::MAX_BYTES {
             return Err(CapacityError::Capacity {
@@ -245,8 +245,8 @@ impl Slots {
         tracker.write(self.offset(position), FRAME_HEADER_BYTES);
         // SAFETY: `payload_mut` has put it so many bytes behind the frame's start, which is within the storage.
         let slot = unsafe { payload.sub(FRAME_HEADER_BYTES) }.cast::<Header>();
-        // SAFETY: in bounds as above; aligned, because base and position are multiples of the frame alignment; nobody
-        // else looks at these bytes before they are published.
+        // SAFETY: in bounds as above; aligned, because base and position are multiples of the frame alignment; no other
+        // thread looks at these bytes before they are published.
         unsafe { slot.write(header) };
     }
 

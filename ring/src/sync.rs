@@ -1,7 +1,7 @@
 //! The atomics, cells and locks that the protocols of this workspace are written in: `std`'s, or loom's when a model
 //! runs (`cfg(fapilog_loom)`; a private cfg, because a plain `--cfg loom` would reach every dependency).
 //!
-//! Not a public interface: it is exported for `fapilog-core` and for the models alone.
+//! Not a public interface: it is exported for `fapilog-engine` and for the models alone.
 
 #[cfg(not(fapilog_loom))]
 pub use std::{

@@ -54,7 +54,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// A ring, and what it must hold.
+/// A ring, and the frames that it must hold.
 struct Pair {
     producer: Option<Producer>,
     /// `None` only while it is exchanged.

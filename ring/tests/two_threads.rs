@@ -109,7 +109,7 @@ fn a_recycled_ring_holds_the_frames_of_its_own_generation_only() {
         let first = generation * 1000;
         let publisher = thread::spawn(move || (first..first + 20).for_each(|stamp| publish(&mut producer, stamp)));
         assert_eq!(drain(&mut consumer, first), 20);
-        // Before the old owner's thread has ended, or after: the ring must not care.
+        // Before the old owner's thread has ended, or after: the ring works in both cases.
         idle = consumer.into_idle().unwrap();
         drop(publisher);
     }

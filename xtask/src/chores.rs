@@ -63,7 +63,7 @@ const LOOM_LIMIT: Duration = Duration::from_secs(600);
 fn loom(workspace: &Workspace) -> Vec<ChoreStep> {
     let test = |arguments| under_loom(workspace, &format!("test --release --package loom-tests {arguments}"));
     vec![
-        // On its own: how long the compiler takes is not the models' affair.
+        // A step of its own: the compiler's time does not count for the models.
         ChoreStep::run_command("loom models, built", test("--no-run")),
         ChoreStep::test("loom models", test("--no-fail-fast")).within(LOOM_LIMIT),
     ]
@@ -128,7 +128,7 @@ fn miri(workspace: &Workspace) -> Vec<ChoreStep> {
         ChoreStep::test("miri, ring", ring("", "")),
         ChoreStep::test("miri, ring between threads", ring(meeting, "-Zmiri-many-seeds=1..16")),
         ChoreStep::test("miri, records", under_miri(workspace, "--package fapilog-record", "")),
-        // A container asks the system's clock, which miri gives to those alone who are not isolated.
+        // A container reads the system's clock, which miri allows only without isolation.
         ChoreStep::test(
             "miri, lanes",
             engine("--lib -- producer::", "-Zmiri-many-seeds=0..4 -Zmiri-disable-isolation"),

@@ -151,7 +151,7 @@ fn judge(mut counts: TestCounts, mut failure: Option<String>) -> (Option<TestCou
     (Some(counts), failure)
 }
 
-/// A step that failed counts as one failed test at least: nobody who reads only the last line shall be misled.
+/// A step that failed counts as at least one failed test: a reader of the last line alone must not be misled.
 fn at_least_one_failed(counts: TestCounts) -> TestCounts {
     TestCounts { failed: counts.failed.max(1), ..counts }
 }

@@ -44,7 +44,7 @@ impl fmt::Display for TestCounts {
 ///
 /// A result reads `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 7 filtered out; finished in 0.00s`. It
 /// need not have a line for itself: miri runs a test program under several seeds side by side, and what they print gets
-/// mixed. The counts stay whole, because libtest prints them in one go, so the counts are what is looked for.
+/// mixed. The counts stay whole, because libtest prints them in one go, so the search is for counts.
 #[derive(Debug, Default)]
 pub(crate) struct TestCounter {
     total: TestCounts,

@@ -23,7 +23,7 @@ use crate::{
     output::{OutputDirectory, OutputFile, RESERVE_BYTES},
 };
 
-/// How long it is measured.
+/// The duration of the measurement.
 const TIME: Duration = Duration::from_secs(2);
 
 const PAGE_BYTES: usize = 4096;
@@ -32,7 +32,7 @@ const PAGE_BYTES: usize = 4096;
 #[derive(Debug, Clone)]
 pub(crate) struct DiskFigures {
     pub(crate) bytes_per_second: f64,
-    /// How it was written.
+    /// The way of writing.
     pub(crate) writer: String,
 }
 

@@ -14,7 +14,7 @@ use crate::{error::BenchError, machine};
 const PAYLOAD_BYTES: usize = 48;
 /// As large as a log's own ring.
 const CAPACITY_BYTES: usize = 512 * 1024;
-/// How long it is measured.
+/// The duration of the measurement.
 const TIME: Duration = Duration::from_secs(1);
 /// Frames between two looks at the clock.
 const STRIDE: u64 = 4096;
@@ -82,7 +82,7 @@ fn drain(mut consumer: Consumer) -> (u64, Instant) {
     (frames, Instant::now())
 }
 
-/// Spins for a while, then lets others run: there may be one CPU only.
+/// Spins for a while, then yields to other threads: there may be one CPU only.
 #[derive(Default)]
 struct SpinWait(u32);
 

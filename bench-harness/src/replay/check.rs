@@ -1,4 +1,4 @@
-//! Comparing what was written with what was read.
+//! Comparing the output with the input.
 
 use std::{borrow::Cow, io::Read};
 

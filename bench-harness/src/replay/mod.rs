@@ -1,4 +1,4 @@
-//! `replay`: every line of log files becomes an event, and what was written is compared with the files, byte for byte.
+//! `replay`: every line of log files becomes an event, and the output is compared with the files, byte for byte.
 //!
 //! # The rule
 //!

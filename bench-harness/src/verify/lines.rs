@@ -11,7 +11,7 @@ use super::Finding;
 /// The bytes of a single read.
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// Chunks on their way to the one who looks at them.
+/// Chunks on their way to the thread that looks at them.
 const CHUNKS_AHEAD: usize = 3;
 
 /// Looks at lines.

@@ -18,7 +18,7 @@ pub(crate) use self::{
 };
 use crate::workload::{EventIdText, Expect, ExpectedLine};
 
-/// How many lines there are to one that is parsed though it is right byte for byte.
+/// The number of lines for each one that is parsed though it is right byte for byte.
 const PARSE_EVERY: u64 = 1000;
 
 /// Length of a timestamp with what stands in front of it: `{"timestamp":"2026-01-31T23:59:59.123456789Z`.
@@ -71,7 +71,7 @@ struct Checker<'a> {
     differently_written: u64,
 }
 
-/// How far a producer's events have come.
+/// The progress of a producer's events.
 #[derive(Debug, Clone, Copy, Default)]
 struct ProducerProgress {
     events: u64,
@@ -130,7 +130,7 @@ impl<'a> Checker<'a> {
         true
     }
 
-    /// A line that is an internal event, or means the same in another way, or is wrong.
+    /// A line that is an internal event, or has the same meaning in another form, or is wrong.
     #[cold]
     fn differing(&mut self, number: u64, line: &[u8]) -> Result<(), Finding> {
         let record = Record::parse(number, line)?;

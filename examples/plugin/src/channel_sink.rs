@@ -17,13 +17,13 @@ use fapilog_plugin::{
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 
-/// When a payload is full.
+/// The length of a full payload.
 const PAYLOAD_BYTES: usize = 16 * 1024;
 
-/// Hands events to another thread of the program, as it is ready for them.
+/// Hands events to another thread of the program, at the pace of that thread.
 ///
-/// A channel that is full is waited for, and the container's overflow strategy decides what becomes of events meanwhile.
-/// When the other end is gone, events are lost, and counted.
+/// A full channel is waited for, and the container's overflow strategy applies to events meanwhile. After the other end
+/// is gone, events are lost, and counted.
 pub struct ChannelSink {
     formatter: Factory<dyn Formatter>,
     sender: SyncSender<Vec<u8>>,

@@ -25,7 +25,7 @@ pub(super) struct Captured {
 #[derive(Debug, Default)]
 struct CapturedEvents {
     events: Vec<LoggedEvent>,
-    /// How many there were before those.
+    /// The number of events before those.
     forgotten: usize,
 }
 
@@ -34,7 +34,7 @@ impl Captured {
         self.lock().events.clone()
     }
 
-    /// How many events there ever were.
+    /// The number of all events so far.
     pub(super) fn count(&self) -> usize {
         let kept = self.lock();
         kept.forgotten + kept.events.len()

@@ -18,13 +18,13 @@ use super::LoggedValue;
 pub struct LoggedEvent {
     /// The id, unique in its container.
     pub id: EventId,
-    /// When it was logged.
+    /// The time of the log call.
     pub timestamp: Timestamp,
     /// Its level.
     pub level: Level,
     /// The category.
     pub category: Category,
-    /// How grave it is, from 1 to 10.
+    /// The severity, from 1 to 10.
     pub severity: u8,
     /// Its logger's name.
     pub source: String,
@@ -40,9 +40,9 @@ pub struct LoggedEvent {
     pub tags: BTreeMap<String, LoggedValue>,
     /// Its metrics, by key.
     pub metrics: BTreeMap<String, LoggedValue>,
-    /// Where in the program it was logged; `None` for an event without a call site.
+    /// The place in the program; `None` for an event without a call site.
     pub place: Option<Place>,
-    /// Whether some of it was cut because it was too long.
+    /// Whether a part of it was cut because it was too long.
     pub is_cut: bool,
 }
 

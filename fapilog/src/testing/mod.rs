@@ -1,4 +1,4 @@
-//! Testing that a program logs what it should.
+//! Tests of a program's log.
 //!
 //! A [`TestLog`] is a container of a test's own: it keeps each event as a [`LoggedEvent`], with values that a test can
 //! compare, and stamps them by a clock that stands still until the test moves it. Two of them share nothing, so tests run

@@ -12,10 +12,10 @@ use fapilog_record::{level::Level, timestamp::Timestamp};
 
 use super::{Expectation, LoggedEvent, capture::Captured, correlation::report_strays, expectation::list, fail};
 
-/// Far longer than a flush of memory takes: what is not there by then is lost.
+/// Far longer than a flush of memory takes: an event that is absent by then is lost.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A container that keeps what is logged, for a test to look at.
+/// A container that keeps all logged events, for a test to look at.
 ///
 /// It takes all levels, and stamps events by a clock that stands at [`START`](Self::START) until the test moves it. Two of
 /// them share nothing. When it is dropped it shuts down, and panics if an event is unaccounted for (unless the test has
@@ -29,7 +29,7 @@ pub struct TestLog {
 }
 
 impl TestLog {
-    /// Where its clock stands at first: 2026-01-01T00:00:00Z.
+    /// The time of its clock at first: 2026-01-01T00:00:00Z.
     pub const START: Timestamp = Timestamp::from_unix_nanos(1_767_225_600_000_000_000);
 
     /// A test log.
@@ -94,7 +94,7 @@ impl TestLog {
     /// Everything that was logged so far, in the order it arrived: of one thread, in the order it was logged.
     ///
     /// # Panics
-    /// When it does not arrive.
+    /// When the events do not arrive.
     #[must_use]
     #[track_caller]
     pub fn events(&self) -> Vec<LoggedEvent> {
@@ -102,10 +102,10 @@ impl TestLog {
         self.captured.all()
     }
 
-    /// Forgets what was logged so far.
+    /// Removes the events logged so far.
     ///
     /// # Panics
-    /// When it does not arrive.
+    /// When the events do not arrive.
     #[track_caller]
     pub fn clear(&self) {
         self.flush();
@@ -123,7 +123,7 @@ impl TestLog {
     /// Expects that it was logged, once at least. Returns the first event that meets it.
     ///
     /// # Panics
-    /// When it was not.
+    /// When no event meets it.
     #[track_caller]
     pub fn assert_logged(&self, expected: &Expectation) -> LoggedEvent {
         let events = self.events();
@@ -136,7 +136,7 @@ impl TestLog {
     /// Expects that it was not logged.
     ///
     /// # Panics
-    /// When it was.
+    /// When an event meets it.
     #[track_caller]
     pub fn assert_not_logged(&self, unexpected: &Expectation) {
         let mut events = self.events();
@@ -151,7 +151,7 @@ impl TestLog {
     /// Expects that it was logged so many times. Returns the events that meet it.
     ///
     /// # Panics
-    /// When it was logged more often, or less.
+    /// When another number of events meets it.
     #[track_caller]
     pub fn assert_logged_times(&self, times: usize, expected: &Expectation) -> Vec<LoggedEvent> {
         let events = self.events();
@@ -166,7 +166,7 @@ impl TestLog {
     /// itself do not count.
     ///
     /// # Panics
-    /// When one does not: it is named with the place that logged it.
+    /// When an event does not: it is named with the place that logged it.
     #[track_caller]
     pub fn assert_all_correlated(&self, id: &str) {
         if let Some(report) = report_strays(id, &self.events()) {

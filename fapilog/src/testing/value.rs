@@ -10,8 +10,7 @@ use fapilog_record::{
 /// A value of a field, as the log shows it.
 ///
 /// A value that can be logged can be compared with it: `LoggedValue::of(&42)` is the same whether 42 was a `u8` or an
-/// `i64`. A
-/// number that is not a number is the same as another.
+/// `i64`. A number that is not a number is the same as another.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum LoggedValue {

@@ -31,7 +31,7 @@ use serde_json::Value;
 /// Far longer than any step of these tests takes: an event that is absent by then was lost.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A memory sink that writes JSON, and what it got.
+/// A memory sink that writes JSON, and its events.
 pub(crate) fn memory() -> (MemorySink, MemoryEvents) {
     MemorySink::new(JsonFormatter::new)
 }

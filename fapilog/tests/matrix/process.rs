@@ -11,7 +11,7 @@ use crate::cell::{Format, builder, run, waiting};
 
 const ROLE: &str = "FAPILOG_MATRIX_TEST_ROLE";
 
-/// Whatever the test harness prints comes before this line.
+/// The test harness prints only before this line.
 const BEGIN: &[u8] = b"-- begin --\n";
 
 /// A child's exit status when all went well; different from the harness' own.

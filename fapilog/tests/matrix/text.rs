@@ -36,7 +36,7 @@ struct Reader<'a> {
     takes_bytes: bool,
 }
 
-/// Compares a line of the simple format with what was logged.
+/// Compares a line of the simple format with the logged event.
 #[track_caller]
 pub(crate) fn check_simple(line: &str, logged: &Logged) {
     let mut reader = Reader::new(line);
@@ -46,7 +46,7 @@ pub(crate) fn check_simple(line: &str, logged: &Logged) {
     reader.sentence(logged);
 }
 
-/// Compares a line of the pretty format, without colours, with what was logged.
+/// Compares a line of the pretty format, without colours, with the logged event.
 #[track_caller]
 pub(crate) fn check_pretty(line: &str, logged: &Logged) {
     let mut reader = Reader::new(line);
@@ -67,7 +67,7 @@ pub(crate) fn check_minimal(line: &str, logged: &Logged) {
     assert_eq!(reader.tail, "", "behind the message");
 }
 
-/// Compares a line of logfmt with what was logged. Returns the event's number.
+/// Compares a line of logfmt with the logged event. Returns the event's number.
 #[track_caller]
 pub(crate) fn check_logfmt(line: &str, logged: &Logged) -> u64 {
     let mut reader = Reader { tail: line, takes_bytes: false };
@@ -252,7 +252,7 @@ fn compare(mut pairs: BTreeMap<String, Read>, logged: &Logged, is: impl Fn(&str,
         let read = pairs.remove(&key).unwrap_or_else(|| panic!("no {key:.200?}"));
         assert!(is(&key, &read, datum), "{key:.200?} is {read:.200?}, and not {datum:.200?}");
     }
-    assert!(pairs.is_empty(), "fields that nobody logged: {pairs:.200?}");
+    assert!(pairs.is_empty(), "fields that were not logged: {pairs:.200?}");
 }
 
 fn key_in_a_row(group: FieldGroup, name: &str) -> String {

@@ -47,7 +47,7 @@ fn space_that_is_given_back_before_it_is_counted_is_caught() {
     is_caught("released_before_counted", &[TOO_LATE], every_event_is_delivered_or_lost_and_counted_once);
 }
 
-/// A thread logs and reads the sums while the drain ends, and waits for nobody.
+/// A thread logs and reads the sums while the drain ends, and waits for no other thread.
 fn sums_at_the_end() {
     let (log, drain) = start();
     let mut lane = log.open_lane();

@@ -25,7 +25,7 @@ fn sleep_until(doorbell: &Doorbell, sleeper: &Sleeper, mut there_is_work: impl F
 /// Sleeps for a time until `there_is_work`, as a shard does: it withdraws its announcement only when its last look
 /// finds something.
 ///
-/// A real sleep ends by itself. This one does not, so that loom reports an urgent frame that rings nobody.
+/// A real sleep ends by itself. This one does not, so that loom reports an urgent frame that does not ring.
 fn sleep_for_a_time_until(doorbell: &Doorbell, sleeper: &Sleeper, mut there_is_work: impl FnMut() -> bool) {
     while !there_is_work() {
         assert!(doorbell.fall_asleep(Sleep::Timed), "a sleep needs no fence");

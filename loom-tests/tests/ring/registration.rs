@@ -31,7 +31,7 @@ struct Drain {
 }
 
 impl Drain {
-    /// Takes what is new and drains all rings. Returns whether there was a frame.
+    /// Takes new rings and drains all. Returns whether there was a frame.
     fn turn(&mut self, registrations: &Registrations<Consumer>) -> bool {
         if !seeded::bug("looks_before_it_takes") {
             self.take_new(registrations);

@@ -1,4 +1,4 @@
-//! Rule 5: a frame is as long as what was used of its grant, and a grant that is dropped leaves no trace.
+//! Rule 5: a frame is as long as the used part of its grant, and a grant that is dropped leaves no trace.
 
 use fapilog_ring::Producer;
 use loom::thread;
