@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Latency(LatencyArgs),
     /// Measures the machine's own limits: the disk, the ring between two threads, the clocks.
     Device(DeviceArgs),
-    /// Logs every line of log files, then compares what was written with the files, byte for byte.
+    /// Logs every line of log files, then compares the output with the files, byte for byte.
     Replay(ReplayArgs),
 }
 
@@ -35,16 +35,16 @@ pub(crate) struct RunArgs {
     /// Threads that log.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) producers: u32,
-    /// How long to log [default: 5].
+    /// Duration of the run [default: 5].
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) seconds: Option<Duration>,
-    /// How many events to log, by all producers together, instead of for how long.
+    /// Number of events, of all producers together, instead of a duration.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) events: Option<u64>,
-    /// What an event is like.
+    /// The workload of an event.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) workload: WorkloadName,
-    /// Where events go.
+    /// Destination of the events.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) sink: SinkName,
     #[command(flatten)]
@@ -66,16 +66,16 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct LatencyArgs {
-    /// What an event is like.
+    /// The workload of an event.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) workload: WorkloadName,
     /// Bursts to record; 200 more go before them and are not recorded.
     #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub(crate) bursts: u64,
-    /// What the thread does for the two milliseconds between bursts.
+    /// The thread's activity in the two milliseconds between bursts.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) between: Between,
-    /// Where events go.
+    /// Destination of the events.
     #[arg(long, value_enum, default_value_t = SinkName::Null)]
     pub(crate) sink: SinkName,
     #[command(flatten)]
@@ -86,7 +86,7 @@ pub(crate) struct LatencyArgs {
     pub(crate) report: ReportArgs,
 }
 
-/// What a measuring thread does between bursts.
+/// The activity of a measuring thread between bursts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum Between {
     /// Looks at the clock again and again, as a thread that polls for work does: the processor stays awake.
@@ -120,7 +120,7 @@ pub(crate) struct ReplayArgs {
     /// The files whose lines are logged.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// How many times over.
+    /// Number of rounds.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) repeat: u64,
     #[command(flatten)]
@@ -134,35 +134,35 @@ pub(crate) struct ReplayArgs {
     pub(crate) report: ReportArgs,
 }
 
-/// How the log is set up.
+/// The set-up of the log.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LogArgs {
-    /// What events pass through: nothing, or the default enrichers (timestamp, correlation, context) and processors (filter,
-    /// and a throttle that lets everything pass here).
+    /// The pipeline: nothing, or the default enrichers (timestamp, correlation, context) and processors (filter, and a
+    /// throttle with a limit that no run reaches).
     #[arg(long, value_enum, default_value_t)]
     pub(crate) pipeline: PipelineName,
-    /// How events are written.
+    /// Format of the events.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) formatter: FormatterName,
-    /// What runs the drain.
+    /// The executor of the drain.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) executor: ExecutorName,
-    /// What a log call does when its ring is full.
+    /// The behaviour of a log call when its ring is full.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) overflow: OverflowName,
-    /// How long a call waits under `--overflow block` before its event is lost.
+    /// Longest wait of a call under `--overflow block` before its event is lost.
     #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
     pub(crate) block_timeout: Duration,
 }
 
-/// How the file is written, and where.
+/// The set-up of the file.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FileArgs {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
     #[command(flatten)]
     pub(crate) blocks: BlockArgs,
-    /// How the file is written.
+    /// Way of writing the file.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) engine: EngineName,
     /// Whether full blocks go past the page cache.
@@ -185,7 +185,7 @@ pub(crate) struct BlockArgs {
     /// The length of a block: a multiple of 4096, from 65536 to 16777216.
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 20, value_parser = block_bytes)]
     pub(crate) block_bytes: usize,
-    /// How many blocks may be on their way to the disk at once.
+    /// Most blocks on their way to the disk at once.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) blocks_in_flight: u16,
 }
@@ -244,7 +244,7 @@ pub(crate) enum OverflowName {
     /// It waits.
     #[default]
     Block,
-    /// It loses the event, and counts it.
+    /// It drops the event, and counts it.
     DropNewest,
 }
 

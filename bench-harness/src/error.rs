@@ -1,4 +1,4 @@
-//! What can go wrong, apart from figures that are too low and events that are not there.
+//! Errors, apart from figures that are too low and events that are missing.
 
 use std::{io, path::PathBuf};
 
@@ -63,7 +63,7 @@ pub(crate) enum BenchError {
 }
 
 impl BenchError {
-    /// Whether the command line asks for what cannot be.
+    /// Whether the command line asks for something impossible.
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Input { .. } | Self::LineTooLong { .. } => true,
@@ -75,7 +75,7 @@ impl BenchError {
 
 /// Why figures that are there are not good enough.
 #[derive(Debug, Error)]
-pub(crate) enum Failure {
+pub(crate) enum BenchFailure {
     #[error("{lost} events were lost under --overflow block: {by_reason}")]
     Lost { lost: u64, by_reason: String },
     #[error("the check failed: {0}")]

@@ -1,12 +1,12 @@
 //! `latency`: how long a log call takes, as its caller sees it.
 //!
 //! A burst of [`BURST_CALLS`] calls is timed as one, and the mean of a call recorded: a single call is shorter than what
-//! it takes to look at a clock. Then the thread spins, or sleeps, for [`PAUSE`], so that the next burst finds a ring that
+//! it takes to look at a clock. Then the thread spins, or sleeps, for [`GAP`], so that the next burst finds a ring that
 //! has been drained, and caches that others have used. The thread is pinned to a CPU that the drain does not use, where
 //! there is one.
 //!
-//! Each call reads the processor's counter once, which in a virtual machine may cost more than all the rest. So bursts of
-//! nothing but these readings are timed as well, one after each burst of calls, and shown beside them.
+//! Each call reads the processor's counter once, which in a virtual machine may cost more than all other work. So
+//! bursts of nothing but these readings are timed as well, one after each burst of calls, and shown beside them.
 
 use std::{
     thread,
@@ -19,23 +19,23 @@ use hdrhistogram::Histogram;
 use crate::{
     cli::{Between, LatencyArgs, SinkName, WorkloadName},
     device::Ticks,
-    error::{BenchError, Failure},
+    error::{BenchError, BenchFailure},
     machine::{self, Machine},
     outcome::{check_workload, figures, judge},
     output::{OutputDirectory, SMALL_RESERVE_BYTES},
     producers::{Produced, origin},
     progress,
-    report::{CallNanos, Figures, Reporter, Table},
-    subject::{Destination, MEMORY_BYTES, RecordRoom, Subject},
+    report::{CallNanos, FigureReporter, FigureTable, Figures},
+    subject::{LogDestination, MEMORY_BYTES, RecordRoom, Subject},
     workload::{self, Mixed, Primitives, Text, Workload},
 };
 
 const BURST_CALLS: u64 = 20;
-const PAUSE: Duration = Duration::from_millis(2);
+const GAP: Duration = Duration::from_millis(2);
 /// Bursts that come first and are not recorded: they open the thread's ring, register call sites, and warm caches.
 const WARM_UP_BURSTS: u64 = 200;
 
-pub(crate) fn run(args: &LatencyArgs) -> Result<Vec<Failure>, BenchError> {
+pub(crate) fn run(args: &LatencyArgs) -> Result<Vec<BenchFailure>, BenchError> {
     let directory = match args.sink {
         SinkName::File => Some(OutputDirectory::open(&args.file.place)?),
         SinkName::Null | SinkName::Memory => None,
@@ -43,9 +43,9 @@ pub(crate) fn run(args: &LatencyArgs) -> Result<Vec<Failure>, BenchError> {
     check_room(args, directory.as_ref())?;
     let machine = Machine::look(directory.as_ref().map(OutputDirectory::path));
     let destination = match (args.sink, &directory) {
-        (SinkName::File, Some(directory)) => Destination::File(directory.file("latency", args.file.keep)),
-        (SinkName::Memory, _) => Destination::Memory,
-        _ => Destination::Null,
+        (SinkName::File, Some(directory)) => LogDestination::File(directory.file("latency", args.file.keep)),
+        (SinkName::Memory, _) => LogDestination::Memory,
+        _ => LogDestination::Null,
     };
 
     let mut failures = Vec::new();
@@ -68,14 +68,14 @@ pub(crate) fn run(args: &LatencyArgs) -> Result<Vec<Failure>, BenchError> {
     let check = check_workload(args.workload, args.log.pipeline, &[bursts.produced], &ended, &destination)?;
     let verdict = judge(check, &ended, &mut figures, &mut failures);
 
-    let mut table = Table::default();
-    tell(&mut table, args, &call_ns, bursts.clock);
+    let mut table = FigureTable::default();
+    add_rows(&mut table, args, &call_ns, bursts.clock);
     table.row("clock alone, 50 %", format!("{:.1} ns", reading_ns.p50));
     table.log_figures(&figures);
     table.row("check", verdict);
     table.kept_file(&destination);
     table.machine(&figures.machine);
-    Reporter::new(args.report.json.as_deref()).tell(&table, &figures)?;
+    FigureReporter::new(args.report.json.as_deref()).report(&table, &figures)?;
     Ok(failures)
 }
 
@@ -91,7 +91,7 @@ fn check_room(args: &LatencyArgs, directory: Option<&OutputDirectory>) -> Result
     }
 }
 
-/// What the measuring thread has found.
+/// The measuring thread's result.
 struct Bursts {
     ticks: Vec<u64>,
     /// As many readings of the clock as there are calls in a burst, and nothing else.
@@ -118,12 +118,12 @@ fn measure(args: &LatencyArgs, logger: &Logger) -> Result<Bursts, BenchError> {
     })
 }
 
-fn pause(between: Between) {
+fn wait_between_bursts(between: Between) {
     match between {
-        Between::Sleep => thread::sleep(PAUSE),
+        Between::Sleep => thread::sleep(GAP),
         Between::Spin => {
             let start = Instant::now();
-            while start.elapsed() < PAUSE {
+            while start.elapsed() < GAP {
                 std::hint::spin_loop();
             }
         }
@@ -137,7 +137,7 @@ fn time_bursts<W: Workload>(logger: &Logger, bursts: u64, between: Between) -> B
     let clock = Ticks::new();
     let mut n = 0;
     for burst in 0..WARM_UP_BURSTS + bursts {
-        pause(between);
+        wait_between_bursts(between);
         let start = clock.now();
         for _ in 0..BURST_CALLS {
             W::log(logger, 0, n);
@@ -148,7 +148,7 @@ fn time_bursts<W: Workload>(logger: &Logger, bursts: u64, between: Between) -> B
             spent.push(ticks);
             bar.inc(1);
         }
-        pause(between);
+        wait_between_bursts(between);
         let start = clock.now();
         for _ in 0..BURST_CALLS {
             std::hint::black_box(clock.stamp());
@@ -186,11 +186,11 @@ fn percentiles(bursts: &[u64], nanos_per_tick: f64) -> Result<CallNanos, BenchEr
     })
 }
 
-fn tell(table: &mut Table, args: &LatencyArgs, call: &CallNanos, clock: &str) {
+fn add_rows(table: &mut FigureTable, args: &LatencyArgs, call: &CallNanos, clock: &str) {
     let (bursts, between) = (args.bursts, args.between.name());
     table.row(
         "method",
-        format!("{bursts} bursts of {BURST_CALLS} calls, {PAUSE:?} apart ({between}), after {WARM_UP_BURSTS} to warm up; {clock}"),
+        format!("{bursts} bursts of {BURST_CALLS} calls, {GAP:?} apart ({between}), after {WARM_UP_BURSTS} to warm up; {clock}"),
     );
     let percentiles = [
         ("call, 50 %", call.p50),

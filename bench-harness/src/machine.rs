@@ -1,4 +1,4 @@
-//! What the figures were measured on.
+//! The machine of the measurement.
 
 use std::{
     ffi::CString,
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::error::BenchError;
 
-/// What the figures were measured on. Nothing in here names the machine.
+/// The machine of the measurement. No field names the machine.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Machine {
     /// The processor's model.
@@ -68,7 +68,7 @@ fn mount_of(line: &str) -> Option<(PathBuf, &str)> {
     Some((PathBuf::from(point.replace("\\040", " ")), kind))
 }
 
-/// How many bytes may still be written to the file system.
+/// The bytes that may still be written to the file system.
 pub(crate) fn free_bytes(directory: &Path) -> Result<u64, BenchError> {
     let error = |source| BenchError::Io { operation: "ask for the free space of", path: directory.to_owned(), source };
     let path = CString::new(directory.as_os_str().as_bytes()).map_err(|nul| error(nul.into()))?;

@@ -23,7 +23,7 @@ use clap::Parser;
 
 use crate::{
     cli::{Cli, Command},
-    report::say,
+    report::print_note,
 };
 
 /// Something went wrong, or the figures are not good enough.
@@ -43,11 +43,11 @@ fn main() -> ExitCode {
     match outcome {
         Ok(failures) if failures.is_empty() => ExitCode::SUCCESS,
         Ok(failures) => {
-            failures.iter().for_each(|failure| say(format_args!("error: {}", chain(failure))));
+            failures.iter().for_each(|failure| print_note(format_args!("error: {}", chain(failure))));
             ExitCode::from(FAILURE)
         }
         Err(error) => {
-            say(format_args!("error: {}", chain(&error)));
+            print_note(format_args!("error: {}", chain(&error)));
             ExitCode::from(if error.is_usage() { USAGE } else { FAILURE })
         }
     }
@@ -59,7 +59,7 @@ fn chain(error: &dyn Error) -> String {
     let mut source = error.source();
     while let Some(cause) = source {
         let cause_text = cause.to_string();
-        // An error that quotes its cause has said it.
+        // An error that quotes its cause has printed it.
         if !text.contains(&cause_text) {
             text.push_str(": ");
             text.push_str(&cause_text);

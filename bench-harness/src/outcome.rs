@@ -1,16 +1,16 @@
-//! What has come of a measurement: figures, the check of what was written, and what is wrong with either.
+//! The outcome of a measurement: figures, the check of the written log, and the failures of either.
 
 use std::time::Instant;
 
 use crate::{
     cli::{PipelineName, WorkloadName},
-    error::{BenchError, Failure},
+    error::{BenchError, BenchFailure},
     machine::Machine,
     producers::Produced,
     progress,
-    report::{Figures, grouped, megabytes, say},
-    subject::{Destination, Ended},
-    verify::{Checked, Claim, Finding, ProducerClaim, verify},
+    report::{Figures, grouped, megabytes, print_note},
+    subject::{Ended, LogDestination},
+    verify::{Checked, Finding, LogClaim, ProducerClaim, verify},
     workload,
 };
 
@@ -58,23 +58,23 @@ pub(crate) fn check_workload(
     pipeline: PipelineName,
     produced: &[Produced],
     ended: &Ended,
-    destination: &Destination,
+    destination: &LogDestination,
 ) -> Result<Option<Check>, BenchError> {
     let claim = claim(workload, pipeline, produced, ended);
     Ok(match (destination, &ended.memory) {
-        (Destination::File(file), _) => {
+        (LogDestination::File(file), _) => {
             let log = file.open()?;
             let bar = progress::bar(Some(file.len()?), "checking");
             let check = Check::run(|| verify(log, &claim, |bytes| bar.set_position(bytes)));
             bar.finish_and_clear();
             Some(check)
         }
-        (Destination::Memory, Some(bytes)) => Some(Check::run(|| verify(bytes.as_slice(), &claim, |_| {}))),
+        (LogDestination::Memory, Some(bytes)) => Some(Check::run(|| verify(bytes.as_slice(), &claim, |_| {}))),
         _ => None,
     })
 }
 
-fn claim(workload: WorkloadName, pipeline: PipelineName, produced: &[Produced], ended: &Ended) -> Claim {
+fn claim(workload: WorkloadName, pipeline: PipelineName, produced: &[Produced], ended: &Ended) -> LogClaim {
     let producer = |produced: &Produced| ProducerClaim {
         logged: produced.logged,
         added: match pipeline {
@@ -82,7 +82,7 @@ fn claim(workload: WorkloadName, pipeline: PipelineName, produced: &[Produced], 
             PipelineName::Default => produced.origin.clone(),
         },
     };
-    Claim {
+    LogClaim {
         expect: workload::expect_of(workload),
         producers: produced.iter().map(producer).collect(),
         delivered: ended.counts.delivered,
@@ -91,8 +91,13 @@ fn claim(workload: WorkloadName, pipeline: PipelineName, produced: &[Produced], 
     }
 }
 
-/// Enters a check's outcome, and tells it in words.
-pub(crate) fn judge(check: Option<Check>, ended: &Ended, figures: &mut Figures, failures: &mut Vec<Failure>) -> String {
+/// Enters a check's outcome, and describes it in words.
+pub(crate) fn judge(
+    check: Option<Check>,
+    ended: &Ended,
+    figures: &mut Figures,
+    failures: &mut Vec<BenchFailure>,
+) -> String {
     let Some(Check { result, seconds }) = check else { return "none".to_owned() };
     let result = result.and_then(|checked| agrees(checked, ended));
     figures.verified = Some(result.is_ok());
@@ -109,7 +114,7 @@ pub(crate) fn judge(check: Option<Check>, ended: &Ended, figures: &mut Figures, 
     }
 }
 
-/// The file is as long as the accounts say.
+/// The file is as long as the accounts count.
 fn agrees(checked: Checked, ended: &Ended) -> Result<Checked, Finding> {
     if checked.bytes == ended.counts.bytes {
         return Ok(checked);
@@ -119,13 +124,13 @@ fn agrees(checked: Checked, ended: &Ended) -> Result<Checked, Finding> {
 
 fn note_differently_written(lines: u64) {
     if lines > 0 {
-        say(format_args!("note: {} lines say what they should, but not byte for byte", grouped(lines)));
+        print_note(format_args!("note: {} lines mean the same as expected, but not byte for byte", grouped(lines)));
     }
 }
 
-/// Holds the rate against what was asked for.
-pub(crate) fn too_slow(at_least: Option<u64>, figures: &Figures) -> Option<Failure> {
+/// Compares the rate with the demanded one.
+pub(crate) fn too_slow(at_least: Option<u64>, figures: &Figures) -> Option<BenchFailure> {
     let wanted = at_least?;
     let rate = figures.events_per_second.unwrap_or(0.0);
-    (rate < wanted as f64).then_some(Failure::TooSlow { rate, wanted })
+    (rate < wanted as f64).then_some(BenchFailure::TooSlow { rate, wanted })
 }

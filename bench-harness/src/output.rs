@@ -53,7 +53,7 @@ impl OutputDirectory {
         let process = std::process::id();
         let mut path = self.path.join(format!("{name}-{process}.log"));
         let mut number = 1;
-        // One that an earlier process of our number has left is not ours.
+        // A directory that an earlier process of our number has left is not ours.
         while path.symlink_metadata().is_ok() {
             path = self.path.join(format!("{name}-{process}-{number}.log"));
             number += 1;

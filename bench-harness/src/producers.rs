@@ -17,7 +17,7 @@ use crate::{
     workload::{Mixed, Primitives, Text, Workload},
 };
 
-/// How producers are told to stop, and tell how far they are.
+/// Shared with the producers: the request to stop, and their progress.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
     stop: AtomicBool,
@@ -41,8 +41,8 @@ impl Control {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// One more producer is logging, until the result is dropped. To be called before its thread is started, so that
-    /// nobody takes one that has not begun for one that has ended.
+    /// Counts a producer that is logging, until the result is dropped. To be called before its thread is started, so
+    /// that a producer that has not begun is not taken for one that has ended.
     pub(crate) fn busy(&self) -> Busy<'_> {
         self.busy.fetch_add(1, Ordering::Relaxed);
         Busy { control: self }
@@ -61,11 +61,11 @@ impl Drop for Busy<'_> {
     }
 }
 
-/// What a producer has done.
+/// A producer's result.
 #[derive(Debug, Clone)]
 pub(crate) struct Produced {
     pub(crate) logged: u64,
-    /// What the built-in enricher says of its thread, as JSON with a comma in front.
+    /// The built-in enricher's fields of its thread, as JSON with a comma in front.
     pub(crate) origin: String,
 }
 
@@ -140,7 +140,7 @@ fn produce<W: Workload>(logger: &Logger, producer: u32, limit: u64, control: &Co
     n
 }
 
-/// What the built-in enricher adds to events of this thread.
+/// The fields that the built-in enricher adds to events of this thread.
 pub(crate) fn origin() -> String {
     // SAFETY: takes nothing and touches no memory of ours.
     let thread_id = unsafe { libc::gettid() };

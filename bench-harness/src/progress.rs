@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// How often it is drawn.
+/// The interval between two drawings.
 const DRAWS_PER_SECOND: u8 = 10;
 
 /// On standard error, and only if that is a terminal.

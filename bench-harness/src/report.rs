@@ -1,4 +1,4 @@
-//! What is told at the end: a table for people, JSON for programs.
+//! The report at the end: a table for people, JSON for programs.
 
 use std::{
     fs::File,
@@ -8,9 +8,9 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{error::BenchError, machine::Machine, subject::Destination};
+use crate::{error::BenchError, machine::Machine, subject::LogDestination};
 
-/// The figures, under the keys of the JSON. What does not apply is `null`.
+/// The figures, under the keys of the JSON. A figure that does not apply is `null`.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Figures {
     pub(crate) events_submitted: Option<u64>,
@@ -69,16 +69,16 @@ impl Figures {
 
 /// Lines of two columns, in the order they are added.
 #[derive(Debug, Default)]
-pub(crate) struct Table {
+pub(crate) struct FigureTable {
     rows: Vec<(String, String)>,
 }
 
-impl Table {
+impl FigureTable {
     pub(crate) fn row(&mut self, name: &str, value: impl Into<String>) {
         self.rows.push((name.to_owned(), value.into()));
     }
 
-    /// What every measurement of the log tells.
+    /// The rows of every measurement of the log.
     pub(crate) fn log_figures(&mut self, figures: &Figures) {
         let mut count = |name, value: Option<u64>| value.into_iter().for_each(|n| self.row(name, grouped(n)));
         count("events submitted", figures.events_submitted);
@@ -106,9 +106,9 @@ impl Table {
         machine.filesystem.iter().for_each(|kind| self.row("file system", kind.as_str()));
     }
 
-    /// Where the file is, if it is to be kept.
-    pub(crate) fn kept_file(&mut self, destination: &Destination) {
-        if let Destination::File(file) = destination
+    /// The path of the file, if it is to be kept.
+    pub(crate) fn kept_file(&mut self, destination: &LogDestination) {
+        if let LogDestination::File(file) = destination
             && file.is_kept()
         {
             self.row("file", file.path().display().to_string());
@@ -142,25 +142,25 @@ pub(crate) fn megabytes(bytes_per_second: f64) -> String {
     format!("{} MB/s", grouped((bytes_per_second / 1e6).round() as u64))
 }
 
-/// Where the figures go.
+/// The destination of the figures.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reporter<'a> {
+pub(crate) struct FigureReporter<'a> {
     json: Option<&'a Path>,
 }
 
-impl<'a> Reporter<'a> {
+impl<'a> FigureReporter<'a> {
     /// `json`: where programs read them; `-` is standard output, and people then read them on standard error.
     pub(crate) fn new(json: Option<&'a Path>) -> Self {
         Self { json }
     }
 
-    /// Tells the figures.
-    pub(crate) fn tell(self, table: &Table, figures: &Figures) -> Result<(), BenchError> {
+    /// Reports the figures.
+    pub(crate) fn report(self, table: &FigureTable, figures: &Figures) -> Result<(), BenchError> {
         let error = |target: String| move |source| BenchError::Report { target, source };
         match self.json {
             None => unless_closed(table.write(io::stdout().lock())).map_err(error("standard output".to_owned())),
             Some(path) if path == Path::new("-") => {
-                // Standard error is a courtesy here.
+                // An unwritable standard error is no failure: the JSON is the report.
                 let _ = table.write(io::stderr().lock());
                 unless_closed(write_json(io::stdout().lock(), figures)).map_err(error("standard output".to_owned()))
             }
@@ -179,7 +179,7 @@ fn write_json(mut out: impl Write, figures: &Figures) -> io::Result<()> {
     out.flush()
 }
 
-/// A reader who has seen enough is no error.
+/// A reader that has closed its end is no error.
 fn unless_closed(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -187,8 +187,8 @@ fn unless_closed(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Says something to people, beside the table. A closed standard error is nobody's loss.
-pub(crate) fn say(text: impl std::fmt::Display) {
+/// Prints a note for people, beside the table. A closed standard error is ignored.
+pub(crate) fn print_note(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn the_columns_of_a_table_line_up() {
-        let mut table = Table::default();
+        let mut table = FigureTable::default();
         table.row("a", "1");
         table.row("long name", "2");
         let mut out = Vec::new();

@@ -9,22 +9,22 @@ use std::{
 use crate::{
     cli::{RunArgs, SinkName},
     device::{self, DiskFigures},
-    error::{BenchError, Failure},
+    error::{BenchError, BenchFailure},
     machine::Machine,
     outcome::{check_workload, figures, judge, too_slow},
     output::{OutputDirectory, RESERVE_BYTES, SMALL_RESERVE_BYTES},
     producers::{Control, Produced, Producers, shares},
-    report::{Figures, Reporter, Table, megabytes},
-    subject::{Destination, MEMORY_BYTES, RecordRoom, Subject},
+    report::{FigureReporter, FigureTable, Figures, megabytes},
+    subject::{LogDestination, MEMORY_BYTES, RecordRoom, Subject},
     watch::{Length, Room, watch},
     workload,
 };
 
-/// How long a run without any flags lasts.
+/// The duration of a run without any flags.
 const DEFAULT_SECONDS: Duration = Duration::from_secs(5);
 
-/// Returns what is wrong with the figures.
-pub(crate) fn run(args: &RunArgs) -> Result<Vec<Failure>, BenchError> {
+/// Returns the failures of the figures.
+pub(crate) fn run(args: &RunArgs) -> Result<Vec<BenchFailure>, BenchError> {
     let length = match args.events {
         Some(events) => Length::Events(events),
         None => Length::Time(args.seconds.unwrap_or(DEFAULT_SECONDS)),
@@ -34,9 +34,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Vec<Failure>, BenchError> {
     check_room(args, length, directory.as_ref())?;
     let machine = Machine::look(directory.as_ref().map(OutputDirectory::path));
     let destination = match (args.sink, &directory) {
-        (SinkName::File, Some(directory)) => Destination::File(directory.file("run", args.file.keep)),
-        (SinkName::Memory, _) => Destination::Memory,
-        _ => Destination::Null,
+        (SinkName::File, Some(directory)) => LogDestination::File(directory.file("run", args.file.keep)),
+        (SinkName::Memory, _) => LogDestination::Memory,
+        _ => LogDestination::Null,
     };
 
     let mut failures = Vec::new();
@@ -48,10 +48,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<Vec<Failure>, BenchError> {
     let after = measure_device(args, directory.as_ref())?;
 
     let mut figures = figures(&ended, measured.seconds, machine);
-    let mut table = Table::default();
+    let mut table = FigureTable::default();
     compare_with_device(&mut figures, &mut table, before, after);
     if let (Length::Events(wanted), Some(reason)) = (length, &measured.stopped) {
-        failures.push(Failure::Stopped { logged, wanted, reason: reason.clone() });
+        failures.push(BenchFailure::Stopped { logged, wanted, reason: reason.clone() });
     }
     let check = match args.no_verify {
         true => None,
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Vec<Failure>, BenchError> {
     measured.stopped.iter().for_each(|reason| table.row("stopped early", reason.as_str()));
     table.kept_file(&destination);
     table.machine(&figures.machine);
-    Reporter::new(args.report.json.as_deref()).tell(&table, &figures)?;
+    FigureReporter::new(args.report.json.as_deref()).report(&table, &figures)?;
     Ok(failures)
 }
 
@@ -105,7 +105,7 @@ fn measure(
     length: Length,
     subject: &Subject,
     directory: Option<&OutputDirectory>,
-    failures: &mut Vec<Failure>,
+    failures: &mut Vec<BenchFailure>,
 ) -> Result<Measured, BenchError> {
     let limits = match length {
         Length::Events(events) => shares(events, args.producers),
@@ -127,7 +127,7 @@ fn measure(
 
 fn compare_with_device(
     figures: &mut Figures,
-    table: &mut Table,
+    table: &mut FigureTable,
     before: Option<DiskFigures>,
     after: Option<DiskFigures>,
 ) {

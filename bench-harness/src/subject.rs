@@ -14,21 +14,21 @@ use fapilog::{
 
 use crate::{
     cli::{EngineName, ExecutorName, FileArgs, FormatterName, LogArgs, OverflowName, PipelineName},
-    error::{BenchError, Failure},
+    error::{BenchError, BenchFailure},
     output::OutputFile,
-    report::say,
+    report::print_note,
     workload::SOURCE,
 };
 
-/// How long the log has to deliver the rest.
+/// The time that the log has to deliver the remaining events.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What `--sink memory` keeps at most.
+/// The limit of `--sink memory`.
 pub(crate) const MEMORY_BYTES: u64 = 256 << 20;
 
-/// Where the events of a measured log go.
+/// The destination of a measured log's events.
 #[derive(Debug)]
-pub(crate) enum Destination {
+pub(crate) enum LogDestination {
     File(OutputFile),
     Memory,
     Null,
@@ -42,14 +42,14 @@ pub(crate) struct Subject {
     overflow: OverflowName,
 }
 
-/// Lengths that have to suit what is logged.
+/// Lengths that depend on the events.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RecordRoom {
     /// The longest record, if it is longer than usual.
     pub(crate) record_max_bytes: Option<usize>,
 }
 
-/// Longest record and ring of a container that is told nothing.
+/// Longest record and ring of a container without settings.
 const RECORD_MAX_BYTES: usize = 64 * 1024;
 const RING_BYTES: usize = 512 * 1024;
 
@@ -57,7 +57,7 @@ impl Subject {
     pub(crate) fn start(
         log: &LogArgs,
         file: &FileArgs,
-        destination: &Destination,
+        destination: &LogDestination,
         room: RecordRoom,
     ) -> Result<Self, BenchError> {
         let FormatterName::Json = log.formatter;
@@ -66,23 +66,23 @@ impl Subject {
             .executor(executor(log.executor))
             .overflow(overflow(log))
             .record_max_bytes(record_max_bytes)
-            // A line of a real log may be as long as it likes.
+            // A line of a real log may have any length.
             .message_max_chars(record_max_bytes)
             .ring_capacity_bytes(ring_bytes(record_max_bytes));
         let builder = match log.pipeline {
             PipelineName::Bare => builder,
-            // What is measured is the work of the throttle: it is to let everything pass.
+            // The measurement includes the work of the throttle: it is to let everything pass.
             PipelineName::Default => builder.apply(fapilog::default_pipeline_with(Throttle::per_second(u64::MAX))),
         };
         let mut memory = None;
         let builder = match destination {
-            Destination::Null => builder.sink("null", NullSink::new(JsonFormatter::new)),
-            Destination::Memory => {
+            LogDestination::Null => builder.sink("null", NullSink::new(JsonFormatter::new)),
+            LogDestination::Memory => {
                 let (sink, events) = MemorySink::new(JsonFormatter::new);
                 memory = Some(events);
                 builder.sink("memory", sink.capacity_bytes(MEMORY_BYTES as usize))
             }
-            Destination::File(output) => builder.sink("file", file_sink(output, file)),
+            LogDestination::File(output) => builder.sink("file", file_sink(output, file)),
         };
         let logs = builder.start().map_err(BenchError::Start)?;
         Ok(Self { logs, memory, overflow: log.overflow })
@@ -98,35 +98,35 @@ impl Subject {
     }
 
     /// Returns when everything logged is delivered.
-    pub(crate) fn flush(&self) -> Result<(), Failure> {
-        self.logs.flush(TIMEOUT).map(drop).map_err(|error| Failure::Undelivered(error.to_string()))
+    pub(crate) fn flush(&self) -> Result<(), BenchFailure> {
+        self.logs.flush(TIMEOUT).map(drop).map_err(|error| BenchFailure::Undelivered(error.to_string()))
     }
 
     /// Ends the log. `logged`: how many calls were made. Failures are added to `failures`.
-    pub(crate) fn end(self, logged: u64, failures: &mut Vec<Failure>) -> Result<Ended, BenchError> {
+    pub(crate) fn end(self, logged: u64, failures: &mut Vec<BenchFailure>) -> Result<Ended, BenchError> {
         let executor = self.logs.executor().map(|executor| executor.to_string());
         let accounts = match self.logs.shutdown(TIMEOUT) {
             Ok(accounts) => accounts,
             Err(ShutdownError::Deadline { accounts, timeout }) => {
-                failures.push(Failure::Undelivered(format!("{timeout:?} were not enough for the shutdown")));
+                failures.push(BenchFailure::Undelivered(format!("{timeout:?} were not enough for the shutdown")));
                 *accounts
             }
             Err(error) => {
-                failures.push(Failure::Undelivered(error.to_string()));
+                failures.push(BenchFailure::Undelivered(error.to_string()));
                 self.logs.accounts()
             }
         };
         for diagnostic in self.logs.diagnostics() {
-            say(format_args!("fapilog: {diagnostic}"));
+            print_note(format_args!("fapilog: {diagnostic}"));
         }
-        failures.extend(accounts.check().err().map(Failure::from));
+        failures.extend(accounts.check().err().map(BenchFailure::from));
         let counts = Counts::new(&accounts, logged);
         if counts.submitted < logged {
-            failures.push(Failure::Miscounted { counted: counts.submitted, logged });
+            failures.push(BenchFailure::Miscounted { counted: counts.submitted, logged });
         }
         if self.overflow == OverflowName::Block && counts.lost > 0 {
             let by_reason = accounts.to_string();
-            failures.push(Failure::Lost { lost: counts.lost, by_reason });
+            failures.push(BenchFailure::Lost { lost: counts.lost, by_reason });
         }
         let memory = self.memory.map(|events| events.bytes());
         let writer = accounts.sinks.first().map(|sink| sink.writer.clone());
@@ -134,17 +134,17 @@ impl Subject {
     }
 }
 
-/// What is left of a log.
+/// The remains of a log.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) counts: Counts,
     pub(crate) executor: Option<String>,
     pub(crate) writer: Option<String>,
-    /// What a memory sink has kept.
+    /// The bytes that a memory sink has kept.
     pub(crate) memory: Option<Vec<u8>>,
 }
 
-/// What became of the events that were logged.
+/// The counts of the events that were logged.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counts {
     /// Log calls that the log has counted.
@@ -158,7 +158,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// The accounts count the log's own events as submitted and delivered; what goes beyond the calls are those.
+    /// The accounts count internal events as submitted and delivered; the surplus over the calls is their number.
     fn new(accounts: &Accounts, logged: u64) -> Self {
         let own = accounts.submitted.saturating_sub(logged);
         Self {

@@ -1,4 +1,4 @@
-//! Waiting until a measurement is over, and ending it before it has used up what others need.
+//! Waiting until a measurement is over, or stopping it before it has used up memory or disk that others need.
 
 use std::{
     thread,
@@ -15,14 +15,14 @@ use crate::{
     subject::{MEMORY_BYTES, Subject},
 };
 
-/// How long a measurement lasts.
+/// The length of a measurement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Length {
     Time(Duration),
     Events(u64),
 }
 
-/// What must not be used up.
+/// The resources that a measurement must leave.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room<'a> {
     pub(crate) sink: SinkName,
@@ -30,7 +30,7 @@ pub(crate) struct Room<'a> {
 }
 
 impl Length {
-    /// How often the one who waits looks at how things are. A few events are over in no time.
+    /// The interval between two looks of the waiting thread. A few events are over in no time.
     fn look_interval(self, room: &Room<'_>) -> Duration {
         match (self, room.sink) {
             // Memory is full in a tenth of a second.
@@ -49,7 +49,7 @@ impl Length {
     fn reserve_bytes(self) -> u64 {
         match self {
             Self::Time(_) => RESERVE_BYTES,
-            // Whether there is room for all was asked before; this is for whoever else writes there.
+            // The room for all events was checked before; this is for other programs that write there.
             Self::Events(_) => SMALL_RESERVE_BYTES / 2,
         }
     }

@@ -77,7 +77,7 @@ fn assert_keys(value: &Value, wanted: &[&str]) {
     assert_eq!(keys, wanted.iter().copied().collect());
 }
 
-/// What applies: the rest must be null. The machine always does.
+/// The figures that apply: the others must be null. The machine always applies.
 #[track_caller]
 fn assert_only_these_apply(figures: &Value, wanted: &[&str]) {
     for key in KEYS {
@@ -126,7 +126,7 @@ fn a_run_for_a_time_counts_what_it_logged() {
 }
 
 #[test]
-fn what_drop_newest_loses_is_accounted_for() {
+fn drops_under_drop_newest_are_accounted_for() {
     let (figures, status) = figures("run --events 60000 --producers 2 --overflow drop-newest");
     let count = |key: &str| figures[key].as_u64().unwrap();
     assert_eq!(status, 0);
@@ -136,7 +136,7 @@ fn what_drop_newest_loses_is_accounted_for() {
 }
 
 #[test]
-fn an_unchecked_run_says_so() {
+fn an_unchecked_run_is_reported_as_such() {
     let (figures, status) = figures("run --events 100 --no-verify");
     assert_eq!((status, &figures["verified"]), (0, &Value::Null));
 }
@@ -191,7 +191,7 @@ fn a_loss_under_block_is_status_1_and_what_is_left_is_checked() {
 }
 
 #[test]
-fn a_loss_under_block_is_told_with_its_reason() {
+fn a_loss_under_block_is_reported_with_its_reason() {
     let out = directory();
     let words = "run --events 100000 --producers 4 --block-timeout 0.000001 --sink null";
     let output = bench(&format!("{words} --out {}", out.path().display()));
@@ -209,7 +209,7 @@ fn a_device_is_measured_without_a_log() {
 }
 
 #[test]
-fn a_run_beside_its_device_tells_how_much_of_it_was_used() {
+fn a_run_beside_its_device_reports_how_much_of_it_was_used() {
     let (figures, status) = figures("run --with-device --events 2000");
     assert_all_there(&figures, 2000);
     assert_eq!(status, 0);

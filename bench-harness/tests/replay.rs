@@ -103,7 +103,7 @@ fn nothing_is_nothing() {
 }
 
 #[test]
-fn the_output_says_where_each_line_is_from() {
+fn the_output_names_the_origin_of_each_line() {
     let (directory, files) = corpus(&[b"one\ntwo\n", b"three \xff"]);
     replay(directory.path(), &files, "--keep");
     let output = fs::read_dir(directory.path().join("out")).unwrap().next().unwrap().unwrap().path();

@@ -53,7 +53,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    /// Each event within the scope carries the request's id, also those of functions that know nothing of requests.
+    /// Each event within the scope has the request's id, also those of functions without a request at hand.
     fn serve(&self, request: &Request) {
         let _request = Scope::new().correlation_id(request.id).enter();
         debug!(self.log, "not logged: the level is INFO", quantity = request.quantity);

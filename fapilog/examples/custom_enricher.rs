@@ -1,4 +1,5 @@
-//! How do I write an enricher? Here: one that names the place, which is the same for all events, and the tenant, which is not.
+//! How do I write an enricher? This one adds the region, which is the same for all events, and the tenant, which is
+//! not.
 //!
 //! The contract is in `docs/writing-a-plugin.md`.
 //!
@@ -19,7 +20,7 @@ use fapilog::{
 /// Adds `region` to each event's context, and `tags.tenant` to those of loggers that are called `tenant.service`.
 struct Place {
     region: String,
-    /// Adds what many events have in common: made once in a batch, and rendered once. It is told all names beforehand.
+    /// Adds fields that many events share: made once in a batch, and rendered once. It gets all names beforehand.
     common: CommonFields,
 }
 
@@ -35,12 +36,12 @@ impl Enricher for Place {
     }
 
     fn enrich(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
-        // What is added must live as long as the batch: in its arena, which takes no allocation from anybody else.
+        // An added value must live as long as the batch: in its arena, which takes no allocation from any other user.
         let region: &str = batch.arena().alloc_str(&self.region);
-        // One that fails says so, and the batch goes on as it is: `Err(PluginError::failed("..."))`.
+        // An enricher that fails returns an error, and the batch goes on as it is: `Err(PluginError::failed("..."))`.
         self.common.add(batch, |_producer, fields| fields.push("region", ValueRef::Text(region)));
         for event in batch.events_mut() {
-            // What an event borrows, such as its source, lives long enough already.
+            // Data that an event borrows, such as its source, lives long enough already.
             if let Some((tenant, _service)) = event.source().name().split_once('.') {
                 // If the user has logged a field of that name, it stays as it is.
                 event.add_field(FieldGroup::Tags, "tenant", ValueRef::Text(tenant));

@@ -1,4 +1,4 @@
-//! How do I write a formatter? Here: one for LTSV, lines of `label:value` with tabs between (<http://ltsv.org>).
+//! How do I write a formatter? This one writes LTSV, lines of `label:value` with tabs between (<http://ltsv.org>).
 //!
 //! The contract is in `docs/writing-a-plugin.md`.
 //!
@@ -17,7 +17,7 @@ use fapilog::{
 /// Renders events as LTSV.
 #[derive(Default)]
 struct Ltsv {
-    /// By the source's id: its name as it stands in a line. What is the same for many events is rendered once.
+    /// By the source's id: its name as it stands in a line. Text that is the same for many events is rendered once.
     sources: Vec<Option<Vec<u8>>>,
 }
 
@@ -96,12 +96,13 @@ fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
         ValueRef::I64(n) => write!(out, "{n}"),
         ValueRef::F64(x) => write!(out, "{x}"),
         ValueRef::Bool(b) => write!(out, "{b}"),
-        // There are more kinds of values, and more may come: `Debug` knows each.
+        // There are more kinds of values, and more may come: `Debug` renders each.
         other => return put_text(out, &format!("{other:?}")),
     };
 }
 
-/// What was logged may hold anything. What ends a line or a field here, and what a terminal acts on, is escaped.
+/// A logged text may hold any character. Characters that end a line or a field, or that a terminal acts on, are
+/// escaped.
 fn put_text(out: &mut Vec<u8>, text: &str) {
     for c in text.chars() {
         if c.is_control() || c == '\\' {

@@ -1,4 +1,4 @@
-//! How do I write a processor? Here: one that takes out health checks, and says every minute how many there were.
+//! How do I write a processor? This one takes out health checks, and reports their number every minute.
 //!
 //! The contract is in `docs/writing-a-plugin.md`.
 //!
@@ -19,14 +19,14 @@ use fapilog::{
     sink::MemorySink,
 };
 
-/// How often it says what it took out.
+/// The time between two reports.
 const SUMMARY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Takes out events whose `path` is `/health`, unless they are worse than INFO.
 #[derive(Default)]
 struct NoHealthChecks {
     taken_out: u64,
-    /// When to say so; `None` while there is nothing to say.
+    /// The time of the next report; `None` while there is nothing to report.
     summary_due: Option<Instant>,
 }
 
@@ -44,7 +44,7 @@ fn is_health_check(event: &Event<'_>) -> bool {
 }
 
 impl Processor for NoHealthChecks {
-    /// What it takes out is counted as filtered, under this name.
+    /// The events that it takes out are counted as filtered, under this name.
     fn name(&self) -> &'static str {
         "no_health_checks"
     }
@@ -53,7 +53,7 @@ impl Processor for NoHealthChecks {
         let before = batch.len();
         batch.retain(|event| !is_health_check(event));
         self.taken_out += (before - batch.len()) as u64;
-        // The batch's clock: all plugins see the same time, and nobody asks the system for it.
+        // The batch's clock: all plugins see the same time, and none asks the system for it.
         let now = batch.instant();
         match self.summary_due {
             Some(due) if now >= due => self.summarize(batch),
@@ -63,12 +63,12 @@ impl Processor for NoHealthChecks {
         Ok(())
     }
 
-    /// When it wants to be called although no event comes: `process` gets an empty batch then.
+    /// The time of the next call although no event comes: `process` gets an empty batch then.
     fn due(&self) -> Option<Instant> {
         self.summary_due
     }
 
-    /// The container is being shut down, or the processor removed: its last words.
+    /// The container is being shut down, or the processor removed: its last report.
     fn finish(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
         if self.taken_out > 0 {
             self.summarize(batch);

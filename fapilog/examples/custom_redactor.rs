@@ -1,7 +1,7 @@
-//! How do I write a redactor? Here: one that leaves the last four digits of a card's number, wherever it was logged.
+//! How do I write a redactor? This one leaves the last four digits of a card's number, wherever it was logged.
 //!
-//! A redactor is a processor that is added by `redactor`. It runs behind all others, and it fails closed: what it has not seen,
-//! because it panicked, returned an error or is switched off, goes nowhere, and is counted as lost.
+//! A redactor is a processor that is added by `redactor`. It runs behind all others, and it fails closed: an event that
+//! it has not seen, because it panicked, returned an error or is disabled, goes nowhere, and is counted as lost.
 //!
 //! The contract is in `docs/writing-a-plugin.md`.
 //!
@@ -35,7 +35,7 @@ impl Processor for CardNumbers {
 
     fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
         let arena = batch.arena();
-        // What replaces a value must live as long as the batch.
+        // A new value must live as long as the batch.
         let masked = |value: ValueRef<'_>| masked(value).map(|text| ValueRef::Text(arena.alloc_str(&text)));
         for event in batch.events_mut() {
             // The message is no field. It may have been made at run time.
@@ -99,7 +99,7 @@ fn masked_text(text: &str) -> Option<String> {
             masked.replace_range(hidden.clone(), &"*".repeat(hidden.len()));
         }
         // Behind the character that ended the run.
-        from = to + text.get(to..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        from = to + text.get(to..).and_then(|tail| tail.chars().next()).map_or(0, char::len_utf8);
     }
     Some(masked)
 }

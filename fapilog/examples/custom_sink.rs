@@ -1,8 +1,8 @@
-//! How do I write a sink of my own? Here: one that sends each event as a datagram to a Unix socket, as agents on a host take
+//! How do I write a sink of my own? This one sends each event as a datagram to a Unix socket, as agents on a host take
 //! them.
 //!
-//! The receiver may be slow, may be away, and may come back. So a thread of the sink's own sends, and a delivery is a future
-//! that is done when that thread has said so: the drain never waits.
+//! The receiver may be slow, may be away, and may come back. So a thread of the sink's own sends, and a delivery is a
+//! future that completes when that thread reports its result: the drain never waits.
 //!
 //! The contract is in `docs/writing-a-plugin.md`.
 //!
@@ -37,12 +37,12 @@ use fapilog::{
 const PAYLOAD_BYTES: usize = 64 * 1024;
 
 /// How many payloads may be on their way at once. With their length, it bounds the sink's memory.
-const UNDER_WAY_MAX: usize = 4;
+const IN_FLIGHT_MAX: usize = 4;
 
 /// How long the kernel may keep the thread waiting before it asks whether it is to stop.
 const SEND_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// What the container is given: it makes a sink for each shard, on the shard's own thread.
+/// The value that the container is given: it makes a sink for each shard, on the shard's own thread.
 struct DatagramSink {
     /// Where the receiver's socket is.
     path: PathBuf,
@@ -55,7 +55,7 @@ impl SinkFactory for DatagramSink {
         let socket = UnixDatagram::unbound().map_err(failed("make a socket for"))?;
         socket.set_write_timeout(Some(SEND_TIMEOUT)).map_err(failed("set a timeout for"))?;
         if !path.exists() {
-            // Worth knowing, and no reason not to start: it may come. Told once, in `Container::diagnostics`.
+            // Worth knowing, and no reason not to start: it may come. Reported once, in `Container::diagnostics`.
             context.report("nobody listens yet");
         }
         let (jobs, waiting) = mpsc::channel();
@@ -63,18 +63,18 @@ impl SinkFactory for DatagramSink {
         let deadline = Arc::clone(&worker.deadline);
         // It takes no signals, as all of the library's own: the program's handlers do not run on it.
         spawn_thread("datagram-sink", move || worker.run()).map_err(failed("start a thread for"))?;
-        let spare = vec![Vec::new(); UNDER_WAY_MAX];
+        let spare = vec![Vec::new(); IN_FLIGHT_MAX];
         Ok(Box::new(Datagrams { formatter: JsonFormatter::new(), jobs, spare, returned: mpsc::channel(), deadline }))
     }
 
-    /// Mistakes in its settings, all of them, before anything starts.
+    /// Invalid values in its settings, all of them, before anything starts.
     fn check(&self) -> Vec<Problem> {
         let is_file = self.path.file_name().is_some();
         if is_file { Vec::new() } else { vec![Problem::new("path", self.path.display(), "it must name a socket")] }
     }
 }
 
-/// One payload for the thread that sends, and where to say what became of it.
+/// A payload for the thread that sends, and the channel for its result.
 struct Job {
     bytes: Vec<u8>,
     result: Sender<Result<(), SinkError>>,
@@ -98,14 +98,14 @@ impl Worker {
         while let Ok(Job { mut bytes, result, returned }) = self.waiting.recv() {
             // A payload is delivered as a whole, or counts as lost as a whole.
             let sent = bytes.split_inclusive(|&byte| byte == b'\n').try_for_each(|record| self.send(record));
-            // Whoever asked may be gone by now: then nobody wants to know.
+            // The receiver of the result may be gone by now: then no one needs it.
             let _ = result.send(sent);
             bytes.clear();
             let _ = returned.send(bytes);
         }
     }
 
-    /// Waits while the receiver is slow. If it is away, the record is lost, and the next one is tried.
+    /// Waits while the receiver is slow. If it is away, the record is lost, and the next one is attempted.
     fn send(&self, record: &[u8]) -> Result<(), SinkError> {
         loop {
             match self.socket.send_to(record, &self.path) {
@@ -121,7 +121,7 @@ impl Worker {
     }
 }
 
-/// What the shard calls.
+/// The shard's end.
 struct Datagrams {
     formatter: JsonFormatter,
     jobs: Sender<Job>,
@@ -137,14 +137,14 @@ impl Sink for Datagrams {
         "datagrams, by a thread".to_owned()
     }
 
-    /// `None` while all buffers are on their way: the shard holds events back meanwhile, or loses them, as the container
-    /// was told.
+    /// `None` while all buffers are on their way: the shard keeps events back meanwhile, or drops them, as the
+    /// container's settings demand.
     fn payload(&mut self) -> Option<Payload> {
         self.spare.extend(self.returned.1.try_iter());
         self.spare.pop().map(|buffer| Payload::in_buffer(buffer, PAYLOAD_BYTES))
     }
 
-    /// No I/O here: this is the drain.
+    /// No I/O in `encode`: it runs on the drain.
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
         self.formatter.format(batch, payload.buffer());
     }
@@ -157,7 +157,7 @@ impl Sink for Datagrams {
         if self.jobs.send(job).is_err() {
             return Delivery::done(Err(gone()));
         }
-        // No waker: while a delivery is under way, the shard looks at it about every 100 microseconds.
+        // No waker: while a delivery is in flight, the shard looks at it about every 100 microseconds.
         Delivery::in_flight(poll_fn(move |_| match outcome.try_recv() {
             Ok(result) => Poll::Ready(result),
             Err(TryRecvError::Empty) => Poll::Pending,
@@ -178,7 +178,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let logs = Container::builder().sink("agent", DatagramSink { path: path.clone() }).start()?;
     let log = logs.logger("example");
 
-    // Nobody there: the event is lost, and the container says so.
+    // No receiver: the event is lost, and the container reports it.
     info!(log, "into the void");
     assert!(logs.flush(Duration::from_secs(5)).is_err());
 

@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     register_redactor(&mut registry)?;
     // `load` covers the file by the environment: operators set `FAPILOG_LEVEL=debug` for one run.
     let settings = Settings::builder()
-        // A function is given by code alone: here an alert would go out.
+        // A function is given by code alone: an alert would go out at this point.
         .error_callback(|diagnostic| println!("alert: {diagnostic}"))
         .load(Some(&files.settings))?;
     let logs = settings.into_builder_with(&registry)?.start()?;
@@ -138,7 +138,8 @@ fn serve(logs: &Container) {
     security!(log, "login refused", user = "root", password = "swordfish");
 }
 
-/// Somebody edits the file, and the program is told to look: by a signal, say. Settings apply as a whole or not at all.
+/// The file is edited, and the program reads it again, for example at a signal. Settings apply as a whole or not at
+/// all.
 fn change_level(logs: &Container, files: &Files) -> Result<(), Box<dyn Error>> {
     let log = logs.logger("orders");
     fs::write(&files.settings, files.toml("info,orders=loud"))?;
@@ -171,15 +172,15 @@ fn watch(logs: &Container) -> Result<(), Box<dyn Error>> {
 
 /// The end of the program: each event is delivered, or counted with a reason.
 fn report(end: Result<Accounts, ShutdownError>) -> Result<(), fapilog::Error> {
-    // An error here is for the exit status: with what is not delivered, and a stable code.
+    // An error at this point is for the exit status: with the events that are not delivered, and a stable code.
     let accounts = end.inspect_err(|error| println!("the log did not end well: {error}"))?;
     println!("{accounts}");
     for sink in &accounts.sinks {
         let (name, writer) = (&sink.name, &sink.writer);
         println!("{name}: {} events, {} bytes, {} errors, by {writer}", sink.delivered, sink.bytes, sink.errors);
     }
-    if let Err(imbalance) = accounts.check() {
-        println!("a bug in fapilog: {imbalance}");
+    if let Err(error) = accounts.check() {
+        println!("a bug in fapilog: {error}");
     }
     Ok(())
 }

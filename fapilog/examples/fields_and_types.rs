@@ -1,4 +1,4 @@
-//! What can be logged, and how does it come out?
+//! Which values can be logged, and how do they come out?
 //!
 //! `cargo run -p fapilog --example fields_and_types`
 
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What a field may be as it is. Nothing is formatted by the thread that logs: it copies bytes.
+/// Types that a field may have. The thread that logs formats nothing: it copies bytes.
 fn values(log: &Logger) {
     info!(log, "numbers", small = -1_i8, large = u128::MAX, price = 101.25, not_a_number = f64::NAN);
     info!(log, "others", is_open = true, grade = 'A', name = "venue", owned = String::from("text"));
@@ -44,11 +44,11 @@ fn values(log: &Logger) {
     info!(log, "addresses", peer = Ipv4Addr::LOCALHOST);
     info!(log, "perhaps", found = Some(3), missing = None::<u32>);
     info!(log, "several", sizes = [1, 2, 3], names = vec!["a", "b"]);
-    // Bytes are text in an unknown encoding. What is no UTF-8 is marked.
+    // Bytes are text in an unknown encoding. Bytes that are no UTF-8 are marked.
     info!(log, "bytes", header = b"GET /\xff".as_slice());
 }
 
-/// What is logged by its text, which is made by the thread that logs.
+/// Values logged by their text, which is made by the thread that logs.
 fn texts(log: &Logger) -> Result<(), Box<dyn Error>> {
     let version: semver::Version = semver::Version { major: 1, minor: 2 };
     info!(log, "by Display and by Debug", shown = %version, debugged = ?version);
@@ -72,7 +72,7 @@ fn groups(log: &Logger) {
     event!(Level::Audit, log, "user added", user = "kim");
 }
 
-/// For adapters: names and types that no macro can know.
+/// For adapters: names and types that are not known when the program is compiled.
 fn known_at_run_time_only(log: &Logger) {
     let row = [("id", ValueRef::U64(1)), ("name", ValueRef::Text("order"))];
     let event = DynamicEvent::new(Level::Info, "adapter::rows", "a row came in").category(Category::Business);
@@ -80,7 +80,7 @@ fn known_at_run_time_only(log: &Logger) {
     log.log_dynamic(&event);
 }
 
-/// Stands for any type that knows how to show itself.
+/// Stands for any type with a `Display`.
 mod semver {
     use std::{error::Error, fmt, num::ParseFloatError};
 

@@ -1,6 +1,6 @@
 //! Level 2 of 5: how do I bind fields, and a correlation id, to everything that a request logs?
 //!
-//! What a field may be is shown by `fields_and_types`.
+//! The types of fields are shown by `fields_and_types`.
 //!
 //! `cargo run -p fapilog --example level_2_fields_and_scopes`
 
@@ -41,13 +41,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn serve(log: &Logger, request_id: &str, region: &str) -> Result<(), Box<dyn Error>> {
-    // Archived once, here, and copied as bytes behind each event that this thread logs.
+    // Archived once, at this point, and copied as bytes behind each event that this thread logs.
     let request = Scope::new().correlation_id(request_id).field(FieldGroup::Tags, "region", ValueRef::Text(region));
     let _entered = request.enter();
 
     info!(log, "request accepted");
     look_up(log);
-    // A thread takes along what is bound where it is started.
+    // A spawned thread gets the fields that are bound at its start.
     let worker = log.clone();
     let work = Scope::current().wrap(move || info!(worker, "archived"));
     thread::spawn(work).join().map_err(|_| "the worker panicked")?;
@@ -64,7 +64,7 @@ fn look_up(log: &Logger) {
     info!(log, "looked up", rows = 3);
 }
 
-/// A future takes its scope to whatever thread polls it. A guard that is held over an `await` would not.
+/// A future takes its scope to whatever thread polls it. A `ScopeGuard` that is held over an `await` would not.
 async fn serve_async(log: &Logger, request_id: &str) {
     let handle = async {
         info!(log, "request accepted");

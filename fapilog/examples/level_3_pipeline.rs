@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         // the drain has plugins of its own, so a plugin is given as what makes it.
         .enricher(|_shard| Box::new(ContextEnricher::new()))
         .processor(|_shard| Box::new(Throttle::per_second(100)))
-        // Every sink sees what has passed, in a format of its own, unless its route says which events it takes.
+        // Every sink sees the events that have passed, in a format of its own, unless its route selects some of them.
         .sink("all", FileSink::new(path("all.log"), JsonFormatter::new))
         .sink_with("audit", FileSink::new(path("audit.log"), LogfmtFormatter::new), only(Level::Audit))
         .sink_with(

@@ -1,8 +1,8 @@
-//! Level 4 of 5: how do I use plugins that somebody else wrote, or I?
+//! Level 4 of 5: how do I use plugins of another crate, or my own?
 //!
-//! Those here come from a crate of their own, `example-plugin`, which depends on nothing but `fapilog`. How to write one is
-//! shown by `custom_enricher`, `custom_processor`, `custom_redactor`, `custom_formatter` and `custom_sink`, and told in
-//! `docs/writing-a-plugin.md`.
+//! The plugins of this example come from a crate of their own, `example-plugin`, which depends on nothing but
+//! `fapilog-plugin`. The examples `custom_enricher`, `custom_processor`, `custom_redactor`, `custom_formatter` and
+//! `custom_sink` show how to write a plugin, and `docs/writing-a-plugin.md` describes it.
 //!
 //! `cargo run -p fapilog --example level_4_own_plugins`
 
@@ -15,7 +15,7 @@ use fapilog::{Container, info, warn};
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
-    // Whoever holds the other end takes payloads as they come: as many as 16 may wait.
+    // The holder of the other end takes payloads as they come: as many as 16 may wait.
     let (sink, payloads) = ChannelSink::new(16, TabSeparated::new);
     let ten = NonZeroU64::new(10).ok_or("ten is not zero")?;
     let logs = Container::builder()
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .sink("channel", sink)
         .start()?;
     let log = logs.logger("login");
-    (0..100).for_each(|attempt| info!(log, "tried", attempt));
+    (0..100).for_each(|attempt| info!(log, "attempted", attempt));
     warn!(log, "refused", user = "kim", password = "swordfish");
 
     let accounts = logs.shutdown(Duration::from_secs(5))?;

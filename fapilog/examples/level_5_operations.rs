@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (sink, events) = MemorySink::new(JsonFormatter::new);
     let logs = Container::builder()
         .level(Level::Warning)
-        // What the library has to say of itself: fallbacks and failures, never what was logged.
+        // The library's reports about itself: fallbacks and failures, never logged events.
         .error_callback(|diagnostic| println!("diagnostic: {diagnostic}"))
         .sink("memory", sink)
         .start()?;
@@ -41,7 +41,7 @@ fn levels(logs: &Container) -> Result<(), Box<dyn Error>> {
     let log = logs.logger("service");
     // Below the level: one comparison, and the arguments are not even looked at.
     info!(log, "not logged", dear = expensive());
-    // AUDIT and SECURITY pass every level but `Off`.
+    // AUDIT and SECURITY pass every level but `OFF`.
     audit!(log, "user added", user = "kim");
 
     logs.set_level(Level::Debug);
@@ -73,7 +73,7 @@ fn plugins(logs: &Container) -> Result<(), Box<dyn Error>> {
     info!(log, "without them");
     logs.remove_plugin("context")?;
 
-    // A second sink, for as long as somebody looks.
+    // A second sink, for a limited time.
     let (sink, seen) = MemorySink::new(JsonFormatter::new);
     logs.add_sink("watch", sink, SinkOptions::new())?;
     logs.remove_plugin("watch")?;

@@ -26,14 +26,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let failure = std::io::Error::other("connection reset");
     error!(log, "feed lost", error = #failure, metrics.latency_ms = 3.2);
 
-    // The end: takes no more events, delivers those that are there, and says what became of all of them.
+    // The end: takes no more events, delivers those that are there, and returns the accounts of all of them.
     let accounts = logs.shutdown(Duration::from_secs(5))?;
     accounts.check()?;
     println!("{accounts}");
     for sink in &accounts.sinks {
         println!("{}: {} bytes, by {}", sink.name, sink.bytes, sink.writer);
     }
-    // What did not go the best way, such as a file system without direct writes.
+    // Fallbacks, such as a file system without direct writes.
     for diagnostic in logs.diagnostics() {
         println!("diagnostic: {diagnostic}");
     }

@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     while !worker.is_finished() {
         let had_work = drain.turn();
         if !had_work {
-            thread::sleep(Duration::from_micros(100)); // here the program would do its own work
+            thread::sleep(Duration::from_micros(100)); // a real program does its own work at this point
         }
     }
 

@@ -1,4 +1,4 @@
-//! What happens when events come faster than they can be written, and how do I learn of it?
+//! How do I see that events come faster than they can be written?
 //!
 //! `cargo run -p fapilog --example overflow`
 
@@ -22,8 +22,8 @@ use fapilog::{
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
     let strategies = [
-        ("wait 1 ms, then lose", Overflow::Block { timeout: Duration::from_millis(1) }),
-        ("lose at once", Overflow::DropNewest),
+        ("wait 1 ms, then drop", Overflow::Block { timeout: Duration::from_millis(1) }),
+        ("drop at once", Overflow::DropNewest),
         ("keep an eighth for ERROR and above", Overflow::DropLowSeverity),
     ];
     for (what, overflow) in strategies {
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "{} lost because the ring was full; {errors} of 10 errors are in the log",
             accounts.lost.of(LossReason::RingFull)
         );
-        // What was lost is in the log itself as well.
+        // The log itself reports the losses as well.
         for line in lines.iter().filter(|line| line.contains("events lost")) {
             println!("{line}");
         }

@@ -14,7 +14,7 @@ use fapilog::{Container, format::JsonFormatter, info, panic_hook, sink::MemorySi
 fn main() -> Result<(), Box<dyn Error>> {
     let (sink, events) = MemorySink::new(JsonFormatter::new);
     let logs = Container::builder().sink("memory", sink).start()?;
-    // The hook from before runs too, behind this one: here it is the standard library's, which writes to stderr.
+    // The hook from before runs too, behind this one: it is the standard library's, which writes to stderr.
     let options = panic_hook::Options::new().flush_timeout(Duration::from_secs(5)).backtrace(false);
     let hook = panic_hook::install(&logs.logger("service"), options);
 
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     assert!(worker.join().is_err());
 
-    // Nobody has flushed: a panic waits until everything is delivered, because it may be what ends the process.
+    // No flush before: a panic waits until everything is delivered, because it may end the process.
     let lines = events.lines();
     let [taken, panicked] = &lines[..] else { return Err(format!("{lines:?}").into()) };
     assert!(taken.contains(r#""message":"order taken""#), "{taken}");

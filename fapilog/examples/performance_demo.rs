@@ -31,13 +31,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let argument = if cfg!(test) { None } else { std::env::args().nth(1) };
     let threads: u64 = argument.map_or(Ok(1), |count| count.parse())?;
     if IS_QUICK {
-        println!("not a release build: the figures say nothing about speed");
+        println!("not a release build: the figures have no meaning for speed");
     }
     latency()?;
     throughput(threads)
 }
 
-/// Bursts of calls with pauses between, as a server that serves requests has them.
+/// Bursts of calls with gaps between, as a server that serves requests has them.
 fn latency() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let logs = start(&directory.path().join("latency.log"))?;
@@ -120,7 +120,7 @@ fn show(metrics: &Metrics) {
     });
 }
 
-/// A full ring makes the call wait here, so that nothing is lost and the rate is that of the slowest part.
+/// A full ring makes the call wait, so that nothing is lost and the rate is that of the slowest part.
 fn start(path: &Path) -> Result<Container, Box<dyn Error>> {
     Ok(Container::builder()
         .overflow(Overflow::Block { timeout: TIMEOUT })

@@ -132,7 +132,7 @@ fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     })
 }
 
-/// A mistake in a plugin's settings is found before anything starts.
+/// An invalid value in a plugin's settings is found before anything starts.
 fn refused(file: &Path, registry: &Registry) -> Result<(), Box<dyn Error>> {
     fs::write(file, SETTINGS.replace("count = 10", "count = 0").replace("window = ", "windw = "))?;
     match Settings::from_file(file)?.into_builder_with(registry) {
@@ -153,7 +153,7 @@ fn refused(file: &Path, registry: &Registry) -> Result<(), Box<dyn Error>> {
 fn while_it_runs(logs: &Container) -> Result<(), Box<dyn Error>> {
     logs.add_enricher("hostname", |_shard| Ok(Box::new(HostnameEnricher::new())))?;
     logs.set_plugin_enabled("one_in", false)?;
-    info!(logs.logger("login"), "sampling is off", token = "t0p");
+    info!(logs.logger("login"), "sampling is disabled", token = "t0p");
     logs.flush(TIMEOUT)?;
     for plugin in &logs.metrics().plugins {
         println!("{:<10} {:<14} {:<9} {:?}", plugin.kind, plugin.name, plugin.state, plugin.time);

@@ -1,4 +1,4 @@
-//! Level 1 of 5: what is the least that logs? Three lines: a log, a logger, an event.
+//! Level 1 of 5: which is the shortest program that logs? It has three lines: a log, a logger, an event.
 //!
 //! `cargo run -p fapilog --example quickstart`, and again with `| cat`, with `FAPILOG_LEVEL=debug`, with
 //! `FAPILOG_FORMATTER=logfmt`
@@ -10,6 +10,6 @@ fn main() -> Result<(), fapilog::Error> {
     let logs = fapilog::init()?;
     let log = logs.logger("example");
     info!(log, "order filled", order_id = 42, price = 101.25);
-    // Dropped, the container delivers what is there.
+    // At its drop, the container delivers the remaining events.
     Ok(())
 }

@@ -35,7 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let registry = Registry::linked();
     registry.plugins().for_each(|plugin| println!("{plugin}"));
     assert!(registry.plugins().any(|plugin| plugin.name == "host_name"));
-    // What was linked and could not be registered, because its name is taken, say. No container is made while there is any.
+    // Plugins that were linked and could not be registered, for example because their name is taken. No container is
+    // made while there is any.
     assert!(registry.refused().is_empty());
 
     let directory = tempfile::tempdir()?;

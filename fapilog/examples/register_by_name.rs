@@ -14,18 +14,19 @@ use fapilog::{
     sink::MemorySink,
 };
 
-/// What `plugin_config.one_in` may say. What it does not know is refused, with its place and the nearest name.
+/// The settings that `plugin_config.one_in` may contain. Any other is refused, with its place and a suggestion.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OneInSettings {
     count: NonZeroU64,
 }
 
-/// Each container has a registry: what is registered here is known to those that are made with it, and to no other.
+/// Each container has a registry: a plugin registered in it is known to the containers that are made with it, and to no
+/// other.
 fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     let about = Metadata::new("one_in", "1.0.0").description("Lets one in so many events pass");
     registry.register_processor(about, |settings| {
-        // Runs when a container is made, before anything starts, so that all mistakes are told at once.
+        // Runs when a container is made, before anything starts, so that all invalid values are reported at once.
         let OneInSettings { count } = settings.read()?;
         // Runs once for each shard of the drain, on its thread.
         Ok(Factory::processor(move |_shard| OneIn::new(count)))
@@ -49,16 +50,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let logs = with_count("count")?.into_builder_with(&registry)?.start()?;
     let log = logs.logger("login");
-    (0..100).for_each(|attempt| info!(log, "tried", attempt));
+    (0..100).for_each(|attempt| info!(log, "attempted", attempt));
     logs.shutdown(Duration::from_secs(5))?.check()?;
     let lines = events.lines();
     assert_eq!(lines.len(), 10);
     assert!(lines.iter().all(|line| line.contains(r#""host":"web-1""#)));
 
-    let mistake = with_count("cuont")?.into_builder_with(&registry).err().ok_or("a mistake")?.to_string();
+    let error = with_count("cuont")?.into_builder_with(&registry).err().ok_or("an error")?.to_string();
     assert!(
-        mistake.contains("plugin_config.one_in.cuont is 10; there is no such setting; did you mean count?"),
-        "{mistake}"
+        error.contains("plugin_config.one_in.cuont is 10; there is no such setting; did you mean count?"),
+        "{error}"
     );
     Ok(())
 }

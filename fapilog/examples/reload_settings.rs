@@ -29,10 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let logs = Settings::from_file(&file)?.into_builder_with(&registry)?.start()?;
     let log = logs.logger("service");
     debug!(log, "not logged");
-    // By hand: no setting says so, and no reload takes it away.
+    // At run time: no setting contains it, and no reload takes it away.
     logs.add_enricher("context", |_shard| Ok(Box::new(ContextEnricher::new())))?;
 
-    // Somebody edits the file, and the program is told to look: by a signal, say.
+    // The file is edited, and the program reads it again, for example at a signal.
     fs::write(&file, format!("{base}processors = [\"filter\", \"throttle\"]\nlevel = \"debug\"\n"))?;
     logs.reload_file(&file)?;
     debug!(log, "logged");

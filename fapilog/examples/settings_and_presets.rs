@@ -14,7 +14,7 @@ use fapilog::{Level, Settings, info, level::LevelFilter, settings::Preset};
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     layers(directory.path())?;
-    mistakes();
+    invalid_values();
     Ok(())
 }
 
@@ -32,15 +32,15 @@ fn layers(directory: &Path) -> Result<(), Box<dyn Error>> {
         .batch_events_max(256)
         .level(Level::Error)
         .file(&settings_file)
-        // `environment()` takes the process's own; here they are given, so that the example is the same everywhere.
+        // `environment()` takes the process's own; these are given, so that the example is the same everywhere.
         .variables([("FAPILOG_LEVEL", "info,my_crate::net=debug")])
         .build()?;
-    assert_eq!(settings.enrichers.last().map(String::as_str), Some("runtime_info"), "what the preset says");
-    assert_eq!(settings.batch_events_max, 256, "what the code says");
-    assert_eq!(settings.sinks.first().map(|sink| sink.name.as_str()), Some("file"), "what the file says");
+    assert_eq!(settings.enrichers.last().map(String::as_str), Some("runtime_info"), "from the preset");
+    assert_eq!(settings.batch_events_max, 256, "from the code");
+    assert_eq!(settings.sinks.first().map(|sink| sink.name.as_str()), Some("file"), "from the file");
 
     let logs = settings.into_builder()?.start()?;
-    assert_eq!(logs.level(), LevelFilter::AtLeast(Level::Info), "what the environment says");
+    assert_eq!(logs.level(), LevelFilter::AtLeast(Level::Info), "from the environment");
     info!(logs.logger("orders"), "order filled", order_id = 42);
     logs.shutdown(Duration::from_secs(5))?.check()?;
     let line = fs::read_to_string(&log_file)?;
@@ -49,8 +49,8 @@ fn layers(directory: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// All mistakes are in one error, and nothing starts.
-fn mistakes() {
+/// All invalid values are in one error, and nothing starts.
+fn invalid_values() {
     let variables = [("FAPILOG_BATCH_SIZE", "0"), ("FAPILOG_LEVLE", "debug")];
     let Err(error) = Settings::builder().variables(variables).build() else { return };
     error.problems.iter().for_each(|problem| println!("{problem}"));

@@ -20,7 +20,7 @@ fn main() -> Result<(), fapilog::Error> {
     Ok(())
 }
 
-// Each test has a log of its own, so they may run side by side. What is logged is kept, and is there at once.
+// Each test has a log of its own, so they may run side by side. Logged events are kept, and are there at once.
 #[cfg(test)]
 fapilog::log_tests! {
     fn an_order_is_placed_with_its_region(test) {

@@ -1,4 +1,4 @@
-//! The pipeline that most programs want.
+//! The default pipeline.
 
 use fapilog_builtin::{
     enrich::{ContextEnricher, CorrelationEnricher, TimestampEnricher},

@@ -13,19 +13,19 @@ use fapilog_record::{directives::DirectivesError, error_codes, level::LevelError
 use fapilog_settings::ReloadError;
 use thiserror::Error as ThisError;
 
-/// What an error is about.
+/// The family of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// What the program or its settings asked for makes no sense.
+    /// A value in the program or in its settings is invalid.
     Configuration,
     /// A plugin failed.
     Plugin,
-    /// The way from log call to sink could not be walked to its end.
+    /// An event could not go all the way from log call to sink.
     Pipeline,
     /// A sink failed.
     Sink,
-    /// The container belongs to somebody else.
+    /// The container belongs to another process.
     Isolation,
 }
 
@@ -53,14 +53,14 @@ impl fmt::Display for ErrorKind {
 
 /// The program has a global container already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ThisError)]
-#[error("the program has a global container already; drop its guard before another is made")]
+#[error("the program has a global container already; drop it before another is made")]
 pub struct AlreadyInitialized;
 
 /// Any error of this library.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum Error {
-    /// Settings make no sense.
+    /// A setting is invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// A text names no level.
@@ -85,10 +85,10 @@ pub enum Error {
     /// A plugin could not be registered.
     #[error(transparent)]
     Register(#[from] RegisterError),
-    /// A flush did not do all it should.
+    /// A flush is incomplete.
     #[error(transparent)]
     Flush(#[from] FlushError),
-    /// A shutdown did not do all it should.
+    /// A shutdown is incomplete.
     #[error(transparent)]
     Shutdown(#[from] ShutdownError),
     /// A plugin failed.
@@ -120,7 +120,7 @@ impl Error {
         }
     }
 
-    /// What it is about.
+    /// The family of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         let family = self.code().split('.').next().unwrap_or_default();

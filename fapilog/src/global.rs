@@ -1,4 +1,4 @@
-//! One container for the whole program: sugar on top of a value.
+//! The global container: a container for the whole program.
 
 use std::{
     ops::Deref,
@@ -11,34 +11,34 @@ use fapilog_settings::Settings;
 
 use crate::error::{AlreadyInitialized, Error};
 
-static GLOBAL: RwLock<State> = RwLock::new(State::None);
+static GLOBAL: RwLock<GlobalState> = RwLock::new(GlobalState::None);
 
-/// The lock is held for moments only, never while foreign code runs: a plugin that is made, or the error callback, may ask
+/// The lock is held for moments only, never while user code runs: a plugin that is made, or the error callback, may ask
 /// for a logger.
 #[derive(Debug)]
-enum State {
+enum GlobalState {
     None,
-    /// Somebody is about to start it.
+    /// A thread is starting it.
     Starting,
     Running(Arc<Container>),
 }
 
-fn set(state: State) {
+fn set(state: GlobalState) {
     let before = std::mem::replace(&mut *GLOBAL.write().unwrap_or_else(PoisonError::into_inner), state);
-    // Outside of the lock: see `State`.
+    // Outside of the lock: see `GlobalState`.
     drop(before);
 }
 
-/// Whoever starts it: says in the end what came of it, be it nothing.
-struct Starting(State);
+/// A start in progress: its drop sets the result, also when the start fails or panics.
+struct Starting(GlobalState);
 
 impl Drop for Starting {
     fn drop(&mut self) {
-        set(std::mem::replace(&mut self.0, State::None));
+        set(std::mem::replace(&mut self.0, GlobalState::None));
     }
 }
 
-/// How long a global container drains when its guard is dropped.
+/// The time that a global container has to drain when its `Global` is dropped.
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The program's container, until it is dropped: then it is shut down, with five seconds to drain.
@@ -60,14 +60,14 @@ impl Deref for Global {
 
 impl Drop for Global {
     fn drop(&mut self) {
-        set(State::None);
-        // What was lost is counted; there is nobody left to tell.
+        set(GlobalState::None);
+        // Lost events are counted; there is no caller to report them to.
         let _ = self.container.shutdown(DROP_TIMEOUT);
     }
 }
 
-/// Starts the program's container, by the defaults and what the environment says (see [`Settings::load`]): to standard
-/// output, from INFO, for people on a terminal and as JSON elsewhere.
+/// Starts the program's container, by the defaults and the environment (see [`Settings::load`]): to standard output,
+/// from INFO, for people on a terminal and as JSON elsewhere.
 ///
 /// ```
 /// use fapilog::info;
@@ -79,26 +79,26 @@ impl Drop for Global {
 /// ```
 ///
 /// # Errors
-/// When the settings make no sense, the container cannot start, or there is one already, be it one that is just starting.
+/// When a setting is invalid, the container cannot start, or a global container exists already or is just starting.
 pub fn init() -> Result<Global, Error> {
     init_with(Settings::load(None)?)
 }
 
-/// As [`init`], as the settings say.
+/// As [`init`], with these settings.
 ///
 /// # Errors
 /// As [`init`].
 pub fn init_with(settings: Settings) -> Result<Global, Error> {
     {
         let mut state = GLOBAL.write().unwrap_or_else(PoisonError::into_inner);
-        if !matches!(*state, State::None) {
+        if !matches!(*state, GlobalState::None) {
             return Err(AlreadyInitialized.into());
         }
-        *state = State::Starting;
+        *state = GlobalState::Starting;
     }
-    let mut starting = Starting(State::None);
+    let mut starting = Starting(GlobalState::None);
     let container = Arc::new(settings.into_builder()?.start()?);
-    starting.0 = State::Running(Arc::clone(&container));
+    starting.0 = GlobalState::Running(Arc::clone(&container));
     drop(starting);
     Ok(Global { container })
 }
@@ -108,7 +108,7 @@ pub fn init_with(settings: Settings) -> Result<Global, Error> {
 #[must_use]
 pub fn logger(source: &str) -> Logger {
     match &*GLOBAL.read().unwrap_or_else(PoisonError::into_inner) {
-        State::Running(container) => container.logger(source),
-        State::None | State::Starting => Logger::disabled(),
+        GlobalState::Running(container) => container.logger(source),
+        GlobalState::None | GlobalState::Starting => Logger::disabled(),
     }
 }

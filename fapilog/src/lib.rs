@@ -29,8 +29,8 @@
 //!   or a slice, array or vector of these; or `%value` to log it by its `Display`, `?value` by its `Debug`, and
 //!   `#error` an error with the chain of its sources.
 //!
-//! * `category: value` and `severity: value` among the fields say what the event is about (a [`Category`]) and how grave it
-//!   is (a `u8` from 1 to 10), if not what its level says.
+//! * `category: value` and `severity: value` among the fields set the event's subject (a [`Category`]) and its gravity
+//!   (a `u8` from 1 to 10). Without them, the level decides.
 //!
 //! Values are looked at only when the event is wanted. They are taken by reference and copied before the call returns.
 //!
@@ -83,7 +83,7 @@ pub use fapilog_settings::Settings;
 #[cfg(feature = "settings")]
 pub use global::{Global, init, init_with, logger};
 
-/// What the macros expand to. Not a public interface.
+/// The macros' expansion. Not a public interface.
 #[doc(hidden)]
 pub mod __private {
     pub use fapilog_record::{

@@ -53,7 +53,7 @@ level_macros! { $
     security => Security;
 }
 
-/// Takes fields off the front one by one: names to the left, references to values to the right.
+/// Takes the fields from the front, a field at a time: names to the left, references to values to the right.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __fapilog {
@@ -77,52 +77,52 @@ macro_rules! __fapilog {
     }};
 
     // category: value and severity: value
-    (@parse $head:tt ($($names:tt)*) ($($values:tt)*) category : $value:expr $(, $($rest:tt)*)?) => {
+    (@parse $head:tt ($($names:tt)*) ($($values:tt)*) category : $value:expr $(, $($tail:tt)*)?) => {
         $crate::__fapilog!(@parse $head ($($names)* (Category, ""),)
-            ($($values)* &$crate::__private::category_number($value),) $($($rest)*)?)
+            ($($values)* &$crate::__private::category_number($value),) $($($tail)*)?)
     };
-    (@parse $head:tt ($($names:tt)*) ($($values:tt)*) severity : $value:expr $(, $($rest:tt)*)?) => {
+    (@parse $head:tt ($($names:tt)*) ($($values:tt)*) severity : $value:expr $(, $($tail:tt)*)?) => {
         $crate::__fapilog!(@parse $head ($($names)* (Severity, ""),)
-            ($($values)* &$crate::__private::severity_number($value),) $($($rest)*)?)
+            ($($values)* &$crate::__private::severity_number($value),) $($($tail)*)?)
     };
 
     // tags.key and metrics.key
-    (@parse $head:tt $names:tt $values:tt tags . $key:ident $($rest:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Tags, ::core::stringify!($key)) ($key) $($rest)*)
+    (@parse $head:tt $names:tt $values:tt tags . $key:ident $($tail:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Tags, ::core::stringify!($key)) ($key) $($tail)*)
     };
-    (@parse $head:tt $names:tt $values:tt tags . $key:literal $($rest:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Tags, $key) () $($rest)*)
+    (@parse $head:tt $names:tt $values:tt tags . $key:literal $($tail:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Tags, $key) () $($tail)*)
     };
-    (@parse $head:tt $names:tt $values:tt metrics . $key:ident $($rest:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Metrics, ::core::stringify!($key)) ($key) $($rest)*)
+    (@parse $head:tt $names:tt $values:tt metrics . $key:ident $($tail:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Metrics, ::core::stringify!($key)) ($key) $($tail)*)
     };
-    (@parse $head:tt $names:tt $values:tt metrics . $key:literal $($rest:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Metrics, $key) () $($rest)*)
+    (@parse $head:tt $names:tt $values:tt metrics . $key:literal $($tail:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Metrics, $key) () $($tail)*)
     };
-    (@parse $head:tt $names:tt $values:tt context . $key:ident $($rest:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) $($rest)*)
+    (@parse $head:tt $names:tt $values:tt context . $key:ident $($tail:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) $($tail)*)
     };
-    (@parse $head:tt $names:tt $values:tt context . $key:literal $($rest:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Context, $key) () $($rest)*)
+    (@parse $head:tt $names:tt $values:tt context . $key:literal $($tail:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Context, $key) () $($tail)*)
     };
 
     // %name, ?name and #name, alone
-    (@parse $head:tt $names:tt $values:tt % $key:ident $(, $($rest:tt)*)?) => {
-        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) = %$key $(, $($rest)*)?)
+    (@parse $head:tt $names:tt $values:tt % $key:ident $(, $($tail:tt)*)?) => {
+        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) = %$key $(, $($tail)*)?)
     };
-    (@parse $head:tt $names:tt $values:tt ? $key:ident $(, $($rest:tt)*)?) => {
-        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) = ?$key $(, $($rest)*)?)
+    (@parse $head:tt $names:tt $values:tt ? $key:ident $(, $($tail:tt)*)?) => {
+        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) = ?$key $(, $($tail)*)?)
     };
-    (@parse $head:tt $names:tt $values:tt # $key:ident $(, $($rest:tt)*)?) => {
-        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) = #$key $(, $($rest)*)?)
+    (@parse $head:tt $names:tt $values:tt # $key:ident $(, $($tail:tt)*)?) => {
+        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) = #$key $(, $($tail)*)?)
     };
 
     // key and "key"
-    (@parse $head:tt $names:tt $values:tt $key:ident $($rest:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) $($rest)*)
+    (@parse $head:tt $names:tt $values:tt $key:ident $($tail:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) $($tail)*)
     };
-    (@parse $head:tt $names:tt $values:tt $key:literal $($rest:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Context, $key) () $($rest)*)
+    (@parse $head:tt $names:tt $values:tt $key:literal $($tail:tt)*) => {
+        $crate::__fapilog!(@value $head $names $values (Context, $key) () $($tail)*)
     };
 
     (@parse $head:tt $names:tt $values:tt $($wrong:tt)+) => {
@@ -132,21 +132,21 @@ macro_rules! __fapilog {
         ))
     };
 
-    // What stands behind the key.
-    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = % $value:expr $(, $($rest:tt)*)?) => {
-        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$crate::__private::display(&$value),) $($($rest)*)?)
+    // The tokens behind the key.
+    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = % $value:expr $(, $($tail:tt)*)?) => {
+        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$crate::__private::display(&$value),) $($($tail)*)?)
     };
-    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = ? $value:expr $(, $($rest:tt)*)?) => {
-        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$crate::__private::debug(&$value),) $($($rest)*)?)
+    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = ? $value:expr $(, $($tail:tt)*)?) => {
+        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$crate::__private::debug(&$value),) $($($tail)*)?)
     };
-    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = # $value:expr $(, $($rest:tt)*)?) => {
-        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$crate::__private::error_chain(&$value),) $($($rest)*)?)
+    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = # $value:expr $(, $($tail:tt)*)?) => {
+        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$crate::__private::error_chain(&$value),) $($($tail)*)?)
     };
-    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = $value:expr $(, $($rest:tt)*)?) => {
-        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$value,) $($($rest)*)?)
+    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = $value:expr $(, $($tail:tt)*)?) => {
+        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$value,) $($($tail)*)?)
     };
-    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt ($key:ident) $(, $($rest:tt)*)?) => {
-        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$key,) $($($rest)*)?)
+    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt ($key:ident) $(, $($tail:tt)*)?) => {
+        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$key,) $($($tail)*)?)
     };
     (@value $head:tt $names:tt $values:tt $name:tt $key:tt $($wrong:tt)*) => {
         ::core::compile_error!(::core::concat!(
@@ -156,7 +156,7 @@ macro_rules! __fapilog {
 
     // A nested tuple.
     (@arguments) => { $crate::__private::End };
-    (@arguments $value:expr, $($rest:tt)*) => {
-        ($crate::__private::Arg($value), $crate::__fapilog!(@arguments $($rest)*))
+    (@arguments $value:expr, $($tail:tt)*) => {
+        ($crate::__private::Arg($value), $crate::__fapilog!(@arguments $($tail)*))
     };
 }

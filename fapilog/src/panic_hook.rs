@@ -22,9 +22,9 @@
 //!
 //! # On a drain's thread
 //!
-//! A plugin that panics is logged too, but nothing waits for its delivery: the thread would wait for itself. A sink that
-//! panics at each event must not be given a new one each time, so of such panics one a second is logged; the next one says
-//! how many were left out.
+//! A plugin that panics is logged too, but nothing waits for its delivery: the thread would wait for itself. A sink
+//! that panics at each event must not be given a new event each time, so at most one such panic a second is logged. The
+//! next event contains the number of those left out.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -44,19 +44,19 @@ use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 /// The target of the events.
 const TARGET: &str = "fapilog::panic_hook";
 
-/// The longest payload that is logged, in bytes; longer ones are cut. A record loses whole fields from its end, and what
-/// stands behind the message is worth more than the rest of it.
+/// The longest payload that is logged, in bytes; longer ones are cut. A record drops whole fields from its end, and the fields
+/// behind the message are worth more than the end of a long message.
 const PAYLOAD_MAX_BYTES: usize = 4096;
 
 /// The longest backtrace that is logged, in bytes: half of the default record.
 const BACKTRACE_MAX_BYTES: usize = 32 * 1024;
 
-/// How long after a panic on a drain's thread the next one is logged.
+/// The time after a panic on a drain's thread until the next one is logged.
 const DRAIN_INTERVAL: Duration = Duration::from_secs(1);
 
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 
-/// How panics are logged.
+/// The options of a panic hook.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Options {
@@ -65,12 +65,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// As the methods say.
+    /// The defaults of the methods.
     pub fn new() -> Self {
         Self { flush_timeout: Duration::from_secs(1), backtrace: true }
     }
 
-    /// How long a panic waits at most until everything is delivered; zero not to wait. It takes no longer than the work.
+    /// The longest time that a panic waits until everything is delivered; zero not to wait. It takes no longer than the
+    /// work.
     /// Default: a second.
     pub fn flush_timeout(mut self, timeout: Duration) -> Self {
         self.flush_timeout = timeout;
@@ -90,10 +91,11 @@ impl Default for Options {
     }
 }
 
-/// Logs the panics of the process through this logger, until the guard is dropped; then the hook from before is back.
+/// Logs the panics of the process through this logger, until the returned value is dropped; then the previous hook is
+/// back.
 ///
-/// The last one installed counts, and logs alone: each panic is logged once. The guard of one that is replaced does
-/// nothing when it is dropped. If the program has set a hook of its own on top meanwhile, that one stays, and what is left
+/// The hook installed last logs alone: each panic is logged once. The [`PanicHookGuard`] of a replaced hook does
+/// nothing when it is dropped. If the program has set a hook of its own on top meanwhile, that one stays, and the hook
 /// below it logs nothing.
 ///
 /// A thread that is panicking cannot change hooks: there it can only take the place of one that is installed already, and
@@ -102,13 +104,13 @@ pub fn install(logger: &Logger, options: Options) -> PanicHookGuard {
     // Relaxed: a number that differs from all others, no more.
     static NEXT_ID: AtomicU64 = AtomicU64::new(1);
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-    let teller = Teller { id, logger: logger.clone(), options, on_drains: OnDrains::new() };
+    let panic_log = PanicLog { id, logger: logger.clone(), options, on_drains: OnDrains::new() };
     let replaced = threads::undivided(|| {
         let mut top = lock_top();
         place(&mut top);
-        top.as_ref().and_then(|top| top.placed.exchange(Some(Arc::new(teller))))
+        top.as_ref().and_then(|top| top.placed.exchange(Some(Arc::new(panic_log))))
     });
-    // Foreign code may run when the last of a container goes: not under our locks.
+    // User code may run when the last of a container is dropped: not under our locks.
     drop(replaced);
     PanicHookGuard { id }
 }
@@ -122,16 +124,16 @@ pub struct PanicHookGuard {
 
 impl Drop for PanicHookGuard {
     fn drop(&mut self) {
-        let teller = threads::undivided(|| {
+        let panic_log = threads::undivided(|| {
             let mut top = lock_top();
-            let teller = top.as_ref().and_then(|top| top.placed.disarm(self.id));
+            let panic_log = top.as_ref().and_then(|top| top.placed.disarm(self.id));
             // A panicking thread may not change hooks; ours does nothing any more but to call the one before it.
-            if teller.is_some() && !thread::panicking() {
+            if panic_log.is_some() && !thread::panicking() {
                 take_back(&mut top);
             }
-            teller
+            panic_log
         });
-        drop(teller);
+        drop(panic_log);
     }
 }
 
@@ -145,14 +147,14 @@ fn lock_top() -> MutexGuard<'static, Option<Top>> {
 
 struct Top {
     placed: Arc<Placed>,
-    /// Where the box that we gave away keeps the closure: what we know it by when we take it.
+    /// The address of the closure in the box that we gave away: it identifies the box when we take it.
     address: usize,
 }
 
-/// What our hook does.
+/// Our hook.
 struct Placed {
-    /// Who tells of a panic; `None` where nobody is to.
-    teller: RwLock<Option<Arc<Teller>>>,
+    /// The logger of panics; `None` while none is installed.
+    panic_log: RwLock<Option<Arc<PanicLog>>>,
     /// The hook from before.
     previous: Hook,
 }
@@ -166,11 +168,11 @@ fn place(top: &mut Option<Top>) {
     if top.as_ref().is_some_and(|top| top.address == address_of(&current)) {
         return panic::set_hook(current);
     }
-    // One of ours may still be called by the hook that the program set on top of it.
+    // The hook that the program set on top may still call one of ours.
     if let Some(buried) = top.take() {
         drop(buried.placed.exchange(None));
     }
-    let placed = Arc::new(Placed { teller: RwLock::new(None), previous: current });
+    let placed = Arc::new(Placed { panic_log: RwLock::new(None), previous: current });
     let hook = Arc::clone(&placed);
     let hook: Hook = Box::new(move |info| hook.run(info));
     *top = Some(Top { placed, address: address_of(&hook) });
@@ -199,45 +201,45 @@ fn address_of(hook: &Hook) -> usize {
 
 impl Placed {
     fn run(&self, info: &PanicHookInfo<'_>) {
-        let teller = self.teller.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(teller) = teller {
-            teller.tell(info);
+        let panic_log = self.panic_log.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(panic_log) = panic_log {
+            panic_log.log(info);
         }
         (self.previous)(info);
     }
 
-    fn exchange(&self, teller: Option<Arc<Teller>>) -> Option<Arc<Teller>> {
-        std::mem::replace(&mut *self.teller.write().unwrap_or_else(PoisonError::into_inner), teller)
+    fn exchange(&self, panic_log: Option<Arc<PanicLog>>) -> Option<Arc<PanicLog>> {
+        std::mem::replace(&mut *self.panic_log.write().unwrap_or_else(PoisonError::into_inner), panic_log)
     }
 
-    /// Nobody is to tell any more, if it was this one.
-    fn disarm(&self, id: u64) -> Option<Arc<Teller>> {
-        self.teller.write().unwrap_or_else(PoisonError::into_inner).take_if(|teller| teller.id == id)
+    /// Removes it, if it is this one.
+    fn disarm(&self, id: u64) -> Option<Arc<PanicLog>> {
+        self.panic_log.write().unwrap_or_else(PoisonError::into_inner).take_if(|panic_log| panic_log.id == id)
     }
 }
 
-/// Tells of panics. A panic in here would end the process: nothing foreign is called.
-struct Teller {
+/// Logs panics. A panic inside it would end the process: it calls no user code.
+struct PanicLog {
     id: u64,
     logger: Logger,
     options: Options,
     on_drains: OnDrains,
 }
 
-impl Teller {
-    fn tell(&self, info: &PanicHookInfo<'_>) {
+impl PanicLog {
+    fn log(&self, info: &PanicHookInfo<'_>) {
         if !threads::is_drain_thread() {
             self.logger.log_dynamic(&self.event(info, 0));
             if !self.options.flush_timeout.is_zero() {
-                // What is not delivered in time stands in the accounts.
+                // The accounts contain the events that are not delivered in time.
                 let _ = self.logger.flush(self.options.flush_timeout);
             }
-        } else if let Some(left_out) = self.on_drains.may_tell() {
+        } else if let Some(left_out) = self.on_drains.log_one() {
             self.logger.log_dynamic(&self.event(info, left_out));
         }
     }
 
-    /// What is worth most comes first: a record that is too long loses fields from its end.
+    /// The most valuable fields come first: a record that is too long drops fields from its end.
     fn event(&self, info: &PanicHookInfo<'_>, left_out: u64) -> DynamicEvent {
         let payload = info.payload_as_str().unwrap_or("a payload that is not text");
         let message = format!("panicked: {}", cut(payload, PAYLOAD_MAX_BYTES));
@@ -269,7 +271,7 @@ fn cut(text: &str, max_bytes: usize) -> &str {
 /// Panics on drains' threads: one in an interval.
 struct OnDrains {
     start: Instant,
-    /// Nanoseconds from the start, from when on one may be told.
+    /// Nanoseconds from the start after which the next panic may be logged.
     next: AtomicU64,
     left_out: AtomicU64,
 }
@@ -279,15 +281,17 @@ impl OnDrains {
         Self { start: Instant::now(), next: AtomicU64::new(0), left_out: AtomicU64::new(0) }
     }
 
-    /// How many were left out since the last one that was told, if this one may be.
-    fn may_tell(&self) -> Option<u64> {
+    /// The number left out since the last logged panic, if this one may be logged.
+    fn log_one(&self) -> Option<u64> {
         // Relaxed, all: of several at once one gets through, and the others are counted, now or with the next.
         let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let interval = DRAIN_INTERVAL.as_nanos() as u64; // a constant that fits
         let due = |next| (next <= now).then(|| now.saturating_add(interval));
         if self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok() {
+            // Relaxed: a counter, exact by the exchange.
             return Some(self.left_out.swap(0, Ordering::Relaxed));
         }
+        // Relaxed: a counter.
         self.left_out.fetch_add(1, Ordering::Relaxed);
         None
     }

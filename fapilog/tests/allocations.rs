@@ -1,4 +1,4 @@
-//! What is allocated, and where: nothing in a log call, nothing per event on the drain.
+//! Allocations: none in a log call, none per event on the drain.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -75,7 +75,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// How often this thread allocates while it runs `work`.
+/// The number of this thread's allocations while it runs `work`.
 fn allocations_in(work: impl FnOnce()) -> u64 {
     let before = ALLOCATIONS.with(Cell::get);
     work();
@@ -171,7 +171,7 @@ fn calls_that_find_the_ring_full_allocate_nothing() {
     end(&container, &mut drain);
 }
 
-/// How often the drain allocates for `rounds` rounds of events that all go to payloads and out.
+/// The number of the drain's allocations for `rounds` rounds of events that all go to payloads and out.
 fn allocations_on_the_drain(container: &Container, drain: &mut ManualDrain, rounds: u64, log: impl Fn(u64)) -> u64 {
     let mut allocations = 0;
     for round in 0..rounds {
@@ -218,7 +218,7 @@ fn the_drain_allocates_nothing_per_event_in_a_scope() {
     drop(entered);
 }
 
-/// What text formats have a form of their own for: lists with quotes in them, bytes that are not UTF-8, escapes.
+/// Values with a form of their own in text formats: lists with quotes in them, bytes that are not UTF-8, escapes.
 fn log_with_controls(log: &Logger, number: u64) {
     log_archived(log, number);
     let not_utf8: &[u8] = b"caf\xe9";
@@ -240,7 +240,7 @@ fn text_formatters_allocate_nothing_per_event() {
     steady_state_is_free_with(|| PrettyFormatter::new().colors(true), in_scope);
 }
 
-/// Longer than a test takes: what is done once in a while is not done in it.
+/// Longer than a test takes: periodic work does not happen in it.
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Everything that an enricher may look for: an event with an id and one without, and keys of the user's own.
@@ -279,7 +279,7 @@ fn the_correlation_enricher_allocates_nothing_per_event_whoever_makes_the_ids() 
     }
 }
 
-/// What a block costs on its way to the disk is its own affair; how many events are in it must not matter.
+/// The cost of a block on its way to the disk may vary; the number of events in it must not matter.
 fn a_block_costs_the_same_however_full(engine: FileEngine) {
     let directory = tempfile::tempdir().unwrap();
     let file = FileSink::new(directory.path().join("log"), JsonFormatter::new).engine(engine);

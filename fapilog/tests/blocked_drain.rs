@@ -10,7 +10,7 @@ use std::{
 
 use fapilog::{info, metrics::LossReason};
 
-/// The drain sleeps for 100 us between two turns, and asks once or twice in a turn. A drain that spins asks hundreds of times.
+/// The drain sleeps for 100 us between two passes, and asks once or twice in a pass. A drain that spins asks hundreds of times.
 const ASKED_MAX_PER_MILLISECOND: u128 = 30;
 
 #[test]

@@ -23,7 +23,7 @@ use fapilog::{
 };
 use law::{TIMEOUT, balanced, memory, messages, shut_down, started, thread_builder};
 
-/// Adds a field, and says when it is stopped.
+/// Adds a field, and records when it is stopped.
 struct Marks(&'static str, Arc<Mutex<Vec<&'static str>>>);
 
 impl Enricher for Marks {
@@ -45,7 +45,7 @@ impl Enricher for Marks {
     }
 }
 
-/// Takes everything out, and says how much at its end.
+/// Takes everything out, and reports the number when it is stopped.
 #[derive(Default)]
 struct Counts(u64);
 
@@ -83,7 +83,7 @@ fn a_plugin_that_is_added_sees_what_is_logged_from_then_on() {
 }
 
 #[test]
-fn a_plugin_that_is_removed_says_its_last_words_and_sees_nothing_more() {
+fn a_plugin_that_is_removed_is_stopped_and_sees_nothing_more() {
     let (container, events) = started();
     let log = container.logger("changes");
     container.add_processor("counts", |_| Ok(Box::<Counts>::default())).unwrap();
@@ -98,7 +98,7 @@ fn a_plugin_that_is_removed_says_its_last_words_and_sees_nothing_more() {
 }
 
 #[test]
-fn last_words_are_said_at_a_shutdown_too() {
+fn plugins_are_stopped_at_a_shutdown_too() {
     let (sink, events) = memory();
     let container = thread_builder().processor(|_| Box::<Counts>::default()).sink("memory", sink).start().unwrap();
     info!(container.logger("changes"), "one");
@@ -174,7 +174,7 @@ fn a_sink_that_is_removed_delivers_what_it_holds_and_leaves_the_accounts() {
     info!(log, "after");
     let accounts = shut_down(&container);
     assert_eq!(messages(&two), ["before", "after"]);
-    // Whether the event was drained before the change was taken up is nobody's promise; flushed events are.
+    // The event may be drained before or after the change is applied; flushed events are drained.
     assert!(messages(&one).len() <= 1);
     assert_eq!(accounts.sinks.iter().map(|sink| sink.name.as_str()).collect::<Vec<_>>(), ["two"]);
 }
@@ -185,7 +185,7 @@ fn a_disabled_sink_takes_nothing_and_counts_it_as_filtered() {
     let (second, two) = memory();
     let container = thread_builder().sink("one", first).sink("two", second).start().unwrap();
     container.set_plugin_enabled("one", false).unwrap();
-    info!(container.logger("changes"), "said");
+    info!(container.logger("changes"), "logged");
     let accounts = shut_down(&container);
     assert_eq!((messages(&one).len(), messages(&two).len(), accounts.sinks[0].filtered), (0, 1, 1));
 }
@@ -262,7 +262,7 @@ fn a_plugin_that_one_shard_cannot_make_is_made_by_none() {
 }
 
 #[test]
-fn a_change_after_the_shutdown_says_so() {
+fn a_change_after_the_shutdown_is_an_error() {
     let (container, _events) = started();
     shut_down(&container);
     let result = container.add_enricher("mark", |_| Ok(Box::new(Marks("mark", Arc::default()))));
@@ -273,7 +273,7 @@ fn a_change_after_the_shutdown_says_so() {
 fn a_manual_drain_takes_a_change_up_with_its_next_turn() {
     let (container, mut drain, events) = law::started_manual(Container::builder());
     container.add_enricher("mark", |_| Ok(Box::new(Marks("mark", Arc::default())))).unwrap();
-    info!(container.logger("changes"), "said");
+    info!(container.logger("changes"), "logged");
     law::end(&container, &mut drain);
     assert_eq!(law::only(&events)["context"]["mark"], true);
 }
@@ -326,7 +326,7 @@ fn a_redactor_that_fails_lets_nothing_through_and_it_is_counted() {
     assert_eq!(state_of(&container, "redactor"), PluginState::CoolDown);
 }
 
-/// Makes sinks that deliver nothing before they are told to.
+/// Makes sinks that deliver nothing before they are released.
 #[derive(Clone, Default)]
 struct Held {
     is_released: Arc<AtomicBool>,
@@ -433,10 +433,10 @@ fn the_law_holds_where_a_shutdown_gives_up_a_sink_on_its_way_out() {
 }
 
 #[test]
-fn a_sink_that_does_not_leave_in_time_is_let_go() {
+fn a_sink_that_does_not_stop_in_time_is_dropped() {
     let (sink, _events) = memory();
     let container = thread_builder().sink("memory", sink).sink("held", Held::default()).start().unwrap();
-    info!(container.logger("changes"), "said");
+    info!(container.logger("changes"), "logged");
     law::until("the sink holds it", || container.accounts().sinks[1].offered == 1);
     let result = container.remove_plugin("held");
     assert!(matches!(result, Err(ChangeError::Deadline)), "{result:?}");
@@ -450,9 +450,9 @@ fn of_two_sinks_of_one_name_that_wait_for_the_drain_one_is_added() {
     let (first, second) = (memory(), memory());
     container.add_sink("twin", first.0, SinkOptions::new()).unwrap();
     container.add_sink("twin", second.0, SinkOptions::new()).unwrap();
-    info!(container.logger("changes"), "said");
+    info!(container.logger("changes"), "logged");
     law::end(&container, &mut drain);
-    assert_eq!((messages(&first.1), messages(&second.1)), (vec!["said".to_owned()], vec![]));
+    assert_eq!((messages(&first.1), messages(&second.1)), (vec!["logged".to_owned()], vec![]));
 }
 
 #[test]
@@ -461,13 +461,13 @@ fn of_two_sinks_whose_removal_waits_for_the_drain_the_last_stays() {
     let (container, mut drain, events) = law::started_manual(Container::builder().sink("other", sink));
     container.remove_plugin("other").unwrap();
     container.remove_plugin("memory").unwrap();
-    info!(container.logger("changes"), "said");
+    info!(container.logger("changes"), "logged");
     law::end(&container, &mut drain);
-    assert_eq!(messages(&events), ["said"]);
+    assert_eq!(messages(&events), ["logged"]);
 }
 
 #[test]
-fn a_disabled_plugin_says_its_last_words_all_the_same() {
+fn a_disabled_plugin_is_stopped_all_the_same() {
     let (container, events) = started();
     let log = container.logger("changes");
     container.add_processor("counts", |_| Ok(Box::<Counts>::default())).unwrap();

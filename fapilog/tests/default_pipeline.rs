@@ -1,4 +1,4 @@
-//! The default pipeline, into a JSON file, under every overflow strategy: the law holds, and the file says the same as the
+//! The default pipeline, into a JSON file, under every overflow strategy: the law holds, and the file agrees with the
 //! accounts.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
@@ -20,12 +20,12 @@ use law::{TIMEOUT, balanced, executors};
 
 const EVENTS: u64 = 20_000;
 
-/// What the lines of a file come to.
+/// The counts of the lines of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Found {
     events: u64,
-    /// What the log itself says of losses.
-    told_lost: u64,
+    /// Losses that the log itself reports.
+    reported_lost: u64,
 }
 
 #[track_caller]
@@ -35,7 +35,8 @@ fn read(path: &std::path::Path, producers: u64) -> Found {
     for line in BufReader::new(std::fs::File::open(path).unwrap()).lines() {
         let event: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
         if event["target"] == "fapilog" {
-            found.told_lost += event["metrics"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>();
+            found.reported_lost +=
+                event["metrics"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>();
             continue;
         }
         assert!(event["context"]["thread_id"].is_u64() && event["context"]["process_id"].is_u64());
@@ -72,17 +73,17 @@ fn run(executor: Executor, overflow: Overflow, producers: u64) -> (fapilog::metr
 }
 
 #[track_caller]
-fn the_law_holds_under(overflow: Overflow, loses_nothing: bool) {
+fn the_law_holds_under(overflow: Overflow, drops_nothing: bool) {
     for executor in executors() {
         for producers in [1, 2, 8] {
             let (accounts, found) = run(executor, overflow, producers);
             let case = format!("{executor}, {producers} producers: {accounts}");
-            // What the log says of its own losses is an event too.
+            // The log's report of its own losses is an event too.
             assert!(accounts.submitted >= producers * EVENTS, "{case}");
             assert_eq!(found.events, producers * EVENTS - accounts.lost.total(), "{case}");
-            assert_eq!(found.told_lost, accounts.lost.total(), "{case}");
+            assert_eq!(found.reported_lost, accounts.lost.total(), "{case}");
             assert_eq!(accounts.filtered_total(), 0, "{case}");
-            if loses_nothing {
+            if drops_nothing {
                 assert_eq!(accounts.lost.total(), 0, "{case}");
             }
         }
@@ -90,21 +91,21 @@ fn the_law_holds_under(overflow: Overflow, loses_nothing: bool) {
 }
 
 #[test]
-fn producers_that_wait_lose_nothing() {
+fn producers_that_wait_drop_nothing() {
     the_law_holds_under(Overflow::Block { timeout: TIMEOUT }, true);
 }
 
 #[test]
-fn producers_that_wait_a_little_lose_what_the_accounts_say() {
+fn drops_of_producers_that_wait_a_little_are_accounted_for() {
     the_law_holds_under(Overflow::Block { timeout: Duration::from_micros(1) }, false);
 }
 
 #[test]
-fn producers_that_do_not_wait_lose_what_the_accounts_say() {
+fn drops_of_producers_that_do_not_wait_are_accounted_for() {
     the_law_holds_under(Overflow::DropNewest, false);
 }
 
 #[test]
-fn producers_that_keep_room_for_errors_lose_what_the_accounts_say() {
+fn drops_of_producers_that_keep_room_for_errors_are_accounted_for() {
     the_law_holds_under(Overflow::DropLowSeverity, false);
 }

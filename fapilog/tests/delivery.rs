@@ -97,7 +97,7 @@ fn every_sink_gets_every_event() {
 }
 
 #[test]
-fn events_of_one_thread_carry_times_that_never_go_back() {
+fn times_of_events_of_one_thread_never_go_back() {
     let (container, events) = started();
     let log = container.logger("delivery");
     (0..10_000).for_each(|number| info!(log, "numbered", number));
@@ -166,7 +166,7 @@ fn an_idle_container_is_flushed_at_once() {
 }
 
 #[test]
-fn a_flush_after_shutdown_says_so() {
+fn a_flush_after_the_shutdown_is_an_error() {
     let (container, _events) = started();
     shut_down(&container);
     assert_eq!(container.flush(TIMEOUT), Err(FlushError::ShutDown));
@@ -233,12 +233,12 @@ fn a_logger_outlives_its_container() {
     let (container, events) = started();
     let log = container.logger("delivery");
     drop(container);
-    info!(log, "nobody listens");
+    info!(log, "no sink");
     assert_eq!(events.lines().len(), 0);
 }
 
 #[test]
-fn threads_that_log_through_a_shutdown_lose_nothing_uncounted() {
+fn threads_that_log_through_a_shutdown_drop_nothing_uncounted() {
     for executor in executors() {
         let (sink, events) = memory();
         let container = Container::builder().executor(executor).sink("memory", sink).start().unwrap();
@@ -262,7 +262,7 @@ fn threads_that_log_through_a_shutdown_lose_nothing_uncounted() {
             producers.into_iter().map(|producer| producer.join().unwrap()).sum()
         });
         let accounts = law::balanced(container.accounts());
-        // What the log tells of losses is submitted too.
+        // The log's reports of losses are submitted too.
         let reports = parsed(&events).iter().filter(|event| event["source"] == "fapilog").count() as u64;
         assert_eq!(accounts.submitted, calls + reports, "{executor}");
         assert_eq!(accounts.delivered_total(), events.lines().len() as u64);
@@ -339,7 +339,7 @@ fn audit_and_security_pass_every_level() {
 }
 
 #[test]
-fn nothing_passes_when_the_level_is_off() {
+fn nothing_passes_the_level_filter_off() {
     let (container, events) = started();
     container.set_level(LevelFilter::Off);
     let log = container.logger("delivery");
@@ -418,7 +418,7 @@ fn the_null_sink_delivers_and_keeps_nothing() {
 }
 
 #[test]
-fn a_flush_says_that_something_could_not_be_delivered_and_the_next_one_starts_afresh() {
+fn a_flush_reports_an_event_that_could_not_be_delivered_and_the_next_one_starts_afresh() {
     let (sink, _events) = MemorySink::new(JsonFormatter::new);
     let container = Container::builder().sink("full", sink.capacity_bytes(1)).start().unwrap();
     info!(container.logger("flush"), "too long for the sink");

@@ -1,4 +1,4 @@
-//! What the log says of itself never holds it up.
+//! The log's reports about itself never block it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "all of this program is test code")]
 
 mod law;
@@ -21,8 +21,8 @@ use fapilog::{
 };
 use law::{TIMEOUT, thread_builder};
 
-/// What a child is to do. Nothing, where it is not set.
-const ROLE: &str = "FAPILOG_NOTICES_TEST_ROLE";
+/// The task of a child process. Not set in the parent.
+const ROLE: &str = "FAPILOG_DIAGNOSTICS_TEST_ROLE";
 const READY: &str = "-- ready --";
 /// Another exit status than the harness' own.
 const ALL_WELL: i32 = 42;
@@ -51,13 +51,13 @@ impl Sink for Undelivered {
     }
 }
 
-fn lose_one(container: &Container) {
+fn drop_event(container: &Container) {
     info!(container.logger("diagnostics"), "lost");
     let result = container.flush(TIMEOUT);
     assert!(matches!(result, Err(FlushError::Failed { .. })), "{result:?}");
 }
 
-/// Not a test of its own: what a child does, whose stderr nobody reads before it is ready.
+/// Not a test of its own: the child's work. The parent does not read its stderr before it is ready.
 #[test]
 fn the_child() {
     if std::env::var_os(ROLE).is_none() {
@@ -68,12 +68,12 @@ fn the_child() {
         .sink("undelivered", Undelivered::default())
         .start()
         .unwrap();
-    (0..3).for_each(|_| lose_one(&container));
+    (0..3).for_each(|_| drop_event(&container));
     assert_eq!(container.diagnostics().len(), 3);
     println!("\n{READY}");
     io::stdin().lock().read_line(&mut String::new()).unwrap();
-    lose_one(&container);
-    // The harness has no more to say.
+    drop_event(&container);
+    // The harness has nothing more to report.
     std::process::exit(ALL_WELL);
 }
 
@@ -104,29 +104,29 @@ fn set_flags(pipe: &PipeWriter, flags: libc::c_int) {
     assert_eq!(status, 0);
 }
 
-/// What `wait` waits for. A child that hangs for too long is killed.
+/// Waits for `wait`. A child that hangs for too long is killed.
 #[track_caller]
 fn in_time<T: Send + 'static>(child: &mut Child, what: &str, wait: impl FnOnce() -> T + Send + 'static) -> T {
-    let (tell, told) = mpsc::channel();
-    thread::spawn(move || tell.send(wait()));
-    told.recv_timeout(TIMEOUT).unwrap_or_else(|_| {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(wait()));
+    receiver.recv_timeout(TIMEOUT).unwrap_or_else(|_| {
         let _ = child.kill();
         panic!("waited in vain for {what}")
     })
 }
 
 #[test]
-fn a_stderr_that_nobody_reads_holds_nothing_up_and_is_told_what_it_missed() {
+fn a_stderr_that_nobody_reads_blocks_nothing_and_gets_a_count_of_the_missing_lines() {
     let (mut reader, writer, bytes) = full_pipe();
     let mut child = child(writer);
-    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
     in_time(&mut child, "the child to go on", move || {
-        said.find(|line| line.as_ref().unwrap() == READY).unwrap().unwrap()
+        output.find(|line| line.as_ref().unwrap() == READY).unwrap().unwrap()
     });
-    // All that is in the pipe is what was in it before.
+    // The pipe holds only the bytes that were in it before.
     reader.read_exact(&mut vec![0; bytes]).unwrap();
     child.stdin.take().unwrap().write_all(b"\n").unwrap();
-    let text = in_time(&mut child, "the child's last words", move || {
+    let text = in_time(&mut child, "the child's end", move || {
         let mut text = String::new();
         reader.read_to_string(&mut text).map(|_| text).unwrap()
     });

@@ -42,7 +42,7 @@ fn with_all(builder: ContainerBuilder, podinfo: &TempDir) -> ContainerBuilder {
         .enricher(move |_| Box::new(kubernetes.clone()))
 }
 
-/// What every event has from the enrichers, but for its thread.
+/// The fields that every event has from the enrichers, but for its thread.
 #[track_caller]
 fn assert_enriched(event: &Value) {
     let context = &event["context"];
@@ -147,7 +147,7 @@ fn each_event_can_get_an_id_of_its_own() {
     assert_eq!(ids.len(), 1000);
 }
 
-/// An enricher that does to a batch what is not an enricher's to do.
+/// An enricher that changes a batch in ways that an enricher must not.
 struct Meddles(fn(&mut Batch<'_>));
 
 impl Enricher for Meddles {
@@ -161,7 +161,7 @@ impl Enricher for Meddles {
     }
 }
 
-/// What becomes of ten events, numbered from 0, that pass an enricher. The law holds.
+/// Logs ten events, numbered from 0, that pass an enricher; returns their accounts. The law holds.
 fn ten_events_through(meddle: fn(&mut Batch<'_>)) -> (fapilog::metrics::Accounts, usize) {
     let builder = Container::builder().enricher(move |_| Box::new(Meddles(meddle)));
     let (container, mut drain, events) = started_manual(builder);

@@ -18,7 +18,7 @@ fn settings() -> Settings {
 fn loggers_of_the_global_container_log_to_it() {
     let _alone = ALONE.lock();
     let logs = fapilog::init_with(settings()).unwrap();
-    info!(fapilog::logger("global"), "said");
+    info!(fapilog::logger("global"), "logged");
     logs.flush(Duration::from_secs(30)).unwrap();
     assert_eq!(logs.accounts().delivered_total(), 1);
     logs.accounts().check().unwrap();
@@ -50,13 +50,13 @@ fn dropping_it_drains_it() {
     let file = PluginConfig::new().with("path", path.to_str().unwrap());
     let builder = Settings::builder().sinks(["file"]).enrichers(nothing).processors(nothing);
     let logs = fapilog::init_with(builder.plugin_config("file", file).build().unwrap()).unwrap();
-    info!(fapilog::logger("global"), "last words");
+    info!(fapilog::logger("global"), "at the end");
     drop(logs);
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
 }
 
 #[test]
-fn a_mistake_in_its_settings_leaves_none() {
+fn an_invalid_value_in_its_settings_leaves_none() {
     let _alone = ALONE.lock();
     let mut wrong = settings();
     wrong.batch_events_max = 0;

@@ -1,6 +1,6 @@
 //! An idle container costs nothing, and is there at once when there is something to do.
 //!
-//! One test program of its own, and one test at a time: times are measured.
+//! A test program of its own, and a test at a time: times are measured.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod law;
@@ -58,8 +58,8 @@ fn an_idle_container_takes_less_than_half_a_percent_of_a_core() {
     }
 }
 
-/// The first of some rounds that is within the limit, or the best. Others have the cores in some of them, and make a way to
-/// sleep or to wake longer than it is; a drain that does not do what it should misses the limit in each.
+/// The first of some rounds that is within the limit, or the best. Other programs have the cores in some rounds, which
+/// lengthens a sleep or a wake-up; a drain with a bug misses the limit in each round.
 fn best_of_rounds(limit: Duration, mut round: impl FnMut() -> Duration) -> Duration {
     const ROUNDS_MAX: usize = 6;
     let mut best = Duration::MAX;
@@ -72,7 +72,7 @@ fn best_of_rounds(limit: Duration, mut round: impl FnMut() -> Duration) -> Durat
     best
 }
 
-/// How long it takes from a call until its event is delivered.
+/// The time from a call until its event is delivered.
 fn time_to_delivery(events: &MemoryEvents, log: impl FnOnce()) -> Duration {
     let before = events.bytes().len();
     let start = Instant::now();
@@ -113,7 +113,7 @@ fn an_error_wakes_a_parked_drain_and_is_delivered_within_10_ms() {
 }
 
 #[test]
-fn an_error_wakes_a_dozing_drain_too() {
+fn an_error_wakes_a_drain_in_light_sleep_too() {
     let _alone = alone();
     for executor in executors() {
         let (container, events) = started_on(executor);

@@ -14,7 +14,7 @@ use law::{TIMEOUT, end, messages, only, parsed, shut_down, started, started_manu
 use serde_json::json;
 
 #[test]
-fn a_childs_events_carry_its_fields_and_those_of_its_parents() {
+fn a_childs_events_have_its_fields_and_those_of_its_parents() {
     let (container, events) = started();
     let log = container.logger("loggers");
     let request = log.with([("user", "ada".into()), ("attempt", 1_u64.into())]);
@@ -53,7 +53,7 @@ fn a_childs_fields_do_not_stay_on_the_thread() {
 }
 
 #[test]
-fn a_child_may_carry_tags_and_a_correlation_id() {
+fn a_child_may_have_tags_and_a_correlation_id() {
     let (container, events) = started();
     let scope = Scope::new().correlation_id("7f3a").field(FieldGroup::Tags, "region", "eu".into());
     info!(container.logger("loggers").with_scope(&scope), "tagged");
@@ -68,7 +68,7 @@ fn fields_beyond_65_535_bytes_are_left_out_and_the_event_is_logged() {
     let long = "x".repeat(60_000);
     let log =
         container.logger("loggers").with([("first", long.as_str().into())]).with([("second", long.as_str().into())]);
-    info!(log, "said");
+    info!(log, "logged");
     shut_down(&container);
     let event = only(&events);
     assert_eq!(event["context"]["first"], json!(long));
@@ -82,7 +82,7 @@ fn a_call_names_its_own_category_and_severity() {
     let category = Category::Business;
     info!(log, "order filled", category: category, severity: 6, order_id = 42);
     info!(log, "beyond", severity: 200);
-    info!(log, "as its level says");
+    info!(log, "by its level");
     shut_down(&container);
     let events = parsed(&events);
     assert_eq!((&events[0]["category"], &events[0]["severity"]), (&json!("BUSINESS"), &json!(6)));
@@ -102,14 +102,14 @@ fn a_dynamic_event_names_its_own_severity() {
 }
 
 mod noisy {
-    pub(super) fn say(log: &fapilog::Logger) {
+    pub(super) fn emit(log: &fapilog::Logger) {
         fapilog::debug!(log, "noisy debug");
         fapilog::info!(log, "noisy info");
         fapilog::error!(log, "noisy error");
     }
 
     pub(super) mod inner {
-        pub(in super::super) fn say(log: &fapilog::Logger) {
+        pub(in super::super) fn emit(log: &fapilog::Logger) {
             fapilog::debug!(log, "inner debug");
         }
     }
@@ -126,8 +126,8 @@ fn levels_go_by_target_and_the_longest_target_counts() {
     let log = container.logger("loggers");
     debug!(log, "debug");
     info!(log, "info");
-    noisy::say(&log);
-    noisy::inner::say(&log);
+    noisy::emit(&log);
+    noisy::inner::emit(&log);
     end(&container, &mut drain);
     assert_eq!(messages(&events), ["info", "noisy error", "inner debug"]);
 }
@@ -139,7 +139,7 @@ fn a_change_of_directives_reaches_call_sites_that_have_been_called() {
     for rules in ["info", "info,loggers::noisy=off", "warn,loggers::noisy=debug", "error"] {
         container.set_level(directives(rules));
         info!(log, rules);
-        noisy::say(&log);
+        noisy::emit(&log);
     }
     shut_down(&container);
     let expected = [
@@ -162,8 +162,8 @@ fn two_containers_have_directives_of_their_own_at_one_call_site() {
     first.set_level(directives("off,loggers::noisy=info"));
     second.set_level(directives("off,loggers::noisy=error"));
     for _ in 0..3 {
-        noisy::say(&first.logger("loggers"));
-        noisy::say(&second.logger("loggers"));
+        noisy::emit(&first.logger("loggers"));
+        noisy::emit(&second.logger("loggers"));
     }
     shut_down(&first);
     shut_down(&second);
@@ -198,13 +198,13 @@ fn a_call_on_a_closed_container_is_counted_by_the_directives_it_had() {
     container.set_level(directives("off,loggers::noisy=error"));
     shut_down(&container);
     let log = container.logger("loggers");
-    noisy::say(&log);
+    noisy::emit(&log);
     error!(log, "of this target");
     assert_eq!(container.accounts().submitted, 1);
 }
 
 #[test]
-fn a_scope_is_carried_to_a_thread_and_a_task() {
+fn a_scope_can_move_to_a_thread_and_a_task() {
     let (container, events) = started();
     let log = container.logger("loggers");
     {
@@ -291,10 +291,10 @@ fn a_container_on_threads_goes_by_target_too() {
     let (sink, events) = law::memory();
     let container = thread_builder().level(directives("loggers::noisy=off")).sink("memory", sink).start().unwrap();
     let log = container.logger("loggers");
-    noisy::say(&log);
-    info!(log, "said");
+    noisy::emit(&log);
+    info!(log, "logged");
     shut_down(&container);
-    assert_eq!(messages(&events), ["said"]);
+    assert_eq!(messages(&events), ["logged"]);
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn a_calls_own_correlation_id_counts_before_the_scopes_whatever_plugins_rewrite(
         let builder = Container::builder().processor(move |_| Box::new(Rewrites(rewrites)));
         let (container, mut drain, events) = started_manual(builder);
         let _entered = Scope::new().correlation_id("scope").enter();
-        let event = DynamicEvent::new(Level::Info, "t", "said");
+        let event = DynamicEvent::new(Level::Info, "t", "logged");
         container.logger("loggers").log_dynamic(&event.field(FieldGroup::CorrelationId, "", "own".into()));
         end(&container, &mut drain);
         assert_eq!(only(&events)["correlation_id"], "own", "{rewrites}");

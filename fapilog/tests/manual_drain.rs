@@ -19,7 +19,7 @@ fn nothing_happens_without_a_turn() {
 }
 
 #[test]
-fn a_turn_says_whether_there_was_anything_to_do() {
+fn a_turn_reports_whether_there_was_work() {
     let (container, mut drain, _events) = started_manual(Container::builder());
     assert!(!drain.turn());
     info!(container.logger("manual"), "something");

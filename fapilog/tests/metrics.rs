@@ -1,4 +1,4 @@
-//! What a container says of itself, and the async ways to flush and shut down.
+//! A container's figures, and the async ways to flush and shut down.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod law;
@@ -12,7 +12,7 @@ use fapilog::{
 use law::{TIMEOUT, balanced, end, started, started_manual};
 
 #[test]
-fn figures_tell_of_sinks_plugins_times_and_rings() {
+fn figures_cover_sinks_plugins_times_and_rings() {
     let (sink, events) = MemorySink::new(JsonFormatter::new);
     let container = law::thread_builder().apply(fapilog::default_pipeline).sink("memory", sink).start().unwrap();
     let log = container.logger("metrics");
@@ -60,17 +60,17 @@ fn the_fill_of_the_fullest_ring_is_seen() {
 #[test]
 fn an_async_flush_returns_when_everything_is_delivered() {
     let (container, events) = started();
-    info!(container.logger("metrics"), "said");
+    info!(container.logger("metrics"), "logged");
     pollster::block_on(container.flush_async(TIMEOUT)).unwrap();
     assert_eq!(events.lines().len(), 1);
     law::shut_down(&container);
 }
 
 #[test]
-fn an_async_flush_that_takes_too_long_says_so_at_its_deadline() {
+fn an_async_flush_that_takes_too_long_fails_at_its_deadline() {
     let (hold, _held) = law::memory();
     let container = law::thread_builder().sink("stuck", Stuck(hold)).start().unwrap();
-    info!(container.logger("metrics"), "said");
+    info!(container.logger("metrics"), "logged");
     let start = Instant::now();
     let result = pollster::block_on(container.flush_async(Duration::from_millis(50)));
     assert!(matches!(result, Err(FlushError::Deadline { .. })), "{result:?}");
@@ -83,7 +83,7 @@ fn an_async_flush_that_takes_too_long_says_so_at_its_deadline() {
 #[test]
 fn an_async_shutdown_drains_and_reports() {
     let (container, events) = started();
-    info!(container.logger("metrics"), "said");
+    info!(container.logger("metrics"), "logged");
     let accounts = balanced(pollster::block_on(container.shutdown_async(TIMEOUT)).unwrap());
     assert_eq!((accounts.delivered_total(), events.lines().len()), (1, 1));
     let again = pollster::block_on(container.flush_async(TIMEOUT));
@@ -121,11 +121,11 @@ impl fapilog::sink::SinkFactory for Stuck {
 }
 
 #[test]
-fn a_heartbeat_says_how_the_log_is_doing_with_nothing_else_to_say() {
+fn a_heartbeat_reports_the_health_of_an_idle_log() {
     let (sink, events) = MemorySink::new(JsonFormatter::new);
     let builder = law::thread_builder().heartbeat(Duration::from_millis(20)).flush_interval(Duration::from_millis(1));
     let container = builder.shards(2).sink("memory", sink).start().unwrap();
-    info!(container.logger("metrics"), "said");
+    info!(container.logger("metrics"), "logged");
     law::until("three beats are there", || {
         law::messages(&events).iter().filter(|text| *text == "heartbeat").count() >= 3
     });
@@ -142,7 +142,7 @@ fn an_async_shutdown_takes_any_timeout() {
     balanced(pollster::block_on(container.shutdown_async(Duration::MAX)).unwrap());
 }
 
-/// Makes sinks whose deliveries never end, and promise to say when they do.
+/// Makes sinks whose deliveries never end, and never wake the drain.
 struct Silent;
 
 impl fapilog::sink::SinkFactory for Silent {
@@ -173,9 +173,9 @@ impl fapilog::sink::Sink for Silent {
 }
 
 #[test]
-fn an_async_flush_says_so_at_its_deadline_while_the_drain_is_parked() {
+fn an_async_flush_fails_at_its_deadline_while_the_drain_is_parked() {
     let container = law::thread_builder().idle_sleep(Duration::ZERO).sink("silent", Silent).start().unwrap();
-    info!(container.logger("metrics"), "said");
+    info!(container.logger("metrics"), "logged");
     let (answer, is_there) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let _ = answer.send(pollster::block_on(container.flush_async(Duration::from_millis(300))));

@@ -8,16 +8,16 @@ use std::{sync::Barrier, thread};
 use fapilog::{Container, container::EventOrder, info};
 use law::{end, parsed, started_manual};
 
-/// Which thread each delivered event is of, where two threads have taken turns.
-fn threads_of_turns(order: EventOrder) -> Vec<u64> {
-    const TURNS: u64 = 5;
+/// The thread of each delivered event, where two threads have alternated.
+fn threads_in_order(order: EventOrder) -> Vec<u64> {
+    const ROUNDS: u64 = 5;
     let (container, mut drain, events) = started_manual(Container::builder().order(order));
     let (log, turn) = (container.logger("order"), Barrier::new(2));
     thread::scope(|scope| {
         for this in 0..2_u64 {
             let (log, turn) = (&log, &turn);
             scope.spawn(move || {
-                for number in 0..2 * TURNS {
+                for number in 0..2 * ROUNDS {
                     if number % 2 == this {
                         info!(log, "a turn", this, number);
                     }
@@ -37,12 +37,12 @@ fn threads_of_turns(order: EventOrder) -> Vec<u64> {
 
 #[test]
 fn by_time_events_of_several_threads_come_as_they_were_logged() {
-    assert_eq!(threads_of_turns(EventOrder::ByTime), [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
+    assert_eq!(threads_in_order(EventOrder::ByTime), [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
 }
 
 #[test]
 fn by_producer_they_come_thread_by_thread() {
-    let threads = threads_of_turns(EventOrder::ByProducer);
+    let threads = threads_in_order(EventOrder::ByProducer);
     assert_eq!(threads.iter().filter(|this| **this == 0).count(), 5);
     assert!(threads.is_sorted() || threads.iter().rev().is_sorted(), "{threads:?}");
 }

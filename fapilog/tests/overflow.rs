@@ -1,4 +1,4 @@
-//! What happens when a ring is full: each strategy, counted exactly.
+//! Log calls on a full ring: each strategy, counted exactly.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod law;
@@ -41,7 +41,7 @@ fn users(events: &fapilog::sink::MemoryEvents) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn a_producer_that_waits_for_space_loses_nothing() {
+fn a_producer_that_waits_for_space_drops_nothing() {
     let (container, mut drain, events) = started_manual(builder(Overflow::Block { timeout: TIMEOUT }));
     let log = container.logger("overflow");
     thread::scope(|scope| {
@@ -131,7 +131,7 @@ fn one_threads_full_ring_stops_no_other_thread() {
 }
 
 #[test]
-fn the_log_itself_tells_of_a_loss() {
+fn the_log_itself_reports_a_loss() {
     let (container, mut drain, events) = started_manual(builder(Overflow::DropNewest));
     let log = container.logger("overflow");
     let kept = fill(&container, &log);
@@ -147,7 +147,7 @@ fn the_log_itself_tells_of_a_loss() {
 }
 
 #[test]
-fn a_loss_is_told_of_while_the_program_runs() {
+fn a_loss_is_reported_while_the_program_runs() {
     let (sink, events) = law::memory();
     let container = law::thread_builder().overflow(Overflow::DropNewest).ring_capacity_bytes(RING_BYTES);
     let container = container.record_max_bytes(1024).sink("memory", sink).start().unwrap();
@@ -155,8 +155,8 @@ fn a_loss_is_told_of_while_the_program_runs() {
     while container.accounts().lost_total() == 0 {
         (0..1000).for_each(|number| info!(log, "numbered", number));
     }
-    until("the loss is told of", || {
-        // Whoever is idle has nothing to tell: an event wakes the drain.
+    until("the loss is reported", || {
+        // An idle drain reports nothing: an event wakes it.
         info!(log, "something");
         parsed(&events).iter().any(|event| event["source"] == "fapilog")
     });
@@ -164,17 +164,17 @@ fn a_loss_is_told_of_while_the_program_runs() {
 }
 
 #[test]
-fn threads_beyond_the_limit_share_a_ring_and_lose_nothing() {
+fn threads_beyond_the_limit_share_a_ring_and_drop_nothing() {
     let (sink, events) = law::memory();
     let container = law::thread_builder().threads_max(2).overflow(Overflow::Block { timeout: TIMEOUT });
     let container = container.sink("memory", sink).start().unwrap();
     let log = container.logger("overflow");
-    let all_here = std::sync::Barrier::new(8);
+    let all_started = std::sync::Barrier::new(8);
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 info!(log, "first");
-                all_here.wait();
+                all_started.wait();
                 (0..500).for_each(|number| info!(log, "numbered", number));
             });
         }
@@ -199,7 +199,7 @@ fn a_waiting_producer_goes_on_when_the_container_is_shut_down() {
         });
     });
     assert!(start.elapsed() < TIMEOUT);
-    // What was published after the drain's last look is settled when its thread is gone.
+    // Events published after the drain's last look are settled when its thread is gone.
     until("nothing is pending", || container.accounts().pending_total() == 0);
     assert!(balanced(container.accounts()).lost_total() > 0);
 }

@@ -1,4 +1,4 @@
-//! Panics in the log. The hook is the process's, so the tests take turns.
+//! Panics in the log. The hook is the process's, so the tests run one after the other.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod law;
@@ -135,7 +135,7 @@ fn the_second_one_installed_logs_alone() {
     panic_in_a_thread("matcher", "heard by the second");
     assert_not_logged!(first);
     assert_logged_times!(second, 1);
-    // The first one's guard says nothing any more.
+    // The first hook's drop has no effect any more.
     drop(first_hook);
     panic_in_a_thread("matcher", "heard by the second, again");
     assert_logged_times!(second, 2);
@@ -180,7 +180,7 @@ fn one_installed_above_the_programs_own_is_not_doubled_by_the_one_below() {
 }
 
 #[test]
-fn a_guard_that_is_dropped_by_a_panic_ends_the_logging() {
+fn a_hook_that_is_dropped_by_a_panic_ends_the_logging() {
     let turn = take_turn();
     let test = TestLog::new();
     let log = test.log().clone();
@@ -215,7 +215,7 @@ fn a_payload_that_is_not_text_and_one_that_is_too_long_are_logged() {
 fn a_backtrace_is_logged_only_if_the_environment_asks_for_it_and_the_program_does_not_refuse() {
     let _turn = take_turn();
     let test = TestLog::new();
-    // What the standard library makes of the environment, which it reads once.
+    // The standard library's reading of the environment, which it reads once.
     let is_asked_for = std::backtrace::Backtrace::capture().status() == std::backtrace::BacktraceStatus::Captured;
     let hook = panic_hook::install(test.log(), Options::new());
     panic_in_a_thread("matcher", "with");
@@ -226,7 +226,7 @@ fn a_backtrace_is_logged_only_if_the_environment_asks_for_it_and_the_program_doe
     assert_eq!((has_backtrace("panicked: with"), has_backtrace("panicked: without")), (is_asked_for, false));
 }
 
-/// An enricher that panics at what it is told to.
+/// An enricher that panics at events of a given message.
 struct Picky;
 
 impl Enricher for Picky {
@@ -373,7 +373,7 @@ fn a_drain_does_not_wait_for_space_that_only_it_can_make() {
         .unwrap();
     *shared.lock().unwrap() = Some(container.logger("talkative"));
     let start = Instant::now();
-    info!(container.logger("service"), "said");
+    info!(container.logger("service"), "logged");
     container.flush(TIMEOUT).unwrap();
     let accounts = shut_down(&container);
     assert!(start.elapsed() < TIMEOUT);

@@ -21,7 +21,7 @@ fn with_default_pipeline() -> fapilog::container::ContainerBuilder {
 }
 
 #[test]
-fn the_default_pipeline_says_which_thread_and_process_logged() {
+fn the_default_pipeline_adds_the_thread_and_process_that_logged() {
     let (container, mut drain, events) = started_manual(with_default_pipeline());
     let log = container.logger("pipeline");
     let named = std::thread::Builder::new().name("matcher".to_owned());
@@ -69,7 +69,7 @@ fn a_users_own_key_is_not_overwritten_by_the_context() {
 }
 
 #[test]
-fn the_same_name_in_another_bucket_is_another_field() {
+fn the_same_name_in_another_field_group_is_another_field() {
     let (container, mut drain, events) = started_manual(with_default_pipeline());
     info!(container.logger("pipeline"), "a tag", tags.thread_id = "mine");
     end(&container, &mut drain);
@@ -79,7 +79,7 @@ fn the_same_name_in_another_bucket_is_another_field() {
 }
 
 #[test]
-fn events_of_several_threads_each_carry_their_own_context() {
+fn events_of_several_threads_each_have_their_own_context() {
     let (container, mut drain, events) = started_manual(with_default_pipeline());
     let log = container.logger("pipeline");
     std::thread::scope(|scope| {
@@ -105,7 +105,7 @@ fn what_the_throttle_takes_out_is_filtered_under_its_name() {
     (0..5).for_each(|number| error!(log, "another level", number));
     (0..20).for_each(|number| audit!(log, "never throttled", number));
     let accounts = end(&container, &mut drain);
-    // What the throttle says itself comes from another source.
+    // The throttle's own reports come from another source.
     let delivered = parsed(&events).iter().filter(|event| event["source"] == "pipeline").count() as u64;
     // A second may have passed in between.
     assert!((35..=37).contains(&delivered), "{delivered}");

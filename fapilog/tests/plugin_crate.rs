@@ -24,7 +24,7 @@ fn plugins_of_every_kind_from_another_crate_work_together_on_every_executor() {
         let builder = with_all_plugins(Container::builder().executor(executor)).sink("channel", sink);
         let container = builder.start().unwrap();
         let log = container.logger("login");
-        (0..100).for_each(|attempt| info!(log, "tried", attempt));
+        (0..100).for_each(|attempt| info!(log, "attempted", attempt));
         warn!(log, "refused", password = "swordfish");
         let accounts = law::shut_down(&container);
         assert_eq!(accounts.filtered_total(), 90);
@@ -37,7 +37,7 @@ fn plugins_of_every_kind_from_another_crate_work_together_on_every_executor() {
         let records = String::from_utf8(receiver.iter().flatten().collect()).unwrap();
         let lines: Vec<&str> = records.lines().collect();
         assert_eq!(lines.len(), 11);
-        assert_eq!(lines[0], "INFO\tlogin\ttried\tattempt=0\thost=web-1");
+        assert_eq!(lines[0], "INFO\tlogin\tattempted\tattempt=0\thost=web-1");
         assert_eq!(lines[10], "WARNING\tlogin\trefused\tpassword=<masked>\thost=web-1");
     }
 }
@@ -54,9 +54,9 @@ fn plugins_from_another_crate_can_be_added_to_a_running_container() {
     let (sink, receiver) = ChannelSink::new(64, TabSeparated::new);
     container.add_enricher("host", |_| Ok(Box::new(HostName::new("web-1")))).unwrap();
     container.add_sink("channel", sink, SinkOptions::new()).unwrap();
-    info!(container.logger("login"), "tried");
+    info!(container.logger("login"), "attempted");
     law::shut_down(&container);
     drop(container);
     let records: Vec<u8> = receiver.iter().flatten().collect();
-    assert_eq!(records, b"INFO\tlogin\ttried\thost=web-1\n");
+    assert_eq!(records, b"INFO\tlogin\tattempted\thost=web-1\n");
 }

@@ -23,7 +23,7 @@ fn with<P: Processor + Clone + Send + Sync + 'static>(processor: P) -> Container
     Container::builder().processor(move |_| Box::new(processor.clone()))
 }
 
-/// What comes out of a container with this processor, and how much it took out. The law is checked.
+/// Returns the events that come out of a container with this processor, and the number it took out. The law is checked.
 fn through<P: Processor + Clone + Send + Sync + 'static>(processor: P, log: impl FnOnce(&Logger)) -> (Vec<Value>, u64) {
     let (container, mut drain, events) = started_manual(with(processor));
     log(&container.logger("processors"));
@@ -34,7 +34,7 @@ fn through<P: Processor + Clone + Send + Sync + 'static>(processor: P, log: impl
     (lines, accounts.filtered_total())
 }
 
-/// What the library itself says, and what the program says.
+/// Internal events, and the program's.
 fn own_and_others(lines: Vec<Value>) -> (Vec<Value>, Vec<Value>) {
     lines.into_iter().partition(|line| line["source"] == "fapilog")
 }
@@ -68,22 +68,22 @@ fn the_throttles_summaries_add_up_to_what_was_filtered() {
     });
     let (own, others) = own_and_others(lines);
     assert_eq!(others.len() as u64, 150 - filtered);
-    let told: u64 = own.iter().filter_map(|event| event["metrics"]["dropped"].as_u64()).sum();
-    assert_eq!(told, filtered);
+    let dropped: u64 = own.iter().filter_map(|event| event["metrics"]["dropped"].as_u64()).sum();
+    assert_eq!(dropped, filtered);
     // A beginning and an end for each level.
     assert_eq!(own.len(), 4);
     assert!(own.iter().all(|event| event["target"] == "fapilog::throttle" && event["tags"]["source"] == "processors"));
 }
 
 #[test]
-fn the_end_of_a_throttle_is_told_even_if_no_event_comes() {
+fn the_end_of_a_throttle_is_reported_even_if_no_event_comes() {
     let throttle = Throttle::per_second(1).burst_events(1).quiet(Duration::from_millis(20));
     let (sink, events) = law::memory();
     let container = law::thread_builder().processor(move |_| Box::new(throttle.clone())).sink("memory", sink);
     let container = container.start().unwrap();
     let log = container.logger("processors");
     (0..10).for_each(|number| info!(log, "too many", number));
-    until("the end is told", || parsed(&events).iter().any(|event| !event["metrics"]["dropped"].is_null()));
+    until("the end is reported", || parsed(&events).iter().any(|event| !event["metrics"]["dropped"].is_null()));
     law::shut_down(&container);
 }
 
@@ -116,7 +116,7 @@ fn sampling_keeps_whole_traces_errors_and_first_ones() {
     for trace in 0..100 {
         let id = format!("trace-{trace}");
         let steps = lines.iter().filter(sampled).filter(|line| line["correlation_id"] == id.as_str()).count();
-        // Of the very first trace, the first step stands for itself.
+        // The first step of the very first trace stands for itself.
         assert!([0, if trace == 0 { 4 } else { 5 }].contains(&steps), "{id}: {steps}");
     }
 }
@@ -145,7 +145,7 @@ fn a_projection_takes_fields_out_and_no_events() {
 }
 
 #[test]
-fn a_guarded_event_is_small_and_a_whole_line() {
+fn an_event_of_limited_size_is_small_and_a_whole_line() {
     let (lines, filtered) = through(SizeGuard::new().event_max_bytes(1000), |log| {
         info!(log, "upload", body = "x".repeat(20_000), list = vec![1; 1000], user_id = 42);
     });
@@ -157,7 +157,7 @@ fn a_guarded_event_is_small_and_a_whole_line() {
 }
 
 #[test]
-fn all_of_them_in_a_row_keep_the_law_and_what_was_told() {
+fn all_processors_in_a_row_keep_the_law_and_report_their_counts() {
     let builder = with(FilterProcessor::new().level(Level::Info))
         .processor(|_| Box::new(Throttle::per_second(1).burst_events(50)))
         .processor(|_| Box::new(Dedupe::new()))
@@ -177,8 +177,8 @@ fn all_of_them_in_a_row_keep_the_law_and_what_was_told() {
     let accounts = end(&container, &mut drain);
     let (own, others) = own_and_others(parsed(&events));
     let filtered = |name: &str| accounts.filtered.iter().find(|(known, _)| known == name).map_or(0, |(_, n)| *n);
-    let told = |metric: &str| own.iter().filter_map(|event| event["metrics"][metric].as_u64()).sum::<u64>();
-    assert_eq!((told("dropped"), told("repeated")), (filtered("throttle"), filtered("dedupe")));
-    assert!(told("dropped") > 0 && told("repeated") > 0 && filtered("sampling") > 0, "{accounts}");
+    let reported = |metric: &str| own.iter().filter_map(|event| event["metrics"][metric].as_u64()).sum::<u64>();
+    assert_eq!((reported("dropped"), reported("repeated")), (filtered("throttle"), filtered("dedupe")));
+    assert!(reported("dropped") > 0 && reported("repeated") > 0 && filtered("sampling") > 0, "{accounts}");
     assert!(others.iter().all(|event| event["message"] == "INFO: numbers" && event["context"].get("other").is_none()));
 }

@@ -1,6 +1,6 @@
 //! The plugins that settings can name.
 #![cfg(feature = "settings")]
-// What the macro expands to for a plugin's author holds no unsafe code of the author's.
+// The macro's expansion holds no unsafe code of the plugin's author.
 #![deny(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is test code")]
 
@@ -63,7 +63,7 @@ fn the_sinks_are_in_every_built_in_registry() {
 }
 
 #[test]
-fn settings_that_name_a_memory_sink_which_no_code_has_registered_are_told_how() {
+fn settings_that_name_an_unregistered_memory_sink_get_a_hint() {
     let error = plain().build().unwrap().into_builder().unwrap_err().to_string();
     let expected = "sinks[0] is \"memory\"; settings alone cannot name it: code registers it, by MemorySink::register";
     assert!(error.contains(expected), "{error}");
@@ -130,7 +130,7 @@ fn settings_of_a_plugin_that_has_none_are_refused() {
 }
 
 #[test]
-fn a_plugin_that_panics_over_its_settings_is_a_mistake_like_others() {
+fn a_plugin_that_panics_over_its_settings_is_an_error_like_others() {
     let mut registry = Registry::linked();
     MemorySink::register(&mut registry, "memory").unwrap();
     registry.register_enricher(Metadata::new("clumsy", "1.0.0"), |_| panic!("planted")).unwrap();

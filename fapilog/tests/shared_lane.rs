@@ -1,4 +1,4 @@
-//! Threads without a ring of their own, on real processors: the model in `loom-tests` has two of them, who never wait.
+//! Threads without a ring of their own, on real processors: the model in `loom-tests` has two of them, which never wait.
 #![allow(clippy::unwrap_used, reason = "all of this program is test code")]
 
 mod law;
@@ -14,11 +14,11 @@ use law::{TIMEOUT, balanced, memory, thread_builder, until};
 
 const THREADS: u64 = 8;
 const CALLS: u64 = 1000;
-/// One ring is for the first thread, and one for all others. Both are soon full.
+/// The first thread has a ring of its own, all others share a ring. Both are soon full.
 const RING_BYTES: usize = 16 * 1024;
 
-fn log_calls(log: &Logger, all_here: &Barrier) {
-    all_here.wait();
+fn log_calls(log: &Logger, all_started: &Barrier) {
+    all_started.wait();
     (0..CALLS).for_each(|number| info!(log, "numbered", number));
 }
 
@@ -30,13 +30,13 @@ fn shut_down_behind(events_before: u64) {
     let container = builder.sink("memory", sink).start().unwrap();
     let log = container.logger("shared lane");
     info!(log, "takes the ring");
-    let all_here = Barrier::new(THREADS as usize);
+    let all_started = Barrier::new(THREADS as usize);
     thread::scope(|scope| {
-        (0..THREADS).for_each(|_| _ = scope.spawn(|| log_calls(&log, &all_here)));
+        (0..THREADS).for_each(|_| _ = scope.spawn(|| log_calls(&log, &all_started)));
         until("so much is logged", || container.accounts().submitted >= events_before);
         container.shutdown(TIMEOUT).unwrap();
     });
-    // What was published after the drain's last look is settled when its thread is gone.
+    // Events published after the drain's last look are settled when its thread is gone.
     until("nothing is pending", || container.accounts().pending_total() == 0);
     let accounts = balanced(container.accounts());
     assert_eq!(accounts.submitted, 1 + THREADS * CALLS, "{accounts}");

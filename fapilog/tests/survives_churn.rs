@@ -1,6 +1,6 @@
 //! Threads and containers that come and go leave nothing behind.
 //!
-//! One test program of its own, and one test at a time: what is counted belongs to the whole process.
+//! A test program of its own, and a test at a time: the counts are of the whole process.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod law;
@@ -35,7 +35,7 @@ fn entries(directory: &str) -> usize {
     fs::read_dir(directory).unwrap().count()
 }
 
-/// What containers take from the system.
+/// The resources that containers take from the system.
 #[derive(Debug, Clone, Copy)]
 struct Taken {
     descriptors: usize,
@@ -81,7 +81,7 @@ fn many_containers(executor: Executor, containers: usize) {
     /// A few rings' worth: if each container left one behind, it would be far more.
     const GROWTH_MAX_BYTES: usize = 16 << 20;
     let _alone = alone();
-    // What the process keeps once and for all is there after a few.
+    // A few containers create the resources that the process keeps for ever.
     (0..20).for_each(|_| one_container(executor));
     let (taken, resident) = (Taken::now(), resident_bytes());
     (0..containers).for_each(|_| one_container(executor));
@@ -129,7 +129,7 @@ fn a_container_that_is_dropped_without_a_shutdown_leaves_nothing_behind() {
 }
 
 #[test]
-fn ten_thousand_short_lived_threads_share_few_rings_and_lose_nothing() {
+fn ten_thousand_short_lived_threads_share_few_rings_and_drop_nothing() {
     const WAVES: u64 = 625;
     const THREADS: u64 = 16;
     const EVENTS: u64 = 3;
@@ -188,7 +188,7 @@ fn threads_that_come_and_go_under_load_get_rings_of_their_own() {
     let mut rings_of_their_own = 0;
     thread::scope(|scope| {
         scope.spawn(|| {
-            // Never lets the drain rest.
+            // Never lets the drain sleep.
             while busy.load(Ordering::Relaxed) {
                 info!(log, "busy");
             }

@@ -1,6 +1,6 @@
 //! A forked child: it can do nothing to its parent's log, and log on its own.
 //!
-//! One test program of its own, and one test at a time: a child has the parent's threads only as memory.
+//! A test program of its own, and a test at a time: a child has the parent's threads only as memory.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod law;
@@ -27,15 +27,15 @@ use law::{TIMEOUT, executors, memory, only, shut_down};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// What a child reports by its exit status.
+/// The exit statuses by which a child reports.
 const ALL_WELL: i32 = 0;
 const WRONG: i32 = 1;
 
 /// Forks, runs `child` in the child, and waits until it has ended.
 #[track_caller]
 fn forked(child: impl FnOnce() -> bool) {
-    // SAFETY: the child runs `child` and then `_exit`: it unwinds into nothing of the parent's. What it may not touch,
-    // locks that other threads held, is what these tests are about.
+    // SAFETY: the child runs `child` and then `_exit`: it unwinds into nothing of the parent's. These tests are about
+    // memory that it must not touch: locks that other threads held.
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0);
     if pid == 0 {
@@ -107,7 +107,7 @@ fn a_child_can_drop_its_inherited_container_and_loggers() {
             info!(log, "before");
             let mut parents = Some((container, log));
             forked(|| {
-                // The child's copy of both. To drain it, or to wait for who does, takes five seconds.
+                // The child's copy of both. Draining it, or waiting for its drain, takes five seconds.
                 let start = Instant::now();
                 drop(parents.take());
                 start.elapsed() < Duration::from_secs(4)
@@ -185,7 +185,7 @@ fn a_manual_drain_does_nothing_in_a_child() {
     });
 }
 
-/// Reaches a call site that nobody has reached before.
+/// Reaches a call site for the first time.
 fn log_from_a_new_call_site(log: &Logger) {
     let site: &'static CallSite = Box::leak(Box::new(CallSite::new(Level::Info, "new", "fork", "fork.rs", 1, &[])));
     log.log(Level::Info, site, End);
@@ -199,15 +199,15 @@ fn a_fork_in_the_middle_of_other_threads_calls_leaves_the_child_able_to_log() {
         let container = law::thread_builder().overflow(overflow).sink("memory", sink).start().unwrap();
         let log = container.logger("fork");
         /// However the test ends, the threads do too.
-        struct SaysOver<'a>(&'a AtomicBool);
-        impl Drop for SaysOver<'_> {
+        struct SetsOver<'a>(&'a AtomicBool);
+        impl Drop for SetsOver<'_> {
             fn drop(&mut self) {
                 self.0.store(true, Ordering::Relaxed);
             }
         }
         let (is_over, calls) = (AtomicBool::new(false), AtomicU64::new(0));
         thread::scope(|scope| {
-            let _says_over = SaysOver(&is_over);
+            let _sets_over = SetsOver(&is_over);
             for _ in 0..2 {
                 scope.spawn(|| {
                     while !is_over.load(Ordering::Relaxed) {

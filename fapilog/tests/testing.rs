@@ -1,4 +1,4 @@
-//! What tests are given to test logs with.
+//! The test kit: tests log to a `TestLog` and look at the events.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 use std::{
@@ -19,7 +19,7 @@ use fapilog::{
     warn,
 };
 
-/// What a broken promise says.
+/// The message of a broken promise.
 #[track_caller]
 fn failure_of<R>(promise: impl FnOnce() -> R) -> String {
     let Err(payload) = catch_unwind(AssertUnwindSafe(promise)) else { panic!("it was kept") };
@@ -94,7 +94,7 @@ fn events_come_whole() {
 fn of_values_under_one_key_the_one_that_counts_is_kept() {
     let test = TestLog::new();
     let _entered = Scope::new().field(FieldGroup::Context, "key", ValueRef::Text("scope")).enter();
-    info!(test.log(), "said", key = "call");
+    info!(test.log(), "logged", key = "call");
     assert_logged!(test, key = "call");
 }
 
@@ -107,7 +107,7 @@ fn an_event_without_a_call_site_has_no_place() {
 }
 
 #[test]
-fn all_levels_are_taken_unless_the_test_says_otherwise() {
+fn all_levels_are_taken_unless_the_test_sets_another() {
     let test = TestLog::new();
     fapilog::trace!(test.log(), "step");
     assert_logged!(test, level: Trace);
@@ -116,7 +116,7 @@ fn all_levels_are_taken_unless_the_test_says_otherwise() {
     assert_not_logged!(test);
 }
 
-/// Takes out what is not urgent.
+/// Takes out events that are not urgent.
 struct UrgentOnly;
 
 impl Processor for UrgentOnly {
@@ -159,7 +159,7 @@ fn what_is_forgotten_is_no_longer_met() {
 }
 
 #[test]
-fn a_failure_names_what_was_expected_and_the_nearest_event() {
+fn a_failure_names_the_expectation_and_the_closest_event() {
     let test = TestLog::new();
     info!(test.log(), "order filled", order_id = 41);
     error!(test.log(), "order rejected", order_id = 41);
@@ -167,22 +167,22 @@ fn a_failure_names_what_was_expected_and_the_nearest_event() {
         failure_of(|| assert_logged!(test, level: Error, message: "order rejected", order_id = 42, tags.eu = true));
     let expected = "expected, and not logged:\n    \
                     level: ERROR, message: \"order rejected\", order_id = 42, tags.eu = true\n\
-                    the nearest is\n    ERROR test \"order rejected\" order_id=41 (";
+                    the closest is\n    ERROR test \"order rejected\" order_id=41 (";
     assert!(report.starts_with(expected), "{report}");
     assert!(report.contains("    where order_id is 41\n    where tags.eu is absent\n"), "{report}");
     assert!(report.contains("logged were 2 events\n    INFO test \"order filled\" order_id=41 ("), "{report}");
 }
 
 #[test]
-fn a_failure_names_no_nearest_event_where_none_is_near() {
+fn a_failure_names_no_closest_event_where_none_is_close() {
     let test = TestLog::new();
     info!(test.log(), "order filled");
     let report = failure_of(|| assert_logged!(test, level: Error, order_id = 42));
-    assert!(!report.contains("nearest") && report.contains("logged were 1 event\n"), "{report}");
+    assert!(!report.contains("closest") && report.contains("logged were 1 event\n"), "{report}");
 }
 
 #[test]
-fn a_failure_lists_fifty_events_and_counts_the_rest() {
+fn a_failure_lists_fifty_events_and_counts_the_others() {
     let test = TestLog::new();
     (0..53).for_each(|n| info!(test.log(), "numbered", n));
     let report = failure_of(|| assert_logged!(test, level: Error));
@@ -204,7 +204,7 @@ fn a_failure_names_what_was_logged_and_should_not() {
 }
 
 #[test]
-fn a_failure_says_how_often_it_was_logged() {
+fn a_failure_reports_how_often_it_was_logged() {
     let test = TestLog::new();
     (0..2).for_each(|_| warn!(test.log(), "will retry"));
     let report = failure_of(|| assert_logged_times!(test, 3, message: "will retry"));
@@ -214,7 +214,7 @@ fn a_failure_says_how_often_it_was_logged() {
 #[test]
 fn an_expectation_can_be_made_without_macros() {
     let test = TestLog::new();
-    info!(test.log(), "said", n = 1);
+    info!(test.log(), "logged", n = 1);
     let expected = Expectation::new().level(Level::Info).field(FieldGroup::Context, "n", &1);
     assert!(expected.is_met_by(&test.assert_logged(&expected)));
 }
@@ -223,7 +223,7 @@ fn an_expectation_can_be_made_without_macros() {
 fn threads_and_tasks_that_take_their_scope_along_are_correlated() {
     let test = TestLog::new();
     let answer = test.assert_correlated(|| {
-        info!(test.log(), "here");
+        info!(test.log(), "at home");
         let log = test.log().clone();
         let worker = thread::spawn(Scope::current().wrap(move || info!(log, "in a thread")));
         let log = test.log().clone();
@@ -244,13 +244,13 @@ fn a_thread_that_forgets_its_scope_is_named_with_its_place() {
     let line = line!() + 4;
     let report = failure_of(|| {
         test.assert_correlated(|| {
-            info!(test.log(), "here");
+            info!(test.log(), "at home");
             thread::spawn(move || info!(log, "astray")).join().unwrap();
         });
     });
-    assert!(report.starts_with("1 of 2 events do not carry the correlation id \""), "{report}");
+    assert!(report.starts_with("1 of 2 events do not have the correlation id \""), "{report}");
     assert!(report.contains(&format!("    INFO test \"astray\" ({}:{line})\n", file!())), "{report}");
-    assert!(!report.contains("\"here\""), "{report}");
+    assert!(!report.contains("\"at home\""), "{report}");
 }
 
 #[test]
@@ -305,7 +305,7 @@ fn many_test_logs_side_by_side_share_nothing() {
 }
 
 #[test]
-fn a_test_that_logs_more_than_a_ring_holds_loses_nothing() {
+fn a_test_that_logs_more_than_a_ring_holds_drops_nothing() {
     let test = TestLog::with(|builder| builder.ring_capacity_bytes(16 * 1024).record_max_bytes(1024));
     (0..5000).for_each(|n| info!(test.log(), "numbered", n));
     assert_logged_times!(test, 5000);
@@ -322,14 +322,14 @@ fn a_test_that_fails_is_not_failed_a_second_time() {
 fapilog::log_tests! {
     fn a_test_is_given_a_log_of_its_own(test) {
         assert_not_logged!(test);
-        info!(test.log(), "said");
+        info!(test.log(), "logged");
         assert_logged_times!(test, 1);
     }
 
     /// Attributes and results stay.
     #[allow(clippy::unnecessary_wraps, reason = "it is what is tested")]
     fn a_test_may_return_a_result(test) -> Result<(), fapilog::error::FlushError> {
-        info!(test.log(), "said");
+        info!(test.log(), "logged");
         test.container().flush(Duration::from_secs(30))?;
         Ok(())
     }

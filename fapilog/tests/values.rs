@@ -30,7 +30,7 @@ fn delivered(log: impl FnOnce(&Logger)) -> Json {
     only(&events)
 }
 
-/// A value as it comes out. One call site for all types: their records must not be mixed up.
+/// A value as it comes out. All types use the same call site: their records must not be mixed up.
 fn back<T: Value>(value: T) -> Json {
     delivered(|log| info!(log, "a value", value = value))["context"]["value"].clone()
 }
@@ -166,7 +166,7 @@ fn a_time_before_1970_is_a_string_of_seconds() {
 }
 
 #[test]
-fn a_time_that_rfc_3339_cannot_tell_is_a_string_of_seconds() {
+fn a_time_beyond_rfc_3339_is_a_string_of_seconds() {
     let far = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
     assert_eq!(back(far), (1_u64 << 40).to_string());
 }
@@ -269,13 +269,13 @@ fn the_message_can_be_any_expression() {
 }
 
 #[test]
-fn an_event_without_fields_has_no_buckets() {
+fn an_event_without_fields_has_no_field_groups() {
     let event = delivered(|log| info!(log, "alone"));
     assert!(["context", "tags", "metrics", "correlation_id", "truncated"].iter().all(|key| event.get(key).is_none()));
 }
 
 #[test]
-fn every_event_says_where_and_when_it_was_logged() {
+fn every_event_has_the_place_and_time_of_its_log_call() {
     let event = delivered(|log| info!(log, "alone",));
     assert_eq!((&event["target"], &event["source"]), (&json!("values"), &json!("values")));
     assert_eq!(
@@ -286,7 +286,7 @@ fn every_event_says_where_and_when_it_was_logged() {
 }
 
 #[test]
-fn a_key_chooses_its_bucket() {
+fn a_key_chooses_its_field_group() {
     let (venue, latency) = ("XNAS", 3.2);
     let event = delivered(|log| {
         info!(log, "keys", venue, "quoted key" = 1, r#type = 2, tags.venue = venue, tags."a b" = 3, metrics.latency = latency,
@@ -433,7 +433,7 @@ fn an_argument_counts_before_its_scope() {
 fn a_scope_belongs_to_its_thread() {
     let (container, mut drain, events) = started_manual(Container::builder());
     let log = container.logger("values");
-    let entered = Scope::new().correlation_id("here").enter();
+    let entered = Scope::new().correlation_id("entered").enter();
     std::thread::spawn(move || info!(log, "elsewhere")).join().unwrap();
     drop(entered);
     end(&container, &mut drain);
@@ -453,7 +453,7 @@ fn a_scope_too_long_for_the_record_is_left_out_and_the_event_marked() {
 }
 
 #[test]
-fn a_dynamic_event_carries_names_and_types_of_its_own() {
+fn a_dynamic_event_has_names_and_types_of_its_own() {
     let event = DynamicEvent::new(Level::Error, "adapter::rows", "a row came in")
         .category(Category::Business)
         .field(FieldGroup::Context, "rows", ValueRef::U64(u64::MAX))

@@ -4,15 +4,15 @@ use std::process::Command;
 
 use fapilog_ring::seeded;
 
-/// Pre-emptions that a model explores unless it says otherwise.
+/// Pre-emptions that a model explores by default.
 const PREEMPTIONS: usize = 3;
 
 /// Steps at which an execution may branch, before it counts as endless.
 const BRANCHES: usize = 10_000;
 
-/// What loom says when two threads access the same bytes and nothing orders the accesses.
+/// Loom's report when two threads access the same bytes and nothing orders the accesses.
 pub const UNORDERED_ACCESS: &str = "Causality violation";
-/// What loom says when no thread can go on: for a sleeper, a wake-up was lost.
+/// Loom's report when no thread can continue: for a sleeper, a wake-up was lost.
 pub const DEADLOCK: &str = "deadlock";
 
 /// Explores `model` and panics at the first execution in which it fails.
@@ -50,7 +50,7 @@ pub fn is_caught<Test: Fn()>(name: &'static str, expected: &[&str], _test: Test)
     assert!(output.contains("running 1 test"), "there is no test {test:?}: {output}");
     assert!(!run.status.success(), "{test} holds in spite of the bug {name:?}");
     assert!(
-        expected.iter().any(|saying| output.contains(saying)),
-        "the bug {name:?} was to end in one of {expected:?}, but the model said: {output}"
+        expected.iter().any(|report| output.contains(report)),
+        "the bug {name:?} was to end in one of {expected:?}, but the model reported: {output}"
     );
 }

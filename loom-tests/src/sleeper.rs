@@ -15,12 +15,12 @@ pub struct Sleeper {
 }
 
 impl Sleeper {
-    /// A thread that nobody has called yet.
+    /// A thread without a pending call.
     pub fn new() -> Arc<Self> {
         Arc::new(Self::default())
     }
 
-    /// What wakes it.
+    /// The waker of this sleeper.
     pub fn waker(self: &Arc<Self>) -> Waker {
         Waker::from(Arc::clone(self))
     }

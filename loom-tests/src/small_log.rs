@@ -27,14 +27,14 @@ use crate::sleeper::Sleeper;
 /// Longer than any model takes: whatever depends on the clock is the same in each execution.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// How many events fill a lane's ring: their frames take 24 bytes each.
+/// The number of events that fill a lane's ring: their frames take 24 bytes each.
 pub const EVENTS_MAX: u64 = (Capacity::MIN_BYTES / 24) as u64;
 
-/// One log, as all its threads see it.
+/// A log, as all its threads see it.
 #[derive(Debug, Clone)]
 pub struct Log {
     container: Arc<Container>,
-    /// What the sink has seen. Not one of loom's atomics: the sink may not be a place where threads meet.
+    /// The events that the sink has seen. Not an atomic of loom's: the sink may not be a place where threads meet.
     written: Arc<AtomicU64>,
 }
 
@@ -42,7 +42,7 @@ pub struct Log {
 #[derive(Debug)]
 pub struct Drain(ManualDrain);
 
-/// A new log, and its drain. A call that finds its ring full loses its event.
+/// A new log, and its drain. A call on a full ring drops its event.
 pub fn start() -> (Log, Drain) {
     let written = Arc::new(AtomicU64::new(0));
     let (container, drain) = Container::builder()
@@ -87,10 +87,10 @@ impl Log {
 
     /// Has the drain end, and waits for it.
     pub fn shutdown(&self) -> Accounts {
-        self.container.shutdown(LONG).expect("a shutdown with time enough loses nothing to its deadline")
+        self.container.shutdown(LONG).expect("a shutdown with time enough drops nothing at its deadline")
     }
 
-    /// What became of all events.
+    /// The accounts of all events.
     pub fn accounts(&self) -> Accounts {
         self.container.accounts()
     }

@@ -7,7 +7,7 @@ pub const CAPACITY_BYTES: usize = Capacity::MIN_BYTES;
 /// The longest payload; a frame with it takes 32 bytes, so four fill the ring.
 pub const PAYLOAD_MAX_BYTES: usize = Capacity::payload_limit(CAPACITY_BYTES);
 
-/// A ring that nobody has used yet.
+/// A new ring.
 pub fn idle() -> IdleRing {
     let capacity = Capacity::new(CAPACITY_BYTES, PAYLOAD_MAX_BYTES).expect("the smallest ring is a ring");
     IdleRing::new(Storage::heap(capacity).expect("memory for a ring of 128 bytes"))
@@ -22,7 +22,7 @@ pub fn try_publish(producer: &mut Producer, stamp: u64, payload_bytes: usize) ->
     Ok(())
 }
 
-/// Publishes a frame where the model knows that there is room.
+/// Publishes a frame where there is room by the model's construction.
 pub fn publish(producer: &mut Producer, stamp: u64, payload_bytes: usize) {
     try_publish(producer, stamp, payload_bytes).expect("the model leaves room for this frame");
 }
@@ -34,19 +34,19 @@ pub fn publish_when_free(producer: &mut Producer, stamp: u64, payload_bytes: usi
     }
 }
 
-/// What a consumer has seen of one ring. It checks each frame against the number it must bear.
+/// The frames that a consumer has read from a ring. It checks each frame against the number it must bear.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct FrameCheck {
     next: u64,
 }
 
-impl Seen {
+impl FrameCheck {
     /// Expects the frames from number `next` on.
     pub fn from(next: u64) -> Self {
         Self { next }
     }
 
-    /// How many frames have been seen, if the first bore the number zero.
+    /// The number of frames seen, if the first bore the number zero.
     pub fn frames(&self) -> u64 {
         self.next
     }

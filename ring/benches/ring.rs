@@ -1,7 +1,7 @@
-//! What a frame costs: the producer's part alone, and the way from one thread to another.
+//! Cost of a frame: the producer's part alone, and the way from one thread to another.
 //!
 //! `cargo bench -p fapilog-ring`
-#![expect(clippy::expect_used, reason = "a benchmark stops at the first thing that goes wrong")]
+#![expect(clippy::expect_used, reason = "a benchmark stops at the first error")]
 
 use std::{
     hint::{black_box, spin_loop},

@@ -6,40 +6,40 @@ use crate::{
     frame::{Frame, frame_bytes},
     idle::IdleRing,
     seeded,
-    shared::{RingGauge, Shared},
+    shared::{RingGauge, SharedRing},
     storage::Slots,
     sync::{Arc, Ordering},
 };
 
 /// The reading end of a ring. There is one: it can be sent to another thread, but neither cloned nor shared.
 ///
-/// Reading goes in three steps: [`refresh`](Self::refresh) takes a snapshot of what is published,
+/// Reading has three steps: [`refresh`](Self::refresh) takes a snapshot of the published frames,
 /// [`next_frame`](Self::next_frame) walks it, frame by frame, in place, and [`release`](Self::release) gives the space
-/// of all frames walked back to the producer. The borrow checker sees to it that no frame outlives its release.
+/// of all frames walked back to the producer. The borrow checker ensures that no frame outlives its release.
 #[derive(Debug)]
 pub struct Consumer {
-    shared: Arc<Shared>,
-    /// Of `shared`'s storage, so there as long as that is.
+    shared: Arc<SharedRing>,
+    /// Belongs to the storage in `shared`, and lives as long.
     slots: Slots,
     /// Position of the next frame that `next_frame` gives. A `Cell`, so that many frames can be held at once.
     read: Cell<u64>,
-    /// The newest `published` that we know of (rule 3).
+    /// The newest `published` that this end has loaded (rule 3).
     published_seen: u64,
-    /// Our own `released`: nobody else writes it.
+    /// A copy of `released`, which this end alone writes.
     released: u64,
 }
 
 impl Consumer {
     /// The caller has exclusive ownership of a ring that is closed and read to its end.
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        // Relaxed, both: whoever makes a consumer owns the whole ring (rule 7), so these words are at rest.
+    pub(crate) fn new(shared: Arc<SharedRing>) -> Self {
+        // Relaxed, both: the caller owns the whole ring (rule 7), so no other thread writes these words.
         let published_seen = shared.published.load(Ordering::Relaxed);
         let released = shared.released.load(Ordering::Relaxed);
         let slots = shared.storage.slots();
         Self { shared, slots, read: Cell::new(released), published_seen, released }
     }
 
-    /// Takes a snapshot: what is published now can be walked. Returns the bytes of frames that are ready.
+    /// Takes a snapshot: the frames published until now can be walked. Returns the bytes of frames that are ready.
     #[inline]
     pub fn refresh(&mut self) -> usize {
         // Acquire: rule 1, pairs with the store in `Grant::commit`.
@@ -71,7 +71,7 @@ impl Consumer {
         }
         // SAFETY: we hold the storage by `shared`; a frame starts at `position`, because we have walked whole frames from one that did; it lies below
         // `published_seen`, so it is whole (rule 1), and it is not released before `release`, which needs `&mut self`.
-        let header = unsafe { self.slots.header(self.shared.storage.guards(), position) };
+        let header = unsafe { self.slots.header(self.shared.storage.tracker(), position) };
         let payload_bytes = header.payload_bytes();
         // Always true, but in a forked child that walks on in a ring which the fork has wiped: what lies there is no
         // frame, and the walk ends.
@@ -81,7 +81,7 @@ impl Consumer {
             return None;
         }
         // SAFETY: as above; the result borrows `self`, so the storage stays and the bytes are not released while it lives.
-        let payload = unsafe { self.slots.payload(self.shared.storage.guards(), position, payload_bytes) };
+        let payload = unsafe { self.slots.payload(self.shared.storage.tracker(), position, payload_bytes) };
         Some(Frame { header, payload })
     }
 
@@ -144,7 +144,7 @@ impl Consumer {
         RingGauge { shared: Arc::clone(&self.shared) }
     }
 
-    /// Which owner of this ring its producer is, counted from one.
+    /// The number of the ring's owner that its producer is, counted from one.
     #[must_use]
     pub fn generation(&self) -> u32 {
         // Relaxed: changes only in `IdleRing::split`, which needs this consumer gone.

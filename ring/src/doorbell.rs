@@ -1,4 +1,4 @@
-//! How a sleeping consumer learns of a frame.
+//! The doorbell: a published frame wakes a sleeping consumer.
 
 use std::{sync::Arc, task::Waker};
 
@@ -13,7 +13,7 @@ const AWAKE: u32 = 0;
 const ASLEEP: u32 = 1;
 const PARKED: u32 = 2;
 
-/// How deep the consumer sleeps.
+/// The depth of the consumer's sleep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sleep {
     /// For a short while, after which it looks by itself: only an urgent frame wakes it.
@@ -22,23 +22,24 @@ pub enum Sleep {
     Park,
 }
 
-/// One consumer's bell (rule 8). All producers of one consumer share it.
+/// The doorbell of a consumer (rule 8). All producers of the consumer share it.
 #[derive(Debug, Default)]
 pub struct Doorbell {
-    /// On cache lines of its own: every producer loads it with every frame, and what stands beside a bell is the consumer's.
+    /// On cache lines of its own: every producer loads it with every frame, and the fields beside a doorbell are the
+    /// consumer's.
     state: CachePadded<AtomicU32>,
-    /// Shared, so that no foreign code, which cloning or dropping a waker may be, runs under the lock.
+    /// In an `Arc`, so that no user code runs under the lock: cloning or dropping a waker may run user code.
     waker: Mutex<Option<Arc<Waker>>>,
 }
 
 impl Doorbell {
-    /// A bell beside an awake consumer.
+    /// A doorbell beside an awake consumer.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The producer's side, after a publish: rings if the consumer has said that it sleeps.
+    /// The producer's side, after a publish: rings if the consumer has announced that it sleeps.
     #[inline(always)]
     pub fn after_publish(&self, urgent: bool) {
         if self.is_ring_due(urgent) {
@@ -46,37 +47,38 @@ impl Doorbell {
         }
     }
 
-    /// The producer's side, after a publish: whether it must [`ring`](Self::ring). For producers that want to put their
-    /// things in order first, since ringing runs the waker, which is foreign code.
+    /// The producer's side, after a publish: whether it must [`ring`](Self::ring). For producers that put their own
+    /// state in order first, since ringing runs the waker, which is user code.
     ///
-    /// One load and a predicted branch while the consumer does not park.
+    /// The cost is a load and a predicted branch while the consumer does not park.
     #[inline(always)]
     #[must_use]
     pub fn is_ring_due(&self, urgent: bool) -> bool {
         if !seeded::bug("knock_without_fence") {
             fence::light();
         }
-        // Relaxed: the fence orders it behind the publish; rule 8, pairs with the swap in `fall_asleep`. Which of the two
-        // kinds of sleep it is may be out of date by the time of the ring, which then does nothing or too much.
+        // Relaxed: the fence orders it behind the publish; rule 8, pairs with the swap in `fall_asleep`. The kind of
+        // sleep may be out of date by the time of the ring, which then does nothing or too much.
         let state = self.state.load(Ordering::Relaxed);
-        if urgent && !seeded::bug("dozing_left_alone") { state != AWAKE } else { state == PARKED }
+        if urgent && !seeded::bug("urgent_frame_skips_timed_sleep") { state != AWAKE } else { state == PARKED }
     }
 
     /// Wakes the consumer if it sleeps, however deep.
     pub fn ring(&self) {
-        // AcqRel: of several callers one gets to ring, and what it did before is visible to the woken consumer, whose
-        // `wake_up` pairs with this.
+        // AcqRel: a single caller of several gets to ring, and its earlier writes are visible to the woken consumer,
+        // whose `wake_up` pairs with this.
         if self.state.swap(AWAKE, Ordering::AcqRel) == AWAKE {
             return;
         }
-        // Woken outside the lock: a waker is foreign code. It may be spurious by now, which a waker must bear.
+        // The waker runs outside the lock: it is user code. The wake-up may be spurious by now, which a waker must
+        // tolerate.
         let waker = lock(&self.waker).clone();
         if let Some(waker) = waker {
             waker.wake_by_ref();
         }
     }
 
-    /// The consumer's side: who is to be woken. To be called before the first [`fall_asleep`](Self::fall_asleep), and
+    /// The consumer's side: sets the waker. It must be called before the first [`fall_asleep`](Self::fall_asleep), and
     /// again when the waker changes.
     pub fn register(&self, waker: &Waker) {
         let known = lock(&self.waker).clone();
@@ -86,14 +88,14 @@ impl Doorbell {
         }
     }
 
-    /// The consumer's side: nobody is to be woken any more. Rings that come later, or run at this moment, may find the old
+    /// The consumer's side: removes the waker. Rings that come later, or run at this moment, may find the old
     /// waker once more, or none.
     pub fn deregister(&self) {
         let _dropped_outside_the_lock = lock(&self.waker).take();
     }
 
-    /// The consumer's side: says that it is about to sleep. It must look at all its rings once more after this, and
-    /// call [`wake_up`](Self::wake_up) instead of sleeping if it finds anything.
+    /// The consumer's side: announces that it is about to sleep. It must look at all its rings once more after this,
+    /// and call [`wake_up`](Self::wake_up) instead of sleeping if it finds anything.
     ///
     /// Returns `false` when it must not sleep without a time limit (see [`fence::heavy`]).
     #[must_use]
@@ -102,10 +104,10 @@ impl Doorbell {
             Sleep::Timed => ASLEEP,
             Sleep::Park => PARKED,
         };
-        // Said already, and not taken back since: a store would only take the line away from the producers, who read it
-        // with every frame. Whoever has health meanwhile has put it back to awake.
-        let may_be_said = sleep == Sleep::Timed || seeded::bug("park_taken_for_said");
-        if may_be_said && self.is_marked_asleep() {
+        // Announced already, and not withdrawn since: a store would only take the cache line away from the producers,
+        // which read it with every frame. A ring in between has set the state to awake.
+        let may_skip_announcement = sleep == Sleep::Timed || seeded::bug("park_not_announced");
+        if may_skip_announcement && self.is_marked_asleep() {
             return true;
         }
         // Relaxed as a store: the heavy fence orders it before the last look; rule 8, pairs with the load in
@@ -117,7 +119,7 @@ impl Doorbell {
             self.state.swap(state, Ordering::Acquire);
         }
         match sleep {
-            // A wake-up lost here costs no more than the rest of the sleep, so the producers are spared the
+            // A lost wake-up costs at most the remaining time of the sleep, so the producers are spared the
             // interruption.
             Sleep::Timed => true,
             Sleep::Park if seeded::bug("park_without_fence") => true,
@@ -127,11 +129,11 @@ impl Doorbell {
 
     fn is_marked_asleep(&self) -> bool {
         // Acquire: as for the swap in `fall_asleep`.
-        let said = self.state.load(Ordering::Acquire);
-        said == ASLEEP || said == AWAKE && seeded::bug("sleep_marked_once")
+        let announced = self.state.load(Ordering::Acquire);
+        announced == ASLEEP || announced == AWAKE && seeded::bug("sleep_marked_once")
     }
 
-    /// The consumer's side: says that it is awake.
+    /// The consumer's side: announces that it is awake.
     pub fn wake_up(&self) {
         // Acquire half: pairs with the swap in `ring`.
         self.state.swap(AWAKE, Ordering::AcqRel);

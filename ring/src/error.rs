@@ -1,4 +1,4 @@
-//! What can go wrong, as data.
+//! The errors of a ring, as data.
 
 use thiserror::Error;
 
@@ -9,7 +9,7 @@ pub enum CapacityError {
     /// The capacity is not a power of two, or outside the range a ring can have.
     #[error("ring capacity_bytes is {capacity_bytes}; it must be a power of two from {min_bytes} to {max_bytes}")]
     Capacity {
-        /// What was asked for.
+        /// The requested size.
         capacity_bytes: usize,
         /// The least that is allowed.
         min_bytes: usize,
@@ -21,7 +21,7 @@ pub enum CapacityError {
         "ring payload_max_bytes is {payload_max_bytes}; it must be from 1 to {max_bytes}, a quarter of the ring's capacity less the frame header"
     )]
     Payload {
-        /// What was asked for.
+        /// The requested size.
         payload_max_bytes: usize,
         /// The most that is allowed with this capacity.
         max_bytes: usize,
@@ -32,9 +32,9 @@ pub enum CapacityError {
 #[derive(Debug, Error)]
 #[error("no memory for a ring of {bytes} bytes")]
 pub struct StorageError {
-    /// How many bytes were asked for.
+    /// The number of bytes asked for.
     pub bytes: usize,
-    /// What the system said.
+    /// The system's error.
     #[source]
     pub source: std::io::Error,
 }
@@ -46,15 +46,15 @@ pub enum ReserveError {
     /// The consumer has not yet released enough bytes; trying again later can succeed.
     #[error("the ring is full: {wanted_bytes} bytes wanted, {free_bytes} free")]
     Full {
-        /// The frame's length with its header, rounded up to the frame alignment, and what was to be left free.
+        /// The frame's length with its header, rounded up to the frame alignment, and the space to be left free.
         wanted_bytes: usize,
-        /// How many bytes are free.
+        /// The number of free bytes.
         free_bytes: usize,
     },
     /// The payload is longer than this ring ever takes.
     #[error("a payload of {payload_bytes} bytes is too long: this ring takes at most {payload_max_bytes}")]
     TooLong {
-        /// What was asked for.
+        /// The requested size.
         payload_bytes: usize,
         /// The longest payload of this ring.
         payload_max_bytes: usize,

@@ -1,12 +1,12 @@
 //! An asymmetric pair of fences, for rule 8.
 //!
 //! The doorbell needs a store-load order on both sides: *publish, then look at the flag* and *raise the flag, then look
-//! at the rings*. A full fence gives it, but costs a producer about ten nanoseconds an event, for the sake of a consumer
-//! that sleeps once in a while. So the producer passes [`light`], which stops the compiler only, and the consumer passes
-//! [`heavy`], which has the kernel run a full fence on every core that runs a thread of this process
-//! (`membarrier(2)`, private expedited, Linux 4.14). Wherever in the producer's program that fence lands, one of the two
-//! orders holds: either the publish comes before it, and the consumer's look finds the frame; or the look at the flag
-//! comes after it, and finds the flag.
+//! at the rings*. A full fence gives it, but costs a producer about ten nanoseconds an event, for the sake of a
+//! consumer that sleeps once in a while. So the producer passes [`light`], which stops the compiler only, and the
+//! consumer passes [`heavy`], which has the kernel run a full fence on every core that runs a thread of this process
+//! (`membarrier(2)`, private expedited, Linux 4.14). Wherever in the producer's program that fence falls, one of the
+//! two orders holds: either the publish comes before it, and the consumer's look finds the frame; or the look at the
+//! flag comes after it, and finds the flag.
 //!
 //! Where the kernel lacks the call, refuses it, or is not Linux, both are full fences. Loom knows no asymmetric fences:
 //! a model runs with full ones (see the front page of `loom-tests` for what covers the difference).
@@ -42,12 +42,13 @@ mod membarrier {
 
     /// Asks the kernel once.
     pub(super) fn register() -> bool {
+        // Relaxed: a stale value only asks the kernel once more, which is harmless.
         match STATE.load(Ordering::Relaxed) {
             REGISTERED => true,
             REFUSED => false,
             _ => {
                 let state = if call(CMD_REGISTER_PRIVATE_EXPEDITED) { REGISTERED } else { REFUSED };
-                // Relaxed: two threads that race here store the same answer.
+                // Relaxed: two threads that race store the same answer.
                 STATE.store(state, Ordering::Relaxed);
                 state == REGISTERED
             }
@@ -58,6 +59,8 @@ mod membarrier {
     pub(super) fn run() -> bool {
         let done = call(CMD_PRIVATE_EXPEDITED);
         if !done {
+            // Relaxed: `light` runs a full fence from now on, and a late change of fence is the caller's to bear: `heavy` returns
+            // `false`.
             STATE.store(REFUSED, Ordering::Relaxed);
         }
         done
@@ -69,9 +72,11 @@ mod membarrier {
 pub fn light() {
     #[cfg(all(target_os = "linux", not(miri), not(fapilog_loom)))]
     if membarrier::is_registered() {
+        // Compiler fence: the processor's order comes from the consumer's `membarrier`. pairs: `heavy`.
         std::sync::atomic::compiler_fence(Ordering::SeqCst);
         return;
     }
+    // SeqCst: a full fence. pairs: `heavy`.
     fence(Ordering::SeqCst);
 }
 
@@ -84,9 +89,11 @@ pub fn light() {
 pub fn heavy() -> bool {
     #[cfg(all(target_os = "linux", not(miri), not(fapilog_loom)))]
     if membarrier::register() {
+        // SeqCst: a full fence for this core too. pairs: `light`.
         fence(Ordering::SeqCst);
         return membarrier::run();
     }
+    // SeqCst: without `membarrier`, both sides run a full fence. pairs: `light`.
     fence(Ordering::SeqCst);
     true
 }

@@ -45,7 +45,7 @@ impl Header {
 
 const _: () = assert!(FRAME_HEADER_BYTES == 16 && FRAME_ALIGN_BYTES == 8);
 
-/// One frame, viewed in place: it borrows the ring's bytes until they are released.
+/// A frame, viewed in place: it borrows the ring's bytes until they are released.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'ring> {
     pub(crate) header: Header,

@@ -3,27 +3,27 @@
 use crate::{
     consumer::Consumer,
     producer::Producer,
-    shared::Shared,
+    shared::SharedRing,
     storage::{Capacity, Storage},
     sync::{Arc, Ordering},
 };
 
-/// A ring that nobody writes to and nobody reads: new, or closed and read to its end (rule 7).
+/// A ring without a writer and a reader: new, or closed and read to its end (rule 7).
 ///
 /// Making a ring costs about a millisecond, most of it for touching its pages; keeping one costs nothing.
 #[derive(Debug)]
 pub struct IdleRing {
-    shared: Arc<Shared>,
+    shared: Arc<SharedRing>,
 }
 
 impl IdleRing {
     /// A new ring on `storage`.
     #[must_use]
     pub fn new(storage: Storage) -> Self {
-        Self { shared: Arc::new(Shared::new(storage)) }
+        Self { shared: Arc::new(SharedRing::new(storage)) }
     }
 
-    pub(crate) fn reclaimed(shared: Arc<Shared>) -> Self {
+    pub(crate) fn reclaimed(shared: Arc<SharedRing>) -> Self {
         Self { shared }
     }
 
@@ -31,7 +31,8 @@ impl IdleRing {
     #[must_use]
     pub fn split(self) -> (Producer, Consumer) {
         let shared = self.shared;
-        // Relaxed, all three: the ring is ours alone (rule 7); whoever receives an end synchronises on the hand-over.
+        // Relaxed, all three: the ring is ours alone (rule 7); a thread that receives an end synchronises on the
+        // hand-over.
         shared.generation.fetch_add(1, Ordering::Relaxed);
         shared.abandoned.store(false, Ordering::Relaxed);
         shared.closed.store(false, Ordering::Relaxed);

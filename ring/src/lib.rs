@@ -1,9 +1,9 @@
-//! How bytes cross from one thread to another.
+//! A queue of bytes from one thread to another.
 //!
 //! A [`ring`](ring()) is a single-producer, single-consumer queue of *frames*: byte strings with a tag and a stamp, each
 //! contiguous in memory, so that one side can archive a record straight into the ring and the other can view it in
-//! place. Nothing is allocated, locked or called on either side once the ring exists. The crate knows no event: what
-//! the bytes mean is its user's affair.
+//! place. Nothing is allocated, locked or called on either side once the ring exists. The crate knows no event: the
+//! meaning of the bytes is its user's.
 //!
 //! ```
 //! let capacity = fapilog_ring::Capacity::new(64 * 1024, 4 * 1024)?;
@@ -34,26 +34,27 @@
 //! 2. **Release.** The consumer is done with every byte below a position before it stores that position to `released`
 //!    with *release*; the producer loads it with *acquire* before it reuses these bytes. So no frame is overwritten
 //!    while it is read.
-//! 3. **Caching.** Each side keeps a copy of the other's word and reloads it only when the copy says *full* or *empty*.
+//! 3. **Caching.** Each side keeps a copy of the other's word and reloads it only when the copy shows *full* or *empty*.
 //!    A stale copy errs on the safe side, because both words only grow.
 //! 4. **Slack.** A frame that starts before the end of the storage runs on into the slack behind it, so a frame is
-//!    always contiguous. The bytes at the front of the storage that it would have covered stay unused until it is
+//!    always contiguous. The bytes at the front of the storage that a wrapped frame would use stay unused until it is
 //!    released: positions move on by the frame's length as if it had wrapped.
 //! 5. **Grants.** A grant that is dropped, or leaked, publishes nothing, and the next grant starts where it did. No
-//!    more than what was used becomes part of the frame.
+//!    more than the used bytes becomes part of the frame.
 //! 6. **Closing.** The producer's last publish comes before it stores `closed` with *release*; the consumer loads
 //!    `closed` with *acquire* **before** its last look at `published`. So a ring that is found closed and then found
 //!    empty has been read to its end.
-//! 7. **Recycling.** A ring that is closed and read to its end belongs to its consumer alone, who may hand it to a new
+//! 7. **Recycling.** A ring that is closed and read to its end belongs to its consumer alone, which may hand it to a new
 //!    producer under the next generation. The acquire load of `closed` in rule 6 orders everything the old producer did
 //!    before everything the new one does.
 //! 8. **Doorbell.** Before it parks, the consumer raises a flag, passes a *heavy* fence, and looks at every ring once
-//!    more. The producer publishes, passes a *light* fence, and then looks at the flag. One of the two sees the other:
-//!    a frame published before the park is found by the last look, and one published after it rings the bell.
-//!    A caller of [`Doorbell::ring`] needs no fence: falling asleep is a swap, so that the last look finds whatever was
-//!    asked before a ring that came too early to wake anybody. See [`fence`].
-//! 9. **Registrations.** A new ring is on the registrations before its first frame is published, and the consumer's side takes from
-//!    the registrations before each look at its rings. So whatever is published before a look is found by it. See [`Registrations`].
+//!    more. The producer publishes, passes a *light* fence, and then looks at the flag. At least one side sees the other:
+//!    a frame published before the park is found by the last look, and one published after it rings the doorbell.
+//!    A caller of [`Doorbell::ring`] needs no fence: falling asleep is a swap, so that the last look finds every request made
+//!    before a ring that came too early to wake the consumer. See [`fence`].
+//! 9. **Registrations.** A new ring is registered before its first frame is published, and the consumer's side takes new
+//!    registrations before each look at its rings. So the look finds every frame published before it. See
+//!    [`Registrations`].
 
 mod consumer;
 mod doorbell;

@@ -6,22 +6,22 @@ use crate::{
     error::ReserveError,
     frame::{Header, frame_bytes},
     seeded,
-    shared::{RingGauge, Shared},
+    shared::{RingGauge, SharedRing},
     storage::Slots,
     sync::{Arc, Ordering},
 };
 
 /// The writing end of a ring. There is one at a time: it can be sent to another thread, but neither cloned nor shared.
 ///
-/// Dropping it closes the ring: the consumer reads what is left and may then recycle it (rules 6 and 7).
+/// Dropping it closes the ring: the consumer reads the remaining frames and may then recycle it (rules 6 and 7).
 #[derive(Debug)]
 pub struct Producer {
-    shared: Arc<Shared>,
-    /// Of `shared`'s storage, so there as long as that is.
+    shared: Arc<SharedRing>,
+    /// Belongs to the storage in `shared`, and lives as long.
     slots: Slots,
-    /// Our own `published`: nobody else writes it.
+    /// A copy of `published`, which this end alone writes.
     written: u64,
-    /// The newest `released` that we know of (rule 3).
+    /// The newest `released` that this end has loaded (rule 3).
     released_seen: u64,
     /// `Send`, but not `Sync`.
     not_sync: PhantomData<Cell<()>>,
@@ -29,8 +29,8 @@ pub struct Producer {
 
 impl Producer {
     /// The caller has exclusive ownership of a ring that is closed and read to its end.
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        // Relaxed, both: whoever makes a producer owns the whole ring (rule 7), so these words are at rest.
+    pub(crate) fn new(shared: Arc<SharedRing>) -> Self {
+        // Relaxed, both: the caller owns the whole ring (rule 7), so no other thread writes these words.
         let written = shared.published.load(Ordering::Relaxed);
         let released_seen = shared.released.load(Ordering::Relaxed);
         let slots = shared.storage.slots();
@@ -68,7 +68,7 @@ impl Producer {
         // SAFETY: we hold the storage by `shared`; `written` is a sum of frame lengths, so aligned; the payload is no longer
         // than the capacity allows; and the bytes are free: at least a frame's length of them lies between `written` and the position that the
         // consumer released last, which we read with acquire (rules 2 and 3).
-        let payload = unsafe { self.slots.payload_mut(self.shared.storage.guards(), self.written, payload_max_bytes) };
+        let payload = unsafe { self.slots.payload_mut(self.shared.storage.tracker(), self.written, payload_max_bytes) };
         Ok(Grant { producer: self, payload, payload_max_bytes })
     }
 
@@ -80,10 +80,10 @@ impl Producer {
 
     /// Fetches lines that a later frame will be written to, if they are known to be free.
     ///
-    /// They were read last by the consumer's core, and a store waits for its line to come from there: a burst of frames
-    /// would wait for each in turn. (*Measured*, bursts of 20 log calls, with and without in turns: a median call of 25 ns
-    /// against 29, and with a text of 52 bytes 34 against 41.) Lines that may still be read are left alone: to take them
-    /// away from the consumer costs both sides.
+    /// The consumer's core read them last, and a store waits for its line to come from there: a burst of frames would
+    /// wait for each line. (*Measured*, bursts of 20 log calls, with and without, alternating: a median call of 25 ns
+    /// against 29, and with a text of 52 bytes 34 against 41.) Lines that may still be read are left alone: to take
+    /// them away from the consumer costs both sides.
     #[inline(always)]
     fn fetch_ahead(&self) {
         if self.free_bytes(self.slots.capacity().capacity_bytes()) >= 2 * FETCHED_AHEAD_BYTES {
@@ -128,24 +128,23 @@ impl Producer {
         self.slots.capacity().capacity_bytes()
     }
 
-    /// Which owner of this ring this is, counted from one.
+    /// The number of the ring's owner that this is, counted from one.
     #[must_use]
     pub fn generation(&self) -> u32 {
         // Relaxed: changes only while no producer exists (rule 7).
         self.shared.generation.load(Ordering::Relaxed)
     }
 
-    /// Forgets the ring without touching it: for a forked child, whose copy of it is nobody's.
+    /// Forgets the ring without touching it: for a forked child, whose copy has no owner.
     ///
     /// The memory that it shares with the consumer is not freed.
     pub fn disown(self) {
-        // Neither `closed` nor the reference count may be written: the consumer that they speak to is in another
-        // process.
+        // Neither `closed` nor the reference count may be written: their reader, the consumer, is in another process.
         let _leaked = ManuallyDrop::new(self);
     }
 }
 
-/// How far ahead of the last frame lines are fetched: a handful of calls, about as long as a line takes to come.
+/// The distance of fetched lines from the last frame: a handful of calls, about as long as a line takes to come.
 const FETCHED_AHEAD_BYTES: usize = 256;
 
 #[cold]
@@ -171,7 +170,7 @@ pub struct Grant<'producer> {
 }
 
 impl Grant<'_> {
-    /// The bytes to fill, as many as were reserved. What they hold at first is left over from earlier frames.
+    /// The bytes to fill, as many as were reserved. They first contain bytes of earlier frames.
     #[inline(always)]
     #[must_use]
     pub fn payload_mut(&mut self) -> &mut [u8] {
@@ -189,10 +188,10 @@ impl Grant<'_> {
         // A capacity is at most 2^30 bytes, so the length fits.
         let header = Header::new(used_bytes as u32, tag, stamp);
         let producer = self.producer;
-        let guards = producer.shared.storage.guards();
+        let tracker = producer.shared.storage.tracker();
         // SAFETY: the producer holds the storage; the frame at `written` is ours to write: `reserve` found it free and its
         // payload's place, and the grant has held the producer since.
-        unsafe { producer.slots.write_header(guards, producer.written, self.payload, header) };
+        unsafe { producer.slots.write_header(tracker, producer.written, self.payload, header) };
         let taken_bytes = if seeded::bug("shrink_ignored") { self.payload_max_bytes } else { used_bytes };
         producer.written += frame_bytes(taken_bytes) as u64;
         // Release: rule 1, pairs with the load in `Consumer::refresh`.

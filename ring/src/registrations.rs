@@ -11,7 +11,7 @@ use crate::{
 /// which costs one load while there is nothing new.
 #[derive(Debug)]
 pub struct Registrations<T> {
-    /// How many were ever registered. Written under the lock.
+    /// The number of items ever registered. Written under the lock.
     registered: AtomicU64,
     waiting: Mutex<Vec<T>>,
 }
@@ -33,10 +33,10 @@ impl<T> Registrations<T> {
     pub fn register(&self, item: T) {
         let mut waiting = lock(&self.waiting);
         waiting.push(item);
-        // Relaxed: the lock carries the item itself. That the count is seen in time is not this access's doing but that
-        // of whatever brings the draining thread to look: the fences of rule 8 before a park, and the acquire load of a
-        // flush or shutdown request. (One access and not a load and a store: behind its own load, loom would overlook
-        // that the store races with `take_new`.)
+        // Relaxed: the lock publishes the item itself. The count is seen in time because of the event that brings the
+        // draining thread to look: the fences of rule 8 before a park, and the acquire load of a flush or shutdown
+        // request. (A single access and not a load and a store: behind its own load, loom would overlook that the store
+        // races with `take_new`.)
         self.registered.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -64,7 +64,8 @@ impl<T> Registrations<T> {
             *taken += waiting.len() as u64;
             std::mem::take(&mut *waiting)
         };
-        if seeded::bug("roster_counts_after_take") {
+        if seeded::bug("registrations_counted_after_take") {
+            // Relaxed: the planted bug.
             *taken = self.registered.load(Ordering::Relaxed);
         }
         items.into_iter().for_each(adopt);

@@ -5,7 +5,7 @@
 //! `cfg(fapilog_loom)` only; in every other build the two functions below are constants, and no name is left in the
 //! program.
 //!
-//! Not a public interface: it is exported for `fapilog-core` and for the models alone.
+//! Not a public interface: it is exported for `fapilog-engine` and for the models alone.
 
 use crate::sync::Ordering;
 

@@ -8,9 +8,9 @@ use crate::{
     sync::{Arc, AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
-/// What producer and consumer have in common. Each word is written by one side only, on cache lines of its own.
+/// The state that producer and consumer share. Each word is written by a single side, on cache lines of its own.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct SharedRing {
     /// Position behind the last whole frame. Written by the producer.
     pub(crate) published: CachePadded<AtomicU64>,
     /// Position below which all bytes are free again. Written by the consumer.
@@ -19,12 +19,12 @@ pub(crate) struct Shared {
     pub(crate) closed: CachePadded<AtomicBool>,
     /// The consumer is gone. Written once.
     pub(crate) abandoned: AtomicBool,
-    /// How often the ring has had a producer.
+    /// The number of producers that the ring has had.
     pub(crate) generation: AtomicU32,
     pub(crate) storage: Storage,
 }
 
-impl Shared {
+impl SharedRing {
     pub(crate) fn new(storage: Storage) -> Self {
         Self {
             published: CachePadded::new(AtomicU64::new(0)),
@@ -40,7 +40,7 @@ impl Shared {
 /// Looks at a ring from any thread, for metrics.
 #[derive(Debug, Clone)]
 pub struct RingGauge {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<SharedRing>,
 }
 
 impl RingGauge {

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     error::{CapacityError, StorageError},
     frame::{FRAME_ALIGN_BYTES, FRAME_HEADER_BYTES, Header, frame_bytes},
-    sync::Guards,
+    sync::AccessTracker,
 };
 
 /// How large a ring is, checked.
@@ -31,7 +31,7 @@ impl Capacity {
     /// The memory taken is the capacity and slack for one frame of the greatest length.
     ///
     /// # Errors
-    /// [`CapacityError`] names the value and what is allowed.
+    /// [`CapacityError`] names the value and the allowed ones.
     pub const fn new(capacity_bytes: usize, payload_max_bytes: usize) -> Result<Self, CapacityError> {
         if !capacity_bytes.is_power_of_two() || capacity_bytes < Self::MIN_BYTES || capacity_bytes > Self::MAX_BYTES {
             return Err(CapacityError::Capacity {
@@ -76,8 +76,8 @@ impl Capacity {
 #[derive(Debug)]
 pub struct Storage {
     slots: Slots,
-    origin: Origin,
-    guards: Guards,
+    origin: StorageOrigin,
+    tracker: AccessTracker,
 }
 
 /// Where a ring's bytes are, and how many. Each end keeps a copy beside its positions: a frame is then written without a
@@ -89,16 +89,16 @@ pub(crate) struct Slots {
 }
 
 #[derive(Debug)]
-enum Origin {
+enum StorageOrigin {
     Heap(Layout),
     #[cfg(all(target_os = "linux", not(miri), not(fapilog_loom)))]
     Mapping,
 }
 
-// SAFETY: an address and two numbers. Whoever reads or writes there goes by the ring's protocol (rules 1, 2 and 7), and every
-// method that does is unsafe.
+// SAFETY: an address and two numbers. Each access goes by the ring's protocol (rules 1, 2 and 7), and every method that
+// reads or writes there is unsafe.
 unsafe impl Send for Slots {}
-// SAFETY: as above.
+// SAFETY: as for `Send` above; a shared `Slots` gives no access without unsafe code.
 unsafe impl Sync for Slots {}
 
 impl Storage {
@@ -114,14 +114,18 @@ impl Storage {
         // SAFETY: the layout is not empty: a capacity is at least `Capacity::MIN_BYTES`.
         let raw = unsafe { alloc_zeroed(layout) };
         let base = NonNull::new(raw).ok_or_else(|| refused(io::ErrorKind::OutOfMemory.into()))?;
-        Ok(Self { slots: Slots { base, capacity }, origin: Origin::Heap(layout), guards: Guards::new(bytes) })
+        Ok(Self {
+            slots: Slots { base, capacity },
+            origin: StorageOrigin::Heap(layout),
+            tracker: AccessTracker::new(bytes),
+        })
     }
 
     /// Anonymous private memory, touched ahead of use so that no log call meets a page fault.
     ///
     /// The mapping is marked `MADV_WIPEONFORK`: a forked child finds zeros and the kernel copies nothing, so `fork`
-    /// costs the parent's producers no copy-on-write faults. (`MADV_DONTFORK` would do as much for the parent, but a
-    /// stray access in the child would be a signal.) Elsewhere than on Linux this is [`Storage::heap`].
+    /// costs the parent's producers no copy-on-write page faults. (`MADV_DONTFORK` would do as much for the parent, but
+    /// a stray access in the child would be a signal.) Elsewhere than on Linux this is [`Storage::heap`].
     ///
     /// # Errors
     /// When the system has no memory.
@@ -147,7 +151,7 @@ impl Storage {
         unsafe { libc::madvise(raw, bytes, libc::MADV_WIPEONFORK) };
         let base = NonNull::new(raw.cast::<u8>())
             .ok_or_else(|| StorageError { bytes, source: io::ErrorKind::OutOfMemory.into() })?;
-        Ok(Self { slots: Slots { base, capacity }, origin: Origin::Mapping, guards: Guards::new(bytes) })
+        Ok(Self { slots: Slots { base, capacity }, origin: StorageOrigin::Mapping, tracker: AccessTracker::new(bytes) })
     }
 
     /// As on Linux, but from the allocator.
@@ -170,10 +174,10 @@ impl Storage {
         self.slots
     }
 
-    /// What tells loom who touches which byte. Outside a model it has no size, and is not looked at.
+    /// Reports to loom which thread accesses which byte. Outside a model it has no size and no effect.
     #[inline(always)]
-    pub(crate) fn guards(&self) -> &Guards {
-        &self.guards
+    pub(crate) fn tracker(&self) -> &AccessTracker {
+        &self.tracker
     }
 }
 
@@ -190,15 +194,20 @@ impl Slots {
         (position as usize) & (self.capacity.capacity_bytes - 1)
     }
 
-    /// The bytes of the frame at `position`, writable. The guards record a write of `payload_bytes`.
+    /// The bytes of the frame at `position`, writable. The tracker records a write of `payload_bytes`.
     ///
     /// # Safety
     /// The storage is still there. `position` is a multiple of the frame alignment, `payload_bytes` at most the capacity's
     /// `payload_max_bytes`, and the caller is the producer, with these bytes free (rules 2 and 4).
     #[inline(always)]
-    pub(crate) unsafe fn payload_mut(self, guards: &Guards, position: u64, payload_bytes: usize) -> NonNull<u8> {
+    pub(crate) unsafe fn payload_mut(
+        self,
+        tracker: &AccessTracker,
+        position: u64,
+        payload_bytes: usize,
+    ) -> NonNull<u8> {
         let start = self.offset(position) + FRAME_HEADER_BYTES;
-        guards.write(start, payload_bytes);
+        tracker.write(start, payload_bytes);
         // SAFETY: an offset is below the capacity, and the slack behind the capacity has room for a whole frame of the
         // greatest length, so `start + payload_bytes` is within the allocation.
         unsafe { self.base.add(start) }
@@ -211,8 +220,8 @@ impl Slots {
         #[cfg(all(target_arch = "x86_64", not(miri), not(fapilog_loom)))]
         for line in 0..FETCHED_LINES {
             let address = self.base.as_ptr().wrapping_add(self.offset(position) + line * CACHE_LINE_BYTES);
-            // SAFETY: a prefetch changes nothing that a program can see, and never faults, whatever the address. Processors
-            // without the instruction (before 2014) take it for a nop.
+            // SAFETY: a prefetch changes nothing that a program can see, and never traps, whatever the address.
+            // Processors without the instruction (before 2014) treat it as a no-op.
             unsafe {
                 std::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
             }
@@ -226,12 +235,18 @@ impl Slots {
     /// # Safety
     /// As for [`payload_mut`](Self::payload_mut), which has given `payload` for this very position.
     #[inline(always)]
-    pub(crate) unsafe fn write_header(self, guards: &Guards, position: u64, payload: NonNull<u8>, header: Header) {
-        guards.write(self.offset(position), FRAME_HEADER_BYTES);
+    pub(crate) unsafe fn write_header(
+        self,
+        tracker: &AccessTracker,
+        position: u64,
+        payload: NonNull<u8>,
+        header: Header,
+    ) {
+        tracker.write(self.offset(position), FRAME_HEADER_BYTES);
         // SAFETY: `payload_mut` has put it so many bytes behind the frame's start, which is within the storage.
         let slot = unsafe { payload.sub(FRAME_HEADER_BYTES) }.cast::<Header>();
-        // SAFETY: in bounds as above; aligned, because base and position are multiples of the frame alignment; nobody
-        // else looks at these bytes before they are published.
+        // SAFETY: in bounds as above; aligned, because base and position are multiples of the frame alignment; no other
+        // thread looks at these bytes before they are published.
         unsafe { slot.write(header) };
     }
 
@@ -241,9 +256,9 @@ impl Slots {
     /// The storage is still there, the caller is the consumer, and a whole frame has been published at `position` and not
     /// yet released (rule 1).
     #[inline(always)]
-    pub(crate) unsafe fn header(self, guards: &Guards, position: u64) -> Header {
+    pub(crate) unsafe fn header(self, tracker: &AccessTracker, position: u64) -> Header {
         let start = self.offset(position);
-        guards.read(start, FRAME_HEADER_BYTES);
+        tracker.read(start, FRAME_HEADER_BYTES);
         // SAFETY: in bounds as in `write_header`.
         let slot = unsafe { self.base.add(start) }.cast::<Header>();
         // SAFETY: in bounds and aligned as in `write_header`; the producer wrote it before it published.
@@ -256,17 +271,22 @@ impl Slots {
     /// As for [`header`](Self::header), with the length that the header gives; and the storage stays, and the bytes are not
     /// released, while the slice lives.
     #[inline(always)]
-    pub(crate) unsafe fn payload<'ring>(self, guards: &Guards, position: u64, payload_bytes: usize) -> &'ring [u8] {
+    pub(crate) unsafe fn payload<'ring>(
+        self,
+        tracker: &AccessTracker,
+        position: u64,
+        payload_bytes: usize,
+    ) -> &'ring [u8] {
         let start = self.offset(position) + FRAME_HEADER_BYTES;
-        guards.read(start, payload_bytes);
-        // SAFETY: in bounds as in `payload_mut`: the producer reserved at least this much here.
+        tracker.read(start, payload_bytes);
+        // SAFETY: in bounds as in `payload_mut`: the producer reserved at least this much at `position`.
         let first = unsafe { self.base.add(start) };
         // SAFETY: initialised (storage starts as zeros), and not written before the consumer releases it (rule 2).
         unsafe { std::slice::from_raw_parts(first.as_ptr(), payload_bytes) }
     }
 }
 
-/// What a core takes from another at once.
+/// The bytes that a core takes from another at once.
 #[cfg(all(target_arch = "x86_64", not(miri), not(fapilog_loom)))]
 const CACHE_LINE_BYTES: usize = 64;
 /// Two lines are what a frame with a short text takes.
@@ -281,9 +301,9 @@ impl Drop for Storage {
     fn drop(&mut self) {
         match self.origin {
             // SAFETY: allocated in `heap` with this very layout; no ring uses it any more, since they share ownership.
-            Origin::Heap(layout) => unsafe { dealloc(self.slots.base.as_ptr(), layout) },
+            StorageOrigin::Heap(layout) => unsafe { dealloc(self.slots.base.as_ptr(), layout) },
             #[cfg(all(target_os = "linux", not(miri), not(fapilog_loom)))]
-            Origin::Mapping => {
+            StorageOrigin::Mapping => {
                 // SAFETY: the mapping made in `mapped`, of this length; no ring uses it any more.
                 unsafe { libc::munmap(self.slots.base.as_ptr().cast(), self.slots.capacity.storage_bytes()) };
             }

@@ -1,7 +1,7 @@
 //! The atomics, cells and locks that the protocols of this workspace are written in: `std`'s, or loom's when a model
 //! runs (`cfg(fapilog_loom)`; a private cfg, because a plain `--cfg loom` would reach every dependency).
 //!
-//! Not a public interface: it is exported for `fapilog-core` and for the models alone.
+//! Not a public interface: it is exported for `fapilog-engine` and for the models alone.
 
 #[cfg(not(fapilog_loom))]
 pub use std::{
@@ -21,22 +21,22 @@ pub use loom::{
     },
 };
 
-/// Locks, and carries on with the data when a thread has panicked while it held the lock.
+/// Locks, and continues with the data when a thread has panicked while it held the lock.
 ///
-/// Every critical section of this workspace leaves its data whole at every step, so a poisoned lock says nothing about
-/// them; passing the panic on would take a host down because of its log.
+/// Every critical section of this workspace leaves its data whole at every step, so a poisoned lock has no meaning for
+/// them; a panic that is passed on would take a host down because of its log.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// How many bytes one [`Guard`] stands for. Frames are aligned to it, so no two frames share a guard.
+/// Bytes for each cell of an [`AccessTracker`]. Frames are aligned to it, so no two frames share a cell.
 #[cfg(fapilog_loom)]
-pub(crate) const GUARDED_BYTES: usize = crate::frame::FRAME_ALIGN_BYTES;
+pub(crate) const TRACKED_BYTES: usize = crate::frame::FRAME_ALIGN_BYTES;
 
-/// What tells loom about accesses to raw memory, which it cannot see by itself: one cell for each `GUARDED_BYTES` of
-/// storage. Nothing at all outside a model.
+/// Reports accesses to raw memory to loom, which cannot see them by itself: a cell for each `TRACKED_BYTES` of storage.
+/// It is empty outside a model.
 #[derive(Debug)]
-pub(crate) struct Guards {
+pub(crate) struct AccessTracker {
     #[cfg(fapilog_loom)]
     cells: Box<[loom::cell::UnsafeCell<()>]>,
 }
@@ -44,10 +44,10 @@ pub(crate) struct Guards {
 // SAFETY: the cells hold nothing. Two threads that meet in one are what loom is to report, not what the compiler is to
 // forbid.
 #[cfg(fapilog_loom)]
-unsafe impl Sync for Guards {}
+unsafe impl Sync for AccessTracker {}
 
 #[cfg(not(fapilog_loom))]
-impl Guards {
+impl AccessTracker {
     pub(crate) fn new(_bytes: usize) -> Self {
         Self {}
     }
@@ -60,15 +60,15 @@ impl Guards {
 }
 
 #[cfg(fapilog_loom)]
-impl Guards {
+impl AccessTracker {
     pub(crate) fn new(bytes: usize) -> Self {
-        let cells = bytes.div_ceil(GUARDED_BYTES);
+        let cells = bytes.div_ceil(TRACKED_BYTES);
         Self { cells: (0..cells).map(|_| loom::cell::UnsafeCell::new(())).collect() }
     }
 
     fn covering(&self, offset: usize, bytes: usize) -> &[loom::cell::UnsafeCell<()>] {
-        let first = offset / GUARDED_BYTES;
-        let end = (offset + bytes).div_ceil(GUARDED_BYTES);
+        let first = offset / TRACKED_BYTES;
+        let end = (offset + bytes).div_ceil(TRACKED_BYTES);
         self.cells.get(first..end).unwrap_or(&[])
     }
 

@@ -1,4 +1,5 @@
-//! What the compiler must refuse: each file in `ui/` breaks one promise of the types, and says which.
+//! Misuse that the compiler refuses: each file in `ui/` breaks one promise of the types, and its message names the
+//! promise.
 #![cfg(not(miri))]
 
 #[test]

@@ -1,4 +1,4 @@
-//! Who is woken, when, and how often.
+//! Calls of the waker: when, and how many.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "all of this program is test code")]
 
 use std::{
@@ -30,7 +30,7 @@ impl Wake for Calls {
     }
 }
 
-fn bell() -> (Doorbell, Arc<Calls>) {
+fn awake() -> (Doorbell, Arc<Calls>) {
     let (doorbell, calls) = (Doorbell::new(), Arc::new(Calls::default()));
     doorbell.register(&Waker::from(Arc::clone(&calls)));
     (doorbell, calls)
@@ -38,7 +38,7 @@ fn bell() -> (Doorbell, Arc<Calls>) {
 
 #[test]
 fn an_awake_consumer_is_not_called() {
-    let (doorbell, calls) = bell();
+    let (doorbell, calls) = awake();
     doorbell.after_publish(false);
     doorbell.after_publish(true);
     doorbell.ring();
@@ -47,7 +47,7 @@ fn an_awake_consumer_is_not_called() {
 
 #[test]
 fn any_frame_calls_a_parked_consumer_once() {
-    let (doorbell, calls) = bell();
+    let (doorbell, calls) = awake();
     assert!(doorbell.fall_asleep(Sleep::Park));
     doorbell.after_publish(false);
     doorbell.after_publish(false);
@@ -56,24 +56,24 @@ fn any_frame_calls_a_parked_consumer_once() {
 }
 
 #[test]
-fn an_ordinary_frame_leaves_a_dozing_consumer_alone() {
-    let (doorbell, calls) = bell();
+fn an_ordinary_frame_calls_no_consumer_in_a_timed_sleep() {
+    let (doorbell, calls) = awake();
     assert!(doorbell.fall_asleep(Sleep::Timed));
     doorbell.after_publish(false);
     assert_eq!(calls.count(), 0);
 }
 
 #[test]
-fn an_urgent_frame_calls_a_dozing_consumer() {
-    let (doorbell, calls) = bell();
+fn an_urgent_frame_calls_a_consumer_in_a_timed_sleep() {
+    let (doorbell, calls) = awake();
     assert!(doorbell.fall_asleep(Sleep::Timed));
     doorbell.after_publish(true);
     assert_eq!(calls.count(), 1);
 }
 
 #[test]
-fn a_doze_can_deepen_into_a_park() {
-    let (doorbell, calls) = bell();
+fn a_timed_sleep_can_become_a_park() {
+    let (doorbell, calls) = awake();
     assert!(doorbell.fall_asleep(Sleep::Timed));
     assert!(doorbell.fall_asleep(Sleep::Park));
     doorbell.after_publish(false);
@@ -83,7 +83,7 @@ fn a_doze_can_deepen_into_a_park() {
 #[test]
 fn a_ring_calls_a_consumer_however_deep_it_sleeps() {
     for sleep in [Sleep::Timed, Sleep::Park] {
-        let (doorbell, calls) = bell();
+        let (doorbell, calls) = awake();
         assert!(doorbell.fall_asleep(sleep));
         doorbell.ring();
         assert_eq!(calls.count(), 1);
@@ -92,7 +92,7 @@ fn a_ring_calls_a_consumer_however_deep_it_sleeps() {
 
 #[test]
 fn a_consumer_that_woke_by_itself_is_not_called() {
-    let (doorbell, calls) = bell();
+    let (doorbell, calls) = awake();
     assert!(doorbell.fall_asleep(Sleep::Park));
     doorbell.wake_up();
     doorbell.after_publish(true);
@@ -101,7 +101,7 @@ fn a_consumer_that_woke_by_itself_is_not_called() {
 
 #[test]
 fn each_sleep_is_called_anew() {
-    let (doorbell, calls) = bell();
+    let (doorbell, calls) = awake();
     for sleeps in 1..=3 {
         assert!(doorbell.fall_asleep(Sleep::Park));
         doorbell.after_publish(false);
@@ -112,7 +112,7 @@ fn each_sleep_is_called_anew() {
 
 #[test]
 fn the_waker_registered_last_is_the_one_called() {
-    let (doorbell, former) = bell();
+    let (doorbell, former) = awake();
     let latter = Arc::new(Calls::default());
     doorbell.register(&Waker::from(Arc::clone(&latter)));
     assert!(doorbell.fall_asleep(Sleep::Park));
@@ -121,13 +121,13 @@ fn the_waker_registered_last_is_the_one_called() {
 }
 
 #[test]
-fn a_bell_without_a_waker_can_be_rung() {
+fn a_ring_without_a_waker_does_nothing() {
     let doorbell = Doorbell::new();
     assert!(doorbell.fall_asleep(Sleep::Park));
     doorbell.ring();
 }
 
-/// Rings the bell when it is dropped, as an executor might that is being torn down.
+/// Rings the doorbell when it is dropped, as an executor may at its teardown.
 struct RingsWhenDropped(Arc<Doorbell>);
 
 impl Wake for RingsWhenDropped {
@@ -141,31 +141,31 @@ impl Drop for RingsWhenDropped {
     }
 }
 
-/// Has a bell let go of a waker that rings it in turn, on a thread of its own: if the bell holds its lock, it hangs.
-fn assert_may_use_the_bell_while_it_is_dropped(let_go: fn(&Doorbell)) {
+/// Has a doorbell drop a waker that rings it, on a thread of its own: if the doorbell holds its lock, it hangs.
+fn assert_may_use_the_doorbell_while_it_is_dropped(drop_waker: fn(&Doorbell)) {
     let (done, outcome) = mpsc::channel();
     thread::spawn(move || {
         let doorbell = Arc::new(Doorbell::new());
         doorbell.register(&Waker::from(Arc::new(RingsWhenDropped(Arc::clone(&doorbell)))));
-        let_go(&doorbell);
+        drop_waker(&doorbell);
         done.send(()).unwrap();
     });
-    outcome.recv_timeout(Duration::from_secs(60)).expect("the bell must not hold its lock while a waker is dropped");
+    outcome.recv_timeout(Duration::from_secs(60)).expect("the doorbell holds no lock while a waker is dropped");
 }
 
 #[test]
-fn a_replaced_waker_may_use_the_bell_while_it_is_dropped() {
-    assert_may_use_the_bell_while_it_is_dropped(|doorbell| doorbell.register(Waker::noop()));
+fn a_replaced_waker_may_use_the_doorbell_while_it_is_dropped() {
+    assert_may_use_the_doorbell_while_it_is_dropped(|doorbell| doorbell.register(Waker::noop()));
 }
 
 #[test]
-fn a_deregistered_waker_may_use_the_bell_while_it_is_dropped() {
-    assert_may_use_the_bell_while_it_is_dropped(Doorbell::deregister);
+fn a_deregistered_waker_may_use_the_doorbell_while_it_is_dropped() {
+    assert_may_use_the_doorbell_while_it_is_dropped(Doorbell::deregister);
 }
 
 #[test]
 fn a_consumer_that_has_deregistered_is_not_called() {
-    let (doorbell, calls) = bell();
+    let (doorbell, calls) = awake();
     doorbell.deregister();
     for sleep in [Sleep::Timed, Sleep::Park] {
         assert!(doorbell.fall_asleep(sleep));
@@ -175,16 +175,16 @@ fn a_consumer_that_has_deregistered_is_not_called() {
 }
 
 #[test]
-fn a_deregistered_waker_is_let_go() {
-    let (doorbell, calls) = bell();
+fn a_deregistered_waker_is_dropped() {
+    let (doorbell, calls) = awake();
     assert_eq!(Arc::strong_count(&calls), 2);
     doorbell.deregister();
     assert_eq!(Arc::strong_count(&calls), 1);
 }
 
 #[test]
-fn a_bell_can_be_registered_with_again() {
-    let (doorbell, calls) = bell();
+fn a_waker_can_be_registered_after_a_deregistration() {
+    let (doorbell, calls) = awake();
     doorbell.deregister();
     doorbell.register(&Waker::from(Arc::clone(&calls)));
     assert!(doorbell.fall_asleep(Sleep::Park));

@@ -13,9 +13,9 @@ use fapilog_ring::fence;
 const ROUNDS: u32 = if cfg!(miri) { 20 } else { 20_000 };
 
 /// Both threads come to round `round` together.
-fn meet(here: &AtomicU32, there: &AtomicU32, round: u32) {
-    here.store(round, Ordering::Release);
-    while there.load(Ordering::Acquire) < round {
+fn meet(ours: &AtomicU32, theirs: &AtomicU32, round: u32) {
+    ours.store(round, Ordering::Release);
+    while theirs.load(Ordering::Acquire) < round {
         if cfg!(miri) {
             thread::yield_now();
         }
@@ -32,7 +32,7 @@ struct Words {
     producer_saw: AtomicU32,
 }
 
-/// What the doorbell rests on (rule 8): each side writes its word and then reads the other's.
+/// The property that the doorbell needs (rule 8): each side writes its word and then reads the other's.
 #[test]
 fn of_two_threads_that_write_and_look_one_sees_the_other() {
     let words = Arc::new(Words::default());

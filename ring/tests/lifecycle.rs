@@ -46,7 +46,7 @@ fn memory_is_the_capacity_and_slack_for_the_longest_frame() {
 }
 
 #[test]
-fn a_full_ring_whose_consumer_is_gone_says_that_waiting_is_in_vain() {
+fn a_full_ring_whose_consumer_is_gone_reports_that_waiting_is_in_vain() {
     let (mut producer, consumer) = small_ring();
     assert_eq!(fill(&mut producer), ReserveError::Full { wanted_bytes: 32, free_bytes: 0 });
     drop(consumer);

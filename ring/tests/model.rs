@@ -41,7 +41,7 @@ enum Operation {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    // One byte more than allowed, now and then.
+    // Now and then, a byte more than allowed.
     let length = 0..=PAYLOAD_MAX_BYTES + 1;
     prop_oneof![
         8 => (length.clone(), length.clone(), prop_oneof![4 => Just(0usize), 1 => 0..CAPACITY_BYTES])
@@ -54,7 +54,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// A ring, and what it must hold.
+/// A ring, and the frames that it must hold.
 struct Pair {
     producer: Option<Producer>,
     /// `None` only while it is exchanged.
@@ -81,7 +81,7 @@ impl Pair {
         }
     }
 
-    /// What a reservation must answer.
+    /// The answer that a reservation must return.
     fn expected(&self, reserved: usize, headroom: usize) -> Result<(), ReserveError> {
         if reserved > PAYLOAD_MAX_BYTES {
             return Err(ReserveError::TooLong { payload_bytes: reserved, payload_max_bytes: PAYLOAD_MAX_BYTES });

@@ -1,4 +1,4 @@
-//! What is registered is adopted, once and in order.
+//! A registered item is adopted, once and in order.
 
 use std::{sync::Arc, thread};
 
@@ -11,7 +11,7 @@ fn take(registrations: &Registrations<u32>, taken: &mut u64) -> Vec<u32> {
 }
 
 #[test]
-fn an_empty_roster_gives_nothing() {
+fn empty_registrations_give_nothing() {
     assert_eq!(take(&Registrations::new(), &mut 0), []);
 }
 
@@ -31,29 +31,29 @@ fn an_item_is_adopted_once() {
 }
 
 #[test]
-fn an_item_enlisted_while_another_is_adopted_is_taken_next_time() {
+fn an_item_registered_while_another_is_adopted_is_taken_next_time() {
     let (registrations, mut taken) = (Registrations::new(), 0);
     registrations.register(1);
-    // Which also shows that nothing foreign runs under the lock.
+    // This also shows that no user code runs under the lock.
     registrations.take_new(&mut taken, |_| registrations.register(2));
     assert_eq!(take(&registrations, &mut taken), [2]);
 }
 
 #[test]
-fn items_enlisted_by_many_threads_all_arrive() {
+fn items_registered_by_many_threads_all_arrive() {
     let registrations = Arc::new(Registrations::new());
-    let enlisters: Vec<_> = (0..4)
+    let threads: Vec<_> = (0..4)
         .map(|first| {
             let registrations = Arc::clone(&registrations);
             thread::spawn(move || (0..25).for_each(|item| registrations.register(first * 25 + item)))
         })
         .collect();
     let (mut taken, mut adopted) = (0, Vec::new());
-    while !enlisters.iter().all(thread::JoinHandle::is_finished) {
+    while !threads.iter().all(thread::JoinHandle::is_finished) {
         adopted.extend(take(&registrations, &mut taken));
         thread::yield_now();
     }
-    enlisters.into_iter().for_each(|enlister| enlister.join().unwrap());
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
     adopted.extend(take(&registrations, &mut taken));
     adopted.sort_unstable();
     assert_eq!((adopted, taken), ((0..100).collect(), 100));
@@ -70,7 +70,7 @@ fn an_item_is_unseen_until_it_is_taken() {
 }
 
 #[test]
-fn an_item_enlisted_while_another_is_adopted_is_unseen() {
+fn an_item_registered_while_another_is_adopted_is_unseen() {
     let (registrations, mut taken) = (Registrations::new(), 0);
     registrations.register(1);
     registrations.take_new(&mut taken, |_| registrations.register(2));

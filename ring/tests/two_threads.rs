@@ -13,7 +13,7 @@ use std::{
 
 use fapilog_ring::{Capacity, Consumer, Doorbell, Frame, IdleRing, Producer, Sleep, Storage};
 
-/// Far longer than anything here takes: what is not there by then was lost.
+/// Far longer than any step of these tests takes: a frame that is absent by then was lost.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 const fn frames(real: u64, under_miri: u64) -> u64 {
@@ -101,7 +101,7 @@ fn a_ring_closed_with_frames_left_is_read_to_its_end() {
 }
 
 #[test]
-fn a_recycled_ring_carries_the_frames_of_its_own_generation_only() {
+fn a_recycled_ring_holds_the_frames_of_its_own_generation_only() {
     let mut idle = idle(512);
     for generation in 1..=frames(500, 3) {
         let (mut producer, mut consumer) = idle.split();
@@ -109,7 +109,7 @@ fn a_recycled_ring_carries_the_frames_of_its_own_generation_only() {
         let first = generation * 1000;
         let publisher = thread::spawn(move || (first..first + 20).for_each(|stamp| publish(&mut producer, stamp)));
         assert_eq!(drain(&mut consumer, first), 20);
-        // Before the old owner's thread has ended, or after: the ring must not care.
+        // Before the old owner's thread has ended, or after: the ring works in both cases.
         idle = consumer.into_idle().unwrap();
         drop(publisher);
     }

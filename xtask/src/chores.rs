@@ -2,14 +2,14 @@
 
 use std::{process::Command, time::Duration};
 
-use crate::{coverage, error::Unavailable, features, step::Step, tidy, toolchain, workspace::Workspace};
+use crate::{book, coverage, error::Unavailable, features, step::ChoreStep, tidy, toolchain, workspace::Workspace};
 
 /// A sub-command: a name, a line of help, and the steps it takes.
 #[derive(Debug)]
 pub(crate) struct Chore {
     pub(crate) name: &'static str,
     pub(crate) summary: &'static str,
-    pub(crate) steps: fn(&Workspace) -> Vec<Step>,
+    pub(crate) steps: fn(&Workspace) -> Vec<ChoreStep>,
 }
 
 /// All sub-commands, in the order of the help text.
@@ -24,6 +24,7 @@ pub(crate) const CHORES: &[Chore] = &[
     Chore { name: "loom", summary: "the loom models alone", steps: loom },
     Chore { name: "miri", summary: "ring, records and lanes under miri (needs a nightly toolchain)", steps: miri },
     Chore { name: "docs", summary: "writes those parts of the book that are made of the code", steps: docs },
+    Chore { name: "book", summary: "the book as HTML, with the examples that it links to (needs mdbook)", steps: book },
     Chore { name: "msrv", summary: "a check with the oldest Rust we promise", steps: msrv },
     Chore { name: "bench", summary: "throughput and latency of log calls; writes a log of about 1 GB", steps: bench },
     Chore { name: "coverage", summary: "tests with line counts and a gate (needs cargo-llvm-cov)", steps: coverage },
@@ -37,20 +38,20 @@ pub(crate) const CHORES: &[Chore] = &[
     Chore { name: "ci", summary: "lint, msrv, test and miri: what continuous integration runs", steps: ci },
 ];
 
-fn ci(workspace: &Workspace) -> Vec<Step> {
+fn ci(workspace: &Workspace) -> Vec<ChoreStep> {
     // `tidy` follows on `lint` as soon as the tree passes it.
     [lint, msrv, test, miri].into_iter().flat_map(|steps| steps(workspace)).collect()
 }
 
-fn test(workspace: &Workspace) -> Vec<Step> {
+fn test(workspace: &Workspace) -> Vec<ChoreStep> {
     // No benches: they would only run once each and prove nothing. `lint` and `msrv` see to it that they compile.
     let targets = "--lib --bins --examples --tests";
     let mut steps = vec![
-        Step::test(
+        ChoreStep::test(
             "unit and integration tests",
             workspace.cargo(&format!("test --workspace {targets} --no-fail-fast")),
         ),
-        Step::test("documentation tests", workspace.cargo("test --workspace --doc --no-fail-fast")),
+        ChoreStep::test("documentation tests", workspace.cargo("test --workspace --doc --no-fail-fast")),
     ];
     steps.extend(loom(workspace));
     steps
@@ -59,47 +60,63 @@ fn test(workspace: &Workspace) -> Vec<Step> {
 /// How long all models and their bugs may take together. A model that grows beyond it has grown too large.
 const LOOM_LIMIT: Duration = Duration::from_secs(600);
 
-fn loom(workspace: &Workspace) -> Vec<Step> {
+fn loom(workspace: &Workspace) -> Vec<ChoreStep> {
     let test = |arguments| under_loom(workspace, &format!("test --release --package loom-tests {arguments}"));
     vec![
-        // On its own: how long the compiler takes is not the models' affair.
-        Step::run_command("loom models, built", test("--no-run")),
-        Step::test("loom models", test("--no-fail-fast")).within(LOOM_LIMIT),
+        // A step of its own: the compiler's time does not count for the models.
+        ChoreStep::run_command("loom models, built", test("--no-run")),
+        ChoreStep::test("loom models", test("--no-fail-fast")).within(LOOM_LIMIT),
     ]
 }
 
-fn lint(workspace: &Workspace) -> Vec<Step> {
+fn lint(workspace: &Workspace) -> Vec<ChoreStep> {
     let deny = "-- --deny warnings";
     let clippy = |arguments: &str| workspace.cargo(&format!("clippy {arguments} {deny}"));
     let mut rustdoc = workspace.cargo("doc --workspace --no-deps --document-private-items");
     rustdoc.env("RUSTDOCFLAGS", "--deny warnings");
     vec![
-        Step::run_command("format", workspace.cargo("fmt --all --check")),
-        Step::run_command("clippy", clippy("--workspace --all-targets")),
-        Step::run_command("clippy, engine without features", clippy("--package fapilog-engine --no-default-features")),
-        Step::run_command("clippy, fapilog without features", clippy("--package fapilog --no-default-features")),
-        Step::run_command(
+        ChoreStep::run_command("format", workspace.cargo("fmt --all --check")),
+        ChoreStep::run_command("clippy", clippy("--workspace --all-targets")),
+        ChoreStep::run_command(
+            "clippy, engine without features",
+            clippy("--package fapilog-engine --no-default-features"),
+        ),
+        ChoreStep::run_command("clippy, fapilog without features", clippy("--package fapilog --no-default-features")),
+        ChoreStep::run_command(
             "clippy, loom models",
             under_loom(workspace, &format!("clippy --package loom-tests --all-targets {deny}")),
         ),
-        Step::run_command("rustdoc", rustdoc),
+        ChoreStep::run_command("rustdoc", rustdoc),
     ]
 }
 
-fn tidy(workspace: &Workspace) -> Vec<Step> {
+fn tidy(workspace: &Workspace) -> Vec<ChoreStep> {
     let workspace = workspace.clone();
-    vec![Step::check("tidy", move |screen| tidy::check(&workspace, screen))]
+    vec![ChoreStep::check("tidy", move |screen| tidy::check(&workspace, screen))]
 }
 
-fn docs(workspace: &Workspace) -> Vec<Step> {
+fn docs(workspace: &Workspace) -> Vec<ChoreStep> {
     let mut settings = workspace.cargo("test --package fapilog --test settings_page");
     settings.env("WRITE_DOCS", "1");
-    vec![Step::test("docs/settings.md", settings)]
+    vec![ChoreStep::test("docs/settings.md", settings)]
 }
 
-fn miri(workspace: &Workspace) -> Vec<Step> {
+fn book(workspace: &Workspace) -> Vec<ChoreStep> {
+    if let Err(missing) = toolchain::find_program("mdbook") {
+        return vec![ChoreStep::refuse("book", missing)];
+    }
+    let mut pages = Command::new("mdbook");
+    pages.current_dir(workspace.root()).arg("build");
+    let root = workspace.root().to_owned();
+    vec![
+        ChoreStep::run_command("pages", pages),
+        ChoreStep::check("examples beside the pages", move |screen| book::copy_examples(&root, screen)),
+    ]
+}
+
+fn miri(workspace: &Workspace) -> Vec<ChoreStep> {
     if let Err(missing) = toolchain::find_miri() {
-        return vec![Step::refuse("miri", missing)];
+        return vec![ChoreStep::refuse("miri", missing)];
     }
     let ring = |arguments: &str, flags| under_miri(workspace, &format!("--package fapilog-ring {arguments}"), flags);
     let engine = |arguments: &str, flags| {
@@ -108,35 +125,39 @@ fn miri(workspace: &Workspace) -> Vec<Step> {
     // A seed is a schedule, and a choice of what each load may return: one is enough where no threads meet.
     let meeting = "--test doorbell --test fence --test registrations --test two_threads";
     vec![
-        Step::test("miri, ring", ring("", "")),
-        Step::test("miri, ring between threads", ring(meeting, "-Zmiri-many-seeds=1..16")),
-        Step::test("miri, records", under_miri(workspace, "--package fapilog-record", "")),
-        // A container asks the system's clock, which miri gives to those alone who are not isolated.
-        Step::test("miri, lanes", engine("--lib -- producer::", "-Zmiri-many-seeds=0..4 -Zmiri-disable-isolation")),
+        ChoreStep::test("miri, ring", ring("", "")),
+        ChoreStep::test("miri, ring between threads", ring(meeting, "-Zmiri-many-seeds=1..16")),
+        ChoreStep::test("miri, records", under_miri(workspace, "--package fapilog-record", "")),
+        // A container reads the system's clock, which miri allows only without isolation.
+        ChoreStep::test(
+            "miri, lanes",
+            engine("--lib -- producer::", "-Zmiri-many-seeds=0..4 -Zmiri-disable-isolation"),
+        ),
     ]
 }
 
-fn msrv(workspace: &Workspace) -> Vec<Step> {
+fn msrv(workspace: &Workspace) -> Vec<ChoreStep> {
     let selector = workspace.rust_version().and_then(|version| toolchain::selector_for_version(&version));
     vec![match selector {
-        Ok(selector) => {
-            Step::run_command("oldest Rust", workspace.cargo(&format!("{selector} check --workspace --all-targets")))
-        }
-        Err(missing) => Step::refuse("oldest Rust", missing),
+        Ok(selector) => ChoreStep::run_command(
+            "oldest Rust",
+            workspace.cargo(&format!("{selector} check --workspace --all-targets")),
+        ),
+        Err(missing) => ChoreStep::refuse("oldest Rust", missing),
     }]
 }
 
-fn bench(workspace: &Workspace) -> Vec<Step> {
+fn bench(workspace: &Workspace) -> Vec<ChoreStep> {
     let harness = |arguments| workspace.cargo(&format!("run --release --package bench-harness -- {arguments}"));
     vec![
-        Step::run_command("throughput", harness("run --events 5000000")),
-        Step::run_command("latency", harness("latency")),
+        ChoreStep::run_command("throughput", harness("run --events 5000000")),
+        ChoreStep::run_command("latency", harness("latency")),
     ]
 }
 
-fn coverage(workspace: &Workspace) -> Vec<Step> {
+fn coverage(workspace: &Workspace) -> Vec<ChoreStep> {
     if let Err(missing) = toolchain::find_subcommand("llvm-cov").and_then(|()| toolchain::find_llvm_tools()) {
-        return vec![Step::refuse("coverage", missing)];
+        return vec![ChoreStep::refuse("coverage", missing)];
     }
     let report = workspace.target_dir("coverage.json");
     let mut tests = workspace
@@ -144,49 +165,49 @@ fn coverage(workspace: &Workspace) -> Vec<Step> {
     tests.arg(&report);
     let root = workspace.root().to_owned();
     vec![
-        Step::test("tests with line counts", tests),
-        Step::check("line coverage", move |screen| coverage::check(&root, &report, screen)),
+        ChoreStep::test("tests with line counts", tests),
+        ChoreStep::check("line coverage", move |screen| coverage::check(&root, &report, screen)),
     ]
 }
 
-fn deny(workspace: &Workspace) -> Vec<Step> {
+fn deny(workspace: &Workspace) -> Vec<ChoreStep> {
     if let Err(missing) = toolchain::find_subcommand("deny") {
-        return vec![Step::refuse("deny", missing)];
+        return vec![ChoreStep::refuse("deny", missing)];
     }
     // The database of advisories is downloaded: without a network, the other checks still run.
     vec![
-        Step::run_command(
+        ChoreStep::run_command(
             "licences, bans, sources",
             workspace.cargo("deny --all-features check licenses bans sources"),
         ),
-        Step::run_command("advisories", workspace.cargo("deny --all-features check advisories")),
+        ChoreStep::run_command("advisories", workspace.cargo("deny --all-features check advisories")),
     ]
 }
 
-fn semver(workspace: &Workspace) -> Vec<Step> {
+fn semver(workspace: &Workspace) -> Vec<ChoreStep> {
     if let Err(missing) = toolchain::find_subcommand("semver-checks") {
-        return vec![Step::refuse("semver", missing)];
+        return vec![ChoreStep::refuse("semver", missing)];
     }
     let Some(tag) = toolchain::newest_release() else {
-        return vec![Step::check("semver", |screen| {
+        return vec![ChoreStep::check("semver", |screen| {
             writeln!(screen, "There is no tag of a release yet, and so nothing to compare with.").map(|()| None)
         })];
     };
     let check = format!("semver-checks --package fapilog-plugin --baseline-rev {tag}");
-    vec![Step::run_command(format!("fapilog-plugin against {tag}"), workspace.cargo(&check))]
+    vec![ChoreStep::run_command(format!("fapilog-plugin against {tag}"), workspace.cargo(&check))]
 }
 
-fn features(workspace: &Workspace) -> Vec<Step> {
+fn features(workspace: &Workspace) -> Vec<ChoreStep> {
     if toolchain::find_subcommand("hack").is_ok() {
         let hack = "hack check --workspace --ignore-private --feature-powerset --depth 2";
-        return vec![Step::run_command("pairs of features", workspace.cargo(hack))];
+        return vec![ChoreStep::run_command("pairs of features", workspace.cargo(hack))];
     }
     let check =
-        |arguments: String| Step::run_command(arguments.clone(), workspace.cargo(&format!("check {arguments}")));
+        |arguments: String| ChoreStep::run_command(arguments.clone(), workspace.cargo(&format!("check {arguments}")));
     let to_missing = |error: serde_json::Error| Unavailable::Metadata { reason: error.to_string() };
     match toolchain::metadata().and_then(|metadata| features::combinations(&metadata).map_err(to_missing)) {
         Ok(combinations) => combinations.into_iter().map(check).collect(),
-        Err(missing) => vec![Step::refuse("features", missing)],
+        Err(missing) => vec![ChoreStep::refuse("features", missing)],
     }
 }
 

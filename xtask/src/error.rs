@@ -17,6 +17,8 @@ pub(crate) enum Unavailable {
     Miri,
     /// This sub-command of cargo is not installed.
     Subcommand { name: &'static str },
+    /// This program is not installed; cargo can install it under the same name.
+    Program { name: &'static str },
     /// The toolchain in use has no `llvm-cov` and `llvm-profdata`.
     LlvmTools,
     /// The workspace's crates cannot be listed.
@@ -36,6 +38,9 @@ impl fmt::Display for Unavailable {
             Self::Nightly => write!(f, "the nightly toolchain is not installed; {GET_MIRI}"),
             Self::Subcommand { name } => {
                 write!(f, "`cargo {name}` is not installed; get it with `cargo install cargo-{name} --locked`")
+            }
+            Self::Program { name } => {
+                write!(f, "`{name}` is not installed; get it with `cargo install {name} --locked`")
             }
             Self::LlvmTools => {
                 write!(f, "the toolchain has no llvm-tools; get them with `rustup component add llvm-tools`")

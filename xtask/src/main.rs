@@ -3,6 +3,7 @@
 //! A chore is a list of steps, nearly all of them calls of cargo. All steps run, also after one has failed, and a
 //! report closes the run. It needs nothing but a Rust toolchain: its one dependency reads JSON.
 
+mod book;
 mod chores;
 mod coverage;
 mod error;

@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::test_counts::{Counter, TestCounts};
+use crate::test_counts::{TestCounter, TestCounts};
 
 /// A thing to do, with the name it has in the report.
-pub(crate) struct Step {
+pub(crate) struct ChoreStep {
     name: String,
     action: StepAction,
     limit: Option<Duration>,
@@ -40,7 +40,7 @@ pub(crate) struct Finished {
     pub(crate) failure: Option<String>,
 }
 
-impl Step {
+impl ChoreStep {
     pub(crate) fn run_command(name: impl Into<String>, command: Command) -> Self {
         Self::new(name, StepAction::Run(command))
     }
@@ -109,7 +109,7 @@ fn run_tests(mut command: Command, screen: &mut dyn Write) -> io::Result<(Option
 
 /// Shows the child's output as it comes, and counts the results in it.
 fn watch(mut child: Child, screen: &mut dyn Write) -> io::Result<(TestCounts, ExitStatus)> {
-    let mut shown = ShownAndCounted { screen, counter: Counter::default() };
+    let mut shown = ShownAndCounted { screen, counter: TestCounter::default() };
     if let Some(mut output) = child.stdout.take() {
         io::copy(&mut output, &mut shown)?;
     }
@@ -118,7 +118,7 @@ fn watch(mut child: Child, screen: &mut dyn Write) -> io::Result<(TestCounts, Ex
 
 struct ShownAndCounted<'a> {
     screen: &'a mut dyn Write,
-    counter: Counter,
+    counter: TestCounter,
 }
 
 impl Write for ShownAndCounted<'_> {
@@ -151,7 +151,7 @@ fn judge(mut counts: TestCounts, mut failure: Option<String>) -> (Option<TestCou
     (Some(counts), failure)
 }
 
-/// A step that failed counts as one failed test at least: nobody who reads only the last line shall be misled.
+/// A step that failed counts as at least one failed test: a reader of the last line alone must not be misled.
 fn at_least_one_failed(counts: TestCounts) -> TestCounts {
     TestCounts { failed: counts.failed.max(1), ..counts }
 }
@@ -190,14 +190,14 @@ mod tests {
     }
 
     /// The tests' own output must show no results that are not theirs.
-    fn run_unseen(step: Step) -> Finished {
+    fn run_unseen(step: ChoreStep) -> Finished {
         step.run(&mut io::sink()).unwrap()
     }
 
     #[test]
     fn a_step_whose_tests_pass_succeeds_and_counts_them() {
         let script = "echo 'test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out'";
-        let finished = run_unseen(Step::test("two tests", shell(script)));
+        let finished = run_unseen(ChoreStep::test("two tests", shell(script)));
         assert_eq!(finished.counts, Some(TestCounts { passed: 2, failed: 0, skipped: 1 }));
         assert_eq!(finished.failure, None);
     }
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn a_step_that_fails_without_naming_a_failed_test_counts_one() {
         let script = "echo 'test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out'; exit 101";
-        let finished = run_unseen(Step::test("two tests and a crash", shell(script)));
+        let finished = run_unseen(ChoreStep::test("two tests and a crash", shell(script)));
         assert_eq!(finished.counts, Some(TestCounts { passed: 2, failed: 1, skipped: 0 }));
         assert_eq!(finished.failure.unwrap(), "exit status: 101");
     }
@@ -213,47 +213,47 @@ mod tests {
     #[test]
     fn a_failed_test_fails_the_step_whatever_the_exit_status() {
         let script = "echo 'test result: FAILED. 0 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out'";
-        let finished = run_unseen(Step::test("three failures", shell(script)));
+        let finished = run_unseen(ChoreStep::test("three failures", shell(script)));
         assert_eq!(finished.failure.unwrap(), "the command succeeded, yet 3 tests failed");
     }
 
     #[test]
     fn a_test_step_that_runs_no_test_fails() {
-        assert!(run_unseen(Step::test("nothing", shell("true"))).failure.is_some());
+        assert!(run_unseen(ChoreStep::test("nothing", shell("true"))).failure.is_some());
     }
 
     #[test]
     fn a_step_that_takes_longer_than_it_may_fails_with_its_results() {
         let script = "echo 'test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out'";
-        let finished = run_unseen(Step::test("two slow tests", shell(script)).within(Duration::ZERO));
+        let finished = run_unseen(ChoreStep::test("two slow tests", shell(script)).within(Duration::ZERO));
         assert_eq!(finished.counts, Some(TestCounts { passed: 2, failed: 1, skipped: 0 }));
         assert_eq!(finished.failure.unwrap(), "it took longer than 0 s");
     }
 
     #[test]
     fn a_step_that_keeps_its_time_succeeds() {
-        let finished = run_unseen(Step::run_command("quick", shell("true")).within(Duration::from_secs(3600)));
+        let finished = run_unseen(ChoreStep::run_command("quick", shell("true")).within(Duration::from_secs(3600)));
         assert_eq!(finished.failure, None);
     }
 
     #[test]
     fn a_program_that_is_not_there_is_named() {
-        let finished = run_unseen(Step::run_command("absent", Command::new("fapilog-no-such-program")));
+        let finished = run_unseen(ChoreStep::run_command("absent", Command::new("fapilog-no-such-program")));
         assert!(finished.failure.unwrap().starts_with("`fapilog-no-such-program` cannot be started: "));
     }
 
     #[test]
     fn a_check_fails_by_its_findings() {
-        let finished = run_unseen(Step::check("clean", |_| Ok(None)));
+        let finished = run_unseen(ChoreStep::check("clean", |_| Ok(None)));
         assert_eq!(finished.failure, None);
-        let finished = run_unseen(Step::check("broken", |_| Ok(Some("3 breaches".to_owned()))));
+        let finished = run_unseen(ChoreStep::check("broken", |_| Ok(Some("3 breaches".to_owned()))));
         assert_eq!(finished.failure.unwrap(), "3 breaches");
     }
 
     #[test]
     fn the_output_is_shown_unchanged_below_the_command() {
         let mut screen = Vec::new();
-        Step::test("greeting", shell("printf 'hello\\nworld'")).run(&mut screen).unwrap();
+        ChoreStep::test("greeting", shell("printf 'hello\\nworld'")).run(&mut screen).unwrap();
         let screen = String::from_utf8(screen).unwrap();
         assert!(screen.contains("\n=== greeting ===\n$ sh -c "), "{screen}");
         assert!(screen.contains("\nhello\nworld"), "{screen}");

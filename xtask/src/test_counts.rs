@@ -44,14 +44,14 @@ impl fmt::Display for TestCounts {
 ///
 /// A result reads `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 7 filtered out; finished in 0.00s`. It
 /// need not have a line for itself: miri runs a test program under several seeds side by side, and what they print gets
-/// mixed. The counts stay whole, because libtest prints them in one go, so the counts are what is looked for.
+/// mixed. The counts stay whole, because libtest prints them in one go, so the search is for counts.
 #[derive(Debug, Default)]
-pub(crate) struct Counter {
+pub(crate) struct TestCounter {
     total: TestCounts,
     unfinished_line: Vec<u8>,
 }
 
-impl Counter {
+impl TestCounter {
     pub(crate) fn read(&mut self, piece: &[u8]) {
         for &byte in piece {
             if byte == b'\n' {
@@ -88,7 +88,7 @@ test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out;
 ";
 
     fn count(pieces: &[&[u8]]) -> TestCounts {
-        let mut counter = Counter::default();
+        let mut counter = TestCounter::default();
         pieces.iter().for_each(|piece| counter.read(piece));
         counter.total()
     }

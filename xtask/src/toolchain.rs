@@ -30,6 +30,11 @@ pub(crate) fn find_subcommand(name: &'static str) -> Result<(), Unavailable> {
     output_of("cargo", &[name, "--version"]).map(|_| ()).ok_or(Unavailable::Subcommand { name })
 }
 
+/// Looks whether a program is installed that cargo can install under its own name, such as `mdbook`.
+pub(crate) fn find_program(name: &'static str) -> Result<(), Unavailable> {
+    output_of(name, &["--version"]).map(|_| ()).ok_or(Unavailable::Program { name })
+}
+
 /// Looks whether `llvm-cov` and `llvm-profdata` are in the toolchain, or are named by the environment.
 pub(crate) fn find_llvm_tools() -> Result<(), Unavailable> {
     if ["LLVM_COV", "LLVM_PROFDATA"].iter().all(|name| env::var_os(name).is_some()) {
@@ -88,6 +93,14 @@ nightly-x86_64-unknown-linux-gnu
         let missing = find_subcommand("fapilog-no-such-tool").unwrap_err();
         let expected = "`cargo fapilog-no-such-tool` is not installed; \
                         get it with `cargo install cargo-fapilog-no-such-tool --locked`";
+        assert_eq!(missing.to_string(), expected);
+    }
+
+    #[test]
+    fn a_program_that_is_not_installed_is_named_with_the_way_to_get_it() {
+        let missing = find_program("fapilog-no-such-program").unwrap_err();
+        let expected = "`fapilog-no-such-program` is not installed; \
+                        get it with `cargo install fapilog-no-such-program --locked`";
         assert_eq!(missing.to_string(), expected);
     }
 

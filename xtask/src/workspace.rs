@@ -40,7 +40,7 @@ impl Workspace {
         self.root.join(target).join(name)
     }
 
-    /// The oldest Rust that the workspace promises to build with, for example `1.95`.
+    /// The oldest Rust that the workspace builds with, for example `1.95`.
     pub(crate) fn rust_version(&self) -> Result<String, Unavailable> {
         let path = self.root.join("Cargo.toml");
         match fs::read_to_string(&path) {

@@ -84,7 +84,7 @@ impl Ticks {
             unsafe { std::arch::x86_64::_mm_lfence() };
             // SAFETY: as above, and Linux lets programs use it.
             let now = unsafe { std::arch::x86_64::_rdtsc() };
-            // SAFETY: as above. What follows does not begin before the reading.
+            // SAFETY: as above. No later instruction begins before the reading.
             unsafe { std::arch::x86_64::_mm_lfence() };
             return now;
         }
@@ -100,7 +100,7 @@ impl Ticks {
         nanos / self.now().saturating_sub(self.started_at).max(1) as f64
     }
 
-    /// What it is, for people.
+    /// Its name, for people.
     pub(crate) fn name(&self) -> &'static str {
         if self.is_counter { "rdtsc" } else { "Instant" }
     }

@@ -23,16 +23,16 @@ use crate::{
     output::{OutputDirectory, OutputFile, RESERVE_BYTES},
 };
 
-/// How long it is measured.
+/// The duration of the measurement.
 const TIME: Duration = Duration::from_secs(2);
 
 const PAGE_BYTES: usize = 4096;
 
-/// What the disk does.
+/// The disk's figures.
 #[derive(Debug, Clone)]
 pub(crate) struct DiskFigures {
     pub(crate) bytes_per_second: f64,
-    /// How it was written.
+    /// The way of writing.
     pub(crate) writer: String,
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn measure(directory: &OutputDirectory, blocks: BlockArgs) -> Result<
         Ok(ring) => (write_by_uring(ring, &file, blocks.block_bytes, depth, limit_bytes), "io_uring"),
         Err(_refused) => (write_by_pwrite(&file, blocks.block_bytes, limit_bytes), "pwrite"),
     };
-    let Written { bytes, time } = written.map_err(error)?;
+    let DiskWrites { bytes, time } = written.map_err(error)?;
     let writer = format!("{engine}, {}", if is_direct { "direct" } else { "buffered" });
     Ok(DiskFigures { bytes_per_second: bytes as f64 / time.as_secs_f64().max(1e-9), writer })
 }
@@ -105,7 +105,7 @@ impl AlignedBlock {
     }
 }
 
-struct Written {
+struct DiskWrites {
     bytes: u64,
     time: Duration,
 }
@@ -124,7 +124,7 @@ fn write_by_uring(
     block_bytes: usize,
     depth: usize,
     limit_bytes: u64,
-) -> io::Result<Written> {
+) -> io::Result<DiskWrites> {
     let blocks = (0..depth).map(|_| AlignedBlock::new(block_bytes)).collect();
     UringWriter::new(ring, file, blocks).write_for_a_while(limit_bytes)
 }
@@ -135,7 +135,7 @@ struct UringWriter<'f> {
     /// Not freed while the kernel may read them.
     blocks: ManuallyDrop<Vec<AlignedBlock>>,
     are_registered: bool,
-    under_way: usize,
+    in_flight: usize,
     offset: u64,
     written: u64,
 }
@@ -143,13 +143,13 @@ struct UringWriter<'f> {
 impl<'f> UringWriter<'f> {
     fn new(ring: IoUring, file: &'f File, blocks: Vec<AlignedBlock>) -> Self {
         let vectors: Vec<libc::iovec> = blocks.iter().map(AlignedBlock::vector).collect();
-        // SAFETY: each vector is a live allocation, which is kept until nothing is under way.
+        // SAFETY: each vector is a live allocation, which is kept until nothing is in flight.
         let are_registered = unsafe { ring.submitter().register_buffers(&vectors) }.is_ok();
         let blocks = ManuallyDrop::new(blocks);
-        Self { ring, file, blocks, are_registered, under_way: 0, offset: 0, written: 0 }
+        Self { ring, file, blocks, are_registered, in_flight: 0, offset: 0, written: 0 }
     }
 
-    fn write_for_a_while(mut self, limit_bytes: u64) -> io::Result<Written> {
+    fn write_for_a_while(mut self, limit_bytes: u64) -> io::Result<DiskWrites> {
         let started = Instant::now();
         let mut idle: Vec<usize> = (0..self.blocks.len()).collect();
         let mut outcome = Ok(());
@@ -158,16 +158,16 @@ impl<'f> UringWriter<'f> {
             if goes_on {
                 idle.drain(..).for_each(|block| self.submit(block));
             }
-            if self.under_way == 0 {
+            if self.in_flight == 0 {
                 break;
             }
             self.wait()?;
             outcome = outcome.and(self.reap(&mut idle));
         }
         let time = started.elapsed();
-        // SAFETY: dropped here and nowhere else; nothing is under way.
+        // SAFETY: dropped at this point and nowhere else; nothing is in flight.
         unsafe { ManuallyDrop::drop(&mut self.blocks) };
-        outcome.map(|()| Written { bytes: self.written, time })
+        outcome.map(|()| DiskWrites { bytes: self.written, time })
     }
 
     fn submit(&mut self, block: usize) {
@@ -184,7 +184,7 @@ impl<'f> UringWriter<'f> {
         // SAFETY: the bytes are kept until the write's completion has come, and are not written to meanwhile.
         let pushed = unsafe { self.ring.submission().push(&entry.user_data(block as u64)) };
         if pushed.is_ok() {
-            self.under_way += 1;
+            self.in_flight += 1;
             self.offset += u64::from(len);
         }
     }
@@ -202,7 +202,7 @@ impl<'f> UringWriter<'f> {
     fn reap(&mut self, idle: &mut Vec<usize>) -> io::Result<()> {
         let mut outcome = Ok(());
         while let Some(entry) = self.ring.completion().next() {
-            self.under_way -= 1;
+            self.in_flight -= 1;
             idle.push(entry.user_data() as usize);
             match u64::try_from(entry.result()) {
                 Ok(bytes) => self.written += bytes,
@@ -213,7 +213,7 @@ impl<'f> UringWriter<'f> {
     }
 }
 
-fn write_by_pwrite(file: &File, block_bytes: usize, limit_bytes: u64) -> io::Result<Written> {
+fn write_by_pwrite(file: &File, block_bytes: usize, limit_bytes: u64) -> io::Result<DiskWrites> {
     let block = AlignedBlock::new(block_bytes);
     let started = Instant::now();
     let mut offset = 0;
@@ -221,7 +221,7 @@ fn write_by_pwrite(file: &File, block_bytes: usize, limit_bytes: u64) -> io::Res
         file.write_all_at(block.bytes(), offset)?;
         offset += block_bytes as u64;
     }
-    Ok(Written { bytes: offset, time: started.elapsed() })
+    Ok(DiskWrites { bytes: offset, time: started.elapsed() })
 }
 
 #[cfg(test)]

@@ -10,20 +10,20 @@ pub(crate) use self::{
 };
 use crate::{
     cli::DeviceArgs,
-    error::{BenchError, Failure},
+    error::{BenchError, BenchFailure},
     machine::Machine,
     output::OutputDirectory,
-    report::{Figures, Reporter, Table, grouped, megabytes},
+    report::{FigureReporter, FigureTable, Figures, grouped, megabytes},
 };
 
-pub(crate) fn run(args: &DeviceArgs) -> Result<Vec<Failure>, BenchError> {
+pub(crate) fn run(args: &DeviceArgs) -> Result<Vec<BenchFailure>, BenchError> {
     let directory = OutputDirectory::open(&args.place)?;
     let mut figures = Figures::none(Machine::look(Some(directory.path())));
     let disk = disk(&directory, args.blocks)?;
     let frames_per_second = ring::hand_over()?;
     let clocks = clock::costs();
 
-    let mut table = Table::default();
+    let mut table = FigureTable::default();
     let blocks = format!("blocks of {} bytes, {} at once", args.blocks.block_bytes, args.blocks.blocks_in_flight);
     table.row("disk", format!("{} ({}, {blocks})", megabytes(disk.bytes_per_second), disk.writer));
     table.row("ring, 48-byte frames", format!("{} frames a second", grouped(frames_per_second as u64)));
@@ -33,6 +33,6 @@ pub(crate) fn run(args: &DeviceArgs) -> Result<Vec<Failure>, BenchError> {
     table.machine(&figures.machine);
     figures.device_bytes_per_second = Some(disk.bytes_per_second);
     figures.writer = Some(disk.writer);
-    Reporter::new(args.report.json.as_deref()).tell(&table, &figures)?;
+    FigureReporter::new(args.report.json.as_deref()).report(&table, &figures)?;
     Ok(Vec::new())
 }

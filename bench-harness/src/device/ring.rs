@@ -14,7 +14,7 @@ use crate::{error::BenchError, machine};
 const PAYLOAD_BYTES: usize = 48;
 /// As large as a log's own ring.
 const CAPACITY_BYTES: usize = 512 * 1024;
-/// How long it is measured.
+/// The duration of the measurement.
 const TIME: Duration = Duration::from_secs(1);
 /// Frames between two looks at the clock.
 const STRIDE: u64 = 4096;
@@ -48,7 +48,7 @@ fn publish(mut producer: Producer) -> Instant {
     let mut stamp = 0;
     while started.elapsed() < TIME {
         for _ in 0..STRIDE {
-            let mut wait = Wait::default();
+            let mut wait = SpinWait::default();
             while !publish_one(&mut producer, stamp) {
                 wait.step();
             }
@@ -68,7 +68,7 @@ fn publish_one(producer: &mut Producer, stamp: u64) -> bool {
 
 /// Reads until the producer is gone. Returns how many frames there were, and when the last one had come.
 fn drain(mut consumer: Consumer) -> (u64, Instant) {
-    let (mut frames, mut sum, mut wait) = (0, 0_u64, Wait::default());
+    let (mut frames, mut sum, mut wait) = (0, 0_u64, SpinWait::default());
     while !consumer.is_finished() {
         let before = frames;
         while let Some(frame) = consumer.next_frame() {
@@ -76,17 +76,17 @@ fn drain(mut consumer: Consumer) -> (u64, Instant) {
             frames += 1;
         }
         consumer.release();
-        if frames == before { wait.step() } else { wait = Wait::default() }
+        if frames == before { wait.step() } else { wait = SpinWait::default() }
     }
     std::hint::black_box(sum);
     (frames, Instant::now())
 }
 
-/// Spins for a while, then lets others run: there may be one CPU only.
+/// Spins for a while, then yields to other threads: there may be one CPU only.
 #[derive(Default)]
-struct Wait(u32);
+struct SpinWait(u32);
 
-impl Wait {
+impl SpinWait {
     fn step(&mut self) {
         if self.0 < 256 {
             self.0 += 1;

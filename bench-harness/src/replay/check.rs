@@ -1,4 +1,4 @@
-//! Comparing what was written with what was read.
+//! Comparing the output with the input.
 
 use std::{borrow::Cow, io::Read};
 
@@ -26,7 +26,7 @@ pub(super) fn check(
         let name = file.name();
         file.lines().map(move |(number, line)| (name, number, line))
     });
-    let mut comparison = Comparison {
+    let mut comparison = LineComparison {
         input: lines.take(usize::try_from(logged).unwrap_or(usize::MAX)),
         may_skip: counts.lost + counts.filtered,
         events: 0,
@@ -48,7 +48,7 @@ pub(super) fn check(
     Ok(Checked { events: comparison.events, bytes, differently_written: 0 })
 }
 
-struct Comparison<I> {
+struct LineComparison<I> {
     input: I,
     /// Lines that may still be missing.
     may_skip: u64,
@@ -58,7 +58,7 @@ struct Comparison<I> {
     sequence: u64,
 }
 
-impl<'a, I: Iterator<Item = InputLine<'a>>> LineReader for Comparison<I> {
+impl<'a, I: Iterator<Item = InputLine<'a>>> LineReader for LineComparison<I> {
     fn line(&mut self, number: u64, line: &[u8]) -> Result<(), Finding> {
         let record = Record::parse(number, line)?;
         if record.is_internal() {
@@ -70,7 +70,7 @@ impl<'a, I: Iterator<Item = InputLine<'a>>> LineReader for Comparison<I> {
         self.events += 1;
         loop {
             let Some(input) = self.input.next() else {
-                return Err(Finding::Foreign { line: number, found: excerpt(line) });
+                return Err(Finding::NotLogged { line: number, found: excerpt(line) });
             };
             if is_same(&record, &message, input) {
                 return Ok(());
@@ -85,8 +85,8 @@ impl<'a, I: Iterator<Item = InputLine<'a>>> LineReader for Comparison<I> {
     }
 }
 
-impl<I> Comparison<I> {
-    /// One thread has logged all of it: the numbers of its events only grow.
+impl<I> LineComparison<I> {
+    /// A single thread has logged all of it: the numbers of its events only grow.
     fn follow_sequence(&mut self, number: u64, record: &Record<'_>) -> Result<(), Finding> {
         let sequence = record.event_id.split_once('-').and_then(|(_, sequence)| sequence.parse().ok());
         match sequence {
@@ -106,7 +106,7 @@ fn message_of<'r>(number: u64, line: &[u8], record: &'r Record<'_>) -> Result<Co
         return Ok(Cow::Borrowed(record.message.as_bytes()));
     }
     let decoded = decode_marked_text(&record.message).filter(|bytes| std::str::from_utf8(bytes).is_err());
-    decoded.map(Cow::Owned).ok_or_else(|| Finding::Foreign { line: number, found: excerpt(line) })
+    decoded.map(Cow::Owned).ok_or_else(|| Finding::NotLogged { line: number, found: excerpt(line) })
 }
 
 fn is_same(record: &Record<'_>, message: &[u8], (name, number, bytes): InputLine<'_>) -> bool {

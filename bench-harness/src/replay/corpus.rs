@@ -7,7 +7,7 @@ use std::{
 
 use crate::error::BenchError;
 
-/// What a line takes in the output beside itself and the file's name, at most.
+/// The bytes that a line takes in the output beside itself and the file's name, at most.
 const LINE_OVERHEAD_BYTES: u64 = 384;
 
 #[derive(Debug)]
@@ -63,7 +63,8 @@ impl Corpus {
         self.files.iter().map(|file| file.name.len()).max().unwrap_or(0)
     }
 
-    /// What one round of it takes in the output: an estimate on the safe side, unless it is full of what JSON escapes.
+    /// The bytes that a round of it takes in the output: an estimate on the safe side, unless it is full of characters
+    /// that JSON escapes.
     pub(super) fn output_bytes(&self) -> u64 {
         let of_file = |file: &InputFile| {
             let beside = LINE_OVERHEAD_BYTES + file.name.len() as u64;
@@ -90,14 +91,14 @@ impl InputFile {
     }
 }
 
-fn lines_of(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn lines_of(mut ahead: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
-        if rest.is_empty() {
+        if ahead.is_empty() {
             return None;
         }
-        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-        let (line, behind) = rest.split_at_checked(end)?;
-        rest = behind.get(1..).unwrap_or_default();
+        let end = memchr::memchr(b'\n', ahead).unwrap_or(ahead.len());
+        let (line, behind) = ahead.split_at_checked(end)?;
+        ahead = behind.get(1..).unwrap_or_default();
         Some(line)
     })
 }

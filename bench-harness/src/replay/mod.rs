@@ -1,4 +1,4 @@
-//! `replay`: every line of log files becomes an event, and what was written is compared with the files, byte for byte.
+//! `replay`: every line of log files becomes an event, and the output is compared with the files, byte for byte.
 //!
 //! # The rule
 //!
@@ -7,7 +7,7 @@
 //! line is its message, the file's path is `tags.file`, and the line's number, from 1, is `context.line`. An empty line is
 //! an event with an empty message.
 //!
-//! A line that is not UTF-8 comes through all the same: the event says so (`"not_utf8":["message"]`), and
+//! A line that is not UTF-8 comes through all the same: the event is marked (`"not_utf8":["message"]`), and
 //! [`fapilog::format::decode_marked_text`] gives its bytes back.
 
 mod check;
@@ -20,29 +20,29 @@ use fapilog::{Logger, info};
 use self::{check::check, corpus::Corpus};
 use crate::{
     cli::{ReplayArgs, SinkName},
-    error::{BenchError, Failure},
+    error::{BenchError, BenchFailure},
     machine::{self, Machine},
     outcome::{Check, figures, judge, too_slow},
     output::{OutputDirectory, SMALL_RESERVE_BYTES},
     producers::Control,
     progress,
-    report::{Reporter, Table, grouped},
-    subject::{Destination, RecordRoom, Subject},
+    report::{FigureReporter, FigureTable, grouped},
+    subject::{LogDestination, RecordRoom, Subject},
     watch::{Length, Room, watch},
 };
 
-/// What a record holds beside line and file name, at most.
+/// The bytes that a record holds beside line and file name, at most.
 const RECORD_OVERHEAD_BYTES: usize = 256;
-/// What the library takes for a record at most, with everything.
+/// The library's limit for a record, with everything.
 const RECORD_MAX_BYTES: usize = 16 << 20;
 
-pub(crate) fn run(args: &ReplayArgs) -> Result<Vec<Failure>, BenchError> {
+pub(crate) fn run(args: &ReplayArgs) -> Result<Vec<BenchFailure>, BenchError> {
     let corpus = Corpus::read(&args.files)?;
     let room = record_room(&corpus)?;
     let directory = OutputDirectory::open(&args.file.place)?;
     directory.check_space(corpus.output_bytes().saturating_mul(args.repeat).saturating_add(SMALL_RESERVE_BYTES))?;
     let machine = Machine::look(Some(directory.path()));
-    let destination = Destination::File(directory.file("replay", args.file.keep));
+    let destination = LogDestination::File(directory.file("replay", args.file.keep));
 
     let mut failures = Vec::new();
     let subject = Subject::start(&args.log, &args.file, &destination, room)?;
@@ -50,12 +50,12 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Vec<Failure>, BenchError> {
     let ended = subject.end(replayed.logged, &mut failures)?;
     let wanted = corpus.lines_count().saturating_mul(args.repeat);
     if let Some(reason) = &replayed.stopped {
-        failures.push(Failure::Stopped { logged: replayed.logged, wanted, reason: reason.clone() });
+        failures.push(BenchFailure::Stopped { logged: replayed.logged, wanted, reason: reason.clone() });
     }
 
     let mut figures = figures(&ended, replayed.seconds, machine);
     let checked = match &destination {
-        Destination::File(file) => {
+        LogDestination::File(file) => {
             let bar = progress::bar(Some(file.len()?), "comparing");
             let log = file.open()?;
             let outcome = Check::run(|| {
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Vec<Failure>, BenchError> {
     let verdict = judge(checked, &ended, &mut figures, &mut failures);
     failures.extend(too_slow(args.at_least, &figures));
 
-    let mut table = Table::default();
+    let mut table = FigureTable::default();
     let (files, lines, bytes) = (corpus.files().len(), corpus.lines_count(), corpus.bytes());
     let input = format!("{files} files, {} lines, {} bytes", grouped(lines), grouped(bytes));
     table.row("input", if args.repeat == 1 { input } else { format!("{input}, {} times", grouped(args.repeat)) });
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Vec<Failure>, BenchError> {
     table.row("check", verdict);
     table.kept_file(&destination);
     table.machine(&figures.machine);
-    Reporter::new(args.report.json.as_deref()).tell(&table, &figures)?;
+    FigureReporter::new(args.report.json.as_deref()).report(&table, &figures)?;
     Ok(failures)
 }
 
@@ -109,7 +109,7 @@ fn measure(
     corpus: &Corpus,
     subject: &Subject,
     directory: &OutputDirectory,
-    failures: &mut Vec<Failure>,
+    failures: &mut Vec<BenchFailure>,
 ) -> Result<Replayed, BenchError> {
     let (logger, control) = (subject.logger(), Control::default());
     let name = "producer-0".to_owned();

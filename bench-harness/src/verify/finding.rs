@@ -1,4 +1,4 @@
-//! What can be wrong with a log.
+//! Findings: the errors of a log.
 
 use std::io;
 
@@ -13,9 +13,9 @@ pub(crate) enum Finding {
     Unfinished { line: u64 },
     #[error("line {line} is no event in strict JSON ({reason}): {found}")]
     NotJson { line: u64, reason: String, found: String },
-    #[error("line {line} is an event that nobody logged: {found}")]
-    Foreign { line: u64, found: String },
-    #[error("line {line} is not what was logged: expected {expected}, found {found}")]
+    #[error("line {line} is an event that no producer logged: {found}")]
+    NotLogged { line: u64, found: String },
+    #[error("line {line} differs from the logged event: expected {expected}, found {found}")]
     Wrong { line: u64, expected: String, found: String },
     #[error("line {line}: of producer {producer}, event {expected} was to come, and event {found} is there")]
     OutOfOrder { line: u64, producer: u32, expected: u64, found: u64 },
@@ -25,6 +25,6 @@ pub(crate) enum Finding {
     SharedId { id: u64 },
     #[error("producer {producer} logged {logged} events, and {found} are there")]
     Missing { producer: usize, logged: u64, found: u64 },
-    #[error("the log's accounts say {counted} {what}, and {found} are there")]
+    #[error("the log's accounts count {counted} {what}, and {found} are there")]
     Count { what: &'static str, counted: u64, found: u64 },
 }

@@ -8,10 +8,10 @@ use std::{
 
 use super::Finding;
 
-/// What is read in one go.
+/// The bytes of a single read.
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// Chunks on their way to the one who looks at them.
+/// Chunks on their way to the thread that looks at them.
 const CHUNKS_AHEAD: usize = 3;
 
 /// Looks at lines.
@@ -59,10 +59,10 @@ fn lines_of(chunk: &[u8], mut number: u64, reader: &mut impl LineReader) -> Resu
 
 /// Sends chunks of whole lines, until the end of the file or the end of interest.
 fn read_chunks(mut log: impl Read, to_look: &SyncSender<io::Result<Vec<u8>>>, empties: &Receiver<Vec<u8>>) {
-    let mut rest = Vec::new();
+    let mut tail = Vec::new();
     loop {
         let mut chunk = empties.try_recv().unwrap_or_default();
-        let is_end = match read_chunk(&mut log, &mut rest, &mut chunk) {
+        let is_end = match read_chunk(&mut log, &mut tail, &mut chunk) {
             Ok(is_end) => is_end,
             Err(error) => {
                 let _ = to_look.send(Err(error));
@@ -75,11 +75,12 @@ fn read_chunks(mut log: impl Read, to_look: &SyncSender<io::Result<Vec<u8>>>, em
     }
 }
 
-/// Fills `chunk` with `rest` and what comes next, up to the last line's end; what is behind it becomes the new rest.
+/// Fills `chunk` with `tail` and the bytes that come next, up to the last line's end; the bytes behind it become the
+/// new tail.
 /// Returns whether that was all.
-fn read_chunk(log: &mut impl Read, rest: &mut Vec<u8>, chunk: &mut Vec<u8>) -> io::Result<bool> {
+fn read_chunk(log: &mut impl Read, tail: &mut Vec<u8>, chunk: &mut Vec<u8>) -> io::Result<bool> {
     chunk.clear();
-    chunk.append(rest);
+    chunk.append(tail);
     loop {
         let before = chunk.len();
         log.by_ref().take(CHUNK_BYTES as u64).read_to_end(chunk)?;
@@ -88,7 +89,7 @@ fn read_chunk(log: &mut impl Read, rest: &mut Vec<u8>, chunk: &mut Vec<u8>) -> i
         }
         // A line longer than a chunk: read on.
         if let Some(end) = memchr::memrchr(b'\n', chunk) {
-            *rest = chunk.split_off(end + 1);
+            *tail = chunk.split_off(end + 1);
             return Ok(false);
         }
     }

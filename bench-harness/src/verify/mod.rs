@@ -1,8 +1,9 @@
 //! Reading a log back, and checking that every event is there: once, whole, and in its producer's order.
 //!
-//! Each line is put together again from its workload, by hand, and compared byte for byte. A line that differs may still
-//! say the same (JSON does not care for the order of keys): it and the expected line are then parsed and compared as
-//! JSON. So is one line in [`PARSE_EVERY`] that does not differ, so that what is taken for right is also strict JSON.
+//! Each line is put together again from its workload, without the library, and compared byte for byte. A line that
+//! differs may still mean the same (JSON does not care for the order of keys): it and the expected line are then parsed
+//! and compared as JSON. A line in [`PARSE_EVERY`] that does not differ is parsed too, so that lines taken for right
+//! are also strict JSON.
 
 mod finding;
 mod lines;
@@ -17,36 +18,36 @@ pub(crate) use self::{
 };
 use crate::workload::{EventIdText, Expect, ExpectedLine};
 
-/// How many lines there are to one that is parsed though it is right byte for byte.
+/// The number of lines for each one that is parsed though it is right byte for byte.
 const PARSE_EVERY: u64 = 1000;
 
 /// Length of a timestamp with what stands in front of it: `{"timestamp":"2026-01-31T23:59:59.123456789Z`.
 const STAMP_BYTES: usize = 44;
 
-/// What a log must hold.
+/// The contents that a log must have.
 #[derive(Debug)]
-pub(crate) struct Claim {
+pub(crate) struct LogClaim {
     pub(crate) expect: Expect,
     /// By producer.
     pub(crate) producers: Vec<ProducerClaim>,
     /// Events in the log, without the library's own.
     pub(crate) delivered: u64,
-    /// The library's own events in the log.
+    /// Internal events in the log.
     pub(crate) own: u64,
     /// Events that are not in the log, and are accounted for.
     pub(crate) missing: u64,
 }
 
-/// What a producer has logged.
+/// A producer's log calls.
 #[derive(Debug, Clone)]
 pub(crate) struct ProducerClaim {
     /// Numbered from 0.
     pub(crate) logged: u64,
-    /// What an enricher adds to its events' context, as JSON with a comma in front.
+    /// The fields that an enricher adds to its events' context, as JSON with a comma in front.
     pub(crate) added: String,
 }
 
-/// What was checked.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Checked {
     pub(crate) events: u64,
@@ -55,24 +56,24 @@ pub(crate) struct Checked {
     pub(crate) differently_written: u64,
 }
 
-/// Checks a log. `progress` is told how many bytes have been read, once in a while.
-pub(crate) fn verify(log: impl Read + Send, claim: &Claim, progress: impl FnMut(u64)) -> Result<Checked, Finding> {
+/// Checks a log. `progress` gets the number of bytes read, once in a while.
+pub(crate) fn verify(log: impl Read + Send, claim: &LogClaim, progress: impl FnMut(u64)) -> Result<Checked, Finding> {
     let mut checker = Checker::new(claim);
     let bytes = read_lines(log, &mut checker, progress)?;
     checker.finish(bytes)
 }
 
 struct Checker<'a> {
-    claim: &'a Claim,
-    seen: Vec<Seen>,
+    claim: &'a LogClaim,
+    seen: Vec<ProducerProgress>,
     expected: ExpectedLine,
     own: u64,
     differently_written: u64,
 }
 
-/// How far a producer's events have come.
+/// The progress of a producer's events.
 #[derive(Debug, Clone, Copy, Default)]
-struct Seen {
+struct ProducerProgress {
     events: u64,
     /// The least number that may come.
     next: u64,
@@ -80,9 +81,9 @@ struct Seen {
     last: Option<EventIdText>,
 }
 
-/// What an event says of itself.
+/// The numbers by which an event names itself.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct EventNumbers {
     producer: u32,
     n: u64,
     id: EventIdText,
@@ -103,10 +104,10 @@ impl LineReader for Checker<'_> {
 }
 
 impl<'a> Checker<'a> {
-    fn new(claim: &'a Claim) -> Self {
+    fn new(claim: &'a LogClaim) -> Self {
         Self {
             claim,
-            seen: vec![Seen::default(); claim.producers.len()],
+            seen: vec![ProducerProgress::default(); claim.producers.len()],
             expected: ExpectedLine::new(),
             own: 0,
             differently_written: 0,
@@ -114,22 +115,22 @@ impl<'a> Checker<'a> {
     }
 
     /// Byte for byte.
-    fn is_as_expected(&mut self, line: &[u8], place: Place) -> bool {
-        self.tell(place)
+    fn is_as_expected(&mut self, line: &[u8], place: EventNumbers) -> bool {
+        self.expect(place)
             && line
                 .split_at_checked(STAMP_BYTES)
-                .is_some_and(|(stamp, rest)| is_stamp(stamp) && rest == self.expected.bytes())
+                .is_some_and(|(stamp, tail)| is_stamp(stamp) && tail == self.expected.bytes())
     }
 
     /// Puts the expected line together. `false` if there is no such producer.
-    fn tell(&mut self, place: Place) -> bool {
+    fn expect(&mut self, place: EventNumbers) -> bool {
         let Some(producer) = self.claim.producers.get(place.producer as usize) else { return false };
         self.expected.begin(place.producer, place.id, &producer.added);
         (self.claim.expect)(&mut self.expected, place.n);
         true
     }
 
-    /// A line that is one of the library's own, or says the same in another way, or is wrong.
+    /// A line that is an internal event, or has the same meaning in another form, or is wrong.
     #[cold]
     fn differing(&mut self, number: u64, line: &[u8]) -> Result<(), Finding> {
         let record = Record::parse(number, line)?;
@@ -138,8 +139,8 @@ impl<'a> Checker<'a> {
             return Ok(());
         }
         let place = place_of(&record)
-            .filter(|place| self.tell(*place))
-            .ok_or_else(|| Finding::Foreign { line: number, found: excerpt(line) })?;
+            .filter(|place| self.expect(*place))
+            .ok_or_else(|| Finding::NotLogged { line: number, found: excerpt(line) })?;
         self.compare_parsed(number, line)?;
         self.differently_written += 1;
         self.take(number, place)
@@ -159,7 +160,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Counts an event, and checks that it comes in order.
-    fn take(&mut self, number: u64, place: Place) -> Result<(), Finding> {
+    fn take(&mut self, number: u64, place: EventNumbers) -> Result<(), Finding> {
         let index = place.producer as usize;
         let is_complete = self.claim.missing == 0;
         let (Some(seen), Some(claim)) = (self.seen.get_mut(index), self.claim.producers.get(index)) else {
@@ -168,7 +169,7 @@ impl<'a> Checker<'a> {
         let is_in_order = if is_complete { place.n == seen.next } else { place.n >= seen.next };
         let is_in_order = is_in_order && place.n < claim.logged;
         if !is_in_order {
-            let Place { producer, n, .. } = place;
+            let EventNumbers { producer, n, .. } = place;
             return Err(Finding::OutOfOrder { line: number, producer, expected: seen.next, found: n });
         }
         let is_new =
@@ -176,7 +177,7 @@ impl<'a> Checker<'a> {
         if !is_new {
             return Err(Finding::IdOutOfOrder { line: number, producer: place.producer });
         }
-        *seen = Seen { events: seen.events + 1, next: place.n + 1, last: Some(place.id) };
+        *seen = ProducerProgress { events: seen.events + 1, next: place.n + 1, last: Some(place.id) };
         Ok(())
     }
 
@@ -193,7 +194,7 @@ impl<'a> Checker<'a> {
             return Err(Finding::Count { what: "events", counted: self.claim.delivered, found: events });
         }
         if self.own != self.claim.own {
-            return Err(Finding::Count { what: "events of the log's own", counted: self.claim.own, found: self.own });
+            return Err(Finding::Count { what: "internal events", counted: self.claim.own, found: self.own });
         }
         Ok(Checked { events, bytes, differently_written: self.differently_written })
     }
@@ -212,26 +213,26 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Finds in a line what it says of itself, without parsing it.
+/// Finds in a line the event's own numbers, without parsing it.
 #[inline]
-fn locate(line: &[u8]) -> Option<Place> {
+fn locate(line: &[u8]) -> Option<EventNumbers> {
     let (_, id) = split_behind(line, b"\"event_id\":\"")?;
     let (id_producer, id) = number(id)?;
-    let (sequence, rest) = number(id.strip_prefix(b"-")?)?;
-    let (_, context) = split_behind(rest, b",\"context\":{\"producer\":")?;
-    let (producer, rest) = number(context)?;
-    let (n, _) = number(rest.strip_prefix(b",\"n\":")?)?;
+    let (sequence, tail) = number(id.strip_prefix(b"-")?)?;
+    let (_, context) = split_behind(tail, b",\"context\":{\"producer\":")?;
+    let (producer, tail) = number(context)?;
+    let (n, _) = number(tail.strip_prefix(b",\"n\":")?)?;
     let id = EventIdText { producer: id_producer, sequence };
-    Some(Place { producer: u32::try_from(producer).ok()?, n, id })
+    Some(EventNumbers { producer: u32::try_from(producer).ok()?, n, id })
 }
 
-/// What a parsed event says of itself.
-fn place_of(record: &Record<'_>) -> Option<Place> {
+/// The numbers of a parsed event.
+fn place_of(record: &Record<'_>) -> Option<EventNumbers> {
     let context: &Fields = record.context.as_ref()?;
     let (producer, sequence) = record.event_id.split_once('-')?;
     let id = EventIdText { producer: producer.parse().ok()?, sequence: sequence.parse().ok()? };
     let producer = u32::try_from(context.get("producer")?.as_u64()?).ok()?;
-    Some(Place { producer, n: context.get("n")?.as_u64()?, id })
+    Some(EventNumbers { producer, n: context.get("n")?.as_u64()?, id })
 }
 
 #[inline]
@@ -244,12 +245,12 @@ fn split_behind<'l>(line: &'l [u8], needle: &[u8]) -> Option<(&'l [u8], &'l [u8]
 #[inline]
 fn number(text: &[u8]) -> Option<(u64, &[u8])> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = text.split_at_checked(digits)?;
+    let (digits, tail) = text.split_at_checked(digits)?;
     let value = |sum: u64, digit: &u8| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
     if digits.is_empty() {
         return None;
     }
-    Some((digits.iter().try_fold(0, value)?, rest))
+    Some((digits.iter().try_fold(0, value)?, tail))
 }
 
 /// Whether a line starts with a timestamp as it should.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Finding;
 
-/// An event, as its line says.
+/// An event, read from its line.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Record<'a> {
@@ -90,7 +90,7 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// As much of a line as a person wants to see.
+/// The part of a line that a report shows.
 pub(crate) fn excerpt(line: &[u8]) -> String {
     const MAX_BYTES: usize = 600;
     let shown = line.get(..MAX_BYTES.min(line.len())).unwrap_or_default();

@@ -21,9 +21,9 @@ fn primitives(numbers: impl IntoIterator<Item = u64>) -> Vec<String> {
     lines(WorkloadName::Primitives, 0, numbers)
 }
 
-/// Of one producer that has logged so many primitives, all of them delivered.
-fn claim(logged: u64) -> Claim {
-    Claim {
+/// The claim of a producer that has logged so many primitives, all of them delivered.
+fn claim(logged: u64) -> LogClaim {
+    LogClaim {
         expect: expect_of(WorkloadName::Primitives),
         producers: vec![ProducerClaim { logged, added: String::new() }],
         delivered: logged,
@@ -32,7 +32,7 @@ fn claim(logged: u64) -> Claim {
     }
 }
 
-fn check(lines: &[String], claim: &Claim) -> Result<Checked, Finding> {
+fn check(lines: &[String], claim: &LogClaim) -> Result<Checked, Finding> {
     let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
     verify(text.as_bytes(), claim, |_| {})
 }
@@ -89,7 +89,7 @@ fn two_events_in_the_wrong_order_are_found() {
 fn an_event_that_nobody_logged_is_found() {
     assert!(check(&primitives(0..11), &claim(10)).is_err());
     let stranger = lines(WorkloadName::Primitives, 7, [0]);
-    assert!(matches!(check(&stranger, &claim(1)), Err(Finding::Foreign { line: 1, .. })));
+    assert!(matches!(check(&stranger, &claim(1)), Err(Finding::NotLogged { line: 1, .. })));
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn an_id_that_goes_back_is_found() {
 
 fn two_producers(log: &[String]) -> Result<Checked, Finding> {
     let producers = vec![ProducerClaim { logged: 3, added: String::new() }; 2];
-    check(log, &Claim { producers, delivered: 6, ..claim(0) })
+    check(log, &LogClaim { producers, delivered: 6, ..claim(0) })
 }
 
 #[test]
@@ -155,22 +155,22 @@ fn two_producers_under_one_number_are_found() {
 }
 
 #[test]
-fn where_events_are_lost_and_counted_the_rest_must_be_there_in_order() {
+fn where_events_are_lost_and_counted_the_others_must_be_there_in_order() {
     let mut log = primitives([0, 1, 4, 5]);
-    let lossy = Claim { delivered: 4, missing: 2, ..claim(6) };
+    let lossy = LogClaim { delivered: 4, missing: 2, ..claim(6) };
     check(&log, &lossy).unwrap();
-    assert!(check(&log, &Claim { delivered: 5, missing: 1, ..claim(6) }).is_err());
+    assert!(check(&log, &LogClaim { delivered: 5, missing: 1, ..claim(6) }).is_err());
     log.swap(1, 2);
     assert!(check(&log, &lossy).is_err());
 }
 
 #[test]
-fn the_logs_own_events_are_counted_apart() {
+fn internal_events_are_counted_apart() {
     let mut log = primitives([0, 1, 4, 5]);
     log.push(LOSS.to_owned());
-    let lossy = Claim { delivered: 4, missing: 2, own: 1, ..claim(6) };
+    let lossy = LogClaim { delivered: 4, missing: 2, own: 1, ..claim(6) };
     check(&log, &lossy).unwrap();
-    assert!(check(&log, &Claim { own: 0, ..lossy }).is_err());
+    assert!(check(&log, &LogClaim { own: 0, ..lossy }).is_err());
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn every_workload_is_expected_in_strict_json() {
         for (line, number) in log.iter().zip(1..) {
             messages.insert(Record::parse(number, line.as_bytes()).unwrap().message.into_owned());
         }
-        let claim = Claim { expect: expect_of(workload), ..claim(512) };
+        let claim = LogClaim { expect: expect_of(workload), ..claim(512) };
         assert_eq!(check(&log, &claim).unwrap().differently_written, 0);
         assert!(workload != WorkloadName::Mixed || messages.len() > 9, "{messages:?}");
     }

@@ -18,7 +18,7 @@ macro_rules! opening {
 }
 pub(super) use opening;
 
-/// What the library has numbered an event.
+/// The library's number of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EventIdText {
     pub(crate) producer: u64,
@@ -31,7 +31,7 @@ pub(crate) struct ExpectedLine {
     bytes: Vec<u8>,
     id: EventIdText,
     producer: u32,
-    /// What an enricher adds to the context, with a comma in front.
+    /// The fields that an enricher adds to the context, with a comma in front.
     added: Vec<u8>,
 }
 

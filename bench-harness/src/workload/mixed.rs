@@ -8,9 +8,9 @@ use super::{ExpectedLine, Workload, expected::opening};
 
 pub(crate) struct Mixed;
 
-/// What kind of call event `n` is.
+/// The kind of call that logs event `n`.
 #[derive(Debug, Clone, Copy)]
-enum Call {
+enum CallKind {
     Trade,
     Wide,
     Optional,
@@ -23,7 +23,7 @@ enum Call {
     Error,
 }
 
-impl Call {
+impl CallKind {
     #[inline(always)]
     fn of(n: u64) -> Self {
         match (n % 512, n % 8) {
@@ -53,15 +53,15 @@ impl fmt::Display for Order {
 
 /// An error with a source.
 #[derive(Debug)]
-struct Refused(Order);
+struct OrderRefused(Order);
 
-impl fmt::Display for Refused {
+impl fmt::Display for OrderRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("refused")
     }
 }
 
-impl Error for Refused {
+impl Error for OrderRefused {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.0)
     }
@@ -70,8 +70,8 @@ impl Error for Refused {
 impl Error for Order {}
 
 /// Quotes, a backslash, a line's end, a tab, an escape character, letters of two, three and four bytes, and a tag.
-const TEXT: &str = "say \"hi\\\"\n\tto \u{1b}[1mGrüße, 世界 🙂 <b>";
-const TEXT_JSON: &str = "\"say \\\"hi\\\\\\\"\\n\\tto \\u001b[1mGrüße, 世界 🙂 \\u003cb>\"";
+const TEXT: &str = "ask \"hi\\\"\n\tto \u{1b}[1mGrüße, 世界 🙂 <b>";
+const TEXT_JSON: &str = "\"ask \\\"hi\\\\\\\"\\n\\tto \\u001b[1mGrüße, 世界 🙂 \\u003cb>\"";
 
 /// Not UTF-8, with a backslash.
 const BYTES: &[u8] = b"caf\xe9 \\ ok";
@@ -82,46 +82,46 @@ const WIDE: i128 = -170_141_183_460_469_231_731_687_303_715_884_105_728;
 impl Workload for Mixed {
     #[inline(always)]
     fn log(log: &Logger, producer: u32, n: u64) {
-        match Call::of(n) {
-            Call::Trade => {
+        match CallKind::of(n) {
+            CallKind::Trade => {
                 let price = (n % 4096) as f64 * 0.125;
                 info!(log, "trade", producer, n, price, tags.venue = "XNAS", metrics.latency_us = n % 1000);
             }
-            Call::Wide => info!(log, "wide numbers", producer, n, low = WIDE, high = u128::MAX, small = -1_i8),
-            Call::Optional => {
+            CallKind::Wide => info!(log, "wide numbers", producer, n, low = WIDE, high = u128::MAX, small = -1_i8),
+            CallKind::Optional => {
                 let even = (n % 16 == 2).then_some(n);
                 info!(log, "perhaps", producer, n, even, none = None::<u32>, is_set = n % 16 == 2);
             }
-            Call::Displayed => warn!(log, %Order(n), producer, n, shown = %Order(n), debug = ?Order(n)),
-            Call::Spelt => info!(log, TEXT, producer, n, letter = 'ß', tags."a key" = TEXT),
-            Call::Listed => {
+            CallKind::Displayed => warn!(log, %Order(n), producer, n, shown = %Order(n), debug = ?Order(n)),
+            CallKind::Spelt => info!(log, TEXT, producer, n, letter = 'ß', tags."a key" = TEXT),
+            CallKind::Listed => {
                 let peer = Ipv4Addr::new(10, 0, 0, 7);
                 info!(log, "lists", producer, n, sizes = [1_u32, 2, 3], names = ["a", "b"], peer);
             }
-            Call::Bytes => info!(log, BYTES, producer, n, raw = BYTES),
-            Call::Odd => {
+            CallKind::Bytes => info!(log, BYTES, producer, n, raw = BYTES),
+            CallKind::Odd => {
                 let waited = Duration::from_millis(n % 1000);
                 info!(log, "odd numbers", producer, n, metrics.rate = f64::NAN, metrics.half = 0.5_f32, waited);
             }
-            Call::Audit => audit!(log, "limit changed", producer, n, tags.user = "operator"),
-            Call::Error => error!(log, "no fill", producer, n, error = #Refused(Order(n))),
+            CallKind::Audit => audit!(log, "limit changed", producer, n, tags.user = "operator"),
+            CallKind::Error => error!(log, "no fill", producer, n, error = #OrderRefused(Order(n))),
         }
     }
 
     fn expect(line: &mut ExpectedLine, n: u64) {
         const INFO: &str = opening!("INFO", 3, "SYSTEM");
-        match Call::of(n) {
-            Call::Trade => expect_trade(line, INFO, n),
-            Call::Wide => {
+        match CallKind::of(n) {
+            CallKind::Trade => expect_trade(line, INFO, n),
+            CallKind::Wide => {
                 line.start(INFO, "\"wide numbers\"");
                 line.context(n);
                 line.raw(",\"low\":-170141183460469231731687303715884105728");
                 line.raw(",\"high\":340282366920938463463374607431768211455,\"small\":-1");
                 line.end_context();
             }
-            Call::Optional => expect_optional(line, INFO, n),
-            Call::Displayed => expect_displayed(line, n),
-            Call::Spelt => {
+            CallKind::Optional => expect_optional(line, INFO, n),
+            CallKind::Displayed => expect_displayed(line, n),
+            CallKind::Spelt => {
                 line.start(INFO, TEXT_JSON);
                 line.context(n);
                 line.raw(",\"letter\":\"ß\"");
@@ -130,13 +130,13 @@ impl Workload for Mixed {
                 line.raw(TEXT_JSON);
                 line.raw("}");
             }
-            Call::Listed => {
+            CallKind::Listed => {
                 line.start(INFO, "\"lists\"");
                 line.context(n);
                 line.raw(",\"sizes\":[1,2,3],\"names\":[\"a\",\"b\"],\"peer\":\"10.0.0.7\"");
                 line.end_context();
             }
-            Call::Bytes => {
+            CallKind::Bytes => {
                 line.start(INFO, BYTES_JSON);
                 line.context(n);
                 line.raw(",\"raw\":");
@@ -144,14 +144,14 @@ impl Workload for Mixed {
                 line.end_context();
                 line.raw(",\"not_utf8\":[\"message\",\"context.raw\"]");
             }
-            Call::Odd => expect_odd(line, INFO, n),
-            Call::Audit => {
+            CallKind::Odd => expect_odd(line, INFO, n),
+            CallKind::Audit => {
                 line.start(opening!("AUDIT", 8, "COMPLIANCE"), "\"limit changed\"");
                 line.context(n);
                 line.end_context();
                 line.raw(",\"tags\":{\"user\":\"operator\"}");
             }
-            Call::Error => {
+            CallKind::Error => {
                 line.start(opening!("ERROR", 7, "ERROR"), "\"no fill\"");
                 line.context(n);
                 line.raw(",\"error\":\"refused: order #");

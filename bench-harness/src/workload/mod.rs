@@ -1,7 +1,7 @@
-//! What is logged, and what must come out.
+//! The workloads: log calls, and the lines that must come out.
 //!
-//! Each workload is written twice, side by side: as log calls, and as the lines that they must become, put together here
-//! by hand, with nothing of the library's. Every event carries its producer's index and its own number.
+//! Each workload is written twice, side by side: as log calls, and as the lines that they must become, put together
+//! with nothing of the library's. Every event contains its producer's index and its own number.
 
 mod expected;
 mod mixed;
@@ -26,7 +26,7 @@ pub(crate) trait Workload {
     fn expect(line: &mut ExpectedLine, n: u64);
 }
 
-/// How the lines of a workload are told.
+/// Writes the expected line of an event of a workload.
 pub(crate) type Expect = fn(&mut ExpectedLine, u64);
 
 pub(crate) fn expect_of(name: WorkloadName) -> Expect {

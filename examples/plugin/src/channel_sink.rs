@@ -17,13 +17,13 @@ use fapilog_plugin::{
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 
-/// When a payload is full.
+/// The length of a full payload.
 const PAYLOAD_BYTES: usize = 16 * 1024;
 
-/// Hands events to another thread of the program, as it is ready for them.
+/// Hands events to another thread of the program, at the pace of that thread.
 ///
-/// A channel that is full is waited for, and the container's overflow strategy decides what becomes of events meanwhile.
-/// When the other end is gone, events are lost, and counted.
+/// A full channel is waited for, and the container's overflow strategy applies to events meanwhile. After the other end
+/// is gone, events are lost, and counted.
 pub struct ChannelSink {
     formatter: Factory<dyn Formatter>,
     sender: SyncSender<Vec<u8>>,
@@ -55,16 +55,16 @@ impl SinkFactory for ChannelSink {
     }
 }
 
-/// One shard's end. It stays on the shard's thread, and so do its deliveries: they may share a state without a lock.
+/// A shard's end. It stays on the shard's thread, and so do its deliveries: they share a state without a lock.
 struct Channel {
     formatter: Box<dyn Formatter>,
     sender: SyncSender<Vec<u8>>,
-    state: Rc<State>,
+    state: Rc<ChannelState>,
 }
 
 #[derive(Default)]
-struct State {
-    is_under_way: Cell<bool>,
+struct ChannelState {
+    is_in_flight: Cell<bool>,
     /// By when the last payload must be taken; `None` before the shutdown.
     deadline: Cell<Option<Instant>>,
 }
@@ -74,9 +74,9 @@ impl Sink for Channel {
         "a channel".to_owned()
     }
 
-    /// One at a time: a second that is under way might overtake the first.
+    /// A single payload at a time: a second one in flight might overtake the first.
     fn payload(&mut self) -> Option<Payload> {
-        (!self.state.is_under_way.get()).then(|| Payload::new(PAYLOAD_BYTES))
+        (!self.state.is_in_flight.get()).then(|| Payload::new(PAYLOAD_BYTES))
     }
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
@@ -86,8 +86,8 @@ impl Sink for Channel {
     fn deliver(&mut self, payload: Payload) -> Delivery {
         let (sender, state) = (self.sender.clone(), Rc::clone(&self.state));
         let mut bytes = payload.into_buffer();
-        state.is_under_way.set(true);
-        // The shard looks at it every 100 microseconds or so: nobody needs to wake it.
+        state.is_in_flight.set(true);
+        // The shard looks at it every 100 microseconds or so: a waker is not needed.
         Delivery::in_flight(poll_fn(move |_| {
             let result = match sender.try_send(std::mem::take(&mut bytes)) {
                 Ok(()) => Ok(()),
@@ -100,7 +100,7 @@ impl Sink for Channel {
                 }
                 Err(TrySendError::Disconnected(_)) => Err(SinkError::Other("the other end is gone".into())),
             };
-            state.is_under_way.set(false);
+            state.is_in_flight.set(false);
             Poll::Ready(result)
         }))
     }

@@ -1,4 +1,4 @@
-//! One fapilog plugin of each kind, in a crate that depends on nothing but `fapilog-plugin`: a template.
+//! A fapilog plugin of each kind, in a crate that depends on nothing but `fapilog-plugin`: a template.
 //!
 //! | plugin | kind | what it does |
 //! |---|---|---|

@@ -16,16 +16,16 @@ use super::LoggedEvent;
 /// The most events that are kept. Beyond it deliveries fail, and the test with them.
 const EVENTS_MAX: usize = 1_000_000;
 
-/// What was delivered so far.
+/// The events delivered so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Captured {
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<Mutex<CapturedEvents>>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct CapturedEvents {
     events: Vec<LoggedEvent>,
-    /// How many there were before those.
+    /// The number of events before those.
     forgotten: usize,
 }
 
@@ -34,7 +34,7 @@ impl Captured {
         self.lock().events.clone()
     }
 
-    /// How many events there ever were.
+    /// The number of all events so far.
     pub(super) fn count(&self) -> usize {
         let kept = self.lock();
         kept.forgotten + kept.events.len()
@@ -51,7 +51,7 @@ impl Captured {
         kept.forgotten += take(&mut kept.events).len();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, CapturedEvents> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -62,7 +62,7 @@ impl SinkFactory for Captured {
     }
 }
 
-/// Events take the payload's place: what is encoded waits here until its payload is delivered.
+/// Events take the payload's place: encoded events wait in it until its payload is delivered.
 struct Capture {
     captured: Captured,
     encoded: Vec<LoggedEvent>,

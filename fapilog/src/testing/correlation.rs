@@ -1,22 +1,30 @@
-//! Whether events carry the correlation id they should.
+//! The check that events have the correlation id they should.
 
 use std::fmt::Write;
 
 use super::LoggedEvent;
 
-/// What is wrong, if anything is: events of the program that do not carry `id`, or that there is none at all.
+/// The report, if there is one: events of the program that do not have `id`, or that there is no event at all.
 ///
-/// The library's own events belong to no request.
+/// Internal events belong to no request.
 pub(super) fn report_strays(id: &str, events: &[LoggedEvent]) -> Option<String> {
     let logged: Vec<_> = events.iter().filter(|event| !event.is_of_the_library()).collect();
     if logged.is_empty() {
-        return Some(format!("nothing was logged, so nothing carries the correlation id {id:?}\n"));
+        return Some(format!(
+            "nothing was logged, so no event has the correlation id {id:?}
+        "
+        ));
     }
     let strays: Vec<_> = logged.iter().filter(|event| event.correlation_id.as_deref() != Some(id)).collect();
     if strays.is_empty() {
         return None;
     }
-    let mut report = format!("{} of {} events do not carry the correlation id {id:?}\n", strays.len(), logged.len());
+    let mut report = format!(
+        "{} of {} events do not have the correlation id {id:?}
+    ",
+        strays.len(),
+        logged.len()
+    );
     for stray in strays {
         let _ = writeln!(report, "    {stray}");
     }

@@ -16,15 +16,15 @@ use super::LoggedValue;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct LoggedEvent {
-    /// What tells it from every other of its container.
+    /// The id, unique in its container.
     pub id: EventId,
-    /// When it was logged.
+    /// The time of the log call.
     pub timestamp: Timestamp,
     /// Its level.
     pub level: Level,
-    /// What it is about.
+    /// The category.
     pub category: Category,
-    /// How grave it is, from 1 to 10.
+    /// The severity, from 1 to 10.
     pub severity: u8,
     /// Its logger's name.
     pub source: String,
@@ -32,7 +32,7 @@ pub struct LoggedEvent {
     pub target: String,
     /// The message. Bytes that are no UTF-8 are replaced.
     pub message: String,
-    /// What binds it to others.
+    /// The id that binds it to other events.
     pub correlation_id: Option<String>,
     /// Its context, by key: of values under one key, the one that counts.
     pub context: BTreeMap<String, LoggedValue>,
@@ -40,9 +40,9 @@ pub struct LoggedEvent {
     pub tags: BTreeMap<String, LoggedValue>,
     /// Its metrics, by key.
     pub metrics: BTreeMap<String, LoggedValue>,
-    /// Where in the program it was logged; `None` for an event without a call site.
+    /// The place in the program; `None` for an event without a call site.
     pub place: Option<Place>,
-    /// Whether some of it was cut because it was too long.
+    /// Whether a part of it was cut because it was too long.
     pub is_cut: bool,
 }
 
@@ -74,7 +74,7 @@ impl LoggedEvent {
         }
     }
 
-    /// Whether the library logged it, to tell of losses or of what a plugin took out.
+    /// Whether the library logged it, to report losses or events that a plugin took out.
     #[must_use]
     pub fn is_of_the_library(&self) -> bool {
         self.id.producer == 0

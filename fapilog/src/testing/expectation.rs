@@ -1,4 +1,4 @@
-//! What a test expects of an event.
+//! A test's expectation of an event.
 
 use std::fmt::{self, Write};
 
@@ -6,15 +6,15 @@ use fapilog_record::{field_group::FieldGroup, level::Level, value::Value};
 
 use super::{LoggedEvent, LoggedValue};
 
-/// What a test expects of an event: it must meet all of it. One that expects nothing is met by every event.
+/// An expectation of an event: the event must meet all parts of it. Every event meets an empty expectation.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[must_use = "an expectation is checked by a `TestLog`"]
 pub struct Expectation {
-    parts: Vec<Part>,
+    parts: Vec<ExpectationPart>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Part {
+enum ExpectationPart {
     Level(Level),
     Message(String),
     MessageContains(String),
@@ -25,47 +25,47 @@ enum Part {
 }
 
 impl Expectation {
-    /// One that expects nothing yet.
+    /// An empty expectation.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// It has this level.
     pub fn level(self, level: Level) -> Self {
-        self.with(Part::Level(level))
+        self.with(ExpectationPart::Level(level))
     }
 
     /// This is its whole message.
     pub fn message(self, message: impl AsRef<str>) -> Self {
-        self.with(Part::Message(message.as_ref().to_owned()))
+        self.with(ExpectationPart::Message(message.as_ref().to_owned()))
     }
 
     /// This is a part of its message.
     pub fn message_contains(self, part: impl AsRef<str>) -> Self {
-        self.with(Part::MessageContains(part.as_ref().to_owned()))
+        self.with(ExpectationPart::MessageContains(part.as_ref().to_owned()))
     }
 
     /// It is from a logger of this name.
     pub fn source(self, source: impl AsRef<str>) -> Self {
-        self.with(Part::Source(source.as_ref().to_owned()))
+        self.with(ExpectationPart::Source(source.as_ref().to_owned()))
     }
 
     /// It is from this module.
     pub fn target(self, target: impl AsRef<str>) -> Self {
-        self.with(Part::Target(target.as_ref().to_owned()))
+        self.with(ExpectationPart::Target(target.as_ref().to_owned()))
     }
 
-    /// It carries this correlation id.
+    /// It has this correlation id.
     pub fn correlation_id(self, id: impl AsRef<str>) -> Self {
-        self.with(Part::CorrelationId(id.as_ref().to_owned()))
+        self.with(ExpectationPart::CorrelationId(id.as_ref().to_owned()))
     }
 
     /// It has a field of this value.
     pub fn field<T: Value + ?Sized>(self, group: FieldGroup, name: &str, value: &T) -> Self {
-        self.with(Part::Field(group, name.to_owned(), LoggedValue::of(value)))
+        self.with(ExpectationPart::Field(group, name.to_owned(), LoggedValue::of(value)))
     }
 
-    fn with(mut self, part: Part) -> Self {
+    fn with(mut self, part: ExpectationPart) -> Self {
         self.parts.push(part);
         self
     }
@@ -80,17 +80,17 @@ impl Expectation {
         self.parts.iter().filter(|part| part.is_met_by(event)).count()
     }
 
-    /// What was expected, what came nearest to it, and all there was.
+    /// The expectation, the event that meets most of it, and all events.
     pub(super) fn report(&self, headline: &str, events: &[LoggedEvent]) -> String {
         let mut report = format!("{headline}\n    {self}\n");
-        // Of equals, the latest: it is the one just logged, as a rule.
+        // Among equals, the latest: as a rule the event just logged.
         let others = events.iter().filter(|event| !self.is_met_by(event));
-        if let Some(nearest) = others.max_by_key(|event| self.parts_met_by(event))
-            && self.parts_met_by(nearest) > 0
+        if let Some(closest) = others.max_by_key(|event| self.parts_met_by(event))
+            && self.parts_met_by(closest) > 0
         {
-            let _ = writeln!(report, "the nearest is\n    {nearest}");
-            for part in self.parts.iter().filter(|part| !part.is_met_by(nearest)) {
-                let _ = writeln!(report, "    where {} is {}", part.name(), part.found(nearest));
+            let _ = writeln!(report, "the closest is\n    {closest}");
+            for part in self.parts.iter().filter(|part| !part.is_met_by(closest)) {
+                let _ = writeln!(report, "    where {} is {}", part.name(), part.found(closest));
             }
         }
         list(&mut report, "logged were", events);
@@ -116,7 +116,7 @@ pub(super) fn list(report: &mut String, what: &str, events: &[LoggedEvent]) {
     }
 }
 
-impl Part {
+impl ExpectationPart {
     fn is_met_by(&self, event: &LoggedEvent) -> bool {
         match self {
             Self::Level(level) => event.level == *level,
@@ -142,7 +142,7 @@ impl Part {
         }
     }
 
-    /// What the event has in its place.
+    /// The event's value for this part.
     fn found(&self, event: &LoggedEvent) -> String {
         match self {
             Self::Level(_) => event.level.to_string(),
@@ -167,12 +167,15 @@ impl fmt::Display for Expectation {
             let name = part.name();
             f.write_str(if index == 0 { "" } else { ", " })?;
             match part {
-                Part::Level(level) => write!(f, "{name}: {level}")?,
-                Part::MessageContains(text) => write!(f, "message_contains: {text:?}")?,
-                Part::Message(text) | Part::Source(text) | Part::Target(text) | Part::CorrelationId(text) => {
+                ExpectationPart::Level(level) => write!(f, "{name}: {level}")?,
+                ExpectationPart::MessageContains(text) => write!(f, "message_contains: {text:?}")?,
+                ExpectationPart::Message(text)
+                | ExpectationPart::Source(text)
+                | ExpectationPart::Target(text)
+                | ExpectationPart::CorrelationId(text) => {
                     write!(f, "{name}: {text:?}")?;
                 }
-                Part::Field(_, _, value) => write!(f, "{name} = {value}")?,
+                ExpectationPart::Field(_, _, value) => write!(f, "{name} = {value}")?,
             }
         }
         Ok(())

@@ -60,62 +60,62 @@ macro_rules! log_tests {
 macro_rules! __expectation {
     (@parse ($done:expr) $(,)?) => { $done };
 
-    (@parse ($done:expr) level : $level:ident $(, $($rest:tt)*)?) => {
-        $crate::__expectation!(@parse ($done.level($crate::Level::$level)) $($($rest)*)?)
+    (@parse ($done:expr) level : $level:ident $(, $($tail:tt)*)?) => {
+        $crate::__expectation!(@parse ($done.level($crate::Level::$level)) $($($tail)*)?)
     };
-    (@parse ($done:expr) message : $text:expr $(, $($rest:tt)*)?) => {
-        $crate::__expectation!(@parse ($done.message($text)) $($($rest)*)?)
+    (@parse ($done:expr) message : $text:expr $(, $($tail:tt)*)?) => {
+        $crate::__expectation!(@parse ($done.message($text)) $($($tail)*)?)
     };
-    (@parse ($done:expr) message_contains : $text:expr $(, $($rest:tt)*)?) => {
-        $crate::__expectation!(@parse ($done.message_contains($text)) $($($rest)*)?)
+    (@parse ($done:expr) message_contains : $text:expr $(, $($tail:tt)*)?) => {
+        $crate::__expectation!(@parse ($done.message_contains($text)) $($($tail)*)?)
     };
-    (@parse ($done:expr) source : $text:expr $(, $($rest:tt)*)?) => {
-        $crate::__expectation!(@parse ($done.source($text)) $($($rest)*)?)
+    (@parse ($done:expr) source : $text:expr $(, $($tail:tt)*)?) => {
+        $crate::__expectation!(@parse ($done.source($text)) $($($tail)*)?)
     };
-    (@parse ($done:expr) target : $text:expr $(, $($rest:tt)*)?) => {
-        $crate::__expectation!(@parse ($done.target($text)) $($($rest)*)?)
+    (@parse ($done:expr) target : $text:expr $(, $($tail:tt)*)?) => {
+        $crate::__expectation!(@parse ($done.target($text)) $($($tail)*)?)
     };
-    (@parse ($done:expr) correlation_id : $text:expr $(, $($rest:tt)*)?) => {
-        $crate::__expectation!(@parse ($done.correlation_id($text)) $($($rest)*)?)
+    (@parse ($done:expr) correlation_id : $text:expr $(, $($tail:tt)*)?) => {
+        $crate::__expectation!(@parse ($done.correlation_id($text)) $($($tail)*)?)
     };
 
     // tags.key, metrics.key and context.key
-    (@parse $done:tt tags . $key:ident $($rest:tt)*) => {
-        $crate::__expectation!(@value $done Tags (::core::stringify!($key)) ($key) $($rest)*)
+    (@parse $done:tt tags . $key:ident $($tail:tt)*) => {
+        $crate::__expectation!(@value $done Tags (::core::stringify!($key)) ($key) $($tail)*)
     };
-    (@parse $done:tt tags . $key:literal $($rest:tt)*) => {
-        $crate::__expectation!(@value $done Tags ($key) () $($rest)*)
+    (@parse $done:tt tags . $key:literal $($tail:tt)*) => {
+        $crate::__expectation!(@value $done Tags ($key) () $($tail)*)
     };
-    (@parse $done:tt metrics . $key:ident $($rest:tt)*) => {
-        $crate::__expectation!(@value $done Metrics (::core::stringify!($key)) ($key) $($rest)*)
+    (@parse $done:tt metrics . $key:ident $($tail:tt)*) => {
+        $crate::__expectation!(@value $done Metrics (::core::stringify!($key)) ($key) $($tail)*)
     };
-    (@parse $done:tt metrics . $key:literal $($rest:tt)*) => {
-        $crate::__expectation!(@value $done Metrics ($key) () $($rest)*)
+    (@parse $done:tt metrics . $key:literal $($tail:tt)*) => {
+        $crate::__expectation!(@value $done Metrics ($key) () $($tail)*)
     };
-    (@parse $done:tt context . $key:ident $($rest:tt)*) => {
-        $crate::__expectation!(@value $done Context (::core::stringify!($key)) ($key) $($rest)*)
+    (@parse $done:tt context . $key:ident $($tail:tt)*) => {
+        $crate::__expectation!(@value $done Context (::core::stringify!($key)) ($key) $($tail)*)
     };
-    (@parse $done:tt context . $key:literal $($rest:tt)*) => {
-        $crate::__expectation!(@value $done Context ($key) () $($rest)*)
+    (@parse $done:tt context . $key:literal $($tail:tt)*) => {
+        $crate::__expectation!(@value $done Context ($key) () $($tail)*)
     };
 
     // %name, ?name and #name, alone
-    (@parse $done:tt % $key:ident $(, $($rest:tt)*)?) => {
-        $crate::__expectation!(@value $done Context (::core::stringify!($key)) () = %$key $(, $($rest)*)?)
+    (@parse $done:tt % $key:ident $(, $($tail:tt)*)?) => {
+        $crate::__expectation!(@value $done Context (::core::stringify!($key)) () = %$key $(, $($tail)*)?)
     };
-    (@parse $done:tt ? $key:ident $(, $($rest:tt)*)?) => {
-        $crate::__expectation!(@value $done Context (::core::stringify!($key)) () = ?$key $(, $($rest)*)?)
+    (@parse $done:tt ? $key:ident $(, $($tail:tt)*)?) => {
+        $crate::__expectation!(@value $done Context (::core::stringify!($key)) () = ?$key $(, $($tail)*)?)
     };
-    (@parse $done:tt # $key:ident $(, $($rest:tt)*)?) => {
-        $crate::__expectation!(@value $done Context (::core::stringify!($key)) () = #$key $(, $($rest)*)?)
+    (@parse $done:tt # $key:ident $(, $($tail:tt)*)?) => {
+        $crate::__expectation!(@value $done Context (::core::stringify!($key)) () = #$key $(, $($tail)*)?)
     };
 
     // key and "key"
-    (@parse $done:tt $key:ident $($rest:tt)*) => {
-        $crate::__expectation!(@value $done Context (::core::stringify!($key)) ($key) $($rest)*)
+    (@parse $done:tt $key:ident $($tail:tt)*) => {
+        $crate::__expectation!(@value $done Context (::core::stringify!($key)) ($key) $($tail)*)
     };
-    (@parse $done:tt $key:literal $($rest:tt)*) => {
-        $crate::__expectation!(@value $done Context ($key) () $($rest)*)
+    (@parse $done:tt $key:literal $($tail:tt)*) => {
+        $crate::__expectation!(@value $done Context ($key) () $($tail)*)
     };
 
     (@parse $done:tt $($wrong:tt)+) => {
@@ -126,24 +126,24 @@ macro_rules! __expectation {
         ))
     };
 
-    // What stands behind the key.
-    (@value ($done:expr) $group:ident ($name:expr) $key:tt = % $value:expr $(, $($rest:tt)*)?) => {
+    // The tokens behind the key.
+    (@value ($done:expr) $group:ident ($name:expr) $key:tt = % $value:expr $(, $($tail:tt)*)?) => {
         $crate::__expectation!(@parse
-            ($done.field($crate::__private::FieldGroup::$group, $name, &$crate::__private::display(&$value))) $($($rest)*)?)
+            ($done.field($crate::__private::FieldGroup::$group, $name, &$crate::__private::display(&$value))) $($($tail)*)?)
     };
-    (@value ($done:expr) $group:ident ($name:expr) $key:tt = ? $value:expr $(, $($rest:tt)*)?) => {
+    (@value ($done:expr) $group:ident ($name:expr) $key:tt = ? $value:expr $(, $($tail:tt)*)?) => {
         $crate::__expectation!(@parse
-            ($done.field($crate::__private::FieldGroup::$group, $name, &$crate::__private::debug(&$value))) $($($rest)*)?)
+            ($done.field($crate::__private::FieldGroup::$group, $name, &$crate::__private::debug(&$value))) $($($tail)*)?)
     };
-    (@value ($done:expr) $group:ident ($name:expr) $key:tt = # $value:expr $(, $($rest:tt)*)?) => {
+    (@value ($done:expr) $group:ident ($name:expr) $key:tt = # $value:expr $(, $($tail:tt)*)?) => {
         $crate::__expectation!(@parse
-            ($done.field($crate::__private::FieldGroup::$group, $name, &$crate::__private::error_chain(&$value))) $($($rest)*)?)
+            ($done.field($crate::__private::FieldGroup::$group, $name, &$crate::__private::error_chain(&$value))) $($($tail)*)?)
     };
-    (@value ($done:expr) $group:ident ($name:expr) $key:tt = $value:expr $(, $($rest:tt)*)?) => {
-        $crate::__expectation!(@parse ($done.field($crate::__private::FieldGroup::$group, $name, &$value)) $($($rest)*)?)
+    (@value ($done:expr) $group:ident ($name:expr) $key:tt = $value:expr $(, $($tail:tt)*)?) => {
+        $crate::__expectation!(@parse ($done.field($crate::__private::FieldGroup::$group, $name, &$value)) $($($tail)*)?)
     };
-    (@value ($done:expr) $group:ident ($name:expr) ($key:ident) $(, $($rest:tt)*)?) => {
-        $crate::__expectation!(@parse ($done.field($crate::__private::FieldGroup::$group, $name, &$key)) $($($rest)*)?)
+    (@value ($done:expr) $group:ident ($name:expr) ($key:ident) $(, $($tail:tt)*)?) => {
+        $crate::__expectation!(@parse ($done.field($crate::__private::FieldGroup::$group, $name, &$key)) $($($tail)*)?)
     };
     (@value $done:tt $group:ident $name:tt $key:tt $($wrong:tt)*) => {
         ::core::compile_error!(::core::concat!(

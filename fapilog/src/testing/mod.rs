@@ -1,4 +1,4 @@
-//! Testing that a program logs what it should.
+//! Tests of a program's log.
 //!
 //! A [`TestLog`] is a container of a test's own: it keeps each event as a [`LoggedEvent`], with values that a test can
 //! compare, and stamps them by a clock that stands still until the test moves it. Two of them share nothing, so tests run
@@ -32,9 +32,9 @@
 //!   stand behind `%`, `?` or `#`.
 //!
 //! A field is compared as the log shows it: the integer 42 is the same in each of its types. They wait until everything
-//! that was logged so far has arrived. Whoever logs in other threads joins them first.
+//! that was logged so far has arrived. A test that logs in other threads joins them first.
 //!
-//! Everything here panics where a promise is broken: it is for tests only.
+//! Every function of this module panics where a promise is broken: it is for tests only.
 
 mod capture;
 mod correlation;

@@ -12,10 +12,10 @@ use fapilog_record::{level::Level, timestamp::Timestamp};
 
 use super::{Expectation, LoggedEvent, capture::Captured, correlation::report_strays, expectation::list, fail};
 
-/// Far longer than a flush of memory takes: what is not there by then is lost.
+/// Far longer than a flush of memory takes: an event that is absent by then is lost.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A container that keeps what is logged, for a test to look at.
+/// A container that keeps all logged events, for a test to look at.
 ///
 /// It takes all levels, and stamps events by a clock that stands at [`START`](Self::START) until the test moves it. Two of
 /// them share nothing. When it is dropped it shuts down, and panics if an event is unaccounted for (unless the test has
@@ -29,7 +29,7 @@ pub struct TestLog {
 }
 
 impl TestLog {
-    /// Where its clock stands at first: 2026-01-01T00:00:00Z.
+    /// The time of its clock at first: 2026-01-01T00:00:00Z.
     pub const START: Timestamp = Timestamp::from_unix_nanos(1_767_225_600_000_000_000);
 
     /// A test log.
@@ -79,7 +79,7 @@ impl TestLog {
         self.container.logger(source)
     }
 
-    /// The container, for what is not here.
+    /// The container, for its other methods.
     #[must_use]
     pub fn container(&self) -> &Container {
         &self.container
@@ -94,7 +94,7 @@ impl TestLog {
     /// Everything that was logged so far, in the order it arrived: of one thread, in the order it was logged.
     ///
     /// # Panics
-    /// When it does not arrive.
+    /// When the events do not arrive.
     #[must_use]
     #[track_caller]
     pub fn events(&self) -> Vec<LoggedEvent> {
@@ -102,10 +102,10 @@ impl TestLog {
         self.captured.all()
     }
 
-    /// Forgets what was logged so far.
+    /// Removes the events logged so far.
     ///
     /// # Panics
-    /// When it does not arrive.
+    /// When the events do not arrive.
     #[track_caller]
     pub fn clear(&self) {
         self.flush();
@@ -123,7 +123,7 @@ impl TestLog {
     /// Expects that it was logged, once at least. Returns the first event that meets it.
     ///
     /// # Panics
-    /// When it was not.
+    /// When no event meets it.
     #[track_caller]
     pub fn assert_logged(&self, expected: &Expectation) -> LoggedEvent {
         let events = self.events();
@@ -136,7 +136,7 @@ impl TestLog {
     /// Expects that it was not logged.
     ///
     /// # Panics
-    /// When it was.
+    /// When an event meets it.
     #[track_caller]
     pub fn assert_not_logged(&self, unexpected: &Expectation) {
         let mut events = self.events();
@@ -151,7 +151,7 @@ impl TestLog {
     /// Expects that it was logged so many times. Returns the events that meet it.
     ///
     /// # Panics
-    /// When it was logged more often, or less.
+    /// When another number of events meets it.
     #[track_caller]
     pub fn assert_logged_times(&self, times: usize, expected: &Expectation) -> Vec<LoggedEvent> {
         let events = self.events();
@@ -162,11 +162,11 @@ impl TestLog {
         events.into_iter().filter(|event| expected.is_met_by(event)).collect()
     }
 
-    /// Expects that all events so far carry this correlation id, and that there is one at least. Events of the library
+    /// Expects that all events so far have this correlation id, and that there is one at least. Events of the library
     /// itself do not count.
     ///
     /// # Panics
-    /// When one does not: it is named with the place that logged it.
+    /// When an event does not: it is named with the place that logged it.
     #[track_caller]
     pub fn assert_all_correlated(&self, id: &str) {
         if let Some(report) = report_strays(id, &self.events()) {
@@ -174,12 +174,12 @@ impl TestLog {
         }
     }
 
-    /// Runs `work` in a scope with a new correlation id, and expects that everything it logs carries it, on whatever
+    /// Runs `work` in a scope with a new correlation id, and expects that everything it logs has it, on whatever
     /// thread: see [`assert_all_correlated`](Self::assert_all_correlated). `work` waits for the threads and tasks that it
     /// spawns. Returns what it returns.
     ///
     /// # Panics
-    /// When an event does not carry the id, or nothing was logged.
+    /// When an event does not have the id, or nothing was logged.
     #[track_caller]
     pub fn assert_correlated<R>(&self, work: impl FnOnce() -> R) -> R {
         self.flush();
@@ -217,8 +217,8 @@ impl Drop for TestLog {
             Ok(accounts) => accounts,
             Err(error) => fail(&format!("the test log does not shut down: {error}")),
         };
-        if let Err(imbalance) = accounts.check() {
-            fail(&format!("the test log's accounts are wrong: {imbalance}"));
+        if let Err(error) = accounts.check() {
+            fail(&format!("the test log's accounts are wrong: {error}"));
         }
         if accounts.pending_total() != 0 {
             fail(&format!("the test log has shut down with events pending: {accounts}"));

@@ -9,8 +9,8 @@ use fapilog_record::{
 
 /// A value of a field, as the log shows it.
 ///
-/// What can be logged can be compared with it: `LoggedValue::of(&42)` is the same whether 42 was a `u8` or an `i64`. A
-/// number that is not a number is the same as another.
+/// A value that can be logged can be compared with it: `LoggedValue::of(&42)` is the same whether 42 was a `u8` or an
+/// `i64`. A number that is not a number is the same as another.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum LoggedValue {
@@ -48,7 +48,7 @@ pub enum LoggedValue {
 }
 
 impl LoggedValue {
-    /// What the log shows of a value.
+    /// The value as the log shows it.
     #[must_use]
     pub fn of<T: Value + ?Sized>(value: &T) -> Self {
         as_logged(value, |value| Self::from(value))
@@ -108,7 +108,7 @@ impl PartialEq for LoggedValue {
     }
 }
 
-/// As in Rust's own `Debug`, so that 1, 1.0 and "1" can be told apart.
+/// As in Rust's own `Debug`, so that 1, 1.0 and "1" differ.
 impl fmt::Display for LoggedValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_their_texts_are_told_apart() {
+    fn numbers_and_their_texts_differ() {
         let shown = [LoggedValue::of(&1), LoggedValue::of(&1.0), LoggedValue::of("1")].map(|value| value.to_string());
         assert_eq!(shown, ["1", "1.0", "\"1\""]);
         assert_ne!(LoggedValue::of(&1), LoggedValue::of(&1.0));

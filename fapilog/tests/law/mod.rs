@@ -1,4 +1,4 @@
-//! What tests of a container have in common: it ends, and the law holds.
+//! Shared by tests of a container: it ends, and the law holds.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(
     clippy::unwrap_used,
@@ -28,10 +28,10 @@ use fapilog::{
 };
 use serde_json::Value;
 
-/// Far longer than anything here takes: what is not there by then was lost.
+/// Far longer than any step of these tests takes: an event that is absent by then was lost.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A memory sink that writes JSON, and what it got.
+/// A memory sink that writes JSON, and its events.
 pub(crate) fn memory() -> (MemorySink, MemoryEvents) {
     MemorySink::new(JsonFormatter::new)
 }
@@ -129,7 +129,7 @@ pub(crate) struct Full {
 }
 
 impl Full {
-    /// How often the drain has asked for room: at least once in each of its turns while an event waits.
+    /// The number of requests for room by the drain: at least one in each of its passes while an event waits.
     pub(crate) fn asked(&self) -> u64 {
         self.asked.load(Ordering::Relaxed)
     }

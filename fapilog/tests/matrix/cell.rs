@@ -1,4 +1,4 @@
-//! One cell of the matrix: a format, a sink, and all of the corpus.
+//! A cell of the matrix: a format, a sink, and all of the corpus.
 
 use fapilog::{
     Container, Level,
@@ -49,8 +49,8 @@ impl Format {
         })
     }
 
-    /// Reads what a sink was given, and compares it with what was logged: every event is a line, in order, nothing in it
-    /// acts on a terminal, and every value is what it was.
+    /// Reads the bytes of a sink, and compares them with the logged events: every event is a line, in order, nothing in
+    /// it acts on a terminal, and every value is the logged one.
     #[track_caller]
     pub(crate) fn check(self, found: &[u8], logged: &[Logged]) {
         let found = std::str::from_utf8(found).unwrap();
@@ -88,12 +88,12 @@ pub(crate) fn builder() -> ContainerBuilder {
         .overflow(fapilog::container::Overflow::Block { timeout: law::TIMEOUT })
 }
 
-/// With a console sink that loses nothing.
+/// With a console sink that drops nothing.
 pub(crate) fn waiting(builder: ContainerBuilder, name: &str, sink: ConsoleSink) -> ContainerBuilder {
     builder.sink_with(name, sink, SinkOptions::new().on_full(OnFull::Block))
 }
 
-/// Logs the corpus, and ends the container, with everything delivered and nothing lost. Returns what was logged.
+/// Logs the corpus, and ends the container, with everything delivered and nothing lost. Returns the logged events.
 #[track_caller]
 pub(crate) fn run(container: Container) -> Vec<Logged> {
     let logged = log_all(&container);

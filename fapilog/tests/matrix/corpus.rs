@@ -1,4 +1,4 @@
-//! Hostile values, in every place that an event has for them.
+//! Values with control characters, in every place that an event has for them.
 
 use std::{
     net::Ipv6Addr,
@@ -13,8 +13,8 @@ use fapilog::{
 
 use crate::logged::{Datum, Logged, bytes, integer, text};
 
-/// The target of what the macros log here.
-const HERE: &str = module_path!();
+/// The target of the events that the macros of this module log.
+const MODULE: &str = module_path!();
 
 const MIB: usize = 1 << 20;
 
@@ -47,7 +47,7 @@ const RESERVED: [&str; 22] = [
     "tags.",
 ];
 
-/// Logs everything, and says what it was.
+/// Logs everything, and returns a list of it.
 pub(crate) fn log_all(container: &Container) -> Vec<Logged> {
     let log = container.logger(crate::logged::SOURCE);
     let mut all = Vec::new();
@@ -57,7 +57,7 @@ pub(crate) fn log_all(container: &Container) -> Vec<Logged> {
     sequences(&log, &mut all);
     not_utf8(&log, &mut all);
     literals(&log, &mut all);
-    hostile_texts().iter().for_each(|control| everywhere(container, &log, control, &mut all));
+    control_texts().iter().for_each(|control| everywhere(container, &log, control, &mut all));
     clashing_keys(&log, &mut all);
     one_key_several_times(&log, &mut all);
     messages_that_are_no_text(&log, &mut all);
@@ -66,8 +66,8 @@ pub(crate) fn log_all(container: &Container) -> Vec<Logged> {
     all
 }
 
-/// What can break out of a line, out of quotes, or out of a terminal, and what passes for something else.
-fn hostile_texts() -> Vec<String> {
+/// Texts that break out of a line, out of quotes, or out of a terminal, and texts that look like something else.
+fn control_texts() -> Vec<String> {
     let controls = ('\0'..='\x1f').chain('\x7f'..='\u{9f}');
     let turning =
         ['\u{61c}', '\u{200e}', '\u{200f}'].into_iter().chain('\u{2028}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
@@ -158,12 +158,12 @@ fn hostile_texts() -> Vec<String> {
 fn everywhere(container: &Container, log: &Logger, control: &str, all: &mut Vec<Logged>) {
     let value = || text(control);
     info!(log, control);
-    all.push(Logged::new(HERE, value()));
+    all.push(Logged::new(MODULE, value()));
     info!(log, control, after = 1, tags.after = control);
-    all.push(Logged::new(HERE, value()).context("after", integer(1)).field(FieldGroup::Tags, "after", value()));
+    all.push(Logged::new(MODULE, value()).context("after", integer(1)).field(FieldGroup::Tags, "after", value()));
     info!(log, "a value", text = control, shown = %control, tags.text = control, metrics.text = control, end = true);
     all.push(
-        Logged::new(HERE, text("a value"))
+        Logged::new(MODULE, text("a value"))
             .context("text", value())
             .context("shown", value())
             .field(FieldGroup::Tags, "text", value())
@@ -173,23 +173,26 @@ fn everywhere(container: &Container, log: &Logger, control: &str, all: &mut Vec<
     info!(log, "elements", list = [control, "x", control], nested = vec![vec![control], vec![]]);
     let nested = Datum::List(vec![Datum::List(vec![value()]), Datum::List(Vec::new())]);
     all.push(
-        Logged::new(HERE, text("elements"))
+        Logged::new(MODULE, text("elements"))
             .context("list", Datum::List(vec![value(), text("x"), value()]))
             .context("nested", nested),
     );
 
     info!(container.logger(control), "a source");
-    all.push(Logged::new(HERE, text("a source")).source(control));
+    all.push(Logged::new(MODULE, text("a source")).source(control));
     {
         let _entered =
             Scope::new().correlation_id(control).field(FieldGroup::Context, control, ValueRef::Text(control)).enter();
         info!(log, "in a scope", own = control);
     }
     all.push(
-        Logged::new(HERE, text("in a scope")).correlation_id(control).context(control, value()).context("own", value()),
+        Logged::new(MODULE, text("in a scope"))
+            .correlation_id(control)
+            .context(control, value())
+            .context("own", value()),
     );
     info!(log.with([(control, ValueRef::Text(control))]), "by a child");
-    all.push(Logged::new(HERE, text("by a child")).context(control, value()));
+    all.push(Logged::new(MODULE, text("by a child")).context(control, value()));
 
     let event = DynamicEvent::new(Level::Warning, control, control);
     let keyed = [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics];
@@ -210,20 +213,20 @@ fn levels(log: &Logger, all: &mut Vec<Logged>) {
     audit!(log, "a level");
     security!(log, "a level");
     let names = ["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "AUDIT", "SECURITY"];
-    all.extend(names.map(|name| Logged::new(HERE, text("a level")).level(name)));
+    all.extend(names.map(|name| Logged::new(MODULE, text("a level")).level(name)));
 }
 
 /// Logs a value by a macro, and where `ValueRef` has it by a dynamic event too.
 macro_rules! log_value {
     ($log:ident, $all:ident, $value:expr, $datum:expr) => {
         info!($log, "a value", value = $value);
-        $all.push(Logged::new(HERE, text("a value")).context("value", $datum));
+        $all.push(Logged::new(MODULE, text("a value")).context("value", $datum));
     };
     (dynamic $log:ident, $all:ident, $value:expr, $datum:expr) => {
         log_value!($log, $all, $value, $datum);
-        let event = DynamicEvent::new(Level::Info, HERE, "a dynamic value");
+        let event = DynamicEvent::new(Level::Info, MODULE, "a dynamic value");
         $log.log_dynamic(&event.field(FieldGroup::Metrics, "value", ValueRef::from($value)));
-        $all.push(Logged::new(HERE, text("a dynamic value")).field(FieldGroup::Metrics, "value", $datum));
+        $all.push(Logged::new(MODULE, text("a dynamic value")).field(FieldGroup::Metrics, "value", $datum));
     };
 }
 
@@ -268,9 +271,9 @@ fn other_values(log: &Logger, all: &mut Vec<Logged>) {
     log_value!(log, all, UNIX_EPOCH + Duration::from_secs(1 << 40), text("1099511627776"));
     log_value!(log, all, Ipv6Addr::LOCALHOST, text("::1"));
     log_value!(log, all, uuid::Uuid::max(), text("ffffffff-ffff-ffff-ffff-ffffffffffff"));
-    let event = DynamicEvent::new(Level::Info, HERE, "nothing").field(FieldGroup::Context, "value", ValueRef::None);
+    let event = DynamicEvent::new(Level::Info, MODULE, "nothing").field(FieldGroup::Context, "value", ValueRef::None);
     log.log_dynamic(&event);
-    all.push(Logged::new(HERE, text("nothing")).context("value", Datum::None));
+    all.push(Logged::new(MODULE, text("nothing")).context("value", Datum::None));
 }
 
 fn sequences(log: &Logger, all: &mut Vec<Logged>) {
@@ -321,22 +324,22 @@ fn not_utf8(log: &Logger, all: &mut Vec<Logged>) {
         log_value!(dynamic log, all, value, bytes(value));
         info!(log, value, tags.raw = value, end = "\\");
         all.push(
-            Logged::new(HERE, bytes(value)).field(FieldGroup::Tags, "raw", bytes(value)).context("end", text("\\")),
+            Logged::new(MODULE, bytes(value)).field(FieldGroup::Tags, "raw", bytes(value)).context("end", text("\\")),
         );
-        let event = DynamicEvent::new(Level::Info, HERE, "").field(FieldGroup::Message, "", ValueRef::Bytes(value));
+        let event = DynamicEvent::new(Level::Info, MODULE, "").field(FieldGroup::Message, "", ValueRef::Bytes(value));
         log.log_dynamic(&event.field(FieldGroup::Context, "a b\n%", ValueRef::Bytes(value)));
-        all.push(Logged::new(HERE, bytes(value)).context("a b\n%", bytes(value)));
+        all.push(Logged::new(MODULE, bytes(value)).context("a b\n%", bytes(value)));
     }
 }
 
-/// What is known when the program is compiled is rendered once, by other code.
+/// Texts known when the program is compiled are rendered once, by other code.
 fn literals(log: &Logger, all: &mut Vec<Logged>) {
     info!(log, "");
-    all.push(Logged::new(HERE, text("")));
+    all.push(Logged::new(MODULE, text("")));
     info!(log, "a\n\u{1b}[31m\u{85}\u{2028}\u{202e}\"\\=b", x = 1);
-    all.push(Logged::new(HERE, text("a\n\u{1b}[31m\u{85}\u{2028}\u{202e}\"\\=b")).context("x", integer(1)));
+    all.push(Logged::new(MODULE, text("a\n\u{1b}[31m\u{85}\u{2028}\u{202e}\"\\=b")).context("x", integer(1)));
     info!(log, " edge ");
-    all.push(Logged::new(HERE, text(" edge ")));
+    all.push(Logged::new(MODULE, text(" edge ")));
     info!(
         log,
         "keys", "" = 1, "a b" = 2, "a=b" = 3, "\n\u{1b}" = 4, "%41" = 5, "\"" = 6, "\u{202e}" = 7, tags."" = 8,
@@ -346,7 +349,7 @@ fn literals(log: &Logger, all: &mut Vec<Logged>) {
     let logged = keys
         .into_iter()
         .zip(1..)
-        .fold(Logged::new(HERE, text("keys")), |logged, (key, n)| logged.context(key, integer(n)));
+        .fold(Logged::new(MODULE, text("keys")), |logged, (key, n)| logged.context(key, integer(n)));
     let logged = logged.field(FieldGroup::Tags, "", integer(8)).field(FieldGroup::Metrics, "\r", integer(9));
     all.push(logged.context("tags.", integer(10)).context("ü", integer(11)));
 }
@@ -381,22 +384,22 @@ fn clashing_keys(log: &Logger, all: &mut Vec<Logged>) {
     );
     let numbered = || RESERVED.into_iter().zip(1..);
     let with = |logged: Logged, group| numbered().fold(logged, |logged, (key, n)| logged.field(group, key, integer(n)));
-    all.push(with(Logged::new(HERE, text("reserved")), FieldGroup::Context));
+    all.push(with(Logged::new(MODULE, text("reserved")), FieldGroup::Context));
 
     let keyed = [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics];
     let fields = || keyed.into_iter().flat_map(|group| numbered().map(move |(key, n)| (group, key, ValueRef::I64(n))));
-    let event = DynamicEvent::new(Level::Info, HERE, "dynamic");
+    let event = DynamicEvent::new(Level::Info, MODULE, "dynamic");
     log.log_dynamic(&fields().fold(event, |event, (group, key, n)| event.field(group, key, n)));
-    all.push(keyed.into_iter().fold(Logged::new(HERE, text("dynamic")), with));
+    all.push(keyed.into_iter().fold(Logged::new(MODULE, text("dynamic")), with));
 
     let scope = fields().fold(Scope::new(), |scope, (group, key, n)| scope.field(group, key, n));
     {
         let _entered = scope.enter();
         info!(log, "scope");
     }
-    all.push(keyed.into_iter().fold(Logged::new(HERE, text("scope")), with));
+    all.push(keyed.into_iter().fold(Logged::new(MODULE, text("scope")), with));
     info!(log.with_scope(&scope), "logger");
-    all.push(keyed.into_iter().fold(Logged::new(HERE, text("logger")), with));
+    all.push(keyed.into_iter().fold(Logged::new(MODULE, text("logger")), with));
 }
 
 /// The call's own counts before the logger's, that before an inner scope's, and that before an outer one's.
@@ -410,10 +413,10 @@ fn one_key_several_times(log: &Logger, all: &mut Vec<Logged>) {
     let child = log.with([("level", "logger".into())]);
     let _outer = outer.enter();
     info!(log, "outer");
-    all.push(Logged::new(HERE, text("outer")).correlation_id("outer").context("level", text("outer")));
+    all.push(Logged::new(MODULE, text("outer")).correlation_id("outer").context("level", text("outer")));
     let _inner = inner.enter();
     let expected = |message: &str, level: &str| {
-        Logged::new(HERE, text(message)).correlation_id("inner").context("level", text(level)).field(
+        Logged::new(MODULE, text(message)).correlation_id("inner").context("level", text(level)).field(
             FieldGroup::Tags,
             "",
             text("inner"),
@@ -425,35 +428,35 @@ fn one_key_several_times(log: &Logger, all: &mut Vec<Logged>) {
     all.push(expected("logger", "logger"));
     info!(child, "call", level = "call");
     all.push(expected("call", "call"));
-    let event = DynamicEvent::new(Level::Info, HERE, "dynamic").field(FieldGroup::Context, "level", "first".into());
+    let event = DynamicEvent::new(Level::Info, MODULE, "dynamic").field(FieldGroup::Context, "level", "first".into());
     child.log_dynamic(&event.field(FieldGroup::Context, "level", "second".into()));
     all.push(expected("dynamic", "first"));
 }
 
 fn messages_that_are_no_text(log: &Logger, all: &mut Vec<Logged>) {
     info!(log, u128::MAX, x = 1);
-    all.push(Logged::new(HERE, integer(u128::MAX)).context("x", integer(1)));
+    all.push(Logged::new(MODULE, integer(u128::MAX)).context("x", integer(1)));
     let zero = -0.0;
     info!(log, zero, x = 1);
-    all.push(Logged::new(HERE, Datum::Float(-0.0)).context("x", integer(1)));
+    all.push(Logged::new(MODULE, Datum::Float(-0.0)).context("x", integer(1)));
     info!(log, f64::NAN);
-    all.push(Logged::new(HERE, Datum::Float(f64::NAN)));
+    all.push(Logged::new(MODULE, Datum::Float(f64::NAN)));
     info!(log, None::<&str>, x = 1);
-    all.push(Logged::new(HERE, Datum::None).context("x", integer(1)));
+    all.push(Logged::new(MODULE, Datum::None).context("x", integer(1)));
     let yes = true;
     info!(log, yes);
-    all.push(Logged::new(HERE, Datum::Bool(true)));
+    all.push(Logged::new(MODULE, Datum::Bool(true)));
     info!(log, Duration::from_millis(250), x = 1);
-    all.push(Logged::new(HERE, Datum::Seconds("0.25")).context("x", integer(1)));
+    all.push(Logged::new(MODULE, Datum::Seconds("0.25")).context("x", integer(1)));
     info!(log, [1, 2], x = 1);
-    all.push(Logged::new(HERE, Datum::List(vec![integer(1), integer(2)])).context("x", integer(1)));
+    all.push(Logged::new(MODULE, Datum::List(vec![integer(1), integer(2)])).context("x", integer(1)));
     info!(log, ["a b", "=", "\n"], x = 1);
-    all.push(Logged::new(HERE, Datum::List(vec![text("a b"), text("="), text("\n")])).context("x", integer(1)));
+    all.push(Logged::new(MODULE, Datum::List(vec![text("a b"), text("="), text("\n")])).context("x", integer(1)));
     info!(log, [b"\xff".as_slice(), b"\\"], x = 1);
-    all.push(Logged::new(HERE, Datum::List(vec![bytes(b"\xff"), text("\\")])).context("x", integer(1)));
+    all.push(Logged::new(MODULE, Datum::List(vec![bytes(b"\xff"), text("\\")])).context("x", integer(1)));
     let line_end = '\n';
     info!(log, line_end);
-    all.push(Logged::new(HERE, text("\n")));
+    all.push(Logged::new(MODULE, text("\n")));
 }
 
 /// Flagged, and kept as they are.
@@ -465,11 +468,11 @@ fn dangerous_messages(log: &Logger, all: &mut Vec<Logged>) {
     ];
     for (message, found) in flagged {
         info!(log, message);
-        all.push(Logged::new(HERE, text(message)).field(FieldGroup::Tags, "dangerous_content", text(found)));
+        all.push(Logged::new(MODULE, text(message)).field(FieldGroup::Tags, "dangerous_content", text(found)));
     }
     let message = "<script";
     info!(log, message, tags.dangerous_content = "mine");
-    all.push(Logged::new(HERE, text(message)).field(FieldGroup::Tags, "dangerous_content", text("mine")));
+    all.push(Logged::new(MODULE, text(message)).field(FieldGroup::Tags, "dangerous_content", text("mine")));
 }
 
 /// A mebibyte, everywhere that it fits.
@@ -479,11 +482,11 @@ fn long(container: &Container, log: &Logger, all: &mut Vec<Logged>) {
         "grüße \n\u{1b}\"\\\u{2028}=[,] 😀 plain text and more of it ".chars().cycle().take(MIB / 2).collect();
     let raw: Vec<u8> = b"text \\ and \xff ".iter().copied().cycle().take(MIB).collect();
     info!(log, plain);
-    all.push(Logged::new(HERE, text(&plain)));
+    all.push(Logged::new(MODULE, text(&plain)));
     info!(log, mixed, value = mixed, after = 1);
-    all.push(Logged::new(HERE, text(&mixed)).context("value", text(&mixed)).context("after", integer(1)));
+    all.push(Logged::new(MODULE, text(&mixed)).context("value", text(&mixed)).context("after", integer(1)));
     info!(log, "raw", raw, after = 1);
-    all.push(Logged::new(HERE, text("raw")).context("raw", bytes(&raw)).context("after", integer(1)));
+    all.push(Logged::new(MODULE, text("raw")).context("raw", bytes(&raw)).context("after", integer(1)));
     log.log_dynamic(&DynamicEvent::new(Level::Info, "long", &mixed).field(
         FieldGroup::Tags,
         "",
@@ -492,23 +495,25 @@ fn long(container: &Container, log: &Logger, all: &mut Vec<Logged>) {
     all.push(Logged::new("long", text(&mixed)).field(FieldGroup::Tags, "", text(&plain)));
     let numbers: Vec<u64> = (0..MIB as u64 / 8).collect();
     info!(log, "numbers", numbers);
-    all.push(Logged::new(HERE, text("numbers")).context("numbers", Datum::List(numbers.iter().map(integer).collect())));
+    all.push(
+        Logged::new(MODULE, text("numbers")).context("numbers", Datum::List(numbers.iter().map(integer).collect())),
+    );
 
     let key = "k\n".repeat(15_000);
-    log.log_dynamic(&DynamicEvent::new(Level::Info, HERE, "a long key").field(
+    log.log_dynamic(&DynamicEvent::new(Level::Info, MODULE, "a long key").field(
         FieldGroup::Context,
         &key,
         ValueRef::U64(1),
     ));
-    all.push(Logged::new(HERE, text("a long key")).context(&key, integer(1)));
+    all.push(Logged::new(MODULE, text("a long key")).context(&key, integer(1)));
     let id = "\u{1b}".repeat(30_000);
     {
         let _entered = Scope::new().correlation_id(&id).enter();
         info!(log, "a long id");
     }
-    all.push(Logged::new(HERE, text("a long id")).correlation_id(&id));
+    all.push(Logged::new(MODULE, text("a long id")).correlation_id(&id));
     // A name is cut where a character ends: an odd number of bytes does not hold whole ones of two.
     let source = "ü".repeat(SOURCE_MAX_BYTES);
     info!(container.logger(&source), "a long source");
-    all.push(Logged::new(HERE, text("a long source")).source(&"ü".repeat(SOURCE_MAX_BYTES / 2)));
+    all.push(Logged::new(MODULE, text("a long source")).source(&"ü".repeat(SOURCE_MAX_BYTES / 2)));
 }

@@ -46,7 +46,7 @@ struct Line {
     keys: Vec<String>,
 }
 
-/// Compares a line with what was logged. Returns the event's number.
+/// Compares a line with the logged event. Returns the event's number.
 #[track_caller]
 pub(crate) fn check(line: &str, logged: &Logged) -> u64 {
     assert!(!line.contains('<'), "a tag may begin: {line:.200}");
@@ -74,7 +74,7 @@ pub(crate) fn check(line: &str, logged: &Logged) -> u64 {
         assert!(is(fields.get(key).unwrap(), value, is_marked), "{part}.{key:?}: {:?}", fields.get(key));
         found += 1;
     }
-    assert_eq!(parts.iter().map(|(_, fields)| fields.0.len()).sum::<usize>(), found, "fields that nobody logged");
+    assert_eq!(parts.iter().map(|(_, fields)| fields.0.len()).sum::<usize>(), found, "fields that were not logged");
     crate::number_of(pairs.text("event_id"))
 }
 

@@ -1,4 +1,4 @@
-//! What was logged, to compare with what comes back.
+//! The logged events, to compare with the events that come back.
 
 use fapilog::event::FieldGroup;
 
@@ -13,7 +13,7 @@ pub(crate) struct Logged {
     pub(crate) target: String,
     pub(crate) message: Datum,
     pub(crate) correlation_id: Option<String>,
-    /// One for each key, with the value that counts.
+    /// A field for each key, with the value that counts.
     pub(crate) fields: Vec<(FieldGroup, String, Datum)>,
 }
 
@@ -110,10 +110,10 @@ fn name_of(x: f64) -> &'static str {
 /// Reads the form in which bytes that are not UTF-8 are written: `\xNN` for a byte, `\\` for a backslash.
 pub(crate) fn unmarked(marked: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut rest = marked;
-    while let Some((before, behind)) = rest.split_once('\\') {
+    let mut tail = marked;
+    while let Some((before, behind)) = tail.split_once('\\') {
         bytes.extend_from_slice(before.as_bytes());
-        rest = match behind.strip_prefix('x') {
+        tail = match behind.strip_prefix('x') {
             Some(hex) => {
                 bytes.push(u8::from_str_radix(&hex[..2], 16).unwrap());
                 &hex[2..]
@@ -124,6 +124,6 @@ pub(crate) fn unmarked(marked: &str) -> Vec<u8> {
             }
         };
     }
-    bytes.extend_from_slice(rest.as_bytes());
+    bytes.extend_from_slice(tail.as_bytes());
     bytes
 }

@@ -11,10 +11,10 @@ use crate::cell::{Format, builder, run, waiting};
 
 const ROLE: &str = "FAPILOG_MATRIX_TEST_ROLE";
 
-/// Whatever the test harness prints comes before this line.
+/// The test harness prints only before this line.
 const BEGIN: &[u8] = b"-- begin --\n";
 
-/// What a child says by its exit status when all went well; another than the harness' own.
+/// A child's exit status when all went well; different from the harness' own.
 const ALL_WELL: i32 = 42;
 
 /// Not a test of its own: what children do.
@@ -36,7 +36,7 @@ fn the_child() {
     std::process::exit(ALL_WELL);
 }
 
-/// What this program, once more, writes as `role`.
+/// The output of this program, run again as `role`.
 fn written_by_a_child(output: &str, format: Format) -> Vec<u8> {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "process::the_child", "--nocapture", "--test-threads=1"]);

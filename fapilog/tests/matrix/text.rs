@@ -29,14 +29,14 @@ enum Read {
     List(Vec<Read>),
 }
 
-/// What is still to be read.
+/// The text that is still to be read.
 struct Reader<'a> {
-    rest: &'a str,
+    tail: &'a str,
     /// Whether quotes may have `\xNN` in them.
     takes_bytes: bool,
 }
 
-/// Compares a line of the simple format with what was logged.
+/// Compares a line of the simple format with the logged event.
 #[track_caller]
 pub(crate) fn check_simple(line: &str, logged: &Logged) {
     let mut reader = Reader::new(line);
@@ -46,7 +46,7 @@ pub(crate) fn check_simple(line: &str, logged: &Logged) {
     reader.sentence(logged);
 }
 
-/// Compares a line of the pretty format, without colours, with what was logged.
+/// Compares a line of the pretty format, without colours, with the logged event.
 #[track_caller]
 pub(crate) fn check_pretty(line: &str, logged: &Logged) {
     let mut reader = Reader::new(line);
@@ -57,22 +57,22 @@ pub(crate) fn check_pretty(line: &str, logged: &Logged) {
     reader.sentence(logged);
 }
 
-/// Compares a line of the minimal format with what was logged, as far as it tells.
+/// Compares a line of the minimal format with the logged event, as far as the format shows it.
 #[track_caller]
 pub(crate) fn check_minimal(line: &str, logged: &Logged) {
     let mut reader = Reader::new(line);
     reader.expect(&format!("{} ", logged.level));
     let message = reader.message();
     assert!(is_message(&message, &logged.message), "{message:?}");
-    assert_eq!(reader.rest, "", "behind the message");
+    assert_eq!(reader.tail, "", "behind the message");
 }
 
-/// Compares a line of logfmt with what was logged. Returns the event's number.
+/// Compares a line of logfmt with the logged event. Returns the event's number.
 #[track_caller]
 pub(crate) fn check_logfmt(line: &str, logged: &Logged) -> u64 {
-    let mut reader = Reader { rest: line, takes_bytes: false };
+    let mut reader = Reader { tail: line, takes_bytes: false };
     let mut pairs = Vec::new();
-    while !reader.rest.is_empty() {
+    while !reader.tail.is_empty() {
         if !pairs.is_empty() {
             reader.expect(" ");
         }
@@ -107,19 +107,19 @@ pub(crate) fn without_colors(text: &str) -> String {
     let mut pieces = text.split("\u{1b}[");
     plain.push_str(pieces.next().unwrap_or_default());
     for piece in pieces {
-        let (rendition, rest) = piece.split_once('m').unwrap();
+        let (rendition, tail) = piece.split_once('m').unwrap();
         assert!(rendition.chars().all(|c| c.is_ascii_digit() || c == ';'), "{rendition:?}");
-        plain.push_str(rest);
+        plain.push_str(tail);
     }
     plain
 }
 
 impl<'a> Reader<'a> {
     fn new(line: &'a str) -> Self {
-        Self { rest: line, takes_bytes: true }
+        Self { tail: line, takes_bytes: true }
     }
 
-    /// What simple and pretty lines have behind the level.
+    /// The fields that simple and pretty lines have behind the level.
     #[track_caller]
     fn sentence(&mut self, logged: &Logged) {
         self.expect(" ");
@@ -130,9 +130,9 @@ impl<'a> Reader<'a> {
         let message = self.message();
         assert!(is_message(&message, &logged.message), "{message:.200?} is not {:.200?}", logged.message);
         let mut pairs = Vec::new();
-        while !self.rest.is_empty() {
+        while !self.tail.is_empty() {
             self.expect(" ");
-            let key = if self.rest.starts_with('"') { utf8(self.quoted()) } else { self.until(&['=']).to_owned() };
+            let key = if self.tail.starts_with('"') { utf8(self.quoted()) } else { self.until(&['=']).to_owned() };
             self.expect("=");
             pairs.push((key, self.value(&[' '])));
         }
@@ -143,34 +143,34 @@ impl<'a> Reader<'a> {
 
     #[track_caller]
     fn expect(&mut self, text: &str) {
-        self.rest = self.rest.strip_prefix(text).unwrap_or_else(|| panic!("{text:?} before {:.200?}", self.rest));
+        self.tail = self.tail.strip_prefix(text).unwrap_or_else(|| panic!("{text:?} before {:.200?}", self.tail));
     }
 
     /// Up to one of these, or the end.
     fn until(&mut self, ends: &[char]) -> &'a str {
-        let (text, rest) = self.rest.split_at(self.rest.find(ends).unwrap_or(self.rest.len()));
-        self.rest = rest;
+        let (text, tail) = self.tail.split_at(self.tail.find(ends).unwrap_or(self.tail.len()));
+        self.tail = tail;
         text
     }
 
     /// A message ends before the field with the first `=` or `"` behind it, or at the line's end.
     fn message(&mut self) -> Read {
-        if self.rest.starts_with('"') {
+        if self.tail.starts_with('"') {
             return Read::Quoted(self.quoted());
         }
-        let end = match self.rest.find(['=', '"']) {
-            None => self.rest.len(),
-            Some(at) => self.rest[..at].rfind(' ').unwrap(),
+        let end = match self.tail.find(['=', '"']) {
+            None => self.tail.len(),
+            Some(at) => self.tail[..at].rfind(' ').unwrap(),
         };
-        let (message, rest) = self.rest.split_at(end);
-        self.rest = rest;
+        let (message, tail) = self.tail.split_at(end);
+        self.tail = tail;
         assert!(!message.is_empty());
         Read::Bare(message.to_owned())
     }
 
     /// A value that ends before one of these.
     fn value(&mut self, ends: &[char]) -> Read {
-        match self.rest.chars().next() {
+        match self.tail.chars().next() {
             Some('"') => Read::Quoted(self.quoted()),
             Some('[') => Read::List(self.list()),
             _ => {
@@ -185,7 +185,7 @@ impl<'a> Reader<'a> {
     fn list(&mut self) -> Vec<Read> {
         self.expect("[");
         let mut elements = Vec::new();
-        while !self.rest.starts_with(']') {
+        while !self.tail.starts_with(']') {
             if !elements.is_empty() {
                 self.expect(",");
             }
@@ -201,7 +201,7 @@ impl<'a> Reader<'a> {
         let mut bytes = Vec::new();
         loop {
             bytes.extend_from_slice(self.until(&['"', '\\']).as_bytes());
-            if self.rest.starts_with('"') {
+            if self.tail.starts_with('"') {
                 self.expect("\"");
                 return bytes;
             }
@@ -210,7 +210,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What stands behind a backslash.
+    /// The text behind a backslash.
     fn escape(&mut self, bytes: &mut Vec<u8>) {
         let kind = self.take(1);
         match kind {
@@ -229,8 +229,8 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, bytes: usize) -> &'a str {
-        let (text, rest) = self.rest.split_at(bytes);
-        self.rest = rest;
+        let (text, tail) = self.tail.split_at(bytes);
+        self.tail = tail;
         text
     }
 }
@@ -252,7 +252,7 @@ fn compare(mut pairs: BTreeMap<String, Read>, logged: &Logged, is: impl Fn(&str,
         let read = pairs.remove(&key).unwrap_or_else(|| panic!("no {key:.200?}"));
         assert!(is(&key, &read, datum), "{key:.200?} is {read:.200?}, and not {datum:.200?}");
     }
-    assert!(pairs.is_empty(), "fields that nobody logged: {pairs:.200?}");
+    assert!(pairs.is_empty(), "fields that were not logged: {pairs:.200?}");
 }
 
 fn key_in_a_row(group: FieldGroup, name: &str) -> String {
@@ -338,5 +338,5 @@ fn is_flat_list(read: &Read, datum: &Datum) -> bool {
     let is_quoted = matches!(read, Read::Quoted(_));
     let mut reader = Reader::new(&text);
     let list = Read::List(reader.list());
-    is_quoted == text.contains('"') && reader.rest.is_empty() && is_element(&list, datum)
+    is_quoted == text.contains('"') && reader.tail.is_empty() && is_element(&list, datum)
 }

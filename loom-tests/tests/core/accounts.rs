@@ -13,7 +13,7 @@ const INEXACT: &str = "the sums are not exact";
 const TOO_LATE: &str = "a producer has the space, but not the count";
 const TWICE: &str = "a delivered event counts as lost too";
 
-/// One event more than the ring holds, so that the last one is lost unless the drain is quick.
+/// A single event more than the ring holds, so that the last one is lost unless the drain is quick.
 fn a_full_ring() {
     let (log, drain) = start();
     let mut lane = log.open_lane();
@@ -31,7 +31,7 @@ fn a_full_ring() {
     logger.join().unwrap();
     let accounts = log.accounts();
     let (delivered, full) = (accounts.delivered_total(), accounts.lost.of(LossReason::RingFull));
-    // A loss is told in the log itself, by an event of its own.
+    // The log itself reports a loss, by an event of its own.
     let submitted = EVENTS_MAX + 1 + full;
     assert_eq!((accounts.submitted, delivered + full), (submitted, submitted), "{INEXACT}: {accounts}");
     assert_eq!((accounts.pending_total(), accounts.lost_total(), log.written()), (0, full, delivered), "{INEXACT}");
@@ -47,7 +47,7 @@ fn space_that_is_given_back_before_it_is_counted_is_caught() {
     is_caught("released_before_counted", &[TOO_LATE], every_event_is_delivered_or_lost_and_counted_once);
 }
 
-/// A thread logs and reads the sums while the drain ends, and waits for nobody.
+/// A thread logs and reads the sums while the drain ends, and waits for no other thread.
 fn sums_at_the_end() {
     let (log, drain) = start();
     let mut lane = log.open_lane();
@@ -89,6 +89,6 @@ fn refused_calls_are_counted_each() {
 }
 
 #[test]
-fn two_writers_of_a_tally_for_one_are_caught() {
+fn two_writers_of_a_counter_for_one_are_caught() {
     is_caught("shared_counter_by_load_and_store", &[INEXACT], refused_calls_are_counted_each);
 }

@@ -9,7 +9,7 @@ use loom_tests::{
 const LEFT_OUT: &str = "a flush was answered without an event that came before it";
 const UNCOUNTED: &str = "the sums are not exact after a flush";
 
-/// What a flush that has returned must have come to.
+/// The accounts that a flush must leave when it returns.
 fn assert_delivered(log: &Log, events: u64) {
     assert_eq!(log.written(), events, "{LEFT_OUT}");
     let accounts = log.accounts();
@@ -18,7 +18,7 @@ fn assert_delivered(log: &Log, events: u64) {
 }
 
 /// The thread's ring is new when it flushes.
-fn own_event() {
+fn event_of_the_flushing_thread() {
     let (log, drain) = start();
     let flusher = thread::spawn(move || {
         let mut lane = log.open_lane();
@@ -33,10 +33,10 @@ fn own_event() {
 
 #[test]
 fn a_flush_takes_what_its_thread_has_logged() {
-    holds(own_event);
+    holds(event_of_the_flushing_thread);
 }
 
-/// What orders the event before the flush is neither ring nor bell.
+/// Neither ring nor doorbell orders the event before the flush.
 fn event_of_another_thread() {
     let (log, drain) = start();
     let mut lane = log.open_lane();

@@ -1,4 +1,4 @@
-//! Models of the protocols in `fapilog-core`: one file a model, each with the bugs that it must find.
+//! Models of the protocols in `fapilog-engine`: one file a model, each with the bugs that it must find.
 #![cfg(fapilog_loom)]
 #![expect(clippy::unwrap_used, reason = "all of this program is test code")]
 

@@ -27,7 +27,7 @@ fn what_comes_late_meanwhile(before: u64) -> (Log, Accounts) {
 
 fn assert_exact(log: &Log, accounts: &Accounts, calls: u64) {
     let (full, closed) = (accounts.lost.of(LossReason::RingFull), accounts.lost.of(LossReason::ContainerClosed));
-    // Losses for want of space are told in the log itself, by an event of its own; calls that come too late are not.
+    // The log itself reports losses for want of space, by an event of its own. It reports no calls that come too late.
     let submitted = calls + full.min(1);
     assert_eq!(accounts.submitted, submitted, "{INEXACT}: {accounts}");
     assert_eq!(accounts.delivered_total() + full + closed, submitted, "{INEXACT}: {accounts}");

@@ -3,7 +3,7 @@
 use loom::thread;
 use loom_tests::{
     model::{holds, is_caught},
-    small_ring::{Seen, idle, publish},
+    small_ring::{FrameCheck, idle, publish},
 };
 
 const FRAMES_LEFT: &str = "the ring seemed finished with frames left";
@@ -14,7 +14,7 @@ fn model() {
         publish(&mut producer, 0, 8);
         publish(&mut producer, 1, 8);
     });
-    let mut seen = Seen::default();
+    let mut seen = FrameCheck::default();
     loop {
         seen.drain(&mut consumer);
         if consumer.is_finished() {

@@ -3,7 +3,7 @@
 use loom::thread;
 use loom_tests::{
     model::{UNORDERED_ACCESS, holds, is_caught},
-    small_ring::{Seen, idle, publish},
+    small_ring::{FrameCheck, idle, publish},
 };
 
 fn model() {
@@ -13,7 +13,7 @@ fn model() {
         publish(&mut producer, 1, 16);
         publish(&mut producer, 2, 0);
     });
-    Seen::default().drain_until(3, &mut consumer);
+    FrameCheck::default().drain_until(3, &mut consumer);
     publisher.join().unwrap();
 }
 

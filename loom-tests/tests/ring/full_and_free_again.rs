@@ -1,11 +1,11 @@
 //! Rules 2 and 3: a full ring refuses, and takes frames again once it is drained; a stale copy of the other side's word
-//! neither loses a frame nor overwrites one.
+//! neither drops a frame nor overwrites one.
 
 use fapilog_ring::ReserveError;
 use loom::thread;
 use loom_tests::{
     model::{UNORDERED_ACCESS, holds, is_caught},
-    small_ring::{Seen, idle, publish, try_publish},
+    small_ring::{FrameCheck, idle, publish, try_publish},
 };
 
 fn model() {
@@ -24,8 +24,8 @@ fn model() {
             }
         }
     });
-    let mut seen = Seen::default();
-    // One frame at a time, so that the producer meets every fill level.
+    let mut seen = FrameCheck::default();
+    // A frame at a time, so that the producer meets every fill level.
     while seen.frames() < 6 {
         consumer.refresh();
         if let Some(frame) = consumer.next_frame() {

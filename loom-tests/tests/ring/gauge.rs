@@ -4,7 +4,7 @@ use fapilog_ring::sync::Arc;
 use loom::thread;
 use loom_tests::{
     model::{holds, is_caught},
-    small_ring::{Seen, idle, publish},
+    small_ring::{FrameCheck, idle, publish},
 };
 
 fn model() {
@@ -17,7 +17,7 @@ fn model() {
         while consumer.refresh() < 48 {
             thread::yield_now();
         }
-        consumer.next_frame().iter().for_each(|frame| Seen::default().check(frame));
+        consumer.next_frame().iter().for_each(|frame| FrameCheck::default().check(frame));
         consumer.release();
     });
     assert!(gauge.used_bytes() >= 24, "the ring looked empty with a frame in it");

@@ -4,7 +4,7 @@ use fapilog_ring::{Consumer, IdleRing};
 use loom::thread;
 use loom_tests::{
     model::{UNORDERED_ACCESS, holds, is_caught},
-    small_ring::{Seen, idle, publish},
+    small_ring::{FrameCheck, idle, publish},
 };
 
 const MIXED: &str = "a frame of another owner";
@@ -12,7 +12,7 @@ const MIXED: &str = "a frame of another owner";
 /// Reads the ring to its end, checks whose frames it held, and takes it back.
 fn reclaim(mut consumer: Consumer, frames: u64) -> IdleRing {
     let generation = consumer.generation();
-    let mut seen = Seen::default();
+    let mut seen = FrameCheck::default();
     loop {
         consumer.refresh();
         while let Some(frame) = consumer.next_frame() {

@@ -6,13 +6,13 @@ use loom::thread;
 use loom_tests::{
     model::{DEADLOCK, holds, is_caught},
     sleeper::Sleeper,
-    small_ring::{Seen, idle, publish},
+    small_ring::{FrameCheck, idle, publish},
 };
 
-/// A thread's first frame: it makes its ring, puts it on the registrations, publishes, and looks at the bell.
+/// A thread's first frame: it makes its ring, registers it, publishes, and looks at the doorbell.
 fn log_first_frame(registrations: &Registrations<Consumer>, doorbell: &Doorbell) {
     let (mut producer, consumer) = idle().split();
-    if seeded::bug("enlisted_after_the_bell") {
+    if seeded::bug("registered_after_the_doorbell") {
         publish(&mut producer, 0, 0);
         doorbell.after_publish(false);
         registrations.register(consumer);
@@ -27,11 +27,11 @@ fn log_first_frame(registrations: &Registrations<Consumer>, doorbell: &Doorbell)
 #[derive(Default)]
 struct Drain {
     taken: u64,
-    rings: Vec<(Consumer, Seen)>,
+    rings: Vec<(Consumer, FrameCheck)>,
 }
 
 impl Drain {
-    /// Takes what is new and drains all rings. Returns whether there was a frame.
+    /// Takes new rings and drains all. Returns whether there was a frame.
     fn turn(&mut self, registrations: &Registrations<Consumer>) -> bool {
         if !seeded::bug("looks_before_it_takes") {
             self.take_new(registrations);
@@ -47,7 +47,7 @@ impl Drain {
     }
 
     fn take_new(&mut self, registrations: &Registrations<Consumer>) {
-        registrations.take_new(&mut self.taken, |ring| self.rings.push((ring, Seen::default())));
+        registrations.take_new(&mut self.taken, |ring| self.rings.push((ring, FrameCheck::default())));
     }
 
     fn frames(&self) -> u64 {
@@ -88,8 +88,8 @@ fn a_ring_that_joins_during_a_drain_pass_is_never_slept_on() {
 }
 
 #[test]
-fn a_ring_enlisted_after_its_first_frame_is_caught() {
-    is_caught("enlisted_after_the_bell", &[DEADLOCK], a_ring_that_joins_during_a_drain_pass_is_never_slept_on);
+fn a_ring_registered_after_its_first_frame_is_caught() {
+    is_caught("registered_after_the_doorbell", &[DEADLOCK], a_ring_that_joins_during_a_drain_pass_is_never_slept_on);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_drain_that_looks_before_it_takes_is_caught() {
     is_caught("looks_before_it_takes", &[DEADLOCK], a_ring_that_joins_during_a_drain_pass_is_never_slept_on);
 }
 
-fn two_enlistings() {
+fn two_registrations() {
     let registrations = Arc::new(Registrations::new());
     let enlister = {
         let registrations = Arc::clone(&registrations);
@@ -111,15 +111,15 @@ fn two_enlistings() {
     registrations.take_new(&mut taken, |number| adopted.push(number));
     enlister.join().unwrap();
     registrations.take_new(&mut taken, |number| adopted.push(number));
-    assert_eq!(adopted, [1, 2], "each is adopted once, in the order of enlisting");
+    assert_eq!(adopted, [1, 2], "each is adopted once, in the order of registration");
 }
 
 #[test]
-fn whatever_is_enlisted_is_adopted_once() {
-    holds(two_enlistings);
+fn each_registration_is_adopted_once() {
+    holds(two_registrations);
 }
 
 #[test]
-fn a_roster_that_counts_after_it_takes_is_caught() {
-    is_caught("roster_counts_after_take", &["each is adopted once"], whatever_is_enlisted_is_adopted_once);
+fn registrations_that_count_after_they_take_are_caught() {
+    is_caught("registrations_counted_after_take", &["each is adopted once"], each_registration_is_adopted_once);
 }

@@ -1,4 +1,4 @@
-//! Rule 5: a frame is as long as what was used of its grant, and a grant that is dropped leaves no trace.
+//! Rule 5: a frame is as long as the used part of its grant, and a grant that is dropped leaves no trace.
 
 use fapilog_ring::Producer;
 use loom::thread;
@@ -7,7 +7,7 @@ use loom_tests::{
     small_ring::idle,
 };
 
-/// Reserves 16 bytes and uses three. The rest stays zero, so that a consumer that loses its way finds empty frames
+/// Reserves 16 bytes and uses three. The others stay zero, so that a consumer at a wrong position finds empty frames
 /// there and no wild lengths.
 fn publish_shrunk(producer: &mut Producer, stamp: u64) {
     let mut grant = producer.reserve(16).unwrap();

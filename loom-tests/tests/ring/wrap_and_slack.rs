@@ -3,7 +3,7 @@
 use loom::thread;
 use loom_tests::{
     model::{UNORDERED_ACCESS, holds, is_caught},
-    small_ring::{Seen, idle, publish, publish_when_free},
+    small_ring::{FrameCheck, idle, publish, publish_when_free},
 };
 
 fn model() {
@@ -12,7 +12,7 @@ fn model() {
     for stamp in 0..5 {
         publish(&mut producer, stamp, 8);
     }
-    let mut seen = Seen::default();
+    let mut seen = FrameCheck::default();
     seen.drain(&mut consumer);
 
     // This one lies in the slack, and the four behind it fill the ring up to the same offset.

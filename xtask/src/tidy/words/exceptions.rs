@@ -44,6 +44,8 @@ pub(super) const EXCEPTIONS: &[WordException] = &[
     allow(&["off"],                       ExceptionPlace::Phrase("chatty off"),           "a directive in RUST_LOG's syntax"),
     allow(&["off"],                       ExceptionPlace::Path("src/level.rs"),           "defines the level filter"),
     allow(&["off"],                       ExceptionPlace::Path("src/directives.rs"),      "reads RUST_LOG's syntax"),
+    allow(&["off"],                       ExceptionPlace::Path("fapilog/tests/loggers.rs"), "directives in RUST_LOG's syntax"),
+    allow(&["off"],                       ExceptionPlace::Identifier("split_off"),        "std's name"),
 
     // Buckets that group no fields.
     allow(&["bucket", "buckets"],         ExceptionPlace::Path("throttle"),               "the token bucket is the algorithm's name"),

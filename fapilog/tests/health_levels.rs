@@ -1,4 +1,4 @@
-//! What is given up first when things fail.
+//! Health levels: the order in which work is given up when parts fail.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod law;
@@ -41,7 +41,7 @@ impl Enricher for Fickle {
     }
 }
 
-/// Tags all events, and says whether it is essential.
+/// Tags all events; essential or not.
 struct Tags(&'static str, bool);
 
 impl Processor for Tags {
@@ -61,7 +61,7 @@ impl Processor for Tags {
 }
 
 #[test]
-fn with_two_plugins_off_only_essential_ones_work_until_one_is_back() {
+fn with_two_plugins_disabled_only_essential_ones_work_until_one_is_back() {
     let broken = Arc::new(AtomicBool::new(true));
     let (sink, events) = memory();
     let mut builder = thread_builder();
@@ -75,16 +75,16 @@ fn with_two_plugins_off_only_essential_ones_work_until_one_is_back() {
         .sink("memory", sink)
         .start()
         .unwrap();
-    let say = |message: &str| {
-        info!(container.logger("ladder"), message);
+    let log_and_flush = |message: &str| {
+        info!(container.logger("health"), message);
         container.flush(TIMEOUT).unwrap();
     };
-    (0..3).for_each(|_| say("failing"));
+    (0..3).for_each(|_| log_and_flush("failing"));
     assert_eq!(container.metrics().health, HealthLevel::EssentialPlugins);
-    say("reduced");
+    log_and_flush("reduced");
     broken.store(false, Ordering::Relaxed);
     container.set_plugin_enabled("one", true).unwrap();
-    say("back");
+    log_and_flush("back");
     assert_eq!(container.metrics().health, HealthLevel::Full);
     balanced(container.shutdown(TIMEOUT).unwrap());
     let of = |message: &str| parsed(&events).into_iter().find(|event| event["message"] == message).unwrap();
@@ -122,9 +122,9 @@ impl Sink for Broken {
     }
 }
 
-fn rung_with(builder: fapilog::container::ContainerBuilder) -> HealthLevel {
+fn health_with(builder: fapilog::container::ContainerBuilder) -> HealthLevel {
     let container: Container = builder.start().unwrap();
-    info!(container.logger("ladder"), "said");
+    info!(container.logger("health"), "logged");
     let _ = container.flush(TIMEOUT);
     let health = container.metrics().health;
     balanced(container.shutdown(TIMEOUT).unwrap());
@@ -135,7 +135,7 @@ fn rung_with(builder: fapilog::container::ContainerBuilder) -> HealthLevel {
 fn a_sink_that_fails_leaves_the_others_to_work() {
     let (sink, events) = memory();
     let builder = thread_builder().sink("memory", sink).sink_with("broken", Broken, SinkOptions::new());
-    assert_eq!((rung_with(builder), events.lines().len()), (HealthLevel::WorkingSinks, 1));
+    assert_eq!((health_with(builder), events.lines().len()), (HealthLevel::WorkingSinks, 1));
 }
 
 #[test]
@@ -148,6 +148,6 @@ fn when_no_sink_works_it_is_an_emergency_that_the_program_hears_of() {
             ear.store(diagnostic.about == "emergency" || ear.load(Ordering::Relaxed), Ordering::Relaxed)
         })
         .sink("broken", Broken);
-    assert_eq!(rung_with(builder), HealthLevel::Emergency);
+    assert_eq!(health_with(builder), HealthLevel::Emergency);
     assert!(is_heard.load(Ordering::Relaxed));
 }

@@ -1,4 +1,4 @@
-//! The program goes on, whatever foreign code does in a log call or on the drain.
+//! The program survives, whatever user code does in a log call or on the drain.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod law;
@@ -32,7 +32,7 @@ use law::{
     TIMEOUT, balanced, end, executors, memory, only, parsed, shut_down, started, started_manual, thread_builder,
 };
 
-/// A `Display` that does whatever the test wants.
+/// A `Display` of a test's choice.
 struct Shows<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result>(F);
 
 impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Shows<F> {
@@ -121,7 +121,7 @@ fn a_display_that_logs_itself_for_ever_is_stopped() {
 /// 100 MB in pieces of a kilobyte.
 fn huge(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let piece = "ü".repeat(512);
-    // One that does not care whether anybody takes it.
+    // It ignores the errors of its writer.
     for _ in 0..100_000 {
         let _ = f.write_str(&piece);
     }
@@ -161,18 +161,18 @@ fn a_huge_display_leaves_no_huge_buffer_behind() {
 }
 
 /// Logs when its thread ends.
-struct LastWords(OnceCell<Logger>);
+struct LogsAtExit(OnceCell<Logger>);
 
-impl Drop for LastWords {
+impl Drop for LogsAtExit {
     fn drop(&mut self) {
         if let Some(log) = self.0.get() {
-            info!(log, "last words", number = 1, shown = %"text");
+            info!(log, "at exit", number = 1, shown = %"text");
         }
     }
 }
 
 thread_local! {
-    static LAST_WORDS: LastWords = const { LastWords(OnceCell::new()) };
+    static LOGS_AT_EXIT: LogsAtExit = const { LogsAtExit(OnceCell::new()) };
 }
 
 #[test]
@@ -182,17 +182,17 @@ fn a_call_in_a_destructor_of_thread_locals_is_delivered_whichever_goes_first() {
         let log = container.logger("survives");
         let thread = thread::spawn(move || {
             if registered_first {
-                LAST_WORDS.with(|words| words.0.set(log.clone()).unwrap());
+                LOGS_AT_EXIT.with(|at_exit| at_exit.0.set(log.clone()).unwrap());
             }
-            info!(log, "first words", shown = %"text");
+            info!(log, "at start", shown = %"text");
             if !registered_first {
-                LAST_WORDS.with(|words| words.0.set(log.clone()).unwrap());
+                LOGS_AT_EXIT.with(|at_exit| at_exit.0.set(log.clone()).unwrap());
             }
         });
         thread.join().unwrap();
         shut_down(&container);
         let messages: Vec<_> = parsed(&events).iter().map(|event| event["message"].clone()).collect();
-        assert_eq!(messages, ["first words", "last words"]);
+        assert_eq!(messages, ["at start", "at exit"]);
     }
 }
 
@@ -212,16 +212,16 @@ fn a_thread_that_panics_has_logged_what_it_logged() {
 
 #[test]
 fn a_call_while_a_thread_unwinds_is_delivered() {
-    struct Guard(Logger);
-    impl Drop for Guard {
+    struct LogsWhenDropped(Logger);
+    impl Drop for LogsWhenDropped {
         fn drop(&mut self) {
             error!(self.0, "unwinding", %true);
         }
     }
     let (container, events) = started();
-    let guard = Guard(container.logger("survives"));
+    let logs_when_dropped = LogsWhenDropped(container.logger("survives"));
     let outcome = thread::spawn(move || {
-        let _guard = guard;
+        let _logs_when_dropped = logs_when_dropped;
         panic!("on purpose");
     })
     .join();
@@ -230,7 +230,7 @@ fn a_call_while_a_thread_unwinds_is_delivered() {
     assert_eq!(only(&events)["message"], "unwinding");
 }
 
-/// A plugin of every kind that panics when it is told to.
+/// A plugin of every kind that panics at a chosen step.
 #[derive(Clone, Default)]
 struct Panicking {
     now: Arc<AtomicBool>,
@@ -291,7 +291,7 @@ fn log_twice(builder: ContainerBuilder, now: &AtomicBool) -> fapilog::metrics::A
     let log = container.logger("survives");
     now.store(true, Ordering::Relaxed);
     (0..10).for_each(|number| info!(log, "numbered", number));
-    // It may say that something was lost: that is what the tests ask the accounts about.
+    // It may report that an event was lost: the tests ask the accounts about that.
     let _ = container.flush(TIMEOUT);
     now.store(false, Ordering::Relaxed);
     (0..10).for_each(|number| info!(log, "numbered", number));
@@ -299,7 +299,7 @@ fn log_twice(builder: ContainerBuilder, now: &AtomicBool) -> fapilog::metrics::A
 }
 
 #[test]
-fn an_enricher_that_panics_has_no_say_and_loses_nothing() {
+fn an_enricher_that_panics_has_no_effect_and_drops_nothing() {
     let (sink, events) = memory();
     let plugin = Panicking::default();
     let now = Arc::clone(&plugin.now);
@@ -321,7 +321,7 @@ fn what_a_processor_takes_with_it_when_it_panics_is_counted() {
 }
 
 #[test]
-fn a_formatter_that_panics_loses_its_batch_and_leaves_no_half_record() {
+fn a_formatter_that_panics_drops_its_batch_and_leaves_no_half_record() {
     let plugin = Panicking::default();
     let now = Arc::clone(&plugin.now);
     let ((sink, events), (other, other_events)) = (MemorySink::new(move || plugin.clone()), memory());
@@ -443,7 +443,7 @@ fn a_sink_that_panics_when_it_is_stopped_is_stopped() {
     assert_eq!(shut_down(&container).delivered_total(), 1);
 }
 
-/// What the guard has seen of the plugin or sink of this name: panics, and how often it was left out.
+/// The supervisor's figures of the plugin or sink of this name: panics, and calls that it was left out of.
 fn seen_of(container: &Container, name: &str) -> (u64, u64) {
     let plugins = container.metrics().plugins;
     let plugin = plugins.iter().find(|plugin| plugin.name == name).unwrap();
@@ -463,7 +463,7 @@ fn a_sink_that_panics_for_every_payload_is_left_out_and_holds_up_nobody() {
 }
 
 #[test]
-fn what_a_sink_would_lose_when_it_is_busy_is_lost_to_its_panic() {
+fn events_that_a_busy_sink_would_drop_are_lost_to_its_panic() {
     let now = Arc::new(AtomicBool::new(true));
     let options = fapilog::sink::SinkOptions::new().on_full(OnFull::Drop);
     let (container, mut drain) =
@@ -482,8 +482,8 @@ fn a_sink_that_encodes_well_and_panics_at_every_delivery_is_left_out() {
         assert!(container.flush(TIMEOUT).is_err());
     }
     // The fourth was lost before it came to a delivery, unless a second has passed in between.
-    let (panics, pauses) = seen_of(&container, "panicking");
-    assert!((3..=4).contains(&panics) && pauses == panics - 2, "{panics} panics, {pauses} pauses");
+    let (panics, cool_downs) = seen_of(&container, "panicking");
+    assert!((3..=4).contains(&panics) && cool_downs == panics - 2, "{panics} panics, {cool_downs} cool-downs");
     assert_eq!(shut_down(&container).sinks[0].lost.of(LossReason::SinkFailed), 4);
 }
 
@@ -495,12 +495,12 @@ fn a_sink_that_panics_in_its_own_time_is_left_alone_and_delivers_what_it_has() {
         let log = container.logger("survives");
         info!(log, "wakes it");
         law::until("it is left out", || seen_of(&container, "panicking").1 > 0);
-        // Nobody is asked any more until a second has passed.
-        let (panics, pauses) = seen_of(&container, "panicking");
-        assert!(panics <= pauses + 3, "{step}: {panics} panics, {pauses} pauses");
+        // The sink gets no call until a second has passed.
+        let (panics, cool_downs) = seen_of(&container, "panicking");
+        assert!(panics <= cool_downs + 3, "{step}: {panics} panics, {cool_downs} cool-downs");
         now.store(false, Ordering::Relaxed);
-        law::until("it is tried again", || {
-            info!(log, "tried with this");
+        law::until("it is retried", || {
+            info!(log, "an attempt");
             let _ = container.flush(TIMEOUT);
             container.metrics().plugins[0].state == fapilog::metrics::PluginState::Active
         });
@@ -509,7 +509,7 @@ fn a_sink_that_panics_in_its_own_time_is_left_alone_and_delivers_what_it_has() {
 }
 
 #[test]
-fn a_panic_at_a_sinks_end_or_in_a_flush_is_counted_and_told() {
+fn a_panic_at_a_sinks_end_or_in_a_flush_is_counted_and_reported() {
     for step in ["flush", "stop", "retries"] {
         let now = Arc::new(AtomicBool::new(true));
         let container = thread_builder().sink("panicking", PanickingSink(step, now)).start().unwrap();
@@ -541,26 +541,26 @@ fn a_processor_that_panics_when_it_is_asked_for_its_time_is_left_out() {
         info!(log, "goes on");
         drain.run_until_idle();
     }
-    let (panics, pauses) = seen_of(&container, "never_knows");
-    assert!(pauses > 0 && panics == pauses + 2, "{panics} panics, {pauses} pauses");
+    let (panics, cool_downs) = seen_of(&container, "never_knows");
+    assert!(cool_downs > 0 && panics == cool_downs + 2, "{panics} panics, {cool_downs} cool-downs");
     end(&container, &mut drain);
     assert_eq!(events.lines().len(), 10);
 }
 
 #[test]
 fn sinks_are_stopped_and_dropped_in_the_reverse_order_of_their_start() {
-    type Said = Arc<std::sync::Mutex<Vec<String>>>;
-    struct Tells(&'static str, Said);
-    impl Tells {
-        fn say(&self, what: &str) {
+    type Steps = Arc<std::sync::Mutex<Vec<String>>>;
+    struct Recorder(&'static str, Steps);
+    impl Recorder {
+        fn record(&self, what: &str) {
             self.1.lock().unwrap().push(format!("{what} {}", self.0));
         }
     }
-    struct Made(Tells);
-    impl SinkFactory for Tells {
+    struct Made(Recorder);
+    impl SinkFactory for Recorder {
         fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
-            self.say("made");
-            Ok(Box::new(Made(Tells(self.0, Arc::clone(&self.1)))))
+            self.record("made");
+            Ok(Box::new(Made(Recorder(self.0, Arc::clone(&self.1)))))
         }
     }
     impl Sink for Made {
@@ -575,20 +575,20 @@ fn sinks_are_stopped_and_dropped_in_the_reverse_order_of_their_start() {
             Delivery::done(Ok(()))
         }
         fn stop(&mut self, _: Instant) {
-            self.0.say("stopped");
+            self.0.record("stopped");
         }
     }
     impl Drop for Made {
         fn drop(&mut self) {
-            self.0.say("dropped");
+            self.0.record("dropped");
         }
     }
-    let said = Said::default();
-    let tells = |name| Tells(name, Arc::clone(&said));
-    let container = thread_builder().sink("a", tells("a")).sink("b", tells("b")).start().unwrap();
+    let steps = Steps::default();
+    let recorder = |name| Recorder(name, Arc::clone(&steps));
+    let container = thread_builder().sink("a", recorder("a")).sink("b", recorder("b")).start().unwrap();
     shut_down(&container);
-    let said = said.lock().unwrap().clone();
-    assert_eq!(said, ["made a", "made b", "stopped b", "stopped a", "dropped b", "dropped a"]);
+    let steps = steps.lock().unwrap().clone();
+    assert_eq!(steps, ["made a", "made b", "stopped b", "stopped a", "dropped b", "dropped a"]);
 }
 
 /// Threads of this process whose names are ours.
@@ -644,7 +644,7 @@ fn a_factory_that_panics_stops_the_start_and_is_named() {
 #[test]
 fn a_plugin_that_logs_into_its_own_container_is_harmless() {
     thread_local! {
-        static SAID: Cell<u32> = const { Cell::new(0) };
+        static LOGGED: Cell<u32> = const { Cell::new(0) };
     }
     /// Logs ten times.
     struct Chatty(Arc<std::sync::OnceLock<Logger>>);
@@ -653,9 +653,9 @@ fn a_plugin_that_logs_into_its_own_container_is_harmless() {
             "chatty"
         }
         fn enrich(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
-            let said = SAID.get();
-            if let Some(log) = self.0.get().filter(|_| said < 10) {
-                SAID.set(said + 1);
+            let logged = LOGGED.get();
+            if let Some(log) = self.0.get().filter(|_| logged < 10) {
+                LOGGED.set(logged + 1);
                 info!(log, "from the drain itself");
             }
             Ok(())
@@ -670,7 +670,7 @@ fn a_plugin_that_logs_into_its_own_container_is_harmless() {
         let log = container.logger("survives");
         slot.set(log.clone()).unwrap();
         info!(log, "first");
-        law::until("all is said", || events.lines().len() == 11);
+        law::until("all is logged", || events.lines().len() == 11);
         shut_down(&container);
     }
 }
@@ -710,7 +710,7 @@ fn the_thread_that_starts_a_container_keeps_its_signal_mask() {
 }
 
 #[test]
-fn a_flush_says_that_a_sink_has_panicked_over_an_event() {
+fn a_flush_reports_a_sink_that_has_panicked_over_an_event() {
     for step in ["encode", "deliver", "future"] {
         let sink = PanickingSink(step, Arc::new(AtomicBool::new(true)));
         let container = thread_builder().sink("panicking", sink).start().unwrap();
@@ -777,7 +777,7 @@ fn a_plugin_that_flushes_its_own_container_does_not_wait_for_itself() {
     let builder = law::thread_builder().enricher(move |_| Box::new(Flushes(std::sync::Arc::clone(&for_plugin))));
     let container = builder.sink("memory", sink).start().unwrap();
     let log = own.get_or_init(|| container.logger("flushes"));
-    info!(log, "said");
+    info!(log, "logged");
     law::shut_down(&container);
     assert_eq!(events.lines().len(), 1);
 }
@@ -861,25 +861,25 @@ impl Enricher for Fails {
 }
 
 #[test]
-fn errors_that_cannot_be_shown_or_have_no_end_are_counted_and_told() {
+fn errors_that_cannot_be_shown_or_have_no_end_are_counted_and_reported() {
     let errors: [(MakesError, &str); 3] = [
         (|| PluginError::failed(Unspeakable), "an error that cannot be shown"),
         (|| PluginError::failed(Circle), "round and round: round and round"),
         (|| PluginError::failed("x".repeat(100 << 20)), "the plugin failed: xxxx"),
     ];
-    for (error, told) in errors {
+    for (error, expected) in errors {
         let (sink, events) = memory();
         let container =
             thread_builder().enricher(move |_| Box::new(Fails(error))).sink("memory", sink).start().unwrap();
-        info!(container.logger("survives"), "said");
+        info!(container.logger("survives"), "logged");
         shut_down(&container);
-        assert_eq!((events.lines().len(), container.metrics().plugins[0].errors), (1, 2), "{told}");
+        assert_eq!((events.lines().len(), container.metrics().plugins[0].errors), (1, 2), "{expected}");
         let diagnostics = container.diagnostics();
         assert!(
-            diagnostics.iter().all(|diagnostic| diagnostic.text.contains(told) && diagnostic.text.len() < 8192),
-            "{told}"
+            diagnostics.iter().all(|diagnostic| diagnostic.text.contains(expected) && diagnostic.text.len() < 8192),
+            "{expected}"
         );
-        assert_eq!(diagnostics.len(), 2, "{told}");
+        assert_eq!(diagnostics.len(), 2, "{expected}");
     }
 }
 
@@ -916,6 +916,10 @@ fn a_delivery_whose_error_cannot_be_shown_is_lost_and_harms_no_other_sink() {
     assert!(container.flush(TIMEOUT).is_err());
     let accounts = shut_down(&container);
     assert_eq!((accounts.sinks[0].lost.of(LossReason::SinkFailed), other_events.lines().len()), (1, 1));
-    let told = "the sink failed: an error that cannot be shown";
-    assert!(container.diagnostics().iter().all(|diagnostic| diagnostic.text == told), "{:?}", container.diagnostics());
+    let expected = "the sink failed: an error that cannot be shown";
+    assert!(
+        container.diagnostics().iter().all(|diagnostic| diagnostic.text == expected),
+        "{:?}",
+        container.diagnostics()
+    );
 }
