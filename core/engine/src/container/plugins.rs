@@ -2,12 +2,13 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use fapilog_plugin::{
     enricher::Enricher, error::PluginError, factory::ShardInfo, name::is_name, processor::Processor, sink::SinkFactory,
+    threads,
 };
 use fapilog_ring::sync::lock;
 
@@ -97,7 +98,7 @@ impl Container {
         let result = self.post(&Change::Remove(name.to_owned()));
         // A shard that is late does it all the same.
         if matches!(&result, Ok(()) | Err(ChangeError::Deadline)) {
-            lock(&self.at_run_time).remove(name);
+            threads::lock(&self.at_run_time).remove(name);
         }
         result
     }
@@ -127,7 +128,7 @@ impl Container {
             }
             // So do those that come to it late. Nobody waits for them a second time.
             Err(ChangeError::Deadline) => drop(self.send(&Change::Remove(name.to_owned()))),
-            Ok(()) => lock(&self.at_run_time).add(name),
+            Ok(()) => threads::lock(&self.at_run_time).add(name),
             _ => {}
         }
         result
@@ -157,7 +158,7 @@ impl Container {
             return Err(ChangeError::Forked);
         }
         let answers = {
-            let _posting = self.posting.lock().unwrap_or_else(PoisonError::into_inner);
+            let _posting = threads::lock(&self.posting);
             self.frontend.ports.iter().map(|port| port.changes.post(change.clone())).collect()
         };
         self.frontend.ports.iter().for_each(|port| port.doorbell.ring());
@@ -215,7 +216,7 @@ impl Container {
     /// `turn` has a drain that the program runs itself take the change up.
     pub(crate) fn replace_pipeline_by(&self, plan: &PipelinePlan, turn: &mut dyn FnMut()) -> Result<(), ChangeError> {
         let named: BTreeSet<String> = plan.names().map(str::to_owned).collect();
-        let plan = lock(&self.at_run_time).leave_to(plan)?;
+        let plan = threads::lock(&self.at_run_time).leave_to(plan)?;
         let answers = self.send(&Change::PreparePipeline(plan))?;
         turn();
         if let Err(error) = self.hear(&answers) {
@@ -232,7 +233,7 @@ impl Container {
             }
             answered => answered?,
         }
-        lock(&self.at_run_time).removed.retain(|name| named.contains(name));
+        threads::lock(&self.at_run_time).removed.retain(|name| named.contains(name));
         Ok(())
     }
 }

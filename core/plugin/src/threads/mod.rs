@@ -2,8 +2,11 @@
 
 pub mod drain_thread;
 pub mod fork;
+mod lock;
 pub mod process;
 pub mod signals;
+
+pub use lock::lock;
 
 use std::{
     io,
