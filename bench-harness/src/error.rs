@@ -83,7 +83,7 @@ pub(crate) enum Failure {
     #[error("{rate:.0} events a second are below --at-least {wanted}")]
     TooSlow { rate: f64, wanted: u64 },
     #[error("the accounts do not balance: {0}")]
-    Imbalance(#[from] fapilog::metrics::Imbalance),
+    AccountingError(#[from] fapilog::metrics::AccountingError),
     #[error("the log counted {counted} events, though {logged} were logged")]
     Miscounted { counted: u64, logged: u64 },
     #[error("not all events were delivered in time: {0}")]

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long the log has to deliver the rest.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What `--sink memory` keeps at most.
 pub(crate) const MEMORY_BYTES: u64 = 256 << 20;
@@ -99,13 +99,13 @@ impl Subject {
 
     /// Returns when everything logged is delivered.
     pub(crate) fn flush(&self) -> Result<(), Failure> {
-        self.logs.flush(PATIENCE).map(drop).map_err(|error| Failure::Undelivered(error.to_string()))
+        self.logs.flush(TIMEOUT).map(drop).map_err(|error| Failure::Undelivered(error.to_string()))
     }
 
     /// Ends the log. `logged`: how many calls were made. Failures are added to `failures`.
     pub(crate) fn end(self, logged: u64, failures: &mut Vec<Failure>) -> Result<Ended, BenchError> {
         let executor = self.logs.executor().map(|executor| executor.to_string());
-        let accounts = match self.logs.shutdown(PATIENCE) {
+        let accounts = match self.logs.shutdown(TIMEOUT) {
             Ok(accounts) => accounts,
             Err(ShutdownError::Deadline { accounts, timeout }) => {
                 failures.push(Failure::Undelivered(format!("{timeout:?} were not enough for the shutdown")));
@@ -116,8 +116,8 @@ impl Subject {
                 self.logs.accounts()
             }
         };
-        for notice in self.logs.notices() {
-            say(format_args!("fapilog: {notice}"));
+        for diagnostic in self.logs.diagnostics() {
+            say(format_args!("fapilog: {diagnostic}"));
         }
         failures.extend(accounts.check().err().map(Failure::from));
         let counts = Counts::new(&accounts, logged);

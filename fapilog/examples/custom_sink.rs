@@ -55,7 +55,7 @@ impl SinkFactory for DatagramSink {
         let socket = UnixDatagram::unbound().map_err(failed("make a socket for"))?;
         socket.set_write_timeout(Some(SEND_TIMEOUT)).map_err(failed("set a timeout for"))?;
         if !path.exists() {
-            // Worth knowing, and no reason not to start: it may come. Told once, in `Container::notices`.
+            // Worth knowing, and no reason not to start: it may come. Told once, in `Container::diagnostics`.
             context.report("nobody listens yet");
         }
         let (jobs, waiting) = mpsc::channel();

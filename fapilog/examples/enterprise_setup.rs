@@ -156,7 +156,7 @@ fn change_level(logs: &Container, files: &Files) -> Result<(), Box<dyn Error>> {
 fn watch(logs: &Container) -> Result<(), Box<dyn Error>> {
     logs.flush(TIMEOUT)?;
     let metrics = logs.metrics();
-    println!("health {}, executor {:?}, {} shards", metrics.rung, metrics.executor, metrics.shards);
+    println!("health {}, executor {:?}, {} shards", metrics.health, metrics.executor, metrics.shards);
     println!("drain lag 99 %: {:?}; call to delivery 99 %: {:?}", metrics.drain_lag.p99, metrics.end_to_end.p99);
     println!("rings: {} of {} bytes, {:.1} % full at most", metrics.rings.count, metrics.rings.capacity_bytes, {
         metrics.rings.fill_max * 100.0

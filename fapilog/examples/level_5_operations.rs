@@ -15,7 +15,7 @@ use fapilog::{
     sink::{MemorySink, SinkOptions},
 };
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let logs = Container::builder()
         .level(Level::Warning)
         // What the library has to say of itself: fallbacks and failures, never what was logged.
-        .error_callback(|notice| println!("notice: {notice}"))
+        .error_callback(|diagnostic| println!("diagnostic: {diagnostic}"))
         .sink("memory", sink)
         .start()?;
 
@@ -87,7 +87,7 @@ fn plugins(logs: &Container) -> Result<(), Box<dyn Error>> {
 
 /// The futures need no runtime of a certain kind, and no timer.
 async fn end(logs: &Container) -> Result<(), Box<dyn Error>> {
-    logs.flush_async(PATIENCE).await?;
+    logs.flush_async(TIMEOUT).await?;
     let metrics = logs.metrics();
     println!("submitted {}, pending {}", metrics.accounts.submitted, metrics.accounts.pending_total());
     println!("from the call to the end of the delivery: {:?} at most", metrics.end_to_end.max);
@@ -99,7 +99,7 @@ async fn end(logs: &Container) -> Result<(), Box<dyn Error>> {
         );
     }
 
-    let accounts = logs.shutdown_async(PATIENCE).await?;
+    let accounts = logs.shutdown_async(TIMEOUT).await?;
     accounts.check()?;
     assert_eq!((accounts.delivered_total(), accounts.lost_total()), (5, 0));
     Ok(())

@@ -34,8 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{}: {} bytes, by {}", sink.name, sink.bytes, sink.writer);
     }
     // What did not go the best way, such as a file system without direct writes.
-    for notice in logs.notices() {
-        println!("notice: {notice}");
+    for diagnostic in logs.diagnostics() {
+        println!("diagnostic: {diagnostic}");
     }
     print!("{}", std::fs::read_to_string(&path)?);
     Ok(())

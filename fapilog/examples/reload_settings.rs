@@ -15,7 +15,7 @@ use fapilog::{
     sink::MemorySink,
 };
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(&file, format!("{base}processors = [\"filter\", \"throttle\"]\nlevel = \"debug\"\n"))?;
     logs.reload_file(&file)?;
     debug!(log, "logged");
-    logs.flush(PATIENCE)?;
+    logs.flush(TIMEOUT)?;
     let lines = events.lines();
     let [line] = &lines[..] else { return Err(format!("{lines:?}").into()) };
     assert!(line.contains(r#""message":"logged","context":{"thread_id":"#), "{line}");
@@ -49,6 +49,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     assert_eq!(logs.level(), LevelFilter::AtLeast(Level::Debug));
     assert_eq!(logs.settings().map(|settings| settings.processors.len()), Some(2));
-    logs.shutdown(PATIENCE)?.check()?;
+    logs.shutdown(TIMEOUT)?.check()?;
     Ok(())
 }

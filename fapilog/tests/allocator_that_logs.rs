@@ -33,7 +33,7 @@ fn with_allocations_logged(work: impl FnOnce() + Send + 'static) {
         LOGS.set(false);
         let _ = done.send(());
     });
-    is_done.recv_timeout(law::PATIENCE).expect("somebody waits for itself");
+    is_done.recv_timeout(law::TIMEOUT).expect("somebody waits for itself");
 }
 
 struct Logging;

@@ -21,7 +21,7 @@ use fapilog::{
     sink::{Delivery, Payload, Route, Sink, SinkContext, SinkError, SinkFactory, SinkOptions},
     warn,
 };
-use law::{PATIENCE, lawful, memory, messages, shut_down, started, thread_builder};
+use law::{TIMEOUT, balanced, memory, messages, shut_down, started, thread_builder};
 
 /// Adds a field, and says when it is stopped.
 struct Marks(&'static str, Arc<Mutex<Vec<&'static str>>>);
@@ -71,7 +71,7 @@ fn a_plugin_that_is_added_sees_what_is_logged_from_then_on() {
     let (container, events) = started();
     let log = container.logger("changes");
     info!(log, "before");
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     container.add_enricher("mark", |_| Ok(Box::new(Marks("mark", Arc::default())))).unwrap();
     info!(log, "after");
     shut_down(&container);
@@ -89,7 +89,7 @@ fn a_plugin_that_is_removed_says_its_last_words_and_sees_nothing_more() {
     container.add_processor("counts", |_| Ok(Box::<Counts>::default())).unwrap();
     info!(log, "one");
     info!(log, "two");
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     container.remove_plugin("counts").unwrap();
     info!(log, "three");
     let accounts = shut_down(&container);
@@ -113,7 +113,7 @@ fn a_disabled_plugin_is_left_out_until_it_is_enabled() {
     container.add_enricher("mark", |_| Ok(Box::new(Marks("mark", Arc::default())))).unwrap();
     container.set_plugin_enabled("mark", false).unwrap();
     info!(log, "without");
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     assert_eq!(state_of(&container, "mark"), PluginState::Disabled);
     container.set_plugin_enabled("mark", true).unwrap();
     info!(log, "with");
@@ -138,7 +138,12 @@ fn plugins_are_stopped_in_reverse_and_one_that_fails_stops_nobody_else() {
     let container = builder.sink("memory", sink).start().unwrap();
     shut_down(&container);
     assert_eq!(*stopped.lock().unwrap(), ["third", "second", "first"]);
-    assert!(container.notices().iter().any(|notice| notice.about == "second" && notice.text.contains("will not")));
+    assert!(
+        container
+            .diagnostics()
+            .iter()
+            .any(|diagnostic| diagnostic.about == "second" && diagnostic.text.contains("will not"))
+    );
 }
 
 #[test]
@@ -146,7 +151,7 @@ fn a_sink_that_is_added_gets_what_is_logged_from_then_on_and_the_law_holds_there
     let (container, first) = started();
     let log = container.logger("changes");
     info!(log, "before");
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     let (sink, second) = memory();
     container.add_sink("second", sink, SinkOptions::new()).unwrap();
     info!(log, "after");
@@ -314,11 +319,11 @@ fn a_redactor_that_fails_lets_nothing_through_and_it_is_counted() {
     let log = container.logger("changes");
     (0..10).for_each(|n| {
         info!(log, "secret", n);
-        container.flush(PATIENCE).unwrap();
+        container.flush(TIMEOUT).unwrap();
     });
-    let accounts = lawful(container.shutdown(PATIENCE).unwrap());
+    let accounts = balanced(container.shutdown(TIMEOUT).unwrap());
     assert_eq!((events.lines().len(), accounts.lost.of(fapilog::metrics::LossReason::RedactorFailed)), (0, 10));
-    assert_eq!(state_of(&container, "redactor"), PluginState::Off);
+    assert_eq!(state_of(&container, "redactor"), PluginState::CoolDown);
 }
 
 /// Makes sinks that deliver nothing before they are told to.
@@ -400,7 +405,7 @@ fn a_shutdown_waits_for_a_sink_on_its_way_out() {
     drain.run_until_idle();
     container.remove_plugin("held").unwrap();
     drain.run_until_idle();
-    container.request_shutdown(std::time::Instant::now() + PATIENCE);
+    container.request_shutdown(std::time::Instant::now() + TIMEOUT);
     for _ in 0..100 {
         drain.turn();
     }
@@ -424,7 +429,7 @@ fn the_law_holds_where_a_shutdown_gives_up_a_sink_on_its_way_out() {
     container.request_shutdown(std::time::Instant::now());
     drain.turn();
     assert!(drain.has_ended());
-    lawful(container.accounts());
+    balanced(container.accounts());
 }
 
 #[test]
@@ -467,7 +472,7 @@ fn a_disabled_plugin_says_its_last_words_all_the_same() {
     let log = container.logger("changes");
     container.add_processor("counts", |_| Ok(Box::<Counts>::default())).unwrap();
     info!(log, "one");
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     container.set_plugin_enabled("counts", false).unwrap();
     shut_down(&container);
     assert_eq!(messages(&events), ["1 taken out"]);

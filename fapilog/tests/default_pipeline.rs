@@ -16,7 +16,7 @@ use fapilog::{
     info,
     sink::FileSink,
 };
-use law::{PATIENCE, executors, lawful};
+use law::{TIMEOUT, balanced, executors};
 
 const EVENTS: u64 = 20_000;
 
@@ -66,7 +66,7 @@ fn run(executor: Executor, overflow: Overflow, producers: u64) -> (fapilog::metr
             threads.spawn(move || (0..EVENTS).for_each(|n| info!(log, "counted", producer, n)));
         }
     });
-    let accounts = lawful(container.shutdown(PATIENCE).unwrap());
+    let accounts = balanced(container.shutdown(TIMEOUT).unwrap());
     let found = read(&path, producers);
     (accounts, found)
 }
@@ -91,7 +91,7 @@ fn the_law_holds_under(overflow: Overflow, loses_nothing: bool) {
 
 #[test]
 fn producers_that_wait_lose_nothing() {
-    the_law_holds_under(Overflow::Block { timeout: PATIENCE }, true);
+    the_law_holds_under(Overflow::Block { timeout: TIMEOUT }, true);
 }
 
 #[test]

@@ -19,13 +19,13 @@ use fapilog::{
     sink::{MemoryEvents, MemorySink, NullSink},
     trace, warn,
 };
-use law::{PATIENCE, executors, memory, only, parsed, shut_down, started, thread_builder};
+use law::{TIMEOUT, executors, memory, only, parsed, shut_down, started, thread_builder};
 
 /// Logs from several threads at once and checks that each one's events are there, once, in order.
 fn producers_keep_their_order(executor: Executor, producers: u64) {
     const EVENTS: u64 = 5_000;
     let (sink, events) = memory();
-    let patient = Overflow::Block { timeout: PATIENCE };
+    let patient = Overflow::Block { timeout: TIMEOUT };
     // A small ring, so that they wrap and wait many times.
     let builder = Container::builder().executor(executor).overflow(patient);
     let builder = builder.ring_capacity_bytes(16 * 1024).record_max_bytes(1024);
@@ -73,7 +73,7 @@ fn eight_producers_events_arrive_once_and_each_in_order() {
 #[test]
 fn several_shards_deliver_everything_to_one_place() {
     let (sink, events) = memory();
-    let patient = Overflow::Block { timeout: PATIENCE };
+    let patient = Overflow::Block { timeout: TIMEOUT };
     let container = thread_builder().shards(2).overflow(patient).sink("memory", sink).start().unwrap();
     let log = container.logger("delivery");
     thread::scope(|scope| {
@@ -115,7 +115,7 @@ fn all_that_came_before_a_flush_is_there_after_it() {
         let log = container.logger("delivery");
         for round in 1..=50 {
             (0..20).for_each(|number| info!(log, "numbered", number));
-            container.flush(PATIENCE).unwrap();
+            container.flush(TIMEOUT).unwrap();
             assert_eq!(events.lines().len(), round * 20, "{executor}");
         }
         shut_down(&container);
@@ -131,7 +131,7 @@ fn a_flush_takes_what_other_threads_logged_before_it() {
             scope.spawn(|| info!(log, "from another thread"));
         }
     });
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     assert_eq!(events.lines().len(), 4);
     shut_down(&container);
 }
@@ -145,7 +145,7 @@ fn several_threads_can_flush_at_once() {
             scope.spawn(|| {
                 for number in 0..50 {
                     info!(log, "numbered", number);
-                    container.flush(PATIENCE).unwrap();
+                    container.flush(TIMEOUT).unwrap();
                 }
             });
         }
@@ -159,8 +159,8 @@ fn an_idle_container_is_flushed_at_once() {
     for executor in executors() {
         let (sink, _events) = memory();
         let container = Container::builder().executor(executor).sink("memory", sink).start().unwrap();
-        container.flush(PATIENCE).unwrap();
-        container.flush(PATIENCE).unwrap();
+        container.flush(TIMEOUT).unwrap();
+        container.flush(TIMEOUT).unwrap();
         shut_down(&container);
     }
 }
@@ -169,7 +169,7 @@ fn an_idle_container_is_flushed_at_once() {
 fn a_flush_after_shutdown_says_so() {
     let (container, _events) = started();
     shut_down(&container);
-    assert_eq!(container.flush(PATIENCE), Err(FlushError::ShutDown));
+    assert_eq!(container.flush(TIMEOUT), Err(FlushError::ShutDown));
 }
 
 #[test]
@@ -258,10 +258,10 @@ fn threads_that_log_through_a_shutdown_lose_nothing_uncounted() {
                 })
                 .collect();
             law::until("something is delivered", || !events.bytes().is_empty());
-            container.shutdown(PATIENCE).unwrap();
+            container.shutdown(TIMEOUT).unwrap();
             producers.into_iter().map(|producer| producer.join().unwrap()).sum()
         });
-        let accounts = law::lawful(container.accounts());
+        let accounts = law::balanced(container.accounts());
         // What the log tells of losses is submitted too.
         let reports = parsed(&events).iter().filter(|event| event["source"] == "fapilog").count() as u64;
         assert_eq!(accounts.submitted, calls + reports, "{executor}");
@@ -403,7 +403,7 @@ fn what_is_not_delivered_by_the_deadline_is_lost_and_counted() {
     (0..10).for_each(|number| info!(log, "numbered", number));
     assert!(matches!(container.flush(Duration::from_millis(20)), Err(FlushError::Deadline { .. })));
     assert!(container.shutdown(Duration::from_millis(20)).is_err());
-    let accounts = law::lawful(container.accounts());
+    let accounts = law::balanced(container.accounts());
     assert_eq!(accounts.lost.of(LossReason::ShutdownDeadline), 10);
 }
 
@@ -422,11 +422,11 @@ fn a_flush_says_that_something_could_not_be_delivered_and_the_next_one_starts_af
     let (sink, _events) = MemorySink::new(JsonFormatter::new);
     let container = Container::builder().sink("full", sink.capacity_bytes(1)).start().unwrap();
     info!(container.logger("flush"), "too long for the sink");
-    let Err(FlushError::Failed { sinks, .. }) = container.flush(PATIENCE) else { panic!("the flush did not fail") };
+    let Err(FlushError::Failed { sinks, .. }) = container.flush(TIMEOUT) else { panic!("the flush did not fail") };
     assert_eq!(sinks, ["full"]);
-    let accounts = container.flush(PATIENCE).unwrap();
+    let accounts = container.flush(TIMEOUT).unwrap();
     assert_eq!((accounts.submitted, accounts.lost_total()), (1, 1));
-    let accounts = container.shutdown(PATIENCE).unwrap();
+    let accounts = container.shutdown(TIMEOUT).unwrap();
     accounts.check().unwrap();
     assert_eq!(accounts.sinks[0].lost.of(LossReason::SinkFailed), 1);
 }

@@ -70,7 +70,7 @@ fn what_runs_while_it_starts_may_ask_for_a_logger() {
     let _alone = ALONE.lock();
     let nothing: [&str; 0] = [];
     let (asked, is_asked) = std::sync::mpsc::channel();
-    let callback = move |_: &fapilog::diagnostics::Notice| {
+    let callback = move |_: &fapilog::diagnostics::Diagnostic| {
         let _ = asked.send(fapilog::logger("callback").is_enabled(Level::Security));
     };
     let settings = Settings::builder().sinks(["null"]).enrichers(nothing).processors(nothing);

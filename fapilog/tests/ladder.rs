@@ -13,12 +13,12 @@ use fapilog::{
     enrich::Enricher,
     event::{Batch, FieldGroup, ValueRef},
     info,
-    metrics::Rung,
+    metrics::HealthLevel,
     plugin::PluginError,
     process::Processor,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory, SinkOptions},
 };
-use law::{PATIENCE, lawful, memory, parsed, thread_builder};
+use law::{TIMEOUT, balanced, memory, parsed, thread_builder};
 
 /// Adds a field, or fails.
 struct Fickle {
@@ -77,16 +77,16 @@ fn with_two_plugins_off_only_essential_ones_work_until_one_is_back() {
         .unwrap();
     let say = |message: &str| {
         info!(container.logger("ladder"), message);
-        container.flush(PATIENCE).unwrap();
+        container.flush(TIMEOUT).unwrap();
     };
     (0..3).for_each(|_| say("failing"));
-    assert_eq!(container.metrics().rung, Rung::EssentialPlugins);
+    assert_eq!(container.metrics().health, HealthLevel::EssentialPlugins);
     say("reduced");
     broken.store(false, Ordering::Relaxed);
     container.set_plugin_enabled("one", true).unwrap();
     say("back");
-    assert_eq!(container.metrics().rung, Rung::Full);
-    lawful(container.shutdown(PATIENCE).unwrap());
+    assert_eq!(container.metrics().health, HealthLevel::Full);
+    balanced(container.shutdown(TIMEOUT).unwrap());
     let of = |message: &str| parsed(&events).into_iter().find(|event| event["message"] == message).unwrap();
     assert_eq!(of("failing")["tags"], serde_json::json!({"essential": true, "ornament": true}));
     assert_eq!(of("reduced")["tags"], serde_json::json!({"essential": true}));
@@ -122,20 +122,20 @@ impl Sink for Broken {
     }
 }
 
-fn rung_with(builder: fapilog::container::ContainerBuilder) -> Rung {
+fn rung_with(builder: fapilog::container::ContainerBuilder) -> HealthLevel {
     let container: Container = builder.start().unwrap();
     info!(container.logger("ladder"), "said");
-    let _ = container.flush(PATIENCE);
-    let rung = container.metrics().rung;
-    lawful(container.shutdown(PATIENCE).unwrap());
-    rung
+    let _ = container.flush(TIMEOUT);
+    let health = container.metrics().health;
+    balanced(container.shutdown(TIMEOUT).unwrap());
+    health
 }
 
 #[test]
 fn a_sink_that_fails_leaves_the_others_to_work() {
     let (sink, events) = memory();
     let builder = thread_builder().sink("memory", sink).sink_with("broken", Broken, SinkOptions::new());
-    assert_eq!((rung_with(builder), events.lines().len()), (Rung::WorkingSinks, 1));
+    assert_eq!((rung_with(builder), events.lines().len()), (HealthLevel::WorkingSinks, 1));
 }
 
 #[test]
@@ -144,10 +144,10 @@ fn when_no_sink_works_it_is_an_emergency_that_the_program_hears_of() {
     let ear = Arc::clone(&is_heard);
     let builder = thread_builder()
         .emergency_lines(false)
-        .error_callback(move |notice| {
-            ear.store(notice.about == "emergency" || ear.load(Ordering::Relaxed), Ordering::Relaxed)
+        .error_callback(move |diagnostic| {
+            ear.store(diagnostic.about == "emergency" || ear.load(Ordering::Relaxed), Ordering::Relaxed)
         })
         .sink("broken", Broken);
-    assert_eq!(rung_with(builder), Rung::Emergency);
+    assert_eq!(rung_with(builder), HealthLevel::Emergency);
     assert!(is_heard.load(Ordering::Relaxed));
 }

@@ -10,7 +10,7 @@ use fapilog::{
     level::Directives,
     warn,
 };
-use law::{PATIENCE, end, messages, only, parsed, shut_down, started, started_manual, thread_builder};
+use law::{TIMEOUT, end, messages, only, parsed, shut_down, started, started_manual, thread_builder};
 use serde_json::json;
 
 #[test]
@@ -265,7 +265,7 @@ fn a_future_in_a_scope_binds_only_while_it_is_polled() {
             assert!(task.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready())
         });
     });
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     shut_down(&container);
     let mut ids: Vec<_> = parsed(&events)
         .iter()

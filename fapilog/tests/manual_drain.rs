@@ -6,7 +6,7 @@ mod law;
 use std::time::{Duration, Instant};
 
 use fapilog::{Container, container::Executor, error::StartError, info, metrics::LossReason};
-use law::{PATIENCE, end, lawful, memory, only, started_manual};
+use law::{TIMEOUT, balanced, end, memory, only, started_manual};
 
 #[test]
 fn nothing_happens_without_a_turn() {
@@ -44,7 +44,7 @@ fn a_turn_takes_a_batch_at_most() {
 
 #[test]
 fn what_is_not_due_stays_until_a_flush_is_asked_for() {
-    let (container, mut drain, events) = started_manual(Container::builder().flush_interval(PATIENCE));
+    let (container, mut drain, events) = started_manual(Container::builder().flush_interval(TIMEOUT));
     info!(container.logger("manual"), "encoded");
     drain.run_until_idle();
     assert!(events.lines().is_empty());
@@ -56,7 +56,7 @@ fn what_is_not_due_stays_until_a_flush_is_asked_for() {
 
 #[test]
 fn an_urgent_event_is_due_within_a_millisecond() {
-    let (container, mut drain, events) = started_manual(Container::builder().flush_interval(PATIENCE));
+    let (container, mut drain, events) = started_manual(Container::builder().flush_interval(TIMEOUT));
     fapilog::error!(container.logger("manual"), "urgent");
     drain.run_until_idle();
     std::thread::sleep(Duration::from_millis(2));
@@ -69,11 +69,11 @@ fn an_urgent_event_is_due_within_a_millisecond() {
 fn run_until_idle_ends_the_drain_after_a_shutdown_was_asked_for() {
     let (container, mut drain, events) = started_manual(Container::builder());
     info!(container.logger("manual"), "last");
-    container.request_shutdown(Instant::now() + PATIENCE);
+    container.request_shutdown(Instant::now() + TIMEOUT);
     assert!(!drain.has_ended());
     drain.run_until_idle();
     assert!(drain.has_ended());
-    assert_eq!(lawful(container.accounts()).delivered_total(), 1);
+    assert_eq!(balanced(container.accounts()).delivered_total(), 1);
     assert_eq!(events.lines().len(), 1);
 }
 
@@ -82,7 +82,7 @@ fn shutdown_returns_the_accounts_of_a_drain_that_has_ended() {
     let (container, mut drain, _events) = started_manual(Container::builder());
     info!(container.logger("manual"), "last");
     end(&container, &mut drain);
-    assert_eq!(container.shutdown(PATIENCE).unwrap().delivered_total(), 1);
+    assert_eq!(container.shutdown(TIMEOUT).unwrap().delivered_total(), 1);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_drain_that_has_ended_does_nothing_more() {
     info!(container.logger("manual"), "too late");
     assert!(!drain.turn());
     assert!(events.lines().is_empty());
-    assert_eq!(lawful(container.accounts()).lost.of(LossReason::ContainerClosed), 1);
+    assert_eq!(balanced(container.accounts()).lost.of(LossReason::ContainerClosed), 1);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn dropping_the_drain_counts_what_is_left_as_lost() {
     let log = container.logger("manual");
     (0..10).for_each(|number| info!(log, "numbered", number));
     drop(drain);
-    assert_eq!(lawful(container.accounts()).lost.of(LossReason::ShutdownDeadline), 10);
+    assert_eq!(balanced(container.accounts()).lost.of(LossReason::ShutdownDeadline), 10);
     assert!(events.lines().is_empty());
 }
 

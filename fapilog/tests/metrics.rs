@@ -9,7 +9,7 @@ use fapilog::{
     Container, container::Overflow, error::FlushError, format::JsonFormatter, info, plugin::PluginKind,
     sink::MemorySink,
 };
-use law::{PATIENCE, end, lawful, started, started_manual};
+use law::{TIMEOUT, balanced, end, started, started_manual};
 
 #[test]
 fn figures_tell_of_sinks_plugins_times_and_rings() {
@@ -17,7 +17,7 @@ fn figures_tell_of_sinks_plugins_times_and_rings() {
     let container = law::thread_builder().apply(fapilog::default_pipeline).sink("memory", sink).start().unwrap();
     let log = container.logger("metrics");
     (0..1000).for_each(|n| info!(log, "counted", n));
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     let metrics = container.metrics();
     assert_eq!((metrics.accounts.submitted, metrics.accounts.delivered_total()), (1000, 1000));
     let bytes: usize = events.lines().iter().map(|line| line.len() + 1).sum();
@@ -38,7 +38,7 @@ fn figures_tell_of_sinks_plugins_times_and_rings() {
     for percentiles in [metrics.drain_lag, metrics.end_to_end] {
         assert!(percentiles.samples > 0 && percentiles.p50 <= percentiles.p99 && percentiles.p99 <= percentiles.max);
     }
-    // The late lane's, and this thread's.
+    // The shared lane's, and this thread's.
     assert_eq!(metrics.rings.count, 2);
     assert_eq!(metrics.rings.total_bytes, 2 * metrics.rings.capacity_bytes);
     assert!(metrics.rings.fill_max > 0.0 && metrics.rings.fill_max <= 1.0);
@@ -61,7 +61,7 @@ fn the_fill_of_the_fullest_ring_is_seen() {
 fn an_async_flush_returns_when_everything_is_delivered() {
     let (container, events) = started();
     info!(container.logger("metrics"), "said");
-    pollster::block_on(container.flush_async(PATIENCE)).unwrap();
+    pollster::block_on(container.flush_async(TIMEOUT)).unwrap();
     assert_eq!(events.lines().len(), 1);
     law::shut_down(&container);
 }
@@ -74,19 +74,19 @@ fn an_async_flush_that_takes_too_long_says_so_at_its_deadline() {
     let start = Instant::now();
     let result = pollster::block_on(container.flush_async(Duration::from_millis(50)));
     assert!(matches!(result, Err(FlushError::Deadline { .. })), "{result:?}");
-    assert!(start.elapsed() < PATIENCE);
+    assert!(start.elapsed() < TIMEOUT);
     let result = container.shutdown(Duration::from_millis(50));
     assert!(result.is_err());
-    lawful(container.accounts());
+    balanced(container.accounts());
 }
 
 #[test]
 fn an_async_shutdown_drains_and_reports() {
     let (container, events) = started();
     info!(container.logger("metrics"), "said");
-    let accounts = lawful(pollster::block_on(container.shutdown_async(PATIENCE)).unwrap());
+    let accounts = balanced(pollster::block_on(container.shutdown_async(TIMEOUT)).unwrap());
     assert_eq!((accounts.delivered_total(), events.lines().len()), (1, 1));
-    let again = pollster::block_on(container.flush_async(PATIENCE));
+    let again = pollster::block_on(container.flush_async(TIMEOUT));
     assert!(matches!(again, Err(FlushError::ShutDown)), "{again:?}");
 }
 
@@ -139,7 +139,7 @@ fn a_heartbeat_says_how_the_log_is_doing_with_nothing_else_to_say() {
 #[test]
 fn an_async_shutdown_takes_any_timeout() {
     let (container, _events) = started();
-    lawful(pollster::block_on(container.shutdown_async(Duration::MAX)).unwrap());
+    balanced(pollster::block_on(container.shutdown_async(Duration::MAX)).unwrap());
 }
 
 /// Makes sinks whose deliveries never end, and promise to say when they do.
@@ -181,6 +181,6 @@ fn an_async_flush_says_so_at_its_deadline_while_the_drain_is_parked() {
         let _ = answer.send(pollster::block_on(container.flush_async(Duration::from_millis(300))));
         let _ = container.shutdown(Duration::from_millis(50));
     });
-    let result = is_there.recv_timeout(PATIENCE);
+    let result = is_there.recv_timeout(TIMEOUT);
     assert!(matches!(result, Ok(Err(FlushError::Deadline { .. }))), "{result:?}");
 }

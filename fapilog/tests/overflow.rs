@@ -14,7 +14,7 @@ use fapilog::{
     error, info,
     metrics::LossReason,
 };
-use law::{PATIENCE, end, lawful, parsed, started_manual, until};
+use law::{TIMEOUT, balanced, end, parsed, started_manual, until};
 
 const RING_BYTES: usize = 16 * 1024;
 
@@ -42,7 +42,7 @@ fn users(events: &fapilog::sink::MemoryEvents) -> Vec<serde_json::Value> {
 
 #[test]
 fn a_producer_that_waits_for_space_loses_nothing() {
-    let (container, mut drain, events) = started_manual(builder(Overflow::Block { timeout: PATIENCE }));
+    let (container, mut drain, events) = started_manual(builder(Overflow::Block { timeout: TIMEOUT }));
     let log = container.logger("overflow");
     thread::scope(|scope| {
         let producer = scope.spawn(move || (0..20_000).for_each(|number| info!(log, "numbered", number)));
@@ -160,13 +160,13 @@ fn a_loss_is_told_of_while_the_program_runs() {
         info!(log, "something");
         parsed(&events).iter().any(|event| event["source"] == "fapilog")
     });
-    lawful(container.shutdown(PATIENCE).unwrap());
+    balanced(container.shutdown(TIMEOUT).unwrap());
 }
 
 #[test]
 fn threads_beyond_the_limit_share_a_ring_and_lose_nothing() {
     let (sink, events) = law::memory();
-    let container = law::thread_builder().threads_max(2).overflow(Overflow::Block { timeout: PATIENCE });
+    let container = law::thread_builder().threads_max(2).overflow(Overflow::Block { timeout: TIMEOUT });
     let container = container.sink("memory", sink).start().unwrap();
     let log = container.logger("overflow");
     let all_here = std::sync::Barrier::new(8);
@@ -186,7 +186,7 @@ fn threads_beyond_the_limit_share_a_ring_and_lose_nothing() {
 
 #[test]
 fn a_waiting_producer_goes_on_when_the_container_is_shut_down() {
-    let (container, mut drain, _events) = started_manual(builder(Overflow::Block { timeout: PATIENCE }));
+    let (container, mut drain, _events) = started_manual(builder(Overflow::Block { timeout: TIMEOUT }));
     let log = container.logger("overflow");
     let start = Instant::now();
     thread::scope(|scope| {
@@ -198,10 +198,10 @@ fn a_waiting_producer_goes_on_when_the_container_is_shut_down() {
             producer.is_finished()
         });
     });
-    assert!(start.elapsed() < PATIENCE);
+    assert!(start.elapsed() < TIMEOUT);
     // What was published after the drain's last look is settled when its thread is gone.
     until("nothing is pending", || container.accounts().pending_total() == 0);
-    assert!(lawful(container.accounts()).lost_total() > 0);
+    assert!(balanced(container.accounts()).lost_total() > 0);
 }
 
 /// A container whose one ring for threads is taken, and whose ring for all others is full.
@@ -234,7 +234,7 @@ fn threads_without_a_ring_wait_for_space_side_by_side() {
 #[test]
 fn a_shutdown_is_not_held_up_by_threads_without_a_ring_that_wait() {
     let (container, mut drain, _events) =
-        started_manual(builder(Overflow::Block { timeout: 10 * PATIENCE }).threads_max(1));
+        started_manual(builder(Overflow::Block { timeout: 10 * TIMEOUT }).threads_max(1));
     let log = container.logger("overflow");
     info!(log, "takes the ring");
     thread::scope(|scope| {
@@ -242,7 +242,7 @@ fn a_shutdown_is_not_held_up_by_threads_without_a_ring_that_wait() {
         until("the other threads' ring is full", || container.accounts().pending * 32 > RING_BYTES as u64 / 2);
         let start = Instant::now();
         container.request_shutdown(Instant::now());
-        assert!(start.elapsed() < PATIENCE);
+        assert!(start.elapsed() < TIMEOUT);
         until("the thread that waited is done", || waiting.is_finished());
     });
     assert!(end(&container, &mut drain).lost_total() > 0);

@@ -24,7 +24,7 @@ use fapilog::{
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
     testing::{LoggedValue, TestLog},
 };
-use law::{PATIENCE, end, executors, lawful, messages, shut_down, started, started_manual, until};
+use law::{TIMEOUT, balanced, end, executors, messages, shut_down, started, started_manual, until};
 
 /// The turn of one test, with a hook from before that counts.
 struct Turn {
@@ -79,13 +79,13 @@ fn a_panic_is_logged_once_and_the_hook_from_before_is_called() {
 fn everything_is_delivered_before_the_hook_from_before_is_called() {
     let _turn = take_turn();
     let (sink, events) = law::memory();
-    let builder = law::thread_builder().flush_interval(PATIENCE);
+    let builder = law::thread_builder().flush_interval(TIMEOUT);
     let container = builder.sink("memory", sink).start().unwrap();
     let seen = Arc::<Mutex<Vec<String>>>::default();
     let (kept, delivered) = (Arc::clone(&seen), events.clone());
     panic::set_hook(Box::new(move |_| *kept.lock().unwrap() = delivered.lines()));
     let log = container.logger("service");
-    let hook = panic_hook::install(&log, Options::new().flush_timeout(PATIENCE));
+    let hook = panic_hook::install(&log, Options::new().flush_timeout(TIMEOUT));
     info!(log, "the last word");
     panic_in_a_thread("matcher", "on purpose");
     drop(hook);
@@ -245,13 +245,13 @@ fn a_plugin_that_panics_is_logged_and_its_drain_does_not_wait_for_itself() {
     for executor in executors() {
         let _turn = take_turn();
         let test = TestLog::with(|builder| builder.executor(executor).enricher(|_| Box::new(Picky)));
-        let _hook = panic_hook::install(test.log(), Options::new().flush_timeout(2 * PATIENCE));
+        let _hook = panic_hook::install(test.log(), Options::new().flush_timeout(2 * TIMEOUT));
         let start = Instant::now();
         fapilog::audit!(test.log(), "who did what");
         // A flush of the drain by itself would take all of its time, and these assertions give up sooner.
         until("the panic is logged", || test.events().len() == 2);
         assert_logged!(test, level: Critical, message: "panicked: picky");
-        assert!(start.elapsed() < PATIENCE);
+        assert!(start.elapsed() < TIMEOUT);
     }
 }
 
@@ -260,12 +260,12 @@ fn a_drain_that_the_program_runs_does_not_wait_for_itself() {
     let turn = take_turn();
     let (container, mut drain, events) = started_manual(Container::builder().enricher(|_| Box::new(Picky)));
     let log = container.logger("service");
-    let hook = panic_hook::install(&log, Options::new().flush_timeout(10 * PATIENCE));
+    let hook = panic_hook::install(&log, Options::new().flush_timeout(10 * TIMEOUT));
     let start = Instant::now();
     fapilog::audit!(log, "who did what");
     drain.run_until_idle();
     end(&container, &mut drain);
-    assert!(start.elapsed() < PATIENCE);
+    assert!(start.elapsed() < TIMEOUT);
     assert_eq!((messages(&events).len(), turn.calls_of_the_hook_before()), (2, 1));
     drop(hook);
 }
@@ -305,9 +305,9 @@ fn a_sink_that_panics_at_each_event_does_not_feed_on_its_own_panics() {
     // The event's own panic is logged, and panics in its turn: that one is not.
     until("both have panicked", || turn.calls_of_the_hook_before() == 2);
     // Were it logged, it would be there by the time that whatever came before is flushed.
-    assert!(container.flush(PATIENCE).is_err());
+    assert!(container.flush(TIMEOUT).is_err());
     assert_eq!(turn.calls_of_the_hook_before(), 2);
-    assert_eq!(lawful(container.shutdown(PATIENCE).unwrap()).submitted, 2);
+    assert_eq!(balanced(container.shutdown(TIMEOUT).unwrap()).submitted, 2);
 }
 
 #[test]
@@ -332,11 +332,11 @@ fn a_panic_while_an_argument_is_formatted_is_logged_beside_its_event() {
 fn a_panic_after_the_shutdown_is_counted_and_holds_nothing_up() {
     let turn = take_turn();
     let (container, _events) = started();
-    let _hook = panic_hook::install(&container.logger("service"), Options::new().flush_timeout(10 * PATIENCE));
+    let _hook = panic_hook::install(&container.logger("service"), Options::new().flush_timeout(10 * TIMEOUT));
     shut_down(&container);
     let start = Instant::now();
     panic_in_a_thread("matcher", "too late");
-    assert!(start.elapsed() < PATIENCE);
+    assert!(start.elapsed() < TIMEOUT);
     assert_eq!((turn.calls_of_the_hook_before(), container.accounts().submitted), (1, 1));
 }
 
@@ -366,7 +366,7 @@ fn a_drain_does_not_wait_for_space_that_only_it_can_make() {
     let container = law::thread_builder()
         .ring_capacity_bytes(16 * 1024)
         .record_max_bytes(1024)
-        .overflow(Overflow::Block { timeout: 10 * PATIENCE })
+        .overflow(Overflow::Block { timeout: 10 * TIMEOUT })
         .enricher(move |_| Box::new(Talkative { log: Arc::clone(&log) }))
         .sink("memory", sink)
         .start()
@@ -374,8 +374,8 @@ fn a_drain_does_not_wait_for_space_that_only_it_can_make() {
     *shared.lock().unwrap() = Some(container.logger("talkative"));
     let start = Instant::now();
     info!(container.logger("service"), "said");
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     let accounts = shut_down(&container);
-    assert!(start.elapsed() < PATIENCE);
+    assert!(start.elapsed() < TIMEOUT);
     assert!(accounts.lost.of(fapilog::metrics::LossReason::RingFull) > 0, "{accounts}");
 }

@@ -14,7 +14,7 @@ use fapilog::{
     Container, Scope, Settings, debug, error, error::StartError, info, metrics::LossReason, plugin::Registry,
     settings::PluginConfig, sink::MemorySink,
 };
-use law::{PATIENCE, lawful};
+use law::{TIMEOUT, balanced};
 use serde_json::Value;
 
 /// Logs a few events into a container with these settings, and returns what came out, with the library's own events.
@@ -29,7 +29,7 @@ fn logged(toml: &str) -> Vec<Value> {
     info!(log, "request {path}", path = "/health", user_id = 7, note = "x".repeat(3000).as_str());
     debug!(log, "detail");
     error!(log, "failed", path = "/orders");
-    lawful(container.0.shutdown(PATIENCE).unwrap());
+    balanced(container.0.shutdown(TIMEOUT).unwrap());
     law::parsed(&container.1)
 }
 
@@ -147,7 +147,7 @@ fn sampling_keeps_the_events_of_a_trace_together_unless_it_is_told_not_to() {
         let log = container.logger("web");
         let _request = Scope::new().correlation_id("7f3a").enter();
         (0..64).for_each(|number| info!(log, "of one trace", number));
-        lawful(container.shutdown(PATIENCE).unwrap());
+        balanced(container.shutdown(TIMEOUT).unwrap());
         events.lines().len()
     };
     assert!([0, 64].contains(&kept("rate = 0.5")));
@@ -213,9 +213,9 @@ fn numbered(toml: &str, lists: &[&[u64]]) -> Vec<Value> {
     let log = container.logger("web");
     for numbers in lists {
         numbers.iter().for_each(|number| info!(log, "numbered", number));
-        container.flush(PATIENCE).unwrap();
+        container.flush(TIMEOUT).unwrap();
     }
-    lawful(container.shutdown(PATIENCE).unwrap());
+    balanced(container.shutdown(TIMEOUT).unwrap());
     law::parsed(&events)
 }
 
@@ -244,7 +244,7 @@ fn a_throttle_tells_the_end_when_it_was_quiet_for_as_long_as_it_is_told() {
             started(&format!("processors = [\"throttle\"]\nplugin_config.throttle = {own}\n")).unwrap();
         let log = container.logger("web");
         (0..10).for_each(|number| info!(log, "numbered", number));
-        container.flush(PATIENCE).unwrap();
+        container.flush(TIMEOUT).unwrap();
         (container, events)
     };
     let has_ended = |events| law::parsed(events).iter().any(|event| event["metrics"]["dropped"].is_u64());
@@ -252,7 +252,7 @@ fn a_throttle_tells_the_end_when_it_was_quiet_for_as_long_as_it_is_told() {
     law::until("the end is told", || has_ended(&soon));
     let (container, late) = throttled("1h");
     assert!(!has_ended(&late));
-    lawful(container.shutdown(PATIENCE).unwrap());
+    balanced(container.shutdown(TIMEOUT).unwrap());
     assert!(has_ended(&late));
 }
 
@@ -277,7 +277,7 @@ fn sampling_lets_the_first_of_each_window_pass() {
     let log = container.logger("web");
     law::until("a third window has begun", || {
         info!(log, "of some window");
-        container.flush(PATIENCE).unwrap();
+        container.flush(TIMEOUT).unwrap();
         events.lines().len() > 4
     });
 }

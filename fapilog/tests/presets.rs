@@ -22,7 +22,7 @@ use fapilog::{
     settings::{ErrorHandling, OverflowStrategy, Preset, Reload},
     sink::{MemoryEvents, MemorySink, NullSink, Sink, SinkContext, SinkError, SinkFactory},
 };
-use law::{PATIENCE, lawful};
+use law::{TIMEOUT, balanced};
 
 /// A preset, but for its sinks.
 fn started(preset: Preset) -> (Container, MemoryEvents) {
@@ -40,7 +40,7 @@ fn plugins(container: &Container) -> Vec<String> {
 /// The line of an event.
 fn line(container: &Container, events: &MemoryEvents) -> String {
     info!(container.logger("presets"), "ready", port = 8080);
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     events.lines().remove(0)
 }
 
@@ -54,7 +54,7 @@ fn dev_logs_from_debug_on_a_thread() {
     assert_eq!(plugins(&container), DEFAULT_PIPELINE);
     // A memory sink is no terminal.
     assert!(line(&container, &events).starts_with('{'));
-    lawful(container.shutdown(PATIENCE).unwrap());
+    balanced(container.shutdown(TIMEOUT).unwrap());
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn production_names_host_and_service_in_json() {
     assert_eq!(plugins(&container), expected);
     let event: serde_json::Value = serde_json::from_str(&line(&container, &events)).unwrap();
     assert!(event["context"]["hostname"].is_string() && event["context"]["pid"].is_u64(), "{event}");
-    lawful(container.shutdown(PATIENCE).unwrap());
+    balanced(container.shutdown(TIMEOUT).unwrap());
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn serverless_is_small_and_quick() {
     // Nobody asks for a flush.
     law::until("the event is there", || events.lines().len() == 1);
     assert_eq!(plugins(&container), DEFAULT_PIPELINE);
-    lawful(container.shutdown(PATIENCE).unwrap());
+    balanced(container.shutdown(TIMEOUT).unwrap());
 }
 
 #[test]
@@ -86,10 +86,10 @@ fn hardened_bounds_what_an_event_may_hold() {
     assert_eq!(plugins(&container), ["timestamp", "correlation", "context", "filter", "throttle", "size_guard"]);
     let long = "x".repeat(100_000);
     info!(container.logger("presets"), "long", long = long.as_str());
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     let line = events.lines().remove(0);
     assert!(line.len() < 17 * 1024 && line.contains("\"truncated\":true"), "{} bytes", line.len());
-    lawful(container.shutdown(PATIENCE).unwrap());
+    balanced(container.shutdown(TIMEOUT).unwrap());
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn minimal_says_level_and_message_and_has_no_plugins() {
     assert!(plugins(&container).is_empty());
     assert_eq!(container.metrics().rings.capacity_bytes, 64 * 1024);
     assert_eq!(line(&container, &events), "INFO ready");
-    lawful(container.shutdown(PATIENCE).unwrap());
+    balanced(container.shutdown(TIMEOUT).unwrap());
 }
 
 const fn millis(millis: u64) -> Duration {
@@ -175,7 +175,7 @@ fn child_starts_a_preset() {
         .unwrap();
     let builder = Settings::builder().sinks(["talkative"]).formatter("painter");
     let settings = builder.variables([("FAPILOG_PRESET", preset)]).build().unwrap();
-    settings.into_builder_with(&registry).unwrap().start().unwrap().shutdown(PATIENCE).unwrap();
+    settings.into_builder_with(&registry).unwrap().start().unwrap().shutdown(TIMEOUT).unwrap();
 }
 
 /// Whether a preset's container speaks on stderr, and whether it has colours on a terminal.

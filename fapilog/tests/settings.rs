@@ -94,7 +94,7 @@ fn a_variable_names_the_file_where_the_code_names_none() {
 fn every_format_says_the_same() {
     let toml = "level = \"warn,app=debug\"\nenrichers = [\"context\"]\noverflow_strategy = \"drop_newest\"\n\
         flush_interval = \"5ms\"\nring_capacity_bytes = \"1 MiB\"\n\
-        [[sinks]]\nname = \"orders\"\ntype = \"file\"\nwhen_busy = \"drop\"\n\
+        [[sinks]]\nname = \"orders\"\ntype = \"file\"\non_full = \"drop\"\n\
         [routing.orders]\nlevel_min = \"error\"\n[plugin_config.orders]\npath = \"orders.log\"\n";
     let json = r#"{ "level": "warn,app=debug", "enrichers": ["context"], "overflow_strategy": "drop_newest",
         "flush_interval": "5ms", "ring_capacity_bytes": "1 MiB",

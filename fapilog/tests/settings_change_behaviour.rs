@@ -30,7 +30,7 @@ use fapilog::{
     sink::{Delivery, MemoryEvents, MemorySink, NullSink, Payload, Route, Sink, SinkContext, SinkError, SinkFactory},
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 const NEVER: Duration = Duration::from_secs(3600);
 
 type Row = (&'static str, fn());
@@ -123,7 +123,7 @@ impl Started {
 
     /// All that was delivered, after a flush.
     fn text(&self) -> String {
-        self.container.flush(PATIENCE).unwrap();
+        self.container.flush(TIMEOUT).unwrap();
         self.events.lines().join("\n")
     }
 }
@@ -395,7 +395,7 @@ fn heartbeat() {
     let started = start(plain().heartbeat(Duration::from_millis(5)));
     let start = Instant::now();
     while !started.text().contains("heartbeat") {
-        assert!(start.elapsed() < PATIENCE);
+        assert!(start.elapsed() < TIMEOUT);
     }
 }
 
@@ -442,7 +442,7 @@ fn an_emergency() {
     let settings = plain().sinks(["failing"]).emergency_lines(mode == "true").build().unwrap();
     let container = settings.into_builder_with(&registry).unwrap().start().unwrap();
     info!(container.logger("settings"), "said");
-    let _ = container.flush(PATIENCE);
+    let _ = container.flush(TIMEOUT);
 }
 
 fn colors() {

@@ -27,7 +27,7 @@ use fapilog::{
         Delivery, MemoryEvents, MemorySink, NullSink, Payload, Sink, SinkContext, SinkError, SinkFactory, SinkOptions,
     },
 };
-use law::PATIENCE;
+use law::TIMEOUT;
 
 /// Adds a field of its name.
 struct Marks(&'static str);
@@ -114,7 +114,7 @@ fn reload(container: &Container, builder: SettingsBuilder) -> Result<(), ReloadE
 fn marks(container: &Container, events: &MemoryEvents) -> Vec<String> {
     events.clear();
     info!(container.logger("tests"), "marked?");
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     keys(&law::only(events))
 }
 
@@ -135,7 +135,7 @@ fn what_was_added_by_hand_outlives_a_reload() {
     container.add_processor("stays", |_| Ok(Box::new(Farewell("stays")))).unwrap();
     container.add_sink("added", sink, SinkOptions::new()).unwrap();
     reload(&container, plain().enrichers(["two"])).unwrap();
-    container.flush(PATIENCE).unwrap();
+    container.flush(TIMEOUT).unwrap();
     // The one that went has said its last word, and the one that stays has not.
     assert_eq!(law::messages(&events), ["farewell"]);
     assert_eq!(marks(&container, &events), ["hand", "two"]);
@@ -392,7 +392,7 @@ fn the_plugin_timeout_reaches_sinks_those_that_are_added_later_too() {
     let container = timed(Duration::ZERO).into_builder_with(&registry).unwrap().start().unwrap();
     let slow = |container: &Container| -> Vec<(String, u64)> {
         info!(container.logger("tests"), "said");
-        container.flush(PATIENCE).unwrap();
+        container.flush(TIMEOUT).unwrap();
         let sinks = container.metrics().plugins.into_iter().filter(|plugin| plugin.kind == PluginKind::Sink);
         sinks.map(|sink| (sink.name, sink.slow)).collect()
     };

@@ -23,7 +23,7 @@ use fapilog::{
     info,
     process::Processor,
 };
-use law::{PATIENCE, executors, memory, parsed, shut_down, until};
+use law::{TIMEOUT, executors, memory, parsed, shut_down, until};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -136,7 +136,7 @@ fn ten_thousand_short_lived_threads_share_few_rings_and_lose_nothing() {
     let _alone = alone();
     for executor in executors() {
         let (sink, events) = memory();
-        let patient = Overflow::Block { timeout: PATIENCE };
+        let patient = Overflow::Block { timeout: TIMEOUT };
         let builder = Container::builder().executor(executor).overflow(patient).threads_max(64);
         let container = builder.ring_capacity_bytes(16 * 1024).record_max_bytes(1024).sink("memory", sink);
         let container = container.start().unwrap();
@@ -194,7 +194,7 @@ fn threads_that_come_and_go_under_load_get_rings_of_their_own() {
             }
         });
         let start = Instant::now();
-        while rings_of_their_own < ENOUGH && start.elapsed() < PATIENCE {
+        while rings_of_their_own < ENOUGH && start.elapsed() < TIMEOUT {
             let log = log.clone();
             // Joined, so that its thread-locals are gone and its ring is closed.
             thread::spawn(move || info!(log, "short-lived")).join().unwrap();

@@ -28,7 +28,9 @@ use fapilog::{
     process::Processor,
     sink::{Delivery, MemorySink, OnFull, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
-use law::{PATIENCE, end, executors, lawful, memory, only, parsed, shut_down, started, started_manual, thread_builder};
+use law::{
+    TIMEOUT, balanced, end, executors, memory, only, parsed, shut_down, started, started_manual, thread_builder,
+};
 
 /// A `Display` that does whatever the test wants.
 struct Shows<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result>(F);
@@ -290,7 +292,7 @@ fn log_twice(builder: ContainerBuilder, now: &AtomicBool) -> fapilog::metrics::A
     now.store(true, Ordering::Relaxed);
     (0..10).for_each(|number| info!(log, "numbered", number));
     // It may say that something was lost: that is what the tests ask the accounts about.
-    let _ = container.flush(PATIENCE);
+    let _ = container.flush(TIMEOUT);
     now.store(false, Ordering::Relaxed);
     (0..10).for_each(|number| info!(log, "numbered", number));
     shut_down(&container)
@@ -445,7 +447,7 @@ fn a_sink_that_panics_when_it_is_stopped_is_stopped() {
 fn seen_of(container: &Container, name: &str) -> (u64, u64) {
     let plugins = container.metrics().plugins;
     let plugin = plugins.iter().find(|plugin| plugin.name == name).unwrap();
-    (plugin.panics, plugin.pauses)
+    (plugin.panics, plugin.cool_downs)
 }
 
 #[test]
@@ -477,7 +479,7 @@ fn a_sink_that_encodes_well_and_panics_at_every_delivery_is_left_out() {
     let log = container.logger("survives");
     for _ in 0..4 {
         info!(log, "lost");
-        assert!(container.flush(PATIENCE).is_err());
+        assert!(container.flush(TIMEOUT).is_err());
     }
     // The fourth was lost before it came to a delivery, unless a second has passed in between.
     let (panics, pauses) = seen_of(&container, "panicking");
@@ -499,7 +501,7 @@ fn a_sink_that_panics_in_its_own_time_is_left_alone_and_delivers_what_it_has() {
         now.store(false, Ordering::Relaxed);
         law::until("it is tried again", || {
             info!(log, "tried with this");
-            let _ = container.flush(PATIENCE);
+            let _ = container.flush(TIMEOUT);
             container.metrics().plugins[0].state == fapilog::metrics::PluginState::Active
         });
         assert!(shut_down(&container).sinks[0].delivered > 0, "{step}");
@@ -514,7 +516,7 @@ fn a_panic_at_a_sinks_end_or_in_a_flush_is_counted_and_told() {
         info!(container.logger("survives"), "delivered");
         shut_down(&container);
         assert!(seen_of(&container, "panicking").0 > 0, "{step}");
-        assert!(container.notices().iter().any(|notice| notice.text.ends_with("panicked")), "{step}");
+        assert!(container.diagnostics().iter().any(|diagnostic| diagnostic.text.ends_with("panicked")), "{step}");
     }
 }
 
@@ -713,7 +715,7 @@ fn a_flush_says_that_a_sink_has_panicked_over_an_event() {
         let sink = PanickingSink(step, Arc::new(AtomicBool::new(true)));
         let container = thread_builder().sink("panicking", sink).start().unwrap();
         info!(container.logger("survives"), "lost");
-        let result = container.flush(PATIENCE);
+        let result = container.flush(TIMEOUT);
         assert!(matches!(result, Err(fapilog::error::FlushError::Failed { .. })), "{step}: {result:?}");
         shut_down(&container);
     }
@@ -737,7 +739,7 @@ fn deliveries_whose_drop_panics_are_counted_when_they_are_given_up() {
         assert!(container.flush(Duration::from_millis(20)).is_err());
     }
     assert!(container.shutdown(Duration::from_millis(50)).is_err());
-    assert_eq!(lawful(container.accounts()).sinks[0].lost.of(LossReason::ShutdownDeadline), 3);
+    assert_eq!(balanced(container.accounts()).sinks[0].lost.of(LossReason::ShutdownDeadline), 3);
 }
 
 #[test]
@@ -748,7 +750,7 @@ fn a_delivery_that_panics_and_whose_drop_panics_too_harms_no_other_sink() {
     let log = container.logger("survives");
     for _ in 0..2 {
         info!(log, "lost at one");
-        let _ = container.flush(PATIENCE);
+        let _ = container.flush(TIMEOUT);
     }
     assert_eq!(shut_down(&container).sinks[0].lost.of(LossReason::SinkFailed), 2);
     assert_eq!(other_events.lines().len(), 2);
@@ -785,7 +787,7 @@ fn a_flush_that_panics_and_whose_drop_panics_too_is_over() {
     let container = thread_builder().sink("panicking", PanickingSink("flush's future and its drop", Arc::default()));
     let container = container.start().unwrap();
     info!(container.logger("survives"), "delivered");
-    let result = container.flush(PATIENCE);
+    let result = container.flush(TIMEOUT);
     assert!(matches!(result, Err(fapilog::error::FlushError::Failed { .. })), "{result:?}");
     assert_eq!(shut_down(&container).sinks[0].delivered, 1);
 }
@@ -872,9 +874,12 @@ fn errors_that_cannot_be_shown_or_have_no_end_are_counted_and_told() {
         info!(container.logger("survives"), "said");
         shut_down(&container);
         assert_eq!((events.lines().len(), container.metrics().plugins[0].errors), (1, 2), "{told}");
-        let notices = container.notices();
-        assert!(notices.iter().all(|notice| notice.text.contains(told) && notice.text.len() < 8192), "{told}");
-        assert_eq!(notices.len(), 2, "{told}");
+        let diagnostics = container.diagnostics();
+        assert!(
+            diagnostics.iter().all(|diagnostic| diagnostic.text.contains(told) && diagnostic.text.len() < 8192),
+            "{told}"
+        );
+        assert_eq!(diagnostics.len(), 2, "{told}");
     }
 }
 
@@ -908,9 +913,9 @@ fn a_delivery_whose_error_cannot_be_shown_is_lost_and_harms_no_other_sink() {
     let (other, other_events) = memory();
     let container = thread_builder().sink("undelivered", Undelivered).sink("other", other).start().unwrap();
     info!(container.logger("survives"), "lost at one");
-    assert!(container.flush(PATIENCE).is_err());
+    assert!(container.flush(TIMEOUT).is_err());
     let accounts = shut_down(&container);
     assert_eq!((accounts.sinks[0].lost.of(LossReason::SinkFailed), other_events.lines().len()), (1, 1));
     let told = "the sink failed: an error that cannot be shown";
-    assert!(container.notices().iter().all(|notice| notice.text == told), "{:?}", container.notices());
+    assert!(container.diagnostics().iter().all(|diagnostic| diagnostic.text == told), "{:?}", container.diagnostics());
 }

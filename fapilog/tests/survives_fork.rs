@@ -23,7 +23,7 @@ use fapilog::{
     metrics::LossReason,
     settings::Reload,
 };
-use law::{PATIENCE, executors, memory, only, shut_down};
+use law::{TIMEOUT, executors, memory, only, shut_down};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -47,7 +47,7 @@ fn forked(child: impl FnOnce() -> bool) {
     let mut status = 0;
     // SAFETY: waits for the child made above.
     while unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } == 0 {
-        if start.elapsed() > PATIENCE / 2 {
+        if start.elapsed() > TIMEOUT / 2 {
             // SAFETY: the child made above, which has not been waited for.
             unsafe { libc::kill(pid, libc::SIGKILL) };
             panic!("the child hangs");
@@ -85,8 +85,8 @@ fn a_child_lets_its_inherited_container_alone() {
                 info!(container.logger("another"), "in the child", shown = %"text");
                 container.request_flush();
                 container.accounts().lost.of(LossReason::Forked) == 2
-                    && container.flush(PATIENCE) == Err(FlushError::Forked)
-                    && container.shutdown(PATIENCE) == Err(ShutdownError::Forked)
+                    && container.flush(TIMEOUT) == Err(FlushError::Forked)
+                    && container.shutdown(TIMEOUT) == Err(ShutdownError::Forked)
                     && events.lines().len() <= 1
             });
             info!(log, "after");
@@ -224,13 +224,13 @@ fn a_fork_in_the_middle_of_other_threads_calls_leaves_the_child_able_to_log() {
                 forked(|| {
                     log_from_a_new_call_site(&log);
                     info!(container.logger("inherited"), "in the child");
-                    let _ = (container.accounts(), container.notices());
+                    let _ = (container.accounts(), container.diagnostics());
                     logs_by_itself(fapilog::container::Executor::Thread)
                 });
             }
         });
         // The memory sink may be full by now; the law holds all the same.
-        container.shutdown(PATIENCE).unwrap().check().unwrap();
+        container.shutdown(TIMEOUT).unwrap().check().unwrap();
     });
 }
 

@@ -43,10 +43,10 @@
 //! | treats `SeqCst` accesses as `AcqRel` ones (only `SeqCst` *fences* are modelled) | the protocols use none |
 //! | sees raw memory only where `sync::Guards` tells it, eight bytes at a time, when a frame is reserved, written or first viewed | the borrow checker (`ring/tests/ui`) keeps views and grants from outliving that; miri checks each byte, its alignment, provenance and races |
 //! | runs small models: few threads, few frames, few pre-emptions | `ring/tests/model.rs` (every offset, long sequences) and `ring/tests/two_threads.rs` (hundreds of thousands of frames, real processors; clean under ThreadSanitizer too) |
-//! | looks for races with the last access to a word only: behind a thread's own load it overlooks that its store races with another's load | a read-modify-write where a model needs the race found (`Roster::enlist`); each negative control shows that its race is found |
-//! | would run all its threads on one set of thread-locals: in `tests/core` a thread holds its lane itself | `intake/thread.rs` shares nothing between threads; its tests, which miri runs too, and `fapilog/tests` on real threads |
+//! | looks for races with the last access to a word only: behind a thread's own load it overlooks that its store races with another's load | a read-modify-write where a model needs the race found (`Registrations::register`); each negative control shows that its race is found |
+//! | would run all its threads on one set of thread-locals: in `tests/core` a thread holds its lane itself | `frontend/thread.rs` shares nothing between threads; its tests, which miri runs too, and `fapilog/tests` on real threads |
 //! | does not see what the standard library's atomics and locks do (the level threshold, the registry of call sites, the fork generation) | each is a figure by itself or a lock; a threshold read late is what a lane's call without one stands for (`tests/core/shutdown.rs`) |
-//! | lets no wait time out: neither one for space in a full ring, nor a doze by itself | `fapilog/tests/overflow.rs`, and the tests of deadlines beside it; a doze that ends is a `yield_now` here |
+//! | lets no wait time out: neither one for space in a full ring, nor a sleep by itself | `fapilog/tests/overflow.rs`, and the tests of deadlines beside it; a sleep that ends is a `yield_now` here |
 //! | runs no glommio executor | it is woken by the same doorbell; `fapilog/tests` run on both executors |
 //! | sees neither the compiler's code nor the processor's caches | the stress tests |
 

@@ -66,8 +66,8 @@ impl Log {
     }
 
     /// A call of a thread for which there is no ring.
-    pub fn log_late(&self) {
-        model_api::log_late(&self.container);
+    pub fn log_shared(&self) {
+        model_api::log_shared(&self.container);
     }
 
     /// A call on the log once it is closed.
@@ -106,7 +106,7 @@ impl Drain {
     pub fn run(self) {
         let sleeper = Sleeper::new();
         model_api::run(self.0, &sleeper.waker(), |time| match time {
-            // A doze ends by itself.
+            // A sleep ends by itself.
             Some(time) if time < LONG / 2 => loom::thread::yield_now(),
             _ => sleeper.sleep(),
         });

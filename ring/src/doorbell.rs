@@ -10,14 +10,14 @@ use crate::{
 };
 
 const AWAKE: u32 = 0;
-const DOZING: u32 = 1;
+const ASLEEP: u32 = 1;
 const PARKED: u32 = 2;
 
 /// How deep the consumer sleeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sleep {
     /// For a short while, after which it looks by itself: only an urgent frame wakes it.
-    Doze,
+    Timed,
     /// Until it is woken: any frame wakes it.
     Park,
 }
@@ -99,13 +99,13 @@ impl Doorbell {
     #[must_use]
     pub fn fall_asleep(&self, sleep: Sleep) -> bool {
         let state = match sleep {
-            Sleep::Doze => DOZING,
+            Sleep::Timed => ASLEEP,
             Sleep::Park => PARKED,
         };
         // Said already, and not taken back since: a store would only take the line away from the producers, who read it
-        // with every frame. Whoever has rung meanwhile has put it back to awake.
-        let may_be_said = sleep == Sleep::Doze || seeded::bug("park_taken_for_said");
-        if may_be_said && self.is_said_to_doze() {
+        // with every frame. Whoever has health meanwhile has put it back to awake.
+        let may_be_said = sleep == Sleep::Timed || seeded::bug("park_taken_for_said");
+        if may_be_said && self.is_marked_asleep() {
             return true;
         }
         // Relaxed as a store: the heavy fence orders it before the last look; rule 8, pairs with the load in
@@ -117,18 +117,18 @@ impl Doorbell {
             self.state.swap(state, Ordering::Acquire);
         }
         match sleep {
-            // A wake-up lost here costs no more than the rest of the doze, so the producers are spared the
+            // A wake-up lost here costs no more than the rest of the sleep, so the producers are spared the
             // interruption.
-            Sleep::Doze => true,
+            Sleep::Timed => true,
             Sleep::Park if seeded::bug("park_without_fence") => true,
             Sleep::Park => fence::heavy(),
         }
     }
 
-    fn is_said_to_doze(&self) -> bool {
+    fn is_marked_asleep(&self) -> bool {
         // Acquire: as for the swap in `fall_asleep`.
         let said = self.state.load(Ordering::Acquire);
-        said == DOZING || said == AWAKE && seeded::bug("doze_said_but_once")
+        said == ASLEEP || said == AWAKE && seeded::bug("sleep_marked_once")
     }
 
     /// The consumer's side: says that it is awake.

@@ -52,8 +52,8 @@
 //!    a frame published before the park is found by the last look, and one published after it rings the bell.
 //!    A caller of [`Doorbell::ring`] needs no fence: falling asleep is a swap, so that the last look finds whatever was
 //!    asked before a ring that came too early to wake anybody. See [`fence`].
-//! 9. **Roster.** A new ring is on the roster before its first frame is published, and the consumer's side takes from
-//!    the roster before each look at its rings. So whatever is published before a look is found by it. See [`Roster`].
+//! 9. **Registrations.** A new ring is on the registrations before its first frame is published, and the consumer's side takes from
+//!    the registrations before each look at its rings. So whatever is published before a look is found by it. See [`Registrations`].
 
 mod consumer;
 mod doorbell;
@@ -62,7 +62,7 @@ pub mod fence;
 mod frame;
 mod idle;
 mod producer;
-mod roster;
+mod registrations;
 #[doc(hidden)]
 pub mod seeded;
 mod shared;
@@ -76,7 +76,7 @@ pub use error::{CapacityError, ReserveError, StorageError};
 pub use frame::{FRAME_ALIGN_BYTES, FRAME_HEADER_BYTES, Frame};
 pub use idle::IdleRing;
 pub use producer::{Grant, Producer};
-pub use roster::Roster;
+pub use registrations::Registrations;
 pub use shared::RingGauge;
 pub use storage::{Capacity, Storage};
 

@@ -58,7 +58,7 @@ fn any_frame_calls_a_parked_consumer_once() {
 #[test]
 fn an_ordinary_frame_leaves_a_dozing_consumer_alone() {
     let (doorbell, calls) = bell();
-    assert!(doorbell.fall_asleep(Sleep::Doze));
+    assert!(doorbell.fall_asleep(Sleep::Timed));
     doorbell.after_publish(false);
     assert_eq!(calls.count(), 0);
 }
@@ -66,7 +66,7 @@ fn an_ordinary_frame_leaves_a_dozing_consumer_alone() {
 #[test]
 fn an_urgent_frame_calls_a_dozing_consumer() {
     let (doorbell, calls) = bell();
-    assert!(doorbell.fall_asleep(Sleep::Doze));
+    assert!(doorbell.fall_asleep(Sleep::Timed));
     doorbell.after_publish(true);
     assert_eq!(calls.count(), 1);
 }
@@ -74,7 +74,7 @@ fn an_urgent_frame_calls_a_dozing_consumer() {
 #[test]
 fn a_doze_can_deepen_into_a_park() {
     let (doorbell, calls) = bell();
-    assert!(doorbell.fall_asleep(Sleep::Doze));
+    assert!(doorbell.fall_asleep(Sleep::Timed));
     assert!(doorbell.fall_asleep(Sleep::Park));
     doorbell.after_publish(false);
     assert_eq!(calls.count(), 1);
@@ -82,7 +82,7 @@ fn a_doze_can_deepen_into_a_park() {
 
 #[test]
 fn a_ring_calls_a_consumer_however_deep_it_sleeps() {
-    for sleep in [Sleep::Doze, Sleep::Park] {
+    for sleep in [Sleep::Timed, Sleep::Park] {
         let (doorbell, calls) = bell();
         assert!(doorbell.fall_asleep(sleep));
         doorbell.ring();
@@ -167,7 +167,7 @@ fn a_deregistered_waker_may_use_the_bell_while_it_is_dropped() {
 fn a_consumer_that_has_deregistered_is_not_called() {
     let (doorbell, calls) = bell();
     doorbell.deregister();
-    for sleep in [Sleep::Doze, Sleep::Park] {
+    for sleep in [Sleep::Timed, Sleep::Park] {
         assert!(doorbell.fall_asleep(sleep));
         doorbell.ring();
     }

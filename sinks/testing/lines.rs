@@ -136,7 +136,7 @@ pub(crate) fn balanced(accounts: Accounts) -> Accounts {
 
 /// The diagnostics of the container, one in each line.
 pub(crate) fn diagnostics(container: &Container) -> String {
-    container.notices().iter().map(|diagnostic| format!("{diagnostic}\n")).collect()
+    container.diagnostics().iter().map(|diagnostic| format!("{diagnostic}\n")).collect()
 }
 
 /// Asserts that the file has exactly these bytes. The message has the first difference, and not the bytes.

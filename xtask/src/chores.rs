@@ -106,7 +106,7 @@ fn miri(workspace: &Workspace) -> Vec<Step> {
         under_miri(workspace, &format!("--package fapilog-engine --no-default-features {arguments}"), flags)
     };
     // A seed is a schedule, and a choice of what each load may return: one is enough where no threads meet.
-    let meeting = "--test doorbell --test fence --test roster --test two_threads";
+    let meeting = "--test doorbell --test fence --test registrations --test two_threads";
     vec![
         Step::test("miri, ring", ring("", "")),
         Step::test("miri, ring between threads", ring(meeting, "-Zmiri-many-seeds=1..16")),

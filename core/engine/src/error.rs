@@ -69,7 +69,7 @@ pub enum FlushError {
         accounts: Box<Accounts>,
     },
     /// Everything was tried, but since the last flush a sink could not deliver something, or make it stable. The
-    /// container's [notices](crate::container::Container::notices) say why.
+    /// container's [diagnostics](crate::container::Container::diagnostics) say why.
     #[error("not everything could be delivered by {}: {accounts}", sinks.join(", "))]
     Failed {
         /// The sinks.

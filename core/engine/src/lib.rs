@@ -11,7 +11,7 @@
 //! | `totals` | the accounts of a container, added up |
 //! | [`producer`] | what a log call does: loggers, lanes, overflow, scopes |
 //! | [`port`] | the shared end of a shard: what producers and the program share with it |
-//! | `guard`, [`route`], [`order`], [`executor`], [`clock`] | limits for plugins; which events a sink takes; order; time |
+//! | `supervisor`, [`route`], [`order`], [`executor`], [`clock`] | limits for plugins; which events a sink takes; order; time |
 //! | [`accounts`], [`diagnostics`] | what became of every event; reports about the log itself |
 
 pub mod accounts;
@@ -21,7 +21,6 @@ mod delivery;
 pub mod diagnostics;
 pub mod error;
 pub mod executor;
-mod guard;
 pub mod host;
 #[cfg(fapilog_loom)]
 #[doc(hidden)]
@@ -31,4 +30,5 @@ pub mod port;
 pub mod producer;
 pub mod route;
 mod shard;
+mod supervisor;
 mod totals;

@@ -18,7 +18,7 @@ pub struct Lane {
 /// Opens a lane for the calling thread, as its first log call does; `None` when there is no ring to be had.
 #[must_use]
 pub fn open_lane(container: &Container) -> Option<Lane> {
-    let lane = container.intake().open_lane()?;
+    let lane = container.frontend().open_lane()?;
     Some(Lane { lane })
 }
 
@@ -35,13 +35,13 @@ fn call() -> producer::Call {
 }
 
 /// Logs as a thread does for which there is no ring. It must not have a lane.
-pub fn log_late(container: &Container) {
-    container.intake().log_late(call(), &End, &[]);
+pub fn log_shared(container: &Container) {
+    container.frontend().log_shared(call(), &End, &[]);
 }
 
 /// A call on a container that is closed.
 pub fn refuse(container: &Container) {
-    container.intake().refuse(LossReason::ContainerClosed);
+    container.frontend().refuse(LossReason::ContainerClosed);
 }
 
 /// Runs the drain to its end by the loop of the thread host. `sleep` is given how long, `None` for ever.

@@ -6,30 +6,30 @@ use fapilog_ring::sync::lock;
 use crate::{
     accounts::{Accounts, LaneTotals, SinkAccounts},
     port::PluginView,
-    producer::Intake,
+    producer::Frontend,
 };
 
 /// Without a lock, for a forked child: whoever holds one may be in the parent.
-pub(super) fn refused_accounts(intake: &Intake) -> Accounts {
-    let LaneTotals { submitted, lost, .. } = intake.roll.refused.read();
+pub(super) fn refused_accounts(frontend: &Frontend) -> Accounts {
+    let LaneTotals { submitted, lost, .. } = frontend.lane_registry.refused.read();
     Accounts { submitted, filtered: Vec::new(), lost, pending: 0, cut: 0, sinks: Vec::new() }
 }
 
-pub(crate) fn accounts(intake: &Intake) -> Accounts {
-    let totals = intake.roll.totals();
+pub(crate) fn accounts(frontend: &Frontend) -> Accounts {
+    let totals = frontend.lane_registry.totals();
     let pending = totals.pending();
     let LaneTotals { submitted, mut lost, cut, .. } = totals;
     let mut own = 0;
     let mut filtered: Vec<(String, u64)> = Vec::new();
     let mut sinks: Vec<SinkAccounts> = Vec::new();
-    for port in &intake.ports {
-        own += port.tallies.own.get();
-        lost.add(&port.tallies.lost.read());
+    for port in &frontend.ports {
+        own += port.counters.internal.get();
+        lost.add(&port.counters.lost.read());
         let plugins = lock(&port.plugins);
         // It is not what enrichers are for: one is named only where it took something out all the same.
-        let chooses = |view: &&PluginView| view.kind != PluginKind::Enricher || view.tallies.filtered.get() > 0;
+        let chooses = |view: &&PluginView| view.kind != PluginKind::Enricher || view.counters.filtered.get() > 0;
         for view in plugins.iter().filter(chooses) {
-            let count = view.tallies.filtered.get();
+            let count = view.counters.filtered.get();
             match filtered.iter_mut().find(|(known, _)| *known == view.name) {
                 Some((_, sum)) => *sum += count,
                 None => filtered.push((view.name.clone(), count)),
@@ -48,9 +48,9 @@ pub(crate) fn accounts(intake: &Intake) -> Accounts {
 }
 
 fn sink_accounts(view: &crate::port::SinkView) -> SinkAccounts {
-    let tallies = &view.tallies;
-    let (offered, delivered, lost) = (tallies.offered.get(), tallies.delivered.get(), tallies.lost.read());
-    let filtered = tallies.filtered.get();
+    let counters = &view.counters;
+    let (offered, delivered, lost) = (counters.offered.get(), counters.delivered.get(), counters.lost.read());
+    let filtered = counters.filtered.get();
     SinkAccounts {
         name: view.name.clone(),
         offered,
@@ -58,9 +58,9 @@ fn sink_accounts(view: &crate::port::SinkView) -> SinkAccounts {
         filtered,
         lost,
         pending: offered.saturating_sub(delivered).saturating_sub(filtered).saturating_sub(lost.total()),
-        bytes: tallies.bytes.get(),
-        errors: tallies.errors.get(),
-        retries: tallies.retries.get(),
+        bytes: counters.bytes.get(),
+        errors: counters.errors.get(),
+        retries: counters.retries.get(),
         writer: view.writer.get(),
     }
 }

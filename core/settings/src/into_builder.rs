@@ -130,7 +130,7 @@ impl Build<'_> {
             builder = builder.drain_cpus(settings.drain_cpus.clone());
         }
         if let Some(callback) = settings.error_callback.clone() {
-            builder = builder.error_callback(move |notice| callback.call(notice));
+            builder = builder.error_callback(move |diagnostic| callback.call(diagnostic));
         }
         builder
     }
@@ -321,7 +321,7 @@ impl Build<'_> {
     }
 }
 
-/// The least level of the notices that go to stderr.
+/// The least level of the diagnostics that go to stderr.
 fn stderr_level(settings: &Settings) -> LevelFilter {
     match (settings.enable_internal_logging, settings.error_handling_mode) {
         (true, _) => settings.internal_log_level,

@@ -121,13 +121,13 @@ declare::settings! {
     /// Whether text for terminals is coloured.
     colors: one Colors = Colors::Auto, OneOf(Colors::NAMES);
 
-    /// Whether notices about the log itself go to stderr.
+    /// Whether diagnostics about the log itself go to stderr.
     enable_internal_logging: one bool = false, Anything("true, false");
 
     /// Whether a line goes to stderr when no sink works: once a second at most, and with counts only.
     emergency_lines: one bool = true, Anything("true, false");
 
-    /// The least level of the notices that go to stderr and to the error callback.
+    /// The least level of the diagnostics that go to stderr and to the error callback.
     internal_log_level: into LevelFilter = LevelFilter::AtLeast(fapilog_record::level::Level::Warning), Anything("a level, or OFF");
 
     /// Whether the log says it on stderr when a part of it fails, also without `enable_internal_logging`.
@@ -272,10 +272,10 @@ impl Settings {
 }
 
 impl SettingsBuilder {
-    /// Is called with each notice about the log itself.
+    /// Is called with each diagnostic about the log itself.
     pub fn error_callback(
         mut self,
-        callback: impl Fn(&fapilog_engine::diagnostics::Notice) + Send + Sync + 'static,
+        callback: impl Fn(&fapilog_engine::diagnostics::Diagnostic) + Send + Sync + 'static,
     ) -> Self {
         self.settings.error_callback = Some(fapilog_engine::diagnostics::ErrorCallback::new(callback));
         self

@@ -177,7 +177,7 @@ fn reload_by(
     replace: Option<impl FnOnce(&ContainerBuilder) -> Result<(), ChangeError>>,
 ) -> Result<(), ReloadError> {
     // In a forked child, the thread that holds the lock may be in the parent.
-    if container.is_foreign() {
+    if container.is_in_forked_child() {
         return Err(ChangeError::Forked.into());
     }
     let Some(origin) = container.attachment::<Mutex<Origin>>() else { return Err(ReloadError::NotFromSettings) };
@@ -202,7 +202,7 @@ fn reload_by(
 
 /// The settings of a file, with the callback, which only code can give.
 fn load(container: &Container, path: &Path) -> Result<Settings, ReloadError> {
-    if container.is_foreign() {
+    if container.is_in_forked_child() {
         return Err(ChangeError::Forked.into());
     }
     let callback = with_origin(container, |origin| origin.settings.error_callback.clone());
@@ -213,7 +213,7 @@ fn load(container: &Container, path: &Path) -> Result<Settings, ReloadError> {
 
 /// In a forked child, the thread that holds the lock may be in the parent.
 fn with_origin<R>(container: &Container, look: impl FnOnce(&Origin) -> R) -> Option<R> {
-    if container.is_foreign() {
+    if container.is_in_forked_child() {
         None
     } else {
         container.attachment::<Mutex<Origin>>().map(|origin| look(&lock(&origin)))

@@ -16,14 +16,14 @@ use fapilog::{
     sink::MemorySink,
 };
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Logs in a container with these plugins. Returns the lines, and what became of all events.
 fn logged(builder: ContainerBuilder, log: impl FnOnce(&Logger)) -> (Vec<String>, Accounts) {
     let (sink, events) = MemorySink::new(TabSeparated::new);
     let (container, mut drain) = builder.sink("memory", sink).start_manual().unwrap();
     log(&container.logger("test"));
-    container.request_shutdown(Instant::now() + PATIENCE);
+    container.request_shutdown(Instant::now() + TIMEOUT);
     while !drain.has_ended() {
         drain.turn();
     }
@@ -72,11 +72,11 @@ fn whatever_is_logged_is_one_line() {
 fn a_channel_that_is_full_is_waited_for() {
     let (sink, receiver) = ChannelSink::new(1, TabSeparated::new);
     let container =
-        Container::builder().overflow(Overflow::Block { timeout: PATIENCE }).sink("channel", sink).start().unwrap();
+        Container::builder().overflow(Overflow::Block { timeout: TIMEOUT }).sink("channel", sink).start().unwrap();
     let log = container.logger("test");
     let taken = std::thread::spawn(move || receiver.iter().map(|payload| payload.len()).sum::<usize>());
     (0..10_000_u64).for_each(|n| info!(log, "many", n));
-    let accounts = container.shutdown(PATIENCE).unwrap();
+    let accounts = container.shutdown(TIMEOUT).unwrap();
     accounts.check().unwrap();
     drop(container);
     assert_eq!((accounts.delivered_total(), accounts.lost_total()), (10_000, 0));
@@ -90,7 +90,7 @@ fn a_channel_that_nobody_reads_costs_events_at_the_deadline_and_not_the_program(
     info!(container.logger("test"), "kept");
     let start = Instant::now();
     assert!(container.shutdown(Duration::from_millis(100)).is_err());
-    assert!(start.elapsed() < PATIENCE);
+    assert!(start.elapsed() < TIMEOUT);
     let accounts = container.accounts();
     accounts.check().unwrap();
     assert_eq!(accounts.sinks[0].lost.of(LossReason::ShutdownDeadline), 1);
@@ -102,7 +102,7 @@ fn a_channel_whose_other_end_is_gone_costs_events_and_it_is_counted() {
     drop(receiver);
     let container = Container::builder().sink("channel", sink).start().unwrap();
     info!(container.logger("test"), "lost");
-    let accounts = container.shutdown(PATIENCE).unwrap();
+    let accounts = container.shutdown(TIMEOUT).unwrap();
     accounts.check().unwrap();
     assert_eq!(accounts.sinks[0].lost.of(LossReason::SinkFailed), 1);
 }

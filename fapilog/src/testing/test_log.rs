@@ -13,7 +13,7 @@ use fapilog_record::{level::Level, timestamp::Timestamp};
 use super::{Expectation, LoggedEvent, capture::Captured, correlation::report_strays, expectation::list, fail};
 
 /// Far longer than a flush of memory takes: what is not there by then is lost.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A container that keeps what is logged, for a test to look at.
 ///
@@ -56,7 +56,7 @@ impl TestLog {
             .executor(Executor::Thread)
             .idle_spin(Duration::ZERO)
             .idle_doze(Duration::ZERO)
-            .overflow(Overflow::Block { timeout: PATIENCE })
+            .overflow(Overflow::Block { timeout: TIMEOUT })
             .plugin_timeout(Duration::ZERO)
             .manual_clock(&clock);
         let container = match configure(builder).sink("captured", captured.clone()).start() {
@@ -115,7 +115,7 @@ impl TestLog {
     /// Waits until everything that was logged so far has arrived.
     #[track_caller]
     fn flush(&self) {
-        if let Err(error) = self.container.flush(PATIENCE) {
+        if let Err(error) = self.container.flush(TIMEOUT) {
             fail(&format!("what was logged did not arrive: {error}"));
         }
     }
@@ -213,7 +213,7 @@ impl Drop for TestLog {
         if std::thread::panicking() {
             return;
         }
-        let accounts = match self.container.shutdown(PATIENCE) {
+        let accounts = match self.container.shutdown(TIMEOUT) {
             Ok(accounts) => accounts,
             Err(error) => fail(&format!("the test log does not shut down: {error}")),
         };

@@ -29,7 +29,7 @@ use fapilog::{
 use serde_json::Value;
 
 /// Far longer than anything here takes: what is not there by then was lost.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A memory sink that writes JSON, and what it got.
 pub(crate) fn memory() -> (MemorySink, MemoryEvents) {
@@ -69,23 +69,23 @@ pub(crate) fn executors() -> Vec<Executor> {
 /// Shuts the container down, with nothing left over, and checks the law.
 #[track_caller]
 pub(crate) fn shut_down(container: &Container) -> Accounts {
-    lawful(container.shutdown(PATIENCE).unwrap())
+    balanced(container.shutdown(TIMEOUT).unwrap())
 }
 
 /// Ends a container that the test drains itself, and checks the law.
 #[track_caller]
 pub(crate) fn end(container: &Container, drain: &mut ManualDrain) -> Accounts {
-    container.request_shutdown(Instant::now() + PATIENCE);
+    container.request_shutdown(Instant::now() + TIMEOUT);
     until("the drain has ended", || {
         drain.turn();
         drain.has_ended()
     });
-    lawful(container.accounts())
+    balanced(container.accounts())
 }
 
 /// Checks the law, and that nothing is pending.
 #[track_caller]
-pub(crate) fn lawful(accounts: Accounts) -> Accounts {
+pub(crate) fn balanced(accounts: Accounts) -> Accounts {
     accounts.check().unwrap();
     assert_eq!(accounts.pending_total(), 0, "{accounts}");
     accounts
@@ -117,7 +117,7 @@ pub(crate) fn only(events: &MemoryEvents) -> Value {
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
+        assert!(start.elapsed() < TIMEOUT, "waited in vain until {what}");
         thread::sleep(Duration::from_micros(200));
     }
 }

@@ -85,7 +85,7 @@ pub(crate) fn builder() -> ContainerBuilder {
         .record_max_bytes(4 << 20)
         .message_max_chars(2 << 20)
         // A shard that shares two cores with others may keep a log call waiting.
-        .overflow(fapilog::container::Overflow::Block { timeout: law::PATIENCE })
+        .overflow(fapilog::container::Overflow::Block { timeout: law::TIMEOUT })
 }
 
 /// With a console sink that loses nothing.

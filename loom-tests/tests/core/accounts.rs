@@ -90,5 +90,5 @@ fn refused_calls_are_counted_each() {
 
 #[test]
 fn two_writers_of_a_tally_for_one_are_caught() {
-    is_caught("shared_tally_by_load_and_store", &[INEXACT], refused_calls_are_counted_each);
+    is_caught("shared_counter_by_load_and_store", &[INEXACT], refused_calls_are_counted_each);
 }

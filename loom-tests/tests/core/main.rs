@@ -4,5 +4,5 @@
 
 mod accounts;
 mod flush;
-mod late_lane;
+mod shared_lane;
 mod shutdown;

@@ -24,10 +24,10 @@ fn sleep_until(doorbell: &Doorbell, sleeper: &Sleeper, mut there_is_work: impl F
 
 /// Dozes until `there_is_work`, as a shard does: what it has said it takes back only when its last look finds something.
 ///
-/// A real doze ends by itself. This one does not, so that loom sees it when an urgent frame rings nobody.
+/// A real sleep ends by itself. This one does not, so that loom sees it when an urgent frame rings nobody.
 fn doze_until(doorbell: &Doorbell, sleeper: &Sleeper, mut there_is_work: impl FnMut() -> bool) {
     while !there_is_work() {
-        assert!(doorbell.fall_asleep(Sleep::Doze), "a doze needs no fence");
+        assert!(doorbell.fall_asleep(Sleep::Timed), "a sleep needs no fence");
         if there_is_work() {
             doorbell.wake_up();
         } else {
@@ -109,11 +109,11 @@ fn falling_asleep_without_looking_at_who_rang_is_caught() {
     is_caught("asleep_by_a_store", &[DEADLOCK], what_is_asked_before_a_ring_is_found_by_a_consumer_that_falls_asleep);
 }
 
-/// What a doze promises, and what it does not.
+/// What a sleep promises, and what it does not.
 ///
-/// The consumer spares the producers the heavy fence when it only dozes. So a frame whose publisher looks at the bell
-/// just when the doze is said may be missed by the last look and ring nobody all the same, an urgent one too. That costs no
-/// more than the rest of the doze, which ends by itself: `a_frame_around_a_doze` says so.
+/// The consumer spares the producers the heavy fence when it only sleeps. So a frame whose publisher looks at the bell
+/// just when the sleep is said may be missed by the last look and ring nobody all the same, an urgent one too. That costs no
+/// more than the rest of the sleep, which ends by itself: `a_frame_around_a_doze` says so.
 ///
 /// What must not be lost is an urgent frame whose publisher comes after the saying: here it is ordered behind it by the
 /// thread's start. `say` is what the consumer says before that; it says it once more while the frame is under way.
@@ -131,10 +131,10 @@ fn an_urgent_frame(say: fn(&Doorbell)) {
 }
 
 fn say_a_doze(doorbell: &Doorbell) {
-    assert!(doorbell.fall_asleep(Sleep::Doze), "a doze needs no fence");
+    assert!(doorbell.fall_asleep(Sleep::Timed), "a sleep needs no fence");
 }
 
-/// The doze is said, has ended by itself, and is not taken back: it is not said again.
+/// The sleep is said, has ended by itself, and is not taken back: it is not said again.
 fn an_urgent_frame_in_a_doze_said_before() {
     an_urgent_frame(say_a_doze);
 }
@@ -156,7 +156,7 @@ fn an_urgent_frame_that_looks_at_the_bell_before_its_publish_is_caught() {
     is_caught("bell_before_publish", &[DEADLOCK], test);
 }
 
-/// Somebody has rung since: what was said is taken back, and must be said again.
+/// Somebody has health since: what was said is taken back, and must be said again.
 fn an_urgent_frame_in_a_doze_rung_before() {
     an_urgent_frame(|doorbell| {
         say_a_doze(doorbell);
@@ -173,10 +173,10 @@ fn an_urgent_frame_wakes_a_consumer_that_dozes_again_after_a_ring() {
 #[test]
 fn a_doze_that_is_not_said_again_after_a_ring_is_caught() {
     let test = an_urgent_frame_wakes_a_consumer_that_dozes_again_after_a_ring;
-    is_caught("doze_said_but_once", &[DEADLOCK], test);
+    is_caught("sleep_marked_once", &[DEADLOCK], test);
 }
 
-/// The bell says already that the consumer dozes, so it is not sure to find what is asked before a ring: the first of two
+/// The bell says already that the consumer sleeps, so it is not sure to find what is asked before a ring: the first of two
 /// rings may be the one it has not seen yet, and that wakes it to say anew what the second has taken back.
 fn a_request_in_a_doze() {
     let (doorbell, sleeper) = bell();
@@ -208,7 +208,7 @@ fn dozing_without_looking_at_who_rang_is_caught() {
     is_caught("asleep_by_a_store", &[DEADLOCK], what_is_asked_before_a_ring_is_found_by_a_consumer_that_dozes);
 }
 
-/// A frame is published at any time from before a doze until after the park that follows it. The doze may miss it; the
+/// A frame is published at any time from before a sleep until after the park that follows it. The sleep may miss it; the
 /// park may not, although the bell says already that the consumer sleeps.
 fn a_frame_around_a_doze(urgent: bool) {
     let (doorbell, sleeper) = bell();

@@ -1,7 +1,7 @@
 //! Rule 9: a ring that joins while the drain looks at its rings is found by this look or by the next one, and the drain
 //! does not sleep in between.
 
-use fapilog_ring::{Consumer, Doorbell, Roster, Sleep, seeded, sync::Arc};
+use fapilog_ring::{Consumer, Doorbell, Registrations, Sleep, seeded, sync::Arc};
 use loom::thread;
 use loom_tests::{
     model::{DEADLOCK, holds, is_caught},
@@ -9,15 +9,15 @@ use loom_tests::{
     small_ring::{Seen, idle, publish},
 };
 
-/// A thread's first frame: it makes its ring, puts it on the roster, publishes, and looks at the bell.
-fn log_first_frame(roster: &Roster<Consumer>, doorbell: &Doorbell) {
+/// A thread's first frame: it makes its ring, puts it on the registrations, publishes, and looks at the bell.
+fn log_first_frame(registrations: &Registrations<Consumer>, doorbell: &Doorbell) {
     let (mut producer, consumer) = idle().split();
     if seeded::bug("enlisted_after_the_bell") {
         publish(&mut producer, 0, 0);
         doorbell.after_publish(false);
-        roster.enlist(consumer);
+        registrations.register(consumer);
     } else {
-        roster.enlist(consumer);
+        registrations.register(consumer);
         publish(&mut producer, 0, 0);
         doorbell.after_publish(false);
     }
@@ -32,22 +32,22 @@ struct Drain {
 
 impl Drain {
     /// Takes what is new and drains all rings. Returns whether there was a frame.
-    fn turn(&mut self, roster: &Roster<Consumer>) -> bool {
+    fn turn(&mut self, registrations: &Registrations<Consumer>) -> bool {
         if !seeded::bug("looks_before_it_takes") {
-            self.take_new(roster);
+            self.take_new(registrations);
         }
         let mut any = false;
         for (ring, seen) in &mut self.rings {
             any |= seen.drain(ring);
         }
         if seeded::bug("looks_before_it_takes") {
-            self.take_new(roster);
+            self.take_new(registrations);
         }
         any
     }
 
-    fn take_new(&mut self, roster: &Roster<Consumer>) {
-        roster.take_new(&mut self.taken, |ring| self.rings.push((ring, Seen::default())));
+    fn take_new(&mut self, registrations: &Registrations<Consumer>) {
+        registrations.take_new(&mut self.taken, |ring| self.rings.push((ring, Seen::default())));
     }
 
     fn frames(&self) -> u64 {
@@ -55,14 +55,14 @@ impl Drain {
     }
 }
 
-fn drain_frames(frames: u64, roster: &Roster<Consumer>, doorbell: &Doorbell, sleeper: &Sleeper) {
+fn drain_frames(frames: u64, registrations: &Registrations<Consumer>, doorbell: &Doorbell, sleeper: &Sleeper) {
     let mut drain = Drain::default();
     while drain.frames() < frames {
-        if drain.turn(roster) {
+        if drain.turn(registrations) {
             continue;
         }
         assert!(doorbell.fall_asleep(Sleep::Park), "a full fence is never refused");
-        if !drain.turn(roster) {
+        if !drain.turn(registrations) {
             sleeper.sleep();
         }
         doorbell.wake_up();
@@ -70,15 +70,15 @@ fn drain_frames(frames: u64, roster: &Roster<Consumer>, doorbell: &Doorbell, sle
 }
 
 fn a_newcomer() {
-    let roster = Arc::new(Roster::new());
+    let registrations = Arc::new(Registrations::new());
     let doorbell = Arc::new(Doorbell::new());
     let sleeper = Sleeper::new();
     doorbell.register(&sleeper.waker());
     let newcomers = [(); 2].map(|()| {
-        let (roster, doorbell) = (Arc::clone(&roster), Arc::clone(&doorbell));
-        thread::spawn(move || log_first_frame(&roster, &doorbell))
+        let (registrations, doorbell) = (Arc::clone(&registrations), Arc::clone(&doorbell));
+        thread::spawn(move || log_first_frame(&registrations, &doorbell))
     });
-    drain_frames(2, &roster, &doorbell, &sleeper);
+    drain_frames(2, &registrations, &doorbell, &sleeper);
     newcomers.into_iter().for_each(|newcomer| newcomer.join().unwrap());
 }
 
@@ -98,19 +98,19 @@ fn a_drain_that_looks_before_it_takes_is_caught() {
 }
 
 fn two_enlistings() {
-    let roster = Arc::new(Roster::new());
+    let registrations = Arc::new(Registrations::new());
     let enlister = {
-        let roster = Arc::clone(&roster);
+        let registrations = Arc::clone(&registrations);
         thread::spawn(move || {
-            roster.enlist(1);
-            roster.enlist(2);
+            registrations.register(1);
+            registrations.register(2);
         })
     };
     let (mut taken, mut adopted) = (0, Vec::new());
-    roster.take_new(&mut taken, |number| adopted.push(number));
-    roster.take_new(&mut taken, |number| adopted.push(number));
+    registrations.take_new(&mut taken, |number| adopted.push(number));
+    registrations.take_new(&mut taken, |number| adopted.push(number));
     enlister.join().unwrap();
-    roster.take_new(&mut taken, |number| adopted.push(number));
+    registrations.take_new(&mut taken, |number| adopted.push(number));
     assert_eq!(adopted, [1, 2], "each is adopted once, in the order of enlisting");
 }
 

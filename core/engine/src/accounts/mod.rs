@@ -2,23 +2,23 @@
 //!
 //! Each counter has one writer and is read by anyone; all are relaxed, because a sum of them is exact only when the
 //! container is quiet, and being quiet is known by other means (a flush or shutdown that has returned). Counts of a
-//! thread live with its [lane](crate::producer), counts of a sink with its outlet on the drain; a [`Accounts`] adds them up.
+//! thread live with its [lane](crate::producer), counts of a sink with its worker on the drain; a [`Accounts`] adds them up.
 
+mod counters;
 mod losses;
 mod state;
-mod tallies;
 
 use std::fmt;
 
 use thiserror::Error;
 
+pub(crate) use crate::accounts::{
+    counters::{LaneCounters, LaneTotals, PluginCounters, ShardCounters, SinkCounters},
+    state::HealthGauge,
+};
 pub use crate::accounts::{
     losses::{LossReason, Losses},
-    state::{PluginState, Rung},
-};
-pub(crate) use crate::accounts::{
-    state::RungGauge,
-    tallies::{LaneTallies, LaneTotals, PluginTallies, ShardTallies, SinkTallies},
+    state::{HealthLevel, PluginState},
 };
 
 /// What one sink has done.
@@ -71,7 +71,7 @@ pub struct Accounts {
     "accounts do not balance at sink {sink:?}: submitted {submitted}, but delivered {delivered} + filtered {filtered} + lost {lost} + pending {pending} is {}",
     delivered + filtered + lost + pending
 )]
-pub struct Imbalance {
+pub struct AccountingError {
     /// The sink at which the sums differ.
     pub sink: String,
     /// Events submitted.
@@ -116,13 +116,13 @@ impl Accounts {
     ///
     /// # Errors
     /// The first sink at which it does not hold.
-    pub fn check(&self) -> Result<(), Imbalance> {
+    pub fn check(&self) -> Result<(), AccountingError> {
         for sink in &self.sinks {
             let filtered = self.filtered_total() + sink.filtered;
             let lost = self.lost.total() + sink.lost.total();
             let pending = self.pending + sink.pending;
             if self.submitted != sink.delivered + filtered + lost + pending {
-                return Err(Imbalance {
+                return Err(AccountingError {
                     sink: sink.name.clone(),
                     submitted: self.submitted,
                     delivered: sink.delivered,

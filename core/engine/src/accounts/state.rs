@@ -10,7 +10,7 @@ pub enum PluginState {
     #[default]
     Active,
     /// It failed too often, and is left out for a while.
-    Off,
+    CoolDown,
     /// It is left out because the program said so.
     Disabled,
     /// It has been removed.
@@ -23,7 +23,7 @@ impl PluginState {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
-            Self::Off => "off",
+            Self::CoolDown => "cool_down",
             Self::Disabled => "disabled",
             Self::Removed => "removed",
         }
@@ -39,7 +39,7 @@ impl fmt::Display for PluginState {
 /// How much of a container's pipeline works: what is given up first, when things fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Rung {
+pub enum HealthLevel {
     /// Everything works.
     #[default]
     Full,
@@ -51,7 +51,7 @@ pub enum Rung {
     Emergency,
 }
 
-impl Rung {
+impl HealthLevel {
     const ALL: [Self; 4] = [Self::Full, Self::EssentialPlugins, Self::WorkingSinks, Self::Emergency];
 
     /// The name in reports.
@@ -66,25 +66,25 @@ impl Rung {
     }
 }
 
-impl fmt::Display for Rung {
+impl fmt::Display for HealthLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
-/// The rung of one shard. A figure for reports, on which nothing depends: no model need see it.
+/// The health of one shard. A figure for reports, on which nothing depends: no model need see it.
 #[derive(Debug, Default)]
-pub(crate) struct RungGauge(std::sync::atomic::AtomicU8);
+pub(crate) struct HealthGauge(std::sync::atomic::AtomicU8);
 
-impl RungGauge {
-    pub(crate) fn set(&self, rung: Rung) {
+impl HealthGauge {
+    pub(crate) fn set(&self, health: HealthLevel) {
         // Relaxed: see the type.
-        self.0.store(rung as u8, Ordering::Relaxed);
+        self.0.store(health as u8, Ordering::Relaxed);
     }
 
-    pub(crate) fn get(&self) -> Rung {
+    pub(crate) fn get(&self) -> HealthLevel {
         // Relaxed: see the type.
         let byte = self.0.load(Ordering::Relaxed);
-        Rung::ALL.into_iter().find(|rung| *rung as u8 == byte).unwrap_or_default()
+        HealthLevel::ALL.into_iter().find(|health| *health as u8 == byte).unwrap_or_default()
     }
 }

@@ -20,7 +20,7 @@ use fapilog_record::{directives::Directives, level::LevelFilter};
 use crate::{
     clock::ManualClock,
     container::{Container, settings::ContainerSettings},
-    diagnostics::{ErrorCallback, Notice, Notices},
+    diagnostics::{Diagnostic, DiagnosticLog, ErrorCallback},
     error::StartError,
     executor::Executor,
     host::{self, ManualDrain, probe},
@@ -29,7 +29,7 @@ use crate::{
         ShardPort,
         plan::{PipelinePlan, PluginPlan, SinkOptions, SinkPlan},
     },
-    producer::{Intake, Overflow},
+    producer::{Frontend, Overflow},
     shard::ShardPlan,
 };
 
@@ -130,7 +130,7 @@ impl ContainerBuilder {
 
     /// Whether a line goes to stderr when no sink works, once a second at most and with counts only. Default: yes.
     pub fn emergency_lines(mut self, are_wanted: bool) -> Self {
-        self.settings.notices.emergency = are_wanted;
+        self.settings.diagnostics.emergency = are_wanted;
         self
     }
 
@@ -155,20 +155,20 @@ impl ContainerBuilder {
 
     /// The least level of the diagnostics that go to stderr as well. Default: [`LevelFilter::Off`].
     pub fn diagnostics_to_stderr(mut self, level: impl Into<LevelFilter>) -> Self {
-        self.settings.notices.stderr = level.into();
+        self.settings.diagnostics.stderr = level.into();
         self
     }
 
     /// The least level of the diagnostics that the [error callback](Self::error_callback) is called with. Default:
     /// WARNING.
     pub fn internal_log_level(mut self, level: impl Into<LevelFilter>) -> Self {
-        self.settings.notices.least = level.into();
+        self.settings.diagnostics.least = level.into();
         self
     }
 
-    /// Calls `callback` with each notice about the log itself. Default: none.
-    pub fn error_callback(mut self, callback: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
-        self.settings.notices.callback = Some(ErrorCallback::new(callback));
+    /// Calls `callback` with each diagnostic about the log itself. Default: none.
+    pub fn error_callback(mut self, callback: impl Fn(&Diagnostic) + Send + Sync + 'static) -> Self {
+        self.settings.diagnostics.callback = Some(ErrorCallback::new(callback));
         self
     }
 
@@ -287,17 +287,17 @@ impl ContainerBuilder {
             let allowed = "the program drains such a container: use start_manual";
             return Err(invalid([Problem::new("async_processing", false, allowed)]));
         }
-        let notices = Notices::new(self.settings.notices.clone());
-        let (intake, plans) = self.plan(&notices)?;
-        let mut executor = host::choose(self.settings.executor, &notices)?;
+        let diagnostics = DiagnosticLog::new(self.settings.diagnostics.clone());
+        let (frontend, plans) = self.plan(&diagnostics)?;
+        let mut executor = host::choose(self.settings.executor, &diagnostics)?;
         let cpus = probe::choose_cpus(self.settings.drain_cpus.as_deref(), plans.len());
         let container = |hosts, executor| Container {
-            intake: Arc::clone(&intake),
+            frontend: Arc::clone(&frontend),
             hosts: Mutex::new(hosts),
             posting: Mutex::default(),
             executor: Some(executor),
-            notices: notices.clone(),
-            by_hand: Mutex::default(),
+            diagnostics: diagnostics.clone(),
+            at_run_time: Mutex::default(),
             attachment: self.attachment.clone(),
         };
         let mut hosts = Vec::with_capacity(plans.len());
@@ -308,7 +308,7 @@ impl ContainerBuilder {
             if let Err(StartError::Glommio { reason }) = &started
                 && may_fall_back
             {
-                notices.add("executor", format!("thread instead of glommio: {reason}"));
+                diagnostics.add("executor", format!("thread instead of glommio: {reason}"));
                 executor = Executor::Thread;
                 started = host::start(executor, plan, cpu);
             }
@@ -316,13 +316,13 @@ impl ContainerBuilder {
                 Ok(host) => hosts.push(host),
                 Err(error) => {
                     // Shards that have never run say no last word.
-                    intake.ports.iter().skip(index).for_each(|port| port.flush.end());
+                    frontend.ports.iter().skip(index).for_each(|port| port.flush.end());
                     drop(container(hosts, executor));
                     return Err(error);
                 }
             }
         }
-        intake.open_late_lane();
+        frontend.open_shared_lane();
         let container = container(hosts, executor);
         self.mention_start(&container);
         Ok(container)
@@ -345,22 +345,22 @@ impl ContainerBuilder {
         if !problems.is_empty() {
             return Err(invalid(problems));
         }
-        let notices = Notices::new(self.settings.notices.clone());
-        let (intake, plans) = self.plan(&notices)?;
+        let diagnostics = DiagnosticLog::new(self.settings.diagnostics.clone());
+        let (frontend, plans) = self.plan(&diagnostics)?;
         let container = Container {
-            intake,
+            frontend,
             hosts: Mutex::default(),
             posting: Mutex::default(),
             executor: None,
-            notices,
-            by_hand: Mutex::default(),
+            diagnostics,
+            at_run_time: Mutex::default(),
             attachment: self.attachment.clone(),
         };
         let Some(plan) = plans.first() else {
             return Err(invalid([Problem::new("max_workers", 0, "a container that the program drains has 1")]));
         };
         let drain = ManualDrain::new(plan)?;
-        container.intake.open_late_lane();
+        container.frontend.open_shared_lane();
         self.mention_start(&container);
         Ok((container, drain))
     }
@@ -369,10 +369,10 @@ impl ContainerBuilder {
         let executor = container.executor.map_or_else(|| "the program".to_owned(), |executor| executor.to_string());
         let Self { settings, .. } = self;
         let text = format!("{executor} drains {} shard(s); level {}", settings.shards, settings.level);
-        container.notices.mention("container", text);
+        container.diagnostics.mention("container", text);
     }
 
-    fn plan(&self, notices: &Notices) -> Result<(Arc<Intake>, Vec<ShardPlan>), StartError> {
+    fn plan(&self, diagnostics: &DiagnosticLog) -> Result<(Arc<Frontend>, Vec<ShardPlan>), StartError> {
         let problems = self.problems();
         if !problems.is_empty() {
             return Err(SettingsError { problems }.into());
@@ -380,18 +380,18 @@ impl ContainerBuilder {
         let settings = &self.settings;
         let ports: Vec<_> = (0..settings.shards).map(|_| Arc::<ShardPort>::default()).collect();
         let level = settings.level.clone();
-        let intake = Arc::new(Intake::new(level, ports.clone(), settings.limits()?, settings.stamps()));
+        let frontend = Arc::new(Frontend::new(level, ports.clone(), settings.limits()?, settings.stamps()));
         let plans = ports.into_iter().enumerate().map(|(index, port)| ShardPlan {
             info: ShardInfo::new(index, settings.shards),
-            intake: Arc::clone(&intake),
+            frontend: Arc::clone(&frontend),
             port,
             pipeline: self.pipeline.clone(),
             sinks: self.sinks.clone(),
             settings: settings.shard(),
-            notices: notices.clone(),
+            diagnostics: diagnostics.clone(),
         });
         let plans = plans.collect();
-        Ok((intake, plans))
+        Ok((frontend, plans))
     }
 
     /// Every invalid setting, as [`start`](Self::start) would find it.

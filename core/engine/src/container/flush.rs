@@ -4,32 +4,32 @@ use std::time::Duration;
 
 use crate::{
     accounts::Accounts,
-    container::{deadline_after, patience_until, request_flush},
+    container::{deadline_after, request_flush, wait_until},
     error::FlushError,
     port::flush::Waited,
-    producer::{Intake, Logger},
+    producer::{Frontend, Logger},
     totals::accounts,
 };
 
-pub(super) fn flush(intake: &Intake, timeout: Duration) -> Result<Accounts, FlushError> {
-    if intake.is_foreign() {
+pub(super) fn flush(frontend: &Frontend, timeout: Duration) -> Result<Accounts, FlushError> {
+    if frontend.is_in_forked_child() {
         return Err(FlushError::Forked);
     }
-    let deadline = patience_until(deadline_after(timeout));
-    let tickets: Vec<u64> = intake.ports.iter().map(|port| request_flush(port)).collect();
-    for (port, ticket) in intake.ports.iter().zip(tickets) {
-        outcome(port.flush.wait(ticket, deadline), timeout, intake)?;
+    let deadline = wait_until(deadline_after(timeout));
+    let tickets: Vec<u64> = frontend.ports.iter().map(|port| request_flush(port)).collect();
+    for (port, ticket) in frontend.ports.iter().zip(tickets) {
+        outcome(port.flush.wait(ticket, deadline), timeout, frontend)?;
     }
-    Ok(accounts(intake))
+    Ok(accounts(frontend))
 }
 
 /// What one shard's answer means for a flush.
-pub(super) fn outcome(waited: Waited, timeout: Duration, intake: &Intake) -> Result<(), FlushError> {
+pub(super) fn outcome(waited: Waited, timeout: Duration, frontend: &Frontend) -> Result<(), FlushError> {
     match waited {
         Waited::Done => Ok(()),
-        Waited::Failed(sinks) => Err(FlushError::Failed { sinks, accounts: Box::new(accounts(intake)) }),
+        Waited::Failed(sinks) => Err(FlushError::Failed { sinks, accounts: Box::new(accounts(frontend)) }),
         Waited::Over => Err(FlushError::ShutDown),
-        Waited::Late => Err(FlushError::Deadline { timeout, accounts: Box::new(accounts(intake)) }),
+        Waited::Late => Err(FlushError::Deadline { timeout, accounts: Box::new(accounts(frontend)) }),
     }
 }
 
@@ -41,6 +41,6 @@ impl Logger {
     /// # Errors
     /// As for a container.
     pub fn flush(&self, timeout: Duration) -> Result<Accounts, FlushError> {
-        flush(self.intake(), timeout)
+        flush(self.frontend(), timeout)
     }
 }

@@ -6,7 +6,7 @@ use fapilog_plugin::kind::PluginKind;
 use fapilog_ring::sync::lock;
 
 use crate::{
-    accounts::{Accounts, PluginState, Rung},
+    accounts::{Accounts, HealthLevel, PluginState},
     container::Container,
     executor::Executor,
     port::{PluginView, latency::Percentiles},
@@ -25,7 +25,7 @@ pub struct Metrics {
     /// From the log call to the end of the delivery: a sample for each payload of each sink, of its first event.
     pub end_to_end: Percentiles,
     /// How much of the pipeline works: the worst of what the shards say.
-    pub rung: Rung,
+    pub health: HealthLevel,
     /// The rings.
     pub rings: RingMetrics,
     /// What runs the drain; `None` if the program does.
@@ -55,7 +55,7 @@ pub struct PluginMetrics {
     /// Batches, and calls of a sink's `deliver` and `work`, that it took too long for.
     pub slow: u64,
     /// How often it was left out because it failed again and again.
-    pub pauses: u64,
+    pub cool_downs: u64,
     /// Events it took out.
     pub filtered: u64,
 }
@@ -80,8 +80,8 @@ impl Container {
     /// The figures as of now. In a forked child, only those of the [accounts](Self::accounts).
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        let is_foreign = self.intake.is_foreign();
-        let ports = if is_foreign { &[] } else { &*self.intake.ports };
+        let is_in_forked_child = self.frontend.is_in_forked_child();
+        let ports = if is_in_forked_child { &[] } else { &*self.frontend.ports };
         let mut plugins: Vec<PluginMetrics> = Vec::new();
         let (mut drain_lag, mut end_to_end) = (None, None);
         for port in ports {
@@ -90,7 +90,7 @@ impl Container {
             let as_plugin = |sink: &crate::port::SinkView| PluginView {
                 name: sink.name.clone(),
                 kind: PluginKind::Sink,
-                tallies: sink.guarding.clone(),
+                counters: sink.guarding.clone(),
             };
             views
                 .iter()
@@ -99,7 +99,7 @@ impl Container {
             port.latencies.drain_lag.add_to(&mut drain_lag);
             port.latencies.end_to_end.add_to(&mut end_to_end);
         }
-        let capacity_bytes = self.intake.ring_capacity_bytes();
+        let capacity_bytes = self.frontend.ring_capacity_bytes();
         let of_capacity = |bytes: u64| bytes as f64 / capacity_bytes.max(1) as f64;
         let fills = || ports.iter().map(|port| port.ring_fill.read());
         Metrics {
@@ -107,7 +107,7 @@ impl Container {
             plugins,
             drain_lag: Percentiles::of(drain_lag.as_ref()),
             end_to_end: Percentiles::of(end_to_end.as_ref()),
-            rung: ports.iter().map(|port| port.rung.get()).max().unwrap_or_default(),
+            health: ports.iter().map(|port| port.health.get()).max().unwrap_or_default(),
             rings: RingMetrics {
                 count: self.rings(),
                 capacity_bytes,
@@ -116,7 +116,7 @@ impl Container {
                 fill_max: of_capacity(fills().map(|(_, most)| most).max().unwrap_or(0)),
             },
             executor: self.executor,
-            shards: self.intake.ports.len(),
+            shards: self.frontend.ports.len(),
         }
     }
 }
@@ -132,18 +132,18 @@ fn worse(one: PluginState, other: PluginState) -> PluginState {
 
 /// Adds one shard's figures of a plugin to those of the others.
 fn add(plugins: &mut Vec<PluginMetrics>, view: &PluginView) {
-    let tallies = &view.tallies;
+    let counters = &view.counters;
     let one = PluginMetrics {
         name: view.name.clone(),
         kind: view.kind,
-        state: tallies.state(),
-        batches: tallies.calls.get(),
-        time: Duration::from_nanos(tallies.nanos.get()),
-        panics: tallies.panics.get(),
-        errors: tallies.errors.get(),
-        slow: tallies.slow.get(),
-        pauses: tallies.pauses.get(),
-        filtered: tallies.filtered.get(),
+        state: counters.state(),
+        batches: counters.calls.get(),
+        time: Duration::from_nanos(counters.nanos.get()),
+        panics: counters.panics.get(),
+        errors: counters.errors.get(),
+        slow: counters.slow.get(),
+        cool_downs: counters.cool_downs.get(),
+        filtered: counters.filtered.get(),
     };
     match plugins.iter_mut().find(|known| known.name == one.name && known.kind == one.kind) {
         None => plugins.push(one),
@@ -154,7 +154,7 @@ fn add(plugins: &mut Vec<PluginMetrics>, view: &PluginView) {
             sum.panics += one.panics;
             sum.errors += one.errors;
             sum.slow += one.slow;
-            sum.pauses += one.pauses;
+            sum.cool_downs += one.cool_downs;
             sum.filtered += one.filtered;
         }
     }

@@ -27,12 +27,12 @@ use fapilog_record::{directives::Directives, level::LevelFilter};
 
 use crate::{
     accounts::{Accounts, Losses},
-    diagnostics::{Notice, Notices},
+    diagnostics::{Diagnostic, DiagnosticLog},
     error::{FlushError, ShutdownError},
     executor::Executor,
     host::Host,
     port::{ShardPort, flush::Waited},
-    producer::{Intake, Logger},
+    producer::{Frontend, Logger},
 };
 
 /// How long a dropped container drains.
@@ -49,15 +49,15 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Dropping it shuts it down, with five seconds to drain.
 #[derive(Debug)]
 pub struct Container {
-    intake: Arc<Intake>,
+    frontend: Arc<Frontend>,
     hosts: Mutex<Vec<Host>>,
     /// Held while a change is posted, so that all shards take changes up in one order, and come to the same of each.
     posting: Mutex<()>,
     executor: Option<Executor>,
-    notices: Notices,
+    diagnostics: DiagnosticLog,
     /// What was added and removed since it was made, for a reload to leave it so. It is held for a moment only: a plugin
     /// may want it while a reload waits for that plugin's drain.
-    by_hand: Mutex<plugins::ByHand>,
+    at_run_time: Mutex<plugins::RunTimeChanges>,
     /// See [`Container::attachment`].
     attachment: Option<builder::Attachment>,
 }
@@ -71,31 +71,35 @@ impl Container {
     /// A number that tells it from every other container of the process.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.intake.id()
+        self.frontend.id()
     }
 
     /// A logger; `source` names it in its events. Names are kept for the container's life: up to 65,536 are told apart.
     #[must_use]
     pub fn logger(&self, source: &str) -> Logger {
-        Logger::new(Arc::clone(&self.intake), source)
+        Logger::new(Arc::clone(&self.frontend), source)
     }
 
     /// The least level that is logged, by targets that have no level of their own.
     #[must_use]
     pub fn level(&self) -> LevelFilter {
-        self.intake.level()
+        self.frontend.level()
     }
 
     /// The levels that are logged, by target. In a forked child, nothing.
     #[must_use]
     pub fn directives(&self) -> Directives {
-        if self.intake.is_foreign() { Directives::new(LevelFilter::Off) } else { (*self.intake.directives()).clone() }
+        if self.frontend.is_in_forked_child() {
+            Directives::new(LevelFilter::Off)
+        } else {
+            (*self.frontend.directives()).clone()
+        }
     }
 
     /// Changes the levels that are logged, for all loggers of the container: one level for all, or
     /// [directives](Directives) by target. Log calls go by it as soon as each thread sees it.
     pub fn set_level(&self, level: impl Into<Directives>) {
-        self.intake.set_level(level.into());
+        self.frontend.set_level(level.into());
     }
 
     /// The value that was [attached](ContainerBuilder::attachment) to the builder, if it is a `T`. The layers above the
@@ -107,8 +111,8 @@ impl Container {
 
     /// Whether this process is a forked child of the one that made it.
     #[must_use]
-    pub fn is_foreign(&self) -> bool {
-        self.intake.is_foreign()
+    pub fn is_in_forked_child(&self) -> bool {
+        self.frontend.is_in_forked_child()
     }
 
     /// Which executor runs the drain; `None` if the program does.
@@ -119,20 +123,20 @@ impl Container {
 
     /// What there is to know about fallbacks and failures, in the order it came up. Empty in a forked child.
     #[must_use]
-    pub fn notices(&self) -> Vec<Notice> {
-        if self.intake.is_foreign() { Vec::new() } else { self.notices.all() }
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        if self.frontend.is_in_forked_child() { Vec::new() } else { self.diagnostics.all() }
     }
 
     /// How many rings there are, in use or kept for the next thread.
     #[must_use]
     pub fn rings(&self) -> usize {
-        self.intake.rings()
+        self.frontend.rings()
     }
 
     /// What became of all events so far. In a forked child, only of those that never came as far as a ring.
     #[must_use]
     pub fn accounts(&self) -> Accounts {
-        if self.intake.is_foreign() { refused_accounts(&self.intake) } else { accounts(&self.intake) }
+        if self.frontend.is_in_forked_child() { refused_accounts(&self.frontend) } else { accounts(&self.frontend) }
     }
 
     /// Waits until everything that was logged before this call is delivered by every sink, and stable where a file sink
@@ -141,19 +145,19 @@ impl Container {
     /// # Errors
     /// When that is not so after `timeout`, or never will be: the error names the sinks.
     pub fn flush(&self, timeout: Duration) -> Result<Accounts, FlushError> {
-        flush::flush(&self.intake, timeout)
+        flush::flush(&self.frontend, timeout)
     }
 
     /// What the models open lanes of.
     #[cfg(fapilog_loom)]
-    pub(crate) fn intake(&self) -> &Arc<Intake> {
-        &self.intake
+    pub(crate) fn frontend(&self) -> &Arc<Frontend> {
+        &self.frontend
     }
 
     /// Asks for a flush and does not wait: for programs that run the drain themselves.
     pub fn request_flush(&self) {
-        if !self.intake.is_foreign() {
-            for port in &self.intake.ports {
+        if !self.frontend.is_in_forked_child() {
+            for port in &self.frontend.ports {
                 request_flush(port);
             }
         }
@@ -165,13 +169,13 @@ impl Container {
     /// # Errors
     /// When something was not delivered within `timeout`; it is lost then, and counted.
     pub fn shutdown(&self, timeout: Duration) -> Result<Accounts, ShutdownError> {
-        if self.intake.is_foreign() {
+        if self.frontend.is_in_forked_child() {
             return Err(ShutdownError::Forked);
         }
         let deadline = deadline_after(timeout);
         self.request_shutdown(deadline);
-        let patience = patience_until(deadline.checked_add(LAST_WORD).unwrap_or(deadline));
-        let all_ended = self.intake.ports.iter().all(|port| port.flush.wait_for_end(patience) != Waited::Late);
+        let end = wait_until(deadline.checked_add(LAST_WORD).unwrap_or(deadline));
+        let all_ended = self.frontend.ports.iter().all(|port| port.flush.wait_for_end(end) != Waited::Late);
         let hosts = std::mem::take(&mut *self.hosts.lock().unwrap_or_else(PoisonError::into_inner));
         if all_ended {
             hosts.into_iter().for_each(|host| host.join(JOIN_TIMEOUT));
@@ -192,11 +196,11 @@ impl Container {
     /// Takes no more events and has the drain end by `deadline`, and does not wait: for programs that run the drain
     /// themselves.
     pub fn request_shutdown(&self, deadline: Instant) {
-        if self.intake.is_foreign() {
+        if self.frontend.is_in_forked_child() {
             return;
         }
-        self.intake.close();
-        for port in &self.intake.ports {
+        self.frontend.close();
+        for port in &self.frontend.ports {
             port.flush.request_stop(deadline);
             port.doorbell.ring();
         }
@@ -205,7 +209,7 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        if self.intake.is_foreign() {
+        if self.frontend.is_in_forked_child() {
             // The threads behind these handles are in another process. No lock: whoever holds it may be there too.
             let hosts = self.hosts.get_mut().unwrap_or_else(PoisonError::into_inner);
             let _leaked = ManuallyDrop::new(std::mem::take(hosts));
@@ -223,7 +227,7 @@ impl Drop for Container {
 }
 
 /// How long to wait for a drain until `deadline`: on a drain's own thread not at all, since it would wait for itself.
-fn patience_until(deadline: Instant) -> Instant {
+fn wait_until(deadline: Instant) -> Instant {
     if drain_thread::is_marked() { Instant::now() } else { deadline }
 }
 

@@ -13,7 +13,7 @@ use fapilog_ring::sync::lock;
 
 use crate::{
     accounts::PluginState,
-    container::{Container, ContainerBuilder, deadline_after, patience_until},
+    container::{Container, ContainerBuilder, deadline_after, wait_until},
     error::ChangeError,
     host::ManualDrain,
     port::{
@@ -42,7 +42,7 @@ impl Container {
         name: &str,
         make: impl Fn(ShardInfo) -> Result<Box<dyn Enricher>, PluginError> + Send + Sync + 'static,
     ) -> Result<(), ChangeError> {
-        self.add(name, Change::AddEnricher(PluginPlan::named(name, make).by_hand()))
+        self.add(name, Change::AddEnricher(PluginPlan::named(name, make).at_run_time()))
     }
 
     /// Adds a processor behind the others; as [`add_enricher`](Self::add_enricher).
@@ -54,7 +54,7 @@ impl Container {
         name: &str,
         make: impl Fn(ShardInfo) -> Result<Box<dyn Processor>, PluginError> + Send + Sync + 'static,
     ) -> Result<(), ChangeError> {
-        self.add(name, Change::AddProcessor(PluginPlan::named(name, make).by_hand()))
+        self.add(name, Change::AddProcessor(PluginPlan::named(name, make).at_run_time()))
     }
 
     /// Adds a redactor behind the others (see [`ContainerBuilder::redactor`](crate::container::ContainerBuilder::redactor)); as
@@ -67,7 +67,7 @@ impl Container {
         name: &str,
         make: impl Fn(ShardInfo) -> Result<Box<dyn Processor>, PluginError> + Send + Sync + 'static,
     ) -> Result<(), ChangeError> {
-        self.add(name, Change::AddRedactor(PluginPlan::named(name, make).by_hand()))
+        self.add(name, Change::AddRedactor(PluginPlan::named(name, make).at_run_time()))
     }
 
     /// Adds a sink. Events that came before it are counted as filtered there.
@@ -97,7 +97,7 @@ impl Container {
         let result = self.post(&Change::Remove(name.to_owned()));
         // A shard that is late does it all the same.
         if matches!(&result, Ok(()) | Err(ChangeError::Deadline)) {
-            lock(&self.by_hand).remove(name);
+            lock(&self.at_run_time).remove(name);
         }
         result
     }
@@ -127,7 +127,7 @@ impl Container {
             }
             // So do those that come to it late. Nobody waits for them a second time.
             Err(ChangeError::Deadline) => drop(self.send(&Change::Remove(name.to_owned()))),
-            Ok(()) => lock(&self.by_hand).add(name),
+            Ok(()) => lock(&self.at_run_time).add(name),
             _ => {}
         }
         result
@@ -153,14 +153,14 @@ impl Container {
 
     /// Sends the change to every shard.
     fn send(&self, change: &Change) -> Result<Vec<Arc<Answer>>, ChangeError> {
-        if self.intake.is_foreign() {
+        if self.frontend.is_in_forked_child() {
             return Err(ChangeError::Forked);
         }
         let answers = {
             let _posting = self.posting.lock().unwrap_or_else(PoisonError::into_inner);
-            self.intake.ports.iter().map(|port| port.changes.post(change.clone())).collect()
+            self.frontend.ports.iter().map(|port| port.changes.post(change.clone())).collect()
         };
-        self.intake.ports.iter().for_each(|port| port.doorbell.ring());
+        self.frontend.ports.iter().for_each(|port| port.doorbell.ring());
         Ok(answers)
     }
 
@@ -168,7 +168,7 @@ impl Container {
     fn hear(&self, answers: &[Arc<Answer>]) -> Result<(), ChangeError> {
         let is_manual = self.executor.is_none();
         // What a program that runs the drain itself has not done yet, it will not do while this waits.
-        let deadline = if is_manual { Instant::now() } else { patience_until(deadline_after(CHANGE_TIMEOUT)) };
+        let deadline = if is_manual { Instant::now() } else { wait_until(deadline_after(CHANGE_TIMEOUT)) };
         let mut result = Ok(());
         for answer in answers {
             // Each is waited for, also behind a mistake.
@@ -178,18 +178,18 @@ impl Container {
     }
 
     fn sink_names(&self) -> Vec<String> {
-        let port = self.intake.ports.first();
+        let port = self.frontend.ports.first();
         port.map(|port| lock(&port.sinks).iter().map(|view| view.name.clone()).collect()).unwrap_or_default()
     }
 
     fn known_names(&self) -> Vec<String> {
-        if self.intake.is_foreign() {
+        if self.frontend.is_in_forked_child() {
             return Vec::new();
         }
         let mut names = self.sink_names();
-        if let Some(port) = self.intake.ports.first() {
+        if let Some(port) = self.frontend.ports.first() {
             let plugins = lock(&port.plugins);
-            let living = plugins.iter().filter(|view| view.tallies.state() != PluginState::Removed);
+            let living = plugins.iter().filter(|view| view.counters.state() != PluginState::Removed);
             names.extend(living.map(|view| view.name.clone()));
         }
         names
@@ -215,7 +215,7 @@ impl Container {
     /// `turn` has a drain that the program runs itself take the change up.
     pub(crate) fn replace_pipeline_by(&self, plan: &PipelinePlan, turn: &mut dyn FnMut()) -> Result<(), ChangeError> {
         let named: BTreeSet<String> = plan.names().map(str::to_owned).collect();
-        let plan = lock(&self.by_hand).leave_to(plan)?;
+        let plan = lock(&self.at_run_time).leave_to(plan)?;
         let answers = self.send(&Change::PreparePipeline(plan))?;
         turn();
         if let Err(error) = self.hear(&answers) {
@@ -228,11 +228,11 @@ impl Container {
         match self.hear(&answers) {
             // It is decided. The shard is held up in a batch, and the next one meets the new plugins.
             Err(ChangeError::Deadline) => {
-                self.notices.add("container", "a shard is held up, and takes its new plugins up late".to_owned());
+                self.diagnostics.add("container", "a shard is held up, and takes its new plugins up late".to_owned());
             }
             answered => answered?,
         }
-        lock(&self.by_hand).removed.retain(|name| named.contains(name));
+        lock(&self.at_run_time).removed.retain(|name| named.contains(name));
         Ok(())
     }
 }
@@ -250,13 +250,13 @@ impl ManualDrain {
 
 /// What was done to a running container by name.
 #[derive(Debug, Default)]
-pub(super) struct ByHand {
+pub(super) struct RunTimeChanges {
     added: BTreeSet<String>,
     /// Names that settings may still have.
     removed: BTreeSet<String>,
 }
 
-impl ByHand {
+impl RunTimeChanges {
     fn add(&mut self, name: &str) {
         self.added.insert(name.to_owned());
     }

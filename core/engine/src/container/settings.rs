@@ -8,7 +8,7 @@ use fapilog_ring::Capacity;
 
 use crate::{
     clock::{ManualClock, StampSource},
-    diagnostics::NoticeSettings,
+    diagnostics::DiagnosticSettings,
     executor::Executor,
     order::EventOrder,
     producer::{Limits, Overflow},
@@ -33,7 +33,7 @@ pub(crate) struct ContainerSettings {
     pub(crate) idle_doze: Duration,
     pub(crate) message_max_chars: usize,
     pub(crate) heartbeat: Option<Duration>,
-    pub(crate) notices: NoticeSettings,
+    pub(crate) diagnostics: DiagnosticSettings,
     /// Whether threads of the container drain it. `None`: either is possible.
     pub(crate) async_processing: Option<bool>,
     /// What events are stamped by, if not the system's time.
@@ -60,7 +60,7 @@ impl Default for ContainerSettings {
             idle_doze: Duration::from_millis(100),
             message_max_chars: 10_000,
             heartbeat: None,
-            notices: NoticeSettings::default(),
+            diagnostics: DiagnosticSettings::default(),
             async_processing: None,
             clock: None,
         }
@@ -146,7 +146,7 @@ impl ContainerSettings {
             flush_interval: self.flush_interval,
             message_max_chars: self.message_max_chars,
             heartbeat: self.heartbeat,
-            idle: IdleSettings { spin: self.idle_spin, doze: self.idle_doze },
+            idle: IdleSettings { spin: self.idle_spin, sleep: self.idle_doze },
         }
     }
 }

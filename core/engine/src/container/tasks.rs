@@ -23,18 +23,18 @@ impl Container {
     /// As for [`flush`](Self::flush).
     pub fn flush_async(&self, timeout: Duration) -> impl Future<Output = Result<Accounts, FlushError>> + Send + '_ {
         let deadline = deadline_after(timeout);
-        let is_foreign = self.intake.is_foreign();
-        let ports = if is_foreign { &[] } else { &*self.intake.ports };
+        let is_in_forked_child = self.frontend.is_in_forked_child();
+        let ports = if is_in_forked_child { &[] } else { &*self.frontend.ports };
         let asked: Vec<Asked<'_>> = ports.iter().map(Asked::of).collect();
         async move {
-            if is_foreign {
+            if is_in_forked_child {
                 return Err(FlushError::Forked);
             }
             for Asked { port, ticket } in &asked {
                 let waited = poll_fn(|context| port.flush.poll(*ticket, deadline, context)).await;
-                flush::outcome(waited, timeout, &self.intake)?;
+                flush::outcome(waited, timeout, &self.frontend)?;
             }
-            Ok(accounts(&self.intake))
+            Ok(accounts(&self.frontend))
         }
     }
 
@@ -49,16 +49,16 @@ impl Container {
         timeout: Duration,
     ) -> impl Future<Output = Result<Accounts, ShutdownError>> + Send + '_ {
         let deadline = deadline_after(timeout);
-        let is_foreign = self.intake.is_foreign();
+        let is_in_forked_child = self.frontend.is_in_forked_child();
         self.request_shutdown(deadline);
         async move {
-            if is_foreign {
+            if is_in_forked_child {
                 return Err(ShutdownError::Forked);
             }
             // Reckoned once: one that moved with each poll would never come, and each would be kept.
-            let patience = deadline.checked_add(super::LAST_WORD).unwrap_or(deadline);
-            poll_fn(|context| poll_all_ends(&self.intake.ports, patience, context)).await;
-            let all_ended = self.intake.ports.iter().all(|port| port.is_stopped());
+            let end = deadline.checked_add(super::LAST_WORD).unwrap_or(deadline);
+            poll_fn(|context| poll_all_ends(&self.frontend.ports, end, context)).await;
+            let all_ended = self.frontend.ports.iter().all(|port| port.is_stopped());
             // Their threads are about to end; to wait for that would block.
             drop(std::mem::take(&mut *self.hosts.lock().unwrap_or_else(PoisonError::into_inner)));
             self.report(all_ended, timeout)

@@ -1,3 +1,5 @@
-//! Sink workers: one for each sink of a shard.
+//! Delivery: a sink worker for each sink of a shard, its payloads in flight, and the reason of each loss.
 
-pub(crate) mod outlet;
+mod failure;
+mod in_flight;
+pub(crate) mod sink_worker;

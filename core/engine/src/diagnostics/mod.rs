@@ -1,7 +1,7 @@
 //! What whoever runs the program should know about its log: fallbacks and failures, said once.
 //!
-//! They never go through the rings. They are kept, up to a limit, for [`Container::notices`](crate::container::Container::notices),
-//! and go to stderr and to the program's own function if the settings say so. No notice holds what a user logged.
+//! They never go through the rings. They are kept, up to a limit, for [`Container::diagnostics`](crate::container::Container::diagnostics),
+//! and go to stderr and to the program's own function if the settings say so. No diagnostic holds what a user logged.
 //!
 //! Nothing here grows without end, and nobody is flooded: the first are kept for good and the last for a while, the same is
 //! said once, and of what comes too fast only the number is told.
@@ -35,7 +35,7 @@ const SAID_SPAN: Duration = Duration::from_secs(1);
 /// One thing worth knowing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Notice {
+pub struct Diagnostic {
     /// How grave it is.
     pub level: Level,
     /// What it is about: a sink's name, or `executor`.
@@ -46,7 +46,7 @@ pub struct Notice {
     pub times: u64,
 }
 
-impl Notice {
+impl Diagnostic {
     fn new(level: Level, about: &str, mut text: String) -> Self {
         text.truncate(text.floor_char_boundary(TEXT_MAX_BYTES));
         Self { level, about: about.to_owned(), text, times: 1 }
@@ -57,28 +57,28 @@ impl Notice {
     }
 }
 
-impl fmt::Display for Notice {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.about, self.text)
     }
 }
 
-/// A program's own function that is called with each notice.
+/// A program's own function that is called with each diagnostic.
 ///
 /// It is called on the thread that has something to say, which may be one that drains: it should be quick. A panic in it
 /// is caught.
 #[derive(Clone)]
-pub struct ErrorCallback(Arc<dyn Fn(&Notice) + Send + Sync>);
+pub struct ErrorCallback(Arc<dyn Fn(&Diagnostic) + Send + Sync>);
 
 impl ErrorCallback {
     /// Calls `function`.
-    pub fn new(function: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
+    pub fn new(function: impl Fn(&Diagnostic) + Send + Sync + 'static) -> Self {
         Self(Arc::new(function))
     }
 
     /// Calls the function, and catches its panic.
-    pub fn call(&self, notice: &Notice) {
-        let _ = catch_panic(|| (self.0)(notice));
+    pub fn call(&self, diagnostic: &Diagnostic) {
+        let _ = catch_panic(|| (self.0)(diagnostic));
     }
 }
 
@@ -95,9 +95,9 @@ impl fmt::Debug for ErrorCallback {
     }
 }
 
-/// Where notices go, beside those that are kept.
+/// Where diagnostics go, beside those that are kept.
 #[derive(Debug, Clone)]
-pub(crate) struct NoticeSettings {
+pub(crate) struct DiagnosticSettings {
     /// The least level that goes to stderr; `Off`: nothing does.
     pub(crate) stderr: LevelFilter,
     /// The least level that the callback is called with.
@@ -107,17 +107,17 @@ pub(crate) struct NoticeSettings {
     pub(crate) emergency: bool,
 }
 
-impl Default for NoticeSettings {
+impl Default for DiagnosticSettings {
     fn default() -> Self {
         Self { stderr: LevelFilter::Off, least: LevelFilter::AtLeast(Level::Warning), callback: None, emergency: true }
     }
 }
 
-/// A container's notices.
+/// A container's diagnostics.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Notices {
+pub(crate) struct DiagnosticLog {
     shared: Arc<Shared>,
-    settings: NoticeSettings,
+    settings: DiagnosticSettings,
 }
 
 #[derive(Debug, Default)]
@@ -127,23 +127,23 @@ struct Shared {
     stderr: Stderr,
 }
 
-impl Notices {
-    pub(crate) fn new(settings: NoticeSettings) -> Self {
+impl DiagnosticLog {
+    pub(crate) fn new(settings: DiagnosticSettings) -> Self {
         Self { shared: Arc::default(), settings }
     }
 
     /// Says that something is not as it should be, unless it has been said.
     pub(crate) fn add(&self, about: &str, text: String) {
-        let notice = Notice::new(Level::Warning, about, text);
-        let is_new = lock(&self.shared.kept).add(&notice);
+        let diagnostic = Diagnostic::new(Level::Warning, about, text);
+        let is_new = lock(&self.shared.kept).add(&diagnostic);
         if is_new {
-            self.say(&notice);
+            self.say(&diagnostic);
         }
     }
 
     /// Says what is as it should be to those who want to know. It is not kept.
     pub(crate) fn mention(&self, about: &str, text: String) {
-        self.say(&Notice::new(Level::Info, about, text));
+        self.say(&Diagnostic::new(Level::Info, about, text));
     }
 
     /// Says on stderr that no sink works. It must hold nothing that a user logged.
@@ -151,44 +151,45 @@ impl Notices {
         if self.settings.emergency {
             self.shared.stderr.line(&format!("fapilog: emergency: {text}"));
         }
-        self.call_back(&Notice::new(Level::Critical, "emergency", text.to_owned()));
+        self.call_back(&Diagnostic::new(Level::Critical, "emergency", text.to_owned()));
     }
 
     /// Says it, unless too much has been said.
-    fn say(&self, notice: &Notice) {
-        let is_heard = self.settings.callback.is_some() && self.settings.least.passes(notice.level);
-        if !is_heard && !self.settings.stderr.passes(notice.level) {
+    fn say(&self, diagnostic: &Diagnostic) {
+        let is_heard = self.settings.callback.is_some() && self.settings.least.passes(diagnostic.level);
+        if !is_heard && !self.settings.stderr.passes(diagnostic.level) {
             return;
         }
         let Some(left_out) = lock(&self.shared.limit).pass(Instant::now()) else { return };
         if left_out > 0 {
-            let text = format!("{left_out} notices were not told, because there were more than {SAID_MAX} in a second");
-            self.tell(&Notice::new(Level::Warning, "notices", text));
+            let text =
+                format!("{left_out} diagnostics were not told, because there were more than {SAID_MAX} in a second");
+            self.tell(&Diagnostic::new(Level::Warning, "diagnostics", text));
         }
-        self.tell(notice);
+        self.tell(diagnostic);
     }
 
-    fn tell(&self, notice: &Notice) {
-        if self.settings.stderr.passes(notice.level) {
-            self.shared.stderr.line(&format!("fapilog: {notice}"));
+    fn tell(&self, diagnostic: &Diagnostic) {
+        if self.settings.stderr.passes(diagnostic.level) {
+            self.shared.stderr.line(&format!("fapilog: {diagnostic}"));
         }
-        self.call_back(notice);
+        self.call_back(diagnostic);
     }
 
-    fn call_back(&self, notice: &Notice) {
+    fn call_back(&self, diagnostic: &Diagnostic) {
         if let Some(callback) = &self.settings.callback
-            && self.settings.least.passes(notice.level)
+            && self.settings.least.passes(diagnostic.level)
         {
-            callback.call(notice);
+            callback.call(diagnostic);
         }
     }
 
-    pub(crate) fn all(&self) -> Vec<Notice> {
+    pub(crate) fn all(&self) -> Vec<Diagnostic> {
         lock(&self.shared.kept).all()
     }
 }
 
-impl Diagnostics for Notices {
+impl Diagnostics for DiagnosticLog {
     fn report(&self, about: &str, text: String) {
         self.add(about, text);
     }
@@ -201,40 +202,40 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Those that are kept.
 #[derive(Debug, Default)]
 struct Kept {
-    first: Vec<Notice>,
-    last: VecDeque<Notice>,
+    first: Vec<Diagnostic>,
+    last: VecDeque<Diagnostic>,
     /// How many have had to make room.
     gone: u64,
 }
 
 impl Kept {
     /// Returns whether it is not among those that are kept already.
-    fn add(&mut self, notice: &Notice) -> bool {
-        let known = self.first.iter_mut().chain(&mut self.last).find(|known| known.says_as(notice));
+    fn add(&mut self, diagnostic: &Diagnostic) -> bool {
+        let known = self.first.iter_mut().chain(&mut self.last).find(|known| known.says_as(diagnostic));
         if let Some(known) = known {
             known.times += 1;
             return false;
         }
         if self.first.len() < FIRST_MAX {
-            self.first.push(notice.clone());
+            self.first.push(diagnostic.clone());
             return true;
         }
         if self.last.len() >= LAST_MAX {
             self.gone += self.last.pop_front().map_or(0, |gone| gone.times);
         }
-        self.last.push_back(notice.clone());
+        self.last.push_back(diagnostic.clone());
         true
     }
 
     /// All of them, and between the first and the last how many there were.
-    fn all(&self) -> Vec<Notice> {
-        let text = || format!("{} notices that came here are not kept", self.gone);
-        let gap = (self.gone > 0).then(|| Notice::new(Level::Warning, "notices", text()));
+    fn all(&self) -> Vec<Diagnostic> {
+        let text = || format!("{} diagnostics that came here are not kept", self.gone);
+        let gap = (self.gone > 0).then(|| Diagnostic::new(Level::Warning, "diagnostics", text()));
         self.first.iter().cloned().chain(gap).chain(self.last.iter().cloned()).collect()
     }
 }
 
-/// How fast notices go to stderr and to the callback.
+/// How fast diagnostics go to stderr and to the callback.
 #[derive(Debug, Default)]
 struct Limit {
     /// When the span began in which these were said.
@@ -263,43 +264,44 @@ impl Limit {
 mod tests {
     use super::*;
 
-    fn heard(least: LevelFilter) -> (Notices, Arc<Mutex<Vec<Notice>>>) {
-        let heard = Arc::<Mutex<Vec<Notice>>>::default();
+    fn heard(least: LevelFilter) -> (DiagnosticLog, Arc<Mutex<Vec<Diagnostic>>>) {
+        let heard = Arc::<Mutex<Vec<Diagnostic>>>::default();
         let ear = Arc::clone(&heard);
-        let callback = ErrorCallback::new(move |notice| ear.lock().unwrap().push(notice.clone()));
-        let settings = NoticeSettings { least, callback: Some(callback), ..NoticeSettings::default() };
-        (Notices::new(settings), heard)
+        let callback = ErrorCallback::new(move |diagnostic| ear.lock().unwrap().push(diagnostic.clone()));
+        let settings = DiagnosticSettings { least, callback: Some(callback), ..DiagnosticSettings::default() };
+        (DiagnosticLog::new(settings), heard)
     }
 
     #[test]
     fn the_callback_hears_each_notice_once() {
-        let (notices, heard) = heard(LevelFilter::AtLeast(Level::Warning));
-        (0..3).for_each(|_| notices.add("file", "direct writes are refused".to_owned()));
-        let times = |notices: &[Notice]| notices.iter().map(|notice| notice.times).collect::<Vec<_>>();
-        assert_eq!((times(&heard.lock().unwrap()), times(&notices.all())), (vec![1], vec![3]));
+        let (diagnostics, heard) = heard(LevelFilter::AtLeast(Level::Warning));
+        (0..3).for_each(|_| diagnostics.add("file", "direct writes are refused".to_owned()));
+        let times =
+            |diagnostics: &[Diagnostic]| diagnostics.iter().map(|diagnostic| diagnostic.times).collect::<Vec<_>>();
+        assert_eq!((times(&heard.lock().unwrap()), times(&diagnostics.all())), (vec![1], vec![3]));
     }
 
-    fn texts(notices: &[Notice]) -> Vec<&str> {
-        notices.iter().map(|notice| notice.text.as_str()).collect()
+    fn texts(diagnostics: &[Diagnostic]) -> Vec<&str> {
+        diagnostics.iter().map(|diagnostic| diagnostic.text.as_str()).collect()
     }
 
     #[test]
     fn the_first_and_the_last_are_kept_and_the_others_are_counted() {
-        let notices = Notices::default();
-        (0..1000).for_each(|number| notices.add("plugin", format!("failed at {number}")));
-        let all = notices.all();
+        let diagnostics = DiagnosticLog::default();
+        (0..1000).for_each(|number| diagnostics.add("plugin", format!("failed at {number}")));
+        let all = diagnostics.all();
         assert_eq!(all.len(), FIRST_MAX + 1 + LAST_MAX);
         let texts = texts(&all);
         assert_eq!((texts[0], texts[FIRST_MAX - 1]), ("failed at 0", "failed at 31"));
-        assert_eq!(texts[FIRST_MAX], "936 notices that came here are not kept");
+        assert_eq!(texts[FIRST_MAX], "936 diagnostics that came here are not kept");
         assert_eq!((texts[FIRST_MAX + 1], texts[FIRST_MAX + LAST_MAX]), ("failed at 968", "failed at 999"));
     }
 
     #[test]
     fn a_text_without_end_is_cut() {
-        let notices = Notices::default();
-        notices.add("plugin", "ü".repeat(1 << 20));
-        assert_eq!(notices.all()[0].text.len(), TEXT_MAX_BYTES);
+        let diagnostics = DiagnosticLog::default();
+        diagnostics.add("plugin", "ü".repeat(1 << 20));
+        assert_eq!(diagnostics.all()[0].text.len(), TEXT_MAX_BYTES);
     }
 
     #[test]
@@ -312,31 +314,32 @@ mod tests {
 
     #[test]
     fn a_flood_does_not_close_the_callbacks_ear_for_good() {
-        let (notices, heard) = heard(LevelFilter::AtLeast(Level::Warning));
-        (0..1000).for_each(|number| notices.add("plugin", format!("failed at {number}")));
+        let (diagnostics, heard) = heard(LevelFilter::AtLeast(Level::Warning));
+        (0..1000).for_each(|number| diagnostics.add("plugin", format!("failed at {number}")));
         let before = heard.lock().unwrap().len();
         assert!(before >= SAID_MAX as usize);
         // As if a second had passed.
-        lock(&notices.shared.limit).begun = None;
-        notices.add("file", "direct writes are refused".to_owned());
+        lock(&diagnostics.shared.limit).begun = None;
+        diagnostics.add("file", "direct writes are refused".to_owned());
         let heard = heard.lock().unwrap();
         let texts = texts(&heard);
-        assert!(texts[before].ends_with("notices were not told, because there were more than 32 in a second"));
+        assert!(texts[before].ends_with("diagnostics were not told, because there were more than 32 in a second"));
         assert_eq!(texts[before + 1..], ["direct writes are refused"]);
     }
 
     #[test]
     fn the_callback_hears_nothing_below_its_level() {
-        let (notices, heard) = heard(LevelFilter::AtLeast(Level::Error));
-        notices.add("file", "direct writes are refused".to_owned());
+        let (diagnostics, heard) = heard(LevelFilter::AtLeast(Level::Error));
+        diagnostics.add("file", "direct writes are refused".to_owned());
         assert!(heard.lock().unwrap().is_empty());
     }
 
     #[test]
     fn a_callback_that_panics_harms_nobody() {
         let callback = ErrorCallback::new(|_| panic!("planted"));
-        let notices = Notices::new(NoticeSettings { callback: Some(callback), ..NoticeSettings::default() });
-        notices.add("file", "direct writes are refused".to_owned());
-        assert_eq!(notices.all().len(), 1);
+        let diagnostics =
+            DiagnosticLog::new(DiagnosticSettings { callback: Some(callback), ..DiagnosticSettings::default() });
+        diagnostics.add("file", "direct writes are refused".to_owned());
+        assert_eq!(diagnostics.all().len(), 1);
     }
 }

@@ -17,7 +17,7 @@ use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::Timer}
 use crate::{
     error::StartError,
     host::{Claim, Ready, begin, probe::GlommioUnavailable},
-    shard::{Shard, ShardPlan, Turn, idle::Rest},
+    shard::{Shard, ShardPlan, Turn, idle::IdleStep},
 };
 
 /// How long a turn may keep others on the executor waiting: glommio's own default. Shorter would serve the I/O of a third
@@ -63,27 +63,27 @@ async fn run(mut shard: Shard) {
     let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
     shard.port.doorbell.register(&waker);
     let mut lifelines = Lifelines::new();
-    while let Turn::Rest(rest) = shard.turn(&waker) {
-        match shard.before_rest(rest) {
+    while let Turn::Idle(step) = shard.turn(&waker) {
+        match shard.before_sleep(step) {
             // Pending after each turn: other tasks of the executor, and its ring, have theirs.
-            Rest::None | Rest::Spin => {
+            IdleStep::Continue | IdleStep::Spin => {
                 lifelines.hold(&waker, Pace::Busy);
                 glommio::executor().yield_now().await;
             }
-            Rest::Doze(step) => {
+            IdleStep::Sleep(span) => {
                 lifelines.hold(&waker, Pace::Busy);
-                woken_or_after(step).await;
-                shard.after_rest(rest);
+                woken_or_after(span).await;
+                shard.after_sleep(step);
             }
-            Rest::Park(None) => {
+            IdleStep::Park(None) => {
                 lifelines.hold(&waker, Pace::Parked);
                 woken().await;
-                shard.after_rest(rest);
+                shard.after_sleep(step);
             }
-            Rest::Park(Some(due)) => {
+            IdleStep::Park(Some(due)) => {
                 lifelines.hold(&waker, Pace::Parked);
                 woken_or_after(due.saturating_duration_since(Instant::now())).await;
-                shard.after_rest(rest);
+                shard.after_sleep(step);
             }
         }
     }
@@ -94,7 +94,7 @@ async fn run(mut shard: Shard) {
 /// Glommio 0.9 may fall asleep with a task that is ready to run (seen on a busy machine). Before it looks at its tasks it
 /// arms the preemption timer; if the thread loses its core for that long just then, it finds itself preempted, runs
 /// nothing, takes that for having nothing to run, and sleeps until I/O or a timer ends it. Neither the doorbell (which has
-/// rung) nor anybody else would. So there is always a timer ahead; and because the one that ends such a sleep may be
+/// health) nor anybody else would. So there is always a timer ahead; and because the one that ends such a sleep may be
 /// followed by another, there are several, each later than the one before it.
 struct Lifelines {
     lines: [Option<(Timer, Instant)>; Self::SPANS.len()],

@@ -6,7 +6,7 @@ use fapilog_plugin::threads::{drain_thread, signals};
 
 use crate::{
     error::StartError,
-    shard::{Shard, ShardPlan, Turn, idle::Rest},
+    shard::{Shard, ShardPlan, Turn, idle::IdleStep},
 };
 
 /// The drain of a container that has no threads of its own: for tests, and for programs with a loop of their own.
@@ -39,7 +39,7 @@ impl ManualDrain {
         let Some(shard) = self.working_shard() else { return false };
         let _mark = drain_thread::enter();
         match shard.turn(Waker::noop()) {
-            Turn::Rest(rest) => rest == Rest::None,
+            Turn::Idle(step) => step == IdleStep::Continue,
             Turn::Ended => {
                 self.has_ended = true;
                 false
@@ -58,7 +58,7 @@ impl ManualDrain {
 
     /// The shard, unless it has ended or is another process's.
     fn working_shard(&mut self) -> Option<&mut Shard> {
-        self.shard.as_mut().filter(|shard| !self.has_ended && !shard.is_foreign())
+        self.shard.as_mut().filter(|shard| !self.has_ended && !shard.is_in_forked_child())
     }
 
     /// Takes turns until nothing is left to do at once. Payloads that are not yet due stay where they are: a

@@ -21,7 +21,7 @@ use std::{
 use fapilog_plugin::threads::signals;
 
 use crate::{
-    diagnostics::Notices,
+    diagnostics::DiagnosticLog,
     error::StartError,
     executor::Executor,
     host::probe::GlommioUnavailable,
@@ -71,7 +71,7 @@ impl Host {
 ///
 /// # Errors
 /// When glommio is asked for and cannot be had.
-pub(crate) fn choose(wanted: Executor, notices: &Notices) -> Result<Executor, StartError> {
+pub(crate) fn choose(wanted: Executor, diagnostics: &DiagnosticLog) -> Result<Executor, StartError> {
     match wanted {
         Executor::Thread => Ok(Executor::Thread),
         Executor::Glommio => {
@@ -80,7 +80,7 @@ pub(crate) fn choose(wanted: Executor, notices: &Notices) -> Result<Executor, St
         Executor::Auto => match probe::glommio().and_then(|()| glommio_is_worth_it()) {
             Ok(()) => Ok(Executor::Glommio),
             Err(reason) => {
-                notices.add("executor", format!("thread instead of glommio: {reason}"));
+                diagnostics.add("executor", format!("thread instead of glommio: {reason}"));
                 Ok(Executor::Thread)
             }
         },

@@ -12,7 +12,7 @@ use fapilog_plugin::threads::drain_thread;
 use crate::{
     error::StartError,
     host::{Claim, Ready, begin},
-    shard::{Shard, ShardPlan, Turn, idle::Rest},
+    shard::{Shard, ShardPlan, Turn, idle::IdleStep},
 };
 
 pub(super) fn start(
@@ -61,17 +61,17 @@ fn run_here(shard: Shard) {
 /// is up, or for no reason.
 pub(super) fn run(mut shard: Shard, waker: &Waker, sleep: impl Fn(Option<Duration>)) {
     shard.port.doorbell.register(waker);
-    while let Turn::Rest(rest) = shard.turn(waker) {
-        match shard.before_rest(rest) {
-            Rest::None => {}
-            Rest::Spin => std::hint::spin_loop(),
-            Rest::Doze(step) => {
-                sleep(Some(step));
-                shard.after_rest(rest);
+    while let Turn::Idle(step) = shard.turn(waker) {
+        match shard.before_sleep(step) {
+            IdleStep::Continue => {}
+            IdleStep::Spin => std::hint::spin_loop(),
+            IdleStep::Sleep(span) => {
+                sleep(Some(span));
+                shard.after_sleep(step);
             }
-            Rest::Park(due) => {
+            IdleStep::Park(due) => {
                 sleep(due.map(|due| due.saturating_duration_since(Instant::now())));
-                shard.after_rest(rest);
+                shard.after_sleep(step);
             }
         }
     }

@@ -124,7 +124,7 @@ impl ChangeBox {
         self.posted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Posts a change. The doorbell has to be rung after it.
+    /// Posts a change. The doorbell has to be health after it.
     pub(crate) fn post(&self, change: Change) -> Arc<Answer> {
         let answer = Arc::<Answer>::default();
         let mut posted = self.lock();

@@ -9,12 +9,12 @@ use std::sync::{Arc, PoisonError};
 
 use fapilog_plugin::{event::ProducerInfo, kind::PluginKind};
 use fapilog_ring::{
-    Consumer, Doorbell, IdleRing, Roster, seeded,
+    Consumer, Doorbell, IdleRing, Registrations, seeded,
     sync::{AtomicBool, Mutex, Ordering, lock},
 };
 
 use crate::{
-    accounts::{LaneTallies, PluginTallies, RungGauge, ShardTallies, SinkTallies},
+    accounts::{HealthGauge, LaneCounters, PluginCounters, ShardCounters, SinkCounters},
     port::{changes::ChangeBox, flush::FlushGate, latency::Latencies},
 };
 
@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct NewRing {
     pub(crate) consumer: Consumer,
-    pub(crate) tallies: Arc<LaneTallies>,
+    pub(crate) counters: Arc<LaneCounters>,
     pub(crate) info: ProducerInfo,
 }
 
@@ -32,17 +32,17 @@ const IDLE_RINGS_MAX: usize = 32;
 /// What a shard shows to the rest of the program.
 #[derive(Debug, Default)]
 pub(crate) struct ShardPort {
-    pub(crate) roster: Roster<NewRing>,
+    pub(crate) registrations: Registrations<NewRing>,
     pub(crate) doorbell: Doorbell,
     pub(crate) flush: FlushGate,
     idle_rings: Mutex<Vec<IdleRing>>,
     /// The shard has looked at its rings for the last time.
     stopped: AtomicBool,
-    pub(crate) tallies: ShardTallies,
+    pub(crate) counters: ShardCounters,
     pub(crate) changes: ChangeBox,
     pub(crate) latencies: Latencies,
     pub(crate) ring_fill: RingFill,
-    pub(crate) rung: RungGauge,
+    pub(crate) health: HealthGauge,
     /// By plugin, in the order they were added; those that are removed stay, for their counts.
     pub(crate) plugins: Mutex<Vec<PluginView>>,
     /// By sink, in order.
@@ -79,7 +79,7 @@ impl RingFill {
 pub(crate) struct PluginView {
     pub(crate) name: String,
     pub(crate) kind: PluginKind,
-    pub(crate) tallies: Arc<PluginTallies>,
+    pub(crate) counters: Arc<PluginCounters>,
 }
 
 /// What a shard shows of one of its sinks.
@@ -87,9 +87,9 @@ pub(crate) struct PluginView {
 pub(crate) struct SinkView {
     pub(crate) name: String,
     pub(crate) writer: Arc<WriterText>,
-    pub(crate) tallies: Arc<SinkTallies>,
+    pub(crate) counters: Arc<SinkCounters>,
     /// What its guard counts.
-    pub(crate) guarding: Arc<PluginTallies>,
+    pub(crate) guarding: Arc<PluginCounters>,
 }
 
 /// How a sink writes, in its own words. A text for reports, on which nothing depends: no model need see it.

@@ -11,7 +11,7 @@ use fapilog_plugin::{
     sink::{OnFull, SinkFactory},
 };
 
-use crate::{guard::GuardPolicy, route::Route};
+use crate::{route::Route, supervisor::SupervisorPolicy};
 
 /// How to make a sink.
 #[derive(Clone)]
@@ -54,7 +54,7 @@ pub(crate) struct PluginPlan<P: ?Sized> {
     /// The name in the container, if not the plugin's own.
     pub(crate) name: Option<String>,
     pub(crate) make: Arc<Make<P>>,
-    pub(crate) is_by_hand: bool,
+    pub(crate) is_at_run_time: bool,
 }
 
 /// Makes a plugin for a shard, on its thread.
@@ -62,14 +62,14 @@ pub(crate) type Make<P> = dyn Fn(ShardInfo) -> Result<Box<P>, PluginError> + Sen
 
 impl<P: ?Sized> Clone for PluginPlan<P> {
     fn clone(&self) -> Self {
-        Self { name: self.name.clone(), make: Arc::clone(&self.make), is_by_hand: self.is_by_hand }
+        Self { name: self.name.clone(), make: Arc::clone(&self.make), is_at_run_time: self.is_at_run_time }
     }
 }
 
 impl<P: ?Sized> PluginPlan<P> {
     /// A plugin under its own name.
     pub(crate) fn new(make: impl Fn(ShardInfo) -> Box<P> + Send + Sync + 'static) -> Self {
-        Self { name: None, make: Arc::new(move |shard| Ok(make(shard))), is_by_hand: false }
+        Self { name: None, make: Arc::new(move |shard| Ok(make(shard))), is_at_run_time: false }
     }
 
     /// The name that the container gives it.
@@ -82,12 +82,12 @@ impl<P: ?Sized> PluginPlan<P> {
         name: &str,
         make: impl Fn(ShardInfo) -> Result<Box<P>, PluginError> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: Some(name.to_owned()), make: Arc::new(make), is_by_hand: false }
+        Self { name: Some(name.to_owned()), make: Arc::new(make), is_at_run_time: false }
     }
 
     /// Added to a container that runs: it is no part of the settings, and no reload takes it away.
-    pub(crate) fn by_hand(mut self) -> Self {
-        self.is_by_hand = true;
+    pub(crate) fn at_run_time(mut self) -> Self {
+        self.is_at_run_time = true;
         self
     }
 }
@@ -98,7 +98,7 @@ pub(crate) struct PipelinePlan {
     pub(crate) enrichers: Vec<PluginPlan<dyn Enricher>>,
     pub(crate) processors: Vec<PluginPlan<dyn Processor>>,
     pub(crate) redactors: Vec<PluginPlan<dyn Processor>>,
-    pub(crate) policy: GuardPolicy,
+    pub(crate) policy: SupervisorPolicy,
 }
 
 impl PipelinePlan {

@@ -10,7 +10,7 @@ use fapilog_record::{
 use fapilog_ring::{Producer, ReserveError};
 
 use crate::{
-    accounts::{LaneTallies, LossReason},
+    accounts::{LaneCounters, LossReason},
     clock::StampSource,
     port::ShardPort,
     producer::overflow::{Overflow, Wait, may_wait},
@@ -65,13 +65,13 @@ impl Call {
 impl Lane {
     pub(super) fn new(
         producer: Producer,
-        tallies: Arc<LaneTallies>,
+        counters: Arc<LaneCounters>,
         port: Arc<ShardPort>,
         overflow: Overflow,
         stamps: StampSource,
     ) -> Self {
         let headroom_bytes = overflow.headroom_bytes(producer.capacity_bytes());
-        Self { producer, stamps, overflow, headroom_bytes, farewell: Farewell { port, tallies } }
+        Self { producer, stamps, overflow, headroom_bytes, farewell: Farewell { port, counters } }
     }
 
     /// Whether nobody drains this lane any more.
@@ -85,7 +85,7 @@ impl Lane {
     /// Where the arguments have no tail, the record's length is a constant, and inlining leaves nothing of the writer but
     /// stores.
     #[inline(always)]
-    pub(crate) fn try_log<A: Arguments>(&mut self, call: Call, arguments: &A, scope: &[u8]) -> Tried {
+    pub(crate) fn try_log<A: Arguments>(&mut self, call: Call, arguments: &A, scope: &[u8]) -> Attempt {
         self.try_reserved(record_bytes(arguments, scope.len()), call, arguments, scope, self.stamps.stamp())
     }
 
@@ -97,29 +97,29 @@ impl Lane {
         arguments: &A,
         scope: &[u8],
         stamp: u64,
-    ) -> Tried {
+    ) -> Attempt {
         let headroom_bytes = if call.level.is_urgent() { 0 } else { self.headroom_bytes };
         let mut grant = match self.producer.reserve_leaving(wanted_bytes, headroom_bytes) {
             Ok(grant) => grant,
-            Err(error) => return Tried::NoSpace(error),
+            Err(error) => return Attempt::NoSpace(error),
         };
-        let tallies = &self.farewell.tallies;
-        tallies.submitted.add(1);
+        let counters = &self.farewell.counters;
+        counters.submitted.add(1);
         match write_record(grant.payload_mut(), call.source(), arguments, scope) {
             Ok(written) => {
                 if written.is_cut {
-                    tallies.refused.cut.add(1);
+                    counters.refused.cut.add(1);
                 }
                 grant.commit(written.used_bytes, call.tag(), stamp);
                 if self.farewell.port.doorbell.is_ring_due(call.level.is_urgent()) {
-                    Tried::RingBell
+                    Attempt::RingBell
                 } else {
-                    Tried::Done
+                    Attempt::Done
                 }
             }
             Err(_overrun) => {
-                tallies.refused.lost.add(LossReason::TooLong, 1);
-                Tried::Done
+                counters.refused.lost.add(LossReason::TooLong, 1);
+                Attempt::Done
             }
         }
     }
@@ -130,11 +130,11 @@ impl Lane {
         let mut wait: Option<Wait> = None;
         loop {
             match self.try_to_fit(call, arguments, scope, stamp) {
-                Tried::Done => return,
-                Tried::RingBell => return self.farewell.port.doorbell.ring(),
-                Tried::NoSpace(ReserveError::Full { .. })
+                Attempt::Done => return,
+                Attempt::RingBell => return self.farewell.port.doorbell.ring(),
+                Attempt::NoSpace(ReserveError::Full { .. })
                     if may_wait(&mut wait, self.overflow, &self.farewell.port.doorbell) => {}
-                Tried::NoSpace(error) => return self.lose(error),
+                Attempt::NoSpace(error) => return self.lose(error),
             }
         }
     }
@@ -145,7 +145,7 @@ impl Lane {
     }
 
     /// One try of a call, cut to what the ring takes: the writer is given no more room than that.
-    pub(super) fn try_to_fit<A: Arguments>(&mut self, call: Call, arguments: &A, scope: &[u8], stamp: u64) -> Tried {
+    pub(super) fn try_to_fit<A: Arguments>(&mut self, call: Call, arguments: &A, scope: &[u8], stamp: u64) -> Attempt {
         let wanted_bytes = record_bytes(arguments, scope.len()).min(self.producer.payload_max_bytes());
         self.try_reserved(wanted_bytes, call, arguments, scope, stamp)
     }
@@ -157,8 +157,8 @@ impl Lane {
             ReserveError::Abandoned => LossReason::ContainerClosed,
             _ => LossReason::TooLong,
         };
-        self.farewell.tallies.submitted.add(1);
-        self.farewell.tallies.refused.lost.add(reason, 1);
+        self.farewell.counters.submitted.add(1);
+        self.farewell.counters.refused.lost.add(reason, 1);
     }
 
     /// Where its bell is.
@@ -169,10 +169,10 @@ impl Lane {
 
 /// What became of a try.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Tried {
+pub(crate) enum Attempt {
     /// It is published, or lost and counted.
     Done,
-    /// It is published, and the drain sleeps: the doorbell is to be rung.
+    /// It is published, and the drain sleeps: the doorbell is to be health.
     RingBell,
     /// Nothing has happened.
     NoSpace(ReserveError),
@@ -182,7 +182,7 @@ pub(crate) enum Tried {
 #[derive(Debug)]
 struct Farewell {
     port: Arc<ShardPort>,
-    tallies: Arc<LaneTallies>,
+    counters: Arc<LaneCounters>,
 }
 
 impl Drop for Farewell {

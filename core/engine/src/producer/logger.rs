@@ -13,32 +13,33 @@ use fapilog_record::{
     writer::SlotWriter,
 };
 
-use crate::producer::{Intake, Scope, lane::Call, thread};
+use crate::producer::{Frontend, Scope, lane::Call, thread};
 
 /// A container's logger under one name, the `source` of its events. Cheap to clone, and made to be kept.
 #[derive(Clone)]
 pub struct Logger {
-    intake: Arc<Intake>,
+    frontend: Arc<Frontend>,
     source: Source,
     /// What every event gets, as a record's scope; `None` where there is nothing.
     fields: Option<Arc<[u8]>>,
 }
 
 impl Logger {
-    pub(crate) fn new(intake: Arc<Intake>, name: &str) -> Self {
+    pub(crate) fn new(frontend: Arc<Frontend>, name: &str) -> Self {
         // In a forked child nothing is logged, and whoever holds the table's lock may be in the parent.
-        let source = if intake.is_foreign() { Source::new(0, name.into()) } else { intake.sources.intern(name) };
-        Self { intake, source, fields: None }
+        let source =
+            if frontend.is_in_forked_child() { Source::new(0, name.into()) } else { frontend.sources.intern(name) };
+        Self { frontend, source, fields: None }
     }
 
     /// A logger of no container: nothing is ever enabled, and a call costs what a disabled one does.
     #[must_use]
     pub fn disabled() -> Self {
-        Self { intake: Arc::clone(Intake::nowhere()), source: Source::new(0, "".into()), fields: None }
+        Self { frontend: Arc::clone(Frontend::nowhere()), source: Source::new(0, "".into()), fields: None }
     }
 
-    pub(crate) fn intake(&self) -> &Intake {
-        &self.intake
+    pub(crate) fn frontend(&self) -> &Frontend {
+        &self.frontend
     }
 
     /// The name: the `source` of its events.
@@ -74,7 +75,7 @@ impl Logger {
             fields.extend_from_slice(scope.bytes());
         }
         let fields = (!fields.is_empty()).then(|| fields.into());
-        Self { intake: Arc::clone(&self.intake), source: self.source.clone(), fields }
+        Self { frontend: Arc::clone(&self.frontend), source: self.source.clone(), fields }
     }
 
     /// Whether an event of this level would be logged, by some target at least. To ask for one target, there is
@@ -82,34 +83,35 @@ impl Logger {
     #[inline]
     #[must_use]
     pub fn is_enabled(&self, level: Level) -> bool {
-        self.intake.wants(level) || self.intake.wants_by_target(level)
+        self.frontend.wants(level) || self.frontend.wants_by_target(level)
     }
 
     /// Whether an event of this level and target, a module path, would be logged.
     #[must_use]
     pub fn is_enabled_for(&self, level: Level, target: &str) -> bool {
-        self.intake.wants(level) || (self.intake.wants_by_target(level) && self.intake.level_of(target).passes(level))
+        self.frontend.wants(level)
+            || (self.frontend.wants_by_target(level) && self.frontend.level_of(target).passes(level))
     }
 
     /// What the macros ask before they look at any argument.
     #[doc(hidden)]
     #[inline(always)]
     pub fn is_enabled_at(&self, level: Level, site: &'static CallSite) -> bool {
-        self.intake.wants(level) || (self.intake.wants_by_target(level) && self.intake.wants_at(level, site))
+        self.frontend.wants(level) || (self.frontend.wants_by_target(level) && self.frontend.wants_at(level, site))
     }
 
     /// The least level that the container logs, by targets that have no level of their own.
     #[must_use]
     pub fn level(&self) -> LevelFilter {
-        self.intake.level()
+        self.frontend.level()
     }
 
     /// What the macros call when [`is_enabled_at`](Self::is_enabled_at) has said no: a closed container counts the call.
     #[doc(hidden)]
     #[inline(always)]
     pub fn skip(&self, level: Level, site: &'static CallSite) {
-        if self.intake.is_closed() {
-            self.intake.refuse_if_closed(level, site.target());
+        if self.frontend.is_closed() {
+            self.frontend.refuse_if_closed(level, site.target());
         }
     }
 
@@ -119,24 +121,24 @@ impl Logger {
     pub fn log<A: Arguments>(&self, level: Level, site: &'static CallSite, arguments: A) {
         let call = Call::new(level, site.descriptor_id::<A>(), self.source.id());
         match &self.fields {
-            None => thread::log(&self.intake, call, arguments),
-            Some(fields) => thread::log_with(&self.intake, call, arguments, fields),
+            None => thread::log(&self.frontend, call, arguments),
+            Some(fields) => thread::log_with(&self.frontend, call, arguments, fields),
         }
     }
 
     /// Logs an event whose fields are known only at run time: for adapters. Slower than the macros, which write no names.
     pub fn log_dynamic(&self, event: &DynamicEvent) {
         if !self.is_enabled_for(event.level, event.target()) {
-            if self.intake.is_closed() {
-                self.intake.refuse_if_closed(event.level, event.target());
+            if self.frontend.is_closed() {
+                self.frontend.refuse_if_closed(event.level, event.target());
             }
             return;
         }
         let call = Call::new(event.level, DYNAMIC_ID, self.source.id());
         let arguments = (Arg(&Body { event }), End);
         match &self.fields {
-            None => thread::log(&self.intake, call, arguments),
-            Some(fields) => thread::log_with(&self.intake, call, arguments, fields),
+            None => thread::log(&self.frontend, call, arguments),
+            Some(fields) => thread::log_with(&self.frontend, call, arguments, fields),
         }
     }
 }

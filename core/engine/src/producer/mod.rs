@@ -3,14 +3,14 @@
 //! A thread that logs to a container for the first time is given a *lane*: the producer of a ring that belongs to the
 //! shard of the core it runs on. From then on a call touches nothing that another thread writes, but the ring's two
 //! words and, once in a while, the doorbell. Threads for which there is no ring (the limit is reached, the thread's own
-//! data are gone, or there is no memory) share the *late lane*, under a lock.
+//! data are gone, or there is no memory) share the *shared lane*, under a lock.
 
 mod lane;
-mod late;
+mod lane_registry;
 mod logger;
 mod overflow;
-mod roll;
 mod scope;
+mod shared_lane;
 pub(crate) mod sources;
 mod thread;
 
@@ -30,13 +30,13 @@ pub use crate::producer::{
 };
 use crate::{
     port::NewRing,
-    producer::late::{Late, LateLane},
+    producer::shared_lane::{SharedLane, SharedLaneLog},
 };
 pub(crate) use crate::{
     port::ShardPort,
     producer::{
         lane::{Call, Lane},
-        roll::Roll,
+        lane_registry::LaneRegistry,
     },
 };
 use fapilog_plugin::event::ProducerInfo;
@@ -48,7 +48,7 @@ use fapilog_record::{
 };
 
 use crate::{
-    accounts::{LaneTallies, LossReason},
+    accounts::{LaneCounters, LossReason},
     clock::{self, StampSource},
     producer::sources::SourceTable,
 };
@@ -91,7 +91,7 @@ struct Gate {
 
 /// The side of a container that loggers hold.
 #[derive(Debug)]
-pub(crate) struct Intake {
+pub(crate) struct Frontend {
     gate: CachePadded<Gate>,
     /// What the threshold was made of, which stays when the container is closed.
     directives: Mutex<Arc<Directives>>,
@@ -101,15 +101,15 @@ pub(crate) struct Intake {
     born: u32,
     pub(crate) ports: Box<[Arc<ShardPort>]>,
     pub(crate) sources: Arc<SourceTable>,
-    pub(crate) roll: Roll,
-    late: LateLane,
+    pub(crate) lane_registry: LaneRegistry,
+    shared_lane: SharedLane,
     limits: Limits,
     next_producer: AtomicU32,
     rings: AtomicUsize,
     stamps: StampSource,
 }
 
-/// What bounds the intake.
+/// What bounds the frontend.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) ring: Capacity,
@@ -117,7 +117,7 @@ pub(crate) struct Limits {
     pub(crate) overflow: Overflow,
 }
 
-impl Intake {
+impl Frontend {
     pub(crate) fn new(directives: Directives, ports: Vec<Arc<ShardPort>>, limits: Limits, stamps: StampSource) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         fork::watch(thread::disown_lanes);
@@ -133,8 +133,8 @@ impl Intake {
             born: fork::generation(),
             ports: ports.into(),
             sources: Arc::new(SourceTable::new()),
-            roll: Roll::default(),
-            late: LateLane::default(),
+            lane_registry: LaneRegistry::default(),
+            shared_lane: SharedLane::default(),
             limits,
             next_producer: AtomicU32::new(1),
             rings: AtomicUsize::new(0),
@@ -159,7 +159,7 @@ impl Intake {
             Ok(capacity) => capacity,
             Err(_) => panic!("the smallest ring holds a byte"),
         };
-        static NOWHERE: OnceLock<Arc<Intake>> = OnceLock::new();
+        static NOWHERE: OnceLock<Arc<Frontend>> = OnceLock::new();
         if let Some(known) = NOWHERE.get() {
             return known;
         }
@@ -202,7 +202,7 @@ impl Intake {
     /// The least level that this target logs.
     pub(crate) fn level_of(&self, target: &str) -> LevelFilter {
         // In a forked child nothing is logged, and whoever holds the lock may be in the parent.
-        if self.is_foreign() {
+        if self.is_in_forked_child() {
             return LevelFilter::Off;
         }
         self.directives().level_of(target)
@@ -219,7 +219,7 @@ impl Intake {
 
     pub(crate) fn set_level(&self, directives: Directives) {
         // In a forked child nothing is logged, and whoever holds the lock may be in the parent.
-        if self.is_foreign() {
+        if self.is_in_forked_child() {
             return;
         }
         let new = threshold_of_all(&directives);
@@ -237,26 +237,26 @@ impl Intake {
 
     /// The least level of targets that have none of their own.
     pub(crate) fn level(&self) -> LevelFilter {
-        if self.is_foreign() { LevelFilter::Off } else { self.directives().level() }
+        if self.is_in_forked_child() { LevelFilter::Off } else { self.directives().level() }
     }
 
     /// Takes nothing more, from now on as soon as each thread sees it.
     pub(crate) fn close(&self) {
         // Relaxed: the shard's stop request, which follows, is a release store.
         self.gate.threshold.store(CLOSED, Ordering::Relaxed);
-        self.late.close();
+        self.shared_lane.close();
     }
 
     /// Whether this process is a forked child of the one that made the container.
-    pub(crate) fn is_foreign(&self) -> bool {
+    pub(crate) fn is_in_forked_child(&self) -> bool {
         self.born != fork::generation()
     }
 
     /// Counts an event that never came as far as a lane.
     #[cold]
     pub(crate) fn refuse(&self, reason: LossReason) {
-        self.roll.refused.submitted.add_shared(1);
-        self.roll.refused.refused.lost.add_shared(reason, 1);
+        self.lane_registry.refused.submitted.add_shared(1);
+        self.lane_registry.refused.refused.lost.add_shared(reason, 1);
     }
 
     /// Counts a call on a closed container, if it would have been wanted before.
@@ -267,22 +267,21 @@ impl Intake {
         }
     }
 
-    /// Makes the late lane. Done before anyone logs, so that no call allocates under its lock.
-    pub(crate) fn open_late_lane(&self) {
+    /// Makes the shared lane. Done before anyone logs, so that no call allocates under its lock.
+    pub(crate) fn open_shared_lane(&self) {
         let lane = self.new_ring().and_then(|ring| {
             let info = ProducerInfo::new(self.new_producer_id(), 0, None);
-            Some(self.enlist(ring, self.ports.first()?, info))
+            Some(self.register(ring, self.ports.first()?, info))
         });
-        self.late.open(lane);
+        self.shared_lane.open(lane);
     }
 
-    /// Logs for a thread that has no lane. Counts the event as lost if there is no late lane either.
-    pub(crate) fn log_late<A: Arguments>(&self, call: Call, arguments: &A, scope: &[u8]) {
-        let logged = self
-            .ports
-            .first()
-            .map_or(Late::Closed, |port| self.late.log(call, arguments, scope, self.limits.overflow, &port.doorbell));
-        if logged == Late::Closed {
+    /// Logs for a thread that has no lane. Counts the event as lost if there is no shared lane either.
+    pub(crate) fn log_shared<A: Arguments>(&self, call: Call, arguments: &A, scope: &[u8]) {
+        let logged = self.ports.first().map_or(SharedLaneLog::Closed, |port| {
+            self.shared_lane.log(call, arguments, scope, self.limits.overflow, &port.doorbell)
+        });
+        if logged == SharedLaneLog::Closed {
             self.refuse(if self.is_closed() { LossReason::ContainerClosed } else { LossReason::RingFull });
         }
     }
@@ -294,7 +293,7 @@ impl Intake {
         let thread = std::thread::current();
         let name = thread.name().map(str::to_owned);
         let info = ProducerInfo::new(self.new_producer_id(), current_thread_id(), name);
-        Some(self.enlist(ring, port, info))
+        Some(self.register(ring, port, info))
     }
 
     fn new_producer_id(&self) -> u32 {
@@ -325,13 +324,13 @@ impl Intake {
         self.rings.load(Ordering::Relaxed)
     }
 
-    fn enlist(&self, ring: IdleRing, port: &Arc<ShardPort>, info: ProducerInfo) -> Lane {
+    fn register(&self, ring: IdleRing, port: &Arc<ShardPort>, info: ProducerInfo) -> Lane {
         let (producer, consumer) = ring.split();
-        let tallies = Arc::new(LaneTallies::default());
-        self.roll.enter(&tallies, port);
-        // Rule 9 of the ring: on the roster before the first frame.
-        port.roster.enlist(NewRing { consumer, tallies: Arc::clone(&tallies), info });
-        Lane::new(producer, tallies, Arc::clone(port), self.limits.overflow, self.stamps)
+        let counters = Arc::new(LaneCounters::default());
+        self.lane_registry.enter(&counters, port);
+        // Rule 9 of the ring: on the registrations before the first frame.
+        port.registrations.register(NewRing { consumer, counters: Arc::clone(&counters), info });
+        Lane::new(producer, counters, Arc::clone(port), self.limits.overflow, self.stamps)
     }
 }
 

@@ -38,7 +38,7 @@ impl Overflow {
     }
 
     /// How long to wait for space, if at all.
-    pub(crate) fn patience(self) -> Option<Duration> {
+    pub(crate) fn timeout(self) -> Option<Duration> {
         match self {
             Self::Block { timeout } => Some(timeout),
             Self::DropNewest | Self::DropLowSeverity => None,
@@ -52,11 +52,11 @@ pub(super) fn may_wait(wait: &mut Option<Wait>, overflow: Overflow, doorbell: &D
     if drain_thread::is_marked() {
         return false;
     }
-    let Some(patience) = overflow.patience() else { return false };
+    let Some(timeout) = overflow.timeout() else { return false };
     let wait = wait.get_or_insert_with(|| {
         // Whoever waits for the drain makes sure that it is awake.
         doorbell.ring();
-        Wait::new(patience)
+        Wait::new(timeout)
     });
     wait.step()
 }
@@ -64,14 +64,14 @@ pub(super) fn may_wait(wait: &mut Option<Wait>, overflow: Overflow, doorbell: &D
 /// Waits for space, by steps that grow: the drain is at work on another core, so a short wait is the rule.
 #[derive(Debug)]
 pub(crate) struct Wait {
-    /// `None`: for ever (a patience so long that no clock can tell its end).
+    /// `None`: for ever (a timeout so long that no clock can tell its end).
     deadline: Option<Instant>,
     steps: u32,
 }
 
 impl Wait {
-    pub(crate) fn new(patience: Duration) -> Self {
-        Self { deadline: Instant::now().checked_add(patience), steps: 0 }
+    pub(crate) fn new(timeout: Duration) -> Self {
+        Self { deadline: Instant::now().checked_add(timeout), steps: 0 }
     }
 
     /// Waits one step; `false` when time is up.

@@ -20,8 +20,8 @@ use fapilog_record::{arguments::Arguments, dynamic};
 use crate::{
     accounts::LossReason,
     producer::{
-        Intake, Lane,
-        lane::{Call, Tried},
+        Frontend, Lane,
+        lane::{Attempt, Call},
     },
 };
 
@@ -75,26 +75,26 @@ impl Drop for OwnedLane {
 
 /// Logs from this thread.
 #[inline(always)]
-pub(super) fn log<A: Arguments>(intake: &Intake, call: Call, arguments: A) {
+pub(super) fn log<A: Arguments>(frontend: &Frontend, call: Call, arguments: A) {
     if let Some(current) = CURRENT.get()
-        && current.container == intake.id()
+        && current.container == frontend.id()
     {
         let mut lane = current.lane;
         // SAFETY: the lane is alive, since `CURRENT` is emptied before a lane is dropped, and nothing else uses it:
         // `ThreadState` empties `CURRENT` before it does, and `try_log` runs no foreign code that could log in turn.
         match unsafe { lane.as_mut() }.try_log(call, &arguments, &[]) {
-            Tried::Done => return,
-            Tried::RingBell => return ring_bell(lane),
-            Tried::NoSpace(_) => {}
+            Attempt::Done => return,
+            Attempt::RingBell => return ring_bell(lane),
+            Attempt::NoSpace(_) => {}
         }
     }
-    log_otherwise(intake, call, arguments);
+    log_otherwise(frontend, call, arguments);
 }
 
 /// Logs from this thread, with fields of the logger's own.
 #[inline(never)]
-pub(super) fn log_with<A: Arguments>(intake: &Intake, call: Call, arguments: A, fields: &[u8]) {
-    log_around(intake, call, &arguments, fields);
+pub(super) fn log_with<A: Arguments>(frontend: &Frontend, call: Call, arguments: A, fields: &[u8]) {
+    log_around(frontend, call, &arguments, fields);
 }
 
 #[cold]
@@ -112,32 +112,32 @@ fn ring_bell(lane: NonNull<Lane>) {
 /// The arguments come by value, so that the common case need not have them in memory.
 #[cold]
 #[inline(never)]
-fn log_otherwise<A: Arguments>(intake: &Intake, call: Call, arguments: A) {
-    log_around(intake, call, &arguments, &[]);
+fn log_otherwise<A: Arguments>(frontend: &Frontend, call: Call, arguments: A) {
+    log_around(frontend, call, &arguments, &[]);
 }
 
 /// The way round by [`ThreadState`]. `fields` are the logger's own: they come behind the thread's scope, as a scope inside
 /// it would.
-fn log_around<A: Arguments>(intake: &Intake, call: Call, arguments: &A, fields: &[u8]) {
-    if intake.is_foreign() {
-        return intake.refuse(LossReason::Forked);
+fn log_around<A: Arguments>(frontend: &Frontend, call: Call, arguments: &A, fields: &[u8]) {
+    if frontend.is_in_forked_child() {
+        return frontend.refuse(LossReason::Forked);
     }
     let is_done = THREAD.try_with(|state| match state.try_borrow_mut() {
-        Ok(mut state) => state.log(intake, call, arguments, fields),
+        Ok(mut state) => state.log(frontend, call, arguments, fields),
         Err(_) => false,
     });
     if !matches!(is_done, Ok(true)) {
-        log_late(intake, call, arguments, fields);
+        log_shared(frontend, call, arguments, fields);
     }
 }
 
 /// For threads without a lane: the thread's data are gone, or in use, or the limit is reached.
-fn log_late<A: Arguments>(intake: &Intake, call: Call, arguments: &A, fields: &[u8]) {
+fn log_shared<A: Arguments>(frontend: &Frontend, call: Call, arguments: &A, fields: &[u8]) {
     let mut scope = current_scope();
     if scope.len() + fields.len() <= SCOPE_MAX_BYTES {
         scope.extend_from_slice(fields);
     }
-    intake.log_late(call, arguments, &scope);
+    frontend.log_shared(call, arguments, &scope);
 }
 
 impl ThreadState {
@@ -146,10 +146,10 @@ impl ThreadState {
     }
 
     /// `false` if there is no lane to be had.
-    fn log<A: Arguments>(&mut self, intake: &Intake, call: Call, arguments: &A, fields: &[u8]) -> bool {
-        // Whatever logs meanwhile (the allocator, a waker) finds neither this nor `THREAD`, and takes the late lane.
+    fn log<A: Arguments>(&mut self, frontend: &Frontend, call: Call, arguments: &A, fields: &[u8]) -> bool {
+        // Whatever logs meanwhile (the allocator, a waker) finds neither this nor `THREAD`, and takes the shared lane.
         CURRENT.set(None);
-        let Some(index) = self.lane_of(intake) else { return false };
+        let Some(index) = self.lane_of(frontend) else { return false };
         let Some(owned) = self.lanes.get_mut(index) else { return false };
         let outer = self.scope.len();
         // What does not fit beside the scopes is left out whole.
@@ -165,14 +165,14 @@ impl ThreadState {
     }
 
     /// The place of this container's lane, opened if there is none yet.
-    fn lane_of(&mut self, intake: &Intake) -> Option<usize> {
-        let known = self.lanes.iter().position(|owned| owned.container == intake.id());
+    fn lane_of(&mut self, frontend: &Frontend) -> Option<usize> {
+        let known = self.lanes.iter().position(|owned| owned.container == frontend.id());
         if known.is_some() {
             return known;
         }
         self.generation = fork::generation();
         self.lanes.retain_mut(|owned| !owned.get().is_stopped());
-        self.lanes.push(OwnedLane::new(intake.id(), intake.open_lane()?));
+        self.lanes.push(OwnedLane::new(frontend.id(), frontend.open_lane()?));
         Some(self.lanes.len() - 1)
     }
 

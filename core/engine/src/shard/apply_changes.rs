@@ -10,7 +10,7 @@ use fapilog_record::user_code::catch_panic;
 use fapilog_ring::sync::lock;
 
 use crate::{
-    delivery::outlet::Outlet,
+    delivery::sink_worker::SinkWorker,
     error::ChangeError,
     port::{
         changes::{Answer, Change},
@@ -21,7 +21,7 @@ use crate::{
 
 /// A sink on its way out.
 pub(super) struct Leaving {
-    pub(super) outlet: Outlet,
+    pub(super) worker: SinkWorker,
     pub(super) answer: Arc<Answer>,
     deadline: Instant,
 }
@@ -41,17 +41,17 @@ impl Shard {
                     let name = change.name().unwrap_or_default().to_owned();
                     answer.give(Err(ChangeError::Taken { name }));
                 }
-                Change::Remove(name) if matches!(self.outlets.as_slice(), [last] if last.name() == name) => {
+                Change::Remove(name) if matches!(self.sinks.workers.as_slice(), [last] if last.name() == name) => {
                     answer.give(Err(ChangeError::LastSink { name }));
                 }
                 Change::AddEnricher(plan) => {
-                    answer.give(self.pipeline.add_enricher(&plan, &self.port).map_err(Into::into))
+                    answer.give(self.stages.pipeline.add_enricher(&plan, &self.port).map_err(Into::into))
                 }
                 Change::AddProcessor(plan) => {
-                    answer.give(self.pipeline.add_processor(&plan, &self.port).map_err(Into::into))
+                    answer.give(self.stages.pipeline.add_processor(&plan, &self.port).map_err(Into::into))
                 }
                 Change::AddRedactor(plan) => {
-                    answer.give(self.pipeline.add_redactor(&plan, &self.port).map_err(Into::into))
+                    answer.give(self.stages.pipeline.add_redactor(&plan, &self.port).map_err(Into::into))
                 }
                 Change::AddSink(plan) => answer.give(self.add_sink(&plan)),
                 Change::PreparePipeline(plan) => answer.give(self.prepare_pipeline(&plan)),
@@ -60,13 +60,13 @@ impl Shard {
                     answer.give(Ok(()));
                 }
                 Change::DiscardPipeline => {
-                    self.discard_prepared();
+                    self.stages.discard_prepared();
                     answer.give(Ok(()));
                 }
                 Change::SetEnabled(name, is_enabled) => {
-                    self.pipeline.set_enabled(&name, is_enabled);
-                    let outlets = self.outlets.iter_mut().filter(|outlet| outlet.name() == name);
-                    outlets.for_each(|outlet| outlet.set_enabled(is_enabled));
+                    self.stages.pipeline.set_enabled(&name, is_enabled);
+                    let workers = self.sinks.workers.iter_mut().filter(|worker| worker.name() == name);
+                    workers.for_each(|worker| worker.set_enabled(is_enabled));
                     answer.give(Ok(()));
                 }
                 Change::Remove(name) => self.remove(&name, now, answer),
@@ -76,44 +76,39 @@ impl Shard {
 
     /// Whether there is a plugin or sink of this name, be it on its way out.
     fn has(&self, name: &str) -> bool {
-        let mut outlets = self.outlets.iter().chain(self.leaving.iter().map(|leaving| &leaving.outlet));
-        self.pipeline.has(name) || outlets.any(|outlet| outlet.name() == name)
+        let mut workers = self.sinks.workers.iter().chain(self.sinks.leaving.iter().map(|leaving| &leaving.worker));
+        self.stages.pipeline.has(name) || workers.any(|worker| worker.name() == name)
     }
 
     fn add_sink(&mut self, plan: &SinkPlan) -> Result<(), ChangeError> {
-        let made = Outlet::new(plan, self.info, self.settings.flush_interval, &self.notices, self.policy);
-        let (outlet, view) = made.map_err(|source| ChangeError::Sink { name: plan.name.clone(), source })?;
-        outlet.passed_by(self.port.tallies.passed.get());
+        let made =
+            SinkWorker::new(plan, self.info, self.settings.flush_interval, &self.sinks.diagnostics, self.sinks.policy);
+        let (worker, view) = made.map_err(|source| ChangeError::Sink { name: plan.name.clone(), source })?;
+        worker.passed_by(self.port.counters.passed.get());
         lock(&self.port.sinks).push(view);
-        self.outlets.push(outlet);
+        self.sinks.workers.push(worker);
         Ok(())
     }
 
     fn prepare_pipeline(&mut self, plan: &PipelinePlan) -> Result<(), ChangeError> {
-        self.discard_prepared();
-        self.prepared = Some(Pipeline::new(plan, self.info, &self.port, &self.notices)?);
+        self.stages.discard_prepared();
+        self.stages.prepared = Some(Pipeline::new(plan, self.info, &self.port, &self.sinks.diagnostics)?);
         Ok(())
     }
 
     /// Lets the old plugins say their last words and the new ones work. What was done by hand stays.
     fn replace_pipeline(&mut self, now: Instant) {
-        let Some(mut new) = self.prepared.take() else { return };
-        self.take_words(now, Pipeline::finish_all_but_by_hand);
-        new.take_over(&mut self.pipeline);
-        std::mem::swap(&mut self.pipeline, &mut new);
+        let Some(mut new) = self.stages.prepared.take() else { return };
+        self.take_words(now, Pipeline::finish_planned);
+        new.take_over(&mut self.stages.pipeline);
+        std::mem::swap(&mut self.stages.pipeline, &mut new);
         new.retire();
-        self.policy = self.pipeline.policy();
-        self.outlets.iter_mut().for_each(|outlet| outlet.set_policy(self.policy));
-    }
-
-    pub(super) fn discard_prepared(&mut self) {
-        if let Some(mut prepared) = self.prepared.take() {
-            prepared.retire();
-        }
+        self.sinks.policy = self.stages.pipeline.policy();
+        self.sinks.workers.iter_mut().for_each(|worker| worker.set_policy(self.sinks.policy));
     }
 
     fn remove(&mut self, name: &str, now: Instant, answer: Arc<Answer>) {
-        if self.pipeline.has(name) {
+        if self.stages.pipeline.has(name) {
             self.take_words(now, |pipeline, batch, port| {
                 pipeline.remove(name, batch, port);
                 if !batch.is_empty() {
@@ -121,30 +116,30 @@ impl Shard {
                 }
             });
         }
-        let Some(place) = self.outlets.iter().position(|outlet| outlet.name() == name) else {
+        let Some(place) = self.sinks.workers.iter().position(|worker| worker.name() == name) else {
             return answer.give(Ok(()));
         };
-        let mut outlet = self.outlets.remove(place);
+        let mut worker = self.sinks.workers.remove(place);
         let deadline = now + LEAVING_TIMEOUT;
-        outlet.begin_flush();
-        outlet.stop(deadline);
-        self.leaving.push(Leaving { outlet, answer, deadline });
+        worker.begin_flush();
+        worker.stop(deadline);
+        self.sinks.leaving.push(Leaving { worker, answer, deadline });
     }
 
     /// Lets go of removed sinks that have delivered everything, or have had the time to.
     pub(super) fn see_sinks_off(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
-        let before = self.leaving.len();
+        let before = self.sinks.leaving.len();
         let is_gone = |leaving: &mut Leaving| {
-            leaving.outlet.poll(context, |_| {});
-            leaving.outlet.poll_flush(context) || leaving.deadline <= now
+            leaving.worker.poll(context, |_| {});
+            leaving.worker.poll_flush(context) || leaving.deadline <= now
         };
-        for Leaving { outlet, answer, deadline } in self.leaving.extract_if(.., is_gone) {
-            let is_late = outlet.is_delivering() && deadline <= now;
-            lock(&self.port.sinks).retain(|view| view.name != outlet.name());
+        for Leaving { worker, answer, deadline } in self.sinks.leaving.extract_if(.., is_gone) {
+            let is_late = worker.is_delivering() && deadline <= now;
+            lock(&self.port.sinks).retain(|view| view.name != worker.name());
             // A sink's drop is foreign code; and what it closes is closed when the answer comes.
-            let _ = catch_panic(|| drop(outlet));
+            let _ = catch_panic(|| drop(worker));
             answer.give(if is_late { Err(ChangeError::Deadline) } else { Ok(()) });
         }
-        self.leaving.len() != before
+        self.sinks.leaving.len() != before
     }
 }

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    accounts::Rung,
-    delivery::outlet::Outlet,
+    accounts::HealthLevel,
+    delivery::sink_worker::SinkWorker,
     shard::{Shard, pipeline::Pipeline},
 };
 
@@ -30,25 +30,27 @@ impl Emergency {
 }
 
 impl Shard {
-    /// The last rung: when every sink has failed, stderr is told, in one line a second at most, and of counts only.
+    /// The last health: when every sink has failed, stderr is told, in one line a second at most, and of counts only.
     pub(super) fn say_if_no_sink_works(&mut self, now: Instant) {
-        let lost: u64 = self.outlets.iter().map(Outlet::failed_events).sum();
-        if self.outlets.iter().all(Outlet::is_failing) && lost > self.emergency.told {
-            let Some(events) = self.emergency.begin(lost, now) else { return };
-            self.notices.emergency(&format!("no sink works: {events} events lost; see the container's notices"));
+        let lost: u64 = self.sinks.workers.iter().map(SinkWorker::failed_events).sum();
+        if self.sinks.workers.iter().all(SinkWorker::is_failing) && lost > self.sinks.emergency.told {
+            let Some(events) = self.sinks.emergency.begin(lost, now) else { return };
+            self.sinks
+                .diagnostics
+                .emergency(&format!("no sink works: {events} events lost; see the container's diagnostics"));
         }
     }
 }
 
 /// How much of the pipeline works.
-pub(super) fn rung(pipeline: &Pipeline, outlets: &[Outlet]) -> Rung {
-    let failing = outlets.iter().filter(|outlet| outlet.is_failing()).count();
-    if failing > 0 && failing == outlets.len() {
-        return Rung::Emergency;
+pub(super) fn health(pipeline: &Pipeline, workers: &[SinkWorker]) -> HealthLevel {
+    let failing = workers.iter().filter(|worker| worker.is_failing()).count();
+    if failing > 0 && failing == workers.len() {
+        return HealthLevel::Emergency;
     }
     match (failing > 0, pipeline.is_reduced()) {
-        (true, _) => Rung::WorkingSinks,
-        (false, true) => Rung::EssentialPlugins,
-        (false, false) => Rung::Full,
+        (true, _) => HealthLevel::WorkingSinks,
+        (false, true) => HealthLevel::EssentialPlugins,
+        (false, false) => HealthLevel::Full,
     }
 }

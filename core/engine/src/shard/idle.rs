@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 /// What to do until the next turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rest {
+pub(crate) enum IdleStep {
     /// Nothing: there is work.
-    None,
+    Continue,
     /// Look again at once; there may be work any moment.
     Spin,
     /// Sleep so long; an urgent event wakes.
-    Doze(Duration),
+    Sleep(Duration),
     /// Sleep until woken, or until then.
     Park(Option<Instant>),
 }
@@ -21,7 +21,7 @@ pub(crate) struct IdleSettings {
     /// How long it looks again and again, before it sleeps.
     pub(crate) spin: Duration,
     /// How long it sleeps in steps, before it parks.
-    pub(crate) doze: Duration,
+    pub(crate) sleep: Duration,
 }
 
 /// The longest step. An event that comes meanwhile is on its way within this time.
@@ -44,30 +44,30 @@ impl Idle {
     }
 
     /// There was work.
-    pub(crate) fn busy(&mut self) -> Rest {
+    pub(crate) fn busy(&mut self) -> IdleStep {
         self.since = None;
         self.step = STEP_MIN;
-        Rest::None
+        IdleStep::Continue
     }
 
     /// There was none. `delivering`: something is under way whose end nothing else may tell. `due`: when something is to
     /// be done in any case.
-    pub(crate) fn idle(&mut self, now: Instant, delivering: bool, due: Option<Instant>) -> Rest {
+    pub(crate) fn idle(&mut self, now: Instant, delivering: bool, due: Option<Instant>) -> IdleStep {
         let since = *self.since.get_or_insert(now);
         let idle_for = now.saturating_duration_since(since);
         if idle_for < self.settings.spin {
-            return Rest::Spin;
+            return IdleStep::Spin;
         }
         // What is due already, the turn could not do, because a sink holds it back, say: it is looked at again, not
         // waited for without sleep.
         let due = due.map(|due| if due <= now { now + STEP_MAX } else { due });
         let until_due = due.map(|due| due.saturating_duration_since(now));
-        if delivering || idle_for < self.settings.spin + self.settings.doze {
+        if delivering || idle_for < self.settings.spin + self.settings.sleep {
             let step = self.step.min(if delivering { STEP_MAX_DELIVERING } else { STEP_MAX });
             self.step = (self.step * 2).min(STEP_MAX);
-            return Rest::Doze(until_due.map_or(step, |left| step.min(left)));
+            return IdleStep::Sleep(until_due.map_or(step, |left| step.min(left)));
         }
-        Rest::Park(due)
+        IdleStep::Park(due)
     }
 }
 
@@ -75,19 +75,19 @@ impl Idle {
 mod tests {
     use super::*;
 
-    const SETTINGS: IdleSettings = IdleSettings { spin: Duration::from_micros(20), doze: Duration::from_millis(100) };
+    const SETTINGS: IdleSettings = IdleSettings { spin: Duration::from_micros(20), sleep: Duration::from_millis(100) };
 
     #[test]
     fn an_idle_shard_spins_then_dozes_in_growing_steps_then_parks() {
         let mut idle = Idle::new(SETTINGS);
         let start = Instant::now();
         let after = |micros| start + Duration::from_micros(micros);
-        assert_eq!(idle.idle(start, false, None), Rest::Spin);
-        assert_eq!(idle.idle(after(19), false, None), Rest::Spin);
-        assert_eq!(idle.idle(after(20), false, None), Rest::Doze(Duration::from_micros(50)));
-        assert_eq!(idle.idle(after(70), false, None), Rest::Doze(Duration::from_micros(100)));
-        assert_eq!(idle.idle(after(50_000), false, None), Rest::Doze(Duration::from_micros(200)));
-        assert_eq!(idle.idle(after(100_020), false, None), Rest::Park(None));
+        assert_eq!(idle.idle(start, false, None), IdleStep::Spin);
+        assert_eq!(idle.idle(after(19), false, None), IdleStep::Spin);
+        assert_eq!(idle.idle(after(20), false, None), IdleStep::Sleep(Duration::from_micros(50)));
+        assert_eq!(idle.idle(after(70), false, None), IdleStep::Sleep(Duration::from_micros(100)));
+        assert_eq!(idle.idle(after(50_000), false, None), IdleStep::Sleep(Duration::from_micros(200)));
+        assert_eq!(idle.idle(after(100_020), false, None), IdleStep::Park(None));
     }
 
     #[test]
@@ -95,9 +95,9 @@ mod tests {
         let mut idle = Idle::new(SETTINGS);
         let start = Instant::now();
         idle.idle(start, false, None);
-        assert_eq!(idle.idle(start + Duration::from_secs(1), false, None), Rest::Park(None));
-        assert_eq!(idle.busy(), Rest::None);
-        assert_eq!(idle.idle(start + Duration::from_secs(2), false, None), Rest::Spin);
+        assert_eq!(idle.idle(start + Duration::from_secs(1), false, None), IdleStep::Park(None));
+        assert_eq!(idle.busy(), IdleStep::Continue);
+        assert_eq!(idle.idle(start + Duration::from_secs(2), false, None), IdleStep::Spin);
     }
 
     #[test]
@@ -105,7 +105,7 @@ mod tests {
         let mut idle = Idle::new(SETTINGS);
         let start = Instant::now();
         idle.idle(start, true, None);
-        assert!(matches!(idle.idle(start + Duration::from_secs(9), true, None), Rest::Doze(_)));
+        assert!(matches!(idle.idle(start + Duration::from_secs(9), true, None), IdleStep::Sleep(_)));
     }
 
     #[test]
@@ -114,8 +114,8 @@ mod tests {
         let start = Instant::now();
         idle.idle(start, false, None);
         let now = start + Duration::from_secs(1);
-        assert_eq!(idle.idle(now, false, Some(start)), Rest::Park(Some(now + STEP_MAX)));
-        assert!(matches!(idle.idle(now, true, Some(start)), Rest::Doze(step) if step > Duration::ZERO));
+        assert_eq!(idle.idle(now, false, Some(start)), IdleStep::Park(Some(now + STEP_MAX)));
+        assert!(matches!(idle.idle(now, true, Some(start)), IdleStep::Sleep(step) if step > Duration::ZERO));
     }
 
     #[test]
@@ -124,7 +124,7 @@ mod tests {
         let start = Instant::now();
         let due = start + Duration::from_micros(30);
         idle.idle(start, false, Some(due));
-        let rest = idle.idle(start + Duration::from_micros(20), false, Some(due));
-        assert_eq!(rest, Rest::Doze(Duration::from_micros(10)));
+        let step = idle.idle(start + Duration::from_micros(20), false, Some(due));
+        assert_eq!(step, IdleStep::Sleep(Duration::from_micros(10)));
     }
 }

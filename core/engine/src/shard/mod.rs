@@ -8,11 +8,11 @@
 //! 1. **Requests.** It reads stop and flush requests with *acquire*, before anything else: what was published before a
 //!    request was made is seen by all that follows.
 //!    Between two batches it also takes up [changes](crate::port::changes) of its plugins and sinks.
-//! 2. **Roster.** At the start of each *pass* it adopts the rings that are new, and only then
+//! 2. **Registrations.** At the start of each *pass* it adopts the rings that are new, and only then
 //! 3. **Snapshot** takes, for each ring, how far it is published. A pass ends when every snapshot has been walked. So a
 //!    pass that began after a request takes everything that was published before it.
 //! 4. **Batch.** It views frames in place, by time across rings, until the batch or the pass is full.
-//! 5. **Check** at the [border], **enrich, process, encode.** When every sink has encoded the batch, nothing refers to the rings any more, and
+//! 5. **Check** at the [sanitizer](sanitize), **enrich, process, encode.** When every sink has encoded the batch, nothing refers to the rings any more, and
 //! 6. **Release** gives their space back, once a ring and batch.
 //! 7. **Deliver.** Payloads that are full or overdue go out; those under way are polled.
 //! 8. **Flush.** A request is answered when a pass that began after it has ended, every payload of that time is
@@ -22,16 +22,21 @@
 //!    the last look of all is lost to the closed container, and reckoned whenever the accounts are drawn up.
 
 mod apply_changes;
-mod border;
+mod batch_reader;
 mod degradation;
-mod gather;
 mod heartbeat;
 pub(crate) mod idle;
 mod in_band;
+mod lifecycle;
 mod pipeline;
 mod ring_state;
+mod sanitize;
 mod shutdown;
+mod sinks;
 mod sleep;
+mod source;
+mod stage;
+mod stages;
 
 use std::{
     sync::Arc,
@@ -40,58 +45,49 @@ use std::{
 };
 
 use bumpalo::Bump;
-use fapilog_plugin::{
-    event::{Batch, internal::InternalEvents},
-    factory::ShardInfo,
-};
-use fapilog_record::{call_site::DescriptorCache, timestamp::Timestamp};
-use fapilog_ring::{seeded, sync::lock};
+use fapilog_plugin::{event::Batch, factory::ShardInfo};
+use fapilog_record::timestamp::Timestamp;
+use fapilog_ring::seeded;
 
 use crate::{
     accounts::LossReason,
-    clock::StampClock,
-    delivery::outlet::Outlet,
-    diagnostics::Notices,
+    delivery::sink_worker::SinkWorker,
+    diagnostics::DiagnosticLog,
     error::StartError,
-    guard::GuardPolicy,
     order::EventOrder,
     port::{
-        NewRing, ShardPort,
+        ShardPort,
         plan::{PipelinePlan, SinkPlan},
     },
-    producer::{Intake, sources::SourceCache},
+    producer::Frontend,
     shard::{
         apply_changes::Leaving,
-        border::Border,
-        degradation::{Emergency, rung},
-        gather::{Gather, group_of, next_group},
+        batch_reader::{BatchReader, group_of, next_group},
+        degradation::health,
         heartbeat::Heartbeat,
-        idle::{Idle, IdleSettings, Rest},
-        in_band::LossReport,
+        idle::{IdleSettings, IdleStep},
+        lifecycle::{FlushPhase, Lifecycle, Stop, StopPhase},
         pipeline::Pipeline,
         ring_state::RingState,
-        shutdown::{FlushPhase, FlushState, Stop, StopPhase},
+        sinks::ShardSinks,
+        source::ShardSource,
+        stages::ShardStages,
     },
 };
 
 /// How often a shard that owes an answer to a flush looks at the time: the tasks that wait have no timer of their own.
 const LATE_CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How often losses are looked for.
-///
-/// In a model, not by the clock at all: loom demands that one execution is like another.
-const LOSS_CHECK_INTERVAL: Duration = if cfg!(fapilog_loom) { Duration::MAX } else { Duration::from_millis(100) };
-
 /// What a shard is made from, on its own thread.
 #[derive(Clone)]
 pub(crate) struct ShardPlan {
     pub(crate) info: ShardInfo,
-    pub(crate) intake: Arc<Intake>,
+    pub(crate) frontend: Arc<Frontend>,
     pub(crate) port: Arc<ShardPort>,
     pub(crate) pipeline: PipelinePlan,
     pub(crate) sinks: Vec<SinkPlan>,
     pub(crate) settings: ShardSettings,
-    pub(crate) notices: Notices,
+    pub(crate) diagnostics: DiagnosticLog,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -104,51 +100,25 @@ pub(crate) struct ShardSettings {
     pub(crate) idle: IdleSettings,
 }
 
-/// One drain's state.
+/// One drain's state. Its four parts are used one after the other: the source fills a batch, the stages change it, the
+/// sinks take it, and the lifecycle decides what comes next.
 pub(crate) struct Shard {
     pub(super) port: Arc<ShardPort>,
-    intake: Arc<Intake>,
-    rings: Vec<RingState>,
-    enlisted: u64,
-    /// The ring that the next group of merged rings starts with.
-    first: usize,
-    descriptors: DescriptorCache,
-    sources: SourceCache,
-    has_unknown_source: bool,
-    clock: StampClock,
-    border: Border,
-    pipeline: Pipeline,
-    /// What a reload has made, until it is decided for all shards whether it is to work.
-    prepared: Option<Pipeline>,
-    outlets: Vec<Outlet>,
-    /// Sinks that are removed, and have still to deliver what they hold.
-    leaving: Vec<Leaving>,
-    arena: Bump,
-    losses: LossReport,
-    heartbeat: Option<Heartbeat>,
-    own: InternalEvents,
-    losses_checked: Instant,
-    settings: ShardSettings,
-    emergency: Emergency,
+    frontend: Arc<Frontend>,
     info: ShardInfo,
-    notices: Notices,
-    policy: GuardPolicy,
-    /// The processors have said their last words.
-    has_finished: bool,
-    /// Turns with work, in a row.
-    busy_turns: u32,
-    /// It has dozed, and has not said since that it is awake.
-    is_said_to_doze: bool,
-    idle: Idle,
-    flush: FlushState,
-    stop: Option<Stop>,
+    settings: ShardSettings,
+    arena: Bump,
+    source: ShardSource,
+    stages: ShardStages,
+    sinks: ShardSinks,
+    lifecycle: Lifecycle,
 }
 
 /// What a turn came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// The shard goes on after this rest.
-    Rest(Rest),
+    /// The shard goes on after this sleep.
+    Idle(IdleStep),
     /// The shard has ended.
     Ended,
 }
@@ -156,47 +126,19 @@ pub(crate) enum Turn {
 impl Shard {
     /// Makes the shard with all its plugins. On the thread that will run it.
     pub(super) fn new(plan: &ShardPlan) -> Result<Self, StartError> {
-        let ShardPlan { info, intake, port, pipeline, sinks, settings, notices } = plan;
-        let mut outlets = Vec::with_capacity(sinks.len());
-        let mut views = Vec::with_capacity(sinks.len());
-        for sink in sinks {
-            let made = Outlet::new(sink, *info, settings.flush_interval, notices, pipeline.policy);
-            let (outlet, view) = made.map_err(|source| StartError::Sink { sink: sink.name.clone(), source })?;
-            outlets.push(outlet);
-            views.push(view);
-        }
-        *lock(&port.sinks) = views;
+        let ShardPlan { info, frontend, port, pipeline, sinks, settings, diagnostics } = plan;
+        // The sinks come first: a plugin's name must differ from theirs.
+        let sinks = ShardSinks::new(sinks, *info, settings, diagnostics, pipeline.policy, port)?;
         Ok(Self {
             port: Arc::clone(port),
-            intake: Arc::clone(intake),
-            rings: Vec::new(),
-            enlisted: 0,
-            first: 0,
-            descriptors: DescriptorCache::new(),
-            sources: SourceCache::new(Arc::clone(&intake.sources)),
-            has_unknown_source: false,
-            clock: StampClock::new(intake.stamps()),
-            border: Border::new(settings.message_max_chars),
-            pipeline: Pipeline::new(pipeline, *info, port, notices)?,
-            prepared: None,
-            outlets,
-            leaving: Vec::new(),
-            arena: Bump::new(),
-            losses: LossReport::default(),
-            heartbeat: heartbeat(*info, settings.heartbeat),
-            own: InternalEvents::new(intake.sources.intern("fapilog")),
-            losses_checked: Instant::now(),
-            settings: *settings,
-            emergency: Emergency::default(),
+            frontend: Arc::clone(frontend),
             info: *info,
-            notices: notices.clone(),
-            policy: pipeline.policy,
-            has_finished: false,
-            busy_turns: 0,
-            is_said_to_doze: false,
-            idle: Idle::new(settings.idle),
-            flush: FlushState { answered: 0, phase: FlushPhase::Idle },
-            stop: None,
+            settings: *settings,
+            arena: Bump::new(),
+            source: ShardSource::new(port, frontend),
+            stages: ShardStages::new(pipeline, *info, settings, frontend, port, diagnostics)?,
+            sinks,
+            lifecycle: Lifecycle::new(settings.idle),
         })
     }
 
@@ -206,248 +148,175 @@ impl Shard {
         let mut context = Context::from_waker(waker);
 
         let ends_early = seeded::bug("looks_before_stop")
-            && self.stop.is_none()
-            && self.is_everything_drained()
-            && self.is_all_shipped();
+            && self.lifecycle.stop.is_none()
+            && self.source.is_drained()
+            && self.sinks.is_all_submitted();
         self.read_requests(); // 1
-        if ends_early && self.stop.is_some() {
+        if ends_early && self.lifecycle.stop.is_some() {
             self.end(LossReason::ContainerClosed);
             return Turn::Ended;
         }
         if self.port.changes.has_some() {
             self.take_up_changes(now);
         }
-        if self.is_pass_over() {
+        if self.source.is_pass_over() {
             self.begin_pass(); // 2, 3
         }
         let batch_taken = self.take_batch(now); // 4, 5, 6
-        let landed = self.deliver(now, &mut context); // 7
+        let completed = self.deliver(now, &mut context); // 7
         let flushed = self.work_on_flush(&mut context); // 8
         if self.work_on_stop(now, &mut context) {
             return Turn::Ended; // 9
         }
-        let owes_answer = !cfg!(fapilog_loom) && self.port.flush.requested() != self.flush.answered;
+        let owes_answer = !cfg!(fapilog_loom) && self.port.flush.requested() != self.lifecycle.flush.answered;
         if owes_answer {
             self.port.flush.wake_late(now);
         }
 
-        if batch_taken || landed || flushed {
+        if batch_taken || completed || flushed {
             self.stay_awake();
-            return Turn::Rest(self.idle.busy());
+            return Turn::Idle(self.lifecycle.idle.busy());
         }
-        self.busy_turns = 0;
-        self.clock.refresh(now);
-        let delivering = self.outlets.iter().any(Outlet::is_to_be_looked_at) || !self.leaving.is_empty();
-        let held_back = !self.is_pass_over();
-        let beat = self.heartbeat.as_ref().map(Heartbeat::due);
-        let sinks_due = self.outlets.iter_mut().filter_map(|outlet| outlet.sink_due(now)).min();
-        let due = self.outlets.iter().filter_map(Outlet::due).chain(self.pipeline.due(now)).chain(beat);
+        self.lifecycle.busy_turns = 0;
+        self.source.clock.refresh(now);
+        let delivering = self.sinks.workers.iter().any(SinkWorker::needs_polling) || !self.sinks.leaving.is_empty();
+        let held_back = !self.source.is_pass_over();
+        let beat = self.stages.heartbeat.as_ref().map(Heartbeat::due);
+        let sinks_due = self.sinks.workers.iter_mut().filter_map(|worker| worker.sink_due(now)).min();
+        let due =
+            self.sinks.workers.iter().filter_map(SinkWorker::due).chain(self.stages.pipeline.due(now)).chain(beat);
         let due = due.chain(sinks_due);
         // A task may come to wait at any time, without a word to the shard.
         let due = due.chain(owes_answer.then(|| now + LATE_CHECK_INTERVAL)).min();
-        Turn::Rest(self.idle.idle(now, delivering || held_back || self.stop.is_some(), due))
+        Turn::Idle(self.lifecycle.idle.idle(now, delivering || held_back || self.lifecycle.stop.is_some(), due))
     }
 
     fn read_requests(&mut self) {
-        if self.stop.is_none()
+        if self.lifecycle.stop.is_none()
             && let Some(deadline) = self.port.flush.stop_requested()
         {
-            self.stop = Some(Stop { deadline, phase: StopPhase::Draining });
+            self.lifecycle.stop = Some(Stop { deadline, phase: StopPhase::Draining });
             // Last first, as they are let go of in the end.
-            self.outlets.iter_mut().rev().for_each(|outlet| outlet.stop(deadline));
+            self.sinks.workers.iter_mut().rev().for_each(|worker| worker.stop(deadline));
         }
     }
 
-    fn is_pass_over(&self) -> bool {
-        self.rings.iter().all(RingState::is_walked)
-    }
-
-    /// Rule 3: requests first, then the roster, then the snapshots.
+    /// Rule 3: requests first, then the registrations, then the snapshots.
     fn begin_pass(&mut self) {
         // Here and not when there is nothing to do: a drain that is never idle must take rings back too.
-        self.retire_rings();
+        self.source.retire_rings();
         if seeded::bug("snapshot_before_request") {
-            self.take_snapshots();
+            self.source.take_snapshots();
         }
         let requested = self.port.flush.requested();
-        if matches!(self.flush.phase, FlushPhase::Idle) && requested != self.flush.answered {
-            self.flush.phase = FlushPhase::Walking { ticket: requested };
+        if matches!(self.lifecycle.flush.phase, FlushPhase::Idle) && requested != self.lifecycle.flush.answered {
+            self.lifecycle.flush.phase = FlushPhase::Walking { ticket: requested };
         }
         if seeded::bug("roster_after_snapshots") {
-            self.take_snapshots();
-            return self.adopt_rings();
+            self.source.take_snapshots();
+            return self.source.adopt_rings();
         }
-        self.adopt_rings();
+        self.source.adopt_rings();
         if !seeded::bug("snapshot_before_request") {
-            self.take_snapshots();
+            self.source.take_snapshots();
         }
     }
 
-    fn adopt_rings(&mut self) {
-        let rings = &mut self.rings;
-        self.port.roster.take_new(&mut self.enlisted, |ring: NewRing| rings.push(RingState::new(ring)));
-    }
-
-    fn take_snapshots(&mut self) {
-        let mut fullest = 0;
-        for ring in &mut self.rings {
-            fullest = fullest.max(ring.take_snapshot());
-        }
-        self.port.ring_fill.record(fullest as u64);
-    }
-
-    /// Takes a batch through the pipeline into the outlets. Returns whether there was one.
+    /// Takes a batch through the pipeline into the workers. Returns whether there was one.
     fn take_batch(&mut self, now: Instant) -> bool {
-        let report_due = self.check_losses(now);
-        let beat_due = self.heartbeat.as_ref().is_some_and(|heartbeat| heartbeat.due() <= now);
-        let plugin_due = self.pipeline.due(now).is_some_and(|due| due <= now);
+        let report_due = self.source.check_losses(now, self.lifecycle.stop.is_some());
+        let beat_due = self.stages.heartbeat.as_ref().is_some_and(|heartbeat| heartbeat.due() <= now);
+        let plugin_due = self.stages.pipeline.due(now).is_some_and(|due| due <= now);
         let is_due = report_due || beat_due || plugin_due;
-        if self.is_pass_over() && !is_due {
+        if self.source.is_pass_over() && !is_due {
             return false;
         }
-        if !self.are_outlets_ready() {
+        if !self.sinks.are_ready() {
             return false;
         }
-        self.clock.refresh(now);
-        self.own.set_now(self.clock.now(), now);
-        if self.has_unknown_source {
-            self.sources.update();
+        self.source.clock.refresh(now);
+        self.stages.internal.set_now(self.source.clock.now(), now);
+        if self.source.has_unknown_source {
+            self.source.sources.update();
         }
 
-        let mut batch = Batch::new_in(&self.arena, self.settings.batch_events, &self.own);
+        let mut batch = Batch::new_in(&self.arena, self.settings.batch_events, &self.stages.internal);
         if report_due {
-            self.losses.tell(now, &mut batch);
+            self.source.losses.tell(now, &mut batch);
         }
-        if let Some(heartbeat) = self.heartbeat.as_mut().filter(|_| beat_due) {
-            heartbeat.beat(now, &crate::totals::accounts(&self.intake), &mut batch);
+        if let Some(heartbeat) = self.stages.heartbeat.as_mut().filter(|_| beat_due) {
+            heartbeat.beat(now, &crate::totals::accounts(&self.frontend), &mut batch);
         }
-        self.port.tallies.own.add(batch.len() as u64);
-        let group = group_of(&self.rings, self.first);
-        let mut gather = Gather {
+        self.port.counters.internal.add(batch.len() as u64);
+        let group = group_of(&self.source.rings, self.source.first);
+        let mut reader = BatchReader {
             rings: group,
             order: self.settings.order,
-            clock: &self.clock,
-            descriptors: &mut self.descriptors,
-            sources: &self.sources,
+            clock: &self.source.clock,
+            descriptors: &mut self.source.descriptors,
+            sources: &self.source.sources,
             arena: &self.arena,
             events_max: self.settings.batch_events,
-            sources_are_new: self.has_unknown_source,
+            sources_are_new: self.source.has_unknown_source,
             unreadable: 0,
         };
-        self.has_unknown_source = !gather.fill(&mut batch);
-        self.port.tallies.lost.add(LossReason::Unreadable, gather.unreadable);
+        self.source.has_unknown_source = !reader.fill(&mut batch);
+        self.port.counters.lost.add(LossReason::Unreadable, reader.unreadable);
 
         if let Some(first) = batch.events().first() {
-            self.port.latencies.drain_lag.record(passed(first.timestamp(), self.own.now()));
+            self.port.latencies.drain_lag.record(passed(first.timestamp(), self.stages.internal.now()));
         }
-        self.border.check(&mut batch);
+        self.stages.sanitizer.check(&mut batch);
         // It is empty if its first event is of a source that is not known yet.
         if plugin_due || !batch.is_empty() {
-            self.pipeline.run(&mut batch, &self.port);
+            self.stages.pipeline.run(&mut batch, &self.port);
         }
-        self.port.rung.set(rung(&self.pipeline, &self.outlets));
-        encode(&batch, &mut self.outlets, &self.leaving, &self.port, now);
+        self.port.health.set(health(&self.stages.pipeline, &self.sinks.workers));
+        self.sinks.encode(&batch, &self.port, now);
         drop(batch);
         self.arena.reset();
-        self.rings.iter_mut().for_each(RingState::settle);
-        self.first = next_group(&self.rings, self.first);
+        self.source.rings.iter_mut().for_each(RingState::settle);
+        self.source.first = next_group(&self.source.rings, self.source.first);
         true
     }
 
     fn deliver(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
-        let mut landed = false;
-        let (clock, port) = (&self.clock, &self.port);
+        let mut completed = false;
+        let (clock, port) = (&self.source.clock, &self.port);
         let latency = |oldest| port.latencies.end_to_end.record(passed(oldest, clock.now()));
-        for outlet in &mut self.outlets {
-            outlet.tend(now);
-            outlet.ship_if_due(now);
-            landed |= outlet.poll(context, latency);
+        for worker in &mut self.sinks.workers {
+            worker.work(now);
+            worker.submit_if_due(now);
+            completed |= worker.poll(context, latency);
         }
-        if !self.leaving.is_empty() {
-            landed |= self.see_sinks_off(now, context);
+        if !self.sinks.leaving.is_empty() {
+            completed |= self.see_sinks_off(now, context);
         }
-        if landed {
-            self.port.rung.set(rung(&self.pipeline, &self.outlets));
+        if completed {
+            self.port.health.set(health(&self.stages.pipeline, &self.sinks.workers));
             self.say_if_no_sink_works(now);
         }
-        landed
-    }
-
-    fn are_outlets_ready(&mut self) -> bool {
-        self.outlets.iter_mut().all(Outlet::is_ready)
+        completed
     }
 
     /// A batch without events for plugins to speak into, on its way to the sinks.
     fn take_words(&mut self, now: Instant, speak: impl FnOnce(&mut Pipeline, &mut Batch<'_>, &ShardPort)) {
-        self.clock.refresh(now);
-        self.own.set_now(self.clock.now(), now);
-        let mut batch = Batch::new_in(&self.arena, 0, &self.own);
-        speak(&mut self.pipeline, &mut batch, &self.port);
-        encode(&batch, &mut self.outlets, &self.leaving, &self.port, now);
+        self.source.clock.refresh(now);
+        self.stages.internal.set_now(self.source.clock.now(), now);
+        let mut batch = Batch::new_in(&self.arena, 0, &self.stages.internal);
+        speak(&mut self.stages.pipeline, &mut batch, &self.port);
+        self.sinks.encode(&batch, &self.port, now);
         drop(batch);
         self.arena.reset();
     }
 
-    /// Looks for losses once in a while. Returns whether the log is to tell of them now.
-    fn check_losses(&mut self, now: Instant) -> bool {
-        let is_last = self.stop.is_some();
-        if is_last || now.saturating_duration_since(self.losses_checked) >= LOSS_CHECK_INTERVAL {
-            self.losses_checked = now;
-            for ring in &mut self.rings {
-                tell_losses(ring, &mut self.losses);
-            }
-        }
-        self.losses.is_due(now, is_last)
-    }
-
-    /// Takes back rings whose threads are gone.
-    fn retire_rings(&mut self) {
-        for mut ring in self.rings.extract_if(.., |ring| ring.is_finished()) {
-            tell_losses(&mut ring, &mut self.losses);
-            self.intake.roll.leave(&ring.tallies);
-            let is_kept = ring.into_consumer().into_idle().is_ok_and(|idle| self.port.keep_idle(idle));
-            if !is_kept {
-                self.intake.forget_ring();
-            }
-        }
-    }
-
     /// Whether this process is a forked child of the one whose shard this is.
-    pub(super) fn is_foreign(&self) -> bool {
-        self.intake.is_foreign()
+    pub(super) fn is_in_forked_child(&self) -> bool {
+        self.frontend.is_in_forked_child()
     }
-}
-
-/// Encodes a batch for every sink.
-#[inline]
-fn encode(batch: &Batch<'_>, outlets: &mut [Outlet], leaving: &[Leaving], port: &ShardPort, now: Instant) {
-    if batch.is_empty() {
-        return;
-    }
-    port.tallies.passed.add(batch.len() as u64);
-    for outlet in outlets {
-        outlet.encode(batch, now);
-    }
-    // They are still in the accounts.
-    for Leaving { outlet, .. } in leaving {
-        outlet.passed_by(batch.len() as u64);
-    }
-}
-
-/// The first shard speaks for all.
-fn heartbeat(shard: ShardInfo, interval: Option<Duration>) -> Option<Heartbeat> {
-    interval.filter(|_| shard.index == 0).map(|interval| Heartbeat::new(interval, Instant::now()))
 }
 
 /// How long it is from one point in time to another. Clocks of two cores may differ a little.
 fn passed(from: Timestamp, to: Timestamp) -> Duration {
     Duration::from_nanos(to.unix_nanos().saturating_sub(from.unix_nanos()))
-}
-
-fn tell_losses(ring: &mut RingState, report: &mut LossReport) {
-    let lost = ring.tallies.refused.lost.read();
-    if lost != ring.told {
-        report.add(&lost.since(&ring.told));
-        ring.told = lost;
-    }
 }

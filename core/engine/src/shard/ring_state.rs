@@ -12,7 +12,7 @@ use fapilog_record::{
 use fapilog_ring::{Consumer, Frame, seeded};
 
 use crate::{
-    accounts::{LaneTallies, Losses},
+    accounts::{LaneCounters, Losses},
     clock::StampClock,
     port::NewRing,
     producer::sources::SourceCache,
@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct RingState {
     consumer: Consumer,
-    pub(super) tallies: Arc<LaneTallies>,
+    pub(super) counters: Arc<LaneCounters>,
     pub(super) info: ProducerInfo,
     /// Events of earlier batches.
     sequence: u64,
@@ -43,10 +43,10 @@ pub(super) struct Next<'ring> {
 
 impl RingState {
     pub(super) fn new(ring: NewRing) -> Self {
-        let NewRing { consumer, tallies, info } = ring;
+        let NewRing { consumer, counters, info } = ring;
         Self {
             consumer,
-            tallies,
+            counters,
             info,
             sequence: 0,
             taken: Cell::new(0),
@@ -98,7 +98,7 @@ impl RingState {
         if seeded::bug("released_before_counted") {
             self.consumer.release();
         }
-        self.tallies.drained.add(taken);
+        self.counters.drained.add(taken);
         self.consumer.release();
     }
 

@@ -24,7 +24,7 @@ use crate::{
     clock::StampSource,
     port::{NewRing, ShardPort},
     producer::{
-        Call, Intake, Limits, Overflow, Scope,
+        Call, Frontend, Limits, Overflow, Scope,
         thread::{log, log_with},
     },
 };
@@ -37,7 +37,7 @@ const EVENTS_MAX: usize = RING_BYTES / 24;
 
 /// The side of a container that threads log to, without a drain.
 struct Log {
-    intake: Arc<Intake>,
+    frontend: Arc<Frontend>,
     port: Arc<ShardPort>,
     rings: Vec<NewRing>,
     taken: u64,
@@ -50,16 +50,16 @@ impl Log {
         let ring = Capacity::new(RING_BYTES, Capacity::payload_limit(RING_BYTES)).unwrap();
         let limits = Limits { ring, rings_max: RINGS_MAX, overflow: Overflow::DropNewest };
         let levels = Directives::new(LevelFilter::AtLeast(Level::Info));
-        let intake = Intake::new(levels, vec![Arc::clone(&port)], limits, StampSource::Manual(&STANDS_STILL));
-        intake.open_late_lane();
-        let mut log = Self { intake: Arc::new(intake), port, rings: Vec::new(), taken: 0 };
+        let frontend = Frontend::new(levels, vec![Arc::clone(&port)], limits, StampSource::Manual(&STANDS_STILL));
+        frontend.open_shared_lane();
+        let mut log = Self { frontend: Arc::new(frontend), port, rings: Vec::new(), taken: 0 };
         log.adopt();
         log
     }
 
     /// The rings handed over so far. The first is the one of threads without.
     fn adopt(&mut self) -> &mut [NewRing] {
-        self.port.roster.take_new(&mut self.taken, |ring| self.rings.push(ring));
+        self.port.registrations.take_new(&mut self.taken, |ring| self.rings.push(ring));
         &mut self.rings
     }
 
@@ -69,7 +69,7 @@ impl Log {
     }
 
     fn lost(&self, reason: LossReason) -> u64 {
-        self.rings.iter().map(|ring| ring.tallies.read().lost.of(reason)).sum()
+        self.rings.iter().map(|ring| ring.counters.read().lost.of(reason)).sum()
     }
 }
 
@@ -81,18 +81,18 @@ fn scopes_in(ring: &mut NewRing) -> Vec<usize> {
     scopes
 }
 
-fn event(intake: &Intake) {
-    log(intake, Call::new(Level::Info, 0, 0), End);
+fn event(frontend: &Frontend) {
+    log(frontend, Call::new(Level::Info, 0, 0), End);
 }
 
-fn urgent_event(intake: &Intake) {
-    log(intake, Call::new(Level::Error, 0, 0), End);
+fn urgent_event(frontend: &Frontend) {
+    log(frontend, Call::new(Level::Error, 0, 0), End);
 }
 
 #[test]
 fn a_thread_logs_to_one_ring_from_its_first_call_on() {
     let mut log = Log::new();
-    (0..3).for_each(|_| event(&log.intake));
+    (0..3).for_each(|_| event(&log.frontend));
     assert_eq!(log.scopes(), [vec![], vec![0; 3]]);
 }
 
@@ -100,8 +100,8 @@ fn a_thread_logs_to_one_ring_from_its_first_call_on() {
 fn a_thread_that_logs_to_two_containers_by_turns_has_a_lane_in_each() {
     let (mut one, mut other) = (Log::new(), Log::new());
     for _ in 0..3 {
-        event(&one.intake);
-        event(&other.intake);
+        event(&one.frontend);
+        event(&other.frontend);
     }
     assert_eq!((one.scopes(), other.scopes()), (vec![vec![], vec![0; 3]], vec![vec![], vec![0; 3]]));
 }
@@ -109,18 +109,18 @@ fn a_thread_that_logs_to_two_containers_by_turns_has_a_lane_in_each() {
 #[test]
 fn a_full_ring_takes_events_again_once_it_is_drained() {
     let mut log = Log::new();
-    (0..=EVENTS_MAX).for_each(|_| event(&log.intake));
+    (0..=EVENTS_MAX).for_each(|_| event(&log.frontend));
     assert_eq!(log.scopes(), [vec![], vec![0; EVENTS_MAX]]);
     assert_eq!(log.lost(LossReason::RingFull), 1);
-    event(&log.intake);
+    event(&log.frontend);
     assert_eq!(log.scopes(), [vec![], vec![0]]);
 }
 
 #[test]
 fn a_thread_that_ends_closes_its_lanes() {
     let (mut one, mut other) = (Log::new(), Log::new());
-    let (first, second) = (Arc::clone(&one.intake), Arc::clone(&other.intake));
-    std::thread::spawn(move || [&first, &second, &first].map(|intake| event(intake))).join().unwrap();
+    let (first, second) = (Arc::clone(&one.frontend), Arc::clone(&other.frontend));
+    std::thread::spawn(move || [&first, &second, &first].map(|frontend| event(frontend))).join().unwrap();
     assert_eq!((one.scopes(), other.scopes()), (vec![vec![], vec![0; 2]], vec![vec![], vec![0]]));
     for log in [&mut one, &mut other] {
         let closed: Vec<bool> = log.rings.iter_mut().map(|ring| ring.consumer.is_finished()).collect();
@@ -131,13 +131,13 @@ fn a_thread_that_ends_closes_its_lanes() {
 #[test]
 fn a_lane_that_nobody_drains_any_more_is_dropped_when_another_is_opened() {
     let (mut stopped, other) = (Log::new(), Log::new());
-    event(&stopped.intake);
+    event(&stopped.frontend);
     stopped.port.stop();
     assert_eq!(stopped.scopes(), [vec![], vec![0]]);
     // It is the lane used last, until this call.
-    event(&other.intake);
+    event(&other.frontend);
     assert!(stopped.rings[1].consumer.is_finished());
-    event(&stopped.intake);
+    event(&stopped.frontend);
     assert!(stopped.rings[0].consumer.refresh() > 0);
 }
 
@@ -148,42 +148,42 @@ fn nested_scopes_are_of_the_calls_inside_them_alone() {
     let bytes = scope.bytes().len();
     // The first call of the thread is inside a scope, and leaves no lane behind for those who know nothing of it.
     let outer = scope.enter();
-    event(&log.intake);
+    event(&log.frontend);
     assert_eq!(log.scopes(), [vec![], vec![bytes]]);
     drop(outer);
-    event(&log.intake);
-    log_with(&log.intake, Call::new(Level::Info, 0, 0), End, scope.bytes());
-    event(&log.intake);
+    event(&log.frontend);
+    log_with(&log.frontend, Call::new(Level::Info, 0, 0), End, scope.bytes());
+    event(&log.frontend);
     assert_eq!(log.scopes(), [vec![], vec![0, bytes, 0]]);
     let _outer = scope.enter();
     let inner = scope.enter();
-    event(&log.intake);
+    event(&log.frontend);
     drop(inner);
-    event(&log.intake);
+    event(&log.frontend);
     assert_eq!(log.scopes(), [vec![], vec![2 * bytes, bytes]]);
 }
 
 #[test]
 fn a_call_while_the_threads_data_are_in_use_takes_the_late_lane() {
     let mut log = Log::new();
-    event(&log.intake);
-    let outer = super::enter_scope(|_| event(&log.intake)).unwrap();
+    event(&log.frontend);
+    let outer = super::enter_scope(|_| event(&log.frontend)).unwrap();
     super::leave_scope(outer);
-    event(&log.intake);
+    event(&log.frontend);
     assert_eq!(log.scopes(), [vec![0], vec![0; 2]]);
 }
 
 /// A waker that logs once, and leaves the lane that rang it.
 struct LogsWhenCalled {
-    intake: Arc<Intake>,
-    other: Arc<Intake>,
+    frontend: Arc<Frontend>,
+    other: Arc<Frontend>,
     is_called: AtomicBool,
 }
 
 impl Wake for LogsWhenCalled {
     fn wake(self: Arc<Self>) {
         if !self.is_called.swap(true, Ordering::Relaxed) {
-            event(&self.intake);
+            event(&self.frontend);
             event(&self.other);
         }
     }
@@ -192,21 +192,21 @@ impl Wake for LogsWhenCalled {
 #[test]
 fn a_waker_may_log_with_the_lane_that_rings_it() {
     let (mut log, mut other) = (Log::new(), Log::new());
-    event(&log.intake);
+    event(&log.frontend);
     let waker = LogsWhenCalled {
-        intake: Arc::clone(&log.intake),
-        other: Arc::clone(&other.intake),
+        frontend: Arc::clone(&log.frontend),
+        other: Arc::clone(&other.frontend),
         is_called: AtomicBool::new(false),
     };
     log.port.doorbell.register(&Waker::from(Arc::new(waker)));
-    assert!(log.port.doorbell.fall_asleep(Sleep::Doze));
-    urgent_event(&log.intake);
+    assert!(log.port.doorbell.fall_asleep(Sleep::Timed));
+    urgent_event(&log.frontend);
     log.port.doorbell.deregister();
     assert_eq!((log.scopes(), other.scopes()), (vec![vec![], vec![0; 3]], vec![vec![], vec![0]]));
 }
 
 /// Logs with a thread's last breath.
-struct LogsWhenDropped(Arc<Intake>);
+struct LogsWhenDropped(Arc<Frontend>);
 
 impl Drop for LogsWhenDropped {
     fn drop(&mut self) {
@@ -223,14 +223,14 @@ fn a_thread_may_log_while_its_data_go() {
     // Whichever of the two goes first: the thread's lanes or what logs when it is dropped.
     for is_lane_first in [false, true] {
         let mut log = Log::new();
-        let intake = Arc::clone(&log.intake);
+        let frontend = Arc::clone(&log.frontend);
         let thread = std::thread::spawn(move || {
             if is_lane_first {
-                event(&intake);
+                event(&frontend);
             }
-            LAST_BREATH.with(|last| last.replace(Some(LogsWhenDropped(Arc::clone(&intake)))));
+            LAST_BREATH.with(|last| last.replace(Some(LogsWhenDropped(Arc::clone(&frontend)))));
             if !is_lane_first {
-                event(&intake);
+                event(&frontend);
             }
         });
         thread.join().unwrap();

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use fapilog_ring::sync::{Mutex, lock};
 
 use crate::{
-    accounts::{LaneTallies, LaneTotals, LossReason},
+    accounts::{LaneCounters, LaneTotals, LossReason},
     port::ShardPort,
 };
 
 /// Every lane of a container, so that nothing is left out of a sum.
 #[derive(Debug, Default)]
-pub(crate) struct Roll {
+pub(crate) struct LaneRegistry {
     lanes: Mutex<Lanes>,
     /// Calls that never had a lane. Several threads write these.
-    pub(crate) refused: LaneTallies,
+    pub(crate) refused: LaneCounters,
 }
 
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ struct Lanes {
 /// A lane whose producer may log, or whose ring is not read to its end.
 #[derive(Debug)]
 struct Living {
-    tallies: Arc<LaneTallies>,
+    counters: Arc<LaneCounters>,
     port: Arc<ShardPort>,
 }
 
@@ -34,7 +34,7 @@ impl Living {
     fn read(&self) -> LaneTotals {
         // Before the counts: once the shard has stopped, `drained` is final, and stays so visible to us.
         let is_stopped = self.port.is_stopped();
-        let mut totals = self.tallies.read();
+        let mut totals = self.counters.read();
         if is_stopped {
             // What came after the shard's last look, nobody takes any more. It is reckoned here and counted by nobody:
             // thread and shard, each about to go, could not tell which of them is to count it.
@@ -44,16 +44,16 @@ impl Living {
     }
 }
 
-impl Roll {
-    pub(crate) fn enter(&self, tallies: &Arc<LaneTallies>, port: &Arc<ShardPort>) {
-        lock(&self.lanes).living.push(Living { tallies: Arc::clone(tallies), port: Arc::clone(port) });
+impl LaneRegistry {
+    pub(crate) fn enter(&self, counters: &Arc<LaneCounters>, port: &Arc<ShardPort>) {
+        lock(&self.lanes).living.push(Living { counters: Arc::clone(counters), port: Arc::clone(port) });
     }
 
     /// Keeps the sums of a lane whose producer is gone and whose ring is empty, and lets go of the rest.
-    pub(crate) fn leave(&self, tallies: &Arc<LaneTallies>) {
+    pub(crate) fn leave(&self, counters: &Arc<LaneCounters>) {
         let mut lanes = lock(&self.lanes);
-        lanes.gone.add(&tallies.read());
-        lanes.living.retain(|living| !Arc::ptr_eq(&living.tallies, tallies));
+        lanes.gone.add(&counters.read());
+        lanes.living.retain(|living| !Arc::ptr_eq(&living.counters, counters));
     }
 
     pub(crate) fn totals(&self) -> LaneTotals {

@@ -17,7 +17,7 @@ const DANGEROUS_TAG: &str = "dangerous_content";
 
 /// Checks events, with what it remembers of call sites.
 #[derive(Debug)]
-pub(super) struct Border {
+pub(super) struct Sanitizer {
     message_max_chars: usize,
     /// By the descriptor's id.
     verdicts: Vec<Verdict>,
@@ -33,7 +33,7 @@ enum Verdict {
     Look,
 }
 
-impl Border {
+impl Sanitizer {
     pub(super) fn new(message_max_chars: usize) -> Self {
         Self { message_max_chars, verdicts: Vec::new() }
     }

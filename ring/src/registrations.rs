@@ -7,54 +7,54 @@ use crate::{
 
 /// Things on their way to the thread that drains: rings, with whatever belongs to them (rule 9).
 ///
-/// Any thread [enlists](Roster::enlist); the draining thread [takes](Roster::take_new) before each look at its rings,
+/// Any thread [register](Registrations::register); the draining thread [takes](Registrations::take_new) before each look at its rings,
 /// which costs one load while there is nothing new.
 #[derive(Debug)]
-pub struct Roster<T> {
-    /// How many were ever enlisted. Written under the lock.
-    enlisted: AtomicU64,
+pub struct Registrations<T> {
+    /// How many were ever registered. Written under the lock.
+    registered: AtomicU64,
     waiting: Mutex<Vec<T>>,
 }
 
-impl<T> Default for Roster<T> {
+impl<T> Default for Registrations<T> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T> Roster<T> {
-    /// An empty roster.
+impl<T> Registrations<T> {
+    /// An empty registrations.
     #[must_use]
     pub fn new() -> Self {
-        Self { enlisted: AtomicU64::new(0), waiting: Mutex::new(Vec::new()) }
+        Self { registered: AtomicU64::new(0), waiting: Mutex::new(Vec::new()) }
     }
 
-    /// Puts `item` on the roster. To be done before the first frame of a ring is published.
-    pub fn enlist(&self, item: T) {
+    /// Puts `item` on the registrations. To be done before the first frame of a ring is published.
+    pub fn register(&self, item: T) {
         let mut waiting = lock(&self.waiting);
         waiting.push(item);
         // Relaxed: the lock carries the item itself. That the count is seen in time is not this access's doing but that
         // of whatever brings the draining thread to look: the fences of rule 8 before a park, and the acquire load of a
         // flush or shutdown request. (One access and not a load and a store: behind its own load, loom would overlook
         // that the store races with `take_new`.)
-        self.enlisted.fetch_add(1, Ordering::Relaxed);
+        self.registered.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Hands all that was enlisted since the last call to `adopt`, oldest first. `taken` is the caller's memory of how
+    /// Hands all that was registered since the last call to `adopt`, oldest first. `taken` is the caller's memory of how
     /// many it has had; it starts as zero.
     #[inline]
     pub fn take_new(&self, taken: &mut u64, adopt: impl FnMut(T)) {
-        // Relaxed: rule 9, see `enlist`.
-        if self.enlisted.load(Ordering::Relaxed) != *taken {
+        // Relaxed: rule 9, see `register`.
+        if self.registered.load(Ordering::Relaxed) != *taken {
             self.take_waiting(taken, adopt);
         }
     }
 
-    /// Whether nothing was enlisted since a [`take_new`](Self::take_new) that left the caller's memory at `taken`.
+    /// Whether nothing was registered since a [`take_new`](Self::take_new) that left the caller's memory at `taken`.
     #[must_use]
     pub fn is_seen(&self, taken: u64) -> bool {
-        // Relaxed: rule 9, see `enlist`; before a park the heavy fence of rule 8 comes between.
-        self.enlisted.load(Ordering::Relaxed) == taken
+        // Relaxed: rule 9, see `register`; before a park the heavy fence of rule 8 comes between.
+        self.registered.load(Ordering::Relaxed) == taken
     }
 
     #[cold]
@@ -65,7 +65,7 @@ impl<T> Roster<T> {
             std::mem::take(&mut *waiting)
         };
         if seeded::bug("roster_counts_after_take") {
-            *taken = self.enlisted.load(Ordering::Relaxed);
+            *taken = self.registered.load(Ordering::Relaxed);
         }
         items.into_iter().for_each(adopt);
     }

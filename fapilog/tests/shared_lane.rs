@@ -10,7 +10,7 @@ use std::{
 };
 
 use fapilog::{Logger, container::Overflow, info, metrics::LossReason};
-use law::{PATIENCE, lawful, memory, thread_builder, until};
+use law::{TIMEOUT, balanced, memory, thread_builder, until};
 
 const THREADS: u64 = 8;
 const CALLS: u64 = 1000;
@@ -25,20 +25,20 @@ fn log_calls(log: &Logger, all_here: &Barrier) {
 /// All threads log, and wait for space side by side, while the container is shut down behind so many events.
 fn shut_down_behind(events_before: u64) {
     let (sink, events) = memory();
-    let builder = thread_builder().overflow(Overflow::Block { timeout: 2 * PATIENCE }).threads_max(1);
+    let builder = thread_builder().overflow(Overflow::Block { timeout: 2 * TIMEOUT }).threads_max(1);
     let builder = builder.ring_capacity_bytes(RING_BYTES).record_max_bytes(1024);
     let container = builder.sink("memory", sink).start().unwrap();
-    let log = container.logger("late lane");
+    let log = container.logger("shared lane");
     info!(log, "takes the ring");
     let all_here = Barrier::new(THREADS as usize);
     thread::scope(|scope| {
         (0..THREADS).for_each(|_| _ = scope.spawn(|| log_calls(&log, &all_here)));
         until("so much is logged", || container.accounts().submitted >= events_before);
-        container.shutdown(PATIENCE).unwrap();
+        container.shutdown(TIMEOUT).unwrap();
     });
     // What was published after the drain's last look is settled when its thread is gone.
     until("nothing is pending", || container.accounts().pending_total() == 0);
-    let accounts = lawful(container.accounts());
+    let accounts = balanced(container.accounts());
     assert_eq!(accounts.submitted, 1 + THREADS * CALLS, "{accounts}");
     assert_eq!(accounts.lost_total(), accounts.lost.of(LossReason::ContainerClosed), "{accounts}");
     assert_eq!(accounts.delivered_total(), events.lines().len() as u64, "{accounts}");

@@ -10,9 +10,9 @@ use crate::accounts::{LossReason, Losses, PluginState};
 
 /// A counter with one writer.
 #[derive(Debug, Default)]
-pub(crate) struct Tally(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
-impl Tally {
+impl Counter {
     /// Adds `n`. Only its one writer may call this: it is a load and a store, not an atomic addition.
     #[inline(always)]
     pub(crate) fn add(&self, n: u64) {
@@ -22,7 +22,7 @@ impl Tally {
 
     /// Adds `n` where several threads may write at once.
     pub(crate) fn add_shared(&self, n: u64) {
-        if seeded::bug("shared_tally_by_load_and_store") {
+        if seeded::bug("shared_counter_by_load_and_store") {
             return self.add(n);
         }
         // Relaxed: see `add`.
@@ -40,25 +40,25 @@ impl Tally {
 
 /// Losses by reason.
 #[derive(Debug, Default)]
-pub(crate) struct LossTallies([Tally; LossReason::ALL.len()]);
+pub(crate) struct LossCounters([Counter; LossReason::ALL.len()]);
 
-impl LossTallies {
+impl LossCounters {
     pub(crate) fn add(&self, reason: LossReason, n: u64) {
-        if let Some(tally) = self.0.get(reason.index()) {
-            tally.add(n);
+        if let Some(counter) = self.0.get(reason.index()) {
+            counter.add(n);
         }
     }
 
     pub(crate) fn add_shared(&self, reason: LossReason, n: u64) {
-        if let Some(tally) = self.0.get(reason.index()) {
-            tally.add_shared(n);
+        if let Some(counter) = self.0.get(reason.index()) {
+            counter.add_shared(n);
         }
     }
 
     pub(crate) fn read(&self) -> Losses {
         let mut losses = Losses::default();
-        for (count, tally) in losses.0.iter_mut().zip(&self.0) {
-            *count = tally.get();
+        for (count, counter) in losses.0.iter_mut().zip(&self.0) {
+            *count = counter.get();
         }
         losses
     }
@@ -67,21 +67,21 @@ impl LossTallies {
 /// What one producing thread counts, and what the drain counts of it. Each group on cache lines of its own: the first
 /// is written with every call, the second hardly ever, the third by another thread.
 #[derive(Debug, Default)]
-pub(crate) struct LaneTallies {
-    pub(crate) submitted: CachePadded<Tally>,
+pub(crate) struct LaneCounters {
+    pub(crate) submitted: CachePadded<Counter>,
     pub(crate) refused: CachePadded<Refused>,
     /// Frames taken out of the ring. Written by the drain.
-    pub(crate) drained: CachePadded<Tally>,
+    pub(crate) drained: CachePadded<Counter>,
 }
 
 /// What a producing thread could not hand over whole.
 #[derive(Debug, Default)]
 pub(crate) struct Refused {
-    pub(crate) lost: LossTallies,
-    pub(crate) cut: Tally,
+    pub(crate) lost: LossCounters,
+    pub(crate) cut: Counter,
 }
 
-impl LaneTallies {
+impl LaneCounters {
     pub(crate) fn read(&self) -> LaneTotals {
         LaneTotals {
             submitted: self.submitted.get(),
@@ -117,54 +117,54 @@ impl LaneTotals {
 
 /// What one shard counts of one sink.
 #[derive(Debug, Default)]
-pub(crate) struct SinkTallies {
+pub(crate) struct SinkCounters {
     /// Events that came as far as this sink.
-    pub(crate) offered: Tally,
-    pub(crate) delivered: Tally,
+    pub(crate) offered: Counter,
+    pub(crate) delivered: Counter,
     /// Events that are not for this sink.
-    pub(crate) filtered: Tally,
-    pub(crate) lost: LossTallies,
-    pub(crate) bytes: Tally,
-    pub(crate) errors: Tally,
-    pub(crate) retries: Tally,
+    pub(crate) filtered: Counter,
+    pub(crate) lost: LossCounters,
+    pub(crate) bytes: Counter,
+    pub(crate) errors: Counter,
+    pub(crate) retries: Counter,
 }
 
 /// What one shard counts.
 #[derive(Debug, Default)]
-pub(crate) struct ShardTallies {
-    pub(crate) lost: LossTallies,
+pub(crate) struct ShardCounters {
+    pub(crate) lost: LossCounters,
     /// Events that the library itself put into the stream.
-    pub(crate) own: Tally,
+    pub(crate) internal: Counter,
     /// Events that came as far as the sinks.
-    pub(crate) passed: Tally,
+    pub(crate) passed: Counter,
 }
 
 /// What one shard counts of one plugin.
 #[derive(Debug, Default)]
-pub(crate) struct PluginTallies {
+pub(crate) struct PluginCounters {
     /// Batches.
-    pub(crate) calls: Tally,
-    pub(crate) nanos: Tally,
-    pub(crate) panics: Tally,
-    pub(crate) errors: Tally,
+    pub(crate) calls: Counter,
+    pub(crate) nanos: Counter,
+    pub(crate) panics: Counter,
+    pub(crate) errors: Counter,
     /// Batches that took too long.
-    pub(crate) slow: Tally,
+    pub(crate) slow: Counter,
     /// How often it was switched off.
-    pub(crate) pauses: Tally,
+    pub(crate) cool_downs: Counter,
     /// Events that it took out.
-    pub(crate) filtered: Tally,
+    pub(crate) filtered: Counter,
     /// A figure for reports, on which nothing depends: no model need see it.
     state: std::sync::atomic::AtomicU8,
 }
 
-impl PluginTallies {
+impl PluginCounters {
     pub(crate) fn set_state(&self, state: PluginState) {
         // Relaxed: a figure for reports.
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
     pub(crate) fn state(&self) -> PluginState {
-        let states = [PluginState::Active, PluginState::Off, PluginState::Disabled, PluginState::Removed];
+        let states = [PluginState::Active, PluginState::CoolDown, PluginState::Disabled, PluginState::Removed];
         // Relaxed: see `set_state`.
         let byte = self.state.load(Ordering::Relaxed);
         states.into_iter().find(|state| *state as u8 == byte).unwrap_or_default()

@@ -13,10 +13,10 @@ const INEXACT: &str = "a call is in no sum, or in two";
 /// Two threads without a ring, each with a call while the log is closed and the drain takes its last looks.
 fn what_comes_late_meanwhile(before: u64) -> (Log, Accounts) {
     let (log, drain) = start();
-    (0..before).for_each(|_| log.log_late());
+    (0..before).for_each(|_| log.log_shared());
     let loggers = [(); 2].map(|()| {
         let log = log.clone();
-        thread::spawn(move || log.log_late())
+        thread::spawn(move || log.log_shared())
     });
     log.request_shutdown();
     drain.run();

@@ -19,7 +19,7 @@ use fapilog::{
     info,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
-use law::{PATIENCE, thread_builder};
+use law::{TIMEOUT, thread_builder};
 
 /// What a child is to do. Nothing, where it is not set.
 const ROLE: &str = "FAPILOG_NOTICES_TEST_ROLE";
@@ -52,8 +52,8 @@ impl Sink for Undelivered {
 }
 
 fn lose_one(container: &Container) {
-    info!(container.logger("notices"), "lost");
-    let result = container.flush(PATIENCE);
+    info!(container.logger("diagnostics"), "lost");
+    let result = container.flush(TIMEOUT);
     assert!(matches!(result, Err(FlushError::Failed { .. })), "{result:?}");
 }
 
@@ -69,7 +69,7 @@ fn the_child() {
         .start()
         .unwrap();
     (0..3).for_each(|_| lose_one(&container));
-    assert_eq!(container.notices().len(), 3);
+    assert_eq!(container.diagnostics().len(), 3);
     println!("\n{READY}");
     io::stdin().lock().read_line(&mut String::new()).unwrap();
     lose_one(&container);
@@ -109,7 +109,7 @@ fn set_flags(pipe: &PipeWriter, flags: libc::c_int) {
 fn in_time<T: Send + 'static>(child: &mut Child, what: &str, wait: impl FnOnce() -> T + Send + 'static) -> T {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || tell.send(wait()));
-    told.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+    told.recv_timeout(TIMEOUT).unwrap_or_else(|_| {
         let _ = child.kill();
         panic!("waited in vain for {what}")
     })
@@ -131,7 +131,7 @@ fn a_stderr_that_nobody_reads_holds_nothing_up_and_is_told_what_it_missed() {
         reader.read_to_string(&mut text).map(|_| text).unwrap()
     });
     assert_eq!(child.wait().unwrap().code(), Some(ALL_WELL));
-    // Each failure is a notice; of emergencies there is one a second at most.
+    // Each failure is a diagnostic; of emergencies there is one a second at most.
     let dropped =
         text.strip_prefix("fapilog: ").and_then(|text| text.split_once(" lines before this one were dropped"));
     let dropped: u32 = dropped.unwrap_or_else(|| panic!("{text}")).0.parse().unwrap();

@@ -30,7 +30,7 @@ pub(super) fn next_group(rings: &[RingState], first: usize) -> usize {
 }
 
 /// Gathers frames into a batch.
-pub(super) struct Gather<'batch, 'shard> {
+pub(super) struct BatchReader<'batch, 'shard> {
     pub(super) rings: &'batch [RingState],
     pub(super) order: EventOrder,
     pub(super) clock: &'shard StampClock,
@@ -43,7 +43,7 @@ pub(super) struct Gather<'batch, 'shard> {
     pub(super) unreadable: u64,
 }
 
-impl<'batch> Gather<'batch, '_> {
+impl<'batch> BatchReader<'batch, '_> {
     /// Takes frames in order until the batch is full or the snapshots are walked. `false` if it met a source that is not
     /// known yet.
     pub(super) fn fill(&mut self, batch: &mut Batch<'batch>) -> bool {

@@ -5,7 +5,7 @@ use fapilog_ring::{Doorbell, ReserveError, seeded, sync};
 
 use crate::producer::{
     Lane,
-    lane::{Call, Tried},
+    lane::{Attempt, Call},
     overflow::{Overflow, Wait, may_wait},
 };
 
@@ -14,20 +14,20 @@ use crate::producer::{
 /// The lock is held for a try and never for a wait: a thread that waits for space keeps neither the others from their
 /// own try, nor a shutdown from closing the lane, nor a plugin that logs from being told that there is no space.
 #[derive(Debug, Default)]
-pub(super) struct LateLane {
+pub(super) struct SharedLane {
     lane: sync::Mutex<Option<Lane>>,
 }
 
-/// What became of a call on the late lane.
+/// What became of a call on the shared lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Late {
+pub(super) enum SharedLaneLog {
     /// It is published, or lost and counted.
     Done,
     /// The lane is closed, or was never opened: nothing is counted.
     Closed,
 }
 
-impl LateLane {
+impl SharedLane {
     pub(super) fn open(&self, lane: Option<Lane>) {
         *sync::lock(&self.lane) = lane;
     }
@@ -46,7 +46,7 @@ impl LateLane {
         scope: &[u8],
         overflow: Overflow,
         doorbell: &Doorbell,
-    ) -> Late {
+    ) -> SharedLaneLog {
         let mut stamp = None;
         let mut wait: Option<Wait> = None;
         loop {
@@ -55,18 +55,22 @@ impl LateLane {
                 lane.try_to_fit(call, arguments, scope, stamp)
             });
             match tried {
-                None if seeded::bug("late_call_uncounted") => return Late::Done,
-                None => return Late::Closed,
-                Some(Tried::Done) => return Late::Done,
-                Some(Tried::RingBell) => {
+                None if seeded::bug("late_call_uncounted") => return SharedLaneLog::Done,
+                None => return SharedLaneLog::Closed,
+                Some(Attempt::Done) => return SharedLaneLog::Done,
+                Some(Attempt::RingBell) => {
                     doorbell.ring();
-                    return Late::Done;
+                    return SharedLaneLog::Done;
                 }
-                Some(Tried::NoSpace(ReserveError::Full { .. })) if may_wait(&mut wait, overflow, doorbell) => {}
-                Some(Tried::NoSpace(error)) => {
+                Some(Attempt::NoSpace(ReserveError::Full { .. })) if may_wait(&mut wait, overflow, doorbell) => {}
+                Some(Attempt::NoSpace(error)) => {
                     // The lane may have been closed since the try; the call is then counted as one that came too late.
                     let is_counted = self.with_lane(|lane| lane.lose(error)).is_some();
-                    return if is_counted || seeded::bug("late_loss_uncounted") { Late::Done } else { Late::Closed };
+                    return if is_counted || seeded::bug("late_loss_uncounted") {
+                        SharedLaneLog::Done
+                    } else {
+                        SharedLaneLog::Closed
+                    };
                 }
             }
         }

@@ -1,0 +1,59 @@
+//! The failures that lose events at a sink, and the loss reason of each.
+
+use fapilog_plugin::sink::SinkError;
+
+use crate::accounts::LossReason;
+
+/// A failure that loses events at a sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DeliveryFailure {
+    /// The sink has no room, and drops events then.
+    NoRoom,
+    /// The sink's breaker is open.
+    BreakerOpen,
+    /// The sink panicked over a batch.
+    EncodePanicked,
+    /// The delivery failed.
+    NotDelivered,
+    /// The delivery ended at the deadline of the shutdown.
+    Deadline,
+    /// The shutdown ended before the delivery did.
+    GivenUp,
+}
+
+impl DeliveryFailure {
+    /// The failure of a delivery that ended with this error.
+    pub(super) fn of(error: &SinkError, is_stopping: bool) -> Self {
+        match error {
+            SinkError::Deadline if is_stopping => Self::Deadline,
+            _ => Self::NotDelivered,
+        }
+    }
+
+    /// The reason under which its events are counted.
+    pub(super) const fn loss_reason(self) -> LossReason {
+        match self {
+            Self::NoRoom => LossReason::SinkBusy,
+            Self::BreakerOpen | Self::NotDelivered => LossReason::SinkFailed,
+            Self::EncodePanicked => LossReason::PluginPanicked,
+            Self::Deadline | Self::GivenUp => LossReason::ShutdownDeadline,
+        }
+    }
+
+    /// Whether the sink is at fault, so that the next flush fails. Lack of room and a shutdown that is over are not errors
+    /// of the sink.
+    pub(super) const fn is_of_sink(self) -> bool {
+        !matches!(self, Self::NoRoom | Self::GivenUp)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_the_shutdowns_only_while_the_sink_stops() {
+        assert_eq!(DeliveryFailure::of(&SinkError::Deadline, true), DeliveryFailure::Deadline);
+        assert_eq!(DeliveryFailure::of(&SinkError::Deadline, false), DeliveryFailure::NotDelivered);
+    }
+}

@@ -1,0 +1,442 @@
+//! A sink worker: one sink of a shard, the payload that is being filled, and the payloads in flight.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use fapilog_plugin::{
+    diagnostics::Diagnostics,
+    event::{Batch, Event},
+    factory::ShardInfo,
+    sink::{Delivery, OnFull, Payload, Sink, SinkContext, SinkError},
+};
+use fapilog_record::{
+    timestamp::Timestamp,
+    user_code::{Panicked, catch_panic, drop_catching_panics, error_text},
+};
+
+use crate::{
+    accounts::{LossReason, PluginCounters, SinkCounters},
+    delivery::{
+        failure::DeliveryFailure,
+        in_flight::{InFlightPayload, InFlightPayloads, PayloadContents, panicked, poll_catching_panics},
+    },
+    diagnostics::DiagnosticLog,
+    port::{
+        SinkView, WriterText,
+        plan::{SinkOptions, SinkPlan},
+    },
+    route::Route,
+    supervisor::{CallKind, CallOutcome, Supervisor, SupervisorPolicy},
+};
+
+/// How long an urgent event waits for company.
+const URGENT_WAIT: Duration = Duration::from_millis(1);
+
+/// A sink with the payload that is being filled, and the payloads in flight.
+pub(crate) struct SinkWorker {
+    name: String,
+    sink: Box<dyn Sink>,
+    on_full: OnFull,
+    /// `None` where it takes all.
+    route: Option<Route>,
+    supervisor: Supervisor,
+    is_enabled: bool,
+    counters: Arc<SinkCounters>,
+    writer: Arc<WriterText>,
+    diagnostics: DiagnosticLog,
+    filling: Option<Filling>,
+    flush_interval: Duration,
+    in_flight: InFlightPayloads,
+    flush: SinkFlush,
+    health: SinkHealth,
+}
+
+/// The failures of a sink, as far as the shard acts on them.
+#[derive(Debug, Default)]
+struct SinkHealth {
+    /// The last delivery or batch failed.
+    is_failing: bool,
+    /// The sink was asked to stop: a delivery that its deadline ends is lost to the shutdown.
+    is_stopping: bool,
+    /// Something has failed since the last flush was answered.
+    has_failed_since_flush: bool,
+}
+
+struct Filling {
+    payload: Payload,
+    events: u64,
+    /// When the first of them was logged.
+    oldest: Option<Timestamp>,
+    /// When it is to be delivered, full or not. `None` while it is empty.
+    due: Option<Instant>,
+}
+
+/// A flush of the sink.
+enum SinkFlush {
+    None,
+    /// Until this many payloads are completed.
+    Completing {
+        until: u64,
+    },
+    Flushing(Delivery),
+}
+
+impl SinkWorker {
+    pub(crate) fn new(
+        plan: &SinkPlan,
+        shard: ShardInfo,
+        flush_interval: Duration,
+        diagnostics: &DiagnosticLog,
+        policy: SupervisorPolicy,
+    ) -> Result<(Self, SinkView), SinkError> {
+        let reports: Arc<dyn Diagnostics> = Arc::new(diagnostics.clone());
+        let made = catch_panic(|| plan.factory.make(&SinkContext::new(shard, &plan.name, &reports)));
+        let sink = made.unwrap_or_else(|_| Err(panicked()))?;
+        let SinkOptions { on_full, route } = plan.options.clone();
+        let asked = catch_panic(|| (sink.writer(), on_full.unwrap_or_else(|| plan.factory.on_full())));
+        let Ok((writer, on_full)) = asked else {
+            // Not while the panic unwinds: its drop may panic too.
+            drop_catching_panics(sink);
+            return Err(panicked());
+        };
+        let writer = Arc::new(WriterText::new(writer));
+        let counters = Arc::<SinkCounters>::default();
+        let guarding = Arc::<PluginCounters>::default();
+        let view = SinkView {
+            name: plan.name.clone(),
+            writer: Arc::clone(&writer),
+            counters: Arc::clone(&counters),
+            guarding: Arc::clone(&guarding),
+        };
+        let worker = Self {
+            name: plan.name.clone(),
+            sink,
+            on_full,
+            route: (route != Route::default()).then_some(route),
+            supervisor: Supervisor::new(&plan.name, policy, guarding, diagnostics.clone()),
+            is_enabled: true,
+            counters,
+            writer,
+            diagnostics: diagnostics.clone(),
+            filling: None,
+            flush_interval,
+            in_flight: InFlightPayloads::default(),
+            flush: SinkFlush::None,
+            health: SinkHealth::default(),
+        };
+        Ok((worker, view))
+    }
+
+    /// Whether a batch may come.
+    #[inline]
+    pub(crate) fn is_ready(&mut self) -> bool {
+        // What is offered to one that is off is lost there: it holds up nobody.
+        !self.is_enabled || self.supervisor.is_open() || self.has_room() || self.on_full == OnFull::Drop
+    }
+
+    /// Whether its last delivery or batch failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.health.is_failing
+    }
+
+    /// Events that it could not deliver.
+    pub(crate) fn failed_events(&self) -> u64 {
+        self.counters.lost.read().of(LossReason::SinkFailed)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Holds it to something else from now on.
+    pub(crate) fn set_policy(&mut self, policy: SupervisorPolicy) {
+        self.supervisor.set_policy(policy);
+    }
+
+    /// Leaves the sink out, or lets it work again.
+    pub(crate) fn set_enabled(&mut self, is_enabled: bool) {
+        self.is_enabled = is_enabled;
+        self.supervisor.set_enabled(is_enabled);
+    }
+
+    /// Counts events that came before the sink did, or after it was removed, as filtered here.
+    pub(crate) fn passed_by(&self, events: u64) {
+        self.counters.offered.add(events);
+        self.counters.filtered.add(events);
+    }
+
+    fn has_room(&mut self) -> bool {
+        self.take_payload() == Ok(true)
+    }
+
+    /// Returns whether there is a payload to encode into.
+    fn take_payload(&mut self) -> Result<bool, Panicked> {
+        if self.filling.is_none() {
+            let payload = self.supervisor.ask(CallKind::Payload, || self.sink.payload()).ok_or(Panicked)?;
+            self.filling = payload.map(|payload| Filling { payload, events: 0, oldest: None, due: None });
+        }
+        Ok(self.filling.is_some())
+    }
+
+    /// Encodes a batch, and submits the payload if it is full.
+    #[inline]
+    pub(crate) fn encode(&mut self, batch: &Batch<'_>, now: Instant) {
+        self.counters.offered.add(batch.len() as u64);
+        if !self.is_enabled {
+            return self.counters.filtered.add(batch.len() as u64);
+        }
+        let Some(route) = &self.route else { return self.encode_all(batch, now) };
+        let routed = batch.subset(|event| route.takes(event.level(), event.target(), event.source().name()));
+        self.counters.filtered.add((batch.len() - routed.len()) as u64);
+        if !routed.is_empty() {
+            self.encode_all(&routed, now);
+        }
+    }
+
+    #[inline]
+    fn encode_all(&mut self, batch: &Batch<'_>, now: Instant) {
+        let events = batch.len() as u64;
+        if self.supervisor.is_open() {
+            return self.lose(DeliveryFailure::BreakerOpen, events);
+        }
+        match self.take_payload() {
+            Ok(true) => {}
+            Ok(false) => return self.lose(DeliveryFailure::NoRoom, events),
+            Err(Panicked) => return self.lose(DeliveryFailure::EncodePanicked, events),
+        }
+        let Some(filling) = &mut self.filling else { return };
+        let length_before = filling.payload.buffer().len();
+        let sink = &mut self.sink;
+        let outcome = self.supervisor.call(|| {
+            sink.encode(batch, &mut filling.payload);
+            Ok(())
+        });
+        if outcome != CallOutcome::Done {
+            // Half a batch may be half a record.
+            filling.payload.buffer().truncate(length_before);
+            return self.lose(DeliveryFailure::EncodePanicked, events);
+        }
+        let first = batch.events().first().map(Event::timestamp);
+        filling.oldest = filling.oldest.or(first);
+        filling.events += events;
+        let is_urgent = batch.events().iter().any(|event| event.level().is_urgent());
+        let wait = if is_urgent { URGENT_WAIT.min(self.flush_interval) } else { self.flush_interval };
+        let due = now + wait;
+        filling.due = Some(filling.due.map_or(due, |earlier| earlier.min(due)));
+        if filling.payload.is_full() {
+            self.submit();
+        }
+    }
+
+    /// Counts events that are lost at this sink. This is the only place that does.
+    #[cold]
+    fn lose(&mut self, failure: DeliveryFailure, events: u64) {
+        self.counters.lost.add(failure.loss_reason(), events);
+        if failure.is_of_sink() {
+            self.counters.errors.add(1);
+            self.health.is_failing = true;
+            self.health.has_failed_since_flush = true;
+        }
+    }
+
+    /// Lets the sink do the work that is due.
+    pub(crate) fn work(&mut self, now: Instant) {
+        if self.open_for_own_work(now).is_some() || self.sink_due(now).is_none_or(|due| now < due) {
+            return;
+        }
+        if self.supervisor.ask_in_time(CallKind::Work, "what was due", || self.sink.work(now)).is_none() {
+            self.counters.errors.add(1);
+        }
+    }
+
+    /// The time at which the sink wants to work by itself.
+    pub(crate) fn sink_due(&mut self, now: Instant) -> Option<Instant> {
+        let paused = self.open_for_own_work(now);
+        paused.or_else(|| self.supervisor.ask(CallKind::Due, || self.sink.due(now)).flatten())
+    }
+
+    /// The end of the cool-down, if the sink's own work opened the breaker. A breaker that opened for another reason does
+    /// not stop that work: the sink may hold payloads that are delivered and not yet durable.
+    fn open_for_own_work(&self, now: Instant) -> Option<Instant> {
+        self.supervisor.open_until(&[CallKind::Due, CallKind::Work], now)
+    }
+
+    /// Submits the payload if it is due.
+    pub(crate) fn submit_if_due(&mut self, now: Instant) {
+        if self.due().is_some_and(|due| due <= now) {
+            self.submit();
+        }
+    }
+
+    /// The time at which the payload is to be submitted.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.filling.as_ref().and_then(|filling| filling.due)
+    }
+
+    /// Whether everything that was encoded is submitted.
+    pub(crate) fn is_submitted(&self) -> bool {
+        self.due().is_none()
+    }
+
+    fn submit(&mut self) {
+        // An empty payload is kept for the next batch.
+        let Some(Filling { payload, events, oldest, .. }) = self.filling.take_if(|filling| filling.due.is_some())
+        else {
+            return;
+        };
+        let bytes = payload.len() as u64;
+        // In any state of the breaker: the sink has taken these events.
+        let delivery = self.supervisor.ask_in_time(CallKind::Deliver, "a delivery", || self.sink.deliver(payload));
+        let delivery = delivery.unwrap_or_else(|| Delivery::done(Err(panicked())));
+        self.in_flight.push(InFlightPayload::new(delivery, events, oldest, bytes));
+    }
+
+    /// Polls the payloads in flight. Returns whether one is completed.
+    ///
+    /// `latency` is called with the time of the oldest event of each payload that is delivered.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>, mut latency: impl FnMut(Timestamp)) -> bool {
+        let completed_before = self.in_flight.completed();
+        for place in 0..self.in_flight.len() {
+            if let Some((contents, result)) = self.in_flight.poll_at(place, context) {
+                self.account(contents, result, &mut latency);
+            }
+        }
+        self.in_flight.drop_completed();
+        let has_completed = self.in_flight.completed() != completed_before;
+        if has_completed && !self.supervisor.is_open() {
+            self.count_retries();
+        }
+        has_completed
+    }
+
+    fn account(
+        &mut self,
+        contents: PayloadContents,
+        result: Result<(), SinkError>,
+        latency: &mut impl FnMut(Timestamp),
+    ) {
+        match result {
+            Ok(()) => {
+                self.health.is_failing = false;
+                self.counters.delivered.add(contents.events);
+                self.counters.bytes.add(contents.bytes);
+                contents.oldest.into_iter().for_each(latency);
+            }
+            Err(error) => {
+                self.lose(DeliveryFailure::of(&error, self.health.is_stopping), contents.events);
+                self.diagnostics.add(&self.name, error_text(error));
+            }
+        }
+    }
+
+    /// A sink that has retried may write in another way.
+    fn count_retries(&mut self) {
+        let retries = self.supervisor.ask(CallKind::Occasional, || self.sink.retries()).unwrap_or(0);
+        let new = retries.saturating_sub(self.counters.retries.get());
+        self.counters.retries.add(new);
+        if new > 0
+            && let Some(text) = self.supervisor.ask(CallKind::Occasional, || self.sink.writer())
+        {
+            self.writer.set(text);
+        }
+    }
+
+    /// Whether a payload or a flush is in flight.
+    pub(crate) fn is_delivering(&self) -> bool {
+        !self.in_flight.is_empty() || matches!(self.flush, SinkFlush::Flushing(_))
+    }
+
+    /// Whether a delivery in flight must be polled again and again, because it does not wake the shard.
+    pub(crate) fn needs_polling(&self) -> bool {
+        self.in_flight.needs_polling() || matches!(&self.flush, SinkFlush::Flushing(delivery) if !delivery.wakes())
+    }
+
+    /// Starts a flush of everything that was encoded so far.
+    pub(crate) fn begin_flush(&mut self) {
+        self.submit();
+        self.set_flush(SinkFlush::Completing { until: self.in_flight.submitted() });
+    }
+
+    /// The drop of a flush in flight is user code.
+    fn set_flush(&mut self, flush: SinkFlush) {
+        drop_catching_panics(std::mem::replace(&mut self.flush, flush));
+    }
+
+    /// Whether the flush that was started is over.
+    pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> bool {
+        if let SinkFlush::Completing { until } = self.flush {
+            if self.in_flight.completed() < until {
+                return false;
+            }
+            let delivery = self.supervisor.ask(CallKind::Occasional, || self.sink.flush());
+            let delivery = delivery.unwrap_or_else(|| Delivery::done(Err(panicked())));
+            self.set_flush(SinkFlush::Flushing(delivery));
+        }
+        let SinkFlush::Flushing(delivery) = &mut self.flush else { return true };
+        let Poll::Ready(result) = poll_catching_panics(delivery, context) else { return false };
+        if let Err(error) = result {
+            self.counters.errors.add(1);
+            self.health.has_failed_since_flush = true;
+            self.diagnostics.add(&self.name, error_text(error));
+        }
+        self.set_flush(SinkFlush::None);
+        true
+    }
+
+    /// Whether something has failed since this was last asked.
+    pub(crate) fn take_failure(&mut self) -> bool {
+        std::mem::take(&mut self.health.has_failed_since_flush)
+    }
+
+    pub(crate) fn stop(&mut self, deadline: Instant) {
+        self.health.is_stopping = true;
+        let stop = || {
+            self.sink.stop(deadline);
+            Ok(())
+        };
+        if self.supervisor.call_last(stop) != CallOutcome::Done {
+            self.counters.errors.add(1);
+        }
+    }
+
+    /// Counts everything that is not delivered as lost to the deadline of the shutdown.
+    pub(crate) fn give_up(&mut self) {
+        let encoded = self.filling.take().map_or(0, |filling| filling.events);
+        self.lose(DeliveryFailure::GivenUp, self.in_flight.pending_events() + encoded);
+        self.drop_deliveries();
+    }
+
+    fn drop_deliveries(&mut self) {
+        self.in_flight.clear();
+        self.set_flush(SinkFlush::None);
+    }
+}
+
+impl Drop for SinkWorker {
+    fn drop(&mut self) {
+        self.drop_deliveries();
+        drop_catching_panics(std::mem::replace(&mut self.sink, Box::new(Gone)));
+    }
+}
+
+/// Takes the place of a sink that is dropped.
+struct Gone;
+
+impl Sink for Gone {
+    fn writer(&self) -> String {
+        String::new()
+    }
+
+    fn payload(&mut self) -> Option<Payload> {
+        None
+    }
+
+    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+
+    fn deliver(&mut self, _: Payload) -> Delivery {
+        Delivery::done(Err(panicked()))
+    }
+}

@@ -1,0 +1,62 @@
+//! The lifecycle of a shard: awake or asleep, flushing, stopping.
+
+use std::time::Instant;
+
+use crate::shard::idle::{Idle, IdleSettings};
+
+/// The state of a shard beside its batches.
+#[derive(Debug)]
+pub(super) struct Lifecycle {
+    pub(super) flush: FlushState,
+    /// `None` while the shard runs.
+    pub(super) stop: Option<Stop>,
+    pub(super) idle: Idle,
+    /// Turns with work, in a row.
+    pub(super) busy_turns: u32,
+    /// The shard has slept, and its doorbell still says so.
+    pub(super) is_marked_asleep: bool,
+}
+
+impl Lifecycle {
+    pub(super) fn new(idle: IdleSettings) -> Self {
+        Self {
+            flush: FlushState { answered: 0, phase: FlushPhase::Idle },
+            stop: None,
+            idle: Idle::new(idle),
+            busy_turns: 0,
+            is_marked_asleep: false,
+        }
+    }
+}
+
+/// How far a flush has come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FlushState {
+    pub(super) answered: u64,
+    pub(super) phase: FlushPhase,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FlushPhase {
+    Idle,
+    /// Everything published before the ticket is in a snapshot that is being walked.
+    Walking {
+        ticket: u64,
+    },
+    /// Everything is encoded; the workers are at it.
+    Delivering {
+        ticket: u64,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stop {
+    pub(super) deadline: Instant,
+    pub(super) phase: StopPhase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StopPhase {
+    Draining,
+    Flushing,
+}

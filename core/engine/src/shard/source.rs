@@ -1,0 +1,113 @@
+//! The source of a shard's batches: its rings, and all that makes events of their frames.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use fapilog_record::call_site::DescriptorCache;
+
+use crate::{
+    clock::StampClock,
+    port::{NewRing, ShardPort},
+    producer::{Frontend, sources::SourceCache},
+    shard::{in_band::LossReport, ring_state::RingState},
+};
+
+/// How often losses are looked for.
+///
+/// In a model, not by the clock at all: loom demands that one execution is like another.
+const LOSS_CHECK_INTERVAL: Duration = if cfg!(fapilog_loom) { Duration::MAX } else { Duration::from_millis(100) };
+
+/// The rings of a shard, with the caches that its events need.
+pub(super) struct ShardSource {
+    port: Arc<ShardPort>,
+    frontend: Arc<Frontend>,
+    pub(super) rings: Vec<RingState>,
+    pub(super) registered: u64,
+    /// The ring that the next group of merged rings starts with.
+    pub(super) first: usize,
+    pub(super) descriptors: DescriptorCache,
+    pub(super) sources: SourceCache,
+    pub(super) has_unknown_source: bool,
+    pub(super) clock: StampClock,
+    pub(super) losses: LossReport,
+    losses_checked: Instant,
+}
+
+impl ShardSource {
+    pub(super) fn new(port: &Arc<ShardPort>, frontend: &Arc<Frontend>) -> Self {
+        Self {
+            port: Arc::clone(port),
+            frontend: Arc::clone(frontend),
+            rings: Vec::new(),
+            registered: 0,
+            first: 0,
+            descriptors: DescriptorCache::new(),
+            sources: SourceCache::new(Arc::clone(&frontend.sources)),
+            has_unknown_source: false,
+            clock: StampClock::new(frontend.stamps()),
+            losses: LossReport::default(),
+            losses_checked: Instant::now(),
+        }
+    }
+
+    pub(super) fn is_pass_over(&self) -> bool {
+        self.rings.iter().all(RingState::is_walked)
+    }
+
+    pub(super) fn adopt_rings(&mut self) {
+        let rings = &mut self.rings;
+        self.port.registrations.take_new(&mut self.registered, |ring: NewRing| rings.push(RingState::new(ring)));
+    }
+
+    pub(super) fn take_snapshots(&mut self) {
+        let mut fullest = 0;
+        for ring in &mut self.rings {
+            fullest = fullest.max(ring.take_snapshot());
+        }
+        self.port.ring_fill.record(fullest as u64);
+    }
+
+    /// Looks for losses once in a while. Returns whether the log is to tell of them now.
+    pub(super) fn check_losses(&mut self, now: Instant, is_last: bool) -> bool {
+        if is_last || now.saturating_duration_since(self.losses_checked) >= LOSS_CHECK_INTERVAL {
+            self.losses_checked = now;
+            for ring in &mut self.rings {
+                tell_losses(ring, &mut self.losses);
+            }
+        }
+        self.losses.is_due(now, is_last)
+    }
+
+    /// Takes back rings whose threads are gone.
+    pub(super) fn retire_rings(&mut self) {
+        for mut ring in self.rings.extract_if(.., |ring| ring.is_finished()) {
+            tell_losses(&mut ring, &mut self.losses);
+            self.frontend.lane_registry.leave(&ring.counters);
+            let is_kept = ring.into_consumer().into_idle().is_ok_and(|idle| self.port.keep_idle(idle));
+            if !is_kept {
+                self.frontend.forget_ring();
+            }
+        }
+    }
+
+    /// Whether every ring is empty, those that have just been registered among them.
+    pub(super) fn is_drained(&mut self) -> bool {
+        self.adopt_rings();
+        self.rings.iter().all(RingState::is_drained)
+    }
+
+    /// Whether a ring was registered or filled since the last look.
+    pub(super) fn has_something_to_take(&self) -> bool {
+        !self.port.registrations.is_seen(self.registered) || !self.rings.iter().all(RingState::is_drained)
+    }
+}
+
+fn tell_losses(ring: &mut RingState, report: &mut LossReport) {
+    let lost = ring.counters.refused.lost.read();
+    if lost != ring.told {
+        report.add(&lost.since(&ring.told));
+        ring.told = lost;
+    }
+}
