@@ -29,9 +29,9 @@ pub(crate) const BLOCK_BYTES: usize = 64 << 10;
 
 /// Writes each event's message, and a line feed.
 #[derive(Debug)]
-pub(crate) struct Lines;
+pub(crate) struct MessageLines;
 
-impl Formatter for Lines {
+impl Formatter for MessageLines {
     fn name(&self) -> &'static str {
         "lines"
     }
@@ -64,7 +64,7 @@ pub(crate) fn ways() -> Vec<Way> {
 
 fn has_io_uring() -> bool {
     let directory = directory();
-    let sink = FileSink::new(directory.path().join("probe.log"), || Lines).engine(FileEngine::IoUring);
+    let sink = FileSink::new(directory.path().join("probe.log"), || MessageLines).engine(FileEngine::IoUring);
     match Container::builder().executor(Executor::Thread).sink("file", sink).start() {
         Ok(_) => true,
         Err(error) => {
@@ -81,7 +81,7 @@ pub(crate) fn directory() -> TempDir {
 
 /// A sink with small blocks.
 pub(crate) fn sink(path: &Path, way: Way) -> FileSink {
-    FileSink::new(path, || Lines).block_bytes(BLOCK_BYTES).engine(way.engine).direct(way.direct)
+    FileSink::new(path, || MessageLines).block_bytes(BLOCK_BYTES).engine(way.engine).direct(way.direct)
 }
 
 /// Small batches, so that a block ends soon after it is full, and a producer that waits and drops nothing.

@@ -115,7 +115,7 @@ impl ConsoleWriter {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if is_polled {
                         // `poll` reported room that another writer used first, or that the device does not have.
-                        self.back_off(backoff)?;
+                        self.sleep_for_backoff(backoff)?;
                         backoff = (backoff * 2).min(BACKOFF_MAX);
                     }
                     self.wait_for_room()?;
@@ -134,7 +134,7 @@ impl ConsoleWriter {
         Ok(())
     }
 
-    fn back_off(&self, backoff: Duration) -> Result<(), WriteFailure> {
+    fn sleep_for_backoff(&self, backoff: Duration) -> Result<(), WriteFailure> {
         self.queue.wait(None, backoff);
         self.check_deadline()
     }

@@ -21,7 +21,7 @@ use rustix::{
     pipe::fcntl_setpipe_size,
 };
 
-use crate::lines::{Lines, TIMEOUT};
+use crate::lines::{MessageLines, TIMEOUT};
 
 /// The timeout of a shutdown with a stuck sink, and the most time that it may take: the timeout, the stop of the sinks, and
 /// the delay of a busy machine.
@@ -34,7 +34,7 @@ pub(crate) const QUEUE_BYTES_MIN: usize = 64 << 10;
 /// A sink of lines for this descriptor, which stays open.
 pub(crate) fn sink(fd: &impl AsFd, name: &str) -> ConsoleSink {
     let fd: OwnedFd = fd.as_fd().try_clone_to_owned().unwrap();
-    ConsoleSink::descriptor(fd, name, || Lines)
+    ConsoleSink::descriptor(fd, name, || MessageLines)
 }
 
 /// Reads to the end, on a thread of its own.
