@@ -40,7 +40,7 @@ impl Settings {
     pub(super) fn options(&self) -> ContainerBuilder {
         let mut builder = Container::builder().diagnostics_to_stderr(stderr_level(self));
         if let Some(callback) = self.error_callback.clone() {
-            builder = builder.error_callback(move |notice| callback.call(notice));
+            builder = builder.error_callback(move |diagnostic| callback.call(diagnostic));
         }
         container_options! { give_options! { (self to builder) } }
         builder
@@ -74,14 +74,14 @@ impl Settings {
     }
 }
 
-/// What a container was made from.
+/// The settings and the registry that a container was made from.
 #[derive(Debug)]
 pub(crate) struct Origin {
     pub(super) settings: Settings,
     pub(super) registry: Registry,
 }
 
-/// A builder that does as the settings say.
+/// A builder with the options and plugins of the settings.
 pub(super) fn build(settings: &Settings, registry: &Registry) -> Result<ContainerBuilder, SettingsError> {
     let mut build = Build { settings, registry, problems: settings.problems(), formatters: BTreeMap::new() };
     let builder = build.add_pipeline(settings.options());
@@ -195,7 +195,7 @@ impl Build<'_> {
         }
     }
 
-    /// One for a terminal and one for elsewhere: colours, and what `auto` stands for, depend on it.
+    /// A formatter for a terminal and another for elsewhere: colours, and the meaning of `auto`, depend on it.
     fn formatters(&mut self, path: &str, name: &str) -> Option<Formatters> {
         let [on_terminal, elsewhere] = formatters_of(name);
         let elsewhere = self.formatter(path, elsewhere, false)?;
@@ -271,7 +271,7 @@ impl Build<'_> {
         None
     }
 
-    /// Settings of a plugin that nobody knows are read by nobody.
+    /// Settings of an unknown plugin are invalid: nothing reads them.
     fn check_plugin_config(&mut self) {
         let sinks = self.settings.sinks.iter().map(|sink| sink.name.as_str());
         let known: Vec<&str> = sinks.chain(self.registry.plugins().map(|plugin| plugin.name.as_str())).collect();
@@ -287,7 +287,7 @@ impl Build<'_> {
         self.add_problems(problems);
     }
 
-    /// One problem a place is enough.
+    /// Adds the first problem of each place.
     fn add_problems(&mut self, problems: impl IntoIterator<Item = Problem>) {
         for problem in problems {
             if !self.problems.iter().any(|known| known.path == problem.path) {
@@ -297,7 +297,7 @@ impl Build<'_> {
     }
 }
 
-/// The least level of the notices that go to stderr.
+/// The least level of the diagnostics that go to stderr.
 fn stderr_level(settings: &Settings) -> LevelFilter {
     match (settings.enable_internal_logging, settings.error_handling_mode) {
         (true, _) => settings.internal_log_level,
