@@ -1,9 +1,9 @@
-//! What runs the drain.
+//! The runtime of a drain.
 
 use fapilog_plugin::named_enum;
 
 named_enum! {
-    /// What runs the drain.
+    /// The runtime of the drain shards.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
     #[non_exhaustive]
     pub enum Executor {

@@ -1,10 +1,10 @@
-//! What is wrong with settings.
+//! Invalid settings.
 
 use std::{error::Error, fmt, io, sync::Arc};
 
 use fapilog_record::error_codes;
 
-/// One thing that is wrong with the settings.
+/// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
@@ -12,7 +12,7 @@ pub struct Problem {
     pub path: String,
     /// Its value.
     pub value: String,
-    /// What is allowed.
+    /// The allowed values.
     pub allowed: String,
     /// A valid name that resembles the invalid one.
     pub suggestion: Option<Box<str>>,
@@ -43,7 +43,7 @@ impl PartialEq for IoCause {
 impl Eq for IoCause {}
 
 impl Problem {
-    /// `path` is `value`, but must be as `allowed` says.
+    /// `path` is `value`, which is not `allowed`.
     pub fn new(path: impl Into<String>, value: impl fmt::Display, allowed: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -96,7 +96,7 @@ impl Error for Problem {
 /// Everything that is wrong with the settings. Its source is that of the first problem that has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsError {
-    /// One by one, in the order of the settings.
+    /// The problems, in the order of the settings.
     pub problems: Vec<Problem>,
 }
 

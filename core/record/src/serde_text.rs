@@ -27,7 +27,7 @@ macro_rules! by_text {
 
 by_text! { Level, LevelFilter, Directives }
 
-/// The part of an error that says what is allowed: what it is about, the reader knows better.
+/// The part of an error that lists the allowed values. The reader of the value adds its place.
 struct Allowed<'a, E>(&'a E);
 
 impl<E: fmt::Display> fmt::Display for Allowed<'_, E> {

@@ -98,7 +98,7 @@ mod tests {
         for (format, text) in
             [(FileFormat::Toml, "a = 1e999"), (FileFormat::Json, r#"{ "a": 1e999 }"#), (FileFormat::Yaml, "a: 1e999")]
         {
-            // serde_json refuses it, or keeps its text where any crate turns on `arbitrary_precision`.
+            // serde_json refuses it, or keeps its text where any crate enables `arbitrary_precision`.
             if let Ok(table) = format.parse(text) {
                 assert!(table["a"].as_f64().is_none_or(f64::is_infinite), "{format:?}: {table}");
             }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_says_nothing_in_toml_and_yaml() {
+    fn an_empty_file_is_an_empty_table_in_toml_and_yaml() {
         for format in [FileFormat::Toml, FileFormat::Yaml] {
             assert_eq!(format.parse(""), Ok(json!({})), "{format:?}");
         }

@@ -74,14 +74,14 @@ impl Settings {
     }
 }
 
-/// What a container was made from.
+/// The settings and the registry that a container was made from.
 #[derive(Debug)]
 pub(crate) struct Origin {
     pub(super) settings: Settings,
     pub(super) registry: Registry,
 }
 
-/// A builder that does as the settings say.
+/// A builder with the options and plugins of the settings.
 pub(super) fn build(settings: &Settings, registry: &Registry) -> Result<ContainerBuilder, SettingsError> {
     let mut build = Build { settings, registry, problems: settings.problems(), formatters: BTreeMap::new() };
     let builder = build.add_pipeline(settings.options());
@@ -195,7 +195,7 @@ impl Build<'_> {
         }
     }
 
-    /// One for a terminal and one for elsewhere: colours, and what `auto` stands for, depend on it.
+    /// A formatter for a terminal and another for elsewhere: colours, and the meaning of `auto`, depend on it.
     fn formatters(&mut self, path: &str, name: &str) -> Option<Formatters> {
         let [on_terminal, elsewhere] = formatters_of(name);
         let elsewhere = self.formatter(path, elsewhere, false)?;
@@ -271,7 +271,7 @@ impl Build<'_> {
         None
     }
 
-    /// Settings of a plugin that nobody knows are read by nobody.
+    /// Settings of an unknown plugin are invalid: nothing reads them.
     fn check_plugin_config(&mut self) {
         let sinks = self.settings.sinks.iter().map(|sink| sink.name.as_str());
         let known: Vec<&str> = sinks.chain(self.registry.plugins().map(|plugin| plugin.name.as_str())).collect();
@@ -287,7 +287,7 @@ impl Build<'_> {
         self.add_problems(problems);
     }
 
-    /// One problem a place is enough.
+    /// Adds the first problem of each place.
     fn add_problems(&mut self, problems: impl IntoIterator<Item = Problem>) {
         for problem in problems {
             if !self.problems.iter().any(|known| known.path == problem.path) {

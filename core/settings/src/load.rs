@@ -115,13 +115,13 @@ impl SettingsBuilder {
     fn merge(&self, problems: &mut Vec<Problem>) -> Result<Tree, Problem> {
         let mut tree = Tree::default();
         for (name, value) in self.given_values()? {
-            tree = tree.covered_by(Tree::value_at(&[name.to_owned()], value, "code"));
+            tree = tree.below(Tree::value_at(&[name.to_owned()], value, "code"));
         }
         let files = self.files_to_read().into_iter().map(read_file);
         for layer in files.chain([Ok(self.environment_layer(problems))]) {
             match layer.map(Tree::without_aliases) {
                 Ok((layer, twice)) => {
-                    tree = tree.covered_by(layer);
+                    tree = tree.below(layer);
                     problems.extend(twice);
                 }
                 Err(problem) => problems.push(problem),
@@ -130,7 +130,7 @@ impl SettingsBuilder {
         match preset_of(&tree.values()) {
             Some(preset) => {
                 let lowest = Tree::layer(Settings::preset(preset).to_value()?, &format!("preset {preset}"));
-                Ok(lowest.covered_by(tree))
+                Ok(lowest.below(tree))
             }
             None => Ok(tree),
         }
@@ -145,7 +145,7 @@ impl SettingsBuilder {
         let mut tree = Tree::default();
         for (name, value) in variables {
             match read_variable(name, value) {
-                Ok(variable) => tree = tree.covered_by(variable),
+                Ok(variable) => tree = tree.below(variable),
                 Err(problem) => problems.push(problem),
             }
         }

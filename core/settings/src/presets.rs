@@ -21,7 +21,7 @@ impl Settings {
         }
     }
 
-    /// For a developer's terminal: DEBUG, shown at once, and loud about mistakes.
+    /// For a developer's terminal: DEBUG, shown at once, with failures of the log on stderr.
     #[must_use]
     pub fn dev() -> Self {
         Self {
@@ -29,7 +29,7 @@ impl Settings {
             level: Level::Debug.into(),
             flush_interval: Duration::from_millis(5),
             executor: Executor::Thread,
-            // A developer's machine has better things to do.
+            // Spinning would cost a developer's machine a core.
             idle_spin: Some(Duration::ZERO),
             enable_internal_logging: true,
             error_handling_mode: ErrorHandling::Loud,
@@ -51,7 +51,7 @@ impl Settings {
         }
     }
 
-    /// For functions that come and go: small, and quick to hand over what they have.
+    /// For functions that come and go: small, and quick to deliver their events.
     #[must_use]
     pub fn serverless() -> Self {
         Self {
@@ -68,7 +68,7 @@ impl Settings {
         }
     }
 
-    /// For those who would rather wait than lose an event, and bound what an event may hold.
+    /// For programs that rather wait than drop an event: a long timeout, and a bound on the size of an event.
     #[must_use]
     pub fn hardened() -> Self {
         Self {

@@ -99,10 +99,10 @@ pub trait Reload: sealed::Sealed {
     /// # Errors
     /// When a value is invalid, when what is new cannot change while the container runs, when a plugin cannot be made, or
     /// when a shard does not answer within ten seconds. Nothing has changed then. New plugins of a container that the
-    /// program drains itself are refused here: see [`ReloadManual`].
+    /// program drains itself are an error: see [`ReloadManual`].
     fn reload(&self, settings: Settings) -> Result<(), ReloadError>;
 
-    /// Gives the container the settings of a file, covered by the environment: see [`Settings::load`].
+    /// Gives the container the settings of a file, below the environment: see [`Settings::load`].
     ///
     /// # Errors
     /// As [`reload`](Self::reload), and when the file cannot be read.
@@ -126,7 +126,7 @@ pub trait ReloadManual: sealed::Sealed {
     /// As [`Reload::reload`]; for the container of another drain, that this one does not answer for it.
     fn reload(&mut self, container: &Container, settings: Settings) -> Result<(), ReloadError>;
 
-    /// As [`reload`](Self::reload), with the settings of a file, covered by the environment.
+    /// As [`reload`](Self::reload), with the settings of a file, below the environment.
     ///
     /// # Errors
     /// As [`reload`](Self::reload), and when the file cannot be read.

@@ -17,11 +17,11 @@ use serde::{
 pub struct SinkEntry {
     /// Its name in the container.
     pub name: String,
-    /// Which of the registry's sinks it is; if none is given, the one of its name.
+    /// The name of the sink in the registry; if none is given, its own name.
     pub kind: Option<String>,
-    /// What renders its events; if none is given, the setting `formatter`.
+    /// The formatter of its events; if none is given, the setting `formatter`.
     pub formatter: Option<String>,
-    /// What happens while it has no room; if it is not given, what is the sink's way.
+    /// The behaviour while it has no room; if it is not given, the sink decides.
     pub on_full: Option<OnFull>,
 }
 
@@ -31,28 +31,28 @@ impl SinkEntry {
         Self { name: name.into(), kind: None, formatter: None, on_full: None }
     }
 
-    /// Which of the registry's sinks it is.
+    /// The name of the sink in the registry.
     #[must_use]
     pub fn kind(mut self, kind: impl Into<String>) -> Self {
         self.kind = Some(kind.into());
         self
     }
 
-    /// What renders its events.
+    /// The formatter of its events.
     #[must_use]
     pub fn formatter(mut self, formatter: impl Into<String>) -> Self {
         self.formatter = Some(formatter.into());
         self
     }
 
-    /// What happens while it has no room.
+    /// The behaviour while it has no room.
     #[must_use]
     pub fn on_full(mut self, on_full: OnFull) -> Self {
         self.on_full = Some(on_full);
         self
     }
 
-    /// Which of the registry's sinks it is.
+    /// The name of the sink in the registry.
     pub(crate) fn registered_name(&self) -> &str {
         self.kind.as_deref().unwrap_or(&self.name)
     }

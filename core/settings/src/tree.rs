@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::Settings;
 
-/// Values of several layers. A later layer covers an earlier one, and tables are merged.
+/// Values of several layers. A later layer lies above an earlier layer, and tables are merged.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tree {
     root: Table,
@@ -23,7 +23,7 @@ type Table = BTreeMap<String, Node>;
 #[derive(Debug, Clone)]
 enum Node {
     Table(Table),
-    /// A list is covered as a whole, so that one layer gives all of it.
+    /// A list is replaced as a whole, so that a single layer gives all of it.
     Leaf {
         value: Value,
         given_by: Arc<str>,
@@ -31,7 +31,7 @@ enum Node {
 }
 
 impl Tree {
-    /// One layer: a table of values. Anything but a table gives nothing.
+    /// A layer of a table of values. Anything but a table gives nothing.
     pub(super) fn layer(table: Value, given_by: &str) -> Self {
         match node(table, &given_by.into()) {
             Node::Table(root) => Self { root, aliases: BTreeMap::new() },
@@ -39,7 +39,7 @@ impl Tree {
         }
     }
 
-    /// One layer of one value, at a path of names.
+    /// A layer of a single value, at a path of names.
     pub(super) fn value_at(path: &[String], value: Value, given_by: &str) -> Self {
         let table =
             path.iter().rev().fold(value, |below, name| Value::Object([(name.clone(), below)].into_iter().collect()));
@@ -47,7 +47,7 @@ impl Tree {
     }
 
     /// This tree below another one.
-    pub(super) fn covered_by(mut self, upper: Self) -> Self {
+    pub(super) fn below(mut self, upper: Self) -> Self {
         self.aliases.retain(|name, _| !upper.root.contains_key(*name));
         self.aliases.extend(upper.aliases);
         cover(&mut self.root, upper.root);
@@ -162,12 +162,12 @@ mod tests {
 
     fn merged() -> Tree {
         Tree::layer(json!({ "a": 1, "b": { "c": 2, "d": [3, 4] }, "e": { "f": 5 } }), "code")
-            .covered_by(Tree::layer(json!({ "b": { "d": [6] }, "e": 7, "g": {} }), "file"))
-            .covered_by(Tree::value_at(&["b".to_owned(), "h".to_owned()], json!(8), "variable"))
+            .below(Tree::layer(json!({ "b": { "d": [6] }, "e": 7, "g": {} }), "file"))
+            .below(Tree::value_at(&["b".to_owned(), "h".to_owned()], json!(8), "variable"))
     }
 
     #[test]
-    fn tables_are_merged_and_all_else_is_covered() {
+    fn tables_are_merged_and_all_else_is_replaced() {
         assert_eq!(merged().values(), json!({ "a": 1, "b": { "c": 2, "d": [6], "h": 8 }, "e": 7, "g": {} }));
     }
 
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!((lower.1, upper.1), (Vec::new(), Vec::new()));
         let written = |tree: &Tree| ["shards", "batch_events_max", "level"].map(|name| tree.as_written(name));
         assert_eq!(written(&lower.0), ["max_workers", "batch_size", "level"]);
-        let tree = lower.0.covered_by(upper.0);
+        let tree = lower.0.below(upper.0);
         assert_eq!(tree.values(), json!({ "shards": 3, "batch_events_max": 2 }));
         assert_eq!(written(&tree), ["shards", "batch_size", "level"]);
         assert_eq!((tree.given_by("shards"), tree.given_by("batch_events_max")), (Some("two"), Some("one")));
@@ -213,7 +213,7 @@ mod tests {
     fn a_table_covers_a_value_and_a_value_covers_a_table() {
         let table = Tree::layer(json!({ "a": { "b": 1 } }), "one");
         let value = Tree::layer(json!({ "a": 2 }), "two");
-        assert_eq!(table.clone().covered_by(value.clone()).values(), json!({ "a": 2 }));
-        assert_eq!(value.covered_by(table).values(), json!({ "a": { "b": 1 } }));
+        assert_eq!(table.clone().below(value.clone()).values(), json!({ "a": 2 }));
+        assert_eq!(value.below(table).values(), json!({ "a": { "b": 1 } }));
     }
 }

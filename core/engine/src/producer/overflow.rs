@@ -1,4 +1,4 @@
-//! What happens when a ring is full.
+//! The behaviour of a log call when its ring is full.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use fapilog_plugin::{named_enum, threads::drain_thread};
 use fapilog_ring::Doorbell;
 
 named_enum! {
-    /// What a log call does when its thread's ring is full, by name: see [`Overflow`].
+    /// The behaviour of a log call when its thread's ring is full, by name: see [`Overflow`].
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
     #[non_exhaustive]
     pub enum OverflowStrategy {
@@ -32,7 +32,7 @@ impl OverflowStrategy {
     }
 }
 
-/// What a log call does when its thread's ring is full.
+/// The behaviour of a log call when its thread's ring is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overflow {

@@ -62,7 +62,7 @@ impl<'de> Deserialize<'de> for PluginConfig {
     }
 }
 
-/// One of a plugin's own settings.
+/// A value among a plugin's own settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PluginValue(Value);
 

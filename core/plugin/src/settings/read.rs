@@ -345,7 +345,7 @@ impl<'de> VariantAccess<'de> for Reader<'_> {
     type Error = InvalidValue;
 
     fn unit_variant(self) -> Result<(), InvalidValue> {
-        self.within(|_| Err(InvalidValue::custom("nothing can be given here")))
+        self.within(|_| Err(InvalidValue::custom("the variant takes no value")))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, InvalidValue> {
@@ -397,7 +397,7 @@ mod tests {
     #[serde(default)]
     struct Limits {
         #[serde(with = "crate::settings::duration")]
-        patience: Duration,
+        timeout: Duration,
         #[serde(with = "crate::settings::size_bytes")]
         most: usize,
     }
@@ -428,14 +428,14 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_named_with_its_place() {
+    fn every_invalid_value_is_named_with_its_place() {
         let tree = json!({
             "port": 70_000,
             "shared": 1,
             "is_open": "perhaps",
             "names": ["a", 5, "c", {}],
             "mode": "neverr",
-            "limits": { "patience": 5, "most": "lots", "else": true },
+            "limits": { "timeout": 5, "most": "lots", "else": true },
         });
         assert_eq!(
             wrong(tree),
@@ -443,7 +443,7 @@ mod tests {
                 "is_open is \"perhaps\"; it must be true or false",
                 "limits.else is true; there is no such setting",
                 "limits.most is \"lots\"; it must be a number of bytes, or a size with its unit, such as \"10 MB\" or \"512 KiB\"",
-                "limits.patience is 5; it must be a duration with its unit, such as \"250ms\" or \"1m 30s\"",
+                "limits.timeout is 5; it must be a duration with its unit, such as \"250ms\" or \"1m 30s\"",
                 "mode is \"neverr\"; allowed are never, every, often; did you mean never?",
                 "names[1] is 5; it must be text",
                 "names[3] is a table; it must be text",
@@ -454,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_in_text_that_is_a_list_is_named_by_its_item() {
+    fn an_invalid_value_in_text_that_is_a_list_is_named_by_its_item() {
         #[derive(Debug, Default, Deserialize)]
         #[serde(default)]
         struct Numbers {
@@ -491,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_that_is_no_table_is_one_mistake() {
+    fn a_tree_that_is_no_table_is_a_single_problem() {
         assert_eq!(wrong(json!(5)), [" is 5; it must be a table"]);
     }
 }

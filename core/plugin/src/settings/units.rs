@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde::de::{Error, Unexpected, Visitor};
 
-/// What a size looks like.
+/// The notation of a size.
 const SIZE: &str = "a number of bytes, or a size with its unit, such as \"10 MB\" or \"512 KiB\"";
-/// What a duration looks like.
+/// The notation of a duration.
 const DURATION: &str = "a duration with its unit, such as \"250ms\" or \"1m 30s\"";
 
-/// A size as people write it. What is a multiple of a KiB, a MiB or a GiB is written so; other sizes are numbers.
+/// A size as people write it. Multiples of a KiB, a MiB or a GiB have that unit; other sizes are numbers.
 pub fn write_size(bytes: usize) -> String {
     const KIB: usize = 1 << 10;
     const MIB: usize = 1 << 20;
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_carry_their_units() {
+    fn durations_have_units() {
         for (written, nanos) in [("250ms", 250_000_000), ("1m 30s", 90_000_000_000), ("20us", 20_000), ("0s", 0)] {
             assert_eq!(duration::deserialize(text(written)), Ok(Duration::from_nanos(nanos)), "{written}");
         }
