@@ -3,7 +3,10 @@
 use fapilog_plugin::{event::Batch, formatter::Formatter};
 use fapilog_record::level::Level;
 
-use crate::text::{Dialect, Frame, Layout, Lines, Part};
+use crate::{
+    template::LinePart,
+    text::{Dialect, Frame, Layout, Lines},
+};
 
 /// Renders events as lines for a developer's terminal:
 ///
@@ -84,34 +87,41 @@ struct Pretty {
 
 impl Layout for Pretty {
     const DIALECT: Dialect = Dialect::People;
-    const PARTS: &'static [Part] =
-        &[Part::TimeOfDay, Part::Level, Part::Source, Part::Target, Part::Message, Part::Fields, Part::CorrelationId];
+    const PARTS: &'static [LinePart] = &[
+        LinePart::TimeOfDay,
+        LinePart::Level,
+        LinePart::Source,
+        LinePart::Target,
+        LinePart::Message,
+        LinePart::Fields,
+        LinePart::CorrelationId,
+    ];
 
-    fn before(&self, part: Part, level: Level, out: &mut Vec<u8>) {
-        if part != Part::TimeOfDay {
+    fn before(&self, part: LinePart, level: Level, out: &mut Vec<u8>) {
+        if part != LinePart::TimeOfDay {
             out.push(b' ');
         }
         if self.has_colors {
             let rendition = match part {
-                Part::Level => color(level),
-                Part::Message => BOLD,
+                LinePart::Level => color(level),
+                LinePart::Message => BOLD,
                 _ => DIM,
             };
             out.extend_from_slice(rendition.as_bytes());
         }
-        if part == Part::Target {
+        if part == LinePart::Target {
             out.push(b'[');
         }
     }
 
-    fn behind(&self, part: Part, level: Level, out: &mut Vec<u8>) {
-        if part == Part::Target {
+    fn behind(&self, part: LinePart, level: Level, out: &mut Vec<u8>) {
+        if part == LinePart::Target {
             out.push(b']');
         }
         if self.has_colors {
             out.extend_from_slice(RESET.as_bytes());
         }
-        if part == Part::Level {
+        if part == LinePart::Level {
             out.extend(std::iter::repeat_n(b' ', LEVEL_BYTES.saturating_sub(level.name().len())));
         }
     }

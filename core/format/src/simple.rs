@@ -3,7 +3,10 @@
 use fapilog_plugin::{event::Batch, formatter::Formatter};
 use fapilog_record::level::Level;
 
-use crate::text::{Dialect, Layout, Lines, Part};
+use crate::{
+    template::LinePart,
+    text::{Dialect, Layout, Lines},
+};
 
 /// Renders events as lines that people read and `grep` finds:
 ///
@@ -49,20 +52,27 @@ struct Simple;
 
 impl Layout for Simple {
     const DIALECT: Dialect = Dialect::People;
-    const PARTS: &'static [Part] =
-        &[Part::Time, Part::Level, Part::Source, Part::Target, Part::Message, Part::Fields, Part::CorrelationId];
+    const PARTS: &'static [LinePart] = &[
+        LinePart::Time,
+        LinePart::Level,
+        LinePart::Source,
+        LinePart::Target,
+        LinePart::Message,
+        LinePart::Fields,
+        LinePart::CorrelationId,
+    ];
 
-    fn before(&self, part: Part, _: Level, out: &mut Vec<u8>) {
+    fn before(&self, part: LinePart, _: Level, out: &mut Vec<u8>) {
         let text: &[u8] = match part {
-            Part::Time => b"",
-            Part::Target => b" [",
+            LinePart::Time => b"",
+            LinePart::Target => b" [",
             _ => b" ",
         };
         out.extend_from_slice(text);
     }
 
-    fn behind(&self, part: Part, _: Level, out: &mut Vec<u8>) {
-        if part == Part::Target {
+    fn behind(&self, part: LinePart, _: Level, out: &mut Vec<u8>) {
+        if part == LinePart::Target {
             out.push(b']');
         }
     }

@@ -2,6 +2,7 @@
 
 mod condition;
 mod rule;
+pub(crate) mod settings;
 
 pub use condition::{Comparison, Condition, Operand};
 pub use rule::Rule;
@@ -9,6 +10,7 @@ pub use rule::Rule;
 use fapilog_plugin::{
     error::PluginError,
     event::{Batch, Event},
+    per_call_site::PerCallSite,
     processor::Processor,
 };
 use fapilog_record::{
@@ -41,14 +43,20 @@ use fapilog_record::{
 #[derive(Debug, Clone, Default)]
 pub struct FilterProcessor {
     rules: Vec<Rule>,
+    targets: TargetLevels,
+    /// The level from which a call site's events stay, by its target.
+    by_site: PerCallSite<LevelFilter>,
+}
+
+/// Levels by target.
+#[derive(Debug, Clone, Default)]
+struct TargetLevels {
     level: Option<Directives>,
     include: Vec<String>,
     exclude: Vec<String>,
-    /// What the level and the targets say of a call site, by its descriptor's id.
-    by_site: Vec<Option<LevelFilter>>,
 }
 
-/// What passes where nothing else does.
+/// The levels that pass where no other does.
 const AUDIT_AND_SECURITY: LevelFilter = LevelFilter::AtLeast(Level::Audit);
 
 impl FilterProcessor {
@@ -61,21 +69,21 @@ impl FilterProcessor {
     /// Keeps events of this level and above it; levels may differ by target.
     #[must_use]
     pub fn level(mut self, level: impl Into<Directives>) -> Self {
-        self.level = Some(level.into());
+        self.targets.level = Some(level.into());
         self
     }
 
     /// Keeps only what these modules log, and those below them.
     #[must_use]
     pub fn include<T: Into<String>>(mut self, targets: impl IntoIterator<Item = T>) -> Self {
-        self.include.extend(targets.into_iter().map(Into::into));
+        self.targets.include.extend(targets.into_iter().map(Into::into));
         self
     }
 
     /// Takes out what these modules log, and those below them, also where they are included.
     #[must_use]
     pub fn exclude<T: Into<String>>(mut self, targets: impl IntoIterator<Item = T>) -> Self {
-        self.exclude.extend(targets.into_iter().map(Into::into));
+        self.targets.exclude.extend(targets.into_iter().map(Into::into));
         self
     }
 
@@ -86,6 +94,20 @@ impl FilterProcessor {
         self
     }
 
+    /// The level from which events of this target stay.
+    #[inline]
+    fn level_of(&mut self, event: &Event<'_>) -> LevelFilter {
+        let descriptor = event.descriptor();
+        let target = descriptor.site().target();
+        if target.is_empty() {
+            return self.targets.level_of(event.target());
+        }
+        let targets = &self.targets;
+        *self.by_site.get_or_insert_with(descriptor, || targets.level_of(target))
+    }
+}
+
+impl TargetLevels {
     fn has_targets(&self) -> bool {
         !self.include.is_empty() || !self.exclude.is_empty()
     }
@@ -96,33 +118,7 @@ impl FilterProcessor {
         (!self.has_targets() && level.targets().next().is_none()).then(|| level.level())
     }
 
-    /// What level and targets say of an event.
-    #[inline]
-    fn level_of(&mut self, event: &Event<'_>) -> LevelFilter {
-        let descriptor = event.descriptor();
-        if descriptor.site().target().is_empty() {
-            return self.level_of_target(event.target());
-        }
-        match self.by_site.get(descriptor.id() as usize) {
-            Some(Some(known)) => *known,
-            _ => self.learn(descriptor.id() as usize, descriptor.site().target()),
-        }
-    }
-
-    /// As many as call sites, which are bounded by the program's text.
-    #[cold]
-    fn learn(&mut self, site: usize, target: &str) -> LevelFilter {
-        let level = self.level_of_target(target);
-        if self.by_site.len() <= site {
-            self.by_site.resize(site + 1, None);
-        }
-        if let Some(slot) = self.by_site.get_mut(site) {
-            *slot = Some(level);
-        }
-        level
-    }
-
-    fn level_of_target(&self, target: &str) -> LevelFilter {
+    fn level_of(&self, target: &str) -> LevelFilter {
         let is_in = |modules: &[String]| modules.iter().any(|module| is_within(target, module));
         if is_in(&self.exclude) || !(self.include.is_empty() || is_in(&self.include)) {
             return AUDIT_AND_SECURITY;
@@ -146,9 +142,9 @@ impl Processor for FilterProcessor {
                 let decided = self.rules.iter().find_map(|rule| rule.decide(event));
                 decided.unwrap_or_else(|| self.level_of(event).passes(event.level()))
             });
-        } else if let Some(level) = self.only_level() {
+        } else if let Some(level) = self.targets.only_level() {
             batch.retain(|event| level.passes(event.level()));
-        } else if self.level.is_some() || self.has_targets() {
+        } else if self.targets.level.is_some() || self.targets.has_targets() {
             batch.retain(|event| self.level_of(event).passes(event.level()));
         }
         Ok(())

@@ -3,6 +3,7 @@
 mod bucket;
 mod episodes;
 mod keys;
+pub(crate) mod settings;
 
 use std::{
     sync::Arc,

@@ -1,5 +1,7 @@
 //! What binds events together.
 
+pub(crate) mod settings;
+
 use std::fmt;
 
 use bumpalo::Bump;
@@ -7,9 +9,9 @@ use fapilog_plugin::{
     enricher::Enricher,
     error::PluginError,
     event::{Batch, Event, ProducerInfo},
+    uuid_v7::{RandomPart, TEXT_BYTES, UuidV7},
 };
 use fapilog_record::{field_group::FieldGroup, timestamp::Timestamp, value::ValueRef};
-use uuid::Builder;
 
 /// What becomes of an event that has no correlation id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -84,7 +86,7 @@ impl CorrelationEnricher {
     fn add_event_ids(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
         let arena = batch.arena();
         for event in batch.events_mut().iter_mut().filter(|event| !event.is_correlated()) {
-            add(event, text(event.timestamp(), &self.randomness.next()?, arena));
+            add(event, text(event.timestamp(), self.randomness.next()?, arena));
         }
         Ok(())
     }
@@ -128,12 +130,8 @@ fn add<'batch>(event: &mut Event<'batch>, id: &'batch str) {
     event.add_field(FieldGroup::CorrelationId, "", ValueRef::Text(id));
 }
 
-/// What a UUID of version 7 has besides its time, with room for version and variant.
-type RandomPart = [u8; 10];
-
-fn text<'batch>(time: Timestamp, random: &RandomPart, arena: &'batch Bump) -> &'batch str {
-    let id = Builder::from_unix_timestamp_millis(time.unix_nanos() / 1_000_000, random).into_uuid();
-    arena.alloc_str(id.hyphenated().encode_lower(&mut [0; uuid::fmt::Hyphenated::LENGTH]))
+fn text<'batch>(time: Timestamp, random: RandomPart, arena: &'batch Bump) -> &'batch str {
+    arena.alloc_str(UuidV7::new(time, random).encode(&mut [0; TEXT_BYTES]))
 }
 
 /// One id for each producer, however many come and go: nothing is kept of them.
@@ -148,7 +146,7 @@ impl ProducerIds {
         let mut random = self.random;
         let number = producer.id().to_be_bytes();
         random.iter_mut().rev().zip(number.iter().rev()).for_each(|(byte, number)| *byte ^= number);
-        text(self.start, &random, arena)
+        text(self.start, random, arena)
     }
 }
 

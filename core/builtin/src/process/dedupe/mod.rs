@@ -1,5 +1,7 @@
 //! By likeness: the same event again and again.
 
+pub(crate) mod settings;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,

@@ -1,5 +1,7 @@
 //! By chance, the same for what belongs together.
 
+pub(crate) mod settings;
+
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
@@ -8,9 +10,10 @@ use std::{
 use fapilog_plugin::{
     error::PluginError,
     event::{Batch, Event},
+    per_call_site::PerCallSite,
     processor::Processor,
 };
-use fapilog_record::{field_group::FieldGroup, value::ValueRef};
+use fapilog_record::{call_site::Descriptor, field_group::FieldGroup, value::ValueRef};
 use thiserror::Error;
 
 use crate::process::digest::DigestKey;
@@ -45,8 +48,7 @@ pub struct Sampling {
     window: Duration,
     window_start: Option<Instant>,
     window_number: u64,
-    /// By the descriptor's id.
-    sites: Vec<Seen>,
+    sites: PerCallSite<Occurrences>,
     /// Messages that no call site has fixed, by their digest.
     messages: HashMap<u128, u32>,
     key: DigestKey,
@@ -54,7 +56,7 @@ pub struct Sampling {
 
 /// How often a call site was seen in a window.
 #[derive(Debug, Clone, Copy, Default)]
-struct Seen {
+struct Occurrences {
     window: u64,
     count: u32,
 }
@@ -83,7 +85,7 @@ impl Sampling {
             window: WINDOW,
             window_start: None,
             window_number: 1,
-            sites: Vec::new(),
+            sites: PerCallSite::new(),
             messages: HashMap::new(),
             key: DigestKey::random(),
         })
@@ -126,7 +128,7 @@ impl Sampling {
         let count = if event.descriptor().site().message().is_empty() {
             self.message_count(event)
         } else {
-            self.site_count(event.descriptor().id() as usize)
+            Some(self.site_count(event.descriptor()))
         };
         let Some(count) = count else { return false };
         let is_first = *count < first;
@@ -134,16 +136,12 @@ impl Sampling {
         is_first
     }
 
-    fn site_count(&mut self, site: usize) -> Option<&mut u32> {
-        if self.sites.len() <= site {
-            // As many as call sites, which are bounded by the program's text.
-            self.sites.resize(site + 1, Seen::default());
-        }
-        let seen = self.sites.get_mut(site)?;
+    fn site_count(&mut self, site: &'static Descriptor) -> &mut u32 {
+        let seen = self.sites.get_or_insert_with(site, Occurrences::default);
         if seen.window != self.window_number {
-            *seen = Seen { window: self.window_number, count: 0 };
+            *seen = Occurrences { window: self.window_number, count: 0 };
         }
-        Some(&mut seen.count)
+        &mut seen.count
     }
 
     fn message_count(&mut self, event: &Event<'_>) -> Option<&mut u32> {

@@ -1,8 +1,11 @@
 //! By field: which of them an event keeps.
 
+pub(crate) mod settings;
+
 use fapilog_plugin::{
     error::PluginError,
     event::{Batch, Event, FieldRef},
+    per_call_site::PerCallSite,
     processor::Processor,
 };
 use fapilog_record::field_group::FieldGroup;
@@ -23,10 +26,15 @@ use crate::process::FieldPath;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Projection {
+    patterns: Patterns,
+    /// Whether all arguments of a call site stay.
+    sites: PerCallSite<bool>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Patterns {
     keep: Vec<Pattern>,
     drop: Vec<Pattern>,
-    /// Whether all arguments of a call site stay, by its descriptor's id.
-    sites: Vec<Option<bool>>,
 }
 
 #[derive(Debug, Clone)]
@@ -61,20 +69,19 @@ impl Projection {
     /// Keeps fields of these patterns only.
     #[must_use]
     pub fn keep<P: Into<FieldPath>>(mut self, patterns: impl IntoIterator<Item = P>) -> Self {
-        self.keep.extend(patterns.into_iter().map(|path| Pattern::new(path.into())));
+        self.patterns.keep.extend(patterns.into_iter().map(|path| Pattern::new(path.into())));
         self
     }
 
     /// Takes fields of these patterns out, also those that are kept otherwise.
     #[must_use]
     pub fn drop<P: Into<FieldPath>>(mut self, patterns: impl IntoIterator<Item = P>) -> Self {
-        self.drop.extend(patterns.into_iter().map(|path| Pattern::new(path.into())));
+        self.patterns.drop.extend(patterns.into_iter().map(|path| Pattern::new(path.into())));
         self
     }
 
     fn stays(&self, group: FieldGroup, name: &str) -> bool {
-        let fits = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.fits(group, name));
-        (self.keep.is_empty() || fits(&self.keep)) && !fits(&self.drop)
+        self.patterns.keep(group, name)
     }
 
     fn all_stay(&self, fields: &[FieldRef<'_>]) -> bool {
@@ -83,20 +90,18 @@ impl Projection {
 
     /// Whether all arguments of the event's call site stay.
     fn site_stays(&mut self, event: &Event<'_>) -> bool {
-        let site = event.descriptor().id() as usize;
-        if let Some(Some(stays)) = self.sites.get(site) {
-            return *stays;
-        }
-        let mut keyed = event.descriptor().fields().iter().map(|field| field.name).filter(|name| name.group.is_keyed());
-        let stays = keyed.all(|field| self.stays(field.group, field.name));
-        if self.sites.len() <= site {
-            // As many as call sites, which are bounded by the program's text.
-            self.sites.resize(site + 1, None);
-        }
-        if let Some(slot) = self.sites.get_mut(site) {
-            *slot = Some(stays);
-        }
-        stays
+        let patterns = &self.patterns;
+        *self.sites.get_or_insert_with(event.descriptor(), || {
+            let arguments = event.descriptor().fields().iter().map(|field| field.name);
+            arguments.filter(|name| name.group.is_keyed()).all(|field| patterns.keep(field.group, field.name))
+        })
+    }
+}
+
+impl Patterns {
+    fn keep(&self, group: FieldGroup, name: &str) -> bool {
+        let fits = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.fits(group, name));
+        (self.keep.is_empty() || fits(&self.keep)) && !fits(&self.drop)
     }
 }
 
@@ -106,7 +111,7 @@ impl Processor for Projection {
     }
 
     fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
-        if self.keep.is_empty() && self.drop.is_empty() {
+        if self.patterns.keep.is_empty() && self.patterns.drop.is_empty() {
             return Ok(());
         }
         // Many events share their context: what was found of the last one's holds for the next.

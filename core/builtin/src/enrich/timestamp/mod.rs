@@ -1,5 +1,7 @@
 //! When an event was logged, and when it was drained.
 
+pub(crate) mod settings;
+
 use fapilog_plugin::{common_fields::CommonFields, enricher::Enricher, error::PluginError, event::Batch};
 use fapilog_record::value::ValueRef;
 

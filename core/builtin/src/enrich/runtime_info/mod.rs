@@ -1,5 +1,7 @@
 //! Which program, and where it is deployed.
 
+pub(crate) mod settings;
+
 use std::{borrow::Cow, ffi::OsString};
 
 use fapilog_plugin::{enricher::Enricher, error::PluginError, event::Batch};

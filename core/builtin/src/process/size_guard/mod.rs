@@ -1,5 +1,7 @@
 //! By size: what one event may take.
 
+pub(crate) mod settings;
+
 use bumpalo::{Bump, collections::Vec as BumpVec};
 use fapilog_plugin::{
     error::PluginError,

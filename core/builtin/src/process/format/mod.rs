@@ -1,13 +1,19 @@
 //! By message: what it says, made of the event's fields.
 
+pub(crate) mod settings;
+mod template;
+
+pub use template::{TemplateError, TemplateErrorKind};
+
 use fapilog_plugin::{
     error::PluginError,
     event::{Batch, Event},
+    per_call_site::PerCallSite,
     processor::Processor,
 };
 use fapilog_record::{directives::is_within, text::bounded::front, value::ValueRef};
 
-use crate::process::template::{Template, TemplateError};
+use crate::process::format::template::MessageTemplate;
 
 /// What stands for a field that an event does not have, if the program does not say.
 const MISSING: &str = "<missing>";
@@ -34,22 +40,13 @@ const MESSAGE_MAX_BYTES: usize = 64 * 1024;
 /// ```
 #[derive(Debug, Clone)]
 pub struct FormatProcessor {
-    template: Option<Template>,
+    template: Option<MessageTemplate>,
     /// Longest target first: the first that fits is the one that counts.
-    targets: Vec<(String, Template)>,
+    targets: Vec<(String, MessageTemplate)>,
     missing: String,
-    /// The templates in call sites' messages, by the descriptor's id.
-    literals: Vec<Literal>,
+    /// The templates in call sites' messages. `None`: the message has no placeholder, or is no template, and stays.
+    literals: PerCallSite<Option<MessageTemplate>>,
     text: Vec<u8>,
-}
-
-#[derive(Debug, Clone, Default)]
-enum Literal {
-    #[default]
-    Unknown,
-    /// No placeholder, or no template at all: the message stays.
-    Fixed,
-    Template(Template),
 }
 
 impl FormatProcessor {
@@ -62,7 +59,7 @@ impl FormatProcessor {
             template: None,
             targets: Vec::new(),
             missing: MISSING.to_owned(),
-            literals: Vec::new(),
+            literals: PerCallSite::new(),
             text: Vec::new(),
         }
     }
@@ -72,7 +69,7 @@ impl FormatProcessor {
     /// # Errors
     /// When it is none.
     pub fn template(mut self, template: &str) -> Result<Self, TemplateError> {
-        self.template = Some(Template::parse(template)?);
+        self.template = Some(MessageTemplate::parse(template)?);
         Ok(self)
     }
 
@@ -81,7 +78,7 @@ impl FormatProcessor {
     /// # Errors
     /// When it is none.
     pub fn target(mut self, target: impl Into<String>, template: &str) -> Result<Self, TemplateError> {
-        let (target, template) = (target.into(), Template::parse(template)?);
+        let (target, template) = (target.into(), MessageTemplate::parse(template)?);
         self.targets.retain(|(known, _)| *known != target);
         self.targets.push((target, template));
         self.targets.sort_by_key(|(target, _)| std::cmp::Reverse(target.len()));
@@ -96,7 +93,7 @@ impl FormatProcessor {
     }
 
     /// The template that counts for an event.
-    fn template_of(&mut self, event: &Event<'_>) -> Option<&Template> {
+    fn template_of(&mut self, event: &Event<'_>) -> Option<&MessageTemplate> {
         let target = if self.targets.is_empty() { "" } else { event.target() };
         let own = self.targets.iter().find(|(known, _)| is_within(target, known)).map(|(_, template)| template);
         match own.or(self.template.as_ref()) {
@@ -120,23 +117,15 @@ impl FormatProcessor {
 }
 
 /// The template that an event's message is, if it is a literal with placeholders.
-fn literal<'a>(literals: &'a mut Vec<Literal>, event: &Event<'_>) -> Option<&'a Template> {
-    let site = event.descriptor().id() as usize;
-    if literals.len() <= site {
-        // As many as call sites, which are bounded by the program's text.
-        literals.resize(site + 1, Literal::Unknown);
-    }
-    let literal = literals.get_mut(site)?;
-    if let Literal::Unknown = literal {
-        *literal = match Template::parse(event.descriptor().site().message()) {
-            Ok(template) if !template.is_fixed() => Literal::Template(template),
-            _ => Literal::Fixed,
-        };
-    }
-    match literal {
-        Literal::Template(template) => Some(template),
-        Literal::Unknown | Literal::Fixed => None,
-    }
+fn literal<'a>(
+    literals: &'a mut PerCallSite<Option<MessageTemplate>>,
+    event: &Event<'_>,
+) -> Option<&'a MessageTemplate> {
+    let descriptor = event.descriptor();
+    let template = literals.get_or_insert_with(descriptor, || {
+        MessageTemplate::parse(descriptor.site().message()).ok().filter(|template| !template.is_fixed())
+    });
+    template.as_ref()
 }
 
 /// Without templates of its own: [`in_messages`](FormatProcessor::in_messages).

@@ -1,5 +1,7 @@
 //! Where an event comes from: thread and process.
 
+pub(crate) mod settings;
+
 use fapilog_plugin::{common_fields::CommonFields, enricher::Enricher, error::PluginError, event::Batch};
 use fapilog_record::value::ValueRef;
 

@@ -1,5 +1,7 @@
 //! Which machine.
 
+pub(crate) mod settings;
+
 use std::{
     borrow::Cow,
     time::{Duration, Instant},

@@ -1,6 +1,7 @@
 //! Which pod.
 
 mod downward;
+pub(crate) mod settings;
 
 use std::{
     borrow::Cow,
