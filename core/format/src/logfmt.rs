@@ -5,7 +5,7 @@ use fapilog_record::level::Level;
 
 use crate::{
     template::LinePart,
-    text::{Dialect, Layout, Lines},
+    text::{Dialect, Layout, TextLines},
 };
 
 /// Renders events as logfmt, one line of `key=value` pairs each:
@@ -19,14 +19,14 @@ use crate::{
 /// and escapes are those of [`format::text`](super::text).
 #[derive(Debug)]
 pub struct LogfmtFormatter {
-    lines: Lines<Logfmt>,
+    lines: TextLines<Logfmt>,
 }
 
 impl LogfmtFormatter {
     /// The formatter with its defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self { lines: Lines::new(Logfmt) }
+        Self { lines: TextLines::new(Logfmt) }
     }
 }
 

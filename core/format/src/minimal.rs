@@ -5,7 +5,7 @@ use fapilog_record::level::Level;
 
 use crate::{
     template::LinePart,
-    text::{Dialect, Layout, Lines},
+    text::{Dialect, Layout, TextLines},
 };
 
 /// Renders events as level and message, and nothing else:
@@ -18,14 +18,14 @@ use crate::{
 /// [`SimpleFormatter`](super::SimpleFormatter) does, so it is one line whatever was logged.
 #[derive(Debug)]
 pub struct MinimalFormatter {
-    lines: Lines<Minimal>,
+    lines: TextLines<Minimal>,
 }
 
 impl MinimalFormatter {
     /// The formatter with its defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self { lines: Lines::new(Minimal) }
+        Self { lines: TextLines::new(Minimal) }
     }
 }
 

@@ -5,7 +5,7 @@ use fapilog_record::level::Level;
 
 use crate::{
     template::LinePart,
-    text::{Dialect, Frame, Layout, Lines},
+    text::{Dialect, FieldFrame, Layout, TextLines},
 };
 
 /// Renders events as lines for a developer's terminal:
@@ -21,21 +21,21 @@ use crate::{
 /// colours, whatever was logged.
 #[derive(Debug)]
 pub struct PrettyFormatter {
-    lines: Lines<Pretty>,
+    lines: TextLines<Pretty>,
 }
 
 impl PrettyFormatter {
     /// The formatter with its defaults: no colours.
     #[must_use]
     pub fn new() -> Self {
-        Self { lines: Lines::new(Pretty { has_colors: false }) }
+        Self { lines: TextLines::new(Pretty { has_colors: false }) }
     }
 
     /// Whether to write colours, as ECMA-48's SGR sequences: for terminals.
     #[must_use]
     pub fn colors(self, has_colors: bool) -> Self {
-        // What was rendered so far has the old ones.
-        Self { lines: Lines::new(Pretty { has_colors }) }
+        // Templates that were rendered so far have the old ones.
+        Self { lines: TextLines::new(Pretty { has_colors }) }
     }
 }
 
@@ -126,11 +126,11 @@ impl Layout for Pretty {
         }
     }
 
-    fn frame(&self, key: &str) -> Frame {
+    fn frame(&self, key: &str) -> FieldFrame {
         match (self.has_colors, ERROR_KEYS.contains(&key)) {
-            (false, _) => Frame { before_key: " ", before_value: "=", behind_value: "" },
-            (true, false) => Frame { before_key: " \x1b[2m", before_value: "=\x1b[0m", behind_value: "" },
-            (true, true) => Frame { before_key: " \x1b[2m", before_value: "=\x1b[0;31m", behind_value: RESET },
+            (false, _) => FieldFrame { before_key: " ", before_value: "=", behind_value: "" },
+            (true, false) => FieldFrame { before_key: " \x1b[2m", before_value: "=\x1b[0m", behind_value: "" },
+            (true, true) => FieldFrame { before_key: " \x1b[2m", before_value: "=\x1b[0;31m", behind_value: RESET },
         }
     }
 }

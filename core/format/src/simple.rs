@@ -5,7 +5,7 @@ use fapilog_record::level::Level;
 
 use crate::{
     template::LinePart,
-    text::{Dialect, Layout, Lines},
+    text::{Dialect, Layout, TextLines},
 };
 
 /// Renders events as lines that people read and `grep` finds:
@@ -16,18 +16,18 @@ use crate::{
 ///
 /// Timestamp, level, source, `[target]`, message; then each field as `key=value`, correlation id, and `truncated=true` if
 /// something was cut. The message stands without quotes if there is no `=` in it, no space at its ends, and nothing to
-/// escape; so the first `=` or `"` behind the target tells where it ends. Values, keys and escapes are those of
+/// escape; so the first `=` or `"` behind the target is its end. Values, keys and escapes are those of
 /// [`format::text`](super::text).
 #[derive(Debug)]
 pub struct SimpleFormatter {
-    lines: Lines<Simple>,
+    lines: TextLines<Simple>,
 }
 
 impl SimpleFormatter {
     /// The formatter with its defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self { lines: Lines::new(Simple) }
+        Self { lines: TextLines::new(Simple) }
     }
 }
 

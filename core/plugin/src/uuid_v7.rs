@@ -29,8 +29,7 @@ impl UuidV7 {
     #[must_use]
     pub fn new(time: Timestamp, random: RandomPart) -> Self {
         let [_, _, a, b, c, d, e, f] = (time.unix_nanos() / 1_000_000).to_be_bytes();
-        let [version, g, variant, rest @ ..] = random;
-        let [h, i, j, k, l, m, n] = rest;
+        let [version, g, variant, h, i, j, k, l, m, n] = random;
         Self([a, b, c, d, e, f, version & 0x0F | 0x70, g, variant & 0x3F | 0x80, h, i, j, k, l, m, n])
     }
 

@@ -29,20 +29,20 @@ pub(crate) trait Layout: Debug {
     fn behind(&self, _part: LinePart, _level: Level, _out: &mut Vec<u8>) {}
 
     /// The text around the keys and values of fields, correlation id and marks. `key` is the field's own.
-    fn frame(&self, _key: &str) -> Frame {
-        Frame { before_key: " ", before_value: "=", behind_value: "" }
+    fn frame(&self, _key: &str) -> FieldFrame {
+        FieldFrame { before_key: " ", before_value: "=", behind_value: "" }
     }
 }
 
 /// The text around a key and its value.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Frame {
+pub(crate) struct FieldFrame {
     pub(crate) before_key: &'static str,
     pub(crate) before_value: &'static str,
     pub(crate) behind_value: &'static str,
 }
 
-impl Frame {
+impl FieldFrame {
     /// Appends a field's key, with the text before and behind it.
     pub(super) fn put_key(self, out: &mut Vec<u8>, dialect: Dialect, group: FieldGroup, name: &str) {
         out.extend_from_slice(self.before_key.as_bytes());

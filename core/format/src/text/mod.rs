@@ -1,4 +1,4 @@
-//! Lines of text: what the text formats have in common.
+//! TextLines of text: what the text formats have in common.
 //!
 //! The formats differ in their layout; values, keys and escapes are theirs together.
 //!
@@ -20,7 +20,7 @@
 //!
 //! **Quoted** text is a JSON string (RFC 8259). Escaped in it are `"`, `\`, and what can do harm where it is printed: C0, DEL and
 //! C1 controls, U+2028, U+2029, and the bidirectional controls U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069.
-//! So an event is one line, and nothing in it moves a cursor or turns text around.
+//! So an event is one line, and nothing in it moves a cursor or reverses text.
 //!
 //! **Bytes that are not UTF-8** are quoted, and each that is not is `\xNN`. Parsers of logfmt know JSON's escapes only. So
 //! there the text is what [`decode_marked_text`](crate::decode_marked_text) reads, `\xNN` for a byte and `\\` for a
@@ -45,7 +45,7 @@ mod reader;
 mod tests;
 mod value;
 
-pub(super) use layout::{Dialect, Frame, Layout};
+pub(super) use layout::{Dialect, FieldFrame, Layout};
 
 use fapilog_plugin::event::Batch;
 use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
@@ -66,11 +66,11 @@ const NOT_UTF8: &str = "not_utf8";
 
 /// Writes events as lines of one layout.
 #[derive(Debug)]
-pub(super) struct Lines<L> {
+pub(super) struct TextLines<L> {
     writer: LineWriter<TextFormat<L>>,
 }
 
-impl<L: Layout> Lines<L> {
+impl<L: Layout> TextLines<L> {
     pub(super) fn new(layout: L) -> Self {
         Self { writer: LineWriter::new(TextFormat { layout, values: ValueWriter::new(L::DIALECT) }) }
     }

@@ -76,7 +76,7 @@ impl<'batch> Batch<'batch> {
     }
 
     /// Adds an event of the plugin's own behind the others, as for a summary of the events it took out: from
-    /// source `fapilog`, of now. It is counted as submitted, and what comes behind the plugin sees it like any other.
+    /// source `fapilog`, of now. It is counted as submitted, and the plugins behind see it like any other.
     ///
     /// `target` names the plugin, as in `fapilog::throttle`. Fields of groups without keys are ignored.
     pub fn emit(&mut self, level: Level, target: &str, message: &str, fields: &[FieldRef<'_>]) {

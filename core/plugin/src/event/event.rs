@@ -471,7 +471,7 @@ impl<'batch> Event<'batch> {
     /// ```
     /// use fapilog_plugin::event::{Batch, FieldRef};
     ///
-    /// fn render(batch: &Batch<'_>, put_fields: impl Fn(&[FieldRef<'_>]) -> String, out: &mut String) {
+    /// fn render(batch: &Batch<'_>, put_fields: fn(&[FieldRef<'_>]) -> String, out: &mut String) {
     ///     let mut last: (&[FieldRef<'_>], String) = (&[], String::new());
     ///     for event in batch.events() {
     ///         if !std::ptr::eq(last.0, event.shared_context()) {
@@ -480,7 +480,7 @@ impl<'batch> Event<'batch> {
     ///         out.push_str(&last.1);
     ///     }
     /// }
-    /// # let _ = render::<fn(&[FieldRef<'_>]) -> String>;
+    /// # let _ = render;
     /// ```
     #[inline]
     #[must_use]

@@ -1,4 +1,4 @@
-//! What binds events together.
+//! Correlation enricher: ids that bind events together.
 
 pub(crate) mod settings;
 
@@ -13,7 +13,7 @@ use fapilog_plugin::{
 };
 use fapilog_record::{field_group::FieldGroup, timestamp::Timestamp, value::ValueRef};
 
-/// What becomes of an event that has no correlation id.
+/// The treatment of an event that has no correlation id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum WhenMissing {
@@ -50,12 +50,12 @@ pub struct CorrelationEnricher {
 }
 
 impl CorrelationEnricher {
-    /// One that leaves events as they are.
+    /// The enricher that leaves events as they are.
     pub fn new() -> Self {
         Self { when_missing: WhenMissing::Leave, randomness: Randomness::new(fill), producer_ids: None }
     }
 
-    /// What becomes of an event that has no correlation id. Default: [`WhenMissing::Leave`].
+    /// The treatment of an event that has no correlation id. Default: [`WhenMissing::Leave`].
     pub fn when_missing(mut self, then: WhenMissing) -> Self {
         self.when_missing = then;
         self
@@ -105,7 +105,7 @@ impl Clone for CorrelationEnricher {
     }
 }
 
-/// What is to become of ids stays untold.
+/// The randomness of future ids is secret.
 impl fmt::Debug for CorrelationEnricher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CorrelationEnricher").field("when_missing", &self.when_missing).finish_non_exhaustive()
@@ -130,11 +130,11 @@ fn add<'batch>(event: &mut Event<'batch>, id: &'batch str) {
     event.add_field(FieldGroup::CorrelationId, "", ValueRef::Text(id));
 }
 
-fn text<'batch>(time: Timestamp, random: RandomPart, arena: &'batch Bump) -> &'batch str {
+fn text(time: Timestamp, random: RandomPart, arena: &Bump) -> &str {
     arena.alloc_str(UuidV7::new(time, random).encode(&mut [0; TEXT_BYTES]))
 }
 
-/// One id for each producer, however many come and go: nothing is kept of them.
+/// An id for each producer, computed from its number: nothing is kept of producers that come and go.
 struct ProducerIds {
     start: Timestamp,
     random: RandomPart,
@@ -179,7 +179,7 @@ impl Randomness {
 
     #[cold]
     fn refill(&mut self) -> Result<RandomPart, PluginError> {
-        // Should it fail, what is there has been used.
+        // If it fails, all bytes that are there have been used.
         self.next = usize::MAX;
         (self.fill)(&mut self.bytes).map_err(PluginError::failed)?;
         let part = self.bytes.first_chunk().copied().unwrap_or_default();

@@ -25,7 +25,7 @@ struct RuntimeInfoSettings {
 }
 
 impl RuntimeInfoSettings {
-    /// What is not given, the enricher finds in the environment.
+    /// The enricher finds values that are not given in the environment.
     fn enricher(&self) -> RuntimeInfoEnricher {
         let mut enricher = RuntimeInfoEnricher::new();
         if let Some(service) = &self.service {

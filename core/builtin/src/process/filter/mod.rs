@@ -1,4 +1,4 @@
-//! By level, target and fields.
+//! Filter: takes out events by level, target and fields.
 
 mod condition;
 mod rule;
@@ -20,14 +20,14 @@ use fapilog_record::{
 
 /// Takes out events by level, target and fields. Without settings it keeps everything, and costs nothing.
 ///
-/// The first [rule](Self::rule) that has a say about an event decides. If none has, an event stays if its target is
+/// The first [rule](Self::rule) that applies to an event decides. If none does, an event stays if its target is
 /// [included](Self::include) and not [excluded](Self::exclude), and its [level](Self::level) is high enough.
 ///
-/// AUDIT and SECURITY events stay, unless it is said in so many words that they shall not: by a rule that
-/// [names](Rule::levels) these levels, or by the level [`Off`](LevelFilter::Off).
+/// AUDIT and SECURITY events stay, unless the program excludes them explicitly: by a rule that
+/// [names](Rule::levels) these levels, or by [`LevelFilter::Off`].
 ///
-/// The container's own level costs nothing, because the log call asks for it; this is for what is decided further on:
-/// by fields, after an enricher, or against what adapters bring in.
+/// The container's own level costs nothing, because the log call checks it; the filter is for later decisions:
+/// by fields, after an enricher, or about events of adapters.
 ///
 /// ```
 /// use fapilog_builtin::process::{Comparison, FilterProcessor, Rule};
@@ -73,14 +73,14 @@ impl FilterProcessor {
         self
     }
 
-    /// Keeps only what these modules log, and those below them.
+    /// Keeps only the events of these modules and those below them.
     #[must_use]
     pub fn include<T: Into<String>>(mut self, targets: impl IntoIterator<Item = T>) -> Self {
         self.targets.include.extend(targets.into_iter().map(Into::into));
         self
     }
 
-    /// Takes out what these modules log, and those below them, also where they are included.
+    /// Takes out the events of these modules and those below them, also where they are included.
     #[must_use]
     pub fn exclude<T: Into<String>>(mut self, targets: impl IntoIterator<Item = T>) -> Self {
         self.targets.exclude.extend(targets.into_iter().map(Into::into));
@@ -181,14 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_below_the_level_is_taken_out_and_the_rest_stays() {
+    fn events_below_the_level_are_taken_out_and_others_stay() {
         for (level, expected) in [(Level::Info, 0), (Level::Warning, 3), (Level::Error, 3)] {
             assert_eq!(kept_of_a_call_site(&mut FilterProcessor::new().level(Level::Warning), level), expected);
         }
     }
 
     #[test]
-    fn audit_and_security_pass_every_level_and_target_but_off() {
+    fn audit_and_security_pass_every_level_and_target_except_none() {
         for level in [Level::Audit, Level::Security] {
             assert_eq!(kept_of_a_call_site(&mut FilterProcessor::new().level(Level::Security), level), 3);
             assert_eq!(kept_of_a_call_site(&mut FilterProcessor::new().exclude(["stage"]), level), 3);
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_rule_that_has_a_say_decides() {
+    fn the_first_rule_that_applies_decides() {
         let filter = FilterProcessor::new()
             .level(Level::Error)
             .rule(Rule::keep().when("user", Comparison::Eq("root".into())))

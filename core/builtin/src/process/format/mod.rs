@@ -1,4 +1,4 @@
-//! By message: what it says, made of the event's fields.
+//! Format: writes messages from the event's fields.
 
 pub(crate) mod settings;
 mod template;
@@ -15,9 +15,9 @@ use fapilog_record::{directives::is_within, text::bounded::front, value::ValueRe
 
 use crate::process::format::template::MessageTemplate;
 
-/// What stands for a field that an event does not have, if the program does not say.
+/// Default text for a field that an event does not have.
 const MISSING: &str = "<missing>";
-/// The longest message that is made, in bytes; the rest is cut. As long as a record is by default: a field that comes
+/// The longest message that is made, in bytes; a longer one is cut. As long as a record is by default: a field that comes
 /// twice in a template comes twice in the message.
 const MESSAGE_MAX_BYTES: usize = 64 * 1024;
 
@@ -25,11 +25,11 @@ const MESSAGE_MAX_BYTES: usize = 64 * 1024;
 ///
 /// A template is text with placeholders: `{order_id}` or `{tags.region}` for a field (see [`FieldPath`](super::FieldPath)),
 /// `{level}`, `{source}`, `{target}`, `{message}`, `{correlation_id}`; `{{` and `}}` are braces. The fields stay as they
-/// are. The library's own events keep their messages.
+/// are. Internal events keep their messages.
 ///
 /// Where no template is set, [literal](Self::in_messages) messages are their own templates.
 ///
-/// What was a field is then part of the message too, where a redactor that goes by the names of fields does not see it.
+/// The field is then part of the message too, where a redactor that goes by the names of fields does not see it.
 ///
 /// ```
 /// use fapilog_builtin::process::FormatProcessor;
@@ -51,7 +51,7 @@ pub struct FormatProcessor {
 
 impl FormatProcessor {
     /// Fills the placeholders that stand in messages: `info!(log, "order {order_id} filled", order_id)`. Only in those that
-    /// are literals of the program: a text that comes from elsewhere has no say. A literal that is no template, as `"{}"`,
+    /// are literals of the program: a text that comes from elsewhere is not filled. A literal that is no template, as `"{}"`,
     /// stays as it is.
     #[must_use]
     pub fn in_messages() -> Self {
@@ -85,7 +85,7 @@ impl FormatProcessor {
         Ok(self)
     }
 
-    /// What stands for a field that an event does not have. Default: `<missing>`.
+    /// The text for a field that an event does not have. Default: `<missing>`.
     #[must_use]
     pub fn missing(mut self, text: impl Into<String>) -> Self {
         self.missing = text.into();
@@ -102,7 +102,7 @@ impl FormatProcessor {
         }
     }
 
-    /// Writes the event's message to `text`, if a template says how.
+    /// Writes the event's message to `text`, if there is a template for it.
     fn render(&mut self, event: &Event<'_>) -> bool {
         let (mut text, missing) = (std::mem::take(&mut self.text), std::mem::take(&mut self.missing));
         text.clear();
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_librarys_own_events_keep_their_messages() {
+    fn internal_events_keep_their_messages() {
         TestBatches::new().batch(&[], |batch| {
             batch.emit(fapilog_record::level::Level::Warning, "fapilog::throttle", "began", &[]);
             FormatProcessor::in_messages().template("x").unwrap().process(batch).unwrap();

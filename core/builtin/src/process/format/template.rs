@@ -25,19 +25,19 @@ enum MessagePiece {
     Field(FieldPath),
 }
 
-/// A text that is no template.
+/// A text that is no template: the error of [`FormatProcessor`](super::FormatProcessor).
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("template {template:?} is wrong at byte {position}: {mistake}")]
+#[error("template {template:?} is wrong at byte {position}: {kind}")]
 pub struct TemplateError {
     /// The text.
     pub template: String,
     /// Where in it, in bytes from its start.
     pub position: usize,
-    /// What is wrong there.
-    pub mistake: TemplateErrorKind,
+    /// The kind of error.
+    pub kind: TemplateErrorKind,
 }
 
-/// What can be wrong with a template.
+/// The kinds of errors in a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TemplateErrorKind {
@@ -65,15 +65,15 @@ impl fmt::Display for TemplateErrorKind {
 impl MessageTemplate {
     /// Reads `text {placeholder} {{braces}}`.
     pub(super) fn parse(template: &str) -> Result<Self, TemplateError> {
-        let wrong = |position, mistake| TemplateError { template: template.to_owned(), position, mistake };
+        let wrong = |position, kind| TemplateError { template: template.to_owned(), position, kind };
         let (mut pieces, mut text, mut position) = (Vec::new(), String::new(), 0);
-        while let Some(rest) = template.get(position..).filter(|rest| !rest.is_empty()) {
-            if let Some(brace) = ["{{", "}}"].into_iter().find(|brace| rest.starts_with(brace)) {
+        while let Some(tail) = template.get(position..).filter(|tail| !tail.is_empty()) {
+            if let Some(brace) = ["{{", "}}"].into_iter().find(|brace| tail.starts_with(brace)) {
                 text.extend(brace.chars().take(1));
                 position += brace.len();
-            } else if rest.starts_with('}') {
+            } else if tail.starts_with('}') {
                 return Err(wrong(position, TemplateErrorKind::Unopened));
-            } else if let Some(inside) = rest.strip_prefix('{') {
+            } else if let Some(inside) = tail.strip_prefix('{') {
                 let (name, _) = inside.split_once('}').ok_or_else(|| wrong(position, TemplateErrorKind::Unclosed))?;
                 if let Some(brace) = name.find('{') {
                     return Err(wrong(position + 1 + brace, TemplateErrorKind::Nested));
@@ -87,8 +87,8 @@ impl MessageTemplate {
                 pieces.push(MessagePiece::of(name));
                 position += name.len() + "{}".len();
             } else {
-                let end = rest.find(['{', '}']).unwrap_or(rest.len());
-                text.push_str(rest.get(..end).unwrap_or_default());
+                let end = tail.find(['{', '}']).unwrap_or(tail.len());
+                text.push_str(tail.get(..end).unwrap_or_default());
                 position += end;
             }
         }
@@ -168,8 +168,8 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_named_with_text_and_position() {
-        for (template, position, mistake) in [
+    fn an_error_is_named_with_text_and_position() {
+        for (template, position, kind) in [
             ("ä {open", 3, TemplateErrorKind::Unclosed),
             ("close} ", 5, TemplateErrorKind::Unopened),
             ("none {}", 5, TemplateErrorKind::NoName),
@@ -177,7 +177,7 @@ mod tests {
             ("{{{", 2, TemplateErrorKind::Unclosed),
         ] {
             let error = MessageTemplate::parse(template).unwrap_err();
-            assert_eq!(error, TemplateError { template: template.to_owned(), position, mistake });
+            assert_eq!(error, TemplateError { template: template.to_owned(), position, kind });
         }
         assert_eq!(
             MessageTemplate::parse("a}").unwrap_err().to_string(),

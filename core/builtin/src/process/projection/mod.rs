@@ -1,4 +1,4 @@
-//! By field: which of them an event keeps.
+//! Projection: keeps some of an event's fields.
 
 pub(crate) mod settings;
 
@@ -16,7 +16,7 @@ use crate::process::FieldPath;
 ///
 /// A pattern is a field's path, as in [`FieldPath`]; one that ends with `*` is of all fields that begin so: `tags.*`,
 /// `context.http_*`, and `*` alone for the whole context. Message, target, source and correlation id always stay, and so do
-/// all fields of the library's own events.
+/// all fields of internal events.
 ///
 /// ```
 /// use fapilog_builtin::process::Projection;
@@ -40,7 +40,7 @@ struct Patterns {
 #[derive(Debug, Clone)]
 struct Pattern {
     path: FieldPath,
-    /// What the name begins with, if that is all that is asked.
+    /// The beginning of the name, for a pattern with `*`.
     front: Option<String>,
 }
 
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_librarys_own_events_keep_their_fields() {
+    fn internal_events_keep_their_fields() {
         TestBatches::new().batch(&[], |batch| {
             let dropped = FieldRef { group: FieldGroup::Metrics, name: "dropped", value: ValueRef::U64(1) };
             batch.emit(fapilog_record::level::Level::Warning, "fapilog::throttle", "ended", &[dropped]);

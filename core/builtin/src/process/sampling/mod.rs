@@ -1,4 +1,4 @@
-//! By chance, the same for what belongs together.
+//! Sampling: keeps a part of the events, and traces as a whole.
 
 pub(crate) mod settings;
 
@@ -18,15 +18,15 @@ use thiserror::Error;
 
 use crate::process::digest::DigestKey;
 
-/// How many messages that no call site has fixed are known at once. What is beyond has no first occurrence.
+/// Number of messages made at run time that are known at once. A message beyond it has no first occurrence.
 const MESSAGES_MAX: usize = 10_000;
-/// How long an occurrence is the first for, if the program does not say.
+/// Default of the time for which first occurrences are counted.
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// Keeps a part of the events, chosen by hash.
 ///
 /// Events of one correlation id are kept or taken out together, by every process that samples at this rate; others are
-/// chosen one by one. What is kept has the rate as `metrics.sample_rate`, so a reader can count it as `1 / sample_rate`
+/// chosen one by one. A kept event has the rate as `metrics.sample_rate`, so a reader can count it as `1 / sample_rate`
 /// events.
 ///
 /// ERROR and above, AUDIT and SECURITY among them, always stay, and so do the first [occurrences](Self::first); these have
@@ -99,7 +99,7 @@ impl Sampling {
     }
 
     /// How many events of each call site always stay in each [window](Self::window); events whose message is made at run
-    /// time are told apart by target and message, up to 10,000 of them. Default: none.
+    /// time are distinguished by target and message, up to 10,000 of them. Default: none.
     #[must_use]
     pub fn first(mut self, events: u32) -> Self {
         self.first = events;
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn about_as_many_stay_as_the_rate_says_and_carry_it() {
+    fn about_as_many_stay_as_the_rate_and_have_it_as_a_field() {
         let rates = kept(&mut sampling(0.25), &TestBatches::new(), &vec![test_event("event"); 10_000]);
         assert!((2300..2700).contains(&rates.len()), "{}", rates.len());
         assert!(rates.iter().all(|rate| *rate == Some(0.25)));

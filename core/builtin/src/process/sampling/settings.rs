@@ -19,7 +19,7 @@ pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     })
 }
 
-/// What is not given is as [`Sampling`] has it.
+/// Values that are not given are the defaults of [`Sampling`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SamplingSettings {
