@@ -1,6 +1,6 @@
 //! Levels, and which of them are logged.
 
 pub use fapilog_record::{
-    directives::{DirectiveFault, Directives, DirectivesError},
+    directives::{DirectiveErrorKind, Directives, DirectivesError},
     level::{LevelError, LevelFilter},
 };

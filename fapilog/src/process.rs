@@ -2,6 +2,6 @@
 
 pub use fapilog_builtin::process::{
     Comparison, Condition, Dedupe, FieldPath, FilterProcessor, FormatProcessor, Operand, Projection, Rule, Sampling,
-    SamplingError, SizeGuard, TemplateError, TemplateMistake, Throttle,
+    SamplingError, SizeGuard, TemplateError, TemplateErrorKind, Throttle,
 };
 pub use fapilog_plugin::processor::Processor;

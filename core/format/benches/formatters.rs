@@ -1,4 +1,4 @@
-//! What a formatter costs an event: the time of its calls, with batches as a drain hands them over.
+//! Cost of a formatter for an event: the time of its calls, with batches as a drain hands them over.
 //!
 //! `cargo bench -p fapilog-format --bench formatters -- json`
 #![expect(clippy::expect_used, reason = "a benchmark stops at the first thing that goes wrong")]
@@ -30,7 +30,7 @@ const BATCH_EVENTS: u64 = 512;
 const PAYLOAD_BYTES: usize = 512 * 1024;
 
 thread_local! {
-    /// What the formatter's last call took. The drain is this thread's own.
+    /// Time of the formatter's last call. The drain runs on this thread.
     static SPENT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
@@ -72,7 +72,7 @@ impl<F: Formatter + 'static> SinkFactory for TimedNullFactory<F> {
     }
 }
 
-/// Logs one event, which is told from the others by the number.
+/// Logs one event; the number distinguishes it from the others.
 type LogOne = fn(&Logger, u64);
 
 macro_rules! site {
@@ -116,8 +116,8 @@ fn escaped_text(log: &Logger, _: u64) {
     log.log(Level::Info, site!("error"), (Arg(text), End));
 }
 
-/// The time of `events` events, as the median batch says: a batch takes far less than a time slice, so what other
-/// processes take shows in few of them.
+/// The time of `events` events, by the median batch: a batch takes far less than a time slice, so other
+/// processes disturb few of them.
 fn timed(container: &Container, drain: &mut ManualDrain, events: u64, log: LogOne) -> Duration {
     let logger = container.logger("matching-engine");
     let batch_time = |batch| {

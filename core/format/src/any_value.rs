@@ -35,7 +35,8 @@ impl Owned {
     fn archived(&self) -> Vec<u8> {
         let mut field = Vec::new();
         self.view(|value| put_field(&mut field, FieldGroup::Context, "", value));
-        field.split_off(3)
+        field.drain(..3);
+        field
     }
 
     pub(super) fn is_utf8(&self) -> bool {
@@ -63,7 +64,7 @@ fn plain() -> impl Strategy<Value = ValueRef<'static>> {
     ]
 }
 
-/// What JSON has no form of its own for.
+/// Values that JSON has no form of its own for.
 fn rare() -> impl Strategy<Value = ValueRef<'static>> {
     let nanos = || 0_u32..1_000_000_000;
     prop_oneof![

@@ -1,8 +1,8 @@
 //! Characters that can do harm where a line is printed.
 
-/// Whether a character can do harm where it is printed: it moves a cursor, ends a line, or turns text around.
+/// Whether a character can do harm where it is printed: it moves a cursor, ends a line, or reverses text.
 ///
-/// That is C0, DEL and C1 (ECMA-48: what starts a terminal's sequences is among them), the line and paragraph
+/// These are C0, DEL and C1 (ECMA-48: the starts of a terminal's sequences are among them), the line and paragraph
 /// separators, and the controls of bidirectional text (Unicode Standard Annex 9, section 2).
 pub(super) const fn is_control(c: char) -> bool {
     matches!(c,
@@ -21,7 +21,7 @@ pub(super) const fn may_start_control(byte: u8) -> bool {
     (byte == 0xc2) | (byte == 0xd8) | (byte == 0xe2)
 }
 
-/// How far a byte is from the nearest that [`may_start_control`]: zero for those.
+/// Distance of a byte from the closest one that [`may_start_control`]: zero for those.
 #[inline(always)]
 pub(super) fn distance_to_control_start(byte: u8) -> u8 {
     // 0xc2 and 0xe2 differ in one bit.

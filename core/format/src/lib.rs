@@ -5,16 +5,15 @@
 #[cfg(test)]
 mod any_value;
 mod control_characters;
-mod id;
 pub mod json;
 mod logfmt;
 mod minimal;
 mod pretty;
 mod registration;
-mod shared;
 mod simple;
 #[cfg(test)]
 mod staged_log;
+mod template;
 pub mod text;
 
 pub use json::{JsonFormatter, decode_marked_text};

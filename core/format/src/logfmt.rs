@@ -3,7 +3,10 @@
 use fapilog_plugin::{event::Batch, formatter::Formatter};
 use fapilog_record::level::Level;
 
-use crate::text::{Dialect, Layout, Lines, Part};
+use crate::{
+    template::LinePart,
+    text::{Dialect, Layout, TextLines},
+};
 
 /// Renders events as logfmt, one line of `key=value` pairs each:
 ///
@@ -16,14 +19,14 @@ use crate::text::{Dialect, Layout, Lines, Part};
 /// and escapes are those of [`format::text`](super::text).
 #[derive(Debug)]
 pub struct LogfmtFormatter {
-    lines: Lines<Logfmt>,
+    lines: TextLines<Logfmt>,
 }
 
 impl LogfmtFormatter {
     /// The formatter with its defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self { lines: Lines::new(Logfmt) }
+        Self { lines: TextLines::new(Logfmt) }
     }
 }
 
@@ -48,31 +51,31 @@ struct Logfmt;
 
 impl Layout for Logfmt {
     const DIALECT: Dialect = Dialect::Logfmt;
-    const PARTS: &'static [Part] = &[
-        Part::Time,
-        Part::Level,
-        Part::Severity,
-        Part::Category,
-        Part::Source,
-        Part::Target,
-        Part::Id,
-        Part::Message,
-        Part::CorrelationId,
-        Part::Fields,
+    const PARTS: &'static [LinePart] = &[
+        LinePart::Time,
+        LinePart::Level,
+        LinePart::Severity,
+        LinePart::Category,
+        LinePart::Source,
+        LinePart::Target,
+        LinePart::Id,
+        LinePart::Message,
+        LinePart::CorrelationId,
+        LinePart::Fields,
     ];
 
-    fn before(&self, part: Part, _: Level, out: &mut Vec<u8>) {
+    fn before(&self, part: LinePart, _: Level, out: &mut Vec<u8>) {
         let text = match part {
-            Part::Time => "time=",
-            Part::Level => " level=",
-            Part::Severity => " severity=",
-            Part::Category => " category=",
-            Part::Source => " source=",
-            Part::Target => " target=",
-            Part::Id => " event_id=",
-            Part::Message => " msg=",
+            LinePart::Time => "time=",
+            LinePart::Level => " level=",
+            LinePart::Severity => " severity=",
+            LinePart::Category => " category=",
+            LinePart::Source => " source=",
+            LinePart::Target => " target=",
+            LinePart::Id => " event_id=",
+            LinePart::Message => " msg=",
             // Not among the parts, or in frames of their own.
-            Part::TimeOfDay | Part::CorrelationId | Part::Fields => "",
+            LinePart::TimeOfDay | LinePart::CorrelationId | LinePart::Fields => "",
         };
         out.extend_from_slice(text.as_bytes());
     }

@@ -3,7 +3,10 @@
 use fapilog_plugin::{event::Batch, formatter::Formatter};
 use fapilog_record::level::Level;
 
-use crate::text::{Dialect, Layout, Lines, Part};
+use crate::{
+    template::LinePart,
+    text::{Dialect, Layout, TextLines},
+};
 
 /// Renders events as level and message, and nothing else:
 ///
@@ -15,14 +18,14 @@ use crate::text::{Dialect, Layout, Lines, Part};
 /// [`SimpleFormatter`](super::SimpleFormatter) does, so it is one line whatever was logged.
 #[derive(Debug)]
 pub struct MinimalFormatter {
-    lines: Lines<Minimal>,
+    lines: TextLines<Minimal>,
 }
 
 impl MinimalFormatter {
     /// The formatter with its defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self { lines: Lines::new(Minimal) }
+        Self { lines: TextLines::new(Minimal) }
     }
 }
 
@@ -47,10 +50,10 @@ struct Minimal;
 
 impl Layout for Minimal {
     const DIALECT: Dialect = Dialect::People;
-    const PARTS: &'static [Part] = &[Part::Level, Part::Message];
+    const PARTS: &'static [LinePart] = &[LinePart::Level, LinePart::Message];
 
-    fn before(&self, part: Part, _: Level, out: &mut Vec<u8>) {
-        if part == Part::Message {
+    fn before(&self, part: LinePart, _: Level, out: &mut Vec<u8>) {
+        if part == LinePart::Message {
             out.push(b' ');
         }
     }

@@ -3,7 +3,10 @@
 use fapilog_plugin::{event::Batch, formatter::Formatter};
 use fapilog_record::level::Level;
 
-use crate::text::{Dialect, Frame, Layout, Lines, Part};
+use crate::{
+    template::LinePart,
+    text::{Dialect, FieldFrame, Layout, TextLines},
+};
 
 /// Renders events as lines for a developer's terminal:
 ///
@@ -18,21 +21,21 @@ use crate::text::{Dialect, Frame, Layout, Lines, Part};
 /// colours, whatever was logged.
 #[derive(Debug)]
 pub struct PrettyFormatter {
-    lines: Lines<Pretty>,
+    lines: TextLines<Pretty>,
 }
 
 impl PrettyFormatter {
     /// The formatter with its defaults: no colours.
     #[must_use]
     pub fn new() -> Self {
-        Self { lines: Lines::new(Pretty { has_colors: false }) }
+        Self { lines: TextLines::new(Pretty { has_colors: false }) }
     }
 
     /// Whether to write colours, as ECMA-48's SGR sequences: for terminals.
     #[must_use]
     pub fn colors(self, has_colors: bool) -> Self {
-        // What was rendered so far has the old ones.
-        Self { lines: Lines::new(Pretty { has_colors }) }
+        // Templates that were rendered so far have the old ones.
+        Self { lines: TextLines::new(Pretty { has_colors }) }
     }
 }
 
@@ -84,43 +87,50 @@ struct Pretty {
 
 impl Layout for Pretty {
     const DIALECT: Dialect = Dialect::People;
-    const PARTS: &'static [Part] =
-        &[Part::TimeOfDay, Part::Level, Part::Source, Part::Target, Part::Message, Part::Fields, Part::CorrelationId];
+    const PARTS: &'static [LinePart] = &[
+        LinePart::TimeOfDay,
+        LinePart::Level,
+        LinePart::Source,
+        LinePart::Target,
+        LinePart::Message,
+        LinePart::Fields,
+        LinePart::CorrelationId,
+    ];
 
-    fn before(&self, part: Part, level: Level, out: &mut Vec<u8>) {
-        if part != Part::TimeOfDay {
+    fn before(&self, part: LinePart, level: Level, out: &mut Vec<u8>) {
+        if part != LinePart::TimeOfDay {
             out.push(b' ');
         }
         if self.has_colors {
             let rendition = match part {
-                Part::Level => color(level),
-                Part::Message => BOLD,
+                LinePart::Level => color(level),
+                LinePart::Message => BOLD,
                 _ => DIM,
             };
             out.extend_from_slice(rendition.as_bytes());
         }
-        if part == Part::Target {
+        if part == LinePart::Target {
             out.push(b'[');
         }
     }
 
-    fn behind(&self, part: Part, level: Level, out: &mut Vec<u8>) {
-        if part == Part::Target {
+    fn behind(&self, part: LinePart, level: Level, out: &mut Vec<u8>) {
+        if part == LinePart::Target {
             out.push(b']');
         }
         if self.has_colors {
             out.extend_from_slice(RESET.as_bytes());
         }
-        if part == Part::Level {
+        if part == LinePart::Level {
             out.extend(std::iter::repeat_n(b' ', LEVEL_BYTES.saturating_sub(level.name().len())));
         }
     }
 
-    fn frame(&self, key: &str) -> Frame {
+    fn frame(&self, key: &str) -> FieldFrame {
         match (self.has_colors, ERROR_KEYS.contains(&key)) {
-            (false, _) => Frame { before_key: " ", before_value: "=", behind_value: "" },
-            (true, false) => Frame { before_key: " \x1b[2m", before_value: "=\x1b[0m", behind_value: "" },
-            (true, true) => Frame { before_key: " \x1b[2m", before_value: "=\x1b[0;31m", behind_value: RESET },
+            (false, _) => FieldFrame { before_key: " ", before_value: "=", behind_value: "" },
+            (true, false) => FieldFrame { before_key: " \x1b[2m", before_value: "=\x1b[0m", behind_value: "" },
+            (true, true) => FieldFrame { before_key: " \x1b[2m", before_value: "=\x1b[0;31m", behind_value: RESET },
         }
     }
 }

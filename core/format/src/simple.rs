@@ -3,7 +3,10 @@
 use fapilog_plugin::{event::Batch, formatter::Formatter};
 use fapilog_record::level::Level;
 
-use crate::text::{Dialect, Layout, Lines, Part};
+use crate::{
+    template::LinePart,
+    text::{Dialect, Layout, TextLines},
+};
 
 /// Renders events as lines that people read and `grep` finds:
 ///
@@ -13,18 +16,18 @@ use crate::text::{Dialect, Layout, Lines, Part};
 ///
 /// Timestamp, level, source, `[target]`, message; then each field as `key=value`, correlation id, and `truncated=true` if
 /// something was cut. The message stands without quotes if there is no `=` in it, no space at its ends, and nothing to
-/// escape; so the first `=` or `"` behind the target tells where it ends. Values, keys and escapes are those of
+/// escape; so the first `=` or `"` behind the target is its end. Values, keys and escapes are those of
 /// [`format::text`](super::text).
 #[derive(Debug)]
 pub struct SimpleFormatter {
-    lines: Lines<Simple>,
+    lines: TextLines<Simple>,
 }
 
 impl SimpleFormatter {
     /// The formatter with its defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self { lines: Lines::new(Simple) }
+        Self { lines: TextLines::new(Simple) }
     }
 }
 
@@ -49,20 +52,27 @@ struct Simple;
 
 impl Layout for Simple {
     const DIALECT: Dialect = Dialect::People;
-    const PARTS: &'static [Part] =
-        &[Part::Time, Part::Level, Part::Source, Part::Target, Part::Message, Part::Fields, Part::CorrelationId];
+    const PARTS: &'static [LinePart] = &[
+        LinePart::Time,
+        LinePart::Level,
+        LinePart::Source,
+        LinePart::Target,
+        LinePart::Message,
+        LinePart::Fields,
+        LinePart::CorrelationId,
+    ];
 
-    fn before(&self, part: Part, _: Level, out: &mut Vec<u8>) {
+    fn before(&self, part: LinePart, _: Level, out: &mut Vec<u8>) {
         let text: &[u8] = match part {
-            Part::Time => b"",
-            Part::Target => b" [",
+            LinePart::Time => b"",
+            LinePart::Target => b" [",
             _ => b" ",
         };
         out.extend_from_slice(text);
     }
 
-    fn behind(&self, part: Part, _: Level, out: &mut Vec<u8>) {
-        if part == Part::Target {
+    fn behind(&self, part: LinePart, _: Level, out: &mut Vec<u8>) {
+        if part == LinePart::Target {
             out.push(b']');
         }
     }

@@ -1,4 +1,4 @@
-//! What is dear to find out is found out once.
+//! A cache of values that are expensive to find out.
 
 use std::{
     borrow::Borrow,
@@ -20,12 +20,12 @@ const ESTIMATED_ENTRIES_MAX: usize = 4096;
 /// A cache that plugins of all shards, and threads and tasks of any kind, may share: behind an [`Arc`], or in a `static`.
 ///
 /// It is *single flight*: while one caller finds out the value of a key, the others who ask for that key wait for it,
-/// rather than find it out as well. Where the one fails, panics, or its future is dropped, the next who waits takes over.
-/// A failure is told to the one it came to, and is not kept. A load never holds up those who ask for another key.
+/// rather than find it out as well. Where the load fails, panics, or its future is dropped, the next waiting caller loads.
+/// An error goes to the caller whose load failed, and is not kept. A load never blocks callers of another key.
 ///
 /// It holds a bounded number of entries and drops those that are asked for least; with
-/// [`time_to_live`](Self::time_to_live), an entry counts for so long after it was found out. Values are cloned: what is
-/// large belongs in an `Arc`.
+/// [`time_to_live`](Self::time_to_live), an entry counts for so long after it was found out. Values are cloned: a large
+/// one belongs in an `Arc`.
 ///
 /// In the architecture's description it is called `AsyncSmartCache`.
 ///
@@ -33,7 +33,7 @@ const ESTIMATED_ENTRIES_MAX: usize = 4096;
 /// use std::{path::PathBuf, sync::LazyLock, time::Duration};
 /// use fapilog_plugin::cache::Cache;
 ///
-/// // One for the process: eight shards read the file once in a minute.
+/// // A cache for the process: eight shards read the file once in a minute.
 /// static REGIONS: LazyLock<Cache<PathBuf, String>> =
 ///     LazyLock::new(|| Cache::new(64).time_to_live(Duration::from_secs(60)));
 ///
@@ -43,51 +43,51 @@ const ESTIMATED_ENTRIES_MAX: usize = 4096;
 /// # assert!(region("/nonexistent/region".into()).is_err());
 /// ```
 ///
-/// # What a loader must not do
+/// # Limits of a loader
 ///
 /// It must not ask the cache for the key it is loading: it would wait for itself. And a thread that runs tasks must not
-/// wait in [`get_or_try_insert_with`](Self::get_or_try_insert_with) for what one of its own tasks is loading: on such a
-/// thread, use [`get_or_insert_async`](Self::get_or_insert_async) throughout. A loader that never ends holds up all who
-/// ask for its key: give it a deadline of its own.
+/// wait in [`get_or_try_insert_with`](Self::get_or_try_insert_with) for a key that one of its own tasks is loading: on such a
+/// thread, use [`get_or_insert_async`](Self::get_or_insert_async) throughout. A loader that never ends blocks all
+/// callers of its key: give it a deadline of its own.
 #[doc(alias = "AsyncSmartCache")]
 #[doc(alias = "SmartCache")]
 #[doc(alias = "memoize")]
 pub struct Cache<K, V> {
-    store: Store<K, Arc<Entry<V>>>,
+    store: Store<K, Arc<CacheEntry<V>>>,
     time_to_live: Option<Duration>,
 }
 
-/// Behind an `Arc`, so that a foreign `clone` or `drop` never runs under the store's lock.
-struct Entry<V> {
+/// Behind an `Arc`, so that a `clone` or `drop` of user code never runs under the store's lock.
+struct CacheEntry<V> {
     value: V,
     /// `None`: for good.
     good_until: Option<Instant>,
 }
 
-/// What came of asking.
-enum Lookup<'cache, K, V> {
-    Found(Arc<Entry<V>>),
-    /// It is on the caller to find it out. To drop this is to leave it to the next.
+/// The result of a lookup.
+enum CacheLookup<'cache, K, V> {
+    Found(Arc<CacheEntry<V>>),
+    /// The caller finds it out. A drop leaves that to the next caller.
     Ours(Flight<'cache, K, V>),
 }
 
 type Flight<'cache, K, V> = PlaceholderGuard<
     'cache,
     K,
-    Arc<Entry<V>>,
+    Arc<CacheEntry<V>>,
     UnitWeighter,
     quick_cache::DefaultHashBuilder,
-    DefaultLifecycle<K, Arc<Entry<V>>>,
+    DefaultLifecycle<K, Arc<CacheEntry<V>>>,
 >;
 
-type Answer<'cache, K, V> = EntryResult<
+type StoreAnswer<'cache, K, V> = EntryResult<
     'cache,
     K,
-    Arc<Entry<V>>,
+    Arc<CacheEntry<V>>,
     UnitWeighter,
     quick_cache::DefaultHashBuilder,
-    DefaultLifecycle<K, Arc<Entry<V>>>,
-    Arc<Entry<V>>,
+    DefaultLifecycle<K, Arc<CacheEntry<V>>>,
+    Arc<CacheEntry<V>>,
 >;
 
 impl<K: Eq + Hash, V: Clone> Cache<K, V> {
@@ -113,7 +113,7 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
         self
     }
 
-    /// The value, if it is there and good. It waits for nobody.
+    /// The value, if it is there and good. It never waits.
     pub fn get<Q>(&self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -122,10 +122,10 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
         self.get_at(key, Instant::now()).map(|entry| entry.value.clone())
     }
 
-    /// The value; if it is not there, what `load` returns, which is kept. Waits while another caller is loading it.
+    /// The value; if it is not there, the result of `load`, which is kept. Waits while another caller is loading it.
     ///
     /// # Errors
-    /// What `load` returned. It is not kept: whoever asks next tries again.
+    /// The error of `load`. It is not kept: the next caller loads again.
     pub fn get_or_try_insert_with<Q, E>(&self, key: &Q, load: impl FnOnce() -> Result<V, E>) -> Result<V, E>
     where
         K: Borrow<Q>,
@@ -136,9 +136,9 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
             return Ok(entry.value.clone());
         }
         let answer = self.store.entry(key, None, |_, entry| judge(entry, asked));
-        match Lookup::of(answer) {
-            Some(Lookup::Found(entry)) => Ok(entry.value.clone()),
-            Some(Lookup::Ours(flight)) => load().map(|value| self.land(flight, value)),
+        match CacheLookup::of(answer) {
+            Some(CacheLookup::Found(entry)) => Ok(entry.value.clone()),
+            Some(CacheLookup::Ours(flight)) => load().map(|value| self.land(flight, value)),
             None => load(),
         }
     }
@@ -155,11 +155,11 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
         }
     }
 
-    /// The value; if it is not there, what the future of `load` comes to, which is kept. Waits, without blocking the
+    /// The value; if it is not there, the result of the future of `load`, which is kept. Waits, without blocking the
     /// thread, while another caller is loading it. It needs no runtime of a certain kind.
     ///
     /// # Errors
-    /// What the future came to. It is not kept: whoever asks next tries again.
+    /// The error of the future. It is not kept: the next caller loads again.
     pub async fn get_or_insert_async<Q, E, F>(&self, key: &Q, load: impl FnOnce() -> F) -> Result<V, E>
     where
         K: Borrow<Q>,
@@ -171,14 +171,14 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
             return Ok(entry.value.clone());
         }
         let answer = self.store.entry_async(key, |_, entry| judge(entry, asked)).await;
-        match Lookup::of(answer) {
-            Some(Lookup::Found(entry)) => Ok(entry.value.clone()),
-            Some(Lookup::Ours(flight)) => load().await.map(|value| self.land(flight, value)),
+        match CacheLookup::of(answer) {
+            Some(CacheLookup::Found(entry)) => Ok(entry.value.clone()),
+            Some(CacheLookup::Ours(flight)) => load().await.map(|value| self.land(flight, value)),
             None => load().await,
         }
     }
 
-    /// Forgets the value. What is being loaded meanwhile goes to those who wait for it, and is not kept.
+    /// Forgets the value. A value that is being loaded goes to the callers that wait for it, and is not kept.
     pub fn remove<Q>(&self, key: &Q)
     where
         K: Borrow<Q>,
@@ -187,7 +187,7 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
         self.store.remove(key);
     }
 
-    fn get_at<Q>(&self, key: &Q, asked: Instant) -> Option<Arc<Entry<V>>>
+    fn get_at<Q>(&self, key: &Q, asked: Instant) -> Option<Arc<CacheEntry<V>>>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
@@ -195,31 +195,31 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
         self.store.get(key).filter(|entry| entry.is_good(asked))
     }
 
-    /// Keeps a value, and hands it to those who wait.
+    /// Keeps a value, and hands it to the callers that wait.
     fn land(&self, flight: Flight<'_, K, V>, value: V) -> V {
         let good_until = self.time_to_live.and_then(|time| Instant::now().checked_add(time));
-        let entry = Arc::new(Entry { value: value.clone(), good_until });
+        let entry = Arc::new(CacheEntry { value: value.clone(), good_until });
         // Removed meanwhile, it is not kept.
         let _ = flight.insert(entry);
         value
     }
 }
 
-/// Says whether an entry will do. One that does not is replaced by whoever found that out first.
-fn judge<V>(entry: &Arc<Entry<V>>, asked: Instant) -> EntryAction<Arc<Entry<V>>> {
+/// Checks whether an entry is still good. The first caller that finds an entry too old replaces it.
+fn judge<V>(entry: &Arc<CacheEntry<V>>, asked: Instant) -> EntryAction<Arc<CacheEntry<V>>> {
     if entry.is_good(asked) { EntryAction::Retain(Arc::clone(entry)) } else { EntryAction::ReplaceWithGuard }
 }
 
-impl<V> Entry<V> {
-    /// Judged by when the caller asked: who has waited for a load takes what it brought, however short it lives.
+impl<V> CacheEntry<V> {
+    /// Compared with the time of the call: a caller that has waited for a load takes its value, however short it lives.
     fn is_good(&self, asked: Instant) -> bool {
         self.good_until.is_none_or(|until| asked < until)
     }
 }
 
-impl<'cache, K, V> Lookup<'cache, K, V> {
-    /// `None` for answers that nobody asks for: we take nothing out, and wait without a limit.
-    fn of(answer: Answer<'cache, K, V>) -> Option<Self> {
+impl<'cache, K, V> CacheLookup<'cache, K, V> {
+    /// `None` for answers that are never wanted: nothing is taken out, and the wait has no limit.
+    fn of(answer: StoreAnswer<'cache, K, V>) -> Option<Self> {
         match answer {
             EntryResult::Retained(entry) => Some(Self::Found(entry)),
             EntryResult::Vacant(flight) | EntryResult::Replaced(flight, _) => Some(Self::Ours(flight)),
@@ -280,7 +280,7 @@ mod tests {
             let (cache, loads) = (Cache::new(16), AtomicUsize::new(0));
             let got = all_at_once(|_| {
                 cache.get_or_insert_with("key", || {
-                    // Others come to the door meanwhile.
+                    // Others arrive meanwhile.
                     thread::yield_now();
                     loads.fetch_add(1, Ordering::Relaxed) + round
                 })
@@ -291,13 +291,13 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_past_its_time_is_loaded_anew_once_however_many_ask_at_once() {
+    fn an_entry_past_its_time_is_loaded_anew_once_for_all_callers() {
         for _ in 0..200 {
             let cache: Cache<String, usize> = Cache::new(16).time_to_live(Duration::from_secs(3600));
             cache.get_or_insert_with("key", || 0);
-            let Lookup::Ours(flight) = cache.expired("key") else { panic!("it is good") };
+            let CacheLookup::Ours(flight) = cache.expired("key") else { panic!("it is good") };
             let past = Instant::now().checked_sub(Duration::from_nanos(1)).unwrap();
-            flight.insert(Arc::new(Entry { value: 1, good_until: Some(past) })).ok().unwrap();
+            flight.insert(Arc::new(CacheEntry { value: 1, good_until: Some(past) })).ok().unwrap();
             let loads = AtomicUsize::new(0);
             let got = all_at_once(|_| cache.get_or_insert_with("key", || 2 + loads.fetch_add(1, Ordering::Relaxed)));
             assert_eq!(got, [2; THREADS]);
@@ -306,13 +306,13 @@ mod tests {
 
     impl<V: Clone> Cache<String, V> {
         /// As if the entry had lived its time.
-        fn expired(&self, key: &str) -> Lookup<'_, String, V> {
-            Lookup::of(self.store.entry(key, None, |_, _| EntryAction::ReplaceWithGuard)).unwrap()
+        fn expired(&self, key: &str) -> CacheLookup<'_, String, V> {
+            CacheLookup::of(self.store.entry(key, None, |_, _| EntryAction::ReplaceWithGuard)).unwrap()
         }
     }
 
     #[test]
-    fn an_error_goes_to_who_met_it_and_the_next_tries_again() {
+    fn an_error_goes_to_its_caller_and_the_next_loads_again() {
         let (cache, loads) = (Cache::new(16), AtomicUsize::new(0));
         let got = all_at_once(|_| {
             cache.get_or_try_insert_with("key", || match loads.fetch_add(1, Ordering::Relaxed) {
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_a_loader_leaves_nobody_waiting() {
+    fn after_a_panic_in_a_loader_another_caller_loads() {
         let (cache, loads) = (Cache::new(16), AtomicUsize::new(0));
         let load = || match loads.fetch_add(1, Ordering::Relaxed) {
             0 => std::panic::panic_any("the first loader panics"),
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_holds_up_nobody_who_asks_for_another_key() {
+    fn a_load_does_not_block_callers_of_another_key() {
         let cache: Cache<String, u32> = Cache::new(16);
         let (begun, has_begun) = mpsc::channel();
         let (go_on, may_go_on) = mpsc::channel();
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_removed_is_loaded_again() {
+    fn a_removed_value_is_loaded_again() {
         let cache: Cache<String, u32> = Cache::new(16);
         cache.get_or_insert_with("key", || 1);
         cache.remove("key");

@@ -20,7 +20,7 @@ named_enum! {
 }
 
 impl Colors {
-    /// Whether there are to be colours. `is_terminal` says whether the output is a terminal
+    /// Whether there are to be colours. `is_terminal` is true for an output that is a terminal
     /// (a console sink's `is_terminal`), and `variable` looks up an environment variable,
     /// as a rule [`std::env::var_os`].
     ///
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn always_and_never_follow_nobody() {
+    fn always_and_never_depend_on_nothing() {
         for (variables, ..) in AUTO {
             for is_terminal in [true, false] {
                 assert!(resolve(Colors::Always, is_terminal, variables));

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use bumpalo::{Bump, collections::Vec as BumpVec};
 use fapilog_record::{call_site::Descriptor, field_group::FieldGroup};
 
-use crate::event::{Batch, Event, FieldRef, ProducerInfo};
+use crate::{
+    event::{Batch, Event, FieldRef, ProducerInfo},
+    per_call_site::PerCallSite,
+};
 
 /// Adds the same fields to the context of every event, or of every event of a producer. They are made once in a batch and
 /// shared by its events, and formatters render them once: that costs a few instructions an event, where
@@ -39,19 +42,8 @@ use crate::event::{Batch, Event, FieldRef, ProducerInfo};
 pub struct CommonFields {
     /// All names that are ever added.
     names: Vec<Cow<'static, str>>,
-    /// By the descriptor's id.
-    claims: Vec<Claim>,
-}
-
-/// Whether a call site has an argument of one of our names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Claim {
-    #[default]
-    Unknown,
-    /// It has none: its events can share what others have.
-    None,
-    /// It has one, and its value counts.
-    Some,
+    /// Whether a call site has no argument of one of the names, so that its events can share the fields.
+    is_free: PerCallSite<bool>,
 }
 
 /// Takes the fields of one producer's events.
@@ -61,8 +53,8 @@ pub struct FieldList<'batch> {
 }
 
 impl<'batch> FieldList<'batch> {
-    /// Adds a field to the context. The value must be in the batch's arena, or live longer; text that is not UTF-8 does not
-    /// belong here.
+    /// Adds a field to the context. The value must be in the batch's arena, or live longer; a formatter does not mark
+    /// shared text that is not UTF-8.
     pub fn push(&mut self, name: &'batch str, value: fapilog_record::value::ValueRef<'batch>) {
         self.fields.push(FieldRef { group: FieldGroup::Context, name, value });
     }
@@ -72,7 +64,7 @@ impl CommonFields {
     /// For fields of these names: all that [`add`](Self::add) will ever be given.
     #[must_use]
     pub fn new<N: Into<Cow<'static, str>>>(names: impl IntoIterator<Item = N>) -> Self {
-        Self { names: names.into_iter().map(Into::into).collect(), claims: Vec::new() }
+        Self { names: names.into_iter().map(Into::into).collect(), is_free: PerCallSite::new() }
     }
 
     /// Adds the fields that `make` pushes to all events. It is called once for each run of events of one producer.
@@ -104,26 +96,12 @@ impl CommonFields {
     /// Whether events of this call site can share the fields, unless they have fields besides their arguments.
     #[inline]
     fn is_free(&mut self, descriptor: &'static Descriptor) -> bool {
-        let index = descriptor.id() as usize;
-        match self.claims.get(index) {
-            Some(Claim::None) => true,
-            Some(Claim::Some) => false,
-            _ => self.look_up(descriptor, index),
-        }
-    }
-
-    #[cold]
-    fn look_up(&mut self, descriptor: &'static Descriptor, index: usize) -> bool {
-        let mut names = descriptor.fields().iter().map(|field| field.name);
-        let is_ours = |name: &str| self.names.iter().any(|ours| ours == name);
-        let is_claimed = names.any(|field| field.group == FieldGroup::Context && is_ours(field.name));
-        if self.claims.len() <= index {
-            self.claims.resize(index + 1, Claim::Unknown);
-        }
-        if let Some(claim) = self.claims.get_mut(index) {
-            *claim = if is_claimed { Claim::Some } else { Claim::None };
-        }
-        !is_claimed
+        let names = &self.names;
+        *self.is_free.get_or_insert_with(descriptor, || {
+            let is_ours = |name: &str| names.iter().any(|ours| ours == name);
+            let mut arguments = descriptor.fields().iter().map(|field| field.name);
+            !arguments.any(|field| field.group == FieldGroup::Context && is_ours(field.name))
+        })
     }
 }
 
@@ -132,7 +110,7 @@ struct Run<'batch> {
     producer: u32,
     fields: &'batch [FieldRef<'batch>],
     is_announced: Option<bool>,
-    /// What the last event shared before, and what it shares now: events of a run have the same, as a rule.
+    /// The last event's shared fields before and after the addition: events of a run have the same, as a rule.
     joined: Option<(&'batch [FieldRef<'batch>], &'batch [FieldRef<'batch>])>,
 }
 

@@ -15,7 +15,7 @@ pub enum PluginError {
     /// It panicked.
     #[error("the plugin panicked")]
     Panicked,
-    /// What it calls itself cannot be a name.
+    /// Its name is not valid.
     #[error("plugin name is {name:?}; {NAME_RULE}, and has at least one")]
     BadName {
         /// The name.

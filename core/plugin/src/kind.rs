@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What a plugin is.
+/// The kind of a plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum PluginKind {

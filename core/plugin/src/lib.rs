@@ -7,6 +7,8 @@
 //! | [`factory`] | how a plugin is made, one for each shard |
 //! | [`registry`], [`settings`] | how settings find a plugin, and how it reads its own settings |
 //! | [`common_fields`], [`cache`] | the same fields for many events; values that are expensive to compute |
+//! | [`per_call_site`] | values that are the same for every event of a call site or of a logger |
+//! | [`uuid_v7`] | ids that sort by time |
 //! | [`threads`] | threads, forks and signals, for plugins that have threads of their own |
 //! | [`error`], [`problem`], [`diagnostics`] | errors, invalid settings, reports to the operator |
 //! | `testing` | batches without a container, for a plugin's unit tests; feature `testing` |
@@ -26,6 +28,7 @@ pub mod factory;
 pub mod formatter;
 pub mod kind;
 pub mod name;
+pub mod per_call_site;
 pub mod problem;
 pub mod processor;
 pub mod registry;
@@ -34,7 +37,8 @@ pub mod sink;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod threads;
+pub mod uuid_v7;
 
-/// What a plugin sees of a log call's record: levels, values, call sites, times.
+/// Parts of a log call's record: levels, values, call sites, times.
 #[doc(inline)]
 pub use fapilog_record::{call_site, directives, field_group, level, text, timestamp, value};

@@ -1,6 +1,6 @@
-//! What sinks and plugins may be called.
+//! Names of sinks and plugins.
 
-/// What a name is made of, as errors say it.
+/// The characters of a name, as errors state them.
 pub const NAME_RULE: &str = "a name is made of letters, digits, _ and -";
 
 /// Whether it is a name: `^[a-zA-Z0-9_-]+$`.

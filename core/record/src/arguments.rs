@@ -7,7 +7,7 @@ use crate::{
     writer::{Overrun, SlotWriter},
 };
 
-/// One argument, by reference.
+/// An argument, by reference.
 #[derive(Debug)]
 pub struct Arg<'a, T: ?Sized>(pub &'a T);
 
@@ -50,7 +50,7 @@ impl Serialize<SlotWriter<'_>> for End {
 
 /// The kinds of a call's arguments, first to last.
 ///
-/// A shape is told from another by its address: the same address is the same memory, so the same kinds. (Two addresses
+/// Shapes are distinguished by their addresses: the same address is the same memory, so the same kinds. (Two addresses
 /// may hold the same kinds; that costs a second descriptor and nothing else.)
 #[derive(Debug)]
 pub struct Shape {
@@ -60,17 +60,17 @@ pub struct Shape {
 impl Shape {
     /// First to last.
     pub fn kinds(&'static self) -> impl Iterator<Item = &'static Kind> {
-        let mut rest = self;
+        let mut tail = self;
         std::iter::from_fn(move || {
-            let (kind, behind) = rest.first.as_ref()?;
-            rest = behind;
+            let (kind, behind) = tail.first.as_ref()?;
+            tail = behind;
             Some(kind)
         })
     }
 }
 
 /// The arguments of one call. Implemented for nested tuples of [`Arg`], and only for them.
-pub trait Arguments: Archive<Archived: Portable> + for<'s> Serialize<SlotWriter<'s>> + sealed::Sealed {
+pub trait Arguments: Archive<Archived: Portable> + for<'s> Serialize<SlotWriter<'s>> + sealed::SealedArguments {
     /// Their kinds.
     const SHAPE: &'static Shape;
     /// The length of their root.
@@ -85,9 +85,9 @@ pub trait Arguments: Archive<Archived: Portable> + for<'s> Serialize<SlotWriter<
 }
 
 mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::End {}
-    impl<A, R> Sealed for (A, R) {}
+    pub trait SealedArguments {}
+    impl SealedArguments for super::End {}
+    impl<A, R> SealedArguments for (A, R) {}
 }
 
 impl Arguments for End {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Shows `look` what a plugin would see of `value` if it were logged, in a record that is long enough for it: for tests
-/// that say which values they expect.
+/// that name the values they expect.
 #[doc(hidden)]
 pub fn as_logged<T: Value + ?Sized, R>(value: &T, look: impl FnOnce(ValueRef<'_>) -> R) -> R {
     let arguments = (Arg(value), End);

@@ -16,32 +16,32 @@ use crate::{
 /// mean nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directives {
-    rest: LevelFilter,
+    default: LevelFilter,
     /// Longest target first: the first that fits is the one that counts.
     targets: Vec<(String, LevelFilter)>,
 }
 
 /// A text that is no list of directives.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("level directive is {directive:?}; {fault}")]
+#[error("level directive is {directive:?}; {kind}")]
 pub struct DirectivesError {
     /// The directive that is wrong.
     pub directive: String,
-    /// What is wrong with it.
-    pub fault: DirectiveFault,
+    /// The kind of error.
+    pub kind: DirectiveErrorKind,
 }
 
-/// What is wrong with a directive.
+/// The kinds of errors in a directive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum DirectiveFault {
+pub enum DirectiveErrorKind {
     /// It is neither a level nor a target with a level.
     #[error(
         "allowed are a level, a target, or target=level, parted by commas: info,my_crate::net=debug,chatty=off; levels are \
          TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY and OFF, in any case"
     )]
     Malformed,
-    /// It stands alone, and is nearly the name of a level: more likely a slip than a target.
+    /// It stands alone, and is nearly the name of a level: more likely a typing error than a target.
     #[error("is it the level {level}, or a target? A target of such a name needs its level: target=TRACE")]
     NearlyALevel {
         /// The name.
@@ -51,7 +51,7 @@ pub enum DirectiveFault {
     #[error("there are no spans to name: allowed are a level, a target, or target=level, without [ and {{")]
     Span,
     /// It filters by a regular expression.
-    #[error("messages are not filtered by regular expressions here: leave out / and what is behind it")]
+    #[error("messages are not filtered by regular expressions: remove / and the text behind it")]
     Regex,
 }
 
@@ -59,7 +59,7 @@ impl Directives {
     /// This level for every target that has no other.
     #[must_use]
     pub fn new(level: impl Into<LevelFilter>) -> Self {
-        Self { rest: level.into(), targets: Vec::new() }
+        Self { default: level.into(), targets: Vec::new() }
     }
 
     /// Another level for `target` and the modules below it.
@@ -72,7 +72,7 @@ impl Directives {
     /// The level of every target that has no other.
     #[must_use]
     pub fn level(&self) -> LevelFilter {
-        self.rest
+        self.default
     }
 
     /// The targets that have a level of their own, longest first.
@@ -84,7 +84,7 @@ impl Directives {
     #[must_use]
     pub fn level_of(&self, target: &str) -> LevelFilter {
         let own = self.targets.iter().find(|(known, _)| is_within(target, known));
-        own.map_or(self.rest, |(_, level)| *level)
+        own.map_or(self.default, |(_, level)| *level)
     }
 
     fn set(&mut self, target: String, level: LevelFilter) {
@@ -118,32 +118,32 @@ impl FromStr for Directives {
         let mut directives = Self::default();
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         for part in parts {
-            let wrong = |fault| DirectivesError { directive: part.to_owned(), fault };
-            match Part::read(part).map_err(wrong)? {
-                Part::Level(level) => directives.rest = level,
-                Part::Target(target, level) => directives.set(target.to_owned(), level),
+            let wrong = |kind| DirectivesError { directive: part.to_owned(), kind };
+            match DirectivePart::read(part).map_err(wrong)? {
+                DirectivePart::Level(level) => directives.default = level,
+                DirectivePart::Target(target, level) => directives.set(target.to_owned(), level),
             }
         }
         Ok(directives)
     }
 }
 
-/// What stands between two commas.
-enum Part<'t> {
+/// The part between two commas.
+enum DirectivePart<'t> {
     Level(LevelFilter),
     Target(&'t str, LevelFilter),
 }
 
-/// What a target without a level is logged from.
+/// The level of a target without a level.
 const WHOLE: LevelFilter = LevelFilter::AtLeast(Level::Trace);
 
-impl<'t> Part<'t> {
-    fn read(part: &'t str) -> Result<Self, DirectiveFault> {
+impl<'t> DirectivePart<'t> {
+    fn read(part: &'t str) -> Result<Self, DirectiveErrorKind> {
         if part.contains('/') {
-            return Err(DirectiveFault::Regex);
+            return Err(DirectiveErrorKind::Regex);
         }
         if part.contains(['[', ']', '{', '}']) {
-            return Err(DirectiveFault::Span);
+            return Err(DirectiveErrorKind::Span);
         }
         match part.split_once('=') {
             None => Self::read_lone(part),
@@ -152,33 +152,33 @@ impl<'t> Part<'t> {
     }
 
     /// A level, or a target alone.
-    fn read_lone(word: &'t str) -> Result<Self, DirectiveFault> {
+    fn read_lone(word: &'t str) -> Result<Self, DirectiveErrorKind> {
         if let Ok(level) = word.parse() {
             return Ok(Self::Level(level));
         }
-        match LEVEL_NAMES.into_iter().find(|level| is_a_slip_of(word, level)) {
-            Some(level) => Err(DirectiveFault::NearlyALevel { level }),
+        match LEVEL_NAMES.into_iter().find(|level| is_misspelling_of(word, level)) {
+            Some(level) => Err(DirectiveErrorKind::NearlyALevel { level }),
             None => Ok(Self::Target(target(word)?, WHOLE)),
         }
     }
 }
 
-fn target(text: &str) -> Result<&str, DirectiveFault> {
+fn target(text: &str) -> Result<&str, DirectiveErrorKind> {
     let target = text.trim();
     let is_one = !target.is_empty() && !target.contains(char::is_whitespace);
-    if is_one { Ok(target) } else { Err(DirectiveFault::Malformed) }
+    if is_one { Ok(target) } else { Err(DirectiveErrorKind::Malformed) }
 }
 
 /// `target=` is as good as `target`.
-fn level_or_whole(text: &str) -> Result<LevelFilter, DirectiveFault> {
-    if text.trim().is_empty() { Ok(WHOLE) } else { text.parse().map_err(|_| DirectiveFault::Malformed) }
+fn level_or_whole(text: &str) -> Result<LevelFilter, DirectiveErrorKind> {
+    if text.trim().is_empty() { Ok(WHOLE) } else { text.parse().map_err(|_| DirectiveErrorKind::Malformed) }
 }
 
 const LEVEL_NAMES: [&str; 10] =
     ["TRACE", "DEBUG", "INFO", "WARNING", "WARN", "ERROR", "CRITICAL", "AUDIT", "SECURITY", "OFF"];
 
 /// Whether one letter is missing, too much or another one, or two have changed places.
-fn is_a_slip_of(word: &str, name: &str) -> bool {
+fn is_misspelling_of(word: &str, name: &str) -> bool {
     let word = word.to_ascii_uppercase();
     let front = word.bytes().zip(name.bytes()).take_while(|(one, other)| one == other).count();
     let (word, name) = (word.as_bytes().get(front..), name.as_bytes().get(front..));
@@ -193,7 +193,7 @@ fn is_a_slip_of(word: &str, name: &str) -> bool {
 
 impl fmt::Display for Directives {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.rest)?;
+        write!(f, "{}", self.default)?;
         self.targets.iter().try_for_each(|(target, level)| write!(f, ",{target}={level}"))
     }
 }
@@ -251,7 +251,7 @@ mod tests {
             ("app=debug=info", "app=debug=info"),
         ] {
             let error = text.parse::<Directives>().unwrap_err();
-            assert_eq!(error, DirectivesError { directive: wrong.to_owned(), fault: DirectiveFault::Malformed });
+            assert_eq!(error, DirectivesError { directive: wrong.to_owned(), kind: DirectiveErrorKind::Malformed });
         }
     }
 
@@ -277,14 +277,17 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_in_a_level_is_not_taken_for_a_target() {
-        for (slip, level) in
+    fn a_misspelled_level_is_not_taken_for_a_target() {
+        for (misspelled, level) in
             [("inof", "INFO"), ("tarce", "TRACE"), ("warnin", "WARNING"), ("errorr", "ERROR"), ("debag", "DEBUG")]
         {
-            let error = slip.parse::<Directives>().unwrap_err();
-            assert_eq!(error.fault, DirectiveFault::NearlyALevel { level });
+            let error = misspelled.parse::<Directives>().unwrap_err();
+            assert_eq!(error.kind, DirectiveErrorKind::NearlyALevel { level });
             // It may be a target all the same.
-            assert_eq!(format!("{slip}=trace").parse::<Directives>().unwrap().level_of(slip), at(Level::Trace));
+            assert_eq!(
+                format!("{misspelled}=trace").parse::<Directives>().unwrap().level_of(misspelled),
+                at(Level::Trace)
+            );
         }
         for target in ["information", "tokio", "app::inof", "tracing", "debugger", "securely"] {
             assert_eq!(target.parse::<Directives>().unwrap().level_of(target), at(Level::Trace));
@@ -292,16 +295,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_supported_is_refused_and_says_so() {
-        for (text, fault, says) in [
-            ("app[request]=debug", DirectiveFault::Span, "there are no spans to name"),
-            ("app[{user=kim}]=debug", DirectiveFault::Span, "there are no spans to name"),
-            ("info/f.o", DirectiveFault::Regex, "not filtered by regular expressions"),
-            ("app=info,other/x", DirectiveFault::Regex, "not filtered by regular expressions"),
+    fn unsupported_directives_are_refused_with_the_reason() {
+        for (text, kind, reason) in [
+            ("app[request]=debug", DirectiveErrorKind::Span, "there are no spans to name"),
+            ("app[{user=kim}]=debug", DirectiveErrorKind::Span, "there are no spans to name"),
+            ("info/f.o", DirectiveErrorKind::Regex, "not filtered by regular expressions"),
+            ("app=info,other/x", DirectiveErrorKind::Regex, "not filtered by regular expressions"),
         ] {
             let error = text.parse::<Directives>().unwrap_err();
-            assert_eq!(error.fault, fault);
-            assert!(error.to_string().contains(says), "{error}");
+            assert_eq!(error.kind, kind);
+            assert!(error.to_string().contains(reason), "{error}");
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     value::{self, ValueRef},
 };
 
-/// How deep sequences may be nested; what lies deeper is left out.
+/// How deep sequences may be nested; deeper elements are ignored.
 const NESTING_MAX: usize = 4;
 
 mod types {
@@ -106,13 +106,13 @@ fn count(n: usize) -> [u8; 4] {
 /// Reads fields one after the other. It ends at the first one that is not whole.
 #[derive(Debug, Clone)]
 pub struct DynamicFields<'a> {
-    rest: &'a [u8],
+    tail: &'a [u8],
 }
 
 impl<'a> DynamicFields<'a> {
     /// Reads the fields that stand in `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self { tail: bytes }
     }
 
     fn read_field(&mut self) -> Option<(FieldGroup, &'a str, ValueRef<'a>)> {
@@ -123,14 +123,14 @@ impl<'a> DynamicFields<'a> {
     }
 
     fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (bytes, rest) = self.rest.split_first_chunk::<N>()?;
-        self.rest = rest;
+        let (bytes, tail) = self.tail.split_first_chunk::<N>()?;
+        self.tail = tail;
         Some(*bytes)
     }
 
     fn counted(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.rest.split_at_checked(len)?;
-        self.rest = rest;
+        let (bytes, tail) = self.tail.split_at_checked(len)?;
+        self.tail = tail;
         Some(bytes)
     }
 
@@ -174,11 +174,11 @@ impl<'a> DynamicFields<'a> {
     /// The elements' types stand in front of each, so a sequence is walked to find its end.
     fn read_sequence(&mut self, nesting: usize) -> Option<ValueRef<'a>> {
         let len = self.length()?;
-        let elements = self.rest;
+        let elements = self.tail;
         for _ in 0..len {
             self.read_value(nesting + 1)?;
         }
-        let bytes = elements.get(..elements.len() - self.rest.len())?;
+        let bytes = elements.get(..elements.len() - self.tail.len())?;
         Some(ValueRef::Sequence(value::SequenceRef::self_typed(bytes, len)))
     }
 
@@ -199,7 +199,7 @@ impl<'a> Iterator for DynamicFields<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let field = self.read_field();
         if field.is_none() {
-            self.rest = &[];
+            self.tail = &[];
         }
         field
     }

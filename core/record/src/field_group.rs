@@ -4,21 +4,21 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FieldGroup {
-    /// What happened: a bare field in a macro.
+    /// Context of the event: a bare field in a macro.
     Context,
-    /// What to search by: `tags.name = ...` in a macro.
+    /// Terms to search by: `tags.name = ...` in a macro.
     Tags,
-    /// What to add up: `metrics.name = ...` in a macro.
+    /// Numbers to add up: `metrics.name = ...` in a macro.
     Metrics,
     /// The message itself, where it is not fixed.
     Message,
     /// The target itself, of an event that has no call site.
     Target,
-    /// What binds events together: see [`Scope`](crate::Scope).
+    /// The id that binds events together.
     CorrelationId,
-    /// What the event is about, if not what its level says: a [`Category`](crate::level::Category) as a number.
+    /// The subject of the event, if not that of its level: a [`Category`](crate::level::Category) as a number.
     Category,
-    /// How grave the event is, if not what its level says: from 1 to 10.
+    /// The severity of the event, if not that of its level: from 1 to 10.
     Severity,
 }
 

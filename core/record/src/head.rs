@@ -1,6 +1,6 @@
 //! The eight bytes in front of every record.
 
-/// What the first eight bytes of a record say.
+/// The first eight bytes of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     /// The number of the logger's name in its container.

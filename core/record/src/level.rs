@@ -14,9 +14,9 @@ use crate::error_codes;
 pub enum Level {
     /// Every step.
     Trace = 1,
-    /// What a developer wants to know.
+    /// Details for developers.
     Debug = 2,
-    /// What happens in normal operation.
+    /// Normal operation.
     Info = 3,
     /// Something unexpected that did no harm.
     Warning = 4,
@@ -24,7 +24,7 @@ pub enum Level {
     Error = 5,
     /// The service is in danger.
     Critical = 6,
-    /// Who did what, for those who must be able to prove it.
+    /// An action and its author, as evidence.
     Audit = 7,
     /// An attack, or what may be one.
     Security = 8,
@@ -167,7 +167,7 @@ impl FromStr for Level {
     }
 }
 
-/// What an event is about.
+/// The subject of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -178,11 +178,11 @@ pub enum Category {
     Performance = 2,
     /// Protection of the system.
     Security = 3,
-    /// What the service is there for.
+    /// The service's own subject.
     Business = 4,
     /// The running of the service.
     System = 5,
-    /// What must be proven to others.
+    /// Evidence for auditors.
     Compliance = 6,
 }
 
@@ -210,14 +210,14 @@ impl Category {
     }
 }
 
-/// What the macros write for `category: value`: a type that is a value, and no other than a category.
+/// The form of `category: value` in macros: a type that is a value, and no other than a category.
 #[doc(hidden)]
 #[must_use]
 pub fn category_number(category: Category) -> u8 {
     category as u8
 }
 
-/// What the macros write for `severity: value`.
+/// The form of `severity: value` in macros.
 #[doc(hidden)]
 #[must_use]
 pub fn severity_number(severity: u8) -> u8 {

@@ -1,4 +1,4 @@
-//! One log call as bytes: what a call site knows when the program is compiled, and what a call adds to it.
+//! Records: a log call as bytes. A call site has the constants of the program; a call adds the arguments.
 //!
 //! | module | what |
 //! |---|---|

@@ -19,7 +19,7 @@ macro_rules! by_text {
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(|error| D::Error::custom(Allowed(&error)))
+                String::deserialize(deserializer)?.parse().map_err(|error| D::Error::custom(AllowedText(&error)))
             }
         }
     )*};
@@ -28,9 +28,9 @@ macro_rules! by_text {
 by_text! { Level, LevelFilter, Directives }
 
 /// The part of an error that lists the allowed values. The reader of the value adds its place.
-struct Allowed<'a, E>(&'a E);
+struct AllowedText<'a, E>(&'a E);
 
-impl<E: fmt::Display> fmt::Display for Allowed<'_, E> {
+impl<E: fmt::Display> fmt::Display for AllowedText<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.0.to_string();
         f.write_str(text.split_once("; ").map_or(text.as_str(), |(_, allowed)| allowed))

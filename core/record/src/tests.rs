@@ -1,4 +1,4 @@
-//! What a record is, byte by byte, and what a reader makes of bytes that are none.
+//! Records byte by byte, and readers of bytes that are no record.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -18,10 +18,10 @@ use crate::{
 
 const SOURCE: u32 = 0x0403_0201;
 
-/// What the macros make of a call's arguments.
+/// The form that the macros give to a call's arguments.
 macro_rules! arguments {
     () => { End };
-    ($value:expr $(, $($rest:tt)*)?) => { (Arg(&$value), arguments!($($($rest)*)?)) };
+    ($value:expr $(, $($tail:tt)*)?) => { (Arg(&$value), arguments!($($($tail)*)?)) };
 }
 
 /// A whole record: nothing is cut.
@@ -34,7 +34,7 @@ fn record<A: Arguments>(arguments: &A, scope: &[u8]) -> Vec<u8> {
 
 /// The bytes behind the head of a record of one value.
 fn body<T: Value + ?Sized>(value: &T) -> Vec<u8> {
-    record(&(Arg(value), End), &[]).split_off(Head::BYTES)
+    record(&(Arg(value), End), &[])[Head::BYTES..].to_vec()
 }
 
 /// Reads a record's arguments.
@@ -153,7 +153,7 @@ fn a_sequence_is_a_span_and_its_elements_side_by_side() {
 }
 
 #[test]
-fn a_dynamic_field_is_bucket_key_type_and_value() {
+fn a_dynamic_field_is_group_key_type_and_value() {
     let mut bytes = Vec::new();
     put_field(&mut bytes, FieldGroup::Tags, "ab", ValueRef::Text("xyz"));
     assert_eq!(bytes, [1, 2, 0, b'a', b'b', 15, 3, 0, 0, 0, b'x', b'y', b'z']);
@@ -319,7 +319,7 @@ proptest! {
     }
 
     #[test]
-    fn the_reader_of_dynamic_fields_ends_where_a_record_was_cut_off(
+    fn the_reader_of_dynamic_fields_ends_where_a_record_was_cut(
         texts in prop::collection::vec(".{0,9}", 1..6), cut in 0_usize..100,
     ) {
         let mut bytes = Vec::new();

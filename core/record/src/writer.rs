@@ -22,7 +22,7 @@ pub struct Overrun;
 
 /// rkyv's writer over a slot: root first, tail behind it.
 ///
-/// What is too long is cut and marked; the slot's end is checked on every write, once per piece.
+/// A value that is too long is cut and marked; the slot's end is checked on every write, once per piece.
 #[derive(Debug)]
 pub struct SlotWriter<'slot> {
     slot: &'slot mut [u8],
@@ -45,7 +45,7 @@ impl SlotWriter<'_> {
         Some(piece)
     }
 
-    /// Marks the record: something was cut before it came here.
+    /// Marks the record: something was cut before it reached the writer.
     pub fn mark_cut(&mut self) {
         self.is_cut = true;
     }
@@ -141,9 +141,9 @@ pub fn record_bytes<A: Arguments>(arguments: &A, scope_bytes: usize) -> usize {
     (Head::BYTES + A::ROOT_BYTES).saturating_add(arguments.tail_bytes()).saturating_add(scope_bytes)
 }
 
-/// What became of a record.
+/// The result of writing a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Written {
+pub struct WrittenRecord {
     /// The length of the record in bytes.
     pub used_bytes: usize,
     /// Whether something was cut to fit.
@@ -161,9 +161,9 @@ pub fn write_record<A: Arguments>(
     source: u32,
     arguments: &A,
     scope: &[u8],
-) -> Result<Written, Overrun> {
+) -> Result<WrittenRecord, Overrun> {
     let tail_start = Head::BYTES + A::ROOT_BYTES;
-    // What has no room beside the root is left out whole.
+    // A scope without room beside the root is missing as a whole.
     let scope_fits = scope.len() <= usize::from(u16::MAX) && tail_start + scope.len() <= slot.len();
     let scope = if scope_fits { scope } else { &[] };
     let tail_end = slot.len() - scope.len();
@@ -188,5 +188,5 @@ pub fn write_record<A: Arguments>(
     // The scope's length was held to `u16` above.
     let head = Head { source, is_cut, scope_bytes: scope.len() as u16 };
     *slot.first_chunk_mut().ok_or(Overrun)? = head.to_bytes();
-    Ok(Written { used_bytes, is_cut })
+    Ok(WrittenRecord { used_bytes, is_cut })
 }

@@ -1,4 +1,4 @@
-//! What is true of all events alike.
+//! Fields that all events have alike.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use bumpalo::collections::Vec as BumpVec;
 use fapilog_plugin::{common_fields::CommonFields, event::Batch};
 use fapilog_record::value::ValueRef;
 
-/// The longest text, in bytes; longer ones are cut. It is written in every line, so a slip in a manifest must not cost
+/// The longest text, in bytes; longer ones are cut. It is written in every line, so an error in a manifest must not cost
 /// more than this.
 const TEXT_MAX_BYTES: usize = 1024;
 
@@ -30,14 +30,14 @@ pub(super) enum FactValue {
 }
 
 impl Facts {
-    /// Of these names, none of which has a value yet.
+    /// Fields of these names, without values yet.
     pub(super) fn new(names: impl IntoIterator<Item = Cow<'static, str>>) -> Self {
         let facts: Vec<_> = names.into_iter().map(|name| Fact { name, value: None }).collect();
         let common = CommonFields::new(facts.iter().map(|fact| fact.name.clone()));
         Self { facts, common }
     }
 
-    /// Sets or clears a value; a name that was not announced is nobody's. Empty text is no value.
+    /// Sets or clears a value; a name that was not announced is ignored. Empty text is no value.
     pub(super) fn set(&mut self, name: &str, value: Option<FactValue>) {
         let value = value.map(FactValue::held_to_limit).filter(|value| *value != FactValue::Text(String::new()));
         self.facts.iter_mut().filter(|fact| fact.name == name).for_each(|fact| fact.value.clone_from(&value));

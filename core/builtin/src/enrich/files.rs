@@ -1,4 +1,4 @@
-//! Small files that others keep up to date.
+//! Small files that another process keeps up to date.
 
 use std::{
     fs::OpenOptions,
@@ -17,20 +17,20 @@ const FILE_MAX_BYTES: u64 = 64 * 1024;
 /// How many files are kept; a Kubernetes enricher reads up to six.
 const FILES_MAX: usize = 128;
 
-/// How long what was read is good.
+/// Lifetime of a text that was read.
 const GOOD_FOR: Duration = Duration::from_secs(30);
 
-/// The text of files, read once for all who ask within half a minute: as many shards as there may be.
+/// The text of files, read once in half a minute for all shards.
 #[derive(Debug)]
-pub(super) struct Files {
+pub(super) struct SharedFiles {
     /// `None`: the file could not be read.
     texts: Cache<PathBuf, Option<Arc<str>>>,
 }
 
-impl Files {
-    /// Those of the whole process.
+impl SharedFiles {
+    /// The files of the whole process.
     pub(super) fn of_process() -> Arc<Self> {
-        static FILES: LazyLock<Arc<Files>> = LazyLock::new(|| Arc::new(Files::good_for(GOOD_FOR)));
+        static FILES: LazyLock<Arc<SharedFiles>> = LazyLock::new(|| Arc::new(SharedFiles::good_for(GOOD_FOR)));
         Arc::clone(&FILES)
     }
 
@@ -45,7 +45,7 @@ impl Files {
 }
 
 fn read(path: &Path) -> Option<Arc<str>> {
-    // Neither open nor read may wait for somebody: a pipe in the file's place would have the drain hang.
+    // Neither open nor read may block: a pipe in the file's place would stop the drain.
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).ok()?;
     if !file.metadata().ok()?.is_file() {
         return None;
@@ -62,15 +62,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_once_for_all_who_ask() {
+    fn a_file_is_read_once_for_all_shards() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("labels");
         fs::write(&path, "first").unwrap();
-        let files = Files::good_for(GOOD_FOR);
+        let files = SharedFiles::good_for(GOOD_FOR);
         assert_eq!(files.text(&path).as_deref(), Some("first"));
         fs::write(&path, "second").unwrap();
         assert_eq!(files.text(&path).as_deref(), Some("first"));
-        assert_eq!(Files::good_for(GOOD_FOR).text(&path).as_deref(), Some("second"));
+        assert_eq!(SharedFiles::good_for(GOOD_FOR).text(&path).as_deref(), Some("second"));
     }
 
     #[test]
@@ -78,16 +78,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("labels");
         fs::write(&path, vec![b'a'; 100_000]).unwrap();
-        assert_eq!(Files::good_for(GOOD_FOR).text(&path).unwrap().len(), 65_536);
+        assert_eq!(SharedFiles::good_for(GOOD_FOR).text(&path).unwrap().len(), 65_536);
     }
 
     #[test]
-    fn what_is_no_file_has_no_text_and_holds_nobody_up() {
+    fn a_path_that_is_no_file_has_no_text_and_blocks_no_reader() {
         let directory = tempfile::tempdir().unwrap();
         let pipe = directory.path().join("pipe");
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         for path in [directory.path(), &pipe, &directory.path().join("missing")] {
-            assert_eq!(Files::good_for(GOOD_FOR).text(path), None);
+            assert_eq!(SharedFiles::good_for(GOOD_FOR).text(path), None);
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Built-in enrichers.
 
-mod context;
-mod correlation;
+pub(crate) mod context;
+pub(crate) mod correlation;
 mod facts;
 mod files;
-mod hostname;
-mod kubernetes;
-mod runtime_info;
-mod timestamp;
+pub(crate) mod hostname;
+pub(crate) mod kubernetes;
+pub(crate) mod runtime_info;
+pub(crate) mod timestamp;
 mod variables;
 
 pub use context::ContextEnricher;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 /// Looks up an environment variable.
-pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+pub(super) type VariableLookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// In the process's own environment.
 pub(super) fn of_process(name: &str) -> Option<OsString> {
@@ -12,7 +12,7 @@ pub(super) fn of_process(name: &str) -> Option<OsString> {
 
 /// The first of these variables that is set. An empty one counts as not set, as in OpenTelemetry's rules; bytes that are
 /// not UTF-8 are replaced by U+FFFD.
-pub(super) fn first(names: &[&str], variable: Lookup<'_>) -> Option<String> {
+pub(super) fn first(names: &[&str], variable: VariableLookup<'_>) -> Option<String> {
     let values = names.iter().filter_map(|name| variable(name));
     values.map(|value| value.to_string_lossy().into_owned()).find(|value| !value.is_empty())
 }
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_utf8_is_replaced() {
+    fn bytes_that_are_not_utf8_are_replaced() {
         let variable = |_: &str| Some(OsString::from_vec(b"a\xFFb".to_vec()));
         assert_eq!(first(&["A"], &variable), Some("a\u{FFFD}b".to_owned()));
     }

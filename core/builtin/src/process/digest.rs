@@ -1,4 +1,4 @@
-//! Values as numbers that tell them apart.
+//! Digests of values: different numbers for different values.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -11,7 +11,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 pub(super) struct DigestKey(u64, u64);
 
 impl DigestKey {
-    /// A key that nobody knows.
+    /// A secret key.
     pub(super) fn random() -> Self {
         let number = || RandomState::new().build_hasher().finish();
         Self(number(), number())
@@ -27,7 +27,7 @@ impl DigestKey {
     }
 }
 
-/// A digest in the making. What is put into it is parted by lengths and types: `ab`, `c` is not `a`, `bc`.
+/// A digest in the making. Lengths and types part its values: `ab`, `c` is not `a`, `bc`.
 #[derive(Debug)]
 pub(super) struct Digest(SipHasher13);
 
@@ -69,7 +69,7 @@ impl Digest {
             ValueRef::Ip(std::net::IpAddr::V6(ip)) => self.typed(8, &ip.octets()),
             ValueRef::Uuid(uuid) => self.typed(9, &uuid),
             ValueRef::Text(text) => self.long(10, text.as_bytes()),
-            // Text in an unknown encoding that turns out to be UTF-8 is that text.
+            // Text in an unknown encoding that is valid UTF-8 is that text.
             ValueRef::Bytes(bytes) if std::str::from_utf8(bytes).is_ok() => self.long(10, bytes),
             ValueRef::Bytes(bytes) => self.long(11, bytes),
             ValueRef::Sequence(sequence) => {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_can_guess_a_random_key() {
+    fn a_random_key_is_secret() {
         let of = |key: DigestKey| {
             let mut digest = key.digest();
             digest.text("fapilog");

@@ -1,22 +1,20 @@
 //! Built-in processors.
 
-mod dedupe;
+pub(crate) mod dedupe;
 mod digest;
 mod field_path;
-mod filter;
-mod format;
-mod projection;
-mod sampling;
-mod size_guard;
-mod template;
-mod throttle;
+pub(crate) mod filter;
+pub(crate) mod format;
+pub(crate) mod projection;
+pub(crate) mod sampling;
+pub(crate) mod size_guard;
+pub(crate) mod throttle;
 
 pub use dedupe::Dedupe;
 pub use field_path::FieldPath;
 pub use filter::{Comparison, Condition, FilterProcessor, Operand, Rule};
-pub use format::FormatProcessor;
+pub use format::{FormatProcessor, TemplateError, TemplateErrorKind};
 pub use projection::Projection;
 pub use sampling::{Sampling, SamplingError};
 pub use size_guard::SizeGuard;
-pub use template::{TemplateError, TemplateMistake};
 pub use throttle::Throttle;

@@ -93,11 +93,11 @@ impl<'batch> BatchReader<'batch, '_> {
         let parts = next.parts(ring, self.descriptors, self.sources, self.arena);
         match parts.and_then(|parts| Ok(Event::of_call_site(parts)?)) {
             Ok(event) => {
-                let grades_itself = event.descriptor().grades_itself();
+                let has_own_severity = event.descriptor().has_own_severity();
                 batch.push(event);
                 // Once it stands in the batch: its address is not to be taken before.
-                if grades_itself && let Some(event) = batch.events_mut().last_mut() {
-                    event.take_over_own_grading();
+                if has_own_severity && let Some(event) = batch.events_mut().last_mut() {
+                    event.apply_own_severity();
                 }
             }
             Err(error) => return self.skip(ring, next, error),

@@ -30,7 +30,7 @@ fn text(log: &Logger, text: &str) {
     log.log(Level::Warning, &SITE, (Arg(text), End));
 }
 
-/// Call sites, sources, scopes and events that describe themselves, in any order: each line is its own event's.
+/// Call sites, sources, scopes and events that describe themselves, in any order: each line is that of its event.
 #[test]
 fn lines_do_not_depend_on_what_comes_before_them() {
     for has_context in [false, true] {

@@ -7,17 +7,18 @@ use crate::control_characters::{distance_to_control_start, is_control, may_start
 /// How many bytes are looked at in one go. The loop over them has no early exit, so that it becomes vector code.
 const CHUNK_BYTES: usize = 32;
 
-/// What has to be looked at: what a JSON string cannot hold as it is (RFC 8259, section 7), DEL, which a terminal acts on,
-/// `<`, which begins a tag where a line ends up in a page, and what characters may start with that do harm on a screen.
+/// Bytes that must be checked: those that a JSON string cannot hold as they are (RFC 8259, section 7), DEL, which a
+/// terminal acts on, `<`, which begins a tag where a line is part of a page, and the first bytes of characters that do harm
+/// on a screen.
 #[inline(always)]
 const fn must_look(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == b'<') | (byte == 0x7f) | may_start_control(byte)
 }
 
-/// How far a byte is from the nearest that [`must_look`]: zero for those.
+/// Distance of a byte from the closest one that [`must_look`]: zero for those.
 ///
-/// Of the least of distances the compiler makes vector code for chunks of any length; a row of comparisons it turns into
-/// bit tests of one byte after another, which is the better for a byte alone.
+/// The compiler makes vector code of the least of distances, for chunks of any length. It makes bit tests of one byte after
+/// another of a row of comparisons, which is better for a single byte.
 #[inline(always)]
 fn distance(byte: u8) -> u8 {
     byte.saturating_sub(0x1f)
@@ -38,8 +39,8 @@ fn is_clean<const N: usize>(chunk: &[u8; N]) -> bool {
 fn clean_bytes(text: &[u8]) -> usize {
     let (chunks, _) = text.as_chunks::<CHUNK_BYTES>();
     let clean = chunks.iter().position(|chunk| !is_clean(chunk)).unwrap_or(chunks.len()) * CHUNK_BYTES;
-    let rest = text.get(clean..).unwrap_or_default();
-    clean + rest.iter().position(|&byte| must_look(byte)).unwrap_or(rest.len())
+    let tail = text.get(clean..).unwrap_or_default();
+    clean + tail.iter().position(|&byte| must_look(byte)).unwrap_or(tail.len())
 }
 
 /// Appends `text` as a JSON string, with its quotes.
@@ -85,7 +86,7 @@ fn put_ends<const N: usize>(out: &mut Vec<u8>, text: &[u8]) -> bool {
 /// Appends a text of a chunk at least: chunk by chunk, and the last chunk's worth of bytes over what is there already.
 fn put_long(out: &mut Vec<u8>, text: &[u8]) {
     let start = out.len();
-    let (chunks, rest) = text.as_chunks::<CHUNK_BYTES>();
+    let (chunks, tail) = text.as_chunks::<CHUNK_BYTES>();
     for chunk in chunks {
         if !is_clean(chunk) {
             let done = out.len() - start;
@@ -98,7 +99,7 @@ fn put_long(out: &mut Vec<u8>, text: &[u8]) {
             out.truncate(start + text.len() - CHUNK_BYTES);
             out.extend_from_slice(last);
         }
-        _ => put_dirty(out, rest),
+        _ => put_dirty(out, tail),
     }
 }
 
@@ -109,21 +110,21 @@ fn put_dirty(out: &mut Vec<u8>, text: &[u8]) {
     let (copied, mut text) = text.split_at_checked(clean).unwrap_or((text, &[]));
     out.extend_from_slice(copied);
     while let Some((&byte, behind)) = text.split_first() {
-        let rest = if byte.is_ascii() {
+        let tail = if byte.is_ascii() {
             put_escape(out, byte);
             behind
         } else {
             put_character(out, text)
         };
-        let clean = clean_bytes(rest);
-        out.extend_from_slice(rest.get(..clean).unwrap_or(rest));
-        text = rest.get(clean..).unwrap_or_default();
+        let clean = clean_bytes(tail);
+        out.extend_from_slice(tail.get(..clean).unwrap_or(tail));
+        text = tail.get(clean..).unwrap_or_default();
     }
 }
 
 /// Appends the first character of `text`, escaped if it does harm on a screen. Returns what comes behind it.
 fn put_character<'t>(out: &mut Vec<u8>, text: &'t [u8]) -> &'t [u8] {
-    // No character that is looked at has more than three bytes. What is cut off behind them is not looked at here.
+    // No character that is looked at has more than three bytes. The cut behind them may leave an incomplete one, which is ignored.
     let front = text.get(..3).unwrap_or(text).utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let Some(c) = front.chars().next() else { return text.get(1..).unwrap_or_default() };
     if is_control(c) {
@@ -173,29 +174,29 @@ pub(super) fn put_marked_string(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
 }
 
-/// Turns the text of a field that is named in `not_utf8` back into the bytes that were logged: `\\` is a backslash and
+/// Decodes the text of a field that is named in `not_utf8` into the bytes that were logged: `\\` is a backslash and
 /// `\xNN` a byte. The text is what a JSON parser gives, so JSON's own escapes are gone already.
 ///
 /// Returns `None` for text that no formatter wrote.
 #[must_use]
 pub fn decode_marked_text(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
+    let mut tail = text.as_bytes();
+    while let Some((&byte, behind)) = tail.split_first() {
         if byte != b'\\' {
             bytes.push(byte);
-            rest = behind;
+            tail = behind;
             continue;
         }
         match behind {
             [b'\\', behind @ ..] => {
                 bytes.push(b'\\');
-                rest = behind;
+                tail = behind;
             }
             [b'x', high, low, behind @ ..] => {
                 let digit = |c: u8| char::from(c).to_digit(16);
                 bytes.push((digit(*high)? << 4 | digit(*low)?) as u8);
-                rest = behind;
+                tail = behind;
             }
             _ => return None,
         }

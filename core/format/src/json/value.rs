@@ -10,7 +10,7 @@ use fapilog_record::{
 
 use crate::json::text::{put_marked_string, put_string};
 
-/// What stands around names of numbers that are none.
+/// Text around the names of numbers that are none.
 const QUOTE: &str = "\"";
 
 /// Appends a value. Returns `false` if it held bytes that are not UTF-8 and was written [marked](put_marked).

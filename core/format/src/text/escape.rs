@@ -4,13 +4,13 @@ use fapilog_record::text::hex::hex;
 
 use crate::control_characters::is_control;
 
-/// What the bytes of a text ask for: bits, or-ed together.
+/// The properties of a text's bytes: bits, or-ed together.
 const ESCAPE: u8 = 1;
 /// May be the first byte of a character that must be escaped, or of a space.
 const LOOK: u8 = 1 << 1;
 const SPACE: u8 = 1 << 2;
 const EQUALS: u8 = 1 << 3;
-/// What lists are made of: brackets and commas.
+/// The syntax of lists: brackets and commas.
 const LIST: u8 = 1 << 4;
 
 /// How many bytes are looked at in one go. The loop over them has no early exit, so that it becomes vector code.
@@ -44,9 +44,9 @@ const fn may_be_control(byte: u8) -> bool {
 
 #[inline]
 fn scan(text: &[u8]) -> u8 {
-    let (chunks, rest) = text.as_chunks::<CHUNK_BYTES>();
+    let (chunks, tail) = text.as_chunks::<CHUNK_BYTES>();
     let chunked = chunks.iter().fold(0, |any, chunk| any | chunk.iter().fold(0, |any, &byte| any | asks_for(byte)));
-    rest.iter().fold(chunked, |any, &byte| any | asks_for(byte))
+    tail.iter().fold(chunked, |any, &byte| any | asks_for(byte))
 }
 
 /// Whether text can stand without quotes as a key, or as a value or an element of a list: it is not empty, and has in it
@@ -146,7 +146,7 @@ mod tests {
         }
     }
 
-    /// Spelt out here once more, so that a slip above shows.
+    /// A second list of all characters, so that an error in the first shows.
     fn controls() -> Vec<char> {
         let codes = (0..0x20).chain(0x7f..0xa0).chain([0x61c, 0x200e, 0x200f, 0x2028, 0x2029]);
         codes.chain(0x202a..=0x202e).chain(0x2066..=0x2069).map(|code| char::from_u32(code).unwrap()).collect()
@@ -183,7 +183,7 @@ mod tests {
         for text in ["order filled", "a, b [c]: d", "grüße, 世界", "1 000 €", "a\u{3000}b"] {
             assert!(is_prose(text), "{text}");
         }
-        for text in ["", " a", "a ", "a=b", "say \"a\"", r"C:\a", "a\u{3000}", "a\nb", "a\u{202e}b"] {
+        for text in ["", " a", "a ", "a=b", "the \"a\"", r"C:\a", "a\u{3000}", "a\nb", "a\u{202e}b"] {
             assert!(!is_prose(text), "{text}");
         }
     }

@@ -25,10 +25,10 @@ const RESERVED: [&str; 11] = [
 
 const TAGS: &str = "tags.";
 const METRICS: &str = "metrics.";
-/// What a field is put behind whose own key means something else in the row.
+/// The prefix of a field whose own key means something else in the row.
 const FIELD: &str = "field.";
 
-const fn prefix_of_bucket(group: FieldGroup) -> Option<&'static str> {
+const fn prefix_of_group(group: FieldGroup) -> Option<&'static str> {
     match group {
         FieldGroup::Tags => Some(TAGS),
         FieldGroup::Metrics => Some(METRICS),
@@ -39,7 +39,7 @@ const fn prefix_of_bucket(group: FieldGroup) -> Option<&'static str> {
 /// Two different fields never come out under one key: see the module's tests.
 fn prefix(group: FieldGroup, name: &str) -> &'static str {
     let is_taken = || RESERVED.contains(&name) || [TAGS, METRICS, FIELD].iter().any(|&taken| name.starts_with(taken));
-    match prefix_of_bucket(group) {
+    match prefix_of_group(group) {
         Some(prefix) => prefix,
         None if is_taken() => FIELD,
         None => "",

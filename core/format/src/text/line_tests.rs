@@ -33,7 +33,7 @@ fn text(log: &Logger, text: &str) {
     log.log(Level::Error, &SITE, (Arg(text), (Arg("connect: connection refused"), End)));
 }
 
-/// What `write` logs, in one line of each; without the timestamp.
+/// The events of `write`, in one line of each; without the timestamp.
 fn line<F: Formatter + 'static>(formatter: fn() -> F, write: impl FnOnce(&Logger)) -> String {
     let mut log = StagedLog::new(false, formatter);
     write(&log.container.logger("matching-engine"));
@@ -47,14 +47,14 @@ fn untimed(line: &str) -> &str {
 }
 
 #[test]
-fn a_simple_line_is_as_its_page_says() {
+fn a_simple_line_is_as_documented() {
     let line = line(SimpleFormatter::new, |log| order(log, 42, 101.25));
     let expected = "INFO matching-engine [engine::orders] order filled order=42 tags.region=eu metrics.price=101.25";
     assert_eq!(untimed(&line), expected);
 }
 
 #[test]
-fn a_line_of_logfmt_is_as_its_page_says() {
+fn a_line_of_logfmt_is_as_documented() {
     let line = line(LogfmtFormatter::new, |log| order(log, 42, 101.25));
     let (front, end) = untimed(&line).split_once(" event_id=").unwrap();
     assert!(line.starts_with("time="));
@@ -71,7 +71,7 @@ fn a_minimal_line_is_level_and_message() {
 }
 
 #[test]
-fn a_pretty_line_is_as_its_page_says() {
+fn a_pretty_line_is_as_documented() {
     let line = line(PrettyFormatter::new, |log| text(log, "gave up"));
     let expected = "ERROR    matching-engine [engine::orders] gave up error=\"connect: connection refused\"";
     assert_eq!(untimed(&line), expected);
@@ -123,7 +123,7 @@ fn for_people_a_byte_that_is_not_utf_8_is_an_escape() {
     assert_eq!(line(MinimalFormatter::new, |log| log.log_dynamic(&event)), r#"INFO "caf\xe9 \\""#);
 }
 
-/// Call sites, sources, scopes and events that describe themselves, in any order: each line is its own event's.
+/// Call sites, sources, scopes and events that describe themselves, in any order: each line is that of its event.
 #[test]
 fn lines_do_not_depend_on_what_comes_before_them() {
     for has_context in [false, true] {

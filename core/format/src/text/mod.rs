@@ -1,4 +1,4 @@
-//! Lines of text: what the text formats have in common.
+//! TextLines of text: what the text formats have in common.
 //!
 //! The formats differ in their layout; values, keys and escapes are theirs together.
 //!
@@ -20,7 +20,7 @@
 //!
 //! **Quoted** text is a JSON string (RFC 8259). Escaped in it are `"`, `\`, and what can do harm where it is printed: C0, DEL and
 //! C1 controls, U+2028, U+2029, and the bidirectional controls U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069.
-//! So an event is one line, and nothing in it moves a cursor or turns text around.
+//! So an event is one line, and nothing in it moves a cursor or reverses text.
 //!
 //! **Bytes that are not UTF-8** are quoted, and each that is not is `\xNN`. Parsers of logfmt know JSON's escapes only. So
 //! there the text is what [`decode_marked_text`](crate::decode_marked_text) reads, `\xNN` for a byte and `\\` for a
@@ -41,26 +41,19 @@ mod layout;
 mod line_tests;
 #[cfg(test)]
 mod reader;
-mod template;
 #[cfg(test)]
 mod tests;
 mod value;
 
-pub(super) use layout::{Dialect, Frame, Layout, Part};
+pub(super) use layout::{Dialect, FieldFrame, Layout};
 
-use fapilog_plugin::event::{Batch, Event, FieldRef};
-use fapilog_record::{
-    field_group::FieldGroup,
-    text::{fixed::FixedText, time::UtcClock},
-    value::ValueRef,
-};
+use fapilog_plugin::event::Batch;
+use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 
 use crate::{
-    id::IdText,
-    shared::SharedText,
+    template::{LineFormat, LinePart, LineWriter},
     text::{
         key::put_key,
-        template::{GROUPS, Piece, Slot, Template, Traits},
         value::{ValueWriter, put_text},
     },
 };
@@ -73,223 +66,82 @@ const NOT_UTF8: &str = "not_utf8";
 
 /// Writes events as lines of one layout.
 #[derive(Debug)]
-pub(super) struct Lines<L> {
-    layout: L,
-    /// By the descriptor's id.
-    templates: Vec<Option<Template>>,
-    /// By the source's id: the name as it stands in a line.
-    sources: Vec<Option<FixedText>>,
-    shared: SharedText,
-    pen: Pen,
+pub(super) struct TextLines<L> {
+    writer: LineWriter<TextFormat<L>>,
 }
 
-impl<L: Layout> Lines<L> {
+impl<L: Layout> TextLines<L> {
     pub(super) fn new(layout: L) -> Self {
-        let pen = Pen::new(L::DIALECT);
-        Self { layout, templates: Vec::new(), sources: Vec::new(), shared: SharedText::default(), pen }
+        Self { writer: LineWriter::new(TextFormat { layout, values: ValueWriter::new(L::DIALECT) }) }
     }
 
     /// Appends every event of the batch, each as a line.
     pub(super) fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
-        self.shared.forget();
-        // A call that panicked may have left something.
-        self.pen.not_utf8.clear();
-        for event in batch.events() {
-            self.learn(event);
-            self.line(event, out);
-        }
-    }
-
-    #[inline]
-    fn line(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        let id = event.descriptor().id() as usize;
-        let source = self.sources.get(event.source().id() as usize).and_then(Option::as_ref);
-        match self.templates.get(id) {
-            Some(Some(template)) if template.fits(event) => {
-                self.pen.fill(template, source, &self.shared, event, out);
-            }
-            _ => self.pen.spell_out(&self.layout, source, event, out),
-        }
-        self.pen.marks(&self.layout, event, out);
-        out.push(b'\n');
-    }
-
-    /// Sees to it that template, source and shared context are there.
-    #[inline]
-    fn learn(&mut self, event: &Event<'_>) {
-        let template = event.descriptor().id() as usize;
-        if !matches!(self.templates.get(template), Some(Some(_))) {
-            self.learn_template(event, template);
-        }
-        let source = event.source().id() as usize;
-        if !matches!(self.sources.get(source), Some(Some(_))) {
-            self.learn_source(event, source);
-        }
-        let (layout, pen) = (&self.layout, &mut self.pen);
-        // What is shared are the library's own fields, all of them UTF-8: none is marked.
-        self.shared.learn(event.shared_context(), |out, fields| {
-            fields.iter().for_each(|&field| pen.field(layout, field, out));
-        });
-    }
-
-    #[cold]
-    fn learn_template(&mut self, event: &Event<'_>, id: usize) {
-        // An event that describes itself has no template to keep.
-        if id != 0 {
-            set(&mut self.templates, id, Template::new(&self.layout, event.descriptor()));
-        }
-    }
-
-    #[cold]
-    fn learn_source(&mut self, event: &Event<'_>, id: usize) {
-        let mut name = Vec::new();
-        put_text(&mut name, event.source().name());
-        set(&mut self.sources, id, FixedText::new(&name));
+        self.writer.format(batch, out);
     }
 }
 
-fn set<T>(table: &mut Vec<Option<T>>, id: usize, entry: T) {
-    if table.len() <= id {
-        table.resize_with(id + 1, || None);
-    }
-    if let Some(slot) = table.get_mut(id) {
-        *slot = Some(entry);
-    }
-}
-
-/// What lines are written with.
+/// A layout, with the values, keys and escapes of text formats.
 #[derive(Debug)]
-struct Pen {
-    dialect: Dialect,
-    clock: UtcClock,
-    ids: IdText,
+struct TextFormat<L> {
+    layout: L,
     values: ValueWriter,
-    /// Keys of the current event's fields whose bytes were marked: a list that is not closed yet. Keys of logfmt are atoms.
-    not_utf8: Vec<u8>,
 }
 
-impl Pen {
-    fn new(dialect: Dialect) -> Self {
-        let (clock, ids) = (UtcClock::default(), IdText::default());
-        Self { dialect, clock, ids, values: ValueWriter::new(dialect), not_utf8: Vec::new() }
+impl<L: Layout> LineFormat for TextFormat<L> {
+    const PARTS: &'static [LinePart] = L::PARTS;
+
+    const LINE_END: &'static [u8] = b"\n";
+
+    fn before(&self, part: LinePart, level: Level, out: &mut Vec<u8>) {
+        self.layout.before(part, level, out);
     }
 
-    /// Writes an event whose fields are all known to the template.
-    #[inline]
-    fn fill(
-        &mut self,
-        template: &Template,
-        source: Option<&FixedText>,
-        shared: &SharedText,
-        event: &Event<'_>,
-        out: &mut Vec<u8>,
-    ) {
-        for piece in template.pieces() {
-            piece.text.put(out);
-            self.slot(piece, source, shared, event, out);
-        }
-        template.end().put(out);
+    fn behind(&self, part: LinePart, level: Level, out: &mut Vec<u8>) {
+        self.layout.behind(part, level, out);
+    }
+
+    fn put_text(&self, text: &str, out: &mut Vec<u8>) {
+        put_text(out, text);
     }
 
     #[inline(always)]
-    fn slot(
-        &mut self,
-        piece: &Piece,
-        source: Option<&FixedText>,
-        shared: &SharedText,
-        event: &Event<'_>,
-        out: &mut Vec<u8>,
-    ) {
-        match &piece.slot {
-            Slot::Field(argument) => {
-                self.value(argument.name.group, argument.name.name, argument.value(event), out);
-            }
-            Slot::Message(argument) => self.message(argument.value(event), out),
-            Slot::Time => self.clock.put(event.timestamp(), out),
-            Slot::TimeOfDay => self.clock.put_time_of_day(event.timestamp(), out),
-            Slot::Source => put_source(source, out),
-            Slot::Id => self.ids.put(event, out),
-            Slot::Shared if event.shared_context().is_empty() => {}
-            Slot::Shared => shared.text().put(out),
-        }
+    fn put_value(&mut self, value: ValueRef<'_>, out: &mut Vec<u8>) -> bool {
+        self.values.put(out, value)
     }
 
-    /// Writes any event, each field by its name.
-    fn spell_out<L: Layout>(&mut self, layout: &L, source: Option<&FixedText>, event: &Event<'_>, out: &mut Vec<u8>) {
-        let traits = Traits::of_event(event);
-        for &part in L::PARTS {
-            match part {
-                Part::CorrelationId => self.correlation_id(layout, event, out),
-                Part::Fields => {
-                    let fields = GROUPS.into_iter().flat_map(|group| event.counted_fields(group).iter().copied());
-                    fields.for_each(|field| self.field(layout, field, out));
-                }
-                part => {
-                    layout.before(part, traits.level, out);
-                    match part {
-                        Part::Time => self.clock.put(event.timestamp(), out),
-                        Part::TimeOfDay => self.clock.put_time_of_day(event.timestamp(), out),
-                        Part::Source => put_source(source, out),
-                        Part::Id => self.ids.put(event, out),
-                        Part::Message => self.message(event.message(), out),
-                        fixed => traits.put(fixed, out),
-                    }
-                    layout.behind(part, traits.level, out);
-                }
-            }
-        }
+    fn put_message(&mut self, message: ValueRef<'_>, out: &mut Vec<u8>) -> bool {
+        self.values.put_message(out, message)
     }
 
-    fn correlation_id<L: Layout>(&mut self, layout: &L, event: &Event<'_>, out: &mut Vec<u8>) {
-        if let Some(id) = event.correlation_id() {
-            layout.frame(CORRELATION_ID).put_own(out, CORRELATION_ID, |out| put_text(out, id));
-        }
+    fn put_correlation_id(&self, id: &str, out: &mut Vec<u8>) {
+        self.layout.frame(CORRELATION_ID).put_own(out, CORRELATION_ID, |out| put_text(out, id));
     }
 
-    fn field<L: Layout>(&mut self, layout: &L, field: FieldRef<'_>, out: &mut Vec<u8>) {
-        let frame = layout.frame(field.name);
-        frame.put_key(out, self.dialect, field.group, field.name);
-        self.value(field.group, field.name, field.value, out);
-        out.extend_from_slice(frame.behind_value.as_bytes());
+    fn put_key(&self, group: FieldGroup, name: &str, out: &mut Vec<u8>) {
+        self.layout.frame(name).put_key(out, L::DIALECT, group, name);
     }
 
-    #[inline(always)]
-    fn value(&mut self, group: FieldGroup, name: &str, value: ValueRef<'_>, out: &mut Vec<u8>) {
-        if !self.values.put(out, value) {
-            self.mark_not_utf8(group, name);
-        }
+    fn behind_value(&self, name: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.layout.frame(name).behind_value.as_bytes());
     }
 
-    fn message(&mut self, message: ValueRef<'_>, out: &mut Vec<u8>) {
-        if !self.values.put_message(out, message) {
-            self.mark_not_utf8(FieldGroup::Message, MESSAGE);
-        }
-    }
-
-    #[cold]
-    fn mark_not_utf8(&mut self, group: FieldGroup, name: &str) {
-        self.not_utf8.push(if self.not_utf8.is_empty() { b'[' } else { b',' });
+    /// A list of keys that is not closed yet. Keys of logfmt are atoms.
+    fn mark_not_utf8(&self, group: FieldGroup, name: &str, marks: &mut Vec<u8>) {
+        marks.push(if marks.is_empty() { b'[' } else { b',' });
         match group {
-            FieldGroup::Message => self.not_utf8.extend_from_slice(MESSAGE.as_bytes()),
-            _ => put_key(&mut self.not_utf8, self.dialect, group, name),
+            FieldGroup::Message => marks.extend_from_slice(MESSAGE.as_bytes()),
+            _ => put_key(marks, L::DIALECT, group, name),
         }
     }
 
-    #[inline]
-    fn marks<L: Layout>(&mut self, layout: &L, event: &Event<'_>, out: &mut Vec<u8>) {
-        if event.is_cut() {
-            layout.frame(TRUNCATED).put_own(out, TRUNCATED, |out| out.extend_from_slice(b"true"));
+    fn put_marks(&self, is_cut: bool, marks: &mut Vec<u8>, out: &mut Vec<u8>) {
+        if is_cut {
+            self.layout.frame(TRUNCATED).put_own(out, TRUNCATED, |out| out.extend_from_slice(b"true"));
         }
-        if !self.not_utf8.is_empty() {
-            self.not_utf8.push(b']');
-            layout.frame(NOT_UTF8).put_own(out, NOT_UTF8, |out| out.append(&mut self.not_utf8));
+        if !marks.is_empty() {
+            marks.push(b']');
+            self.layout.frame(NOT_UTF8).put_own(out, NOT_UTF8, |out| out.append(marks));
         }
-    }
-}
-
-fn put_source(source: Option<&FixedText>, out: &mut Vec<u8>) {
-    match source {
-        Some(source) => source.put(out),
-        None => put_text(out, ""),
     }
 }

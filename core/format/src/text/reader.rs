@@ -24,41 +24,41 @@ pub(super) struct Sentence {
     pub(super) pairs: Pairs,
 }
 
-/// What is still to be read.
+/// The text that is still to be read.
 pub(super) struct Reader<'a> {
-    rest: &'a str,
+    tail: &'a str,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(line: &'a str) -> Self {
-        Self { rest: line }
+        Self { tail: line }
     }
 
     pub(super) fn is_at_end(&self) -> bool {
-        self.rest.is_empty()
+        self.tail.is_empty()
     }
 
     #[track_caller]
     pub(super) fn expect(&mut self, text: &str) {
-        self.rest = self.rest.strip_prefix(text).unwrap_or_else(|| panic!("{text:?} before {:?}", self.rest));
+        self.tail = self.tail.strip_prefix(text).unwrap_or_else(|| panic!("{text:?} before {:?}", self.tail));
     }
 
     /// Up to a character of these, or the end.
     pub(super) fn until(&mut self, ends: &[char]) -> &'a str {
-        let (text, rest) = self.rest.split_at(self.rest.find(ends).unwrap_or(self.rest.len()));
-        self.rest = rest;
+        let (text, tail) = self.tail.split_at(self.tail.find(ends).unwrap_or(self.tail.len()));
+        self.tail = tail;
         text
     }
 
     pub(super) fn value(&mut self) -> Read {
-        if self.rest.starts_with('"') {
+        if self.tail.starts_with('"') {
             return Read::Quoted(self.quoted());
         }
-        if self.rest.starts_with('[') {
+        if self.tail.starts_with('[') {
             return Read::List(self.list());
         }
         let text = self.until(&[' ', ',', ']']);
-        assert!(!text.is_empty() && !text.contains(['"', '\\', '=', '[']), "{text:?} before {:?}", self.rest);
+        assert!(!text.is_empty() && !text.contains(['"', '\\', '=', '[']), "{text:?} before {:?}", self.tail);
         Read::Bare(text.to_owned())
     }
 
@@ -92,21 +92,21 @@ impl<'a> Reader<'a> {
     }
 
     fn next_char(&mut self) -> char {
-        let c = self.rest.chars().next().unwrap();
-        self.rest = &self.rest[c.len_utf8()..];
+        let c = self.tail.chars().next().unwrap();
+        self.tail = &self.tail[c.len_utf8()..];
         c
     }
 
     fn hex(&mut self, digits: usize) -> u32 {
-        let (text, rest) = self.rest.split_at(digits);
-        self.rest = rest;
+        let (text, tail) = self.tail.split_at(digits);
+        self.tail = tail;
         u32::from_str_radix(text, 16).unwrap()
     }
 
     fn list(&mut self) -> Vec<Read> {
         self.expect("[");
         let mut elements = Vec::new();
-        while !self.rest.starts_with(']') {
+        while !self.tail.starts_with(']') {
             if !elements.is_empty() {
                 self.expect(",");
             }
@@ -118,11 +118,11 @@ impl<'a> Reader<'a> {
 
     /// Message and pairs.
     pub(super) fn sentence(mut self) -> Sentence {
-        let message = if self.rest.starts_with('"') { Read::Quoted(self.quoted()) } else { self.prose() };
+        let message = if self.tail.starts_with('"') { Read::Quoted(self.quoted()) } else { self.prose() };
         let mut pairs = Vec::new();
         while !self.is_at_end() {
             self.expect(" ");
-            let key = if self.rest.starts_with('"') { text_of(self.quoted()) } else { self.until(&['=']).to_owned() };
+            let key = if self.tail.starts_with('"') { text_of(self.quoted()) } else { self.until(&['=']).to_owned() };
             self.expect("=");
             pairs.push((key, self.value()));
         }
@@ -131,14 +131,14 @@ impl<'a> Reader<'a> {
 
     /// Up to where the first key must begin.
     fn prose(&mut self) -> Read {
-        let sign = self.rest.find(['=', '"']);
-        let end = match sign.map(|at| (at, self.rest.as_bytes()[at])) {
-            None => self.rest.len(),
-            Some((at, b'=')) => self.rest[..at].rfind(' ').unwrap(),
+        let sign = self.tail.find(['=', '"']);
+        let end = match sign.map(|at| (at, self.tail.as_bytes()[at])) {
+            None => self.tail.len(),
+            Some((at, b'=')) => self.tail[..at].rfind(' ').unwrap(),
             Some((at, _)) => at - 1,
         };
-        let (text, rest) = self.rest.split_at(end);
-        self.rest = rest;
+        let (text, tail) = self.tail.split_at(end);
+        self.tail = tail;
         Read::Bare(text.to_owned())
     }
 }
@@ -146,9 +146,9 @@ impl<'a> Reader<'a> {
 /// The pairs of a line of logfmt, as `go-logfmt` takes it: values are bare up to a space, or JSON strings.
 pub(super) fn logfmt(line: &str) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
-    let mut rest = line;
+    let mut tail = line;
     loop {
-        let (key, behind) = rest.split_once('=').unwrap();
+        let (key, behind) = tail.split_once('=').unwrap();
         assert!(!key.is_empty() && key.chars().all(|c| c > ' ' && c != '"'), "{key:?}");
         let (value, behind) = if behind.starts_with('"') {
             let mut strings = serde_json::Deserializer::from_str(behind).into_iter::<String>();
@@ -164,7 +164,7 @@ pub(super) fn logfmt(line: &str) -> Vec<(String, String)> {
             assert_eq!(behind, "");
             return pairs;
         };
-        rest = behind;
+        tail = behind;
     }
 }
 
@@ -174,13 +174,13 @@ pub(super) fn percent_decoded(key: &str) -> String {
         return String::new();
     }
     let mut bytes = Vec::new();
-    let mut rest = key.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        rest = behind;
+    let mut tail = key.as_bytes();
+    while let Some((&byte, behind)) = tail.split_first() {
+        tail = behind;
         if byte == b'%' {
-            let (digits, behind) = rest.split_at(2);
+            let (digits, behind) = tail.split_at(2);
             bytes.push(u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).unwrap());
-            rest = behind;
+            tail = behind;
         } else {
             bytes.push(byte);
         }

@@ -31,7 +31,7 @@ const RESERVED: [&str; 11] = [
     "not_utf8",
 ];
 
-/// What an event says of itself.
+/// An event's own level, source, message and fields.
 #[derive(Debug, Clone)]
 struct Logged {
     level: Level,
@@ -114,7 +114,7 @@ fn logged() -> impl Strategy<Value = Logged> {
     )
 }
 
-/// Nothing that moves a cursor, ends a line or turns text around.
+/// Nothing that moves a cursor, ends a line or reverses text.
 fn is_harmless(line: &str) -> bool {
     !line.chars().any(|c| {
         c.is_control()
@@ -132,7 +132,7 @@ fn bare_or_quoted(read: &Read) -> String {
     }
 }
 
-/// Takes the formats' own keys off the end of a line.
+/// Removes the formats' own keys from the end of a line.
 #[track_caller]
 fn check_end(pairs: &mut Pairs, logged: &Logged) {
     if logged.is_cut {
@@ -242,10 +242,10 @@ fn check_logfmt(line: &str, logged: &Logged) {
     if let Some(id) = &logged.correlation_id {
         assert_eq!(next("correlation_id"), *id);
     }
-    let rest: Vec<_> = pairs.collect();
+    let fields: Vec<_> = pairs.collect();
     let expected = logged.expected();
-    assert_eq!(rest.len(), expected.len());
-    for ((key, text), (group, name, value)) in rest.iter().zip(expected) {
+    assert_eq!(fields.len(), expected.len());
+    for ((key, text), (group, name, value)) in fields.iter().zip(expected) {
         let is_marked = marked.contains(&key.as_str());
         assert_eq!(owner(&percent_decoded(key)), (group, name));
         assert_text_is(text, is_marked, value);

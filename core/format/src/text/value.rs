@@ -1,4 +1,4 @@
-//! Values as text. What each looks like is on the page of [`format::text`](super).
+//! Values as text. The forms are on the page of [`format::text`](super).
 
 use fapilog_record::{
     text::{
@@ -14,7 +14,7 @@ use crate::text::{
     escape::{is_atom, is_prose, put_escaped, put_quoted},
 };
 
-/// What `None` is. Text that reads the same stands between quotes.
+/// The text of `None`. Text that reads the same stands between quotes.
 const NONE: &str = "null";
 
 /// Names of numbers that are none need no quotes.
@@ -51,7 +51,7 @@ impl ValueWriter {
         match value {
             ValueRef::Text(text) => put_text(out, text),
             ValueRef::Bytes(bytes) => return self.put_bytes(out, bytes, put_text),
-            // What comes behind a message is told from it by the first quote or `=`.
+            // The first quote or `=` ends a message.
             ValueRef::Sequence(sequence) => self.put_flat_list(out, sequence),
             other => put_element(out, other),
         }

@@ -12,22 +12,24 @@ use crate::event::{
 
 /// Events on their way through a shard, with an arena for what plugins add to them.
 ///
-/// A plugin sees a batch per call. What it [keeps in the arena](Batch::arena) lives as long as the batch.
+/// A plugin sees a batch per call. Values that it [keeps in the arena](Batch::arena) live as long as the batch.
 #[derive(Debug)]
 pub struct Batch<'batch> {
     events: BumpVec<'batch, Event<'batch>>,
     arena: &'batch Bump,
-    own: &'batch InternalEvents,
+    internal: &'batch InternalEvents,
     emitted: u64,
 }
 
 impl<'batch> Batch<'batch> {
-    /// An empty batch with room for `events_max` events.
-    pub fn new_in(arena: &'batch Bump, events_max: usize, own: &'batch InternalEvents) -> Self {
-        Self { events: BumpVec::with_capacity_in(events_max, arena), arena, own, emitted: 0 }
+    /// An empty batch with room for `events_max` events. Hidden, because only the engine and the test kit make batches.
+    #[doc(hidden)]
+    pub fn new_in(arena: &'batch Bump, events_max: usize, internal: &'batch InternalEvents) -> Self {
+        Self { events: BumpVec::with_capacity_in(events_max, arena), arena, internal, emitted: 0 }
     }
 
-    /// Appends an event.
+    /// Appends an event. Hidden, because only the engine and the test kit read records; a plugin [emits](Self::emit) events.
+    #[doc(hidden)]
     #[inline(always)]
     pub fn push(&mut self, event: Event<'batch>) {
         self.events.push(event);
@@ -70,22 +72,23 @@ impl<'batch> Batch<'batch> {
     pub fn subset(&self, takes: impl Fn(&Event<'batch>) -> bool) -> Self {
         let mut events = BumpVec::with_capacity_in(self.len(), self.arena);
         events.extend(self.events.iter().filter(|event| takes(event)).cloned());
-        Self { events, arena: self.arena, own: self.own, emitted: 0 }
+        Self { events, arena: self.arena, internal: self.internal, emitted: 0 }
     }
 
-    /// Adds an event of the plugin's own behind the others, for a summary of what it took out, say: from source
-    /// `fapilog`, of now. It is counted as submitted, and what comes behind the plugin sees it like any other.
+    /// Adds an event of the plugin's own behind the others, as for a summary of the events it took out: from
+    /// source `fapilog`, of now. It is counted as submitted, and the plugins behind see it like any other.
     ///
-    /// `target` says who speaks, as in `fapilog::throttle`. Fields of groups without keys are left out.
+    /// `target` names the plugin, as in `fapilog::throttle`. Fields of groups without keys are ignored.
     pub fn emit(&mut self, level: Level, target: &str, message: &str, fields: &[FieldRef<'_>]) {
-        let own = InternalEvent { level, target, message, fields };
-        if let Ok(event) = self.own.make(&own, self.arena) {
+        let event = InternalEvent { level, target, message, fields };
+        if let Ok(event) = self.internal.make(&event, self.arena) {
             self.events.push(event);
             self.emitted += 1;
         }
     }
 
-    /// How many events were [emitted](Self::emit) so far.
+    /// How many events were [emitted](Self::emit) so far. Hidden, because only the engine counts them.
+    #[doc(hidden)]
     pub fn emitted(&self) -> u64 {
         self.emitted
     }
@@ -93,14 +96,14 @@ impl<'batch> Batch<'batch> {
     /// When the batch was taken, by the clock that stamps events.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.own.now()
+        self.internal.now()
     }
 
     /// When the batch was taken, for reckoning with durations: real time, also where a
     /// [`ManualClock`](crate::ManualClock) stamps events.
     #[must_use]
     pub fn instant(&self) -> Instant {
-        self.own.instant()
+        self.internal.instant()
     }
 
     /// Memory that lives as long as the batch.

@@ -1,4 +1,4 @@
-//! One event.
+//! Events.
 
 use std::fmt;
 
@@ -16,7 +16,37 @@ use thiserror::Error;
 
 use crate::event::{ProducerInfo, Source};
 
-/// One event, viewed in place: it borrows the ring's bytes and the batch's arena.
+/// An event, viewed in place: it borrows the ring's bytes and the batch's arena.
+///
+/// An event has the arguments of its log call, the fields of its scope, and the fields that plugins have added.
+/// [`fields`](Self::fields), [`field`](Self::field) and [`counted_fields`](Self::counted_fields) walk over all of them.
+///
+/// A plugin that wants speed does per call site what it can. [`is_plain`](Self::is_plain) is true for most events: those
+/// that have the arguments of their call site and no other fields, except [context that they share](Self::shared_context).
+/// The [descriptor](Self::descriptor) of the call site names these arguments, and [`argument`](Self::argument) reads them.
+/// [`PerCallSite`](crate::per_call_site::PerCallSite) keeps the plugin's work. The built-in formatters do so: the text
+/// between two arguments is rendered once for each call site.
+///
+/// ```
+/// use fapilog_plugin::{event::Event, field_group::FieldGroup, per_call_site::PerCallSite, value::ValueRef};
+///
+/// /// The status of a request: an argument `status`, in events that have one.
+/// fn status(places: &mut PerCallSite<Option<usize>>, event: &Event<'_>) -> Option<u64> {
+///     let descriptor = event.descriptor();
+///     let value = if event.is_plain() {
+///         // Found once for each call site.
+///         let place = *places.get_or_insert_with(descriptor, || {
+///             descriptor.fields().iter().position(|field| field.name.name == "status")
+///         });
+///         let field = descriptor.fields().get(place?)?;
+///         event.argument(field.root_offset, field.kind)
+///     } else {
+///         event.field(FieldGroup::Context, "status")?
+///     };
+///     if let ValueRef::U64(status) = value { Some(status) } else { None }
+/// }
+/// # let _ = status;
+/// ```
 #[derive(Debug, Clone)]
 pub struct Event<'batch> {
     timestamp: Timestamp,
@@ -28,11 +58,11 @@ pub struct Event<'batch> {
     record: &'batch [u8],
     /// Where in the record the scope starts: up to there, it is what the call itself logged.
     scope_start: u32,
-    /// What plugins added. Grown by copying: it is short, and empty as a rule.
+    /// Fields that plugins added. Grown by copying: it is short, and empty as a rule.
     added: &'batch [FieldRef<'batch>],
     arena: &'batch Bump,
     is_dynamic: bool,
-    /// Its fields were made anew: what counts is in `added`, and the record's own are left out.
+    /// Its fields were made anew: all are in `added`, and those of the record are ignored.
     is_rewritten: bool,
     /// Context that many events of the batch have in common.
     shared: &'batch [FieldRef<'batch>],
@@ -42,7 +72,7 @@ pub struct Event<'batch> {
     is_cut: bool,
 }
 
-/// One field of an event.
+/// A field of an event.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FieldRef<'a> {
     /// The part of the event.
@@ -53,7 +83,7 @@ pub struct FieldRef<'a> {
     pub value: ValueRef<'a>,
 }
 
-/// What tells an event from every other of its container: producer and sequence number.
+/// Producer and sequence number: no other event of the container has both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId {
     /// The producer's number in the container, from 1.
@@ -69,14 +99,16 @@ impl fmt::Display for EventId {
     }
 }
 
-/// A frame that holds no record.
+/// A frame that holds no record. Hidden, because only the engine and the test kit read records.
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a frame of {record_bytes} bytes holds no record")]
 pub struct RecordError {
     record_bytes: usize,
 }
 
-/// What an event is made of.
+/// The parts that an event is made of. Hidden, because only the engine and the test kit read records.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct EventParts<'batch> {
     /// When it was logged.
@@ -98,23 +130,25 @@ pub struct EventParts<'batch> {
 }
 
 impl<'batch> Event<'batch> {
-    /// An event of a call site.
+    /// An event of a call site. Hidden, because only the engine and the test kit read records.
     ///
     /// Inlined whole, and its address never taken: so that it is put together in registers, at its place in the batch. An
     /// event that is copied there costs ten nanoseconds.
+    #[doc(hidden)]
     #[inline(always)]
     pub fn of_call_site(parts: EventParts<'batch>) -> Result<Self, RecordError> {
         let level = parts.descriptor.level();
         Self::of(parts, level, level.category())
     }
 
-    /// An event that describes itself.
+    /// An event that describes itself. Hidden, because only the engine and the test kit read records.
+    #[doc(hidden)]
     pub fn of_itself(parts: EventParts<'batch>) -> Result<Self, RecordError> {
         let bad = RecordError { record_bytes: parts.record.len() };
         let [level, category, ..] = *parts.record.get(Head::BYTES..).ok_or(bad)? else { return Err(bad) };
         let level = Level::from_byte(level).ok_or(bad)?;
         let mut event = Self::of(parts, level, Category::from_byte(category).unwrap_or_else(|| level.category()))?;
-        event.take_over_own_grading();
+        event.apply_own_severity();
         Ok(event)
     }
 
@@ -144,7 +178,7 @@ impl<'batch> Event<'batch> {
         })
     }
 
-    /// What the call itself logged, with the head.
+    /// The bytes of the call itself, with the head.
     fn own_bytes(&self) -> &'batch [u8] {
         self.record.get(..self.scope_start as usize).unwrap_or_default()
     }
@@ -159,7 +193,19 @@ impl<'batch> Event<'batch> {
         self.timestamp
     }
 
-    /// Changes when it was logged, for what a clock got wrong.
+    /// Sets the time at which it was logged, for enrichers that correct a clock. `timestamp` is the time that formatters
+    /// write and that throttles count by.
+    ///
+    /// ```
+    /// use fapilog_plugin::event::Batch;
+    ///
+    /// /// No event is from the future.
+    /// fn correct(batch: &mut Batch<'_>) {
+    ///     let now = batch.now();
+    ///     batch.events_mut().iter_mut().filter(|event| event.timestamp() > now).for_each(|event| event.set_timestamp(now));
+    /// }
+    /// # let _ = correct;
+    /// ```
     pub fn set_timestamp(&mut self, timestamp: Timestamp) {
         self.timestamp = timestamp;
     }
@@ -176,26 +222,28 @@ impl<'batch> Event<'batch> {
         self.severity
     }
 
-    /// What it is about.
+    /// The subject: system, audit, security, and so on.
     #[must_use]
     pub fn category(&self) -> Category {
         self.category
     }
 
-    /// Changes what it is about.
+    /// Sets the category.
     pub fn set_category(&mut self, category: Category) {
         self.category = category;
     }
 
-    /// Changes how grave it is: from 1 to 10, and what lies outside is brought to the nearer end.
+    /// Sets the severity, from 1 to 10. A number outside is brought to the closer end.
     pub fn set_severity(&mut self, severity: u8) {
         self.severity = severity.clamp(1, 10);
     }
 
-    /// Takes over the category and the severity that the call itself named, if it did.
+    /// Applies the category and the severity that are among the call's arguments, if any. Hidden, because only the engine
+    /// calls it, once for an event whose [descriptor has some](Descriptor::has_own_severity).
+    #[doc(hidden)]
     #[cold]
     #[inline(never)]
-    pub fn take_over_own_grading(&mut self) {
+    pub fn apply_own_severity(&mut self) {
         if let Some(ValueRef::U64(category)) = self.single(FieldGroup::Category) {
             let category = u8::try_from(category).ok().and_then(Category::from_byte);
             self.category = category.unwrap_or(self.category);
@@ -211,19 +259,30 @@ impl<'batch> Event<'batch> {
         self.source
     }
 
-    /// Who logged it.
+    /// The thread that logged it.
     #[must_use]
     pub fn producer(&self) -> &'batch ProducerInfo {
         self.producer
     }
 
-    /// What tells it from every other event of its container.
+    /// The id, which no other event of the container has.
     #[must_use]
     pub fn id(&self) -> EventId {
         EventId { producer: self.producer.id(), sequence: self.sequence }
     }
 
-    /// Whether it is the library's own: a report of losses, or a plugin's summary.
+    /// Whether the library made it: a report of losses, or a plugin's [summary](crate::event::Batch::emit). Processors that
+    /// take events out or change fields leave these alone, so that their numbers stay true.
+    ///
+    /// ```
+    /// use fapilog_plugin::event::Batch;
+    ///
+    /// fn drop_all_but_reports(batch: &mut Batch<'_>) {
+    ///     batch.retain(|event| event.is_internal());
+    /// }
+    /// # let _ = drop_all_but_reports;
+    /// ```
+    #[must_use]
     pub fn is_internal(&self) -> bool {
         self.producer.id() == 0
     }
@@ -253,7 +312,7 @@ impl<'batch> Event<'batch> {
         self.single(FieldGroup::Message).unwrap_or(ValueRef::Text(""))
     }
 
-    /// The module that logged it, or what an event without a call site says instead.
+    /// The module that logged it, or the target that an event without a call site names.
     #[must_use]
     pub fn target(&self) -> &'batch str {
         let fixed = self.descriptor.site().target();
@@ -266,7 +325,7 @@ impl<'batch> Event<'batch> {
         }
     }
 
-    /// What binds it to others, if anything does: the event's own, else that of its scope.
+    /// The correlation id as text: the event's own, else that of its scope. `None` also for one that is not text.
     #[must_use]
     pub fn correlation_id(&self) -> Option<&'batch str> {
         match self.single(FieldGroup::CorrelationId) {
@@ -275,7 +334,19 @@ impl<'batch> Event<'batch> {
         }
     }
 
-    /// Whether it says what binds it to others, be it text or not.
+    /// Whether it has a correlation id, text or not: an enricher that adds ids leaves such an event as it is.
+    ///
+    /// ```
+    /// use fapilog_plugin::event::Batch;
+    ///
+    /// fn add_ids(batch: &mut Batch<'_>) {
+    ///     for event in batch.events_mut().iter_mut().filter(|event| !event.is_correlated()) {
+    ///         event.set_correlation_id("batch-1");
+    ///     }
+    /// }
+    /// # let _ = add_ids;
+    /// ```
+    #[must_use]
     pub fn is_correlated(&self) -> bool {
         self.single(FieldGroup::CorrelationId).is_some()
     }
@@ -292,7 +363,7 @@ impl<'batch> Event<'batch> {
 
     /// All fields under keys: the call's arguments first, then the scope's, outermost first, then what plugins added.
     ///
-    /// A key may come more than once; [`field`](Self::field) says which value counts.
+    /// A key may come more than once; [`field`](Self::field) returns the value that counts.
     pub fn fields(&self) -> impl Iterator<Item = FieldRef<'batch>> + '_ {
         self.all_fields().filter(|field| field.group.is_keyed())
     }
@@ -343,13 +414,13 @@ impl<'batch> Event<'batch> {
         self.append(FieldRef { group: FieldGroup::CorrelationId, name: "", value: ValueRef::Text(id) });
     }
 
-    /// Marks it as cut: some of it was left out because it was too long.
+    /// Marks it as cut: it was too long, and some of it is missing.
     pub fn mark_cut(&mut self) {
         self.is_cut = true;
     }
 
-    /// Makes the fields under keys anew: each is what `rewrite` says of it, or gone where that is `None`. It is asked once
-    /// for each key, with the value that counts. Values are not copied; message, target and correlation id stay.
+    /// Makes the fields under keys anew: `rewrite` returns the new field, or `None` to remove it. It is called once for each
+    /// key, with the value that counts. Values are not copied; message, target and correlation id stay.
     pub fn rewrite_fields(&mut self, mut rewrite: impl FnMut(FieldRef<'batch>) -> Option<FieldRef<'batch>>) {
         let mut fields = BumpVec::new_in(self.arena);
         // In the order in which a later one counts before an earlier one: see `single`.
@@ -365,21 +436,63 @@ impl<'batch> Event<'batch> {
         self.is_rewritten = true;
     }
 
-    /// Adds context that many events have in common: it is rendered once for all of them. The caller has made sure that
-    /// the event has none of these keys, and that all are of [`FieldGroup::Context`].
+    /// Sets the context that the event shares with others, in the place of the former [shared
+    /// context](Self::shared_context). Formatters render it once for all events that share it.
+    ///
+    /// The caller ensures that the event [is plain](Self::is_plain) and has none of these keys among its arguments, that all
+    /// are of [`FieldGroup::Context`], that all text is UTF-8, and that the former shared fields are among the new ones.
+    /// [`CommonFields`](crate::common_fields::CommonFields) ensures all that, and is the right tool as a rule.
+    ///
+    /// ```
+    /// use fapilog_plugin::{event::{Batch, FieldRef}, field_group::FieldGroup, value::ValueRef};
+    ///
+    /// fn add_zone(batch: &mut Batch<'_>) {
+    ///     let zone = FieldRef { group: FieldGroup::Context, name: "zone", value: ValueRef::Text("eu-1") };
+    ///     let shared = batch.arena().alloc_slice_copy(&[zone]);
+    ///     for event in batch.events_mut() {
+    ///         let is_free = event.is_plain() && event.shared_context().is_empty();
+    ///         if is_free && event.field(zone.group, zone.name).is_none() {
+    ///             event.share_context(shared);
+    ///         } else {
+    ///             event.add_field(zone.group, zone.name, zone.value);
+    ///         }
+    ///     }
+    /// }
+    /// # let _ = add_zone;
+    /// ```
     #[inline]
     pub fn share_context(&mut self, fields: &'batch [FieldRef<'batch>]) {
         self.shared = fields;
     }
 
-    /// The context that many events have in common.
+    /// The context that many events of a batch have in common: all of them return the same slice, so a formatter that has
+    /// rendered it compares the address and copies its text. The address is valid within one batch.
+    ///
+    /// ```
+    /// use fapilog_plugin::event::{Batch, FieldRef};
+    ///
+    /// fn render(batch: &Batch<'_>, put_fields: fn(&[FieldRef<'_>]) -> String, out: &mut String) {
+    ///     let mut last: (&[FieldRef<'_>], String) = (&[], String::new());
+    ///     for event in batch.events() {
+    ///         if !std::ptr::eq(last.0, event.shared_context()) {
+    ///             last = (event.shared_context(), put_fields(event.shared_context()));
+    ///         }
+    ///         out.push_str(&last.1);
+    ///     }
+    /// }
+    /// # let _ = render;
+    /// ```
     #[inline]
+    #[must_use]
     pub fn shared_context(&self) -> &'batch [FieldRef<'batch>] {
         self.shared
     }
 
-    /// Whether there are no fields besides the call's own arguments and the shared context.
+    /// Whether it has the arguments of its call site and the [shared context](Self::shared_context), and no other fields: no
+    /// scope, no field that a plugin added or changed, no changed message. Then the [descriptor](Self::descriptor) names all
+    /// fields. Events without a call site are never plain.
     #[inline]
+    #[must_use]
     pub fn is_plain(&self) -> bool {
         self.scope_start as usize == self.record.len()
             && self.added.is_empty()
@@ -387,8 +500,14 @@ impl<'batch> Event<'batch> {
             && !self.is_rewritten
     }
 
-    /// The value of an argument that the descriptor describes.
+    /// The value of an argument that the event's [descriptor](Self::descriptor) describes, by the offset and the kind of its
+    /// [`DescribedField`](fapilog_record::call_site::DescribedField): a read at a fixed place, without a search. Place and
+    /// kind of another call site yield some value, never undefined behaviour.
+    ///
+    /// An event that [`rewrite_fields`](Self::rewrite_fields) has changed still has the former arguments there: see
+    /// [`is_plain`](Self::is_plain).
     #[inline]
+    #[must_use]
     pub fn argument(&self, root_offset: usize, kind: &'static value::Kind) -> ValueRef<'batch> {
         value::read(self.own_bytes(), Head::BYTES + root_offset, kind)
     }
@@ -405,7 +524,19 @@ impl<'batch> Event<'batch> {
         own.chain(scope).chain(added)
     }
 
-    /// The fields of one part: each key once, where it first comes, with the value that counts.
+    /// The fields of a group, as formatters write them: each key once, at its first place, with the value that counts.
+    ///
+    /// ```
+    /// use fapilog_plugin::{event::Event, field_group::FieldGroup};
+    ///
+    /// fn put_tags(event: &Event<'_>, out: &mut String) {
+    ///     for field in event.counted_fields(FieldGroup::Tags) {
+    ///         out.push_str(&format!(" {}={}", field.name, field.value));
+    ///     }
+    /// }
+    /// # let _ = put_tags;
+    /// ```
+    #[must_use]
     pub fn counted_fields(&self, group: FieldGroup) -> &'batch [FieldRef<'batch>] {
         /// Up to so many, comparing each with each is quicker than sorting.
         const FEW: usize = 32;
@@ -425,7 +556,7 @@ impl<'batch> Event<'batch> {
         self.arena.alloc_slice_fill_iter(counted.into_iter().map(|(_, field)| field))
     }
 
-    /// In time that does not grow with the square of their number: whoever logs ten thousand fields holds nobody up.
+    /// Takes time that does not grow with the square of their number: ten thousand fields do not stop the drain.
     #[cold]
     fn counted_of_many(&self, fields: BumpVec<'batch, (u64, FieldRef<'batch>)>) -> &'batch [FieldRef<'batch>] {
         let mut placed = BumpVec::with_capacity_in(fields.len(), self.arena);
@@ -433,7 +564,7 @@ impl<'batch> Event<'batch> {
         placed.sort_unstable_by(|(_, rank, field), (_, other_rank, other)| {
             field.name.cmp(other.name).then(rank.cmp(other_rank))
         });
-        // Of each key the first counts; it stands where the first that was met stood.
+        // The first of each key counts; it has the place of the first that was met.
         placed.dedup_by(|later, kept| {
             let is_same = later.2.name == kept.2.name;
             if is_same {

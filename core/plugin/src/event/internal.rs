@@ -1,4 +1,5 @@
-//! Events that the library itself puts into the stream: what was lost, what a plugin has to say.
+//! Internal events: reports of losses, and summaries of plugins. Hidden, because the engine and the test kit make them; a
+//! plugin emits events through its batch.
 
 use std::{
     cell::Cell,
@@ -13,7 +14,7 @@ use fapilog_record::{
 
 use crate::event::{Event, EventParts, FieldRef, ProducerInfo, RecordError, Source};
 
-/// Makes a shard's own events: from source `fapilog`, by producer 0, each with a number of its own.
+/// Makes a shard's internal events: from source `fapilog`, by producer 0, each with a number of its event.
 #[derive(Debug)]
 pub struct InternalEvents {
     source: Source,
@@ -25,7 +26,7 @@ pub struct InternalEvents {
     instant: Cell<Instant>,
 }
 
-/// What one of them says.
+/// Level, target, message and fields of an internal event.
 #[derive(Debug, Clone, Copy)]
 pub struct InternalEvent<'a> {
     pub level: Level,
@@ -65,17 +66,17 @@ impl InternalEvents {
     /// Writes the event into the arena.
     pub fn make<'batch>(
         &'batch self,
-        own: &InternalEvent<'_>,
+        event: &InternalEvent<'_>,
         arena: &'batch Bump,
     ) -> Result<Event<'batch>, RecordError> {
         self.sequence.set(self.sequence.get() + 1);
         let head = Head { source: self.source.id(), is_cut: false, scope_bytes: 0 };
         let mut record = head.to_bytes().to_vec();
         // No category of its own: the level's.
-        record.extend_from_slice(&[own.level as u8, 0]);
-        dynamic::put_field(&mut record, FieldGroup::Target, "", ValueRef::Text(own.target));
-        dynamic::put_field(&mut record, FieldGroup::Message, "", ValueRef::Text(own.message));
-        for field in own.fields {
+        record.extend_from_slice(&[event.level as u8, 0]);
+        dynamic::put_field(&mut record, FieldGroup::Target, "", ValueRef::Text(event.target));
+        dynamic::put_field(&mut record, FieldGroup::Message, "", ValueRef::Text(event.message));
+        for field in event.fields {
             dynamic::put_field(&mut record, field.group, field.name, field.value);
         }
         Event::of_itself(EventParts {

@@ -1,4 +1,4 @@
-//! Who logged.
+//! Producers: the threads that log.
 
 /// The thread behind a ring.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,7 +9,9 @@ pub struct ProducerInfo {
 }
 
 impl ProducerInfo {
-    /// The producer with this number in its container, of the thread with this kernel id and name.
+    /// The producer with this number in its container, of the thread with this kernel id and name. Hidden, because only the
+    /// engine and the test kit make producers.
+    #[doc(hidden)]
     #[must_use]
     pub fn new(id: u32, thread_id: u64, thread_name: Option<String>) -> Self {
         Self { id, thread_id, thread_name }

@@ -10,7 +10,9 @@ pub struct Source {
 }
 
 impl Source {
-    /// The name of the logger with this number in its container.
+    /// The name of the logger with this number in its container. Hidden, because only the engine and the test kit make
+    /// sources.
+    #[doc(hidden)]
     #[must_use]
     pub fn new(id: u32, name: Arc<str>) -> Self {
         Self { id, name }
@@ -28,7 +30,9 @@ impl Source {
         Arc::clone(&self.name)
     }
 
-    /// Its number in the container, counted from zero without gaps: what a formatter may keep things under.
+    /// The number in the container, counted from zero without gaps. A plugin keeps values by source in a
+    /// [`PerSource`](crate::per_call_site::PerSource).
+    #[inline]
     #[must_use]
     pub fn id(&self) -> u32 {
         self.id

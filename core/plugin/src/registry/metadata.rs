@@ -1,4 +1,4 @@
-//! What a plugin says about itself.
+//! Metadata of plugins.
 
 use std::{fmt, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{
 /// The version of the plugin contracts in [`plugin`](crate::plugin). It grows when a contract changes.
 pub const API_VERSION: u32 = 1;
 
-/// What a plugin says about itself. It is checked when the plugin is registered.
+/// Name, version, author and description of a plugin. They are checked when the plugin is registered.
 ///
 /// ```
 /// use fapilog_plugin::registry::Metadata;
@@ -32,7 +32,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// A plugin of this name (letters, digits, `_` and `-`) and version (as <https://semver.org> says), for the plugin
+    /// A plugin of this name (letters, digits, `_` and `-`) and version (as in <https://semver.org>), for the plugin
     /// contracts of this crate.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
         Self {
@@ -52,14 +52,14 @@ impl Metadata {
         self
     }
 
-    /// Who wrote it.
+    /// Sets the author.
     #[must_use]
     pub fn author(mut self, author: impl Into<String>) -> Self {
         self.author = author.into();
         self
     }
 
-    /// What it does, in a sentence.
+    /// Sets the description: its work, in a sentence.
     #[must_use]
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.description = description.into();
@@ -81,21 +81,21 @@ impl Metadata {
     }
 }
 
-/// What a registry knows about a plugin.
+/// A registered plugin: metadata and kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PluginInfo {
     /// Its name, by which settings name it.
     pub name: String,
-    /// What it is.
+    /// Its kind.
     pub kind: PluginKind,
     /// Its version.
     pub version: Version,
     /// The version of the plugin contracts that it was written for.
     pub api_version: u32,
-    /// Who wrote it; may be empty.
+    /// The author; may be empty.
     pub author: String,
-    /// What it does; may be empty.
+    /// The description; may be empty.
     pub description: String,
 }
 
@@ -122,7 +122,7 @@ pub enum RegisterError {
         name: String,
         /// Its version.
         version: String,
-        /// What is wrong with it.
+        /// The error in it.
         source: Arc<semver::Error>,
     },
     /// It was written for other contracts.
@@ -130,7 +130,7 @@ pub enum RegisterError {
     ApiVersion {
         /// The plugin.
         name: String,
-        /// What it was written for.
+        /// The version of the contracts that it was written for.
         api_version: u32,
     },
     /// Another plugin has the name. Names are shared by all kinds, because their settings are found by them.
@@ -138,7 +138,7 @@ pub enum RegisterError {
     NameTaken {
         /// The name.
         name: String,
-        /// Who has it.
+        /// The kind of the plugin that has it.
         holder: Box<PluginInfo>,
     },
 }

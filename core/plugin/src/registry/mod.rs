@@ -1,6 +1,6 @@
 //! The plugins that settings can name.
 //!
-//! A plugin gets here by value ([`Registry::register_sink`] and its like), or by being linked into the program
+//! A plugin is registered by value ([`Registry::register_sink`] and its like), or by being linked into the program
 //! ([`register_plugin!`](crate::register_plugin)). Every container has a registry of its own.
 
 mod metadata;
@@ -18,7 +18,7 @@ use crate::{
     processor::Processor, sink::SinkFactory,
 };
 
-/// Makes a plugin's factory of its settings, or says everything that is wrong with them.
+/// Makes a plugin's factory of its settings, or returns all errors in them.
 pub type Constructor<T> = Arc<dyn Fn(&PluginSettings<'_>) -> Result<T, Vec<Problem>> + Send + Sync>;
 
 /// The constructor of a registered plugin.
@@ -57,9 +57,9 @@ pub enum Entry {
 #[derive(Clone, Default)]
 pub struct Registry {
     plugins: BTreeMap<String, (PluginInfo, Entry)>,
-    /// What was linked in, but could not be registered: said when a container is made.
+    /// Errors of linked plugins that could not be registered: reported when a container is made.
     refused: Vec<RegisterError>,
-    /// How code registers what settings alone cannot name.
+    /// How code registers plugins that settings alone cannot name.
     by_code: BTreeMap<&'static str, &'static str>,
 }
 
@@ -82,7 +82,7 @@ impl Registry {
         registry
     }
 
-    /// What is known about every plugin, by name.
+    /// Metadata and kind of every plugin, by name.
     pub fn plugins(&self) -> impl Iterator<Item = &PluginInfo> {
         self.plugins.values().map(|(info, _)| info)
     }
@@ -93,8 +93,8 @@ impl Registry {
         &self.refused
     }
 
-    /// Says how code registers a plugin that is of no use without code, and so is not registered by being linked. Settings
-    /// that name it all the same are told so.
+    /// Sets how code registers a plugin that is of no use without code, and so is not registered by being linked. The error
+    /// of settings that name it all the same contains it.
     pub fn leave_to_code(&mut self, name: &'static str, how: &'static str) {
         self.by_code.insert(name, how);
     }
@@ -205,7 +205,7 @@ macro_rules! register_plugin {
     };
 }
 
-/// What the macro expands to. Not a public interface.
+/// Items that the macro expands to. Not a public interface.
 #[doc(hidden)]
 pub mod __private {
     pub use inventory;

@@ -1,4 +1,4 @@
-//! What a plugin is given when it is made.
+//! Settings that a plugin gets when it is made.
 
 use std::{fmt, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
     settings::{self, PluginConfig},
 };
 
-/// What a plugin is given when it is made: its own settings, and what else concerns it.
+/// The settings that a plugin gets when it is made: its own, and those of the program that concern it.
 ///
 /// Its problems have paths relative to its own settings.
 pub struct PluginSettings<'a> {
@@ -25,7 +25,7 @@ pub struct PluginSettings<'a> {
     formatters: Option<Formatters>,
 }
 
-/// What a sink's events are rendered by.
+/// The formatters of a sink's events.
 #[derive(Debug, Clone)]
 pub struct Formatters {
     /// The formatter of a sink that writes to a terminal.
@@ -64,7 +64,7 @@ impl<'a> PluginSettings<'a> {
     /// durations there are [`size_bytes`](crate::settings::size_bytes) and [`duration`](crate::settings::duration).
     ///
     /// # Errors
-    /// Every mistake, with its place.
+    /// All invalid values, with their places.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Vec<Problem>> {
         settings::read(&self.values)
     }
@@ -81,14 +81,14 @@ impl<'a> PluginSettings<'a> {
     }
 
     /// Whether a formatter is to write colours, by the setting `colors`, by whether its sink writes to a terminal, and by
-    /// what the environment says: see [`Colors::resolve`].
+    /// the environment: see [`Colors::resolve`].
     #[must_use]
     pub fn has_colors(&self) -> bool {
         self.colors.resolve(self.is_terminal, |name| std::env::var_os(name))
     }
 
     /// Makes the formatters of a sink: the one that its entry names, or the setting `formatter`. A sink that writes to a
-    /// terminal says so, because `auto` is another there.
+    /// terminal passes `true`, because `auto` is another formatter there.
     ///
     /// # Errors
     /// When the plugin is no sink.

@@ -1,4 +1,4 @@
-//! What a sink knows of its place in the container.
+//! The place of a sink in the container.
 
 use std::sync::Arc;
 

@@ -9,14 +9,14 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SinkError {
-    /// The system said no.
+    /// A system call failed.
     #[error("cannot {operation} {}", path.display())]
     Io {
-        /// What was tried, as a verb.
+        /// The operation, as a verb.
         operation: &'static str,
-        /// What it was tried on.
+        /// The path of the operation.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
@@ -25,7 +25,7 @@ pub enum SinkError {
     NotAPlainFile {
         /// The path.
         path: PathBuf,
-        /// What is there instead.
+        /// The kind of file that is there instead.
         found: &'static str,
     },
     /// Another sink writes to the file: of this process, or of another one.

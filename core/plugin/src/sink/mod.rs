@@ -15,17 +15,17 @@ pub use crate::sink::{
 };
 use crate::{event::Batch, problem::Problem};
 
-/// Where events go. One instance for each shard.
+/// A destination of events. Each shard has an instance of its own.
 ///
 /// A sink has two steps. [`encode`](Self::encode) renders a batch into a payload, on the drain, and does no I/O.
 /// [`deliver`](Self::deliver) takes a payload that is full or overdue and returns a future, which may take its time: it
-/// owns what it needs and borrows nothing, so that several can be under way while the next payload is being encoded.
+/// owns what it needs and borrows nothing, so that several can be in flight while the next payload is being encoded.
 pub trait Sink {
     /// How it writes, for reports: `"io_uring, direct"`. Asked when it is made, and again when its [retries](Self::retries)
-    /// have become more: another try may be another way.
+    /// have become more: another attempt may be another way.
     fn writer(&self) -> String;
 
-    /// An empty payload to encode into; `None` while there is no room, because too much is under way.
+    /// An empty payload to encode into; `None` while there is no room, because too much is in flight.
     fn payload(&mut self) -> Option<Payload>;
 
     /// Appends the batch to the payload.
@@ -45,17 +45,17 @@ pub trait Sink {
         let _ = now;
     }
 
-    /// How often it has tried again so far: for reports.
+    /// Number of repeated attempts so far, for reports.
     fn retries(&self) -> u64 {
         0
     }
 
-    /// Makes stable what is delivered, if the sink's settings say so. Called when nothing is under way.
+    /// Makes delivered events durable, if the sink's settings ask for it. Called when nothing is in flight.
     fn flush(&mut self) -> Delivery {
         Delivery::done(Ok(()))
     }
 
-    /// Ends what is under way, by `deadline` at the latest: what cannot be delivered by then fails. Called once, before
+    /// Ends the deliveries in flight, by `deadline` at the latest: one that cannot be completed by then fails. Called once, before
     /// the last payloads are waited for.
     fn stop(&mut self, deadline: Instant) {
         let _ = deadline;
@@ -70,19 +70,19 @@ pub trait SinkFactory: Send + Sync {
     /// When it cannot be opened: the container does not start then.
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError>;
 
-    /// Mistakes in its settings: what is wrong with which value, and what is allowed. Checked before anything starts.
+    /// Invalid values in its settings: the value, the error, and the allowed values. Checked before anything starts.
     fn check(&self) -> Vec<Problem> {
         Vec::new()
     }
 
-    /// What happens to events while it has no room, unless the container is told otherwise.
+    /// The treatment of events while it has no room, unless the container sets another.
     fn on_full(&self) -> OnFull {
         OnFull::Block
     }
 }
 
 crate::named_enum! {
-    /// What happens to events while a sink has no room.
+    /// The treatment of events while a sink has no room.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
     #[non_exhaustive]
     pub enum OnFull {

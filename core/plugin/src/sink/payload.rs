@@ -15,7 +15,7 @@ impl Payload {
         Self { bytes: Vec::with_capacity(full_bytes), start: 0, full_at: full_bytes }
     }
 
-    /// A payload in memory of the sink's own. What `bytes` holds already is kept in front of the records, and does not
+    /// A payload in memory of the sink's own. Bytes that `bytes` holds already stay in front of the records, and do not
     /// count; it is full when `bytes` is `full_at` long.
     #[must_use]
     pub fn in_buffer(bytes: Vec<u8>, full_at: usize) -> Self {

@@ -17,7 +17,7 @@ use fapilog_record::{
 
 use crate::event::{Batch, Event, EventParts, ProducerInfo, Source, internal::InternalEvents};
 
-/// Makes batches: of one producer, one source, one call site with one `u64` argument, unless it is told otherwise.
+/// Makes batches: of one producer, one source, one call site with one `u64` argument, unless a setter changes it.
 #[derive(Debug)]
 pub struct TestBatches {
     producer: ProducerInfo,
@@ -27,8 +27,8 @@ pub struct TestBatches {
     sources: Vec<Source>,
     /// Nanoseconds from one event to the next.
     pace: u64,
-    own: InternalEvents,
-    /// When it was made: [`at`](Self::at) counts from here.
+    internal: InternalEvents,
+    /// When it was made: [`at`](Self::at) counts from then.
     start: Instant,
 }
 
@@ -77,11 +77,11 @@ impl Default for TestBatches {
 }
 
 impl TestBatches {
-    /// One producer, one source `source-0`, level INFO, and an argument `n`.
+    /// Batches of one producer, one source `source-0`, level INFO, and an argument `n`.
     pub fn new() -> Self {
         let producer = ProducerInfo::new(1, 1, None);
-        let own = InternalEvents::new(Source::new(9, "fapilog".into()));
-        let start = own.instant();
+        let internal = InternalEvents::new(Source::new(9, "fapilog".into()));
+        let start = internal.instant();
         Self {
             producer,
             level: Level::Info,
@@ -89,7 +89,7 @@ impl TestBatches {
             message: "staged",
             sources: Vec::new(),
             pace: 1,
-            own,
+            internal,
             start,
         }
         .sources(1)
@@ -119,13 +119,13 @@ impl TestBatches {
         self
     }
 
-    /// The events' sources take turns.
+    /// Number of sources: events have them one after the other.
     pub fn sources(mut self, count: u32) -> Self {
         self.sources = (0..count).map(|id| Source::new(id, format!("source-{id}").into())).collect();
         self
     }
 
-    /// One source, of this name.
+    /// A single source, of this name.
     pub fn source(mut self, name: &str) -> Self {
         self.sources = vec![Source::new(0, name.into())];
         self
@@ -140,7 +140,7 @@ impl TestBatches {
 
     /// When batches are taken.
     pub fn taken(self, now: Timestamp, instant: Instant) -> Self {
-        self.own.set_now(now, instant);
+        self.internal.set_now(now, instant);
         self
     }
 
@@ -152,7 +152,7 @@ impl TestBatches {
 
     /// Lets this much time have passed since the stage was made, for the batches to come.
     pub fn at(&self, passed: Duration) -> &Self {
-        self.own.set_now(Timestamp::from_unix_nanos(passed.as_nanos() as u64), self.start + passed);
+        self.internal.set_now(Timestamp::from_unix_nanos(passed.as_nanos() as u64), self.start + passed);
         self
     }
 
@@ -164,7 +164,7 @@ impl TestBatches {
     /// A batch of events that describe themselves.
     pub fn events<R>(&self, events: &[TestEvent<'_>], test: impl FnOnce(&mut Batch<'_>) -> R) -> R {
         let arena = Bump::new();
-        let mut batch = Batch::new_in(&arena, events.len(), &self.own);
+        let mut batch = Batch::new_in(&arena, events.len(), &self.internal);
         for (index, event) in events.iter().enumerate() {
             let head = Head { source: 0, is_cut: false, scope_bytes: 0 };
             let mut record = head.to_bytes().to_vec();
@@ -173,7 +173,7 @@ impl TestBatches {
             put_field(&mut record, FieldGroup::Message, "", ValueRef::Text(event.message));
             event.fields.iter().for_each(|(group, name, value)| put_field(&mut record, *group, name, *value));
             let event = Event::of_itself(EventParts {
-                timestamp: self.own.now(),
+                timestamp: self.internal.now(),
                 sequence: index as u64 + 1,
                 producer: &self.producer,
                 source: &self.sources[index % self.sources.len()],
@@ -195,7 +195,7 @@ impl TestBatches {
         let site: &'static CallSite =
             Box::leak(Box::new(CallSite::new(self.level, self.message, "stage", "staged.rs", 1, fields)));
         let arena = Bump::new();
-        let mut batch = Batch::new_in(&arena, numbers.len(), &self.own);
+        let mut batch = Batch::new_in(&arena, numbers.len(), &self.internal);
         for (index, number) in numbers.iter().enumerate() {
             let tag = site.descriptor_id::<(Arg<'_, u64>, End)>();
             let mut slot = [0_u8; 64];
@@ -237,7 +237,7 @@ impl TestBatches {
             arena: &arena,
         };
         let event = if tag == DYNAMIC_ID { Event::of_itself(parts) } else { Event::of_call_site(parts) };
-        let mut batch = Batch::new_in(&arena, 1, &self.own);
+        let mut batch = Batch::new_in(&arena, 1, &self.internal);
         batch.push(event.ok()?);
         Some(test(&batch))
     }

@@ -1,4 +1,4 @@
-//! What a reader needs to know of a call site.
+//! Descriptors of call sites.
 
 use std::sync::OnceLock;
 
@@ -10,27 +10,27 @@ use crate::{
     value::Kind,
 };
 
-/// The tag of a record that describes itself.
+/// Id in the place of a call site's, in a record that describes itself.
 pub const DYNAMIC_ID: u32 = 0;
 
-/// What a reader needs to know of a call site's records: names, kinds and places of the arguments. Never code.
+/// Description of a call site's records for readers: names, kinds and places of the arguments. It holds no code.
 #[derive(Debug)]
 pub struct Descriptor {
     pub(super) id: u32,
     level: Level,
     site: &'static CallSite,
     fields: Box<[DescribedField]>,
-    grades_itself: bool,
+    has_own_severity: bool,
     /// The one registered before it.
     pub(super) older: Option<&'static Descriptor>,
 }
 
-/// One argument, as a reader knows it.
+/// An argument in a record.
 #[derive(Debug, Clone, Copy)]
 pub struct DescribedField {
     /// Part of the event and key.
     pub name: FieldName,
-    /// What its bytes are.
+    /// The type of its bytes.
     pub kind: &'static Kind,
     /// Where they are, from the start of the root.
     pub root_offset: usize,
@@ -46,16 +46,25 @@ impl Descriptor {
             field
         });
         let fields: Box<[DescribedField]> = fields.collect();
-        let grades_itself =
+        let has_own_severity =
             fields.iter().any(|field| matches!(field.name.group, FieldGroup::Category | FieldGroup::Severity));
-        Self { id: DYNAMIC_ID, level: site.level, site, fields, grades_itself, older: None }
+        Self { id: DYNAMIC_ID, level: site.level, site, fields, has_own_severity, older: None }
     }
 
-    /// Its number in the process, from 1, without gaps: what a formatter may keep things under. 0 stands for events
-    /// that describe themselves.
+    /// The number in the process, from 1, without gaps. The number 0 stands for [events without a call
+    /// site](Self::is_dynamic). A plugin keeps values by call site in a `fapilog_plugin::per_call_site::PerCallSite`.
+    #[inline]
     #[must_use]
     pub fn id(&self) -> u32 {
         self.id
+    }
+
+    /// Whether it stands for all events without a call site: the program made them at run time, and they describe
+    /// themselves.
+    #[inline]
+    #[must_use]
+    pub fn is_dynamic(&self) -> bool {
+        self.id == DYNAMIC_ID
     }
 
     /// The call site.
@@ -77,13 +86,13 @@ impl Descriptor {
         &self.fields
     }
 
-    /// Whether an argument is the event's category or severity.
+    /// Whether an argument is the event's category or severity: a reader applies it to the event.
     #[inline(always)]
-    pub fn grades_itself(&self) -> bool {
-        self.grades_itself
+    pub fn has_own_severity(&self) -> bool {
+        self.has_own_severity
     }
 
-    /// What stands for the call site of a record that describes itself.
+    /// The descriptor of all records that describe themselves.
     pub fn dynamic() -> &'static Self {
         static SITE: CallSite = CallSite::new(Level::Info, "", "", "", 0, &[]);
         static DESCRIPTOR: OnceLock<Descriptor> = OnceLock::new();
@@ -92,7 +101,7 @@ impl Descriptor {
             level: SITE.level,
             site: &SITE,
             fields: Box::default(),
-            grades_itself: false,
+            has_own_severity: false,
             older: None,
         })
     }

@@ -13,12 +13,12 @@ pub use self::descriptor::{DYNAMIC_ID, DescribedField, Descriptor};
 pub use self::registry::{DescriptorCache, RegistryHeld, hold_registry};
 use crate::{
     arguments::{Arguments, Shape},
-    call_site::{registry::Registration, variant::Variant},
+    call_site::{registry::Registration, variant::SiteVariant},
     field_group::FieldGroup,
     level::Level,
 };
 
-/// One place in a program that logs: everything about its events that is known when the program is compiled.
+/// A place in a program that logs: everything about its events that is known when the program is compiled.
 ///
 /// Made by the macros, as a `static`.
 pub struct CallSite {
@@ -30,8 +30,8 @@ pub struct CallSite {
     fields: &'static [FieldName],
     /// Its descriptors: one, or in generic code one for each shape that the arguments take there. The first stands in
     /// place, so that a call finds it without another cache line.
-    first: Variant,
-    /// What was last found of its target's level: the id of the directives, and below it, in eight bits, the threshold.
+    first: SiteVariant,
+    /// The last result about its target's level: the id of the directives, and below it, in eight bits, the threshold.
     remembered: AtomicU64,
 }
 
@@ -63,7 +63,7 @@ impl CallSite {
         line: u32,
         fields: &'static [FieldName],
     ) -> Self {
-        Self { level, message, target, file, line, fields, first: Variant::EMPTY, remembered: AtomicU64::new(0) }
+        Self { level, message, target, file, line, fields, first: SiteVariant::EMPTY, remembered: AtomicU64::new(0) }
     }
 
     /// The level of its events.
@@ -100,7 +100,7 @@ impl CallSite {
     /// The threshold that these directives have for the site's target, if it is remembered.
     #[inline]
     pub fn threshold(&self, directives_id: u64) -> Option<u8> {
-        // Relaxed: the word says all there is to say.
+        // Relaxed: the word contains everything, and orders nothing.
         let word = self.remembered.load(Ordering::Relaxed);
         (word >> 8 == directives_id).then_some(word as u8)
     }

@@ -10,31 +10,31 @@ use std::{
 
 use crate::{
     arguments::Shape,
-    call_site::{CallSite, DYNAMIC_ID, Descriptor, variant::Variant},
+    call_site::{CallSite, DYNAMIC_ID, Descriptor, variant::SiteVariant},
 };
 
 /// It only grows, by one for each call site that is ever reached (in generic code, for each shape).
-static REGISTRY: Mutex<Registry> = Mutex::new(Registry { newest: None });
+static REGISTRY: Mutex<DescriptorList> = Mutex::new(DescriptorList { newest: None });
 
 /// A list, each descriptor with the one before it: a vector would have to grow under the lock.
 #[derive(Debug)]
-struct Registry {
+struct DescriptorList {
     newest: Option<&'static Descriptor>,
 }
 
-fn lock_registry() -> MutexGuard<'static, Registry> {
+fn lock_registry() -> MutexGuard<'static, DescriptorList> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The registry, held still over a fork: a child inherits it unlocked and whole.
 #[derive(Debug)]
 pub struct RegistryHeld {
-    _guard: MutexGuard<'static, Registry>,
+    _lock: MutexGuard<'static, DescriptorList>,
 }
 
 /// Holds the registry still.
 pub fn hold_registry() -> RegistryHeld {
-    RegistryHeld { _guard: lock_registry() }
+    RegistryHeld { _lock: lock_registry() }
 }
 
 /// All that one more descriptor takes, made ahead of the lock.
@@ -42,21 +42,21 @@ pub(super) struct Registration {
     site: &'static CallSite,
     shape: &'static Shape,
     descriptor: Box<Descriptor>,
-    spare: Box<Variant>,
+    spare: Box<SiteVariant>,
 }
 
 impl Registration {
     pub(super) fn new(site: &'static CallSite, shape: &'static Shape) -> Self {
-        Self { site, shape, descriptor: Box::new(Descriptor::new(site, shape)), spare: Box::new(Variant::EMPTY) }
+        Self { site, shape, descriptor: Box::new(Descriptor::new(site, shape)), spare: Box::new(SiteVariant::EMPTY) }
     }
 
-    /// Registers the descriptor, unless another thread was here first. Returns its id.
+    /// Registers the descriptor, unless another thread was first. Returns its id.
     ///
     /// Everything is written under the lock, the call site's own cells included: a fork waits for it, so a child finds
     /// nothing half done.
     pub(super) fn register(self) -> u32 {
         let Self { site, shape, mut descriptor, spare } = self;
-        // Behind the boxes, so that it is let go before they are, if they are not needed.
+        // Behind the boxes, so that the lock is released before they are freed, if they are not needed.
         let mut registry = lock_registry();
         let vacancy = match site.first.find(shape) {
             Ok(id) => return id,
@@ -72,7 +72,7 @@ impl Registration {
     }
 }
 
-/// One drain's copy of the registry: looked up without a lock, brought up to date when it meets an id that it lacks.
+/// A drain's copy of the registry: looked up without a lock, brought up to date when it meets an id that it lacks.
 #[derive(Debug)]
 pub struct DescriptorCache {
     /// By id less one.

@@ -10,23 +10,23 @@ use std::{
 
 use crate::{arguments::Shape, call_site::DYNAMIC_ID};
 
-/// One shape of a call site's arguments, or the place for it. Written once, under the registry's lock.
-pub(super) struct Variant {
+/// A shape of a call site's arguments, or the place for it. Written once, under the registry's lock.
+pub(super) struct SiteVariant {
     /// Null while the place is empty. Only compared, never followed: see [`Shape`].
     shape: AtomicPtr<Shape>,
     id: AtomicU32,
-    next: OnceLock<&'static Variant>,
+    next: OnceLock<&'static SiteVariant>,
 }
 
 /// Where a call site has room for one more shape.
 pub(super) enum Vacancy {
     /// In this place, which is empty.
-    In(&'static Variant),
+    In(&'static SiteVariant),
     /// Behind this one, which is the last.
-    Behind(&'static Variant),
+    Behind(&'static SiteVariant),
 }
 
-impl Variant {
+impl SiteVariant {
     /// A place for the first shape.
     #[allow(clippy::declare_interior_mutable_const, reason = "each use is meant to be a place of its own")]
     pub(super) const EMPTY: Self =
@@ -41,7 +41,7 @@ impl Variant {
         is_its.then(|| self.id.load(Ordering::Relaxed))
     }
 
-    /// The id of this shape, here or in a place behind; if there is none, where it goes.
+    /// The id of this shape, in this place or in one behind; if there is none, where it goes.
     pub(super) fn find(&'static self, shape: &'static Shape) -> Result<u32, Vacancy> {
         let mut place = self;
         loop {
@@ -60,7 +60,7 @@ impl Variant {
     }
 
     fn fill(&self, shape: &'static Shape, id: u32) {
-        // Relaxed: carried by the store below.
+        // Relaxed: published by the store below.
         self.id.store(id, Ordering::Relaxed);
         // Release: pairs with the load in `id_of`.
         self.shape.store(ptr::from_ref(shape).cast_mut(), Ordering::Release);
@@ -68,8 +68,8 @@ impl Variant {
 }
 
 impl Vacancy {
-    /// Under the registry's lock: nobody else fills it meanwhile. `spare` is used if a new place is needed.
-    pub(super) fn fill(self, shape: &'static Shape, id: u32, spare: Box<Variant>) {
+    /// Under the registry's lock: no other thread fills it meanwhile. `spare` is used if a new place is needed.
+    pub(super) fn fill(self, shape: &'static Shape, id: u32, spare: Box<SiteVariant>) {
         match self {
             Self::In(place) => place.fill(shape, id),
             Self::Behind(last) => {

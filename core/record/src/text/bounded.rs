@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-/// A text of a limited length. What is too long is cut at a character boundary, and the writer gets an error: nothing
+/// A text of a limited length. A longer one is cut at a character boundary, and the writer gets an error: nothing
 /// more is taken.
 #[derive(Debug)]
 pub struct BoundedText {
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bounded_text_tells_that_it_is_cut() {
+    fn a_bounded_text_reports_that_it_is_cut() {
         let mut text = BoundedText::new(4);
         assert_eq!((text.write_str("ab"), text.is_cut()), (Ok(()), false));
         assert_eq!((text.write_str("cü"), text.as_str(), text.is_cut()), (Err(fmt::Error), "abc", true));

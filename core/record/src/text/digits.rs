@@ -7,7 +7,7 @@ pub struct EightDigits(u64);
 const ASCII_ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 
 impl EightDigits {
-    /// How many numbers eight digits tell apart.
+    /// How many numbers have eight digits at most.
     pub const NUMBERS: u32 = 100_000_000;
 
     /// The digits of a number below [`NUMBERS`](Self::NUMBERS).

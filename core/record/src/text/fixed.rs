@@ -2,7 +2,7 @@
 //!
 //! A copy whose length is known to the compiler is a few vector stores; any other is a call of `memmove`, which for
 //! texts as short as a log line's costs more than the copy. So all that is written often is copied in pieces of fixed
-//! length, padding and all, and the padding is cut off again.
+//! length, padding and all, and the padding is removed again.
 
 const CHUNK_BYTES: usize = 32;
 
@@ -32,15 +32,15 @@ impl FixedText {
 
     /// Changes the text; the memory stays.
     pub fn set(&mut self, text: &[u8]) {
-        let (chunks, rest) = text.as_chunks::<CHUNK_BYTES>();
+        let (chunks, tail) = text.as_chunks::<CHUNK_BYTES>();
         self.chunks.clear();
         self.chunks.extend_from_slice(chunks);
         self.padding_bytes = 0;
-        if !rest.is_empty() {
+        if !tail.is_empty() {
             let mut last = [0; CHUNK_BYTES];
-            last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            last.iter_mut().zip(tail).for_each(|(to, from)| *to = *from);
             self.chunks.push(last);
-            self.padding_bytes = CHUNK_BYTES - rest.len();
+            self.padding_bytes = CHUNK_BYTES - tail.len();
         }
     }
 

@@ -36,7 +36,7 @@ fn put_large(out: &mut Vec<u8>, n: u64) {
     out.extend_from_slice(&EightDigits::of((n % EIGHT_DIGITS) as u32).text());
 }
 
-/// The shortest decimal that reads back the same. What is no number is a name, with `quote` around it: `NaN`, `Infinity`,
+/// The shortest decimal that reads back the same. A value that is no number is a name, with `quote` around it: `NaN`, `Infinity`,
 /// `-Infinity`.
 #[inline]
 pub fn put_f64(out: &mut Vec<u8>, x: f64, quote: &str) {
@@ -47,7 +47,7 @@ pub fn put_f64(out: &mut Vec<u8>, x: f64, quote: &str) {
     }
 }
 
-/// As [`put_f64`], with the fewer digits that tell an `f32` from its neighbours.
+/// As [`put_f64`], with the fewer digits that distinguish an `f32` from its neighbours.
 pub fn put_f32(out: &mut Vec<u8>, x: f32, quote: &str) {
     if x.is_finite() { put_shortest(out, x) } else { put_no_number(out, x.into(), quote) }
 }
@@ -90,10 +90,10 @@ impl ShortDecimal {
         if size.is_nan() || size >= f64::from(EightDigits::NUMBERS) {
             return None;
         }
-        // The product is off by 2^-53 of it at most, here less than a tenth: if there is such a decimal, this is it.
+        // The error of the product is 2^-53 of it at most, which is less than a tenth: if there is such a decimal, this is it.
         let millionths = (size * f64::from(Self::PER_ONE) + 0.5) as i64;
         let is_exact = millionths as f64 / f64::from(Self::PER_ONE) == size;
-        // What is smaller than 10^-5 is shorter with an exponent.
+        // A number below 10^-5 is shorter with an exponent.
         let has_exponent = (1..10).contains(&millionths);
         // Below 10^14, and not negative.
         let millionths = millionths as u64;

@@ -9,7 +9,7 @@ use crate::{
 
 /// Appends a value as a person would write it: text as it is, numbers in decimal, durations in seconds with an `s`, times
 /// by RFC 3339, sequences as `[a, b]`, nothing as `null`. Bytes that are not UTF-8 come out as `\xNN`, so what is
-/// appended is UTF-8. Formatters escape messages; nothing is escaped here.
+/// appended is UTF-8. Formatters escape messages; this does not.
 pub fn put_plain(out: &mut Vec<u8>, value: ValueRef<'_>) {
     match value {
         ValueRef::None => out.extend_from_slice(b"null"),

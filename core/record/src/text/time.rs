@@ -84,7 +84,7 @@ impl UtcClock {
     }
 }
 
-/// What stands behind the decimal point: eight digits, the ninth and the `Z`.
+/// The text behind the decimal point: eight digits, the ninth and the `Z`.
 #[inline(always)]
 fn fraction(timestamp: Timestamp) -> ([u8; 8], [u8; 2]) {
     // Below 10^9, so it fits, and a tenth of it has eight digits.
@@ -95,10 +95,10 @@ fn fraction(timestamp: Timestamp) -> ([u8; 8], [u8; 2]) {
 /// Writes the last `digits` decimal digits of `number` to the front of `out`.
 #[inline(always)]
 fn put_digits(out: &mut [u8], number: u32, digits: usize) {
-    let mut rest = number;
+    let mut tail = number;
     for digit in out.iter_mut().take(digits).rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
+        *digit = b'0' + (tail % 10) as u8;
+        tail /= 10;
     }
 }
 

@@ -30,7 +30,7 @@ impl<T: Value> Value for [T] {
 
     #[inline]
     fn tail_bytes(&self) -> usize {
-        // One span's worth of bytes for each element; an element without a tail adds nothing to them.
+        // The bytes of a span for each element; an element without a tail adds nothing to them.
         let elements = self.len().saturating_mul(T::KIND.wire_bytes());
         self.iter().fold(elements, |sum, element| sum.saturating_add(element.tail_bytes()))
     }

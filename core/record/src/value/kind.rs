@@ -1,4 +1,4 @@
-//! What a reader takes bytes for.
+//! Kinds of values, for readers.
 
 /// The kind of an archived value.
 ///

@@ -1,7 +1,7 @@
-//! What an argument of a log call can be, and how it is archived.
+//! Values: the arguments of a log call, and how they are archived.
 //!
 //! An argument is archived at the call, by the thread that logs, in a *wire form*: little-endian bytes of a fixed
-//! length, without padding, alignment or niches. What has no fixed length (text, bytes, sequences) has a *span* as its
+//! length, without padding, alignment or niches. A value without a fixed length (text, bytes, sequences) has a *span* as its
 //! wire form, which points at its bytes in the record's tail. The layout is ours and does not depend on rkyv's format
 //! features; the table is in [`Kind`], and a golden-bytes test holds it still.
 
@@ -35,9 +35,9 @@ use crate::writer::SlotWriter;
 pub trait Value: sealed::Sealed {
     /// The bytes that stand for it in the record's root.
     type Wire: Wire;
-    /// What a reader takes these bytes for.
+    /// The kind of these bytes, for readers.
     const KIND: Kind;
-    /// What a reader takes a sequence of such values for.
+    /// The kind of a sequence of such values, for readers.
     #[doc(hidden)]
     const SEQUENCE_KIND: Kind = Kind::Sequence(&Self::KIND);
 

@@ -45,7 +45,7 @@ impl Value for u8 {
     }
 }
 
-// `isize` and `usize` travel as 64 bits: a record is read by whoever, wherever.
+// `isize` and `usize` travel as 64 bits: a reader may be of another width.
 impl Sealed for isize {}
 
 impl Value for isize {

@@ -121,7 +121,7 @@ impl<'a> SequenceRef<'a> {
         self.len == 0
     }
 
-    /// One after the other.
+    /// The elements in order.
     pub fn iter(&self) -> impl Iterator<Item = ValueRef<'a>> + use<'a> {
         let elements = self.elements;
         let mut fields = match elements {
@@ -138,7 +138,7 @@ impl<'a> SequenceRef<'a> {
 /// Reads the value of `kind` at `offset` of `record`. Bytes that are not there, or are no such value, are
 /// [`ValueRef::None`]: every access is checked against the record's end.
 ///
-/// What most arguments are is read right here, so that it stays in registers. A value that comes back from a call comes
+/// The most frequent kinds are read inline, so that they stay in registers. A value that comes back from a call comes
 /// in memory, and is copied in larger pieces than it was just stored in: the copy waits for the stores, 5 ns a value.
 #[inline(always)]
 pub fn read<'a>(record: &'a [u8], offset: usize, kind: &'static Kind) -> ValueRef<'a> {
@@ -216,7 +216,7 @@ fn span(record: &[u8], offset: usize) -> Option<&[u8]> {
     record.get(start..)?.get(..len)
 }
 
-/// What was archived from a `str` is text; a record from elsewhere may hold anything, and is shown as what it is.
+/// Bytes that were archived from a `str` are text; a record from elsewhere may hold anything, and is shown as it is.
 #[inline]
 pub fn text(bytes: &[u8]) -> ValueRef<'_> {
     match std::str::from_utf8(bytes) {

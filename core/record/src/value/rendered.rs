@@ -1,9 +1,9 @@
 //! Arguments that are logged by their text.
 //!
-//! `Display` and `Debug` are foreign code: they may log themselves, panic, or never end. So they run before anything of
+//! `Display` and `Debug` are user code: they may log themselves, panic, or never end. So they run before anything of
 //! ours is open, into a buffer of the thread, and what is archived is the text that came out. The buffer is a stack:
-//! an argument rendered while another is being rendered (because its `Display` logs) goes on top and is taken off again.
-//! One that finds the buffer in use (it grows, and the program's allocator logs) is rendered into memory of its own.
+//! an argument rendered while another is being rendered (because its `Display` logs) goes on top and is removed again.
+//! An argument that finds the buffer in use (it grows, and the program's allocator logs) is rendered into memory of its own.
 
 use std::{
     cell::RefCell,
@@ -19,14 +19,14 @@ use crate::{
     writer::SlotWriter,
 };
 
-/// The most text that one argument is rendered to, in bytes; the rest is cut. A record holds no more.
+/// The most text that one argument is rendered to, in bytes; the tail is cut. A record holds no more.
 const RENDERED_MAX_BYTES: usize = 64 * 1024;
 
 /// How many arguments may be being rendered at once, each inside the one before it, before one is refused: a `Display`
 /// that logs itself would go on until the stack ends.
 const NESTING_MAX: usize = 8;
 
-/// What keeps its memory from one log call to the next.
+/// The buffer that keeps its memory from one log call to the next.
 const KEPT_BYTES: usize = 4 * RENDERED_MAX_BYTES;
 
 #[derive(Debug)]
@@ -42,7 +42,7 @@ thread_local! {
 /// The text of one argument. It lives on the thread's scratch stack until it is dropped.
 #[derive(Debug)]
 pub struct Rendered {
-    place: Place,
+    place: RenderedPlace,
     /// There was more than one argument may have.
     is_cut: bool,
     /// The scratch belongs to this thread.
@@ -50,7 +50,7 @@ pub struct Rendered {
 }
 
 #[derive(Debug)]
-enum Place {
+enum RenderedPlace {
     Scratch {
         start: usize,
         end: usize,
@@ -90,13 +90,13 @@ fn render(text: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Rendered {
             } else {
                 format_catching_panics(text, &mut out);
             }
-            (Place::Scratch { start, end: leave_nesting(start) }, out.is_cut)
+            (RenderedPlace::Scratch { start, end: leave_nesting(start) }, out.is_cut)
         }
         None => {
             let mut out = BoundedText::new(RENDERED_MAX_BYTES);
             format_catching_panics(text, &mut out);
             let is_cut = out.is_cut();
-            (Place::Own(out.into_string()), is_cut)
+            (RenderedPlace::Own(out.into_string()), is_cut)
         }
     };
     Rendered { place, is_cut, not_send: PhantomData }
@@ -140,7 +140,7 @@ impl Write for ScratchTail {
 
 impl Drop for Rendered {
     fn drop(&mut self) {
-        let Place::Scratch { start, .. } = self.place else { return };
+        let RenderedPlace::Scratch { start, .. } = self.place else { return };
         let outgrown = with_scratch(|scratch| {
             scratch.text.truncate(start);
             let is_outgrown = scratch.text.is_empty() && scratch.text.capacity() > KEPT_BYTES;
@@ -160,8 +160,8 @@ impl Value for Rendered {
     #[inline]
     fn tail_bytes(&self) -> usize {
         match &self.place {
-            Place::Scratch { start, end } => end - start,
-            Place::Own(text) => text.len(),
+            RenderedPlace::Scratch { start, end } => end - start,
+            RenderedPlace::Own(text) => text.len(),
         }
     }
 
@@ -171,12 +171,12 @@ impl Value for Rendered {
             writer.mark_cut();
         }
         match &self.place {
-            Place::Scratch { start, end } => {
+            RenderedPlace::Scratch { start, end } => {
                 // Nothing that could log runs meanwhile, so it is not in use.
                 let text = |scratch: &mut Scratch| writer.put_text(scratch.text.get(*start..*end).unwrap_or_default());
                 with_scratch(text).unwrap_or_default()
             }
-            Place::Own(text) => writer.put_text(text),
+            RenderedPlace::Own(text) => writer.put_text(text),
         }
     }
 }

@@ -61,9 +61,9 @@ fn since_epoch(time: SystemTime) -> (i64, u32) {
 
 fn ip_wire(version: u8, address: &[u8]) -> [u8; 17] {
     let mut wire = [0; 17];
-    if let Some((head, rest)) = wire.split_first_mut() {
+    if let Some((head, tail)) = wire.split_first_mut() {
         *head = version;
-        for (to, from) in rest.iter_mut().zip(address) {
+        for (to, from) in tail.iter_mut().zip(address) {
             *to = *from;
         }
     }

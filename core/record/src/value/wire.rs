@@ -22,7 +22,7 @@ impl<const N: usize> Wire for [u8; N] {
     }
 }
 
-/// The wire form of an `Option`: a byte that tells whether there is a value, and the value's form, zeros if not.
+/// The wire form of an `Option`: a byte for whether there is a value, and the value's form, zeros if not.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct OptionWire<W> {

@@ -1,6 +1,6 @@
 //! Files of labels and annotations in a downward API volume.
 //!
-//! One `key="value"` a line. Kubernetes writes them by `fmt.Sprintf("%v=%q\n", key, value)` (`FormatMap` in
+//! Each line is a `key="value"`. Kubernetes writes them by `fmt.Sprintf("%v=%q\n", key, value)` (`FormatMap` in
 //! `pkg/fieldpath`), so the value is a string literal of Go, between double quotes: see `strconv.Quote`.
 
 use std::str::Chars;
@@ -11,14 +11,14 @@ pub(super) fn value_of(text: &str, key: &str) -> Option<String> {
     values.next().and_then(unquoted)
 }
 
-/// What a string literal stands for. Bytes that are not UTF-8, which it may name as `\xNN`, become U+FFFD.
+/// The text of a string literal. Bytes that are not UTF-8, which it may name as `\xNN`, become U+FFFD.
 fn unquoted(literal: &str) -> Option<String> {
     let mut chars = literal.strip_prefix('"')?.strip_suffix('"')?.chars();
     let mut value = Vec::with_capacity(literal.len());
     while let Some(c) = chars.next() {
         match c {
             '\\' => unescape(&mut chars, &mut value)?,
-            // It would have ended here.
+            // A quote ends the literal.
             '"' => return None,
             c => put(c, &mut value),
         }
@@ -91,7 +91,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_quoted_reads_back(value in any::<String>()) {
-            // What every Go reader takes, though Go itself would leave more characters as they are.
+            // Every Go reader takes this, though Go itself would leave more characters as they are.
             let literal: String = value.chars().map(|c| format!("\\U{:08x}", u32::from(c))).collect();
             prop_assert_eq!(value_of(&format!("key=\"{literal}\""), "key"), Some(value));
         }

@@ -1,4 +1,4 @@
-//! What a rule asks of a field.
+//! Conditions of a rule on a field.
 
 use std::{cmp::Ordering, net::IpAddr};
 
@@ -7,7 +7,7 @@ use fapilog_record::value::{SequenceRef, ValueRef};
 
 use crate::process::FieldPath;
 
-/// What a field is compared with.
+/// The value that a field is compared with.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Operand {
@@ -49,7 +49,7 @@ operand_from! {
 ///   greater than 2^53 as a float. NaN is neither equal to, less nor greater than anything. A duration is its number of
 ///   seconds.
 /// * Text is compared byte by byte, and never read as a number: `"5"` is not 5.
-/// * What cannot be compared (text with a number, say) is not equal, and neither less nor greater.
+/// * Values that cannot be compared (as text with a number) are not equal, and neither less nor greater.
 /// * A field whose value is `None` is missing.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -84,7 +84,7 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// What `comparison` says of `field`.
+    /// The condition that `comparison` holds for `field`.
     #[must_use]
     pub fn new(field: impl Into<FieldPath>, comparison: Comparison) -> Self {
         Self { field: field.into(), comparison }
@@ -140,8 +140,8 @@ fn compare(value: ValueRef<'_>, operand: &Operand) -> Option<Ordering> {
             ValueRef::Bool(is) => Some(is.cmp(operand)),
             _ => None,
         },
-        Operand::Integer(operand) => Number::of(value)?.compare(Number::from(*operand)),
-        Operand::Float(operand) => Number::of(value)?.compare(Number::Float(*operand)),
+        Operand::Integer(operand) => ComparedNumber::of(value)?.compare(ComparedNumber::from(*operand)),
+        Operand::Float(operand) => ComparedNumber::of(value)?.compare(ComparedNumber::Float(*operand)),
         Operand::Text(operand) => compare_text(value, operand),
     }
 }
@@ -159,7 +159,7 @@ fn compare_text(value: ValueRef<'_>, operand: &str) -> Option<Ordering> {
 
 /// A number, with nothing lost.
 #[derive(Debug, Clone, Copy)]
-enum Number {
+enum ComparedNumber {
     /// At least -2^127, below 2^128.
     Integer {
         is_negative: bool,
@@ -168,13 +168,13 @@ enum Number {
     Float(f64),
 }
 
-impl From<i128> for Number {
+impl From<i128> for ComparedNumber {
     fn from(n: i128) -> Self {
         Self::Integer { is_negative: n < 0, magnitude: n.unsigned_abs() }
     }
 }
 
-impl Number {
+impl ComparedNumber {
     fn of(value: ValueRef<'_>) -> Option<Self> {
         Some(match value {
             ValueRef::I64(n) => i128::from(n).into(),
@@ -301,10 +301,10 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn an_integer_and_the_float_beside_it_are_never_mistaken(n in any::<i64>(), shift in 0..63_u32) {
+        fn an_integer_and_the_float_beside_it_are_never_confused(n in any::<i64>(), shift in 0..63_u32) {
             let n = n >> shift;
             let float = n as f64;
-            // What the float is worth, as an integer: exact, because it is whole and below 2^127.
+            // The float's value as an integer: exact, because it is whole and below 2^127.
             let expected = i128::from(n).cmp(&(float as i128));
             prop_assert_eq!(compare(ValueRef::I64(n), &Operand::Float(float)), Some(expected));
             prop_assert_eq!(compare(ValueRef::F64(float), &Operand::Integer(n.into())), Some(expected.reverse()));

@@ -1,7 +1,8 @@
-//! By level, target and fields.
+//! Filter: takes out events by level, target and fields.
 
 mod condition;
 mod rule;
+pub(crate) mod settings;
 
 pub use condition::{Comparison, Condition, Operand};
 pub use rule::Rule;
@@ -9,6 +10,7 @@ pub use rule::Rule;
 use fapilog_plugin::{
     error::PluginError,
     event::{Batch, Event},
+    per_call_site::PerCallSite,
     processor::Processor,
 };
 use fapilog_record::{
@@ -18,14 +20,14 @@ use fapilog_record::{
 
 /// Takes out events by level, target and fields. Without settings it keeps everything, and costs nothing.
 ///
-/// The first [rule](Self::rule) that has a say about an event decides. If none has, an event stays if its target is
+/// The first [rule](Self::rule) that applies to an event decides. If none does, an event stays if its target is
 /// [included](Self::include) and not [excluded](Self::exclude), and its [level](Self::level) is high enough.
 ///
-/// AUDIT and SECURITY events stay, unless it is said in so many words that they shall not: by a rule that
-/// [names](Rule::levels) these levels, or by the level [`Off`](LevelFilter::Off).
+/// AUDIT and SECURITY events stay, unless the program excludes them explicitly: by a rule that
+/// [names](Rule::levels) these levels, or by [`LevelFilter::Off`].
 ///
-/// The container's own level costs nothing, because the log call asks for it; this is for what is decided further on:
-/// by fields, after an enricher, or against what adapters bring in.
+/// The container's own level costs nothing, because the log call checks it; the filter is for later decisions:
+/// by fields, after an enricher, or about events of adapters.
 ///
 /// ```
 /// use fapilog_builtin::process::{Comparison, FilterProcessor, Rule};
@@ -41,14 +43,20 @@ use fapilog_record::{
 #[derive(Debug, Clone, Default)]
 pub struct FilterProcessor {
     rules: Vec<Rule>,
+    targets: TargetLevels,
+    /// The level from which a call site's events stay, by its target.
+    by_site: PerCallSite<LevelFilter>,
+}
+
+/// Levels by target.
+#[derive(Debug, Clone, Default)]
+struct TargetLevels {
     level: Option<Directives>,
     include: Vec<String>,
     exclude: Vec<String>,
-    /// What the level and the targets say of a call site, by its descriptor's id.
-    by_site: Vec<Option<LevelFilter>>,
 }
 
-/// What passes where nothing else does.
+/// The levels that pass where no other does.
 const AUDIT_AND_SECURITY: LevelFilter = LevelFilter::AtLeast(Level::Audit);
 
 impl FilterProcessor {
@@ -61,21 +69,21 @@ impl FilterProcessor {
     /// Keeps events of this level and above it; levels may differ by target.
     #[must_use]
     pub fn level(mut self, level: impl Into<Directives>) -> Self {
-        self.level = Some(level.into());
+        self.targets.level = Some(level.into());
         self
     }
 
-    /// Keeps only what these modules log, and those below them.
+    /// Keeps only the events of these modules and those below them.
     #[must_use]
     pub fn include<T: Into<String>>(mut self, targets: impl IntoIterator<Item = T>) -> Self {
-        self.include.extend(targets.into_iter().map(Into::into));
+        self.targets.include.extend(targets.into_iter().map(Into::into));
         self
     }
 
-    /// Takes out what these modules log, and those below them, also where they are included.
+    /// Takes out the events of these modules and those below them, also where they are included.
     #[must_use]
     pub fn exclude<T: Into<String>>(mut self, targets: impl IntoIterator<Item = T>) -> Self {
-        self.exclude.extend(targets.into_iter().map(Into::into));
+        self.targets.exclude.extend(targets.into_iter().map(Into::into));
         self
     }
 
@@ -86,6 +94,20 @@ impl FilterProcessor {
         self
     }
 
+    /// The level from which events of this target stay.
+    #[inline]
+    fn level_of(&mut self, event: &Event<'_>) -> LevelFilter {
+        let descriptor = event.descriptor();
+        let target = descriptor.site().target();
+        if target.is_empty() {
+            return self.targets.level_of(event.target());
+        }
+        let targets = &self.targets;
+        *self.by_site.get_or_insert_with(descriptor, || targets.level_of(target))
+    }
+}
+
+impl TargetLevels {
     fn has_targets(&self) -> bool {
         !self.include.is_empty() || !self.exclude.is_empty()
     }
@@ -96,33 +118,7 @@ impl FilterProcessor {
         (!self.has_targets() && level.targets().next().is_none()).then(|| level.level())
     }
 
-    /// What level and targets say of an event.
-    #[inline]
-    fn level_of(&mut self, event: &Event<'_>) -> LevelFilter {
-        let descriptor = event.descriptor();
-        if descriptor.site().target().is_empty() {
-            return self.level_of_target(event.target());
-        }
-        match self.by_site.get(descriptor.id() as usize) {
-            Some(Some(known)) => *known,
-            _ => self.learn(descriptor.id() as usize, descriptor.site().target()),
-        }
-    }
-
-    /// As many as call sites, which are bounded by the program's text.
-    #[cold]
-    fn learn(&mut self, site: usize, target: &str) -> LevelFilter {
-        let level = self.level_of_target(target);
-        if self.by_site.len() <= site {
-            self.by_site.resize(site + 1, None);
-        }
-        if let Some(slot) = self.by_site.get_mut(site) {
-            *slot = Some(level);
-        }
-        level
-    }
-
-    fn level_of_target(&self, target: &str) -> LevelFilter {
+    fn level_of(&self, target: &str) -> LevelFilter {
         let is_in = |modules: &[String]| modules.iter().any(|module| is_within(target, module));
         if is_in(&self.exclude) || !(self.include.is_empty() || is_in(&self.include)) {
             return AUDIT_AND_SECURITY;
@@ -146,9 +142,9 @@ impl Processor for FilterProcessor {
                 let decided = self.rules.iter().find_map(|rule| rule.decide(event));
                 decided.unwrap_or_else(|| self.level_of(event).passes(event.level()))
             });
-        } else if let Some(level) = self.only_level() {
+        } else if let Some(level) = self.targets.only_level() {
             batch.retain(|event| level.passes(event.level()));
-        } else if self.level.is_some() || self.has_targets() {
+        } else if self.targets.level.is_some() || self.targets.has_targets() {
             batch.retain(|event| self.level_of(event).passes(event.level()));
         }
         Ok(())
@@ -185,14 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_below_the_level_is_taken_out_and_the_rest_stays() {
+    fn events_below_the_level_are_taken_out_and_others_stay() {
         for (level, expected) in [(Level::Info, 0), (Level::Warning, 3), (Level::Error, 3)] {
             assert_eq!(kept_of_a_call_site(&mut FilterProcessor::new().level(Level::Warning), level), expected);
         }
     }
 
     #[test]
-    fn audit_and_security_pass_every_level_and_target_but_off() {
+    fn audit_and_security_pass_every_level_and_target_except_none() {
         for level in [Level::Audit, Level::Security] {
             assert_eq!(kept_of_a_call_site(&mut FilterProcessor::new().level(Level::Security), level), 3);
             assert_eq!(kept_of_a_call_site(&mut FilterProcessor::new().exclude(["stage"]), level), 3);
@@ -235,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_rule_that_has_a_say_decides() {
+    fn the_first_rule_that_applies_decides() {
         let filter = FilterProcessor::new()
             .level(Level::Error)
             .rule(Rule::keep().when("user", Comparison::Eq("root".into())))

@@ -1,4 +1,4 @@
-//! What a filter does with the events that meet conditions.
+//! Rules of a filter: the events that meet conditions stay or go.
 
 use fapilog_plugin::event::Event;
 use fapilog_record::{directives::is_within, level::Level};
@@ -28,7 +28,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Keeps the events, whatever later rules, levels and targets say.
+    /// Keeps the events, before later rules, levels and targets.
     #[must_use]
     pub fn keep() -> Self {
         Self::new(true)
@@ -72,7 +72,7 @@ impl Rule {
         self
     }
 
-    /// Whether the event is to be kept, if the rule has a say about it.
+    /// Whether the event is to be kept, if the rule applies to it.
     pub(super) fn decide(&self, event: &Event<'_>) -> Option<bool> {
         let is_its_affair = self.takes_level(event.level())
             && (self.sources.is_empty() || self.sources.iter().any(|source| source == event.source().name()))

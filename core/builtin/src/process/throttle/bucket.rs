@@ -8,7 +8,7 @@ pub(super) struct TokenBucket {
     tokens: f64,
     /// When it was filled up last.
     filled: Timestamp,
-    /// How many events have found it empty since it was last told.
+    /// Number of events that found it empty since its last report.
     pub(super) dropped: u64,
 }
 
@@ -47,7 +47,7 @@ impl TokenBucket {
         (self.tokens + passed as f64 * rate.events_per_nano).min(rate.burst_events)
     }
 
-    /// Whether it is as good as new: full by `now`, with nothing to tell.
+    /// Whether it is as good as new: full by `now`, with nothing to report.
     pub(super) fn is_as_new(&self, now: Timestamp, rate: Rate) -> bool {
         self.dropped == 0 && self.tokens_at(now, rate) >= rate.burst_events
     }

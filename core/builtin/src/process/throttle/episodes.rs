@@ -1,4 +1,4 @@
-//! What a throttle says of what it took out.
+//! Reports of a throttle about the events that it took out.
 
 use std::{
     sync::Arc,
@@ -23,7 +23,7 @@ struct Episode {
     /// How many were taken out when it was looked at last.
     dropped: u64,
     dropped_last: Instant,
-    is_told: bool,
+    is_reported: bool,
 }
 
 /// Whose bucket it is.
@@ -62,11 +62,11 @@ impl Episodes {
 
     /// A bucket's first event was taken out.
     pub(super) fn begin(&mut self, place: usize, whose: Whose, now: Instant) {
-        self.open.push(Episode { place, whose, dropped: 0, dropped_last: now, is_told: false });
+        self.open.push(Episode { place, whose, dropped: 0, dropped_last: now, is_reported: false });
     }
 
-    /// Tells what has begun and what has ended.
-    pub(super) fn tell(&mut self, batch: &mut Batch<'_>, buckets: &mut [TokenBucket]) {
+    /// Reports the beginnings and the ends of episodes.
+    pub(super) fn report(&mut self, batch: &mut Batch<'_>, buckets: &mut [TokenBucket]) {
         let now = batch.instant();
         let quiet = self.quiet;
         self.open.retain_mut(|episode| {
@@ -75,21 +75,21 @@ impl Episodes {
                 episode.dropped = bucket.dropped;
                 episode.dropped_last = now;
             }
-            episode.tell_beginning(batch);
+            episode.report_beginning(batch);
             let is_over = now.saturating_duration_since(episode.dropped_last) >= quiet;
             if is_over {
-                episode.tell_end(batch);
+                episode.report_end(batch);
                 bucket.dropped = 0;
             }
             !is_over
         });
     }
 
-    /// Tells the end of all, because there is nothing to come.
-    pub(super) fn tell_all(&mut self, batch: &mut Batch<'_>, buckets: &mut [TokenBucket]) {
-        self.tell(batch, buckets);
+    /// Reports the end of all, because no event is to come.
+    pub(super) fn report_all(&mut self, batch: &mut Batch<'_>, buckets: &mut [TokenBucket]) {
+        self.report(batch, buckets);
         for episode in self.open.drain(..) {
-            episode.tell_end(batch);
+            episode.report_end(batch);
             if let Some(bucket) = buckets.get_mut(episode.place) {
                 bucket.dropped = 0;
             }
@@ -103,15 +103,15 @@ impl Episodes {
 }
 
 impl Episode {
-    fn tell_beginning(&mut self, batch: &mut Batch<'_>) {
-        if !self.is_told {
-            self.is_told = true;
+    fn report_beginning(&mut self, batch: &mut Batch<'_>) {
+        if !self.is_reported {
+            self.is_reported = true;
             let (fields, what) = (self.fields(), format!("throttle began for {}", self.whose.text()));
             batch.emit(Level::Warning, TARGET, &what, &fields);
         }
     }
 
-    fn tell_end(&self, batch: &mut Batch<'_>) {
+    fn report_end(&self, batch: &mut Batch<'_>) {
         let what = format!("throttle ended for {}: {} dropped", self.whose.text(), self.dropped);
         let [first, second] = self.fields();
         let dropped = FieldRef { group: FieldGroup::Metrics, name: "dropped", value: ValueRef::U64(self.dropped) };

@@ -71,8 +71,7 @@ impl FieldKeys {
         place
     }
 
-    /// Forgets values whose buckets are as new, if there is no room for others: who comes back finds a full bucket, as it
-    /// would have been.
+    /// At the key limit, evicts keys whose bucket is full. The eviction drops no state: a new bucket starts full.
     pub(super) fn make_room(&mut self, batch: &Batch<'_>, buckets: &[TokenBucket], rate: Rate) {
         let now = batch.instant();
         let is_time = self.swept.is_none_or(|swept| now.saturating_duration_since(swept) >= SWEEP_INTERVAL);

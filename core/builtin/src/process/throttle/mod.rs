@@ -1,8 +1,9 @@
-//! By rate.
+//! Throttle: takes out events that come too fast.
 
 mod bucket;
 mod episodes;
 mod keys;
+pub(crate) mod settings;
 
 use std::{
     sync::Arc,
@@ -26,11 +27,11 @@ use crate::process::{
 };
 
 /// More than any program means to log from one source at one level: a drain core renders about half as many events in
-/// a second, and a disk takes less. So what comes faster for longer than a [burst](Throttle::burst_events) is a loop that
-/// ran away, and what it says has been said.
+/// a second, and a disk takes less. So a faster rate for longer than a [burst](Throttle::burst_events) is a loop that ran
+/// away, and its events repeat each other.
 const EVENTS_PER_SECOND: u64 = 20_000_000;
 
-/// How long a bucket must have turned nobody away before its throttling is over.
+/// Time without an event taken out after which a bucket's throttling is over.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// How many values of a field have buckets of their own. A bucket takes about a hundred bytes.
@@ -43,7 +44,7 @@ const KEYS_MAX: usize = 10_000;
 /// as it came. AUDIT and SECURITY are never taken out.
 ///
 /// When it begins to take out, and when it has ended (no event was taken out of that bucket for a
-/// [while](Self::quiet)), it says so, by a WARNING of target `fapilog::throttle`, with `tags.source` and `tags.level`, or
+/// [while](Self::quiet)), it reports that by a WARNING of target `fapilog::throttle`, with `tags.source` and `tags.level`, or
 /// `tags.key` and `tags.value`. The second has `metrics.dropped`: how many there were. Over all such events these add up
 /// to what was filtered.
 ///
@@ -59,7 +60,7 @@ const KEYS_MAX: usize = 10_000;
 pub struct Throttle {
     rate: Rate,
     keys_max: usize,
-    /// Of the field that is the key, if one is.
+    /// Buckets by the field that is the key, if there is a key.
     keys: Option<(FieldKeys, Arc<str>)>,
     /// By source and level, or by the places that `keys` gives out.
     buckets: Vec<TokenBucket>,
@@ -109,7 +110,7 @@ impl Throttle {
         self
     }
 
-    /// How long nothing must have been taken out until the end is told. Default: a second.
+    /// Time without an event taken out until the end is reported. Default: a second.
     #[must_use]
     pub fn quiet(mut self, quiet: Duration) -> Self {
         self.episodes.quiet = quiet;
@@ -162,7 +163,7 @@ impl Throttle {
     }
 }
 
-/// Twenty million events a second: what only a loop that ran away reaches.
+/// Twenty million events a second: only a loop that ran away reaches that.
 impl Default for Throttle {
     fn default() -> Self {
         Self::per_second(EVENTS_PER_SECOND)
@@ -188,7 +189,7 @@ impl Processor for Throttle {
             batch.retain(|event| is_exempt(event) || self.take_by_source(event, now));
         }
         if !self.episodes.is_empty() {
-            self.episodes.tell(batch, &mut self.buckets);
+            self.episodes.report(batch, &mut self.buckets);
         }
         Ok(())
     }
@@ -198,7 +199,7 @@ impl Processor for Throttle {
     }
 
     fn finish(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
-        self.episodes.tell_all(batch, &mut self.buckets);
+        self.episodes.report_all(batch, &mut self.buckets);
         Ok(())
     }
 }
@@ -220,15 +221,15 @@ mod tests {
         })
     }
 
-    /// What the throttle says when it is called without events, by text and number of those taken out.
-    fn says(stage: &TestBatches, call: impl FnOnce(&mut Batch<'_>)) -> Vec<(String, Option<u64>)> {
+    /// The throttle's reports when it is called without events: text, and number of those taken out.
+    fn reports(stage: &TestBatches, call: impl FnOnce(&mut Batch<'_>)) -> Vec<(String, Option<u64>)> {
         stage.batch(&[], |batch| {
             call(batch);
-            batch.events().iter().map(told).collect()
+            batch.events().iter().map(report_of).collect()
         })
     }
 
-    fn told(event: &Event<'_>) -> (String, Option<u64>) {
+    fn report_of(event: &Event<'_>) -> (String, Option<u64>) {
         assert_eq!((event.level(), event.target()), (Level::Warning, "fapilog::throttle"));
         let ValueRef::Text(message) = event.message() else { panic!("the message is text") };
         let dropped = event.field(FieldGroup::Metrics, "dropped").map(|value| match value {
@@ -293,32 +294,32 @@ mod tests {
     }
 
     #[test]
-    fn the_beginning_is_told_once_and_the_end_with_the_number() {
+    fn the_beginning_is_reported_once_and_the_end_with_the_number() {
         let (stage, mut throttle) = (stage(), Throttle::per_second(1));
         stage.at(Duration::from_secs(1));
         let first = stage.batch(&[1; 5], |batch| {
             throttle.process(batch).unwrap();
-            batch.events().iter().filter(|event| event.is_internal()).map(told).collect::<Vec<_>>()
+            batch.events().iter().filter(|event| event.is_internal()).map(report_of).collect::<Vec<_>>()
         });
         assert_eq!(first, [("throttle began for source source-0 level INFO".to_owned(), None)]);
         stage.at(Duration::from_millis(1500));
         assert_eq!(kept(&mut throttle, &stage, &[1; 2]), 0);
         assert_eq!(throttle.due(), Some(stage.instant(Duration::from_millis(2500))));
         stage.at(Duration::from_millis(2499));
-        assert_eq!(says(&stage, |batch| throttle.process(batch).unwrap()), []);
+        assert_eq!(reports(&stage, |batch| throttle.process(batch).unwrap()), []);
         stage.at(Duration::from_millis(2500));
         let end = ("throttle ended for source source-0 level INFO: 6 dropped".to_owned(), Some(6));
-        assert_eq!(says(&stage, |batch| throttle.process(batch).unwrap()), [end]);
+        assert_eq!(reports(&stage, |batch| throttle.process(batch).unwrap()), [end]);
         assert_eq!(throttle.due(), None);
     }
 
     #[test]
-    fn what_is_not_told_yet_is_told_at_the_end_of_all() {
+    fn an_open_episode_is_reported_at_the_end_of_all() {
         let (stage, mut throttle) = (stage(), Throttle::per_second(0));
         kept(&mut throttle, &stage, &[1; 3]);
         let end = ("throttle ended for source source-0 level INFO: 3 dropped".to_owned(), Some(3));
-        assert_eq!(says(&stage, |batch| throttle.finish(batch).unwrap()), [end]);
-        assert_eq!(says(&stage, |batch| throttle.finish(batch).unwrap()), []);
+        assert_eq!(reports(&stage, |batch| throttle.finish(batch).unwrap()), [end]);
+        assert_eq!(reports(&stage, |batch| throttle.finish(batch).unwrap()), []);
     }
 
     #[test]
@@ -329,18 +330,18 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_due_and_nothing_said_while_nothing_is_taken_out() {
+    fn nothing_is_due_and_nothing_reported_while_nothing_is_taken_out() {
         let (stage, mut throttle) = (stage(), Throttle::default());
         assert_eq!(kept(&mut throttle, &stage, &[1; 3]), 3);
         assert_eq!(throttle.due(), None);
-        assert_eq!(says(&stage, |batch| throttle.finish(batch).unwrap()), []);
+        assert_eq!(reports(&stage, |batch| throttle.finish(batch).unwrap()), []);
     }
 
     fn of_tenant(tenant: u64) -> TestEvent<'static> {
         test_event("request").field(FieldGroup::Tags, "tenant", tenant)
     }
 
-    fn kept_said(throttle: &mut Throttle, stage: &TestBatches, events: &[TestEvent<'_>]) -> usize {
+    fn kept_of(throttle: &mut Throttle, stage: &TestBatches, events: &[TestEvent<'_>]) -> usize {
         stage.events(events, |batch| {
             throttle.process(batch).unwrap();
             batch.events().iter().filter(|event| !event.is_internal()).count()
@@ -362,10 +363,10 @@ mod tests {
             test_event("b"),
             test_event("c"),
         ];
-        assert_eq!(kept_said(&mut throttle, &stage, &events), 6);
-        let told = says(&stage, |batch| throttle.finish(batch).unwrap());
+        assert_eq!(kept_of(&mut throttle, &stage, &events), 6);
+        let reported = reports(&stage, |batch| throttle.finish(batch).unwrap());
         assert_eq!(
-            told.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>(),
+            reported.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>(),
             ["throttle ended for tags.tenant 1: 1 dropped", "throttle ended for tags.tenant (none): 1 dropped",]
         );
     }
@@ -376,10 +377,10 @@ mod tests {
         stage.at(Duration::from_secs(1));
         let tenants: Vec<_> = (0..6).map(of_tenant).collect();
         // Two with buckets of their own, and one of the four others.
-        assert_eq!(kept_said(&mut throttle, &stage, &tenants), 3);
+        assert_eq!(kept_of(&mut throttle, &stage, &tenants), 3);
         stage.at(Duration::from_secs(10));
         // By now the buckets of the first two are full, and can go.
-        assert_eq!(kept_said(&mut throttle, &stage, &tenants[3..5]), 2);
+        assert_eq!(kept_of(&mut throttle, &stage, &tenants[3..5]), 2);
         assert!(throttle.buckets.len() <= 4);
     }
 
@@ -394,7 +395,7 @@ mod tests {
             let throttle = Throttle::per_second(2).keys_max(3);
             let mut throttle = if has_key { throttle.key("tags.tenant") } else { throttle };
             let (stage, mut millis) = (TestBatches::new(), 0);
-            let (mut gone, mut told_gone) = (0, 0);
+            let (mut gone, mut reported_gone) = (0, 0);
             for (passed_millis, tenants) in batches {
                 millis += passed_millis;
                 stage.at(Duration::from_millis(millis));
@@ -403,12 +404,12 @@ mod tests {
                     throttle.process(batch).unwrap();
                     let own: Vec<_> = batch.events().iter().filter(|event| event.is_internal()).collect();
                     gone += events.len() - (batch.len() - own.len());
-                    told_gone += own.into_iter().filter_map(|event| told(event).1).sum::<u64>();
+                    reported_gone += own.into_iter().filter_map(|event| report_of(event).1).sum::<u64>();
                 });
             }
-            let last = says(&stage, |batch| throttle.finish(batch).unwrap());
-            told_gone += last.into_iter().filter_map(|(_, dropped)| dropped).sum::<u64>();
-            prop_assert_eq!(told_gone, gone as u64);
+            let last = reports(&stage, |batch| throttle.finish(batch).unwrap());
+            reported_gone += last.into_iter().filter_map(|(_, dropped)| dropped).sum::<u64>();
+            prop_assert_eq!(reported_gone, gone as u64);
         }
     }
 }

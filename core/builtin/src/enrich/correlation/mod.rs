@@ -1,4 +1,6 @@
-//! What binds events together.
+//! Correlation enricher: ids that bind events together.
+
+pub(crate) mod settings;
 
 use std::fmt;
 
@@ -7,11 +9,11 @@ use fapilog_plugin::{
     enricher::Enricher,
     error::PluginError,
     event::{Batch, Event, ProducerInfo},
+    uuid_v7::{RandomPart, TEXT_BYTES, UuidV7},
 };
 use fapilog_record::{field_group::FieldGroup, timestamp::Timestamp, value::ValueRef};
-use uuid::Builder;
 
-/// What becomes of an event that has no correlation id.
+/// The treatment of an event that has no correlation id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum WhenMissing {
@@ -48,12 +50,12 @@ pub struct CorrelationEnricher {
 }
 
 impl CorrelationEnricher {
-    /// One that leaves events as they are.
+    /// The enricher that leaves events as they are.
     pub fn new() -> Self {
         Self { when_missing: WhenMissing::Leave, randomness: Randomness::new(fill), producer_ids: None }
     }
 
-    /// What becomes of an event that has no correlation id. Default: [`WhenMissing::Leave`].
+    /// The treatment of an event that has no correlation id. Default: [`WhenMissing::Leave`].
     pub fn when_missing(mut self, then: WhenMissing) -> Self {
         self.when_missing = then;
         self
@@ -84,7 +86,7 @@ impl CorrelationEnricher {
     fn add_event_ids(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
         let arena = batch.arena();
         for event in batch.events_mut().iter_mut().filter(|event| !event.is_correlated()) {
-            add(event, text(event.timestamp(), &self.randomness.next()?, arena));
+            add(event, text(event.timestamp(), self.randomness.next()?, arena));
         }
         Ok(())
     }
@@ -103,7 +105,7 @@ impl Clone for CorrelationEnricher {
     }
 }
 
-/// What is to become of ids stays untold.
+/// The randomness of future ids is secret.
 impl fmt::Debug for CorrelationEnricher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CorrelationEnricher").field("when_missing", &self.when_missing).finish_non_exhaustive()
@@ -128,15 +130,11 @@ fn add<'batch>(event: &mut Event<'batch>, id: &'batch str) {
     event.add_field(FieldGroup::CorrelationId, "", ValueRef::Text(id));
 }
 
-/// What a UUID of version 7 has besides its time, with room for version and variant.
-type RandomPart = [u8; 10];
-
-fn text<'batch>(time: Timestamp, random: &RandomPart, arena: &'batch Bump) -> &'batch str {
-    let id = Builder::from_unix_timestamp_millis(time.unix_nanos() / 1_000_000, random).into_uuid();
-    arena.alloc_str(id.hyphenated().encode_lower(&mut [0; uuid::fmt::Hyphenated::LENGTH]))
+fn text(time: Timestamp, random: RandomPart, arena: &Bump) -> &str {
+    arena.alloc_str(UuidV7::new(time, random).encode(&mut [0; TEXT_BYTES]))
 }
 
-/// One id for each producer, however many come and go: nothing is kept of them.
+/// An id for each producer, computed from its number: nothing is kept of producers that come and go.
 struct ProducerIds {
     start: Timestamp,
     random: RandomPart,
@@ -148,7 +146,7 @@ impl ProducerIds {
         let mut random = self.random;
         let number = producer.id().to_be_bytes();
         random.iter_mut().rev().zip(number.iter().rev()).for_each(|(byte, number)| *byte ^= number);
-        text(self.start, &random, arena)
+        text(self.start, random, arena)
     }
 }
 
@@ -181,7 +179,7 @@ impl Randomness {
 
     #[cold]
     fn refill(&mut self) -> Result<RandomPart, PluginError> {
-        // Should it fail, what is there has been used.
+        // If it fails, all bytes that are there have been used.
         self.next = usize::MAX;
         (self.fill)(&mut self.bytes).map_err(PluginError::failed)?;
         let part = self.bytes.first_chunk().copied().unwrap_or_default();

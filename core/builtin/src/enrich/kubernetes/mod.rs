@@ -1,6 +1,7 @@
-//! Which pod.
+//! Kubernetes enricher: the pod.
 
 mod downward;
+pub(crate) mod settings;
 
 use std::{
     borrow::Cow,
@@ -13,8 +14,8 @@ use fapilog_plugin::{enricher::Enricher, error::PluginError, event::Batch};
 
 use crate::enrich::{
     facts::Facts,
-    files::Files,
-    variables::{self, Lookup},
+    files::SharedFiles,
+    variables::{self, VariableLookup},
 };
 
 // Named as in OpenTelemetry's semantic conventions: https://opentelemetry.io/docs/specs/semconv/resource/k8s/.
@@ -33,10 +34,10 @@ const DIRECTORY: &str = "/etc/podinfo";
 /// Where every container with a service account finds its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
-/// How often an enricher looks whether the files have been read anew, if the program does not say.
+/// Default interval at which an enricher looks whether the files have been read anew.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// Adds to each event's context which pod of a Kubernetes cluster it comes from.
+/// Adds the pod of a Kubernetes cluster to each event's context.
 ///
 /// | field | from, the first that is there |
 /// |---|---|
@@ -49,13 +50,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// | `k8s.pod.label.<key>` | file `labels`, for keys that were [asked for](Self::labels) |
 /// | `k8s.pod.annotation.<key>` | file `annotations`, for keys that were [asked for](Self::annotations) |
 ///
-/// Variables are those that a manifest sets by `fieldRef`, and are read when the enricher is made. Files are those of a
-/// downward API volume, in `/etc/podinfo` or the [directory](Self::directory) it is mounted in. What is not there is left
-/// out: outside Kubernetes, nothing is added. `HOSTNAME` is the pod's name unless the manifest sets `hostname` or
-/// `hostNetwork`; who sets these sets `POD_NAME` too.
+/// Variables are those that a manifest sets by `fieldRef`, and are read when the enricher is made. SharedFiles are those of a
+/// downward API volume, in `/etc/podinfo` or the [directory](Self::directory) it is mounted in. A value that is not there is
+/// absent: outside Kubernetes, nothing is added. `HOSTNAME` is the pod's name unless the manifest sets `hostname` or
+/// `hostNetwork`; a manifest that sets these sets `POD_NAME` too.
 ///
-/// Labels may change while a pod runs. Files are read every half a minute at most, by one shard for all of the process,
-/// and what was read counts within ten seconds more, or within the [refresh interval](Self::refresh_interval). Of a file, 64 KiB are read; of a value, 1,024 bytes are logged.
+/// Labels may change while a pod runs. SharedFiles are read every half a minute at most, by one shard for all of the process,
+/// and the text counts within ten seconds more, or within the [refresh interval](Self::refresh_interval). The first 64 KiB
+/// of a file are read, and the first 1,024 bytes of a value are logged.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct KubernetesEnricher {
@@ -64,14 +66,14 @@ pub struct KubernetesEnricher {
     namespace_file: PathBuf,
     labels: Vec<Selected>,
     annotations: Vec<Selected>,
-    files: Arc<Files>,
+    files: Arc<SharedFiles>,
     facts: Facts,
     refresh_interval: Duration,
     /// When it last looked at the files.
     looked: Option<Instant>,
 }
 
-/// What the environment says.
+/// The variables of the environment.
 #[derive(Debug, Clone)]
 struct Variables {
     pod_name: Option<String>,
@@ -91,19 +93,19 @@ struct Selected {
 }
 
 impl KubernetesEnricher {
-    /// One that adds what is known of the pod, and none of its labels.
+    /// The enricher without labels and annotations.
     pub fn new() -> Self {
         Self::with_variables(&variables::of_process)
     }
 
-    fn with_variables(variable: Lookup<'_>) -> Self {
+    fn with_variables(variable: VariableLookup<'_>) -> Self {
         Self {
             variables: Variables::read(variable),
             directory: DIRECTORY.into(),
             namespace_file: NAMESPACE_FILE.into(),
             labels: Vec::new(),
             annotations: Vec::new(),
-            files: Files::of_process(),
+            files: SharedFiles::of_process(),
             facts: Facts::new([]),
             refresh_interval: LOOK_EVERY,
             looked: None,
@@ -203,7 +205,7 @@ impl Enricher for KubernetesEnricher {
 }
 
 impl Variables {
-    fn read(variable: Lookup<'_>) -> Self {
+    fn read(variable: VariableLookup<'_>) -> Self {
         let get = |name| variables::first(&[name], variable);
         Self {
             pod_name: get("POD_NAME"),
@@ -250,7 +252,7 @@ mod tests {
     fn enricher(variables: &[(&str, &str)], volume: &TempDir) -> KubernetesEnricher {
         let mut enricher = KubernetesEnricher::with_variables(&variables::staged(variables)).directory(volume.path());
         enricher.namespace_file = volume.path().join("service-account");
-        enricher.files = Arc::new(Files::good_for(Duration::ZERO));
+        enricher.files = Arc::new(SharedFiles::good_for(Duration::ZERO));
         enricher
     }
 
@@ -280,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_learns_what_the_variables_say() {
+    fn the_variables_are_added() {
         let variables = [
             ("POD_NAME", "orders-0"),
             ("POD_UID", "u-1"),
@@ -302,14 +304,14 @@ mod tests {
     }
 
     #[test]
-    fn an_event_learns_what_the_files_say() {
+    fn the_texts_of_the_files_are_added() {
         let files = volume(&[("name", "orders-0"), ("uid", "u-1\n"), ("namespace", "shop"), ("service-account", "no")]);
         let expected = [(POD_NAME, "orders-0"), (POD_UID, "u-1"), (NAMESPACE, "shop")];
         assert_eq!(fields(enricher(&[("HOSTNAME", "no")], &files)), pairs(&expected));
     }
 
     #[test]
-    fn host_name_and_service_account_are_the_last_to_be_asked() {
+    fn host_name_and_service_account_are_the_last_sources() {
         let files = volume(&[("service-account", "shop")]);
         let variables = [("HOSTNAME", "orders-0"), ("KUBERNETES_SERVICE_HOST", "10.0.0.1")];
         assert_eq!(fields(enricher(&variables, &files)), pairs(&[(POD_NAME, "orders-0"), (NAMESPACE, "shop")]));
@@ -338,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn the_files_are_looked_at_as_often_as_the_program_says() {
+    fn the_files_are_looked_at_once_in_the_refresh_interval() {
         let files = volume(&[("labels", "app=\"first\"")]);
         let mut enricher = enricher(&[], &files).labels(["app"]).refresh_interval(LOOK_EVERY * 5);
         let start = Instant::now();

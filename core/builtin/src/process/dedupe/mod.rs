@@ -1,4 +1,6 @@
-//! By likeness: the same event again and again.
+//! Dedupe: takes out events that are equal to an earlier one.
+
+pub(crate) mod settings;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -21,10 +23,10 @@ use fapilog_record::{
 use crate::process::{FieldPath, digest::DigestKey};
 
 const TARGET: &str = "fapilog::dedupe";
-/// How long an event stands for others that are equal, if the program does not say.
+/// Default of the time for which an event stands for others that are equal.
 const WINDOW: Duration = Duration::from_secs(5);
-/// How many different events are known at once, if the program does not say. One takes about a hundred bytes, and its
-/// message once it was repeated.
+/// Default number of different events that are known at once. Each takes about a hundred bytes, and its message once it
+/// was repeated.
 const ENTRIES_MAX: usize = 10_000;
 /// The longest message in a summary, in bytes.
 const MESSAGE_MAX_BYTES: usize = 1024;
@@ -32,11 +34,11 @@ const MESSAGE_MAX_BYTES: usize = 1024;
 /// Takes out events that are equal to one that came a short while before.
 ///
 /// Two events are equal if level, source, target and message are, and all fields (with their order), or those that were
-/// [chosen](Self::fields). Correlation ids are not compared. They are told apart by a digest of 128 bits under a random
+/// [chosen](Self::fields). Correlation ids are not compared. The comparison is that of a digest of 128 bits under a random
 /// key, so two that differ are taken for equal with a chance of 2^-128.
 ///
-/// The first one passes and opens a [window](Self::window); what is equal to it and comes within it is taken out. At the
-/// window's end, if there was any, an event says so: of the level of the original, of target `fapilog::dedupe`, with the
+/// The first one passes and opens a [window](Self::window); equal events within the window are taken out. At the
+/// window's end, if there was any, an event reports them: of the level of the original, of target `fapilog::dedupe`, with the
 /// original's message as `context.message`, `tags.source`, `tags.level`, and the number as `metrics.repeated`. Over all
 /// such events these add up to what was filtered. The next equal event passes again. The time that counts is that of the
 /// drain.
@@ -47,7 +49,7 @@ const MESSAGE_MAX_BYTES: usize = 1024;
 /// use std::time::Duration;
 /// use fapilog_builtin::process::Dedupe;
 ///
-/// // Whatever else they carry, equal messages about one peer are equal.
+/// // Equal messages about one peer are equal, whatever their other fields are.
 /// let dedupe = Dedupe::new().window(Duration::from_secs(10)).fields(["peer"]);
 /// # let _ = dedupe;
 /// ```
@@ -55,24 +57,24 @@ const MESSAGE_MAX_BYTES: usize = 1024;
 pub struct Dedupe {
     window: Duration,
     entries_max: usize,
-    /// What is compared, if not all fields.
+    /// The fields that are compared, if not all.
     fields: Option<Vec<FieldPath>>,
     key: DigestKey,
     /// Open windows, oldest first.
-    entries: VecDeque<Entry>,
+    entries: VecDeque<DedupeWindow>,
     /// How many entries have gone before the first.
     gone: u64,
     /// Numbers of entries, counted from the first there ever was, by digest.
     numbers: HashMap<u128, u64>,
-    /// How many entries have something to tell.
+    /// Number of windows with a repeated event.
     repeating: usize,
     /// Kept for the text of messages.
     text: Vec<u8>,
 }
 
-/// One event that others are compared with.
+/// The window of an event that others are compared with.
 #[derive(Debug, Clone)]
-struct Entry {
+struct DedupeWindow {
     digest: u128,
     began: Instant,
     repeated: u64,
@@ -111,8 +113,8 @@ impl Dedupe {
         self
     }
 
-    /// How many different events are known at once. Beyond that the oldest is forgotten, and what it has to tell is told.
-    /// Default: 10,000; none are at least one.
+    /// How many different events are known at once. Beyond that the oldest is forgotten, and its repetitions are reported.
+    /// Default: 10,000; the least is 1.
     #[must_use]
     pub fn entries_max(mut self, entries: usize) -> Self {
         self.entries_max = entries.max(1);
@@ -149,7 +151,7 @@ impl Dedupe {
         let place = self.numbers.get(&digest).map(|number| number.wrapping_sub(self.gone) as usize);
         let Some(entry) = place.and_then(|place| self.entries.get_mut(place)) else {
             self.numbers.insert(digest, self.gone + self.entries.len() as u64);
-            self.entries.push_back(Entry { digest, began: now, repeated: 0, original: None });
+            self.entries.push_back(DedupeWindow { digest, began: now, repeated: 0, original: None });
             return true;
         };
         entry.repeated += 1;
@@ -160,7 +162,7 @@ impl Dedupe {
         false
     }
 
-    fn forget_oldest(&mut self) -> Option<Entry> {
+    fn forget_oldest(&mut self) -> Option<DedupeWindow> {
         let entry = self.entries.pop_front()?;
         self.gone += 1;
         self.numbers.remove(&entry.digest);
@@ -171,7 +173,7 @@ impl Dedupe {
     /// Ends the windows that are over by `now`.
     fn end_windows(&mut self, now: Instant, batch: &mut Batch<'_>) {
         while self.entries.front().is_some_and(|entry| now.saturating_duration_since(entry.began) >= self.window) {
-            tell(self.forget_oldest(), batch);
+            report(self.forget_oldest(), batch);
         }
     }
 }
@@ -184,9 +186,9 @@ fn original(event: &Event<'_>, text: &mut Vec<u8>) -> Box<Original> {
     Box::new(Original { level: event.level(), source: event.source().shared_name(), message })
 }
 
-/// Tells how often an event was repeated, if it was.
-fn tell(entry: Option<Entry>, batch: &mut Batch<'_>) {
-    let Some(Entry { repeated, original: Some(original), .. }) = entry else { return };
+/// Reports how often an event was repeated, if it was.
+fn report(entry: Option<DedupeWindow>, batch: &mut Batch<'_>) {
+    let Some(DedupeWindow { repeated, original: Some(original), .. }) = entry else { return };
     let field = |group, name, value| FieldRef { group, name, value };
     let fields = [
         field(FieldGroup::Context, "message", ValueRef::Text(&original.message)),
@@ -214,19 +216,19 @@ impl Processor for Dedupe {
         batch.retain(|event| event.level() >= Level::Audit || event.is_internal() || self.is_first(event, now));
         // Only now, because a batch that is being walked takes no events. It is bounded, and so is what is above the limit.
         while self.entries.len() > self.entries_max {
-            tell(self.forget_oldest(), batch);
+            report(self.forget_oldest(), batch);
         }
         Ok(())
     }
 
-    /// The oldest window's end, whether or not it has something to tell; but only if any has.
+    /// The oldest window's end, repeated or not; but only if there is a window with a repeated event.
     fn due(&self) -> Option<Instant> {
         self.entries.front().filter(|_| self.repeating > 0).and_then(|entry| entry.began.checked_add(self.window))
     }
 
     fn finish(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
         while let Some(entry) = self.forget_oldest() {
-            tell(Some(entry), batch);
+            report(Some(entry), batch);
         }
         Ok(())
     }
@@ -239,24 +241,24 @@ mod tests {
 
     use super::*;
 
-    /// How many events are left, and what the summaries say: message and number.
+    /// The number of events that are left, and the summaries: message and number.
     fn run(dedupe: &mut Dedupe, stage: &TestBatches, events: &[TestEvent<'_>]) -> (usize, Vec<(String, u64)>) {
         stage.events(events, |batch| {
             dedupe.process(batch).unwrap();
-            left_and_told(batch)
+            left_and_reported(batch)
         })
     }
 
     fn finish(dedupe: &mut Dedupe) -> Vec<(String, u64)> {
         TestBatches::new().events(&[], |batch| {
             dedupe.finish(batch).unwrap();
-            left_and_told(batch).1
+            left_and_reported(batch).1
         })
     }
 
-    fn left_and_told(batch: &Batch<'_>) -> (usize, Vec<(String, u64)>) {
+    fn left_and_reported(batch: &Batch<'_>) -> (usize, Vec<(String, u64)>) {
         let (own, left): (Vec<_>, Vec<_>) = batch.events().iter().partition(|event| event.is_internal());
-        let told = own.into_iter().map(|event| {
+        let reported = own.into_iter().map(|event| {
             let message = event.field(FieldGroup::Context, "message");
             match (event.target(), message, event.field(FieldGroup::Metrics, "repeated")) {
                 (TARGET, Some(ValueRef::Text(message)), Some(ValueRef::U64(repeated))) => {
@@ -265,7 +267,7 @@ mod tests {
                 other => panic!("no summary: {other:?}"),
             }
         });
-        (left.len(), told.collect())
+        (left.len(), reported.collect())
     }
 
     fn seconds(seconds: u64) -> Duration {
@@ -273,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_events_after_the_first_are_taken_out_and_told_at_the_windows_end() {
+    fn equal_events_after_the_first_are_taken_out_and_reported_at_the_windows_end() {
         let (stage, mut dedupe) = (TestBatches::new(), Dedupe::new());
         assert_eq!(run(&mut dedupe, &stage, &[test_event("a"), test_event("b"), test_event("a")]), (2, vec![]));
         stage.at(seconds(4));
@@ -349,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_limit_the_oldest_is_forgotten_and_told() {
+    fn beyond_the_limit_the_oldest_is_forgotten_and_reported() {
         let (stage, mut dedupe) = (TestBatches::new(), Dedupe::new().entries_max(2));
         run(&mut dedupe, &stage, &[test_event("a"), test_event("a"), test_event("b")]);
         assert_eq!(run(&mut dedupe, &stage, &[test_event("c")]), (1, vec![("a".to_owned(), 1)]));
@@ -367,17 +369,17 @@ mod tests {
         ) {
             const MESSAGES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
             let (stage, mut dedupe, mut passed) = (TestBatches::new(), Dedupe::new().entries_max(entries_max), 0);
-            let (mut gone, mut told) = (0, 0);
+            let (mut gone, mut reported) = (0, 0);
             for (seconds_passed, messages) in batches {
                 passed += seconds_passed;
                 stage.at(seconds(passed));
                 let events: Vec<_> = messages.into_iter().map(|message| test_event(MESSAGES[message])).collect();
                 let (left, summaries) = run(&mut dedupe, &stage, &events);
                 gone += events.len() - left;
-                told += summaries.iter().map(|(_, repeated)| repeated).sum::<u64>();
+                reported += summaries.iter().map(|(_, repeated)| repeated).sum::<u64>();
             }
-            told += finish(&mut dedupe).iter().map(|(_, repeated)| repeated).sum::<u64>();
-            prop_assert_eq!(told, gone as u64);
+            reported += finish(&mut dedupe).iter().map(|(_, repeated)| repeated).sum::<u64>();
+            prop_assert_eq!(reported, gone as u64);
             prop_assert!(dedupe.entries.is_empty() && dedupe.numbers.is_empty() && dedupe.repeating == 0);
         }
     }

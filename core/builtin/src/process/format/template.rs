@@ -10,12 +10,12 @@ use crate::process::FieldPath;
 
 /// Text with the places of fields in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Template {
-    pieces: Vec<Piece>,
+pub(super) struct MessageTemplate {
+    pieces: Vec<MessagePiece>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+enum MessagePiece {
     Text(String),
     Level,
     Source,
@@ -25,22 +25,22 @@ enum Piece {
     Field(FieldPath),
 }
 
-/// A text that is no template.
+/// A text that is no template: the error of [`FormatProcessor`](super::FormatProcessor).
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("template {template:?} is wrong at byte {position}: {mistake}")]
+#[error("template {template:?} is wrong at byte {position}: {kind}")]
 pub struct TemplateError {
     /// The text.
     pub template: String,
     /// Where in it, in bytes from its start.
     pub position: usize,
-    /// What is wrong there.
-    pub mistake: TemplateMistake,
+    /// The kind of error.
+    pub kind: TemplateErrorKind,
 }
 
-/// What can be wrong with a template.
+/// The kinds of errors in a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum TemplateMistake {
+pub enum TemplateErrorKind {
     /// A `{` that no `}` follows.
     Unclosed,
     /// A `}` that no `{` comes before.
@@ -51,7 +51,7 @@ pub enum TemplateMistake {
     Nested,
 }
 
-impl fmt::Display for TemplateMistake {
+impl fmt::Display for TemplateErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unclosed => "a `{` that is not closed; write `{{` for a brace",
@@ -62,65 +62,65 @@ impl fmt::Display for TemplateMistake {
     }
 }
 
-impl Template {
+impl MessageTemplate {
     /// Reads `text {placeholder} {{braces}}`.
     pub(super) fn parse(template: &str) -> Result<Self, TemplateError> {
-        let wrong = |position, mistake| TemplateError { template: template.to_owned(), position, mistake };
+        let wrong = |position, kind| TemplateError { template: template.to_owned(), position, kind };
         let (mut pieces, mut text, mut position) = (Vec::new(), String::new(), 0);
-        while let Some(rest) = template.get(position..).filter(|rest| !rest.is_empty()) {
-            if let Some(brace) = ["{{", "}}"].into_iter().find(|brace| rest.starts_with(brace)) {
+        while let Some(tail) = template.get(position..).filter(|tail| !tail.is_empty()) {
+            if let Some(brace) = ["{{", "}}"].into_iter().find(|brace| tail.starts_with(brace)) {
                 text.extend(brace.chars().take(1));
                 position += brace.len();
-            } else if rest.starts_with('}') {
-                return Err(wrong(position, TemplateMistake::Unopened));
-            } else if let Some(inside) = rest.strip_prefix('{') {
-                let (name, _) = inside.split_once('}').ok_or_else(|| wrong(position, TemplateMistake::Unclosed))?;
+            } else if tail.starts_with('}') {
+                return Err(wrong(position, TemplateErrorKind::Unopened));
+            } else if let Some(inside) = tail.strip_prefix('{') {
+                let (name, _) = inside.split_once('}').ok_or_else(|| wrong(position, TemplateErrorKind::Unclosed))?;
                 if let Some(brace) = name.find('{') {
-                    return Err(wrong(position + 1 + brace, TemplateMistake::Nested));
+                    return Err(wrong(position + 1 + brace, TemplateErrorKind::Nested));
                 }
                 if name.is_empty() {
-                    return Err(wrong(position, TemplateMistake::NoName));
+                    return Err(wrong(position, TemplateErrorKind::NoName));
                 }
                 if !text.is_empty() {
-                    pieces.push(Piece::Text(std::mem::take(&mut text)));
+                    pieces.push(MessagePiece::Text(std::mem::take(&mut text)));
                 }
-                pieces.push(Piece::of(name));
+                pieces.push(MessagePiece::of(name));
                 position += name.len() + "{}".len();
             } else {
-                let end = rest.find(['{', '}']).unwrap_or(rest.len());
-                text.push_str(rest.get(..end).unwrap_or_default());
+                let end = tail.find(['{', '}']).unwrap_or(tail.len());
+                text.push_str(tail.get(..end).unwrap_or_default());
                 position += end;
             }
         }
         if !text.is_empty() {
-            pieces.push(Piece::Text(text));
+            pieces.push(MessagePiece::Text(text));
         }
         Ok(Self { pieces })
     }
 
     /// Whether it has no placeholder.
     pub(super) fn is_fixed(&self) -> bool {
-        self.pieces.iter().all(|piece| matches!(piece, Piece::Text(_)))
+        self.pieces.iter().all(|piece| matches!(piece, MessagePiece::Text(_)))
     }
 
     /// Appends the text for an event, with `missing` for fields that it does not have.
     pub(super) fn render(&self, event: &Event<'_>, missing: &str, out: &mut Vec<u8>) {
         for piece in &self.pieces {
             let value = match piece {
-                Piece::Text(text) => Some(ValueRef::Text(text)),
-                Piece::Level => Some(ValueRef::Text(event.level().name())),
-                Piece::Source => Some(ValueRef::Text(event.source().name())),
-                Piece::Target => Some(ValueRef::Text(event.target())),
-                Piece::Message => Some(event.message()),
-                Piece::CorrelationId => event.correlation_id().map(ValueRef::Text),
-                Piece::Field(field) => field.of(event),
+                MessagePiece::Text(text) => Some(ValueRef::Text(text)),
+                MessagePiece::Level => Some(ValueRef::Text(event.level().name())),
+                MessagePiece::Source => Some(ValueRef::Text(event.source().name())),
+                MessagePiece::Target => Some(ValueRef::Text(event.target())),
+                MessagePiece::Message => Some(event.message()),
+                MessagePiece::CorrelationId => event.correlation_id().map(ValueRef::Text),
+                MessagePiece::Field(field) => field.of(event),
             };
             put_plain(out, value.unwrap_or(ValueRef::Text(missing)));
         }
     }
 }
 
-impl Piece {
+impl MessagePiece {
     fn of(name: &str) -> Self {
         match name {
             "level" => Self::Level,
@@ -148,7 +148,7 @@ mod tests {
             .field(FieldGroup::Tags, "region", "eu");
         TestBatches::new().events(&[event], |batch| {
             let mut out = Vec::new();
-            Template::parse(template).unwrap().render(&batch.events()[0], "<missing>", &mut out);
+            MessageTemplate::parse(template).unwrap().render(&batch.events()[0], "<missing>", &mut out);
             String::from_utf8(out).unwrap()
         })
     }
@@ -168,19 +168,19 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_named_with_text_and_position() {
-        for (template, position, mistake) in [
-            ("ä {open", 3, TemplateMistake::Unclosed),
-            ("close} ", 5, TemplateMistake::Unopened),
-            ("none {}", 5, TemplateMistake::NoName),
-            ("{a{b}", 2, TemplateMistake::Nested),
-            ("{{{", 2, TemplateMistake::Unclosed),
+    fn an_error_is_named_with_text_and_position() {
+        for (template, position, kind) in [
+            ("ä {open", 3, TemplateErrorKind::Unclosed),
+            ("close} ", 5, TemplateErrorKind::Unopened),
+            ("none {}", 5, TemplateErrorKind::NoName),
+            ("{a{b}", 2, TemplateErrorKind::Nested),
+            ("{{{", 2, TemplateErrorKind::Unclosed),
         ] {
-            let error = Template::parse(template).unwrap_err();
-            assert_eq!(error, TemplateError { template: template.to_owned(), position, mistake });
+            let error = MessageTemplate::parse(template).unwrap_err();
+            assert_eq!(error, TemplateError { template: template.to_owned(), position, kind });
         }
         assert_eq!(
-            Template::parse("a}").unwrap_err().to_string(),
+            MessageTemplate::parse("a}").unwrap_err().to_string(),
             "template \"a}\" is wrong at byte 1: a `}` that closes nothing; write `}}` for a brace"
         );
     }
@@ -195,7 +195,7 @@ mod tests {
 
         #[test]
         fn no_text_is_too_strange_to_be_read_or_refused(text in "[a{}ä.]{0,20}") {
-            if let Err(error) = Template::parse(&text) {
+            if let Err(error) = MessageTemplate::parse(&text) {
                 prop_assert!(text.is_char_boundary(error.position) && error.position < text.len());
             }
         }

@@ -1,17 +1,23 @@
-//! By message: what it says, made of the event's fields.
+//! Format: writes messages from the event's fields.
+
+pub(crate) mod settings;
+mod template;
+
+pub use template::{TemplateError, TemplateErrorKind};
 
 use fapilog_plugin::{
     error::PluginError,
     event::{Batch, Event},
+    per_call_site::PerCallSite,
     processor::Processor,
 };
 use fapilog_record::{directives::is_within, text::bounded::front, value::ValueRef};
 
-use crate::process::template::{Template, TemplateError};
+use crate::process::format::template::MessageTemplate;
 
-/// What stands for a field that an event does not have, if the program does not say.
+/// Default text for a field that an event does not have.
 const MISSING: &str = "<missing>";
-/// The longest message that is made, in bytes; the rest is cut. As long as a record is by default: a field that comes
+/// The longest message that is made, in bytes; a longer one is cut. As long as a record is by default: a field that comes
 /// twice in a template comes twice in the message.
 const MESSAGE_MAX_BYTES: usize = 64 * 1024;
 
@@ -19,11 +25,11 @@ const MESSAGE_MAX_BYTES: usize = 64 * 1024;
 ///
 /// A template is text with placeholders: `{order_id}` or `{tags.region}` for a field (see [`FieldPath`](super::FieldPath)),
 /// `{level}`, `{source}`, `{target}`, `{message}`, `{correlation_id}`; `{{` and `}}` are braces. The fields stay as they
-/// are. The library's own events keep their messages.
+/// are. Internal events keep their messages.
 ///
 /// Where no template is set, [literal](Self::in_messages) messages are their own templates.
 ///
-/// What was a field is then part of the message too, where a redactor that goes by the names of fields does not see it.
+/// The field is then part of the message too, where a redactor that goes by the names of fields does not see it.
 ///
 /// ```
 /// use fapilog_builtin::process::FormatProcessor;
@@ -34,27 +40,18 @@ const MESSAGE_MAX_BYTES: usize = 64 * 1024;
 /// ```
 #[derive(Debug, Clone)]
 pub struct FormatProcessor {
-    template: Option<Template>,
+    template: Option<MessageTemplate>,
     /// Longest target first: the first that fits is the one that counts.
-    targets: Vec<(String, Template)>,
+    targets: Vec<(String, MessageTemplate)>,
     missing: String,
-    /// The templates in call sites' messages, by the descriptor's id.
-    literals: Vec<Literal>,
+    /// The templates in call sites' messages. `None`: the message has no placeholder, or is no template, and stays.
+    literals: PerCallSite<Option<MessageTemplate>>,
     text: Vec<u8>,
-}
-
-#[derive(Debug, Clone, Default)]
-enum Literal {
-    #[default]
-    Unknown,
-    /// No placeholder, or no template at all: the message stays.
-    Fixed,
-    Template(Template),
 }
 
 impl FormatProcessor {
     /// Fills the placeholders that stand in messages: `info!(log, "order {order_id} filled", order_id)`. Only in those that
-    /// are literals of the program: a text that comes from elsewhere has no say. A literal that is no template, as `"{}"`,
+    /// are literals of the program: a text that comes from elsewhere is not filled. A literal that is no template, as `"{}"`,
     /// stays as it is.
     #[must_use]
     pub fn in_messages() -> Self {
@@ -62,7 +59,7 @@ impl FormatProcessor {
             template: None,
             targets: Vec::new(),
             missing: MISSING.to_owned(),
-            literals: Vec::new(),
+            literals: PerCallSite::new(),
             text: Vec::new(),
         }
     }
@@ -72,7 +69,7 @@ impl FormatProcessor {
     /// # Errors
     /// When it is none.
     pub fn template(mut self, template: &str) -> Result<Self, TemplateError> {
-        self.template = Some(Template::parse(template)?);
+        self.template = Some(MessageTemplate::parse(template)?);
         Ok(self)
     }
 
@@ -81,14 +78,14 @@ impl FormatProcessor {
     /// # Errors
     /// When it is none.
     pub fn target(mut self, target: impl Into<String>, template: &str) -> Result<Self, TemplateError> {
-        let (target, template) = (target.into(), Template::parse(template)?);
+        let (target, template) = (target.into(), MessageTemplate::parse(template)?);
         self.targets.retain(|(known, _)| *known != target);
         self.targets.push((target, template));
         self.targets.sort_by_key(|(target, _)| std::cmp::Reverse(target.len()));
         Ok(self)
     }
 
-    /// What stands for a field that an event does not have. Default: `<missing>`.
+    /// The text for a field that an event does not have. Default: `<missing>`.
     #[must_use]
     pub fn missing(mut self, text: impl Into<String>) -> Self {
         self.missing = text.into();
@@ -96,7 +93,7 @@ impl FormatProcessor {
     }
 
     /// The template that counts for an event.
-    fn template_of(&mut self, event: &Event<'_>) -> Option<&Template> {
+    fn template_of(&mut self, event: &Event<'_>) -> Option<&MessageTemplate> {
         let target = if self.targets.is_empty() { "" } else { event.target() };
         let own = self.targets.iter().find(|(known, _)| is_within(target, known)).map(|(_, template)| template);
         match own.or(self.template.as_ref()) {
@@ -105,7 +102,7 @@ impl FormatProcessor {
         }
     }
 
-    /// Writes the event's message to `text`, if a template says how.
+    /// Writes the event's message to `text`, if there is a template for it.
     fn render(&mut self, event: &Event<'_>) -> bool {
         let (mut text, missing) = (std::mem::take(&mut self.text), std::mem::take(&mut self.missing));
         text.clear();
@@ -120,23 +117,15 @@ impl FormatProcessor {
 }
 
 /// The template that an event's message is, if it is a literal with placeholders.
-fn literal<'a>(literals: &'a mut Vec<Literal>, event: &Event<'_>) -> Option<&'a Template> {
-    let site = event.descriptor().id() as usize;
-    if literals.len() <= site {
-        // As many as call sites, which are bounded by the program's text.
-        literals.resize(site + 1, Literal::Unknown);
-    }
-    let literal = literals.get_mut(site)?;
-    if let Literal::Unknown = literal {
-        *literal = match Template::parse(event.descriptor().site().message()) {
-            Ok(template) if !template.is_fixed() => Literal::Template(template),
-            _ => Literal::Fixed,
-        };
-    }
-    match literal {
-        Literal::Template(template) => Some(template),
-        Literal::Unknown | Literal::Fixed => None,
-    }
+fn literal<'a>(
+    literals: &'a mut PerCallSite<Option<MessageTemplate>>,
+    event: &Event<'_>,
+) -> Option<&'a MessageTemplate> {
+    let descriptor = event.descriptor();
+    let template = literals.get_or_insert_with(descriptor, || {
+        MessageTemplate::parse(descriptor.site().message()).ok().filter(|template| !template.is_fixed())
+    });
+    template.as_ref()
 }
 
 /// Without templates of its own: [`in_messages`](FormatProcessor::in_messages).
@@ -240,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_librarys_own_events_keep_their_messages() {
+    fn internal_events_keep_their_messages() {
         TestBatches::new().batch(&[], |batch| {
             batch.emit(fapilog_record::level::Level::Warning, "fapilog::throttle", "began", &[]);
             FormatProcessor::in_messages().template("x").unwrap().process(batch).unwrap();

@@ -1,17 +1,19 @@
 //! When an event was logged, and when it was drained.
 
+pub(crate) mod settings;
+
 use fapilog_plugin::{common_fields::CommonFields, enricher::Enricher, error::PluginError, event::Batch};
 use fapilog_record::value::ValueRef;
 
 const DRAINED_AT: &str = "drained_at";
 
-/// Sees to it that no event comes from the future, and says when it was drained, if that is wanted.
+/// Corrects times of the future, and adds the time of the drain where that is wanted.
 ///
 /// Every event has its time without this enricher: a log call reads a clock. That time can lie behind the drain's own
 /// (by the clocks of two cores that differ by some nanoseconds, by a clock that was set back meanwhile, or by a counter
 /// whose speed is not known to the last digit yet). By default, a time that is later than [`Batch::now`] becomes that: the
 /// event was in the ring when the batch was taken, so it was logged before. Times in the past are left as they are, as
-/// wrong as they may be: nobody can tell a clock that was set forward from an event that has waited.
+/// wrong as they may be: a clock that was set forward looks like an event that has waited.
 ///
 /// A clock that is set back takes the times of later batches with it: lines then go back in time from batch to batch, as
 /// the clock did.
@@ -24,7 +26,7 @@ pub struct TimestampEnricher {
 }
 
 impl TimestampEnricher {
-    /// One that corrects times of the future, and adds nothing.
+    /// The enricher that corrects times of the future, and adds nothing.
     pub fn new() -> Self {
         Self { corrects_future: true, adds_drained_at: false, common: CommonFields::new([DRAINED_AT]) }
     }
@@ -35,8 +37,8 @@ impl TimestampEnricher {
         self
     }
 
-    /// Whether `drained_at` is added to each event's context: when its batch was taken. What lies between `timestamp` and
-    /// it is how long the event waited in its ring. Default: no.
+    /// Whether `drained_at` is added to each event's context: when its batch was taken. The time
+    /// from `timestamp` to it is the event's wait in its ring. Default: no.
     pub fn drained_at(mut self, add: bool) -> Self {
         self.adds_drained_at = add;
         self
@@ -104,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_learns_when_it_was_drained_if_that_is_wanted() {
+    fn the_time_of_the_drain_is_added_if_that_is_wanted() {
         stage().batch(&[1], |batch| {
             TimestampEnricher::new().drained_at(true).enrich(batch).unwrap();
             let drained_at = batch.events()[0].field(FieldGroup::Context, DRAINED_AT);

@@ -1,4 +1,6 @@
-//! By chance, the same for what belongs together.
+//! Sampling: keeps a part of the events, and traces as a whole.
+
+pub(crate) mod settings;
 
 use std::{
     collections::HashMap,
@@ -8,22 +10,23 @@ use std::{
 use fapilog_plugin::{
     error::PluginError,
     event::{Batch, Event},
+    per_call_site::PerCallSite,
     processor::Processor,
 };
-use fapilog_record::{field_group::FieldGroup, value::ValueRef};
+use fapilog_record::{call_site::Descriptor, field_group::FieldGroup, value::ValueRef};
 use thiserror::Error;
 
 use crate::process::digest::DigestKey;
 
-/// How many messages that no call site has fixed are known at once. What is beyond has no first occurrence.
+/// Number of messages made at run time that are known at once. A message beyond it has no first occurrence.
 const MESSAGES_MAX: usize = 10_000;
-/// How long an occurrence is the first for, if the program does not say.
+/// Default of the time for which first occurrences are counted.
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// Keeps a part of the events, chosen by hash.
 ///
 /// Events of one correlation id are kept or taken out together, by every process that samples at this rate; others are
-/// chosen one by one. What is kept has the rate as `metrics.sample_rate`, so a reader can count it as `1 / sample_rate`
+/// chosen one by one. A kept event has the rate as `metrics.sample_rate`, so a reader can count it as `1 / sample_rate`
 /// events.
 ///
 /// ERROR and above, AUDIT and SECURITY among them, always stay, and so do the first [occurrences](Self::first); these have
@@ -45,8 +48,7 @@ pub struct Sampling {
     window: Duration,
     window_start: Option<Instant>,
     window_number: u64,
-    /// By the descriptor's id.
-    sites: Vec<Seen>,
+    sites: PerCallSite<Occurrences>,
     /// Messages that no call site has fixed, by their digest.
     messages: HashMap<u128, u32>,
     key: DigestKey,
@@ -54,7 +56,7 @@ pub struct Sampling {
 
 /// How often a call site was seen in a window.
 #[derive(Debug, Clone, Copy, Default)]
-struct Seen {
+struct Occurrences {
     window: u64,
     count: u32,
 }
@@ -83,7 +85,7 @@ impl Sampling {
             window: WINDOW,
             window_start: None,
             window_number: 1,
-            sites: Vec::new(),
+            sites: PerCallSite::new(),
             messages: HashMap::new(),
             key: DigestKey::random(),
         })
@@ -97,7 +99,7 @@ impl Sampling {
     }
 
     /// How many events of each call site always stay in each [window](Self::window); events whose message is made at run
-    /// time are told apart by target and message, up to 10,000 of them. Default: none.
+    /// time are distinguished by target and message, up to 10,000 of them. Default: none.
     #[must_use]
     pub fn first(mut self, events: u32) -> Self {
         self.first = events;
@@ -126,7 +128,7 @@ impl Sampling {
         let count = if event.descriptor().site().message().is_empty() {
             self.message_count(event)
         } else {
-            self.site_count(event.descriptor().id() as usize)
+            Some(self.site_count(event.descriptor()))
         };
         let Some(count) = count else { return false };
         let is_first = *count < first;
@@ -134,16 +136,12 @@ impl Sampling {
         is_first
     }
 
-    fn site_count(&mut self, site: usize) -> Option<&mut u32> {
-        if self.sites.len() <= site {
-            // As many as call sites, which are bounded by the program's text.
-            self.sites.resize(site + 1, Seen::default());
-        }
-        let seen = self.sites.get_mut(site)?;
+    fn site_count(&mut self, site: &'static Descriptor) -> &mut u32 {
+        let seen = self.sites.get_or_insert_with(site, Occurrences::default);
         if seen.window != self.window_number {
-            *seen = Seen { window: self.window_number, count: 0 };
+            *seen = Occurrences { window: self.window_number, count: 0 };
         }
-        Some(&mut seen.count)
+        &mut seen.count
     }
 
     fn message_count(&mut self, event: &Event<'_>) -> Option<&mut u32> {
@@ -223,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn about_as_many_stay_as_the_rate_says_and_carry_it() {
+    fn about_as_many_stay_as_the_rate_and_have_it_as_a_field() {
         let rates = kept(&mut sampling(0.25), &TestBatches::new(), &vec![test_event("event"); 10_000]);
         assert!((2300..2700).contains(&rates.len()), "{}", rates.len());
         assert!(rates.iter().all(|rate| *rate == Some(0.25)));

@@ -1,4 +1,6 @@
-//! Where an event comes from: thread and process.
+//! Context enricher: thread and process.
+
+pub(crate) mod settings;
 
 use fapilog_plugin::{common_fields::CommonFields, enricher::Enricher, error::PluginError, event::Batch};
 use fapilog_record::value::ValueRef;
@@ -10,7 +12,7 @@ const PROCESS_ID: &str = "process_id";
 /// Adds `thread_id`, `thread_name` (if the thread has one) and `process_id` to each event's context. A user's own field
 /// of that name stays as it is.
 ///
-/// It says nothing about tasks: when the drain sees an event, nobody knows any more which task its thread was running. A
+/// It adds nothing about tasks: when the drain sees an event, its thread may run another task already. A
 /// program that wants its events to name a task binds the name where the task runs, with a [`Scope`](fapilog_engine::producer::Scope).
 #[derive(Debug, Clone)]
 #[must_use]
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_learns_its_thread_and_process() {
+    fn thread_and_process_are_added() {
         let stage = TestBatches::new().thread(41, Some("matcher"));
         stage.batch(&[0], |batch| {
             ContextEnricher::new().enrich(batch).unwrap();
@@ -122,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn each_field_can_be_left_out() {
+    fn each_field_can_be_disabled() {
         let names = |mut enricher: ContextEnricher| {
             TestBatches::new().thread(41, Some("matcher")).batch(&[0], |batch| {
                 enricher.enrich(batch).unwrap();

@@ -5,7 +5,7 @@ use fapilog_record::text::{fixed::put_front, number::put_u64};
 
 /// The text of event ids. Events of one producer come in runs: its number is kept.
 #[derive(Debug, Default)]
-pub(crate) struct IdText {
+pub(super) struct IdText {
     producer: u32,
     /// The producer's number and the dash, in front of padding. A `u32` has ten digits.
     text: [u8; 16],
@@ -15,17 +15,17 @@ pub(crate) struct IdText {
 impl IdText {
     /// `producer-sequence`.
     #[inline(always)]
-    pub(crate) fn put(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+    pub(super) fn put(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         let id = event.id();
         if id.producer != self.producer || self.len == 0 {
-            self.turn_to(id.producer);
+            self.cache_producer(id.producer);
         }
         put_front(out, &self.text, self.len);
         put_u64(out, id.sequence);
     }
 
     #[cold]
-    fn turn_to(&mut self, producer: u32) {
+    fn cache_producer(&mut self, producer: u32) {
         self.producer = producer;
         let mut buffer = itoa::Buffer::new();
         let number = buffer.format(producer);

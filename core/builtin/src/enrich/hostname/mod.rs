@@ -1,4 +1,6 @@
-//! Which machine.
+//! Hostname enricher: the machine.
+
+pub(crate) mod settings;
 
 use std::{
     borrow::Cow,
@@ -11,12 +13,11 @@ use crate::enrich::facts::Facts;
 
 const HOSTNAME: &str = "hostname";
 
-/// How often the system is asked at most, if the program does not say: a host may get its name after its programs have started.
+/// Default of the shortest time between two calls: a host may get its name after its programs have started.
 const ASK_EVERY: Duration = Duration::from_secs(60);
 
-/// Adds `hostname` to each event's context: the node name of `uname(2)`, asked at the start and once a minute at most, or once in a
-/// [refresh interval](Self::refresh_interval). In a
-/// container, that is the container's name.
+/// Adds `hostname` to each event's context: the node name of `uname(2)`, read at the start and once a minute at most, or once
+/// in a [refresh interval](Self::refresh_interval). In a container, it is the container's name.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct HostnameEnricher {
@@ -27,7 +28,7 @@ pub struct HostnameEnricher {
 }
 
 impl HostnameEnricher {
-    /// One that asks the system now.
+    /// The enricher with the system's name of now.
     pub fn new() -> Self {
         Self::asking(ask_system)
     }
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_learns_the_name_that_the_kernel_knows() {
+    fn the_kernels_name_of_the_host_is_added() {
         let kernels = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
         let name = name_after(&mut HostnameEnricher::new(), Duration::ZERO);
         assert_eq!(name.as_deref(), Some(kernels.trim_end()));
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_system_is_asked_as_often_as_the_program_says() {
+    fn the_system_is_called_once_in_the_refresh_interval() {
         fn counted() -> Option<String> {
             static ASKED: AtomicU32 = AtomicU32::new(0);
             Some(format!("host-{}", ASKED.fetch_add(1, Ordering::Relaxed)))

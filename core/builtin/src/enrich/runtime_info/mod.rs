@@ -1,4 +1,6 @@
-//! Which program, and where it is deployed.
+//! Runtime info enricher: the program, and its deployment.
+
+pub(crate) mod settings;
 
 use std::{borrow::Cow, ffi::OsString};
 
@@ -6,7 +8,7 @@ use fapilog_plugin::{enricher::Enricher, error::PluginError, event::Batch};
 
 use crate::enrich::{
     facts::{FactValue, Facts},
-    variables::{self, Lookup},
+    variables::{self, VariableLookup},
 };
 
 const SERVICE: &str = "service";
@@ -14,13 +16,13 @@ const VERSION: &str = "version";
 const ENVIRONMENT: &str = "environment";
 const PID: &str = "pid";
 
-/// OpenTelemetry's variable for what describes a process:
+/// OpenTelemetry's variable for the attributes of a process:
 /// <https://opentelemetry.io/docs/specs/otel/resource/sdk/#specifying-resource-information-via-an-environment-variable>.
 const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
 /// Adds `service`, `version`, `environment` and `pid` to each event's context: those that are known.
 ///
-/// What the program does not say itself is taken from the environment, once, when the enricher is made. The first that is
+/// A value that the program does not set comes from the environment, once, when the enricher is made. The first that is
 /// set counts, and an empty variable counts as not set:
 ///
 /// | field | from |
@@ -38,13 +40,13 @@ pub struct RuntimeInfoEnricher {
 }
 
 impl RuntimeInfoEnricher {
-    /// One that knows what the environment says. It asks for the process's id now, so it is to be made in the process that
-    /// runs it.
+    /// The enricher with the values of the environment. It reads the process's id now, so it is to be made in the process
+    /// that runs it.
     pub fn new() -> Self {
         Self::with_variables(&variables::of_process)
     }
 
-    fn with_variables(variable: Lookup<'_>) -> Self {
+    fn with_variables(variable: VariableLookup<'_>) -> Self {
         let attributes = Attributes::read(variable(RESOURCE_ATTRIBUTES));
         let first = |names: &[&str]| variables::first(names, variable);
         let service = first(&["OTEL_SERVICE_NAME"])
@@ -63,19 +65,20 @@ impl RuntimeInfoEnricher {
         Self { facts }
     }
 
-    /// What the program is called, whatever the environment says. Empty: the field is left out.
+    /// The name of the program, before that of the environment. Empty: the field is absent.
     pub fn service(mut self, name: impl Into<String>) -> Self {
         self.facts.set_text(SERVICE, Some(name.into()));
         self
     }
 
-    /// Its version, whatever the environment says: `env!("CARGO_PKG_VERSION")`, say. Empty: the field is left out.
+    /// The version of the program, before that of the environment, as in `env!("CARGO_PKG_VERSION")`. Empty: the field is
+    /// absent.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.facts.set_text(VERSION, Some(version.into()));
         self
     }
 
-    /// Where it is deployed, as in `production`, whatever the environment says. Empty: the field is left out.
+    /// The deployment, as in `production`, before that of the environment. Empty: the field is absent.
     pub fn environment(mut self, environment: impl Into<String>) -> Self {
         self.facts.set_text(ENVIRONMENT, Some(environment.into()));
         self
@@ -113,7 +116,7 @@ struct Attributes {
 }
 
 impl Attributes {
-    /// As the specification has it, a variable with a mistake in it counts for nothing as a whole.
+    /// As the specification has it, a variable with an error in it is ignored as a whole.
     fn read(variable: Option<OsString>) -> Self {
         let variable = variable.and_then(|text| text.into_string().ok()).unwrap_or_default();
         let parts = variable.split(',').map(str::trim).filter(|part| !part.is_empty());
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_program_says_counts_before_the_environment() {
+    fn the_programs_values_count_before_the_environment() {
         let enricher = with(&[("SERVICE_NAME", "a"), ("SERVICE_VERSION", "b"), ("ENVIRONMENT", "c")]);
         assert_eq!(texts(enricher.clone()), some("a", "b", "c"));
         assert_eq!(texts(enricher.service("x").version("y").environment("z")), some("x", "y", "z"));
@@ -201,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_with_a_mistake_count_for_nothing() {
+    fn attributes_with_an_error_are_ignored() {
         for broken in ["service.name=a,nothing", "service.name=a%2", "service.name=a%GG", "service.name=a,x=%FF"] {
             assert_eq!(texts(with(&[("OTEL_RESOURCE_ATTRIBUTES", broken)])), [None, None, None], "{broken}");
         }
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_process_id_can_be_left_out() {
+    fn the_process_id_can_be_disabled() {
         let has_pid = |mut enricher: RuntimeInfoEnricher| {
             let pid = ValueRef::U64(std::process::id().into());
             TestBatches::new().batch(&[0], |batch| {

@@ -1,4 +1,6 @@
-//! By size: what one event may take.
+//! Size limit: bounds the size of each event.
+
+pub(crate) mod settings;
 
 use bumpalo::{Bump, collections::Vec as BumpVec};
 use fapilog_plugin::{
@@ -12,13 +14,13 @@ use fapilog_record::{field_group::FieldGroup, text::bounded::front, value::Value
 const EVENT_MAX_BYTES: usize = 256 * 1024;
 /// Below this, an event would be all head.
 const EVENT_LEAST_BYTES: usize = 256;
-/// As much of a text is left, if that is enough: a shorter one says little.
+/// As much of a text is left, if that is enough: a shorter one is of little use.
 const TEXT_KEPT_BYTES: usize = 64;
-/// What a number, time or address takes in text, about.
+/// Bytes of a number, time or address in text, about.
 const SCALAR_BYTES: usize = 24;
 /// Quotes, colon and comma.
 const FIELD_BYTES: usize = 6;
-/// What formatters put before the message: time, level, category, id, with their names.
+/// Bytes that formatters put before the message: time, level, category, id, with their names.
 const HEAD_BYTES: usize = 128;
 const FIELDS_DROPPED: &str = "fields_dropped";
 
@@ -29,14 +31,14 @@ const FIELDS_DROPPED: &str = "fields_dropped";
 ///
 /// From an event that is too large, the longest texts are cut first (the message to a quarter of what is allowed at
 /// least, fields to 64 bytes); then the largest fields are dropped; at last the message is cut further, to 64 bytes at least. Time, level, source,
-/// target and correlation id stay whole. The event is marked as cut, and `context.fields_dropped` says how many fields
-/// are gone, if any.
+/// target and correlation id stay whole. The event is marked as cut, and `context.fields_dropped` is the number of
+/// fields that are gone, if any.
 ///
 /// ```
 /// use fapilog_builtin::process::SizeGuard;
 ///
-/// let guard = SizeGuard::new().event_max_bytes(16 * 1024);
-/// # let _ = guard;
+/// let limit = SizeGuard::new().event_max_bytes(16 * 1024);
+/// # let _ = limit;
 /// ```
 #[derive(Debug, Clone)]
 pub struct SizeGuard {
@@ -103,9 +105,9 @@ fn value_bytes(value: ValueRef<'_>) -> usize {
     }
 }
 
-/// A field, and what is left of it.
+/// A field, and its value after the cuts.
 #[derive(Clone, Copy)]
-struct Part<'batch> {
+struct SizedField<'batch> {
     /// Its place among the event's fields.
     place: usize,
     field: FieldRef<'batch>,
@@ -113,7 +115,7 @@ struct Part<'batch> {
     left: Option<ValueRef<'batch>>,
 }
 
-impl Part<'_> {
+impl SizedField<'_> {
     fn left_bytes(&self) -> usize {
         self.left.map_or(0, |value| field_bytes(self.field.name, value))
     }
@@ -121,10 +123,10 @@ impl Part<'_> {
 
 #[cold]
 fn shrink<'batch>(event: &mut Event<'batch>, excess_bytes: usize, event_max_bytes: usize, arena: &'batch Bump) {
-    // A key that comes several times counts once from here on: the size of the values that do not count is gained.
+    // A key that comes several times counts once from now on: the size of the values that do not count is gained.
     let mut parts = BumpVec::new_in(arena);
     event.rewrite_fields(|field| {
-        parts.push(Part { place: parts.len(), field, left: Some(field.value) });
+        parts.push(SizedField { place: parts.len(), field, left: Some(field.value) });
         Some(field)
     });
     let mut excess_bytes = excess_bytes.min(event_bytes(event).saturating_sub(event_max_bytes));
@@ -153,7 +155,7 @@ fn shrink<'batch>(event: &mut Event<'batch>, excess_bytes: usize, event_max_byte
 
 /// Cuts texts, longest first, until it is enough.
 fn cut_texts<'batch>(
-    parts: &mut [Part<'batch>],
+    parts: &mut [SizedField<'batch>],
     message: &mut ValueRef<'batch>,
     message_kept_bytes: usize,
     excess_bytes: &mut usize,
@@ -190,9 +192,9 @@ fn cut_value(value: &mut ValueRef<'_>, kept_bytes: usize, excess_bytes: &mut usi
 }
 
 /// Drops fields, largest first, until it is enough. Returns how many.
-fn drop_largest(parts: &mut [Part<'_>], excess_bytes: &mut usize) -> u64 {
+fn drop_largest(parts: &mut [SizedField<'_>], excess_bytes: &mut usize) -> u64 {
     if *excess_bytes > 0 {
-        // There will be a field that says so.
+        // There will be a field with the number.
         *excess_bytes += field_bytes(FIELDS_DROPPED, ValueRef::U64(0));
     }
     parts.sort_by_key(|part| std::cmp::Reverse(part.left_bytes()));
@@ -219,7 +221,7 @@ mod tests {
 
     use super::*;
 
-    fn guarded<R>(bytes: usize, event: TestEvent<'_>, test: impl FnOnce(&Event<'_>) -> R) -> R {
+    fn limited<R>(bytes: usize, event: TestEvent<'_>, test: impl FnOnce(&Event<'_>) -> R) -> R {
         TestBatches::new().events(&[event], |batch| {
             SizeGuard::new().event_max_bytes(bytes).process(batch).unwrap();
             test(&batch.events()[0])
@@ -235,7 +237,7 @@ mod tests {
 
     #[test]
     fn an_event_that_is_small_enough_is_not_touched() {
-        guarded(1000, test_event("message").field(FieldGroup::Context, "a", "x".repeat(700).as_str()), |event| {
+        limited(1000, test_event("message").field(FieldGroup::Context, "a", "x".repeat(700).as_str()), |event| {
             assert!(!event.is_cut());
             assert_eq!(text(event, "a").unwrap().len(), 700);
         });
@@ -245,7 +247,7 @@ mod tests {
     fn the_longest_text_is_cut_first_and_no_further_than_it_must() {
         let (long, short) = ("ä".repeat(1000), "y".repeat(100));
         let event = test_event("message").field(FieldGroup::Context, "short", short.as_str());
-        guarded(1000, event.field(FieldGroup::Context, "long", long.as_str()), |event| {
+        limited(1000, event.field(FieldGroup::Context, "long", long.as_str()), |event| {
             assert!(event.is_cut());
             assert_eq!(text(event, "short"), Some(short.as_str()));
             assert!((999..=1000).contains(&event_bytes(event)), "{}", event_bytes(event));
@@ -261,7 +263,7 @@ mod tests {
         let event = fields.fold(test_event("message"), |event, (name, value)| {
             event.field(FieldGroup::Context, name, value.as_str()).field(FieldGroup::Tags, name, value.as_str())
         });
-        guarded(2000, event, |event| {
+        limited(2000, event, |event| {
             assert!(event_bytes(event) <= 2000);
             for field in event.fields().filter(|field| field.name != FIELDS_DROPPED) {
                 let ValueRef::Text(text) = field.value else { panic!("not a text: {field:?}") };
@@ -271,10 +273,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_cut_is_dropped_and_counted() {
+    fn values_that_cannot_be_cut_are_dropped_and_counted() {
         let numbers: Vec<_> = (0..40).map(|n| format!("number-{n}")).collect();
         let event = numbers.iter().fold(test_event("message"), |event, name| event.field(FieldGroup::Metrics, name, 1));
-        guarded(512, event, |event| {
+        limited(512, event, |event| {
             let left = event.fields().filter(|field| field.group == FieldGroup::Metrics).count();
             assert!(left > 0 && event_bytes(event) <= 512);
             assert_eq!(event.field(FieldGroup::Context, FIELDS_DROPPED), Some(ValueRef::U64(40 - left as u64)));
@@ -286,7 +288,7 @@ mod tests {
     fn values_that_do_not_count_go_first_and_nothing_is_cut_for_them() {
         let long = "x".repeat(400);
         let event = test_event("message").field(FieldGroup::Context, "a", long.as_str());
-        guarded(800, event.clone().field(FieldGroup::Context, "a", long.as_str()), |event| {
+        limited(800, event.clone().field(FieldGroup::Context, "a", long.as_str()), |event| {
             assert!(!event.is_cut() && event_bytes(event) <= 800);
             assert_eq!(text(event, "a").unwrap().len(), 400);
         });
@@ -294,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_message_that_is_too_long_is_cut_at_a_characters_boundary() {
-        guarded(1000, test_event("ä".repeat(4000).as_str()).field(FieldGroup::Context, "a", 1), |event| {
+        limited(1000, test_event("ä".repeat(4000).as_str()).field(FieldGroup::Context, "a", 1), |event| {
             assert!((999..=1000).contains(&event_bytes(event)));
             assert_eq!(event.field(FieldGroup::Context, "a"), Some(ValueRef::I64(1)));
         });
@@ -308,7 +310,7 @@ mod tests {
             "a",
             long.as_str(),
         );
-        guarded(0, event, |event| {
+        limited(0, event, |event| {
             assert_eq!((event.level(), event.source().name()), (fapilog_record::level::Level::Error, "source-0"));
             assert_eq!(event.message(), ValueRef::Text("message"));
         });

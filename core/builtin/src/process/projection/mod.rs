@@ -1,8 +1,11 @@
-//! By field: which of them an event keeps.
+//! Projection: keeps some of an event's fields.
+
+pub(crate) mod settings;
 
 use fapilog_plugin::{
     error::PluginError,
     event::{Batch, Event, FieldRef},
+    per_call_site::PerCallSite,
     processor::Processor,
 };
 use fapilog_record::field_group::FieldGroup;
@@ -13,7 +16,7 @@ use crate::process::FieldPath;
 ///
 /// A pattern is a field's path, as in [`FieldPath`]; one that ends with `*` is of all fields that begin so: `tags.*`,
 /// `context.http_*`, and `*` alone for the whole context. Message, target, source and correlation id always stay, and so do
-/// all fields of the library's own events.
+/// all fields of internal events.
 ///
 /// ```
 /// use fapilog_builtin::process::Projection;
@@ -23,16 +26,21 @@ use crate::process::FieldPath;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Projection {
+    patterns: Patterns,
+    /// Whether all arguments of a call site stay.
+    sites: PerCallSite<bool>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Patterns {
     keep: Vec<Pattern>,
     drop: Vec<Pattern>,
-    /// Whether all arguments of a call site stay, by its descriptor's id.
-    sites: Vec<Option<bool>>,
 }
 
 #[derive(Debug, Clone)]
 struct Pattern {
     path: FieldPath,
-    /// What the name begins with, if that is all that is asked.
+    /// The beginning of the name, for a pattern with `*`.
     front: Option<String>,
 }
 
@@ -61,20 +69,19 @@ impl Projection {
     /// Keeps fields of these patterns only.
     #[must_use]
     pub fn keep<P: Into<FieldPath>>(mut self, patterns: impl IntoIterator<Item = P>) -> Self {
-        self.keep.extend(patterns.into_iter().map(|path| Pattern::new(path.into())));
+        self.patterns.keep.extend(patterns.into_iter().map(|path| Pattern::new(path.into())));
         self
     }
 
     /// Takes fields of these patterns out, also those that are kept otherwise.
     #[must_use]
     pub fn drop<P: Into<FieldPath>>(mut self, patterns: impl IntoIterator<Item = P>) -> Self {
-        self.drop.extend(patterns.into_iter().map(|path| Pattern::new(path.into())));
+        self.patterns.drop.extend(patterns.into_iter().map(|path| Pattern::new(path.into())));
         self
     }
 
     fn stays(&self, group: FieldGroup, name: &str) -> bool {
-        let fits = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.fits(group, name));
-        (self.keep.is_empty() || fits(&self.keep)) && !fits(&self.drop)
+        self.patterns.keep(group, name)
     }
 
     fn all_stay(&self, fields: &[FieldRef<'_>]) -> bool {
@@ -83,20 +90,18 @@ impl Projection {
 
     /// Whether all arguments of the event's call site stay.
     fn site_stays(&mut self, event: &Event<'_>) -> bool {
-        let site = event.descriptor().id() as usize;
-        if let Some(Some(stays)) = self.sites.get(site) {
-            return *stays;
-        }
-        let mut keyed = event.descriptor().fields().iter().map(|field| field.name).filter(|name| name.group.is_keyed());
-        let stays = keyed.all(|field| self.stays(field.group, field.name));
-        if self.sites.len() <= site {
-            // As many as call sites, which are bounded by the program's text.
-            self.sites.resize(site + 1, None);
-        }
-        if let Some(slot) = self.sites.get_mut(site) {
-            *slot = Some(stays);
-        }
-        stays
+        let patterns = &self.patterns;
+        *self.sites.get_or_insert_with(event.descriptor(), || {
+            let arguments = event.descriptor().fields().iter().map(|field| field.name);
+            arguments.filter(|name| name.group.is_keyed()).all(|field| patterns.keep(field.group, field.name))
+        })
+    }
+}
+
+impl Patterns {
+    fn keep(&self, group: FieldGroup, name: &str) -> bool {
+        let fits = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.fits(group, name));
+        (self.keep.is_empty() || fits(&self.keep)) && !fits(&self.drop)
     }
 }
 
@@ -106,7 +111,7 @@ impl Processor for Projection {
     }
 
     fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
-        if self.keep.is_empty() && self.drop.is_empty() {
+        if self.patterns.keep.is_empty() && self.patterns.drop.is_empty() {
             return Ok(());
         }
         // Many events share their context: what was found of the last one's holds for the next.
@@ -203,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_librarys_own_events_keep_their_fields() {
+    fn internal_events_keep_their_fields() {
         TestBatches::new().batch(&[], |batch| {
             let dropped = FieldRef { group: FieldGroup::Metrics, name: "dropped", value: ValueRef::U64(1) };
             batch.emit(fapilog_record::level::Level::Warning, "fapilog::throttle", "ended", &[dropped]);

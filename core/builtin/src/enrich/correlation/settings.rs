@@ -1,0 +1,44 @@
+//! Settings of the correlation enricher.
+
+use fapilog_plugin::{
+    factory::Factory,
+    registry::{RegisterError, Registry},
+};
+use serde::Deserialize;
+
+use crate::{
+    enrich::{CorrelationEnricher, WhenMissing},
+    registration::about,
+};
+
+pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
+    registry.register_enricher(
+        about("correlation", "Gives events without a correlation id one, if wanted"),
+        |settings| {
+            let CorrelationSettings { when_missing } = settings.read()?;
+            Ok(Factory::enricher(move |_| {
+                CorrelationEnricher::new().when_missing(match when_missing {
+                    Missing::Leave => WhenMissing::Leave,
+                    Missing::PerProducer => WhenMissing::PerProducer,
+                    Missing::PerEvent => WhenMissing::PerEvent,
+                })
+            }))
+        },
+    )
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CorrelationSettings {
+    when_missing: Missing,
+}
+
+/// The names of [`WhenMissing`].
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Missing {
+    #[default]
+    Leave,
+    PerProducer,
+    PerEvent,
+}

@@ -1,0 +1,152 @@
+//! The line of an event.
+
+use fapilog_plugin::event::{Event, FieldRef};
+use fapilog_record::{
+    field_group::FieldGroup,
+    text::{fixed::FixedText, time::UtcClock},
+    value::ValueRef,
+};
+
+use crate::template::{
+    EventTraits, GROUPS, LineFormat, LinePart,
+    id::IdText,
+    site::{LinePiece, LineSlot, LineTemplate},
+};
+
+/// Writes the lines of a run of events.
+pub(super) struct EventLine<'a, F> {
+    pub(super) format: &'a mut F,
+    pub(super) source: &'a FixedText,
+    pub(super) shared: &'a FixedText,
+    pub(super) clock: &'a mut UtcClock,
+    pub(super) ids: &'a mut IdText,
+    pub(super) marks: &'a mut Vec<u8>,
+}
+
+impl<F: LineFormat> EventLine<'_, F> {
+    /// Writes the first event and those behind it that need the same template, source and shared context: events of one
+    /// call site come in runs, and a run needs one lookup. Returns the others.
+    pub(super) fn fill_run<'e, 'batch>(
+        &mut self,
+        template: &LineTemplate,
+        first: &Event<'_>,
+        events: &'e [Event<'batch>],
+        out: &mut Vec<u8>,
+    ) -> &'e [Event<'batch>] {
+        let mut remaining = events;
+        while let Some((event, behind)) = remaining.split_first()
+            && template.fits(event)
+            && is_alike(event, first)
+        {
+            self.fill(template, event, out);
+            remaining = behind;
+        }
+        remaining
+    }
+
+    /// Writes an event whose fields all have slots.
+    #[inline(always)]
+    fn fill(&mut self, template: &LineTemplate, event: &Event<'_>, out: &mut Vec<u8>) {
+        for piece in &template.pieces {
+            piece.text.put(out);
+            self.slot(piece, event, out);
+        }
+        if event.is_cut() || !self.marks.is_empty() {
+            template.open_end.put(out);
+            self.marks_and_end(event, out);
+        } else {
+            template.end.put(out);
+        }
+    }
+
+    #[inline(always)]
+    fn slot(&mut self, piece: &LinePiece, event: &Event<'_>, out: &mut Vec<u8>) {
+        match &piece.slot {
+            LineSlot::Field(argument) => {
+                self.value(argument.name.group, argument.name.name, argument.value(event), out);
+            }
+            LineSlot::Message(argument) => self.message(argument.value(event), out),
+            LineSlot::Time => self.clock.put(event.timestamp(), out),
+            LineSlot::TimeOfDay => self.clock.put_time_of_day(event.timestamp(), out),
+            LineSlot::Source => self.source.put(out),
+            LineSlot::Id => self.ids.put(event, out),
+            LineSlot::Shared => self.shared.put(out),
+        }
+    }
+
+    /// Writes any event, part by part.
+    pub(super) fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        let traits = EventTraits::of_event(event);
+        for &part in F::PARTS {
+            match part {
+                LinePart::CorrelationId => {
+                    if let Some(id) = event.correlation_id() {
+                        self.format.put_correlation_id(id, out);
+                    }
+                }
+                LinePart::Fields => GROUPS.into_iter().for_each(|group| self.group(event, group, out)),
+                part => {
+                    self.format.before(part, traits.level, out);
+                    match part {
+                        LinePart::Time => self.clock.put(event.timestamp(), out),
+                        LinePart::TimeOfDay => self.clock.put_time_of_day(event.timestamp(), out),
+                        LinePart::Source => self.source.put(out),
+                        LinePart::Id => self.ids.put(event, out),
+                        LinePart::Message => self.message(event.message(), out),
+                        fixed => traits.put(self.format, fixed, out),
+                    }
+                    self.format.behind(part, traits.level, out);
+                }
+            }
+        }
+        self.marks_and_end(event, out);
+    }
+
+    fn group(&mut self, event: &Event<'_>, group: FieldGroup, out: &mut Vec<u8>) {
+        let fields = event.counted_fields(group);
+        for (index, &FieldRef { group, name, value }) in fields.iter().enumerate() {
+            if index == 0 {
+                self.format.open_group(group, out);
+            } else {
+                self.format.separate_fields(out);
+            }
+            self.format.put_key(group, name, out);
+            self.value(group, name, value, out);
+            self.format.behind_value(name, out);
+        }
+        if !fields.is_empty() {
+            self.format.close_group(out);
+        }
+    }
+
+    #[inline(always)]
+    fn value(&mut self, group: FieldGroup, name: &str, value: ValueRef<'_>, out: &mut Vec<u8>) {
+        if !self.format.put_value(value, out) {
+            self.mark_not_utf8(group, name);
+        }
+    }
+
+    fn message(&mut self, message: ValueRef<'_>, out: &mut Vec<u8>) {
+        if !self.format.put_message(message, out) {
+            self.mark_not_utf8(FieldGroup::Message, "");
+        }
+    }
+
+    #[cold]
+    fn mark_not_utf8(&mut self, group: FieldGroup, name: &str) {
+        self.format.mark_not_utf8(group, name, self.marks);
+    }
+
+    fn marks_and_end(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        self.format.put_marks(event.is_cut(), self.marks, out);
+        out.extend_from_slice(F::LINE_END);
+    }
+}
+
+/// Whether two events have call site, source and shared context in common.
+#[inline(always)]
+fn is_alike(event: &Event<'_>, other: &Event<'_>) -> bool {
+    std::ptr::eq(event.descriptor(), other.descriptor())
+        && event.source().id() == other.source().id()
+        && std::ptr::eq(event.shared_context(), other.shared_context())
+}

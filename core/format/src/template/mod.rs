@@ -1,0 +1,126 @@
+//! Lines of events: the engine of all formats.
+//!
+//! A format describes its lines as a list of [parts](LinePart) and writes the text of each: [`LineFormat`]. The engine
+//! ([`LineWriter`]) renders the text that all events of a call site share once, as a [`LineTemplate`] with slots, and fills
+//! the slots for each event. An event that has more than its call site's arguments is written part by part.
+
+mod event_line;
+mod id;
+mod shared;
+mod site;
+mod writer;
+
+pub(crate) use self::writer::LineWriter;
+
+use std::fmt::Debug;
+
+use fapilog_plugin::event::Event;
+use fapilog_record::{
+    call_site::Descriptor,
+    field_group::FieldGroup,
+    level::{Category, Level},
+    value::ValueRef,
+};
+
+/// A part of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LinePart {
+    /// The timestamp, RFC 3339.
+    Time,
+    /// Hours to microseconds.
+    TimeOfDay,
+    Level,
+    Severity,
+    Category,
+    Source,
+    Target,
+    Id,
+    Message,
+    /// The event's correlation id, if it has one. Nothing stands [before](LineFormat::before) or behind it.
+    CorrelationId,
+    /// All fields: context, tags, metrics. Nothing stands [before](LineFormat::before) or behind them.
+    Fields,
+}
+
+/// A format: the parts of a line, and their text. The engine asks for the text of a call site's events once.
+pub(crate) trait LineFormat: Debug {
+    /// The parts of a line, but for the marks at its end.
+    const PARTS: &'static [LinePart];
+
+    /// The end of every line.
+    const LINE_END: &'static [u8];
+
+    /// Appends the text before a part, in a line of this level.
+    fn before(&self, part: LinePart, level: Level, out: &mut Vec<u8>);
+
+    /// Appends the text behind a part, in a line of this level.
+    fn behind(&self, _part: LinePart, _level: Level, _out: &mut Vec<u8>) {}
+
+    /// Appends the text of a source or a target.
+    fn put_text(&self, text: &str, out: &mut Vec<u8>);
+
+    /// Appends the value of a field. Returns `false` for bytes that are not UTF-8 and were written marked.
+    fn put_value(&mut self, value: ValueRef<'_>, out: &mut Vec<u8>) -> bool;
+
+    /// Appends the message. Returns `false` for bytes that are not UTF-8 and were written marked.
+    fn put_message(&mut self, message: ValueRef<'_>, out: &mut Vec<u8>) -> bool;
+
+    /// Appends the correlation id, with its key.
+    fn put_correlation_id(&self, id: &str, out: &mut Vec<u8>);
+
+    /// Appends the text before the first field of a group.
+    fn open_group(&self, _group: FieldGroup, _out: &mut Vec<u8>) {}
+
+    /// Appends the text between two fields of a group.
+    fn separate_fields(&self, _out: &mut Vec<u8>) {}
+
+    /// Appends the text behind the last field of a group.
+    fn close_group(&self, _out: &mut Vec<u8>) {}
+
+    /// Appends a field's key, up to its value.
+    fn put_key(&self, group: FieldGroup, name: &str, out: &mut Vec<u8>);
+
+    /// Appends the text behind a field's value.
+    fn behind_value(&self, _name: &str, _out: &mut Vec<u8>) {}
+
+    /// Appends a field to the event's list of those that are not UTF-8.
+    fn mark_not_utf8(&self, group: FieldGroup, name: &str, marks: &mut Vec<u8>);
+
+    /// Appends the marks of an event that was cut, or of which fields are not UTF-8. `marks` is left empty.
+    fn put_marks(&self, is_cut: bool, marks: &mut Vec<u8>, out: &mut Vec<u8>);
+}
+
+/// The groups of fields under keys, in the order of a line.
+const GROUPS: [FieldGroup; 3] = [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics];
+
+/// Properties that all events of a call site have in common, as a rule.
+#[derive(Debug, Clone, Copy)]
+struct EventTraits<'a> {
+    level: Level,
+    severity: u8,
+    category: Category,
+    target: &'a str,
+}
+
+impl<'a> EventTraits<'a> {
+    fn of_event(event: &Event<'a>) -> Self {
+        let (level, severity, category) = (event.level(), event.severity(), event.category());
+        Self { level, severity, category, target: event.target() }
+    }
+
+    fn of_site(descriptor: &'static Descriptor) -> Self {
+        let (level, target) = (descriptor.level(), descriptor.site().target());
+        Self { level, severity: level.severity(), category: level.category(), target }
+    }
+
+    /// Appends the text of level, severity, category or target; of other parts nothing.
+    fn put<F: LineFormat>(&self, format: &F, part: LinePart, out: &mut Vec<u8>) {
+        match part {
+            LinePart::Level => out.extend_from_slice(self.level.name().as_bytes()),
+            LinePart::Severity => out.extend_from_slice(itoa::Buffer::new().format(self.severity).as_bytes()),
+            LinePart::Category => out.extend_from_slice(self.category.name().as_bytes()),
+            LinePart::Target => format.put_text(self.target, out),
+            _ => {}
+        }
+    }
+}
