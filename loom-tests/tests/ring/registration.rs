@@ -99,7 +99,7 @@ fn a_drain_that_looks_before_it_takes_is_caught() {
 
 fn two_registrations() {
     let registrations = Arc::new(Registrations::new());
-    let enlister = {
+    let registrant = {
         let registrations = Arc::clone(&registrations);
         thread::spawn(move || {
             registrations.register(1);
@@ -109,7 +109,7 @@ fn two_registrations() {
     let (mut taken, mut adopted) = (0, Vec::new());
     registrations.take_new(&mut taken, |number| adopted.push(number));
     registrations.take_new(&mut taken, |number| adopted.push(number));
-    enlister.join().unwrap();
+    registrant.join().unwrap();
     registrations.take_new(&mut taken, |number| adopted.push(number));
     assert_eq!(adopted, [1, 2], "each is adopted once, in the order of registration");
 }
