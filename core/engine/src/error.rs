@@ -27,7 +27,7 @@ pub enum StartError {
     /// A plugin could not be made.
     #[error("cannot start {kind} {name:?}")]
     Plugin {
-        /// What it is.
+        /// The kind of plugin.
         kind: PluginKind,
         /// Its name, or which one of its kind it is.
         name: String,
@@ -38,7 +38,7 @@ pub enum StartError {
     /// No thread for a drain.
     #[error("cannot start a drain thread")]
     Thread {
-        /// What the system said.
+        /// The error of the system call.
         #[source]
         source: io::Error,
     },
@@ -68,8 +68,8 @@ pub enum FlushError {
         /// How it stood then.
         accounts: Box<Accounts>,
     },
-    /// Everything was tried, but since the last flush a sink could not deliver something, or make it stable. The
-    /// container's [diagnostics](crate::container::Container::diagnostics) say why.
+    /// Since the last flush, a sink could not deliver an event, or make it durable. The container's
+    /// [diagnostics](crate::container::Container::diagnostics) contain the reason.
     #[error("not everything could be delivered by {}: {accounts}", sinks.join(", "))]
     Failed {
         /// The sinks.
@@ -135,7 +135,7 @@ pub enum ChangeError {
     /// A plugin could not be made.
     #[error("cannot start {kind} {name:?}")]
     Plugin {
-        /// What it is.
+        /// The kind of plugin.
         kind: PluginKind,
         /// Its name.
         name: String,

@@ -19,7 +19,7 @@ pub(crate) struct Latencies {
     pub(crate) end_to_end: Distribution,
 }
 
-/// One distribution. The drain adds to it; whoever asks for metrics reads.
+/// A distribution. The drain adds samples; a thread that asks for metrics reads them.
 #[derive(Debug, Default)]
 pub(crate) struct Distribution {
     /// Made with the first sample.
@@ -42,7 +42,7 @@ impl Distribution {
         }
     }
 
-    /// Adds what is here to a sum.
+    /// Adds this distribution to a sum.
     pub(crate) fn add_to(&self, sum: &mut Option<Histogram<u64>>) {
         let histogram = lock(&self.histogram);
         match (histogram.as_ref(), sum.as_mut()) {
@@ -56,7 +56,7 @@ impl Distribution {
     }
 }
 
-/// What a distribution comes to, from samples of one for each batch or payload: the oldest event's.
+/// The percentiles of a distribution. It has a sample for each batch or payload: the time of its oldest event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Percentiles {

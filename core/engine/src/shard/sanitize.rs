@@ -1,4 +1,4 @@
-//! What every event is checked for when it leaves its ring: limits and flags, never a reason to lose it.
+//! The sanitizer checks every event that leaves its ring: it cuts and flags, and drops none.
 //!
 //! * A message longer than the limit is cut at a character's boundary, and the event marked as cut.
 //! * A message that is empty is flagged by the tag `empty_message`.
