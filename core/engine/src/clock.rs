@@ -201,7 +201,7 @@ pub(crate) struct StampClock {
 }
 
 impl StampClock {
-    /// Takes a millisecond if nobody has [measured](measure) before.
+    /// Takes a millisecond if no thread has [measured](measure) before.
     pub(crate) fn new(source: StampSource) -> Self {
         let (_, nanos_per_tick) = *first();
         Self { source, anchor: Pair::read(source), nanos_per_tick }

@@ -1,4 +1,4 @@
-//! The counters behind the accounts: each has one writer and is read by anyone.
+//! The counters behind the accounts: each has one writer, and any thread reads it.
 
 use crossbeam_utils::CachePadded;
 use fapilog_ring::{
@@ -33,7 +33,7 @@ impl SingleWriterCounter {
     #[inline(always)]
     #[must_use]
     pub(crate) fn get(&self) -> u64 {
-        // Relaxed: see the module's page.
+        // Relaxed: see `add`.
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -1,7 +1,7 @@
-//! The law: submitted = delivered + filtered + lost + pending.
+//! The accounts, and their law: submitted = delivered + filtered + lost + pending.
 //!
-//! Each counter has one writer and is read by anyone; all are relaxed, because a sum of them is exact only when the
-//! container is quiet, and being quiet is known by other means (a flush or shutdown that has returned). Counts of a
+//! Each counter has one writer, and any thread reads it. All accesses are relaxed: a sum of counters is exact only when the
+//! container is quiet, and a flush or shutdown that has returned synchronizes with that. Counts of a
 //! thread live with its [lane](crate::producer), counts of a sink with its worker on the drain; a [`Accounts`] adds them up.
 
 mod counters;

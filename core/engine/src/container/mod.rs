@@ -211,7 +211,7 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         if self.frontend.is_in_forked_child() {
-            // The threads behind these handles are in another process. No lock: whoever holds it may be there too.
+            // The threads behind these handles are in another process. No lock: a thread of the parent may hold it.
             let hosts = self.hosts.get_mut().unwrap_or_else(PoisonError::into_inner);
             let _leaked = ManuallyDrop::new(std::mem::take(hosts));
             return;

@@ -125,7 +125,7 @@ impl Container {
             Err(ChangeError::Plugin { .. } | ChangeError::Sink { .. }) => {
                 let _ = self.post(&Change::Remove(name.to_owned()));
             }
-            // So do those that come to it late. Nobody waits for them a second time.
+            // So do shards that are late. No thread waits for them a second time.
             Err(ChangeError::Deadline) => drop(self.send(&Change::Remove(name.to_owned()))),
             Ok(()) => lock(&self.at_run_time).add(name),
             _ => {}
@@ -143,7 +143,7 @@ impl Container {
 
     /// Sends the change to every shard, and waits for the answers.
     fn post(&self, change: &Change) -> Result<(), ChangeError> {
-        let answered = self.hear(&self.send(change)?);
+        let answered = self.wait_for_all(&self.send(change)?);
         match answered {
             // This very thread may run the drain: it takes the change up later.
             Err(ChangeError::Deadline) if self.executor.is_none() => Ok(()),
@@ -165,7 +165,7 @@ impl Container {
     }
 
     /// Waits for all answers, and returns the first error.
-    fn hear(&self, answers: &[Arc<ChangeAnswer>]) -> Result<(), ChangeError> {
+    fn wait_for_all(&self, answers: &[Arc<ChangeAnswer>]) -> Result<(), ChangeError> {
         let is_manual = self.executor.is_none();
         // A program that runs the drain itself makes no change while this waits.
         let deadline = if is_manual { Instant::now() } else { wait_until(deadline_after(CHANGE_TIMEOUT)) };
@@ -218,17 +218,20 @@ impl Container {
         let plan = lock(&self.at_run_time).leave_to(plan)?;
         let answers = self.send(&Change::PreparePipeline(plan))?;
         turn();
-        if let Err(error) = self.hear(&answers) {
+        if let Err(error) = self.wait_for_all(&answers) {
             self.send(&Change::DiscardPipeline)?;
             turn();
             return Err(error);
         }
         let answers = self.send(&Change::ReplacePipeline)?;
         turn();
-        match self.hear(&answers) {
-            // It is decided. The shard is held up in a batch, and the next one meets the new plugins.
+        match self.wait_for_all(&answers) {
+            // It is decided. The shard is blocked in a batch, and its next batch passes the new plugins.
             Err(ChangeError::Deadline) => {
-                self.diagnostics.add("container", "a shard is held up, and takes its new plugins up late".to_owned());
+                self.diagnostics.add(
+                    "container",
+                    "a shard is blocked in a batch: it uses its new plugins from the next batch on".to_owned(),
+                );
             }
             answered => answered?,
         }

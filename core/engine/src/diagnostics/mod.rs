@@ -156,8 +156,8 @@ impl DiagnosticLog {
 
     /// Reports it, unless the limit is reached.
     fn emit_limited(&self, diagnostic: &Diagnostic) {
-        let is_heard = self.settings.callback.is_some() && self.settings.least.passes(diagnostic.level);
-        if !is_heard && !self.settings.stderr.passes(diagnostic.level) {
+        let has_listener = self.settings.callback.is_some() && self.settings.least.passes(diagnostic.level);
+        if !has_listener && !self.settings.stderr.passes(diagnostic.level) {
             return;
         }
         let Some(left_out) = lock(&self.shared.limit).pass(Instant::now()) else { return };
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_callback_hears_each_diagnostic_once() {
+    fn the_callback_gets_each_diagnostic_once() {
         let (diagnostics, heard) = heard(LevelFilter::AtLeast(Level::Warning));
         (0..3).for_each(|_| diagnostics.add("file", "direct writes are refused".to_owned()));
         let times =
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_does_not_close_the_callbacks_ear_for_good() {
+    fn the_callback_gets_diagnostics_again_after_a_flood() {
         let (diagnostics, heard) = heard(LevelFilter::AtLeast(Level::Warning));
         (0..1000).for_each(|number| diagnostics.add("plugin", format!("failed at {number}")));
         let before = heard.lock().unwrap().len();
@@ -328,14 +328,14 @@ mod tests {
     }
 
     #[test]
-    fn the_callback_hears_nothing_below_its_level() {
+    fn the_callback_gets_nothing_below_its_level() {
         let (diagnostics, heard) = heard(LevelFilter::AtLeast(Level::Error));
         diagnostics.add("file", "direct writes are refused".to_owned());
         assert!(heard.lock().unwrap().is_empty());
     }
 
     #[test]
-    fn a_callback_that_panics_harms_nobody() {
+    fn the_panic_of_a_callback_is_caught() {
         let callback = ErrorCallback::new(|_| panic!("planted"));
         let diagnostics =
             DiagnosticLog::new(DiagnosticSettings { callback: Some(callback), ..DiagnosticSettings::default() });

@@ -18,7 +18,7 @@ use std::{
 /// process, and so does the lock.
 static AT_IT: Mutex<()> = Mutex::new(());
 
-/// Standard error, as far as it takes what it is given.
+/// Standard error, written without blocking where that is possible.
 #[derive(Debug, Default)]
 pub(super) struct Stderr {
     /// Lines that were dropped for lack of room, and not yet reported. A figure for reports: no model need see it.
@@ -51,8 +51,8 @@ fn text(dropped: u64, line: &str) -> String {
 
 /// Returns whether all of it is written.
 fn write(text: &str) -> bool {
-    let _at_it = match AT_IT.try_lock() {
-        Ok(at_it) => at_it,
+    let _locked = match AT_IT.try_lock() {
+        Ok(locked) => locked,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
         // The other thread may be blocked in its write.
         Err(TryLockError::WouldBlock) => return false,

@@ -94,8 +94,8 @@ async fn run(mut shard: Shard) {
 /// Glommio 0.9 may fall asleep with a task that is ready to run (seen on a busy machine). Before it looks at its tasks it
 /// arms the preemption timer; if the thread is descheduled for that long just then, it finds itself preempted, runs
 /// nothing, takes that for having nothing to run, and sleeps until I/O or a timer ends it. Neither the doorbell, which
-/// has already called the waker, nor anything else ends it. So there is always a timer ahead; and because the one that ends such a sleep may be
-/// followed by another, there are several, each later than the one before it.
+/// has already called the waker, nor anything else ends it. So there is always a timer ahead; and because the timer that
+/// ends such a sleep may be followed by another such sleep, there are several, each later than the one before it.
 struct Lifelines {
     lines: [Option<(Timer, Instant)>; Self::SPANS.len()],
 }

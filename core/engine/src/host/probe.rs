@@ -26,7 +26,7 @@ pub enum GlommioUnavailable {
         /// The memory that glommio needs.
         needed_bytes: u64,
     },
-    /// The process has had so many executors that one more is not worth what it leaves behind.
+    /// The process has had so many executors that it gets no more: each leaves a descriptor open.
     #[error("this process has had {made} glommio executors, and glommio 0.9 keeps a descriptor of each for ever")]
     Spent {
         /// How many there were.
@@ -63,7 +63,7 @@ fn io_uring() -> Result<(), GlommioUnavailable> {
         return Err(GlommioUnavailable::IoUring { errno });
     }
     if let Ok(fd) = libc::c_int::try_from(fd) {
-        // SAFETY: the descriptor was made above and is nobody else's.
+        // SAFETY: the descriptor was made above, and nothing else owns it.
         unsafe { libc::close(fd) };
     }
     Ok(())

@@ -65,7 +65,7 @@ impl std::fmt::Debug for Change {
     }
 }
 
-/// Where one shard's answer to one change appears.
+/// The place of one shard's answer to one change.
 #[derive(Debug, Default)]
 pub(crate) struct ChangeAnswer {
     result: Mutex<Option<Result<(), ChangeError>>>,
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_nobody_waits_for_goes_quietly() {
+    fn an_answer_that_no_thread_waits_for_is_dropped_without_a_panic() {
         let answer = ChangeAnswer::default();
         for _ in 0..2 {
             let source = PluginError::failed(Clings);

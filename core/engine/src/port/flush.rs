@@ -1,4 +1,4 @@
-//! How a thread waits until a shard has delivered everything that came before.
+//! Flush requests: a thread or task waits until a shard has delivered every earlier event.
 
 use std::{
     task::{Context, Poll, Waker},
@@ -15,7 +15,7 @@ use fapilog_ring::{
 pub(crate) struct FlushGate {
     /// The last ticket given out.
     requested: AtomicU64,
-    /// No more is to come; make an end.
+    /// Set when the shard has to end: no more events come.
     stop: AtomicBool,
     answered: Mutex<Answered>,
     changed: Condvar,
@@ -24,7 +24,7 @@ pub(crate) struct FlushGate {
 #[derive(Debug, Default)]
 struct Answered {
     ticket: u64,
-    /// Up to this ticket, something could not be delivered or made stable.
+    /// Up to this ticket, an event could not be delivered or made durable.
     failed: u64,
     /// At which sinks, as of that ticket.
     failed_sinks: Vec<String>,
@@ -39,7 +39,7 @@ struct Answered {
 /// A task that waits.
 #[derive(Debug)]
 struct Task {
-    /// The flush it waits for, which is nobody else's; `None` for the end.
+    /// The flush it waits for, which no other task waits for; `None` for the end of the shard.
     ticket: Option<u64>,
     deadline: Instant,
     waker: Waker,
@@ -90,8 +90,8 @@ impl FlushGate {
         self.requested.load(seeded::ordering(Ordering::Acquire, "flush_requested_relaxed"))
     }
 
-    /// Answers all requests up to `ticket`. At the sinks in `failed`, something was not delivered, or is not stable, that
-    /// should be.
+    /// Answers all requests up to `ticket`. At the sinks in `failed`, an event was not delivered, or is not
+    /// durable where it should be.
     pub(crate) fn answer(&self, ticket: u64, failed: Vec<String>) {
         let tasks = {
             let mut answered = lock(&self.answered);
@@ -181,7 +181,7 @@ impl FlushGate {
         if deadline <= Instant::now() {
             return Poll::Ready(WaitOutcome::Late);
         }
-        // A ticket has one task, whoever polls it. Several tasks may wait for the end: they differ by their wakers.
+        // A ticket has one task, also if several tasks poll it in sequence. Several tasks may wait for the end: they differ by their wakers.
         let is_known = |task: &&mut Task| {
             task.ticket == ticket && task.deadline == deadline && (ticket.is_some() || task.waker.will_wake(&waker))
         };

@@ -1,4 +1,4 @@
-//! How long events take.
+//! Latencies of events.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(crate) struct Distribution {
 
 impl Distribution {
     pub(crate) fn record(&self, time: Duration) {
-        // In a model, a lock more is a branch more, and time is not what it is about.
+        // In a model, another lock is another branch, and models do not check times.
         if cfg!(fapilog_loom) {
             return;
         }

@@ -49,7 +49,7 @@ pub(crate) struct ShardPort {
     pub(crate) sinks: Mutex<Vec<SinkView>>,
 }
 
-/// How full the fullest ring is, in bytes. Figures for reports, on which nothing depends: no model need see them.
+/// How full the fullest ring is, in bytes. These are figures for reports, on which nothing depends: no model need see them.
 #[derive(Debug, Default)]
 pub(crate) struct RingFill {
     now: std::sync::atomic::AtomicU64,

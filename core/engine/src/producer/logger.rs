@@ -50,8 +50,9 @@ impl Logger {
 
     /// A child: a logger of the same source whose events have these fields in their context.
     ///
-    /// The fields are archived once, by this call, and copied as bytes behind each event. A call's own argument of the same key counts
-    /// before them, and they before a [scope's](Scope). Fields that would bring them beyond 65,535 bytes are left out.
+    /// The fields are archived once, by this call, and copied as bytes behind each event. If a key occurs twice, a log
+    /// call's own argument wins over these fields, and they win over a [scope's](Scope). Fields that would bring them beyond
+    /// 65,535 bytes are left out.
     ///
     /// ```
     /// # use fapilog_engine::producer::Logger;

@@ -116,8 +116,8 @@ fn log_otherwise<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: A)
     log_around(frontend, call, &arguments, &[]);
 }
 
-/// The slow path through [`ThreadState`]. `fields` are the logger's own: they come behind the thread's scope, as a scope inside
-/// it would.
+/// The slow path through [`ThreadState`]. `fields` are the logger's own: they come behind the thread's scope, as the fields
+/// of an inner scope do.
 fn log_around<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: &A, fields: &[u8]) {
     if frontend.is_in_forked_child() {
         return frontend.refuse(LossReason::Forked);

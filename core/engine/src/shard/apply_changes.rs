@@ -19,14 +19,14 @@ use crate::{
     shard::{Shard, pipeline::Pipeline},
 };
 
-/// A sink on its way out.
+/// A sink that is being removed.
 pub(super) struct Leaving {
     pub(super) worker: SinkWorker,
     pub(super) answer: Arc<ChangeAnswer>,
     deadline: Instant,
 }
 
-/// How long a sink that is removed may take to deliver what it holds.
+/// How long a sink that is removed may take to deliver the events that it holds.
 const LEAVING_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Shard {
@@ -74,7 +74,7 @@ impl Shard {
         }
     }
 
-    /// Whether there is a plugin or sink of this name, be it on its way out.
+    /// Whether there is a plugin or sink of this name. A sink that is being removed counts.
     fn has(&self, name: &str) -> bool {
         let mut workers = self.sinks.workers.iter().chain(self.sinks.leaving.iter().map(|leaving| &leaving.worker));
         self.stages.pipeline.has(name) || workers.any(|worker| worker.name() == name)

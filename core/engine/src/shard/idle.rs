@@ -50,15 +50,15 @@ impl Idle {
         IdleStep::Continue
     }
 
-    /// There was none. `delivering`: a delivery is in flight, and its end may wake no task. `due`: when something is to be done
-    /// in any case.
+    /// There was none. `delivering`: a delivery is in flight, and its end may wake no task. `due`: when work is to be done in
+    /// any case.
     pub(crate) fn idle(&mut self, now: Instant, delivering: bool, due: Option<Instant>) -> IdleStep {
         let since = *self.since.get_or_insert(now);
         let idle_for = now.saturating_duration_since(since);
         if idle_for < self.settings.spin {
             return IdleStep::Spin;
         }
-        // Work that is overdue could not be done in this turn, for example because a sink has no room. It is tried again
+        // Work that is overdue could not be done in this turn, for example because a sink has no room. It is attempted again
         // after a step, not without sleep.
         let due = due.map(|due| if due <= now { now + STEP_MAX } else { due });
         let until_due = due.map(|due| due.saturating_duration_since(now));

@@ -1,4 +1,4 @@
-//! How events leave their rings: one drain's state, and one turn of it.
+//! The shard: the state of a drain, which takes events out of their rings, and its turn.
 //!
 //! A [`Shard`] is plain synchronous state with one [`turn`](Shard::turn). A *host* runs it: a pinned
 //! glommio executor, a plain thread, or the program itself.
@@ -12,7 +12,8 @@
 //! 3. **Snapshot** takes, for each ring, how far it is published. A pass ends when every snapshot has been walked. So a
 //!    pass that began after a request takes everything that was published before it.
 //! 4. **Batch.** It views frames in place, by time across rings, until the batch or the pass is full.
-//! 5. **Check** at the [sanitizer](sanitize), **enrich, process, encode.** When every sink has encoded the batch, nothing refers to the rings any more, and
+//! 5. **Check** at the [sanitizer](sanitize), **enrich, process, encode.** When every sink has encoded the batch, nothing
+//!    refers to the rings any more, and
 //! 6. **Release** gives their space back, once a ring and batch.
 //! 7. **Deliver.** Payloads that are full or overdue go out; those in flight are polled.
 //! 8. **Flush.** A request is answered when a pass that began after it has ended, every payload of that time is

@@ -19,7 +19,7 @@ use crate::{
     supervisor::{Supervisor, SupervisorPolicy},
 };
 
-/// The number of open breakers that reduces the pipeline to its essential plugins. A single one is that plugin's affair.
+/// The number of open breakers that reduces the pipeline to its essential plugins. A single one leaves the others as they are.
 const TRIPPED_MAX: usize = 2;
 
 /// The least time between two calls that no event is the reason for.
@@ -144,7 +144,7 @@ impl Pipeline {
         self.policy
     }
 
-    /// Takes over from the pipeline before it what the program did at run time: plugins that it added or disabled.
+    /// Takes over the program's changes at run time from the pipeline before it: added and disabled plugins.
     pub(super) fn take_over(&mut self, old: &mut Self) {
         self.enrichers.take_over(&mut old.enrichers, self.policy);
         self.processors.take_over(&mut old.processors, self.policy);

@@ -129,7 +129,7 @@ impl Shard {
 
 impl Drop for Shard {
     fn drop(&mut self) {
-        // However it comes to its end (a host that unwinds, a program that drops its manual drain), no thread may wait for
+        // Also without a stop request (a host that unwinds, a program that drops its manual drain), no thread may wait for
         // it any more, and everything is counted.
         if !self.port.is_stopped() && !self.is_in_forked_child() {
             let _mark = drain_thread::enter();

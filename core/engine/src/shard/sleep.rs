@@ -6,7 +6,7 @@ use fapilog_ring::{Sleep, seeded};
 
 use crate::shard::{FlushPhase, Shard, idle::IdleStep};
 
-/// The number of busy turns in a row that is more than a short burst.
+/// The number of busy rounds in a row that is more than a short burst.
 const BURST_ROUNDS: u32 = 8;
 
 impl Shard {
@@ -38,7 +38,7 @@ impl Shard {
         }
     }
 
-    /// Marks the shard as awake, once it has been busy for eight turns in a row.
+    /// Marks the shard as awake, once it has been busy for eight rounds in a row.
     ///
     /// Producers read the doorbell's state with every frame, and a store to it costs the next frame a cache miss: a program
     /// that logs a few events now and then would pay for it each time. While the doorbell is in the state of a sleeping

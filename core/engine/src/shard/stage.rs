@@ -209,8 +209,8 @@ impl<P: StagePlugin + ?Sized> PluginStage<P> {
         }
     }
 
-    /// Takes over from the stage before it what the program did at run time: plugins that it added, which come behind the
-    /// others, and those that it disabled.
+    /// Takes over the program's changes at run time from the stage before it: added plugins, which come behind the others,
+    /// and disabled ones.
     pub(super) fn take_over(&mut self, old: &mut Self, policy: SupervisorPolicy) {
         for plugin in &mut self.plugins {
             let name = plugin.supervisor.name();

@@ -129,7 +129,7 @@ fn a_thread_that_ends_closes_its_lanes() {
 }
 
 #[test]
-fn a_lane_that_nobody_drains_any_more_is_dropped_when_another_is_opened() {
+fn a_lane_whose_shard_has_stopped_is_dropped_when_another_is_opened() {
     let (mut stopped, other) = (Log::new(), Log::new());
     event(&stopped.frontend);
     stopped.port.stop();
@@ -146,7 +146,7 @@ fn nested_scopes_are_of_the_calls_inside_them_alone() {
     let mut log = Log::new();
     let scope = Scope::new().field(FieldGroup::Tags, "a", ValueRef::U64(1));
     let bytes = scope.bytes().len();
-    // The first call of the thread is inside a scope, and leaves no lane behind for those who know nothing of it.
+    // The first call of the thread is inside a scope, and `CURRENT` stays empty: a call through it would log without the scope.
     let outer = scope.enter();
     event(&log.frontend);
     assert_eq!(log.scopes(), [vec![], vec![bytes]]);
@@ -205,7 +205,7 @@ fn a_waker_may_log_with_the_lane_that_rings_it() {
     assert_eq!((log.scopes(), other.scopes()), (vec![vec![], vec![0; 3]], vec![vec![], vec![0]]));
 }
 
-/// Logs with a thread's last breath.
+/// Logs while a thread exits.
 struct LogsWhenDropped(Arc<Frontend>);
 
 impl Drop for LogsWhenDropped {
