@@ -9,7 +9,7 @@ pub enum PluginState {
     /// It is called.
     #[default]
     Active,
-    /// Its breaker is open: it failed three times in a row, and is not called until the cool-down is over.
+    /// Its breaker is open after failures: it is not called until the cool-down is over.
     CoolDown,
     /// The program disabled it.
     Disabled,

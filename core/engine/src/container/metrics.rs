@@ -121,8 +121,8 @@ impl Container {
     }
 }
 
-/// The state of a plugin whose states differ in two shards. A removed plugin counts only if all shards have removed it:
-/// another may have its name.
+/// The state of a plugin whose states differ in two shards: `Active` and `Removed` give way to the other state. A plugin
+/// that is removed in one shard either is removed in all, or has a successor of its name.
 fn worse(one: PluginState, other: PluginState) -> PluginState {
     match (one, other) {
         (PluginState::Removed | PluginState::Active, other) => other,

@@ -39,7 +39,7 @@ use crate::{
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How much longer than its deadline a shard may take to end, before its thread is left to itself.
-const LAST_WORD: Duration = Duration::from_millis(500);
+const END_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How long the thread of a shard that has ended may take to drop its sinks.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -175,7 +175,7 @@ impl Container {
         }
         let deadline = deadline_after(timeout);
         self.request_shutdown(deadline);
-        let end = wait_until(deadline.checked_add(LAST_WORD).unwrap_or(deadline));
+        let end = wait_until(deadline.checked_add(END_TIMEOUT).unwrap_or(deadline));
         let all_ended = self.frontend.ports.iter().all(|port| port.flush.wait_for_end(end) != WaitOutcome::Late);
         let hosts = std::mem::take(&mut *self.hosts.lock().unwrap_or_else(PoisonError::into_inner));
         if all_ended {

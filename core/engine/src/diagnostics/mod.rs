@@ -141,7 +141,7 @@ impl DiagnosticLog {
         }
     }
 
-    /// Reports an information at level INFO. It is not kept.
+    /// Reports a diagnostic at level INFO. It is not kept.
     pub(crate) fn mention(&self, about: &str, text: String) {
         self.emit_limited(&Diagnostic::new(Level::Info, about, text));
     }

@@ -29,7 +29,7 @@ pub(crate) struct ProducerLane {
     /// The bytes that an event below ERROR leaves free.
     headroom_bytes: usize,
     /// Dropped after the producer: fields go in this order.
-    farewell: Farewell,
+    lane_end: LaneEnd,
 }
 
 /// The level, descriptor and source of a log call: all but its arguments.
@@ -71,12 +71,12 @@ impl ProducerLane {
         stamps: StampSource,
     ) -> Self {
         let headroom_bytes = overflow.headroom_bytes(producer.capacity_bytes());
-        Self { producer, stamps, overflow, headroom_bytes, farewell: Farewell { port, counters } }
+        Self { producer, stamps, overflow, headroom_bytes, lane_end: LaneEnd { port, counters } }
     }
 
     /// Whether no shard drains this lane any more.
     pub(super) fn is_stopped(&self) -> bool {
-        self.farewell.port.is_stopped()
+        self.lane_end.port.is_stopped()
     }
 
     /// Logs if there is space in the ring, and touches nothing if there is none. Runs no user code: ringing the
@@ -103,7 +103,7 @@ impl ProducerLane {
             Ok(grant) => grant,
             Err(error) => return Attempt::NoSpace(error),
         };
-        let counters = &self.farewell.counters;
+        let counters = &self.lane_end.counters;
         counters.submitted.add(1);
         match write_record(grant.payload_mut(), call.source(), arguments, scope) {
             Ok(written) => {
@@ -111,7 +111,7 @@ impl ProducerLane {
                     counters.refused.cut.add(1);
                 }
                 grant.commit(written.used_bytes, call.tag(), stamp);
-                if self.farewell.port.doorbell.is_ring_due(call.level.is_urgent()) {
+                if self.lane_end.port.doorbell.is_ring_due(call.level.is_urgent()) {
                     Attempt::RingDoorbell
                 } else {
                     Attempt::Done
@@ -131,9 +131,9 @@ impl ProducerLane {
         loop {
             match self.try_to_fit(call, arguments, scope, stamp) {
                 Attempt::Done => return,
-                Attempt::RingDoorbell => return self.farewell.port.doorbell.ring(),
+                Attempt::RingDoorbell => return self.lane_end.port.doorbell.ring(),
                 Attempt::NoSpace(ReserveError::Full { .. })
-                    if may_wait(&mut wait, self.overflow, &self.farewell.port.doorbell) => {}
+                    if may_wait(&mut wait, self.overflow, &self.lane_end.port.doorbell) => {}
                 Attempt::NoSpace(error) => return self.count_lost(error),
             }
         }
@@ -163,13 +163,13 @@ impl ProducerLane {
             ReserveError::Abandoned => LossReason::ContainerClosed,
             _ => LossReason::TooLong,
         };
-        self.farewell.counters.submitted.add(1);
-        self.farewell.counters.refused.lost.add(reason, 1);
+        self.lane_end.counters.submitted.add(1);
+        self.lane_end.counters.refused.lost.add(reason, 1);
     }
 
     /// The port of its shard.
     pub(super) fn port(&self) -> &Arc<ShardPort> {
-        &self.farewell.port
+        &self.lane_end.port
     }
 }
 
@@ -186,12 +186,12 @@ pub(crate) enum Attempt {
 
 /// Runs when a lane's producer is gone.
 #[derive(Debug)]
-struct Farewell {
+struct LaneEnd {
     port: Arc<ShardPort>,
     counters: Arc<LaneCounters>,
 }
 
-impl Drop for Farewell {
+impl Drop for LaneEnd {
     fn drop(&mut self) {
         // A parked drain would not see for a long while that the ring is closed. A drain that has stopped is not parked.
         self.port.doorbell.after_publish(false);

@@ -58,7 +58,8 @@ const CLOSED: u8 = u8::MAX;
 /// The threshold of a container that wants nothing for now.
 const OFF: u8 = Level::Security as u8 + 1;
 
-/// The threshold as a byte, for a single comparison. AUDIT passes every filter, so no level's threshold lies above AUDIT.
+/// The threshold as a byte, for a single comparison. AUDIT passes a filter of any level, so no level's threshold lies
+/// above AUDIT.
 const fn threshold_of(filter: LevelFilter) -> u8 {
     match filter {
         LevelFilter::AtLeast(Level::Security) => Level::Audit as u8,
