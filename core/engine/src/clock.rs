@@ -1,7 +1,7 @@
 //! The clock: a raw counter at the call, time on the drain.
 //!
 //! Where the kernel itself keeps time by the processor's time-stamp counter, a log call reads that counter and nothing
-//! else, and the drain turns it into time by an anchor: a pair of counter and time read together. The anchor is renewed
+//! else, and the drain converts it to time by an anchor: a pair of counter and time read together. The anchor is renewed
 //! every [`ANCHOR_LIFE`], so the log follows whatever corrects the system's clock. Elsewhere a call asks the system; and in
 //! a container that is given a [`ManualClock`], the clock that a test sets.
 
@@ -23,7 +23,7 @@ const ANCHOR_LIFE: Duration = Duration::from_millis(500);
 /// which the first renewal corrects.
 const FIRST_MEASUREMENT: Duration = Duration::from_millis(1);
 
-/// What stamps are.
+/// The source of the stamps of events.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum StampSource {
     /// The processor's time-stamp counter.
@@ -73,7 +73,7 @@ impl StampSource {
 #[cold]
 #[inline(never)]
 fn manual_nanos(nanos: &AtomicU64) -> u64 {
-    // Relaxed: a thread that has been told of a new time by other means sees it.
+    // Relaxed: a thread that synchronizes with the thread that set the time sees the new time.
     nanos.load(Ordering::Relaxed)
 }
 
@@ -116,7 +116,7 @@ impl ManualClock {
         self.nanos.store(now.unix_nanos(), Ordering::Relaxed);
     }
 
-    /// Moves it forwards; at the end of what a [`Timestamp`] can tell it stops.
+    /// Moves it forwards, and stops at the last time that a [`Timestamp`] can hold.
     pub fn advance(&self, span: Duration) {
         let span = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         // Relaxed: see `manual_nanos`.
@@ -150,7 +150,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// Of several tries the one that took least: there the readings lie closest together.
+    /// The pair of four attempts whose reading took least time: its values lie closest together.
     fn read(source: StampSource) -> Self {
         let mut best: Option<(u64, Self)> = None;
         for _ in 0..4 {
@@ -192,7 +192,7 @@ fn nanos_per_tick(from: &Pair, to: &Pair) -> u64 {
     u64::try_from((nanos << 32) / ticks).unwrap_or(1 << 32)
 }
 
-/// Turns stamps into time, on the drain.
+/// Converts stamps to time, on the drain.
 #[derive(Debug)]
 pub(crate) struct StampClock {
     source: StampSource,
@@ -201,7 +201,7 @@ pub(crate) struct StampClock {
 }
 
 impl StampClock {
-    /// Takes a millisecond if nobody has [measured](measure) before.
+    /// Takes a millisecond if no thread has [measured](measure) before.
     pub(crate) fn new(source: StampSource) -> Self {
         let (_, nanos_per_tick) = *first();
         Self { source, anchor: Pair::read(source), nanos_per_tick }
@@ -247,7 +247,7 @@ mod tests {
         for _ in 0..100 {
             let (before, stamp, after) = (system_nanos(), source.stamp(), system_nanos());
             let time = clock.unix_nanos(stamp);
-            // A hundredth of a millisecond for what the first measurement is off.
+            // 0.1 ms for the error of the first measurement.
             let slack = 100_000;
             assert!(time + slack >= before && time <= after + slack, "{before} <= {time} <= {after}");
         }
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manual_clock_moves_only_when_it_is_told_to() {
+    fn a_manual_clock_moves_only_when_it_is_set() {
         let clock = ManualClock::new(Timestamp::from_unix_nanos(7));
         let stamps = StampClock::new(clock.stamps());
         assert_eq!((clock.now().unix_nanos(), stamps.now().unix_nanos()), (7, 7));

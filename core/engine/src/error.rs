@@ -8,11 +8,11 @@ use thiserror::Error;
 
 use crate::{accounts::Accounts, host::probe::GlommioUnavailable, port::plan::NotMade};
 
-/// Why a container did not start. Nothing is left behind.
+/// The reason why a container did not start. No thread or file of it is left.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The settings make no sense.
+    /// The settings are invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// A sink could not be opened.
@@ -27,7 +27,7 @@ pub enum StartError {
     /// A plugin could not be made.
     #[error("cannot start {kind} {name:?}")]
     Plugin {
-        /// What it is.
+        /// The kind of plugin.
         kind: PluginKind,
         /// Its name, or which one of its kind it is.
         name: String,
@@ -38,11 +38,11 @@ pub enum StartError {
     /// No thread for a drain.
     #[error("cannot start a drain thread")]
     Thread {
-        /// What the system said.
+        /// The error of the system call.
         #[source]
         source: io::Error,
     },
-    /// Glommio was asked for, and cannot be had.
+    /// The settings demand glommio, and it is not available.
     #[error("executor is glommio, but {reason}; use auto or thread")]
     Glommio {
         /// Why not.
@@ -56,7 +56,7 @@ impl From<NotMade> for StartError {
     }
 }
 
-/// Why a flush did not do all it should.
+/// The reason why a flush failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FlushError {
@@ -68,8 +68,8 @@ pub enum FlushError {
         /// How it stood then.
         accounts: Box<Accounts>,
     },
-    /// Everything was tried, but since the last flush a sink could not deliver something, or make it stable. The
-    /// container's [diagnostics](crate::container::Container::diagnostics) say why.
+    /// Since the last flush, a sink could not deliver an event, or make it durable. The container's
+    /// [diagnostics](crate::container::Container::diagnostics) contain the reason.
     #[error("not everything could be delivered by {}: {accounts}", sinks.join(", "))]
     Failed {
         /// The sinks.
@@ -85,7 +85,7 @@ pub enum FlushError {
     Forked,
 }
 
-/// Why a shutdown did not do all it should. The container is shut down all the same.
+/// The reason why a shutdown was incomplete. The container is shut down all the same.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ShutdownError {
@@ -102,11 +102,11 @@ pub enum ShutdownError {
     Forked,
 }
 
-/// Why a running container could not be changed. It goes on as it was.
+/// The reason why a running container could not be changed. It runs on as before.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ChangeError {
-    /// The name cannot be one.
+    /// The name is invalid.
     #[error("plugin name is {name:?}; a name has letters, digits, `_` and `-`, and at least one")]
     BadName {
         /// The name.
@@ -135,7 +135,7 @@ pub enum ChangeError {
     /// A plugin could not be made.
     #[error("cannot start {kind} {name:?}")]
     Plugin {
-        /// What it is.
+        /// The kind of plugin.
         kind: PluginKind,
         /// Its name.
         name: String,
@@ -152,9 +152,9 @@ pub enum ChangeError {
         #[source]
         source: SinkError,
     },
-    /// The drain did not come to it in time, and may still do so; or a sink that was removed did not deliver in time what
-    /// it held.
-    #[error("it was not done in time; the drain may still do it")]
+    /// The drain did not make the change in time, and may still make it; or a removed sink did not deliver its events in
+    /// time.
+    #[error("the change was not made in time; the drain may still make it")]
     Deadline,
     /// The container is shut down.
     #[error("the container is shut down")]

@@ -1,5 +1,5 @@
-//! What the models in `loom-tests` reach of this crate: the real container, lanes and shard, with a thread's lane in the
-//! model's own hands and a drain that sleeps as loom's threads do.
+//! The interface of this crate for the models in `loom-tests`: the real container, lanes and shard. The model owns the lane
+//! of a thread, and the drain sleeps as loom's threads do.
 //!
 //! Loom's threads are one thread of the system, so they would share thread-locals; [`Lane`] stands for them.
 
@@ -12,7 +12,7 @@ use crate::{accounts::LossReason, container::Container, host::ManualDrain, produ
 /// A thread's lane. Dropping it is the thread's end.
 #[derive(Debug)]
 pub struct Lane {
-    lane: producer::Lane,
+    lane: producer::ProducerLane,
 }
 
 /// Opens a lane for the calling thread, as its first log call does; `None` when there is no ring to be had.
@@ -29,9 +29,9 @@ impl Lane {
     }
 }
 
-fn call() -> producer::Call {
+fn call() -> producer::LogCall {
     static SITE: CallSite = CallSite::new(Level::Info, "", "model", "", 0, &[]);
-    producer::Call::new(Level::Info, SITE.descriptor_id::<End>(), 0)
+    producer::LogCall::new(Level::Info, SITE.descriptor_id::<End>(), 0)
 }
 
 /// Logs as a thread does for which there is no ring. It must not have a lane.

@@ -55,7 +55,7 @@ pub(crate) enum CallOutcome {
     Skipped,
 }
 
-/// A kind of call. Success of one kind says nothing of another: a sink may encode well and never deliver.
+/// A kind of call. Success of one kind is no success of another: a sink may encode well and never deliver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallKind {
     /// A batch.
@@ -256,7 +256,7 @@ impl Supervisor {
     }
 
     /// As [`ask`](Self::ask), with the time limit of a batch. An answer that takes longer is counted and reported. It does
-    /// not open the breaker, because a slow destination is no reason to lose events that it would get in the end.
+    /// not open the breaker, because events that arrive late are better than dropped events.
     pub(crate) fn ask_in_time<R>(&mut self, kind: CallKind, what: &str, plugin: impl FnOnce() -> R) -> Option<R> {
         let start = Instant::now();
         let answer = self.ask(kind, plugin);

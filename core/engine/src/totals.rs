@@ -9,7 +9,7 @@ use crate::{
     producer::Frontend,
 };
 
-/// Without a lock, for a forked child: whoever holds one may be in the parent.
+/// The accounts of refused events alone, without a lock, for a forked child: a thread of the parent may hold the locks.
 pub(super) fn refused_accounts(frontend: &Frontend) -> Accounts {
     let LaneTotals { submitted, lost, .. } = frontend.lane_registry.refused.read();
     Accounts { submitted, filtered: Vec::new(), lost, pending: 0, cut: 0, sinks: Vec::new() }
@@ -26,7 +26,7 @@ pub(crate) fn accounts(frontend: &Frontend) -> Accounts {
         own += port.counters.internal.get();
         lost.add(&port.counters.lost.read());
         let plugins = lock(&port.plugins);
-        // It is not what enrichers are for: one is named only where it took something out all the same.
+        // Enrichers should take out no event: an enricher is listed only if it did.
         let chooses = |view: &&PluginView| view.kind != PluginKind::Enricher || view.counters.filtered.get() > 0;
         for view in plugins.iter().filter(chooses) {
             let count = view.counters.filtered.get();

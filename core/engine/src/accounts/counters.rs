@@ -1,4 +1,4 @@
-//! The counters behind the accounts: each has one writer and is read by anyone.
+//! The counters behind the accounts: each has one writer, and any thread reads it.
 
 use crossbeam_utils::CachePadded;
 use fapilog_ring::{
@@ -10,9 +10,9 @@ use crate::accounts::{LossReason, Losses, PluginState};
 
 /// A counter with one writer.
 #[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
+pub(crate) struct SingleWriterCounter(AtomicU64);
 
-impl Counter {
+impl SingleWriterCounter {
     /// Adds `n`. Only its one writer may call this: it is a load and a store, not an atomic addition.
     #[inline(always)]
     pub(crate) fn add(&self, n: u64) {
@@ -33,14 +33,14 @@ impl Counter {
     #[inline(always)]
     #[must_use]
     pub(crate) fn get(&self) -> u64 {
-        // Relaxed: see the module's page.
+        // Relaxed: see `add`.
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// Losses by reason.
 #[derive(Debug, Default)]
-pub(crate) struct LossCounters([Counter; LossReason::ALL.len()]);
+pub(crate) struct LossCounters([SingleWriterCounter; LossReason::ALL.len()]);
 
 impl LossCounters {
     pub(crate) fn add(&self, reason: LossReason, n: u64) {
@@ -64,21 +64,21 @@ impl LossCounters {
     }
 }
 
-/// What one producing thread counts, and what the drain counts of it. Each group on cache lines of its own: the first
-/// is written with every call, the second hardly ever, the third by another thread.
+/// The counters of one producing thread, and the drain's counter of it. Each group has cache lines of its own: the first
+/// is written with every call, the second rarely, the third by another thread.
 #[derive(Debug, Default)]
 pub(crate) struct LaneCounters {
-    pub(crate) submitted: CachePadded<Counter>,
-    pub(crate) refused: CachePadded<Refused>,
+    pub(crate) submitted: CachePadded<SingleWriterCounter>,
+    pub(crate) refused: CachePadded<RefusedCounters>,
     /// Frames taken out of the ring. Written by the drain.
-    pub(crate) drained: CachePadded<Counter>,
+    pub(crate) drained: CachePadded<SingleWriterCounter>,
 }
 
-/// What a producing thread could not hand over whole.
+/// Events that a producing thread dropped or cut.
 #[derive(Debug, Default)]
-pub(crate) struct Refused {
+pub(crate) struct RefusedCounters {
     pub(crate) lost: LossCounters,
-    pub(crate) cut: Counter,
+    pub(crate) cut: SingleWriterCounter,
 }
 
 impl LaneCounters {
@@ -115,44 +115,44 @@ impl LaneTotals {
     }
 }
 
-/// What one shard counts of one sink.
+/// The counters that one shard keeps for one sink.
 #[derive(Debug, Default)]
 pub(crate) struct SinkCounters {
     /// Events that came as far as this sink.
-    pub(crate) offered: Counter,
-    pub(crate) delivered: Counter,
+    pub(crate) offered: SingleWriterCounter,
+    pub(crate) delivered: SingleWriterCounter,
     /// Events that are not for this sink.
-    pub(crate) filtered: Counter,
+    pub(crate) filtered: SingleWriterCounter,
     pub(crate) lost: LossCounters,
-    pub(crate) bytes: Counter,
-    pub(crate) errors: Counter,
-    pub(crate) retries: Counter,
+    pub(crate) bytes: SingleWriterCounter,
+    pub(crate) errors: SingleWriterCounter,
+    pub(crate) retries: SingleWriterCounter,
 }
 
-/// What one shard counts.
+/// The counters of one shard.
 #[derive(Debug, Default)]
 pub(crate) struct ShardCounters {
     pub(crate) lost: LossCounters,
     /// Events that the library itself put into the stream.
-    pub(crate) internal: Counter,
+    pub(crate) internal: SingleWriterCounter,
     /// Events that came as far as the sinks.
-    pub(crate) passed: Counter,
+    pub(crate) passed: SingleWriterCounter,
 }
 
-/// What one shard counts of one plugin.
+/// The counters that one shard keeps for one plugin.
 #[derive(Debug, Default)]
 pub(crate) struct PluginCounters {
     /// Batches.
-    pub(crate) calls: Counter,
-    pub(crate) nanos: Counter,
-    pub(crate) panics: Counter,
-    pub(crate) errors: Counter,
+    pub(crate) calls: SingleWriterCounter,
+    pub(crate) nanos: SingleWriterCounter,
+    pub(crate) panics: SingleWriterCounter,
+    pub(crate) errors: SingleWriterCounter,
     /// Batches that took too long.
-    pub(crate) slow: Counter,
-    /// How often it was switched off.
-    pub(crate) cool_downs: Counter,
+    pub(crate) slow: SingleWriterCounter,
+    /// How often its breaker opened.
+    pub(crate) cool_downs: SingleWriterCounter,
     /// Events that it took out.
-    pub(crate) filtered: Counter,
+    pub(crate) filtered: SingleWriterCounter,
     /// A figure for reports, on which nothing depends: no model need see it.
     state: std::sync::atomic::AtomicU8,
 }

@@ -1,4 +1,4 @@
-//! What was lost, by reason.
+//! Lost events, by reason.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub enum LossReason {
     ContainerClosed,
     /// The call came from a forked child, and the container belongs to its parent.
     Forked,
-    /// A sink had no room, and its policy is to lose.
+    /// A sink had no room, and its policy is to drop.
     SinkBusy,
     /// A sink failed for good.
     SinkFailed,
@@ -105,7 +105,7 @@ impl Losses {
         }
     }
 
-    /// What has come since `earlier`.
+    /// The losses since `earlier`.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         let mut since = *self;
         for (count, before) in since.0.iter_mut().zip(earlier.0) {

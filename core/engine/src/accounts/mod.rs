@@ -1,7 +1,7 @@
-//! The law: submitted = delivered + filtered + lost + pending.
+//! The accounts, and their law: submitted = delivered + filtered + lost + pending.
 //!
-//! Each counter has one writer and is read by anyone; all are relaxed, because a sum of them is exact only when the
-//! container is quiet, and being quiet is known by other means (a flush or shutdown that has returned). Counts of a
+//! Each counter has one writer, and any thread reads it. All accesses are relaxed: a sum of counters is exact only when the
+//! container is quiet, and a flush or shutdown that has returned synchronizes with that. Counts of a
 //! thread live with its [lane](crate::producer), counts of a sink with its worker on the drain; a [`Accounts`] adds them up.
 
 mod counters;
@@ -21,7 +21,7 @@ pub use crate::accounts::{
     state::{HealthLevel, PluginState},
 };
 
-/// What one sink has done.
+/// The accounts of one sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SinkAccounts {
@@ -29,9 +29,10 @@ pub struct SinkAccounts {
     pub name: String,
     /// Events that came as far as this sink.
     pub offered: u64,
-    /// Events that the sink has said are delivered.
+    /// Events that the sink has delivered, by its own report.
     pub delivered: u64,
-    /// Events that are not for this sink: its route says so, or they came before it was added or while it was disabled.
+    /// Events that are not for this sink: its route excludes them, or they came before it was
+    /// added or while it was disabled.
     pub filtered: u64,
     /// Events lost at this sink.
     pub lost: Losses,
@@ -41,13 +42,13 @@ pub struct SinkAccounts {
     pub bytes: u64,
     /// Deliveries that failed.
     pub errors: u64,
-    /// How often the sink tried again.
+    /// How often the sink retried.
     pub retries: u64,
-    /// How it writes, in its own words.
+    /// How it writes, as the sink describes it.
     pub writer: String,
 }
 
-/// What became of all events of a container.
+/// The accounts of all events of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Accounts {
@@ -59,7 +60,7 @@ pub struct Accounts {
     pub lost: Losses,
     /// Events in rings.
     pub pending: u64,
-    /// Events delivered with something cut off (see [`Event::is_cut`](fapilog_plugin::event::Event::is_cut)).
+    /// Events delivered with a part cut (see [`Event::is_cut`](fapilog_plugin::event::Event::is_cut)).
     pub cut: u64,
     /// Each sink's own account.
     pub sinks: Vec<SinkAccounts>,

@@ -1,4 +1,4 @@
-//! How well things work: a plugin, and the pipeline as a whole.
+//! The state of a plugin, and the health of the pipeline as a whole.
 
 use std::{fmt, sync::atomic::Ordering};
 
@@ -9,9 +9,9 @@ pub enum PluginState {
     /// It is called.
     #[default]
     Active,
-    /// It failed too often, and is left out for a while.
+    /// Its breaker is open after failures: it is not called until the cool-down is over.
     CoolDown,
-    /// It is left out because the program said so.
+    /// The program disabled it.
     Disabled,
     /// It has been removed.
     Removed,
@@ -36,7 +36,7 @@ impl fmt::Display for PluginState {
     }
 }
 
-/// How much of a container's pipeline works: what is given up first, when things fail.
+/// How much of a container's pipeline works, in the order in which failures reduce it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum HealthLevel {
@@ -47,7 +47,7 @@ pub enum HealthLevel {
     EssentialPlugins,
     /// A sink fails; the others get everything.
     WorkingSinks,
-    /// No sink works: stderr is told, in one line a second at most.
+    /// No sink works: stderr gets a line, at most one a second.
     Emergency,
 }
 

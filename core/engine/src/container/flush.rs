@@ -6,7 +6,7 @@ use crate::{
     accounts::Accounts,
     container::{deadline_after, request_flush, wait_until},
     error::FlushError,
-    port::flush::Waited,
+    port::flush::WaitOutcome,
     producer::{Frontend, Logger},
     totals::accounts,
 };
@@ -23,13 +23,13 @@ pub(super) fn flush(frontend: &Frontend, timeout: Duration) -> Result<Accounts, 
     Ok(accounts(frontend))
 }
 
-/// What one shard's answer means for a flush.
-pub(super) fn outcome(waited: Waited, timeout: Duration, frontend: &Frontend) -> Result<(), FlushError> {
+/// The result of a flush, by one shard's answer.
+pub(super) fn outcome(waited: WaitOutcome, timeout: Duration, frontend: &Frontend) -> Result<(), FlushError> {
     match waited {
-        Waited::Done => Ok(()),
-        Waited::Failed(sinks) => Err(FlushError::Failed { sinks, accounts: Box::new(accounts(frontend)) }),
-        Waited::Over => Err(FlushError::ShutDown),
-        Waited::Late => Err(FlushError::Deadline { timeout, accounts: Box::new(accounts(frontend)) }),
+        WaitOutcome::Done => Ok(()),
+        WaitOutcome::Failed(sinks) => Err(FlushError::Failed { sinks, accounts: Box::new(accounts(frontend)) }),
+        WaitOutcome::Over => Err(FlushError::ShutDown),
+        WaitOutcome::Late => Err(FlushError::Deadline { timeout, accounts: Box::new(accounts(frontend)) }),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a container does, in figures.
+//! The figures of a container.
 
 use std::time::Duration;
 
@@ -16,19 +16,19 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// What became of all events, by reason and by sink, with each sink's bytes, errors, retries and writer.
+    /// The accounts of all events, by reason and by sink, with each sink's bytes, errors, retries and writer.
     pub accounts: Accounts,
-    /// Each plugin, and each sink as its guard sees it, summed over shards.
+    /// Each plugin, and each sink as its supervisor counts it, summed over shards.
     pub plugins: Vec<PluginMetrics>,
     /// From the log call to the drain: a sample for each batch, of its first event.
     pub drain_lag: Percentiles,
     /// From the log call to the end of the delivery: a sample for each payload of each sink, of its first event.
     pub end_to_end: Percentiles,
-    /// How much of the pipeline works: the worst of what the shards say.
+    /// How much of the pipeline works: the worst state of its shards.
     pub health: HealthLevel,
     /// The rings.
     pub rings: RingMetrics,
-    /// What runs the drain; `None` if the program does.
+    /// The executor of the drain; `None` if the program runs it.
     pub executor: Option<Executor>,
     /// How many drain shards there are.
     pub shards: usize,
@@ -40,9 +40,9 @@ pub struct Metrics {
 pub struct PluginMetrics {
     /// Its name in the container.
     pub name: String,
-    /// What it is.
+    /// The kind of plugin.
     pub kind: PluginKind,
-    /// Whether it works: the worst of what its shards say.
+    /// Whether it works: the worst state in its shards.
     pub state: PluginState,
     /// Batches it was called with.
     pub batches: u64,
@@ -54,7 +54,7 @@ pub struct PluginMetrics {
     pub errors: u64,
     /// Batches, and calls of a sink's `deliver` and `work`, that it took too long for.
     pub slow: u64,
-    /// How often it was left out because it failed again and again.
+    /// How often its breaker opened.
     pub cool_downs: u64,
     /// Events it took out.
     pub filtered: u64,
@@ -90,7 +90,7 @@ impl Container {
             let as_plugin = |sink: &crate::port::SinkView| PluginView {
                 name: sink.name.clone(),
                 kind: PluginKind::Sink,
-                counters: sink.guarding.clone(),
+                counters: sink.supervisor_counters.clone(),
             };
             views
                 .iter()
@@ -121,8 +121,8 @@ impl Container {
     }
 }
 
-/// What to say of a plugin of which two shards say different things. One that was removed has a successor of its name, or it
-/// is removed by all.
+/// The state of a plugin whose states differ in two shards: `Active` and `Removed` give way to the other state. A plugin
+/// that is removed in one shard either is removed in all, or has a successor of its name.
 fn worse(one: PluginState, other: PluginState) -> PluginState {
     match (one, other) {
         (PluginState::Removed | PluginState::Active, other) => other,

@@ -30,17 +30,17 @@ use crate::{
     error::{FlushError, ShutdownError},
     executor::Executor,
     host::Host,
-    port::{ShardPort, flush::Waited},
+    port::{ShardPort, flush::WaitOutcome},
     producer::{Frontend, Logger},
 };
 
 /// How long a dropped container drains.
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How much longer than its deadline a shard may take to say its last word, before its thread is left to itself.
-const LAST_WORD: Duration = Duration::from_millis(500);
+/// How much longer than its deadline a shard may take to end, before its thread is left to itself.
+const END_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long a shard's thread may take, after its last word, to let go of its sinks.
+/// How long the thread of a shard that has ended may take to drop its sinks.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// An isolated log: loggers in front, sinks behind, and the drain between. Two containers share nothing.
@@ -54,8 +54,8 @@ pub struct Container {
     posting: Mutex<()>,
     executor: Option<Executor>,
     diagnostics: DiagnosticLog,
-    /// What was added and removed since it was made, for a reload to leave it so. It is held for a moment only: a plugin
-    /// may want it while a reload waits for that plugin's drain.
+    /// Plugins that were added and removed at run time: a reload keeps these changes. The lock is held for a moment only: a
+    /// plugin may want it while a reload waits for that plugin's drain.
     at_run_time: Mutex<plugins::RunTimeChanges>,
     /// See [`Container::attachment`].
     attachment: Option<builder::Attachment>,
@@ -67,13 +67,13 @@ impl Container {
         ContainerBuilder::default()
     }
 
-    /// A number that tells it from every other container of the process.
+    /// A number that no other container of the process has.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.frontend.id()
     }
 
-    /// A logger; `source` names it in its events. Names are kept for the container's life: up to 65,536 are told apart.
+    /// A logger; `source` names it in its events. Names are kept for the container's life: the first 65,536 are distinct.
     #[must_use]
     pub fn logger(&self, source: &str) -> Logger {
         Logger::new(Arc::clone(&self.frontend), source)
@@ -120,7 +120,7 @@ impl Container {
         self.executor
     }
 
-    /// What there is to know about fallbacks and failures, in the order it came up. Empty in a forked child.
+    /// The diagnostics of fallbacks and failures, in the order in which they came up. Empty in a forked child.
     #[must_use]
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         if self.frontend.is_in_forked_child() { Vec::new() } else { self.diagnostics.all() }
@@ -132,14 +132,15 @@ impl Container {
         self.frontend.rings()
     }
 
-    /// What became of all events so far. In a forked child, only of those that never came as far as a ring.
+    /// The accounts of all events so far. In a forked child, only of those that never came as far as a ring.
     #[must_use]
     pub fn accounts(&self) -> Accounts {
         if self.frontend.is_in_forked_child() { refused_accounts(&self.frontend) } else { accounts(&self.frontend) }
     }
 
-    /// Waits until everything that was logged before this call is delivered by every sink, and stable where a file sink
-    /// syncs. Returns how it stands then, sink by sink. It takes as long as the work, and not longer. On a drain's own thread, in a plugin, it asks and does not wait.
+    /// Waits until everything that was logged before this call is delivered by every sink, and durable where a file sink
+    /// syncs. Returns the accounts then, sink by sink. It takes as long as the work, and not longer. On a drain's own
+    /// thread, in a plugin, it requests the flush and does not wait.
     ///
     /// # Errors
     /// When that is not so after `timeout`, or never will be: the error names the sinks.
@@ -147,7 +148,7 @@ impl Container {
         flush::flush(&self.frontend, timeout)
     }
 
-    /// What the models open lanes of.
+    /// The frontend, in which the models open lanes.
     #[cfg(fapilog_loom)]
     pub(crate) fn frontend(&self) -> &Arc<Frontend> {
         &self.frontend
@@ -173,8 +174,8 @@ impl Container {
         }
         let deadline = deadline_after(timeout);
         self.request_shutdown(deadline);
-        let end = wait_until(deadline.checked_add(LAST_WORD).unwrap_or(deadline));
-        let all_ended = self.frontend.ports.iter().all(|port| port.flush.wait_for_end(end) != Waited::Late);
+        let end = wait_until(deadline.checked_add(END_TIMEOUT).unwrap_or(deadline));
+        let all_ended = self.frontend.ports.iter().all(|port| port.flush.wait_for_end(end) != WaitOutcome::Late);
         let hosts = std::mem::take(&mut *self.hosts.lock().unwrap_or_else(PoisonError::into_inner));
         if all_ended {
             hosts.into_iter().for_each(|host| host.join(JOIN_TIMEOUT));
@@ -182,7 +183,7 @@ impl Container {
         self.report(all_ended, timeout)
     }
 
-    /// What a shutdown came to.
+    /// The result of a shutdown.
     fn report(&self, all_ended: bool, timeout: Duration) -> Result<Accounts, ShutdownError> {
         let accounts = self.accounts();
         let is_late = |losses: &Losses| losses.of(crate::accounts::LossReason::ShutdownDeadline) > 0;
@@ -209,17 +210,17 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         if self.frontend.is_in_forked_child() {
-            // The threads behind these handles are in another process. No lock: whoever holds it may be there too.
+            // The threads behind these handles are in another process. No lock: a thread of the parent may hold it.
             let hosts = self.hosts.get_mut().unwrap_or_else(PoisonError::into_inner);
             let _leaked = ManuallyDrop::new(std::mem::take(hosts));
             return;
         }
         let is_manual = self.executor.is_none();
         if is_manual {
-            // Whoever runs the drain may be this very thread: there is nobody to wait for.
+            // This very thread may run the drain: it would wait for itself.
             self.request_shutdown(deadline_after(DROP_TIMEOUT));
         } else {
-            // What was lost is counted; there is nobody left to tell.
+            // Lost events are counted; no caller is left that could read the result.
             let _ = self.shutdown(DROP_TIMEOUT);
         }
     }
@@ -230,7 +231,7 @@ fn wait_until(deadline: Instant) -> Instant {
     if drain_thread::is_marked() { Instant::now() } else { deadline }
 }
 
-/// A time that no clock can tell is as good as a year from now.
+/// The deadline after a timeout. A timeout beyond a year counts as a year.
 fn deadline_after(timeout: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 86_400);
     let now = Instant::now();

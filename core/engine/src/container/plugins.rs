@@ -18,7 +18,7 @@ use crate::{
     error::ChangeError,
     host::ManualDrain,
     port::{
-        changes::{Answer, Change},
+        changes::{Change, ChangeAnswer},
         plan::{PipelinePlan, PluginPlan, SinkOptions, SinkPlan},
     },
 };
@@ -31,7 +31,7 @@ const CHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// Each of these returns once every shard has taken the change up, between two batches. Events that are logged after it
 /// returns meet the pipeline as it is then. In a container whose drain the program runs itself, they return at once, and
-/// the change is taken up by the drain's next turns.
+/// the drain takes the change up when it runs next.
 impl Container {
     /// Adds an enricher behind the others, under a name of letters, digits, `_` and `-`. `make` is called once for each
     /// shard, on its thread.
@@ -84,8 +84,8 @@ impl Container {
         self.add(name, Change::AddSink(SinkPlan { name: name.to_owned(), factory: Arc::new(sink), options }))
     }
 
-    /// Removes the plugin or sink of this name. A plugin says its last words; a sink delivers what it holds, within five
-    /// seconds, and then is no longer in the [accounts](Self::accounts).
+    /// Removes the plugin or sink of this name. A plugin emits its summary. A sink delivers the events that it holds, within
+    /// five seconds, and then is no longer in the [accounts](Self::accounts).
     ///
     /// # Errors
     /// When there is none, or it is the last sink, or the drain does not come to it in time.
@@ -103,8 +103,8 @@ impl Container {
         result
     }
 
-    /// Leaves the plugin or sink of this name out, or lets it work again. A plugin that its guard has switched off is tried
-    /// at once when it is enabled. While a redactor is disabled, no event goes on.
+    /// Enables or disables the plugin or sink of this name. A plugin whose breaker is open is called again at once when it
+    /// is enabled. While a redactor is disabled, every event is dropped.
     ///
     /// # Errors
     /// When there is none, or the drain does not come to it in time.
@@ -122,11 +122,11 @@ impl Container {
         }
         let result = self.post(&change);
         match &result {
-            // Shards that could make it let go of it again.
+            // Shards that could make it remove it again.
             Err(ChangeError::Plugin { .. } | ChangeError::Sink { .. }) => {
                 let _ = self.post(&Change::Remove(name.to_owned()));
             }
-            // So do those that come to it late. Nobody waits for them a second time.
+            // So do shards that are late. No thread waits for them a second time.
             Err(ChangeError::Deadline) => drop(self.send(&Change::Remove(name.to_owned()))),
             Ok(()) => threads::lock(&self.at_run_time).add(name),
             _ => {}
@@ -144,16 +144,16 @@ impl Container {
 
     /// Sends the change to every shard, and waits for the answers.
     fn post(&self, change: &Change) -> Result<(), ChangeError> {
-        let answered = self.hear(&self.send(change)?);
+        let answered = self.wait_for_all(&self.send(change)?);
         match answered {
-            // Whoever runs the drain may be this very thread: it takes the change up by and by.
+            // This very thread may run the drain: it takes the change up later.
             Err(ChangeError::Deadline) if self.executor.is_none() => Ok(()),
             answered => answered,
         }
     }
 
     /// Sends the change to every shard.
-    fn send(&self, change: &Change) -> Result<Vec<Arc<Answer>>, ChangeError> {
+    fn send(&self, change: &Change) -> Result<Vec<Arc<ChangeAnswer>>, ChangeError> {
         if self.frontend.is_in_forked_child() {
             return Err(ChangeError::Forked);
         }
@@ -165,14 +165,14 @@ impl Container {
         Ok(answers)
     }
 
-    /// Waits for all answers; of mistakes, the first is told.
-    fn hear(&self, answers: &[Arc<Answer>]) -> Result<(), ChangeError> {
+    /// Waits for all answers, and returns the first error.
+    fn wait_for_all(&self, answers: &[Arc<ChangeAnswer>]) -> Result<(), ChangeError> {
         let is_manual = self.executor.is_none();
-        // What a program that runs the drain itself has not done yet, it will not do while this waits.
+        // A program that runs the drain itself makes no change while this waits.
         let deadline = if is_manual { Instant::now() } else { wait_until(deadline_after(CHANGE_TIMEOUT)) };
         let mut result = Ok(());
         for answer in answers {
-            // Each is waited for, also behind a mistake.
+            // Each answer is waited for, also after an error.
             result = result.and(answer.wait(deadline));
         }
         result
@@ -200,9 +200,9 @@ impl Container {
 /// # Another pipeline, for all shards or for none
 ///
 /// 1. Each shard makes the new plugins, and answers. Events still pass the old ones.
-/// 2. When every shard has made them, it is decided: each shard is told to let them work, which cannot fail. When one could
-///    not make them, or does not answer in time, each is told to let go of them. A shard that comes to it late finds both
-///    letters, in this order, and does nothing but make plugins in vain.
+/// 2. When every shard has made them, it is decided: each shard gets the change to use them, which cannot fail. When a shard
+///    could not make them, or does not answer in time, each shard gets the change to drop them. A shard that is late finds
+///    both changes, in this order: it makes the plugins and drops them.
 impl Container {
     /// Gives the container the enrichers, processors and redactors of `new`: all of them, or none. Plugins that were added to
     /// or removed from the running container stay so.
@@ -219,17 +219,20 @@ impl Container {
         let plan = threads::lock(&self.at_run_time).leave_to(plan)?;
         let answers = self.send(&Change::PreparePipeline(plan))?;
         turn();
-        if let Err(error) = self.hear(&answers) {
+        if let Err(error) = self.wait_for_all(&answers) {
             self.send(&Change::DiscardPipeline)?;
             turn();
             return Err(error);
         }
         let answers = self.send(&Change::ReplacePipeline)?;
         turn();
-        match self.hear(&answers) {
-            // It is decided. The shard is held up in a batch, and the next one meets the new plugins.
+        match self.wait_for_all(&answers) {
+            // It is decided. The shard is blocked in a batch, and its next batch passes the new plugins.
             Err(ChangeError::Deadline) => {
-                self.diagnostics.add("container", "a shard is held up, and takes its new plugins up late".to_owned());
+                self.diagnostics.add(
+                    "container",
+                    "a shard is blocked in a batch: it uses its new plugins from the next batch on".to_owned(),
+                );
             }
             answered => answered?,
         }
@@ -249,7 +252,7 @@ impl ManualDrain {
     }
 }
 
-/// What was done to a running container by name.
+/// Changes of a running container, by name.
 #[derive(Debug, Default)]
 pub(super) struct RunTimeChanges {
     added: BTreeSet<String>,

@@ -55,8 +55,8 @@ impl Container {
             if is_in_forked_child {
                 return Err(ShutdownError::Forked);
             }
-            // Reckoned once: one that moved with each poll would never come, and each would be kept.
-            let end = deadline.checked_add(super::LAST_WORD).unwrap_or(deadline);
+            // Computed once: a deadline that moved with each poll would never come, and each would be kept.
+            let end = deadline.checked_add(super::END_TIMEOUT).unwrap_or(deadline);
             poll_fn(|context| poll_all_ends(&self.frontend.ports, end, context)).await;
             let all_ended = self.frontend.ports.iter().all(|port| port.is_stopped());
             // Their threads are about to end; to wait for that would block.
@@ -66,7 +66,7 @@ impl Container {
     }
 }
 
-/// A flush that was asked for, and is waited for until this is dropped.
+/// A flush that was requested, and is waited for until this is dropped.
 struct Asked<'container> {
     port: &'container ShardPort,
     ticket: u64,
@@ -86,7 +86,7 @@ impl Drop for Asked<'_> {
 }
 
 fn poll_all_ends(ports: &[Arc<ShardPort>], deadline: Instant, context: &mut Context<'_>) -> Poll<()> {
-    // Each is asked, so that each knows whom to wake.
+    // Each gate is polled, so that each has the waker.
     let pending = ports.iter().filter(|port| port.flush.poll_end(deadline, context).is_pending()).count();
     if pending == 0 { Poll::Ready(()) } else { Poll::Pending }
 }

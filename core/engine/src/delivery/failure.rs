@@ -1,10 +1,10 @@
-//! The failures that lose events at a sink, and the loss reason of each.
+//! The failures that drop events at a sink, and the loss reason of each.
 
 use fapilog_plugin::sink::SinkError;
 
 use crate::accounts::LossReason;
 
-/// A failure that loses events at a sink.
+/// A failure that drops events at a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DeliveryFailure {
     /// The sink has no room, and drops events then.
@@ -40,8 +40,8 @@ impl DeliveryFailure {
         }
     }
 
-    /// Whether the sink is at fault, so that the next flush fails. Lack of room and a shutdown that is over are not errors
-    /// of the sink.
+    /// Whether the failure is an error of the sink, so that the next flush fails. Lack of room and a shutdown that is over
+    /// are none.
     pub(super) const fn is_of_sink(self) -> bool {
         !matches!(self, Self::NoRoom | Self::GivenUp)
     }

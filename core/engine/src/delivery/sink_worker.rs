@@ -32,7 +32,7 @@ use crate::{
     supervisor::{CallKind, CallOutcome, Supervisor, SupervisorPolicy},
 };
 
-/// How long an urgent event waits for company.
+/// How long an urgent event waits for others of its payload.
 const URGENT_WAIT: Duration = Duration::from_millis(1);
 
 /// A sink with the payload that is being filled, and the payloads in flight.
@@ -47,7 +47,7 @@ pub(crate) struct SinkWorker {
     counters: Arc<SinkCounters>,
     writer: Arc<WriterText>,
     diagnostics: DiagnosticLog,
-    filling: Option<Filling>,
+    filling: Option<FillingPayload>,
     flush_interval: Duration,
     in_flight: InFlightPayloads,
     flush: SinkFlush,
@@ -65,7 +65,7 @@ struct SinkHealth {
     has_failed_since_flush: bool,
 }
 
-struct Filling {
+struct FillingPayload {
     payload: Payload,
     events: u64,
     /// When the first of them was logged.
@@ -104,19 +104,19 @@ impl SinkWorker {
         };
         let writer = Arc::new(WriterText::new(writer));
         let counters = Arc::<SinkCounters>::default();
-        let guarding = Arc::<PluginCounters>::default();
+        let supervisor_counters = Arc::<PluginCounters>::default();
         let view = SinkView {
             name: plan.name.clone(),
             writer: Arc::clone(&writer),
             counters: Arc::clone(&counters),
-            guarding: Arc::clone(&guarding),
+            supervisor_counters: Arc::clone(&supervisor_counters),
         };
         let worker = Self {
             name: plan.name.clone(),
             sink,
             on_full,
             route: (route != Route::default()).then_some(route),
-            supervisor: Supervisor::new(&plan.name, policy, guarding, diagnostics.clone()),
+            supervisor: Supervisor::new(&plan.name, policy, supervisor_counters, diagnostics.clone()),
             is_enabled: true,
             counters,
             writer,
@@ -133,7 +133,7 @@ impl SinkWorker {
     /// Whether a batch may come.
     #[inline]
     pub(crate) fn is_ready(&mut self) -> bool {
-        // What is offered to one that is off is lost there: it holds up nobody.
+        // A sink that is disabled or whose breaker is open drops its events at once: it blocks no other.
         !self.is_enabled || self.supervisor.is_open() || self.has_room() || self.on_full == OnFull::Drop
     }
 
@@ -151,18 +151,18 @@ impl SinkWorker {
         &self.name
     }
 
-    /// Holds it to something else from now on.
+    /// Sets the limits of its supervisor from now on.
     pub(crate) fn set_policy(&mut self, policy: SupervisorPolicy) {
         self.supervisor.set_policy(policy);
     }
 
-    /// Leaves the sink out, or lets it work again.
+    /// Enables or disables the sink.
     pub(crate) fn set_enabled(&mut self, is_enabled: bool) {
         self.is_enabled = is_enabled;
         self.supervisor.set_enabled(is_enabled);
     }
 
-    /// Counts events that came before the sink did, or after it was removed, as filtered here.
+    /// Counts events that came before the sink did, or after it was removed, as filtered at this sink.
     pub(crate) fn passed_by(&self, events: u64) {
         self.counters.offered.add(events);
         self.counters.filtered.add(events);
@@ -176,7 +176,7 @@ impl SinkWorker {
     fn take_payload(&mut self) -> Result<bool, Panicked> {
         if self.filling.is_none() {
             let payload = self.supervisor.ask(CallKind::Payload, || self.sink.payload()).ok_or(Panicked)?;
-            self.filling = payload.map(|payload| Filling { payload, events: 0, oldest: None, due: None });
+            self.filling = payload.map(|payload| FillingPayload { payload, events: 0, oldest: None, due: None });
         }
         Ok(self.filling.is_some())
     }
@@ -200,12 +200,12 @@ impl SinkWorker {
     fn encode_all(&mut self, batch: &Batch<'_>, now: Instant) {
         let events = batch.len() as u64;
         if self.supervisor.is_open() {
-            return self.lose(DeliveryFailure::BreakerOpen, events);
+            return self.count_lost(DeliveryFailure::BreakerOpen, events);
         }
         match self.take_payload() {
             Ok(true) => {}
-            Ok(false) => return self.lose(DeliveryFailure::NoRoom, events),
-            Err(Panicked) => return self.lose(DeliveryFailure::EncodePanicked, events),
+            Ok(false) => return self.count_lost(DeliveryFailure::NoRoom, events),
+            Err(Panicked) => return self.count_lost(DeliveryFailure::EncodePanicked, events),
         }
         let Some(filling) = &mut self.filling else { return };
         let length_before = filling.payload.buffer().len();
@@ -217,7 +217,7 @@ impl SinkWorker {
         if outcome != CallOutcome::Done {
             // Half a batch may be half a record.
             filling.payload.buffer().truncate(length_before);
-            return self.lose(DeliveryFailure::EncodePanicked, events);
+            return self.count_lost(DeliveryFailure::EncodePanicked, events);
         }
         let first = batch.events().first().map(Event::timestamp);
         filling.oldest = filling.oldest.or(first);
@@ -233,7 +233,7 @@ impl SinkWorker {
 
     /// Counts events that are lost at this sink. This is the only place that does.
     #[cold]
-    fn lose(&mut self, failure: DeliveryFailure, events: u64) {
+    fn count_lost(&mut self, failure: DeliveryFailure, events: u64) {
         self.counters.lost.add(failure.loss_reason(), events);
         if failure.is_of_sink() {
             self.counters.errors.add(1);
@@ -254,8 +254,8 @@ impl SinkWorker {
 
     /// The time at which the sink wants to work by itself.
     pub(crate) fn sink_due(&mut self, now: Instant) -> Option<Instant> {
-        let paused = self.open_for_own_work(now);
-        paused.or_else(|| self.supervisor.ask(CallKind::Due, || self.sink.due(now)).flatten())
+        let cool_down_end = self.open_for_own_work(now);
+        cool_down_end.or_else(|| self.supervisor.ask(CallKind::Due, || self.sink.due(now)).flatten())
     }
 
     /// The end of the cool-down, if the sink's own work opened the breaker. A breaker that opened for another reason does
@@ -283,7 +283,8 @@ impl SinkWorker {
 
     fn submit(&mut self) {
         // An empty payload is kept for the next batch.
-        let Some(Filling { payload, events, oldest, .. }) = self.filling.take_if(|filling| filling.due.is_some())
+        let Some(FillingPayload { payload, events, oldest, .. }) =
+            self.filling.take_if(|filling| filling.due.is_some())
         else {
             return;
         };
@@ -326,7 +327,7 @@ impl SinkWorker {
                 contents.oldest.into_iter().for_each(latency);
             }
             Err(error) => {
-                self.lose(DeliveryFailure::of(&error, self.health.is_stopping), contents.events);
+                self.count_lost(DeliveryFailure::of(&error, self.health.is_stopping), contents.events);
                 self.diagnostics.add(&self.name, error_text(error));
             }
         }
@@ -405,7 +406,7 @@ impl SinkWorker {
     /// Counts everything that is not delivered as lost to the deadline of the shutdown.
     pub(crate) fn give_up(&mut self) {
         let encoded = self.filling.take().map_or(0, |filling| filling.events);
-        self.lose(DeliveryFailure::GivenUp, self.in_flight.pending_events() + encoded);
+        self.count_lost(DeliveryFailure::GivenUp, self.in_flight.pending_events() + encoded);
         self.drop_deliveries();
     }
 

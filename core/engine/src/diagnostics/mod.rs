@@ -1,10 +1,11 @@
-//! What whoever runs the program should know about its log: fallbacks and failures, said once.
+//! Diagnostics: fallbacks and failures of the log itself, for the operator of the program. Each is reported once.
 //!
-//! They never go through the rings. They are kept, up to a limit, for [`Container::diagnostics`](crate::container::Container::diagnostics),
-//! and go to stderr and to the program's own function if the settings say so. No diagnostic holds what a user logged.
+//! Diagnostics never go through the rings. They are kept, up to a limit, for
+//! [`Container::diagnostics`](crate::container::Container::diagnostics), and go to stderr and to the program's own function
+//! if the settings ask for it. No diagnostic holds what a user logged.
 //!
-//! Nothing here grows without end, and nobody is flooded: the first are kept for good and the last for a while, the same is
-//! said once, and of what comes too fast only the number is told.
+//! Memory and output are bounded. The first 32 diagnostics are kept for good, and the last 32 until others come. Equal
+//! diagnostics are reported once. At most 32 a second are reported; the others are counted.
 
 mod stderr;
 
@@ -22,25 +23,25 @@ use fapilog_record::{
 };
 use stderr::Stderr;
 
-/// How many of one container are kept from its start on: what went wrong first is what explains the rest.
+/// How many of one container are kept from its start on: the first failures explain the later ones.
 const FIRST_MAX: usize = 32;
 /// How many of those behind them are kept, until others come.
 const LAST_MAX: usize = 32;
-/// The longest text; the rest is cut.
+/// The longest text, in bytes; a longer one is cut.
 const TEXT_MAX_BYTES: usize = 8 * 1024;
-/// How many are said in a [`SAID_SPAN`]: more than a start has to say, and fewer than would be a flood.
-const SAID_MAX: u32 = 32;
-const SAID_SPAN: Duration = Duration::from_secs(1);
+/// How many are reported in a [`REPORTS_SPAN`]: more than a start has to report, and fewer than would be a flood.
+const REPORTS_MAX: u32 = 32;
+const REPORTS_SPAN: Duration = Duration::from_secs(1);
 
-/// One thing worth knowing.
+/// A fallback or a failure of the log itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagnostic {
     /// How grave it is.
     pub level: Level,
-    /// What it is about: a sink's name, or `executor`.
+    /// The subject: a sink's name, or `executor`.
     pub about: String,
-    /// What there is to say.
+    /// The text.
     pub text: String,
     /// How often it has come, as far as is known: only the first goes to stderr and to the callback.
     pub times: u64,
@@ -52,7 +53,7 @@ impl Diagnostic {
         Self { level, about: about.to_owned(), text, times: 1 }
     }
 
-    fn says_as(&self, other: &Self) -> bool {
+    fn is_same_as(&self, other: &Self) -> bool {
         (self.level, &self.about, &self.text) == (other.level, &other.about, &other.text)
     }
 }
@@ -65,8 +66,7 @@ impl fmt::Display for Diagnostic {
 
 /// A program's own function that is called with each diagnostic.
 ///
-/// It is called on the thread that has something to say, which may be one that drains: it should be quick. A panic in it
-/// is caught.
+/// The thread that reports calls it, and that may be a drain's: it should be quick. A panic in it is caught.
 #[derive(Clone)]
 pub struct ErrorCallback(Arc<dyn Fn(&Diagnostic) + Send + Sync>);
 
@@ -98,7 +98,7 @@ impl fmt::Debug for ErrorCallback {
 /// Where diagnostics go, beside those that are kept.
 #[derive(Debug, Clone)]
 pub(crate) struct DiagnosticSettings {
-    /// The least level that goes to stderr; `Off`: nothing does.
+    /// The least level that goes to stderr; `LevelFilter::Off`: nothing does.
     pub(crate) stderr: LevelFilter,
     /// The least level that the callback is called with.
     pub(crate) least: LevelFilter,
@@ -116,13 +116,13 @@ impl Default for DiagnosticSettings {
 /// A container's diagnostics.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DiagnosticLog {
-    shared: Arc<Shared>,
+    shared: Arc<DiagnosticState>,
     settings: DiagnosticSettings,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    kept: Mutex<Kept>,
+struct DiagnosticState {
+    kept: Mutex<KeptDiagnostics>,
     limit: Mutex<Limit>,
     stderr: Stderr,
 }
@@ -132,21 +132,21 @@ impl DiagnosticLog {
         Self { shared: Arc::default(), settings }
     }
 
-    /// Says that something is not as it should be, unless it has been said.
+    /// Keeps a warning, and reports it if it is new.
     pub(crate) fn add(&self, about: &str, text: String) {
         let diagnostic = Diagnostic::new(Level::Warning, about, text);
         let is_new = lock(&self.shared.kept).add(&diagnostic);
         if is_new {
-            self.say(&diagnostic);
+            self.emit_limited(&diagnostic);
         }
     }
 
-    /// Says what is as it should be to those who want to know. It is not kept.
+    /// Reports a diagnostic at level INFO. It is not kept.
     pub(crate) fn mention(&self, about: &str, text: String) {
-        self.say(&Diagnostic::new(Level::Info, about, text));
+        self.emit_limited(&Diagnostic::new(Level::Info, about, text));
     }
 
-    /// Says on stderr that no sink works. It must hold nothing that a user logged.
+    /// Reports on stderr that no sink works. The text must hold nothing that a user logged.
     pub(crate) fn emergency(&self, text: &str) {
         if self.settings.emergency {
             self.shared.stderr.line(&format!("fapilog: emergency: {text}"));
@@ -154,22 +154,22 @@ impl DiagnosticLog {
         self.call_back(&Diagnostic::new(Level::Critical, "emergency", text.to_owned()));
     }
 
-    /// Says it, unless too much has been said.
-    fn say(&self, diagnostic: &Diagnostic) {
-        let is_heard = self.settings.callback.is_some() && self.settings.least.passes(diagnostic.level);
-        if !is_heard && !self.settings.stderr.passes(diagnostic.level) {
+    /// Reports it, unless the limit is reached.
+    fn emit_limited(&self, diagnostic: &Diagnostic) {
+        let has_listener = self.settings.callback.is_some() && self.settings.least.passes(diagnostic.level);
+        if !has_listener && !self.settings.stderr.passes(diagnostic.level) {
             return;
         }
         let Some(left_out) = lock(&self.shared.limit).pass(Instant::now()) else { return };
         if left_out > 0 {
             let text =
-                format!("{left_out} diagnostics were not told, because there were more than {SAID_MAX} in a second");
-            self.tell(&Diagnostic::new(Level::Warning, "diagnostics", text));
+                format!("{left_out} diagnostics were not reported: there were more than {REPORTS_MAX} in a second");
+            self.emit(&Diagnostic::new(Level::Warning, "diagnostics", text));
         }
-        self.tell(diagnostic);
+        self.emit(diagnostic);
     }
 
-    fn tell(&self, diagnostic: &Diagnostic) {
+    fn emit(&self, diagnostic: &Diagnostic) {
         if self.settings.stderr.passes(diagnostic.level) {
             self.shared.stderr.line(&format!("fapilog: {diagnostic}"));
         }
@@ -201,17 +201,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Those that are kept.
 #[derive(Debug, Default)]
-struct Kept {
+struct KeptDiagnostics {
     first: Vec<Diagnostic>,
     last: VecDeque<Diagnostic>,
     /// How many have had to make room.
     gone: u64,
 }
 
-impl Kept {
+impl KeptDiagnostics {
     /// Returns whether it is not among those that are kept already.
     fn add(&mut self, diagnostic: &Diagnostic) -> bool {
-        let known = self.first.iter_mut().chain(&mut self.last).find(|known| known.says_as(diagnostic));
+        let known = self.first.iter_mut().chain(&mut self.last).find(|known| known.is_same_as(diagnostic));
         if let Some(known) = known {
             known.times += 1;
             return false;
@@ -229,7 +229,7 @@ impl Kept {
 
     /// All of them, and between the first and the last how many there were.
     fn all(&self) -> Vec<Diagnostic> {
-        let text = || format!("{} diagnostics that came here are not kept", self.gone);
+        let text = || format!("{} diagnostics between these are not kept", self.gone);
         let gap = (self.gone > 0).then(|| Diagnostic::new(Level::Warning, "diagnostics", text()));
         self.first.iter().cloned().chain(gap).chain(self.last.iter().cloned()).collect()
     }
@@ -238,24 +238,24 @@ impl Kept {
 /// How fast diagnostics go to stderr and to the callback.
 #[derive(Debug, Default)]
 struct Limit {
-    /// When the span began in which these were said.
+    /// When the span began in which these were reported.
     begun: Option<Instant>,
-    said: u32,
+    reported: u32,
     left_out: u64,
 }
 
 impl Limit {
-    /// If one more may be said: how many could not be, since the last that was.
+    /// The number of diagnostics left out since the last report, if another may be reported; `None` if not.
     fn pass(&mut self, now: Instant) -> Option<u64> {
-        if self.begun.is_none_or(|begun| now.saturating_duration_since(begun) >= SAID_SPAN) {
+        if self.begun.is_none_or(|begun| now.saturating_duration_since(begun) >= REPORTS_SPAN) {
             self.begun = Some(now);
-            self.said = 0;
+            self.reported = 0;
         }
-        if self.said >= SAID_MAX {
+        if self.reported >= REPORTS_MAX {
             self.left_out += 1;
             return None;
         }
-        self.said += 1;
+        self.reported += 1;
         Some(std::mem::take(&mut self.left_out))
     }
 }
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_callback_hears_each_notice_once() {
+    fn the_callback_gets_each_diagnostic_once() {
         let (diagnostics, heard) = heard(LevelFilter::AtLeast(Level::Warning));
         (0..3).for_each(|_| diagnostics.add("file", "direct writes are refused".to_owned()));
         let times =
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(all.len(), FIRST_MAX + 1 + LAST_MAX);
         let texts = texts(&all);
         assert_eq!((texts[0], texts[FIRST_MAX - 1]), ("failed at 0", "failed at 31"));
-        assert_eq!(texts[FIRST_MAX], "936 diagnostics that came here are not kept");
+        assert_eq!(texts[FIRST_MAX], "936 diagnostics between these are not kept");
         assert_eq!((texts[FIRST_MAX + 1], texts[FIRST_MAX + LAST_MAX]), ("failed at 968", "failed at 999"));
     }
 
@@ -305,37 +305,37 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_too_fast_is_counted_and_told_with_the_next() {
+    fn diagnostics_beyond_the_limit_are_counted_and_reported_with_the_next() {
         let (start, mut limit) = (Instant::now(), Limit::default());
-        assert!((0..SAID_MAX).all(|_| limit.pass(start) == Some(0)));
-        assert!((0..7).all(|_| limit.pass(start + SAID_SPAN / 2).is_none()));
-        assert_eq!([limit.pass(start + SAID_SPAN), limit.pass(start + SAID_SPAN)], [Some(7), Some(0)]);
+        assert!((0..REPORTS_MAX).all(|_| limit.pass(start) == Some(0)));
+        assert!((0..7).all(|_| limit.pass(start + REPORTS_SPAN / 2).is_none()));
+        assert_eq!([limit.pass(start + REPORTS_SPAN), limit.pass(start + REPORTS_SPAN)], [Some(7), Some(0)]);
     }
 
     #[test]
-    fn a_flood_does_not_close_the_callbacks_ear_for_good() {
+    fn the_callback_gets_diagnostics_again_after_a_flood() {
         let (diagnostics, heard) = heard(LevelFilter::AtLeast(Level::Warning));
         (0..1000).for_each(|number| diagnostics.add("plugin", format!("failed at {number}")));
         let before = heard.lock().unwrap().len();
-        assert!(before >= SAID_MAX as usize);
+        assert!(before >= REPORTS_MAX as usize);
         // As if a second had passed.
         lock(&diagnostics.shared.limit).begun = None;
         diagnostics.add("file", "direct writes are refused".to_owned());
         let heard = heard.lock().unwrap();
         let texts = texts(&heard);
-        assert!(texts[before].ends_with("diagnostics were not told, because there were more than 32 in a second"));
+        assert!(texts[before].ends_with("diagnostics were not reported: there were more than 32 in a second"));
         assert_eq!(texts[before + 1..], ["direct writes are refused"]);
     }
 
     #[test]
-    fn the_callback_hears_nothing_below_its_level() {
+    fn the_callback_gets_nothing_below_its_level() {
         let (diagnostics, heard) = heard(LevelFilter::AtLeast(Level::Error));
         diagnostics.add("file", "direct writes are refused".to_owned());
         assert!(heard.lock().unwrap().is_empty());
     }
 
     #[test]
-    fn a_callback_that_panics_harms_nobody() {
+    fn the_panic_of_a_callback_is_caught() {
         let callback = ErrorCallback::new(|_| panic!("planted"));
         let diagnostics =
             DiagnosticLog::new(DiagnosticSettings { callback: Some(callback), ..DiagnosticSettings::default() });

@@ -1,8 +1,8 @@
 //! Lines to stderr from threads that must not wait.
 //!
-//! Whoever reads our stderr may have stopped reading: to write then would hold up the drain, and in the end the threads that
-//! log. So it is asked first whether there is room, and no more is written at once than a pipe with room takes whole. Between
-//! the question and the write somebody else may take the room; then we wait as anybody does who writes there.
+//! The reader of stderr may have stopped reading: a write would then block the drain, and in the end the threads that log.
+//! So `poll` is called first, and a write has at most `PIPE_BUF` bytes, which a pipe with room takes whole. Another process
+//! may take the room between `poll` and the write; the write then blocks, as any write to stderr does.
 //!
 //! The lock of [`std::io::stderr`] is not taken: a thread of the program that waits for the same reader holds it.
 
@@ -14,18 +14,19 @@ use std::{
     },
 };
 
-/// One at a time, so that what is found free is still free. Of the process, as stderr is.
+/// Held while a line is written, so that no other thread takes the room that `poll` has found. Stderr belongs to the
+/// process, and so does the lock.
 static AT_IT: Mutex<()> = Mutex::new(());
 
-/// Standard error, as far as it takes what it is given.
+/// Standard error, written without blocking where that is possible.
 #[derive(Debug, Default)]
 pub(super) struct Stderr {
-    /// Lines that there was no room for, and that no line has told of. A figure for reports: no model need see it.
+    /// Lines that were dropped for lack of room, and not yet reported. A figure for reports: no model need see it.
     dropped: AtomicU64,
 }
 
 impl Stderr {
-    /// Writes a line, or drops it where it would have to wait. The next one that gets through says how many were dropped.
+    /// Writes a line, or drops it where the write would block. The next line that is written reports how many were dropped.
     pub(super) fn line(&self, line: &str) {
         // Relaxed, both: see the field.
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
@@ -35,7 +36,7 @@ impl Stderr {
     }
 }
 
-/// What a pipe takes in one piece.
+/// The line, with a report of dropped ones before it, cut to what a pipe takes in one piece.
 fn text(dropped: u64, line: &str) -> String {
     let mut text = String::new();
     if dropped > 0 {
@@ -50,10 +51,10 @@ fn text(dropped: u64, line: &str) -> String {
 
 /// Returns whether all of it is written.
 fn write(text: &str) -> bool {
-    let _at_it = match AT_IT.try_lock() {
-        Ok(at_it) => at_it,
+    let _locked = match AT_IT.try_lock() {
+        Ok(locked) => locked,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        // Perhaps one who has to wait after all.
+        // The other thread may be blocked in its write.
         Err(TryLockError::WouldBlock) => return false,
     };
     if !has_room() {
@@ -66,7 +67,7 @@ fn write(text: &str) -> bool {
 
 fn has_room() -> bool {
     let mut entry = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
-    // SAFETY: it is told of one entry, a local that outlives the call.
+    // SAFETY: the pointer is to one entry, as the count states, and the entry outlives the call.
     let ready = unsafe { libc::poll(&raw mut entry, 1, 0) };
     // An error or an end beside it: a write would fail, or bring a signal.
     ready == 1 && entry.revents == libc::POLLOUT

@@ -16,21 +16,21 @@ use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::Timer}
 
 use crate::{
     error::StartError,
-    host::{Claim, Ready, begin, probe::GlommioUnavailable},
-    shard::{Shard, ShardPlan, Turn, idle::IdleStep},
+    host::{BeginClaim, Ready, begin, probe::GlommioUnavailable},
+    shard::{Shard, ShardPlan, TurnOutcome, idle::IdleStep},
 };
 
 /// How long a turn may keep others on the executor waiting: glommio's own default. Shorter would serve the I/O of a third
 /// party's sink better, but see [`Lifelines`]: the longer, the less often are they needed.
 const PREEMPT_TIMER: Duration = Duration::from_millis(100);
 
-/// What glommio sets aside for I/O buffers. Our writers bring their own.
+/// The memory that glommio reserves for I/O buffers. The writers of this workspace have their own.
 const IO_MEMORY_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
-pub(super) struct Executor(ExecutorJoinHandle<()>);
+pub(super) struct GlommioHost(ExecutorJoinHandle<()>);
 
-impl Executor {
+impl GlommioHost {
     pub(super) fn join(self) {
         drop(self.0.join());
     }
@@ -41,8 +41,8 @@ pub(super) fn start(
     plan: ShardPlan,
     cpu: Option<usize>,
     ready: Ready,
-    claim: Claim,
-) -> Result<Executor, StartError> {
+    claim: BeginClaim,
+) -> Result<GlommioHost, StartError> {
     let placement = cpu.map_or(Placement::Unbound, Placement::Fixed);
     LocalExecutorBuilder::new(placement)
         .name(name)
@@ -55,7 +55,7 @@ pub(super) fn start(
                 run(shard).await;
             }
         })
-        .map(Executor)
+        .map(GlommioHost)
         .map_err(|_| StartError::Glommio { reason: GlommioUnavailable::DidNotStart })
 }
 
@@ -63,7 +63,7 @@ async fn run(mut shard: Shard) {
     let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
     shard.port.doorbell.register(&waker);
     let mut lifelines = Lifelines::new();
-    while let Turn::Idle(step) = shard.turn(&waker) {
+    while let TurnOutcome::Idle(step) = shard.turn(&waker) {
         match shard.before_sleep(step) {
             // Pending after each turn: other tasks of the executor, and its ring, have theirs.
             IdleStep::Continue | IdleStep::Spin => {
@@ -92,10 +92,10 @@ async fn run(mut shard: Shard) {
 /// Timers that end a sleep from which glommio would not wake by itself.
 ///
 /// Glommio 0.9 may fall asleep with a task that is ready to run (seen on a busy machine). Before it looks at its tasks it
-/// arms the preemption timer; if the thread loses its core for that long just then, it finds itself preempted, runs
-/// nothing, takes that for having nothing to run, and sleeps until I/O or a timer ends it. Neither the doorbell (which has
-/// health) nor anybody else would. So there is always a timer ahead; and because the one that ends such a sleep may be
-/// followed by another, there are several, each later than the one before it.
+/// arms the preemption timer; if the thread is descheduled for that long just then, it finds itself preempted, runs
+/// nothing, takes that for having nothing to run, and sleeps until I/O or a timer ends it. Neither the doorbell, which
+/// has already called the waker, nor anything else ends it. So there is always a timer ahead; and because the timer that
+/// ends such a sleep may be followed by another such sleep, there are several, each later than the one before it.
 struct Lifelines {
     lines: [Option<(Timer, Instant)>; Self::SPANS.len()],
 }

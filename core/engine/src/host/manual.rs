@@ -6,7 +6,7 @@ use fapilog_plugin::threads::{drain_thread, signals};
 
 use crate::{
     error::StartError,
-    shard::{Shard, ShardPlan, Turn, idle::IdleStep},
+    shard::{Shard, ShardPlan, TurnOutcome, idle::IdleStep},
 };
 
 /// The drain of a container that has no threads of its own: for tests, and for programs with a loop of their own.
@@ -39,8 +39,8 @@ impl ManualDrain {
         let Some(shard) = self.working_shard() else { return false };
         let _mark = drain_thread::enter();
         match shard.turn(Waker::noop()) {
-            Turn::Idle(step) => step == IdleStep::Continue,
-            Turn::Ended => {
+            TurnOutcome::Idle(step) => step == IdleStep::Continue,
+            TurnOutcome::Ended => {
                 self.has_ended = true;
                 false
             }
@@ -61,7 +61,7 @@ impl ManualDrain {
         self.shard.as_mut().filter(|shard| !self.has_ended && !shard.is_in_forked_child())
     }
 
-    /// Takes turns until nothing is left to do at once. Payloads that are not yet due stay where they are: a
+    /// Runs the drain until nothing is left to do at once. Payloads that are not yet due stay where they are: a
     /// [flush](crate::container::Container::request_flush) makes them go.
     pub fn run_until_idle(&mut self) {
         let _held = signals::hold_write_signals();
@@ -86,7 +86,7 @@ impl ManualDrain {
 impl Drop for ManualDrain {
     fn drop(&mut self) {
         let _held = signals::hold_write_signals();
-        // Here and not after, as fields are: sinks may write with their last breath.
+        // The shard is dropped while the signals are blocked: a sink may write while it is dropped.
         drop(self.shard.take());
     }
 }

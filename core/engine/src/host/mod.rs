@@ -1,4 +1,4 @@
-//! What runs a shard.
+//! Hosts: the threads that run shards.
 
 #[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
 mod glommio;
@@ -28,7 +28,7 @@ use crate::{
     shard::{Shard, ShardPlan},
 };
 
-/// What a host says when its shard is made: or why it is not.
+/// The channel on which a host reports that its shard is made, or the error.
 type Ready = mpsc::Sender<Result<(), StartError>>;
 
 /// A running host.
@@ -41,13 +41,13 @@ pub(crate) struct Host {
 enum HostThread {
     Plain(std::thread::JoinHandle<()>),
     #[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
-    Glommio(glommio::Executor),
+    Glommio(glommio::GlommioHost),
 }
 
 impl Host {
-    /// Waits for the thread to end, so long at most. To be called when its shard has said its last word: what is left is
-    /// to let go of sinks and rings, and a disk that does not answer can hold that up for ever, in the kernel even. The
-    /// thread is left to itself then.
+    /// Waits for the thread to end, at most for `timeout`. Called when its shard has ended: the thread has still to drop
+    /// sinks and rings. A disk that does not answer can block that for ever, even in the kernel; the thread is then left
+    /// to itself.
     pub(crate) fn join(self, timeout: Duration) {
         let (ended, has_ended) = mpsc::channel();
         let _blocked = signals::block_all();
@@ -104,11 +104,11 @@ fn glommio_is_worth_it() -> Result<(), GlommioUnavailable> {
 /// would wake it (see `glommio::Lifelines`).
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Who is first: the host that begins, or the one who has waited for it in vain.
+/// Decides a race: either the host begins, or the thread that started it gives up.
 #[derive(Debug, Clone, Default)]
-struct Claim(Arc<AtomicBool>);
+struct BeginClaim(Arc<AtomicBool>);
 
-impl Claim {
+impl BeginClaim {
     /// `true` for the first one.
     fn take(&self) -> bool {
         // Relaxed: one of two gets it; nothing is read on its strength.
@@ -116,9 +116,9 @@ impl Claim {
     }
 }
 
-/// What every host begins with, on its own thread: the shard, or `None` where it was too late or could not be made. Who
-/// waits for it has been told.
-fn begin(plan: ShardPlan, ready: Ready, claim: &Claim) -> Option<Shard> {
+/// Makes the shard on the host's own thread, and reports that to the thread that waits. `None` where that thread has given
+/// up, or the shard could not be made.
+fn begin(plan: ShardPlan, ready: Ready, claim: &BeginClaim) -> Option<Shard> {
     if !claim.take() {
         return None;
     }
@@ -136,7 +136,7 @@ fn begin(plan: ShardPlan, ready: Ready, claim: &Claim) -> Option<Shard> {
 pub(crate) fn start(executor: Executor, plan: ShardPlan, cpu: Option<usize>) -> Result<Host, StartError> {
     let name = format!("fapilog-{}", plan.info.index);
     let (ready, is_ready) = mpsc::channel();
-    let claim = Claim::default();
+    let claim = BeginClaim::default();
     // Threads inherit the mask of the one that starts them.
     let thread = {
         let _blocked = signals::block_all();
@@ -151,14 +151,14 @@ pub(crate) fn start(executor: Executor, plan: ShardPlan, cpu: Option<usize>) -> 
         }
     };
     let answer = match is_ready.recv_timeout(BEGIN_TIMEOUT) {
-        // It has not begun, and will not: whoever comes second does nothing. If it has, its plugins take their time.
+        // The claim is taken: the host has begun, and its plugins take their time. Otherwise it does not begin any more.
         Err(mpsc::RecvTimeoutError::Timeout) if !claim.take() => is_ready.recv().map_err(|_| ()),
         answer => answer.map_err(|_| ()),
     };
     match answer {
         Ok(Ok(())) => Ok(Host { thread }),
         Ok(Err(error)) => Err(error),
-        // It ended without a word: glommio could not come up, or a plugin's factory panicked.
+        // The thread ended without an answer: glommio could not come up, or a plugin's factory panicked.
         Err(()) if executor == Executor::Glommio => {
             Err(StartError::Glommio { reason: GlommioUnavailable::DidNotStart })
         }

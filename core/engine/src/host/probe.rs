@@ -1,10 +1,10 @@
-//! What this machine lets us do, found out before we rely on it.
+//! Checks of the machine, before a host relies on it.
 //!
-//! Glommio panics or exits the process where io_uring is missing or memory may not be locked, so we ask first.
+//! Glommio panics or exits the process where io_uring is missing or memory may not be locked. So both are checked first.
 
 use thiserror::Error;
 
-/// Why glommio cannot run here.
+/// The reason why glommio cannot run in this process.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum GlommioUnavailable {
@@ -13,7 +13,7 @@ pub enum GlommioUnavailable {
         "io_uring is not available (errno {errno}): a kernel older than 5.8, kernel.io_uring_disabled, or a seccomp profile such as Docker's default"
     )]
     IoUring {
-        /// What the system call said.
+        /// The error number of the system call.
         errno: i32,
     },
     /// Too little memory may be locked.
@@ -21,12 +21,12 @@ pub enum GlommioUnavailable {
         "the locked-memory limit is {limit_bytes} bytes, and glommio needs {needed_bytes} (raise it with `ulimit -l`, LimitMEMLOCK=, or memlock in limits.conf)"
     )]
     LockedMemory {
-        /// What `RLIMIT_MEMLOCK` allows.
+        /// The limit `RLIMIT_MEMLOCK`.
         limit_bytes: u64,
-        /// What is needed.
+        /// The memory that glommio needs.
         needed_bytes: u64,
     },
-    /// The process has had so many executors that one more is not worth what it leaves behind.
+    /// The process has had so many executors that it gets no more: each leaves a descriptor open.
     #[error("this process has had {made} glommio executors, and glommio 0.9 keeps a descriptor of each for ever")]
     Spent {
         /// How many there were.
@@ -40,7 +40,7 @@ pub enum GlommioUnavailable {
     DidNotStart,
 }
 
-/// What a glommio executor locks: 512 KiB, by its documentation.
+/// The memory that a glommio executor locks: 512 KiB, by its documentation.
 pub(crate) const GLOMMIO_LOCKED_BYTES: u64 = 512 * 1024;
 
 /// Asks the system for everything that a glommio executor will ask it for.
@@ -63,7 +63,7 @@ fn io_uring() -> Result<(), GlommioUnavailable> {
         return Err(GlommioUnavailable::IoUring { errno });
     }
     if let Ok(fd) = libc::c_int::try_from(fd) {
-        // SAFETY: the descriptor was made above and is nobody else's.
+        // SAFETY: the descriptor was made above, and nothing else owns it.
         unsafe { libc::close(fd) };
     }
     Ok(())
@@ -79,7 +79,7 @@ fn locked_memory() -> Result<(), GlommioUnavailable> {
     Err(GlommioUnavailable::LockedMemory { limit_bytes: limit.rlim_cur, needed_bytes: GLOMMIO_LOCKED_BYTES })
 }
 
-/// The CPUs that this process may use, in order (`sched_getaffinity`); empty where that cannot be told.
+/// The CPUs that this process may use, in order (`sched_getaffinity`); empty where the system does not report them.
 pub(crate) fn allowed_cpus() -> Vec<usize> {
     if cfg!(miri) {
         return Vec::new();

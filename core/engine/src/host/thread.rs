@@ -11,8 +11,8 @@ use fapilog_plugin::threads::drain_thread;
 
 use crate::{
     error::StartError,
-    host::{Claim, Ready, begin},
-    shard::{Shard, ShardPlan, Turn, idle::IdleStep},
+    host::{BeginClaim, Ready, begin},
+    shard::{Shard, ShardPlan, TurnOutcome, idle::IdleStep},
 };
 
 pub(super) fn start(
@@ -20,18 +20,18 @@ pub(super) fn start(
     plan: ShardPlan,
     cpu: Option<usize>,
     ready: Ready,
-    claim: Claim,
+    claim: BeginClaim,
 ) -> Result<JoinHandle<()>, StartError> {
     thread::Builder::new()
         .name(name)
         .spawn(move || {
             if let Some(id) = cpu {
-                // A shard that floats is slower, and as right.
+                // A shard that is not pinned is slower, and as correct.
                 core_affinity::set_for_current(core_affinity::CoreId { id });
             }
             let _mark = drain_thread::enter();
             if let Some(shard) = begin(plan, ready, &claim) {
-                run_here(shard);
+                run_on_this_thread(shard);
             }
         })
         .map_err(|source| StartError::Thread { source })
@@ -49,7 +49,7 @@ impl Wake for Unpark {
     }
 }
 
-fn run_here(shard: Shard) {
+fn run_on_this_thread(shard: Shard) {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     run(shard, &waker, |time| match time {
         Some(time) => thread::park_timeout(time),
@@ -61,7 +61,7 @@ fn run_here(shard: Shard) {
 /// is up, or for no reason.
 pub(super) fn run(mut shard: Shard, waker: &Waker, sleep: impl Fn(Option<Duration>)) {
     shard.port.doorbell.register(waker);
-    while let Turn::Idle(step) = shard.turn(waker) {
+    while let TurnOutcome::Idle(step) = shard.turn(waker) {
         match shard.before_sleep(step) {
             IdleStep::Continue => {}
             IdleStep::Spin => std::hint::spin_loop(),

@@ -1,7 +1,7 @@
 //! Changes of a running pipeline, on their way from the program to a shard.
 //!
-//! A change is posted to every shard, and each takes it up between two batches; whoever posted it waits for the answer of
-//! each. A shard that stops answers what is left.
+//! A change is posted to every shard, and each shard makes it between two batches. The thread that posted it waits for the
+//! answer of each shard. A shard that stops answers the changes that are left.
 
 use std::{
     collections::VecDeque,
@@ -20,7 +20,7 @@ use crate::{
     port::plan::{PipelinePlan, PluginPlan, SinkPlan},
 };
 
-/// What is to change.
+/// A change of the plugins or sinks of a shard.
 #[derive(Clone)]
 pub(crate) enum Change {
     AddEnricher(PluginPlan<dyn Enricher>),
@@ -31,7 +31,7 @@ pub(crate) enum Change {
     PreparePipeline(PipelinePlan),
     /// Let the pipeline that was prepared work from now on. It cannot fail.
     ReplacePipeline,
-    /// Let go of the pipeline that was prepared, if there is one.
+    /// Drop the pipeline that was prepared, if there is one.
     DiscardPipeline,
     Remove(String),
     SetEnabled(String, bool),
@@ -65,14 +65,14 @@ impl std::fmt::Debug for Change {
     }
 }
 
-/// Where one shard's answer to one change appears.
+/// The place of one shard's answer to one change.
 #[derive(Debug, Default)]
-pub(crate) struct Answer {
+pub(crate) struct ChangeAnswer {
     result: Mutex<Option<Result<(), ChangeError>>>,
     is_there: Condvar,
 }
 
-impl Answer {
+impl ChangeAnswer {
     fn lock(&self) -> MutexGuard<'_, Option<Result<(), ChangeError>>> {
         self.result.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,24 +98,24 @@ impl Answer {
     }
 }
 
-impl Drop for Answer {
+impl Drop for ChangeAnswer {
     fn drop(&mut self) {
-        // Nobody has waited for it, and it may hold a plugin's own error: on the drain, whose affair its drop is not.
+        // An answer that no thread has taken may hold a plugin's own error, whose drop is user code on the drain.
         drop_catching_panics(self.lock().take());
     }
 }
 
-/// A shard's letter box.
+/// The changes that are posted to a shard.
 #[derive(Debug, Default)]
 pub(crate) struct ChangeBox {
     posted: Mutex<Posted>,
-    /// What the shard looks at between two batches. It is a hint: what counts is what the lock guards.
+    /// Read by the shard between two batches. It is a hint: the list under the lock decides.
     has_some: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Posted {
-    changes: VecDeque<(Change, Arc<Answer>)>,
+    changes: VecDeque<(Change, Arc<ChangeAnswer>)>,
     is_closed: bool,
 }
 
@@ -124,9 +124,9 @@ impl ChangeBox {
         self.posted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Posts a change. The doorbell has to be health after it.
-    pub(crate) fn post(&self, change: Change) -> Arc<Answer> {
-        let answer = Arc::<Answer>::default();
+    /// Posts a change. The caller rings the doorbell afterwards.
+    pub(crate) fn post(&self, change: Change) -> Arc<ChangeAnswer> {
+        let answer = Arc::<ChangeAnswer>::default();
         let mut posted = self.lock();
         if posted.is_closed {
             answer.give(Err(ChangeError::ShutDown));
@@ -144,9 +144,10 @@ impl ChangeBox {
         self.has_some.load(Ordering::Acquire)
     }
 
-    pub(crate) fn take(&self) -> Option<(Change, Arc<Answer>)> {
+    pub(crate) fn take(&self) -> Option<(Change, Arc<ChangeAnswer>)> {
         let mut posted = self.lock();
         let next = posted.changes.pop_front();
+        // Release: pairs with `has_some`.
         self.has_some.store(!posted.changes.is_empty(), Ordering::Release);
         next
     }
@@ -158,6 +159,7 @@ impl ChangeBox {
         for (_, answer) in posted.changes.drain(..) {
             answer.give(Err(ChangeError::ShutDown));
         }
+        // Release: pairs with `has_some`.
         self.has_some.store(false, Ordering::Release);
     }
 }
@@ -181,8 +183,8 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_nobody_waits_for_goes_quietly() {
-        let answer = Answer::default();
+    fn an_answer_that_no_thread_waits_for_is_dropped_without_a_panic() {
+        let answer = ChangeAnswer::default();
         for _ in 0..2 {
             let source = PluginError::failed(Clings);
             answer.give(Err(ChangeError::Plugin { kind: PluginKind::Enricher, name: "clings".to_owned(), source }));

@@ -1,4 +1,4 @@
-//! How a thread waits until a shard has delivered everything that came before.
+//! Flush requests: a thread or task waits until a shard has delivered every earlier event.
 
 use std::{
     task::{Context, Poll, Waker},
@@ -15,7 +15,7 @@ use fapilog_ring::{
 pub(crate) struct FlushGate {
     /// The last ticket given out.
     requested: AtomicU64,
-    /// No more is to come; make an end.
+    /// Set when the shard has to end: no more events come.
     stop: AtomicBool,
     answered: Mutex<Answered>,
     changed: Condvar,
@@ -24,7 +24,7 @@ pub(crate) struct FlushGate {
 #[derive(Debug, Default)]
 struct Answered {
     ticket: u64,
-    /// Up to this ticket, something could not be delivered or made stable.
+    /// Up to this ticket, an event could not be delivered or made durable.
     failed: u64,
     /// At which sinks, as of that ticket.
     failed_sinks: Vec<String>,
@@ -39,18 +39,18 @@ struct Answered {
 /// A task that waits.
 #[derive(Debug)]
 struct Task {
-    /// The flush it waits for, which is nobody else's; `None` for the end.
+    /// The flush it waits for, which no other task waits for; `None` for the end of the shard.
     ticket: Option<u64>,
     deadline: Instant,
     waker: Waker,
 }
 
-/// What became of a wait.
+/// The end of a wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Waited {
+pub(crate) enum WaitOutcome {
     /// Everything that came before the request is delivered.
     Done,
-    /// Everything has been tried, and some of it has failed, at these sinks.
+    /// Every delivery has ended, and some have failed, at these sinks.
     Failed(Vec<String>),
     /// The shard has ended.
     Over,
@@ -59,16 +59,16 @@ pub(crate) enum Waited {
 }
 
 impl Answered {
-    /// What was answered to a ticket, if anything was.
-    fn to(&self, ticket: u64) -> Option<Waited> {
+    /// The answer to a ticket, if there is one.
+    fn to(&self, ticket: u64) -> Option<WaitOutcome> {
         if self.failed >= ticket {
-            return Some(Waited::Failed(self.failed_sinks.clone()));
+            return Some(WaitOutcome::Failed(self.failed_sinks.clone()));
         }
-        (self.ticket >= ticket).then_some(Waited::Done)
+        (self.ticket >= ticket).then_some(WaitOutcome::Done)
     }
 }
 
-/// Outside of every lock: wakers are foreign code.
+/// Wakes the tasks. No lock may be held: wakers are user code.
 fn wake(tasks: Vec<Task>) {
     tasks.into_iter().for_each(|task| {
         let _ = fapilog_record::user_code::catch_panic(|| task.waker.wake());
@@ -90,8 +90,8 @@ impl FlushGate {
         self.requested.load(seeded::ordering(Ordering::Acquire, "flush_requested_relaxed"))
     }
 
-    /// Answers all requests up to `ticket`. At the sinks in `failed`, something was not delivered, or is not stable, that
-    /// should be.
+    /// Answers all requests up to `ticket`. At the sinks in `failed`, an event was not delivered, or is not
+    /// durable where it should be.
     pub(crate) fn answer(&self, ticket: u64, failed: Vec<String>) {
         let tasks = {
             let mut answered = lock(&self.answered);
@@ -136,7 +136,7 @@ impl FlushGate {
         lock(&self.answered).stop_deadline
     }
 
-    /// The shard's last word.
+    /// Answers every wait: the shard has ended.
     pub(crate) fn end(&self) {
         let tasks = {
             let mut answered = lock(&self.answered);
@@ -148,17 +148,17 @@ impl FlushGate {
     }
 
     /// Waits for the answer to `ticket`.
-    pub(crate) fn wait(&self, ticket: u64, deadline: Instant) -> Waited {
+    pub(crate) fn wait(&self, ticket: u64, deadline: Instant) -> WaitOutcome {
         self.wait_until(deadline, |answered| answered.to(ticket))
     }
 
     /// As [`wait`](Self::wait), for a task.
-    pub(crate) fn poll(&self, ticket: u64, deadline: Instant, context: &mut Context<'_>) -> Poll<Waited> {
+    pub(crate) fn poll(&self, ticket: u64, deadline: Instant, context: &mut Context<'_>) -> Poll<WaitOutcome> {
         self.poll_until(Some(ticket), deadline, context, |answered| answered.to(ticket))
     }
 
     /// As [`wait_for_end`](Self::wait_for_end), for a task.
-    pub(crate) fn poll_end(&self, deadline: Instant, context: &mut Context<'_>) -> Poll<Waited> {
+    pub(crate) fn poll_end(&self, deadline: Instant, context: &mut Context<'_>) -> Poll<WaitOutcome> {
         self.poll_until(None, deadline, context, |_| None)
     }
 
@@ -167,21 +167,21 @@ impl FlushGate {
         ticket: Option<u64>,
         deadline: Instant,
         context: &mut Context<'_>,
-        answer: impl Fn(&Answered) -> Option<Waited>,
-    ) -> Poll<Waited> {
-        // Cloned before the lock is taken, and dropped behind it: wakers are foreign code.
+        answer: impl Fn(&Answered) -> Option<WaitOutcome>,
+    ) -> Poll<WaitOutcome> {
+        // Cloned before the lock is taken, and dropped after it is released: wakers are user code.
         let mut waker = context.waker().clone();
         let mut answered = lock(&self.answered);
         if let Some(waited) = answer(&answered) {
             return Poll::Ready(waited);
         }
         if answered.is_over {
-            return Poll::Ready(Waited::Over);
+            return Poll::Ready(WaitOutcome::Over);
         }
         if deadline <= Instant::now() {
-            return Poll::Ready(Waited::Late);
+            return Poll::Ready(WaitOutcome::Late);
         }
-        // A ticket has one task, whoever polls it. Several tasks may wait for the end: they differ by their wakers.
+        // A ticket has one task, also if several tasks poll it in sequence. Several tasks may wait for the end: they differ by their wakers.
         let is_known = |task: &&mut Task| {
             task.ticket == ticket && task.deadline == deadline && (ticket.is_some() || task.waker.will_wake(&waker))
         };
@@ -203,30 +203,30 @@ impl FlushGate {
             let mut answered = lock(&self.answered);
             answered.tasks.extract_if(.., |task| task.ticket == Some(ticket)).collect()
         };
-        // Wakers are foreign code.
+        // Wakers are user code.
         let _ = fapilog_record::user_code::catch_panic(|| drop(forgotten));
     }
 
-    /// Waits for the shard's last word.
-    pub(crate) fn wait_for_end(&self, deadline: Instant) -> Waited {
+    /// Waits for the end of the shard.
+    pub(crate) fn wait_for_end(&self, deadline: Instant) -> WaitOutcome {
         self.wait_until(deadline, |_| None)
     }
 
-    fn wait_until(&self, deadline: Instant, answer: impl Fn(&Answered) -> Option<Waited>) -> Waited {
+    fn wait_until(&self, deadline: Instant, answer: impl Fn(&Answered) -> Option<WaitOutcome>) -> WaitOutcome {
         let mut answered = lock(&self.answered);
         loop {
             if let Some(waited) = answer(&answered) {
                 return waited;
             }
             if answered.is_over {
-                return Waited::Over;
+                return WaitOutcome::Over;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left == Duration::ZERO {
-                return Waited::Late;
+                return WaitOutcome::Late;
             }
             answered = match self.changed.wait_timeout(answered, left) {
-                Ok((guard, _)) => guard,
+                Ok((answered, _)) => answered,
                 Err(poisoned) => poisoned.into_inner().0,
             };
         }

@@ -1,4 +1,4 @@
-//! How long events take.
+//! Latencies of events.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) struct Latencies {
     pub(crate) end_to_end: Distribution,
 }
 
-/// One distribution. The drain adds to it; whoever asks for metrics reads.
+/// A distribution. The drain adds samples; a thread that asks for metrics reads them.
 #[derive(Debug, Default)]
 pub(crate) struct Distribution {
     /// Made with the first sample.
@@ -28,7 +28,7 @@ pub(crate) struct Distribution {
 
 impl Distribution {
     pub(crate) fn record(&self, time: Duration) {
-        // In a model, a lock more is a branch more, and time is not what it is about.
+        // In a model, another lock is another branch, and models do not check times.
         if cfg!(fapilog_loom) {
             return;
         }
@@ -42,7 +42,7 @@ impl Distribution {
         }
     }
 
-    /// Adds what is here to a sum.
+    /// Adds this distribution to a sum.
     pub(crate) fn add_to(&self, sum: &mut Option<Histogram<u64>>) {
         let histogram = lock(&self.histogram);
         match (histogram.as_ref(), sum.as_mut()) {
@@ -56,7 +56,7 @@ impl Distribution {
     }
 }
 
-/// What a distribution comes to, from samples of one for each batch or payload: the oldest event's.
+/// The percentiles of a distribution. It has a sample for each batch or payload: the time of its oldest event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Percentiles {

@@ -29,7 +29,7 @@ pub(crate) struct NewRing {
 /// The most idle rings that one shard keeps.
 const IDLE_RINGS_MAX: usize = 32;
 
-/// What a shard shows to the rest of the program.
+/// The part of a shard that producers and the program share with it.
 #[derive(Debug, Default)]
 pub(crate) struct ShardPort {
     pub(crate) registrations: Registrations<NewRing>,
@@ -49,7 +49,7 @@ pub(crate) struct ShardPort {
     pub(crate) sinks: Mutex<Vec<SinkView>>,
 }
 
-/// How full the fullest ring is, in bytes. Figures for reports, on which nothing depends: no model need see them.
+/// How full the fullest ring is, in bytes. These are figures for reports, on which nothing depends: no model need see them.
 #[derive(Debug, Default)]
 pub(crate) struct RingFill {
     now: std::sync::atomic::AtomicU64,
@@ -74,7 +74,7 @@ impl RingFill {
     }
 }
 
-/// What a shard shows of one of its plugins.
+/// A plugin of a shard, as the program sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct PluginView {
     pub(crate) name: String,
@@ -82,17 +82,17 @@ pub(crate) struct PluginView {
     pub(crate) counters: Arc<PluginCounters>,
 }
 
-/// What a shard shows of one of its sinks.
+/// A sink of a shard, as the program sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct SinkView {
     pub(crate) name: String,
     pub(crate) writer: Arc<WriterText>,
     pub(crate) counters: Arc<SinkCounters>,
-    /// What its guard counts.
-    pub(crate) guarding: Arc<PluginCounters>,
+    /// The counters of its supervisor.
+    pub(crate) supervisor_counters: Arc<PluginCounters>,
 }
 
-/// How a sink writes, in its own words. A text for reports, on which nothing depends: no model need see it.
+/// How a sink writes, as the sink describes it. A text for reports, on which nothing depends: no model need see it.
 #[derive(Debug)]
 pub(crate) struct WriterText(std::sync::Mutex<String>);
 
@@ -125,7 +125,7 @@ impl ShardPort {
         is_kept
     }
 
-    /// The shard's last word: it takes no frame any more.
+    /// The end of the shard: it takes no frame any more.
     pub(crate) fn stop(&self) {
         // Release: the counts of what was drained come before it; pairs with `is_stopped`.
         self.stopped.store(true, Ordering::Release);

@@ -25,31 +25,31 @@ pub(crate) struct SinkPlan {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]
 pub struct SinkOptions {
-    /// `None`: the sink's own way.
+    /// `None`: the sink's own policy.
     pub(crate) on_full: Option<OnFull>,
     pub(crate) route: Route,
 }
 
 impl SinkOptions {
-    /// The sink takes all events, and while it is busy it does as is its way: see [`SinkFactory::on_full`].
+    /// The sink takes all events, and while it has no room it follows its own policy: see [`SinkFactory::on_full`].
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What happens to events while the sink has no room.
+    /// Sets the policy for events while the sink has no room.
     pub fn on_full(mut self, on_full: OnFull) -> Self {
         self.on_full = Some(on_full);
         self
     }
 
-    /// Which events it takes. What it does not take is counted as filtered at this sink.
+    /// Sets which events the sink takes. The others are counted as filtered at this sink.
     pub fn route(mut self, route: Route) -> Self {
         self.route = route;
         self
     }
 }
 
-/// How to make one.
+/// How to make a plugin.
 pub(crate) struct PluginPlan<P: ?Sized> {
     /// The name in the container, if not the plugin's own.
     pub(crate) name: Option<String>,

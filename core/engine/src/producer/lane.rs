@@ -1,4 +1,4 @@
-//! One producer's way into a container.
+//! Lanes: the way of a producer into a container.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     accounts::{LaneCounters, LossReason},
     clock::StampSource,
     port::ShardPort,
-    producer::overflow::{Overflow, Wait, may_wait},
+    producer::overflow::{Overflow, SpaceWait, may_wait},
 };
 
 /// The producing end of a ring, with all that a log call needs beside it.
@@ -22,29 +22,29 @@ use crate::{
 /// line with it.
 #[derive(Debug)]
 #[repr(align(128))]
-pub(crate) struct Lane {
+pub(crate) struct ProducerLane {
     producer: Producer,
     stamps: StampSource,
     overflow: Overflow,
-    /// What an event that is not urgent leaves free.
+    /// The bytes that an event below ERROR leaves free.
     headroom_bytes: usize,
     /// Dropped after the producer: fields go in this order.
-    farewell: Farewell,
+    lane_end: LaneEnd,
 }
 
-/// What one call logs, but for its arguments.
+/// The level, descriptor and source of a log call: all but its arguments.
 ///
 /// Two scalars, so that it travels in registers. A larger struct would be written to the stack in parts and read back
 /// whole, and such a load waits until every store before it has left the store buffer: those to the ring among them,
 /// which may take the time of a cache miss. (*Measured*: 280 cycles a call.)
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Call {
+pub(crate) struct LogCall {
     /// The id of the arguments' descriptor, and above it the source's.
     ids: u64,
     pub(crate) level: Level,
 }
 
-impl Call {
+impl LogCall {
     #[inline(always)]
     pub(crate) fn new(level: Level, tag: u32, source: u32) -> Self {
         Self { ids: u64::from(tag) | u64::from(source) << 32, level }
@@ -62,7 +62,7 @@ impl Call {
     }
 }
 
-impl Lane {
+impl ProducerLane {
     pub(super) fn new(
         producer: Producer,
         counters: Arc<LaneCounters>,
@@ -71,21 +71,21 @@ impl Lane {
         stamps: StampSource,
     ) -> Self {
         let headroom_bytes = overflow.headroom_bytes(producer.capacity_bytes());
-        Self { producer, stamps, overflow, headroom_bytes, farewell: Farewell { port, counters } }
+        Self { producer, stamps, overflow, headroom_bytes, lane_end: LaneEnd { port, counters } }
     }
 
-    /// Whether nobody drains this lane any more.
+    /// Whether no shard drains this lane any more.
     pub(super) fn is_stopped(&self) -> bool {
-        self.farewell.port.is_stopped()
+        self.lane_end.port.is_stopped()
     }
 
-    /// Logs if there is space in the ring, and touches nothing if there is none. Runs no foreign code: ringing the bell,
-    /// which may, is left to the caller.
+    /// Logs if there is space in the ring, and touches nothing if there is none. Runs no user code: ringing the
+    /// doorbell, which may, is left to the caller.
     ///
     /// Where the arguments have no tail, the record's length is a constant, and inlining leaves nothing of the writer but
     /// stores.
     #[inline(always)]
-    pub(crate) fn try_log<A: Arguments>(&mut self, call: Call, arguments: &A, scope: &[u8]) -> Attempt {
+    pub(crate) fn try_log<A: Arguments>(&mut self, call: LogCall, arguments: &A, scope: &[u8]) -> Attempt {
         self.try_reserved(record_bytes(arguments, scope.len()), call, arguments, scope, self.stamps.stamp())
     }
 
@@ -93,7 +93,7 @@ impl Lane {
     fn try_reserved<A: Arguments>(
         &mut self,
         wanted_bytes: usize,
-        call: Call,
+        call: LogCall,
         arguments: &A,
         scope: &[u8],
         stamp: u64,
@@ -103,7 +103,7 @@ impl Lane {
             Ok(grant) => grant,
             Err(error) => return Attempt::NoSpace(error),
         };
-        let counters = &self.farewell.counters;
+        let counters = &self.lane_end.counters;
         counters.submitted.add(1);
         match write_record(grant.payload_mut(), call.source(), arguments, scope) {
             Ok(written) => {
@@ -111,8 +111,8 @@ impl Lane {
                     counters.refused.cut.add(1);
                 }
                 grant.commit(written.used_bytes, call.tag(), stamp);
-                if self.farewell.port.doorbell.is_ring_due(call.level.is_urgent()) {
-                    Attempt::RingBell
+                if self.lane_end.port.doorbell.is_ring_due(call.level.is_urgent()) {
+                    Attempt::RingDoorbell
                 } else {
                     Attempt::Done
                 }
@@ -124,17 +124,17 @@ impl Lane {
         }
     }
 
-    /// Logs, and waits for space if the overflow strategy says so. Counts the event as lost if it comes to that.
-    pub(crate) fn log<A: Arguments>(&mut self, call: Call, arguments: &A, scope: &[u8]) {
+    /// Logs, and waits for space if the overflow strategy is to block. Counts the event as lost if there is no space in time.
+    pub(crate) fn log<A: Arguments>(&mut self, call: LogCall, arguments: &A, scope: &[u8]) {
         let stamp = self.stamp();
-        let mut wait: Option<Wait> = None;
+        let mut wait: Option<SpaceWait> = None;
         loop {
             match self.try_to_fit(call, arguments, scope, stamp) {
                 Attempt::Done => return,
-                Attempt::RingBell => return self.farewell.port.doorbell.ring(),
+                Attempt::RingDoorbell => return self.lane_end.port.doorbell.ring(),
                 Attempt::NoSpace(ReserveError::Full { .. })
-                    if may_wait(&mut wait, self.overflow, &self.farewell.port.doorbell) => {}
-                Attempt::NoSpace(error) => return self.lose(error),
+                    if may_wait(&mut wait, self.overflow, &self.lane_end.port.doorbell) => {}
+                Attempt::NoSpace(error) => return self.count_lost(error),
             }
         }
     }
@@ -144,50 +144,56 @@ impl Lane {
         self.stamps.stamp()
     }
 
-    /// One try of a call, cut to what the ring takes: the writer is given no more room than that.
-    pub(super) fn try_to_fit<A: Arguments>(&mut self, call: Call, arguments: &A, scope: &[u8], stamp: u64) -> Attempt {
+    /// An attempt to log, cut to the longest payload of the ring: the writer gets no more room than that.
+    pub(super) fn try_to_fit<A: Arguments>(
+        &mut self,
+        call: LogCall,
+        arguments: &A,
+        scope: &[u8],
+        stamp: u64,
+    ) -> Attempt {
         let wanted_bytes = record_bytes(arguments, scope.len()).min(self.producer.payload_max_bytes());
         self.try_reserved(wanted_bytes, call, arguments, scope, stamp)
     }
 
     /// Counts a call that found no space.
-    pub(super) fn lose(&self, error: ReserveError) {
+    pub(super) fn count_lost(&self, error: ReserveError) {
         let reason = match error {
             ReserveError::Full { .. } => LossReason::RingFull,
             ReserveError::Abandoned => LossReason::ContainerClosed,
             _ => LossReason::TooLong,
         };
-        self.farewell.counters.submitted.add(1);
-        self.farewell.counters.refused.lost.add(reason, 1);
+        self.lane_end.counters.submitted.add(1);
+        self.lane_end.counters.refused.lost.add(reason, 1);
     }
 
-    /// Where its bell is.
+    /// The port of its shard.
     pub(super) fn port(&self) -> &Arc<ShardPort> {
-        &self.farewell.port
+        &self.lane_end.port
     }
 }
 
-/// What became of a try.
+/// The result of an attempt to log.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Attempt {
     /// It is published, or lost and counted.
     Done,
-    /// It is published, and the drain sleeps: the doorbell is to be health.
-    RingBell,
+    /// It is published, and the drain sleeps: the caller has to ring the doorbell.
+    RingDoorbell,
     /// Nothing has happened.
     NoSpace(ReserveError),
 }
 
 /// Runs when a lane's producer is gone.
 #[derive(Debug)]
-struct Farewell {
+struct LaneEnd {
     port: Arc<ShardPort>,
     counters: Arc<LaneCounters>,
 }
 
-impl Drop for Farewell {
+impl Drop for LaneEnd {
     fn drop(&mut self) {
-        // A parked drain would not see for a long while that the ring is closed. One that has stopped is not parked.
+        // A parked drain would not see for a long while that the ring is closed. A drain that has stopped is not parked.
         self.port.doorbell.after_publish(false);
     }
 }

@@ -36,8 +36,8 @@ impl Living {
         let is_stopped = self.port.is_stopped();
         let mut totals = self.counters.read();
         if is_stopped {
-            // What came after the shard's last look, nobody takes any more. It is reckoned here and counted by nobody:
-            // thread and shard, each about to go, could not tell which of them is to count it.
+            // Events published after the shard's last look are never taken. No counter has them, because neither the
+            // thread nor the shard can know which of the two should count them: the total adds them as lost.
             totals.lost.add_of(LossReason::ContainerClosed, totals.pending());
         }
         totals
@@ -49,7 +49,7 @@ impl LaneRegistry {
         lock(&self.lanes).living.push(Living { counters: Arc::clone(counters), port: Arc::clone(port) });
     }
 
-    /// Keeps the sums of a lane whose producer is gone and whose ring is empty, and lets go of the rest.
+    /// Keeps the sums of a lane whose producer is gone and whose ring is empty, and drops the lane.
     pub(crate) fn leave(&self, counters: &Arc<LaneCounters>) {
         let mut lanes = lock(&self.lanes);
         lanes.gone.add(&counters.read());

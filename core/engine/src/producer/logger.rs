@@ -1,4 +1,4 @@
-//! What a program logs through.
+//! Loggers: the handles that a program logs with.
 
 use std::{fmt, sync::Arc};
 
@@ -13,20 +13,20 @@ use fapilog_record::{
     writer::SlotWriter,
 };
 
-use crate::producer::{Frontend, Scope, lane::Call, thread};
+use crate::producer::{Frontend, Scope, lane::LogCall, thread};
 
 /// A container's logger under one name, the `source` of its events. Cheap to clone, and made to be kept.
 #[derive(Clone)]
 pub struct Logger {
     frontend: Arc<Frontend>,
     source: Source,
-    /// What every event gets, as a record's scope; `None` where there is nothing.
+    /// The fields of every event, as a record's scope; `None` where there are none.
     fields: Option<Arc<[u8]>>,
 }
 
 impl Logger {
     pub(crate) fn new(frontend: Arc<Frontend>, name: &str) -> Self {
-        // In a forked child nothing is logged, and whoever holds the table's lock may be in the parent.
+        // In a forked child nothing is logged, and a thread of the parent may hold the table's lock.
         let source =
             if frontend.is_in_forked_child() { Source::new(0, name.into()) } else { frontend.sources.intern(name) };
         Self { frontend, source, fields: None }
@@ -48,10 +48,11 @@ impl Logger {
         self.source.name()
     }
 
-    /// A child: a logger of the same source whose events carry these fields in their context.
+    /// A child: a logger of the same source whose events have these fields in their context.
     ///
-    /// They are archived here, once, and copied as bytes behind each event. A call's own argument of the same key counts
-    /// before them, and they before a [scope's](Scope). Fields that would bring them beyond 65,535 bytes are left out.
+    /// The fields are archived once, by this call, and copied as bytes behind each event. If a key occurs twice, a log
+    /// call's own argument wins over these fields, and they win over a [scope's](Scope). Fields that would bring them beyond
+    /// 65,535 bytes are left out.
     ///
     /// ```
     /// # use fapilog_engine::producer::Logger;
@@ -67,7 +68,7 @@ impl Logger {
         self.with_scope(&scope)
     }
 
-    /// A child whose events carry what the scope binds: fields of any group, a correlation id.
+    /// A child whose events have the bindings of the scope: fields of any group, a correlation id.
     #[must_use]
     pub fn with_scope(&self, scope: &Scope) -> Self {
         let mut fields = self.fields.as_deref().unwrap_or_default().to_vec();
@@ -93,7 +94,7 @@ impl Logger {
             || (self.frontend.wants_by_target(level) && self.frontend.level_of(target).passes(level))
     }
 
-    /// What the macros ask before they look at any argument.
+    /// The check that the macros make before they look at any argument.
     #[doc(hidden)]
     #[inline(always)]
     pub fn is_enabled_at(&self, level: Level, site: &'static CallSite) -> bool {
@@ -106,7 +107,7 @@ impl Logger {
         self.frontend.level()
     }
 
-    /// What the macros call when [`is_enabled_at`](Self::is_enabled_at) has said no: a closed container counts the call.
+    /// Called by the macros when [`is_enabled_at`](Self::is_enabled_at) is `false`: a closed container counts the call.
     #[doc(hidden)]
     #[inline(always)]
     pub fn skip(&self, level: Level, site: &'static CallSite) {
@@ -115,11 +116,11 @@ impl Logger {
         }
     }
 
-    /// What the macros call. The level is the call site's: given apart, because there it is a constant.
+    /// Called by the macros. The level is the call site's: a separate argument, because it is a constant there.
     #[doc(hidden)]
     #[inline(always)]
     pub fn log<A: Arguments>(&self, level: Level, site: &'static CallSite, arguments: A) {
-        let call = Call::new(level, site.descriptor_id::<A>(), self.source.id());
+        let call = LogCall::new(level, site.descriptor_id::<A>(), self.source.id());
         match &self.fields {
             None => thread::log(&self.frontend, call, arguments),
             Some(fields) => thread::log_with(&self.frontend, call, arguments, fields),
@@ -134,7 +135,7 @@ impl Logger {
             }
             return;
         }
-        let call = Call::new(event.level, DYNAMIC_ID, self.source.id());
+        let call = LogCall::new(event.level, DYNAMIC_ID, self.source.id());
         let arguments = (Arg(&Body { event }), End);
         match &self.fields {
             None => thread::log(&self.frontend, call, arguments),
@@ -189,13 +190,13 @@ impl DynamicEvent {
         }
     }
 
-    /// How grave it is, from 1 to 10, if not what its level says.
+    /// Sets how grave it is, from 1 to 10, if that differs from its level's severity.
     #[must_use]
     pub fn severity(self, severity: u8) -> Self {
         self.field(FieldGroup::Severity, "", ValueRef::U64(severity.into()))
     }
 
-    /// What it is about, if not what its level says.
+    /// Sets its category, if that differs from its level's category.
     #[must_use]
     pub fn category(mut self, category: Category) -> Self {
         self.category = Some(category);

@@ -1,4 +1,4 @@
-//! What a log call sees of a container: loggers, lanes, and what happens when a ring is full.
+//! The producer side of a container: loggers, lanes, scopes, and the overflow policy.
 //!
 //! A thread that logs to a container for the first time is given a *lane*: the producer of a ring that belongs to the
 //! shard of the core it runs on. From then on a call touches nothing that another thread writes, but the ring's two
@@ -35,7 +35,7 @@ use crate::{
 pub(crate) use crate::{
     port::ShardPort,
     producer::{
-        lane::{Call, Lane},
+        lane::{LogCall, ProducerLane},
         lane_registry::LaneRegistry,
     },
 };
@@ -58,7 +58,8 @@ const CLOSED: u8 = u8::MAX;
 /// The threshold of a container that wants nothing for now.
 const OFF: u8 = Level::Security as u8 + 1;
 
-/// One byte for one comparison. AUDIT passes every level, so no level's threshold lies above its own.
+/// The threshold as a byte, for a single comparison. AUDIT passes a filter of any level, so no level's threshold lies
+/// above AUDIT.
 const fn threshold_of(filter: LevelFilter) -> u8 {
     match filter {
         LevelFilter::AtLeast(Level::Security) => Level::Audit as u8,
@@ -67,20 +68,20 @@ const fn threshold_of(filter: LevelFilter) -> u8 {
     }
 }
 
-/// Added to the threshold of a container whose targets have levels of their own. It lies above every level, so that the one
-/// comparison of the common case fails, and the way round asks for the target. What is left is the least level of all.
+/// Flag bit above every level, set where targets have levels of their own: the fast comparison fails, and the slow path
+/// looks up the target's level. The other bits hold the least level of all targets.
 const BY_TARGET: u8 = 0x40;
 
 fn threshold_of_all(directives: &Directives) -> u8 {
-    let rest = threshold_of(directives.level());
+    let default = threshold_of(directives.level());
     let targets = directives.targets().map(|(_, level)| threshold_of(level));
     match targets.min() {
-        Some(least) => least.min(rest) | BY_TARGET,
-        None => rest,
+        Some(least) => least.min(default) | BY_TARGET,
+        None => default,
     }
 }
 
-/// What every call reads, on cache lines that nobody writes while levels stay as they are.
+/// The fields that every call reads, on cache lines that no thread writes while levels stay as they are.
 #[derive(Debug)]
 struct Gate {
     /// Never given out twice in a process.
@@ -93,9 +94,9 @@ struct Gate {
 #[derive(Debug)]
 pub(crate) struct Frontend {
     gate: CachePadded<Gate>,
-    /// What the threshold was made of, which stays when the container is closed.
+    /// The directives that the threshold was made of. They stay when the container is closed.
     directives: Mutex<Arc<Directives>>,
-    /// Tells the directives in force from all others of the process: what call sites remember goes by it.
+    /// The id of the directives in force, unique in the process: the caches of call sites are keyed by it.
     directives_id: AtomicU64,
     /// The fork generation of the process that made the container.
     born: u32,
@@ -109,7 +110,7 @@ pub(crate) struct Frontend {
     stamps: StampSource,
 }
 
-/// What bounds the frontend.
+/// The limits of the frontend.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) ring: Capacity,
@@ -142,7 +143,7 @@ impl Frontend {
         }
     }
 
-    /// What its events are stamped by.
+    /// The source of its events' stamps.
     pub(crate) fn stamps(&self) -> StampSource {
         self.stamps
     }
@@ -152,7 +153,7 @@ impl Frontend {
         self.limits.ring.capacity_bytes()
     }
 
-    /// One that wants nothing and leads nowhere.
+    /// A frontend that wants no event and has no shard.
     pub(crate) fn nowhere() -> &'static Arc<Self> {
         #[allow(clippy::panic, reason = "when it is compiled, never when it runs")]
         const RING: Capacity = match Capacity::new(Capacity::MIN_BYTES, 1) {
@@ -178,9 +179,10 @@ impl Frontend {
         level as u8 >= self.gate.threshold.load(Ordering::Relaxed)
     }
 
-    /// Whether some target wants it, where targets differ. Only after [`wants`](Self::wants) has said no.
+    /// Whether some target wants it, where targets differ. Only after [`wants`](Self::wants) was `false`.
     #[inline(always)]
     pub(crate) fn wants_by_target(&self, level: Level) -> bool {
+        // Relaxed: see `wants`.
         let threshold = self.gate.threshold.load(Ordering::Relaxed);
         threshold & BY_TARGET != 0 && threshold != CLOSED && level as u8 >= threshold & !BY_TARGET
     }
@@ -201,7 +203,7 @@ impl Frontend {
 
     /// The least level that this target logs.
     pub(crate) fn level_of(&self, target: &str) -> LevelFilter {
-        // In a forked child nothing is logged, and whoever holds the lock may be in the parent.
+        // In a forked child nothing is logged, and a thread of the parent may hold the lock.
         if self.is_in_forked_child() {
             return LevelFilter::Off;
         }
@@ -214,11 +216,12 @@ impl Frontend {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
+        // Relaxed: see `wants`.
         self.gate.threshold.load(Ordering::Relaxed) == CLOSED
     }
 
     pub(crate) fn set_level(&self, directives: Directives) {
-        // In a forked child nothing is logged, and whoever holds the lock may be in the parent.
+        // In a forked child nothing is logged, and a thread of the parent may hold the lock.
         if self.is_in_forked_child() {
             return;
         }
@@ -267,7 +270,7 @@ impl Frontend {
         }
     }
 
-    /// Makes the shared lane. Done before anyone logs, so that no call allocates under its lock.
+    /// Makes the shared lane. Done before the first log call, so that no call allocates under its lock.
     pub(crate) fn open_shared_lane(&self) {
         let lane = self.new_ring().and_then(|ring| {
             let info = ProducerInfo::new(self.new_producer_id(), 0, None);
@@ -277,7 +280,7 @@ impl Frontend {
     }
 
     /// Logs for a thread that has no lane. Counts the event as lost if there is no shared lane either.
-    pub(crate) fn log_shared<A: Arguments>(&self, call: Call, arguments: &A, scope: &[u8]) {
+    pub(crate) fn log_shared<A: Arguments>(&self, call: LogCall, arguments: &A, scope: &[u8]) {
         let logged = self.ports.first().map_or(SharedLaneLog::Closed, |port| {
             self.shared_lane.log(call, arguments, scope, self.limits.overflow, &port.doorbell)
         });
@@ -286,8 +289,8 @@ impl Frontend {
         }
     }
 
-    /// A lane for this thread; `None` when it must share the late one.
-    pub(crate) fn open_lane(&self) -> Option<Lane> {
+    /// A lane for this thread; `None` when it must use the shared lane.
+    pub(crate) fn open_lane(&self) -> Option<ProducerLane> {
         let port = self.ports.get(current_cpu() % self.ports.len().max(1))?;
         let ring = port.take_idle().or_else(|| self.new_ring())?;
         let thread = std::thread::current();
@@ -314,23 +317,25 @@ impl Frontend {
         }
     }
 
-    /// One ring less.
+    /// Removes a ring from the count.
     pub(crate) fn forget_ring(&self) {
+        // Relaxed: see `new_ring`.
         self.rings.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// How many rings there are, in use or idle.
     pub(crate) fn rings(&self) -> usize {
+        // Relaxed: a figure for reports.
         self.rings.load(Ordering::Relaxed)
     }
 
-    fn register(&self, ring: IdleRing, port: &Arc<ShardPort>, info: ProducerInfo) -> Lane {
+    fn register(&self, ring: IdleRing, port: &Arc<ShardPort>, info: ProducerInfo) -> ProducerLane {
         let (producer, consumer) = ring.split();
         let counters = Arc::new(LaneCounters::default());
         self.lane_registry.enter(&counters, port);
         // Rule 9 of the ring: on the registrations before the first frame.
         port.registrations.register(NewRing { consumer, counters: Arc::clone(&counters), info });
-        Lane::new(producer, counters, Arc::clone(port), self.limits.overflow, self.stamps)
+        ProducerLane::new(producer, counters, Arc::clone(port), self.limits.overflow, self.stamps)
     }
 }
 

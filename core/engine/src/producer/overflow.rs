@@ -1,4 +1,4 @@
-//! The behaviour of a log call when its ring is full.
+//! Overflow: the policy of a log call when a ring is full.
 
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,7 @@ impl OverflowStrategy {
 #[non_exhaustive]
 pub enum Overflow {
     /// Wait for space, this long at most; then the event is lost and counted. A plugin that logs on a drain's thread does
-    /// not wait: nobody would make space meanwhile.
+    /// not wait: no other thread would make space meanwhile.
     Block {
         /// The longest wait.
         timeout: Duration,
@@ -73,30 +73,30 @@ impl Overflow {
     }
 }
 
-/// Waits a step for space; `false` if the strategy is not to wait, or time is up.
-pub(super) fn may_wait(wait: &mut Option<Wait>, overflow: Overflow, doorbell: &Doorbell) -> bool {
+/// Waits a step for space; `false` if the strategy does not wait, or time is up.
+pub(super) fn may_wait(wait: &mut Option<SpaceWait>, overflow: Overflow, doorbell: &Doorbell) -> bool {
     // A plugin that logs, or its panic that is logged: the drain would wait for itself.
     if drain_thread::is_marked() {
         return false;
     }
     let Some(timeout) = overflow.timeout() else { return false };
     let wait = wait.get_or_insert_with(|| {
-        // Whoever waits for the drain makes sure that it is awake.
+        // A thread that waits for the drain wakes it first.
         doorbell.ring();
-        Wait::new(timeout)
+        SpaceWait::new(timeout)
     });
     wait.step()
 }
 
 /// Waits for space, by steps that grow: the drain is at work on another core, so a short wait is the rule.
 #[derive(Debug)]
-pub(crate) struct Wait {
-    /// `None`: for ever (a timeout so long that no clock can tell its end).
+pub(crate) struct SpaceWait {
+    /// `None`: no deadline, because the end of the timeout is beyond the range of [`Instant`].
     deadline: Option<Instant>,
     steps: u32,
 }
 
-impl Wait {
+impl SpaceWait {
     pub(crate) fn new(timeout: Duration) -> Self {
         Self { deadline: Instant::now().checked_add(timeout), steps: 0 }
     }
@@ -105,7 +105,7 @@ impl Wait {
     pub(crate) fn step(&mut self) -> bool {
         const SPINS: u32 = 64;
         const SPINS_AND_YIELDS: u32 = SPINS + 16;
-        const NAP: Duration = Duration::from_micros(50);
+        const SLEEP: Duration = Duration::from_micros(50);
 
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return false;
@@ -113,7 +113,7 @@ impl Wait {
         match self.steps {
             0..SPINS => std::hint::spin_loop(),
             SPINS..SPINS_AND_YIELDS => std::thread::yield_now(),
-            _ => std::thread::sleep(NAP),
+            _ => std::thread::sleep(SLEEP),
         }
         self.steps = self.steps.saturating_add(1);
         true

@@ -25,7 +25,7 @@ use crate::producer::thread;
 ///
 /// let request = Scope::new().correlation_id("7f3a").field(FieldGroup::Tags, "region", ValueRef::Text("eu"));
 /// let entered = request.enter();
-/// // ... everything that this thread logs here carries both ...
+/// // ... everything that this thread logs while the scope is entered has both ...
 /// drop(entered);
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -53,8 +53,8 @@ impl Scope {
         self
     }
 
-    /// Names the task that runs in it: `context.task`. A runtime knows its tasks and a log call does not, so whoever spawns
-    /// one says what it is, and [`in_scope`](InScope::in_scope) binds it wherever the task is polled.
+    /// Names the task that runs in it: `context.task`. A runtime knows its tasks and a log call does not. So the code that
+    /// spawns a task names it, and [`in_scope`](InScope::in_scope) binds the name wherever the task is polled.
     #[must_use]
     pub fn task(self, name: &str) -> Self {
         self.field(FieldGroup::Context, "task", ValueRef::Text(name))
@@ -72,14 +72,14 @@ impl Scope {
         }
     }
 
-    /// Everything that is bound to this thread just now, to be carried to another thread or task.
+    /// Everything that is bound to this thread now, to be moved to another thread or task.
     ///
     /// ```
     /// use fapilog_engine::producer::Scope;
     ///
     /// let _request = Scope::new().correlation_id("7f3a").enter();
     /// let worker = std::thread::spawn(Scope::current().wrap(|| {
-    ///     // ... what is logged here carries the id ...
+    ///     // ... events of this closure have the id ...
     /// }));
     /// # worker.join().unwrap();
     /// ```
@@ -112,16 +112,16 @@ impl Scope {
         self.fields.is_empty()
     }
 
-    /// What it binds, as a record's scope.
+    /// Its bindings, as a record's scope.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.fields
     }
 
-    /// Enters the scope on this thread, until the guard is dropped. Guards must be dropped in reverse order, as variables
-    /// are by themselves.
+    /// Enters the scope on this thread, until the guard is dropped. Several drop guards must be dropped in reverse order,
+    /// as variables are by themselves.
     ///
-    /// In async code, use [`in_scope`](InScope::in_scope): a guard that is held over an `await` would bind whatever the
-    /// thread does meanwhile.
+    /// In async code, use [`in_scope`](InScope::in_scope): a scope that stays entered over an `await` would bind
+    /// everything that the thread does meanwhile.
     ///
     /// All scopes of a thread together hold 65,535 bytes; one that does not fit binds nothing.
     pub fn enter(&self) -> ScopeGuard {
@@ -162,7 +162,7 @@ impl Drop for ScopeGuard {
     }
 }
 
-/// Futures that carry a scope with them, on whatever thread they are polled.
+/// Futures that keep a scope, on whatever thread they are polled.
 ///
 /// ```
 /// use fapilog_engine::producer::{InScope, Scope};

@@ -5,8 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use fapilog_plugin::event::Source;
 use fapilog_ring::sync::{Mutex, lock};
 
-/// The most names that one container tells apart; loggers beyond that share [`OTHERS`]. It bounds the memory of a program
-/// that makes up names as it goes.
+/// The most names of one container; loggers beyond that share [`OTHERS`]. The limit bounds the memory of a program that
+/// makes up names as it goes.
 const SOURCES_MAX: usize = 65_536;
 
 /// The name of loggers beyond the limit. Also the source with id 0.
@@ -18,11 +18,11 @@ const SOURCE_MAX_BYTES: usize = 255;
 /// All names of one container. It only grows, up to a limit.
 #[derive(Debug)]
 pub(crate) struct SourceTable {
-    names: Mutex<Names>,
+    names: Mutex<SourceNames>,
 }
 
 #[derive(Debug)]
-struct Names {
+struct SourceNames {
     by_id: Vec<Arc<str>>,
     ids: HashMap<Arc<str>, u32>,
 }
@@ -30,7 +30,7 @@ struct Names {
 impl SourceTable {
     pub(crate) fn new() -> Self {
         let others: Arc<str> = OTHERS.into();
-        let names = Names { by_id: vec![Arc::clone(&others)], ids: HashMap::from([(others, 0)]) };
+        let names = SourceNames { by_id: vec![Arc::clone(&others)], ids: HashMap::from([(others, 0)]) };
         Self { names: Mutex::new(names) }
     }
 
@@ -52,7 +52,7 @@ impl SourceTable {
     }
 }
 
-/// One drain's copy of the table.
+/// A drain's copy of the table.
 #[derive(Debug)]
 pub(crate) struct SourceCache {
     table: Arc<SourceTable>,
@@ -72,7 +72,7 @@ impl SourceCache {
         self.known.get(id as usize)
     }
 
-    /// Learns what is new in the table.
+    /// Copies the names that are new in the table.
     #[cold]
     pub(crate) fn update(&mut self) {
         let names = lock(&self.table.names);

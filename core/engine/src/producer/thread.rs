@@ -1,9 +1,9 @@
-//! What belongs to a thread: its lanes and its scope.
+//! The state of a thread: its lanes and its scope.
 //!
-//! A thread's lanes are owned by [`ThreadState`], which a log call may find gone (the thread is ending) or in use (the
-//! program's allocator logs while we allocate). So the lane used last also stands in [`CURRENT`], which is neither: a plain
-//! cell without a destructor. It is empty while anyone else has to do with the lanes, and whenever a scope is entered; a
-//! call that finds it empty takes the way round by `ThreadState`.
+//! A thread's lanes are owned by [`ThreadState`]. A log call may find it gone (the thread exits) or in use (the program's
+//! allocator logs while this crate allocates). So the lane used last also stands in [`CURRENT`], a plain cell without a
+//! destructor, which is neither. It is empty while other code uses the lanes, and whenever a scope is entered; a call that
+//! finds it empty goes the slow path through `ThreadState`.
 //!
 //! Signal handlers must not log: one that interrupts a log call would find the lane in the middle of it.
 
@@ -20,8 +20,8 @@ use fapilog_record::{arguments::Arguments, dynamic};
 use crate::{
     accounts::LossReason,
     producer::{
-        Frontend, Lane,
-        lane::{Attempt, Call},
+        Frontend, ProducerLane,
+        lane::{Attempt, LogCall},
     },
 };
 
@@ -34,7 +34,7 @@ thread_local! {
 #[derive(Debug, Clone, Copy)]
 struct Current {
     container: u64,
-    lane: NonNull<Lane>,
+    lane: NonNull<ProducerLane>,
 }
 
 #[derive(Debug)]
@@ -51,15 +51,15 @@ struct ThreadState {
 #[derive(Debug)]
 struct OwnedLane {
     container: u64,
-    lane: NonNull<Lane>,
+    lane: NonNull<ProducerLane>,
 }
 
 impl OwnedLane {
-    fn new(container: u64, lane: Lane) -> Self {
+    fn new(container: u64, lane: ProducerLane) -> Self {
         Self { container, lane: NonNull::from(Box::leak(Box::new(lane))) }
     }
 
-    fn get(&mut self) -> &mut Lane {
+    fn get(&mut self) -> &mut ProducerLane {
         // SAFETY: the lane lives as long as `self`. `CURRENT` may point to it too, but every user of the one or the other is
         // done with it before anything else of this thread runs: see `log`; and it never leaves the thread.
         unsafe { self.lane.as_mut() }
@@ -68,23 +68,23 @@ impl OwnedLane {
 
 impl Drop for OwnedLane {
     fn drop(&mut self) {
-        // SAFETY: made by `Box` in `new`, and owned by `self` alone; whoever drops one has emptied `CURRENT` before.
+        // SAFETY: made by `Box` in `new`, and owned by `self` alone; all code that drops one has emptied `CURRENT` before.
         drop(unsafe { Box::from_raw(self.lane.as_ptr()) });
     }
 }
 
 /// Logs from this thread.
 #[inline(always)]
-pub(super) fn log<A: Arguments>(frontend: &Frontend, call: Call, arguments: A) {
+pub(super) fn log<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: A) {
     if let Some(current) = CURRENT.get()
         && current.container == frontend.id()
     {
         let mut lane = current.lane;
         // SAFETY: the lane is alive, since `CURRENT` is emptied before a lane is dropped, and nothing else uses it:
-        // `ThreadState` empties `CURRENT` before it does, and `try_log` runs no foreign code that could log in turn.
+        // `ThreadState` empties `CURRENT` before it does, and `try_log` runs no user code that could log itself.
         match unsafe { lane.as_mut() }.try_log(call, &arguments, &[]) {
             Attempt::Done => return,
-            Attempt::RingBell => return ring_bell(lane),
+            Attempt::RingDoorbell => return ring_doorbell(lane),
             Attempt::NoSpace(_) => {}
         }
     }
@@ -93,16 +93,16 @@ pub(super) fn log<A: Arguments>(frontend: &Frontend, call: Call, arguments: A) {
 
 /// Logs from this thread, with fields of the logger's own.
 #[inline(never)]
-pub(super) fn log_with<A: Arguments>(frontend: &Frontend, call: Call, arguments: A, fields: &[u8]) {
+pub(super) fn log_with<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: A, fields: &[u8]) {
     log_around(frontend, call, &arguments, fields);
 }
 
 #[cold]
 #[inline(never)]
-fn ring_bell(lane: NonNull<Lane>) {
+fn ring_doorbell(lane: NonNull<ProducerLane>) {
     // SAFETY: as in `log`, which is done with the lane.
     let port = Arc::clone(unsafe { lane.as_ref() }.port());
-    // The waker is foreign: from here on the lane may change.
+    // The waker is user code: the lane may change from this call on.
     port.doorbell.ring();
 }
 
@@ -112,13 +112,13 @@ fn ring_bell(lane: NonNull<Lane>) {
 /// The arguments come by value, so that the common case need not have them in memory.
 #[cold]
 #[inline(never)]
-fn log_otherwise<A: Arguments>(frontend: &Frontend, call: Call, arguments: A) {
+fn log_otherwise<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: A) {
     log_around(frontend, call, &arguments, &[]);
 }
 
-/// The way round by [`ThreadState`]. `fields` are the logger's own: they come behind the thread's scope, as a scope inside
-/// it would.
-fn log_around<A: Arguments>(frontend: &Frontend, call: Call, arguments: &A, fields: &[u8]) {
+/// The slow path through [`ThreadState`]. `fields` are the logger's own: they come behind the thread's scope, as the fields
+/// of an inner scope do.
+fn log_around<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: &A, fields: &[u8]) {
     if frontend.is_in_forked_child() {
         return frontend.refuse(LossReason::Forked);
     }
@@ -132,7 +132,7 @@ fn log_around<A: Arguments>(frontend: &Frontend, call: Call, arguments: &A, fiel
 }
 
 /// For threads without a lane: the thread's data are gone, or in use, or the limit is reached.
-fn log_shared<A: Arguments>(frontend: &Frontend, call: Call, arguments: &A, fields: &[u8]) {
+fn log_shared<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: &A, fields: &[u8]) {
     let mut scope = current_scope();
     if scope.len() + fields.len() <= SCOPE_MAX_BYTES {
         scope.extend_from_slice(fields);
@@ -146,13 +146,13 @@ impl ThreadState {
     }
 
     /// `false` if there is no lane to be had.
-    fn log<A: Arguments>(&mut self, frontend: &Frontend, call: Call, arguments: &A, fields: &[u8]) -> bool {
-        // Whatever logs meanwhile (the allocator, a waker) finds neither this nor `THREAD`, and takes the shared lane.
+    fn log<A: Arguments>(&mut self, frontend: &Frontend, call: LogCall, arguments: &A, fields: &[u8]) -> bool {
+        // Code that logs meanwhile (the allocator, a waker) finds neither this nor `THREAD`, and takes the shared lane.
         CURRENT.set(None);
         let Some(index) = self.lane_of(frontend) else { return false };
         let Some(owned) = self.lanes.get_mut(index) else { return false };
         let outer = self.scope.len();
-        // What does not fit beside the scopes is left out whole.
+        // Fields that do not fit beside the scopes are left out whole.
         if outer + fields.len() <= SCOPE_MAX_BYTES {
             self.scope.extend_from_slice(fields);
         }
@@ -176,7 +176,7 @@ impl ThreadState {
         Some(self.lanes.len() - 1)
     }
 
-    /// Lets go of all lanes without touching what the parent owns. Neither allocates nor locks.
+    /// Forgets all lanes without touching what the parent owns. Neither allocates nor locks.
     fn disown_lanes(&mut self) {
         CURRENT.set(None);
         let _leaked = ManuallyDrop::new(std::mem::take(&mut self.lanes));
@@ -201,7 +201,7 @@ pub(super) fn disown_lanes() {
     });
 }
 
-/// A scope that outgrows what a record's head can tell would be left out of every record whole.
+/// The longest scope that a record's head can describe: a longer one would be left out of every record whole.
 pub(super) const SCOPE_MAX_BYTES: usize = u16::MAX as usize;
 
 /// The scope of this thread, with all scopes around it, innermost last.
@@ -210,7 +210,7 @@ pub(super) fn current_scope() -> Vec<u8> {
     scope.unwrap_or_default()
 }
 
-/// Binds the fields that `put` appends to this thread. Returns the length to go back to; `None` if the thread is ending.
+/// Binds the fields that `put` appends to this thread. Returns the length to go back to; `None` if the thread exits.
 pub(super) fn enter_scope(put: impl FnOnce(&mut Vec<u8>)) -> Option<usize> {
     THREAD
         .try_with(|state| {

@@ -13,20 +13,20 @@ use crate::{
     delivery::sink_worker::SinkWorker,
     error::ChangeError,
     port::{
-        changes::{Answer, Change},
+        changes::{Change, ChangeAnswer},
         plan::{PipelinePlan, SinkPlan},
     },
     shard::{Shard, pipeline::Pipeline},
 };
 
-/// A sink on its way out.
+/// A sink that is being removed.
 pub(super) struct Leaving {
     pub(super) worker: SinkWorker,
-    pub(super) answer: Arc<Answer>,
+    pub(super) answer: Arc<ChangeAnswer>,
     deadline: Instant,
 }
 
-/// How long a sink that is removed may take to deliver what it holds.
+/// How long a sink that is removed may take to deliver the events that it holds.
 const LEAVING_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Shard {
@@ -34,7 +34,7 @@ impl Shard {
     pub(crate) fn take_up_changes(&mut self, now: Instant) {
         while let Some((change, answer)) = self.port.changes.take() {
             match change {
-                // Whoever asked has looked; but a change may have been under way then.
+                // The caller has checked the name, but another change may have been posted then.
                 Change::AddEnricher(_) | Change::AddProcessor(_) | Change::AddRedactor(_) | Change::AddSink(_)
                     if change.name().is_some_and(|name| self.has(name)) =>
                 {
@@ -74,7 +74,7 @@ impl Shard {
         }
     }
 
-    /// Whether there is a plugin or sink of this name, be it on its way out.
+    /// Whether there is a plugin or sink of this name. A sink that is being removed counts.
     fn has(&self, name: &str) -> bool {
         let mut workers = self.sinks.workers.iter().chain(self.sinks.leaving.iter().map(|leaving| &leaving.worker));
         self.stages.pipeline.has(name) || workers.any(|worker| worker.name() == name)
@@ -96,10 +96,10 @@ impl Shard {
         Ok(())
     }
 
-    /// Lets the old plugins say their last words and the new ones work. What was done by hand stays.
+    /// Lets the old plugins emit their summaries, and puts the new ones in their place. Changes made at run time stay.
     fn replace_pipeline(&mut self, now: Instant) {
         let Some(mut new) = self.stages.prepared.take() else { return };
-        self.take_words(now, Pipeline::finish_planned);
+        self.take_summaries(now, Pipeline::finish_planned);
         new.take_over(&mut self.stages.pipeline);
         std::mem::swap(&mut self.stages.pipeline, &mut new);
         new.retire();
@@ -107,9 +107,9 @@ impl Shard {
         self.sinks.workers.iter_mut().for_each(|worker| worker.set_policy(self.sinks.policy));
     }
 
-    fn remove(&mut self, name: &str, now: Instant, answer: Arc<Answer>) {
+    fn remove(&mut self, name: &str, now: Instant, answer: Arc<ChangeAnswer>) {
         if self.stages.pipeline.has(name) {
-            self.take_words(now, |pipeline, batch, port| {
+            self.take_summaries(now, |pipeline, batch, port| {
                 pipeline.remove(name, batch, port);
                 if !batch.is_empty() {
                     pipeline.redact(batch, port);
@@ -126,8 +126,8 @@ impl Shard {
         self.sinks.leaving.push(Leaving { worker, answer, deadline });
     }
 
-    /// Lets go of removed sinks that have delivered everything, or have had the time to.
-    pub(super) fn see_sinks_off(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+    /// Drops removed sinks that have delivered everything, or whose deadline has passed.
+    pub(super) fn drop_removed_sinks(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
         let before = self.sinks.leaving.len();
         let is_gone = |leaving: &mut Leaving| {
             leaving.worker.poll(context, |_| {});
@@ -136,7 +136,7 @@ impl Shard {
         for Leaving { worker, answer, deadline } in self.sinks.leaving.extract_if(.., is_gone) {
             let is_late = worker.is_delivering() && deadline <= now;
             lock(&self.port.sinks).retain(|view| view.name != worker.name());
-            // A sink's drop is foreign code; and what it closes is closed when the answer comes.
+            // A sink's drop is user code. It comes before the answer: files that it closes are closed then.
             let _ = catch_panic(|| drop(worker));
             answer.give(if is_late { Err(ChangeError::Deadline) } else { Ok(()) });
         }

@@ -11,7 +11,7 @@ use crate::{
     shard::ring_state::{Next, RingState, ViewError},
 };
 
-/// The most rings whose frames are merged into one batch. More take turns.
+/// The most rings whose frames are merged into one batch. More rings form groups, read one after the other.
 const MERGED_RINGS_MAX: usize = 16;
 
 /// The rings whose frames may be merged into one batch.
@@ -29,7 +29,7 @@ pub(super) fn next_group(rings: &[RingState], first: usize) -> usize {
     if next < rings.len() { next } else { 0 }
 }
 
-/// Gathers frames into a batch.
+/// Reads frames of rings into a batch.
 pub(super) struct BatchReader<'batch, 'shard> {
     pub(super) rings: &'batch [RingState],
     pub(super) order: EventOrder,

@@ -1,4 +1,4 @@
-//! How much of the pipeline works, and what is said when nothing does.
+//! The health level, and the emergency line when no sink works.
 
 use std::time::{Duration, Instant};
 
@@ -8,32 +8,32 @@ use crate::{
     shard::{Shard, pipeline::Pipeline},
 };
 
-/// What stderr has been told of events that no sink took.
+/// The emergency lines so far: reports on stderr of events that no sink took.
 #[derive(Debug, Default)]
 pub(super) struct Emergency {
-    told: u64,
+    reported: u64,
     last: Option<Instant>,
 }
 
 impl Emergency {
-    /// How many events to tell of, if it is time to.
+    /// How many events to report, if it is time to.
     fn begin(&mut self, lost: u64, now: Instant) -> Option<u64> {
         const INTERVAL: Duration = Duration::from_secs(1);
         if self.last.is_some_and(|last| now.saturating_duration_since(last) < INTERVAL) {
             return None;
         }
         self.last = Some(now);
-        let events = lost.saturating_sub(self.told);
-        self.told = lost;
+        let events = lost.saturating_sub(self.reported);
+        self.reported = lost;
         Some(events)
     }
 }
 
 impl Shard {
-    /// The last health: when every sink has failed, stderr is told, in one line a second at most, and of counts only.
-    pub(super) fn say_if_no_sink_works(&mut self, now: Instant) {
+    /// When every sink fails, a line goes to stderr: at most one a second, and with counts only.
+    pub(super) fn report_if_no_sink_works(&mut self, now: Instant) {
         let lost: u64 = self.sinks.workers.iter().map(SinkWorker::failed_events).sum();
-        if self.sinks.workers.iter().all(SinkWorker::is_failing) && lost > self.sinks.emergency.told {
+        if self.sinks.workers.iter().all(SinkWorker::is_failing) && lost > self.sinks.emergency.reported {
             let Some(events) = self.sinks.emergency.begin(lost, now) else { return };
             self.sinks
                 .diagnostics

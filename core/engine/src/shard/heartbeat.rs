@@ -1,4 +1,4 @@
-//! A sign of life in the log itself.
+//! The heartbeat: an event with the accounts, once an interval.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 
 use crate::accounts::Accounts;
 
-/// Says once in a while how the log itself is doing. One shard of a container has it.
+/// Emits the accounts of the container as an event, once an interval. Only the first shard of a container has it.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     interval: Duration,
@@ -26,7 +26,7 @@ impl Heartbeat {
 
     /// Puts the event into the batch: what became of all events so far, as metrics.
     pub(super) fn beat(&mut self, now: Instant, accounts: &Accounts, batch: &mut Batch<'_>) {
-        // From now, not from when it was due: what was missed in a long sleep is not made up for.
+        // From now, not from when it was due: beats missed in a long sleep are not made up for.
         self.due = now + self.interval;
         let metric = |name, count| FieldRef { group: FieldGroup::Metrics, name, value: ValueRef::U64(count) };
         let fields = [

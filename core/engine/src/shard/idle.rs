@@ -1,8 +1,8 @@
-//! How a shard rests when there is nothing to do.
+//! The idle strategy of a shard: spin, sleep, park.
 
 use std::time::{Duration, Instant};
 
-/// What to do until the next turn.
+/// The step until the next turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IdleStep {
     /// Nothing: there is work.
@@ -27,7 +27,7 @@ pub(crate) struct IdleSettings {
 /// The longest step. An event that comes meanwhile is on its way within this time.
 const STEP_MAX: Duration = Duration::from_millis(1);
 const STEP_MIN: Duration = Duration::from_micros(50);
-/// The longest step while a delivery is under way, whose end frees a block.
+/// The longest step while a delivery is in flight, whose end frees a payload.
 const STEP_MAX_DELIVERING: Duration = Duration::from_micros(100);
 
 /// Spins briefly, then sleeps in growing steps, then parks.
@@ -50,16 +50,16 @@ impl Idle {
         IdleStep::Continue
     }
 
-    /// There was none. `delivering`: something is under way whose end nothing else may tell. `due`: when something is to
-    /// be done in any case.
+    /// There was none. `delivering`: a delivery is in flight, and its end may wake no task. `due`: when work is to be done in
+    /// any case.
     pub(crate) fn idle(&mut self, now: Instant, delivering: bool, due: Option<Instant>) -> IdleStep {
         let since = *self.since.get_or_insert(now);
         let idle_for = now.saturating_duration_since(since);
         if idle_for < self.settings.spin {
             return IdleStep::Spin;
         }
-        // What is due already, the turn could not do, because a sink holds it back, say: it is looked at again, not
-        // waited for without sleep.
+        // Work that is overdue could not be done in this turn, for example because a sink has no room. It is attempted again
+        // after a step, not without sleep.
         let due = due.map(|due| if due <= now { now + STEP_MAX } else { due });
         let until_due = due.map(|due| due.saturating_duration_since(now));
         if delivering || idle_for < self.settings.spin + self.settings.sleep {
@@ -78,7 +78,7 @@ mod tests {
     const SETTINGS: IdleSettings = IdleSettings { spin: Duration::from_micros(20), sleep: Duration::from_millis(100) };
 
     #[test]
-    fn an_idle_shard_spins_then_dozes_in_growing_steps_then_parks() {
+    fn an_idle_shard_spins_then_sleeps_in_growing_steps_then_parks() {
         let mut idle = Idle::new(SETTINGS);
         let start = Instant::now();
         let after = |micros| start + Duration::from_micros(micros);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_parks_while_a_delivery_is_under_way() {
+    fn no_shard_parks_while_a_delivery_is_in_flight() {
         let mut idle = Idle::new(SETTINGS);
         let start = Instant::now();
         idle.idle(start, true, None);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_overdue_and_cannot_be_done_keeps_nobody_awake() {
+    fn overdue_work_that_cannot_be_done_keeps_no_shard_awake() {
         let mut idle = Idle::new(SETTINGS);
         let start = Instant::now();
         idle.idle(start, false, None);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rest_goes_beyond_what_is_due() {
+    fn no_sleep_goes_beyond_what_is_due() {
         let mut idle = Idle::new(SETTINGS);
         let start = Instant::now();
         let due = start + Duration::from_micros(30);

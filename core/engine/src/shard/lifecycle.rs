@@ -11,9 +11,9 @@ pub(super) struct Lifecycle {
     /// `None` while the shard runs.
     pub(super) stop: Option<Stop>,
     pub(super) idle: Idle,
-    /// Turns with work, in a row.
-    pub(super) busy_turns: u32,
-    /// The shard has slept, and its doorbell still says so.
+    /// The number of rounds with work in a row.
+    pub(super) busy_rounds: u32,
+    /// The shard has slept, and its doorbell still has the state of a sleeping shard.
     pub(super) is_marked_asleep: bool,
 }
 
@@ -23,7 +23,7 @@ impl Lifecycle {
             flush: FlushState { answered: 0, phase: FlushPhase::Idle },
             stop: None,
             idle: Idle::new(idle),
-            busy_turns: 0,
+            busy_rounds: 0,
             is_marked_asleep: false,
         }
     }
@@ -43,7 +43,7 @@ pub(super) enum FlushPhase {
     Walking {
         ticket: u64,
     },
-    /// Everything is encoded; the workers are at it.
+    /// Everything is encoded; the workers deliver it.
     Delivering {
         ticket: u64,
     },

@@ -1,9 +1,9 @@
-//! How events leave their rings: one drain's state, and one turn of it.
+//! The shard: the state of a drain, which takes events out of their rings, and its turn.
 //!
 //! A [`Shard`] is plain synchronous state with one [`turn`](Shard::turn). A *host* runs it: a pinned
 //! glommio executor, a plain thread, or the program itself.
 //!
-//! # What a turn does
+//! # Steps of a turn
 //!
 //! 1. **Requests.** It reads stop and flush requests with *acquire*, before anything else: what was published before a
 //!    request was made is seen by all that follows.
@@ -12,14 +12,15 @@
 //! 3. **Snapshot** takes, for each ring, how far it is published. A pass ends when every snapshot has been walked. So a
 //!    pass that began after a request takes everything that was published before it.
 //! 4. **Batch.** It views frames in place, by time across rings, until the batch or the pass is full.
-//! 5. **Check** at the [sanitizer](sanitize), **enrich, process, encode.** When every sink has encoded the batch, nothing refers to the rings any more, and
+//! 5. **Check** at the [sanitizer](sanitize), **enrich, process, encode.** When every sink has encoded the batch, nothing
+//!    refers to the rings any more, and
 //! 6. **Release** gives their space back, once a ring and batch.
-//! 7. **Deliver.** Payloads that are full or overdue go out; those under way are polled.
+//! 7. **Deliver.** Payloads that are full or overdue go out; those in flight are polled.
 //! 8. **Flush.** A request is answered when a pass that began after it has ended, every payload of that time is
 //!    delivered, and every sink has flushed.
 //! 9. **Stop.** After a stop request, passes go on until one finds every ring empty; then payloads are flushed, and if
-//!    nothing came meanwhile, that is the end. What is left at the deadline is counted as lost; what is published after
-//!    the last look of all is lost to the closed container, and reckoned whenever the accounts are drawn up.
+//!    nothing came meanwhile, the shard ends. Events left at the deadline are counted as lost. Events published after
+//!    the last look are lost to the closed container: the accounts add them when they are read.
 
 mod apply_changes;
 mod batch_reader;
@@ -78,7 +79,7 @@ use crate::{
 /// How often a shard that owes an answer to a flush looks at the time: the tasks that wait have no timer of their own.
 const LATE_CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What a shard is made from, on its own thread.
+/// The parts that a shard is made of, on its own thread.
 #[derive(Clone)]
 pub(crate) struct ShardPlan {
     pub(crate) info: ShardInfo,
@@ -100,7 +101,7 @@ pub(crate) struct ShardSettings {
     pub(crate) idle: IdleSettings,
 }
 
-/// One drain's state. Its four parts are used one after the other: the source fills a batch, the stages change it, the
+/// The state of a drain. Its four parts are used one after the other: the source fills a batch, the stages change it, the
 /// sinks take it, and the lifecycle decides what comes next.
 pub(crate) struct Shard {
     pub(super) port: Arc<ShardPort>,
@@ -114,9 +115,9 @@ pub(crate) struct Shard {
     lifecycle: Lifecycle,
 }
 
-/// What a turn came to.
+/// The result of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum TurnOutcome {
     /// The shard goes on after this sleep.
     Idle(IdleStep),
     /// The shard has ended.
@@ -143,7 +144,7 @@ impl Shard {
     }
 
     /// Does what there is to do, for a batch at most. The numbers are those of the [module's page](super).
-    pub(super) fn turn(&mut self, waker: &Waker) -> Turn {
+    pub(super) fn turn(&mut self, waker: &Waker) -> TurnOutcome {
         let now = Instant::now();
         let mut context = Context::from_waker(waker);
 
@@ -154,7 +155,7 @@ impl Shard {
         self.read_requests(); // 1
         if ends_early && self.lifecycle.stop.is_some() {
             self.end(LossReason::ContainerClosed);
-            return Turn::Ended;
+            return TurnOutcome::Ended;
         }
         if self.port.changes.has_some() {
             self.take_up_changes(now);
@@ -166,7 +167,7 @@ impl Shard {
         let completed = self.deliver(now, &mut context); // 7
         let flushed = self.work_on_flush(&mut context); // 8
         if self.work_on_stop(now, &mut context) {
-            return Turn::Ended; // 9
+            return TurnOutcome::Ended; // 9
         }
         let owes_answer = !cfg!(fapilog_loom) && self.port.flush.requested() != self.lifecycle.flush.answered;
         if owes_answer {
@@ -175,20 +176,24 @@ impl Shard {
 
         if batch_taken || completed || flushed {
             self.stay_awake();
-            return Turn::Idle(self.lifecycle.idle.busy());
+            return TurnOutcome::Idle(self.lifecycle.idle.busy());
         }
-        self.lifecycle.busy_turns = 0;
+        self.lifecycle.busy_rounds = 0;
         self.source.clock.refresh(now);
         let delivering = self.sinks.workers.iter().any(SinkWorker::needs_polling) || !self.sinks.leaving.is_empty();
-        let held_back = !self.source.is_pass_over();
+        let is_mid_pass = !self.source.is_pass_over();
         let beat = self.stages.heartbeat.as_ref().map(Heartbeat::due);
         let sinks_due = self.sinks.workers.iter_mut().filter_map(|worker| worker.sink_due(now)).min();
         let due =
             self.sinks.workers.iter().filter_map(SinkWorker::due).chain(self.stages.pipeline.due(now)).chain(beat);
         let due = due.chain(sinks_due);
-        // A task may come to wait at any time, without a word to the shard.
+        // A task may begin to wait at any time, and does not wake the shard.
         let due = due.chain(owes_answer.then(|| now + LATE_CHECK_INTERVAL)).min();
-        Turn::Idle(self.lifecycle.idle.idle(now, delivering || held_back || self.lifecycle.stop.is_some(), due))
+        TurnOutcome::Idle(self.lifecycle.idle.idle(
+            now,
+            delivering || is_mid_pass || self.lifecycle.stop.is_some(),
+            due,
+        ))
     }
 
     fn read_requests(&mut self) {
@@ -196,14 +201,14 @@ impl Shard {
             && let Some(deadline) = self.port.flush.stop_requested()
         {
             self.lifecycle.stop = Some(Stop { deadline, phase: StopPhase::Draining });
-            // Last first, as they are let go of in the end.
+            // The last one first, as they are dropped at the end.
             self.sinks.workers.iter_mut().rev().for_each(|worker| worker.stop(deadline));
         }
     }
 
     /// Rule 3: requests first, then the registrations, then the snapshots.
     fn begin_pass(&mut self) {
-        // Here and not when there is nothing to do: a drain that is never idle must take rings back too.
+        // At each pass, not only when idle: a drain that is never idle must take rings back too.
         self.source.retire_rings();
         if seeded::bug("snapshot_before_request") {
             self.source.take_snapshots();
@@ -242,7 +247,7 @@ impl Shard {
 
         let mut batch = Batch::new_in(&self.arena, self.settings.batch_events, &self.stages.internal);
         if report_due {
-            self.source.losses.tell(now, &mut batch);
+            self.source.losses.emit(now, &mut batch);
         }
         if let Some(heartbeat) = self.stages.heartbeat.as_mut().filter(|_| beat_due) {
             heartbeat.beat(now, &crate::totals::accounts(&self.frontend), &mut batch);
@@ -290,21 +295,21 @@ impl Shard {
             completed |= worker.poll(context, latency);
         }
         if !self.sinks.leaving.is_empty() {
-            completed |= self.see_sinks_off(now, context);
+            completed |= self.drop_removed_sinks(now, context);
         }
         if completed {
             self.port.health.set(health(&self.stages.pipeline, &self.sinks.workers));
-            self.say_if_no_sink_works(now);
+            self.report_if_no_sink_works(now);
         }
         completed
     }
 
-    /// A batch without events for plugins to speak into, on its way to the sinks.
-    fn take_words(&mut self, now: Instant, speak: impl FnOnce(&mut Pipeline, &mut Batch<'_>, &ShardPort)) {
+    /// Lets plugins emit their summaries into an empty batch, and encodes it for the sinks.
+    fn take_summaries(&mut self, now: Instant, emit: impl FnOnce(&mut Pipeline, &mut Batch<'_>, &ShardPort)) {
         self.source.clock.refresh(now);
         self.stages.internal.set_now(self.source.clock.now(), now);
         let mut batch = Batch::new_in(&self.arena, 0, &self.stages.internal);
-        speak(&mut self.stages.pipeline, &mut batch, &self.port);
+        emit(&mut self.stages.pipeline, &mut batch, &self.port);
         self.sinks.encode(&batch, &self.port, now);
         drop(batch);
         self.arena.reset();

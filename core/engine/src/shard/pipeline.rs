@@ -15,11 +15,11 @@ use crate::{
         PluginView, ShardPort,
         plan::{NotMade, PipelinePlan, PluginPlan},
     },
-    shard::stage::{Stage, StagePlugin},
+    shard::stage::{PluginStage, StagePlugin},
     supervisor::{Supervisor, SupervisorPolicy},
 };
 
-/// The number of open breakers that reduces the pipeline to its essential plugins. A single one is that plugin's affair.
+/// The number of open breakers that reduces the pipeline to its essential plugins. A single one leaves the others as they are.
 const TRIPPED_MAX: usize = 2;
 
 /// The least time between two calls that no event is the reason for.
@@ -27,9 +27,9 @@ const DUE_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Enrichers, then processors, then redactors.
 pub(super) struct Pipeline {
-    enrichers: Stage<dyn Enricher>,
-    processors: Stage<dyn Processor>,
-    redactors: Stage<dyn Processor>,
+    enrichers: PluginStage<dyn Enricher>,
+    processors: PluginStage<dyn Processor>,
+    redactors: PluginStage<dyn Processor>,
     shard: ShardInfo,
     /// The time of the last run.
     last_run: Option<Instant>,
@@ -45,9 +45,9 @@ impl Pipeline {
         diagnostics: &DiagnosticLog,
     ) -> Result<Self, NotMade> {
         let mut pipeline = Self {
-            enrichers: Stage::new(PluginKind::Enricher),
-            processors: Stage::new(PluginKind::Processor),
-            redactors: Stage::new(PluginKind::Redactor),
+            enrichers: PluginStage::new(PluginKind::Enricher),
+            processors: PluginStage::new(PluginKind::Processor),
+            redactors: PluginStage::new(PluginKind::Redactor),
             shard,
             last_run: None,
             policy: plan.policy,
@@ -83,7 +83,7 @@ impl Pipeline {
 
     fn add<P: StagePlugin + ?Sized>(
         &mut self,
-        stage_of: fn(&mut Self) -> &mut Stage<P>,
+        stage_of: fn(&mut Self) -> &mut PluginStage<P>,
         plan: &PluginPlan<P>,
         port: &ShardPort,
     ) -> Result<(), NotMade> {
@@ -124,7 +124,7 @@ impl Pipeline {
 
     /// Passes a batch through the redactors. An event that a redactor has not seen is lost.
     pub(super) fn redact(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
-        self.redactors.run_or_lose(batch, port);
+        self.redactors.run_or_drop(batch, port);
     }
 
     /// Lets each processor emit its summary into the last batch; those behind it see the summary.
@@ -144,7 +144,7 @@ impl Pipeline {
         self.policy
     }
 
-    /// Takes over from the pipeline before it what the program did at run time: plugins that it added or disabled.
+    /// Takes over the program's changes at run time from the pipeline before it: added and disabled plugins.
     pub(super) fn take_over(&mut self, old: &mut Self) {
         self.enrichers.take_over(&mut old.enrichers, self.policy);
         self.processors.take_over(&mut old.processors, self.policy);

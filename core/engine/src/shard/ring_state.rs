@@ -26,12 +26,12 @@ pub(super) struct RingState {
     pub(super) info: ProducerInfo,
     /// Events of earlier batches.
     sequence: u64,
-    /// Events of the batch that is being gathered. `Cell`s, because the batch borrows the ring meanwhile.
+    /// Events of the batch that is being read. `Cell`s, because the batch borrows the ring meanwhile.
     taken: Cell<u64>,
     /// The time of the last event: time never goes back within a producer, whatever the clock does.
     last_nanos: Cell<u64>,
-    /// Losses that the log has told of already.
-    pub(super) told: Losses,
+    /// Losses that are already in the log's reports.
+    pub(super) reported: Losses,
 }
 
 /// The next frame of a ring, and its time.
@@ -51,7 +51,7 @@ impl RingState {
             sequence: 0,
             taken: Cell::new(0),
             last_nanos: Cell::new(0),
-            told: Losses::default(),
+            reported: Losses::default(),
         }
     }
 
@@ -131,7 +131,7 @@ impl<'batch> Next<'batch> {
         self.frame.tag() == DYNAMIC_ID
     }
 
-    /// What its event is made of.
+    /// The parts of its event.
     #[inline(always)]
     pub(super) fn parts(
         &self,
@@ -158,7 +158,7 @@ impl<'batch> Next<'batch> {
 /// Why a frame gave no event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ViewError {
-    /// It is none.
+    /// The frame is no valid record.
     Unreadable,
     /// Its source is newer than our copy of the table.
     UnknownSource,

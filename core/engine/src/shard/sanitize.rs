@@ -1,10 +1,10 @@
-//! What every event is checked for when it leaves its ring: limits and flags, never a reason to lose it.
+//! The sanitizer checks every event that leaves its ring: it cuts and flags, and drops none.
 //!
 //! * A message longer than the limit is cut at a character's boundary, and the event marked as cut.
 //! * A message that is empty is flagged by the tag `empty_message`.
 //! * A message with text that a browser might run is flagged by the tag `dangerous_content`, which names what was found:
 //!   `<script`, `javascript:` or `data:text/html`, in any case. Formatters escape what their format needs escaped; the flag
-//!   is for those who show logs on a page.
+//!   is for programs that show logs on a page.
 //!
 //! A literal message is looked at once for each call site.
 
@@ -15,7 +15,7 @@ use memchr::memchr2_iter;
 const EMPTY_TAG: &str = "empty_message";
 const DANGEROUS_TAG: &str = "dangerous_content";
 
-/// Checks events, with what it remembers of call sites.
+/// Checks events, with a cache of verdicts by call site.
 #[derive(Debug)]
 pub(super) struct Sanitizer {
     message_max_chars: usize,

@@ -1,4 +1,4 @@
-//! Flushes, and the end.
+//! Flush and shutdown of a shard.
 
 use std::{task::Context, time::Instant};
 
@@ -44,7 +44,7 @@ impl Shard {
         }
     }
 
-    /// Polls the flush of each worker, whatever the one before it says.
+    /// Polls the flush of each worker, also when the one before it is not done.
     fn are_workers_flushed(&mut self, context: &mut Context<'_>) -> bool {
         let mut are_flushed = true;
         for worker in &mut self.sinks.workers {
@@ -72,7 +72,7 @@ impl Shard {
                         return false;
                     }
                     self.stages.has_finished = true;
-                    self.take_words(now, Pipeline::finish);
+                    self.take_summaries(now, Pipeline::finish);
                 }
                 self.sinks.workers.iter_mut().for_each(SinkWorker::begin_flush);
                 self.lifecycle.stop = Some(Stop { phase: StopPhase::Flushing, ..stop });
@@ -98,7 +98,7 @@ impl Shard {
         }
     }
 
-    /// The last thing it does. What is left in the rings is counted, and what is published after this look is found by
+    /// Ends the shard. Events left in the rings are counted. Those published after this look are found by
     /// [`LaneRegistry::totals`](crate::producer::LaneRegistry::totals).
     pub(super) fn end(&mut self, reason: LossReason) {
         let _ = self.source.is_drained();
@@ -115,11 +115,11 @@ impl Shard {
         self.stages.discard_prepared();
         self.source.rings.clear();
         self.port.stop();
-        // Here, where its executor still runs: a waker of glommio's that is dropped later, elsewhere, keeps its task's memory
-        // and a descriptor for ever.
+        // While the executor still runs: a waker of glommio's that is dropped later, on another thread, keeps its task's
+        // memory and a descriptor for ever.
         self.port.doorbell.deregister();
         self.port.flush.end();
-        // Behind the last word, because a disk may hold it up; and guarded, because a sink's drop is foreign code.
+        // After the end is reported, because a disk may delay it. With panics caught, because a sink's drop is user code.
         let leaving = self.sinks.leaving.drain(..).map(|leaving| leaving.worker);
         for worker in self.sinks.workers.drain(..).rev().chain(leaving) {
             let _ = catch_panic(|| drop(worker));
@@ -129,7 +129,7 @@ impl Shard {
 
 impl Drop for Shard {
     fn drop(&mut self) {
-        // However it comes to its end (a host that unwinds, a program that drops its manual drain), nobody may wait for
+        // Also without a stop request (a host that unwinds, a program that drops its manual drain), no thread may wait for
         // it any more, and everything is counted.
         if !self.port.is_stopped() && !self.is_in_forked_child() {
             let _mark = drain_thread::enter();

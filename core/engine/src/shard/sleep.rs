@@ -6,11 +6,11 @@ use fapilog_ring::{Sleep, seeded};
 
 use crate::shard::{FlushPhase, Shard, idle::IdleStep};
 
-/// So many busy turns in a row are more than a short burst.
-const BURST_TURNS: u32 = 8;
+/// The number of busy rounds in a row that is more than a short burst.
+const BURST_ROUNDS: u32 = 8;
 
 impl Shard {
-    /// Says that the shard is about to sleep, and looks once more (rule 8 of the ring). Returns the step that is left to
+    /// Marks the shard as about to sleep, and looks once more (rule 8 of the ring). Returns the step that is left to
     /// take.
     pub(crate) fn before_sleep(&self, step: IdleStep) -> IdleStep {
         let sleep = match step {
@@ -29,8 +29,8 @@ impl Shard {
         }
     }
 
-    /// Says that the shard is awake, after it was parked. After a sleep it says so only when there is more to do than a
-    /// short burst (see [`stay_awake`](Self::stay_awake)).
+    /// Marks the shard as awake after it was parked. After a sleep it is marked only when there is more to do than a short
+    /// burst (see [`stay_awake`](Self::stay_awake)).
     pub(crate) fn after_sleep(&mut self, step: IdleStep) {
         match step {
             IdleStep::Sleep(_) => self.lifecycle.is_marked_asleep = true,
@@ -38,15 +38,15 @@ impl Shard {
         }
     }
 
-    /// Says that the shard is awake, once it has been busy for some turns in a row.
+    /// Marks the shard as awake, once it has been busy for eight rounds in a row.
     ///
-    /// Producers read the bell's state with every frame, and a store to it costs the next frame a cache miss: a program that
-    /// logs a few events now and then would pay for it each time. As long as the bell says that the shard sleeps, an urgent
-    /// frame rings it, which does no harm, and puts it right.
+    /// Producers read the doorbell's state with every frame, and a store to it costs the next frame a cache miss: a program
+    /// that logs a few events now and then would pay for it each time. While the doorbell is in the state of a sleeping
+    /// shard, an urgent frame rings it; that does no harm, and corrects the state.
     #[inline]
     pub(super) fn stay_awake(&mut self) {
-        self.lifecycle.busy_turns = self.lifecycle.busy_turns.saturating_add(1);
-        if self.lifecycle.is_marked_asleep && self.lifecycle.busy_turns >= BURST_TURNS {
+        self.lifecycle.busy_rounds = self.lifecycle.busy_rounds.saturating_add(1);
+        if self.lifecycle.is_marked_asleep && self.lifecycle.busy_rounds >= BURST_ROUNDS {
             self.lifecycle.is_marked_asleep = false;
             self.port.doorbell.wake_up();
         }
@@ -56,7 +56,7 @@ impl Shard {
     fn has_work(&self) -> bool {
         let is_asked = (self.lifecycle.stop.is_none() && self.port.flush.stop_requested().is_some())
             || self.port.changes.has_some();
-        // A shard that a sink holds back in the middle of a pass could take nothing more. It only sleeps, and looks
+        // A shard that a sink without room blocks in the middle of a pass can take nothing more. It only sleeps, and looks
         // again when the sink may have room.
         is_asked || (self.source.is_pass_over() && self.has_something_to_take())
     }

@@ -69,12 +69,12 @@ impl ShardSource {
         self.port.ring_fill.record(fullest as u64);
     }
 
-    /// Looks for losses once in a while. Returns whether the log is to tell of them now.
+    /// Looks for losses every 100 ms. Returns whether a report of them is due.
     pub(super) fn check_losses(&mut self, now: Instant, is_last: bool) -> bool {
         if is_last || now.saturating_duration_since(self.losses_checked) >= LOSS_CHECK_INTERVAL {
             self.losses_checked = now;
             for ring in &mut self.rings {
-                tell_losses(ring, &mut self.losses);
+                add_losses(ring, &mut self.losses);
             }
         }
         self.losses.is_due(now, is_last)
@@ -83,7 +83,7 @@ impl ShardSource {
     /// Takes back rings whose threads are gone.
     pub(super) fn retire_rings(&mut self) {
         for mut ring in self.rings.extract_if(.., |ring| ring.is_finished()) {
-            tell_losses(&mut ring, &mut self.losses);
+            add_losses(&mut ring, &mut self.losses);
             self.frontend.lane_registry.leave(&ring.counters);
             let is_kept = ring.into_consumer().into_idle().is_ok_and(|idle| self.port.keep_idle(idle));
             if !is_kept {
@@ -104,10 +104,10 @@ impl ShardSource {
     }
 }
 
-fn tell_losses(ring: &mut RingState, report: &mut LossReport) {
+fn add_losses(ring: &mut RingState, report: &mut LossReport) {
     let lost = ring.counters.refused.lost.read();
-    if lost != ring.told {
-        report.add(&lost.since(&ring.told));
-        ring.told = lost;
+    if lost != ring.reported {
+        report.add(&lost.since(&ring.reported));
+        ring.reported = lost;
     }
 }

@@ -1,4 +1,4 @@
-//! One stage of the pipeline: plugins of one kind, each with its supervisor.
+//! A stage of the pipeline: plugins of one kind, each with its supervisor.
 
 use std::{sync::Arc, time::Instant};
 
@@ -82,7 +82,7 @@ impl StagePlugin for dyn Processor {
 }
 
 /// Plugins of one kind, in the order in which they are called.
-pub(super) struct Stage<P: ?Sized> {
+pub(super) struct PluginStage<P: ?Sized> {
     kind: PluginKind,
     plugins: Vec<SupervisedPlugin<P>>,
 }
@@ -94,7 +94,7 @@ pub(super) struct MadePlugin<P: ?Sized> {
     is_at_run_time: bool,
 }
 
-impl<P: StagePlugin + ?Sized> Stage<P> {
+impl<P: StagePlugin + ?Sized> PluginStage<P> {
     pub(super) fn new(kind: PluginKind) -> Self {
         Self { kind, plugins: Vec::new() }
     }
@@ -144,7 +144,7 @@ impl<P: StagePlugin + ?Sized> Stage<P> {
     }
 
     /// Passes a batch through. An event that a plugin could not see is lost.
-    pub(super) fn run_or_lose(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
+    pub(super) fn run_or_drop(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
         for plugin in &mut self.plugins {
             if plugin.run(batch, port) != CallOutcome::Done && !batch.is_empty() {
                 port.counters.lost.add(LossReason::RedactorFailed, batch.len() as u64);
@@ -209,8 +209,8 @@ impl<P: StagePlugin + ?Sized> Stage<P> {
         }
     }
 
-    /// Takes over from the stage before it what the program did at run time: plugins that it added, which come behind the
-    /// others, and those that it disabled.
+    /// Takes over the program's changes at run time from the stage before it: added plugins, which come behind the others,
+    /// and disabled ones.
     pub(super) fn take_over(&mut self, old: &mut Self, policy: SupervisorPolicy) {
         for plugin in &mut self.plugins {
             let name = plugin.supervisor.name();

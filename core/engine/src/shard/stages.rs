@@ -14,7 +14,7 @@ use crate::{
     shard::{ShardSettings, heartbeat::Heartbeat, pipeline::Pipeline, sanitize::Sanitizer},
 };
 
-/// What a batch passes through before it is encoded.
+/// The stages that a batch passes through before it is encoded.
 pub(super) struct ShardStages {
     pub(super) sanitizer: Sanitizer,
     pub(super) pipeline: Pipeline,

@@ -1,4 +1,4 @@
-//! Who uses a thread's lanes, and when they go. Miri runs these: the lanes are reached by raw pointers from two places.
+//! Tests of the use and the end of a thread's lanes. Miri runs these: the lanes are reached by raw pointers from two places.
 
 use std::{
     cell::RefCell,
@@ -24,12 +24,12 @@ use crate::{
     clock::StampSource,
     port::{NewRing, ShardPort},
     producer::{
-        Call, Frontend, Limits, Overflow, Scope,
+        Frontend, Limits, LogCall, Overflow, Scope,
         thread::{log, log_with},
     },
 };
 
-/// One ring is for a thread, and one for all others.
+/// The first ring is shared, and the second is a thread's own.
 const RINGS_MAX: usize = 2;
 const RING_BYTES: usize = 512;
 /// How many events without a scope fill a ring: their frames take 24 bytes each.
@@ -82,11 +82,11 @@ fn scopes_in(ring: &mut NewRing) -> Vec<usize> {
 }
 
 fn event(frontend: &Frontend) {
-    log(frontend, Call::new(Level::Info, 0, 0), End);
+    log(frontend, LogCall::new(Level::Info, 0, 0), End);
 }
 
 fn urgent_event(frontend: &Frontend) {
-    log(frontend, Call::new(Level::Error, 0, 0), End);
+    log(frontend, LogCall::new(Level::Error, 0, 0), End);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_thread_logs_to_one_ring_from_its_first_call_on() {
 }
 
 #[test]
-fn a_thread_that_logs_to_two_containers_by_turns_has_a_lane_in_each() {
+fn a_thread_that_alternates_between_two_containers_has_a_lane_in_each() {
     let (mut one, mut other) = (Log::new(), Log::new());
     for _ in 0..3 {
         event(&one.frontend);
@@ -129,7 +129,7 @@ fn a_thread_that_ends_closes_its_lanes() {
 }
 
 #[test]
-fn a_lane_that_nobody_drains_any_more_is_dropped_when_another_is_opened() {
+fn a_lane_whose_shard_has_stopped_is_dropped_when_another_is_opened() {
     let (mut stopped, other) = (Log::new(), Log::new());
     event(&stopped.frontend);
     stopped.port.stop();
@@ -146,13 +146,13 @@ fn nested_scopes_are_of_the_calls_inside_them_alone() {
     let mut log = Log::new();
     let scope = Scope::new().field(FieldGroup::Tags, "a", ValueRef::U64(1));
     let bytes = scope.bytes().len();
-    // The first call of the thread is inside a scope, and leaves no lane behind for those who know nothing of it.
+    // The first call of the thread is inside a scope, and `CURRENT` stays empty: a call through it would log without the scope.
     let outer = scope.enter();
     event(&log.frontend);
     assert_eq!(log.scopes(), [vec![], vec![bytes]]);
     drop(outer);
     event(&log.frontend);
-    log_with(&log.frontend, Call::new(Level::Info, 0, 0), End, scope.bytes());
+    log_with(&log.frontend, LogCall::new(Level::Info, 0, 0), End, scope.bytes());
     event(&log.frontend);
     assert_eq!(log.scopes(), [vec![], vec![0, bytes, 0]]);
     let _outer = scope.enter();
@@ -164,7 +164,7 @@ fn nested_scopes_are_of_the_calls_inside_them_alone() {
 }
 
 #[test]
-fn a_call_while_the_threads_data_are_in_use_takes_the_late_lane() {
+fn a_call_while_the_threads_data_are_in_use_takes_the_shared_lane() {
     let mut log = Log::new();
     event(&log.frontend);
     let outer = super::enter_scope(|_| event(&log.frontend)).unwrap();
@@ -205,7 +205,7 @@ fn a_waker_may_log_with_the_lane_that_rings_it() {
     assert_eq!((log.scopes(), other.scopes()), (vec![vec![], vec![0; 3]], vec![vec![], vec![0]]));
 }
 
-/// Logs with a thread's last breath.
+/// Logs while a thread exits.
 struct LogsWhenDropped(Arc<Frontend>);
 
 impl Drop for LogsWhenDropped {
