@@ -1,4 +1,4 @@
-//! The page that maps the names of the Fapilog v3 architecture to ours says what the code has.
+//! The page that maps the names of the Fapilog v3 architecture to ours agrees with the code.
 #![cfg(feature = "settings")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this program is test code")]
 
@@ -139,7 +139,7 @@ fn generic_paths() -> [String; 2] {
     ["fapilog::container::ContainerBuilder::redactor", "fapilog::Logger::with"].map(str::to_owned)
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 fn code(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
@@ -171,7 +171,7 @@ fn every_path_on_the_page_exists_and_every_listed_path_is_on_the_page() {
 }
 
 #[test]
-fn every_name_has_a_counterpart_or_says_plainly_that_it_has_none() {
+fn every_name_has_a_counterpart_or_a_plain_none() {
     for title in ["Components", "Events", "Plugins", "Errors"] {
         let rows = rows(title);
         assert!(rows.len() > 5, "{title}");

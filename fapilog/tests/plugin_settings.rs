@@ -17,7 +17,7 @@ use fapilog::{
 use law::{TIMEOUT, balanced};
 use serde_json::Value;
 
-/// Logs a few events into a container with these settings, and returns what came out, with the library's own events.
+/// Logs a few events into a container with these settings, and returns what came out, with the library's internal events.
 fn logged(toml: &str) -> Vec<Value> {
     let container = started(toml).unwrap();
     let log = container.0.logger("web");
@@ -58,7 +58,7 @@ fn own(events: &[Value]) -> Vec<&Value> {
 }
 
 #[test]
-fn a_timestamp_may_say_when_the_event_was_drained() {
+fn a_timestamp_may_be_the_time_of_the_drain() {
     let all = logged("enrichers = [\"timestamp\"]\nplugin_config.timestamp.drained_at = true\n");
     assert!(all.iter().all(|event| event["context"]["drained_at"].is_string()));
 }
@@ -78,7 +78,7 @@ fn context_leaves_out_what_is_not_wanted() {
 }
 
 #[test]
-fn runtime_info_says_what_it_is_told() {
+fn runtime_info_adds_its_settings() {
     let all =
         logged("enrichers = [\"runtime_info\"]\nplugin_config.runtime_info = { service = \"web\", pid = false }\n");
     assert_eq!(all[3]["context"]["service"], "web");
@@ -98,7 +98,7 @@ fn a_filter_goes_by_level_and_by_rules_on_fields() {
 }
 
 #[test]
-fn a_filters_mistakes_are_told_with_their_places() {
+fn a_filters_invalid_values_are_reported_with_their_places() {
     refused(
         "processors = [\"filter\"]\n[[plugin_config.filter.rules]]\naction = \"drop\"\nwhen = [{ field = \"a\", is = \"eq\" }]\n",
         "plugin_config.filter.rules[0].when[0].value is missing; it must be true, false, a number or text",
@@ -113,7 +113,7 @@ fn a_filters_mistakes_are_told_with_their_places() {
 #[test]
 fn a_throttle_goes_by_its_rate_and_by_its_key() {
     let rate = "processors = [\"throttle\"]\nplugin_config.throttle = { events_per_second = 1, burst_events = 1 }\n";
-    // Of three INFO, one DEBUG and one ERROR event, each level has one.
+    // Each level has one event left of three INFO, one DEBUG and one ERROR event.
     assert_eq!(own(&logged(rate)).len(), 3);
     let key = "processors = [\"throttle\"]\n\
                plugin_config.throttle = { events_per_second = 1, burst_events = 1, key = \"path\" }\n";
@@ -140,7 +140,7 @@ fn sampling_keeps_errors_whatever_the_rate() {
 }
 
 #[test]
-fn sampling_keeps_the_events_of_a_trace_together_unless_it_is_told_not_to() {
+fn sampling_keeps_the_events_of_a_trace_together_unless_its_settings_forbid_it() {
     let kept = |own: &str| {
         let (container, events) =
             started(&format!("processors = [\"sampling\"]\nplugin_config.sampling = {{ {own} }}\n")).unwrap();
@@ -180,13 +180,13 @@ fn messages_are_written_from_their_own_placeholders_or_from_a_template() {
 #[test]
 fn a_size_guard_bounds_events() {
     let all = logged("processors = [\"size_guard\"]\nplugin_config.size_guard.event_max_bytes = \"1 KiB\"\n");
-    let guarded = &all[1];
-    assert!(guarded.to_string().len() < 1500, "{guarded}");
-    assert_eq!(guarded["truncated"], true);
+    let bounded = &all[1];
+    assert!(bounded.to_string().len() < 1500, "{bounded}");
+    assert_eq!(bounded["truncated"], true);
 }
 
 #[test]
-fn kubernetes_reads_the_directory_it_is_told_and_the_labels_and_annotations_that_are_wanted() {
+fn kubernetes_reads_the_directory_of_its_settings_and_the_labels_and_annotations_that_are_wanted() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("name"), "orders-7").unwrap();
     fs::write(directory.path().join("labels"), "app=\"orders\"\ntier=\"back\"\n").unwrap();
@@ -220,7 +220,7 @@ fn numbered(toml: &str, lists: &[&[u64]]) -> Vec<Value> {
 }
 
 #[test]
-fn a_throttle_has_buckets_for_as_many_keys_as_it_is_told() {
+fn a_throttle_keeps_as_many_keys_as_its_settings_allow() {
     let passed = |keys_max: u64| {
         let own = format!("{{ events_per_second = 1, burst_events = 1, key = \"number\", keys_max = {keys_max} }}");
         let numbers: Vec<u64> = (0..10).collect();
@@ -237,7 +237,7 @@ fn own_count(events: &[Value]) -> usize {
 }
 
 #[test]
-fn a_throttle_tells_the_end_when_it_was_quiet_for_as_long_as_it_is_told() {
+fn a_throttle_reports_the_end_after_the_quiet_time_of_its_settings() {
     let throttled = |quiet: &str| {
         let own = format!("{{ events_per_second = 1, burst_events = 1, quiet = \"{quiet}\" }}");
         let (container, events) =
@@ -249,7 +249,7 @@ fn a_throttle_tells_the_end_when_it_was_quiet_for_as_long_as_it_is_told() {
     };
     let has_ended = |events| law::parsed(events).iter().any(|event| event["metrics"]["dropped"].is_u64());
     let (_container, soon) = throttled("1ms");
-    law::until("the end is told", || has_ended(&soon));
+    law::until("the end is reported", || has_ended(&soon));
     let (container, late) = throttled("1h");
     assert!(!has_ended(&late));
     balanced(container.shutdown(TIMEOUT).unwrap());
@@ -257,7 +257,7 @@ fn a_throttle_tells_the_end_when_it_was_quiet_for_as_long_as_it_is_told() {
 }
 
 #[test]
-fn dedupe_knows_as_many_events_as_it_is_told() {
+fn dedupe_keeps_as_many_events_as_its_settings_allow() {
     let passed = |entries_max: u64| {
         let own = format!("{{ window = \"1h\", entries_max = {entries_max} }}");
         let toml = format!("processors = [\"dedupe\"]\nplugin_config.dedupe = {own}\n");
@@ -284,8 +284,8 @@ fn sampling_lets_the_first_of_each_window_pass() {
 
 #[test]
 fn a_format_has_templates_by_target() {
-    let own = "plugin_config.format = { targets = { plugin_settings = \"here: {number}\", elsewhere = \"no\" } }\n";
-    assert_eq!(numbered(&format!("processors = [\"format\"]\n{own}"), &[&[7]])[0]["message"], "here: 7");
+    let own = "plugin_config.format = { targets = { plugin_settings = \"mine: {number}\", elsewhere = \"no\" } }\n";
+    assert_eq!(numbered(&format!("processors = [\"format\"]\n{own}"), &[&[7]])[0]["message"], "mine: 7");
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn is_lost_at_an_unread_stdout(queue: &str) -> bool {
 const LOST: i32 = 42;
 const NOT_LOST: i32 = 43;
 
-/// Not a test of its own: logs more than a pipe holds, and says by its exit status whether some of it was lost.
+/// Not a test of its own: logs more than a pipe holds. Its exit status shows whether an event was lost.
 #[test]
 fn child_logs_to_stdout() {
     let Ok(queue) = std::env::var("QUEUE") else { return };

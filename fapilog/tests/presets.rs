@@ -1,4 +1,4 @@
-//! What each preset comes to, on a container that runs.
+//! Each preset, on a container that runs.
 #![cfg(feature = "settings")]
 #![allow(
     clippy::unwrap_used,
@@ -93,7 +93,7 @@ fn hardened_bounds_what_an_event_may_hold() {
 }
 
 #[test]
-fn minimal_says_level_and_message_and_has_no_plugins() {
+fn minimal_writes_level_and_message_and_has_no_plugins() {
     let (container, events) = started(Preset::Minimal);
     assert!(plugins(&container).is_empty());
     assert_eq!(container.metrics().rings.capacity_bytes, 64 * 1024);
@@ -114,7 +114,7 @@ struct Waits {
     idle_sleep: Duration,
 }
 
-/// What a container of no preset waits for.
+/// The waits of a container without a preset.
 const DEFAULT: Waits = Waits {
     flush_interval: millis(50),
     overflow: (OverflowStrategy::Block, millis(50)),
@@ -123,7 +123,7 @@ const DEFAULT: Waits = Waits {
 };
 
 #[test]
-fn each_preset_waits_as_long_as_it_says() {
+fn each_preset_waits_as_long_as_its_settings() {
     const NONE: Option<Duration> = Some(Duration::ZERO);
     for (preset, expected) in [
         (Preset::Dev, Waits { flush_interval: millis(5), idle_spin: NONE, ..DEFAULT }),
@@ -147,7 +147,7 @@ fn each_preset_waits_as_long_as_it_says() {
 /// In a child, whose stderr is looked at.
 const CHILD: &str = "PRESET_TEST_CHILD";
 
-/// Has something to say when it is made.
+/// Reports a diagnostic when it is made.
 struct Talkative;
 
 impl SinkFactory for Talkative {
@@ -157,7 +157,7 @@ impl SinkFactory for Talkative {
     }
 }
 
-/// Not a test of its own: starts a preset with a sink that has something to say, and says which formatters have colours.
+/// Not a test of its own: starts a preset with a sink that reports a diagnostic, and prints which formatters have colours.
 #[test]
 fn child_starts_a_preset() {
     let Ok(preset) = std::env::var(CHILD) else { return };
@@ -178,8 +178,8 @@ fn child_starts_a_preset() {
     settings.into_builder_with(&registry).unwrap().start().unwrap().shutdown(TIMEOUT).unwrap();
 }
 
-/// Whether a preset's container speaks on stderr, and whether it has colours on a terminal.
-fn speaks_and_paints(preset: Preset) -> (bool, bool) {
+/// Whether a preset's container writes to stderr, and whether it has colours on a terminal.
+fn writes_to_stderr_and_paints(preset: Preset) -> (bool, bool) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "child_starts_a_preset", "--nocapture", "--test-threads=1"]);
     for deciding in ["NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"] {
@@ -192,16 +192,16 @@ fn speaks_and_paints(preset: Preset) -> (bool, bool) {
 }
 
 #[test]
-fn presets_that_are_loud_or_log_about_themselves_speak_on_stderr_and_those_for_machines_have_no_colours() {
-    assert_eq!(speaks_and_paints(Preset::Dev), (true, true));
-    assert_eq!(speaks_and_paints(Preset::Production), (true, false));
-    assert_eq!(speaks_and_paints(Preset::Serverless), (false, false));
-    assert_eq!(speaks_and_paints(Preset::Hardened), (true, false));
-    assert_eq!(speaks_and_paints(Preset::Minimal), (false, true));
+fn loud_presets_write_to_stderr_and_presets_for_machines_have_no_colours() {
+    assert_eq!(writes_to_stderr_and_paints(Preset::Dev), (true, true));
+    assert_eq!(writes_to_stderr_and_paints(Preset::Production), (true, false));
+    assert_eq!(writes_to_stderr_and_paints(Preset::Serverless), (false, false));
+    assert_eq!(writes_to_stderr_and_paints(Preset::Hardened), (true, false));
+    assert_eq!(writes_to_stderr_and_paints(Preset::Minimal), (false, true));
 }
 
 #[test]
-fn each_preset_says_how_it_takes_failures_and_colours() {
+fn each_preset_chooses_its_error_handling_and_colours() {
     use ErrorHandling::{Loud, Silent};
     for (preset, expected) in [
         (Preset::Dev, (true, Loud, Colors::Auto)),

@@ -141,7 +141,7 @@ fn a_table_in_a_variable_is_json() {
 }
 
 #[test]
-fn sizes_and_durations_carry_units() {
+fn sizes_and_durations_have_units() {
     let variables = [
         ("FAPILOG_RECORD_MAX_BYTES", "10 kB"),
         ("FAPILOG_RING_CAPACITY_BYTES", "512KiB"),
@@ -162,7 +162,7 @@ fn an_extension_that_is_unknown_is_answered_with_those_that_are_known() {
 }
 
 #[test]
-fn a_file_that_cannot_be_parsed_is_named_and_the_rest_is_checked_all_the_same() {
+fn a_file_that_cannot_be_parsed_is_named_and_the_other_layers_are_checked_all_the_same() {
     let file = written("fapilog.toml", "level = = 5");
     let problems = problems(Settings::builder().file(&file.path).variables([("FAPILOG_BATCH_SIZE", "0")]));
     assert_eq!(problems.len(), 2, "{problems:#?}");
@@ -260,7 +260,7 @@ fn invalid_settings_of_plugins_are_in_one_error_too() {
             .plugin_config("trottle", PluginConfig::new().with("burst_events", 5))
             .variables([("FAPILOG_PLUGIN_CONFIG__MEMORY__CAPACITY_BYTES", "[]")]),
     );
-    // What is allowed are the names that are registered.
+    // The registered names are allowed.
     let (registry, _events) = with_memory();
     let allowed = |kind| {
         let known = registry.plugins().filter(|plugin| plugin.kind == kind);

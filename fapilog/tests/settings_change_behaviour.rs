@@ -92,7 +92,7 @@ fn the_error_callback_is_called() {
     assert!(heard.iter().any(|text| text.starts_with("container: thread drains 1 shard(s)")), "{heard:?}");
 }
 
-// What the rows are made of.
+// The parts of the rows.
 
 /// Settings that start quickly and add nothing of their own.
 fn plain() -> SettingsBuilder {
@@ -239,7 +239,7 @@ fn redactors() {
     assert_eq!(started.container.accounts().filtered, [("silence".to_owned(), 1)]);
 }
 
-/// Writes a line that says nothing.
+/// Writes a line of one word.
 struct Dots;
 
 impl Formatter for Dots {
@@ -384,7 +384,7 @@ fn plugin_timeout() {
         let mut registry = Registry::linked();
         registry.register_processor(Metadata::new("slow", "1.0.0"), |_| Ok(Factory::processor(|_| Slow))).unwrap();
         let started = start_with(plain().processors(["slow"]).plugin_timeout(timeout), registry);
-        started.log("said").text();
+        started.log("logged").text();
         started.container.metrics().plugins.iter().map(|plugin| plugin.slow).sum::<u64>()
     };
     assert_eq!(slow_batches(Duration::from_millis(1)), 1);
@@ -441,7 +441,7 @@ fn an_emergency() {
     registry.register_sink(Metadata::new("failing", "1.0.0"), |_| Ok(Arc::new(Failing))).unwrap();
     let settings = plain().sinks(["failing"]).emergency_lines(mode == "true").build().unwrap();
     let container = settings.into_builder_with(&registry).unwrap().start().unwrap();
-    info!(container.logger("settings"), "said");
+    info!(container.logger("settings"), "logged");
     let _ = container.flush(TIMEOUT);
 }
 
@@ -461,7 +461,7 @@ fn colors() {
     assert_eq!(*seen.lock().unwrap(), [false, false, true, true]);
 }
 
-/// A sink that has something to say when it is made.
+/// A sink that reports a diagnostic when it is made.
 struct Talkative;
 
 impl SinkFactory for Talkative {
@@ -492,26 +492,27 @@ fn child_starts_a_talkative_container() {
     start_with(plain().variables(variables), talkative());
 }
 
-fn said_on_stderr(mode: &str) -> bool {
+fn written_to_stderr(mode: &str) -> bool {
     let stderr = in_child("child_starts_a_talkative_container", mode).stderr;
     String::from_utf8_lossy(&stderr).contains("fapilog: talkative: planted")
 }
 
 fn enable_internal_logging() {
-    assert!(said_on_stderr("logging=true"));
-    assert!(!said_on_stderr("logging=false"));
+    assert!(written_to_stderr("logging=true"));
+    assert!(!written_to_stderr("logging=false"));
 }
 
 fn error_handling_mode() {
     assert_eq!(ErrorHandling::NAMES, ["silent", "loud"]);
-    assert!(said_on_stderr("mode=loud"));
-    assert!(!said_on_stderr("mode=silent"));
+    assert!(written_to_stderr("mode=loud"));
+    assert!(!written_to_stderr("mode=silent"));
 }
 
-/// What the error callback hears.
+/// The diagnostics that the error callback gets.
 fn heard(builder: SettingsBuilder) -> Vec<String> {
     let (mouth, ear) = mpsc::channel();
-    let builder = builder.sinks(["talkative"]).error_callback(move |notice| mouth.send(notice.to_string()).unwrap());
+    let builder =
+        builder.sinks(["talkative"]).error_callback(move |diagnostic| mouth.send(diagnostic.to_string()).unwrap());
     drop(start_with(builder, talkative()));
     ear.iter().collect()
 }
@@ -593,7 +594,7 @@ fn record_max_bytes() {
 }
 
 fn threads_max() {
-    // One ring more is the late lane's.
+    // The shared lane has one more ring.
     assert_eq!((rings_of_three_threads(1), rings_of_three_threads(3)), (2, 4));
 }
 
@@ -630,7 +631,7 @@ fn child_measures_an_idle_container() {
     let Some(mode) = child_mode() else { return };
     let builder = match mode.as_str() {
         "spin" => plain().idle_spin(Duration::from_secs(1)),
-        "doze" => plain().idle_spin(Duration::ZERO).idle_sleep(Duration::from_secs(60)),
+        "sleep" => plain().idle_spin(Duration::ZERO).idle_sleep(Duration::from_secs(60)),
         _ => plain().idle_spin(Duration::ZERO).idle_sleep(Duration::ZERO),
     };
     let started = start(builder);
@@ -641,7 +642,7 @@ fn child_measures_an_idle_container() {
     println!("\nused {} {}", after.cpu_ms - before.cpu_ms, after.waits - before.waits);
 }
 
-/// What the process has used so far.
+/// The resources that the process has used so far.
 struct Usage {
     cpu_ms: i64,
     /// How often a thread has gone to sleep.
@@ -679,5 +680,5 @@ fn idle_spin() {
 }
 
 fn idle_sleep() {
-    assert!(is_so_once(|| idle_usage("doze").1 > idle_usage("park").1 + 50), "naps");
+    assert!(is_so_once(|| idle_usage("sleep").1 > idle_usage("park").1 + 50), "it does not sleep");
 }

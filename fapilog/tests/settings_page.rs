@@ -1,4 +1,4 @@
-//! The page about settings says what the code does. `cargo xtask docs` writes it anew.
+//! The page about settings agrees with the code. `cargo xtask docs` writes it again.
 #![cfg(feature = "settings")]
 #![allow(clippy::unwrap_used, reason = "all of this program is test code")]
 

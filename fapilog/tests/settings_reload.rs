@@ -1,4 +1,4 @@
-//! New settings for a container that runs: whole or not at all, and what was done by hand stays.
+//! New settings for a container that runs: whole or not at all, and changes at run time stay.
 #![cfg(feature = "settings")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
@@ -46,7 +46,7 @@ impl Enricher for Marks {
     }
 }
 
-/// Says at its end that it has come.
+/// Emits a summary when it is stopped.
 struct Farewell(&'static str);
 
 impl Processor for Farewell {
@@ -128,7 +128,7 @@ fn state_of(container: &Container, name: &str) -> PluginState {
 }
 
 #[test]
-fn what_was_added_by_hand_outlives_a_reload() {
+fn a_plugin_that_was_added_at_run_time_outlives_a_reload() {
     let (container, events) = started(plain().enrichers(["one"]).processors(["farewell"]));
     let (sink, added) = law::memory();
     container.add_enricher("hand", |_| Ok(Box::new(Marks("hand")))).unwrap();
@@ -136,7 +136,7 @@ fn what_was_added_by_hand_outlives_a_reload() {
     container.add_sink("added", sink, SinkOptions::new()).unwrap();
     reload(&container, plain().enrichers(["two"])).unwrap();
     container.flush(TIMEOUT).unwrap();
-    // The one that went has said its last word, and the one that stays has not.
+    // The processor that was removed has emitted its summary, and the one that stays has not.
     assert_eq!(law::messages(&events), ["farewell"]);
     assert_eq!(marks(&container, &events), ["hand", "two"]);
     law::shut_down(&container);
@@ -144,7 +144,7 @@ fn what_was_added_by_hand_outlives_a_reload() {
 }
 
 #[test]
-fn the_last_words_of_what_goes_pass_a_redactor_that_was_added_by_hand() {
+fn the_summaries_of_removed_processors_pass_a_redactor_that_was_added_at_run_time() {
     let (container, events) = started(plain().processors(["farewell"]));
     container.add_redactor("mask", |_| Ok(Box::new(Mask))).unwrap();
     reload(&container, plain()).unwrap();
@@ -154,7 +154,7 @@ fn the_last_words_of_what_goes_pass_a_redactor_that_was_added_by_hand() {
 }
 
 #[test]
-fn what_was_disabled_by_hand_is_disabled_after_a_reload() {
+fn a_plugin_that_was_disabled_at_run_time_is_disabled_after_a_reload() {
     let (container, events) = started(plain().enrichers(["one"]));
     container.set_plugin_enabled("one", false).unwrap();
     reload(&container, plain().enrichers(["one", "two"])).unwrap();
@@ -165,7 +165,7 @@ fn what_was_disabled_by_hand_is_disabled_after_a_reload() {
 }
 
 #[test]
-fn what_was_removed_by_hand_stays_away_until_the_settings_no_longer_name_it() {
+fn a_plugin_that_was_removed_at_run_time_stays_removed_until_the_settings_no_longer_name_it() {
     let (container, events) = started(plain().enrichers(["one"]));
     container.remove_plugin("one").unwrap();
     reload(&container, plain().enrichers(["one", "two"])).unwrap();
@@ -176,14 +176,14 @@ fn what_was_removed_by_hand_stays_away_until_the_settings_no_longer_name_it() {
 }
 
 #[test]
-fn a_name_that_was_given_by_hand_is_not_given_again_by_a_reload() {
+fn a_name_that_was_given_at_run_time_is_not_given_again_by_a_reload() {
     let (container, events) = started(plain());
     container.add_enricher("one", |_| Ok(Box::new(Marks("hand")))).unwrap();
     let error = reload(&container, plain().enrichers(["one"])).unwrap_err();
     assert!(matches!(&error, ReloadError::Change(ChangeError::Taken { name }) if name == "one"), "{error}");
     assert_eq!(error.code(), "configuration.name_taken");
     assert_eq!(marks(&container, &events), ["hand"]);
-    // What was removed by hand may be added by hand.
+    // A plugin that was removed at run time may be added at run time.
     container.remove_plugin("one").unwrap();
     reload(&container, plain().enrichers(["one"])).unwrap();
     assert_eq!(marks(&container, &events), ["one"]);
@@ -258,7 +258,7 @@ fn a_reload_that_was_not_taken_up_in_time_is_not_taken_up_later_either() {
 }
 
 #[test]
-fn a_container_that_is_shut_down_says_so() {
+fn a_container_that_is_shut_down_reports_it() {
     let (container, _events) = started(plain());
     law::shut_down(&container);
     assert_eq!(reload(&container, plain().enrichers(["one"])).unwrap_err().code(), "pipeline.shut_down");
@@ -313,11 +313,11 @@ struct Word {
     word: String,
 }
 
-struct Says(String);
+struct Answers(String);
 
-impl Formatter for Says {
+impl Formatter for Answers {
     fn name(&self) -> &'static str {
-        "says"
+        "answers"
     }
 
     fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
@@ -329,20 +329,20 @@ impl Formatter for Says {
 fn a_formatters_settings_that_change_are_refused_by_name() {
     let (mut registry, _events) = registry();
     registry
-        .register_formatter(Metadata::new("says", "1.0.0"), |settings| {
+        .register_formatter(Metadata::new("answers", "1.0.0"), |settings| {
             let Word { word } = settings.read()?;
-            Ok(Factory::formatter(move |_| Says(word.clone())))
+            Ok(Factory::formatter(move |_| Answers(word.clone())))
         })
         .unwrap();
-    let saying = |word: &str| {
+    let answering = |word: &str| {
         let own = PluginConfig::new().with("word", word);
-        plain().formatter("says").plugin_config("says", own).build().unwrap()
+        plain().formatter("answers").plugin_config("answers", own).build().unwrap()
     };
-    let container = saying("yes").into_builder_with(&registry).unwrap().start().unwrap();
-    container.reload(saying("yes")).unwrap();
-    let error = container.reload(saying("no")).unwrap_err();
+    let container = answering("yes").into_builder_with(&registry).unwrap().start().unwrap();
+    container.reload(answering("yes")).unwrap();
+    let error = container.reload(answering("no")).unwrap_err();
     assert_eq!(error.code(), "configuration.needs_restart");
-    assert!(error.to_string().starts_with("plugin_config.says cannot change while the container runs"), "{error}");
+    assert!(error.to_string().starts_with("plugin_config.answers cannot change while the container runs"), "{error}");
 }
 
 #[test]
@@ -391,7 +391,7 @@ fn the_plugin_timeout_reaches_sinks_those_that_are_added_later_too() {
     let timed = |timeout: Duration| plain().sinks(["slow"]).plugin_timeout(timeout).build().unwrap();
     let container = timed(Duration::ZERO).into_builder_with(&registry).unwrap().start().unwrap();
     let slow = |container: &Container| -> Vec<(String, u64)> {
-        info!(container.logger("tests"), "said");
+        info!(container.logger("tests"), "logged");
         container.flush(TIMEOUT).unwrap();
         let sinks = container.metrics().plugins.into_iter().filter(|plugin| plugin.kind == PluginKind::Sink);
         sinks.map(|sink| (sink.name, sink.slow)).collect()

@@ -1,4 +1,4 @@
-//! What the default formatter is, by what standard output is: through settings, in a process of its own.
+//! The default formatter by the kind of standard output: through settings, in a process of its own.
 #![cfg(feature = "settings")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is test code")]
 
@@ -57,7 +57,7 @@ fn logged_on_a_terminal(variables: &[(&str, &str)]) -> String {
     assert_eq!(opened, 0, "{}", std::io::Error::last_os_error());
     // SAFETY: a new descriptor, which is nobody else's.
     let master = unsafe { File::from_raw_fd(master) };
-    // SAFETY: as above.
+    // SAFETY: a new descriptor, which nothing else owns.
     let slave = unsafe { File::from_raw_fd(slave) };
     logged(slave, variables, master)
 }

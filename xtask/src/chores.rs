@@ -15,7 +15,7 @@ pub(crate) struct Chore {
 /// All sub-commands, in the order of the help text.
 pub(crate) const CHORES: &[Chore] = &[
     Chore { name: "test", summary: "every test: unit, integration, documentation, loom models", steps: test },
-    Chore { name: "lint", summary: "format, clippy, rustdoc; every warning is an error", steps: lint },
+    Chore { name: "lint", summary: "tidy, format, clippy, rustdoc; every warning is an error", steps: lint },
     Chore {
         name: "tidy",
         summary: "names, words, comments and arrows between crates: rules beyond clippy's",
@@ -39,7 +39,6 @@ pub(crate) const CHORES: &[Chore] = &[
 ];
 
 fn ci(workspace: &Workspace) -> Vec<ChoreStep> {
-    // `tidy` follows on `lint` as soon as the tree passes it.
     [lint, msrv, test, miri].into_iter().flat_map(|steps| steps(workspace)).collect()
 }
 
@@ -74,7 +73,8 @@ fn lint(workspace: &Workspace) -> Vec<ChoreStep> {
     let clippy = |arguments: &str| workspace.cargo(&format!("clippy {arguments} {deny}"));
     let mut rustdoc = workspace.cargo("doc --workspace --no-deps --document-private-items");
     rustdoc.env("RUSTDOCFLAGS", "--deny warnings");
-    vec![
+    let mut steps = tidy(workspace);
+    steps.extend([
         ChoreStep::run_command("format", workspace.cargo("fmt --all --check")),
         ChoreStep::run_command("clippy", clippy("--workspace --all-targets")),
         ChoreStep::run_command(
@@ -87,7 +87,8 @@ fn lint(workspace: &Workspace) -> Vec<ChoreStep> {
             under_loom(workspace, &format!("clippy --package loom-tests --all-targets {deny}")),
         ),
         ChoreStep::run_command("rustdoc", rustdoc),
-    ]
+    ]);
+    steps
 }
 
 fn tidy(workspace: &Workspace) -> Vec<ChoreStep> {

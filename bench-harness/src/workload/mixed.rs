@@ -10,7 +10,7 @@ pub(crate) struct Mixed;
 
 /// The kind of call that logs event `n`.
 #[derive(Debug, Clone, Copy)]
-enum CallKind {
+enum MixedCall {
     Trade,
     Wide,
     Optional,
@@ -23,7 +23,7 @@ enum CallKind {
     Error,
 }
 
-impl CallKind {
+impl MixedCall {
     #[inline(always)]
     fn of(n: u64) -> Self {
         match (n % 512, n % 8) {
@@ -82,46 +82,46 @@ const WIDE: i128 = -170_141_183_460_469_231_731_687_303_715_884_105_728;
 impl Workload for Mixed {
     #[inline(always)]
     fn log(log: &Logger, producer: u32, n: u64) {
-        match CallKind::of(n) {
-            CallKind::Trade => {
+        match MixedCall::of(n) {
+            MixedCall::Trade => {
                 let price = (n % 4096) as f64 * 0.125;
                 info!(log, "trade", producer, n, price, tags.venue = "XNAS", metrics.latency_us = n % 1000);
             }
-            CallKind::Wide => info!(log, "wide numbers", producer, n, low = WIDE, high = u128::MAX, small = -1_i8),
-            CallKind::Optional => {
+            MixedCall::Wide => info!(log, "wide numbers", producer, n, low = WIDE, high = u128::MAX, small = -1_i8),
+            MixedCall::Optional => {
                 let even = (n % 16 == 2).then_some(n);
                 info!(log, "perhaps", producer, n, even, none = None::<u32>, is_set = n % 16 == 2);
             }
-            CallKind::Displayed => warn!(log, %Order(n), producer, n, shown = %Order(n), debug = ?Order(n)),
-            CallKind::Spelt => info!(log, TEXT, producer, n, letter = 'ß', tags."a key" = TEXT),
-            CallKind::Listed => {
+            MixedCall::Displayed => warn!(log, %Order(n), producer, n, shown = %Order(n), debug = ?Order(n)),
+            MixedCall::Spelt => info!(log, TEXT, producer, n, letter = 'ß', tags."a key" = TEXT),
+            MixedCall::Listed => {
                 let peer = Ipv4Addr::new(10, 0, 0, 7);
                 info!(log, "lists", producer, n, sizes = [1_u32, 2, 3], names = ["a", "b"], peer);
             }
-            CallKind::Bytes => info!(log, BYTES, producer, n, raw = BYTES),
-            CallKind::Odd => {
+            MixedCall::Bytes => info!(log, BYTES, producer, n, raw = BYTES),
+            MixedCall::Odd => {
                 let waited = Duration::from_millis(n % 1000);
                 info!(log, "odd numbers", producer, n, metrics.rate = f64::NAN, metrics.half = 0.5_f32, waited);
             }
-            CallKind::Audit => audit!(log, "limit changed", producer, n, tags.user = "operator"),
-            CallKind::Error => error!(log, "no fill", producer, n, error = #OrderRefused(Order(n))),
+            MixedCall::Audit => audit!(log, "limit changed", producer, n, tags.user = "operator"),
+            MixedCall::Error => error!(log, "no fill", producer, n, error = #OrderRefused(Order(n))),
         }
     }
 
     fn expect(line: &mut ExpectedLine, n: u64) {
         const INFO: &str = opening!("INFO", 3, "SYSTEM");
-        match CallKind::of(n) {
-            CallKind::Trade => expect_trade(line, INFO, n),
-            CallKind::Wide => {
+        match MixedCall::of(n) {
+            MixedCall::Trade => expect_trade(line, INFO, n),
+            MixedCall::Wide => {
                 line.start(INFO, "\"wide numbers\"");
                 line.context(n);
                 line.raw(",\"low\":-170141183460469231731687303715884105728");
                 line.raw(",\"high\":340282366920938463463374607431768211455,\"small\":-1");
                 line.end_context();
             }
-            CallKind::Optional => expect_optional(line, INFO, n),
-            CallKind::Displayed => expect_displayed(line, n),
-            CallKind::Spelt => {
+            MixedCall::Optional => expect_optional(line, INFO, n),
+            MixedCall::Displayed => expect_displayed(line, n),
+            MixedCall::Spelt => {
                 line.start(INFO, TEXT_JSON);
                 line.context(n);
                 line.raw(",\"letter\":\"ß\"");
@@ -130,13 +130,13 @@ impl Workload for Mixed {
                 line.raw(TEXT_JSON);
                 line.raw("}");
             }
-            CallKind::Listed => {
+            MixedCall::Listed => {
                 line.start(INFO, "\"lists\"");
                 line.context(n);
                 line.raw(",\"sizes\":[1,2,3],\"names\":[\"a\",\"b\"],\"peer\":\"10.0.0.7\"");
                 line.end_context();
             }
-            CallKind::Bytes => {
+            MixedCall::Bytes => {
                 line.start(INFO, BYTES_JSON);
                 line.context(n);
                 line.raw(",\"raw\":");
@@ -144,14 +144,14 @@ impl Workload for Mixed {
                 line.end_context();
                 line.raw(",\"not_utf8\":[\"message\",\"context.raw\"]");
             }
-            CallKind::Odd => expect_odd(line, INFO, n),
-            CallKind::Audit => {
+            MixedCall::Odd => expect_odd(line, INFO, n),
+            MixedCall::Audit => {
                 line.start(opening!("AUDIT", 8, "COMPLIANCE"), "\"limit changed\"");
                 line.context(n);
                 line.end_context();
                 line.raw(",\"tags\":{\"user\":\"operator\"}");
             }
-            CallKind::Error => {
+            MixedCall::Error => {
                 line.start(opening!("ERROR", 7, "ERROR"), "\"no fill\"");
                 line.context(n);
                 line.raw(",\"error\":\"refused: order #");

@@ -41,4 +41,4 @@ pub mod uuid_v7;
 
 /// Parts of a log call's record: levels, values, call sites, times.
 #[doc(inline)]
-pub use fapilog_record::{call_site, directives, field_group, level, text, timestamp, value};
+pub use fapilog_record::{call_site, directives, field_group, level, text, timestamp, user_code, value};

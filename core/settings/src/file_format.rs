@@ -1,6 +1,6 @@
 //! The text of a settings file as a table of values.
 
-use fapilog_record::user_code::catch_panic;
+use fapilog_plugin::user_code::catch_panic;
 use serde_json::{Map, Number, Value};
 
 /// How deep tables and lists may lie in each other, as in JSON and TOML.

@@ -18,7 +18,7 @@ use fapilog_plugin::{
     settings::suggestion::suggestion,
     sink::SinkFactory,
 };
-use fapilog_record::{
+use fapilog_plugin::{
     level::{Level, LevelFilter},
     user_code::catch_panic,
 };

@@ -40,7 +40,7 @@ use fapilog_plugin::{
         suggestion::suggestion,
     },
 };
-use fapilog_record::{
+use fapilog_plugin::{
     directives::Directives,
     level::{Level, LevelFilter},
 };

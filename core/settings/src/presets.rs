@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fapilog_engine::executor::Executor;
 use fapilog_plugin::colors::Colors;
-use fapilog_record::level::Level;
+use fapilog_plugin::level::Level;
 
 use crate::{ErrorHandling, OverflowStrategy, PluginConfig, Preset, Settings, SinkEntry, names};
 

@@ -89,7 +89,7 @@ impl ReloadError {
 /// logs.reload_file("/etc/my-server/log.toml")?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub trait Reload: sealed::Sealed {
+pub trait Reload: sealed::SealedReload {
     /// Gives the container new settings: all of them, or none. When it returns, every shard has made the new plugins, and
     /// lets them work from its next batch on.
     ///
@@ -118,7 +118,7 @@ pub trait Reload: sealed::Sealed {
 }
 
 /// New settings for a container that the program drains itself.
-pub trait ReloadManual: sealed::Sealed {
+pub trait ReloadManual: sealed::SealedReload {
     /// Gives the container that this drain belongs to new settings: all of them, or none. Plugins are made, and the old
     /// ones stopped, on this thread, before it returns. See [`Reload::reload`].
     ///
@@ -134,9 +134,9 @@ pub trait ReloadManual: sealed::Sealed {
 }
 
 mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::Container {}
-    impl Sealed for super::ManualDrain {}
+    pub trait SealedReload {}
+    impl SealedReload for super::Container {}
+    impl SealedReload for super::ManualDrain {}
 }
 
 impl Reload for Container {

@@ -73,7 +73,7 @@ impl From<String> for SinkEntry {
 /// A sink as a table.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+struct SinkTable {
     name: String,
     #[serde(default, rename = "type")]
     kind: Option<String>,
@@ -83,9 +83,9 @@ struct Table {
     on_full: Option<OnFull>,
 }
 
-impl From<Table> for SinkEntry {
-    fn from(table: Table) -> Self {
-        let Table { name, kind, formatter, on_full } = table;
+impl From<SinkTable> for SinkEntry {
+    fn from(table: SinkTable) -> Self {
+        let SinkTable { name, kind, formatter, on_full } = table;
         Self { name, kind, formatter, on_full }
     }
 }
@@ -96,7 +96,7 @@ impl Serialize for SinkEntry {
             return serializer.serialize_str(&self.name);
         }
         let Self { name, kind, formatter, on_full } = self.clone();
-        Table { name, kind, formatter, on_full }.serialize(serializer)
+        SinkTable { name, kind, formatter, on_full }.serialize(serializer)
     }
 }
 
@@ -120,6 +120,6 @@ impl<'de> Visitor<'de> for EntryVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SinkEntry, A::Error> {
-        Table::deserialize(MapAccessDeserializer::new(map)).map(SinkEntry::from)
+        SinkTable::deserialize(MapAccessDeserializer::new(map)).map(SinkEntry::from)
     }
 }

@@ -13,16 +13,16 @@ use crate::Settings;
 /// Values of several layers. A later layer lies above an earlier layer, and tables are merged.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tree {
-    root: Table,
+    root: Nodes,
     /// The settings that were given by an alias, with the alias.
     aliases: BTreeMap<&'static str, &'static str>,
 }
 
-type Table = BTreeMap<String, Node>;
+type Nodes = BTreeMap<String, Node>;
 
 #[derive(Debug, Clone)]
 enum Node {
-    Table(Table),
+    Table(Nodes),
     /// A list is replaced as a whole, so that a single layer gives all of it.
     Leaf {
         value: Value,
@@ -106,7 +106,7 @@ impl Tree {
     }
 }
 
-fn cover(lower: &mut Table, upper: Table) {
+fn cover(lower: &mut Nodes, upper: Nodes) {
     for (name, node) in upper {
         match (lower.entry(name), node) {
             (Entry::Occupied(mut known), Node::Table(above)) => match known.get_mut() {
@@ -130,7 +130,7 @@ fn node(value: Value, given_by: &Arc<str>) -> Node {
     }
 }
 
-fn values(table: &Table) -> Value {
+fn values(table: &Nodes) -> Value {
     let entries = table.iter().map(|(name, node)| match node {
         Node::Table(below) => (name.clone(), values(below)),
         Node::Leaf { value, .. } => (name.clone(), value.clone()),

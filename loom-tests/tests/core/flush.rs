@@ -76,7 +76,7 @@ fn snapshots_taken_before_the_request_is_read_are_caught() {
 
 #[test]
 fn rings_adopted_after_the_snapshots_are_caught() {
-    is_caught("roster_after_snapshots", &[LEFT_OUT], a_flush_takes_what_its_thread_has_logged);
+    is_caught("registrations_after_snapshots", &[LEFT_OUT], a_flush_takes_what_its_thread_has_logged);
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl ContainerBuilder {
     }
 
     /// Stamps events by this clock instead of the system's: for tests. [`Batch::now`](fapilog_plugin::event::Batch::now) and the latencies
-    /// among the [metrics](crate::container::Metrics) go by it too. What waits does not: flushes, timeouts, `Batch::instant` and
+    /// among the [metrics](crate::container::Metrics) go by it too. Waits do not: flushes, timeouts, `Batch::instant` and
     /// `Processor::due` stay with real time.
     pub fn manual_clock(self, clock: &ManualClock) -> Self {
         self.set("manual_clock", |options| options.clock = Some(clock.clone()))
@@ -100,8 +100,8 @@ impl ContainerBuilder {
         self
     }
 
-    /// Adds a redactor: a processor that runs behind all others, and without which no event goes on. What it could not see,
-    /// because it failed or is left out, is lost and counted.
+    /// Adds a redactor: a processor that runs behind all others, and without which no event goes on. An event that it
+    /// could not see, because it failed or is disabled, is lost and counted.
     pub fn redactor(mut self, make: impl Fn(ShardInfo) -> Box<dyn Processor> + Send + Sync + 'static) -> Self {
         self.pipeline.redactors.push(PluginPlan::new(make));
         self
@@ -159,13 +159,13 @@ impl ContainerBuilder {
         self
     }
 
-    /// Adds a sink under a name of letters, digits, `_` and `-`. While it is busy, it holds the others back, or loses what
-    /// comes, as is its way: see [`SinkFactory::on_full`].
+    /// Adds a sink under a name of letters, digits, `_` and `-`. While it has no room, it blocks the drain or drops events,
+    /// as its factory chooses: see [`SinkFactory::on_full`].
     pub fn sink(self, name: &str, sink: impl SinkFactory + 'static) -> Self {
         self.sink_with(name, sink, SinkOptions::new())
     }
 
-    /// As [`sink`](Self::sink), and says which events it takes, and what happens while it is busy.
+    /// As [`sink`](Self::sink), with the events that it takes, and the treatment of events while it has no room.
     pub fn sink_with(mut self, name: &str, sink: impl SinkFactory + 'static, options: SinkOptions) -> Self {
         self.sinks.push(SinkPlan { name: name.to_owned(), factory: Arc::new(sink), options });
         self
@@ -208,7 +208,7 @@ impl ContainerBuilder {
             match started {
                 Ok(host) => hosts.push(host),
                 Err(error) => {
-                    // Shards that have never run say no last word.
+                    // A shard that has never run does not end its flush gate itself.
                     frontend.ports.iter().skip(index).for_each(|port| port.flush.end());
                     drop(container(hosts, executor));
                     return Err(error);

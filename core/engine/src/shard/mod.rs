@@ -217,7 +217,7 @@ impl Shard {
         if matches!(self.lifecycle.flush.phase, FlushPhase::Idle) && requested != self.lifecycle.flush.answered {
             self.lifecycle.flush.phase = FlushPhase::Walking { ticket: requested };
         }
-        if seeded::bug("roster_after_snapshots") {
+        if seeded::bug("registrations_after_snapshots") {
             self.source.take_snapshots();
             return self.source.adopt_rings();
         }

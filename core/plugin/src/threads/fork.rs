@@ -1,29 +1,31 @@
-//! What a forked child must not touch.
+//! Forks: the parts of the parent that a forked child must not touch.
 //!
 //! A child has one thread, a copy of the parent's memory, and none of its drains. So its inherited containers are dead:
-//! calls on them are counted as lost, and shutting them down returns at once. The child makes a container of its own if
-//! it wants to log. (Its files too: the parent's drain writes at offsets of its own reckoning, and two writers would
-//! overwrite each other.)
+//! calls on them are counted as lost, and their shutdown returns at once. The child makes a container of its own if it
+//! wants to log, and files of its own: the parent's drain writes at its own offsets, and two writers would overwrite each
+//! other.
 //!
-//! Whatever belongs to the process and not to a container (the registry of call sites, what is found out once) is held
-//! still while it forks, so that the child never waits for a thread that it has not got. What belongs to an inherited
-//! container is not: there the child takes no lock.
+//! Data of the process that belongs to no container (the registry of call sites, values that are computed once) is locked
+//! while the process forks, so that the child never waits for a thread that it does not have. Data of an inherited
+//! container is not locked: the child takes no lock of it.
 //!
-//! A handler that `fork` runs in the child takes the thread's lanes away, so a log call meets the slow path and sees
-//! there that the container is foreign: a call in the parent pays nothing for it. A child made by the bare system call
-//! does not run the handler; its rings are zeros, and it must not log.
+//! A handler that `fork` runs in the child takes the thread's lanes away. So a log call meets the slow path, and finds
+//! that the container is the parent's: a call in the parent pays nothing for it. A child made by the bare system call does
+//! not run the handler; its rings are zeros, and it must not log.
 
 use std::{
     cell::RefCell,
     sync::{
-        Mutex, MutexGuard, Once, OnceLock, PoisonError,
+        Mutex, MutexGuard, Once, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
 };
 
 use fapilog_record::call_site::{RegistryHeld, hold_registry};
 
-/// How many forks lie between this process and the one that loaded the library.
+use crate::threads::lock;
+
+/// The number of forks between this process and the one that loaded the library.
 static GENERATION: AtomicU32 = AtomicU32::new(1);
 
 /// Relaxed: it changes only in a new child, which has one thread.
@@ -34,15 +36,15 @@ pub fn generation() -> u32 {
 /// Runs in a forked child, in its one thread: leaves alone what belongs to the parent.
 static DISOWN: OnceLock<fn()> = OnceLock::new();
 
-/// Has `fork` run our handlers from now on; in the child, `disown` too. The first caller's `disown` counts.
+/// Registers the fork handlers of the library; in the child, `disown` runs too. The first caller's `disown` counts.
 pub fn watch(disown: fn()) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let _ = DISOWN.set(disown);
         #[cfg(all(unix, not(miri)))]
         {
-            // SAFETY: the handlers are plain functions that stay loaded. What they lock is held for moments, never
-            // while foreign code runs. Failure (no memory) leaves forks unwatched.
+            // SAFETY: the handlers are plain functions that stay loaded. Their locks are held for moments, never while
+            // user code runs. Failure (no memory) leaves forks unwatched.
             unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
         }
     });
@@ -51,7 +53,7 @@ pub fn watch(disown: fn()) {
 static UNDIVIDED: Mutex<()> = Mutex::new(());
 
 fn lock_undivided() -> MutexGuard<'static, ()> {
-    UNDIVIDED.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&UNDIVIDED)
 }
 
 /// Runs `work` with no fork in the middle of it: a child would wait for ever for a cell that is being filled, or a lock
@@ -61,7 +63,7 @@ pub fn undivided<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// What the forking thread holds over the fork.
+/// The locks that the forking thread holds across the fork.
 #[cfg_attr(miri, allow(dead_code, reason = "miri does not fork"))]
 struct HeldOver {
     _undivided: MutexGuard<'static, ()>,
@@ -75,7 +77,7 @@ thread_local! {
 #[cfg(all(unix, not(miri)))]
 extern "C" fn before() {
     let held = HeldOver { _undivided: lock_undivided(), _registry: hold_registry() };
-    // In a thread whose data are gone it is let go at once: its forks are unwatched.
+    // A thread whose thread-locals are gone drops the locks at once: its forks are unwatched.
     let _ = HELD_OVER.try_with(|over| over.replace(Some(held)));
 }
 
@@ -86,6 +88,7 @@ extern "C" fn in_parent() {
 
 #[cfg(all(unix, not(miri)))]
 extern "C" fn in_child() {
+    // Relaxed: a new child has one thread.
     GENERATION.fetch_add(1, Ordering::Relaxed);
     let _ = HELD_OVER.try_with(RefCell::take);
     if let Some(disown) = DISOWN.get() {

@@ -1,4 +1,4 @@
-//! What a plugin owes the program it lives in, once it has threads or something that belongs to the whole process.
+//! Threads, forks and signals: for plugins that have threads of their own, or data of the whole process.
 
 pub mod drain_thread;
 pub mod fork;
@@ -13,7 +13,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-/// Whether this thread runs a drain just now, of whatever container: where to wait for a drain, by a flush say, would be to
+/// Whether this thread runs a drain of any container now. Such a thread must not wait for a drain, as a flush does: it would
 /// wait for itself.
 #[must_use]
 pub fn is_drain_thread() -> bool {

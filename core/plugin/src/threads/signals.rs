@@ -1,6 +1,6 @@
 //! Our threads take no signals: a SIGXFSZ or SIGPIPE in one of them would kill the program, and any other would run the
 //! program's handler on a thread that the program does not know. On a thread of the program's own that lends itself to a
-//! drain, the signals that our writes raise are held back while it does, and done away with.
+//! drain, the signals that the library's writes raise are blocked meanwhile, and consumed.
 
 /// Blocks all signals for this thread, and for those that it starts meanwhile, until it is dropped.
 #[derive(Debug)]
@@ -35,9 +35,9 @@ pub fn block_all() -> SignalsBlocked {
     SignalsBlocked {}
 }
 
-/// Holds back what a write may raise in this thread, until it is dropped; what has been raised by then is done away with,
-/// for the write has failed with an error that says the same. One that the program itself, or another one, sends meanwhile
-/// is lost with it; one that was pending before stays.
+/// Blocks the signals that a write may raise in this thread, until it is dropped. Signals that were raised by then are
+/// consumed: the write has failed with an error of the same meaning. A signal that another sends meanwhile is consumed with
+/// them; a signal that was pending before stays pending.
 #[derive(Debug)]
 pub struct WriteSignalsHeld {
     #[cfg(all(target_os = "linux", not(miri)))]
@@ -47,7 +47,7 @@ pub struct WriteSignalsHeld {
     ours: libc::sigset_t,
 }
 
-/// What the system raises in a thread whose write finds no reader, or a file that may not grow.
+/// The signals that the system raises in a thread whose write finds no reader, or a file that may not grow.
 #[cfg(all(target_os = "linux", not(miri)))]
 const RAISED_BY_WRITES: [libc::c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
 
@@ -58,7 +58,7 @@ pub fn hold_write_signals() -> WriteSignalsHeld {
     let mut before = set_of([]);
     // SAFETY: both sets are ours; the call changes this thread's mask alone.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const ours, &raw mut before) };
-    // What was not blocked was not pending: most programs are spared the question.
+    // A signal that was not blocked was not pending: most programs need no look at the pending ones.
     if RAISED_BY_WRITES.into_iter().any(|signal| has(&before, signal)) {
         leave_out_pending(&mut ours);
     }
@@ -69,7 +69,7 @@ pub fn hold_write_signals() -> WriteSignalsHeld {
 impl Drop for WriteSignalsHeld {
     fn drop(&mut self) {
         let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: set and time are ours, and nothing is to be told of the signal. It waits for nothing.
+        // SAFETY: set and time are ours, and no information about the signal is asked for. The timeout is zero.
         while unsafe { libc::sigtimedwait(&raw const self.ours, std::ptr::null_mut(), &raw const at_once) } > 0 {}
         // SAFETY: as in `hold_write_signals`; no old mask is asked for.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, std::ptr::null_mut()) };
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn other_signals_are_neither_held_back_nor_taken_away() {
+    fn other_signals_are_neither_blocked_nor_consumed() {
         block(set_of([libc::SIGUSR1]));
         raise(libc::SIGUSR1);
         let held = hold_write_signals();

@@ -29,6 +29,8 @@ pub(super) const EXCEPTIONS: &[WordException] = &[
     allow(&["guard"],                     ExceptionPlace::Identifier("RwLockReadGuard"),  "std's name"),
     allow(&["guard"],                     ExceptionPlace::Identifier("RwLockWriteGuard"), "std's name"),
     allow(&["guard"],                     ExceptionPlace::Identifier("ScopeGuard"),       "a value whose drop ends a scope: Rust's word for it"),
+    allow(&["guard"],                     ExceptionPlace::Identifier("PlaceholderGuard"), "a name of the crate quick_cache"),
+    allow(&["guard"],                     ExceptionPlace::Identifier("ReplaceWithGuard"), "a name of the crate quick_cache"),
     allow(&["guard"],                     ExceptionPlace::Identifier("PanicHookGuard"),   "a value whose drop removes the hook: Rust's word for it"),
     allow(&["guard"],                     ExceptionPlace::Phrase("guard is dropped"),     "a value whose drop ends something: Rust's word for it"),
     allow(&["guard", "guards"],           ExceptionPlace::Phrase("drop guard"),           "a value whose drop ends something: Rust's word for it"),
@@ -45,10 +47,14 @@ pub(super) const EXCEPTIONS: &[WordException] = &[
     allow(&["off"],                       ExceptionPlace::Path("src/level.rs"),           "defines the level filter"),
     allow(&["off"],                       ExceptionPlace::Path("src/directives.rs"),      "reads RUST_LOG's syntax"),
     allow(&["off"],                       ExceptionPlace::Path("fapilog/tests/loggers.rs"), "directives in RUST_LOG's syntax"),
+    allow(&["off"],                       ExceptionPlace::Path("plugin/src/settings/read.rs"), "a text that stands for false"),
+    allow(&["off"],                       ExceptionPlace::Phrase("unless it is off"),     "the level filter's name in RUST_LOG"),
+    allow(&["off"],                       ExceptionPlace::Path("sinks/console/tests/terminal.rs"), "a name of the crate rustix"),
     allow(&["off"],                       ExceptionPlace::Identifier("split_off"),        "std's name"),
 
     // Buckets that group no fields.
     allow(&["bucket", "buckets"],         ExceptionPlace::Path("throttle"),               "the token bucket is the algorithm's name"),
+    allow(&["bucket", "buckets"],         ExceptionPlace::Path("docs/processors.md"),     "the token bucket is the algorithm's name"),
     allow(&["bucket", "buckets"],         ExceptionPlace::Phrase("token bucket"),         "the algorithm's name"),
     allow(&["bucket", "buckets"],         ExceptionPlace::Phrase("histogram bucket"),     "a histogram's range of values: the field's word"),
     allow(&["bucket", "buckets"],         ExceptionPlace::Path("prometheus"),             "a histogram's range of values: the field's word"),
