@@ -21,16 +21,16 @@
 //! `info!(logger, message, fields...)`; likewise `trace!`, `debug!`, `warn!`, `error!`, `critical!`, `audit!`,
 //! `security!`, and [`event!`] with the level as an argument.
 //!
-//! * The **message** is a literal, which costs nothing at run time, or any expression that is a [`Value`], or `%value`
-//!   or `?value`.
+//! * The **message** is a literal, which costs nothing at run time, or any expression that is a
+//!   [`Value`](event::Value), or `%value` or `?value`.
 //! * A **field** is `key = value`. The key is an identifier or a string literal; `tags.key` and `metrics.key` choose the
 //!   part of the event that it goes to, and a bare key goes to its context. A lone `name` stands for `name = name`.
 //! * A **value** is a number, `bool`, `char`, text, bytes, `Option`, `Duration`, `SystemTime`, address, `Uuid`,
 //!   or a slice, array or vector of these; or `%value` to log it by its `Display`, `?value` by its `Debug`, and
 //!   `#error` an error with the chain of its sources.
 //!
-//! * `category: value` and `severity: value` among the fields set the event's subject (a [`Category`]) and its gravity
-//!   (a `u8` from 1 to 10). Without them, the level decides.
+//! * `category: value` and `severity: value` among the fields set the event's subject (a [`Category`](event::Category))
+//!   and its gravity (a `u8` from 1 to 10). Without them, the level decides.
 //!
 //! Values are looked at only when the event is wanted. They are taken by reference and copied before the call returns.
 //!

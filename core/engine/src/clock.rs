@@ -2,7 +2,7 @@
 //!
 //! Where the kernel itself keeps time by the processor's time-stamp counter, a log call reads that counter and nothing
 //! else, and the drain converts it to time by an anchor: a pair of counter and time read together. The anchor is renewed
-//! every [`ANCHOR_LIFE`], so the log follows whatever corrects the system's clock. Elsewhere a call asks the system; and in
+//! every `ANCHOR_LIFE`, so the log follows whatever corrects the system's clock. Elsewhere a call asks the system; and in
 //! a container that is given a [`ManualClock`], the clock that a test sets.
 
 use std::{

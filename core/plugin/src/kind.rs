@@ -6,15 +6,15 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum PluginKind {
-    /// An [`Enricher`].
+    /// An [`Enricher`](crate::enricher::Enricher).
     Enricher,
-    /// A [`Processor`].
+    /// A [`Processor`](crate::processor::Processor).
     Processor,
-    /// A [`Processor`] that runs behind all others, and without which no event goes on.
+    /// A [`Processor`](crate::processor::Processor) that runs behind all others, and without which no event goes on.
     Redactor,
-    /// A [`Formatter`].
+    /// A [`Formatter`](crate::formatter::Formatter).
     Formatter,
-    /// A [`Sink`].
+    /// A [`Sink`](crate::sink::Sink).
     Sink,
 }
 

@@ -9,13 +9,13 @@
 //!    the drain does not wait.
 //! 3. **No write waits.** A write could wait forever: for a pipe without a reading process, for a terminal that is stopped by
 //!    ctrl-S. So the thread waits in `poll`, where another thread can wake it, and writes with a method that does not wait:
-//!    [`ConsoleDestination`](destination::ConsoleDestination) has the method for each kind of descriptor. The flags of a
+//!    `ConsoleDestination` has the method for each kind of descriptor. The flags of a
 //!    descriptor never change, because the program and other processes share them.
 //! 4. **Short writes.** Except to regular files, a write has at most
-//!    [`WRITE_BYTES_MAX`](destination::WRITE_BYTES_MAX) bytes, and ends at the end of a line where a line fits. So output of
+//!    `WRITE_BYTES_MAX` bytes, and ends at the end of a line where a line fits. So output of
 //!    the program itself is placed between lines, as a rule.
 //! 5. **The line lock.** Two writers of one destination (two shards, two containers, standard output and standard error on
-//!    one terminal) write alternately, some whole lines at a time: see [`LineLock`](line_lock::LineLock). Output of the
+//!    one terminal) write alternately, some whole lines at a time: see `LineLock`. Output of the
 //!    program itself does not take this lock.
 //! 6. **Delivered** is a payload whose last byte is written. A payload that fails after a part of it was written counts as
 //!    lost, whole. The next bytes of any sink that already exists then begin on a new line.

@@ -10,7 +10,7 @@
 //! 2. **Full blocks** bypass the page cache (`O_DIRECT`), which requires whole pages at page offsets. So a block starts with
 //!    the *partial page*, the filled part of the file's last page. The bytes behind the block's last whole page are copied
 //!    to the next block.
-//! 3. **The partial page** is written with the next full block. If no full block follows within [`TAIL_WAIT`], and all
+//! 3. **The partial page** is written with the next full block. If no full block follows within `TAIL_WAIT`, and all
 //!    direct writes are completed, the partial page is written through the page cache.
 //! 4. **Blocks that are overdue** before they are full are written through the page cache, from the *scheduled end*: the
 //!    first byte that is part of no write yet. A file that grows slowly never bypasses the page cache.
@@ -21,7 +21,7 @@
 //!    byte. Direct writes do not wait for each other. While several are in flight, that is, under heavy load, a reader close
 //!    to the end may see zeros in place of an incomplete write; delivered records (6) have no zeros before them.
 //! 6. **Delivered** records are below the *contiguous end*: all writes up to it have succeeded, without a gap. With
-//!    [`FileSync::Batch`] they are also below the *synced end*. [`cursors`] has the order of all six positions.
+//!    [`FileSync::Batch`] they are also below the *synced end*. `cursors` has the order of all six positions.
 //! 7. **Write errors.** After a failed write, no other write starts for 10 ms; the wait doubles with each failure, up to
 //!    1 s. Then the first write in order is repeated, and the others after its success. A short write continues at its
 //!    first unwritten byte. Retries continue as long as the container lives: events wait, and the overflow strategy decides

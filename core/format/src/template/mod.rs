@@ -1,7 +1,7 @@
 //! Lines of events: the engine of all formats.
 //!
 //! A format describes its lines as a list of [parts](LinePart) and writes the text of each: [`LineFormat`]. The engine
-//! ([`LineWriter`]) renders the text that all events of a call site share once, as a [`LineTemplate`] with slots, and fills
+//! ([`LineWriter`]) renders the text that all events of a call site share once, as a `LineTemplate` with slots, and fills
 //! the slots for each event. An event that has more than its call site's arguments is written part by part.
 
 mod event_line;

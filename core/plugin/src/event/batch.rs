@@ -100,7 +100,7 @@ impl<'batch> Batch<'batch> {
     }
 
     /// When the batch was taken, for reckoning with durations: real time, also where a
-    /// [`ManualClock`](crate::ManualClock) stamps events.
+    /// `ManualClock` stamps events.
     #[must_use]
     pub fn instant(&self) -> Instant {
         self.internal.instant()

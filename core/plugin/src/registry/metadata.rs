@@ -11,7 +11,7 @@ use crate::{
     name::{NAME_RULE, is_name},
 };
 
-/// The version of the plugin contracts in [`plugin`](crate::plugin). It grows when a contract changes.
+/// The version of the plugin contracts in this crate. It grows when a contract changes.
 pub const API_VERSION: u32 = 1;
 
 /// Name, version, author and description of a plugin. They are checked when the plugin is registered.

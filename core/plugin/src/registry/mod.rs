@@ -174,8 +174,8 @@ impl LinkedPlugin {
 
 inventory::collect!(LinkedPlugin);
 
-/// Registers plugins with every [linked](registry::Registry::linked) registry of a program that this crate is linked into: a function, or a closure
-/// that takes nothing from around it, from `&mut Registry` to `Result<(), RegisterError>`.
+/// Registers plugins with every [linked](crate::registry::Registry::linked) registry of a program that this crate is linked
+/// into: a function, or a closure that takes nothing from around it, from `&mut Registry` to `Result<(), RegisterError>`.
 ///
 /// A crate that is not used at all is not linked: name it with `use the_crate as _;`.
 ///

@@ -13,7 +13,7 @@ const PROCESS_ID: &str = "process_id";
 /// of that name stays as it is.
 ///
 /// It adds nothing about tasks: when the drain sees an event, its thread may run another task already. A
-/// program that wants its events to name a task binds the name where the task runs, with a [`Scope`](fapilog_engine::producer::Scope).
+/// program that wants its events to name a task binds the name where the task runs, with a `Scope`.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct ContextEnricher {

@@ -30,7 +30,7 @@ pub enum WhenMissing {
 
 /// Gives a correlation id to events that have none, if that is wanted.
 ///
-/// An event that was logged in a [`Scope`](fapilog_engine::producer::Scope) with an id, or that named one itself, has it without this
+/// An event that was logged in a `Scope` with an id, or that named one itself, has it without this
 /// enricher, and keeps it. By default, others are [left](WhenMissing::Leave) without.
 ///
 /// Ids are UUIDs of version 7 (RFC 9562, section 5.7), as text. That of an event begins with the time of the event; those
