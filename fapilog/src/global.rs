@@ -1,40 +1,111 @@
 //! The global container: a container for the whole program.
 
 use std::{
+    cell::{Cell, RefCell},
+    env,
     ops::Deref,
-    sync::{Arc, PoisonError, RwLock},
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use fapilog_engine::{container::Container, producer::Logger};
-use fapilog_settings::Settings;
+use fapilog_plugin::threads::{lock, undivided};
+use fapilog_record::{arguments::Arguments, call_site::CallSite, level::Level};
 
 use crate::error::{AlreadyInitialized, Error};
 
-static GLOBAL: RwLock<GlobalState> = RwLock::new(GlobalState::None);
+/// The source of events that name no logger, if the program has no name.
+const UNNAMED: &str = "program";
+
+static GLOBAL: Mutex<GlobalState> = Mutex::new(GlobalState::None);
+
+/// The number of changes of [`GLOBAL`] to now: the threads' copies of the logger are keyed by it.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
 
 /// The lock is held for moments only, never while user code runs: a plugin that is made, or the error callback, may ask
-/// for a logger.
-#[derive(Debug)]
+/// for a logger. Nothing is allocated or freed under it: the program's allocator may log.
+#[derive(Debug, Clone)]
 enum GlobalState {
     None,
     /// A thread is starting it.
     Starting,
-    Running(Arc<Container>),
+    Running {
+        container: Arc<Container>,
+        /// The logger of calls that name none.
+        logger: Logger,
+    },
 }
 
-fn set(state: GlobalState) {
-    let before = std::mem::replace(&mut *GLOBAL.write().unwrap_or_else(PoisonError::into_inner), state);
-    // Outside of the lock: see `GlobalState`.
-    drop(before);
+impl GlobalState {
+    fn running(container: &Arc<Container>) -> Self {
+        Self::Running { container: Arc::clone(container), logger: container.logger(&program_name()) }
+    }
+
+    /// The state now.
+    fn now() -> Self {
+        // A forked child finds the lock released.
+        undivided(|| lock(&GLOBAL).clone())
+    }
+
+    /// The logger of calls that name none.
+    fn into_logger(self) -> Option<Logger> {
+        match self {
+            Self::Running { logger, .. } => Some(logger),
+            Self::None | Self::Starting => None,
+        }
+    }
+
+    /// Replaces the state.
+    fn set(self) {
+        let before = undivided(|| {
+            let mut state = lock(&GLOBAL);
+            // Relaxed: read by `CachedLogger`, which then takes the lock.
+            GENERATION.fetch_add(1, Ordering::Relaxed);
+            std::mem::replace(&mut *state, self)
+        });
+        // Outside of the lock: see `GlobalState`.
+        drop(before);
+    }
 }
 
-/// A start in progress: its drop sets the result, also when the start fails or panics.
-struct Starting(GlobalState);
+/// The name of the program's file, as it was started.
+fn program_name() -> String {
+    let path = env::args_os().next().unwrap_or_default();
+    let name = Path::new(&path).file_name().map(|name| name.to_string_lossy().into_owned());
+    name.unwrap_or_else(|| UNNAMED.to_owned())
+}
 
-impl Drop for Starting {
+/// The right to make the global container, taken by one thread. Its drop sets the result, also when the start fails or
+/// panics.
+struct Claim(GlobalState);
+
+impl Claim {
+    fn take() -> Result<Self, AlreadyInitialized> {
+        let is_free = undivided(|| {
+            let mut state = lock(&GLOBAL);
+            let is_free = matches!(*state, GlobalState::None);
+            if is_free {
+                *state = GlobalState::Starting;
+            }
+            is_free
+        });
+        if is_free { Ok(Self(GlobalState::None)) } else { Err(AlreadyInitialized) }
+    }
+
+    fn complete(mut self, container: Container) -> Global {
+        let container = Arc::new(container);
+        self.0 = GlobalState::running(&container);
+        Global { container }
+    }
+}
+
+impl Drop for Claim {
     fn drop(&mut self) {
-        set(std::mem::replace(&mut self.0, GlobalState::None));
+        std::mem::replace(&mut self.0, GlobalState::None).set();
     }
 }
 
@@ -50,6 +121,14 @@ pub struct Global {
     container: Arc<Container>,
 }
 
+impl Global {
+    /// Starts a container, and makes it the program's.
+    pub(crate) fn start(container: impl FnOnce() -> Result<Container, Error>) -> Result<Self, Error> {
+        let claim = Claim::take()?;
+        Ok(claim.complete(container()?))
+    }
+}
+
 impl Deref for Global {
     type Target = Container;
 
@@ -60,55 +139,109 @@ impl Deref for Global {
 
 impl Drop for Global {
     fn drop(&mut self) {
-        set(GlobalState::None);
+        GlobalState::None.set();
         // Lost events are counted; there is no caller to report them to.
         let _ = self.container.shutdown(DROP_TIMEOUT);
     }
 }
 
-/// Starts the program's container, by the defaults and the environment (see [`Settings::load`]): to standard output,
-/// from INFO, for people on a terminal and as JSON elsewhere.
+/// Makes a container that was built in code the program's.
 ///
 /// ```
-/// use fapilog::info;
+/// use fapilog::{Container, format::JsonFormatter, info, sink::MemorySink};
 ///
-/// let _logs = fapilog::init()?;
-/// let log = fapilog::logger("app");
-/// info!(log, "ready", port = 8080);
+/// let (sink, events) = MemorySink::new(JsonFormatter::new);
+/// let logs = fapilog::set_global(Container::builder().sink("memory", sink).start()?)?;
+/// info!("ready", port = 8080);
+/// # logs.flush(std::time::Duration::from_secs(5))?;
+/// # assert_eq!(events.lines().len(), 1);
 /// # Ok::<(), fapilog::Error>(())
 /// ```
 ///
 /// # Errors
-/// When a setting is invalid, the container cannot start, or a global container exists already or is just starting.
-pub fn init() -> Result<Global, Error> {
-    init_with(Settings::load(None)?)
+/// When a global container exists already or is just starting. The container is dropped then, which shuts it down.
+pub fn set_global(container: Container) -> Result<Global, Error> {
+    Global::start(|| Ok(container))
 }
 
-/// As [`init`], with these settings.
+/// A logger of the program's container. While there is none, it is [disabled](Logger::disabled): make it after the
+/// container, and keep it.
 ///
-/// # Errors
-/// As [`init`].
-pub fn init_with(settings: Settings) -> Result<Global, Error> {
-    {
-        let mut state = GLOBAL.write().unwrap_or_else(PoisonError::into_inner);
-        if !matches!(*state, GlobalState::None) {
-            return Err(AlreadyInitialized.into());
-        }
-        *state = GlobalState::Starting;
-    }
-    let mut starting = Starting(GlobalState::None);
-    let container = Arc::new(settings.into_builder()?.start()?);
-    starting.0 = GlobalState::Running(Arc::clone(&container));
-    drop(starting);
-    Ok(Global { container })
-}
-
-/// A logger of the program's container. While there is none, it is [disabled](Logger::disabled): make it after [`init`],
-/// and keep it.
+/// Log calls that name no logger need none: their `source` is the program's name.
 #[must_use]
 pub fn logger(source: &str) -> Logger {
-    match &*GLOBAL.read().unwrap_or_else(PoisonError::into_inner) {
-        GlobalState::Running(container) => container.logger(source),
+    match GlobalState::now() {
+        GlobalState::Running { container, .. } => container.logger(source),
         GlobalState::None | GlobalState::Starting => Logger::disabled(),
+    }
+}
+
+thread_local! {
+    static CACHED: CachedLogger = const { CachedLogger { generation: Cell::new(0), logger: RefCell::new(None) } };
+}
+
+/// A thread's copy of the logger of calls that name none: a call takes no lock, and writes nothing that another thread reads.
+struct CachedLogger {
+    /// The generation that `logger` is of. No state had 0 but the first, which is that there is none.
+    generation: Cell<u64>,
+    logger: RefCell<Option<Logger>>,
+}
+
+impl CachedLogger {
+    /// Whether it is up to date, or could be brought there.
+    #[inline]
+    fn is_current(&self) -> bool {
+        // Relaxed: the container that a thread sees is as new as what else it sees of the thread that set it.
+        self.generation.get() == GENERATION.load(Ordering::Relaxed) || self.refresh()
+    }
+
+    /// `false` if it is in use: user code that a log call runs has replaced the global container.
+    #[cold]
+    #[inline(never)]
+    fn refresh(&self) -> bool {
+        // Relaxed: see `is_current`. Before the state: if that changes meanwhile, the next call refreshes again.
+        let generation = GENERATION.load(Ordering::Relaxed);
+        let mut new = GlobalState::now().into_logger();
+        let Ok(mut logger) = self.logger.try_borrow_mut() else { return false };
+        std::mem::swap(&mut *logger, &mut new);
+        drop(logger);
+        self.generation.set(generation);
+        // The last logger of a container frees it: behind the borrow.
+        drop(new);
+        true
+    }
+}
+
+/// Calls `work` with the logger of calls that name none. `None` if there is no global container.
+#[inline]
+fn with_global_logger<T>(work: impl FnOnce(&Logger) -> T) -> Option<T> {
+    if let Ok(true) = CACHED.try_with(CachedLogger::is_current) {
+        let used = CACHED.try_with(|cached| cached.logger.try_borrow().ok()?.as_ref().map(work));
+        return used.ok().flatten();
+    }
+    // The thread's data are gone, or in use.
+    GlobalState::now().into_logger().as_ref().map(work)
+}
+
+/// The logger of calls that name none, for the macros. It has the methods of [`Logger`] that they call, and holds nothing,
+/// so that a call may `await` among its values.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct GlobalLogger;
+
+impl GlobalLogger {
+    #[inline]
+    pub fn is_enabled_at(&self, level: Level, site: &'static CallSite) -> bool {
+        with_global_logger(|logger| logger.is_enabled_at(level, site)).unwrap_or(false)
+    }
+
+    #[inline]
+    pub fn log<A: Arguments>(&self, level: Level, site: &'static CallSite, arguments: A) {
+        with_global_logger(|logger| logger.log(level, site, arguments));
+    }
+
+    #[inline]
+    pub fn skip(&self, level: Level, site: &'static CallSite) {
+        with_global_logger(|logger| logger.skip(level, site));
     }
 }

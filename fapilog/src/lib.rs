@@ -19,8 +19,10 @@
 //! # A log call
 //!
 //! `info!(logger, message, fields...)`; likewise `trace!`, `debug!`, `warn!`, `error!`, `critical!`, `audit!`,
-//! `security!`, and [`event!`] with the level as an argument.
+//! `security!`, and [`event!`] with the level as an argument, which may be known only at run time.
 //!
+//! * The **logger** may be left out where the message is a literal: `info!("ready", port = 8080)` logs to the global
+//!   container ([`init`], [`set_global`]), if there is one. The source is the program's name.
 //! * The **message** is a literal, which costs nothing at run time, or any expression that is a
 //!   [`Value`](event::Value), or `%value` or `?value`.
 //! * A **field** is `key = value`. The key is an identifier or a string literal; `tags.key` and `metrics.key` choose the
@@ -55,8 +57,9 @@ pub mod enrich;
 pub mod error;
 pub mod event;
 pub mod format;
-#[cfg(feature = "settings")]
 mod global;
+#[cfg(feature = "settings")]
+mod init;
 pub mod level;
 mod macros;
 pub mod metrics;
@@ -80,15 +83,17 @@ pub use fapilog_plugin::register_plugin;
 pub use fapilog_record::level::Level;
 #[cfg(feature = "settings")]
 pub use fapilog_settings::Settings;
+pub use global::{Global, logger, set_global};
 #[cfg(feature = "settings")]
-pub use global::{Global, init, init_with, logger};
+pub use init::{init, init_with};
 
 /// The macros' expansion. Not a public interface.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::global::GlobalLogger;
     pub use fapilog_record::{
         arguments::{Arg, End},
-        call_site::{CallSite, FieldName},
+        call_site::{CallSite, CallSiteByLevel, FieldName},
         field_group::FieldGroup,
         level::{Level, category_number, severity_number},
         value::{debug, display, error_chain},

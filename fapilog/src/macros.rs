@@ -1,25 +1,15 @@
 //! The macros. They only parse: into a static call site, a nested tuple of arguments, and one function call.
 
-/// Logs an event of a level that is given as an argument: `event!(Level::Info, log, "message", key = value)`. The level
-/// is a constant.
+/// Logs an event of a level that is given as an argument: `event!(level, log, "message", key = value)`, or without a
+/// logger. The level may be known only at run time.
 ///
 /// See the [crate's front page](crate) for messages, fields and values.
 #[macro_export]
 macro_rules! event {
-    ($level:expr, $logger:expr, $message:literal $(, $($fields:tt)*)?) => {
-        $crate::__fapilog!(@parse ($level, $logger, $message) () () $($($fields)*)?)
-    };
-    ($level:expr, $logger:expr, %$message:expr $(, $($fields:tt)*)?) => {
-        $crate::__fapilog!(@parse ($level, $logger, "") ((Message, ""),)
-            (&$crate::__private::display(&$message),) $($($fields)*)?)
-    };
-    ($level:expr, $logger:expr, ?$message:expr $(, $($fields:tt)*)?) => {
-        $crate::__fapilog!(@parse ($level, $logger, "") ((Message, ""),)
-            (&$crate::__private::debug(&$message),) $($($fields)*)?)
-    };
-    ($level:expr, $logger:expr, $message:expr $(, $($fields:tt)*)?) => {
-        $crate::__fapilog!(@parse ($level, $logger, "") ((Message, ""),) (&$message,) $($($fields)*)?)
-    };
+    ($level:expr, $($arguments:tt)*) => {{
+        let level: $crate::__private::Level = $level;
+        $crate::__fapilog!(@call [level] $($arguments)*)
+    }};
 }
 
 macro_rules! level_macros {
@@ -29,7 +19,7 @@ macro_rules! level_macros {
         /// See the [crate's front page](crate) for messages, fields and values.
         #[macro_export]
         macro_rules! $name {
-            ($d($d arguments:tt)*) => { $crate::event!($crate::__private::Level::$level, $d($d arguments)*) };
+            ($d($d arguments:tt)*) => { $crate::__fapilog!(@call [const $level] $d($d arguments)*) };
         }
     )*};
 }
@@ -53,28 +43,78 @@ level_macros! { $
     security => Security;
 }
 
-/// Takes the fields from the front, a field at a time: names to the left, references to values to the right.
+/// Takes a call apart: first the logger and the message, then the fields from the front, a field at a time, names to the left
+/// and references to values to the right. The head of all later steps is `([level] [logger] message)`: the level is
+/// `const Name` or a variable; without a logger, its brackets are empty.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __fapilog {
-    // Done: `(level, logger, message) (names) (references)`.
-    (@parse ($level:expr, $logger:expr, $message:literal) ($(($group:ident, $name:expr),)*) ($($value:expr,)*) $(,)?) => {{
-        const LEVEL: $crate::__private::Level = $level;
-        static SITE: $crate::__private::CallSite = $crate::__private::CallSite::new(
-            LEVEL,
+    // The logger and the message.
+    (@call $level:tt $message:literal $(, $($fields:tt)*)?) => {
+        $crate::__fapilog!(@parse ($level [] $message) () () $($($fields)*)?)
+    };
+    (@call $level:tt $logger:expr, $message:literal $(, $($fields:tt)*)?) => {
+        $crate::__fapilog!(@parse ($level [$logger] $message) () () $($($fields)*)?)
+    };
+    (@call $level:tt $logger:expr, % $message:expr $(, $($fields:tt)*)?) => {
+        $crate::__fapilog!(@parse ($level [$logger] "") ((Message, ""),)
+            (&$crate::__private::display(&$message),) $($($fields)*)?)
+    };
+    (@call $level:tt $logger:expr, ? $message:expr $(, $($fields:tt)*)?) => {
+        $crate::__fapilog!(@parse ($level [$logger] "") ((Message, ""),)
+            (&$crate::__private::debug(&$message),) $($($fields)*)?)
+    };
+    (@call $level:tt $logger:expr, $message:expr $(, $($fields:tt)*)?) => {
+        $crate::__fapilog!(@parse ($level [$logger] "") ((Message, ""),) (&$message,) $($($fields)*)?)
+    };
+    (@call $level:tt $($wrong:tt)*) => {
+        ::core::compile_error!(::core::concat!(
+            "expected a message (`\"ready\", key = value`), or a logger and a message (`log, \"ready\", key = value`), found `",
+            ::core::stringify!($($wrong)*), "`"
+        ))
+    };
+
+    // Done: `([level] [logger] message) (names) (references)`. Items have long names, because macros do not hide them from
+    // the values, which are the user's expressions.
+    (@parse ([const $level:ident] $logger:tt $message:literal) $names:tt ($($value:expr,)*) $(,)?) => {{
+        const __FAPILOG_LEVEL: $crate::__private::Level = $crate::__private::Level::$level;
+        static __FAPILOG_SITE: $crate::__private::CallSite = $crate::__private::CallSite::new(
+            __FAPILOG_LEVEL,
             $message,
             ::core::module_path!(),
             ::core::file!(),
             ::core::line!(),
-            &[$($crate::__private::FieldName::new($crate::__private::FieldGroup::$group, $name)),*],
+            $crate::__fapilog!(@names $names),
         );
-        let logger: &$crate::Logger = &$logger;
-        if logger.is_enabled_at(LEVEL, &SITE) {
-            logger.log(LEVEL, &SITE, $crate::__fapilog!(@arguments $($value,)*));
+        $crate::__fapilog!(@log __FAPILOG_LEVEL, &__FAPILOG_SITE, $logger, ($($value,)*))
+    }};
+    (@parse ([$level:ident] $logger:tt $message:literal) $names:tt ($($value:expr,)*) $(,)?) => {{
+        static __FAPILOG_SITES: $crate::__private::CallSiteByLevel = $crate::__private::CallSiteByLevel::new(
+            $message,
+            ::core::module_path!(),
+            ::core::file!(),
+            ::core::line!(),
+            $crate::__fapilog!(@names $names),
+        );
+        $crate::__fapilog!(@log $level, __FAPILOG_SITES.at($level), $logger, ($($value,)*))
+    }};
+
+    (@names ($(($group:ident, $name:expr),)*)) => {
+        &[$($crate::__private::FieldName::new($crate::__private::FieldGroup::$group, $name)),*]
+    };
+
+    (@log $level:expr, $site:expr, $logger:tt, ($($value:expr,)*)) => {{
+        let logger: &$crate::__fapilog!(@logger_type $logger) = &$crate::__fapilog!(@logger $logger);
+        if logger.is_enabled_at($level, $site) {
+            logger.log($level, $site, $crate::__fapilog!(@arguments $($value,)*));
         } else {
-            logger.skip(LEVEL, &SITE);
+            logger.skip($level, $site);
         }
     }};
+    (@logger_type []) => { $crate::__private::GlobalLogger };
+    (@logger_type [$logger:expr]) => { $crate::Logger };
+    (@logger []) => { $crate::__private::GlobalLogger };
+    (@logger [$logger:expr]) => { $logger };
 
     // category: value and severity: value
     (@parse $head:tt ($($names:tt)*) ($($values:tt)*) category : $value:expr $(, $($tail:tt)*)?) => {

@@ -373,6 +373,45 @@ fn the_level_can_be_an_argument() {
 }
 
 #[test]
+fn a_value_may_have_any_name() {
+    const LEVEL: u8 = 1;
+    static SITE: &str = "site";
+    const SITES: bool = true;
+    let (container, events) = started();
+    let (logger, level) = (container.logger("delivery"), Level::Info);
+    event!(level, logger, "named", level = LEVEL, site = SITE, sites = SITES, logger = ?logger.source());
+    info!(logger, "named", level = LEVEL, site = SITE, sites = SITES, other = %level);
+    shut_down(&container);
+    for event in parsed(&events) {
+        assert_eq!((&event["context"]["level"], &event["context"]["site"]), (&1.into(), &"site".into()));
+        assert_eq!(event["context"]["sites"], true);
+    }
+}
+
+#[test]
+fn the_level_can_be_known_only_at_run_time() {
+    let (container, events) = started();
+    let log = container.logger("delivery");
+    let levels = [Level::Security, Level::Debug, Level::Info, Level::Critical, Level::Info];
+    let mut evaluated = 0;
+    for level in levels {
+        event!(
+            level,
+            log,
+            "by level",
+            number = {
+                evaluated += 1;
+                evaluated
+            }
+        );
+    }
+    shut_down(&container);
+    let logged: Vec<_> = parsed(&events).iter().map(|event| event["level"].clone()).collect();
+    assert_eq!(logged, ["SECURITY", "INFO", "CRITICAL", "INFO"]);
+    assert_eq!(evaluated, 4);
+}
+
+#[test]
 fn a_source_names_the_logger_of_each_event() {
     let (container, events) = started();
     for source in ["orders", "quotes", "grüße \"x\""] {

@@ -2,9 +2,15 @@
 #![cfg(feature = "settings")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is test code")]
 
-use std::{sync::Mutex, time::Duration};
+use std::{fmt, sync::Mutex, time::Duration};
 
-use fapilog::{Error, Level, Settings, info, settings::PluginConfig};
+use fapilog::{
+    Container, Error, Global, Level, Settings, event,
+    format::JsonFormatter,
+    info,
+    settings::PluginConfig,
+    sink::{MemoryEvents, MemorySink},
+};
 
 /// There is one in a process.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -81,4 +87,133 @@ fn what_runs_while_it_starts_may_ask_for_a_logger() {
     while fapilog::init_with(self::settings()).is_err() {
         std::thread::yield_now();
     }
+}
+
+/// A global container that keeps its events.
+fn kept() -> (Global, MemoryEvents) {
+    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    let container = Container::builder().sink("memory", sink).start().unwrap();
+    (fapilog::set_global(container).unwrap(), events)
+}
+
+fn lines(logs: &Global, events: &MemoryEvents) -> Vec<serde_json::Value> {
+    logs.flush(Duration::from_secs(30)).unwrap();
+    logs.accounts().check().unwrap();
+    events.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_call_that_names_no_logger_has_the_name_of_the_program_as_its_source() {
+    let _alone = ALONE.lock();
+    let (logs, events) = kept();
+    let port = 8080;
+    info!("ready", port, tags.region = "eu");
+    let lines = lines(&logs, &events);
+    assert_eq!((&lines[0]["message"], &lines[0]["context"]["port"]), (&"ready".into(), &8080.into()));
+    assert_eq!(lines[0]["tags"]["region"], "eu");
+    let source = lines[0]["source"].as_str().unwrap();
+    assert!(source.starts_with("global"), "{source}"); // cargo adds a hash
+}
+
+#[test]
+fn a_call_that_names_no_logger_follows_the_global_container() {
+    let _alone = ALONE.lock();
+    info!("to nowhere");
+    let (first, first_events) = kept();
+    info!("to the first");
+    assert_eq!(lines(&first, &first_events).len(), 1);
+    drop(first);
+    info!("to nowhere");
+    let (second, second_events) = kept();
+    std::thread::spawn(|| info!("to the second")).join().unwrap();
+    info!("to the second");
+    assert_eq!(lines(&second, &second_events).len(), 2);
+}
+
+#[test]
+fn the_values_of_a_call_without_a_container_are_not_evaluated() {
+    let _alone = ALONE.lock();
+    let mut calls = 0;
+    info!(
+        "to nowhere",
+        calls = {
+            calls += 1;
+            calls
+        }
+    );
+    assert_eq!(calls, 0);
+}
+
+#[test]
+fn a_second_container_that_is_set_is_refused_and_shut_down() {
+    let _alone = ALONE.lock();
+    let (logs, events) = kept();
+    let (sink, _) = MemorySink::new(JsonFormatter::new);
+    let container = Container::builder().sink("memory", sink).start().unwrap();
+    let log = container.logger("second");
+    assert!(matches!(fapilog::set_global(container), Err(Error::AlreadyInitialized(_))));
+    assert!(!log.is_enabled(Level::Security));
+    info!("still logged");
+    assert_eq!(lines(&logs, &events).len(), 1);
+}
+
+#[test]
+fn a_display_that_ends_the_global_container_is_harmless() {
+    struct Dropping(Mutex<Option<Global>>);
+    impl fmt::Display for Dropping {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            drop(self.0.lock().unwrap().take());
+            info!("to nowhere");
+            f.write_str("ended")
+        }
+    }
+    let _alone = ALONE.lock();
+    let (logs, _) = kept();
+    info!("first");
+    let log = logs.logger("kept");
+    info!("the last", state = %Dropping(Mutex::new(Some(logs))));
+    assert!(!log.is_enabled(Level::Security));
+}
+
+#[test]
+fn a_call_without_a_logger_may_await_among_its_values() {
+    fn is_send(future: impl Future<Output = ()> + Send) -> impl Future<Output = ()> + Send {
+        future
+    }
+    let _alone = ALONE.lock();
+    let (logs, events) = kept();
+    pollster::block_on(is_send(async { info!("awaited", number = std::future::ready(7).await) }));
+    assert_eq!(lines(&logs, &events)[0]["context"]["number"], 7);
+}
+
+#[test]
+fn a_thread_local_that_logs_when_its_thread_ends_reaches_the_global_container() {
+    struct Last;
+    impl Drop for Last {
+        fn drop(&mut self) {
+            info!("the thread ends");
+        }
+    }
+    thread_local!(static LAST: Last = const { Last });
+    let _alone = ALONE.lock();
+    let (logs, events) = kept();
+    std::thread::spawn(|| {
+        LAST.with(|_| ());
+        info!("before"); // a thread's copy of the logger, made later, is gone when `LAST` is dropped
+    })
+    .join()
+    .unwrap();
+    assert_eq!(lines(&logs, &events).len(), 2);
+}
+
+#[test]
+fn a_level_that_is_known_only_at_run_time_needs_no_logger() {
+    let _alone = ALONE.lock();
+    let (logs, events) = kept();
+    for level in Level::ALL {
+        event!(level, "by level");
+    }
+    let levels: Vec<_> = lines(&logs, &events).iter().map(|line| line["level"].clone()).collect();
+    let expected: Vec<_> = Level::ALL.iter().filter(|level| **level >= Level::Info).map(|level| level.name()).collect();
+    assert_eq!(levels, expected);
 }

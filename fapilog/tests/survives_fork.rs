@@ -98,6 +98,31 @@ fn a_child_lets_its_inherited_container_alone() {
 }
 
 #[test]
+fn a_child_counts_calls_on_the_inherited_global_container_as_lost_and_may_set_its_own() {
+    alone(|| {
+        let (sink, events) = memory();
+        let container = Container::builder().sink("memory", sink).start().unwrap();
+        let mut global = Some(fapilog::set_global(container).unwrap());
+        info!("before");
+        forked(|| {
+            info!("in the child");
+            let is_refused = global.as_ref().is_some_and(|logs| logs.accounts().lost.of(LossReason::Forked) == 1);
+            drop(global.take());
+            let (sink, events) = memory();
+            let logs = fapilog::set_global(Container::builder().sink("memory", sink).start().unwrap()).unwrap();
+            info!("in the child's own");
+            logs.flush(TIMEOUT).unwrap();
+            is_refused && events.lines().len() == 1
+        });
+        info!("after");
+        let logs = global.take().unwrap();
+        logs.flush(TIMEOUT).unwrap();
+        logs.accounts().check().unwrap();
+        assert_eq!(events.lines().len(), 2);
+    });
+}
+
+#[test]
 fn a_child_can_drop_its_inherited_container_and_loggers() {
     alone(|| {
         for executor in executors() {

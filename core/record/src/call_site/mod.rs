@@ -1,5 +1,6 @@
 //! Where in a program an event is logged, and what is known of it before it is.
 
+mod by_level;
 mod descriptor;
 mod registry;
 mod variant;
@@ -9,6 +10,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+pub use self::by_level::CallSiteByLevel;
 pub use self::descriptor::{DYNAMIC_ID, DescribedField, Descriptor};
 pub use self::registry::{DescriptorCache, RegistryHeld, hold_registry};
 use crate::{

@@ -1,0 +1,30 @@
+//! The start of the global container by settings.
+
+use fapilog_settings::Settings;
+
+use crate::{error::Error, global::Global};
+
+/// Starts the program's container, by the defaults and the environment (see [`Settings::load`]): to standard output,
+/// from INFO, for people on a terminal and as JSON elsewhere.
+///
+/// ```
+/// use fapilog::info;
+///
+/// let _logs = fapilog::init()?;
+/// info!("ready", port = 8080);
+/// # Ok::<(), fapilog::Error>(())
+/// ```
+///
+/// # Errors
+/// When a setting is invalid, the container cannot start, or a global container exists already or is just starting.
+pub fn init() -> Result<Global, Error> {
+    init_with(Settings::load(None)?)
+}
+
+/// As [`init`], with these settings.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_with(settings: Settings) -> Result<Global, Error> {
+    Global::start(|| Ok(settings.into_builder()?.start()?))
+}
