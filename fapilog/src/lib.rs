@@ -70,6 +70,7 @@ pub mod scope;
 #[cfg(feature = "settings")]
 pub mod settings;
 pub mod sink;
+#[cfg(feature = "testing")]
 pub mod testing;
 
 pub use default_pipeline::{default_pipeline, default_pipeline_with};

@@ -6,6 +6,8 @@ pub use fapilog_plugin::{
     error::PluginError,
     factory::{Factory, ShardInfo},
     kind::PluginKind,
+    per_call_site::{PerCallSite, PerSource},
     registry::{API_VERSION, LinkedPlugin, Metadata, PluginInfo, PluginSettings, RegisterError, Registry},
     threads::{is_drain_thread, spawn_thread, undivided},
+    uuid_v7::{RandomPart, UuidV7, random_part},
 };

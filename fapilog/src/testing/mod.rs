@@ -1,4 +1,5 @@
-//! Tests of a program's log.
+//! Tests of a program's log. The feature `testing` switches this module on: `fapilog = { version = "0.1", features = ["testing"] }`
+//! in `[dev-dependencies]`.
 //!
 //! A [`TestLog`] is a container of a test's own: it keeps each event as a [`LoggedEvent`], with values that a test can
 //! compare, and stamps them by a clock that stands still until the test moves it. Two of them share nothing, so tests run
