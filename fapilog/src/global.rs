@@ -1,8 +1,9 @@
 //! The global container: a container for the whole program.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::Cell,
     env,
+    mem::ManuallyDrop,
     ops::Deref,
     path::Path,
     sync::{
@@ -63,7 +64,7 @@ impl GlobalState {
     fn set(self) {
         let before = undivided(|| {
             let mut state = lock(&GLOBAL);
-            // Relaxed: read by `CachedLogger`, which then takes the lock.
+            // Relaxed: read by `CachedLogger::renew`, which then takes the lock.
             GENERATION.fetch_add(1, Ordering::Relaxed);
             std::mem::replace(&mut *state, self)
         });
@@ -177,50 +178,67 @@ pub fn logger(source: &str) -> Logger {
 }
 
 thread_local! {
-    static CACHED: CachedLogger = const { CachedLogger { generation: Cell::new(0), logger: RefCell::new(None) } };
+    // Without a destructor, so that a call need not ask whether it has run: `CLEARING` has it.
+    static CACHED: ManuallyDrop<Cell<Option<Box<CachedLogger>>>> = const { ManuallyDrop::new(Cell::new(None)) };
+    static CLEARING: Clearing = const { Clearing };
 }
 
 /// A thread's copy of the logger of calls that name none: a call takes no lock, and writes nothing that another thread reads.
+///
+/// A call takes it out of its cell while it uses it. A call inside that call, by user code, finds none and makes one.
+#[derive(Debug)]
 struct CachedLogger {
-    /// The generation that `logger` is of. No state had 0 but the first, which is that there is none.
-    generation: Cell<u64>,
-    logger: RefCell<Option<Logger>>,
+    /// The generation that `logger` is of.
+    generation: u64,
+    logger: Logger,
+    /// Whether it goes back to the cell.
+    is_kept: bool,
 }
 
 impl CachedLogger {
-    /// Whether it is up to date, or could be brought there.
-    #[inline]
-    fn is_current(&self) -> bool {
-        // Relaxed: the container that a thread sees is as new as what else it sees of the thread that set it.
-        self.generation.get() == GENERATION.load(Ordering::Relaxed) || self.refresh()
+    /// This thread's copy, brought up to date.
+    #[inline(always)]
+    fn take() -> Box<Self> {
+        match CACHED.with(|cached| cached.take()) {
+            Some(cached) if cached.is_current() => cached,
+            old => Self::renew(old),
+        }
     }
 
-    /// `false` if it is in use: user code that a log call runs has replaced the global container.
+    #[inline(always)]
+    fn put_back(self: Box<Self>) {
+        if self.is_kept {
+            CACHED.with(|cached| cached.set(Some(self)));
+        }
+    }
+
+    #[inline(always)]
+    fn is_current(&self) -> bool {
+        // Relaxed: the container that a thread sees is as new as what else it sees of the thread that set it.
+        self.generation == GENERATION.load(Ordering::Relaxed)
+    }
+
     #[cold]
     #[inline(never)]
-    fn refresh(&self) -> bool {
-        // Relaxed: see `is_current`. Before the state: if that changes meanwhile, the next call refreshes again.
+    fn renew(old: Option<Box<Self>>) -> Box<Self> {
+        // The last logger of a container frees it.
+        drop(old);
+        // Relaxed: see `is_current`. Before the state: if that changes meanwhile, the next call looks again.
         let generation = GENERATION.load(Ordering::Relaxed);
-        let mut new = GlobalState::now().into_logger();
-        let Ok(mut logger) = self.logger.try_borrow_mut() else { return false };
-        std::mem::swap(&mut *logger, &mut new);
-        drop(logger);
-        self.generation.set(generation);
-        // The last logger of a container frees it: behind the borrow.
-        drop(new);
-        true
+        let logger = GlobalState::now().into_logger().unwrap_or_else(Logger::disabled);
+        // A thread that ends has nothing more that would clear the cell.
+        let is_kept = CLEARING.try_with(|_| ()).is_ok();
+        Box::new(Self { generation, logger, is_kept })
     }
 }
 
-/// Calls `work` with the logger of calls that name none. `None` if there is no global container.
-#[inline]
-fn with_global_logger<T>(work: impl FnOnce(&Logger) -> T) -> Option<T> {
-    if let Ok(true) = CACHED.try_with(CachedLogger::is_current) {
-        let used = CACHED.try_with(|cached| cached.logger.try_borrow().ok()?.as_ref().map(work));
-        return used.ok().flatten();
+/// Clears a thread's cell when the thread ends.
+struct Clearing;
+
+impl Drop for Clearing {
+    fn drop(&mut self) {
+        drop(CACHED.with(|cached| cached.take()));
     }
-    // The thread's data are gone, or in use.
-    GlobalState::now().into_logger().as_ref().map(work)
 }
 
 /// The logger of calls that name none, for the macros. It has the methods of [`Logger`] that they call, and holds nothing,
@@ -230,18 +248,47 @@ fn with_global_logger<T>(work: impl FnOnce(&Logger) -> T) -> Option<T> {
 pub struct GlobalLogger;
 
 impl GlobalLogger {
-    #[inline]
+    /// Also does what [`skip`](Self::skip) has to do: the thread's copy is looked up once.
+    #[inline(always)]
     pub fn is_enabled_at(&self, level: Level, site: &'static CallSite) -> bool {
-        with_global_logger(|logger| logger.is_enabled_at(level, site)).unwrap_or(false)
+        let cached = CachedLogger::take();
+        let is_enabled = cached.logger.is_enabled_at(level, site);
+        if !is_enabled {
+            cached.logger.skip(level, site);
+        }
+        cached.put_back();
+        is_enabled
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn log<A: Arguments>(&self, level: Level, site: &'static CallSite, arguments: A) {
-        with_global_logger(|logger| logger.log(level, site, arguments));
+        let cached = CachedLogger::take();
+        cached.logger.log(level, site, arguments);
+        cached.put_back();
     }
 
-    #[inline]
-    pub fn skip(&self, level: Level, site: &'static CallSite) {
-        with_global_logger(|logger| logger.skip(level, site));
+    #[inline(always)]
+    pub fn skip(&self, _: Level, _: &'static CallSite) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_current() -> bool {
+        let cached = CACHED.with(|cached| cached.take());
+        let is_current = cached.as_ref().is_some_and(|cached| cached.is_current());
+        CACHED.with(|cell| cell.set(cached));
+        is_current
+    }
+
+    #[test]
+    fn a_call_keeps_a_copy_of_the_logger_that_a_change_makes_old() {
+        GlobalState::None.set();
+        assert!(!is_current());
+        CachedLogger::take().put_back();
+        assert!(is_current());
+        GlobalState::None.set();
+        assert!(!is_current());
     }
 }

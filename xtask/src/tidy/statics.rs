@@ -40,6 +40,7 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("GLOBAL",             "fapilog/src/global.rs",                        "the global container"),
     ("GENERATION",         "fapilog/src/global.rs",                        "the number of changes of the global container, for `CACHED`"),
     ("CACHED",             "fapilog/src/global.rs",                        "a thread's logger of the global container, so that a log call takes no lock"),
+    ("CLEARING",           "fapilog/src/global.rs",                        "clears `CACHED` when its thread ends"),
 ];
 
 pub(super) fn check(tree: &SourceTree) -> Vec<Breach> {
