@@ -13,8 +13,11 @@ use std::{
 };
 
 use fapilog::{
-    Level, Logger, info,
+    Container, Level, Logger,
+    format::JsonFormatter,
+    info,
     level::{Directives, LevelFilter},
+    sink::MemorySink,
 };
 
 static LOG: OnceLock<Logger> = OnceLock::new();
@@ -45,6 +48,7 @@ fn log_piece(bytes: usize) {
     }
     // Reached first in the midst of whatever allocates first.
     info!(log, "a piece", bytes = %bytes);
+    info!("a piece", bytes = %bytes);
     LOGS.set(true);
 }
 
@@ -91,6 +95,15 @@ fn an_allocator_may_log_whatever_the_library_is_doing() {
         for round in 0..100 {
             let target = format!("target{round}");
             changing.set_level(Directives::new(Level::Info).target(target, LevelFilter::Off));
+        }
+    });
+    with_allocations_logged(|| {
+        for _ in 0..10 {
+            let (sink, events) = MemorySink::new(JsonFormatter::new);
+            let logs = fapilog::set_global(Container::builder().sink("memory", sink).start().unwrap()).unwrap();
+            info!(fapilog::logger("program"), "logged");
+            logs.flush(law::TIMEOUT).unwrap();
+            assert!(events.lines().iter().any(|line| line.contains("a piece")));
         }
     });
 
