@@ -2,11 +2,12 @@
 
 use std::{
     ops::Deref,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, RwLock},
     time::Duration,
 };
 
 use fapilog_engine::{container::Container, producer::Logger};
+use fapilog_plugin::threads::{lock_read, lock_write};
 use fapilog_settings::Settings;
 
 use crate::error::{AlreadyInitialized, Error};
@@ -24,7 +25,7 @@ enum GlobalState {
 }
 
 fn set(state: GlobalState) {
-    let before = std::mem::replace(&mut *GLOBAL.write().unwrap_or_else(PoisonError::into_inner), state);
+    let before = std::mem::replace(&mut *lock_write(&GLOBAL), state);
     // Outside of the lock: see `GlobalState`.
     drop(before);
 }
@@ -90,7 +91,7 @@ pub fn init() -> Result<Global, Error> {
 /// As [`init`].
 pub fn init_with(settings: Settings) -> Result<Global, Error> {
     {
-        let mut state = GLOBAL.write().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock_write(&GLOBAL);
         if !matches!(*state, GlobalState::None) {
             return Err(AlreadyInitialized.into());
         }
@@ -107,7 +108,7 @@ pub fn init_with(settings: Settings) -> Result<Global, Error> {
 /// and keep it.
 #[must_use]
 pub fn logger(source: &str) -> Logger {
-    match &*GLOBAL.read().unwrap_or_else(PoisonError::into_inner) {
+    match &*lock_read(&GLOBAL) {
         GlobalState::Running(container) => container.logger(source),
         GlobalState::None | GlobalState::Starting => Logger::disabled(),
     }
