@@ -30,7 +30,7 @@ use std::{
     backtrace::{Backtrace, BacktraceStatus},
     panic::{self, PanicHookInfo},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -106,7 +106,7 @@ pub fn install(logger: &Logger, options: Options) -> PanicHookGuard {
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
     let panic_log = PanicLog { id, logger: logger.clone(), options, on_drains: OnDrains::new() };
     let replaced = threads::undivided(|| {
-        let mut top = lock_top();
+        let mut top = threads::lock(&TOP);
         place(&mut top);
         top.as_ref().and_then(|top| top.placed.exchange(Some(Arc::new(panic_log))))
     });
@@ -125,7 +125,7 @@ pub struct PanicHookGuard {
 impl Drop for PanicHookGuard {
     fn drop(&mut self) {
         let panic_log = threads::undivided(|| {
-            let mut top = lock_top();
+            let mut top = threads::lock(&TOP);
             let panic_log = top.as_ref().and_then(|top| top.placed.disarm(self.id));
             // A panicking thread may not change hooks; ours does nothing any more but to call the one before it.
             if panic_log.is_some() && !thread::panicking() {
@@ -140,10 +140,6 @@ impl Drop for PanicHookGuard {
 /// The hook of ours that was set last: there is one in a process at most, as there is one hook. Locked inside of
 /// [`threads::undivided`], so that no child inherits it locked.
 static TOP: Mutex<Option<Top>> = Mutex::new(None);
-
-fn lock_top() -> MutexGuard<'static, Option<Top>> {
-    TOP.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 struct Top {
     placed: Arc<Placed>,
@@ -201,7 +197,7 @@ fn address_of(hook: &Hook) -> usize {
 
 impl Placed {
     fn run(&self, info: &PanicHookInfo<'_>) {
-        let panic_log = self.panic_log.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let panic_log = threads::lock_read(&self.panic_log).clone();
         if let Some(panic_log) = panic_log {
             panic_log.log(info);
         }
@@ -209,12 +205,12 @@ impl Placed {
     }
 
     fn exchange(&self, panic_log: Option<Arc<PanicLog>>) -> Option<Arc<PanicLog>> {
-        std::mem::replace(&mut *self.panic_log.write().unwrap_or_else(PoisonError::into_inner), panic_log)
+        std::mem::replace(&mut *threads::lock_write(&self.panic_log), panic_log)
     }
 
     /// Removes it, if it is this one.
     fn disarm(&self, id: u64) -> Option<Arc<PanicLog>> {
-        self.panic_log.write().unwrap_or_else(PoisonError::into_inner).take_if(|panic_log| panic_log.id == id)
+        threads::lock_write(&self.panic_log).take_if(|panic_log| panic_log.id == id)
     }
 }
 

@@ -135,7 +135,7 @@ impl fmt::Debug for ManualClock {
 }
 
 /// Nanoseconds since 1970 by the system's clock.
-fn system_nanos() -> u64 {
+pub(crate) fn system_nanos() -> u64 {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -14,7 +14,7 @@ pub(super) const fn is_control(c: char) -> bool {
         | '\u{2066}'..='\u{2069}')
 }
 
-/// Whether a control characters beyond ASCII may start with this byte of UTF-8: those up to U+00BF, of U+0600 to U+063F, and
+/// Whether a control character beyond ASCII may start with this byte of UTF-8: those up to U+00BF, of U+0600 to U+063F, and
 /// of U+2000 to U+2FFF.
 #[inline(always)]
 pub(super) const fn may_start_control(byte: u8) -> bool {

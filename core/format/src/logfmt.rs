@@ -17,22 +17,16 @@ use crate::{
 /// Then `truncated=true`, if something was cut, and `not_utf8=[key,...]`, if bytes were not UTF-8. Every key comes once, none
 /// needs quotes, and every quoted value is a JSON string: the logfmt that Go's `go-logfmt`, and so Loki, reads. Values, keys
 /// and escapes are those of [`format::text`](super::text).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct LogfmtFormatter {
-    lines: TextLines<Logfmt>,
+    lines: TextLines<LogfmtLayout>,
 }
 
 impl LogfmtFormatter {
     /// The formatter with its defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self { lines: TextLines::new(Logfmt) }
-    }
-}
-
-impl Default for LogfmtFormatter {
-    fn default() -> Self {
-        Self::new()
+        Self::default()
     }
 }
 
@@ -46,10 +40,10 @@ impl Formatter for LogfmtFormatter {
     }
 }
 
-#[derive(Debug)]
-struct Logfmt;
+#[derive(Debug, Default)]
+struct LogfmtLayout;
 
-impl Layout for Logfmt {
+impl Layout for LogfmtLayout {
     const DIALECT: Dialect = Dialect::Logfmt;
     const PARTS: &'static [LinePart] = &[
         LinePart::Time,

@@ -16,22 +16,16 @@ use crate::{
 ///
 /// `truncated=true` stands behind them if something was cut. The message is written as
 /// [`SimpleFormatter`](super::SimpleFormatter) does, so it is one line whatever was logged.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct MinimalFormatter {
-    lines: TextLines<Minimal>,
+    lines: TextLines<MinimalLayout>,
 }
 
 impl MinimalFormatter {
     /// The formatter with its defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self { lines: TextLines::new(Minimal) }
-    }
-}
-
-impl Default for MinimalFormatter {
-    fn default() -> Self {
-        Self::new()
+        Self::default()
     }
 }
 
@@ -45,10 +39,10 @@ impl Formatter for MinimalFormatter {
     }
 }
 
-#[derive(Debug)]
-struct Minimal;
+#[derive(Debug, Default)]
+struct MinimalLayout;
 
-impl Layout for Minimal {
+impl Layout for MinimalLayout {
     const DIALECT: Dialect = Dialect::People;
     const PARTS: &'static [LinePart] = &[LinePart::Level, LinePart::Message];
 

@@ -19,29 +19,23 @@ use crate::{
 /// bold, what is less important is dim, and errors (fields called `error` or `err`) are red; without, the line is the same
 /// text. It is put together as [`SimpleFormatter`](super::SimpleFormatter)'s, so the only terminal sequences in it are those
 /// colours, whatever was logged.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PrettyFormatter {
-    lines: TextLines<Pretty>,
+    lines: TextLines<PrettyLayout>,
 }
 
 impl PrettyFormatter {
     /// The formatter with its defaults: no colours.
     #[must_use]
     pub fn new() -> Self {
-        Self { lines: TextLines::new(Pretty { has_colors: false }) }
+        Self::default()
     }
 
     /// Whether to write colours, as ECMA-48's SGR sequences: for terminals.
     #[must_use]
     pub fn colors(self, has_colors: bool) -> Self {
         // Templates that were rendered so far have the old ones.
-        Self { lines: TextLines::new(Pretty { has_colors }) }
-    }
-}
-
-impl Default for PrettyFormatter {
-    fn default() -> Self {
-        Self::new()
+        Self { lines: TextLines::new(PrettyLayout { has_colors }) }
     }
 }
 
@@ -80,12 +74,12 @@ const ERROR_KEYS: [&str; 2] = ["error", "err"];
 /// As wide as the longest level's name.
 const LEVEL_BYTES: usize = 8;
 
-#[derive(Debug)]
-struct Pretty {
+#[derive(Debug, Default)]
+struct PrettyLayout {
     has_colors: bool,
 }
 
-impl Layout for Pretty {
+impl Layout for PrettyLayout {
     const DIALECT: Dialect = Dialect::People;
     const PARTS: &'static [LinePart] = &[
         LinePart::TimeOfDay,

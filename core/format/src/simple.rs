@@ -18,22 +18,16 @@ use crate::{
 /// something was cut. The message stands without quotes if there is no `=` in it, no space at its ends, and nothing to
 /// escape; so the first `=` or `"` behind the target is its end. Values, keys and escapes are those of
 /// [`format::text`](super::text).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SimpleFormatter {
-    lines: TextLines<Simple>,
+    lines: TextLines<SimpleLayout>,
 }
 
 impl SimpleFormatter {
     /// The formatter with its defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self { lines: TextLines::new(Simple) }
-    }
-}
-
-impl Default for SimpleFormatter {
-    fn default() -> Self {
-        Self::new()
+        Self::default()
     }
 }
 
@@ -47,10 +41,10 @@ impl Formatter for SimpleFormatter {
     }
 }
 
-#[derive(Debug)]
-struct Simple;
+#[derive(Debug, Default)]
+struct SimpleLayout;
 
-impl Layout for Simple {
+impl Layout for SimpleLayout {
     const DIALECT: Dialect = Dialect::People;
     const PARTS: &'static [LinePart] = &[
         LinePart::Time,

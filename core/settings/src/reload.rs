@@ -1,16 +1,13 @@
 //! New settings for a container that runs.
 
-use std::{
-    path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{path::Path, sync::Mutex};
 
 use fapilog_engine::{
     container::{Container, ContainerBuilder},
     error::ChangeError,
     host::ManualDrain,
 };
-use fapilog_plugin::{problem::SettingsError, registry::Registry};
+use fapilog_plugin::{problem::SettingsError, registry::Registry, threads::lock};
 use thiserror::Error;
 
 use crate::{
@@ -218,8 +215,4 @@ fn with_origin<R>(container: &Container, look: impl FnOnce(&Origin) -> R) -> Opt
     } else {
         container.attachment::<Mutex<Origin>>().map(|origin| look(&lock(&origin)))
     }
-}
-
-fn lock(origin: &Mutex<Origin>) -> MutexGuard<'_, Origin> {
-    origin.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,12 +3,13 @@
 use std::{
     io,
     mem::take,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use fapilog_plugin::{
     event::Batch,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    threads::lock,
 };
 
 use super::LoggedEvent;
@@ -31,28 +32,24 @@ struct CapturedEvents {
 
 impl Captured {
     pub(super) fn all(&self) -> Vec<LoggedEvent> {
-        self.lock().events.clone()
+        lock(&self.kept).events.clone()
     }
 
     /// The number of all events so far.
     pub(super) fn count(&self) -> usize {
-        let kept = self.lock();
+        let kept = lock(&self.kept);
         kept.forgotten + kept.events.len()
     }
 
     /// Those behind the first `count`.
     pub(super) fn behind(&self, count: usize) -> Vec<LoggedEvent> {
-        let kept = self.lock();
+        let kept = lock(&self.kept);
         kept.events.iter().skip(count.saturating_sub(kept.forgotten)).cloned().collect()
     }
 
     pub(super) fn forget(&self) {
-        let mut kept = self.lock();
+        let mut kept = lock(&self.kept);
         kept.forgotten += take(&mut kept.events).len();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, CapturedEvents> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,7 +79,7 @@ impl Sink for Capture {
     }
 
     fn deliver(&mut self, _: Payload) -> Delivery {
-        let mut kept = self.captured.lock();
+        let mut kept = lock(&self.captured.kept);
         if kept.events.len() + self.encoded.len() > EVENTS_MAX {
             self.encoded.clear();
             let full = io::Error::new(io::ErrorKind::StorageFull, "a test log keeps a million events at most");

@@ -4,11 +4,14 @@ use std::{
     collections::VecDeque,
     io,
     os::fd::BorrowedFd,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use fapilog_plugin::sink::{Payload, SinkError};
+use fapilog_plugin::{
+    sink::{Payload, SinkError},
+    threads::lock,
+};
 
 use super::{
     line_lock::WriteDeadline,
@@ -73,7 +76,7 @@ impl WriteQueue {
 
     /// An empty payload, if there is room for it.
     pub(super) fn payload(&self) -> Option<Payload> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.in_flight_bytes.saturating_add(PAYLOAD_BYTES) > self.capacity_bytes {
             return None;
         }
@@ -87,7 +90,7 @@ impl WriteQueue {
         let (outcome, pending) = write_outcome();
         let job = WriteJob { payload, outcome };
         {
-            let mut state = self.lock();
+            let mut state = lock(&self.state);
             if state.has_ended {
                 // The drop of the job settles the outcome as failed.
                 return pending;
@@ -101,20 +104,20 @@ impl WriteQueue {
 
     /// No payload is written after the deadline.
     pub(super) fn stop(&self, deadline: Instant) {
-        self.lock().deadline = Some(deadline);
+        lock(&self.state).deadline = Some(deadline);
         self.wake_event.wake();
     }
 
     /// No payload is written from now on.
     pub(super) fn close(&self) {
-        self.lock().is_closed = true;
+        lock(&self.state).is_closed = true;
         self.changed.notify_all();
         self.wake_event.wake();
     }
 
     /// Waits for the end of the thread, with a timeout. Returns whether it has ended.
     pub(super) fn wait_for_end(&self, timeout: Duration) -> bool {
-        let state = self.lock();
+        let state = lock(&self.state);
         let waited = self.changed.wait_timeout_while(state, timeout, |state| !state.has_ended);
         waited.unwrap_or_else(PoisonError::into_inner).0.has_ended
     }
@@ -124,7 +127,7 @@ impl WriteQueue {
 impl WriteQueue {
     /// Waits for a payload; `None` after [`close`](Self::close).
     pub(super) fn next(&self) -> Option<WriteJob> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             if state.is_closed {
                 return None;
@@ -142,7 +145,7 @@ impl WriteQueue {
         let bytes = payload.len();
         let mut buffer = payload.into_buffer();
         {
-            let mut state = self.lock();
+            let mut state = lock(&self.state);
             state.in_flight_bytes = state.in_flight_bytes.saturating_sub(bytes);
             // A buffer that a long batch has enlarged more than fourfold is freed.
             if state.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= 4 * PAYLOAD_BYTES {
@@ -156,7 +159,7 @@ impl WriteQueue {
     /// The thread has ended: the remaining payloads fail.
     pub(super) fn end(&self) {
         let left = {
-            let mut state = self.lock();
+            let mut state = lock(&self.state);
             state.has_ended = true;
             std::mem::take(&mut state.jobs)
         };
@@ -166,14 +169,14 @@ impl WriteQueue {
 
     /// Whether no payload may be written any more.
     pub(super) fn is_over(&self) -> bool {
-        let state = self.lock();
+        let state = lock(&self.state);
         state.is_closed || state.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// How long the thread may wait.
     pub(super) fn write_deadline(&self) -> WriteDeadline {
         let (is_closed, deadline) = {
-            let state = self.lock();
+            let state = lock(&self.state);
             (state.is_closed, state.deadline)
         };
         let Some(deadline) = deadline.filter(|_| !is_closed) else {
@@ -196,10 +199,6 @@ impl WriteQueue {
         };
         let timeout = left.map_or(at_most, |left| left.min(at_most));
         self.wake_event.wait(fd, (timeout != Duration::MAX).then_some(timeout))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, WriteQueueState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -242,7 +241,7 @@ mod tests {
             let job = queue.next().unwrap();
             queue.done(job, Ok(()));
         }
-        let capacities: Vec<usize> = queue.lock().spare.iter().map(Vec::capacity).collect();
+        let capacities: Vec<usize> = lock(&queue.state).spare.iter().map(Vec::capacity).collect();
         assert_eq!(capacities, [PAYLOAD_BYTES]);
         assert!(queue.payload().unwrap().is_empty());
     }

@@ -9,11 +9,12 @@ mod lines;
 use std::{
     fs,
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
 use fapilog_engine::{accounts::LossReason, container::Container, error::ShutdownError, host::ManualDrain};
+use fapilog_plugin::threads::lock;
 use lines::{
     TIMEOUT, Way, assert_holds, balanced, diagnostics, directory, log_bytes, manual_builder, shut_down, sink, started,
     until, ways,
@@ -30,7 +31,7 @@ struct SizeLimit<'a> {
 
 impl SizeLimit<'_> {
     fn of(bytes: u64) -> Self {
-        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = lock(&ONE_AT_A_TIME);
         let before = getrlimit(Resource::Fsize);
         setrlimit(Resource::Fsize, Rlimit { current: Some(bytes), maximum: before.maximum }).unwrap();
         Self { before, _alone: alone }

@@ -9,7 +9,7 @@ mod lines;
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     thread,
     time::{Duration, Instant},
 };
@@ -20,6 +20,7 @@ use fapilog_engine::{
     executor::Executor,
     producer::{DynamicEvent, Logger},
 };
+use fapilog_plugin::threads::lock;
 use fapilog_record::level::Level;
 use lines::{TIMEOUT, Way, builder, directory, median, shut_down, sink, ways};
 use tempfile::TempDir;
@@ -27,7 +28,7 @@ use tempfile::TempDir;
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&ONE_AT_A_TIME)
 }
 
 /// A container that writes to a file in one of the machine's ways, and the time of each attempt.

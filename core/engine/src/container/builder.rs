@@ -13,6 +13,7 @@ use fapilog_plugin::{
     problem::{Problem, SettingsError},
     processor::Processor,
     sink::SinkFactory,
+    threads::lock,
 };
 use fapilog_record::level::LevelFilter;
 
@@ -22,7 +23,7 @@ use crate::{
     diagnostics::{Diagnostic, DiagnosticLog, ErrorCallback},
     error::StartError,
     executor::Executor,
-    host::{self, ManualDrain, probe},
+    host::{self, Host, ManualDrain, probe},
     port::{
         ShardPort,
         plan::{PipelinePlan, PluginPlan, SinkOptions, SinkPlan},
@@ -180,45 +181,40 @@ impl ContainerBuilder {
             let allowed = "the program drains such a container: use start_manual";
             return Err(invalid([Problem::new("async_processing", false, allowed)]));
         }
-        let diagnostics = DiagnosticLog::new(self.options.diagnostics());
-        let (frontend, plans) = self.plan(&diagnostics)?;
-        let mut executor = host::choose(self.options.executor, &diagnostics)?;
+        let (mut container, plans) = self.plan()?;
+        let executor = container.executor.insert(host::choose(self.options.executor, &container.diagnostics)?);
         let cpus = probe::choose_cpus(self.options.pinned_cpus(), plans.len());
-        let container = |hosts, executor| Container {
-            frontend: Arc::clone(&frontend),
-            hosts: Mutex::new(hosts),
-            posting: Mutex::default(),
-            executor: Some(executor),
-            diagnostics: diagnostics.clone(),
-            at_run_time: Mutex::default(),
-            attachment: self.attachment.clone(),
-        };
-        let mut hosts = Vec::with_capacity(plans.len());
         for (index, plan) in plans.into_iter().enumerate() {
             let cpu = cpus.as_ref().and_then(|cpus| cpus.get(index).copied());
-            let mut started = host::start(executor, plan.clone(), cpu);
-            let may_fall_back = self.options.executor == Executor::Auto && executor == Executor::Glommio;
-            if let Err(StartError::Glommio { reason }) = &started
-                && may_fall_back
-            {
-                diagnostics.add("executor", format!("thread instead of glommio: {reason}"));
-                executor = Executor::Thread;
-                started = host::start(executor, plan, cpu);
-            }
-            match started {
-                Ok(host) => hosts.push(host),
+            match self.start_host(plan, cpu, executor, &container.diagnostics) {
+                Ok(host) => lock(&container.hosts).push(host),
                 Err(error) => {
-                    // A shard that has never run does not end its flush gate itself.
-                    frontend.ports.iter().skip(index).for_each(|port| port.flush.end());
-                    drop(container(hosts, executor));
+                    // A shard that has never run does not end its flush gate itself, and the container waits for it.
+                    container.frontend.ports.iter().skip(index).for_each(|port| port.flush.end());
                     return Err(error);
                 }
             }
         }
-        frontend.open_shared_lane();
-        let container = container(hosts, executor);
-        self.mention_start(&container);
-        Ok(container)
+        Ok(self.open(container))
+    }
+
+    /// Starts the host of one shard. [`Executor::Auto`] takes threads from the first shard on for which there is no glommio.
+    fn start_host(
+        &self,
+        plan: ShardPlan,
+        cpu: Option<usize>,
+        executor: &mut Executor,
+        diagnostics: &DiagnosticLog,
+    ) -> Result<Host, StartError> {
+        let may_fall_back = self.options.executor == Executor::Auto && *executor == Executor::Glommio;
+        match host::start(*executor, plan.clone(), cpu) {
+            Err(StartError::Glommio { reason }) if may_fall_back => {
+                diagnostics.add("executor", format!("thread instead of glommio: {reason}"));
+                *executor = Executor::Thread;
+                host::start(*executor, plan, cpu)
+            }
+            started => started,
+        }
     }
 
     /// Starts a container of one shard that the program runs itself, on this thread.
@@ -231,46 +227,38 @@ impl ContainerBuilder {
             let allowed = "it must be false for a container that the program drains";
             problems.push(Problem::new("async_processing", true, allowed));
         }
+        let shards_problem =
+            || Problem::new("shards", self.options.shards, "a container that the program drains has 1");
         if self.options.shards != 1 {
-            let allowed = "a container that the program drains has 1";
-            problems.push(Problem::new("shards", self.options.shards, allowed));
+            problems.push(shards_problem());
         }
         if !problems.is_empty() {
             return Err(invalid(problems));
         }
-        let diagnostics = DiagnosticLog::new(self.options.diagnostics());
-        let (frontend, plans) = self.plan(&diagnostics)?;
-        let container = Container {
-            frontend,
-            hosts: Mutex::default(),
-            posting: Mutex::default(),
-            executor: None,
-            diagnostics,
-            at_run_time: Mutex::default(),
-            attachment: self.attachment.clone(),
-        };
-        let Some(plan) = plans.first() else {
-            return Err(invalid([Problem::new("shards", 0, "a container that the program drains has 1")]));
-        };
+        let (container, plans) = self.plan()?;
+        let [plan] = plans.as_slice() else { return Err(invalid([shards_problem()])) };
         let drain = ManualDrain::new(plan)?;
-        container.frontend.open_shared_lane();
-        self.mention_start(&container);
-        Ok((container, drain))
+        Ok((self.open(container), drain))
     }
 
-    fn mention_start(&self, container: &Container) {
+    /// The last step of each start: the container takes events.
+    fn open(&self, container: Container) -> Container {
+        container.frontend.open_shared_lane();
         let executor = container.executor.map_or_else(|| "the program".to_owned(), |executor| executor.to_string());
         let Self { options, .. } = self;
         let text = format!("{executor} drains {} shard(s); level {}", options.shards, options.level);
         container.diagnostics.mention("container", text);
+        container
     }
 
-    fn plan(&self, diagnostics: &DiagnosticLog) -> Result<(Arc<Frontend>, Vec<ShardPlan>), StartError> {
+    /// The first step of each start: the container without its hosts, and the plans of its shards.
+    fn plan(&self) -> Result<(Container, Vec<ShardPlan>), StartError> {
         let problems = self.problems();
         if !problems.is_empty() {
-            return Err(SettingsError { problems }.into());
+            return Err(invalid(problems));
         }
         let options = &self.options;
+        let diagnostics = DiagnosticLog::new(options.diagnostics());
         let ports: Vec<_> = (0..options.shards).map(|_| Arc::<ShardPort>::default()).collect();
         let level = options.level.clone();
         let frontend = Arc::new(Frontend::new(level, ports.clone(), options.limits()?, options.stamps()));
@@ -284,7 +272,16 @@ impl ContainerBuilder {
             diagnostics: diagnostics.clone(),
         });
         let plans = plans.collect();
-        Ok((frontend, plans))
+        let container = Container {
+            frontend,
+            hosts: Mutex::default(),
+            posting: Mutex::default(),
+            executor: None,
+            diagnostics,
+            at_run_time: Mutex::default(),
+            attachment: self.attachment.clone(),
+        };
+        Ok((container, plans))
     }
 
     /// Every invalid setting, as [`start`](Self::start) would find it.

@@ -10,7 +10,7 @@ mod tasks;
 use std::{
     any::Any,
     mem::ManuallyDrop,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -21,7 +21,7 @@ pub use self::{
 pub use crate::port::{latency::Percentiles, plan::SinkOptions};
 pub(crate) use crate::totals::accounts;
 use crate::totals::refused_accounts;
-use fapilog_plugin::threads::drain_thread;
+use fapilog_plugin::threads::{drain_thread, lock};
 use fapilog_record::{directives::Directives, level::LevelFilter};
 
 use crate::{
@@ -176,7 +176,7 @@ impl Container {
         self.request_shutdown(deadline);
         let end = wait_until(deadline.checked_add(END_TIMEOUT).unwrap_or(deadline));
         let all_ended = self.frontend.ports.iter().all(|port| port.flush.wait_for_end(end) != WaitOutcome::Late);
-        let hosts = std::mem::take(&mut *self.hosts.lock().unwrap_or_else(PoisonError::into_inner));
+        let hosts = std::mem::take(&mut *lock(&self.hosts));
         if all_ended {
             hosts.into_iter().for_each(|host| host.join(JOIN_TIMEOUT));
         }
@@ -211,8 +211,7 @@ impl Drop for Container {
     fn drop(&mut self) {
         if self.frontend.is_in_forked_child() {
             // The threads behind these handles are in another process. No lock: a thread of the parent may hold it.
-            let hosts = self.hosts.get_mut().unwrap_or_else(PoisonError::into_inner);
-            let _leaked = ManuallyDrop::new(std::mem::take(hosts));
+            let _leaked = ManuallyDrop::new(std::mem::take(&mut self.hosts));
             return;
         }
         let is_manual = self.executor.is_none();

@@ -2,10 +2,12 @@
 
 use std::{
     future::{Future, poll_fn},
-    sync::{Arc, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
+
+use fapilog_plugin::threads::lock;
 
 use crate::{
     accounts::Accounts,
@@ -60,7 +62,7 @@ impl Container {
             poll_fn(|context| poll_all_ends(&self.frontend.ports, end, context)).await;
             let all_ended = self.frontend.ports.iter().all(|port| port.is_stopped());
             // Their threads are about to end; to wait for that would block.
-            drop(std::mem::take(&mut *self.hosts.lock().unwrap_or_else(PoisonError::into_inner)));
+            drop(std::mem::take(&mut *lock(&self.hosts)));
             self.report(all_ended, timeout)
         }
     }

@@ -6,18 +6,19 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
 use fapilog_plugin::threads::drain_thread;
+use fapilog_ring::Sleep;
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::Timer};
 
 use crate::{
     error::StartError,
     host::{BeginClaim, Ready, begin, probe::GlommioUnavailable},
-    shard::{Shard, ShardPlan, TurnOutcome, idle::IdleStep},
+    shard::{Shard, ShardPlan, sleep::HostStep},
 };
 
 /// How long a turn may keep others on the executor waiting: glommio's own default. Shorter would serve the I/O of a third
@@ -63,28 +64,12 @@ async fn run(mut shard: Shard) {
     let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
     shard.port.doorbell.register(&waker);
     let mut lifelines = Lifelines::new();
-    while let TurnOutcome::Idle(step) = shard.turn(&waker) {
-        match shard.before_sleep(step) {
+    while let Some(step) = shard.host_turn(&waker) {
+        lifelines.hold(&waker, step);
+        match step {
             // Pending after each turn: other tasks of the executor, and its ring, have theirs.
-            IdleStep::Continue | IdleStep::Spin => {
-                lifelines.hold(&waker, Pace::Busy);
-                glommio::executor().yield_now().await;
-            }
-            IdleStep::Sleep(span) => {
-                lifelines.hold(&waker, Pace::Busy);
-                woken_or_after(span).await;
-                shard.after_sleep(step);
-            }
-            IdleStep::Park(None) => {
-                lifelines.hold(&waker, Pace::Parked);
-                woken().await;
-                shard.after_sleep(step);
-            }
-            IdleStep::Park(Some(due)) => {
-                lifelines.hold(&waker, Pace::Parked);
-                woken_or_after(due.saturating_duration_since(Instant::now())).await;
-                shard.after_sleep(step);
-            }
+            HostStep::Continue | HostStep::Spin => glommio::executor().yield_now().await,
+            HostStep::Sleep { time, .. } => woken_or_after(time).await,
         }
     }
 }
@@ -98,15 +83,6 @@ async fn run(mut shard: Shard) {
 /// ends such a sleep may be followed by another such sleep, there are several, each later than the one before it.
 struct Lifelines {
     lines: [Option<(Timer, Instant)>; Self::SPANS.len()],
-}
-
-/// How soon a lifeline is needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    /// Producers may be waiting.
-    Busy,
-    /// Each timer that fires wakes an idle drain for nothing.
-    Parked,
 }
 
 impl Lifelines {
@@ -123,13 +99,15 @@ impl Lifelines {
         Self { lines: [const { None }; Self::SPANS.len()] }
     }
 
-    /// Sees to it that all timers are ahead, and none too far.
-    fn hold(&mut self, waker: &Waker, pace: Pace) {
+    /// Sees to it that all timers are ahead, and none too far: later ones while the shard is parked. Until then producers
+    /// may be waiting; then each timer that fires wakes an idle drain for nothing.
+    fn hold(&mut self, waker: &Waker, step: HostStep) {
         // A wake-up takes glommio a fifth of a millisecond: so they are a fifth of a percent of a core.
         const PARKED_TIMES: u32 = 40;
+        let is_parked = matches!(step, HostStep::Sleep { depth: Sleep::Park, .. });
         let now = Instant::now();
         for (line, span) in self.lines.iter_mut().zip(Self::SPANS) {
-            let span = if pace == Pace::Parked { span * PARKED_TIMES } else { span };
+            let span = if is_parked { span * PARKED_TIMES } else { span };
             if line.as_ref().is_some_and(|(_, due)| *due > now && *due <= now + span) {
                 continue;
             }
@@ -141,20 +119,15 @@ impl Lifelines {
     }
 }
 
-/// Until anything wakes the task: the doorbell, a delivery.
-async fn woken() {
-    let mut is_first = true;
-    poll_fn(|_| if std::mem::take(&mut is_first) { Poll::Pending } else { Poll::Ready(()) }).await;
-}
-
-async fn woken_or_after(time: Duration) {
-    let mut timer = pin!(Timer::new(time));
+/// Until anything wakes the task (the doorbell, a delivery), or the time is up.
+async fn woken_or_after(time: Option<Duration>) {
+    let mut timer = time.map(Timer::new);
     let mut is_first = true;
     poll_fn(|context| {
-        if std::mem::take(&mut is_first) {
-            return timer.as_mut().poll(context).map(drop);
+        if !std::mem::take(&mut is_first) {
+            return Poll::Ready(());
         }
-        Poll::Ready(())
+        timer.as_mut().map_or(Poll::Pending, |timer| Pin::new(timer).poll(context).map(drop))
     })
     .await;
 }

@@ -4,7 +4,7 @@ use std::{
     sync::Arc,
     task::{Wake, Waker},
     thread::{self, JoinHandle, Thread},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use fapilog_plugin::threads::drain_thread;
@@ -12,7 +12,7 @@ use fapilog_plugin::threads::drain_thread;
 use crate::{
     error::StartError,
     host::{BeginClaim, Ready, begin},
-    shard::{Shard, ShardPlan, TurnOutcome, idle::IdleStep},
+    shard::{Shard, ShardPlan, sleep::HostStep},
 };
 
 pub(super) fn start(
@@ -61,18 +61,11 @@ fn run_on_this_thread(shard: Shard) {
 /// is up, or for no reason.
 pub(super) fn run(mut shard: Shard, waker: &Waker, sleep: impl Fn(Option<Duration>)) {
     shard.port.doorbell.register(waker);
-    while let TurnOutcome::Idle(step) = shard.turn(waker) {
-        match shard.before_sleep(step) {
-            IdleStep::Continue => {}
-            IdleStep::Spin => std::hint::spin_loop(),
-            IdleStep::Sleep(span) => {
-                sleep(Some(span));
-                shard.after_sleep(step);
-            }
-            IdleStep::Park(due) => {
-                sleep(due.map(|due| due.saturating_duration_since(Instant::now())));
-                shard.after_sleep(step);
-            }
+    while let Some(step) = shard.host_turn(waker) {
+        match step {
+            HostStep::Continue => {}
+            HostStep::Spin => std::hint::spin_loop(),
+            HostStep::Sleep { time, .. } => sleep(time),
         }
     }
 }

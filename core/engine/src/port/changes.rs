@@ -6,13 +6,13 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
 };
 
-use fapilog_plugin::{enricher::Enricher, processor::Processor};
+use fapilog_plugin::{enricher::Enricher, processor::Processor, threads::lock};
 use fapilog_record::user_code::drop_catching_panics;
 
 use crate::{
@@ -73,18 +73,14 @@ pub(crate) struct ChangeAnswer {
 }
 
 impl ChangeAnswer {
-    fn lock(&self) -> MutexGuard<'_, Option<Result<(), ChangeError>>> {
-        self.result.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(crate) fn give(&self, result: Result<(), ChangeError>) {
-        let before = self.lock().replace(result);
+        let before = lock(&self.result).replace(result);
         drop_catching_panics(before);
         self.is_there.notify_all();
     }
 
     pub(crate) fn wait(&self, deadline: Instant) -> Result<(), ChangeError> {
-        let mut result = self.lock();
+        let mut result = lock(&self.result);
         loop {
             if let Some(result) = result.take() {
                 return result;
@@ -101,7 +97,7 @@ impl ChangeAnswer {
 impl Drop for ChangeAnswer {
     fn drop(&mut self) {
         // An answer that no thread has taken may hold a plugin's own error, whose drop is user code on the drain.
-        drop_catching_panics(self.lock().take());
+        drop_catching_panics(lock(&self.result).take());
     }
 }
 
@@ -120,14 +116,10 @@ struct Posted {
 }
 
 impl ChangeBox {
-    fn lock(&self) -> MutexGuard<'_, Posted> {
-        self.posted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Posts a change. The caller rings the doorbell afterwards.
     pub(crate) fn post(&self, change: Change) -> Arc<ChangeAnswer> {
         let answer = Arc::<ChangeAnswer>::default();
-        let mut posted = self.lock();
+        let mut posted = lock(&self.posted);
         if posted.is_closed {
             answer.give(Err(ChangeError::ShutDown));
         } else {
@@ -145,7 +137,7 @@ impl ChangeBox {
     }
 
     pub(crate) fn take(&self) -> Option<(Change, Arc<ChangeAnswer>)> {
-        let mut posted = self.lock();
+        let mut posted = lock(&self.posted);
         let next = posted.changes.pop_front();
         // Release: pairs with `has_some`.
         self.has_some.store(!posted.changes.is_empty(), Ordering::Release);
@@ -154,7 +146,7 @@ impl ChangeBox {
 
     /// Answers all that is there and all that will ever come.
     pub(crate) fn close(&self) {
-        let mut posted = self.lock();
+        let mut posted = lock(&self.posted);
         posted.is_closed = true;
         for (_, answer) in posted.changes.drain(..) {
             answer.give(Err(ChangeError::ShutDown));

@@ -5,9 +5,9 @@ pub(crate) mod flush;
 pub(crate) mod latency;
 pub(crate) mod plan;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-use fapilog_plugin::{event::ProducerInfo, kind::PluginKind};
+use fapilog_plugin::{event::ProducerInfo, kind::PluginKind, threads};
 use fapilog_ring::{
     Consumer, Doorbell, IdleRing, Registrations, seeded,
     sync::{AtomicBool, Mutex, Ordering, lock},
@@ -102,11 +102,11 @@ impl WriterText {
     }
 
     pub(crate) fn set(&self, text: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text;
+        *threads::lock(&self.0) = text;
     }
 
     pub(crate) fn get(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        threads::lock(&self.0).clone()
     }
 }
 

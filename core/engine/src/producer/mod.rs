@@ -15,12 +15,12 @@ pub(crate) mod sources;
 mod thread;
 
 use std::sync::{
-    Arc, Mutex, OnceLock, PoisonError,
+    Arc, Mutex, OnceLock,
     atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 
 use crossbeam_utils::CachePadded;
-use fapilog_plugin::threads::fork;
+use fapilog_plugin::threads::{fork, lock};
 use fapilog_ring::{Capacity, IdleRing, Storage};
 
 pub use crate::producer::{
@@ -212,7 +212,7 @@ impl Frontend {
 
     /// The levels in force.
     pub(crate) fn directives(&self) -> Arc<Directives> {
-        Arc::clone(&self.directives.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.directives))
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -228,7 +228,7 @@ impl Frontend {
         let new = threshold_of_all(&directives);
         // Made before the lock and freed behind it: the program's allocator may log, and ask for a target's level.
         let mut directives = Arc::new(directives);
-        let mut current = self.directives.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = lock(&self.directives);
         std::mem::swap(&mut *current, &mut directives);
         // Relaxed, all: see `wants`. A closed container stays closed. Under the lock, so that of two changes at once one
         // counts whole. The id comes before the threshold: a site that meets the new id finds the new directives, or waits

@@ -4,15 +4,14 @@ use std::{
     future::Future,
     marker::PhantomData,
     pin::Pin,
-    sync::atomic::{AtomicU64, Ordering},
     task::{Context, Poll},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
-use fapilog_record::{dynamic::DynamicFields, field_group::FieldGroup, value::ValueRef};
+use fapilog_plugin::uuid_v7::{TEXT_BYTES, UuidV7, random_part};
+use fapilog_record::{dynamic::DynamicFields, field_group::FieldGroup, timestamp::Timestamp, value::ValueRef};
 use pin_project_lite::pin_project;
 
-use crate::producer::thread;
+use crate::{clock::system_nanos, producer::thread};
 
 /// Fields and a correlation id that every event of a thread gets while the scope is entered.
 ///
@@ -66,8 +65,8 @@ impl Scope {
         match id {
             Some(id) => self.correlation_id(id),
             None => {
-                let mut text = [0_u8; uuid::fmt::Hyphenated::LENGTH];
-                self.correlation_id(new_id().hyphenated().encode_lower(&mut text))
+                let now = Timestamp::from_unix_nanos(system_nanos());
+                self.correlation_id(UuidV7::new(now, random_part()).encode(&mut [0; TEXT_BYTES]))
             }
         }
     }
@@ -128,22 +127,6 @@ impl Scope {
         let outer = thread::enter_scope(|scope| scope.extend_from_slice(&self.fields));
         ScopeGuard { outer, not_send: PhantomData }
     }
-}
-
-/// A UUID of version 7 (RFC 9562, section 5.7). Where the system has no randomness, what stands for it is a count: ids are
-/// still different within the process.
-fn new_id() -> uuid::Uuid {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut random = [0_u8; 10];
-    if getrandom::fill(&mut random).is_err() {
-        // Relaxed: a number that differs from all others, no more.
-        let count = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        random.iter_mut().rev().zip(count.into_iter().rev()).for_each(|(to, from)| *to = from);
-    }
-    // The year 10889 is far enough.
-    let millis = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
-    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 
 /// Leaves a scope when it is dropped.

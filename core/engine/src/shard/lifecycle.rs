@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use fapilog_ring::Sleep;
+
 use crate::shard::idle::{Idle, IdleSettings};
 
 /// The state of a shard beside its batches.
@@ -13,8 +15,8 @@ pub(super) struct Lifecycle {
     pub(super) idle: Idle,
     /// The number of rounds with work in a row.
     pub(super) busy_rounds: u32,
-    /// The shard has slept, and its doorbell still has the state of a sleeping shard.
-    pub(super) is_marked_asleep: bool,
+    /// The sleep that the doorbell was set to, until it is set to awake again. A ring may have done that before.
+    pub(super) marked_asleep: Option<Sleep>,
 }
 
 impl Lifecycle {
@@ -24,7 +26,7 @@ impl Lifecycle {
             stop: None,
             idle: Idle::new(idle),
             busy_rounds: 0,
-            is_marked_asleep: false,
+            marked_asleep: None,
         }
     }
 }

@@ -34,7 +34,7 @@ mod ring_state;
 mod sanitize;
 mod shutdown;
 mod sinks;
-mod sleep;
+pub(crate) mod sleep;
 mod source;
 mod stage;
 mod stages;

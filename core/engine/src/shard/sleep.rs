@@ -1,41 +1,75 @@
 //! Going to sleep, and waking up.
 
-use std::time::Duration;
+use std::{
+    task::Waker,
+    time::{Duration, Instant},
+};
 
 use fapilog_ring::{Sleep, seeded};
 
-use crate::shard::{FlushPhase, Shard, idle::IdleStep};
+use crate::shard::{FlushPhase, Shard, TurnOutcome, idle::IdleStep};
 
 /// The number of busy rounds in a row that is more than a short burst.
 const BURST_ROUNDS: u32 = 8;
 
+/// The longest step of a shard that must not park.
+const UNPARKED_STEP_MAX: Duration = Duration::from_millis(1);
+
+/// The step that a host takes before the next turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HostStep {
+    /// None: there is work.
+    Continue,
+    /// Look again at once; there may be work any moment.
+    Spin,
+    /// A sleep until the waker is called or the time is up. `None`: no time limit.
+    Sleep { depth: Sleep, time: Option<Duration> },
+}
+
 impl Shard {
+    /// A turn of a shard whose host sleeps. Returns the step before the next turn; `None` when the shard has ended.
+    ///
+    /// This is the whole protocol of sleep and doorbell: a host takes the step, and nothing else.
+    pub(crate) fn host_turn(&mut self, waker: &Waker) -> Option<HostStep> {
+        self.after_sleep();
+        match self.turn(waker) {
+            TurnOutcome::Idle(step) => Some(self.before_sleep(step)),
+            TurnOutcome::Ended => None,
+        }
+    }
+
     /// Marks the shard as about to sleep, and looks once more (rule 8 of the ring). Returns the step that is left to
     /// take.
-    pub(crate) fn before_sleep(&self, step: IdleStep) -> IdleStep {
-        let sleep = match step {
-            IdleStep::Continue | IdleStep::Spin => return step,
-            IdleStep::Sleep(_) => Sleep::Timed,
-            IdleStep::Park(_) => Sleep::Park,
+    fn before_sleep(&mut self, step: IdleStep) -> HostStep {
+        let (depth, time) = match step {
+            IdleStep::Continue => return HostStep::Continue,
+            IdleStep::Spin => return HostStep::Spin,
+            IdleStep::Sleep(time) => (Sleep::Timed, Some(time)),
+            IdleStep::Park(due) => (Sleep::Park, due.map(|due| due.saturating_duration_since(Instant::now()))),
         };
-        let may_park = self.port.doorbell.fall_asleep(sleep);
+        let may_park = self.port.doorbell.fall_asleep(depth);
+        self.lifecycle.marked_asleep = Some(depth);
         if self.has_work() && !seeded::bug("sleeps_without_a_last_look") {
-            self.port.doorbell.wake_up();
-            return IdleStep::Continue;
+            self.wake_up();
+            return HostStep::Continue;
         }
-        match step {
-            IdleStep::Park(_) if !may_park => IdleStep::Sleep(Duration::from_millis(1)),
-            step => step,
+        if !may_park {
+            return HostStep::Sleep { depth: Sleep::Timed, time: Some(UNPARKED_STEP_MAX) };
         }
+        HostStep::Sleep { depth, time }
     }
 
     /// Marks the shard as awake after it was parked. After a sleep it is marked only when there is more to do than a short
     /// burst (see [`stay_awake`](Self::stay_awake)).
-    pub(crate) fn after_sleep(&mut self, step: IdleStep) {
-        match step {
-            IdleStep::Sleep(_) => self.lifecycle.is_marked_asleep = true,
-            _ => self.port.doorbell.wake_up(),
+    fn after_sleep(&mut self) {
+        if self.lifecycle.marked_asleep == Some(Sleep::Park) {
+            self.wake_up();
         }
+    }
+
+    fn wake_up(&mut self) {
+        self.lifecycle.marked_asleep = None;
+        self.port.doorbell.wake_up();
     }
 
     /// Marks the shard as awake, once it has been busy for eight rounds in a row.
@@ -46,9 +80,8 @@ impl Shard {
     #[inline]
     pub(super) fn stay_awake(&mut self) {
         self.lifecycle.busy_rounds = self.lifecycle.busy_rounds.saturating_add(1);
-        if self.lifecycle.is_marked_asleep && self.lifecycle.busy_rounds >= BURST_ROUNDS {
-            self.lifecycle.is_marked_asleep = false;
-            self.port.doorbell.wake_up();
+        if self.lifecycle.marked_asleep.is_some() && self.lifecycle.busy_rounds >= BURST_ROUNDS {
+            self.wake_up();
         }
     }
 

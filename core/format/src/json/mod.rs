@@ -46,7 +46,7 @@ impl JsonFormatter {
     /// The formatter with its defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self { lines: LineWriter::new(Json) }
+        Self::default()
     }
 }
 

@@ -1,4 +1,4 @@
-//! TextLines of text: what the text formats have in common.
+//! Lines of text: the part that the text formats share.
 //!
 //! The formats differ in their layout; values, keys and escapes are theirs together.
 //!
@@ -78,6 +78,12 @@ impl<L: Layout> TextLines<L> {
     /// Appends every event of the batch, each as a line.
     pub(super) fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
         self.writer.format(batch, out);
+    }
+}
+
+impl<L: Layout + Default> Default for TextLines<L> {
+    fn default() -> Self {
+        Self::new(L::default())
     }
 }
 

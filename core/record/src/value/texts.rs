@@ -7,23 +7,6 @@ use crate::{
     writer::SlotWriter,
 };
 
-impl Sealed for str {}
-
-impl Value for str {
-    type Wire = [u8; 8];
-    const KIND: Kind = Kind::Text;
-
-    #[inline(always)]
-    fn tail_bytes(&self) -> usize {
-        self.len()
-    }
-
-    #[inline(always)]
-    fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 8] {
-        writer.put_text(self)
-    }
-}
-
 macro_rules! as_str {
     ($($type:ty),*) => {$(
         impl Sealed for $type {}
@@ -45,4 +28,4 @@ macro_rules! as_str {
     )*};
 }
 
-as_str!(String, Cow<'_, str>, Box<str>, std::sync::Arc<str>);
+as_str!(str, String, Cow<'_, str>, Box<str>, std::sync::Arc<str>);
