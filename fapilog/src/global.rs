@@ -149,9 +149,9 @@ impl Drop for Global {
 /// Makes a container that was built in code the program's.
 ///
 /// ```
-/// use fapilog::{Container, format::JsonFormatter, info, sink::MemorySink};
+/// use fapilog::{Container, format, info, sink};
 ///
-/// let (sink, events) = MemorySink::new(JsonFormatter::new);
+/// let (sink, events) = sink::Memory::new(format::Json::new);
 /// let logs = fapilog::set_global(Container::builder().sink("memory", sink).start()?)?;
 /// info!("ready", port = 8080);
 /// # logs.flush(std::time::Duration::from_secs(5))?;

@@ -13,11 +13,9 @@ use std::{
 };
 
 use fapilog::{
-    Container, Level, Logger,
-    format::JsonFormatter,
-    info,
+    Container, Level, Logger, format, info,
     level::{Directives, LevelFilter},
-    sink::MemorySink,
+    sink,
 };
 
 static LOG: OnceLock<Logger> = OnceLock::new();
@@ -99,7 +97,7 @@ fn an_allocator_may_log_whatever_the_library_is_doing() {
     });
     with_allocations_logged(|| {
         for _ in 0..10 {
-            let (sink, events) = MemorySink::new(JsonFormatter::new);
+            let (sink, events) = sink::Memory::new(format::Json::new);
             let logs = fapilog::set_global(Container::builder().sink("memory", sink).start().unwrap()).unwrap();
             info!(fapilog::logger("program"), "logged");
             logs.flush(law::TIMEOUT).unwrap();

@@ -5,11 +5,9 @@
 use std::{fmt, sync::Mutex, time::Duration};
 
 use fapilog::{
-    Container, Error, Global, Level, Settings, event,
-    format::JsonFormatter,
-    info,
+    Container, Error, Global, Level, Settings, event, format, info,
     settings::PluginConfig,
-    sink::{MemoryEvents, MemorySink},
+    sink::{self, MemoryEvents},
 };
 
 /// There is one in a process.
@@ -91,7 +89,7 @@ fn what_runs_while_it_starts_may_ask_for_a_logger() {
 
 /// A global container that keeps its events.
 fn kept() -> (Global, MemoryEvents) {
-    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    let (sink, events) = sink::Memory::new(format::Json::new);
     let container = Container::builder().sink("memory", sink).start().unwrap();
     (fapilog::set_global(container).unwrap(), events)
 }
@@ -148,7 +146,7 @@ fn the_values_of_a_call_without_a_container_are_not_evaluated() {
 fn a_second_container_that_is_set_is_refused_and_shut_down() {
     let _alone = ALONE.lock();
     let (logs, events) = kept();
-    let (sink, _) = MemorySink::new(JsonFormatter::new);
+    let (sink, _) = sink::Memory::new(format::Json::new);
     let container = Container::builder().sink("memory", sink).start().unwrap();
     let log = container.logger("second");
     assert!(matches!(fapilog::set_global(container), Err(Error::AlreadyInitialized(_))));

@@ -15,19 +15,19 @@ use std::{process::Command, sync::Arc, time::Duration};
 use fapilog::{
     Container, Level, Settings,
     container::Executor,
-    format::{Colors, JsonFormatter},
+    format::{self, Colors},
     info,
     level::LevelFilter,
     plugin::{Factory, Metadata, PluginKind, Registry},
     settings::{ErrorHandling, OverflowStrategy, Preset, Reload},
-    sink::{MemoryEvents, MemorySink, NullSink, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{self, MemoryEvents, Sink, SinkContext, SinkError, SinkFactory},
 };
 use law::{TIMEOUT, balanced};
 
 /// A preset, but for its sinks.
 fn started(preset: Preset) -> (Container, MemoryEvents) {
     let mut registry = Registry::linked();
-    let events = MemorySink::register(&mut registry, "memory").unwrap();
+    let events = sink::Memory::register(&mut registry, "memory").unwrap();
     let settings = Settings::builder().preset(preset).sinks(["memory"]).build().unwrap();
     (settings.into_builder_with(&registry).unwrap().start().unwrap(), events)
 }
@@ -153,7 +153,7 @@ struct Talkative;
 impl SinkFactory for Talkative {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         context.report("planted");
-        NullSink::new(JsonFormatter::new).make(context)
+        sink::Null::new(format::Json::new).make(context)
     }
 }
 
@@ -170,7 +170,7 @@ fn child_starts_a_preset() {
             if has_colors {
                 eprintln!("painter: colours");
             }
-            Ok(Factory::formatter(|_| JsonFormatter::new()))
+            Ok(Factory::formatter(|_| format::Json::new()))
         })
         .unwrap();
     let builder = Settings::builder().sinks(["talkative"]).formatter("painter");

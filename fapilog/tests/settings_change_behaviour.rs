@@ -21,13 +21,13 @@ use fapilog::{
     error,
     error::StartError,
     event::Batch,
-    format::{Colors, Formatter, JsonFormatter},
+    format::{self, Colors, Formatter},
     info,
     level::{Directives, LevelFilter},
     plugin::{Factory, Metadata, PluginError, Registry},
     process::Processor,
     settings::{ErrorHandling, OverflowStrategy, PluginConfig, Preset, SettingsBuilder},
-    sink::{Delivery, MemoryEvents, MemorySink, NullSink, Payload, Route, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{self, Delivery, MemoryEvents, Payload, Route, Sink, SinkContext, SinkError, SinkFactory},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -106,7 +106,7 @@ struct Started {
 }
 
 fn start_with(builder: SettingsBuilder, mut registry: Registry) -> Started {
-    let events = MemorySink::register(&mut registry, "memory").unwrap();
+    let events = sink::Memory::register(&mut registry, "memory").unwrap();
     let container = builder.build().unwrap().into_builder_with(&registry).unwrap().start().unwrap();
     Started { container, events }
 }
@@ -130,7 +130,7 @@ impl Started {
 
 fn start_manual(builder: SettingsBuilder) -> (Container, ManualDrain, MemoryEvents) {
     let mut registry = Registry::linked();
-    let events = MemorySink::register(&mut registry, "memory").unwrap();
+    let events = sink::Memory::register(&mut registry, "memory").unwrap();
     let settings = builder.async_processing(false).build().unwrap();
     let (container, drain) = settings.into_builder_with(&registry).unwrap().start_manual().unwrap();
     (container, drain, events)
@@ -163,7 +163,7 @@ fn wait_when_full(builder: SettingsBuilder) -> Duration {
 fn refusal(builder: SettingsBuilder) -> String {
     let outcome = builder.build().map_err(StartError::from);
     let mut registry = Registry::linked();
-    MemorySink::register(&mut registry, "memory").unwrap();
+    sink::Memory::register(&mut registry, "memory").unwrap();
     let started = outcome.and_then(|settings| settings.into_builder_with(&registry)?.start());
     started.unwrap_err().to_string()
 }
@@ -283,7 +283,7 @@ struct Counted(Arc<AtomicUsize>);
 impl SinkFactory for Counted {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         self.0.fetch_add(1, Ordering::SeqCst);
-        NullSink::new(JsonFormatter::new).make(context)
+        sink::Null::new(format::Json::new).make(context)
     }
 }
 
@@ -422,7 +422,7 @@ impl SinkFactory for Failing {
                 Delivery::done(Err(SinkError::Deadline))
             }
         }
-        Ok(Box::new(Never(NullSink::new(JsonFormatter::new).make(context)?)))
+        Ok(Box::new(Never(sink::Null::new(format::Json::new).make(context)?)))
     }
 }
 
@@ -467,7 +467,7 @@ struct Talkative;
 impl SinkFactory for Talkative {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         context.report("planted");
-        NullSink::new(JsonFormatter::new).make(context)
+        sink::Null::new(format::Json::new).make(context)
     }
 }
 
@@ -559,7 +559,7 @@ struct Pinned(Arc<Mutex<String>>);
 impl SinkFactory for Pinned {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         *self.0.lock().unwrap() = allowed_cpus();
-        NullSink::new(JsonFormatter::new).make(context)
+        sink::Null::new(format::Json::new).make(context)
     }
 }
 

@@ -26,7 +26,7 @@ use fapilog::{
     metrics::LossReason,
     plugin::PluginError,
     process::Processor,
-    sink::{Delivery, MemorySink, OnFull, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{self, Delivery, OnFull, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 use law::{
     TIMEOUT, balanced, end, executors, memory, only, parsed, shut_down, started, started_manual, thread_builder,
@@ -324,7 +324,7 @@ fn what_a_processor_takes_with_it_when_it_panics_is_counted() {
 fn a_formatter_that_panics_drops_its_batch_and_leaves_no_half_record() {
     let plugin = Panicking::default();
     let now = Arc::clone(&plugin.now);
-    let ((sink, events), (other, other_events)) = (MemorySink::new(move || plugin.clone()), memory());
+    let ((sink, events), (other, other_events)) = (sink::Memory::new(move || plugin.clone()), memory());
     let accounts = log_twice(thread_builder().sink("panicking", sink).sink("other", other), &now);
     assert_eq!(events.lines(), ["half a record"; 10]);
     assert_eq!(accounts.sinks[0].lost.of(LossReason::PluginPanicked), 10);

@@ -22,9 +22,9 @@ use fapilog::{
     container::{ContainerBuilder, Executor, ManualDrain},
     error::StartError,
     event::Batch,
-    format::JsonFormatter,
+    format,
     metrics::Accounts,
-    sink::{Delivery, MemoryEvents, MemorySink, NullSink, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{self, Delivery, MemoryEvents, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 use serde_json::Value;
 
@@ -32,8 +32,8 @@ use serde_json::Value;
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A memory sink that writes JSON, and its events.
-pub(crate) fn memory() -> (MemorySink, MemoryEvents) {
-    MemorySink::new(JsonFormatter::new)
+pub(crate) fn memory() -> (sink::Memory, MemoryEvents) {
+    sink::Memory::new(format::Json::new)
 }
 
 /// A container on a plain thread whose events can be read.
@@ -55,7 +55,7 @@ pub(crate) fn thread_builder() -> ContainerBuilder {
 
 /// The executors that this machine has.
 pub(crate) fn executors() -> Vec<Executor> {
-    let glommio = Container::builder().executor(Executor::Glommio).sink("null", NullSink::new(JsonFormatter::new));
+    let glommio = Container::builder().executor(Executor::Glommio).sink("null", sink::Null::new(format::Json::new));
     match glommio.start() {
         Ok(_) => vec![Executor::Thread, Executor::Glommio],
         Err(StartError::Glommio { reason }) => {

@@ -38,11 +38,11 @@ use crate::template::{LineFormat, LinePart, LineWriter};
 
 /// Renders events as JSON, one object a line. The format is on the [module's page](self).
 #[derive(Debug, Default)]
-pub struct JsonFormatter {
-    lines: LineWriter<Json>,
+pub struct Json {
+    lines: LineWriter<JsonLine>,
 }
 
-impl JsonFormatter {
+impl Json {
     /// The formatter with its defaults.
     #[must_use]
     pub fn new() -> Self {
@@ -50,7 +50,7 @@ impl JsonFormatter {
     }
 }
 
-impl Formatter for JsonFormatter {
+impl Formatter for Json {
     fn name(&self) -> &'static str {
         "json"
     }
@@ -61,9 +61,9 @@ impl Formatter for JsonFormatter {
 }
 
 #[derive(Debug, Default)]
-struct Json;
+struct JsonLine;
 
-impl LineFormat for Json {
+impl LineFormat for JsonLine {
     const PARTS: &'static [LinePart] = &[
         LinePart::Time,
         LinePart::Level,

@@ -7,7 +7,7 @@ use fapilog_plugin::{
 use serde::Deserialize;
 
 use crate::{
-    enrich::{CorrelationEnricher, WhenMissing},
+    enrich::{Correlation, WhenMissing},
     registration::about,
 };
 
@@ -17,7 +17,7 @@ pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
         |settings| {
             let CorrelationSettings { when_missing } = settings.read()?;
             Ok(Factory::enricher(move |_| {
-                CorrelationEnricher::new().when_missing(match when_missing {
+                Correlation::new().when_missing(match when_missing {
                     Missing::Leave => WhenMissing::Leave,
                     Missing::PerProducer => WhenMissing::PerProducer,
                     Missing::PerEvent => WhenMissing::PerEvent,
