@@ -250,6 +250,17 @@ fn a_table_that_is_no_table_is_an_error() {
 }
 
 #[test]
+fn a_variable_for_a_table_and_another_for_a_key_in_it_is_an_error_unless_the_first_is_a_table() {
+    let with = |text| Settings::builder().variables([("FAPILOG_OVERFLOW", text), ("FAPILOG_OVERFLOW__TIMEOUT", "1s")]);
+    let expected = "overflow is \"block\"; FAPILOG_OVERFLOW__TIMEOUT gives a part of it: give only one of them \
+        (given by FAPILOG_OVERFLOW)";
+    assert_eq!(problems(with("block")), [expected]);
+    let settings = with(r#"{ "strategy": "drop_newest" }"#).build().unwrap();
+    assert_eq!(settings.overflow_strategy, OverflowStrategy::DropNewest);
+    assert_eq!(settings.overflow_timeout, Duration::from_secs(1));
+}
+
+#[test]
 fn a_reload_that_needs_a_restart_names_the_table() {
     let nothing: [&str; 0] = [];
     let plain = || Settings::builder().sinks(["null"]).enrichers(nothing).processors(nothing);

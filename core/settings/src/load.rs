@@ -131,7 +131,10 @@ impl SettingsBuilder {
         let mut tree = Tree::default();
         for (name, value) in variables {
             match read_variable(name, value) {
-                Ok(variable) => tree = tree.below(variable),
+                Ok(variable) => {
+                    problems.extend(tree.replaced_by(&variable));
+                    tree = tree.below(variable);
+                }
                 Err(problem) => problems.push(problem),
             }
         }

@@ -60,6 +60,11 @@ impl Tree {
         self
     }
 
+    /// The problem of a value that a table of the upper tree replaces, where both are of one layer.
+    pub(super) fn replaced_by(&self, upper: &Self) -> Option<Problem> {
+        replaced("", &self.root, &upper.root)
+    }
+
     /// The layer with each setting under its own name, in place of an alias or a key in a table. A setting that the layer
     /// gives by two names is a problem, and so is a value in a table that is no setting.
     pub(super) fn by_own_names(mut self) -> (Self, Vec<Problem>) {
@@ -162,6 +167,20 @@ fn problem_of(path: &str, node: &Node, allowed: String) -> Problem {
     let mut problem = Problem::new(path, shown(path, node), allowed);
     problem.given_by = first_giver(node).map(str::to_owned);
     problem
+}
+
+fn replaced(path: &str, lower: &Nodes, upper: &Nodes) -> Option<Problem> {
+    upper.iter().find_map(|(name, above)| {
+        let path = join(path, name);
+        match (lower.get(name)?, above) {
+            (Node::Table(lower), Node::Table(upper)) => replaced(&path, lower, upper),
+            (leaf @ Node::Leaf { .. }, Node::Table(_)) => {
+                let by = first_giver(above)?;
+                Some(problem_of(&path, leaf, format!("{by} gives a part of it: give only one of them")))
+            }
+            _ => None,
+        }
+    })
 }
 
 fn cover(lower: &mut Nodes, upper: Nodes) {
