@@ -75,7 +75,6 @@ impl Files {
             r#"
             preset = "production"
             level = "{level}"
-            overflow_timeout = "200ms"
             heartbeat = "1m"
             processors = ["filter", "throttle", "size_guard"]
             redactors = ["masked_keys"]
@@ -84,6 +83,9 @@ impl Files {
                 {{ name = "errors", type = "file", formatter = "logfmt" }},
                 {{ name = "audit", type = "file" }},
             ]
+
+            [overflow]
+            timeout = "200ms"
 
             [routing.app]
             level_max = "CRITICAL"

@@ -3,31 +3,45 @@
 /// The settings, of declarations as in [`container_options`](fapilog_engine::container_options): those that only settings
 /// have, and the options of the engine.
 ///
-/// The macro makes of them the struct with its defaults, the builder, the checks, the aliases, the reference, and the way
-/// into a container's builder. Two more shapes are a `list` and a `table`.
+/// The macro makes of them the struct with its defaults, its reader, the builder, the checks, the other names, the reference,
+/// and the way into a container's builder. Two more shapes are a `list` and a `table`.
 macro_rules! settings {
     ($(
         $(#[doc = $doc:literal])*
         $(#[serde($($serde:tt)*)])?
-        $name:ident: $shape:ident $type:ty = $default:expr, $allowed:expr $(, aliases [$($alias:literal),*])?;
+        $name:ident: $shape:ident $type:ty = $default:expr, $allowed:expr
+        $(, aliases [$($alias:literal),*])? $(, in $table:ident.$key:ident)?;
     )*) => {
         /// The settings of a container.
         ///
         /// Made by [`builder`](Settings::builder), [`load`](Settings::load), [`from_file`](Settings::from_file) or
         /// [`from_env`](Settings::from_env), which check it as a whole; or as a part of your own settings, by serde.
-        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-        #[serde(default, deny_unknown_fields)]
+        #[derive(Debug, Clone, PartialEq, serde::Serialize)]
         #[non_exhaustive]
         pub struct Settings {
             $(
                 $(#[doc = $doc])*
                 $(#[serde($($serde)*)])?
-                $($(#[serde(alias = $alias)])*)?
                 pub $name: ::fapilog_engine::option_type!($shape $type),
             )*
             /// The function that is called with each diagnostic of the log itself. From code only.
             #[serde(skip)]
             pub error_callback: Option<::fapilog_engine::diagnostics::ErrorCallback>,
+            #[serde(skip)]
+            loaded: $crate::loaded::Loaded,
+        }
+
+        /// Reads [`Settings`] that have their own names. The defaults are those of `Settings`: without `bound`, serde asks
+        /// for defaults of this type, too.
+        #[derive(serde::Deserialize)]
+        #[serde(remote = "Settings", default, bound = "", deny_unknown_fields)]
+        struct SettingsByOwnNames {
+            $(
+                $(#[serde($($serde)*)])?
+                $name: ::fapilog_engine::option_type!($shape $type),
+            )*
+            #[serde(skip)]
+            error_callback: Option<::fapilog_engine::diagnostics::ErrorCallback>,
             #[serde(skip)]
             loaded: $crate::loaded::Loaded,
         }
@@ -45,6 +59,11 @@ macro_rules! settings {
             /// The aliases of the settings, with their names. Files and variables may use either.
             pub const ALIASES: &'static [(&'static str, &'static str)] =
                 &[$($($(($alias, stringify!($name)),)*)?)*];
+
+            /// The settings that may be written in a table: the table and the key, with the setting's name. Files and
+            /// variables may use either.
+            pub const IN_TABLES: &'static [(&'static str, &'static str)] =
+                &[$($((concat!(stringify!($table), ".", stringify!($key)), stringify!($name)),)?)*];
 
             /// The problems of each setting, seen alone.
             fn problems_of_each(&self) -> Vec<::fapilog_plugin::problem::Problem> {
@@ -114,7 +133,8 @@ macro_rules! give_options {
         $(
             $(#[doc = $doc:literal])*
             $(#[serde($($serde:tt)*)])?
-            $name:ident: $shape:ident $type:ty = $default:expr, $allowed:expr $(, aliases [$($alias:literal),*])?;
+            $name:ident: $shape:ident $type:ty = $default:expr, $allowed:expr
+            $(, aliases [$($alias:literal),*])? $(, in $table:ident.$key:ident)?;
         )*
     ) => {
         $( $crate::declare::give_option! { $shape, $settings, $builder, $name } )*

@@ -24,12 +24,13 @@ mod into_builder;
 mod load;
 mod loaded;
 mod presets;
+mod read;
 mod reference;
 mod reload;
 mod sink;
 mod tree;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use fapilog_engine::{executor::Executor, order::EventOrder, route::Route};
 use fapilog_plugin::{
@@ -53,6 +54,11 @@ pub use self::{
 };
 use crate::allowed::{Name, Names, NoStandardYet};
 pub use fapilog_engine::producer::OverflowStrategy;
+
+/// The first name of a path.
+fn setting_of(path: &str) -> &str {
+    path.split(['.', '[']).next().unwrap_or_default()
+}
 
 fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
@@ -91,10 +97,11 @@ fapilog_engine::container_options! { declare::settings! {
     colors: one Colors = Colors::Auto, OneOf(Colors::NAMES);
 
     /// Whether diagnostics of the log itself go to stderr.
-    enable_internal_logging: one bool = false, Anything("true, false");
+    enable_internal_logging: one bool = false, Anything("true, false"), in diagnostics.to_stderr;
 
     /// Whether failures of the log go to stderr also without `enable_internal_logging`.
-    error_handling_mode: one ErrorHandling = ErrorHandling::Silent, OneOf(ErrorHandling::NAMES);
+    error_handling_mode: one ErrorHandling = ErrorHandling::Silent, OneOf(ErrorHandling::NAMES),
+        in diagnostics.error_handling;
 
     /// Standards that the log must keep.
     compliance_standards: list String = Vec::new(), NoStandardYet, aliases ["compliance_standard"];
@@ -145,25 +152,39 @@ impl Settings {
         Self::in_order(problems)
     }
 
-    /// The name of a setting that may be given by an alias.
-    pub(crate) fn name_of(setting: &str) -> &str {
-        Self::ALIASES.iter().find(|(alias, _)| *alias == setting).map_or(setting, |(_, name)| *name)
+    /// The name of the setting that a path leads to, which may begin with an alias or a table.
+    fn name_of(path: &str) -> &str {
+        let leads_to = |(written, _): &&(&str, &str)| {
+            path.strip_prefix(*written).is_some_and(|below| below.is_empty() || below.starts_with(['.', '[']))
+        };
+        let mut other_names = Self::ALIASES.iter().chain(Self::IN_TABLES);
+        other_names.find(leads_to).map_or_else(|| setting_of(path), |(_, name)| *name)
+    }
+
+    /// The tables that settings may be written in.
+    fn tables() -> BTreeSet<&'static str> {
+        Self::IN_TABLES.iter().map(|(path, _)| setting_of(path)).collect()
     }
 
     /// In the order in which the settings are declared, and in that of their items; others first.
     fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
         let place = |problem: &Problem| {
-            let mut steps = problem.path.split(['.', '[', ']']);
-            let setting = Self::name_of(steps.next().unwrap_or_default());
-            let index: Option<usize> = steps.next().and_then(|step| step.parse().ok());
+            let setting = Self::name_of(&problem.path);
+            let index: Option<usize> = problem.path.split(['.', '[', ']']).nth(1).and_then(|step| step.parse().ok());
             (Self::NAMES.iter().position(|name| *name == setting), index)
         };
         problems.sort_by_key(place);
         problems
     }
 
-    /// The problem of a setting that could not be read, with the text of the reference.
+    /// The problem of a setting that could not be read, with the text of the reference, and for an unknown name with the
+    /// name that it resembles.
     fn worded(mut problem: Problem) -> Problem {
+        if problem.path == setting_of(&problem.path) && problem.allowed == "there is no such setting" {
+            let aliases = Self::ALIASES.iter().map(|(alias, _)| *alias);
+            let known = Self::NAMES.iter().copied().chain(aliases).chain(Self::tables());
+            problem.suggestion = suggestion(&problem.path, known);
+        }
         let is_plain = problem.allowed.starts_with("it must be ") || problem.allowed.starts_with("allowed are ");
         if is_plain && let Some(info) = Self::reference().into_iter().find(|info| info.name == problem.path) {
             problem.allowed = format!("allowed are {}", info.allowed);

@@ -8,11 +8,11 @@ use std::{
 
 use fapilog_plugin::{
     problem::{Problem, SettingsError},
-    settings::{ReadOutcome, read_all, suggestion::suggestion},
+    settings::suggestion::suggestion,
 };
 use serde_json::Value;
 
-use crate::{Preset, Settings, SettingsBuilder, file_format::FORMATS, loaded::Loaded, tree::Tree};
+use crate::{Preset, Settings, SettingsBuilder, file_format::FORMATS, tree::Tree};
 
 /// The prefix of the names of our variables.
 const PREFIX: &str = "FAPILOG_";
@@ -91,22 +91,14 @@ impl SettingsBuilder {
     pub fn build(self) -> Result<Settings, SettingsError> {
         let mut problems = Vec::new();
         let tree = self.merge(&mut problems).map_err(|problem| SettingsError { problems: vec![problem] })?;
-        let ReadOutcome { read, problems: unreadable } = read_all::<Settings>(&tree.values());
-        problems.extend(unreadable.into_iter().map(Settings::worded));
-        let Some(mut settings) = read else { return Err(SettingsError { problems }) };
+        let mut settings = Settings::read(&tree, &mut problems);
         for problem in settings.problems() {
             if !problems.iter().any(|known| known.path == problem.path) {
                 problems.push(problem);
             }
         }
-        if !problems.is_empty() {
-            let mut problems = Settings::in_order(problems);
-            problems.iter_mut().for_each(|problem| tree.attribute(problem));
-            return Err(SettingsError { problems });
-        }
         settings.error_callback = self.settings.error_callback;
-        settings.loaded = Loaded::new(tree, &settings);
-        Ok(settings)
+        settings.loaded_from(tree, problems)
     }
 }
 
@@ -119,7 +111,7 @@ impl SettingsBuilder {
         }
         let files = self.files_to_read().into_iter().map(read_file);
         for layer in files.chain([Ok(self.environment_layer(problems))]) {
-            match layer.map(Tree::without_aliases) {
+            match layer.map(Tree::by_own_names) {
                 Ok((layer, twice)) => {
                     tree = tree.below(layer);
                     problems.extend(twice);
@@ -127,13 +119,7 @@ impl SettingsBuilder {
                 Err(problem) => problems.push(problem),
             }
         }
-        match preset_of(&tree.values()) {
-            Some(preset) => {
-                let lowest = Tree::layer(Settings::preset(preset).to_value()?, &format!("preset {preset}"));
-                Ok(lowest.below(tree))
-            }
-            None => Ok(tree),
-        }
+        above_preset(tree)
     }
 }
 
@@ -145,7 +131,10 @@ impl SettingsBuilder {
         let mut tree = Tree::default();
         for (name, value) in variables {
             match read_variable(name, value) {
-                Ok(variable) => tree = tree.below(variable),
+                Ok(variable) => {
+                    problems.extend(tree.replaced_by(&variable));
+                    tree = tree.below(variable);
+                }
                 Err(problem) => problems.push(problem),
             }
         }
@@ -159,6 +148,17 @@ impl SettingsBuilder {
             named.map(|(_, path)| Path::new(path)).into_iter().collect()
         };
         if self.files.is_empty() { from_environment() } else { self.files.iter().map(PathBuf::as_path).collect() }
+    }
+}
+
+/// The layers above the settings of the preset that they name.
+pub(super) fn above_preset(tree: Tree) -> Result<Tree, Problem> {
+    match preset_of(&tree.values()) {
+        Some(preset) => {
+            let lowest = Tree::layer(Settings::preset(preset).to_value()?, &format!("preset {preset}"));
+            Ok(lowest.below(tree))
+        }
+        None => Ok(tree),
     }
 }
 
@@ -226,6 +226,9 @@ mod tests {
             "sinks",
             "plugin_config",
             "routing",
+            "overflow",
+            "overflow_strategy",
+            "strategy",
             "a",
             "=",
             ":",
@@ -258,7 +261,8 @@ mod tests {
         fn any_file_is_answered_without_a_panic(text in prop_oneof![nearly(), any::<String>()]) {
             for (_, format) in FORMATS {
                 if let Ok(table) = format.parse(&text) {
-                    let _: ReadOutcome<Settings> = read_all(&Tree::layer(table, "file").values());
+                    let (layer, mut problems) = Tree::layer(table, "file").by_own_names();
+                    let _ = Settings::read(&layer, &mut problems);
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fapilog_plugin::problem::Problem;
 
-use crate::{Settings, tree::Tree};
+use crate::{Settings, setting_of, tree::Tree};
 
 /// The settings that were loaded, and their layers. They are no part of a setting's value.
 #[derive(Debug, Clone, Default)]
@@ -28,8 +28,7 @@ impl Settings {
         let Some((tree, loaded)) = self.loaded.0.as_deref() else { return };
         let changed = self.differences(loaded);
         for problem in problems.iter_mut().filter(|problem| problem.given_by.is_none()) {
-            let setting = problem.path.split(['.', '[']).next().unwrap_or_default();
-            if !changed.contains(&setting) {
+            if !changed.contains(&setting_of(&problem.path)) {
                 tree.attribute(problem);
             }
         }

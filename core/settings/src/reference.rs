@@ -21,6 +21,8 @@ pub struct SettingInfo {
     pub allowed: String,
     /// Its other names, for files and variables.
     pub aliases: Vec<&'static str>,
+    /// Its place in a table, for files and variables: `overflow.strategy`.
+    pub in_table: Option<&'static str>,
     /// Whether it can change while the container runs.
     pub changes_at_run_time: bool,
 }
@@ -35,7 +37,8 @@ impl SettingInfo {
         let doc = doc.split_whitespace().collect::<Vec<_>>().join(" ");
         let changes_at_run_time = reload::AT_RUN_TIME.contains(&name);
         let aliases = Settings::ALIASES.iter().filter(|(_, of)| *of == name).map(|(alias, _)| *alias).collect();
-        Self { name, doc, default, allowed, aliases, changes_at_run_time }
+        let in_table = Settings::IN_TABLES.iter().find(|(_, of)| *of == name).map(|(path, _)| *path);
+        Self { name, doc, default, allowed, aliases, in_table, changes_at_run_time }
     }
 
     /// The variable that gives it.
@@ -56,6 +59,9 @@ impl Settings {
             let _ = writeln!(page, "* Variable: `{}`", info.variable());
             for alias in &info.aliases {
                 let _ = writeln!(page, "* Alias: `{alias}`");
+            }
+            if let Some((table, key)) = info.in_table.and_then(|path| path.split_once('.')) {
+                let _ = writeln!(page, "* In a table: `[{table}]` `{key}`");
             }
             if info.changes_at_run_time {
                 page.push_str("* Can change while the container runs\n");

@@ -5,7 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use fapilog_plugin::{problem::Problem, settings::invalid::show};
+use fapilog_plugin::{
+    problem::Problem,
+    settings::{
+        invalid::{join, show_at},
+        suggestion::suggestion,
+    },
+};
 use serde_json::Value;
 
 use crate::Settings;
@@ -14,8 +20,8 @@ use crate::Settings;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tree {
     root: Nodes,
-    /// The settings that were given by an alias, with the alias.
-    aliases: BTreeMap<&'static str, &'static str>,
+    /// The settings that were given by another name than their own, with that name: an alias, or a key in a table.
+    other_names: BTreeMap<&'static str, &'static str>,
 }
 
 type Nodes = BTreeMap<String, Node>;
@@ -34,7 +40,7 @@ impl Tree {
     /// A layer of a table of values. Anything but a table gives nothing.
     pub(super) fn layer(table: Value, given_by: &str) -> Self {
         match node(table, &given_by.into()) {
-            Node::Table(root) => Self { root, aliases: BTreeMap::new() },
+            Node::Table(root) => Self { root, other_names: BTreeMap::new() },
             Node::Leaf { .. } => Self::default(),
         }
     }
@@ -48,35 +54,62 @@ impl Tree {
 
     /// This tree below another one.
     pub(super) fn below(mut self, upper: Self) -> Self {
-        self.aliases.retain(|name, _| !upper.root.contains_key(*name));
-        self.aliases.extend(upper.aliases);
+        self.other_names.retain(|name, _| !upper.root.contains_key(*name));
+        self.other_names.extend(upper.other_names);
         cover(&mut self.root, upper.root);
         self
     }
 
-    /// The layer with names in place of aliases. A setting that it gives by its name and by an alias is a problem.
-    pub(super) fn without_aliases(mut self) -> (Self, Vec<Problem>) {
+    /// The problem of a value that a table of the upper tree replaces, where both are of one layer.
+    pub(super) fn replaced_by(&self, upper: &Self) -> Option<Problem> {
+        replaced("", &self.root, &upper.root)
+    }
+
+    /// The layer with each setting under its own name, in place of an alias or a key in a table. A setting that the layer
+    /// gives by two names is a problem, and so is a value in a table that is no setting.
+    pub(super) fn by_own_names(mut self) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         for (alias, name) in Settings::ALIASES.iter().copied() {
-            let Some(node) = self.root.remove(alias) else { continue };
-            if self.root.contains_key(name) {
-                let written = self.aliases.get(name).copied().unwrap_or(name);
-                let allowed = format!("{written} is given too, and is the same setting: give only one of them");
-                let mut problem = Problem::new(alias, shown(&node), allowed);
-                problem.given_by = first_giver(&node).map(str::to_owned);
-                problems.push(problem);
-            } else {
-                self.root.insert(name.to_owned(), node);
-                self.aliases.insert(name, alias);
+            if let Some(node) = self.root.remove(alias) {
+                problems.extend(self.rename(alias, name, node));
+            }
+        }
+        for table in Settings::tables() {
+            match self.root.remove(table) {
+                Some(Node::Table(entries)) => {
+                    problems.extend(entries.into_iter().filter_map(|(key, node)| self.rename_key(table, &key, node)));
+                }
+                Some(leaf) => problems.push(no_table(table, &leaf)),
+                None => {}
             }
         }
         (self, problems)
     }
 
+    fn rename_key(&mut self, table: &str, key: &str, node: Node) -> Option<Problem> {
+        let path = join(table, key);
+        match Settings::IN_TABLES.iter().find(|(written, _)| *written == path) {
+            Some((written, name)) => self.rename(written, name, node),
+            None => Some(unknown_key(table, key, &node)),
+        }
+    }
+
+    /// Adds a value under the setting's own name. A value that is there stays.
+    fn rename(&mut self, written: &'static str, name: &'static str, node: Node) -> Option<Problem> {
+        if self.root.contains_key(name) {
+            let other = self.other_names.get(name).copied().unwrap_or(name);
+            let allowed = format!("{other} is given too, and is the same setting: give only one of them");
+            return Some(problem_of(written, &node, allowed));
+        }
+        self.root.insert(name.to_owned(), node);
+        self.other_names.insert(name, written);
+        None
+    }
+
     /// The path with the name of the setting as the user wrote it.
     pub(super) fn as_written(&self, path: &str) -> String {
         let (name, below) = path.split_at(path.find(['.', '[']).unwrap_or(path.len()));
-        self.aliases.get(name).map_or_else(|| path.to_owned(), |alias| format!("{alias}{below}"))
+        self.other_names.get(name).map_or_else(|| path.to_owned(), |alias| format!("{alias}{below}"))
     }
 
     /// Adds to a problem the layer that gave the value, and the name of the setting as the user wrote it.
@@ -104,6 +137,50 @@ impl Tree {
         }
         first_giver(place)
     }
+}
+
+/// The keys of a table that are settings.
+fn keys_of(table: &str) -> impl Iterator<Item = &'static str> {
+    let in_tables = Settings::IN_TABLES.iter().filter_map(|(path, _)| path.split_once('.'));
+    in_tables.filter(move |(name, _)| *name == table).map(|(_, key)| key)
+}
+
+fn no_table(name: &str, leaf: &Node) -> Problem {
+    let keys: Vec<&str> = keys_of(name).collect();
+    problem_of(name, leaf, format!("it must be a table of {}", keys.join(", ")))
+}
+
+fn unknown_key(table: &str, key: &str, node: &Node) -> Problem {
+    let suggestion = suggestion(key, keys_of(table)).map(|known| join(table, &known).into());
+    let mut allowed = "there is no such setting".to_owned();
+    if suggestion.is_none() {
+        let known: Vec<String> = keys_of(table).map(|known| join(table, known)).collect();
+        allowed = format!("{allowed}; allowed are {}", known.join(", "));
+    }
+    let mut problem = problem_of(&join(table, key), node, allowed);
+    problem.suggestion = suggestion;
+    problem
+}
+
+/// The problem of a value that is not left in the tree, so that nothing else knows the layer that gave it.
+fn problem_of(path: &str, node: &Node, allowed: String) -> Problem {
+    let mut problem = Problem::new(path, shown(path, node), allowed);
+    problem.given_by = first_giver(node).map(str::to_owned);
+    problem
+}
+
+fn replaced(path: &str, lower: &Nodes, upper: &Nodes) -> Option<Problem> {
+    upper.iter().find_map(|(name, above)| {
+        let path = join(path, name);
+        match (lower.get(name)?, above) {
+            (Node::Table(lower), Node::Table(upper)) => replaced(&path, lower, upper),
+            (leaf @ Node::Leaf { .. }, Node::Table(_)) => {
+                let by = first_giver(above)?;
+                Some(problem_of(&path, leaf, format!("{by} gives a part of it: give only one of them")))
+            }
+            _ => None,
+        }
+    })
 }
 
 fn cover(lower: &mut Nodes, upper: Nodes) {
@@ -138,11 +215,11 @@ fn values(table: &Nodes) -> Value {
     Value::Object(entries.collect())
 }
 
-/// The value as an error shows it.
-fn shown(node: &Node) -> String {
+/// The value as an error shows it that names the path.
+fn shown(path: &str, node: &Node) -> String {
     match node {
-        Node::Table(entries) => show(&values(entries)),
-        Node::Leaf { value, .. } => show(value),
+        Node::Table(entries) => show_at(path, &values(entries)),
+        Node::Leaf { value, .. } => show_at(path, value),
     }
 }
 
@@ -189,8 +266,8 @@ mod tests {
 
     #[test]
     fn an_alias_is_its_setting_and_an_error_names_what_was_written() {
-        let lower = Tree::layer(json!({ "max_workers": 1, "batch_size": 2 }), "one").without_aliases();
-        let upper = Tree::layer(json!({ "shards": 3 }), "two").without_aliases();
+        let lower = Tree::layer(json!({ "max_workers": 1, "batch_size": 2 }), "one").by_own_names();
+        let upper = Tree::layer(json!({ "shards": 3 }), "two").by_own_names();
         assert_eq!((lower.1, upper.1), (Vec::new(), Vec::new()));
         let written = |tree: &Tree| ["shards", "batch_events_max", "level"].map(|name| tree.as_written(name));
         assert_eq!(written(&lower.0), ["max_workers", "batch_size", "level"]);
@@ -202,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_setting_by_name_and_by_alias_in_a_layer_is_a_problem() {
-        let (tree, problems) = Tree::layer(json!({ "max_workers": 1, "shards": 2 }), "one").without_aliases();
+        let (tree, problems) = Tree::layer(json!({ "max_workers": 1, "shards": 2 }), "one").by_own_names();
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let expected =
             "max_workers is 1; shards is given too, and is the same setting: give only one of them (given by one)";

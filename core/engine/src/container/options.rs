@@ -22,13 +22,14 @@ use crate::{
     shard::{ShardSettings, idle::IdleSettings},
 };
 
-/// The declarations of the options: `name: shape Type = default, rule;`, or `rule, aliases ["other"];`, under a doc comment.
+/// The declarations of the options: `name: shape Type = default, rule;`, under a doc comment. `rule, aliases ["other"],
+/// in table.key;` adds other names for files and the environment: aliases, and a key in a table.
 ///
 /// The macro passes them to another macro: `container_options! { other! { head } { more } }` calls `other!` with the head,
 /// the level, more, and all other options.
 /// The engine makes of them the fields of `ContainerOptions`, their defaults, their checks and the setters of
 /// [`ContainerBuilder`](crate::container::ContainerBuilder). The crate `fapilog-settings` makes of them settings: for files
-/// and the environment, with the aliases, and with a section on the page about settings.
+/// and the environment, with the other names, and with a section on the page about settings.
 ///
 /// A shape is a value of `one` type, a value `into` which others convert, and `maybe` a value. Names of types and rules are
 /// looked up where the other macro is called.
@@ -46,14 +47,15 @@ macro_rules! container_options {
         $($($more)*)?
 
         /// The number of drain shards. Each has a thread and its own sinks.
-        shards: one usize = 1, Numbers(1..=64), aliases ["max_workers"];
+        shards: one usize = 1, Numbers(1..=64), aliases ["max_workers"], in drain.shards;
 
         /// The runtime of the drain shards: glommio where it is available and a thread elsewhere, or always the same.
-        executor: one Executor = Executor::Auto, OneOf(Executor::NAMES);
+        executor: one Executor = Executor::Auto, OneOf(Executor::NAMES), in drain.executor;
 
         /// The CPUs that the drain shards are pinned to, one for each. Empty: the last CPUs that the process may use; no
         /// pinning where that would leave no other CPU.
-        drain_cpus: into Vec<usize> = Vec::new(), Anything("a list of numbers of CPUs, one for each of `shards`");
+        drain_cpus: into Vec<usize> = Vec::new(), Anything("a list of numbers of CPUs, one for each of `shards`"),
+            in drain.cpus;
 
         /// Whether threads of the container drain it. If `false`, the program does so itself, with the `ManualDrain` that
         /// `start_manual` returns. If it is not given, the program starts the container either way.
@@ -83,12 +85,13 @@ macro_rules! container_options {
         threads_max: one usize = 256, Numbers(1..=65_536);
 
         /// The behaviour of a log call when its thread's ring is full.
-        overflow_strategy: one OverflowStrategy = OverflowStrategy::Block, OneOf(OverflowStrategy::NAMES);
+        overflow_strategy: one OverflowStrategy = OverflowStrategy::Block, OneOf(OverflowStrategy::NAMES),
+            in overflow.strategy;
 
         /// The longest wait of a log call for space, where the strategy is `block`; then the event is lost and counted.
         #[serde(with = "duration")]
         overflow_timeout: one Duration = Duration::from_millis(50),
-            Durations(Duration::ZERO..=Duration::from_secs(3600));
+            Durations(Duration::ZERO..=Duration::from_secs(3600)), in overflow.timeout;
 
         /// The largest batch that plugins see, in events.
         batch_events_max: one usize = 512, Numbers(1..=10_000), aliases ["batch_size"];
@@ -109,18 +112,20 @@ macro_rules! container_options {
         /// The time that an idle drain looks again and again before it sleeps. If it is not given: 20us; nothing on a single
         /// CPU.
         #[serde(with = "duration::maybe")]
-        idle_spin: maybe Duration = None, Maybe(Durations(Duration::ZERO..=Duration::from_secs(1)));
+        idle_spin: maybe Duration = None, Maybe(Durations(Duration::ZERO..=Duration::from_secs(1))), in idle.spin;
 
         /// The time that an idle drain sleeps in steps of a millisecond at most before it parks. A log call that finds it
         /// parked pays for waking it, some microseconds.
         #[serde(with = "duration")]
-        idle_sleep: one Duration = Duration::from_millis(100), Durations(Duration::ZERO..=Duration::from_secs(60));
+        idle_sleep: one Duration = Duration::from_millis(100), Durations(Duration::ZERO..=Duration::from_secs(60)),
+            in idle.sleep;
 
         /// The least level of the diagnostics that go to the error callback, and to stderr if they go there.
-        internal_log_level: into LevelFilter = LevelFilter::AtLeast(Level::Warning), Anything("a level, or OFF");
+        internal_log_level: into LevelFilter = LevelFilter::AtLeast(Level::Warning), Anything("a level, or OFF"),
+            in diagnostics.level;
 
         /// Whether a line goes to stderr when no sink works: once a second at most, and with counts only.
-        emergency_lines: one bool = true, Anything("true, false");
+        emergency_lines: one bool = true, Anything("true, false"), in diagnostics.emergency_lines;
     } };
 }
 
@@ -180,7 +185,8 @@ macro_rules! declare {
     ($(
         $(#[doc = $doc:literal])*
         $(#[serde($($serde:tt)*)])?
-        $name:ident: $shape:ident $type:ty = $default:expr, $allowed:expr $(, aliases [$($alias:literal),*])?;
+        $name:ident: $shape:ident $type:ty = $default:expr, $allowed:expr
+        $(, aliases [$($alias:literal),*])? $(, in $table:ident.$key:ident)?;
     )*) => {
         /// The options of a container, but for its plugins.
         #[derive(Debug, Clone)]

@@ -48,7 +48,7 @@ impl InvalidValue {
             }
             InvalidKind::Value | InvalidKind::UnknownName => {
                 self.path = path.to_owned();
-                self.value = if is_secret(path) { "not shown".to_owned() } else { show(value) };
+                self.value = show_at(path, value);
             }
         }
         self
@@ -122,6 +122,11 @@ fn is_secret(path: &str) -> bool {
     const SIGNS: [&str; 6] = ["secret", "password", "passphrase", "token", "credential", "api_key"];
     let path = path.to_ascii_lowercase();
     SIGNS.iter().any(|sign| path.contains(sign))
+}
+
+/// A value as an error shows it that names the path. The value of a secret is not shown.
+pub fn show_at(path: &str, value: &Value) -> String {
+    if is_secret(path) { "not shown".to_owned() } else { show(value) }
 }
 
 /// A value as an error shows it.
