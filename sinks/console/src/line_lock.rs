@@ -2,11 +2,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Condvar, Mutex, PoisonError, Weak},
     time::Instant,
 };
 
-use fapilog_plugin::threads::{process::OwnProcess, undivided};
+use fapilog_plugin::threads::{lock, process::OwnProcess, undivided};
 
 use super::destination::FileId;
 
@@ -120,10 +120,6 @@ impl Drop for HeldLineLock<'_> {
         // All writers wake, and the first in order continues.
         self.line_lock.changed.notify_all();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

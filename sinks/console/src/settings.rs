@@ -8,7 +8,7 @@ use std::{
 };
 
 use fapilog_plugin::{
-    factory::{Factory, ShardInfo},
+    factory::Factory,
     formatter::Formatter,
     problem::Problem,
     sink::{OnFull, Sink, SinkContext, SinkError, SinkFactory},
@@ -71,7 +71,7 @@ impl ConsoleSink {
     }
 
     fn new<F: Formatter + 'static>(target: Target, formatter: impl Fn() -> F + Send + Sync + 'static) -> Self {
-        let formatter = Factory::new(move |_: ShardInfo| -> Box<dyn Formatter> { Box::new(formatter()) });
+        let formatter = Factory::formatter(move |_| formatter());
         Self { target, formatter, queue_capacity_bytes: 4 << 20 }
     }
 

@@ -3,11 +3,14 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
 };
 
-use fapilog_plugin::{sink::SinkError, threads::process::OwnProcess};
+use fapilog_plugin::{
+    sink::SinkError,
+    threads::{lock, process::OwnProcess},
+};
 
 type SharedStage = Arc<Mutex<Option<OutcomeStage>>>;
 
@@ -76,10 +79,6 @@ impl Drop for PendingWrite {
             lock(&self.stage).take_if(|stage| matches!(stage, OutcomeStage::AwaitedBy(_)));
         }
     }
-}
-
-fn lock(stage: &SharedStage) -> MutexGuard<'_, Option<OutcomeStage>> {
-    stage.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use fapilog_plugin::{
-    factory::{Factory, ShardInfo},
+    factory::Factory,
     formatter::Formatter,
     problem::Problem,
     settings::duration,
@@ -88,7 +88,7 @@ impl FileSink {
     ) -> Self {
         Self {
             path: path.as_ref().to_owned(),
-            formatter: Factory::new(move |_: ShardInfo| -> Box<dyn Formatter> { Box::new(formatter()) }),
+            formatter: Factory::formatter(move |_| formatter()),
             options: FileOptions {
                 engine: FileEngine::Auto,
                 direct: true,

@@ -2,13 +2,14 @@
 
 mod registration;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use fapilog_plugin::{
     event::Batch,
-    factory::{Factory, ShardInfo},
+    factory::Factory,
     formatter::Formatter,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    threads::lock,
 };
 
 const PAYLOAD_BYTES: usize = 64 * 1024;
@@ -44,7 +45,7 @@ impl MemorySink {
         events: &MemoryEvents,
         formatter: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self {
-        let formatter = Factory::new(move |_: ShardInfo| -> Box<dyn Formatter> { Box::new(formatter()) });
+        let formatter = Factory::formatter(move |_| formatter());
         Self { formatter, kept: Arc::clone(&events.kept), capacity_bytes: 64 << 20 }
     }
 
@@ -113,8 +114,4 @@ impl Sink for MemoryWriterSink {
         kept.extend_from_slice(payload.records());
         Delivery::done(Ok(()))
     }
-}
-
-fn lock(kept: &SharedBytes) -> MutexGuard<'_, Vec<u8>> {
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }

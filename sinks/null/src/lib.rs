@@ -6,7 +6,7 @@ pub use registration::register;
 
 use fapilog_plugin::{
     event::Batch,
-    factory::{Factory, ShardInfo},
+    factory::Factory,
     formatter::Formatter,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
@@ -25,7 +25,7 @@ pub struct NullSink {
 impl NullSink {
     /// A null sink whose events are rendered by formatters that `formatter` makes.
     pub fn new<F: Formatter + 'static>(formatter: impl Fn() -> F + Send + Sync + 'static) -> Self {
-        let formatter = Factory::new(move |_: ShardInfo| -> Box<dyn Formatter> { Box::new(formatter()) });
+        let formatter = Factory::formatter(move |_| formatter());
         Self { formatter }
     }
 }

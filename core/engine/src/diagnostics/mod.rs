@@ -12,11 +12,11 @@ mod stderr;
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use fapilog_plugin::diagnostics::Diagnostics;
+use fapilog_plugin::{diagnostics::Diagnostics, threads::lock};
 use fapilog_record::{
     level::{Level, LevelFilter},
     user_code::catch_panic,
@@ -193,10 +193,6 @@ impl Diagnostics for DiagnosticLog {
     fn report(&self, about: &str, text: String) {
         self.add(about, text);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Those that are kept.
