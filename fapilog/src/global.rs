@@ -44,6 +44,8 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 /// The program's container, until it is dropped: then it is shut down, with five seconds to drain.
 ///
 /// `std::process::exit` drops nothing: call [`Container::shutdown`] before it.
+#[doc(alias = "runtime")]
+#[doc(alias = "runtime_async")]
 #[derive(Debug)]
 #[must_use = "the container is shut down when this is dropped"]
 pub struct Global {
@@ -80,6 +82,7 @@ impl Drop for Global {
 ///
 /// # Errors
 /// When a setting is invalid, the container cannot start, or a global container exists already or is just starting.
+#[doc(alias = "create")]
 pub fn init() -> Result<Global, Error> {
     init_with(Settings::load(None)?)
 }
@@ -105,6 +108,8 @@ pub fn init_with(settings: Settings) -> Result<Global, Error> {
 
 /// A logger of the program's container. While there is none, it is [disabled](Logger::disabled): make it after [`init`],
 /// and keep it.
+#[doc(alias = "get_logger")]
+#[doc(alias = "get_async_logger")]
 #[must_use]
 pub fn logger(source: &str) -> Logger {
     match &*GLOBAL.read().unwrap_or_else(PoisonError::into_inner) {

@@ -60,6 +60,8 @@ mod global;
 pub mod level;
 mod macros;
 pub mod metrics;
+#[doc(alias = "FapilogExceptionHandler")]
+#[doc(alias = "capture_unhandled")]
 pub mod panic_hook;
 pub mod plugin;
 pub mod process;

@@ -33,6 +33,12 @@ const QUEUE_BYTES_MAX: usize = 1 << 30;
 /// # drop(logs);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "StdoutSink")]
+#[doc(alias = "StderrSink")]
+#[doc(alias = "StdoutJsonSink")]
+#[doc(alias = "StdoutPrettySink")]
+#[doc(alias = "stdout_json")]
+#[doc(alias = "stdout_pretty")]
 pub struct ConsoleSink {
     target: Target,
     formatter: Factory<dyn Formatter>,

@@ -61,6 +61,7 @@ pub enum FileSync {
 /// # drop(logs);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "RotatingFileSink")]
 #[derive(Debug)]
 pub struct FileSink {
     pub(super) path: PathBuf,

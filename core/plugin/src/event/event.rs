@@ -47,6 +47,7 @@ use crate::event::{EventId, FieldRef, ProducerInfo, Source};
 /// }
 /// # let _ = status;
 /// ```
+#[doc(alias = "LogEvent")]
 #[derive(Debug, Clone)]
 pub struct Event<'batch> {
     timestamp: Timestamp,
@@ -86,6 +87,7 @@ impl<'batch> Event<'batch> {
     }
 
     /// How grave it is, from 1 (least) to 10.
+    #[doc(alias = "EventSeverity")]
     #[must_use]
     pub fn severity(&self) -> u8 {
         self.severity
