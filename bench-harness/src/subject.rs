@@ -6,10 +6,10 @@ use fapilog::{
     Container, Logger,
     container::{Executor, Overflow},
     error::ShutdownError,
-    format::JsonFormatter,
+    format,
     metrics::Accounts,
     process::Throttle,
-    sink::{FileEngine, FileSink, MemoryEvents, MemorySink, NullSink},
+    sink::{self, FileEngine, MemoryEvents},
 };
 
 use crate::{
@@ -76,9 +76,9 @@ impl Subject {
         };
         let mut memory = None;
         let builder = match destination {
-            LogDestination::Null => builder.sink("null", NullSink::new(JsonFormatter::new)),
+            LogDestination::Null => builder.sink("null", sink::Null::new(format::Json::new)),
             LogDestination::Memory => {
-                let (sink, events) = MemorySink::new(JsonFormatter::new);
+                let (sink, events) = sink::Memory::new(format::Json::new);
                 memory = Some(events);
                 builder.sink("memory", sink.capacity_bytes(MEMORY_BYTES as usize))
             }
@@ -187,13 +187,13 @@ fn overflow(log: &LogArgs) -> Overflow {
     }
 }
 
-fn file_sink(output: &OutputFile, file: &FileArgs) -> FileSink {
+fn file_sink(output: &OutputFile, file: &FileArgs) -> sink::File {
     let engine = match file.engine {
         EngineName::Auto => FileEngine::Auto,
         EngineName::IoUring => FileEngine::IoUring,
         EngineName::Blocking => FileEngine::Blocking,
     };
-    FileSink::new(output.path(), JsonFormatter::new)
+    sink::File::new(output.path(), format::Json::new)
         .engine(engine)
         .direct(file.direct)
         .block_bytes(file.blocks.block_bytes)

@@ -7,9 +7,7 @@
 
 use std::{error::Error, fmt, fs, path::Path, time::Duration};
 
-use fapilog::{
-    Container, Level, Logger, Scope, debug, error, event::Category, format::JsonFormatter, info, sink::FileSink, warn,
-};
+use fapilog::{Container, Level, Logger, Scope, debug, error, event::Category, format, info, sink, warn};
 use serde_json::Value;
 
 #[cfg_attr(test, test)]
@@ -21,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let logs = Container::builder()
         .level(Level::Info)
         .apply(fapilog::default_pipeline)
-        .sink("file", FileSink::new(&path, JsonFormatter::new))
+        .sink("file", sink::File::new(&path, format::Json::new))
         .start()?;
 
     // A logger names the part of the program that logs. Hand it to the code that needs it.

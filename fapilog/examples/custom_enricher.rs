@@ -11,10 +11,9 @@ use fapilog::{
     Container,
     enrich::{CommonFields, Enricher},
     event::{Batch, FieldGroup, ValueRef},
-    format::JsonFormatter,
-    info,
+    format, info,
     plugin::PluginError,
-    sink::MemorySink,
+    sink,
 };
 
 /// Adds `region` to each event's context, and `tags.tenant` to those of loggers that are called `tenant.service`.
@@ -53,7 +52,7 @@ impl Enricher for Place {
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
-    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    let (sink, events) = sink::Memory::new(format::Json::new);
     // Called once for each shard of the drain, on its thread: so the enricher needs no lock, and need not be `Send`.
     let logs = Container::builder().enricher(|_shard| Box::new(Place::new("eu-1"))).sink("memory", sink).start()?;
     info!(logs.logger("acme.orders"), "order filled", order_id = 42);

@@ -10,8 +10,7 @@ use fapilog::{
     Container, error,
     event::{Batch, Event, FieldGroup, ValueRef},
     format::Formatter,
-    info,
-    sink::MemorySink,
+    info, sink,
 };
 
 /// Renders events as LTSV.
@@ -115,7 +114,7 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
-    let (sink, events) = MemorySink::new(Ltsv::default);
+    let (sink, events) = sink::Memory::new(Ltsv::default);
     let logs = Container::builder().sink("memory", sink).start()?;
     let log = logs.logger("web");
     info!(log, "request", path = "/orders", tags.region = "eu", metrics.latency_ms = 3.2);

@@ -12,11 +12,10 @@ use std::{
 use fapilog::{
     Container, Level, error,
     event::{Batch, Event, FieldGroup, FieldRef, ValueRef},
-    format::JsonFormatter,
-    info,
+    format, info,
     plugin::PluginError,
     process::Processor,
-    sink::MemorySink,
+    sink,
 };
 
 /// The time between two reports.
@@ -79,7 +78,7 @@ impl Processor for NoHealthChecks {
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
-    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    let (sink, events) = sink::Memory::new(format::Json::new);
     let logs =
         Container::builder().processor(|_shard| Box::<NoHealthChecks>::default()).sink("memory", sink).start()?;
     let log = logs.logger("web");

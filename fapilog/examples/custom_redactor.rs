@@ -12,12 +12,11 @@ use std::{error::Error, time::Duration};
 use fapilog::{
     Container,
     event::{Batch, FieldRef, ValueRef},
-    format::JsonFormatter,
-    info,
+    format, info,
     metrics::LossReason,
     plugin::PluginError,
     process::Processor,
-    sink::MemorySink,
+    sink,
 };
 
 /// How long a card's number is, in digits (ISO/IEC 7812-1).
@@ -106,7 +105,7 @@ fn masked_text(text: &str) -> Option<String> {
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
-    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    let (sink, events) = sink::Memory::new(format::Json::new);
     let logs = Container::builder().redactor(|_shard| Box::new(CardNumbers)).sink("memory", sink).start()?;
     let log = logs.logger("payments");
     let message = format!("charged card {}", 4_111_111_111_111_111_u64);

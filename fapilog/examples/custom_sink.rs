@@ -26,7 +26,7 @@ use fapilog::{
     Container,
     error::Problem,
     event::Batch,
-    format::{Formatter, JsonFormatter},
+    format::{self, Formatter},
     info,
     metrics::LossReason,
     plugin::spawn_thread,
@@ -64,7 +64,7 @@ impl SinkFactory for DatagramSink {
         // It takes no signals, as all of the library's own: the program's handlers do not run on it.
         spawn_thread("datagram-sink", move || worker.run()).map_err(failed("start a thread for"))?;
         let spare = vec![Vec::new(); IN_FLIGHT_MAX];
-        Ok(Box::new(Datagrams { formatter: JsonFormatter::new(), jobs, spare, returned: mpsc::channel(), deadline }))
+        Ok(Box::new(Datagrams { formatter: format::Json::new(), jobs, spare, returned: mpsc::channel(), deadline }))
     }
 
     /// Invalid values in its settings, all of them, before anything starts.
@@ -123,7 +123,7 @@ impl Worker {
 
 /// The shard's end.
 struct Datagrams {
-    formatter: JsonFormatter,
+    formatter: format::Json,
     jobs: Sender<Job>,
     /// Buffers for payloads.
     spare: Vec<Vec<u8>>,

@@ -13,14 +13,12 @@ use std::{
 use fapilog::{
     Container, Level, Logger, event,
     event::{Category, DynamicEvent, FieldGroup, ValueRef},
-    format::JsonFormatter,
-    info,
-    sink::MemorySink,
+    format, info, sink,
 };
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
-    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    let (sink, events) = sink::Memory::new(format::Json::new);
     let logs = Container::builder().sink("memory", sink).start()?;
     let log = logs.logger("types");
 

@@ -11,15 +11,14 @@ use std::{error::Error, thread, time::Duration};
 use fapilog::{
     Container, Logger, Scope,
     event::{FieldGroup, ValueRef},
-    format::JsonFormatter,
-    info,
+    format, info,
     scope::InScope,
-    sink::MemorySink,
+    sink,
 };
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
-    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    let (sink, events) = sink::Memory::new(format::Json::new);
     let logs = Container::builder().sink("memory", sink).start()?;
     let log = logs.logger("gateway");
 

@@ -5,13 +5,9 @@
 use std::{error::Error, fs, time::Duration};
 
 use fapilog::{
-    Container, Level, audit,
-    enrich::ContextEnricher,
-    error,
-    format::{JsonFormatter, LogfmtFormatter, PrettyFormatter},
-    info,
+    Container, Level, audit, enrich, error, format, info,
     process::Throttle,
-    sink::{ConsoleSink, FileSink, Route, SinkOptions},
+    sink::{self, Route, SinkOptions},
 };
 
 #[cfg_attr(test, test)]
@@ -22,14 +18,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let logs = Container::builder()
         // Enrichers run first, in the order they are added; processors choose among what has been enriched. Each shard of
         // the drain has plugins of its own, so a plugin is given as what makes it.
-        .enricher(|_shard| Box::new(ContextEnricher::new()))
+        .enricher(|_shard| Box::new(enrich::Context::new()))
         .processor(|_shard| Box::new(Throttle::per_second(100)))
         // Every sink sees the events that have passed, in a format of its own, unless its route selects some of them.
-        .sink("all", FileSink::new(path("all.log"), JsonFormatter::new))
-        .sink_with("audit", FileSink::new(path("audit.log"), LogfmtFormatter::new), only(Level::Audit))
+        .sink("all", sink::File::new(path("all.log"), format::Json::new))
+        .sink_with("audit", sink::File::new(path("audit.log"), format::Logfmt::new), only(Level::Audit))
         .sink_with(
             "stderr",
-            ConsoleSink::stderr(|| PrettyFormatter::new().colors(false)),
+            sink::Console::stderr(|| format::Pretty::new().colors(false)),
             SinkOptions::new().route(Route::default().level_min(Level::Error).level_max(Level::Critical)),
         )
         .start()?;

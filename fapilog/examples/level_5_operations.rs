@@ -7,19 +7,16 @@
 use std::{error::Error, time::Duration};
 
 use fapilog::{
-    Container, Level, audit, debug,
-    enrich::ContextEnricher,
-    format::JsonFormatter,
-    info,
+    Container, Level, audit, debug, enrich, format, info,
     level::{Directives, LevelFilter},
-    sink::{MemorySink, SinkOptions},
+    sink::{self, SinkOptions},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
-    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    let (sink, events) = sink::Memory::new(format::Json::new);
     let logs = Container::builder()
         .level(Level::Warning)
         // The library's reports about itself: fallbacks and failures, never logged events.
@@ -67,14 +64,14 @@ fn levels(logs: &Container) -> Result<(), Box<dyn Error>> {
 /// Changes return when every shard of the drain has taken them up.
 fn plugins(logs: &Container) -> Result<(), Box<dyn Error>> {
     let log = logs.logger("service");
-    logs.add_enricher("context", |_shard| Ok(Box::new(ContextEnricher::new())))?;
+    logs.add_enricher("context", |_shard| Ok(Box::new(enrich::Context::new())))?;
     info!(log, "with thread and process");
     logs.set_plugin_enabled("context", false)?;
     info!(log, "without them");
     logs.remove_plugin("context")?;
 
     // A second sink, for a limited time.
-    let (sink, seen) = MemorySink::new(JsonFormatter::new);
+    let (sink, seen) = sink::Memory::new(format::Json::new);
     logs.add_sink("watch", sink, SinkOptions::new())?;
     logs.remove_plugin("watch")?;
     assert!(seen.lines().is_empty());

@@ -6,7 +6,7 @@
 
 use std::{error::Error, time::Duration};
 
-use fapilog::{Container, error, format::JsonFormatter, info, sink::FileSink};
+use fapilog::{Container, error, format, info, sink};
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // lives.
     let logs = Container::builder()
         .apply(fapilog::default_pipeline) // thread and process in each event; a throttle against loops that ran away
-        .sink("file", FileSink::new(&path, JsonFormatter::new))
+        .sink("file", sink::File::new(&path, format::Json::new))
         .start()?;
 
     // A logger gives its events their `source`. It is cheap to clone, and may be sent to other threads.

@@ -10,11 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog::{Container, format::JsonFormatter, info, sink::MemorySink};
+use fapilog::{Container, format, info, sink};
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
-    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    let (sink, events) = sink::Memory::new(format::Json::new);
     // The drain stays on this thread. Loggers may be used from any.
     let (logs, mut drain) = Container::builder().sink("memory", sink).start_manual()?;
 

@@ -12,11 +12,9 @@ use std::{
 use fapilog::{
     Container,
     container::Overflow,
-    error,
-    format::JsonFormatter,
-    info,
+    error, format, info,
     metrics::{Accounts, LossReason},
-    sink::MemorySink,
+    sink,
 };
 
 #[cfg_attr(test, test)]
@@ -47,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Logs more than the smallest of rings holds, while nothing drains it.
 fn overrun(overflow: Overflow) -> Result<(Accounts, Vec<String>), Box<dyn Error>> {
-    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    let (sink, events) = sink::Memory::new(format::Json::new);
     let (logs, mut drain) = Container::builder()
         .overflow(overflow)
         .ring_capacity_bytes(16 * 1024)

@@ -8,11 +8,11 @@
 
 use std::{error::Error, thread, time::Duration};
 
-use fapilog::{Container, format::JsonFormatter, info, panic_hook, sink::MemorySink};
+use fapilog::{Container, format, info, panic_hook, sink};
 
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn Error>> {
-    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    let (sink, events) = sink::Memory::new(format::Json::new);
     let logs = Container::builder().sink("memory", sink).start()?;
     // The hook from before runs too, behind this one: it is the standard library's, which writes to stderr.
     let options = panic_hook::Options::new().flush_timeout(Duration::from_secs(5)).backtrace(false);

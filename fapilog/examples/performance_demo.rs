@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog::{Container, Logger, container::Overflow, format::JsonFormatter, info, metrics::Metrics, sink::FileSink};
+use fapilog::{Container, Logger, container::Overflow, format, info, metrics::Metrics, sink};
 
 /// A test, or a build without optimizations, shows that it works and not how fast it is.
 const IS_QUICK: bool = cfg!(test) || cfg!(debug_assertions);
@@ -124,7 +124,7 @@ fn show(metrics: &Metrics) {
 fn start(path: &Path) -> Result<Container, Box<dyn Error>> {
     Ok(Container::builder()
         .overflow(Overflow::Block { timeout: TIMEOUT })
-        .sink("file", FileSink::new(path, JsonFormatter::new))
+        .sink("file", sink::File::new(path, format::Json::new))
         .start()?)
 }
 

@@ -11,11 +11,9 @@ use std::{error::Error, fs, num::NonZeroU64, path::Path, time::Duration};
 
 use example_plugin::{HostName, MaskedKeys, OneIn};
 use fapilog::{
-    Container, Settings,
-    enrich::HostnameEnricher,
-    error, info,
+    Container, Settings, enrich, error, info,
     plugin::{Factory, Metadata, RegisterError, Registry},
-    sink::MemorySink,
+    sink,
 };
 use serde_json::Value;
 
@@ -60,7 +58,7 @@ const SETTINGS: &str = r#"
 fn main() -> Result<(), Box<dyn Error>> {
     let mut registry = Registry::linked();
     register(&mut registry)?;
-    let events = MemorySink::register(&mut registry, "memory")?;
+    let events = sink::Memory::register(&mut registry, "memory")?;
     registry.plugins().for_each(|plugin| println!("{plugin}"));
 
     let directory = tempfile::tempdir()?;
@@ -151,7 +149,7 @@ fn refused(file: &Path, registry: &Registry) -> Result<(), Box<dyn Error>> {
 
 /// Plugins can be added, disabled and removed. Each call returns when every shard has taken the change up.
 fn while_it_runs(logs: &Container) -> Result<(), Box<dyn Error>> {
-    logs.add_enricher("hostname", |_shard| Ok(Box::new(HostnameEnricher::new())))?;
+    logs.add_enricher("hostname", |_shard| Ok(Box::new(enrich::Hostname::new())))?;
     logs.set_plugin_enabled("one_in", false)?;
     info!(logs.logger("login"), "sampling is disabled", token = "t0p");
     logs.flush(TIMEOUT)?;

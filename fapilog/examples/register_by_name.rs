@@ -11,7 +11,7 @@ use fapilog::{
     Settings, info,
     plugin::{Factory, Metadata, RegisterError, Registry},
     settings::PluginConfig,
-    sink::MemorySink,
+    sink,
 };
 
 /// The settings that `plugin_config.one_in` may contain. Any other is refused, with its place and a suggestion.
@@ -41,7 +41,7 @@ fn register(registry: &mut Registry) -> Result<(), RegisterError> {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut registry = Registry::linked();
     register(&mut registry)?;
-    let events = MemorySink::register(&mut registry, "memory")?;
+    let events = sink::Memory::register(&mut registry, "memory")?;
     let with_count = |name: &str| {
         let own = PluginConfig::new().with(name, 10);
         let builder = Settings::builder().sinks(["memory"]).enrichers(["host_name"]).processors(["one_in"]);

@@ -7,12 +7,11 @@
 use std::{error::Error, fs, time::Duration};
 
 use fapilog::{
-    Level, Settings, debug,
-    enrich::ContextEnricher,
+    Level, Settings, debug, enrich,
     level::LevelFilter,
     plugin::Registry,
     settings::{Reload, ReloadError},
-    sink::MemorySink,
+    sink,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,12 +24,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(&file, format!("{base}processors = [\"filter\"]\n"))?;
 
     let mut registry = Registry::linked();
-    let events = MemorySink::register(&mut registry, "memory")?;
+    let events = sink::Memory::register(&mut registry, "memory")?;
     let logs = Settings::from_file(&file)?.into_builder_with(&registry)?.start()?;
     let log = logs.logger("service");
     debug!(log, "not logged");
     // At run time: no setting contains it, and no reload takes it away.
-    logs.add_enricher("context", |_shard| Ok(Box::new(ContextEnricher::new())))?;
+    logs.add_enricher("context", |_shard| Ok(Box::new(enrich::Context::new())))?;
 
     // The file is edited, and the program reads it again, for example at a signal.
     fs::write(&file, format!("{base}processors = [\"filter\", \"throttle\"]\nlevel = \"debug\"\n"))?;

@@ -2,11 +2,11 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use fapilog::{Container, format::JsonFormatter, info, sink::FileSink};
+//! use fapilog::{Container, format, info, sink};
 //!
 //! # let directory = tempfile::tempdir()?;
 //! # let path = directory.path().join("orders.log");
-//! let logs = Container::builder().sink("file", FileSink::new(&path, JsonFormatter::new)).start()?;
+//! let logs = Container::builder().sink("file", sink::File::new(&path, format::Json::new)).start()?;
 //! let log = logs.logger("matching-engine");
 //!
 //! info!(log, "order filled", order_id = 42, price = 101.25, venue = "XNAS", tags.region = "eu");
@@ -35,8 +35,8 @@
 //! Values are looked at only when the event is wanted. They are taken by reference and copied before the call returns.
 //!
 //! ```
-//! # use fapilog::{Container, error, format::JsonFormatter, sink::MemorySink, warn};
-//! # let (sink, events) = MemorySink::new(JsonFormatter::new);
+//! # use fapilog::{Container, error, format, sink, warn};
+//! # let (sink, events) = sink::Memory::new(format::Json::new);
 //! # let logs = Container::builder().sink("memory", sink).start()?;
 //! # let log = logs.logger("docs");
 //! let attempt = 3;

@@ -4,11 +4,11 @@
 //! delivered, before the hook that was there runs: it may be the one that ends the process.
 //!
 //! ```
-//! use fapilog::{Container, format::JsonFormatter, panic_hook, sink::MemorySink};
+//! use fapilog::{Container, format, panic_hook, sink};
 //!
 //! # let quiet = std::panic::take_hook();
 //! # std::panic::set_hook(Box::new(|_| {}));
-//! let (sink, events) = MemorySink::new(JsonFormatter::new);
+//! let (sink, events) = sink::Memory::new(format::Json::new);
 //! let logs = Container::builder().sink("memory", sink).start()?;
 //! let hook = panic_hook::install(&logs.logger("service"), panic_hook::Options::new());
 //!

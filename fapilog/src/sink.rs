@@ -2,7 +2,7 @@
 
 pub use fapilog_engine::{container::SinkOptions, route::Route};
 pub use fapilog_plugin::sink::{Delivery, OnFull, Payload, Reporter, Sink, SinkContext, SinkError, SinkFactory};
-pub use fapilog_sink_console::ConsoleSink;
-pub use fapilog_sink_file::{FileEngine, FileSink, FileSync};
-pub use fapilog_sink_memory::{MemoryEvents, MemorySink};
-pub use fapilog_sink_null::NullSink;
+pub use fapilog_sink_console::Console;
+pub use fapilog_sink_file::{File, FileEngine, FileSync};
+pub use fapilog_sink_memory::{Memory, MemoryEvents};
+pub use fapilog_sink_null::Null;

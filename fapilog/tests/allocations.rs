@@ -18,20 +18,14 @@ use std::{
 use fapilog::{
     Container, Level, Logger, Scope,
     container::ManualDrain,
-    enrich::{
-        ContextEnricher, CorrelationEnricher, Enricher, HostnameEnricher, KubernetesEnricher, RuntimeInfoEnricher,
-        TimestampEnricher, WhenMissing,
-    },
+    enrich::{self, Enricher, WhenMissing},
     error,
     error::StartError,
     event::{FieldGroup, ValueRef},
-    format::{Formatter, JsonFormatter, LogfmtFormatter, MinimalFormatter, PrettyFormatter, SimpleFormatter},
+    format::{self, Formatter},
     info,
-    process::{
-        Comparison, Dedupe, FilterProcessor, FormatProcessor, Processor, Projection, Rule, Sampling, SizeGuard,
-        Throttle,
-    },
-    sink::{FileEngine, FileSink, NullSink},
+    process::{self, Comparison, Dedupe, Processor, Projection, Rule, Sampling, SizeGuard, Throttle},
+    sink::{self, FileEngine},
 };
 use law::{end, until};
 
@@ -83,12 +77,12 @@ fn allocations_in(work: impl FnOnce()) -> u64 {
 }
 
 fn started() -> (Container, ManualDrain) {
-    started_with(JsonFormatter::new)
+    started_with(format::Json::new)
 }
 
 fn started_with<F: Formatter + 'static>(formatter: fn() -> F) -> (Container, ManualDrain) {
     let builder = Container::builder().apply(fapilog::default_pipeline);
-    builder.sink("null", NullSink::new(formatter)).start_manual().unwrap()
+    builder.sink("null", sink::Null::new(formatter)).start_manual().unwrap()
 }
 
 /// Every kind of argument that is archived as it is.
@@ -162,7 +156,7 @@ fn calls_that_are_not_wanted_allocate_nothing() {
 fn calls_that_find_the_ring_full_allocate_nothing() {
     let builder =
         Container::builder().overflow(fapilog::container::Overflow::DropNewest).ring_capacity_bytes(16 * 1024);
-    let builder = builder.record_max_bytes(1024).sink("null", NullSink::new(JsonFormatter::new));
+    let builder = builder.record_max_bytes(1024).sink("null", sink::Null::new(format::Json::new));
     let (container, mut drain) = builder.start_manual().unwrap();
     let log = container.logger("allocations");
     (0..500).for_each(|number| log_archived(&log, number));
@@ -188,7 +182,7 @@ fn allocations_on_the_drain(container: &Container, drain: &mut ManualDrain, roun
 }
 
 fn steady_state_is_free(log: impl Fn(&Logger, u64)) {
-    steady_state_is_free_with(JsonFormatter::new, log);
+    steady_state_is_free_with(format::Json::new, log);
 }
 
 fn steady_state_is_free_with<F: Formatter + 'static>(formatter: fn() -> F, log: impl Fn(&Logger, u64)) {
@@ -234,10 +228,10 @@ fn text_formatters_allocate_nothing_per_event() {
             Scope::new().correlation_id("7f3a").field(FieldGroup::Tags, "an odd key", ValueRef::Text("=")).enter();
         log_with_controls(log, number);
     };
-    steady_state_is_free_with(SimpleFormatter::new, in_scope);
-    steady_state_is_free_with(LogfmtFormatter::new, in_scope);
-    steady_state_is_free_with(MinimalFormatter::new, in_scope);
-    steady_state_is_free_with(|| PrettyFormatter::new().colors(true), in_scope);
+    steady_state_is_free_with(format::Simple::new, in_scope);
+    steady_state_is_free_with(format::Logfmt::new, in_scope);
+    steady_state_is_free_with(format::Minimal::new, in_scope);
+    steady_state_is_free_with(|| format::Pretty::new().colors(true), in_scope);
 }
 
 /// Longer than a test takes: periodic work does not happen in it.
@@ -254,7 +248,7 @@ fn log_enriched(log: &Logger, number: u64) {
 fn steady_state_is_free_when_enriched(make: impl Fn() -> Box<dyn Enricher> + Send + Sync + 'static) {
     let builder = Container::builder().enricher(move |_| make());
     steady_state_is_free_in(
-        builder.sink("null", NullSink::new(JsonFormatter::new)).start_manual().unwrap(),
+        builder.sink("null", sink::Null::new(format::Json::new)).start_manual().unwrap(),
         log_enriched,
     );
 }
@@ -263,11 +257,11 @@ fn steady_state_is_free_when_enriched(make: impl Fn() -> Box<dyn Enricher> + Sen
 fn the_built_in_enrichers_allocate_nothing_per_event() {
     let podinfo = tempfile::tempdir().unwrap();
     std::fs::write(podinfo.path().join("labels"), "app=\"orders\"\nteam=\"caf\\u00e9\"").unwrap();
-    let kubernetes = KubernetesEnricher::new().directory(podinfo.path()).labels(["team"]).refresh_interval(HOUR);
-    let runtime_info = RuntimeInfoEnricher::new().service("shop").version("1.2.3").environment("test");
-    steady_state_is_free_when_enriched(|| Box::new(TimestampEnricher::new().drained_at(true)));
-    steady_state_is_free_when_enriched(|| Box::new(ContextEnricher::new()));
-    steady_state_is_free_when_enriched(|| Box::new(HostnameEnricher::new().refresh_interval(HOUR)));
+    let kubernetes = enrich::Kubernetes::new().directory(podinfo.path()).labels(["team"]).refresh_interval(HOUR);
+    let runtime_info = enrich::RuntimeInfo::new().service("shop").version("1.2.3").environment("test");
+    steady_state_is_free_when_enriched(|| Box::new(enrich::Time::new().drained_at(true)));
+    steady_state_is_free_when_enriched(|| Box::new(enrich::Context::new()));
+    steady_state_is_free_when_enriched(|| Box::new(enrich::Hostname::new().refresh_interval(HOUR)));
     steady_state_is_free_when_enriched(move || Box::new(runtime_info.clone()));
     steady_state_is_free_when_enriched(move || Box::new(kubernetes.clone()));
 }
@@ -275,14 +269,14 @@ fn the_built_in_enrichers_allocate_nothing_per_event() {
 #[test]
 fn the_correlation_enricher_allocates_nothing_per_event_whoever_makes_the_ids() {
     for when_missing in [WhenMissing::Leave, WhenMissing::PerProducer, WhenMissing::PerEvent] {
-        steady_state_is_free_when_enriched(move || Box::new(CorrelationEnricher::new().when_missing(when_missing)));
+        steady_state_is_free_when_enriched(move || Box::new(enrich::Correlation::new().when_missing(when_missing)));
     }
 }
 
 /// The cost of a block on its way to the disk may vary; the number of events in it must not matter.
 fn a_block_costs_the_same_however_full(engine: FileEngine) {
     let directory = tempfile::tempdir().unwrap();
-    let file = FileSink::new(directory.path().join("log"), JsonFormatter::new).engine(engine);
+    let file = sink::File::new(directory.path().join("log"), format::Json::new).engine(engine);
     // Nothing but a flush has a block go before it is full: no event is urgent.
     let builder = Container::builder().flush_interval(HOUR).sink("file", file);
     let (container, mut drain) = match builder.start_manual() {
@@ -318,7 +312,7 @@ fn a_file_written_by_io_uring_costs_no_allocation_per_event() {
 
 fn steady_state_is_free_behind(make: impl Fn() -> Box<dyn Processor> + Send + Sync + 'static) {
     let builder = Container::builder().processor(move |_| make());
-    let started = builder.sink("null", NullSink::new(JsonFormatter::new)).start_manual().unwrap();
+    let started = builder.sink("null", sink::Null::new(format::Json::new)).start_manual().unwrap();
     let numbers = Cell::new(0_u64);
     steady_state_is_free_in(started, |log, _| {
         numbers.set(numbers.get() + 1);
@@ -332,10 +326,10 @@ fn steady_state_is_free_behind(make: impl Fn() -> Box<dyn Processor> + Send + Sy
 fn the_built_in_processors_allocate_nothing_per_event() {
     const HOUR: Duration = Duration::from_secs(3600);
     let rule = || Rule::drop().when("number", Comparison::Gt(1_000_000_000.into())).when("long", Comparison::Exists);
-    steady_state_is_free_behind(move || Box::new(FilterProcessor::new().level(Level::Info).rule(rule())));
+    steady_state_is_free_behind(move || Box::new(process::Filter::new().level(Level::Info).rule(rule())));
     steady_state_is_free_behind(|| Box::new(Throttle::per_second(1).quiet(HOUR)));
     steady_state_is_free_behind(|| Box::new(Throttle::per_second(1).key("tags.region").quiet(HOUR)));
-    steady_state_is_free_behind(|| Box::new(FormatProcessor::in_messages()));
+    steady_state_is_free_behind(|| Box::new(process::Format::in_messages()));
     steady_state_is_free_behind(|| Box::new(Dedupe::new().entries_max(64)));
     steady_state_is_free_behind(|| Box::new(Dedupe::new().window(HOUR).fields([""; 0])));
     steady_state_is_free_behind(|| Box::new(Sampling::new(0.5).unwrap().first(3)));

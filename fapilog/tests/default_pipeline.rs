@@ -12,9 +12,7 @@ use std::{
 use fapilog::{
     Container,
     container::{Executor, Overflow},
-    format::JsonFormatter,
-    info,
-    sink::FileSink,
+    format, info, sink,
 };
 use law::{TIMEOUT, balanced, executors};
 
@@ -58,7 +56,7 @@ fn run(executor: Executor, overflow: Overflow, producers: u64) -> (fapilog::metr
         .ring_capacity_bytes(64 * 1024)
         .record_max_bytes(1024)
         .apply(fapilog::default_pipeline)
-        .sink("file", FileSink::new(&path, JsonFormatter::new))
+        .sink("file", sink::File::new(&path, format::Json::new))
         .start()
         .unwrap();
     std::thread::scope(|threads| {

@@ -10,13 +10,11 @@ use fapilog::{
     container::{Executor, Overflow},
     critical, debug, error,
     error::FlushError,
-    event,
-    format::JsonFormatter,
-    info,
+    event, format, info,
     level::LevelFilter,
     metrics::LossReason,
     security,
-    sink::{MemoryEvents, MemorySink, NullSink},
+    sink::{self, MemoryEvents},
     trace, warn,
 };
 use law::{TIMEOUT, executors, memory, only, parsed, shut_down, started, thread_builder};
@@ -409,7 +407,7 @@ fn what_is_not_delivered_by_the_deadline_is_lost_and_counted() {
 
 #[test]
 fn the_null_sink_delivers_and_keeps_nothing() {
-    let container = thread_builder().sink("null", NullSink::new(JsonFormatter::new)).start().unwrap();
+    let container = thread_builder().sink("null", sink::Null::new(format::Json::new)).start().unwrap();
     let log = container.logger("delivery");
     (0..1000).for_each(|number| info!(log, "numbered", number));
     let accounts = shut_down(&container);
@@ -419,7 +417,7 @@ fn the_null_sink_delivers_and_keeps_nothing() {
 
 #[test]
 fn a_flush_reports_an_event_that_could_not_be_delivered_and_the_next_one_starts_afresh() {
-    let (sink, _events) = MemorySink::new(JsonFormatter::new);
+    let (sink, _events) = sink::Memory::new(format::Json::new);
     let container = Container::builder().sink("full", sink.capacity_bytes(1)).start().unwrap();
     info!(container.logger("flush"), "too long for the sink");
     let Err(FlushError::Failed { sinks, .. }) = container.flush(TIMEOUT) else { panic!("the flush did not fail") };

@@ -8,10 +8,7 @@ use std::{collections::HashSet, fs};
 use fapilog::{
     Container, Level, Scope,
     container::ContainerBuilder,
-    enrich::{
-        ContextEnricher, CorrelationEnricher, Enricher, HostnameEnricher, KubernetesEnricher, RuntimeInfoEnricher,
-        TimestampEnricher, WhenMissing,
-    },
+    enrich::{self, Enricher, WhenMissing},
     event::{Batch, DynamicEvent, FieldGroup, ValueRef},
     info,
     metrics::LossReason,
@@ -30,14 +27,14 @@ fn podinfo() -> TempDir {
 
 /// A container with every enricher.
 fn with_all(builder: ContainerBuilder, podinfo: &TempDir) -> ContainerBuilder {
-    let correlation = CorrelationEnricher::new().when_missing(WhenMissing::PerProducer);
-    let runtime_info = RuntimeInfoEnricher::new().service("shop").version("1.2.3").environment("test");
-    let kubernetes = KubernetesEnricher::new().directory(podinfo.path()).labels(["team"]);
+    let correlation = enrich::Correlation::new().when_missing(WhenMissing::PerProducer);
+    let runtime_info = enrich::RuntimeInfo::new().service("shop").version("1.2.3").environment("test");
+    let kubernetes = enrich::Kubernetes::new().directory(podinfo.path()).labels(["team"]);
     builder
-        .enricher(|_| Box::new(TimestampEnricher::new().drained_at(true)))
+        .enricher(|_| Box::new(enrich::Time::new().drained_at(true)))
         .enricher(move |_| Box::new(correlation.clone()))
-        .enricher(|_| Box::new(ContextEnricher::new()))
-        .enricher(|_| Box::new(HostnameEnricher::new()))
+        .enricher(|_| Box::new(enrich::Context::new()))
+        .enricher(|_| Box::new(enrich::Hostname::new()))
         .enricher(move |_| Box::new(runtime_info.clone()))
         .enricher(move |_| Box::new(kubernetes.clone()))
 }
@@ -128,7 +125,7 @@ fn several_shards_add_the_same_and_each_thread_has_an_id_of_its_own() {
 
 #[test]
 fn an_event_without_an_id_stays_without_unless_it_is_to_get_one() {
-    let builder = Container::builder().enricher(|_| Box::new(CorrelationEnricher::new()));
+    let builder = Container::builder().enricher(|_| Box::new(enrich::Correlation::new()));
     let (container, mut drain, events) = started_manual(builder);
     info!(container.logger("enrichers"), "left alone");
     end(&container, &mut drain);
@@ -137,7 +134,7 @@ fn an_event_without_an_id_stays_without_unless_it_is_to_get_one() {
 
 #[test]
 fn each_event_can_get_an_id_of_its_own() {
-    let correlation = CorrelationEnricher::new().when_missing(WhenMissing::PerEvent);
+    let correlation = enrich::Correlation::new().when_missing(WhenMissing::PerEvent);
     let builder = Container::builder().enricher(move |_| Box::new(correlation.clone()));
     let (container, mut drain, events) = started_manual(builder);
     let log = container.logger("enrichers");

@@ -11,10 +11,10 @@ use fapilog::{
     Container, Level, Settings,
     container::ManualClock,
     event::{DynamicEvent, FieldGroup, Timestamp, ValueRef},
-    format::{MinimalFormatter, SimpleFormatter},
+    format,
     plugin::Registry,
     process::Throttle,
-    sink::MemorySink,
+    sink,
 };
 
 const PAGE: &str = include_str!("../../docs/from-the-architecture.md");
@@ -41,33 +41,33 @@ paths! {
         fapilog::metrics::Accounts,
         fapilog::event::FieldGroup,
         fapilog::event::Category,
-        fapilog::sink::ConsoleSink,
+        fapilog::sink::Console,
         fapilog::Container,
         fapilog::container::ContainerBuilder,
-        fapilog::enrich::ContextEnricher,
-        fapilog::enrich::CorrelationEnricher,
+        fapilog::enrich::Context,
+        fapilog::enrich::Correlation,
         fapilog::process::Dedupe,
         fapilog::event::DynamicEvent,
         fapilog::Error,
         fapilog::diagnostics::ErrorCallback,
         fapilog::event::Event,
         fapilog::event::EventId,
-        fapilog::sink::FileSink,
-        fapilog::process::FilterProcessor,
+        fapilog::sink::File,
+        fapilog::process::Filter,
         fapilog::error::FlushError,
-        fapilog::process::FormatProcessor,
+        fapilog::process::Format,
         fapilog::Global,
-        fapilog::enrich::HostnameEnricher,
+        fapilog::enrich::Hostname,
         fapilog::scope::InScope,
-        fapilog::format::JsonFormatter,
+        fapilog::format::Json,
         fapilog::Level,
-        fapilog::format::LogfmtFormatter,
+        fapilog::format::Logfmt,
         fapilog::Logger,
-        fapilog::sink::MemorySink,
+        fapilog::sink::Memory,
         fapilog::metrics::Metrics,
-        fapilog::format::MinimalFormatter,
+        fapilog::format::Minimal,
         fapilog::diagnostics::Diagnostic,
-        fapilog::sink::NullSink,
+        fapilog::sink::Null,
         fapilog::container::Overflow,
         fapilog::metrics::PluginMetrics,
         fapilog::metrics::PluginState,
@@ -79,12 +79,12 @@ paths! {
         fapilog::Settings,
         fapilog::error::SettingsError,
         fapilog::error::ShutdownError,
-        fapilog::format::SimpleFormatter,
+        fapilog::format::Simple,
         fapilog::process::SizeGuard,
         fapilog::event::Source,
         fapilog::process::Throttle,
         fapilog::event::Timestamp,
-        fapilog::enrich::TimestampEnricher,
+        fapilog::enrich::Time,
         fapilog::assert_logged,
         fapilog::audit,
         fapilog::info,
@@ -189,9 +189,9 @@ fn the_names_of_the_architecture_are_all_there() {
     let names: BTreeSet<&str> = PAGE.lines().filter(|line| line.starts_with('|')).flat_map(code).collect();
     let wanted = "AsyncLogger AsyncLoggingContainer UniversalSettings LogEvent EventCategory EventSeverity AsyncPipeline \
         AsyncQueue PluginRegistry PluginMetadata PluginType MetricsCollector ComplianceEngine ComplianceStandard \
-        PluginMarketplace AsyncSmartCache OverflowStrategy StdoutSink StderrSink FileSink NullSink MemorySink \
-        FilterProcessor ThrottleProcessor FormatProcessor DedupeProcessor TimestampEnricher CorrelationEnricher \
-        ContextEnricher HostnameEnricher SimpleFormatter JSONFormatter LogfmtFormatter MinimalFormatter BaseSink \
+        PluginMarketplace AsyncSmartCache OverflowStrategy StdoutSink StderrSink sink::File sink::Null sink::Memory \
+        process::Filter ThrottleProcessor process::Format DedupeProcessor enrich::Time enrich::Correlation \
+        enrich::Context enrich::Hostname format::Simple JSONFormatter format::Logfmt format::Minimal BaseSink \
         BaseProcessor BaseEnricher BaseFormatter FapilogError ConfigurationError PluginError PipelineError \
         ContainerIsolationError ExternalAPIError RetryConfig BatchResult PluginExecutor AuditLogger HealthMonitor \
         FapilogMiddleware FapilogExceptionHandler error_callback batch_size queue_max_size max_workers async_processing \
@@ -228,7 +228,7 @@ fn settings_and_their_defaults_are_as_the_code_has_them() {
 
 #[test]
 fn the_layout_of_simple_is_the_one_that_is_shown() {
-    let (sink, events) = MemorySink::new(SimpleFormatter::new);
+    let (sink, events) = sink::Memory::new(format::Simple::new);
     let logs = Container::builder().manual_clock(&clock()).sink("memory", sink).start().unwrap();
     let event = DynamicEvent::new(Level::Info, "engine::orders", "order filled")
         .field(FieldGroup::Context, "order_id", ValueRef::U64(42))
@@ -240,7 +240,7 @@ fn the_layout_of_simple_is_the_one_that_is_shown() {
 
 #[test]
 fn the_texts_of_the_throttle_are_those_that_are_shown() {
-    let (sink, events) = MemorySink::new(MinimalFormatter::new);
+    let (sink, events) = sink::Memory::new(format::Minimal::new);
     let logs = Container::builder()
         .manual_clock(&clock())
         .processor(|_| Box::new(Throttle::per_second(1)))

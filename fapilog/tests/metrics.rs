@@ -9,16 +9,15 @@ use fapilog::{
     Container,
     container::Overflow,
     error::FlushError,
-    format::JsonFormatter,
-    info,
+    format, info,
     plugin::PluginKind,
-    sink::{Delivery, MemorySink},
+    sink::{self, Delivery},
 };
 use law::{TIMEOUT, balanced, end, sinks::StubSink, started, started_manual};
 
 #[test]
 fn figures_cover_sinks_plugins_times_and_rings() {
-    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    let (sink, events) = sink::Memory::new(format::Json::new);
     let container = law::thread_builder().apply(fapilog::default_pipeline).sink("memory", sink).start().unwrap();
     let log = container.logger("metrics");
     (0..1000).for_each(|n| info!(log, "counted", n));
@@ -97,7 +96,7 @@ fn an_async_shutdown_drains_and_reports() {
 
 #[test]
 fn a_heartbeat_reports_the_health_of_an_idle_log() {
-    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    let (sink, events) = sink::Memory::new(format::Json::new);
     let builder = law::thread_builder().heartbeat(Duration::from_millis(20)).flush_interval(Duration::from_millis(1));
     let container = builder.shards(2).sink("memory", sink).start().unwrap();
     info!(container.logger("metrics"), "logged");

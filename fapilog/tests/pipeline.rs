@@ -11,7 +11,7 @@ use fapilog::{
     error,
     event::{DynamicEvent, FieldGroup, ValueRef},
     info,
-    process::{FilterProcessor, Processor, Throttle},
+    process::{self, Processor, Throttle},
 };
 use law::{end, only, parsed, started_manual};
 use serde_json::json;
@@ -123,7 +123,7 @@ fn the_default_throttle_lets_a_whole_ring_pass() {
 
 #[test]
 fn what_the_filter_takes_out_is_filtered_under_its_name() {
-    let builder = Container::builder().processor(|_| Box::new(FilterProcessor::new().level(Level::Error)));
+    let builder = Container::builder().processor(|_| Box::new(process::Filter::new().level(Level::Error)));
     let (container, mut drain, events) = started_manual(builder);
     let log = container.logger("pipeline");
     info!(log, "low");

@@ -12,7 +12,7 @@ use std::{
 
 use fapilog::{
     Container, Scope, Settings, debug, error, error::StartError, info, metrics::LossReason, plugin::Registry,
-    settings::PluginConfig, sink::MemorySink,
+    settings::PluginConfig, sink,
 };
 use law::{TIMEOUT, balanced};
 use serde_json::Value;
@@ -42,7 +42,7 @@ fn started(toml: &str) -> Result<(Container, fapilog::sink::MemoryEvents), Start
     let processors = if toml.contains("processors") { "" } else { "processors = []\n" };
     fs::write(&path, format!("{base}{sinks}{pipeline}{processors}{toml}")).unwrap();
     let mut registry = Registry::linked();
-    let events = MemorySink::register(&mut registry, "memory").unwrap();
+    let events = sink::Memory::register(&mut registry, "memory").unwrap();
     let settings = Settings::from_file(&path)?;
     Ok((settings.into_builder_with(&registry)?.start()?, events))
 }
@@ -335,7 +335,7 @@ const NOT_LOST: i32 = 43;
 fn child_logs_to_stdout() {
     let Ok(queue) = std::env::var("QUEUE") else { return };
     let mut registry = Registry::linked();
-    let events = MemorySink::register(&mut registry, "memory").unwrap();
+    let events = sink::Memory::register(&mut registry, "memory").unwrap();
     let nothing: [&str; 0] = [];
     let own = PluginConfig::new().with("queue_capacity_bytes", queue.as_str());
     let settings = Settings::builder().sinks(["stdout", "memory"]).enrichers(nothing).processors(nothing);

@@ -15,19 +15,19 @@ use std::{process::Command, sync::Arc, time::Duration};
 use fapilog::{
     Container, Level, Settings,
     container::Executor,
-    format::{Colors, JsonFormatter},
+    format::{self, Colors},
     info,
     level::LevelFilter,
     plugin::{Factory, Metadata, PluginKind, Registry},
     settings::{ErrorHandling, OverflowStrategy, Preset, Reload},
-    sink::{MemoryEvents, MemorySink},
+    sink::{self, MemoryEvents},
 };
 use law::{TIMEOUT, balanced, sinks::Talkative};
 
 /// A preset, but for its sinks.
 fn started(preset: Preset) -> (Container, MemoryEvents) {
     let mut registry = Registry::linked();
-    let events = MemorySink::register(&mut registry, "memory").unwrap();
+    let events = sink::Memory::register(&mut registry, "memory").unwrap();
     let settings = Settings::builder().preset(preset).sinks(["memory"]).build().unwrap();
     (settings.into_builder_with(&registry).unwrap().start().unwrap(), events)
 }
@@ -160,7 +160,7 @@ fn child_starts_a_preset() {
             if has_colors {
                 eprintln!("painter: colours");
             }
-            Ok(Factory::formatter(|_| JsonFormatter::new()))
+            Ok(Factory::formatter(|_| format::Json::new()))
         })
         .unwrap();
     let builder = Settings::builder().sinks(["talkative"]).formatter("painter");

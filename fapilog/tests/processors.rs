@@ -11,10 +11,7 @@ use fapilog::{
     error,
     event::{FieldGroup, ValueRef},
     info,
-    process::{
-        Comparison, Dedupe, FilterProcessor, FormatProcessor, Processor, Projection, Rule, Sampling, SizeGuard,
-        Throttle,
-    },
+    process::{self, Comparison, Dedupe, Processor, Projection, Rule, Sampling, SizeGuard, Throttle},
 };
 use law::{end, parsed, started_manual, until};
 use serde_json::{Value, json};
@@ -45,7 +42,7 @@ fn messages(lines: &[Value]) -> Vec<&str> {
 
 #[test]
 fn a_filter_decides_by_rules_and_then_by_level() {
-    let filter = FilterProcessor::new()
+    let filter = process::Filter::new()
         .level(Level::Warning)
         .rule(Rule::drop().when("metrics.ms", Comparison::Lt(5.0.into())))
         .rule(Rule::keep().when("user", Comparison::Eq("root".into())));
@@ -123,7 +120,7 @@ fn sampling_keeps_whole_traces_errors_and_first_ones() {
 
 #[test]
 fn placeholders_in_messages_are_filled_from_arguments_and_scopes() {
-    let (lines, _) = through(FormatProcessor::in_messages(), |log| {
+    let (lines, _) = through(process::Format::in_messages(), |log| {
         let _entered = Scope::new().field(FieldGroup::Tags, "region", ValueRef::Text("eu")).enter();
         info!(log, "order {order_id} filled in {tags.region}", order_id = 42);
         info!(log, "plain");
@@ -158,11 +155,11 @@ fn an_event_of_limited_size_is_small_and_a_whole_line() {
 
 #[test]
 fn all_processors_in_a_row_keep_the_law_and_report_their_counts() {
-    let builder = with(FilterProcessor::new().level(Level::Info))
+    let builder = with(process::Filter::new().level(Level::Info))
         .processor(|_| Box::new(Throttle::per_second(1).burst_events(50)))
         .processor(|_| Box::new(Dedupe::new()))
         .processor(|_| Box::new(Sampling::new(0.5).unwrap()))
-        .processor(|_| Box::new(FormatProcessor::in_messages().template("{level}: {message}").unwrap()))
+        .processor(|_| Box::new(process::Format::in_messages().template("{level}: {message}").unwrap()))
         .processor(|_| Box::new(Projection::new().keep(["number"])))
         .processor(|_| Box::new(SizeGuard::new().event_max_bytes(500)));
     let (container, mut drain, events) = started_manual(builder);

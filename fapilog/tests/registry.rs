@@ -14,7 +14,7 @@ use fapilog::{
     plugin::{Factory, Metadata, PluginError, PluginKind, RegisterError, Registry},
     register_plugin,
     settings::{PluginConfig, Reload, SettingsBuilder},
-    sink::MemorySink,
+    sink,
 };
 
 struct Nothing;
@@ -65,7 +65,8 @@ fn the_sinks_are_in_every_built_in_registry() {
 #[test]
 fn settings_that_name_an_unregistered_memory_sink_get_a_hint() {
     let error = plain().build().unwrap().into_builder().unwrap_err().to_string();
-    let expected = "sinks[0] is \"memory\"; settings alone cannot name it: code registers it, by MemorySink::register";
+    let expected =
+        "sinks[0] is \"memory\"; settings alone cannot name it: code registers it, by sink::Memory::register";
     assert!(error.contains(expected), "{error}");
 }
 
@@ -109,20 +110,18 @@ fn two_registries_share_nothing() {
 fn a_container_shows_the_registry_that_its_settings_go_by() {
     let mut registry = Registry::linked();
     register_as(&mut registry, Metadata::new("mine", "1.0.0")).unwrap();
-    MemorySink::register(&mut registry, "memory").unwrap();
+    sink::Memory::register(&mut registry, "memory").unwrap();
     let container = plain().build().unwrap().into_builder_with(&registry).unwrap().start().unwrap();
     assert!(container.registry().unwrap().plugins().any(|plugin| plugin.name == "mine"));
-    let built = Container::builder()
-        .sink("null", fapilog::sink::NullSink::new(fapilog::format::JsonFormatter::new))
-        .start()
-        .unwrap();
+    let built =
+        Container::builder().sink("null", fapilog::sink::Null::new(fapilog::format::Json::new)).start().unwrap();
     assert!(built.registry().is_none());
 }
 
 #[test]
 fn settings_of_a_plugin_that_has_none_are_refused() {
     let mut registry = Registry::linked();
-    MemorySink::register(&mut registry, "memory").unwrap();
+    sink::Memory::register(&mut registry, "memory").unwrap();
     let settings =
         plain().enrichers(["linked"]).plugin_config("linked", PluginConfig::new().with("speed", 5)).build().unwrap();
     let error = settings.into_builder_with(&registry).unwrap_err().to_string();
@@ -132,7 +131,7 @@ fn settings_of_a_plugin_that_has_none_are_refused() {
 #[test]
 fn a_plugin_that_panics_over_its_settings_is_an_error_like_others() {
     let mut registry = Registry::linked();
-    MemorySink::register(&mut registry, "memory").unwrap();
+    sink::Memory::register(&mut registry, "memory").unwrap();
     registry.register_enricher(Metadata::new("clumsy", "1.0.0"), |_| panic!("planted")).unwrap();
     let settings = plain().enrichers(["clumsy"]).build().unwrap();
     let Err(error) = settings.into_builder_with(&registry) else { panic!() };
@@ -143,7 +142,7 @@ fn a_plugin_that_panics_over_its_settings_is_an_error_like_others() {
 #[test]
 fn a_sink_must_not_have_the_name_of_another_kind_of_plugin() {
     let mut registry = Registry::linked();
-    MemorySink::register(&mut registry, "memory").unwrap();
+    sink::Memory::register(&mut registry, "memory").unwrap();
     let sink = fapilog::settings::SinkEntry::new("json").kind("memory");
     let error = plain().sinks([sink]).build().unwrap().into_builder_with(&registry).unwrap_err();
     assert!(error.to_string().contains("formatter has that name; a sink needs another"), "{error}");
@@ -152,7 +151,7 @@ fn a_sink_must_not_have_the_name_of_another_kind_of_plugin() {
 #[test]
 fn the_same_kind_of_sink_can_be_there_twice_with_settings_of_its_own() {
     let mut registry = Registry::linked();
-    let events = MemorySink::register(&mut registry, "memory").unwrap();
+    let events = sink::Memory::register(&mut registry, "memory").unwrap();
     let sink = |name: &str| fapilog::settings::SinkEntry::new(name).kind("memory");
     let settings = plain()
         .sinks([sink("roomy"), sink("narrow")])

@@ -11,7 +11,7 @@ use fapilog::{
     level::LevelFilter,
     plugin::{PluginKind, Registry},
     settings::{OverflowStrategy, PluginConfig, Preset, Reload, ReloadError, SettingsBuilder, SinkEntry},
-    sink::{MemoryEvents, MemorySink, OnFull, Route},
+    sink::{self, MemoryEvents, OnFull, Route},
 };
 use tempfile::TempDir;
 
@@ -37,7 +37,7 @@ fn problems(builder: SettingsBuilder) -> Vec<String> {
 
 fn with_memory() -> (Registry, MemoryEvents) {
     let mut registry = Registry::linked();
-    let events = MemorySink::register(&mut registry, "memory").unwrap();
+    let events = sink::Memory::register(&mut registry, "memory").unwrap();
     (registry, events)
 }
 

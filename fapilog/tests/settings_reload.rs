@@ -16,16 +16,14 @@ use fapilog::{
     enrich::Enricher,
     error::ChangeError,
     event::{Batch, FieldGroup, ValueRef},
-    format::{Formatter, JsonFormatter},
+    format::{self, Formatter},
     info,
     level::LevelFilter,
     metrics::PluginState,
     plugin::{Factory, Metadata, PluginError, PluginKind, Registry},
     process::Processor,
     settings::{PluginConfig, Reload, ReloadError, ReloadManual, SettingsBuilder},
-    sink::{
-        Delivery, MemoryEvents, MemorySink, NullSink, Payload, Sink, SinkContext, SinkError, SinkFactory, SinkOptions,
-    },
+    sink::{self, Delivery, MemoryEvents, Payload, Sink, SinkContext, SinkError, SinkFactory, SinkOptions},
 };
 use law::TIMEOUT;
 
@@ -80,7 +78,7 @@ impl Processor for Mask {
 
 fn registry() -> (Registry, MemoryEvents) {
     let mut registry = Registry::linked();
-    let events = MemorySink::register(&mut registry, "memory").unwrap();
+    let events = sink::Memory::register(&mut registry, "memory").unwrap();
     for name in ["one", "two"] {
         let about = Metadata::new(name, "1.0.0");
         registry.register_enricher(about, move |_| Ok(Factory::enricher(move |_| Marks(name)))).unwrap();
@@ -380,7 +378,7 @@ impl SinkFactory for SlowToEncode {
                 self.0.deliver(payload)
             }
         }
-        Ok(Box::new(Slow(NullSink::new(JsonFormatter::new).make(context)?)))
+        Ok(Box::new(Slow(sink::Null::new(format::Json::new).make(context)?)))
     }
 }
 

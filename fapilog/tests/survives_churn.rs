@@ -18,7 +18,7 @@ use std::{
 use fapilog::{
     Container,
     container::{Executor, Overflow},
-    enrich::ContextEnricher,
+    enrich,
     event::{Batch, ValueRef},
     info,
     process::Processor,
@@ -181,7 +181,7 @@ fn threads_that_come_and_go_under_load_get_rings_of_their_own() {
     const ENOUGH: usize = 50;
     let _alone = alone();
     let (sink, events) = memory();
-    let builder = law::thread_builder().threads_max(8).enricher(|_| Box::new(ContextEnricher::new()));
+    let builder = law::thread_builder().threads_max(8).enricher(|_| Box::new(enrich::Context::new()));
     let container = builder.processor(|_| Box::new(DropsBusy)).sink("memory", sink).start().unwrap();
     let log = container.logger("churn");
     let busy = AtomicBool::new(true);

@@ -17,7 +17,7 @@ use fapilog_engine::{
 };
 use fapilog_plugin::{event::Batch, formatter::Formatter};
 use fapilog_record::{level::Level, value::ValueRef};
-use fapilog_sink_file::{FileEngine, FileSink};
+use fapilog_sink_file::{File, FileEngine};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 
@@ -64,7 +64,7 @@ pub(crate) fn ways() -> Vec<Way> {
 
 fn has_io_uring() -> bool {
     let directory = directory();
-    let sink = FileSink::new(directory.path().join("probe.log"), || MessageLines).engine(FileEngine::IoUring);
+    let sink = File::new(directory.path().join("probe.log"), || MessageLines).engine(FileEngine::IoUring);
     match Container::builder().executor(Executor::Thread).sink("file", sink).start() {
         Ok(_) => true,
         Err(error) => {
@@ -80,8 +80,8 @@ pub(crate) fn directory() -> TempDir {
 }
 
 /// A sink with small blocks.
-pub(crate) fn sink(path: &Path, way: Way) -> FileSink {
-    FileSink::new(path, || MessageLines).block_bytes(BLOCK_BYTES).engine(way.engine).direct(way.direct)
+pub(crate) fn sink(path: &Path, way: Way) -> File {
+    File::new(path, || MessageLines).block_bytes(BLOCK_BYTES).engine(way.engine).direct(way.direct)
 }
 
 /// Small batches, so that a block ends soon after it is full, and a producer that waits and drops nothing.
@@ -96,7 +96,7 @@ pub(crate) fn manual_builder() -> ContainerBuilder {
     Container::builder().batch_events_max(16)
 }
 
-pub(crate) fn started(sink: FileSink) -> Container {
+pub(crate) fn started(sink: File) -> Container {
     builder().sink("file", sink).start().unwrap()
 }
 

@@ -10,9 +10,9 @@ use std::{
 };
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use fapilog_builtin::enrich::ContextEnricher;
+use fapilog_builtin::enrich::Context;
 use fapilog_engine::{container::Container, host::ManualDrain, producer::Logger};
-use fapilog_format::{JsonFormatter, LogfmtFormatter, MinimalFormatter, PrettyFormatter, SimpleFormatter};
+use fapilog_format::{Json, Logfmt, Minimal, Pretty, Simple};
 use fapilog_plugin::{
     event::Batch,
     formatter::Formatter,
@@ -132,11 +132,11 @@ fn timed(container: &Container, drain: &mut ManualDrain, events: u64, log: LogOn
 }
 
 fn bench(criterion: &mut Criterion) {
-    bench_formatter(criterion, "json", JsonFormatter::new);
-    bench_formatter(criterion, "logfmt", LogfmtFormatter::new);
-    bench_formatter(criterion, "simple", SimpleFormatter::new);
-    bench_formatter(criterion, "minimal", MinimalFormatter::new);
-    bench_formatter(criterion, "pretty", || PrettyFormatter::new().colors(true));
+    bench_formatter(criterion, "json", Json::new);
+    bench_formatter(criterion, "logfmt", Logfmt::new);
+    bench_formatter(criterion, "simple", Simple::new);
+    bench_formatter(criterion, "minimal", Minimal::new);
+    bench_formatter(criterion, "pretty", || Pretty::new().colors(true));
 }
 
 fn bench_formatter<F: Formatter + 'static>(criterion: &mut Criterion, name: &str, formatter: fn() -> F) {
@@ -155,7 +155,7 @@ fn bench_formatter<F: Formatter + 'static>(criterion: &mut Criterion, name: &str
         let builder =
             Container::builder().sink("null", TimedNullFactory(formatter)).batch_events_max(BATCH_EVENTS as usize);
         let builder = match name {
-            "with_context" => builder.enricher(|_| Box::new(ContextEnricher::new())),
+            "with_context" => builder.enricher(|_| Box::new(Context::new())),
             _ => builder,
         };
         let (container, mut drain) = builder.start_manual().expect("a container");

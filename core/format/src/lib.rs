@@ -16,9 +16,9 @@ mod staged_log;
 mod template;
 pub mod text;
 
-pub use json::{JsonFormatter, decode_marked_text};
-pub use logfmt::LogfmtFormatter;
-pub use minimal::MinimalFormatter;
-pub use pretty::PrettyFormatter;
+pub use json::{Json, decode_marked_text};
+pub use logfmt::Logfmt;
+pub use minimal::Minimal;
+pub use pretty::Pretty;
 pub use registration::register;
-pub use simple::SimpleFormatter;
+pub use simple::Simple;

@@ -18,11 +18,11 @@ use crate::{
 /// needs quotes, and every quoted value is a JSON string: the logfmt that Go's `go-logfmt`, and so Loki, reads. Values, keys
 /// and escapes are those of [`format::text`](super::text).
 #[derive(Debug, Default)]
-pub struct LogfmtFormatter {
+pub struct Logfmt {
     lines: TextLines<LogfmtLayout>,
 }
 
-impl LogfmtFormatter {
+impl Logfmt {
     /// The formatter with its defaults.
     #[must_use]
     pub fn new() -> Self {
@@ -30,7 +30,7 @@ impl LogfmtFormatter {
     }
 }
 
-impl Formatter for LogfmtFormatter {
+impl Formatter for Logfmt {
     fn name(&self) -> &'static str {
         "logfmt"
     }

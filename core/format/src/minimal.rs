@@ -15,13 +15,13 @@ use crate::{
 /// ```
 ///
 /// `truncated=true` stands behind them if something was cut. The message is written as
-/// [`SimpleFormatter`](super::SimpleFormatter) does, so it is one line whatever was logged.
+/// [`Simple`](super::Simple) does, so it is one line whatever was logged.
 #[derive(Debug, Default)]
-pub struct MinimalFormatter {
+pub struct Minimal {
     lines: TextLines<MinimalLayout>,
 }
 
-impl MinimalFormatter {
+impl Minimal {
     /// The formatter with its defaults.
     #[must_use]
     pub fn new() -> Self {
@@ -29,7 +29,7 @@ impl MinimalFormatter {
     }
 }
 
-impl Formatter for MinimalFormatter {
+impl Formatter for Minimal {
     fn name(&self) -> &'static str {
         "minimal"
     }

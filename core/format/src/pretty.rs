@@ -17,14 +17,14 @@ use crate::{
 ///
 /// The time of day is UTC, up to microseconds. With [`colors`](Self::colors) the level has a colour of its own, the message is
 /// bold, what is less important is dim, and errors (fields called `error` or `err`) are red; without, the line is the same
-/// text. It is put together as [`SimpleFormatter`](super::SimpleFormatter)'s, so the only terminal sequences in it are those
+/// text. It is put together as [`Simple`](super::Simple)'s, so the only terminal sequences in it are those
 /// colours, whatever was logged.
 #[derive(Debug, Default)]
-pub struct PrettyFormatter {
+pub struct Pretty {
     lines: TextLines<PrettyLayout>,
 }
 
-impl PrettyFormatter {
+impl Pretty {
     /// The formatter with its defaults: no colours.
     #[must_use]
     pub fn new() -> Self {
@@ -39,7 +39,7 @@ impl PrettyFormatter {
     }
 }
 
-impl Formatter for PrettyFormatter {
+impl Formatter for Pretty {
     fn name(&self) -> &'static str {
         "pretty"
     }

@@ -7,7 +7,7 @@ use fapilog_plugin::{
     registry::{Metadata, RegisterError, Registry},
 };
 
-use crate::{JsonFormatter, LogfmtFormatter, MinimalFormatter, PrettyFormatter, SimpleFormatter};
+use crate::{Json, Logfmt, Minimal, Pretty, Simple};
 
 register_plugin!(register);
 
@@ -33,13 +33,13 @@ fn register_plain<F: Formatter + 'static>(
 /// # Errors
 /// When another plugin has one of their names.
 pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
-    register_plain(registry, about("json", "A JSON object in a line"), JsonFormatter::new)?;
-    register_plain(registry, about("simple", "A line for people and for grep"), SimpleFormatter::new)?;
-    register_plain(registry, about("logfmt", "A line of key=value"), LogfmtFormatter::new)?;
-    register_plain(registry, about("minimal", "Level and message"), MinimalFormatter::new)?;
+    register_plain(registry, about("json", "A JSON object in a line"), Json::new)?;
+    register_plain(registry, about("simple", "A line for people and for grep"), Simple::new)?;
+    register_plain(registry, about("logfmt", "A line of key=value"), Logfmt::new)?;
+    register_plain(registry, about("minimal", "Level and message"), Minimal::new)?;
     registry.register_formatter(about("pretty", "A line for a developer's terminal"), |settings| {
         settings.none()?;
         let has_colors = settings.has_colors();
-        Ok(Factory::formatter(move |_| PrettyFormatter::new().colors(has_colors)))
+        Ok(Factory::formatter(move |_| Pretty::new().colors(has_colors)))
     })
 }

@@ -19,11 +19,11 @@ use crate::{
 /// escape; so the first `=` or `"` behind the target is its end. Values, keys and escapes are those of
 /// [`format::text`](super::text).
 #[derive(Debug, Default)]
-pub struct SimpleFormatter {
+pub struct Simple {
     lines: TextLines<SimpleLayout>,
 }
 
-impl SimpleFormatter {
+impl Simple {
     /// The formatter with its defaults.
     #[must_use]
     pub fn new() -> Self {
@@ -31,7 +31,7 @@ impl SimpleFormatter {
     }
 }
 
-impl Formatter for SimpleFormatter {
+impl Formatter for Simple {
     fn name(&self) -> &'static str {
         "simple"
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use fapilog_builtin::enrich::ContextEnricher;
+use fapilog_builtin::enrich::Context;
 use fapilog_engine::{container::Container, host::ManualDrain};
 use fapilog_plugin::{
     event::Batch,
@@ -60,7 +60,7 @@ impl StagedLog {
         let lines = Lines::default();
         let builder = Container::builder().sink("lines", KeepFactory { formatter, lines: Arc::clone(&lines) });
         let builder = builder.record_max_bytes(1024);
-        let builder = if has_context { builder.enricher(|_| Box::new(ContextEnricher::new())) } else { builder };
+        let builder = if has_context { builder.enricher(|_| Box::new(Context::new())) } else { builder };
         let (container, drain) = builder.start_manual().unwrap();
         Self { container, drain, lines }
     }

@@ -13,14 +13,14 @@ use fapilog::{
     container::{ContainerBuilder, Overflow},
     error, info,
     metrics::{Accounts, LossReason},
-    sink::MemorySink,
+    sink,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Logs in a container with these plugins. Returns the lines, and what became of all events.
 fn logged(builder: ContainerBuilder, log: impl FnOnce(&Logger)) -> (Vec<String>, Accounts) {
-    let (sink, events) = MemorySink::new(TabSeparated::new);
+    let (sink, events) = sink::Memory::new(TabSeparated::new);
     let (container, mut drain) = builder.sink("memory", sink).start_manual().unwrap();
     log(&container.logger("test"));
     container.request_shutdown(Instant::now() + TIMEOUT);

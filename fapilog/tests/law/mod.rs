@@ -19,9 +19,9 @@ use fapilog::{
     Container,
     container::{ContainerBuilder, Executor, ManualDrain},
     error::StartError,
-    format::JsonFormatter,
+    format,
     metrics::Accounts,
-    sink::{MemoryEvents, MemorySink, NullSink},
+    sink::{self, MemoryEvents},
 };
 use serde_json::Value;
 
@@ -29,8 +29,8 @@ use serde_json::Value;
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A memory sink that writes JSON, and its events.
-pub(crate) fn memory() -> (MemorySink, MemoryEvents) {
-    MemorySink::new(JsonFormatter::new)
+pub(crate) fn memory() -> (sink::Memory, MemoryEvents) {
+    sink::Memory::new(format::Json::new)
 }
 
 /// A container on a plain thread whose events can be read.
@@ -52,7 +52,7 @@ pub(crate) fn thread_builder() -> ContainerBuilder {
 
 /// The executors that this machine has.
 pub(crate) fn executors() -> Vec<Executor> {
-    let glommio = Container::builder().executor(Executor::Glommio).sink("null", NullSink::new(JsonFormatter::new));
+    let glommio = Container::builder().executor(Executor::Glommio).sink("null", sink::Null::new(format::Json::new));
     match glommio.start() {
         Ok(_) => vec![Executor::Thread, Executor::Glommio],
         Err(StartError::Glommio { reason }) => {

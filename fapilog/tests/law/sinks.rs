@@ -7,8 +7,8 @@ use std::sync::{
 
 use fapilog::{
     event::Batch,
-    format::JsonFormatter,
-    sink::{Delivery, NullSink, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    format,
+    sink::{self, Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 
 /// A sink that never has room. It counts how often it is asked.
@@ -97,6 +97,6 @@ pub(crate) struct Talkative;
 impl SinkFactory for Talkative {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         context.report("planted");
-        NullSink::new(JsonFormatter::new).make(context)
+        sink::Null::new(format::Json::new).make(context)
     }
 }

@@ -4,8 +4,8 @@ use fapilog::{
     Container, Level,
     container::ContainerBuilder,
     event::Batch,
-    format::{Formatter, JsonFormatter, LogfmtFormatter, MinimalFormatter, PrettyFormatter, SimpleFormatter},
-    sink::{ConsoleSink, OnFull, SinkOptions},
+    format::{self, Formatter},
+    sink::{self, OnFull, SinkOptions},
 };
 
 use crate::{corpus::log_all, json, law, logged::Logged, text};
@@ -40,12 +40,12 @@ impl Format {
 
     pub(crate) fn formatter(self) -> AnyFormatter {
         AnyFormatter(match self {
-            Self::Json => Box::new(JsonFormatter::new()),
-            Self::Simple => Box::new(SimpleFormatter::new()),
-            Self::Logfmt => Box::new(LogfmtFormatter::new()),
-            Self::Minimal => Box::new(MinimalFormatter::new()),
-            Self::Pretty => Box::new(PrettyFormatter::new()),
-            Self::PrettyInColors => Box::new(PrettyFormatter::new().colors(true)),
+            Self::Json => Box::new(format::Json::new()),
+            Self::Simple => Box::new(format::Simple::new()),
+            Self::Logfmt => Box::new(format::Logfmt::new()),
+            Self::Minimal => Box::new(format::Minimal::new()),
+            Self::Pretty => Box::new(format::Pretty::new()),
+            Self::PrettyInColors => Box::new(format::Pretty::new().colors(true)),
         })
     }
 
@@ -89,7 +89,7 @@ pub(crate) fn builder() -> ContainerBuilder {
 }
 
 /// With a console sink that drops nothing.
-pub(crate) fn waiting(builder: ContainerBuilder, name: &str, sink: ConsoleSink) -> ContainerBuilder {
+pub(crate) fn waiting(builder: ContainerBuilder, name: &str, sink: sink::Console) -> ContainerBuilder {
     builder.sink_with(name, sink, SinkOptions::new().on_full(OnFull::Block))
 }
 

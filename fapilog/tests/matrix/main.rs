@@ -26,7 +26,7 @@ use std::{
 use cell::{Format, builder, run, scratch};
 use fapilog::{
     error::StartError,
-    sink::{ConsoleSink, FileEngine, FileSink, MemorySink, NullSink},
+    sink::{self, FileEngine},
 };
 
 /// A time in RFC 3339, UTC, with nine decimals.
@@ -49,7 +49,7 @@ fn through_a_file(engine: FileEngine, direct: bool) {
     let directory = scratch();
     for format in Format::ALL {
         let path = directory.path().join(format!("{format:?}.log"));
-        let sink = FileSink::new(&path, move || format.formatter()).engine(engine).direct(direct);
+        let sink = sink::File::new(&path, move || format.formatter()).engine(engine).direct(direct);
         match builder().sink("file", sink).start() {
             Ok(container) => {
                 let logged = run(container);
@@ -86,7 +86,7 @@ fn everything_reads_back_from_a_file_written_by_pwrite_through_the_page_cache() 
 #[test]
 fn everything_reads_back_from_memory() {
     for format in Format::ALL {
-        let (sink, events) = MemorySink::new(move || format.formatter());
+        let (sink, events) = sink::Memory::new(move || format.formatter());
         let logged = run(builder().sink("memory", sink).start().unwrap());
         format.check(&events.bytes(), &logged);
     }
@@ -95,7 +95,7 @@ fn everything_reads_back_from_memory() {
 #[test]
 fn the_null_sink_accounts_for_everything() {
     for format in Format::ALL {
-        run(builder().sink("null", NullSink::new(move || format.formatter())).start().unwrap());
+        run(builder().sink("null", sink::Null::new(move || format.formatter())).start().unwrap());
     }
 }
 
@@ -107,7 +107,7 @@ fn everything_reads_back_from_a_pipe() {
             let mut found = Vec::new();
             reader.read_to_end(&mut found).map(|_| found)
         });
-        let sink = ConsoleSink::descriptor(writer, "pipe", move || format.formatter());
+        let sink = sink::Console::descriptor(writer, "pipe", move || format.formatter());
         let logged = run(cell::waiting(builder(), "pipe", sink).start().unwrap());
         format.check(&found.join().unwrap().unwrap(), &logged);
     }
@@ -118,7 +118,7 @@ fn everything_reads_back_from_a_regular_file_behind_a_descriptor() {
     let directory = scratch();
     for format in Format::ALL {
         let path = directory.path().join(format!("{format:?}.log"));
-        let sink = ConsoleSink::descriptor(File::create(&path).unwrap(), "file", move || format.formatter());
+        let sink = sink::Console::descriptor(File::create(&path).unwrap(), "file", move || format.formatter());
         let logged = run(cell::waiting(builder(), "file", sink).start().unwrap());
         format.check(&std::fs::read(&path).unwrap(), &logged);
     }

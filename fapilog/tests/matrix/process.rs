@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use fapilog::sink::{ConsoleSink, NullSink};
+use fapilog::sink;
 
 use crate::cell::{Format, builder, run, waiting};
 
@@ -26,10 +26,10 @@ fn the_child() {
     let sink = if output == "stdout" {
         io::stdout().write_all(BEGIN).unwrap();
         io::stdout().flush().unwrap();
-        ConsoleSink::stdout(move || format.formatter())
+        sink::Console::stdout(move || format.formatter())
     } else {
         io::stderr().write_all(BEGIN).unwrap();
-        ConsoleSink::stderr(move || format.formatter())
+        sink::Console::stderr(move || format.formatter())
     };
     run(waiting(builder(), output, sink).start().unwrap());
     // No more words of the harness.
@@ -63,7 +63,7 @@ fn written_by_a_child(output: &str, format: Format) -> Vec<u8> {
 }
 
 fn through_a_child(output: &str) {
-    let expected = run(builder().sink("null", NullSink::new(|| Format::Minimal.formatter())).start().unwrap());
+    let expected = run(builder().sink("null", sink::Null::new(|| Format::Minimal.formatter())).start().unwrap());
     for format in Format::ALL {
         format.check(&written_by_a_child(output, format), &expected);
     }

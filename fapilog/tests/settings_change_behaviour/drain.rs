@@ -13,10 +13,9 @@ use std::{
 use fapilog::{
     container::{EventOrder, Executor},
     error::StartError,
-    format::JsonFormatter,
-    info,
+    format, info,
     plugin::{Metadata, Registry},
-    sink::{NullSink, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{self, Sink, SinkContext, SinkError, SinkFactory},
 };
 
 use crate::{
@@ -43,7 +42,7 @@ struct Counted(Arc<AtomicUsize>);
 impl SinkFactory for Counted {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         self.0.fetch_add(1, Ordering::SeqCst);
-        NullSink::new(JsonFormatter::new).make(context)
+        sink::Null::new(format::Json::new).make(context)
     }
 }
 
@@ -103,7 +102,7 @@ struct Pinned(Arc<Mutex<String>>);
 impl SinkFactory for Pinned {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         *self.0.lock().unwrap() = allowed_cpus();
-        NullSink::new(JsonFormatter::new).make(context)
+        sink::Null::new(format::Json::new).make(context)
     }
 }
 

@@ -7,7 +7,7 @@ use fapilog::{
     info,
     plugin::Registry,
     settings::SettingsBuilder,
-    sink::{MemoryEvents, MemorySink},
+    sink::{self, MemoryEvents},
 };
 
 use crate::law::TIMEOUT;
@@ -24,7 +24,7 @@ pub(super) struct Started {
 }
 
 pub(super) fn start_with(builder: SettingsBuilder, mut registry: Registry) -> Started {
-    let events = MemorySink::register(&mut registry, "memory").unwrap();
+    let events = sink::Memory::register(&mut registry, "memory").unwrap();
     let container = builder.build().unwrap().into_builder_with(&registry).unwrap().start().unwrap();
     Started { container, events }
 }
@@ -48,7 +48,7 @@ impl Started {
 
 pub(super) fn start_manual(builder: SettingsBuilder) -> (Container, ManualDrain, MemoryEvents) {
     let mut registry = Registry::linked();
-    let events = MemorySink::register(&mut registry, "memory").unwrap();
+    let events = sink::Memory::register(&mut registry, "memory").unwrap();
     let settings = builder.async_processing(false).build().unwrap();
     let (container, drain) = settings.into_builder_with(&registry).unwrap().start_manual().unwrap();
     (container, drain, events)
@@ -58,7 +58,7 @@ pub(super) fn start_manual(builder: SettingsBuilder) -> (Container, ManualDrain,
 pub(super) fn refusal(builder: SettingsBuilder) -> String {
     let outcome = builder.build().map_err(StartError::from);
     let mut registry = Registry::linked();
-    MemorySink::register(&mut registry, "memory").unwrap();
+    sink::Memory::register(&mut registry, "memory").unwrap();
     let started = outcome.and_then(|settings| settings.into_builder_with(&registry)?.start());
     started.unwrap_err().to_string()
 }

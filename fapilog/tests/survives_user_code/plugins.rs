@@ -11,7 +11,7 @@ use std::{
 
 use fapilog::{
     Container, Logger, enrich::Enricher, event::Batch, format::Formatter, info, metrics::LossReason,
-    plugin::PluginError, process::Processor, sink::MemorySink,
+    plugin::PluginError, process::Processor, sink,
 };
 
 use crate::{
@@ -100,7 +100,7 @@ fn what_a_processor_takes_with_it_when_it_panics_is_counted() {
 fn a_formatter_that_panics_drops_its_batch_and_leaves_no_half_record() {
     let plugin = Panicking::default();
     let now = Arc::clone(&plugin.now);
-    let ((sink, events), (other, other_events)) = (MemorySink::new(move || plugin.clone()), memory());
+    let ((sink, events), (other, other_events)) = (sink::Memory::new(move || plugin.clone()), memory());
     let accounts = log_twice(thread_builder().sink("panicking", sink).sink("other", other), &now);
     assert_eq!(events.lines(), ["half a record"; 10]);
     assert_eq!(accounts.sinks[0].lost.of(LossReason::PluginPanicked), 10);

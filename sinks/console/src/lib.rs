@@ -5,7 +5,7 @@
 //! 1. **A thread** of the sink writes, one thread for each shard. The drain passes payloads to the thread and goes on. All
 //!    signals are blocked in the thread, so a closed pipe is an error (`EPIPE`) and no SIGPIPE.
 //! 2. **The queue** in front of the thread is bounded by
-//!    [`queue_capacity_bytes`](ConsoleSink::queue_capacity_bytes). When it is full, the sink is busy: it drops new events, and
+//!    [`queue_capacity_bytes`](Console::queue_capacity_bytes). When it is full, the sink is busy: it drops new events, and
 //!    the drain does not wait.
 //! 3. **No write waits.** A write could wait forever: for a pipe without a reading process, for a terminal that is stopped by
 //!    ctrl-S. So the thread waits in `poll`, where another thread can wake it, and writes with a method that does not wait:
@@ -36,4 +36,4 @@ mod write_outcome;
 mod writer;
 
 pub use registration::register;
-pub use settings::ConsoleSink;
+pub use settings::Console;

@@ -11,7 +11,7 @@ use fapilog_plugin::{
 };
 use serde::Deserialize;
 
-use crate::settings::ConsoleSink;
+use crate::settings::Console;
 
 register_plugin!(register);
 
@@ -22,11 +22,11 @@ register_plugin!(register);
 pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_sink(about("stdout", "Writes to standard output"), |settings| {
         let is_terminal = std::io::stdout().is_terminal();
-        settings.read::<ConsoleSettings>()?.sink(ConsoleSink::stdout(settings.formatter(is_terminal)?))
+        settings.read::<ConsoleSettings>()?.sink(Console::stdout(settings.formatter(is_terminal)?))
     })?;
     registry.register_sink(about("stderr", "Writes to standard error"), |settings| {
         let is_terminal = std::io::stderr().is_terminal();
-        settings.read::<ConsoleSettings>()?.sink(ConsoleSink::stderr(settings.formatter(is_terminal)?))
+        settings.read::<ConsoleSettings>()?.sink(Console::stderr(settings.formatter(is_terminal)?))
     })
 }
 
@@ -43,7 +43,7 @@ struct ConsoleSettings {
 }
 
 impl ConsoleSettings {
-    fn sink(self, mut sink: ConsoleSink) -> Result<Arc<dyn SinkFactory>, Vec<Problem>> {
+    fn sink(self, mut sink: Console) -> Result<Arc<dyn SinkFactory>, Vec<Problem>> {
         if let Some(bytes) = self.queue_capacity_bytes {
             sink = sink.queue_capacity_bytes(bytes);
         }

@@ -26,10 +26,10 @@ const QUEUE_BYTES_MAX: usize = 1 << 30;
 ///
 /// ```
 /// use fapilog_engine::container::Container;
-/// use fapilog_format::JsonFormatter;
-/// use fapilog_sink_console::ConsoleSink;
+/// use fapilog_format::Json;
+/// use fapilog_sink_console::Console;
 ///
-/// let logs = Container::builder().sink("stdout", ConsoleSink::stdout(JsonFormatter::new)).start()?;
+/// let logs = Container::builder().sink("stdout", Console::stdout(Json::new)).start()?;
 /// # drop(logs);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -39,7 +39,7 @@ const QUEUE_BYTES_MAX: usize = 1 << 30;
 #[doc(alias = "StdoutPrettySink")]
 #[doc(alias = "stdout_json")]
 #[doc(alias = "stdout_pretty")]
-pub struct ConsoleSink {
+pub struct Console {
     target: Target,
     formatter: Factory<dyn Formatter>,
     queue_capacity_bytes: usize,
@@ -52,7 +52,7 @@ enum Target {
     Descriptor { fd: OwnedFd, name: String },
 }
 
-impl ConsoleSink {
+impl Console {
     /// A sink for standard output, whose events are rendered by formatters that `formatter` makes.
     ///
     /// The sink bypasses [`std::io::stdout`]: text that the program has printed there and not flushed comes later.
@@ -96,9 +96,9 @@ impl ConsoleSink {
     }
 }
 
-impl fmt::Debug for ConsoleSink {
+impl fmt::Debug for Console {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConsoleSink")
+        f.debug_struct("Console")
             .field("target", &self.target)
             .field("queue_capacity_bytes", &self.queue_capacity_bytes)
             .finish_non_exhaustive()
@@ -123,7 +123,7 @@ impl Target {
     }
 }
 
-impl SinkFactory for ConsoleSink {
+impl SinkFactory for Console {
     /// Duplicates the descriptor: after the program closes its standard output, the number may become another file's.
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         let name = self.target.name();

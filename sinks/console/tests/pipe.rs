@@ -23,8 +23,8 @@ use fapilog_engine::{
     executor::Executor,
 };
 use fapilog_plugin::sink::OnFull;
-use fapilog_sink_console::ConsoleSink;
-use fapilog_sink_memory::MemorySink;
+use fapilog_sink_console::Console;
+use fapilog_sink_memory::Memory;
 use lines::{
     MessageLines, TIMEOUT, assert_holds, builder, diagnostics, directory, log_bytes, log_line, shut_down, until,
 };
@@ -102,7 +102,7 @@ fn a_reader_that_takes_a_byte_at_a_time_and_then_everything_gets_every_event() {
 #[test]
 fn a_pipe_without_reads_costs_the_events_it_does_not_take_and_no_others() {
     let (_reader, writer) = io::pipe().unwrap();
-    let (memory, events) = MemorySink::new(|| MessageLines);
+    let (memory, events) = Memory::new(|| MessageLines);
     let stuck = sink(&writer, "stuck").queue_capacity_bytes(2 * QUEUE_BYTES_MIN);
     let container = builder().sink("console", stuck).sink("memory", memory).start().unwrap();
     let expected = log_bytes(&container.logger("test"), 2_000_001);
@@ -230,7 +230,7 @@ fn a_full_device_gets_every_payload_and_its_losses_are_counted() {
 #[test]
 fn a_socket_is_written_to_and_may_be_stuck_as_well() {
     let (peer, socket) = UnixStream::pair().unwrap();
-    let (memory, events) = MemorySink::new(|| MessageLines);
+    let (memory, events) = Memory::new(|| MessageLines);
     let container = builder().sink("console", sink(&socket, "socket")).sink("memory", memory).start().unwrap();
     let expected = log_bytes(&container.logger("test"), 1_000_001);
     until("the other sink has everything", || events.bytes().len() == expected.len());
@@ -321,7 +321,7 @@ fn bytes_after_an_abandoned_line_begin_on_a_new_line() {
 #[test]
 fn all_invalid_settings_are_reported() {
     let null = File::options().write(true).open("/dev/null").unwrap();
-    let wrong = ConsoleSink::descriptor(null, "no good", || MessageLines).queue_capacity_bytes(1);
+    let wrong = Console::descriptor(null, "no good", || MessageLines).queue_capacity_bytes(1);
     let Err(StartError::Settings(error)) = builder().sink("console", wrong).start() else { unreachable!() };
     let text = error.to_string();
     assert!(text.contains("name") && text.contains("no good"), "{text}");

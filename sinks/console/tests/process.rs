@@ -14,8 +14,8 @@ use std::{
 
 use console::{QUEUE_BYTES_MIN, TAKES_AT_MOST, lost, read_all, shut_down_stuck};
 use fapilog_engine::accounts::LossReason;
-use fapilog_sink_console::ConsoleSink;
-use fapilog_sink_memory::MemorySink;
+use fapilog_sink_console::Console;
+use fapilog_sink_memory::Memory;
 use lines::{MessageLines, TIMEOUT, builder, log_bytes, log_line, shut_down, until};
 
 const ROLE: &str = "FAPILOG_CONSOLE_TEST_ROLE";
@@ -82,7 +82,7 @@ fn begin() {
 
 fn writes() {
     begin();
-    let container = builder().sink("stdout", ConsoleSink::stdout(|| MessageLines)).start().unwrap();
+    let container = builder().sink("stdout", Console::stdout(|| MessageLines)).start().unwrap();
     log_bytes(&container.logger("test"), 1_000_001);
     shut_down(&container);
 }
@@ -94,7 +94,7 @@ fn standard_output_gets_everything() {
     child.stdout.take().unwrap().read_to_end(&mut found).unwrap();
     assert_ends_well(child);
     let (container, events) = {
-        let (memory, events) = MemorySink::new(|| MessageLines);
+        let (memory, events) = Memory::new(|| MessageLines);
         (builder().sink("memory", memory).start().unwrap(), events)
     };
     log_bytes(&container.logger("test"), 1_000_001);
@@ -105,8 +105,8 @@ fn standard_output_gets_everything() {
 fn writes_to_both() {
     begin();
     let container = builder()
-        .sink("stdout", ConsoleSink::stdout(|| MessageLines).queue_capacity_bytes(64 << 20))
-        .sink("stderr", ConsoleSink::stderr(|| MessageLines).queue_capacity_bytes(64 << 20))
+        .sink("stdout", Console::stdout(|| MessageLines).queue_capacity_bytes(64 << 20))
+        .sink("stderr", Console::stderr(|| MessageLines).queue_capacity_bytes(64 << 20))
         .start()
         .unwrap();
     let log = container.logger("test");
@@ -126,8 +126,8 @@ fn standard_output_and_standard_error_on_one_pipe_do_not_interleave_within_a_lin
 }
 
 fn is_not_read() {
-    let (memory, events) = MemorySink::new(|| MessageLines);
-    let stdout = ConsoleSink::stdout(|| MessageLines).queue_capacity_bytes(QUEUE_BYTES_MIN);
+    let (memory, events) = Memory::new(|| MessageLines);
+    let stdout = Console::stdout(|| MessageLines).queue_capacity_bytes(QUEUE_BYTES_MIN);
     let container = builder().sink("stdout", stdout).sink("memory", memory).start().unwrap();
     let expected = log_bytes(&container.logger("test"), 1_000_001);
     until("the other sink has everything", || events.bytes().len() == expected.len());
@@ -144,7 +144,7 @@ fn is_closed() {
     // As in programs without Rust's runtime: SIGPIPE kills.
     // SAFETY: the call restores the default action.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-    let container = builder().sink("stderr", ConsoleSink::stderr(|| MessageLines)).start().unwrap();
+    let container = builder().sink("stderr", Console::stderr(|| MessageLines)).start().unwrap();
     let log = container.logger("test");
     let start = Instant::now();
     for _ in 0..100 {
@@ -165,7 +165,7 @@ fn a_program_whose_standard_error_is_closed_lives_though_sigpipe_kills() {
 
 fn prints_as_well() {
     begin();
-    let container = builder().sink("stdout", ConsoleSink::stdout(|| MessageLines)).start().unwrap();
+    let container = builder().sink("stdout", Console::stdout(|| MessageLines)).start().unwrap();
     let log = container.logger("test");
     for _ in 0..2000 {
         log_line(&log, &"l".repeat(99));

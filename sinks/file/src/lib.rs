@@ -5,8 +5,8 @@
 //! The sink chooses the offset of each write itself, without `O_APPEND`. So it must be the file's only writer: it holds a
 //! lock (`flock`) on the file. The file consists of whole records, with nothing between, before or after them.
 //!
-//! 1. **Blocks.** Events are encoded into blocks of [`block_bytes`](FileSink::block_bytes), of which
-//!    [`blocks_in_flight`](FileSink::blocks_in_flight) may be in flight to the disk. When all are, the sink is busy.
+//! 1. **Blocks.** Events are encoded into blocks of [`block_bytes`](File::block_bytes), of which
+//!    [`blocks_in_flight`](File::blocks_in_flight) may be in flight to the disk. When all are, the sink is busy.
 //! 2. **Full blocks** bypass the page cache (`O_DIRECT`), which requires whole pages at page offsets. So a block starts with
 //!    the *partial page*, the filled part of the file's last page. The bytes behind the block's last whole page are copied
 //!    to the next block.
@@ -40,6 +40,6 @@ mod sink;
 mod writer;
 
 pub use registration::register;
-pub use settings::{FileEngine, FileSink, FileSync};
+pub use settings::{File, FileEngine, FileSync};
 #[allow(unused_imports, reason = "linked by the module's page")]
 use writer::TAIL_WAIT;

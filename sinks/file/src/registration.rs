@@ -11,7 +11,7 @@ use fapilog_plugin::{
 };
 use serde::Deserialize;
 
-use crate::settings::{FileEngine, FileSink, FileSync};
+use crate::settings::{File, FileEngine, FileSync};
 
 register_plugin!(register);
 
@@ -35,7 +35,7 @@ fn file(settings: &PluginSettings<'_>) -> Result<Arc<dyn SinkFactory>, Vec<Probl
     if problems.is_empty() { Ok(Arc::new(sink)) } else { Err(problems) }
 }
 
-/// Settings of a file sink. An absent setting has the default of [`FileSink`].
+/// Settings of a file sink. An absent setting has the default of [`File`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileSettings {
@@ -53,8 +53,8 @@ struct FileSettings {
 }
 
 impl FileSettings {
-    fn sink(self, settings: &PluginSettings<'_>) -> Result<FileSink, Vec<Problem>> {
-        let mut sink = FileSink::new(self.path, settings.formatter(false)?).engine(self.engine).sync(self.sync);
+    fn sink(self, settings: &PluginSettings<'_>) -> Result<File, Vec<Problem>> {
+        let mut sink = File::new(self.path, settings.formatter(false)?).engine(self.engine).sync(self.sync);
         if let Some(direct) = self.direct {
             sink = sink.direct(direct);
         }

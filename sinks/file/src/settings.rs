@@ -53,17 +53,17 @@ pub enum FileSync {
 /// # let directory = tempfile::tempdir()?;
 /// # let path = directory.path().join("server.log");
 /// use fapilog_engine::container::Container;
-/// use fapilog_format::JsonFormatter;
-/// use fapilog_sink_file::{FileSink, FileSync};
+/// use fapilog_format::Json;
+/// use fapilog_sink_file::{File, FileSync};
 ///
-/// let file = FileSink::new(&path, JsonFormatter::new).sync(FileSync::Batch);
+/// let file = File::new(&path, Json::new).sync(FileSync::Batch);
 /// let logs = Container::builder().sink("file", file).start()?;
 /// # drop(logs);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[doc(alias = "RotatingFileSink")]
 #[derive(Debug)]
-pub struct FileSink {
+pub struct File {
     pub(super) path: PathBuf,
     pub(super) formatter: Factory<dyn Formatter>,
     pub(super) options: FileOptions,
@@ -80,7 +80,7 @@ pub(super) struct FileOptions {
     pub(super) mode: u32,
 }
 
-impl FileSink {
+impl File {
     /// A sink for the file at `path`, whose events are rendered by formatters that `formatter` makes. The sink creates the
     /// file if it is absent; the directory must exist.
     pub fn new<F: Formatter + 'static>(
@@ -144,7 +144,7 @@ impl FileSink {
     }
 }
 
-impl SinkFactory for FileSink {
+impl SinkFactory for File {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         let path = path_of_shard(&self.path, context.shard.index);
         let formatter = self.formatter.make(context.shard);

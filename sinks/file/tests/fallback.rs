@@ -12,7 +12,7 @@ mod refusing;
 use std::{error::Error, fs, os::fd::BorrowedFd, path::Path};
 
 use fapilog_engine::{container::Container, error::StartError, executor::Executor};
-use fapilog_sink_file::{FileEngine, FileSink};
+use fapilog_sink_file::{File, FileEngine};
 use lines::{
     BLOCK_BYTES, TIMEOUT, Way, assert_holds, builder, diagnostics, directory, log_bytes, manual_builder, shut_down,
     sink, until, ways,
@@ -141,7 +141,7 @@ fn after_a_refused_direct_write_the_accounts_report_buffered_writes() {
 #[test]
 fn where_direct_writes_are_not_wanted_there_is_no_diagnostic() {
     let directory = directory();
-    let sink = FileSink::new(directory.path().join("buffered.log"), || lines::MessageLines).direct(false);
+    let sink = File::new(directory.path().join("buffered.log"), || lines::MessageLines).direct(false);
     let container = builder().sink("file", sink.engine(FileEngine::Blocking)).start().unwrap();
     assert_eq!(shut_down(&container).sinks[0].writer, "pwrite, buffered");
     assert_eq!(diagnostics(&container), "");

@@ -14,12 +14,12 @@ use std::{
 
 use fapilog_engine::{container::Container, error::StartError};
 use fapilog_plugin::sink::SinkError;
-use fapilog_sink_file::{FileSink, FileSync};
+use fapilog_sink_file::{File, FileSync};
 use lines::{MessageLines, assert_holds, builder, directory, log_bytes, shut_down};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 fn start(path: &Path) -> Result<Container, StartError> {
-    builder().sink("file", FileSink::new(path, || MessageLines)).start()
+    builder().sink("file", File::new(path, || MessageLines)).start()
 }
 
 /// The error with its sources.
@@ -118,14 +118,14 @@ fn a_second_writer_of_the_same_file_is_refused_while_the_first_one_has_it() {
 fn a_container_that_does_not_start_leaves_no_file_locked() {
     let directory = directory();
     let path = directory.path().join("good.log");
-    let (good, bad) = (FileSink::new(&path, || MessageLines), FileSink::new("/dev/null", || MessageLines));
+    let (good, bad) = (File::new(&path, || MessageLines), File::new("/dev/null", || MessageLines));
     assert!(builder().sink("good", good).sink("bad", bad).start().is_err());
     shut_down(&start(&path).unwrap());
 }
 
 #[test]
 fn all_invalid_settings_are_reported_at_once() {
-    let sink = FileSink::new("/", || MessageLines)
+    let sink = File::new("/", || MessageLines)
         .block_bytes(65_537)
         .blocks_in_flight(0)
         .sync(FileSync::Interval(Duration::ZERO))
@@ -148,7 +148,7 @@ fn settings_at_their_limits_are_good() {
     let directory = directory();
     for (block_bytes, blocks, seconds) in [(64 << 10, 64, 1), (16 << 20, 1, 3600)] {
         let path = directory.path().join(format!("{block_bytes}.log"));
-        let sink = FileSink::new(&path, || MessageLines).block_bytes(block_bytes).blocks_in_flight(blocks).mode(0o600);
+        let sink = File::new(&path, || MessageLines).block_bytes(block_bytes).blocks_in_flight(blocks).mode(0o600);
         let container = builder().sink("file", sink.sync(FileSync::Interval(Duration::from_secs(seconds)))).start();
         let container = container.unwrap();
         let expected = log_bytes(&container.logger("test"), 1000);

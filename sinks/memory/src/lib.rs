@@ -18,7 +18,7 @@ const PAYLOAD_BYTES: usize = 64 * 1024;
 ///
 /// The memory is bounded: beyond the limit, deliveries fail, and their events are counted as lost.
 #[derive(Debug)]
-pub struct MemorySink {
+pub struct Memory {
     formatter: Factory<dyn Formatter>,
     kept: SharedBytes,
     capacity_bytes: usize,
@@ -26,13 +26,13 @@ pub struct MemorySink {
 
 type SharedBytes = Arc<Mutex<Vec<u8>>>;
 
-/// Reads the events of a [`MemorySink`].
+/// Reads the events of a [`Memory`].
 #[derive(Debug, Clone, Default)]
 pub struct MemoryEvents {
     kept: SharedBytes,
 }
 
-impl MemorySink {
+impl Memory {
     /// A memory sink whose events are rendered by formatters that `formatter` makes, and the handle that reads them. It
     /// keeps 64 MiB at most.
     pub fn new<F: Formatter + 'static>(formatter: impl Fn() -> F + Send + Sync + 'static) -> (Self, MemoryEvents) {
@@ -76,7 +76,7 @@ impl MemoryEvents {
     }
 }
 
-impl SinkFactory for MemorySink {
+impl SinkFactory for Memory {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         Ok(Box::new(MemoryWriterSink {
             formatter: self.formatter.make(context.shard),

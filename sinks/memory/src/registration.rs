@@ -9,13 +9,13 @@ use fapilog_plugin::{
 };
 use serde::Deserialize;
 
-use crate::{MemoryEvents, MemorySink};
+use crate::{Memory, MemoryEvents};
 
 register_plugin!(register);
 
 /// Settings alone cannot name a memory sink: without its handle, it would only fill up.
 fn register(registry: &mut Registry) -> Result<(), RegisterError> {
-    registry.leave_to_code("memory", "code registers it, by MemorySink::register, and keeps the handle that reads it");
+    registry.leave_to_code("memory", "code registers it, by Memory::register, and keeps the handle that reads it");
     Ok(())
 }
 
@@ -23,7 +23,7 @@ fn about(name: &str, description: &str) -> Metadata {
     Metadata::new(name, env!("CARGO_PKG_VERSION")).author("fapilog").description(description)
 }
 
-impl MemorySink {
+impl Memory {
     /// Registers a memory sink that settings name by `name`. Returns the handle to the events that all containers of this
     /// registry deliver to it.
     ///

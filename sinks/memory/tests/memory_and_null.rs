@@ -4,14 +4,14 @@
 mod lines;
 
 use fapilog_engine::accounts::LossReason;
-use fapilog_format::JsonFormatter;
-use fapilog_sink_memory::MemorySink;
-use fapilog_sink_null::NullSink;
+use fapilog_format::Json;
+use fapilog_sink_memory::Memory;
+use fapilog_sink_null::Null;
 use lines::{MessageLines, TIMEOUT, builder, log_bytes, log_line, shut_down};
 
 #[test]
 fn a_memory_sink_keeps_the_formatted_bytes_in_order() {
-    let (sink, events) = MemorySink::new(|| MessageLines);
+    let (sink, events) = Memory::new(|| MessageLines);
     let container = builder().sink("memory", sink).start().unwrap();
     let expected = log_bytes(&container.logger("test"), 300_001);
     let accounts = shut_down(&container);
@@ -22,7 +22,7 @@ fn a_memory_sink_keeps_the_formatted_bytes_in_order() {
 
 #[test]
 fn a_memory_sink_can_be_read_after_each_flush_and_is_empty_after_clear() {
-    let (sink, events) = MemorySink::new(|| MessageLines);
+    let (sink, events) = Memory::new(|| MessageLines);
     let container = builder().sink("memory", sink).start().unwrap();
     let log = container.logger("test");
     for text in ["first", "second"] {
@@ -37,7 +37,7 @@ fn a_memory_sink_can_be_read_after_each_flush_and_is_empty_after_clear() {
 
 #[test]
 fn the_shards_of_a_memory_sink_write_to_one_place() {
-    let (sink, events) = MemorySink::new(JsonFormatter::new);
+    let (sink, events) = Memory::new(Json::new);
     let container = builder().shards(2).sink("memory", sink).start().unwrap();
     let log = container.logger("test");
     std::thread::scope(|scope| {
@@ -49,7 +49,7 @@ fn the_shards_of_a_memory_sink_write_to_one_place() {
 
 #[test]
 fn a_full_memory_sink_drops_whole_events_and_counts_them() {
-    let (sink, events) = MemorySink::new(|| MessageLines);
+    let (sink, events) = Memory::new(|| MessageLines);
     let container = builder().sink("memory", sink.capacity_bytes(100)).start().unwrap();
     let log = container.logger("test");
     for number in 0..30 {
@@ -65,7 +65,7 @@ fn a_full_memory_sink_drops_whole_events_and_counts_them() {
 
 #[test]
 fn a_null_sink_counts_every_event_and_byte_as_delivered() {
-    let container = builder().sink("null", NullSink::new(|| MessageLines)).start().unwrap();
+    let container = builder().sink("null", Null::new(|| MessageLines)).start().unwrap();
     log_bytes(&container.logger("test"), 1_000_001);
     let accounts = shut_down(&container);
     assert_eq!((accounts.delivered_total(), accounts.lost_total()), (accounts.submitted, 0));

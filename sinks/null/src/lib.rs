@@ -18,11 +18,11 @@ const OVERSHOOT_BYTES: usize = 256 * 1024;
 
 /// Encodes events, discards the bytes, and reports the events as delivered: for measurements without a destination.
 #[derive(Debug)]
-pub struct NullSink {
+pub struct Null {
     formatter: Factory<dyn Formatter>,
 }
 
-impl NullSink {
+impl Null {
     /// A null sink whose events are rendered by formatters that `formatter` makes.
     pub fn new<F: Formatter + 'static>(formatter: impl Fn() -> F + Send + Sync + 'static) -> Self {
         let formatter = Factory::formatter(move |_| formatter());
@@ -30,7 +30,7 @@ impl NullSink {
     }
 }
 
-impl SinkFactory for NullSink {
+impl SinkFactory for Null {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         let formatter = self.formatter.make(context.shard);
         Ok(Box::new(NullWriterSink { formatter, spare: Vec::with_capacity(PAYLOAD_BYTES + OVERSHOOT_BYTES) }))

@@ -7,7 +7,7 @@ use fapilog_plugin::{
     registry::{Metadata, RegisterError, Registry},
 };
 
-use crate::NullSink;
+use crate::Null;
 
 register_plugin!(register);
 
@@ -21,6 +21,6 @@ pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
         .description("Renders events and discards them");
     registry.register_sink(about, |settings| {
         settings.none()?;
-        Ok(Arc::new(NullSink::new(settings.formatter(false)?)))
+        Ok(Arc::new(Null::new(settings.formatter(false)?)))
     })
 }

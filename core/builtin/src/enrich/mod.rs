@@ -10,9 +10,9 @@ pub(crate) mod runtime_info;
 pub(crate) mod timestamp;
 mod variables;
 
-pub use context::ContextEnricher;
-pub use correlation::{CorrelationEnricher, WhenMissing};
-pub use hostname::HostnameEnricher;
-pub use kubernetes::KubernetesEnricher;
-pub use runtime_info::RuntimeInfoEnricher;
-pub use timestamp::TimestampEnricher;
+pub use context::Context;
+pub use correlation::{Correlation, WhenMissing};
+pub use hostname::Hostname;
+pub use kubernetes::Kubernetes;
+pub use runtime_info::RuntimeInfo;
+pub use timestamp::Time;

@@ -12,8 +12,8 @@ pub(crate) mod throttle;
 
 pub use dedupe::Dedupe;
 pub use field_path::FieldPath;
-pub use filter::{Comparison, Condition, FilterProcessor, Operand, Rule};
-pub use format::{FormatProcessor, TemplateError, TemplateErrorKind};
+pub use filter::{Comparison, Condition, Filter, Operand, Rule};
+pub use format::{Format, TemplateError, TemplateErrorKind};
 pub use projection::Projection;
 pub use sampling::{Sampling, SamplingError};
 pub use size_guard::SizeGuard;

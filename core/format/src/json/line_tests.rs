@@ -8,12 +8,12 @@ use fapilog_record::{
     level::Level,
     value::ValueRef,
 };
-use serde_json::{Value as Json, json};
+use serde_json::{Value as JsonLine, json};
 
-use crate::{json::JsonFormatter, staged_log::StagedLog};
+use crate::{json::Json, staged_log::StagedLog};
 
 /// Everything logged so far.
-fn events(log: &mut StagedLog) -> Vec<Json> {
+fn events(log: &mut StagedLog) -> Vec<JsonLine> {
     log.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -34,7 +34,7 @@ fn text(log: &Logger, text: &str) {
 #[test]
 fn lines_do_not_depend_on_what_comes_before_them() {
     for has_context in [false, true] {
-        let mut log = StagedLog::new(has_context, JsonFormatter::new);
+        let mut log = StagedLog::new(has_context, Json::new);
         let loggers = ["first", "second"].map(|name| log.container.logger(name));
         let scope = Scope::new().field(FieldGroup::Context, "scoped", ValueRef::U64(7));
         for number in 0..300_u64 {
@@ -79,7 +79,7 @@ fn lines_do_not_depend_on_what_comes_before_them() {
 
 #[test]
 fn what_was_cut_is_marked_and_the_next_line_is_not() {
-    let mut log = StagedLog::new(false, JsonFormatter::new);
+    let mut log = StagedLog::new(false, Json::new);
     let logger = log.container.logger("test");
     text(&logger, &"long ".repeat(1000));
     text(&logger, "short");
@@ -91,7 +91,7 @@ fn what_was_cut_is_marked_and_the_next_line_is_not() {
 
 #[test]
 fn not_utf_8_names_every_field_once_whatever_its_key() {
-    let mut log = StagedLog::new(false, JsonFormatter::new);
+    let mut log = StagedLog::new(false, Json::new);
     let logger = log.container.logger("test");
     let bad = ValueRef::Bytes(b"\xff");
     let event = DynamicEvent::new(Level::Info, "tests", "")
@@ -111,7 +111,7 @@ fn not_utf_8_names_every_field_once_whatever_its_key() {
 
 #[test]
 fn a_key_that_comes_twice_is_written_once() {
-    let mut log = StagedLog::new(true, JsonFormatter::new);
+    let mut log = StagedLog::new(true, Json::new);
     const FIELDS: &[FieldName] = &[
         FieldName::new(FieldGroup::Context, "key"),
         FieldName::new(FieldGroup::Context, "key"),

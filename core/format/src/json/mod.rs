@@ -39,11 +39,11 @@ use crate::template::{LineFormat, LinePart, LineWriter};
 /// Renders events as JSON, one object a line. The format is on the [module's page](self).
 #[doc(alias = "JSONFormatter")]
 #[derive(Debug, Default)]
-pub struct JsonFormatter {
-    lines: LineWriter<Json>,
+pub struct Json {
+    lines: LineWriter<JsonLine>,
 }
 
-impl JsonFormatter {
+impl Json {
     /// The formatter with its defaults.
     #[must_use]
     pub fn new() -> Self {
@@ -51,7 +51,7 @@ impl JsonFormatter {
     }
 }
 
-impl Formatter for JsonFormatter {
+impl Formatter for Json {
     fn name(&self) -> &'static str {
         "json"
     }
@@ -62,9 +62,9 @@ impl Formatter for JsonFormatter {
 }
 
 #[derive(Debug, Default)]
-struct Json;
+struct JsonLine;
 
-impl LineFormat for Json {
+impl LineFormat for JsonLine {
     const PARTS: &'static [LinePart] = &[
         LinePart::Time,
         LinePart::Level,

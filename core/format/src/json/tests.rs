@@ -5,9 +5,9 @@ use fapilog_record::arguments::{Arg, End};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::json::JsonFormatter;
+use crate::json::Json;
 
-fn line(formatter: &mut JsonFormatter, batch: &Batch<'_>) -> Vec<u8> {
+fn line(formatter: &mut Json, batch: &Batch<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     formatter.format(batch, &mut out);
     out
@@ -42,13 +42,13 @@ proptest! {
         if let Some(level) = bytes.get_mut(8) {
             *level = 1 + *level % 8;
         }
-        let ok = TestBatches::new().record::<End, _>(&bytes, |batch| is_one_object(&line(&mut JsonFormatter::new(), batch)));
+        let ok = TestBatches::new().record::<End, _>(&bytes, |batch| is_one_object(&line(&mut Json::new(), batch)));
         prop_assert!(ok != Some(false));
     }
 
     #[test]
     fn a_typed_record_is_a_line_of_json_whatever_it_holds(bytes in broken()) {
-        let ok = TestBatches::new().record::<Typed<'_>, _>(&bytes, |batch| is_one_object(&line(&mut JsonFormatter::new(), batch)));
+        let ok = TestBatches::new().record::<Typed<'_>, _>(&bytes, |batch| is_one_object(&line(&mut Json::new(), batch)));
         prop_assert!(ok != Some(false));
     }
 }

@@ -10,9 +10,7 @@ use fapilog_record::{
     value::ValueRef,
 };
 
-use crate::{
-    LogfmtFormatter, MinimalFormatter, PrettyFormatter, SimpleFormatter, staged_log::StagedLog, text::reader::logfmt,
-};
+use crate::{Logfmt, Minimal, Pretty, Simple, staged_log::StagedLog, text::reader::logfmt};
 
 /// A call site with a field in each part of the event.
 fn order(log: &Logger, number: u64, price: f64) {
@@ -48,14 +46,14 @@ fn untimed(line: &str) -> &str {
 
 #[test]
 fn a_simple_line_is_as_documented() {
-    let line = line(SimpleFormatter::new, |log| order(log, 42, 101.25));
+    let line = line(Simple::new, |log| order(log, 42, 101.25));
     let expected = "INFO matching-engine [engine::orders] order filled order=42 tags.region=eu metrics.price=101.25";
     assert_eq!(untimed(&line), expected);
 }
 
 #[test]
 fn a_line_of_logfmt_is_as_documented() {
-    let line = line(LogfmtFormatter::new, |log| order(log, 42, 101.25));
+    let line = line(Logfmt::new, |log| order(log, 42, 101.25));
     let (front, end) = untimed(&line).split_once(" event_id=").unwrap();
     assert!(line.starts_with("time="));
     assert_eq!(front, "level=INFO severity=3 category=SYSTEM source=matching-engine target=engine::orders");
@@ -66,20 +64,20 @@ fn a_line_of_logfmt_is_as_documented() {
 
 #[test]
 fn a_minimal_line_is_level_and_message() {
-    assert_eq!(line(MinimalFormatter::new, |log| order(log, 42, 101.25)), "INFO order filled");
-    assert_eq!(line(MinimalFormatter::new, |log| text(log, "gave up")), "ERROR gave up");
+    assert_eq!(line(Minimal::new, |log| order(log, 42, 101.25)), "INFO order filled");
+    assert_eq!(line(Minimal::new, |log| text(log, "gave up")), "ERROR gave up");
 }
 
 #[test]
 fn a_pretty_line_is_as_documented() {
-    let line = line(PrettyFormatter::new, |log| text(log, "gave up"));
+    let line = line(Pretty::new, |log| text(log, "gave up"));
     let expected = "ERROR    matching-engine [engine::orders] gave up error=\"connect: connection refused\"";
     assert_eq!(untimed(&line), expected);
 }
 
 #[test]
 fn a_pretty_line_has_its_colors_where_they_are_wanted() {
-    let line = line(|| PrettyFormatter::new().colors(true), |log| text(log, "gave up"));
+    let line = line(|| Pretty::new().colors(true), |log| text(log, "gave up"));
     let expected = "\x1b[31mERROR\x1b[0m    \x1b[2mmatching-engine\x1b[0m \x1b[2m[engine::orders]\x1b[0m \
         \x1b[1mgave up\x1b[0m \x1b[2merror=\x1b[0;31m\"connect: connection refused\"\x1b[0m";
     assert_eq!(untimed(&line), expected);
@@ -96,10 +94,10 @@ fn what_was_cut_is_marked_and_the_next_line_is_not() {
         assert!(cut.ends_with(" truncated=true"), "{cut}");
         assert!(!whole.contains("truncated"), "{whole}");
     }
-    check(SimpleFormatter::new);
-    check(LogfmtFormatter::new);
-    check(MinimalFormatter::new);
-    check(PrettyFormatter::new);
+    check(Simple::new);
+    check(Logfmt::new);
+    check(Minimal::new);
+    check(Pretty::new);
 }
 
 #[test]
@@ -109,7 +107,7 @@ fn logfmt_names_every_key_whose_bytes_were_marked() {
         .field(FieldGroup::Message, "", bad)
         .field(FieldGroup::Context, "a b", bad)
         .field(FieldGroup::Tags, "good", ValueRef::Text("\\"));
-    let line = line(LogfmtFormatter::new, |log| log.log_dynamic(&event));
+    let line = line(Logfmt::new, |log| log.log_dynamic(&event));
     assert!(
         line.ends_with(r#"msg="caf\\xe9 \\\\" a%20b="caf\\xe9 \\\\" tags.good="\\" not_utf8=[msg,a%20b]"#),
         "{line}"
@@ -120,14 +118,14 @@ fn logfmt_names_every_key_whose_bytes_were_marked() {
 fn for_people_a_byte_that_is_not_utf_8_is_an_escape() {
     let event =
         DynamicEvent::new(Level::Info, "tests", "").field(FieldGroup::Message, "", ValueRef::Bytes(b"caf\xe9 \\"));
-    assert_eq!(line(MinimalFormatter::new, |log| log.log_dynamic(&event)), r#"INFO "caf\xe9 \\""#);
+    assert_eq!(line(Minimal::new, |log| log.log_dynamic(&event)), r#"INFO "caf\xe9 \\""#);
 }
 
 /// Call sites, sources, scopes and events that describe themselves, in any order: each line is that of its event.
 #[test]
 fn lines_do_not_depend_on_what_comes_before_them() {
     for has_context in [false, true] {
-        let mut log = StagedLog::new(has_context, LogfmtFormatter::new);
+        let mut log = StagedLog::new(has_context, Logfmt::new);
         let loggers = ["first", "second"].map(|name| log.container.logger(name));
         let scope = Scope::new().correlation_id("7f3a").field(FieldGroup::Context, "scoped", ValueRef::U64(7));
         let kind_of = |number: u64| number.wrapping_mul(number / 3) % 7;
@@ -178,8 +176,8 @@ fn a_call_sites_clashing_field_comes_behind_field_and_a_key_that_comes_twice_onc
         log.log(Level::Info, &SITE, (Arg("mine"), (Arg(&1), (Arg(&2), (Arg(&3), (Arg(&4), End))))));
     };
     let end = "field.level=mine key=1 field.tags.key=4 tags.key=3";
-    assert_eq!(line(LogfmtFormatter::new, write).split_once("msg=twice ").unwrap().1, end);
-    assert_eq!(line(SimpleFormatter::new, write).split_once(" twice ").unwrap().1, end);
+    assert_eq!(line(Logfmt::new, write).split_once("msg=twice ").unwrap().1, end);
+    assert_eq!(line(Simple::new, write).split_once(" twice ").unwrap().1, end);
 }
 
 #[test]
@@ -191,7 +189,7 @@ fn of_two_scopes_the_inner_ones_value_counts() {
         let _inner = inner.enter();
         order(log, 42, 101.25);
     };
-    let line = line(SimpleFormatter::new, write);
+    let line = line(Simple::new, write);
     assert!(line.ends_with("order filled order=42 key=2 tags.region=eu metrics.price=101.25"), "{line}");
 }
 
@@ -203,7 +201,7 @@ fn a_text_of_a_mebibyte_reads_back() {
     fapilog_record::dynamic::put_field(&mut record, FieldGroup::Context, "long", ValueRef::Text(&text));
     let line = TestBatches::new().record::<End, _>(&record, |batch| {
         let mut out = Vec::new();
-        LogfmtFormatter::new().format(batch, &mut out);
+        Logfmt::new().format(batch, &mut out);
         String::from_utf8(out).unwrap()
     });
     let pairs = logfmt(line.unwrap().trim_end_matches('\n'));

@@ -17,7 +17,7 @@ pub(super) enum Read {
 /// A line's pairs, in order.
 pub(super) type Pairs = Vec<(String, Read)>;
 
-/// A line of `SimpleFormatter`, `PrettyFormatter` or `MinimalFormatter`, behind what differs between them.
+/// A line of `Simple`, `Pretty` or `Minimal`, behind what differs between them.
 #[derive(Debug)]
 pub(super) struct Sentence {
     pub(super) message: Read,

@@ -12,7 +12,7 @@ use fapilog_record::{
 use proptest::prelude::*;
 
 use crate::{
-    LogfmtFormatter, MinimalFormatter, PrettyFormatter, SimpleFormatter,
+    Logfmt, Minimal, Pretty, Simple,
     any_value::{Owned, control_text, control_value},
     text::reader::{Pairs, Read, Reader, Sentence, assert_is, assert_text_is, logfmt, owner, percent_decoded},
 };
@@ -253,7 +253,7 @@ fn check_logfmt(line: &str, logged: &Logged) {
     }
 }
 
-/// Takes out the colours that `PrettyFormatter` writes, and nothing else.
+/// Takes out the colours that `Pretty` writes, and nothing else.
 fn without_colors(line: &str) -> String {
     let sequences = [
         "\x1b[0m",
@@ -286,12 +286,7 @@ fn is_one_harmless_line(line: &[u8]) -> bool {
 }
 
 fn all_formatters() -> [Box<dyn Formatter>; 4] {
-    [
-        Box::new(SimpleFormatter::new()),
-        Box::new(LogfmtFormatter::new()),
-        Box::new(MinimalFormatter::new()),
-        Box::new(PrettyFormatter::new()),
-    ]
+    [Box::new(Simple::new()), Box::new(Logfmt::new()), Box::new(Minimal::new()), Box::new(Pretty::new())]
 }
 
 type Typed<'a> = (
@@ -304,36 +299,36 @@ proptest! {
 
     #[test]
     fn a_simple_line_reads_back_as_what_was_logged(logged in logged()) {
-        let line = logged.line(SimpleFormatter::new());
+        let line = logged.line(Simple::new());
         prop_assert!(is_harmless(&line));
         check_simple(&line, &logged);
     }
 
     #[test]
     fn a_line_of_logfmt_reads_back_as_what_was_logged(logged in logged()) {
-        let line = logged.line(LogfmtFormatter::new());
+        let line = logged.line(Logfmt::new());
         prop_assert!(is_harmless(&line));
         check_logfmt(&line, &logged);
     }
 
     #[test]
     fn a_minimal_line_reads_back_as_level_and_message(logged in logged()) {
-        let line = logged.line(MinimalFormatter::new());
+        let line = logged.line(Minimal::new());
         prop_assert!(is_harmless(&line));
         check_minimal(&line, &logged);
     }
 
     #[test]
     fn a_pretty_line_reads_back_as_what_was_logged(logged in logged()) {
-        let line = logged.line(PrettyFormatter::new());
+        let line = logged.line(Pretty::new());
         prop_assert!(is_harmless(&line));
         check_pretty(&line, &logged);
     }
 
     #[test]
     fn colors_add_their_own_sequences_and_no_others(logged in logged()) {
-        let colored = logged.line(PrettyFormatter::new().colors(true));
-        prop_assert_eq!(without_colors(&colored), logged.line(PrettyFormatter::new()));
+        let colored = logged.line(Pretty::new().colors(true));
+        prop_assert_eq!(without_colors(&colored), logged.line(Pretty::new()));
     }
 
     #[test]

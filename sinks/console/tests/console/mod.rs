@@ -15,7 +15,7 @@ use fapilog_engine::{
     container::Container,
     error::ShutdownError,
 };
-use fapilog_sink_console::ConsoleSink;
+use fapilog_sink_console::Console;
 use rustix::{
     fs::{OFlags, fcntl_getfl, fcntl_setfl},
     pipe::fcntl_setpipe_size,
@@ -32,9 +32,9 @@ pub(crate) const TAKES_AT_MOST: Duration = Duration::from_secs(8);
 pub(crate) const QUEUE_BYTES_MIN: usize = 64 << 10;
 
 /// A sink of lines for this descriptor, which stays open.
-pub(crate) fn sink(fd: &impl AsFd, name: &str) -> ConsoleSink {
+pub(crate) fn sink(fd: &impl AsFd, name: &str) -> Console {
     let fd: OwnedFd = fd.as_fd().try_clone_to_owned().unwrap();
-    ConsoleSink::descriptor(fd, name, || MessageLines)
+    Console::descriptor(fd, name, || MessageLines)
 }
 
 /// Reads to the end, on a thread of its own.

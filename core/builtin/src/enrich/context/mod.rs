@@ -16,7 +16,7 @@ const PROCESS_ID: &str = "process_id";
 /// program that wants its events to name a task binds the name where the task runs, with a `Scope`.
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct ContextEnricher {
+pub struct Context {
     thread_id: bool,
     thread_name: bool,
     /// `None`: it is not wanted.
@@ -24,7 +24,7 @@ pub struct ContextEnricher {
     common: CommonFields,
 }
 
-impl ContextEnricher {
+impl Context {
     /// An enricher for this process: it asks for the process's id now, so it is to be made in the process that runs it.
     pub fn new() -> Self {
         let common = CommonFields::new([THREAD_ID, THREAD_NAME, PROCESS_ID]);
@@ -50,13 +50,13 @@ impl ContextEnricher {
     }
 }
 
-impl Default for ContextEnricher {
+impl Default for Context {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Enricher for ContextEnricher {
+impl Enricher for Context {
     fn name(&self) -> &'static str {
         "context"
     }
@@ -95,7 +95,7 @@ mod tests {
     fn thread_and_process_are_added() {
         let stage = TestBatches::new().thread(41, Some("matcher"));
         stage.batch(&[0], |batch| {
-            ContextEnricher::new().enrich(batch).unwrap();
+            Context::new().enrich(batch).unwrap();
             let event = &batch.events()[0];
             assert_eq!(text_of(event, THREAD_ID), Some(ValueRef::U64(41)));
             assert_eq!(text_of(event, THREAD_NAME), Some(ValueRef::Text("matcher")));
@@ -107,7 +107,7 @@ mod tests {
     fn a_thread_without_a_name_adds_none() {
         let stage = TestBatches::new().thread(41, None);
         stage.batch(&[0], |batch| {
-            ContextEnricher::new().enrich(batch).unwrap();
+            Context::new().enrich(batch).unwrap();
             assert_eq!(text_of(&batch.events()[0], THREAD_NAME), None);
             assert_eq!(batch.events()[0].shared_context().len(), 2);
         });
@@ -117,7 +117,7 @@ mod tests {
     fn events_of_several_threads_name_no_thread() {
         let stage = TestBatches::new().thread(0, None);
         stage.batch(&[0], |batch| {
-            ContextEnricher::new().enrich(batch).unwrap();
+            Context::new().enrich(batch).unwrap();
             assert_eq!(text_of(&batch.events()[0], THREAD_ID), None);
             assert!(text_of(&batch.events()[0], PROCESS_ID).is_some());
         });
@@ -125,22 +125,22 @@ mod tests {
 
     #[test]
     fn each_field_can_be_disabled() {
-        let names = |mut enricher: ContextEnricher| {
+        let names = |mut enricher: Context| {
             TestBatches::new().thread(41, Some("matcher")).batch(&[0], |batch| {
                 enricher.enrich(batch).unwrap();
                 batch.events()[0].shared_context().iter().map(|field| field.name.to_owned()).collect::<Vec<_>>()
             })
         };
-        assert_eq!(names(ContextEnricher::new().thread_id(false)), [THREAD_NAME, PROCESS_ID]);
-        assert_eq!(names(ContextEnricher::new().thread_name(false)), [THREAD_ID, PROCESS_ID]);
-        assert_eq!(names(ContextEnricher::new().process_id(false)), [THREAD_ID, THREAD_NAME]);
+        assert_eq!(names(Context::new().thread_id(false)), [THREAD_NAME, PROCESS_ID]);
+        assert_eq!(names(Context::new().thread_name(false)), [THREAD_ID, PROCESS_ID]);
+        assert_eq!(names(Context::new().process_id(false)), [THREAD_ID, THREAD_NAME]);
     }
 
     #[test]
     fn a_users_own_key_stays() {
         let stage = TestBatches::new().thread(41, Some("matcher")).argument("thread_name");
         stage.batch(&[7], |batch| {
-            ContextEnricher::new().enrich(batch).unwrap();
+            Context::new().enrich(batch).unwrap();
             let event = &batch.events()[0];
             assert_eq!(text_of(event, THREAD_NAME), Some(ValueRef::U64(7)));
             assert_eq!(text_of(event, THREAD_ID), Some(ValueRef::U64(41)));

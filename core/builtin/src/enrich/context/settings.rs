@@ -6,13 +6,13 @@ use fapilog_plugin::{
 };
 use serde::Deserialize;
 
-use crate::{enrich::ContextEnricher, registration::about};
+use crate::{enrich::Context, registration::about};
 
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_enricher(about("context", "Adds thread and process"), |settings| {
         let own: ContextSettings = settings.read()?;
         Ok(Factory::enricher(move |_| {
-            let enricher = ContextEnricher::new().thread_id(own.thread_id).thread_name(own.thread_name);
+            let enricher = Context::new().thread_id(own.thread_id).thread_name(own.thread_name);
             enricher.process_id(own.process_id)
         }))
     })

@@ -45,14 +45,14 @@ named_enum! {
 /// An id is the event's own, so formatters write such an event field by field, at several times the cost of one that only
 /// has what its call site names. The random bytes come from the system, for a hundred ids at once.
 #[must_use]
-pub struct CorrelationEnricher {
+pub struct Correlation {
     when_missing: WhenMissing,
     randomness: Randomness,
     /// Made when the first producer's id is wanted.
     producer_ids: Option<ProducerIds>,
 }
 
-impl CorrelationEnricher {
+impl Correlation {
     /// The enricher that leaves events as they are.
     pub fn new() -> Self {
         Self { when_missing: WhenMissing::Leave, randomness: Randomness::new(fill), producer_ids: None }
@@ -95,27 +95,27 @@ impl CorrelationEnricher {
     }
 }
 
-impl Default for CorrelationEnricher {
+impl Default for Correlation {
     fn default() -> Self {
         Self::new()
     }
 }
 
 /// The clone does the same, and makes ids of its own.
-impl Clone for CorrelationEnricher {
+impl Clone for Correlation {
     fn clone(&self) -> Self {
         Self { when_missing: self.when_missing, randomness: Randomness::new(self.randomness.fill), producer_ids: None }
     }
 }
 
 /// The randomness of future ids is secret.
-impl fmt::Debug for CorrelationEnricher {
+impl fmt::Debug for Correlation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CorrelationEnricher").field("when_missing", &self.when_missing).finish_non_exhaustive()
+        f.debug_struct("Correlation").field("when_missing", &self.when_missing).finish_non_exhaustive()
     }
 }
 
-impl Enricher for CorrelationEnricher {
+impl Enricher for Correlation {
     fn name(&self) -> &'static str {
         "correlation"
     }
@@ -207,15 +207,15 @@ mod tests {
         TestBatches::new().taken(Timestamp::from_unix_nanos(NOW * 1_000_000), Instant::now()).pace(1_000_000)
     }
 
-    fn ids(stage: &TestBatches, enricher: &mut CorrelationEnricher, millis: &[u64]) -> Vec<Option<String>> {
+    fn ids(stage: &TestBatches, enricher: &mut Correlation, millis: &[u64]) -> Vec<Option<String>> {
         stage.batch(millis, |batch| {
             enricher.enrich(batch).unwrap();
             batch.events().iter().map(|event| event.correlation_id().map(str::to_owned)).collect()
         })
     }
 
-    fn per(when_missing: WhenMissing) -> CorrelationEnricher {
-        CorrelationEnricher::new().when_missing(when_missing)
+    fn per(when_missing: WhenMissing) -> Correlation {
+        Correlation::new().when_missing(when_missing)
     }
 
     /// The time in an id of version 7.
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn by_default_events_are_left_as_they_are() {
-        assert_eq!(ids(&stage(), &mut CorrelationEnricher::new(), &[1, 2]), [None, None]);
+        assert_eq!(ids(&stage(), &mut Correlation::new(), &[1, 2]), [None, None]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use fapilog_plugin::{
 use serde::Deserialize;
 
 use crate::{
-    enrich::{CorrelationEnricher, WhenMissing},
+    enrich::{Correlation, WhenMissing},
     registration::about,
 };
 
@@ -16,7 +16,7 @@ pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
         about("correlation", "Gives events without a correlation id one, if wanted"),
         |settings| {
             let CorrelationSettings { when_missing } = settings.read()?;
-            Ok(Factory::enricher(move |_| CorrelationEnricher::new().when_missing(when_missing)))
+            Ok(Factory::enricher(move |_| Correlation::new().when_missing(when_missing)))
         },
     )
 }

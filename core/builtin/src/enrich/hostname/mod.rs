@@ -20,14 +20,14 @@ const ASK_EVERY: Duration = Duration::from_secs(60);
 /// in a [refresh interval](Self::refresh_interval). In a container, it is the container's name.
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct HostnameEnricher {
+pub struct Hostname {
     facts: Facts,
     ask: fn() -> Option<String>,
     refresh_interval: Duration,
     asked: Instant,
 }
 
-impl HostnameEnricher {
+impl Hostname {
     /// The enricher with the system's name of now.
     pub fn new() -> Self {
         Self::asking(ask_system)
@@ -55,13 +55,13 @@ impl HostnameEnricher {
     }
 }
 
-impl Default for HostnameEnricher {
+impl Default for Hostname {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Enricher for HostnameEnricher {
+impl Enricher for Hostname {
     fn name(&self) -> &'static str {
         "hostname"
     }
@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
 
-    fn name_after(enricher: &mut HostnameEnricher, passed: Duration) -> Option<String> {
+    fn name_after(enricher: &mut Hostname, passed: Duration) -> Option<String> {
         let stage = TestBatches::new().taken(Timestamp::from_unix_nanos(0), enricher.asked + passed);
         stage.batch(&[0], |batch| {
             enricher.enrich(batch).unwrap();
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn the_kernels_name_of_the_host_is_added() {
         let kernels = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-        let name = name_after(&mut HostnameEnricher::new(), Duration::ZERO);
+        let name = name_after(&mut Hostname::new(), Duration::ZERO);
         assert_eq!(name.as_deref(), Some(kernels.trim_end()));
     }
 
@@ -111,7 +111,7 @@ mod tests {
     fn a_new_name_is_known_after_a_minute_and_not_before() {
         static ASKED: AtomicU32 = AtomicU32::new(0);
         let ask = || Some(format!("host-{}", ASKED.fetch_add(1, Ordering::Relaxed)));
-        let mut enricher = HostnameEnricher::asking(ask);
+        let mut enricher = Hostname::asking(ask);
         assert_eq!(name_after(&mut enricher, Duration::from_millis(59_999)).unwrap(), "host-0");
         assert_eq!(name_after(&mut enricher, Duration::from_secs(60)).unwrap(), "host-1");
         assert_eq!(name_after(&mut enricher, Duration::from_secs(1)).unwrap(), "host-1");
@@ -121,14 +121,14 @@ mod tests {
     fn a_name_that_cannot_be_had_again_stays() {
         static ASKED: AtomicU32 = AtomicU32::new(0);
         let ask = || (ASKED.fetch_add(1, Ordering::Relaxed) == 0).then(|| "first".to_owned());
-        let mut enricher = HostnameEnricher::asking(ask);
+        let mut enricher = Hostname::asking(ask);
         assert_eq!(name_after(&mut enricher, ASK_EVERY).unwrap(), "first");
         assert_eq!(ASKED.load(Ordering::Relaxed), 2);
     }
 
     #[test]
     fn without_a_name_nothing_is_added() {
-        assert_eq!(name_after(&mut HostnameEnricher::asking(|| None), Duration::ZERO), None);
+        assert_eq!(name_after(&mut Hostname::asking(|| None), Duration::ZERO), None);
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
             static ASKED: AtomicU32 = AtomicU32::new(0);
             Some(format!("host-{}", ASKED.fetch_add(1, Ordering::Relaxed)))
         }
-        let mut enricher = HostnameEnricher::asking(counted).refresh_interval(Duration::from_secs(5));
+        let mut enricher = Hostname::asking(counted).refresh_interval(Duration::from_secs(5));
         assert_eq!(name_after(&mut enricher, Duration::from_millis(4_999)).unwrap(), "host-0");
         assert_eq!(name_after(&mut enricher, Duration::from_secs(5)).unwrap(), "host-1");
     }

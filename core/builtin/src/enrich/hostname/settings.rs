@@ -5,11 +5,11 @@ use fapilog_plugin::{
     registry::{RegisterError, Registry},
 };
 
-use crate::{enrich::HostnameEnricher, registration::about};
+use crate::{enrich::Hostname, registration::about};
 
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_enricher(about("hostname", "Adds the name of the host"), |settings| {
         settings.none()?;
-        Ok(Factory::enricher(|_| HostnameEnricher::new()))
+        Ok(Factory::enricher(|_| Hostname::new()))
     })
 }

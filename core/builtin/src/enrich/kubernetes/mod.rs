@@ -60,7 +60,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// of a file are read, and the first 1,024 bytes of a value are logged.
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct KubernetesEnricher {
+pub struct Kubernetes {
     variables: Variables,
     directory: PathBuf,
     namespace_file: PathBuf,
@@ -92,7 +92,7 @@ struct Selected {
     field: String,
 }
 
-impl KubernetesEnricher {
+impl Kubernetes {
     /// The enricher without labels and annotations.
     pub fn new() -> Self {
         Self::with_variables(&variables::of_process)
@@ -183,13 +183,13 @@ impl KubernetesEnricher {
     }
 }
 
-impl Default for KubernetesEnricher {
+impl Default for Kubernetes {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Enricher for KubernetesEnricher {
+impl Enricher for Kubernetes {
     fn name(&self) -> &'static str {
         "kubernetes"
     }
@@ -249,15 +249,15 @@ mod tests {
     }
 
     /// It reads files anew whenever it looks, from this directory only.
-    fn enricher(variables: &[(&str, &str)], volume: &TempDir) -> KubernetesEnricher {
-        let mut enricher = KubernetesEnricher::with_variables(&variables::staged(variables)).directory(volume.path());
+    fn enricher(variables: &[(&str, &str)], volume: &TempDir) -> Kubernetes {
+        let mut enricher = Kubernetes::with_variables(&variables::staged(variables)).directory(volume.path());
         enricher.namespace_file = volume.path().join("service-account");
         enricher.files = Arc::new(SharedFiles::good_for(Duration::ZERO));
         enricher
     }
 
     /// The fields of an event that comes so long after the start.
-    fn fields_after(enricher: &mut KubernetesEnricher, start: Instant, passed: Duration) -> Vec<(String, String)> {
+    fn fields_after(enricher: &mut Kubernetes, start: Instant, passed: Duration) -> Vec<(String, String)> {
         TestBatches::new().taken(Timestamp::from_unix_nanos(0), start + passed).batch(&[0], |batch| {
             enricher.enrich(batch).unwrap();
             let shared = batch.events()[0].shared_context().iter();
@@ -266,7 +266,7 @@ mod tests {
         })
     }
 
-    fn fields(mut enricher: KubernetesEnricher) -> Vec<(String, String)> {
+    fn fields(mut enricher: Kubernetes) -> Vec<(String, String)> {
         fields_after(&mut enricher, Instant::now(), Duration::ZERO)
     }
 
@@ -355,7 +355,7 @@ mod tests {
     fn eight_shards_read_a_file_once() {
         let files = volume(&[("name", "first")]);
         let shard = || {
-            let enricher = KubernetesEnricher::with_variables(&variables::staged(&[])).directory(files.path());
+            let enricher = Kubernetes::with_variables(&variables::staged(&[])).directory(files.path());
             fields(enricher).into_iter().find(|field| field.0 == POD_NAME).map(|field| field.1)
         };
         assert_eq!(shard().as_deref(), Some("first"));

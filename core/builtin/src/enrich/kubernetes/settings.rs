@@ -8,7 +8,7 @@ use fapilog_plugin::{
 };
 use serde::Deserialize;
 
-use crate::{enrich::KubernetesEnricher, registration::about};
+use crate::{enrich::Kubernetes, registration::about};
 
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_enricher(about("kubernetes", "Adds pod, namespace, node and labels"), |settings| {
@@ -26,8 +26,8 @@ struct KubernetesSettings {
 }
 
 impl KubernetesSettings {
-    fn enricher(&self) -> KubernetesEnricher {
-        let enricher = KubernetesEnricher::new().labels(self.labels.clone()).annotations(self.annotations.clone());
+    fn enricher(&self) -> Kubernetes {
+        let enricher = Kubernetes::new().labels(self.labels.clone()).annotations(self.annotations.clone());
         match &self.directory {
             Some(directory) => enricher.directory(directory),
             None => enricher,

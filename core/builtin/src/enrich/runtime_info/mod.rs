@@ -35,11 +35,11 @@ const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 /// Bytes that are not UTF-8 are replaced by U+FFFD, and a text longer than 1,024 bytes is cut.
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct RuntimeInfoEnricher {
+pub struct RuntimeInfo {
     facts: Facts,
 }
 
-impl RuntimeInfoEnricher {
+impl RuntimeInfo {
     /// The enricher with the values of the environment. It reads the process's id now, so it is to be made in the process
     /// that runs it.
     pub fn new() -> Self {
@@ -84,7 +84,7 @@ impl RuntimeInfoEnricher {
         self
     }
 
-    /// Whether the process's id is added. Default: yes. [`ContextEnricher`](super::ContextEnricher) adds the same number
+    /// Whether the process's id is added. Default: yes. [`Context`](super::Context) adds the same number
     /// as `process_id`.
     pub fn pid(mut self, add: bool) -> Self {
         self.facts.set(PID, add.then(|| FactValue::Number(std::process::id().into())));
@@ -92,13 +92,13 @@ impl RuntimeInfoEnricher {
     }
 }
 
-impl Default for RuntimeInfoEnricher {
+impl Default for RuntimeInfo {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Enricher for RuntimeInfoEnricher {
+impl Enricher for RuntimeInfo {
     fn name(&self) -> &'static str {
         "runtime_info"
     }
@@ -161,12 +161,12 @@ mod tests {
 
     use super::*;
 
-    fn with(variables: &[(&str, &str)]) -> RuntimeInfoEnricher {
-        RuntimeInfoEnricher::with_variables(&variables::staged(variables))
+    fn with(variables: &[(&str, &str)]) -> RuntimeInfo {
+        RuntimeInfo::with_variables(&variables::staged(variables))
     }
 
     /// Service, version, environment.
-    fn texts(mut enricher: RuntimeInfoEnricher) -> [Option<String>; 3] {
+    fn texts(mut enricher: RuntimeInfo) -> [Option<String>; 3] {
         TestBatches::new().batch(&[0], |batch| {
             enricher.enrich(batch).unwrap();
             [SERVICE, VERSION, ENVIRONMENT].map(|name| match batch.events()[0].field(FieldGroup::Context, name) {
@@ -210,18 +210,18 @@ mod tests {
         }
         let not_utf8 =
             |name: &str| (name == RESOURCE_ATTRIBUTES).then(|| OsString::from_vec(b"service.name=\xFF".to_vec()));
-        assert_eq!(texts(RuntimeInfoEnricher::with_variables(&not_utf8)), [None, None, None]);
+        assert_eq!(texts(RuntimeInfo::with_variables(&not_utf8)), [None, None, None]);
     }
 
     #[test]
     fn a_name_that_is_not_utf8_is_logged_as_far_as_it_is() {
         let variable = |name: &str| (name == "SERVICE_NAME").then(|| OsString::from_vec(b"caf\xE9".to_vec()));
-        assert_eq!(texts(RuntimeInfoEnricher::with_variables(&variable))[0].as_deref(), Some("caf\u{FFFD}"));
+        assert_eq!(texts(RuntimeInfo::with_variables(&variable))[0].as_deref(), Some("caf\u{FFFD}"));
     }
 
     #[test]
     fn the_process_id_can_be_disabled() {
-        let has_pid = |mut enricher: RuntimeInfoEnricher| {
+        let has_pid = |mut enricher: RuntimeInfo| {
             let pid = ValueRef::U64(std::process::id().into());
             TestBatches::new().batch(&[0], |batch| {
                 enricher.enrich(batch).unwrap();

@@ -6,7 +6,7 @@ use fapilog_plugin::{
 };
 use serde::Deserialize;
 
-use crate::{enrich::RuntimeInfoEnricher, registration::about};
+use crate::{enrich::RuntimeInfo, registration::about};
 
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_enricher(about("runtime_info", "Adds service, version, environment and process"), |settings| {
@@ -26,8 +26,8 @@ struct RuntimeInfoSettings {
 
 impl RuntimeInfoSettings {
     /// The enricher finds values that are not given in the environment.
-    fn enricher(&self) -> RuntimeInfoEnricher {
-        let mut enricher = RuntimeInfoEnricher::new();
+    fn enricher(&self) -> RuntimeInfo {
+        let mut enricher = RuntimeInfo::new();
         if let Some(service) = &self.service {
             enricher = enricher.service(service);
         }

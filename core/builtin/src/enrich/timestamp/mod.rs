@@ -19,13 +19,13 @@ const DRAINED_AT: &str = "drained_at";
 /// the clock did.
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct TimestampEnricher {
+pub struct Time {
     corrects_future: bool,
     adds_drained_at: bool,
     common: CommonFields,
 }
 
-impl TimestampEnricher {
+impl Time {
     /// The enricher that corrects times of the future, and adds nothing.
     pub fn new() -> Self {
         Self { corrects_future: true, adds_drained_at: false, common: CommonFields::new([DRAINED_AT]) }
@@ -45,13 +45,13 @@ impl TimestampEnricher {
     }
 }
 
-impl Default for TimestampEnricher {
+impl Default for Time {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Enricher for TimestampEnricher {
+impl Enricher for Time {
     fn name(&self) -> &'static str {
         "timestamp"
     }
@@ -86,7 +86,7 @@ mod tests {
         TestBatches::new().taken(Timestamp::from_unix_nanos(2_000_000_500), Instant::now())
     }
 
-    fn times(enricher: &mut TimestampEnricher, nanos: &[u64]) -> Vec<u64> {
+    fn times(enricher: &mut Time, nanos: &[u64]) -> Vec<u64> {
         stage().batch(nanos, |batch| {
             enricher.enrich(batch).unwrap();
             batch.events().iter().map(|event| event.timestamp().unix_nanos()).collect()
@@ -95,20 +95,20 @@ mod tests {
 
     #[test]
     fn no_event_is_from_the_future() {
-        let times = times(&mut TimestampEnricher::new(), &[2_000_000_499, 2_000_000_500, 2_000_000_501, u64::MAX]);
+        let times = times(&mut Time::new(), &[2_000_000_499, 2_000_000_500, 2_000_000_501, u64::MAX]);
         assert_eq!(times, [2_000_000_499, 2_000_000_500, 2_000_000_500, 2_000_000_500]);
     }
 
     #[test]
     fn the_future_stays_if_it_is_to_stay() {
-        let times = times(&mut TimestampEnricher::new().correct_future(false), &[2_000_000_501]);
+        let times = times(&mut Time::new().correct_future(false), &[2_000_000_501]);
         assert_eq!(times, [2_000_000_501]);
     }
 
     #[test]
     fn the_time_of_the_drain_is_added_if_that_is_wanted() {
         stage().batch(&[1], |batch| {
-            TimestampEnricher::new().drained_at(true).enrich(batch).unwrap();
+            Time::new().drained_at(true).enrich(batch).unwrap();
             let drained_at = batch.events()[0].field(FieldGroup::Context, DRAINED_AT);
             assert_eq!(drained_at, Some(ValueRef::Time { seconds: 2, nanos: 500 }));
         });
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn nothing_is_added_by_default() {
         stage().batch(&[1], |batch| {
-            TimestampEnricher::new().enrich(batch).unwrap();
+            Time::new().enrich(batch).unwrap();
             assert!(batch.events()[0].shared_context().is_empty() && batch.events()[0].is_plain());
         });
     }
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_users_own_key_stays() {
         TestBatches::new().argument(DRAINED_AT).batch(&[7], |batch| {
-            TimestampEnricher::new().drained_at(true).enrich(batch).unwrap();
+            Time::new().drained_at(true).enrich(batch).unwrap();
             assert_eq!(batch.events()[0].field(FieldGroup::Context, DRAINED_AT), Some(ValueRef::U64(7)));
         });
     }

@@ -6,14 +6,12 @@ use fapilog_plugin::{
 };
 use serde::Deserialize;
 
-use crate::{enrich::TimestampEnricher, registration::about};
+use crate::{enrich::Time, registration::about};
 
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_enricher(about("timestamp", "Lets no event be from the future"), |settings| {
         let own: TimestampSettings = settings.read()?;
-        Ok(Factory::enricher(move |_| {
-            TimestampEnricher::new().correct_future(own.correct_future).drained_at(own.drained_at)
-        }))
+        Ok(Factory::enricher(move |_| Time::new().correct_future(own.correct_future).drained_at(own.drained_at)))
     })
 }
 

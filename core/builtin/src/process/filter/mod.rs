@@ -30,10 +30,10 @@ use fapilog_record::{
 /// by fields, after an enricher, or about events of adapters.
 ///
 /// ```
-/// use fapilog_builtin::process::{Comparison, FilterProcessor, Rule};
+/// use fapilog_builtin::process::{Comparison, Filter, Rule};
 /// use fapilog_record::{directives::Directives, level::Level};
 ///
-/// let filter = FilterProcessor::new()
+/// let filter = Filter::new()
 ///     .level(Directives::new(Level::Info).target("app::net", Level::Debug))
 ///     .exclude(["app::chatty"])
 ///     .rule(Rule::keep().when("user_id", Comparison::Eq(42.into())))
@@ -41,7 +41,7 @@ use fapilog_record::{
 /// # let _ = filter;
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct FilterProcessor {
+pub struct Filter {
     rules: Vec<Rule>,
     targets: TargetLevels,
     /// The level from which a call site's events stay, by its target.
@@ -59,7 +59,7 @@ struct TargetLevels {
 /// The levels that pass where no other does.
 const AUDIT_AND_SECURITY: LevelFilter = LevelFilter::AtLeast(Level::Audit);
 
-impl FilterProcessor {
+impl Filter {
     /// Keeps everything.
     #[must_use]
     pub fn new() -> Self {
@@ -127,7 +127,7 @@ impl TargetLevels {
     }
 }
 
-impl Processor for FilterProcessor {
+impl Processor for Filter {
     fn name(&self) -> &'static str {
         "filter"
     }
@@ -158,7 +158,7 @@ mod tests {
 
     use super::*;
 
-    fn kept(filter: &FilterProcessor, event: TestEvent<'_>) -> bool {
+    fn kept(filter: &Filter, event: TestEvent<'_>) -> bool {
         TestBatches::new().events(&[event], |batch| {
             filter.clone().process(batch).unwrap();
             batch.len() == 1
@@ -166,7 +166,7 @@ mod tests {
     }
 
     /// Staged call sites are of target `stage`.
-    fn kept_of_a_call_site(filter: &mut FilterProcessor, level: Level) -> usize {
+    fn kept_of_a_call_site(filter: &mut Filter, level: Level) -> usize {
         TestBatches::new().level(level).batch(&[1, 2, 3], |batch| {
             filter.process(batch).unwrap();
             batch.len()
@@ -176,30 +176,30 @@ mod tests {
     #[test]
     fn without_settings_everything_stays() {
         for level in Level::ALL {
-            assert_eq!(kept_of_a_call_site(&mut FilterProcessor::new(), level), 3);
+            assert_eq!(kept_of_a_call_site(&mut Filter::new(), level), 3);
         }
     }
 
     #[test]
     fn events_below_the_level_are_taken_out_and_others_stay() {
         for (level, expected) in [(Level::Info, 0), (Level::Warning, 3), (Level::Error, 3)] {
-            assert_eq!(kept_of_a_call_site(&mut FilterProcessor::new().level(Level::Warning), level), expected);
+            assert_eq!(kept_of_a_call_site(&mut Filter::new().level(Level::Warning), level), expected);
         }
     }
 
     #[test]
     fn audit_and_security_pass_every_level_and_target_except_none() {
         for level in [Level::Audit, Level::Security] {
-            assert_eq!(kept_of_a_call_site(&mut FilterProcessor::new().level(Level::Security), level), 3);
-            assert_eq!(kept_of_a_call_site(&mut FilterProcessor::new().exclude(["stage"]), level), 3);
-            assert_eq!(kept_of_a_call_site(&mut FilterProcessor::new().include(["other"]), level), 3);
-            assert_eq!(kept_of_a_call_site(&mut FilterProcessor::new().level(LevelFilter::Off), level), 0);
+            assert_eq!(kept_of_a_call_site(&mut Filter::new().level(Level::Security), level), 3);
+            assert_eq!(kept_of_a_call_site(&mut Filter::new().exclude(["stage"]), level), 3);
+            assert_eq!(kept_of_a_call_site(&mut Filter::new().include(["other"]), level), 3);
+            assert_eq!(kept_of_a_call_site(&mut Filter::new().level(LevelFilter::Off), level), 0);
         }
     }
 
     #[test]
     fn the_longest_target_that_fits_has_the_level() {
-        let filter = FilterProcessor::new()
+        let filter = Filter::new()
             .level(Directives::new(Level::Warning).target("app", Level::Info).target("app::net", Level::Error));
         for (target, level, expected) in [
             ("app", Level::Info, true),
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_call_sites_target_is_judged_as_that_of_an_event_that_describes_itself() {
-        let mut filter = FilterProcessor::new().level(Directives::new(Level::Error).target("stage", Level::Debug));
+        let mut filter = Filter::new().level(Directives::new(Level::Error).target("stage", Level::Debug));
         // The second time, from memory.
         for _ in 0..2 {
             assert_eq!(kept_of_a_call_site(&mut filter, Level::Debug), 3);
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn an_excluded_target_is_taken_out_also_where_it_is_included() {
-        let filter = FilterProcessor::new().include(["app"]).exclude(["app::chatty"]);
+        let filter = Filter::new().include(["app"]).exclude(["app::chatty"]);
         for (target, expected) in [("app", true), ("app::db", true), ("app::chatty::x", false), ("other", false)] {
             assert_eq!(kept(&filter, test_event("message").target(target)), expected, "{target}");
         }
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_first_rule_that_applies_decides() {
-        let filter = FilterProcessor::new()
+        let filter = Filter::new()
             .level(Level::Error)
             .rule(Rule::keep().when("user", Comparison::Eq("root".into())))
             .rule(Rule::drop().when("user", Comparison::Exists));
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn all_conditions_of_a_rule_must_hold() {
-        let filter = FilterProcessor::new().rule(
+        let filter = Filter::new().rule(
             Rule::drop()
                 .target("http")
                 .source("source-0")
@@ -261,8 +261,8 @@ mod tests {
 
     #[test]
     fn a_rule_takes_out_audit_events_only_if_it_names_their_level() {
-        let any = FilterProcessor::new().rule(Rule::drop());
-        let named = FilterProcessor::new().rule(Rule::drop().levels([Level::Audit]));
+        let any = Filter::new().rule(Rule::drop());
+        let named = Filter::new().rule(Rule::drop().levels([Level::Audit]));
         assert!(kept(&any, test_event("message").level(Level::Audit)) && !kept(&any, test_event("message")));
         assert!(!kept(&named, test_event("message").level(Level::Audit)) && kept(&named, test_event("message")));
     }

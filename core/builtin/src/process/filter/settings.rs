@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    process::{Comparison, FilterProcessor, Operand, Rule},
+    process::{Comparison, Filter, Operand, Rule},
     registration::about,
 };
 
@@ -77,8 +77,8 @@ enum Is {
 }
 
 impl FilterSettings {
-    fn filter(self) -> Result<FilterProcessor, Vec<Problem>> {
-        let mut filter = FilterProcessor::new().include(self.include).exclude(self.exclude);
+    fn filter(self) -> Result<Filter, Vec<Problem>> {
+        let mut filter = Filter::new().include(self.include).exclude(self.exclude);
         if let Some(level) = self.level {
             filter = filter.level(level);
         }

@@ -32,14 +32,14 @@ const MESSAGE_MAX_BYTES: usize = 64 * 1024;
 /// The field is then part of the message too, where a redactor that goes by the names of fields does not see it.
 ///
 /// ```
-/// use fapilog_builtin::process::FormatProcessor;
+/// use fapilog_builtin::process::Format;
 ///
-/// let format = FormatProcessor::in_messages().target("http", "{method} {path}: {metrics.status}")?;
+/// let format = Format::in_messages().target("http", "{method} {path}: {metrics.status}")?;
 /// # let _ = format;
 /// # Ok::<(), fapilog_builtin::process::TemplateError>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct FormatProcessor {
+pub struct Format {
     template: Option<MessageTemplate>,
     /// Longest target first: the first that fits is the one that counts.
     targets: Vec<(String, MessageTemplate)>,
@@ -49,7 +49,7 @@ pub struct FormatProcessor {
     text: Vec<u8>,
 }
 
-impl FormatProcessor {
+impl Format {
     /// Fills the placeholders that stand in messages: `info!(log, "order {order_id} filled", order_id)`. Only in those that
     /// are literals of the program: a text that comes from elsewhere is not filled. A literal that is no template, as `"{}"`,
     /// stays as it is.
@@ -128,14 +128,14 @@ fn literal<'a>(
     template.as_ref()
 }
 
-/// Without templates of its own: [`in_messages`](FormatProcessor::in_messages).
-impl Default for FormatProcessor {
+/// Without templates of its own: [`in_messages`](Format::in_messages).
+impl Default for Format {
     fn default() -> Self {
         Self::in_messages()
     }
 }
 
-impl Processor for FormatProcessor {
+impl Processor for Format {
     fn name(&self) -> &'static str {
         "format"
     }
@@ -165,7 +165,7 @@ mod tests {
 
     use super::*;
 
-    fn messages(format: &mut FormatProcessor, stage: &TestBatches, events: &[TestEvent<'_>]) -> Vec<String> {
+    fn messages(format: &mut Format, stage: &TestBatches, events: &[TestEvent<'_>]) -> Vec<String> {
         stage.events(events, |batch| {
             format.process(batch).unwrap();
             batch.events().iter().map(message).collect()
@@ -178,7 +178,7 @@ mod tests {
     }
 
     /// The message of a call site whose argument `n` is 7.
-    fn of_a_call_site(format: &mut FormatProcessor, literal: &'static str) -> String {
+    fn of_a_call_site(format: &mut Format, literal: &'static str) -> String {
         TestBatches::new().message(literal).batch(&[7], |batch| {
             format.process(batch).unwrap();
             message(&batch.events()[0])
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_literal_messages_own_placeholders_are_filled() {
-        let mut format = FormatProcessor::in_messages();
+        let mut format = Format::in_messages();
         for (literal, text) in
             [("order {n} filled", "order 7 filled"), ("{m} of {n}", "<missing> of 7"), ("{{n}} is {n}", "{n} is 7")]
         {
@@ -198,19 +198,19 @@ mod tests {
     #[test]
     fn a_literal_without_placeholders_and_one_that_is_no_template_stay() {
         for literal in ["plain", "{{n}}", "{}", "{n"] {
-            assert_eq!(of_a_call_site(&mut FormatProcessor::in_messages(), literal), literal);
+            assert_eq!(of_a_call_site(&mut Format::in_messages(), literal), literal);
         }
     }
 
     #[test]
     fn a_message_from_elsewhere_is_no_template() {
         let event = test_event("{secret}").field(FieldGroup::Context, "secret", 1);
-        assert_eq!(messages(&mut FormatProcessor::in_messages(), &TestBatches::new(), &[event]), ["{secret}"]);
+        assert_eq!(messages(&mut Format::in_messages(), &TestBatches::new(), &[event]), ["{secret}"]);
     }
 
     #[test]
     fn the_longest_target_that_fits_has_the_template() {
-        let format = FormatProcessor::in_messages().template("all: {message}").unwrap();
+        let format = Format::in_messages().template("all: {message}").unwrap();
         let mut format = format.target("app", "app").unwrap().target("app::net", "net {nothing}").unwrap().missing("?");
         let events = ["app::db", "app::net::tcp", "other"].map(|target| test_event("done").target(target));
         assert_eq!(messages(&mut format, &TestBatches::new(), &events), ["app", "net ?", "all: done"]);
@@ -221,7 +221,7 @@ mod tests {
         let long = "ä".repeat(20_000);
         let event = test_event("m").field(FieldGroup::Context, "long", long.as_str());
         TestBatches::new().events(&[event], |batch| {
-            FormatProcessor::in_messages().template("x{long}{long}").unwrap().process(batch).unwrap();
+            Format::in_messages().template("x{long}{long}").unwrap().process(batch).unwrap();
             let event = &batch.events()[0];
             assert!(event.is_cut());
             assert_eq!(message(event).len(), MESSAGE_MAX_BYTES - 1);
@@ -232,7 +232,7 @@ mod tests {
     fn internal_events_keep_their_messages() {
         TestBatches::new().batch(&[], |batch| {
             batch.emit(fapilog_record::level::Level::Warning, "fapilog::throttle", "began", &[]);
-            FormatProcessor::in_messages().template("x").unwrap().process(batch).unwrap();
+            Format::in_messages().template("x").unwrap().process(batch).unwrap();
             assert_eq!(message(&batch.events()[0]), "began");
         });
     }

@@ -10,7 +10,7 @@ use fapilog_plugin::{
 use serde::Deserialize;
 
 use crate::{
-    process::{FormatProcessor, TemplateError},
+    process::{Format, TemplateError},
     registration::about,
 };
 
@@ -31,11 +31,11 @@ struct FormatSettings {
 }
 
 impl FormatSettings {
-    fn format(self) -> Result<FormatProcessor, Vec<Problem>> {
+    fn format(self) -> Result<Format, Vec<Problem>> {
         let wrong = |path: String, error: &TemplateError| {
             vec![Problem::new(path, format!("{:?}", error.template), error.to_string())]
         };
-        let mut format = FormatProcessor::in_messages();
+        let mut format = Format::in_messages();
         if let Some(template) = &self.template {
             format = format.template(template).map_err(|error| wrong("template".to_owned(), &error))?;
         }

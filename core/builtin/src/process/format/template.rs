@@ -25,7 +25,7 @@ enum MessagePiece {
     Field(FieldPath),
 }
 
-/// A text that is no template: the error of [`FormatProcessor`](super::FormatProcessor).
+/// A text that is no template: the error of [`Format`](super::Format).
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("template {template:?} is wrong at byte {position}: {kind}")]
 pub struct TemplateError {

@@ -213,7 +213,7 @@ fn drop_largest(parts: &mut [SizedField<'_>], excess_bytes: &mut usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use fapilog_format::JsonFormatter;
+    use fapilog_format::Json;
     use fapilog_plugin::{
         formatter::Formatter,
         testing::{TestBatches, TestEvent, test_event},
@@ -338,7 +338,7 @@ mod tests {
                 SizeGuard::new().event_max_bytes(event_max_bytes).process(batch).unwrap();
                 assert!(event_bytes(&batch.events()[0]) <= event_max_bytes);
                 let mut line = Vec::new();
-                JsonFormatter::new().format(batch, &mut line);
+                Json::new().format(batch, &mut line);
                 assert!(serde_json::from_slice::<serde_json::Value>(&line).is_ok());
             });
         }
