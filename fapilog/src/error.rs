@@ -14,6 +14,7 @@ use fapilog_settings::ReloadError;
 use thiserror::Error as ThisError;
 
 /// The family of an error.
+#[doc(alias = "ErrorCategory")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -26,6 +27,7 @@ pub enum ErrorKind {
     /// A sink failed.
     Sink,
     /// The container belongs to another process.
+    #[doc(alias = "ContainerIsolationError")]
     Isolation,
 }
 
@@ -57,6 +59,7 @@ impl fmt::Display for ErrorKind {
 pub struct AlreadyInitialized;
 
 /// Any error of this library.
+#[doc(alias = "FapilogError")]
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum Error {

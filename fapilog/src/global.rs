@@ -116,6 +116,8 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 /// The program's container, until it is dropped: then it is shut down, with five seconds to drain.
 ///
 /// `std::process::exit` drops nothing: call [`Container::shutdown`] before it.
+#[doc(alias = "runtime")]
+#[doc(alias = "runtime_async")]
 #[derive(Debug)]
 #[must_use = "the container is shut down when this is dropped"]
 pub struct Global {
@@ -169,6 +171,8 @@ pub fn set_global(container: Container) -> Result<Global, Error> {
 /// container, and keep it.
 ///
 /// Log calls that name no logger need none: their `source` is the program's name.
+#[doc(alias = "get_logger")]
+#[doc(alias = "get_async_logger")]
 #[must_use]
 pub fn logger(source: &str) -> Logger {
     match GlobalState::now() {

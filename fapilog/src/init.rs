@@ -17,6 +17,7 @@ use crate::{error::Error, global::Global};
 ///
 /// # Errors
 /// When a setting is invalid, the container cannot start, or a global container exists already or is just starting.
+#[doc(alias = "create")]
 pub fn init() -> Result<Global, Error> {
     init_with(Settings::load(None)?)
 }

@@ -63,6 +63,8 @@ mod init;
 pub mod level;
 mod macros;
 pub mod metrics;
+#[doc(alias = "FapilogExceptionHandler")]
+#[doc(alias = "capture_unhandled")]
 pub mod panic_hook;
 pub mod plugin;
 pub mod process;

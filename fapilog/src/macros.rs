@@ -38,6 +38,8 @@ level_macros! { $
     /// Logs that the service is in danger.
     critical => Critical;
     /// Logs who did what, for those who must be able to prove it.
+    #[doc(alias = "AuditLogger")]
+    #[doc(alias = "audit_log_access")]
     audit => Audit;
     /// Logs an attack, or what may be one.
     security => Security;

@@ -16,7 +16,7 @@ const ASKED_MAX_PER_MILLISECOND: u128 = 30;
 #[test]
 fn a_drain_that_is_blocked_by_a_sink_does_not_spin() {
     for executor in law::executors() {
-        let full = law::Full::default();
+        let full = law::sinks::Full::default();
         let container = fapilog::Container::builder().executor(executor).sink("full", full.clone()).start().unwrap();
         info!(container.logger("held"), "goes nowhere");
         // A flush that is never answered is no reason to spin either.

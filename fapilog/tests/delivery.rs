@@ -435,7 +435,7 @@ fn two_containers_share_nothing() {
 
 #[test]
 fn what_is_not_delivered_by_the_deadline_is_lost_and_counted() {
-    let container = thread_builder().sink("full", law::Full::default()).start().unwrap();
+    let container = thread_builder().sink("full", law::sinks::Full::default()).start().unwrap();
     let log = container.logger("delivery");
     (0..10).for_each(|number| info!(log, "numbered", number));
     assert!(matches!(container.flush(Duration::from_millis(20)), Err(FlushError::Deadline { .. })));

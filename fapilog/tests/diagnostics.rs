@@ -15,11 +15,10 @@ use std::{
 use fapilog::{
     Container, Level,
     error::FlushError,
-    event::Batch,
     info,
-    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Delivery, SinkError, SinkFactory},
 };
-use law::{TIMEOUT, thread_builder};
+use law::{TIMEOUT, sinks::StubSink, thread_builder};
 
 /// The task of a child process. Not set in the parent.
 const ROLE: &str = "FAPILOG_DIAGNOSTICS_TEST_ROLE";
@@ -28,27 +27,12 @@ const READY: &str = "-- ready --";
 const ALL_WELL: i32 = 42;
 
 /// Delivers nothing, for another reason each time.
-#[derive(Default)]
-struct Undelivered(u32);
-
-impl SinkFactory for Undelivered {
-    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
-        Ok(Box::new(Self::default()))
-    }
-}
-
-impl Sink for Undelivered {
-    fn writer(&self) -> String {
-        "none".to_owned()
-    }
-    fn payload(&mut self) -> Option<Payload> {
-        Some(Payload::new(1024))
-    }
-    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
-    fn deliver(&mut self, _: Payload) -> Delivery {
-        self.0 += 1;
-        Delivery::done(Err(SinkError::Other(format!("reason {}", self.0).into())))
-    }
+fn undelivered() -> impl SinkFactory {
+    let mut failures = 0;
+    StubSink::new(move || {
+        failures += 1;
+        Delivery::done(Err(SinkError::Other(format!("reason {failures}").into())))
+    })
 }
 
 fn drop_event(container: &Container) {
@@ -63,11 +47,8 @@ fn the_child() {
     if std::env::var_os(ROLE).is_none() {
         return;
     }
-    let container = thread_builder()
-        .diagnostics_to_stderr(Level::Trace)
-        .sink("undelivered", Undelivered::default())
-        .start()
-        .unwrap();
+    let container =
+        thread_builder().diagnostics_to_stderr(Level::Trace).sink("undelivered", undelivered()).start().unwrap();
     (0..3).for_each(|_| drop_event(&container));
     assert_eq!(container.diagnostics().len(), 3);
     println!("\n{READY}");

@@ -16,9 +16,9 @@ use fapilog::{
     metrics::HealthLevel,
     plugin::PluginError,
     process::Processor,
-    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory, SinkOptions},
+    sink::{Delivery, SinkError, SinkFactory, SinkOptions},
 };
-use law::{TIMEOUT, balanced, memory, parsed, thread_builder};
+use law::{TIMEOUT, balanced, memory, parsed, sinks::StubSink, thread_builder};
 
 /// Adds a field, or fails.
 struct Fickle {
@@ -95,31 +95,8 @@ fn with_two_plugins_disabled_only_essential_ones_work_until_one_is_back() {
 }
 
 /// Makes sinks that deliver nothing.
-struct Broken;
-
-impl SinkFactory for Broken {
-    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
-        Ok(Box::new(Self))
-    }
-}
-
-impl Sink for Broken {
-    fn writer(&self) -> String {
-        "broken".to_owned()
-    }
-
-    fn payload(&mut self) -> Option<Payload> {
-        Some(Payload::new(64))
-    }
-
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
-        let len = payload.len() + batch.len();
-        payload.buffer().resize(len, b'x');
-    }
-
-    fn deliver(&mut self, _: Payload) -> Delivery {
-        Delivery::done(Err(SinkError::Other("broken".into())))
-    }
+fn broken() -> impl SinkFactory {
+    StubSink::new(|| Delivery::done(Err(SinkError::Other("broken".into()))))
 }
 
 fn health_with(builder: fapilog::container::ContainerBuilder) -> HealthLevel {
@@ -134,7 +111,7 @@ fn health_with(builder: fapilog::container::ContainerBuilder) -> HealthLevel {
 #[test]
 fn a_sink_that_fails_leaves_the_others_to_work() {
     let (sink, events) = memory();
-    let builder = thread_builder().sink("memory", sink).sink_with("broken", Broken, SinkOptions::new());
+    let builder = thread_builder().sink("memory", sink).sink_with("broken", broken(), SinkOptions::new());
     assert_eq!((health_with(builder), events.lines().len()), (HealthLevel::WorkingSinks, 1));
 }
 
@@ -147,7 +124,7 @@ fn when_no_sink_works_it_is_an_emergency_that_the_program_hears_of() {
         .error_callback(move |diagnostic| {
             ear.store(diagnostic.about == "emergency" || ear.load(Ordering::Relaxed), Ordering::Relaxed)
         })
-        .sink("broken", Broken);
+        .sink("broken", broken());
     assert_eq!(health_with(builder), HealthLevel::Emergency);
     assert!(is_heard.load(Ordering::Relaxed));
 }

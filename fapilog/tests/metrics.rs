@@ -5,8 +5,15 @@ mod law;
 
 use std::time::{Duration, Instant};
 
-use fapilog::{Container, container::Overflow, error::FlushError, format, info, plugin::PluginKind, sink};
-use law::{TIMEOUT, balanced, end, started, started_manual};
+use fapilog::{
+    Container,
+    container::Overflow,
+    error::FlushError,
+    format, info,
+    plugin::PluginKind,
+    sink::{self, Delivery},
+};
+use law::{TIMEOUT, balanced, end, sinks::StubSink, started, started_manual};
 
 #[test]
 fn figures_cover_sinks_plugins_times_and_rings() {
@@ -65,8 +72,8 @@ fn an_async_flush_returns_when_everything_is_delivered() {
 
 #[test]
 fn an_async_flush_that_takes_too_long_fails_at_its_deadline() {
-    let (hold, _held) = law::memory();
-    let container = law::thread_builder().sink("stuck", Stuck(hold)).start().unwrap();
+    let stuck = StubSink::new(|| Delivery::in_flight(std::future::pending()));
+    let container = law::thread_builder().sink("stuck", stuck).start().unwrap();
     info!(container.logger("metrics"), "logged");
     let start = Instant::now();
     let result = pollster::block_on(container.flush_async(Duration::from_millis(50)));
@@ -85,36 +92,6 @@ fn an_async_shutdown_drains_and_reports() {
     assert_eq!((accounts.delivered_total(), events.lines().len()), (1, 1));
     let again = pollster::block_on(container.flush_async(TIMEOUT));
     assert!(matches!(again, Err(FlushError::ShutDown)), "{again:?}");
-}
-
-/// Makes sinks whose deliveries never end.
-struct Stuck(sink::Memory);
-
-impl fapilog::sink::SinkFactory for Stuck {
-    fn make(
-        &self,
-        context: &fapilog::sink::SinkContext<'_>,
-    ) -> Result<Box<dyn fapilog::sink::Sink>, fapilog::sink::SinkError> {
-        struct Never(Box<dyn fapilog::sink::Sink>);
-        impl fapilog::sink::Sink for Never {
-            fn writer(&self) -> String {
-                "never".to_owned()
-            }
-
-            fn payload(&mut self) -> Option<fapilog::sink::Payload> {
-                self.0.payload()
-            }
-
-            fn encode(&mut self, batch: &fapilog::event::Batch<'_>, payload: &mut fapilog::sink::Payload) {
-                self.0.encode(batch, payload);
-            }
-
-            fn deliver(&mut self, _: fapilog::sink::Payload) -> fapilog::sink::Delivery {
-                fapilog::sink::Delivery::in_flight(std::future::pending())
-            }
-        }
-        Ok(Box::new(Never(self.0.make(context)?)))
-    }
 }
 
 #[test]

@@ -21,10 +21,9 @@ use fapilog::{
     info,
     panic_hook::{self, Options},
     plugin::PluginError,
-    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
     testing::{LoggedValue, TestLog},
 };
-use law::{TIMEOUT, balanced, end, executors, messages, shut_down, started, started_manual, until};
+use law::{TIMEOUT, balanced, end, executors, messages, shut_down, sinks::StubSink, started, started_manual, until};
 
 /// The turn of one test, with a hook from before that counts.
 struct Turn {
@@ -270,35 +269,11 @@ fn a_drain_that_the_program_runs_does_not_wait_for_itself() {
     drop(hook);
 }
 
-/// A sink that panics whenever it is to deliver.
-struct Panics;
-
-impl SinkFactory for Panics {
-    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
-        Ok(Box::new(Self))
-    }
-}
-
-impl Sink for Panics {
-    fn writer(&self) -> String {
-        "panics".to_owned()
-    }
-
-    fn payload(&mut self) -> Option<Payload> {
-        Some(Payload::new(0))
-    }
-
-    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
-
-    fn deliver(&mut self, _: Payload) -> Delivery {
-        panic!("a sink, on purpose")
-    }
-}
-
 #[test]
 fn a_sink_that_panics_at_each_event_does_not_feed_on_its_own_panics() {
     let turn = take_turn();
-    let container = law::thread_builder().sink("panics", Panics).start().unwrap();
+    let panics = StubSink::new(|| panic!("a sink, on purpose"));
+    let container = law::thread_builder().sink("panics", panics).start().unwrap();
     let log = container.logger("service");
     let _hook = panic_hook::install(&log, Options::new());
     info!(log, "the only one");

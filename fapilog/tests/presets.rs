@@ -20,9 +20,9 @@ use fapilog::{
     level::LevelFilter,
     plugin::{Factory, Metadata, PluginKind, Registry},
     settings::{ErrorHandling, OverflowStrategy, Preset, Reload},
-    sink::{self, MemoryEvents, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{self, MemoryEvents},
 };
-use law::{TIMEOUT, balanced};
+use law::{TIMEOUT, balanced, sinks::Talkative};
 
 /// A preset, but for its sinks.
 fn started(preset: Preset) -> (Container, MemoryEvents) {
@@ -146,16 +146,6 @@ fn each_preset_waits_as_long_as_its_settings() {
 
 /// In a child, whose stderr is looked at.
 const CHILD: &str = "PRESET_TEST_CHILD";
-
-/// Reports a diagnostic when it is made.
-struct Talkative;
-
-impl SinkFactory for Talkative {
-    fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
-        context.report("planted");
-        sink::Null::new(format::Json::new).make(context)
-    }
-}
 
 /// Not a test of its own: starts a preset with a sink that reports a diagnostic, and prints which formatters have colours.
 #[test]

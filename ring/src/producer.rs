@@ -14,6 +14,7 @@ use crate::{
 /// The writing end of a ring. There is one at a time: it can be sent to another thread, but neither cloned nor shared.
 ///
 /// Dropping it closes the ring: the consumer reads the remaining frames and may then recycle it (rules 6 and 7).
+#[doc(alias = "AsyncQueue")]
 #[derive(Debug)]
 pub struct Producer {
     shared: Arc<SharedRing>,

@@ -57,6 +57,7 @@ impl From<NotMade> for StartError {
 }
 
 /// The reason why a flush failed.
+#[doc(alias = "PipelineError")]
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FlushError {
@@ -86,6 +87,7 @@ pub enum FlushError {
 }
 
 /// The reason why a shutdown was incomplete. The container is shut down all the same.
+#[doc(alias = "PipelineError")]
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ShutdownError {

@@ -17,6 +17,7 @@ use crate::{
 /// Then `truncated=true`, if something was cut, and `not_utf8=[key,...]`, if bytes were not UTF-8. Every key comes once, none
 /// needs quotes, and every quoted value is a JSON string: the logfmt that Go's `go-logfmt`, and so Loki, reads. Values, keys
 /// and escapes are those of [`format::text`](super::text).
+#[doc(alias = "LogfmtFormatter")]
 #[derive(Debug, Default)]
 pub struct Logfmt {
     lines: TextLines<LogfmtLayout>,

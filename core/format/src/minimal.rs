@@ -16,6 +16,7 @@ use crate::{
 ///
 /// `truncated=true` stands behind them if something was cut. The message is written as
 /// [`Simple`](super::Simple) does, so it is one line whatever was logged.
+#[doc(alias = "MinimalFormatter")]
 #[derive(Debug, Default)]
 pub struct Minimal {
     lines: TextLines<MinimalLayout>,

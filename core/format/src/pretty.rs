@@ -19,6 +19,7 @@ use crate::{
 /// bold, what is less important is dim, and errors (fields called `error` or `err`) are red; without, the line is the same
 /// text. It is put together as [`Simple`](super::Simple)'s, so the only terminal sequences in it are those
 /// colours, whatever was logged.
+#[doc(alias = "PrettyFormatter")]
 #[derive(Debug, Default)]
 pub struct Pretty {
     lines: TextLines<PrettyLayout>,

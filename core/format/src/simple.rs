@@ -18,6 +18,7 @@ use crate::{
 /// something was cut. The message stands without quotes if there is no `=` in it, no space at its ends, and nothing to
 /// escape; so the first `=` or `"` behind the target is its end. Values, keys and escapes are those of
 /// [`format::text`](super::text).
+#[doc(alias = "SimpleFormatter")]
 #[derive(Debug, Default)]
 pub struct Simple {
     lines: TextLines<SimpleLayout>,

@@ -3,6 +3,7 @@
 use crate::{error::PluginError, event::Batch};
 
 /// Adds fields to events.
+#[doc(alias = "BaseEnricher")]
 pub trait Enricher {
     /// Its name, for accounts and errors: letters, digits, `_` and `-`. The container puts a number behind it where another
     /// has it already, as in `throttle-2`.

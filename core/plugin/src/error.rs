@@ -6,6 +6,7 @@ use thiserror::Error;
 use crate::name::NAME_RULE;
 
 /// Why a plugin could not do its work.
+#[doc(alias = "PluginExecutionError")]
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PluginError {

@@ -3,6 +3,7 @@
 use crate::event::Batch;
 
 /// Renders events.
+#[doc(alias = "BaseFormatter")]
 pub trait Formatter {
     /// Its name, for errors.
     fn name(&self) -> &'static str;

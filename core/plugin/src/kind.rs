@@ -3,6 +3,7 @@
 use std::fmt;
 
 /// The kind of a plugin.
+#[doc(alias = "PluginType")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum PluginKind {

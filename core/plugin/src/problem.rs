@@ -94,6 +94,7 @@ impl Error for Problem {
 }
 
 /// Everything that is wrong with the settings. Its source is that of the first problem that has one.
+#[doc(alias = "ConfigurationError")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsError {
     /// The problems, in the order of the settings.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::{error::PluginError, event::Batch};
 
 /// Chooses among events, or changes them.
+#[doc(alias = "BaseProcessor")]
 pub trait Processor {
     /// Its name, for accounts and errors: letters, digits, `_` and `-`. The container puts a number behind it where another
     /// has it already, as in `throttle-2`.

@@ -1,6 +1,9 @@
 //! The parts of an event that hold fields.
 
 /// The part of an event that a field goes to.
+#[doc(alias = "tags")]
+#[doc(alias = "context")]
+#[doc(alias = "metrics")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FieldGroup {

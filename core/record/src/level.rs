@@ -9,6 +9,7 @@ use crate::error_codes;
 /// How grave an event is.
 ///
 /// AUDIT and SECURITY stand above the others: they pass every level threshold but [`LevelFilter::Off`].
+#[doc(alias = "EventSeverity")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Level {
@@ -168,6 +169,7 @@ impl FromStr for Level {
 }
 
 /// The subject of an event.
+#[doc(alias = "EventCategory")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]

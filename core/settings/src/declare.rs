@@ -16,6 +16,7 @@ macro_rules! settings {
         ///
         /// Made by [`builder`](Settings::builder), [`load`](Settings::load), [`from_file`](Settings::from_file) or
         /// [`from_env`](Settings::from_env), which check it as a whole; or as a part of your own settings, by serde.
+        #[doc(alias = "UniversalSettings")]
         #[derive(Debug, Clone, PartialEq, serde::Serialize)]
         #[non_exhaustive]
         pub struct Settings {

@@ -67,6 +67,7 @@ impl Settings {
     ///
     /// # Errors
     /// As [`into_builder`](Self::into_builder).
+    #[doc(alias = "load_plugins")]
     pub fn into_builder_with(self, registry: &Registry) -> Result<ContainerBuilder, SettingsError> {
         let builder = build(&self, registry)?;
         let origin = Origin { settings: self, registry: registry.clone() };

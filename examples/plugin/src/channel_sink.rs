@@ -12,7 +12,7 @@ use std::{
 
 use fapilog_plugin::{
     event::Batch,
-    factory::{Factory, ShardInfo},
+    factory::Factory,
     formatter::Formatter,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
@@ -37,7 +37,7 @@ impl ChannelSink {
         formatter: impl Fn() -> F + Send + Sync + 'static,
     ) -> (Self, Receiver<Vec<u8>>) {
         let (sender, receiver) = sync_channel(payload_count_max);
-        let formatter = Factory::new(move |_: ShardInfo| -> Box<dyn Formatter> { Box::new(formatter()) });
+        let formatter = Factory::formatter(move |_| formatter());
         (Self { formatter, sender }, receiver)
     }
 }

@@ -20,6 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// It takes all levels, and stamps events by a clock that stands at [`START`](Self::START) until the test moves it. Two of
 /// them share nothing. When it is dropped it shuts down, and panics if an event is unaccounted for (unless the test has
 /// failed already).
+#[doc(alias = "fapilog_test_fixture")]
 #[must_use]
 pub struct TestLog {
     container: Container,

@@ -8,11 +8,9 @@
     reason = "all of this is test code"
 )]
 
+pub(crate) mod sinks;
+
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
     thread,
     time::{Duration, Instant},
 };
@@ -21,10 +19,9 @@ use fapilog::{
     Container,
     container::{ContainerBuilder, Executor, ManualDrain},
     error::StartError,
-    event::Batch,
     format,
     metrics::Accounts,
-    sink::{self, Delivery, MemoryEvents, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{self, MemoryEvents},
 };
 use serde_json::Value;
 
@@ -119,41 +116,5 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(start.elapsed() < TIMEOUT, "waited in vain until {what}");
         thread::sleep(Duration::from_micros(200));
-    }
-}
-
-/// A sink that never has room. It counts how often it is asked.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Full {
-    asked: Arc<AtomicU64>,
-}
-
-impl Full {
-    /// The number of requests for room by the drain: at least one in each of its passes while an event waits.
-    pub(crate) fn asked(&self) -> u64 {
-        self.asked.load(Ordering::Relaxed)
-    }
-}
-
-impl SinkFactory for Full {
-    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
-        Ok(Box::new(self.clone()))
-    }
-}
-
-impl Sink for Full {
-    fn writer(&self) -> String {
-        "none".to_owned()
-    }
-
-    fn payload(&mut self) -> Option<Payload> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        None
-    }
-
-    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
-
-    fn deliver(&mut self, _: Payload) -> Delivery {
-        Delivery::done(Ok(()))
     }
 }

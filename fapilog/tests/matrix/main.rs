@@ -1,5 +1,5 @@
-//! Every formatter with every sink, on value with control characterss: what comes out is read back by parsers that share nothing with the
-//! library, and is what went in.
+//! Every formatter with every sink, on values with control characters: what comes out is read back by parsers that share
+//! nothing with the library, and is what went in.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

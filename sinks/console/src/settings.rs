@@ -8,7 +8,7 @@ use std::{
 };
 
 use fapilog_plugin::{
-    factory::{Factory, ShardInfo},
+    factory::Factory,
     formatter::Formatter,
     problem::Problem,
     sink::{OnFull, Sink, SinkContext, SinkError, SinkFactory},
@@ -33,6 +33,13 @@ const QUEUE_BYTES_MAX: usize = 1 << 30;
 /// # drop(logs);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "ConsoleSink")]
+#[doc(alias = "StdoutSink")]
+#[doc(alias = "StderrSink")]
+#[doc(alias = "StdoutJsonSink")]
+#[doc(alias = "StdoutPrettySink")]
+#[doc(alias = "stdout_json")]
+#[doc(alias = "stdout_pretty")]
 pub struct Console {
     target: Target,
     formatter: Factory<dyn Formatter>,
@@ -71,7 +78,7 @@ impl Console {
     }
 
     fn new<F: Formatter + 'static>(target: Target, formatter: impl Fn() -> F + Send + Sync + 'static) -> Self {
-        let formatter = Factory::new(move |_: ShardInfo| -> Box<dyn Formatter> { Box::new(formatter()) });
+        let formatter = Factory::formatter(move |_| formatter());
         Self { target, formatter, queue_capacity_bytes: 4 << 20 }
     }
 

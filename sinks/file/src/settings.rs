@@ -6,7 +6,7 @@ use std::{
 };
 
 use fapilog_plugin::{
-    factory::{Factory, ShardInfo},
+    factory::Factory,
     formatter::Formatter,
     problem::Problem,
     settings::duration,
@@ -61,6 +61,8 @@ pub enum FileSync {
 /// # drop(logs);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "FileSink")]
+#[doc(alias = "RotatingFileSink")]
 #[derive(Debug)]
 pub struct File {
     pub(super) path: PathBuf,
@@ -88,7 +90,7 @@ impl File {
     ) -> Self {
         Self {
             path: path.as_ref().to_owned(),
-            formatter: Factory::new(move |_: ShardInfo| -> Box<dyn Formatter> { Box::new(formatter()) }),
+            formatter: Factory::formatter(move |_| formatter()),
             options: FileOptions {
                 engine: FileEngine::Auto,
                 direct: true,

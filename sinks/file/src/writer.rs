@@ -1,17 +1,25 @@
 //! The place of each write in the file, and the contiguous end. The numbers are the rules of the [module's page](super).
 
+mod queued_write;
+mod retry_backoff;
+mod syncing;
+
 use std::{
     collections::VecDeque,
     io,
-    ops::Range,
     time::{Duration, Instant},
 };
 
 use fapilog_plugin::threads::process::OwnProcess;
 
+use self::{
+    queued_write::{BlockRange, QueuedWrite, WriteState},
+    retry_backoff::RetryBackoff,
+    syncing::Syncing,
+};
 use super::{
     block::Block,
-    cursors::{ContiguousEnd, FileCursors, FillingEnd, ScheduledEnd},
+    cursors::{FileCursors, FillingEnd, ScheduledEnd},
     engine::{IoCompletion, IoRequest, IoWork, WriteEngine, WritePath},
     open::{PAGE_BYTES, cut_behind, unlock},
     settings::FileSync,
@@ -19,12 +27,6 @@ use super::{
 
 /// How long a partial page waits for the next full block.
 pub(super) const TAIL_WAIT: Duration = Duration::from_millis(5);
-
-const RETRY_MIN: Duration = Duration::from_millis(10);
-const RETRY_MAX: Duration = Duration::from_secs(1);
-
-/// The interval at which a sync in flight is polled when nothing else calls the writer.
-const SYNC_POLL: Duration = Duration::from_millis(1);
 
 /// How long a dropped writer waits for requests in flight.
 const LAST_WAIT: Duration = Duration::from_secs(1);
@@ -70,74 +72,6 @@ struct FillingBlock {
     registered: Option<super::block::RegisteredBuffer>,
     start: usize,
 }
-
-/// A write, in the order of the file.
-#[derive(Debug)]
-struct QueuedWrite {
-    id: u64,
-    path: WritePath,
-    /// Where its bytes end in the file.
-    end: ScheduledEnd,
-    state: WriteState,
-}
-
-#[derive(Debug)]
-enum WriteState {
-    /// Not yet submitted: it waits for other writes (rule 5), for room in the engine, or for the retry time (rule 7).
-    Waiting(BlockRange),
-    InFlight,
-    Done,
-}
-
-/// The bytes of `block` in `range`, which belong at `offset` of the file.
-#[derive(Debug)]
-struct BlockRange {
-    block: Block,
-    range: Range<usize>,
-    offset: u64,
-}
-
-impl BlockRange {
-    /// The bytes that remain after `written` of them.
-    fn remaining_after(mut self, written: usize) -> Self {
-        self.range.start += written;
-        self.offset += written as u64;
-        self
-    }
-}
-
-/// The state of syncs.
-#[derive(Debug)]
-struct Syncing {
-    /// The contiguous end when the sync in flight was submitted.
-    in_flight: Option<ContiguousEnd>,
-    last: Instant,
-    /// A flush waits for a sync of everything below the contiguous end.
-    is_requested: bool,
-}
-
-/// Rule 7: how long writes wait after a failure.
-#[derive(Debug)]
-struct RetryBackoff {
-    wait: Duration,
-    not_before: Option<Instant>,
-}
-
-impl RetryBackoff {
-    fn new() -> Self {
-        Self { wait: RETRY_MIN, not_before: None }
-    }
-
-    /// Several writes that fail together count as one failure.
-    fn failed(&mut self, now: Instant) {
-        if self.not_before.is_none_or(|time| now >= time) {
-            self.not_before = Some(now + self.wait);
-            self.wait = (self.wait * 2).min(RETRY_MAX);
-        }
-    }
-}
-
-const SYNC_ID: u64 = u64::MAX;
 
 impl BatchWriter {
     pub(super) fn new(
@@ -245,42 +179,6 @@ impl BatchWriter {
         self.cursors.filling().offset().saturating_sub(self.partial_page.len() as u64)
     }
 
-    /// Rule 6: the records below are written, and synced where the settings require that.
-    pub(super) fn delivered_end(&self) -> FillingEnd {
-        match self.sync {
-            FileSync::Batch => self.cursors.synced_end(),
-            FileSync::Never | FileSync::Interval(_) => self.cursors.written_end(),
-        }
-    }
-
-    /// Whether a sync has reached `end`, successful or not.
-    pub(super) fn is_synced(&self, end: FillingEnd) -> bool {
-        end <= self.cursors.synced_end()
-    }
-
-    /// Whether the disk may have dropped bytes below `end`, by the result of a sync.
-    pub(super) fn is_doubtful(&self, end: FillingEnd) -> bool {
-        self.cursors.is_doubtful(end)
-    }
-
-    /// When the next sync of an interval is due; while a sync is in flight, when to poll it.
-    pub(super) fn sync_due(&self, now: Instant) -> Option<Instant> {
-        let FileSync::Interval(interval) = self.sync else { return None };
-        if self.syncing.in_flight.is_some() {
-            return now.checked_add(SYNC_POLL);
-        }
-        self.cursors.has_unsynced().then(|| self.syncing.last.checked_add(interval)).flatten()
-    }
-
-    /// Requests a sync up to the contiguous end, if the settings have syncs at all. Returns that end.
-    pub(super) fn request_sync(&mut self) -> Option<FillingEnd> {
-        if self.sync == FileSync::Never || !self.cursors.has_unsynced() {
-            return None;
-        }
-        self.syncing.is_requested = true;
-        Some(self.cursors.written_end())
-    }
-
     /// The records below `end` were reported to the container: they stay in the file (rule 7).
     pub(super) fn acknowledge(&mut self, end: FillingEnd) {
         debug_assert!(end <= self.delivered_end(), "acknowledged {end:?} before its delivery: {:?}", self.cursors);
@@ -374,22 +272,6 @@ impl BatchWriter {
         }
     }
 
-    fn start_sync(&mut self, now: Instant) {
-        let is_due = match self.sync {
-            FileSync::Never => false,
-            FileSync::Interval(interval) => {
-                self.syncing.is_requested || now.saturating_duration_since(self.syncing.last) >= interval
-            }
-            FileSync::Batch => true,
-        };
-        if is_due && self.cursors.has_unsynced() && self.syncing.in_flight.is_none() && self.engine.has_room() {
-            self.syncing.in_flight = Some(self.cursors.contiguous());
-            self.syncing.last = now;
-            self.syncing.is_requested = false;
-            self.engine.submit(IoRequest { id: SYNC_ID, work: IoWork::Sync });
-        }
-    }
-
     fn reap(&mut self, now: Instant) {
         let mut done = Vec::new();
         self.engine.reap(&mut |completion| done.push(completion));
@@ -401,17 +283,6 @@ impl BatchWriter {
         }
         while let Some(write) = self.writes.pop_front_if(|write| write.is_done()) {
             self.cursors.complete(write.end);
-        }
-    }
-
-    fn sync_done(&mut self, result: io::Result<usize>) {
-        let Some(end) = self.syncing.in_flight.take() else { return };
-        match result {
-            Ok(_) => self.cursors.sync_succeeded(end),
-            Err(error) => {
-                self.cursors.sync_failed(end);
-                self.add_error(WriterError::Sync(error));
-            }
         }
     }
 
@@ -463,12 +334,6 @@ impl BatchWriter {
         }
         let has_outgrown = block.has_outgrown(self.block_bytes);
         self.free.push(if has_outgrown { Block::new(self.block_bytes) } else { block });
-    }
-}
-
-impl QueuedWrite {
-    fn is_done(&self) -> bool {
-        matches!(self.state, WriteState::Done)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use fapilog_plugin::{
     event::Batch,
-    factory::{Factory, ShardInfo},
+    factory::Factory,
     formatter::Formatter,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
     threads::lock,
@@ -17,6 +17,7 @@ const PAYLOAD_BYTES: usize = 64 * 1024;
 /// Keeps rendered events in memory, for tests: a handle reads them.
 ///
 /// The memory is bounded: beyond the limit, deliveries fail, and their events are counted as lost.
+#[doc(alias = "MemorySink")]
 #[derive(Debug)]
 pub struct Memory {
     formatter: Factory<dyn Formatter>,
@@ -45,7 +46,7 @@ impl Memory {
         events: &MemoryEvents,
         formatter: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self {
-        let formatter = Factory::new(move |_: ShardInfo| -> Box<dyn Formatter> { Box::new(formatter()) });
+        let formatter = Factory::formatter(move |_| formatter());
         Self { formatter, kept: Arc::clone(&events.kept), capacity_bytes: 64 << 20 }
     }
 

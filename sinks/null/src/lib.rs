@@ -6,7 +6,7 @@ pub use registration::register;
 
 use fapilog_plugin::{
     event::Batch,
-    factory::{Factory, ShardInfo},
+    factory::Factory,
     formatter::Formatter,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
@@ -17,6 +17,7 @@ const PAYLOAD_BYTES: usize = 256 * 1024;
 const OVERSHOOT_BYTES: usize = 256 * 1024;
 
 /// Encodes events, discards the bytes, and reports the events as delivered: for measurements without a destination.
+#[doc(alias = "NullSink")]
 #[derive(Debug)]
 pub struct Null {
     formatter: Factory<dyn Formatter>,
@@ -25,7 +26,7 @@ pub struct Null {
 impl Null {
     /// A null sink whose events are rendered by formatters that `formatter` makes.
     pub fn new<F: Formatter + 'static>(formatter: impl Fn() -> F + Send + Sync + 'static) -> Self {
-        let formatter = Factory::new(move |_: ShardInfo| -> Box<dyn Formatter> { Box::new(formatter()) });
+        let formatter = Factory::formatter(move |_| formatter());
         Self { formatter }
     }
 }

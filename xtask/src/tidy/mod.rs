@@ -5,6 +5,7 @@
 mod arrows;
 mod book_pages;
 mod breach;
+mod doc_aliases;
 mod error;
 mod items;
 mod lexer;
@@ -42,6 +43,7 @@ const RULES: &[TidyRule] = &[
     },
     TidyRule { name: type_names::NAME, summary: "types of one name", check: type_names::check },
     TidyRule { name: statics::NAME, summary: "state of the whole process", check: statics::check },
+    TidyRule { name: doc_aliases::NAME, summary: "names of the architecture, as aliases", check: doc_aliases::check },
     TidyRule { name: book_pages::NAME, summary: "pages whose code no test compiles", check: book_pages::check },
 ];
 

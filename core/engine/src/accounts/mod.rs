@@ -49,6 +49,8 @@ pub struct SinkAccounts {
 }
 
 /// The accounts of all events of a container.
+#[doc(alias = "BatchResult")]
+#[doc(alias = "DrainResult")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Accounts {

@@ -3,6 +3,8 @@
 use std::{fmt, sync::atomic::Ordering};
 
 /// Whether a plugin works.
+#[doc(alias = "PluginExecutor")]
+#[doc(alias = "circuit_breaker")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum PluginState {
@@ -37,6 +39,8 @@ impl fmt::Display for PluginState {
 }
 
 /// How much of a container's pipeline works, in the order in which failures reduce it.
+#[doc(alias = "HealthMonitor")]
+#[doc(alias = "graceful_degradation")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum HealthLevel {

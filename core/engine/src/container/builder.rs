@@ -33,6 +33,8 @@ use crate::{
 };
 
 /// Configures a container.
+#[doc(alias = "AsyncPipeline")]
+#[doc(alias = "LoggerBuilder")]
 #[must_use = "a builder does nothing until it is started"]
 #[derive(Default)]
 pub struct ContainerBuilder {
@@ -103,6 +105,8 @@ impl ContainerBuilder {
 
     /// Adds a redactor: a processor that runs behind all others, and without which no event goes on. An event that it
     /// could not see, because it failed or is disabled, is lost and counted.
+    #[doc(alias = "ComplianceEngine")]
+    #[doc(alias = "PIIRedactionProcessor")]
     pub fn redactor(mut self, make: impl Fn(ShardInfo) -> Box<dyn Processor> + Send + Sync + 'static) -> Self {
         self.pipeline.redactors.push(PluginPlan::new(make));
         self

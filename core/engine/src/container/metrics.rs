@@ -13,6 +13,9 @@ use crate::{
 };
 
 /// A snapshot of a container's figures. Counts are since its start.
+#[doc(alias = "MetricsCollector")]
+#[doc(alias = "ContainerMetrics")]
+#[doc(alias = "PipelineMetrics")]
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Metrics {
@@ -35,6 +38,7 @@ pub struct Metrics {
 }
 
 /// The figures of one plugin.
+#[doc(alias = "PluginExecutor")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PluginMetrics {
@@ -61,6 +65,7 @@ pub struct PluginMetrics {
 }
 
 /// The figures of the rings between threads and drain.
+#[doc(alias = "AsyncQueue")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct RingMetrics {
@@ -78,6 +83,8 @@ pub struct RingMetrics {
 
 impl Container {
     /// The figures as of now. In a forked child, only those of the [accounts](Self::accounts).
+    #[doc(alias = "get_metrics")]
+    #[doc(alias = "get_pipeline_metrics")]
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         let is_in_forked_child = self.frontend.is_in_forked_child();

@@ -46,6 +46,7 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// An isolated log: loggers in front, sinks behind, and the drain between. Two containers share nothing.
 ///
 /// Dropping it shuts it down, with five seconds to drain.
+#[doc(alias = "AsyncLoggingContainer")]
 #[derive(Debug)]
 pub struct Container {
     frontend: Arc<Frontend>,
@@ -68,12 +69,15 @@ impl Container {
     }
 
     /// A number that no other container of the process has.
+    #[doc(alias = "container_id")]
     #[must_use]
     pub fn id(&self) -> u64 {
         self.frontend.id()
     }
 
     /// A logger; `source` names it in its events. Names are kept for the container's life: the first 65,536 are distinct.
+    #[doc(alias = "create_logger")]
+    #[doc(alias = "get_logger")]
     #[must_use]
     pub fn logger(&self, source: &str) -> Logger {
         Logger::new(Arc::clone(&self.frontend), source)
@@ -121,6 +125,7 @@ impl Container {
     }
 
     /// The diagnostics of fallbacks and failures, in the order in which they came up. Empty in a forked child.
+    #[doc(alias = "internal_logging")]
     #[must_use]
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         if self.frontend.is_in_forked_child() { Vec::new() } else { self.diagnostics.all() }
@@ -168,6 +173,8 @@ impl Container {
     ///
     /// # Errors
     /// When something was not delivered within `timeout`; it is lost then, and counted.
+    #[doc(alias = "stop_and_drain")]
+    #[doc(alias = "drain")]
     pub fn shutdown(&self, timeout: Duration) -> Result<Accounts, ShutdownError> {
         if self.frontend.is_in_forked_child() {
             return Err(ShutdownError::Forked);

@@ -46,6 +46,8 @@ impl Container {
     ///
     /// # Errors
     /// As for [`shutdown`](Self::shutdown).
+    #[doc(alias = "stop_and_drain")]
+    #[doc(alias = "drain")]
     pub fn shutdown_async(
         &self,
         timeout: Duration,

@@ -34,6 +34,7 @@ const REPORTS_MAX: u32 = 32;
 const REPORTS_SPAN: Duration = Duration::from_secs(1);
 
 /// A fallback or a failure of the log itself.
+#[doc(alias = "internal_logging")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagnostic {
@@ -67,6 +68,7 @@ impl fmt::Display for Diagnostic {
 /// A program's own function that is called with each diagnostic.
 ///
 /// The thread that reports calls it, and that may be a drain's: it should be quick. A panic in it is caught.
+#[doc(alias = "error_callback")]
 #[derive(Clone)]
 pub struct ErrorCallback(Arc<dyn Fn(&Diagnostic) + Send + Sync>);
 

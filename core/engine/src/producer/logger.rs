@@ -16,6 +16,8 @@ use fapilog_record::{
 use crate::producer::{Frontend, Scope, lane::LogCall, thread};
 
 /// A container's logger under one name, the `source` of its events. Cheap to clone, and made to be kept.
+#[doc(alias = "AsyncLogger")]
+#[doc(alias = "SyncLoggerFacade")]
 #[derive(Clone)]
 pub struct Logger {
     frontend: Arc<Frontend>,
@@ -61,6 +63,7 @@ impl Logger {
     ///     // ...
     /// }
     /// ```
+    #[doc(alias = "bind")]
     #[must_use]
     pub fn with<'a>(&self, fields: impl IntoIterator<Item = (&'a str, ValueRef<'a>)>) -> Self {
         let scope =
@@ -161,6 +164,7 @@ impl fmt::Debug for Logger {
 ///     .field(FieldGroup::Tags, "table", ValueRef::Text("orders"));
 /// # let _ = event;
 /// ```
+#[doc(alias = "LogEvent")]
 #[derive(Debug, Clone)]
 pub struct DynamicEvent {
     level: Level,

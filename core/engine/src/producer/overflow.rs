@@ -33,6 +33,7 @@ impl OverflowStrategy {
 }
 
 /// The behaviour of a log call when its thread's ring is full.
+#[doc(alias = "OverflowStrategy")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overflow {

@@ -27,6 +27,9 @@ use crate::{clock::system_nanos, producer::thread};
 /// // ... everything that this thread logs while the scope is entered has both ...
 /// drop(entered);
 /// ```
+#[doc(alias = "FapilogMiddleware")]
+#[doc(alias = "contextvars")]
+#[doc(alias = "bind")]
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     fields: Vec<u8>,
@@ -157,6 +160,7 @@ impl Drop for ScopeGuard {
 /// ```
 ///
 /// A task that is spawned takes along what is bound where it is made with [`in_current_scope`](Self::in_current_scope).
+#[doc(alias = "FapilogMiddleware")]
 pub trait InScope: Future + Sized {
     /// The future inside the scope, and inside whatever scope it is polled in.
     fn in_scope(self, scope: Scope) -> Scoped<Self> {

@@ -37,6 +37,8 @@ use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 use crate::template::{LineFormat, LinePart, LineWriter};
 
 /// Renders events as JSON, one object a line. The format is on the [module's page](self).
+#[doc(alias = "JsonFormatter")]
+#[doc(alias = "JSONFormatter")]
 #[derive(Debug, Default)]
 pub struct Json {
     lines: LineWriter<JsonLine>,

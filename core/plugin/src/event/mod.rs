@@ -3,6 +3,8 @@
 mod batch;
 #[allow(clippy::module_inception, reason = "the module's one main thing")]
 mod event;
+mod field_ref;
+mod id;
 #[doc(hidden)]
 pub mod internal;
 mod producer;
@@ -10,7 +12,9 @@ mod source;
 
 pub use self::{
     batch::Batch,
-    event::{Event, EventId, EventParts, FieldRef, RecordError},
+    event::{Event, EventParts, RecordError},
+    field_ref::FieldRef,
+    id::EventId,
     producer::ProducerInfo,
     source::Source,
 };

@@ -22,6 +22,7 @@ pub const API_VERSION: u32 = 1;
 /// let metadata = Metadata::new("region", "1.2.0").author("Orders team").description("Adds the data centre's region");
 /// # let _ = metadata;
 /// ```
+#[doc(alias = "PluginMetadata")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
     name: String,
@@ -82,6 +83,7 @@ impl Metadata {
 }
 
 /// A registered plugin: metadata and kind.
+#[doc(alias = "PluginMetadata")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PluginInfo {

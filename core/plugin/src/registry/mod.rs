@@ -54,6 +54,7 @@ pub enum Entry {
 /// })?;
 /// # Ok::<(), fapilog_plugin::registry::RegisterError>(())
 /// ```
+#[doc(alias = "PluginRegistry")]
 #[derive(Clone, Default)]
 pub struct Registry {
     plugins: BTreeMap<String, (PluginInfo, Entry)>,
@@ -196,6 +197,8 @@ inventory::collect!(LinkedPlugin);
 ///
 /// assert!(Registry::linked().plugins().any(|plugin| plugin.name == "nothing"));
 /// ```
+#[doc(alias = "discover_plugins")]
+#[doc(alias = "entry_point")]
 #[macro_export]
 macro_rules! register_plugin {
     ($register:expr $(,)?) => {

@@ -16,6 +16,7 @@ use crate::{
 /// The settings that a plugin gets when it is made: its own, and those of the program that concern it.
 ///
 /// Its problems have paths relative to its own settings.
+#[doc(alias = "load_plugin")]
 pub struct PluginSettings<'a> {
     name: &'a str,
     values: Value,

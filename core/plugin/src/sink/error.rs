@@ -6,6 +6,7 @@ use fapilog_record::error_codes;
 use thiserror::Error;
 
 /// Why a sink could not do something.
+#[doc(alias = "ExternalAPIError")]
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SinkError {

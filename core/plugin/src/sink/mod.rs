@@ -20,6 +20,7 @@ use crate::{event::Batch, problem::Problem};
 /// A sink has two steps. [`encode`](Self::encode) renders a batch into a payload, on the drain, and does no I/O.
 /// [`deliver`](Self::deliver) takes a payload that is full or overdue and returns a future, which may take its time: it
 /// owns what it needs and borrows nothing, so that several can be in flight while the next payload is being encoded.
+#[doc(alias = "BaseSink")]
 pub trait Sink {
     /// How it writes, for reports: `"io_uring, direct"`. Asked when it is made, and again when its [retries](Self::retries)
     /// have become more: another attempt may be another way.
@@ -63,6 +64,7 @@ pub trait Sink {
 }
 
 /// Makes a sink for a shard, on the shard's own thread.
+#[doc(alias = "BaseSink")]
 pub trait SinkFactory: Send + Sync {
     /// Makes it, and opens what it needs.
     ///

@@ -4,7 +4,10 @@ use std::os::unix::fs::FileExt;
 
 use rustix::fs::{OFlags, fcntl_getfl};
 
-use super::*;
+use super::{
+    retry_backoff::{RETRY_MAX, RETRY_MIN},
+    *,
+};
 use crate::engine::fake::{FakeClock, FakeDisk, RequestOutcome};
 
 mod any_sequence;

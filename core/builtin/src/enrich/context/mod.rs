@@ -14,6 +14,7 @@ const PROCESS_ID: &str = "process_id";
 ///
 /// It adds nothing about tasks: when the drain sees an event, its thread may run another task already. A
 /// program that wants its events to name a task binds the name where the task runs, with a `Scope`.
+#[doc(alias = "ContextEnricher")]
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Context {

@@ -9,23 +9,26 @@ use fapilog_plugin::{
     enricher::Enricher,
     error::PluginError,
     event::{Batch, Event, ProducerInfo},
+    named_enum,
     uuid_v7::{RandomPart, TEXT_BYTES, UuidV7},
 };
 use fapilog_record::{field_group::FieldGroup, timestamp::Timestamp, value::ValueRef};
 
-/// The treatment of an event that has no correlation id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum WhenMissing {
-    /// It has none.
-    #[default]
-    Leave,
-    /// It gets the id of the thread that logged it: the same for all events of a thread, and another for each thread of a
-    /// container. Events of which the thread is not known are left without: those of threads that share a ring, and
-    /// those of the library itself.
-    PerProducer,
-    /// It gets an id of its own.
-    PerEvent,
+named_enum! {
+    /// The treatment of an event that has no correlation id.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[non_exhaustive]
+    pub enum WhenMissing {
+        /// It has none.
+        #[default]
+        Leave = "leave",
+        /// It gets the id of the thread that logged it: the same for all events of a thread, and another for each thread of
+        /// a container. Events of which the thread is not known are left without: those of threads that share a ring, and
+        /// those of the library itself.
+        PerProducer = "per_producer",
+        /// It gets an id of its own.
+        PerEvent = "per_event",
+    }
 }
 
 /// Gives a correlation id to events that have none, if that is wanted.
@@ -41,6 +44,7 @@ pub enum WhenMissing {
 ///
 /// An id is the event's own, so formatters write such an event field by field, at several times the cost of one that only
 /// has what its call site names. The random bytes come from the system, for a hundred ids at once.
+#[doc(alias = "CorrelationEnricher")]
 #[must_use]
 pub struct Correlation {
     when_missing: WhenMissing,

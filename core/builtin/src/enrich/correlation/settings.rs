@@ -16,13 +16,7 @@ pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
         about("correlation", "Gives events without a correlation id one, if wanted"),
         |settings| {
             let CorrelationSettings { when_missing } = settings.read()?;
-            Ok(Factory::enricher(move |_| {
-                Correlation::new().when_missing(match when_missing {
-                    Missing::Leave => WhenMissing::Leave,
-                    Missing::PerProducer => WhenMissing::PerProducer,
-                    Missing::PerEvent => WhenMissing::PerEvent,
-                })
-            }))
+            Ok(Factory::enricher(move |_| Correlation::new().when_missing(when_missing)))
         },
     )
 }
@@ -30,15 +24,5 @@ pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct CorrelationSettings {
-    when_missing: Missing,
-}
-
-/// The names of [`WhenMissing`].
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Missing {
-    #[default]
-    Leave,
-    PerProducer,
-    PerEvent,
+    when_missing: WhenMissing,
 }

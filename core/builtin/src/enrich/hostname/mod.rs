@@ -18,6 +18,7 @@ const ASK_EVERY: Duration = Duration::from_secs(60);
 
 /// Adds `hostname` to each event's context: the node name of `uname(2)`, read at the start and once a minute at most, or once
 /// in a [refresh interval](Self::refresh_interval). In a container, it is the container's name.
+#[doc(alias = "HostnameEnricher")]
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Hostname {

@@ -58,6 +58,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Labels may change while a pod runs. SharedFiles are read every half a minute at most, by one shard for all of the process,
 /// and the text counts within ten seconds more, or within the [refresh interval](Self::refresh_interval). The first 64 KiB
 /// of a file are read, and the first 1,024 bytes of a value are logged.
+#[doc(alias = "KubernetesEnricher")]
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Kubernetes {

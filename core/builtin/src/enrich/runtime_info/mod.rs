@@ -33,6 +33,7 @@ const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 /// | `pid` | the process's id |
 ///
 /// Bytes that are not UTF-8 are replaced by U+FFFD, and a text longer than 1,024 bytes is cut.
+#[doc(alias = "RuntimeInfoEnricher")]
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct RuntimeInfo {

@@ -17,6 +17,7 @@ const DRAINED_AT: &str = "drained_at";
 ///
 /// A clock that is set back takes the times of later batches with it: lines then go back in time from batch to batch, as
 /// the clock did.
+#[doc(alias = "TimestampEnricher")]
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Time {

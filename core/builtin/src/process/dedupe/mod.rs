@@ -53,6 +53,7 @@ const MESSAGE_MAX_BYTES: usize = 1024;
 /// let dedupe = Dedupe::new().window(Duration::from_secs(10)).fields(["peer"]);
 /// # let _ = dedupe;
 /// ```
+#[doc(alias = "DedupeProcessor")]
 #[derive(Debug, Clone)]
 pub struct Dedupe {
     window: Duration,

@@ -40,6 +40,7 @@ use fapilog_record::{
 ///     .rule(Rule::drop().when("metrics.latency_ms", Comparison::Lt(5.into())));
 /// # let _ = filter;
 /// ```
+#[doc(alias = "FilterProcessor")]
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     rules: Vec<Rule>,

@@ -38,6 +38,7 @@ const MESSAGE_MAX_BYTES: usize = 64 * 1024;
 /// # let _ = format;
 /// # Ok::<(), fapilog_builtin::process::TemplateError>(())
 /// ```
+#[doc(alias = "FormatProcessor")]
 #[derive(Debug, Clone)]
 pub struct Format {
     template: Option<MessageTemplate>,

@@ -40,6 +40,9 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// # let _ = sampling;
 /// # Ok::<(), fapilog_builtin::process::SamplingError>(())
 /// ```
+#[doc(alias = "SamplingProcessor")]
+#[doc(alias = "trace_sampling")]
+#[doc(alias = "first_occurrence")]
 #[derive(Debug, Clone)]
 pub struct Sampling {
     rate: f64,

@@ -40,6 +40,7 @@ const FIELDS_DROPPED: &str = "fields_dropped";
 /// let limit = SizeGuard::new().event_max_bytes(16 * 1024);
 /// # let _ = limit;
 /// ```
+#[doc(alias = "SizeGuardProcessor")]
 #[derive(Debug, Clone)]
 pub struct SizeGuard {
     event_max_bytes: usize,

@@ -56,6 +56,9 @@ const KEYS_MAX: usize = 10_000;
 /// let by_tenant = Throttle::per_second(1000).burst_events(5000).key("tags.tenant");
 /// # let _ = by_tenant;
 /// ```
+#[doc(alias = "ThrottleProcessor")]
+#[doc(alias = "RateLimit")]
+#[doc(alias = "rate_limit")]
 #[derive(Debug, Clone)]
 pub struct Throttle {
     rate: Rate,

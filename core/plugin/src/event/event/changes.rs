@@ -1,0 +1,121 @@
+//! Changes to an event, by plugins.
+
+use bumpalo::collections::Vec as BumpVec;
+use fapilog_record::{field_group::FieldGroup, level::Category, timestamp::Timestamp, value::ValueRef};
+
+use crate::event::{Event, FieldRef};
+
+impl<'batch> Event<'batch> {
+    /// Sets the time at which it was logged, for enrichers that correct a clock. `timestamp` is the time that formatters
+    /// write and that throttles count by.
+    ///
+    /// ```
+    /// use fapilog_plugin::event::Batch;
+    ///
+    /// /// No event is from the future.
+    /// fn correct(batch: &mut Batch<'_>) {
+    ///     let now = batch.now();
+    ///     batch.events_mut().iter_mut().filter(|event| event.timestamp() > now).for_each(|event| event.set_timestamp(now));
+    /// }
+    /// # let _ = correct;
+    /// ```
+    pub fn set_timestamp(&mut self, timestamp: Timestamp) {
+        self.timestamp = timestamp;
+    }
+
+    /// Sets the category.
+    pub fn set_category(&mut self, category: Category) {
+        self.category = category;
+    }
+
+    /// Sets the severity, from 1 to 10. A number outside is brought to the closer end.
+    pub fn set_severity(&mut self, severity: u8) {
+        self.severity = severity.clamp(1, 10);
+    }
+
+    /// Adds a field, unless the event has one of that key: a user's field is never overwritten.
+    pub fn add_field(&mut self, group: FieldGroup, name: &'batch str, value: ValueRef<'batch>) {
+        if self.field(group, name).is_some() {
+            return;
+        }
+        self.append(FieldRef { group, name, value });
+    }
+
+    /// Sets a field, whatever the event has under that key: for plugins that replace what a user logged, as redactors do.
+    pub fn set_field(&mut self, group: FieldGroup, name: &'batch str, value: ValueRef<'batch>) {
+        if self.field(group, name).is_some() {
+            let is_it = |field: &FieldRef<'_>| field.group == group && field.name == name;
+            self.rewrite_fields(|field| Some(if is_it(&field) { FieldRef { value, ..field } } else { field }));
+        } else {
+            self.append(FieldRef { group, name, value });
+        }
+    }
+
+    fn append(&mut self, field: FieldRef<'batch>) {
+        let mut added = BumpVec::with_capacity_in(self.added.len() + 1, self.arena);
+        added.extend_from_slice_copy(self.added);
+        added.push(field);
+        self.added = added.into_bump_slice();
+    }
+
+    /// Changes the message.
+    pub fn set_message(&mut self, message: ValueRef<'batch>) {
+        self.append(FieldRef { group: FieldGroup::Message, name: "", value: message });
+    }
+
+    /// Changes the correlation id.
+    pub fn set_correlation_id(&mut self, id: &'batch str) {
+        self.append(FieldRef { group: FieldGroup::CorrelationId, name: "", value: ValueRef::Text(id) });
+    }
+
+    /// Marks it as cut: it was too long, and some of it is missing.
+    pub fn mark_cut(&mut self) {
+        self.is_cut = true;
+    }
+
+    /// Makes the fields under keys anew: `rewrite` returns the new field, or `None` to remove it. It is called once for each
+    /// key, with the value that counts. Values are not copied; message, target and correlation id stay.
+    pub fn rewrite_fields(&mut self, mut rewrite: impl FnMut(FieldRef<'batch>) -> Option<FieldRef<'batch>>) {
+        let mut fields = BumpVec::new_in(self.arena);
+        // In the order in which a later one counts before an earlier one: see `single`.
+        let singles = self.scope_fields().chain(self.own_fields()).chain(self.added.iter().copied());
+        fields.extend(singles.filter(|field| !field.group.is_keyed()));
+        for group in [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics] {
+            let rewritten = self.counted_fields(group).iter().filter_map(|field| rewrite(*field));
+            // A field that changed its group to one without keys would pass for something else.
+            fields.extend(rewritten.filter(|field| field.group.is_keyed()));
+        }
+        self.added = fields.into_bump_slice();
+        self.shared = &[];
+        self.is_rewritten = true;
+    }
+
+    /// Sets the context that the event shares with others, in the place of the former [shared
+    /// context](Self::shared_context). Formatters render it once for all events that share it.
+    ///
+    /// The caller ensures that the event [is plain](Self::is_plain) and has none of these keys among its arguments, that all
+    /// are of [`FieldGroup::Context`], that all text is UTF-8, and that the former shared fields are among the new ones.
+    /// [`CommonFields`](crate::common_fields::CommonFields) ensures all that, and is the right tool as a rule.
+    ///
+    /// ```
+    /// use fapilog_plugin::{event::{Batch, FieldRef}, field_group::FieldGroup, value::ValueRef};
+    ///
+    /// fn add_zone(batch: &mut Batch<'_>) {
+    ///     let zone = FieldRef { group: FieldGroup::Context, name: "zone", value: ValueRef::Text("eu-1") };
+    ///     let shared = batch.arena().alloc_slice_copy(&[zone]);
+    ///     for event in batch.events_mut() {
+    ///         let is_free = event.is_plain() && event.shared_context().is_empty();
+    ///         if is_free && event.field(zone.group, zone.name).is_none() {
+    ///             event.share_context(shared);
+    ///         } else {
+    ///             event.add_field(zone.group, zone.name, zone.value);
+    ///         }
+    ///     }
+    /// }
+    /// # let _ = add_zone;
+    /// ```
+    #[inline]
+    pub fn share_context(&mut self, fields: &'batch [FieldRef<'batch>]) {
+        self.shared = fields;
+    }
+}

@@ -1,0 +1,102 @@
+//! Sinks of tests: full, made of a function, or talkative.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use fapilog::{
+    event::Batch,
+    format,
+    sink::{self, Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+};
+
+/// A sink that never has room. It counts how often it is asked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Full {
+    asked: Arc<AtomicU64>,
+}
+
+impl Full {
+    /// The number of requests for room by the drain: at least one in each of its passes while an event waits.
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+impl SinkFactory for Full {
+    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Sink for Full {
+    fn writer(&self) -> String {
+        "none".to_owned()
+    }
+
+    fn payload(&mut self) -> Option<Payload> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+
+    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+
+    fn deliver(&mut self, _: Payload) -> Delivery {
+        Delivery::done(Ok(()))
+    }
+}
+
+/// A sink that encodes nothing, and delivers each batch at once, by a function.
+#[derive(Debug, Clone)]
+pub(crate) struct StubSink<F> {
+    deliver: F,
+    flush: fn() -> Delivery,
+}
+
+impl<F: FnMut() -> Delivery> StubSink<F> {
+    pub(crate) fn new(deliver: F) -> Self {
+        Self { deliver, flush: || Delivery::done(Ok(())) }
+    }
+
+    /// The function that flushes.
+    pub(crate) fn flush(self, flush: fn() -> Delivery) -> Self {
+        Self { flush, ..self }
+    }
+}
+
+impl<F: FnMut() -> Delivery + Clone + Send + Sync + 'static> SinkFactory for StubSink<F> {
+    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl<F: FnMut() -> Delivery> Sink for StubSink<F> {
+    fn writer(&self) -> String {
+        "none".to_owned()
+    }
+
+    fn payload(&mut self) -> Option<Payload> {
+        Some(Payload::new(0))
+    }
+
+    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+
+    fn deliver(&mut self, _: Payload) -> Delivery {
+        (self.deliver)()
+    }
+
+    fn flush(&mut self) -> Delivery {
+        (self.flush)()
+    }
+}
+
+/// Makes sinks that deliver nothing, and reports a diagnostic for each.
+pub(crate) struct Talkative;
+
+impl SinkFactory for Talkative {
+    fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        context.report("planted");
+        sink::Null::new(format::Json::new).make(context)
+    }
+}

@@ -1,0 +1,17 @@
+//! A test in a process of its own.
+
+use std::process::{Command, Output};
+
+/// Runs a test of this program in a process of its own, which knows by a variable that it is one.
+pub(super) fn in_child(test: &str, mode: &str) -> Output {
+    let program = std::env::current_exe().unwrap();
+    let mut command = Command::new(program);
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env("CHILD_MODE", mode);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+pub(super) fn child_mode() -> Option<String> {
+    std::env::var("CHILD_MODE").ok()
+}
