@@ -35,6 +35,7 @@ impl Consumer {
         // Relaxed, both: the caller owns the whole ring (rule 7), so no other thread writes these words.
         let published_seen = shared.published.load(Ordering::Relaxed);
         let released = shared.released.load(Ordering::Relaxed);
+        debug_assert_eq!(published_seen, released, "rule 7: a ring is read to its end before it has a new owner");
         let slots = shared.storage.slots();
         Self { shared, slots, read: Cell::new(released), published_seen, released }
     }
@@ -43,8 +44,21 @@ impl Consumer {
     #[inline]
     pub fn refresh(&mut self) -> usize {
         // Acquire: rule 1, pairs with the store in `Grant::commit`.
-        self.published_seen = self.shared.published.load(seeded::ordering(Ordering::Acquire, "snapshot_relaxed"));
+        let published = self.shared.published.load(seeded::ordering(Ordering::Acquire, "snapshot_relaxed"));
+        debug_assert!(self.published_seen <= published, "`published` went back to {published}: {self:?}");
+        self.published_seen = published;
+        self.assert_positions();
         self.ready_bytes()
+    }
+
+    /// The order of positions, as far as this end knows them: see the crate's page.
+    #[inline(always)]
+    fn assert_positions(&self) {
+        let read = self.read.get();
+        debug_assert!(self.released <= read, "bytes are released that were not read: {self:?}");
+        debug_assert!(read <= self.published_seen, "bytes are read that were not published: {self:?}");
+        let capacity_bytes = self.slots.capacity().capacity_bytes() as u64;
+        debug_assert!(self.published_seen - self.released <= capacity_bytes, "more is in use than fits: {self:?}");
     }
 
     /// Bytes of frames in the snapshot that have not been walked yet.
@@ -90,6 +104,7 @@ impl Consumer {
     pub fn next_frame(&self) -> Option<Frame<'_>> {
         let frame = self.peek()?;
         self.read.set(self.read.get() + frame_bytes(frame.payload.len()) as u64);
+        self.assert_positions();
         Some(frame)
     }
 

@@ -31,6 +31,8 @@ impl IdleRing {
     #[must_use]
     pub fn split(self) -> (Producer, Consumer) {
         let shared = self.shared;
+        // Relaxed: as below.
+        debug_assert!(shared.closed.load(Ordering::Relaxed), "rule 7: a ring is closed before it has a new owner");
         // Relaxed, all three: the ring is ours alone (rule 7); a thread that receives an end synchronises on the
         // hand-over.
         shared.generation.fetch_add(1, Ordering::Relaxed);

@@ -76,6 +76,8 @@ impl Producer {
     #[inline(always)]
     fn free_bytes(&self, capacity_bytes: usize) -> usize {
         // At most the capacity is ever in use, so neither subtraction wraps and the difference fits `usize`.
+        debug_assert!(self.released_seen <= self.written, "bytes are released that were not written: {self:?}");
+        debug_assert!(self.written - self.released_seen <= capacity_bytes as u64, "more is in use than fits: {self:?}");
         capacity_bytes - (self.written - self.released_seen) as usize
     }
 
@@ -97,7 +99,9 @@ impl Producer {
     fn reload_released(&mut self, wanted_bytes: usize, capacity_bytes: usize) -> Result<(), ReserveError> {
         if !seeded::bug("released_never_reloaded") {
             // Acquire: rule 2, pairs with the store in `Consumer::release`.
-            self.released_seen = self.shared.released.load(seeded::ordering(Ordering::Acquire, "reload_relaxed"));
+            let released = self.shared.released.load(seeded::ordering(Ordering::Acquire, "reload_relaxed"));
+            debug_assert!(self.released_seen <= released, "`released` went back to {released}: {self:?}");
+            self.released_seen = released;
         }
         let free_bytes = self.free_bytes(capacity_bytes);
         if free_bytes >= wanted_bytes {
@@ -189,6 +193,11 @@ impl Grant<'_> {
         // A capacity is at most 2^30 bytes, so the length fits.
         let header = Header::new(used_bytes as u32, tag, stamp);
         let producer = self.producer;
+        // Relaxed: this end alone closes the ring.
+        debug_assert!(
+            !producer.shared.closed.load(Ordering::Relaxed),
+            "rule 6: a ring is closed behind its last frame"
+        );
         let tracker = producer.shared.storage.tracker();
         // SAFETY: the producer holds the storage; the frame at `written` is ours to write: `reserve` found it free and its
         // payload's place, and the grant has held the producer since.

@@ -62,6 +62,8 @@ impl<T> Registrations<T> {
         let items = {
             let mut waiting = lock(&self.waiting);
             *taken += waiting.len() as u64;
+            // Relaxed: the lock orders it, see `register`.
+            debug_assert_eq!(*taken, self.registered.load(Ordering::Relaxed), "rule 9: an item is taken once");
             std::mem::take(&mut *waiting)
         };
         if seeded::bug("registrations_counted_after_take") {

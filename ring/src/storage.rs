@@ -194,6 +194,14 @@ impl Slots {
         (position as usize) & (self.capacity.capacity_bytes - 1)
     }
 
+    /// The place of every frame: aligned, and within the storage, with the slack that rule 4 has for it.
+    #[inline(always)]
+    fn assert_frame(self, position: u64, payload_bytes: usize) {
+        debug_assert!(position.is_multiple_of(FRAME_ALIGN_BYTES as u64), "no frame begins at {position}");
+        let end = self.offset(position) + frame_bytes(payload_bytes);
+        debug_assert!(end <= self.capacity.storage_bytes(), "a frame ends at {end}, behind the storage: {self:?}");
+    }
+
     /// The bytes of the frame at `position`, writable. The tracker records a write of `payload_bytes`.
     ///
     /// # Safety
@@ -206,6 +214,7 @@ impl Slots {
         position: u64,
         payload_bytes: usize,
     ) -> NonNull<u8> {
+        self.assert_frame(position, payload_bytes);
         let start = self.offset(position) + FRAME_HEADER_BYTES;
         tracker.write(start, payload_bytes);
         // SAFETY: an offset is below the capacity, and the slack behind the capacity has room for a whole frame of the
@@ -242,6 +251,7 @@ impl Slots {
         payload: NonNull<u8>,
         header: Header,
     ) {
+        self.assert_frame(position, header.payload_bytes());
         tracker.write(self.offset(position), FRAME_HEADER_BYTES);
         // SAFETY: `payload_mut` has put it so many bytes behind the frame's start, which is within the storage.
         let slot = unsafe { payload.sub(FRAME_HEADER_BYTES) }.cast::<Header>();
@@ -257,6 +267,7 @@ impl Slots {
     /// yet released (rule 1).
     #[inline(always)]
     pub(crate) unsafe fn header(self, tracker: &AccessTracker, position: u64) -> Header {
+        self.assert_frame(position, 0);
         let start = self.offset(position);
         tracker.read(start, FRAME_HEADER_BYTES);
         // SAFETY: in bounds as in `write_header`.
@@ -277,6 +288,7 @@ impl Slots {
         position: u64,
         payload_bytes: usize,
     ) -> &'ring [u8] {
+        self.assert_frame(position, payload_bytes);
         let start = self.offset(position) + FRAME_HEADER_BYTES;
         tracker.read(start, payload_bytes);
         // SAFETY: in bounds as in `payload_mut`: the producer reserved at least this much at `position`.

@@ -339,6 +339,11 @@ impl Supervisor {
         if let Breaker::Open { .. } = self.breaker {
             self.count_open();
         }
+        debug_assert!(
+            !matches!(self.breaker, Breaker::Closed { failures } if failures >= FAILURES_MAX),
+            "a breaker is closed after too many failures: {self:?}"
+        );
+        debug_assert!((COOL_DOWN_MIN..=COOL_DOWN_MAX).contains(&self.cool_down), "a cool-down out of bounds: {self:?}");
     }
 
     /// The text has no duration, so that the log of diagnostics keeps it once.

@@ -95,6 +95,10 @@ impl WriteQueue {
                 // The drop of the job settles the outcome as failed.
                 return pending;
             }
+            debug_assert!(
+                state.in_flight_bytes.saturating_add(PAYLOAD_BYTES) <= self.capacity_bytes,
+                "a payload was filled that there is no room for"
+            );
             state.in_flight_bytes = state.in_flight_bytes.saturating_add(job.payload.len());
             state.jobs.push_back(job);
         }
@@ -147,6 +151,7 @@ impl WriteQueue {
         {
             let mut state = lock(&self.state);
             state.in_flight_bytes = state.in_flight_bytes.saturating_sub(bytes);
+            debug_assert_eq!(state.in_flight_bytes, state.jobs.iter().map(|job| job.payload.len()).sum::<usize>());
             // A buffer that a long batch has enlarged more than fourfold is freed.
             if state.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= 4 * PAYLOAD_BYTES {
                 buffer.clear();

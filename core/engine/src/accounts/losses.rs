@@ -105,10 +105,11 @@ impl Losses {
         }
     }
 
-    /// The losses since `earlier`.
+    /// The losses since `earlier`, a reading of the same counters.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         let mut since = *self;
         for (count, before) in since.0.iter_mut().zip(earlier.0) {
+            debug_assert!(*count >= before, "a counter went down from {before} to {count}");
             *count = count.saturating_sub(before);
         }
         since

@@ -59,6 +59,11 @@ impl InFlightPayloads {
     pub(super) fn push(&mut self, payload: InFlightPayload) {
         self.payloads.push_back(payload);
         self.submitted += 1;
+        self.assert_counts();
+    }
+
+    /// A payload is in flight from its submission to its completion.
+    fn assert_counts(&self) {
         debug_assert_eq!(self.submitted, self.completed + self.payloads.len() as u64);
     }
 
@@ -106,6 +111,7 @@ impl InFlightPayloads {
             // A future that panicked is still there, and its drop may panic.
             drop_catching_panics(payload);
         }
+        self.assert_counts();
     }
 
     /// Drops all payloads, one by one: of two panics in one unwinding, the second would end the program.

@@ -162,6 +162,25 @@ impl SinkWorker {
         self.supervisor.set_enabled(is_enabled);
     }
 
+    /// Events that came as far as this sink.
+    pub(crate) fn offered(&self) -> u64 {
+        self.counters.offered.get()
+    }
+
+    /// The law of the accounts at this sink. On the drain it is exact at any time: the drain alone writes these counters.
+    fn assert_balanced(&self) {
+        let (events, is_due) =
+            self.filling.as_ref().map_or((0, false), |filling| (filling.events, filling.due.is_some()));
+        debug_assert_eq!(is_due, events > 0, "an empty payload is due, or a payload with events is not");
+        let SinkCounters { delivered, filtered, lost, .. } = &*self.counters;
+        debug_assert_eq!(
+            self.offered(),
+            delivered.get() + filtered.get() + lost.read().total() + self.in_flight.pending_events() + events,
+            "the accounts of {} do not balance",
+            self.name
+        );
+    }
+
     /// Counts events that came before the sink did, or after it was removed, as filtered at this sink.
     pub(crate) fn passed_by(&self, events: u64) {
         self.counters.offered.add(events);
@@ -306,6 +325,7 @@ impl SinkWorker {
             }
         }
         self.in_flight.drop_completed();
+        self.assert_balanced();
         let has_completed = self.in_flight.completed() != completed_before;
         if has_completed && !self.supervisor.is_open() {
             self.count_retries();
@@ -408,6 +428,7 @@ impl SinkWorker {
         let encoded = self.filling.take().map_or(0, |filling| filling.events);
         self.count_lost(DeliveryFailure::GivenUp, self.in_flight.pending_events() + encoded);
         self.drop_deliveries();
+        self.assert_balanced();
     }
 
     fn drop_deliveries(&mut self) {

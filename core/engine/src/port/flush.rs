@@ -95,6 +95,9 @@ impl FlushGate {
     pub(crate) fn answer(&self, ticket: u64, failed: Vec<String>) {
         let tasks = {
             let mut answered = lock(&self.answered);
+            debug_assert!(!answered.is_over, "a shard that has ended answers nothing");
+            debug_assert!(answered.ticket < ticket, "ticket {ticket} is answered after {}", answered.ticket);
+            debug_assert!(ticket <= self.requested(), "ticket {ticket} was not given out");
             answered.ticket = ticket;
             if !failed.is_empty() {
                 answered.failed = ticket;

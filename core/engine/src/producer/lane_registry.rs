@@ -51,8 +51,15 @@ impl LaneRegistry {
 
     /// Keeps the sums of a lane whose producer is gone and whose ring is empty, and drops the lane.
     pub(crate) fn leave(&self, counters: &Arc<LaneCounters>) {
+        let totals = counters.read();
+        // Exact: the producer's drop, after which the ring was found closed, comes behind all that it counted.
+        debug_assert_eq!(
+            totals.submitted,
+            totals.lost.total() + totals.drained,
+            "a lane has gone and does not balance"
+        );
         let mut lanes = lock(&self.lanes);
-        lanes.gone.add(&counters.read());
+        lanes.gone.add(&totals);
         lanes.living.retain(|living| !Arc::ptr_eq(&living.counters, counters));
     }
 

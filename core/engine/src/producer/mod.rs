@@ -320,7 +320,8 @@ impl Frontend {
     /// Removes a ring from the count.
     pub(crate) fn forget_ring(&self) {
         // Relaxed: see `new_ring`.
-        self.rings.fetch_sub(1, Ordering::Relaxed);
+        let before = self.rings.fetch_sub(1, Ordering::Relaxed);
+        debug_assert!(before > 0, "a ring is forgotten that was not counted");
     }
 
     /// How many rings there are, in use or idle.

@@ -48,6 +48,7 @@ impl SourceTable {
         let id = names.by_id.len() as u32; // below `SOURCES_MAX`
         names.by_id.push(Arc::clone(&name));
         names.ids.insert(Arc::clone(&name), id);
+        debug_assert_eq!(names.ids.len(), names.by_id.len(), "each name has an id of its own");
         Source::new(id, name)
     }
 }

@@ -145,6 +145,7 @@ impl Shard {
 
     /// Does what there is to do, for a batch at most. The numbers are those of the [module's page](super).
     pub(super) fn turn(&mut self, waker: &Waker) -> TurnOutcome {
+        debug_assert!(!self.port.is_stopped(), "a shard that has ended takes a turn");
         let now = Instant::now();
         let mut context = Context::from_waker(waker);
 
@@ -214,6 +215,7 @@ impl Shard {
             self.source.take_snapshots();
         }
         let requested = self.port.flush.requested();
+        debug_assert!(self.lifecycle.flush.answered <= requested, "tickets went back to {requested}");
         if matches!(self.lifecycle.flush.phase, FlushPhase::Idle) && requested != self.lifecycle.flush.answered {
             self.lifecycle.flush.phase = FlushPhase::Walking { ticket: requested };
         }

@@ -85,7 +85,9 @@ impl RingState {
     /// Walks over the frame that was peeked at.
     #[inline(always)]
     pub(super) fn take(&self, next: &Next<'_>) {
-        let _ = self.consumer.next_frame();
+        let walked = self.consumer.next_frame();
+        debug_assert!(walked.is_some(), "a frame that was peeked at is gone");
+        debug_assert!(self.last_nanos.get() <= next.unix_nanos, "time goes back within a producer");
         self.last_nanos.set(next.unix_nanos);
         self.taken.set(self.taken.get() + 1);
     }
@@ -99,6 +101,9 @@ impl RingState {
             self.consumer.release();
         }
         self.counters.drained.add(taken);
+        debug_assert_eq!(self.counters.drained.get(), self.sequence, "an event has another number than it counts as");
+        // A lane counts a call before it publishes the frame.
+        debug_assert!(self.sequence <= self.counters.submitted.get(), "more is drained than was submitted: {self:?}");
         self.consumer.release();
     }
 
@@ -118,6 +123,7 @@ impl RingState {
         while self.consumer.next_frame().is_some() {
             events += 1;
         }
+        debug_assert!(self.is_walked(), "frames are left: {self:?}");
         self.taken.set(self.taken.get() + events);
         self.settle();
         events

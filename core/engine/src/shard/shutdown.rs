@@ -101,6 +101,7 @@ impl Shard {
     /// Ends the shard. Events left in the rings are counted. Those published after this look are found by
     /// [`LaneRegistry::totals`](crate::producer::LaneRegistry::totals).
     pub(super) fn end(&mut self, reason: LossReason) {
+        debug_assert!(!self.port.is_stopped(), "a shard ends twice");
         let _ = self.source.is_drained();
         let left = self.source.rings.iter_mut().map(RingState::discard).sum();
         self.port.counters.lost.add(reason, left);

@@ -65,10 +65,12 @@ impl ShardSinks {
         port.counters.passed.add(batch.len() as u64);
         for worker in &mut self.workers {
             worker.encode(batch, now);
+            debug_assert_eq!(worker.offered(), port.counters.passed.get(), "{} has not had every event", worker.name());
         }
         // They are still in the accounts.
         for Leaving { worker, .. } in &self.leaving {
             worker.passed_by(batch.len() as u64);
+            debug_assert_eq!(worker.offered(), port.counters.passed.get(), "{} has not had every event", worker.name());
         }
     }
 }

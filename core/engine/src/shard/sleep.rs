@@ -41,6 +41,7 @@ impl Shard {
     /// Marks the shard as about to sleep, and looks once more (rule 8 of the ring). Returns the step that is left to
     /// take.
     fn before_sleep(&mut self, step: IdleStep) -> HostStep {
+        debug_assert_ne!(self.lifecycle.marked_asleep, Some(Sleep::Park), "a shard is marked as parked through a turn");
         let (depth, time) = match step {
             IdleStep::Continue => return HostStep::Continue,
             IdleStep::Spin => return HostStep::Spin,
