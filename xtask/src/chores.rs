@@ -216,10 +216,11 @@ fn features(workspace: &Workspace) -> Vec<ChoreStep> {
     }
 }
 
-/// A call of cargo in which ring and engine are built on loom's atomics.
+/// A call of cargo in which ring and engine are built on loom's atomics, and optimised, with their assertions.
 fn under_loom(workspace: &Workspace, arguments: &str) -> Command {
     let mut command = workspace.cargo(arguments);
     command.env("RUSTFLAGS", "--cfg fapilog_loom").env("CARGO_TARGET_DIR", workspace.target_dir("loom"));
+    command.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
     command
 }
 

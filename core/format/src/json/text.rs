@@ -84,6 +84,7 @@ fn put_ends<const N: usize>(out: &mut Vec<u8>, text: &[u8]) -> bool {
 }
 
 /// Appends a text of a chunk at least: chunk by chunk, and the last chunk's worth of bytes over what is there already.
+#[inline]
 fn put_long(out: &mut Vec<u8>, text: &[u8]) {
     let start = out.len();
     let (chunks, tail) = text.as_chunks::<CHUNK_BYTES>();
