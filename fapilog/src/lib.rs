@@ -58,8 +58,6 @@ pub mod error;
 pub mod event;
 pub mod format;
 mod global;
-#[cfg(feature = "settings")]
-mod init;
 pub mod level;
 mod macros;
 pub mod metrics;
@@ -88,7 +86,7 @@ pub use fapilog_record::level::Level;
 pub use fapilog_settings::Settings;
 pub use global::{Global, logger, set_global};
 #[cfg(feature = "settings")]
-pub use init::{init, init_with};
+pub use global::{init, init_with};
 
 /// The macros' expansion. Not a public interface.
 #[doc(hidden)]

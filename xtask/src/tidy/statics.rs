@@ -37,10 +37,10 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("LINE_LOCKS",         "sinks/console/src/line_lock.rs",               "containers share a terminal line by line"),
     ("NEXT_ID",            "fapilog/src/panic_hook.rs",                    "numbers panic hooks, so that each can remove itself"),
     ("TOP",                "fapilog/src/panic_hook.rs",                    "the process has one panic hook"),
-    ("GLOBAL",             "fapilog/src/global.rs",                        "the global container"),
-    ("GENERATION",         "fapilog/src/global.rs",                        "the number of changes of the global container, for `CACHED`"),
-    ("CACHED",             "fapilog/src/global.rs",                        "a thread's logger of the global container, so that a log call takes no lock"),
-    ("CLEARING",           "fapilog/src/global.rs",                        "clears `CACHED` when its thread ends"),
+    ("GLOBAL",             "fapilog/src/global/mod.rs",                        "the global container"),
+    ("GENERATION",         "fapilog/src/global/mod.rs",                        "the number of changes of the global container, for `CACHED`"),
+    ("CACHED",             "fapilog/src/global/mod.rs",                        "a thread's logger of the global container, so that a log call takes no lock"),
+    ("CLEARING",           "fapilog/src/global/mod.rs",                        "clears `CACHED` when its thread ends"),
 ];
 
 pub(super) fn check(tree: &SourceTree) -> Vec<Breach> {
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_name_is_allowed_in_its_file_only() {
-        assert!(lines("fapilog/src/global.rs", "static GLOBAL: u8 = 0;").is_empty());
+        assert!(lines("fapilog/src/global/mod.rs", "static GLOBAL: u8 = 0;").is_empty());
         assert_eq!(lines("fapilog/src/other.rs", "static GLOBAL: u8 = 0;"), [1]);
     }
 

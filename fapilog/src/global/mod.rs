@@ -1,5 +1,8 @@
 //! The global container: a container for the whole program.
 
+#[cfg(feature = "settings")]
+mod by_settings;
+
 use std::{
     cell::Cell,
     env,
@@ -17,6 +20,8 @@ use fapilog_engine::{container::Container, producer::Logger};
 use fapilog_plugin::threads::{lock, undivided};
 use fapilog_record::{arguments::Arguments, call_site::CallSite, level::Level};
 
+#[cfg(feature = "settings")]
+pub use self::by_settings::{init, init_with};
 use crate::error::{AlreadyInitialized, Error};
 
 /// The source of events that name no logger, if the program has no name.
