@@ -22,7 +22,7 @@
 //! `security!`, and [`event!`] with the level as an argument, which may be known only at run time.
 //!
 //! * The **logger** may be left out where the message is a literal: `info!("ready", port = 8080)` logs to the global
-//!   container ([`init`], [`set_global`]), if there is one. The source is the program's name.
+//!   container (`init`, [`set_global`]), if there is one. The source is the program's name.
 //! * The **message** is a literal, which costs nothing at run time, or any expression that is a
 //!   [`Value`](event::Value), or `%value` or `?value`.
 //! * A **field** is `key = value`. The key is an identifier or a string literal; `tags.key` and `metrics.key` choose the
