@@ -189,9 +189,9 @@ fn the_names_of_the_architecture_are_all_there() {
     let names: BTreeSet<&str> = PAGE.lines().filter(|line| line.starts_with('|')).flat_map(code).collect();
     let wanted = "AsyncLogger AsyncLoggingContainer UniversalSettings LogEvent EventCategory EventSeverity AsyncPipeline \
         AsyncQueue PluginRegistry PluginMetadata PluginType MetricsCollector ComplianceEngine ComplianceStandard \
-        PluginMarketplace AsyncSmartCache OverflowStrategy StdoutSink StderrSink sink::File sink::Null sink::Memory \
-        process::Filter ThrottleProcessor process::Format DedupeProcessor enrich::Time enrich::Correlation \
-        enrich::Context enrich::Hostname format::Simple JSONFormatter format::Logfmt format::Minimal BaseSink \
+        PluginMarketplace AsyncSmartCache OverflowStrategy StdoutSink StderrSink FileSink NullSink MemorySink \
+        FilterProcessor ThrottleProcessor FormatProcessor DedupeProcessor TimestampEnricher CorrelationEnricher \
+        ContextEnricher HostnameEnricher SimpleFormatter JSONFormatter LogfmtFormatter MinimalFormatter BaseSink \
         BaseProcessor BaseEnricher BaseFormatter FapilogError ConfigurationError PluginError PipelineError \
         ContainerIsolationError ExternalAPIError RetryConfig BatchResult PluginExecutor AuditLogger HealthMonitor \
         FapilogMiddleware FapilogExceptionHandler error_callback batch_size queue_max_size max_workers async_processing \

@@ -15,7 +15,8 @@ register_plugin!(register);
 
 /// Settings alone cannot name a memory sink: without its handle, it would only fill up.
 fn register(registry: &mut Registry) -> Result<(), RegisterError> {
-    registry.leave_to_code("memory", "code registers it, by Memory::register, and keeps the handle that reads it");
+    registry
+        .leave_to_code("memory", "code registers it, by sink::Memory::register, and keeps the handle that reads it");
     Ok(())
 }
 
