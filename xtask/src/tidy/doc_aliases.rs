@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn names_that_differ_in_case_only_need_no_alias() {
-        assert!(messages("| `JSONFormatter` | `fapilog::format::Json` | |", "").is_empty());
+        assert!(messages("| `HTTPSink` | `fapilog::sink::HttpSink` | |", "").is_empty());
     }
 
     #[test]
