@@ -276,4 +276,18 @@ mod tests {
             assert_eq!(batch.events().iter().filter_map(|event| table.get(event.source())).sum::<i32>(), 8);
         });
     }
+
+    #[test]
+    fn a_logger_name_without_a_value_has_none() {
+        let mut table = PerSource::new();
+        TestBatches::new().sources(2).batch(&[1, 2], |batch| {
+            let (first, second) = (batch.events()[0].source(), batch.events()[1].source());
+            assert_eq!(table.insert(first, 'a'), None);
+            assert_eq!(table.get_mut(first), Some(&mut 'a'));
+            assert_eq!(table.get(second), None);
+            assert_eq!(format!("{table:?}"), format!("{{{}: 'a'}}", first.id()));
+            table.clear();
+            assert_eq!(table.get(first), None);
+        });
+    }
 }

@@ -92,3 +92,18 @@ impl HealthGauge {
         HealthLevel::ALL.into_iter().find(|health| *health as u8 == byte).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_and_health_levels_are_shown_by_their_names() {
+        let states = [PluginState::Active, PluginState::CoolDown, PluginState::Disabled, PluginState::Removed];
+        assert_eq!(states.map(|state| state.to_string()), ["active", "cool_down", "disabled", "removed"]);
+        let levels =
+            [HealthLevel::Full, HealthLevel::EssentialPlugins, HealthLevel::WorkingSinks, HealthLevel::Emergency];
+        let names = ["full", "essential_plugins", "working_sinks", "emergency"];
+        assert_eq!(levels.map(|level| level.to_string()), names);
+    }
+}

@@ -89,3 +89,34 @@ impl<T: Into<PluginValue>> From<Vec<T>> for PluginValue {
         Self(items.into_iter().map(|item| item.into().0).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Own {
+        path: &'static str,
+        blocks: u32,
+    }
+
+    #[test]
+    fn a_struct_gives_its_fields_and_values_nest() {
+        let own = PluginConfig::of(&Own { path: "a.log", blocks: 4 }).unwrap();
+        let with = PluginConfig::new().with("path", "a.log").with("blocks", 4);
+        assert_eq!(own, with);
+        let nested = PluginConfig::new().with("inner", own).with("names", vec!["a", "b"]);
+        let expected = json!({ "inner": { "path": "a.log", "blocks": 4 }, "names": ["a", "b"] });
+        assert_eq!(nested.to_value(), expected);
+    }
+
+    #[test]
+    fn a_value_that_is_no_table_is_an_error() {
+        let error = PluginConfig::of(&7).unwrap_err().to_string();
+        assert!(error.contains("plugin_config is 7; it must be a struct or a map of plain values"), "{error}");
+        let error = serde_json::from_value::<PluginConfig>(json!([1])).unwrap_err().to_string();
+        assert_eq!(error, "it must be a table");
+    }
+}

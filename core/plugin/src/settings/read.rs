@@ -494,4 +494,28 @@ mod tests {
     fn a_tree_that_is_no_table_is_a_single_problem() {
         assert_eq!(wrong(json!(5)), [" is 5; it must be a table"]);
     }
+
+    #[test]
+    fn a_list_may_be_a_tuple_and_a_new_type_is_its_value() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Percent(u8);
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Range(u8, u8);
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Shares {
+            pair: (u8, String),
+            range: Range,
+            percent: Percent,
+        }
+        let outcome: ReadOutcome<Shares> =
+            super::read_all(&json!({ "pair": [1, "a"], "range": [2, "3"], "percent": "50" }));
+        assert_eq!(outcome.problems, []);
+        let expected = Shares { pair: (1, "a".to_owned()), range: Range(2, 3), percent: Percent(50) };
+        assert_eq!(outcome.read, Some(expected));
+    }
+
+    #[test]
+    fn a_table_where_a_list_is_wanted_is_an_error() {
+        assert_eq!(wrong(json!({ "names": { "a": 1 } })), ["names is a table; it must be a list"]);
+    }
 }

@@ -64,7 +64,10 @@ mod tests {
     fn each_level_has_a_call_site_of_its_own_level() {
         static SITES: CallSiteByLevel = CallSiteByLevel::new("message", "target", "file", 1, &[]);
         for level in Level::ALL {
-            assert_eq!(SITES.at(level).level(), level);
+            let site = SITES.at(level);
+            assert_eq!((site.level(), site.message(), site.target(), site.line()), (level, "message", "target", 1));
         }
+        let made_at_run_time = CallSiteByLevel::new("message", "target", "file", 1, &[]);
+        assert_eq!(made_at_run_time.sites.each_ref().map(CallSite::level), Level::ALL);
     }
 }

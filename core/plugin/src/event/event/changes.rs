@@ -119,3 +119,36 @@ impl<'batch> Event<'batch> {
         self.shared = fields;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{TestBatches, test_event};
+
+    #[test]
+    fn a_field_that_is_set_replaces_the_users_and_leaves_the_others() {
+        let logged =
+            test_event("login").field(FieldGroup::Context, "user", "ada").field(FieldGroup::Tags, "user", "tag");
+        TestBatches::new().events(&[logged], |batch| {
+            let event = &mut batch.events_mut()[0];
+            event.set_field(FieldGroup::Context, "user", ValueRef::Text("***"));
+            event.set_field(FieldGroup::Context, "attempt", ValueRef::U64(2));
+            let field = |group, name| event.field(group, name);
+            assert_eq!(field(FieldGroup::Context, "user"), Some(ValueRef::Text("***")));
+            assert_eq!(field(FieldGroup::Tags, "user"), Some(ValueRef::Text("tag")));
+            assert_eq!(field(FieldGroup::Context, "attempt"), Some(ValueRef::U64(2)));
+        });
+    }
+
+    #[test]
+    fn category_severity_and_correlation_id_can_be_changed() {
+        TestBatches::new().events(&[test_event("login")], |batch| {
+            let event = &mut batch.events_mut()[0];
+            event.set_category(Category::Security);
+            event.set_severity(11);
+            event.set_correlation_id("7f3a");
+            assert_eq!((event.category(), event.severity()), (Category::Security, 10));
+            assert_eq!(event.correlation_id(), Some("7f3a"));
+        });
+    }
+}
