@@ -22,24 +22,16 @@ use crate::{
 
 /// How many failures in a row open the breaker.
 const FAILURES_MAX: u32 = 3;
-/// How long a plugin may take for a batch by default: far more than a batch takes, and less than a person waits for a log.
-const TIMEOUT: Duration = Duration::from_secs(1);
 /// The first cool-down.
 const COOL_DOWN_MIN: Duration = Duration::from_secs(1);
 /// The longest cool-down.
 const COOL_DOWN_MAX: Duration = Duration::from_secs(60);
 
 /// The limits for a plugin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct SupervisorPolicy {
     /// How long a plugin may take for a batch; `None`: no limit.
     pub(crate) timeout: Option<Duration>,
-}
-
-impl Default for SupervisorPolicy {
-    fn default() -> Self {
-        Self { timeout: Some(TIMEOUT) }
-    }
 }
 
 /// The end of a call.

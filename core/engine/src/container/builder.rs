@@ -58,8 +58,6 @@ impl ContainerBuilder {
     /// Changes an option. All setters of options call this.
     pub(super) fn set(mut self, _name: &str, change: impl FnOnce(&mut ContainerOptions)) -> Self {
         change(&mut self.options);
-        let timeout = self.options.plugin_timeout;
-        self.pipeline.policy.timeout = (!timeout.is_zero()).then_some(timeout);
         self
     }
 
@@ -270,7 +268,7 @@ impl ContainerBuilder {
             info: ShardInfo::new(index, options.shards),
             frontend: Arc::clone(&frontend),
             port,
-            pipeline: self.pipeline.clone(),
+            pipeline: self.pipeline(),
             sinks: self.sinks.clone(),
             settings: options.shard(),
             diagnostics: diagnostics.clone(),
@@ -332,8 +330,8 @@ impl ContainerBuilder {
 
 impl ContainerBuilder {
     /// All plugins but the sinks.
-    pub(super) fn pipeline(&self) -> &PipelinePlan {
-        &self.pipeline
+    pub(super) fn pipeline(&self) -> PipelinePlan {
+        PipelinePlan { policy: self.options.supervisor_policy(), ..self.pipeline.clone() }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
     order::EventOrder,
     producer::{Limits, OverflowStrategy},
     shard::{ShardSettings, idle::IdleSettings},
+    supervisor::SupervisorPolicy,
 };
 
 /// The declarations of the options: `name: shape Type = default, rule;`, under a doc comment. `rule, aliases ["other"],
@@ -102,6 +103,7 @@ macro_rules! container_options {
 
         /// The time that a plugin may take for a batch before that counts as a failure; `0s`: no limit. A plugin that fails
         /// three times in a row is disabled for a while.
+        // The default is far more than a batch takes, and less than a person waits for a log.
         #[serde(with = "duration")]
         plugin_timeout: one Duration = Duration::from_secs(1), Durations(Duration::ZERO..=Duration::from_secs(3600));
 
@@ -313,6 +315,10 @@ impl ContainerOptions {
             callback: self.error_callback.clone(),
             emergency: self.emergency_lines,
         }
+    }
+
+    pub(super) fn supervisor_policy(&self) -> SupervisorPolicy {
+        SupervisorPolicy { timeout: Some(self.plugin_timeout).filter(|timeout| !timeout.is_zero()) }
     }
 
     pub(super) fn shard(&self) -> ShardSettings {

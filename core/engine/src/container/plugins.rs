@@ -210,7 +210,7 @@ impl Container {
     /// # Errors
     /// See [`ChangeError`].
     pub fn replace_pipeline(&self, new: &ContainerBuilder) -> Result<(), ChangeError> {
-        self.replace_pipeline_by(new.pipeline(), &mut || {})
+        self.replace_pipeline_by(&new.pipeline(), &mut || {})
     }
 
     /// `turn` has a drain that the program runs itself take the change up.
@@ -248,7 +248,7 @@ impl ManualDrain {
     /// # Errors
     /// As [`Container::replace_pipeline`]; for the container of another drain, that this one does not answer for it.
     pub fn replace_pipeline(&mut self, container: &Container, new: &ContainerBuilder) -> Result<(), ChangeError> {
-        container.replace_pipeline_by(new.pipeline(), &mut || self.take_up_changes())
+        container.replace_pipeline_by(&new.pipeline(), &mut || self.take_up_changes())
     }
 }
 
