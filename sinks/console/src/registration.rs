@@ -3,7 +3,6 @@
 use std::{io::IsTerminal, sync::Arc};
 
 use fapilog_plugin::{
-    problem::Problem,
     register_plugin,
     registry::{Metadata, RegisterError, Registry},
     settings::size_bytes,
@@ -22,11 +21,11 @@ register_plugin!(register);
 pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_sink(about("stdout", "Writes to standard output"), |settings| {
         let is_terminal = std::io::stdout().is_terminal();
-        settings.read::<ConsoleSettings>()?.sink(Console::stdout(settings.formatter(is_terminal)?))
+        Ok(settings.read::<ConsoleSettings>()?.sink(Console::stdout(settings.formatter(is_terminal)?)))
     })?;
     registry.register_sink(about("stderr", "Writes to standard error"), |settings| {
         let is_terminal = std::io::stderr().is_terminal();
-        settings.read::<ConsoleSettings>()?.sink(Console::stderr(settings.formatter(is_terminal)?))
+        Ok(settings.read::<ConsoleSettings>()?.sink(Console::stderr(settings.formatter(is_terminal)?)))
     })
 }
 
@@ -43,11 +42,10 @@ struct ConsoleSettings {
 }
 
 impl ConsoleSettings {
-    fn sink(self, mut sink: Console) -> Result<Arc<dyn SinkFactory>, Vec<Problem>> {
+    fn sink(self, mut sink: Console) -> Arc<dyn SinkFactory> {
         if let Some(bytes) = self.queue_capacity_bytes {
             sink = sink.queue_capacity_bytes(bytes);
         }
-        let problems = sink.check();
-        if problems.is_empty() { Ok(Arc::new(sink)) } else { Err(problems) }
+        Arc::new(sink)
     }
 }

@@ -29,10 +29,7 @@ fn about(name: &str, description: &str) -> Metadata {
 
 fn file(settings: &PluginSettings<'_>) -> Result<Arc<dyn SinkFactory>, Vec<Problem>> {
     let own: FileSettings = settings.read()?;
-    let sink = own.sink(settings)?;
-    // A problem of this stage names the source of the value; a problem that the container finds later does not.
-    let problems = sink.check();
-    if problems.is_empty() { Ok(Arc::new(sink)) } else { Err(problems) }
+    Ok(Arc::new(own.sink(settings)?))
 }
 
 /// Settings of a file sink. An absent setting has the default of [`File`].
