@@ -2,7 +2,9 @@
 #![cfg(feature = "settings")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
-use std::{fs, path::PathBuf, time::Duration};
+mod settings_file;
+
+use std::{fs, time::Duration};
 
 use fapilog::{
     Level, Settings,
@@ -13,27 +15,9 @@ use fapilog::{
     settings::{OverflowStrategy, PluginConfig, Preset, Reload, ReloadError, SettingsBuilder, SinkEntry},
     sink::{self, MemoryEvents, OnFull, Route},
 };
-use tempfile::TempDir;
+use settings_file::{problems, written};
 
 const NONE: [(&str, &str); 0] = [];
-
-/// A settings file that lives as long as the test.
-struct Written {
-    _directory: TempDir,
-    path: PathBuf,
-}
-
-fn written(name: &str, text: &str) -> Written {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join(name);
-    fs::write(&path, text).unwrap();
-    Written { path, _directory: directory }
-}
-
-#[track_caller]
-fn problems(builder: SettingsBuilder) -> Vec<String> {
-    builder.build().unwrap_err().problems.iter().map(ToString::to_string).collect()
-}
 
 fn with_memory() -> (Registry, MemoryEvents) {
     let mut registry = Registry::linked();

@@ -2,16 +2,18 @@
 #![cfg(feature = "settings")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this program is test code")]
 
-use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
+mod settings_file;
+
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use fapilog::{
     Level, Settings,
     container::Executor,
     level::LevelFilter,
-    settings::{OverflowStrategy, Reload, ReloadError, SettingsBuilder},
+    settings::{OverflowStrategy, Reload, ReloadError},
 };
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use settings_file::{problems, written};
 
 /// Each setting that has a table, with a value that is not its default.
 const VALUES: [(&str, &str); 11] = [
@@ -44,19 +46,6 @@ fn forms() -> impl Iterator<Item = Forms> {
     })
 }
 
-/// A settings file that lives as long as the test.
-struct Written {
-    _directory: TempDir,
-    path: PathBuf,
-}
-
-fn written(name: &str, text: &str) -> Written {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join(name);
-    fs::write(&path, text).unwrap();
-    Written { path, _directory: directory }
-}
-
 fn from_file(name: &str, text: &str) -> Settings {
     Settings::from_file(written(name, text).path).unwrap()
 }
@@ -68,11 +57,6 @@ fn problems_of_file(text: &str) -> Vec<String> {
     let given_by = format!(" (given by file {})", file.path.display());
     let found = problems(Settings::builder().file(&file.path));
     found.iter().map(|problem| problem.strip_suffix(&given_by).unwrap().to_owned()).collect()
-}
-
-#[track_caller]
-fn problems(builder: SettingsBuilder) -> Vec<String> {
-    builder.build().unwrap_err().problems.iter().map(ToString::to_string).collect()
 }
 
 #[track_caller]
