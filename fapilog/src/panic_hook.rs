@@ -30,7 +30,7 @@ use std::{
     backtrace::{Backtrace, BacktraceStatus},
     panic::{self, PanicHookInfo},
     sync::{
-        Arc, Mutex, RwLock,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -150,7 +150,7 @@ struct Top {
 /// Our hook.
 struct Placed {
     /// The logger of panics; `None` while none is installed.
-    panic_log: RwLock<Option<Arc<PanicLog>>>,
+    panic_log: Mutex<Option<Arc<PanicLog>>>,
     /// The hook from before.
     previous: Hook,
 }
@@ -168,7 +168,7 @@ fn place(top: &mut Option<Top>) {
     if let Some(buried) = top.take() {
         drop(buried.placed.exchange(None));
     }
-    let placed = Arc::new(Placed { panic_log: RwLock::new(None), previous: current });
+    let placed = Arc::new(Placed { panic_log: Mutex::new(None), previous: current });
     let hook = Arc::clone(&placed);
     let hook: Hook = Box::new(move |info| hook.run(info));
     *top = Some(Top { placed, address: address_of(&hook) });
@@ -197,7 +197,7 @@ fn address_of(hook: &Hook) -> usize {
 
 impl Placed {
     fn run(&self, info: &PanicHookInfo<'_>) {
-        let panic_log = threads::lock_read(&self.panic_log).clone();
+        let panic_log = threads::lock(&self.panic_log).clone();
         if let Some(panic_log) = panic_log {
             panic_log.log(info);
         }
@@ -205,12 +205,12 @@ impl Placed {
     }
 
     fn exchange(&self, panic_log: Option<Arc<PanicLog>>) -> Option<Arc<PanicLog>> {
-        std::mem::replace(&mut *threads::lock_write(&self.panic_log), panic_log)
+        std::mem::replace(&mut *threads::lock(&self.panic_log), panic_log)
     }
 
     /// Removes it, if it is this one.
     fn disarm(&self, id: u64) -> Option<Arc<PanicLog>> {
-        threads::lock_write(&self.panic_log).take_if(|panic_log| panic_log.id == id)
+        threads::lock(&self.panic_log).take_if(|panic_log| panic_log.id == id)
     }
 }
 

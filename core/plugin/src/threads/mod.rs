@@ -6,7 +6,7 @@ mod lock;
 pub mod process;
 pub mod signals;
 
-pub use lock::{lock, lock_read, lock_write};
+pub use lock::lock;
 
 use std::{
     io,
