@@ -54,12 +54,15 @@ impl<T: ?Sized> Allowed<T> for OneOf {
     }
 }
 
+fn range_text<T>(range: &RangeInclusive<T>, show: impl Fn(&T) -> String) -> String {
+    format!("{} to {}", show(range.start()), show(range.end()))
+}
+
 fn outside<T: PartialOrd>(range: &RangeInclusive<T>, value: &T, show: impl Fn(&T) -> String) -> Vec<Problem> {
     if range.contains(value) {
         return Vec::new();
     }
-    let allowed = format!("allowed are {} to {}", show(range.start()), show(range.end()));
-    vec![Problem::new("", show(value), allowed)]
+    vec![Problem::new("", show(value), format!("allowed are {}", range_text(range, show)))]
 }
 
 /// A number within a range.
@@ -68,7 +71,7 @@ pub struct Numbers<T>(pub RangeInclusive<T>);
 
 impl<T: PartialOrd + Display> Allowed<T> for Numbers<T> {
     fn text(&self) -> String {
-        format!("{} to {}", self.0.start(), self.0.end())
+        range_text(&self.0, T::to_string)
     }
 
     fn problems(&self, value: &T) -> Vec<Problem> {
@@ -82,7 +85,7 @@ pub struct Sizes(pub RangeInclusive<usize>);
 
 impl Allowed<usize> for Sizes {
     fn text(&self) -> String {
-        format!("{} to {}", write_size(*self.0.start()), write_size(*self.0.end()))
+        range_text(&self.0, |bytes| write_size(*bytes))
     }
 
     fn problems(&self, value: &usize) -> Vec<Problem> {
@@ -96,7 +99,7 @@ pub struct PowersOfTwo(pub RangeInclusive<usize>);
 
 impl Allowed<usize> for PowersOfTwo {
     fn text(&self) -> String {
-        format!("{} to {}, a power of two", write_size(*self.0.start()), write_size(*self.0.end()))
+        format!("{}, a power of two", range_text(&self.0, |bytes| write_size(*bytes)))
     }
 
     fn problems(&self, value: &usize) -> Vec<Problem> {
@@ -113,7 +116,7 @@ pub struct Durations(pub RangeInclusive<Duration>);
 
 impl Allowed<Duration> for Durations {
     fn text(&self) -> String {
-        format!("{} to {}", write_duration(*self.0.start()), write_duration(*self.0.end()))
+        range_text(&self.0, |duration| write_duration(*duration))
     }
 
     fn problems(&self, value: &Duration) -> Vec<Problem> {
