@@ -166,7 +166,7 @@ fn coverage(workspace: &Workspace) -> Vec<ChoreStep> {
     }
     let report = workspace.target_dir("coverage.json");
     let mut tests = workspace
-        .cargo("llvm-cov --no-cfg-coverage --workspace --lib --bins --tests --json --summary-only --output-path");
+        .cargo("llvm-cov --no-fail-fast --no-cfg-coverage --workspace --lib --bins --tests --json --summary-only --output-path");
     tests.arg(&report);
     let root = workspace.root().to_owned();
     vec![

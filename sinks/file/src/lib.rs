@@ -14,12 +14,14 @@
 //!    direct writes are completed, the partial page is written through the page cache.
 //! 4. **Blocks that are overdue** before they are full are written through the page cache, from the *scheduled end*: the
 //!    first byte that is part of no write yet. A file that grows slowly never bypasses the page cache.
-//! 5. **Order.** Writes start in the order of the file, and may be in flight together, with two exceptions. A direct write
-//!    starts at a page that buffered writes may have touched (3, 4): it waits for every buffered write that ends behind the
-//!    start of that page. A buffered write waits for every direct write before it: otherwise it could complete first, the
-//!    file's end would be behind bytes not yet written, and readers would see zeros there. No two writes in flight share a
-//!    byte. Direct writes do not wait for each other. While several are in flight, that is, under heavy load, a reader close
-//!    to the end may see zeros in place of an incomplete write; delivered records (6) have no zeros before them.
+//! 5. **Order.** Writes start in the order of the file. Writes of one path may be in flight together; a direct write waits
+//!    for every buffered write before it, and a buffered write for every direct write before it: otherwise it could complete
+//!    first, the file's end would be behind bytes not yet written, and readers would see zeros there. No two writes in flight
+//!    share a byte. No page has bytes of both paths: a page that a buffered write has begun (3, 4) is completed by a buffered
+//!    write, and the direct write starts behind it. A reader may have that page in the page cache, and the kernel shows the
+//!    new end of a direct write a moment before it drops the cached page: the reader would see zeros behind the old end.
+//!    While several direct writes are in flight, that is, under heavy load, a reader close to the end may see zeros in place
+//!    of an incomplete write; delivered records (6) have no zeros before them.
 //! 6. **Delivered** records are below the *contiguous end*: all writes up to it have succeeded, without a gap. With
 //!    [`FileSync::Batch`] they are also below the *synced end*. `cursors` has the order of all six positions.
 //! 7. **Write errors.** After a failed write, no other write starts for 10 ms; the wait doubles with each failure, up to

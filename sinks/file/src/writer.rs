@@ -158,15 +158,22 @@ impl BatchWriter {
         self.partial_page.extend_from_slice(block.bytes.get(start + whole_pages..).unwrap_or_default());
         self.partial_page_since = now;
 
-        if self.is_direct && is_full && whole_pages > 0 {
+        let offset = self.cursors.scheduled().offset();
+        let scheduled = usize::try_from(offset.saturating_sub(page_start)).unwrap_or(0);
+        // Rule 5. A page that has bytes of a buffered write is completed by a buffered write.
+        let begun_pages = scheduled.next_multiple_of(PAGE_BYTES);
+        if self.is_direct && is_full && whole_pages > begun_pages {
+            if let Some(remaining) =
+                block.bytes.get(start + scheduled..start + begun_pages).filter(|remaining| !remaining.is_empty())
+            {
+                self.enqueue_copy(remaining.to_vec(), offset, end.scheduled_but_for(data_bytes - begun_pages));
+            }
             // Rule 2. The partial page is scheduled by a later write.
-            let range = start..start + whole_pages;
-            let bytes = BlockRange { block, range, offset: page_start };
+            let range = start + begun_pages..start + whole_pages;
+            let bytes = BlockRange { block, range, offset: page_start + begun_pages as u64 };
             self.enqueue(WritePath::Direct, bytes, end.scheduled_but_for(tail_bytes));
         } else {
             // Rule 4.
-            let offset = self.cursors.scheduled().offset();
-            let scheduled = usize::try_from(offset.saturating_sub(page_start)).unwrap_or(0);
             let range = start + scheduled..start + data_bytes;
             self.enqueue(WritePath::Buffered, BlockRange { block, range, offset }, end.scheduled_but_for(0));
         }
@@ -218,9 +225,14 @@ impl BatchWriter {
         }
         let offset = self.cursors.scheduled().offset();
         let from = usize::try_from(offset.saturating_sub(self.page_start())).unwrap_or(0);
-        let block = Block { bytes: self.partial_page.clone(), registered: None, is_pooled: false };
-        let range = from..self.partial_page.len();
-        let end = self.cursors.filling().scheduled_but_for(0);
+        let bytes = self.partial_page.get(from..).unwrap_or_default().to_vec();
+        self.enqueue_copy(bytes, offset, self.cursors.filling().scheduled_but_for(0));
+    }
+
+    /// Queues a buffered write of bytes that stay in their block or in the partial page.
+    fn enqueue_copy(&mut self, bytes: Vec<u8>, offset: u64, end: ScheduledEnd) {
+        let range = 0..bytes.len();
+        let block = Block { bytes, registered: None, is_pooled: false };
         self.enqueue(WritePath::Buffered, BlockRange { block, range, offset }, end);
     }
 
@@ -253,14 +265,9 @@ impl BatchWriter {
 
     /// Rule 5.
     fn is_clear(&self, index: usize) -> bool {
-        let Some(QueuedWrite { path, state: WriteState::Waiting(bytes), .. }) = self.writes.get(index) else {
-            return false;
-        };
+        let Some(QueuedWrite { path, .. }) = self.writes.get(index) else { return false };
         let mut unfinished = self.writes.iter().take(index).filter(|earlier| !earlier.is_done());
-        match path {
-            WritePath::Direct => unfinished.all(|earlier| earlier.end.offset() <= bytes.offset),
-            WritePath::Buffered => unfinished.all(|earlier| earlier.path == WritePath::Buffered),
-        }
+        unfinished.all(|earlier| earlier.path == *path)
     }
 
     fn start_write(&mut self, index: usize) {

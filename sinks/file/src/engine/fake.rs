@@ -35,6 +35,8 @@ struct FakeDiskState {
     /// Executed, and not reaped.
     done: VecDeque<IoCompletion>,
     room: usize,
+    /// Where the content lies that readers may have in the page cache: buffered writes, and the file before the first one.
+    buffered_end: u64,
 }
 
 /// The path and the range of a pending write.
@@ -44,7 +46,9 @@ impl FakeDisk {
     pub(crate) fn new(content: &[u8]) -> Self {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(content, 0).unwrap();
-        Self(Rc::new(RefCell::new(FakeDiskState { file, pending: Vec::new(), done: VecDeque::new(), room: 64 })))
+        let buffered_end = content.len() as u64;
+        let (pending, done) = (Vec::new(), VecDeque::new());
+        Self(Rc::new(RefCell::new(FakeDiskState { file, pending, done, room: 64, buffered_end })))
     }
 
     pub(crate) fn with_room(self, room: usize) -> Self {
@@ -117,11 +121,6 @@ fn place(work: &IoWork) -> Option<PendingWrite> {
     }
 }
 
-/// The pages that a range of bytes touches.
-fn pages(bytes: &Range<u64>) -> Range<u64> {
-    bytes.start / PAGE_BYTES as u64..bytes.end.div_ceil(PAGE_BYTES as u64)
-}
-
 fn overlap(one: &Range<u64>, other: &Range<u64>) -> bool {
     one.start < other.end && other.start < one.end
 }
@@ -141,15 +140,16 @@ impl FakeEngine {
             assert!(block.is_aligned(range.start), "not on a page boundary in memory");
             assert!(offset.is_multiple_of(PAGE_BYTES as u64), "not on a page boundary in the file: {offset}");
             assert!(range.len().is_multiple_of(PAGE_BYTES), "not whole pages: {range:?}");
+            let buffered_end = self.disk.0.borrow().buffered_end;
+            assert!(
+                buffered_end <= *offset,
+                "a direct write at {offset} on a page of a buffered write, up to {buffered_end}"
+            );
         }
         for (other_path, other) in self.disk.pending() {
             assert!(!overlap(&bytes, &other), "{bytes:?} and {other:?} at once");
-            if *path == WritePath::Direct {
-                assert!(!overlap(&pages(&bytes), &pages(&other)), "one page in {bytes:?} and {other:?}");
-            } else {
-                let is_overtaken = other_path == WritePath::Direct && other.start < bytes.start;
-                assert!(!is_overtaken, "{bytes:?} overtakes {other:?}");
-            }
+            let is_overtaken = other_path != *path && other.start < bytes.start;
+            assert!(!is_overtaken, "{bytes:?} overtakes {other:?}");
         }
     }
 }
@@ -166,7 +166,11 @@ impl WriteEngine for FakeEngine {
     fn submit(&mut self, request: IoRequest) {
         assert!(self.has_room(), "submitted without room");
         self.assert_rules(&request.work);
-        self.disk.0.borrow_mut().pending.push(request);
+        let mut state = self.disk.0.borrow_mut();
+        if let Some((WritePath::Buffered, bytes)) = place(&request.work) {
+            state.buffered_end = state.buffered_end.max(bytes.end);
+        }
+        state.pending.push(request);
     }
 
     fn reap(&mut self, done: &mut dyn FnMut(IoCompletion)) {

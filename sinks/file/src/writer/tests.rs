@@ -130,18 +130,29 @@ fn a_block_that_is_overdue_is_written_through_the_page_cache_from_the_first_byte
 }
 
 #[test]
-fn a_full_block_starts_with_the_page_that_an_existing_file_ends_in() {
+fn the_page_that_an_existing_file_ends_in_is_completed_by_a_buffered_write() {
     let disk = FakeDisk::new(&[b'x'; PAGE_BYTES + 17]);
     let mut bench = Bench::on(disk, FileSync::Never);
-    bench.write_full(PAGE_BYTES);
-    assert_eq!(bench.disk.pending(), [(WritePath::Direct, PAGE..2 * PAGE)]);
+    bench.write_full(2 * PAGE_BYTES);
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, PAGE + 17..2 * PAGE)]);
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 2 * PAGE..3 * PAGE)]);
     bench.assert_all_written();
 }
 
 #[test]
-fn a_direct_write_waits_for_every_buffered_write_on_its_page_whichever_is_done_first() {
+fn a_full_block_that_only_completes_a_page_is_written_through_the_page_cache() {
     let mut bench = Bench::new();
-    (0..3).for_each(|_| _ = bench.write_overdue(100));
+    bench.write_overdue(100);
+    bench.write_full(PAGE_BYTES);
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 0..100), (WritePath::Buffered, 100..PAGE + 100)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_direct_write_waits_for_every_buffered_write_before_it_whichever_is_done_first() {
+    let mut bench = Bench::new();
+    (0..2).for_each(|_| _ = bench.write_overdue(100));
     bench.write_full(2 * PAGE_BYTES);
     for last_first in [2, 1] {
         assert!(bench.disk.pending().iter().all(|(path, _)| *path == WritePath::Buffered));
@@ -149,26 +160,19 @@ fn a_direct_write_waits_for_every_buffered_write_on_its_page_whichever_is_done_f
     }
     assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 0..100)]);
     bench.finish(0, RequestOutcome::Done);
-    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 0..2 * PAGE)]);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, PAGE..2 * PAGE)]);
     bench.assert_all_written();
 }
 
 #[test]
 fn a_direct_write_waits_for_the_tail_of_a_short_buffered_write() {
     let mut bench = Bench::new();
-    bench.write_overdue(100);
+    bench.write_overdue(PAGE_BYTES);
     bench.write_full(2 * PAGE_BYTES);
     bench.finish(0, RequestOutcome::Short(60));
-    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 60..100)]);
-    bench.assert_all_written();
-}
-
-#[test]
-fn a_direct_write_does_not_wait_for_a_buffered_one_that_ends_before_its_page() {
-    let mut bench = Bench::new();
-    bench.write_overdue(PAGE_BYTES);
-    bench.write_full(PAGE_BYTES);
-    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 0..PAGE), (WritePath::Direct, PAGE..2 * PAGE)]);
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 60..PAGE)]);
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, PAGE..3 * PAGE)]);
     bench.assert_all_written();
 }
 
