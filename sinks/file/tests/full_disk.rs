@@ -9,11 +9,12 @@ use std::{
     fs::{self, File},
     io::Write,
     path::Path,
-    time::Duration,
 };
 
-use fapilog_engine::{container::Container, error::ShutdownError};
-use lines::{Way, assert_holds, balanced, builder, diagnostics, log_bytes, shut_down, sink, until, ways};
+use fapilog_engine::container::Container;
+use lines::{
+    Way, assert_holds, builder, diagnostics, log_bytes, shut_down, shut_down_full, sink, until, until_length, ways,
+};
 use mounted::{Mounted, in_memory, on_disk};
 
 const DISK_BYTES: usize = 16 << 20;
@@ -60,9 +61,8 @@ fn ends_with_a_record(mounted: &Mounted, way: Way) {
     let container = start(&path, way);
     let expected = log_bytes(&container.logger("test"), 1_000_001);
     until_stuck(&container);
-    let error = container.shutdown(Duration::from_millis(200)).unwrap_err();
-    let ShutdownError::Deadline { accounts, .. } = error else { unreachable!("{error}") };
-    let bytes = balanced(*accounts).sinks[0].bytes as usize;
+    let bytes = shut_down_full(&container).sinks[0].bytes as usize;
+    until_length(&path, bytes as u64);
     assert_holds(&path, &expected[..bytes]);
     assert!(bytes == 0 || expected[bytes - 1] == b'\n');
     fs::remove_file(&path).unwrap();
