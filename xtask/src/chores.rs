@@ -127,7 +127,7 @@ fn miri(workspace: &Workspace) -> Vec<ChoreStep> {
     let meeting = "--test doorbell --test fence --test registrations --test two_threads";
     vec![
         ChoreStep::test("miri, ring", ring("", "")),
-        ChoreStep::test("miri, ring between threads", ring(meeting, "-Zmiri-many-seeds=1..13")),
+        ChoreStep::test("miri, ring between threads", ring(meeting, "-Zmiri-many-seeds=1..9")),
         // Without `text`, which has no unsafe code and tests many numbers, and `user_code`, which leaks what panics twice.
         ChoreStep::test(
             "miri, records",
