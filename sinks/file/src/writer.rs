@@ -160,17 +160,17 @@ impl BatchWriter {
 
         let offset = self.cursors.scheduled().offset();
         let scheduled = usize::try_from(offset.saturating_sub(page_start)).unwrap_or(0);
-        // Rule 5. A page that has bytes of a buffered write is completed by a buffered write.
-        let begun_pages = scheduled.next_multiple_of(PAGE_BYTES);
-        if self.is_direct && is_full && whole_pages > begun_pages {
+        // Rule 5. A page that a buffered write has begun is completed by a buffered write: nothing, or one page.
+        let begun_page_bytes = scheduled.next_multiple_of(PAGE_BYTES);
+        if self.is_direct && is_full && whole_pages > begun_page_bytes {
             if let Some(remaining) =
-                block.bytes.get(start + scheduled..start + begun_pages).filter(|remaining| !remaining.is_empty())
+                block.bytes.get(start + scheduled..start + begun_page_bytes).filter(|remaining| !remaining.is_empty())
             {
-                self.enqueue_copy(remaining.to_vec(), offset, end.scheduled_but_for(data_bytes - begun_pages));
+                self.enqueue_copy(remaining.to_vec(), offset, end.scheduled_but_for(data_bytes - begun_page_bytes));
             }
             // Rule 2. The partial page is scheduled by a later write.
-            let range = start + begun_pages..start + whole_pages;
-            let bytes = BlockRange { block, range, offset: page_start + begun_pages as u64 };
+            let range = start + begun_page_bytes..start + whole_pages;
+            let bytes = BlockRange { block, range, offset: page_start + begun_page_bytes as u64 };
             self.enqueue(WritePath::Direct, bytes, end.scheduled_but_for(tail_bytes));
         } else {
             // Rule 4.
