@@ -46,44 +46,25 @@ fn copy_dir(from: &Path, to: &Path) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::{env, process};
-
     use super::*;
 
-    /// A folder that is removed at the end of a test.
-    struct TestDir(std::path::PathBuf);
-
-    impl TestDir {
-        fn new(name: &str) -> Self {
-            let path = env::temp_dir().join(format!("fapilog-xtask-{}-{name}", process::id()));
-            fs::create_dir_all(&path).unwrap();
-            Self(path)
-        }
-
-        fn write(&self, path: &str, text: &str) {
-            let path = self.0.join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-    }
-
-    impl Drop for TestDir {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+    fn write(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
 
     #[test]
     fn linked_folders_are_copied_whole_and_older_copies_are_removed() {
-        let root = TestDir::new("copied");
-        root.write("fapilog/examples/quickstart.rs", "fn main() {}");
-        root.write("examples/plugin/src/lib.rs", "//! A plugin.");
-        root.write("target/book/examples/plugin/src/old.rs", "");
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "fapilog/examples/quickstart.rs", "fn main() {}");
+        write(root.path(), "examples/plugin/src/lib.rs", "//! A plugin.");
+        write(root.path(), "target/book/examples/plugin/src/old.rs", "");
 
         let mut screen = Vec::new();
-        assert_eq!(copy_examples(&root.0, &mut screen).unwrap(), None);
+        assert_eq!(copy_examples(root.path(), &mut screen).unwrap(), None);
 
-        let book = root.0.join(BOOK_DIR);
+        let book = root.path().join(BOOK_DIR);
         assert_eq!(fs::read_to_string(book.join("fapilog/examples/quickstart.rs")).unwrap(), "fn main() {}");
         assert_eq!(fs::read_to_string(book.join("examples/plugin/src/lib.rs")).unwrap(), "//! A plugin.");
         assert!(!book.join("examples/plugin/src/old.rs").exists());
@@ -92,8 +73,8 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_missing_is_named_in_the_failure() {
-        let root = TestDir::new("missing");
-        let failure = copy_examples(&root.0, &mut Vec::new()).unwrap().unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let failure = copy_examples(root.path(), &mut Vec::new()).unwrap().unwrap();
         assert!(failure.starts_with("fapilog/examples cannot be copied to "), "{failure}");
     }
 

@@ -168,8 +168,9 @@ fn coverage(workspace: &Workspace) -> Vec<ChoreStep> {
     let mut tests = workspace
         .cargo("llvm-cov --no-fail-fast --no-cfg-coverage --workspace --lib --bins --tests --json --summary-only --output-path");
     tests.arg(&report);
-    let root = workspace.root().to_owned();
+    let (root, old_report) = (workspace.root().to_owned(), report.clone());
     vec![
+        ChoreStep::check("report of an earlier run", move |_| coverage::remove_report(&old_report)),
         ChoreStep::test("tests with line counts", tests),
         ChoreStep::check("line coverage", move |screen| coverage::check(&root, &report, screen)),
     ]

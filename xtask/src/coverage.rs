@@ -33,6 +33,14 @@ impl LineCount {
     }
 }
 
+/// Removes the report of an earlier run, which a run whose tests fail would leave: its figures would pass for the new ones.
+pub(crate) fn remove_report(report: &Path) -> io::Result<Option<String>> {
+    match fs::remove_file(report) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Ok(Some(format!("{}: {error}", report.display()))),
+        _ => Ok(None),
+    }
+}
+
 /// Checks the report that `cargo llvm-cov --json` has written. Returns the failure, if there is one.
 pub(crate) fn check(root: &Path, report: &PathBuf, screen: &mut dyn Write) -> io::Result<Option<String>> {
     let report: Value = match fs::read_to_string(report).map(|text| serde_json::from_str(&text)) {
@@ -122,6 +130,17 @@ mod tests {
     #[test]
     fn plugins_and_tools_have_a_lower_gate() {
         assert_eq!(failure(&[("plugins/loki/src/a.rs", 100, 85), ("xtask/src/a.rs", 100, 85)]), None);
+    }
+
+    #[test]
+    fn a_report_of_an_earlier_run_is_removed_and_a_missing_one_fails_the_gate() {
+        let directory = tempfile::tempdir().unwrap();
+        let report = directory.path().join("coverage.json");
+        fs::write(&report, "{}").unwrap();
+        assert_eq!(remove_report(&report).unwrap(), None);
+        assert_eq!(remove_report(&report).unwrap(), None);
+        let failure = check(directory.path(), &report, &mut io::sink()).unwrap();
+        assert!(failure.unwrap().contains("coverage.json"));
     }
 
     #[test]
