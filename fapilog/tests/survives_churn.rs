@@ -1,4 +1,4 @@
-//! Threads and containers that come and go leave nothing behind.
+//! Threads and containers that come and go leave nothing behind, nor do huge texts.
 //!
 //! A test program of its own, and a test at a time: the counts are of the whole process.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
@@ -6,7 +6,7 @@
 mod law;
 
 use std::{
-    fs,
+    fmt, fs,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -23,7 +23,7 @@ use fapilog::{
     info,
     process::Processor,
 };
-use law::{TIMEOUT, executors, memory, parsed, shut_down, until};
+use law::{TIMEOUT, end, executors, memory, parsed, shut_down, started_manual, until};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -205,4 +205,31 @@ fn threads_that_come_and_go_under_load_get_rings_of_their_own() {
     });
     shut_down(&container);
     assert!(rings_of_their_own >= ENOUGH, "{rings_of_their_own} threads had a ring of their own");
+}
+
+/// Its text is 100 MB, in pieces of a kilobyte.
+struct Huge;
+
+impl fmt::Display for Huge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let piece = "ü".repeat(512);
+        // It ignores the errors of its writer.
+        (0..100_000).for_each(|_| _ = f.write_str(&piece));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_huge_display_leaves_no_huge_buffer_behind() {
+    let _alone = alone();
+    let (container, mut drain, _events) = started_manual(Container::builder());
+    let log = container.logger("churn");
+    info!(log, "huge", huge = %Huge);
+    let before = resident_bytes();
+    for _ in 0..20 {
+        info!(log, "huge", huge = %Huge);
+        drain.run_until_idle();
+    }
+    assert!(resident_bytes() < before + (50 << 20));
+    end(&container, &mut drain);
 }

@@ -115,21 +115,3 @@ fn a_huge_display_is_cut_and_marked_and_counted() {
         assert_eq!((event["truncated"].as_bool(), accounts.cut), (Some(true), 1), "at most {record_max}");
     }
 }
-
-#[test]
-fn a_huge_display_leaves_no_huge_buffer_behind() {
-    let resident = || {
-        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-        pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
-    };
-    let (container, mut drain, _events) = started_manual(Container::builder());
-    let log = container.logger("survives");
-    info!(log, "huge", huge = %Shows(huge));
-    let before = resident();
-    for _ in 0..20 {
-        info!(log, "huge", huge = %Shows(huge));
-        drain.run_until_idle();
-    }
-    assert!(resident() < before + (50 << 20));
-    end(&container, &mut drain);
-}
