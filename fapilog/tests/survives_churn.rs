@@ -6,7 +6,7 @@
 mod law;
 
 use std::{
-    fmt, fs,
+    fs,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -23,7 +23,7 @@ use fapilog::{
     info,
     process::Processor,
 };
-use law::{TIMEOUT, end, executors, memory, parsed, shut_down, started_manual, until};
+use law::{Huge, TIMEOUT, end, executors, memory, parsed, shut_down, started_manual, until};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -205,18 +205,6 @@ fn threads_that_come_and_go_under_load_get_rings_of_their_own() {
     });
     shut_down(&container);
     assert!(rings_of_their_own >= ENOUGH, "{rings_of_their_own} threads had a ring of their own");
-}
-
-/// Its text is 100 MB, in pieces of a kilobyte.
-struct Huge;
-
-impl fmt::Display for Huge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let piece = "ü".repeat(512);
-        // It ignores the errors of its writer.
-        (0..100_000).for_each(|_| _ = f.write_str(&piece));
-        Ok(())
-    }
 }
 
 #[test]

@@ -12,7 +12,6 @@ use std::{
 use fapilog_engine::{
     accounts::Accounts,
     container::{Container, ContainerBuilder},
-    error::ShutdownError,
     executor::Executor,
     producer::{DynamicEvent, Logger, Overflow},
 };
@@ -125,22 +124,6 @@ pub(crate) fn log_bytes(log: &Logger, total: usize) -> Vec<u8> {
 #[track_caller]
 pub(crate) fn shut_down(container: &Container) -> Accounts {
     balanced(container.shutdown(TIMEOUT).unwrap())
-}
-
-/// Shuts down a container whose disk takes no more, and checks the accounts when the drain has ended. The kernel may hold a
-/// call on a full disk longer than a shutdown waits for the drain, so the accounts of the error may still have events pending.
-#[track_caller]
-pub(crate) fn shut_down_full(container: &Container) -> Accounts {
-    let ended = container.shutdown(Duration::from_millis(200));
-    assert!(matches!(ended, Err(ShutdownError::Deadline { .. })), "{ended:?}");
-    until("the drain has ended", || container.accounts().pending_total() == 0);
-    balanced(container.accounts())
-}
-
-/// Waits until the file has that many bytes: the drain cuts it after its accounts are final.
-#[track_caller]
-pub(crate) fn until_length(path: &Path, bytes: u64) {
-    until("the file is cut", || fs::metadata(path).is_ok_and(|found| found.len() == bytes));
 }
 
 /// Checks that the accounts balance, and that no event is pending.

@@ -165,9 +165,8 @@ fn coverage(workspace: &Workspace) -> Vec<ChoreStep> {
         return vec![ChoreStep::refuse("coverage", missing)];
     }
     let report = workspace.target_dir("coverage.json");
-    let mut tests = workspace
-        .cargo("llvm-cov --no-fail-fast --no-cfg-coverage --workspace --lib --bins --tests --json --summary-only --output-path");
-    tests.arg(&report);
+    let mut tests = workspace.cargo("llvm-cov --no-fail-fast --no-cfg-coverage --workspace --lib --bins --tests");
+    tests.args(["--json", "--summary-only", "--output-path"]).arg(&report);
     let (root, old_report) = (workspace.root().to_owned(), report.clone());
     vec![
         ChoreStep::check("report of an earlier run", move |_| coverage::remove_report(&old_report)),

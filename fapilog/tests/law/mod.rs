@@ -11,7 +11,7 @@
 pub(crate) mod sinks;
 
 use std::{
-    thread,
+    fmt, thread,
     time::{Duration, Instant},
 };
 
@@ -116,5 +116,17 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(start.elapsed() < TIMEOUT, "waited in vain until {what}");
         thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// Its text is 100 MB, in pieces of a kilobyte.
+pub(crate) struct Huge;
+
+impl fmt::Display for Huge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let piece = "ü".repeat(512);
+        // It ignores the errors of its writer.
+        (0..100_000).for_each(|_| _ = f.write_str(&piece));
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, thread};
 
 use fapilog::{Container, Logger, info};
 
-use crate::law::{end, only, parsed, started_manual};
+use crate::law::{Huge, end, only, parsed, started_manual};
 
 /// A `Display` of a test's choice.
 struct Shows<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result>(F);
@@ -92,22 +92,12 @@ fn a_display_that_logs_itself_for_ever_is_stopped() {
     assert_eq!(all.last().unwrap()["context"]["endless"], "done");
 }
 
-/// 100 MB in pieces of a kilobyte.
-fn huge(f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let piece = "ü".repeat(512);
-    // It ignores the errors of its writer.
-    for _ in 0..100_000 {
-        let _ = f.write_str(&piece);
-    }
-    Ok(())
-}
-
 #[test]
 fn a_huge_display_is_cut_and_marked_and_counted() {
     for record_max in [1024, 64 * 1024, 256 * 1024] {
         let builder = Container::builder().ring_capacity_bytes(2 << 20).record_max_bytes(record_max);
         let (container, mut drain, events) = started_manual(builder);
-        info!(container.logger("survives"), "huge", huge = %Shows(huge));
+        info!(container.logger("survives"), "huge", huge = %Huge);
         let accounts = end(&container, &mut drain);
         let event = only(&events);
         let text = event["context"]["huge"].as_str().unwrap();

@@ -90,10 +90,8 @@ fn a_sink_that_panics_in_its_own_time_is_left_alone_and_delivers_what_it_has() {
         info!(log, "taken before the panic");
         until("the sink has an event", || container.accounts().sinks[0].offered > 0);
         now.store(true, Ordering::Relaxed);
-        until("it is left out", || {
-            info!(log, "wakes it");
-            seen_of(&container, "panicking").1 > 0
-        });
+        info!(log, "wakes it");
+        until("it is left out", || seen_of(&container, "panicking").1 > 0);
         // The sink gets no call until a second has passed.
         let (panics, cool_downs) = seen_of(&container, "panicking");
         assert!(panics <= cool_downs + 3, "{step}: {panics} panics, {cool_downs} cool-downs");

@@ -159,13 +159,12 @@ impl BatchWriter {
         self.partial_page_since = now;
 
         let offset = self.cursors.scheduled().offset();
-        let scheduled = usize::try_from(offset.saturating_sub(page_start)).unwrap_or(0);
+        let scheduled = self.scheduled_behind(page_start);
         // Rule 5. A page that a buffered write has begun is completed by a buffered write: nothing, or one page.
         let begun_page_bytes = scheduled.next_multiple_of(PAGE_BYTES);
         if self.is_direct && is_full && whole_pages > begun_page_bytes {
-            if let Some(remaining) =
-                block.bytes.get(start + scheduled..start + begun_page_bytes).filter(|remaining| !remaining.is_empty())
-            {
+            if scheduled < begun_page_bytes {
+                let remaining = block.bytes.get(start + scheduled..start + begun_page_bytes).unwrap_or_default();
                 self.enqueue_copy(remaining.to_vec(), offset, end.scheduled_but_for(data_bytes - begun_page_bytes));
             }
             // Rule 2. The partial page is scheduled by a later write.
@@ -184,6 +183,11 @@ impl BatchWriter {
     /// The offset of the file's last page.
     fn page_start(&self) -> u64 {
         self.cursors.filling().offset().saturating_sub(self.partial_page.len() as u64)
+    }
+
+    /// The number of bytes behind this offset that are part of a write.
+    fn scheduled_behind(&self, start: u64) -> usize {
+        usize::try_from(self.cursors.scheduled().offset().saturating_sub(start)).unwrap_or(0)
     }
 
     /// The records below `end` were reported to the container: they stay in the file (rule 7).
@@ -224,7 +228,7 @@ impl BatchWriter {
             return;
         }
         let offset = self.cursors.scheduled().offset();
-        let from = usize::try_from(offset.saturating_sub(self.page_start())).unwrap_or(0);
+        let from = self.scheduled_behind(self.page_start());
         let bytes = self.partial_page.get(from..).unwrap_or_default().to_vec();
         self.enqueue_copy(bytes, offset, self.cursors.filling().scheduled_but_for(0));
     }

@@ -10,14 +10,14 @@ use std::{
     fs,
     path::Path,
     sync::{Mutex, MutexGuard},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use fapilog_engine::{accounts::LossReason, container::Container, host::ManualDrain};
+use fapilog_engine::{accounts::LossReason, container::Container, error::ShutdownError, host::ManualDrain};
 use fapilog_plugin::threads::lock;
 use lines::{
-    TIMEOUT, Way, assert_holds, balanced, diagnostics, directory, log_bytes, manual_builder, shut_down, shut_down_full,
-    sink, started, until, until_length, ways,
+    TIMEOUT, Way, assert_holds, balanced, diagnostics, directory, log_bytes, manual_builder, shut_down, sink, started,
+    until, ways,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -78,8 +78,9 @@ fn a_file_that_stays_full_ends_with_a_record_and_has_exactly_the_delivered_event
         let _limit = SizeLimit::of(limit);
         let expected = log_bytes(&container.logger("test"), 400_001);
         until_stuck(&container);
-        let accounts = shut_down_full(&container);
-        until_length(&path, accounts.sinks[0].bytes);
+        let error = container.shutdown(Duration::from_millis(200)).unwrap_err();
+        let ShutdownError::Deadline { accounts, .. } = error else { unreachable!("{error}") };
+        let accounts = lines::balanced(*accounts);
         assert_is_cut_at_a_record(&path, &expected, accounts.sinks[0].bytes);
         assert!(accounts.sinks[0].lost.of(LossReason::ShutdownDeadline) > 0);
         let delivered = fs::read(&path).unwrap().iter().filter(|byte| **byte == b'\n').count();
