@@ -14,6 +14,8 @@ const BRANCHES: usize = 10_000;
 pub const UNORDERED_ACCESS: &str = "Causality violation";
 /// Loom's report when no thread can continue: for a sleeper, a wake-up was lost.
 pub const DEADLOCK: &str = "deadlock";
+/// Loom's report when a thread looks again and again for what never comes.
+pub const ENDLESS: &str = "exceeded maximum number of branches";
 
 /// Explores `model` and panics at the first execution in which it fails.
 pub fn holds(model: fn()) {

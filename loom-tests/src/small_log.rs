@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    task::Waker,
     time::{Duration, Instant},
 };
 
@@ -30,6 +31,9 @@ const LONG: Duration = Duration::from_secs(3600);
 /// The number of events that fill a lane's ring: their frames take 24 bytes each.
 pub const EVENTS_MAX: u64 = (Capacity::MIN_BYTES / 24) as u64;
 
+/// The name of a log's sink.
+const SINK: &str = "count";
+
 /// A log, as all its threads see it.
 #[derive(Debug, Clone)]
 pub struct Log {
@@ -44,6 +48,15 @@ pub struct Drain(ManualDrain);
 
 /// A new log, and its drain. A call on a full ring drops its event.
 pub fn start() -> (Log, Drain) {
+    start_with(None)
+}
+
+/// As [`start`], with a sink that wakes `reader` when it takes events.
+pub fn start_read_by(reader: &Arc<Sleeper>) -> (Log, Drain) {
+    start_with(Some(reader.waker()))
+}
+
+fn start_with(reader: Option<Waker>) -> (Log, Drain) {
     let written = Arc::new(AtomicU64::new(0));
     let (container, drain) = Container::builder()
         .ring_capacity_bytes(Capacity::MIN_BYTES)
@@ -53,7 +66,7 @@ pub fn start() -> (Log, Drain) {
         .flush_interval(LONG)
         .idle_spin(Duration::ZERO)
         .idle_sleep(Duration::ZERO)
-        .sink("count", Count(Arc::clone(&written)))
+        .sink(SINK, Count { written: Arc::clone(&written), reader })
         .start_manual()
         .expect("a log of this size can be made");
     (Log { container: Arc::new(container), written }, Drain(drain))
@@ -73,6 +86,16 @@ impl Log {
     /// A call on the log once it is closed.
     pub fn log_closed(&self) {
         model_api::refuse(&self.container);
+    }
+
+    /// The number of lanes that the drain has not taken back.
+    pub fn lanes(&self) -> usize {
+        model_api::lanes(&self.container)
+    }
+
+    /// Changes the running pipeline, to what it was before, and waits for the drain to do it.
+    pub fn change(&self) {
+        model_api::change(&self.container, SINK, Instant::now() + LONG).expect("the drain makes each change");
     }
 
     /// Waits until everything logged before is delivered.
@@ -114,11 +137,16 @@ impl Drain {
 }
 
 /// A sink that counts.
-struct Count(Arc<AtomicU64>);
+#[derive(Clone)]
+struct Count {
+    written: Arc<AtomicU64>,
+    /// Woken when the sink takes events.
+    reader: Option<Waker>,
+}
 
 impl SinkFactory for Count {
     fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
-        Ok(Box::new(Self(Arc::clone(&self.0))))
+        Ok(Box::new(self.clone()))
     }
 }
 
@@ -133,10 +161,13 @@ impl Sink for Count {
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
         payload.buffer().extend(batch.events().iter().map(|_| b'e'));
+        if let Some(reader) = &self.reader {
+            reader.wake_by_ref();
+        }
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {
-        self.0.fetch_add(payload.len() as u64, Ordering::Relaxed);
+        self.written.fetch_add(payload.len() as u64, Ordering::Relaxed);
         Delivery::done(Ok(()))
     }
 }

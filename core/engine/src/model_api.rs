@@ -3,11 +3,16 @@
 //!
 //! Loom's threads are one thread of the system, so they would share thread-locals; [`Lane`] stands for them.
 
-use std::{task::Waker, time::Duration};
+use std::{
+    task::Waker,
+    time::{Duration, Instant},
+};
 
 use fapilog_record::{arguments::End, call_site::CallSite, level::Level};
 
-use crate::{accounts::LossReason, container::Container, host::ManualDrain, producer};
+use crate::{
+    accounts::LossReason, container::Container, error::ChangeError, host::ManualDrain, port::changes::Change, producer,
+};
 
 /// A thread's lane. Dropping it is the thread's end.
 #[derive(Debug)]
@@ -42,6 +47,21 @@ pub fn log_shared(container: &Container) {
 /// A call on a container that is closed.
 pub fn refuse(container: &Container) {
     container.frontend().refuse(LossReason::ContainerClosed);
+}
+
+/// The number of lanes that the drain has not taken back: those of living threads, and the shared one.
+#[must_use]
+pub fn lanes(container: &Container) -> usize {
+    container.frontend().lane_registry.living()
+}
+
+/// Posts a change, and waits until the drain has made it: the sink of this name, which is enabled, is enabled.
+///
+/// # Errors
+/// See [`ChangeError`].
+pub fn change(container: &Container, sink: &str, deadline: Instant) -> Result<(), ChangeError> {
+    let answers = container.send(&Change::SetEnabled(sink.to_owned(), true))?;
+    answers.iter().try_for_each(|answer| answer.wait(deadline))
 }
 
 /// Runs the drain to its end by the loop of the thread host. `sleep` is given how long, `None` for ever.

@@ -43,6 +43,12 @@ fn every_event_is_delivered_or_lost_and_counted_once() {
 }
 
 #[test]
+fn a_frame_that_is_published_before_it_is_counted_is_caught() {
+    let test = every_event_is_delivered_or_lost_and_counted_once;
+    is_caught("submitted_counted_after_publish", &["more is drained than was submitted"], test);
+}
+
+#[test]
 fn space_that_is_given_back_before_it_is_counted_is_caught() {
     is_caught("released_before_counted", &[TOO_LATE], every_event_is_delivered_or_lost_and_counted_once);
 }

@@ -6,3 +6,4 @@ mod accounts;
 mod flush;
 mod shared_lane;
 mod shutdown;
+mod sleep;

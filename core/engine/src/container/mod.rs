@@ -154,7 +154,7 @@ impl Container {
     }
 
     /// The frontend, in which the models open lanes.
-    #[cfg(fapilog_loom)]
+    #[cfg(any(test, fapilog_loom))]
     pub(crate) fn frontend(&self) -> &Arc<Frontend> {
         &self.frontend
     }

@@ -153,7 +153,7 @@ impl Container {
     }
 
     /// Sends the change to every shard.
-    fn send(&self, change: &Change) -> Result<Vec<Arc<ChangeAnswer>>, ChangeError> {
+    pub(crate) fn send(&self, change: &Change) -> Result<Vec<Arc<ChangeAnswer>>, ChangeError> {
         if self.frontend.is_in_forked_child() {
             return Err(ChangeError::Forked);
         }

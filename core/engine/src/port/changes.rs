@@ -5,15 +5,13 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc, Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, PoisonError},
     time::Instant,
 };
 
-use fapilog_plugin::{enricher::Enricher, processor::Processor, threads::lock};
+use fapilog_plugin::{enricher::Enricher, processor::Processor};
 use fapilog_record::user_code::drop_catching_panics;
+use fapilog_ring::sync::{AtomicBool, Condvar, Mutex, Ordering, lock};
 
 use crate::{
     error::ChangeError,

@@ -7,7 +7,7 @@ use fapilog_record::{
     level::Level,
     writer::{record_bytes, write_record},
 };
-use fapilog_ring::{Producer, ReserveError};
+use fapilog_ring::{Producer, ReserveError, seeded};
 
 use crate::{
     accounts::{LaneCounters, LossReason},
@@ -104,13 +104,18 @@ impl ProducerLane {
             Err(error) => return Attempt::NoSpace(error),
         };
         let counters = &self.lane_end.counters;
-        counters.submitted.add(1);
+        if !seeded::bug("submitted_counted_after_publish") {
+            counters.submitted.add(1);
+        }
         match write_record(grant.payload_mut(), call.source(), arguments, scope) {
             Ok(written) => {
                 if written.is_cut {
                     counters.refused.cut.add(1);
                 }
                 grant.commit(written.used_bytes, call.tag(), stamp);
+                if seeded::bug("submitted_counted_after_publish") {
+                    counters.submitted.add(1);
+                }
                 if self.lane_end.port.doorbell.is_ring_due(call.level.is_urgent()) {
                     Attempt::RingDoorbell
                 } else {
@@ -194,6 +199,8 @@ struct LaneEnd {
 impl Drop for LaneEnd {
     fn drop(&mut self) {
         // A parked drain would not see for a long while that the ring is closed. A drain that has stopped is not parked.
-        self.port.doorbell.after_publish(false);
+        if !seeded::bug("lane_ends_unheard") {
+            self.port.doorbell.after_publish(false);
+        }
     }
 }

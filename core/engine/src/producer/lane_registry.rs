@@ -63,6 +63,12 @@ impl LaneRegistry {
         lanes.living.retain(|living| !Arc::ptr_eq(&living.counters, counters));
     }
 
+    /// The number of lanes whose ring is not taken back yet.
+    #[cfg(fapilog_loom)]
+    pub(crate) fn living(&self) -> usize {
+        lock(&self.lanes).living.len()
+    }
+
     pub(crate) fn totals(&self) -> LaneTotals {
         let lanes = lock(&self.lanes);
         let mut totals = lanes.gone;

@@ -8,7 +8,8 @@
 //! 1. **Requests.** It reads stop and flush requests with *acquire*, before anything else: what was published before a
 //!    request was made is seen by all that follows.
 //!    Between two batches it also takes up [changes](crate::port::changes) of its plugins and sinks.
-//! 2. **Registrations.** At the start of each *pass* it adopts the rings that are new, and only then
+//! 2. **Registrations.** At the start of each *pass* it takes back the rings whose threads have ended, and adopts the rings
+//!    that are new. Only then
 //! 3. **Snapshot** takes, for each ring, how far it is published. A pass ends when every snapshot has been walked. So a
 //!    pass that began after a request takes everything that was published before it.
 //! 4. **Batch.** It views frames in place, by time across rings, until the batch or the pass is full.
@@ -21,6 +22,9 @@
 //! 9. **Stop.** After a stop request, passes go on until one finds every ring empty; then payloads are flushed, and if
 //!    nothing came meanwhile, the shard ends. Events left at the deadline are counted as lost. Events published after
 //!    the last look are lost to the closed container: the accounts add them when they are read.
+//! 10. **Sleep.** After a turn without work, the shard marks itself asleep at the doorbell and looks once more for whatever
+//!     rings the doorbell: a request, a change, a new ring, a frame, a ring whose thread has ended (rule 8 of the
+//!     [ring](fapilog_ring)). Only when it finds nothing does its host sleep.
 
 mod apply_changes;
 mod batch_reader;
@@ -327,3 +331,6 @@ impl Shard {
 fn passed(from: Timestamp, to: Timestamp) -> Duration {
     Duration::from_nanos(to.unix_nanos().saturating_sub(from.unix_nanos()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,9 +107,14 @@ impl RingState {
         self.consumer.release();
     }
 
+    /// Whether the producer is gone. Frames may be left.
+    pub(super) fn is_closed(&self) -> bool {
+        self.consumer.is_closed()
+    }
+
     /// Whether the producer is gone and everything is walked.
     pub(super) fn is_finished(&mut self) -> bool {
-        self.consumer.is_closed() && self.consumer.is_finished()
+        self.is_closed() && self.consumer.is_finished()
     }
 
     pub(super) fn into_consumer(self) -> Consumer {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use fapilog_record::call_site::DescriptorCache;
+use fapilog_ring::seeded;
 
 use crate::{
     clock::StampClock,
@@ -98,9 +99,13 @@ impl ShardSource {
         self.rings.iter().all(RingState::is_drained)
     }
 
-    /// Whether a ring was registered or filled since the last look.
+    /// Whether a ring was registered, filled or closed since the last look.
     pub(super) fn has_something_to_take(&self) -> bool {
-        !self.port.registrations.is_seen(self.registered) || !self.rings.iter().all(RingState::is_drained)
+        let has_new_ring =
+            !self.port.registrations.is_seen(self.registered) && !seeded::bug("last_look_without_new_rings");
+        let has_closed_ring =
+            self.rings.iter().any(RingState::is_closed) && !seeded::bug("last_look_without_closed_rings");
+        has_new_ring || has_closed_ring || !self.rings.iter().all(RingState::is_drained)
     }
 }
 

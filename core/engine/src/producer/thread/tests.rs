@@ -205,6 +205,59 @@ fn a_waker_may_log_with_the_lane_that_rings_it() {
     assert_eq!((log.scopes(), other.scopes()), (vec![vec![], vec![0; 3]], vec![vec![], vec![0]]));
 }
 
+/// A waker that logs to the container whose doorbell it is.
+struct LogsAgain(Arc<Frontend>);
+
+impl Wake for LogsAgain {
+    fn wake(self: Arc<Self>) {
+        event(&self.0);
+    }
+}
+
+#[test]
+fn a_waker_that_logs_while_a_lane_is_in_use_takes_the_shared_lane() {
+    let mut log = Log::new();
+    let fields = Scope::new().field(FieldGroup::Tags, "a", ValueRef::U64(1));
+    // The lane is the one used last after this call. A call with fields of its own uses it the slow way.
+    event(&log.frontend);
+    log.port.doorbell.register(&Waker::from(Arc::new(LogsAgain(Arc::clone(&log.frontend)))));
+    assert!(log.port.doorbell.fall_asleep(Sleep::Timed));
+    log_with(&log.frontend, LogCall::new(Level::Error, 0, 0), End, fields.bytes());
+    log.port.doorbell.deregister();
+    assert_eq!(log.scopes(), [vec![0], vec![0, fields.bytes().len()]]);
+}
+
+/// A waker that counts its calls.
+#[derive(Default)]
+struct CountsCalls(AtomicU64);
+
+impl Wake for CountsCalls {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn the_end_of_a_thread_wakes_a_parked_drain_once_its_ring_is_closed() {
+    let mut log = Log::new();
+    let (frontend, (is_over, wait)) = (Arc::clone(&log.frontend), std::sync::mpsc::channel::<()>());
+    let (has_logged, logged) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        event(&frontend);
+        has_logged.send(()).unwrap();
+        wait.recv().unwrap();
+    });
+    logged.recv().unwrap();
+    let calls = Arc::new(CountsCalls::default());
+    log.port.doorbell.register(&Waker::from(Arc::clone(&calls)));
+    assert!(log.port.doorbell.fall_asleep(Sleep::Park));
+    assert!(!log.adopt()[1].consumer.is_closed());
+    is_over.send(()).unwrap();
+    thread.join().unwrap();
+    assert_eq!(calls.0.load(Ordering::Relaxed), 1);
+    assert!(log.rings[1].consumer.is_closed());
+}
+
 /// Logs while a thread exits.
 struct LogsWhenDropped(Arc<Frontend>);
 
