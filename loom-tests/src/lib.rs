@@ -9,7 +9,8 @@
 //! RUSTFLAGS="--cfg fapilog_loom" cargo test --release -p loom-tests --target-dir target/loom
 //! ```
 //!
-//! Without that cfg this crate is empty, and an ordinary `cargo test --workspace` passes over it.
+//! Without that cfg this crate has no models: only [`rules`], the list of all rules, each with the bugs that break it on
+//! purpose or with the reason why there is none.
 //!
 //! A new model is a new file beside the others, under the crate whose protocol it checks (`tests/ring`, `tests/core`); it
 //! shares the rings, frames, logs and sleepers of this library.
@@ -22,7 +23,8 @@
 //! Beside each model stand its negative controls: the same model with one ordering weakened or one step swapped, by a
 //! bug that `fapilog_ring::seeded` plants by name. A control passes only when the model fails *and* reports the
 //! expected failure: a causality violation, a deadlock, or the model's own message. A misspelt name plants nothing, so
-//! its control fails.
+//! its control fails. `tests/rules.rs` fails when a rule of a protocol page is not in the [list](rules), or a planted bug has no
+//! control.
 //!
 //! A model that fails takes its whole test program with it, because loom's objects cannot be dropped while a model
 //! unwinds: the first panic printed is the one that counts.
@@ -54,6 +56,7 @@
 
 #[cfg(fapilog_loom)]
 pub mod model;
+pub mod rules;
 #[cfg(fapilog_loom)]
 pub mod sleeper;
 #[cfg(fapilog_loom)]

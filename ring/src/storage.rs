@@ -9,6 +9,7 @@ use std::{
 use crate::{
     error::{CapacityError, StorageError},
     frame::{FRAME_ALIGN_BYTES, FRAME_HEADER_BYTES, Header, frame_bytes},
+    seeded,
     sync::AccessTracker,
 };
 
@@ -289,7 +290,11 @@ impl Slots {
         payload_bytes: usize,
     ) -> &'ring [u8] {
         self.assert_frame(position, payload_bytes);
-        let start = self.offset(position) + FRAME_HEADER_BYTES;
+        let start = if seeded::bug("payload_behind_the_wrap") {
+            self.offset(position + FRAME_HEADER_BYTES as u64)
+        } else {
+            self.offset(position) + FRAME_HEADER_BYTES
+        };
         tracker.read(start, payload_bytes);
         // SAFETY: in bounds as in `payload_mut`: the producer reserved at least this much at `position`.
         let first = unsafe { self.base.add(start) };

@@ -1,4 +1,4 @@
-//! The law of `accounts.rs`: each counter has one writer, and the sums are exact once a flush or shutdown has returned
+//! The rules of the accounts: each counter has one writer, and the sums are exact once a flush or shutdown has returned
 //! (`flush.rs` and `shutdown.rs` check them too). In between, no sum is ever too low (rule 6 of the drain) and no event
 //! is in two.
 

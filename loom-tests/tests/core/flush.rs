@@ -83,3 +83,8 @@ fn rings_adopted_after_the_snapshots_are_caught() {
 fn a_drain_that_sleeps_without_a_last_look_is_caught() {
     is_caught("sleeps_without_a_last_look", &[DEADLOCK], a_flush_takes_what_its_thread_has_logged);
 }
+
+#[test]
+fn a_flush_that_is_answered_before_its_events_are_delivered_is_caught() {
+    is_caught("flush_answered_undelivered", &[LEFT_OUT, UNCOUNTED], a_flush_takes_what_its_thread_has_logged);
+}

@@ -1,4 +1,4 @@
-//! The law of `accounts.rs` for threads without a ring: they share one, under a lock that is held for a try and not for a
+//! Rule 3 of the accounts, for threads without a ring: they share one, under a lock that is held for a try and not for a
 //! call. So the lane may be closed before a call, between its try and the count of its loss, or after it.
 
 use fapilog_engine::accounts::{Accounts, LossReason};

@@ -43,3 +43,12 @@ fn a_relaxed_release_is_caught() {
 fn a_relaxed_look_at_the_released_space_is_caught() {
     is_caught("reload_relaxed", &[UNORDERED_ACCESS], wrapped_frames_never_overwrite_what_is_still_read);
 }
+
+#[test]
+fn a_payload_looked_for_at_the_front_of_the_storage_is_caught() {
+    is_caught(
+        "payload_behind_the_wrap",
+        &[UNORDERED_ACCESS, "a frame arrived damaged"],
+        wrapped_frames_never_overwrite_what_is_still_read,
+    );
+}

@@ -1,8 +1,17 @@
 //! The accounts, and their law: submitted = delivered + filtered + lost + pending.
 //!
-//! Each counter has one writer, and any thread reads it. All accesses are relaxed: a sum of counters is exact only when the
-//! container is quiet, and a flush or shutdown that has returned synchronizes with that. Counts of a
-//! thread live with its [lane](crate::producer), counts of a sink with its worker on the drain; a [`Accounts`] adds them up.
+//! 1. **Writers.** Each counter has one writer, and any thread reads it. Counts of a thread live with its
+//!    [lane](crate::producer), counts of a sink with its worker on the drain; an [`Accounts`] adds them up. Calls that never
+//!    had a lane share a counter, which has many writers and adds atomically.
+//! 2. **Order.** A lane counts a call as submitted before it publishes the frame, and the drain counts a frame as drained
+//!    before it releases its space. So no sum of pending events is too low.
+//! 3. **Once.** Each call is in one counter. A call that finds the shared lane closed, before or after its attempt, is
+//!    counted as refused.
+//! 4. **End.** Events published after a shard's last look are in no counter. Accounts that are read once the shard has
+//!    stopped add them as lost: they load `stopped` with *acquire* before any count.
+//!
+//! All accesses to counters are relaxed: a sum of counters is exact only when the container is quiet, and a flush or
+//! shutdown that has returned synchronizes with that.
 
 mod counters;
 mod losses;

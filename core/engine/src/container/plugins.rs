@@ -199,8 +199,8 @@ impl Container {
 
 /// # Another pipeline, for all shards or for none
 ///
-/// 1. Each shard makes the new plugins, and answers. Events still pass the old ones.
-/// 2. When every shard has made them, it is decided: each shard gets the change to use them, which cannot fail. When a shard
+/// 1. **Prepare.** Each shard makes the new plugins, and answers. Events still pass the old ones.
+/// 2. **Decide.** When every shard has made them, it is decided: each shard gets the change to use them, which cannot fail. When a shard
 ///    could not make them, or does not answer in time, each shard gets the change to drop them. A shard that is late finds
 ///    both changes, in this order: it makes the plugins and drops them.
 impl Container {

@@ -27,7 +27,9 @@ impl Shard {
                 if !self.source.is_pass_over() {
                     return false;
                 }
-                self.sinks.workers.iter_mut().for_each(SinkWorker::begin_flush);
+                if !seeded::bug("flush_answered_undelivered") {
+                    self.sinks.workers.iter_mut().for_each(SinkWorker::begin_flush);
+                }
                 self.lifecycle.flush.phase = FlushPhase::Delivering { ticket };
                 true
             }

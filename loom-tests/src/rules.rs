@@ -1,0 +1,264 @@
+//! Every rule of every protocol page, with the bugs that break it on purpose, or with the reason why there is none.
+//!
+//! `tests/rules.rs` compares this list with the pages, with the planted bugs in the code, and with the models.
+
+/// A page with numbered rules.
+#[derive(Debug)]
+pub struct ProtocolPage {
+    /// Its file, from the root of the workspace.
+    pub file: &'static str,
+    /// Its rules, from rule 1 on.
+    pub rules: &'static [ProtocolRule],
+}
+
+/// A rule, with its evidence.
+#[derive(Debug)]
+pub struct ProtocolRule {
+    /// The word or words that the rule begins with.
+    pub title: &'static str,
+    /// The tests that fail when the code breaks it.
+    pub evidence: RuleEvidence,
+}
+
+/// The tests that fail when the code breaks a rule.
+#[derive(Debug)]
+pub enum RuleEvidence {
+    /// A model fails with each of these bugs, which `fapilog_ring::seeded` plants.
+    PlantedBugs(&'static [&'static str]),
+    /// No bug is planted.
+    Tests {
+        /// The reason.
+        reason: &'static str,
+        /// Tests that fail when the rule is broken, each as `file::name`.
+        tests: &'static [&'static str],
+    },
+}
+
+const fn planted(title: &'static str, bugs: &'static [&'static str]) -> ProtocolRule {
+    ProtocolRule { title, evidence: RuleEvidence::PlantedBugs(bugs) }
+}
+
+const fn tested(title: &'static str, reason: &'static str, tests: &'static [&'static str]) -> ProtocolRule {
+    ProtocolRule { title, evidence: RuleEvidence::Tests { reason, tests } }
+}
+
+/// A rule about the state of the shard alone.
+const ONE_THREAD: &str = "one thread, and no other sees the step";
+/// A rule about the system, which loom does not know.
+const SYSTEM: &str = "the other side is the kernel, which no model runs";
+/// A rule about data that a lock protects whole.
+const LOCK: &str = "every access is under one lock, so no order of accesses can be wrong";
+/// A rule about changes, which are posted under a lock and answered one by one.
+const CHANGES: &str = "a shard takes changes from a queue under a lock, in the order in which they were posted";
+
+/// All pages with numbered rules.
+pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
+    ProtocolPage {
+        file: "ring/src/lib.rs",
+        rules: &[
+            planted("Publish", &["publish_relaxed", "snapshot_relaxed"]),
+            planted("Release", &["release_relaxed", "reload_relaxed", "gauge_relaxed"]),
+            planted("Caching", &["released_never_reloaded"]),
+            planted("Slack", &["payload_behind_the_wrap"]),
+            planted("Grants", &["shrink_ignored"]),
+            planted("Closing", &["closed_after_published", "close_relaxed", "closed_relaxed"]),
+            planted("Recycling", &["recycled_while_open"]),
+            planted(
+                "Doorbell",
+                &[
+                    "park_without_fence",
+                    "knock_without_fence",
+                    "doorbell_before_publish",
+                    "asleep_by_a_store",
+                    "urgent_frame_skips_timed_sleep",
+                    "sleep_marked_once",
+                    "park_not_announced",
+                ],
+            ),
+            planted(
+                "Registrations",
+                &["registered_after_the_doorbell", "looks_before_it_takes", "registrations_counted_after_take"],
+            ),
+        ],
+    },
+    ProtocolPage {
+        file: "core/engine/src/accounts/mod.rs",
+        rules: &[
+            planted("Writers", &["shared_counter_by_load_and_store"]),
+            planted("Order", &["submitted_counted_after_publish", "released_before_counted"]),
+            planted("Once", &["late_call_uncounted", "late_loss_uncounted"]),
+            planted("End", &["stopped_relaxed"]),
+        ],
+    },
+    ProtocolPage {
+        file: "core/engine/src/shard/mod.rs",
+        rules: &[
+            planted("Requests", &["flush_request_relaxed", "flush_requested_relaxed", "looks_before_stop"]),
+            planted("Registrations", &["registrations_after_snapshots"]),
+            planted("Snapshot", &["snapshot_before_request"]),
+            tested(
+                "Batch",
+                ONE_THREAD,
+                &["fapilog/tests/order.rs::by_time_events_of_several_threads_come_as_they_were_logged"],
+            ),
+            tested(
+                "Check",
+                ONE_THREAD,
+                &[
+                    "fapilog/tests/pipeline.rs::processors_run_in_order_after_the_enrichers",
+                    "fapilog/tests/pipeline.rs::a_message_that_is_too_long_is_cut_and_marked",
+                ],
+            ),
+            planted("Release", &["released_before_counted"]),
+            tested(
+                "Deliver",
+                ONE_THREAD,
+                &["sinks/file/tests/tail.rs::a_single_event_is_seen_within_a_tenth_of_a_second"],
+            ),
+            planted("Flush", &["flush_answered_undelivered"]),
+            planted("Stop", &["ends_with_a_payload_unshipped"]),
+            planted(
+                "Sleep",
+                &[
+                    "sleeps_without_a_last_look",
+                    "last_look_without_new_rings",
+                    "last_look_without_changes",
+                    "last_look_without_closed_rings",
+                    "lane_ends_unheard",
+                ],
+            ),
+        ],
+    },
+    ProtocolPage {
+        file: "core/engine/src/container/plugins.rs",
+        rules: &[
+            tested(
+                "Prepare",
+                CHANGES,
+                &["fapilog/tests/settings_reload.rs::if_one_shard_cannot_make_a_plugin_no_shard_has_changed_anything"],
+            ),
+            tested(
+                "Decide",
+                CHANGES,
+                &[
+                    "fapilog/tests/settings_reload.rs::a_reload_that_was_not_taken_up_in_time_is_not_taken_up_later_either",
+                ],
+            ),
+        ],
+    },
+    ProtocolPage {
+        file: "sinks/file/src/lib.rs",
+        rules: &[
+            tested(
+                "Blocks",
+                SYSTEM,
+                &["sinks/file/src/writer/tests.rs::while_all_blocks_are_in_flight_no_block_can_be_filled"],
+            ),
+            tested(
+                "Full blocks",
+                SYSTEM,
+                &["sinks/file/src/writer/tests.rs::full_blocks_are_written_directly_and_at_once"],
+            ),
+            tested(
+                "The partial page",
+                SYSTEM,
+                &[
+                    "sinks/file/src/writer/tests.rs::a_partial_page_is_written_when_no_full_block_follows_in_time",
+                    "sinks/file/src/writer/tests.rs::a_partial_page_is_written_with_the_next_full_block_if_that_follows_in_time",
+                ],
+            ),
+            tested(
+                "Blocks that are overdue",
+                SYSTEM,
+                &[
+                    "sinks/file/src/writer/tests.rs::a_block_that_is_overdue_is_written_through_the_page_cache_from_the_first_byte_not_written_yet",
+                ],
+            ),
+            tested(
+                "Order",
+                SYSTEM,
+                &[
+                    "sinks/file/src/writer/tests.rs::a_direct_write_waits_for_every_buffered_write_before_it_whichever_is_done_first",
+                    "sinks/file/src/writer/tests.rs::no_buffered_write_moves_the_files_end_beyond_a_direct_one_that_is_not_done",
+                    "sinks/file/src/writer/tests/any_sequence.rs::any_sequence_of_blocks_and_outcomes_ends_in_the_file_that_was_written",
+                ],
+            ),
+            tested(
+                "Delivered",
+                SYSTEM,
+                &[
+                    "sinks/file/src/writer/tests.rs::nothing_is_delivered_beyond_a_gap",
+                    "sinks/file/src/writer/tests.rs::with_a_sync_for_each_batch_nothing_is_delivered_before_its_sync",
+                ],
+            ),
+            tested(
+                "Write errors",
+                SYSTEM,
+                &[
+                    "sinks/file/src/writer/tests.rs::after_a_failure_the_first_write_in_order_is_repeated_alone_and_the_others_after_its_success",
+                    "sinks/file/src/writer/tests/any_sequence.rs::at_any_time_a_dropped_writer_leaves_a_file_that_ends_at_the_acknowledged_end",
+                ],
+            ),
+            tested(
+                "Fallback",
+                SYSTEM,
+                &[
+                    "sinks/file/tests/fallback.rs::where_io_uring_is_forbidden_a_thread_drains_and_pwrite_writes",
+                    "sinks/file/src/writer/tests.rs::a_file_system_that_refuses_direct_writes_gets_buffered_ones_from_then_on",
+                ],
+            ),
+        ],
+    },
+    ProtocolPage {
+        file: "sinks/console/src/lib.rs",
+        rules: &[
+            tested(
+                "A thread",
+                SYSTEM,
+                &[
+                    "sinks/console/tests/process.rs::a_program_whose_standard_error_is_closed_lives_though_sigpipe_kills",
+                ],
+            ),
+            tested(
+                "The queue",
+                LOCK,
+                &["sinks/console/src/queue.rs::there_is_no_payload_while_the_capacity_is_used_up"],
+            ),
+            tested(
+                "No write waits",
+                SYSTEM,
+                &["sinks/console/src/destination.rs::a_write_to_a_full_pipe_or_socket_does_not_wait"],
+            ),
+            tested(
+                "Short writes",
+                SYSTEM,
+                &["sinks/console/tests/process.rs::output_of_the_program_is_placed_between_lines"],
+            ),
+            tested(
+                "The line lock",
+                LOCK,
+                &["sinks/console/tests/pipe.rs::two_containers_on_one_pipe_never_interleave_within_a_line"],
+            ),
+            tested(
+                "Delivered",
+                SYSTEM,
+                &["sinks/console/tests/pipe.rs::bytes_after_an_abandoned_line_begin_on_a_new_line"],
+            ),
+            tested(
+                "Closed destinations",
+                SYSTEM,
+                &["sinks/console/tests/pipe.rs::a_reader_that_closes_is_an_error_and_the_thread_sleeps"],
+            ),
+            tested(
+                "The deadline",
+                SYSTEM,
+                &["sinks/console/tests/pipe.rs::two_containers_on_one_stuck_pipe_both_end_in_time"],
+            ),
+            tested(
+                "Fork",
+                SYSTEM,
+                &["sinks/console/tests/fork.rs::a_child_does_not_wait_for_its_parents_sink_and_can_have_its_own"],
+            ),
+        ],
+    },
+];
