@@ -128,6 +128,11 @@ fn miri(workspace: &Workspace) -> Vec<ChoreStep> {
     vec![
         ChoreStep::test("miri, ring", ring("", "")),
         ChoreStep::test("miri, ring between threads", ring(meeting, "-Zmiri-many-seeds=1..9")),
+        ChoreStep::test(
+            "miri, ring between threads, aarch64",
+            ring(&format!("{meeting} --target {WEAKLY_ORDERED}"), "-Zmiri-many-seeds=0..2"),
+        ),
+        ChoreStep::test("miri, ring recycled", ring("--test two_threads -- recycled", "-Zmiri-many-seeds=9..25")),
         // Without `text`, which has no unsafe code and tests many numbers, and `user_code`, which leaks what panics twice.
         ChoreStep::test(
             "miri, records",
@@ -137,6 +142,10 @@ fn miri(workspace: &Workspace) -> Vec<ChoreStep> {
         ChoreStep::test(
             "miri, lanes",
             engine("--lib -- producer::", "-Zmiri-many-seeds=0..4 -Zmiri-disable-isolation"),
+        ),
+        ChoreStep::test(
+            "miri, lanes, aarch64",
+            engine(&format!("--lib --target {WEAKLY_ORDERED} -- producer::"), "-Zmiri-disable-isolation"),
         ),
     ]
 }
@@ -223,6 +232,10 @@ fn under_loom(workspace: &Workspace, arguments: &str) -> Command {
     command.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
     command
 }
+
+/// A target whose processors reorder more than x86-64: miri builds and runs the code for it, and needs neither a machine nor
+/// a compiler of C for that.
+const WEAKLY_ORDERED: &str = "aarch64-unknown-linux-gnu";
 
 /// A run of tests under miri, which keeps to a target directory of its own, `miri`, by itself.
 fn under_miri(workspace: &Workspace, arguments: &str, flags: &str) -> Command {
