@@ -173,3 +173,6 @@ impl Drop for Consumer {
         self.shared.abandoned.store(true, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;
