@@ -8,6 +8,9 @@
 //! two orders holds: either the publish comes before it, and the consumer's look finds the frame; or the look at the
 //! flag comes after it, and finds the flag.
 //!
+//! The litmus in `ring/tests/litmus` sees a kernel's part that is absent. No test sees an absent compiler fence: today's
+//! compiler keeps an atomic load behind a release store anyway. The language allows it to swap the two, so the fence stays.
+//!
 //! Where the kernel lacks the call, refuses it, or is not Linux, both are full fences. Loom knows no asymmetric fences:
 //! a model runs with full ones (see the front page of `loom-tests` for what covers the difference).
 
@@ -89,7 +92,8 @@ pub fn light() {
 pub fn heavy() -> bool {
     #[cfg(all(target_os = "linux", not(miri), not(fapilog_loom)))]
     if membarrier::register() {
-        // SeqCst: a full fence for this core too. pairs: `light`.
+        // SeqCst: the order of this thread in the language's terms, which know no system call. The kernel's part covers
+        // this core too, so no test sees the difference. pairs: `light`.
         fence(Ordering::SeqCst);
         return membarrier::run();
     }
