@@ -69,11 +69,15 @@ impl Consumer {
         (self.published_seen - self.read.get()) as usize
     }
 
-    /// Whether the ring holds no frame beyond those walked. Looks at the producer's word and leaves the snapshot alone.
+    /// Whether the ring holds no frame beyond those walked. Looks at the producer's word and leaves the snapshot alone:
+    /// the frames that it finds are there after a [`refresh`](Self::refresh).
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        // Acquire: rules 1 and 8: the last look before a park stands for a look at the frames themselves.
-        self.shared.published.load(Ordering::Acquire) == self.read.get()
+        // Relaxed: no byte is read on its strength. The position of a drained ring was loaded before, in `refresh`, with
+        // acquire (rule 1); a ring that is not drained is refreshed before it is read. An earlier publish is found in time
+        // because of what comes before the look: the heavy fence of rule 8 before a park, which pairs with `fence::light`,
+        // or the acquire load of a request.
+        self.shared.published.load(Ordering::Relaxed) == self.read.get()
     }
 
     /// The next frame of the snapshot, without walking on.

@@ -128,8 +128,10 @@ impl Doorbell {
     }
 
     fn is_marked_asleep(&self) -> bool {
-        // Acquire: as for the swap in `fall_asleep`.
-        let announced = self.state.load(Ordering::Acquire);
+        // Relaxed: it orders nothing. The consumer alone stores ASLEEP, by the swap in `fall_asleep`, which has acquired all
+        // rings before it; and any other value leads to that swap. A ring that this load misses costs what any missed
+        // wake-up of a timed sleep costs: the time that is left of it.
+        let announced = self.state.load(Ordering::Relaxed);
         announced == ASLEEP || announced == AWAKE && seeded::bug("sleep_marked_once")
     }
 
