@@ -27,10 +27,6 @@ mod membarrier {
     /// Goes from `UNKNOWN` to one of the others, and from `REGISTERED` to `REFUSED` if the kernel changes its mind.
     static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-    // From `linux/membarrier.h`.
-    const CMD_PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
-    const CMD_REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
-
     fn call(command: libc::c_int) -> bool {
         // SAFETY: `membarrier` takes three integers and touches no memory of ours.
         unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
@@ -50,7 +46,7 @@ mod membarrier {
             REGISTERED => true,
             REFUSED => false,
             _ => {
-                let state = if call(CMD_REGISTER_PRIVATE_EXPEDITED) { REGISTERED } else { REFUSED };
+                let state = if call(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) { REGISTERED } else { REFUSED };
                 // Relaxed: two threads that race store the same answer.
                 STATE.store(state, Ordering::Relaxed);
                 state == REGISTERED
@@ -60,7 +56,7 @@ mod membarrier {
 
     /// Runs a full fence on every core that runs a thread of this process.
     pub(super) fn run() -> bool {
-        let done = call(CMD_PRIVATE_EXPEDITED);
+        let done = call(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED);
         if !done {
             // Relaxed: `light` runs a full fence from now on, and a late change of fence is the caller's to bear: `heavy` returns
             // `false`.

@@ -72,6 +72,14 @@ fn an_urgent_frame_calls_a_consumer_in_a_timed_sleep() {
 }
 
 #[test]
+fn an_urgent_frame_calls_a_parked_consumer() {
+    let (doorbell, calls) = awake();
+    assert!(doorbell.fall_asleep(Sleep::Park));
+    doorbell.after_publish(true);
+    assert_eq!(calls.count(), 1);
+}
+
+#[test]
 fn a_timed_sleep_can_become_a_park() {
     let (doorbell, calls) = awake();
     assert!(doorbell.fall_asleep(Sleep::Timed));

@@ -19,10 +19,8 @@ fn a_heavy_fence_is_had_where_the_kernel_has_granted_it() {
 #[cfg(all(target_os = "linux", not(miri)))]
 #[test]
 fn the_fences_are_asymmetric_where_the_kernel_offers_membarrier() {
-    const CMD_QUERY: libc::c_int = 0;
-    const CMD_PRIVATE_EXPEDITED: libc::c_long = 1 << 3;
     // SAFETY: `membarrier` takes three integers and touches no memory of ours.
-    let commands = unsafe { libc::syscall(libc::SYS_membarrier, CMD_QUERY, 0, 0) };
-    let is_offered = commands > 0 && commands & CMD_PRIVATE_EXPEDITED != 0;
+    let commands = unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_QUERY, 0, 0) };
+    let is_offered = commands > 0 && commands & libc::c_long::from(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0;
     assert_eq!(fence::is_asymmetric(), is_offered);
 }

@@ -1,7 +1,9 @@
 //! A ring from its making to its end.
 #![expect(clippy::unwrap_used, reason = "all of this program is test code")]
 
-use fapilog_ring::{Capacity, CapacityError, Consumer, IdleRing, Producer, ReserveError, Storage, ring_on};
+use fapilog_ring::{
+    Capacity, CapacityError, Consumer, FRAME_HEADER_BYTES, IdleRing, Producer, ReserveError, Storage, ring_on,
+};
 
 fn small_ring() -> (Producer, Consumer) {
     ring_on(Storage::heap(Capacity::new(128, 16).unwrap()).unwrap())
@@ -28,6 +30,15 @@ fn a_capacity_that_is_no_power_of_two_is_refused_with_what_is_allowed() {
     for capacity_bytes in [0, 64, 129, 192, 1 << 31] {
         let refused = CapacityError::Capacity { capacity_bytes, min_bytes: 128, max_bytes: 1 << 30 };
         assert_eq!(Capacity::new(capacity_bytes, 16), Err(refused));
+    }
+}
+
+#[test]
+fn the_smallest_and_the_largest_capacity_are_allowed() {
+    for capacity_bytes in [Capacity::MIN_BYTES, Capacity::MAX_BYTES] {
+        let payload_max_bytes = Capacity::payload_limit(capacity_bytes);
+        let capacity = Capacity::new(capacity_bytes, payload_max_bytes).unwrap();
+        assert_eq!((capacity.capacity_bytes(), capacity.payload_max_bytes()), (capacity_bytes, payload_max_bytes));
     }
 }
 
@@ -141,6 +152,37 @@ fn a_disowned_producer_does_not_close_the_ring() {
 fn an_idle_ring_that_nobody_uses_frees_its_memory() {
     // Miri and the leak sanitizer watch.
     drop(IdleRing::new(Storage::heap(Capacity::new(128, 16).unwrap()).unwrap()));
+}
+
+#[test]
+fn memory_from_the_allocator_begins_at_a_page_as_a_mapping_does() {
+    let (mut producer, _consumer) = small_ring();
+    let payload_address = producer.reserve(1).unwrap().payload_mut().as_ptr().addr();
+    assert_eq!(payload_address % 4096, FRAME_HEADER_BYTES);
+}
+
+/// Page faults of this thread that no disk was needed for.
+#[cfg(all(target_os = "linux", not(miri)))]
+fn page_faults() -> i64 {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::uninit();
+    // SAFETY: the call writes a whole `rusage` there.
+    let answer = unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
+    assert_eq!(answer, 0);
+    // SAFETY: the call above has filled it.
+    unsafe { usage.assume_init() }.ru_minflt
+}
+
+#[cfg(all(target_os = "linux", not(miri)))]
+#[test]
+fn the_first_frames_of_a_mapped_ring_meet_no_page_faults() {
+    let (mut producer, _consumer) = fapilog_ring::ring(Capacity::new(1 << 20, 1024).unwrap()).unwrap();
+    let pages = (1 << 20) / 4096;
+    let before = page_faults();
+    while let Ok(grant) = producer.reserve(1024) {
+        grant.commit(1024, 0, 0);
+    }
+    // A few for the program's own pages.
+    assert!(page_faults() - before < pages / 8);
 }
 
 #[cfg(all(target_os = "linux", not(miri)))]
