@@ -40,7 +40,7 @@
 //!
 //! | Limit of loom | Test or argument for it |
 //! |---|---|
-//! | knows no `membarrier` and no asymmetric fences: both fences of rule 8 are full fences in a model | the argument in `fapilog_ring::fence`; `ring/tests/fence.rs`, the store-load litmus on the real call; and `ring/tests/two_threads.rs`, which parks and wakes on it |
+//! | knows no `membarrier` and no asymmetric fences: both fences of rule 8 are full fences in a model | the argument in `fapilog_ring::fence`; `ring/tests/litmus`, the store-load litmus on the real call, with a control; and `ring/tests/two_threads.rs`, which parks and wakes on it |
 //! | never lets a load return a value that is stored later (load buffering) | no step of the protocol relies on a relaxed load for data: each is a hint, or is followed by an acquire load or a lock; miri and the stress tests run the real code |
 //! | treats `SeqCst` accesses as `AcqRel` ones (only `SeqCst` *fences* are modelled) | the protocols use none |
 //! | sees raw memory only where `sync::AccessTracker` reports it, eight bytes at a time, when a frame is reserved, written or first viewed | the borrow checker (`ring/tests/ui`) keeps views and grants from outliving that; miri checks each byte, its alignment, provenance and races |

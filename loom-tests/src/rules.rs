@@ -70,6 +70,8 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                     "knock_without_fence",
                     "doorbell_before_publish",
                     "asleep_by_a_store",
+                    "ring_relaxed",
+                    "wake_up_relaxed",
                     "urgent_frame_skips_timed_sleep",
                     "sleep_marked_once",
                     "park_not_announced",

@@ -65,9 +65,10 @@ impl Doorbell {
 
     /// Wakes the consumer if it sleeps, however deep.
     pub fn ring(&self) {
-        // AcqRel: a single caller of several gets to ring, and its earlier writes are visible to the woken consumer,
-        // whose `wake_up` pairs with this.
-        if self.state.swap(AWAKE, Ordering::AcqRel) == AWAKE {
+        // Release: what the caller asked for before is visible to the consumer that finds the ring; pairs with the
+        // swaps in `fall_asleep` and `wake_up`. A swap: a single caller of several gets to ring. Nothing is read on the
+        // strength of the old value, so it is no acquire.
+        if self.state.swap(AWAKE, seeded::ordering(Ordering::Release, "ring_relaxed")) == AWAKE {
             return;
         }
         // The waker runs outside the lock: it is user code. The wake-up may be spurious by now, which a waker must
@@ -137,7 +138,8 @@ impl Doorbell {
 
     /// The consumer's side: announces that it is awake.
     pub fn wake_up(&self) {
-        // Acquire half: pairs with the swap in `ring`.
-        self.state.swap(AWAKE, Ordering::AcqRel);
+        // Acquire: pairs with the swap in `ring`, so that the turn after the sleep finds the request. A swap and no store: it
+        // passes on to the next `fall_asleep` what an earlier `ring` has released.
+        self.state.swap(AWAKE, seeded::ordering(Ordering::Acquire, "wake_up_relaxed"));
     }
 }

@@ -103,12 +103,14 @@ fn a_ring_closed_with_frames_left_is_read_to_its_end() {
 #[test]
 fn a_recycled_ring_holds_the_frames_of_its_own_generation_only() {
     let mut idle = idle(512);
+    let frames_each = frames(20, 8);
     for generation in 1..=frames(500, 3) {
         let (mut producer, mut consumer) = idle.split();
         assert_eq!(u64::from(consumer.generation()), generation);
         let first = generation * 1000;
-        let publisher = thread::spawn(move || (first..first + 20).for_each(|stamp| publish(&mut producer, stamp)));
-        assert_eq!(drain(&mut consumer, first), 20);
+        let publisher =
+            thread::spawn(move || (first..first + frames_each).for_each(|stamp| publish(&mut producer, stamp)));
+        assert_eq!(drain(&mut consumer, first), frames_each);
         // Before the old owner's thread has ended, or after: the ring works in both cases.
         idle = consumer.into_idle().unwrap();
         drop(publisher);

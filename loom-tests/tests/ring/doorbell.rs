@@ -1,5 +1,7 @@
 //! Rule 8: anything done before the look at the doorbell is found by the consumer's last look, or the doorbell rings.
 
+use std::task::{Wake, Waker};
+
 use fapilog_ring::{
     Doorbell, Producer, Sleep, seeded,
     sync::{Arc, AtomicBool, Ordering},
@@ -108,6 +110,54 @@ fn what_is_asked_before_a_ring_is_found_by_a_consumer_that_falls_asleep() {
 #[test]
 fn falling_asleep_without_looking_at_who_rang_is_caught() {
     is_caught("asleep_by_a_store", &[DEADLOCK], what_is_asked_before_a_ring_is_found_by_a_consumer_that_falls_asleep);
+}
+
+#[test]
+fn a_ring_that_releases_nothing_is_caught() {
+    is_caught("ring_relaxed", &[DEADLOCK], what_is_asked_before_a_ring_is_found_by_a_consumer_that_falls_asleep);
+}
+
+const REQUEST_MISSED: &str = "a woken consumer does not find the request";
+
+/// A waker that sets a flag, without any ordering of its own.
+#[derive(Debug)]
+struct SetsAFlag(AtomicBool);
+
+impl Wake for SetsAFlag {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn a_request_to_a_sleeping_consumer() {
+    let doorbell = Arc::new(Doorbell::new());
+    let woken = std::sync::Arc::new(SetsAFlag(AtomicBool::new(false)));
+    doorbell.register(&Waker::from(std::sync::Arc::clone(&woken)));
+    assert!(doorbell.fall_asleep(Sleep::Park), "a full fence is never refused");
+    let requested = Arc::new(AtomicBool::new(false));
+    let requester = {
+        let (doorbell, requested) = (Arc::clone(&doorbell), Arc::clone(&requested));
+        thread::spawn(move || {
+            requested.store(true, Ordering::Relaxed);
+            doorbell.ring();
+        })
+    };
+    while !woken.0.load(Ordering::Relaxed) {
+        thread::yield_now();
+    }
+    doorbell.wake_up();
+    assert!(requested.load(Ordering::Relaxed), "{REQUEST_MISSED}");
+    requester.join().unwrap();
+}
+
+#[test]
+fn what_is_asked_before_a_ring_is_found_by_the_consumer_that_it_wakes() {
+    holds(a_request_to_a_sleeping_consumer);
+}
+
+#[test]
+fn waking_up_without_looking_at_who_rang_is_caught() {
+    is_caught("wake_up_relaxed", &[REQUEST_MISSED], what_is_asked_before_a_ring_is_found_by_the_consumer_that_it_wakes);
 }
 
 /// The promise of a timed sleep, and its limit.

@@ -104,7 +104,7 @@ impl Shard {
     /// [`LaneRegistry::totals`](crate::producer::LaneRegistry::totals).
     pub(super) fn end(&mut self, reason: LossReason) {
         debug_assert!(!self.port.is_stopped(), "a shard ends twice");
-        let _ = self.source.is_drained();
+        self.source.adopt_rings();
         let left = self.source.rings.iter_mut().map(RingState::discard).sum();
         self.port.counters.lost.add(reason, left);
         self.sinks.workers.iter_mut().for_each(SinkWorker::give_up);
