@@ -80,3 +80,43 @@ impl Vacancy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+    use crate::arguments::{Arguments, End};
+
+    const PLACES: usize = if cfg!(miri) { 40 } else { 10_000 };
+
+    /// The id, as soon as the shape is there.
+    fn wait_for_id(place: &SiteVariant, shape: &'static Shape, deadline: Instant) -> u32 {
+        for attempt in 1_u64.. {
+            if let Some(id) = place.id_of(shape) {
+                return id;
+            }
+            assert!(!attempt.is_multiple_of(1 << 20) || Instant::now() < deadline, "the place is never filled");
+        }
+        unreachable!("more attempts than a u64 counts");
+    }
+
+    /// Processors have the two stores next to each other, so that a wrong order hardly ever shows. Under miri it does, with any
+    /// seed.
+    #[test]
+    fn a_reader_that_finds_a_shape_finds_its_id_too() {
+        // The same address for both threads: each use of the constant may have an address of its own.
+        let shape = End::SHAPE;
+        let places: Vec<SiteVariant> = (0..PLACES).map(|_| SiteVariant::EMPTY).collect();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        thread::scope(|scope| {
+            scope.spawn(|| (1..).zip(&places).for_each(|(id, place)| place.fill(shape, id)));
+            for (id, place) in (1..).zip(&places) {
+                assert_eq!(wait_for_id(place, shape, deadline), id);
+            }
+        });
+    }
+}
