@@ -93,3 +93,117 @@ fn capacity_bytes(block_bytes: usize) -> usize {
     // A page for the alignment, and a page for the partial page.
     block_bytes + OVERSHOOT_BYTES + 2 * PAGE_BYTES
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCK_BYTES: usize = 4 * PAGE_BYTES;
+    const INDEX: u16 = 7;
+
+    fn registration_of(bytes: &Vec<u8>) -> RegisteredBuffer {
+        RegisteredBuffer { index: INDEX, address: bytes.as_ptr().addr(), capacity_bytes: bytes.capacity() }
+    }
+
+    /// A new block that the kernel holds.
+    fn registered_block() -> Block {
+        let mut block = Block::new(BLOCK_BYTES);
+        block.registered = Some(registration_of(&block.bytes));
+        block
+    }
+
+    #[test]
+    fn a_block_has_the_index_of_its_registration_whatever_it_is_filled_with() {
+        let mut block = registered_block();
+        block.reset();
+        block.bytes.extend_from_slice(&[1; BLOCK_BYTES]);
+        assert_eq!(block.registered_index(), Some(INDEX));
+    }
+
+    #[test]
+    fn a_block_that_was_never_registered_has_no_index() {
+        assert_eq!(Block::new(BLOCK_BYTES).registered_index(), None);
+    }
+
+    #[test]
+    fn a_registration_is_not_of_a_vector_at_another_address() {
+        let bytes = Vec::<u8>::with_capacity(BLOCK_BYTES);
+        let registered = registration_of(&bytes);
+        let elsewhere = RegisteredBuffer { address: registered.address + 1, ..registered };
+        assert!(registered.is_of(&bytes) && !elsewhere.is_of(&bytes));
+    }
+
+    #[test]
+    fn a_registration_is_not_of_a_vector_with_another_capacity() {
+        let bytes = Vec::<u8>::with_capacity(BLOCK_BYTES);
+        let registered = registration_of(&bytes);
+        for capacity_bytes in [registered.capacity_bytes - 1, registered.capacity_bytes + 1] {
+            assert!(!RegisteredBuffer { capacity_bytes, ..registered }.is_of(&bytes));
+        }
+    }
+
+    #[test]
+    fn a_block_that_has_grown_since_its_registration_has_no_index() {
+        let mut block = registered_block();
+        block.bytes.resize(block.bytes.capacity() + 1, 0);
+        assert_eq!(block.registered_index(), None);
+    }
+
+    #[test]
+    fn a_block_whose_vector_was_replaced_by_one_of_the_same_capacity_has_no_index() {
+        let mut block = registered_block();
+        let replaced = std::mem::replace(&mut block.bytes, Block::new(BLOCK_BYTES).bytes);
+        assert_eq!(block.bytes.capacity(), replaced.capacity());
+        assert_eq!(block.registered_index(), None);
+    }
+
+    #[test]
+    fn a_stale_registration_is_forgotten_for_good() {
+        let mut block = registered_block();
+        let registered = std::mem::replace(&mut block.bytes, Block::new(BLOCK_BYTES).bytes);
+        block.forget_stale_registration();
+        block.bytes = registered;
+        assert_eq!(block.registered_index(), None);
+    }
+
+    #[test]
+    fn a_registration_that_holds_is_not_forgotten() {
+        let mut block = registered_block();
+        block.forget_stale_registration();
+        assert_eq!(block.registered_index(), Some(INDEX));
+    }
+
+    /// A block whose bytes from the returned start on are not on a page boundary.
+    fn misaligned_block() -> (Block, usize) {
+        let mut block = registered_block();
+        let start = block.reset() + 1;
+        block.bytes.push(0);
+        block.bytes.extend((0..BLOCK_BYTES).map(|number| number as u8));
+        (block, start)
+    }
+
+    #[test]
+    fn realigned_bytes_begin_on_a_page_boundary_and_are_the_same() {
+        let (mut block, start) = misaligned_block();
+        let data = block.bytes.get(start..).map(<[u8]>::to_vec);
+        let realigned = block.realign(start);
+        assert!(!block.is_aligned(realigned + 1) && block.is_aligned(realigned));
+        assert_eq!(block.bytes.get(realigned..).map(<[u8]>::to_vec), data);
+    }
+
+    #[test]
+    fn a_realigned_block_is_not_registered() {
+        let (mut block, start) = misaligned_block();
+        block.realign(start);
+        assert_eq!(block.registered, None);
+    }
+
+    #[test]
+    fn an_empty_block_begins_on_a_page_boundary_after_its_padding() {
+        let mut block = Block::new(BLOCK_BYTES);
+        block.bytes.push(1);
+        let start = block.reset();
+        assert_eq!((start, block.is_aligned(start)), (block.bytes.len(), true));
+        assert!(!block.is_aligned(start + 1), "there is no such byte");
+    }
+}

@@ -227,10 +227,10 @@ impl BatchWriter {
         if self.writes.iter().any(|write| write.path == WritePath::Direct && !write.is_done()) {
             return;
         }
+        // Only a direct write leaves bytes unscheduled, and it ends where the partial page begins.
         let offset = self.cursors.scheduled().offset();
-        let from = self.scheduled_behind(self.page_start());
-        let bytes = self.partial_page.get(from..).unwrap_or_default().to_vec();
-        self.enqueue_copy(bytes, offset, self.cursors.filling().scheduled_but_for(0));
+        debug_assert_eq!(offset, self.page_start(), "a write has a part of the partial page: {:?}", self.cursors);
+        self.enqueue_copy(self.partial_page.clone(), offset, self.cursors.filling().scheduled_but_for(0));
     }
 
     /// Queues a buffered write of bytes that stay in their block or in the partial page.

@@ -218,3 +218,6 @@ impl Drop for UringEngine {
         unsafe { ManuallyDrop::drop(&mut self.slots) };
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -202,6 +202,28 @@ fn a_partial_page_is_written_when_no_full_block_follows_in_time() {
 }
 
 #[test]
+fn the_wait_of_a_partial_page_begins_with_its_last_addition() {
+    let mut bench = Bench::new();
+    bench.after(PAST_TAIL_WAIT);
+    bench.write_full(PAGE_BYTES + 7);
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.disk.pending(), []);
+    bench.after(TAIL_WAIT);
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, PAGE..PAGE + 7)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_partial_page_does_not_wait_for_buffered_writes() {
+    let mut bench = Bench::new();
+    bench.write_full(PAGE_BYTES + 7);
+    bench.finish(0, RequestOutcome::Error(libc::EINVAL));
+    bench.after(TAIL_WAIT);
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 0..PAGE), (WritePath::Buffered, PAGE..PAGE + 7)]);
+    bench.assert_all_written();
+}
+
+#[test]
 fn a_partial_page_is_written_with_the_next_full_block_if_that_follows_in_time() {
     let mut bench = Bench::new();
     bench.write_full(PAGE_BYTES + 7);
@@ -280,6 +302,15 @@ fn a_block_that_has_moved_is_not_registered_any_more_even_at_its_old_address() {
     bench.writer.check_filling_address(&block);
     bench.write_taken(block, b"x");
     assert_eq!(registered_blocks(&bench), 0);
+}
+
+#[test]
+fn a_block_that_comes_back_at_another_address_has_lost_its_registration_for_good() {
+    let mut bench = Bench::new();
+    register_next(&mut bench);
+    let moved = bench.writer.take_block().unwrap().clone();
+    bench.write_taken(moved, b"x");
+    assert!(bench.writer.free.iter().all(|block| block.registered.is_none()));
 }
 
 #[test]
@@ -428,6 +459,17 @@ fn a_block_without_its_old_content_is_refused_and_the_file_stays_whole() {
 }
 
 #[test]
+fn a_block_that_lacks_the_last_byte_of_its_old_content_is_refused_too() {
+    let mut bench = Bench::new();
+    bench.write_full(PAGE_BYTES + 100);
+    let mut block = bench.writer.take_block().unwrap();
+    block.pop();
+    assert_eq!(bench.writer.write(block, false, bench.clock.now()), None);
+    bench.write_full(PAGE_BYTES);
+    bench.assert_all_written();
+}
+
+#[test]
 fn with_a_sync_for_each_batch_nothing_is_delivered_before_its_sync() {
     let mut bench = Bench::syncing(FileSync::Batch);
     let end = bench.write_overdue(100);
@@ -474,6 +516,34 @@ fn with_an_interval_a_sync_starts_after_it_and_no_delivery_waits_for_the_sync() 
     assert_eq!((bench.delivered_end(), bench.disk.is_syncing()), (end, false));
     bench.after(Duration::from_secs(2));
     assert!(bench.disk.is_syncing());
+}
+
+#[test]
+fn an_interval_begins_with_the_sync_before_it() {
+    let mut bench = Bench::syncing(FileSync::Interval(Duration::from_secs(1)));
+    bench.write_overdue(100);
+    bench.finish(0, RequestOutcome::Done);
+    bench.after(Duration::from_secs(2));
+    bench.finish(0, RequestOutcome::Done);
+    bench.write_overdue(100);
+    bench.finish(0, RequestOutcome::Done);
+    bench.after(Duration::from_secs(1) - Duration::from_micros(1));
+    assert!(!bench.disk.is_syncing());
+    bench.after(Duration::from_micros(1));
+    assert!(bench.disk.is_syncing());
+}
+
+#[test]
+fn a_flush_has_one_sync_and_the_interval_holds_for_the_next() {
+    let mut bench = Bench::syncing(FileSync::Interval(Duration::from_secs(3600)));
+    bench.write_overdue(100);
+    bench.finish(0, RequestOutcome::Done);
+    bench.writer.request_sync().unwrap();
+    bench.turn();
+    bench.finish(0, RequestOutcome::Done);
+    bench.write_overdue(100);
+    bench.finish(0, RequestOutcome::Done);
+    assert!(!bench.disk.is_syncing());
 }
 
 #[test]
