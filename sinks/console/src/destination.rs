@@ -158,7 +158,7 @@ impl AsFd for ConsoleDestination {
 }
 
 impl FileId {
-    fn of(metadata: &Metadata) -> Self {
+    pub(super) fn of(metadata: &Metadata) -> Self {
         Self { device: metadata.dev(), inode: metadata.ino(), special_device: metadata.rdev() }
     }
 }

@@ -124,7 +124,15 @@ impl Drop for HeldLineLock<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Mutex, thread, time::Duration};
+    use std::{
+        fs,
+        sync::{
+            Mutex,
+            atomic::{AtomicBool, Ordering},
+        },
+        thread,
+        time::Duration,
+    };
 
     use super::*;
 
@@ -171,6 +179,25 @@ mod tests {
             lock(&order).push("first again");
         });
         assert_eq!(*lock(&order), ["second", "first again"]);
+    }
+
+    #[test]
+    fn no_forked_child_inherits_the_list_of_locks_locked() {
+        let is_found = AtomicBool::new(false);
+        thread::scope(|scope| {
+            // A fork waits for the end of undivided work, and so does whatever takes the list's lock.
+            undivided(|| {
+                scope.spawn(|| {
+                    LineLock::of(FileId::of(&fs::metadata("/").unwrap()));
+                    is_found.store(true, Ordering::Relaxed);
+                });
+                let start = Instant::now();
+                while !is_found.load(Ordering::Relaxed) && start.elapsed() < Duration::from_millis(300) {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                assert!(!is_found.load(Ordering::Relaxed));
+            });
+        });
     }
 
     #[test]
