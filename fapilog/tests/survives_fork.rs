@@ -21,6 +21,8 @@ use fapilog::{
     error::{FlushError, ShutdownError},
     info,
     metrics::LossReason,
+    panic_hook::{self, Options},
+    plugin::undivided,
     settings::Reload,
 };
 use law::{TIMEOUT, executors, memory, only, shut_down};
@@ -256,6 +258,112 @@ fn a_fork_in_the_middle_of_other_threads_calls_leaves_the_child_able_to_log() {
         });
         // The memory sink may be full by now; the law holds all the same.
         container.shutdown(TIMEOUT).unwrap().check().unwrap();
+    });
+}
+
+/// Far longer than a fork takes, or a call that waits for nothing.
+const HOLD: Duration = Duration::from_millis(300);
+
+/// Forks while another thread holds what `hold` holds until its argument returns: until the parent has forked, or, if the
+/// fork waits for that thread as it must, for [`HOLD`].
+#[track_caller]
+fn forked_while_another_thread(hold: impl FnOnce(&dyn Fn()) + Send, child: impl FnOnce() -> bool) {
+    let (is_held, has_forked) = (AtomicBool::new(false), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            hold(&|| {
+                is_held.store(true, Ordering::Relaxed);
+                let start = Instant::now();
+                while !has_forked.load(Ordering::Relaxed) && start.elapsed() < HOLD {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            });
+        });
+        law::until("the other thread holds it", || is_held.load(Ordering::Relaxed));
+        // However the fork ends, the other thread does too.
+        forked(child);
+        has_forked.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_child_that_is_forked_during_a_registration_can_register_call_sites() {
+    alone(|| {
+        let (container, _events) = law::started();
+        let log = container.logger("fork");
+        let registers = |wait: &dyn Fn()| {
+            let _held = fapilog_record::call_site::hold_registry();
+            wait();
+        };
+        forked_while_another_thread(registers, || {
+            log_from_a_new_call_site(&log);
+            logs_by_itself(fapilog::container::Executor::Thread)
+        });
+        shut_down(&container);
+    });
+}
+
+#[test]
+fn a_child_that_is_forked_during_undivided_work_can_have_its_own() {
+    alone(|| {
+        let (container, _events) = law::started();
+        forked_while_another_thread(|wait| undivided(wait), || undivided(|| true));
+        shut_down(&container);
+    });
+}
+
+/// Whether another thread's `call` waits until no work is undivided, as a fork does: no child inherits a lock that is
+/// taken only then.
+fn waits_as_a_fork_does(call: impl FnOnce() + Send) -> bool {
+    let is_done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        undivided(|| {
+            scope.spawn(|| {
+                call();
+                is_done.store(true, Ordering::Relaxed);
+            });
+            let start = Instant::now();
+            while !is_done.load(Ordering::Relaxed) && start.elapsed() < HOLD {
+                thread::sleep(Duration::from_millis(1));
+            }
+            !is_done.load(Ordering::Relaxed)
+        })
+    })
+}
+
+#[test]
+fn no_child_inherits_the_lock_of_the_global_container() {
+    alone(|| {
+        let container = || Container::builder().sink("memory", memory().0).start().unwrap();
+        let global = fapilog::set_global(container()).unwrap();
+        assert!(waits_as_a_fork_does(|| drop(fapilog::logger("looks it up"))), "a look-up");
+        let second = container();
+        assert!(waits_as_a_fork_does(|| drop(fapilog::set_global(second))), "a claim");
+        assert!(waits_as_a_fork_does(|| drop(global)), "a change");
+    });
+}
+
+#[test]
+fn no_child_inherits_the_lock_of_the_panic_hook() {
+    alone(|| {
+        let (container, _events) = law::started();
+        let log = container.logger("fork");
+        let mut hook = None;
+        assert!(waits_as_a_fork_does(|| hook = Some(panic_hook::install(&log, Options::new()))), "an installation");
+        assert!(waits_as_a_fork_does(|| drop(hook.take())), "the way back");
+        drop(log);
+        shut_down(&container);
+    });
+}
+
+#[test]
+fn no_child_inherits_a_value_that_is_half_found_out() {
+    alone(|| {
+        // The first container of a process finds out what all of them use.
+        let mut made = None;
+        let makes = || made = Some(Container::builder().sink("memory", memory().0).start().unwrap());
+        assert!(waits_as_a_fork_does(makes));
+        shut_down(&made.take().unwrap());
     });
 }
 
