@@ -13,8 +13,12 @@ pub(crate) fn refuse(call: i64, errno: i32) {
 
 /// The same, only with this descriptor as its first argument.
 pub(crate) fn refuse_on(call: i64, fd: i32, errno: i32) {
-    let is_it =
-        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, u64::try_from(fd).unwrap()).unwrap();
+    refuse_where(call, 0, fd.unsigned_abs(), errno);
+}
+
+/// The same, only with this value of the argument, counted from 0.
+pub(crate) fn refuse_where(call: i64, argument: u8, value: u32, errno: i32) {
+    let is_it = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, u64::from(value)).unwrap();
     refuse_if(call, vec![SeccompRule::new(vec![is_it]).unwrap()], errno);
 }
 

@@ -17,7 +17,7 @@ use lines::{
     BLOCK_BYTES, TIMEOUT, Way, assert_holds, builder, diagnostics, directory, log_bytes, manual_builder, shut_down,
     sink, until, ways,
 };
-use refusing::{refuse, refuse_on};
+use refusing::{refuse, refuse_on, refuse_where};
 use rustix::fs::{OFlags, fcntl_getfl};
 
 const AUTO: Way = Way { engine: FileEngine::Auto, direct: true };
@@ -60,15 +60,28 @@ fn where_a_ring_may_be_made_but_not_entered_pwrite_writes() {
     assert_falls_back(&container, &path, "pwrite", "pwrite instead of io_uring");
 }
 
+/// From `linux/io_uring.h`.
+const IORING_REGISTER_BUFFERS: u32 = 0;
+
 #[test]
-fn where_the_kernel_pins_no_memory_for_io_uring_blocks_are_still_written() {
-    refuse(libc::SYS_io_uring_register, libc::ENOMEM);
+fn where_the_kernel_pins_no_memory_for_io_uring_blocks_are_still_written_by_it() {
+    let Some(way) = ways().into_iter().find(|way| way.engine == FileEngine::IoUring) else { return };
+    refuse_where(libc::SYS_io_uring_register, 1, IORING_REGISTER_BUFFERS, libc::ENOMEM);
     let directory = directory();
     let path = directory.path().join("unpinned.log");
-    let container = builder().sink("file", sink(&path, AUTO)).start().unwrap();
+    let container = builder().sink("file", sink(&path, way)).start().unwrap();
     let expected = log_bytes(&container.logger("test"), 500_001);
-    shut_down(&container);
+    assert!(shut_down(&container).sinks[0].writer.starts_with("io_uring"));
     assert_holds(&path, &expected);
+}
+
+#[test]
+fn where_the_operations_of_io_uring_are_unknown_pwrite_writes() {
+    refuse(libc::SYS_io_uring_register, libc::EINVAL);
+    let directory = directory();
+    let path = directory.path().join("unknown.log");
+    let container = builder().sink("file", sink(&path, AUTO)).start().unwrap();
+    assert_falls_back(&container, &path, "pwrite", "pwrite instead of io_uring");
 }
 
 #[test]
