@@ -53,3 +53,18 @@ impl WriteEngine for PwriteEngine {
         &self.files
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_in_flight_until_its_completion_is_reaped() {
+        let buffered = tempfile::tempfile().unwrap();
+        let mut engine = PwriteEngine::new(FileHandles { buffered, direct: None });
+        engine.submit(IoRequest { id: 1, work: IoWork::Sync });
+        assert_eq!(engine.in_flight(), 1);
+        engine.reap(&mut |completion| assert_eq!(completion.id, 1));
+        assert_eq!(engine.in_flight(), 0);
+    }
+}

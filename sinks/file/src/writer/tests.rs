@@ -437,6 +437,28 @@ fn a_file_system_that_refuses_direct_writes_gets_buffered_ones_from_then_on() {
 }
 
 #[test]
+fn a_buffered_write_is_not_repeated_at_once_whatever_its_error() {
+    let mut bench = Bench::new();
+    bench.write_overdue(10);
+    bench.finish(0, RequestOutcome::Error(libc::EINVAL));
+    assert_eq!(bench.disk.pending_count(), 0);
+    assert!(matches!(bench.writer.take_errors()[..], [WriterError::Write(_)]));
+    bench.assert_all_written();
+}
+
+#[test]
+fn every_repeated_write_is_counted() {
+    let mut bench = Bench::new();
+    bench.write_full(PAGE_BYTES);
+    bench.finish(0, NO_SPACE);
+    assert_eq!(bench.writer.retries(), 1);
+    bench.after(RETRY_MIN);
+    bench.finish(0, RequestOutcome::Error(libc::EINVAL));
+    assert_eq!(bench.writer.retries(), 2);
+    bench.assert_all_written();
+}
+
+#[test]
 fn errors_of_different_kinds_are_all_reported() {
     let mut bench = Bench::new();
     (0..3).for_each(|_| _ = bench.write_full(PAGE_BYTES));
@@ -506,6 +528,53 @@ fn bytes_written_during_a_failed_sync_are_in_doubt_even_if_the_next_sync_succeed
     let later = bench.write_overdue(100);
     bench.assert_all_written();
     assert!(!bench.writer.is_doubtful(later));
+}
+
+#[test]
+fn a_failed_sync_is_reported() {
+    let mut bench = Bench::syncing(FileSync::Batch);
+    bench.write_overdue(100);
+    bench.finish(0, RequestOutcome::Done);
+    bench.finish(0, RequestOutcome::Error(libc::EIO));
+    let errors = bench.writer.take_errors();
+    assert!(matches!(errors[..], [WriterError::Sync(_)]), "{errors:?}");
+}
+
+#[test]
+fn a_sync_is_due_an_interval_after_the_one_before_it_if_there_is_anything_to_sync() {
+    const INTERVAL: Duration = Duration::from_secs(1);
+    let mut bench = Bench::syncing(FileSync::Interval(INTERVAL));
+    assert_eq!(bench.writer.sync_due(bench.clock.now()), None);
+    bench.after(INTERVAL);
+    bench.write_overdue(100);
+    bench.finish(0, RequestOutcome::Done);
+    let synced_at = bench.clock.now();
+    bench.finish(0, RequestOutcome::Done);
+    bench.write_overdue(100);
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.writer.sync_due(bench.clock.now()), Some(synced_at + INTERVAL));
+}
+
+#[test]
+fn a_sync_of_an_interval_is_polled_while_it_is_in_flight() {
+    const INTERVAL: Duration = Duration::from_secs(1);
+    let mut bench = Bench::syncing(FileSync::Interval(INTERVAL));
+    bench.write_overdue(100);
+    bench.finish(0, RequestOutcome::Done);
+    bench.after(INTERVAL);
+    assert!(bench.disk.is_syncing());
+    let due = bench.writer.sync_due(bench.clock.now()).unwrap();
+    assert!(due <= bench.clock.now() + Duration::from_millis(1));
+}
+
+#[test]
+fn without_an_interval_no_sync_is_due_at_any_time() {
+    for sync in [FileSync::Never, FileSync::Batch] {
+        let mut bench = Bench::syncing(sync);
+        bench.write_overdue(100);
+        bench.finish(0, RequestOutcome::Done);
+        assert_eq!(bench.writer.sync_due(bench.clock.now()), None);
+    }
 }
 
 #[test]
@@ -598,6 +667,17 @@ fn a_dropped_writer_does_not_wait_forever_for_a_disk_that_does_not_answer() {
 }
 
 #[test]
+fn a_dropped_writer_truncates_nothing_while_a_write_may_still_reach_the_disk() {
+    let mut bench = Bench::new();
+    bench.write_overdue(100);
+    bench.finish(0, RequestOutcome::Done);
+    bench.write_overdue(100);
+    let Bench { disk, writer, .. } = bench;
+    drop(writer);
+    assert_eq!(disk.content().len(), 100);
+}
+
+#[test]
 fn a_dropped_writer_makes_no_file_longer() {
     let mut bench = Bench::new();
     let acknowledged = bench.write_overdue(100);
@@ -620,6 +700,21 @@ fn a_file_that_another_program_truncates_is_written_at_the_same_offsets() {
     assert_eq!(bench.disk.content()[100..], bench.expected[100..]);
 }
 
+/// A writer on an engine that has executed each request when `submit` returns.
+fn blocking_writer(buffered: std::fs::File, blocks: Vec<Block>) -> BatchWriter {
+    let engine = crate::engine::PwriteEngine::new(crate::engine::FileHandles { buffered, direct: None });
+    BatchWriter::new(Box::new(engine), blocks, BLOCK_BYTES, 0, Vec::new(), false, FileSync::Batch)
+}
+
+#[test]
+fn what_a_blocking_engine_writes_is_complete_in_the_turn_that_starts_it() {
+    let mut writer = blocking_writer(tempfile::tempfile().unwrap(), vec![Block::new(BLOCK_BYTES)]);
+    let mut block = writer.take_block().unwrap();
+    block.push(b'x');
+    let end = writer.write(block, false, Instant::now()).unwrap();
+    assert_eq!(writer.cursors.written_end(), end);
+}
+
 #[test]
 fn the_lock_ends_with_the_writer_even_if_a_forked_child_has_the_file_open() {
     let directory = tempfile::tempdir().unwrap();
@@ -627,9 +722,7 @@ fn the_lock_ends_with_the_writer_even_if_a_forked_child_has_the_file_open() {
     let opened = crate::open::open(&path, false, 0o600).unwrap();
     // A child inherits open files, as a duplicate does.
     let _childs = opened.buffered.try_clone().unwrap();
-    let files = crate::engine::FileHandles { buffered: opened.buffered, direct: None };
-    let engine = Box::new(crate::engine::PwriteEngine::new(files));
-    let writer = BatchWriter::new(engine, Vec::new(), BLOCK_BYTES, 0, Vec::new(), false, FileSync::Never);
+    let writer = blocking_writer(opened.buffered, Vec::new());
     assert!(crate::open::open(&path, false, 0o600).is_err());
     drop(writer);
     assert!(crate::open::open(&path, false, 0o600).is_ok());

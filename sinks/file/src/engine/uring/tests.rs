@@ -25,9 +25,12 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// More than `malloc` ever takes from its heap (its threshold is at most 32 MiB): a freed buffer is unmapped at once.
 const UNMAPPED_WHEN_FREED: usize = 64 << 20;
 
+/// The number of requests that an engine takes.
+const DEPTH: usize = 4;
+
 /// An engine that writes to this file; `None`, with a message, if the machine refuses io_uring.
 fn engine(buffered: File) -> Option<UringEngine> {
-    match UringEngine::new(FileHandles { buffered, direct: None }, 4) {
+    match UringEngine::new(FileHandles { buffered, direct: None }, DEPTH) {
         Ok(engine) => Some(engine),
         Err(error) => {
             eprintln!("NOT TESTED with io_uring: {error}");
@@ -95,6 +98,22 @@ fn full_pipe() -> (PipeReader, File) {
     while writer.write(&[0; PAGE_BYTES]).is_ok() {}
     fcntl_setfl(&writer, flags).unwrap();
     (reader, writer)
+}
+
+/// A block of a page.
+fn small_block() -> Block {
+    Block { bytes: vec![0; PAGE_BYTES], registered: None, is_pooled: true }
+}
+
+#[test]
+fn an_engine_has_room_for_as_many_requests_as_it_was_made_for() {
+    let (_reader, writer) = full_pipe();
+    let Some(mut engine) = engine(writer) else { return };
+    for _ in 0..DEPTH {
+        assert!(engine.has_room());
+        engine.submit(write_of(small_block()));
+    }
+    assert_eq!((engine.in_flight(), engine.has_room()), (DEPTH, false));
 }
 
 #[test]
