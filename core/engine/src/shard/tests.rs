@@ -64,7 +64,9 @@ impl Sink for FlushedDuringACall {
 #[test]
 fn an_event_published_during_the_last_flush_is_delivered() {
     let sink = FlushedDuringACall::default();
-    let (container, mut drain) = Container::builder().sink("flushed", sink.clone()).start_manual().unwrap();
+    let hour = Duration::from_secs(3600);
+    let builder = Container::builder().sink("flushed", sink.clone()).flush_interval(hour);
+    let (container, mut drain) = builder.start_manual().unwrap();
     *lock(&sink.lane) = container.frontend().open_lane();
     let deadline = Instant::now() + Duration::from_secs(60);
     container.request_shutdown(deadline);
