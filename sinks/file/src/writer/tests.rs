@@ -304,11 +304,23 @@ fn a_block_that_has_moved_is_not_registered_any_more_even_at_its_old_address() {
     assert_eq!(registered_blocks(&bench), 0);
 }
 
+/// A vector in other memory, in which the byte at `start` also lies on a page boundary.
+fn aligned_elsewhere(start: usize) -> Vec<u8> {
+    // Kept until one fits: each is at another address.
+    let mut candidates: Vec<Vec<u8>> = Vec::new();
+    while candidates.last().is_none_or(|last| last.as_ptr().align_offset(PAGE_BYTES) != start) {
+        candidates.push(Vec::with_capacity(2 * PAGE_BYTES + 16 * candidates.len()));
+    }
+    candidates.pop().unwrap()
+}
+
 #[test]
 fn a_block_that_comes_back_at_another_address_has_lost_its_registration_for_good() {
     let mut bench = Bench::new();
     register_next(&mut bench);
-    let moved = bench.writer.take_block().unwrap().clone();
+    let block = bench.writer.take_block().unwrap();
+    let mut moved = aligned_elsewhere(block.len());
+    moved.extend_from_slice(&block);
     bench.write_taken(moved, b"x");
     assert!(bench.writer.free.iter().all(|block| block.registered.is_none()));
 }
