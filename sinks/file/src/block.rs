@@ -199,6 +199,16 @@ mod tests {
     }
 
     #[test]
+    fn a_block_has_outgrown_its_memory_when_that_is_more_than_doubled() {
+        let mut block = Block::new(BLOCK_BYTES);
+        let doubled = 2 * block.bytes.capacity();
+        block.bytes = vec![0; doubled];
+        assert!(!block.has_outgrown(BLOCK_BYTES));
+        block.bytes = vec![0; doubled + 1];
+        assert!(block.has_outgrown(BLOCK_BYTES));
+    }
+
+    #[test]
     fn an_empty_block_begins_on_a_page_boundary_after_its_padding() {
         let mut block = Block::new(BLOCK_BYTES);
         block.bytes.push(1);
