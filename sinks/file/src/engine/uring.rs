@@ -156,7 +156,9 @@ impl WriteEngine for UringEngine {
     }
 
     fn submit(&mut self, request: IoRequest) {
-        let Some(slot) = self.slots.iter().position(Option::is_none) else { return };
+        let free = self.slots.iter().position(Option::is_none);
+        debug_assert!(free.is_some(), "a request is submitted to an engine without room");
+        let Some(slot) = free else { return };
         let entry = self.entry(slot, &request.work);
         // The move of the block leaves its heap buffer at the same address.
         if let Some(place) = self.slots.get_mut(slot) {
