@@ -2,40 +2,78 @@
 
 use std::{process::Command, time::Duration};
 
-use crate::{book, coverage, error::Unavailable, features, step::ChoreStep, tidy, toolchain, workspace::Workspace};
+use crate::{
+    arguments::ArgumentError, book, coverage, error::Unavailable, features, mutants, step::ChoreStep, tidy, toolchain,
+    workspace::Workspace,
+};
 
 /// A sub-command: a name, a line of help, and the steps it takes.
 #[derive(Debug)]
 pub(crate) struct Chore {
     pub(crate) name: &'static str,
     pub(crate) summary: &'static str,
-    pub(crate) steps: fn(&Workspace) -> Vec<ChoreStep>,
+    pub(crate) steps: ChoreSteps,
 }
+
+/// The steps of a sub-command.
+#[derive(Debug)]
+pub(crate) enum ChoreSteps {
+    /// The sub-command takes no arguments.
+    Fixed(fn(&Workspace) -> Vec<ChoreStep>),
+    /// Arguments choose the steps. `usage` has an argument and its meaning in each line.
+    Chosen {
+        usage: &'static [(&'static str, &'static str)],
+        steps: fn(&Workspace, &[&str]) -> Result<Vec<ChoreStep>, ArgumentError>,
+    },
+}
+
+use ChoreSteps::{Chosen, Fixed};
 
 /// All sub-commands, in the order of the help text.
 pub(crate) const CHORES: &[Chore] = &[
-    Chore { name: "test", summary: "every test: unit, integration, documentation, loom models", steps: test },
-    Chore { name: "lint", summary: "tidy, format, clippy, rustdoc; every warning is an error", steps: lint },
+    Chore { name: "test", summary: "every test: unit, integration, documentation, loom models", steps: Fixed(test) },
+    Chore { name: "lint", summary: "tidy, format, clippy, rustdoc; every warning is an error", steps: Fixed(lint) },
     Chore {
         name: "tidy",
         summary: "names, words, comments and arrows between crates: rules beyond clippy's",
-        steps: tidy,
+        steps: Fixed(tidy),
     },
-    Chore { name: "loom", summary: "the loom models alone", steps: loom },
-    Chore { name: "miri", summary: "ring, records and lanes under miri (needs a nightly toolchain)", steps: miri },
-    Chore { name: "docs", summary: "writes those parts of the book that are made of the code", steps: docs },
-    Chore { name: "book", summary: "the book as HTML, with the examples that it links to (needs mdbook)", steps: book },
-    Chore { name: "msrv", summary: "a check with the oldest Rust we promise", steps: msrv },
-    Chore { name: "bench", summary: "throughput and latency of log calls; writes a log of about 1 GB", steps: bench },
-    Chore { name: "coverage", summary: "tests with line counts and a gate (needs cargo-llvm-cov)", steps: coverage },
-    Chore { name: "deny", summary: "licences, advisories, bans and sources (needs cargo-deny)", steps: deny },
-    Chore { name: "features", summary: "feature combinations of the published crates", steps: features },
+    Chore { name: "loom", summary: "the loom models alone", steps: Fixed(loom) },
+    Chore {
+        name: "miri",
+        summary: "ring, records and lanes under miri (needs a nightly toolchain)",
+        steps: Fixed(miri),
+    },
+    Chore { name: "docs", summary: "writes those parts of the book that are made of the code", steps: Fixed(docs) },
+    Chore {
+        name: "book",
+        summary: "the book as HTML, with the examples that it links to (needs mdbook)",
+        steps: Fixed(book),
+    },
+    Chore { name: "msrv", summary: "a check with the oldest Rust we promise", steps: Fixed(msrv) },
+    Chore {
+        name: "bench",
+        summary: "throughput and latency of log calls; writes a log of about 1 GB",
+        steps: Fixed(bench),
+    },
+    Chore {
+        name: "coverage",
+        summary: "tests with line counts and a gate (needs cargo-llvm-cov)",
+        steps: Fixed(coverage),
+    },
+    Chore { name: "deny", summary: "licences, advisories, bans and sources (needs cargo-deny)", steps: Fixed(deny) },
+    Chore { name: "features", summary: "feature combinations of the published crates", steps: Fixed(features) },
     Chore {
         name: "semver",
         summary: "fapilog-plugin against its last release (needs cargo-semver-checks)",
-        steps: semver,
+        steps: Fixed(semver),
     },
-    Chore { name: "ci", summary: "lint, msrv, test and miri: what continuous integration runs", steps: ci },
+    Chore {
+        name: "mutants",
+        summary: "whether tests find bugs put into the core; takes hours (needs cargo-mutants)",
+        steps: Chosen { usage: mutants::USAGE, steps: mutants },
+    },
+    Chore { name: "ci", summary: "lint, msrv, test and miri: what continuous integration runs", steps: Fixed(ci) },
 ];
 
 fn ci(workspace: &Workspace) -> Vec<ChoreStep> {
@@ -184,6 +222,14 @@ fn coverage(workspace: &Workspace) -> Vec<ChoreStep> {
     ]
 }
 
+fn mutants(workspace: &Workspace, arguments: &[&str]) -> Result<Vec<ChoreStep>, ArgumentError> {
+    let request = mutants::MutantsRequest::read(arguments)?;
+    Ok(match toolchain::find_subcommand("mutants") {
+        Ok(()) => mutants::steps(workspace, request),
+        Err(missing) => vec![ChoreStep::refuse("mutants", missing)],
+    })
+}
+
 fn deny(workspace: &Workspace) -> Vec<ChoreStep> {
     if let Err(missing) = toolchain::find_subcommand("deny") {
         return vec![ChoreStep::refuse("deny", missing)];
@@ -257,7 +303,11 @@ mod tests {
         for chore in CHORES {
             assert!(names.insert(chore.name), "{} is there twice", chore.name);
             // A missing tool is a step as well: one that refuses.
-            assert!(!(chore.steps)(&workspace).is_empty(), "{} has no steps", chore.name);
+            let steps = match chore.steps {
+                Fixed(steps) => steps(&workspace),
+                Chosen { steps, .. } => steps(&workspace, &[]).unwrap(),
+            };
+            assert!(!steps.is_empty(), "{} has no steps", chore.name);
         }
     }
 }

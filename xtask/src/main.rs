@@ -3,11 +3,13 @@
 //! A chore is a list of steps, nearly all of them calls of cargo. All steps run, also after one has failed, and a
 //! report closes the run. It needs nothing but a Rust toolchain: its one dependency reads JSON.
 
+mod arguments;
 mod book;
 mod chores;
 mod coverage;
 mod error;
 mod features;
+mod mutants;
 mod report;
 mod step;
 mod suggest;
@@ -23,8 +25,10 @@ use std::{
 };
 
 use crate::{
-    chores::{CHORES, Chore},
+    arguments::ArgumentError,
+    chores::{CHORES, Chore, ChoreSteps},
     report::Report,
+    step::ChoreStep,
     suggest::suggestion,
     workspace::Workspace,
 };
@@ -39,17 +43,28 @@ fn main() -> io::Result<ExitCode> {
             io::stdout().write_all(help().as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
-        [name] => match CHORES.iter().find(|chore| chore.name == *name) {
-            Some(chore) => run(chore),
+        [name, arguments @ ..] => match CHORES.iter().find(|chore| chore.name == *name) {
+            Some(chore) => match steps_of(chore, arguments) {
+                Ok(steps) => run(steps),
+                Err(error) => refuse(&format!("`{name}`: {error}")),
+            },
             None => refuse(&unknown(name)),
         },
-        [name, others @ ..] => refuse(&format!("`{name}` takes no arguments, but was given `{}`", others.join(" "))),
     }
 }
 
-fn run(chore: &Chore) -> io::Result<ExitCode> {
+fn steps_of(chore: &Chore, arguments: &[&str]) -> Result<Vec<ChoreStep>, ArgumentError> {
+    let workspace = Workspace::of_this_crate();
+    match (&chore.steps, arguments) {
+        (ChoreSteps::Fixed(steps), []) => Ok(steps(&workspace)),
+        (ChoreSteps::Fixed(_), [given, ..]) => Err(ArgumentError::Unknown { given: (*given).to_owned(), allowed: "" }),
+        (ChoreSteps::Chosen { steps, .. }, arguments) => steps(&workspace, arguments),
+    }
+}
+
+fn run(steps: Vec<ChoreStep>) -> io::Result<ExitCode> {
     let mut report = Report::default();
-    for step in (chore.steps)(&Workspace::of_this_crate()) {
+    for step in steps {
         report.add(step.run(&mut io::stdout())?);
     }
     io::stdout().write_all(report.to_string().as_bytes())?;
@@ -69,8 +84,17 @@ fn unknown(name: &str) -> String {
 }
 
 fn help() -> String {
-    let chores: String = CHORES.iter().map(|chore| format!("    {:<10}{}\n", chore.name, chore.summary)).collect();
+    let chores: String = CHORES.iter().map(help_on).collect();
     format!("cargo xtask <sub-command>\n\n{chores}    {:<10}this text\n", "help")
+}
+
+fn help_on(chore: &Chore) -> String {
+    let usage = match chore.steps {
+        ChoreSteps::Fixed(_) => &[],
+        ChoreSteps::Chosen { usage, .. } => usage,
+    };
+    let arguments = usage.iter().map(|(argument, meaning)| format!("{:14}{argument:<18}{meaning}\n", ""));
+    [format!("    {:<10}{}\n", chore.name, chore.summary)].into_iter().chain(arguments).collect()
 }
 
 #[cfg(test)]
@@ -85,6 +109,20 @@ mod tests {
     #[test]
     fn a_name_like_no_other_is_answered_without_a_suggestion() {
         assert_eq!(unknown("deploy"), "there is no sub-command `deploy`");
+    }
+
+    #[test]
+    fn a_sub_command_without_arguments_refuses_one() {
+        let tidy = CHORES.iter().find(|chore| chore.name == "tidy").unwrap();
+        let error = steps_of(tidy, &["--fix"]).err().unwrap();
+        assert_eq!(error.to_string(), "`--fix` is not allowed; there are no arguments");
+    }
+
+    #[test]
+    fn the_help_text_names_the_arguments_of_a_sub_command() {
+        for argument in ["--shard K/N", "--sample COUNT", "--day YYYY-MM-DD", "--file PATH"] {
+            assert!(help().contains(&format!("              {argument}  ")), "{argument} is missing");
+        }
     }
 
     #[test]

@@ -1,0 +1,194 @@
+//! The findings of a room: its mutants' fates beside the list of survivors.
+
+use std::io::{self, Write};
+
+use super::{
+    mutant::Mutant,
+    outcomes::{MutantFate, MutantFates},
+    survivors::Survivor,
+};
+
+/// The percentage of mutants that the tests of a room must find, listed survivors included.
+const GATE_PERCENT: usize = 90;
+
+/// The results of a room.
+#[derive(Debug, Default)]
+pub(super) struct MutantFindings<'a> {
+    pub(super) caught: usize,
+    /// Caught because the tests did not end.
+    pub(super) timed_out: usize,
+    pub(super) missed: usize,
+    pub(super) unviable: usize,
+    /// Missed, and more often than the list has it.
+    pub(super) unlisted: Vec<&'a Mutant>,
+    /// Listed, and caught.
+    pub(super) caught_survivors: Vec<&'a Survivor>,
+    /// Listed, and no longer a mutant.
+    pub(super) gone_survivors: Vec<&'a Survivor>,
+}
+
+impl<'a> MutantFindings<'a> {
+    /// `all` are the room's mutants, run or not. The survivors are those of the room.
+    pub(super) fn new(all: &'a [Mutant], fates: &MutantFates, survivors: &[&'a Survivor]) -> Self {
+        let mut findings = Self::default();
+        all.iter().filter_map(|mutant| fates.get(&mutant.name)).for_each(|fate| findings.count(*fate));
+        // An entry stands for a mutant of its change: one that is missed first, one that was not run next.
+        let mut left = survivors.to_vec();
+        let mut take = |mutant: &&Mutant| position_of(&left, mutant).map(|at| left.remove(at));
+        let (missed, others): (Vec<&Mutant>, Vec<&Mutant>) =
+            all.iter().partition(|mutant| fates.get(&mutant.name) == Some(&MutantFate::Missed));
+        let (run, not_run): (Vec<&Mutant>, Vec<&Mutant>) =
+            others.into_iter().partition(|mutant| fates.contains_key(&mutant.name));
+        findings.unlisted = missed.into_iter().filter(|mutant| take(mutant).is_none()).collect();
+        for mutant in &not_run {
+            take(mutant);
+        }
+        findings.caught_survivors = run.iter().filter_map(take).collect();
+        findings.gone_survivors = left;
+        findings
+    }
+
+    fn count(&mut self, fate: MutantFate) {
+        match fate {
+            MutantFate::Caught => self.caught += 1,
+            MutantFate::TimedOut => (self.caught, self.timed_out) = (self.caught + 1, self.timed_out + 1),
+            MutantFate::Missed => self.missed += 1,
+            MutantFate::Unviable => self.unviable += 1,
+        }
+    }
+
+    /// In tenths of a percent, rounded down: a room below the gate never shows the gate's figure.
+    fn tenths(&self) -> usize {
+        (self.caught * 1000).checked_div(self.caught + self.missed).unwrap_or(1000)
+    }
+
+    pub(super) fn show(&self, screen: &mut dyn Write) -> io::Result<()> {
+        for mutant in &self.unlisted {
+            writeln!(screen, "no test finds: {}", mutant.name)?;
+        }
+        for survivor in &self.caught_survivors {
+            writeln!(screen, "listed as a survivor, and caught: {survivor}")?;
+        }
+        for survivor in &self.gone_survivors {
+            writeln!(screen, "listed as a survivor, and no mutant any more: {survivor}")?;
+        }
+        let Self { caught, timed_out, missed, unviable, unlisted, .. } = self;
+        let (listed, whole, tenth) = (missed - unlisted.len(), self.tenths() / 10, self.tenths() % 10);
+        writeln!(
+            screen,
+            "{whole}.{tenth} %: {caught} caught ({timed_out} by their time), {missed} missed ({listed} of them listed); \
+             {unviable} do not compile",
+        )
+    }
+
+    /// The failure, if there is one. A sample is too small for a gate.
+    pub(super) fn failure(&self, has_gate: bool) -> Option<String> {
+        let below = has_gate && self.tenths() < GATE_PERCENT * 10;
+        let failures = [
+            (!self.unlisted.is_empty()).then(|| format!("{} mutants survive unlisted", self.unlisted.len())),
+            (!self.gone_survivors.is_empty()).then(|| format!("{} entries are out of date", self.gone_survivors.len())),
+            below.then(|| format!("the tests find less than {GATE_PERCENT} % of the mutants")),
+        ];
+        let failures: Vec<String> = failures.into_iter().flatten().collect();
+        (!failures.is_empty()).then(|| failures.join("; "))
+    }
+}
+
+fn position_of(survivors: &[&Survivor], mutant: &Mutant) -> Option<usize> {
+    survivors.iter().position(|survivor| survivor.file == mutant.file && survivor.change == mutant.change())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "ring/src/a.rs";
+    const LESS: &str = "replace < with <= in a";
+    const VALUE: &str = "replace a -> bool with true";
+
+    fn survivor(change: &'static str) -> Survivor {
+        Survivor { file: FILE, change, reason: "equal" }
+    }
+
+    /// Each mutant on a line of its own, with its fate if it was run.
+    fn mutants(list: &[(&str, Option<MutantFate>)]) -> (Vec<Mutant>, MutantFates) {
+        let name = |(line, (change, fate)): (usize, &(&str, Option<MutantFate>))| {
+            (Mutant::named(&format!("{FILE}:{line}:9: {change}")), *fate)
+        };
+        let all: Vec<(Mutant, Option<MutantFate>)> = list.iter().enumerate().map(name).collect();
+        let fates = all.iter().filter_map(|(mutant, fate)| Some((mutant.name.clone(), (*fate)?))).collect();
+        (all.into_iter().map(|(mutant, _)| mutant).collect(), fates)
+    }
+
+    /// The output on the screen, and the failure.
+    fn findings(list: &[(&str, Option<MutantFate>)], survivors: &[&Survivor]) -> (String, Option<String>) {
+        let (all, fates) = mutants(list);
+        let findings = MutantFindings::new(&all, &fates, survivors);
+        let mut screen = Vec::new();
+        findings.show(&mut screen).unwrap();
+        (String::from_utf8(screen).unwrap(), findings.failure(true))
+    }
+
+    const CAUGHT: Option<MutantFate> = Some(MutantFate::Caught);
+    const MISSED: Option<MutantFate> = Some(MutantFate::Missed);
+
+    #[test]
+    fn a_missed_mutant_that_is_not_listed_fails_and_is_named() {
+        let (screen, failure) = findings(&[(LESS, MISSED), (VALUE, MISSED)], &[&survivor(LESS)]);
+        assert!(screen.starts_with("no test finds: ring/src/a.rs:1:9: replace a -> bool with true\n"), "{screen}");
+        assert!(failure.unwrap().starts_with("1 mutants survive unlisted; "));
+    }
+
+    #[test]
+    fn an_entry_stands_for_one_mutant() {
+        let list = [(LESS, MISSED), (LESS, MISSED)];
+        assert!(findings(&list, &[&survivor(LESS)]).0.starts_with("no test finds: ring/src/a.rs:1:9: "));
+        assert!(!findings(&list, &[&survivor(LESS), &survivor(LESS)]).0.contains("no test finds"));
+    }
+
+    #[test]
+    fn a_survivor_that_is_caught_is_shown_and_fails_nothing() {
+        let (screen, failure) = findings(&[(LESS, CAUGHT)], &[&survivor(LESS)]);
+        assert!(
+            screen.starts_with("listed as a survivor, and caught: ring/src/a.rs: replace < with <= in a (equal)\n")
+        );
+        assert_eq!(failure, None);
+    }
+
+    #[test]
+    fn a_survivor_that_is_no_mutant_any_more_fails() {
+        let (screen, failure) = findings(&[(VALUE, CAUGHT)], &[&survivor(LESS)]);
+        assert!(screen.starts_with("listed as a survivor, and no mutant any more: ring/src/a.rs: "));
+        assert_eq!(failure.unwrap(), "1 entries are out of date");
+    }
+
+    #[test]
+    fn a_survivor_whose_mutant_was_not_run_may_still_survive() {
+        let (screen, failure) = findings(&[(LESS, CAUGHT), (LESS, None)], &[&survivor(LESS)]);
+        assert!(!screen.contains("listed as"), "{screen}");
+        assert_eq!(failure, None);
+    }
+
+    #[test]
+    fn mutants_that_take_too_long_count_as_caught_and_those_that_do_not_compile_do_not_count() {
+        let list = [(LESS, Some(MutantFate::TimedOut)), (LESS, MISSED), (VALUE, Some(MutantFate::Unviable))];
+        let (screen, _) = findings(&list, &[&survivor(LESS)]);
+        let rate = "50.0 %: 1 caught (1 by their time), 1 missed (1 of them listed); 1 do not compile\n";
+        assert!(screen.ends_with(rate), "{screen}");
+    }
+
+    #[test]
+    fn the_gate_counts_listed_survivors_and_holds_for_all_mutants_alone() {
+        let mut list = vec![(VALUE, CAUGHT); 89];
+        list.extend([(LESS, MISSED); 10]);
+        let survivors = [(); 10].map(|()| survivor(LESS));
+        let survivors: Vec<&Survivor> = survivors.iter().collect();
+        let (screen, failure) = findings(&list, &survivors);
+        assert!(screen.starts_with("89.8 %: "), "{screen}");
+        assert_eq!(failure.unwrap(), "the tests find less than 90 % of the mutants");
+        let (all, fates) = mutants(&list);
+        assert_eq!(MutantFindings::new(&all, &fates, &survivors).failure(false), None);
+        list.push((VALUE, CAUGHT));
+        assert_eq!(findings(&list, &survivors).1, None);
+    }
+}

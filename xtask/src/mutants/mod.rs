@@ -1,0 +1,103 @@
+//! `cargo xtask mutants`: whether the tests find small bugs that cargo-mutants puts into the core.
+//!
+//! The mutants of a crate meet the crate's own tests first. Those that survive meet the tests of its users as well, which
+//! take longer. A mutant that survives both fails the run, unless `survivors` lists it with a reason.
+//!
+//! cargo-mutants changes values, operators and conditions. It neither weakens an ordering nor swaps steps of a protocol:
+//! the bugs planted in `loom-tests` stand for these.
+
+mod arguments;
+mod day;
+mod error;
+mod findings;
+mod mutant;
+mod outcomes;
+mod rooms;
+mod selection;
+mod survivors;
+mod tool;
+
+use std::io::{self, Write};
+
+pub(crate) use self::arguments::{MutantsRequest, USAGE};
+use self::{
+    error::MutantsError,
+    findings::MutantFindings,
+    mutant::Mutant,
+    outcomes::{MutantFate, MutantFates},
+    rooms::{MutatedRoom, ROOMS},
+    selection::Selection,
+    survivors::{SURVIVORS, Survivor},
+};
+use crate::{step::ChoreStep, workspace::Workspace};
+
+/// A step for each room that has a mutant to run.
+pub(crate) fn steps(workspace: &Workspace, request: MutantsRequest) -> Vec<ChoreStep> {
+    match plan(workspace, request) {
+        Ok(runs) => runs.into_iter().map(|run| step(workspace.clone(), run)).collect(),
+        Err(error) => vec![ChoreStep::refuse("mutants", error)],
+    }
+}
+
+/// The mutants of a room, and those of them that are to be run.
+struct MutantRun {
+    room: &'static MutatedRoom,
+    all: Vec<Mutant>,
+    chosen: Vec<Mutant>,
+    has_gate: bool,
+}
+
+fn plan(workspace: &Workspace, request: MutantsRequest) -> Result<Vec<MutantRun>, MutantsError> {
+    let all = tool::list(workspace)?;
+    let asked_for = all.iter().filter(|mutant| request.below.has(mutant)).cloned().collect();
+    let chosen = request.selection.choose(asked_for);
+    if chosen.is_empty() {
+        return Err(MutantsError::NoMutants { below: request.below.0 });
+    }
+    let of = |room: &MutatedRoom, mutants: &[Mutant]| -> Vec<Mutant> {
+        mutants.iter().filter(|mutant| mutant.package == room.package).cloned().collect()
+    };
+    let has_gate = request.selection == Selection::All && request.below.0.is_empty();
+    let runs = ROOMS.iter().map(|room| MutantRun { room, all: of(room, &all), chosen: of(room, &chosen), has_gate });
+    Ok(runs.filter(|run| !run.chosen.is_empty()).collect())
+}
+
+fn step(workspace: Workspace, run: MutantRun) -> ChoreStep {
+    let name = format!("{}, {} of {} mutants", run.room.folder, run.chosen.len(), run.all.len());
+    ChoreStep::check(name, move |screen| match fates(&workspace, &run, screen)? {
+        Ok(fates) => report(&run, &fates, screen),
+        Err(error) => Ok(Some(error.to_string())),
+    })
+}
+
+/// The fates of the chosen mutants: first by the tests of their crate, then of those that survive by the tests of its users.
+fn fates(
+    workspace: &Workspace,
+    run: &MutantRun,
+    screen: &mut dyn Write,
+) -> io::Result<Result<MutantFates, MutantsError>> {
+    writeln!(screen, "{} mutants meet the tests of {}", run.chosen.len(), run.room.package)?;
+    let chosen: Vec<&Mutant> = run.chosen.iter().collect();
+    let mut fates = match tool::run(workspace, run.room, &[], &chosen) {
+        Ok(fates) => fates,
+        Err(error) => return Ok(Err(error)),
+    };
+    let missed = |mutant: &Mutant| fates.get(&mutant.name) == Some(&MutantFate::Missed);
+    let missed: Vec<&Mutant> = chosen.into_iter().filter(|mutant| missed(mutant)).collect();
+    if missed.is_empty() {
+        return Ok(Ok(fates));
+    }
+    writeln!(screen, "{} of them meet more tests: {}", missed.len(), run.room.users.join(" "))?;
+    Ok(tool::run(workspace, run.room, run.room.users, &missed).map(|others| {
+        fates.extend(others);
+        fates
+    }))
+}
+
+fn report(run: &MutantRun, fates: &MutantFates, screen: &mut dyn Write) -> io::Result<Option<String>> {
+    let is_in_room = |survivor: &&Survivor| survivor.file.starts_with(run.room.folder);
+    let survivors: Vec<&Survivor> = SURVIVORS.iter().filter(is_in_room).collect();
+    let findings = MutantFindings::new(&run.all, fates, &survivors);
+    findings.show(screen)?;
+    Ok(findings.failure(run.has_gate))
+}
