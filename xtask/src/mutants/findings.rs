@@ -14,23 +14,27 @@ const GATE_PERCENT: usize = 90;
 /// The results of a room.
 #[derive(Debug, Default)]
 pub(super) struct MutantFindings<'a> {
-    pub(super) caught: usize,
+    /// The mutants of the room, run or not.
+    all: usize,
+    /// The entries of the room in the list of survivors.
+    listed: usize,
+    caught: usize,
     /// Caught because the tests did not end.
-    pub(super) timed_out: usize,
-    pub(super) missed: usize,
-    pub(super) unviable: usize,
+    timed_out: usize,
+    missed: usize,
+    unviable: usize,
     /// Missed, and more often than the list has it.
-    pub(super) unlisted: Vec<&'a Mutant>,
+    unlisted: Vec<&'a Mutant>,
     /// Listed, and caught.
-    pub(super) caught_survivors: Vec<&'a Survivor>,
+    caught_survivors: Vec<&'a Survivor>,
     /// Listed, and no longer a mutant.
-    pub(super) gone_survivors: Vec<&'a Survivor>,
+    gone_survivors: Vec<&'a Survivor>,
 }
 
 impl<'a> MutantFindings<'a> {
     /// `all` are the room's mutants, run or not. The survivors are those of the room.
     pub(super) fn new(all: &'a [Mutant], fates: &MutantFates, survivors: &[&'a Survivor]) -> Self {
-        let mut findings = Self::default();
+        let mut findings = Self { all: all.len(), listed: survivors.len(), ..Self::default() };
         all.iter().filter_map(|mutant| fates.get(&mutant.name)).for_each(|fate| findings.count(*fate));
         // An entry stands for a mutant of its change: one that is missed first, one that was not run next.
         let mut left = survivors.to_vec();
@@ -62,6 +66,11 @@ impl<'a> MutantFindings<'a> {
         (self.caught * 1000).checked_div(self.caught + self.missed).unwrap_or(1000)
     }
 
+    /// Shards run beside each other, and none of them knows the rate of the room; the list bounds it for all of them.
+    fn is_list_too_long(&self) -> bool {
+        self.listed * 100 > self.all * (100 - GATE_PERCENT)
+    }
+
     pub(super) fn show(&self, screen: &mut dyn Write) -> io::Result<()> {
         for mutant in &self.unlisted {
             writeln!(screen, "no test finds: {}", mutant.name)?;
@@ -87,6 +96,9 @@ impl<'a> MutantFindings<'a> {
         let failures = [
             (!self.unlisted.is_empty()).then(|| format!("{} mutants survive unlisted", self.unlisted.len())),
             (!self.gone_survivors.is_empty()).then(|| format!("{} entries are out of date", self.gone_survivors.len())),
+            self.is_list_too_long().then(|| {
+                format!("{} of {} mutants are listed; {GATE_PERCENT} % must be caught", self.listed, self.all)
+            }),
             below.then(|| format!("the tests find less than {GATE_PERCENT} % of the mutants")),
         ];
         let failures: Vec<String> = failures.into_iter().flatten().collect();
@@ -105,6 +117,7 @@ mod tests {
     const FILE: &str = "ring/src/a.rs";
     const LESS: &str = "replace < with <= in a";
     const VALUE: &str = "replace a -> bool with true";
+    const OTHER: &str = "delete ! in b";
 
     fn survivor(change: &'static str) -> Survivor {
         Survivor { file: FILE, change, reason: "equal" }
@@ -120,9 +133,9 @@ mod tests {
         (all.into_iter().map(|(mutant, _)| mutant).collect(), fates)
     }
 
-    /// The output on the screen, and the failure.
+    /// The output on the screen, and the failure. 90 mutants that are caught come behind those of the list.
     fn findings(list: &[(&str, Option<MutantFate>)], survivors: &[&Survivor]) -> (String, Option<String>) {
-        let (all, fates) = mutants(list);
+        let (all, fates) = mutants(&[list, &[(OTHER, CAUGHT); 90]].concat());
         let findings = MutantFindings::new(&all, &fates, survivors);
         let mut screen = Vec::new();
         findings.show(&mut screen).unwrap();
@@ -136,7 +149,7 @@ mod tests {
     fn a_missed_mutant_that_is_not_listed_fails_and_is_named() {
         let (screen, failure) = findings(&[(LESS, MISSED), (VALUE, MISSED)], &[&survivor(LESS)]);
         assert!(screen.starts_with("no test finds: ring/src/a.rs:1:9: replace a -> bool with true\n"), "{screen}");
-        assert!(failure.unwrap().starts_with("1 mutants survive unlisted; "));
+        assert_eq!(failure.unwrap(), "1 mutants survive unlisted");
     }
 
     #[test]
@@ -173,22 +186,33 @@ mod tests {
     fn mutants_that_take_too_long_count_as_caught_and_those_that_do_not_compile_do_not_count() {
         let list = [(LESS, Some(MutantFate::TimedOut)), (LESS, MISSED), (VALUE, Some(MutantFate::Unviable))];
         let (screen, _) = findings(&list, &[&survivor(LESS)]);
-        let rate = "50.0 %: 1 caught (1 by their time), 1 missed (1 of them listed); 1 do not compile\n";
+        let rate = "98.9 %: 91 caught (1 by their time), 1 missed (1 of them listed); 1 do not compile\n";
         assert!(screen.ends_with(rate), "{screen}");
+    }
+
+    /// The failure of a room with 90 mutants that are caught, `missed` ones that are listed, and some that do not compile.
+    fn failure(missed: usize, unviable: usize, has_gate: bool) -> Option<String> {
+        let list = [vec![(OTHER, CAUGHT); 90], vec![(LESS, MISSED); missed]].concat();
+        let (all, fates) = mutants(&[list, vec![(VALUE, Some(MutantFate::Unviable)); unviable]].concat());
+        let survivor = survivor(LESS);
+        MutantFindings::new(&all, &fates, &vec![&survivor; missed]).failure(has_gate)
     }
 
     #[test]
     fn the_gate_counts_listed_survivors_and_holds_for_all_mutants_alone() {
-        let mut list = vec![(VALUE, CAUGHT); 89];
-        list.extend([(LESS, MISSED); 10]);
-        let survivors = [(); 10].map(|()| survivor(LESS));
-        let survivors: Vec<&Survivor> = survivors.iter().collect();
-        let (screen, failure) = findings(&list, &survivors);
-        assert!(screen.starts_with("89.8 %: "), "{screen}");
-        assert_eq!(failure.unwrap(), "the tests find less than 90 % of the mutants");
-        let (all, fates) = mutants(&list);
-        assert_eq!(MutantFindings::new(&all, &fates, &survivors).failure(false), None);
-        list.push((VALUE, CAUGHT));
-        assert_eq!(findings(&list, &survivors).1, None);
+        assert_eq!(failure(10, 0, true), None);
+        assert_eq!(failure(11, 10, true).unwrap(), "the tests find less than 90 % of the mutants");
+        assert_eq!(failure(11, 10, false), None);
+    }
+
+    #[test]
+    fn a_list_with_more_than_a_tenth_of_the_mutants_fails_any_run() {
+        assert_eq!(failure(11, 0, false).unwrap(), "11 of 101 mutants are listed; 90 % must be caught");
+    }
+
+    #[test]
+    fn a_room_just_below_the_gate_does_not_show_the_gate_s_figure() {
+        let findings = MutantFindings { caught: 8999, missed: 1001, ..MutantFindings::default() };
+        assert_eq!(findings.tenths(), 899);
     }
 }
