@@ -72,10 +72,12 @@ fn judge(status: ExitStatus, room: &MutatedRoom) -> Result<(), MutantsError> {
 
 fn read_results(directory: &Path, mutants: &[&Mutant]) -> Result<MutantFates, MutantsError> {
     let path: PathBuf = directory.join("mutants.out/outcomes.json");
-    let fates = match fs::read_to_string(&path) {
+    let mut fates = match fs::read_to_string(&path) {
         Ok(text) => outcomes::read(&text).ok_or(MutantsError::Results { path })?,
         Err(source) => return Err(MutantsError::Unreadable { path, source }),
     };
+    // cargo-mutants runs a mutant that deletes a field of a struct whether its name matches or not.
+    fates.retain(|name, _| mutants.iter().any(|mutant| mutant.name == *name));
     match mutants.iter().find(|mutant| !fates.contains_key(&mutant.name)) {
         Some(mutant) => Err(MutantsError::NotRun { mutant: mutant.name.clone() }),
         None => Ok(fates),
@@ -123,6 +125,18 @@ mod tests {
         fs::create_dir(directory.path().join("mutants.out")).unwrap();
         fs::write(directory.path().join("mutants.out/outcomes.json"), r#"{"outcomes": []}"#).unwrap();
         assert_eq!(error(), "there is no result for ring/src/a.rs:1:1: replace a with ()");
+    }
+
+    #[test]
+    fn a_result_of_a_mutant_that_was_not_asked_for_does_not_count() {
+        let directory = tempfile::tempdir().unwrap();
+        let result = |name| format!(r#"{{"scenario": {{"Mutant": {{"name": "{name}"}}}}, "summary": "MissedMutant"}}"#);
+        let [asked_for, other] = ["ring/src/a.rs:1:1: replace a with ()", "ring/src/a.rs:2:1: delete field a"];
+        let text = format!(r#"{{"outcomes": [{}, {}]}}"#, result(asked_for), result(other));
+        fs::create_dir(directory.path().join("mutants.out")).unwrap();
+        fs::write(directory.path().join("mutants.out/outcomes.json"), text).unwrap();
+        let fates = read_results(directory.path(), &[&Mutant::named(asked_for)]).unwrap();
+        assert_eq!(fates.into_keys().collect::<Vec<_>>(), [asked_for]);
     }
 
     #[test]
