@@ -11,6 +11,44 @@ use super::{
 /// The percentage of mutants that the tests of a room must find, listed survivors included.
 const GATE_PERCENT: usize = 90;
 
+/// The demands on a run, beside a list of survivors that is up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MutantGate {
+    /// All mutants of a room: each survivor is listed, and the tests find [`GATE_PERCENT`].
+    Whole,
+    /// Some mutants of a room: each survivor is listed.
+    Part,
+    /// A sample: [`SampleTotals`] has the demand, for all rooms together.
+    Sample,
+}
+
+/// The mutants of a sample, over all rooms.
+///
+/// A sample is of mutants that the change under test has nothing to do with. So a survivor that is new to the list is shown, and
+/// fails the run only if there are many.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SampleTotals {
+    caught: usize,
+    /// Missed, and not listed.
+    unlisted: usize,
+}
+
+impl SampleTotals {
+    pub(super) fn add(&mut self, room: &MutantFindings<'_>) {
+        self.caught += room.caught;
+        self.unlisted += room.unlisted.len();
+    }
+
+    /// The failure, if there is one.
+    pub(super) fn failure(self) -> Option<String> {
+        let Self { caught, unlisted } = self;
+        let is_below = caught * 100 < (caught + unlisted) * GATE_PERCENT;
+        is_below.then(|| {
+            format!("{unlisted} of {} mutants survive unlisted; {GATE_PERCENT} % must be caught", caught + unlisted)
+        })
+    }
+}
+
 /// The results of a room.
 #[derive(Debug, Default)]
 pub(super) struct MutantFindings<'a> {
@@ -90,16 +128,17 @@ impl<'a> MutantFindings<'a> {
         )
     }
 
-    /// The failure, if there is one. A sample is too small for a gate.
-    pub(super) fn failure(&self, has_gate: bool) -> Option<String> {
-        let below = has_gate && self.tenths() < GATE_PERCENT * 10;
+    /// The failure, if there is one.
+    pub(super) fn failure(&self, gate: MutantGate) -> Option<String> {
+        let is_below = gate == MutantGate::Whole && self.tenths() < GATE_PERCENT * 10;
+        let has_unlisted = gate != MutantGate::Sample && !self.unlisted.is_empty();
         let failures = [
-            (!self.unlisted.is_empty()).then(|| format!("{} mutants survive unlisted", self.unlisted.len())),
+            has_unlisted.then(|| format!("{} mutants survive unlisted", self.unlisted.len())),
             (!self.gone_survivors.is_empty()).then(|| format!("{} entries are out of date", self.gone_survivors.len())),
             self.is_list_too_long().then(|| {
                 format!("{} of {} mutants are listed; {GATE_PERCENT} % must be caught", self.listed, self.all)
             }),
-            below.then(|| format!("the tests find less than {GATE_PERCENT} % of the mutants")),
+            is_below.then(|| format!("the tests find less than {GATE_PERCENT} % of the mutants")),
         ];
         let failures: Vec<String> = failures.into_iter().flatten().collect();
         (!failures.is_empty()).then(|| failures.join("; "))
@@ -139,7 +178,7 @@ mod tests {
         let findings = MutantFindings::new(&all, &fates, survivors);
         let mut screen = Vec::new();
         findings.show(&mut screen).unwrap();
-        (String::from_utf8(screen).unwrap(), findings.failure(true))
+        (String::from_utf8(screen).unwrap(), findings.failure(MutantGate::Whole))
     }
 
     const CAUGHT: Option<MutantFate> = Some(MutantFate::Caught);
@@ -191,23 +230,42 @@ mod tests {
     }
 
     /// The failure of a room with 90 mutants that are caught, `missed` ones that are listed, and some that do not compile.
-    fn failure(missed: usize, unviable: usize, has_gate: bool) -> Option<String> {
+    fn failure(missed: usize, unviable: usize, gate: MutantGate) -> Option<String> {
         let list = [vec![(OTHER, CAUGHT); 90], vec![(LESS, MISSED); missed]].concat();
         let (all, fates) = mutants(&[list, vec![(VALUE, Some(MutantFate::Unviable)); unviable]].concat());
         let survivor = survivor(LESS);
-        MutantFindings::new(&all, &fates, &vec![&survivor; missed]).failure(has_gate)
+        MutantFindings::new(&all, &fates, &vec![&survivor; missed]).failure(gate)
     }
 
     #[test]
     fn the_gate_counts_listed_survivors_and_holds_for_all_mutants_alone() {
-        assert_eq!(failure(10, 0, true), None);
-        assert_eq!(failure(11, 10, true).unwrap(), "the tests find less than 90 % of the mutants");
-        assert_eq!(failure(11, 10, false), None);
+        assert_eq!(failure(10, 0, MutantGate::Whole), None);
+        assert_eq!(failure(11, 10, MutantGate::Whole).unwrap(), "the tests find less than 90 % of the mutants");
+        assert_eq!(failure(11, 10, MutantGate::Part), None);
     }
 
     #[test]
     fn a_list_with_more_than_a_tenth_of_the_mutants_fails_any_run() {
-        assert_eq!(failure(11, 0, false).unwrap(), "11 of 101 mutants are listed; 90 % must be caught");
+        assert_eq!(failure(11, 0, MutantGate::Part).unwrap(), "11 of 101 mutants are listed; 90 % must be caught");
+    }
+
+    /// The failure of a sample from two rooms, each with so many mutants that are caught and that survive unlisted.
+    fn failure_of_sample(rooms: [(usize, usize); 2]) -> Option<String> {
+        let mut totals = SampleTotals::default();
+        for (caught, missed) in rooms {
+            let (all, fates) = mutants(&[vec![(OTHER, CAUGHT); caught], vec![(LESS, MISSED); missed]].concat());
+            let room = MutantFindings::new(&all, &fates, &[]);
+            assert_eq!(room.failure(MutantGate::Sample), None);
+            totals.add(&room);
+        }
+        totals.failure()
+    }
+
+    #[test]
+    fn a_sample_fails_by_the_mutants_of_all_rooms_together() {
+        assert_eq!(failure_of_sample([(4, 2), (50, 4)]), None);
+        let failure = failure_of_sample([(4, 2), (49, 4)]).unwrap();
+        assert_eq!(failure, "6 of 59 mutants survive unlisted; 90 % must be caught");
     }
 
     #[test]

@@ -17,12 +17,16 @@ mod selection;
 mod survivors;
 mod tool;
 
-use std::io::{self, Write};
+use std::{
+    cell::RefCell,
+    io::{self, Write},
+    rc::Rc,
+};
 
 pub(crate) use self::arguments::{MutantsRequest, USAGE};
 use self::{
     error::MutantsError,
-    findings::MutantFindings,
+    findings::{MutantFindings, MutantGate, SampleTotals},
     mutant::Mutant,
     outcomes::{MutantFate, MutantFates},
     rooms::{MutatedRoom, ROOMS},
@@ -31,12 +35,20 @@ use self::{
 };
 use crate::{step::ChoreStep, workspace::Workspace};
 
-/// A step for each room that has a mutant to run.
+/// A step for each room that has a mutant to run; behind them, one for a sample as a whole.
 pub(crate) fn steps(workspace: &Workspace, request: MutantsRequest) -> Vec<ChoreStep> {
-    match plan(workspace, request) {
-        Ok(runs) => runs.into_iter().map(|run| step(workspace.clone(), run)).collect(),
-        Err(error) => vec![ChoreStep::refuse("mutants", error)],
+    let is_sample = matches!(request.selection, Selection::Sample { .. });
+    let runs = match plan(workspace, request) {
+        Ok(runs) => runs,
+        Err(error) => return vec![ChoreStep::refuse("mutants", error)],
+    };
+    let totals = Rc::<RefCell<SampleTotals>>::default();
+    let mut steps: Vec<ChoreStep> =
+        runs.into_iter().map(|run| step(workspace.clone(), run, Rc::clone(&totals))).collect();
+    if is_sample {
+        steps.push(ChoreStep::check("sample, all rooms", move |_| Ok(totals.borrow().failure())));
     }
+    steps
 }
 
 /// The mutants of a room, and those of them that are to be run.
@@ -44,7 +56,7 @@ struct MutantRun {
     room: &'static MutatedRoom,
     all: Vec<Mutant>,
     chosen: Vec<Mutant>,
-    has_gate: bool,
+    gate: MutantGate,
 }
 
 fn plan(workspace: &Workspace, request: MutantsRequest) -> Result<Vec<MutantRun>, MutantsError> {
@@ -57,15 +69,19 @@ fn plan(workspace: &Workspace, request: MutantsRequest) -> Result<Vec<MutantRun>
     let of = |room: &MutatedRoom, mutants: &[Mutant]| -> Vec<Mutant> {
         mutants.iter().filter(|mutant| mutant.package == room.package).cloned().collect()
     };
-    let has_gate = request.selection == Selection::All && request.below.0.is_empty();
-    let runs = ROOMS.iter().map(|room| MutantRun { room, all: of(room, &all), chosen: of(room, &chosen), has_gate });
+    let gate = match request.selection {
+        Selection::All if request.below.0.is_empty() => MutantGate::Whole,
+        Selection::All | Selection::Shard { .. } => MutantGate::Part,
+        Selection::Sample { .. } => MutantGate::Sample,
+    };
+    let runs = ROOMS.iter().map(|room| MutantRun { room, all: of(room, &all), chosen: of(room, &chosen), gate });
     Ok(runs.filter(|run| !run.chosen.is_empty()).collect())
 }
 
-fn step(workspace: Workspace, run: MutantRun) -> ChoreStep {
+fn step(workspace: Workspace, run: MutantRun, totals: Rc<RefCell<SampleTotals>>) -> ChoreStep {
     let name = format!("{}, {} of {} mutants", run.room.folder, run.chosen.len(), run.all.len());
     ChoreStep::check(name, move |screen| match fates(&workspace, &run, screen)? {
-        Ok(fates) => report(&run, &fates, screen),
+        Ok(fates) => report(&run, &fates, &mut totals.borrow_mut(), screen),
         Err(error) => Ok(Some(error.to_string())),
     })
 }
@@ -94,10 +110,16 @@ fn fates(
     }))
 }
 
-fn report(run: &MutantRun, fates: &MutantFates, screen: &mut dyn Write) -> io::Result<Option<String>> {
+fn report(
+    run: &MutantRun,
+    fates: &MutantFates,
+    totals: &mut SampleTotals,
+    screen: &mut dyn Write,
+) -> io::Result<Option<String>> {
     let is_in_room = |survivor: &&Survivor| survivor.file.starts_with(run.room.folder);
     let survivors: Vec<&Survivor> = SURVIVORS.iter().filter(is_in_room).collect();
     let findings = MutantFindings::new(&run.all, fates, &survivors);
     findings.show(screen)?;
-    Ok(findings.failure(run.has_gate))
+    totals.add(&findings);
+    Ok(findings.failure(run.gate))
 }
