@@ -222,6 +222,12 @@ mod tests {
     }
 
     #[test]
+    fn directives_made_in_code_are_those_of_their_text() {
+        assert_eq!(Directives::from(Level::Error), "error".parse().unwrap());
+        assert_eq!(Directives::new(Level::Error).target("app", Level::Debug), "error,app=debug".parse().unwrap());
+    }
+
+    #[test]
     fn the_longest_target_that_fits_counts() {
         let directives: Directives = "warn, app=info, app::net=debug, chatty=off".parse().unwrap();
         assert_eq!(directives.level_of("app::net::tcp"), at(Level::Debug));

@@ -13,7 +13,7 @@ use crate::{
     field_group::FieldGroup,
     head::Head,
     value::{self, Kind, Value, ValueRef},
-    writer::{Overrun, record_bytes, write_record},
+    writer::{Overrun, WrittenRecord, record_bytes, write_record},
 };
 
 const SOURCE: u32 = 0x0403_0201;
@@ -73,6 +73,14 @@ fn a_cut_record_has_bit_0_of_the_flags_set() {
     let written = write_record(&mut slot, SOURCE, &arguments!["abc"], &[]).unwrap();
     assert_eq!((written.used_bytes, written.is_cut), (18, true));
     assert_eq!(slot, [1, 2, 3, 4, 1, 0, 0, 0, 16, 0, 0, 0, 2, 0, 0, 0, b'a', b'b']);
+}
+
+#[test]
+fn a_head_reads_back_as_it_was() {
+    for is_cut in [false, true] {
+        let head = Head { source: SOURCE, is_cut, scope_bytes: 300 };
+        assert_eq!(Head::read(&head.to_bytes()), Some(head));
+    }
 }
 
 #[test]
@@ -162,6 +170,63 @@ fn a_dynamic_field_is_group_key_type_and_value() {
     assert_eq!(bytes, [0, 1, 0, b'n', 5, 2, 1, 0, 0, 0, 0, 0, 0]);
 }
 
+/// A value of each type that stands for itself, at the ends of its range where it has some.
+fn values() -> Vec<ValueRef<'static>> {
+    vec![
+        ValueRef::None,
+        ValueRef::Bool(false),
+        ValueRef::Bool(true),
+        ValueRef::Char('ü'),
+        ValueRef::I64(i64::MIN),
+        ValueRef::U64(u64::MAX),
+        ValueRef::I128(i128::MIN),
+        ValueRef::U128(u128::MAX),
+        ValueRef::F32(1.5),
+        ValueRef::F64(-2.25),
+        ValueRef::Duration(Duration::new(u64::MAX, 999_999_999)),
+        ValueRef::Time { seconds: -1, nanos: 999_999_999 },
+        ValueRef::Ip(IpAddr::V4(Ipv4Addr::new(1, 2, 3, 4))),
+        ValueRef::Ip(IpAddr::V6(Ipv6Addr::new(0x0102, 0, 0, 0, 0, 0, 0, 0x0f10))),
+        ValueRef::Uuid([9; 16]),
+        ValueRef::Text(""),
+        ValueRef::Text("some"),
+        ValueRef::Bytes(&[]),
+        ValueRef::Bytes(&[0xff, 0]),
+    ]
+}
+
+#[test]
+fn dynamic_fields_of_every_type_are_read_back_in_order() {
+    let mut bytes = Vec::new();
+    for (index, value) in values().into_iter().enumerate() {
+        put_field(&mut bytes, FieldGroup::Tags, &index.to_string(), value);
+    }
+    let back: Vec<(FieldGroup, String, String)> =
+        DynamicFields::new(&bytes).map(|(group, key, value)| (group, key.to_owned(), shown(value))).collect();
+    let expected: Vec<(FieldGroup, String, String)> = (values().into_iter().enumerate())
+        .map(|(index, value)| (FieldGroup::Tags, index.to_string(), shown(value)))
+        .collect();
+    assert_eq!(back, expected);
+}
+
+#[test]
+fn typed_values_are_read_back_beside_each_other() {
+    let (duration, time) = (Duration::new(7, 8), UNIX_EPOCH + Duration::new(9, 10));
+    let (v4, v6) = (Ipv4Addr::new(1, 2, 3, 4), Ipv6Addr::new(0x0102, 0, 0, 0, 0, 0, 0, 0x0f10));
+    let arguments = arguments![duration, time, v4, v6, uuid::Uuid::from_bytes([9; 16]), 1.5_f32, true, 7_u8];
+    let expected = [
+        ValueRef::Duration(duration),
+        ValueRef::Time { seconds: 9, nanos: 10 },
+        ValueRef::Ip(v4.into()),
+        ValueRef::Ip(v6.into()),
+        ValueRef::Uuid([9; 16]),
+        ValueRef::F32(1.5),
+        ValueRef::Bool(true),
+        ValueRef::U64(7),
+    ];
+    assert_eq!(read(&arguments, &record(&arguments, &[])), expected.map(shown));
+}
+
 #[test]
 fn a_record_without_room_for_its_root_is_refused() {
     let mut slot = [0; 15];
@@ -183,6 +248,20 @@ fn text_is_cut_between_characters_whatever_the_room() {
             assert!(text.starts_with(back));
         }
         assert_eq!(value::read(record, Head::BYTES + 8, &Kind::U8), ValueRef::U64(7));
+    }
+}
+
+#[test]
+fn bytes_are_cut_anywhere_whatever_the_room() {
+    let data: Vec<u8> = (0..20).collect();
+    let arguments = arguments![data[..]];
+    let whole = record(&arguments, &[]).len();
+    for room in Head::BYTES + 8..=whole {
+        let mut slot = vec![0xee; room];
+        let written = write_record(&mut slot, SOURCE, &arguments, &[]).unwrap();
+        assert_eq!(written, WrittenRecord { used_bytes: room, is_cut: room < whole });
+        let expected = ValueRef::Bytes(&data[..room - Head::BYTES - 8]);
+        assert_eq!(value::read(&slot, Head::BYTES, &Kind::Bytes), expected);
     }
 }
 

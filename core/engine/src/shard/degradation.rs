@@ -45,7 +45,8 @@ impl Shard {
 /// How much of the pipeline works.
 pub(super) fn health(pipeline: &Pipeline, workers: &[SinkWorker]) -> HealthLevel {
     let failing = workers.iter().filter(|worker| worker.is_failing()).count();
-    if failing > 0 && failing == workers.len() {
+    // A container has a sink at least.
+    if failing == workers.len() {
         return HealthLevel::Emergency;
     }
     match (failing > 0, pipeline.is_reduced()) {
