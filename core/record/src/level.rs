@@ -237,3 +237,16 @@ error_codes! {
         _ => "configuration.level",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_category_reads_back_from_its_number() {
+        for category in Category::ALL {
+            assert_eq!(Category::from_byte(category_number(category)), Some(category));
+        }
+        assert_eq!(Category::from_byte(u8::MAX), None);
+    }
+}

@@ -28,6 +28,13 @@ const fn survivor(file: &'static str, change: &'static str, reason: &'static str
 pub(super) const SURVIVORS: &[Survivor] = &[
     survivor("core/record/src/head.rs", "replace | with ^ in Head::to_bytes", "the fields share no bit: `|` and `^` are equal"),
     survivor("core/record/src/head.rs", "replace | with ^ in Head::to_bytes", "the fields share no bit: `|` and `^` are equal"),
+    survivor("core/record/src/value/reference.rs", "delete match arm Kind::U64 in read", "`checked` reads the same value, more slowly"),
+    survivor("core/record/src/value/reference.rs", "delete match arm Kind::I64 in read", "`checked` reads the same value, more slowly"),
+    survivor("core/record/src/value/reference.rs", "delete match arm Kind::F64 in read", "`checked` reads the same value, more slowly"),
+    survivor("core/record/src/value/reference.rs", "delete match arm Kind::U32 in read", "`checked` reads the same value, more slowly"),
+    survivor("core/record/src/value/reference.rs", "delete match arm Kind::I32 in read", "`checked` reads the same value, more slowly"),
+    survivor("core/record/src/value/reference.rs", "delete match arm Kind::Text in read", "`checked` reads the same value, more slowly"),
+    survivor("ring/src/doorbell.rs", "replace == with != in Doorbell::is_marked_asleep", "a planted bug: the other side of its `&&` is `false` outside a model"),
 ];
 
 #[cfg(test)]

@@ -142,3 +142,18 @@ impl fmt::Debug for CallSite {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_is_remembered_for_the_directives_that_it_was_asked_for() {
+        let site = CallSite::new(Level::Info, "", "target", "file", 1, &[]);
+        assert_eq!(site.threshold(7), None);
+        for threshold in [0, u8::MAX] {
+            site.remember_threshold(7, threshold);
+            assert_eq!((site.threshold(7), site.threshold(8)), (Some(threshold), None));
+        }
+    }
+}
