@@ -26,6 +26,7 @@ const fn survivor(file: &'static str, change: &'static str, reason: &'static str
 /// The list, by file.
 #[rustfmt::skip]
 pub(super) const SURVIVORS: &[Survivor] = &[
+    survivor("core/engine/src/producer/mod.rs", "replace find_out_once with ()", "each value is found out at its first use as well, in a log call that takes longer"),
     survivor("core/record/src/head.rs", "replace | with ^ in Head::to_bytes", "the fields share no bit: `|` and `^` are equal"),
     survivor("core/record/src/head.rs", "replace | with ^ in Head::to_bytes", "the fields share no bit: `|` and `^` are equal"),
     survivor("core/record/src/value/reference.rs", "delete match arm Kind::U64 in read", "`checked` reads the same value, more slowly"),
