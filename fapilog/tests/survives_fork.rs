@@ -264,6 +264,14 @@ fn a_fork_in_the_middle_of_other_threads_calls_leaves_the_child_able_to_log() {
 /// Far longer than a fork takes, or a call that waits for nothing.
 const HOLD: Duration = Duration::from_millis(300);
 
+/// Waits until the flag is set, for [`HOLD`] at most.
+fn wait_for(flag: &AtomicBool) {
+    let start = Instant::now();
+    while !flag.load(Ordering::Relaxed) && start.elapsed() < HOLD {
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Forks while another thread holds what `hold` holds until its argument returns: until the parent has forked, or, if the
 /// fork waits for that thread as it must, for [`HOLD`].
 #[track_caller]
@@ -273,10 +281,7 @@ fn forked_while_another_thread(hold: impl FnOnce(&dyn Fn()) + Send, child: impl 
         scope.spawn(|| {
             hold(&|| {
                 is_held.store(true, Ordering::Relaxed);
-                let start = Instant::now();
-                while !has_forked.load(Ordering::Relaxed) && start.elapsed() < HOLD {
-                    thread::sleep(Duration::from_millis(1));
-                }
+                wait_for(&has_forked);
             });
         });
         law::until("the other thread holds it", || is_held.load(Ordering::Relaxed));
@@ -322,10 +327,7 @@ fn waits_as_a_fork_does(call: impl FnOnce() + Send) -> bool {
                 call();
                 is_done.store(true, Ordering::Relaxed);
             });
-            let start = Instant::now();
-            while !is_done.load(Ordering::Relaxed) && start.elapsed() < HOLD {
-                thread::sleep(Duration::from_millis(1));
-            }
+            wait_for(&is_done);
             !is_done.load(Ordering::Relaxed)
         })
     })
