@@ -75,3 +75,34 @@ fn add_sink(sum: &mut SinkAccounts, one: &SinkAccounts) {
     sum.errors += one.errors;
     sum.retries += one.retries;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::{LossReason, Losses};
+
+    /// The accounts of a sink in one shard: every figure is another one.
+    fn in_a_shard(unit: u64) -> SinkAccounts {
+        let mut lost = Losses::default();
+        lost.add_of(LossReason::RingFull, 5 * unit);
+        SinkAccounts {
+            name: "sink".to_owned(),
+            offered: 12 * unit,
+            delivered: 4 * unit,
+            filtered: 2 * unit,
+            lost,
+            pending: unit,
+            bytes: 70 * unit,
+            errors: 8 * unit,
+            retries: 9 * unit,
+            writer: "memory".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_accounts_of_a_sink_are_the_sums_over_its_shards() {
+        let mut sum = in_a_shard(1);
+        add_sink(&mut sum, &in_a_shard(2));
+        assert_eq!(sum, in_a_shard(3));
+    }
+}
