@@ -11,8 +11,13 @@ use std::{
 };
 
 use fapilog::{
-    Container, Scope, Settings, debug, error, error::StartError, info, metrics::LossReason, plugin::Registry,
-    settings::PluginConfig, sink,
+    Container, Scope, Settings, debug, error,
+    error::StartError,
+    info,
+    metrics::LossReason,
+    plugin::Registry,
+    settings::{PluginConfig, SinkEntry},
+    sink,
 };
 use law::{TIMEOUT, balanced};
 use serde_json::Value;
@@ -338,8 +343,15 @@ fn child_logs_to_stdout() {
     let events = sink::Memory::register(&mut registry, "memory").unwrap();
     let nothing: [&str; 0] = [];
     let own = PluginConfig::new().with("queue_capacity_bytes", queue.as_str());
-    let settings = Settings::builder().sinks(["stdout", "memory"]).enrichers(nothing).processors(nothing);
-    let settings = settings.plugin_config("stdout", own).overflow_timeout(Duration::from_secs(30)).build().unwrap();
+    let stdout = SinkEntry::new("stdout").on_full(sink::OnFull::Drop);
+    let settings = Settings::builder().sinks([stdout, SinkEntry::new("memory")]);
+    let settings = settings
+        .enrichers(nothing)
+        .processors(nothing)
+        .plugin_config("stdout", own)
+        .overflow_timeout(Duration::from_secs(30))
+        .build()
+        .unwrap();
     let container = settings.into_builder_with(&registry).unwrap().start().unwrap();
     let long = "x".repeat(1000);
     (0..1000).for_each(|_| info!(container.logger("web"), "long", long = long.as_str()));

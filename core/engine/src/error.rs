@@ -78,6 +78,15 @@ pub enum FlushError {
         /// How it stood then.
         accounts: Box<Accounts>,
     },
+    /// Since the last flush, events were lost: before any sink, or at a sink that dropped them. The accounts contain the
+    /// reasons.
+    #[error("{events} events were lost since the last flush: {accounts}")]
+    Lost {
+        /// The number of events. An event that two sinks have lost counts twice.
+        events: u64,
+        /// How it stood then.
+        accounts: Box<Accounts>,
+    },
     /// The container is shut down.
     #[error("the container is shut down")]
     ShutDown,
@@ -200,6 +209,7 @@ error_codes! {
     FlushError {
         Self::Deadline { .. } => "pipeline.deadline",
         Self::Failed { .. } => "sink.not_delivered",
+        Self::Lost { .. } => "pipeline.lost",
         Self::ShutDown => "pipeline.shut_down",
         Self::Forked => "isolation.forked",
     }

@@ -12,18 +12,19 @@ use crate::{
 /// The accounts of refused events alone, without a lock, for a forked child: a thread of the parent may hold the locks.
 pub(super) fn refused_accounts(frontend: &Frontend) -> Accounts {
     let LaneTotals { submitted, lost, .. } = frontend.lane_registry.refused.read();
-    Accounts { submitted, filtered: Vec::new(), lost, pending: 0, cut: 0, sinks: Vec::new() }
+    Accounts { submitted, filtered: Vec::new(), lost, pending: 0, cut: 0, unrouted: 0, sinks: Vec::new() }
 }
 
 pub(crate) fn accounts(frontend: &Frontend) -> Accounts {
     let totals = frontend.lane_registry.totals();
     let pending = totals.pending();
     let LaneTotals { submitted, mut lost, cut, .. } = totals;
-    let mut own = 0;
+    let (mut own, mut unrouted) = (0, 0);
     let mut filtered: Vec<(String, u64)> = Vec::new();
     let mut sinks: Vec<SinkAccounts> = Vec::new();
     for port in &frontend.ports {
         own += port.counters.internal.get();
+        unrouted += port.counters.unrouted.get();
         lost.add(&port.counters.lost.read());
         let plugins = lock(&port.plugins);
         // Enrichers should take out no event: an enricher is listed only if it did.
@@ -44,7 +45,7 @@ pub(crate) fn accounts(frontend: &Frontend) -> Accounts {
             }
         }
     }
-    Accounts { submitted: submitted + own, filtered, lost, pending, cut, sinks }
+    Accounts { submitted: submitted + own, filtered, lost, pending, cut, unrouted, sinks }
 }
 
 fn sink_accounts(view: &crate::port::SinkView) -> SinkAccounts {

@@ -95,6 +95,12 @@ pub(crate) fn parsed(events: &MemoryEvents) -> Vec<Value> {
     bytes.split_inclusive(|&byte| byte == b'\n').map(|line| serde_json::from_slice(line).unwrap()).collect()
 }
 
+/// What was delivered of the program's own events: without reports of losses.
+#[track_caller]
+pub(crate) fn of_program(events: &MemoryEvents) -> Vec<Value> {
+    parsed(events).into_iter().filter(|event| event["source"] != "fapilog").collect()
+}
+
 /// The messages of everything that was delivered.
 #[track_caller]
 pub(crate) fn messages(events: &MemoryEvents) -> Vec<String> {

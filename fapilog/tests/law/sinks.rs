@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use fapilog::{
@@ -98,5 +98,51 @@ impl SinkFactory for Talkative {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         context.report("planted");
         sink::Null::new(format::Json::new).make(context)
+    }
+}
+
+/// A memory sink whose room a test takes away and gives back.
+pub(crate) struct Switched {
+    memory: sink::Memory,
+    has_room: Arc<AtomicBool>,
+}
+
+impl Switched {
+    /// The sink, its events, and the switch. There is room at first.
+    pub(crate) fn new() -> (Self, sink::MemoryEvents, Arc<AtomicBool>) {
+        let (memory, events) = sink::Memory::new(format::Json::new);
+        let has_room = Arc::new(AtomicBool::new(true));
+        (Self { memory, has_room: Arc::clone(&has_room) }, events, has_room)
+    }
+}
+
+impl SinkFactory for Switched {
+    fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        let sink = self.memory.make(context)?;
+        Ok(Box::new(SwitchedSink { sink, has_room: Arc::clone(&self.has_room) }))
+    }
+}
+
+struct SwitchedSink {
+    sink: Box<dyn Sink>,
+    has_room: Arc<AtomicBool>,
+}
+
+impl Sink for SwitchedSink {
+    fn writer(&self) -> String {
+        self.sink.writer()
+    }
+
+    fn payload(&mut self) -> Option<Payload> {
+        // An empty payload is kept for later: it is full at once, so that each batch asks for another.
+        self.has_room.load(Ordering::Relaxed).then(|| Payload::new(0))
+    }
+
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+        self.sink.encode(batch, payload);
+    }
+
+    fn deliver(&mut self, payload: Payload) -> Delivery {
+        self.sink.deliver(payload)
     }
 }

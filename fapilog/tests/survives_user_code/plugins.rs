@@ -15,7 +15,7 @@ use fapilog::{
 };
 
 use crate::{
-    law::{end, executors, memory, shut_down, started_manual, thread_builder, until},
+    law::{end, executors, memory, of_program, shut_down, started_manual, thread_builder, until},
     panics::{log_twice, seen_of},
 };
 
@@ -91,9 +91,10 @@ fn what_a_processor_takes_with_it_when_it_panics_is_counted() {
     let now = Arc::clone(&plugin.now);
     let builder = thread_builder().processor(move |_| Box::new(plugin.clone())).sink("memory", sink);
     let accounts = log_twice(builder, &now);
-    assert_eq!(accounts.lost.total() + accounts.delivered_total(), 20);
+    let delivered = of_program(&events).len() as u64;
+    assert_eq!(accounts.lost.total() + delivered, 20);
     assert_eq!(accounts.delivered_total(), events.lines().len() as u64);
-    assert!(accounts.delivered_total() >= 10);
+    assert!(delivered >= 10);
 }
 
 #[test]
@@ -102,9 +103,10 @@ fn a_formatter_that_panics_drops_its_batch_and_leaves_no_half_record() {
     let now = Arc::clone(&plugin.now);
     let ((sink, events), (other, other_events)) = (sink::Memory::new(move || plugin.clone()), memory());
     let accounts = log_twice(thread_builder().sink("panicking", sink).sink("other", other), &now);
-    assert_eq!(events.lines(), ["half a record"; 10]);
+    assert!(events.lines().iter().all(|line| line == "half a record"));
+    assert_eq!(accounts.sinks[0].delivered, events.lines().len() as u64);
     assert_eq!(accounts.sinks[0].lost.of(LossReason::PluginPanicked), 10);
-    assert_eq!((accounts.sinks[1].delivered, other_events.lines().len()), (20, 20));
+    assert_eq!(of_program(&other_events).len(), 20);
 }
 
 #[test]

@@ -5,8 +5,8 @@
 //! 1. **A thread** of the sink writes, one thread for each shard. The drain passes payloads to the thread and goes on. All
 //!    signals are blocked in the thread, so a closed pipe is an error (`EPIPE`) and no SIGPIPE.
 //! 2. **The queue** in front of the thread is bounded by
-//!    [`queue_capacity_bytes`](Console::queue_capacity_bytes). When it is full, the sink is busy: it drops new events, and
-//!    the drain does not wait.
+//!    [`queue_capacity_bytes`](Console::queue_capacity_bytes). When it is full, the sink has no room. Each write frees the
+//!    room of its bytes, so a slow reader takes events in small steps and not a payload at a time.
 //! 3. **No write waits.** A write could wait forever: for a pipe without a reading process, for a terminal that is stopped by
 //!    ctrl-S. So the thread waits in `poll`, where another thread can wake it, and writes with a method that does not wait:
 //!    `ConsoleDestination` has the method for each kind of descriptor. The flags of a

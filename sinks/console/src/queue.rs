@@ -22,6 +22,9 @@ use super::{
 /// The length at which a payload is full.
 pub(super) const PAYLOAD_BYTES: usize = 64 * 1024;
 
+/// The least room for a payload: a write to a pipe has no more bytes.
+const ROOM_MIN_BYTES: usize = 4 * 1024;
+
 /// The number of buffers that are kept for later payloads.
 const SPARE_BUFFERS_MAX: usize = 4;
 
@@ -40,8 +43,8 @@ pub(super) struct WriteQueue {
 #[derive(Debug, Default)]
 struct WriteQueueState {
     jobs: VecDeque<WriteJob>,
-    /// Bytes of all unfinished jobs, including the job that is being written.
-    in_flight_bytes: usize,
+    /// Bytes that are not written yet, of all unfinished jobs.
+    unwritten_bytes: usize,
     spare: Vec<Vec<u8>>,
     deadline: Option<Instant>,
     /// The sink was dropped.
@@ -54,17 +57,24 @@ struct WriteQueueState {
 pub(super) struct WriteJob {
     payload: Payload,
     outcome: WriteOutcome,
+    /// Bytes whose room is free again.
+    written_bytes: usize,
 }
 
 impl WriteJob {
-    pub(super) fn records(&self) -> &[u8] {
-        self.payload.records()
+    /// The records that are not written yet.
+    pub(super) fn unwritten(&self) -> &[u8] {
+        self.payload.records().get(self.written_bytes..).unwrap_or_default()
+    }
+
+    fn unwritten_bytes(&self) -> usize {
+        self.payload.len().saturating_sub(self.written_bytes)
     }
 }
 
 impl std::fmt::Debug for WriteJob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WriteJob").field("bytes", &self.payload.len()).finish_non_exhaustive()
+        f.debug_struct("WriteJob").field("unwritten_bytes", &self.unwritten_bytes()).finish_non_exhaustive()
     }
 }
 
@@ -74,21 +84,23 @@ impl WriteQueue {
         Ok(Self { capacity_bytes, state: Mutex::default(), changed: Condvar::new(), wake_event: WakeEvent::new()? })
     }
 
-    /// An empty payload, if there is room for it.
+    /// An empty payload, if there is room for it. Where there is little room, the payload is full early.
     pub(super) fn payload(&self) -> Option<Payload> {
         let mut state = lock(&self.state);
-        if state.in_flight_bytes.saturating_add(PAYLOAD_BYTES) > self.capacity_bytes {
+        let room_bytes = self.capacity_bytes.saturating_sub(state.unwritten_bytes);
+        if room_bytes < ROOM_MIN_BYTES {
             return None;
         }
         let buffer = state.spare.pop();
         drop(state);
-        Some(buffer.map_or_else(|| Payload::new(PAYLOAD_BYTES), |buffer| Payload::in_buffer(buffer, PAYLOAD_BYTES)))
+        let buffer = buffer.unwrap_or_else(|| Vec::with_capacity(PAYLOAD_BYTES));
+        Some(Payload::in_buffer(buffer, room_bytes.min(PAYLOAD_BYTES)))
     }
 
     /// Queues a payload.
     pub(super) fn push(&self, payload: Payload) -> PendingWrite {
         let (outcome, pending) = write_outcome();
-        let job = WriteJob { payload, outcome };
+        let job = WriteJob { payload, outcome, written_bytes: 0 };
         {
             let mut state = lock(&self.state);
             if state.has_ended {
@@ -96,10 +108,10 @@ impl WriteQueue {
                 return pending;
             }
             debug_assert!(
-                state.in_flight_bytes.saturating_add(PAYLOAD_BYTES) <= self.capacity_bytes,
+                state.unwritten_bytes.saturating_add(ROOM_MIN_BYTES) <= self.capacity_bytes,
                 "a payload was filled that there is no room for"
             );
-            state.in_flight_bytes = state.in_flight_bytes.saturating_add(job.payload.len());
+            state.unwritten_bytes = state.unwritten_bytes.saturating_add(job.payload.len());
             state.jobs.push_back(job);
         }
         self.changed.notify_all();
@@ -143,15 +155,23 @@ impl WriteQueue {
         }
     }
 
+    /// Frees the room of bytes that are written, rule 2.
+    pub(super) fn written(&self, job: &mut WriteJob, bytes: usize) {
+        let bytes = bytes.min(job.unwritten_bytes());
+        job.written_bytes += bytes;
+        let mut state = lock(&self.state);
+        state.unwritten_bytes = state.unwritten_bytes.saturating_sub(bytes);
+    }
+
     /// Reports the result of a payload, and takes its memory back.
     pub(super) fn done(&self, job: WriteJob, result: Result<(), SinkError>) {
-        let WriteJob { payload, outcome } = job;
-        let bytes = payload.len();
+        let bytes = job.unwritten_bytes();
+        let WriteJob { payload, outcome, .. } = job;
         let mut buffer = payload.into_buffer();
         {
             let mut state = lock(&self.state);
-            state.in_flight_bytes = state.in_flight_bytes.saturating_sub(bytes);
-            debug_assert_eq!(state.in_flight_bytes, state.jobs.iter().map(|job| job.payload.len()).sum::<usize>());
+            state.unwritten_bytes = state.unwritten_bytes.saturating_sub(bytes);
+            debug_assert_eq!(state.unwritten_bytes, state.jobs.iter().map(|job| job.payload.len()).sum::<usize>());
             // A buffer that a long batch has enlarged more than fourfold is freed.
             if state.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= 4 * PAYLOAD_BYTES {
                 buffer.clear();
@@ -220,7 +240,7 @@ mod tests {
     #[test]
     fn there_is_no_payload_while_the_capacity_is_used_up() {
         let queue = WriteQueue::new(2 * PAYLOAD_BYTES).unwrap();
-        let _pending = (queue.push(payload(PAYLOAD_BYTES)), queue.push(payload(1)));
+        let _pending = (queue.push(payload(PAYLOAD_BYTES)), queue.push(payload(PAYLOAD_BYTES)));
         assert!(queue.payload().is_none());
         let job = queue.next().unwrap();
         assert!(queue.payload().is_none(), "the payload that is being written counts");
@@ -229,11 +249,29 @@ mod tests {
     }
 
     #[test]
+    fn each_write_frees_room_for_a_payload_of_as_many_bytes() {
+        let queue = WriteQueue::new(PAYLOAD_BYTES).unwrap();
+        let _pending = queue.push(payload(PAYLOAD_BYTES));
+        let mut job = queue.next().unwrap();
+        queue.written(&mut job, ROOM_MIN_BYTES - 1);
+        assert!(queue.payload().is_none());
+        queue.written(&mut job, 1);
+        let mut next = queue.payload().unwrap();
+        next.buffer().resize(ROOM_MIN_BYTES - 1, b'x');
+        assert!(!next.is_full());
+        next.buffer().push(b'x');
+        assert!(next.is_full());
+        assert_eq!(job.unwritten().len(), PAYLOAD_BYTES - ROOM_MIN_BYTES);
+        queue.done(job, Ok(()));
+        assert_eq!(lock(&queue.state).unwritten_bytes, 0);
+    }
+
+    #[test]
     fn payloads_come_in_order_until_the_queue_is_closed() {
         let queue = WriteQueue::new(1 << 20).unwrap();
         let _pending = [3, 1, 2].map(|bytes| queue.push(payload(bytes)));
-        assert_eq!(queue.next().unwrap().records().len(), 3);
-        assert_eq!(queue.next().unwrap().records().len(), 1);
+        assert_eq!(queue.next().unwrap().unwritten().len(), 3);
+        assert_eq!(queue.next().unwrap().unwritten().len(), 1);
         queue.close();
         assert!(queue.next().is_none());
     }

@@ -11,7 +11,7 @@ use fapilog_plugin::{
     factory::Factory,
     formatter::Formatter,
     problem::Problem,
-    sink::{OnFull, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Sink, SinkContext, SinkError, SinkFactory},
 };
 
 use super::{queue::PAYLOAD_BYTES, sink::ConsoleWriterSink};
@@ -21,8 +21,9 @@ const QUEUE_BYTES_MAX: usize = 1 << 30;
 
 /// Writes events to standard output or standard error.
 ///
-/// A destination that takes no bytes (a pipe without reads, a terminal stopped by ctrl-S, a closed terminal) costs the events
-/// that it does not take, and nothing else: they are counted as lost, and the drain, the other sinks and a shutdown go on.
+/// While the destination takes no bytes (a pipe without reads, a terminal stopped by ctrl-S), the sink blocks the drain as any
+/// other sink does, once its queue is full; with [`OnFull::Drop`](fapilog_plugin::sink::OnFull::Drop) it drops events
+/// instead. A destination that is closed costs its events: they are counted as lost, and the drain goes on.
 ///
 /// ```
 /// use fapilog_engine::container::Container;
@@ -82,8 +83,8 @@ impl Console {
         Self { target, formatter, queue_capacity_bytes: 4 << 20 }
     }
 
-    /// The number of bytes that may wait to be written, in each shard, from 64 KiB to 1 GiB. At this limit, events are lost
-    /// to this sink. A batch that has begun may exceed it. Default: 4 MiB.
+    /// The number of bytes that may wait to be written, in each shard, from 64 KiB to 1 GiB. At this limit, the sink has no
+    /// room: see [`SinkFactory::on_full`]. A batch that has begun may exceed it. Default: 4 MiB.
     #[must_use]
     pub fn queue_capacity_bytes(mut self, bytes: usize) -> Self {
         self.queue_capacity_bytes = bytes;
@@ -150,9 +151,5 @@ impl SinkFactory for Console {
             problems.push(Problem::new("queue_capacity_bytes", self.queue_capacity_bytes, allowed));
         }
         problems
-    }
-
-    fn on_full(&self) -> OnFull {
-        OnFull::Drop
     }
 }

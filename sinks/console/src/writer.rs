@@ -7,7 +7,7 @@ use fapilog_plugin::sink::{Reporter, SinkError};
 use super::{
     destination::ConsoleDestination,
     line_lock::{HeldLineLock, LineLock, WriteDeadline},
-    queue::WriteQueue,
+    queue::{WriteJob, WriteQueue},
     wake_event::WaitEnd,
 };
 
@@ -47,8 +47,8 @@ impl ConsoleWriter {
     /// Writes until the queue is closed.
     pub(super) fn run(mut self) {
         let _end = ThreadEnd(Arc::clone(&self.queue));
-        while let Some(job) = self.queue.next() {
-            let result = self.write(job.records()).map_err(|failure| self.sink_error(failure));
+        while let Some(mut job) = self.queue.next() {
+            let result = self.write(&mut job).map_err(|failure| self.sink_error(failure));
             self.queue.done(job, result);
         }
         // The descriptor is closed before the end is reported: a waiting test may count descriptors.
@@ -64,34 +64,38 @@ impl ConsoleWriter {
         }
     }
 
-    fn write(&mut self, records: &[u8]) -> Result<(), WriteFailure> {
+    fn write(&mut self, job: &mut WriteJob) -> Result<(), WriteFailure> {
         let line_lock = Arc::clone(&self.line_lock);
-        let mut remaining = records;
-        while !remaining.is_empty() {
+        while !job.unwritten().is_empty() {
             // Rule 7.
             if let Some(code) = self.closed_by {
                 return Err(WriteFailure::System(io::Error::from_raw_os_error(code)));
             }
-            let (lines, tail) = remaining.split_at(lines_bytes(remaining, self.destination.write_bytes_max()));
+            let lines_bytes = lines_bytes(job.unwritten(), self.destination.write_bytes_max());
             let mut held = line_lock.acquire(|| self.queue.write_deadline()).ok_or(WriteFailure::Deadline)?; // 5
-            self.write_lines(lines, &mut held)?;
-            remaining = tail;
+            self.write_lines(job, lines_bytes, &mut held)?;
         }
         Ok(())
     }
 
-    fn write_lines(&mut self, lines: &[u8], held: &mut HeldLineLock<'_>) -> Result<(), WriteFailure> {
+    fn write_lines(
+        &mut self,
+        job: &mut WriteJob,
+        lines_bytes: usize,
+        held: &mut HeldLineLock<'_>,
+    ) -> Result<(), WriteFailure> {
         if held.is_mid_line {
             self.write_some(b"\n")?; // 6
             held.is_mid_line = false;
         }
-        let mut remaining = lines;
-        while !remaining.is_empty() {
-            let chunk = remaining.get(..self.destination.write_bytes_max()).unwrap_or(remaining); // 4
-            let written = self.write_some(chunk)?;
-            let (done, left) = remaining.split_at_checked(written).unwrap_or((remaining, &[]));
-            held.is_mid_line = !left.is_empty() && !done.ends_with(b"\n");
-            remaining = left;
+        let mut left_bytes = lines_bytes;
+        while left_bytes > 0 {
+            let chunk_bytes = left_bytes.min(self.destination.write_bytes_max()); // 4
+            let chunk = job.unwritten().get(..chunk_bytes).unwrap_or_default();
+            let written = self.write_some(chunk)?.min(chunk_bytes);
+            left_bytes -= written;
+            held.is_mid_line = left_bytes > 0 && !chunk.get(..written).unwrap_or_default().ends_with(b"\n");
+            self.queue.written(job, written); // 2
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use std::{
     io::{self, Read, Seek, Write},
     os::unix::net::UnixStream,
     thread,
+    time::Duration,
 };
 
 use console::{
@@ -26,7 +27,8 @@ use fapilog_plugin::sink::OnFull;
 use fapilog_sink_console::Console;
 use fapilog_sink_memory::Memory;
 use lines::{
-    MessageLines, TIMEOUT, assert_holds, builder, diagnostics, directory, log_bytes, log_line, shut_down, until,
+    MessageLines, TIMEOUT, assert_holds, builder, diagnostics, directory, log_bytes, log_line, of_program, shut_down,
+    until,
 };
 
 #[track_caller]
@@ -105,15 +107,40 @@ fn a_pipe_without_reads_costs_the_events_it_does_not_take_and_no_others() {
     let (memory, events) = Memory::new(|| MessageLines);
     let stuck = sink(&writer, "stuck").queue_capacity_bytes(2 * QUEUE_BYTES_MIN);
     let container = builder().sink("console", stuck).sink("memory", memory).start().unwrap();
+    // The threads wait until the stuck sink has held the other back for a second.
     let expected = log_bytes(&container.logger("test"), 2_000_001);
-    until("the other sink has everything", || events.bytes().len() == expected.len());
+    until("the other sink has everything", || of_program(&events.bytes()).len() == expected.len());
     wait_until_stuck("stuck");
     assert_sleeps("stuck");
+    until("the other sink has a report", || events.lines().iter().any(|line| line.contains("lost at sink console")));
     let accounts = shut_down_stuck(&container, "console");
-    assert!(events.bytes() == expected);
+    assert!(of_program(&events.bytes()) == expected);
     assert!(lost(&accounts, "console", LossReason::SinkBusy) > 0, "{accounts}");
-    let console = &accounts.sinks[0];
-    assert_eq!(console.delivered + console.lost.total(), accounts.submitted);
+}
+
+#[test]
+fn a_reader_that_is_slow_gets_every_event() {
+    // A page each 5 ms: a thread's wait for space ends after 50 ms.
+    let (mut reader, writer) = io::pipe().unwrap();
+    shrink(&writer);
+    let console = sink(&writer, "slow-reader").queue_capacity_bytes(QUEUE_BYTES_MIN);
+    let builder = Container::builder().executor(Executor::Thread).ring_capacity_bytes(64 << 10);
+    let container = builder.sink("console", console).start().unwrap();
+    drop(writer);
+    let reader = thread::spawn(move || {
+        let (mut all, mut page) = (Vec::new(), [0; 4096]);
+        loop {
+            match reader.read(&mut page).unwrap() {
+                0 => return all,
+                bytes => all.extend_from_slice(&page[..bytes]),
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let expected = log_bytes(&container.logger("test"), 500_001);
+    let accounts = shut_down(&container);
+    assert_eq!(accounts.lost_total(), 0, "{accounts}");
+    assert_same(&reader.join().unwrap(), &expected);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use console::{QUEUE_BYTES_MIN, TAKES_AT_MOST, lost, read_all, shut_down_stuck};
 use fapilog_engine::accounts::LossReason;
 use fapilog_sink_console::Console;
 use fapilog_sink_memory::Memory;
-use lines::{MessageLines, TIMEOUT, builder, log_bytes, log_line, shut_down, until};
+use lines::{MessageLines, TIMEOUT, builder, log_bytes, log_line, of_program, shut_down, until};
 
 const ROLE: &str = "FAPILOG_CONSOLE_TEST_ROLE";
 
@@ -130,7 +130,7 @@ fn is_not_read() {
     let stdout = Console::stdout(|| MessageLines).queue_capacity_bytes(QUEUE_BYTES_MIN);
     let container = builder().sink("stdout", stdout).sink("memory", memory).start().unwrap();
     let expected = log_bytes(&container.logger("test"), 1_000_001);
-    until("the other sink has everything", || events.bytes().len() == expected.len());
+    until("the other sink has everything", || of_program(&events.bytes()).len() == expected.len());
     shut_down_stuck(&container, "stdout");
 }
 

@@ -137,6 +137,8 @@ pub(crate) struct ShardCounters {
     pub(crate) internal: SingleWriterCounter,
     /// Events that came as far as the sinks.
     pub(crate) passed: SingleWriterCounter,
+    /// Of these, events that were for no sink.
+    pub(crate) unrouted: SingleWriterCounter,
 }
 
 /// The counters that one shard keeps for one plugin.

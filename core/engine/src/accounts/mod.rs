@@ -73,6 +73,9 @@ pub struct Accounts {
     pub pending: u64,
     /// Events delivered with a part cut (see [`Event::is_cut`](fapilog_plugin::event::Event::is_cut)).
     pub cut: u64,
+    /// Events that were for no sink: the route of each excludes them, or it is disabled. Each sink's account has them among
+    /// its filtered ones.
+    pub unrouted: u64,
     /// Each sink's own account.
     pub sinks: Vec<SinkAccounts>,
 }
@@ -99,16 +102,22 @@ pub struct AccountingError {
 }
 
 impl Accounts {
-    /// Events taken out by plugins.
+    /// Events taken out by plugins, and events that were for no sink.
     #[must_use]
     pub fn filtered_total(&self) -> u64 {
+        self.filtered_by_plugins() + self.unrouted
+    }
+
+    fn filtered_by_plugins(&self) -> u64 {
         self.filtered.iter().map(|(_, count)| count).sum()
     }
 
-    /// Events that every sink they were for has delivered (the count of the sink that is farthest behind).
+    /// Events that every sink they were for has delivered (the count of the sink that is farthest behind). Events that were
+    /// for no sink are not among them.
     #[must_use]
     pub fn delivered_total(&self) -> u64 {
-        self.sinks.iter().map(|sink| sink.delivered + sink.filtered).min().unwrap_or(0)
+        let least = self.sinks.iter().map(|sink| sink.delivered + sink.filtered).min().unwrap_or(0);
+        least.saturating_sub(self.unrouted)
     }
 
     /// Events lost: before any sink, and at the sink that has lost most.
@@ -130,7 +139,7 @@ impl Accounts {
     /// The first sink at which it does not hold.
     pub fn check(&self) -> Result<(), AccountingError> {
         for sink in &self.sinks {
-            let filtered = self.filtered_total() + sink.filtered;
+            let filtered = self.filtered_by_plugins() + sink.filtered;
             let lost = self.lost.total() + sink.lost.total();
             let pending = self.pending + sink.pending;
             if self.submitted != sink.delivered + filtered + lost + pending {
@@ -196,7 +205,15 @@ mod tests {
     }
 
     fn accounts(sinks: Vec<SinkAccounts>) -> Accounts {
-        Accounts { submitted: 10, filtered: Vec::new(), lost: Losses::default(), pending: 0, cut: 0, sinks }
+        Accounts {
+            submitted: 10,
+            filtered: Vec::new(),
+            lost: Losses::default(),
+            pending: 0,
+            cut: 0,
+            unrouted: 0,
+            sinks,
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::{
     accounts::Accounts,
     container::{deadline_after, request_flush, wait_until},
     error::FlushError,
-    port::flush::WaitOutcome,
+    port::flush::{FlushLosses, WaitOutcome},
     producer::{Frontend, Logger},
     totals::accounts,
 };
@@ -17,19 +17,49 @@ pub(super) fn flush(frontend: &Frontend, timeout: Duration) -> Result<Accounts, 
     }
     let deadline = wait_until(deadline_after(timeout));
     let tickets: Vec<u64> = frontend.ports.iter().map(|port| request_flush(port)).collect();
+    let mut end = FlushEnd::default();
     for (port, ticket) in frontend.ports.iter().zip(tickets) {
-        outcome(port.flush.wait(ticket, deadline), timeout, frontend)?;
+        end.add(port.flush.wait(ticket, deadline));
     }
-    Ok(accounts(frontend))
+    end.into_result(timeout, frontend)
 }
 
-/// The result of a flush, by one shard's answer.
-pub(super) fn outcome(waited: WaitOutcome, timeout: Duration, frontend: &Frontend) -> Result<(), FlushError> {
-    match waited {
-        WaitOutcome::Done => Ok(()),
-        WaitOutcome::Failed(sinks) => Err(FlushError::Failed { sinks, accounts: Box::new(accounts(frontend)) }),
-        WaitOutcome::Over => Err(FlushError::ShutDown),
-        WaitOutcome::Late => Err(FlushError::Deadline { timeout, accounts: Box::new(accounts(frontend)) }),
+/// The answers of all shards to a flush. Each is waited for, also after one that reports losses.
+#[derive(Debug, Default)]
+pub(super) struct FlushEnd {
+    is_late: bool,
+    is_over: bool,
+    losses: FlushLosses,
+}
+
+impl FlushEnd {
+    pub(super) fn add(&mut self, waited: WaitOutcome) {
+        match waited {
+            WaitOutcome::Done => {}
+            WaitOutcome::Failed(FlushLosses { failed_sinks, events }) => {
+                let known = &mut self.losses.failed_sinks;
+                known.extend(failed_sinks.into_iter().filter(|sink| !known.contains(sink)).collect::<Vec<_>>());
+                self.losses.events += events;
+            }
+            WaitOutcome::Over => self.is_over = true,
+            WaitOutcome::Late => self.is_late = true,
+        }
+    }
+
+    pub(super) fn into_result(self, timeout: Duration, frontend: &Frontend) -> Result<Accounts, FlushError> {
+        let accounts = Box::new(accounts(frontend));
+        let FlushLosses { failed_sinks, events } = self.losses;
+        if self.is_over {
+            Err(FlushError::ShutDown)
+        } else if self.is_late {
+            Err(FlushError::Deadline { timeout, accounts })
+        } else if !failed_sinks.is_empty() {
+            Err(FlushError::Failed { sinks: failed_sinks, accounts })
+        } else if events > 0 {
+            Err(FlushError::Lost { events, accounts })
+        } else {
+            Ok(*accounts)
+        }
     }
 }
 

@@ -11,10 +11,9 @@ use fapilog_plugin::threads::lock;
 
 use crate::{
     accounts::Accounts,
-    container::{Container, deadline_after, flush, request_flush},
+    container::{Container, deadline_after, flush::FlushEnd, request_flush},
     error::{FlushError, ShutdownError},
     port::ShardPort,
-    totals::accounts,
 };
 
 impl Container {
@@ -32,11 +31,11 @@ impl Container {
             if is_in_forked_child {
                 return Err(FlushError::Forked);
             }
+            let mut end = FlushEnd::default();
             for Asked { port, ticket } in &asked {
-                let waited = poll_fn(|context| port.flush.poll(*ticket, deadline, context)).await;
-                flush::outcome(waited, timeout, &self.frontend)?;
+                end.add(poll_fn(|context| port.flush.poll(*ticket, deadline, context)).await);
             }
-            Ok(accounts(&self.frontend))
+            end.into_result(timeout, &self.frontend)
         }
     }
 

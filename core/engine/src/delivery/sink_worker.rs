@@ -18,7 +18,7 @@ use fapilog_record::{
 };
 
 use crate::{
-    accounts::{LossReason, PluginCounters, SinkCounters},
+    accounts::{LossReason, Losses, PluginCounters, SinkCounters},
     delivery::{
         failure::DeliveryFailure,
         in_flight::{InFlightPayload, InFlightPayloads, PayloadContents, panicked, poll_catching_panics},
@@ -34,6 +34,9 @@ use crate::{
 
 /// How long an urgent event waits for others of its payload.
 const URGENT_WAIT: Duration = Duration::from_millis(1);
+
+/// After this time without room, a sink holds back no other sink.
+const STALL_TIME: Duration = Duration::from_secs(1);
 
 /// A sink with the payload that is being filled, and the payloads in flight.
 pub(crate) struct SinkWorker {
@@ -54,6 +57,28 @@ pub(crate) struct SinkWorker {
     health: SinkHealth,
 }
 
+/// Whether a sink takes a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    /// It has room.
+    HasRoom,
+    /// It drops events at once: it is disabled, its breaker is open, or its policy is to drop.
+    Drops,
+    /// It has no room, and blocks the drain.
+    Full,
+    /// It has had no room for `STALL_TIME`.
+    Stalled,
+}
+
+/// A trouble of a sink that its operator has to know of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SinkTrouble {
+    /// The last delivery or batch failed.
+    Fails,
+    /// It has had no room for `STALL_TIME`.
+    Stalls,
+}
+
 /// The failures of a sink, as far as the shard acts on them.
 #[derive(Debug, Default)]
 struct SinkHealth {
@@ -63,6 +88,12 @@ struct SinkHealth {
     is_stopping: bool,
     /// Something has failed since the last flush was answered.
     has_failed_since_flush: bool,
+    /// Since when it has had no room, as far as it was asked.
+    full_since: Option<Instant>,
+    /// Losses that the shard has collected for its reports.
+    collected: Losses,
+    /// Losses at this sink that were reported to other sinks, while this one took no events.
+    unreported: Losses,
 }
 
 struct FillingPayload {
@@ -132,14 +163,38 @@ impl SinkWorker {
 
     /// Whether a batch may come.
     #[inline]
-    pub(crate) fn is_ready(&mut self) -> bool {
-        // A sink that is disabled or whose breaker is open drops its events at once: it blocks no other.
-        !self.is_enabled || self.supervisor.is_open() || self.has_room() || self.on_full == OnFull::Drop
+    pub(crate) fn readiness(&mut self, now: Instant) -> Readiness {
+        // A sink that is disabled or whose breaker is open blocks no other.
+        if !self.is_enabled || self.supervisor.is_open() {
+            return Readiness::Drops;
+        }
+        if self.has_room() {
+            self.health.full_since = None;
+            return Readiness::HasRoom;
+        }
+        self.health.full_since.get_or_insert(now);
+        match self.on_full {
+            OnFull::Drop => Readiness::Drops,
+            _ if self.is_stalled(now) => Readiness::Stalled,
+            _ => Readiness::Full,
+        }
     }
 
-    /// Whether its last delivery or batch failed.
-    pub(crate) fn is_failing(&self) -> bool {
-        self.health.is_failing
+    /// Whether a report of losses may come. A sink that fails would lose the report, and each report would make another.
+    pub(crate) fn readiness_for_report(&mut self, now: Instant) -> Readiness {
+        if self.health.is_failing { Readiness::Drops } else { self.readiness(now) }
+    }
+
+    fn is_stalled(&self, now: Instant) -> bool {
+        self.health.full_since.is_some_and(|since| now.saturating_duration_since(since) >= STALL_TIME)
+    }
+
+    /// Its trouble, if it has one.
+    pub(crate) fn trouble(&self, now: Instant) -> Option<SinkTrouble> {
+        match self.health.is_failing {
+            true => Some(SinkTrouble::Fails),
+            false => self.is_stalled(now).then_some(SinkTrouble::Stalls),
+        }
     }
 
     /// Events that it could not deliver.
@@ -181,7 +236,41 @@ impl SinkWorker {
         );
     }
 
-    /// Counts events that came before the sink did, or after it was removed, as filtered at this sink.
+    /// Whether its route takes the event.
+    pub(crate) fn takes(&self, event: &Event<'_>) -> bool {
+        self.is_enabled && self.route.as_ref().is_none_or(|route| is_taken_by(route, event))
+    }
+
+    /// Whether every event is for this sink.
+    pub(crate) fn takes_all(&self) -> bool {
+        self.is_enabled && self.route.is_none()
+    }
+
+    /// Events that were lost here since the last call.
+    pub(crate) fn collect_losses(&mut self) -> Losses {
+        let lost = self.counters.lost.read();
+        let new = lost.since(&self.health.collected);
+        self.health.collected = lost;
+        new
+    }
+
+    /// Keeps losses at this sink for a report of its own, because it takes no events now.
+    pub(crate) fn keep_losses(&mut self, losses: &Losses) {
+        self.health.unreported.add(losses);
+    }
+
+    /// Whether it has lost events of which it has had no report.
+    pub(crate) fn has_unreported_losses(&self) -> bool {
+        self.health.unreported.total() > 0
+    }
+
+    /// The losses that [`keep_losses`](Self::keep_losses) kept.
+    pub(crate) fn take_unreported_losses(&mut self) -> Losses {
+        std::mem::take(&mut self.health.unreported)
+    }
+
+    /// Counts events that are not for this sink as filtered: they came before the sink did, after it was removed, or are
+    /// reports of losses while it took no events.
     pub(crate) fn passed_by(&self, events: u64) {
         self.counters.offered.add(events);
         self.counters.filtered.add(events);
@@ -208,11 +297,18 @@ impl SinkWorker {
             return self.counters.filtered.add(batch.len() as u64);
         }
         let Some(route) = &self.route else { return self.encode_all(batch, now) };
-        let routed = batch.subset(|event| route.takes(event.level(), event.target(), event.source().name()));
+        let routed = batch.subset(|event| is_taken_by(route, event));
         self.counters.filtered.add((batch.len() - routed.len()) as u64);
         if !routed.is_empty() {
             self.encode_all(&routed, now);
         }
+    }
+
+    /// Encodes reports of losses, whatever the route: a loss of events that the route takes must not be hidden by the route.
+    /// Only while the sink has room.
+    pub(crate) fn encode_report(&mut self, batch: &Batch<'_>, now: Instant) {
+        self.counters.offered.add(batch.len() as u64);
+        self.encode_all(batch, now);
     }
 
     #[inline]
@@ -327,7 +423,8 @@ impl SinkWorker {
         self.in_flight.drop_completed();
         self.assert_balanced();
         let has_completed = self.in_flight.completed() != completed_before;
-        if has_completed && !self.supervisor.is_open() {
+        if has_completed {
+            self.health.full_since = None;
             self.count_retries();
         }
         has_completed
@@ -353,8 +450,11 @@ impl SinkWorker {
         }
     }
 
-    /// A sink that has retried may write in another way.
-    fn count_retries(&mut self) {
+    /// A sink that has retried may write in another way. A sink in trouble retries before a delivery ends.
+    pub(crate) fn count_retries(&mut self) {
+        if self.supervisor.is_open() {
+            return;
+        }
         let retries = self.supervisor.ask(CallKind::Occasional, || self.sink.retries()).unwrap_or(0);
         let new = retries.saturating_sub(self.counters.retries.get());
         self.counters.retries.add(new);
@@ -435,6 +535,10 @@ impl SinkWorker {
         self.in_flight.clear();
         self.set_flush(SinkFlush::None);
     }
+}
+
+fn is_taken_by(route: &Route, event: &Event<'_>) -> bool {
+    route.takes(event.level(), event.target(), event.source().name())
 }
 
 impl Drop for SinkWorker {

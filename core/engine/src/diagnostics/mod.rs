@@ -29,6 +29,8 @@ const FIRST_MAX: usize = 32;
 const LAST_MAX: usize = 32;
 /// The longest text, in bytes; a longer one is cut.
 const TEXT_MAX_BYTES: usize = 8 * 1024;
+/// The longest reason in an emergency line, in bytes.
+const REASON_MAX_BYTES: usize = 256;
 /// How many are reported in a [`REPORTS_SPAN`]: more than a start has to report, and fewer than would be a flood.
 const REPORTS_MAX: u32 = 32;
 const REPORTS_SPAN: Duration = Duration::from_secs(1);
@@ -189,6 +191,13 @@ impl DiagnosticLog {
     pub(crate) fn all(&self) -> Vec<Diagnostic> {
         lock(&self.shared.kept).all()
     }
+
+    /// The text of the last diagnostic about this subject, cut to the length of a reason in a line.
+    pub(crate) fn last_about(&self, about: &str) -> Option<String> {
+        let mut text = lock(&self.shared.kept).latest.iter().find(|(known, _)| known == about)?.1.clone();
+        text.truncate(text.floor_char_boundary(REASON_MAX_BYTES));
+        Some(text)
+    }
 }
 
 impl Diagnostics for DiagnosticLog {
@@ -204,11 +213,14 @@ struct KeptDiagnostics {
     last: VecDeque<Diagnostic>,
     /// How many have had to make room.
     gone: u64,
+    /// The last text about each subject, of the first `LAST_MAX` subjects.
+    latest: Vec<(String, String)>,
 }
 
 impl KeptDiagnostics {
     /// Returns whether it is not among those that are kept already.
     fn add(&mut self, diagnostic: &Diagnostic) -> bool {
+        self.set_latest(diagnostic);
         let known = self.first.iter_mut().chain(&mut self.last).find(|known| known.is_same_as(diagnostic));
         if let Some(known) = known {
             known.times += 1;
@@ -223,6 +235,15 @@ impl KeptDiagnostics {
         }
         self.last.push_back(diagnostic.clone());
         true
+    }
+
+    fn set_latest(&mut self, Diagnostic { about, text, .. }: &Diagnostic) {
+        let known = self.latest.iter_mut().find(|(known, _)| known == about);
+        if let Some((_, latest)) = known {
+            latest.clone_from(text);
+        } else if self.latest.len() < LAST_MAX {
+            self.latest.push((about.clone(), text.clone()));
+        }
     }
 
     /// All of them, and between the first and the last how many there were.

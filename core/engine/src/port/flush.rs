@@ -24,10 +24,10 @@ pub(crate) struct FlushGate {
 #[derive(Debug, Default)]
 struct Answered {
     ticket: u64,
-    /// Up to this ticket, an event could not be delivered or made durable.
+    /// Up to this ticket, something was lost, or could not be delivered or made durable.
     failed: u64,
-    /// At which sinks, as of that ticket.
-    failed_sinks: Vec<String>,
+    /// The losses as of that ticket.
+    losses: FlushLosses,
     /// The shard is gone: nothing will be answered any more.
     is_over: bool,
     /// When to give up, once a stop is requested.
@@ -45,13 +45,28 @@ struct Task {
     waker: Waker,
 }
 
+/// Losses since the flush before.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct FlushLosses {
+    /// Sinks at which an event was not delivered, or is not durable where it should be.
+    pub(crate) failed_sinks: Vec<String>,
+    /// Events lost anywhere: before any sink, and at sinks, each sink by itself.
+    pub(crate) events: u64,
+}
+
+impl FlushLosses {
+    fn is_none(&self) -> bool {
+        self.failed_sinks.is_empty() && self.events == 0
+    }
+}
+
 /// The end of a wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WaitOutcome {
     /// Everything that came before the request is delivered.
     Done,
-    /// Every delivery has ended, and some have failed, at these sinks.
-    Failed(Vec<String>),
+    /// Every delivery has ended, and something was lost.
+    Failed(FlushLosses),
     /// The shard has ended.
     Over,
     /// Time is up.
@@ -62,7 +77,7 @@ impl Answered {
     /// The answer to a ticket, if there is one.
     fn to(&self, ticket: u64) -> Option<WaitOutcome> {
         if self.failed >= ticket {
-            return Some(WaitOutcome::Failed(self.failed_sinks.clone()));
+            return Some(WaitOutcome::Failed(self.losses.clone()));
         }
         (self.ticket >= ticket).then_some(WaitOutcome::Done)
     }
@@ -90,18 +105,17 @@ impl FlushGate {
         self.requested.load(seeded::ordering(Ordering::Acquire, "flush_requested_relaxed"))
     }
 
-    /// Answers all requests up to `ticket`. At the sinks in `failed`, an event was not delivered, or is not
-    /// durable where it should be.
-    pub(crate) fn answer(&self, ticket: u64, failed: Vec<String>) {
+    /// Answers all requests up to `ticket`.
+    pub(crate) fn answer(&self, ticket: u64, losses: FlushLosses) {
         let tasks = {
             let mut answered = lock(&self.answered);
             debug_assert!(!answered.is_over, "a shard that has ended answers nothing");
             debug_assert!(answered.ticket < ticket, "ticket {ticket} is answered after {}", answered.ticket);
             debug_assert!(ticket <= self.requested(), "ticket {ticket} was not given out");
             answered.ticket = ticket;
-            if !failed.is_empty() {
+            if !losses.is_none() {
                 answered.failed = ticket;
-                answered.failed_sinks = failed;
+                answered.losses = losses;
             }
             std::mem::take(&mut answered.tasks)
         };

@@ -16,6 +16,7 @@ use fapilog_ring::{
 use crate::{
     accounts::{HealthGauge, LaneCounters, PluginCounters, ShardCounters, SinkCounters},
     port::{changes::ChangeBox, flush::FlushGate, latency::Latencies},
+    producer::overflow::SpaceSignal,
 };
 
 /// A ring on its way to its shard.
@@ -34,6 +35,7 @@ const IDLE_RINGS_MAX: usize = 32;
 pub(crate) struct ShardPort {
     pub(crate) registrations: Registrations<NewRing>,
     pub(crate) doorbell: Doorbell,
+    pub(crate) space: SpaceSignal,
     pub(crate) flush: FlushGate,
     idle_rings: Mutex<Vec<IdleRing>>,
     /// The shard has looked at its rings for the last time.

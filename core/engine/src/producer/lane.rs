@@ -138,7 +138,7 @@ impl ProducerLane {
                 Attempt::Done => return,
                 Attempt::RingDoorbell => return self.lane_end.port.doorbell.ring(),
                 Attempt::NoSpace(ReserveError::Full { .. })
-                    if may_wait(&mut wait, self.overflow, &self.lane_end.port.doorbell) => {}
+                    if may_wait(&mut wait, self.overflow, &self.lane_end.port) => {}
                 Attempt::NoSpace(error) => return self.count_lost(error),
             }
         }

@@ -8,7 +8,7 @@
 mod lane;
 mod lane_registry;
 mod logger;
-mod overflow;
+pub(crate) mod overflow;
 mod scope;
 mod shared_lane;
 pub(crate) mod sources;
@@ -282,7 +282,7 @@ impl Frontend {
     /// Logs for a thread that has no lane. Counts the event as lost if there is no shared lane either.
     pub(crate) fn log_shared<A: Arguments>(&self, call: LogCall, arguments: &A, scope: &[u8]) {
         let logged = self.ports.first().map_or(SharedLaneLog::Closed, |port| {
-            self.shared_lane.log(call, arguments, scope, self.limits.overflow, &port.doorbell)
+            self.shared_lane.log(call, arguments, scope, self.limits.overflow, port)
         });
         if logged == SharedLaneLog::Closed {
             self.refuse(if self.is_closed() { LossReason::ContainerClosed } else { LossReason::RingFull });

@@ -1,9 +1,13 @@
 //! Overflow: the policy of a log call when a ring is full.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 
 use fapilog_plugin::{named_enum, threads::drain_thread};
-use fapilog_ring::Doorbell;
+
+use crate::port::ShardPort;
 
 named_enum! {
     /// The behaviour of a log call when its thread's ring is full, by name: see [`Overflow`].
@@ -37,8 +41,9 @@ impl OverflowStrategy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// Wait for space, this long at most; then the event is lost and counted. A plugin that logs on a drain's thread does
-    /// not wait: no other thread would make space meanwhile.
+    /// Wait for space, this long at most; then the event is lost and counted. After a wait in vain, no thread waits until
+    /// the drain has made space. A plugin that logs on a drain's thread does not wait: no other thread would make space
+    /// meanwhile.
     Block {
         /// The longest wait.
         timeout: Duration,
@@ -74,19 +79,65 @@ impl Overflow {
     }
 }
 
-/// Waits a step for space; `false` if the strategy does not wait, or time is up.
-pub(super) fn may_wait(wait: &mut Option<SpaceWait>, overflow: Overflow, doorbell: &Doorbell) -> bool {
+/// How often a shard has made space in its rings, and after which time a thread last waited in vain. Threads that log and the
+/// drain share it. Only the length of waits depends on it: no model need see it.
+#[derive(Debug)]
+pub(crate) struct SpaceSignal {
+    releases: AtomicU64,
+    /// The number of releases at which a wait was in vain.
+    vain_at: AtomicU64,
+}
+
+impl Default for SpaceSignal {
+    fn default() -> Self {
+        Self { releases: AtomicU64::new(0), vain_at: AtomicU64::new(u64::MAX) }
+    }
+}
+
+impl SpaceSignal {
+    /// The drain has made space. Only the drain may call this.
+    #[inline]
+    pub(crate) fn released(&self) {
+        // Relaxed: the drain alone writes it.
+        let releases = self.releases.load(Ordering::Relaxed);
+        // Release: a thread that sees the number sees the space; pairs with `releases`.
+        self.releases.store(releases.wrapping_add(1), Ordering::Release);
+    }
+
+    fn releases(&self) -> u64 {
+        // Acquire: pairs with `released`.
+        self.releases.load(Ordering::Acquire)
+    }
+
+    /// A thread found no space, after it had seen this number of releases, and its time is up.
+    fn waited_in_vain(&self, releases: u64) {
+        // Relaxed: nothing but the number is read on its strength.
+        self.vain_at.store(releases, Ordering::Relaxed);
+    }
+
+    /// Whether a thread has waited in vain, and the drain has made no space since.
+    fn is_vain(&self) -> bool {
+        // Relaxed: see `waited_in_vain`.
+        self.vain_at.load(Ordering::Relaxed) == self.releases()
+    }
+}
+
+/// Waits a step for space; `false` if the strategy does not wait, or time is up, or an earlier wait was in vain.
+pub(super) fn may_wait(wait: &mut Option<SpaceWait>, overflow: Overflow, port: &ShardPort) -> bool {
     // A plugin that logs, or its panic that is logged: the drain would wait for itself.
     if drain_thread::is_marked() {
         return false;
     }
     let Some(timeout) = overflow.timeout() else { return false };
+    if wait.is_none() && port.space.is_vain() {
+        return false;
+    }
     let wait = wait.get_or_insert_with(|| {
         // A thread that waits for the drain wakes it first.
-        doorbell.ring();
-        SpaceWait::new(timeout)
+        port.doorbell.ring();
+        SpaceWait::new(timeout, &port.space)
     });
-    wait.step()
+    wait.step(&port.space)
 }
 
 /// Waits for space, by steps that grow: the drain is at work on another core, so a short wait is the rule.
@@ -95,20 +146,26 @@ pub(crate) struct SpaceWait {
     /// `None`: no deadline, because the end of the timeout is beyond the range of [`Instant`].
     deadline: Option<Instant>,
     steps: u32,
+    /// The number of releases before the last attempt.
+    releases: u64,
 }
 
 impl SpaceWait {
-    pub(crate) fn new(timeout: Duration) -> Self {
-        Self { deadline: Instant::now().checked_add(timeout), steps: 0 }
+    fn new(timeout: Duration, space: &SpaceSignal) -> Self {
+        Self { deadline: Instant::now().checked_add(timeout), steps: 0, releases: space.releases() }
     }
 
     /// Waits one step; `false` when time is up.
-    pub(crate) fn step(&mut self) -> bool {
+    fn step(&mut self, space: &SpaceSignal) -> bool {
         const SPINS: u32 = 64;
         const SPINS_AND_YIELDS: u32 = SPINS + 16;
         const SLEEP: Duration = Duration::from_micros(50);
 
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            // The first attempt comes before the first look at the number: a wait without a step shows nothing.
+            if self.steps > 0 {
+                space.waited_in_vain(self.releases);
+            }
             return false;
         }
         match self.steps {
@@ -117,6 +174,44 @@ impl SpaceWait {
             _ => std::thread::sleep(SLEEP),
         }
         self.steps = self.steps.saturating_add(1);
+        // Before the next attempt: space that is made after it makes another number.
+        self.releases = space.releases();
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait_in_vain(port: &ShardPort) -> u32 {
+        let mut wait = None;
+        let mut steps = 0;
+        while may_wait(&mut wait, Overflow::Block { timeout: Duration::from_millis(1) }, port) {
+            steps += 1;
+        }
+        steps
+    }
+
+    #[test]
+    fn after_a_wait_in_vain_no_thread_waits_until_the_drain_has_made_space() {
+        let port = ShardPort::default();
+        assert!(wait_in_vain(&port) > 0);
+        assert_eq!(wait_in_vain(&port), 0);
+        port.space.released();
+        assert!(wait_in_vain(&port) > 0);
+        assert_eq!(wait_in_vain(&port), 0);
+    }
+
+    #[test]
+    fn space_that_is_made_after_the_last_attempt_ends_no_later_wait() {
+        let port = ShardPort::default();
+        let mut wait = SpaceWait::new(Duration::from_millis(1), &port.space);
+        while wait.step(&port.space) {
+            if wait.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                port.space.released();
+            }
+        }
+        assert!(!port.space.is_vain());
     }
 }

@@ -1,12 +1,15 @@
 //! The lane of threads that have none of their own.
 
 use fapilog_record::arguments::Arguments;
-use fapilog_ring::{Doorbell, ReserveError, seeded, sync};
+use fapilog_ring::{ReserveError, seeded, sync};
 
-use crate::producer::{
-    ProducerLane,
-    lane::{Attempt, LogCall},
-    overflow::{Overflow, SpaceWait, may_wait},
+use crate::{
+    port::ShardPort,
+    producer::{
+        ProducerLane,
+        lane::{Attempt, LogCall},
+        overflow::{Overflow, SpaceWait, may_wait},
+    },
 };
 
 /// A lane that many threads share, under a lock.
@@ -45,7 +48,7 @@ impl SharedLane {
         arguments: &A,
         scope: &[u8],
         overflow: Overflow,
-        doorbell: &Doorbell,
+        port: &ShardPort,
     ) -> SharedLaneLog {
         let mut stamp = None;
         let mut wait: Option<SpaceWait> = None;
@@ -59,10 +62,10 @@ impl SharedLane {
                 None => return SharedLaneLog::Closed,
                 Some(Attempt::Done) => return SharedLaneLog::Done,
                 Some(Attempt::RingDoorbell) => {
-                    doorbell.ring();
+                    port.doorbell.ring();
                     return SharedLaneLog::Done;
                 }
-                Some(Attempt::NoSpace(ReserveError::Full { .. })) if may_wait(&mut wait, overflow, doorbell) => {}
+                Some(Attempt::NoSpace(ReserveError::Full { .. })) if may_wait(&mut wait, overflow, port) => {}
                 Some(Attempt::NoSpace(error)) => {
                     // The lane may have been closed since the attempt; the caller then counts the call as too late.
                     let is_counted = self.with_lane(|lane| lane.count_lost(error)).is_some();

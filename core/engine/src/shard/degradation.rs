@@ -4,15 +4,20 @@ use std::time::{Duration, Instant};
 
 use crate::{
     accounts::HealthLevel,
-    delivery::sink_worker::SinkWorker,
+    delivery::sink_worker::{SinkTrouble, SinkWorker},
     shard::{Shard, pipeline::Pipeline},
 };
 
-/// The emergency lines so far: reports on stderr of events that no sink took.
+/// How often a sink in trouble is reported.
+const TROUBLE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The emergency lines so far: reports on stderr of events that no sink took, and of sinks in trouble.
 #[derive(Debug, Default)]
 pub(super) struct Emergency {
     reported: u64,
     last: Option<Instant>,
+    /// The sinks in trouble that were reported, and when. A sink is a name among few.
+    sinks: Vec<(String, Instant)>,
 }
 
 impl Emergency {
@@ -27,24 +32,66 @@ impl Emergency {
         self.reported = lost;
         Some(events)
     }
+
+    /// Whether to report this sink's trouble: at once, and then each minute.
+    fn begin_sink(&mut self, sink: &str, now: Instant) -> bool {
+        match self.sinks.iter_mut().find(|(known, _)| known == sink) {
+            Some((_, last)) if now.saturating_duration_since(*last) < TROUBLE_INTERVAL => return false,
+            Some((_, last)) => *last = now,
+            None => self.sinks.push((sink.to_owned(), now)),
+        }
+        true
+    }
 }
 
 impl Shard {
     /// When every sink fails, a line goes to stderr: at most one a second, and with counts only.
     pub(super) fn report_if_no_sink_works(&mut self, now: Instant) {
         let lost: u64 = self.sinks.workers.iter().map(SinkWorker::failed_events).sum();
-        if self.sinks.workers.iter().all(SinkWorker::is_failing) && lost > self.sinks.emergency.reported {
+        let is_failing = |worker: &SinkWorker| worker.trouble(now) == Some(SinkTrouble::Fails);
+        if self.sinks.workers.iter().all(is_failing) && lost > self.sinks.emergency.reported {
             let Some(events) = self.sinks.emergency.begin(lost, now) else { return };
-            self.sinks
-                .diagnostics
-                .emergency(&format!("no sink works: {events} events lost; see the container's diagnostics"));
+            let reasons: Vec<String> = self.sinks.workers.iter().map(|worker| self.reason(worker.name())).collect();
+            self.sinks.diagnostics.emergency(&format!("no sink works: {events} events lost ({})", reasons.join("; ")));
+        }
+    }
+
+    /// A line goes to stderr for each sink that stalls, or fails while another sink works: at once, and then each minute.
+    pub(super) fn report_sinks_in_trouble(&mut self, now: Instant) {
+        if self.sinks.workers.iter().all(|worker| worker.trouble(now).is_none()) {
+            return;
+        }
+        self.port.health.set(health(&self.stages.pipeline, &self.sinks.workers, now));
+        let works = self.sinks.workers.iter().any(|worker| worker.trouble(now).is_none());
+        for place in 0..self.sinks.workers.len() {
+            let Some(worker) = self.sinks.workers.get_mut(place) else { continue };
+            let text = match worker.trouble(now) {
+                Some(SinkTrouble::Stalls) => "takes no events",
+                // Where no sink works, the line with the losses has the reasons.
+                Some(SinkTrouble::Fails) if works => "fails",
+                _ => continue,
+            };
+            worker.count_retries();
+            let name = worker.name().to_owned();
+            if self.sinks.emergency.begin_sink(&name, now) {
+                let reason = self.reason(&name);
+                self.sinks.diagnostics.emergency(&format!("a sink {text}: {reason}"));
+            }
+        }
+    }
+
+    /// The sink's name, with its last diagnostic.
+    fn reason(&self, sink: &str) -> String {
+        match self.sinks.diagnostics.last_about(sink) {
+            Some(reason) => format!("{sink}: {reason}"),
+            None => sink.to_owned(),
         }
     }
 }
 
 /// How much of the pipeline works.
-pub(super) fn health(pipeline: &Pipeline, workers: &[SinkWorker]) -> HealthLevel {
-    let failing = workers.iter().filter(|worker| worker.is_failing()).count();
+pub(super) fn health(pipeline: &Pipeline, workers: &[SinkWorker], now: Instant) -> HealthLevel {
+    let failing = workers.iter().filter(|worker| worker.trouble(now).is_some()).count();
     // A container has a sink at least.
     if failing == workers.len() {
         return HealthLevel::Emergency;

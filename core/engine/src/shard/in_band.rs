@@ -1,4 +1,8 @@
-//! Losses are reported in the log itself.
+//! Losses are reported in the log itself, in the diagnostics, and by the next flush.
+//!
+//! Every place where events are lost is read every 100 ms, and reported at most once a second. Reports pass the enrichers and
+//! the redactors, and no processor: a filter must not hide that something is lost. For the same reason they go to every sink
+//! that has room, whatever its route. A sink that had none gets a report of its own losses when it takes events again.
 
 use std::time::{Duration, Instant};
 
@@ -6,40 +10,246 @@ use bumpalo::collections::Vec as BumpVec;
 use fapilog_plugin::event::{Batch, FieldRef};
 use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 
-use crate::accounts::Losses;
+use crate::{
+    accounts::Losses,
+    delivery::sink_worker::{Readiness, SinkWorker},
+    diagnostics::DiagnosticLog,
+    shard::Shard,
+};
 
 /// The least time between two reports.
-const INTERVAL: Duration = Duration::from_secs(1);
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Sums up losses, and reports them at most once a second.
-#[derive(Debug, Default)]
-pub(super) struct LossReport {
-    unreported: Losses,
-    last: Option<Instant>,
+/// How often losses are looked for.
+///
+/// In a model, not by the clock at all: loom demands that one execution is like another.
+const LOOK_INTERVAL: Duration = if cfg!(fapilog_loom) { Duration::MAX } else { Duration::from_millis(100) };
+
+/// A place where events are lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum LossPlace {
+    /// At a ring: the call of a thread that has one.
+    Threads,
+    /// A call that had no ring.
+    Calls,
+    /// In the shard, before any sink.
+    Pipeline,
+    Sink(String),
 }
 
-impl LossReport {
-    pub(super) fn add(&mut self, losses: &Losses) {
-        self.unreported.add(losses);
+impl LossPlace {
+    /// The place in the texts of reports, behind "events lost".
+    fn text(&self) -> String {
+        match self {
+            Self::Threads => String::new(),
+            Self::Calls => " by calls without a ring".to_owned(),
+            Self::Pipeline => " in the pipeline".to_owned(),
+            Self::Sink(name) => format!(" at sink {name}"),
+        }
+    }
+}
+
+/// Sums up losses by place, and reports them at most once a second.
+#[derive(Debug, Default)]
+pub(super) struct LossReports {
+    unreported: Vec<(LossPlace, Losses)>,
+    /// Losses of calls and of the pipeline that were added already.
+    calls: Losses,
+    pipeline: Losses,
+    last_look: Option<Instant>,
+    /// A batch was taken since the last look.
+    is_look_needed: bool,
+    last_report: Option<Instant>,
+    /// The report of a shard that stops is made.
+    has_reported_last: bool,
+    /// Events lost since the last flush was answered.
+    since_flush: u64,
+}
+
+impl LossReports {
+    pub(super) fn add(&mut self, place: LossPlace, losses: &Losses) {
+        if losses.total() == 0 {
+            return;
+        }
+        self.since_flush += losses.total();
+        match self.unreported.iter_mut().find(|(known, _)| *known == place) {
+            Some((_, sum)) => sum.add(losses),
+            None => self.unreported.push((place, *losses)),
+        }
     }
 
-    /// Whether there is a loss to report, and it is time to. `is_last`: no other report follows.
-    pub(super) fn is_due(&self, now: Instant, is_last: bool) -> bool {
-        let waited = self.last.is_none_or(|last| now.saturating_duration_since(last) >= INTERVAL);
-        self.unreported.total() > 0 && (waited || is_last)
+    fn add_calls(&mut self, lost: Losses) {
+        let new = lost.since(&self.calls);
+        self.calls = lost;
+        self.add(LossPlace::Calls, &new);
     }
 
-    /// Puts an event into the batch that reports the losses.
-    pub(super) fn emit(&mut self, now: Instant, batch: &mut Batch<'_>) {
-        self.last = Some(now);
-        let losses = std::mem::take(&mut self.unreported);
-        let message = format!("{} events lost", losses.total());
-        let mut fields = BumpVec::new_in(batch.arena());
-        fields.extend(losses.iter().map(|(reason, count)| FieldRef {
-            group: FieldGroup::Metrics,
-            name: reason.name(),
-            value: ValueRef::U64(count),
-        }));
-        batch.emit(Level::Warning, "fapilog", &message, &fields);
+    fn add_pipeline(&mut self, lost: Losses) {
+        let new = lost.since(&self.pipeline);
+        self.pipeline = lost;
+        self.add(LossPlace::Pipeline, &new);
     }
+
+    /// Whether it is time to look for losses.
+    fn begin_look(&mut self, now: Instant) -> bool {
+        let last = *self.last_look.get_or_insert(now);
+        let is_due = now.saturating_duration_since(last) >= LOOK_INTERVAL;
+        if is_due {
+            self.last_look = Some(now);
+            self.is_look_needed = false;
+        }
+        is_due
+    }
+
+    /// A batch is taken: it may have lost events.
+    pub(super) fn batch_taken(&mut self) {
+        self.is_look_needed = true;
+    }
+
+    /// When to look again though no event comes. `None`: nothing can have been lost, and nothing is left to report.
+    fn due(&self, has_unreported: bool) -> Option<Instant> {
+        let look = self.last_look?.checked_add(LOOK_INTERVAL)?;
+        if self.is_look_needed {
+            return Some(look);
+        }
+        let report = self.last_report.and_then(|last| last.checked_add(REPORT_INTERVAL));
+        has_unreported.then(|| report.map_or(look, |report| report.max(look)))
+    }
+
+    /// Whether a report may be made. `is_last`: the shard stops. There is one report then: a sink could lose that, too.
+    fn may_report(&self, now: Instant, is_last: bool) -> bool {
+        if is_last {
+            return !self.has_reported_last;
+        }
+        self.last_report.is_none_or(|last| now.saturating_duration_since(last) >= REPORT_INTERVAL)
+    }
+
+    /// Events lost since the last call.
+    pub(super) fn take_since_flush(&mut self) -> u64 {
+        std::mem::take(&mut self.since_flush)
+    }
+}
+
+impl Shard {
+    /// Looks for losses, and for sinks in trouble, every 100 ms.
+    pub(super) fn look_for_trouble(&mut self, now: Instant) {
+        if self.source.losses.begin_look(now) {
+            self.collect_losses();
+            self.report_sinks_in_trouble(now);
+        }
+    }
+
+    /// When to look for losses though no event comes.
+    pub(super) fn look_due(&self) -> Option<Instant> {
+        self.source.losses.due(self.has_unreported_losses())
+    }
+
+    fn has_unreported_losses(&self) -> bool {
+        !self.source.losses.unreported.is_empty() || self.sinks.workers.iter().any(SinkWorker::has_unreported_losses)
+    }
+
+    /// Reads the losses of every place.
+    pub(super) fn collect_losses(&mut self) {
+        self.source.collect_losses();
+        let losses = &mut self.source.losses;
+        // Calls without a ring belong to no shard: the first one reports them.
+        if self.info.index == 0 {
+            losses.add_calls(self.frontend.lane_registry.refused.read().lost);
+        }
+        losses.add_pipeline(self.port.counters.lost.read());
+        let leaving = self.sinks.leaving.iter_mut().map(|leaving| &mut leaving.worker);
+        for worker in self.sinks.workers.iter_mut().chain(leaving) {
+            let lost = worker.collect_losses();
+            if lost.total() > 0 {
+                losses.add(LossPlace::Sink(worker.name().to_owned()), &lost);
+            }
+        }
+    }
+
+    /// Whether losses are to be reported now, and a sink takes the report, or may take it before long.
+    pub(super) fn has_report_due(&mut self, now: Instant, is_last: bool) -> bool {
+        self.has_unreported_losses() && self.source.losses.may_report(now, is_last) && self.sinks.may_take_report(now)
+    }
+
+    /// Reports losses to the sinks that have room. Returns whether there was such a sink.
+    pub(super) fn report_losses(&mut self, now: Instant) -> bool {
+        if !self.sinks.takes_report(now) {
+            return false;
+        }
+        self.source.losses.last_report = Some(now);
+        self.source.losses.has_reported_last |= self.lifecycle.stop.is_some();
+        let unreported = std::mem::take(&mut self.source.losses.unreported);
+        for (place, losses) in &unreported {
+            add_diagnostic(place, losses, &self.sinks.diagnostics);
+            self.keep_losses_of_full_sinks(place, losses, now);
+        }
+        self.encode_reports(&unreported, None, now);
+        for place in 0..self.sinks.workers.len() {
+            let Some(worker) = self.sinks.workers.get_mut(place).filter(|worker| worker.has_unreported_losses()) else {
+                continue;
+            };
+            if worker.readiness_for_report(now) == Readiness::HasRoom {
+                let losses = worker.take_unreported_losses();
+                let own = [(LossPlace::Sink(worker.name().to_owned()), losses)];
+                self.encode_reports(&own, Some(place), now);
+            }
+        }
+        true
+    }
+
+    /// A sink that has lost events, and takes no report of them now, gets it later.
+    fn keep_losses_of_full_sinks(&mut self, place: &LossPlace, losses: &Losses, now: Instant) {
+        let LossPlace::Sink(name) = place else { return };
+        for worker in self.sinks.workers.iter_mut().filter(|worker| worker.name() == name) {
+            if worker.readiness_for_report(now) != Readiness::HasRoom {
+                worker.keep_losses(losses);
+            }
+        }
+    }
+
+    /// Makes an event of each loss, and encodes it for the sinks: `None` stands for all.
+    fn encode_reports(&mut self, reports: &[(LossPlace, Losses)], only: Option<usize>, now: Instant) {
+        if reports.is_empty() {
+            return;
+        }
+        self.source.clock.refresh(now);
+        self.stages.internal.set_now(self.source.clock.now(), now);
+        let mut batch = Batch::new_in(&self.arena, reports.len(), &self.stages.internal);
+        for (place, losses) in reports {
+            emit(place, losses, &mut batch);
+        }
+        self.port.counters.internal.add(batch.len() as u64);
+        let lost_before = self.port.counters.lost.read();
+        self.stages.pipeline.run_report(&mut batch, &self.port);
+        // A report that the pipeline loses makes no other report.
+        self.source.losses.pipeline.add(&self.port.counters.lost.read().since(&lost_before));
+        // A redactor may take the reports out.
+        if !batch.is_empty() {
+            self.sinks.encode_report(&batch, only, &self.port, now);
+        }
+        drop(batch);
+        self.arena.reset();
+    }
+}
+
+/// Puts an event into the batch that reports the losses.
+fn emit(place: &LossPlace, losses: &Losses, batch: &mut Batch<'_>) {
+    let mut fields = BumpVec::new_in(batch.arena());
+    if let LossPlace::Sink(name) = place {
+        let value = ValueRef::Text(batch.arena().alloc_str(name));
+        fields.push(FieldRef { group: FieldGroup::Tags, name: "sink", value });
+    }
+    fields.extend(losses.iter().map(|(reason, count)| FieldRef {
+        group: FieldGroup::Metrics,
+        name: reason.name(),
+        value: ValueRef::U64(count),
+    }));
+    batch.emit(Level::Warning, "fapilog", &format!("{} events lost{}", losses.total(), place.text()), &fields);
+}
+
+/// The text has no counts, so that the log of diagnostics keeps it once.
+fn add_diagnostic(place: &LossPlace, losses: &Losses, diagnostics: &DiagnosticLog) {
+    let reasons: Vec<&str> = losses.iter().map(|(reason, _)| reason.name()).collect();
+    diagnostics
+        .add("losses", format!("events lost{}: {}; the accounts have the counts", place.text(), reasons.join(", ")));
 }

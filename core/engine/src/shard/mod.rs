@@ -80,6 +80,10 @@ use crate::{
     },
 };
 
+/// The most events of a batch after a sink had no room. A reader that takes 100 KB a second makes space for so many events
+/// within the time that a thread waits for space.
+const BLOCKED_BATCH_EVENTS: usize = 16;
+
 /// How often a shard that owes an answer to a flush looks at the time: the tasks that wait have no timer of their own.
 const LATE_CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -112,6 +116,8 @@ pub(crate) struct Shard {
     frontend: Arc<Frontend>,
     info: ShardInfo,
     settings: ShardSettings,
+    /// The most events of the next batch: few after a sink had no room, so that space in the rings is made in small steps.
+    batch_events: usize,
     arena: Bump,
     source: ShardSource,
     stages: ShardStages,
@@ -139,6 +145,7 @@ impl Shard {
             frontend: Arc::clone(frontend),
             info: *info,
             settings: *settings,
+            batch_events: settings.batch_events,
             arena: Bump::new(),
             source: ShardSource::new(port, frontend),
             stages: ShardStages::new(pipeline, *info, settings, frontend, port, diagnostics)?,
@@ -191,7 +198,7 @@ impl Shard {
         let sinks_due = self.sinks.workers.iter_mut().filter_map(|worker| worker.sink_due(now)).min();
         let due =
             self.sinks.workers.iter().filter_map(SinkWorker::due).chain(self.stages.pipeline.due(now)).chain(beat);
-        let due = due.chain(sinks_due);
+        let due = due.chain(sinks_due).chain(self.look_due());
         // A task may begin to wait at any time, and does not wake the shard.
         let due = due.chain(owes_answer.then(|| now + LATE_CHECK_INTERVAL)).min();
         TurnOutcome::Idle(self.lifecycle.idle.idle(
@@ -235,15 +242,17 @@ impl Shard {
 
     /// Takes a batch through the pipeline into the workers. Returns whether there was one.
     fn take_batch(&mut self, now: Instant) -> bool {
-        let report_due = self.source.check_losses(now, self.lifecycle.stop.is_some());
+        let is_stopping = self.lifecycle.stop.is_some();
+        self.look_for_trouble(now);
+        let has_reported = self.has_report_due(now, is_stopping) && self.report_losses(now);
         let beat_due = self.stages.heartbeat.as_ref().is_some_and(|heartbeat| heartbeat.due() <= now);
         let plugin_due = self.stages.pipeline.due(now).is_some_and(|due| due <= now);
-        let is_due = report_due || beat_due || plugin_due;
-        if self.source.is_pass_over() && !is_due {
-            return false;
+        if self.source.is_pass_over() && !beat_due && !plugin_due {
+            return has_reported;
         }
-        if !self.sinks.are_ready() {
-            return false;
+        if !self.sinks.are_ready(now) {
+            self.batch_events = BLOCKED_BATCH_EVENTS.min(self.settings.batch_events);
+            return has_reported;
         }
         self.source.clock.refresh(now);
         self.stages.internal.set_now(self.source.clock.now(), now);
@@ -251,10 +260,7 @@ impl Shard {
             self.source.sources.update();
         }
 
-        let mut batch = Batch::new_in(&self.arena, self.settings.batch_events, &self.stages.internal);
-        if report_due {
-            self.source.losses.emit(now, &mut batch);
-        }
+        let mut batch = Batch::new_in(&self.arena, self.batch_events, &self.stages.internal);
         if let Some(heartbeat) = self.stages.heartbeat.as_mut().filter(|_| beat_due) {
             heartbeat.beat(now, &crate::totals::accounts(&self.frontend), &mut batch);
         }
@@ -267,7 +273,7 @@ impl Shard {
             descriptors: &mut self.source.descriptors,
             sources: &self.source.sources,
             arena: &self.arena,
-            events_max: self.settings.batch_events,
+            events_max: self.batch_events,
             sources_are_new: self.source.has_unknown_source,
             unreadable: 0,
         };
@@ -282,11 +288,14 @@ impl Shard {
         if plugin_due || !batch.is_empty() {
             self.stages.pipeline.run(&mut batch, &self.port);
         }
-        self.port.health.set(health(&self.stages.pipeline, &self.sinks.workers));
+        self.port.health.set(health(&self.stages.pipeline, &self.sinks.workers, now));
         self.sinks.encode(&batch, &self.port, now);
         drop(batch);
         self.arena.reset();
         self.source.rings.iter_mut().for_each(RingState::settle);
+        self.port.space.released();
+        self.source.losses.batch_taken();
+        self.batch_events = (self.batch_events * 2).min(self.settings.batch_events);
         self.source.first = next_group(&self.source.rings, self.source.first);
         true
     }
@@ -304,7 +313,7 @@ impl Shard {
             completed |= self.drop_removed_sinks(now, context);
         }
         if completed {
-            self.port.health.set(health(&self.stages.pipeline, &self.sinks.workers));
+            self.port.health.set(health(&self.stages.pipeline, &self.sinks.workers, now));
             self.report_if_no_sink_works(now);
         }
         completed

@@ -116,6 +116,13 @@ impl Pipeline {
         self.redact(batch, port);
     }
 
+    /// Passes reports of losses through. Processors do not see them: a filter could take them out.
+    pub(super) fn run_report(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
+        let is_reduced = self.is_reduced();
+        self.enrichers.run(batch, port, is_reduced);
+        self.redact(batch, port);
+    }
+
     /// Whether so many breakers are open that only the essential plugins are called.
     #[inline]
     pub(super) fn is_reduced(&self) -> bool {

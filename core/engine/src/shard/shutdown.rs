@@ -10,6 +10,7 @@ use crate::{
     accounts::LossReason,
     delivery::sink_worker::SinkWorker,
     error::ChangeError,
+    port::flush::FlushLosses,
     shard::{
         Leaving, Shard,
         lifecycle::{FlushPhase, FlushState, Stop, StopPhase},
@@ -38,9 +39,11 @@ impl Shard {
                     return false;
                 }
                 self.lifecycle.flush = FlushState { answered: ticket, phase: FlushPhase::Idle };
+                self.collect_losses();
                 let failed = |worker: &mut SinkWorker| worker.take_failure().then(|| worker.name().to_owned());
-                let failed = self.sinks.workers.iter_mut().filter_map(failed).collect();
-                self.port.flush.answer(ticket, failed);
+                let failed_sinks = self.sinks.workers.iter_mut().filter_map(failed).collect();
+                let events = self.source.losses.take_since_flush();
+                self.port.flush.answer(ticket, FlushLosses { failed_sinks, events });
                 true
             }
         }
@@ -66,11 +69,15 @@ impl Shard {
             }
             StopPhase::Draining => {
                 let is_flushing = !matches!(self.lifecycle.flush.phase, FlushPhase::Idle);
-                if is_flushing || !self.source.is_drained() || self.source.check_losses(now, true) {
+                if is_flushing || !self.source.is_drained() {
+                    return false;
+                }
+                self.collect_losses();
+                if self.has_report_due(now, true) {
                     return false;
                 }
                 if !self.stages.has_finished {
-                    if !self.sinks.are_ready() {
+                    if !self.sinks.are_ready(now) {
                         return false;
                     }
                     self.stages.has_finished = true;

@@ -2,11 +2,14 @@
 
 use std::time::Instant;
 
-use fapilog_plugin::{event::Batch, factory::ShardInfo};
+use fapilog_plugin::{
+    event::{Batch, Event},
+    factory::ShardInfo,
+};
 use fapilog_ring::sync::lock;
 
 use crate::{
-    delivery::sink_worker::SinkWorker,
+    delivery::sink_worker::{Readiness, SinkWorker},
     diagnostics::DiagnosticLog,
     error::StartError,
     port::{ShardPort, plan::SinkPlan},
@@ -46,9 +49,31 @@ impl ShardSinks {
         Ok(Self { workers, leaving: Vec::new(), emergency: Emergency::default(), policy, diagnostics })
     }
 
-    /// Whether every sink takes a batch.
-    pub(super) fn are_ready(&mut self) -> bool {
-        self.workers.iter_mut().all(SinkWorker::is_ready)
+    /// Whether a batch may come: every sink takes or drops it. A stalled sink loses its events as long as another sink has
+    /// room; where none has, the events wait.
+    pub(super) fn are_ready(&mut self, now: Instant) -> bool {
+        let (mut has_room, mut is_stalled) = (false, false);
+        for worker in &mut self.workers {
+            match worker.readiness(now) {
+                Readiness::HasRoom => has_room = true,
+                Readiness::Drops => {}
+                Readiness::Stalled => is_stalled = true,
+                Readiness::Full => return false,
+            }
+        }
+        has_room || !is_stalled
+    }
+
+    /// Whether a sink takes a report of losses now.
+    pub(super) fn takes_report(&mut self, now: Instant) -> bool {
+        self.workers.iter_mut().any(|worker| worker.readiness_for_report(now) == Readiness::HasRoom)
+    }
+
+    /// Whether a sink takes a report of losses, now or before long.
+    pub(super) fn may_take_report(&mut self, now: Instant) -> bool {
+        let may_take =
+            |worker: &mut SinkWorker| matches!(worker.readiness_for_report(now), Readiness::HasRoom | Readiness::Full);
+        self.workers.iter_mut().any(may_take)
     }
 
     /// Whether everything that was encoded is submitted.
@@ -63,14 +88,44 @@ impl ShardSinks {
             return;
         }
         port.counters.passed.add(batch.len() as u64);
+        port.counters.unrouted.add(self.count_unrouted(batch));
         for worker in &mut self.workers {
             worker.encode(batch, now);
-            debug_assert_eq!(worker.offered(), port.counters.passed.get(), "{} has not had every event", worker.name());
         }
-        // They are still in the accounts.
+        self.pass_by_leaving(batch, port);
+    }
+
+    /// Encodes reports of losses for those of these sinks that have room: `None` stands for all.
+    pub(super) fn encode_report(&mut self, batch: &Batch<'_>, only: Option<usize>, port: &ShardPort, now: Instant) {
+        port.counters.passed.add(batch.len() as u64);
+        for (place, worker) in self.workers.iter_mut().enumerate() {
+            let is_addressed = only.is_none_or(|only| only == place);
+            if is_addressed && worker.readiness_for_report(now) == Readiness::HasRoom {
+                worker.encode_report(batch, now);
+            } else {
+                worker.passed_by(batch.len() as u64);
+            }
+        }
+        self.pass_by_leaving(batch, port);
+    }
+
+    /// Sinks that are being removed are still in the accounts.
+    fn pass_by_leaving(&self, batch: &Batch<'_>, port: &ShardPort) {
         for Leaving { worker, .. } in &self.leaving {
             worker.passed_by(batch.len() as u64);
+        }
+        let leaving = self.leaving.iter().map(|leaving| &leaving.worker);
+        for worker in self.workers.iter().chain(leaving) {
             debug_assert_eq!(worker.offered(), port.counters.passed.get(), "{} has not had every event", worker.name());
         }
+    }
+
+    /// The number of events that are for no sink.
+    fn count_unrouted(&self, batch: &Batch<'_>) -> u64 {
+        if self.workers.iter().any(SinkWorker::takes_all) {
+            return 0;
+        }
+        let is_unrouted = |event: &&Event<'_>| !self.workers.iter().any(|worker| worker.takes(event));
+        batch.events().iter().filter(is_unrouted).count() as u64
     }
 }

@@ -1,9 +1,6 @@
 //! The source of a shard's batches: its rings, and all that makes events of their frames.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use fapilog_record::call_site::DescriptorCache;
 use fapilog_ring::seeded;
@@ -12,13 +9,11 @@ use crate::{
     clock::StampClock,
     port::{NewRing, ShardPort},
     producer::{Frontend, sources::SourceCache},
-    shard::{in_band::LossReport, ring_state::RingState},
+    shard::{
+        in_band::{LossPlace, LossReports},
+        ring_state::RingState,
+    },
 };
-
-/// How often losses are looked for.
-///
-/// In a model, not by the clock at all: loom demands that one execution is like another.
-const LOSS_CHECK_INTERVAL: Duration = if cfg!(fapilog_loom) { Duration::MAX } else { Duration::from_millis(100) };
 
 /// The rings of a shard, with the caches that its events need.
 pub(super) struct ShardSource {
@@ -32,8 +27,7 @@ pub(super) struct ShardSource {
     pub(super) sources: SourceCache,
     pub(super) has_unknown_source: bool,
     pub(super) clock: StampClock,
-    pub(super) losses: LossReport,
-    losses_checked: Instant,
+    pub(super) losses: LossReports,
 }
 
 impl ShardSource {
@@ -48,8 +42,7 @@ impl ShardSource {
             sources: SourceCache::new(Arc::clone(&frontend.sources)),
             has_unknown_source: false,
             clock: StampClock::new(frontend.stamps()),
-            losses: LossReport::default(),
-            losses_checked: Instant::now(),
+            losses: LossReports::default(),
         }
     }
 
@@ -70,15 +63,11 @@ impl ShardSource {
         self.port.ring_fill.record(fullest as u64);
     }
 
-    /// Looks for losses every 100 ms. Returns whether a report of them is due.
-    pub(super) fn check_losses(&mut self, now: Instant, is_last: bool) -> bool {
-        if is_last || now.saturating_duration_since(self.losses_checked) >= LOSS_CHECK_INTERVAL {
-            self.losses_checked = now;
-            for ring in &mut self.rings {
-                add_losses(ring, &mut self.losses);
-            }
+    /// Collects the losses of threads.
+    pub(super) fn collect_losses(&mut self) {
+        for ring in &mut self.rings {
+            add_losses(ring, &mut self.losses);
         }
-        self.losses.is_due(now, is_last)
     }
 
     /// Takes back rings whose threads are gone.
@@ -109,10 +98,10 @@ impl ShardSource {
     }
 }
 
-fn add_losses(ring: &mut RingState, report: &mut LossReport) {
+fn add_losses(ring: &mut RingState, reports: &mut LossReports) {
     let lost = ring.counters.refused.lost.read();
     if lost != ring.reported {
-        report.add(&lost.since(&ring.reported));
+        reports.add(LossPlace::Threads, &lost.since(&ring.reported));
         ring.reported = lost;
     }
 }

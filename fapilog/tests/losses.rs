@@ -1,0 +1,224 @@
+//! Losses at every place are reported: in the log, in the diagnostics, and by the next flush.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+mod law;
+
+use std::{
+    process::{Command, Stdio},
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use fapilog::{
+    Container, Level,
+    container::{ManualDrain, Overflow},
+    error,
+    error::FlushError,
+    event::Batch,
+    info,
+    metrics::{HealthLevel, LossReason},
+    plugin::PluginError,
+    process::Processor,
+    sink::{OnFull, Route, SinkOptions},
+};
+use law::{TIMEOUT, balanced, end, memory, of_program, parsed, sinks::Switched, started_manual, thread_builder, until};
+use serde_json::Value;
+
+/// The reports of losses among what was delivered.
+fn reports(events: &fapilog::sink::MemoryEvents) -> Vec<Value> {
+    let is_report = |event: &Value| event["message"].as_str().is_some_and(|message| message.contains("events lost"));
+    parsed(events).into_iter().filter(is_report).collect()
+}
+
+/// Turns the drain until the condition holds. Reports come once in 100 ms at most.
+#[track_caller]
+fn turn_until(drain: &mut ManualDrain, what: &str, mut is_so: impl FnMut() -> bool) {
+    until(what, || {
+        drain.turn();
+        is_so()
+    });
+}
+
+fn diagnostics(container: &Container) -> Vec<String> {
+    container.diagnostics().iter().map(ToString::to_string).collect()
+}
+
+fn dropping() -> SinkOptions {
+    SinkOptions::new().on_full(OnFull::Drop)
+}
+
+#[test]
+fn a_loss_at_a_sink_is_reported_in_the_sinks_that_work_and_in_that_sink_when_it_has_room_again() {
+    let (other, other_events) = memory();
+    let (switched, events, has_room) = Switched::new();
+    let builder = Container::builder().sink_with("switched", switched, dropping()).sink("other", other);
+    let (container, mut drain) = builder.start_manual().unwrap();
+    let log = container.logger("losses");
+    has_room.store(false, Ordering::Relaxed);
+    (0..3).for_each(|number| info!(log, "lost at one", number));
+    turn_until(&mut drain, "the other sink has a report", || reports(&other_events).len() == 1);
+    assert!(reports(&events).is_empty());
+    has_room.store(true, Ordering::Relaxed);
+    turn_until(&mut drain, "the sink has a report of its own", || reports(&events).len() == 1);
+    for events in [&other_events, &events] {
+        let report = &reports(events)[0];
+        assert_eq!(report["message"], "3 events lost at sink switched");
+        assert_eq!((&report["tags"]["sink"], &report["metrics"]["sink_busy"]), (&"switched".into(), &3.into()));
+    }
+    let expected = "losses: events lost at sink switched: sink_busy; the accounts have the counts";
+    assert_eq!(diagnostics(&container), [expected]);
+    let accounts = end(&container, &mut drain);
+    assert_eq!((accounts.sinks[0].lost.total(), of_program(&other_events).len()), (3, 3));
+}
+
+#[test]
+fn a_loss_in_the_pipeline_is_reported() {
+    struct Panics;
+    impl Processor for Panics {
+        fn name(&self) -> &'static str {
+            "panics"
+        }
+
+        fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
+            let mut is_first = true;
+            batch.retain(|_| !std::mem::take(&mut is_first) && panic!("on purpose"));
+            Ok(())
+        }
+    }
+    let (container, mut drain, events) = started_manual(Container::builder().processor(|_| Box::new(Panics)));
+    let log = container.logger("losses");
+    (0..2).for_each(|number| info!(log, "one is lost", number));
+    turn_until(&mut drain, "it is reported", || reports(&events).len() == 1);
+    assert_eq!(reports(&events)[0]["message"], "1 events lost in the pipeline");
+    assert_eq!(end(&container, &mut drain).lost.of(LossReason::PluginPanicked), 1);
+}
+
+#[test]
+fn no_route_and_no_filter_hides_a_report() {
+    struct OnlyErrors;
+    impl Processor for OnlyErrors {
+        fn name(&self) -> &'static str {
+            "only_errors"
+        }
+
+        fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
+            batch.retain(|event| event.level() >= Level::Error);
+            Ok(())
+        }
+    }
+    let (sink, events) = memory();
+    let route = Route::default().level_min(Level::Error).sources(["losses"]);
+    let builder = Container::builder().overflow(Overflow::DropNewest).ring_capacity_bytes(16 << 10);
+    let builder = builder.record_max_bytes(1024).processor(|_| Box::new(OnlyErrors));
+    let (container, mut drain) =
+        builder.sink_with("errors", sink, SinkOptions::new().route(route)).start_manual().unwrap();
+    let log = container.logger("losses");
+    (0..1000).for_each(|number| error!(log, "an error", number));
+    turn_until(&mut drain, "it is reported", || reports(&events).len() == 1);
+    let accounts = end(&container, &mut drain);
+    let lost = accounts.lost.of(LossReason::RingFull);
+    assert_eq!(reports(&events)[0]["metrics"]["ring_full"], lost);
+    assert_eq!(of_program(&events).len() as u64, 1000 - lost);
+}
+
+#[test]
+fn a_flush_fails_when_something_was_lost_since_the_last_one() {
+    let (switched, _events, has_room) = Switched::new();
+    let container = thread_builder().sink_with("switched", switched, dropping()).start().unwrap();
+    let log = container.logger("losses");
+    has_room.store(false, Ordering::Relaxed);
+    info!(log, "lost");
+    until("it is lost", || container.accounts().lost_total() == 1);
+    has_room.store(true, Ordering::Relaxed);
+    let flushed = container.flush(TIMEOUT);
+    assert!(matches!(flushed, Err(FlushError::Lost { events: 1, .. })), "{flushed:?}");
+    info!(log, "delivered");
+    container.flush(TIMEOUT).unwrap();
+    balanced(container.shutdown(TIMEOUT).unwrap());
+}
+
+#[test]
+fn a_sink_without_room_holds_the_others_back_for_a_second_only() {
+    let (other, other_events) = memory();
+    let (switched, events, has_room) = Switched::new();
+    let builder = thread_builder().overflow(Overflow::Block { timeout: TIMEOUT }).ring_capacity_bytes(16 << 10);
+    let builder = builder.record_max_bytes(1024).sink("switched", switched).sink("other", other);
+    let container = builder.start().unwrap();
+    let log = container.logger("losses");
+    has_room.store(false, Ordering::Relaxed);
+    let start = Instant::now();
+    (0..2000).for_each(|number| info!(log, "held back", number));
+    assert!(start.elapsed() >= Duration::from_secs(1));
+    until("the other sink has all", || of_program(&other_events).len() == 2000);
+    assert_eq!(container.metrics().health, HealthLevel::WorkingSinks);
+    has_room.store(true, Ordering::Relaxed);
+    info!(log, "taken again");
+    until("it is taken", || of_program(&events).len() == 1);
+    until("its losses are reported", || reports(&events).len() == 1);
+    until("the container works again", || {
+        info!(log, "next");
+        container.metrics().health == HealthLevel::Full
+    });
+    let accounts = balanced(container.shutdown(TIMEOUT).unwrap());
+    assert_eq!((accounts.sinks[0].lost.of(LossReason::SinkBusy), accounts.sinks[1].lost.total()), (2000, 0));
+}
+
+#[test]
+fn events_for_no_sink_are_filtered_and_not_delivered() {
+    let (sink, events) = memory();
+    let route = SinkOptions::new().route(Route::default().level_min(Level::Error));
+    let (container, mut drain) = Container::builder().sink_with("errors", sink, route).start_manual().unwrap();
+    let log = container.logger("losses");
+    info!(log, "for no sink");
+    error!(log, "for the sink");
+    let accounts = end(&container, &mut drain);
+    assert_eq!((accounts.submitted, accounts.delivered_total(), accounts.filtered_total()), (2, 1, 1), "{accounts}");
+    assert_eq!((accounts.unrouted, events.lines().len()), (1, 1));
+}
+
+const ROLE: &str = "FAPILOG_LOSSES_ROLE";
+
+/// No test in itself: the work of a child, with a sink whose device is full.
+#[test]
+fn child_logs_to_a_full_device() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    let (other, _) = memory();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let full = fapilog::sink::Console::descriptor(full, "full", fapilog::format::Json::new);
+    let builder = thread_builder().sink("full", full);
+    let builder = if role == "alone" { builder } else { builder.sink("other", other) };
+    let container = builder.start().unwrap();
+    let log = container.logger("losses");
+    for number in 0..5 {
+        info!(log, "lost", number);
+        let _ = container.flush(TIMEOUT);
+        // Longer than the interval of the looks.
+        std::thread::sleep(Duration::from_millis(150));
+    }
+    drop(container);
+    std::process::exit(0);
+}
+
+/// The lines of fapilog on the standard error of a child in this role.
+fn lines_of_child(role: &str) -> Vec<String> {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child_logs_to_a_full_device", "--nocapture", "--test-threads=1"]).env(ROLE, role);
+    let output = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    text.lines().filter(|line| line.starts_with("fapilog: ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_sink_that_fails_beside_others_is_reported_on_stderr_once_with_its_reason() {
+    let lines = lines_of_child("beside another");
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    let expected = "fapilog: emergency: a sink fails: full: cannot write to full: No space left on device";
+    assert!(line.starts_with(expected), "{line}");
+}
+
+#[test]
+fn the_line_of_an_emergency_has_the_reason() {
+    let lines = lines_of_child("alone");
+    assert!(lines[0].starts_with("fapilog: emergency: no sink works: 1 events lost (full: "), "{lines:?}");
+    assert!(lines[0].contains("No space left on device"), "{lines:?}");
+}
