@@ -29,7 +29,7 @@ fn loggers_of_the_global_container_log_to_it() {
 }
 
 #[test]
-fn a_second_one_is_refused_until_the_first_is_dropped() {
+fn a_second_one_is_refused_until_the_first_is_released() {
     let _alone = ALONE.lock();
     let logs = fapilog::init_with(settings()).unwrap();
     assert!(matches!(fapilog::init_with(settings()), Err(Error::AlreadyInitialized(_))));
@@ -38,9 +38,12 @@ fn a_second_one_is_refused_until_the_first_is_dropped() {
 }
 
 #[test]
-fn without_one_a_logger_is_disabled() {
+fn once_it_is_shut_down_a_logger_is_disabled() {
     let _alone = ALONE.lock();
+    let (logs, _) = kept();
     let log = fapilog::logger("global");
+    assert!(log.is_enabled(Level::Info));
+    logs.shutdown(Duration::from_secs(30)).unwrap();
     assert!(Level::ALL.into_iter().all(|level| !log.is_enabled(level)));
     info!(log, "to nowhere");
 }
@@ -60,18 +63,23 @@ fn dropping_it_drains_it() {
 }
 
 #[test]
-fn an_invalid_value_in_its_settings_leaves_none() {
+fn an_invalid_value_in_its_settings_leaves_the_container_before_it_alone() {
     let _alone = ALONE.lock();
+    let (before, events) = kept();
+    drop(before);
     let mut wrong = settings();
     wrong.batch_events_max = 0;
     let error = fapilog::init_with(wrong).unwrap_err();
     assert_eq!(error.code(), "configuration.settings");
-    assert!(!fapilog::logger("global").is_enabled(Level::Security));
+    info!("still logged");
+    fapilog::logger("global").flush(Duration::from_secs(30)).unwrap();
+    assert_eq!(events.lines().len(), 1);
 }
 
 #[test]
 fn what_runs_while_it_starts_may_ask_for_a_logger() {
     let _alone = ALONE.lock();
+    kept().0.shutdown(Duration::from_secs(30)).unwrap();
     let nothing: [&str; 0] = [];
     let (asked, is_asked) = std::sync::mpsc::channel();
     let callback = move |_: &fapilog::diagnostics::Diagnostic| {
@@ -87,10 +95,17 @@ fn what_runs_while_it_starts_may_ask_for_a_logger() {
     }
 }
 
-/// A global container that keeps its events.
-fn kept() -> (Global, MemoryEvents) {
+/// A container that keeps its events.
+fn kept_container() -> (Container, MemoryEvents) {
     let (sink, events) = sink::Memory::new(format::Json::new);
-    let container = Container::builder().sink("memory", sink).start().unwrap();
+    (Container::builder().sink("memory", sink).start().unwrap(), events)
+}
+
+/// A global container that keeps its events. What was lost before it is counted by another one.
+fn kept() -> (Global, MemoryEvents) {
+    let (container, _) = kept_container();
+    fapilog::set_global(container).unwrap().shutdown(Duration::from_secs(30)).unwrap();
+    let (container, events) = kept_container();
     (fapilog::set_global(container).unwrap(), events)
 }
 
@@ -121,11 +136,53 @@ fn a_call_that_names_no_logger_follows_the_global_container() {
     info!("to the first");
     assert_eq!(lines(&first, &first_events).len(), 1);
     drop(first);
-    info!("to nowhere");
+    info!("still to the first");
     let (second, second_events) = kept();
     std::thread::spawn(|| info!("to the second")).join().unwrap();
     info!("to the second");
     assert_eq!(lines(&second, &second_events).len(), 2);
+    assert_eq!(first_events.lines().len(), 2);
+}
+
+#[test]
+fn a_logger_that_was_made_before_the_container_finds_it_and_its_successors() {
+    let _alone = ALONE.lock();
+    let (logs, _) = kept();
+    logs.shutdown(Duration::from_secs(30)).unwrap();
+    drop(logs);
+    let log = fapilog::logger("early").with([("kept", 7.into())]);
+    let clone = log.clone();
+    for round in 0..3 {
+        info!(log, "lost for want of a container", round);
+        let (logs, events) = kept();
+        info!(log, "logged", round);
+        info!(clone, "logged", round);
+        let lines = lines(&logs, &events);
+        let of_log: Vec<_> = lines.iter().filter(|line| line["source"] == "early").collect();
+        assert_eq!(of_log.len(), 2);
+        assert!(of_log.iter().all(|line| line["context"]["round"] == round && line["context"]["kept"] == 7));
+        logs.shutdown(Duration::from_secs(30)).unwrap();
+    }
+}
+
+#[test]
+fn events_that_were_lost_before_the_container_are_counted_and_reported_once() {
+    let _alone = ALONE.lock();
+    let (logs, _) = kept();
+    logs.shutdown(Duration::from_secs(30)).unwrap();
+    drop(logs);
+    fapilog::set_global(kept_container().0).unwrap().shutdown(Duration::from_secs(30)).unwrap();
+    let log = fapilog::logger("early");
+    (0..5).for_each(|number| info!(log, "lost", number));
+    fapilog::debug!(log, "below the default level");
+    let (container, events) = kept_container();
+    let logs = fapilog::set_global(container).unwrap();
+    let accounts = logs.shutdown(Duration::from_secs(30)).unwrap();
+    accounts.check().unwrap();
+    assert_eq!(accounts.lost.of(fapilog::metrics::LossReason::NoContainer), 5);
+    let reports: Vec<serde_json::Value> =
+        events.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((reports.len(), &reports[0]["metrics"]["no_container"]), (1, &5.into()));
 }
 
 #[test]
@@ -160,7 +217,9 @@ fn a_display_that_ends_the_global_container_is_harmless() {
     struct Dropping(Mutex<Option<Global>>);
     impl fmt::Display for Dropping {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            drop(self.0.lock().unwrap().take());
+            if let Some(logs) = self.0.lock().unwrap().take() {
+                let _ = logs.shutdown(Duration::from_secs(30));
+            }
             info!("to nowhere");
             f.write_str("ended")
         }

@@ -222,3 +222,24 @@ fn the_line_of_an_emergency_has_the_reason() {
     assert!(lines[0].starts_with("fapilog: emergency: no sink works: 1 events lost (full: "), "{lines:?}");
     assert!(lines[0].contains("No space left on device"), "{lines:?}");
 }
+
+#[test]
+fn a_summary_goes_to_the_sinks_that_take_what_it_speaks_of() {
+    let ((errors, error_events), (others, other_events)) = (memory(), memory());
+    let route = |source: &str| SinkOptions::new().route(Route::default().level_min(Level::Error).sources([source]));
+    let dedupe = |_| Box::new(fapilog::process::Dedupe::new()) as Box<dyn Processor>;
+    let throttle = |_| Box::new(fapilog::process::Throttle::per_second(1)) as Box<dyn Processor>;
+    let builder = Container::builder().processor(dedupe).processor(throttle);
+    let builder = builder.sink_with("errors", errors, route("losses")).sink_with("others", others, route("other"));
+    let (container, mut drain) = builder.start_manual().unwrap();
+    let log = container.logger("losses");
+    (0..3).for_each(|_| error!(log, "again"));
+    (0..10).for_each(|number| error!(log, "too often", number));
+    end(&container, &mut drain);
+    let targets: Vec<_> = parsed(&error_events).iter().map(|event| event["target"].clone()).collect();
+    assert!(
+        targets.contains(&"fapilog::dedupe".into()) && targets.contains(&"fapilog::throttle".into()),
+        "{targets:?}"
+    );
+    assert!(other_events.lines().is_empty(), "{:?}", other_events.lines());
+}

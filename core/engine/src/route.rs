@@ -1,5 +1,6 @@
 //! Which events a sink takes.
 
+use fapilog_plugin::event::Subject;
 use fapilog_record::{directives::is_within, level::Level};
 
 /// Which events a sink takes: those that meet every condition. Without any condition, all.
@@ -46,13 +47,30 @@ impl Route {
         self
     }
 
+    /// Whether it takes events that this subject describes, or some of them.
+    pub(crate) fn takes_subject(&self, subject: &Subject<'_>) -> bool {
+        let Subject { level, target, source } = *subject;
+        level.is_none_or(|level| self.takes_level(level))
+            && target.is_none_or(|target| self.takes_target(target))
+            && source.is_none_or(|source| self.takes_source(source))
+    }
+
     /// Whether it takes such an event.
     #[must_use]
     pub fn takes(&self, level: Level, target: &str, source: &str) -> bool {
-        self.level_min.is_none_or(|least| level >= least)
-            && self.level_max.is_none_or(|most| level <= most)
-            && (self.targets.is_empty() || self.targets.iter().any(|module| is_within(target, module)))
-            && (self.sources.is_empty() || self.sources.iter().any(|name| name == source))
+        self.takes_level(level) && self.takes_target(target) && self.takes_source(source)
+    }
+
+    fn takes_level(&self, level: Level) -> bool {
+        self.level_min.is_none_or(|least| level >= least) && self.level_max.is_none_or(|most| level <= most)
+    }
+
+    fn takes_target(&self, target: &str) -> bool {
+        self.targets.is_empty() || self.targets.iter().any(|module| is_within(target, module))
+    }
+
+    fn takes_source(&self, source: &str) -> bool {
+        self.sources.is_empty() || self.sources.iter().any(|name| name == source)
     }
 }
 
@@ -83,6 +101,14 @@ mod tests {
         let route = Route::default().targets(["app::net"]);
         assert!(route.takes(Level::Info, "app::net::tcp", "s"));
         assert!(!route.takes(Level::Info, "app::network", "s"));
+    }
+
+    #[test]
+    fn a_summary_is_taken_with_the_events_that_it_speaks_of() {
+        let route = Route::default().level_min(Level::Error).sources(["orders"]);
+        let about = |level, source| route.takes_subject(&Subject { level, source, target: None });
+        assert!(about(Some(Level::Error), Some("orders")) && about(None, None));
+        assert!(!about(Some(Level::Info), Some("orders")) && !about(Some(Level::Error), Some("feed")));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{error::Error, global::Global};
 /// ```
 /// use fapilog::info;
 ///
-/// let _logs = fapilog::init()?;
+/// fapilog::init()?;
 /// info!("ready", port = 8080);
 /// # Ok::<(), fapilog::Error>(())
 /// ```
@@ -27,5 +27,7 @@ pub fn init() -> Result<Global, Error> {
 /// # Errors
 /// As [`init`].
 pub fn init_with(settings: Settings) -> Result<Global, Error> {
-    Global::start(|| Ok(settings.into_builder()?.start()?))
+    // Invalid settings leave a container alone that runs.
+    let builder = settings.into_builder()?;
+    Global::start(|| Ok(builder.start()?))
 }

@@ -16,7 +16,10 @@ use std::{
     time::Duration,
 };
 
-use fapilog_engine::{container::Container, producer::Logger};
+use fapilog_engine::{
+    container::Container,
+    producer::{Leader, Logger},
+};
 use fapilog_plugin::threads::{lock, undivided};
 use fapilog_record::{arguments::Arguments, call_site::CallSite, level::Level};
 
@@ -43,12 +46,31 @@ enum GlobalState {
         container: Arc<Container>,
         /// The logger of calls that name none.
         logger: Logger,
+        /// Its `Global` is dropped: another container may take its place.
+        is_released: bool,
     },
 }
 
+/// Loggers that were made before the container, or by its predecessor, find it by this.
+static LEADER: Leader = Leader::new(|source| match GlobalState::now() {
+    GlobalState::Running { container, .. } if !container.is_closed() => Some(container.logger(source)),
+    _ => None,
+});
+
 impl GlobalState {
     fn running(container: &Arc<Container>) -> Self {
-        Self::Running { container: Arc::clone(container), logger: container.logger(&program_name()) }
+        let logger = container.logger(&program_name());
+        Self::Running { container: Arc::clone(container), logger, is_released: false }
+    }
+
+    /// Whether another container may take its place.
+    fn is_free(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Starting => false,
+            // The `Global` of a parent process may be on a thread that a forked child does not have.
+            Self::Running { container, is_released, .. } => *is_released || container.is_in_forked_child(),
+        }
     }
 
     /// The state now.
@@ -73,8 +95,17 @@ impl GlobalState {
             GENERATION.fetch_add(1, Ordering::Relaxed);
             std::mem::replace(&mut *state, self)
         });
+        LEADER.changed();
         // Outside of the lock: see `GlobalState`.
         drop(before);
+    }
+
+    /// Lets another container take the place of this one.
+    fn release(released: &Arc<Container>) {
+        undivided(|| match &mut *lock(&GLOBAL) {
+            Self::Running { container, is_released, .. } if Arc::ptr_eq(container, released) => *is_released = true,
+            _ => {}
+        });
     }
 }
 
@@ -91,18 +122,22 @@ struct Claim(GlobalState);
 
 impl Claim {
     fn take() -> Result<Self, AlreadyInitialized> {
-        let is_free = undivided(|| {
+        let before = undivided(|| {
             let mut state = lock(&GLOBAL);
-            let is_free = matches!(*state, GlobalState::None);
-            if is_free {
-                *state = GlobalState::Starting;
-            }
-            is_free
+            state.is_free().then(|| std::mem::replace(&mut *state, GlobalState::Starting))
         });
-        if is_free { Ok(Self(GlobalState::None)) } else { Err(AlreadyInitialized) }
+        let Some(before) = before else { return Err(AlreadyInitialized) };
+        let claim = Self(GlobalState::None);
+        if let GlobalState::Running { container, .. } = before {
+            // Lost events are counted and reported by the container. Its files are closed before another opens them.
+            let _ = container.shutdown(DROP_TIMEOUT);
+        }
+        Ok(claim)
     }
 
     fn complete(mut self, container: Container) -> Global {
+        container.drain_at_exit();
+        container.count_missed(LEADER.take_missed());
         let container = Arc::new(container);
         self.0 = GlobalState::running(&container);
         Global { container }
@@ -118,13 +153,13 @@ impl Drop for Claim {
 /// The time that a global container has to drain when its `Global` is dropped.
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The program's container, until it is dropped: then it is shut down, with five seconds to drain.
+/// The program's container.
 ///
-/// `std::process::exit` drops nothing: call [`Container::shutdown`] before it.
+/// Dropping this delivers what was logged so far, with five seconds for it. The container goes on until the process exits, which
+/// drains it again, or until another global container takes its place. [`Container::shutdown`] ends it before.
 #[doc(alias = "runtime")]
 #[doc(alias = "runtime_async")]
 #[derive(Debug)]
-#[must_use = "the container is shut down when this is dropped"]
 pub struct Global {
     container: Arc<Container>,
 }
@@ -147,9 +182,9 @@ impl Deref for Global {
 
 impl Drop for Global {
     fn drop(&mut self) {
-        GlobalState::None.set();
-        // Lost events are counted; there is no caller to report them to.
-        let _ = self.container.shutdown(DROP_TIMEOUT);
+        // Lost events are counted, and reported by the container.
+        let _ = self.container.flush(DROP_TIMEOUT);
+        GlobalState::release(&self.container);
     }
 }
 
@@ -172,18 +207,16 @@ pub fn set_global(container: Container) -> Result<Global, Error> {
     Global::start(|| Ok(container))
 }
 
-/// A logger of the program's container. While there is none, it is [disabled](Logger::disabled): make it after the
-/// container, and keep it.
+/// A logger of the program's container. It may be made before the container, such as in a `static`: it logs to the container
+/// from the moment there is one, and to its successor. Calls before that are counted, and the container reports their
+/// number.
 ///
 /// Log calls that name no logger need none: their `source` is the program's name.
 #[doc(alias = "get_logger")]
 #[doc(alias = "get_async_logger")]
 #[must_use]
 pub fn logger(source: &str) -> Logger {
-    match GlobalState::now() {
-        GlobalState::Running { container, .. } => container.logger(source),
-        GlobalState::None | GlobalState::Starting => Logger::disabled(),
-    }
+    Logger::following(&LEADER, source)
 }
 
 thread_local! {
@@ -234,7 +267,8 @@ impl CachedLogger {
         drop(old);
         // Relaxed: see `is_current`. Before the state: if that changes meanwhile, the next call looks again.
         let generation = GENERATION.load(Ordering::Relaxed);
-        let logger = GlobalState::now().into_logger().unwrap_or_else(Logger::disabled);
+        let logger = GlobalState::now().into_logger();
+        let logger = logger.unwrap_or_else(|| Logger::following(&LEADER, UNNAMED));
         // A thread that ends has nothing more that would clear the cell.
         let is_kept = CLEARING.try_with(|_| ()).is_ok();
         Box::new(Self { generation, logger, is_kept })

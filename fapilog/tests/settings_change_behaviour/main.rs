@@ -6,6 +6,7 @@ mod child;
 mod diagnostics;
 mod drain;
 mod events;
+mod exit;
 mod idle;
 #[path = "../law/mod.rs"]
 mod law;
@@ -54,6 +55,7 @@ const ROWS: &[Row] = &[
     ("plugin_timeout", plugins::plugin_timeout),
     ("heartbeat", diagnostics::heartbeat),
     ("emergency_lines", diagnostics::emergency_lines),
+    ("drain_at_exit", exit::drain_at_exit),
     ("idle_spin", idle::idle_spin),
     ("idle_sleep", idle::idle_sleep),
 ];

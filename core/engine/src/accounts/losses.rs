@@ -12,6 +12,8 @@ pub enum LossReason {
     TooLong,
     /// The container was shut down before the call, or while it ran.
     ContainerClosed,
+    /// There was no global container yet, or none any more.
+    NoContainer,
     /// The call came from a forked child, and the container belongs to its parent.
     Forked,
     /// A sink had no room, and its policy is to drop.
@@ -30,10 +32,11 @@ pub enum LossReason {
 
 impl LossReason {
     /// All reasons.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::RingFull,
         Self::TooLong,
         Self::ContainerClosed,
+        Self::NoContainer,
         Self::Forked,
         Self::SinkBusy,
         Self::SinkFailed,
@@ -50,6 +53,7 @@ impl LossReason {
             Self::RingFull => "ring_full",
             Self::TooLong => "too_long",
             Self::ContainerClosed => "container_closed",
+            Self::NoContainer => "no_container",
             Self::Forked => "forked",
             Self::SinkBusy => "sink_busy",
             Self::SinkFailed => "sink_failed",

@@ -250,6 +250,9 @@ impl ContainerBuilder {
         let Self { options, .. } = self;
         let text = format!("{executor} drains {} shard(s); level {}", options.shards, options.level);
         container.diagnostics.mention("container", text);
+        if options.drain_at_exit {
+            container.drain_at_exit();
+        }
         container
     }
 
@@ -276,7 +279,7 @@ impl ContainerBuilder {
         let plans = plans.collect();
         let container = Container {
             frontend,
-            hosts: Mutex::default(),
+            hosts: Arc::default(),
             posting: Mutex::default(),
             executor: None,
             diagnostics,

@@ -1,6 +1,8 @@
 //! A container: one log, with everything that belongs to it.
 
+mod at_exit;
 mod builder;
+mod ending;
 mod flush;
 mod metrics;
 mod options;
@@ -21,36 +23,32 @@ pub use self::{
 pub use crate::port::{latency::Percentiles, plan::SinkOptions};
 pub(crate) use crate::totals::accounts;
 use crate::totals::refused_accounts;
-use fapilog_plugin::threads::{drain_thread, lock};
+use fapilog_plugin::threads::drain_thread;
 use fapilog_record::{directives::Directives, level::LevelFilter};
 
 use crate::{
-    accounts::{Accounts, Losses},
+    accounts::Accounts,
+    container::ending::{Ending, lost_to_deadline},
     diagnostics::{Diagnostic, DiagnosticLog},
     error::{FlushError, ShutdownError},
     executor::Executor,
     host::Host,
-    port::{ShardPort, flush::WaitOutcome},
+    port::ShardPort,
     producer::{Frontend, Logger},
 };
 
 /// How long a dropped container drains.
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How much longer than its deadline a shard may take to end, before its thread is left to itself.
-const END_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// How long the thread of a shard that has ended may take to drop its sinks.
-const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// An isolated log: loggers in front, sinks behind, and the drain between. Two containers share nothing.
 ///
-/// Dropping it shuts it down, with five seconds to drain.
+/// Dropping it shuts it down, with five seconds to drain. A container that is never dropped, because the program exits or keeps
+/// it in a `static`, is drained at the exit if it [asks for it](Container::drain_at_exit).
 #[doc(alias = "AsyncLoggingContainer")]
 #[derive(Debug)]
 pub struct Container {
     frontend: Arc<Frontend>,
-    hosts: Mutex<Vec<Host>>,
+    hosts: Arc<Mutex<Vec<Host>>>,
     /// Held while a change is posted, so that all shards take changes up in one order, and come to the same of each.
     posting: Mutex<()>,
     executor: Option<Executor>,
@@ -118,6 +116,12 @@ impl Container {
         self.frontend.is_in_forked_child()
     }
 
+    /// Whether it takes no more events: it is shut down, or a shutdown was requested.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.frontend.is_closed()
+    }
+
     /// Which executor runs the drain; `None` if the program does.
     #[must_use]
     pub fn executor(&self) -> Option<Executor> {
@@ -180,21 +184,39 @@ impl Container {
             return Err(ShutdownError::Forked);
         }
         let deadline = deadline_after(timeout);
-        self.request_shutdown(deadline);
-        let end = wait_until(deadline.checked_add(END_TIMEOUT).unwrap_or(deadline));
-        let all_ended = self.frontend.ports.iter().all(|port| port.flush.wait_for_end(end) != WaitOutcome::Late);
-        let hosts = std::mem::take(&mut *lock(&self.hosts));
-        if all_ended {
-            hosts.into_iter().for_each(|host| host.join(JOIN_TIMEOUT));
-        }
+        let ending = self.ending();
+        ending.request(deadline);
+        let all_ended = ending.wait(deadline);
         self.report(all_ended, timeout)
+    }
+
+    fn ending(&self) -> Ending {
+        let (frontend, hosts) = (Arc::clone(&self.frontend), Arc::clone(&self.hosts));
+        Ending { frontend, hosts, diagnostics: self.diagnostics.clone() }
+    }
+
+    /// Has the container drained when the process exits, if it is not dropped before: with `std::process::exit`, or at the
+    /// end of `main`. The exit waits five seconds at most. A process that aborts, or that a signal kills, drains nothing. A
+    /// container that the program drains itself cannot be drained at the exit.
+    pub fn drain_at_exit(&self) {
+        if self.executor.is_some() && !self.frontend.is_in_forked_child() {
+            at_exit::register(self.ending());
+        }
+    }
+
+    /// Counts events that were lost before the container was there. Hidden, because only the facade has loggers without a
+    /// container.
+    #[doc(hidden)]
+    pub fn count_missed(&self, events: u64) {
+        if events > 0 {
+            self.frontend.count_missed(events);
+        }
     }
 
     /// The result of a shutdown.
     fn report(&self, all_ended: bool, timeout: Duration) -> Result<Accounts, ShutdownError> {
         let accounts = self.accounts();
-        let is_late = |losses: &Losses| losses.of(crate::accounts::LossReason::ShutdownDeadline) > 0;
-        if !all_ended || is_late(&accounts.lost) || accounts.sinks.iter().any(|sink| is_late(&sink.lost)) {
+        if !all_ended || lost_to_deadline(&accounts) > 0 {
             return Err(ShutdownError::Deadline { timeout, accounts: Box::new(accounts) });
         }
         Ok(accounts)
@@ -203,14 +225,7 @@ impl Container {
     /// Takes no more events and has the drain end by `deadline`, and does not wait: for programs that run the drain
     /// themselves.
     pub fn request_shutdown(&self, deadline: Instant) {
-        if self.frontend.is_in_forked_child() {
-            return;
-        }
-        self.frontend.close();
-        for port in &self.frontend.ports {
-            port.flush.request_stop(deadline);
-            port.doorbell.ring();
-        }
+        self.ending().request(deadline);
     }
 }
 
@@ -221,13 +236,16 @@ impl Drop for Container {
             let _leaked = ManuallyDrop::new(std::mem::take(&mut self.hosts));
             return;
         }
+        at_exit::forget(&self.frontend);
         let is_manual = self.executor.is_none();
         if is_manual {
             // This very thread may run the drain: it would wait for itself.
             self.request_shutdown(deadline_after(DROP_TIMEOUT));
         } else {
-            // Lost events are counted; no caller is left that could read the result.
-            let _ = self.shutdown(DROP_TIMEOUT);
+            // No caller is left that could read the result.
+            if self.shutdown(DROP_TIMEOUT).is_err() {
+                self.ending().report_late();
+            }
         }
     }
 }

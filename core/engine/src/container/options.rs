@@ -107,6 +107,10 @@ macro_rules! container_options {
         #[serde(with = "duration")]
         plugin_timeout: one Duration = Duration::from_secs(1), Durations(Duration::ZERO..=Duration::from_secs(3600));
 
+        /// Whether the container is drained when the process exits, if it is not dropped before. The global container is, in
+        /// any case.
+        drain_at_exit: one bool = false, Anything("true, false"), in drain.at_exit;
+
         /// The time between events in the log itself that report how the log is doing. If it is not given, there are none.
         #[serde(with = "duration::maybe")]
         heartbeat: maybe Duration = None, Maybe(Durations(Duration::from_millis(1)..=Duration::from_secs(86_400)));
@@ -126,7 +130,8 @@ macro_rules! container_options {
         internal_log_level: into LevelFilter = LevelFilter::AtLeast(Level::Warning), Anything("a level, or OFF"),
             in diagnostics.level;
 
-        /// Whether a line goes to stderr when no sink works: once a second at most, and with counts only.
+        /// Whether a line goes to stderr when no sink works, once a second at most, and when a sink fails or takes no events, once
+        /// a minute: with counts, and the reason as the sink gives it.
         emergency_lines: one bool = true, Anything("true, false"), in diagnostics.emergency_lines;
     } };
 }

@@ -237,8 +237,8 @@ impl SinkWorker {
     }
 
     /// Whether its route takes the event.
-    pub(crate) fn takes(&self, event: &Event<'_>) -> bool {
-        self.is_enabled && self.route.as_ref().is_none_or(|route| is_taken_by(route, event))
+    pub(crate) fn takes(&self, event: &Event<'_>, batch: &Batch<'_>) -> bool {
+        self.is_enabled && self.route.as_ref().is_none_or(|route| is_taken_by(route, event, batch))
     }
 
     /// Whether every event is for this sink.
@@ -297,7 +297,7 @@ impl SinkWorker {
             return self.counters.filtered.add(batch.len() as u64);
         }
         let Some(route) = &self.route else { return self.encode_all(batch, now) };
-        let routed = batch.subset(|event| is_taken_by(route, event));
+        let routed = batch.subset(|event| is_taken_by(route, event, batch));
         self.counters.filtered.add((batch.len() - routed.len()) as u64);
         if !routed.is_empty() {
             self.encode_all(&routed, now);
@@ -537,8 +537,9 @@ impl SinkWorker {
     }
 }
 
-fn is_taken_by(route: &Route, event: &Event<'_>) -> bool {
+fn is_taken_by(route: &Route, event: &Event<'_>, batch: &Batch<'_>) -> bool {
     route.takes(event.level(), event.target(), event.source().name())
+        || batch.subject_of(event).is_some_and(|subject| route.takes_subject(&subject))
 }
 
 impl Drop for SinkWorker {

@@ -1,6 +1,12 @@
 //! Loggers: the handles that a program logs with.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicPtr, AtomicU32, Ordering},
+    },
+};
 
 use fapilog_plugin::event::Source;
 use fapilog_record::{
@@ -13,17 +19,33 @@ use fapilog_record::{
     writer::SlotWriter,
 };
 
-use crate::producer::{Frontend, Scope, lane::LogCall, thread};
+use crate::producer::{
+    Frontend, Scope,
+    lane::LogCall,
+    leader::{Follower, Leader},
+    thread,
+};
 
 /// A container's logger under one name, the `source` of its events. Cheap to clone, and made to be kept.
 #[doc(alias = "AsyncLogger")]
 #[doc(alias = "SyncLoggerFacade")]
-#[derive(Clone)]
 pub struct Logger {
-    frontend: Arc<Frontend>,
+    /// The frontend that it logs to: `first`, or one that the follower keeps.
+    frontend: AtomicPtr<Frontend>,
+    /// The source's number there.
+    source_id: AtomicU32,
+    first: Arc<Frontend>,
     source: Source,
     /// The fields of every event, as a record's scope; `None` where there are none.
     fields: Option<Arc<[u8]>>,
+    /// `None` where it stays with its container.
+    follower: Option<Arc<Follower>>,
+}
+
+impl Clone for Logger {
+    fn clone(&self) -> Self {
+        self.with_fields(self.fields.clone())
+    }
 }
 
 impl Logger {
@@ -31,17 +53,63 @@ impl Logger {
         // In a forked child nothing is logged, and a thread of the parent may hold the table's lock.
         let source =
             if frontend.is_in_forked_child() { Source::new(0, name.into()) } else { frontend.sources.intern(name) };
-        Self { frontend, source, fields: None }
+        Self::of(frontend, source)
     }
 
     /// A logger of no container: nothing is ever enabled, and a call costs what a disabled one does.
     #[must_use]
     pub fn disabled() -> Self {
-        Self { frontend: Arc::clone(Frontend::nowhere()), source: Source::new(0, "".into()), fields: None }
+        Self::of(Arc::clone(Frontend::nowhere()), Source::new(0, "".into()))
     }
 
+    /// A logger that logs to the leader's container of now, from the moment there is one. Hidden: see [`Leader`].
+    #[doc(hidden)]
+    #[must_use]
+    pub fn following(leader: &'static Leader, source: &str) -> Self {
+        let mut logger = Self::of(Arc::clone(Frontend::to_come()), Source::new(0, source.into()));
+        logger.follower = Some(Arc::new(Follower::new(leader)));
+        logger.move_on();
+        logger
+    }
+
+    fn of(first: Arc<Frontend>, source: Source) -> Self {
+        let frontend = AtomicPtr::new(Arc::as_ptr(&first).cast_mut());
+        Self { frontend, source_id: AtomicU32::new(source.id()), first, source, fields: None, follower: None }
+    }
+
+    /// A logger like this one, with these fields.
+    fn with_fields(&self, fields: Option<Arc<[u8]>>) -> Self {
+        let (first, source, follower) = (Arc::clone(&self.first), self.source.clone(), self.follower.clone());
+        // As in `log`: the frontend first.
+        // Acquire: pairs with `move_on`.
+        let frontend = AtomicPtr::new(self.frontend.load(Ordering::Acquire));
+        // Relaxed: behind the acquire load.
+        let source_id = AtomicU32::new(self.source_id.load(Ordering::Relaxed));
+        Self { frontend, source_id, first, source, fields, follower }
+    }
+
+    #[inline(always)]
     pub(crate) fn frontend(&self) -> &Frontend {
-        &self.frontend
+        // Acquire: pairs with `move_on`.
+        // SAFETY: the pointer is `first`'s, or one of the follower's kept frontends, which are dropped with `self` and not
+        // before.
+        unsafe { &*self.frontend.load(Ordering::Acquire) }
+    }
+
+    /// Moves on from a closed container to its leader's container of now. Returns whether there is one.
+    #[cold]
+    fn move_on(&self) -> bool {
+        let Some(follower) = &self.follower else { return false };
+        let Some(found) = follower.find(self.source.name()) else { return false };
+        follower.keep(&found.first, || {
+            // Relaxed: the release store comes behind it.
+            self.source_id.store(found.source.id(), Ordering::Relaxed);
+            // Release: a call that loads this frontend loads its number of the source, too; pairs with `frontend`. A call that
+            // has loaded the old frontend may load the new number. That container's shards have ended before there is a
+            // new one, so nobody reads the event.
+            self.frontend.store(Arc::as_ptr(&found.first).cast_mut(), Ordering::Release);
+        });
+        !self.frontend().is_closed()
     }
 
     /// The name: the `source` of its events.
@@ -78,8 +146,7 @@ impl Logger {
         if fields.len() + scope.bytes().len() <= thread::SCOPE_MAX_BYTES {
             fields.extend_from_slice(scope.bytes());
         }
-        let fields = (!fields.is_empty()).then(|| fields.into());
-        Self { frontend: Arc::clone(&self.frontend), source: self.source.clone(), fields }
+        self.with_fields((!fields.is_empty()).then(|| fields.into()))
     }
 
     /// Whether an event of this level would be logged, by some target at least. To ask for one target, there is
@@ -87,35 +154,66 @@ impl Logger {
     #[inline]
     #[must_use]
     pub fn is_enabled(&self, level: Level) -> bool {
-        self.frontend.wants(level) || self.frontend.wants_by_target(level)
+        let frontend = self.frontend();
+        frontend.wants(level) || (frontend.is_slow() && self.is_enabled_slowly(level, |_| true))
     }
 
     /// Whether an event of this level and target, a module path, would be logged.
     #[must_use]
     pub fn is_enabled_for(&self, level: Level, target: &str) -> bool {
-        self.frontend.wants(level)
-            || (self.frontend.wants_by_target(level) && self.frontend.level_of(target).passes(level))
+        let frontend = self.frontend();
+        let by_target = |frontend: &Frontend| frontend.level_of(target).passes(level);
+        frontend.wants(level) || (frontend.is_slow() && self.is_enabled_slowly(level, by_target))
+    }
+
+    /// The check where the fast one does not decide: targets differ, or the container is closed.
+    #[cold]
+    #[inline(never)]
+    fn is_enabled_slowly(&self, level: Level, by_target: impl Fn(&Frontend) -> bool) -> bool {
+        if self.frontend().is_closed() && !self.move_on() {
+            return false;
+        }
+        let frontend = self.frontend();
+        frontend.wants(level) || (frontend.wants_by_target(level) && by_target(frontend))
     }
 
     /// The check that the macros make before they look at any argument.
     #[doc(hidden)]
     #[inline(always)]
     pub fn is_enabled_at(&self, level: Level, site: &'static CallSite) -> bool {
-        self.frontend.wants(level) || (self.frontend.wants_by_target(level) && self.frontend.wants_at(level, site))
+        let frontend = self.frontend();
+        frontend.wants(level) || (frontend.is_slow() && self.is_enabled_slowly_at(level, site))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_enabled_slowly_at(&self, level: Level, site: &'static CallSite) -> bool {
+        self.is_enabled_slowly(level, |frontend| frontend.wants_at(level, site))
     }
 
     /// The least level that the container logs, by targets that have no level of their own.
     #[must_use]
     pub fn level(&self) -> LevelFilter {
-        self.frontend.level()
+        self.frontend().level()
     }
 
     /// Called by the macros when [`is_enabled_at`](Self::is_enabled_at) is `false`: a closed container counts the call.
     #[doc(hidden)]
     #[inline(always)]
     pub fn skip(&self, level: Level, site: &'static CallSite) {
-        if self.frontend.is_closed() {
-            self.frontend.refuse_if_closed(level, site.target());
+        if self.frontend().is_closed() {
+            self.refuse(level, site.target());
+        }
+    }
+
+    /// Counts a call that found its container closed.
+    #[cold]
+    fn refuse(&self, level: Level, target: &str) {
+        match &self.follower {
+            None => self.frontend().refuse_if_closed(level, target),
+            // There is no container whose level could be asked for: the default level counts.
+            Some(follower) if level >= Level::Info => follower.leader.miss(),
+            Some(_) => {}
         }
     }
 
@@ -123,26 +221,30 @@ impl Logger {
     #[doc(hidden)]
     #[inline(always)]
     pub fn log<A: Arguments>(&self, level: Level, site: &'static CallSite, arguments: A) {
-        let call = LogCall::new(level, site.descriptor_id::<A>(), self.source.id());
+        let frontend = self.frontend();
+        // Relaxed: behind the acquire load of the frontend.
+        let call = LogCall::new(level, site.descriptor_id::<A>(), self.source_id.load(Ordering::Relaxed));
         match &self.fields {
-            None => thread::log(&self.frontend, call, arguments),
-            Some(fields) => thread::log_with(&self.frontend, call, arguments, fields),
+            None => thread::log(frontend, call, arguments),
+            Some(fields) => thread::log_with(frontend, call, arguments, fields),
         }
     }
 
     /// Logs an event whose fields are known only at run time: for adapters. Slower than the macros, which write no names.
     pub fn log_dynamic(&self, event: &DynamicEvent) {
         if !self.is_enabled_for(event.level, event.target()) {
-            if self.frontend.is_closed() {
-                self.frontend.refuse_if_closed(event.level, event.target());
+            if self.frontend().is_closed() {
+                self.refuse(event.level, event.target());
             }
             return;
         }
-        let call = LogCall::new(event.level, DYNAMIC_ID, self.source.id());
+        let frontend = self.frontend();
+        // Relaxed: behind the acquire load of the frontend.
+        let call = LogCall::new(event.level, DYNAMIC_ID, self.source_id.load(Ordering::Relaxed));
         let arguments = (Arg(&Body { event }), End);
         match &self.fields {
-            None => thread::log(&self.frontend, call, arguments),
-            Some(fields) => thread::log_with(&self.frontend, call, arguments, fields),
+            None => thread::log(frontend, call, arguments),
+            Some(fields) => thread::log_with(frontend, call, arguments, fields),
         }
     }
 }

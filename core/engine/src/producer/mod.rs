@@ -7,6 +7,7 @@
 
 mod lane;
 mod lane_registry;
+mod leader;
 mod logger;
 pub(crate) mod overflow;
 mod scope;
@@ -24,6 +25,7 @@ use fapilog_plugin::threads::{fork, lock};
 use fapilog_ring::{Capacity, IdleRing, Storage};
 
 pub use crate::producer::{
+    leader::Leader,
     logger::{DynamicEvent, Logger},
     overflow::{Overflow, OverflowStrategy},
     scope::{InScope, Scope, ScopeGuard, Scoped},
@@ -155,18 +157,30 @@ impl Frontend {
 
     /// A frontend that wants no event and has no shard.
     pub(crate) fn nowhere() -> &'static Arc<Self> {
+        static NOWHERE: OnceLock<Arc<Frontend>> = OnceLock::new();
+        Self::once(&NOWHERE, |_| {})
+    }
+
+    /// A frontend that is closed and has no shard: of loggers whose container is still to come.
+    pub(crate) fn to_come() -> &'static Arc<Self> {
+        static TO_COME: OnceLock<Arc<Frontend>> = OnceLock::new();
+        Self::once(&TO_COME, Self::close)
+    }
+
+    /// A frontend without a shard, made by the first call.
+    fn once(cell: &'static OnceLock<Arc<Self>>, prepare: fn(&Self)) -> &'static Arc<Self> {
         #[allow(clippy::panic, reason = "when it is compiled, never when it runs")]
         const RING: Capacity = match Capacity::new(Capacity::MIN_BYTES, 1) {
             Ok(capacity) => capacity,
             Err(_) => panic!("the smallest ring holds a byte"),
         };
-        static NOWHERE: OnceLock<Arc<Frontend>> = OnceLock::new();
-        if let Some(known) = NOWHERE.get() {
+        if let Some(known) = cell.get() {
             return known;
         }
         let limits = Limits { ring: RING, rings_max: 0, overflow: Overflow::DropNewest };
         let made = Arc::new(Self::new(Directives::new(LevelFilter::Off), Vec::new(), limits, StampSource::best()));
-        fork::undivided(|| NOWHERE.get_or_init(|| made))
+        prepare(&made);
+        fork::undivided(|| cell.get_or_init(|| made))
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -179,8 +193,16 @@ impl Frontend {
         level as u8 >= self.gate.threshold.load(Ordering::Relaxed)
     }
 
-    /// Whether some target wants it, where targets differ. Only after [`wants`](Self::wants) was `false`.
+    /// Whether the slow path decides: targets differ, or the container is closed. Only after [`wants`](Self::wants) was
+    /// `false`.
     #[inline(always)]
+    pub(crate) fn is_slow(&self) -> bool {
+        const { assert!(CLOSED & BY_TARGET != 0, "a closed container takes the slow path") };
+        // Relaxed: see `wants`.
+        self.gate.threshold.load(Ordering::Relaxed) & BY_TARGET != 0
+    }
+
+    /// Whether some target wants it, where targets differ. Only after [`wants`](Self::wants) was `false`.
     pub(crate) fn wants_by_target(&self, level: Level) -> bool {
         // Relaxed: see `wants`.
         let threshold = self.gate.threshold.load(Ordering::Relaxed);
@@ -260,6 +282,12 @@ impl Frontend {
     pub(crate) fn refuse(&self, reason: LossReason) {
         self.lane_registry.refused.submitted.add_shared(1);
         self.lane_registry.refused.refused.lost.add_shared(reason, 1);
+    }
+
+    /// Counts events that were lost before the container was there.
+    pub(crate) fn count_missed(&self, events: u64) {
+        self.lane_registry.refused.submitted.add_shared(events);
+        self.lane_registry.refused.refused.lost.add_shared(LossReason::NoContainer, events);
     }
 
     /// Counts a call on a closed container, if it would have been wanted before.

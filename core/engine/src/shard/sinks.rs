@@ -125,7 +125,7 @@ impl ShardSinks {
         if self.workers.iter().any(SinkWorker::takes_all) {
             return 0;
         }
-        let is_unrouted = |event: &&Event<'_>| !self.workers.iter().any(|worker| worker.takes(event));
+        let is_unrouted = |event: &&Event<'_>| !self.workers.iter().any(|worker| worker.takes(event, batch));
         batch.events().iter().filter(is_unrouted).count() as u64
     }
 }

@@ -6,7 +6,7 @@ use bumpalo::{Bump, collections::Vec as BumpVec};
 use fapilog_record::{level::Level, timestamp::Timestamp};
 
 use crate::event::{
-    Event, FieldRef,
+    Event, FieldRef, Subject,
     internal::{InternalEvent, InternalEvents},
 };
 
@@ -19,13 +19,16 @@ pub struct Batch<'batch> {
     arena: &'batch Bump,
     internal: &'batch InternalEvents,
     emitted: u64,
+    /// The subjects of emitted events, by sequence number.
+    subjects: BumpVec<'batch, (u64, Subject<'batch>)>,
 }
 
 impl<'batch> Batch<'batch> {
     /// An empty batch with room for `events_max` events. Hidden, because only the engine and the test kit make batches.
     #[doc(hidden)]
     pub fn new_in(arena: &'batch Bump, events_max: usize, internal: &'batch InternalEvents) -> Self {
-        Self { events: BumpVec::with_capacity_in(events_max, arena), arena, internal, emitted: 0 }
+        let events = BumpVec::with_capacity_in(events_max, arena);
+        Self { events, arena, internal, emitted: 0, subjects: BumpVec::new_in(arena) }
     }
 
     /// Appends an event. Hidden, because only the engine and the test kit read records; a plugin [emits](Self::emit) events.
@@ -72,7 +75,8 @@ impl<'batch> Batch<'batch> {
     pub fn subset(&self, takes: impl Fn(&Event<'batch>) -> bool) -> Self {
         let mut events = BumpVec::with_capacity_in(self.len(), self.arena);
         events.extend(self.events.iter().filter(|event| takes(event)).cloned());
-        Self { events, arena: self.arena, internal: self.internal, emitted: 0 }
+        let subjects = BumpVec::new_in(self.arena);
+        Self { events, arena: self.arena, internal: self.internal, emitted: 0, subjects }
     }
 
     /// Adds an event of the plugin's own behind the others, as for a summary of the events it took out: from
@@ -85,6 +89,35 @@ impl<'batch> Batch<'batch> {
             self.events.push(event);
             self.emitted += 1;
         }
+    }
+
+    /// As [`emit`](Self::emit), for an event that speaks of other events: it goes to every sink that they go to.
+    pub fn emit_about(
+        &mut self,
+        subject: &Subject<'_>,
+        level: Level,
+        target: &str,
+        message: &str,
+        fields: &[FieldRef<'_>],
+    ) {
+        let emitted_before = self.emitted;
+        self.emit(level, target, message, fields);
+        let Some(event) = self.events.last().filter(|_| self.emitted > emitted_before) else { return };
+        let kept = |text: &str| -> &'batch str { self.arena.alloc_str(text) };
+        let subject =
+            Subject { level: subject.level, target: subject.target.map(kept), source: subject.source.map(kept) };
+        self.subjects.push((event.id().sequence, subject));
+    }
+
+    /// The events that an emitted event speaks of. Hidden, because only the engine routes events.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn subject_of(&self, event: &Event<'_>) -> Option<Subject<'batch>> {
+        if self.subjects.is_empty() || event.producer().id() != 0 {
+            return None;
+        }
+        let sequence = event.id().sequence;
+        self.subjects.iter().find(|(known, _)| *known == sequence).map(|(_, subject)| *subject)
     }
 
     /// How many events were [emitted](Self::emit) so far. Hidden, because only the engine counts them.

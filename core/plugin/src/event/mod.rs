@@ -9,6 +9,7 @@ mod id;
 pub mod internal;
 mod producer;
 mod source;
+mod subject;
 
 pub use self::{
     batch::Batch,
@@ -17,4 +18,5 @@ pub use self::{
     id::EventId,
     producer::ProducerInfo,
     source::Source,
+    subject::Subject,
 };

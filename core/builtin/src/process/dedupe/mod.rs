@@ -10,7 +10,7 @@ use std::{
 
 use fapilog_plugin::{
     error::PluginError,
-    event::{Batch, Event, FieldRef},
+    event::{Batch, Event, FieldRef, Subject},
     processor::Processor,
 };
 use fapilog_record::{
@@ -41,7 +41,7 @@ const MESSAGE_MAX_BYTES: usize = 1024;
 /// window's end, if there was any, an event reports them: of the level of the original, of target `fapilog::dedupe`, with the
 /// original's message as `context.message`, `tags.source`, `tags.level`, and the number as `metrics.repeated`. Over all
 /// such events these add up to what was filtered. The next equal event passes again. The time that counts is that of the
-/// drain.
+/// drain. A sink that takes the original takes the report.
 ///
 /// AUDIT and SECURITY events, and the library's own, are never taken out. Each shard knows the events of its own threads.
 ///
@@ -87,6 +87,7 @@ struct DedupeWindow {
 struct Original {
     level: Level,
     source: Arc<str>,
+    target: String,
     message: String,
 }
 
@@ -184,7 +185,8 @@ fn original(event: &Event<'_>, text: &mut Vec<u8>) -> Box<Original> {
     text.clear();
     put_plain(text, event.message());
     let message = front(&String::from_utf8_lossy(text), MESSAGE_MAX_BYTES).to_owned();
-    Box::new(Original { level: event.level(), source: event.source().shared_name(), message })
+    let target = event.target().to_owned();
+    Box::new(Original { level: event.level(), source: event.source().shared_name(), target, message })
 }
 
 /// Reports how often an event was repeated, if it was.
@@ -197,7 +199,9 @@ fn report(entry: Option<DedupeWindow>, batch: &mut Batch<'_>) {
         field(FieldGroup::Tags, "level", ValueRef::Text(original.level.name())),
         field(FieldGroup::Metrics, "repeated", ValueRef::U64(repeated)),
     ];
-    batch.emit(original.level, TARGET, "event repeated", &fields);
+    let Original { level, source, target, .. } = &*original;
+    let subject = Subject { level: Some(*level), target: Some(target), source: Some(source) };
+    batch.emit_about(&subject, *level, TARGET, "event repeated", &fields);
 }
 
 impl Default for Dedupe {

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog_plugin::event::{Batch, Event, FieldRef};
+use fapilog_plugin::event::{Batch, Event, FieldRef, Subject};
 use fapilog_record::{field_group::FieldGroup, level::Level, text::bounded::front, value::ValueRef};
 
 use crate::process::throttle::bucket::TokenBucket;
@@ -107,7 +107,7 @@ impl Episode {
         if !self.is_reported {
             self.is_reported = true;
             let (fields, what) = (self.fields(), format!("throttle began for {}", self.whose.text()));
-            batch.emit(Level::Warning, TARGET, &what, &fields);
+            batch.emit_about(&self.whose.subject(), Level::Warning, TARGET, &what, &fields);
         }
     }
 
@@ -115,7 +115,7 @@ impl Episode {
         let what = format!("throttle ended for {}: {} dropped", self.whose.text(), self.dropped);
         let [first, second] = self.fields();
         let dropped = FieldRef { group: FieldGroup::Metrics, name: "dropped", value: ValueRef::U64(self.dropped) };
-        batch.emit(Level::Warning, TARGET, &what, &[first, second, dropped]);
+        batch.emit_about(&self.whose.subject(), Level::Warning, TARGET, &what, &[first, second, dropped]);
     }
 
     fn fields(&self) -> [FieldRef<'_>; 2] {
@@ -128,6 +128,14 @@ impl Episode {
 }
 
 impl Whose {
+    /// The events that a report speaks of.
+    fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::SourceAndLevel(source, level) => Subject { level: Some(*level), source: Some(source), target: None },
+            Self::Field { .. } => Subject::default(),
+        }
+    }
+
     fn text(&self) -> String {
         match self {
             Self::SourceAndLevel(source, level) => format!("source {source} level {level}"),

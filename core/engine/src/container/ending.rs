@@ -1,0 +1,81 @@
+//! The end of a container: no more events, a drain with a deadline, and the end of its threads.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use fapilog_plugin::threads::lock;
+
+use crate::{
+    accounts::{Accounts, LossReason, Losses},
+    container::{accounts, wait_until},
+    diagnostics::DiagnosticLog,
+    host::Host,
+    port::flush::WaitOutcome,
+    producer::Frontend,
+};
+
+/// How much longer than its deadline a shard may take to end, before its thread is left to itself.
+pub(super) const END_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long the thread of a shard that has ended may take to drop its sinks.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The parts of a container that its end needs.
+#[derive(Debug, Clone)]
+pub(super) struct Ending {
+    pub(super) frontend: Arc<Frontend>,
+    pub(super) hosts: Arc<Mutex<Vec<Host>>>,
+    pub(super) diagnostics: DiagnosticLog,
+}
+
+impl Ending {
+    pub(super) fn frontend(&self) -> &Arc<Frontend> {
+        &self.frontend
+    }
+
+    pub(super) fn is_of(&self, frontend: &Arc<Frontend>) -> bool {
+        Arc::ptr_eq(&self.frontend, frontend)
+    }
+
+    /// Takes no more events, and has the drain end by `deadline`.
+    pub(super) fn request(&self, deadline: Instant) {
+        if self.frontend.is_in_forked_child() {
+            return;
+        }
+        self.frontend.close();
+        for port in &self.frontend.ports {
+            port.flush.request_stop(deadline);
+            port.doorbell.ring();
+        }
+    }
+
+    /// Waits for the end of all shards. Returns whether all have ended.
+    pub(super) fn wait(&self, deadline: Instant) -> bool {
+        let end = wait_until(deadline.checked_add(END_TIMEOUT).unwrap_or(deadline));
+        let all_ended = self.frontend.ports.iter().all(|port| port.flush.wait_for_end(end) != WaitOutcome::Late);
+        let hosts = std::mem::take(&mut *lock(&self.hosts));
+        if all_ended {
+            hosts.into_iter().for_each(|host| host.join(JOIN_TIMEOUT));
+        }
+        all_ended
+    }
+
+    /// Reports on stderr what was not delivered in time, where no caller is left that could.
+    pub(super) fn report_late(&self) {
+        let accounts = accounts(&self.frontend);
+        let lost = lost_to_deadline(&accounts);
+        if lost > 0 {
+            let text = format!("{lost} events are lost: the container ended before they were delivered");
+            self.diagnostics.emergency(&text);
+        }
+    }
+}
+
+/// Events that the end of the container left undelivered.
+pub(super) fn lost_to_deadline(accounts: &Accounts) -> u64 {
+    let late = |losses: &Losses| losses.of(LossReason::ShutdownDeadline);
+    let at_sinks = accounts.sinks.iter().map(|sink| late(&sink.lost)).max();
+    late(&accounts.lost) + at_sinks.unwrap_or(0) + accounts.pending_total()
+}

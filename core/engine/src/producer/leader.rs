@@ -1,0 +1,108 @@
+//! Leaders: loggers that follow one find its container, also when it comes later, and its successors.
+//!
+//! A logger points to the frontend of one container. A logger that follows a leader moves on when that container is closed:
+//! the slow path of a call, which every call on a closed container takes, asks the leader for the container of now. A frontend
+//! that a logger has once pointed to lives as long as the logger, because another thread may be in a call on it.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+
+use fapilog_plugin::threads::lock;
+
+use crate::producer::{Frontend, Logger};
+
+/// The container of now, for loggers that follow it. Hidden: the global container of the facade is the only one.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Leader {
+    find: fn(&str) -> Option<Logger>,
+    /// The number of containers so far.
+    generation: AtomicU64,
+    /// Events of loggers that found no container.
+    missed: AtomicU64,
+}
+
+impl Leader {
+    /// `find` returns a logger of the container of now, if there is one. It takes no lock that a caller may hold.
+    pub const fn new(find: fn(&str) -> Option<Logger>) -> Self {
+        Self { find, generation: AtomicU64::new(1), missed: AtomicU64::new(0) }
+    }
+
+    /// There is another container from now on.
+    pub fn changed(&self) {
+        // Release: `find` finds the new container; pairs with `generation`.
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    fn generation(&self) -> u64 {
+        // Acquire: pairs with `changed`.
+        self.generation.load(Ordering::Acquire)
+    }
+
+    pub(super) fn miss(&self) {
+        // Relaxed: a sum.
+        self.missed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The events that were lost for want of a container, since the last call.
+    pub fn take_missed(&self) -> u64 {
+        // Relaxed: see `miss`.
+        self.missed.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// A logger's way to its leader. Clones of the logger share it.
+#[derive(Debug)]
+pub(super) struct Follower {
+    pub(super) leader: &'static Leader,
+    /// The generation that was asked for last.
+    asked: AtomicU64,
+    /// The frontends that loggers have moved on to. They live as long as the loggers.
+    kept: Mutex<Vec<Arc<Frontend>>>,
+}
+
+impl Follower {
+    pub(super) fn new(leader: &'static Leader) -> Self {
+        Self { leader, asked: AtomicU64::new(0), kept: Mutex::default() }
+    }
+
+    /// A logger of the container of now, if there is another one than was asked for last.
+    pub(super) fn find(&self, source: &str) -> Option<Logger> {
+        let generation = self.leader.generation();
+        // Relaxed, both: a thread that misses the other's store asks once more.
+        if self.asked.load(Ordering::Relaxed) == generation {
+            return None;
+        }
+        let found = (self.leader.find)(source);
+        if found.is_none() {
+            self.asked.store(generation, Ordering::Relaxed);
+        }
+        found
+    }
+
+    /// Keeps a frontend, and calls `point` while no other thread moves on. Not if the container is closed by now.
+    pub(super) fn keep(&self, frontend: &Arc<Frontend>, point: impl FnOnce()) {
+        // The program's allocator may log: no allocation under the lock.
+        let mut room = Vec::with_capacity(lock(&self.kept).len() + 8);
+        let mut kept = lock(&self.kept);
+        if frontend.is_closed() {
+            return;
+        }
+        if kept.iter().all(|known| !Arc::ptr_eq(known, frontend)) {
+            if kept.len() == kept.capacity() {
+                if room.capacity() <= kept.len() {
+                    // Others were kept meanwhile: the next call moves on.
+                    return;
+                }
+                room.append(&mut kept);
+                std::mem::swap(&mut *kept, &mut room);
+            }
+            kept.push(Arc::clone(frontend));
+        }
+        point();
+        drop(kept);
+        drop(room);
+    }
+}
