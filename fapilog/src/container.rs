@@ -1,5 +1,6 @@
 //! A container's builder, and what runs its drain.
 
+pub use crate::global::global;
 pub use fapilog_engine::{
     clock::ManualClock,
     container::ContainerBuilder,

@@ -4,7 +4,7 @@ use fapilog_plugin::kind::PluginKind;
 use fapilog_ring::sync::lock;
 
 use crate::{
-    accounts::{Accounts, LaneTotals, SinkAccounts},
+    accounts::{Accounts, LaneTotals, LossReason, SinkAccounts},
     port::PluginView,
     producer::Frontend,
 };
@@ -16,14 +16,32 @@ pub(super) fn refused_accounts(frontend: &Frontend) -> Accounts {
 }
 
 pub(crate) fn accounts(frontend: &Frontend) -> Accounts {
+    if let Some(last) = frontend.last_accounts() {
+        return last.clone();
+    }
+    sums(frontend)
+}
+
+/// The accounts of a container whose drain hangs and is left to itself: what is pending is lost to the deadline.
+pub(crate) fn close(frontend: &Frontend) -> Accounts {
+    let mut accounts = sums(frontend);
+    accounts.lost.add_of(LossReason::ShutdownDeadline, std::mem::take(&mut accounts.pending));
+    for sink in &mut accounts.sinks {
+        sink.lost.add_of(LossReason::ShutdownDeadline, std::mem::take(&mut sink.pending));
+    }
+    accounts
+}
+
+fn sums(frontend: &Frontend) -> Accounts {
     let totals = frontend.lane_registry.totals();
-    let pending = totals.pending();
+    let mut pending = totals.pending();
     let LaneTotals { submitted, mut lost, cut, .. } = totals;
     let (mut own, mut unrouted) = (0, 0);
     let mut filtered: Vec<(String, u64)> = Vec::new();
     let mut sinks: Vec<SinkAccounts> = Vec::new();
     for port in &frontend.ports {
         own += port.counters.internal.get();
+        pending = port.counters.in_hand.subtract_from(pending);
         unrouted += port.counters.unrouted.get();
         lost.add(&port.counters.lost.read());
         let plugins = lock(&port.plugins);
@@ -38,7 +56,7 @@ pub(crate) fn accounts(frontend: &Frontend) -> Accounts {
         }
         drop(plugins);
         for view in lock(&port.sinks).iter() {
-            let one = sink_accounts(view);
+            let one = sink_accounts(view, port.counters.passed.get());
             match sinks.iter_mut().find(|known| known.name == one.name) {
                 Some(sum) => add_sink(sum, &one),
                 None => sinks.push(one),
@@ -48,7 +66,8 @@ pub(crate) fn accounts(frontend: &Frontend) -> Accounts {
     Accounts { submitted: submitted + own, filtered, lost, pending, cut, unrouted, sinks }
 }
 
-fn sink_accounts(view: &crate::port::SinkView) -> SinkAccounts {
+/// `passed` is the number of events that came as far as the sinks: a sink that hangs keeps them from those behind it.
+fn sink_accounts(view: &crate::port::SinkView, passed: u64) -> SinkAccounts {
     let counters = &view.counters;
     let (offered, delivered, lost) = (counters.offered.get(), counters.delivered.get(), counters.lost.read());
     let filtered = counters.filtered.get();
@@ -58,7 +77,7 @@ fn sink_accounts(view: &crate::port::SinkView) -> SinkAccounts {
         delivered,
         filtered,
         lost,
-        pending: offered.saturating_sub(delivered).saturating_sub(filtered).saturating_sub(lost.total()),
+        pending: passed.saturating_sub(delivered).saturating_sub(filtered).saturating_sub(lost.total()),
         bytes: counters.bytes.get(),
         errors: counters.errors.get(),
         retries: counters.retries.get(),
@@ -80,7 +99,7 @@ fn add_sink(sum: &mut SinkAccounts, one: &SinkAccounts) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::{LossReason, Losses};
+    use crate::accounts::Losses;
 
     /// The accounts of a sink in one shard: every figure is another one.
     fn in_a_shard(unit: u64) -> SinkAccounts {

@@ -207,6 +207,15 @@ pub fn set_global(container: Container) -> Result<Global, Error> {
     Global::start(|| Ok(container))
 }
 
+/// The global container, if there is one.
+#[must_use]
+pub fn global() -> Option<Arc<Container>> {
+    match GlobalState::now() {
+        GlobalState::Running { container, .. } => Some(container),
+        GlobalState::None | GlobalState::Starting => None,
+    }
+}
+
 /// A logger of the program's container. It may be made before the container, such as in a `static`: it logs to the container
 /// from the moment there is one, and to its successor. Calls before that are counted, and the container reports their
 /// number.

@@ -20,6 +20,13 @@ impl SingleWriterCounter {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
     }
 
+    /// Sets the count. Only its one writer may call this.
+    #[inline(always)]
+    pub(crate) fn set(&self, n: u64) {
+        // Relaxed: see `add`.
+        self.0.store(n, Ordering::Relaxed);
+    }
+
     /// Adds `n` where several threads may write at once.
     pub(crate) fn add_shared(&self, n: u64) {
         if seeded::bug("shared_counter_by_load_and_store") {
@@ -139,6 +146,27 @@ pub(crate) struct ShardCounters {
     pub(crate) passed: SingleWriterCounter,
     /// Of these, events that were for no sink.
     pub(crate) unrouted: SingleWriterCounter,
+    /// The batch in hand.
+    pub(crate) in_hand: BatchInHand,
+}
+
+/// How many events of the batch in hand are counted elsewhere already: filtered, lost, or passed to the sinks. Their rings
+/// have them still among the events that are not drained. Negative while plugins have added events.
+#[derive(Debug, Default)]
+pub(crate) struct BatchInHand(SingleWriterCounter);
+
+impl BatchInHand {
+    /// Of so many events that were taken out of rings, and so many that plugins added, `left` are counted nowhere else.
+    pub(crate) fn set(&self, taken: u64, left: u64) {
+        self.0.set(taken.wrapping_sub(left));
+    }
+
+    /// Subtracts the events that are counted elsewhere from those that are not drained.
+    pub(crate) fn subtract_from(&self, not_drained: u64) -> u64 {
+        let left = not_drained.wrapping_sub(self.0.get());
+        // The two are of different moments while threads log: a difference below zero is none.
+        if left > u64::MAX / 2 { 0 } else { left }
+    }
 }
 
 /// The counters that one shard keeps for one plugin.

@@ -69,7 +69,7 @@ pub struct Accounts {
     pub filtered: Vec<(String, u64)>,
     /// Events lost before any sink.
     pub lost: Losses,
-    /// Events in rings.
+    /// Events in rings, and in the batch that a drain has in hand.
     pub pending: u64,
     /// Events delivered with a part cut (see [`Event::is_cut`](fapilog_plugin::event::Event::is_cut)).
     pub cut: u64,

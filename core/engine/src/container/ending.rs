@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog_plugin::threads::lock;
+use fapilog_plugin::threads::{drain_thread, lock};
 
 use crate::{
     accounts::{Accounts, LossReason, Losses},
@@ -58,8 +58,20 @@ impl Ending {
         let hosts = std::mem::take(&mut *lock(&self.hosts));
         if all_ended {
             hosts.into_iter().for_each(|host| host.join(JOIN_TIMEOUT));
+        } else {
+            self.abandon();
         }
         all_ended
+    }
+
+    /// Leaves shards to themselves that hang in a plugin or a sink: what they have not delivered is lost, and they deliver
+    /// nothing more when they come back. A plugin that ends its own container does not wait, and its shard does not hang.
+    pub(super) fn abandon(&self) {
+        if drain_thread::is_marked() {
+            return;
+        }
+        self.frontend.ports.iter().for_each(|port| port.abandon());
+        self.frontend.close_accounts();
     }
 
     /// Reports on stderr what was not delivered in time, where no caller is left that could.

@@ -23,7 +23,7 @@ pub use self::{
 pub use crate::port::{latency::Percentiles, plan::SinkOptions};
 pub(crate) use crate::totals::accounts;
 use crate::totals::refused_accounts;
-use fapilog_plugin::threads::drain_thread;
+use fapilog_plugin::threads::{drain_thread, lock};
 use fapilog_record::{directives::Directives, level::LevelFilter};
 
 use crate::{
@@ -242,8 +242,9 @@ impl Drop for Container {
             // This very thread may run the drain: it would wait for itself.
             self.request_shutdown(deadline_after(DROP_TIMEOUT));
         } else {
-            // No caller is left that could read the result.
-            if self.shutdown(DROP_TIMEOUT).is_err() {
+            // A shutdown before this has told its caller. No caller is left that could read the result of this one.
+            let was_shut_down = lock(&self.hosts).is_empty();
+            if self.shutdown(DROP_TIMEOUT).is_err() && !was_shut_down {
                 self.ending().report_late();
             }
         }

@@ -62,6 +62,9 @@ impl Container {
             let end = deadline.checked_add(super::ending::END_TIMEOUT).unwrap_or(deadline);
             poll_fn(|context| poll_all_ends(&self.frontend.ports, end, context)).await;
             let all_ended = self.frontend.ports.iter().all(|port| port.is_stopped());
+            if !all_ended {
+                self.ending().abandon();
+            }
             // Their threads are about to end; to wait for that would block.
             drop(std::mem::take(&mut *lock(&self.hosts)));
             self.report(all_ended, timeout)

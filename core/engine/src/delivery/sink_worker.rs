@@ -25,7 +25,7 @@ use crate::{
     },
     diagnostics::DiagnosticLog,
     port::{
-        SinkView, WriterText,
+        ShardPort, SinkView, WriterText,
         plan::{SinkOptions, SinkPlan},
     },
     route::Route,
@@ -291,28 +291,28 @@ impl SinkWorker {
 
     /// Encodes a batch, and submits the payload if it is full.
     #[inline]
-    pub(crate) fn encode(&mut self, batch: &Batch<'_>, now: Instant) {
+    pub(crate) fn encode(&mut self, batch: &Batch<'_>, port: &ShardPort, now: Instant) {
         self.counters.offered.add(batch.len() as u64);
         if !self.is_enabled {
             return self.counters.filtered.add(batch.len() as u64);
         }
-        let Some(route) = &self.route else { return self.encode_all(batch, now) };
+        let Some(route) = &self.route else { return self.encode_all(batch, port, now) };
         let routed = batch.subset(|event| is_taken_by(route, event, batch));
         self.counters.filtered.add((batch.len() - routed.len()) as u64);
         if !routed.is_empty() {
-            self.encode_all(&routed, now);
+            self.encode_all(&routed, port, now);
         }
     }
 
     /// Encodes reports of losses, whatever the route: a loss of events that the route takes must not be hidden by the route.
     /// Only while the sink has room.
-    pub(crate) fn encode_report(&mut self, batch: &Batch<'_>, now: Instant) {
+    pub(crate) fn encode_report(&mut self, batch: &Batch<'_>, port: &ShardPort, now: Instant) {
         self.counters.offered.add(batch.len() as u64);
-        self.encode_all(batch, now);
+        self.encode_all(batch, port, now);
     }
 
     #[inline]
-    fn encode_all(&mut self, batch: &Batch<'_>, now: Instant) {
+    fn encode_all(&mut self, batch: &Batch<'_>, port: &ShardPort, now: Instant) {
         let events = batch.len() as u64;
         if self.supervisor.is_open() {
             return self.count_lost(DeliveryFailure::BreakerOpen, events);
@@ -341,7 +341,8 @@ impl SinkWorker {
         let wait = if is_urgent { URGENT_WAIT.min(self.flush_interval) } else { self.flush_interval };
         let due = now + wait;
         filling.due = Some(filling.due.map_or(due, |earlier| earlier.min(due)));
-        if filling.payload.is_full() {
+        // A sink that took so long that the container has ended without it: its payload is not delivered any more.
+        if filling.payload.is_full() && !port.is_abandoned() {
             self.submit();
         }
     }

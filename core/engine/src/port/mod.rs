@@ -40,6 +40,9 @@ pub(crate) struct ShardPort {
     idle_rings: Mutex<Vec<IdleRing>>,
     /// The shard has looked at its rings for the last time.
     stopped: AtomicBool,
+    /// The container has ended without the shard, which hangs: it takes and delivers nothing more. Nothing is read on its
+    /// strength: no model need see it.
+    abandoned: std::sync::atomic::AtomicBool,
     pub(crate) counters: ShardCounters,
     pub(crate) changes: ChangeBox,
     pub(crate) latencies: Latencies,
@@ -132,6 +135,18 @@ impl ShardPort {
         // Release: the counts of what was drained come before it; pairs with `is_stopped`.
         self.stopped.store(true, Ordering::Release);
         lock(&self.idle_rings).clear();
+    }
+
+    /// Ends the shard as soon as it comes back from the call in which it hangs.
+    pub(crate) fn abandon(&self) {
+        // Relaxed: see the field.
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn is_abandoned(&self) -> bool {
+        // Relaxed: see the field.
+        self.abandoned.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_stopped(&self) -> bool {

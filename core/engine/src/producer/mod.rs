@@ -50,9 +50,10 @@ use fapilog_record::{
 };
 
 use crate::{
-    accounts::{LaneCounters, LossReason},
+    accounts::{Accounts, LaneCounters, LossReason},
     clock::{self, StampSource},
     producer::sources::SourceTable,
+    totals,
 };
 
 /// The threshold of a container that takes nothing more.
@@ -110,6 +111,8 @@ pub(crate) struct Frontend {
     next_producer: AtomicU32,
     rings: AtomicUsize,
     stamps: StampSource,
+    /// The accounts of a container that has ended without a shard, which hangs: see `close_accounts`.
+    last_accounts: OnceLock<Box<Accounts>>,
 }
 
 /// The limits of the frontend.
@@ -142,6 +145,7 @@ impl Frontend {
             next_producer: AtomicU32::new(1),
             rings: AtomicUsize::new(0),
             stamps,
+            last_accounts: OnceLock::new(),
         }
     }
 
@@ -282,6 +286,16 @@ impl Frontend {
     pub(crate) fn refuse(&self, reason: LossReason) {
         self.lane_registry.refused.submitted.add_shared(1);
         self.lane_registry.refused.refused.lost.add_shared(reason, 1);
+    }
+
+    /// Closes the accounts, because a shard hangs: what it delivers later is counted nowhere. Its port is abandoned before.
+    pub(crate) fn close_accounts(&self) {
+        let _ = self.last_accounts.set(Box::new(totals::close(self)));
+    }
+
+    /// The accounts, if they are closed.
+    pub(crate) fn last_accounts(&self) -> Option<&Accounts> {
+        self.last_accounts.get().map(|last| &**last)
     }
 
     /// Counts events that were lost before the container was there.

@@ -219,6 +219,7 @@ impl Shard {
             emit(place, losses, &mut batch);
         }
         self.port.counters.internal.add(batch.len() as u64);
+        self.port.counters.in_hand.set(0, batch.len() as u64);
         let lost_before = self.port.counters.lost.read();
         self.stages.pipeline.run_report(&mut batch, &self.port);
         // A report that the pipeline loses makes no other report.
@@ -227,6 +228,7 @@ impl Shard {
         if !batch.is_empty() {
             self.sinks.encode_report(&batch, only, &self.port, now);
         }
+        self.port.counters.in_hand.set(0, 0);
         drop(batch);
         self.arena.reset();
     }

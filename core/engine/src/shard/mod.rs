@@ -176,6 +176,10 @@ impl Shard {
             self.begin_pass(); // 2, 3
         }
         let batch_taken = self.take_batch(now); // 4, 5, 6
+        if self.port.is_abandoned() {
+            self.end(LossReason::ShutdownDeadline);
+            return TurnOutcome::Ended;
+        }
         let completed = self.deliver(now, &mut context); // 7
         let flushed = self.work_on_flush(&mut context); // 8
         if self.work_on_stop(now, &mut context) {
@@ -278,7 +282,10 @@ impl Shard {
             unreadable: 0,
         };
         self.source.has_unknown_source = !reader.fill(&mut batch);
-        self.port.counters.lost.add(LossReason::Unreadable, reader.unreadable);
+        let unreadable = reader.unreadable;
+        batch.add_taken(unreadable);
+        self.port.counters.lost.add(LossReason::Unreadable, unreadable);
+        self.port.counters.in_hand.set(batch.taken(), batch.len() as u64);
 
         if let Some(first) = batch.events().first() {
             self.port.latencies.drain_lag.record(passed(first.timestamp(), self.stages.internal.now()));
@@ -292,6 +299,7 @@ impl Shard {
         self.sinks.encode(&batch, &self.port, now);
         drop(batch);
         self.arena.reset();
+        self.port.counters.in_hand.set(0, 0);
         self.source.rings.iter_mut().for_each(RingState::settle);
         self.port.space.released();
         self.source.losses.batch_taken();
@@ -326,6 +334,7 @@ impl Shard {
         let mut batch = Batch::new_in(&self.arena, 0, &self.stages.internal);
         emit(&mut self.stages.pipeline, &mut batch, &self.port);
         self.sinks.encode(&batch, &self.port, now);
+        self.port.counters.in_hand.set(0, 0);
         drop(batch);
         self.arena.reset();
     }

@@ -87,21 +87,21 @@ impl ShardSinks {
         if batch.is_empty() {
             return;
         }
-        port.counters.passed.add(batch.len() as u64);
+        pass(batch, port);
         port.counters.unrouted.add(self.count_unrouted(batch));
         for worker in &mut self.workers {
-            worker.encode(batch, now);
+            worker.encode(batch, port, now);
         }
         self.pass_by_leaving(batch, port);
     }
 
     /// Encodes reports of losses for those of these sinks that have room: `None` stands for all.
     pub(super) fn encode_report(&mut self, batch: &Batch<'_>, only: Option<usize>, port: &ShardPort, now: Instant) {
-        port.counters.passed.add(batch.len() as u64);
+        pass(batch, port);
         for (place, worker) in self.workers.iter_mut().enumerate() {
             let is_addressed = only.is_none_or(|only| only == place);
             if is_addressed && worker.readiness_for_report(now) == Readiness::HasRoom {
-                worker.encode_report(batch, now);
+                worker.encode_report(batch, port, now);
             } else {
                 worker.passed_by(batch.len() as u64);
             }
@@ -128,4 +128,10 @@ impl ShardSinks {
         let is_unrouted = |event: &&Event<'_>| !self.workers.iter().any(|worker| worker.takes(event, batch));
         batch.events().iter().filter(is_unrouted).count() as u64
     }
+}
+
+/// Counts the events of a batch as passed to the sinks.
+fn pass(batch: &Batch<'_>, port: &ShardPort) {
+    port.counters.passed.add(batch.len() as u64);
+    port.counters.in_hand.set(batch.taken(), 0);
 }

@@ -149,6 +149,7 @@ impl<P: StagePlugin + ?Sized> PluginStage<P> {
             if plugin.run(batch, port) != CallOutcome::Done && !batch.is_empty() {
                 port.counters.lost.add(LossReason::RedactorFailed, batch.len() as u64);
                 batch.retain(|_| false);
+                port.counters.in_hand.set(batch.taken(), 0);
             }
         }
     }
@@ -289,6 +290,7 @@ impl<P: StagePlugin + ?Sized> SupervisedPlugin<P> {
             CallOutcome::Panicked => port.counters.lost.add(LossReason::PluginPanicked, gone),
             CallOutcome::Skipped => debug_assert_eq!(gone, 0, "a plugin that is not called takes nothing out"),
         }
+        port.counters.in_hand.set(batch.taken(), batch.len() as u64);
     }
 }
 

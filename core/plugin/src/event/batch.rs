@@ -19,6 +19,8 @@ pub struct Batch<'batch> {
     arena: &'batch Bump,
     internal: &'batch InternalEvents,
     emitted: u64,
+    /// The number of events that were taken out of rings.
+    taken: u64,
     /// The subjects of emitted events, by sequence number.
     subjects: BumpVec<'batch, (u64, Subject<'batch>)>,
 }
@@ -28,7 +30,7 @@ impl<'batch> Batch<'batch> {
     #[doc(hidden)]
     pub fn new_in(arena: &'batch Bump, events_max: usize, internal: &'batch InternalEvents) -> Self {
         let events = BumpVec::with_capacity_in(events_max, arena);
-        Self { events, arena, internal, emitted: 0, subjects: BumpVec::new_in(arena) }
+        Self { events, arena, internal, emitted: 0, taken: 0, subjects: BumpVec::new_in(arena) }
     }
 
     /// Appends an event. Hidden, because only the engine and the test kit read records; a plugin [emits](Self::emit) events.
@@ -36,6 +38,7 @@ impl<'batch> Batch<'batch> {
     #[inline(always)]
     pub fn push(&mut self, event: Event<'batch>) {
         self.events.push(event);
+        self.taken += 1;
     }
 
     /// The events, in order.
@@ -76,7 +79,7 @@ impl<'batch> Batch<'batch> {
         let mut events = BumpVec::with_capacity_in(self.len(), self.arena);
         events.extend(self.events.iter().filter(|event| takes(event)).cloned());
         let subjects = BumpVec::new_in(self.arena);
-        Self { events, arena: self.arena, internal: self.internal, emitted: 0, subjects }
+        Self { events, arena: self.arena, internal: self.internal, emitted: 0, taken: 0, subjects }
     }
 
     /// Adds an event of the plugin's own behind the others, as for a summary of the events it took out: from
@@ -124,6 +127,18 @@ impl<'batch> Batch<'batch> {
     #[doc(hidden)]
     pub fn emitted(&self) -> u64 {
         self.emitted
+    }
+
+    /// Counts events that were taken out of rings and not pushed. Hidden, as [`taken`](Self::taken) is.
+    #[doc(hidden)]
+    pub fn add_taken(&mut self, events: u64) {
+        self.taken += events;
+    }
+
+    /// How many events were taken out of rings. Hidden, because only the engine counts them.
+    #[doc(hidden)]
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// When the batch was taken, by the clock that stamps events.
