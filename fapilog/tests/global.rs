@@ -188,6 +188,7 @@ fn events_that_were_lost_before_the_container_are_counted_and_reported_once() {
 #[test]
 fn the_values_of_a_call_without_a_container_are_not_evaluated() {
     let _alone = ALONE.lock();
+    kept().0.shutdown(Duration::from_secs(30)).unwrap();
     let mut calls = 0;
     info!(
         "to nowhere",

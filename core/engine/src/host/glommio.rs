@@ -3,21 +3,33 @@
 //! The executor pins the thread, polls the shard, and sleeps in io_uring. The shard's file writers have rings of their
 //! own, so nothing waits for glommio's; a third party's sink may use glommio's I/O, because its deliveries are polled
 //! inside the executor.
+//!
+//! Glommio panics where the system refuses what it asks for, at the start (the topology of the machine in `/sys`) and later
+//! (io_uring, in a sandbox that was entered meanwhile). So the executor is made and run on a thread of ours, never on the
+//! caller's, and is not asked to pin anything. When it panics between two turns, the shard goes on without it, on the same
+//! thread.
 
 use std::{
+    cell::RefCell,
     future::{Future, poll_fn},
     pin::Pin,
     task::{Context, Poll, Waker},
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use fapilog_plugin::threads::drain_thread;
+use fapilog_record::user_code::{catch_panic, drop_catching_panics};
 use fapilog_ring::Sleep;
-use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::Timer};
+use glommio::{LocalExecutor, LocalExecutorBuilder, Placement, timer::Timer};
 
 use crate::{
     error::StartError,
-    host::{BeginClaim, Ready, begin, probe::GlommioUnavailable},
+    host::{
+        BeginClaim, Ready, begin,
+        probe::GlommioUnavailable,
+        thread::{pin, run_on_this_thread},
+    },
     shard::{Shard, ShardPlan, sleep::HostStep},
 };
 
@@ -28,43 +40,70 @@ const PREEMPT_TIMER: Duration = Duration::from_millis(100);
 /// The memory that glommio reserves for I/O buffers. The writers of this workspace have their own.
 const IO_MEMORY_BYTES: usize = 64 * 1024;
 
-#[derive(Debug)]
-pub(super) struct GlommioHost(ExecutorJoinHandle<()>);
-
-impl GlommioHost {
-    pub(super) fn join(self) {
-        drop(self.0.join());
-    }
-}
-
 pub(super) fn start(
-    name: &str,
+    name: String,
     plan: ShardPlan,
     cpu: Option<usize>,
     ready: Ready,
     claim: BeginClaim,
-) -> Result<GlommioHost, StartError> {
-    let placement = cpu.map_or(Placement::Unbound, Placement::Fixed);
-    LocalExecutorBuilder::new(placement)
-        .name(name)
-        .preempt_timer(PREEMPT_TIMER)
-        .io_memory(IO_MEMORY_BYTES)
-        .spawn(move || async move {
-            // The executor's thread runs nothing but this shard and what its plugins spawn.
-            let _mark = drain_thread::enter();
-            if let Some(shard) = begin(plan, ready, &claim) {
-                run(shard).await;
-            }
-        })
-        .map(GlommioHost)
-        .map_err(|_| StartError::Glommio { reason: GlommioUnavailable::DidNotStart })
+) -> Result<JoinHandle<()>, StartError> {
+    let work = move || {
+        pin(cpu);
+        // The thread runs nothing but this shard and what its plugins spawn.
+        let _mark = drain_thread::enter();
+        let Some(executor) = executor() else {
+            let _ = ready.send(Err(StartError::Glommio { reason: GlommioUnavailable::DidNotStart }));
+            return;
+        };
+        let diagnostics = plan.diagnostics.clone();
+        let shard = SharedShard::default();
+        let ended = catch_panic(|| {
+            executor.run(async {
+                // Inside the executor: a plugin may use it from its making on.
+                if let Some(made) = begin(plan, ready, &claim) {
+                    shard.0.replace(Some(made));
+                    run(&shard).await;
+                }
+            });
+        });
+        drop_catching_panics(executor);
+        if ended.is_err()
+            && let Some(left) = shard.0.take()
+        {
+            diagnostics.emergency("glommio panicked: the drain goes on without it, on a plain thread");
+            run_on_this_thread(left);
+        }
+    };
+    thread::Builder::new().name(name).spawn(work).map_err(|source| StartError::Thread { source })
 }
 
-async fn run(mut shard: Shard) {
+/// An executor for this thread; `None` where the system refuses what it needs.
+fn executor() -> Option<LocalExecutor> {
+    let builder = LocalExecutorBuilder::new(Placement::Unbound);
+    let builder = builder.preempt_timer(PREEMPT_TIMER).io_memory(IO_MEMORY_BYTES);
+    catch_panic(|| builder.make()).ok()?.ok()
+}
+
+/// The shard, between two turns. During a turn it is out: a shard that panics in its turn is not run again.
+#[derive(Default)]
+struct SharedShard(RefCell<Option<Shard>>);
+
+impl SharedShard {
+    fn turn(&self, waker: &Waker) -> Option<HostStep> {
+        let mut shard = self.0.take()?;
+        let step = shard.host_turn(waker);
+        self.0.replace(Some(shard));
+        step
+    }
+}
+
+async fn run(shard: &SharedShard) {
     let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
-    shard.port.doorbell.register(&waker);
+    if let Some(shard) = &*shard.0.borrow() {
+        shard.port.doorbell.register(&waker);
+    }
     let mut lifelines = Lifelines::new();
-    while let Some(step) = shard.host_turn(&waker) {
+    while let Some(step) = shard.turn(&waker) {
         lifelines.hold(&waker, step);
         match step {
             // Pending after each turn: other tasks of the executor, and its ring, have theirs.

@@ -34,14 +34,7 @@ type Ready = mpsc::Sender<Result<(), StartError>>;
 /// A running host.
 #[derive(Debug)]
 pub(crate) struct Host {
-    thread: HostThread,
-}
-
-#[derive(Debug)]
-enum HostThread {
-    Plain(std::thread::JoinHandle<()>),
-    #[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
-    Glommio(glommio::GlommioHost),
+    thread: std::thread::JoinHandle<()>,
 }
 
 impl Host {
@@ -53,11 +46,7 @@ impl Host {
         let _blocked = signals::block_all();
         let joiner = std::thread::Builder::new().name("fapilog-join".to_owned()).spawn(move || {
             // A host that panicked has ended its shard by dropping it; everything is counted.
-            match self.thread {
-                HostThread::Plain(thread) => drop(thread.join()),
-                #[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
-                HostThread::Glommio(executor) => executor.join(),
-            }
+            drop(self.thread.join());
             let _ = ended.send(());
         });
         // Without a thread to wait on, there is no waiting with a limit: the host ends by itself.
@@ -145,9 +134,9 @@ pub(crate) fn start(executor: Executor, plan: ShardPlan, cpu: Option<usize>) -> 
             Executor::Glommio => {
                 // Relaxed: see `glommio_is_worth_it`.
                 GLOMMIO_EXECUTORS.fetch_add(1, Ordering::Relaxed);
-                HostThread::Glommio(glommio::start(&name, plan, cpu, ready, claim.clone())?)
+                glommio::start(name, plan, cpu, ready, claim.clone())?
             }
-            _ => HostThread::Plain(thread::start(name, plan, cpu, ready, claim.clone())?),
+            _ => thread::start(name, plan, cpu, ready, claim.clone())?,
         }
     };
     let answer = match is_ready.recv_timeout(BEGIN_TIMEOUT) {

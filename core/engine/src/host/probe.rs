@@ -52,21 +52,24 @@ pub(crate) fn glommio() -> Result<(), GlommioUnavailable> {
     io_uring()
 }
 
-/// Sets up the smallest of rings and closes it again.
+/// Sets up the smallest of rings, asks for its operations, executes one that does nothing, and closes the ring again: the
+/// three system calls of io_uring. A sandbox may allow some and refuse the others.
+#[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
 fn io_uring() -> Result<(), GlommioUnavailable> {
-    // `struct io_uring_params` of `linux/io_uring.h`: 120 bytes, zeros for no wishes.
-    let mut params = [0_u8; 120];
-    // SAFETY: the kernel writes its answer into `params`, which is as long as the structure it stands for.
-    let fd = unsafe { libc::syscall(libc::SYS_io_uring_setup, 4_u32, params.as_mut_ptr()) };
-    if fd < 0 {
-        let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
-        return Err(GlommioUnavailable::IoUring { errno });
-    }
-    if let Ok(fd) = libc::c_int::try_from(fd) {
-        // SAFETY: the descriptor was made above, and nothing else owns it.
-        unsafe { libc::close(fd) };
-    }
-    Ok(())
+    let probed = io_uring::IoUring::new(2).and_then(|mut ring| {
+        ring.submitter().register_probe(&mut io_uring::Probe::new())?;
+        let nothing = io_uring::opcode::Nop::new().build();
+        // SAFETY: the operation refers to no memory.
+        let is_queued = unsafe { ring.submission().push(&nothing) };
+        is_queued.map_err(std::io::Error::other)?;
+        ring.submit_and_wait(1).map(drop)
+    });
+    probed.map_err(|error| GlommioUnavailable::IoUring { errno: error.raw_os_error().unwrap_or(0) })
+}
+
+#[cfg(not(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri))))]
+fn io_uring() -> Result<(), GlommioUnavailable> {
+    Err(GlommioUnavailable::NotBuilt)
 }
 
 fn locked_memory() -> Result<(), GlommioUnavailable> {

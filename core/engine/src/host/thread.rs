@@ -25,16 +25,20 @@ pub(super) fn start(
     thread::Builder::new()
         .name(name)
         .spawn(move || {
-            if let Some(id) = cpu {
-                // A shard that is not pinned is slower, and as correct.
-                core_affinity::set_for_current(core_affinity::CoreId { id });
-            }
+            pin(cpu);
             let _mark = drain_thread::enter();
             if let Some(shard) = begin(plan, ready, &claim) {
                 run_on_this_thread(shard);
             }
         })
         .map_err(|source| StartError::Thread { source })
+}
+
+/// Pins this thread. A shard that is not pinned is slower, and as correct.
+pub(super) fn pin(cpu: Option<usize>) {
+    if let Some(id) = cpu {
+        core_affinity::set_for_current(core_affinity::CoreId { id });
+    }
 }
 
 struct Unpark(Thread);
@@ -49,7 +53,7 @@ impl Wake for Unpark {
     }
 }
 
-fn run_on_this_thread(shard: Shard) {
+pub(super) fn run_on_this_thread(shard: Shard) {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     run(shard, &waker, |time| match time {
         Some(time) => thread::park_timeout(time),

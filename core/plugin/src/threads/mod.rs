@@ -13,7 +13,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-/// Whether this thread runs a drain of any container now. Such a thread must not wait for a drain, as a flush does: it would
+/// Whether this thread runs a drain of any container now, or works for a sink. Such a thread must not wait for a drain, as a flush does: it would
 /// wait for itself.
 #[must_use]
 pub fn is_drain_thread() -> bool {
@@ -23,12 +23,26 @@ pub fn is_drain_thread() -> bool {
 /// Starts a thread that takes no signals, as all of the library's own: one that the program's handlers do not run on, and
 /// that a SIGPIPE or SIGXFSZ of its own making does not kill the program by.
 ///
+/// The thread counts as a [drain's](is_drain_thread): what it logs never waits for a drain, which may be waiting for this very
+/// thread. So a client library that logs on a sink's thread slows nothing down. A thread that a sink starts otherwise, or that
+/// its libraries start, should call [`work_for_a_sink`] first.
+///
 /// # Errors
 /// When the system has no thread to give.
 pub fn spawn_thread(name: impl Into<String>, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     // Threads inherit the mask of the one that starts them.
     let _blocked = signals::block_all();
-    thread::Builder::new().name(name.into()).spawn(work)
+    let marked = || {
+        let _mark = drain_thread::enter();
+        work();
+    };
+    thread::Builder::new().name(name.into()).spawn(marked)
+}
+
+/// Marks this thread as one that works for a sink, for as long as it lives: its log calls never wait for a drain, as those on
+/// a thread of [`spawn_thread`] do not. For threads of a runtime that the sink's client library brings along.
+pub fn work_for_a_sink() {
+    std::mem::forget(drain_thread::enter());
 }
 
 /// Runs `work` with no fork in the middle of it: for a lock of the whole process, which a child would otherwise inherit
