@@ -8,7 +8,7 @@ use std::fmt;
 pub use fapilog_engine::error::{ChangeError, FlushError, ShutdownError, StartError};
 pub use fapilog_plugin::problem::{IoCause, Problem, SettingsError};
 use fapilog_plugin::{error::PluginError, registry::RegisterError, sink::SinkError};
-use fapilog_record::{directives::DirectivesError, error_codes, level::LevelError};
+use fapilog_record::{directives::DirectivesError, error_codes, level::LevelError, user_code::write_error_chain};
 #[cfg(feature = "settings")]
 use fapilog_settings::ReloadError;
 use thiserror::Error as ThisError;
@@ -59,48 +59,80 @@ impl fmt::Display for ErrorKind {
 pub struct AlreadyInitialized;
 
 /// Any error of this library.
+///
+/// `Display` and `Debug` both write the message with all its sources, `cannot start sink "file": cannot open app.log: Permission
+/// denied`: `Debug` is what a `main` that returns it prints. So it has no [`source`](std::error::Error::source) beside the one in
+/// its variant.
 #[doc(alias = "FapilogError")]
-#[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting is invalid.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
+    Settings(SettingsError),
     /// A text names no level.
-    #[error(transparent)]
-    Level(#[from] LevelError),
+    Level(LevelError),
     /// A text is no list of directives.
-    #[error(transparent)]
-    Directives(#[from] DirectivesError),
+    Directives(DirectivesError),
     /// The program has a global container already.
-    #[error(transparent)]
-    AlreadyInitialized(#[from] AlreadyInitialized),
+    AlreadyInitialized(AlreadyInitialized),
     /// A container did not start.
-    #[error(transparent)]
-    Start(#[from] StartError),
+    Start(StartError),
     /// A running container could not be changed.
-    #[error(transparent)]
-    Change(#[from] ChangeError),
+    Change(ChangeError),
     /// A running container could not take new settings.
     #[cfg(feature = "settings")]
-    #[error(transparent)]
-    Reload(#[from] ReloadError),
+    Reload(ReloadError),
     /// A plugin could not be registered.
-    #[error(transparent)]
-    Register(#[from] RegisterError),
+    Register(RegisterError),
     /// A flush is incomplete.
-    #[error(transparent)]
-    Flush(#[from] FlushError),
+    Flush(FlushError),
     /// A shutdown is incomplete.
-    #[error(transparent)]
-    Shutdown(#[from] ShutdownError),
+    Shutdown(ShutdownError),
     /// A plugin failed.
-    #[error(transparent)]
-    Plugin(#[from] PluginError),
+    Plugin(PluginError),
     /// A sink failed.
-    #[error(transparent)]
-    Sink(#[from] SinkError),
+    Sink(SinkError),
 }
+
+macro_rules! from_errors {
+    ($($(#[$attribute:meta])* $variant:ident($type:ty),)*) => {$(
+        $(#[$attribute])*
+        impl From<$type> for Error {
+            fn from(error: $type) -> Self {
+                Self::$variant(error)
+            }
+        }
+    )*};
+}
+
+from_errors! {
+    Settings(SettingsError),
+    Level(LevelError),
+    Directives(DirectivesError),
+    AlreadyInitialized(AlreadyInitialized),
+    Start(StartError),
+    Change(ChangeError),
+    #[cfg(feature = "settings")]
+    Reload(ReloadError),
+    Register(RegisterError),
+    Flush(FlushError),
+    Shutdown(ShutdownError),
+    Plugin(PluginError),
+    Sink(SinkError),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_error_chain(self.inner(), f, |_| {})
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {}
 
 impl Error {
     /// A stable code, for programs and for searching: see the book's page on errors.
@@ -120,6 +152,25 @@ impl Error {
             Self::Shutdown(error) => error.code(),
             Self::Plugin(error) => error.code(),
             Self::Sink(error) => error.code(),
+        }
+    }
+
+    /// The error in the variant.
+    fn inner(&self) -> &(dyn std::error::Error + 'static) {
+        match self {
+            Self::Settings(error) => error,
+            Self::Level(error) => error,
+            Self::Directives(error) => error,
+            Self::AlreadyInitialized(error) => error,
+            Self::Start(error) => error,
+            Self::Change(error) => error,
+            #[cfg(feature = "settings")]
+            Self::Reload(error) => error,
+            Self::Register(error) => error,
+            Self::Flush(error) => error,
+            Self::Shutdown(error) => error,
+            Self::Plugin(error) => error,
+            Self::Sink(error) => error,
         }
     }
 
@@ -179,6 +230,15 @@ mod tests {
         known.sort_unstable();
         known.dedup();
         assert_eq!(written, known);
+    }
+
+    #[test]
+    fn an_error_is_shown_with_its_sources_also_where_a_main_returns_it() {
+        let source = std::io::Error::from_raw_os_error(13);
+        let source = SinkError::Io { operation: "open", path: "app.log".into(), source };
+        let error = Error::from(StartError::Sink { sink: "file".to_owned(), source });
+        let expected = "cannot start sink \"file\": cannot open app.log: Permission denied (os error 13)";
+        assert_eq!((error.to_string(), format!("{error:?}")), (expected.to_owned(), expected.to_owned()));
     }
 
     #[test]
