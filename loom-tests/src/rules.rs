@@ -180,8 +180,11 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                 "Order",
                 SYSTEM,
                 &[
-                    "sinks/file/src/writer/tests.rs::a_direct_write_waits_for_every_buffered_write_before_it_whichever_is_done_first",
-                    "sinks/file/src/writer/tests.rs::no_buffered_write_moves_the_files_end_beyond_a_direct_one_that_is_not_done",
+                    "sinks/file/src/writer/tests.rs::no_write_starts_while_another_one_is_in_flight",
+                    "sinks/file/src/writer/tests.rs::a_request_has_the_bytes_of_one_path_only",
+                    "sinks/file/src/writer/tests.rs::a_request_of_several_blocks_ends_before_it_is_too_long",
+                    "sinks/file/tests/follow.rs::a_reader_at_full_speed_sees_every_record_once_and_no_nul",
+                    "sinks/file/tests/killed.rs::a_killed_process_leaves_whole_records_and_no_hole",
                     "sinks/file/src/writer/tests/any_sequence.rs::any_sequence_of_blocks_and_outcomes_ends_in_the_file_that_was_written",
                 ],
             ),
@@ -189,8 +192,8 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                 "Delivered",
                 SYSTEM,
                 &[
-                    "sinks/file/src/writer/tests.rs::nothing_is_delivered_beyond_a_gap",
-                    "sinks/file/src/writer/tests.rs::with_a_sync_for_each_batch_nothing_is_delivered_before_its_sync",
+                    "sinks/file/src/writer/tests.rs::nothing_is_delivered_beyond_the_first_byte_that_is_not_written",
+                    "sinks/file/src/writer/tests/syncs.rs::with_a_sync_for_each_batch_nothing_is_delivered_before_its_sync",
                 ],
             ),
             tested(

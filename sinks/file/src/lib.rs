@@ -6,7 +6,7 @@
 //! lock (`flock`) on the file. The file consists of whole records, with nothing between, before or after them.
 //!
 //! 1. **Blocks.** Events are encoded into blocks of [`block_bytes`](File::block_bytes), of which
-//!    [`blocks_in_flight`](File::blocks_in_flight) may be in flight to the disk. When all are, the sink is busy.
+//!    [`blocks_in_flight`](File::blocks_in_flight) may be queued or in flight to the disk. When all are, the sink is busy.
 //! 2. **Full blocks** bypass the page cache (`O_DIRECT`), which requires whole pages at page offsets. So a block starts with
 //!    the *partial page*, the filled part of the file's last page. The bytes behind the block's last whole page are copied
 //!    to the next block.
@@ -14,22 +14,21 @@
 //!    direct writes are completed, the partial page is written through the page cache.
 //! 4. **Blocks that are overdue** before they are full are written through the page cache, from the *scheduled end*: the
 //!    first byte that is part of no write yet. A file that grows slowly never bypasses the page cache.
-//! 5. **Order.** Writes start in the order of the file. Writes of one path may be in flight together; a direct write waits
-//!    for every buffered write before it, and a buffered write for every direct write before it: otherwise it could complete
-//!    first, the file's end would be behind bytes not yet written, and readers would see zeros there. No two writes in flight
-//!    share a byte. No page has bytes of both paths: a page that a buffered write has begun (3, 4) is completed by a buffered
-//!    write, and the direct write starts behind it. A reader may have that page in the page cache, and the kernel shows the
-//!    new end of a direct write a moment before it drops the cached page: the reader would see zeros behind the old end.
-//!    While several direct writes are in flight, that is, under heavy load, a reader close to the end may see zeros in place
-//!    of an incomplete write; delivered records (6) have no zeros before them.
+//! 5. **Order.** A single write request is in flight at a time, and requests are in the order of the file: the file's length
+//!    never runs ahead of the bytes that are written without a gap. A request has all waiting blocks of one path, up to
+//!    8 MiB; a block that is longer is a request of its own. The kernel moves the end of the file when a direct write is
+//!    completed, and behind each page that a buffered write has copied. No page has bytes of both paths: a page that a
+//!    buffered write has begun (3, 4) is completed by a buffered write, and the direct write starts behind it. A reader may
+//!    have that page in the page cache, and the kernel shows the new end of a direct write a moment before it drops the
+//!    cached page: the reader would see zeros behind the old end.
 //! 6. **Delivered** records are below the *contiguous end*: all writes up to it have succeeded, without a gap. With
 //!    [`FileSync::Batch`] they are also below the *synced end*. `cursors` has the order of all six positions.
 //! 7. **Write errors.** After a failed write, no other write starts for 10 ms; the wait doubles with each failure, up to
-//!    1 s. Then the first write in order is repeated, and the others after its success. A short write continues at its
-//!    first unwritten byte. Retries continue as long as the container lives: events wait, and the overflow strategy decides
+//!    1 s. Then the first block in order is written alone, and the others after its success. A short write continues at
+//!    its first unwritten byte, a direct one at the page of that byte. Retries continue as long as the container lives: events wait, and the overflow strategy decides
 //!    when their rings are full. When the sink is dropped, the file is truncated at the *acknowledged end*: behind the last
 //!    record that was reported as delivered.
-//! 8. **Fallback.** Where io_uring is refused, blocks are written by `pwrite`. Where the file system has no direct writes,
+//! 8. **Fallback.** Where io_uring is refused, blocks are written by `pwritev`. Where the file system has no direct writes,
 //!    or refuses a direct write, all writes are buffered. The container's diagnostics report each fallback once.
 
 mod block;

@@ -123,7 +123,8 @@ impl File {
         self
     }
 
-    /// The number of blocks that may be in flight to the disk, 1 to 64. The sink keeps two more in memory. Default: 8.
+    /// The number of blocks that may be queued or in flight to the disk, 1 to 64. The sink keeps two more in memory.
+    /// Default: 8.
     #[must_use]
     pub fn blocks_in_flight(mut self, blocks: usize) -> Self {
         self.options.blocks_in_flight = blocks;

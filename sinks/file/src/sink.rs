@@ -20,9 +20,6 @@ use super::{
 /// Blocks beside those in flight: the block being filled, and the next one.
 const BLOCKS_SPARE: usize = 2;
 
-/// Requests that may be in flight beside full blocks: partial pages, overdue blocks, a sync.
-const REQUESTS_SPARE: usize = 8;
-
 pub(super) struct FileWriterSink {
     path: PathBuf,
     formatter: Box<dyn Formatter>,
@@ -44,9 +41,8 @@ impl FileWriterSink {
         }
         let direct = direct.ok();
         let is_direct = direct.is_some();
-        let mut blocks: Vec<Block> =
-            (0..options.blocks_in_flight + BLOCKS_SPARE).map(|_| Block::new(options.block_bytes)).collect();
-        let engine = engine(FileHandles { buffered, direct }, &path, options, &mut blocks, context)?;
+        let blocks = (0..options.blocks_in_flight + BLOCKS_SPARE).map(|_| Block::new(options.block_bytes)).collect();
+        let engine = engine(FileHandles { buffered, direct }, &path, options.engine, context)?;
         let writer = BatchWriter::new(engine, blocks, options.block_bytes, end, partial_page, is_direct, options.sync);
         Ok(Self {
             path,
@@ -61,27 +57,22 @@ impl FileWriterSink {
 fn engine(
     files: FileHandles,
     path: &std::path::Path,
-    options: FileOptions,
-    blocks: &mut [Block],
+    wanted: FileEngine,
     context: &SinkContext<'_>,
 ) -> Result<Box<dyn WriteEngine>, SinkError> {
-    if options.engine == FileEngine::Blocking {
+    if wanted == FileEngine::Blocking {
         return Ok(Box::new(PwriteEngine::new(files)));
     }
-    let depth = options.blocks_in_flight + BLOCKS_SPARE + REQUESTS_SPARE;
     let spare = files.try_clone().map_err(|source| SinkError::Io {
         operation: "duplicate the descriptor of",
         path: path.to_owned(),
         source,
     })?;
-    let error = match UringEngine::new(files, depth) {
-        Ok(engine) => {
-            engine.register(blocks);
-            return Ok(Box::new(engine));
-        }
+    let error = match UringEngine::new(files) {
+        Ok(engine) => return Ok(Box::new(engine)),
         Err(error) => error,
     };
-    if options.engine == FileEngine::IoUring {
+    if wanted == FileEngine::IoUring {
         return Err(SinkError::Io { operation: "use io_uring for", path: path.to_owned(), source: error });
     }
     context.report(format!("pwrite instead of io_uring: {error}"));
@@ -117,7 +108,6 @@ impl Sink for FileWriterSink {
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
         self.formatter.format(batch, payload.buffer());
-        self.writer.borrow_mut().check_filling_address(payload.buffer());
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

@@ -12,15 +12,11 @@ use std::{
 
 use fapilog_plugin::threads::process::OwnProcess;
 
-use self::{
-    queued_write::{BlockRange, QueuedWrite, WriteState},
-    retry_backoff::RetryBackoff,
-    syncing::Syncing,
-};
+use self::{queued_write::QueuedWrite, retry_backoff::RetryBackoff, syncing::Syncing};
 use super::{
-    block::Block,
+    block::{Block, BlockRange},
     cursors::{FileCursors, FillingEnd, ScheduledEnd},
-    engine::{IoCompletion, IoRequest, IoWork, WriteEngine, WritePath},
+    engine::{IoCompletion, IoRequest, WriteEngine, WritePath},
     open::{PAGE_BYTES, cut_behind, unlock},
     settings::FileSync,
 };
@@ -31,7 +27,13 @@ pub(super) const TAIL_WAIT: Duration = Duration::from_millis(5);
 /// How long a dropped writer waits for requests in flight.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
-/// Writes blocks in order, through an engine that may execute them in any order.
+/// Most bytes of a request of several blocks (rule 5).
+const MERGED_BYTES_MAX: usize = 8 << 20;
+
+/// Most blocks of a request (rule 5).
+const MERGED_BLOCKS_MAX: usize = 64;
+
+/// Writes blocks in order, through an engine that executes one write at a time.
 pub(super) struct BatchWriter {
     engine: Box<dyn WriteEngine>,
     is_direct: bool,
@@ -39,8 +41,8 @@ pub(super) struct BatchWriter {
     free: Vec<Block>,
     /// The length of a new block.
     block_bytes: usize,
-    /// The layout of the block that is being filled.
-    filling: Option<FillingBlock>,
+    /// Where the bytes of the block that is being filled start, partial page included.
+    filling_start: Option<usize>,
     /// Positions in the file: rules 6 and 7.
     cursors: FileCursors,
     /// The filled part of the file's last page.
@@ -49,7 +51,8 @@ pub(super) struct BatchWriter {
     partial_page_since: Instant,
     /// Writes in the order of the file, until they are below the contiguous end.
     writes: VecDeque<QueuedWrite>,
-    next_id: u64,
+    /// The number of the first writes that are part of the request in flight (rule 5).
+    writes_in_flight: usize,
     syncing: Syncing,
     retry: RetryBackoff,
     /// Number of writes that were repeated.
@@ -65,12 +68,6 @@ pub(super) enum WriterError {
     Write(io::Error),
     Sync(io::Error),
     DirectRefused(io::Error),
-}
-
-#[derive(Debug)]
-struct FillingBlock {
-    registered: Option<super::block::RegisteredBuffer>,
-    start: usize,
 }
 
 impl BatchWriter {
@@ -90,12 +87,12 @@ impl BatchWriter {
             sync,
             free: blocks,
             block_bytes,
-            filling: None,
+            filling_start: None,
             cursors: FileCursors::new(file_bytes),
             partial_page,
             partial_page_since: now,
             writes: VecDeque::new(),
-            next_id: 0,
+            writes_in_flight: 0,
             syncing: Syncing { in_flight: None, last: now, is_requested: false },
             retry: RetryBackoff::new(),
             retries: 0,
@@ -118,29 +115,20 @@ impl BatchWriter {
         let mut block = self.free.pop()?;
         let start = block.reset();
         block.bytes.extend_from_slice(&self.partial_page);
-        self.filling = Some(FillingBlock { registered: block.registered, start });
+        self.filling_start = Some(start);
         Some(block.bytes)
     }
 
     /// Where the bytes of the block that is being filled start, partial page included.
     pub(super) fn filling_start(&self) -> usize {
-        self.filling.as_ref().map_or(0, |filling| filling.start)
-    }
-
-    /// Checks the address of the block that is being filled. Call it after each use by other code: a block that has moved
-    /// is no registered buffer any more, even if it comes back to its old address.
-    pub(super) fn check_filling_address(&mut self, bytes: &Vec<u8>) {
-        if let Some(filling) = &mut self.filling {
-            filling.registered = filling.registered.filter(|registered| registered.is_of(bytes));
-        }
+        self.filling_start.unwrap_or(0)
     }
 
     /// Takes the filled block back and queues its write. Returns where its records end in the file: they are delivered when
     /// [`delivered_end`](Self::delivered_end) reaches that end. `None` if the block no longer begins with its old content.
     pub(super) fn write(&mut self, bytes: Vec<u8>, is_full: bool, now: Instant) -> Option<FillingEnd> {
-        let FillingBlock { registered, start } = self.filling.take()?;
-        let mut block = Block { bytes, registered, is_pooled: true };
-        block.forget_stale_registration();
+        let start = self.filling_start.take()?;
+        let mut block = Block { bytes, is_pooled: true };
         if block.bytes.len() < start + self.partial_page.len() {
             self.free_block(block);
             return None;
@@ -212,9 +200,11 @@ impl BatchWriter {
     pub(super) fn turn(&mut self, now: Instant) {
         self.reap(now);
         self.write_overdue_partial_page(now);
-        self.start_writes(now);
+        while self.start_write(now) {
+            // A blocking engine has the completion by now.
+            self.reap(now);
+        }
         self.start_sync(now);
-        // A blocking engine has completions by now.
         self.reap(now);
     }
 
@@ -224,7 +214,7 @@ impl BatchWriter {
             return;
         }
         // The write would wait for the direct ones (rule 5), and the next full block would wait for the write.
-        if self.writes.iter().any(|write| write.path == WritePath::Direct && !write.is_done()) {
+        if self.writes.iter().any(|write| write.path == WritePath::Direct) {
             return;
         }
         // Only a direct write leaves bytes unscheduled, and it ends where the partial page begins.
@@ -236,106 +226,110 @@ impl BatchWriter {
     /// Queues a buffered write of bytes that stay in their block or in the partial page.
     fn enqueue_copy(&mut self, bytes: Vec<u8>, offset: u64, end: ScheduledEnd) {
         let range = 0..bytes.len();
-        let block = Block { bytes, registered: None, is_pooled: false };
+        let block = Block { bytes, is_pooled: false };
         self.enqueue(WritePath::Buffered, BlockRange { block, range, offset }, end);
     }
 
     /// Queues a write behind the others. It moves the scheduled end to `end`.
     fn enqueue(&mut self, path: WritePath, bytes: BlockRange, end: ScheduledEnd) {
-        let id = self.next_id;
-        self.next_id += 1;
-        self.writes.push_back(QueuedWrite { id, path, end, state: WriteState::Waiting(bytes) });
+        self.writes.push_back(QueuedWrite { path, end, waiting: Some(bytes) });
         self.cursors.schedule(end);
     }
 
-    fn start_writes(&mut self, now: Instant) {
-        let may_start = match self.retry.not_before {
-            Some(time) if now < time => 0,
-            // Rule 7: the first write in order shows whether the disk works again.
-            Some(_) => 1,
-            None => self.writes.len(),
-        };
-        for index in 0..may_start.min(self.writes.len()) {
-            if !self.engine.has_room() {
-                return;
-            }
-            match self.writes.get(index) {
-                Some(QueuedWrite { state: WriteState::Waiting(_), .. }) if !self.is_clear(index) => return,
-                Some(QueuedWrite { state: WriteState::Waiting(_), .. }) => self.start_write(index),
-                _ => {}
-            }
+    /// Rule 5: starts the next request, unless one is in flight. Returns whether it did.
+    fn start_write(&mut self, now: Instant) -> bool {
+        if self.writes_in_flight > 0 || self.retry.not_before.is_some_and(|time| now < time) {
+            return false;
         }
+        let Some(path) = self.writes.front().map(|write| write.path) else { return false };
+        let ranges = self.take_ranges(path);
+        self.writes_in_flight = ranges.len();
+        self.engine.submit(IoRequest::Write { path, ranges });
+        true
     }
 
-    /// Rule 5.
-    fn is_clear(&self, index: usize) -> bool {
-        let Some(QueuedWrite { path, .. }) = self.writes.get(index) else { return false };
-        let mut unfinished = self.writes.iter().take(index).filter(|earlier| !earlier.is_done());
-        unfinished.all(|earlier| earlier.path == *path)
-    }
-
-    fn start_write(&mut self, index: usize) {
-        let Some(write) = self.writes.get_mut(index) else { return };
-        let state = std::mem::replace(&mut write.state, WriteState::InFlight);
-        if let WriteState::Waiting(BlockRange { block, range, offset }) = state {
-            let work = IoWork::Write { path: write.path, block, range, offset };
-            self.engine.submit(IoRequest { id: write.id, work });
+    /// Takes the bytes of the first writes, all of this path: the ranges of a request.
+    fn take_ranges(&mut self, path: WritePath) -> Vec<BlockRange> {
+        // Rule 7: after a failure, the first write in order shows whether the disk works again.
+        let blocks_max = if self.retry.not_before.is_some() { 1 } else { MERGED_BLOCKS_MAX };
+        let mut ranges = Vec::new();
+        let mut merged_bytes = 0;
+        for write in self.writes.iter_mut().take(blocks_max).take_while(|write| write.path == path) {
+            merged_bytes += write.waiting.as_ref().map_or(0, |range| range.range.len());
+            if merged_bytes > MERGED_BYTES_MAX && !ranges.is_empty() {
+                break;
+            }
+            ranges.extend(write.waiting.take());
         }
+        ranges
     }
 
     fn reap(&mut self, now: Instant) {
         let mut done = Vec::new();
         self.engine.reap(&mut |completion| done.push(completion));
-        for completion in done {
-            match completion.work {
-                IoWork::Sync => self.sync_done(completion.result),
-                IoWork::Write { .. } => self.write_done(completion, now),
+        for IoCompletion { request, result } in done {
+            match request {
+                IoRequest::Sync => self.sync_done(result),
+                IoRequest::Write { path, ranges } => self.write_done(path, ranges, result, now),
             }
-        }
-        while let Some(write) = self.writes.pop_front_if(|write| write.is_done()) {
-            self.cursors.complete(write.end);
         }
     }
 
-    fn write_done(&mut self, completion: IoCompletion, now: Instant) {
-        let IoCompletion { id, work, result } = completion;
-        let IoWork::Write { path, block, range, offset } = work else { return };
-        let Some(index) = self.writes.iter().position(|write| write.id == id) else { return };
-        let bytes = BlockRange { block, range, offset };
-        let state = match result {
-            Ok(written) if written >= bytes.range.len() => {
-                self.retry = RetryBackoff::new();
-                self.free_block(bytes.block);
-                WriteState::Done
-            }
+    fn write_done(&mut self, path: WritePath, ranges: Vec<BlockRange>, result: io::Result<usize>, now: Instant) {
+        self.writes_in_flight = 0;
+        let wanted: usize = ranges.iter().map(|range| range.range.len()).sum();
+        let written = match (result, path) {
             // A direct write continues at a page.
-            Ok(written) => match if path == WritePath::Direct { written - written % PAGE_BYTES } else { written } {
-                0 => self.wait(bytes, now, io::ErrorKind::WriteZero.into()),
-                written => WriteState::Waiting(bytes.remaining_after(written)),
-            },
-            Err(error) if path == WritePath::Direct && is_refusal(&error) => {
-                // Rule 8.
-                self.is_direct = false;
-                self.retries += 1;
-                self.add_error(WriterError::DirectRefused(error));
-                WriteState::Waiting(bytes)
+            (Ok(written), WritePath::Direct) if written < wanted => written - written % PAGE_BYTES,
+            (Ok(written), _) => written,
+            (Err(error), _) => {
+                self.return_ranges(ranges, 0);
+                return self.write_failed(path, error, now);
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => WriteState::Waiting(bytes),
-            Err(error) => self.wait(bytes, now, error),
         };
-        let is_direct = self.is_direct;
-        if let Some(write) = self.writes.get_mut(index) {
-            write.path = if is_direct { path } else { WritePath::Buffered };
-            write.state = state;
+        self.return_ranges(ranges, written);
+        if written >= wanted {
+            self.retry = RetryBackoff::new();
+        } else if written == 0 {
+            self.wait(io::ErrorKind::WriteZero.into(), now);
+        }
+    }
+
+    /// Completes the first writes as far as their bytes are among the `written` ones. The others wait again.
+    fn return_ranges(&mut self, ranges: Vec<BlockRange>, mut written: usize) {
+        let mut remaining = Vec::new();
+        for range in ranges {
+            let bytes = range.range.len();
+            if written < bytes {
+                remaining.push(range.remaining_after(written));
+            } else if let Some(write) = self.writes.pop_front() {
+                self.cursors.complete(write.end);
+                self.free_block(range.block);
+            }
+            written = written.saturating_sub(bytes);
+        }
+        for (write, range) in self.writes.iter_mut().zip(remaining) {
+            write.waiting = Some(range);
+        }
+    }
+
+    fn write_failed(&mut self, path: WritePath, error: io::Error, now: Instant) {
+        if path == WritePath::Direct && is_refusal(&error) {
+            // Rule 8.
+            self.is_direct = false;
+            self.writes.iter_mut().for_each(|write| write.path = WritePath::Buffered);
+            self.retries += 1;
+            self.add_error(WriterError::DirectRefused(error));
+        } else if error.kind() != io::ErrorKind::Interrupted {
+            self.wait(error, now);
         }
     }
 
     /// Rule 7.
-    fn wait(&mut self, bytes: BlockRange, now: Instant, error: io::Error) -> WriteState {
+    fn wait(&mut self, error: io::Error, now: Instant) {
         self.retry.failed(now);
         self.retries += 1;
         self.add_error(WriterError::Write(error));
-        WriteState::Waiting(bytes)
     }
 
     /// Keeps a block for the next records, or a new block in its place. The copy of a partial page is freed.

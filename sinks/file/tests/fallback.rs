@@ -17,7 +17,7 @@ use lines::{
     BLOCK_BYTES, TIMEOUT, Way, assert_holds, builder, diagnostics, directory, log_bytes, manual_builder, shut_down,
     sink, until, ways,
 };
-use refusing::{refuse, refuse_on, refuse_where};
+use refusing::{refuse, refuse_on};
 use rustix::fs::{OFlags, fcntl_getfl};
 
 const AUTO: Way = Way { engine: FileEngine::Auto, direct: true };
@@ -58,21 +58,6 @@ fn where_a_ring_may_be_made_but_not_entered_pwrite_writes() {
     // Glommio itself does not detect this.
     let container = builder().sink("file", sink(&path, AUTO)).start().unwrap();
     assert_falls_back(&container, &path, "pwrite", "pwrite instead of io_uring");
-}
-
-/// From `linux/io_uring.h`.
-const IORING_REGISTER_BUFFERS: u32 = 0;
-
-#[test]
-fn where_the_kernel_pins_no_memory_for_io_uring_blocks_are_still_written_by_it() {
-    let Some(way) = ways().into_iter().find(|way| way.engine == FileEngine::IoUring) else { return };
-    refuse_where(libc::SYS_io_uring_register, 1, IORING_REGISTER_BUFFERS, libc::ENOMEM);
-    let directory = directory();
-    let path = directory.path().join("unpinned.log");
-    let container = builder().sink("file", sink(&path, way)).start().unwrap();
-    let expected = log_bytes(&container.logger("test"), 500_001);
-    assert!(shut_down(&container).sinks[0].writer.starts_with("io_uring"));
-    assert_holds(&path, &expected);
 }
 
 #[test]
@@ -138,7 +123,7 @@ fn after_a_refused_direct_write_the_accounts_report_buffered_writes() {
         return;
     };
     assert_eq!(container.accounts().sinks[0].writer, "pwrite, direct");
-    refuse_on(libc::SYS_pwrite64, fd, libc::EINVAL);
+    refuse_on(libc::SYS_pwritev, fd, libc::EINVAL);
     let expected = log_bytes(&container.logger("test"), 2 * BLOCK_BYTES);
     container.request_flush();
     until("all is delivered", || {

@@ -1,4 +1,4 @@
-//! An engine whose requests complete as a test asks, and that asserts the rules of requests in flight.
+//! An engine whose requests complete as a test asks, and that asserts rule 5.
 
 use std::{
     cell::RefCell,
@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{FileHandles, IoCompletion, IoRequest, IoWork, WriteEngine, WritePath};
-use crate::open::PAGE_BYTES;
+use super::{FileHandles, IoCompletion, IoRequest, REQUESTS_MAX, WriteEngine, WritePath, offset};
+use crate::{block::BlockRange, open::PAGE_BYTES};
 
 /// The end of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,8 @@ struct FakeDiskState {
     pending: Vec<IoRequest>,
     /// Executed, and not reaped.
     done: VecDeque<IoCompletion>,
-    room: usize,
+    /// Where the written bytes end.
+    written_end: u64,
     /// Where the content lies that readers may have in the page cache: buffered writes, and the file before the first one.
     buffered_end: u64,
 }
@@ -46,14 +47,9 @@ impl FakeDisk {
     pub(crate) fn new(content: &[u8]) -> Self {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(content, 0).unwrap();
-        let buffered_end = content.len() as u64;
+        let (buffered_end, written_end) = (content.len() as u64, content.len() as u64);
         let (pending, done) = (Vec::new(), VecDeque::new());
-        Self(Rc::new(RefCell::new(FakeDiskState { file, pending, done, room: 64, buffered_end })))
-    }
-
-    pub(crate) fn with_room(self, room: usize) -> Self {
-        self.0.borrow_mut().room = room;
-        self
+        Self(Rc::new(RefCell::new(FakeDiskState { file, pending, done, written_end, buffered_end })))
     }
 
     pub(crate) fn engine(&self) -> Box<dyn WriteEngine> {
@@ -74,7 +70,7 @@ impl FakeDisk {
 
     /// The pending writes, in the order of their submission.
     pub(crate) fn pending(&self) -> Vec<PendingWrite> {
-        self.0.borrow().pending.iter().filter_map(|request| place(&request.work)).collect()
+        self.0.borrow().pending.iter().filter_map(place).collect()
     }
 
     pub(crate) fn pending_count(&self) -> usize {
@@ -83,15 +79,18 @@ impl FakeDisk {
 
     /// Whether a sync is pending.
     pub(crate) fn is_syncing(&self) -> bool {
-        self.0.borrow().pending.iter().any(|request| matches!(request.work, IoWork::Sync))
+        self.0.borrow().pending.iter().any(|request| matches!(request, IoRequest::Sync))
     }
 
     /// Executes the pending request at `index`. The writer sees it at its next `turn`.
     pub(crate) fn finish(&self, index: usize, outcome: RequestOutcome) {
         let mut state = self.0.borrow_mut();
-        let IoRequest { id, work } = state.pending.remove(index);
-        let result = execute(&state.file, &work, outcome);
-        state.done.push_back(IoCompletion { id, work, result });
+        let request = state.pending.remove(index);
+        let result = execute(&state.file, &request, outcome);
+        if let (Some((_, bytes)), Ok(written)) = (place(&request), &result) {
+            state.written_end = state.written_end.max(bytes.start + *written as u64);
+        }
+        state.done.push_back(IoCompletion { request, result });
     }
 
     pub(crate) fn finish_all(&self) {
@@ -101,28 +100,22 @@ impl FakeDisk {
     }
 }
 
-fn execute(file: &File, work: &IoWork, outcome: RequestOutcome) -> io::Result<usize> {
+fn execute(file: &File, request: &IoRequest, outcome: RequestOutcome) -> io::Result<usize> {
     let most = match outcome {
         RequestOutcome::Done => usize::MAX,
         RequestOutcome::Short(bytes) => bytes,
         RequestOutcome::Error(errno) => return Err(io::Error::from_raw_os_error(errno)),
     };
-    let IoWork::Write { block, range, offset, .. } = work else { return Ok(0) };
-    let bytes = &block.bytes[range.clone()];
-    let bytes = &bytes[..bytes.len().min(most)];
-    file.write_all_at(bytes, *offset).unwrap();
+    let IoRequest::Write { ranges, .. } = request else { return Ok(0) };
+    let bytes: Vec<u8> = ranges.iter().flat_map(|range| range.bytes()).copied().take(most).collect();
+    file.write_all_at(&bytes, offset(ranges)).unwrap();
     Ok(bytes.len())
 }
 
-fn place(work: &IoWork) -> Option<PendingWrite> {
-    match work {
-        IoWork::Write { path, range, offset, .. } => Some((*path, *offset..*offset + range.len() as u64)),
-        IoWork::Sync => None,
-    }
-}
-
-fn overlap(one: &Range<u64>, other: &Range<u64>) -> bool {
-    one.start < other.end && other.start < one.end
+fn place(request: &IoRequest) -> Option<PendingWrite> {
+    let IoRequest::Write { path, ranges } = request else { return None };
+    let last = ranges.last().unwrap();
+    Some((*path, offset(ranges)..last.offset + last.range.len() as u64))
 }
 
 struct FakeEngine {
@@ -131,27 +124,28 @@ struct FakeEngine {
 }
 
 impl FakeEngine {
-    /// Asserts the alignment of direct writes, and rule 5.
-    fn assert_rules(&self, work: &IoWork) {
-        let IoWork::Write { path, block, range, offset } = work else { return };
-        assert!(range.start < range.end && range.end <= block.bytes.len(), "a write of nothing: {range:?}");
-        let Some((_, bytes)) = place(work) else { return };
-        if *path == WritePath::Direct {
-            assert!(block.is_aligned(range.start), "not on a page boundary in memory");
-            assert!(offset.is_multiple_of(PAGE_BYTES as u64), "not on a page boundary in the file: {offset}");
-            assert!(range.len().is_multiple_of(PAGE_BYTES), "not whole pages: {range:?}");
-            let buffered_end = self.disk.0.borrow().buffered_end;
-            assert!(
-                buffered_end <= *offset,
-                "a direct write at {offset} on a page of a buffered write, up to {buffered_end}"
-            );
+    /// Asserts rule 5, and the alignment of direct writes.
+    fn assert_rules(&self, path: WritePath, ranges: &[BlockRange]) {
+        let state = self.disk.0.borrow();
+        assert!(state.pending.iter().all(|request| matches!(request, IoRequest::Sync)), "two writes at once");
+        assert!(offset(ranges) <= state.written_end, "a gap from {} to {}", state.written_end, offset(ranges));
+        for (range, next) in ranges.iter().zip(ranges.iter().skip(1)) {
+            assert_eq!(range.offset + range.range.len() as u64, next.offset, "no range follows the one before it");
         }
-        for (other_path, other) in self.disk.pending() {
-            assert!(!overlap(&bytes, &other), "{bytes:?} and {other:?} at once");
-            let is_overtaken = other_path != *path && other.start < bytes.start;
-            assert!(!is_overtaken, "{bytes:?} overtakes {other:?}");
+        for range in ranges {
+            assert!(!range.bytes().is_empty() && range.bytes().len() == range.range.len(), "no such bytes: {range:?}");
+            if path == WritePath::Direct {
+                assert_direct(range, state.buffered_end);
+            }
         }
     }
+}
+
+fn assert_direct(BlockRange { block, range, offset }: &BlockRange, buffered_end: u64) {
+    assert!(block.is_aligned(range.start), "not on a page boundary in memory");
+    assert!(offset.is_multiple_of(PAGE_BYTES as u64), "not on a page boundary in the file: {offset}");
+    assert!(range.len().is_multiple_of(PAGE_BYTES), "not whole pages: {range:?}");
+    assert!(buffered_end <= *offset, "a direct write at {offset} on a page of a buffered write, up to {buffered_end}");
 }
 
 impl WriteEngine for FakeEngine {
@@ -159,15 +153,13 @@ impl WriteEngine for FakeEngine {
         "fake"
     }
 
-    fn has_room(&self) -> bool {
-        self.in_flight() < self.disk.0.borrow().room
-    }
-
     fn submit(&mut self, request: IoRequest) {
-        assert!(self.has_room(), "submitted without room");
-        self.assert_rules(&request.work);
+        assert!(self.in_flight() < REQUESTS_MAX, "too many requests at once");
+        if let IoRequest::Write { path, ranges } = &request {
+            self.assert_rules(*path, ranges);
+        }
         let mut state = self.disk.0.borrow_mut();
-        if let Some((WritePath::Buffered, bytes)) = place(&request.work) {
+        if let Some((WritePath::Buffered, bytes)) = place(&request) {
             state.buffered_end = state.buffered_end.max(bytes.end);
         }
         state.pending.push(request);

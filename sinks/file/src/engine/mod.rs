@@ -5,10 +5,13 @@ pub(super) mod fake;
 mod pwrite;
 mod uring;
 
-use std::{fs::File, io, ops::Range};
+use std::{fs::File, io};
 
 pub(super) use self::{pwrite::PwriteEngine, uring::UringEngine};
-use super::block::Block;
+use super::block::BlockRange;
+
+/// Most requests in flight at once: a write (rule 5) and a sync.
+pub(super) const REQUESTS_MAX: usize = 2;
 
 /// The descriptor that a write uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,25 +22,22 @@ pub(super) enum WritePath {
 
 /// A request to the engine, which owns the memory of the request until its completion.
 #[derive(Debug)]
-pub(super) struct IoRequest {
-    /// The number that the caller has chosen.
-    pub(super) id: u64,
-    pub(super) work: IoWork,
-}
-
-#[derive(Debug)]
-pub(super) enum IoWork {
-    /// Writes the bytes of `block` in `range` to `offset` of the file.
-    Write { path: WritePath, block: Block, range: Range<usize>, offset: u64 },
+pub(super) enum IoRequest {
+    /// Writes all ranges in one system call, each where the range before it ends in the file.
+    Write { path: WritePath, ranges: Vec<BlockRange> },
     /// Makes the written bytes durable (`fdatasync`).
     Sync,
+}
+
+/// The offset of the first of the ranges of a write.
+fn offset(ranges: &[BlockRange]) -> u64 {
+    ranges.first().map_or(0, |first| first.offset)
 }
 
 /// A request that has succeeded or failed.
 #[derive(Debug)]
 pub(super) struct IoCompletion {
-    pub(super) id: u64,
-    pub(super) work: IoWork,
+    pub(super) request: IoRequest,
     /// The number of bytes that were written.
     pub(super) result: io::Result<usize>,
 }
@@ -65,15 +65,12 @@ impl FileHandles {
     }
 }
 
-/// Executes writes, in any order.
+/// Executes a write and a sync at once, in any order.
 pub(super) trait WriteEngine {
     /// Its name, for reports.
     fn name(&self) -> &'static str;
 
-    /// Whether another request may be submitted now.
-    fn has_room(&self) -> bool;
-
-    /// Begins a request. Call it only while there [is room](Self::has_room).
+    /// Begins a request. Call it only while fewer than [`REQUESTS_MAX`] are in flight.
     fn submit(&mut self, request: IoRequest);
 
     /// Passes each completion to `done`, without waiting for requests in flight.

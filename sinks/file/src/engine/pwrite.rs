@@ -1,8 +1,13 @@
-//! `pwrite`, on the drain's own thread.
+//! `pwritev`, on the drain's own thread.
 
-use std::{collections::VecDeque, io, os::unix::fs::FileExt};
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice},
+};
 
-use super::{FileHandles, IoCompletion, IoRequest, IoWork, WriteEngine};
+use rustix::io::pwritev;
+
+use super::{FileHandles, IoCompletion, IoRequest, WriteEngine, offset};
 
 /// Executes each request inside `submit`, and passes its completion to the next `reap`.
 #[derive(Debug)]
@@ -16,13 +21,13 @@ impl PwriteEngine {
         Self { files, done: VecDeque::new() }
     }
 
-    fn execute(&self, work: &IoWork) -> io::Result<usize> {
-        match work {
-            IoWork::Write { path, block, range, offset } => {
-                let bytes = block.bytes.get(range.clone()).unwrap_or_default();
-                self.files.get(*path).write_at(bytes, *offset)
+    fn execute(&self, request: &IoRequest) -> io::Result<usize> {
+        match request {
+            IoRequest::Write { path, ranges } => {
+                let slices: Vec<IoSlice<'_>> = ranges.iter().map(|range| IoSlice::new(range.bytes())).collect();
+                Ok(pwritev(self.files.get(*path), &slices, offset(ranges))?)
             }
-            IoWork::Sync => self.files.buffered.sync_data().map(|()| 0),
+            IoRequest::Sync => self.files.buffered.sync_data().map(|()| 0),
         }
     }
 }
@@ -32,13 +37,9 @@ impl WriteEngine for PwriteEngine {
         "pwrite"
     }
 
-    fn has_room(&self) -> bool {
-        true
-    }
-
-    fn submit(&mut self, IoRequest { id, work }: IoRequest) {
-        let result = self.execute(&work);
-        self.done.push_back(IoCompletion { id, work, result });
+    fn submit(&mut self, request: IoRequest) {
+        let result = self.execute(&request);
+        self.done.push_back(IoCompletion { request, result });
     }
 
     fn reap(&mut self, done: &mut dyn FnMut(IoCompletion)) {
@@ -62,9 +63,9 @@ mod tests {
     fn a_request_is_in_flight_until_its_completion_is_reaped() {
         let buffered = tempfile::tempfile().unwrap();
         let mut engine = PwriteEngine::new(FileHandles { buffered, direct: None });
-        engine.submit(IoRequest { id: 1, work: IoWork::Sync });
+        engine.submit(IoRequest::Sync);
         assert_eq!(engine.in_flight(), 1);
-        engine.reap(&mut |completion| assert_eq!(completion.id, 1));
+        engine.reap(&mut |completion| assert!(matches!(completion.request, IoRequest::Sync)));
         assert_eq!(engine.in_flight(), 0);
     }
 }

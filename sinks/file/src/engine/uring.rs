@@ -6,8 +6,7 @@ use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 
 use fapilog_plugin::threads::process::OwnProcess;
 
-use super::{FileHandles, IoCompletion, IoRequest, IoWork, WriteEngine};
-use crate::block::{Block, RegisteredBuffer};
+use super::{FileHandles, IoCompletion, IoRequest, REQUESTS_MAX, WriteEngine, offset};
 
 /// From `linux/io_uring.h`.
 const IORING_ENTER_GETEVENTS: u32 = 1;
@@ -17,20 +16,42 @@ pub(crate) struct UringEngine {
     files: FileHandles,
     /// Dropped before `slots`, unless the kernel still uses the buffers there.
     ring: ManuallyDrop<IoUring>,
-    /// Requests in flight, by the number that the kernel is given. Their buffers do not move.
-    slots: ManuallyDrop<Vec<Option<IoRequest>>>,
+    /// Requests in flight, by the number that the kernel is given. Their vectors and buffers do not move.
+    slots: ManuallyDrop<[Option<SubmittedRequest>; REQUESTS_MAX]>,
     in_flight: usize,
     /// The process that made the ring.
     process: OwnProcess,
 }
 
+/// A request in flight, and the addresses of its bytes for the kernel.
+struct SubmittedRequest {
+    request: IoRequest,
+    vectors: Vec<libc::iovec>,
+}
+
+impl SubmittedRequest {
+    fn new(request: IoRequest) -> Self {
+        let ranges = match &request {
+            IoRequest::Write { ranges, .. } => ranges.as_slice(),
+            IoRequest::Sync => &[],
+        };
+        let vectors = ranges.iter().map(|range| vector(range.bytes())).collect();
+        Self { request, vectors }
+    }
+}
+
+/// The address of bytes that the kernel reads.
+fn vector(bytes: &[u8]) -> libc::iovec {
+    libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() }
+}
+
 impl UringEngine {
-    /// A ring for `depth` requests in flight, which has executed a trial request.
-    pub(crate) fn new(files: FileHandles, depth: usize) -> io::Result<Self> {
-        let mut ring = ring(u32::try_from(depth).unwrap_or(64))?;
+    /// A ring that has executed a trial request.
+    pub(crate) fn new(files: FileHandles) -> io::Result<Self> {
+        let mut ring = ring(REQUESTS_MAX as u32)?;
         check_operations(&ring)?;
         execute_nop(&mut ring)?;
-        let slots = (0..depth).map(|_| None).collect();
+        let slots = std::array::from_fn(|_| None);
         Ok(Self {
             files,
             ring: ManuallyDrop::new(ring),
@@ -40,43 +61,14 @@ impl UringEngine {
         })
     }
 
-    /// Registers the blocks' memory with the kernel, which then looks up no pages at each write. A refusal (the
-    /// locked-memory limit) leaves the blocks unregistered; writes work without it.
-    pub(crate) fn register(&self, blocks: &mut [Block]) {
-        let known: Vec<RegisteredBuffer> = (0..)
-            .zip(blocks.iter())
-            .map(|(index, block)| RegisteredBuffer {
-                index,
-                address: block.bytes.as_ptr().addr(),
-                capacity_bytes: block.bytes.capacity(),
-            })
-            .collect();
-        let vectors: Vec<libc::iovec> = blocks
-            .iter_mut()
-            .map(|block| libc::iovec { iov_base: block.bytes.as_mut_ptr().cast(), iov_len: block.bytes.capacity() })
-            .collect();
-        // SAFETY: each vector is a live allocation, and the kernel pins its pages. An allocation that is freed before the ring
-        // leaves the pages to the kernel, and `Block::registered_index` rejects the index from then on.
-        if unsafe { self.ring.submitter().register_buffers(&vectors) }.is_ok() {
-            for (block, registered) in blocks.iter_mut().zip(known) {
-                block.registered = Some(registered);
-            }
-        }
-    }
-
-    fn entry(&self, slot: usize, work: &IoWork) -> squeue::Entry {
-        let entry = match work {
-            IoWork::Write { path, block, range, offset } => {
+    fn entry(&self, slot: usize, request: &SubmittedRequest) -> squeue::Entry {
+        let entry = match &request.request {
+            IoRequest::Write { path, ranges } => {
                 let fd = types::Fd(self.files.get(*path).as_raw_fd());
-                let bytes = block.bytes.get(range.clone()).unwrap_or_default();
-                // A block is at most 16 MiB plus one batch. Longer data is written in part, and the writer submits its tail.
-                let len = u32::try_from(bytes.len()).unwrap_or(1 << 30);
-                match block.registered_index() {
-                    Some(index) => opcode::WriteFixed::new(fd, bytes.as_ptr(), len, index).offset(*offset).build(),
-                    None => opcode::Write::new(fd, bytes.as_ptr(), len).offset(*offset).build(),
-                }
+                let count = u32::try_from(request.vectors.len()).unwrap_or(0);
+                opcode::Writev::new(fd, request.vectors.as_ptr(), count).offset(offset(ranges)).build()
             }
-            IoWork::Sync => {
+            IoRequest::Sync => {
                 let fd = types::Fd(self.files.buffered.as_raw_fd());
                 opcode::Fsync::new(fd).flags(types::FsyncFlags::DATASYNC).build()
             }
@@ -105,13 +97,13 @@ impl UringEngine {
 
     fn complete(&mut self, entry: &cqueue::Entry) -> Option<IoCompletion> {
         let slot = usize::try_from(entry.user_data()).ok()?;
-        let IoRequest { id, work } = self.slots.get_mut(slot)?.take()?;
+        let SubmittedRequest { request, .. } = self.slots.get_mut(slot)?.take()?;
         self.in_flight -= 1;
         let result = match entry.result() {
             negative if negative < 0 => Err(io::Error::from_raw_os_error(-negative)),
             written => Ok(usize::try_from(written).unwrap_or(0)),
         };
-        Some(IoCompletion { id, work, result })
+        Some(IoCompletion { request, result })
     }
 }
 
@@ -129,7 +121,7 @@ fn ring(depth: u32) -> io::Result<IoUring> {
 fn check_operations(ring: &IoUring) -> io::Result<()> {
     let mut probe = Probe::new();
     ring.submitter().register_probe(&mut probe)?;
-    let needed = [opcode::Write::CODE, opcode::WriteFixed::CODE, opcode::Fsync::CODE];
+    let needed = [opcode::Writev::CODE, opcode::Fsync::CODE];
     if needed.into_iter().all(|code| probe.is_supported(code)) {
         return Ok(());
     }
@@ -151,22 +143,20 @@ impl WriteEngine for UringEngine {
         "io_uring"
     }
 
-    fn has_room(&self) -> bool {
-        self.in_flight < self.slots.len()
-    }
-
     fn submit(&mut self, request: IoRequest) {
         let free = self.slots.iter().position(Option::is_none);
-        debug_assert!(free.is_some(), "a request is submitted to an engine without room");
+        debug_assert!(free.is_some(), "more than {REQUESTS_MAX} requests are submitted at once");
         let Some(slot) = free else { return };
-        let entry = self.entry(slot, &request.work);
-        // The move of the block leaves its heap buffer at the same address.
+        let request = SubmittedRequest::new(request);
+        let entry = self.entry(slot, &request);
+        // The move leaves the vectors and the blocks, which are on the heap, at the same addresses.
         if let Some(place) = self.slots.get_mut(slot) {
             *place = Some(request);
         }
         self.in_flight += 1;
-        // SAFETY: the entry points into a buffer that `slots` owns until its completion; an engine that is dropped earlier
-        // leaks the buffer. The queue has room: it is as long as `slots`.
+        // SAFETY: the entry points to the vectors, and these to the blocks. `slots` owns both until the completion, and
+        // nothing changes them there; an engine that is dropped earlier leaks them. The queue has room: it is as long as
+        // `slots`.
         let pushed = unsafe { self.ring.submission().push(&entry) };
         debug_assert!(pushed.is_ok(), "the submission queue is as long as the slots");
         self.enter();

@@ -17,11 +17,8 @@ impl RetryBackoff {
         Self { wait: RETRY_MIN, not_before: None }
     }
 
-    /// Several writes that fail together count as one failure.
     pub(super) fn failed(&mut self, now: Instant) {
-        if self.not_before.is_none_or(|time| now >= time) {
-            self.not_before = Some(now + self.wait);
-            self.wait = (self.wait * 2).min(RETRY_MAX);
-        }
+        self.not_before = Some(now + self.wait);
+        self.wait = (self.wait * 2).min(RETRY_MAX);
     }
 }

@@ -7,12 +7,10 @@ use std::{
 
 use crate::{
     cursors::{ContiguousEnd, FillingEnd},
-    engine::{IoRequest, IoWork},
+    engine::IoRequest,
     settings::FileSync,
     writer::{BatchWriter, WriterError},
 };
-
-const SYNC_ID: u64 = u64::MAX;
 
 /// The interval at which a sync in flight is polled when nothing else calls the writer.
 const SYNC_POLL: Duration = Duration::from_millis(1);
@@ -72,11 +70,11 @@ impl BatchWriter {
             }
             FileSync::Batch => true,
         };
-        if is_due && self.cursors.has_unsynced() && self.syncing.in_flight.is_none() && self.engine.has_room() {
+        if is_due && self.cursors.has_unsynced() && self.syncing.in_flight.is_none() {
             self.syncing.in_flight = Some(self.cursors.contiguous());
             self.syncing.last = now;
             self.syncing.is_requested = false;
-            self.engine.submit(IoRequest { id: SYNC_ID, work: IoWork::Sync });
+            self.engine.submit(IoRequest::Sync);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The promises of a batch writer, on a disk that executes requests in any order, in part, or not at all.
+//! The promises of a batch writer, on a disk that executes requests late, in part, or not at all.
 
 use std::os::unix::fs::FileExt;
 
@@ -11,6 +11,7 @@ use super::{
 use crate::engine::fake::{FakeClock, FakeDisk, RequestOutcome};
 
 mod any_sequence;
+mod syncs;
 
 const PAGE: u64 = PAGE_BYTES as u64;
 const BLOCKS: usize = 6;
@@ -55,14 +56,6 @@ impl Bench {
         self.expected.extend((first..first + bytes).map(|number| (number % 251) as u8 + 1));
         block.extend_from_slice(&self.expected[first..]);
         self.writer.write(block, is_full, self.clock.now())
-    }
-
-    /// Writes these bytes in a block that was taken, and waits for the write.
-    fn write_taken(&mut self, mut block: Vec<u8>, bytes: &[u8]) {
-        block.extend_from_slice(bytes);
-        self.expected.extend_from_slice(bytes);
-        self.writer.write(block, false, self.clock.now()).unwrap();
-        self.assert_all_written();
     }
 
     fn write_full(&mut self, bytes: usize) -> FillingEnd {
@@ -112,8 +105,10 @@ const NO_SPACE: RequestOutcome = RequestOutcome::Error(libc::ENOSPC);
 fn full_blocks_are_written_directly_and_at_once() {
     let mut bench = Bench::new();
     bench.write_full(2 * PAGE_BYTES + 100);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 0..2 * PAGE)]);
+    bench.finish(0, RequestOutcome::Done);
     bench.write_full(PAGE_BYTES);
-    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 0..2 * PAGE), (WritePath::Direct, 2 * PAGE..3 * PAGE)]);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 2 * PAGE..3 * PAGE)]);
     bench.assert_all_written();
 }
 
@@ -125,7 +120,8 @@ fn a_block_that_is_overdue_is_written_through_the_page_cache_from_the_first_byte
     bench.write_overdue(50);
     assert_eq!(bench.disk.pending(), [(WritePath::Buffered, PAGE..PAGE + 150)]);
     bench.write_overdue(25);
-    assert_eq!(bench.disk.pending()[1..], [(WritePath::Buffered, PAGE + 150..PAGE + 175)]);
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, PAGE + 150..PAGE + 175)]);
     bench.assert_all_written();
 }
 
@@ -145,22 +141,64 @@ fn a_full_block_that_only_completes_a_page_is_written_through_the_page_cache() {
     let mut bench = Bench::new();
     bench.write_overdue(100);
     bench.write_full(PAGE_BYTES);
-    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 0..100), (WritePath::Buffered, 100..PAGE + 100)]);
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 100..PAGE + 100)]);
     bench.assert_all_written();
 }
 
 #[test]
-fn a_direct_write_waits_for_every_buffered_write_before_it_whichever_is_done_first() {
+fn blocks_that_wait_are_written_in_one_request_when_the_request_in_flight_is_completed() {
     let mut bench = Bench::new();
-    (0..2).for_each(|_| _ = bench.write_overdue(100));
+    (0..5).for_each(|_| _ = bench.write_full(PAGE_BYTES));
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 0..PAGE)]);
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, PAGE..5 * PAGE)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_request_has_the_bytes_of_one_path_only() {
+    let mut bench = Bench::new();
+    (0..3).for_each(|_| _ = bench.write_overdue(100));
     bench.write_full(2 * PAGE_BYTES);
-    for last_first in [2, 1] {
-        assert!(bench.disk.pending().iter().all(|(path, _)| *path == WritePath::Buffered));
-        bench.finish(last_first, RequestOutcome::Done);
-    }
     assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 0..100)]);
     bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 100..PAGE)]);
+    bench.finish(0, RequestOutcome::Done);
     assert_eq!(bench.disk.pending(), [(WritePath::Direct, PAGE..2 * PAGE)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_request_of_several_blocks_ends_before_it_is_too_long() {
+    const BYTES: usize = MERGED_BYTES_MAX / 4 + PAGE_BYTES;
+    let mut bench = Bench::new();
+    (0..BLOCKS).for_each(|_| _ = bench.write_full(BYTES));
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, BYTES as u64..4 * BYTES as u64)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_block_that_is_longer_than_a_request_of_several_blocks_is_a_request_of_its_own() {
+    let mut bench = Bench::new();
+    (0..3).for_each(|_| _ = bench.write_full(MERGED_BYTES_MAX + PAGE_BYTES));
+    bench.finish(0, RequestOutcome::Done);
+    let (start, end) = ((MERGED_BYTES_MAX + PAGE_BYTES) as u64, 2 * (MERGED_BYTES_MAX + PAGE_BYTES) as u64);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, start..end)]);
+    bench.assert_all_written();
+}
+
+#[test]
+fn a_short_request_of_several_blocks_completes_those_that_are_written_and_continues_in_the_next() {
+    let mut bench = Bench::new();
+    (0..2).for_each(|_| _ = bench.write_full(PAGE_BYTES));
+    let written = bench.write_full(2 * PAGE_BYTES);
+    bench.write_full(3 * PAGE_BYTES);
+    bench.finish(0, RequestOutcome::Done);
+    bench.finish(0, RequestOutcome::Short(4 * PAGE_BYTES + 512));
+    assert_eq!((bench.delivered_end(), written.offset()), (written, 4 * PAGE));
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 5 * PAGE..7 * PAGE)]);
     bench.assert_all_written();
 }
 
@@ -177,13 +215,14 @@ fn a_direct_write_waits_for_the_tail_of_a_short_buffered_write() {
 }
 
 #[test]
-fn no_buffered_write_moves_the_files_end_beyond_a_direct_one_that_is_not_done() {
+fn no_write_starts_while_another_one_is_in_flight() {
     let mut bench = Bench::new();
     bench.write_full(2 * PAGE_BYTES + 1);
     bench.write_full(2 * PAGE_BYTES);
     bench.after(PAST_TAIL_WAIT);
-    bench.finish(1, RequestOutcome::Done);
     assert_eq!(bench.disk.pending(), [(WritePath::Direct, 0..2 * PAGE)]);
+    bench.finish(0, RequestOutcome::Short(PAGE_BYTES));
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, PAGE..4 * PAGE)]);
     bench.finish(0, RequestOutcome::Done);
     assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 4 * PAGE..4 * PAGE + 1)]);
     bench.assert_all_written();
@@ -214,12 +253,14 @@ fn the_wait_of_a_partial_page_begins_with_its_last_addition() {
 }
 
 #[test]
-fn a_partial_page_does_not_wait_for_buffered_writes() {
+fn a_partial_page_is_queued_behind_buffered_writes() {
     let mut bench = Bench::new();
     bench.write_full(PAGE_BYTES + 7);
     bench.finish(0, RequestOutcome::Error(libc::EINVAL));
     bench.after(TAIL_WAIT);
-    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 0..PAGE), (WritePath::Buffered, PAGE..PAGE + 7)]);
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 0..PAGE)]);
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.disk.pending(), [(WritePath::Buffered, PAGE..PAGE + 7)]);
     bench.assert_all_written();
 }
 
@@ -228,7 +269,7 @@ fn a_partial_page_is_written_with_the_next_full_block_if_that_follows_in_time() 
     let mut bench = Bench::new();
     bench.write_full(PAGE_BYTES + 7);
     bench.write_full(PAGE_BYTES - 7);
-    bench.disk.finish_all();
+    (0..2).for_each(|_| bench.finish(0, RequestOutcome::Done));
     bench.after(PAST_TAIL_WAIT);
     assert_eq!(bench.disk.pending(), []);
     bench.assert_all_written();
@@ -240,7 +281,8 @@ fn a_partial_page_does_not_delay_full_blocks_on_a_slow_disk() {
     bench.write_full(PAGE_BYTES + 7);
     bench.after(PAST_TAIL_WAIT);
     bench.write_full(PAGE_BYTES);
-    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 0..PAGE), (WritePath::Direct, PAGE..2 * PAGE)]);
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, PAGE..2 * PAGE)]);
     bench.assert_all_written();
 }
 
@@ -272,68 +314,29 @@ fn a_block_that_grew_a_little_is_kept_as_it_is() {
     assert!(most > Block::new(BLOCK_BYTES).bytes.capacity());
 }
 
-/// Registers the next block.
-fn register_next(bench: &mut Bench) {
-    let block = bench.writer.free.last_mut().unwrap();
-    let (address, capacity_bytes) = (block.bytes.as_ptr().addr(), block.bytes.capacity());
-    block.registered = Some(crate::block::RegisteredBuffer { index: 0, address, capacity_bytes });
-}
-
-fn registered_blocks(bench: &Bench) -> usize {
-    bench.writer.free.iter().filter(|block| block.registered_index().is_some()).count()
-}
-
 #[test]
-fn a_block_that_stays_where_it_is_stays_registered() {
+fn a_block_that_comes_back_in_other_memory_is_written_whole() {
     let mut bench = Bench::new();
-    register_next(&mut bench);
+    bench.write_full(PAGE_BYTES + 100);
     let block = bench.writer.take_block().unwrap();
-    bench.writer.check_filling_address(&block);
-    bench.write_taken(block, b"x");
-    assert_eq!(registered_blocks(&bench), 1);
-}
-
-#[test]
-fn a_block_that_has_moved_is_not_registered_any_more_even_at_its_old_address() {
-    let mut bench = Bench::new();
-    register_next(&mut bench);
-    let block = bench.writer.take_block().unwrap();
-    bench.writer.check_filling_address(&block.clone());
-    bench.writer.check_filling_address(&block);
-    bench.write_taken(block, b"x");
-    assert_eq!(registered_blocks(&bench), 0);
-}
-
-/// A vector in other memory, in which the byte at `start` also lies on a page boundary.
-fn aligned_elsewhere(start: usize) -> Vec<u8> {
-    // Kept until one fits: each is at another address.
-    let mut candidates: Vec<Vec<u8>> = Vec::new();
-    while candidates.last().is_none_or(|last| last.as_ptr().align_offset(PAGE_BYTES) != start) {
-        candidates.push(Vec::with_capacity(2 * PAGE_BYTES + 16 * candidates.len()));
-    }
-    candidates.pop().unwrap()
-}
-
-#[test]
-fn a_block_that_comes_back_at_another_address_has_lost_its_registration_for_good() {
-    let mut bench = Bench::new();
-    register_next(&mut bench);
-    let block = bench.writer.take_block().unwrap();
-    let mut moved = aligned_elsewhere(block.len());
+    let mut moved = Vec::with_capacity(block.len());
     moved.extend_from_slice(&block);
-    bench.write_taken(moved, b"x");
-    assert!(bench.writer.free.iter().all(|block| block.registered.is_none()));
+    moved.extend_from_slice(&[b'x'; 2 * PAGE_BYTES]);
+    bench.expected.extend_from_slice(&[b'x'; 2 * PAGE_BYTES]);
+    bench.writer.write(moved, true, bench.clock.now()).unwrap();
+    bench.assert_all_written();
 }
 
 #[test]
-fn nothing_is_delivered_beyond_a_gap() {
+fn nothing_is_delivered_beyond_the_first_byte_that_is_not_written() {
     let mut bench = Bench::new();
     let first = bench.write_full(PAGE_BYTES);
     let second = bench.write_full(PAGE_BYTES);
-    bench.finish(1, RequestOutcome::Done);
     assert_eq!(bench.delivered_end().offset(), 0);
     bench.finish(0, RequestOutcome::Done);
-    assert_eq!((first.offset(), bench.delivered_end()), (PAGE, second));
+    assert_eq!((first.offset(), bench.delivered_end()), (PAGE, first));
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.delivered_end(), second);
 }
 
 #[test]
@@ -341,16 +344,8 @@ fn while_all_blocks_are_in_flight_no_block_can_be_filled() {
     let mut bench = Bench::new();
     (0..BLOCKS).for_each(|_| _ = bench.write_full(PAGE_BYTES));
     assert_eq!(bench.try_write(1, false), None);
-    bench.finish(BLOCKS - 1, RequestOutcome::Done);
+    bench.finish(0, RequestOutcome::Done);
     assert!(bench.try_write(1, false).is_some());
-}
-
-#[test]
-fn an_engine_without_room_gets_the_other_requests_later() {
-    let mut bench = Bench::on(FakeDisk::new(&[]).with_room(2), FileSync::Batch);
-    (0..BLOCKS).for_each(|_| _ = bench.write_full(PAGE_BYTES));
-    assert_eq!(bench.disk.pending_count(), 2);
-    bench.assert_all_written();
 }
 
 #[test]
@@ -385,14 +380,16 @@ fn a_direct_write_of_less_than_a_page_is_repeated_only_after_the_retry_wait() {
 #[test]
 fn after_a_failure_the_first_write_in_order_is_repeated_alone_and_the_others_after_its_success() {
     let mut bench = Bench::new();
-    (0..3).for_each(|_| _ = bench.write_full(PAGE_BYTES));
-    (0..3).for_each(|_| bench.finish(0, NO_SPACE));
+    (0..4).for_each(|_| _ = bench.write_full(PAGE_BYTES));
+    bench.finish(0, RequestOutcome::Done);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, PAGE..4 * PAGE)]);
+    bench.finish(0, NO_SPACE);
     bench.after(RETRY_MIN - Duration::from_micros(1));
     assert_eq!(bench.disk.pending_count(), 0);
     bench.after(Duration::from_micros(1));
-    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 0..PAGE)]);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, PAGE..2 * PAGE)]);
     bench.finish(0, RequestOutcome::Done);
-    assert_eq!(bench.disk.pending_count(), 2);
+    assert_eq!(bench.disk.pending(), [(WritePath::Direct, 2 * PAGE..4 * PAGE)]);
     bench.assert_all_written();
 }
 
@@ -439,9 +436,9 @@ fn a_file_system_that_refuses_direct_writes_gets_buffered_ones_from_then_on() {
     for errno in [libc::EINVAL, libc::EOPNOTSUPP] {
         let mut bench = Bench::new();
         (0..3).for_each(|_| _ = bench.write_full(PAGE_BYTES + 10));
-        (0..3).for_each(|_| bench.finish(0, RequestOutcome::Error(errno)));
+        bench.finish(0, RequestOutcome::Error(errno));
         bench.write_full(PAGE_BYTES);
-        assert!(bench.disk.pending().iter().all(|(path, _)| *path == WritePath::Buffered));
+        assert_eq!(bench.disk.pending(), [(WritePath::Buffered, 0..3 * PAGE)]);
         assert!(matches!(bench.writer.take_errors()[..], [WriterError::DirectRefused(_)]), "reported once");
         assert!(bench.writer.describe().ends_with("buffered"));
         bench.assert_all_written();
@@ -474,10 +471,10 @@ fn every_repeated_write_is_counted() {
 fn errors_of_different_kinds_are_all_reported() {
     let mut bench = Bench::new();
     (0..3).for_each(|_| _ = bench.write_full(PAGE_BYTES));
-    bench.disk.finish(0, RequestOutcome::Error(libc::EINVAL));
-    bench.disk.finish(0, NO_SPACE);
-    bench.disk.finish(0, RequestOutcome::Error(libc::EIO));
-    bench.turn();
+    bench.finish(0, RequestOutcome::Error(libc::EINVAL));
+    bench.finish(0, NO_SPACE);
+    bench.after(RETRY_MIN);
+    bench.finish(0, RequestOutcome::Error(libc::EIO));
     let errors = bench.writer.take_errors();
     assert!(matches!(errors[..], [WriterError::DirectRefused(_), WriterError::Write(_)]), "{errors:?}");
 }
@@ -501,147 +498,6 @@ fn a_block_that_lacks_the_last_byte_of_its_old_content_is_refused_too() {
     assert_eq!(bench.writer.write(block, false, bench.clock.now()), None);
     bench.write_full(PAGE_BYTES);
     bench.assert_all_written();
-}
-
-#[test]
-fn with_a_sync_for_each_batch_nothing_is_delivered_before_its_sync() {
-    let mut bench = Bench::syncing(FileSync::Batch);
-    let end = bench.write_overdue(100);
-    bench.finish(0, RequestOutcome::Done);
-    assert!(bench.disk.is_syncing());
-    assert_eq!(bench.delivered_end().offset(), 0);
-    bench.finish(0, RequestOutcome::Done);
-    assert_eq!(bench.delivered_end(), end);
-}
-
-#[test]
-fn a_sync_delivers_nothing_that_was_written_during_it() {
-    let mut bench = Bench::syncing(FileSync::Batch);
-    let first = bench.write_overdue(100);
-    bench.finish(0, RequestOutcome::Done);
-    bench.write_overdue(100);
-    bench.finish(1, RequestOutcome::Done);
-    bench.finish(0, RequestOutcome::Done);
-    assert_eq!(bench.delivered_end(), first);
-    assert!(bench.disk.is_syncing(), "the next sync is in flight");
-}
-
-#[test]
-fn bytes_written_during_a_failed_sync_are_in_doubt_even_if_the_next_sync_succeeds() {
-    let mut bench = Bench::syncing(FileSync::Batch);
-    bench.write_overdue(100);
-    bench.finish(0, RequestOutcome::Done);
-    let meanwhile = bench.write_overdue(100);
-    bench.finish(1, RequestOutcome::Done);
-    bench.finish(0, RequestOutcome::Error(libc::EIO));
-    bench.finish(0, RequestOutcome::Done);
-    assert_eq!(bench.delivered_end(), meanwhile);
-    assert!(bench.writer.is_doubtful(meanwhile));
-    let later = bench.write_overdue(100);
-    bench.assert_all_written();
-    assert!(!bench.writer.is_doubtful(later));
-}
-
-#[test]
-fn a_failed_sync_is_reported() {
-    let mut bench = Bench::syncing(FileSync::Batch);
-    bench.write_overdue(100);
-    bench.finish(0, RequestOutcome::Done);
-    bench.finish(0, RequestOutcome::Error(libc::EIO));
-    let errors = bench.writer.take_errors();
-    assert!(matches!(errors[..], [WriterError::Sync(_)]), "{errors:?}");
-}
-
-#[test]
-fn a_sync_is_due_an_interval_after_the_one_before_it_if_there_is_anything_to_sync() {
-    const INTERVAL: Duration = Duration::from_secs(1);
-    let mut bench = Bench::syncing(FileSync::Interval(INTERVAL));
-    assert_eq!(bench.writer.sync_due(bench.clock.now()), None);
-    bench.after(INTERVAL);
-    bench.write_overdue(100);
-    bench.finish(0, RequestOutcome::Done);
-    let synced_at = bench.clock.now();
-    bench.finish(0, RequestOutcome::Done);
-    bench.write_overdue(100);
-    bench.finish(0, RequestOutcome::Done);
-    assert_eq!(bench.writer.sync_due(bench.clock.now()), Some(synced_at + INTERVAL));
-}
-
-#[test]
-fn a_sync_of_an_interval_is_polled_while_it_is_in_flight() {
-    const INTERVAL: Duration = Duration::from_secs(1);
-    let mut bench = Bench::syncing(FileSync::Interval(INTERVAL));
-    bench.write_overdue(100);
-    bench.finish(0, RequestOutcome::Done);
-    bench.after(INTERVAL);
-    assert!(bench.disk.is_syncing());
-    let due = bench.writer.sync_due(bench.clock.now()).unwrap();
-    assert!(due <= bench.clock.now() + Duration::from_millis(1));
-}
-
-#[test]
-fn without_an_interval_no_sync_is_due_at_any_time() {
-    for sync in [FileSync::Never, FileSync::Batch] {
-        let mut bench = Bench::syncing(sync);
-        bench.write_overdue(100);
-        bench.finish(0, RequestOutcome::Done);
-        assert_eq!(bench.writer.sync_due(bench.clock.now()), None);
-    }
-}
-
-#[test]
-fn with_an_interval_a_sync_starts_after_it_and_no_delivery_waits_for_the_sync() {
-    let mut bench = Bench::syncing(FileSync::Interval(Duration::from_secs(1)));
-    let end = bench.write_overdue(100);
-    bench.finish(0, RequestOutcome::Done);
-    assert_eq!((bench.delivered_end(), bench.disk.is_syncing()), (end, false));
-    bench.after(Duration::from_secs(2));
-    assert!(bench.disk.is_syncing());
-}
-
-#[test]
-fn an_interval_begins_with_the_sync_before_it() {
-    let mut bench = Bench::syncing(FileSync::Interval(Duration::from_secs(1)));
-    bench.write_overdue(100);
-    bench.finish(0, RequestOutcome::Done);
-    bench.after(Duration::from_secs(2));
-    bench.finish(0, RequestOutcome::Done);
-    bench.write_overdue(100);
-    bench.finish(0, RequestOutcome::Done);
-    bench.after(Duration::from_secs(1) - Duration::from_micros(1));
-    assert!(!bench.disk.is_syncing());
-    bench.after(Duration::from_micros(1));
-    assert!(bench.disk.is_syncing());
-}
-
-#[test]
-fn a_flush_has_one_sync_and_the_interval_holds_for_the_next() {
-    let mut bench = Bench::syncing(FileSync::Interval(Duration::from_secs(3600)));
-    bench.write_overdue(100);
-    bench.finish(0, RequestOutcome::Done);
-    bench.writer.request_sync().unwrap();
-    bench.turn();
-    bench.finish(0, RequestOutcome::Done);
-    bench.write_overdue(100);
-    bench.finish(0, RequestOutcome::Done);
-    assert!(!bench.disk.is_syncing());
-}
-
-#[test]
-fn a_flush_syncs_up_to_the_contiguous_end_where_the_settings_have_syncs() {
-    let mut bench = Bench::syncing(FileSync::Interval(Duration::from_secs(3600)));
-    let end = bench.write_overdue(100);
-    bench.finish(0, RequestOutcome::Done);
-    assert_eq!(bench.writer.request_sync(), Some(end));
-    bench.turn();
-    bench.finish(0, RequestOutcome::Done);
-    assert!(bench.writer.is_synced(end));
-    assert_eq!(bench.writer.request_sync(), None);
-
-    let mut bench = Bench::new();
-    bench.write_overdue(100);
-    bench.finish(0, RequestOutcome::Done);
-    assert_eq!(bench.writer.request_sync(), None);
 }
 
 #[test]

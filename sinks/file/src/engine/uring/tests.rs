@@ -17,7 +17,11 @@ use rustix::{
 };
 
 use super::*;
-use crate::{engine::WritePath, open::PAGE_BYTES};
+use crate::{
+    block::{Block, BlockRange},
+    engine::WritePath,
+    open::PAGE_BYTES,
+};
 
 /// Far longer than any step takes.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -25,12 +29,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// More than `malloc` ever takes from its heap (its threshold is at most 32 MiB): a freed buffer is unmapped at once.
 const UNMAPPED_WHEN_FREED: usize = 64 << 20;
 
-/// The number of requests that an engine takes.
-const DEPTH: usize = 4;
-
 /// An engine that writes to this file; `None`, with a message, if the machine refuses io_uring.
 fn engine(buffered: File) -> Option<UringEngine> {
-    match UringEngine::new(FileHandles { buffered, direct: None }, DEPTH) {
+    match UringEngine::new(FileHandles { buffered, direct: None }) {
         Ok(engine) => Some(engine),
         Err(error) => {
             eprintln!("NOT TESTED with io_uring: {error}");
@@ -50,8 +51,18 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// A write of the whole block to the start of the file.
 fn write_of(block: Block) -> IoRequest {
-    let range = 0..block.bytes.len();
-    IoRequest { id: 1, work: IoWork::Write { path: WritePath::Buffered, block, range, offset: 0 } }
+    write_of_all([block])
+}
+
+/// A write of whole blocks, one behind the other, to the start of the file.
+fn write_of_all(blocks: impl IntoIterator<Item = Block>) -> IoRequest {
+    let mut end = 0;
+    let ranges = blocks.into_iter().map(|block| {
+        let (offset, range) = (end, 0..block.bytes.len());
+        end += range.len() as u64;
+        BlockRange { block, range, offset }
+    });
+    IoRequest::Write { path: WritePath::Buffered, ranges: ranges.collect() }
 }
 
 /// Held by a test from its large block to its end: another test's block would take the place of one that is freed.
@@ -65,7 +76,7 @@ fn large_block() -> (Block, Range<usize>) {
     let mut bytes = vec![0; UNMAPPED_WHEN_FREED];
     bytes.truncate(PAGE_BYTES);
     let start = bytes.as_ptr().addr();
-    (Block { bytes, registered: None, is_pooled: true }, start..start + UNMAPPED_WHEN_FREED)
+    (Block { bytes, is_pooled: true }, start..start + UNMAPPED_WHEN_FREED)
 }
 
 /// The mappings of this process whose line in `/proc/self/maps` has `text`.
@@ -102,18 +113,16 @@ fn full_pipe() -> (PipeReader, File) {
 
 /// A block of a page.
 fn small_block() -> Block {
-    Block { bytes: vec![0; PAGE_BYTES], registered: None, is_pooled: true }
+    Block { bytes: vec![0; PAGE_BYTES], is_pooled: true }
 }
 
 #[test]
-fn an_engine_has_room_for_as_many_requests_as_it_was_made_for() {
+fn an_engine_takes_the_requests_that_may_be_in_flight_at_once() {
     let (_reader, writer) = full_pipe();
     let Some(mut engine) = engine(writer) else { return };
-    for _ in 0..DEPTH {
-        assert!(engine.has_room());
-        engine.submit(write_of(small_block()));
-    }
-    assert_eq!((engine.in_flight(), engine.has_room()), (DEPTH, false));
+    (0..REQUESTS_MAX).for_each(|_| engine.submit(write_of(small_block())));
+    engine.reap(&mut drop);
+    assert_eq!(engine.in_flight(), REQUESTS_MAX);
 }
 
 #[test]
@@ -193,30 +202,33 @@ fn a_forked_child_that_drops_the_engine_closes_the_ring_and_leaves_alone_what_ha
     });
 }
 
-/// Executes the write of the block, and returns what the file has then.
-fn written(engine: &mut UringEngine, file: &File, block: Block) -> Vec<u8> {
-    let mut content = vec![0; block.bytes.len()];
-    engine.submit(write_of(block));
+#[test]
+fn the_blocks_of_a_request_are_written_one_behind_the_other() {
+    let file = tempfile::tempfile().unwrap();
+    let Some(mut engine) = engine(file.try_clone().unwrap()) else { return };
+    let blocks = (1..=5_u8).map(|number| Block { bytes: vec![number; 1000 * usize::from(number)], is_pooled: true });
+    let expected: Vec<u8> = blocks.clone().flat_map(|block| block.bytes).collect();
+    engine.submit(write_of_all(blocks));
     let mut results = Vec::new();
     until("the write is completed", || {
         engine.reap(&mut |completion| results.push(completion.result));
         !results.is_empty()
     });
-    assert!(matches!(results[..], [Ok(bytes)] if bytes == content.len()), "{results:?}");
+    assert!(matches!(results[..], [Ok(bytes)] if bytes == expected.len()), "{results:?}");
+    let mut content = vec![0; expected.len()];
     file.read_exact_at(&mut content, 0).unwrap();
-    content
+    assert!(content == expected);
 }
 
 #[test]
-fn a_registered_block_is_written_with_its_own_bytes_before_and_after_it_has_grown() {
-    let file = tempfile::tempfile().unwrap();
-    let Some(mut engine) = engine(file.try_clone().unwrap()) else { return };
-    let mut blocks = [Block::new(2 * PAGE_BYTES), Block::new(2 * PAGE_BYTES)];
-    engine.register(&mut blocks);
-    let [mut fitting, mut grown] = blocks;
-    fitting.bytes.resize(PAGE_BYTES, 1);
-    assert_eq!(written(&mut engine, &file, fitting), [1; PAGE_BYTES]);
-    let length = grown.bytes.capacity() + PAGE_BYTES;
-    grown.bytes.resize(length, 2);
-    assert_eq!(written(&mut engine, &file, grown), vec![2; length]);
+fn an_engine_that_is_dropped_during_a_write_of_several_blocks_frees_none_of_them() {
+    let _turn = take_turn();
+    let (_reader, writer) = full_pipe();
+    let Some(mut engine) = engine(writer) else { return };
+    let (first, first_memory) = large_block();
+    let (second, second_memory) = large_block();
+    engine.submit(write_of_all([first, second]));
+    engine.reap(&mut drop);
+    drop(engine);
+    assert!(is_mapped(&first_memory) && is_mapped(&second_memory));
 }
