@@ -11,9 +11,14 @@ pub trait Formatter {
     /// Appends every event of the batch to `out`, in order, each as a whole record (in text formats, a line with its end).
     ///
     /// It appends, and does nothing else: `out` holds other records already, which are not to be changed, and it is a buffer
-    /// of the sink's, which may be known to the kernel by its address. Putting another vector in its place, even for a
-    /// while, can have the sink write something else than was rendered.
+    /// of the sink's, whose place in memory the sink has chosen.
     fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>);
+
+    /// Whether each record ends in a line feed, and a line feed before a record is no part of it. A sink that continues a
+    /// file relies on it: it ends a torn line, which a crash has left, with a line feed. Default: yes. A binary format has no.
+    fn writes_lines(&self) -> bool {
+        true
+    }
 }
 
 impl<F: Formatter + ?Sized> Formatter for Box<F> {
@@ -23,5 +28,9 @@ impl<F: Formatter + ?Sized> Formatter for Box<F> {
 
     fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
         (**self).format(batch, out);
+    }
+
+    fn writes_lines(&self) -> bool {
+        (**self).writes_lines()
     }
 }

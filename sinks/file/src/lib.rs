@@ -3,7 +3,8 @@
 //! # How a file is written
 //!
 //! The sink chooses the offset of each write itself, without `O_APPEND`. So it must be the file's only writer: it holds a
-//! lock (`flock`) on the file. The file consists of whole records, with nothing between, before or after them.
+//! lock (`flock`) on the file. The file consists of whole records, with nothing between, before or after them. A file that
+//! ends in a torn line when it is opened gets a line feed before the first record, if the records are lines.
 //!
 //! 1. **Blocks.** Events are encoded into blocks of [`block_bytes`](File::block_bytes), of which
 //!    [`blocks_in_flight`](File::blocks_in_flight) may be queued or in flight to the disk. When all are, the sink is busy.

@@ -26,6 +26,8 @@ pub(super) struct LogFile {
     pub(super) end: u64,
     /// The filled part of its last page.
     pub(super) partial_page: Vec<u8>,
+    /// Whether its last byte is no line feed: a crash, or another program, has left a line without its end.
+    pub(super) has_torn_line: bool,
 }
 
 /// Why there are no direct writes.
@@ -61,8 +63,16 @@ pub(super) fn open(path: &Path, wants_direct: bool, mode: u32) -> Result<LogFile
     let mut partial_page = vec![0; (end % PAGE_BYTES as u64) as usize];
     let page_start = end - partial_page.len() as u64;
     buffered.read_exact_at(&mut partial_page, page_start).map_err(io_error("read the end of", path))?;
+    let has_torn_line = has_torn_line(&buffered, end).map_err(io_error("read the end of", path))?;
     let direct = if wants_direct { open_direct(&buffered, path) } else { Err(NoDirect::NotWanted) };
-    Ok(LogFile { buffered, direct, end, partial_page })
+    Ok(LogFile { buffered, direct, end, partial_page, has_torn_line })
+}
+
+fn has_torn_line(file: &File, end: u64) -> io::Result<bool> {
+    let Some(last) = end.checked_sub(1) else { return Ok(false) };
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, last)?;
+    Ok(byte != *b"\n")
 }
 
 /// Flags of a careful `open`: it follows no symbolic link, does not wait for the other end of a pipe, and makes no terminal

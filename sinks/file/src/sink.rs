@@ -35,7 +35,7 @@ impl FileWriterSink {
         options: FileOptions,
         context: &SinkContext<'_>,
     ) -> Result<Self, SinkError> {
-        let LogFile { buffered, direct, end, partial_page } = open(&path, options.direct, options.mode)?;
+        let LogFile { buffered, direct, end, partial_page, has_torn_line } = open(&path, options.direct, options.mode)?;
         if let Some(diagnostic) = direct.as_ref().err().and_then(|reason| reason.diagnostic()) {
             context.report(diagnostic);
         }
@@ -43,7 +43,12 @@ impl FileWriterSink {
         let is_direct = direct.is_some();
         let blocks = (0..options.blocks_in_flight + BLOCKS_SPARE).map(|_| Block::new(options.block_bytes)).collect();
         let engine = engine(FileHandles { buffered, direct }, &path, options.engine, context)?;
-        let writer = BatchWriter::new(engine, blocks, options.block_bytes, end, partial_page, is_direct, options.sync);
+        let mut writer =
+            BatchWriter::new(engine, blocks, options.block_bytes, end, partial_page, is_direct, options.sync);
+        if has_torn_line && formatter.writes_lines() {
+            context.report(format!("{} ended in a torn line, which was ended at byte {end}", path.display()));
+            writer.end_torn_line(Instant::now());
+        }
         Ok(Self {
             path,
             formatter,

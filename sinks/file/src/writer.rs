@@ -168,6 +168,18 @@ impl BatchWriter {
         Some(end)
     }
 
+    /// Ends the line that the file ends in: a line feed is written before the first record.
+    pub(super) fn end_torn_line(&mut self, now: Instant) {
+        let (page_start, offset) = (self.page_start(), self.cursors.filling().offset());
+        self.partial_page.push(b'\n');
+        self.cursors.fill(page_start, self.partial_page.len());
+        if self.partial_page.len() == PAGE_BYTES {
+            self.partial_page.clear();
+        }
+        self.enqueue_copy(vec![b'\n'], offset, self.cursors.filling().scheduled_but_for(0));
+        self.turn(now);
+    }
+
     /// The offset of the file's last page.
     fn page_start(&self) -> u64 {
         self.cursors.filling().offset().saturating_sub(self.partial_page.len() as u64)

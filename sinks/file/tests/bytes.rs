@@ -63,7 +63,8 @@ fn events_are_appended_to_what_an_existing_file_holds_whatever_its_length() {
     for way in ways() {
         for existing in [1, PAGE - 1, PAGE, PAGE + 1, 3 * BLOCK_BYTES + 4321] {
             let path = directory.path().join("existing.log");
-            let mut expected = vec![b'x'; existing];
+            let mut expected = vec![b'x'; existing - 1];
+            expected.push(b'\n');
             fs::write(&path, &expected).unwrap();
             // Small and large: buffered from the old end, and directly over the old last page.
             for size in [10, 200_001] {

@@ -137,6 +137,28 @@ fn the_page_that_an_existing_file_ends_in_is_completed_by_a_buffered_write() {
 }
 
 #[test]
+fn a_torn_line_is_ended_before_the_first_record_wherever_the_file_ends() {
+    for existing in [1, PAGE_BYTES - 1, PAGE_BYTES, PAGE_BYTES + 1] {
+        let mut bench = Bench::on(FakeDisk::new(&vec![b'x'; existing]), FileSync::Never);
+        bench.writer.end_torn_line(bench.clock.now());
+        bench.expected.push(b'\n');
+        assert_eq!(bench.disk.pending(), [(WritePath::Buffered, existing as u64..existing as u64 + 1)]);
+        bench.write_full(2 * PAGE_BYTES);
+        bench.assert_all_written();
+    }
+}
+
+#[test]
+fn a_torn_line_stays_as_it_is_when_no_record_follows() {
+    let mut bench = Bench::on(FakeDisk::new(b"torn"), FileSync::Never);
+    bench.writer.end_torn_line(bench.clock.now());
+    bench.finish(0, RequestOutcome::Done);
+    let Bench { disk, writer, .. } = bench;
+    drop(writer);
+    assert_eq!(disk.content(), b"torn");
+}
+
+#[test]
 fn a_full_block_that_only_completes_a_page_is_written_through_the_page_cache() {
     let mut bench = Bench::new();
     bench.write_overdue(100);
