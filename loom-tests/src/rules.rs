@@ -212,6 +212,16 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                     "sinks/file/src/writer/tests.rs::a_file_system_that_refuses_direct_writes_gets_buffered_ones_from_then_on",
                 ],
             ),
+            tested(
+                "Changes by others",
+                SYSTEM,
+                &[
+                    "sinks/file/src/writer/tests/changes.rs::behind_a_truncation_writing_goes_on_at_the_files_end",
+                    "sinks/file/src/writer/tests/changes.rs::a_file_that_another_program_makes_longer_is_reported_once_and_overwritten",
+                    "sinks/file/src/path_watch.rs::each_change_of_the_path_is_reported_once",
+                    "sinks/file/tests/changed.rs::events_that_are_logged_right_after_a_removal_are_lost_too",
+                ],
+            ),
         ],
     },
     ProtocolPage {

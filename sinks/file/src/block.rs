@@ -95,13 +95,14 @@ impl Block {
         self.bytes.get(start..).is_some_and(|data| data.as_ptr().addr().is_multiple_of(PAGE_BYTES))
     }
 
-    /// Moves the bytes behind `start` so that they begin on a page boundary: for a block that has grown, and so moved.
-    /// Returns their new start.
-    pub(super) fn realign(&mut self, start: usize) -> usize {
+    /// Moves the bytes behind `start` so that they begin on a page boundary, with `beginning` in front of them: for a block
+    /// that has grown, and so moved, or whose partial page has changed. Returns the new start.
+    pub(super) fn realign(&mut self, beginning: &[u8], start: usize) -> usize {
         let data = self.bytes.split_off(start.min(self.bytes.len()));
-        self.bytes = Vec::with_capacity(data.len() + PAGE_BYTES);
+        self.bytes = Vec::with_capacity(beginning.len() + data.len() + PAGE_BYTES);
         let start = self.padding_to(PAGE_BYTES);
         self.bytes.resize(start, 0);
+        self.bytes.extend_from_slice(beginning);
         self.bytes.extend_from_slice(&data);
         start
     }
@@ -137,7 +138,7 @@ mod tests {
     fn realigned_bytes_begin_on_a_page_boundary_and_are_the_same() {
         let (mut block, start) = misaligned_block();
         let data = block.bytes.get(start..).map(<[u8]>::to_vec);
-        let realigned = block.realign(start);
+        let realigned = block.realign(&[], start);
         assert!(!block.is_aligned(realigned + 1) && block.is_aligned(realigned));
         assert_eq!(block.bytes.get(realigned..).map(<[u8]>::to_vec), data);
     }

@@ -31,11 +31,17 @@
 //!    record that was reported as delivered.
 //! 8. **Fallback.** Where io_uring is refused, blocks are written by `pwritev`. Where the file system has no direct writes,
 //!    or refuses a direct write, all writes are buffered. The container's diagnostics report each fallback once.
+//! 9. **Changes by others.** Before each write, while none is in flight, the file's length is the contiguous end, unless
+//!    another program has changed it. Behind a truncation, all bytes that are not written yet are moved to the file's
+//!    present end, and cursors keep their distance from it. Bytes that another program has appended are overwritten.
+//!    Records that were written while the file had no name are lost: a write counts as one when the file has no name at
+//!    its completion. Once a second, the sink checks whether the path still names the file.
 
 mod block;
 mod cursors;
 mod engine;
 mod open;
+mod path_watch;
 mod registration;
 mod settings;
 mod sink;

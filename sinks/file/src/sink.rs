@@ -1,6 +1,13 @@
 //! The file sink: an encoder in front of a [`BatchWriter`].
 
-use std::{cell::RefCell, future::poll_fn, path::PathBuf, rc::Rc, task::Poll, time::Instant};
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    path::{Path, PathBuf},
+    rc::Rc,
+    task::Poll,
+    time::Instant,
+};
 
 use fapilog_plugin::{
     event::Batch,
@@ -13,6 +20,7 @@ use super::{
     cursors::FillingEnd,
     engine::{FileHandles, PwriteEngine, UringEngine, WriteEngine},
     open::{LogFile, open},
+    path_watch::PathWatch,
     settings::{FileEngine, FileOptions},
     writer::{BatchWriter, WriterError},
 };
@@ -25,6 +33,7 @@ pub(super) struct FileWriterSink {
     formatter: Box<dyn Formatter>,
     block_bytes: usize,
     writer: Rc<RefCell<BatchWriter>>,
+    path_watch: PathWatch,
     reporter: Reporter,
 }
 
@@ -50,6 +59,7 @@ impl FileWriterSink {
             writer.end_torn_line(Instant::now());
         }
         Ok(Self {
+            path_watch: PathWatch::new(path.clone(), Instant::now()),
             path,
             formatter,
             block_bytes: options.block_bytes,
@@ -61,7 +71,7 @@ impl FileWriterSink {
 
 fn engine(
     files: FileHandles,
-    path: &std::path::Path,
+    path: &Path,
     wanted: FileEngine,
     context: &SinkContext<'_>,
 ) -> Result<Box<dyn WriteEngine>, SinkError> {
@@ -90,13 +100,18 @@ impl Sink for FileWriterSink {
     }
 
     fn due(&self, now: Instant) -> Option<Instant> {
-        self.writer.borrow().sync_due(now)
+        self.writer.borrow().sync_due(now).into_iter().chain(self.path_watch.due()).min()
     }
 
     fn work(&mut self, now: Instant) {
         let mut writer = self.writer.borrow_mut();
         writer.turn(now);
-        report_errors(&mut writer, &self.reporter);
+        if self.path_watch.is_due(now) {
+            writer.look_at_file();
+            let change = self.path_watch.check(writer.file(), now);
+            change.into_iter().for_each(|text| self.reporter.report(text));
+        }
+        report_errors(&mut writer, &self.reporter, &self.path);
     }
 
     fn retries(&self) -> u64 {
@@ -124,12 +139,12 @@ impl Sink for FileWriterSink {
         Delivery::in_flight(poll_fn(move |_| {
             let mut writer = writer.borrow_mut();
             writer.turn(Instant::now());
-            report_errors(&mut writer, &reporter);
+            report_errors(&mut writer, &reporter, &path);
             if writer.delivered_end() < end {
                 return Poll::Pending;
             }
             writer.acknowledge(end);
-            Poll::Ready(check_durable(&writer, end, &path))
+            Poll::Ready(check_named(&writer, end, &path).and_then(|()| check_durable(&writer, end, &path)))
         }))
     }
 
@@ -139,7 +154,7 @@ impl Sink for FileWriterSink {
         Delivery::in_flight(poll_fn(move |_| {
             let mut writer = writer.borrow_mut();
             writer.turn(Instant::now());
-            report_errors(&mut writer, &reporter);
+            report_errors(&mut writer, &reporter, &path);
             if !writer.is_synced(end) {
                 return Poll::Pending;
             }
@@ -148,8 +163,17 @@ impl Sink for FileWriterSink {
     }
 }
 
+/// An error if the bytes below `end` went to a file that was removed.
+fn check_named(writer: &BatchWriter, end: FillingEnd, path: &Path) -> Result<(), SinkError> {
+    if !writer.is_removed(end) {
+        return Ok(());
+    }
+    let source = std::io::Error::other("the file was removed while it was open");
+    Err(SinkError::Io { operation: "keep events in", path: path.to_owned(), source })
+}
+
 /// An error if a failed sync has left bytes below `end` in doubt.
-fn check_durable(writer: &BatchWriter, end: FillingEnd, path: &std::path::Path) -> Result<(), SinkError> {
+fn check_durable(writer: &BatchWriter, end: FillingEnd, path: &Path) -> Result<(), SinkError> {
     if !writer.is_doubtful(end) {
         return Ok(());
     }
@@ -157,12 +181,20 @@ fn check_durable(writer: &BatchWriter, end: FillingEnd, path: &std::path::Path) 
     Err(SinkError::Io { operation: "sync", path: path.to_owned(), source })
 }
 
-fn report_errors(writer: &mut BatchWriter, reporter: &Reporter) {
+fn report_errors(writer: &mut BatchWriter, reporter: &Reporter, path: &Path) {
+    let path = path.display();
     for error in writer.take_errors() {
         reporter.report(match error {
             WriterError::Write(error) => format!("cannot write, will retry: {error}"),
             WriterError::Sync(error) => format!("cannot sync; written events may not be durable: {error}"),
             WriterError::DirectRefused(error) => format!("buffered instead of direct writes: {error}"),
+            WriterError::Removed => format!("{path} was removed; events are lost until the file is opened anew"),
+            WriterError::Truncated { from, to } => {
+                format!("another program truncated {path} from {from} to {to} bytes; writing goes on at its end")
+            }
+            WriterError::Grown { from, to } => {
+                format!("another program made {path} longer, from {from} to {to} bytes; these bytes are overwritten")
+            }
         });
     }
 }

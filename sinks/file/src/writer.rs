@@ -1,18 +1,20 @@
 //! The place of each write in the file, and the contiguous end. The numbers are the rules of the [module's page](super).
 
+mod changes;
 mod queued_write;
 mod retry_backoff;
 mod syncing;
 
 use std::{
     collections::VecDeque,
+    fs::File,
     io,
     time::{Duration, Instant},
 };
 
 use fapilog_plugin::threads::process::OwnProcess;
 
-use self::{queued_write::QueuedWrite, retry_backoff::RetryBackoff, syncing::Syncing};
+use self::{changes::FileChanges, queued_write::QueuedWrite, retry_backoff::RetryBackoff, syncing::Syncing};
 use super::{
     block::{Block, BlockRange},
     cursors::{FileCursors, FillingEnd, ScheduledEnd},
@@ -41,10 +43,12 @@ pub(super) struct BatchWriter {
     free: Vec<Block>,
     /// The length of a new block.
     block_bytes: usize,
-    /// Where the bytes of the block that is being filled start, partial page included.
-    filling_start: Option<usize>,
+    /// The layout of the block that is being filled.
+    filling: Option<FillingBlock>,
     /// Positions in the file: rules 6 and 7.
     cursors: FileCursors,
+    /// Rule 9.
+    changes: FileChanges,
     /// The filled part of the file's last page.
     partial_page: Vec<u8>,
     /// The time of the last addition to the partial page.
@@ -62,12 +66,25 @@ pub(super) struct BatchWriter {
     process: OwnProcess,
 }
 
-/// An error of the disk, for the diagnostics.
+/// An error of the disk, or a change of the file by another program, for the diagnostics.
 #[derive(Debug)]
 pub(super) enum WriterError {
     Write(io::Error),
     Sync(io::Error),
     DirectRefused(io::Error),
+    Removed,
+    Truncated { from: u64, to: u64 },
+    Grown { from: u64, to: u64 },
+}
+
+#[derive(Debug)]
+struct FillingBlock {
+    /// Where its bytes start, partial page included.
+    start: usize,
+    /// The length of the partial page that it starts with.
+    partial_bytes: usize,
+    /// Whether the file has another partial page by now (rule 9).
+    is_stale: bool,
 }
 
 impl BatchWriter {
@@ -81,14 +98,16 @@ impl BatchWriter {
         sync: FileSync,
     ) -> Self {
         let now = Instant::now();
+        let changes = FileChanges::new(&engine.files().buffered, file_bytes);
         Self {
             engine,
             is_direct,
             sync,
             free: blocks,
             block_bytes,
-            filling_start: None,
+            filling: None,
             cursors: FileCursors::new(file_bytes),
+            changes,
             partial_page,
             partial_page_since: now,
             writes: VecDeque::new(),
@@ -115,25 +134,31 @@ impl BatchWriter {
         let mut block = self.free.pop()?;
         let start = block.reset();
         block.bytes.extend_from_slice(&self.partial_page);
-        self.filling_start = Some(start);
+        self.filling = Some(FillingBlock { start, partial_bytes: self.partial_page.len(), is_stale: false });
         Some(block.bytes)
     }
 
     /// Where the bytes of the block that is being filled start, partial page included.
     pub(super) fn filling_start(&self) -> usize {
-        self.filling_start.unwrap_or(0)
+        self.filling.as_ref().map_or(0, |filling| filling.start)
     }
 
     /// Takes the filled block back and queues its write. Returns where its records end in the file: they are delivered when
     /// [`delivered_end`](Self::delivered_end) reaches that end. `None` if the block no longer begins with its old content.
     pub(super) fn write(&mut self, bytes: Vec<u8>, is_full: bool, now: Instant) -> Option<FillingEnd> {
-        let start = self.filling_start.take()?;
+        let FillingBlock { start, partial_bytes, is_stale } = self.filling.take()?;
         let mut block = Block { bytes, is_pooled: true };
-        if block.bytes.len() < start + self.partial_page.len() {
+        if block.bytes.len() < start + partial_bytes {
             self.free_block(block);
             return None;
         }
-        let start = if block.is_aligned(start) { start } else { block.realign(start) };
+        let start = if is_stale {
+            block.realign(&self.partial_page, start + partial_bytes)
+        } else if block.is_aligned(start) {
+            start
+        } else {
+            block.realign(&[], start)
+        };
 
         let page_start = self.page_start();
         let data_bytes = block.bytes.len().saturating_sub(start);
@@ -196,6 +221,11 @@ impl BatchWriter {
         self.cursors.acknowledge(end);
     }
 
+    /// The file, through the page cache.
+    pub(super) fn file(&self) -> &File {
+        &self.engine.files().buffered
+    }
+
     /// Errors since the last call, at most one of each kind.
     pub(super) fn take_errors(&mut self) -> Vec<WriterError> {
         std::mem::take(&mut self.errors)
@@ -242,8 +272,9 @@ impl BatchWriter {
         self.enqueue(WritePath::Buffered, BlockRange { block, range, offset }, end);
     }
 
-    /// Queues a write behind the others. It moves the scheduled end to `end`.
-    fn enqueue(&mut self, path: WritePath, bytes: BlockRange, end: ScheduledEnd) {
+    /// Queues a write behind the others. It moves the scheduled end to `end`. The offset of the bytes is that of the cursors.
+    fn enqueue(&mut self, path: WritePath, mut bytes: BlockRange, end: ScheduledEnd) {
+        bytes.offset = self.changes.offset_in_file(bytes.offset);
         self.writes.push_back(QueuedWrite { path, end, waiting: Some(bytes) });
         self.cursors.schedule(end);
     }
@@ -253,6 +284,10 @@ impl BatchWriter {
         if self.writes_in_flight > 0 || self.retry.not_before.is_some_and(|time| now < time) {
             return false;
         }
+        if self.writes.is_empty() {
+            return false;
+        }
+        self.look_at_file();
         let Some(path) = self.writes.front().map(|write| write.path) else { return false };
         let ranges = self.take_ranges(path);
         self.writes_in_flight = ranges.len();
@@ -289,7 +324,10 @@ impl BatchWriter {
 
     fn write_done(&mut self, path: WritePath, ranges: Vec<BlockRange>, result: io::Result<usize>, now: Instant) {
         self.writes_in_flight = 0;
+        let written_before = self.cursors.written_end();
         let wanted: usize = ranges.iter().map(|range| range.range.len()).sum();
+        let offset = ranges.first().map_or(0, |first| first.offset);
+        self.changes.write_ended(offset + *result.as_ref().unwrap_or(&wanted) as u64);
         let written = match (result, path) {
             // A direct write continues at a page.
             (Ok(written), WritePath::Direct) if written < wanted => written - written % PAGE_BYTES,
@@ -300,6 +338,7 @@ impl BatchWriter {
             }
         };
         self.return_ranges(ranges, written);
+        self.look_at_name(written_before);
         if written >= wanted {
             self.retry = RetryBackoff::new();
         } else if written == 0 {
@@ -380,7 +419,7 @@ impl Drop for BatchWriter {
         }
         let file = &self.engine.files().buffered;
         // After an error, the file keeps its present end.
-        let _ = cut_behind(file, self.cursors.acknowledged().offset());
+        let _ = cut_behind(file, self.changes.cut_at(self.cursors.acknowledged().offset()));
         unlock(file);
     }
 }

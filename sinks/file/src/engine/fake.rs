@@ -68,6 +68,13 @@ impl FakeDisk {
         content
     }
 
+    /// Has another program truncate the file.
+    pub(crate) fn truncate(&self, length: u64) {
+        let mut state = self.0.borrow_mut();
+        state.file.set_len(length).unwrap();
+        (state.written_end, state.buffered_end) = (length, length);
+    }
+
     /// The pending writes, in the order of their submission.
     pub(crate) fn pending(&self) -> Vec<PendingWrite> {
         self.0.borrow().pending.iter().filter_map(place).collect()

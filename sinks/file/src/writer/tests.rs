@@ -11,6 +11,7 @@ use super::{
 use crate::engine::fake::{FakeClock, FakeDisk, RequestOutcome};
 
 mod any_sequence;
+mod changes;
 mod syncs;
 
 const PAGE: u64 = PAGE_BYTES as u64;
@@ -577,17 +578,6 @@ fn a_dropped_writer_makes_no_file_longer() {
     disk.file().set_len(10).unwrap();
     drop(writer);
     assert_eq!(disk.content().len(), 10);
-}
-
-#[test]
-fn a_file_that_another_program_truncates_is_written_at_the_same_offsets() {
-    let mut bench = Bench::new();
-    bench.write_overdue(100);
-    bench.finish(0, RequestOutcome::Done);
-    bench.disk.file().set_len(0).unwrap();
-    bench.write_overdue(50);
-    bench.settle();
-    assert_eq!(bench.disk.content()[100..], bench.expected[100..]);
 }
 
 /// A writer on an engine that has executed each request when `submit` returns.
