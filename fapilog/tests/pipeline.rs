@@ -181,11 +181,13 @@ fn a_message_that_is_too_long_is_cut_and_marked() {
     info!(log, "äöüß");
     info!(log, %"äöüß");
     info!(log, "äöü");
-    end(&container, &mut drain);
+    let accounts = end(&container, &mut drain);
     let events = parsed(&events);
     for cut in &events[..2] {
         assert_eq!((&cut["message"], &cut["truncated"]), (&json!("äöü"), &json!(true)));
+        assert_eq!(cut["truncated_fields"], json!(["message"]));
     }
+    assert_eq!(accounts.cut, 2);
     assert_eq!((&events[2]["message"], events[2].get("truncated")), (&json!("äöü"), None));
 }
 

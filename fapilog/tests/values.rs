@@ -441,7 +441,7 @@ fn a_scope_belongs_to_its_thread() {
 }
 
 #[test]
-fn a_scope_too_long_for_the_record_is_left_out_and_the_event_marked() {
+fn a_scope_too_long_for_the_record_is_cut_and_the_event_marked() {
     let (container, mut drain, events) = started_manual(Container::builder().record_max_bytes(1024));
     let scope = Scope::new().field(FieldGroup::Context, "long", ValueRef::Text(&"x".repeat(2000)));
     let entered = scope.enter();
@@ -449,7 +449,9 @@ fn a_scope_too_long_for_the_record_is_left_out_and_the_event_marked() {
     drop(entered);
     assert_eq!(end(&container, &mut drain).cut, 1);
     let event = only(&events);
-    assert_eq!((&event["context"], &event["truncated"]), (&json!({"own": 1}), &json!(true)));
+    let long = event["context"]["long"].as_str().unwrap();
+    assert!(long.len() > 900 && event["context"]["own"] == 1, "{}", long.len());
+    assert_eq!((&event["truncated"], &event["truncated_fields"]), (&json!(true), &json!(["context.long"])));
 }
 
 #[test]
@@ -474,7 +476,7 @@ fn a_dynamic_event_has_names_and_types_of_its_own() {
 }
 
 #[test]
-fn a_dynamic_event_that_is_too_long_keeps_whole_fields_and_is_marked() {
+fn a_dynamic_event_that_is_too_long_is_cut_in_its_longest_field_and_marked() {
     let (container, mut drain, events) = started_manual(Container::builder().record_max_bytes(1024));
     let event = DynamicEvent::new(Level::Info, "adapter", "long")
         .field(FieldGroup::Context, "first", ValueRef::U64(1))
@@ -482,7 +484,9 @@ fn a_dynamic_event_that_is_too_long_keeps_whole_fields_and_is_marked() {
     container.logger("values").log_dynamic(&event);
     assert_eq!(end(&container, &mut drain).cut, 1);
     let out = only(&events);
-    assert_eq!((&out["context"], &out["truncated"]), (&json!({"first": 1}), &json!(true)));
+    assert_eq!((&out["context"]["first"], &out["truncated"]), (&json!(1), &json!(true)));
+    assert!(out["context"]["second"].as_str().unwrap().len() > 900);
+    assert_eq!(out["truncated_fields"], json!(["context.second"]));
 }
 
 #[test]

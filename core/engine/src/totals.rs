@@ -35,7 +35,7 @@ pub(crate) fn close(frontend: &Frontend) -> Accounts {
 fn sums(frontend: &Frontend) -> Accounts {
     let totals = frontend.lane_registry.totals();
     let mut pending = totals.pending();
-    let LaneTotals { submitted, mut lost, cut, .. } = totals;
+    let LaneTotals { submitted, mut lost, mut cut, .. } = totals;
     let (mut own, mut unrouted) = (0, 0);
     let mut filtered: Vec<(String, u64)> = Vec::new();
     let mut sinks: Vec<SinkAccounts> = Vec::new();
@@ -43,6 +43,7 @@ fn sums(frontend: &Frontend) -> Accounts {
         own += port.counters.internal.get();
         pending = port.counters.in_hand.subtract_from(pending);
         unrouted += port.counters.unrouted.get();
+        cut += port.counters.cut.get();
         lost.add(&port.counters.lost.read());
         let plugins = lock(&port.plugins);
         // Enrichers should take out no event: an enricher is listed only if it did.

@@ -14,7 +14,8 @@ use crate::{
 /// time=2026-11-24T10:00:00.123456789Z level=INFO severity=3 category=SYSTEM source=matching-engine target=engine::orders event_id=3-1024 msg="order filled" correlation_id=7f3a order_id=42 tags.region=eu
 /// ```
 ///
-/// Then `truncated=true`, if something was cut, and `not_utf8=[key,...]`, if bytes were not UTF-8. Every key comes once, none
+/// Then `truncated=true` and `truncated_fields=[key,...]`, if something was cut, and `not_utf8=[key,...]`, if bytes were not
+/// UTF-8. Every key comes once, none
 /// needs quotes, and every quoted value is a JSON string: the logfmt that Go's `go-logfmt`, and so Loki, reads. Values, keys
 /// and escapes are those of [`format::text`](super::text).
 #[doc(alias = "LogfmtFormatter")]

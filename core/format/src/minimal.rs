@@ -14,7 +14,7 @@ use crate::{
 /// INFO order filled
 /// ```
 ///
-/// `truncated=true` stands behind them if something was cut. The message is written as
+/// `truncated=true` and the list `truncated_fields` stand behind them if something was cut. The message is written as
 /// [`Simple`](super::Simple) does, so it is one line whatever was logged.
 #[doc(alias = "MinimalFormatter")]
 #[derive(Debug, Default)]

@@ -14,8 +14,8 @@ use crate::{
 /// 2026-11-24T10:00:00.123456789Z INFO matching-engine [engine::orders] order filled order_id=42 tags.region=eu correlation_id=7f3a
 /// ```
 ///
-/// Timestamp, level, source, `[target]`, message; then each field as `key=value`, correlation id, and `truncated=true` if
-/// something was cut. The message stands without quotes if there is no `=` in it, no space at its ends, and nothing to
+/// Timestamp, level, source, `[target]`, message; then each field as `key=value`, correlation id, and `truncated=true`
+/// with the list `truncated_fields` if something was cut. The message stands without quotes if there is no `=` in it, no space at its ends, and nothing to
 /// escape; so the first `=` or `"` behind the target is its end. Values, keys and escapes are those of
 /// [`format::text`](super::text).
 #[doc(alias = "SimpleFormatter")]

@@ -4,7 +4,7 @@ use rkyv::{Archive, Place, Portable, Serialize};
 
 use crate::{
     value::{Kind, Value},
-    writer::{Overrun, SlotWriter},
+    writer::{CutTail, Overrun, SlotWriter},
 };
 
 /// An argument, by reference.
@@ -80,8 +80,20 @@ pub trait Arguments: Archive<Archived: Portable> + for<'s> Serialize<SlotWriter<
         size_of::<Self::Archived>()
     };
 
+    /// How many of them have a bit in the mask of a cut record: those of a kind that has a tail.
+    const MASKED: usize;
+
     /// The length of their tail, if nothing is cut.
     fn tail_bytes(&self) -> usize;
+
+    /// Calls `visit` with the length of each argument's tail, in order.
+    fn visit_tails(&self, visit: &mut dyn FnMut(usize));
+
+    /// Archives them into a tail that has no room for all of them.
+    ///
+    /// # Errors
+    /// [`Overrun`], as [`Serialize::serialize`].
+    fn archive_cut(&self, tail: &mut CutTail<'_>) -> Result<Self::Resolver, Overrun>;
 }
 
 mod sealed {
@@ -92,18 +104,36 @@ mod sealed {
 
 impl Arguments for End {
     const SHAPE: &'static Shape = &Shape { first: None };
+    const MASKED: usize = 0;
 
     #[inline(always)]
     fn tail_bytes(&self) -> usize {
         0
     }
+
+    fn visit_tails(&self, _: &mut dyn FnMut(usize)) {}
+
+    fn archive_cut(&self, _: &mut CutTail<'_>) -> Result<(), Overrun> {
+        Ok(())
+    }
 }
 
 impl<T: Value + ?Sized, R: Arguments> Arguments for (Arg<'_, T>, R) {
     const SHAPE: &'static Shape = &Shape { first: Some((T::KIND, R::SHAPE)) };
+    const MASKED: usize = T::KIND.has_tail() as usize + R::MASKED;
 
     #[inline(always)]
     fn tail_bytes(&self) -> usize {
         self.0.0.tail_bytes().saturating_add(self.1.tail_bytes())
+    }
+
+    fn visit_tails(&self, visit: &mut dyn FnMut(usize)) {
+        visit(self.0.0.tail_bytes());
+        self.1.visit_tails(visit);
+    }
+
+    fn archive_cut(&self, tail: &mut CutTail<'_>) -> Result<Self::Resolver, Overrun> {
+        let first = tail.archive(self.0.0)?;
+        Ok((first, self.1.archive_cut(tail)?))
     }
 }

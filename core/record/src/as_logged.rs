@@ -7,12 +7,15 @@ use crate::{
     writer::{record_bytes, write_record},
 };
 
+/// A longer value is cut.
+const RECORD_MAX_BYTES: usize = 1 << 20;
+
 /// Shows `look` what a plugin would see of `value` if it were logged, in a record that is long enough for it: for tests
 /// that name the values they expect.
 #[doc(hidden)]
 pub fn as_logged<T: Value + ?Sized, R>(value: &T, look: impl FnOnce(ValueRef<'_>) -> R) -> R {
     let arguments = (Arg(value), End);
-    let mut record = vec![0; record_bytes(&arguments, 0)];
+    let mut record = vec![0; record_bytes(&arguments, 0).min(RECORD_MAX_BYTES)];
     match (write_record(&mut record, 0, &arguments, &[]), kinds(&arguments).next()) {
         (Ok(_), Some(kind)) => look(value::read(&record, Head::BYTES, kind)),
         _ => look(ValueRef::None),

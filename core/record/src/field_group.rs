@@ -23,6 +23,10 @@ pub enum FieldGroup {
     Category,
     /// The severity of the event, if not that of its level: from 1 to 10.
     Severity,
+    /// No part of an event: a mark on a field that a plugin has cut. The name is the field's, the value its group as a number.
+    /// No record holds one.
+    #[doc(hidden)]
+    CutMark,
 }
 
 impl FieldGroup {
@@ -37,6 +41,7 @@ impl FieldGroup {
             Self::CorrelationId => 5,
             Self::Category => 6,
             Self::Severity => 7,
+            Self::CutMark => 8,
         }
     }
 
@@ -67,6 +72,7 @@ impl FieldGroup {
             Self::CorrelationId => "correlation_id",
             Self::Category => "category",
             Self::Severity => "severity",
+            Self::CutMark => "cut_mark",
         }
     }
 

@@ -9,11 +9,13 @@ use proptest::prelude::*;
 
 use crate::{
     arguments::{Arg, Arguments, End},
-    dynamic::{DynamicFields, put_field},
+    call_site::{CallSite, Descriptor, DescriptorCache, FieldName},
+    dynamic::{DynamicFields, MarkedField, append_fields, cut_fields, put_field},
     field_group::FieldGroup,
     head::Head,
-    value::{self, Kind, Value, ValueRef},
-    writer::{Overrun, WrittenRecord, record_bytes, write_record},
+    level::Level,
+    value::{self, Kind, SequenceRef, Value, ValueRef},
+    writer::{Overrun, record_bytes, write_record},
 };
 
 const SOURCE: u32 = 0x0403_0201;
@@ -68,11 +70,24 @@ fn the_head_is_source_flags_and_length_of_the_scope() {
 }
 
 #[test]
-fn a_cut_record_has_bit_0_of_the_flags_set() {
-    let mut slot = [0; 18];
-    let written = write_record(&mut slot, SOURCE, &arguments!["abc"], &[]).unwrap();
-    assert_eq!((written.used_bytes, written.is_cut), (18, true));
-    assert_eq!(slot, [1, 2, 3, 4, 1, 0, 0, 0, 16, 0, 0, 0, 2, 0, 0, 0, b'a', b'b']);
+fn a_cut_record_has_bit_0_of_the_flags_set_and_a_mask_behind_the_root() {
+    let mut slot = [0; 19];
+    let written = write_record(&mut slot, SOURCE, &arguments!["abcd"], &[]).unwrap();
+    assert_eq!((written.used_bytes, written.is_cut), (19, true));
+    assert_eq!(slot, [1, 2, 3, 4, 1, 0, 0, 0, 17, 0, 0, 0, 2, 0, 0, 0, 1, b'a', b'b']);
+}
+
+#[test]
+fn a_mask_has_a_bit_for_each_argument_with_a_tail() {
+    let arguments = arguments!["", 7_u8, "abcdef", None::<u16>, Some("abcdef"), [1_u8; 9]];
+    let tail_start = Head::BYTES + 8 + 1 + 8 + 3 + 9 + 8 + 1;
+    let mut slot = vec![0xee; tail_start + 9];
+    assert!(write_record(&mut slot, SOURCE, &arguments, &[]).unwrap().is_cut);
+    assert_eq!(slot[tail_start - 1], 0b1110);
+    assert_eq!(
+        read(&arguments, &slot),
+        [r#"Text("")"#, "U64(7)", r#"Text("abc")"#, "None", r#"Text("abc")"#, "Bytes([1, 1, 1])"]
+    );
 }
 
 #[test]
@@ -233,22 +248,68 @@ fn a_record_without_room_for_its_root_is_refused() {
     assert_eq!(write_record(&mut slot, SOURCE, &arguments![1_u64], &[]), Err(Overrun));
 }
 
+/// A call site that takes these arguments, and names them `a`, `b` and so on.
+fn descriptor<A: Arguments>(_: &A) -> &'static Descriptor {
+    const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+    let fields = A::SHAPE.kinds().zip(NAMES).map(|(_, name)| FieldName::new(FieldGroup::Context, name));
+    let fields: Vec<FieldName> = fields.collect();
+    // Call sites live as long as the program.
+    let site: &'static CallSite = Box::leak(Box::new(CallSite::new(Level::Info, "", "", "", 1, fields.leak())));
+    DescriptorCache::new().get(site.descriptor_id::<A>()).unwrap()
+}
+
+/// The record of these arguments in so much room, and the names of those that were cut.
+fn cut<A: Arguments>(arguments: &A, room: usize) -> (Vec<u8>, Vec<&'static str>) {
+    let mut slot = vec![0xee; room];
+    let written = write_record(&mut slot, SOURCE, arguments, &[]).unwrap();
+    slot.truncate(written.used_bytes);
+    let cut = if written.is_cut {
+        descriptor(arguments).cut_fields(&slot).map(|field| field.name.name).collect()
+    } else {
+        Vec::new()
+    };
+    (slot, cut)
+}
+
 #[test]
 fn text_is_cut_between_characters_whatever_the_room() {
     let text = "a€ü😀b".repeat(3);
     let arguments = arguments![text, 7_u8, text];
     let whole = record(&arguments, &[]).len();
-    for room in Head::BYTES + 17..=whole {
-        let mut slot = vec![0xee; room];
-        let written = write_record(&mut slot, SOURCE, &arguments, &[]).unwrap();
-        assert_eq!(written.is_cut, room < whole);
-        let record = &slot[..written.used_bytes];
-        for place in [Head::BYTES, Head::BYTES + 9] {
-            let ValueRef::Text(back) = value::read(record, place, &Kind::Text) else { panic!("no text in {room}") };
+    for room in Head::BYTES + 18..=whole {
+        let (record, cut) = cut(&arguments, room);
+        for (place, name) in [(Head::BYTES, "a"), (Head::BYTES + 9, "c")] {
+            let ValueRef::Text(back) = value::read(&record, place, &Kind::Text) else { panic!("no text in {room}") };
             assert!(text.starts_with(back));
+            assert_eq!(cut.contains(&name), back.len() < text.len(), "{name} in {room}");
         }
-        assert_eq!(value::read(record, Head::BYTES + 8, &Kind::U8), ValueRef::U64(7));
+        assert_eq!(value::read(&record, Head::BYTES + 8, &Kind::U8), ValueRef::U64(7));
     }
+}
+
+#[test]
+fn a_long_argument_leaves_room_for_those_behind_it() {
+    let long = "x".repeat(1000);
+    let arguments = arguments![long, "short", Some("some"), vec![7_u64; 3], long];
+    let (record, cut) = cut(&arguments, 500);
+    assert_eq!(
+        read(&arguments, &record)[1..4],
+        [r#"Text("short")"#, r#"Text("some")"#, r#"["U64(7)", "U64(7)", "U64(7)"]"#]
+    );
+    assert_eq!(cut, ["a", "e"]);
+    let fair_bytes = (500 - Head::BYTES - 8 * 4 - 9 - 1) / 5;
+    for place in [Head::BYTES, Head::BYTES + 8 + 8 + 9 + 8] {
+        let ValueRef::Text(back) = value::read(&record, place, &Kind::Text) else { panic!("no text") };
+        assert!(back.len() >= fair_bytes, "{}", back.len());
+    }
+}
+
+#[test]
+fn some_text_without_room_is_still_some_and_marked() {
+    let arguments = arguments![Some("text"), None::<&str>, Some("")];
+    let (record, cut) = cut(&arguments, Head::BYTES + 27 + 1);
+    assert_eq!(read(&arguments, &record), [r#"Text("")"#, "None", r#"Text("")"#]);
+    assert_eq!(cut, ["a"]);
 }
 
 #[test]
@@ -256,48 +317,215 @@ fn bytes_are_cut_anywhere_whatever_the_room() {
     let data: Vec<u8> = (0..20).collect();
     let arguments = arguments![data[..]];
     let whole = record(&arguments, &[]).len();
-    for room in Head::BYTES + 8..=whole {
-        let mut slot = vec![0xee; room];
-        let written = write_record(&mut slot, SOURCE, &arguments, &[]).unwrap();
-        assert_eq!(written, WrittenRecord { used_bytes: room, is_cut: room < whole });
-        let expected = ValueRef::Bytes(&data[..room - Head::BYTES - 8]);
+    for room in Head::BYTES + 9..whole {
+        let (slot, cut) = cut(&arguments, room);
+        assert_eq!((slot.len(), cut), (room, vec!["a"]));
+        let expected = ValueRef::Bytes(&data[..room - Head::BYTES - 9]);
         assert_eq!(value::read(&slot, Head::BYTES, &Kind::Bytes), expected);
     }
 }
 
 #[test]
-fn a_sequence_is_cut_between_elements_whatever_the_room() {
-    let elements = ["one", "two", "three"];
-    let arguments = arguments![elements];
-    let whole = record(&arguments, &[]).len();
-    for room in Head::BYTES + 8..=whole {
-        let mut slot = vec![0xee; room];
-        let written = write_record(&mut slot, SOURCE, &arguments, &[]).unwrap();
-        assert_eq!(written.is_cut, room < whole);
-        let back = value::read(&slot[..written.used_bytes], Head::BYTES, &Kind::Sequence(&Kind::Text));
-        let ValueRef::Sequence(back) = back else { panic!("no sequence in {room}") };
-        for (element, whole) in back.iter().zip(elements) {
-            let ValueRef::Text(text) = element else { panic!("no text in {room}") };
-            assert!(whole.starts_with(text));
-        }
+fn bytes_that_are_text_are_cut_between_characters() {
+    let text = "a€ü😀b".repeat(3);
+    let arguments = arguments![text.as_bytes()];
+    for room in Head::BYTES + 9..record(&arguments, &[]).len() {
+        let (record, _) = cut(&arguments, room);
+        let ValueRef::Bytes(back) = value::read(&record, Head::BYTES, &Kind::Bytes) else {
+            panic!("no bytes in {room}")
+        };
+        assert!(text.starts_with(str::from_utf8(back).unwrap()));
     }
 }
 
 #[test]
-fn a_scope_without_room_is_left_out_whole() {
-    let scope = [1; 20];
-    let mut slot = [0; 8 + 8 + 19];
-    let written = write_record(&mut slot, SOURCE, &arguments![1_u64], &scope).unwrap();
-    assert_eq!((written.used_bytes, written.is_cut), (16, true));
-    assert_eq!(Head::read(&slot), Some(Head { source: SOURCE, is_cut: true, scope_bytes: 0 }));
+fn a_sequence_is_cut_between_whole_elements_whatever_the_room() {
+    let elements = ["one", "two", "three"];
+    let arguments = arguments![elements];
+    let whole = record(&arguments, &[]).len();
+    for room in Head::BYTES + 9..=whole {
+        let (record, cut) = cut(&arguments, room);
+        let back = value::read(&record, Head::BYTES, &Kind::Sequence(&Kind::Text));
+        let ValueRef::Sequence(back) = back else { panic!("no sequence in {room}") };
+        assert!(back.iter().zip(elements).all(|(element, whole)| element == ValueRef::Text(whole)), "in {room}");
+        assert_eq!(cut.is_empty(), back.len() == 3, "in {room}");
+    }
 }
 
 #[test]
-fn a_scope_comes_before_the_tail_when_room_is_short() {
-    let mut slot = [0; 8 + 8 + 3 + 2];
-    let written = write_record(&mut slot, SOURCE, &arguments!["abcdef"], &[9; 3]).unwrap();
-    assert_eq!((written.used_bytes, written.is_cut), (21, true));
-    assert_eq!(slot[16..], [b'a', b'b', 9, 9, 9]);
+fn a_sequence_of_sequences_is_cut_between_whole_ones() {
+    let elements = [vec!["a", "bc"], vec![], vec!["def"], vec!["g"; 9]];
+    let arguments = arguments![elements];
+    let expected: Vec<String> = elements
+        .iter()
+        .map(|inner| format!("{:?}", inner.iter().map(|text| format!("Text({text:?})")).collect::<Vec<_>>()))
+        .collect();
+    for room in Head::BYTES + 9..record(&arguments, &[]).len() {
+        let (record, cut) = cut(&arguments, room);
+        let back = value::read(&record, Head::BYTES, &Kind::Sequence(&Kind::Sequence(&Kind::Text)));
+        let ValueRef::Sequence(back) = back else { panic!("no sequence in {room}") };
+        let back: Vec<String> = back.iter().map(shown).collect();
+        assert!(back.len() < 4 && expected.starts_with(&back), "{back:?} in {room}");
+        assert_eq!(cut, ["a"]);
+    }
+}
+
+#[test]
+fn eight_thousand_short_texts_are_right_as_far_as_they_go() {
+    let arguments = arguments![vec!["ten bytes."; 8000]];
+    let (record, cut) = cut(&arguments, 65_536);
+    let ValueRef::Sequence(back) = value::read(&record, Head::BYTES, &Kind::Sequence(&Kind::Text)) else {
+        panic!("no sequence")
+    };
+    assert_eq!((back.len(), cut), ((65_536 - Head::BYTES - 9) / 18, vec!["a"]));
+    assert!(back.iter().all(|element| element == ValueRef::Text("ten bytes.")));
+}
+
+/// A scope with a number under `n` and a text under `text`.
+fn scope_of(text: &str) -> Vec<u8> {
+    let mut scope = Vec::new();
+    put_field(&mut scope, FieldGroup::Context, "n", ValueRef::U64(7));
+    put_field(&mut scope, FieldGroup::Tags, "text", ValueRef::Text(text));
+    scope
+}
+
+fn marked(bytes: &[u8]) -> Vec<(String, String, bool)> {
+    let mut fields = DynamicFields::new(bytes);
+    let fields = std::iter::from_fn(|| fields.next_marked());
+    fields.map(|field| (field.key.to_owned(), shown(field.value), field.is_cut)).collect()
+}
+
+fn marked_field(key: &str, value: &str, is_cut: bool) -> (String, String, bool) {
+    (key.to_owned(), value.to_owned(), is_cut)
+}
+
+#[test]
+fn a_scope_stays_whole_beside_a_long_argument_if_it_is_no_longer_than_its_share() {
+    let scope = scope_of("eu");
+    let mut slot = vec![0; Head::BYTES + 8 + 1 + 30 + scope.len()];
+    let written = write_record(&mut slot, SOURCE, &arguments!["x".repeat(100)], &scope).unwrap();
+    assert_eq!((written.used_bytes, written.is_cut), (slot.len(), true));
+    assert_eq!((&slot[17..47], &slot[47..]), ([b'x'; 30].as_slice(), scope.as_slice()));
+}
+
+#[test]
+fn a_scope_without_room_is_cut_within_its_fields() {
+    let scope = scope_of("euro pe");
+    let mut slot = vec![0; Head::BYTES + 8 + scope.len() - 4];
+    let written = write_record(&mut slot, SOURCE, &arguments![1_u64], &scope).unwrap();
+    assert_eq!((written.used_bytes, written.is_cut), (slot.len(), true));
+    let expected = [marked_field("n", "U64(7)", false), marked_field("text", r#"Text("eu")"#, true)];
+    assert_eq!(marked(&slot[16..]), expected);
+    let scope_bytes = (slot.len() - 16) as u16;
+    assert_eq!(Head::read(&slot), Some(Head { source: SOURCE, is_cut: true, scope_bytes }));
+}
+
+#[test]
+fn a_scope_longer_than_a_head_can_describe_is_cut() {
+    let scope = scope_of(&"x".repeat(70_000));
+    let mut slot = vec![0; 100_000];
+    let written = write_record(&mut slot, SOURCE, &arguments![1_u64], &scope).unwrap();
+    assert!(written.is_cut && written.used_bytes <= 16 + 65_535, "{written:?}");
+    let fields = marked(&slot[16..written.used_bytes]);
+    assert_eq!((fields.len(), fields[0].2, fields[1].2), (2, false, true));
+}
+
+#[test]
+fn a_cut_field_has_the_mark_in_front_of_its_type() {
+    let mut fields = Vec::new();
+    put_field(&mut fields, FieldGroup::Tags, "ab", ValueRef::Text("xyz"));
+    let mut out = [0xee; 12];
+    assert_eq!(cut_fields(&fields, &mut out), 12);
+    assert_eq!(out, [1, 2, 0, b'a', b'b', 18, 15, 1, 0, 0, 0, b'x']);
+}
+
+#[test]
+fn dynamic_fields_share_the_room_and_those_that_are_cut_are_marked() {
+    let long = "x".repeat(1000);
+    let elements = ValueRef::Text("element");
+    let mut list = Vec::new();
+    for _ in 0..50 {
+        list.extend_from_slice(&[15, 7, 0, 0, 0]);
+        list.extend_from_slice(b"element");
+    }
+    let list = ValueRef::Sequence(SequenceRef::self_typed(&list, 50));
+    let mut fields = Vec::new();
+    for (key, value) in [
+        ("text", ValueRef::Text(&long)),
+        ("n", ValueRef::U64(1)),
+        ("list", list),
+        ("bytes", ValueRef::Bytes(long.as_bytes())),
+    ] {
+        put_field(&mut fields, FieldGroup::Context, key, value);
+    }
+    let mut out = vec![0; 300];
+    let used = cut_fields(&fields, &mut out);
+    let mut read = DynamicFields::new(&out[..used]);
+    let read: Vec<MarkedField<'_>> = std::iter::from_fn(|| read.next_marked()).collect();
+    let cut: Vec<(&str, bool)> = read.iter().map(|field| (field.key, field.is_cut)).collect();
+    assert_eq!(cut, [("text", true), ("n", false), ("list", true), ("bytes", true)]);
+    let ValueRef::Sequence(left) = read[2].value else { panic!("no sequence") };
+    assert!(left.len() > 3 && left.iter().all(|element| element == elements), "{}", left.len());
+    assert!(matches!(read[0].value, ValueRef::Text(text) if text.len() > 60));
+    assert!(matches!(read[3].value, ValueRef::Bytes(bytes) if bytes.len() > 50));
+}
+
+#[test]
+fn fields_are_cut_once_more_without_loss_of_the_mark() {
+    let mut fields = Vec::new();
+    put_field(&mut fields, FieldGroup::Context, "key", ValueRef::Text("abcdefgh"));
+    let mut once = [0; 17];
+    assert_eq!(cut_fields(&fields, &mut once), 17);
+    let mut twice = [0; 13];
+    assert_eq!(cut_fields(&once, &mut twice), 13);
+    assert_eq!(marked(&twice), [marked_field("key", r#"Text("a")"#, true)]);
+    // A field that stands whole keeps its mark, too.
+    assert_eq!(marked(&once), [marked_field("key", r#"Text("abcde")"#, true)]);
+}
+
+#[test]
+fn a_number_without_room_is_missing_under_its_key() {
+    let mut fields = Vec::new();
+    put_field(&mut fields, FieldGroup::Context, "n", ValueRef::U64(7));
+    let mut out = [0; 6];
+    assert_eq!(cut_fields(&fields, &mut out), 6);
+    assert_eq!(marked(&out), [marked_field("n", "None", true)]);
+    assert_eq!(cut_fields(&fields, &mut [0; 5]), 0);
+}
+
+#[test]
+fn a_key_that_is_too_long_is_cut_and_marked() {
+    let key = "k".repeat(70_000);
+    let mut fields = Vec::new();
+    put_field(&mut fields, FieldGroup::Context, &key, ValueRef::U64(7));
+    put_field(&mut fields, FieldGroup::Context, &key[..65_535], ValueRef::U64(7));
+    let expected = [true, false].map(|is_cut| marked_field(&key[..65_535], "U64(7)", is_cut));
+    assert_eq!(marked(&fields), expected);
+}
+
+#[test]
+fn appended_fields_are_whole_as_long_as_there_is_room() {
+    let mut out = scope_of("eu");
+    let whole_bytes = 2 * out.len();
+    append_fields(&mut out, &scope_of("us"), whole_bytes);
+    assert_eq!((out.len(), marked(&out).iter().filter(|field| field.2).count()), (whole_bytes, 0));
+    append_fields(&mut out, &scope_of("us"), whole_bytes + 20);
+    assert!(out.len() <= whole_bytes + 20);
+    assert!(marked(&out).len() > 4 && marked(&out)[4..].iter().any(|field| field.2));
+}
+
+#[test]
+fn sequences_nested_too_deep_become_text() {
+    let mut list: Vec<u8> = Vec::new();
+    // [[[[["x"]]]]], from the inside.
+    list.extend_from_slice(&[15, 1, 0, 0, 0, b'x']);
+    for _ in 0..3 {
+        list.splice(..0, [17, 1, 0, 0, 0]);
+    }
+    let three_deep = SequenceRef::self_typed(&list, 1);
+    let mut fields = Vec::new();
+    put_field(&mut fields, FieldGroup::Context, "deep", ValueRef::Sequence(three_deep));
+    assert_eq!(DynamicFields::new(&fields).map(|(_, _, value)| value.to_string()).collect::<Vec<_>>(), ["[[[[x]]]]"]);
 }
 
 fn config() -> ProptestConfig {
@@ -379,7 +607,7 @@ proptest! {
                 prop_assert_eq!(written.is_cut, room < record_bytes(&arguments, scope.len()));
                 read(&arguments, &slot[..written.used_bytes]);
             }
-            Err(Overrun) => prop_assert!(room < Head::BYTES + 24),
+            Err(Overrun) => prop_assert!(room < Head::BYTES + 24 + 1),
         }
     }
 

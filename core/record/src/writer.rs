@@ -9,8 +9,10 @@ use thiserror::Error;
 
 use crate::{
     arguments::Arguments,
+    dynamic::cut_fields,
     head::Head,
-    text::bounded::front,
+    shares::Shares,
+    text::bounded::{front, front_bytes},
     value::{Value, Wire},
 };
 
@@ -22,7 +24,7 @@ pub struct Overrun;
 
 /// rkyv's writer over a slot: root first, tail behind it.
 ///
-/// A value that is too long is cut and marked; the slot's end is checked on every write, once per piece.
+/// The slot's end is checked on every write, once per piece. A value that is too long for it is cut and marked.
 #[derive(Debug)]
 pub struct SlotWriter<'slot> {
     slot: &'slot mut [u8],
@@ -53,61 +55,101 @@ impl SlotWriter<'_> {
     /// Writes text, cut at a character's boundary if need be, and returns its span.
     #[inline(always)]
     pub fn put_text(&mut self, text: &str) -> [u8; 8] {
-        let fits = text.len() <= self.room_bytes();
-        let text = if fits { text } else { self.cut_text(text) };
-        self.put_bytes(text.as_bytes())
+        match self.take(text.len()) {
+            Some(piece) => piece.copy_from_slice(text.as_bytes()),
+            None => return self.put_cut_text(text),
+        }
+        span(self.pos - text.len(), text.len())
     }
 
     #[cold]
-    fn cut_text<'t>(&mut self, text: &'t str) -> &'t str {
+    fn put_cut_text(&mut self, text: &str) -> [u8; 8] {
         self.is_cut = true;
-        front(text, self.room_bytes())
+        self.put_bytes(front(text, self.room_bytes()).as_bytes())
     }
 
     /// Writes bytes, cut if need be, and returns their span.
     #[inline(always)]
     pub fn put_bytes(&mut self, bytes: &[u8]) -> [u8; 8] {
-        let start = self.pos;
-        let room = self.room_bytes();
-        let bytes = match bytes.get(..room) {
-            Some(cut) if room < bytes.len() => {
-                self.is_cut = true;
-                cut
-            }
-            _ => bytes,
-        };
         match self.take(bytes.len()) {
             Some(piece) => piece.copy_from_slice(bytes),
-            None => self.is_cut = true,
+            None => return self.put_cut_bytes(bytes),
         }
-        span(start, bytes.len())
+        span(self.pos - bytes.len(), bytes.len())
     }
 
-    /// Writes as many of the pieces that end at `ends` as there is room for, each of them whole.
-    pub fn put_whole(&mut self, pieces: &[u8], ends: &[usize]) {
-        let room = self.room_bytes();
-        let fits = ends.iter().copied().take_while(|end| *end <= room).last().unwrap_or(0);
-        let Some(pieces_that_fit) = pieces.get(..fits) else { return };
-        self.is_cut |= fits < pieces.len();
-        self.put_bytes(pieces_that_fit);
+    #[cold]
+    fn put_cut_bytes(&mut self, bytes: &[u8]) -> [u8; 8] {
+        self.is_cut = true;
+        let (start, front) = (self.pos, front_bytes(bytes, self.room_bytes()));
+        if let Some(piece) = self.take(front.len()) {
+            piece.copy_from_slice(front);
+        }
+        span(start, front.len())
     }
 
-    /// Writes as many elements as there is room for, and returns their span.
+    /// Writes fields in the form of a [`dynamic`](crate::dynamic) record. Those that do not fit are cut, and marked there.
+    pub fn put_fields(&mut self, fields: &[u8]) {
+        if fields.len() <= self.room_bytes() {
+            self.put_bytes(fields);
+        } else {
+            self.put_cut_fields(fields);
+        }
+    }
+
+    #[cold]
+    fn put_cut_fields(&mut self, fields: &[u8]) {
+        self.is_cut = true;
+        let room = self.slot.get_mut(self.pos..).unwrap_or_default();
+        self.pos += cut_fields(fields, room);
+    }
+
+    /// Writes as many elements as there is room for, each of them whole, and returns their span.
     #[inline]
     pub fn put_sequence<T: Value>(&mut self, sequence: &[T]) -> [u8; 8] {
         let start = self.pos;
+        if sequence.len() > self.room_bytes() / T::KIND.wire_bytes().max(1) {
+            return self.cut_sequence(start, sequence);
+        }
+        self.put_elements(sequence);
+        if self.is_cut { self.cut_sequence(start, sequence) } else { span(start, sequence.len()) }
+    }
+
+    /// Writes elements whose wire forms fit.
+    #[inline(always)]
+    fn put_elements<T: Value>(&mut self, elements: &[T]) {
+        let start = self.pos;
         let wire_bytes = T::KIND.wire_bytes();
-        let count = sequence.len().min(self.room_bytes() / wire_bytes.max(1));
-        self.is_cut |= count < sequence.len();
-        self.pos += count * wire_bytes;
-        for (index, element) in sequence.iter().take(count).enumerate() {
+        self.pos += elements.len() * wire_bytes;
+        for (index, element) in elements.iter().enumerate() {
             let wire = element.archive(self);
             if let Some(place) = self.slot.get_mut(start + index * wire_bytes..) {
                 wire.put(place);
             }
         }
-        span(start, count)
     }
+
+    /// Begins the sequence anew: half an element would pass for a whole one.
+    #[cold]
+    fn cut_sequence<T: Value>(&mut self, start: usize, sequence: &[T]) -> [u8; 8] {
+        self.pos = start;
+        let whole = whole_elements(sequence, self.room_bytes());
+        // A sequence inside an element fits, and need not begin anew.
+        self.is_cut = false;
+        self.put_elements(sequence.get(..whole).unwrap_or_default());
+        self.is_cut = true;
+        span(start, whole)
+    }
+}
+
+/// How many elements fit, each of them whole.
+fn whole_elements<T: Value>(sequence: &[T], room_bytes: usize) -> usize {
+    let mut used_bytes = 0_usize;
+    let fits = |element: &&T| {
+        used_bytes = used_bytes.saturating_add(T::KIND.wire_bytes()).saturating_add(element.tail_bytes());
+        used_bytes <= room_bytes
+    };
+    sequence.iter().take_while(fits).count()
 }
 
 /// A span's wire form. A record is shorter than 2^30 bytes, as a ring is, so both numbers fit.
@@ -150,43 +192,135 @@ pub struct WrittenRecord {
     pub is_cut: bool,
 }
 
-/// Writes the record of `arguments` to the front of `slot`: as much of the tail as the slot has room for beside the
-/// scope.
+/// The longest scope that a head can describe.
+pub const SCOPE_MAX_BYTES: usize = u16::MAX as usize;
+
+/// Writes the record of `arguments` to the front of `slot`. If the slot is too short, arguments and scope are cut: each has
+/// at least a fair share of the room, and those that are cut are marked.
 ///
 /// # Errors
 /// [`Overrun`] if there is no room even for head and root.
-#[inline(always)]
 pub fn write_record<A: Arguments>(
     slot: &mut [u8],
     source: u32,
     arguments: &A,
     scope: &[u8],
 ) -> Result<WrittenRecord, Overrun> {
+    write_whole_record(slot, source, arguments, scope).or_else(|_| write_cut_record(slot, source, arguments, scope))
+}
+
+/// Writes a record that fits: the slot has [`record_bytes`], and the scope no more than [`SCOPE_MAX_BYTES`].
+///
+/// The arguments are handed to nothing that is not inlined: else a call would have them in memory.
+///
+/// # Errors
+/// [`Overrun`] if it does not fit.
+#[inline(always)]
+pub fn write_whole_record<A: Arguments>(
+    slot: &mut [u8],
+    source: u32,
+    arguments: &A,
+    scope: &[u8],
+) -> Result<WrittenRecord, Overrun> {
     let tail_start = Head::BYTES + A::ROOT_BYTES;
-    // A scope without room beside the root is missing as a whole.
-    let scope_fits = scope.len() <= usize::from(u16::MAX) && tail_start + scope.len() <= slot.len();
-    let scope = if scope_fits { scope } else { &[] };
-    let tail_end = slot.len() - scope.len();
-    if tail_end < tail_start {
+    if scope.len() > SCOPE_MAX_BYTES || tail_start + scope.len() > slot.len() {
         return Err(Overrun);
     }
-
+    let tail_end = slot.len() - scope.len();
     let tail_room = slot.get_mut(..tail_end).ok_or(Overrun)?;
-    let mut writer = SlotWriter { slot: tail_room, pos: tail_start, is_cut: !scope_fits };
+    let mut writer = SlotWriter { slot: tail_room, pos: tail_start, is_cut: false };
     let resolver = arguments.serialize(&mut writer)?;
-    let (scope_start, is_cut) = (writer.pos, writer.is_cut);
-    // SAFETY: the slot has `ROOT_BYTES` behind its head, since `tail_start <= tail_end`.
-    let root = unsafe { slot.as_mut_ptr().add(Head::BYTES) }.cast::<A::Archived>();
-    // SAFETY: in bounds as above; alignment is 1, asserted by `ROOT_BYTES`; all bytes are initialised, being a `[u8]`.
-    let root = unsafe { Place::new_unchecked(Head::BYTES, root) };
-    arguments.resolve(resolver, root);
+    if writer.is_cut {
+        return Err(Overrun);
+    }
+    let scope_start = writer.pos;
+    put_root(slot, arguments, resolver)?;
 
     let used_bytes = scope_start + scope.len();
     if !scope.is_empty() {
         slot.get_mut(scope_start..used_bytes).ok_or(Overrun)?.copy_from_slice(scope);
     }
     // The scope's length was held to `u16` above.
-    let head = Head { source, is_cut, scope_bytes: scope.len() as u16 };
+    let head = Head { source, is_cut: false, scope_bytes: scope.len() as u16 };
     *slot.first_chunk_mut().ok_or(Overrun)? = head.to_bytes();
-    Ok(WrittenRecord { used_bytes, is_cut })
+    Ok(WrittenRecord { used_bytes, is_cut: false })
+}
+
+/// Writes the arguments' wire forms behind the head.
+#[inline(always)]
+fn put_root<A: Arguments>(slot: &mut [u8], arguments: &A, resolver: A::Resolver) -> Result<(), Overrun> {
+    let root = slot.get_mut(Head::BYTES..).and_then(|behind| behind.get_mut(..A::ROOT_BYTES)).ok_or(Overrun)?;
+    let root = root.as_mut_ptr().cast::<A::Archived>();
+    // SAFETY: `ROOT_BYTES` bytes, by the slice; alignment is 1, asserted by `ROOT_BYTES`; all are initialised, being a `[u8]`.
+    let root = unsafe { Place::new_unchecked(Head::BYTES, root) };
+    arguments.resolve(resolver, root);
+    Ok(())
+}
+
+/// Writes a record from which something has to be cut: with a mask, and with shares of the room for arguments and scope.
+///
+/// # Errors
+/// [`Overrun`] if there is no room even for head, root and mask.
+#[cold]
+#[inline(never)]
+pub fn write_cut_record<A: Arguments>(
+    slot: &mut [u8],
+    source: u32,
+    arguments: &A,
+    scope: &[u8],
+) -> Result<WrittenRecord, Overrun> {
+    let mask_start = Head::BYTES + A::ROOT_BYTES;
+    let tail_start = mask_start + A::MASKED.div_ceil(8);
+    let room_bytes = slot.len().checked_sub(tail_start).ok_or(Overrun)?;
+    let scope_wanted_bytes = scope.len().min(SCOPE_MAX_BYTES);
+    let mut shares = Shares::new(room_bytes, |visit| {
+        visit(scope_wanted_bytes);
+        arguments.visit_tails(visit);
+    });
+    // The scope's share comes first, and so has all the room that the arguments do not need.
+    let scope_room_bytes = shares.next(scope_wanted_bytes, room_bytes);
+
+    slot.get_mut(mask_start..tail_start).ok_or(Overrun)?.fill(0);
+    let tail_room = slot.get_mut(..tail_start + room_bytes - scope_room_bytes).ok_or(Overrun)?;
+    let mut tail = CutTail { slot: tail_room, pos: tail_start, shares, mask_start, mask_bit: 0 };
+    let resolver = arguments.archive_cut(&mut tail)?;
+    let scope_start = tail.pos;
+    put_root(slot, arguments, resolver)?;
+
+    let scope_room = slot.get_mut(scope_start..).and_then(|tail| tail.get_mut(..scope_room_bytes)).ok_or(Overrun)?;
+    let scope_bytes = cut_fields(scope, scope_room);
+    // Held to `u16` above.
+    let head = Head { source, is_cut: true, scope_bytes: scope_bytes as u16 };
+    *slot.first_chunk_mut().ok_or(Overrun)? = head.to_bytes();
+    Ok(WrittenRecord { used_bytes: scope_start + scope_bytes, is_cut: true })
+}
+
+/// The tail of a record from which something has to be cut. Each argument is written with no more room than its share.
+#[derive(Debug)]
+pub struct CutTail<'slot> {
+    slot: &'slot mut [u8],
+    /// Where the tail goes on.
+    pos: usize,
+    shares: Shares,
+    mask_start: usize,
+    /// The bit of the next argument that has one.
+    mask_bit: usize,
+}
+
+impl CutTail<'_> {
+    /// Writes an argument's tail, and sets its bit in the mask if it was cut. Returns its wire form.
+    pub(crate) fn archive<T: Value + ?Sized>(&mut self, value: &T) -> Result<T::Wire, Overrun> {
+        let room_bytes = self.slot.len().saturating_sub(self.pos);
+        let end = self.pos + self.shares.next(value.tail_bytes(), room_bytes);
+        let mut writer = SlotWriter { slot: self.slot.get_mut(..end).ok_or(Overrun)?, pos: self.pos, is_cut: false };
+        let wire = value.archive(&mut writer);
+        let is_cut = writer.is_cut;
+        self.pos = writer.pos;
+        if T::KIND.has_tail() {
+            let byte = self.slot.get_mut(self.mask_start + self.mask_bit / 8).ok_or(Overrun)?;
+            *byte |= u8::from(is_cut) << (self.mask_bit % 8);
+            self.mask_bit += 1;
+        }
+        Ok(wire)
+    }
 }

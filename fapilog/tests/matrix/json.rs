@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::logged::{Datum, Logged, is_same_number, unmarked};
 
 /// Keys in the order they come in.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "timestamp",
     "level",
     "severity",
@@ -23,6 +23,7 @@ const KEYS: [&str; 14] = [
     "tags",
     "metrics",
     "truncated",
+    "truncated_fields",
     "not_utf8",
 ];
 

@@ -7,7 +7,7 @@ use fapilog::event::FieldGroup;
 use crate::logged::{Datum, Logged, is_same_number, unmarked};
 
 /// Context keys that mean something else in a row.
-const TAKEN: [&str; 11] = [
+const TAKEN: [&str; 12] = [
     "time",
     "level",
     "severity",
@@ -18,6 +18,7 @@ const TAKEN: [&str; 11] = [
     "msg",
     "correlation_id",
     "truncated",
+    "truncated_fields",
     "not_utf8",
 ];
 

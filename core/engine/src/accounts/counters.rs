@@ -148,6 +148,8 @@ pub(crate) struct ShardCounters {
     pub(crate) unrouted: SingleWriterCounter,
     /// The batch in hand.
     pub(crate) in_hand: BatchInHand,
+    /// Events that were whole in their rings, and that the sanitizer has cut.
+    pub(crate) cut: SingleWriterCounter,
 }
 
 /// How many events of the batch in hand are counted elsewhere already: filtered, lost, or passed to the sinks. Their rings

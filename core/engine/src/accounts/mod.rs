@@ -71,7 +71,8 @@ pub struct Accounts {
     pub lost: Losses,
     /// Events in rings, and in the batch that a drain has in hand.
     pub pending: u64,
-    /// Events delivered with a part cut (see [`Event::is_cut`](fapilog_plugin::event::Event::is_cut)).
+    /// Events of which a part was cut, because the record or the message was too long (see
+    /// [`Event::is_cut`](fapilog_plugin::event::Event::is_cut)). An event that a plugin cuts is not among them.
     pub cut: u64,
     /// Events that were for no sink: the route of each excludes them, or it is disabled. Each sink's account has them among
     /// its filtered ones.

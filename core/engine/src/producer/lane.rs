@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fapilog_record::{
     arguments::Arguments,
     level::Level,
-    writer::{record_bytes, write_record},
+    writer::{Overrun, SCOPE_MAX_BYTES, WrittenRecord, record_bytes, write_cut_record, write_whole_record},
 };
 use fapilog_ring::{Producer, ReserveError, seeded};
 
@@ -86,17 +86,18 @@ impl ProducerLane {
     /// stores.
     #[inline(always)]
     pub(crate) fn try_log<A: Arguments>(&mut self, call: LogCall, arguments: &A, scope: &[u8]) -> Attempt {
-        self.try_reserved(record_bytes(arguments, scope.len()), call, arguments, scope, self.stamps.stamp())
+        self.try_reserved(record_bytes(arguments, scope.len()), call, self.stamps.stamp(), |slot| {
+            write_whole_record(slot, call.source(), arguments, scope)
+        })
     }
 
     #[inline(always)]
-    fn try_reserved<A: Arguments>(
+    fn try_reserved(
         &mut self,
         wanted_bytes: usize,
         call: LogCall,
-        arguments: &A,
-        scope: &[u8],
         stamp: u64,
+        write: impl FnOnce(&mut [u8]) -> Result<WrittenRecord, Overrun>,
     ) -> Attempt {
         let headroom_bytes = if call.level.is_urgent() { 0 } else { self.headroom_bytes };
         let mut grant = match self.producer.reserve_leaving(wanted_bytes, headroom_bytes) {
@@ -107,7 +108,7 @@ impl ProducerLane {
         if !seeded::bug("submitted_counted_after_publish") {
             counters.submitted.add(1);
         }
-        match write_record(grant.payload_mut(), call.source(), arguments, scope) {
+        match write(grant.payload_mut()) {
             Ok(written) => {
                 if written.is_cut {
                     counters.refused.cut.add(1);
@@ -157,8 +158,18 @@ impl ProducerLane {
         scope: &[u8],
         stamp: u64,
     ) -> Attempt {
+        let wanted_bytes = record_bytes(arguments, scope.len());
+        if wanted_bytes > self.producer.payload_max_bytes() || scope.len() > SCOPE_MAX_BYTES {
+            return self.try_cut(call, arguments, scope, stamp);
+        }
+        self.try_reserved(wanted_bytes, call, stamp, |slot| write_whole_record(slot, call.source(), arguments, scope))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn try_cut<A: Arguments>(&mut self, call: LogCall, arguments: &A, scope: &[u8], stamp: u64) -> Attempt {
         let wanted_bytes = record_bytes(arguments, scope.len()).min(self.producer.payload_max_bytes());
-        self.try_reserved(wanted_bytes, call, arguments, scope, stamp)
+        self.try_reserved(wanted_bytes, call, stamp, |slot| write_cut_record(slot, call.source(), arguments, scope))
     }
 
     /// Counts a call that found no space.

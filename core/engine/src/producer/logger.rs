@@ -121,8 +121,8 @@ impl Logger {
     /// A child: a logger of the same source whose events have these fields in their context.
     ///
     /// The fields are archived once, by this call, and copied as bytes behind each event. If a key occurs twice, a log
-    /// call's own argument wins over these fields, and they win over a [scope's](Scope). Fields that would bring them beyond
-    /// 65,535 bytes are left out.
+    /// call's own argument wins over these fields, and they win over a [scope's](Scope). Fields that do not fit an event are cut
+    /// in each event, and named there.
     ///
     /// ```
     /// # use fapilog_engine::producer::Logger;
@@ -143,9 +143,7 @@ impl Logger {
     #[must_use]
     pub fn with_scope(&self, scope: &Scope) -> Self {
         let mut fields = self.fields.as_deref().unwrap_or_default().to_vec();
-        if fields.len() + scope.bytes().len() <= thread::SCOPE_MAX_BYTES {
-            fields.extend_from_slice(scope.bytes());
-        }
+        dynamic::append_fields(&mut fields, scope.bytes(), thread::SCOPE_MAX_BYTES);
         self.with_fields((!fields.is_empty()).then(|| fields.into()))
     }
 
@@ -272,15 +270,15 @@ pub struct DynamicEvent {
     level: Level,
     category: Option<Category>,
     fields: Vec<u8>,
-    /// Where each field ends: one that does not fit the record is left out whole, with all behind it.
-    ends: Vec<usize>,
+    /// Whether a key was too long for a field.
+    is_cut: bool,
 }
 
 impl DynamicEvent {
     /// An event with a message and no fields.
     #[must_use]
     pub fn new(level: Level, target: &str, message: &str) -> Self {
-        let event = Self { level, category: None, fields: Vec::new(), ends: Vec::new() };
+        let event = Self { level, category: None, fields: Vec::new(), is_cut: false };
         event.field(FieldGroup::Target, "", ValueRef::Text(target)).field(
             FieldGroup::Message,
             "",
@@ -312,8 +310,8 @@ impl DynamicEvent {
     /// Adds a field.
     #[must_use]
     pub fn field(mut self, group: FieldGroup, name: &str, value: ValueRef<'_>) -> Self {
+        self.is_cut |= name.len() > dynamic::KEY_MAX_BYTES;
         dynamic::put_field(&mut self.fields, group, name, value);
-        self.ends.push(self.fields.len());
         self
     }
 }
@@ -335,7 +333,10 @@ impl Value for Body<'_> {
     }
 
     fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 2] {
-        writer.put_whole(&self.event.fields, &self.event.ends);
+        if self.event.is_cut {
+            writer.mark_cut();
+        }
+        writer.put_fields(&self.event.fields);
         [self.event.level as u8, self.event.category.map_or(0, |category| category as u8)]
     }
 }

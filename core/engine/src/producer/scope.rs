@@ -8,7 +8,12 @@ use std::{
 };
 
 use fapilog_plugin::uuid_v7::{TEXT_BYTES, UuidV7, random_part};
-use fapilog_record::{dynamic::DynamicFields, field_group::FieldGroup, timestamp::Timestamp, value::ValueRef};
+use fapilog_record::{
+    dynamic::{DynamicFields, append_fields},
+    field_group::FieldGroup,
+    timestamp::Timestamp,
+    value::ValueRef,
+};
 use pin_project_lite::pin_project;
 
 use crate::{clock::system_nanos, producer::thread};
@@ -125,9 +130,10 @@ impl Scope {
     /// In async code, use [`in_scope`](InScope::in_scope): a scope that stays entered over an `await` would bind
     /// everything that the thread does meanwhile.
     ///
-    /// All scopes of a thread together hold 65,535 bytes; one that does not fit binds nothing.
+    /// An event has room for 65,535 bytes of scopes at most, by its record's length for fewer. Fields that do not fit are cut
+    /// in the event, and named there.
     pub fn enter(&self) -> ScopeGuard {
-        let outer = thread::enter_scope(|scope| scope.extend_from_slice(&self.fields));
+        let outer = thread::enter_scope(|scope| append_fields(scope, &self.fields, thread::SCOPE_MAX_BYTES));
         ScopeGuard { outer, not_send: PhantomData }
     }
 }

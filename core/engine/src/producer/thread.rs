@@ -134,9 +134,7 @@ fn log_around<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: &A, f
 /// For threads without a lane: the thread's data are gone, or in use, or the limit is reached.
 fn log_shared<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: &A, fields: &[u8]) {
     let mut scope = current_scope();
-    if scope.len() + fields.len() <= SCOPE_MAX_BYTES {
-        scope.extend_from_slice(fields);
-    }
+    dynamic::append_fields(&mut scope, fields, SCOPE_MAX_BYTES);
     frontend.log_shared(call, arguments, &scope);
 }
 
@@ -152,10 +150,7 @@ impl ThreadState {
         let Some(index) = self.lane_of(frontend) else { return false };
         let Some(owned) = self.lanes.get_mut(index) else { return false };
         let outer = self.scope.len();
-        // Fields that do not fit beside the scopes are left out whole.
-        if outer + fields.len() <= SCOPE_MAX_BYTES {
-            self.scope.extend_from_slice(fields);
-        }
+        dynamic::append_fields(&mut self.scope, fields, SCOPE_MAX_BYTES);
         owned.get().log(call, arguments, &self.scope);
         self.scope.truncate(outer);
         if outer == 0 {
@@ -201,8 +196,9 @@ pub(super) fn disown_lanes() {
     });
 }
 
-/// The longest scope that a record's head can describe: a longer one would be left out of every record whole.
-pub(super) const SCOPE_MAX_BYTES: usize = u16::MAX as usize;
+/// The longest scope. More than twice what a record's head can describe: a scope that was cut to this length is cut again
+/// in every record, which marks the record. (A field that is missing takes 64 KiB and 64 bytes at most.)
+pub(super) const SCOPE_MAX_BYTES: usize = 3 * (u16::MAX as usize + 1);
 
 /// The scope of this thread, with all scopes around it, innermost last.
 pub(super) fn current_scope() -> Vec<u8> {
@@ -218,9 +214,6 @@ pub(super) fn enter_scope(put: impl FnOnce(&mut Vec<u8>)) -> Option<usize> {
             CURRENT.set(None);
             let outer = state.scope.len();
             put(&mut state.scope);
-            if state.scope.len() > SCOPE_MAX_BYTES {
-                state.scope.truncate(outer);
-            }
             Some(outer)
         })
         .ok()

@@ -290,7 +290,7 @@ impl Shard {
         if let Some(first) = batch.events().first() {
             self.port.latencies.drain_lag.record(passed(first.timestamp(), self.stages.internal.now()));
         }
-        self.stages.sanitizer.check(&mut batch);
+        self.port.counters.cut.add(self.stages.sanitizer.check(&mut batch));
         // It is empty if its first event is of a source that is not known yet.
         if plugin_due || !batch.is_empty() {
             self.stages.pipeline.run(&mut batch, &self.port);

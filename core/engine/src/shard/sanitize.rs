@@ -9,7 +9,7 @@
 //! A literal message is looked at once for each call site.
 
 use fapilog_plugin::event::{Batch, Event};
-use fapilog_record::{call_site::Descriptor, field_group::FieldGroup, value::ValueRef};
+use fapilog_record::{call_site::Descriptor, field_group::FieldGroup, text::bounded::front_bytes, value::ValueRef};
 use memchr::memchr2_iter;
 
 const EMPTY_TAG: &str = "empty_message";
@@ -38,10 +38,12 @@ impl Sanitizer {
         Self { message_max_chars, verdicts: Vec::new() }
     }
 
+    /// Checks a batch. Returns how many events were whole and are now cut.
     #[inline]
-    pub(super) fn check(&mut self, batch: &mut Batch<'_>) {
+    pub(super) fn check(&mut self, batch: &mut Batch<'_>) -> u64 {
         // Events of one call site come in runs.
         let mut clean: Option<&'static Descriptor> = None;
+        let mut cut = 0;
         for event in batch.events_mut() {
             let descriptor = event.descriptor();
             if clean.is_some_and(|clean| std::ptr::eq(clean, descriptor)) {
@@ -49,9 +51,10 @@ impl Sanitizer {
             }
             match self.verdict(descriptor) {
                 Verdict::Clean => clean = Some(descriptor),
-                _ => look_at(event, self.message_max_chars),
+                _ => cut += u64::from(look_at(event, self.message_max_chars)),
             }
         }
+        cut
     }
 
     #[inline]
@@ -80,27 +83,31 @@ impl Sanitizer {
     }
 }
 
-fn look_at(event: &mut Event<'_>, message_max_chars: usize) {
+/// Returns whether the event was whole and is now cut.
+fn look_at(event: &mut Event<'_>, message_max_chars: usize) -> bool {
     let message = event.message();
     let bytes = match message {
         ValueRef::Text(text) => text.as_bytes(),
         ValueRef::Bytes(bytes) => bytes,
         // A number is short and harmless.
-        _ => return,
+        _ => return false,
     };
     if bytes.is_empty() {
-        return event.add_field(FieldGroup::Tags, EMPTY_TAG, ValueRef::Bool(true));
+        event.add_field(FieldGroup::Tags, EMPTY_TAG, ValueRef::Bool(true));
+        return false;
     }
     if let Some(danger) = danger_in(bytes) {
         event.add_field(FieldGroup::Tags, DANGEROUS_TAG, ValueRef::Text(danger));
     }
     // No text has more characters than bytes.
-    if bytes.len() > message_max_chars
-        && let Some(cut) = cut(message, message_max_chars)
-    {
-        event.set_message(cut);
-        event.mark_cut();
+    if bytes.len() <= message_max_chars {
+        return false;
     }
+    let Some(cut) = cut(message, message_max_chars) else { return false };
+    let was_whole = !event.is_cut();
+    event.set_message(cut);
+    event.mark_field_cut(FieldGroup::Message, "");
+    was_whole
 }
 
 /// The message up to so many characters; of bytes in an unknown encoding, each counts as one. `None` if it is no longer
@@ -111,7 +118,10 @@ fn cut(message: ValueRef<'_>, max_chars: usize) -> Option<ValueRef<'_>> {
             let (end, _) = text.char_indices().nth(max_chars)?;
             Some(ValueRef::Text(text.get(..end)?))
         }
-        ValueRef::Bytes(bytes) => Some(ValueRef::Bytes(bytes.get(..max_chars)?)),
+        ValueRef::Bytes(bytes) => {
+            let is_longer = bytes.len() > max_chars;
+            is_longer.then(|| ValueRef::Bytes(front_bytes(bytes, max_chars)))
+        }
         _ => None,
     }
 }
@@ -164,6 +174,7 @@ mod tests {
         assert_eq!(cut(ValueRef::Text("äöü"), 2), Some(ValueRef::Text("äö")));
         assert_eq!(cut(ValueRef::Text("äöü"), 3), None);
         assert_eq!(cut(ValueRef::Bytes(b"\xff\xfe\xfd"), 2), Some(ValueRef::Bytes(b"\xff\xfe")));
-        assert_eq!(cut(ValueRef::Bytes(b"\xff"), 2), None);
+        assert_eq!(cut(ValueRef::Bytes("xä".as_bytes()), 2), Some(ValueRef::Bytes(b"x")));
+        assert_eq!(cut(ValueRef::Bytes(b"\xff\xfe"), 2), None);
     }
 }

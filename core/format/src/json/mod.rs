@@ -4,11 +4,11 @@
 //! {"timestamp":"2026-01-31T23:59:59.123456789Z","level":"INFO","severity":3,"category":"SYSTEM",
 //!  "target":"engine::orders","message":"order filled","source":"matching-engine","event_id":"3-1024",
 //!  "correlation_id":"...","context":{"order_id":42},"tags":{"region":"eu"},"metrics":{"latency_ms":3.2},
-//!  "truncated":true,"not_utf8":["message"]}
+//!  "truncated":true,"truncated_fields":["context.body"],"not_utf8":["message"]}
 //! ```
 //!
-//! (in one line). `correlation_id`, `context`, `tags`, `metrics`, `truncated` and `not_utf8` are absent where an event
-//! has none. Every line is strict JSON (RFC 8259), whatever was logged:
+//! (in one line). `correlation_id`, `context`, `tags`, `metrics`, `truncated`, `truncated_fields` and `not_utf8` are
+//! absent where an event has none. Every line is strict JSON (RFC 8259), whatever was logged:
 //!
 //! | value | JSON |
 //! |---|---|
@@ -34,7 +34,7 @@ pub use text::decode_marked_text;
 use fapilog_plugin::{event::Batch, formatter::Formatter};
 use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 
-use crate::template::{LineFormat, LinePart, LineWriter};
+use crate::template::{LineFormat, LineMarks, LinePart, LineWriter};
 
 /// Renders events as JSON, one object a line. The format is on the [module's page](self).
 #[doc(alias = "JsonFormatter")]
@@ -138,7 +138,7 @@ impl LineFormat for JsonLine {
     }
 
     /// JSON strings, with commas between.
-    fn mark_not_utf8(&self, group: FieldGroup, name: &str, marks: &mut Vec<u8>) {
+    fn mark(&self, group: FieldGroup, name: &str, marks: &mut Vec<u8>) {
         let mut key = group.name().to_owned();
         if group.is_keyed() {
             key.push('.');
@@ -150,14 +150,20 @@ impl LineFormat for JsonLine {
         text::put_string(marks, &key);
     }
 
-    fn put_marks(&self, is_cut: bool, marks: &mut Vec<u8>, out: &mut Vec<u8>) {
+    fn put_marks(&self, is_cut: bool, marks: &mut LineMarks, out: &mut Vec<u8>) {
         if is_cut {
             out.extend_from_slice(b",\"truncated\":true");
         }
-        if !marks.is_empty() {
-            out.extend_from_slice(b",\"not_utf8\":[");
-            out.append(marks);
-            out.push(b']');
-        }
+        put_list(",\"truncated_fields\":[", &mut marks.cut, out);
+        put_list(",\"not_utf8\":[", &mut marks.not_utf8, out);
+    }
+}
+
+/// Appends a list of marked fields, unless it is empty.
+fn put_list(start: &str, list: &mut Vec<u8>, out: &mut Vec<u8>) {
+    if !list.is_empty() {
+        out.extend_from_slice(start.as_bytes());
+        out.append(list);
+        out.push(b']');
     }
 }

@@ -8,7 +8,7 @@ use fapilog_record::{
 };
 
 use crate::template::{
-    EventTraits, GROUPS, LineFormat, LinePart,
+    EventTraits, GROUPS, LineFormat, LineMarks, LinePart,
     id::IdText,
     site::{LinePiece, LineSlot, LineTemplate},
 };
@@ -20,7 +20,7 @@ pub(super) struct EventLine<'a, F> {
     pub(super) shared: &'a FixedText,
     pub(super) clock: &'a mut UtcClock,
     pub(super) ids: &'a mut IdText,
-    pub(super) marks: &'a mut Vec<u8>,
+    pub(super) marks: &'a mut LineMarks,
 }
 
 impl<F: LineFormat> EventLine<'_, F> {
@@ -51,7 +51,7 @@ impl<F: LineFormat> EventLine<'_, F> {
             piece.text.put(out);
             self.slot(piece, event, out);
         }
-        if event.is_cut() || !self.marks.is_empty() {
+        if event.is_cut() || !self.marks.not_utf8.is_empty() {
             template.open_end.put(out);
             self.marks_and_end(event, out);
         } else {
@@ -134,10 +134,13 @@ impl<F: LineFormat> EventLine<'_, F> {
 
     #[cold]
     fn mark_not_utf8(&mut self, group: FieldGroup, name: &str) {
-        self.format.mark_not_utf8(group, name, self.marks);
+        self.format.mark(group, name, &mut self.marks.not_utf8);
     }
 
     fn marks_and_end(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        for (group, name) in event.cut_fields() {
+            self.format.mark(*group, name, &mut self.marks.cut);
+        }
         self.format.put_marks(event.is_cut(), self.marks, out);
         out.extend_from_slice(F::LINE_END);
     }

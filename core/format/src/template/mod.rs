@@ -83,11 +83,25 @@ pub(crate) trait LineFormat: Debug {
     /// Appends the text behind a field's value.
     fn behind_value(&self, _name: &str, _out: &mut Vec<u8>) {}
 
-    /// Appends a field to the event's list of those that are not UTF-8.
-    fn mark_not_utf8(&self, group: FieldGroup, name: &str, marks: &mut Vec<u8>);
+    /// Appends a field to a list of marked fields.
+    fn mark(&self, group: FieldGroup, name: &str, marks: &mut Vec<u8>);
 
-    /// Appends the marks of an event that was cut, or of which fields are not UTF-8. `marks` is left empty.
-    fn put_marks(&self, is_cut: bool, marks: &mut Vec<u8>, out: &mut Vec<u8>);
+    /// Appends the marks of an event. The lists are left empty.
+    fn put_marks(&self, is_cut: bool, marks: &mut LineMarks, out: &mut Vec<u8>);
+}
+
+/// The fields of an event that are marked at the line's end, as lists of the [format's](LineFormat::mark).
+#[derive(Debug, Default)]
+pub(crate) struct LineMarks {
+    pub(crate) cut: Vec<u8>,
+    pub(crate) not_utf8: Vec<u8>,
+}
+
+impl LineMarks {
+    fn clear(&mut self) {
+        self.cut.clear();
+        self.not_utf8.clear();
+    }
 }
 
 /// The groups of fields under keys, in the order of a line.

@@ -6,7 +6,9 @@ use fapilog_plugin::{
 };
 use fapilog_record::text::{fixed::FixedText, time::UtcClock};
 
-use crate::template::{LineFormat, event_line::EventLine, id::IdText, shared::SharedText, site::LineTemplate};
+use crate::template::{
+    LineFormat, LineMarks, event_line::EventLine, id::IdText, shared::SharedText, site::LineTemplate,
+};
 
 /// Writes events as lines of one format.
 #[derive(Debug, Default)]
@@ -21,8 +23,8 @@ pub(crate) struct LineWriter<F> {
     shared: SharedText,
     clock: UtcClock,
     ids: IdText,
-    /// The fields of the current event that are not UTF-8: see [`LineFormat::mark_not_utf8`].
-    marks: Vec<u8>,
+    /// The marked fields of the current event.
+    marks: LineMarks,
 }
 
 impl<F: LineFormat> LineWriter<F> {
@@ -35,7 +37,7 @@ impl<F: LineFormat> LineWriter<F> {
             shared: SharedText::default(),
             clock: UtcClock::default(),
             ids: IdText::default(),
-            marks: Vec::new(),
+            marks: LineMarks::default(),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::text::{
 
 /// Keys that are the formats' own. The same in every text format, written there or not: so a field keeps its key from
 /// one format to the next.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 12] = [
     "time",
     "level",
     "severity",
@@ -20,6 +20,7 @@ const RESERVED: [&str; 11] = [
     "msg",
     "correlation_id",
     "truncated",
+    "truncated_fields",
     "not_utf8",
 ];
 

@@ -91,7 +91,7 @@ fn what_was_cut_is_marked_and_the_next_line_is_not() {
         text(&logger, &"long ".repeat(1000));
         text(&logger, "short");
         let [cut, whole] = &log.lines()[..] else { panic!("two events") };
-        assert!(cut.ends_with(" truncated=true"), "{cut}");
+        assert!(cut.ends_with(" truncated=true truncated_fields=[msg]"), "{cut}");
         assert!(!whole.contains("truncated"), "{whole}");
     }
     check(Simple::new);

@@ -29,7 +29,8 @@
 //! # Keys
 //!
 //! Context stands under its own key, tags under `tags.` and metrics under `metrics.`. A context key that is reserved (`time`,
-//! `level`, `severity`, `category`, `source`, `target`, `event_id`, `msg`, `correlation_id`, `truncated`, `not_utf8`), or
+//! `level`, `severity`, `category`, `source`, `target`, `event_id`, `msg`, `correlation_id`, `truncated`, `truncated_fields`,
+//! `not_utf8`), or
 //! that begins with `tags.`, `metrics.` or `field.`, stands behind `field.`. A key that is no atom is quoted; in logfmt,
 //! what an atom cannot have in it, and `%`, becomes `%NN` for each byte, and `%` alone is the empty key. No two different
 //! fields have one key.
@@ -51,7 +52,7 @@ use fapilog_plugin::event::Batch;
 use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 
 use crate::{
-    template::{LineFormat, LinePart, LineWriter},
+    template::{LineFormat, LineMarks, LinePart, LineWriter},
     text::{
         key::put_key,
         value::{ValueWriter, put_text},
@@ -62,6 +63,7 @@ use crate::{
 const CORRELATION_ID: &str = "correlation_id";
 const MESSAGE: &str = "msg";
 const TRUNCATED: &str = "truncated";
+const TRUNCATED_FIELDS: &str = "truncated_fields";
 const NOT_UTF8: &str = "not_utf8";
 
 /// Writes events as lines of one layout.
@@ -133,21 +135,30 @@ impl<L: Layout> LineFormat for TextFormat<L> {
     }
 
     /// A list of keys that is not closed yet. Keys of logfmt are atoms.
-    fn mark_not_utf8(&self, group: FieldGroup, name: &str, marks: &mut Vec<u8>) {
+    fn mark(&self, group: FieldGroup, name: &str, marks: &mut Vec<u8>) {
         marks.push(if marks.is_empty() { b'[' } else { b',' });
         match group {
             FieldGroup::Message => marks.extend_from_slice(MESSAGE.as_bytes()),
-            _ => put_key(marks, L::DIALECT, group, name),
+            group if group.is_keyed() => put_key(marks, L::DIALECT, group, name),
+            group => marks.extend_from_slice(group.name().as_bytes()),
         }
     }
 
-    fn put_marks(&self, is_cut: bool, marks: &mut Vec<u8>, out: &mut Vec<u8>) {
+    fn put_marks(&self, is_cut: bool, marks: &mut LineMarks, out: &mut Vec<u8>) {
         if is_cut {
             self.layout.frame(TRUNCATED).put_own(out, TRUNCATED, |out| out.extend_from_slice(b"true"));
         }
-        if !marks.is_empty() {
-            marks.push(b']');
-            self.layout.frame(NOT_UTF8).put_own(out, NOT_UTF8, |out| out.append(marks));
+        self.put_list(TRUNCATED_FIELDS, &mut marks.cut, out);
+        self.put_list(NOT_UTF8, &mut marks.not_utf8, out);
+    }
+}
+
+impl<L: Layout> TextFormat<L> {
+    /// Appends a list of marked fields, unless it is empty.
+    fn put_list(&self, key: &str, list: &mut Vec<u8>, out: &mut Vec<u8>) {
+        if !list.is_empty() {
+            list.push(b']');
+            self.layout.frame(key).put_own(out, key, |out| out.append(list));
         }
     }
 }

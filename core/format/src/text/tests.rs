@@ -17,7 +17,7 @@ use crate::{
     text::reader::{Pairs, Read, Reader, Sentence, assert_is, assert_text_is, logfmt, owner, percent_decoded},
 };
 
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 12] = [
     "time",
     "level",
     "severity",
@@ -28,6 +28,7 @@ const RESERVED: [&str; 11] = [
     "msg",
     "correlation_id",
     "truncated",
+    "truncated_fields",
     "not_utf8",
 ];
 

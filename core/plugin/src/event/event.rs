@@ -1,6 +1,7 @@
 //! Events.
 
 mod changes;
+mod cuts;
 mod fields;
 mod parts;
 
@@ -154,7 +155,7 @@ impl<'batch> Event<'batch> {
         self.descriptor
     }
 
-    /// Whether some of it was cut because it was too long for a record.
+    /// Whether some of it was cut because it was too long for a record. [`cut_fields`](Self::cut_fields) names the fields.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.is_cut

@@ -6,6 +6,7 @@ use crate::{
     arguments::Shape,
     call_site::{CallSite, FieldName},
     field_group::FieldGroup,
+    head::Head,
     level::Level,
     value::Kind,
 };
@@ -84,6 +85,16 @@ impl Descriptor {
     #[must_use]
     pub fn fields(&self) -> &[DescribedField] {
         &self.fields
+    }
+
+    /// The arguments that were cut, of a [record](crate#layout-of-a-record) of this call site whose head is marked.
+    pub fn cut_fields<'a>(&'a self, record: &'a [u8]) -> impl Iterator<Item = &'a DescribedField> + use<'a> {
+        let root_bytes = self.fields.last().map_or(0, |field| field.root_offset + field.kind.wire_bytes());
+        let mask = record.get(Head::BYTES + root_bytes..).unwrap_or_default();
+        let masked = self.fields.iter().filter(|field| field.kind.has_tail()).enumerate();
+        masked
+            .filter(|(bit, _)| mask.get(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1))
+            .map(|(_, field)| field)
     }
 
     /// Whether an argument is the event's category or severity: a reader applies it to the event.

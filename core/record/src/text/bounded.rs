@@ -59,6 +59,19 @@ pub fn front(text: &str, bytes_max: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default()
 }
 
+/// The front of bytes that may be text: `bytes_max` bytes at most. Text in UTF-8 stays such: it ends between two characters.
+#[must_use]
+pub fn front_bytes(bytes: &[u8], bytes_max: usize) -> &[u8] {
+    let front = bytes.get(..bytes_max).unwrap_or(bytes);
+    match std::str::from_utf8(front) {
+        // All of it is text but for a character that is begun.
+        Err(error) if error.error_len().is_none() && front.len() < bytes.len() => {
+            front.get(..error.valid_up_to()).unwrap_or(front)
+        }
+        _ => front,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +79,17 @@ mod tests {
     #[test]
     fn the_front_of_a_text_ends_between_two_characters() {
         assert_eq!([0, 1, 2, 3, 9].map(|bytes| front("xüy", bytes)), ["", "x", "x", "xü", "xüy"]);
+    }
+
+    #[test]
+    fn the_front_of_bytes_ends_between_two_characters_if_they_are_text() {
+        let text = "xüy".as_bytes();
+        assert_eq!(
+            [0, 1, 2, 3, 9].map(|bytes| front_bytes(text, bytes)),
+            [&text[..0], b"x", b"x", "xü".as_bytes(), text]
+        );
+        assert_eq!(front_bytes(b"\xff\xc3\xbc", 2), b"\xff\xc3");
+        assert_eq!(front_bytes(b"x\xc3", 9), b"x\xc3");
     }
 
     #[test]

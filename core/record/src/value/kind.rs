@@ -65,6 +65,16 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether a value of this kind may have bytes in a record's tail, and so may be cut.
+    #[must_use]
+    pub const fn has_tail(&self) -> bool {
+        match self {
+            Self::Text | Self::Bytes | Self::Sequence(_) => true,
+            Self::Option(inner) => inner.has_tail(),
+            _ => false,
+        }
+    }
+
     /// How many bytes a value of this kind has in a record's root.
     #[must_use]
     pub const fn wire_bytes(&self) -> usize {

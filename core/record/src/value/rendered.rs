@@ -22,6 +22,9 @@ use crate::{
 /// The most text that one argument is rendered to, in bytes; the tail is cut. A record holds no more.
 const RENDERED_MAX_BYTES: usize = 64 * 1024;
 
+/// The length of a text that was cut when it was rendered: its record is cut too, wherever there is room.
+const LONGER_THAN_A_RECORD: usize = 1 << 30;
+
 /// How many arguments may be being rendered at once, each inside the one before it, before one is refused: a `Display`
 /// that logs itself would go on until the stack ends.
 const NESTING_MAX: usize = 8;
@@ -159,6 +162,9 @@ impl Value for Rendered {
 
     #[inline]
     fn tail_bytes(&self) -> usize {
+        if self.is_cut {
+            return LONGER_THAN_A_RECORD;
+        }
         match &self.place {
             RenderedPlace::Scratch { start, end } => end - start,
             RenderedPlace::Own(text) => text.len(),

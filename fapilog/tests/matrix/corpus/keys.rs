@@ -12,7 +12,7 @@ use crate::logged::{Logged, integer, text};
 const MODULE: &str = module_path!();
 
 /// Keys that formats have for themselves, or make by themselves.
-const RESERVED: [&str; 22] = [
+const RESERVED: [&str; 23] = [
     "time",
     "timestamp",
     "level",
@@ -25,6 +25,7 @@ const RESERVED: [&str; 22] = [
     "message",
     "correlation_id",
     "truncated",
+    "truncated_fields",
     "not_utf8",
     "context",
     "tags",
@@ -54,16 +55,17 @@ pub(super) fn clashing_keys(log: &Logger, all: &mut Vec<Logged>) {
         "message" = 10,
         "correlation_id" = 11,
         "truncated" = 12,
-        "not_utf8" = 13,
-        "context" = 14,
-        "tags" = 15,
-        "metrics" = 16,
-        "tags.x" = 17,
-        "metrics.x" = 18,
-        "field.x" = 19,
-        "field.level" = 20,
-        "field." = 21,
-        "tags." = 22
+        "truncated_fields" = 13,
+        "not_utf8" = 14,
+        "context" = 15,
+        "tags" = 16,
+        "metrics" = 17,
+        "tags.x" = 18,
+        "metrics.x" = 19,
+        "field.x" = 20,
+        "field.level" = 21,
+        "field." = 22,
+        "tags." = 23
     );
     let numbered = || RESERVED.into_iter().zip(1..);
     let with = |logged: Logged, group| numbered().fold(logged, |logged, (key, n)| logged.field(group, key, integer(n)));

@@ -11,7 +11,7 @@ use fapilog_plugin::{
     per_call_site::PerCallSite,
     processor::Processor,
 };
-use fapilog_record::{directives::is_within, text::bounded::front, value::ValueRef};
+use fapilog_record::{directives::is_within, field_group::FieldGroup, text::bounded::front, value::ValueRef};
 
 use crate::process::format::template::MessageTemplate;
 
@@ -151,7 +151,7 @@ impl Processor for Format {
             let text = std::str::from_utf8(&self.text).unwrap_or_default();
             let message = front(text, MESSAGE_MAX_BYTES);
             if message.len() < text.len() {
-                event.mark_cut();
+                event.mark_field_cut(FieldGroup::Message, "");
             }
             event.set_message(ValueRef::Text(arena.alloc_str(message)));
         }
@@ -161,10 +161,8 @@ impl Processor for Format {
 
 #[cfg(test)]
 mod tests {
-    use fapilog_plugin::testing::{TestBatches, TestEvent, test_event};
-    use fapilog_record::field_group::FieldGroup;
-
     use super::*;
+    use fapilog_plugin::testing::{TestBatches, TestEvent, test_event};
 
     fn messages(format: &mut Format, stage: &TestBatches, events: &[TestEvent<'_>]) -> Vec<String> {
         stage.events(events, |batch| {

@@ -3,7 +3,7 @@
 use bumpalo::collections::Vec as BumpVec;
 use fapilog_record::{field_group::FieldGroup, level::Category, timestamp::Timestamp, value::ValueRef};
 
-use crate::event::{Event, FieldRef};
+use crate::event::{Event, FieldRef, event::cuts::cut_mark};
 
 impl<'batch> Event<'batch> {
     /// Sets the time at which it was logged, for enrichers that correct a clock. `timestamp` is the time that formatters
@@ -51,7 +51,7 @@ impl<'batch> Event<'batch> {
         }
     }
 
-    fn append(&mut self, field: FieldRef<'batch>) {
+    pub(super) fn append(&mut self, field: FieldRef<'batch>) {
         let mut added = BumpVec::with_capacity_in(self.added.len() + 1, self.arena);
         added.extend_from_slice_copy(self.added);
         added.push(field);
@@ -68,7 +68,8 @@ impl<'batch> Event<'batch> {
         self.append(FieldRef { group: FieldGroup::CorrelationId, name: "", value: ValueRef::Text(id) });
     }
 
-    /// Marks it as cut: it was too long, and some of it is missing.
+    /// Marks it as cut: it was too long, and some of it is missing. Where that is a field, mark [the
+    /// field](Self::mark_field_cut).
     pub fn mark_cut(&mut self) {
         self.is_cut = true;
     }
@@ -76,10 +77,12 @@ impl<'batch> Event<'batch> {
     /// Makes the fields under keys anew: `rewrite` returns the new field, or `None` to remove it. It is called once for each
     /// key, with the value that counts. Values are not copied; message, target and correlation id stay.
     pub fn rewrite_fields(&mut self, mut rewrite: impl FnMut(FieldRef<'batch>) -> Option<FieldRef<'batch>>) {
+        let cut = self.cut_fields();
         let mut fields = BumpVec::new_in(self.arena);
         // In the order in which a later one counts before an earlier one: see `single`.
         let singles = self.scope_fields().chain(self.own_fields()).chain(self.added.iter().copied());
-        fields.extend(singles.filter(|field| !field.group.is_keyed()));
+        fields.extend(singles.filter(|field| !field.group.is_keyed() && field.group != FieldGroup::CutMark));
+        fields.extend(cut.iter().map(|(group, name)| cut_mark(*group, name)));
         for group in [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics] {
             let rewritten = self.counted_fields(group).iter().filter_map(|field| rewrite(*field));
             // A field that changed its group to one without keys would pass for something else.

@@ -137,11 +137,11 @@ impl<'batch> Event<'batch> {
     }
 
     /// The bytes of the call itself, with the head.
-    fn own_bytes(&self) -> &'batch [u8] {
+    pub(super) fn own_bytes(&self) -> &'batch [u8] {
         self.record.get(..self.scope_start as usize).unwrap_or_default()
     }
 
-    fn scope_bytes(&self) -> &'batch [u8] {
+    pub(super) fn scope_bytes(&self) -> &'batch [u8] {
         self.record.get(self.scope_start as usize..).unwrap_or_default()
     }
 }
