@@ -77,7 +77,7 @@ impl Throttle {
     #[must_use]
     pub fn per_second(events: u64) -> Self {
         Self {
-            rate: Rate { events_per_nano: events as f64 / 1e9, burst_events: events as f64 },
+            rate: Rate { events_per_second: events, burst_events: events },
             keys_max: KEYS_MAX,
             keys: None,
             buckets: Vec::new(),
@@ -89,7 +89,7 @@ impl Throttle {
     /// How many events may come at once, after a silence. Default: a second's worth.
     #[must_use]
     pub fn burst_events(mut self, events: u64) -> Self {
-        self.rate.burst_events = events as f64;
+        self.rate.burst_events = events;
         self
     }
 
