@@ -161,7 +161,7 @@ fn all_processors_in_a_row_keep_the_law_and_report_their_counts() {
         .processor(|_| Box::new(Sampling::new(0.5).unwrap()))
         .processor(|_| Box::new(process::Format::in_messages().template("{level}: {message}").unwrap()))
         .processor(|_| Box::new(Projection::new().keep(["number"])))
-        .processor(|_| Box::new(SizeGuard::new().event_max_bytes(500)));
+        .processor(|_| Box::new(SizeGuard::new().event_max_bytes(600)));
     let (container, mut drain, events) = started_manual(builder);
     let log = container.logger("processors");
     for number in 0..300 {

@@ -220,8 +220,12 @@ impl<'a> Reader<'a> {
             "t" => bytes.push(b'\t'),
             "\"" | "\\" => bytes.extend_from_slice(kind.as_bytes()),
             "u" => {
-                let code = u32::from_str_radix(self.take(4), 16).unwrap();
-                let c = char::from_u32(code).unwrap();
+                let mut units = vec![u16::from_str_radix(self.take(4), 16).unwrap()];
+                if (0xd800..0xdc00).contains(&units[0]) {
+                    assert_eq!(self.take(2), "\\u");
+                    units.push(u16::from_str_radix(self.take(4), 16).unwrap());
+                }
+                let c = String::from_utf16(&units).unwrap().chars().next().unwrap();
                 bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
             }
             "x" if self.takes_bytes => bytes.push(u8::from_str_radix(self.take(2), 16).unwrap()),

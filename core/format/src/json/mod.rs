@@ -17,7 +17,7 @@
 //! | `Duration` | number of seconds, up to nanoseconds |
 //! | `SystemTime` | string, RFC 3339 in UTC; before 1970 or after 2554 a string of seconds since 1970 |
 //! | address, UUID, `char` | string |
-//! | text | string; control characters are escaped, those beyond ASCII too, and so are line separators, the controls of bidirectional text, and `<`, as keys are: no line holds a tag |
+//! | text | string; control characters are escaped, those beyond ASCII too, and so are line separators, the controls of bidirectional text, characters that are not seen, and `<`, as keys are: no line holds a tag |
 //! | bytes | string, if they are UTF-8. If not: the bytes that are not are written `\xNN` and each backslash twice, and the field is named in `not_utf8` (`"message"`, or group and key as in `"context.line"`). [`decode_marked_text`] reads it back |
 //! | sequence | array. If an element (or one of its own elements) is not UTF-8, all text and `char`s of the sequence are written as such bytes are: each backslash twice. So every string of a field that is named in `not_utf8` is to be decoded, and no other |
 //! | `None` | `null` |

@@ -2,7 +2,7 @@
 
 use fapilog_record::text::hex::hex;
 
-use crate::control_characters::{distance_to_control_start, is_control, may_start_control};
+use crate::control_characters::{distance_to_control_start, is_control, may_start_control, put_code};
 
 /// How many bytes are looked at in one go. The loop over them has no early exit, so that it becomes vector code.
 const CHUNK_BYTES: usize = 32;
@@ -125,14 +125,11 @@ fn put_dirty(out: &mut Vec<u8>, text: &[u8]) {
 
 /// Appends the first character of `text`, escaped if it does harm on a screen. Returns what comes behind it.
 fn put_character<'t>(out: &mut Vec<u8>, text: &'t [u8]) -> &'t [u8] {
-    // No character that is looked at has more than three bytes. The cut behind them may leave an incomplete one, which is ignored.
-    let front = text.get(..3).unwrap_or(text).utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    // The cut may leave an incomplete character behind the first, which is ignored.
+    let front = text.get(..4).unwrap_or(text).utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let Some(c) = front.chars().next() else { return text.get(1..).unwrap_or_default() };
     if is_control(c) {
-        out.extend_from_slice(b"\\u");
-        let [high, low] = (c as u16).to_be_bytes();
-        out.extend_from_slice(&hex(high));
-        out.extend_from_slice(&hex(low));
+        put_code(out, c);
     } else {
         out.extend_from_slice(text.get(..c.len_utf8()).unwrap_or_default());
     }
@@ -270,7 +267,9 @@ mod tests {
 
     #[test]
     fn no_character_that_does_harm_on_a_screen_comes_out_as_it_is() {
-        for c in ['\u{80}', '\u{9b}', '\u{61c}', '\u{200e}', '\u{2028}', '\u{202e}', '\u{2066}'] {
+        for c in
+            ['\u{80}', '\u{9b}', '\u{61c}', '\u{200e}', '\u{2028}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{e0041}']
+        {
             for place in 0..2 * CHUNK_BYTES + 1 {
                 let text = format!("{}{c}—世", "a".repeat(place));
                 let out = string(&text);

@@ -1,8 +1,6 @@
 //! Text that stays on its line and stays what it is.
 
-use fapilog_record::text::hex::hex;
-
-use crate::control_characters::is_control;
+use crate::control_characters::{is_control, may_start_control, put_code};
 
 /// The properties of a text's bytes: bits, or-ed together.
 const ESCAPE: u8 = 1;
@@ -29,17 +27,10 @@ const fn asks_for(byte: u8) -> u8 {
     let list = (byte == b'[') | (byte == b']') | (byte == b',');
     let space = byte == b' ';
     escape as u8 * ESCAPE
-        + may_be_control(byte) as u8 * LOOK
+        + may_start_control(byte) as u8 * LOOK
         + space as u8 * SPACE
         + equals as u8 * EQUALS
         + list as u8 * LIST
-}
-
-/// Whether control characters, or spaces beyond ASCII, start with this byte: those up to U+00BF, of U+0600, U+1000,
-/// U+2000 and U+3000.
-#[inline(always)]
-const fn may_be_control(byte: u8) -> bool {
-    (byte == 0xc2) | (byte == 0xd8) | ((byte >= 0xe1) & (byte <= 0xe3))
 }
 
 #[inline]
@@ -114,14 +105,6 @@ fn put_escape(out: &mut Vec<u8>, c: char) {
     out.extend_from_slice(&[b'\\', short]);
 }
 
-/// `\uNNNN`. None of the characters lies above U+FFFF.
-fn put_code(out: &mut Vec<u8>, c: char) {
-    out.extend_from_slice(b"\\u");
-    let [_, _, high, low] = u32::from(c).to_be_bytes();
-    out.extend_from_slice(&hex(high));
-    out.extend_from_slice(&hex(low));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,8 +131,20 @@ mod tests {
 
     /// A second list of all characters, so that an error in the first shows.
     fn controls() -> Vec<char> {
-        let codes = (0..0x20).chain(0x7f..0xa0).chain([0x61c, 0x200e, 0x200f, 0x2028, 0x2029]);
-        codes.chain(0x202a..=0x202e).chain(0x2066..=0x2069).map(|code| char::from_u32(code).unwrap()).collect()
+        let single = [0xad, 0x34f, 0x61c, 0x17b4, 0x17b5, 0x180e, 0x200b, 0x200e, 0x200f, 0x2028, 0x2029];
+        let ranges = [(0x202a, 0x202e), (0x2060, 0x206f), (0xfff0, 0xfffb), (0x1bca0, 0x1bca3), (0x1d173, 0x1d17a)];
+        let beyond = [(0xe0000, 0xe00ff), (0xe01f0, 0xe0fff), (0x3164, 0x3164), (0xfeff, 0xfeff), (0xffa0, 0xffa0)];
+        let ranges = ranges.into_iter().chain(beyond).flat_map(|(first, last)| first..=last);
+        let codes = (0..0x20).chain(0x7f..0xa0).chain(single).chain(ranges);
+        codes.map(|code| char::from_u32(code).unwrap()).collect()
+    }
+
+    #[test]
+    fn words_and_emoji_that_need_joiners_and_selectors_stay_as_they_are() {
+        for text in ["می\u{200c}خواهم", "क्\u{200d}ष", "👩\u{200d}🚀", "❤\u{fe0f}", "葛\u{e0100}"] {
+            assert_eq!(quoted(text), format!("\"{text}\""));
+        }
+        assert_eq!(quoted("a\u{200b}b\u{e0041}"), r#""a\u200bb\udb40\udc41""#);
     }
 
     #[test]

@@ -19,7 +19,8 @@
 //! An **atom** is text with no space (of any kind), no character that is escaped, and none of `=[],`; the empty text is none.
 //!
 //! **Quoted** text is a JSON string (RFC 8259). Escaped in it are `"`, `\`, and what can do harm where it is printed: C0, DEL and
-//! C1 controls, U+2028, U+2029, and the bidirectional controls U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069.
+//! C1 controls, U+2028, U+2029, and the bidirectional controls U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069;
+//! and characters that are not seen (`Default_Ignorable_Code_Point`, U+FFF9 to U+FFFB), unless a script or emoji need them.
 //! So an event is one line, and nothing in it moves a cursor or reverses text.
 //!
 //! **Bytes that are not UTF-8** are quoted, and each that is not is `\xNN`. Parsers of logfmt know JSON's escapes only. So

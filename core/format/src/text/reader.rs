@@ -83,12 +83,23 @@ impl<'a> Reader<'a> {
             't' => bytes.push(b'\t'),
             'x' => bytes.push(self.hex(2) as u8),
             'u' => {
-                let c = char::from_u32(self.hex(4)).unwrap();
+                let c = self.code();
                 bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
             }
             c @ ('"' | '\\') => bytes.push(c as u8),
             other => panic!("escape {other:?}"),
         }
+    }
+
+    /// The character behind `\u`: of one unit of UTF-16, or of two.
+    fn code(&mut self) -> char {
+        let first = self.hex(4) as u16;
+        let mut units = vec![first];
+        if (0xd800..0xdc00).contains(&first) {
+            assert_eq!((self.next_char(), self.next_char()), ('\\', 'u'));
+            units.push(self.hex(4) as u16);
+        }
+        String::from_utf16(&units).unwrap().chars().next().unwrap()
     }
 
     fn next_char(&mut self) -> char {

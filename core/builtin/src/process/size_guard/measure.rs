@@ -17,12 +17,12 @@ pub(super) const FIELD_BYTES: usize = 12;
 
 /// Where a text stands: its escapes are escaped once more in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum TextNesting {
     Alone,
     InList,
 }
 
-impl Place {
+impl TextNesting {
     /// The quotes around a text.
     fn quotes_bytes(self) -> usize {
         match self {
@@ -68,35 +68,36 @@ fn may_be_escaped(c: char) -> bool {
 
 /// The length of a text, without quotes.
 pub(super) fn text_bytes(text: &str) -> usize {
-    text.chars().map(|c| Place::Alone.char_bytes(c)).sum()
+    text.chars().map(|c| TextNesting::Alone.char_bytes(c)).sum()
 }
 
 /// The length of a key: a JSON string, or percent-encoded.
 pub(super) fn key_bytes(key: &str) -> usize {
     let char_bytes = |c: char| match c {
         c if c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-') => 1,
-        c => (3 * c.len_utf8()).max(Place::Alone.char_bytes(c)),
+        c => (3 * c.len_utf8()).max(TextNesting::Alone.char_bytes(c)),
     };
     key.chars().map(char_bytes).sum()
 }
 
 /// The length of a field's name in the list of those that were cut, or that are not UTF-8.
 pub(super) fn mark_bytes(group: FieldGroup, name: &str) -> usize {
-    Place::Alone.quotes_bytes() + group.name().len() + 1 + key_bytes(name) + COMMA_BYTES
+    TextNesting::Alone.quotes_bytes() + group.name().len() + 1 + key_bytes(name) + COMMA_BYTES
 }
 
 /// The length of a value.
 pub(super) fn value_bytes(value: ValueRef<'_>) -> usize {
-    bytes_at(value, Place::Alone)
+    bytes_at(value, TextNesting::Alone)
 }
 
-fn bytes_at(value: ValueRef<'_>, place: Place) -> usize {
+fn bytes_at(value: ValueRef<'_>, place: TextNesting) -> usize {
     match value {
         ValueRef::Text(text) => place.quotes_bytes() + text.chars().map(|c| place.char_bytes(c)).sum::<usize>(),
         ValueRef::Char(c) => place.quotes_bytes() + place.char_bytes(c),
         ValueRef::Bytes(bytes) => place.quotes_bytes() + bytes_of(bytes, place),
         ValueRef::Sequence(sequence) => {
-            LIST_BYTES + sequence.iter().map(|element| bytes_at(element, Place::InList) + COMMA_BYTES).sum::<usize>()
+            LIST_BYTES
+                + sequence.iter().map(|element| bytes_at(element, TextNesting::InList) + COMMA_BYTES).sum::<usize>()
         }
         ValueRef::None | ValueRef::Bool(_) => "false".len(),
         // A time before 1970, an address of version 6, a UUID and an integer of 128 bits are no longer.
@@ -104,7 +105,7 @@ fn bytes_at(value: ValueRef<'_>, place: Place) -> usize {
     }
 }
 
-fn bytes_of(bytes: &[u8], place: Place) -> usize {
+fn bytes_of(bytes: &[u8], place: TextNesting) -> usize {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.chars().map(|c| place.char_bytes(c)).sum(),
         Err(_) => bytes
@@ -115,13 +116,13 @@ fn bytes_of(bytes: &[u8], place: Place) -> usize {
 }
 
 /// The length of text in bytes that are not UTF-8 as a whole: backslashes come twice.
-fn chunk_bytes(text: &str, place: Place) -> usize {
+fn chunk_bytes(text: &str, place: TextNesting) -> usize {
     text.chars().map(|c| if c == '\\' { ESCAPED_BYTE_MAX } else { place.char_bytes(c) }).sum()
 }
 
 /// The front of a text or of bytes that is `wanted_bytes` long at most as it is written, with its quotes. Other values stay.
 pub(super) fn value_front(value: ValueRef<'_>, wanted_bytes: usize) -> ValueRef<'_> {
-    let wanted_bytes = wanted_bytes.saturating_sub(Place::Alone.quotes_bytes());
+    let wanted_bytes = wanted_bytes.saturating_sub(TextNesting::Alone.quotes_bytes());
     match value {
         ValueRef::Text(text) => ValueRef::Text(text_front(text, wanted_bytes)),
         ValueRef::Bytes(bytes) => match std::str::from_utf8(bytes) {
@@ -136,7 +137,7 @@ pub(super) fn value_front(value: ValueRef<'_>, wanted_bytes: usize) -> ValueRef<
 fn text_front(text: &str, wanted_bytes: usize) -> &str {
     let mut used_bytes = 0;
     let end = text.char_indices().find(|(_, c)| {
-        used_bytes += Place::Alone.char_bytes(*c);
+        used_bytes += TextNesting::Alone.char_bytes(*c);
         used_bytes > wanted_bytes
     });
     end.map_or(text, |(end, _)| front(text, end))

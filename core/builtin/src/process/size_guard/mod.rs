@@ -258,7 +258,7 @@ mod tests {
 
     use super::*;
 
-    /// Lengths are those of lines: plain text has its own, and the rest of the line the head's.
+    /// Lengths are those of lines: plain text has its own, and all else is in the head's.
     fn limited<R>(bytes: usize, event: TestEvent<'_>, test: impl FnOnce(&Event<'_>) -> R) -> R {
         TestBatches::new().events(&[event], |batch| {
             SizeGuard::new().event_max_bytes(bytes).process(batch).unwrap();
