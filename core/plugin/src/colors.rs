@@ -29,7 +29,8 @@ impl Colors {
     /// 1. `NO_COLOR`, set and not empty: no colours (<https://no-color.org>).
     /// 2. `FORCE_COLOR` or `CLICOLOR_FORCE`, set, not empty and not `0`: colours (<https://force-color.org>,
     ///    <https://bixense.com/clicolors>).
-    /// 3. Not a terminal, or one whose `TERM` is `dumb`: no colours.
+    /// 3. `CLICOLOR`, set to `0`: no colours.
+    /// 4. Not a terminal, or one whose `TERM` is `dumb`: no colours.
     ///
     /// ```
     /// use fapilog_plugin::colors::Colors;
@@ -50,7 +51,9 @@ impl Colors {
                 let is_forced = |name| value(name).is_some_and(|value| value != "0");
                 is_forced("FORCE_COLOR")
                     || is_forced("CLICOLOR_FORCE")
-                    || (is_terminal && value("TERM").is_none_or(|term| term != "dumb"))
+                    || (is_terminal
+                        && value("CLICOLOR").is_none_or(|wanted| wanted != "0")
+                        && value("TERM").is_none_or(|term| term != "dumb"))
             }
         }
     }
@@ -63,7 +66,10 @@ mod tests {
     /// Variables, and whether there are colours on a terminal and elsewhere.
     type Case = (&'static [(&'static str, &'static str)], bool, bool);
 
-    const AUTO: [Case; 16] = [
+    const AUTO: [Case; 19] = [
+        (&[("CLICOLOR", "0")], false, false),
+        (&[("CLICOLOR", "1")], true, false),
+        (&[("CLICOLOR", "0"), ("CLICOLOR_FORCE", "1")], true, true),
         (&[], true, false),
         (&[("TERM", "xterm-256color")], true, false),
         (&[("TERM", "")], true, false),
