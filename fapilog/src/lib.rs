@@ -119,6 +119,7 @@ mod book {
         delivery: "../../docs/delivery.md",
         enrichers: "../../docs/enrichers.md",
         executors: "../../docs/executors.md",
+        ends_of_a_process: "../../docs/ends-of-a-process.md",
         file_sink: "../../docs/file-sink.md",
         json: "../../docs/json.md",
         log_calls: "../../docs/log-calls.md",

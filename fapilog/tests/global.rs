@@ -101,7 +101,7 @@ fn kept_container() -> (Container, MemoryEvents) {
     (Container::builder().sink("memory", sink).start().unwrap(), events)
 }
 
-/// A global container that keeps its events. What was lost before it is counted by another one.
+/// A global container that keeps its events. Another one before it counts what was lost until then.
 fn kept() -> (Global, MemoryEvents) {
     let (container, _) = kept_container();
     fapilog::set_global(container).unwrap().shutdown(Duration::from_secs(30)).unwrap();

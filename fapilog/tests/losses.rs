@@ -30,7 +30,7 @@ fn reports(events: &fapilog::sink::MemoryEvents) -> Vec<Value> {
     parsed(events).into_iter().filter(is_report).collect()
 }
 
-/// Turns the drain until the condition holds. Reports come once in 100 ms at most.
+/// Runs the drain until the condition holds. Reports come once in 100 ms at most.
 #[track_caller]
 fn turn_until(drain: &mut ManualDrain, what: &str, mut is_so: impl FnMut() -> bool) {
     until(what, || {
@@ -147,7 +147,7 @@ fn a_sink_without_room_holds_the_others_back_for_a_second_only() {
     let log = container.logger("losses");
     has_room.store(false, Ordering::Relaxed);
     let start = Instant::now();
-    (0..2000).for_each(|number| info!(log, "held back", number));
+    (0..2000).for_each(|number| info!(log, "numbered", number));
     assert!(start.elapsed() >= Duration::from_secs(1));
     until("the other sink has all", || of_program(&other_events).len() == 2000);
     assert_eq!(container.metrics().health, HealthLevel::WorkingSinks);
@@ -225,7 +225,7 @@ fn the_line_of_an_emergency_has_the_reason() {
 }
 
 #[test]
-fn a_summary_goes_to_the_sinks_that_take_what_it_speaks_of() {
+fn a_summary_goes_to_the_sinks_that_take_what_it_sums_up() {
     let ((errors, error_events), (others, other_events)) = (memory(), memory());
     let route = |source: &str| SinkOptions::new().route(Route::default().level_min(Level::Error).sources([source]));
     let dedupe = |_| Box::new(fapilog::process::Dedupe::new()) as Box<dyn Processor>;

@@ -91,12 +91,14 @@ fn hide_sys() -> bool {
     let (tmpfs, sys, root) =
         (CString::new("tmpfs").unwrap(), CString::new("/sys").unwrap(), CString::new("/").unwrap());
     let private = libc::MS_REC | libc::MS_PRIVATE;
-    // SAFETY: all texts end with zero and outlive the calls; null stands for no data.
-    unsafe {
-        libc::unshare(libc::CLONE_NEWNS) == 0
-            && libc::mount(std::ptr::null(), root.as_ptr(), std::ptr::null(), private, std::ptr::null()) == 0
-            && libc::mount(tmpfs.as_ptr(), sys.as_ptr(), tmpfs.as_ptr(), 0, std::ptr::null()) == 0
-    }
+    let null = std::ptr::null();
+    // SAFETY: takes a number and touches no memory of ours.
+    let is_apart = unsafe { libc::unshare(libc::CLONE_NEWNS) } == 0;
+    // SAFETY: the text ends with zero and outlives the call; null stands for no text and no data.
+    let is_private =
+        is_apart && unsafe { libc::mount(std::ptr::null(), root.as_ptr(), std::ptr::null(), private, null) } == 0;
+    // SAFETY: the texts end with zero and outlive the call; null stands for no data.
+    is_private && unsafe { libc::mount(tmpfs.as_ptr(), sys.as_ptr(), tmpfs.as_ptr(), 0, null) } == 0
 }
 
 fn starts_without_the_topology() {

@@ -46,7 +46,7 @@ impl Formatter for MessageLines {
     }
 }
 
-/// The lines of the program's own events: without reports of losses.
+/// The lines of the program's events: without reports of losses.
 pub(crate) fn of_program(lines: &[u8]) -> Vec<u8> {
     let is_report = |line: &[u8]| String::from_utf8_lossy(line).contains(" events lost");
     lines.split_inclusive(|byte| *byte == b'\n').filter(|line| !is_report(line)).flatten().copied().collect()

@@ -1,6 +1,6 @@
 //! Which events a sink takes.
 
-use fapilog_plugin::event::Subject;
+use fapilog_plugin::event::EventSubject;
 use fapilog_record::{directives::is_within, level::Level};
 
 /// Which events a sink takes: those that meet every condition. Without any condition, all.
@@ -48,8 +48,8 @@ impl Route {
     }
 
     /// Whether it takes events that this subject describes, or some of them.
-    pub(crate) fn takes_subject(&self, subject: &Subject<'_>) -> bool {
-        let Subject { level, target, source } = *subject;
+    pub(crate) fn takes_subject(&self, subject: &EventSubject<'_>) -> bool {
+        let EventSubject { level, target, source } = *subject;
         level.is_none_or(|level| self.takes_level(level))
             && target.is_none_or(|target| self.takes_target(target))
             && source.is_none_or(|source| self.takes_source(source))
@@ -104,9 +104,9 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_is_taken_with_the_events_that_it_speaks_of() {
+    fn a_summary_is_taken_with_the_events_that_it_sums_up() {
         let route = Route::default().level_min(Level::Error).sources(["orders"]);
-        let about = |level, source| route.takes_subject(&Subject { level, source, target: None });
+        let about = |level, source| route.takes_subject(&EventSubject { level, source, target: None });
         assert!(about(Some(Level::Error), Some("orders")) && about(None, None));
         assert!(!about(Some(Level::Info), Some("orders")) && !about(Some(Level::Error), Some("feed")));
     }

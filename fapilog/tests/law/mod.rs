@@ -95,7 +95,7 @@ pub(crate) fn parsed(events: &MemoryEvents) -> Vec<Value> {
     bytes.split_inclusive(|&byte| byte == b'\n').map(|line| serde_json::from_slice(line).unwrap()).collect()
 }
 
-/// What was delivered of the program's own events: without reports of losses.
+/// The events of the program that were delivered: without reports of losses.
 #[track_caller]
 pub(crate) fn of_program(events: &MemoryEvents) -> Vec<Value> {
     parsed(events).into_iter().filter(|event| event["source"] != "fapilog").collect()

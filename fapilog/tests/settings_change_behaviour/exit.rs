@@ -24,6 +24,6 @@ fn a_container_that_is_forgotten() {
     let settings = settings.drain_at_exit(mode == "true").build().unwrap();
     let container = settings.into_builder().unwrap().start().unwrap();
     info!(container.logger("settings"), "forgotten container");
-    std::mem::forget(container);
+    let _forgotten = std::mem::ManuallyDrop::new(container);
     std::process::exit(0);
 }

@@ -39,7 +39,7 @@ pub fn drain_on_termination() -> io::Result<()> {
     Termination::new().install()
 }
 
-/// What is drained on which signals.
+/// The signals, and the container that is drained on them.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is drained before it is installed"]
 pub struct Termination {

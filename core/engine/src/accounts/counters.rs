@@ -144,7 +144,7 @@ pub(crate) struct ShardCounters {
     pub(crate) internal: SingleWriterCounter,
     /// Events that came as far as the sinks.
     pub(crate) passed: SingleWriterCounter,
-    /// Of these, events that were for no sink.
+    /// Events among these that were for no sink.
     pub(crate) unrouted: SingleWriterCounter,
     /// The batch in hand.
     pub(crate) in_hand: BatchInHand,
@@ -158,7 +158,7 @@ pub(crate) struct ShardCounters {
 pub(crate) struct BatchInHand(SingleWriterCounter);
 
 impl BatchInHand {
-    /// Of so many events that were taken out of rings, and so many that plugins added, `left` are counted nowhere else.
+    /// Sets the number of events that were taken out of rings, and how many of the batch `left` are counted nowhere else.
     pub(crate) fn set(&self, taken: u64, left: u64) {
         self.0.set(taken.wrapping_sub(left));
     }

@@ -12,7 +12,7 @@ use fapilog_plugin::threads::undivided;
 use fapilog_record::user_code::catch_panic;
 
 use crate::{
-    container::{deadline_after, ending::Ending},
+    container::{container_shutdown::ContainerShutdown, deadline_after},
     producer::Frontend,
 };
 
@@ -23,10 +23,10 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The containers that asked for it and still exist.
-static AT_EXIT: Mutex<Vec<Ending>> = Mutex::new(Vec::new());
+static AT_EXIT: Mutex<Vec<ContainerShutdown>> = Mutex::new(Vec::new());
 
 /// Has the container drained at the exit.
-pub(super) fn register(ending: Ending) {
+pub(super) fn register(shutdown: ContainerShutdown) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         #[cfg(not(miri))]
@@ -38,15 +38,15 @@ pub(super) fn register(ending: Ending) {
     // Nothing is allocated or freed under the lock: the program's allocator may log, and its fork may come meanwhile.
     let mut room = Vec::with_capacity(undivided(|| list().len()) + 8);
     undivided(|| {
-        let mut endings = list();
-        if endings.iter().any(|known| known.is_of(ending.frontend())) {
+        let mut shutdowns = list();
+        if shutdowns.iter().any(|known| known.is_of(shutdown.frontend())) {
             return;
         }
-        if endings.len() == endings.capacity() && room.capacity() > endings.len() {
-            room.append(&mut endings);
-            std::mem::swap(&mut *endings, &mut room);
+        if shutdowns.len() == shutdowns.capacity() && room.capacity() > shutdowns.len() {
+            room.append(&mut shutdowns);
+            std::mem::swap(&mut *shutdowns, &mut room);
         }
-        endings.push(ending);
+        shutdowns.push(shutdown);
     });
     drop(room);
 }
@@ -54,23 +54,23 @@ pub(super) fn register(ending: Ending) {
 /// The container is being dropped, and drains by itself.
 pub(super) fn forget(frontend: &Arc<Frontend>) {
     let forgotten = undivided(|| {
-        let mut endings = list();
-        let place = endings.iter().position(|known| known.is_of(frontend))?;
-        Some(endings.swap_remove(place))
+        let mut shutdowns = list();
+        let place = shutdowns.iter().position(|known| known.is_of(frontend))?;
+        Some(shutdowns.swap_remove(place))
     });
     drop(forgotten);
 }
 
-fn list() -> MutexGuard<'static, Vec<Ending>> {
+fn list() -> MutexGuard<'static, Vec<ContainerShutdown>> {
     AT_EXIT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The containers, if the list can be had in time.
-fn take_all() -> Vec<Ending> {
+fn take_all() -> Vec<ContainerShutdown> {
     let start = Instant::now();
     loop {
         match AT_EXIT.try_lock() {
-            Ok(mut endings) => return std::mem::take(&mut *endings),
+            Ok(mut shutdowns) => return std::mem::take(&mut *shutdowns),
             Err(TryLockError::Poisoned(poisoned)) => return std::mem::take(&mut *poisoned.into_inner()),
             Err(TryLockError::WouldBlock) if start.elapsed() >= LOCK_TIMEOUT => return Vec::new(),
             Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
@@ -82,14 +82,14 @@ fn take_all() -> Vec<Ending> {
 extern "C" fn drain_all() {
     // A panic must not unwind into the C library.
     let _ = catch_panic(|| {
-        let mut endings = take_all();
+        let mut shutdowns = take_all();
         // The containers of a parent process are left alone.
-        endings.retain(|ending| !ending.frontend().is_in_forked_child());
+        shutdowns.retain(|shutdown| !shutdown.frontend().is_in_forked_child());
         let deadline = deadline_after(EXIT_TIMEOUT);
-        endings.iter().for_each(|ending| ending.request(deadline));
-        for ending in &endings {
-            ending.wait(deadline);
-            ending.report_late();
+        shutdowns.iter().for_each(|shutdown| shutdown.request(deadline));
+        for shutdown in &shutdowns {
+            shutdown.wait(deadline);
+            shutdown.report_late();
         }
     });
 }

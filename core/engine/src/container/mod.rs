@@ -2,7 +2,7 @@
 
 mod at_exit;
 mod builder;
-mod ending;
+mod container_shutdown;
 mod flush;
 mod metrics;
 mod options;
@@ -28,7 +28,7 @@ use fapilog_record::{directives::Directives, level::LevelFilter};
 
 use crate::{
     accounts::Accounts,
-    container::ending::{Ending, lost_to_deadline},
+    container::container_shutdown::{ContainerShutdown, lost_to_deadline},
     diagnostics::{Diagnostic, DiagnosticLog},
     error::{FlushError, ShutdownError},
     executor::Executor,
@@ -184,15 +184,15 @@ impl Container {
             return Err(ShutdownError::Forked);
         }
         let deadline = deadline_after(timeout);
-        let ending = self.ending();
-        ending.request(deadline);
-        let all_ended = ending.wait(deadline);
+        let shutdown = self.to_shut_down();
+        shutdown.request(deadline);
+        let all_ended = shutdown.wait(deadline);
         self.report(all_ended, timeout)
     }
 
-    fn ending(&self) -> Ending {
+    fn to_shut_down(&self) -> ContainerShutdown {
         let (frontend, hosts) = (Arc::clone(&self.frontend), Arc::clone(&self.hosts));
-        Ending { frontend, hosts, diagnostics: self.diagnostics.clone() }
+        ContainerShutdown { frontend, hosts, diagnostics: self.diagnostics.clone() }
     }
 
     /// Has the container drained when the process exits, if it is not dropped before: with `std::process::exit`, or at the
@@ -200,7 +200,7 @@ impl Container {
     /// container that the program drains itself cannot be drained at the exit.
     pub fn drain_at_exit(&self) {
         if self.executor.is_some() && !self.frontend.is_in_forked_child() {
-            at_exit::register(self.ending());
+            at_exit::register(self.to_shut_down());
         }
     }
 
@@ -225,7 +225,7 @@ impl Container {
     /// Takes no more events and has the drain end by `deadline`, and does not wait: for programs that run the drain
     /// themselves.
     pub fn request_shutdown(&self, deadline: Instant) {
-        self.ending().request(deadline);
+        self.to_shut_down().request(deadline);
     }
 }
 
@@ -242,10 +242,10 @@ impl Drop for Container {
             // This very thread may run the drain: it would wait for itself.
             self.request_shutdown(deadline_after(DROP_TIMEOUT));
         } else {
-            // A shutdown before this has told its caller. No caller is left that could read the result of this one.
+            // A shutdown before this has reported it to its caller. No caller is left that could read the result of this one.
             let was_shut_down = lock(&self.hosts).is_empty();
             if self.shutdown(DROP_TIMEOUT).is_err() && !was_shut_down {
-                self.ending().report_late();
+                self.to_shut_down().report_late();
             }
         }
     }

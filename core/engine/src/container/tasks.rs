@@ -59,11 +59,11 @@ impl Container {
                 return Err(ShutdownError::Forked);
             }
             // Computed once: a deadline that moved with each poll would never come, and each would be kept.
-            let end = deadline.checked_add(super::ending::END_TIMEOUT).unwrap_or(deadline);
+            let end = deadline.checked_add(super::container_shutdown::END_TIMEOUT).unwrap_or(deadline);
             poll_fn(|context| poll_all_ends(&self.frontend.ports, end, context)).await;
             let all_ended = self.frontend.ports.iter().all(|port| port.is_stopped());
             if !all_ended {
-                self.ending().abandon();
+                self.to_shut_down().abandon();
             }
             // Their threads are about to end; to wait for that would block.
             drop(std::mem::take(&mut *lock(&self.hosts)));

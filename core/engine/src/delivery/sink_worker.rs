@@ -35,7 +35,7 @@ use crate::{
 /// How long an urgent event waits for others of its payload.
 const URGENT_WAIT: Duration = Duration::from_millis(1);
 
-/// After this time without room, a sink holds back no other sink.
+/// After this time without room, a sink blocks no other sink.
 const STALL_TIME: Duration = Duration::from_secs(1);
 
 /// A sink with the payload that is being filled, and the payloads in flight.
@@ -70,9 +70,9 @@ pub(crate) enum Readiness {
     Stalled,
 }
 
-/// A trouble of a sink that its operator has to know of.
+/// An impairment of a sink, for its operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SinkTrouble {
+pub(crate) enum SinkImpairment {
     /// The last delivery or batch failed.
     Fails,
     /// It has had no room for `STALL_TIME`.
@@ -180,7 +180,7 @@ impl SinkWorker {
         }
     }
 
-    /// Whether a report of losses may come. A sink that fails would lose the report, and each report would make another.
+    /// Whether a report of losses may come. A sink that fails would drop the report, and each report would make another.
     pub(crate) fn readiness_for_report(&mut self, now: Instant) -> Readiness {
         if self.health.is_failing { Readiness::Drops } else { self.readiness(now) }
     }
@@ -189,11 +189,11 @@ impl SinkWorker {
         self.health.full_since.is_some_and(|since| now.saturating_duration_since(since) >= STALL_TIME)
     }
 
-    /// Its trouble, if it has one.
-    pub(crate) fn trouble(&self, now: Instant) -> Option<SinkTrouble> {
+    /// Its impairment, if it has one.
+    pub(crate) fn impairment(&self, now: Instant) -> Option<SinkImpairment> {
         match self.health.is_failing {
-            true => Some(SinkTrouble::Fails),
-            false => self.is_stalled(now).then_some(SinkTrouble::Stalls),
+            true => Some(SinkImpairment::Fails),
+            false => self.is_stalled(now).then_some(SinkImpairment::Stalls),
         }
     }
 
@@ -246,7 +246,7 @@ impl SinkWorker {
         self.is_enabled && self.route.is_none()
     }
 
-    /// Events that were lost here since the last call.
+    /// Events that were lost at this sink since the last call.
     pub(crate) fn collect_losses(&mut self) -> Losses {
         let lost = self.counters.lost.read();
         let new = lost.since(&self.health.collected);
@@ -451,7 +451,7 @@ impl SinkWorker {
         }
     }
 
-    /// A sink that has retried may write in another way. A sink in trouble retries before a delivery ends.
+    /// A sink that has retried may write in another way. An impaired sink retries before a delivery ends.
     pub(crate) fn count_retries(&mut self) {
         if self.supervisor.is_open() {
             return;

@@ -6,7 +6,7 @@
 //!
 //! Glommio panics where the system refuses what it asks for, at the start (the topology of the machine in `/sys`) and later
 //! (io_uring, in a sandbox that was entered meanwhile). So the executor is made and run on a thread of ours, never on the
-//! caller's, and is not asked to pin anything. When it panics between two turns, the shard goes on without it, on the same
+//! caller's, and is not asked to pin anything. When it panics between two batches, the shard goes on without it, on the same
 //! thread.
 
 use std::{
@@ -84,7 +84,7 @@ fn executor() -> Option<LocalExecutor> {
     catch_panic(|| builder.make()).ok()?.ok()
 }
 
-/// The shard, between two turns. During a turn it is out: a shard that panics in its turn is not run again.
+/// The shard, while it is not running. A shard that panics while it runs is not run again.
 #[derive(Default)]
 struct SharedShard(RefCell<Option<Shard>>);
 

@@ -71,12 +71,13 @@ impl Follower {
     /// A logger of the container of now, if there is another one than was asked for last.
     pub(super) fn find(&self, source: &str) -> Option<Logger> {
         let generation = self.leader.generation();
-        // Relaxed, both: a thread that misses the other's store asks once more.
+        // Relaxed: a thread that misses the other's store asks once more.
         if self.asked.load(Ordering::Relaxed) == generation {
             return None;
         }
         let found = (self.leader.find)(source);
         if found.is_none() {
+            // Relaxed: see above.
             self.asked.store(generation, Ordering::Relaxed);
         }
         found

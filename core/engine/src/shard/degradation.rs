@@ -4,19 +4,19 @@ use std::time::{Duration, Instant};
 
 use crate::{
     accounts::HealthLevel,
-    delivery::sink_worker::{SinkTrouble, SinkWorker},
+    delivery::sink_worker::{SinkImpairment, SinkWorker},
     shard::{Shard, pipeline::Pipeline},
 };
 
-/// How often a sink in trouble is reported.
-const TROUBLE_INTERVAL: Duration = Duration::from_secs(60);
+/// How often an impaired sink is reported.
+const IMPAIRMENT_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The emergency lines so far: reports on stderr of events that no sink took, and of sinks in trouble.
+/// The emergency lines so far: reports on stderr of events that no sink took, and of impaired sinks.
 #[derive(Debug, Default)]
 pub(super) struct Emergency {
     reported: u64,
     last: Option<Instant>,
-    /// The sinks in trouble that were reported, and when. A sink is a name among few.
+    /// The impaired sinks that were reported, and when. A sink is a name among few.
     sinks: Vec<(String, Instant)>,
 }
 
@@ -33,10 +33,10 @@ impl Emergency {
         Some(events)
     }
 
-    /// Whether to report this sink's trouble: at once, and then each minute.
+    /// Whether to report this impaired sink: at once, and then each minute.
     fn begin_sink(&mut self, sink: &str, now: Instant) -> bool {
         match self.sinks.iter_mut().find(|(known, _)| known == sink) {
-            Some((_, last)) if now.saturating_duration_since(*last) < TROUBLE_INTERVAL => return false,
+            Some((_, last)) if now.saturating_duration_since(*last) < IMPAIRMENT_INTERVAL => return false,
             Some((_, last)) => *last = now,
             None => self.sinks.push((sink.to_owned(), now)),
         }
@@ -48,7 +48,7 @@ impl Shard {
     /// When every sink fails, a line goes to stderr: at most one a second, and with counts only.
     pub(super) fn report_if_no_sink_works(&mut self, now: Instant) {
         let lost: u64 = self.sinks.workers.iter().map(SinkWorker::failed_events).sum();
-        let is_failing = |worker: &SinkWorker| worker.trouble(now) == Some(SinkTrouble::Fails);
+        let is_failing = |worker: &SinkWorker| worker.impairment(now) == Some(SinkImpairment::Fails);
         if self.sinks.workers.iter().all(is_failing) && lost > self.sinks.emergency.reported {
             let Some(events) = self.sinks.emergency.begin(lost, now) else { return };
             let reasons: Vec<String> = self.sinks.workers.iter().map(|worker| self.reason(worker.name())).collect();
@@ -57,18 +57,18 @@ impl Shard {
     }
 
     /// A line goes to stderr for each sink that stalls, or fails while another sink works: at once, and then each minute.
-    pub(super) fn report_sinks_in_trouble(&mut self, now: Instant) {
-        if self.sinks.workers.iter().all(|worker| worker.trouble(now).is_none()) {
+    pub(super) fn report_impaired_sinks(&mut self, now: Instant) {
+        if self.sinks.workers.iter().all(|worker| worker.impairment(now).is_none()) {
             return;
         }
         self.port.health.set(health(&self.stages.pipeline, &self.sinks.workers, now));
-        let works = self.sinks.workers.iter().any(|worker| worker.trouble(now).is_none());
+        let works = self.sinks.workers.iter().any(|worker| worker.impairment(now).is_none());
         for place in 0..self.sinks.workers.len() {
             let Some(worker) = self.sinks.workers.get_mut(place) else { continue };
-            let text = match worker.trouble(now) {
-                Some(SinkTrouble::Stalls) => "takes no events",
+            let text = match worker.impairment(now) {
+                Some(SinkImpairment::Stalls) => "takes no events",
                 // Where no sink works, the line with the losses has the reasons.
-                Some(SinkTrouble::Fails) if works => "fails",
+                Some(SinkImpairment::Fails) if works => "fails",
                 _ => continue,
             };
             worker.count_retries();
@@ -91,7 +91,7 @@ impl Shard {
 
 /// How much of the pipeline works.
 pub(super) fn health(pipeline: &Pipeline, workers: &[SinkWorker], now: Instant) -> HealthLevel {
-    let failing = workers.iter().filter(|worker| worker.trouble(now).is_some()).count();
+    let failing = workers.iter().filter(|worker| worker.impairment(now).is_some()).count();
     // A container has a sink at least.
     if failing == workers.len() {
         return HealthLevel::Emergency;

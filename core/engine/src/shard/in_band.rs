@@ -116,7 +116,7 @@ impl LossReports {
         has_unreported.then(|| report.map_or(look, |report| report.max(look)))
     }
 
-    /// Whether a report may be made. `is_last`: the shard stops. There is one report then: a sink could lose that, too.
+    /// Whether a report may be made. `is_last`: the shard stops. There is one report then: a sink could drop that, too.
     fn may_report(&self, now: Instant, is_last: bool) -> bool {
         if is_last {
             return !self.has_reported_last;
@@ -131,11 +131,11 @@ impl LossReports {
 }
 
 impl Shard {
-    /// Looks for losses, and for sinks in trouble, every 100 ms.
-    pub(super) fn look_for_trouble(&mut self, now: Instant) {
+    /// Looks for losses, and for impaired sinks, every 100 ms.
+    pub(super) fn look_for_losses(&mut self, now: Instant) {
         if self.source.losses.begin_look(now) {
             self.collect_losses();
-            self.report_sinks_in_trouble(now);
+            self.report_impaired_sinks(now);
         }
     }
 
@@ -222,7 +222,7 @@ impl Shard {
         self.port.counters.in_hand.set(0, batch.len() as u64);
         let lost_before = self.port.counters.lost.read();
         self.stages.pipeline.run_report(&mut batch, &self.port);
-        // A report that the pipeline loses makes no other report.
+        // A report that the pipeline drops makes no other report.
         self.source.losses.pipeline.add(&self.port.counters.lost.read().since(&lost_before));
         // A redactor may take the reports out.
         if !batch.is_empty() {

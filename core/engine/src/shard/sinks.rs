@@ -49,7 +49,7 @@ impl ShardSinks {
         Ok(Self { workers, leaving: Vec::new(), emergency: Emergency::default(), policy, diagnostics })
     }
 
-    /// Whether a batch may come: every sink takes or drops it. A stalled sink loses its events as long as another sink has
+    /// Whether a batch may come: every sink takes or drops it. A stalled sink drops its events as long as another sink has
     /// room; where none has, the events wait.
     pub(super) fn are_ready(&mut self, now: Instant) -> bool {
         let (mut has_room, mut is_stalled) = (false, false);

@@ -6,7 +6,7 @@ use bumpalo::{Bump, collections::Vec as BumpVec};
 use fapilog_record::{level::Level, timestamp::Timestamp};
 
 use crate::event::{
-    Event, FieldRef, Subject,
+    Event, EventSubject, FieldRef,
     internal::{InternalEvent, InternalEvents},
 };
 
@@ -22,7 +22,7 @@ pub struct Batch<'batch> {
     /// The number of events that were taken out of rings.
     taken: u64,
     /// The subjects of emitted events, by sequence number.
-    subjects: BumpVec<'batch, (u64, Subject<'batch>)>,
+    subjects: BumpVec<'batch, (u64, EventSubject<'batch>)>,
 }
 
 impl<'batch> Batch<'batch> {
@@ -94,10 +94,10 @@ impl<'batch> Batch<'batch> {
         }
     }
 
-    /// As [`emit`](Self::emit), for an event that speaks of other events: it goes to every sink that they go to.
+    /// As [`emit`](Self::emit), for an event that sums up others: it goes to every sink that they go to.
     pub fn emit_about(
         &mut self,
-        subject: &Subject<'_>,
+        subject: &EventSubject<'_>,
         level: Level,
         target: &str,
         message: &str,
@@ -108,14 +108,14 @@ impl<'batch> Batch<'batch> {
         let Some(event) = self.events.last().filter(|_| self.emitted > emitted_before) else { return };
         let kept = |text: &str| -> &'batch str { self.arena.alloc_str(text) };
         let subject =
-            Subject { level: subject.level, target: subject.target.map(kept), source: subject.source.map(kept) };
+            EventSubject { level: subject.level, target: subject.target.map(kept), source: subject.source.map(kept) };
         self.subjects.push((event.id().sequence, subject));
     }
 
-    /// The events that an emitted event speaks of. Hidden, because only the engine routes events.
+    /// The events that an emitted event sums up. Hidden, because only the engine routes events.
     #[doc(hidden)]
     #[must_use]
-    pub fn subject_of(&self, event: &Event<'_>) -> Option<Subject<'batch>> {
+    pub fn subject_of(&self, event: &Event<'_>) -> Option<EventSubject<'batch>> {
         if self.subjects.is_empty() || event.producer().id() != 0 {
             return None;
         }

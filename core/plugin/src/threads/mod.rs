@@ -42,7 +42,7 @@ pub fn spawn_thread(name: impl Into<String>, work: impl FnOnce() + Send + 'stati
 /// Marks this thread as one that works for a sink, for as long as it lives: its log calls never wait for a drain, as those on
 /// a thread of [`spawn_thread`] do not. For threads of a runtime that the sink's client library brings along.
 pub fn work_for_a_sink() {
-    std::mem::forget(drain_thread::enter());
+    let _for_good = std::mem::ManuallyDrop::new(drain_thread::enter());
 }
 
 /// Runs `work` with no fork in the middle of it: for a lock of the whole process, which a child would otherwise inherit

@@ -10,7 +10,7 @@ use std::{
 
 use fapilog_plugin::{
     error::PluginError,
-    event::{Batch, Event, FieldRef, Subject},
+    event::{Batch, Event, EventSubject, FieldRef},
     processor::Processor,
 };
 use fapilog_record::{
@@ -200,7 +200,7 @@ fn report(entry: Option<DedupeWindow>, batch: &mut Batch<'_>) {
         field(FieldGroup::Metrics, "repeated", ValueRef::U64(repeated)),
     ];
     let Original { level, source, target, .. } = &*original;
-    let subject = Subject { level: Some(*level), target: Some(target), source: Some(source) };
+    let subject = EventSubject { level: Some(*level), target: Some(target), source: Some(source) };
     batch.emit_about(&subject, *level, TARGET, "event repeated", &fields);
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog_plugin::event::{Batch, Event, FieldRef, Subject};
+use fapilog_plugin::event::{Batch, Event, EventSubject, FieldRef};
 use fapilog_record::{field_group::FieldGroup, level::Level, text::bounded::front, value::ValueRef};
 
 use crate::process::throttle::bucket::TokenBucket;
@@ -128,11 +128,13 @@ impl Episode {
 }
 
 impl Whose {
-    /// The events that a report speaks of.
-    fn subject(&self) -> Subject<'_> {
+    /// The events that a report sums up.
+    fn subject(&self) -> EventSubject<'_> {
         match self {
-            Self::SourceAndLevel(source, level) => Subject { level: Some(*level), source: Some(source), target: None },
-            Self::Field { .. } => Subject::default(),
+            Self::SourceAndLevel(source, level) => {
+                EventSubject { level: Some(*level), source: Some(source), target: None }
+            }
+            Self::Field { .. } => EventSubject::default(),
         }
     }
 

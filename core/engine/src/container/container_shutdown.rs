@@ -24,13 +24,13 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The parts of a container that its end needs.
 #[derive(Debug, Clone)]
-pub(super) struct Ending {
+pub(super) struct ContainerShutdown {
     pub(super) frontend: Arc<Frontend>,
     pub(super) hosts: Arc<Mutex<Vec<Host>>>,
     pub(super) diagnostics: DiagnosticLog,
 }
 
-impl Ending {
+impl ContainerShutdown {
     pub(super) fn frontend(&self) -> &Arc<Frontend> {
         &self.frontend
     }
