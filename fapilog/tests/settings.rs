@@ -344,9 +344,11 @@ fn a_settings_file_that_cannot_be_read_keeps_the_error_of_the_system() {
 
     let (registry, _events) = with_memory();
     let container = plain().build().unwrap().into_builder_with(&registry).unwrap().start().unwrap();
-    let error = fapilog::Error::from(container.reload_file(&missing).unwrap_err());
-    assert_eq!(error.code(), "configuration.settings");
+    let error = container.reload_file(&missing).unwrap_err();
     assert!(std::error::Error::source(&error).unwrap().is::<std::io::Error>());
+    let error = fapilog::Error::from(error);
+    assert_eq!(error.code(), "configuration.settings");
+    assert!(error.to_string().contains("missing.toml"), "{error}");
 }
 
 #[test]

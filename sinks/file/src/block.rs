@@ -1,6 +1,9 @@
 //! The memory that events are encoded into.
 
-use std::ops::Range;
+use std::{
+    alloc::{Layout, alloc_zeroed},
+    ops::Range,
+};
 
 use rustix::mm::{Advice, madvise};
 
@@ -42,12 +45,12 @@ impl BlockRange {
 }
 
 impl Block {
-    /// An empty block.
-    pub(super) fn new(block_bytes: usize) -> Self {
-        let mut block = Self { bytes: vec![0; capacity_bytes(block_bytes)], is_pooled: true };
+    /// An empty block; `None` if there is no memory for it.
+    pub(super) fn new(block_bytes: usize) -> Option<Self> {
+        let mut block = Self { bytes: zeros(capacity_bytes(block_bytes))?, is_pooled: true };
         block.advise_huge_pages();
         block.reset();
-        block
+        Some(block)
     }
 
     /// Asks the kernel for huge pages, where the block is long enough: a write then has one segment for each 2 MiB, and not
@@ -108,6 +111,18 @@ impl Block {
     }
 }
 
+/// Zeros, whose pages come into memory as they are used; `None` if the system refuses them. `vec!` would end the process then.
+fn zeros(count: usize) -> Option<Vec<u8>> {
+    let layout = Layout::array::<u8>(count.max(1)).ok()?;
+    // SAFETY: the layout is of a byte at least.
+    let memory = unsafe { alloc_zeroed(layout) };
+    if memory.is_null() {
+        return None;
+    }
+    // SAFETY: the memory is the global allocator's, of this size and of alignment 1, and every byte of it is zero.
+    Some(unsafe { Vec::from_raw_parts(memory, layout.size(), layout.size()) })
+}
+
 /// Capacity of a new block.
 fn capacity_bytes(block_bytes: usize) -> usize {
     // A page for the partial page.
@@ -127,7 +142,7 @@ mod tests {
 
     /// A block whose bytes from the returned start on are not on a page boundary.
     fn misaligned_block() -> (Block, usize) {
-        let mut block = Block::new(BLOCK_BYTES);
+        let mut block = Block::new(BLOCK_BYTES).unwrap();
         let start = block.reset() + 1;
         block.bytes.push(0);
         block.bytes.extend((0..BLOCK_BYTES).map(|number| number as u8));
@@ -145,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_block_has_outgrown_its_memory_when_that_is_more_than_doubled() {
-        let mut block = Block::new(BLOCK_BYTES);
+        let mut block = Block::new(BLOCK_BYTES).unwrap();
         let doubled = 2 * block.bytes.capacity();
         block.bytes = vec![0; doubled];
         assert!(!block.has_outgrown(BLOCK_BYTES));
@@ -156,7 +171,7 @@ mod tests {
     #[test]
     fn a_long_block_begins_on_a_huge_page_and_has_room_for_its_bytes_behind_that() {
         for block_bytes in [1 << 20, 16 << 20] {
-            let mut block = Block::new(block_bytes);
+            let mut block = Block::new(block_bytes).unwrap();
             let start = block.reset();
             let room = block.bytes.capacity() - start;
             assert!((block.bytes.as_ptr().addr() + start).is_multiple_of(HUGE_PAGE_BYTES));
@@ -166,7 +181,7 @@ mod tests {
 
     #[test]
     fn an_empty_block_begins_on_a_page_boundary_after_its_padding() {
-        let mut block = Block::new(BLOCK_BYTES);
+        let mut block = Block::new(BLOCK_BYTES).unwrap();
         block.bytes.push(1);
         let start = block.reset();
         assert_eq!((start, block.is_aligned(start)), (block.bytes.len(), true));

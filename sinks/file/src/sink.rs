@@ -50,7 +50,12 @@ impl FileWriterSink {
         }
         let direct = direct.ok();
         let is_direct = direct.is_some();
-        let blocks = (0..options.blocks_in_flight + BLOCKS_SPARE).map(|_| Block::new(options.block_bytes)).collect();
+        let blocks = (0..options.blocks_in_flight + BLOCKS_SPARE).map(|_| Block::new(options.block_bytes));
+        let blocks = blocks.collect::<Option<Vec<Block>>>().ok_or_else(|| SinkError::Io {
+            operation: "allocate the blocks of",
+            path: path.clone(),
+            source: std::io::ErrorKind::OutOfMemory.into(),
+        })?;
         let engine = engine(FileHandles { buffered, direct }, &path, options.engine, context)?;
         let mut writer =
             BatchWriter::new(engine, blocks, options.block_bytes, end, partial_page, is_direct, options.sync);

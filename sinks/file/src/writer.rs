@@ -389,7 +389,9 @@ impl BatchWriter {
             return;
         }
         let has_outgrown = block.has_outgrown(self.block_bytes);
-        self.free.push(if has_outgrown { Block::new(self.block_bytes) } else { block });
+        // Without memory for another, the long one is kept.
+        let new = if has_outgrown { Block::new(self.block_bytes) } else { None };
+        self.free.push(new.unwrap_or(block));
     }
 }
 

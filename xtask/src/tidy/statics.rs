@@ -40,6 +40,8 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("AT_EXIT",            "core/engine/src/container/at_exit.rs",             "the exit of a process is a single one"),
     ("ONCE",               "core/engine/src/container/at_exit.rs",             "the handler of the exit is registered once"),
     ("TO_COME",            "core/engine/src/producer/mod.rs",                  "the frontend of loggers without a container yet: shared, closed, without state"),
+    ("AT_LOAD",            "core/plugin/src/threads/inherited.rs",             "the CPUs of the process when it was loaded"),
+    ("REMEMBER",           "core/plugin/src/threads/inherited.rs",             "has the loader fill `AT_LOAD` before `main`"),
     ("GLOBAL",             "fapilog/src/global/mod.rs",                        "the global container"),
     ("LEADER",             "fapilog/src/global/mod.rs",                        "loggers of a program find its container, whenever it comes"),
     ("GENERATION",         "fapilog/src/global/mod.rs",                        "the number of changes of the global container, for `CACHED`"),

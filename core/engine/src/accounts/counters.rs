@@ -20,13 +20,6 @@ impl SingleWriterCounter {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
     }
 
-    /// Sets the count. Only its one writer may call this.
-    #[inline(always)]
-    pub(crate) fn set(&self, n: u64) {
-        // Relaxed: see `add`.
-        self.0.store(n, Ordering::Relaxed);
-    }
-
     /// Adds `n` where several threads may write at once.
     pub(crate) fn add_shared(&self, n: u64) {
         if seeded::bug("shared_counter_by_load_and_store") {
@@ -45,29 +38,46 @@ impl SingleWriterCounter {
     }
 }
 
-/// Losses by reason.
+/// Losses by reason, and their sum.
 #[derive(Debug, Default)]
-pub(crate) struct LossCounters([SingleWriterCounter; LossReason::ALL.len()]);
+pub(crate) struct LossCounters {
+    by_reason: [SingleWriterCounter; LossReason::ALL.len()],
+    sum: SingleWriterCounter,
+}
 
 impl LossCounters {
     pub(crate) fn add(&self, reason: LossReason, n: u64) {
-        if let Some(counter) = self.0.get(reason.index()) {
+        if let Some(counter) = self.by_reason.get(reason.index()) {
             counter.add(n);
+            self.sum.add(n);
         }
     }
 
     pub(crate) fn add_shared(&self, reason: LossReason, n: u64) {
-        if let Some(counter) = self.0.get(reason.index()) {
+        if let Some(counter) = self.by_reason.get(reason.index()) {
             counter.add_shared(n);
+            self.sum.add_shared(n);
         }
     }
 
     pub(crate) fn read(&self) -> Losses {
         let mut losses = Losses::default();
-        for (count, counter) in losses.0.iter_mut().zip(&self.0) {
+        for (count, counter) in losses.0.iter_mut().zip(&self.by_reason) {
             *count = counter.get();
         }
         losses
+    }
+
+    /// The losses since `seen` was read, if there are any. `seen` is brought up to date. Where there are none, a single load
+    /// shows that.
+    pub(crate) fn read_new(&self, seen: &mut Losses) -> Option<Losses> {
+        if self.sum.get() == seen.total() {
+            return None;
+        }
+        let now = self.read();
+        let new = now.since(seen);
+        *seen = now;
+        Some(new)
     }
 }
 
@@ -154,18 +164,22 @@ pub(crate) struct ShardCounters {
 
 /// How many events of the batch in hand are counted elsewhere already: filtered, lost, or passed to the sinks. Their rings
 /// have them still among the events that are not drained. Negative while plugins have added events.
+///
+/// A figure for reports while a drain hangs, on which nothing depends: no model need see it.
 #[derive(Debug, Default)]
-pub(crate) struct BatchInHand(SingleWriterCounter);
+pub(crate) struct BatchInHand(std::sync::atomic::AtomicU64);
 
 impl BatchInHand {
     /// Sets the number of events that were taken out of rings, and how many of the batch `left` are counted nowhere else.
     pub(crate) fn set(&self, taken: u64, left: u64) {
-        self.0.set(taken.wrapping_sub(left));
+        // Relaxed: one writer, and readers want a figure only.
+        self.0.store(taken.wrapping_sub(left), Ordering::Relaxed);
     }
 
     /// Subtracts the events that are counted elsewhere from those that are not drained.
     pub(crate) fn subtract_from(&self, not_drained: u64) -> u64 {
-        let left = not_drained.wrapping_sub(self.0.get());
+        // Relaxed: see `set`.
+        let left = not_drained.wrapping_sub(self.0.load(Ordering::Relaxed));
         // The two are of different moments while threads log: a difference below zero is none.
         if left > u64::MAX / 2 { 0 } else { left }
     }

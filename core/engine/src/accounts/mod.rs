@@ -22,7 +22,7 @@ use std::fmt;
 use thiserror::Error;
 
 pub(crate) use crate::accounts::{
-    counters::{LaneCounters, LaneTotals, PluginCounters, ShardCounters, SinkCounters},
+    counters::{LaneCounters, LaneTotals, LossCounters, PluginCounters, ShardCounters, SinkCounters},
     state::HealthGauge,
 };
 pub use crate::accounts::{

@@ -89,5 +89,5 @@ impl ContainerShutdown {
 pub(super) fn lost_to_deadline(accounts: &Accounts) -> u64 {
     let late = |losses: &Losses| losses.of(LossReason::ShutdownDeadline);
     let at_sinks = accounts.sinks.iter().map(|sink| late(&sink.lost)).max();
-    late(&accounts.lost) + at_sinks.unwrap_or(0) + accounts.pending_total()
+    late(&accounts.lost) + at_sinks.unwrap_or(0)
 }

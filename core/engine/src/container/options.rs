@@ -17,6 +17,7 @@ use crate::{
     container::ContainerBuilder,
     diagnostics::{DiagnosticSettings, ErrorCallback},
     executor::Executor,
+    host::probe,
     order::EventOrder,
     producer::{Limits, OverflowStrategy},
     shard::{ShardSettings, idle::IdleSettings},
@@ -276,8 +277,9 @@ impl ContainerOptions {
     /// The problem of `drain_cpus` on this machine.
     pub(super) fn cpu_problem(&self) -> Option<Problem> {
         let cpus = self.pinned_cpus()?;
-        let allowed = crate::host::probe::allowed_cpus();
-        let is_wrong = cpus.len() != self.shards || cpus.iter().any(|cpu| !allowed.contains(cpu));
+        let allowed = probe::allowed_cpus();
+        let is_usable = |cpu: &usize| allowed.contains(cpu) || probe::can_pin(*cpu);
+        let is_wrong = cpus.len() != self.shards || !cpus.iter().all(is_usable);
         is_wrong.then(|| {
             let text = format!("it must name {} of the CPUs that this process may use: {allowed:?}", self.shards);
             Problem::new("drain_cpus", format!("{cpus:?}"), text)

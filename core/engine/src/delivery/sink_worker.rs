@@ -247,11 +247,8 @@ impl SinkWorker {
     }
 
     /// Events that were lost at this sink since the last call.
-    pub(crate) fn collect_losses(&mut self) -> Losses {
-        let lost = self.counters.lost.read();
-        let new = lost.since(&self.health.collected);
-        self.health.collected = lost;
-        new
+    pub(crate) fn collect_losses(&mut self) -> Option<Losses> {
+        self.counters.lost.read_new(&mut self.health.collected)
     }
 
     /// Keeps losses at this sink for a report of its own, because it takes no events now.

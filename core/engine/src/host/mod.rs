@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use fapilog_plugin::threads::signals;
+use fapilog_plugin::threads::{inherited, signals};
 
 use crate::{
     diagnostics::DiagnosticLog,
@@ -45,6 +45,7 @@ impl Host {
         let (ended, has_ended) = mpsc::channel();
         let _blocked = signals::block_all();
         let joiner = std::thread::Builder::new().name("fapilog-join".to_owned()).spawn(move || {
+            inherited::shed();
             // A host that panicked has ended its shard by dropping it; everything is counted.
             drop(self.thread.join());
             let _ = ended.send(());

@@ -2,6 +2,7 @@
 //!
 //! Glommio panics or exits the process where io_uring is missing or memory may not be locked. So both are checked first.
 
+use fapilog_plugin::threads::inherited;
 use thiserror::Error;
 
 /// The reason why glommio cannot run in this process.
@@ -82,12 +83,19 @@ fn locked_memory() -> Result<(), GlommioUnavailable> {
     Err(GlommioUnavailable::LockedMemory { limit_bytes: limit.rlim_cur, needed_bytes: GLOMMIO_LOCKED_BYTES })
 }
 
-/// The CPUs that this process may use, in order (`sched_getaffinity`); empty where the system does not report them.
+/// The CPUs that this process could use when it was loaded, in order; empty where the system does not report them. The
+/// thread that asks may be pinned to one of them.
 pub(crate) fn allowed_cpus() -> Vec<usize> {
-    if cfg!(miri) {
-        return Vec::new();
-    }
-    core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect()
+    inherited::cpus_at_load().unwrap_or_default()
+}
+
+/// Whether a thread can be pinned to this CPU: the process may have got more CPUs since it was loaded.
+pub(crate) fn can_pin(cpu: usize) -> bool {
+    let attempt = std::thread::Builder::new().spawn(move || {
+        inherited::shed();
+        core_affinity::set_for_current(core_affinity::CoreId { id: cpu })
+    });
+    attempt.is_ok_and(|thread| thread.join().unwrap_or(false))
 }
 
 /// The CPUs for the shards: those asked for, or the last ones allowed, since programs and interrupts favour the first.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use fapilog_plugin::threads::drain_thread;
+use fapilog_plugin::threads::{drain_thread, inherited};
 
 use crate::{
     error::StartError,
@@ -34,8 +34,9 @@ pub(super) fn start(
         .map_err(|source| StartError::Thread { source })
 }
 
-/// Pins this thread. A shard that is not pinned is slower, and as correct.
+/// Pins this thread, which has what the process was loaded with before, and not what the starting thread has. A shard that is not pinned is slower, and as correct.
 pub(super) fn pin(cpu: Option<usize>) {
+    inherited::shed();
     if let Some(id) = cpu {
         core_affinity::set_for_current(core_affinity::CoreId { id });
     }

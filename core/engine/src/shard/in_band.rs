@@ -11,7 +11,7 @@ use fapilog_plugin::event::{Batch, FieldRef};
 use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 
 use crate::{
-    accounts::Losses,
+    accounts::{LossCounters, LossReason, Losses},
     delivery::sink_worker::{Readiness, SinkWorker},
     diagnostics::DiagnosticLog,
     shard::Shard,
@@ -71,23 +71,24 @@ impl LossReports {
         if losses.total() == 0 {
             return;
         }
-        self.since_flush += losses.total();
+        // Losses from before the container was there are none of the flush's.
+        self.since_flush += losses.total() - losses.of(LossReason::NoContainer);
         match self.unreported.iter_mut().find(|(known, _)| *known == place) {
             Some((_, sum)) => sum.add(losses),
             None => self.unreported.push((place, *losses)),
         }
     }
 
-    fn add_calls(&mut self, lost: Losses) {
-        let new = lost.since(&self.calls);
-        self.calls = lost;
-        self.add(LossPlace::Calls, &new);
+    fn add_calls(&mut self, lost: &LossCounters) {
+        if let Some(new) = lost.read_new(&mut self.calls) {
+            self.add(LossPlace::Calls, &new);
+        }
     }
 
-    fn add_pipeline(&mut self, lost: Losses) {
-        let new = lost.since(&self.pipeline);
-        self.pipeline = lost;
-        self.add(LossPlace::Pipeline, &new);
+    fn add_pipeline(&mut self, lost: &LossCounters) {
+        if let Some(new) = lost.read_new(&mut self.pipeline) {
+            self.add(LossPlace::Pipeline, &new);
+        }
     }
 
     /// Whether it is time to look for losses.
@@ -154,13 +155,12 @@ impl Shard {
         let losses = &mut self.source.losses;
         // Calls without a ring belong to no shard: the first one reports them.
         if self.info.index == 0 {
-            losses.add_calls(self.frontend.lane_registry.refused.read().lost);
+            losses.add_calls(&self.frontend.lane_registry.refused.refused.lost);
         }
-        losses.add_pipeline(self.port.counters.lost.read());
+        losses.add_pipeline(&self.port.counters.lost);
         let leaving = self.sinks.leaving.iter_mut().map(|leaving| &mut leaving.worker);
         for worker in self.sinks.workers.iter_mut().chain(leaving) {
-            let lost = worker.collect_losses();
-            if lost.total() > 0 {
+            if let Some(lost) = worker.collect_losses() {
                 losses.add(LossPlace::Sink(worker.name().to_owned()), &lost);
             }
         }
@@ -171,13 +171,24 @@ impl Shard {
         self.has_unreported_losses() && self.source.losses.may_report(now, is_last) && self.sinks.may_take_report(now)
     }
 
+    /// Whether a shard that stops, and whose rings are empty, has to report losses still. Reports them if a sink has room.
+    pub(super) fn has_last_report_left(&mut self, now: Instant) -> bool {
+        self.collect_losses();
+        if !self.has_report_due(now, true) {
+            return false;
+        }
+        if self.report_losses(now) {
+            self.source.losses.has_reported_last = true;
+        }
+        true
+    }
+
     /// Reports losses to the sinks that have room. Returns whether there was such a sink.
     pub(super) fn report_losses(&mut self, now: Instant) -> bool {
         if !self.sinks.takes_report(now) {
             return false;
         }
         self.source.losses.last_report = Some(now);
-        self.source.losses.has_reported_last |= self.lifecycle.stop.is_some();
         let unreported = std::mem::take(&mut self.source.losses.unreported);
         for (place, losses) in &unreported {
             add_diagnostic(place, losses, &self.sinks.diagnostics);
@@ -220,10 +231,10 @@ impl Shard {
         }
         self.port.counters.internal.add(batch.len() as u64);
         self.port.counters.in_hand.set(0, batch.len() as u64);
-        let lost_before = self.port.counters.lost.read();
+        self.source.losses.add_pipeline(&self.port.counters.lost);
         self.stages.pipeline.run_report(&mut batch, &self.port);
         // A report that the pipeline drops makes no other report.
-        self.source.losses.pipeline.add(&self.port.counters.lost.read().since(&lost_before));
+        let _ = self.port.counters.lost.read_new(&mut self.source.losses.pipeline);
         // A redactor may take the reports out.
         if !batch.is_empty() {
             self.sinks.encode_report(&batch, only, &self.port, now);

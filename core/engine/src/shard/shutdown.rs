@@ -72,8 +72,7 @@ impl Shard {
                 if is_flushing || !self.source.is_drained() {
                     return false;
                 }
-                self.collect_losses();
-                if self.has_report_due(now, true) {
+                if self.has_last_report_left(now) {
                     return false;
                 }
                 if !self.stages.has_finished {

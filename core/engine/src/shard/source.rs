@@ -99,9 +99,7 @@ impl ShardSource {
 }
 
 fn add_losses(ring: &mut RingState, reports: &mut LossReports) {
-    let lost = ring.counters.refused.lost.read();
-    if lost != ring.reported {
-        reports.add(LossPlace::Threads, &lost.since(&ring.reported));
-        ring.reported = lost;
+    if let Some(new) = ring.counters.refused.lost.read_new(&mut ring.reported) {
+        reports.add(LossPlace::Threads, &new);
     }
 }

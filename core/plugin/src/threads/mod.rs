@@ -2,6 +2,7 @@
 
 pub mod drain_thread;
 pub mod fork;
+pub mod inherited;
 mod lock;
 pub mod process;
 pub mod signals;
@@ -23,6 +24,9 @@ pub fn is_drain_thread() -> bool {
 /// Starts a thread that takes no signals, as all of the library's own: one that the program's handlers do not run on, and
 /// that a SIGPIPE or SIGXFSZ of its own making does not kill the program by.
 ///
+/// Nor does it inherit the CPUs, the scheduling policy and the nice value of the thread that starts it: it has those that the
+/// process was loaded with, and the ordinary policy.
+///
 /// The thread counts as a [drain's](is_drain_thread): what it logs never waits for a drain, which may be waiting for this very
 /// thread. So a client library that logs on a sink's thread slows nothing down. A thread that a sink starts otherwise, or that
 /// its libraries start, should call [`work_for_a_sink`] first.
@@ -33,6 +37,7 @@ pub fn spawn_thread(name: impl Into<String>, work: impl FnOnce() + Send + 'stati
     // Threads inherit the mask of the one that starts them.
     let _blocked = signals::block_all();
     let marked = || {
+        inherited::shed();
         let _mark = drain_thread::enter();
         work();
     };

@@ -39,7 +39,7 @@ impl Bench {
 
     fn on(disk: FakeDisk, sync: FileSync) -> Self {
         let expected = disk.content();
-        let blocks = (0..BLOCKS).map(|_| Block::new(BLOCK_BYTES)).collect();
+        let blocks = (0..BLOCKS).map(|_| Block::new(BLOCK_BYTES).unwrap()).collect();
         let partial_page = expected[expected.len() - expected.len() % PAGE_BYTES..].to_vec();
         let length = expected.len() as u64;
         let writer = BatchWriter::new(disk.engine(), blocks, BLOCK_BYTES, length, partial_page, true, sync);
@@ -323,7 +323,7 @@ fn the_memory_of_a_block_that_grew_far_is_not_kept() {
     bench.write_full(BLOCK_BYTES + 4_000_000);
     bench.assert_all_written();
     let most = bench.writer.free.iter().map(|block| block.bytes.capacity()).max().unwrap();
-    assert_eq!(most, Block::new(BLOCK_BYTES).bytes.capacity());
+    assert_eq!(most, Block::new(BLOCK_BYTES).unwrap().bytes.capacity());
     bench.write_full(3 * PAGE_BYTES);
     bench.assert_all_written();
 }
@@ -334,7 +334,7 @@ fn a_block_that_grew_a_little_is_kept_as_it_is() {
     bench.write_full(BLOCK_BYTES + 300_000);
     bench.assert_all_written();
     let most = bench.writer.free.iter().map(|block| block.bytes.capacity()).max().unwrap();
-    assert!(most > Block::new(BLOCK_BYTES).bytes.capacity());
+    assert!(most > Block::new(BLOCK_BYTES).unwrap().bytes.capacity());
 }
 
 #[test]
@@ -588,7 +588,7 @@ fn blocking_writer(buffered: std::fs::File, blocks: Vec<Block>) -> BatchWriter {
 
 #[test]
 fn what_a_blocking_engine_writes_is_complete_in_the_turn_that_starts_it() {
-    let mut writer = blocking_writer(tempfile::tempfile().unwrap(), vec![Block::new(BLOCK_BYTES)]);
+    let mut writer = blocking_writer(tempfile::tempfile().unwrap(), vec![Block::new(BLOCK_BYTES).unwrap()]);
     let mut block = writer.take_block().unwrap();
     block.push(b'x');
     let end = writer.write(block, false, Instant::now()).unwrap();
