@@ -61,7 +61,7 @@ fn drain(executor: Executor, shards: usize) -> Properties {
 fn pin_and_hurry() -> bool {
     // SAFETY: all zeros are an empty set.
     let mut cpus = unsafe { std::mem::zeroed::<libc::cpu_set_t>() };
-    let first = fapilog_plugin::threads::inherited::cpus_at_load().unwrap()[0];
+    let first = *fapilog_plugin::threads::inherited::cpus_at_load().unwrap().first().unwrap();
     // SAFETY: the number is below the size of the set.
     unsafe { libc::CPU_SET(first, &mut cpus) };
     // SAFETY: the set outlives the call.

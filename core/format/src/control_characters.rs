@@ -7,7 +7,7 @@ use fapilog_record::text::hex::hex;
 /// These are C0, DEL and C1 (ECMA-48: the starts of a terminal's sequences are among them), the line and paragraph
 /// separators, the controls of bidirectional text (Unicode Standard Annex 9, section 2), the marks of interlinear
 /// annotation, and the characters of the property `Default_Ignorable_Code_Point`, so that two texts that look alike are
-/// alike. Characters of that property stay as they are where a script needs them: see [`is_needed_by_a_script`].
+/// alike. Characters of that property stay as they are where a script needs them: see `is_needed_by_a_script`.
 pub(super) const fn is_control(c: char) -> bool {
     matches!(c,
         '\0'..='\x1f'

@@ -27,9 +27,10 @@ fn what_comes_late_meanwhile(before: u64) -> (Log, Accounts) {
 
 fn assert_exact(log: &Log, accounts: &Accounts, calls: u64) {
     let (full, closed) = (accounts.lost.of(LossReason::RingFull), accounts.lost.of(LossReason::ContainerClosed));
-    // The log itself reports losses for want of space, by an event of its own. It reports no calls that come too late.
-    let submitted = calls + full.min(1);
-    assert_eq!(accounts.submitted, submitted, "{INEXACT}: {accounts}");
+    // The log itself reports losses by events of its own: one for want of space, and one for calls that come too late, if the
+    // drain hears of them.
+    let submitted = accounts.submitted;
+    assert!((calls..=calls + 2).contains(&submitted), "{INEXACT}: {accounts}");
     assert_eq!(accounts.delivered_total() + full + closed, submitted, "{INEXACT}: {accounts}");
     assert_eq!((accounts.pending_total(), accounts.lost_total()), (0, full + closed), "{INEXACT}: {accounts}");
     assert_eq!(log.written(), accounts.delivered_total(), "{INEXACT}: {accounts}");

@@ -103,7 +103,12 @@ impl RingState {
         self.counters.drained.add(taken);
         debug_assert_eq!(self.counters.drained.get(), self.sequence, "an event has another number than it counts as");
         // A lane counts a call before it publishes the frame.
-        debug_assert!(self.sequence <= self.counters.submitted.get(), "more is drained than was submitted: {self:?}");
+        // Numbers alone, and a single panic: the stack of a model's thread is small.
+        debug_assert!(
+            self.sequence <= self.counters.submitted.get() || std::thread::panicking(),
+            "more is drained than was submitted: {} frames",
+            self.sequence
+        );
         self.consumer.release();
     }
 

@@ -67,14 +67,14 @@ pub fn shed() {
 fn cpus_of_this_thread() -> Option<libc::cpu_set_t> {
     // SAFETY: all zeros are an empty set.
     let mut cpus = unsafe { std::mem::zeroed::<libc::cpu_set_t>() };
-    // SAFETY: the set is as long as the call is told, and outlives it; zero stands for this thread.
+    // SAFETY: the set is of the given length, and outlives the call; zero stands for this thread.
     let failed = unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut cpus) } != 0;
     (!failed).then_some(cpus)
 }
 
 #[cfg(all(target_os = "linux", not(miri)))]
 fn nice_of_this_thread() -> libc::c_int {
-    // SAFETY: takes numbers and touches no memory of ours; zero stands for this thread. An error is not told from -1, which
+    // SAFETY: takes numbers and touches no memory of ours; zero stands for this thread. An error looks like -1, which
     // a thread that may read its own value does not meet.
     unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
 }
