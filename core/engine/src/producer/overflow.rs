@@ -184,34 +184,44 @@ impl SpaceWait {
 mod tests {
     use super::*;
 
-    fn wait_in_vain(port: &ShardPort) -> u32 {
+    const BLOCK: Overflow = Overflow::Block { timeout: Duration::from_secs(3600) };
+
+    /// Begins a wait, if that is allowed.
+    fn begin(port: &ShardPort) -> Option<SpaceWait> {
         let mut wait = None;
-        let mut steps = 0;
-        while may_wait(&mut wait, Overflow::Block { timeout: Duration::from_millis(1) }, port) {
-            steps += 1;
-        }
-        steps
+        may_wait(&mut wait, BLOCK, port).then_some(wait).flatten()
+    }
+
+    /// Ends a wait, as at its deadline.
+    fn end(wait: SpaceWait, port: &ShardPort) {
+        let mut wait = Some(SpaceWait { deadline: Some(Instant::now()), ..wait });
+        assert!(!may_wait(&mut wait, BLOCK, port));
     }
 
     #[test]
     fn after_a_wait_in_vain_no_thread_waits_until_the_drain_has_made_space() {
         let port = ShardPort::default();
-        assert!(wait_in_vain(&port) > 0);
-        assert_eq!(wait_in_vain(&port), 0);
+        end(begin(&port).unwrap(), &port);
+        assert!(begin(&port).is_none());
         port.space.released();
-        assert!(wait_in_vain(&port) > 0);
-        assert_eq!(wait_in_vain(&port), 0);
+        end(begin(&port).unwrap(), &port);
+        assert!(begin(&port).is_none());
     }
 
     #[test]
-    fn space_that_is_made_after_the_last_attempt_ends_no_later_wait() {
+    fn a_wait_that_has_begun_goes_on_when_another_was_in_vain() {
         let port = ShardPort::default();
-        let mut wait = SpaceWait::new(Duration::from_millis(1), &port.space);
-        while wait.step(&port.space) {
-            if wait.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                port.space.released();
-            }
-        }
-        assert!(!port.space.is_vain());
+        let mut wait = begin(&port);
+        end(begin(&port).unwrap(), &port);
+        assert!(may_wait(&mut wait, BLOCK, &port));
+    }
+
+    #[test]
+    fn a_wait_is_not_in_vain_if_space_was_made_since_its_last_attempt() {
+        let port = ShardPort::default();
+        let wait = begin(&port).unwrap();
+        port.space.released();
+        end(wait, &port);
+        assert!(begin(&port).is_some());
     }
 }
