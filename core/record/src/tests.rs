@@ -371,6 +371,7 @@ fn a_sequence_of_sequences_is_cut_between_whole_ones() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes: it reads thousands of texts")]
 fn eight_thousand_short_texts_are_right_as_far_as_they_go() {
     let arguments = arguments![vec!["ten bytes."; 8000]];
     let (record, cut) = cut(&arguments, 65_536);
