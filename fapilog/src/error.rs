@@ -58,66 +58,82 @@ impl fmt::Display for ErrorKind {
 #[error("the program has a global container already; drop it before another is made")]
 pub struct AlreadyInitialized;
 
-/// Any error of this library.
-///
-/// `Display` and `Debug` both write the message with all its sources, `cannot start sink "file": cannot open app.log: Permission
-/// denied`: `Debug` is what a `main` that returns it prints. So it has no [`source`](std::error::Error::source) beside the one in
-/// its variant.
-#[doc(alias = "FapilogError")]
-#[non_exhaustive]
-pub enum Error {
-    /// A setting is invalid.
-    Settings(SettingsError),
-    /// A text names no level.
-    Level(LevelError),
-    /// A text is no list of directives.
-    Directives(DirectivesError),
-    /// The program has a global container already.
-    AlreadyInitialized(AlreadyInitialized),
-    /// A container did not start.
-    Start(StartError),
-    /// A running container could not be changed.
-    Change(ChangeError),
-    /// A running container could not take new settings.
-    #[cfg(feature = "settings")]
-    Reload(ReloadError),
-    /// A plugin could not be registered.
-    Register(RegisterError),
-    /// A flush is incomplete.
-    Flush(FlushError),
-    /// A shutdown is incomplete.
-    Shutdown(ShutdownError),
-    /// A plugin failed.
-    Plugin(PluginError),
-    /// A sink failed.
-    Sink(SinkError),
-}
+/// Declares [`Error`] with a variant for each of the library's errors, and all that is the same for each of them.
+macro_rules! declare_error {
+    (
+        $(#[$of_enum:meta])*
+        pub enum $name:ident {
+            $($(#[doc = $doc:literal])* $(#[cfg($cfg:meta)])? $variant:ident($type:ty),)*
+        }
+    ) => {
+        $(#[$of_enum])*
+        pub enum $name {
+            $($(#[doc = $doc])* $(#[cfg($cfg)])? $variant($type),)*
+        }
 
-macro_rules! from_errors {
-    ($($(#[$attribute:meta])* $variant:ident($type:ty),)*) => {$(
-        $(#[$attribute])*
-        impl From<$type> for Error {
-            fn from(error: $type) -> Self {
-                Self::$variant(error)
+        impl $name {
+            /// A stable code, for programs and for searching: see the book's page on errors.
+            #[must_use]
+            pub const fn code(&self) -> &'static str {
+                match self {
+                    $($(#[cfg($cfg)])? Self::$variant(error) => error.code(),)*
+                }
+            }
+
+            /// The error in the variant.
+            fn inner(&self) -> &(dyn std::error::Error + 'static) {
+                match self {
+                    $($(#[cfg($cfg)])? Self::$variant(error) => error,)*
+                }
             }
         }
-    )*};
+
+        $(
+            $(#[cfg($cfg)])?
+            impl From<$type> for $name {
+                fn from(error: $type) -> Self {
+                    Self::$variant(error)
+                }
+            }
+        )*
+    };
 }
 
-from_errors! {
-    Settings(SettingsError),
-    Level(LevelError),
-    Directives(DirectivesError),
-    AlreadyInitialized(AlreadyInitialized),
-    Start(StartError),
-    Change(ChangeError),
-    #[cfg(feature = "settings")]
-    Reload(ReloadError),
-    Register(RegisterError),
-    Flush(FlushError),
-    Shutdown(ShutdownError),
-    Plugin(PluginError),
-    Sink(SinkError),
+declare_error! {
+    /// Any error of this library.
+    ///
+    /// `Display` and `Debug` both write the message with all its sources, `cannot start sink "file": cannot open app.log: Permission
+    /// denied`: `Debug` is what a `main` that returns it prints. So it has no [`source`](std::error::Error::source) beside the one in
+    /// its variant.
+    #[doc(alias = "FapilogError")]
+    #[non_exhaustive]
+    pub enum Error {
+        /// A setting is invalid.
+        Settings(SettingsError),
+        /// A text names no level.
+        Level(LevelError),
+        /// A text is no list of directives.
+        Directives(DirectivesError),
+        /// The program has a global container already.
+        AlreadyInitialized(AlreadyInitialized),
+        /// A container did not start.
+        Start(StartError),
+        /// A running container could not be changed.
+        Change(ChangeError),
+        /// A running container could not take new settings.
+        #[cfg(feature = "settings")]
+        Reload(ReloadError),
+        /// A plugin could not be registered.
+        Register(RegisterError),
+        /// A flush is incomplete.
+        Flush(FlushError),
+        /// A shutdown is incomplete.
+        Shutdown(ShutdownError),
+        /// A plugin failed.
+        Plugin(PluginError),
+        /// A sink failed.
+        Sink(SinkError),
+    }
 }
 
 impl fmt::Display for Error {
@@ -135,45 +151,6 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {}
 
 impl Error {
-    /// A stable code, for programs and for searching: see the book's page on errors.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Settings(error) => error.code(),
-            Self::Level(error) => error.code(),
-            Self::Directives(error) => error.code(),
-            Self::AlreadyInitialized(error) => error.code(),
-            Self::Start(error) => error.code(),
-            Self::Change(error) => error.code(),
-            #[cfg(feature = "settings")]
-            Self::Reload(error) => error.code(),
-            Self::Register(error) => error.code(),
-            Self::Flush(error) => error.code(),
-            Self::Shutdown(error) => error.code(),
-            Self::Plugin(error) => error.code(),
-            Self::Sink(error) => error.code(),
-        }
-    }
-
-    /// The error in the variant.
-    fn inner(&self) -> &(dyn std::error::Error + 'static) {
-        match self {
-            Self::Settings(error) => error,
-            Self::Level(error) => error,
-            Self::Directives(error) => error,
-            Self::AlreadyInitialized(error) => error,
-            Self::Start(error) => error,
-            Self::Change(error) => error,
-            #[cfg(feature = "settings")]
-            Self::Reload(error) => error,
-            Self::Register(error) => error,
-            Self::Flush(error) => error,
-            Self::Shutdown(error) => error,
-            Self::Plugin(error) => error,
-            Self::Sink(error) => error,
-        }
-    }
-
     /// The family of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -2,9 +2,11 @@
 #![cfg(feature = "settings")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is test code")]
 
+mod law;
+
 use std::{
     io::Read,
-    process::{Command, ExitStatus, Stdio},
+    process::{ExitStatus, Stdio},
     sync::OnceLock,
     time::{Duration, Instant},
 };
@@ -44,8 +46,7 @@ fn the_child() {
 
 /// Runs a child. Returns its status, its log lines, and how long it took.
 fn run(role: &str) -> (ExitStatus, Vec<String>, Duration) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "the_child", "--nocapture", "--test-threads=1"]).env(ROLE, role);
+    let mut command = law::child("the_child", ROLE, role);
     let start = Instant::now();
     let output = command.stderr(Stdio::inherit()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -180,8 +181,7 @@ fn a_program_that_aborts_ends_at_once() {
 #[test]
 fn an_exit_waits_for_a_reader_that_has_stopped_for_a_few_seconds_only() {
     let (mut reader, writer) = std::io::pipe().unwrap();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "the_child", "--nocapture", "--test-threads=1"]).env(ROLE, "exits");
+    let mut command = law::child("the_child", ROLE, "exits");
     // Less room than the child logs.
     // SAFETY: the descriptor is the pipe's.
     assert_eq!(unsafe { libc::fcntl(std::os::fd::AsRawFd::as_raw_fd(&writer), libc::F_SETPIPE_SZ, 4096) }, 4096);

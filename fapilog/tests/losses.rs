@@ -4,7 +4,7 @@
 mod law;
 
 use std::{
-    process::{Command, Stdio},
+    process::Stdio,
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
@@ -202,8 +202,7 @@ fn child_logs_to_a_full_device() {
 
 /// The lines of fapilog on the standard error of a child in this role.
 fn lines_of_child(role: &str) -> Vec<String> {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "child_logs_to_a_full_device", "--nocapture", "--test-threads=1"]).env(ROLE, role);
+    let mut command = law::child("child_logs_to_a_full_device", ROLE, role);
     let output = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     text.lines().filter(|line| line.starts_with("fapilog: ")).map(str::to_owned).collect()

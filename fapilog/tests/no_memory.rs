@@ -4,7 +4,7 @@
 
 mod law;
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use fapilog::{error::StartError, format, sink};
 use law::thread_builder;
@@ -34,8 +34,7 @@ fn the_child() {
 
 #[test]
 fn a_start_without_memory_for_the_blocks_of_a_file_is_an_error() {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "the_child", "--nocapture", "--test-threads=1"]).env(ROLE, "child");
+    let mut command = law::child("the_child", ROLE, "child");
     let output = command.stdout(Stdio::null()).stderr(Stdio::piped()).output().unwrap();
     assert_eq!(output.status.code(), Some(REFUSED), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
 }

@@ -4,11 +4,7 @@
 
 mod law;
 
-use std::{
-    fs,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{fs, process::Stdio, time::Duration};
 
 use fapilog::{
     Container, Scope, Settings, debug, error,
@@ -321,8 +317,7 @@ fn a_consoles_queue_is_bounded_by_its_settings() {
 /// Runs the child below with a standard output that nobody reads.
 fn is_lost_at_an_unread_stdout(queue: &str) -> bool {
     let (_reader, writer) = std::io::pipe().unwrap();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "child_logs_to_stdout", "--nocapture", "--test-threads=1"]).env("QUEUE", queue);
+    let mut command = law::child("child_logs_to_stdout", "QUEUE", queue);
     let output = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
     match output.status.code() {
         Some(LOST) => true,

@@ -9,11 +9,7 @@
 
 mod law;
 
-use std::{
-    ffi::CString,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{ffi::CString, process::Stdio, time::Duration};
 
 use fapilog::{Container, container::Executor, info};
 use law::{TIMEOUT, memory, until};
@@ -52,8 +48,7 @@ fn refuse(call: libc::c_long) {
 
 /// Runs a child in this role, and returns what it wrote to its standard error; `None` where it may not set the scene.
 fn run(role: &str) -> Option<String> {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "the_child", "--nocapture", "--test-threads=1"]).env(ROLE, role);
+    let mut command = law::child("the_child", ROLE, role);
     let output = command.stdout(Stdio::null()).stderr(Stdio::piped()).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     match output.status.code() {

@@ -9,10 +9,7 @@ use std::{
     mem::ManuallyDrop,
     ops::Deref,
     path::Path,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -32,9 +29,6 @@ const UNNAMED: &str = "program";
 
 static GLOBAL: Mutex<GlobalState> = Mutex::new(GlobalState::None);
 
-/// The number of changes of [`GLOBAL`] to now: the threads' copies of the logger are keyed by it.
-static GENERATION: AtomicU64 = AtomicU64::new(0);
-
 /// The lock is held for moments only, never while user code runs: a plugin that is made, or the error callback, may ask
 /// for a logger. Nothing is allocated or freed under it: the program's allocator may log.
 #[derive(Debug, Clone)]
@@ -51,7 +45,8 @@ enum GlobalState {
     },
 }
 
-/// Loggers that were made before the container, or by its predecessor, find it by this.
+/// Loggers that were made before the container, or by its predecessor, find it by this. The threads' copies of the logger are
+/// keyed by its generation.
 static LEADER: Leader = Leader::new(|source| match GlobalState::now() {
     GlobalState::Running { container, .. } if !container.is_closed() => Some(container.logger(source)),
     _ => None,
@@ -90,12 +85,10 @@ impl GlobalState {
     /// Replaces the state.
     fn set(self) {
         let before = undivided(|| {
-            let mut state = lock(&GLOBAL);
-            // Relaxed: read by `CachedLogger::renew`, which then takes the lock.
-            GENERATION.fetch_add(1, Ordering::Relaxed);
-            std::mem::replace(&mut *state, self)
+            let before = std::mem::replace(&mut *lock(&GLOBAL), self);
+            LEADER.changed();
+            before
         });
-        LEADER.changed();
         // Outside of the lock: see `GlobalState`.
         drop(before);
     }
@@ -265,8 +258,7 @@ impl CachedLogger {
 
     #[inline(always)]
     fn is_current(&self) -> bool {
-        // Relaxed: the container that a thread sees is as new as what else it sees of the thread that set it.
-        self.generation == GENERATION.load(Ordering::Relaxed)
+        self.generation == LEADER.generation()
     }
 
     #[cold]
@@ -274,8 +266,8 @@ impl CachedLogger {
     fn renew(old: Option<Box<Self>>) -> Box<Self> {
         // The last logger of a container frees it.
         drop(old);
-        // Relaxed: see `is_current`. Before the state: if that changes meanwhile, the next call looks again.
-        let generation = GENERATION.load(Ordering::Relaxed);
+        // Before the state: if that changes meanwhile, the next call looks again.
+        let generation = LEADER.generation();
         let logger = GlobalState::now().into_logger();
         let logger = logger.unwrap_or_else(|| Logger::following(&LEADER, UNNAMED));
         // A thread that ends has nothing more that would clear the cell.

@@ -11,7 +11,9 @@
 pub(crate) mod sinks;
 
 use std::{
-    fmt, thread,
+    fmt,
+    process::Command,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -113,6 +115,13 @@ pub(crate) fn only(events: &MemoryEvents) -> Value {
     let mut all = parsed(events);
     assert_eq!(all.len(), 1, "{all:#?}");
     all.remove(0)
+}
+
+/// Runs a test of this program in a process of its own, which knows by the variable that it is one.
+pub(crate) fn child(test: &str, variable: &str, value: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(variable, value);
+    command
 }
 
 /// Waits for a condition.

@@ -1,13 +1,10 @@
 //! A test in a process of its own.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// Runs a test of this program in a process of its own, which knows by a variable that it is one.
 pub(super) fn in_child(test: &str, mode: &str) -> Output {
-    let program = std::env::current_exe().unwrap();
-    let mut command = Command::new(program);
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env("CHILD_MODE", mode);
-    let output = command.output().unwrap();
+    let output = crate::law::child(test, "CHILD_MODE", mode).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output
 }

@@ -44,7 +44,6 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("REMEMBER",           "core/plugin/src/threads/inherited.rs",             "has the loader fill `AT_LOAD` before `main`"),
     ("GLOBAL",             "fapilog/src/global/mod.rs",                        "the global container"),
     ("LEADER",             "fapilog/src/global/mod.rs",                        "loggers of a program find its container, whenever it comes"),
-    ("GENERATION",         "fapilog/src/global/mod.rs",                        "the number of changes of the global container, for `CACHED`"),
     ("CACHED",             "fapilog/src/global/mod.rs",                        "a thread's logger of the global container, so that a log call takes no lock"),
     ("CLEARING",           "fapilog/src/global/mod.rs",                        "clears `CACHED` when its thread ends"),
 ];

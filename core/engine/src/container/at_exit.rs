@@ -39,7 +39,7 @@ pub(super) fn register(shutdown: ContainerShutdown) {
     let mut room = Vec::with_capacity(undivided(|| list().len()) + 8);
     undivided(|| {
         let mut shutdowns = list();
-        if shutdowns.iter().any(|known| known.is_of(shutdown.frontend())) {
+        if shutdowns.iter().any(|known| known.is_of(&shutdown.frontend)) {
             return;
         }
         if shutdowns.len() == shutdowns.capacity() && room.capacity() > shutdowns.len() {
@@ -84,7 +84,7 @@ extern "C" fn drain_all() {
     let _ = catch_panic(|| {
         let mut shutdowns = take_all();
         // The containers of a parent process are left alone.
-        shutdowns.retain(|shutdown| !shutdown.frontend().is_in_forked_child());
+        shutdowns.retain(|shutdown| !shutdown.frontend.is_in_forked_child());
         let deadline = deadline_after(EXIT_TIMEOUT);
         shutdowns.iter().for_each(|shutdown| shutdown.request(deadline));
         for shutdown in &shutdowns {

@@ -31,10 +31,6 @@ pub(super) struct ContainerShutdown {
 }
 
 impl ContainerShutdown {
-    pub(super) fn frontend(&self) -> &Arc<Frontend> {
-        &self.frontend
-    }
-
     pub(super) fn is_of(&self, frontend: &Arc<Frontend>) -> bool {
         Arc::ptr_eq(&self.frontend, frontend)
     }

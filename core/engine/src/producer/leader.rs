@@ -36,7 +36,9 @@ impl Leader {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    fn generation(&self) -> u64 {
+    /// A number that is another one after each change.
+    #[inline]
+    pub fn generation(&self) -> u64 {
         // Acquire: pairs with `changed`.
         self.generation.load(Ordering::Acquire)
     }

@@ -45,7 +45,7 @@ impl Emergency {
 }
 
 impl Shard {
-    /// When every sink fails, a line goes to stderr: at most one a second, and with counts only.
+    /// When every sink fails, a line goes to stderr: at most one a second, with the count and the reasons.
     pub(super) fn report_if_no_sink_works(&mut self, now: Instant) {
         let lost: u64 = self.sinks.workers.iter().map(SinkWorker::failed_events).sum();
         let is_failing = |worker: &SinkWorker| worker.impairment(now) == Some(SinkImpairment::Fails);

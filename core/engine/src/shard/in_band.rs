@@ -223,8 +223,7 @@ impl Shard {
         if reports.is_empty() {
             return;
         }
-        self.source.clock.refresh(now);
-        self.stages.internal.set_now(self.source.clock.now(), now);
+        self.set_batch_time(now);
         let mut batch = Batch::new_in(&self.arena, reports.len(), &self.stages.internal);
         for (place, losses) in reports {
             emit(place, losses, &mut batch);
@@ -239,7 +238,6 @@ impl Shard {
         if !batch.is_empty() {
             self.sinks.encode_report(&batch, only, &self.port, now);
         }
-        self.port.counters.in_hand.set(0, 0);
         drop(batch);
         self.arena.reset();
     }

@@ -257,8 +257,7 @@ impl Shard {
             self.batch_events = BLOCKED_BATCH_EVENTS.min(self.settings.batch_events);
             return has_reported;
         }
-        self.source.clock.refresh(now);
-        self.stages.internal.set_now(self.source.clock.now(), now);
+        self.set_batch_time(now);
         if self.source.has_unknown_source {
             self.source.sources.update();
         }
@@ -328,14 +327,18 @@ impl Shard {
 
     /// Lets plugins emit their summaries into an empty batch, and encodes it for the sinks.
     fn take_summaries(&mut self, now: Instant, emit: impl FnOnce(&mut Pipeline, &mut Batch<'_>, &ShardPort)) {
-        self.source.clock.refresh(now);
-        self.stages.internal.set_now(self.source.clock.now(), now);
+        self.set_batch_time(now);
         let mut batch = Batch::new_in(&self.arena, 0, &self.stages.internal);
         emit(&mut self.stages.pipeline, &mut batch, &self.port);
         self.sinks.encode(&batch, &self.port, now);
-        self.port.counters.in_hand.set(0, 0);
         drop(batch);
         self.arena.reset();
+    }
+
+    /// Sets the time of the next batch.
+    fn set_batch_time(&mut self, now: Instant) {
+        self.source.clock.refresh(now);
+        self.stages.internal.set_now(self.source.clock.now(), now);
     }
 
     /// Whether this process is a forked child of the one whose shard this is.
