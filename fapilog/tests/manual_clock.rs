@@ -80,6 +80,41 @@ fn a_batch_knows_the_time_by_the_manual_clock() {
     end(&container, &mut drain);
 }
 
+/// The times of three events, with the clock set back so far behind the first.
+fn times_of_a_clock_set_back(by: Duration) -> Vec<String> {
+    let clock = ManualClock::new(NEW_YEAR);
+    let (container, mut drain, events) = started_manual(Container::builder().manual_clock(&clock));
+    let log = container.logger("clock");
+    info!(log, "first");
+    clock.set(Timestamp::from_unix_nanos(NEW_YEAR.unix_nanos() - by.as_nanos() as u64));
+    info!(log, "second");
+    clock.advance(Duration::from_millis(20));
+    info!(log, "third");
+    end(&container, &mut drain);
+    let events = parsed(&events);
+    let messages: Vec<_> = events.iter().map(|event| event["message"].clone()).collect();
+    assert_eq!(messages, ["first", "second", "third"], "the order of the calls");
+    events.iter().map(|event| event["timestamp"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_clock_that_is_set_back_an_hour_gives_the_new_times_in_the_order_of_the_calls() {
+    let times = times_of_a_clock_set_back(Duration::from_secs(3600));
+    assert_eq!(
+        times,
+        ["2026-01-01T00:00:00.000000000Z", "2025-12-31T23:00:00.000000000Z", "2025-12-31T23:00:00.020000000Z"]
+    );
+}
+
+#[test]
+fn a_correction_of_the_clock_by_milliseconds_leaves_no_time_behind_another() {
+    let times = times_of_a_clock_set_back(Duration::from_millis(5));
+    assert_eq!(
+        times,
+        ["2026-01-01T00:00:00.000000000Z", "2026-01-01T00:00:00.000000000Z", "2026-01-01T00:00:00.015000000Z"]
+    );
+}
+
 #[test]
 fn latencies_go_by_the_manual_clock() {
     let clock = ManualClock::new(NEW_YEAR);

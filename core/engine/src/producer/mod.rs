@@ -51,7 +51,7 @@ use fapilog_record::{
 
 use crate::{
     accounts::{Accounts, LaneCounters, LossReason},
-    clock::{self, StampSource},
+    clock::{StampSource, anchor},
     producer::sources::SourceTable,
     totals,
 };
@@ -393,7 +393,7 @@ fn new_directives_id() -> u64 {
 fn find_out_once() {
     // Until it is known, each call pays for a full fence.
     let _ = fapilog_ring::fence::is_asymmetric();
-    clock::measure();
+    anchor::measure();
     let _ = Descriptor::dynamic();
 }
 

@@ -5,7 +5,7 @@ use fapilog_plugin::event::{Batch, Event};
 use fapilog_record::call_site::DescriptorCache;
 
 use crate::{
-    clock::StampClock,
+    clock::anchor::StampClock,
     order::EventOrder,
     producer::sources::SourceCache,
     shard::ring_state::{Next, RingState, ViewError},
@@ -70,15 +70,12 @@ impl<'batch> BatchReader<'batch, '_> {
         for (head, ring) in heads.iter_mut().zip(self.rings) {
             *head = ring.peek(self.clock);
         }
-        let mut last_nanos = 0;
         while batch.len() < self.events_max {
             let heads = heads.iter_mut().zip(self.rings);
             let earliest = heads
                 .filter_map(|(head, ring)| head.map(|next| (next, head, ring)))
                 .min_by_key(|(next, _, _)| next.unix_nanos);
             let Some((next, head, ring)) = earliest else { break };
-            debug_assert!(last_nanos <= next.unix_nanos, "a batch goes back in time");
-            last_nanos = next.unix_nanos;
             if !self.take(ring, &next, batch) {
                 return false;
             }

@@ -339,6 +339,9 @@ impl Shard {
     fn set_batch_time(&mut self, now: Instant) {
         self.source.clock.refresh(now);
         self.stages.internal.set_now(self.source.clock.now(), now);
+        if let Some(source) = self.source.clock.given_up_for(now) {
+            self.sinks.diagnostics.add("clock", counter_given_up(&source));
+        }
     }
 
     /// Whether this process is a forked child of the one whose shard this is.
@@ -350,6 +353,13 @@ impl Shard {
 /// How long it is from one point in time to another. Clocks of two cores may differ a little.
 fn passed(from: Timestamp, to: Timestamp) -> Duration {
     Duration::from_nanos(to.unix_nanos().saturating_sub(from.unix_nanos()))
+}
+
+fn counter_given_up(source: &str) -> String {
+    format!(
+        "the kernel no longer keeps time by the time-stamp counter, but by `{source}`: the counter is wrong on this machine, \
+         and times of events may be. Start the program again: it will ask the system for the time"
+    )
 }
 
 #[cfg(test)]

@@ -13,10 +13,14 @@ use fapilog_ring::{Consumer, Frame, seeded};
 
 use crate::{
     accounts::{LaneCounters, Losses},
-    clock::StampClock,
+    clock::anchor::StampClock,
     port::NewRing,
     producer::sources::SourceCache,
 };
+
+/// How far the clock is corrected unseen: within a producer, time stands still until the clock has caught up. A step that is
+/// longer is shown, since the time would be false for as long.
+const BRIDGED_NANOS: u64 = 10_000_000;
 
 /// A ring with what its shard remembers of it.
 #[derive(Debug)]
@@ -28,7 +32,7 @@ pub(super) struct RingState {
     sequence: u64,
     /// Events of the batch that is being read. `Cell`s, because the batch borrows the ring meanwhile.
     taken: Cell<u64>,
-    /// The time of the last event: time never goes back within a producer, whatever the clock does.
+    /// The time of the last event.
     last_nanos: Cell<u64>,
     /// Losses that are already in the log's reports.
     pub(super) reported: Losses,
@@ -73,7 +77,8 @@ impl RingState {
     #[inline(always)]
     pub(super) fn peek(&self, clock: &StampClock) -> Option<Next<'_>> {
         let frame = self.consumer.peek()?;
-        Some(Next { unix_nanos: clock.unix_nanos(frame.stamp()).max(self.last_nanos.get()), frame })
+        let unix_nanos = bridged(self.last_nanos.get(), clock.unix_nanos(frame.stamp()));
+        Some(Next { unix_nanos, frame })
     }
 
     /// The number of the next event.
@@ -87,7 +92,6 @@ impl RingState {
     pub(super) fn take(&self, next: &Next<'_>) {
         let walked = self.consumer.next_frame();
         debug_assert!(walked.is_some(), "a frame that was peeked at is gone");
-        debug_assert!(self.last_nanos.get() <= next.unix_nanos, "time goes back within a producer");
         self.last_nanos.set(next.unix_nanos);
         self.taken.set(self.taken.get() + 1);
     }
@@ -140,6 +144,13 @@ impl RingState {
     }
 }
 
+/// The time of an event at the clock's `time`, behind an event of the time `last`.
+#[inline(always)]
+fn bridged(last: u64, time: u64) -> u64 {
+    // A time that lies behind `last` wraps to a number beyond the limit.
+    if last.wrapping_sub(time) <= BRIDGED_NANOS { last } else { time }
+}
+
 impl<'batch> Next<'batch> {
     /// Whether the record describes itself.
     #[inline(always)]
@@ -183,5 +194,24 @@ pub(super) enum ViewError {
 impl From<RecordError> for ViewError {
     fn from(_: RecordError) -> Self {
         Self::Unreadable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_correction_of_milliseconds_is_bridged() {
+        assert_eq!(bridged(1_000_000_000, 1_000_000_000 - BRIDGED_NANOS), 1_000_000_000);
+        assert_eq!(bridged(1_000_000_000, 1_000_000_000), 1_000_000_000);
+        assert_eq!(bridged(0, 5), 5);
+    }
+
+    #[test]
+    fn a_longer_step_is_shown() {
+        let stepped = 1_000_000_000 - BRIDGED_NANOS - 1;
+        assert_eq!(bridged(1_000_000_000, stepped), stepped);
+        assert_eq!(bridged(u64::MAX, 0), 0);
     }
 }

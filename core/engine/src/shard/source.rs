@@ -6,7 +6,7 @@ use fapilog_record::call_site::DescriptorCache;
 use fapilog_ring::seeded;
 
 use crate::{
-    clock::StampClock,
+    clock::anchor::StampClock,
     port::{NewRing, ShardPort},
     producer::{Frontend, sources::SourceCache},
     shard::{

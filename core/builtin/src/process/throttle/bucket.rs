@@ -6,6 +6,9 @@ use fapilog_record::timestamp::Timestamp;
 /// events may pass in a second.
 const TOKEN_CREDIT: u64 = 1_000_000_000;
 
+/// The furthest that the time of one producer lies behind another's. A time further back is one after a step of the clock.
+const BEHIND_MAX_NANOS: u64 = 10_000_000_000;
+
 /// Holds tokens, one for each event that may pass.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TokenBucket {
@@ -36,11 +39,13 @@ impl TokenBucket {
     }
 
     /// Fills the bucket up to `now`, and takes a token. `false` if there is none. The time of another producer may lie
-    /// before that of the last, and then fills nothing.
+    /// before that of the last, and then fills nothing. A clock that was set back fills the bucket from its new time on.
     #[inline]
     pub(super) fn take(&mut self, now: Timestamp, rate: Rate) -> bool {
         if now > self.filled {
             self.credit = self.credit_at(now, rate);
+            self.filled = now;
+        } else if self.filled.unix_nanos() - now.unix_nanos() > BEHIND_MAX_NANOS {
             self.filled = now;
         }
         let left = self.credit.checked_sub(TOKEN_CREDIT);
@@ -91,6 +96,21 @@ mod tests {
     fn a_steady_rate_passes_whole_for_an_hour() {
         let rate = Rate { events_per_second: 10, burst_events: 1 };
         assert_eq!(passed(rate, (0..36_000).map(|event| event * 100_000_000)), 36_000);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_an_hour_stops_no_bucket_for_an_hour() {
+        let rate = Rate { events_per_second: 10, burst_events: 1 };
+        let hour = 3_600_000_000_000;
+        let times = (0..20).map(|event| if event < 10 { hour + event * 100_000_000 } else { event * 100_000_000 });
+        assert_eq!(passed(rate, times), 19, "all but the first behind the step");
+    }
+
+    #[test]
+    fn a_producer_that_is_behind_fills_nothing() {
+        let rate = Rate { events_per_second: 10, burst_events: 1 };
+        let second = 1_000_000_000;
+        assert_eq!(passed(rate, [9 * second, 2 * second, 9 * second].into_iter()), 1);
     }
 
     #[test]

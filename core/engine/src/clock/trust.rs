@@ -1,0 +1,83 @@
+//! The kernel's trust in the processor's time-stamp counter.
+
+use std::time::{Duration, Instant};
+
+/// The file in which Linux names the source of its own time.
+/// Source: `Documentation/ABI/testing/sysfs-devices-system-clocksource` of the kernel.
+const CLOCK_SOURCE_FILE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+
+/// The name of the time-stamp counter there.
+const COUNTER: &str = "tsc";
+
+/// How often the name is read: the kernel gives the counter up once in the life of a machine, if ever.
+const LOOK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Whether the kernel keeps its time by the counter: it has checked that the counter runs at one speed and alike on all
+/// cores.
+pub(super) fn is_counter_trusted() -> bool {
+    kernels_source().is_some_and(|name| name == COUNTER)
+}
+
+/// The name of the kernel's source of time, where its file can be read.
+fn kernels_source() -> Option<String> {
+    std::fs::read_to_string(CLOCK_SOURCE_FILE).ok().map(|text| text.trim().to_owned())
+}
+
+/// Watches whether the kernel gives the counter up.
+#[derive(Debug)]
+pub(super) struct TrustWatch {
+    source: fn() -> Option<String>,
+    last_look: Instant,
+    is_given_up: bool,
+}
+
+impl TrustWatch {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { source: kernels_source, last_look: now, is_given_up: false }
+    }
+
+    /// Looks, if it is time. Returns the name of the kernel's new source once, when it is no longer the counter. A file that
+    /// can no longer be read (a sandbox that was entered later) changes nothing.
+    pub(super) fn look(&mut self, now: Instant) -> Option<String> {
+        if self.is_given_up || now.saturating_duration_since(self.last_look) < LOOK_INTERVAL {
+            return None;
+        }
+        self.last_look = now;
+        let name = (self.source)().filter(|name| name != COUNTER)?;
+        self.is_given_up = true;
+        Some(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch(source: fn() -> Option<String>, start: Instant) -> TrustWatch {
+        TrustWatch { source, ..TrustWatch::new(start) }
+    }
+
+    #[test]
+    fn a_counter_that_is_given_up_is_reported_once() {
+        let start = Instant::now();
+        let mut watch = watch(|| Some(COUNTER.to_owned()), start);
+        assert_eq!(watch.look(start + LOOK_INTERVAL), None);
+        watch.source = || Some("hpet".to_owned());
+        assert_eq!(watch.look(start + 2 * LOOK_INTERVAL), Some("hpet".to_owned()));
+        assert_eq!(watch.look(start + 3 * LOOK_INTERVAL), None);
+    }
+
+    #[test]
+    fn the_name_is_read_once_in_an_interval() {
+        let start = Instant::now();
+        let mut watch = watch(|| Some("hpet".to_owned()), start);
+        assert_eq!(watch.look(start + LOOK_INTERVAL / 2), None);
+        assert_eq!(watch.look(start + LOOK_INTERVAL), Some("hpet".to_owned()));
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_read_changes_nothing() {
+        let start = Instant::now();
+        assert_eq!(watch(|| None, start).look(start + LOOK_INTERVAL), None);
+    }
+}
