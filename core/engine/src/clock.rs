@@ -32,8 +32,7 @@ impl StampSource {
     pub(crate) fn best() -> Self {
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         {
-            static BEST: OnceLock<StampSource> = OnceLock::new();
-            *BEST.get_or_init(|| if trust::is_counter_trusted() { Self::Counter } else { Self::System })
+            if trust::is_counter_trusted() { Self::Counter } else { Self::System }
         }
         #[cfg(not(all(target_arch = "x86_64", not(miri))))]
         {
