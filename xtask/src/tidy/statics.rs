@@ -29,6 +29,7 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("HELD_OVER",          "core/plugin/src/threads/fork.rs",              "the locks that a forking thread holds across the fork"),
     ("CURRENT",            "core/engine/src/producer/thread.rs",           "a thread's current lane, for the fast path of a log call"),
     ("THREAD",             "core/engine/src/producer/thread.rs",           "a thread's lanes by container"),
+    ("HOLDS_LANE",         "core/engine/src/producer/shared_lane.rs",      "a signal handler that logs must not wait for the thread that it interrupts"),
     ("NEXT_ID",            "core/engine/src/producer/mod.rs",              "numbers containers, so that a thread finds its lane of each"),
     ("NOWHERE",            "core/engine/src/producer/mod.rs",              "the container of loggers that have none"),
     ("NEXT",               "core/engine/src/producer/mod.rs",              "numbers sets of directives, so that a call site knows a new one"),

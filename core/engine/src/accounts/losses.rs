@@ -16,6 +16,8 @@ pub enum LossReason {
     NoContainer,
     /// The call came from a forked child, and the container belongs to its parent.
     Forked,
+    /// A signal handler logged, and had interrupted a log call of its thread.
+    SignalHandler,
     /// A sink had no room, and its policy is to drop.
     SinkBusy,
     /// A sink failed for good.
@@ -32,12 +34,13 @@ pub enum LossReason {
 
 impl LossReason {
     /// All reasons.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::RingFull,
         Self::TooLong,
         Self::ContainerClosed,
         Self::NoContainer,
         Self::Forked,
+        Self::SignalHandler,
         Self::SinkBusy,
         Self::SinkFailed,
         Self::PluginPanicked,
@@ -55,6 +58,7 @@ impl LossReason {
             Self::ContainerClosed => "container_closed",
             Self::NoContainer => "no_container",
             Self::Forked => "forked",
+            Self::SignalHandler => "signal_handler",
             Self::SinkBusy => "sink_busy",
             Self::SinkFailed => "sink_failed",
             Self::PluginPanicked => "plugin_panicked",

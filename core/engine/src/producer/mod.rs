@@ -5,6 +5,7 @@
 //! words and, once in a while, the doorbell. Threads for which there is no ring (the limit is reached, the thread's own
 //! data are gone, or there is no memory) share the *shared lane*, under a lock.
 
+mod current_lane;
 mod lane;
 mod lane_registry;
 mod leader;
@@ -326,8 +327,11 @@ impl Frontend {
         let logged = self.ports.first().map_or(SharedLaneLog::Closed, |port| {
             self.shared_lane.log(call, arguments, scope, self.limits.overflow, port)
         });
-        if logged == SharedLaneLog::Closed {
-            self.refuse(if self.is_closed() { LossReason::ContainerClosed } else { LossReason::RingFull });
+        match logged {
+            SharedLaneLog::Done => {}
+            SharedLaneLog::Closed if self.is_closed() => self.refuse(LossReason::ContainerClosed),
+            SharedLaneLog::Closed => self.refuse(LossReason::RingFull),
+            SharedLaneLog::Interrupts => self.refuse(LossReason::SignalHandler),
         }
     }
 

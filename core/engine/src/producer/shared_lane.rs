@@ -1,5 +1,10 @@
 //! The lane of threads that have none of their own.
 
+use std::{
+    cell::Cell,
+    sync::atomic::{Ordering, compiler_fence},
+};
+
 use fapilog_record::arguments::Arguments;
 use fapilog_ring::{ReserveError, seeded, sync};
 
@@ -11,6 +16,11 @@ use crate::{
         overflow::{Overflow, SpaceWait, may_wait},
     },
 };
+
+thread_local! {
+    /// Whether this thread holds the lane. A call that finds it so comes from a signal handler: the lane runs no user code.
+    static HOLDS_LANE: Cell<bool> = const { Cell::new(false) };
+}
 
 /// A lane that many threads share, under a lock.
 ///
@@ -28,6 +38,8 @@ pub(super) enum SharedLaneLog {
     Done,
     /// The lane is closed, or was never opened: nothing is counted.
     Closed,
+    /// The call interrupts another of its thread, which holds the lock: nothing is counted.
+    Interrupts,
 }
 
 impl SharedLane {
@@ -50,6 +62,10 @@ impl SharedLane {
         overflow: Overflow,
         port: &ShardPort,
     ) -> SharedLaneLog {
+        // A model's threads are one thread of the system.
+        if !cfg!(fapilog_loom) && HOLDS_LANE.get() {
+            return SharedLaneLog::Interrupts;
+        }
         let mut stamp = None;
         let mut wait: Option<SpaceWait> = None;
         loop {
@@ -80,6 +96,13 @@ impl SharedLane {
     }
 
     fn with_lane<R>(&self, work: impl FnOnce(&mut ProducerLane) -> R) -> Option<R> {
-        sync::lock(&self.lane).as_mut().map(work)
+        HOLDS_LANE.set(true);
+        // pairs: none. The handler runs on this thread: the compiler alone keeps the lock between the two writes.
+        compiler_fence(Ordering::SeqCst);
+        let result = sync::lock(&self.lane).as_mut().map(work);
+        // pairs: none, as above.
+        compiler_fence(Ordering::SeqCst);
+        HOLDS_LANE.set(false);
+        result
     }
 }

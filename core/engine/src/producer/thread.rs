@@ -5,14 +5,10 @@
 //! destructor, which is neither. It is empty while other code uses the lanes, and whenever a scope is entered; a call that
 //! finds it empty goes the slow path through `ThreadState`.
 //!
-//! Signal handlers must not log: one that interrupts a log call would find the lane in the middle of it.
+//! Signal handlers must not log. The event of one that does is lost and counted, if it interrupts a log call where that
+//! holds a lane.
 
-use std::{
-    cell::{Cell, RefCell},
-    mem::ManuallyDrop,
-    ptr::NonNull,
-    sync::Arc,
-};
+use std::{cell::RefCell, mem::ManuallyDrop, ptr::NonNull, sync::Arc};
 
 use fapilog_plugin::threads::fork;
 use fapilog_record::{arguments::Arguments, dynamic};
@@ -21,20 +17,14 @@ use crate::{
     accounts::LossReason,
     producer::{
         Frontend, ProducerLane,
+        current_lane::CurrentLane,
         lane::{Attempt, LogCall},
     },
 };
 
 thread_local! {
-    static CURRENT: Cell<Option<Current>> = const { Cell::new(None) };
+    static CURRENT: CurrentLane = const { CurrentLane::none() };
     static THREAD: RefCell<ThreadState> = const { RefCell::new(ThreadState::new()) };
-}
-
-/// The lane used last, and the container it belongs to.
-#[derive(Debug, Clone, Copy)]
-struct Current {
-    container: u64,
-    lane: NonNull<ProducerLane>,
 }
 
 #[derive(Debug)]
@@ -68,7 +58,7 @@ impl OwnedLane {
 
 impl Drop for OwnedLane {
     fn drop(&mut self) {
-        // SAFETY: made by `Box` in `new`, and owned by `self` alone; all code that drops one has emptied `CURRENT` before.
+        // SAFETY: made by `Box` in `new`, and owned by `self` alone; all code that drops one has cleared `CURRENT` before.
         drop(unsafe { Box::from_raw(self.lane.as_ptr()) });
     }
 }
@@ -76,13 +66,12 @@ impl Drop for OwnedLane {
 /// Logs from this thread.
 #[inline(always)]
 pub(super) fn log<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: A) {
-    if let Some(current) = CURRENT.get()
-        && current.container == frontend.id()
-    {
-        let mut lane = current.lane;
-        // SAFETY: the lane is alive, since `CURRENT` is emptied before a lane is dropped, and nothing else uses it:
-        // `ThreadState` empties `CURRENT` before it does, and `try_log` runs no user code that could log itself.
-        match unsafe { lane.as_mut() }.try_log(call, &arguments, &[]) {
+    if let Some(mut lane) = CURRENT.with(|current| current.begin_call(frontend.id())) {
+        // SAFETY: the lane is alive, since `CURRENT` is cleared before a lane is dropped, and nothing else uses it:
+        // `ThreadState` clears `CURRENT` before it does, and `try_log` runs no user code that could log itself.
+        let attempt = unsafe { lane.as_mut() }.try_log(call, &arguments, &[]);
+        CURRENT.with(|current| current.end_call(frontend.id()));
+        match attempt {
             Attempt::Done => return,
             Attempt::RingDoorbell => return ring_doorbell(lane),
             Attempt::NoSpace(_) => {}
@@ -122,6 +111,9 @@ fn log_around<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: &A, f
     if frontend.is_in_forked_child() {
         return frontend.refuse(LossReason::Forked);
     }
+    if CURRENT.with(CurrentLane::is_in_call) {
+        return frontend.refuse(LossReason::SignalHandler);
+    }
     let is_done = THREAD.try_with(|state| match state.try_borrow_mut() {
         Ok(mut state) => state.log(frontend, call, arguments, fields),
         Err(_) => false,
@@ -146,7 +138,7 @@ impl ThreadState {
     /// `false` if there is no lane to be had.
     fn log<A: Arguments>(&mut self, frontend: &Frontend, call: LogCall, arguments: &A, fields: &[u8]) -> bool {
         // Code that logs meanwhile (the allocator, a waker) finds neither this nor `THREAD`, and takes the shared lane.
-        CURRENT.set(None);
+        CURRENT.with(CurrentLane::clear);
         let Some(index) = self.lane_of(frontend) else { return false };
         let Some(owned) = self.lanes.get_mut(index) else { return false };
         let outer = self.scope.len();
@@ -154,7 +146,7 @@ impl ThreadState {
         owned.get().log(call, arguments, &self.scope);
         self.scope.truncate(outer);
         if outer == 0 {
-            CURRENT.set(Some(Current { container: owned.container, lane: owned.lane }));
+            CURRENT.with(|current| current.set(owned.container, owned.lane));
         }
         true
     }
@@ -173,14 +165,14 @@ impl ThreadState {
 
     /// Forgets all lanes without touching what the parent owns. Neither allocates nor locks.
     fn disown_lanes(&mut self) {
-        CURRENT.set(None);
+        CURRENT.with(CurrentLane::clear);
         let _leaked = ManuallyDrop::new(std::mem::take(&mut self.lanes));
     }
 }
 
 impl Drop for ThreadState {
     fn drop(&mut self) {
-        CURRENT.set(None);
+        CURRENT.with(CurrentLane::clear);
         if self.generation != fork::generation() {
             self.disown_lanes();
         }
@@ -211,7 +203,7 @@ pub(super) fn enter_scope(put: impl FnOnce(&mut Vec<u8>)) -> Option<usize> {
     THREAD
         .try_with(|state| {
             let mut state = state.try_borrow_mut().ok()?;
-            CURRENT.set(None);
+            CURRENT.with(CurrentLane::clear);
             let outer = state.scope.len();
             put(&mut state.scope);
             Some(outer)

@@ -25,7 +25,7 @@ use crate::{
     port::{NewRing, ShardPort},
     producer::{
         Frontend, Limits, LogCall, Overflow, Scope,
-        thread::{log, log_with},
+        thread::{CURRENT, log, log_with},
     },
 };
 
@@ -290,4 +290,21 @@ fn a_thread_may_log_while_its_data_go() {
         assert_eq!(log.scopes().iter().map(Vec::len).sum::<usize>(), 2);
         assert!(log.rings[1].consumer.is_finished());
     }
+}
+
+#[test]
+fn a_call_that_interrupts_another_of_its_thread_touches_no_ring_and_is_counted() {
+    let (mut log, other) = (Log::new(), Log::new());
+    event(&log.frontend);
+    let lane = CURRENT.with(|current| current.begin_call(log.frontend.id()));
+    assert!(lane.is_some());
+    // As a signal handler does, to the same container and to another.
+    event(&log.frontend);
+    log_with(&log.frontend, LogCall::new(Level::Info, 0, 0), End, &[]);
+    event(&other.frontend);
+    CURRENT.with(|current| current.end_call(log.frontend.id()));
+    event(&log.frontend);
+    assert_eq!(log.scopes(), [vec![], vec![0; 2]]);
+    let refused = |log: &Log| log.frontend.lane_registry.refused.read().lost.of(LossReason::SignalHandler);
+    assert_eq!((refused(&log), refused(&other)), (2, 1));
 }
