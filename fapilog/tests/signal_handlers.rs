@@ -1,4 +1,4 @@
-//! A signal handler that logs, which is forbidden, harms nothing but its own event.
+//! A signal handler that logs, which is forbidden, harms no other event.
 //!
 //! The processor's trap flag raises SIGTRAP behind every instruction. So the handler interrupts a log call at each of its
 //! instructions, in every run of the test alike.
@@ -42,7 +42,7 @@ fn interrupted_at_each_instruction(work: impl FnOnce()) {
 }
 
 #[test]
-fn a_handler_that_interrupts_a_log_call_costs_its_own_event_and_no_other() {
+fn a_handler_that_interrupts_a_log_call_harms_no_other_event() {
     let (container, events) = started();
     let log = LOG.get_or_init(|| container.logger("signals"));
     let with_field = log.with([("user", "ada".into())]);
