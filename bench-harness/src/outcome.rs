@@ -84,6 +84,7 @@ fn claim(workload: WorkloadName, pipeline: PipelineName, produced: &[Produced], 
     };
     LogClaim {
         expect: workload::expect_of(workload),
+        instance: ended.instance.clone(),
         producers: produced.iter().map(producer).collect(),
         delivered: ended.counts.delivered,
         own: ended.counts.own,

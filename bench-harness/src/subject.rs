@@ -135,13 +135,15 @@ impl Subject {
         }
         let memory = self.memory.map(|events| events.bytes());
         let writer = accounts.sinks.first().map(|sink| sink.writer.clone());
-        Ok(Ended { counts, executor, writer, memory })
+        Ok(Ended { instance: self.logs.instance().to_string(), counts, executor, writer, memory })
     }
 }
 
 /// The remains of a log.
 #[derive(Debug)]
 pub(crate) struct Ended {
+    /// The container's part of the ids of its events.
+    pub(crate) instance: String,
     pub(crate) counts: Counts,
     pub(crate) executor: Option<String>,
     pub(crate) writer: Option<String>,

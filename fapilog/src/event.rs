@@ -1,7 +1,7 @@
 //! Events and their values, as plugins see them.
 
 pub use fapilog_engine::producer::DynamicEvent;
-pub use fapilog_plugin::event::{Batch, Event, EventId, EventSubject, FieldRef, ProducerInfo, Source};
+pub use fapilog_plugin::event::{Batch, Event, EventId, EventSubject, FieldRef, InstanceId, ProducerInfo, Source};
 pub use fapilog_record::{
     call_site::{CallSite, DescribedField, Descriptor, FieldName},
     field_group::FieldGroup,

@@ -328,3 +328,18 @@ fn a_calls_own_correlation_id_counts_before_the_scopes_whatever_plugins_rewrite(
         assert_eq!(only(&events)["correlation_id"], "own", "{rewrites}");
     }
 }
+
+#[test]
+fn event_ids_of_two_containers_have_no_instance_in_common() {
+    let instances = [(); 2].map(|()| {
+        let (container, mut drain, events) = started_manual(Container::builder());
+        info!(container.logger("ids"), "one");
+        info!(container.logger("ids"), "two");
+        end(&container, &mut drain);
+        let prefix = format!("{}-", container.instance());
+        let ids: Vec<_> = parsed(&events).iter().map(|event| event["event_id"].as_str().unwrap().to_owned()).collect();
+        assert!(ids.len() == 2 && ids.iter().all(|id| id.starts_with(&prefix)), "{ids:?} of {prefix}");
+        container.instance()
+    });
+    assert_ne!(instances[0], instances[1]);
+}

@@ -88,7 +88,7 @@ impl<'a, I: Iterator<Item = InputLine<'a>>> LineReader for LineComparison<I> {
 impl<I> LineComparison<I> {
     /// A single thread has logged all of it: the numbers of its events only grow.
     fn follow_sequence(&mut self, number: u64, record: &Record<'_>) -> Result<(), Finding> {
-        let sequence = record.event_id.split_once('-').and_then(|(_, sequence)| sequence.parse().ok());
+        let sequence = record.event_id.rsplit_once('-').and_then(|(_, sequence)| sequence.parse().ok());
         match sequence {
             Some(sequence) if sequence > self.sequence => {
                 self.sequence = sequence;

@@ -28,6 +28,8 @@ const STAMP_BYTES: usize = 44;
 #[derive(Debug)]
 pub(crate) struct LogClaim {
     pub(crate) expect: Expect,
+    /// The container's part of the ids of its events.
+    pub(crate) instance: String,
     /// By producer.
     pub(crate) producers: Vec<ProducerClaim>,
     /// Events in the log, without the library's own.
@@ -108,7 +110,7 @@ impl<'a> Checker<'a> {
         Self {
             claim,
             seen: vec![ProducerProgress::default(); claim.producers.len()],
-            expected: ExpectedLine::new(),
+            expected: ExpectedLine::new(&claim.instance),
             own: 0,
             differently_written: 0,
         }
@@ -217,6 +219,7 @@ impl<'a> Checker<'a> {
 #[inline]
 fn locate(line: &[u8]) -> Option<EventNumbers> {
     let (_, id) = split_behind(line, b"\"event_id\":\"")?;
+    let (_, id) = split_behind(id, b"-")?;
     let (id_producer, id) = number(id)?;
     let (sequence, tail) = number(id.strip_prefix(b"-")?)?;
     let (_, context) = split_behind(tail, b",\"context\":{\"producer\":")?;
@@ -229,7 +232,8 @@ fn locate(line: &[u8]) -> Option<EventNumbers> {
 /// The numbers of a parsed event.
 fn place_of(record: &Record<'_>) -> Option<EventNumbers> {
     let context: &Fields = record.context.as_ref()?;
-    let (producer, sequence) = record.event_id.split_once('-')?;
+    let (_, id) = record.event_id.split_once('-')?;
+    let (producer, sequence) = id.split_once('-')?;
     let id = EventIdText { producer: producer.parse().ok()?, sequence: sequence.parse().ok()? };
     let producer = u32::try_from(context.get("producer")?.as_u64()?).ok()?;
     Some(EventNumbers { producer, n: context.get("n")?.as_u64()?, id })

@@ -3,11 +3,12 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::{cli::WorkloadName, workload::expect_of};
 
+const INSTANCE: &str = "4fk2m09q7vh1";
 const STAMP: &str = "{\"timestamp\":\"2026-01-31T23:59:59.123456789Z";
 
 /// The lines of events `numbers` of a producer, which the library has numbered one higher.
 fn lines(workload: WorkloadName, producer: u32, numbers: impl IntoIterator<Item = u64>) -> Vec<String> {
-    let mut expected = ExpectedLine::new();
+    let mut expected = ExpectedLine::new(INSTANCE);
     let line = |n: u64| {
         let id = EventIdText { producer: u64::from(producer) + 1, sequence: n + 1 };
         expected.begin(producer, id, "");
@@ -25,6 +26,7 @@ fn primitives(numbers: impl IntoIterator<Item = u64>) -> Vec<String> {
 fn claim(logged: u64) -> LogClaim {
     LogClaim {
         expect: expect_of(WorkloadName::Primitives),
+        instance: INSTANCE.to_owned(),
         producers: vec![ProducerClaim { logged, added: String::new() }],
         delivered: logged,
         own: 0,
@@ -37,7 +39,7 @@ fn check(lines: &[String], claim: &LogClaim) -> Result<Checked, Finding> {
     verify(text.as_bytes(), claim, |_| {})
 }
 
-const LOSS: &str = r#"{"timestamp":"2026-01-31T23:59:59.123456789Z","level":"WARNING","severity":5,"category":"SYSTEM","target":"fapilog","source":"fapilog","event_id":"0-1","message":"2 events lost","metrics":{"ring_full":2}}"#;
+const LOSS: &str = r#"{"timestamp":"2026-01-31T23:59:59.123456789Z","level":"WARNING","severity":5,"category":"SYSTEM","target":"fapilog","source":"fapilog","event_id":"4fk2m09q7vh1-0-1","message":"2 events lost","metrics":{"ring_full":2}}"#;
 
 #[test]
 fn a_log_with_all_events_is_right_byte_for_byte() {
@@ -131,7 +133,7 @@ fn a_key_that_comes_twice_is_refused() {
 #[test]
 fn an_id_that_goes_back_is_found() {
     let mut log = primitives(0..2);
-    log[1] = log[1].replace("\"event_id\":\"1-2\"", "\"event_id\":\"1-1\"");
+    log[1] = log[1].replace("-1-2\"", "-1-1\"");
     assert!(matches!(check(&log, &claim(2)), Err(Finding::IdOutOfOrder { line: 2, .. })));
 }
 
@@ -150,7 +152,8 @@ fn each_producer_has_an_order_of_its_own() {
 #[test]
 fn two_producers_under_one_number_are_found() {
     let mut log = primitives(0..3);
-    log.extend(lines(WorkloadName::Primitives, 1, 0..3).iter().map(|line| line.replace("_id\":\"2-", "_id\":\"1-")));
+    let renumbered = |line: &String| line.replace(&format!("{INSTANCE}-2-"), &format!("{INSTANCE}-1-"));
+    log.extend(lines(WorkloadName::Primitives, 1, 0..3).iter().map(renumbered));
     assert!(matches!(two_producers(&log), Err(Finding::SharedId { id: 1 })));
 }
 

@@ -18,7 +18,7 @@ macro_rules! opening {
 }
 pub(super) use opening;
 
-/// The library's number of an event.
+/// The library's number of an event in a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EventIdText {
     pub(crate) producer: u64,
@@ -29,6 +29,8 @@ pub(crate) struct EventIdText {
 #[derive(Debug)]
 pub(crate) struct ExpectedLine {
     bytes: Vec<u8>,
+    /// The container's part of the ids of events.
+    instance: String,
     id: EventIdText,
     producer: u32,
     /// The fields that an enricher adds to the context, with a comma in front.
@@ -36,9 +38,9 @@ pub(crate) struct ExpectedLine {
 }
 
 impl ExpectedLine {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(instance: &str) -> Self {
         let id = EventIdText { producer: 0, sequence: 0 };
-        Self { bytes: Vec::with_capacity(1024), id, producer: 0, added: Vec::new() }
+        Self { bytes: Vec::with_capacity(1024), instance: instance.to_owned(), id, producer: 0, added: Vec::new() }
     }
 
     /// Forgets the last line and begins one of this producer, with this id. `added` is what an enricher adds to the
@@ -81,6 +83,8 @@ impl ExpectedLine {
     /// The event up to its message, which is given as JSON.
     pub(super) fn start(&mut self, opening: &str, message: &str) {
         self.raw(opening);
+        self.bytes.extend_from_slice(self.instance.as_bytes());
+        self.raw("-");
         self.number(self.id.producer);
         self.raw("-");
         self.number(self.id.sequence);

@@ -11,7 +11,7 @@ use crate::{
 /// Renders events as logfmt, one line of `key=value` pairs each:
 ///
 /// ```text
-/// time=2026-11-24T10:00:00.123456789Z level=INFO severity=3 category=SYSTEM source=matching-engine target=engine::orders event_id=3-1024 msg="order filled" correlation_id=7f3a order_id=42 tags.region=eu
+/// time=2026-11-24T10:00:00.123456789Z level=INFO severity=3 category=SYSTEM source=matching-engine target=engine::orders event_id=4fk2m09q7vh1-3-1024 msg="order filled" correlation_id=7f3a order_id=42 tags.region=eu
 /// ```
 ///
 /// Then `truncated=true` and `truncated_fields=[key,...]`, if something was cut, and `not_utf8=[key,...]`, if bytes were not

@@ -39,7 +39,8 @@ pub(crate) fn assert_is_time(text: &str) {
 /// The number of an event at its producer: one thread's, and not the library itself, which is 0.
 #[track_caller]
 pub(crate) fn number_of(event_id: &str) -> u64 {
-    let (producer, number) = event_id.split_once('-').unwrap();
+    let [instance, producer, number] = event_id.split('-').collect::<Vec<_>>().try_into().unwrap();
+    assert_eq!(instance.len(), 12, "{event_id}");
     assert!(producer.parse::<u32>().unwrap() > 0, "{event_id}");
     number.parse().unwrap()
 }

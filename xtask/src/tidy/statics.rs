@@ -24,6 +24,7 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("GENERATION",         "core/plugin/src/threads/fork.rs",              "the number of forks that lie behind this process"),
     ("ONCE",               "core/plugin/src/threads/fork.rs",              "the fork handlers are registered once a process"),
     ("DISOWN",             "core/plugin/src/threads/fork.rs",              "the function that a forked child runs once"),
+    ("NEXT",               "core/plugin/src/event/id.rs",                  "numbers instances where the system has no randomness"),
     ("NEXT",               "core/plugin/src/uuid_v7.rs",                   "numbers ids where the system has no randomness"),
     ("UNDIVIDED",          "core/plugin/src/threads/fork.rs",              "a fork waits for what must not be divided"),
     ("HELD_OVER",          "core/plugin/src/threads/fork.rs",              "the locks that a forking thread holds across the fork"),

@@ -23,7 +23,10 @@ pub use self::{
 pub use crate::port::{latency::Percentiles, plan::SinkOptions};
 pub(crate) use crate::totals::accounts;
 use crate::totals::refused_accounts;
-use fapilog_plugin::threads::{drain_thread, lock};
+use fapilog_plugin::{
+    event::InstanceId,
+    threads::{drain_thread, lock},
+};
 use fapilog_record::{directives::Directives, level::LevelFilter};
 
 use crate::{
@@ -71,6 +74,13 @@ impl Container {
     #[must_use]
     pub fn id(&self) -> u64 {
         self.frontend.id()
+    }
+
+    /// The container's part of the [ids of its events](fapilog_plugin::event::EventId): no other container has it, of whatever
+    /// process or machine.
+    #[must_use]
+    pub fn instance(&self) -> InstanceId {
+        self.frontend.instance()
     }
 
     /// A logger; `source` names it in its events. Names are kept for the container's life: the first 65,536 are distinct.

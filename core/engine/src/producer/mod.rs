@@ -42,7 +42,7 @@ pub(crate) use crate::{
         lane_registry::LaneRegistry,
     },
 };
-use fapilog_plugin::event::ProducerInfo;
+use fapilog_plugin::event::{InstanceId, ProducerInfo};
 use fapilog_record::{
     arguments::Arguments,
     call_site::{CallSite, Descriptor},
@@ -102,6 +102,7 @@ pub(crate) struct Frontend {
     directives: Mutex<Arc<Directives>>,
     /// The id of the directives in force, unique in the process: the caches of call sites are keyed by it.
     directives_id: AtomicU64,
+    instance: InstanceId,
     /// The fork generation of the process that made the container.
     born: u32,
     pub(crate) ports: Box<[Arc<ShardPort>]>,
@@ -137,6 +138,7 @@ impl Frontend {
             }),
             directives: Mutex::new(Arc::new(directives)),
             directives_id: AtomicU64::new(new_directives_id()),
+            instance: InstanceId::random(),
             born: fork::generation(),
             ports: ports.into(),
             sources: Arc::new(SourceTable::new()),
@@ -190,6 +192,11 @@ impl Frontend {
 
     pub(crate) fn id(&self) -> u64 {
         self.gate.id
+    }
+
+    /// The container's part of the ids of its events.
+    pub(crate) fn instance(&self) -> InstanceId {
+        self.instance
     }
 
     #[inline(always)]
@@ -316,7 +323,7 @@ impl Frontend {
     /// Makes the shared lane. Done before the first log call, so that no call allocates under its lock.
     pub(crate) fn open_shared_lane(&self) {
         let lane = self.new_ring().and_then(|ring| {
-            let info = ProducerInfo::new(self.new_producer_id(), 0, None);
+            let info = ProducerInfo::new(self.instance, self.new_producer_id(), 0, None);
             Some(self.register(ring, self.ports.first()?, info))
         });
         self.shared_lane.open(lane);
@@ -341,7 +348,7 @@ impl Frontend {
         let ring = port.take_idle().or_else(|| self.new_ring())?;
         let thread = std::thread::current();
         let name = thread.name().map(str::to_owned);
-        let info = ProducerInfo::new(self.new_producer_id(), current_thread_id(), name);
+        let info = ProducerInfo::new(self.instance, self.new_producer_id(), current_thread_id(), name);
         Some(self.register(ring, port, info))
     }
 

@@ -39,7 +39,7 @@ impl ShardStages {
             sanitizer: Sanitizer::new(settings.message_max_chars),
             pipeline: Pipeline::new(plan, shard, port, diagnostics)?,
             prepared: None,
-            internal: InternalEvents::new(frontend.sources.intern("fapilog")),
+            internal: InternalEvents::new(frontend.sources.intern("fapilog"), frontend.instance(), shard),
             heartbeat: heartbeat(shard, settings.heartbeat),
             has_finished: false,
         })

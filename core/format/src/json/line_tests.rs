@@ -56,7 +56,7 @@ fn lines_do_not_depend_on_what_comes_before_them() {
         for (number, event) in events.iter().enumerate() {
             let kind = (number as u64).wrapping_mul(number as u64 / 3) % 7;
             assert_eq!(event["source"], ["first", "second"][number / 5 % 2]);
-            assert_eq!(event["event_id"].as_str().unwrap().split_once('-').unwrap().1, (number + 1).to_string());
+            assert_eq!(event["event_id"].as_str().unwrap().rsplit_once('-').unwrap().1, (number + 1).to_string());
             assert_eq!(event["context"]["process_id"].is_number(), has_context);
             assert_eq!(event["context"]["scoped"].is_number(), kind == 5);
             let expected = match kind {

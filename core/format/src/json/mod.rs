@@ -2,7 +2,7 @@
 //!
 //! ```json
 //! {"timestamp":"2026-01-31T23:59:59.123456789Z","level":"INFO","severity":3,"category":"SYSTEM",
-//!  "target":"engine::orders","message":"order filled","source":"matching-engine","event_id":"3-1024",
+//!  "target":"engine::orders","message":"order filled","source":"matching-engine","event_id":"4fk2m09q7vh1-3-1024",
 //!  "correlation_id":"...","context":{"order_id":42},"tags":{"region":"eu"},"metrics":{"latency_ms":3.2},
 //!  "truncated":true,"truncated_fields":["context.body"],"not_utf8":["message"]}
 //! ```

@@ -149,7 +149,7 @@ fn lines_do_not_depend_on_what_comes_before_them() {
             let kind = kind_of(number);
             let text = number.to_string();
             assert_eq!(of("source"), Some(["first", "second"][(number / 5 % 2) as usize]));
-            assert_eq!(of("event_id").unwrap().split_once('-').unwrap().1, (number + 1).to_string());
+            assert_eq!(of("event_id").unwrap().rsplit_once('-').unwrap().1, (number + 1).to_string());
             assert_eq!(of("msg"), Some(if matches!(kind, 0..3 | 5) { "order filled" } else { &text }));
             assert_eq!(of("order"), matches!(kind, 0..3 | 5).then_some(text.as_str()));
             assert_eq!(of("error").is_some(), matches!(kind, 3..5));

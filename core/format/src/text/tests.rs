@@ -238,7 +238,7 @@ fn check_logfmt(line: &str, logged: &Logged) {
     assert_eq!(next("category"), logged.level.category().name());
     assert_eq!(next("source"), logged.source);
     assert_eq!(next("target"), logged.target);
-    assert_eq!(next("event_id"), "1-1");
+    assert_eq!(next("event_id"), "000000000000-1-1");
     assert_text_is(&next("msg"), marked.contains(&"msg"), &logged.message);
     if let Some(id) = &logged.correlation_id {
         assert_eq!(next("correlation_id"), *id);

@@ -130,7 +130,7 @@ impl<'batch> Event<'batch> {
     /// The id, which no other event of the container has.
     #[must_use]
     pub fn id(&self) -> EventId {
-        EventId { producer: self.producer.id(), sequence: self.sequence }
+        EventId { instance: self.producer.instance(), producer: self.producer.id(), sequence: self.sequence }
     }
 
     /// Whether the library made it: a report of losses, or a plugin's [summary](crate::event::Batch::emit). Processors that

@@ -12,14 +12,20 @@ use fapilog_record::{
     value::ValueRef,
 };
 
-use crate::event::{Event, EventParts, FieldRef, ProducerInfo, RecordError, Source};
+use crate::{
+    event::{Event, EventParts, FieldRef, InstanceId, ProducerInfo, RecordError, Source},
+    factory::ShardInfo,
+};
 
 /// Makes a shard's internal events: from source `fapilog`, by producer 0, each with a number of its event.
+///
+/// Producer 0 is the same for all shards: each numbers its events from its place on, in steps of the number of shards.
 #[derive(Debug)]
 pub struct InternalEvents {
     source: Source,
     info: ProducerInfo,
     sequence: Cell<u64>,
+    step: u64,
     /// When the batch was taken, by the clock that stamps events.
     now: Cell<Timestamp>,
     /// The same moment, for reckoning with durations.
@@ -36,13 +42,14 @@ pub struct InternalEvent<'a> {
 }
 
 impl InternalEvents {
-    pub fn new(source: Source) -> Self {
-        let info = ProducerInfo::new(0, 0, None);
+    pub fn new(source: Source, instance: InstanceId, shard: ShardInfo) -> Self {
+        let info = ProducerInfo::new(instance, 0, 0, None);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
             source,
             info,
-            sequence: Cell::new(0),
+            sequence: Cell::new(shard.index as u64 + 1),
+            step: shard.count.max(1) as u64,
             // Past 2554 the clock stands still.
             now: Cell::new(Timestamp::from_unix_nanos(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))),
             instant: Cell::new(Instant::now()),
@@ -69,7 +76,8 @@ impl InternalEvents {
         event: &InternalEvent<'_>,
         arena: &'batch Bump,
     ) -> Result<Event<'batch>, RecordError> {
-        self.sequence.set(self.sequence.get() + 1);
+        let sequence = self.sequence.get();
+        self.sequence.set(sequence + self.step);
         let head = Head { source: self.source.id(), is_cut: false, scope_bytes: 0 };
         let mut record = head.to_bytes().to_vec();
         // No category of its own: the level's.
@@ -81,7 +89,7 @@ impl InternalEvents {
         }
         Event::of_itself(EventParts {
             timestamp: self.now.get(),
-            sequence: self.sequence.get(),
+            sequence,
             producer: &self.info,
             source: &self.source,
             descriptor: Descriptor::dynamic(),
@@ -89,5 +97,22 @@ impl InternalEvents {
             record: arena.alloc_slice_copy(&record),
             arena,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_of_two_shards_have_different_ids() {
+        let arena = Bump::new();
+        let event = InternalEvent { level: Level::Info, target: "fapilog", message: "summary", fields: &[] };
+        let numbers = |index| {
+            let shard = ShardInfo::new(index, 2);
+            let events = InternalEvents::new(Source::new(0, "fapilog".into()), InstanceId::default(), shard);
+            [(); 3].map(|()| events.make(&event, &arena).unwrap().id().sequence)
+        };
+        assert_eq!((numbers(0), numbers(1)), ([1, 3, 5], [2, 4, 6]));
     }
 }

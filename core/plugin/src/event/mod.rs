@@ -16,7 +16,7 @@ pub use self::{
     event::{Event, EventParts, RecordError},
     event_subject::EventSubject,
     field_ref::FieldRef,
-    id::EventId,
+    id::{EventId, InstanceId},
     producer::ProducerInfo,
     source::Source,
 };

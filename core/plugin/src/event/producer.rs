@@ -1,8 +1,11 @@
 //! Producers: the threads that log.
 
+use crate::event::InstanceId;
+
 /// The thread behind a ring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducerInfo {
+    instance: InstanceId,
     id: u32,
     thread_id: u64,
     thread_name: Option<String>,
@@ -13,8 +16,14 @@ impl ProducerInfo {
     /// engine and the test kit make producers.
     #[doc(hidden)]
     #[must_use]
-    pub fn new(id: u32, thread_id: u64, thread_name: Option<String>) -> Self {
-        Self { id, thread_id, thread_name }
+    pub fn new(instance: InstanceId, id: u32, thread_id: u64, thread_name: Option<String>) -> Self {
+        Self { instance, id, thread_id, thread_name }
+    }
+
+    /// The producer's container.
+    #[must_use]
+    pub fn instance(&self) -> InstanceId {
+        self.instance
     }
 
     /// The producer's number in its container, from 1.

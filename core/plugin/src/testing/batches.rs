@@ -15,7 +15,10 @@ use fapilog_record::{
     writer::write_record,
 };
 
-use crate::event::{Batch, Event, EventParts, ProducerInfo, Source, internal::InternalEvents};
+use crate::{
+    event::{Batch, Event, EventParts, InstanceId, ProducerInfo, Source, internal::InternalEvents},
+    factory::ShardInfo,
+};
 
 /// Makes batches: of one producer, one source, one call site with one `u64` argument, unless a setter changes it.
 #[derive(Debug)]
@@ -79,8 +82,9 @@ impl Default for TestBatches {
 impl TestBatches {
     /// Batches of one producer, one source `source-0`, level INFO, and an argument `n`.
     pub fn new() -> Self {
-        let producer = ProducerInfo::new(1, 1, None);
-        let internal = InternalEvents::new(Source::new(9, "fapilog".into()));
+        let producer = ProducerInfo::new(InstanceId::default(), 1, 1, None);
+        let internal =
+            InternalEvents::new(Source::new(9, "fapilog".into()), InstanceId::default(), ShardInfo::new(0, 1));
         let start = internal.instant();
         Self {
             producer,
@@ -97,7 +101,7 @@ impl TestBatches {
 
     /// The producer's thread: its kernel id and its name.
     pub fn thread(mut self, id: u64, name: Option<&str>) -> Self {
-        self.producer = ProducerInfo::new(self.producer.id(), id, name.map(str::to_owned));
+        self.producer = ProducerInfo::new(self.producer.instance(), self.producer.id(), id, name.map(str::to_owned));
         self
     }
 
@@ -134,7 +138,7 @@ impl TestBatches {
     /// The producer's number.
     pub fn producer(mut self, id: u32) -> Self {
         let thread_name = self.producer.thread_name().map(str::to_owned);
-        self.producer = ProducerInfo::new(id, self.producer.thread_id(), thread_name);
+        self.producer = ProducerInfo::new(self.producer.instance(), id, self.producer.thread_id(), thread_name);
         self
     }
 
