@@ -44,6 +44,18 @@ impl BlockRange {
     }
 }
 
+impl BlockRange {
+    /// The same bytes in another block, on a page boundary; `None` if there is no memory for it.
+    pub(super) fn copied(&self) -> Option<Self> {
+        let mut block = Block { bytes: zeros(self.range.len() + PAGE_BYTES)?, is_pooled: self.block.is_pooled };
+        let start = block.padding_to(PAGE_BYTES);
+        block.bytes.truncate(start);
+        // There is room: the padding is shorter than a page.
+        block.bytes.extend_from_slice(self.bytes());
+        Some(Self { range: start..start + self.range.len(), block, offset: self.offset })
+    }
+}
+
 impl Block {
     /// An empty block; `None` if there is no memory for it.
     pub(super) fn new(block_bytes: usize) -> Option<Self> {

@@ -123,6 +123,11 @@ impl FileCursors {
         end.0 <= self.doubtful.0
     }
 
+    /// Whether the disk may have dropped bytes behind `end`, by the result of a sync.
+    pub(super) fn has_doubt_behind(&self, end: FillingEnd) -> bool {
+        self.doubtful.0 > end.0
+    }
+
     /// The contiguous end, as an end of records: the records below are written.
     pub(super) fn written_end(&self) -> FillingEnd {
         FillingEnd(self.contiguous.0)
@@ -224,6 +229,7 @@ mod tests {
         cursors.sync_failed(ContiguousEnd(110));
         assert!(cursors.is_doubtful(FillingEnd(140)) && !cursors.is_doubtful(FillingEnd(141)));
         assert_eq!(cursors.synced_end(), FillingEnd(110));
+        assert!(cursors.has_doubt_behind(FillingEnd(139)) && !cursors.has_doubt_behind(FillingEnd(140)));
     }
 
     #[test]

@@ -30,7 +30,9 @@
 //!    when their rings are full. When the sink is dropped, the file is truncated at the *acknowledged end*: behind the last
 //!    record that was reported as delivered.
 //! 8. **Fallback.** Where io_uring is refused, blocks are written by `pwritev`. Where the file system has no direct writes,
-//!    or refuses a direct write, all writes are buffered. The container's diagnostics report each fallback once.
+//!    or refuses a direct write, all writes are buffered. A ring that the system refuses later (the program enters a sandbox,
+//!    or closes descriptors that it does not know) is given up: its requests are executed again by `pwritev`, the same bytes
+//!    at the same place. The container's diagnostics report each fallback once.
 //! 9. **Changes by others.** Before each write, while none is in flight, the file's length is the contiguous end, unless
 //!    another program has changed it. Behind a truncation, all bytes that are not written yet are moved to the file's
 //!    present end, and cursors keep their distance from it. Bytes that another program has appended are overwritten.

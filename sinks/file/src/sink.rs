@@ -56,7 +56,7 @@ impl FileWriterSink {
             path: path.clone(),
             source: std::io::ErrorKind::OutOfMemory.into(),
         })?;
-        let engine = engine(FileHandles { buffered, direct }, &path, options.engine, context)?;
+        let engine = engine(Rc::new(FileHandles { buffered, direct }), &path, options.engine, context)?;
         let mut writer =
             BatchWriter::new(engine, blocks, options.block_bytes, end, partial_page, is_direct, options.sync);
         if has_torn_line && formatter.writes_lines() {
@@ -75,7 +75,7 @@ impl FileWriterSink {
 }
 
 fn engine(
-    files: FileHandles,
+    files: Rc<FileHandles>,
     path: &Path,
     wanted: FileEngine,
     context: &SinkContext<'_>,
@@ -83,12 +83,7 @@ fn engine(
     if wanted == FileEngine::Blocking {
         return Ok(Box::new(PwriteEngine::new(files)));
     }
-    let spare = files.try_clone().map_err(|source| SinkError::Io {
-        operation: "duplicate the descriptor of",
-        path: path.to_owned(),
-        source,
-    })?;
-    let error = match UringEngine::new(files) {
+    let error = match UringEngine::new(Rc::clone(&files)) {
         Ok(engine) => return Ok(Box::new(engine)),
         Err(error) => error,
     };
@@ -96,7 +91,7 @@ fn engine(
         return Err(SinkError::Io { operation: "use io_uring for", path: path.to_owned(), source: error });
     }
     context.report(format!("pwrite instead of io_uring: {error}"));
-    Ok(Box::new(PwriteEngine::new(spare)))
+    Ok(Box::new(PwriteEngine::new(files)))
 }
 
 impl Sink for FileWriterSink {
@@ -163,7 +158,8 @@ impl Sink for FileWriterSink {
             if !writer.is_synced(end) {
                 return Poll::Pending;
             }
-            Poll::Ready(check_durable(&writer, end, &path))
+            let is_durable = !writer.answer_flush(end);
+            Poll::Ready(if is_durable { Ok(()) } else { Err(not_durable(&path)) })
         }))
     }
 }
@@ -182,8 +178,12 @@ fn check_durable(writer: &BatchWriter, end: FillingEnd, path: &Path) -> Result<(
     if !writer.is_doubtful(end) {
         return Ok(());
     }
+    Err(not_durable(path))
+}
+
+fn not_durable(path: &Path) -> SinkError {
     let source = std::io::Error::other("the disk could not make the events durable");
-    Err(SinkError::Io { operation: "sync", path: path.to_owned(), source })
+    SinkError::Io { operation: "sync", path: path.to_owned(), source }
 }
 
 fn report_errors(writer: &mut BatchWriter, reporter: &Reporter, path: &Path) {
@@ -192,6 +192,7 @@ fn report_errors(writer: &mut BatchWriter, reporter: &Reporter, path: &Path) {
         reporter.report(match error {
             WriterError::Write(error) => format!("cannot write, will retry: {error}"),
             WriterError::Sync(error) => format!("cannot sync; written events may not be durable: {error}"),
+            WriterError::EngineRefused(error) => format!("pwrite instead of io_uring from now on: {error}"),
             WriterError::DirectRefused(error) => format!("buffered instead of direct writes: {error}"),
             WriterError::Removed => format!("{path} was removed; events are lost until the file is opened anew"),
             WriterError::Truncated { from, to } => {

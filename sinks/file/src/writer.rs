@@ -9,6 +9,7 @@ use std::{
     collections::VecDeque,
     fs::File,
     io,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -18,7 +19,7 @@ use self::{changes::FileChanges, queued_write::QueuedWrite, retry_backoff::Retry
 use super::{
     block::{Block, BlockRange},
     cursors::{FileCursors, FillingEnd, ScheduledEnd},
-    engine::{IoCompletion, IoRequest, WriteEngine, WritePath},
+    engine::{EngineRefusal, IoCompletion, IoRequest, PwriteEngine, WriteEngine, WritePath},
     open::{PAGE_BYTES, cut_behind, unlock},
     settings::FileSync,
 };
@@ -72,6 +73,7 @@ pub(super) enum WriterError {
     Write(io::Error),
     Sync(io::Error),
     DirectRefused(io::Error),
+    EngineRefused(io::Error),
     Removed,
     Truncated { from: u64, to: u64 },
     Grown { from: u64, to: u64 },
@@ -98,6 +100,7 @@ impl BatchWriter {
         sync: FileSync,
     ) -> Self {
         let now = Instant::now();
+        let cursors = FileCursors::new(file_bytes);
         let changes = FileChanges::new(&engine.files().buffered, file_bytes);
         Self {
             engine,
@@ -106,13 +109,13 @@ impl BatchWriter {
             free: blocks,
             block_bytes,
             filling: None,
-            cursors: FileCursors::new(file_bytes),
             changes,
             partial_page,
             partial_page_since: now,
             writes: VecDeque::new(),
             writes_in_flight: 0,
-            syncing: Syncing { in_flight: None, last: now, is_requested: false },
+            syncing: Syncing { in_flight: None, last: now, is_requested: false, flushed: cursors.written_end() },
+            cursors,
             retry: RetryBackoff::new(),
             retries: 0,
             errors: Vec::new(),
@@ -320,6 +323,25 @@ impl BatchWriter {
                 IoRequest::Write { path, ranges } => self.write_done(path, ranges, result, now),
             }
         }
+        if let Some(refusal) = self.engine.take_refusal() {
+            self.replace_engine(refusal);
+        }
+    }
+
+    /// Rule 8.
+    fn replace_engine(&mut self, refusal: EngineRefusal) {
+        self.engine = Box::new(PwriteEngine::new(Rc::clone(self.engine.files())));
+        self.retries += 1;
+        for request in refusal.requests {
+            match request {
+                IoRequest::Sync => self.syncing.repeat(),
+                IoRequest::Write { ranges, .. } => {
+                    self.writes_in_flight = 0;
+                    self.return_ranges(ranges, 0);
+                }
+            }
+        }
+        self.add_error(WriterError::EngineRefused(refusal.error));
     }
 
     fn write_done(&mut self, path: WritePath, ranges: Vec<BlockRange>, result: io::Result<usize>, now: Instant) {

@@ -61,6 +61,41 @@ fn where_a_ring_may_be_made_but_not_entered_pwrite_writes() {
 }
 
 #[test]
+fn a_ring_that_is_refused_after_the_start_is_replaced_by_pwrite() {
+    for (number, errno) in [libc::EPERM, libc::ENOSYS, libc::EBADF].into_iter().enumerate() {
+        for direct in [true, false] {
+            // The filter stays until the thread ends.
+            std::thread::spawn(move || refused_while_it_writes(number, errno, direct)).join().unwrap();
+        }
+    }
+}
+
+fn refused_while_it_writes(number: usize, errno: i32, direct: bool) {
+    let directory = directory();
+    let path = directory.path().join(format!("{number}-{direct}.log"));
+    let way = Way { engine: FileEngine::Auto, direct };
+    let (container, mut drain) = manual_builder().sink("file", sink(&path, way)).start_manual().unwrap();
+    if !container.accounts().sinks[0].writer.contains("io_uring") {
+        eprintln!("NOT TESTED with io_uring: the machine refuses it");
+        return;
+    }
+    let log = container.logger("test");
+    let mut expected = log_bytes(&log, 100_000);
+    drain.run_until_idle();
+    refuse(libc::SYS_io_uring_enter, errno);
+    expected.extend(log_bytes(&log, 100_001));
+    container.request_flush();
+    until("all is delivered", || {
+        drain.turn();
+        container.accounts().sinks[0].bytes == expected.len() as u64
+    });
+    assert_holds(&path, &expected);
+    let writer = container.accounts().sinks.remove(0).writer;
+    assert!(writer.contains("pwrite"), "{writer}");
+    assert_eq!(diagnostics(&container).matches("pwrite instead of io_uring from now on: ").count(), 1);
+}
+
+#[test]
 fn where_the_operations_of_io_uring_are_unknown_pwrite_writes() {
     refuse(libc::SYS_io_uring_register, libc::EINVAL);
     let directory = directory();

@@ -9,7 +9,9 @@ use std::{thread, time::Duration};
 
 use fapilog_engine::{accounts::LossReason, error::FlushError};
 use fapilog_sink_file::{FileEngine, FileSync};
-use lines::{TIMEOUT, Way, assert_holds, balanced, diagnostics, directory, log_bytes, shut_down, sink, started, ways};
+use lines::{
+    TIMEOUT, Way, assert_holds, balanced, diagnostics, directory, log_bytes, shut_down, sink, started, until, ways,
+};
 use refusing::refuse;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -72,6 +74,20 @@ fn with_an_interval_a_flush_syncs_and_reports_a_failed_sync() {
     assert_eq!(diagnostics(&container).matches("cannot sync;").count(), 1);
     let accounts = shut_down(&container);
     assert_eq!((accounts.delivered_total(), accounts.sinks[0].errors), (accounts.submitted, 1));
+    assert_holds(&path, &expected);
+}
+
+#[test]
+fn a_flush_reports_a_sync_of_an_interval_that_failed_before_it_once() {
+    refuse(libc::SYS_fdatasync, libc::EIO);
+    let directory = directory();
+    let path = directory.path().join("before.log");
+    let container = started(sink(&path, BLOCKING).sync(FileSync::Interval(Duration::from_millis(1))));
+    let expected = log_bytes(&container.logger("test"), 1000);
+    until("a sync has failed", || diagnostics(&container).contains("cannot sync;"));
+    assert!(matches!(container.flush(TIMEOUT), Err(FlushError::Failed { .. })));
+    container.flush(TIMEOUT).unwrap();
+    shut_down(&container);
     assert_holds(&path, &expected);
 }
 

@@ -54,7 +54,7 @@ impl FakeDisk {
 
     pub(crate) fn engine(&self) -> Box<dyn WriteEngine> {
         let buffered = self.file();
-        Box::new(FakeEngine { disk: self.clone(), files: FileHandles { buffered, direct: None } })
+        Box::new(FakeEngine { disk: self.clone(), files: Rc::new(FileHandles { buffered, direct: None }) })
     }
 
     pub(crate) fn file(&self) -> File {
@@ -127,7 +127,7 @@ fn place(request: &IoRequest) -> Option<PendingWrite> {
 
 struct FakeEngine {
     disk: FakeDisk,
-    files: FileHandles,
+    files: Rc<FileHandles>,
 }
 
 impl FakeEngine {
@@ -182,7 +182,7 @@ impl WriteEngine for FakeEngine {
         state.pending.len() + state.done.len()
     }
 
-    fn files(&self) -> &FileHandles {
+    fn files(&self) -> &Rc<FileHandles> {
         &self.files
     }
 }

@@ -5,7 +5,7 @@ pub(super) mod fake;
 mod pwrite;
 mod uring;
 
-use std::{fs::File, io};
+use std::{fs::File, io, rc::Rc};
 
 pub(super) use self::{pwrite::PwriteEngine, uring::UringEngine};
 use super::block::BlockRange;
@@ -29,6 +29,18 @@ pub(super) enum IoRequest {
     Sync,
 }
 
+impl IoRequest {
+    /// The same request with memory of its own; `None` if there is none.
+    fn copied(&self) -> Option<Self> {
+        Some(match self {
+            Self::Write { path, ranges } => {
+                Self::Write { path: *path, ranges: ranges.iter().map(BlockRange::copied).collect::<Option<_>>()? }
+            }
+            Self::Sync => Self::Sync,
+        })
+    }
+}
+
 /// The offset of the first of the ranges of a write.
 fn offset(ranges: &[BlockRange]) -> u64 {
     ranges.first().map_or(0, |first| first.offset)
@@ -42,6 +54,14 @@ pub(super) struct IoCompletion {
     pub(super) result: io::Result<usize>,
 }
 
+/// The end of an engine that the system no longer lets work.
+#[derive(Debug)]
+pub(super) struct EngineRefusal {
+    pub(super) error: io::Error,
+    /// The requests that were in flight, to be executed again: the same bytes at the same place do no harm.
+    pub(super) requests: Vec<IoRequest>,
+}
+
 /// The file's two descriptors.
 #[derive(Debug)]
 pub(super) struct FileHandles {
@@ -50,12 +70,6 @@ pub(super) struct FileHandles {
 }
 
 impl FileHandles {
-    /// Duplicates both descriptors, for a second engine if the first is refused.
-    pub(super) fn try_clone(&self) -> io::Result<Self> {
-        let direct = self.direct.as_ref().map(File::try_clone).transpose()?;
-        Ok(Self { buffered: self.buffered.try_clone()?, direct })
-    }
-
     /// A direct write without a descriptor for it goes through the page cache.
     fn get(&self, path: WritePath) -> &File {
         match (path, &self.direct) {
@@ -79,6 +93,11 @@ pub(super) trait WriteEngine {
     /// The number of requests in flight.
     fn in_flight(&self) -> usize;
 
-    /// The descriptors of the file.
-    fn files(&self) -> &FileHandles;
+    /// The descriptors of the file. Another engine may use them after this one.
+    fn files(&self) -> &Rc<FileHandles>;
+
+    /// Ends the engine, if the system has refused it for good: it takes no further request.
+    fn take_refusal(&mut self) -> Option<EngineRefusal> {
+        None
+    }
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{self, IoSlice},
+    rc::Rc,
 };
 
 use rustix::io::pwritev;
@@ -12,12 +13,12 @@ use super::{FileHandles, IoCompletion, IoRequest, WriteEngine, offset};
 /// Executes each request inside `submit`, and passes its completion to the next `reap`.
 #[derive(Debug)]
 pub(crate) struct PwriteEngine {
-    files: FileHandles,
+    files: Rc<FileHandles>,
     done: VecDeque<IoCompletion>,
 }
 
 impl PwriteEngine {
-    pub(crate) fn new(files: FileHandles) -> Self {
+    pub(crate) fn new(files: Rc<FileHandles>) -> Self {
         Self { files, done: VecDeque::new() }
     }
 
@@ -50,7 +51,7 @@ impl WriteEngine for PwriteEngine {
         self.done.len()
     }
 
-    fn files(&self) -> &FileHandles {
+    fn files(&self) -> &Rc<FileHandles> {
         &self.files
     }
 }
@@ -62,7 +63,7 @@ mod tests {
     #[test]
     fn a_request_is_in_flight_until_its_completion_is_reaped() {
         let buffered = tempfile::tempfile().unwrap();
-        let mut engine = PwriteEngine::new(FileHandles { buffered, direct: None });
+        let mut engine = PwriteEngine::new(Rc::new(FileHandles { buffered, direct: None }));
         engine.submit(IoRequest::Sync);
         assert_eq!(engine.in_flight(), 1);
         engine.reap(&mut |completion| assert!(matches!(completion.request, IoRequest::Sync)));

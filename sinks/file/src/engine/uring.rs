@@ -1,24 +1,26 @@
 //! io_uring.
 
-use std::{io, mem::ManuallyDrop, os::fd::AsRawFd};
+use std::{io, mem::ManuallyDrop, os::fd::AsRawFd, rc::Rc};
 
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 
 use fapilog_plugin::threads::process::OwnProcess;
 
-use super::{FileHandles, IoCompletion, IoRequest, REQUESTS_MAX, WriteEngine, offset};
+use super::{EngineRefusal, FileHandles, IoCompletion, IoRequest, REQUESTS_MAX, WriteEngine, offset};
 
 /// From `linux/io_uring.h`.
 const IORING_ENTER_GETEVENTS: u32 = 1;
 
 /// Writes through its own ring, which one thread uses.
 pub(crate) struct UringEngine {
-    files: FileHandles,
+    files: Rc<FileHandles>,
     /// Dropped before `slots`, unless the kernel still uses the buffers there.
     ring: ManuallyDrop<IoUring>,
     /// Requests in flight, by the number that the kernel is given. Their vectors and buffers do not move.
     slots: ManuallyDrop<[Option<SubmittedRequest>; REQUESTS_MAX]>,
     in_flight: usize,
+    /// The error of the kernel that refuses the ring for good: a sandbox was entered, or the descriptor was closed.
+    refused: Option<io::Error>,
     /// The process that made the ring.
     process: OwnProcess,
 }
@@ -47,7 +49,7 @@ fn vector(bytes: &[u8]) -> libc::iovec {
 
 impl UringEngine {
     /// A ring that has executed a trial request.
-    pub(crate) fn new(files: FileHandles) -> io::Result<Self> {
+    pub(crate) fn new(files: Rc<FileHandles>) -> io::Result<Self> {
         let mut ring = ring(REQUESTS_MAX as u32)?;
         check_operations(&ring)?;
         execute_nop(&mut ring)?;
@@ -57,6 +59,7 @@ impl UringEngine {
             ring: ManuallyDrop::new(ring),
             slots: ManuallyDrop::new(slots),
             in_flight: 0,
+            refused: None,
             process: OwnProcess::this(),
         })
     }
@@ -77,9 +80,18 @@ impl UringEngine {
     }
 
     /// Submits the queued entries to the kernel: at most as many as the ring has.
-    fn enter(&self) {
-        // After EINTR or ENOMEM the queue is kept, and `reap` submits it again.
-        let _ = self.ring.submit();
+    fn enter(&mut self) {
+        let entered = self.ring.submit();
+        self.take_error(entered);
+    }
+
+    /// Keeps an error that will not pass. After another, the queue is kept, and `reap` submits it again.
+    fn take_error(&mut self, entered: io::Result<usize>) {
+        if let Err(error) = entered
+            && !is_temporary(&error)
+        {
+            self.refused = Some(error);
+        }
     }
 
     /// Runs the work that the kernel defers to this thread (deferred task work), and submits entries that are still queued.
@@ -91,7 +103,8 @@ impl UringEngine {
         if has_work || queued > 0 {
             let to_submit = u32::try_from(queued).unwrap_or(0);
             // SAFETY: the call has no argument. `submit` queued the entries, and keeps their memory in `slots`.
-            let _ = unsafe { self.ring.submitter().enter::<()>(to_submit, 0, IORING_ENTER_GETEVENTS, None) };
+            let entered = unsafe { self.ring.submitter().enter::<()>(to_submit, 0, IORING_ENTER_GETEVENTS, None) };
+            self.take_error(entered);
         }
     }
 
@@ -105,6 +118,23 @@ impl UringEngine {
         };
         Some(IoCompletion { request, result })
     }
+
+    /// The requests in flight. Those that the kernel may have stay where they are, and are copied: `None` if there is no
+    /// memory for a copy.
+    fn take_requests(&mut self) -> Option<Vec<IoRequest>> {
+        let queued = self.ring.submission().len();
+        let submitted = self.slots.iter().flatten();
+        if queued < self.in_flight {
+            return submitted.map(|submitted| submitted.request.copied()).collect();
+        }
+        self.in_flight = 0;
+        Some(self.slots.iter_mut().filter_map(Option::take).map(|submitted| submitted.request).collect())
+    }
+}
+
+/// Whether the same system call may succeed later.
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN | libc::EBUSY | libc::ENOMEM))
 }
 
 /// A ring with the flags for a single thread, as many as the kernel has.
@@ -180,8 +210,15 @@ impl WriteEngine for UringEngine {
         self.in_flight
     }
 
-    fn files(&self) -> &FileHandles {
+    fn files(&self) -> &Rc<FileHandles> {
         &self.files
+    }
+
+    fn take_refusal(&mut self) -> Option<EngineRefusal> {
+        self.refused.as_ref()?;
+        let requests = self.take_requests()?;
+        let error = self.refused.take()?;
+        Some(EngineRefusal { error, requests })
     }
 }
 

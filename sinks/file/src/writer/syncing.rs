@@ -23,6 +23,16 @@ pub(super) struct Syncing {
     pub(super) last: Instant,
     /// A flush waits for a sync of everything below the contiguous end.
     pub(super) is_requested: bool,
+    /// The end of the last flush that was answered.
+    pub(super) flushed: FillingEnd,
+}
+
+impl Syncing {
+    /// The sync in flight has no result: it begins anew.
+    pub(super) fn repeat(&mut self) {
+        self.in_flight = None;
+        self.is_requested = true;
+    }
 }
 
 impl BatchWriter {
@@ -44,6 +54,13 @@ impl BatchWriter {
         self.cursors.is_doubtful(end)
     }
 
+    /// Answers a flush up to `end`. Returns whether a sync that failed since the last flush has left bytes in doubt.
+    pub(crate) fn answer_flush(&mut self, end: FillingEnd) -> bool {
+        let has_doubt = self.cursors.has_doubt_behind(self.syncing.flushed);
+        self.syncing.flushed = self.syncing.flushed.max(end);
+        has_doubt
+    }
+
     /// When the next sync of an interval is due; while a sync is in flight, when to poll it.
     pub(crate) fn sync_due(&self, now: Instant) -> Option<Instant> {
         let FileSync::Interval(interval) = self.sync else { return None };
@@ -53,12 +70,13 @@ impl BatchWriter {
         self.cursors.has_unsynced().then(|| self.syncing.last.checked_add(interval)).flatten()
     }
 
-    /// Requests a sync up to the contiguous end, if the settings have syncs at all. Returns that end.
+    /// Requests a sync up to the contiguous end, if bytes are unsynced and the settings have syncs at all. Returns that end;
+    /// `None` without syncs.
     pub(crate) fn request_sync(&mut self) -> Option<FillingEnd> {
-        if self.sync == FileSync::Never || !self.cursors.has_unsynced() {
+        if self.sync == FileSync::Never {
             return None;
         }
-        self.syncing.is_requested = true;
+        self.syncing.is_requested |= self.cursors.has_unsynced();
         Some(self.cursors.written_end())
     }
 

@@ -582,7 +582,8 @@ fn a_dropped_writer_makes_no_file_longer() {
 
 /// A writer on an engine that has executed each request when `submit` returns.
 fn blocking_writer(buffered: std::fs::File, blocks: Vec<Block>) -> BatchWriter {
-    let engine = crate::engine::PwriteEngine::new(crate::engine::FileHandles { buffered, direct: None });
+    let engine =
+        crate::engine::PwriteEngine::new(std::rc::Rc::new(crate::engine::FileHandles { buffered, direct: None }));
     BatchWriter::new(Box::new(engine), blocks, BLOCK_BYTES, 0, Vec::new(), false, FileSync::Batch)
 }
 

@@ -31,7 +31,7 @@ const UNMAPPED_WHEN_FREED: usize = 64 << 20;
 
 /// An engine that writes to this file; `None`, with a message, if the machine refuses io_uring.
 fn engine(buffered: File) -> Option<UringEngine> {
-    match UringEngine::new(FileHandles { buffered, direct: None }) {
+    match UringEngine::new(Rc::new(FileHandles { buffered, direct: None })) {
         Ok(engine) => Some(engine),
         Err(error) => {
             eprintln!("NOT TESTED with io_uring: {error}");
@@ -231,4 +231,38 @@ fn an_engine_that_is_dropped_during_a_write_of_several_blocks_frees_none_of_them
     engine.reap(&mut drop);
     drop(engine);
     assert!(is_mapped(&first_memory) && is_mapped(&second_memory));
+}
+
+/// As the kernel answers a system call of a thread that has entered a sandbox.
+fn refused() -> io::Result<usize> {
+    Err(io::Error::from_raw_os_error(libc::EPERM))
+}
+
+#[test]
+fn the_requests_of_a_ring_that_is_refused_are_copied_where_the_kernel_may_have_them() {
+    let _turn = take_turn();
+    let (_reader, writer) = full_pipe();
+    let Some(mut engine) = engine(writer) else { return };
+    let (mut block, memory) = large_block();
+    block.bytes.fill(7);
+    engine.submit(write_of(block));
+    assert!(engine.take_refusal().is_none());
+    engine.take_error(refused());
+    let EngineRefusal { error, requests } = engine.take_refusal().unwrap();
+    assert_eq!(error.raw_os_error(), Some(libc::EPERM));
+    let [IoRequest::Write { ranges, .. }] = &requests[..] else { unreachable!("{requests:?}") };
+    assert_eq!((ranges[0].bytes(), ranges[0].offset), ([7; PAGE_BYTES].as_slice(), 0));
+    assert!(ranges[0].block.is_aligned(ranges[0].range.start), "direct writes need it");
+    drop(engine);
+    assert!(is_mapped(&memory), "the kernel may still read it");
+}
+
+#[test]
+fn an_error_that_passes_leaves_the_ring_in_use() {
+    let file = tempfile::tempfile().unwrap();
+    let Some(mut engine) = engine(file) else { return };
+    for errno in [libc::EINTR, libc::EAGAIN, libc::EBUSY, libc::ENOMEM] {
+        engine.take_error(Err(io::Error::from_raw_os_error(errno)));
+        assert!(engine.take_refusal().is_none(), "{errno}");
+    }
 }

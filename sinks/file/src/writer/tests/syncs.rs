@@ -135,7 +135,10 @@ fn a_flush_syncs_up_to_the_contiguous_end_where_the_settings_have_syncs() {
     bench.turn();
     bench.finish(0, RequestOutcome::Done);
     assert!(bench.writer.is_synced(end));
-    assert_eq!(bench.writer.request_sync(), None);
+    // Nothing is left to sync.
+    assert_eq!(bench.writer.request_sync(), Some(end));
+    bench.turn();
+    assert!(!bench.disk.is_syncing());
 
     let mut bench = Bench::new();
     bench.write_overdue(100);
