@@ -120,6 +120,8 @@ fn refuse_other_than_plain(file: &File, path: &Path) -> Result<(), SinkError> {
         "a device"
     } else if !file_type.is_file() {
         "no regular file"
+    } else if is_of_the_kernel(file) {
+        "a file of the kernel"
     } else if metadata.nlink() != 1 {
         "a file with several names"
     } else {
@@ -190,6 +192,14 @@ fn direct_alignment(path: &Path) -> DirectAlignment {
 
 /// From `linux/magic.h`.
 const TMPFS_MAGIC: FsWord = 0x0102_1994;
+const PROC_MAGIC: FsWord = 0x9FA0;
+const SYSFS_MAGIC: FsWord = 0x6265_6572;
+
+/// Whether a write to the file changes the kernel or a process, as one to `/proc/self/mem` does. Its type is that of a
+/// regular file.
+fn is_of_the_kernel(file: &File) -> bool {
+    fstatfs(file).is_ok_and(|answer| [PROC_MAGIC, SYSFS_MAGIC].contains(&answer.f_type))
+}
 
 /// Whether the file is on tmpfs. Some kernels accept `O_DIRECT` there, with no effect.
 fn is_in_memory(file: &File) -> bool {

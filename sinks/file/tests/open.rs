@@ -72,6 +72,11 @@ fn a_device_is_refused() {
 }
 
 #[test]
+fn a_file_of_the_kernel_is_refused() {
+    assert_refused(Path::new("/proc/self/mem"), "a file of the kernel");
+}
+
+#[test]
 fn a_file_with_several_names_is_refused() {
     let directory = directory();
     let (path, other) = (directory.path().join("one.log"), directory.path().join("other.log"));

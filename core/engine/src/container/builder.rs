@@ -13,7 +13,7 @@ use fapilog_plugin::{
     problem::{Problem, SettingsError},
     processor::Processor,
     sink::SinkFactory,
-    threads::lock,
+    threads::{lock, standard_streams},
 };
 use fapilog_record::level::LevelFilter;
 
@@ -183,6 +183,7 @@ impl ContainerBuilder {
             let allowed = "the program drains such a container: use start_manual";
             return Err(invalid([Problem::new("async_processing", false, allowed)]));
         }
+        let _streams = standard_streams::reserve();
         let (mut container, plans) = self.plan()?;
         let executor = container.executor.insert(host::choose(self.options.executor, &container.diagnostics)?);
         let cpus = probe::choose_cpus(self.options.pinned_cpus(), plans.len());
@@ -237,6 +238,7 @@ impl ContainerBuilder {
         if !problems.is_empty() {
             return Err(invalid(problems));
         }
+        let _streams = standard_streams::reserve();
         let (container, plans) = self.plan()?;
         let [plan] = plans.as_slice() else { return Err(invalid([shards_problem()])) };
         let drain = ManualDrain::new(plan)?;

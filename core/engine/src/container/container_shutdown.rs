@@ -19,8 +19,12 @@ use crate::{
 /// How much longer than its deadline a shard may take to end, before its thread is left to itself.
 pub(super) const END_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long the thread of a shard that has ended may take to drop its sinks.
+/// How long the threads of shards that have ended may take to drop their sinks.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How much longer than its deadline the whole shutdown may take. A file sink waits a second for writes in flight, and the
+/// kernel holds a thread that ends until its io_uring requests are completed.
+const OVERTIME_MAX: Duration = Duration::from_millis(1500);
 
 /// The parts of a container that its end needs.
 #[derive(Debug, Clone)]
@@ -53,7 +57,9 @@ impl ContainerShutdown {
         let all_ended = self.frontend.ports.iter().all(|port| port.flush.wait_for_end(end) != WaitOutcome::Late);
         let hosts = std::mem::take(&mut *lock(&self.hosts));
         if all_ended {
-            hosts.into_iter().for_each(|host| host.join(JOIN_TIMEOUT));
+            let latest = wait_until(deadline.checked_add(OVERTIME_MAX).unwrap_or(deadline));
+            let end = latest.min(Instant::now() + JOIN_TIMEOUT);
+            hosts.into_iter().for_each(|host| host.join(end.saturating_duration_since(Instant::now())));
         } else {
             self.abandon();
         }

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use fapilog_plugin::threads::standard_streams;
 use fapilog_record::user_code::catch_panic;
 use fapilog_ring::sync::lock;
 
@@ -32,6 +33,7 @@ const LEAVING_TIMEOUT: Duration = Duration::from_secs(5);
 impl Shard {
     #[cold]
     pub(crate) fn take_up_changes(&mut self, now: Instant) {
+        let _streams = standard_streams::reserve();
         while let Some((change, answer)) = self.port.changes.take() {
             match change {
                 // The caller has checked the name, but another change may have been posted then.

@@ -6,6 +6,7 @@ pub mod inherited;
 mod lock;
 pub mod process;
 pub mod signals;
+pub mod standard_streams;
 
 pub use lock::lock;
 
