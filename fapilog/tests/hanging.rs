@@ -17,7 +17,7 @@ use fapilog::{
     error::ShutdownError,
     event::Batch,
     info,
-    metrics::{Accounts, LossReason},
+    metrics::{Accounts, HealthLevel, LossReason, PluginState},
     plugin::PluginError,
     process::Processor,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
@@ -141,4 +141,63 @@ fn the_accounts_are_final_when_a_plugin_hangs_at_the_shutdown() {
     hanging.is_released.store(true, Ordering::Relaxed);
     until("the drain comes back and ends", || Arc::strong_count(&hanging.is_released) == 1);
     assert_eq!((container.accounts(), events.lines().len()), (accounts, 0));
+}
+
+/// The state in which the metrics show the plugin or sink.
+fn state(container: &Container) -> PluginState {
+    container.metrics().plugins.iter().find(|plugin| plugin.name == "hanging").unwrap().state
+}
+
+/// How often the diagnostics and the emergency lines report that it does not return.
+fn reports(container: &Container) -> usize {
+    let diagnostics = container.diagnostics();
+    diagnostics.iter().filter(|one| one.about == "hanging" && one.text.contains("does not return")).count()
+}
+
+#[test]
+fn a_sink_that_does_not_return_is_shown_and_reported_until_it_returns() {
+    for step in ["payload", "encode", "deliver"] {
+        let hanging = Hanging::new(step);
+        let builder = thread_builder().plugin_timeout(Duration::from_millis(10)).emergency_lines(false);
+        let container = builder.sink("hanging", hanging.clone()).start().unwrap();
+        info!(container.logger("hanging"), "to the sink");
+        until("the sink hangs", || state(&container) == PluginState::Hangs);
+        assert_eq!((container.metrics().health, reports(&container)), (HealthLevel::Emergency, 1), "{step}");
+        hanging.is_released.store(true, Ordering::Relaxed);
+        until("the sink is back", || state(&container) == PluginState::Active);
+        assert_eq!(container.metrics().health, HealthLevel::Full, "{step}");
+        law::shut_down(&container);
+    }
+}
+
+#[test]
+fn a_plugin_that_does_not_return_is_reported_by_threads_that_find_no_space() {
+    let hanging = Hanging::new("process");
+    let plugin = hanging.clone();
+    let (sink, _events) = memory();
+    let builder = thread_builder().plugin_timeout(Duration::from_millis(1)).emergency_lines(false);
+    let builder = builder.ring_capacity_bytes(64 << 10).processor(move |_| Box::new(plugin.clone()));
+    let container = builder.sink("memory", sink).start().unwrap();
+    let log = container.logger("hanging");
+    until("it is reported", || {
+        (0..100).for_each(|number| info!(log, "numbered", number));
+        reports(&container) == 1
+    });
+    hanging.is_released.store(true, Ordering::Relaxed);
+    law::shut_down(&container);
+}
+
+#[test]
+fn a_plugin_that_does_not_return_is_reported_by_a_flush_that_is_late() {
+    let hanging = Hanging::new("process");
+    let plugin = hanging.clone();
+    let (sink, _events) = memory();
+    let builder = thread_builder().plugin_timeout(Duration::from_millis(1)).emergency_lines(false);
+    let container = builder.processor(move |_| Box::new(plugin.clone())).sink("memory", sink).start().unwrap();
+    info!(container.logger("hanging"), "to the plugin");
+    until("it hangs", || hanging.hangs.load(Ordering::Relaxed));
+    assert!(container.flush(Duration::from_millis(50)).is_err());
+    assert_eq!(reports(&container), 1);
+    hanging.is_released.store(true, Ordering::Relaxed);
+    law::shut_down(&container);
 }

@@ -203,9 +203,26 @@ impl Supervisor {
         self.run(Instant::now(), plugin)
     }
 
+    /// Marks the plugin as running meanwhile.
+    #[inline]
+    fn run_catching_panics<R>(&self, plugin: impl FnOnce() -> R) -> Result<R, Panicked> {
+        self.counters.set_running(true);
+        let result = catch_panic(plugin);
+        self.counters.set_running(false);
+        result
+    }
+
+    /// Has `poll` poll a delivery of the plugin, whose panic it catches itself.
+    pub(crate) fn poll<R>(&self, poll: impl FnOnce() -> R) -> R {
+        self.counters.set_running(true);
+        let polled = poll();
+        self.counters.set_running(false);
+        polled
+    }
+
     #[inline]
     fn run(&mut self, start: Instant, plugin: impl FnOnce() -> Result<(), PluginError>) -> CallOutcome {
-        let result = catch_panic(plugin);
+        let result = self.run_catching_panics(plugin);
         let took = start.elapsed();
         self.counters.calls.add(1);
         // A `u64` of nanoseconds ends after 584 years.
@@ -235,7 +252,7 @@ impl Supervisor {
     /// Asks the plugin for something, in any state: the caller has looked, or has no choice. `None` if it panicked.
     #[inline]
     pub(crate) fn ask<R>(&mut self, kind: CallKind, plugin: impl FnOnce() -> R) -> Option<R> {
-        match catch_panic(plugin) {
+        match self.run_catching_panics(plugin) {
             Ok(answer) => {
                 self.succeed(kind);
                 Some(answer)
@@ -263,7 +280,7 @@ impl Supervisor {
 
     /// Calls the plugin for the last time, in any state.
     pub(crate) fn call_last(&mut self, plugin: impl FnOnce() -> Result<(), PluginError>) -> CallOutcome {
-        let (outcome, what) = match catch_panic(plugin) {
+        let (outcome, what) = match self.run_catching_panics(plugin) {
             Ok(Ok(())) => return CallOutcome::Done,
             Ok(Err(error)) => {
                 self.counters.errors.add(1);

@@ -205,9 +205,24 @@ pub(crate) struct PluginCounters {
     pub(crate) filtered: SingleWriterCounter,
     /// A figure for reports, on which nothing depends: no model need see it.
     state: std::sync::atomic::AtomicU8,
+    /// Likewise.
+    is_running: std::sync::atomic::AtomicBool,
 }
 
 impl PluginCounters {
+    /// The plugin is called, or returns.
+    #[inline]
+    pub(crate) fn set_running(&self, is_running: bool) {
+        // Relaxed: a figure for reports.
+        self.is_running.store(is_running, Ordering::Relaxed);
+    }
+
+    /// Whether the plugin is called and has not returned.
+    pub(crate) fn is_running(&self) -> bool {
+        // Relaxed: see `set_running`.
+        self.is_running.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn set_state(&self, state: PluginState) {
         // Relaxed: a figure for reports.
         self.state.store(state as u8, Ordering::Relaxed);

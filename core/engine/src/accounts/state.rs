@@ -17,6 +17,8 @@ pub enum PluginState {
     Disabled,
     /// It has been removed.
     Removed,
+    /// A call of it takes longer than the plugin timeout, and has not returned: the log waits for it.
+    Hangs,
 }
 
 impl PluginState {
@@ -28,6 +30,7 @@ impl PluginState {
             Self::CoolDown => "cool_down",
             Self::Disabled => "disabled",
             Self::Removed => "removed",
+            Self::Hangs => "hangs",
         }
     }
 }
@@ -51,7 +54,7 @@ pub enum HealthLevel {
     EssentialPlugins,
     /// A sink fails; the others get everything.
     WorkingSinks,
-    /// No sink works: stderr gets a line, at most one a second.
+    /// No sink works, or a plugin does not return: stderr gets a line, at most one a second.
     Emergency,
 }
 
@@ -99,8 +102,14 @@ mod tests {
 
     #[test]
     fn states_and_health_levels_are_shown_by_their_names() {
-        let states = [PluginState::Active, PluginState::CoolDown, PluginState::Disabled, PluginState::Removed];
-        assert_eq!(states.map(|state| state.to_string()), ["active", "cool_down", "disabled", "removed"]);
+        let states = [
+            PluginState::Active,
+            PluginState::CoolDown,
+            PluginState::Disabled,
+            PluginState::Removed,
+            PluginState::Hangs,
+        ];
+        assert_eq!(states.map(|state| state.to_string()), ["active", "cool_down", "disabled", "removed", "hangs"]);
         let levels =
             [HealthLevel::Full, HealthLevel::EssentialPlugins, HealthLevel::WorkingSinks, HealthLevel::Emergency];
         let names = ["full", "essential_plugins", "working_sinks", "emergency"];

@@ -72,6 +72,7 @@ impl ContainerShutdown {
         if drain_thread::is_marked() {
             return;
         }
+        self.frontend.ports.iter().for_each(|port| port.report_if_it_hangs());
         self.frontend.ports.iter().for_each(|port| port.abandon());
         self.frontend.close_accounts();
     }

@@ -19,7 +19,11 @@ pub(super) fn flush(frontend: &Frontend, timeout: Duration) -> Result<Accounts, 
     let tickets: Vec<u64> = frontend.ports.iter().map(|port| request_flush(port)).collect();
     let mut end = FlushEnd::default();
     for (port, ticket) in frontend.ports.iter().zip(tickets) {
-        end.add(port.flush.wait(ticket, deadline));
+        let waited = port.flush.wait(ticket, deadline);
+        if matches!(waited, WaitOutcome::Late) {
+            port.report_if_it_hangs();
+        }
+        end.add(waited);
     }
     end.into_result(timeout, frontend)
 }

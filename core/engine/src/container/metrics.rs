@@ -9,7 +9,7 @@ use crate::{
     accounts::{Accounts, HealthLevel, PluginState},
     container::Container,
     executor::Executor,
-    port::{PluginView, latency::Percentiles},
+    port::{PluginView, ShardPort, latency::Percentiles},
 };
 
 /// A snapshot of a container's figures. Counts are since its start.
@@ -92,6 +92,10 @@ impl Container {
         let mut plugins: Vec<PluginMetrics> = Vec::new();
         let (mut drain_lag, mut end_to_end) = (None, None);
         for port in ports {
+            let hangs = port.hangs();
+            if hangs {
+                port.report_if_it_hangs();
+            }
             let views = lock(&port.plugins).clone();
             let sinks = lock(&port.sinks).clone();
             let as_plugin = |sink: &crate::port::SinkView| PluginView {
@@ -102,7 +106,7 @@ impl Container {
             views
                 .iter()
                 .chain(&sinks.iter().map(as_plugin).collect::<Vec<_>>())
-                .for_each(|view| add(&mut plugins, view));
+                .for_each(|view| add(&mut plugins, view, hangs));
             port.latencies.drain_lag.add_to(&mut drain_lag);
             port.latencies.end_to_end.add_to(&mut end_to_end);
         }
@@ -114,7 +118,7 @@ impl Container {
             plugins,
             drain_lag: Percentiles::of(drain_lag.as_ref()),
             end_to_end: Percentiles::of(end_to_end.as_ref()),
-            health: ports.iter().map(|port| port.health.get()).max().unwrap_or_default(),
+            health: ports.iter().map(|port| health(port)).max().unwrap_or_default(),
             rings: RingMetrics {
                 count: self.rings(),
                 capacity_bytes,
@@ -128,22 +132,29 @@ impl Container {
     }
 }
 
+/// The health of a shard. One that hangs delivers nothing.
+fn health(port: &ShardPort) -> HealthLevel {
+    if port.hangs() { HealthLevel::Emergency } else { port.health.get() }
+}
+
 /// The state of a plugin whose states differ in two shards: `Active` and `Removed` give way to the other state. A plugin
 /// that is removed in one shard either is removed in all, or has a successor of its name.
 fn worse(one: PluginState, other: PluginState) -> PluginState {
     match (one, other) {
+        (PluginState::Hangs, _) | (_, PluginState::Hangs) => PluginState::Hangs,
         (PluginState::Removed | PluginState::Active, other) => other,
         (one, _) => one,
     }
 }
 
-/// Adds one shard's figures of a plugin to those of the others.
-fn add(plugins: &mut Vec<PluginMetrics>, view: &PluginView) {
+/// Adds one shard's figures of a plugin to those of the others. `hangs`: the shard does.
+fn add(plugins: &mut Vec<PluginMetrics>, view: &PluginView, hangs: bool) {
     let counters = &view.counters;
+    let is_hanging = hangs && counters.is_running();
     let one = PluginMetrics {
         name: view.name.clone(),
         kind: view.kind,
-        state: counters.state(),
+        state: if is_hanging { PluginState::Hangs } else { counters.state() },
         batches: counters.calls.get(),
         time: Duration::from_nanos(counters.nanos.get()),
         panics: counters.panics.get(),

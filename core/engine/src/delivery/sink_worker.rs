@@ -414,7 +414,8 @@ impl SinkWorker {
     pub(crate) fn poll(&mut self, context: &mut Context<'_>, mut latency: impl FnMut(Timestamp)) -> bool {
         let completed_before = self.in_flight.completed();
         for place in 0..self.in_flight.len() {
-            if let Some((contents, result)) = self.in_flight.poll_at(place, context) {
+            let (in_flight, supervisor) = (&mut self.in_flight, &self.supervisor);
+            if let Some((contents, result)) = supervisor.poll(|| in_flight.poll_at(place, context)) {
                 self.account(contents, result, &mut latency);
             }
         }
@@ -495,7 +496,8 @@ impl SinkWorker {
             self.set_flush(SinkFlush::Flushing(delivery));
         }
         let SinkFlush::Flushing(delivery) = &mut self.flush else { return true };
-        let Poll::Ready(result) = poll_catching_panics(delivery, context) else { return false };
+        let supervisor = &self.supervisor;
+        let Poll::Ready(result) = supervisor.poll(|| poll_catching_panics(delivery, context)) else { return false };
         if let Err(error) = result {
             self.counters.errors.add(1);
             self.health.has_failed_since_flush = true;

@@ -4,6 +4,7 @@ pub(crate) mod changes;
 pub(crate) mod flush;
 pub(crate) mod latency;
 pub(crate) mod plan;
+mod turn_watch;
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use fapilog_ring::{
 
 use crate::{
     accounts::{HealthGauge, LaneCounters, PluginCounters, ShardCounters, SinkCounters},
-    port::{changes::ChangeBox, flush::FlushGate, latency::Latencies},
+    port::{changes::ChangeBox, flush::FlushGate, latency::Latencies, turn_watch::TurnWatch},
     producer::overflow::SpaceSignal,
 };
 
@@ -48,6 +49,7 @@ pub(crate) struct ShardPort {
     pub(crate) latencies: Latencies,
     pub(crate) ring_fill: RingFill,
     pub(crate) health: HealthGauge,
+    pub(crate) turn_watch: TurnWatch,
     /// By plugin, in the order they were added; those that are removed stay, for their counts.
     pub(crate) plugins: Mutex<Vec<PluginView>>,
     /// By sink, in order.

@@ -130,6 +130,7 @@ pub(super) fn may_wait(wait: &mut Option<SpaceWait>, overflow: Overflow, port: &
     }
     let Some(timeout) = overflow.timeout() else { return false };
     if wait.is_none() && port.space.is_vain() {
+        port.report_if_it_hangs();
         return false;
     }
     let wait = wait.get_or_insert_with(|| {

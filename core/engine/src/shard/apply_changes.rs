@@ -106,6 +106,7 @@ impl Shard {
         std::mem::swap(&mut self.stages.pipeline, &mut new);
         new.retire();
         self.sinks.policy = self.stages.pipeline.policy();
+        self.port.turn_watch.set_limit(self.sinks.policy.timeout);
         self.sinks.workers.iter_mut().for_each(|worker| worker.set_policy(self.sinks.policy));
     }
 

@@ -138,6 +138,8 @@ impl Shard {
     /// Makes the shard with all its plugins. On the thread that will run it.
     pub(super) fn new(plan: &ShardPlan) -> Result<Self, StartError> {
         let ShardPlan { info, frontend, port, pipeline, sinks, settings, diagnostics } = plan;
+        port.turn_watch.report_to(diagnostics);
+        port.turn_watch.set_limit(pipeline.policy.timeout);
         // The sinks come first: a plugin's name must differ from theirs.
         let sinks = ShardSinks::new(sinks, *info, settings, diagnostics, pipeline.policy, port)?;
         Ok(Self {
@@ -158,6 +160,13 @@ impl Shard {
     pub(super) fn turn(&mut self, waker: &Waker) -> TurnOutcome {
         debug_assert!(!self.port.is_stopped(), "a shard that has ended takes a turn");
         let now = Instant::now();
+        self.port.turn_watch.begin(now);
+        let outcome = self.take_turn(now, waker);
+        self.port.turn_watch.end();
+        outcome
+    }
+
+    fn take_turn(&mut self, now: Instant, waker: &Waker) -> TurnOutcome {
         let mut context = Context::from_waker(waker);
 
         let ends_early = seeded::bug("looks_before_stop")
