@@ -132,7 +132,7 @@ impl Container {
     }
 }
 
-/// The health of a shard. One that hangs delivers nothing.
+/// The health of a shard: a shard that hangs delivers nothing.
 fn health(port: &ShardPort) -> HealthLevel {
     if port.hangs() { HealthLevel::Emergency } else { port.health.get() }
 }

@@ -23,7 +23,7 @@ const UNLIMITED_TURN_MAX: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct TurnWatch {
     epoch: Instant,
-    /// Nanoseconds from the epoch to the start of the turn, and one; zero between turns.
+    /// Nanoseconds from the epoch to the start of the turn, plus one; zero while there is none.
     began: AtomicU64,
     /// The time limit of a plugin, in nanoseconds.
     limit: AtomicU64,
