@@ -41,6 +41,9 @@ impl fmt::Display for Report {
             step.failure.iter().try_for_each(|failure| write!(f, "  ({failure})"))?;
             writeln!(f)?;
         }
+        for step in &self.steps {
+            step.failed_tests.iter().try_for_each(|test| writeln!(f, "FAILED {}: {test}", step.name))?;
+        }
         self.counts().iter().try_for_each(|counts| writeln!(f, "\n{counts}"))
     }
 }
@@ -57,7 +60,7 @@ mod tests {
 
     fn finished(name: &str, counts: Option<TestCounts>, failure: Option<&str>) -> Finished {
         let (name, failure) = (name.to_owned(), failure.map(str::to_owned));
-        Finished { name, took: Duration::from_millis(1_500), counts, failure }
+        Finished { name, took: Duration::from_millis(1_500), counts, failed_tests: Vec::new(), failure }
     }
 
     fn report(steps: Vec<Finished>) -> Report {
@@ -70,6 +73,14 @@ mod tests {
     fn the_last_line_is_the_sum_of_all_results_and_nothing_else() {
         let report = report(vec![finished("unit", Some(THREE), None), finished("doc", Some(THREE), None)]);
         assert_eq!(report.to_string().lines().last(), Some("6 passed, 0 failed, 2 skipped"));
+    }
+
+    #[test]
+    fn failed_tests_are_named_with_their_step() {
+        let failed_tests = vec!["ring::wraps".to_owned(), "docs/page.md - A page (line 7)".to_owned()];
+        let unit = Finished { failed_tests, ..finished("unit", Some(THREE), Some("exit status: 101")) };
+        let text = report(vec![unit, finished("doc", Some(THREE), None)]).to_string();
+        assert!(text.contains("\nFAILED unit: ring::wraps\nFAILED unit: docs/page.md - A page (line 7)\n"), "{text}");
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(crate) struct Finished {
     pub(crate) name: String,
     pub(crate) took: Duration,
     pub(crate) counts: Option<TestCounts>,
+    /// The names of the tests that failed.
+    pub(crate) failed_tests: Vec<String>,
     /// Why the step failed, if it did.
     pub(crate) failure: Option<String>,
 }
@@ -73,9 +75,10 @@ impl ChoreStep {
     pub(crate) fn run(self, screen: &mut dyn Write) -> io::Result<Finished> {
         writeln!(screen, "\n=== {} ===", self.name)?;
         let start = Instant::now();
+        let mut failed_tests = Vec::new();
         let (mut counts, mut failure) = match self.action {
             StepAction::Run(command) => (None, run(command, screen)?),
-            StepAction::Test(command) => run_tests(command, screen)?,
+            StepAction::Test(command) => run_tests(command, screen, &mut failed_tests)?,
             StepAction::Check(check) => (None, check(screen)?),
             StepAction::Refuse(reason) => (None, Some(reason)),
         };
@@ -87,7 +90,7 @@ impl ChoreStep {
         if let Some(reason) = &failure {
             writeln!(screen, "error: {}: {reason}", self.name)?;
         }
-        Ok(Finished { name: self.name, took, counts, failure })
+        Ok(Finished { name: self.name, took, counts, failed_tests, failure })
     }
 }
 
@@ -99,21 +102,31 @@ fn run(mut command: Command, screen: &mut dyn Write) -> io::Result<Option<String
     })
 }
 
-fn run_tests(mut command: Command, screen: &mut dyn Write) -> io::Result<(Option<TestCounts>, Option<String>)> {
+fn run_tests(
+    mut command: Command,
+    screen: &mut dyn Write,
+    failed_tests: &mut Vec<String>,
+) -> io::Result<(Option<TestCounts>, Option<String>)> {
     announce(&command, screen)?;
     match command.stdout(Stdio::piped()).spawn() {
-        Ok(child) => watch(child, screen).map(|(counts, status)| judge(counts, failure_of(status))),
+        Ok(child) => watch(child, screen, failed_tests).map(|(counts, status)| judge(counts, failure_of(status))),
         Err(error) => Ok((None, Some(not_started(&command, error)))),
     }
 }
 
 /// Shows the child's output as it comes, and counts the results in it.
-fn watch(mut child: Child, screen: &mut dyn Write) -> io::Result<(TestCounts, ExitStatus)> {
+fn watch(
+    mut child: Child,
+    screen: &mut dyn Write,
+    failed_tests: &mut Vec<String>,
+) -> io::Result<(TestCounts, ExitStatus)> {
     let mut shown = ShownAndCounted { screen, counter: TestCounter::default() };
     if let Some(mut output) = child.stdout.take() {
         io::copy(&mut output, &mut shown)?;
     }
-    Ok((shown.counter.total(), child.wait()?))
+    let (counts, failed) = shown.counter.finish();
+    failed_tests.extend(failed);
+    Ok((counts, child.wait()?))
 }
 
 struct ShownAndCounted<'a> {

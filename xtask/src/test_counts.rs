@@ -40,14 +40,18 @@ impl fmt::Display for TestCounts {
     }
 }
 
-/// Adds up the results in an output that arrives in pieces.
+/// Adds up the results in an output that arrives in pieces, and collects the names of failed tests.
 ///
 /// A result reads `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 7 filtered out; finished in 0.00s`. It
 /// need not have a line for itself: miri runs a test program under several seeds side by side, and what they print gets
 /// mixed. The counts stay whole, because libtest prints them in one go, so the search is for counts.
+///
+/// The names come from libtest's closing list: a line `failures:`, and a name a line behind four spaces.
 #[derive(Debug, Default)]
 pub(crate) struct TestCounter {
     total: TestCounts,
+    failed_tests: Vec<String>,
+    is_in_list: bool,
     unfinished_line: Vec<u8>,
 }
 
@@ -62,16 +66,21 @@ impl TestCounter {
         }
     }
 
-    pub(crate) fn total(mut self) -> TestCounts {
+    /// The sum, and the names of the tests that failed.
+    pub(crate) fn finish(mut self) -> (TestCounts, Vec<String>) {
         self.end_line();
-        self.total
+        (self.total, self.failed_tests)
     }
 
     fn end_line(&mut self) {
-        for counts in String::from_utf8_lossy(&self.unfinished_line).split(". ").filter_map(TestCounts::of_counts) {
+        let bytes = std::mem::take(&mut self.unfinished_line);
+        let line = String::from_utf8_lossy(&bytes);
+        for counts in line.split(". ").filter_map(TestCounts::of_counts) {
             self.total += counts;
         }
-        self.unfinished_line.clear();
+        let name = line.strip_prefix("    ").filter(|_| self.is_in_list);
+        self.failed_tests.extend(name.map(str::to_owned));
+        self.is_in_list = name.is_some() || line == "failures:";
     }
 }
 
@@ -90,7 +99,7 @@ test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out;
     fn count(pieces: &[&[u8]]) -> TestCounts {
         let mut counter = TestCounter::default();
         pieces.iter().for_each(|piece| counter.read(piece));
-        counter.total()
+        counter.finish().0
     }
 
     #[test]
@@ -108,6 +117,27 @@ test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 13 filtered out. 2 p
 ; finished in 0.16s
 ";
         assert_eq!(count(&[mixed]), TestCounts { passed: 4, failed: 0, skipped: 2 });
+    }
+
+    #[test]
+    fn the_tests_of_the_closing_list_are_the_failed_ones() {
+        let output = b"\
+test a::fails ... FAILED
+
+failures:
+
+---- a::fails stdout ----
+    an indented line of its output
+
+failures:
+    a::fails
+    docs/page.md - A page (line 7)
+
+test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
+";
+        let mut counter = TestCounter::default();
+        counter.read(output);
+        assert_eq!(counter.finish().1, ["a::fails", "docs/page.md - A page (line 7)"]);
     }
 
     #[test]
