@@ -39,6 +39,11 @@ impl OutputDirectory {
         &self.path
     }
 
+    /// The bytes that a run with a time may write.
+    pub(crate) fn writable_bytes(&self) -> Result<u64, BenchError> {
+        Ok(machine::free_bytes(&self.path)?.saturating_sub(RESERVE_BYTES))
+    }
+
     /// Makes sure that so many bytes can be written.
     pub(crate) fn check_space(&self, needed_bytes: u64) -> Result<(), BenchError> {
         let free_bytes = machine::free_bytes(&self.path)?;

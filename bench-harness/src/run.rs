@@ -14,7 +14,7 @@ use crate::{
     outcome::{check_workload, figures, judge, too_slow},
     output::{OutputDirectory, RESERVE_BYTES, SMALL_RESERVE_BYTES},
     producers::{Control, Produced, Producers, shares},
-    report::{FigureReporter, FigureTable, Figures, megabytes},
+    report::{FigureReporter, FigureTable, Figures, grouped, megabytes, print_note},
     subject::{LogDestination, MEMORY_BYTES, RecordRoom, Subject},
     watch::{Length, Room, watch},
     workload,
@@ -38,6 +38,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Vec<BenchFailure>, BenchError> {
         (SinkName::Memory, _) => LogDestination::Memory,
         _ => LogDestination::Null,
     };
+    announce(length, args.no_verify, directory.as_ref(), &destination);
 
     let mut failures = Vec::new();
     let before = measure_device(args, directory.as_ref())?;
@@ -82,6 +83,26 @@ fn check_room(args: &RunArgs, length: Length, directory: Option<&OutputDirectory
             Err(BenchError::NoMemory { capacity_bytes: MEMORY_BYTES / 2, needed_bytes })
         }
         _ => Ok(()),
+    }
+}
+
+/// Prints where the run writes, and how much it may be, before it does.
+fn announce(length: Length, is_unchecked: bool, directory: Option<&OutputDirectory>, destination: &LogDestination) {
+    let (Some(directory), LogDestination::File(file)) = (directory, destination) else { return };
+    let amount = match length {
+        Length::Events(events) => format!("{} events", grouped(events)),
+        Length::Time(time) => format!("{time:?}, {}", most_bytes(directory)),
+    };
+    let reading = if is_unchecked { "" } else { ", reads it back" };
+    let removing = if file.is_kept() { ", and keeps it" } else { ", and removes it" };
+    print_note(format_args!("writes {amount} to {}{reading}{removing}", file.path().display()));
+}
+
+/// The most that a run with a time may write, as text.
+fn most_bytes(directory: &OutputDirectory) -> String {
+    match directory.writable_bytes() {
+        Ok(bytes) => format!("at most {:.1} GB,", bytes as f64 / 1e9),
+        Err(_) => "as much as there is room for,".to_owned(),
     }
 }
 
