@@ -16,11 +16,11 @@ mod times;
 mod wire;
 
 pub use error_chain::ErrorChain;
+#[doc(hidden)]
+pub use error_chain::{ErrorText, error_chain};
 pub use kind::Kind;
 pub use reference::{SequenceRef, ValueRef};
 pub use reference::{read, text};
-#[doc(hidden)]
-pub use error_chain::{ErrorText, error_chain};
 #[doc(hidden)]
 pub use rendered::{DebugText, Rendered, debug, display};
 pub use wire::{OptionWire, Wire};
