@@ -74,7 +74,12 @@ mod tests {
         let metadata = File::open("/dev/null").unwrap().metadata().unwrap();
         let (id, device, inode) = (FileId::of(&metadata), metadata.dev(), metadata.ino());
         assert!(is_stream(id, OsStr::new(&format!("{device}:{inode}"))));
-        let others = [format!("{device}:{}", inode + 1), format!("{}:{inode}", device + 1), format!("{inode}"), format!("{device}:{inode}:")];
+        let others = [
+            format!("{device}:{}", inode + 1),
+            format!("{}:{inode}", device + 1),
+            format!("{inode}"),
+            format!("{device}:{inode}:"),
+        ];
         for other in others.iter().map(String::as_str).chain(["", ":", "-1:7", "a:b"]) {
             assert!(!is_stream(id, OsStr::new(other)), "{other:?}");
         }

@@ -1,5 +1,5 @@
 //! The console sink with the journal of systemd: a pipe that `JOURNAL_STREAM` names, in a separate process.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "all of this program is test code")]
+#![expect(clippy::unwrap_used, reason = "all of this program is test code")]
 
 use std::{
     fs::File,
@@ -68,7 +68,11 @@ fn the_child() {
     };
     let container = Container::builder().level(Level::Trace).sink("stdout", stdout).start().unwrap();
     let logger = container.logger("service");
-    if role == "several lines" { log_a_backtrace(&logger) } else { log_all_levels(&logger) }
+    if role == "several lines" {
+        log_a_backtrace(&logger)
+    } else {
+        log_all_levels(&logger)
+    }
     let accounts = container.shutdown(TIMEOUT).unwrap();
     io::Write::write_all(&mut io::stderr(), accounts.sinks.first().unwrap().writer.as_bytes()).unwrap();
     std::process::exit(0);
