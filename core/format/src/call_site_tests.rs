@@ -1,6 +1,6 @@
 //! The place of the log call in the lines of every formatter.
 
-use fapilog_engine::producer::{DynamicEvent, Logger};
+use fapilog_engine::producer::{DynamicEvent, Logger, Scope};
 use fapilog_plugin::{factory::Factory, formatter::Formatter, registry::Entry, settings::PluginConfig};
 use fapilog_plugin::{
     factory::ShardInfo,
@@ -11,6 +11,7 @@ use fapilog_record::{
     call_site::{CallSite, FieldName},
     field_group::FieldGroup,
     level::Level,
+    value::ValueRef,
 };
 
 use crate::{Json, LineTime, Logfmt, Minimal, Pretty, Simple, staged_log::StagedLog};
@@ -31,6 +32,12 @@ fn dynamic(log: &Logger) {
     log.log_dynamic(&DynamicEvent::new(Level::Info, "adapter", "came in"));
 }
 
+fn in_a_scope(log: &Logger) {
+    let scope = Scope::new().field(FieldGroup::Context, "task", ValueRef::Text("settle"));
+    let _entered = scope.enter();
+    order(log);
+}
+
 fn line<F: Formatter + 'static>(formatter: fn() -> F, write: fn(&Logger)) -> String {
     let mut log = StagedLog::new(false, formatter);
     write(&log.container.logger("engine"));
@@ -49,6 +56,12 @@ fn every_format_has_the_module_the_file_and_the_line_where_they_are_wanted() {
     let expected = "INFO     engine [engine::orders src/orders.rs:42] filled order=7";
     assert_eq!(line(|| Pretty::new().call_site(true).time(LineTime::None), order), expected);
     assert_eq!(line(|| Minimal::new().call_site(true), order), "INFO [engine::orders src/orders.rs:42] filled");
+}
+
+#[test]
+fn an_event_in_a_scope_has_the_place_too() {
+    let line = line(|| Simple::new().call_site(true).time(LineTime::None), in_a_scope);
+    assert_eq!(line, "INFO engine [engine::orders src/orders.rs:42] filled order=7 task=settle");
 }
 
 #[test]
@@ -114,7 +127,7 @@ fn settings_name_the_options_of_every_format() {
 }
 
 #[test]
-fn pretty_has_local_time_on_a_terminal_and_utc_elsewhere_unless_a_setting_says_otherwise() {
+fn pretty_has_local_time_on_a_terminal_and_utc_elsewhere_unless_a_setting_names_another() {
     let none = PluginConfig::new();
     let utc = PluginConfig::new().with("time", "utc");
     let of_day = "00:00:01.000000Z INFO";

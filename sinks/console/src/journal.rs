@@ -26,12 +26,12 @@ const fn priority(level: Level) -> &'static [u8] {
     match level {
         Level::Trace | Level::Debug => b"<7>",
         Level::Info => b"<6>",
-        // Nothing failed, but it is to be found: NOTICE.
+        // Normal, but significant.
         Level::Audit => b"<5>",
         Level::Warning => b"<4>",
         Level::Error => b"<3>",
         Level::Critical => b"<2>",
-        // Somebody is to act at once: ALERT.
+        // Action must be taken at once.
         Level::Security => b"<1>",
     }
 }

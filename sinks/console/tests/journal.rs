@@ -83,7 +83,7 @@ fn identity(file: OwnedFd) -> String {
     format!("{}:{}", metadata.dev(), metadata.ino())
 }
 
-/// What a child of this role writes to a pipe that is its standard output, and its way of writing.
+/// The bytes that a child of this role writes to a pipe as its standard output, and its way of writing.
 fn output(role: &str) -> (String, String) {
     let (reader, writer): (PipeReader, PipeWriter) = io::pipe().unwrap();
     let mut stream = identity(writer.try_clone().unwrap().into());

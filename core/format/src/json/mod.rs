@@ -109,12 +109,9 @@ impl LineFormat for JsonLine {
         text::put_string(out, text);
     }
 
-    fn put_target(&self, target: &str, location: Option<Location>, out: &mut Vec<u8>) {
-        text::put_string(out, target);
-        if let Some(location) = location {
-            out.extend_from_slice(b",\"call_site\":");
-            text::put_string(out, &location.to_string());
-        }
+    fn put_location(&self, location: Location, out: &mut Vec<u8>) {
+        out.extend_from_slice(b",\"call_site\":");
+        text::put_string(out, &location.to_string());
     }
 
     #[inline(always)]

@@ -18,6 +18,8 @@ pub(super) struct EventLine<'a, F> {
     pub(super) format: &'a mut F,
     pub(super) lines: LineParts<'a>,
     pub(super) source: &'a FixedText,
+    /// The file and the line of the log call, where they are wanted and there are any.
+    pub(super) location: Option<&'a FixedText>,
     pub(super) shared: &'a FixedText,
     pub(super) clock: &'a mut LineClock,
     pub(super) ids: &'a mut IdText,
@@ -80,7 +82,7 @@ impl<F: LineFormat> EventLine<'_, F> {
     /// Writes any event, part by part.
     pub(super) fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         let LineParts { parts, options } = self.lines;
-        let traits = EventTraits::of_event(event, options);
+        let traits = EventTraits::of_event(event);
         let is_local = options.time == LineTime::Local;
         for (index, &part) in parts.iter().enumerate() {
             match part {
@@ -101,6 +103,9 @@ impl<F: LineFormat> EventLine<'_, F> {
                         LinePart::Id => self.ids.put(event, out),
                         LinePart::Message => self.message(event.message(), out),
                         fixed => traits.put(self.format, fixed, out),
+                    }
+                    if let (LinePart::Target, Some(location)) = (part, self.location) {
+                        location.put(out);
                     }
                     self.format.behind(part, traits.level, out);
                 }

@@ -64,11 +64,11 @@ pub(crate) trait LineFormat: Debug {
     /// Appends the text behind a part, in a line of this level.
     fn behind(&self, _part: LinePart, _level: Level, _out: &mut Vec<u8>) {}
 
-    /// Appends the text of a source.
+    /// Appends the text of a source or a target.
     fn put_text(&self, text: &str, out: &mut Vec<u8>);
 
-    /// Appends the text of a target, and the location of the log call, if it is wanted and there is one.
-    fn put_target(&self, target: &str, location: Option<Location>, out: &mut Vec<u8>);
+    /// Appends the file and the line of a log call, behind the target. The engine asks for them once for each call site.
+    fn put_location(&self, location: Location, out: &mut Vec<u8>);
 
     /// Appends the value of a field. Returns `false` for bytes that are not UTF-8 and were written marked.
     fn put_value(&mut self, value: ValueRef<'_>, out: &mut Vec<u8>) -> bool;
@@ -147,21 +147,17 @@ struct EventTraits<'a> {
     severity: u8,
     category: Category,
     target: &'a str,
-    /// `None` where it is not wanted, too.
-    location: Option<Location>,
 }
 
 impl<'a> EventTraits<'a> {
-    fn of_event(event: &Event<'a>, options: LineOptions) -> Self {
+    fn of_event(event: &Event<'a>) -> Self {
         let (level, severity, category) = (event.level(), event.severity(), event.category());
-        let location = event.location().filter(|_| options.call_site);
-        Self { level, severity, category, target: event.target(), location }
+        Self { level, severity, category, target: event.target() }
     }
 
-    fn of_site(descriptor: &'static Descriptor, options: LineOptions) -> Self {
+    fn of_site(descriptor: &'static Descriptor) -> Self {
         let (level, target) = (descriptor.level(), descriptor.site().target());
-        let location = options.call_site.then(|| Location::of(descriptor.site()));
-        Self { level, severity: level.severity(), category: level.category(), target, location }
+        Self { level, severity: level.severity(), category: level.category(), target }
     }
 
     /// Appends the text of level, severity, category or target; of other parts nothing.
@@ -170,7 +166,7 @@ impl<'a> EventTraits<'a> {
             LinePart::Level => out.extend_from_slice(self.level.name().as_bytes()),
             LinePart::Severity => out.extend_from_slice(itoa::Buffer::new().format(self.severity).as_bytes()),
             LinePart::Category => out.extend_from_slice(self.category.name().as_bytes()),
-            LinePart::Target => format.put_target(self.target, self.location, out),
+            LinePart::Target => format.put_text(self.target, out),
             _ => {}
         }
     }

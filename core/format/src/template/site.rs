@@ -1,6 +1,6 @@
 //! The text that all events of a call site share, rendered once.
 
-use fapilog_plugin::event::Event;
+use fapilog_plugin::event::{Event, Location};
 use fapilog_record::{
     call_site::{DescribedField, Descriptor, FieldName},
     field_group::FieldGroup,
@@ -86,9 +86,8 @@ impl LineTemplate {
         shares_context: bool,
     ) -> Self {
         let LineParts { parts, options } = lines;
-        let traits = EventTraits::of_site(descriptor, options);
-        let is_local = options.time == LineTime::Local;
-        let mut draft = LineDraft { format, descriptor, traits, is_local, pieces: Vec::new(), text: Vec::new() };
+        let traits = EventTraits::of_site(descriptor);
+        let mut draft = LineDraft { format, descriptor, traits, options, pieces: Vec::new(), text: Vec::new() };
         for (index, &part) in parts.iter().enumerate() {
             match part {
                 // An event with a correlation id does not fit.
@@ -119,23 +118,27 @@ struct LineDraft<'a, F> {
     format: &'a mut F,
     descriptor: &'static Descriptor,
     traits: EventTraits<'static>,
-    is_local: bool,
+    options: LineOptions,
     pieces: Vec<LinePiece>,
     text: Vec<u8>,
 }
 
 impl<F: LineFormat> LineDraft<'_, F> {
     fn part(&mut self, part: LinePart, is_first: bool) {
+        let is_local = self.options.time == LineTime::Local;
         self.format.before(part, is_first, self.traits.level, &mut self.text);
         match part {
-            LinePart::Time if self.is_local => self.slot(LineSlot::LocalTime),
-            LinePart::TimeOfDay if self.is_local => self.slot(LineSlot::LocalTimeOfDay),
+            LinePart::Time if is_local => self.slot(LineSlot::LocalTime),
+            LinePart::TimeOfDay if is_local => self.slot(LineSlot::LocalTimeOfDay),
             LinePart::Time => self.slot(LineSlot::Time),
             LinePart::TimeOfDay => self.slot(LineSlot::TimeOfDay),
             LinePart::Source => self.slot(LineSlot::Source),
             LinePart::Id => self.slot(LineSlot::Id),
             LinePart::Message => self.message(),
             fixed => self.traits.put(self.format, fixed, &mut self.text),
+        }
+        if part == LinePart::Target && self.options.call_site {
+            self.format.put_location(Location::of(self.descriptor.site()), &mut self.text);
         }
         self.format.behind(part, self.traits.level, &mut self.text);
     }

@@ -1,7 +1,7 @@
 //! The lines of a batch.
 
 use fapilog_plugin::{
-    event::{Batch, Event, FieldRef},
+    event::{Batch, Event, FieldRef, Location},
     per_call_site::{PerCallSite, PerSource},
 };
 use fapilog_record::text::fixed::FixedText;
@@ -28,6 +28,8 @@ pub(crate) struct LineWriter<F> {
     templates: PerCallSite<LineTemplate>,
     /// Templates for events that share context with others.
     sharing: PerCallSite<LineTemplate>,
+    /// Files and lines of log calls, as they stand in a line.
+    locations: PerCallSite<FixedText>,
     /// The names of sources, as they stand in a line.
     sources: PerSource<FixedText>,
     shared: SharedText,
@@ -53,6 +55,7 @@ impl<F: LineFormat> LineWriter<F> {
             parts,
             templates: PerCallSite::new(),
             sharing: PerCallSite::new(),
+            locations: PerCallSite::new(),
             sources: PerSource::new(),
             shared: SharedText::default(),
             clock: LineClock::new(options.time),
@@ -99,6 +102,9 @@ impl<F: LineFormat> LineWriter<F> {
         let lines = LineParts { parts: &self.parts, options: self.options };
         self.shared.cache(first.shared_context(), |fields, out| put_shared(format, first, fields, out));
         let source = self.sources.get_or_insert_with(first.source(), || source_text(format, first));
+        let location = if self.options.call_site { first.location() } else { None };
+        let location = location
+            .map(|location| &*self.locations.get_or_insert_with(descriptor, || location_text(format, location)));
         let shares_context = !first.shared_context().is_empty();
         let templates = if shares_context { &mut self.sharing } else { &mut self.templates };
         // An event without a call site is not plain.
@@ -112,6 +118,7 @@ impl<F: LineFormat> LineWriter<F> {
             format,
             lines,
             source,
+            location,
             shared: self.shared.text(),
             clock: &mut self.clock,
             ids: &mut self.ids,
@@ -132,6 +139,13 @@ fn source_text<F: LineFormat>(format: &F, event: &Event<'_>) -> FixedText {
     let mut name = Vec::new();
     format.put_text(event.source().name(), &mut name);
     FixedText::new(&name)
+}
+
+#[cold]
+fn location_text<F: LineFormat>(format: &F, location: Location) -> FixedText {
+    let mut text = Vec::new();
+    format.put_location(location, &mut text);
+    FixedText::new(&text)
 }
 
 /// Appends fields of the shared context: keys and values, with the format's text between them. `event` is any that shares

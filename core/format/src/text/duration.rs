@@ -39,10 +39,10 @@ pub(super) fn put_duration_for_people(out: &mut Vec<u8>, span: Duration) {
 /// Appends a number of a unit, with as many decimals as there are.
 fn put_decimal(out: &mut Vec<u8>, nanos: u64, unit_nanos: u64, unit: &str) {
     put(out, format_args!("{}", nanos / unit_nanos));
-    let rest = nanos % unit_nanos;
-    if rest > 0 {
+    let fraction = nanos % unit_nanos;
+    if fraction > 0 {
         let digits = unit_nanos.ilog10() as usize;
-        put(out, format_args!(".{rest:0digits$}"));
+        put(out, format_args!(".{fraction:0digits$}"));
         while out.last() == Some(&b'0') {
             out.pop();
         }

@@ -140,9 +140,7 @@ impl<L: Layout> LineFormat for TextFormat<L> {
         put_text(out, text);
     }
 
-    fn put_target(&self, target: &str, location: Option<Location>, out: &mut Vec<u8>) {
-        put_text(out, target);
-        let Some(location) = location else { return };
+    fn put_location(&self, location: Location, out: &mut Vec<u8>) {
         out.push(b' ');
         if L::DIALECT == Dialect::Logfmt {
             out.extend_from_slice(CALL_SITE.as_bytes());
