@@ -4,8 +4,12 @@
 
 #[cfg(test)]
 mod any_value;
+#[cfg(test)]
+mod call_site_tests;
 mod control_characters;
 pub mod json;
+mod line_options;
+mod local_clock;
 mod logfmt;
 mod minimal;
 mod pretty;
@@ -17,6 +21,7 @@ mod template;
 pub mod text;
 
 pub use json::{Json, decode_marked_text};
+pub use line_options::LineTime;
 pub use logfmt::Logfmt;
 pub use minimal::Minimal;
 pub use pretty::Pretty;

@@ -4,6 +4,7 @@ use fapilog_plugin::{event::Batch, formatter::Formatter};
 use fapilog_record::level::Level;
 
 use crate::{
+    line_options::line_option_setters,
     template::LinePart,
     text::{Dialect, Layout, TextLines},
 };
@@ -30,6 +31,8 @@ impl Logfmt {
     pub fn new() -> Self {
         Self::default()
     }
+
+    line_option_setters!(call_site, time);
 }
 
 impl Formatter for Logfmt {
@@ -63,13 +66,13 @@ impl Layout for LogfmtLayout {
     fn before(&self, part: LinePart, _: Level, out: &mut Vec<u8>) {
         let text = match part {
             LinePart::Time => "time=",
-            LinePart::Level => " level=",
-            LinePart::Severity => " severity=",
-            LinePart::Category => " category=",
-            LinePart::Source => " source=",
-            LinePart::Target => " target=",
-            LinePart::Id => " event_id=",
-            LinePart::Message => " msg=",
+            LinePart::Level => "level=",
+            LinePart::Severity => "severity=",
+            LinePart::Category => "category=",
+            LinePart::Source => "source=",
+            LinePart::Target => "target=",
+            LinePart::Id => "event_id=",
+            LinePart::Message => "msg=",
             // Not among the parts, or in frames of their own.
             LinePart::TimeOfDay | LinePart::CorrelationId | LinePart::Fields => "",
         };

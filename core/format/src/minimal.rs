@@ -4,11 +4,12 @@ use fapilog_plugin::{event::Batch, formatter::Formatter};
 use fapilog_record::level::Level;
 
 use crate::{
+    line_options::{LineOptions, line_option_setters},
     template::LinePart,
     text::{Dialect, Layout, TextLines},
 };
 
-/// Renders events as level and message, and nothing else:
+/// Renders events as level and message, and nothing else, unless target and place are [wanted](Self::call_site):
 ///
 /// ```text
 /// INFO order filled
@@ -28,6 +29,8 @@ impl Minimal {
     pub fn new() -> Self {
         Self::default()
     }
+
+    line_option_setters!(call_site);
 }
 
 impl Formatter for Minimal {
@@ -45,11 +48,21 @@ struct MinimalLayout;
 
 impl Layout for MinimalLayout {
     const DIALECT: Dialect = Dialect::People;
-    const PARTS: &'static [LinePart] = &[LinePart::Level, LinePart::Message];
+    const PARTS: &'static [LinePart] = &[LinePart::Level, LinePart::Target, LinePart::Message];
+
+    fn has(&self, part: LinePart, options: LineOptions) -> bool {
+        part != LinePart::Target || options.call_site
+    }
 
     fn before(&self, part: LinePart, _: Level, out: &mut Vec<u8>) {
-        if part == LinePart::Message {
-            out.push(b' ');
+        if part == LinePart::Target {
+            out.push(b'[');
+        }
+    }
+
+    fn behind(&self, part: LinePart, _: Level, out: &mut Vec<u8>) {
+        if part == LinePart::Target {
+            out.push(b']');
         }
     }
 }

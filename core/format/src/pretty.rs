@@ -1,24 +1,45 @@
 //! A line for a developer's terminal.
 
-use fapilog_plugin::{event::Batch, formatter::Formatter};
-use fapilog_record::level::Level;
+use fapilog_plugin::{
+    event::{Batch, Event, FieldRef, TextOrigin},
+    formatter::Formatter,
+};
+use fapilog_record::{
+    call_site::DescribedField,
+    field_group::FieldGroup,
+    level::Level,
+    value::{Kind, ValueRef},
+};
 
 use crate::{
+    line_options::line_option_setters,
     template::LinePart,
-    text::{Dialect, FieldFrame, Layout, TextLines},
+    text::{BlockFrame, Dialect, FieldFrame, Layout, TextLines, is_backtrace, put_block, put_error_block},
 };
 
 /// Renders events as lines for a developer's terminal:
 ///
 /// ```text
-/// 10:00:00.123456 INFO     matching-engine [engine::orders] order filled order_id=42 tags.region=eu
-/// 10:00:00.123498 ERROR    matching-engine [engine::orders] gave up error="connect: connection refused"
+/// 11:00:00.123456+01:00 INFO     matching-engine [engine::orders] order filled order_id=42 took=17µs tags.region=eu
+/// 11:00:00.123498+01:00 ERROR    matching-engine [engine::orders] gave up attempt=3
+///     error: cannot open the book
+///       caused by: permission denied
+///     order:
+///       Order {
+///           id: 42,
+///       }
 /// ```
 ///
-/// The time of day is UTC, up to microseconds. With [`colors`](Self::colors) the level has a colour of its own, the message is
-/// bold, what is less important is dim, and errors (fields called `error` or `err`) are red; without, the line is the same
-/// text. It is put together as [`Simple`](super::Simple)'s, so the only terminal sequences in it are those
-/// colours, whatever was logged.
+/// * The time of day, up to microseconds, has its offset, or a `Z` for UTC: see [`time`](Self::time).
+/// * An error that was logged as `#error` and has sources, a `?value` whose text has several lines, and a `backtrace` stand on
+///   lines of their own, behind the event's line: see [`multi_line`](Self::multi_line).
+/// * Thread id and process id are left out: see [`ids`](Self::ids).
+/// * Durations are as people write them.
+/// * With [`colors`](Self::colors) the level has a colour of its own, the message is bold, what is less important is dim, and
+///   errors (also fields called `error` or `err`) are red; without, the lines are the same text.
+///
+/// All else is as in the lines of [`Simple`](super::Simple). So the only terminal sequences are the colours, and only the
+/// line of an event begins without a space, whatever was logged.
 #[doc(alias = "PrettyFormatter")]
 #[derive(Debug, Default)]
 pub struct Pretty {
@@ -35,9 +56,24 @@ impl Pretty {
     /// Whether to write colours, as ECMA-48's SGR sequences: for terminals.
     #[must_use]
     pub fn colors(self, has_colors: bool) -> Self {
-        // Templates that were rendered so far have the old ones.
-        Self { lines: TextLines::new(PrettyLayout { has_colors }) }
+        Self { lines: self.lines.with_layout(|layout| layout.has_colors = has_colors) }
     }
+
+    /// Whether lines have the thread id and the process id that the enricher `context` adds. Other fields of these names are
+    /// always there. Default: no.
+    #[must_use]
+    pub fn ids(self, are_shown: bool) -> Self {
+        Self { lines: self.lines.with_layout(|layout| layout.shows_ids = are_shown) }
+    }
+
+    /// Whether an error with its sources, a `?value` of several lines and a `backtrace` stand on lines of their own, each
+    /// indented. If not, each event is one line. Default: yes.
+    #[must_use]
+    pub fn multi_line(self, is_multi_line: bool) -> Self {
+        Self { lines: self.lines.with_layout(|layout| layout.is_multi_line = is_multi_line) }
+    }
+
+    line_option_setters!(call_site, time);
 }
 
 impl Formatter for Pretty {
@@ -54,6 +90,7 @@ impl Formatter for Pretty {
 const RESET: &str = "\x1b[0m";
 const BOLD: &str = "\x1b[1m";
 const DIM: &str = "\x1b[2m";
+const RED: &str = "\x1b[31m";
 
 const fn color(level: Level) -> &'static str {
     match level {
@@ -61,7 +98,7 @@ const fn color(level: Level) -> &'static str {
         Level::Debug => "\x1b[36m",
         Level::Info => "\x1b[32m",
         Level::Warning => "\x1b[33m",
-        Level::Error => "\x1b[31m",
+        Level::Error => RED,
         // Bold, white on red.
         Level::Critical => "\x1b[1;37;41m",
         Level::Audit => "\x1b[34m",
@@ -72,16 +109,42 @@ const fn color(level: Level) -> &'static str {
 /// Keys of errors, by custom.
 const ERROR_KEYS: [&str; 2] = ["error", "err"];
 
+/// The key of backtraces, that of the panic hook's among them.
+const BACKTRACE_KEY: &str = "backtrace";
+
+/// Keys of the enricher `context`.
+const THREAD_ID: &str = "thread_id";
+const PROCESS_ID: &str = "process_id";
+
 /// As wide as the longest level's name.
 const LEVEL_BYTES: usize = 8;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct PrettyLayout {
     has_colors: bool,
+    shows_ids: bool,
+    is_multi_line: bool,
+    process_id: u64,
+}
+
+impl Default for PrettyLayout {
+    fn default() -> Self {
+        Self { has_colors: false, shows_ids: false, is_multi_line: true, process_id: std::process::id().into() }
+    }
+}
+
+impl PrettyLayout {
+    fn block_frame(&self, is_error: bool) -> BlockFrame {
+        if !self.has_colors {
+            return BlockFrame { before_key: "", behind_key: "", before_error: "", behind_error: "" };
+        }
+        let (before_error, behind_error) = if is_error { (RED, RESET) } else { ("", "") };
+        BlockFrame { before_key: DIM, behind_key: RESET, before_error, behind_error }
+    }
 }
 
 impl Layout for PrettyLayout {
-    const DIALECT: Dialect = Dialect::People;
+    const DIALECT: Dialect = Dialect::Terminal;
     const PARTS: &'static [LinePart] = &[
         LinePart::TimeOfDay,
         LinePart::Level,
@@ -93,9 +156,6 @@ impl Layout for PrettyLayout {
     ];
 
     fn before(&self, part: LinePart, level: Level, out: &mut Vec<u8>) {
-        if part != LinePart::TimeOfDay {
-            out.push(b' ');
-        }
         if self.has_colors {
             let rendition = match part {
                 LinePart::Level => color(level),
@@ -119,6 +179,50 @@ impl Layout for PrettyLayout {
         if part == LinePart::Level {
             out.extend(std::iter::repeat_n(b' ', LEVEL_BYTES.saturating_sub(level.name().len())));
         }
+    }
+
+    /// The enricher's values are those of the event's producer and of this process. A field with another value, or of the
+    /// call itself, is the program's.
+    fn hides(&self, event: &Event<'_>, field: &FieldRef<'_>) -> bool {
+        if self.shows_ids || field.group != FieldGroup::Context {
+            return false;
+        }
+        let enriched = match field.name {
+            THREAD_ID => event.producer().thread_id(),
+            PROCESS_ID => self.process_id,
+            _ => return false,
+        };
+        let is_argument =
+            |argument: &DescribedField| argument.name.group == field.group && argument.name.name == field.name;
+        field.value == ValueRef::U64(enriched) && !event.descriptor().fields().iter().any(is_argument)
+    }
+
+    fn may_need_lines(&self, argument: &DescribedField) -> bool {
+        let is_candidate = match argument.kind {
+            Kind::DebugText | Kind::ErrorText => true,
+            _ => argument.name.name == BACKTRACE_KEY,
+        };
+        self.is_multi_line && argument.name.group.is_keyed() && is_candidate
+    }
+
+    fn put_aside(&self, event: &Event<'_>, field: &FieldRef<'_>, lines: &mut Vec<u8>) -> bool {
+        let ValueRef::Text(text) = field.value else { return false };
+        if !self.is_multi_line {
+            return false;
+        }
+        match event.text_origin(field) {
+            TextOrigin::Error(chain) if text.contains('\n') || chain.clone().nth(1).is_some() => {
+                put_error_block(lines, self.block_frame(true), field.group, field.name, chain);
+            }
+            TextOrigin::Debug if text.contains('\n') => {
+                put_block(lines, self.block_frame(false), field.group, field.name, text);
+            }
+            _ if field.name == BACKTRACE_KEY && is_backtrace(text) => {
+                put_block(lines, self.block_frame(false), field.group, field.name, text);
+            }
+            _ => return false,
+        }
+        true
     }
 
     fn frame(&self, key: &str) -> FieldFrame {

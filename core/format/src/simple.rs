@@ -4,6 +4,7 @@ use fapilog_plugin::{event::Batch, formatter::Formatter};
 use fapilog_record::level::Level;
 
 use crate::{
+    line_options::line_option_setters,
     template::LinePart,
     text::{Dialect, Layout, TextLines},
 };
@@ -14,7 +15,7 @@ use crate::{
 /// 2026-11-24T10:00:00.123456789Z INFO matching-engine [engine::orders] order filled order_id=42 tags.region=eu correlation_id=7f3a
 /// ```
 ///
-/// Timestamp, level, source, `[target]`, message; then each field as `key=value`, correlation id, and `truncated=true`
+/// Timestamp, level, source, `[target]` (with file and line, if [wanted](Self::call_site)), message; then each field as `key=value`, correlation id, and `truncated=true`
 /// with the list `truncated_fields` if something was cut. The message stands without quotes if there is no `=` in it, no space at its ends, and nothing to
 /// escape; so the first `=` or `"` behind the target is its end. Values, keys and escapes are those of
 /// [`format::text`](super::text).
@@ -30,6 +31,8 @@ impl Simple {
     pub fn new() -> Self {
         Self::default()
     }
+
+    line_option_setters!(call_site, time);
 }
 
 impl Formatter for Simple {
@@ -58,12 +61,9 @@ impl Layout for SimpleLayout {
     ];
 
     fn before(&self, part: LinePart, _: Level, out: &mut Vec<u8>) {
-        let text: &[u8] = match part {
-            LinePart::Time => b"",
-            LinePart::Target => b" [",
-            _ => b" ",
-        };
-        out.extend_from_slice(text);
+        if part == LinePart::Target {
+            out.push(b'[');
+        }
     }
 
     fn behind(&self, part: LinePart, _: Level, out: &mut Vec<u8>) {

@@ -535,7 +535,7 @@ fn config() -> ProptestConfig {
 }
 
 /// A kind of every shape that a reader can meet.
-const KINDS: [&Kind; 28] = [
+const KINDS: [&Kind; 30] = [
     &Kind::Bool,
     &Kind::Char,
     &Kind::I8,
@@ -555,6 +555,8 @@ const KINDS: [&Kind; 28] = [
     &Kind::Ip,
     &Kind::Uuid,
     &Kind::Text,
+    &Kind::DebugText,
+    &Kind::ErrorText,
     &Kind::Bytes,
     &Kind::Sequence(&Kind::U64),
     &Kind::Sequence(&Kind::Text),

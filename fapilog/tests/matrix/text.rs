@@ -7,13 +7,14 @@ use fapilog::event::FieldGroup;
 use crate::logged::{Datum, Logged, is_same_number, unmarked};
 
 /// Context keys that mean something else in a row.
-const TAKEN: [&str; 12] = [
+const TAKEN: [&str; 13] = [
     "time",
     "level",
     "severity",
     "category",
     "source",
     "target",
+    "call_site",
     "event_id",
     "msg",
     "correlation_id",
@@ -52,7 +53,8 @@ pub(crate) fn check_simple(line: &str, logged: &Logged) {
 pub(crate) fn check_pretty(line: &str, logged: &Logged) {
     let mut reader = Reader::new(line);
     let time = reader.until(&[' ']);
-    assert_eq!((time.len(), time.matches(':').count(), time.matches('.').count()), (15, 2, 1), "{time}");
+    let marks = (time.matches(':').count(), time.matches('.').count(), time.ends_with('Z'));
+    assert_eq!((time.len(), marks), (16, (2, 1, true)), "{time}");
     reader.expect(" ");
     reader.expect(&format!("{:8}", logged.level));
     reader.sentence(logged);
@@ -304,7 +306,7 @@ fn is_element(read: &Read, datum: &Datum) -> bool {
     match (read, datum) {
         (Read::Bare(word), Datum::None) => word == "null",
         (Read::Bare(word), Datum::Bool(logged)) => *word == logged.to_string(),
-        (Read::Bare(word), Datum::Seconds(logged)) => word.strip_suffix('s') == Some(logged),
+        (Read::Bare(word), Datum::Seconds(logged)) => nanos_of(word) == nanos_of(&format!("{logged}s")),
         (Read::Bare(word), Datum::Text(logged)) => word == logged && word != "null",
         (Read::Bare(word), number) => is_same_number(word, number),
         (Read::Quoted(bytes), Datum::Text(logged)) => bytes == logged.as_bytes(),
@@ -314,6 +316,31 @@ fn is_element(read: &Read, datum: &Datum) -> bool {
         }
         _ => false,
     }
+}
+
+/// The nanoseconds of a duration: numbers, each with its unit.
+fn nanos_of(text: &str) -> Option<u128> {
+    let mut tail = text;
+    let mut sum = 0;
+    while !tail.is_empty() {
+        let (number, behind) = tail.split_at(tail.find(char::is_alphabetic)?);
+        let (unit, behind) = behind.split_at(behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len()));
+        let unit_nanos: u128 = match unit {
+            "ns" => 1,
+            "µs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            "d" => 86_400_000_000_000,
+            _ => return None,
+        };
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+        let billionths: u128 = format!("{fraction:0<9}").parse().ok()?;
+        sum += whole.parse::<u128>().ok()? * unit_nanos + billionths * unit_nanos / 1_000_000_000;
+        tail = behind;
+    }
+    Some(sum)
 }
 
 /// A message of simple, pretty and minimal lines: prose may be anything but a list with quotes in it.

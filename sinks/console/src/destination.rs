@@ -161,6 +161,11 @@ impl FileId {
     pub(super) fn of(metadata: &Metadata) -> Self {
         Self { device: metadata.dev(), inode: metadata.ino(), special_device: metadata.rdev() }
     }
+
+    /// Whether it is the file with this number on this device.
+    pub(super) fn is(self, device: u64, inode: u64) -> bool {
+        (self.device, self.inode) == (device, inode)
+    }
 }
 
 /// The same terminal, with its own flags.

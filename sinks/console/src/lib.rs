@@ -24,8 +24,11 @@
 //!    full disk behind a redirection) the payload is lost, and the next payload is attempted.
 //! 8. **The deadline** of a shutdown ends every wait, 5 ms earlier, so that the drain gets the result in time.
 //! 9. **Fork.** The child has a copy of the sink, but not the thread: it waits for nothing and frees no shared state.
+//! 10. **The journal.** Where the descriptor is the stream that systemd names in `JOURNAL_STREAM`, each line begins with the
+//!     priority of its event, as sd-daemon(3) has it: see `JournalLines`.
 
 mod destination;
+mod journal;
 mod line_lock;
 mod queue;
 mod registration;

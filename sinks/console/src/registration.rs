@@ -39,12 +39,16 @@ fn about(name: &str, description: &str) -> Metadata {
 struct ConsoleSettings {
     #[serde(with = "size_bytes::maybe")]
     queue_capacity_bytes: Option<usize>,
+    journal_priorities: Option<bool>,
 }
 
 impl ConsoleSettings {
     fn sink(self, mut sink: Console) -> Arc<dyn SinkFactory> {
         if let Some(bytes) = self.queue_capacity_bytes {
             sink = sink.queue_capacity_bytes(bytes);
+        }
+        if let Some(are_wanted) = self.journal_priorities {
+            sink = sink.journal_priorities(are_wanted);
         }
         Arc::new(sink)
     }

@@ -1,7 +1,7 @@
 //! Options of a console sink.
 
 use std::{
-    fmt,
+    env, fmt,
     io::{self, IsTerminal},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::PathBuf,
@@ -14,7 +14,11 @@ use fapilog_plugin::{
     sink::{Sink, SinkContext, SinkError, SinkFactory},
 };
 
-use super::{queue::PAYLOAD_BYTES, sink::ConsoleWriterSink};
+use super::{
+    journal::JOURNAL_STREAM,
+    queue::PAYLOAD_BYTES,
+    sink::{ConsoleOptions, ConsoleWriterSink},
+};
 
 /// The upper limit of the queue.
 const QUEUE_BYTES_MAX: usize = 1 << 30;
@@ -45,6 +49,7 @@ pub struct Console {
     target: Target,
     formatter: Factory<dyn Formatter>,
     queue_capacity_bytes: usize,
+    journal_priorities: bool,
 }
 
 #[derive(Debug)]
@@ -80,7 +85,7 @@ impl Console {
 
     fn new<F: Formatter + 'static>(target: Target, formatter: impl Fn() -> F + Send + Sync + 'static) -> Self {
         let formatter = Factory::formatter(move |_| formatter());
-        Self { target, formatter, queue_capacity_bytes: 4 << 20 }
+        Self { target, formatter, queue_capacity_bytes: 4 << 20, journal_priorities: true }
     }
 
     /// The number of bytes that may wait to be written, in each shard, from 64 KiB to 1 GiB. At this limit, the sink has no
@@ -88,6 +93,15 @@ impl Console {
     #[must_use]
     pub fn queue_capacity_bytes(mut self, bytes: usize) -> Self {
         self.queue_capacity_bytes = bytes;
+        self
+    }
+
+    /// Whether each line begins with the priority of its event, `<6>`, where the destination is the journal of systemd: it
+    /// takes the priority from there, and `journalctl -p err` finds errors. systemd names its stream in the variable
+    /// `JOURNAL_STREAM`; the sink compares that with its descriptor when the container starts. Default: yes.
+    #[must_use]
+    pub fn journal_priorities(mut self, are_wanted: bool) -> Self {
+        self.journal_priorities = are_wanted;
         self
     }
 
@@ -103,6 +117,7 @@ impl fmt::Debug for Console {
         f.debug_struct("Console")
             .field("target", &self.target)
             .field("queue_capacity_bytes", &self.queue_capacity_bytes)
+            .field("journal_priorities", &self.journal_priorities)
             .finish_non_exhaustive()
     }
 }
@@ -135,7 +150,9 @@ impl SinkFactory for Console {
             source,
         })?;
         let formatter = self.formatter.make(context.shard);
-        Ok(Box::new(ConsoleWriterSink::start(fd, name, formatter, self.queue_capacity_bytes, context)?))
+        let stream = if self.journal_priorities { env::var_os(JOURNAL_STREAM) } else { None };
+        let options = ConsoleOptions { queue_capacity_bytes: self.queue_capacity_bytes, journal_stream: stream };
+        Ok(Box::new(ConsoleWriterSink::start(fd, name, formatter, options, context)?))
     }
 
     fn check(&self) -> Vec<Problem> {

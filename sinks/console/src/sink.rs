@@ -1,6 +1,7 @@
 //! The console sink: an encoder in front of a [`ConsoleWriter`].
 
 use std::{
+    ffi::OsString,
     mem::ManuallyDrop,
     os::fd::OwnedFd,
     path::PathBuf,
@@ -16,13 +17,28 @@ use fapilog_plugin::{
     threads::{process::OwnProcess, spawn_thread},
 };
 
-use super::{destination::ConsoleDestination, line_lock::LineLock, queue::WriteQueue, writer::ConsoleWriter};
+use super::{
+    destination::ConsoleDestination,
+    journal::{JournalLines, is_stream},
+    line_lock::LineLock,
+    queue::WriteQueue,
+    writer::ConsoleWriter,
+};
 
 /// How long a dropped sink waits for its thread, which ends at once unless it is stuck in the kernel.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
+/// The options of a console sink, as far as it needs them when it works.
+pub(super) struct ConsoleOptions {
+    pub(super) queue_capacity_bytes: usize,
+    /// The value of `JOURNAL_STREAM`, if lines for the journal are to have priorities.
+    pub(super) journal_stream: Option<OsString>,
+}
+
 pub(super) struct ConsoleWriterSink {
     formatter: Box<dyn Formatter>,
+    /// `None`: the destination is not the journal, or no priorities are wanted there.
+    journal: Option<JournalLines>,
     description: String,
     queue: Arc<WriteQueue>,
     line_lock: Arc<LineLock>,
@@ -35,7 +51,7 @@ impl ConsoleWriterSink {
         fd: OwnedFd,
         name: &str,
         formatter: Box<dyn Formatter>,
-        queue_capacity_bytes: usize,
+        options: ConsoleOptions,
         context: &SinkContext<'_>,
     ) -> Result<Self, SinkError> {
         let failed = |operation| move |source| SinkError::Io { operation, path: PathBuf::from(name), source };
@@ -43,8 +59,13 @@ impl ConsoleWriterSink {
         if let Some(error) = reopen_error {
             context.report(format!("a write may block the sink's thread: the terminal cannot be reopened: {error}"));
         }
-        let description = format!("{name}, {}", destination.kind());
-        let queue = Arc::new(WriteQueue::new(queue_capacity_bytes).map_err(failed("make an eventfd for"))?);
+        let stream = options.journal_stream.as_deref();
+        // The records of a binary format have no lines to put a priority in front of.
+        let is_journal = formatter.writes_lines() && stream.is_some_and(|stream| is_stream(destination.id(), stream));
+        let journal = is_journal.then(JournalLines::default);
+        let kind = if is_journal { "journal" } else { destination.kind() };
+        let description = format!("{name}, {kind}");
+        let queue = Arc::new(WriteQueue::new(options.queue_capacity_bytes).map_err(failed("make an eventfd for"))?);
         let line_lock = LineLock::of(destination.id());
         let writer = ConsoleWriter {
             queue: Arc::clone(&queue),
@@ -56,7 +77,7 @@ impl ConsoleWriterSink {
         };
         let thread = spawn_thread(format!("fapilog-{name}"), || writer.run()).map_err(failed("start a thread for"))?;
         let thread = ManuallyDrop::new(thread);
-        Ok(Self { formatter, description, queue, line_lock, thread, process: OwnProcess::this() })
+        Ok(Self { formatter, journal, description, queue, line_lock, thread, process: OwnProcess::this() })
     }
 }
 
@@ -70,7 +91,10 @@ impl Sink for ConsoleWriterSink {
     }
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
-        self.formatter.format(batch, payload.buffer());
+        match &mut self.journal {
+            Some(journal) => journal.put(&mut *self.formatter, batch, payload.buffer()),
+            None => self.formatter.format(batch, payload.buffer()),
+        }
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

@@ -157,12 +157,15 @@ impl ConsoleWriter {
     }
 }
 
-/// The number of bytes of `records` to write under one line lock (rules 4 and 5): all whole lines that fit `bytes_max`, or
-/// a longer line, or all of `records`.
+/// The number of bytes of `records` to write under one line lock (rules 4 and 5): all whole events that fit `bytes_max`, or
+/// a longer event, or all of `records`. An event is a line, and the lines behind it that begin with a space: so an error and
+/// its sources stay together.
 fn lines_bytes(records: &[u8], bytes_max: usize) -> usize {
-    let is_end = |byte: &u8| *byte == b'\n';
-    let Some(chunk) = records.get(..bytes_max) else { return records.len() };
-    let end = chunk.iter().rposition(is_end).or_else(|| records.iter().position(is_end));
+    let is_end = |place: &usize| records.get(*place) == Some(&b'\n') && records.get(place + 1) != Some(&b' ');
+    if records.len() <= bytes_max {
+        return records.len();
+    }
+    let end = (0..bytes_max).rev().find(is_end).or_else(|| (bytes_max..records.len()).find(is_end));
     end.map_or(records.len(), |end| end + 1)
 }
 
@@ -183,5 +186,12 @@ mod tests {
     fn a_line_lock_is_held_for_a_single_line_that_does_not_fit() {
         assert_eq!(lines_bytes(b"one\ntwo\n", 2), 4);
         assert_eq!(lines_bytes(b"no end", 2), 6);
+    }
+
+    #[test]
+    fn a_line_lock_is_held_for_all_lines_of_an_event() {
+        assert_eq!(lines_bytes(b"one\n two\nthree\n four\n", 14), 9);
+        assert_eq!(lines_bytes(b"one\n two\n three\nfour\n", 5), 16);
+        assert_eq!(lines_bytes(b"one\n two\n three\n", 5), 16);
     }
 }

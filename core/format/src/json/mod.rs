@@ -7,7 +7,7 @@
 //!  "truncated":true,"truncated_fields":["context.body"],"not_utf8":["message"]}
 //! ```
 //!
-//! (in one line). `correlation_id`, `context`, `tags`, `metrics`, `truncated`, `truncated_fields` and `not_utf8` are
+//! (in one line). With [`call_site`](Json::call_site), `"call_site":"src/orders.rs:42"` stands behind the target. `correlation_id`, `context`, `tags`, `metrics`, `truncated`, `truncated_fields` and `not_utf8` are
 //! absent where an event has none. Every line is strict JSON (RFC 8259), whatever was logged:
 //!
 //! | value | JSON |
@@ -31,10 +31,16 @@ mod value;
 
 pub use text::decode_marked_text;
 
-use fapilog_plugin::{event::Batch, formatter::Formatter};
+use fapilog_plugin::{
+    event::{Batch, Location},
+    formatter::Formatter,
+};
 use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 
-use crate::template::{LineFormat, LineMarks, LinePart, LineWriter};
+use crate::{
+    line_options::line_option_setters,
+    template::{LineFormat, LineMarks, LinePart, LineWriter},
+};
 
 /// Renders events as JSON, one object a line. The format is on the [module's page](self).
 #[doc(alias = "JsonFormatter")]
@@ -50,6 +56,8 @@ impl Json {
     pub fn new() -> Self {
         Self::default()
     }
+
+    line_option_setters!(call_site);
 }
 
 impl Formatter for Json {
@@ -81,7 +89,7 @@ impl LineFormat for JsonLine {
 
     const LINE_END: &'static [u8] = b"}\n";
 
-    fn before(&self, part: LinePart, _: Level, out: &mut Vec<u8>) {
+    fn before(&self, part: LinePart, _: bool, _: Level, out: &mut Vec<u8>) {
         let text = match part {
             LinePart::Time => "{\"timestamp\":\"",
             LinePart::Level => "\",\"level\":\"",
@@ -99,6 +107,11 @@ impl LineFormat for JsonLine {
 
     fn put_text(&self, text: &str, out: &mut Vec<u8>) {
         text::put_string(out, text);
+    }
+
+    fn put_location(&self, location: Location, out: &mut Vec<u8>) {
+        out.extend_from_slice(b",\"call_site\":");
+        text::put_string(out, &location.to_string());
     }
 
     #[inline(always)]

@@ -1,24 +1,27 @@
 //! The line of an event.
 
 use fapilog_plugin::event::{Event, FieldRef};
-use fapilog_record::{
-    field_group::FieldGroup,
-    text::{fixed::FixedText, time::UtcClock},
-    value::ValueRef,
-};
+use fapilog_record::{field_group::FieldGroup, text::fixed::FixedText, value::ValueRef};
 
-use crate::template::{
-    EventTraits, GROUPS, LineFormat, LineMarks, LinePart,
-    id::IdText,
-    site::{LinePiece, LineSlot, LineTemplate},
+use crate::{
+    line_options::LineTime,
+    template::{
+        EventTraits, GROUPS, LineFormat, LineMarks, LinePart,
+        clock::LineClock,
+        id::IdText,
+        site::{LineParts, LinePiece, LineSlot, LineTemplate},
+    },
 };
 
 /// Writes the lines of a run of events.
 pub(super) struct EventLine<'a, F> {
     pub(super) format: &'a mut F,
+    pub(super) lines: LineParts<'a>,
     pub(super) source: &'a FixedText,
+    /// The file and the line of the log call, where they are wanted and there are any.
+    pub(super) location: Option<&'a FixedText>,
     pub(super) shared: &'a FixedText,
-    pub(super) clock: &'a mut UtcClock,
+    pub(super) clock: &'a mut LineClock,
     pub(super) ids: &'a mut IdText,
     pub(super) marks: &'a mut LineMarks,
 }
@@ -68,6 +71,8 @@ impl<F: LineFormat> EventLine<'_, F> {
             LineSlot::Message(argument) => self.message(argument.value(event), out),
             LineSlot::Time => self.clock.put(event.timestamp(), out),
             LineSlot::TimeOfDay => self.clock.put_time_of_day(event.timestamp(), out),
+            LineSlot::LocalTime => self.clock.put_local(event.timestamp(), out),
+            LineSlot::LocalTimeOfDay => self.clock.put_local_time_of_day(event.timestamp(), out),
             LineSlot::Source => self.source.put(out),
             LineSlot::Id => self.ids.put(event, out),
             LineSlot::Shared => self.shared.put(out),
@@ -76,8 +81,10 @@ impl<F: LineFormat> EventLine<'_, F> {
 
     /// Writes any event, part by part.
     pub(super) fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        let LineParts { parts, options } = self.lines;
         let traits = EventTraits::of_event(event);
-        for &part in F::PARTS {
+        let is_local = options.time == LineTime::Local;
+        for (index, &part) in parts.iter().enumerate() {
             match part {
                 LinePart::CorrelationId => {
                     if let Some(id) = event.correlation_id() {
@@ -86,8 +93,10 @@ impl<F: LineFormat> EventLine<'_, F> {
                 }
                 LinePart::Fields => GROUPS.into_iter().for_each(|group| self.group(event, group, out)),
                 part => {
-                    self.format.before(part, traits.level, out);
+                    self.format.before(part, index == 0, traits.level, out);
                     match part {
+                        LinePart::Time if is_local => self.clock.put_local(event.timestamp(), out),
+                        LinePart::TimeOfDay if is_local => self.clock.put_local_time_of_day(event.timestamp(), out),
                         LinePart::Time => self.clock.put(event.timestamp(), out),
                         LinePart::TimeOfDay => self.clock.put_time_of_day(event.timestamp(), out),
                         LinePart::Source => self.source.put(out),
@@ -95,26 +104,35 @@ impl<F: LineFormat> EventLine<'_, F> {
                         LinePart::Message => self.message(event.message(), out),
                         fixed => traits.put(self.format, fixed, out),
                     }
+                    if let (LinePart::Target, Some(location)) = (part, self.location) {
+                        location.put(out);
+                    }
                     self.format.behind(part, traits.level, out);
                 }
             }
         }
         self.marks_and_end(event, out);
+        self.format.put_lines(out);
     }
 
     fn group(&mut self, event: &Event<'_>, group: FieldGroup, out: &mut Vec<u8>) {
-        let fields = event.counted_fields(group);
-        for (index, &FieldRef { group, name, value }) in fields.iter().enumerate() {
-            if index == 0 {
+        let mut is_first = true;
+        for field in event.counted_fields(group) {
+            if self.format.hides(event, field) || self.format.put_aside(event, field) {
+                continue;
+            }
+            let &FieldRef { group, name, value } = field;
+            if is_first {
                 self.format.open_group(group, out);
             } else {
                 self.format.separate_fields(out);
             }
+            is_first = false;
             self.format.put_key(group, name, out);
             self.value(group, name, value, out);
             self.format.behind_value(name, out);
         }
-        if !fields.is_empty() {
+        if !is_first {
             self.format.close_group(out);
         }
     }

@@ -4,6 +4,7 @@
 //! ([`LineWriter`]) renders the text that all events of a call site share once, as a `LineTemplate` with slots, and fills
 //! the slots for each event. An event that has more than its call site's arguments is written part by part.
 
+mod clock;
 mod event_line;
 mod id;
 mod shared;
@@ -11,12 +12,13 @@ mod site;
 mod writer;
 
 pub(crate) use self::writer::LineWriter;
+use crate::line_options::{LineOptions, LineTime};
 
 use std::fmt::Debug;
 
-use fapilog_plugin::event::Event;
+use fapilog_plugin::event::{Event, FieldRef, Location};
 use fapilog_record::{
-    call_site::Descriptor,
+    call_site::{DescribedField, Descriptor},
     field_group::FieldGroup,
     level::{Category, Level},
     value::ValueRef,
@@ -27,12 +29,13 @@ use fapilog_record::{
 pub(crate) enum LinePart {
     /// The timestamp, RFC 3339.
     Time,
-    /// Hours to microseconds.
+    /// Hours to microseconds, with the offset.
     TimeOfDay,
     Level,
     Severity,
     Category,
     Source,
+    /// The target, and file and line where they are [wanted](LineOptions::call_site).
     Target,
     Id,
     Message,
@@ -50,14 +53,22 @@ pub(crate) trait LineFormat: Debug {
     /// The end of every line.
     const LINE_END: &'static [u8];
 
+    /// Whether lines have a part.
+    fn has(&self, part: LinePart, options: LineOptions) -> bool {
+        !matches!(part, LinePart::Time | LinePart::TimeOfDay) || options.time != LineTime::None
+    }
+
     /// Appends the text before a part, in a line of this level.
-    fn before(&self, part: LinePart, level: Level, out: &mut Vec<u8>);
+    fn before(&self, part: LinePart, is_first: bool, level: Level, out: &mut Vec<u8>);
 
     /// Appends the text behind a part, in a line of this level.
     fn behind(&self, _part: LinePart, _level: Level, _out: &mut Vec<u8>) {}
 
     /// Appends the text of a source or a target.
     fn put_text(&self, text: &str, out: &mut Vec<u8>);
+
+    /// Appends the file and the line of a log call, behind the target. The engine asks for them once for each call site.
+    fn put_location(&self, location: Location, out: &mut Vec<u8>);
 
     /// Appends the value of a field. Returns `false` for bytes that are not UTF-8 and were written marked.
     fn put_value(&mut self, value: ValueRef<'_>, out: &mut Vec<u8>) -> bool;
@@ -82,6 +93,28 @@ pub(crate) trait LineFormat: Debug {
 
     /// Appends the text behind a field's value.
     fn behind_value(&self, _name: &str, _out: &mut Vec<u8>) {}
+
+    /// Whether a field that an enricher adds is left out of the lines.
+    fn hides(&self, _event: &Event<'_>, _field: &FieldRef<'_>) -> bool {
+        false
+    }
+
+    /// Whether the values of an argument may need [lines of their own](Self::put_aside). Events of such a call site are
+    /// written part by part.
+    fn may_need_lines(&self, _argument: &DescribedField) -> bool {
+        false
+    }
+
+    /// Keeps a field for lines of its own behind the event's line. Returns `false` for one that stands in the line.
+    fn put_aside(&mut self, _event: &Event<'_>, _field: &FieldRef<'_>) -> bool {
+        false
+    }
+
+    /// Appends the lines of the fields that were put aside.
+    fn put_lines(&mut self, _out: &mut Vec<u8>) {}
+
+    /// Forgets the fields that were put aside: a call that panicked may have left some.
+    fn forget_lines(&mut self) {}
 
     /// Appends a field to a list of marked fields.
     fn mark(&self, group: FieldGroup, name: &str, marks: &mut Vec<u8>);

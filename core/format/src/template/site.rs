@@ -1,6 +1,6 @@
 //! The text that all events of a call site share, rendered once.
 
-use fapilog_plugin::event::Event;
+use fapilog_plugin::event::{Event, Location};
 use fapilog_record::{
     call_site::{DescribedField, Descriptor, FieldName},
     field_group::FieldGroup,
@@ -9,7 +9,17 @@ use fapilog_record::{
     value::{Kind, ValueRef},
 };
 
-use crate::template::{EventTraits, GROUPS, LineFormat, LinePart};
+use crate::{
+    line_options::{LineOptions, LineTime},
+    template::{EventTraits, GROUPS, LineFormat, LinePart},
+};
+
+/// The parts that the lines of a formatter have, and its options.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LineParts<'a> {
+    pub(super) parts: &'a [LinePart],
+    pub(super) options: LineOptions,
+}
 
 /// A line with slots.
 #[derive(Debug)]
@@ -36,6 +46,9 @@ pub(super) struct LinePiece {
 pub(super) enum LineSlot {
     Time,
     TimeOfDay,
+    /// As above, by local time.
+    LocalTime,
+    LocalTimeOfDay,
     Source,
     Id,
     Message(SlotArgument),
@@ -66,10 +79,16 @@ impl SlotArgument {
 impl LineTemplate {
     /// The template of all events of a call site that have the call's own arguments and no other fields, except shared
     /// context where `shares_context`.
-    pub(super) fn new<F: LineFormat>(format: &mut F, descriptor: &'static Descriptor, shares_context: bool) -> Self {
+    pub(super) fn new<F: LineFormat>(
+        format: &mut F,
+        lines: LineParts<'_>,
+        descriptor: &'static Descriptor,
+        shares_context: bool,
+    ) -> Self {
+        let LineParts { parts, options } = lines;
         let traits = EventTraits::of_site(descriptor);
-        let mut draft = LineDraft { format, descriptor, traits, pieces: Vec::new(), text: Vec::new() };
-        for &part in F::PARTS {
+        let mut draft = LineDraft { format, descriptor, traits, options, pieces: Vec::new(), text: Vec::new() };
+        for (index, &part) in parts.iter().enumerate() {
             match part {
                 // An event with a correlation id does not fit.
                 LinePart::CorrelationId => {}
@@ -78,11 +97,12 @@ impl LineTemplate {
                         draft.group(group, shares_context && group == FieldGroup::Context);
                     });
                 }
-                part => draft.part(part),
+                part => draft.part(part, index == 0),
             }
         }
         let is_single = |group| !matches!(group, FieldGroup::Message) && !FieldGroup::is_keyed(group);
-        let is_partial = descriptor.fields().iter().any(|field| is_single(field.name.group));
+        let mut fields = descriptor.fields().iter();
+        let is_partial = fields.any(|field| is_single(field.name.group) || draft.format.may_need_lines(field));
         draft.finish(is_partial)
     }
 
@@ -98,20 +118,27 @@ struct LineDraft<'a, F> {
     format: &'a mut F,
     descriptor: &'static Descriptor,
     traits: EventTraits<'static>,
+    options: LineOptions,
     pieces: Vec<LinePiece>,
     text: Vec<u8>,
 }
 
 impl<F: LineFormat> LineDraft<'_, F> {
-    fn part(&mut self, part: LinePart) {
-        self.format.before(part, self.traits.level, &mut self.text);
+    fn part(&mut self, part: LinePart, is_first: bool) {
+        let is_local = self.options.time == LineTime::Local;
+        self.format.before(part, is_first, self.traits.level, &mut self.text);
         match part {
+            LinePart::Time if is_local => self.slot(LineSlot::LocalTime),
+            LinePart::TimeOfDay if is_local => self.slot(LineSlot::LocalTimeOfDay),
             LinePart::Time => self.slot(LineSlot::Time),
             LinePart::TimeOfDay => self.slot(LineSlot::TimeOfDay),
             LinePart::Source => self.slot(LineSlot::Source),
             LinePart::Id => self.slot(LineSlot::Id),
             LinePart::Message => self.message(),
             fixed => self.traits.put(self.format, fixed, &mut self.text),
+        }
+        if part == LinePart::Target && self.options.call_site {
+            self.format.put_location(Location::of(self.descriptor.site()), &mut self.text);
         }
         self.format.behind(part, self.traits.level, &mut self.text);
     }

@@ -1,44 +1,81 @@
 //! The lines of a batch.
 
 use fapilog_plugin::{
-    event::{Batch, Event, FieldRef},
+    event::{Batch, Event, FieldRef, Location},
     per_call_site::{PerCallSite, PerSource},
 };
-use fapilog_record::text::{fixed::FixedText, time::UtcClock};
+use fapilog_record::text::fixed::FixedText;
 
-use crate::template::{
-    LineFormat, LineMarks, event_line::EventLine, id::IdText, shared::SharedText, site::LineTemplate,
+use crate::{
+    line_options::LineOptions,
+    template::{
+        LineFormat, LineMarks, LinePart,
+        clock::LineClock,
+        event_line::EventLine,
+        id::IdText,
+        shared::SharedText,
+        site::{LineParts, LineTemplate},
+    },
 };
 
 /// Writes events as lines of one format.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LineWriter<F> {
     format: F,
+    options: LineOptions,
+    parts: Box<[LinePart]>,
     /// Templates for events that share no context.
     templates: PerCallSite<LineTemplate>,
     /// Templates for events that share context with others.
     sharing: PerCallSite<LineTemplate>,
+    /// Files and lines of log calls, as they stand in a line.
+    locations: PerCallSite<FixedText>,
     /// The names of sources, as they stand in a line.
     sources: PerSource<FixedText>,
     shared: SharedText,
-    clock: UtcClock,
+    clock: LineClock,
     ids: IdText,
     /// The marked fields of the current event.
     marks: LineMarks,
 }
 
+impl<F: LineFormat + Default> Default for LineWriter<F> {
+    fn default() -> Self {
+        Self::new(F::default(), LineOptions::default())
+    }
+}
+
 impl<F: LineFormat> LineWriter<F> {
-    pub(crate) fn new(format: F) -> Self {
+    /// With local time among the options, the time zone is read now.
+    pub(crate) fn new(format: F, options: LineOptions) -> Self {
+        let parts = F::PARTS.iter().copied().filter(|part| format.has(*part, options)).collect();
         Self {
             format,
+            options,
+            parts,
             templates: PerCallSite::new(),
             sharing: PerCallSite::new(),
+            locations: PerCallSite::new(),
             sources: PerSource::new(),
             shared: SharedText::default(),
-            clock: UtcClock::default(),
+            clock: LineClock::new(options.time),
             ids: IdText::default(),
             marks: LineMarks::default(),
         }
+    }
+
+    /// A writer with other options. It renders all templates anew.
+    pub(crate) fn with_options(self, change: impl FnOnce(&mut LineOptions)) -> Self {
+        let Self { format, mut options, .. } = self;
+        change(&mut options);
+        Self::new(format, options)
+    }
+
+    /// A writer with a format that is a little different. It renders all templates anew.
+    pub(crate) fn with_format(self, change: impl FnOnce(&mut F)) -> Self {
+        let Self { mut format, options, .. } = self;
+        change(&mut format);
+        Self::new(format, options)
     }
 
     /// Appends every event of the batch, each as a line.
@@ -46,6 +83,7 @@ impl<F: LineFormat> LineWriter<F> {
         self.shared.clear();
         // A call that panicked may have left marks.
         self.marks.clear();
+        self.format.forget_lines();
         let mut events = batch.events();
         while let Some(first) = events.first() {
             events = self.run(first, events, out);
@@ -61,19 +99,26 @@ impl<F: LineFormat> LineWriter<F> {
         out: &mut Vec<u8>,
     ) -> &'e [Event<'batch>] {
         let (format, descriptor) = (&mut self.format, first.descriptor());
-        self.shared.cache(first.shared_context(), |fields, out| put_shared(format, fields, out));
+        let lines = LineParts { parts: &self.parts, options: self.options };
+        self.shared.cache(first.shared_context(), |fields, out| put_shared(format, first, fields, out));
         let source = self.sources.get_or_insert_with(first.source(), || source_text(format, first));
+        let location = if self.options.call_site { first.location() } else { None };
+        let location = location
+            .map(|location| &*self.locations.get_or_insert_with(descriptor, || location_text(format, location)));
         let shares_context = !first.shared_context().is_empty();
         let templates = if shares_context { &mut self.sharing } else { &mut self.templates };
         // An event without a call site is not plain.
         let template = if first.is_plain() {
-            Some(&*templates.get_or_insert_with(descriptor, || LineTemplate::new(format, descriptor, shares_context)))
+            let template = || LineTemplate::new(format, lines, descriptor, shares_context);
+            Some(&*templates.get_or_insert_with(descriptor, template))
         } else {
             None
         };
         let mut line = EventLine {
             format,
+            lines,
             source,
+            location,
             shared: self.shared.text(),
             clock: &mut self.clock,
             ids: &mut self.ids,
@@ -96,12 +141,25 @@ fn source_text<F: LineFormat>(format: &F, event: &Event<'_>) -> FixedText {
     FixedText::new(&name)
 }
 
-/// Appends fields of the shared context: keys and values, with the format's text between them.
-fn put_shared<F: LineFormat>(format: &mut F, fields: &[FieldRef<'_>], out: &mut Vec<u8>) {
-    for (index, field) in fields.iter().enumerate() {
-        if index > 0 {
+#[cold]
+fn location_text<F: LineFormat>(format: &F, location: Location) -> FixedText {
+    let mut text = Vec::new();
+    format.put_location(location, &mut text);
+    FixedText::new(&text)
+}
+
+/// Appends fields of the shared context: keys and values, with the format's text between them. `event` is any that shares
+/// it.
+fn put_shared<F: LineFormat>(format: &mut F, event: &Event<'_>, fields: &[FieldRef<'_>], out: &mut Vec<u8>) {
+    let mut is_first = true;
+    for field in fields {
+        if format.hides(event, field) {
+            continue;
+        }
+        if !is_first {
             format.separate_fields(out);
         }
+        is_first = false;
         format.put_key(field.group, field.name, out);
         // Shared fields are UTF-8: none is marked.
         format.put_value(field.value, out);

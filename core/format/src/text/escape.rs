@@ -81,6 +81,15 @@ pub(super) fn put_escaped(out: &mut Vec<u8>, text: &str) {
 /// Appends text of which some may have to be escaped.
 #[cold]
 fn put_dirty(out: &mut Vec<u8>, text: &str) {
+    put_escaping(out, text, must_escape);
+}
+
+/// Appends text with its control characters escaped, and quotes and backslashes as they are: it stands between no quotes.
+pub(super) fn put_harmless(out: &mut Vec<u8>, text: &str) {
+    put_escaping(out, text, is_control);
+}
+
+fn put_escaping(out: &mut Vec<u8>, text: &str, must_escape: fn(char) -> bool) {
     for piece in text.split_inclusive(must_escape) {
         let mut chars = piece.chars();
         match chars.next_back() {

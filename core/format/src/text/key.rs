@@ -9,13 +9,14 @@ use crate::text::{
 
 /// Keys that are the formats' own. The same in every text format, written there or not: so a field keeps its key from
 /// one format to the next.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 13] = [
     "time",
     "level",
     "severity",
     "category",
     "source",
     "target",
+    "call_site",
     "event_id",
     "msg",
     "correlation_id",
@@ -51,7 +52,7 @@ fn prefix(group: FieldGroup, name: &str) -> &'static str {
 pub(super) fn put_key(out: &mut Vec<u8>, dialect: Dialect, group: FieldGroup, name: &str) {
     let prefix = prefix(group, name);
     match dialect {
-        Dialect::People => put_for_people(out, prefix, name),
+        Dialect::People | Dialect::Terminal => put_for_people(out, prefix, name),
         Dialect::Logfmt => put_logfmt(out, prefix, name),
     }
 }

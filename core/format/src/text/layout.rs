@@ -2,15 +2,22 @@
 
 use std::fmt::Debug;
 
-use fapilog_record::{field_group::FieldGroup, level::Level};
+use fapilog_plugin::event::{Event, FieldRef};
+use fapilog_record::{call_site::DescribedField, field_group::FieldGroup, level::Level};
 
-use crate::{template::LinePart, text::key::put_key};
+use crate::{
+    line_options::{LineOptions, LineTime},
+    template::LinePart,
+    text::key::put_key,
+};
 
 /// How keys that are no atoms, and values that have syntax of their own, are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     /// As a reader likes it: keys between quotes, lists as they are, `\xNN` for a byte.
     People,
+    /// As `People`, and durations in units that fit them.
+    Terminal,
     /// As parsers of logfmt take it: keys percent-encoded, lists as one text, and only JSON's escapes.
     Logfmt,
 }
@@ -22,7 +29,27 @@ pub(crate) trait Layout: Debug {
     /// The parts of a line, but for the marks at its end.
     const PARTS: &'static [LinePart];
 
-    /// Appends the text before a part, in a line of this level.
+    /// Whether lines have a part.
+    fn has(&self, part: LinePart, options: LineOptions) -> bool {
+        !matches!(part, LinePart::Time | LinePart::TimeOfDay) || options.time != LineTime::None
+    }
+
+    /// Whether a field that an enricher adds is left out of the lines.
+    fn hides(&self, _event: &Event<'_>, _field: &FieldRef<'_>) -> bool {
+        false
+    }
+
+    /// Whether the values of an argument may need lines of their own.
+    fn may_need_lines(&self, _argument: &DescribedField) -> bool {
+        false
+    }
+
+    /// Appends a field to the lines behind the event's line. Returns `false` for one that stands in the event's line.
+    fn put_aside(&self, _event: &Event<'_>, _field: &FieldRef<'_>, _lines: &mut Vec<u8>) -> bool {
+        false
+    }
+
+    /// Appends the text between a part and the space before it, in a line of this level.
     fn before(&self, part: LinePart, level: Level, out: &mut Vec<u8>);
 
     /// Appends the text behind a part, in a line of this level.

@@ -10,7 +10,7 @@
 //! | integers, also of 128 bits | all digits |
 //! | floats | the shortest decimal that reads back the same; `NaN`, `Infinity`, `-Infinity` |
 //! | `bool`, `None` | `true`, `false`, `null` |
-//! | `Duration` | seconds with an `s`, up to nanoseconds: `0.25s` |
+//! | `Duration` | seconds with an `s`, up to nanoseconds: `0.25s`. In the pretty format, as people write it: `17µs`, `250ms`, `1m30s` |
 //! | `SystemTime` | RFC 3339 in UTC; before 1970 or after 2554 the number of seconds since 1970 |
 //! | address, UUID | as ever |
 //! | bytes | text, if they are UTF-8; if not: below |
@@ -30,29 +30,34 @@
 //! # Keys
 //!
 //! Context stands under its own key, tags under `tags.` and metrics under `metrics.`. A context key that is reserved (`time`,
-//! `level`, `severity`, `category`, `source`, `target`, `event_id`, `msg`, `correlation_id`, `truncated`, `truncated_fields`,
-//! `not_utf8`), or
-//! that begins with `tags.`, `metrics.` or `field.`, stands behind `field.`. A key that is no atom is quoted; in logfmt,
+//! `level`, `severity`, `category`, `source`, `target`, `call_site`, `event_id`, `msg`, `correlation_id`, `truncated`,
+//! `truncated_fields`, `not_utf8`), or that begins with `tags.`, `metrics.` or `field.`, stands behind `field.`. A key that is no atom is quoted; in logfmt,
 //! what an atom cannot have in it, and `%`, becomes `%NN` for each byte, and `%` alone is the empty key. No two different
 //! fields have one key.
 
+mod block;
+mod duration;
 mod escape;
 mod key;
 mod layout;
 #[cfg(test)]
 mod line_tests;
 #[cfg(test)]
+mod pretty_tests;
+#[cfg(test)]
 mod reader;
 #[cfg(test)]
 mod tests;
 mod value;
 
+pub(super) use block::{BlockFrame, is_backtrace, put_block, put_error_block};
 pub(super) use layout::{Dialect, FieldFrame, Layout};
 
-use fapilog_plugin::event::Batch;
-use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
+use fapilog_plugin::event::{Batch, Event, FieldRef, Location};
+use fapilog_record::{call_site::DescribedField, field_group::FieldGroup, level::Level, value::ValueRef};
 
 use crate::{
+    line_options::LineOptions,
     template::{LineFormat, LineMarks, LinePart, LineWriter},
     text::{
         key::put_key,
@@ -66,6 +71,7 @@ const MESSAGE: &str = "msg";
 const TRUNCATED: &str = "truncated";
 const TRUNCATED_FIELDS: &str = "truncated_fields";
 const NOT_UTF8: &str = "not_utf8";
+const CALL_SITE: &str = "call_site";
 
 /// Writes events as lines of one layout.
 #[derive(Debug)]
@@ -75,7 +81,18 @@ pub(super) struct TextLines<L> {
 
 impl<L: Layout> TextLines<L> {
     pub(super) fn new(layout: L) -> Self {
-        Self { writer: LineWriter::new(TextFormat { layout, values: ValueWriter::new(L::DIALECT) }) }
+        let format = TextFormat { layout, values: ValueWriter::new(L::DIALECT), aside: Vec::new() };
+        Self { writer: LineWriter::new(format, LineOptions::default()) }
+    }
+
+    /// Lines with other options.
+    pub(super) fn with_options(self, change: impl FnOnce(&mut LineOptions)) -> Self {
+        Self { writer: self.writer.with_options(change) }
+    }
+
+    /// Lines of a layout that is a little different.
+    pub(super) fn with_layout(self, change: impl FnOnce(&mut L)) -> Self {
+        Self { writer: self.writer.with_format(|format| change(&mut format.layout)) }
     }
 
     /// Appends every event of the batch, each as a line.
@@ -95,6 +112,8 @@ impl<L: Layout + Default> Default for TextLines<L> {
 struct TextFormat<L> {
     layout: L,
     values: ValueWriter,
+    /// The lines of the current event's fields that have lines of their own.
+    aside: Vec<u8>,
 }
 
 impl<L: Layout> LineFormat for TextFormat<L> {
@@ -102,7 +121,14 @@ impl<L: Layout> LineFormat for TextFormat<L> {
 
     const LINE_END: &'static [u8] = b"\n";
 
-    fn before(&self, part: LinePart, level: Level, out: &mut Vec<u8>) {
+    fn has(&self, part: LinePart, options: LineOptions) -> bool {
+        self.layout.has(part, options)
+    }
+
+    fn before(&self, part: LinePart, is_first: bool, level: Level, out: &mut Vec<u8>) {
+        if !is_first {
+            out.push(b' ');
+        }
         self.layout.before(part, level, out);
     }
 
@@ -112,6 +138,35 @@ impl<L: Layout> LineFormat for TextFormat<L> {
 
     fn put_text(&self, text: &str, out: &mut Vec<u8>) {
         put_text(out, text);
+    }
+
+    fn put_location(&self, location: Location, out: &mut Vec<u8>) {
+        out.push(b' ');
+        if L::DIALECT == Dialect::Logfmt {
+            out.extend_from_slice(CALL_SITE.as_bytes());
+            out.push(b'=');
+        }
+        put_text(out, &location.to_string());
+    }
+
+    fn hides(&self, event: &Event<'_>, field: &FieldRef<'_>) -> bool {
+        self.layout.hides(event, field)
+    }
+
+    fn may_need_lines(&self, argument: &DescribedField) -> bool {
+        self.layout.may_need_lines(argument)
+    }
+
+    fn put_aside(&mut self, event: &Event<'_>, field: &FieldRef<'_>) -> bool {
+        self.layout.put_aside(event, field, &mut self.aside)
+    }
+
+    fn put_lines(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.aside);
+    }
+
+    fn forget_lines(&mut self) {
+        self.aside.clear();
     }
 
     #[inline(always)]

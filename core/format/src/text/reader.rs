@@ -274,7 +274,7 @@ fn assert_plain(text: &str, value: ValueRef<'_>) {
         ValueRef::F64(x) if x.is_nan() => assert_eq!(text, "NaN"),
         ValueRef::F32(x) => assert_eq!(text.parse::<f32>().unwrap().to_bits(), x.to_bits()),
         ValueRef::F64(x) => assert_eq!(text.parse::<f64>().unwrap().to_bits(), x.to_bits()),
-        ValueRef::Duration(span) => assert_eq!(duration(text.strip_suffix('s').unwrap()), span),
+        ValueRef::Duration(span) => assert_eq!(duration(text), span),
         ValueRef::Time { seconds, nanos } => {
             assert_eq!(nanos_since_1970(text), i128::from(seconds) * 1_000_000_000 + i128::from(nanos));
         }
@@ -288,9 +288,30 @@ fn assert_plain(text: &str, value: ValueRef<'_>) {
     }
 }
 
+/// The sum of numbers, each with its unit.
 fn duration(text: &str) -> Duration {
-    let (seconds, nanos) = decimal(text);
-    Duration::new(seconds, nanos)
+    let mut tail = text;
+    let mut sum = Duration::ZERO;
+    while !tail.is_empty() {
+        let number_bytes = tail.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap();
+        let (number, behind) = tail.split_at(number_bytes);
+        let unit_bytes = behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(unit_bytes);
+        let (whole, nanos) = decimal(number);
+        let of_unit = |seconds| Duration::from_secs(whole * seconds) + Duration::from_nanos(u64::from(nanos) * seconds);
+        sum += match unit {
+            "d" => of_unit(86_400),
+            "h" => of_unit(3_600),
+            "m" => of_unit(60),
+            "s" => of_unit(1),
+            "ms" => Duration::from_nanos(whole * 1_000_000 + u64::from(nanos) / 1_000),
+            "µs" => Duration::from_nanos(whole * 1_000 + u64::from(nanos) / 1_000_000),
+            "ns" => Duration::from_nanos(whole),
+            other => panic!("no unit: {other:?} in {text:?}"),
+        };
+        tail = behind;
+    }
+    sum
 }
 
 fn decimal(text: &str) -> (u64, u32) {

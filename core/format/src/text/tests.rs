@@ -7,7 +7,8 @@ use fapilog_record::{
     field_group::FieldGroup,
     head::Head,
     level::Level,
-    value::ValueRef,
+    value::{DebugText, ErrorText, ValueRef, debug, error_chain},
+    writer::{record_bytes, write_record},
 };
 use proptest::prelude::*;
 
@@ -17,13 +18,14 @@ use crate::{
     text::reader::{Pairs, Read, Reader, Sentence, assert_is, assert_text_is, logfmt, owner, percent_decoded},
 };
 
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 13] = [
     "time",
     "level",
     "severity",
     "category",
     "source",
     "target",
+    "call_site",
     "event_id",
     "msg",
     "correlation_id",
@@ -198,7 +200,7 @@ fn check_names_and_sentence(mut reader: Reader<'_>, logged: &Logged) {
 #[track_caller]
 fn check_pretty(line: &str, logged: &Logged) {
     let mut reader = Reader::new(line);
-    reader.expect("00:00:00.000000 ");
+    reader.expect("00:00:00.000000Z ");
     reader.expect(&format!("{:8}", logged.level.name()));
     check_names_and_sentence(reader, logged);
 }
@@ -290,10 +292,29 @@ fn all_formatters() -> [Box<dyn Formatter>; 4] {
     [Box::new(Simple::new()), Box::new(Logfmt::new()), Box::new(Minimal::new()), Box::new(Pretty::new())]
 }
 
+/// An error with a source, both of any text.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct Outer {
+    text: String,
+    source: std::io::Error,
+}
+
 type Typed<'a> = (
     Arg<'a, Option<&'a str>>,
     (Arg<'a, [Vec<u8>]>, (Arg<'a, f32>, (Arg<'a, std::time::SystemTime>, (Arg<'a, std::net::IpAddr>, End)))),
 );
+
+/// Texts of a `Debug` and of an error, which come over lines in pretty.
+type Rendered<'a> = (Arg<'a, DebugText>, (Arg<'a, ErrorText>, (Arg<'a, ErrorText>, End)));
+
+/// An event's line, and its lines behind that, which begin with four spaces.
+fn is_a_line_and_its_block(lines: &[u8]) -> bool {
+    let lines = std::str::from_utf8(lines).unwrap();
+    let mut lines = lines.strip_suffix('\n').unwrap().split('\n');
+    let first = lines.next().unwrap();
+    is_harmless(first) && !first.starts_with(' ') && lines.all(|line| line.starts_with("    ") && is_harmless(line))
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
@@ -339,6 +360,25 @@ proptest! {
                 is_one_harmless_line(&line(&mut *formatter, batch))
             });
             prop_assert!(is_line != Some(false));
+        }
+    }
+
+    #[test]
+    fn every_line_behind_an_events_own_is_indented_and_harmless(text in control_text(), source in control_text(), cut in 40..200_usize) {
+        let outer = Outer { text: text.clone(), source: std::io::Error::other(source) };
+        let (state, error, again) = (debug(&format_args!("{text}\n{text}")), error_chain(&outer), error_chain(&outer));
+        let arguments: Rendered<'_> = (Arg(&state), (Arg(&error), (Arg(&again), End)));
+        let mut record = vec![0; record_bytes(&arguments, 0).min(cut.max(58))];
+        write_record(&mut record, 0, &arguments, &[]).unwrap();
+        let is_block = TestBatches::new().record::<Rendered<'_>, _>(&record, |batch| {
+            is_a_line_and_its_block(&line(&mut Pretty::new(), batch))
+        });
+        prop_assert_eq!(is_block, Some(true));
+        for mut formatter in all_formatters().into_iter().take(3).chain([Box::new(Pretty::new().multi_line(false)) as Box<dyn Formatter>]) {
+            let is_line = TestBatches::new().record::<Rendered<'_>, _>(&record, |batch| {
+                is_one_harmless_line(&line(&mut *formatter, batch))
+            });
+            prop_assert_eq!(is_line, Some(true));
         }
     }
 

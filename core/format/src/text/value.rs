@@ -11,6 +11,7 @@ use fapilog_record::{
 
 use crate::text::{
     Dialect,
+    duration::put_duration_for_people,
     escape::{is_atom, is_prose, put_escaped, put_quoted},
 };
 
@@ -40,7 +41,7 @@ impl ValueWriter {
             ValueRef::Sequence(sequence) if matches!(self.dialect, Dialect::Logfmt) => {
                 self.put_flat_list(out, sequence)
             }
-            other => put_element(out, other),
+            other => put_element(out, self.dialect, other),
         }
         true
     }
@@ -53,7 +54,7 @@ impl ValueWriter {
             ValueRef::Bytes(bytes) => return self.put_bytes(out, bytes, put_text),
             // The first quote or `=` ends a message.
             ValueRef::Sequence(sequence) => self.put_flat_list(out, sequence),
-            other => put_element(out, other),
+            other => put_element(out, self.dialect, other),
         }
         true
     }
@@ -61,7 +62,7 @@ impl ValueWriter {
     fn put_bytes(&self, out: &mut Vec<u8>, bytes: &[u8], put_text: fn(&mut Vec<u8>, &str)) -> bool {
         match (std::str::from_utf8(bytes), self.dialect) {
             (Ok(text), _) => put_text(out, text),
-            (Err(_), Dialect::People) => put_not_utf8(out, bytes),
+            (Err(_), Dialect::People | Dialect::Terminal) => put_not_utf8(out, bytes),
             (Err(_), Dialect::Logfmt) => {
                 put_marked(out, bytes);
                 return false;
@@ -73,7 +74,7 @@ impl ValueWriter {
     /// A list as one text: between quotes, if one of its elements is.
     fn put_flat_list(&mut self, out: &mut Vec<u8>, sequence: SequenceRef<'_>) {
         self.list.clear();
-        put_list(&mut self.list, sequence);
+        put_list(&mut self.list, self.dialect, sequence);
         if self.list.contains(&b'"') {
             // All elements are UTF-8 by now.
             put_quoted(out, std::str::from_utf8(&self.list).unwrap_or_default());
@@ -85,17 +86,17 @@ impl ValueWriter {
 
 /// Appends any value in a form that can stand in a list.
 #[inline]
-fn put_element(out: &mut Vec<u8>, value: ValueRef<'_>) {
+fn put_element(out: &mut Vec<u8>, dialect: Dialect, value: ValueRef<'_>) {
     match value {
         ValueRef::U64(n) => put_u64(out, n),
         ValueRef::I64(n) => put_i64(out, n),
         ValueRef::F64(x) => put_f64(out, x, NO_QUOTE),
         ValueRef::Text(text) => put_text(out, text),
-        other => put_rare(out, other),
+        other => put_rare(out, dialect, other),
     }
 }
 
-fn put_rare(out: &mut Vec<u8>, value: ValueRef<'_>) {
+fn put_rare(out: &mut Vec<u8>, dialect: Dialect, value: ValueRef<'_>) {
     match value {
         ValueRef::None => out.extend_from_slice(NONE.as_bytes()),
         ValueRef::Bool(true) => out.extend_from_slice(b"true"),
@@ -104,6 +105,7 @@ fn put_rare(out: &mut Vec<u8>, value: ValueRef<'_>) {
         ValueRef::I128(n) => out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes()),
         ValueRef::U128(n) => out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes()),
         ValueRef::F32(x) => put_f32(out, x, NO_QUOTE),
+        ValueRef::Duration(span) if dialect == Dialect::Terminal => put_duration_for_people(out, span),
         ValueRef::Duration(span) => {
             put_duration(out, span);
             out.push(b's');
@@ -115,21 +117,23 @@ fn put_rare(out: &mut Vec<u8>, value: ValueRef<'_>) {
             Ok(text) => put_text(out, text),
             Err(_) => put_not_utf8(out, bytes),
         },
-        ValueRef::Sequence(sequence) => put_list(out, sequence),
-        ValueRef::U64(_) | ValueRef::I64(_) | ValueRef::F64(_) | ValueRef::Text(_) => put_element(out, value),
+        ValueRef::Sequence(sequence) => put_list(out, dialect, sequence),
+        ValueRef::U64(_) | ValueRef::I64(_) | ValueRef::F64(_) | ValueRef::Text(_) => {
+            put_element(out, dialect, value);
+        }
         // A type that this formatter does not know is text.
         other => put_text(out, &other.to_string()),
     }
 }
 
 /// How deep sequences nest, `DynamicFields` bounds.
-fn put_list(out: &mut Vec<u8>, sequence: SequenceRef<'_>) {
+fn put_list(out: &mut Vec<u8>, dialect: Dialect, sequence: SequenceRef<'_>) {
     out.push(b'[');
     for (index, element) in sequence.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        put_element(out, element);
+        put_element(out, dialect, element);
     }
     out.push(b']');
 }

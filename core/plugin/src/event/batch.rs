@@ -1,6 +1,6 @@
 //! Several events.
 
-use std::time::Instant;
+use std::{ops::Range, time::Instant};
 
 use bumpalo::{Bump, collections::Vec as BumpVec};
 use fapilog_record::{level::Level, timestamp::Timestamp};
@@ -78,6 +78,33 @@ impl<'batch> Batch<'batch> {
     pub fn subset(&self, takes: impl Fn(&Event<'batch>) -> bool) -> Self {
         let mut events = BumpVec::with_capacity_in(self.len(), self.arena);
         events.extend(self.events.iter().filter(|event| takes(event)).cloned());
+        let subjects = BumpVec::new_in(self.arena);
+        Self { events, arena: self.arena, internal: self.internal, emitted: 0, taken: 0, subjects }
+    }
+
+    /// The events at these places, as a batch of their own: for a sink that encodes some events apart from others. Places
+    /// that there are not give none.
+    ///
+    /// ```
+    /// use fapilog_plugin::{event::Batch, formatter::Formatter};
+    ///
+    /// /// Puts the level in front of the records of each run of events that have it.
+    /// fn encode(formatter: &mut dyn Formatter, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    ///     let mut start = 0;
+    ///     for run in batch.events().chunk_by(|a, b| a.level() == b.level()) {
+    ///         let end = start + run.len();
+    ///         out.extend_from_slice(format!("[{}]\n", run[0].level()).as_bytes());
+    ///         formatter.format(&batch.range(start..end), out);
+    ///         start = end;
+    ///     }
+    /// }
+    /// # let _ = encode;
+    /// ```
+    #[must_use]
+    pub fn range(&self, places: Range<usize>) -> Self {
+        let taken = self.events.get(places).unwrap_or_default();
+        let mut events = BumpVec::with_capacity_in(taken.len(), self.arena);
+        events.extend(taken.iter().cloned());
         let subjects = BumpVec::new_in(self.arena);
         Self { events, arena: self.arena, internal: self.internal, emitted: 0, taken: 0, subjects }
     }

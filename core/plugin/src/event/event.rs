@@ -3,6 +3,7 @@
 mod changes;
 mod cuts;
 mod fields;
+mod origins;
 mod parts;
 
 use bumpalo::Bump;

@@ -8,8 +8,10 @@ mod field_ref;
 mod id;
 #[doc(hidden)]
 pub mod internal;
+mod location;
 mod producer;
 mod source;
+mod text_origin;
 
 pub use self::{
     batch::Batch,
@@ -17,6 +19,8 @@ pub use self::{
     event_subject::EventSubject,
     field_ref::FieldRef,
     id::{EventId, InstanceId},
+    location::Location,
     producer::ProducerInfo,
     source::Source,
+    text_origin::TextOrigin,
 };

@@ -88,6 +88,12 @@ impl<'a> PluginSettings<'a> {
         self.colors.resolve(self.is_terminal, |name| std::env::var_os(name))
     }
 
+    /// Whether a formatter is made for a sink that writes to a terminal.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
     /// Makes the formatters of a sink: the one that its entry names, or the setting `formatter`. A sink that writes to a
     /// terminal passes `true`, because `auto` is another formatter there.
     ///

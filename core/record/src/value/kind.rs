@@ -1,5 +1,7 @@
 //! Kinds of values, for readers.
 
+use crate::value::error_chain::ERROR_TEXT_BYTES;
+
 /// The kind of an archived value.
 ///
 /// | kind | bytes in the root | what they are (all little-endian) |
@@ -12,7 +14,8 @@
 /// | `Time` | 12 | seconds since 1970-01-01T00:00:00Z `i64`, nanoseconds `u32` |
 /// | `Ip` | 17 | 4 or 6, then the address in network order, then zeros |
 /// | `Uuid` | 16 | in network order |
-/// | `Text`, `Bytes` | 8 | span: offset from the start of the record `u32`, length in bytes `u32` |
+/// | `Text`, `DebugText`, `Bytes` | 8 | span: offset from the start of the record `u32`, length in bytes `u32` |
+/// | `ErrorText` | 20 | span as that of `Text`, then six times `u16`: where in the text the first six sources begin, or 0 |
 /// | `Sequence` | 8 | span: offset from the start of the record `u32`, number of elements `u32` |
 /// | `Option` | 1 more | 1 and the value, or zeros |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +57,12 @@ pub enum Kind {
     Ip,
     /// `uuid::Uuid`.
     Uuid,
-    /// `str`, `String`, `Cow<str>`, and whatever is logged by its text.
+    /// `str`, `String`, `Cow<str>`, and whatever is logged by its `Display`.
     Text,
+    /// Text that a `Debug` has written: its line ends are those of the program, `{:#?}` or a type's own.
+    DebugText,
+    /// The text of an error and its sources, `outer: inner: innermost`. [`ErrorChain`](super::ErrorChain) takes it apart.
+    ErrorText,
     /// `[u8]`, `[u8; N]`, `Vec<u8>`: text in an unknown encoding.
     Bytes,
     /// A slice, array or vector of another kind.
@@ -69,7 +76,7 @@ impl Kind {
     #[must_use]
     pub const fn has_tail(&self) -> bool {
         match self {
-            Self::Text | Self::Bytes | Self::Sequence(_) => true,
+            Self::Text | Self::DebugText | Self::ErrorText | Self::Bytes | Self::Sequence(_) => true,
             Self::Option(inner) => inner.has_tail(),
             _ => false,
         }
@@ -82,10 +89,11 @@ impl Kind {
             Self::Bool | Self::I8 | Self::U8 => 1,
             Self::I16 | Self::U16 => 2,
             Self::Char | Self::I32 | Self::U32 | Self::F32 => 4,
-            Self::I64 | Self::U64 | Self::F64 | Self::Text | Self::Bytes | Self::Sequence(_) => 8,
+            Self::I64 | Self::U64 | Self::F64 | Self::Text | Self::DebugText | Self::Bytes | Self::Sequence(_) => 8,
             Self::Duration | Self::Time => 12,
             Self::I128 | Self::U128 | Self::Uuid => 16,
             Self::Ip => 17,
+            Self::ErrorText => ERROR_TEXT_BYTES,
             Self::Option(inner) => 1 + inner.wire_bytes(),
         }
     }

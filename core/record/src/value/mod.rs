@@ -6,6 +6,7 @@
 //! features; the table is in [`Kind`], and a golden-bytes test holds it still.
 
 mod compound;
+mod error_chain;
 mod kind;
 mod numbers;
 mod reference;
@@ -14,11 +15,14 @@ mod texts;
 mod times;
 mod wire;
 
+pub use error_chain::ErrorChain;
+#[doc(hidden)]
+pub use error_chain::{ErrorText, error_chain};
 pub use kind::Kind;
 pub use reference::{SequenceRef, ValueRef};
 pub use reference::{read, text};
 #[doc(hidden)]
-pub use rendered::{Rendered, debug, display, error_chain};
+pub use rendered::{DebugText, Rendered, debug, display};
 pub use wire::{OptionWire, Wire};
 
 use crate::writer::SlotWriter;

@@ -155,7 +155,7 @@ pub fn read<'a>(record: &'a [u8], offset: usize, kind: &'static Kind) -> ValueRe
 }
 
 #[inline(always)]
-fn bytes<const N: usize>(record: &[u8], offset: usize) -> Option<[u8; N]> {
+pub(super) fn bytes<const N: usize>(record: &[u8], offset: usize) -> Option<[u8; N]> {
     record.get(offset..)?.first_chunk::<N>().copied()
 }
 
@@ -167,7 +167,7 @@ fn checked<'a>(record: &'a [u8], offset: usize, kind: &'static Kind) -> Option<V
         Kind::F64 => ValueRef::F64(f64::from_le_bytes(bytes(record, offset)?)),
         Kind::U32 => ValueRef::U64(u32::from_le_bytes(bytes(record, offset)?).into()),
         Kind::I32 => ValueRef::I64(i32::from_le_bytes(bytes(record, offset)?).into()),
-        Kind::Text => text(span(record, offset)?),
+        Kind::Text | Kind::DebugText | Kind::ErrorText => text(span(record, offset)?),
         Kind::Bytes => ValueRef::Bytes(span(record, offset)?),
         Kind::Bool => ValueRef::Bool(bytes::<1>(record, offset)? != [0]),
         Kind::Char => ValueRef::Char(char::from_u32(u32::from_le_bytes(bytes(record, offset)?))?),

@@ -7,14 +7,13 @@
 
 use std::{
     cell::RefCell,
-    error::Error,
     fmt::{self, Write},
     marker::PhantomData,
 };
 
 use crate::{
     text::bounded::{BoundedText, push_bounded},
-    user_code::{catch_panic, write_error_chain},
+    user_code::catch_panic,
     value::{Kind, Value, sealed::Sealed},
     writer::SlotWriter,
 };
@@ -70,17 +69,11 @@ pub fn display<T: fmt::Display + ?Sized>(value: &T) -> Rendered {
 
 /// Renders by `Debug`.
 #[must_use]
-pub fn debug<T: fmt::Debug + ?Sized>(value: &T) -> Rendered {
-    render(|out| write!(out, "{value:?}"))
+pub fn debug<T: fmt::Debug + ?Sized>(value: &T) -> DebugText {
+    DebugText(render(|out| write!(out, "{value:?}")))
 }
 
-/// Renders an error and the chain of its sources, `outer: inner: innermost`.
-#[must_use]
-pub fn error_chain<E: Error + ?Sized>(error: &E) -> Rendered {
-    render(|out| write_error_chain(error, out, |_| {}))
-}
-
-fn render(text: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Rendered {
+pub(super) fn render(text: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Rendered {
     let start = with_scratch(|scratch| {
         scratch.nesting += 1;
         (scratch.text.len(), scratch.nesting)
@@ -184,5 +177,26 @@ impl Value for Rendered {
             }
             RenderedPlace::Own(text) => writer.put_text(text),
         }
+    }
+}
+
+/// The text of an argument that was rendered by `Debug`.
+#[derive(Debug)]
+pub struct DebugText(Rendered);
+
+impl Sealed for DebugText {}
+
+impl Value for DebugText {
+    type Wire = [u8; 8];
+    const KIND: Kind = Kind::DebugText;
+
+    #[inline]
+    fn tail_bytes(&self) -> usize {
+        self.0.tail_bytes()
+    }
+
+    #[inline]
+    fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 8] {
+        self.0.archive(writer)
     }
 }

@@ -21,16 +21,16 @@ const EVENT_MAX_BYTES: usize = 256 * 1024;
 const EVENT_LEAST_BYTES: usize = 512;
 /// As much of a text is left, if that is enough: a shorter one is of little use.
 const TEXT_KEPT_BYTES: usize = 64;
-/// Bytes of all that a JSON line has beside source, target, correlation id, message and fields, each at its longest: 235 of
-/// keys, time, level and id, 53 of the marks, and quotes. The lines of the text formats have fewer.
-const HEAD_BYTES: usize = 300;
+/// Bytes of all that a JSON line has beside source, target, file, correlation id, message and fields, each at its longest: 235 of
+/// keys, time, level and id, 53 of the marks, 26 around the file, and quotes. The lines of the text formats have fewer.
+const HEAD_BYTES: usize = 326;
 const FIELDS_DROPPED: &str = "fields_dropped";
 
 /// Keeps each event below a size.
 ///
 /// The size is that of a line of JSON or of a text format, escapes included, and never less: no line is longer than the
-/// limit, whatever is logged, except by a source, target or correlation id that has no room in it. A line of plain values
-/// may be some 100 bytes shorter than the limit. Sinks that compress or encrypt, and formatters of other crates, have
+/// limit, whatever is logged, except by a source, target, correlation id or file name that has no room in it. A line of plain
+/// values may be some 100 bytes shorter than the limit, and one without its `call_site` as much as that takes. Sinks that compress or encrypt, and formatters of other crates, have
 /// sizes of their own.
 ///
 /// From an event that is too large, the longest texts are cut first (the message to a quarter of what is allowed at
@@ -96,6 +96,7 @@ impl Processor for SizeGuard {
 fn event_bytes_at_most(event: &Event<'_>) -> usize {
     let fields = event.fields().map(|field| 64 + 2 * ESCAPED_BYTE_MAX * field.name.len() + raw_bytes(field.value));
     let head = event.source().name().len() + event.target().len() + event.correlation_id().map_or(0, str::len);
+    let head = head + event.location().map_or(0, |location| location.file.len());
     HEAD_BYTES + ESCAPED_BYTE_MAX * head + raw_bytes(event.message()) + fields.sum::<usize>() + marks_bytes(event)
 }
 
@@ -114,7 +115,8 @@ fn event_bytes(event: &Event<'_>) -> usize {
 }
 
 fn head_bytes(event: &Event<'_>) -> usize {
-    let texts = [event.source().name(), event.target(), event.correlation_id().unwrap_or_default()];
+    let file = event.location().map_or("", |location| location.file);
+    let texts = [event.source().name(), event.target(), event.correlation_id().unwrap_or_default(), file];
     HEAD_BYTES + texts.into_iter().map(text_bytes).sum::<usize>()
 }
 
