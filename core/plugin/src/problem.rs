@@ -1,6 +1,11 @@
 //! Invalid settings.
 
-use std::{error::Error, fmt, io, sync::Arc};
+use std::{
+    error::Error,
+    fmt::{self, Write as _},
+    io,
+    sync::Arc,
+};
 
 use fapilog_record::error_codes;
 
@@ -93,7 +98,19 @@ impl Error for Problem {
     }
 }
 
-/// Everything that is wrong with the settings. Its source is that of the first problem that has one.
+/// The text without control characters: a name in a file may hold a line break, and escape sequences of a terminal.
+struct OnOneLine<'a>(&'a Problem);
+
+impl fmt::Display for OnOneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.to_string().chars().try_for_each(|character| match character {
+            control if control.is_control() => write!(f, "{}", control.escape_default()),
+            plain => f.write_char(plain),
+        })
+    }
+}
+
+/// Everything that is wrong with the settings; its text has a line for each problem. Its source is that of the first problem that has one.
 #[doc(alias = "ConfigurationError")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsError {
@@ -109,17 +126,35 @@ impl Error for SettingsError {
 
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.problems.len() == 1 { "" } else { "s" };
-        write!(f, "{} invalid setting{plural}", self.problems.len())?;
-        for (index, problem) in self.problems.iter().enumerate() {
-            write!(f, "{}{problem}", if index == 0 { ": " } else { "; and " })?;
+        if let [problem] = self.problems.as_slice() {
+            return write!(f, "1 invalid setting: {}", OnOneLine(problem));
         }
-        Ok(())
+        write!(f, "{} invalid settings:", self.problems.len())?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  {}", OnOneLine(problem)))
     }
 }
 
 error_codes! {
     SettingsError {
         _ => "configuration.settings",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_problem_has_a_line_of_its_own() {
+        let one = Problem::new("shards", 0, "allowed are 1 to 64");
+        let two = Problem::new("a\nb\x1b[31m", 5, "there is no such setting");
+        let text = |problems: &[&Problem]| {
+            SettingsError { problems: problems.iter().map(|problem| (*problem).clone()).collect() }.to_string()
+        };
+        assert_eq!(text(&[&one]), "1 invalid setting: shards is 0; allowed are 1 to 64");
+        assert_eq!(
+            text(&[&one, &two]),
+            "2 invalid settings:\n  shards is 0; allowed are 1 to 64\n  a\\nb\\u{1b}[31m is 5; there is no such setting"
+        );
     }
 }
