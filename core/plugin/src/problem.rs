@@ -16,13 +16,15 @@ pub struct Problem {
     /// The setting: `sinks[1].formatter`.
     pub path: String,
     /// Its value.
-    pub value: String,
+    pub value: Box<str>,
     /// The allowed values.
     pub allowed: String,
     /// A valid name that resembles the invalid one.
     pub suggestion: Option<Box<str>>,
-    /// Where the value was given, if it is known: `FAPILOG_LEVEL`, `file fapilog.toml`.
-    pub given_by: Option<String>,
+    /// Where the value was given, if it is known: `FAPILOG_LEVEL`, `file fapilog.toml:3:10` with line and column.
+    pub given_by: Option<Box<str>>,
+    /// Another setting that the value does not fit.
+    pub beside: Option<Box<str>>,
     /// The error of the operating system.
     pub cause: Option<IoCause>,
 }
@@ -52,10 +54,11 @@ impl Problem {
     pub fn new(path: impl Into<String>, value: impl fmt::Display, allowed: impl Into<String>) -> Self {
         Self {
             path: path.into(),
-            value: value.to_string(),
+            value: value.to_string().into(),
             allowed: allowed.into(),
             suggestion: None,
             given_by: None,
+            beside: None,
             cause: None,
         }
     }
@@ -64,6 +67,13 @@ impl Problem {
     #[must_use]
     pub fn caused_by(mut self, error: io::Error) -> Self {
         self.cause = Some(IoCause(Arc::new(error)));
+        self
+    }
+
+    /// The same problem, of a value that does not fit another setting. Where that was given is added to `given_by`.
+    #[must_use]
+    pub fn beside(mut self, setting: impl Into<Box<str>>) -> Self {
+        self.beside = Some(setting.into());
         self
     }
 
@@ -98,15 +108,20 @@ impl Error for Problem {
     }
 }
 
+/// The longest line of an error, for a name in a file may be as long as the file.
+const LINE_CHARS_MAX: usize = 2000;
+
 /// The text without control characters: a name in a file may hold a line break, and escape sequences of a terminal.
 struct OnOneLine<'a>(&'a Problem);
 
 impl fmt::Display for OnOneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.to_string().chars().try_for_each(|character| match character {
+        let text = self.0.to_string();
+        text.chars().take(LINE_CHARS_MAX).try_for_each(|character| match character {
             control if control.is_control() => write!(f, "{}", control.escape_default()),
             plain => f.write_char(plain),
-        })
+        })?;
+        if text.chars().nth(LINE_CHARS_MAX).is_some() { f.write_str("...") } else { Ok(()) }
     }
 }
 
@@ -156,5 +171,7 @@ mod tests {
             text(&[&one, &two]),
             "2 invalid settings:\n  shards is 0; allowed are 1 to 64\n  a\\nb\\u{1b}[31m is 5; there is no such setting"
         );
+        let long = text(&[&Problem::new("x".repeat(1 << 20), 5, "there is no such setting")]);
+        assert!(long.len() < 2100 && long.ends_with("xxx..."), "{}", long.len());
     }
 }

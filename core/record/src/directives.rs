@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::{
     error_codes,
-    level::{ALLOWED, Level, LevelFilter, nearest_level},
+    level::{ALLOWED, Level, LevelFilter, suggested_level},
 };
 
 /// The least level that is logged, with exceptions by target: `info,my_crate::net=debug,chatty=off`.
@@ -199,7 +199,7 @@ impl<'t> DirectivePart<'t> {
         if let Ok(level) = word.parse() {
             return Ok(Self::Level(level));
         }
-        if let Some(level) = nearest_level(word) {
+        if let Some(level) = suggested_level(word) {
             return Err(DirectiveErrorKind::NearlyALevel { level });
         }
         if word.parse::<f64>().is_ok() || word.eq_ignore_ascii_case("true") {
@@ -240,15 +240,15 @@ fn right_form(part: &str) -> Option<String> {
         return Some(plain);
     }
     let is_level = |text: &str| text.parse::<LevelFilter>().is_ok();
-    let nearest = |text: &str| nearest_level(text).map(str::to_ascii_lowercase);
+    let suggested = |text: &str| suggested_level(text).map(str::to_ascii_lowercase);
     let (name, level) = match plain.split_once('=').or_else(|| by_a_colon(&plain)) {
         Some((name, level)) => (name.trim(), level.trim()),
         None if is_level(&plain) => return Some(plain),
         None if plain.trim() == "*" => return Some("trace".to_owned()),
-        None => return path_form(&plain).or_else(|| nearest(&plain)).filter(|form| *form != part),
+        None => return path_form(&plain).or_else(|| suggested(&plain)).filter(|form| *form != part),
     };
     let (name, level) = if is_level(name) && !is_level(level) { (level, name) } else { (name, level) };
-    let level = if is_level(level) { level.to_owned() } else { nearest(level)? };
+    let level = if is_level(level) { level.to_owned() } else { suggested(level)? };
     if name == "*" || name.is_empty() { Some(level) } else { Some(format!("{}={level}", path_form(name)?)) }
 }
 
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_directive_has_the_nearest_right_form() {
+    fn an_invalid_directive_has_a_right_form() {
         for (text, right) in [
             ("*=debug", "debug"),
             ("*", "trace"),

@@ -142,7 +142,7 @@ pub struct LevelError {
 
 impl LevelError {
     fn new(value: &str) -> Self {
-        Self { value: value.to_owned(), suggestion: nearest_level(value) }
+        Self { value: value.to_owned(), suggestion: suggested_level(value) }
     }
 }
 
@@ -204,7 +204,7 @@ const ELSEWHERE: [(&str, &str); 27] = [
 ];
 
 /// The level that a word means, or most likely means: by its name elsewhere, by a typing error, or cut short.
-pub(crate) fn nearest_level(word: &str) -> Option<&'static str> {
+pub(crate) fn suggested_level(word: &str) -> Option<&'static str> {
     let word = word.trim().to_ascii_uppercase();
     let elsewhere = ELSEWHERE.into_iter().find(|(name, _)| *name == word).map(|(_, level)| level);
     let misspelled = || NAMES.into_iter().find(|name| is_misspelling_of(&word, name));

@@ -19,7 +19,7 @@ macro_rules! by_text {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
                 // The reader of the value adds its place.
-                text.parse().map_err(|error| D::Error::custom(Allowed::allowed(&error, &text)))
+                text.parse().map_err(|error| D::Error::custom(AllowedText::allowed(&error, &text)))
             }
         }
     )*};
@@ -28,17 +28,17 @@ macro_rules! by_text {
 by_text! { Level, LevelFilter, Directives }
 
 /// The part of an error that stands behind the value.
-trait Allowed {
+trait AllowedText {
     fn allowed(&self, text: &str) -> String;
 }
 
-impl Allowed for LevelError {
+impl AllowedText for LevelError {
     fn allowed(&self, _: &str) -> String {
         Self::allowed(self)
     }
 }
 
-impl Allowed for DirectivesError {
+impl AllowedText for DirectivesError {
     /// The text may have several directives: the invalid one is named.
     fn allowed(&self, text: &str) -> String {
         let allowed = Self::allowed(self);

@@ -100,7 +100,7 @@ impl Error for InvalidValue {
         let mut invalid = Self::new(InvalidKind::UnknownName, "", "there is no such setting".to_owned());
         invalid.suggestion = suggestion(field, expected.iter().copied());
         if expected.is_empty() {
-            invalid.allowed = "there are no settings".to_owned();
+            invalid.allowed = "there is no such setting, and no other".to_owned();
         } else if invalid.suggestion.is_none() && expected.len() <= 12 {
             invalid.allowed = format!("there is no such setting; allowed are {}", expected.join(", "));
         }

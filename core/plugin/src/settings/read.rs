@@ -14,8 +14,8 @@ use std::{
 };
 
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, IntoDeserializer, MapAccess,
+    SeqAccess, VariantAccess, Visitor,
 };
 use serde_json::{Map, Value};
 
@@ -79,6 +79,10 @@ struct Found {
 }
 
 impl Found {
+    fn knows(&self, path: &str) -> bool {
+        self.problems.borrow().contains_key(path)
+    }
+
     /// Whether there was room.
     fn add(&self, invalid: InvalidValue) -> bool {
         let mut problems = self.problems.borrow_mut();
@@ -101,7 +105,7 @@ impl Found {
         });
         if self.has_more.get() {
             let allowed = format!("more than {PROBLEMS_MAX} values are invalid; correct these first");
-            problems.push(Problem::new("the rest", "not checked", allowed));
+            problems.push(Problem::new("the remainder", "not checked", allowed));
         }
         problems
     }
@@ -266,7 +270,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     ) -> Result<V::Value, InvalidValue> {
         let Value::Object(entries) = &*self.value else { return self.deserialize_map(visitor) };
         for (name, value) in entries.iter().filter(|(name, _)| !fields.contains(&name.as_str())) {
-            self.found.add(InvalidValue::unknown_field(name, fields).located(&join(&self.path, name), value));
+            let path = join(&self.path, name);
+            if !self.found.knows(&path)
+                && !self.found.add(InvalidValue::unknown_field(name, fields).located(&path, value))
+            {
+                break;
+            }
         }
         visitor.visit_map(Entries { fields: Some(fields), ..Entries::new(entries, &self.path, self.found) })
     }
@@ -548,14 +557,14 @@ mod tests {
             name: String,
         }
         #[derive(Debug, Deserialize)]
-        struct Entries {
+        struct Book {
             entries: Vec<Entry>,
             #[allow(dead_code, reason = "it is read, and that is all")]
             #[serde(default)]
             port: u16,
         }
         let tree = json!({ "entries": [{}, { "name": "b" }, { "name": 5 }], "port": "x", "speed": 5 });
-        let outcome: ReadOutcome<Entries> = super::read_all(&tree);
+        let outcome: ReadOutcome<Book> = super::read_all(&tree);
         let paths: Vec<_> = outcome.problems.into_iter().map(|problem| problem.path).collect();
         assert_eq!(paths, ["entries[0].name", "entries[2].name", "port", "speed"]);
         assert_eq!(outcome.read.unwrap().entries.len(), 1);
@@ -566,7 +575,7 @@ mod tests {
         let unknown: Map<String, Value> = (0..50_000).map(|number| (format!("x{number}"), json!(1))).collect();
         let problems = wrong(Value::Object(unknown));
         assert_eq!(problems.len(), 101);
-        let last = "the rest is not checked; more than 100 values are invalid; correct these first";
+        let last = "the remainder is not checked; more than 100 values are invalid; correct these first";
         assert_eq!(problems.last().unwrap(), last);
         let numbers = json!({ "names": vec![5; 50_000] });
         assert_eq!(wrong(numbers).len(), 101);

@@ -4,18 +4,16 @@ use std::collections::BTreeSet;
 
 /// The candidate that is most like `word`. At most a third of its letters may differ, and at least one may. If none is so alike: the
 /// candidate that has all words of `word`, or whose words `word` has all, such as `level` for `log_level`.
-pub fn suggestion<'a, C: IntoIterator<Item = &'a str>>(word: &str, candidates: C) -> Option<Box<str>>
-where
-    C::IntoIter: Clone,
-{
+pub fn suggestion<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<Box<str>> {
     let word = word.to_ascii_lowercase();
-    let candidates = candidates.into_iter();
-    misspelled(&word, candidates.clone()).or_else(|| of_its_words(&word, candidates)).map(Into::into)
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    misspelled(&word, &candidates).or_else(|| of_its_words(&word, &candidates)).map(Into::into)
 }
 
-fn misspelled<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+fn misspelled<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let letters = word.chars().count();
     let farthest = (letters / 3).max(1);
+    let candidates = candidates.iter().copied();
     candidates
         // The comparison takes time by the product of the lengths.
         .filter(|candidate| candidate.chars().count().abs_diff(letters) <= farthest)
@@ -26,8 +24,9 @@ fn misspelled<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Opti
 }
 
 /// The candidate with the fewest words more or less.
-fn of_its_words<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+fn of_its_words<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let words = words_of(word);
+    let candidates = candidates.iter().copied();
     candidates
         .filter_map(|candidate| {
             let others = words_of(candidate);
