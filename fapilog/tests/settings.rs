@@ -150,7 +150,7 @@ fn a_file_that_cannot_be_parsed_is_named_and_the_other_layers_are_checked_all_th
     let file = written("fapilog.toml", "level = = 5");
     let problems = problems(Settings::builder().file(&file.path).variables([("FAPILOG_BATCH_SIZE", "0")]));
     assert_eq!(problems.len(), 2, "{problems:#?}");
-    assert!(problems[0].contains("fapilog.toml is unreadable"), "{problems:#?}");
+    assert!(problems[0].contains("fapilog.toml:1:9 is unreadable; extra `=`"), "{problems:#?}");
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn every_invalid_value_of_every_layer_is_in_one_error() {
          sinks = [\"std out\", { name = \"a\", formater = \"json\" }]\n\
          [routing.b]\nlevel_min = \"eror\"\n",
     );
-    let from = format!("(given by file {})", file.path.display());
+    let path = file.path.display();
     let variables = [
         ("FAPILOG_QUEUE_MAX_SIZE", "5"),
         ("FAPILOG_FLUSH_INTERVAL", "soon"),
@@ -172,20 +172,20 @@ fn every_invalid_value_of_every_layer_is_in_one_error() {
     ];
     let found = problems(Settings::builder().threads_max(0).file(&file.path).variables(variables));
     let expected = [
-        format!("btach_size is 5; there is no such setting; did you mean batch_size? {from}"),
-        format!("level is \"inof\"; is it the level INFO, or a target? A target of such a name needs its level: target=TRACE {from}"),
-        format!("sinks[0] is \"std out\"; a name is made of letters, digits, _ and - {from}"),
-        format!("sinks[1].formater is \"json\"; there is no such setting; did you mean formatter? {from}"),
-        format!("routing.b.level_min is \"eror\"; allowed are TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY and OFF, in any case {from}"),
-        format!("routing.b is given; `sinks` names no sink of that name; did you mean a? {from}"),
-        format!("colors is \"allways\"; allowed are auto, always, never; did you mean always? {from}"),
+        format!("btach_size is 5; there is no such setting; did you mean batch_size? (given by file {path}:1:14)"),
+        format!("level is \"inof\"; is it the level INFO, or a target? A target of such a name needs its level: target=TRACE (given by file {path}:3:9)"),
+        format!("sinks[0] is \"std out\"; a name is made of letters, digits, _ and - (given by file {path}:5:10)"),
+        format!("sinks[1].formater is \"json\"; there is no such setting; did you mean formatter? (given by file {path}:5:46)"),
+        format!("routing.b.level_min is \"eror\"; allowed are TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY and OFF, in any case; did you mean ERROR? (given by file {path}:7:13)"),
+        format!("routing.b is given; `sinks` names no sink of that name; did you mean a? (given by file {path}:6:1; sinks given by file {path}:5:9)"),
+        format!("colors is \"allways\"; allowed are auto, always, never; did you mean always? (given by file {path}:4:10)"),
         "compliance_standards[0] is \"gdpr\"; there is no such standard yet, and a log must not claim to keep one; leave the list empty (given by FAPILOG_COMPLIANCE_STANDARDS)".to_owned(),
-        format!("max_workers is 100; allowed are 1 to 64 {from}"),
+        format!("max_workers is 100; allowed are 1 to 64 (given by file {path}:2:15)"),
         "drain_cpus[1] is \"x\"; it must be a whole number from 0 (given by FAPILOG_DRAIN_CPUS)".to_owned(),
         "queue_max_size is 5; allowed are 100 to 1000000 (given by FAPILOG_QUEUE_MAX_SIZE)".to_owned(),
         "ring_capacity_bytes is 100000; allowed are 16 KiB to 1 GiB, a power of two (given by FAPILOG_RING_CAPACITY_BYTES)".to_owned(),
         "threads_max is 0; allowed are 1 to 65536 (given by code)".to_owned(),
-        "flush_interval is \"soon\"; allowed are 0s to 1h (given by FAPILOG_FLUSH_INTERVAL)".to_owned(),
+        "flush_interval is \"soon\"; it must be a duration with its unit, such as \"250ms\" or \"1m 30s\"; allowed are 0s to 1h (given by FAPILOG_FLUSH_INTERVAL)".to_owned(),
     ];
     assert_eq!(found, expected, "{found:#?}");
 }
@@ -262,11 +262,13 @@ fn invalid_settings_of_plugins_are_in_one_error_too() {
         &*format!(
             "enrichers[0] is \"contxt\"; there is no such enricher; allowed are {enrichers}; did you mean context? (given by code)"
         ),
-        &*format!("processors[1] is \"json\"; there is no such processor; allowed are {processors} (given by code)"),
+        &*format!("processors[1] is \"json\"; it is the name of a formatter; allowed are {processors} (given by code)"),
         "plugin_config.throttle.burst_events is \"many\"; it must be a whole number from 0 (given by code)",
         "plugin_config.throttle.events_per_secnd is 5; there is no such setting; did you mean events_per_second? (given by code)",
         "plugin_config.memory.capacity_bytes is []; it must be a number of bytes, or a size with its unit, such as \"10 MB\" or \"512 KiB\" (given by FAPILOG_PLUGIN_CONFIG__MEMORY__CAPACITY_BYTES)",
-        "plugin_config.file.block_bytes is \"1 lot\"; it must be a number of bytes, or a size with its unit, such as \"10 MB\" or \"512 KiB\" (given by code)",
+        "plugin_config.file.block_bytes is \"1 lot\"; \"lot\" is no unit of size; units are B, kB, MB, GB, TB, KiB, MiB, GiB and TiB (given by code)",
+        "plugin_config.file.mode is \"999\"; it must be permissions in octal, as chmod takes them, as text in quotes, such as \"640\" (given by code)",
+        "plugin_config.file.path is \"/\"; it must name a file (given by code)",
         "plugin_config.trottle is given; there is no sink and no plugin of that name; did you mean throttle? (given by code)",
     ];
     assert_eq!(found, expected, "{found:#?}");
@@ -368,17 +370,19 @@ fn a_setting_can_be_given_by_its_alias_in_every_layer() {
 #[test]
 fn an_error_names_a_setting_as_it_was_written() {
     let file = written("fapilog.toml", "max_workers = 100\nordering = \"by_tiem\"\n");
-    let from = format!("(given by file {})", file.path.display());
+    let path = file.path.display();
     let found = problems(Settings::builder().file(&file.path).variables([("FAPILOG_BATCH_SIZE", "0")]));
     let expected = [
-        format!("max_workers is 100; allowed are 1 to 64 {from}"),
-        format!("ordering is \"by_tiem\"; allowed are by_time, by_producer; did you mean by_time? {from}"),
+        format!("max_workers is 100; allowed are 1 to 64 (given by file {path}:1:15)"),
+        format!(
+            "ordering is \"by_tiem\"; allowed are by_time, by_producer; did you mean by_time? (given by file {path}:2:12)"
+        ),
         "batch_size is 0; allowed are 1 to 10000 (given by FAPILOG_BATCH_SIZE)".to_owned(),
     ];
     assert_eq!(found, expected);
 
     let file = written("fapilog.toml", "shards = 100\n");
-    let expected = format!("shards is 100; allowed are 1 to 64 (given by file {})", file.path.display());
+    let expected = format!("shards is 100; allowed are 1 to 64 (given by file {}:1:10)", file.path.display());
     assert_eq!(problems(Settings::builder().file(&file.path)), [expected]);
 }
 
@@ -386,7 +390,7 @@ fn an_error_names_a_setting_as_it_was_written() {
 fn a_setting_by_name_and_by_alias_in_one_layer_is_an_error() {
     let file = written("fapilog.toml", "shards = 1\nmax_workers = 2\n");
     let expected = format!(
-        "max_workers is 2; shards is given too, and is the same setting: give only one of them (given by file {})",
+        "max_workers is 2; shards is given too, and is the same setting: give only one of them (given by file {}:2:15)",
         file.path.display()
     );
     assert_eq!(problems(Settings::builder().file(&file.path)), [expected]);

@@ -55,9 +55,9 @@ fn from_file(name: &str, text: &str) -> Settings {
 #[track_caller]
 fn problems_of_file(text: &str) -> Vec<String> {
     let file = written("fapilog.toml", text);
-    let given_by = format!(" (given by file {})", file.path.display());
+    let given_by = format!(" (given by file {}:", file.path.display());
     let found = problems(Settings::builder().file(&file.path));
-    found.iter().map(|problem| problem.strip_suffix(&given_by).unwrap().to_owned()).collect()
+    found.iter().map(|problem| problem.split_once(&given_by).unwrap().0.to_owned()).collect()
 }
 
 #[track_caller]
@@ -164,8 +164,9 @@ fn an_error_names_the_table_as_it_was_written() {
         "drain.shards is 65; allowed are 1 to 64",
         "drain.cpus[1] is \"x\"; it must be a whole number from 0",
         "overflow.strategy is \"blok\"; allowed are block, drop_newest, drop_low_severity; did you mean block?",
-        "idle.sleep is a table; allowed are 0s to 1m",
-        "diagnostics.level is \"wanring\"; allowed are a level, or OFF",
+        "idle.sleep is a table; it must be a duration with its unit, such as \"250ms\" or \"1m 30s\"; allowed are 0s to 1m",
+        "diagnostics.level is \"wanring\"; allowed are TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY \
+         and OFF, in any case; did you mean WARNING?",
     ];
     assert_eq!(problems_of_file(text), expected);
 
@@ -269,8 +270,8 @@ fn a_programs_own_settings_may_have_aliases_tables_and_a_preset() {
 #[test]
 fn a_programs_own_settings_have_the_same_errors() {
     let found = problem_by_serde(json!({ "btach_size": 5, "overflow": { "strategy": "blok" } }));
-    let expected = "2 invalid settings: btach_size is 5; there is no such setting; did you mean batch_size? \
-        (given by the program's own settings); and overflow.strategy is \"blok\"; allowed are block, drop_newest, \
+    let expected = "2 invalid settings:\n  btach_size is 5; there is no such setting; did you mean batch_size? \
+        (given by the program's own settings)\n  overflow.strategy is \"blok\"; allowed are block, drop_newest, \
         drop_low_severity; did you mean block? (given by the program's own settings)";
     assert_eq!(found, expected);
 

@@ -1,6 +1,11 @@
 //! Invalid settings.
 
-use std::{error::Error, fmt, io, sync::Arc};
+use std::{
+    error::Error,
+    fmt::{self, Write as _},
+    io,
+    sync::Arc,
+};
 
 use fapilog_record::error_codes;
 
@@ -11,13 +16,15 @@ pub struct Problem {
     /// The setting: `sinks[1].formatter`.
     pub path: String,
     /// Its value.
-    pub value: String,
+    pub value: Box<str>,
     /// The allowed values.
     pub allowed: String,
     /// A valid name that resembles the invalid one.
     pub suggestion: Option<Box<str>>,
-    /// Where the value was given, if it is known: `FAPILOG_LEVEL`, `file fapilog.toml`.
-    pub given_by: Option<String>,
+    /// Where the value was given, if it is known: `FAPILOG_LEVEL`, `file fapilog.toml:3:10` with line and column.
+    pub given_by: Option<Box<str>>,
+    /// Another setting that the value does not fit.
+    pub beside: Option<Box<str>>,
     /// The error of the operating system.
     pub cause: Option<IoCause>,
 }
@@ -47,10 +54,11 @@ impl Problem {
     pub fn new(path: impl Into<String>, value: impl fmt::Display, allowed: impl Into<String>) -> Self {
         Self {
             path: path.into(),
-            value: value.to_string(),
+            value: value.to_string().into(),
             allowed: allowed.into(),
             suggestion: None,
             given_by: None,
+            beside: None,
             cause: None,
         }
     }
@@ -59,6 +67,13 @@ impl Problem {
     #[must_use]
     pub fn caused_by(mut self, error: io::Error) -> Self {
         self.cause = Some(IoCause(Arc::new(error)));
+        self
+    }
+
+    /// The same problem, of a value that does not fit another setting. Where that was given is added to `given_by`.
+    #[must_use]
+    pub fn beside(mut self, setting: impl Into<Box<str>>) -> Self {
+        self.beside = Some(setting.into());
         self
     }
 
@@ -93,7 +108,24 @@ impl Error for Problem {
     }
 }
 
-/// Everything that is wrong with the settings. Its source is that of the first problem that has one.
+/// The longest line of an error, for a name in a file may be as long as the file.
+const LINE_CHARS_MAX: usize = 2000;
+
+/// The text without control characters: a name in a file may hold a line break, and escape sequences of a terminal.
+struct OnOneLine<'a>(&'a Problem);
+
+impl fmt::Display for OnOneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        text.chars().take(LINE_CHARS_MAX).try_for_each(|character| match character {
+            control if control.is_control() => write!(f, "{}", control.escape_default()),
+            plain => f.write_char(plain),
+        })?;
+        if text.chars().nth(LINE_CHARS_MAX).is_some() { f.write_str("...") } else { Ok(()) }
+    }
+}
+
+/// Everything that is wrong with the settings; its text has a line for each problem. Its source is that of the first problem that has one.
 #[doc(alias = "ConfigurationError")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsError {
@@ -109,17 +141,37 @@ impl Error for SettingsError {
 
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.problems.len() == 1 { "" } else { "s" };
-        write!(f, "{} invalid setting{plural}", self.problems.len())?;
-        for (index, problem) in self.problems.iter().enumerate() {
-            write!(f, "{}{problem}", if index == 0 { ": " } else { "; and " })?;
+        if let [problem] = self.problems.as_slice() {
+            return write!(f, "1 invalid setting: {}", OnOneLine(problem));
         }
-        Ok(())
+        write!(f, "{} invalid settings:", self.problems.len())?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  {}", OnOneLine(problem)))
     }
 }
 
 error_codes! {
     SettingsError {
         _ => "configuration.settings",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_problem_has_a_line_of_its_own() {
+        let one = Problem::new("shards", 0, "allowed are 1 to 64");
+        let two = Problem::new("a\nb\x1b[31m", 5, "there is no such setting");
+        let text = |problems: &[&Problem]| {
+            SettingsError { problems: problems.iter().map(|problem| (*problem).clone()).collect() }.to_string()
+        };
+        assert_eq!(text(&[&one]), "1 invalid setting: shards is 0; allowed are 1 to 64");
+        assert_eq!(
+            text(&[&one, &two]),
+            "2 invalid settings:\n  shards is 0; allowed are 1 to 64\n  a\\nb\\u{1b}[31m is 5; there is no such setting"
+        );
+        let long = text(&[&Problem::new("x".repeat(1 << 20), 5, "there is no such setting")]);
+        assert!(long.len() < 2100 && long.ends_with("xxx..."), "{}", long.len());
     }
 }

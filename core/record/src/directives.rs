@@ -1,19 +1,19 @@
 //! Levels by target, as `RUST_LOG` writes them.
 
-use std::{fmt, str::FromStr};
+use std::{cmp::Reverse, fmt, str::FromStr};
 
 use thiserror::Error;
 
 use crate::{
     error_codes,
-    level::{Level, LevelFilter},
+    level::{ALLOWED, Level, LevelFilter, suggested_level},
 };
 
 /// The least level that is logged, with exceptions by target: `info,my_crate::net=debug,chatty=off`.
 ///
 /// A target is the module path of a log call. A directive holds for its target and all modules below it; the longest that
 /// fits counts. A target alone, `my_crate`, is logged whole. Where no level stands alone, it is INFO. Spaces and empty parts
-/// mean nothing.
+/// mean nothing. A `-` stands for a `_`, too: the package `my-crate` has the target `my_crate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directives {
     default: LevelFilter,
@@ -22,13 +22,33 @@ pub struct Directives {
 }
 
 /// A text that is no list of directives.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("level directive is {directive:?}; {kind}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DirectivesError {
     /// The directive that is wrong.
     pub directive: String,
     /// The kind of error.
     pub kind: DirectiveErrorKind,
+    /// A right form of it.
+    pub suggestion: Option<String>,
+}
+
+impl fmt::Display for DirectivesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "level directive is {:?}; {}", self.directive, self.allowed())
+    }
+}
+
+impl std::error::Error for DirectivesError {}
+
+impl DirectivesError {
+    /// The part of the text that stands behind the directive.
+    pub(crate) fn allowed(&self) -> String {
+        match &self.suggestion {
+            Some(suggestion) => format!("{}; did you mean {suggestion}?", self.kind),
+            None => self.kind.to_string(),
+        }
+    }
 }
 
 /// The kinds of errors in a directive.
@@ -38,7 +58,7 @@ pub enum DirectiveErrorKind {
     /// It is neither a level nor a target with a level.
     #[error(
         "allowed are a level, a target, or target=level, parted by commas: info,my_crate::net=debug,chatty=off; levels are \
-         TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY and OFF, in any case"
+         {ALLOWED}"
     )]
     Malformed,
     /// It stands alone, and is nearly the name of a level: more likely a typing error than a target.
@@ -47,6 +67,12 @@ pub enum DirectiveErrorKind {
         /// The name.
         level: &'static str,
     },
+    /// A level is missing: a number stands in its place, or another word.
+    #[error("it names no level; levels are {ALLOWED}")]
+    NoLevel,
+    /// Its target is no path of a module.
+    #[error("a target is the path of a module, such as my_crate::net, and holds for all below it, without a pattern")]
+    NoTarget,
     /// It names a span, or fields of one.
     #[error("there are no spans to name: allowed are a level, a target, or target=level, without [ and {{")]
     Span,
@@ -90,13 +116,22 @@ impl Directives {
     fn set(&mut self, target: String, level: LevelFilter) {
         self.targets.retain(|(known, _)| *known != target);
         self.targets.push((target, level));
-        self.targets.sort_by(|(left, _), (right, _)| right.len().cmp(&left.len()).then_with(|| left.cmp(right)));
+        // A target without dashes is the exact name.
+        let key = |(target, _): &(String, LevelFilter)| (Reverse(target.len()), target.contains('-'), target.clone());
+        self.targets.sort_by_cached_key(key);
     }
 }
 
-/// Whether `target` is `module` or lies below it.
+/// Whether `target` is `module` or lies below it. A `-` of the module stands for a `_`, too.
 pub fn is_within(target: &str, module: &str) -> bool {
-    target.strip_prefix(module).is_some_and(|below| below.is_empty() || below.starts_with("::"))
+    let Some((front, below)) = target.split_at_checked(module.len()) else { return false };
+    (below.is_empty() || below.starts_with("::")) && (front == module || is_with_dashes(front, module))
+}
+
+/// Whether `dashed` is the text with dashes in place of some of its underscores.
+fn is_with_dashes(text: &str, dashed: &str) -> bool {
+    let is_same = |(plain, dashed): (u8, u8)| plain == dashed || (plain == b'_' && dashed == b'-');
+    dashed.contains('-') && text.bytes().zip(dashed.bytes()).all(is_same)
 }
 
 impl Default for Directives {
@@ -115,17 +150,25 @@ impl FromStr for Directives {
     type Err = DirectivesError;
 
     fn from_str(text: &str) -> Result<Self, DirectivesError> {
-        let mut directives = Self::default();
-        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        for part in parts {
-            let wrong = |kind| DirectivesError { directive: part.to_owned(), kind };
-            match DirectivePart::read(part).map_err(wrong)? {
-                DirectivePart::Level(level) => directives.default = level,
-                DirectivePart::Target(target, level) => directives.set(target.to_owned(), level),
-            }
-        }
-        Ok(directives)
+        read(text).map_err(|(part, kind)| {
+            // A form that is suggested is a right one.
+            let suggestion = right_form(part).filter(|form| read(form).is_ok());
+            DirectivesError { directive: part.to_owned(), kind, suggestion }
+        })
     }
+}
+
+/// The directives, or the part that is wrong.
+fn read(text: &str) -> Result<Directives, (&str, DirectiveErrorKind)> {
+    let mut directives = Directives::default();
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    for part in parts {
+        match DirectivePart::read(part).map_err(|kind| (part, kind))? {
+            DirectivePart::Level(level) => directives.default = level,
+            DirectivePart::Target(target, level) => directives.set(target.to_owned(), level),
+        }
+    }
+    Ok(directives)
 }
 
 /// The part between two commas.
@@ -156,39 +199,69 @@ impl<'t> DirectivePart<'t> {
         if let Ok(level) = word.parse() {
             return Ok(Self::Level(level));
         }
-        match LEVEL_NAMES.into_iter().find(|level| is_misspelling_of(word, level)) {
-            Some(level) => Err(DirectiveErrorKind::NearlyALevel { level }),
-            None => Ok(Self::Target(target(word)?, WHOLE)),
+        if let Some(level) = suggested_level(word) {
+            return Err(DirectiveErrorKind::NearlyALevel { level });
         }
+        if word.parse::<f64>().is_ok() || word.eq_ignore_ascii_case("true") {
+            return Err(DirectiveErrorKind::NoLevel);
+        }
+        Ok(Self::Target(target(word)?, WHOLE))
     }
 }
 
+/// The names that stand for a module only in the code of a crate.
+const RELATIVE: [&str; 3] = ["crate", "self", "super"];
+
 fn target(text: &str) -> Result<&str, DirectiveErrorKind> {
     let target = text.trim();
-    let is_one = !target.is_empty() && !target.contains(char::is_whitespace);
-    if is_one { Ok(target) } else { Err(DirectiveErrorKind::Malformed) }
+    if target.is_empty() || target.contains(char::is_whitespace) || target.contains('=') {
+        return Err(DirectiveErrorKind::Malformed);
+    }
+    let steps = || target.split("::");
+    let is_path = steps().all(|step| !step.is_empty() && !step.contains([':', '*', '?', ';', '"', '\'']));
+    let is_relative = steps().next().is_some_and(|first| RELATIVE.contains(&first));
+    if is_path && !is_relative { Ok(target) } else { Err(DirectiveErrorKind::NoTarget) }
 }
 
 /// `target=` is as good as `target`.
 fn level_or_whole(text: &str) -> Result<LevelFilter, DirectiveErrorKind> {
-    if text.trim().is_empty() { Ok(WHOLE) } else { text.parse().map_err(|_| DirectiveErrorKind::Malformed) }
+    if text.trim().is_empty() {
+        return Ok(WHOLE);
+    }
+    let kind = if text.contains('=') { DirectiveErrorKind::Malformed } else { DirectiveErrorKind::NoLevel };
+    text.parse().map_err(|_| kind)
 }
 
-const LEVEL_NAMES: [&str; 10] =
-    ["TRACE", "DEBUG", "INFO", "WARNING", "WARN", "ERROR", "CRITICAL", "AUDIT", "SECURITY", "OFF"];
-
-/// Whether one letter is missing, too much or another one, or two have changed places.
-fn is_misspelling_of(word: &str, name: &str) -> bool {
-    let word = word.to_ascii_uppercase();
-    let front = word.bytes().zip(name.bytes()).take_while(|(one, other)| one == other).count();
-    let (word, name) = (word.as_bytes().get(front..), name.as_bytes().get(front..));
-    match (word.unwrap_or_default(), name.unwrap_or_default()) {
-        ([_, word @ ..], [_, name @ ..]) if word == name => true,
-        ([_, word @ ..], name) if word == name => true,
-        (word, [_, name @ ..]) if word == name => true,
-        ([a, b, word @ ..], [c, d, name @ ..]) => (a, b) == (d, c) && word == name,
-        _ => false,
+/// The form that an invalid directive most likely stands for: `debug` for `*=debug`, `app=debug` for `app:debug`, `debug=app` and
+/// `"app=debug"`. It may be invalid, too.
+fn right_form(part: &str) -> Option<String> {
+    let plain = part.replace(['"', '\''], "").replace(';', ",");
+    if plain.contains(',') {
+        return Some(plain);
     }
+    let is_level = |text: &str| text.parse::<LevelFilter>().is_ok();
+    let suggested = |text: &str| suggested_level(text).map(str::to_ascii_lowercase);
+    let (name, level) = match plain.split_once('=').or_else(|| by_a_colon(&plain)) {
+        Some((name, level)) => (name.trim(), level.trim()),
+        None if is_level(&plain) => return Some(plain),
+        None if plain.trim() == "*" => return Some("trace".to_owned()),
+        None => return path_form(&plain).or_else(|| suggested(&plain)).filter(|form| *form != part),
+    };
+    let (name, level) = if is_level(name) && !is_level(level) { (level, name) } else { (name, level) };
+    let level = if is_level(level) { level.to_owned() } else { suggested(level)? };
+    if name == "*" || name.is_empty() { Some(level) } else { Some(format!("{}={level}", path_form(name)?)) }
+}
+
+/// The name and the level that a single colon parts.
+fn by_a_colon(text: &str) -> Option<(&str, &str)> {
+    let (name, level) = text.rsplit_once(':')?;
+    if name.ends_with(':') { None } else { Some((name, level)) }
+}
+
+/// The path of a module that a text resembles.
+fn path_form(text: &str) -> Option<String> {
+    let steps: Vec<&str> = text.split([':', '*']).filter(|step| !step.is_empty()).collect();
+    if steps.is_empty() { None } else { Some(steps.join("::")) }
 }
 
 impl fmt::Display for Directives {
@@ -249,15 +322,71 @@ mod tests {
 
     #[test]
     fn a_directive_that_is_wrong_is_named() {
-        for (text, wrong) in [
-            ("info,app=loud", "app=loud"),
-            ("=debug", "=debug"),
-            ("a b=info", "a b=info"),
-            ("a b", "a b"),
-            ("app=debug=info", "app=debug=info"),
+        for (text, wrong, kind) in [
+            ("info,app=loud", "app=loud", DirectiveErrorKind::NoLevel),
+            ("=debug", "=debug", DirectiveErrorKind::Malformed),
+            ("a b=info", "a b=info", DirectiveErrorKind::Malformed),
+            ("a b", "a b", DirectiveErrorKind::Malformed),
+            ("app=debug=info", "app=debug=info", DirectiveErrorKind::Malformed),
         ] {
             let error = text.parse::<Directives>().unwrap_err();
-            assert_eq!(error, DirectivesError { directive: wrong.to_owned(), kind: DirectiveErrorKind::Malformed });
+            assert_eq!((error.directive.as_str(), error.kind), (wrong, kind));
+        }
+    }
+
+    #[test]
+    fn an_invalid_directive_has_a_right_form() {
+        for (text, right) in [
+            ("*=debug", "debug"),
+            ("*", "trace"),
+            ("=debug", "debug"),
+            ("app=verbose", "app=trace"),
+            ("app=fatal", "app=critical"),
+            ("app::net=inof", "app::net=info"),
+            ("app:debug", "app=debug"),
+            ("app:net=debug", "app::net=debug"),
+            ("app::*=debug", "app=debug"),
+            ("app::=debug", "app=debug"),
+            ("::app", "app"),
+            ("debug=app", "app=debug"),
+            ("info;app=debug", "info,app=debug"),
+            ("\"info\"", "info"),
+            ("'app=debug'", "app=debug"),
+        ] {
+            let error = text.parse::<Directives>().unwrap_err();
+            assert_eq!(error.suggestion.as_deref(), Some(right), "{text}: {error}");
+        }
+        for text in ["3", "app=3", "crate=debug", "self::net", "a b", "app=loud", "true", "a=b=c"] {
+            let error = text.parse::<Directives>().unwrap_err();
+            assert_eq!(error.suggestion, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_dash_of_a_package_is_the_underscore_of_its_target() {
+        let directives: Directives = "warn,my-crate=debug,my_other-one=info".parse().unwrap();
+        assert_eq!(directives.level_of("my_crate::net"), at(Level::Debug));
+        assert_eq!(directives.level_of("my_other_one"), at(Level::Info));
+        // Adapters may have targets with a dash.
+        assert_eq!(directives.level_of("my-crate"), at(Level::Debug));
+        for target in ["my_crates", "mycrate", "my.crate"] {
+            assert_eq!(directives.level_of(target), at(Level::Warning), "{target}");
+        }
+        let exact: Directives = "my-crate=debug,my_crate=error".parse().unwrap();
+        assert_eq!(exact.level_of("my_crate"), at(Level::Error));
+        assert!(!is_within("my-crate", "my_crate"));
+    }
+
+    #[test]
+    fn a_name_of_a_level_elsewhere_is_no_target() {
+        for (word, level) in
+            [("verbose", "TRACE"), ("fatal", "CRITICAL"), ("err", "ERROR"), ("notice", "INFO"), ("none", "OFF")]
+        {
+            let error = word.parse::<Directives>().unwrap_err();
+            assert_eq!(error.kind, DirectiveErrorKind::NearlyALevel { level });
+        }
+        for number in ["3", "0", "-1", "10"] {
+            assert_eq!(number.parse::<Directives>().unwrap_err().kind, DirectiveErrorKind::NoLevel);
         }
     }
 
@@ -295,7 +424,7 @@ mod tests {
                 at(Level::Trace)
             );
         }
-        for target in ["information", "tokio", "app::inof", "tracing", "debugger", "securely"] {
+        for target in ["infos_of_mine", "tokio", "app::inof", "tracing", "debugger", "securely"] {
             assert_eq!(target.parse::<Directives>().unwrap().level_of(target), at(Level::Trace));
         }
     }

@@ -2,8 +2,6 @@
 
 use std::{fmt, str::FromStr};
 
-use thiserror::Error;
-
 use crate::error_codes;
 
 /// How grave an event is.
@@ -133,13 +131,98 @@ impl From<Level> for LevelFilter {
 }
 
 /// A text that names no level.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "level is {value:?}; allowed are TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY and OFF, in any case"
-)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LevelError {
     /// The text.
     pub value: String,
+    /// The level that the text means in other libraries, or resembles.
+    pub suggestion: Option<&'static str>,
+}
+
+impl LevelError {
+    fn new(value: &str) -> Self {
+        Self { value: value.to_owned(), suggestion: suggested_level(value) }
+    }
+}
+
+/// The levels, as errors list them.
+pub(crate) const ALLOWED: &str =
+    "TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY and OFF, in any case";
+
+impl fmt::Display for LevelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "level is {:?}; {}", self.value, self.allowed())
+    }
+}
+
+impl std::error::Error for LevelError {}
+
+impl LevelError {
+    /// The part of the text that stands behind the value.
+    pub(crate) fn allowed(&self) -> String {
+        match self.suggestion {
+            Some(level) => format!("allowed are {ALLOWED}; did you mean {level}?"),
+            None => format!("allowed are {ALLOWED}"),
+        }
+    }
+}
+
+const NAMES: [&str; 10] =
+    ["TRACE", "DEBUG", "INFO", "WARNING", "WARN", "ERROR", "CRITICAL", "AUDIT", "SECURITY", "OFF"];
+
+/// The names that levels have in syslog and in other libraries. They are no names in fapilog, because they do not mean the same
+/// everywhere.
+const ELSEWHERE: [(&str, &str); 27] = [
+    ("ALERT", "CRITICAL"),
+    ("ALL", "TRACE"),
+    ("DBG", "DEBUG"),
+    ("DISABLED", "OFF"),
+    ("EMERG", "CRITICAL"),
+    ("EMERGENCY", "CRITICAL"),
+    ("EVERYTHING", "TRACE"),
+    ("FAIL", "ERROR"),
+    ("FAILURE", "ERROR"),
+    ("FALSE", "OFF"),
+    ("FATAL", "CRITICAL"),
+    ("FINE", "DEBUG"),
+    ("FINER", "TRACE"),
+    ("FINEST", "TRACE"),
+    ("INFORMATION", "INFO"),
+    ("INFORMATIONAL", "INFO"),
+    ("MAX", "TRACE"),
+    ("NONE", "OFF"),
+    ("NOTICE", "INFO"),
+    ("NOTHING", "OFF"),
+    ("PANIC", "CRITICAL"),
+    ("QUIET", "OFF"),
+    ("SEVERE", "ERROR"),
+    ("SILENT", "OFF"),
+    ("VERBOSE", "TRACE"),
+    ("WARNINGS", "WARNING"),
+    ("WRN", "WARNING"),
+];
+
+/// The level that a word means, or most likely means: by its name elsewhere, by a typing error, or cut short.
+pub(crate) fn suggested_level(word: &str) -> Option<&'static str> {
+    let word = word.trim().to_ascii_uppercase();
+    let elsewhere = ELSEWHERE.into_iter().find(|(name, _)| *name == word).map(|(_, level)| level);
+    let misspelled = || NAMES.into_iter().find(|name| is_misspelling_of(&word, name));
+    let cut = || NAMES.into_iter().find(|name| word.len() > 2 && name.starts_with(&word));
+    elsewhere.or_else(misspelled).or_else(cut)
+}
+
+/// Whether one letter is missing, too much or another one, or two have changed places.
+fn is_misspelling_of(word: &str, name: &str) -> bool {
+    let front = word.bytes().zip(name.bytes()).take_while(|(one, other)| one == other).count();
+    let (word, name) = (word.as_bytes().get(front..), name.as_bytes().get(front..));
+    match (word.unwrap_or_default(), name.unwrap_or_default()) {
+        ([_, word @ ..], [_, name @ ..]) if word == name => true,
+        ([_, word @ ..], name) if word == name => true,
+        (word, [_, name @ ..]) if word == name => true,
+        ([a, b, word @ ..], [c, d, name @ ..]) => (a, b) == (d, c) && word == name,
+        _ => false,
+    }
 }
 
 impl FromStr for LevelFilter {
@@ -153,7 +236,7 @@ impl FromStr for LevelFilter {
             name => name,
         };
         let level = Level::ALL.into_iter().find(|level| level.name() == name);
-        level.map(Self::AtLeast).ok_or_else(|| LevelError { value: text.to_owned() })
+        level.map(Self::AtLeast).ok_or_else(|| LevelError::new(text))
     }
 }
 
@@ -163,7 +246,7 @@ impl FromStr for Level {
     fn from_str(text: &str) -> Result<Self, LevelError> {
         match text.parse()? {
             LevelFilter::AtLeast(level) => Ok(level),
-            LevelFilter::Off => Err(LevelError { value: text.to_owned() }),
+            LevelFilter::Off => Err(LevelError { value: text.to_owned(), suggestion: None }),
         }
     }
 }
@@ -248,5 +331,25 @@ mod tests {
             assert_eq!(Category::from_byte(category_number(category)), Some(category));
         }
         assert_eq!(Category::from_byte(u8::MAX), None);
+    }
+
+    #[test]
+    fn a_text_that_is_no_level_has_the_level_that_it_means() {
+        for (text, level) in [
+            ("verbose", "TRACE"),
+            ("fatal", "CRITICAL"),
+            ("Crit", "CRITICAL"),
+            ("err", "ERROR"),
+            ("inof", "INFO"),
+            ("notice", "INFO"),
+            ("dbg", "DEBUG"),
+            ("none", "OFF"),
+        ] {
+            let error = text.parse::<LevelFilter>().unwrap_err();
+            assert_eq!(error.suggestion, Some(level), "{text}");
+            assert!(error.to_string().ends_with(&format!("; did you mean {level}?")), "{error}");
+        }
+        assert_eq!("3".parse::<Level>().unwrap_err().suggestion, None);
+        assert_eq!("colour".parse::<Level>().unwrap_err().suggestion, None);
     }
 }

@@ -1,12 +1,10 @@
 //! Levels in settings: read and written as their text.
 
-use std::fmt;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use crate::{
-    directives::Directives,
-    level::{Level, LevelFilter},
+    directives::{Directives, DirectivesError},
+    level::{Level, LevelError, LevelFilter},
 };
 
 macro_rules! by_text {
@@ -19,7 +17,9 @@ macro_rules! by_text {
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(|error| D::Error::custom(AllowedText(&error)))
+                let text = String::deserialize(deserializer)?;
+                // The reader of the value adds its place.
+                text.parse().map_err(|error| D::Error::custom(AllowedText::allowed(&error, &text)))
             }
         }
     )*};
@@ -27,12 +27,21 @@ macro_rules! by_text {
 
 by_text! { Level, LevelFilter, Directives }
 
-/// The part of an error that lists the allowed values. The reader of the value adds its place.
-struct AllowedText<'a, E>(&'a E);
+/// The part of an error that stands behind the value.
+trait AllowedText {
+    fn allowed(&self, text: &str) -> String;
+}
 
-impl<E: fmt::Display> fmt::Display for AllowedText<'_, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.to_string();
-        f.write_str(text.split_once("; ").map_or(text.as_str(), |(_, allowed)| allowed))
+impl AllowedText for LevelError {
+    fn allowed(&self, _: &str) -> String {
+        Self::allowed(self)
+    }
+}
+
+impl AllowedText for DirectivesError {
+    /// The text may have several directives: the invalid one is named.
+    fn allowed(&self, text: &str) -> String {
+        let allowed = Self::allowed(self);
+        if self.directive == text.trim() { allowed } else { format!("the directive {:?}: {allowed}", self.directive) }
     }
 }

@@ -1,5 +1,7 @@
 //! The rules that only settings have: names of plugins and sinks, and standards.
 
+use std::collections::BTreeSet;
+
 use fapilog_plugin::{
     name::{NAME_RULE, is_name},
     problem::Problem,
@@ -16,12 +18,13 @@ impl<N: Named> Allowed<Vec<N>> for Names {
 
     fn problems(&self, value: &Vec<N>) -> Vec<Problem> {
         let mut problems = Vec::new();
+        let mut earlier = BTreeSet::new();
         for (index, item) in value.iter().enumerate() {
             let name = item.name();
             let path = format!("[{index}]{}", item.name_path());
             if !is_name(name) {
                 problems.push(Problem::new(path, format!("{name:?}"), NAME_RULE));
-            } else if value.iter().take(index).any(|earlier| earlier.name() == name) {
+            } else if !earlier.insert(name) {
                 problems.push(Problem::new(path, format!("{name:?}"), "each name can be given once"));
             }
         }

@@ -115,8 +115,8 @@ macro_rules! settings {
             settings: Settings,
             /// The names of the settings that code gives.
             given: std::collections::BTreeSet<&'static str>,
-            files: Vec<std::path::PathBuf>,
-            variables: Vec<(std::ffi::OsString, std::ffi::OsString)>,
+            layers: Vec<$crate::load::Layer>,
+            variables: $crate::environment::EnvironmentVariables,
         }
 
         impl SettingsBuilder {

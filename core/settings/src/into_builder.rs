@@ -23,12 +23,15 @@ use fapilog_plugin::{
     user_code::catch_panic,
 };
 
-use crate::{ErrorHandling, PluginConfig, Settings, SinkEntry, declare::give_options};
+use crate::{ErrorHandling, PROBLEMS_MAX, PluginConfig, Settings, SinkEntry, declare::give_options, unread::Unread};
 
 /// The formatters that `auto` stands for.
 const AUTO: &str = "auto";
 const AUTO_ON_TERMINAL: &str = "pretty";
 const AUTO_ELSEWHERE: &str = "json";
+
+/// The settings that name plugins and sinks.
+pub(super) const NAME_PLUGINS: [&str; 5] = ["sinks", "enrichers", "processors", "redactors", "formatter"];
 
 /// The formatters that a name stands for: on a terminal, and elsewhere.
 pub(super) fn formatters_of(name: &str) -> [&str; 2] {
@@ -84,25 +87,34 @@ pub(crate) struct Origin {
 
 /// A builder with the options and plugins of the settings.
 pub(super) fn build(settings: &Settings, registry: &Registry) -> Result<ContainerBuilder, SettingsError> {
-    let mut build = Build { settings, registry, problems: settings.problems(), formatters: BTreeMap::new() };
-    let builder = build.add_pipeline(settings.options());
-    let builder = build.add_sinks(builder);
-    build.check_plugin_config();
-    build.add_problems(registry.refused().iter().map(|error| Problem::new("plugins", "refused", error.to_string())));
-    build.add_problems(builder.cpu_problem());
-    build.add_problems(builder.sink_problems().map(|(sink, problem)| problem.below(&format!("plugin_config.{sink}"))));
-    let mut problems = Settings::in_order(build.problems);
-    if problems.is_empty() {
-        return Ok(builder);
-    }
-    settings.attribute(&mut problems);
-    Err(SettingsError { problems })
+    let (builder, problems) = Build::of(settings, registry, KnownPlugins::All, settings.problems());
+    if problems.is_empty() { Ok(builder) } else { Err(settings.as_error(problems)) }
+}
+
+/// The problems, and those that the plugins find in their own settings.
+pub(super) fn problems_of_plugins(
+    settings: &Settings,
+    registry: &Registry,
+    known: KnownPlugins,
+    problems: Vec<Problem>,
+) -> Vec<Problem> {
+    // The error lists no more, and each name of a plugin is compared with all of them.
+    if problems.len() > PROBLEMS_MAX { problems } else { Build::of(settings, registry, known, problems).1 }
+}
+
+/// The plugins of a registry, among all that the program has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum KnownPlugins {
+    All,
+    /// The program may register others: a name that resembles none of the linked plugins may be that of another.
+    Linked,
 }
 
 /// The settings on their way into a builder, with all that is found to be invalid.
 struct Build<'a> {
     settings: &'a Settings,
     registry: &'a Registry,
+    known: KnownPlugins,
     problems: Vec<Problem>,
     /// By name, and whether it is for a terminal. Each is made once, however many sinks use it; `None` where it could not
     /// be.
@@ -111,7 +123,28 @@ struct Build<'a> {
 
 type SharedFormatter = Arc<Factory<dyn Formatter>>;
 
-impl Build<'_> {
+impl<'a> Build<'a> {
+    /// The builder, and all problems.
+    fn of(
+        settings: &'a Settings,
+        registry: &'a Registry,
+        known: KnownPlugins,
+        problems: Vec<Problem>,
+    ) -> (ContainerBuilder, Vec<Problem>) {
+        let mut build = Build { settings, registry, known, problems, formatters: BTreeMap::new() };
+        let builder = build.add_pipeline(settings.options());
+        let builder = build.add_sinks(builder);
+        build.check_plugin_config();
+        build
+            .add_problems(registry.refused().iter().map(|error| Problem::new("plugins", "refused", error.to_string())));
+        if !build.problems.iter().any(|problem| ["shards", "drain_cpus"].contains(&Settings::name_of(&problem.path))) {
+            build.add_problems(builder.cpu_problem());
+        }
+        let of_sinks = builder.sink_problems();
+        build.add_problems(of_sinks.map(|(sink, problem)| problem.below(&format!("plugin_config.{sink}"))));
+        (builder, Settings::in_order(build.problems))
+    }
+
     fn add_pipeline(&mut self, mut builder: ContainerBuilder) -> ContainerBuilder {
         let settings = self.settings;
         let enrichers = self.factories("enrichers", &settings.enrichers, PluginKind::Enricher, |entry| match entry {
@@ -229,14 +262,18 @@ impl Build<'_> {
         }
         let known: Vec<&str> =
             self.registry.plugins().filter(|plugin| plugin.kind == kind).map(|plugin| plugin.name.as_str()).collect();
-        let allowed = match (self.registry.left_to_code(name), known.as_slice()) {
-            (Some(how), _) => format!("settings alone cannot name it: {how}"),
-            (None, []) => format!("no {kind} is registered"),
-            (None, known) => format!("there is no such {kind}; allowed are {}", known.join(", ")),
+        let other_kind = self.registry.entry(name).map(|(info, _)| info.kind);
+        let allowed = match (self.registry.left_to_code(name), other_kind, known.as_slice()) {
+            (Some(how), ..) => format!("settings alone cannot name it: {how}"),
+            (None, _, []) => format!("no {kind} is registered"),
+            (None, Some(other), known) => format!("it is the name of a {other}; allowed are {}", known.join(", ")),
+            (None, None, known) => format!("there is no such {kind}; allowed are {}", known.join(", ")),
         };
         let mut problem = Problem::new(path, format!("{name:?}"), allowed);
         problem.suggestion = suggestion(name, known);
-        self.add_problems([problem]);
+        if self.known == KnownPlugins::All || problem.suggestion.is_some() {
+            self.add_problems([problem]);
+        }
         None
     }
 
@@ -272,20 +309,31 @@ impl Build<'_> {
         None
     }
 
-    /// Settings of an unknown plugin are invalid: nothing reads them.
+    /// Settings of a plugin or sink that the settings do not name are invalid: nothing reads them.
     fn check_plugin_config(&mut self) {
-        let sinks = self.settings.sinks.iter().map(|sink| sink.name.as_str());
-        let known: Vec<&str> = sinks.chain(self.registry.plugins().map(|plugin| plugin.name.as_str())).collect();
-        let unknown = self.settings.plugin_config.keys().filter(|name| !known.contains(&name.as_str()));
-        let problems: Vec<Problem> = unknown
-            .map(|name| {
-                let allowed = "there is no sink and no plugin of that name";
-                let mut problem = Problem::new(format!("plugin_config.{name}"), "given", allowed);
-                problem.suggestion = suggestion(name, known.iter().copied());
-                problem
-            })
+        let unread = Unread::of(self.settings, self.registry);
+        let problems: Vec<Problem> = self
+            .settings
+            .plugin_config
+            .keys()
+            .filter(|name| !unread.is_read(name) && !self.may_be_read(name))
+            .map(|name| unread.problem(name))
+            .filter(|(_, is_certain)| *is_certain || self.known == KnownPlugins::All)
+            .map(|(problem, _)| problem)
             .collect();
         self.add_problems(problems);
+    }
+
+    /// Whether the settings may name it: a list or a name that cannot be read, or a name that is misspelt, is a problem
+    /// already.
+    fn may_be_read(&self, name: &str) -> bool {
+        let mut of_names =
+            self.problems.iter().filter(|problem| NAME_PLUGINS.contains(&Settings::name_of(&problem.path)));
+        of_names.any(|problem| {
+            let is_name = problem.value.starts_with('"');
+            let is_list = problem.path != "formatter" && NAME_PLUGINS.contains(&problem.path.as_str());
+            is_list || !is_name || problem.suggestion.as_deref() == Some(name)
+        })
     }
 
     /// Adds the first problem of each place.

@@ -19,23 +19,28 @@
 mod allowed;
 mod choices;
 mod declare;
+mod environment;
 mod file_format;
+mod giver;
 mod into_builder;
 mod load;
 mod loaded;
+mod located;
 mod presets;
 mod read;
 mod reference;
 mod reload;
 mod sink;
 mod tree;
+mod unread;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
 use fapilog_engine::{executor::Executor, order::EventOrder, route::Route};
 use fapilog_plugin::{
     colors::Colors,
     problem::{Problem, SettingsError},
+    registry::Registry,
     settings::{
         Allowed, Anything, Durations, Maybe, Numbers, OneOf, PluginConfig, PowersOfTwo, Sizes, duration, size_bytes,
         suggestion::suggestion,
@@ -55,6 +60,14 @@ pub use self::{
 use crate::allowed::{Name, Names, NoStandardYet};
 pub use fapilog_engine::producer::OverflowStrategy;
 
+/// The most problems that an error lists. A file that is none of settings could have thousands.
+const PROBLEMS_MAX: usize = 200;
+
+/// The text of a problem with a name that is no setting.
+const NO_SUCH_SETTING: &str = "there is no such setting";
+/// The value of a problem with a table that nothing reads.
+const GIVEN: &str = "given";
+
 /// The first name of a path.
 fn setting_of(path: &str) -> &str {
     path.split(['.', '[']).next().unwrap_or_default()
@@ -68,6 +81,9 @@ fapilog_engine::container_options! { declare::settings! {
     /// A set of settings for a kind of program; all other settings lie above it.
     preset: maybe Preset = None, OneOf(Preset::NAMES);
 } {
+    /// Whether `RUST_LOG` gives the level, above files and below `FAPILOG_LEVEL`. The program must read variables.
+    rust_log: one bool = false, Anything("true, false");
+
     /// The destinations of events: names of sinks, or tables with `name`, `type` (a sink of the registry; if none is given,
     /// the sink of that name), `formatter` and `on_full` (`block` or `drop`; if it is not given, the sink decides). A sink's
     /// own settings are in `plugin_config`, under its name.
@@ -116,36 +132,55 @@ impl Settings {
     /// Checks all that can be checked without the plugins.
     ///
     /// # Errors
-    /// Every invalid value at once.
+    /// Every invalid value at once, with those that the linked plugins find in their own settings.
     pub fn check(&self) -> Result<(), SettingsError> {
+        let problems = self.problems_beside(&[]);
+        if problems.is_empty() { Ok(()) } else { Err(self.with_those_of_linked_plugins(problems)) }
+    }
+
+    /// The problems that are none of the known ones, and do not follow from them: a value that cannot be read is left out, and
+    /// its default may not fit others.
+    fn problems_beside(&self, known: &[Problem]) -> Vec<Problem> {
+        let is_unreadable = |setting| known.iter().any(|problem| Self::name_of(&problem.path) == setting);
+        let is_whole_item = |path: &str| path == "sinks" || path.ends_with(']') || path.ends_with("].name");
         let mut problems = self.problems();
-        if problems.is_empty() {
-            return Ok(());
+        problems.retain(|problem| !known.iter().any(|known| known.path == problem.path));
+        if known.iter().any(|problem| setting_of(&problem.path) == "sinks" && is_whole_item(&problem.path)) {
+            problems.retain(|problem| setting_of(&problem.path) != "routing" || &*problem.value != GIVEN);
         }
-        self.attribute(&mut problems);
-        Err(SettingsError { problems })
+        if is_unreadable("ring_capacity_bytes") || is_unreadable("queue_max_size") {
+            problems.retain(|problem| problem.path != "record_max_bytes");
+        }
+        problems
     }
 
     fn problems(&self) -> Vec<Problem> {
         let mut problems = self.problems_of_each();
+        if self.rust_log && !self.loaded.has_rust_log() {
+            let allowed = "the program reads no variables: it calls neither load, from_env nor environment";
+            problems.push(Problem::new("rust_log", "true", allowed));
+        }
         if self.sinks.is_empty() {
             problems.push(Problem::new("sinks", "empty", "there must be at least one"));
         }
         for name in self.routing.keys().filter(|name| !self.sinks.iter().any(|sink| sink.name == **name)) {
-            let mut problem = Problem::new(format!("routing.{name}"), "given", "`sinks` names no sink of that name");
+            let mut problem = Problem::new(format!("routing.{name}"), GIVEN, "`sinks` names no sink of that name");
             problem.suggestion = suggestion(name, self.sinks.iter().map(|sink| sink.name.as_str()));
-            problems.push(problem);
+            problems.push(problem.beside("sinks"));
         }
         for (name, route) in &self.routing {
             if let (Some(least), Some(most)) = (route.level_min, route.level_max)
                 && least > most
             {
                 let allowed = format!("it must not lie above level_max, which is {most}");
-                problems.push(Problem::new(format!("routing.{name}.level_min"), least, allowed));
+                let problem = Problem::new(format!("routing.{name}.level_min"), least, allowed);
+                problems.push(problem.beside(format!("routing.{name}.level_max")));
             }
         }
+        let has_wrong_ring = problems.iter().any(|problem| problem.path == "ring_capacity_bytes");
         for problem in self.options().option_problems() {
-            if !problems.iter().any(|known| known.path == problem.path) {
+            let follows = has_wrong_ring && problem.path == "record_max_bytes";
+            if !follows && !problems.iter().any(|known| known.path == problem.path) {
                 problems.push(problem);
             }
         }
@@ -153,7 +188,7 @@ impl Settings {
     }
 
     /// The name of the setting that a path leads to, which may begin with an alias or a table.
-    fn name_of(path: &str) -> &str {
+    pub(crate) fn name_of(path: &str) -> &str {
         let leads_to = |(written, _): &&(&str, &str)| {
             path.strip_prefix(*written).is_some_and(|below| below.is_empty() || below.starts_with(['.', '[']))
         };
@@ -177,19 +212,30 @@ impl Settings {
         problems
     }
 
-    /// The problem of a setting that could not be read, with the text of the reference, and for an unknown name with the
+    /// The problems of settings that could not be read, with the text of the reference, and for an unknown name with the
     /// name that it resembles.
-    fn worded(mut problem: Problem) -> Problem {
-        if problem.path == setting_of(&problem.path) && problem.allowed == "there is no such setting" {
+    fn worded(mut problems: Vec<Problem>) -> Vec<Problem> {
+        if !problems.is_empty() {
+            let (reference, plugins) = (Self::reference(), Registry::linked());
+            problems.iter_mut().for_each(|problem| Self::word(problem, &reference, &plugins));
+        }
+        problems
+    }
+
+    fn word(problem: &mut Problem, reference: &[SettingInfo], plugins: &Registry) {
+        if problem.allowed == NO_SUCH_SETTING && problem.path == setting_of(&problem.path) {
             let aliases = Self::ALIASES.iter().map(|(alias, _)| *alias);
             let known = Self::NAMES.iter().copied().chain(aliases).chain(Self::tables());
-            problem.suggestion = suggestion(&problem.path, known);
+            let as_plugin = plugins.entry(&problem.path).map(|_| format!("plugin_config.{}", problem.path).into());
+            problem.suggestion = as_plugin.or_else(|| suggestion(&problem.path, known));
         }
-        let is_plain = problem.allowed.starts_with("it must be ") || problem.allowed.starts_with("allowed are ");
-        if is_plain && let Some(info) = Self::reference().into_iter().find(|info| info.name == problem.path) {
+        let Some(info) = reference.iter().find(|info| info.name == problem.path) else { return };
+        let names_unit = problem.allowed.contains(" unit");
+        if problem.allowed.starts_with("it must be ") && !names_unit {
             problem.allowed = format!("allowed are {}", info.allowed);
+        } else if names_unit {
+            let _ = write!(problem.allowed, "; allowed are {}", info.allowed);
         }
-        problem
     }
 
     fn to_value(&self) -> Result<serde_json::Value, Problem> {

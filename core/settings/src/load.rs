@@ -1,25 +1,27 @@
-//! Layers: preset, code, file, environment.
+//! Layers: preset, code, files, environment.
 
 use std::{
     env,
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     path::{Path, PathBuf},
 };
 
+use fapilog_engine::container::ContainerBuilder;
 use fapilog_plugin::{
     problem::{Problem, SettingsError},
+    registry::Registry,
     settings::suggestion::suggestion,
 };
+use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Preset, Settings, SettingsBuilder, file_format::FORMATS, tree::Tree};
-
-/// The prefix of the names of our variables.
-const PREFIX: &str = "FAPILOG_";
-/// The separator of the names of tables in a variable's name.
-const SEPARATOR: &str = "__";
-/// The variable that names the settings file.
-const FILE_VARIABLE: &str = "FAPILOG_SETTINGS_FILE";
+use crate::{
+    Preset, Settings, SettingsBuilder,
+    environment::PREFIX,
+    file_format::FORMATS,
+    giver::{Giver, located},
+    tree::Tree,
+};
 
 impl Settings {
     /// The defaults, below the file that `FAPILOG_SETTINGS_FILE` names, if it is set, below `FAPILOG_*` variables.
@@ -48,26 +50,64 @@ impl Settings {
     }
 }
 
+/// A layer between code and the environment.
+#[derive(Debug, Clone)]
+pub(super) enum Layer {
+    File(PathBuf),
+    /// A table of the program's own settings, with its name.
+    Table(String, Result<Value, String>),
+}
+
 impl SettingsBuilder {
     /// Adds a file above code: TOML, JSON or YAML, by its extension. A later file lies above an earlier file.
     pub fn file(mut self, path: impl AsRef<Path>) -> Self {
-        self.files.push(path.as_ref().to_owned());
+        self.layers.push(Layer::File(path.as_ref().to_owned()));
+        self
+    }
+
+    /// Adds a table of the program's own settings above code, as [`file`](Self::file) does: anything that serde writes as a
+    /// table. `name` stands for it in errors: `[log] of shop.toml`.
+    ///
+    /// ```
+    /// use fapilog_settings::Settings;
+    ///
+    /// let own: serde_json::Value = serde_json::from_str(r#"{ "port": 80, "log": { "shards": 2 } }"#)?;
+    /// let settings = Settings::builder().table("log of shop.json", &own["log"]).environment().build()?;
+    /// assert_eq!(settings.shards, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn table(mut self, name: impl Into<String>, table: &impl Serialize) -> Self {
+        let table = serde_json::to_value(table).map_err(|error| error.to_string());
+        self.layers.push(Layer::Table(name.into(), table));
         self
     }
 
     /// Adds the `FAPILOG_*` variables of the process above code and files. If code names no file, `FAPILOG_SETTINGS_FILE`
     /// may.
     pub fn environment(self) -> Self {
-        self.variables(env::vars_os())
+        self.environment_with_prefix(PREFIX)
     }
 
-    /// Adds variables of your own above code and files; those whose names do not begin with `FAPILOG_` are ignored.
-    pub fn variables<N: Into<OsString>, V: Into<OsString>>(
+    /// As [`environment`](Self::environment), with the variables of another prefix, such as `SHOP_LOG_`: then
+    /// `SHOP_LOG_LEVEL` is the level, and `FAPILOG_LEVEL` is ignored.
+    pub fn environment_with_prefix(self, prefix: &str) -> Self {
+        self.variables_with_prefix(prefix, env::vars_os())
+    }
+
+    /// Adds variables of your own above code and files; those whose names do not begin with `FAPILOG_` are ignored, except
+    /// for `RUST_LOG`, which counts if the setting `rust_log` is true.
+    pub fn variables<N: Into<OsString>, V: Into<OsString>>(self, variables: impl IntoIterator<Item = (N, V)>) -> Self {
+        self.variables_with_prefix(PREFIX, variables)
+    }
+
+    /// As [`variables`](Self::variables), with another prefix: letters, digits and `_`, with a `_` at its end.
+    pub fn variables_with_prefix<N: Into<OsString>, V: Into<OsString>>(
         mut self,
+        prefix: &str,
         variables: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        let ours = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        self.variables.extend(ours.filter(|(name, _)| name.to_string_lossy().starts_with(PREFIX)));
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        self.variables.add(prefix, variables);
         self
     }
 
@@ -86,19 +126,46 @@ impl SettingsBuilder {
 
     /// Merges the layers and checks the result.
     ///
+    /// Without a registry, not all plugins are known. If a value is invalid, the error has all that the plugins which are
+    /// [linked](Registry::linked) into the program find in their own settings, too;
+    /// [`into_builder_with`](Self::into_builder_with) knows them all.
+    ///
     /// # Errors
     /// Every invalid value at once.
     pub fn build(self) -> Result<Settings, SettingsError> {
-        let mut problems = Vec::new();
-        let tree = self.merge(&mut problems).map_err(|problem| SettingsError { problems: vec![problem] })?;
-        let mut settings = Settings::read(&tree, &mut problems);
-        for problem in settings.problems() {
-            if !problems.iter().any(|known| known.path == problem.path) {
-                problems.push(problem);
-            }
+        let (settings, problems) = self.read()?;
+        if problems.is_empty() { Ok(settings) } else { Err(settings.with_those_of_linked_plugins(problems)) }
+    }
+
+    /// As [`build`](Self::build) and [`Settings::into_builder`]: a single error has all that is wrong.
+    ///
+    /// # Errors
+    /// Every invalid value at once, those of the plugins' own settings among them.
+    pub fn into_builder(self) -> Result<ContainerBuilder, SettingsError> {
+        self.into_builder_with(&Registry::linked())
+    }
+
+    /// As [`into_builder`](Self::into_builder), with the plugins of a registry.
+    ///
+    /// # Errors
+    /// As [`into_builder`](Self::into_builder).
+    pub fn into_builder_with(self, registry: &Registry) -> Result<ContainerBuilder, SettingsError> {
+        let (settings, problems) = self.read()?;
+        if problems.is_empty() {
+            settings.into_builder_with(registry)
+        } else {
+            Err(settings.with_those_of_plugins(problems, registry))
         }
+    }
+
+    /// The settings, with defaults in place of invalid values, and all that is invalid without regard to plugins.
+    fn read(self) -> Result<(Settings, Vec<Problem>), SettingsError> {
+        let mut problems: Vec<Problem> = self.variables.problems().collect();
+        let tree = self.merge(&mut problems).map_err(|problem| SettingsError { problems: vec![problem] })?;
+        let mut settings = Settings::read(tree, self.variables.prefix(), &mut problems);
+        problems.extend(settings.problems_beside(&problems));
         settings.error_callback = self.settings.error_callback;
-        settings.loaded_from(tree, problems)
+        Ok((settings, problems))
     }
 }
 
@@ -109,45 +176,40 @@ impl SettingsBuilder {
         for (name, value) in self.given_values()? {
             tree = tree.below(Tree::value_at(&[name.to_owned()], value, "code"));
         }
-        let files = self.files_to_read().into_iter().map(read_file);
-        for layer in files.chain([Ok(self.environment_layer(problems))]) {
-            match layer.map(Tree::by_own_names) {
-                Ok((layer, twice)) => {
-                    tree = tree.below(layer);
-                    problems.extend(twice);
-                }
-                Err(problem) => problems.push(problem),
+        let mut layers: Vec<Result<Tree, Problem>> = self.layers.iter().map(Layer::read).collect();
+        layers.extend(self.file_of_environment());
+        let mut add = |lower: Tree, layer: Result<Tree, Problem>| match layer.map(Tree::by_own_names) {
+            Ok((layer, twice)) => {
+                problems.extend(twice);
+                lower.below(layer)
             }
-        }
-        above_preset(tree)
-    }
-}
-
-impl SettingsBuilder {
-    /// The layer of all variables. A variable that cannot be read is left out, and is a problem.
-    fn environment_layer(&self, problems: &mut Vec<Problem>) -> Tree {
-        let mut variables: Vec<_> = self.variables.iter().filter(|(name, _)| name != FILE_VARIABLE).collect();
-        variables.sort();
-        let mut tree = Tree::default();
-        for (name, value) in variables {
-            match read_variable(name, value) {
-                Ok(variable) => {
-                    problems.extend(tree.replaced_by(&variable));
-                    tree = tree.below(variable);
-                }
-                Err(problem) => problems.push(problem),
+            Err(problem) => {
+                problems.push(problem);
+                lower
             }
-        }
-        tree
-    }
-
-    /// The files that code names, or if it names none, the file that the environment names.
-    fn files_to_read(&self) -> Vec<&Path> {
-        let from_environment = || {
-            let named = self.variables.iter().rev().find(|(name, _)| name == FILE_VARIABLE);
-            named.map(|(_, path)| Path::new(path)).into_iter().collect()
         };
-        if self.files.is_empty() { from_environment() } else { self.files.iter().map(PathBuf::as_path).collect() }
+        tree = layers.into_iter().fold(tree, &mut add);
+        let mut unreadable = Vec::new();
+        let environment = add(Tree::default(), Ok(self.variables.layer(&mut unreadable)));
+        let wanted = tree.clone().below(environment.clone()).values();
+        if let Some(rust_log) = self.variables.rust_log_layer(&wanted).transpose() {
+            tree = add(tree, rust_log);
+        }
+        problems.extend(unreadable);
+        above_preset(tree.below(environment))
+    }
+
+    /// The file that the environment names, if code names none.
+    fn file_of_environment(&self) -> Option<Result<Tree, Problem>> {
+        let (variable, path) = self.variables.file()?;
+        if self.layers.iter().any(|layer| matches!(layer, Layer::File(_))) {
+            return None;
+        }
+        let by_variable = |mut problem: Problem| {
+            problem.given_by.get_or_insert_with(|| variable.to_string_lossy().into());
+            problem
+        };
+        Some(read_file(path).map_err(by_variable))
     }
 }
 
@@ -155,7 +217,7 @@ impl SettingsBuilder {
 pub(super) fn above_preset(tree: Tree) -> Result<Tree, Problem> {
     match preset_of(&tree.values()) {
         Some(preset) => {
-            let lowest = Tree::layer(Settings::preset(preset).to_value()?, &format!("preset {preset}"));
+            let lowest = Tree::layer(Settings::preset(preset).to_value()?, Giver::new(&format!("preset {preset}")));
             Ok(lowest.below(tree))
         }
         None => Ok(tree),
@@ -165,6 +227,17 @@ pub(super) fn above_preset(tree: Tree) -> Result<Tree, Problem> {
 /// The preset that the layers name. An unknown preset is a problem when the settings are read.
 fn preset_of(values: &Value) -> Option<Preset> {
     values.get("preset").and_then(Value::as_str).and_then(|name| name.parse().ok())
+}
+
+impl Layer {
+    fn read(&self) -> Result<Tree, Problem> {
+        match self {
+            Self::File(path) => read_file(path),
+            Self::Table(name, Ok(table @ Value::Object(_))) => Ok(Tree::layer(table.clone(), Giver::new(name))),
+            Self::Table(name, Ok(_)) => Err(Problem::new(name, "unreadable", "it must be a table of settings")),
+            Self::Table(name, Err(reason)) => Err(Problem::new(name, "unreadable", reason)),
+        }
+    }
 }
 
 /// The layer of a settings file.
@@ -181,36 +254,12 @@ fn read_file(path: &Path) -> Result<Tree, Problem> {
         // The reason is in the text, too: there may be other problems, and an error has one source.
         Problem::new("settings file", format!("{path:?}"), format!("it cannot be read: {error}")).caused_by(error)
     })?;
-    let given_by = format!("file {}", path.display());
-    let table = format.parse(&text).map_err(|reason| Problem::new(&given_by, "unreadable", reason))?;
-    Ok(Tree::layer(table, &given_by))
-}
-
-/// The layer of a variable.
-fn read_variable(name: &OsStr, value: &OsStr) -> Result<Tree, Problem> {
-    let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else {
-        let shown = format!("{value:?}");
-        return Err(Problem::new(name.to_string_lossy(), shown, "name and value must be UTF-8"));
-    };
-    let own = name.strip_prefix(PREFIX).unwrap_or(name).to_ascii_lowercase();
-    let path: Vec<String> = own.split(SEPARATOR).map(str::to_owned).collect();
-    if !path.iter().all(|step| is_plain(step)) {
-        let allowed = "there is no such setting; names are of letters, digits, _ and -, parted by __";
-        return Err(Problem::new(name, format!("{value:?}"), allowed));
-    }
-    Ok(Tree::value_at(&path, structured(value), name))
-}
-
-/// Whether it is a name that a path of settings can hold.
-fn is_plain(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-}
-
-/// A variable's value: JSON if it is a list or a table of JSON, else text.
-fn structured(text: &str) -> Value {
-    let is_json = text.trim_start().starts_with(['[', '{']);
-    let parsed = if is_json { serde_json::from_str(text).ok() } else { None };
-    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
+    // Some editors begin a file with a mark of its encoding.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let name = format!("file {}", path.display());
+    let parsed =
+        format.parse(text).map_err(|error| Problem::new(located(&name, error.place), "unreadable", error.reason))?;
+    Ok(Tree::layer(parsed.table, Giver::file(&name, text.to_owned(), parsed.places)))
 }
 
 #[cfg(test)]
@@ -260,9 +309,12 @@ mod tests {
         #[test]
         fn any_file_is_answered_without_a_panic(text in prop_oneof![nearly(), any::<String>()]) {
             for (_, format) in FORMATS {
-                if let Ok(table) = format.parse(&text) {
-                    let (layer, mut problems) = Tree::layer(table, "file").by_own_names();
-                    let _ = Settings::read(&layer, &mut problems);
+                if let Ok(parsed) = format.parse(&text) {
+                    let giver = Giver::file("file", text.clone(), parsed.places);
+                    let (layer, mut problems) = Tree::layer(parsed.table, giver).by_own_names();
+                    let settings = Settings::read(layer, None, &mut problems);
+                    problems.extend(settings.problems_beside(&problems));
+                    let _ = settings.with_those_of_linked_plugins(problems).to_string();
                 }
             }
         }

@@ -8,7 +8,15 @@ use crate::{Settings, setting_of, tree::Tree};
 
 /// The settings that were loaded, and their layers. They are no part of a setting's value.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Loaded(Option<Arc<(Tree, Settings)>>);
+pub(super) struct Loaded(Option<Arc<LoadedLayers>>);
+
+#[derive(Debug)]
+struct LoadedLayers {
+    tree: Tree,
+    settings: Settings,
+    /// The prefix of the variables that were read, if any were.
+    prefix: Option<String>,
+}
 
 impl PartialEq for Loaded {
     fn eq(&self, _: &Self) -> bool {
@@ -17,16 +25,31 @@ impl PartialEq for Loaded {
 }
 
 impl Loaded {
-    pub(super) fn new(tree: Tree, settings: &Settings) -> Self {
-        Self(Some(Arc::new((tree, settings.clone()))))
+    pub(super) fn new(tree: Tree, settings: &Settings, prefix: Option<&str>) -> Self {
+        Self(Some(Arc::new(LoadedLayers { tree, settings: settings.clone(), prefix: prefix.map(str::to_owned) })))
+    }
+
+    /// The prefix of the variables that the settings were read from.
+    pub(super) fn prefix(&self) -> Option<&str> {
+        self.0.as_deref()?.prefix.as_deref()
+    }
+
+    /// Whether any layer names the plugin, sink or formatter.
+    pub(super) fn names_plugin(&self, name: &str) -> bool {
+        self.0.as_deref().is_some_and(|layers| layers.tree.names_plugin(name))
+    }
+
+    /// Whether `RUST_LOG` counted when the settings were loaded.
+    pub(super) fn has_rust_log(&self) -> bool {
+        self.prefix().is_some() && self.0.as_deref().is_some_and(|layers| layers.settings.rust_log)
     }
 }
 
 impl Settings {
     /// Adds to each problem the layer that gave the value, unless the program has changed it since.
     pub(crate) fn attribute(&self, problems: &mut [Problem]) {
-        let Some((tree, loaded)) = self.loaded.0.as_deref() else { return };
-        let changed = self.differences(loaded);
+        let Some(LoadedLayers { tree, settings, .. }) = self.loaded.0.as_deref() else { return };
+        let changed = self.differences(settings);
         for problem in problems.iter_mut().filter(|problem| problem.given_by.is_none()) {
             if !changed.contains(&setting_of(&problem.path)) {
                 tree.attribute(problem);
@@ -36,6 +59,6 @@ impl Settings {
 
     /// The name of a setting as the user wrote it.
     pub(crate) fn as_written(&self, name: &str) -> String {
-        self.loaded.0.as_deref().map_or_else(|| name.to_owned(), |(tree, _)| tree.as_written(name))
+        self.loaded.0.as_deref().map_or_else(|| name.to_owned(), |layers| layers.tree.as_written(name))
     }
 }

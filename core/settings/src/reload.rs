@@ -12,12 +12,16 @@ use thiserror::Error;
 
 use crate::{
     Settings,
+    environment::PREFIX,
     into_builder::{Origin, build, formatters_of},
 };
 
 /// The settings that can change while the container runs.
 pub(super) const AT_RUN_TIME: &[&str] =
-    &["level", "enrichers", "processors", "redactors", "plugin_config", "plugin_timeout"];
+    &["level", "rust_log", "enrichers", "processors", "redactors", "plugin_config", "plugin_timeout"];
+
+/// Those that make the level.
+const OF_THE_LEVEL: [&str; 2] = ["level", "rust_log"];
 
 /// The settings of a table that are not as they were, of those that cannot change: a sink keeps those that it was opened
 /// with, and the formatter that it was given.
@@ -188,7 +192,7 @@ fn reload_by(
     if !fixed.is_empty() {
         return Err(ReloadError::NeedsRestart { settings: fixed });
     }
-    if differences.iter().any(|name| *name != "level") {
+    if differences.iter().any(|name| !OF_THE_LEVEL.contains(name)) {
         let Some(replace) = replace else { return Err(ReloadError::ManualDrain) };
         replace(&new)?;
     }
@@ -197,14 +201,19 @@ fn reload_by(
     Ok(())
 }
 
-/// The settings of a file, with the callback, which only code can give.
+/// The settings of a file, below variables of the prefix that the program chose, with the callback, which only code can give.
 fn load(container: &Container, path: &Path) -> Result<Settings, ReloadError> {
     if container.is_in_forked_child() {
         return Err(ChangeError::Forked.into());
     }
-    let callback = with_origin(container, |origin| origin.settings.error_callback.clone());
-    let mut settings = Settings::load(Some(path))?;
-    settings.error_callback = callback.flatten();
+    let origin = with_origin(container, |origin| {
+        let prefix = origin.settings.loaded.prefix().map(str::to_owned);
+        (prefix, origin.settings.error_callback.clone())
+    });
+    let (prefix, callback) = origin.unwrap_or_default();
+    let prefix = prefix.as_deref().unwrap_or(PREFIX);
+    let mut settings = Settings::builder().file(path).environment_with_prefix(prefix).build()?;
+    settings.error_callback = callback;
     Ok(settings)
 }
 

@@ -19,7 +19,8 @@ use crate::{error::Error, global::Global};
 /// When a setting is invalid, the container cannot start, or a global container exists already or is just starting.
 #[doc(alias = "create")]
 pub fn init() -> Result<Global, Error> {
-    init_with(Settings::load(None)?)
+    let builder = Settings::builder().environment().into_builder()?;
+    Global::start(|| Ok(builder.start()?))
 }
 
 /// As [`init`], with these settings.

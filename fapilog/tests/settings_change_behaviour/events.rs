@@ -1,7 +1,7 @@
 //! Rows of events: the levels that pass, and the lengths that fit.
 
 use fapilog::{
-    Level, Settings,
+    Level, Settings, debug,
     level::{Directives, LevelFilter},
     settings::Preset,
 };
@@ -34,4 +34,14 @@ pub(super) fn record_max_bytes() {
         started.log(&long).text();
         assert_eq!(started.container.accounts().cut, cut);
     }
+}
+
+pub(super) fn rust_log() {
+    let with = |wanted| {
+        let builder = plain().rust_log(wanted).variables([("RUST_LOG", "debug")]);
+        let log = start(builder);
+        debug!(log.container.logger("settings"), "detail");
+        log.text().contains("detail")
+    };
+    assert_eq!([with(true), with(false)], [true, false]);
 }

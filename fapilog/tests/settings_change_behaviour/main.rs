@@ -26,6 +26,7 @@ type Row = (&'static str, fn());
 const ROWS: &[Row] = &[
     ("preset", events::preset),
     ("level", events::level),
+    ("rust_log", events::rust_log),
     ("sinks", plugins::sinks),
     ("enrichers", plugins::enrichers),
     ("processors", plugins::processors),

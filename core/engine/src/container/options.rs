@@ -269,7 +269,8 @@ impl ContainerOptions {
         let limit = Capacity::payload_limit(ring_bytes);
         if let Some(record) = self.record_max_bytes.filter(|record| *record > limit) {
             let allowed = format!("with rings of {} it is {limit} at most", write_size(ring_bytes));
-            problems.push(Problem::new("record_max_bytes", write_size(record), allowed));
+            let ring = if self.ring_capacity_bytes.is_some() { "ring_capacity_bytes" } else { "queue_max_size" };
+            problems.push(Problem::new("record_max_bytes", write_size(record), allowed).beside(ring));
         }
         problems
     }
@@ -282,7 +283,7 @@ impl ContainerOptions {
         let is_wrong = cpus.len() != self.shards || !cpus.iter().all(is_usable);
         is_wrong.then(|| {
             let text = format!("it must name {} of the CPUs that this process may use: {allowed:?}", self.shards);
-            Problem::new("drain_cpus", format!("{cpus:?}"), text)
+            Problem::new("drain_cpus", format!("{cpus:?}"), text).beside("shards")
         })
     }
 

@@ -70,6 +70,14 @@ impl<'a> PluginSettings<'a> {
         settings::read(&self.values)
     }
 
+    /// As [`read`](Self::read), for a plugin that also checks values that can be read: with defaults in place of those that
+    /// cannot. There is no struct if one of these has no default.
+    #[must_use]
+    pub fn read_with_problems<T: DeserializeOwned>(&self) -> (Option<T>, Vec<Problem>) {
+        let settings::ReadOutcome { read, problems } = settings::read_all(&self.values);
+        (read, problems)
+    }
+
     /// Refuses every setting: for plugins that have none.
     ///
     /// # Errors

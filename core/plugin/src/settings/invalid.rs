@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::{problem::Problem, settings::suggestion::suggestion};
 
+/// The words in front of a suggestion, as a [`Problem`] has them too.
+const SUGGESTED: &str = "; did you mean ";
+
 /// A value that a setting cannot have, until it becomes a [`Problem`].
 #[derive(Debug)]
 pub struct InvalidValue {
@@ -15,7 +18,7 @@ pub struct InvalidValue {
     pub path: String,
     value: String,
     allowed: String,
-    suggestion: Option<Box<str>>,
+    pub suggestion: Option<Box<str>>,
     is_located: bool,
 }
 
@@ -71,7 +74,12 @@ impl std::error::Error for InvalidValue {}
 
 impl Error for InvalidValue {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(InvalidKind::Value, "", message.to_string())
+        let message = message.to_string();
+        let asked = message.strip_suffix('?').and_then(|front| front.rsplit_once(SUGGESTED));
+        let Some((allowed, suggestion)) = asked else { return Self::new(InvalidKind::Value, "", message) };
+        let mut invalid = Self::new(InvalidKind::Value, "", allowed.to_owned());
+        invalid.suggestion = Some(suggestion.into());
+        invalid
     }
 
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -91,7 +99,9 @@ impl Error for InvalidValue {
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let mut invalid = Self::new(InvalidKind::UnknownName, "", "there is no such setting".to_owned());
         invalid.suggestion = suggestion(field, expected.iter().copied());
-        if invalid.suggestion.is_none() && expected.len() <= 12 {
+        if expected.is_empty() {
+            invalid.allowed = "there is no such setting, and no other".to_owned();
+        } else if invalid.suggestion.is_none() && expected.len() <= 12 {
             invalid.allowed = format!("there is no such setting; allowed are {}", expected.join(", "));
         }
         invalid

@@ -1,23 +1,30 @@
 //! Reads any struct from a tree of values, and finds every invalid value, with its place.
 //!
 //! Serde stops at the first invalid value. The reader records it, leaves it out and reads again, until nothing is
-//! invalid any more. That is quadratic in the number of invalid values, which are few, and works for any type that derives
-//! `Deserialize`.
+//! invalid any more. That works for any type that derives `Deserialize`. It costs a pass for each invalid value, so there is a
+//! limit on their number. Names that a struct does not have cost no pass: the reader leaves them out by itself.
 //!
 //! Text is taken for what is asked for: `"512"` for a number, `"yes"` for a boolean, `"a, b"` for a list. The environment
 //! knows nothing but text.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{
+    borrow::Cow,
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, IntoDeserializer, MapAccess,
+    SeqAccess, VariantAccess, Visitor,
 };
 use serde_json::{Map, Value};
 
 use crate::{
     problem::Problem,
-    settings::invalid::{InvalidKind, InvalidValue, join},
+    settings::{
+        invalid::{InvalidKind, InvalidValue, join},
+        suggestion::suggestion,
+    },
 };
 
 /// A value that was read, and the problems of the tree that it was read from.
@@ -29,26 +36,78 @@ pub struct ReadOutcome<T> {
     pub problems: Vec<Problem>,
 }
 
+/// The most problems of a tree. A file that is none of settings could have thousands.
+const PROBLEMS_MAX: usize = 100;
+
 /// Reads all that can be read.
 pub fn read_all<T: DeserializeOwned>(tree: &Value) -> ReadOutcome<T> {
-    let mut left_out = BTreeSet::new();
-    let mut problems = Vec::new();
-    loop {
-        let reader = Reader { value: Cow::Borrowed(tree), path: String::new(), left_out: &left_out };
+    let mut found = Found::default();
+    let read = loop {
+        let reader = Reader { value: Cow::Borrowed(tree), path: String::new(), found: &found };
         let invalid = match T::deserialize(reader) {
-            Ok(read) => return ReadOutcome { read: Some(read), problems },
+            Ok(read) => break Some(read),
             Err(invalid) => invalid.located("", tree),
         };
-        // A value that is missing because it was invalid is no second problem, and nothing is left out twice.
-        if left_out.contains(&invalid.path) {
-            return ReadOutcome { read: None, problems };
+        let path = invalid.path.clone();
+        let is_missing = invalid.kind == InvalidKind::Missing;
+        // A value that is missing because it was invalid is no second problem.
+        let is_known = found.left_out.contains(&path);
+        if !is_known && !found.add(invalid) {
+            break None;
         }
-        let cannot_go_on = invalid.path.is_empty() || invalid.kind == InvalidKind::Missing;
-        left_out.insert(invalid.path.clone());
-        problems.push(invalid.into_problem());
-        if cannot_go_on {
-            return ReadOutcome { read: None, problems };
+        // A table without the value that it must have is left out as a whole.
+        let without = if is_missing { above(&path) } else { Some(path.as_str()).filter(|path| !path.is_empty()) };
+        if !without.is_some_and(|path| found.left_out.insert(path.to_owned())) {
+            break None;
         }
+    };
+    ReadOutcome { read, problems: found.into_problems() }
+}
+
+/// The path of the table that holds the value; `None` for the tree itself.
+fn above(path: &str) -> Option<&str> {
+    path.rsplit_once('.').map(|(above, _)| above)
+}
+
+/// All that is invalid in a tree, as far as it is known.
+#[derive(Debug, Default)]
+struct Found {
+    /// Paths that were invalid when the tree was read before.
+    left_out: BTreeSet<String>,
+    problems: RefCell<BTreeMap<String, InvalidValue>>,
+    has_more: Cell<bool>,
+}
+
+impl Found {
+    fn knows(&self, path: &str) -> bool {
+        self.problems.borrow().contains_key(path)
+    }
+
+    /// Whether there was room.
+    fn add(&self, invalid: InvalidValue) -> bool {
+        let mut problems = self.problems.borrow_mut();
+        let has_room = problems.len() < PROBLEMS_MAX || problems.contains_key(&invalid.path);
+        if has_room {
+            problems.entry(invalid.path.clone()).or_insert(invalid);
+        } else {
+            self.has_more.set(true);
+        }
+        has_room
+    }
+
+    /// In the order of names, and of the items of a list.
+    fn into_problems(self) -> Vec<Problem> {
+        let mut problems: Vec<Problem> =
+            self.problems.into_inner().into_values().map(InvalidValue::into_problem).collect();
+        problems.sort_by_cached_key(|problem| {
+            let steps = problem.path.split(['.', '[', ']']).filter(|step| !step.is_empty());
+            steps.map(|step| (step.parse::<usize>().ok(), step.to_owned())).collect::<Vec<_>>()
+        });
+        if self.has_more.get() {
+            let allowed = format!("more than {PROBLEMS_MAX} values are invalid; correct these first");
+            problems.push(Problem::new("the remainder", "not checked", allowed));
+        }
+        problems
     }
 }
 
@@ -57,8 +116,7 @@ pub fn read_all<T: DeserializeOwned>(tree: &Value) -> ReadOutcome<T> {
 struct Reader<'a> {
     value: Cow<'a, Value>,
     path: String,
-    /// Paths that were invalid when the tree was read before.
-    left_out: &'a BTreeSet<String>,
+    found: &'a Found,
 }
 
 impl<'a> Reader<'a> {
@@ -78,14 +136,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn items(&self) -> Option<Vec<Cow<'_, Value>>> {
+    fn items(&self) -> Result<Vec<Cow<'_, Value>>, InvalidValue> {
         match &*self.value {
-            Value::Array(items) => Some(items.iter().map(Cow::Borrowed).collect()),
+            Value::Array(items) => Ok(items.iter().map(Cow::Borrowed).collect()),
+            Value::String(text) if text.trim_start().starts_with(['[', '{']) => Err(no_json(text, "a list")),
             Value::String(text) => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-                Some(items.map(|item| Cow::Owned(Value::String(item.to_owned()))).collect())
+                Ok(items.map(|item| Cow::Owned(Value::String(item.to_owned()))).collect())
             }
-            _ => None,
+            _ => Err(InvalidValue::custom("it must be a list")),
         }
     }
 }
@@ -132,9 +191,9 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             Value::String(text) => visitor.visit_str(text),
             Value::Array(items) => {
                 let items = items.iter().map(Cow::Borrowed).collect();
-                visitor.visit_seq(Items::new(items, &self.path, self.left_out))
+                visitor.visit_seq(Items::new(items, &self.path, self.found))
             }
-            Value::Object(entries) => visitor.visit_map(Entries::new(entries, &self.path, self.left_out)),
+            Value::Object(entries) => visitor.visit_map(Entries::new(entries, &self.path, self.found)),
         }
     }
 
@@ -143,9 +202,14 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             Value::String(text) => boolean(text),
             _ => None,
         };
-        match known {
-            Some(value) => visitor.visit_bool(value),
-            None => self.deserialize_any(visitor),
+        match (known, &*self.value) {
+            (Some(value), _) => visitor.visit_bool(value),
+            (None, Value::String(text)) => {
+                let mut invalid = InvalidValue::custom("it must be true or false");
+                invalid.suggestion = suggestion(text, ["true", "false", "yes", "no"]);
+                Err(invalid)
+            }
+            (None, _) => self.deserialize_any(visitor),
         }
     }
 
@@ -173,10 +237,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidValue> {
-        match self.items() {
-            Some(items) => visitor.visit_seq(Items::new(items, &self.path, self.left_out)),
-            None => Err(InvalidValue::custom("it must be a list")),
-        }
+        visitor.visit_seq(Items::new(self.items()?, &self.path, self.found))
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, InvalidValue> {
@@ -194,18 +255,29 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidValue> {
         match &*self.value {
-            Value::Object(entries) => visitor.visit_map(Entries::new(entries, &self.path, self.left_out)),
+            Value::Object(entries) => visitor.visit_map(Entries::new(entries, &self.path, self.found)),
+            Value::String(text) if text.trim_start().starts_with(['[', '{']) => Err(no_json(text, "a table")),
             _ => Err(InvalidValue::custom("it must be a table")),
         }
     }
 
+    /// Leaves out the names that the struct does not have: a setting without a reader is invalid.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, InvalidValue> {
-        self.deserialize_map(visitor)
+        let Value::Object(entries) = &*self.value else { return self.deserialize_map(visitor) };
+        for (name, value) in entries.iter().filter(|(name, _)| !fields.contains(&name.as_str())) {
+            let path = join(&self.path, name);
+            if !self.found.knows(&path)
+                && !self.found.add(InvalidValue::unknown_field(name, fields).located(&path, value))
+            {
+                break;
+            }
+        }
+        visitor.visit_map(Entries { fields: Some(fields), ..Entries::new(entries, &self.path, self.found) })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -219,7 +291,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             Value::Object(entries) if entries.len() == 1 => match entries.iter().next() {
                 Some((name, value)) => {
                     let path = join(&self.path, name);
-                    let value = Reader { value: Cow::Borrowed(value), path, left_out: self.left_out };
+                    let value = Reader { value: Cow::Borrowed(value), path, found: self.found };
                     visitor.visit_enum(Variant { name, value })
                 }
                 None => Err(InvalidValue::custom("it must be a name")),
@@ -238,6 +310,14 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 }
 
+/// Text that begins as JSON. A variable with a list or a table of JSON is no text any more when it is read.
+fn no_json(text: &str, wanted: &str) -> InvalidValue {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => InvalidValue::custom(format_args!("it must be {wanted}")),
+        Err(error) => InvalidValue::custom(format_args!("it is not {wanted} of JSON: {error}")),
+    }
+}
+
 fn boolean(text: &str) -> Option<bool> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Some(true),
@@ -251,12 +331,12 @@ struct Items<'a> {
     items: std::vec::IntoIter<Cow<'a, Value>>,
     index: usize,
     path: &'a str,
-    left_out: &'a BTreeSet<String>,
+    found: &'a Found,
 }
 
 impl<'a> Items<'a> {
-    fn new(items: Vec<Cow<'a, Value>>, path: &'a str, left_out: &'a BTreeSet<String>) -> Self {
-        Self { items: items.into_iter(), index: 0, path, left_out }
+    fn new(items: Vec<Cow<'a, Value>>, path: &'a str, found: &'a Found) -> Self {
+        Self { items: items.into_iter(), index: 0, path, found }
     }
 }
 
@@ -267,10 +347,10 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         for value in self.items.by_ref() {
             let path = format!("{}[{}]", self.path, self.index);
             self.index += 1;
-            if self.left_out.contains(&path) {
+            if self.found.left_out.contains(&path) {
                 continue;
             }
-            let reader = Reader { value: Cow::Borrowed(&*value), path: path.clone(), left_out: self.left_out };
+            let reader = Reader { value: Cow::Borrowed(&*value), path: path.clone(), found: self.found };
             return seed.deserialize(reader).map(Some).map_err(|invalid| invalid.located(&path, &value));
         }
         Ok(None)
@@ -281,13 +361,15 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 struct Entries<'a> {
     entries: serde_json::map::Iter<'a>,
     current: Option<(&'a str, &'a Value)>,
+    /// The names that count; all, if there are none.
+    fields: Option<&'static [&'static str]>,
     path: &'a str,
-    left_out: &'a BTreeSet<String>,
+    found: &'a Found,
 }
 
 impl<'a> Entries<'a> {
-    fn new(entries: &'a Map<String, Value>, path: &'a str, left_out: &'a BTreeSet<String>) -> Self {
-        Self { entries: entries.iter(), current: None, path, left_out }
+    fn new(entries: &'a Map<String, Value>, path: &'a str, found: &'a Found) -> Self {
+        Self { entries: entries.iter(), current: None, fields: None, path, found }
     }
 }
 
@@ -297,7 +379,8 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, InvalidValue> {
         for (name, value) in self.entries.by_ref() {
             let path = join(self.path, name);
-            if self.left_out.contains(&path) {
+            let is_wanted = self.fields.is_none_or(|fields| fields.contains(&name.as_str()));
+            if !is_wanted || self.found.left_out.contains(&path) {
                 continue;
             }
             self.current = Some((name, value));
@@ -312,7 +395,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
             return Err(InvalidValue::custom("a value was asked for before its name"));
         };
         let path = join(self.path, name);
-        let reader = Reader { value: Cow::Borrowed(value), path: path.clone(), left_out: self.left_out };
+        let reader = Reader { value: Cow::Borrowed(value), path: path.clone(), found: self.found };
         seed.deserialize(reader).map_err(|invalid| invalid.located(&path, value))
     }
 }
@@ -441,9 +524,9 @@ mod tests {
             wrong(tree),
             [
                 "is_open is \"perhaps\"; it must be true or false",
-                "limits.else is true; there is no such setting",
+                "limits.else is true; there is no such setting; allowed are timeout, most",
                 "limits.most is \"lots\"; it must be a number of bytes, or a size with its unit, such as \"10 MB\" or \"512 KiB\"",
-                "limits.timeout is 5; it must be a duration with its unit, such as \"250ms\" or \"1m 30s\"",
+                "limits.timeout is 5; it has no unit; write \"5ms\" or \"5s\"",
                 "mode is \"neverr\"; allowed are never, every, often; did you mean never?",
                 "names[1] is 5; it must be text",
                 "names[3] is a table; it must be text",
@@ -464,6 +547,53 @@ mod tests {
         let outcome: ReadOutcome<Numbers> = super::read_all(&json!({ "all": "1,x,3,999" }));
         let paths: Vec<_> = outcome.problems.into_iter().map(|problem| problem.path).collect();
         assert_eq!(paths, ["all[1]", "all[3]"]);
+    }
+
+    #[test]
+    fn a_table_without_what_it_must_have_hides_no_other_error() {
+        #[derive(Debug, Deserialize)]
+        struct Entry {
+            #[allow(dead_code, reason = "it is read, and that is all")]
+            name: String,
+        }
+        #[derive(Debug, Deserialize)]
+        struct Book {
+            entries: Vec<Entry>,
+            #[allow(dead_code, reason = "it is read, and that is all")]
+            #[serde(default)]
+            port: u16,
+        }
+        let tree = json!({ "entries": [{}, { "name": "b" }, { "name": 5 }], "port": "x", "speed": 5 });
+        let outcome: ReadOutcome<Book> = super::read_all(&tree);
+        let paths: Vec<_> = outcome.problems.into_iter().map(|problem| problem.path).collect();
+        assert_eq!(paths, ["entries[0].name", "entries[2].name", "port", "speed"]);
+        assert_eq!(outcome.read.unwrap().entries.len(), 1);
+    }
+
+    #[test]
+    fn thousands_of_errors_are_cut_short() {
+        let unknown: Map<String, Value> = (0..50_000).map(|number| (format!("x{number}"), json!(1))).collect();
+        let problems = wrong(Value::Object(unknown));
+        assert_eq!(problems.len(), 101);
+        let last = "the remainder is not checked; more than 100 values are invalid; correct these first";
+        assert_eq!(problems.last().unwrap(), last);
+        let numbers = json!({ "names": vec![5; 50_000] });
+        assert_eq!(wrong(numbers).len(), 101);
+    }
+
+    #[test]
+    fn text_that_is_nearly_json_has_the_error_of_json() {
+        let [list, table] = &wrong(json!({ "names": "[\"a\"", "limits": "{\"most\": 5" }))[..] else { unreachable!() };
+        assert!(list.contains("limits is ") && list.contains("; it is not a table of JSON: EOF while"), "{list}");
+        assert!(table.contains("names is ") && table.contains("; it is not a list of JSON: EOF while"), "{table}");
+    }
+
+    #[test]
+    fn a_boolean_has_a_suggestion() {
+        assert_eq!(
+            wrong(json!({ "is_open": "treu" })),
+            ["is_open is \"treu\"; it must be true or false; did you mean true?"]
+        );
     }
 
     #[test]

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use humantime::DurationError;
 use serde::de::{Error, Unexpected, Visitor};
 
 /// The notation of a size.
 const SIZE: &str = "a number of bytes, or a size with its unit, such as \"10 MB\" or \"512 KiB\"";
 /// The notation of a duration.
 const DURATION: &str = "a duration with its unit, such as \"250ms\" or \"1m 30s\"";
+const SIZE_UNITS: &str = "B, kB, MB, GB, TB, KiB, MiB, GiB and TiB";
+const DURATION_UNITS: &str = "ns, us, ms, s, m, h, days and weeks";
 
 /// A size as people write it. Multiples of a KiB, a MiB or a GiB have that unit; other sizes are numbers.
 pub fn write_size(bytes: usize) -> String {
@@ -48,11 +51,29 @@ impl Visitor<'_> for SizeVisitor {
     fn visit_str<E: Error>(self, text: &str) -> Result<usize, E> {
         let size: Option<bytesize::ByteSize> = text.trim().parse().ok();
         let bytes = size.and_then(|size| usize::try_from(size.as_u64()).ok());
-        bytes.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+        bytes.ok_or_else(|| match unknown_unit(text) {
+            Some(unit) => E::custom(format_args!("{unit:?} is no unit of size; units are {SIZE_UNITS}")),
+            None => E::invalid_value(Unexpected::Str(text), &self),
+        })
     }
 }
 
+/// The text behind the number.
+fn unknown_unit(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let is_behind_a_number = unit.len() < text.len();
+    Some(unit.trim_start()).filter(|unit| is_behind_a_number && !unit.is_empty())
+}
+
 struct DurationVisitor;
+
+impl DurationVisitor {
+    /// A number of what? Only nothing is the same in every unit.
+    fn without_unit<E: Error>(number: &str) -> E {
+        E::custom(format_args!("it has no unit; write \"{number}ms\" or \"{number}s\""))
+    }
+}
 
 impl Visitor<'_> for DurationVisitor {
     type Value = Duration;
@@ -61,8 +82,34 @@ impl Visitor<'_> for DurationVisitor {
         f.write_str(DURATION)
     }
 
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Duration, E> {
+        if number == 0 { Ok(Duration::ZERO) } else { Err(Self::without_unit(&number.to_string())) }
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Duration, E> {
+        match u64::try_from(number) {
+            Ok(number) => self.visit_u64(number),
+            Err(_) => Err(E::invalid_value(Unexpected::Signed(number), &self)),
+        }
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Duration, E> {
+        if number.is_finite() && number > 0.0 {
+            return Err(Self::without_unit(&number.to_string()));
+        }
+        Err(E::invalid_value(Unexpected::Float(number), &self))
+    }
+
     fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
-        humantime::parse_duration(text.trim()).map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+        let text = text.trim();
+        humantime::parse_duration(text).map_err(|error| match error {
+            DurationError::UnknownUnit { unit, .. } if !unit.is_empty() => {
+                E::custom(format_args!("{unit:?} is no unit of time; units are {DURATION_UNITS}"))
+            }
+            DurationError::UnknownUnit { .. } if text.parse::<f64>().is_ok() => Self::without_unit(text),
+            DurationError::NumberOverflow => E::custom("it is longer than 584 years, or a part of a nanosecond"),
+            _ => E::invalid_value(Unexpected::Str(text), &self),
+        })
     }
 }
 
@@ -178,6 +225,39 @@ mod tests {
     fn what_is_no_duration_is_refused() {
         for written in ["", "5", "soon", "-1s"] {
             assert!(duration::deserialize(text(written)).is_err(), "{written}");
+        }
+    }
+
+    #[test]
+    fn a_number_without_a_unit_is_no_duration_unless_it_is_zero() {
+        let of = |number: u64| duration::deserialize(IntoDeserializer::<ValueError>::into_deserializer(number));
+        assert_eq!(of(0), Ok(Duration::ZERO));
+        assert_eq!(of(50).unwrap_err().to_string(), "it has no unit; write \"50ms\" or \"50s\"");
+        let of = |number: f64| duration::deserialize(IntoDeserializer::<ValueError>::into_deserializer(number));
+        assert_eq!(of(1.5).unwrap_err().to_string(), "it has no unit; write \"1.5ms\" or \"1.5s\"");
+        assert!(of(f64::NAN).unwrap_err().to_string().contains("expected a duration"));
+        for number in ["50", " 50 ", "50.5"] {
+            let error = duration::deserialize(text(number)).unwrap_err().to_string();
+            assert!(error.starts_with("it has no unit; write \"50"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_unit_that_is_none_is_named() {
+        let error = duration::deserialize(text("5 lightyears")).unwrap_err().to_string();
+        assert!(error.starts_with("\"lightyears\" is no unit of time; units are ns, us, ms, s, "), "{error}");
+        let error = size_bytes::deserialize(text("10 parsecs")).unwrap_err().to_string();
+        assert!(error.starts_with("\"parsecs\" is no unit of size; units are B, kB, "), "{error}");
+    }
+
+    #[test]
+    fn every_unit_of_the_errors_is_known() {
+        let units = |list: &str| list.replace(" and", ",").split(", ").map(str::to_owned).collect::<Vec<_>>();
+        for unit in units(SIZE_UNITS) {
+            assert!(size_bytes::deserialize(text(&format!("1 {unit}"))).is_ok(), "{unit}");
+        }
+        for unit in units(DURATION_UNITS) {
+            assert!(duration::deserialize(text(&format!("1 {unit}"))).is_ok(), "{unit}");
         }
     }
 
