@@ -343,3 +343,36 @@ fn event_ids_of_two_containers_have_no_instance_in_common() {
     });
     assert_ne!(instances[0], instances[1]);
 }
+
+#[test]
+fn a_logger_beyond_the_most_names_is_reported_once() {
+    let (container, events) = started();
+    // The drain's own name and `others` are two.
+    (0..65_534).for_each(|number| drop(container.logger(&number.to_string())));
+    let beyond = [container.logger("beyond"), container.logger("far beyond")];
+    let reports = || container.diagnostics().into_iter().filter(|one| one.about == "loggers").count();
+    law::until("the drain has looked", || {
+        beyond.iter().for_each(|log| info!(log, "from a logger beyond the limit"));
+        reports() > 0
+    });
+    shut_down(&container);
+    assert_eq!(reports(), 1);
+    assert!(parsed(&events).iter().all(|event| event["source"] == "others"));
+}
+
+#[test]
+fn a_correlation_id_from_outside_is_cut_and_flagged() {
+    let long = "x".repeat(129);
+    let given = ["7f3a-0001", &long, "two\nlines", "\u{200b}", ""];
+    let expected = [("7f3a-0001", None), (&long[..128], Some("too_long")), ("two\nlines", Some("characters"))];
+    let expected = expected.into_iter().chain([("\u{200b}", Some("characters")), ("", Some("empty"))]);
+    for (id, (kept, flaw)) in given.into_iter().zip(expected) {
+        let (container, mut drain, events) = started_manual(Container::builder());
+        let _scope = Scope::new().correlation_id(id).enter();
+        info!(container.logger("ids"), "correlated");
+        end(&container, &mut drain);
+        let event = parsed(&events).remove(0);
+        let flag = event.get("tags").and_then(|tags| tags["invalid_correlation_id"].as_str());
+        assert_eq!((event["correlation_id"].as_str(), flag), (Some(kept), flaw), "{id:?}");
+    }
+}

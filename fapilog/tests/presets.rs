@@ -119,7 +119,7 @@ const DEFAULT: Waits = Waits {
     flush_interval: millis(50),
     overflow: (OverflowStrategy::Block, millis(50)),
     idle_spin: None,
-    idle_sleep: millis(100),
+    idle_sleep: millis(20),
 };
 
 #[test]

@@ -147,7 +147,9 @@ impl Lifelines {
         let now = Instant::now();
         for (line, span) in self.lines.iter_mut().zip(Self::SPANS) {
             let span = if is_parked { span * PARKED_TIMES } else { span };
-            if line.as_ref().is_some_and(|(_, due)| *due > now && *due <= now + span) {
+            // A timer of before it was parked would wake it for nothing.
+            let earliest = if is_parked { now + span / 2 } else { now };
+            if line.as_ref().is_some_and(|(_, due)| *due > earliest && *due <= now + span) {
                 continue;
             }
             let mut timer = Timer::new(span);

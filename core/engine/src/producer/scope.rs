@@ -11,12 +11,16 @@ use fapilog_plugin::uuid_v7::{TEXT_BYTES, UuidV7, random_part};
 use fapilog_record::{
     dynamic::{DynamicFields, append_fields},
     field_group::FieldGroup,
+    text::bounded::front,
     timestamp::Timestamp,
     value::ValueRef,
 };
 use pin_project_lite::pin_project;
 
 use crate::{clock::system_nanos, producer::thread};
+
+/// The longest correlation id, in characters: twice that of a W3C `traceparent`, and room for two UUIDs.
+const CORRELATION_ID_MAX_CHARS: usize = 128;
 
 /// Fields and a correlation id that every event of a thread gets while the scope is entered.
 ///
@@ -48,9 +52,19 @@ impl Scope {
     }
 
     /// Binds events together by this id.
+    ///
+    /// An id from outside may be anything. It is cut at 128 characters, and the tag `invalid_correlation_id` flags one that
+    /// was cut (`too_long`), is empty (`empty`) or has other characters than ASCII's printable ones without the space
+    /// (`characters`). Formatters escape such characters, as everywhere.
     #[must_use]
     pub fn correlation_id(self, id: &str) -> Self {
-        self.field(FieldGroup::CorrelationId, "", ValueRef::Text(id))
+        let kept = id.char_indices().nth(CORRELATION_ID_MAX_CHARS).map_or(id, |(end, _)| front(id, end));
+        let flaw = correlation_id_flaw(id);
+        let bound = self.field(FieldGroup::CorrelationId, "", ValueRef::Text(kept));
+        match flaw {
+            Some(flaw) => bound.field(FieldGroup::Tags, "invalid_correlation_id", ValueRef::Text(flaw)),
+            None => bound,
+        }
     }
 
     /// Binds a field.
@@ -135,6 +149,17 @@ impl Scope {
     pub fn enter(&self) -> ScopeGuard {
         let outer = thread::enter_scope(|scope| append_fields(scope, &self.fields, thread::SCOPE_MAX_BYTES));
         ScopeGuard { outer, not_send: PhantomData }
+    }
+}
+
+/// The flaw of an id, as its tag names it.
+fn correlation_id_flaw(id: &str) -> Option<&'static str> {
+    if id.chars().nth(CORRELATION_ID_MAX_CHARS).is_some() {
+        Some("too_long")
+    } else if id.is_empty() {
+        Some("empty")
+    } else {
+        (!id.bytes().all(|byte| byte.is_ascii_graphic())).then_some("characters")
     }
 }
 

@@ -1,6 +1,9 @@
 //! The names of a container's loggers.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 use fapilog_plugin::event::Source;
 use fapilog_ring::sync::{Mutex, lock};
@@ -19,6 +22,8 @@ const SOURCE_MAX_BYTES: usize = 255;
 #[derive(Debug)]
 pub(crate) struct SourceTable {
     names: Mutex<SourceNames>,
+    /// A logger was made beyond the limit, and that is not reported yet. A figure for a report: no model need see it.
+    is_overrun: std::sync::atomic::AtomicBool,
 }
 
 #[derive(Debug)]
@@ -31,7 +36,7 @@ impl SourceTable {
     pub(crate) fn new() -> Self {
         let others: Arc<str> = OTHERS.into();
         let names = SourceNames { by_id: vec![Arc::clone(&others)], ids: HashMap::from([(others, 0)]) };
-        Self { names: Mutex::new(names) }
+        Self { names: Mutex::new(names), is_overrun: std::sync::atomic::AtomicBool::new(false) }
     }
 
     /// The source of this name, made if there is none yet.
@@ -42,6 +47,8 @@ impl SourceTable {
             return Source::new(id, Arc::clone(name));
         }
         if names.by_id.len() >= SOURCES_MAX {
+            // Relaxed: see the field.
+            self.is_overrun.store(true, Ordering::Relaxed);
             return Source::new(0, OTHERS.into());
         }
         let name: Arc<str> = name.into();
@@ -50,6 +57,18 @@ impl SourceTable {
         names.ids.insert(Arc::clone(&name), id);
         debug_assert_eq!(names.ids.len(), names.by_id.len(), "each name has an id of its own");
         Source::new(id, name)
+    }
+}
+
+impl SourceTable {
+    /// The text of the diagnostic, once after a logger was made beyond the limit. It has no name in it: a program that makes
+    /// up names would fill the diagnostics.
+    pub(crate) fn take_overrun(&self) -> Option<String> {
+        // Relaxed, both: see the field.
+        if !self.is_overrun.load(Ordering::Relaxed) || !self.is_overrun.swap(false, Ordering::Relaxed) {
+            return None;
+        }
+        Some(format!("there are {SOURCES_MAX} names of loggers: loggers with other names have the source `{OTHERS}`"))
     }
 }
 

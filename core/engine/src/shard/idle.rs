@@ -1,4 +1,8 @@
 //! The idle strategy of a shard: spin, sleep, park.
+//!
+//! A sleep in steps costs the drain a wake-up a step, and the threads that log nothing. A parked shard costs nothing, and the
+//! next log call pays for waking it. So the shard sleeps in steps for as long as that is likely to be worth it: when batches come
+//! further apart than the sleep in steps is long, they are *rare*, and the shard parks [`RARE_SLEEP`] after a batch.
 
 use std::time::{Duration, Instant};
 
@@ -27,6 +31,10 @@ pub(crate) struct IdleSettings {
 /// The longest step. An event that comes meanwhile is on its way within this time.
 const STEP_MAX: Duration = Duration::from_millis(1);
 const STEP_MIN: Duration = Duration::from_micros(50);
+/// The sleep in steps behind a batch, while batches are rare.
+const RARE_SLEEP: Duration = Duration::from_micros(200);
+/// Batches that come closer together belong to one burst, whose gaps have no meaning for the next batch.
+const BURST_GAP: Duration = Duration::from_millis(1);
 /// The longest step while a delivery is in flight, whose end frees a payload.
 const STEP_MAX_DELIVERING: Duration = Duration::from_micros(100);
 
@@ -36,11 +44,33 @@ pub(crate) struct Idle {
     settings: IdleSettings,
     since: Option<Instant>,
     step: Duration,
+    last_batch: Option<Instant>,
+    /// Whether batches come further apart than the sleep in steps is long.
+    is_rare: bool,
 }
 
 impl Idle {
     pub(crate) fn new(settings: IdleSettings) -> Self {
-        Self { settings, since: None, step: STEP_MIN }
+        Self { settings, since: None, step: STEP_MIN, last_batch: None, is_rare: false }
+    }
+
+    /// A batch was taken.
+    pub(crate) fn batch(&mut self, now: Instant) {
+        let gap = self.last_batch.replace(now).map(|last| now.saturating_duration_since(last));
+        match gap {
+            Some(gap) if gap >= self.settings.sleep => self.is_rare = true,
+            Some(gap) if gap >= BURST_GAP => self.is_rare = false,
+            _ => {}
+        }
+    }
+
+    /// How long the shard sleeps in steps, and since when.
+    fn sleep_in_steps(&self, since: Instant) -> (Duration, Instant) {
+        match self.last_batch {
+            // Deliveries that end need no sleep in steps: no batch follows them.
+            Some(last) if self.is_rare => (RARE_SLEEP.min(self.settings.sleep), last),
+            _ => (self.settings.sleep, since),
+        }
     }
 
     /// There was work.
@@ -54,6 +84,7 @@ impl Idle {
     /// any case.
     pub(crate) fn idle(&mut self, now: Instant, delivering: bool, due: Option<Instant>) -> IdleStep {
         let since = *self.since.get_or_insert(now);
+        let (sleep, since) = self.sleep_in_steps(since);
         let idle_for = now.saturating_duration_since(since);
         if idle_for < self.settings.spin {
             return IdleStep::Spin;
@@ -62,7 +93,7 @@ impl Idle {
         // after a step, not without sleep.
         let due = due.map(|due| if due <= now { now + STEP_MAX } else { due });
         let until_due = due.map(|due| due.saturating_duration_since(now));
-        if delivering || idle_for < self.settings.spin + self.settings.sleep {
+        if delivering || idle_for < self.settings.spin + sleep {
             let step = self.step.min(if delivering { STEP_MAX_DELIVERING } else { STEP_MAX });
             self.step = (self.step * 2).min(STEP_MAX);
             return IdleStep::Sleep(until_due.map_or(step, |left| step.min(left)));
@@ -88,6 +119,33 @@ mod tests {
         assert_eq!(idle.idle(after(70), false, None), IdleStep::Sleep(Duration::from_micros(100)));
         assert_eq!(idle.idle(after(50_000), false, None), IdleStep::Sleep(Duration::from_micros(200)));
         assert_eq!(idle.idle(after(100_020), false, None), IdleStep::Park(None));
+    }
+
+    #[test]
+    fn a_shard_whose_batches_are_rare_parks_soon() {
+        let mut idle = Idle::new(SETTINGS);
+        let start = Instant::now();
+        idle.batch(start);
+        idle.batch(start + SETTINGS.sleep);
+        let after = |micros| start + SETTINGS.sleep + Duration::from_micros(micros);
+        assert_eq!(idle.idle(after(19), false, None), IdleStep::Spin);
+        assert!(matches!(idle.idle(after(20), false, None), IdleStep::Sleep(_)));
+        assert_eq!(idle.idle(after(220), false, None), IdleStep::Park(None));
+        // A delivery ends.
+        idle.busy();
+        assert_eq!(idle.idle(after(5000), false, None), IdleStep::Park(None));
+    }
+
+    #[test]
+    fn the_batches_of_a_burst_do_not_make_batches_frequent() {
+        let mut idle = Idle::new(SETTINGS);
+        let start = Instant::now();
+        idle.batch(start);
+        idle.batch(start + SETTINGS.sleep);
+        idle.batch(start + SETTINGS.sleep + Duration::from_micros(999));
+        assert!(idle.is_rare);
+        idle.batch(start + SETTINGS.sleep + Duration::from_millis(5));
+        assert!(!idle.is_rare);
     }
 
     #[test]

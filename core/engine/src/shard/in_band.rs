@@ -137,6 +137,9 @@ impl Shard {
         if self.source.losses.begin_look(now) {
             self.collect_losses();
             self.report_impaired_sinks(now);
+            if let Some(text) = self.frontend.sources.take_overrun() {
+                self.sinks.diagnostics.add("loggers", text);
+            }
         }
     }
 

@@ -199,6 +199,9 @@ impl Shard {
             self.port.flush.wake_late(now);
         }
 
+        if batch_taken {
+            self.lifecycle.idle.batch(now);
+        }
         if batch_taken || completed || flushed {
             self.stay_awake();
             return TurnOutcome::Idle(self.lifecycle.idle.busy());
