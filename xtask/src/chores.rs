@@ -52,6 +52,11 @@ pub(crate) const CHORES: &[Chore] = &[
     },
     Chore { name: "msrv", summary: "a check with the oldest Rust we promise", steps: Fixed(msrv) },
     Chore {
+        name: "platforms",
+        summary: "musl and aarch64, without glommio: a check of both, and the tests on musl (needs rustup targets)",
+        steps: Fixed(platforms),
+    },
+    Chore {
         name: "bench",
         summary: "throughput and latency of log calls; writes a log of about 1 GB",
         steps: Fixed(bench),
@@ -197,6 +202,22 @@ fn msrv(workspace: &Workspace) -> Vec<ChoreStep> {
         ),
         Err(missing) => ChoreStep::refuse("oldest Rust", missing),
     }]
+}
+
+/// The platforms beside the one it is tested on. glommio's C code needs headers that musl lacks.
+const PLATFORMS: [&str; 2] = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-gnu"];
+
+fn platforms(workspace: &Workspace) -> Vec<ChoreStep> {
+    const PORTABLE: &str = "--package fapilog --no-default-features --features settings";
+    let check = |platform: &&str| {
+        ChoreStep::run_command(
+            format!("check, {platform}"),
+            workspace.cargo(&format!("check --target {platform} {PORTABLE}")),
+        )
+    };
+    let [musl, _] = PLATFORMS;
+    let tests = workspace.cargo(&format!("test --target {musl} {PORTABLE} --lib --tests --no-fail-fast"));
+    PLATFORMS.iter().map(check).chain([ChoreStep::test(format!("tests, {musl}"), tests)]).collect()
 }
 
 fn bench(workspace: &Workspace) -> Vec<ChoreStep> {

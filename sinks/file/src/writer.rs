@@ -95,10 +95,12 @@ impl BatchWriter {
         blocks: Vec<Block>,
         block_bytes: usize,
         file_bytes: u64,
-        partial_page: Vec<u8>,
+        mut partial_page: Vec<u8>,
         is_direct: bool,
         sync: FileSync,
     ) -> Self {
+        // It never grows: a write allocates the same whatever the length of the file.
+        partial_page.reserve_exact(PAGE_BYTES.saturating_sub(partial_page.len()));
         let now = Instant::now();
         let cursors = FileCursors::new(file_bytes);
         let changes = FileChanges::new(&engine.files().buffered, file_bytes);

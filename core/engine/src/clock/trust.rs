@@ -14,6 +14,7 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Whether the kernel keeps its time by the counter: it has checked that the counter runs at one speed and alike on all
 /// cores.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 pub(super) fn is_counter_trusted() -> bool {
     kernels_source().is_some_and(|name| name == COUNTER)
 }

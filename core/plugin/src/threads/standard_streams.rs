@@ -2,7 +2,7 @@
 //!
 //! A program may run without standard input, output or error: Rust's runtime opens them when it starts, and a C program has
 //! none. The next descriptor that anything opens then gets their numbers, and is what the program prints to: it would print
-//! into the log file. So the library opens its descriptors while [`Reserved`] holds the numbers of closed streams.
+//! into the log file. So the library opens its descriptors while [`ReservedStreams`] holds the numbers of closed streams.
 
 use std::{
     fs::{File, OpenOptions},
@@ -16,17 +16,17 @@ const FIRST_OTHER: i32 = 3;
 /// descriptor that can be neither read nor written.
 #[derive(Debug)]
 #[must_use = "the numbers are free again when it is dropped"]
-pub struct Reserved {
+pub struct ReservedStreams {
     _streams: Vec<File>,
 }
 
 /// Holds the numbers of the standard streams that are closed. Where the system refuses that, it holds none.
-pub fn reserve() -> Reserved {
+pub fn reserve() -> ReservedStreams {
     let mut streams = Vec::new();
     while let Some(file) = placeholder().filter(|file| file.as_raw_fd() < FIRST_OTHER) {
         streams.push(file);
     }
-    Reserved { _streams: streams }
+    ReservedStreams { _streams: streams }
 }
 
 /// A descriptor of the root directory without any right.

@@ -126,8 +126,9 @@ pub(super) fn everywhere(container: &Container, log: &Logger, control: &str, all
     info!(container.logger(control), "a source");
     all.push(Logged::new(MODULE, text("a source")).source(control));
     {
-        let _entered =
-            Scope::new().correlation_id(control).field(FieldGroup::Context, control, ValueRef::Text(control)).enter();
+        // `Scope::correlation_id` would flag it by a tag.
+        let id = Scope::new().field(FieldGroup::CorrelationId, "", ValueRef::Text(control));
+        let _entered = id.field(FieldGroup::Context, control, ValueRef::Text(control)).enter();
         info!(log, "in a scope", own = control);
     }
     all.push(

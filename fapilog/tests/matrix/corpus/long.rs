@@ -49,7 +49,8 @@ pub(super) fn long(container: &Container, log: &Logger, all: &mut Vec<Logged>) {
     all.push(Logged::new(MODULE, text("a long key")).context(&key, integer(1)));
     let id = "\u{1b}".repeat(30_000);
     {
-        let _entered = Scope::new().correlation_id(&id).enter();
+        // `Scope::correlation_id` would cut it.
+        let _entered = Scope::new().field(FieldGroup::CorrelationId, "", ValueRef::Text(&id)).enter();
         info!(log, "a long id");
     }
     all.push(Logged::new(MODULE, text("a long id")).correlation_id(&id));
