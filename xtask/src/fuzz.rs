@@ -137,7 +137,7 @@ impl FuzzRun {
         let mut command = Command::new(&self.program);
         command.arg(&self.corpus).arg(&self.seeds).arg(format!("-max_total_time={}", self.seconds));
         command.arg(format!("-artifact_prefix={}/", self.findings.display()));
-        command.args(["-timeout=10", "-rss_limit_mb=2048", "-verbosity=0", "-print_final_stats=1"]);
+        command.args(["-timeout=10", "-rss_limit_mb=2048", "-verbosity=0", "-print_funcs=0", "-print_final_stats=1"]);
         command
     }
 
