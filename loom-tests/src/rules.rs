@@ -274,6 +274,7 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                 SYSTEM,
                 &["sinks/console/tests/fork.rs::a_child_does_not_wait_for_its_parents_sink_and_can_have_its_own"],
             ),
+            tested("The journal", SYSTEM, &["sinks/console/tests/journal.rs::each_line_has_the_priority_of_its_event"]),
         ],
     },
 ];

@@ -3,8 +3,8 @@
 use std::{process::Command, time::Duration};
 
 use crate::{
-    arguments::ArgumentError, book, coverage, error::Unavailable, features, mutants, step::ChoreStep, tidy, toolchain,
-    workspace::Workspace,
+    arguments::ArgumentError, book, coverage, error::Unavailable, features, fuzz, mutants, step::ChoreStep, tidy,
+    toolchain, workspace::Workspace,
 };
 
 /// A sub-command: a name, a line of help, and the steps it takes.
@@ -77,6 +77,11 @@ pub(crate) const CHORES: &[Chore] = &[
         name: "mutants",
         summary: "whether tests find bugs put into the core; takes hours (needs cargo-mutants)",
         steps: Chosen { usage: mutants::USAGE, steps: mutants },
+    },
+    Chore {
+        name: "fuzz",
+        summary: "each parser of user input on inputs made up by libFuzzer (needs a nightly toolchain and c++)",
+        steps: Chosen { usage: fuzz::USAGE, steps: fuzz },
     },
     Chore { name: "ci", summary: "lint, msrv, test and miri: what continuous integration runs", steps: Fixed(ci) },
 ];
@@ -249,6 +254,12 @@ fn mutants(workspace: &Workspace, arguments: &[&str]) -> Result<Vec<ChoreStep>, 
         Ok(()) => mutants::steps(workspace, request),
         Err(missing) => vec![ChoreStep::refuse("mutants", missing)],
     })
+}
+
+fn fuzz(workspace: &Workspace, arguments: &[&str]) -> Result<Vec<ChoreStep>, ArgumentError> {
+    let targets = fuzz::targets(workspace);
+    let request = fuzz::FuzzRequest::read(arguments, &targets)?;
+    Ok(fuzz::steps(workspace, &request, targets))
 }
 
 fn deny(workspace: &Workspace) -> Vec<ChoreStep> {

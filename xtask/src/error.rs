@@ -11,8 +11,12 @@ pub(crate) enum Unavailable {
     RustVersion { path: PathBuf },
     /// This Rust is not installed.
     Rust { version: String },
-    /// There is no nightly toolchain, which miri belongs to.
+    /// There is no nightly toolchain, which miri belongs to, and the counters of fuzz targets.
     Nightly,
+    /// There is no compiler of C++, which libFuzzer is built with.
+    CppCompiler { name: String },
+    /// The compiler does not name the target of this machine.
+    HostTuple,
     /// The nightly toolchain has no miri.
     Miri,
     /// This sub-command of cargo is not installed.
@@ -36,6 +40,10 @@ impl fmt::Display for Unavailable {
                 write!(f, "Rust {version} is not installed; get it with `{get}`")
             }
             Self::Nightly => write!(f, "the nightly toolchain is not installed; {GET_MIRI}"),
+            Self::CppCompiler { name } => {
+                write!(f, "`{name}` is not installed, which libFuzzer is built with; get it with `apt-get install g++`")
+            }
+            Self::HostTuple => write!(f, "`rustc --print host-tuple` failed; get a newer one with `rustup update`"),
             Self::Subcommand { name } => {
                 write!(f, "`cargo {name}` is not installed; get it with `cargo install cargo-{name} --locked`")
             }

@@ -9,6 +9,7 @@ mod chores;
 mod coverage;
 mod error;
 mod features;
+mod fuzz;
 mod mutants;
 mod report;
 mod step;
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_help_text_names_the_arguments_of_a_sub_command() {
-        for argument in ["--shard K/N", "--sample COUNT", "--day YYYY-MM-DD", "--file PATH"] {
+        for argument in ["--shard K/N", "--sample COUNT", "--day YYYY-MM-DD", "--file PATH", "--seconds N"] {
             assert!(help().contains(&format!("              {argument}  ")), "{argument} is missing");
         }
     }

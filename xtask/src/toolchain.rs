@@ -18,9 +18,26 @@ pub(crate) fn selector_for_version(version: &str) -> Result<String, Unavailable>
     Ok(format!("+{name}"))
 }
 
+/// Looks whether a nightly toolchain is installed.
+pub(crate) fn find_nightly() -> Result<(), Unavailable> {
+    output_of("cargo", &["+nightly", "--version"]).map(|_| ()).ok_or(Unavailable::Nightly)
+}
+
+/// Looks whether there is a compiler of C++: the one that `CXX` names, or else `c++`.
+pub(crate) fn find_cpp_compiler() -> Result<(), Unavailable> {
+    let name = env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
+    output_of(&name, &["--version"]).map(|_| ()).ok_or(Unavailable::CppCompiler { name })
+}
+
+/// The target that programs of this machine are built for, such as `x86_64-unknown-linux-gnu`.
+pub(crate) fn host_tuple() -> Result<String, Unavailable> {
+    let output = output_of("rustc", &["--print", "host-tuple"]).ok_or(Unavailable::HostTuple)?;
+    Ok(output.trim_end().to_owned())
+}
+
 /// Looks whether miri is installed.
 pub(crate) fn find_miri() -> Result<(), Unavailable> {
-    output_of("cargo", &["+nightly", "--version"]).ok_or(Unavailable::Nightly)?;
+    find_nightly()?;
     output_of("cargo", &["+nightly", "miri", "--version"]).ok_or(Unavailable::Miri)?;
     Ok(())
 }

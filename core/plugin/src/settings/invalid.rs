@@ -153,7 +153,30 @@ pub fn show(value: &Value) -> String {
     }
 }
 
-/// The path of `name` in the table at `path`.
+/// The path of `name` in the table at `path`. An empty name is shown as `""`: an empty path is that of the whole tree.
 pub fn join(path: &str, name: &str) -> String {
+    let name = if name.is_empty() { "\"\"" } else { name };
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use crate::settings::read;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Known {
+        #[serde(rename = "count")]
+        _count: u8,
+    }
+
+    #[test]
+    fn a_setting_without_a_name_has_a_path_and_hides_no_other_error() {
+        let problems = read::<Known>(&json!({ "": 5, "count": "many" })).unwrap_err();
+        let paths: Vec<_> = problems.into_iter().map(|problem| problem.path).collect();
+        assert_eq!(paths, ["\"\"", "count"]);
+    }
 }
