@@ -1,7 +1,7 @@
 //! The clock: a raw counter at the call, time on the drain.
 //!
 //! Where the kernel itself keeps time by the processor's time-stamp counter, a log call reads that counter and nothing
-//! else, and the drain converts it to time by an [anchor](anchor). Elsewhere a call asks the system; and in a container
+//! else, and the drain converts it to time by an anchor (see `anchor`). Elsewhere a call asks the system; and in a container
 //! that is given a [`ManualClock`], the clock that a test sets.
 
 pub(crate) mod anchor;
