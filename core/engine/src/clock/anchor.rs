@@ -5,8 +5,8 @@
 //! 2. The anchor is renewed when it is [`ANCHOR_LIFE`] old, and before a batch when the time by it and the system's differ
 //!    by more than [`STEP_LEAST`]. So the log follows whatever corrects the system's clock: a step of it, and a suspend of
 //!    the machine, from the next batch on.
-//! 3. The speed is measured from one anchor to the next: an error ends with the interval that it comes from. An interval
-//!    whose speed differs by more than a thousandth is left out, since a suspend lies in it, until three in a row agree that
+//! 3. The speed is measured over neighbouring intervals of [`MEASUREMENT_LEAST`] at least: an error ends with the interval that
+//!    it comes from. An interval whose speed differs by more than a thousandth is left out, since a suspend lies in it, until three in a row agree that
 //!    the speed is another (a virtual machine was moved).
 //! 4. A counter that went back was reset. Stamps from before the reset lie far ahead of the new anchor, and are converted by
 //!    the anchor of that time.
@@ -112,6 +112,8 @@ impl CounterSpeed {
 pub(crate) struct StampClock {
     source: StampSource,
     anchor: Pair,
+    /// The start of the interval that the speed is measured over. Anchors may be renewed more often.
+    measured_from: Pair,
     speed: CounterSpeed,
     /// The last measurements that differed from the speed.
     different: u8,
@@ -125,7 +127,8 @@ impl StampClock {
     pub(crate) fn new(source: StampSource) -> Self {
         let speed = first_speed();
         let anchor = Pair::read(source);
-        Self { source, anchor, speed, different: 0, before_reset: None, trust: TrustWatch::new(anchor.steady) }
+        let trust = TrustWatch::new(anchor.steady);
+        Self { source, anchor, measured_from: anchor, speed, different: 0, before_reset: None, trust }
     }
 
     /// Renews the anchor if it is old, or wrong. To be called before each batch with the time of now.
@@ -156,8 +159,10 @@ impl StampClock {
     fn renew(&mut self, pair: Pair) {
         if pair.stamp < self.anchor.stamp {
             self.before_reset = Some(self.anchor);
-        } else if pair.steady.saturating_duration_since(self.anchor.steady) >= MEASUREMENT_LEAST {
-            self.measured(CounterSpeed::between(&self.anchor, &pair));
+            self.measured_from = pair;
+        } else if pair.steady.saturating_duration_since(self.measured_from.steady) >= MEASUREMENT_LEAST {
+            self.measured(CounterSpeed::between(&self.measured_from, &pair));
+            self.measured_from = pair;
         }
         self.anchor = pair;
     }

@@ -20,6 +20,7 @@ fn clock(start: Instant) -> StampClock {
     StampClock {
         source: StampSource::best(),
         anchor,
+        measured_from: anchor,
         speed: CounterSpeed::between(&first, &anchor),
         different: 0,
         before_reset: None,
@@ -109,6 +110,18 @@ fn a_new_speed_is_taken_over_when_three_measurements_agree() {
         clock.renew(pair(start, 10_000 + 250 * step, 10_000 + 500 * step, 1_000_000 + 500 * step));
     }
     assert_eq!(clock.speed.0 / 2, before.0);
+}
+
+#[test]
+fn a_wrong_speed_is_mended_though_anchors_are_renewed_often() {
+    let start = Instant::now();
+    let mut clock = clock(start);
+    let right = clock.speed;
+    clock.speed = CounterSpeed(right.0 / 10 * 11);
+    for step in 1..=60 {
+        clock.renew(pair(start, 10_000 + 10 * step, 10_000 + 10 * step, 1_000_000 + 10 * step));
+    }
+    assert!(clock.speed.is_near(right), "{:?} is not {right:?}", clock.speed);
 }
 
 #[test]
