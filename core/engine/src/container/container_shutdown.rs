@@ -72,8 +72,10 @@ impl ContainerShutdown {
         if drain_thread::is_marked() {
             return;
         }
-        self.frontend.ports.iter().for_each(|port| port.report_if_it_hangs());
-        self.frontend.ports.iter().for_each(|port| port.abandon());
+        for port in &self.frontend.ports {
+            port.report_if_it_hangs();
+            port.abandon();
+        }
         self.frontend.close_accounts();
     }
 

@@ -9,7 +9,7 @@ use crate::{
     accounts::{Accounts, HealthLevel, PluginState},
     container::Container,
     executor::Executor,
-    port::{PluginView, ShardPort, latency::Percentiles},
+    port::{PluginView, latency::Percentiles},
 };
 
 /// A snapshot of a container's figures. Counts are since its start.
@@ -91,11 +91,11 @@ impl Container {
         let ports = if is_in_forked_child { &[] } else { &*self.frontend.ports };
         let mut plugins: Vec<PluginMetrics> = Vec::new();
         let (mut drain_lag, mut end_to_end) = (None, None);
+        let mut health = HealthLevel::default();
         for port in ports {
-            let hangs = port.hangs();
-            if hangs {
-                port.report_if_it_hangs();
-            }
+            let hangs = port.report_if_it_hangs();
+            // A shard that hangs delivers nothing.
+            health = health.max(if hangs { HealthLevel::Emergency } else { port.health.get() });
             let views = lock(&port.plugins).clone();
             let sinks = lock(&port.sinks).clone();
             let as_plugin = |sink: &crate::port::SinkView| PluginView {
@@ -118,7 +118,7 @@ impl Container {
             plugins,
             drain_lag: Percentiles::of(drain_lag.as_ref()),
             end_to_end: Percentiles::of(end_to_end.as_ref()),
-            health: ports.iter().map(|port| health(port)).max().unwrap_or_default(),
+            health,
             rings: RingMetrics {
                 count: self.rings(),
                 capacity_bytes,
@@ -130,11 +130,6 @@ impl Container {
             shards: self.frontend.ports.len(),
         }
     }
-}
-
-/// The health of a shard: a shard that hangs delivers nothing.
-fn health(port: &ShardPort) -> HealthLevel {
-    if port.hangs() { HealthLevel::Emergency } else { port.health.get() }
 }
 
 /// The state of a plugin whose states differ in two shards: `Active` and `Removed` give way to the other state. A plugin

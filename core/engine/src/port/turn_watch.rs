@@ -85,23 +85,23 @@ impl TurnWatch {
 }
 
 impl ShardPort {
-    /// Whether the shard hangs now.
-    pub(crate) fn hangs(&self) -> bool {
-        self.turn_watch.exceeded(Instant::now()).is_some()
+    /// Reports a shard that hangs, once. Returns whether it hangs.
+    #[cold]
+    pub(crate) fn report_if_it_hangs(&self) -> bool {
+        let watch = &self.turn_watch;
+        let took = watch.exceeded(Instant::now());
+        // Relaxed: the first that comes reports.
+        let is_reported = watch.is_reported.swap(took.is_some(), Ordering::Relaxed);
+        if let Some(took) = took
+            && !is_reported
+        {
+            self.report_hang(took);
+        }
+        took.is_some()
     }
 
-    /// Reports a shard that hangs, once a turn.
-    #[cold]
-    pub(crate) fn report_if_it_hangs(&self) {
-        let watch = &self.turn_watch;
-        let Some(took) = watch.exceeded(Instant::now()) else {
-            // Relaxed, also below: who comes first reports.
-            return watch.is_reported.store(false, Ordering::Relaxed);
-        };
-        let Some(diagnostics) = watch.diagnostics.get() else { return };
-        if watch.is_reported.swap(true, Ordering::Relaxed) {
-            return;
-        }
+    fn report_hang(&self, took: Duration) {
+        let Some(diagnostics) = self.turn_watch.diagnostics.get() else { return };
         let name = self.running_plugin().unwrap_or_else(|| "the drain".to_owned());
         diagnostics.add(&name, "does not return: the log waits for it".to_owned());
         diagnostics.emergency(&format!("{name} does not return: the log has waited for {} s", took.as_secs()));

@@ -58,8 +58,7 @@ impl Scope {
     /// (`characters`). Formatters escape such characters, as everywhere.
     #[must_use]
     pub fn correlation_id(self, id: &str) -> Self {
-        let kept = id.char_indices().nth(CORRELATION_ID_MAX_CHARS).map_or(id, |(end, _)| front(id, end));
-        let flaw = correlation_id_flaw(id);
+        let (kept, flaw) = checked_correlation_id(id);
         let bound = self.field(FieldGroup::CorrelationId, "", ValueRef::Text(kept));
         match flaw {
             Some(flaw) => bound.field(FieldGroup::Tags, "invalid_correlation_id", ValueRef::Text(flaw)),
@@ -152,15 +151,17 @@ impl Scope {
     }
 }
 
-/// The flaw of an id, as its tag names it.
-fn correlation_id_flaw(id: &str) -> Option<&'static str> {
-    if id.chars().nth(CORRELATION_ID_MAX_CHARS).is_some() {
-        Some("too_long")
-    } else if id.is_empty() {
+/// The part of an id that is kept, and the flaw of the id, as its tag names it.
+fn checked_correlation_id(id: &str) -> (&str, Option<&'static str>) {
+    if let Some((end, _)) = id.char_indices().nth(CORRELATION_ID_MAX_CHARS) {
+        return (front(id, end), Some("too_long"));
+    }
+    let flaw = if id.is_empty() {
         Some("empty")
     } else {
         (!id.bytes().all(|byte| byte.is_ascii_graphic())).then_some("characters")
-    }
+    };
+    (id, flaw)
 }
 
 /// Leaves a scope when it is dropped.
