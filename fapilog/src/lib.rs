@@ -24,15 +24,18 @@
 //! * The **logger** may be left out where the message is a literal: `info!("ready", port = 8080)` logs to the global
 //!   container (`init`, [`set_global`]), if there is one. The source is the program's name.
 //! * The **message** is a literal, which costs nothing at run time, or any expression that is a
-//!   [`Value`](event::Value), or `%value` or `?value`.
+//!   [`Value`](event::Value), or `%value` or `?value`. `{name}` in a literal is the field or the variable `name`, filled in by
+//!   the drain; `{{` is a brace.
 //! * A **field** is `key = value`. The key is an identifier or a string literal; `tags.key` and `metrics.key` choose the
 //!   part of the event that it goes to, and a bare key goes to its context. A lone `name` stands for `name = name`.
 //! * A **value** is a number, `bool`, `char`, text, bytes, `Option`, `Duration`, `SystemTime`, address, `Uuid`,
-//!   or a slice, array or vector of these; or `%value` to log it by its `Display`, `?value` by its `Debug`, and
-//!   `#error` an error with the chain of its sources.
+//!   or a slice, array or vector of these; or `%value` to log it by its `Display`, `?value` by its `Debug`, `#?value` by its
+//!   `Debug` over several lines, and `#error` an error with the chain of its sources.
 //!
 //! * `category: value` and `severity: value` among the fields set the event's subject (a [`Category`](event::Category))
-//!   and its gravity (a `u8` from 1 to 10). Without them, the level decides.
+//!   and its gravity (a `u8` from 1 to 10). Without them, the level decides. `target: value` takes the place of the module path.
+//!
+//! [`child!`] makes a logger with fields of its own, and [`scope!`] binds fields to a thread. Both take fields as a call does.
 //!
 //! Values are looked at only when the event is wanted. They are taken by reference and copied before the call returns.
 //!
@@ -44,7 +47,7 @@
 //! let attempt = 3;
 //! let failure = std::io::Error::other("connection reset");
 //! warn!(log, "will retry", attempt, backoff = std::time::Duration::from_millis(250));
-//! error!(log, "gave up", error = #failure, peers = ["10.0.0.1", "10.0.0.2"], metrics.latency_ms = 3.2);
+//! error!(log, "gave up after {attempt} attempts", error = #failure, peers = ["10.0.0.1", "10.0.0.2"], metrics.latency_ms = 3.2);
 //! # logs.flush(std::time::Duration::from_secs(5))?;
 //! # assert_eq!(events.lines().len(), 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -92,12 +95,13 @@ pub use global::{init, init_with};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::global::GlobalLogger;
+    pub use fapilog_macros::{log_call, scope};
     pub use fapilog_record::{
         arguments::{Arg, End},
         call_site::{CallSite, CallSiteByLevel, FieldName},
         field_group::FieldGroup,
         level::{Level, category_number, severity_number},
-        value::{debug, display, error_chain},
+        value::{debug, display, error_chain, pretty_debug},
     };
 }
 

@@ -1,4 +1,7 @@
 //! The macros. They only parse: into a static call site, a nested tuple of arguments, and one function call.
+//!
+//! The tokens of a call go to the crate `fapilog-macros`, which returns them in a flat form: `__fapilog_log!` is all that a call expands
+//! to.
 
 /// Logs an event of a level that is given as an argument: `event!(level, log, "message", key = value)`, or without a
 /// logger. The level may be known only at run time.
@@ -8,8 +11,11 @@
 macro_rules! event {
     ($level:expr, $($arguments:tt)*) => {{
         let level: $crate::__private::Level = $level;
-        $crate::__fapilog!(@call [level] $($arguments)*)
+        $crate::__private::log_call!([$crate] [level] $($arguments)*)
     }};
+    ($($wrong:tt)*) => {
+        ::core::compile_error!("expected a level and a message: `Level::Info, \"ready\"`, or `level, log, \"ready\"`")
+    };
 }
 
 macro_rules! level_macros {
@@ -19,7 +25,7 @@ macro_rules! level_macros {
         /// See the [crate's front page](crate) for messages, fields and values.
         #[macro_export]
         macro_rules! $name {
-            ($d($d arguments:tt)*) => { $crate::__fapilog!(@call [const $level] $d($d arguments)*) };
+            ($d($d arguments:tt)*) => { $crate::__private::log_call!([$crate] [const $level] $d($d arguments)*) };
         }
     )*};
 }
@@ -45,160 +51,120 @@ level_macros! { $
     security => Security;
 }
 
-/// Takes a call apart: first the logger and the message, then the fields from the front, a field at a time, names to the left
-/// and references to values to the right. The head of all later steps is `([level] [logger] message)`: the level is
-/// `const Name` or a variable; without a logger, its brackets are empty.
+/// A scope that binds fields, written as those of a log call: `scope!(order_id, %address, tags.region = "eu")`.
+///
+/// `correlation_id: id` and `task: name` among them set these.
+///
+/// ```
+/// use fapilog::scope;
+///
+/// let (order_id, address) = (42, std::net::Ipv4Addr::LOCALHOST);
+/// let request = scope!(correlation_id: "7f3a", order_id, address, tags.region = "eu");
+/// let _entered = request.enter();
+/// // ... events of this thread have all of them ...
+/// ```
+#[macro_export]
+macro_rules! scope {
+    ($($fields:tt)*) => { $crate::__private::scope!([$crate] $($fields)*) };
+}
+
+/// A child of a logger with these fields, written as those of a log call: `child!(log, order_id, tags.region = "eu")`.
+///
+/// ```
+/// use fapilog::{Logger, child, info};
+///
+/// fn serve(log: &Logger, user: &str) {
+///     let log = child!(log, user, attempt = 1);
+///     info!(log, "request accepted"); // has both
+/// }
+/// # serve(&Logger::disabled(), "ada");
+/// ```
+#[doc(alias = "bind")]
+#[macro_export]
+macro_rules! child {
+    ($logger:expr, $($fields:tt)+) => { $crate::Logger::with_scope(&$logger, &$crate::scope!($($fields)+)) };
+    ($($wrong:tt)*) => { ::core::compile_error!("expected a logger and fields: `log, order_id, key = value`") };
+}
+
+/// A log call in its flat form:
+/// `[level] [logger] [target] "message" [with_placeholders] [(Group "key") ...] (nested arguments)`.
+///
+/// The level is `const Name` or a variable. Without a logger, without a target and without placeholders the brackets are empty.
+/// Items have long names, because macros do not hide them from the values, which are the user's expressions.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __fapilog {
-    // The logger and the message.
-    (@call $level:tt $message:literal $(, $($fields:tt)*)?) => {
-        $crate::__fapilog!(@parse ($level [] $message) () () $($($fields)*)?)
-    };
-    (@call $level:tt $logger:expr, $message:literal $(, $($fields:tt)*)?) => {
-        $crate::__fapilog!(@parse ($level [$logger] $message) () () $($($fields)*)?)
-    };
-    (@call $level:tt $logger:expr, % $message:expr $(, $($fields:tt)*)?) => {
-        $crate::__fapilog!(@parse ($level [$logger] "") ((Message, ""),)
-            (&$crate::__private::display(&$message),) $($($fields)*)?)
-    };
-    (@call $level:tt $logger:expr, ? $message:expr $(, $($fields:tt)*)?) => {
-        $crate::__fapilog!(@parse ($level [$logger] "") ((Message, ""),)
-            (&$crate::__private::debug(&$message),) $($($fields)*)?)
-    };
-    (@call $level:tt $logger:expr, $message:expr $(, $($fields:tt)*)?) => {
-        $crate::__fapilog!(@parse ($level [$logger] "") ((Message, ""),) (&$message,) $($($fields)*)?)
-    };
-    (@call $level:tt $($wrong:tt)*) => {
-        ::core::compile_error!(::core::concat!(
-            "expected a message (`\"ready\", key = value`), or a logger and a message (`log, \"ready\", key = value`), found `",
-            ::core::stringify!($($wrong)*), "`"
-        ))
-    };
-
-    // Done: `([level] [logger] message) (names) (references)`. Items have long names, because macros do not hide them from
-    // the values, which are the user's expressions.
-    (@parse ([const $level:ident] $logger:tt $message:literal) $names:tt ($($value:expr,)*) $(,)?) => {{
+macro_rules! __fapilog_log {
+    (
+        [const $level:ident] $logger:tt $target:tt $message:literal [$($template:ident)?]
+        [$(($group:ident $key:literal))*] $arguments:tt
+    ) => {{
         const __FAPILOG_LEVEL: $crate::__private::Level = $crate::__private::Level::$level;
         static __FAPILOG_SITE: $crate::__private::CallSite = $crate::__private::CallSite::new(
             __FAPILOG_LEVEL,
             $message,
-            ::core::module_path!(),
+            $crate::__fapilog_target!($target),
             ::core::file!(),
             ::core::line!(),
-            $crate::__fapilog!(@names $names),
-        );
-        $crate::__fapilog!(@log __FAPILOG_LEVEL, &__FAPILOG_SITE, $logger, ($($value,)*))
+            &[$($crate::__private::FieldName::new($crate::__private::FieldGroup::$group, $key)),*],
+        )$(.$template())?;
+        $crate::__fapilog_write!(__FAPILOG_LEVEL, &__FAPILOG_SITE, $logger $target $arguments)
     }};
-    (@parse ([$level:ident] $logger:tt $message:literal) $names:tt ($($value:expr,)*) $(,)?) => {{
+    (
+        [$level:ident] $logger:tt $target:tt $message:literal [$($template:ident)?]
+        [$(($group:ident $key:literal))*] $arguments:tt
+    ) => {{
         static __FAPILOG_SITES: $crate::__private::CallSiteByLevel = $crate::__private::CallSiteByLevel::new(
             $message,
-            ::core::module_path!(),
+            $crate::__fapilog_target!($target),
             ::core::file!(),
             ::core::line!(),
-            $crate::__fapilog!(@names $names),
-        );
-        $crate::__fapilog!(@log $level, __FAPILOG_SITES.at($level), $logger, ($($value,)*))
+            &[$($crate::__private::FieldName::new($crate::__private::FieldGroup::$group, $key)),*],
+        )$(.$template())?;
+        $crate::__fapilog_write!($level, __FAPILOG_SITES.at($level), $logger $target $arguments)
     }};
+}
 
-    (@names ($(($group:ident, $name:expr),)*)) => {
-        &[$($crate::__private::FieldName::new($crate::__private::FieldGroup::$group, $name)),*]
+/// The target of a call site: empty where an argument is the target.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fapilog_target {
+    ([]) => {
+        ::core::module_path!()
     };
+    ([$target:literal]) => {
+        $target
+    };
+    ([dynamic $target:ident]) => {
+        ""
+    };
+}
 
-    (@log $level:expr, $site:expr, $logger:tt, ($($value:expr,)*)) => {{
-        let logger: &$crate::__fapilog!(@logger_type $logger) = &$crate::__fapilog!(@logger $logger);
-        if logger.is_enabled_at($level, $site) {
-            logger.log($level, $site, $crate::__fapilog!(@arguments $($value,)*));
-        } else {
-            logger.skip($level, $site);
+/// Logs, if the event is wanted. Only then are the arguments looked at.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fapilog_write {
+    ($level:expr, $site:expr, [] $target:tt $arguments:tt) => {{
+        let logger = $crate::__private::GlobalLogger;
+        if $crate::__fapilog_is_enabled!(logger, $level, $site, $target) {
+            logger.log($level, $site, $arguments);
         }
     }};
-    (@logger_type []) => { $crate::__private::GlobalLogger };
-    (@logger_type [$logger:expr]) => { $crate::Logger };
-    (@logger []) => { $crate::__private::GlobalLogger };
-    (@logger [$logger:expr]) => { $logger };
+    ($level:expr, $site:expr, [$logger:expr] $target:tt $arguments:tt) => {{
+        let logger: &$crate::Logger = &$logger;
+        if $crate::__fapilog_is_enabled!(logger, $level, $site, $target) {
+            logger.log($level, $site, $arguments);
+        }
+    }};
+}
 
-    // category: value and severity: value
-    (@parse $head:tt ($($names:tt)*) ($($values:tt)*) category : $value:expr $(, $($tail:tt)*)?) => {
-        $crate::__fapilog!(@parse $head ($($names)* (Category, ""),)
-            ($($values)* &$crate::__private::category_number($value),) $($($tail)*)?)
+/// Whether the event is wanted: by its target, where that is known at run time.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fapilog_is_enabled {
+    ($logger:ident, $level:expr, $site:expr, [dynamic $target:ident]) => {
+        $logger.is_enabled_of($level, $target)
     };
-    (@parse $head:tt ($($names:tt)*) ($($values:tt)*) severity : $value:expr $(, $($tail:tt)*)?) => {
-        $crate::__fapilog!(@parse $head ($($names)* (Severity, ""),)
-            ($($values)* &$crate::__private::severity_number($value),) $($($tail)*)?)
-    };
-
-    // tags.key and metrics.key
-    (@parse $head:tt $names:tt $values:tt tags . $key:ident $($tail:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Tags, ::core::stringify!($key)) ($key) $($tail)*)
-    };
-    (@parse $head:tt $names:tt $values:tt tags . $key:literal $($tail:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Tags, $key) () $($tail)*)
-    };
-    (@parse $head:tt $names:tt $values:tt metrics . $key:ident $($tail:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Metrics, ::core::stringify!($key)) ($key) $($tail)*)
-    };
-    (@parse $head:tt $names:tt $values:tt metrics . $key:literal $($tail:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Metrics, $key) () $($tail)*)
-    };
-    (@parse $head:tt $names:tt $values:tt context . $key:ident $($tail:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) $($tail)*)
-    };
-    (@parse $head:tt $names:tt $values:tt context . $key:literal $($tail:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Context, $key) () $($tail)*)
-    };
-
-    // %name, ?name and #name, alone
-    (@parse $head:tt $names:tt $values:tt % $key:ident $(, $($tail:tt)*)?) => {
-        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) = %$key $(, $($tail)*)?)
-    };
-    (@parse $head:tt $names:tt $values:tt ? $key:ident $(, $($tail:tt)*)?) => {
-        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) = ?$key $(, $($tail)*)?)
-    };
-    (@parse $head:tt $names:tt $values:tt # $key:ident $(, $($tail:tt)*)?) => {
-        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) = #$key $(, $($tail)*)?)
-    };
-
-    // key and "key"
-    (@parse $head:tt $names:tt $values:tt $key:ident $($tail:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Context, ::core::stringify!($key)) ($key) $($tail)*)
-    };
-    (@parse $head:tt $names:tt $values:tt $key:literal $($tail:tt)*) => {
-        $crate::__fapilog!(@value $head $names $values (Context, $key) () $($tail)*)
-    };
-
-    (@parse $head:tt $names:tt $values:tt $($wrong:tt)+) => {
-        ::core::compile_error!(::core::concat!(
-            "expected a field (`key = value`, `tags.key = value`, `metrics.key = value`, or a lone variable), found `",
-            ::core::stringify!($($wrong)+), "`"
-        ))
-    };
-
-    // The tokens behind the key.
-    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = % $value:expr $(, $($tail:tt)*)?) => {
-        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$crate::__private::display(&$value),) $($($tail)*)?)
-    };
-    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = ? $value:expr $(, $($tail:tt)*)?) => {
-        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$crate::__private::debug(&$value),) $($($tail)*)?)
-    };
-    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = # $value:expr $(, $($tail:tt)*)?) => {
-        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$crate::__private::error_chain(&$value),) $($($tail)*)?)
-    };
-    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt $key:tt = $value:expr $(, $($tail:tt)*)?) => {
-        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$value,) $($($tail)*)?)
-    };
-    (@value $head:tt ($($names:tt)*) ($($values:tt)*) $name:tt ($key:ident) $(, $($tail:tt)*)?) => {
-        $crate::__fapilog!(@parse $head ($($names)* $name,) ($($values)* &$key,) $($($tail)*)?)
-    };
-    (@value $head:tt $names:tt $values:tt $name:tt $key:tt $($wrong:tt)*) => {
-        ::core::compile_error!(::core::concat!(
-            "expected `= value` behind a field's key, found `", ::core::stringify!($($wrong)*), "`"
-        ))
-    };
-
-    // A nested tuple.
-    (@arguments) => { $crate::__private::End };
-    (@arguments $value:expr, $($tail:tt)*) => {
-        ($crate::__private::Arg($value), $crate::__fapilog!(@arguments $($tail)*))
+    ($logger:ident, $level:expr, $site:expr, $target:tt) => {
+        $logger.is_enabled_at($level, $site)
     };
 }

@@ -83,7 +83,8 @@ fn a_call_names_its_own_category_and_severity() {
     let log = container.logger("loggers");
     let category = Category::Business;
     info!(log, "order filled", category: category, severity: 6, order_id = 42);
-    info!(log, "beyond", severity: 200);
+    let beyond = 200;
+    info!(log, "beyond", severity: beyond);
     info!(log, "by its level");
     shut_down(&container);
     let events = parsed(&events);

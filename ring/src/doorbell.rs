@@ -60,7 +60,9 @@ impl Doorbell {
         // Relaxed: the fence orders it behind the publish; rule 8, pairs with the swap in `fall_asleep`. The kind of
         // sleep may be out of date by the time of the ring, which then does nothing or too much.
         let state = self.state.load(Ordering::Relaxed);
-        if urgent && !seeded::bug("urgent_frame_skips_timed_sleep") { state != AWAKE } else { state == PARKED }
+        let is_urgent = urgent && !seeded::bug("urgent_frame_skips_timed_sleep");
+        const { assert!(AWAKE + 1 == ASLEEP && ASLEEP + 1 == PARKED, "an urgent frame counts one state further") };
+        state + u32::from(is_urgent) >= PARKED
     }
 
     /// Wakes the consumer if it sleeps, however deep.

@@ -40,7 +40,8 @@
 //!    always contiguous. The bytes at the front of the storage that a wrapped frame would use stay unused until it is
 //!    released: positions move on by the frame's length as if it had wrapped.
 //! 5. **Grants.** A grant that is dropped, or leaked, publishes nothing, and the next grant starts where it did. No
-//!    more than the used bytes becomes part of the frame.
+//!    more than the used bytes becomes part of the frame. A grant that is held has its room until the producer reserves or
+//!    publishes again; behind a publish there is none, and its commit publishes nothing.
 //! 6. **Closing.** The producer's last publish comes before it stores `closed` with *release*; the consumer loads
 //!    `closed` with *acquire* **before** its last look at `published`. So a ring that is found closed and then found
 //!    empty has been read to its end.

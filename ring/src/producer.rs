@@ -1,6 +1,11 @@
 //! The writing side.
 
-use std::{cell::Cell, marker::PhantomData, mem::ManuallyDrop, ptr::NonNull};
+use std::{
+    cell::Cell,
+    marker::PhantomData,
+    mem::{self, ManuallyDrop},
+    ptr::NonNull,
+};
 
 use crate::{
     error::ReserveError,
@@ -24,6 +29,9 @@ pub struct Producer {
     written: u64,
     /// The newest `released` that this end has loaded (rule 3).
     released_seen: u64,
+    /// The payload of the last grant: so many bytes, behind a header at `written`, are free. [`NOT_RESERVED`] once a frame is
+    /// published.
+    reserved_bytes: usize,
     /// `Send`, but not `Sync`.
     not_sync: PhantomData<Cell<()>>,
 }
@@ -35,7 +43,7 @@ impl Producer {
         let written = shared.published.load(Ordering::Relaxed);
         let released_seen = shared.released.load(Ordering::Relaxed);
         let slots = shared.storage.slots();
-        Self { shared, slots, written, released_seen, not_sync: PhantomData }
+        Self { shared, slots, written, released_seen, reserved_bytes: NOT_RESERVED, not_sync: PhantomData }
     }
 
     /// Reserves room for a payload of at most `payload_max_bytes`.
@@ -66,11 +74,42 @@ impl Producer {
         if self.free_bytes(capacity.capacity_bytes()) < wanted {
             self.reload_released(wanted, capacity.capacity_bytes())?;
         }
+        self.reserved_bytes = payload_max_bytes;
+        Ok(Grant { producer: self })
+    }
+
+    /// As [`reserve_leaving`](Self::reserve_leaving), by the room that this end has seen last: `None` where it is too little, though
+    /// there may be more by now, or where the payload is too long. Leaves nothing to do but comparisons.
+    #[inline(always)]
+    pub fn reserve_seen(&mut self, payload_max_bytes: usize, headroom_bytes: usize) -> Option<Grant<'_>> {
+        let capacity = self.slots.capacity();
+        if payload_max_bytes > capacity.payload_max_bytes() {
+            return None;
+        }
+        let wanted_bytes = frame_bytes(payload_max_bytes).saturating_add(headroom_bytes);
+        if self.free_bytes(capacity.capacity_bytes()) < wanted_bytes {
+            return None;
+        }
+        self.reserved_bytes = payload_max_bytes;
+        Some(Grant { producer: self })
+    }
+
+    /// The grant that was given last and is held still. Its payload is empty if there is none: a frame has been published since.
+    #[inline(always)]
+    pub fn held(&mut self) -> Grant<'_> {
+        Grant { producer: self }
+    }
+
+    /// The place of the reserved payload, and its length.
+    #[inline(always)]
+    fn reserved_payload(&mut self) -> (NonNull<u8>, usize) {
+        let reserved_bytes = if self.reserved_bytes == NOT_RESERVED { 0 } else { self.reserved_bytes };
         // SAFETY: we hold the storage by `shared`; `written` is a sum of frame lengths, so aligned; the payload is no longer
-        // than the capacity allows; and the bytes are free: at least a frame's length of them lies between `written` and the position that the
-        // consumer released last, which we read with acquire (rules 2 and 3).
-        let payload = unsafe { self.slots.payload_mut(self.shared.storage.tracker(), self.written, payload_max_bytes) };
-        Ok(Grant { producer: self, payload, payload_max_bytes })
+        // than the capacity allows; and the bytes are free, if there is a grant: at least a frame's length of them lies between
+        // `written` and the position that the consumer released last, which we read with acquire (rules 2 and 3). Without one the
+        // payload has no bytes.
+        let payload = unsafe { self.slots.payload_mut(self.shared.storage.tracker(), self.written, reserved_bytes) };
+        (payload, reserved_bytes)
     }
 
     #[inline(always)]
@@ -149,6 +188,9 @@ impl Producer {
     }
 }
 
+/// No payload is so long.
+const NOT_RESERVED: usize = usize::MAX;
+
 /// The distance of fetched lines from the last frame: a handful of calls, about as long as a line takes to come.
 const FETCHED_AHEAD_BYTES: usize = 256;
 
@@ -166,12 +208,12 @@ impl Drop for Producer {
 }
 
 /// Room in a ring for one frame. [`commit`](Grant::commit) publishes it; dropping it publishes nothing (rule 5).
+///
+/// One word, so that a function can return it in a register.
 #[derive(Debug)]
 #[must_use = "a grant that is dropped publishes nothing"]
 pub struct Grant<'producer> {
     producer: &'producer mut Producer,
-    payload: NonNull<u8>,
-    payload_max_bytes: usize,
 }
 
 impl Grant<'_> {
@@ -179,30 +221,44 @@ impl Grant<'_> {
     #[inline(always)]
     #[must_use]
     pub fn payload_mut(&mut self) -> &mut [u8] {
+        let (payload, reserved_bytes) = self.producer.reserved_payload();
         // SAFETY: `reserve` found these bytes free, so until they are published they are this producer's alone, and
         // the grant borrows the producer mutably; storage starts as zeros, so they are initialised.
-        unsafe { std::slice::from_raw_parts_mut(self.payload.as_ptr(), self.payload_max_bytes) }
+        unsafe { std::slice::from_raw_parts_mut(payload.as_ptr(), reserved_bytes) }
+    }
+
+    /// Ends the borrow of the producer and keeps the room, for a function that reserves for another: it writes to the payload
+    /// that this returns, and has [`Producer::held`] to commit.
+    ///
+    /// The bytes are the producer's alone until its next commit, and valid for as long as the producer is there.
+    #[inline(always)]
+    #[must_use]
+    pub fn hold(self) -> NonNull<u8> {
+        self.producer.reserved_payload().0
     }
 
     /// Publishes the first `used_bytes` of the payload as one frame, with the producer's own `tag` and `stamp`.
     ///
-    /// More than was reserved cannot be used: `used_bytes` is held to that.
+    /// More than was reserved cannot be used: `used_bytes` is held to that. A grant without a reservation publishes nothing.
     #[inline(always)]
     pub fn commit(self, used_bytes: usize, tag: u32, stamp: u64) {
-        let used_bytes = used_bytes.min(self.payload_max_bytes);
+        let producer = self.producer;
+        let reserved_bytes = mem::replace(&mut producer.reserved_bytes, NOT_RESERVED);
+        if reserved_bytes == NOT_RESERVED {
+            return;
+        }
+        let used_bytes = used_bytes.min(reserved_bytes);
         // A capacity is at most 2^30 bytes, so the length fits.
         let header = Header::new(used_bytes as u32, tag, stamp);
-        let producer = self.producer;
         // Relaxed: this end alone closes the ring.
         debug_assert!(
             !producer.shared.closed.load(Ordering::Relaxed),
             "rule 6: a ring is closed behind its last frame"
         );
-        let tracker = producer.shared.storage.tracker();
-        // SAFETY: the producer holds the storage; the frame at `written` is ours to write: `reserve` found it free and its
-        // payload's place, and the grant has held the producer since.
-        unsafe { producer.slots.write_header(tracker, producer.written, self.payload, header) };
-        let taken_bytes = if seeded::bug("shrink_ignored") { self.payload_max_bytes } else { used_bytes };
+        // SAFETY: the producer holds the storage; the frame at `written` is ours to write: `reserve` found it free, and nothing has
+        // been published since, or nothing would be reserved.
+        unsafe { producer.slots.write_header(producer.shared.storage.tracker(), producer.written, header) };
+        let taken_bytes = if seeded::bug("shrink_ignored") { reserved_bytes } else { used_bytes };
         producer.written += frame_bytes(taken_bytes) as u64;
         // Release: rule 1, pairs with the load in `Consumer::refresh`.
         producer.shared.published.store(producer.written, seeded::ordering(Ordering::Release, "publish_relaxed"));

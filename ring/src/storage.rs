@@ -240,22 +240,17 @@ impl Slots {
         let _ = position;
     }
 
-    /// Writes the header of the frame at `position`, whose payload begins at `payload`.
+    /// Writes the header of the frame at `position`.
     ///
     /// # Safety
-    /// As for [`payload_mut`](Self::payload_mut), which has given `payload` for this very position.
+    /// As for [`payload_mut`](Self::payload_mut), with the header's length.
     #[inline(always)]
-    pub(crate) unsafe fn write_header(
-        self,
-        tracker: &AccessTracker,
-        position: u64,
-        payload: NonNull<u8>,
-        header: Header,
-    ) {
+    pub(crate) unsafe fn write_header(self, tracker: &AccessTracker, position: u64, header: Header) {
         self.assert_frame(position, header.payload_bytes());
-        tracker.write(self.offset(position), FRAME_HEADER_BYTES);
-        // SAFETY: `payload_mut` has put it so many bytes behind the frame's start, which is within the storage.
-        let slot = unsafe { payload.sub(FRAME_HEADER_BYTES) }.cast::<Header>();
+        let start = self.offset(position);
+        tracker.write(start, FRAME_HEADER_BYTES);
+        // SAFETY: in bounds as in `payload_mut`.
+        let slot = unsafe { self.base.add(start) }.cast::<Header>();
         // SAFETY: in bounds as above; aligned, because base and position are multiples of the frame alignment; no other
         // thread looks at these bytes before they are published.
         unsafe { slot.write(header) };

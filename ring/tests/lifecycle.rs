@@ -242,3 +242,52 @@ fn what_was_peeked_at_is_not_released() {
     consumer.release();
     assert_eq!(fill(&mut producer), ReserveError::Full { wanted_bytes: 32, free_bytes: 0 });
 }
+
+#[test]
+fn a_held_grant_is_written_and_published_by_another_function() {
+    let (mut producer, mut consumer) = small_ring();
+    let payload = producer.reserve(8).unwrap().hold();
+    // SAFETY: eight bytes are reserved there, and nothing else touches the ring.
+    unsafe { payload.copy_from_nonoverlapping(std::ptr::NonNull::from(&[7_u8; 8]).cast(), 8) };
+    producer.held().commit(6, 3, 1);
+    consumer.refresh();
+    let frame = consumer.next_frame().unwrap();
+    assert_eq!((frame.payload(), frame.tag()), ([7_u8; 6].as_slice(), 3));
+}
+
+#[test]
+fn a_held_grant_ends_with_the_next_publish() {
+    let (mut producer, mut consumer) = small_ring();
+    producer.held().commit(8, 0, 0);
+    let _payload = producer.reserve(8).unwrap().hold();
+    producer.held().commit(8, 0, 0);
+    assert!(producer.held().payload_mut().is_empty());
+    producer.held().commit(8, 0, 0);
+    assert_eq!(walk(&mut consumer), 1);
+}
+
+#[test]
+fn a_held_grant_has_the_room_of_the_last_reservation() {
+    let (mut producer, mut consumer) = small_ring();
+    let _first = producer.reserve(16).unwrap().hold();
+    let _second = producer.reserve(0).unwrap().hold();
+    assert!(producer.held().payload_mut().is_empty());
+    producer.held().commit(16, 0, 0);
+    consumer.refresh();
+    assert!(consumer.next_frame().unwrap().payload().is_empty());
+}
+
+#[test]
+fn room_is_reserved_by_what_this_end_has_seen_last() {
+    let (mut producer, mut consumer) = small_ring();
+    assert!(producer.reserve_seen(17, 0).is_none());
+    assert!(producer.reserve_seen(16, 128).is_none());
+    while let Some(grant) = producer.reserve_seen(16, 0) {
+        grant.commit(16, 0, 0);
+    }
+    assert_eq!(walk(&mut consumer), 4);
+    // There is room, which this end has not seen yet.
+    assert!(producer.reserve_seen(16, 0).is_none());
+    assert!(producer.reserve(16).is_ok());
+    assert!(producer.reserve_seen(16, 0).is_some());
+}

@@ -40,13 +40,23 @@ impl StampSource {
         }
     }
 
-    /// A stamp of now.
+    /// A stamp of now, if that takes no call.
     #[inline(always)]
-    pub(crate) fn stamp(self) -> u64 {
+    pub(crate) fn stamp_inline(self) -> Option<u64> {
         match self {
             #[cfg(all(target_arch = "x86_64", not(miri)))]
             // SAFETY: every x86-64 processor has the instruction, and Linux lets programs use it unless a program
             // forbids it to itself (`PR_SET_TSC`).
+            Self::Counter => Some(unsafe { std::arch::x86_64::_rdtsc() }),
+            _ => None,
+        }
+    }
+
+    /// A stamp of now.
+    pub(crate) fn stamp(self) -> u64 {
+        match self {
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            // SAFETY: as above.
             Self::Counter => unsafe { std::arch::x86_64::_rdtsc() },
             Self::System => system_nanos(),
             Self::Manual(nanos) => manual_nanos(nanos),
@@ -54,9 +64,6 @@ impl StampSource {
     }
 }
 
-/// Out of line, so that the other ways stay as they are.
-#[cold]
-#[inline(never)]
 fn manual_nanos(nanos: &AtomicU64) -> u64 {
     // Relaxed: a thread that synchronizes with the thread that set the time sees the new time.
     nanos.load(Ordering::Relaxed)

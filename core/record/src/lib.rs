@@ -47,6 +47,7 @@ mod as_logged;
 pub mod call_site;
 pub mod directives;
 pub mod dynamic;
+pub mod erased;
 mod error_codes;
 pub mod field_group;
 pub mod head;

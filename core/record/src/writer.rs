@@ -31,6 +31,20 @@ pub struct SlotWriter<'slot> {
     /// Where the tail goes on.
     pos: usize,
     is_cut: bool,
+    /// Whether a value that is too long is cut. Otherwise it is left out: the record is given up and written anew.
+    may_cut: bool,
+}
+
+impl<'slot> SlotWriter<'slot> {
+    /// A writer of a record that has to be whole. A constant where it is inlined: nothing of the cutting is left in a log call.
+    #[inline(always)]
+    fn whole(slot: &'slot mut [u8], pos: usize) -> Self {
+        Self { slot, pos, is_cut: false, may_cut: false }
+    }
+
+    fn cutting(slot: &'slot mut [u8], pos: usize) -> Self {
+        Self { slot, pos, is_cut: false, may_cut: true }
+    }
 }
 
 impl SlotWriter<'_> {
@@ -57,7 +71,7 @@ impl SlotWriter<'_> {
     pub fn put_text(&mut self, text: &str) -> [u8; 8] {
         match self.take(text.len()) {
             Some(piece) => piece.copy_from_slice(text.as_bytes()),
-            None => return self.put_cut_text(text),
+            None => return if self.may_cut { self.put_cut_text(text) } else { self.leave_out() },
         }
         span(self.pos - text.len(), text.len())
     }
@@ -73,9 +87,16 @@ impl SlotWriter<'_> {
     pub fn put_bytes(&mut self, bytes: &[u8]) -> [u8; 8] {
         match self.take(bytes.len()) {
             Some(piece) => piece.copy_from_slice(bytes),
-            None => return self.put_cut_bytes(bytes),
+            None => return if self.may_cut { self.put_cut_bytes(bytes) } else { self.leave_out() },
         }
         span(self.pos - bytes.len(), bytes.len())
+    }
+
+    /// The span of a value that does not fit a record which has to be whole.
+    #[inline(always)]
+    fn leave_out(&mut self) -> [u8; 8] {
+        self.is_cut = true;
+        span(0, 0)
     }
 
     #[cold]
@@ -92,8 +113,10 @@ impl SlotWriter<'_> {
     pub fn put_fields(&mut self, fields: &[u8]) {
         if fields.len() <= self.room_bytes() {
             self.put_bytes(fields);
-        } else {
+        } else if self.may_cut {
             self.put_cut_fields(fields);
+        } else {
+            self.leave_out();
         }
     }
 
@@ -108,11 +131,15 @@ impl SlotWriter<'_> {
     #[inline]
     pub fn put_sequence<T: Value>(&mut self, sequence: &[T]) -> [u8; 8] {
         let start = self.pos;
-        if sequence.len() > self.room_bytes() / T::KIND.wire_bytes().max(1) {
-            return self.cut_sequence(start, sequence);
+        let may_fit = sequence.len() <= self.room_bytes() / T::KIND.wire_bytes().max(1);
+        if may_fit {
+            self.put_elements(sequence);
         }
-        self.put_elements(sequence);
-        if self.is_cut { self.cut_sequence(start, sequence) } else { span(start, sequence.len()) }
+        match may_fit && !self.is_cut {
+            true => span(start, sequence.len()),
+            false if self.may_cut => self.cut_sequence(start, sequence),
+            false => self.leave_out(),
+        }
     }
 
     /// Writes elements whose wire forms fit.
@@ -228,7 +255,7 @@ pub fn write_whole_record<A: Arguments>(
     }
     let tail_end = slot.len() - scope.len();
     let tail_room = slot.get_mut(..tail_end).ok_or(Overrun)?;
-    let mut writer = SlotWriter { slot: tail_room, pos: tail_start, is_cut: false };
+    let mut writer = SlotWriter::whole(tail_room, tail_start);
     let resolver = arguments.serialize(&mut writer)?;
     if writer.is_cut {
         return Err(Overrun);
@@ -312,7 +339,7 @@ impl CutTail<'_> {
     pub(crate) fn archive<T: Value + ?Sized>(&mut self, value: &T) -> Result<T::Wire, Overrun> {
         let room_bytes = self.slot.len().saturating_sub(self.pos);
         let end = self.pos + self.shares.next(value.tail_bytes(), room_bytes);
-        let mut writer = SlotWriter { slot: self.slot.get_mut(..end).ok_or(Overrun)?, pos: self.pos, is_cut: false };
+        let mut writer = SlotWriter::cutting(self.slot.get_mut(..end).ok_or(Overrun)?, self.pos);
         let wire = value.archive(&mut writer);
         let is_cut = writer.is_cut;
         self.pos = writer.pos;

@@ -292,14 +292,20 @@ impl Drop for Clearing {
 pub struct GlobalLogger;
 
 impl GlobalLogger {
-    /// Also does what [`skip`](Self::skip) has to do: the thread's copy is looked up once.
-    #[inline(always)]
+    /// Out of line: it is the same code for each call site.
+    #[inline(never)]
     pub fn is_enabled_at(&self, level: Level, site: &'static CallSite) -> bool {
         let cached = CachedLogger::take();
         let is_enabled = cached.logger.is_enabled_at(level, site);
-        if !is_enabled {
-            cached.logger.skip(level, site);
-        }
+        cached.put_back();
+        is_enabled
+    }
+
+    /// As [`is_enabled_at`](Self::is_enabled_at), of an event whose target is known at run time.
+    #[inline(never)]
+    pub fn is_enabled_of(&self, level: Level, target: &str) -> bool {
+        let cached = CachedLogger::take();
+        let is_enabled = cached.logger.is_enabled_of(level, target);
         cached.put_back();
         is_enabled
     }
@@ -310,9 +316,6 @@ impl GlobalLogger {
         cached.logger.log(level, site, arguments);
         cached.put_back();
     }
-
-    #[inline(always)]
-    pub fn skip(&self, _: Level, _: &'static CallSite) {}
 }
 
 #[cfg(test)]

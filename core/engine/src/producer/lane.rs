@@ -1,13 +1,9 @@
 //! Lanes: the way of a producer into a container.
 
-use std::sync::Arc;
+use std::{ptr::NonNull, sync::Arc};
 
-use fapilog_record::{
-    arguments::Arguments,
-    level::Level,
-    writer::{Overrun, SCOPE_MAX_BYTES, WrittenRecord, record_bytes, write_cut_record, write_whole_record},
-};
-use fapilog_ring::{Producer, ReserveError, seeded};
+use fapilog_record::{erased::ErasedArguments, level::Level, writer::SCOPE_MAX_BYTES};
+use fapilog_ring::{Grant, Producer, ReserveError, seeded};
 
 use crate::{
     accounts::{LaneCounters, LossReason},
@@ -24,6 +20,8 @@ use crate::{
 #[repr(align(128))]
 pub(crate) struct ProducerLane {
     producer: Producer,
+    /// The number of its container.
+    container: u64,
     stamps: StampSource,
     overflow: Overflow,
     /// The bytes that an event below ERROR leaves free.
@@ -57,7 +55,7 @@ impl LogCall {
     }
 
     #[inline(always)]
-    fn source(self) -> u32 {
+    pub(super) fn source(self) -> u32 {
         (self.ids >> 32) as u32
     }
 }
@@ -65,13 +63,20 @@ impl LogCall {
 impl ProducerLane {
     pub(super) fn new(
         producer: Producer,
+        container: u64,
         counters: Arc<LaneCounters>,
         port: Arc<ShardPort>,
         overflow: Overflow,
         stamps: StampSource,
     ) -> Self {
         let headroom_bytes = overflow.headroom_bytes(producer.capacity_bytes());
-        Self { producer, stamps, overflow, headroom_bytes, lane_end: LaneEnd { port, counters } }
+        Self { producer, container, stamps, overflow, headroom_bytes, lane_end: LaneEnd { port, counters } }
+    }
+
+    /// The number of its container.
+    #[inline(always)]
+    pub(super) fn container(&self) -> u64 {
+        self.container
     }
 
     /// Whether no shard drains this lane any more.
@@ -79,59 +84,39 @@ impl ProducerLane {
         self.lane_end.port.is_stopped()
     }
 
-    /// Logs if there is space in the ring, and touches nothing if there is none. Runs no user code: ringing the
-    /// doorbell, which may, is left to the caller.
-    ///
-    /// Where the arguments have no tail, the record's length is a constant, and inlining leaves nothing of the writer but
-    /// stores.
+    /// The first half of a call: reserves `wanted_bytes`, and returns where they are. `None` if no space is known: changes
+    /// nothing then.
     #[inline(always)]
-    pub(crate) fn try_log<A: Arguments>(&mut self, call: LogCall, arguments: &A, scope: &[u8]) -> Attempt {
-        self.try_reserved(record_bytes(arguments, scope.len()), call, self.stamps.stamp(), |slot| {
-            write_whole_record(slot, call.source(), arguments, scope)
-        })
+    pub(super) fn open(&mut self, wanted_bytes: usize, is_urgent: bool) -> Option<NonNull<u8>> {
+        self.producer.reserve_seen(wanted_bytes, self.headroom_bytes(is_urgent)).map(Grant::hold)
     }
 
     #[inline(always)]
-    fn try_reserved(
-        &mut self,
-        wanted_bytes: usize,
-        call: LogCall,
-        stamp: u64,
-        write: impl FnOnce(&mut [u8]) -> Result<WrittenRecord, Overrun>,
-    ) -> Attempt {
-        let headroom_bytes = if call.level.is_urgent() { 0 } else { self.headroom_bytes };
-        let mut grant = match self.producer.reserve_leaving(wanted_bytes, headroom_bytes) {
-            Ok(grant) => grant,
-            Err(error) => return Attempt::NoSpace(error),
-        };
+    fn headroom_bytes(&self, is_urgent: bool) -> usize {
+        if is_urgent { 0 } else { self.headroom_bytes }
+    }
+
+    /// The second half of a call: publishes the first `used_bytes` of what was reserved, or counts the event as too long if there
+    /// are none. Returns whether the doorbell is due. Runs no user code: ringing the doorbell, which may, is left to the caller.
+    #[inline(always)]
+    pub(super) fn publish(&mut self, call: LogCall, used_bytes: usize, stamp: u64) -> bool {
         let counters = &self.lane_end.counters;
         if !seeded::bug("submitted_counted_after_publish") {
             counters.submitted.add(1);
         }
-        match write(grant.payload_mut()) {
-            Ok(written) => {
-                if written.is_cut {
-                    counters.refused.cut.add(1);
-                }
-                grant.commit(written.used_bytes, call.tag(), stamp);
-                if seeded::bug("submitted_counted_after_publish") {
-                    counters.submitted.add(1);
-                }
-                if self.lane_end.port.doorbell.is_ring_due(call.level.is_urgent()) {
-                    Attempt::RingDoorbell
-                } else {
-                    Attempt::Done
-                }
-            }
-            Err(_overrun) => {
-                counters.refused.lost.add(LossReason::TooLong, 1);
-                Attempt::Done
-            }
+        if used_bytes == 0 {
+            counters.refused.lost.add(LossReason::TooLong, 1);
+            return false;
         }
+        self.producer.held().commit(used_bytes, call.tag(), stamp);
+        if seeded::bug("submitted_counted_after_publish") {
+            self.lane_end.counters.submitted.add(1);
+        }
+        self.lane_end.port.doorbell.is_ring_due(call.level.is_urgent())
     }
 
     /// Logs, and waits for space if the overflow strategy is to block. Counts the event as lost if there is no space in time.
-    pub(crate) fn log<A: Arguments>(&mut self, call: LogCall, arguments: &A, scope: &[u8]) {
+    pub(crate) fn log(&mut self, call: LogCall, arguments: &dyn ErasedArguments, scope: &[u8]) {
         let stamp = self.stamp();
         let mut wait: Option<SpaceWait> = None;
         loop {
@@ -150,26 +135,39 @@ impl ProducerLane {
         self.stamps.stamp()
     }
 
-    /// An attempt to log, cut to the longest payload of the ring: the writer gets no more room than that.
-    pub(super) fn try_to_fit<A: Arguments>(
+    /// A stamp of now, if that takes no call.
+    #[inline(always)]
+    pub(super) fn stamp_inline(&self) -> Option<u64> {
+        self.stamps.stamp_inline()
+    }
+
+    /// An attempt to log, cut to the longest payload of the ring: the writer gets no more room than that. Touches nothing if
+    /// there is no space.
+    pub(super) fn try_to_fit(
         &mut self,
         call: LogCall,
-        arguments: &A,
+        arguments: &dyn ErasedArguments,
         scope: &[u8],
         stamp: u64,
     ) -> Attempt {
-        let wanted_bytes = record_bytes(arguments, scope.len());
-        if wanted_bytes > self.producer.payload_max_bytes() || scope.len() > SCOPE_MAX_BYTES {
-            return self.try_cut(call, arguments, scope, stamp);
+        let payload_max_bytes = self.producer.payload_max_bytes();
+        let record_bytes = arguments.record_bytes(scope.len());
+        let headroom_bytes = self.headroom_bytes(call.level.is_urgent());
+        let mut grant = match self.producer.reserve_leaving(record_bytes.min(payload_max_bytes), headroom_bytes) {
+            Ok(grant) => grant,
+            Err(error) => return Attempt::NoSpace(error),
+        };
+        let is_whole = record_bytes <= payload_max_bytes && scope.len() <= SCOPE_MAX_BYTES;
+        let written = if is_whole {
+            arguments.write_whole_record(grant.payload_mut(), call.source(), scope)
+        } else {
+            arguments.write_cut_record(grant.payload_mut(), call.source(), scope)
+        };
+        if written.is_ok_and(|written| written.is_cut) {
+            self.lane_end.counters.refused.cut.add(1);
         }
-        self.try_reserved(wanted_bytes, call, stamp, |slot| write_whole_record(slot, call.source(), arguments, scope))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn try_cut<A: Arguments>(&mut self, call: LogCall, arguments: &A, scope: &[u8], stamp: u64) -> Attempt {
-        let wanted_bytes = record_bytes(arguments, scope.len()).min(self.producer.payload_max_bytes());
-        self.try_reserved(wanted_bytes, call, stamp, |slot| write_cut_record(slot, call.source(), arguments, scope))
+        let used_bytes = written.map_or(0, |written| written.used_bytes);
+        if self.publish(call, used_bytes, stamp) { Attempt::RingDoorbell } else { Attempt::Done }
     }
 
     /// Counts a call that found no space.

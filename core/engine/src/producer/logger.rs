@@ -152,16 +152,14 @@ impl Logger {
     #[inline]
     #[must_use]
     pub fn is_enabled(&self, level: Level) -> bool {
-        let frontend = self.frontend();
-        frontend.wants(level) || (frontend.is_slow() && self.is_enabled_slowly(level, |_| true))
+        self.frontend().wants_or(level, || self.is_enabled_slowly(level, |_| true))
     }
 
     /// Whether an event of this level and target, a module path, would be logged.
     #[must_use]
     pub fn is_enabled_for(&self, level: Level, target: &str) -> bool {
-        let frontend = self.frontend();
         let by_target = |frontend: &Frontend| frontend.level_of(target).passes(level);
-        frontend.wants(level) || (frontend.is_slow() && self.is_enabled_slowly(level, by_target))
+        self.frontend().wants_or(level, || self.is_enabled_slowly(level, by_target))
     }
 
     /// The check where the fast one does not decide: targets differ, or the container is closed.
@@ -175,33 +173,38 @@ impl Logger {
         frontend.wants(level) || (frontend.wants_by_target(level) && by_target(frontend))
     }
 
-    /// The check that the macros make before they look at any argument.
+    /// The check that the macros make before they look at any argument. A call that finds its container closed is counted.
     #[doc(hidden)]
     #[inline(always)]
     pub fn is_enabled_at(&self, level: Level, site: &'static CallSite) -> bool {
-        let frontend = self.frontend();
-        frontend.wants(level) || (frontend.is_slow() && self.is_enabled_slowly_at(level, site))
+        self.frontend().wants_or(level, || self.is_enabled_slowly_at(level, site))
     }
 
     #[cold]
     #[inline(never)]
     fn is_enabled_slowly_at(&self, level: Level, site: &'static CallSite) -> bool {
-        self.is_enabled_slowly(level, |frontend| frontend.wants_at(level, site))
+        let is_enabled = self.is_enabled_slowly(level, |frontend| frontend.wants_at(level, site));
+        if !is_enabled && self.frontend().is_closed() {
+            self.refuse(level, site.target());
+        }
+        is_enabled
+    }
+
+    /// As [`is_enabled_at`](Self::is_enabled_at), of an event whose target is known at run time.
+    #[doc(hidden)]
+    #[inline(never)]
+    pub fn is_enabled_of(&self, level: Level, target: &str) -> bool {
+        let is_enabled = self.is_enabled_for(level, target);
+        if !is_enabled && self.frontend().is_closed() {
+            self.refuse(level, target);
+        }
+        is_enabled
     }
 
     /// The least level that the container logs, by targets that have no level of their own.
     #[must_use]
     pub fn level(&self) -> LevelFilter {
         self.frontend().level()
-    }
-
-    /// Called by the macros when [`is_enabled_at`](Self::is_enabled_at) is `false`: a closed container counts the call.
-    #[doc(hidden)]
-    #[inline(always)]
-    pub fn skip(&self, level: Level, site: &'static CallSite) {
-        if self.frontend().is_closed() {
-            self.refuse(level, site.target());
-        }
     }
 
     /// Counts a call that found its container closed.
@@ -222,28 +225,19 @@ impl Logger {
         let frontend = self.frontend();
         // Relaxed: behind the acquire load of the frontend.
         let call = LogCall::new(level, site.descriptor_id::<A>(), self.source_id.load(Ordering::Relaxed));
-        match &self.fields {
-            None => thread::log(frontend, call, arguments),
-            Some(fields) => thread::log_with(frontend, call, arguments, fields),
-        }
+        thread::log(frontend, call, arguments, &self.fields);
     }
 
     /// Logs an event whose fields are known only at run time: for adapters. Slower than the macros, which write no names.
     pub fn log_dynamic(&self, event: &DynamicEvent) {
-        if !self.is_enabled_for(event.level, event.target()) {
-            if self.frontend().is_closed() {
-                self.refuse(event.level, event.target());
-            }
+        if !self.is_enabled_of(event.level, event.target()) {
             return;
         }
         let frontend = self.frontend();
         // Relaxed: behind the acquire load of the frontend.
         let call = LogCall::new(event.level, DYNAMIC_ID, self.source_id.load(Ordering::Relaxed));
         let arguments = (Arg(&Body { event }), End);
-        match &self.fields {
-            None => thread::log(frontend, call, arguments),
-            Some(fields) => thread::log_with(frontend, call, arguments, fields),
-        }
+        thread::log(frontend, call, arguments, &self.fields);
     }
 }
 

@@ -44,9 +44,9 @@ pub(crate) use crate::{
 };
 use fapilog_plugin::event::{InstanceId, ProducerInfo};
 use fapilog_record::{
-    arguments::Arguments,
     call_site::{CallSite, Descriptor},
     directives::Directives,
+    erased::ErasedArguments,
     level::{Level, LevelFilter},
 };
 
@@ -199,19 +199,20 @@ impl Frontend {
         self.instance
     }
 
+    /// Whether the level is wanted, whatever the target. If not, the slow path of [`wants_or`](Self::wants_or) may have another answer.
     #[inline(always)]
     pub(crate) fn wants(&self, level: Level) -> bool {
         // Relaxed: a call that races a change of the level may go by the old one.
         level as u8 >= self.gate.threshold.load(Ordering::Relaxed)
     }
 
-    /// Whether the slow path decides: targets differ, or the container is closed. Only after [`wants`](Self::wants) was
-    /// `false`.
+    /// Whether the level is wanted, with `slowly` for where targets differ or the container is closed.
     #[inline(always)]
-    pub(crate) fn is_slow(&self) -> bool {
+    pub(crate) fn wants_or(&self, level: Level, slowly: impl FnOnce() -> bool) -> bool {
         const { assert!(CLOSED & BY_TARGET != 0, "a closed container takes the slow path") };
         // Relaxed: see `wants`.
-        self.gate.threshold.load(Ordering::Relaxed) & BY_TARGET != 0
+        let threshold = self.gate.threshold.load(Ordering::Relaxed);
+        level as u8 >= threshold || (threshold & BY_TARGET != 0 && slowly())
     }
 
     /// Whether some target wants it, where targets differ. Only after [`wants`](Self::wants) was `false`.
@@ -330,7 +331,7 @@ impl Frontend {
     }
 
     /// Logs for a thread that has no lane. Counts the event as lost if there is no shared lane either.
-    pub(crate) fn log_shared<A: Arguments>(&self, call: LogCall, arguments: &A, scope: &[u8]) {
+    pub(crate) fn log_shared(&self, call: LogCall, arguments: &dyn ErasedArguments, scope: &[u8]) {
         let logged = self.ports.first().map_or(SharedLaneLog::Closed, |port| {
             self.shared_lane.log(call, arguments, scope, self.limits.overflow, port)
         });
@@ -389,7 +390,7 @@ impl Frontend {
         self.lane_registry.enter(&counters, port);
         // Rule 9 of the ring: on the registrations before the first frame.
         port.registrations.register(NewRing { consumer, counters: Arc::clone(&counters), info });
-        ProducerLane::new(producer, counters, Arc::clone(port), self.limits.overflow, self.stamps)
+        ProducerLane::new(producer, self.id(), counters, Arc::clone(port), self.limits.overflow, self.stamps)
     }
 }
 

@@ -9,11 +9,12 @@ use std::{
 
 use fapilog_plugin::uuid_v7::{TEXT_BYTES, UuidV7, random_part};
 use fapilog_record::{
+    as_logged,
     dynamic::{DynamicFields, append_fields},
     field_group::FieldGroup,
     text::bounded::front,
     timestamp::Timestamp,
-    value::ValueRef,
+    value::{Value, ValueRef},
 };
 use pin_project_lite::pin_project;
 
@@ -71,6 +72,20 @@ impl Scope {
     pub fn field(mut self, group: FieldGroup, name: &str, value: ValueRef<'_>) -> Self {
         thread::put_field(&mut self.fields, group, name, value);
         self
+    }
+
+    /// Binds a value as a log call would log it.
+    ///
+    /// ```
+    /// use fapilog_engine::producer::Scope;
+    /// use fapilog_record::field_group::FieldGroup;
+    ///
+    /// let scope = Scope::new().bind(FieldGroup::Context, "peers", &["10.0.0.1", "10.0.0.2"]);
+    /// # assert!(!scope.is_empty());
+    /// ```
+    #[must_use]
+    pub fn bind<T: Value + ?Sized>(self, group: FieldGroup, name: &str, value: &T) -> Self {
+        as_logged(value, |value| self.field(group, name, value))
     }
 
     /// Names the task that runs in it: `context.task`. A runtime knows its tasks and a log call does not. So the code that

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{Ordering, compiler_fence},
 };
 
-use fapilog_record::arguments::Arguments;
+use fapilog_record::erased::ErasedArguments;
 use fapilog_ring::{ReserveError, seeded, sync};
 
 use crate::{
@@ -54,10 +54,10 @@ impl SharedLane {
     }
 
     /// Logs, and waits for space if the overflow strategy is to block.
-    pub(super) fn log<A: Arguments>(
+    pub(super) fn log(
         &self,
         call: LogCall,
-        arguments: &A,
+        arguments: &dyn ErasedArguments,
         scope: &[u8],
         overflow: Overflow,
         port: &ShardPort,

@@ -8,18 +8,19 @@
 //! Signal handlers must not log. The event of one that does is lost and counted, if it interrupts a log call where that
 //! holds a lane.
 
-use std::{cell::RefCell, mem::ManuallyDrop, ptr::NonNull, sync::Arc};
+use std::{cell::RefCell, mem::ManuallyDrop, ptr::NonNull, slice, sync::Arc};
 
 use fapilog_plugin::threads::fork;
-use fapilog_record::{arguments::Arguments, dynamic};
+use fapilog_record::{
+    arguments::Arguments,
+    dynamic,
+    erased::ErasedArguments,
+    writer::{record_bytes, write_whole_record},
+};
 
 use crate::{
     accounts::LossReason,
-    producer::{
-        Frontend, ProducerLane,
-        current_lane::CurrentLane,
-        lane::{Attempt, LogCall},
-    },
+    producer::{Frontend, ProducerLane, current_lane::CurrentLane, lane::LogCall},
 };
 
 thread_local! {
@@ -51,7 +52,7 @@ impl OwnedLane {
 
     fn get(&mut self) -> &mut ProducerLane {
         // SAFETY: the lane lives as long as `self`. `CURRENT` may point to it too, but every user of the one or the other is
-        // done with it before anything else of this thread runs: see `log`; and it never leaves the thread.
+        // done with it before anything else of this thread runs: see `open_frame`; and it never leaves the thread.
         unsafe { self.lane.as_mut() }
     }
 }
@@ -63,51 +64,101 @@ impl Drop for OwnedLane {
     }
 }
 
-/// Logs from this thread.
+/// Logs from this thread. `fields` are the logger's own.
+///
+/// The arguments are stored where the caller is; everything else is code that all call sites share, in two halves.
 #[inline(always)]
-pub(super) fn log<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: A) {
-    if let Some(mut lane) = CURRENT.with(|current| current.begin_call(frontend.id())) {
-        // SAFETY: the lane is alive, since `CURRENT` is cleared before a lane is dropped, and nothing else uses it:
-        // `ThreadState` clears `CURRENT` before it does, and `try_log` runs no user code that could log itself.
-        let attempt = unsafe { lane.as_mut() }.try_log(call, &arguments, &[]);
-        CURRENT.with(|current| current.end_call(frontend.id()));
-        match attempt {
-            Attempt::Done => return,
-            Attempt::RingDoorbell => return ring_doorbell(lane),
-            Attempt::NoSpace(_) => {}
+pub(super) fn log<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: A, fields: &Option<Arc<[u8]>>) {
+    if fields.is_none() {
+        let wanted_bytes = record_bytes(&arguments, 0);
+        if let Some(frame) = open_frame(frontend.id(), wanted_bytes, call.level.is_urgent()) {
+            // SAFETY: `open_frame` has reserved so many bytes, and nothing else touches the lane before `publish_frame`:
+            // writing runs no user code that could log itself.
+            let payload = unsafe { slice::from_raw_parts_mut(frame.payload.as_ptr(), wanted_bytes) };
+            let written = write_whole_record(payload, call.source(), &arguments, &[]);
+            return publish_frame(frame.lane, call, written.map_or(0, |written| written.used_bytes));
         }
     }
-    log_otherwise(frontend, call, arguments);
+    log_otherwise(frontend, call, arguments, fields);
 }
 
-/// Logs from this thread, with fields of the logger's own.
+/// A frame that is reserved in the lane used last, and not yet published. Two words, so that a function returns it in
+/// registers.
+struct OpenFrame {
+    lane: NonNull<ProducerLane>,
+    payload: NonNull<u8>,
+}
+
+/// The first half of a call: reserves `wanted_bytes`, if the lane used last is this container's and has space. The lane is
+/// then in use until [`publish_frame`].
 #[inline(never)]
-pub(super) fn log_with<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: A, fields: &[u8]) {
-    log_around(frontend, call, &arguments, fields);
+fn open_frame(container: u64, wanted_bytes: usize, is_urgent: bool) -> Option<OpenFrame> {
+    CURRENT.with(|current| {
+        let mut lane = current.begin_call(container)?;
+        // SAFETY: the lane is alive, since `CURRENT` is cleared before a lane is dropped, and nothing else uses it:
+        // `ThreadState` clears `CURRENT` before it does, and `open` runs no user code.
+        let payload = unsafe { lane.as_mut() }.open(wanted_bytes, is_urgent);
+        if payload.is_none() {
+            current.end_call(container);
+        }
+        Some(OpenFrame { lane, payload: payload? })
+    })
+}
+
+/// The second half of a call: publishes the frame that [`open_frame`] has reserved, of `used_bytes`. No bytes are an event that
+/// is too long, which is lost and counted.
+///
+/// Nothing lives on behind a call, so the function saves no register.
+#[inline(never)]
+fn publish_frame(lane: NonNull<ProducerLane>, call: LogCall, used_bytes: usize) {
+    // SAFETY: as in `open_frame`, from which the lane has been in use.
+    match unsafe { lane.as_ref() }.stamp_inline() {
+        Some(stamp) => publish_stamped(lane, call, used_bytes, stamp),
+        None => publish_by_a_clock_that_is_called(lane, call, used_bytes),
+    }
+}
+
+#[inline(never)]
+fn publish_by_a_clock_that_is_called(lane: NonNull<ProducerLane>, call: LogCall, used_bytes: usize) {
+    // SAFETY: as in `publish_frame`.
+    let stamp = unsafe { lane.as_ref() }.stamp();
+    publish_stamped(lane, call, used_bytes, stamp);
+}
+
+#[inline(always)]
+fn publish_stamped(mut lane: NonNull<ProducerLane>, call: LogCall, used_bytes: usize, stamp: u64) {
+    // SAFETY: as in `publish_frame`.
+    let lane_in_use = unsafe { lane.as_mut() };
+    let is_ring_due = lane_in_use.publish(call, used_bytes, stamp);
+    let container = lane_in_use.container();
+    CURRENT.with(|current| current.end_call(container));
+    if is_ring_due {
+        ring_doorbell(lane);
+    }
 }
 
 #[cold]
 #[inline(never)]
 fn ring_doorbell(lane: NonNull<ProducerLane>) {
-    // SAFETY: as in `log`, which is done with the lane.
+    // SAFETY: as in `publish_stamped`, which is done with the lane.
     let port = Arc::clone(unsafe { lane.as_ref() }.port());
     // The waker is user code: the lane may change from this call on.
     port.doorbell.ring();
 }
 
-/// Everything but the common case: the first call of a thread or after another container's, a scope, a full ring, a thread
-/// without a lane.
+/// Everything but the common case: the first call of a thread or after another container's, a scope, fields of the logger, a
+/// full ring, a thread without a lane.
 ///
 /// The arguments come by value, so that the common case need not have them in memory.
 #[cold]
 #[inline(never)]
-fn log_otherwise<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: A) {
-    log_around(frontend, call, &arguments, &[]);
+fn log_otherwise<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: A, fields: &Option<Arc<[u8]>>) {
+    log_around(frontend, call, &arguments, fields.as_deref().unwrap_or_default());
 }
 
 /// The slow path through [`ThreadState`]. `fields` are the logger's own: they come behind the thread's scope, as the fields
 /// of an inner scope do.
-fn log_around<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: &A, fields: &[u8]) {
+fn log_around(frontend: &Frontend, call: LogCall, arguments: &dyn ErasedArguments, fields: &[u8]) {
     if frontend.is_in_forked_child() {
         return frontend.refuse(LossReason::Forked);
     }
@@ -124,7 +175,7 @@ fn log_around<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: &A, f
 }
 
 /// For threads without a lane: the thread's data are gone, or in use, or the limit is reached.
-fn log_shared<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: &A, fields: &[u8]) {
+fn log_shared(frontend: &Frontend, call: LogCall, arguments: &dyn ErasedArguments, fields: &[u8]) {
     let mut scope = current_scope();
     dynamic::append_fields(&mut scope, fields, SCOPE_MAX_BYTES);
     frontend.log_shared(call, arguments, &scope);
@@ -136,7 +187,7 @@ impl ThreadState {
     }
 
     /// `false` if there is no lane to be had.
-    fn log<A: Arguments>(&mut self, frontend: &Frontend, call: LogCall, arguments: &A, fields: &[u8]) -> bool {
+    fn log(&mut self, frontend: &Frontend, call: LogCall, arguments: &dyn ErasedArguments, fields: &[u8]) -> bool {
         // Code that logs meanwhile (the allocator, a waker) finds neither this nor `THREAD`, and takes the shared lane.
         CURRENT.with(CurrentLane::clear);
         let Some(index) = self.lane_of(frontend) else { return false };

@@ -1,15 +1,21 @@
 //! The sanitizer checks every event that leaves its ring: it cuts and flags, and drops none.
 //!
-//! * A message longer than the limit is cut at a character's boundary, and the event marked as cut.
+//! * A message longer than the limit is cut at a character's boundary, and the event marked as cut. A message with placeholders is
+//!   filled anew for each reader, up to [`FILLED_MAX_BYTES`], and marked if it is longer.
 //! * A message that is empty is flagged by the tag `empty_message`.
 //! * A message with text that a browser might run is flagged by the tag `dangerous_content`, which names what was found:
 //!   `<script`, `javascript:` or `data:text/html`, in any case. Formatters escape what their format needs escaped; the flag
 //!   is for programs that show logs on a page.
 //!
-//! A literal message is looked at once for each call site.
+//! A literal message without placeholders is looked at once for each call site.
 
-use fapilog_plugin::event::{Batch, Event};
-use fapilog_record::{call_site::Descriptor, field_group::FieldGroup, text::bounded::front_bytes, value::ValueRef};
+use fapilog_plugin::event::{Batch, Event, FILLED_MAX_BYTES};
+use fapilog_record::{
+    call_site::{Descriptor, MessageTemplate},
+    field_group::FieldGroup,
+    text::bounded::front_bytes,
+    value::ValueRef,
+};
 use memchr::memchr2_iter;
 
 const EMPTY_TAG: &str = "empty_message";
@@ -69,7 +75,8 @@ impl Sanitizer {
     fn judge(&mut self, descriptor: &'static Descriptor) -> Verdict {
         let index = descriptor.id() as usize;
         let message = descriptor.site().message();
-        let is_clean = !message.is_empty()
+        let is_clean = descriptor.message_template().is_none()
+            && !message.is_empty()
             && message.chars().nth(self.message_max_chars).is_none()
             && danger_in(message.as_bytes()).is_none();
         let verdict = if is_clean { Verdict::Clean } else { Verdict::Look };
@@ -99,6 +106,9 @@ fn look_at(event: &mut Event<'_>, message_max_chars: usize) -> bool {
     if let Some(danger) = danger_in(bytes) {
         event.add_field(FieldGroup::Tags, DANGEROUS_TAG, ValueRef::Text(danger));
     }
+    if let Some(template) = event.descriptor().message_template() {
+        return mark_long(event, template);
+    }
     // No text has more characters than bytes.
     if bytes.len() <= message_max_chars {
         return false;
@@ -106,6 +116,17 @@ fn look_at(event: &mut Event<'_>, message_max_chars: usize) -> bool {
     let Some(cut) = cut(message, message_max_chars) else { return false };
     let was_whole = !event.is_cut();
     event.set_message(cut);
+    event.mark_field_cut(FieldGroup::Message, "");
+    was_whole
+}
+
+/// Marks an event whose message is too long when its placeholders are filled. The message is not set: it has to show what redactors
+/// make of the fields.
+fn mark_long(event: &mut Event<'_>, template: &MessageTemplate) -> bool {
+    if event.filled(template, "").len() <= FILLED_MAX_BYTES {
+        return false;
+    }
+    let was_whole = !event.is_cut();
     event.mark_field_cut(FieldGroup::Message, "");
     was_whole
 }

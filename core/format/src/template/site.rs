@@ -102,7 +102,8 @@ impl LineTemplate {
         }
         let is_single = |group| !matches!(group, FieldGroup::Message) && !FieldGroup::is_keyed(group);
         let mut fields = descriptor.fields().iter();
-        let is_partial = fields.any(|field| is_single(field.name.group) || draft.format.may_need_lines(field));
+        let is_partial = descriptor.message_template().is_some()
+            || fields.any(|field| is_single(field.name.group) || draft.format.may_need_lines(field));
         draft.finish(is_partial)
     }
 

@@ -8,15 +8,23 @@ mod parts;
 
 use bumpalo::Bump;
 use fapilog_record::{
-    call_site::Descriptor,
+    call_site::{Descriptor, MessagePart, MessageTemplate},
     field_group::FieldGroup,
     level::{Category, Level},
+    text::{bounded::front, plain::put_plain},
     timestamp::Timestamp,
     value::ValueRef,
 };
 
 pub use self::parts::{EventParts, RecordError};
 use crate::event::{EventId, FieldRef, ProducerInfo, Source};
+
+/// The text in the place of a field that a message names and that a plugin has removed.
+const MISSING: &str = "<missing>";
+
+/// The longest message that placeholders are filled to, in bytes; a longer one is cut. As long as a record is by default: a field
+/// that a message names twice stands in it twice.
+pub const FILLED_MAX_BYTES: usize = 64 * 1024;
 
 /// An event, viewed in place: it borrows the ring's bytes and the batch's arena.
 ///
@@ -162,17 +170,35 @@ impl<'batch> Event<'batch> {
         self.is_cut
     }
 
-    /// The message: text, or bytes in an unknown encoding.
+    /// The message: text, or bytes in an unknown encoding. A literal with placeholders is filled with the fields as they are now: one that
+    /// a redactor has replaced is replaced in the message, too.
     #[must_use]
     pub fn message(&self) -> ValueRef<'batch> {
         if let Some(changed) = self.added.iter().rev().find(|field| field.group == FieldGroup::Message) {
             return changed.value;
+        }
+        if let Some(template) = self.descriptor.message_template() {
+            return ValueRef::Text(front(self.filled(template, MISSING), FILLED_MAX_BYTES));
         }
         let fixed = self.descriptor.site().message();
         if !fixed.is_empty() {
             return ValueRef::Text(fixed);
         }
         self.single(FieldGroup::Message).unwrap_or(ValueRef::Text(""))
+    }
+
+    /// A message with placeholders, filled, with `missing` in the place of fields that a plugin has removed.
+    #[must_use]
+    pub fn filled(&self, template: &MessageTemplate, missing: &str) -> &'batch str {
+        let mut text = Vec::new();
+        for part in template.parts() {
+            let value = match *part {
+                MessagePart::Text(text) => ValueRef::Text(text),
+                MessagePart::Field(group, name) => self.field(group, name).unwrap_or(ValueRef::Text(missing)),
+            };
+            put_plain(&mut text, value);
+        }
+        self.arena.alloc_str(&String::from_utf8_lossy(&text))
     }
 
     /// The module that logged it, or the target that an event without a call site names.

@@ -111,7 +111,14 @@ impl TestBatches {
         self
     }
 
-    /// The call site's message.
+    /// Lives as long as the program.
+    fn call_site(&self, fields: &'static [FieldName]) -> &'static CallSite {
+        let site = CallSite::new(self.level, self.message, "stage", "staged.rs", 1, fields);
+        let has_placeholders = self.message.contains('{');
+        Box::leak(Box::new(if has_placeholders { site.with_placeholders() } else { site }))
+    }
+
+    /// The call site's message. With a brace in it, it has placeholders.
     pub fn message(mut self, message: &'static str) -> Self {
         self.message = message;
         self
@@ -194,10 +201,8 @@ impl TestBatches {
     /// A batch of one event for each number, which is its argument and, times the pace, its time.
     pub fn batch<R>(&self, numbers: &[u64], test: impl FnOnce(&mut Batch<'_>) -> R) -> R {
         let name = FieldName::new(FieldGroup::Context, self.argument);
-        // Call sites live as long as the program.
         let fields: &'static [FieldName] = Box::leak(Box::new([name]));
-        let site: &'static CallSite =
-            Box::leak(Box::new(CallSite::new(self.level, self.message, "stage", "staged.rs", 1, fields)));
+        let site = self.call_site(fields);
         let arena = Bump::new();
         let mut batch = Batch::new_in(&arena, numbers.len(), &self.internal);
         for (index, number) in numbers.iter().enumerate() {
@@ -226,8 +231,7 @@ impl TestBatches {
         const NAMES: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
         let fields = A::SHAPE.kinds().zip(NAMES).map(|(_, name)| FieldName::new(FieldGroup::Context, name));
         let fields: &'static [FieldName] = Box::leak(fields.collect());
-        let site: &'static CallSite =
-            Box::leak(Box::new(CallSite::new(self.level, self.message, "stage", "staged.rs", 1, fields)));
+        let site = self.call_site(fields);
         let tag = if fields.is_empty() { DYNAMIC_ID } else { site.descriptor_id::<A>() };
         let arena = Bump::new();
         let parts = EventParts {

@@ -39,6 +39,18 @@ impl CallSiteByLevel {
         }
     }
 
+    /// The same call sites, whose message is a [template](crate::call_site::MessageTemplate).
+    #[must_use]
+    #[allow(clippy::indexing_slicing, reason = "below the length, and when it is compiled")]
+    pub const fn with_placeholders(mut self) -> Self {
+        let mut level = 0;
+        while level < self.sites.len() {
+            self.sites[level].has_placeholders = true;
+            level += 1;
+        }
+        self
+    }
+
     /// The call site of this level. Where the level is a constant, so is the answer.
     #[inline(always)]
     pub const fn at(&'static self, level: Level) -> &'static CallSite {

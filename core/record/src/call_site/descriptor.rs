@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::{
     arguments::Shape,
-    call_site::{CallSite, FieldName},
+    call_site::{CallSite, FieldName, MessageTemplate},
     field_group::FieldGroup,
     head::Head,
     level::Level,
@@ -22,6 +22,7 @@ pub struct Descriptor {
     site: &'static CallSite,
     fields: Box<[DescribedField]>,
     has_own_severity: bool,
+    template: Option<MessageTemplate>,
     /// The one registered before it.
     pub(super) older: Option<&'static Descriptor>,
 }
@@ -49,7 +50,8 @@ impl Descriptor {
         let fields: Box<[DescribedField]> = fields.collect();
         let has_own_severity =
             fields.iter().any(|field| matches!(field.name.group, FieldGroup::Category | FieldGroup::Severity));
-        Self { id: DYNAMIC_ID, level: site.level, site, fields, has_own_severity, older: None }
+        let template = site.has_placeholders.then(|| MessageTemplate::new(site.message));
+        Self { id: DYNAMIC_ID, level: site.level, site, fields, has_own_severity, template, older: None }
     }
 
     /// The number in the process, from 1, without gaps. The number 0 stands for [events without a call
@@ -79,6 +81,13 @@ impl Descriptor {
     #[must_use]
     pub fn level(&self) -> Level {
         self.level
+    }
+
+    /// The template that its message is; `None` for a message without placeholders.
+    #[inline]
+    #[must_use]
+    pub fn message_template(&self) -> Option<&MessageTemplate> {
+        self.template.as_ref()
     }
 
     /// Its arguments, in the order of the call.
@@ -113,6 +122,7 @@ impl Descriptor {
             site: &SITE,
             fields: Box::default(),
             has_own_severity: false,
+            template: None,
             older: None,
         })
     }

@@ -2,6 +2,7 @@
 
 mod by_level;
 mod descriptor;
+mod message_template;
 mod registry;
 mod variant;
 
@@ -12,6 +13,7 @@ use std::{
 
 pub use self::by_level::CallSiteByLevel;
 pub use self::descriptor::{DYNAMIC_ID, DescribedField, Descriptor};
+pub use self::message_template::{MessagePart, MessageTemplate};
 pub use self::registry::{DescriptorCache, RegistryHeld, hold_registry};
 use crate::{
     arguments::{Arguments, Shape},
@@ -25,6 +27,8 @@ use crate::{
 /// Made by the macros, as a `static`.
 pub struct CallSite {
     level: Level,
+    /// Whether the message has placeholders.
+    has_placeholders: bool,
     message: &'static str,
     target: &'static str,
     file: &'static str,
@@ -65,7 +69,24 @@ impl CallSite {
         line: u32,
         fields: &'static [FieldName],
     ) -> Self {
-        Self { level, message, target, file, line, fields, first: SiteVariant::EMPTY, remembered: AtomicU64::new(0) }
+        Self {
+            level,
+            has_placeholders: false,
+            message,
+            target,
+            file,
+            line,
+            fields,
+            first: SiteVariant::EMPTY,
+            remembered: AtomicU64::new(0),
+        }
+    }
+
+    /// The same call site, whose message is a [template](MessageTemplate).
+    #[must_use]
+    pub const fn with_placeholders(mut self) -> Self {
+        self.has_placeholders = true;
+        self
     }
 
     /// The level of its events.
@@ -75,7 +96,7 @@ impl CallSite {
         self.level
     }
 
-    /// The message of its events, unless a field is.
+    /// The message of its events, unless a field is; of a [template](Descriptor::message_template), as it was written.
     #[must_use]
     pub const fn message(&self) -> &'static str {
         self.message

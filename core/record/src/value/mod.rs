@@ -22,7 +22,7 @@ pub use kind::Kind;
 pub use reference::{SequenceRef, ValueRef};
 pub use reference::{read, text};
 #[doc(hidden)]
-pub use rendered::{DebugText, Rendered, debug, display};
+pub use rendered::{DebugText, Rendered, debug, display, pretty_debug};
 pub use wire::{OptionWire, Wire};
 
 use crate::writer::SlotWriter;

@@ -73,6 +73,12 @@ pub fn debug<T: fmt::Debug + ?Sized>(value: &T) -> DebugText {
     DebugText(render(|out| write!(out, "{value:?}")))
 }
 
+/// Renders by `Debug`, over several lines.
+#[must_use]
+pub fn pretty_debug<T: fmt::Debug + ?Sized>(value: &T) -> DebugText {
+    DebugText(render(|out| write!(out, "{value:#?}")))
+}
+
 pub(super) fn render(text: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Rendered {
     let start = with_scratch(|scratch| {
         scratch.nesting += 1;

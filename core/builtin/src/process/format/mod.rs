@@ -51,9 +51,8 @@ pub struct Format {
 }
 
 impl Format {
-    /// Fills the placeholders that stand in messages: `info!(log, "order {order_id} filled", order_id)`. Only in those that
-    /// are literals of the program: a text that comes from elsewhere is not filled. A literal that is no template, as `"{}"`,
-    /// stays as it is.
+    /// Fills the placeholders of log calls, `info!(log, "order {order_id} filled", order_id)`, at this place of the pipeline. Without
+    /// this, they are filled when the message is written, from the fields as redactors have left them.
     #[must_use]
     pub fn in_messages() -> Self {
         Self {
@@ -124,7 +123,8 @@ fn literal<'a>(
 ) -> Option<&'a MessageTemplate> {
     let descriptor = event.descriptor();
     let template = literals.get_or_insert_with(descriptor, || {
-        MessageTemplate::parse(descriptor.site().message()).ok().filter(|template| !template.is_fixed())
+        let has_placeholders = descriptor.message_template().is_some();
+        has_placeholders.then(|| MessageTemplate::parse(descriptor.site().message()).ok()).flatten()
     });
     template.as_ref()
 }
@@ -195,8 +195,8 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_without_placeholders_and_one_that_is_no_template_stay() {
-        for literal in ["plain", "{{n}}", "{}", "{n"] {
+    fn a_literal_without_placeholders_stays() {
+        for literal in ["plain", "plain, too"] {
             assert_eq!(of_a_call_site(&mut Format::in_messages(), literal), literal);
         }
     }

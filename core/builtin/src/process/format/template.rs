@@ -98,11 +98,6 @@ impl MessageTemplate {
         Ok(Self { pieces })
     }
 
-    /// Whether it has no placeholder.
-    pub(super) fn is_fixed(&self) -> bool {
-        self.pieces.iter().all(|piece| matches!(piece, MessagePiece::Text(_)))
-    }
-
     /// Appends the text for an event, with `missing` for fields that it does not have.
     pub(super) fn render(&self, event: &Event<'_>, missing: &str, out: &mut Vec<u8>) {
         for piece in &self.pieces {

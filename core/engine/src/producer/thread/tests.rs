@@ -25,7 +25,7 @@ use crate::{
     port::{NewRing, ShardPort},
     producer::{
         Frontend, Limits, LogCall, Overflow, Scope,
-        thread::{CURRENT, log, log_with},
+        thread::{self, CURRENT},
     },
 };
 
@@ -82,11 +82,11 @@ fn scopes_in(ring: &mut NewRing) -> Vec<usize> {
 }
 
 fn event(frontend: &Frontend) {
-    log(frontend, LogCall::new(Level::Info, 0, 0), End);
+    thread::log(frontend, LogCall::new(Level::Info, 0, 0), End, &None);
 }
 
 fn urgent_event(frontend: &Frontend) {
-    log(frontend, LogCall::new(Level::Error, 0, 0), End);
+    thread::log(frontend, LogCall::new(Level::Error, 0, 0), End, &None);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn nested_scopes_are_of_the_calls_inside_them_alone() {
     assert_eq!(log.scopes(), [vec![], vec![bytes]]);
     drop(outer);
     event(&log.frontend);
-    log_with(&log.frontend, LogCall::new(Level::Info, 0, 0), End, scope.bytes());
+    thread::log(&log.frontend, LogCall::new(Level::Info, 0, 0), End, &Some(scope.bytes().into()));
     event(&log.frontend);
     assert_eq!(log.scopes(), [vec![], vec![0, bytes, 0]]);
     let _outer = scope.enter();
@@ -222,7 +222,7 @@ fn a_waker_that_logs_while_a_lane_is_in_use_takes_the_shared_lane() {
     event(&log.frontend);
     log.port.doorbell.register(&Waker::from(Arc::new(LogsAgain(Arc::clone(&log.frontend)))));
     assert!(log.port.doorbell.fall_asleep(Sleep::Timed));
-    log_with(&log.frontend, LogCall::new(Level::Error, 0, 0), End, fields.bytes());
+    thread::log(&log.frontend, LogCall::new(Level::Error, 0, 0), End, &Some(fields.bytes().into()));
     log.port.doorbell.deregister();
     assert_eq!(log.scopes(), [vec![0], vec![0, fields.bytes().len()]]);
 }
@@ -300,7 +300,7 @@ fn a_call_that_interrupts_another_of_its_thread_touches_no_ring_and_is_counted()
     assert!(lane.is_some());
     // As a signal handler does, to the same container and to another.
     event(&log.frontend);
-    log_with(&log.frontend, LogCall::new(Level::Info, 0, 0), End, &[]);
+    thread::log(&log.frontend, LogCall::new(Level::Info, 0, 0), End, &Some(Arc::default()));
     event(&other.frontend);
     CURRENT.with(|current| current.end_call(log.frontend.id()));
     event(&log.frontend);

@@ -1,0 +1,360 @@
+//! A piece of a call as a field.
+
+use proc_macro2::{Ident, Literal, Punct, Span, TokenStream, TokenTree};
+use quote::{quote, quote_spanned};
+
+use crate::{
+    error::CallError,
+    message::{PlaceholderStyle, text_of_literal},
+    segment::{Segment, is_punct, text_of},
+};
+
+/// A field of a call, or one of its options.
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) group: Group,
+    /// Empty for an option.
+    pub(crate) key: String,
+    pub(crate) sigil: Sigil,
+    pub(crate) value: TokenStream,
+    /// The span of the key.
+    pub(crate) span: Span,
+}
+
+/// The part of the event that a field goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    Context,
+    Tags,
+    Metrics,
+    Message,
+    Category,
+    Severity,
+    Target,
+    CorrelationId,
+    Task,
+}
+
+impl Group {
+    /// The group that stands in front of a key.
+    fn of_prefix(word: &str) -> Option<Self> {
+        Some(match word {
+            "context" => Self::Context,
+            "tags" => Self::Tags,
+            "metrics" => Self::Metrics,
+            _ => return None,
+        })
+    }
+
+    /// The option that stands in front of a colon.
+    fn of_option(word: &str) -> Option<Self> {
+        Some(match word {
+            "category" => Self::Category,
+            "severity" => Self::Severity,
+            "target" => Self::Target,
+            "correlation_id" => Self::CorrelationId,
+            "task" => Self::Task,
+            _ => return None,
+        })
+    }
+
+    fn is_option(self) -> bool {
+        !matches!(self, Self::Context | Self::Tags | Self::Metrics | Self::Message)
+    }
+
+    /// The variant of `FieldGroup`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Context => "Context",
+            Self::Tags => "Tags",
+            Self::Metrics => "Metrics",
+            Self::Message => "Message",
+            Self::Category => "Category",
+            Self::Severity => "Severity",
+            Self::Target => "Target",
+            Self::CorrelationId => "CorrelationId",
+            Self::Task => "Task",
+        }
+    }
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Tags => "tags.",
+            Self::Metrics => "metrics.",
+            _ => "",
+        }
+    }
+}
+
+/// What stands in front of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sigil {
+    /// Nothing: the value as it is.
+    None,
+    /// `%`: by `Display`.
+    Display,
+    /// `?`: by `Debug`.
+    Debug,
+    /// `#?`: by `Debug`, over several lines.
+    PrettyDebug,
+    /// `#`: an error with its sources.
+    Error,
+}
+
+impl From<PlaceholderStyle> for Sigil {
+    fn from(style: PlaceholderStyle) -> Self {
+        match style {
+            PlaceholderStyle::Value => Self::None,
+            PlaceholderStyle::Debug => Self::Debug,
+            PlaceholderStyle::PrettyDebug => Self::PrettyDebug,
+        }
+    }
+}
+
+impl Sigil {
+    /// The sigil in front of these tokens, and what is behind it.
+    pub(crate) fn strip(tokens: &[TokenTree]) -> (Self, &[TokenTree]) {
+        match tokens {
+            [first, second, tail @ ..] if is_punct(first, '#') && is_punct(second, '?') => (Self::PrettyDebug, tail),
+            [first, tail @ ..] if is_punct(first, '#') => (Self::Error, tail),
+            [first, tail @ ..] if is_punct(first, '%') => (Self::Display, tail),
+            [first, tail @ ..] if is_punct(first, '?') => (Self::Debug, tail),
+            _ => (Self::None, tokens),
+        }
+    }
+
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Display => "%",
+            Self::Debug => "?",
+            Self::PrettyDebug => "#?",
+            Self::Error => "#",
+        }
+    }
+
+    /// The function that renders a value before it is logged.
+    fn function(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Display => Some("display"),
+            Self::Debug => Some("debug"),
+            Self::PrettyDebug => Some("pretty_debug"),
+            Self::Error => Some("error_chain"),
+        }
+    }
+}
+
+impl Field {
+    /// Reads `key = value`, `key`, `%key`, `tags.key = value`, `"key" = value`, `option: value` and the like.
+    pub(crate) fn parse(segment: &Segment) -> Result<Self, CallError> {
+        let (sigil, behind_sigil) = Sigil::strip(segment.tokens());
+        if sigil != Sigil::None {
+            return Self::lone_with_sigil(segment, sigil, behind_sigil);
+        }
+        match segment.tokens() {
+            [TokenTree::Ident(name)] => Ok(Self::lone(name, Sigil::None)),
+            [TokenTree::Ident(option), colon, value @ ..]
+                if is_punct(colon, ':') && !value.first().is_some_and(|second| is_punct(second, ':')) =>
+            {
+                Self::option(option, value)
+            }
+            [TokenTree::Ident(key), TokenTree::Punct(sign), value @ ..] if is_assignment(sign, value) => {
+                Self::with_value(Group::Context, key_of(key), key.span(), value)
+            }
+            [TokenTree::Ident(group), dot, ..] if is_punct(dot, '.') => Self::dotted(segment, group),
+            [TokenTree::Literal(key), TokenTree::Punct(sign), value @ ..] if is_assignment(sign, value) => {
+                Self::with_value(Group::Context, literal_key(key)?, key.span(), value)
+            }
+            [TokenTree::Literal(key), ..] => Err(CallError::new(
+                key.span(),
+                format!(
+                    "expected `= value` behind the key: `{key} = ...`. Fields stand behind the message, which is one literal"
+                ),
+            )),
+            _ => Err(CallError::new(segment.span(), no_field(&segment.text()))),
+        }
+    }
+
+    fn lone(name: &Ident, sigil: Sigil) -> Self {
+        let key = key_of(name);
+        Self { group: Group::Context, key, sigil, value: quote!(#name), span: name.span() }
+    }
+
+    /// The field of a variable that a placeholder takes.
+    pub(crate) fn captured(variable: &Ident, sigil: Sigil) -> Self {
+        Self::lone(variable, sigil)
+    }
+
+    fn lone_with_sigil(segment: &Segment, sigil: Sigil, behind: &[TokenTree]) -> Result<Self, CallError> {
+        let written = sigil.text();
+        match behind {
+            [TokenTree::Ident(name)] => Ok(Self::lone(name, sigil)),
+            [TokenTree::Ident(name), TokenTree::Punct(sign), value @ ..] if is_assignment(sign, value) => {
+                Err(CallError::new(
+                    segment.span(),
+                    format!(
+                        "the `{written}` stands in front of the value: write `{name} = {written}{}`",
+                        text_of(value)
+                    ),
+                ))
+            }
+            [] => Err(CallError::new(segment.span(), format!("expected a variable behind `{written}`"))),
+            _ => Err(CallError::new(
+                segment.span(),
+                format!("a value that is no variable needs a key: write `key = {written}{}`", text_of(behind)),
+            )),
+        }
+    }
+
+    fn option(option: &Ident, value: &[TokenTree]) -> Result<Self, CallError> {
+        let word = option.to_string();
+        let Some(group) = Group::of_option(&word) else {
+            return Err(CallError::new(
+                option.span(),
+                format!(
+                    "`{word}:` is no option, which are `category:`, `severity:` and `target:`. A field is written `{word} = {}`",
+                    text_of(value)
+                ),
+            ));
+        };
+        let field = Self::with_value(group, String::new(), option.span(), value)?;
+        if field.sigil != Sigil::None {
+            let sigil = field.sigil.text();
+            return Err(CallError::new(option.span(), format!("`{word}:` takes a value as it is, without `{sigil}`")));
+        }
+        if group == Group::Severity {
+            check_severity(value)?;
+        }
+        Ok(field)
+    }
+
+    /// `tags.key`, with a value or without.
+    fn dotted(segment: &Segment, prefix: &Ident) -> Result<Self, CallError> {
+        let word = prefix.to_string();
+        let tokens = segment.tokens();
+        let Some(group) = Group::of_prefix(&word) else {
+            let key_end = tokens.iter().position(|token| is_punct(token, '=')).unwrap_or(tokens.len());
+            let key = text_of(tokens.get(..key_end).unwrap_or_default()).replace(' ', "");
+            let value = text_of(tokens.get(key_end + 1..).unwrap_or_default());
+            let value = if value.is_empty() { key.clone() } else { value };
+            return Err(CallError::new(
+                prefix.span(),
+                format!(
+                    "`{key}` is no key: write `\"{key}\" = {value}`. In front of the dot stands a part of the event: `tags`, \
+                     `metrics` or `context`"
+                ),
+            ));
+        };
+        match tokens.get(2..).unwrap_or_default() {
+            [TokenTree::Ident(name)] => Ok(Self { group, ..Self::lone(name, Sigil::None) }),
+            [TokenTree::Ident(key), TokenTree::Punct(sign), value @ ..] if is_assignment(sign, value) => {
+                Self::with_value(group, key_of(key), key.span(), value)
+            }
+            [TokenTree::Literal(key), TokenTree::Punct(sign), value @ ..] if is_assignment(sign, value) => {
+                Self::with_value(group, literal_key(key)?, key.span(), value)
+            }
+            [TokenTree::Ident(first), dot, ..] if is_punct(dot, '.') => Err(CallError::new(
+                first.span(),
+                format!("a key with a dot is written as text: `{word}.\"{first}...\" = value`"),
+            )),
+            _ => Err(CallError::new(segment.span(), no_field(&segment.text()))),
+        }
+    }
+
+    fn with_value(group: Group, key: String, span: Span, value: &[TokenTree]) -> Result<Self, CallError> {
+        let (sigil, value) = Sigil::strip(value);
+        if value.is_empty() {
+            let (prefix, sign) = (group.prefix(), if group.is_option() { ':' } else { '=' });
+            return Err(CallError::new(
+                span,
+                format!("expected a value behind `{prefix}{key}{} {sign}`", option_word(group)),
+            ));
+        }
+        Ok(Self { group, key, sigil, value: value.iter().cloned().collect(), span })
+    }
+
+    /// The key with its group, as a message's placeholder names it.
+    pub(crate) fn path(&self) -> String {
+        format!("{}{}", self.group.prefix(), self.key)
+    }
+
+    /// A reference to the value as it is logged.
+    pub(crate) fn reference(&self, krate: &TokenStream) -> TokenStream {
+        let value = in_parentheses(&self.value);
+        match (self.group, self.sigil.function()) {
+            (Group::Category, _) => quote!(&#krate::__private::category_number(#value)),
+            (Group::Severity, _) => quote!(&#krate::__private::severity_number(#value)),
+            (_, Some(function)) => {
+                let function = Ident::new(function, self.span);
+                quote_spanned!(self.span => &#krate::__private::#function(&#value))
+            }
+            (_, None) => quote!(&#value),
+        }
+    }
+
+    /// The group as an identifier of the expansion.
+    pub(crate) fn group_ident(&self) -> Ident {
+        Ident::new(self.group.name(), Span::mixed_site())
+    }
+}
+
+/// A value as the operand of `&`: an operator in it binds less. Another macro's `$value:expr` is a group without brackets.
+pub(crate) fn in_parentheses(value: &TokenStream) -> TokenStream {
+    let mut tokens = value.clone().into_iter();
+    match (tokens.next(), tokens.next()) {
+        (Some(TokenTree::Ident(_) | TokenTree::Literal(_)), None) => value.clone(),
+        _ => quote!((#value)),
+    }
+}
+
+fn option_word(group: Group) -> String {
+    if group.is_option() { group.name().to_lowercase() } else { String::new() }
+}
+
+/// Checks that no two fields have one key.
+pub(crate) fn check_keys(fields: &[Field]) -> Result<(), CallError> {
+    for (index, field) in fields.iter().enumerate() {
+        let is_same = |other: &Field| other.group == field.group && other.key == field.key;
+        if fields.iter().take(index).any(is_same) {
+            let path = if field.group.is_option() { option_word(field.group) } else { field.path() };
+            return Err(CallError::new(field.span, format!("`{path}` is given twice")));
+        }
+    }
+    Ok(())
+}
+
+/// A single `=`, and not the first half of `==` or `=>`.
+fn is_assignment(sign: &Punct, behind: &[TokenTree]) -> bool {
+    let is_double = behind.first().is_some_and(|next| is_punct(next, '=') || is_punct(next, '>'));
+    sign.as_char() == '=' && !(is_double && sign.spacing() == proc_macro2::Spacing::Joint)
+}
+
+/// `r#type` is the key `type`.
+fn key_of(name: &Ident) -> String {
+    let name = name.to_string();
+    name.strip_prefix("r#").map(str::to_owned).unwrap_or(name)
+}
+
+fn literal_key(key: &Literal) -> Result<String, CallError> {
+    text_of_literal(key).ok_or_else(|| {
+        CallError::new(key.span(), format!("a key is a name or text, found `{key}`: write `\"{key}\" = value`"))
+    })
+}
+
+/// A severity that is known when the program is compiled.
+fn check_severity(value: &[TokenTree]) -> Result<(), CallError> {
+    if let [TokenTree::Literal(literal)] = value
+        && let Ok(number) = syn::parse_str::<syn::LitInt>(&literal.to_string())
+        && !number.base10_parse::<u64>().is_ok_and(|number| (1..=10).contains(&number))
+    {
+        return Err(CallError::new(literal.span(), format!("a severity is a number from 1 to 10, found `{literal}`")));
+    }
+    Ok(())
+}
+
+fn no_field(text: &str) -> String {
+    format!(
+        "expected a field, found `{text}`: write `key = value`, `tags.key = value`, `metrics.key = value`, or a variable alone"
+    )
+}

@@ -1,0 +1,38 @@
+//! The parser of fapilog's macros: `info!`, `event!`, `scope!` and the others hand their tokens on to it.
+//!
+//! It turns a call into one flat form, `__fapilog_log!` or `__fapilog_scope!`, which the facade expands to a static call site and
+//! one function call. It knows no types and looks at no value: an expression goes through as it came.
+//!
+//! | module | content |
+//! |---|---|
+//! | [`segment`] | a call cut into the pieces between its commas |
+//! | [`field`] | a piece as a field: key, group, sigil, value |
+//! | [`message`] | a literal message and its placeholders |
+//! | [`log_call`], [`scope`] | the whole of a call, and its expansion |
+//! | [`error`] | errors, each at the tokens that it is about |
+
+mod error;
+mod field;
+mod log_call;
+mod message;
+mod scope;
+mod segment;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
+mod tests;
+
+use proc_macro::TokenStream;
+
+/// `log_call!([$crate] [level] tokens of the call)`.
+#[doc(hidden)]
+#[proc_macro]
+pub fn log_call(tokens: TokenStream) -> TokenStream {
+    log_call::expand(tokens.into()).into()
+}
+
+/// `scope!([$crate] tokens of the call)`.
+#[doc(hidden)]
+#[proc_macro]
+pub fn scope(tokens: TokenStream) -> TokenStream {
+    scope::expand(tokens.into()).into()
+}

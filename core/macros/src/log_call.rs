@@ -1,0 +1,253 @@
+//! A log call: `info!(log, "message", key = value)`, with a logger or without.
+
+use proc_macro2::{Group as TokenGroup, Ident, Literal, Span, TokenStream, TokenTree};
+use quote::quote;
+
+use crate::{
+    error::CallError,
+    field::{Field, Group, Sigil, check_keys, in_parentheses},
+    message::{Message, Placeholder, PlaceholderStyle, text_of_literal},
+    segment::{Segment, is_punct, split, text_of},
+};
+
+/// Expands `[$crate] [level] tokens of the call`.
+pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
+    let mut tokens = tokens.into_iter();
+    let (Some(TokenTree::Group(krate)), Some(TokenTree::Group(level))) = (tokens.next(), tokens.next()) else {
+        return CallError::new(Span::call_site(), "this macro is for the macros of fapilog").into_tokens();
+    };
+    match LogCall::parse(tokens.collect()) {
+        Ok(call) => call.expansion(&krate.stream(), &level),
+        Err(error) => error.into_tokens(),
+    }
+}
+
+/// A call taken apart.
+#[derive(Debug)]
+pub(crate) struct LogCall {
+    logger: TokenStream,
+    /// Empty where a field is the message.
+    message: Literal,
+    is_template: bool,
+    target: Target,
+    fields: Vec<Field>,
+}
+
+/// The target of a call.
+#[derive(Debug)]
+enum Target {
+    /// The module that the call is in.
+    Module,
+    /// Known when the program is compiled.
+    Fixed(Literal),
+    /// Known at run time.
+    Dynamic(TokenStream),
+}
+
+impl LogCall {
+    pub(crate) fn parse(tokens: TokenStream) -> Result<Self, CallError> {
+        let segments = split(tokens)?;
+        let (logger, tail) = logger(&segments)?;
+        let Some((message, tail)) = tail.split_first() else {
+            let logger = text_of(segments.first().map(Segment::tokens).unwrap_or_default());
+            return Err(CallError::new(
+                segments.first().map_or_else(Span::call_site, Segment::span),
+                format!(
+                    "expected a message behind the logger: `{logger}, \"ready\"`. Without a logger, a message is a literal"
+                ),
+            ));
+        };
+        check_order(message)?;
+        let mut fields = tail.iter().map(Field::parse).collect::<Result<Vec<_>, _>>()?;
+        check_keys(&fields)?;
+        let target = take_target(&mut fields)?;
+        let (message, is_template) = match message_of(message)? {
+            MessagePart::Literal(Message::Fixed(literal)) => (literal, false),
+            MessagePart::Literal(Message::Template(literal, placeholders)) => {
+                for placeholder in placeholders {
+                    capture(&mut fields, &placeholder, literal.span())?;
+                }
+                (literal, true)
+            }
+            MessagePart::Field(field) => {
+                fields.insert(0, field);
+                (Literal::string(""), false)
+            }
+        };
+        Ok(Self { logger, message, is_template, target, fields })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    #[cfg(test)]
+    pub(crate) fn message(&self) -> &Literal {
+        &self.message
+    }
+
+    fn expansion(&self, krate: &TokenStream, level: &TokenGroup) -> TokenStream {
+        let Self { logger, message, .. } = self;
+        let template = self.is_template.then(|| Ident::new("with_placeholders", Span::mixed_site()));
+        let names = self.fields.iter().map(|field| {
+            let (group, key) = (field.group_ident(), Literal::string(&field.key));
+            quote!((#group #key))
+        });
+        let arguments = self.fields.iter().rev().fold(quote!(#krate::__private::End), |tail, field| {
+            let reference = field.reference(krate);
+            quote!((#krate::__private::Arg(#reference), #tail))
+        });
+        let log = |target: TokenStream, names: TokenStream, arguments: TokenStream| {
+            quote! {
+                #krate::__fapilog_log! { #level [#logger] [#target] #message [#template] [#names] (#arguments) }
+            }
+        };
+        match &self.target {
+            Target::Module => log(quote!(), quote!(#(#names)*), arguments),
+            Target::Fixed(literal) => log(quote!(#literal), quote!(#(#names)*), arguments),
+            Target::Dynamic(target) => {
+                // Evaluated once: it decides whether the event is wanted, and it is logged.
+                let variable = Ident::new("target", Span::mixed_site());
+                let target = in_parentheses(target);
+                let names = quote!((Target "") #(#names)*);
+                let arguments = quote!((#krate::__private::Arg(#variable), #arguments));
+                let call = log(quote!(dynamic #variable), names, arguments);
+                quote! {{
+                    let #variable: &::core::primitive::str = ::core::convert::AsRef::as_ref(&#target);
+                    #call
+                }}
+            }
+        }
+    }
+}
+
+/// The logger in front, if there is one, and the segments behind it.
+fn logger(segments: &[Segment]) -> Result<(TokenStream, &[Segment]), CallError> {
+    let Some((first, tail)) = segments.split_first() else {
+        return Err(CallError::new(
+            Span::call_site(),
+            "expected a message: `\"ready\", key = value`, or behind a logger: `log, \"ready\", key = value`",
+        ));
+    };
+    let is_message = matches!(first.tokens(), [TokenTree::Literal(_)]) || Sigil::strip(first.tokens()).0 != Sigil::None;
+    if is_message {
+        return Ok((TokenStream::new(), segments));
+    }
+    check_order(first)?;
+    Ok((first.stream(), tail))
+}
+
+/// Whether a field stands where the message has to.
+fn check_order(segment: &Segment) -> Result<(), CallError> {
+    let tokens = segment.tokens();
+    let (key, tail) = match tokens {
+        [TokenTree::Ident(group), dot, key, tail @ ..] if is_group(group) && is_punct(dot, '.') => (key, tail),
+        [key, tail @ ..] => (key, tail),
+        [] => return Ok(()),
+    };
+    let is_doubled = |next: &TokenTree| is_punct(next, '=') || is_punct(next, ':');
+    let is_field = matches!(key, TokenTree::Ident(_) | TokenTree::Literal(_))
+        && tail.first().is_some_and(|sign| is_punct(sign, '=') || is_punct(sign, ':'))
+        && !tail.get(1).is_some_and(is_doubled);
+    if !is_field {
+        return Ok(());
+    }
+    let field = segment.text();
+    Err(CallError::new(
+        segment.span(),
+        format!("the message stands in front of the fields: `\"message\", {field}`, or `log, \"message\", {field}`"),
+    ))
+}
+
+fn is_group(word: &Ident) -> bool {
+    ["tags", "metrics", "context"].iter().any(|group| word == group)
+}
+
+enum MessagePart {
+    Literal(Message),
+    /// A value that is known at run time.
+    Field(Field),
+}
+
+fn message_of(segment: &Segment) -> Result<MessagePart, CallError> {
+    if let [TokenTree::Literal(literal)] = segment.tokens() {
+        let Some(text) = text_of_literal(literal) else {
+            return Err(CallError::new(
+                literal.span(),
+                format!("a message is text, found `{literal}`: a value is a field, `\"message\", key = {literal}`"),
+            ));
+        };
+        return Message::parse(literal.clone(), &text).map(MessagePart::Literal);
+    }
+    let (sigil, value) = Sigil::strip(segment.tokens());
+    if sigil == Sigil::Error {
+        let error = text_of(value);
+        return Err(CallError::new(
+            segment.span(),
+            format!("an error is a field and no message: `\"message\", error = #{error}`"),
+        ));
+    }
+    if value.is_empty() {
+        return Err(CallError::new(segment.span(), format!("expected a value behind `{}`", sigil.text())));
+    }
+    let value = value.iter().cloned().collect();
+    Ok(MessagePart::Field(Field { group: Group::Message, key: String::new(), sigil, value, span: segment.span() }))
+}
+
+/// Takes the option `target:` out of the fields, and refuses the options of scopes.
+fn take_target(fields: &mut Vec<Field>) -> Result<Target, CallError> {
+    if let Some(field) = fields.iter().find(|field| matches!(field.group, Group::CorrelationId | Group::Task)) {
+        let option = if field.group == Group::Task { "task" } else { "correlation_id" };
+        return Err(CallError::new(
+            field.span,
+            format!("`{option}:` is an option of `scope!` and `child!`: a log call has what its scope binds"),
+        ));
+    }
+    let Some(index) = fields.iter().position(|field| field.group == Group::Target) else { return Ok(Target::Module) };
+    let target = fields.remove(index);
+    let mut tokens = target.value.clone().into_iter();
+    let (Some(TokenTree::Literal(literal)), None) = (tokens.next(), tokens.next()) else {
+        return Ok(Target::Dynamic(target.value));
+    };
+    match text_of_literal(&literal) {
+        Some(text) if text.is_empty() => Err(CallError::new(literal.span(), "a target is not empty")),
+        Some(_) => Ok(Target::Fixed(literal)),
+        None => Err(CallError::new(literal.span(), format!("a target is text, found `{literal}`"))),
+    }
+}
+
+/// Finds the field that a placeholder names, or takes the variable of that name as one. With its group, it may name a field that is not the
+/// call's own.
+fn capture(fields: &mut Vec<Field>, placeholder: &Placeholder, span: Span) -> Result<(), CallError> {
+    let name = &placeholder.name;
+    if fields
+        .iter()
+        .any(|field| field.path() == *name && matches!(field.group, Group::Context | Group::Tags | Group::Metrics))
+    {
+        if placeholder.style != PlaceholderStyle::Value {
+            return Err(CallError::new(
+                span,
+                format!(
+                    "`{name}` is a field of the call, whose form is chosen there: write `{{{name}}}` in the message"
+                ),
+            ));
+        }
+        return Ok(());
+    }
+    if ["context.", "tags.", "metrics."].iter().any(|group| name.starts_with(group)) {
+        // A field of a scope, or one that an enricher adds.
+        return Ok(());
+    }
+    let Some(variable) = placeholder.variable(span) else {
+        return Err(CallError::new(
+            span,
+            format!(
+                "`{{{name}}}` in the message names neither a field of the call nor a variable: add `{name} = value`"
+            ),
+        ));
+    };
+    // The same variable may stand in a message twice.
+    fields.push(Field::captured(&variable, placeholder.style.into()));
+    Ok(())
+}

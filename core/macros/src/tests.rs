@@ -1,0 +1,181 @@
+//! Every mistake has an error of its own, and every form is read as it is meant.
+
+use std::str::FromStr;
+
+use proc_macro2::TokenStream;
+
+use crate::{log_call::LogCall, scope, segment::split};
+
+fn tokens(text: &str) -> TokenStream {
+    TokenStream::from_str(text).unwrap()
+}
+
+/// The error of a call.
+fn error(call: &str) -> String {
+    match LogCall::parse(tokens(call)) {
+        Ok(call) => panic!("no error: {call:?}"),
+        Err(error) => error.message().to_owned(),
+    }
+}
+
+fn scope_error(fields: &str) -> String {
+    scope::parse(tokens(fields)).err().map(|error| error.message().to_owned()).unwrap_or_default()
+}
+
+/// The fields of a call, as `group key sigil value`, without spaces in the value.
+fn fields(call: &str) -> Vec<String> {
+    let call = LogCall::parse(tokens(call)).unwrap_or_else(|error| panic!("{call}: {}", error.message()));
+    let text = |field: &crate::field::Field| {
+        let value = field.value.to_string().replace(' ', "");
+        format!("{} {} {}{value}", field.group.name(), field.key, field.sigil.text())
+    };
+    call.fields().iter().map(text).collect()
+}
+
+#[test]
+fn keys_and_sigils_are_read_in_all_their_forms() {
+    let call = r##"log, "m", a = 1, b, %c, ?d, #e, #?f, "g.h" = %x, tags.i = "j", metrics.k, context.l = ?y, tags."m.n" = #?z, r#type"##;
+    assert_eq!(
+        fields(call),
+        [
+            "Context a 1",
+            "Context b b",
+            "Context c %c",
+            "Context d ?d",
+            "Context e #e",
+            "Context f #?f",
+            "Context g.h %x",
+            r#"Tags i "j""#,
+            "Metrics k k",
+            "Context l ?y",
+            "Tags m.n #?z",
+            "Context type r#type",
+        ]
+    );
+}
+
+#[test]
+fn options_stand_among_the_fields() {
+    assert_eq!(
+        fields(r#""m", category: Category::Audit, a = 1, severity: 6, target: "x", "#),
+        ["Category  Category::Audit", "Context a 1", "Severity  6"]
+    );
+    assert_eq!(fields(r#""m", target: name"#), [""; 0]);
+}
+
+#[test]
+fn a_message_may_be_any_value() {
+    assert_eq!(fields("log, text"), ["Message  text"]);
+    assert_eq!(fields("log, %text, a = 1"), ["Message  %text", "Context a 1"]);
+    assert_eq!(fields("log, format!(\"{}\", 1)"), ["Message  format!(\"{}\",1)"]);
+    assert_eq!(fields("%text"), ["Message  %text"]);
+    assert_eq!(fields("log, a == b"), ["Message  a==b"]);
+    assert_eq!(fields("log, Kind::Text"), ["Message  Kind::Text"]);
+}
+
+#[test]
+fn placeholders_take_fields_and_variables() {
+    assert_eq!(fields(r#""order {order_id} of {tags.region}", order_id = 7, tags.region = "eu""#).len(), 2);
+    assert_eq!(fields(r#""order of {tags.region}, a field of the scope""#), [""; 0]);
+    assert_eq!(
+        fields(r#""{x} {y:?} {z:#?} {x} \u{e9}{{", a = 1"#),
+        ["Context a 1", "Context x x", "Context y ?y", "Context z #?z"]
+    );
+}
+
+#[test]
+fn commas_of_generic_arguments_are_no_ends() {
+    for (call, values) in [
+        ("\"m\", a = f::<A, B>(1), b = 2", ["f::<A,B>(1)", "2"]),
+        ("\"m\", a = <A as T<B, C>>::f(), b = 2", ["<AasT<B,C>>::f()", "2"]),
+        ("\"m\", a = x as M<A, B>, b = 2", ["xasM<A,B>", "2"]),
+        ("\"m\", a = M::<A, fn(B) -> C>::new(), b = 2", ["M::<A,fn(B)->C>::new()", "2"]),
+        ("\"m\", a = x < y, b = z > 2", ["x<y", "z>2"]),
+        ("\"m\", a = 1 << x, b = y? < 2", ["1<<x", "y?<2"]),
+        ("\"m\", a = x as u32, b = y < z", ["xasu32", "y<z"]),
+    ] {
+        let found = fields(call);
+        let found: Vec<&str> = found.iter().filter_map(|field| field.split(' ').next_back()).collect();
+        assert_eq!(found, values, "{call}");
+    }
+}
+
+#[test]
+fn a_comma_at_the_end_is_allowed_and_two_are_not() {
+    assert_eq!(split(tokens("a, b,")).unwrap().len(), 2);
+    assert!(split(tokens("a, , b")).is_err());
+    assert!(split(tokens(", b")).is_err());
+}
+
+#[test]
+fn each_mistake_in_a_call_is_named() {
+    for (call, part) in [
+        ("", "expected a message: `\"ready\", key = value`"),
+        ("log", "expected a message behind the logger: `log, \"ready\"`"),
+        ("id = 7, \"m\"", "the message stands in front of the fields: `\"message\", id = 7`"),
+        ("log, id = 7, \"m\"", "`log, \"message\", id = 7`"),
+        ("log, tags.id = 7, \"m\"", "the message stands in front of the fields"),
+        ("target: \"x\", \"m\"", "the message stands in front of the fields"),
+        ("%user, \"m\"", "expected `= value` behind the key: `\"m\" = ...`"),
+        ("log, user, \"m\"", "Fields stand behind the message, which is one literal"),
+        ("42", "a message is text, found `42`"),
+        ("log, 'x'", "a message is text, found `'x'`"),
+        ("log, #err", "an error is a field and no message: `\"message\", error = #err`"),
+        ("log, %", "expected a value behind `%`"),
+        ("\"m\", user.id = 3", "`user.id` is no key: write `\"user.id\" = 3`"),
+        ("\"m\", user.id", "`user.id` is no key: write `\"user.id\" = user.id`"),
+        ("\"m\", tags.a.b = 3", "a key with a dot is written as text: `tags.\"a...\" = value`"),
+        ("\"m\", parent: span", "`parent:` is no option, which are `category:`, `severity:` and `target:`"),
+        ("\"m\", severity: %x", "`severity:` takes a value as it is, without `%`"),
+        ("\"m\", severity: 0", "a severity is a number from 1 to 10, found `0`"),
+        ("\"m\", severity: 11", "a severity is a number from 1 to 10, found `11`"),
+        ("\"m\", target: 7", "a target is text, found `7`"),
+        ("\"m\", target: \"\"", "a target is not empty"),
+        ("\"m\", correlation_id: id", "`correlation_id:` is an option of `scope!` and `child!`"),
+        ("\"m\", key = 1, key = 2", "`key` is given twice"),
+        ("\"m\", tags.a, tags.a = 2", "`tags.a` is given twice"),
+        ("\"m\", r#type, \"type\" = 2", "`type` is given twice"),
+        ("\"m\", severity: 3, severity: 4", "`severity` is given twice"),
+        ("\"m\", key =", "expected a value behind `key =`"),
+        ("\"m\", key = %", "expected a value behind `key =`"),
+        ("\"m\", severity:", "expected a value behind `severity :`"),
+        ("\"m\", \"a.b\"", "expected `= value` behind the key: `\"a.b\" = ...`"),
+        ("\"m\", 7 = 8", "a key is a name or text, found `7`"),
+        ("\"m\", %self.x", "a value that is no variable needs a key: write `key = %self . x`"),
+        ("\"m\", %key = x", "the `%` stands in front of the value: write `key = %x`"),
+        ("\"m\", &x", "expected a field, found `& x`"),
+        ("\"m\", x + y", "expected a field, found `x + y`"),
+        ("\"order {}\", x", "`{}` in a message names no field"),
+        ("\"order {0}\", x", "`{0}` in a message is a number and no field"),
+        ("\"took {x:>8}\"", "`{x:>8}` in a message has a format"),
+        ("\"took {x\"", "a `{` in a message is not closed"),
+        ("\"took x}\"", "a `}` in a message closes nothing"),
+        ("\"took { x }\"", "is no name"),
+        ("\"took {self.x}\"", "`{self.x}` in the message names neither a field of the call nor a variable"),
+        ("\"took {x:?}\", x = 1", "`x` is a field of the call, whose form is chosen there"),
+        ("\"m\", , x", "there is nothing in front of this comma"),
+    ] {
+        let error = error(call);
+        assert!(error.contains(part), "{call}: {error}");
+    }
+}
+
+#[test]
+fn each_mistake_in_a_scope_is_named() {
+    for (fields, part) in [
+        ("", "expected fields"),
+        ("severity: 3", "`severity:` is an option of a log call; those of a scope are `correlation_id:` and `task:`"),
+        ("a, a", "`a` is given twice"),
+        ("\"m\"", "expected `= value` behind the key"),
+    ] {
+        let error = scope_error(fields);
+        assert!(error.contains(part), "{fields}: {error}");
+    }
+    assert_eq!(scope_error("correlation_id: id, task: \"x\", order_id, %address, tags.region = \"eu\""), "");
+}
+
+#[test]
+fn doubled_braces_are_single_ones_in_a_message_without_placeholders() {
+    let call = LogCall::parse(tokens(r#""use {{x}}""#)).unwrap();
+    assert_eq!(call.message().to_string(), r#""use {x}""#);
+}
