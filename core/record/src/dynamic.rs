@@ -12,7 +12,7 @@
 //! | | value: as in [`Kind`](crate::value::Kind), but text and bytes as length (4) and bytes, a sequence as count (4) and then each element with its type |
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
     time::Duration,
 };
 
@@ -50,6 +50,8 @@ mod types {
     pub(super) const SEQUENCE: u8 = 17;
     /// No type: it stands in front of one.
     pub(super) const CUT: u8 = 18;
+    pub(super) const SOCKET_V4: u8 = 19;
+    pub(super) const SOCKET_V6: u8 = 20;
 }
 
 /// The longest key.
@@ -212,6 +214,15 @@ fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>, nesting: usize) {
         }
         ValueRef::Ip(IpAddr::V4(ip)) => put_fixed(out, types::IPV4, &ip.octets()),
         ValueRef::Ip(IpAddr::V6(ip)) => put_fixed(out, types::IPV6, &ip.octets()),
+        ValueRef::Socket(SocketAddr::V4(socket)) => {
+            put_fixed(out, types::SOCKET_V4, &socket.ip().octets());
+            out.extend_from_slice(&socket.port().to_le_bytes());
+        }
+        ValueRef::Socket(SocketAddr::V6(socket)) => {
+            put_fixed(out, types::SOCKET_V6, &socket.ip().octets());
+            out.extend_from_slice(&socket.port().to_le_bytes());
+            out.extend_from_slice(&socket.scope_id().to_le_bytes());
+        }
         ValueRef::Uuid(uuid) => put_fixed(out, types::UUID, &uuid),
         ValueRef::Text(text) => put_counted(out, types::TEXT, text.as_bytes()),
         ValueRef::Bytes(bytes) => put_counted(out, types::BYTES, bytes),
@@ -336,6 +347,15 @@ impl<'a> DynamicFields<'a> {
             types::TIME => ValueRef::Time { seconds: i64::from_le_bytes(self.fixed()?), nanos: self.nanos()? },
             types::IPV4 => ValueRef::Ip(Ipv4Addr::from(self.fixed::<4>()?).into()),
             types::IPV6 => ValueRef::Ip(Ipv6Addr::from(self.fixed::<16>()?).into()),
+            types::SOCKET_V4 => {
+                let ip = Ipv4Addr::from(self.fixed::<4>()?);
+                ValueRef::Socket((ip, u16::from_le_bytes(self.fixed()?)).into())
+            }
+            types::SOCKET_V6 => {
+                let ip = Ipv6Addr::from(self.fixed::<16>()?);
+                let (port, scope_id) = (u16::from_le_bytes(self.fixed()?), u32::from_le_bytes(self.fixed()?));
+                ValueRef::Socket(SocketAddrV6::new(ip, port, 0, scope_id).into())
+            }
             types::UUID => ValueRef::Uuid(self.fixed()?),
             types::TEXT => {
                 let len = self.length()?;

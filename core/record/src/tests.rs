@@ -1,7 +1,7 @@
 //! Records byte by byte, and readers of bytes that are no record.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -163,6 +163,20 @@ fn an_address_is_its_version_and_its_bytes_in_network_order() {
 }
 
 #[test]
+fn a_socket_address_is_an_address_and_its_port_and_scope() {
+    let v4: SocketAddr = "1.2.3.4:258".parse().unwrap();
+    assert_eq!(body(&v4), [4, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0]);
+    let v6 = SocketAddrV6::new(Ipv6Addr::new(0x0102, 0, 0, 0, 0, 0, 0, 0x0f10), 258, 9, 3);
+    assert_eq!(body(&v6), [6, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0f, 0x10, 2, 1, 3, 0, 0, 0]);
+}
+
+#[test]
+fn nothing_is_a_byte() {
+    assert_eq!(body(&()), [0]);
+    assert_eq!(body(&[(), ()]), [16, 0, 0, 0, 2, 0, 0, 0, 0, 0]);
+}
+
+#[test]
 fn a_uuid_is_its_bytes_in_network_order() {
     let bytes: [u8; 16] = std::array::from_fn(|index| index as u8);
     assert_eq!(body(&uuid::Uuid::from_bytes(bytes)), bytes);
@@ -202,6 +216,8 @@ fn values() -> Vec<ValueRef<'static>> {
         ValueRef::Time { seconds: -1, nanos: 999_999_999 },
         ValueRef::Ip(IpAddr::V4(Ipv4Addr::new(1, 2, 3, 4))),
         ValueRef::Ip(IpAddr::V6(Ipv6Addr::new(0x0102, 0, 0, 0, 0, 0, 0, 0x0f10))),
+        ValueRef::Socket("1.2.3.4:80".parse().unwrap()),
+        ValueRef::Socket(SocketAddrV6::new(Ipv6Addr::LOCALHOST, 65_535, 0, u32::MAX).into()),
         ValueRef::Uuid([9; 16]),
         ValueRef::Text(""),
         ValueRef::Text("some"),
@@ -535,7 +551,7 @@ fn config() -> ProptestConfig {
 }
 
 /// A kind of every shape that a reader can meet.
-const KINDS: [&Kind; 30] = [
+const KINDS: [&Kind; 32] = [
     &Kind::Bool,
     &Kind::Char,
     &Kind::I8,
@@ -553,6 +569,8 @@ const KINDS: [&Kind; 30] = [
     &Kind::Duration,
     &Kind::Time,
     &Kind::Ip,
+    &Kind::Socket,
+    &Kind::Unit,
     &Kind::Uuid,
     &Kind::Text,
     &Kind::DebugText,

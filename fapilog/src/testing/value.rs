@@ -1,6 +1,10 @@
 //! Values that outlive their event.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use fapilog_record::{
     as_logged,
@@ -14,7 +18,7 @@ use fapilog_record::{
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum LoggedValue {
-    /// Nothing: a `None`.
+    /// Nothing: a `None`, or a `()`.
     None,
     /// `bool`.
     Bool(bool),
@@ -37,6 +41,8 @@ pub enum LoggedValue {
     },
     /// An address.
     Ip(IpAddr),
+    /// An address with a port.
+    Socket(SocketAddr),
     /// A UUID, in network order.
     Uuid([u8; 16]),
     /// Text.
@@ -78,6 +84,7 @@ impl From<ValueRef<'_>> for LoggedValue {
             ValueRef::Duration(span) => Self::Duration(span),
             ValueRef::Time { seconds, nanos } => Self::Time { seconds, nanos },
             ValueRef::Ip(address) => Self::Ip(address),
+            ValueRef::Socket(address) => Self::Socket(address),
             ValueRef::Uuid(bytes) => Self::Uuid(bytes),
             ValueRef::Text(text) => Self::Text(text.to_owned()),
             ValueRef::Bytes(bytes) => Self::Bytes(bytes.to_owned()),
@@ -99,6 +106,7 @@ impl PartialEq for LoggedValue {
             (Self::Duration(a), Self::Duration(b)) => a == b,
             (Self::Time { seconds: a, nanos: b }, Self::Time { seconds: c, nanos: d }) => (a, b) == (c, d),
             (Self::Ip(a), Self::Ip(b)) => a == b,
+            (Self::Socket(a), Self::Socket(b)) => a == b,
             (Self::Uuid(a), Self::Uuid(b)) => a == b,
             (Self::Text(a), Self::Text(b)) => a == b,
             (Self::Bytes(a), Self::Bytes(b)) => a == b,
@@ -121,6 +129,7 @@ impl fmt::Display for LoggedValue {
             Self::Duration(span) => fmt::Debug::fmt(span, f),
             Self::Time { seconds, nanos } => write!(f, "time {seconds}.{nanos:09}"),
             Self::Ip(address) => address.fmt(f),
+            Self::Socket(address) => address.fmt(f),
             Self::Uuid(bytes) => write!(f, "uuid {:032x}", u128::from_be_bytes(*bytes)),
             Self::Text(text) => fmt::Debug::fmt(text, f),
             Self::Bytes(bytes) => write!(f, "b\"{}\"", bytes.escape_ascii()),

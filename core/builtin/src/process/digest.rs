@@ -67,6 +67,11 @@ impl Digest {
             }
             ValueRef::Ip(std::net::IpAddr::V4(ip)) => self.typed(7, &ip.octets()),
             ValueRef::Ip(std::net::IpAddr::V6(ip)) => self.typed(8, &ip.octets()),
+            ValueRef::Socket(socket) => {
+                self.typed(14, &socket.port().to_le_bytes());
+                self.value(ValueRef::Ip(socket.ip()));
+                self.number(if let std::net::SocketAddr::V6(v6) = socket { v6.scope_id().into() } else { 0 });
+            }
             ValueRef::Uuid(uuid) => self.typed(9, &uuid),
             ValueRef::Text(text) => self.long(10, text.as_bytes()),
             // Text in an unknown encoding that is valid UTF-8 is that text.

@@ -3,7 +3,7 @@
 use fapilog_record::{
     text::{
         number::{put_f32, put_f64, put_i64, put_u64},
-        scalar::{put_duration, put_ip, put_time, put_uuid},
+        scalar::{put_duration, put_ip, put_socket, put_time, put_uuid},
     },
     value::{SequenceRef, ValueRef},
 };
@@ -38,6 +38,7 @@ fn put_rare(out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
         ValueRef::Duration(span) => put_duration(out, span),
         ValueRef::Time { seconds, nanos } => put_quoted(out, |out| put_time(out, seconds, nanos)),
         ValueRef::Ip(ip) => put_quoted(out, |out| put_ip(out, ip)),
+        ValueRef::Socket(socket) => put_quoted(out, |out| put_socket(out, socket)),
         ValueRef::Uuid(uuid) => put_quoted(out, |out| put_uuid(out, uuid)),
         ValueRef::Bytes(bytes) => return put_bytes(out, bytes),
         ValueRef::Sequence(sequence) => return put_sequence(out, sequence),

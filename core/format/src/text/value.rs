@@ -1,10 +1,12 @@
 //! Values as text. The forms are on the page of [`format::text`](super).
 
+use std::net::SocketAddr;
+
 use fapilog_record::{
     text::{
         hex::hex,
         number::{put_f32, put_f64, put_i64, put_u64},
-        scalar::{put_duration, put_ip, put_time, put_uuid},
+        scalar::{put_duration, put_ip, put_socket, put_time, put_uuid},
     },
     value::{SequenceRef, ValueRef},
 };
@@ -112,6 +114,9 @@ fn put_rare(out: &mut Vec<u8>, dialect: Dialect, value: ValueRef<'_>) {
         }
         ValueRef::Time { seconds, nanos } => put_time(out, seconds, nanos),
         ValueRef::Ip(ip) => put_ip(out, ip),
+        ValueRef::Socket(SocketAddr::V4(socket)) => put_socket(out, socket.into()),
+        // It has brackets.
+        ValueRef::Socket(socket) => put_text(out, &socket.to_string()),
         ValueRef::Uuid(uuid) => put_uuid(out, uuid),
         ValueRef::Bytes(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => put_text(out, text),

@@ -1,7 +1,5 @@
 //! Values as plain text, for messages.
 
-use std::io::Write;
-
 use crate::{
     text::{hex::hex, number, scalar},
     value::ValueRef,
@@ -26,10 +24,8 @@ pub fn put_plain(out: &mut Vec<u8>, value: ValueRef<'_>) {
             out.push(b's');
         }
         ValueRef::Time { seconds, nanos } => scalar::put_time(out, seconds, nanos),
-        ValueRef::Ip(ip) => {
-            // Writing to a vector does not fail.
-            let _ = write!(out, "{ip}");
-        }
+        ValueRef::Ip(ip) => scalar::put_ip(out, ip),
+        ValueRef::Socket(socket) => scalar::put_socket(out, socket),
         ValueRef::Uuid(uuid) => scalar::put_uuid(out, uuid),
         ValueRef::Text(text) => out.extend_from_slice(text.as_bytes()),
         ValueRef::Bytes(bytes) => put_bytes(out, bytes),

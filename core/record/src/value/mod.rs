@@ -7,10 +7,13 @@
 
 mod compound;
 mod error_chain;
+mod error_form;
 mod kind;
 mod numbers;
+mod pointers;
 mod reference;
 mod rendered;
+mod scratch;
 mod texts;
 mod times;
 mod wire;
@@ -18,6 +21,8 @@ mod wire;
 pub use error_chain::ErrorChain;
 #[doc(hidden)]
 pub use error_chain::{ErrorText, error_chain};
+#[doc(hidden)]
+pub use error_form::ErrorForm;
 pub use kind::Kind;
 pub use reference::{SequenceRef, ValueRef};
 pub use reference::{read, text};
@@ -70,21 +75,4 @@ pub trait Value: sealed::Sealed {
 pub mod sealed {
     /// Only this crate implements [`Value`](super::Value).
     pub trait Sealed {}
-}
-
-impl<T: Value + ?Sized> sealed::Sealed for &T {}
-
-impl<T: Value + ?Sized> Value for &T {
-    type Wire = T::Wire;
-    const KIND: Kind = T::KIND;
-
-    #[inline(always)]
-    fn tail_bytes(&self) -> usize {
-        (**self).tail_bytes()
-    }
-
-    #[inline(always)]
-    fn archive(&self, writer: &mut SlotWriter<'_>) -> T::Wire {
-        (**self).archive(writer)
-    }
 }

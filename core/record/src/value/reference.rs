@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use crate::{dynamic::DynamicFields, text::plain::put_plain, value::Kind};
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum ValueRef<'a> {
-    /// Nothing: a `None`, or a value whose bytes make no sense.
+    /// Nothing: a `None`, a `()`, or a value whose bytes make no sense.
     None,
     /// `bool`.
     Bool(bool),
@@ -41,6 +41,8 @@ pub enum ValueRef<'a> {
     },
     /// An address.
     Ip(IpAddr),
+    /// An address with a port.
+    Socket(SocketAddr),
     /// A UUID, in network order.
     Uuid([u8; 16]),
     /// Text.
@@ -75,6 +77,7 @@ value_ref_from! {
     f64 => x: Self::F64(x);
     Duration => span: Self::Duration(span);
     IpAddr => ip: Self::Ip(ip);
+    SocketAddr => socket: Self::Socket(socket);
     &'a str => text: Self::Text(text);
     &'a [u8] => bytes: Self::Bytes(bytes);
 }
@@ -186,7 +189,9 @@ fn checked<'a>(record: &'a [u8], offset: usize, kind: &'static Kind) -> Option<V
             let seconds = i64::from_le_bytes(bytes(record, offset)?);
             ValueRef::Time { seconds, nanos: nanos(record, offset)? }
         }
-        Kind::Ip => ip(record, offset)?,
+        Kind::Ip => ValueRef::Ip(ip(record, offset)?),
+        Kind::Socket => ValueRef::Socket(socket(record, offset)?),
+        Kind::Unit => ValueRef::None,
         Kind::Uuid => ValueRef::Uuid(bytes(record, offset)?),
         Kind::Sequence(element) => sequence(record, offset, element)?,
         Kind::Option(inner) => match bytes::<1>(record, offset)? {
@@ -232,12 +237,20 @@ fn sequence<'a>(record: &'a [u8], offset: usize, kind: &'static Kind) -> Option<
     Some(ValueRef::Sequence(SequenceRef { elements: Elements::Typed { record, kind, offset: start }, len }))
 }
 
-fn ip<'a>(record: &'a [u8], offset: usize) -> Option<ValueRef<'a>> {
+fn ip(record: &[u8], offset: usize) -> Option<IpAddr> {
     let [version] = bytes::<1>(record, offset)?;
-    let address = match version {
+    Some(match version {
         4 => IpAddr::V4(Ipv4Addr::from(bytes::<4>(record, offset + 1)?)),
         6 => IpAddr::V6(Ipv6Addr::from(bytes::<16>(record, offset + 1)?)),
         _ => return None,
-    };
-    Some(ValueRef::Ip(address))
+    })
+}
+
+fn socket(record: &[u8], offset: usize) -> Option<SocketAddr> {
+    let port = u16::from_le_bytes(bytes(record, offset + 17)?);
+    Some(match ip(record, offset)? {
+        IpAddr::V4(ip) => SocketAddr::from((ip, port)),
+        // The flow label is no part of an address.
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, u32::from_le_bytes(bytes(record, offset + 19)?)).into(),
+    })
 }

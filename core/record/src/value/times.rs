@@ -1,7 +1,7 @@
 //! Times, addresses and identifiers.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -93,6 +93,48 @@ ip! {
     IpAddr => |ip| match ip {
         IpAddr::V4(v4) => ip_wire(4, &v4.octets()),
         IpAddr::V6(v6) => ip_wire(6, &v6.octets()),
+    },
+}
+
+/// The bytes of a socket address: version, address, port and scope.
+pub(super) const SOCKET_BYTES: usize = 23;
+
+fn socket_wire(ip: [u8; 17], port: u16, scope_id: u32) -> [u8; SOCKET_BYTES] {
+    let mut bytes = ip.into_iter().chain(port.to_le_bytes()).chain(scope_id.to_le_bytes());
+    std::array::from_fn(|_| bytes.next().unwrap_or_default())
+}
+
+fn socket_v4_wire(socket: &SocketAddrV4) -> [u8; SOCKET_BYTES] {
+    socket_wire(ip_wire(4, &socket.ip().octets()), socket.port(), 0)
+}
+
+fn socket_v6_wire(socket: &SocketAddrV6) -> [u8; SOCKET_BYTES] {
+    socket_wire(ip_wire(6, &socket.ip().octets()), socket.port(), socket.scope_id())
+}
+
+macro_rules! socket {
+    ($($type:ty => |$this:ident| $wire:expr),* $(,)?) => {$(
+        impl Sealed for $type {}
+
+        impl Value for $type {
+            type Wire = [u8; SOCKET_BYTES];
+            const KIND: Kind = Kind::Socket;
+
+            #[inline]
+            fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; SOCKET_BYTES] {
+                let $this = self;
+                $wire
+            }
+        }
+    )*};
+}
+
+socket! {
+    SocketAddrV4 => |socket| socket_v4_wire(socket),
+    SocketAddrV6 => |socket| socket_v6_wire(socket),
+    SocketAddr => |socket| match socket {
+        SocketAddr::V4(v4) => socket_v4_wire(v4),
+        SocketAddr::V6(v6) => socket_v6_wire(v6),
     },
 }
 

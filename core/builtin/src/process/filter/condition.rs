@@ -1,6 +1,9 @@
 //! Conditions of a rule on a field.
 
-use std::{cmp::Ordering, net::IpAddr};
+use std::{
+    cmp::Ordering,
+    net::{IpAddr, SocketAddr},
+};
 
 use fapilog_plugin::event::Event;
 use fapilog_record::value::{SequenceRef, ValueRef};
@@ -152,6 +155,7 @@ fn compare_text(value: ValueRef<'_>, operand: &str) -> Option<Ordering> {
         ValueRef::Bytes(bytes) => Some(bytes.cmp(operand.as_bytes())),
         ValueRef::Char(c) => Some((*c.encode_utf8(&mut [0; 4])).cmp(operand)),
         ValueRef::Ip(ip) => Some(ip.cmp(&operand.parse::<IpAddr>().ok()?)),
+        ValueRef::Socket(socket) => Some(socket.cmp(&operand.parse::<SocketAddr>().ok()?)),
         ValueRef::Uuid(uuid) => Some(uuid.cmp(uuid::Uuid::try_parse(operand).ok()?.as_bytes())),
         _ => None,
     }

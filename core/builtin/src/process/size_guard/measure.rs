@@ -10,6 +10,8 @@ use fapilog_record::{
 pub(super) const ESCAPED_BYTE_MAX: usize = 8;
 /// Brackets, and quotes where a list is quoted as a whole.
 const LIST_BYTES: usize = 4;
+/// The longest socket address, between quotes that are escaped.
+pub(super) const SOCKET_BYTES: usize = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535".len() + 4;
 /// The comma behind an element, or behind a field's name in a list.
 const COMMA_BYTES: usize = 1;
 /// The longest prefix of a key, and what stands around key and value.
@@ -100,6 +102,7 @@ fn bytes_at(value: ValueRef<'_>, place: TextNesting) -> usize {
                 + sequence.iter().map(|element| bytes_at(element, TextNesting::InList) + COMMA_BYTES).sum::<usize>()
         }
         ValueRef::None | ValueRef::Bool(_) => "false".len(),
+        ValueRef::Socket(_) => SOCKET_BYTES,
         // A time before 1970, an address of version 6, a UUID and an integer of 128 bits are no longer.
         _ => 48,
     }

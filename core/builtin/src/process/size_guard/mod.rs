@@ -12,7 +12,7 @@ use fapilog_plugin::{
 use fapilog_record::{field_group::FieldGroup, value::ValueRef};
 
 use crate::process::size_guard::measure::{
-    ESCAPED_BYTE_MAX, FIELD_BYTES, key_bytes, mark_bytes, text_bytes, value_bytes, value_front,
+    ESCAPED_BYTE_MAX, FIELD_BYTES, SOCKET_BYTES, key_bytes, mark_bytes, text_bytes, value_bytes, value_front,
 };
 
 /// More than any event that somebody will read; less than what log stores refuse (a megabyte, as a rule).
@@ -104,6 +104,7 @@ fn raw_bytes(value: ValueRef<'_>) -> usize {
     match value {
         ValueRef::Text(text) => 4 + ESCAPED_BYTE_MAX * text.len(),
         ValueRef::Bytes(bytes) => 4 + ESCAPED_BYTE_MAX * bytes.len(),
+        ValueRef::Socket(_) => SOCKET_BYTES,
         ValueRef::Sequence(sequence) => 4 + sequence.iter().map(|element| 1 + raw_bytes(element)).sum::<usize>(),
         _ => 48,
     }
