@@ -97,7 +97,13 @@ pub mod __private {
         call_site::{CallSite, CallSiteByLevel, FieldName},
         field_group::FieldGroup,
         level::{Level, category_number, severity_number},
-        value::{debug, display, error_chain},
+        self_typed::SelfTypedWriter,
+        value::{
+            Key, Kind, Render, Value, debug, display, error_chain, put_debug, put_display, put_error,
+            sealed::{Sealed, SealedKey},
+            self_typed_bytes,
+        },
+        writer::SlotWriter,
     };
 }
 

@@ -225,11 +225,10 @@ fn a_value_in_a_pointer_is_the_value() {
 
 #[test]
 fn a_wrapped_number_is_the_number() {
-    assert_eq!([back(NonZero::new(7_u8)), back(NonZero::new(-7_i128)), back(NonZero::<u64>::MAX)], [
-        json!(7),
-        json!(-7),
-        json!(u64::MAX)
-    ]);
+    assert_eq!(
+        [back(NonZero::new(7_u8)), back(NonZero::new(-7_i128)), back(NonZero::<u64>::MAX)],
+        [json!(7), json!(-7), json!(u64::MAX)]
+    );
     assert_eq!([back(Wrapping(7)), back(Saturating(7))], [7, 7]);
     assert_eq!((back(AtomicU64::new(7)), back(AtomicI8::new(-7))), (json!(7), json!(-7)));
     assert_eq!(back([AtomicBool::new(true), AtomicBool::new(false)]), json!([true, false]));

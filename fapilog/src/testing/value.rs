@@ -1,6 +1,7 @@
 //! Values that outlive their event.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     net::{IpAddr, SocketAddr},
     time::Duration,
@@ -51,6 +52,8 @@ pub enum LoggedValue {
     Bytes(Vec<u8>),
     /// Several values.
     Sequence(Vec<LoggedValue>),
+    /// Values under keys, in the order of the keys: a map is the same in every order of its entries.
+    Map(BTreeMap<String, LoggedValue>),
 }
 
 impl LoggedValue {
@@ -89,6 +92,9 @@ impl From<ValueRef<'_>> for LoggedValue {
             ValueRef::Text(text) => Self::Text(text.to_owned()),
             ValueRef::Bytes(bytes) => Self::Bytes(bytes.to_owned()),
             ValueRef::Sequence(elements) => Self::Sequence(elements.iter().map(Self::from).collect()),
+            ValueRef::Map(entries) => {
+                Self::Map(entries.iter().map(|(key, value)| (key.to_owned(), Self::from(value))).collect())
+            }
             _ => Self::None,
         }
     }
@@ -111,6 +117,7 @@ impl PartialEq for LoggedValue {
             (Self::Text(a), Self::Text(b)) => a == b,
             (Self::Bytes(a), Self::Bytes(b)) => a == b,
             (Self::Sequence(a), Self::Sequence(b)) => a == b,
+            (Self::Map(a), Self::Map(b)) => a == b,
             _ => false,
         }
     }
@@ -139,6 +146,13 @@ impl fmt::Display for LoggedValue {
                     write!(f, "{}{element}", if index == 0 { "" } else { ", " })?;
                 }
                 f.write_str("]")
+            }
+            Self::Map(entries) => {
+                f.write_str("{")?;
+                for (index, (key, value)) in entries.iter().enumerate() {
+                    write!(f, "{}{key:?}: {value}", if index == 0 { "" } else { ", " })?;
+                }
+                f.write_str("}")
             }
         }
     }
@@ -174,6 +188,22 @@ mod tests {
         assert_eq!(LoggedValue::of(&["a", "b"]), LoggedValue::of(&vec!["a".to_owned(), "b".to_owned()]));
         assert_ne!(LoggedValue::of(&[1, 2]), LoggedValue::of(&[1, 3]));
         assert_eq!(LoggedValue::of(&[1, 2]).to_string(), "[1, 2]");
+    }
+
+    #[test]
+    fn a_map_is_compared_key_by_key() {
+        let map = BTreeMap::from([("b", 1), ("a", 2)]);
+        let other: std::collections::HashMap<String, u8> = [("a".to_owned(), 2), ("b".to_owned(), 1)].into();
+        assert_eq!(LoggedValue::of(&map), LoggedValue::of(&other));
+        assert_ne!(LoggedValue::of(&map), LoggedValue::of(&BTreeMap::from([("a", 2)])));
+        assert_eq!(LoggedValue::of(&(map, "x")).to_string(), r#"[{"a": 2, "b": 1}, "x"]"#);
+    }
+
+    #[test]
+    fn addresses_with_ports_are_compared() {
+        let [a, b]: [std::net::SocketAddr; 2] = ["1.2.3.4:80", "1.2.3.4:81"].map(|text| text.parse().unwrap());
+        assert_ne!(LoggedValue::of(&a), LoggedValue::of(&b));
+        assert_eq!(LoggedValue::of(&a).to_string(), "1.2.3.4:80");
     }
 
     #[test]

@@ -31,6 +31,7 @@ const fn below(folder: &'static str, name: &'static str, may_use: &'static [&'st
 #[rustfmt::skip]
 const ROOMS: &[CrateRoom] = &[
     of_crates("ring",         &["fapilog-ring"],      &[]),
+    of_crates("macros",       &["fapilog-macros"],    &[]),
     of_crates("record",       &["fapilog-record"],    &[]),
     of_crates("plugin",       &["fapilog-plugin"],    &["record"]),
     of_crates("format",       &["fapilog-format"],    &["plugin", "record"]),
@@ -41,7 +42,7 @@ const ROOMS: &[CrateRoom] = &[
     of_crates("sinks",        SINKS,                  &["plugin", "http sink"]),
     // The facade re-exports the contract and the record's types from the crates that define them.
     of_crates("facade",       &["fapilog"],           &["settings", "engine", "builtin", "format", "sinks", "http sink",
-                                                        "plugin", "record"]),
+                                                        "plugin", "record", "macros"]),
     of_crates("integrations", INTEGRATIONS,           &["facade"]),
     of_crates("benchmarks",   &["bench-harness"],     &["facade", "ring"]),
     of_crates("models",       &["loom-tests"],        &["engine", "plugin", "record", "ring"]),

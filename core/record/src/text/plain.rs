@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Appends a value as a person would write it: text as it is, numbers in decimal, durations in seconds with an `s`, times
-/// by RFC 3339, sequences as `[a, b]`, nothing as `null`. Bytes that are not UTF-8 come out as `\xNN`, so what is
+/// by RFC 3339, sequences as `[a, b]`, maps as `{key: value}`, nothing as `null`. Bytes that are not UTF-8 come out as `\xNN`, so what is
 /// appended is UTF-8. Formatters escape messages; this does not.
 pub fn put_plain(out: &mut Vec<u8>, value: ValueRef<'_>) {
     match value {
@@ -36,6 +36,16 @@ pub fn put_plain(out: &mut Vec<u8>, value: ValueRef<'_>) {
                 put_plain(out, element);
             }
             out.push(b']');
+        }
+        ValueRef::Map(map) => {
+            out.push(b'{');
+            for (index, (key, value)) in map.iter().enumerate() {
+                out.extend_from_slice(if index > 0 { b", " } else { b"" });
+                out.extend_from_slice(key.as_bytes());
+                out.extend_from_slice(b": ");
+                put_plain(out, value);
+            }
+            out.push(b'}');
         }
     }
 }

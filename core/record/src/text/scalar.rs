@@ -1,6 +1,10 @@
 //! Times, addresses and UUIDs, as every format has them.
 
-use std::{io::Write, net::{IpAddr, SocketAddr}, time::Duration};
+use std::{
+    io::Write,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use crate::{text::time::UtcClock, timestamp::Timestamp};
 

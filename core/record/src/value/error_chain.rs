@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    self_typed::SelfTypedWriter,
     user_code::write_error_chain,
     value::{
         Kind, Value,
@@ -89,6 +90,11 @@ impl Value for ErrorText {
         let starts = self.starts.iter().flat_map(|start| start.to_le_bytes());
         let mut wire = span.into_iter().chain(starts);
         std::array::from_fn(|_| wire.next().unwrap_or_default())
+    }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        self.rendered.put_self_typed(out);
     }
 }
 

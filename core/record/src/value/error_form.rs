@@ -2,7 +2,10 @@
 
 use std::{error::Error, rc::Rc, sync::Arc};
 
-use crate::value::{ErrorText, Value, error_chain::render_chain};
+use crate::{
+    self_typed::SelfTypedWriter,
+    value::{ErrorText, Value, error_chain::render_chain, prepared::put_chain},
+};
 
 /// A type that `#error` takes. `Form` is the reason why, and inferred: so a type has several implementations, as long as
 /// only one of them applies to it.
@@ -26,6 +29,14 @@ pub trait ErrorForm<Form> {
 
     /// Renders it, with its sources.
     fn error_text(&self) -> Self::Text;
+
+    /// Writes it as a part of another value, with its sources.
+    fn put_error(&self, out: &mut SelfTypedWriter<'_>);
+}
+
+/// Writes an error as a part of another value. `Form` is inferred.
+pub fn put_error<T: ErrorForm<Form> + ?Sized, Form>(out: &mut SelfTypedWriter<'_>, error: &T) {
+    error.put_error(out);
 }
 
 /// The form of an error.
@@ -50,6 +61,10 @@ impl<E: Error + ?Sized> ErrorForm<IsError> for E {
     fn error_text(&self) -> ErrorText {
         render_chain(|| self)
     }
+
+    fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
+        put_chain(out, || self);
+    }
 }
 
 macro_rules! holds_error {
@@ -60,6 +75,10 @@ macro_rules! holds_error {
             fn error_text(&self) -> ErrorText {
                 render_chain(|| &**self)
             }
+
+            fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
+                put_chain(out, || &**self);
+            }
         }
 
         impl ErrorForm<HoldsError> for &$type {
@@ -67,6 +86,10 @@ macro_rules! holds_error {
 
             fn error_text(&self) -> ErrorText {
                 (**self).error_text()
+            }
+
+            fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
+                (**self).put_error(out);
             }
         }
 
@@ -76,16 +99,15 @@ macro_rules! holds_error {
             fn error_text(&self) -> ErrorText {
                 (**self).error_text()
             }
+
+            fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
+                (**self).put_error(out);
+            }
         }
     )*};
 }
 
-holds_error!(
-    Box<dyn Error + '_>,
-    Box<dyn Error + Send + '_>,
-    Box<dyn Error + Send + Sync + '_>,
-    Rc<dyn Error + '_>
-);
+holds_error!(Box<dyn Error + '_>, Box<dyn Error + Send + '_>, Box<dyn Error + Send + Sync + '_>, Rc<dyn Error + '_>);
 
 // Two conversions, because an `Arc<dyn Error>` and a `Box<dyn Error>` have the one or the other.
 impl<T> ErrorForm<ShowsError> for T
@@ -97,6 +119,10 @@ where
     fn error_text(&self) -> ErrorText {
         render_chain(|| AsRef::<dyn Error + 'static>::as_ref(self))
     }
+
+    fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
+        put_chain(out, || AsRef::<dyn Error + 'static>::as_ref(self));
+    }
 }
 
 macro_rules! in_pointer {
@@ -107,6 +133,10 @@ macro_rules! in_pointer {
             fn error_text(&self) -> ErrorText {
                 (**self).error_text()
             }
+
+            fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
+                (**self).put_error(out);
+            }
         }
 
         impl<T: ErrorForm<ShowsError, Text = ErrorText>> ErrorForm<InPointer> for &$type<T> {
@@ -114,6 +144,10 @@ macro_rules! in_pointer {
 
             fn error_text(&self) -> ErrorText {
                 (***self).error_text()
+            }
+
+            fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
+                (***self).put_error(out);
             }
         }
     )*};
@@ -127,6 +161,10 @@ impl<E: Error + ?Sized> ErrorForm<InPointer> for &mut E {
     fn error_text(&self) -> ErrorText {
         render_chain(|| &**self)
     }
+
+    fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
+        put_chain(out, || &**self);
+    }
 }
 
 impl<T: ErrorForm<Form>, Form> ErrorForm<InOption<Form>> for Option<T> {
@@ -135,6 +173,13 @@ impl<T: ErrorForm<Form>, Form> ErrorForm<InOption<Form>> for Option<T> {
     fn error_text(&self) -> Self::Text {
         self.as_ref().map(T::error_text)
     }
+
+    fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
+        match self {
+            Some(error) => error.put_error(out),
+            None => out.none(),
+        }
+    }
 }
 
 impl<T: ErrorForm<Form>, Form> ErrorForm<InOption<Form>> for &Option<T> {
@@ -142,6 +187,13 @@ impl<T: ErrorForm<Form>, Form> ErrorForm<InOption<Form>> for &Option<T> {
 
     fn error_text(&self) -> Self::Text {
         self.as_ref().map(T::error_text)
+    }
+
+    fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
+        match self {
+            Some(error) => error.put_error(out),
+            None => out.none(),
+        }
     }
 }
 

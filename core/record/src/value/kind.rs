@@ -19,6 +19,7 @@ use crate::value::{error_chain::ERROR_TEXT_BYTES, times::SOCKET_BYTES};
 /// | `Text`, `DebugText`, `Bytes` | 8 | span: offset from the start of the record `u32`, length in bytes `u32` |
 /// | `ErrorText` | 20 | span as that of `Text`, then six times `u16`: where in the text the first six sources begin, or 0 |
 /// | `Sequence` | 8 | span: offset from the start of the record `u32`, number of elements `u32` |
+/// | `SelfTyped` | 8 | span as that of `Bytes`, of a value [with its type in front](crate::self_typed) |
 /// | `Option` | 1 more | 1 and the value, or zeros |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -74,6 +75,8 @@ pub enum Kind {
     Bytes,
     /// A slice, array or vector of another kind.
     Sequence(&'static Kind),
+    /// A value that has its type in front, for readers to find: a map, a tuple, a struct, a value of `Serialize`.
+    SelfTyped,
     /// Another kind, or nothing.
     Option(&'static Kind),
 }
@@ -83,7 +86,7 @@ impl Kind {
     #[must_use]
     pub const fn has_tail(&self) -> bool {
         match self {
-            Self::Text | Self::DebugText | Self::ErrorText | Self::Bytes | Self::Sequence(_) => true,
+            Self::Text | Self::DebugText | Self::ErrorText | Self::Bytes | Self::Sequence(_) | Self::SelfTyped => true,
             Self::Option(inner) => inner.has_tail(),
             _ => false,
         }
@@ -96,7 +99,8 @@ impl Kind {
             Self::Bool | Self::I8 | Self::U8 | Self::Unit => 1,
             Self::I16 | Self::U16 => 2,
             Self::Char | Self::I32 | Self::U32 | Self::F32 => 4,
-            Self::I64 | Self::U64 | Self::F64 | Self::Text | Self::DebugText | Self::Bytes | Self::Sequence(_) => 8,
+            Self::I64 | Self::U64 | Self::F64 => 8,
+            Self::Text | Self::DebugText | Self::Bytes | Self::Sequence(_) | Self::SelfTyped => 8,
             Self::Duration | Self::Time => 12,
             Self::I128 | Self::U128 | Self::Uuid => 16,
             Self::Ip => 17,

@@ -14,6 +14,7 @@ use std::{
 };
 
 use crate::{
+    self_typed::SelfTypedWriter,
     value::{Kind, Value, sealed::Sealed},
     writer::SlotWriter,
 };
@@ -37,6 +38,12 @@ macro_rules! holders {
             fn archive(&self, writer: &mut SlotWriter<'_>) -> T::Wire {
                 let $this = self;
                 $value.archive(writer)
+            }
+
+            #[inline]
+            fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+                let $this = self;
+                $value.put_self_typed(out);
             }
         }
     )*};
@@ -69,6 +76,11 @@ impl<T: Value + Clone> Value for Cow<'_, [T]> {
     fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 8] {
         (**self).archive(writer)
     }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        (**self).put_self_typed(out);
+    }
 }
 
 /// Types that are logged as a number that they give out.
@@ -84,6 +96,12 @@ macro_rules! numbers_in {
             fn archive(&self, writer: &mut SlotWriter<'_>) -> Self::Wire {
                 let $this = self;
                 $value.archive(writer)
+            }
+
+            #[inline]
+            fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+                let $this = self;
+                $value.put_self_typed(out);
             }
         }
     )*};
@@ -120,5 +138,10 @@ impl Value for () {
     #[inline(always)]
     fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; 1] {
         [0]
+    }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        out.none();
     }
 }

@@ -49,8 +49,10 @@ pub enum ValueRef<'a> {
     Text(&'a str),
     /// Text in an unknown encoding.
     Bytes(&'a [u8]),
-    /// Several values.
+    /// Several values: a slice, a vector, a tuple, a set.
     Sequence(SequenceRef<'a>),
+    /// Values under keys: a map, a struct.
+    Map(MapRef<'a>),
 }
 
 macro_rules! value_ref_from {
@@ -138,6 +140,45 @@ impl<'a> SequenceRef<'a> {
     }
 }
 
+/// Values under keys, viewed in place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MapRef<'a> {
+    bytes: &'a [u8],
+    len: usize,
+}
+
+impl<'a> MapRef<'a> {
+    /// A map of `len` entries, each a key and a value with its type in front.
+    pub(crate) fn new(bytes: &'a [u8], len: usize) -> Self {
+        Self { bytes, len }
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The keys and values, in the order in which they were logged. A key may come more than once, if the value's
+    /// `Serialize` writes it so.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
+        let mut entries = DynamicFields::new(self.bytes);
+        (0..self.len).map_while(move |_| entries.next_entry())
+    }
+
+    /// The value under a key: the first, if there are several.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<ValueRef<'a>> {
+        self.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+}
+
 /// Reads the value of `kind` at `offset` of `record`. Bytes that are not there, or are no such value, are
 /// [`ValueRef::None`]: every access is checked against the record's end.
 ///
@@ -194,6 +235,7 @@ fn checked<'a>(record: &'a [u8], offset: usize, kind: &'static Kind) -> Option<V
         Kind::Unit => ValueRef::None,
         Kind::Uuid => ValueRef::Uuid(bytes(record, offset)?),
         Kind::Sequence(element) => sequence(record, offset, element)?,
+        Kind::SelfTyped => DynamicFields::new(span(record, offset)?).value_alone()?,
         Kind::Option(inner) => match bytes::<1>(record, offset)? {
             [0] => ValueRef::None,
             _ => checked(record, offset + 1, inner)?,

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use crate::{
+    self_typed::SelfTypedWriter,
     text::bounded::front,
     user_code::catch_panic,
     value::{
@@ -47,7 +48,7 @@ pub(super) fn render(text: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Render
 }
 
 /// Runs a user's `fmt` and catches its panic. Half a text is a text: what was written before the panic stays.
-fn format_catching_panics(text: impl FnOnce(&mut dyn Write) -> fmt::Result, out: &mut dyn Write) {
+pub(super) fn format_catching_panics(text: impl FnOnce(&mut dyn Write) -> fmt::Result, out: &mut dyn Write) {
     // An error without a panic is the limit, or a `Display` that gives up: the text so far stays.
     if catch_panic(|| text(out)).is_err() {
         let _ = out.write_str("<panicked while it was formatted>");
@@ -55,9 +56,9 @@ fn format_catching_panics(text: impl FnOnce(&mut dyn Write) -> fmt::Result, out:
 }
 
 /// A text of a limited length: a longer one is cut between two characters.
-pub(super) struct RenderedText<'a> {
-    pub(super) writer: &'a mut PieceWriter,
-    pub(super) is_cut: bool,
+struct RenderedText<'a> {
+    writer: &'a mut PieceWriter,
+    is_cut: bool,
 }
 
 impl Write for RenderedText<'_> {
@@ -90,6 +91,14 @@ impl Value for Rendered {
         // Bytes of a text are cut between two characters.
         self.text.with_bytes(|text| writer.put_bytes(text))
     }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        if self.is_cut {
+            out.mark_cut();
+        }
+        self.text.with_bytes(|text| out.text_bytes(text));
+    }
 }
 
 /// The text of an argument that was rendered by `Debug`.
@@ -110,5 +119,10 @@ impl Value for DebugText {
     #[inline]
     fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 8] {
         self.0.archive(writer)
+    }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        self.0.put_self_typed(out);
     }
 }

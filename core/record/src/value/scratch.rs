@@ -121,7 +121,7 @@ impl Drop for ScratchPiece {
 
 /// Writes a piece. The scratch is borrowed for the length of one write only, so that a nested value finds it free.
 #[derive(Debug)]
-pub(super) struct PieceWriter {
+pub(crate) struct PieceWriter {
     place: WriterPlace,
     len: usize,
 }
@@ -133,18 +133,13 @@ enum WriterPlace {
 }
 
 impl PieceWriter {
-    /// How many bytes are written.
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
     /// How many bytes there is room for.
-    pub(super) fn room_bytes(&self) -> usize {
+    pub(crate) fn room_bytes(&self) -> usize {
         PIECE_MAX_BYTES.saturating_sub(self.len)
     }
 
     /// Appends bytes. `false`, and nothing appended, if there is no room, or the scratch is gone with the thread.
-    pub(super) fn put(&mut self, bytes: &[u8]) -> bool {
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> bool {
         if bytes.len() > self.room_bytes() {
             return false;
         }
@@ -171,7 +166,7 @@ impl PieceWriter {
     }
 
     /// Removes what is behind the first `len` bytes.
-    pub(super) fn truncate(&mut self, len: usize) {
+    pub(crate) fn truncate(&mut self, len: usize) {
         let end = self.len;
         self.len = len.min(end);
         match &mut self.place {
@@ -187,7 +182,7 @@ impl PieceWriter {
     }
 
     /// Replaces four bytes that were written.
-    pub(super) fn replace(&mut self, at: usize, bytes: [u8; 4]) {
+    pub(crate) fn replace(&mut self, at: usize, bytes: [u8; 4]) {
         let replace = |place: Option<&mut [u8; 4]>| {
             if let Some(place) = place {
                 *place = bytes;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    self_typed::SelfTypedWriter,
     value::{Kind, Value, sealed::Sealed},
     writer::SlotWriter,
 };
@@ -28,6 +29,11 @@ macro_rules! as_str {
             #[inline(always)]
             fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 8] {
                 writer.put_text(self)
+            }
+
+            #[inline]
+            fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+                out.text(self);
             }
         }
     )*};
@@ -52,6 +58,11 @@ macro_rules! as_os_str {
             #[inline]
             fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 8] {
                 writer.put_bytes(bytes_of(self))
+            }
+
+            #[inline]
+            fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+                out.text_bytes(bytes_of(self));
             }
         }
     )*};

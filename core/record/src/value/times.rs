@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    value::{Kind, Value, sealed::Sealed},
+    self_typed::SelfTypedWriter,
+    value::{Kind, Value, ValueRef, sealed::Sealed},
     writer::SlotWriter,
 };
 
@@ -29,6 +30,11 @@ impl Value for Duration {
     fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; 12] {
         seconds_and_nanos(self.as_secs().to_le_bytes(), self.subsec_nanos())
     }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        out.value_ref(ValueRef::Duration(*self));
+    }
 }
 
 impl Sealed for SystemTime {}
@@ -41,6 +47,12 @@ impl Value for SystemTime {
     fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; 12] {
         let (seconds, nanos) = since_epoch(*self);
         seconds_and_nanos(seconds.to_le_bytes(), nanos)
+    }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        let (seconds, nanos) = since_epoch(*self);
+        out.value_ref(ValueRef::Time { seconds, nanos });
     }
 }
 
@@ -82,6 +94,11 @@ macro_rules! ip {
             fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; 17] {
                 let $this = self;
                 $wire
+            }
+
+            #[inline]
+            fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+                out.value_ref(ValueRef::Ip((*self).into()));
             }
         }
     )*};
@@ -125,6 +142,11 @@ macro_rules! socket {
                 let $this = self;
                 $wire
             }
+
+            #[inline]
+            fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+                out.value_ref(ValueRef::Socket((*self).into()));
+            }
         }
     )*};
 }
@@ -139,7 +161,7 @@ socket! {
 }
 
 mod uuids {
-    use crate::value::times::{Kind, Sealed, SlotWriter, Value};
+    use crate::value::times::{Kind, Sealed, SelfTypedWriter, SlotWriter, Value, ValueRef};
 
     impl Sealed for uuid::Uuid {}
 
@@ -150,6 +172,11 @@ mod uuids {
         #[inline(always)]
         fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; 16] {
             *self.as_bytes()
+        }
+
+        #[inline]
+        fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+            out.value_ref(ValueRef::Uuid(*self.as_bytes()));
         }
     }
 }
