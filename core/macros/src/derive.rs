@@ -15,7 +15,7 @@ pub(crate) fn value(input: &DeriveInput) -> Result<TokenStream> {
     let private = quote!(#krate::__private);
     match &input.data {
         Data::Struct(data) => {
-            let parts = Parts::of(&data.fields, |index, field| match &field.ident {
+            let parts = DerivedParts::of(&data.fields, |index, field| match &field.ident {
                 Some(name) => quote!(&self.#name),
                 None => {
                     let index = syn::Index::from(index);
@@ -74,12 +74,12 @@ impl LoggedField {
 }
 
 /// The fields of a struct or of a variant.
-struct Parts {
+struct DerivedParts {
     fields: Vec<LoggedField>,
     has_names: bool,
 }
 
-impl Parts {
+impl DerivedParts {
     fn of(fields: &Fields, place: impl Fn(usize, &Field) -> TokenStream) -> Result<Self> {
         let mut logged = Vec::new();
         let mut keys = Vec::new();
@@ -126,7 +126,7 @@ struct VariantParts<'i> {
     variant: &'i Variant,
     name: String,
     span: Span,
-    parts: Parts,
+    parts: DerivedParts,
 }
 
 fn binding(index: usize) -> Ident {
@@ -136,7 +136,7 @@ fn binding(index: usize) -> Ident {
 impl<'i> VariantParts<'i> {
     fn of(variant: &'i Variant) -> Result<Self> {
         let name = variant_rename(&variant.attrs)?.unwrap_or_else(|| variant.ident.unraw().to_string());
-        let parts = Parts::of(&variant.fields, |index, _| binding(index).into_token_stream())?;
+        let parts = DerivedParts::of(&variant.fields, |index, _| binding(index).into_token_stream())?;
         Ok(Self { variant, name, span: variant.span(), parts })
     }
 
@@ -169,12 +169,12 @@ struct Derived<'i> {
     input: &'i DeriveInput,
     private: &'i TokenStream,
     krate: &'i Path,
-    parts: Vec<&'i Parts>,
+    parts: Vec<&'i DerivedParts>,
 }
 
 impl Derived<'_> {
     /// A type whose only field is the value.
-    fn transparent(&self, parts: &Parts) -> TokenStream {
+    fn transparent(&self, parts: &DerivedParts) -> TokenStream {
         let private = self.private;
         let Some(LoggedField { place, field, .. }) = parts.fields.first() else {
             // Its only field is skipped.

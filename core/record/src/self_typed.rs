@@ -62,7 +62,7 @@ pub(crate) mod types {
 }
 
 /// The memory that a value is written to.
-enum Room<'a> {
+enum ValueRoom<'a> {
     /// None: the bytes are counted.
     Counted,
     Slice(&'a mut [u8]),
@@ -77,7 +77,7 @@ enum Room<'a> {
 /// Writes one value with its type in front.
 #[doc(hidden)]
 pub struct SelfTypedWriter<'a> {
-    room: Room<'a>,
+    room: ValueRoom<'a>,
     used_bytes: usize,
     nesting: usize,
     /// A part had no room: it goes, with the entry that it belongs to.
@@ -117,33 +117,33 @@ impl OpenComposite {
 }
 
 impl<'a> SelfTypedWriter<'a> {
-    fn new(room: Room<'a>) -> Self {
+    fn new(room: ValueRoom<'a>) -> Self {
         Self { room, used_bytes: 0, nesting: 0, has_overrun: false, is_full: false, is_cut: false }
     }
 
     /// Counts the bytes.
     #[inline]
     pub(crate) fn counted() -> Self {
-        Self::new(Room::Counted)
+        Self::new(ValueRoom::Counted)
     }
 
     /// Writes to the front of `out`. Nothing allocates.
     #[inline]
     pub(crate) fn slice(out: &'a mut [u8]) -> Self {
-        Self::new(Room::Slice(out))
+        Self::new(ValueRoom::Slice(out))
     }
 
     /// Appends to `out`.
     pub(crate) fn appending(out: &'a mut Vec<u8>) -> Self {
         let start = out.len();
-        Self::new(Room::Vec { out, start })
+        Self::new(ValueRoom::Vec { out, start })
     }
 
     pub(crate) fn piece(writer: &'a mut PieceWriter) -> Self {
-        Self::new(Room::Piece(writer))
+        Self::new(ValueRoom::Piece(writer))
     }
 
-    /// Ends the value. One that has no room is `None`.
+    /// Ends the value. A value without room is `None`.
     pub(crate) fn finish(mut self) -> WrittenValue {
         if self.has_overrun {
             self.truncate(0);
@@ -161,25 +161,25 @@ impl<'a> SelfTypedWriter<'a> {
 
     fn left_bytes(&self) -> usize {
         match &self.room {
-            Room::Counted | Room::Vec { .. } => usize::MAX,
-            Room::Slice(out) => out.len().saturating_sub(self.used_bytes),
-            Room::Piece(piece) => piece.room_bytes(),
+            ValueRoom::Counted | ValueRoom::Vec { .. } => usize::MAX,
+            ValueRoom::Slice(out) => out.len().saturating_sub(self.used_bytes),
+            ValueRoom::Piece(piece) => piece.room_bytes(),
         }
     }
 
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
         let is_put = match &mut self.room {
-            Room::Counted => true,
-            Room::Slice(out) => {
+            ValueRoom::Counted => true,
+            ValueRoom::Slice(out) => {
                 let place = out.get_mut(self.used_bytes..).and_then(|out| out.get_mut(..bytes.len()));
                 place.map(|place| place.copy_from_slice(bytes)).is_some()
             }
-            Room::Vec { out, .. } => {
+            ValueRoom::Vec { out, .. } => {
                 out.extend_from_slice(bytes);
                 true
             }
-            Room::Piece(piece) => piece.put(bytes),
+            ValueRoom::Piece(piece) => piece.put(bytes),
         };
         if is_put {
             self.used_bytes = self.used_bytes.saturating_add(bytes.len());
@@ -191,18 +191,18 @@ impl<'a> SelfTypedWriter<'a> {
     fn truncate(&mut self, used_bytes: usize) {
         self.used_bytes = used_bytes;
         match &mut self.room {
-            Room::Counted | Room::Slice(_) => {}
-            Room::Vec { out, start } => out.truncate(*start + used_bytes),
-            Room::Piece(piece) => piece.truncate(used_bytes),
+            ValueRoom::Counted | ValueRoom::Slice(_) => {}
+            ValueRoom::Vec { out, start } => out.truncate(*start + used_bytes),
+            ValueRoom::Piece(piece) => piece.truncate(used_bytes),
         }
     }
 
     fn replace(&mut self, at: usize, bytes: [u8; 4]) {
         let place = match &mut self.room {
-            Room::Counted => None,
-            Room::Slice(out) => out.get_mut(at..),
-            Room::Vec { out, start } => out.get_mut(*start + at..),
-            Room::Piece(piece) => return piece.replace(at, bytes),
+            ValueRoom::Counted => None,
+            ValueRoom::Slice(out) => out.get_mut(at..),
+            ValueRoom::Vec { out, start } => out.get_mut(*start + at..),
+            ValueRoom::Piece(piece) => return piece.replace(at, bytes),
         };
         if let Some(place) = place.and_then(|place| place.first_chunk_mut()) {
             *place = bytes;
@@ -319,7 +319,7 @@ impl<'a> SelfTypedWriter<'a> {
 
     /// Whether a composite is nested too deep, and has room for its whole text.
     fn is_plain_text_due(&self) -> bool {
-        self.nesting >= NESTING_MAX && matches!(self.room, Room::Vec { .. })
+        self.nesting >= NESTING_MAX && matches!(self.room, ValueRoom::Vec { .. })
     }
 
     /// Begins a sequence: [entries](Self::entry) follow, and its [end](Self::end).
@@ -391,7 +391,7 @@ impl<'a> SelfTypedWriter<'a> {
         }
     }
 
-    /// Writes the key of an entry. One that is too long is cut.
+    /// Writes the key of an entry. A key that is too long is cut.
     #[inline]
     pub(crate) fn key(&mut self, key: &str) {
         let whole_bytes = key.len();
@@ -404,21 +404,21 @@ impl<'a> SelfTypedWriter<'a> {
 
     /// Writes a sequence of the elements that `fill` puts.
     #[inline]
-    pub fn sequence(&mut self, fill: impl FnOnce(&mut Elements<'_, 'a>)) {
+    pub fn sequence(&mut self, fill: impl FnOnce(&mut SequenceElements<'_, 'a>)) {
         let open = self.begin_sequence();
-        let mut elements = Elements { out: self, open };
+        let mut elements = SequenceElements { out: self, open };
         fill(&mut elements);
-        let Elements { open, .. } = elements;
+        let SequenceElements { open, .. } = elements;
         self.end(open);
     }
 
     /// Writes a map of the entries that `fill` puts.
     #[inline]
-    pub fn map(&mut self, fill: impl FnOnce(&mut Entries<'_, 'a>)) {
+    pub fn map(&mut self, fill: impl FnOnce(&mut MapEntries<'_, 'a>)) {
         let open = self.begin_map();
-        let mut entries = Entries { out: self, open };
+        let mut entries = MapEntries { out: self, open };
         fill(&mut entries);
-        let Entries { open, .. } = entries;
+        let MapEntries { open, .. } = entries;
         self.end(open);
     }
 }
@@ -426,12 +426,12 @@ impl<'a> SelfTypedWriter<'a> {
 /// The elements of a sequence that is being written.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Elements<'w, 'a> {
+pub struct SequenceElements<'w, 'a> {
     out: &'w mut SelfTypedWriter<'a>,
     open: OpenComposite,
 }
 
-impl<'a> Elements<'_, 'a> {
+impl<'a> SequenceElements<'_, 'a> {
     /// Adds an element.
     #[inline]
     pub fn element<T: Value + ?Sized>(&mut self, value: &T) {
@@ -448,12 +448,12 @@ impl<'a> Elements<'_, 'a> {
 /// The entries of a map that is being written.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Entries<'w, 'a> {
+pub struct MapEntries<'w, 'a> {
     out: &'w mut SelfTypedWriter<'a>,
     open: OpenComposite,
 }
 
-impl<'a> Entries<'_, 'a> {
+impl<'a> MapEntries<'_, 'a> {
     /// Adds an entry whose value `put` writes.
     #[inline]
     pub fn entry_with(&mut self, key: &str, put: impl FnOnce(&mut SelfTypedWriter<'a>)) {

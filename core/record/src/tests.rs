@@ -664,7 +664,7 @@ fn a_long_argument_of_a_map_leaves_room_for_those_behind_it() {
 }
 
 #[test]
-fn a_value_nested_too_deep_is_marked_and_the_rest_of_it_stays() {
+fn a_value_nested_too_deep_is_marked_and_its_other_parts_stay() {
     fn six<T>(value: T) -> ((((((T,),),),),),) {
         ((((((value,),),),),),)
     }

@@ -68,7 +68,7 @@ impl<E: Error + ?Sized> ErrorForm<IsError> for E {
 }
 
 macro_rules! holds_error {
-    ($($type:ty),*) => {$(
+    ($type:ty) => {
         impl ErrorForm<HoldsError> for $type {
             type Text = ErrorText;
 
@@ -104,10 +104,13 @@ macro_rules! holds_error {
                 (**self).put_error(out);
             }
         }
-    )*};
+    };
 }
 
-holds_error!(Box<dyn Error + '_>, Box<dyn Error + Send + '_>, Box<dyn Error + Send + Sync + '_>, Rc<dyn Error + '_>);
+holds_error!(Box<dyn Error + '_>);
+holds_error!(Box<dyn Error + Send + '_>);
+holds_error!(Box<dyn Error + Send + Sync + '_>);
+holds_error!(Rc<dyn Error + '_>);
 
 // Two conversions, because an `Arc<dyn Error>` and a `Box<dyn Error>` have the one or the other.
 impl<T> ErrorForm<ShowsError> for T
@@ -126,7 +129,7 @@ where
 }
 
 macro_rules! in_pointer {
-    ($($type:ident),*) => {$(
+    ($type:ident) => {
         impl<T: ErrorForm<ShowsError, Text = ErrorText>> ErrorForm<InPointer> for $type<T> {
             type Text = ErrorText;
 
@@ -150,10 +153,12 @@ macro_rules! in_pointer {
                 (***self).put_error(out);
             }
         }
-    )*};
+    };
 }
 
-in_pointer!(Arc, Rc, Box);
+in_pointer!(Arc);
+in_pointer!(Rc);
+in_pointer!(Box);
 
 impl<E: Error + ?Sized> ErrorForm<InPointer> for &mut E {
     type Text = ErrorText;

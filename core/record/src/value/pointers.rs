@@ -127,21 +127,26 @@ atomics! {
     AtomicU8 as u8, AtomicU16 as u16, AtomicU32 as u32, AtomicU64 as u64, AtomicUsize as usize,
 }
 
-/// `()` is no value, as `None` is none.
-impl Sealed for () {}
+/// Nothing is no value, as `None` is none. It has a byte, so that as many of them as a record has are no more than its bytes.
+macro_rules! nothing {
+    ($type:ty) => {
+        impl Sealed for $type {}
 
-impl Value for () {
-    /// A byte, so that as many of them as a record has are no more than its bytes.
-    type Wire = [u8; 1];
-    const KIND: Kind = Kind::Unit;
+        impl Value for $type {
+            type Wire = [u8; 1];
+            const KIND: Kind = Kind::Unit;
 
-    #[inline(always)]
-    fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; 1] {
-        [0]
-    }
+            #[inline(always)]
+            fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; 1] {
+                [0]
+            }
 
-    #[inline]
-    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
-        out.none();
-    }
+            #[inline]
+            fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+                out.none();
+            }
+        }
+    };
 }
+
+nothing!(());

@@ -87,13 +87,13 @@ macro_rules! by_value {
 impl<'w, 'a> Serializer for ValueSerializer<'w, 'a> {
     type Ok = Done;
     type Error = SerializedError;
-    type SerializeSeq = Parts<'w, 'a>;
-    type SerializeTuple = Parts<'w, 'a>;
-    type SerializeTupleStruct = Parts<'w, 'a>;
-    type SerializeTupleVariant = Parts<'w, 'a>;
-    type SerializeMap = Parts<'w, 'a>;
+    type SerializeSeq = SerializedParts<'w, 'a>;
+    type SerializeTuple = SerializedParts<'w, 'a>;
+    type SerializeTupleStruct = SerializedParts<'w, 'a>;
+    type SerializeTupleVariant = SerializedParts<'w, 'a>;
+    type SerializeMap = SerializedParts<'w, 'a>;
     type SerializeStruct = StructParts<'w, 'a>;
-    type SerializeStructVariant = Parts<'w, 'a>;
+    type SerializeStructVariant = SerializedParts<'w, 'a>;
 
     by_value! {
         serialize_bool: bool,
@@ -149,21 +149,21 @@ impl<'w, 'a> Serializer for ValueSerializer<'w, 'a> {
         variant: &'static str,
         value: &T,
     ) -> Outcome<Done> {
-        let mut map = Parts::map(self);
+        let mut map = SerializedParts::map(self);
         map.put(Some(variant), value)?;
         Ok(map.finish())
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Outcome<Parts<'w, 'a>> {
-        Ok(Parts::sequence(self))
+    fn serialize_seq(self, _: Option<usize>) -> Outcome<SerializedParts<'w, 'a>> {
+        Ok(SerializedParts::sequence(self))
     }
 
-    fn serialize_tuple(self, _: usize) -> Outcome<Parts<'w, 'a>> {
-        Ok(Parts::sequence(self))
+    fn serialize_tuple(self, _: usize) -> Outcome<SerializedParts<'w, 'a>> {
+        Ok(SerializedParts::sequence(self))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Outcome<Parts<'w, 'a>> {
-        Ok(Parts::sequence(self))
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Outcome<SerializedParts<'w, 'a>> {
+        Ok(SerializedParts::sequence(self))
     }
 
     fn serialize_tuple_variant(
@@ -172,18 +172,18 @@ impl<'w, 'a> Serializer for ValueSerializer<'w, 'a> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Outcome<Parts<'w, 'a>> {
-        Ok(Parts::in_variant(self, variant, SelfTypedWriter::begin_sequence))
+    ) -> Outcome<SerializedParts<'w, 'a>> {
+        Ok(SerializedParts::in_variant(self, variant, SelfTypedWriter::begin_sequence))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Outcome<Parts<'w, 'a>> {
-        Ok(Parts::map(self))
+    fn serialize_map(self, _: Option<usize>) -> Outcome<SerializedParts<'w, 'a>> {
+        Ok(SerializedParts::map(self))
     }
 
     fn serialize_struct(self, name: &'static str, _: usize) -> Outcome<StructParts<'w, 'a>> {
         Ok(match name {
             JSON_NUMBER | JSON_TEXT => StructParts::Json { serializer: self, is_done: false },
-            _ => StructParts::Plain(Parts::map(self)),
+            _ => StructParts::Plain(SerializedParts::map(self)),
         })
     }
 
@@ -193,13 +193,13 @@ impl<'w, 'a> Serializer for ValueSerializer<'w, 'a> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Outcome<Parts<'w, 'a>> {
-        Ok(Parts::in_variant(self, variant, SelfTypedWriter::begin_map))
+    ) -> Outcome<SerializedParts<'w, 'a>> {
+        Ok(SerializedParts::in_variant(self, variant, SelfTypedWriter::begin_map))
     }
 }
 
 /// A sequence or a map that is being written.
-struct Parts<'w, 'a> {
+struct SerializedParts<'w, 'a> {
     serializer: ValueSerializer<'w, 'a>,
     open: OpenComposite,
     /// The map of the enum's variant around it, and where its entry began.
@@ -208,7 +208,7 @@ struct Parts<'w, 'a> {
     key: Option<String>,
 }
 
-impl<'w, 'a> Parts<'w, 'a> {
+impl<'w, 'a> SerializedParts<'w, 'a> {
     fn new(serializer: ValueSerializer<'w, 'a>, open: OpenComposite) -> Self {
         Self { serializer, open, variant: None, key: None }
     }
@@ -272,8 +272,8 @@ impl<'w, 'a> Parts<'w, 'a> {
 }
 
 macro_rules! elements {
-    ($($trait:ident: $method:ident,)*) => {$(
-        impl $trait for Parts<'_, '_> {
+    ($trait:ident: $method:ident) => {
+        impl $trait for SerializedParts<'_, '_> {
             type Ok = Done;
             type Error = SerializedError;
 
@@ -285,17 +285,15 @@ macro_rules! elements {
                 Ok(self.finish())
             }
         }
-    )*};
+    };
 }
 
-elements! {
-    SerializeSeq: serialize_element,
-    SerializeTuple: serialize_element,
-    SerializeTupleStruct: serialize_field,
-    SerializeTupleVariant: serialize_field,
-}
+elements!(SerializeSeq: serialize_element);
+elements!(SerializeTuple: serialize_element);
+elements!(SerializeTupleStruct: serialize_field);
+elements!(SerializeTupleVariant: serialize_field);
 
-impl SerializeMap for Parts<'_, '_> {
+impl SerializeMap for SerializedParts<'_, '_> {
     type Ok = Done;
     type Error = SerializedError;
 
@@ -321,7 +319,7 @@ impl SerializeMap for Parts<'_, '_> {
     }
 }
 
-impl SerializeStructVariant for Parts<'_, '_> {
+impl SerializeStructVariant for SerializedParts<'_, '_> {
     type Ok = Done;
     type Error = SerializedError;
 
@@ -341,7 +339,7 @@ const JSON_TEXT: &str = "$serde_json::private::RawValue";
 
 /// The fields of a struct.
 enum StructParts<'w, 'a> {
-    Plain(Parts<'w, 'a>),
+    Plain(SerializedParts<'w, 'a>),
     Json { serializer: ValueSerializer<'w, 'a>, is_done: bool },
 }
 
