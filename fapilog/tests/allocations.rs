@@ -12,6 +12,10 @@ mod law;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::Path,
+    sync::{LazyLock, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -21,7 +25,7 @@ use fapilog::{
     enrich::{self, Enricher, WhenMissing},
     error,
     error::StartError,
-    event::{FieldGroup, ValueRef},
+    event::{FieldGroup, ValueRef, serialized},
     format::{self, Formatter},
     info,
     process::{self, Comparison, Dedupe, Processor, Projection, Rule, Sampling, SizeGuard, Throttle},
@@ -91,11 +95,24 @@ fn log_archived(log: &Logger, number: u64) {
     info!(log, "numbers", number, half = 0.5, negative = -1_i128, letter = 'x', yes = true);
     info!(log, "texts", text, bytes = text.as_bytes(), maybe = Some(text), list = [text, text]);
     error!(log, text, tags.a = 1, metrics.b = 2.5);
+    let socket: SocketAddr = ([1, 2, 3, 4], 80).into();
+    info!(
+        log,
+        "nested",
+        map = *MAP,
+        tuple = (number, text, [Some(1.5)]),
+        path = Path::new("/tmp"),
+        socket,
+        cell = AtomicU64::new(1)
+    );
 }
+
+static MAP: LazyLock<BTreeMap<&str, (u64, [&str; 2])>> = LazyLock::new(|| BTreeMap::from([("a", (1, ["b", "c"]))]));
 
 fn log_rendered(log: &Logger, number: u64) {
     info!(log, "rendered", display = %number, debug = ?Some("text"));
     info!(log, %format_args!("message {number}"));
+    info!(log, "serialized", value = serialized(&(number, Some("text"), BTreeMap::<u8, u8>::new())));
 }
 
 #[test]

@@ -187,7 +187,7 @@ impl Derived<'_> {
                 const KIND: #private::Kind = <#inner as #private::Value>::KIND;
 
                 #[inline]
-                fn tail_bytes(&self) -> usize {
+                fn tail_bytes(&self) -> ::core::primitive::usize {
                     #private::Value::tail_bytes(#place)
                 }
 
@@ -203,32 +203,32 @@ impl Derived<'_> {
     /// An enum without fields: its variants' names, and the keys of maps.
     fn names(&self, variants: &[VariantParts<'_>]) -> TokenStream {
         let private = self.private;
-        let name = if variants.is_empty() {
-            quote!(match *self {})
-        } else {
-            let arms = variants.iter().map(|VariantParts { variant, name, .. }| {
-                let ident = &variant.ident;
-                quote!(Self::#ident => #name,)
-            });
-            quote!(match self { #(#arms)* })
-        };
+        let arms = variants.iter().map(|VariantParts { variant, name, .. }| {
+            let ident = &variant.ident;
+            quote!(Self::#ident => #name,)
+        });
+        let name = quote!(match self { #(#arms)* });
+        // There is no value of an enum without variants.
+        let body = |body: TokenStream| if variants.is_empty() { quote!(match *self {}) } else { body };
+        let (tail_bytes, archive) =
+            (body(quote!(::core::primitive::str::len(#name))), body(quote!(__writer.put_text(#name))));
+        let with_text = body(quote!(__look(#name)));
         let value = self.value(
             &quote! {
-                type Wire = [u8; 8];
+                type Wire = [::core::primitive::u8; 8];
                 const KIND: #private::Kind = #private::Kind::Text;
 
                 #[inline]
-                fn tail_bytes(&self) -> usize {
-                    let __name: &'static str = #name;
-                    __name.len()
+                fn tail_bytes(&self) -> ::core::primitive::usize {
+                    #tail_bytes
                 }
 
                 #[inline]
-                fn archive(&self, __writer: &mut #private::SlotWriter<'_>) -> [u8; 8] {
-                    __writer.put_text(#name)
+                fn archive(&self, __writer: &mut #private::SlotWriter<'_>) -> [::core::primitive::u8; 8] {
+                    #archive
                 }
             },
-            &quote!(__out.text(#name);),
+            &body(quote!(__out.text(#name);)),
         );
         let ident = &self.input.ident;
         let (impl_generics, type_generics, where_clause) = self.input.generics.split_for_impl();
@@ -240,8 +240,8 @@ impl Derived<'_> {
 
             #[automatically_derived]
             impl #impl_generics #private::Key for #ident #type_generics #where_clause {
-                fn with_text<__R>(&self, __look: impl FnOnce(&str) -> __R) -> __R {
-                    __look(#name)
+                fn with_text<__R>(&self, __look: impl ::core::ops::FnOnce(&::core::primitive::str) -> __R) -> __R {
+                    #with_text
                 }
             }
         }
@@ -265,16 +265,16 @@ impl Derived<'_> {
         }
         self.value(
             &quote! {
-                type Wire = [u8; 8];
+                type Wire = [::core::primitive::u8; 8];
                 const KIND: #private::Kind = #private::Kind::SelfTyped;
 
                 #[inline]
-                fn tail_bytes(&self) -> usize {
+                fn tail_bytes(&self) -> ::core::primitive::usize {
                     #private::self_typed_bytes(self)
                 }
 
                 #[inline]
-                fn archive(&self, __writer: &mut #private::SlotWriter<'_>) -> [u8; 8] {
+                fn archive(&self, __writer: &mut #private::SlotWriter<'_>) -> [::core::primitive::u8; 8] {
                     __writer.put_self_typed(self)
                 }
             },

@@ -601,8 +601,10 @@ fn keys_are_text_or_have_one() {
     assert_eq!(as_logged(&BTreeMap::from([(nil, 1)]), shown), format!("{:?}", [(nil.to_string(), "I64(1)")]));
 }
 
+type NestedMap = BTreeMap<&'static str, (&'static str, BTreeMap<u8, [u8; 2]>)>;
+
 /// A map of a text, a map and a tuple, and the texts of all that may be left of it.
-fn nested() -> (BTreeMap<&'static str, (&'static str, BTreeMap<u8, [u8; 2]>)>, [&'static str; 9]) {
+fn nested() -> (NestedMap, [&'static str; 9]) {
     let inner = || BTreeMap::from([(1, *b"xy"), (2, *b"zz")]);
     let map = BTreeMap::from([("a", ("one", inner())), ("b", ("two", BTreeMap::new()))]);
     let texts = [
@@ -665,11 +667,8 @@ fn a_long_argument_of_a_map_leaves_room_for_those_behind_it() {
 
 #[test]
 fn a_value_nested_too_deep_is_marked_and_its_other_parts_stay() {
-    fn six<T>(value: T) -> ((((((T,),),),),),) {
-        ((((((value,),),),),),)
-    }
-    let eight = ((six(1),), 2);
-    let nine = ((six((1,)),), 2);
+    let eight = ((((((((1,),),),),),),), 2);
+    let nine = (((((((((1,),),),),),),),), 2);
     let text = |record: &[u8]| value::read(record, Head::BYTES, &Kind::SelfTyped).to_string();
     let whole = record(&arguments![eight], &[]);
     assert_eq!(text(&whole), "[[[[[[[[1]]]]]]], 2]");

@@ -116,7 +116,11 @@ fn put_rare(out: &mut Vec<u8>, dialect: Dialect, value: ValueRef<'_>) {
         ValueRef::Ip(ip) => put_ip(out, ip),
         ValueRef::Socket(SocketAddr::V4(socket)) => put_socket(out, socket.into()),
         // It has brackets.
-        ValueRef::Socket(socket) => put_text(out, &socket.to_string()),
+        ValueRef::Socket(socket) => {
+            out.push(b'"');
+            put_socket(out, socket);
+            out.push(b'"');
+        }
         ValueRef::Uuid(uuid) => put_uuid(out, uuid),
         ValueRef::Bytes(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => put_text(out, text),
