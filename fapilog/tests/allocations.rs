@@ -95,16 +95,13 @@ fn log_archived(log: &Logger, number: u64) {
     info!(log, "numbers", number, half = 0.5, negative = -1_i128, letter = 'x', yes = true);
     info!(log, "texts", text, bytes = text.as_bytes(), maybe = Some(text), list = [text, text]);
     error!(log, text, tags.a = 1, metrics.b = 2.5);
+}
+
+/// Values that are made of others, and values in something that holds them.
+fn log_nested(log: &Logger, number: u64) {
     let socket: SocketAddr = ([1, 2, 3, 4], 80).into();
-    info!(
-        log,
-        "nested",
-        map = *MAP,
-        tuple = (number, text, [Some(1.5)]),
-        path = Path::new("/tmp"),
-        socket,
-        cell = AtomicU64::new(1)
-    );
+    let tuple = (number, "text", [Some(1.5)]);
+    info!(log, "nested", map = *MAP, tuple, path = Path::new("/tmp"), socket, cell = AtomicU64::new(1));
 }
 
 static MAP: LazyLock<BTreeMap<&str, (u64, [&str; 2])>> = LazyLock::new(|| BTreeMap::from([("a", (1, ["b", "c"]))]));
@@ -126,11 +123,13 @@ fn a_threads_log_calls_allocate_nothing_after_its_first() {
     let log = container.logger("allocations");
     // A call site is known to the process once it has been reached, by whichever thread.
     log_archived(&log, 0);
+    log_nested(&log, 0);
     let thread = {
         let log = log.clone();
         std::thread::spawn(move || {
             info!(log, "this thread's first");
-            allocations_in(|| (0..500).for_each(|number| log_archived(&log, number)))
+            let archived = allocations_in(|| (0..500).for_each(|number| log_archived(&log, number)));
+            archived + allocations_in(|| (0..500).for_each(|number| log_nested(&log, number)))
         })
     };
     assert_eq!(thread.join().unwrap(), 0);
@@ -220,6 +219,11 @@ fn steady_state_is_free_in((container, mut drain): (Container, ManualDrain), log
 #[test]
 fn the_drain_allocates_nothing_per_event() {
     steady_state_is_free(log_archived);
+}
+
+#[test]
+fn the_drain_allocates_nothing_per_event_of_nested_values() {
+    steady_state_is_free(log_nested);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `#[derive(Value)]`: a struct as a map of its fields, an enum as the name of its variant, with its fields if there are any.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{
     Data, DeriveInput, Error, Field, Fields, GenericParam, Generics, Path, Result, Variant, ext::IdentExt, parse_quote,
     spanned::Spanned,
@@ -16,10 +16,10 @@ pub(crate) fn value(input: &DeriveInput) -> Result<TokenStream> {
     match &input.data {
         Data::Struct(data) => {
             let parts = DerivedParts::of(&data.fields, |index, field| match &field.ident {
-                Some(name) => quote!(&self.#name),
+                Some(name) => quote_spanned!(type_span(field)=> &self.#name),
                 None => {
                     let index = syn::Index::from(index);
-                    quote!(&self.#index)
+                    quote_spanned!(type_span(field)=> &self.#index)
                 }
             })?;
             let derived = Derived { input, private: &private, krate: &krate, parts: vec![&parts] };
@@ -50,6 +50,11 @@ pub(crate) fn value(input: &DeriveInput) -> Result<TokenStream> {
     }
 }
 
+/// The place of a field's type: an error about it points there.
+fn type_span(field: &Field) -> Span {
+    Span::call_site().located_at(field.ty.span())
+}
+
 /// A field that is logged.
 struct LoggedField {
     key: Option<String>,
@@ -63,12 +68,15 @@ impl LoggedField {
     /// Puts its value by `__out`.
     fn put(&self, private: &TokenStream) -> TokenStream {
         let place = &self.place;
+        let span = type_span(&self.field);
         match self.form {
-            FieldForm::Value | FieldForm::Skipped => quote!(#private::Value::put_self_typed(#place, __out);),
-            FieldForm::Display => quote!(#private::put_display(__out, #place);),
-            FieldForm::Debug => quote!(#private::put_debug(__out, #place);),
-            FieldForm::Error => quote!(#private::put_error(__out, #place);),
-            FieldForm::Rendered => quote!(#private::Render::render(#place, __out);),
+            FieldForm::Value | FieldForm::Skipped => {
+                quote_spanned!(span=> #private::Value::put_self_typed(#place, __out);)
+            }
+            FieldForm::Display => quote_spanned!(span=> #private::put_display(__out, #place);),
+            FieldForm::Debug => quote_spanned!(span=> #private::put_debug(__out, #place);),
+            FieldForm::Error => quote_spanned!(span=> #private::put_error(__out, #place);),
+            FieldForm::Rendered => quote_spanned!(span=> #private::Render::render(#place, __out);),
         }
     }
 }
