@@ -95,8 +95,8 @@ fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
         ValueRef::I64(n) => write!(out, "{n}"),
         ValueRef::F64(x) => write!(out, "{x}"),
         ValueRef::Bool(b) => write!(out, "{b}"),
-        // There are more kinds of values, and more may come: `Debug` renders each.
-        other => return put_text(out, &format!("{other:?}")),
+        // There are more kinds of values, and more may come: `Display` renders each.
+        other => return put_text(out, &other.to_string()),
     };
 }
 

@@ -67,6 +67,11 @@ fn masked(value: ValueRef<'_>) -> Option<String> {
         ValueRef::U128(number) => masked_text(&number.to_string()),
         // A list with such a number in it goes as a whole.
         ValueRef::Sequence(list) => list.iter().any(|element| masked(element).is_some()).then(|| "***".to_owned()),
+        // So does a map, whose keys may be numbers too.
+        ValueRef::Map(map) => {
+            let has_card = map.iter().any(|(key, value)| masked_text(key).is_some() || masked(value).is_some());
+            has_card.then(|| "***".to_owned())
+        }
         // None of these can be a card's number.
         ValueRef::None
         | ValueRef::Bool(_)
@@ -76,6 +81,7 @@ fn masked(value: ValueRef<'_>) -> Option<String> {
         | ValueRef::Duration(_)
         | ValueRef::Time { .. }
         | ValueRef::Ip(_)
+        | ValueRef::Socket(_)
         | ValueRef::Uuid(_) => None,
         // There may be more kinds of values one day.
         _ => Some("***".to_owned()),

@@ -101,7 +101,13 @@ pub mod __private {
         call_site::{CallSite, CallSiteByLevel, FieldName},
         field_group::FieldGroup,
         level::{Level, category_number, severity_number},
-        value::{debug, display, error_chain, pretty_debug},
+        self_typed::SelfTypedWriter,
+        value::{
+            Key, Kind, Render, Value, debug, display, error_chain, pretty_debug, put_debug, put_display, put_error,
+            sealed::{Sealed, SealedKey},
+            self_typed_bytes,
+        },
+        writer::SlotWriter,
     };
 }
 

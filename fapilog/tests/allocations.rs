@@ -12,6 +12,10 @@ mod law;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::Path,
+    sync::{LazyLock, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -21,7 +25,7 @@ use fapilog::{
     enrich::{self, Enricher, WhenMissing},
     error,
     error::StartError,
-    event::{FieldGroup, ValueRef},
+    event::{FieldGroup, ValueRef, serialized},
     format::{self, Formatter},
     info,
     process::{self, Comparison, Dedupe, Processor, Projection, Rule, Sampling, SizeGuard, Throttle},
@@ -93,9 +97,19 @@ fn log_archived(log: &Logger, number: u64) {
     error!(log, text, tags.a = 1, metrics.b = 2.5);
 }
 
+/// Values that are made of others, and values in something that holds them.
+fn log_nested(log: &Logger, number: u64) {
+    let socket: SocketAddr = ([1, 2, 3, 4], 80).into();
+    let tuple = (number, "text", [Some(1.5)]);
+    info!(log, "nested", map = *MAP, tuple, path = Path::new("/tmp"), socket, cell = AtomicU64::new(1));
+}
+
+static MAP: LazyLock<BTreeMap<&str, (u64, [&str; 2])>> = LazyLock::new(|| BTreeMap::from([("a", (1, ["b", "c"]))]));
+
 fn log_rendered(log: &Logger, number: u64) {
     info!(log, "rendered", display = %number, debug = ?Some("text"));
     info!(log, %format_args!("message {number}"));
+    info!(log, "serialized", value = serialized(&(number, Some("text"), BTreeMap::<u8, u8>::new())));
 }
 
 #[test]
@@ -109,11 +123,13 @@ fn a_threads_log_calls_allocate_nothing_after_its_first() {
     let log = container.logger("allocations");
     // A call site is known to the process once it has been reached, by whichever thread.
     log_archived(&log, 0);
+    log_nested(&log, 0);
     let thread = {
         let log = log.clone();
         std::thread::spawn(move || {
             info!(log, "this thread's first");
-            allocations_in(|| (0..500).for_each(|number| log_archived(&log, number)))
+            let archived = allocations_in(|| (0..500).for_each(|number| log_archived(&log, number)));
+            archived + allocations_in(|| (0..500).for_each(|number| log_nested(&log, number)))
         })
     };
     assert_eq!(thread.join().unwrap(), 0);
@@ -203,6 +219,11 @@ fn steady_state_is_free_in((container, mut drain): (Container, ManualDrain), log
 #[test]
 fn the_drain_allocates_nothing_per_event() {
     steady_state_is_free(log_archived);
+}
+
+#[test]
+fn the_drain_allocates_nothing_per_event_of_nested_values() {
+    steady_state_is_free(log_nested);
 }
 
 #[test]

@@ -7,9 +7,17 @@ mod law;
 use std::{
     borrow::Cow,
     error::Error,
+    ffi::{OsStr, OsString},
     fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::Arc,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
+    num::{NonZero, Saturating, Wrapping},
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI8, AtomicU64},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -179,6 +187,59 @@ fn an_address_is_a_string() {
 }
 
 #[test]
+fn a_socket_address_is_a_string() {
+    let v4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 80);
+    let v6 = SocketAddrV6::new("fe80::1".parse().unwrap(), 65_535, 7, 2);
+    assert_eq!((back(v4), back(SocketAddr::V4(v4))), (json!("127.0.0.1:80"), json!("127.0.0.1:80")));
+    assert_eq!((back(v6), back(SocketAddr::V6(v6))), (json!("[fe80::1%2]:65535"), json!("[fe80::1%2]:65535")));
+}
+
+#[test]
+fn a_path_is_a_string() {
+    let path = Path::new("/var/log/größe");
+    assert_eq!([back(path), back(path.to_path_buf()), back(Cow::Borrowed(path))], ["/var/log/größe"; 3]);
+    let name = OsStr::new("größe");
+    assert_eq!([back(name), back(name.to_owned()), back(Cow::Borrowed(name))], ["größe"; 3]);
+    assert_eq!(back(vec![PathBuf::from("a"), PathBuf::from("b")]), json!(["a", "b"]));
+}
+
+#[test]
+fn a_path_that_is_not_utf_8_comes_out_marked_and_can_be_had_back() {
+    let path = OsString::from("/tmp/").as_bytes().iter().chain(b"\xff").copied().collect::<Vec<u8>>();
+    let event = delivered(|log| info!(log, "path", value = Path::new(OsStr::from_bytes(&path))));
+    assert_eq!(event["not_utf8"], json!(["context.value"]));
+    assert_eq!(decode_marked_text(event["context"]["value"].as_str().unwrap()).unwrap(), path);
+}
+
+#[test]
+fn a_value_in_a_pointer_is_the_value() {
+    let mut number = 7_u8;
+    assert_eq!([back(Box::new(7)), back(Rc::new(7)), back(Arc::new(7)), back(&mut number)], [7, 7, 7, 7]);
+    assert_eq!([back(Box::<str>::from("a")), back(Rc::<str>::from("a")), back(Arc::new(String::from("a")))], ["a"; 3]);
+    assert_eq!(back(Arc::<[u8]>::from(*b"bytes")), "bytes");
+    assert_eq!(back(Box::<[i32]>::from([1, 2])), json!([1, 2]));
+    assert_eq!([back(Cow::Borrowed(&7_u8)), back(Cow::<u8>::Owned(7))], [7, 7]);
+    assert_eq!([back(Cow::Borrowed(&[7][..])), back(Cow::<[i32]>::Owned(vec![7]))], [json!([7]), json!([7])]);
+    assert_eq!(back(vec![Some(Box::new("a")), None]), json!(["a", null]));
+}
+
+#[test]
+fn a_wrapped_number_is_the_number() {
+    assert_eq!(
+        [back(NonZero::new(7_u8)), back(NonZero::new(-7_i128)), back(NonZero::<u64>::MAX)],
+        [json!(7), json!(-7), json!(u64::MAX)]
+    );
+    assert_eq!([back(Wrapping(7)), back(Saturating(7))], [7, 7]);
+    assert_eq!((back(AtomicU64::new(7)), back(AtomicI8::new(-7))), (json!(7), json!(-7)));
+    assert_eq!(back([AtomicBool::new(true), AtomicBool::new(false)]), json!([true, false]));
+}
+
+#[test]
+fn nothing_is_null() {
+    assert_eq!((back(()), back(Some(()))), (Json::Null, Json::Null));
+}
+
+#[test]
 fn a_uuid_is_a_string() {
     let text = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
     assert_eq!(back(uuid::Uuid::parse_str(text).unwrap()), text);
@@ -245,6 +306,17 @@ fn an_error_is_logged_with_its_sources() {
     let event = delivered(|log| info!(log, "failed", cause = #error, #error));
     let chain = "cannot save: cannot write: disk on fire";
     assert_eq!(event["context"], json!({"cause": chain, "error": chain}));
+}
+
+#[test]
+fn an_error_in_a_box_is_logged_with_its_sources() {
+    let error = || Failed(Some(Box::new(Failed(None, "disk on fire"))), "cannot save");
+    let [boxed, sent]: [Box<dyn Error>; 2] = [Box::new(error()), Box::<dyn Error + Send + Sync>::from(error())];
+    let (borrowed, none): (&dyn Error, Option<Box<dyn Error>>) = (&*boxed, None);
+    let event = delivered(|log| info!(log, "failed", #boxed, #sent, #borrowed, #none, some = #Some(error())));
+    let text = "cannot save: disk on fire";
+    let expected = json!({"boxed": text, "sent": text, "borrowed": text, "none": null, "some": text});
+    assert_eq!(event["context"], expected);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Values of every kind, for property tests.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr, SocketAddrV6},
+    time::Duration,
+};
 
 use fapilog_record::{
-    dynamic::put_field,
-    field_group::FieldGroup,
-    value::{SequenceRef, ValueRef},
+    dynamic::{DynamicFields, put_value},
+    value::ValueRef,
 };
 use proptest::prelude::*;
 
@@ -16,33 +18,48 @@ pub(super) enum Owned {
     Text(String),
     Bytes(Vec<u8>),
     Sequence(Vec<Owned>),
+    Map(Vec<(String, Owned)>),
 }
 
 impl Owned {
     pub(super) fn view<R>(&self, test: impl FnOnce(ValueRef<'_>) -> R) -> R {
-        match self {
-            Self::Plain(value) => test(*value),
-            Self::Text(text) => test(ValueRef::Text(text)),
-            Self::Bytes(bytes) => test(ValueRef::Bytes(bytes)),
-            Self::Sequence(elements) => {
-                let archived: Vec<u8> = elements.iter().flat_map(Self::archived).collect();
-                test(ValueRef::Sequence(SequenceRef::self_typed(&archived, elements.len())))
-            }
-        }
+        // A context field with an empty key, as in a record.
+        let field = [&[0; 3], self.archived().as_slice()].concat();
+        test(DynamicFields::new(&field).next().unwrap().2)
     }
 
-    /// As in a record: a field without its group and its empty key.
+    /// As in a record: written from the page of the form, and not by the library's writer.
     fn archived(&self) -> Vec<u8> {
-        let mut field = Vec::new();
-        self.view(|value| put_field(&mut field, FieldGroup::Context, "", value));
-        field.drain(..3);
-        field
+        let counted = |value_type, bytes: &[u8], count: usize| {
+            [&[value_type], (count as u32).to_le_bytes().as_slice(), bytes].concat()
+        };
+        match self {
+            Self::Plain(value) => {
+                let mut bytes = Vec::new();
+                put_value(&mut bytes, *value);
+                bytes
+            }
+            Self::Text(text) => counted(15, text.as_bytes(), text.len()),
+            Self::Bytes(bytes) => counted(16, bytes, bytes.len()),
+            Self::Sequence(elements) => {
+                let bytes: Vec<u8> = elements.iter().flat_map(Self::archived).collect();
+                counted(17, &bytes, elements.len())
+            }
+            Self::Map(entries) => {
+                let entry = |(key, value): &(String, Self)| {
+                    [(key.len() as u16).to_le_bytes().as_slice(), key.as_bytes(), &value.archived()].concat()
+                };
+                let bytes: Vec<u8> = entries.iter().flat_map(entry).collect();
+                counted(21, &bytes, entries.len())
+            }
+        }
     }
 
     pub(super) fn is_utf8(&self) -> bool {
         match self {
             Self::Bytes(bytes) => std::str::from_utf8(bytes).is_ok(),
             Self::Sequence(elements) => elements.iter().all(Self::is_utf8),
+            Self::Map(entries) => entries.iter().all(|(_, value)| value.is_utf8()),
             Self::Plain(_) | Self::Text(_) => true,
         }
     }
@@ -64,6 +81,14 @@ fn plain() -> impl Strategy<Value = ValueRef<'static>> {
     ]
 }
 
+/// A flow label is no part of an address's text.
+fn without_flow_label(socket: SocketAddr) -> SocketAddr {
+    match socket {
+        SocketAddr::V4(_) => socket,
+        SocketAddr::V6(v6) => SocketAddrV6::new(*v6.ip(), v6.port(), 0, v6.scope_id()).into(),
+    }
+}
+
 /// Values that JSON has no form of its own for.
 fn rare() -> impl Strategy<Value = ValueRef<'static>> {
     let nanos = || 0_u32..1_000_000_000;
@@ -75,6 +100,7 @@ fn rare() -> impl Strategy<Value = ValueRef<'static>> {
         (any::<i64>(), 0..64, nanos())
             .prop_map(|(seconds, bits, nanos)| ValueRef::Time { seconds: seconds >> bits, nanos }),
         any::<IpAddr>().prop_map(ValueRef::Ip),
+        any::<SocketAddr>().prop_map(|socket| ValueRef::Socket(without_flow_label(socket))),
         any::<[u8; 16]>().prop_map(ValueRef::Uuid),
     ]
 }
@@ -113,7 +139,13 @@ pub(super) fn control_value() -> impl Strategy<Value = Owned> {
 }
 
 fn nested(leaf: impl Strategy<Value = Owned> + 'static) -> impl Strategy<Value = Owned> {
-    leaf.prop_recursive(2, 16, 5, |inner| proptest::collection::vec(inner, 0..5).prop_map(Owned::Sequence))
+    leaf.prop_recursive(3, 16, 5, |inner| {
+        let entry = (control_text(), inner.clone());
+        prop_oneof![
+            proptest::collection::vec(inner, 0..5).prop_map(Owned::Sequence),
+            proptest::collection::vec(entry, 0..4).prop_map(Owned::Map),
+        ]
+    })
 }
 
 fn leaf() -> impl Strategy<Value = Owned> {

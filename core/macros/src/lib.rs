@@ -10,7 +10,10 @@
 //! | [`message`] | a literal message and its placeholders |
 //! | [`log_call`], [`scope`] | the whole of a call, and its expansion |
 //! | [`error`] | errors, each at the tokens that it is about |
+//! | [`derive`], [`attributes`] | the derive of values |
 
+mod attributes;
+mod derive;
 mod error;
 mod field;
 mod log_call;
@@ -35,4 +38,11 @@ pub fn log_call(tokens: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn scope(tokens: TokenStream) -> TokenStream {
     scope::expand(tokens.into()).into()
+}
+
+/// See `fapilog::event::Value`.
+#[proc_macro_derive(Value, attributes(fapilog))]
+pub fn derive_value(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    derive::value(&input).unwrap_or_else(|error| error.into_compile_error()).into()
 }

@@ -8,52 +8,22 @@
 //! | 2 | length of the key |
 //! | | key, UTF-8 |
 //! | 1 | 18, if key or value was cut; else this byte is missing |
-//! | 1 | type of the value |
-//! | | value: as in [`Kind`](crate::value::Kind), but text and bytes as length (4) and bytes, a sequence as count (4) and then each element with its type |
+//! | | [value with its type in front](crate::self_typed) |
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddrV6},
     time::Duration,
 };
 
 use crate::{
     field_group::FieldGroup,
+    self_typed::{NESTING_MAX, SelfTypedWriter, types},
     shares::Shares,
-    text::{
-        bounded::{front, front_bytes},
-        plain::put_plain,
-    },
-    value::{self, ValueRef},
+    text::bounded::front,
+    value::{self, MapRef, SequenceRef, ValueRef},
 };
 
-/// How deep sequences may be nested; deeper ones become text.
-const NESTING_MAX: usize = 4;
-
-mod types {
-    pub(super) const NONE: u8 = 0;
-    pub(super) const FALSE: u8 = 1;
-    pub(super) const TRUE: u8 = 2;
-    pub(super) const CHAR: u8 = 3;
-    pub(super) const I64: u8 = 4;
-    pub(super) const U64: u8 = 5;
-    pub(super) const I128: u8 = 6;
-    pub(super) const U128: u8 = 7;
-    pub(super) const F32: u8 = 8;
-    pub(super) const F64: u8 = 9;
-    pub(super) const DURATION: u8 = 10;
-    pub(super) const TIME: u8 = 11;
-    pub(super) const IPV4: u8 = 12;
-    pub(super) const IPV6: u8 = 13;
-    pub(super) const UUID: u8 = 14;
-    pub(super) const TEXT: u8 = 15;
-    pub(super) const BYTES: u8 = 16;
-    pub(super) const SEQUENCE: u8 = 17;
-    /// No type: it stands in front of one.
-    pub(super) const CUT: u8 = 18;
-}
-
-/// The longest key.
-pub const KEY_MAX_BYTES: usize = u16::MAX as usize;
+pub use crate::self_typed::KEY_MAX_BYTES;
 
 /// Appends one field. A key that is too long is cut at a character's boundary, and the field marked.
 pub fn put_field(out: &mut Vec<u8>, group: FieldGroup, key: &str, value: ValueRef<'_>) {
@@ -66,7 +36,15 @@ pub fn put_field(out: &mut Vec<u8>, group: FieldGroup, key: &str, value: ValueRe
     if !is_whole {
         out.push(types::CUT);
     }
-    put_value(out, value, 0);
+    // There is room for all of it: nothing is cut.
+    put_value(out, value);
+}
+
+/// Appends a value with its type in front.
+pub fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
+    let mut writer = SelfTypedWriter::appending(out);
+    writer.value_ref(value);
+    writer.finish();
 }
 
 /// Appends fields, up to `bytes_max` bytes in all. Those that do not fit are cut, and marked.
@@ -89,8 +67,8 @@ fn append_cut_fields(out: &mut Vec<u8>, fields: &[u8], room_bytes: usize) {
 }
 
 /// Writes fields to the front of `out`, and returns how many bytes they take there. Each has at least a fair share of the
-/// room, or its own length if that is less. Text and bytes that do not fit are cut, a sequence ends between two elements,
-/// and other values become `None`, all marked; a field whose key does not fit is missing.
+/// room, or its own length if that is less. Text and bytes that do not fit are cut, sequences and maps end behind the last
+/// element that fits, and other values become `None`, all marked; a field whose key does not fit is missing.
 pub(crate) fn cut_fields(fields: &[u8], out: &mut [u8]) -> usize {
     if let Some(room) = out.get_mut(..fields.len()) {
         room.copy_from_slice(fields);
@@ -117,8 +95,6 @@ struct RawField<'a> {
     /// Up to and with the key.
     key_bytes: usize,
     value: ValueRef<'a>,
-    /// From the value's type on, without the mark.
-    value_bytes: &'a [u8],
 }
 
 /// Room for one field. Nothing allocates: the thread is in the middle of a log call.
@@ -134,10 +110,6 @@ impl FieldRoom<'_> {
         Some(())
     }
 
-    fn left_bytes(&self) -> usize {
-        self.out.len().saturating_sub(self.used_bytes)
-    }
-
     /// `None` if there is no room for the key.
     fn put_field(&mut self, field: &RawField<'_>) -> Option<()> {
         if field.bytes.len() <= self.out.len() {
@@ -148,98 +120,15 @@ impl FieldRoom<'_> {
         self.put_cut_value(field)
     }
 
+    /// `None` if there is no room for any value.
     fn put_cut_value(&mut self, field: &RawField<'_>) -> Option<()> {
-        let Some(room_bytes) = self.left_bytes().checked_sub(COUNTED_HEAD_BYTES) else {
-            return self.put(&[types::NONE]);
-        };
-        match field.value {
-            ValueRef::Text(text) => self.put_counted(types::TEXT, front(text, room_bytes).as_bytes()),
-            ValueRef::Bytes(bytes) => self.put_counted(types::BYTES, front_bytes(bytes, room_bytes)),
-            ValueRef::Sequence(_) => {
-                let elements = field.value_bytes.get(COUNTED_HEAD_BYTES..)?;
-                let (len, bytes) = whole_elements(elements, room_bytes);
-                self.put(&[types::SEQUENCE])?;
-                self.put(&count(len))?;
-                self.put(elements.get(..bytes)?)
-            }
-            _ => self.put(&[types::NONE]),
-        }
+        let room = self.out.get_mut(self.used_bytes..)?;
+        let mut writer = SelfTypedWriter::slice(room);
+        writer.value_ref(field.value);
+        let used_bytes = writer.finish().used_bytes;
+        self.used_bytes += used_bytes;
+        (used_bytes > 0).then_some(())
     }
-
-    fn put_counted(&mut self, value_type: u8, bytes: &[u8]) -> Option<()> {
-        self.put(&[value_type])?;
-        self.put(&count(bytes.len()))?;
-        self.put(bytes)
-    }
-}
-
-/// The type and the length in front of text, bytes and sequences.
-const COUNTED_HEAD_BYTES: usize = 5;
-
-/// How many elements fit, each of them whole, and their length together.
-fn whole_elements(elements: &[u8], room_bytes: usize) -> (usize, usize) {
-    let mut fields = DynamicFields::new(elements);
-    let (mut len, mut used_bytes) = (0, 0);
-    while fields.read_value(1).is_some() {
-        let end = elements.len() - fields.tail.len();
-        if end > room_bytes {
-            break;
-        }
-        (len, used_bytes) = (len + 1, end);
-    }
-    (len, used_bytes)
-}
-
-fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>, nesting: usize) {
-    match value {
-        ValueRef::None => out.push(types::NONE),
-        ValueRef::Bool(false) => out.push(types::FALSE),
-        ValueRef::Bool(true) => out.push(types::TRUE),
-        ValueRef::Char(c) => put_fixed(out, types::CHAR, &u32::from(c).to_le_bytes()),
-        ValueRef::I64(n) => put_fixed(out, types::I64, &n.to_le_bytes()),
-        ValueRef::U64(n) => put_fixed(out, types::U64, &n.to_le_bytes()),
-        ValueRef::I128(n) => put_fixed(out, types::I128, &n.to_le_bytes()),
-        ValueRef::U128(n) => put_fixed(out, types::U128, &n.to_le_bytes()),
-        ValueRef::F32(x) => put_fixed(out, types::F32, &x.to_le_bytes()),
-        ValueRef::F64(x) => put_fixed(out, types::F64, &x.to_le_bytes()),
-        ValueRef::Duration(span) => {
-            put_fixed(out, types::DURATION, &span.as_secs().to_le_bytes());
-            out.extend_from_slice(&span.subsec_nanos().to_le_bytes());
-        }
-        ValueRef::Time { seconds, nanos } => {
-            put_fixed(out, types::TIME, &seconds.to_le_bytes());
-            out.extend_from_slice(&nanos.to_le_bytes());
-        }
-        ValueRef::Ip(IpAddr::V4(ip)) => put_fixed(out, types::IPV4, &ip.octets()),
-        ValueRef::Ip(IpAddr::V6(ip)) => put_fixed(out, types::IPV6, &ip.octets()),
-        ValueRef::Uuid(uuid) => put_fixed(out, types::UUID, &uuid),
-        ValueRef::Text(text) => put_counted(out, types::TEXT, text.as_bytes()),
-        ValueRef::Bytes(bytes) => put_counted(out, types::BYTES, bytes),
-        ValueRef::Sequence(sequence) if nesting < NESTING_MAX => {
-            put_fixed(out, types::SEQUENCE, &count(sequence.len()));
-            sequence.iter().for_each(|element| put_value(out, element, nesting + 1));
-        }
-        ValueRef::Sequence(_) => {
-            let mut text = Vec::new();
-            put_plain(&mut text, value);
-            put_counted(out, types::TEXT, &text);
-        }
-    }
-}
-
-fn put_fixed(out: &mut Vec<u8>, value_type: u8, bytes: &[u8]) {
-    out.push(value_type);
-    out.extend_from_slice(bytes);
-}
-
-fn put_counted(out: &mut Vec<u8>, value_type: u8, bytes: &[u8]) {
-    let bytes = bytes.get(..u32::MAX as usize).unwrap_or(bytes);
-    put_fixed(out, value_type, &count(bytes.len()));
-    out.extend_from_slice(bytes);
-}
-
-fn count(n: usize) -> [u8; 4] {
-    u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes()
 }
 
 /// A field, and whether it was cut.
@@ -283,8 +172,7 @@ impl<'a> DynamicFields<'a> {
     #[inline]
     fn read_field(&mut self) -> Option<MarkedField<'a>> {
         let group = FieldGroup::from_byte(self.fixed::<1>()?[0])?;
-        let key_bytes = usize::from(u16::from_le_bytes(self.fixed()?));
-        let key = std::str::from_utf8(self.counted(key_bytes)?).ok()?;
+        let key = self.read_key()?;
         let is_cut = self.tail.first() == Some(&types::CUT);
         if is_cut {
             self.fixed::<1>()?;
@@ -294,11 +182,9 @@ impl<'a> DynamicFields<'a> {
 
     fn next_raw(&mut self) -> Option<RawField<'a>> {
         let from = self.tail;
-        let MarkedField { key, value, is_cut, .. } = self.next_marked()?;
+        let MarkedField { key, value, .. } = self.next_marked()?;
         let bytes = from.get(..from.len() - self.tail.len())?;
-        let key_bytes = KEY_START + key.len();
-        let value_bytes = bytes.get(key_bytes + usize::from(is_cut)..)?;
-        Some(RawField { bytes, key_bytes, value, value_bytes })
+        Some(RawField { bytes, key_bytes: KEY_START + key.len(), value })
     }
 
     fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
@@ -336,6 +222,15 @@ impl<'a> DynamicFields<'a> {
             types::TIME => ValueRef::Time { seconds: i64::from_le_bytes(self.fixed()?), nanos: self.nanos()? },
             types::IPV4 => ValueRef::Ip(Ipv4Addr::from(self.fixed::<4>()?).into()),
             types::IPV6 => ValueRef::Ip(Ipv6Addr::from(self.fixed::<16>()?).into()),
+            types::SOCKET_V4 => {
+                let ip = Ipv4Addr::from(self.fixed::<4>()?);
+                ValueRef::Socket((ip, u16::from_le_bytes(self.fixed()?)).into())
+            }
+            types::SOCKET_V6 => {
+                let ip = Ipv6Addr::from(self.fixed::<16>()?);
+                let (port, scope_id) = (u16::from_le_bytes(self.fixed()?), u32::from_le_bytes(self.fixed()?));
+                ValueRef::Socket(SocketAddrV6::new(ip, port, 0, scope_id).into())
+            }
             types::UUID => ValueRef::Uuid(self.fixed()?),
             types::TEXT => {
                 let len = self.length()?;
@@ -345,20 +240,35 @@ impl<'a> DynamicFields<'a> {
                 let len = self.length()?;
                 ValueRef::Bytes(self.counted(len)?)
             }
-            types::SEQUENCE if nesting < NESTING_MAX => self.read_sequence(nesting)?,
+            types::SEQUENCE if nesting < NESTING_MAX => {
+                let (bytes, len) = self.walked(|fields| fields.read_value(nesting + 1).map(|_| ()))?;
+                ValueRef::Sequence(SequenceRef::self_typed(bytes, len))
+            }
+            types::MAP if nesting < NESTING_MAX => {
+                let (bytes, len) = self.walked(|fields| {
+                    fields.read_key()?;
+                    fields.read_value(nesting + 1).map(|_| ())
+                })?;
+                ValueRef::Map(MapRef::new(bytes, len))
+            }
             _ => return None,
         })
     }
 
-    /// The elements' types stand in front of each, so a sequence is walked to find its end.
-    fn read_sequence(&mut self, nesting: usize) -> Option<ValueRef<'a>> {
+    /// The bytes of elements, and how many there are. The elements' types stand in front of each, so they are walked to find
+    /// their end.
+    fn walked(&mut self, read_one: impl Fn(&mut Self) -> Option<()>) -> Option<(&'a [u8], usize)> {
         let len = self.length()?;
         let elements = self.tail;
         for _ in 0..len {
-            self.read_value(nesting + 1)?;
+            read_one(self)?;
         }
-        let bytes = elements.get(..elements.len() - self.tail.len())?;
-        Some(ValueRef::Sequence(value::SequenceRef::self_typed(bytes, len)))
+        Some((elements.get(..elements.len() - self.tail.len())?, len))
+    }
+
+    fn read_key(&mut self) -> Option<&'a str> {
+        let key_bytes = usize::from(u16::from_le_bytes(self.fixed()?));
+        std::str::from_utf8(self.counted(key_bytes)?).ok()
     }
 
     fn nanos(&mut self) -> Option<u32> {
@@ -369,6 +279,16 @@ impl<'a> DynamicFields<'a> {
     pub fn next_value(&mut self) -> ValueRef<'a> {
         // Nesting was held when the sequence was read; the depth only bounds recursion.
         self.read_value(1).unwrap_or(ValueRef::None)
+    }
+
+    /// Reads one entry of a map whose entries are known to be whole.
+    pub(crate) fn next_entry(&mut self) -> Option<(&'a str, ValueRef<'a>)> {
+        Some((self.read_key()?, self.read_value(1)?))
+    }
+
+    /// Reads the one value that stands in the bytes.
+    pub(crate) fn value_alone(mut self) -> Option<ValueRef<'a>> {
+        self.read_value(0)
     }
 }
 

@@ -7,6 +7,7 @@
 //! | [`value`] | the types that an argument of a log call can have |
 //! | [`arguments`], [`writer`] | a call's arguments, archived into a slot of the ring |
 //! | [`head`], [`dynamic`] | the eight bytes in front of each record; fields that name and type themselves |
+//! | [`self_typed`] | values with their type in front |
 //! | [`timestamp`], [`text`] | times, and how numbers and times are written as text |
 //! | [`user_code`] | calls of code that may panic |
 //!
@@ -33,7 +34,8 @@
 //! scope first, then to the first argument that can use it.
 //!
 //! Text ends between two characters, and so do bytes that are UTF-8; other bytes end anywhere. A sequence ends between two
-//! elements, each of which is whole. An argument that was cut has its bit set in the mask, so it differs from a short value: a
+//! elements, each of which is whole. A value [with its type in front](self_typed) ends behind the last element or entry
+//! that fits. An argument that was cut has its bit set in the mask, so it differs from a short value: a
 //! `Some` whose text has no room is still a `Some`. The fields of a scope and of a dynamic record share the room
 //! alike, and are marked [in their own form](dynamic).
 //!
@@ -52,6 +54,7 @@ mod error_codes;
 pub mod field_group;
 pub mod head;
 pub mod level;
+pub mod self_typed;
 mod serde_text;
 mod shares;
 #[cfg(test)]

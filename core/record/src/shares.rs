@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn parts_that_fit_are_whole() {
         assert_eq!(shared(90, &[30, 0, 60]), [30, 0, 60]);
-        assert_eq!(shared(0, &[]), []);
+        assert_eq!(shared(0, &[]), [0_usize; 0]);
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! Records byte by byte, and readers of bytes that are no record.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    collections::{BTreeMap, HashMap, VecDeque},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
+    num::Wrapping,
+    path::Path,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -9,6 +13,7 @@ use proptest::prelude::*;
 
 use crate::{
     arguments::{Arg, Arguments, End},
+    as_logged,
     call_site::{CallSite, Descriptor, DescriptorCache, FieldName},
     dynamic::{DynamicFields, MarkedField, append_fields, cut_fields, put_field},
     field_group::FieldGroup,
@@ -56,6 +61,10 @@ fn shown(value: ValueRef<'_>) -> String {
         ValueRef::Sequence(sequence) => {
             let elements: Vec<String> = sequence.iter().map(shown).collect();
             format!("{elements:?}")
+        }
+        ValueRef::Map(map) => {
+            let entries: Vec<(&str, String)> = map.iter().map(|(key, value)| (key, shown(value))).collect();
+            format!("{entries:?}")
         }
         value => format!("{value:?}"),
     }
@@ -163,6 +172,20 @@ fn an_address_is_its_version_and_its_bytes_in_network_order() {
 }
 
 #[test]
+fn a_socket_address_is_an_address_and_its_port_and_scope() {
+    let v4: SocketAddr = "1.2.3.4:258".parse().unwrap();
+    assert_eq!(body(&v4), [4, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0]);
+    let v6 = SocketAddrV6::new(Ipv6Addr::new(0x0102, 0, 0, 0, 0, 0, 0, 0x0f10), 258, 9, 3);
+    assert_eq!(body(&v6), [6, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0f, 0x10, 2, 1, 3, 0, 0, 0]);
+}
+
+#[test]
+fn nothing_is_a_byte() {
+    assert_eq!(body(&()), [0]);
+    assert_eq!(body(&[(), ()]), [16, 0, 0, 0, 2, 0, 0, 0, 0, 0]);
+}
+
+#[test]
 fn a_uuid_is_its_bytes_in_network_order() {
     let bytes: [u8; 16] = std::array::from_fn(|index| index as u8);
     assert_eq!(body(&uuid::Uuid::from_bytes(bytes)), bytes);
@@ -202,6 +225,8 @@ fn values() -> Vec<ValueRef<'static>> {
         ValueRef::Time { seconds: -1, nanos: 999_999_999 },
         ValueRef::Ip(IpAddr::V4(Ipv4Addr::new(1, 2, 3, 4))),
         ValueRef::Ip(IpAddr::V6(Ipv6Addr::new(0x0102, 0, 0, 0, 0, 0, 0, 0x0f10))),
+        ValueRef::Socket("1.2.3.4:80".parse().unwrap()),
+        ValueRef::Socket(SocketAddrV6::new(Ipv6Addr::LOCALHOST, 65_535, 0, u32::MAX).into()),
         ValueRef::Uuid([9; 16]),
         ValueRef::Text(""),
         ValueRef::Text("some"),
@@ -517,16 +542,139 @@ fn appended_fields_are_whole_as_long_as_there_is_room() {
 
 #[test]
 fn sequences_nested_too_deep_become_text() {
-    let mut list: Vec<u8> = Vec::new();
-    // [[[[["x"]]]]], from the inside.
-    list.extend_from_slice(&[15, 1, 0, 0, 0, b'x']);
-    for _ in 0..3 {
-        list.splice(..0, [17, 1, 0, 0, 0]);
-    }
-    let three_deep = SequenceRef::self_typed(&list, 1);
+    let nine_deep = [((((((((1,),),),),),),),)];
     let mut fields = Vec::new();
-    put_field(&mut fields, FieldGroup::Context, "deep", ValueRef::Sequence(three_deep));
-    assert_eq!(DynamicFields::new(&fields).map(|(_, _, value)| value.to_string()).collect::<Vec<_>>(), ["[[[[x]]]]"]);
+    as_logged(&nine_deep, |value| put_field(&mut fields, FieldGroup::Context, "deep", value));
+    let values: Vec<String> = DynamicFields::new(&fields).map(|(_, _, value)| value.to_string()).collect();
+    assert_eq!(values, ["[[[[[[[[[1]]]]]]]]]"]);
+    assert!(fields.ends_with(b"[1]"));
+}
+
+#[test]
+fn a_map_is_a_span_and_its_entries_each_with_its_type() {
+    let map = BTreeMap::from([("a", Some(true)), ("bc", None)]);
+    let entries = [21, 2, 0, 0, 0, 1, 0, b'a', 2, 2, 0, b'b', b'c', 0];
+    assert_eq!(body(&map), [&[16, 0, 0, 0, 14, 0, 0, 0], entries.as_slice()].concat());
+}
+
+#[test]
+fn a_tuple_is_a_span_and_its_elements_each_with_its_type() {
+    let elements = [17, 2, 0, 0, 0, 15, 1, 0, 0, 0, b'x', 3, b'y', 0, 0, 0];
+    assert_eq!(body(&("x", 'y')), [&[16, 0, 0, 0, 16, 0, 0, 0], elements.as_slice()].concat());
+}
+
+#[test]
+fn a_value_of_each_type_can_be_a_part_of_another() {
+    let map = || HashMap::from([(7_u8, Wrapping(1))]);
+    let (ip, socket) = (Ipv4Addr::LOCALHOST, SocketAddr::from(([1, 2, 3, 4], 80)));
+    let numbers = (-1_i8, -1_i16, -1_i32, -1_i64, -1_isize, i128::MIN, 1_u8, 1_u16, 1_u32, 1_u64, 1_usize, u128::MAX);
+    let texts = ("a", String::from("b"), Path::new("c"), value::display(&"d"), value::debug(&"e"), b"f", 'g');
+    let others = (true, 1.5_f32, 2.5, (), Some(1), None::<u8>, vec![1, 2], &[ip], Arc::new(socket), map());
+    let nested = (Duration::new(1, 2), UNIX_EPOCH, uuid::Uuid::nil(), vec![map()], VecDeque::from([((),)]));
+    let back = as_logged(&(numbers, texts, others, nested), |value| value.to_string());
+    assert_eq!(
+        back,
+        "[[-1, -1, -1, -1, -1, -170141183460469231731687303715884105728, 1, 1, 1, 1, 1, \
+         340282366920938463463374607431768211455], [a, b, c, d, \"e\", f, g], [true, 1.5, 2.5, null, 1, null, [1, 2], \
+         [127.0.0.1], 1.2.3.4:80, {7: 1}], [1.000000002s, 1970-01-01T00:00:00.000000000Z, \
+         00000000-0000-0000-0000-000000000000, [{7: 1}], [[null]]]]"
+    );
+}
+
+#[test]
+fn a_value_that_a_reader_saw_is_logged_as_it_was() {
+    for value in values() {
+        let again = as_logged(&value, shown);
+        assert_eq!(again, shown(value));
+    }
+    as_logged(&(1, BTreeMap::from([("a", [1, 2])])), |value| assert_eq!(as_logged(&value, shown), shown(value)));
+}
+
+#[test]
+fn keys_are_text_or_have_one() {
+    assert_eq!(as_logged(&BTreeMap::from([(-7_i8, 1)]), shown), r#"[("-7", "I64(1)")]"#);
+    assert_eq!(as_logged(&BTreeMap::from([(true, 1)]), shown), r#"[("true", "I64(1)")]"#);
+    assert_eq!(as_logged(&BTreeMap::from([('ü', 1)]), shown), r#"[("ü", "I64(1)")]"#);
+    assert_eq!(as_logged(&BTreeMap::from([(String::from("a"), 1)]), shown), r#"[("a", "I64(1)")]"#);
+    assert_eq!(as_logged(&BTreeMap::from([(&&Arc::<str>::from("a"), 1)]), shown), r#"[("a", "I64(1)")]"#);
+    let nil = uuid::Uuid::nil();
+    assert_eq!(as_logged(&BTreeMap::from([(nil, 1)]), shown), format!("{:?}", [(nil.to_string(), "I64(1)")]));
+}
+
+type NestedMap = BTreeMap<&'static str, (&'static str, BTreeMap<u8, [u8; 2]>)>;
+
+/// A map of a text, a map and a tuple, and the texts of all that may be left of it.
+fn nested() -> (NestedMap, [&'static str; 9]) {
+    let inner = || BTreeMap::from([(1, *b"xy"), (2, *b"zz")]);
+    let map = BTreeMap::from([("a", ("one", inner())), ("b", ("two", BTreeMap::new()))]);
+    let texts = [
+        "null",
+        "{}",
+        "{a: []}",
+        "{a: [one]}",
+        "{a: [one, {}]}",
+        "{a: [one, {1: xy}]}",
+        "{a: [one, {1: xy, 2: zz}]}",
+        "{a: [one, {1: xy, 2: zz}], b: []}",
+        "{a: [one, {1: xy, 2: zz}], b: [two]}",
+    ];
+    (map, texts)
+}
+
+#[test]
+fn a_map_is_cut_behind_its_last_whole_entry_whatever_the_room() {
+    let (map, texts) = nested();
+    let arguments = arguments![map];
+    let whole = record(&arguments, &[]).len();
+    let mut seen = Vec::new();
+    for room in Head::BYTES + 9..=whole {
+        let (record, cut) = cut(&arguments, room);
+        let back = value::read(&record, Head::BYTES, &Kind::SelfTyped).to_string();
+        assert_eq!(cut.is_empty(), back == "{a: [one, {1: xy, 2: zz}], b: [two, {}]}", "{back} in {room}");
+        seen.push(back);
+    }
+    seen.dedup();
+    // With the mask, there is not room for all where the whole would have just fit.
+    assert!(seen.len() == 10 && seen[..9] == texts, "{seen:?}");
+}
+
+#[test]
+fn a_map_in_a_scope_is_cut_behind_its_last_whole_entry() {
+    let (map, texts) = nested();
+    let mut fields = Vec::new();
+    as_logged(&map, |value| put_field(&mut fields, FieldGroup::Context, "m", value));
+    let whole = fields.len();
+    let mut seen = Vec::new();
+    for room in 6..whole {
+        let mut out = vec![0; room];
+        let used = cut_fields(&fields, &mut out);
+        let mut read = DynamicFields::new(&out[..used]);
+        let field = read.next_marked().unwrap();
+        assert!(field.is_cut, "in {room}");
+        seen.push(field.value.to_string());
+    }
+    seen.dedup();
+    assert_eq!(seen, texts);
+}
+
+#[test]
+fn a_long_argument_of_a_map_leaves_room_for_those_behind_it() {
+    let arguments = arguments![BTreeMap::from([("long", vec!["x"; 900])]), "text"];
+    let (record, names) = cut(&arguments, 300);
+    assert_eq!((names, record.len() > 280), (vec!["a"], true));
+    assert_eq!(read(&arguments, &record)[1], r#"Text("text")"#);
+}
+
+#[test]
+fn a_value_nested_too_deep_is_marked_and_its_other_parts_stay() {
+    let eight = ((((((((1,),),),),),),), 2);
+    let nine = (((((((((1,),),),),),),),), 2);
+    let text = |record: &[u8]| value::read(record, Head::BYTES, &Kind::SelfTyped).to_string();
+    let whole = record(&arguments![eight], &[]);
+    assert_eq!(text(&whole), "[[[[[[[[1]]]]]]], 2]");
+    let arguments = arguments![nine];
+    let (record, names) = cut(&arguments, 300);
+    assert_eq!((text(&record).as_str(), names), ("[[[[[[[[[...]]]]]]]], 2]", vec!["a"]));
 }
 
 fn config() -> ProptestConfig {
@@ -535,7 +683,7 @@ fn config() -> ProptestConfig {
 }
 
 /// A kind of every shape that a reader can meet.
-const KINDS: [&Kind; 30] = [
+const KINDS: [&Kind; 35] = [
     &Kind::Bool,
     &Kind::Char,
     &Kind::I8,
@@ -553,6 +701,8 @@ const KINDS: [&Kind; 30] = [
     &Kind::Duration,
     &Kind::Time,
     &Kind::Ip,
+    &Kind::Socket,
+    &Kind::Unit,
     &Kind::Uuid,
     &Kind::Text,
     &Kind::DebugText,
@@ -566,6 +716,9 @@ const KINDS: [&Kind; 30] = [
     &Kind::Option(&Kind::Text),
     &Kind::Option(&Kind::Option(&Kind::Bool)),
     &Kind::Option(&Kind::Sequence(&Kind::Char)),
+    &Kind::SelfTyped,
+    &Kind::Sequence(&Kind::SelfTyped),
+    &Kind::Option(&Kind::SelfTyped),
 ];
 
 /// Bytes as a broken record may have them: small numbers, so that spans point somewhere now and then.

@@ -11,6 +11,7 @@ use crate::{
     arguments::Arguments,
     dynamic::cut_fields,
     head::Head,
+    self_typed::SelfTypedWriter,
     shares::Shares,
     text::bounded::{front, front_bytes},
     value::{Value, Wire},
@@ -125,6 +126,31 @@ impl SlotWriter<'_> {
         self.is_cut = true;
         let room = self.slot.get_mut(self.pos..).unwrap_or_default();
         self.pos += cut_fields(fields, room);
+    }
+
+    /// Writes a value with its type in front, cut if need be, and returns its span.
+    #[inline]
+    pub fn put_self_typed<T: Value + ?Sized>(&mut self, value: &T) -> [u8; 8] {
+        let start = self.pos;
+        let mut out = SelfTypedWriter::slice(self.slot.get_mut(start..).unwrap_or_default());
+        value.put_self_typed(&mut out);
+        let written = out.finish();
+        self.pos += written.used_bytes;
+        self.is_cut |= written.is_cut;
+        span(start, written.used_bytes)
+    }
+
+    /// Writes a value that has its type in front already, cut if need be, and returns its span.
+    pub(crate) fn put_value_bytes(&mut self, value: &[u8]) -> [u8; 8] {
+        if value.len() <= self.room_bytes() {
+            return self.put_bytes(value);
+        }
+        let start = self.pos;
+        let mut out = SelfTypedWriter::slice(self.slot.get_mut(start..).unwrap_or_default());
+        out.value_bytes(value);
+        self.pos += out.finish().used_bytes;
+        self.is_cut = true;
+        span(start, self.pos - start)
     }
 
     /// Writes as many elements as there is room for, each of them whole, and returns their span.

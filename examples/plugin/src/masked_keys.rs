@@ -9,7 +9,8 @@ use fapilog_plugin::{
 
 const MASK: &str = "<masked>";
 
-/// Masks the values of some keys, whatever they are, in all parts of an event.
+/// Masks the values of some keys, whatever they are, in all parts of an event. A map or a list that has such a key in it is
+/// masked as a whole.
 #[derive(Debug)]
 pub struct MaskedKeys {
     keys: Vec<String>,
@@ -25,6 +26,18 @@ impl MaskedKeys {
     fn is_masked(&self, name: &str) -> bool {
         self.keys.iter().any(|key| key.eq_ignore_ascii_case(name))
     }
+
+    fn has_masked_key(&self, value: ValueRef<'_>) -> bool {
+        match value {
+            ValueRef::Map(map) => map.iter().any(|(key, value)| self.is_masked(key) || self.has_masked_key(value)),
+            ValueRef::Sequence(list) => list.iter().any(|element| self.has_masked_key(element)),
+            _ => false,
+        }
+    }
+
+    fn hides(&self, field: &FieldRef<'_>) -> bool {
+        self.is_masked(field.name) || self.has_masked_key(field.value)
+    }
 }
 
 impl Processor for MaskedKeys {
@@ -35,8 +48,8 @@ impl Processor for MaskedKeys {
     fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
         for event in batch.events_mut() {
             // To look costs little; to make the fields anew costs more.
-            if event.fields().any(|field| self.is_masked(field.name)) {
-                event.rewrite_fields(|field| match self.is_masked(field.name) {
+            if event.fields().any(|field| self.hides(&field)) {
+                event.rewrite_fields(|field| match self.hides(&field) {
                     true => Some(FieldRef { value: ValueRef::Text(MASK), ..field }),
                     false => Some(field),
                 });

@@ -63,7 +63,7 @@ fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
         ValueRef::Text(text) => put_text(out, text),
         ValueRef::U64(n) => put_text(out, &n.to_string()),
         ValueRef::I64(n) => put_text(out, &n.to_string()),
-        other => put_text(out, &format!("{other:?}")),
+        other => put_text(out, &other.to_string()),
     }
 }
 

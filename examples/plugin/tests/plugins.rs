@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "all of this program is test code")]
 
 use std::{
+    collections::BTreeMap,
     num::NonZeroU64,
     time::{Duration, Instant},
 };
@@ -60,6 +61,14 @@ fn masked_keys_are_masked_in_every_part_and_nothing_else_is() {
     let (lines, _) =
         logged(builder, |log| info!(log, "login", user = "kim", Password = 7, tags.password = "swordfish"));
     assert_eq!(lines, ["INFO\ttest\tlogin\tuser=kim\tPassword=<masked>\tpassword=<masked>"]);
+}
+
+#[test]
+fn a_map_with_a_masked_key_is_masked_as_a_whole() {
+    let builder = Container::builder().redactor(|_| Box::new(MaskedKeys::new(["password"])));
+    let (secret, open) = (BTreeMap::from([("password", 1)]), BTreeMap::from([("user", 1)]));
+    let (lines, _) = logged(builder, |log| info!(log, "login", secret, nested = [(1, &secret)], open));
+    assert_eq!(lines, ["INFO\ttest\tlogin\tsecret=<masked>\tnested=<masked>\topen={user: 1}"]);
 }
 
 #[test]

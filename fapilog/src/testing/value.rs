@@ -1,6 +1,11 @@
 //! Values that outlive their event.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use fapilog_record::{
     as_logged,
@@ -14,7 +19,7 @@ use fapilog_record::{
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum LoggedValue {
-    /// Nothing: a `None`.
+    /// Nothing: a `None`, or a `()`.
     None,
     /// `bool`.
     Bool(bool),
@@ -37,6 +42,8 @@ pub enum LoggedValue {
     },
     /// An address.
     Ip(IpAddr),
+    /// An address with a port.
+    Socket(SocketAddr),
     /// A UUID, in network order.
     Uuid([u8; 16]),
     /// Text.
@@ -45,6 +52,8 @@ pub enum LoggedValue {
     Bytes(Vec<u8>),
     /// Several values.
     Sequence(Vec<LoggedValue>),
+    /// Values under keys, in the order of the keys: a map is the same in every order of its entries.
+    Map(BTreeMap<String, LoggedValue>),
 }
 
 impl LoggedValue {
@@ -78,10 +87,14 @@ impl From<ValueRef<'_>> for LoggedValue {
             ValueRef::Duration(span) => Self::Duration(span),
             ValueRef::Time { seconds, nanos } => Self::Time { seconds, nanos },
             ValueRef::Ip(address) => Self::Ip(address),
+            ValueRef::Socket(address) => Self::Socket(address),
             ValueRef::Uuid(bytes) => Self::Uuid(bytes),
             ValueRef::Text(text) => Self::Text(text.to_owned()),
             ValueRef::Bytes(bytes) => Self::Bytes(bytes.to_owned()),
             ValueRef::Sequence(elements) => Self::Sequence(elements.iter().map(Self::from).collect()),
+            ValueRef::Map(entries) => {
+                Self::Map(entries.iter().map(|(key, value)| (key.to_owned(), Self::from(value))).collect())
+            }
             _ => Self::None,
         }
     }
@@ -99,10 +112,12 @@ impl PartialEq for LoggedValue {
             (Self::Duration(a), Self::Duration(b)) => a == b,
             (Self::Time { seconds: a, nanos: b }, Self::Time { seconds: c, nanos: d }) => (a, b) == (c, d),
             (Self::Ip(a), Self::Ip(b)) => a == b,
+            (Self::Socket(a), Self::Socket(b)) => a == b,
             (Self::Uuid(a), Self::Uuid(b)) => a == b,
             (Self::Text(a), Self::Text(b)) => a == b,
             (Self::Bytes(a), Self::Bytes(b)) => a == b,
             (Self::Sequence(a), Self::Sequence(b)) => a == b,
+            (Self::Map(a), Self::Map(b)) => a == b,
             _ => false,
         }
     }
@@ -121,6 +136,7 @@ impl fmt::Display for LoggedValue {
             Self::Duration(span) => fmt::Debug::fmt(span, f),
             Self::Time { seconds, nanos } => write!(f, "time {seconds}.{nanos:09}"),
             Self::Ip(address) => address.fmt(f),
+            Self::Socket(address) => address.fmt(f),
             Self::Uuid(bytes) => write!(f, "uuid {:032x}", u128::from_be_bytes(*bytes)),
             Self::Text(text) => fmt::Debug::fmt(text, f),
             Self::Bytes(bytes) => write!(f, "b\"{}\"", bytes.escape_ascii()),
@@ -130,6 +146,13 @@ impl fmt::Display for LoggedValue {
                     write!(f, "{}{element}", if index == 0 { "" } else { ", " })?;
                 }
                 f.write_str("]")
+            }
+            Self::Map(entries) => {
+                f.write_str("{")?;
+                for (index, (key, value)) in entries.iter().enumerate() {
+                    write!(f, "{}{key:?}: {value}", if index == 0 { "" } else { ", " })?;
+                }
+                f.write_str("}")
             }
         }
     }
@@ -165,6 +188,22 @@ mod tests {
         assert_eq!(LoggedValue::of(&["a", "b"]), LoggedValue::of(&vec!["a".to_owned(), "b".to_owned()]));
         assert_ne!(LoggedValue::of(&[1, 2]), LoggedValue::of(&[1, 3]));
         assert_eq!(LoggedValue::of(&[1, 2]).to_string(), "[1, 2]");
+    }
+
+    #[test]
+    fn a_map_is_compared_key_by_key() {
+        let map = BTreeMap::from([("b", 1), ("a", 2)]);
+        let other: std::collections::HashMap<String, u8> = [("a".to_owned(), 2), ("b".to_owned(), 1)].into();
+        assert_eq!(LoggedValue::of(&map), LoggedValue::of(&other));
+        assert_ne!(LoggedValue::of(&map), LoggedValue::of(&BTreeMap::from([("a", 2)])));
+        assert_eq!(LoggedValue::of(&(map, "x")).to_string(), r#"[{"a": 2, "b": 1}, "x"]"#);
+    }
+
+    #[test]
+    fn addresses_with_ports_are_compared() {
+        let [a, b]: [std::net::SocketAddr; 2] = ["1.2.3.4:80", "1.2.3.4:81"].map(|text| text.parse().unwrap());
+        assert_ne!(LoggedValue::of(&a), LoggedValue::of(&b));
+        assert_eq!(LoggedValue::of(&a).to_string(), "1.2.3.4:80");
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! Formatters, on events that are well-formed and hold any values.
 
-use std::net::IpAddr;
-use std::time::Duration;
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use arbitrary::{Result, Unstructured};
 use fapilog_record::{
-    call_site::Descriptor, dynamic::put_field, field_group::FieldGroup, head::Head, level::Level, value::ValueRef,
+    call_site::Descriptor,
+    dynamic::put_field,
+    field_group::FieldGroup,
+    head::Head,
+    level::Level,
+    value::{OwnedValue, ValueRef},
 };
 
 use crate::{
@@ -79,6 +83,8 @@ fn put_any_fields(out: &mut Vec<u8>, input: &mut Unstructured<'_>) -> Result<()>
         let mut elements = Vec::new();
         let value = if input.ratio(1, 4)? { any_sequence(&mut elements, input)? } else { any_value(input)? };
         put_field(out, group, key, value);
+        // And once more in a map.
+        put_field(out, group, "map", OwnedValue::of(&BTreeMap::from([(key, value)])).view());
     }
     Ok(())
 }
@@ -95,7 +101,7 @@ fn any_sequence<'e>(elements: &'e mut Vec<u8>, input: &mut Unstructured<'_>) -> 
 }
 
 fn any_value<'a>(input: &mut Unstructured<'a>) -> Result<ValueRef<'a>> {
-    Ok(match input.int_in_range(0..=14)? {
+    Ok(match input.int_in_range(0..=15)? {
         0 => ValueRef::None,
         1 => ValueRef::Bool(input.arbitrary()?),
         2 => ValueRef::Char(input.arbitrary()?),
@@ -110,6 +116,7 @@ fn any_value<'a>(input: &mut Unstructured<'a>) -> Result<ValueRef<'a>> {
         11 => ValueRef::Ip(IpAddr::from(input.arbitrary::<[u8; 16]>()?)),
         12 => ValueRef::Uuid(input.arbitrary()?),
         13 => ValueRef::Bytes(input.arbitrary()?),
+        15 => ValueRef::Socket((input.arbitrary::<[u8; 16]>()?, input.arbitrary()?).into()),
         _ => ValueRef::Text(text(input)?),
     })
 }

@@ -67,6 +67,11 @@ impl Digest {
             }
             ValueRef::Ip(std::net::IpAddr::V4(ip)) => self.typed(7, &ip.octets()),
             ValueRef::Ip(std::net::IpAddr::V6(ip)) => self.typed(8, &ip.octets()),
+            ValueRef::Socket(socket) => {
+                self.typed(14, &socket.port().to_le_bytes());
+                self.value(ValueRef::Ip(socket.ip()));
+                self.number(if let std::net::SocketAddr::V6(v6) = socket { v6.scope_id().into() } else { 0 });
+            }
             ValueRef::Uuid(uuid) => self.typed(9, &uuid),
             ValueRef::Text(text) => self.long(10, text.as_bytes()),
             // Text in an unknown encoding that is valid UTF-8 is that text.
@@ -75,6 +80,18 @@ impl Digest {
             ValueRef::Sequence(sequence) => {
                 self.typed(12, &(sequence.len() as u64).to_le_bytes());
                 sequence.iter().for_each(|element| self.value(element));
+            }
+            // The entries of a `HashMap` come in any order: their digests are added.
+            ValueRef::Map(map) => {
+                let entries = map.iter().map(|(key, value)| {
+                    let mut entry = Self(self.0);
+                    entry.text(key);
+                    entry.value(value);
+                    entry.finish()
+                });
+                let sum = entries.fold(0_u128, u128::wrapping_add);
+                self.typed(15, &(map.len() as u64).to_le_bytes());
+                self.0.write(&sum.to_le_bytes());
             }
             // A type that is newer than this: its text stands for it.
             other => self.long(13, other.to_string().as_bytes()),
@@ -103,6 +120,10 @@ impl Digest {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use fapilog_record::value::OwnedValue;
+
     use super::*;
 
     fn of(values: &[ValueRef<'_>]) -> u128 {
@@ -123,6 +144,27 @@ mod tests {
         assert_eq!(of(&[ValueRef::U128(7)]), of(&[ValueRef::I64(7)]));
         assert_ne!(of(&[ValueRef::U64(7)]), of(&[ValueRef::F64(7.0)]));
         assert_ne!(of(&[ValueRef::U64(7)]), of(&[ValueRef::Text("7")]));
+    }
+
+    #[test]
+    fn a_map_is_the_same_in_every_order_of_its_entries() {
+        let of_map =
+            |entries: &[(&str, i32)]| of(&[OwnedValue::of(&BTreeMap::from_iter(entries.iter().copied())).view()]);
+        // Its entries come in an order of their own, and another for each map.
+        let hashed = || HashMap::<u32, u32>::from_iter((0..100).map(|n| (n, n + 1)));
+        let [a, b] = [OwnedValue::of(&hashed()), OwnedValue::of(&hashed())];
+        assert_ne!(a, b);
+        assert_eq!(of(&[a.view()]), of(&[b.view()]));
+        assert_ne!(of_map(&[("a", 1), ("b", 2)]), of_map(&[("a", 2), ("b", 1)]));
+        assert_ne!(of_map(&[("a", 1)]), of_map(&[("a", 1), ("b", 1)]));
+    }
+
+    #[test]
+    fn an_address_with_a_port_is_another_with_another_port() {
+        let [a, b] = ["[::1%1]:80", "[::1%2]:80"].map(|text| ValueRef::Socket(text.parse().unwrap()));
+        assert_ne!(of(&[a]), of(&[b]));
+        let [c, d] = ["1.2.3.4:80", "1.2.3.4:81"].map(|text| ValueRef::Socket(text.parse().unwrap()));
+        assert_ne!(of(&[c]), of(&[d]));
     }
 
     #[test]

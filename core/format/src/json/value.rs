@@ -3,9 +3,9 @@
 use fapilog_record::{
     text::{
         number::{put_f32, put_f64, put_i64, put_u64},
-        scalar::{put_duration, put_ip, put_time, put_uuid},
+        scalar::{put_duration, put_ip, put_socket, put_time, put_uuid},
     },
-    value::{SequenceRef, ValueRef},
+    value::{MapRef, SequenceRef, ValueRef},
 };
 
 use crate::json::text::{put_marked_string, put_string};
@@ -38,9 +38,11 @@ fn put_rare(out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
         ValueRef::Duration(span) => put_duration(out, span),
         ValueRef::Time { seconds, nanos } => put_quoted(out, |out| put_time(out, seconds, nanos)),
         ValueRef::Ip(ip) => put_quoted(out, |out| put_ip(out, ip)),
+        ValueRef::Socket(socket) => put_quoted(out, |out| put_socket(out, socket)),
         ValueRef::Uuid(uuid) => put_quoted(out, |out| put_uuid(out, uuid)),
         ValueRef::Bytes(bytes) => return put_bytes(out, bytes),
-        ValueRef::Sequence(sequence) => return put_sequence(out, sequence),
+        ValueRef::Sequence(sequence) => return put_composite(out, sequence),
+        ValueRef::Map(map) => return put_composite(out, map),
         ValueRef::U64(_) | ValueRef::I64(_) | ValueRef::F64(_) | ValueRef::Text(_) => return put(out, value),
         // A type that this formatter does not know is text.
         other => put_string(out, &other.to_string()),
@@ -67,27 +69,51 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     }
 }
 
-fn put_sequence(out: &mut Vec<u8>, sequence: SequenceRef<'_>) -> bool {
+fn put_composite(out: &mut Vec<u8>, composite: impl Composite) -> bool {
     let start = out.len();
     let mut is_utf8 = true;
-    put_elements(out, sequence, |out, element| is_utf8 &= put(out, element));
+    composite.put_parts(out, |out, part| is_utf8 &= put(out, part));
     if !is_utf8 {
-        // Only now is it known that the elements before needed their backslashes doubled, too.
+        // Only now is it known that the texts before needed their backslashes doubled, too.
         out.truncate(start);
-        put_elements(out, sequence, put_marked);
+        composite.put_parts(out, put_marked);
     }
     is_utf8
 }
 
-fn put_elements(out: &mut Vec<u8>, sequence: SequenceRef<'_>, mut put: impl FnMut(&mut Vec<u8>, ValueRef<'_>)) {
-    out.push(b'[');
-    for (index, element) in sequence.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
+/// A value that is made of values.
+trait Composite: Copy {
+    /// Appends it, each value in it by `put`.
+    fn put_parts(self, out: &mut Vec<u8>, put: impl FnMut(&mut Vec<u8>, ValueRef<'_>));
+}
+
+impl Composite for SequenceRef<'_> {
+    fn put_parts(self, out: &mut Vec<u8>, mut put: impl FnMut(&mut Vec<u8>, ValueRef<'_>)) {
+        out.push(b'[');
+        for (index, element) in self.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            put(out, element);
         }
-        put(out, element);
+        out.push(b']');
     }
-    out.push(b']');
+}
+
+impl Composite for MapRef<'_> {
+    /// Keys are UTF-8, and never marked.
+    fn put_parts(self, out: &mut Vec<u8>, mut put: impl FnMut(&mut Vec<u8>, ValueRef<'_>)) {
+        out.push(b'{');
+        for (index, (key, value)) in self.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            put_string(out, key);
+            out.push(b':');
+            put(out, value);
+        }
+        out.push(b'}');
+    }
 }
 
 /// Appends a value with each text in it, whether UTF-8 or not, in the form that `decode_marked_text` reads.
@@ -96,7 +122,8 @@ fn put_marked(out: &mut Vec<u8>, value: ValueRef<'_>) {
         ValueRef::Text(text) => put_marked_string(out, text.as_bytes()),
         ValueRef::Char(c) => put_marked_string(out, c.encode_utf8(&mut [0; 4]).as_bytes()),
         ValueRef::Bytes(bytes) => put_marked_string(out, bytes),
-        ValueRef::Sequence(sequence) => put_elements(out, sequence, put_marked),
+        ValueRef::Sequence(sequence) => sequence.put_parts(out, put_marked),
+        ValueRef::Map(map) => map.put_parts(out, put_marked),
         // No text, or none with a backslash in it.
         other => {
             put(out, other);
@@ -106,6 +133,8 @@ fn put_marked(out: &mut Vec<u8>, value: ValueRef<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
     use serde_json::Value as Json;
 
@@ -128,6 +157,12 @@ mod tests {
             Owned::Sequence(elements) => {
                 assert_eq!(json.as_array().unwrap().len(), elements.len());
                 elements.iter().zip(json.as_array().unwrap()).for_each(|(it, json)| assert_is(it, json, is_marked));
+            }
+            Owned::Map(entries) => {
+                // A key that comes twice has the last value, as parsers of JSON have it.
+                let entries: BTreeMap<&str, &Owned> = entries.iter().map(|(key, value)| (&**key, value)).collect();
+                assert_eq!(json.as_object().unwrap().len(), entries.len());
+                entries.into_iter().for_each(|(key, value)| assert_is(value, &json[key], is_marked));
             }
             Owned::Plain(value) => assert_plain(*value, json),
         }
@@ -170,6 +205,19 @@ mod tests {
         let mut out = Vec::new();
         assert!(!outer.view(|value| put(&mut out, value)));
         assert_eq!(String::from_utf8(out).unwrap(), r#"["C:\\\\x41","\\\\xff",["\\\\","\\xff"]]"#);
+    }
+
+    #[test]
+    fn a_map_is_an_object_and_one_value_that_is_not_utf_8_marks_all_values_and_no_key() {
+        let mut entries = vec![("a\\\"<".to_owned(), Owned::Text(r"C:\x41".to_owned()))];
+        let mut out = Vec::new();
+        assert!(Owned::Map(entries.clone()).view(|value| put(&mut out, value)));
+        entries.push((String::new(), Owned::Sequence(vec![Owned::Bytes(b"\xff".to_vec())])));
+        assert!(!Owned::Map(entries).view(|value| put(&mut out, value)));
+        assert!(Owned::Map(Vec::new()).view(|value| put(&mut out, value)));
+        let key = r#""a\\\"\u003c""#;
+        let expected = [r#"{KEY:"C:\\x41"}"#, r#"{KEY:"C:\\\\x41","":["\\xff"]}"#, "{}"].concat().replace("KEY", key);
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]

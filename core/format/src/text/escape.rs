@@ -8,7 +8,7 @@ const ESCAPE: u8 = 1;
 const LOOK: u8 = 1 << 1;
 const SPACE: u8 = 1 << 2;
 const EQUALS: u8 = 1 << 3;
-/// The syntax of lists: brackets and commas.
+/// The syntax of lists and maps: brackets, braces and commas.
 const LIST: u8 = 1 << 4;
 
 /// How many bytes are looked at in one go. The loop over them has no early exit, so that it becomes vector code.
@@ -24,7 +24,7 @@ const fn must_escape(c: char) -> bool {
 const fn asks_for(byte: u8) -> u8 {
     let escape = (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == 0x7f);
     let equals = byte == b'=';
-    let list = (byte == b'[') | (byte == b']') | (byte == b',');
+    let list = (byte == b'[') | (byte == b']') | (byte == b'{') | (byte == b'}') | (byte == b',');
     let space = byte == b' ';
     escape as u8 * ESCAPE
         + may_start_control(byte) as u8 * LOOK
@@ -41,7 +41,7 @@ fn scan(text: &[u8]) -> u8 {
 }
 
 /// Whether text can stand without quotes as a key, or as a value or an element of a list: it is not empty, and has in it
-/// nothing that must be escaped, no space, and nothing of `=[],`.
+/// nothing that must be escaped, no space, and nothing of `=[]{},`.
 #[inline]
 pub(super) fn is_atom(text: &str) -> bool {
     match scan(text.as_bytes()) {
@@ -180,7 +180,7 @@ mod tests {
     fn an_atom_has_neither_space_nor_syntax_in_it() {
         let controls = controls();
         for c in all_chars() {
-            let is_syntax = "\"\\=[],".contains(c) || c.is_whitespace() || controls.contains(&c);
+            let is_syntax = "\"\\=[]{},".contains(c) || c.is_whitespace() || controls.contains(&c);
             assert_eq!(is_atom(&format!("ab{c}cd")), !is_syntax, "{c:?}");
         }
         assert!(!is_atom(""));

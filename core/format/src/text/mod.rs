@@ -12,11 +12,12 @@
 //! | `bool`, `None` | `true`, `false`, `null` |
 //! | `Duration` | seconds with an `s`, up to nanoseconds: `0.25s`. In the pretty format, as people write it: `17µs`, `250ms`, `1m30s` |
 //! | `SystemTime` | RFC 3339 in UTC; before 1970 or after 2554 the number of seconds since 1970 |
-//! | address, UUID | as ever |
+//! | address, UUID | as ever; a socket address of version 6 is quoted |
 //! | bytes | text, if they are UTF-8; if not: below |
 //! | sequence | `[a,b]`, each element as it would be by itself. In logfmt, and as a message, it is quoted as a whole if an element is quoted |
+//! | map | `{key: value, "other key": value}`, in logfmt `{key:value}`; a key is quoted if it is no atom or has a `:`. In logfmt, and as a message, the map is quoted as a whole if a part is |
 //!
-//! An **atom** is text with no space (of any kind), no character that is escaped, and none of `=[],`; the empty text is none.
+//! An **atom** is text with no space (of any kind), no character that is escaped, and none of `=[]{},`; the empty text is none.
 //!
 //! **Quoted** text is a JSON string (RFC 8259). Escaped in it are `"`, `\`, and what can do harm where it is printed: C0, DEL and
 //! C1 controls, U+2028, U+2029, and the bidirectional controls U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069;

@@ -1,6 +1,9 @@
 //! Reads what the text formatters wrote: written from the page of the formats, and shares nothing with their code.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use fapilog_record::{field_group::FieldGroup, value::ValueRef};
 
@@ -12,6 +15,7 @@ pub(super) enum Read {
     Bare(String),
     Quoted(Vec<u8>),
     List(Vec<Read>),
+    Map(Vec<(String, Read)>),
 }
 
 /// A line's pairs, in order.
@@ -57,8 +61,11 @@ impl<'a> Reader<'a> {
         if self.tail.starts_with('[') {
             return Read::List(self.list());
         }
-        let text = self.until(&[' ', ',', ']']);
-        assert!(!text.is_empty() && !text.contains(['"', '\\', '=', '[']), "{text:?} before {:?}", self.tail);
+        if self.tail.starts_with('{') {
+            return Read::Map(self.map());
+        }
+        let text = self.until(&[' ', ',', ']', '}']);
+        assert!(!text.is_empty() && !text.contains(['"', '\\', '=', '[', '{']), "{text:?} before {:?}", self.tail);
         Read::Bare(text.to_owned())
     }
 
@@ -125,6 +132,24 @@ impl<'a> Reader<'a> {
         }
         self.expect("]");
         elements
+    }
+
+    /// The spaces are those of all formats but logfmt.
+    fn map(&mut self) -> Vec<(String, Read)> {
+        self.expect("{");
+        let mut entries = Vec::new();
+        while !self.tail.starts_with('}') {
+            if !entries.is_empty() {
+                self.expect(",");
+                self.tail = self.tail.strip_prefix(' ').unwrap_or(self.tail);
+            }
+            let key = if self.tail.starts_with('"') { text_of(self.quoted()) } else { self.until(&[':']).to_owned() };
+            self.expect(":");
+            self.tail = self.tail.strip_prefix(' ').unwrap_or(self.tail);
+            entries.push((key, self.value()));
+        }
+        self.expect("}");
+        entries
     }
 
     /// Message and pairs.
@@ -222,7 +247,17 @@ pub(super) fn assert_is(read: &Read, logged: &Owned) {
             assert_eq!(elements.len(), logged.len());
             elements.iter().zip(logged).for_each(|(read, logged)| assert_is(read, logged));
         }
+        (Read::Map(entries), Owned::Map(logged)) => {
+            assert_eq!(entries.len(), logged.len());
+            for ((key, read), (name, logged)) in entries.iter().zip(logged) {
+                assert_eq!(key, name);
+                assert_is(read, logged);
+            }
+        }
         (Read::Bare(text), Owned::Plain(value)) if !matches!(value, ValueRef::Char(_)) => assert_plain(text, *value),
+        (Read::Quoted(bytes), Owned::Plain(value @ ValueRef::Socket(_))) => {
+            assert_plain(std::str::from_utf8(bytes).unwrap(), *value);
+        }
         (Read::Bare(text), Owned::Text(_) | Owned::Bytes(_) | Owned::Plain(_)) => {
             assert_ne!(text, "null");
             assert_eq!(text.as_bytes(), bytes_of(logged));
@@ -240,7 +275,7 @@ pub(super) fn assert_text_is(text: &str, is_marked: bool, logged: &Owned) {
     match logged {
         Owned::Bytes(bytes) if is_marked => assert_eq!(decode_marked_text(text).unwrap(), *bytes),
         _ if is_marked => panic!("{logged:?} is no bytes"),
-        Owned::Sequence(_) => {
+        Owned::Sequence(_) | Owned::Map(_) => {
             let mut reader = Reader::new(text);
             assert_is(&reader.value(), logged);
             assert!(reader.is_at_end());
@@ -279,6 +314,7 @@ fn assert_plain(text: &str, value: ValueRef<'_>) {
             assert_eq!(nanos_since_1970(text), i128::from(seconds) * 1_000_000_000 + i128::from(nanos));
         }
         ValueRef::Ip(ip) => assert_eq!(text.parse::<IpAddr>().unwrap(), ip),
+        ValueRef::Socket(socket) => assert_eq!(text.parse::<SocketAddr>().unwrap(), socket),
         ValueRef::Uuid(uuid) => {
             let lengths: Vec<usize> = text.split('-').map(str::len).collect();
             assert_eq!(lengths, [8, 4, 4, 4, 12]);

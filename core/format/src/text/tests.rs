@@ -131,7 +131,7 @@ fn bare_or_quoted(read: &Read) -> String {
     match read {
         Read::Bare(text) => text.clone(),
         Read::Quoted(bytes) => String::from_utf8(bytes.clone()).unwrap(),
-        Read::List(_) => panic!("{read:?} is no text"),
+        Read::List(_) | Read::Map(_) => panic!("{read:?} is no text"),
     }
 }
 
@@ -147,8 +147,8 @@ fn check_end(pairs: &mut Pairs, logged: &Logged) {
 fn check_message(message: &Read, logged: &Owned) {
     match (message, logged) {
         // A list with quotes in it is quoted as a whole.
-        (Read::Bare(text), Owned::Sequence(_) | Owned::Plain(_)) => assert_text_is(text, false, logged),
-        (Read::Quoted(text), Owned::Sequence(_)) => {
+        (Read::Bare(text), Owned::Sequence(_) | Owned::Map(_) | Owned::Plain(_)) => assert_text_is(text, false, logged),
+        (Read::Quoted(text), Owned::Sequence(_) | Owned::Map(_)) => {
             assert_text_is(std::str::from_utf8(text).unwrap(), false, logged);
         }
         (Read::Bare(text), Owned::Text(_) | Owned::Bytes(_)) => {

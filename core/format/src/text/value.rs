@@ -1,12 +1,14 @@
 //! Values as text. The forms are on the page of [`format::text`](super).
 
+use std::net::SocketAddr;
+
 use fapilog_record::{
     text::{
         hex::hex,
         number::{put_f32, put_f64, put_i64, put_u64},
-        scalar::{put_duration, put_ip, put_time, put_uuid},
+        scalar::{put_duration, put_ip, put_socket, put_time, put_uuid},
     },
-    value::{SequenceRef, ValueRef},
+    value::{MapRef, SequenceRef, ValueRef},
 };
 
 use crate::text::{
@@ -25,12 +27,12 @@ const NO_QUOTE: &str = "";
 #[derive(Debug)]
 pub(super) struct ValueWriter {
     dialect: Dialect,
-    list: Vec<u8>,
+    flat: Vec<u8>,
 }
 
 impl ValueWriter {
     pub(super) fn new(dialect: Dialect) -> Self {
-        Self { dialect, list: Vec::new() }
+        Self { dialect, flat: Vec::new() }
     }
 
     /// Appends the value of a field. Returns `false` if it is bytes that had to be marked.
@@ -38,8 +40,8 @@ impl ValueWriter {
     pub(super) fn put(&mut self, out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
         match value {
             ValueRef::Bytes(bytes) => return self.put_bytes(out, bytes, put_text),
-            ValueRef::Sequence(sequence) if matches!(self.dialect, Dialect::Logfmt) => {
-                self.put_flat_list(out, sequence)
+            ValueRef::Sequence(_) | ValueRef::Map(_) if matches!(self.dialect, Dialect::Logfmt) => {
+                self.put_flat(out, value);
             }
             other => put_element(out, self.dialect, other),
         }
@@ -53,7 +55,7 @@ impl ValueWriter {
             ValueRef::Text(text) => put_text(out, text),
             ValueRef::Bytes(bytes) => return self.put_bytes(out, bytes, put_text),
             // The first quote or `=` ends a message.
-            ValueRef::Sequence(sequence) => self.put_flat_list(out, sequence),
+            ValueRef::Sequence(_) | ValueRef::Map(_) => self.put_flat(out, value),
             other => put_element(out, self.dialect, other),
         }
         true
@@ -71,15 +73,15 @@ impl ValueWriter {
         true
     }
 
-    /// A list as one text: between quotes, if one of its elements is.
-    fn put_flat_list(&mut self, out: &mut Vec<u8>, sequence: SequenceRef<'_>) {
-        self.list.clear();
-        put_list(&mut self.list, self.dialect, sequence);
-        if self.list.contains(&b'"') {
-            // All elements are UTF-8 by now.
-            put_quoted(out, std::str::from_utf8(&self.list).unwrap_or_default());
+    /// A list or a map as one text: between quotes, if one of its parts is.
+    fn put_flat(&mut self, out: &mut Vec<u8>, value: ValueRef<'_>) {
+        self.flat.clear();
+        put_element(&mut self.flat, self.dialect, value);
+        if self.flat.contains(&b'"') {
+            // All parts are UTF-8 by now.
+            put_quoted(out, std::str::from_utf8(&self.flat).unwrap_or_default());
         } else {
-            out.extend_from_slice(&self.list);
+            out.extend_from_slice(&self.flat);
         }
     }
 }
@@ -112,12 +114,20 @@ fn put_rare(out: &mut Vec<u8>, dialect: Dialect, value: ValueRef<'_>) {
         }
         ValueRef::Time { seconds, nanos } => put_time(out, seconds, nanos),
         ValueRef::Ip(ip) => put_ip(out, ip),
+        ValueRef::Socket(SocketAddr::V4(socket)) => put_socket(out, socket.into()),
+        // It has brackets.
+        ValueRef::Socket(socket) => {
+            out.push(b'"');
+            put_socket(out, socket);
+            out.push(b'"');
+        }
         ValueRef::Uuid(uuid) => put_uuid(out, uuid),
         ValueRef::Bytes(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => put_text(out, text),
             Err(_) => put_not_utf8(out, bytes),
         },
         ValueRef::Sequence(sequence) => put_list(out, dialect, sequence),
+        ValueRef::Map(map) => put_map(out, dialect, map),
         ValueRef::U64(_) | ValueRef::I64(_) | ValueRef::F64(_) | ValueRef::Text(_) => {
             put_element(out, dialect, value);
         }
@@ -136,6 +146,25 @@ fn put_list(out: &mut Vec<u8>, dialect: Dialect, sequence: SequenceRef<'_>) {
         put_element(out, dialect, element);
     }
     out.push(b']');
+}
+
+/// In logfmt without spaces: a value that has none needs no quotes.
+fn put_map(out: &mut Vec<u8>, dialect: Dialect, map: MapRef<'_>) {
+    let (comma, colon) = if dialect == Dialect::Logfmt { (",", ":") } else { (", ", ": ") };
+    out.push(b'{');
+    for (index, (key, value)) in map.iter().enumerate() {
+        if index > 0 {
+            out.extend_from_slice(comma.as_bytes());
+        }
+        if is_atom(key) && !key.contains(':') {
+            out.extend_from_slice(key.as_bytes());
+        } else {
+            put_quoted(out, key);
+        }
+        out.extend_from_slice(colon.as_bytes());
+        put_element(out, dialect, value);
+    }
+    out.push(b'}');
 }
 
 /// Appends text as a value: as it is, if it is an [atom](is_atom), else between quotes.

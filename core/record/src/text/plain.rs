@@ -1,14 +1,12 @@
 //! Values as plain text, for messages.
 
-use std::io::Write;
-
 use crate::{
     text::{hex::hex, number, scalar},
     value::ValueRef,
 };
 
 /// Appends a value as a person would write it: text as it is, numbers in decimal, durations in seconds with an `s`, times
-/// by RFC 3339, sequences as `[a, b]`, nothing as `null`. Bytes that are not UTF-8 come out as `\xNN`, so what is
+/// by RFC 3339, sequences as `[a, b]`, maps as `{key: value}`, nothing as `null`. Bytes that are not UTF-8 come out as `\xNN`, so what is
 /// appended is UTF-8. Formatters escape messages; this does not.
 pub fn put_plain(out: &mut Vec<u8>, value: ValueRef<'_>) {
     match value {
@@ -26,10 +24,8 @@ pub fn put_plain(out: &mut Vec<u8>, value: ValueRef<'_>) {
             out.push(b's');
         }
         ValueRef::Time { seconds, nanos } => scalar::put_time(out, seconds, nanos),
-        ValueRef::Ip(ip) => {
-            // Writing to a vector does not fail.
-            let _ = write!(out, "{ip}");
-        }
+        ValueRef::Ip(ip) => scalar::put_ip(out, ip),
+        ValueRef::Socket(socket) => scalar::put_socket(out, socket),
         ValueRef::Uuid(uuid) => scalar::put_uuid(out, uuid),
         ValueRef::Text(text) => out.extend_from_slice(text.as_bytes()),
         ValueRef::Bytes(bytes) => put_bytes(out, bytes),
@@ -40,6 +36,16 @@ pub fn put_plain(out: &mut Vec<u8>, value: ValueRef<'_>) {
                 put_plain(out, element);
             }
             out.push(b']');
+        }
+        ValueRef::Map(map) => {
+            out.push(b'{');
+            for (index, (key, value)) in map.iter().enumerate() {
+                out.extend_from_slice(if index > 0 { b", " } else { b"" });
+                out.extend_from_slice(key.as_bytes());
+                out.extend_from_slice(b": ");
+                put_plain(out, value);
+            }
+            out.push(b'}');
         }
     }
 }

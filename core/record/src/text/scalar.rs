@@ -1,6 +1,10 @@
 //! Times, addresses and UUIDs, as every format has them.
 
-use std::{io::Write, net::IpAddr, time::Duration};
+use std::{
+    io::Write,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use crate::{text::time::UtcClock, timestamp::Timestamp};
 
@@ -46,6 +50,11 @@ pub fn put_time(out: &mut Vec<u8>, seconds: i64, nanos: u32) {
 /// Appends an address, as its `Display` writes it.
 pub fn put_ip(out: &mut Vec<u8>, ip: IpAddr) {
     put_display(out, format_args!("{ip}"));
+}
+
+/// Appends an address with its port, as its `Display` writes it: `10.0.0.1:80`, `[fe80::1%2]:80`.
+pub fn put_socket(out: &mut Vec<u8>, socket: SocketAddr) {
+    put_display(out, format_args!("{socket}"));
 }
 
 /// 8-4-4-4-12 digits (RFC 9562).

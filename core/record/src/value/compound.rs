@@ -1,6 +1,7 @@
 //! Options and sequences.
 
 use crate::{
+    self_typed::SelfTypedWriter,
     value::{Kind, OptionWire, Value, sealed::Sealed},
     writer::SlotWriter,
 };
@@ -19,6 +20,14 @@ impl<T: Value> Value for Option<T> {
     #[inline(always)]
     fn archive(&self, writer: &mut SlotWriter<'_>) -> Self::Wire {
         OptionWire::new(self.as_ref().map(|value| value.archive(writer)))
+    }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        match self {
+            Some(value) => value.put_self_typed(out),
+            None => out.none(),
+        }
     }
 }
 
@@ -39,6 +48,11 @@ impl<T: Value> Value for [T] {
     fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 8] {
         T::archive_sequence(self, writer)
     }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        T::put_self_typed_sequence(self, out);
+    }
 }
 
 macro_rules! as_slice {
@@ -57,6 +71,11 @@ macro_rules! as_slice {
             #[inline]
             fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 8] {
                 T::archive_sequence(self, writer)
+            }
+
+            #[inline]
+            fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+                T::put_self_typed_sequence(self, out);
             }
         }
     )*};

@@ -6,9 +6,11 @@ use std::{
 };
 
 use crate::{
+    self_typed::SelfTypedWriter,
     user_code::write_error_chain,
     value::{
         Kind, Value,
+        error_form::ErrorForm,
         reference::bytes,
         rendered::{Rendered, render},
         sealed::Sealed,
@@ -26,13 +28,20 @@ pub(super) const ERROR_TEXT_BYTES: usize = 8 + 2 * PLACED_SOURCES_MAX;
 const SEPARATOR: &str = ": ";
 
 /// Renders an error and the chain of its sources, `outer: inner: innermost`.
+///
+/// `Form` is inferred: see [`ErrorForm`].
 #[must_use]
-pub fn error_chain<E: Error + ?Sized>(error: &E) -> ErrorText {
+pub fn error_chain<T: ErrorForm<Form> + ?Sized, Form>(error: &T) -> T::Text {
+    error.error_text()
+}
+
+/// Renders the error that user code hands out.
+pub(super) fn render_chain<'a, E: Error + ?Sized + 'a>(error: impl FnOnce() -> &'a E) -> ErrorText {
     let mut starts = [0; PLACED_SOURCES_MAX];
     let mut errors = 0_usize;
     let rendered = render(|out| {
         let mut out = CountedWrite { out, bytes: 0 };
-        write_error_chain(error, &mut out, |out| {
+        write_error_chain(error(), &mut out, |out| {
             // The first is the error itself. A text has 64 KiB at most, so the start of what is behind a start fits.
             let place = errors.checked_sub(1).and_then(|source| starts.get_mut(source));
             if let (Some(place), Ok(start)) = (place, u16::try_from(out.bytes)) {
@@ -81,6 +90,11 @@ impl Value for ErrorText {
         let starts = self.starts.iter().flat_map(|start| start.to_le_bytes());
         let mut wire = span.into_iter().chain(starts);
         std::array::from_fn(|_| wire.next().unwrap_or_default())
+    }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        self.rendered.put_self_typed(out);
     }
 }
 

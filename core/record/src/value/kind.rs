@@ -1,6 +1,6 @@
 //! Kinds of values, for readers.
 
-use crate::value::error_chain::ERROR_TEXT_BYTES;
+use crate::value::{error_chain::ERROR_TEXT_BYTES, times::SOCKET_BYTES};
 
 /// The kind of an archived value.
 ///
@@ -13,10 +13,13 @@ use crate::value::error_chain::ERROR_TEXT_BYTES;
 /// | `Duration` | 12 | seconds `u64`, nanoseconds `u32` |
 /// | `Time` | 12 | seconds since 1970-01-01T00:00:00Z `i64`, nanoseconds `u32` |
 /// | `Ip` | 17 | 4 or 6, then the address in network order, then zeros |
+/// | `Socket` | 23 | address as that of `Ip`, port `u16`, scope of a version 6 address `u32` |
+/// | `Unit` | 1 | 0 |
 /// | `Uuid` | 16 | in network order |
 /// | `Text`, `DebugText`, `Bytes` | 8 | span: offset from the start of the record `u32`, length in bytes `u32` |
 /// | `ErrorText` | 20 | span as that of `Text`, then six times `u16`: where in the text the first six sources begin, or 0 |
 /// | `Sequence` | 8 | span: offset from the start of the record `u32`, number of elements `u32` |
+/// | `SelfTyped` | 8 | span as that of `Bytes`, of a value [with its type in front](crate::self_typed) |
 /// | `Option` | 1 more | 1 and the value, or zeros |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -55,9 +58,14 @@ pub enum Kind {
     Time,
     /// [`std::net::IpAddr`] and its two variants.
     Ip,
+    /// [`std::net::SocketAddr`] and its two variants.
+    Socket,
+    /// `()`: nothing.
+    Unit,
     /// `uuid::Uuid`.
     Uuid,
-    /// `str`, `String`, `Cow<str>`, and whatever is logged by its `Display`.
+    /// `str`, `String`, whatever is logged by its `Display`, and names of files: `Path`, `OsStr`. A name that is not UTF-8 is
+    /// read as [`ValueRef::Bytes`](super::ValueRef::Bytes).
     Text,
     /// Text that a `Debug` has written: its line ends are those of the program, `{:#?}` or a type's own.
     DebugText,
@@ -67,6 +75,8 @@ pub enum Kind {
     Bytes,
     /// A slice, array or vector of another kind.
     Sequence(&'static Kind),
+    /// A value that has its type in front, for readers to find: a map, a tuple, a struct, a value of `Serialize`.
+    SelfTyped,
     /// Another kind, or nothing.
     Option(&'static Kind),
 }
@@ -76,7 +86,7 @@ impl Kind {
     #[must_use]
     pub const fn has_tail(&self) -> bool {
         match self {
-            Self::Text | Self::DebugText | Self::ErrorText | Self::Bytes | Self::Sequence(_) => true,
+            Self::Text | Self::DebugText | Self::ErrorText | Self::Bytes | Self::Sequence(_) | Self::SelfTyped => true,
             Self::Option(inner) => inner.has_tail(),
             _ => false,
         }
@@ -86,13 +96,15 @@ impl Kind {
     #[must_use]
     pub const fn wire_bytes(&self) -> usize {
         match self {
-            Self::Bool | Self::I8 | Self::U8 => 1,
+            Self::Bool | Self::I8 | Self::U8 | Self::Unit => 1,
             Self::I16 | Self::U16 => 2,
             Self::Char | Self::I32 | Self::U32 | Self::F32 => 4,
-            Self::I64 | Self::U64 | Self::F64 | Self::Text | Self::DebugText | Self::Bytes | Self::Sequence(_) => 8,
+            Self::I64 | Self::U64 | Self::F64 => 8,
+            Self::Text | Self::DebugText | Self::Bytes | Self::Sequence(_) | Self::SelfTyped => 8,
             Self::Duration | Self::Time => 12,
             Self::I128 | Self::U128 | Self::Uuid => 16,
             Self::Ip => 17,
+            Self::Socket => SOCKET_BYTES,
             Self::ErrorText => ERROR_TEXT_BYTES,
             Self::Option(inner) => 1 + inner.wire_bytes(),
         }

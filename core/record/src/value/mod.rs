@@ -5,36 +5,56 @@
 //! wire form, which points at its bytes in the record's tail. The layout is ours and does not depend on rkyv's format
 //! features; the table is in [`Kind`], and a golden-bytes test holds it still.
 
+mod composites;
 mod compound;
 mod error_chain;
+mod error_form;
+mod key;
 mod kind;
 mod numbers;
+mod owned;
+mod pointers;
+mod prepared;
 mod reference;
 mod rendered;
+pub(crate) mod scratch;
+mod serialized;
 mod texts;
 mod times;
 mod wire;
 
+#[doc(hidden)]
+pub use composites::self_typed_bytes;
 pub use error_chain::ErrorChain;
 #[doc(hidden)]
 pub use error_chain::{ErrorText, error_chain};
+#[doc(hidden)]
+pub use error_form::{ErrorForm, put_error};
+pub use key::Key;
 pub use kind::Kind;
-pub use reference::{SequenceRef, ValueRef};
+pub use owned::OwnedValue;
+pub use prepared::{Prepared, Render, rendered};
+#[doc(hidden)]
+pub use prepared::{put_debug, put_display};
+pub use reference::{MapRef, SequenceRef, ValueRef};
 pub use reference::{read, text};
 #[doc(hidden)]
 pub use rendered::{DebugText, Rendered, debug, display, pretty_debug};
+pub use serialized::serialized;
 pub use wire::{OptionWire, Wire};
 
-use crate::writer::SlotWriter;
+use crate::{self_typed::SelfTypedWriter, writer::SlotWriter};
 
 /// An argument of a log call. Implemented for the types the macros accept, and sealed: the reader must know every kind.
 ///
-/// Anything else is logged by its text: `field = %value` for `Display`, `?value` for `Debug`, `#error` for an error
-/// with its chain of sources.
+/// A struct or an enum of your own derives it. Anything else is logged by its text: `field = %value` for `Display`, `?value`
+/// for `Debug`, `#error` for an error with its chain of sources; or by its `Serialize`, with [`serialized`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the value of a log field as it is",
     label = "not a field value",
-    note = "write `%value` to log it by its Display, `?value` by its Debug, or `#value` to log an error with its sources"
+    note = "write `%value` to log it by its Display, `?value` by its Debug, or `#value` to log an error with its sources",
+    note = "a struct or an enum of your own is a value if it has `#[derive(fapilog::event::Value)]`; if parts of it are rendered, write `fapilog::event::rendered(&value)`",
+    note = "`fapilog::event::serialized(&value)` logs it by its `serde::Serialize`"
 )]
 pub trait Value: sealed::Sealed {
     /// The bytes that stand for it in the record's root.
@@ -63,28 +83,32 @@ pub trait Value: sealed::Sealed {
     {
         writer.put_sequence(sequence)
     }
+
+    /// Writes it with its type in front: a part of a tuple, a map or a struct. A type that is never a part of another need
+    /// not do that.
+    #[doc(hidden)]
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        out.none();
+    }
+
+    /// Writes a sequence of such values with its type in front.
+    #[doc(hidden)]
+    #[inline]
+    fn put_self_typed_sequence(sequence: &[Self], out: &mut SelfTypedWriter<'_>)
+    where
+        Self: Sized,
+    {
+        out.sequence(|elements| sequence.iter().for_each(|value| elements.element(value)));
+    }
 }
 
 /// The seal of [`Value`].
 #[doc(hidden)]
 pub mod sealed {
-    /// Only this crate implements [`Value`](super::Value).
+    /// Only this crate and its derive implement [`Value`](super::Value).
     pub trait Sealed {}
-}
 
-impl<T: Value + ?Sized> sealed::Sealed for &T {}
-
-impl<T: Value + ?Sized> Value for &T {
-    type Wire = T::Wire;
-    const KIND: Kind = T::KIND;
-
-    #[inline(always)]
-    fn tail_bytes(&self) -> usize {
-        (**self).tail_bytes()
-    }
-
-    #[inline(always)]
-    fn archive(&self, writer: &mut SlotWriter<'_>) -> T::Wire {
-        (**self).archive(writer)
-    }
+    /// Only this crate and its derive implement [`Key`](super::Key).
+    pub trait SealedKey {}
 }

@@ -1,12 +1,13 @@
 //! Numbers, `bool` and `char`.
 
 use crate::{
+    self_typed::{SelfTypedWriter, types},
     value::{Kind, Value, sealed::Sealed},
     writer::SlotWriter,
 };
 
 macro_rules! numbers {
-    ($($type:ty => $kind:ident),* $(,)?) => {$(
+    ($($type:ty => $kind:ident as $wide:ty: $wide_type:ident),* $(,)?) => {$(
         impl Sealed for $type {}
 
         impl Value for $type {
@@ -17,14 +18,21 @@ macro_rules! numbers {
             fn archive(&self, _: &mut SlotWriter<'_>) -> Self::Wire {
                 self.to_le_bytes()
             }
+
+            #[inline]
+            fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+                out.fixed(types::$wide_type, &<$wide>::from(*self).to_le_bytes());
+            }
         }
     )*};
 }
 
 numbers! {
-    i8 => I8, i16 => I16, i32 => I32, i64 => I64, i128 => I128,
-    u16 => U16, u32 => U32, u64 => U64, u128 => U128,
-    f32 => F32, f64 => F64,
+    i8 => I8 as i64: I64, i16 => I16 as i64: I64, i32 => I32 as i64: I64, i64 => I64 as i64: I64,
+    i128 => I128 as i128: I128,
+    u16 => U16 as u64: U64, u32 => U32 as u64: U64, u64 => U64 as u64: U64,
+    u128 => U128 as u128: U128,
+    f32 => F32 as f32: F32, f64 => F64 as f64: F64,
 }
 
 impl Sealed for u8 {}
@@ -43,6 +51,16 @@ impl Value for u8 {
     fn archive_sequence(sequence: &[u8], writer: &mut SlotWriter<'_>) -> [u8; 8] {
         writer.put_bytes(sequence)
     }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        u64::from(*self).put_self_typed(out);
+    }
+
+    #[inline]
+    fn put_self_typed_sequence(sequence: &[u8], out: &mut SelfTypedWriter<'_>) {
+        out.bytes(sequence);
+    }
 }
 
 // `isize` and `usize` travel as 64 bits: a reader may be of another width.
@@ -56,6 +74,11 @@ impl Value for isize {
     fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; 8] {
         (*self as i64).to_le_bytes()
     }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        (*self as i64).put_self_typed(out);
+    }
 }
 
 impl Sealed for usize {}
@@ -67,6 +90,11 @@ impl Value for usize {
     #[inline(always)]
     fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; 8] {
         (*self as u64).to_le_bytes()
+    }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        (*self as u64).put_self_typed(out);
     }
 }
 
@@ -80,6 +108,11 @@ impl Value for bool {
     fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; 1] {
         [u8::from(*self)]
     }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        out.bool(*self);
+    }
 }
 
 impl Sealed for char {}
@@ -91,5 +124,10 @@ impl Value for char {
     #[inline(always)]
     fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; 4] {
         u32::from(*self).to_le_bytes()
+    }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        out.fixed(types::CHAR, &u32::from(*self).to_le_bytes());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use crate::{dynamic::DynamicFields, text::plain::put_plain, value::Kind};
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum ValueRef<'a> {
-    /// Nothing: a `None`, or a value whose bytes make no sense.
+    /// Nothing: a `None`, a `()`, or a value whose bytes make no sense.
     None,
     /// `bool`.
     Bool(bool),
@@ -41,14 +41,18 @@ pub enum ValueRef<'a> {
     },
     /// An address.
     Ip(IpAddr),
+    /// An address with a port.
+    Socket(SocketAddr),
     /// A UUID, in network order.
     Uuid([u8; 16]),
     /// Text.
     Text(&'a str),
     /// Text in an unknown encoding.
     Bytes(&'a [u8]),
-    /// Several values.
+    /// Several values: a slice, a vector, a tuple, a set.
     Sequence(SequenceRef<'a>),
+    /// Values under keys: a map, a struct.
+    Map(MapRef<'a>),
 }
 
 macro_rules! value_ref_from {
@@ -75,6 +79,7 @@ value_ref_from! {
     f64 => x: Self::F64(x);
     Duration => span: Self::Duration(span);
     IpAddr => ip: Self::Ip(ip);
+    SocketAddr => socket: Self::Socket(socket);
     &'a str => text: Self::Text(text);
     &'a [u8] => bytes: Self::Bytes(bytes);
 }
@@ -135,6 +140,45 @@ impl<'a> SequenceRef<'a> {
     }
 }
 
+/// Values under keys, viewed in place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MapRef<'a> {
+    bytes: &'a [u8],
+    len: usize,
+}
+
+impl<'a> MapRef<'a> {
+    /// A map of `len` entries, each a key and a value with its type in front.
+    pub(crate) fn new(bytes: &'a [u8], len: usize) -> Self {
+        Self { bytes, len }
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The keys and values, in the order in which they were logged. A key may come more than once, if the value's
+    /// `Serialize` writes it so.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
+        let mut entries = DynamicFields::new(self.bytes);
+        (0..self.len).map_while(move |_| entries.next_entry())
+    }
+
+    /// The value under a key: the first, if there are several.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<ValueRef<'a>> {
+        self.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+}
+
 /// Reads the value of `kind` at `offset` of `record`. Bytes that are not there, or are no such value, are
 /// [`ValueRef::None`]: every access is checked against the record's end.
 ///
@@ -186,9 +230,12 @@ fn checked<'a>(record: &'a [u8], offset: usize, kind: &'static Kind) -> Option<V
             let seconds = i64::from_le_bytes(bytes(record, offset)?);
             ValueRef::Time { seconds, nanos: nanos(record, offset)? }
         }
-        Kind::Ip => ip(record, offset)?,
+        Kind::Ip => ValueRef::Ip(ip(record, offset)?),
+        Kind::Socket => ValueRef::Socket(socket(record, offset)?),
+        Kind::Unit => ValueRef::None,
         Kind::Uuid => ValueRef::Uuid(bytes(record, offset)?),
         Kind::Sequence(element) => sequence(record, offset, element)?,
+        Kind::SelfTyped => DynamicFields::new(span(record, offset)?).value_alone()?,
         Kind::Option(inner) => match bytes::<1>(record, offset)? {
             [0] => ValueRef::None,
             _ => checked(record, offset + 1, inner)?,
@@ -232,12 +279,20 @@ fn sequence<'a>(record: &'a [u8], offset: usize, kind: &'static Kind) -> Option<
     Some(ValueRef::Sequence(SequenceRef { elements: Elements::Typed { record, kind, offset: start }, len }))
 }
 
-fn ip<'a>(record: &'a [u8], offset: usize) -> Option<ValueRef<'a>> {
+fn ip(record: &[u8], offset: usize) -> Option<IpAddr> {
     let [version] = bytes::<1>(record, offset)?;
-    let address = match version {
+    Some(match version {
         4 => IpAddr::V4(Ipv4Addr::from(bytes::<4>(record, offset + 1)?)),
         6 => IpAddr::V6(Ipv6Addr::from(bytes::<16>(record, offset + 1)?)),
         _ => return None,
-    };
-    Some(ValueRef::Ip(address))
+    })
+}
+
+fn socket(record: &[u8], offset: usize) -> Option<SocketAddr> {
+    let port = u16::from_le_bytes(bytes(record, offset + 17)?);
+    Some(match ip(record, offset)? {
+        IpAddr::V4(ip) => SocketAddr::from((ip, port)),
+        // The flow label is no part of an address.
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, u32::from_le_bytes(bytes(record, offset + 19)?)).into(),
+    })
 }

@@ -1,12 +1,13 @@
 //! Times, addresses and identifiers.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
-    value::{Kind, Value, sealed::Sealed},
+    self_typed::SelfTypedWriter,
+    value::{Kind, Value, ValueRef, sealed::Sealed},
     writer::SlotWriter,
 };
 
@@ -29,6 +30,11 @@ impl Value for Duration {
     fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; 12] {
         seconds_and_nanos(self.as_secs().to_le_bytes(), self.subsec_nanos())
     }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        out.value_ref(ValueRef::Duration(*self));
+    }
 }
 
 impl Sealed for SystemTime {}
@@ -41,6 +47,12 @@ impl Value for SystemTime {
     fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; 12] {
         let (seconds, nanos) = since_epoch(*self);
         seconds_and_nanos(seconds.to_le_bytes(), nanos)
+    }
+
+    #[inline]
+    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+        let (seconds, nanos) = since_epoch(*self);
+        out.value_ref(ValueRef::Time { seconds, nanos });
     }
 }
 
@@ -83,6 +95,11 @@ macro_rules! ip {
                 let $this = self;
                 $wire
             }
+
+            #[inline]
+            fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+                out.value_ref(ValueRef::Ip((*self).into()));
+            }
         }
     )*};
 }
@@ -96,8 +113,55 @@ ip! {
     },
 }
 
+/// The bytes of a socket address: version, address, port and scope.
+pub(super) const SOCKET_BYTES: usize = 23;
+
+fn socket_wire(ip: [u8; 17], port: u16, scope_id: u32) -> [u8; SOCKET_BYTES] {
+    let mut bytes = ip.into_iter().chain(port.to_le_bytes()).chain(scope_id.to_le_bytes());
+    std::array::from_fn(|_| bytes.next().unwrap_or_default())
+}
+
+fn socket_v4_wire(socket: &SocketAddrV4) -> [u8; SOCKET_BYTES] {
+    socket_wire(ip_wire(4, &socket.ip().octets()), socket.port(), 0)
+}
+
+fn socket_v6_wire(socket: &SocketAddrV6) -> [u8; SOCKET_BYTES] {
+    socket_wire(ip_wire(6, &socket.ip().octets()), socket.port(), socket.scope_id())
+}
+
+macro_rules! socket {
+    ($($type:ty => |$this:ident| $wire:expr),* $(,)?) => {$(
+        impl Sealed for $type {}
+
+        impl Value for $type {
+            type Wire = [u8; SOCKET_BYTES];
+            const KIND: Kind = Kind::Socket;
+
+            #[inline]
+            fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; SOCKET_BYTES] {
+                let $this = self;
+                $wire
+            }
+
+            #[inline]
+            fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+                out.value_ref(ValueRef::Socket((*self).into()));
+            }
+        }
+    )*};
+}
+
+socket! {
+    SocketAddrV4 => |socket| socket_v4_wire(socket),
+    SocketAddrV6 => |socket| socket_v6_wire(socket),
+    SocketAddr => |socket| match socket {
+        SocketAddr::V4(v4) => socket_v4_wire(v4),
+        SocketAddr::V6(v6) => socket_v6_wire(v6),
+    },
+}
+
 mod uuids {
-    use crate::value::times::{Kind, Sealed, SlotWriter, Value};
+    use crate::value::times::{Kind, Sealed, SelfTypedWriter, SlotWriter, Value, ValueRef};
 
     impl Sealed for uuid::Uuid {}
 
@@ -108,6 +172,11 @@ mod uuids {
         #[inline(always)]
         fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; 16] {
             *self.as_bytes()
+        }
+
+        #[inline]
+        fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
+            out.value_ref(ValueRef::Uuid(*self.as_bytes()));
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Conditions of a rule on a field.
 
-use std::{cmp::Ordering, net::IpAddr};
+use std::{
+    cmp::Ordering,
+    net::{IpAddr, SocketAddr},
+};
 
 use fapilog_plugin::event::Event;
 use fapilog_record::value::{SequenceRef, ValueRef};
@@ -17,7 +20,7 @@ pub enum Operand {
     Integer(i128),
     /// Any number.
     Float(f64),
-    /// Text. It also stands for the address or the UUID that it spells.
+    /// Text. It also stands for the address, with or without a port, or the UUID that it spells.
     Text(String),
 }
 
@@ -62,7 +65,7 @@ pub enum Comparison {
     Exists,
     /// There is no such field.
     Missing,
-    /// It is text that has this text in it, or a sequence that has this element.
+    /// It is text that has this text in it, a sequence that has this element, or a map that has this key.
     Contains(Operand),
     /// It is text that begins with this.
     StartsWith(String),
@@ -114,6 +117,7 @@ impl Condition {
 fn contains(value: ValueRef<'_>, operand: &Operand) -> bool {
     match (value, operand) {
         (ValueRef::Sequence(sequence), operand) => has_element(sequence, operand),
+        (ValueRef::Map(map), Operand::Text(key)) => map.get(key).is_some(),
         (value, Operand::Text(part)) => with_text(value, |text| memchr::memmem::find(text, part.as_bytes()).is_some()),
         _ => false,
     }
@@ -152,6 +156,7 @@ fn compare_text(value: ValueRef<'_>, operand: &str) -> Option<Ordering> {
         ValueRef::Bytes(bytes) => Some(bytes.cmp(operand.as_bytes())),
         ValueRef::Char(c) => Some((*c.encode_utf8(&mut [0; 4])).cmp(operand)),
         ValueRef::Ip(ip) => Some(ip.cmp(&operand.parse::<IpAddr>().ok()?)),
+        ValueRef::Socket(socket) => Some(socket.cmp(&operand.parse::<SocketAddr>().ok()?)),
         ValueRef::Uuid(uuid) => Some(uuid.cmp(uuid::Uuid::try_parse(operand).ok()?.as_bytes())),
         _ => None,
     }
@@ -230,8 +235,10 @@ fn compare_with(is_negative: bool, magnitude: u128, y: f64) -> Option<Ordering> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use fapilog_plugin::testing::{TestBatches, test_event};
-    use fapilog_record::field_group::FieldGroup;
+    use fapilog_record::{field_group::FieldGroup, value::OwnedValue};
     use proptest::prelude::*;
 
     use super::*;
@@ -288,6 +295,17 @@ mod tests {
         let ip = || ValueRef::Ip([10, 0, 0, 1].into());
         assert!(holds(ip(), Comparison::Eq("10.0.0.1".into())));
         assert!(!holds(ip(), Comparison::Eq("10.0.0.01x".into())));
+        let socket = || ValueRef::Socket("[::1]:80".parse().unwrap());
+        assert!(holds(socket(), Comparison::Eq("[0::1]:80".into())));
+        assert!(!holds(socket(), Comparison::Eq("[::1]:81".into())) && !holds(socket(), Comparison::Eq("::1".into())));
+    }
+
+    #[test]
+    fn a_map_contains_its_keys() {
+        let map = OwnedValue::of(&BTreeMap::from([("a", true)]));
+        let holds = |comparison| holds(map.view(), comparison);
+        assert!(holds(Comparison::Contains("a".into())) && !holds(Comparison::Contains("b".into())));
+        assert!(!holds(Comparison::Contains(true.into())) && holds(Comparison::Exists));
     }
 
     #[test]

@@ -10,8 +10,12 @@ use fapilog_record::{
 pub(super) const ESCAPED_BYTE_MAX: usize = 8;
 /// Brackets, and quotes where a list is quoted as a whole.
 const LIST_BYTES: usize = 4;
+/// The longest socket address, between quotes that are escaped.
+pub(super) const SOCKET_BYTES: usize = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535".len() + 4;
 /// The comma behind an element, or behind a field's name in a list.
 const COMMA_BYTES: usize = 1;
+/// The comma behind an entry of a map and the colon in it, each with a space.
+pub(super) const SEPARATORS_BYTES: usize = 4;
 /// The longest prefix of a key, and what stands around key and value.
 pub(super) const FIELD_BYTES: usize = 12;
 
@@ -92,17 +96,28 @@ pub(super) fn value_bytes(value: ValueRef<'_>) -> usize {
 
 fn bytes_at(value: ValueRef<'_>, place: TextNesting) -> usize {
     match value {
-        ValueRef::Text(text) => place.quotes_bytes() + text.chars().map(|c| place.char_bytes(c)).sum::<usize>(),
+        ValueRef::Text(text) => text_bytes_at(text, place),
         ValueRef::Char(c) => place.quotes_bytes() + place.char_bytes(c),
         ValueRef::Bytes(bytes) => place.quotes_bytes() + bytes_of(bytes, place),
         ValueRef::Sequence(sequence) => {
             LIST_BYTES
                 + sequence.iter().map(|element| bytes_at(element, TextNesting::InList) + COMMA_BYTES).sum::<usize>()
         }
+        ValueRef::Map(map) => {
+            let entry_bytes = |(key, value)| {
+                text_bytes_at(key, TextNesting::InList) + bytes_at(value, TextNesting::InList) + SEPARATORS_BYTES
+            };
+            LIST_BYTES + map.iter().map(entry_bytes).sum::<usize>()
+        }
         ValueRef::None | ValueRef::Bool(_) => "false".len(),
+        ValueRef::Socket(_) => SOCKET_BYTES,
         // A time before 1970, an address of version 6, a UUID and an integer of 128 bits are no longer.
         _ => 48,
     }
+}
+
+fn text_bytes_at(text: &str, place: TextNesting) -> usize {
+    place.quotes_bytes() + text.chars().map(|c| place.char_bytes(c)).sum::<usize>()
 }
 
 fn bytes_of(bytes: &[u8], place: TextNesting) -> usize {

@@ -12,7 +12,8 @@ use fapilog_plugin::{
 use fapilog_record::{field_group::FieldGroup, value::ValueRef};
 
 use crate::process::size_guard::measure::{
-    ESCAPED_BYTE_MAX, FIELD_BYTES, key_bytes, mark_bytes, text_bytes, value_bytes, value_front,
+    ESCAPED_BYTE_MAX, FIELD_BYTES, SEPARATORS_BYTES, SOCKET_BYTES, key_bytes, mark_bytes, text_bytes, value_bytes,
+    value_front,
 };
 
 /// More than any event that somebody will read; less than what log stores refuse (a megabyte, as a rule).
@@ -104,6 +105,12 @@ fn raw_bytes(value: ValueRef<'_>) -> usize {
     match value {
         ValueRef::Text(text) => 4 + ESCAPED_BYTE_MAX * text.len(),
         ValueRef::Bytes(bytes) => 4 + ESCAPED_BYTE_MAX * bytes.len(),
+        ValueRef::Map(map) => {
+            let entry_bytes =
+                |(key, value): (&str, _)| 4 + ESCAPED_BYTE_MAX * key.len() + SEPARATORS_BYTES + raw_bytes(value);
+            4 + map.iter().map(entry_bytes).sum::<usize>()
+        }
+        ValueRef::Socket(_) => SOCKET_BYTES,
         ValueRef::Sequence(sequence) => 4 + sequence.iter().map(|element| 1 + raw_bytes(element)).sum::<usize>(),
         _ => 48,
     }
@@ -135,6 +142,7 @@ fn may_be_marked(value: ValueRef<'_>) -> bool {
     match value {
         ValueRef::Bytes(bytes) => std::str::from_utf8(bytes).is_err(),
         ValueRef::Sequence(sequence) => sequence.iter().any(may_be_marked),
+        ValueRef::Map(map) => map.iter().any(|(_, value)| may_be_marked(value)),
         _ => false,
     }
 }
@@ -251,11 +259,14 @@ fn drop_largest(parts: &mut [SizedField<'_>], excess_bytes: &mut usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use fapilog_format::{Json, Logfmt, Minimal, Pretty, Simple};
     use fapilog_plugin::{
         formatter::Formatter,
         testing::{TestBatches, TestEvent, test_event},
     };
+    use fapilog_record::value::OwnedValue;
     use proptest::prelude::*;
 
     use super::*;
@@ -397,6 +408,22 @@ mod tests {
                 SizeGuard::new().event_max_bytes(1024).process(batch).unwrap();
                 let bytes = line_bytes(batch);
                 assert!(bytes[0] > 800 && bytes.iter().all(|bytes| *bytes <= 1024), "{text:?}: {bytes:?}");
+            });
+        }
+    }
+
+    #[test]
+    fn a_map_is_measured_at_its_longest_in_every_format() {
+        for text in ["a", "\u{1}", "\"", "\\", "<", "ä", "😀", "\u{202e}", ":", "{", "\u{e0001}"] {
+            let part = text.repeat(200);
+            let inner = (part.as_str(), BTreeMap::from([(7, [part.as_bytes(), b"\xff"].concat())]));
+            let map = BTreeMap::from([(part.as_str(), inner.clone()), ("", inner)]);
+            let map = OwnedValue::of(&map);
+            let event = test_event("m").field(FieldGroup::Context, "map", map.view());
+            TestBatches::new().events(&[event], |batch| {
+                let (bytes, lines) = (event_bytes(&batch.events()[0]), line_bytes(batch));
+                assert!(lines.iter().all(|line| *line <= bytes), "{text:?}: {bytes} {lines:?}");
+                assert!(event_bytes_at_most(&batch.events()[0]) >= bytes, "{text:?}");
             });
         }
     }
