@@ -346,6 +346,23 @@ fn bytes_after_an_abandoned_line_begin_on_a_new_line() {
 }
 
 #[test]
+fn lines_that_a_pipe_has_taken_are_delivered_though_their_payload_is_not() {
+    let (reader, writer) = io::pipe().unwrap();
+    shrink(&writer);
+    let container = builder().sink("console", sink(&writer, "partly")).start().unwrap();
+    drop(writer);
+    let expected = log_bytes(&container.logger("test"), 50_001);
+    wait_until_stuck("partly");
+    let accounts = shut_down_stuck(&container, "console");
+    drop(container);
+    let found = read_all(reader).join().unwrap();
+    assert!(expected.starts_with(&found));
+    let lines = found.iter().filter(|byte| **byte == b'\n').count();
+    let sink = &accounts.sinks[0];
+    assert_eq!((lines, sink.delivered, sink.bytes), (4, 4, 4 * 997));
+}
+
+#[test]
 fn all_invalid_settings_are_reported() {
     let null = File::options().write(true).open("/dev/null").unwrap();
     let wrong = Console::descriptor(null, "no good", || MessageLines).queue_capacity_bytes(1);

@@ -158,8 +158,12 @@ impl Shard {
 
     /// Does what there is to do, for a batch at most. The numbers are those of the [module's page](super).
     pub(super) fn turn(&mut self, waker: &Waker) -> TurnOutcome {
+        self.turn_at(Instant::now(), waker)
+    }
+
+    /// As [`turn`](Self::turn), at this time.
+    pub(super) fn turn_at(&mut self, now: Instant, waker: &Waker) -> TurnOutcome {
         debug_assert!(!self.port.is_stopped(), "a shard that has ended takes a turn");
-        let now = Instant::now();
         self.port.turn_watch.begin(now);
         let outcome = self.take_turn(now, waker);
         self.port.turn_watch.end();

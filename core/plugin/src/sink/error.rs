@@ -42,6 +42,17 @@ pub enum SinkError {
     /// It was not done before the deadline.
     #[error("not done before the deadline")]
     Deadline,
+    /// The first records of a payload are delivered, and the others are not: the former count as delivered.
+    #[error("{records} records of the payload are delivered, and the others are not")]
+    Partial {
+        /// The number of records that are delivered.
+        records: u64,
+        /// Their length, all together.
+        bytes: u64,
+        /// Why the others are not.
+        #[source]
+        source: Box<SinkError>,
+    },
     /// Something else, in the sink's own type.
     #[error("the sink failed")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -53,6 +64,7 @@ error_codes! {
         Self::NotAPlainFile { .. } => "sink.not_a_plain_file",
         Self::Locked { .. } => "sink.locked",
         Self::Deadline => "sink.deadline",
+        Self::Partial { .. } => "sink.partial",
         Self::Other(_) => "sink.failed",
     }
 }
