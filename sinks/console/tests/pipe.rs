@@ -30,6 +30,7 @@ use lines::{
     MessageLines, TIMEOUT, assert_holds, builder, diagnostics, directory, log_bytes, log_line, of_program, shut_down,
     until,
 };
+use rustix::io::ioctl_fionread;
 
 #[track_caller]
 fn assert_same(found: &[u8], expected: &[u8]) {
@@ -352,7 +353,7 @@ fn lines_that_a_pipe_has_taken_are_delivered_though_their_payload_is_not() {
     let container = builder().sink("console", sink(&writer, "partly")).start().unwrap();
     drop(writer);
     let expected = log_bytes(&container.logger("test"), 50_001);
-    wait_until_stuck("partly");
+    until("the pipe is full", || ioctl_fionread(&reader).unwrap() == 4096);
     let accounts = shut_down_stuck(&container, "console");
     drop(container);
     let found = read_all(reader).join().unwrap();

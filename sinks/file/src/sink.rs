@@ -135,6 +135,7 @@ impl Sink for FileWriterSink {
 
     fn deliver(&mut self, payload: Payload) -> Delivery {
         let is_full = payload.is_full();
+        let start = self.writer.borrow().filling_end();
         let Some(end) = self.writer.borrow_mut().write(payload.into_buffer(), is_full, Instant::now()) else {
             return Delivery::done(Err(SinkError::Other("the formatter removed bytes that it must append to".into())));
         };
@@ -143,13 +144,21 @@ impl Sink for FileWriterSink {
         Delivery::in_flight(poll_fn(move |_| {
             let mut writer = writer.borrow_mut();
             writer.turn(Instant::now());
-            let ends = writer.ends();
             report_errors(&mut writer, &reporter, &path);
-            if !writer.is_delivered(end) {
-                return if ends { Poll::Ready(Err(not_in_time(&mut writer, record_end))) } else { Poll::Pending };
+            let ends = writer.ends();
+            if !writer.is_first(start) {
+                return Poll::Pending;
             }
-            writer.acknowledge(end);
-            Poll::Ready(check_named(&writer, end, &path).and_then(|()| check_durable(&writer, end, &path)))
+            let result = if writer.is_delivered(end) {
+                writer.acknowledge(end);
+                check_named(&writer, end, &path).and_then(|()| check_durable(&writer, end, &path))
+            } else if ends {
+                Err(not_in_time(&mut writer, record_end))
+            } else {
+                return Poll::Pending;
+            };
+            writer.report(end);
+            Poll::Ready(result)
         }))
     }
 

@@ -123,8 +123,8 @@ impl BatchWriter {
             writes: VecDeque::new(),
             writes_in_flight: 0,
             syncing: Syncing { in_flight: None, last: now, is_requested: false, flushed: cursors.written_end() },
+            last_records: LastRecords::new(cursors.filling()),
             cursors,
-            last_records: LastRecords::new(file_bytes),
             retry: RetryBackoff::new(),
             retries: 0,
             errors: Vec::new(),
@@ -214,7 +214,7 @@ impl BatchWriter {
             self.partial_page.clear();
         }
         self.enqueue_copy(vec![b'\n'], offset, self.cursors.filling().scheduled_but_for(0));
-        self.last_records = LastRecords::new(self.cursors.filling().offset());
+        self.last_records = LastRecords::new(self.cursors.filling());
         self.turn(now);
     }
 

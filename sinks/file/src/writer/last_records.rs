@@ -27,8 +27,9 @@ const REQUEST_POLL: Duration = Duration::from_micros(200);
 /// Rule 7: the end of the writer's work.
 #[derive(Debug)]
 pub(super) struct LastRecords {
-    /// The offset of the first record: behind the line feed that ends a torn line.
-    first_record: u64,
+    /// The end of the last payload that was reported, as delivered or as lost. At first, the offset of the first record: behind
+    /// the line feed that ends a torn line.
+    reported: FillingEnd,
     /// No write begins after this time.
     deadline: Option<Instant>,
     /// See [`BatchWriter::ends`].
@@ -48,8 +49,8 @@ impl LastRecords {
         self.end.is_some()
     }
 
-    pub(super) fn new(first_record: u64) -> Self {
-        Self { first_record, deadline: None, end: None }
+    pub(super) fn new(first_record: FillingEnd) -> Self {
+        Self { reported: first_record, deadline: None, end: None }
     }
 }
 
@@ -72,6 +73,22 @@ impl BatchWriter {
         self.last_records.end.is_some()
     }
 
+    /// The end of the last payload: where the next one begins.
+    pub(crate) fn filling_end(&self) -> FillingEnd {
+        self.cursors.filling()
+    }
+
+    /// Whether the payload that begins at `start` is the first that was not reported. The others wait for it: the deadline may
+    /// pass between two polls.
+    pub(crate) fn is_first(&self, start: FillingEnd) -> bool {
+        start <= self.last_records.reported
+    }
+
+    /// The payload that ends at `end` was reported.
+    pub(crate) fn report(&mut self, end: FillingEnd) {
+        self.last_records.reported = end;
+    }
+
     /// Whether the records below `end` may be acknowledged.
     pub(crate) fn is_delivered(&self, end: FillingEnd) -> bool {
         self.delivered_end() >= end && self.last_records.end != Some(WorkEnd::TooLate)
@@ -89,12 +106,12 @@ impl BatchWriter {
         }
     }
 
-    /// Acknowledges the whole records of the payload that is written in part, once the work has ended. Returns these.
+    /// Acknowledges the whole records of the first payload that was not reported, once the work has ended. Returns these.
     pub(crate) fn deliver_part(&mut self, record_end: RecordEnd) -> WholeRecords {
         if self.last_records.end != Some(WorkEnd::InTime) {
             return WholeRecords::default();
         }
-        let start = self.cursors.acknowledged().offset().max(self.last_records.first_record);
+        let start = self.last_records.reported.offset();
         // After an error of the disk, nothing is known to be there.
         let bytes = self.delivered_bytes_behind(start).unwrap_or_default();
         let whole = record_end.whole_records(&bytes, None);

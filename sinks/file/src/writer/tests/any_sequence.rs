@@ -58,7 +58,11 @@ fn take(bench: &mut Bench, step: &WriterStep) {
             }
         }
         WriterStep::After { millis } => bench.after(Duration::from_millis(*millis)),
-        WriterStep::Acknowledge => bench.writer.acknowledge(bench.delivered_end()),
+        WriterStep::Acknowledge => {
+            let end = bench.delivered_end();
+            bench.writer.acknowledge(end);
+            bench.writer.report(end);
+        }
     }
 }
 

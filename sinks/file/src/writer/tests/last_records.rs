@@ -60,6 +60,7 @@ fn records_behind_the_acknowledged_ones_are_delivered() {
     let end = bench.write_overdue(261);
     bench.finish(0, RequestOutcome::Done);
     bench.writer.acknowledge(end);
+    bench.writer.report(end);
     bench.write_overdue(1000);
     bench.finish(0, RequestOutcome::Short(600));
     deliver_part_of(bench, RecordEnd::LineFeed, WholeRecords { records: 2, bytes: 502 });
@@ -151,9 +152,10 @@ fn nothing_is_delivered_once_the_accounts_are_closed() {
 #[test]
 fn a_writer_whose_work_has_ended_writes_nothing_more_and_delivers_no_other_record() {
     let mut bench = Bench::new();
-    bench.write_overdue(3000);
+    let end = bench.write_overdue(3000);
     bench.finish(0, RequestOutcome::Short(1000));
     assert_eq!(bench.deliver_part(RecordEnd::LineFeed), records(1000));
+    bench.writer.report(end);
     bench.disk.finish_all();
     bench.after(RETRY_MAX);
     assert_eq!(bench.deliver_part(RecordEnd::LineFeed), WholeRecords::default());
@@ -167,4 +169,14 @@ fn a_request_in_flight_at_the_deadline_may_end_a_moment_later() {
     // Executed, and not seen by the writer.
     bench.disk.finish(0, RequestOutcome::Short(1000));
     deliver_part_of(bench, RecordEnd::LineFeed, records(1000));
+}
+
+#[test]
+fn a_payload_is_reported_behind_those_before_it() {
+    let mut bench = Bench::new();
+    let first = bench.writer.filling_end();
+    let second = bench.write_overdue(100);
+    assert!(bench.writer.is_first(first) && !bench.writer.is_first(second));
+    bench.writer.report(second);
+    assert!(bench.writer.is_first(second));
 }
