@@ -451,7 +451,7 @@ impl SinkWorker {
                 let delivered = self.count_part(&error, contents);
                 let lost = contents.events - delivered;
                 self.count_lost(DeliveryFailure::of(&error, self.health.is_stopping), lost);
-                self.diagnostics.add(&self.name, error_text(error));
+                self.diagnostics.add(&self.name, error_text(error).into_string());
             }
         }
     }
@@ -517,7 +517,7 @@ impl SinkWorker {
         if let Err(error) = result {
             self.counters.errors.add(1);
             self.health.has_failed_since_flush = true;
-            self.diagnostics.add(&self.name, error_text(error));
+            self.diagnostics.add(&self.name, error_text(error).into_string());
         }
         self.set_flush(SinkFlush::None);
         true

@@ -51,7 +51,7 @@ use std::{
 
 use bumpalo::Bump;
 use fapilog_plugin::{event::Batch, factory::ShardInfo};
-use fapilog_record::timestamp::Timestamp;
+use fapilog_record::{text::quoted::QuotedText, timestamp::Timestamp};
 use fapilog_ring::seeded;
 
 use crate::{
@@ -372,8 +372,9 @@ fn passed(from: Timestamp, to: Timestamp) -> Duration {
 }
 
 fn counter_given_up(source: &str) -> String {
+    let source = QuotedText::new(source);
     format!(
-        "the kernel no longer keeps time by the time-stamp counter, but by `{source}`: the counter is wrong on this machine, \
+        "the kernel no longer keeps time by the time-stamp counter, but by {source}: the counter is wrong on this machine, \
          and times of events may be. Start the program again: it will ask the system for the time"
     )
 }

@@ -183,7 +183,7 @@ fn a_disk_that_stays_full_for_minutes_is_reported_at_once_and_then_each_minute_a
     let first = seconds[0];
     assert!((1..=3).contains(&first), "{seconds:?}");
     assert_eq!(seconds, (0..MINUTES).map(|minute| first + 60 * minute).collect::<Vec<_>>());
-    let expected = "a sink takes no events: full: cannot write, will retry: no space";
+    let expected = "a sink takes no events: full: \"cannot write, will retry: no space\"";
     assert!(lines_by_second.iter().all(|(_, line)| line == expected), "{lines_by_second:?}");
     drop(drain);
     container.accounts().check().unwrap();

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use fapilog_record::error_codes;
+use fapilog_record::{error_codes, text::quoted::Escaped};
 use thiserror::Error;
 
 /// Why a sink could not do something.
@@ -11,7 +11,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum SinkError {
     /// A system call failed.
-    #[error("cannot {operation} {}", path.display())]
+    #[error("cannot {operation} {}", Escaped(path.display()))]
     Io {
         /// The operation, as a verb.
         operation: &'static str,
@@ -22,7 +22,7 @@ pub enum SinkError {
         source: io::Error,
     },
     /// The file is none that a sink may write to.
-    #[error("{} is {found}; a file sink writes to a regular file with one name only", path.display())]
+    #[error("{} is {found}; a file sink writes to a regular file with one name only", Escaped(path.display()))]
     NotAPlainFile {
         /// The path.
         path: PathBuf,
@@ -33,7 +33,7 @@ pub enum SinkError {
     #[error(
         "{} is being written by another sink; give each sink a file of its own, and let a program end before it is started \
          again",
-        path.display()
+        Escaped(path.display())
     )]
     Locked {
         /// The path.
