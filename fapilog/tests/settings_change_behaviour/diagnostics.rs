@@ -74,7 +74,7 @@ fn child_starts_a_talkative_container() {
 
 fn written_to_stderr(mode: &str) -> bool {
     let stderr = in_child("diagnostics::child_starts_a_talkative_container", mode).stderr;
-    String::from_utf8_lossy(&stderr).contains("fapilog: talkative: planted")
+    String::from_utf8_lossy(&stderr).contains("fapilog: talkative: \"planted\"")
 }
 
 pub(super) fn enable_internal_logging() {
