@@ -98,8 +98,9 @@ fn heard(builder: SettingsBuilder) -> Vec<String> {
 }
 
 pub(super) fn internal_log_level() {
-    let has_planted =
-        |level: LevelFilter| heard(plain().internal_log_level(level)).iter().any(|text| text == "talkative: planted");
+    let has_planted = |level: LevelFilter| {
+        heard(plain().internal_log_level(level)).iter().any(|text| text == "talkative: \"planted\"")
+    };
     assert!(has_planted(Level::Warning.into()));
     assert!(!has_planted(Level::Error.into()));
 }
