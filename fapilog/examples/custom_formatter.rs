@@ -9,7 +9,7 @@ use std::{error::Error, io::Write, time::Duration};
 use fapilog::{
     Container, error,
     event::{Batch, Event, FieldGroup, ValueRef},
-    format::Formatter,
+    format::{Formatter, RecordEnd},
     info, sink,
 };
 
@@ -39,6 +39,11 @@ impl Formatter for Ltsv {
             }
             out.push(b'\n');
         }
+    }
+
+    /// A sink that has written a part of a payload counts the records in it.
+    fn record_end(&self) -> RecordEnd {
+        RecordEnd::LineFeed
     }
 }
 

@@ -1,4 +1,8 @@
 //! Formatters: plugins that render events.
 
 pub use fapilog_format::{Json, LineTime, Logfmt, Minimal, Pretty, Simple, decode_marked_text};
-pub use fapilog_plugin::{colors::Colors, formatter::Formatter};
+pub use fapilog_plugin::{
+    colors::Colors,
+    formatter::Formatter,
+    record_end::{RecordEnd, WholeRecords},
+};

@@ -117,5 +117,5 @@ fn a_stderr_that_nobody_reads_blocks_nothing_and_gets_a_count_of_the_missing_lin
         text.strip_prefix("fapilog: ").and_then(|text| text.split_once(" lines before this one were dropped"));
     let dropped: u32 = dropped.unwrap_or_else(|| panic!("{text}")).0.parse().unwrap();
     assert!(dropped >= 4, "{text}");
-    assert!(text.contains("fapilog: undelivered: the sink failed: reason 4\n"), "{text}");
+    assert!(text.contains("fapilog: undelivered: \"the sink failed: reason 4\"\n"), "{text}");
 }

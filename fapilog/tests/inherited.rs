@@ -66,7 +66,10 @@ fn pin_and_hurry() -> bool {
     unsafe { libc::CPU_SET(first, &mut cpus) };
     // SAFETY: the set outlives the call.
     assert_eq!(unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const cpus) }, 0);
-    let parameters = libc::sched_param { sched_priority: 1 };
+    // With musl, it has more fields.
+    // SAFETY: all zeros are valid parameters.
+    let mut parameters = unsafe { std::mem::zeroed::<libc::sched_param>() };
+    parameters.sched_priority = 1;
     // SAFETY: the parameters outlive the call.
     unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameters) == 0 }
 }

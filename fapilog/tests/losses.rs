@@ -212,7 +212,7 @@ fn lines_of_child(role: &str) -> Vec<String> {
 fn a_sink_that_fails_beside_others_is_reported_on_stderr_once_with_its_reason() {
     let lines = lines_of_child("beside another");
     let [line] = lines.as_slice() else { panic!("{lines:?}") };
-    let expected = "fapilog: emergency: a sink fails: full: cannot write to full: No space left on device";
+    let expected = "fapilog: emergency: a sink fails: full: \"cannot write to full: No space left on device";
     assert!(line.starts_with(expected), "{line}");
 }
 

@@ -178,7 +178,7 @@ fn writes_to_stderr_and_paints(preset: Preset) -> (bool, bool) {
     let output = command.env(CHILD, preset.to_string()).env("TERM", "xterm").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    (stderr.contains("fapilog: talkative: planted"), stderr.contains("painter: colours"))
+    (stderr.contains("fapilog: talkative: \"planted\""), stderr.contains("painter: colours"))
 }
 
 #[test]

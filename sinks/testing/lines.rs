@@ -15,7 +15,7 @@ use fapilog_engine::{
     executor::Executor,
     producer::{DynamicEvent, Logger, Overflow},
 };
-use fapilog_plugin::{event::Batch, formatter::Formatter};
+use fapilog_plugin::{event::Batch, formatter::Formatter, record_end::RecordEnd};
 use fapilog_record::{level::Level, value::ValueRef};
 use fapilog_sink_file::{File, FileEngine};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
@@ -43,6 +43,10 @@ impl Formatter for MessageLines {
             }
             out.push(b'\n');
         }
+    }
+
+    fn record_end(&self) -> RecordEnd {
+        RecordEnd::LineFeed
     }
 }
 

@@ -239,7 +239,7 @@ impl Supervisor {
             }
             Ok(Err(error)) => {
                 self.counters.errors.add(1);
-                self.fail(start + took, CallKind::Batch, error_text(error));
+                self.fail(start + took, CallKind::Batch, error_text(error).into_string());
                 CallOutcome::Failed
             }
             Err(Panicked) => {
@@ -284,7 +284,7 @@ impl Supervisor {
             Ok(Ok(())) => return CallOutcome::Done,
             Ok(Err(error)) => {
                 self.counters.errors.add(1);
-                (CallOutcome::Failed, error_text(error))
+                (CallOutcome::Failed, error_text(error).into_string())
             }
             Err(Panicked) => {
                 self.counters.panics.add(1);

@@ -1,6 +1,6 @@
 //! logfmt: `key=value` pairs.
 
-use fapilog_plugin::{event::Batch, formatter::Formatter};
+use fapilog_plugin::{event::Batch, formatter::Formatter, record_end::RecordEnd};
 use fapilog_record::level::Level;
 
 use crate::{
@@ -42,6 +42,10 @@ impl Formatter for Logfmt {
 
     fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
         self.lines.format(batch, out);
+    }
+
+    fn record_end(&self) -> RecordEnd {
+        RecordEnd::LineFeed
     }
 }
 

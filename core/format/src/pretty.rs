@@ -3,6 +3,7 @@
 use fapilog_plugin::{
     event::{Batch, Event, FieldRef, TextOrigin},
     formatter::Formatter,
+    record_end::RecordEnd,
 };
 use fapilog_record::{
     call_site::DescribedField,
@@ -83,6 +84,10 @@ impl Formatter for Pretty {
 
     fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
         self.lines.format(batch, out);
+    }
+
+    fn record_end(&self) -> RecordEnd {
+        RecordEnd::IndentedLines
     }
 }
 

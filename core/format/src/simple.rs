@@ -1,6 +1,6 @@
 //! A line for people and for grep.
 
-use fapilog_plugin::{event::Batch, formatter::Formatter};
+use fapilog_plugin::{event::Batch, formatter::Formatter, record_end::RecordEnd};
 use fapilog_record::level::Level;
 
 use crate::{
@@ -42,6 +42,10 @@ impl Formatter for Simple {
 
     fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
         self.lines.format(batch, out);
+    }
+
+    fn record_end(&self) -> RecordEnd {
+        RecordEnd::LineFeed
     }
 }
 

@@ -1,6 +1,6 @@
 //! Plugins that render events.
 
-use crate::event::Batch;
+use crate::{event::Batch, record_end::RecordEnd};
 
 /// Renders events.
 #[doc(alias = "BaseFormatter")]
@@ -19,6 +19,12 @@ pub trait Formatter {
     fn writes_lines(&self) -> bool {
         true
     }
+
+    /// How a sink finds the ends of records in the bytes. A sink that cannot write a whole payload before a shutdown's deadline
+    /// counts the records that it has written by it. Default: [`RecordEnd::Unknown`], by which it counts none of them.
+    fn record_end(&self) -> RecordEnd {
+        RecordEnd::Unknown
+    }
 }
 
 impl<F: Formatter + ?Sized> Formatter for Box<F> {
@@ -32,5 +38,9 @@ impl<F: Formatter + ?Sized> Formatter for Box<F> {
 
     fn writes_lines(&self) -> bool {
         (**self).writes_lines()
+    }
+
+    fn record_end(&self) -> RecordEnd {
+        (**self).record_end()
     }
 }

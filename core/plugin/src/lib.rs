@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`event`] | events and batches, as plugins see them |
 //! | [`enricher`], [`processor`], [`formatter`], [`sink`] | the kinds of plugins |
+//! | [`record_end`] | how a sink finds the ends of records in the bytes of a formatter |
 //! | [`factory`] | how a plugin is made, one for each shard |
 //! | [`registry`], [`settings`] | how settings find a plugin, and how it reads its own settings |
 //! | [`common_fields`], [`cache`] | the same fields for many events; values that are expensive to compute |
@@ -31,6 +32,7 @@ pub mod name;
 pub mod per_call_site;
 pub mod problem;
 pub mod processor;
+pub mod record_end;
 pub mod registry;
 pub mod settings;
 pub mod sink;

@@ -1,13 +1,8 @@
 //! Invalid settings.
 
-use std::{
-    error::Error,
-    fmt::{self, Write as _},
-    io,
-    sync::Arc,
-};
+use std::{error::Error, fmt, io, sync::Arc};
 
-use fapilog_record::error_codes;
+use fapilog_record::{error_codes, text::quoted::Escaped};
 
 /// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,14 +84,16 @@ impl Problem {
     }
 }
 
+/// On one line, whatever is in a file: a name in it may hold a line break, and escape sequences of a terminal.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {}; {}", self.path, self.value, self.allowed)?;
+        let Self { path, value, allowed, .. } = self;
+        write!(f, "{} is {}; {}", Escaped(path), Escaped(value), Escaped(allowed))?;
         if let Some(suggestion) = &self.suggestion {
-            write!(f, "; did you mean {suggestion}?")?;
+            write!(f, "; did you mean {}?", Escaped(suggestion))?;
         }
         if let Some(given_by) = &self.given_by {
-            write!(f, " (given by {given_by})")?;
+            write!(f, " (given by {})", Escaped(given_by))?;
         }
         Ok(())
     }
@@ -111,17 +108,16 @@ impl Error for Problem {
 /// The longest line of an error, for a name in a file may be as long as the file.
 const LINE_CHARS_MAX: usize = 2000;
 
-/// The text without control characters: a name in a file may hold a line break, and escape sequences of a terminal.
+/// The front of a problem's text.
 struct OnOneLine<'a>(&'a Problem);
 
 impl fmt::Display for OnOneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.0.to_string();
-        text.chars().take(LINE_CHARS_MAX).try_for_each(|character| match character {
-            control if control.is_control() => write!(f, "{}", control.escape_default()),
-            plain => f.write_char(plain),
-        })?;
-        if text.chars().nth(LINE_CHARS_MAX).is_some() { f.write_str("...") } else { Ok(()) }
+        match text.char_indices().nth(LINE_CHARS_MAX) {
+            Some((end, _)) => write!(f, "{}...", text.get(..end).unwrap_or_default()),
+            None => f.write_str(&text),
+        }
     }
 }
 
@@ -172,6 +168,8 @@ mod tests {
             "2 invalid settings:\n  shards is 0; allowed are 1 to 64\n  a\\nb\\u{1b}[31m is 5; there is no such setting"
         );
         let long = text(&[&Problem::new("x".repeat(1 << 20), 5, "there is no such setting")]);
+        let hidden = text(&[&Problem::new("level", "in\u{202e}fo", "a level")]);
+        assert_eq!(hidden, "1 invalid setting: level is in\\u{202e}fo; a level");
         assert!(long.len() < 2100 && long.ends_with("xxx..."), "{}", long.len());
     }
 }

@@ -6,7 +6,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use crate::text::bounded::BoundedText;
+use crate::text::{
+    bounded::BoundedText,
+    quoted::{QUOTED_MAX_BYTES, QuotedText},
+};
 
 /// The call panicked. The panic hook has run; the payload is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,16 +41,16 @@ pub fn drop_catching_panics<T>(value: T) {
     }
 }
 
-/// The most text of an error with its sources, in bytes.
-const ERROR_TEXT_MAX_BYTES: usize = 4 * 1024;
+/// The most text of an error with its sources, in bytes: more than a report shows.
+const ERROR_TEXT_MAX_BYTES: usize = 2 * QUOTED_MAX_BYTES;
 /// The most sources of an error: a longer chain is a circle.
 const SOURCES_MAX: usize = 64;
 /// The text of an error whose `Display` fails or panics.
 const NOT_SHOWN: &str = "an error that cannot be shown";
 
-/// The text of an error and its sources, `outer: inner: innermost`, in 4 KiB at most. The error is dropped. Its
+/// The text of an error and its sources, `"outer: inner: innermost"`, as reports show it. The error is dropped. Its
 /// `Display`, its `source` and its drop may panic.
-pub fn error_text<E: Error>(error: E) -> String {
+pub fn error_text<E: Error>(error: E) -> QuotedText {
     let mut text = BoundedText::new(ERROR_TEXT_MAX_BYTES);
     let mut last_start = 0;
     let written = catch_panic(|| write_error_chain(&error, &mut text, |text| last_start = text.as_str().len()));
@@ -59,7 +62,7 @@ pub fn error_text<E: Error>(error: E) -> String {
         text.push_str(NOT_SHOWN);
     }
     drop_catching_panics(error);
-    text
+    QuotedText::new(text)
 }
 
 /// Writes an error and its sources, `outer: inner: innermost`, 64 sources at most. `at_error` is called before each of
@@ -114,42 +117,42 @@ mod tests {
         Outer(Odd { show, is_circle: false })
     }
 
+    fn shown(error: impl Error) -> String {
+        error_text(error).into_string()
+    }
+
     #[test]
     fn the_text_of_an_error_names_its_sources() {
-        assert_eq!(error_text(odd(|f| f.write_str("no such place"))), "the plugin failed: no such place");
+        assert_eq!(shown(odd(|f| f.write_str("no such place"))), r#""the plugin failed: no such place""#);
     }
 
     #[test]
     fn the_text_of_an_error_ends_at_a_source_that_panics_or_fails() {
-        let expected = "the plugin failed: an error that cannot be shown";
-        assert_eq!(error_text(odd(|f| f.write_str("half a").and(Err(fmt::Error)))), expected);
-        assert_eq!(error_text(odd(|f| f.write_str("half a").map(|()| panic!("on purpose")))), expected);
+        let expected = r#""the plugin failed: an error that cannot be shown""#;
+        assert_eq!(shown(odd(|f| f.write_str("half a").and(Err(fmt::Error)))), expected);
+        assert_eq!(shown(odd(|f| f.write_str("half a").map(|()| panic!("on purpose")))), expected);
     }
 
     #[test]
     fn an_error_that_is_its_own_source_has_a_text_of_finite_length() {
         let circle = Odd { show: |f| f.write_str("o"), is_circle: true };
-        assert_eq!(error_text(circle), ["o"; SOURCES_MAX + 1].join(": "));
+        assert_eq!(shown(circle), format!("\"{}\"", ["o"; SOURCES_MAX + 1].join(": ")));
     }
 
     #[test]
     fn a_long_error_is_cut_between_two_characters() {
         // An odd number of bytes comes before characters of two.
-        let text = error_text(odd(|f| f.write_str("x").and_then(|()| f.write_str(&"ü".repeat(ERROR_TEXT_MAX_BYTES)))));
-        assert!(
-            text.ends_with('ü') && (ERROR_TEXT_MAX_BYTES - 1..=ERROR_TEXT_MAX_BYTES).contains(&text.len()),
-            "{}",
-            text.len()
-        );
+        let text = shown(odd(|f| f.write_str("x").and_then(|()| f.write_str(&"ü".repeat(ERROR_TEXT_MAX_BYTES)))));
+        assert!(text.ends_with("ü\"...") && text.len() <= QUOTED_MAX_BYTES + 5, "{}", text.len());
     }
 
     #[test]
     fn an_error_that_ignores_the_limit_has_a_text_within_the_limit() {
-        let text = error_text(odd(|f| {
+        let text = shown(odd(|f| {
             (0..1000).for_each(|_| _ = f.write_str(&"y".repeat(1000)));
             Ok(())
         }));
-        assert_eq!(text.len(), ERROR_TEXT_MAX_BYTES);
+        assert_eq!(text.len(), QUOTED_MAX_BYTES + 5);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io::Write;
 use fapilog_plugin::{
     event::{Batch, Event, FieldRef},
     formatter::Formatter,
+    record_end::RecordEnd,
     value::ValueRef,
 };
 
@@ -43,6 +44,11 @@ impl Formatter for TabSeparated {
             }
             out.push(b'\n');
         }
+    }
+
+    /// A sink that has written a part of a payload counts the records in it.
+    fn record_end(&self) -> RecordEnd {
+        RecordEnd::LineFeed
     }
 }
 

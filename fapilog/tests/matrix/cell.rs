@@ -32,6 +32,10 @@ impl Formatter for AnyFormatter {
     fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
         self.0.format(batch, out);
     }
+
+    fn record_end(&self) -> format::RecordEnd {
+        self.0.record_end()
+    }
 }
 
 impl Format {

@@ -74,7 +74,7 @@ fn child_starts_a_talkative_container() {
 
 fn written_to_stderr(mode: &str) -> bool {
     let stderr = in_child("diagnostics::child_starts_a_talkative_container", mode).stderr;
-    String::from_utf8_lossy(&stderr).contains("fapilog: talkative: planted")
+    String::from_utf8_lossy(&stderr).contains("fapilog: talkative: \"planted\"")
 }
 
 pub(super) fn enable_internal_logging() {
@@ -98,8 +98,9 @@ fn heard(builder: SettingsBuilder) -> Vec<String> {
 }
 
 pub(super) fn internal_log_level() {
-    let has_planted =
-        |level: LevelFilter| heard(plain().internal_log_level(level)).iter().any(|text| text == "talkative: planted");
+    let has_planted = |level: LevelFilter| {
+        heard(plain().internal_log_level(level)).iter().any(|text| text == "talkative: \"planted\"")
+    };
     assert!(has_planted(Level::Warning.into()));
     assert!(!has_planted(Level::Error.into()));
 }

@@ -106,7 +106,7 @@ fn a_delivery_whose_error_cannot_be_shown_is_lost_and_harms_no_other_sink() {
     assert!(container.flush(TIMEOUT).is_err());
     let accounts = shut_down(&container);
     assert_eq!((accounts.sinks[0].lost.of(LossReason::SinkFailed), of_program(&other_events).len()), (1, 1));
-    let expected = "the sink failed: an error that cannot be shown";
+    let expected = "\"the sink failed: an error that cannot be shown\"";
     let diagnostics = container.diagnostics();
     let mut of_sink = diagnostics.iter().filter(|diagnostic| diagnostic.about == "undelivered");
     assert!(of_sink.all(|diagnostic| diagnostic.text == expected), "{diagnostics:?}");

@@ -10,4 +10,5 @@ mod panicking_sink;
 mod panics;
 mod plugins;
 mod sinks;
+mod texts;
 mod threads;

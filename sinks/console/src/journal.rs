@@ -7,7 +7,7 @@
 
 use std::ffi::OsStr;
 
-use fapilog_plugin::{event::Batch, formatter::Formatter, level::Level};
+use fapilog_plugin::{event::Batch, formatter::Formatter, level::Level, record_end::RecordEnd};
 
 use super::destination::FileId;
 
@@ -33,6 +33,14 @@ const fn priority(level: Level) -> &'static [u8] {
         Level::Critical => b"<2>",
         // Action must be taken at once.
         Level::Security => b"<1>",
+    }
+}
+
+/// The ends of records whose lines have priorities: no line begins with a space.
+pub(super) fn record_end(formatter: &dyn Formatter) -> RecordEnd {
+    match formatter.record_end() {
+        RecordEnd::LineFeed => RecordEnd::LineFeed,
+        _ => RecordEnd::Unknown,
     }
 }
 
@@ -67,6 +75,24 @@ mod tests {
     use std::fs::File;
 
     use super::*;
+
+    #[test]
+    fn lines_with_priorities_end_records_only_where_each_record_is_a_line() {
+        struct Ends(RecordEnd);
+        impl Formatter for Ends {
+            fn name(&self) -> &'static str {
+                "ends"
+            }
+
+            fn format(&mut self, _: &Batch<'_>, _: &mut Vec<u8>) {}
+
+            fn record_end(&self) -> RecordEnd {
+                self.0
+            }
+        }
+        assert_eq!(record_end(&Ends(RecordEnd::LineFeed)), RecordEnd::LineFeed);
+        assert_eq!(record_end(&Ends(RecordEnd::IndentedLines)), RecordEnd::Unknown);
+    }
 
     #[test]
     fn a_stream_is_recognized_by_device_and_inode_and_other_values_name_none() {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use fapilog_plugin::{
+    record_end::{RecordEnd, WholeRecords},
     sink::{Payload, SinkError},
     threads::lock,
 };
@@ -65,6 +66,18 @@ impl WriteJob {
     /// The records that are not written yet.
     pub(super) fn unwritten(&self) -> &[u8] {
         self.payload.records().get(self.written_bytes..).unwrap_or_default()
+    }
+
+    /// The error of a payload that is written in part: with the records that are written whole.
+    pub(super) fn failed(&self, record_end: RecordEnd, error: SinkError) -> SinkError {
+        let records = self.payload.records();
+        let written = records.get(..self.written_bytes).unwrap_or_default();
+        let WholeRecords { records, bytes } =
+            record_end.whole_records(written, records.get(self.written_bytes).copied());
+        if records == 0 {
+            return error;
+        }
+        SinkError::Partial { records, bytes: bytes as u64, source: Box::new(error) }
     }
 
     fn unwritten_bytes(&self) -> usize {

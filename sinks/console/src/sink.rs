@@ -19,7 +19,7 @@ use fapilog_plugin::{
 
 use super::{
     destination::ConsoleDestination,
-    journal::{JournalLines, is_stream},
+    journal::{self, JournalLines, is_stream},
     line_lock::LineLock,
     queue::WriteQueue,
     writer::ConsoleWriter,
@@ -73,6 +73,7 @@ impl ConsoleWriterSink {
             line_lock: Arc::clone(&line_lock),
             name: name.to_owned(),
             reporter: context.reporter(),
+            record_end: if is_journal { journal::record_end(&*formatter) } else { formatter.record_end() },
             closed_by: None,
         };
         let thread = spawn_thread(format!("fapilog-{name}"), || writer.run()).map_err(failed("start a thread for"))?;

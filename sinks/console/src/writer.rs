@@ -2,7 +2,10 @@
 
 use std::{io, os::fd::AsFd, path::PathBuf, sync::Arc, time::Duration};
 
-use fapilog_plugin::sink::{Reporter, SinkError};
+use fapilog_plugin::{
+    record_end::RecordEnd,
+    sink::{Reporter, SinkError},
+};
 
 use super::{
     destination::ConsoleDestination,
@@ -22,6 +25,7 @@ pub(super) struct ConsoleWriter {
     pub(super) line_lock: Arc<LineLock>,
     pub(super) name: String,
     pub(super) reporter: Reporter,
+    pub(super) record_end: RecordEnd,
     /// Rule 7: the code of the error that closed the destination.
     pub(super) closed_by: Option<i32>,
 }
@@ -48,7 +52,7 @@ impl ConsoleWriter {
     pub(super) fn run(mut self) {
         let _end = ThreadEnd(Arc::clone(&self.queue));
         while let Some(mut job) = self.queue.next() {
-            let result = self.write(&mut job).map_err(|failure| self.sink_error(failure));
+            let result = self.write(&mut job).map_err(|failure| job.failed(self.record_end, self.sink_error(failure)));
             self.queue.done(job, result);
         }
         // The descriptor is closed before the end is reported: a waiting test may count descriptors.

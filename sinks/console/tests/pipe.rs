@@ -30,6 +30,7 @@ use lines::{
     MessageLines, TIMEOUT, assert_holds, builder, diagnostics, directory, log_bytes, log_line, of_program, shut_down,
     until,
 };
+use rustix::io::ioctl_fionread;
 
 #[track_caller]
 fn assert_same(found: &[u8], expected: &[u8]) {
@@ -343,6 +344,23 @@ fn bytes_after_an_abandoned_line_begin_on_a_new_line() {
     let reader = read_all(reader);
     shut_down(&second);
     assert_same(&reader.join().unwrap(), format!("{}\nwhole\n", "x".repeat(4096)).as_bytes());
+}
+
+#[test]
+fn lines_that_a_pipe_has_taken_are_delivered_though_their_payload_is_not() {
+    let (reader, writer) = io::pipe().unwrap();
+    shrink(&writer);
+    let container = builder().sink("console", sink(&writer, "partly")).start().unwrap();
+    drop(writer);
+    let expected = log_bytes(&container.logger("test"), 50_001);
+    until("the pipe is full", || ioctl_fionread(&reader).unwrap() == 4096);
+    let accounts = shut_down_stuck(&container, "console");
+    drop(container);
+    let found = read_all(reader).join().unwrap();
+    assert!(expected.starts_with(&found));
+    let lines = found.iter().filter(|byte| **byte == b'\n').count();
+    let sink = &accounts.sinks[0];
+    assert_eq!((lines, sink.delivered, sink.bytes), (4, 4, 4 * 997));
 }
 
 #[test]

@@ -159,6 +159,17 @@ impl FileCursors {
         self.assert_order();
     }
 
+    /// So many bytes behind the contiguous end are written.
+    pub(super) fn complete_part(&mut self, bytes: usize) {
+        self.contiguous = ContiguousEnd(self.contiguous.0.saturating_add(bytes as u64));
+        self.assert_order();
+    }
+
+    /// The end of records of these lengths, all together, behind `start`.
+    pub(super) fn end_behind(start: u64, bytes: usize) -> FillingEnd {
+        FillingEnd(start.saturating_add(bytes as u64))
+    }
+
     /// The records below `end` were reported to the container.
     pub(super) fn acknowledge(&mut self, end: FillingEnd) {
         self.acknowledged = self.acknowledged.max(AcknowledgedEnd(end.0));

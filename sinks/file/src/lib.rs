@@ -26,9 +26,10 @@
 //!    [`FileSync::Batch`] they are also below the *synced end*. `cursors` has the order of all six positions.
 //! 7. **Write errors.** After a failed write, no other write starts for 10 ms; the wait doubles with each failure, up to
 //!    1 s. Then the first block in order is written alone, and the others after its success. A short write continues at
-//!    its first unwritten byte, a direct one at the page of that byte. Retries continue as long as the container lives: events wait, and the overflow strategy decides
-//!    when their rings are full. When the sink is dropped, the file is truncated at the *acknowledged end*: behind the last
-//!    record that was reported as delivered.
+//!    its first unwritten byte, a direct one at the page of that byte. Retries continue as long as the container lives: events
+//!    wait, and the overflow strategy decides when their rings are full. At the deadline of a shutdown, the whole records of a
+//!    block that is written in part are delivered, and the others are not. The formatter declares how records end. When the
+//!    sink is dropped, the file is truncated at the *acknowledged end*: behind the last record that was reported as delivered.
 //! 8. **Fallback.** Where io_uring is refused, blocks are written by `pwritev`. Where the file system has no direct writes,
 //!    or refuses a direct write, all writes are buffered. A ring that the system refuses later (the program enters a sandbox,
 //!    or closes descriptors that it does not know) is given up: its requests are executed again by `pwritev`, the same bytes

@@ -12,6 +12,7 @@ use std::{
 use fapilog_plugin::{
     event::Batch,
     formatter::Formatter,
+    record_end::{RecordEnd, WholeRecords},
     sink::{Delivery, Payload, Reporter, Sink, SinkContext, SinkError},
 };
 
@@ -31,6 +32,7 @@ const BLOCKS_SPARE: usize = 2;
 pub(super) struct FileWriterSink {
     path: PathBuf,
     formatter: Box<dyn Formatter>,
+    record_end: RecordEnd,
     block_bytes: usize,
     writer: Rc<RefCell<BatchWriter>>,
     path_watch: PathWatch,
@@ -66,6 +68,7 @@ impl FileWriterSink {
         Ok(Self {
             path_watch: PathWatch::new(path.clone(), Instant::now()),
             path,
+            record_end: formatter.record_end(),
             formatter,
             block_bytes: options.block_bytes,
             writer: Rc::new(RefCell::new(writer)),
@@ -132,20 +135,35 @@ impl Sink for FileWriterSink {
 
     fn deliver(&mut self, payload: Payload) -> Delivery {
         let is_full = payload.is_full();
+        let start = self.writer.borrow().filling_end();
         let Some(end) = self.writer.borrow_mut().write(payload.into_buffer(), is_full, Instant::now()) else {
             return Delivery::done(Err(SinkError::Other("the formatter removed bytes that it must append to".into())));
         };
         let (writer, reporter, path) = (Rc::clone(&self.writer), self.reporter.clone(), self.path.clone());
+        let record_end = self.record_end;
         Delivery::in_flight(poll_fn(move |_| {
             let mut writer = writer.borrow_mut();
             writer.turn(Instant::now());
             report_errors(&mut writer, &reporter, &path);
-            if writer.delivered_end() < end {
+            let ends = writer.ends();
+            if !writer.is_first(start) {
                 return Poll::Pending;
             }
-            writer.acknowledge(end);
-            Poll::Ready(check_named(&writer, end, &path).and_then(|()| check_durable(&writer, end, &path)))
+            let result = if writer.is_delivered(end) {
+                writer.acknowledge(end);
+                check_named(&writer, end, &path).and_then(|()| check_durable(&writer, end, &path))
+            } else if ends {
+                Err(not_in_time(&mut writer, record_end))
+            } else {
+                return Poll::Pending;
+            };
+            writer.report(end);
+            Poll::Ready(result)
         }))
+    }
+
+    fn stop(&mut self, deadline: Instant) {
+        self.writer.borrow_mut().stop(deadline);
     }
 
     fn flush(&mut self) -> Delivery {
@@ -162,6 +180,13 @@ impl Sink for FileWriterSink {
             Poll::Ready(if is_durable { Ok(()) } else { Err(not_durable(&path)) })
         }))
     }
+}
+
+/// The error of a payload that was not written before the deadline.
+fn not_in_time(writer: &mut BatchWriter, record_end: RecordEnd) -> SinkError {
+    let WholeRecords { records, bytes } = writer.deliver_part(record_end);
+    let source = SinkError::Deadline;
+    if records == 0 { source } else { SinkError::Partial { records, bytes: bytes as u64, source: Box::new(source) } }
 }
 
 /// An error if the bytes below `end` went to a file that was removed.

@@ -1,6 +1,7 @@
 //! The place of each write in the file, and the contiguous end. The numbers are the rules of the [module's page](super).
 
 mod changes;
+mod last_records;
 mod queued_write;
 mod retry_backoff;
 mod syncing;
@@ -15,7 +16,10 @@ use std::{
 
 use fapilog_plugin::threads::process::OwnProcess;
 
-use self::{changes::FileChanges, queued_write::QueuedWrite, retry_backoff::RetryBackoff, syncing::Syncing};
+use self::{
+    changes::FileChanges, last_records::LastRecords, queued_write::QueuedWrite, retry_backoff::RetryBackoff,
+    syncing::Syncing,
+};
 use super::{
     block::{Block, BlockRange},
     cursors::{FileCursors, FillingEnd, ScheduledEnd},
@@ -59,6 +63,8 @@ pub(super) struct BatchWriter {
     /// The number of the first writes that are part of the request in flight (rule 5).
     writes_in_flight: usize,
     syncing: Syncing,
+    /// Rule 7.
+    last_records: LastRecords,
     retry: RetryBackoff,
     /// Number of writes that were repeated.
     retries: u64,
@@ -117,6 +123,7 @@ impl BatchWriter {
             writes: VecDeque::new(),
             writes_in_flight: 0,
             syncing: Syncing { in_flight: None, last: now, is_requested: false, flushed: cursors.written_end() },
+            last_records: LastRecords::new(cursors.filling()),
             cursors,
             retry: RetryBackoff::new(),
             retries: 0,
@@ -207,6 +214,7 @@ impl BatchWriter {
             self.partial_page.clear();
         }
         self.enqueue_copy(vec![b'\n'], offset, self.cursors.filling().scheduled_but_for(0));
+        self.last_records = LastRecords::new(self.cursors.filling());
         self.turn(now);
     }
 
@@ -245,6 +253,9 @@ impl BatchWriter {
 
     /// Takes completions from the engine, and submits every request that may start.
     pub(super) fn turn(&mut self, now: Instant) {
+        if self.last_records.has_ended() {
+            return;
+        }
         self.reap(now);
         self.write_overdue_partial_page(now);
         while self.start_write(now) {
@@ -376,6 +387,8 @@ impl BatchWriter {
         for range in ranges {
             let bytes = range.range.len();
             if written < bytes {
+                // Nothing behind the first of them is written.
+                self.cursors.complete_part(written);
                 remaining.push(range.remaining_after(written));
             } else if let Some(write) = self.writes.pop_front() {
                 self.cursors.complete(write.end);

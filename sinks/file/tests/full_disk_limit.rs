@@ -13,8 +13,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog_engine::{accounts::LossReason, container::Container, error::ShutdownError, host::ManualDrain};
-use fapilog_plugin::threads::lock;
+use fapilog_engine::{
+    accounts::{Accounts, LossReason, SinkAccounts},
+    container::Container,
+    error::ShutdownError,
+    host::ManualDrain,
+};
+use fapilog_format::{Json, Pretty};
+use fapilog_plugin::{formatter::Formatter, threads::lock};
+use fapilog_sink_file::{File, FileEngine, FileSync};
 use lines::{
     TIMEOUT, Way, assert_holds, balanced, diagnostics, directory, log_bytes, manual_builder, shut_down, sink, started,
     until, ways,
@@ -71,33 +78,72 @@ fn events_that_a_full_file_did_not_take_are_written_once_there_is_room() {
 
 #[test]
 fn a_file_that_stays_full_ends_with_a_record_and_has_exactly_the_delivered_events() {
-    for (way, limit) in ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit))) {
+    for (way, limit_bytes, sync) in full_files() {
         let directory = directory();
         let path = directory.path().join("full.log");
-        let container = started(sink(&path, way));
-        let _limit = SizeLimit::of(limit);
+        let container = started(sink(&path, way).sync(sync));
+        let _limit = SizeLimit::of(limit_bytes);
         let expected = log_bytes(&container.logger("test"), 400_001);
         until_stuck(&container);
-        let error = container.shutdown(Duration::from_millis(200)).unwrap_err();
+        // A busy disk has the time for a sync.
+        let error = container.shutdown(Duration::from_secs(1)).unwrap_err();
         let ShutdownError::Deadline { accounts, .. } = error else { unreachable!("{error}") };
         let accounts = lines::balanced(*accounts);
-        assert_is_cut_at_a_record(&path, &expected, accounts.sinks[0].bytes);
+        assert_is_cut_at_a_record(&path, &expected, &accounts);
+        assert_is_full(limit_bytes, &accounts);
         assert!(accounts.sinks[0].lost.of(LossReason::ShutdownDeadline) > 0);
-        let delivered = fs::read(&path).unwrap().iter().filter(|byte| **byte == b'\n').count();
-        assert_eq!(accounts.delivered_total(), delivered as u64);
     }
 }
 
+/// Files that become full, by engine, write path, limit and durability.
+fn full_files() -> Vec<(Way, u64, FileSync)> {
+    let limited = ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit)));
+    limited.flat_map(|(way, limit)| [FileSync::Never, FileSync::Batch].map(|sync| (way, limit, sync))).collect()
+}
+
+const LINE_BYTES: u64 = 997;
+
+/// Asserts that the file has no room for another line.
 #[track_caller]
-fn assert_is_cut_at_a_record(path: &Path, expected: &[u8], bytes: u64) {
+fn assert_is_full(limit_bytes: u64, accounts: &Accounts) {
+    assert_eq!(accounts.sinks[0].delivered, limit_bytes / LINE_BYTES);
+}
+
+/// Asserts that the file has the delivered lines, and no other byte.
+#[track_caller]
+fn assert_is_cut_at_a_record(path: &Path, expected: &[u8], accounts: &Accounts) {
+    let SinkAccounts { bytes, delivered, .. } = accounts.sinks[0];
+    assert_eq!(bytes, delivered * LINE_BYTES);
     assert_holds(path, &expected[..bytes as usize]);
-    assert!(bytes == 0 || expected[bytes as usize - 1] == b'\n');
+}
+
+/// Writes with this formatter until the file is full. Returns its content and the delivered events.
+fn full_file_of<F: Formatter + 'static>(formatter: fn() -> F) -> (String, u64) {
+    let directory = directory();
+    let path = directory.path().join("formatted.log");
+    let container = started(File::new(&path, formatter).block_bytes(lines::BLOCK_BYTES));
+    let _limit = SizeLimit::of(LIMITS[1]);
+    log_bytes(&container.logger("test"), 400_001);
+    until_stuck(&container);
+    let error = container.shutdown(Duration::from_millis(200)).unwrap_err();
+    let ShutdownError::Deadline { accounts, .. } = error else { unreachable!("{error}") };
+    (fs::read_to_string(&path).unwrap(), lines::balanced(*accounts).delivered_total())
+}
+
+#[test]
+fn a_full_file_of_the_built_in_formatters_has_exactly_the_delivered_events() {
+    for (content, delivered) in [full_file_of(Json::new), full_file_of(|| Pretty::new().colors(true))] {
+        assert!(content.ends_with('\n'));
+        assert_eq!(content.lines().count() as u64, delivered);
+        // The limit has room for a block of 64 KiB three times, and for a part of the next.
+        assert!(content.len() > 3 * lines::BLOCK_BYTES, "{} bytes", content.len());
+    }
 }
 
 /// A container on a drain that runs on this thread, where only the drain itself blocks signals.
-fn started_manual(path: &Path, way: Way) -> (Container, ManualDrain) {
+fn started_manual(sink: File) -> (Container, ManualDrain) {
     assert!(!is_blocked(libc::SIGXFSZ));
-    manual_builder().sink("file", sink(path, way)).start_manual().unwrap()
+    manual_builder().sink("file", sink).start_manual().unwrap()
 }
 
 fn is_blocked(signal: libc::c_int) -> bool {
@@ -121,7 +167,7 @@ fn a_drain_that_the_program_runs_itself_raises_no_signal_that_kills() {
     for (way, limit) in ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit))) {
         let directory = directory();
         let path = directory.path().join("manual.log");
-        let (container, mut drain) = started_manual(&path, way);
+        let (container, mut drain) = started_manual(sink(&path, way));
         let limit = SizeLimit::of(limit);
         let expected = log_bytes(&container.logger("test"), 400_001);
         drain.run_until_idle();
@@ -140,15 +186,20 @@ fn a_drain_that_the_program_runs_itself_raises_no_signal_that_kills() {
 
 #[test]
 fn the_drop_of_such_a_drain_while_the_file_is_full_raises_no_signal_that_kills() {
-    for (way, limit) in ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit))) {
+    for (way, limit_bytes, sync) in full_files() {
         let directory = directory();
         let path = directory.path().join("dropped.log");
-        let (container, mut drain) = started_manual(&path, way);
-        let _limit = SizeLimit::of(limit);
+        let (container, mut drain) = started_manual(sink(&path, way).sync(sync));
+        let _limit = SizeLimit::of(limit_bytes);
         let expected = log_bytes(&container.logger("test"), 400_001);
         turn_until_stuck(&container, &mut drain);
         drop(drain);
-        assert_is_cut_at_a_record(&path, &expected, balanced(container.accounts()).sinks[0].bytes);
+        let accounts = balanced(container.accounts());
+        assert_is_cut_at_a_record(&path, &expected, &accounts);
+        // Another engine may have a request in flight.
+        if way.engine == FileEngine::Blocking {
+            assert_is_full(limit_bytes, &accounts);
+        }
         assert!(!is_blocked(libc::SIGXFSZ));
     }
 }

@@ -25,6 +25,7 @@ impl DeliveryFailure {
     /// The failure of a delivery that ended with this error.
     pub(super) fn of(error: &SinkError, is_stopping: bool) -> Self {
         match error {
+            SinkError::Partial { source, .. } => Self::of(source, is_stopping),
             SinkError::Deadline if is_stopping => Self::Deadline,
             _ => Self::NotDelivered,
         }
@@ -50,6 +51,14 @@ impl DeliveryFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_delivery_in_part_has_the_failure_of_the_other_part() {
+        let partial = |source| SinkError::Partial { records: 1, bytes: 10, source: Box::new(source) };
+        assert_eq!(DeliveryFailure::of(&partial(SinkError::Deadline), true), DeliveryFailure::Deadline);
+        let broken = SinkError::Other("broken".into());
+        assert_eq!(DeliveryFailure::of(&partial(broken), true), DeliveryFailure::NotDelivered);
+    }
 
     #[test]
     fn a_deadline_is_the_shutdowns_only_while_the_sink_stops() {

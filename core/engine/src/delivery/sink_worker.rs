@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
@@ -195,6 +195,11 @@ impl SinkWorker {
             true => Some(SinkImpairment::Fails),
             false => self.is_stalled(now).then_some(SinkImpairment::Stalls),
         }
+    }
+
+    /// Whether events were lost to the deadline that it was stopped with.
+    pub(crate) fn has_lost_to_deadline(&self) -> bool {
+        self.counters.lost.read().of(LossReason::ShutdownDeadline) > 0
     }
 
     /// Events that it could not deliver.
@@ -443,10 +448,21 @@ impl SinkWorker {
                 contents.oldest.into_iter().for_each(latency);
             }
             Err(error) => {
-                self.count_lost(DeliveryFailure::of(&error, self.health.is_stopping), contents.events);
-                self.diagnostics.add(&self.name, error_text(error));
+                let delivered = self.count_part(&error, contents);
+                let lost = contents.events - delivered;
+                self.count_lost(DeliveryFailure::of(&error, self.health.is_stopping), lost);
+                self.diagnostics.add(&self.name, error_text(error).into_string());
             }
         }
+    }
+
+    /// Counts the records of a payload that are delivered although its delivery failed. Returns their number.
+    fn count_part(&mut self, error: &SinkError, contents: PayloadContents) -> u64 {
+        let SinkError::Partial { records, bytes, .. } = error else { return 0 };
+        let records = (*records).min(contents.events);
+        self.counters.delivered.add(records);
+        self.counters.bytes.add((*bytes).min(contents.bytes));
+        records
     }
 
     /// A sink that has retried may write in another way. An impaired sink retries before a delivery ends.
@@ -501,7 +517,7 @@ impl SinkWorker {
         if let Err(error) = result {
             self.counters.errors.add(1);
             self.health.has_failed_since_flush = true;
-            self.diagnostics.add(&self.name, error_text(error));
+            self.diagnostics.add(&self.name, error_text(error).into_string());
         }
         self.set_flush(SinkFlush::None);
         true
@@ -523,8 +539,19 @@ impl SinkWorker {
         }
     }
 
-    /// Counts everything that is not delivered as lost to the deadline of the shutdown.
+    /// Counts everything that is not delivered as lost to the deadline of the shutdown. Before that, deliveries in flight may end.
     pub(crate) fn give_up(&mut self) {
+        if !self.in_flight.is_empty() {
+            if !self.health.is_stopping {
+                self.stop(Instant::now());
+            }
+            self.poll(&mut Context::from_waker(Waker::noop()), |_| {});
+        }
+        self.abandon();
+    }
+
+    /// As [`give_up`](Self::give_up), but deliveries in flight may not end: nobody reads their counts any more.
+    pub(crate) fn abandon(&mut self) {
         let encoded = self.filling.take().map_or(0, |filling| filling.events);
         self.count_lost(DeliveryFailure::GivenUp, self.in_flight.pending_events() + encoded);
         self.drop_deliveries();

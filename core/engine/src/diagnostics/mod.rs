@@ -1,8 +1,11 @@
 //! Diagnostics: fallbacks and failures of the log itself, for the operator of the program. Each is reported once.
 //!
+//! A text that the library has not made, such as the error of a plugin or of the system, or the report of a sink, stands
+//! between quotes in a diagnostic, escaped and 1 KiB long at most: see [`QuotedText`]. It may hold anything.
+//!
 //! Diagnostics never go through the rings. They are kept, up to a limit, for
 //! [`Container::diagnostics`](crate::container::Container::diagnostics), and go to stderr and to the program's own function
-//! if the settings ask for it. No diagnostic holds what a user logged.
+//! if the settings ask for it. The library puts nothing that a user logged into a diagnostic.
 //!
 //! Memory and output are bounded. The first 32 diagnostics are kept for good, and the last 32 until others come. Equal
 //! diagnostics are reported once. At most 32 a second are reported; the others are counted.
@@ -19,6 +22,7 @@ use std::{
 use fapilog_plugin::{diagnostics::Diagnostics, threads::lock};
 use fapilog_record::{
     level::{Level, LevelFilter},
+    text::quoted::{QuotedText, front_with_quotes},
     user_code::catch_panic,
 };
 use stderr::Stderr;
@@ -44,16 +48,16 @@ pub struct Diagnostic {
     pub level: Level,
     /// The subject: a sink's name, or `executor`.
     pub about: String,
-    /// The text.
+    /// The text. A part of it that a plugin, a sink, the system or another library has made stands between double quotes: it is
+    /// escaped, and 1 KiB long at most.
     pub text: String,
     /// How often it has come, as far as is known: only the first goes to stderr and to the callback.
     pub times: u64,
 }
 
 impl Diagnostic {
-    fn new(level: Level, about: &str, mut text: String) -> Self {
-        text.truncate(text.floor_char_boundary(TEXT_MAX_BYTES));
-        Self { level, about: about.to_owned(), text, times: 1 }
+    fn new(level: Level, about: &str, text: &str) -> Self {
+        Self { level, about: about.to_owned(), text: front_with_quotes(text, TEXT_MAX_BYTES), times: 1 }
     }
 
     fn is_same_as(&self, other: &Self) -> bool {
@@ -138,7 +142,7 @@ impl DiagnosticLog {
 
     /// Keeps a warning, and reports it if it is new.
     pub(crate) fn add(&self, about: &str, text: String) {
-        let diagnostic = Diagnostic::new(Level::Warning, about, text);
+        let diagnostic = Diagnostic::new(Level::Warning, about, &text);
         let is_new = lock(&self.shared.kept).add(&diagnostic);
         if is_new {
             self.emit_limited(&diagnostic);
@@ -147,7 +151,7 @@ impl DiagnosticLog {
 
     /// Reports a diagnostic at level INFO. It is not kept.
     pub(crate) fn mention(&self, about: &str, text: String) {
-        self.emit_limited(&Diagnostic::new(Level::Info, about, text));
+        self.emit_limited(&Diagnostic::new(Level::Info, about, &text));
     }
 
     /// Reports on stderr that no sink works. The text must hold nothing that a user logged.
@@ -155,7 +159,7 @@ impl DiagnosticLog {
         if self.settings.emergency {
             self.shared.stderr.line(&format!("fapilog: emergency: {text}"));
         }
-        self.call_back(&Diagnostic::new(Level::Critical, "emergency", text.to_owned()));
+        self.call_back(&Diagnostic::new(Level::Critical, "emergency", text));
     }
 
     /// Reports it, unless the limit is reached.
@@ -168,7 +172,7 @@ impl DiagnosticLog {
         if left_out > 0 {
             let text =
                 format!("{left_out} diagnostics were not reported: there were more than {REPORTS_MAX} in a second");
-            self.emit(&Diagnostic::new(Level::Warning, "diagnostics", text));
+            self.emit(&Diagnostic::new(Level::Warning, "diagnostics", &text));
         }
         self.emit(diagnostic);
     }
@@ -194,15 +198,15 @@ impl DiagnosticLog {
 
     /// The text of the last diagnostic about this subject, cut to the length of a reason in a line.
     pub(crate) fn last_about(&self, about: &str) -> Option<String> {
-        let mut text = lock(&self.shared.kept).latest.iter().find(|(known, _)| known == about)?.1.clone();
-        text.truncate(text.floor_char_boundary(REASON_MAX_BYTES));
-        Some(text)
+        let kept = lock(&self.shared.kept);
+        let (_, text) = kept.latest.iter().find(|(known, _)| known == about)?;
+        Some(front_with_quotes(text, REASON_MAX_BYTES))
     }
 }
 
 impl Diagnostics for DiagnosticLog {
     fn report(&self, about: &str, text: String) {
-        self.add(about, text);
+        self.add(about, QuotedText::new(text).into_string());
     }
 }
 
@@ -249,7 +253,7 @@ impl KeptDiagnostics {
     /// All of them, and between the first and the last how many there were.
     fn all(&self) -> Vec<Diagnostic> {
         let text = || format!("{} diagnostics between these are not kept", self.gone);
-        let gap = (self.gone > 0).then(|| Diagnostic::new(Level::Warning, "diagnostics", text()));
+        let gap = (self.gone > 0).then(|| Diagnostic::new(Level::Warning, "diagnostics", &text()));
         self.first.iter().cloned().chain(gap).chain(self.last.iter().cloned()).collect()
     }
 }
@@ -320,7 +324,20 @@ mod tests {
     fn a_text_without_end_is_cut() {
         let diagnostics = DiagnosticLog::default();
         diagnostics.add("plugin", "ü".repeat(1 << 20));
-        assert_eq!(diagnostics.all()[0].text.len(), TEXT_MAX_BYTES);
+        let text = &diagnostics.all()[0].text;
+        assert!(text.ends_with("ü...") && text.len() <= TEXT_MAX_BYTES, "{}", text.len());
+    }
+
+    #[test]
+    fn the_report_of_a_sink_stands_between_quotes_and_is_cut_and_escaped() {
+        let diagnostics = DiagnosticLog::default();
+        diagnostics.report("file", "no \u{202e}place\n\x1b[31m".to_owned());
+        diagnostics.report("file", "x".repeat(1 << 20));
+        let all = diagnostics.all();
+        assert_eq!(all[0].text, r#""no \u{202e}place\n\u{1b}[31m""#);
+        assert!(all[1].text.ends_with("x\"...") && all[1].text.len() < 1100, "{}", all[1].text.len());
+        let reason = diagnostics.last_about("file").unwrap();
+        assert!(reason.ends_with("x\"...") && reason.len() <= REASON_MAX_BYTES, "{reason}");
     }
 
     #[test]

@@ -68,6 +68,15 @@ impl ManualDrain {
         while self.turn_with_signals_held() {}
     }
 
+    /// As [`turn`](Self::turn), at a time that a test has chosen.
+    #[cfg(test)]
+    pub(crate) fn turn_at(&mut self, now: std::time::Instant) {
+        if let Some(shard) = self.working_shard() {
+            let _mark = drain_thread::enter();
+            let _ = shard.turn_at(now, Waker::noop());
+        }
+    }
+
     /// Runs the drain to its end by the loop of the thread host, with a model's way to sleep.
     #[cfg(fapilog_loom)]
     pub(crate) fn run(mut self, waker: &Waker, sleep: impl Fn(Option<std::time::Duration>)) {

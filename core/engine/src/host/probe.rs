@@ -93,7 +93,7 @@ pub(crate) fn allowed_cpus() -> Vec<usize> {
 pub(crate) fn can_pin(cpu: usize) -> bool {
     let attempt = std::thread::Builder::new().spawn(move || {
         inherited::shed();
-        core_affinity::set_for_current(core_affinity::CoreId { id: cpu })
+        inherited::pin_to(cpu)
     });
     attempt.is_ok_and(|thread| thread.join().unwrap_or(false))
 }

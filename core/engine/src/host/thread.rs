@@ -38,7 +38,7 @@ pub(super) fn start(
 pub(super) fn pin(cpu: Option<usize>) {
     inherited::shed();
     if let Some(id) = cpu {
-        core_affinity::set_for_current(core_affinity::CoreId { id });
+        let _ = inherited::pin_to(id);
     }
 }
 

@@ -9,6 +9,7 @@ mod turn_watch;
 use std::sync::Arc;
 
 use fapilog_plugin::{event::ProducerInfo, kind::PluginKind, threads};
+use fapilog_record::text::quoted::escaped_text;
 use fapilog_ring::{
     Consumer, Doorbell, IdleRing, Registrations, seeded,
     sync::{AtomicBool, Mutex, Ordering, lock},
@@ -105,11 +106,11 @@ pub(crate) struct WriterText(std::sync::Mutex<String>);
 
 impl WriterText {
     pub(crate) fn new(text: String) -> Self {
-        Self(std::sync::Mutex::new(text))
+        Self(std::sync::Mutex::new(escaped_text(text)))
     }
 
     pub(crate) fn set(&self, text: String) {
-        *threads::lock(&self.0) = text;
+        *threads::lock(&self.0) = escaped_text(text);
     }
 
     pub(crate) fn get(&self) -> String {

@@ -137,7 +137,7 @@ impl Shard {
             leaving.worker.poll_flush(context) || leaving.deadline <= now
         };
         for Leaving { worker, answer, deadline } in self.sinks.leaving.extract_if(.., is_gone) {
-            let is_late = worker.is_delivering() && deadline <= now;
+            let is_late = (worker.is_delivering() && deadline <= now) || worker.has_lost_to_deadline();
             lock(&self.port.sinks).retain(|view| view.name != worker.name());
             // A sink's drop is user code. It comes before the answer: files that it closes are closed then.
             let _ = catch_panic(|| drop(worker));

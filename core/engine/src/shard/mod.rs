@@ -51,7 +51,7 @@ use std::{
 
 use bumpalo::Bump;
 use fapilog_plugin::{event::Batch, factory::ShardInfo};
-use fapilog_record::timestamp::Timestamp;
+use fapilog_record::{text::quoted::QuotedText, timestamp::Timestamp};
 use fapilog_ring::seeded;
 
 use crate::{
@@ -158,8 +158,12 @@ impl Shard {
 
     /// Does what there is to do, for a batch at most. The numbers are those of the [module's page](super).
     pub(super) fn turn(&mut self, waker: &Waker) -> TurnOutcome {
+        self.turn_at(Instant::now(), waker)
+    }
+
+    /// As [`turn`](Self::turn), at this time.
+    pub(super) fn turn_at(&mut self, now: Instant, waker: &Waker) -> TurnOutcome {
         debug_assert!(!self.port.is_stopped(), "a shard that has ended takes a turn");
-        let now = Instant::now();
         self.port.turn_watch.begin(now);
         let outcome = self.take_turn(now, waker);
         self.port.turn_watch.end();
@@ -368,8 +372,9 @@ fn passed(from: Timestamp, to: Timestamp) -> Duration {
 }
 
 fn counter_given_up(source: &str) -> String {
+    let source = QuotedText::new(source);
     format!(
-        "the kernel no longer keeps time by the time-stamp counter, but by `{source}`: the counter is wrong on this machine, \
+        "the kernel no longer keeps time by the time-stamp counter, but by {source}: the counter is wrong on this machine, \
          and times of events may be. Start the program again: it will ask the system for the time"
     )
 }

@@ -113,9 +113,11 @@ impl Shard {
         self.source.adopt_rings();
         let left = self.source.rings.iter_mut().map(RingState::discard).sum();
         self.port.counters.lost.add(reason, left);
-        self.sinks.workers.iter_mut().for_each(SinkWorker::give_up);
+        // The accounts of a container that has ended without its shard are closed.
+        let end_worker = if self.port.is_abandoned() { SinkWorker::abandon } else { SinkWorker::give_up };
+        self.sinks.workers.iter_mut().for_each(end_worker);
         for Leaving { worker, answer, .. } in &mut self.sinks.leaving {
-            worker.give_up();
+            end_worker(worker);
             lock(&self.port.sinks).retain(|view| view.name != worker.name());
             answer.give(Err(ChangeError::ShutDown));
         }

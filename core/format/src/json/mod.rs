@@ -34,6 +34,7 @@ pub use text::decode_marked_text;
 use fapilog_plugin::{
     event::{Batch, Location},
     formatter::Formatter,
+    record_end::RecordEnd,
 };
 use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 
@@ -67,6 +68,10 @@ impl Formatter for Json {
 
     fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
         self.lines.format(batch, out);
+    }
+
+    fn record_end(&self) -> RecordEnd {
+        RecordEnd::LineFeed
     }
 }
 

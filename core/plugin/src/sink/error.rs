@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use fapilog_record::error_codes;
+use fapilog_record::{error_codes, text::quoted::Escaped};
 use thiserror::Error;
 
 /// Why a sink could not do something.
@@ -11,7 +11,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum SinkError {
     /// A system call failed.
-    #[error("cannot {operation} {}", path.display())]
+    #[error("cannot {operation} {}", Escaped(path.display()))]
     Io {
         /// The operation, as a verb.
         operation: &'static str,
@@ -22,7 +22,7 @@ pub enum SinkError {
         source: io::Error,
     },
     /// The file is none that a sink may write to.
-    #[error("{} is {found}; a file sink writes to a regular file with one name only", path.display())]
+    #[error("{} is {found}; a file sink writes to a regular file with one name only", Escaped(path.display()))]
     NotAPlainFile {
         /// The path.
         path: PathBuf,
@@ -33,7 +33,7 @@ pub enum SinkError {
     #[error(
         "{} is being written by another sink; give each sink a file of its own, and let a program end before it is started \
          again",
-        path.display()
+        Escaped(path.display())
     )]
     Locked {
         /// The path.
@@ -42,6 +42,17 @@ pub enum SinkError {
     /// It was not done before the deadline.
     #[error("not done before the deadline")]
     Deadline,
+    /// The first records of a payload are delivered, and the others are not: the former count as delivered.
+    #[error("{records} records of the payload are delivered, and the others are not")]
+    Partial {
+        /// The number of records that are delivered.
+        records: u64,
+        /// Their length, all together.
+        bytes: u64,
+        /// Why the others are not.
+        #[source]
+        source: Box<SinkError>,
+    },
     /// Something else, in the sink's own type.
     #[error("the sink failed")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -53,6 +64,7 @@ error_codes! {
         Self::NotAPlainFile { .. } => "sink.not_a_plain_file",
         Self::Locked { .. } => "sink.locked",
         Self::Deadline => "sink.deadline",
+        Self::Partial { .. } => "sink.partial",
         Self::Other(_) => "sink.failed",
     }
 }

@@ -56,8 +56,9 @@ pub trait Sink {
         Delivery::done(Ok(()))
     }
 
-    /// Ends the deliveries in flight, by `deadline` at the latest: one that cannot be completed by then fails. Called once, before
-    /// the last payloads are waited for.
+    /// Ends the deliveries in flight, by `deadline` at the latest: one that cannot be completed by then fails, with
+    /// [`SinkError::Partial`] if some of its records are delivered for all that. Called once, before the last payloads are waited
+    /// for. Deliveries are polled once more at the deadline.
     fn stop(&mut self, deadline: Instant) {
         let _ = deadline;
     }

@@ -63,6 +63,29 @@ pub fn shed() {
     }
 }
 
+/// Pins this thread to a CPU. Returns whether the system did that.
+#[must_use]
+pub fn pin_to(cpu: usize) -> bool {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    {
+        // Behind its end, the set has no bit.
+        if !usize::try_from(libc::CPU_SETSIZE).is_ok_and(|cpu_count| cpu < cpu_count) {
+            return false;
+        }
+        // SAFETY: all zeros are an empty set.
+        let mut cpus = unsafe { std::mem::zeroed::<libc::cpu_set_t>() };
+        // SAFETY: the set is whole, and the number is below its size.
+        unsafe { libc::CPU_SET(cpu, &mut cpus) };
+        // SAFETY: the set is whole and outlives the call; zero stands for this thread.
+        unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const cpus) == 0 }
+    }
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    {
+        let _ = cpu;
+        false
+    }
+}
+
 #[cfg(all(target_os = "linux", not(miri)))]
 fn cpus_of_this_thread() -> Option<libc::cpu_set_t> {
     // SAFETY: all zeros are an empty set.
@@ -90,4 +113,23 @@ fn set_ordinary_policy() {
     let parameters = unsafe { std::mem::zeroed::<libc::sched_param>() };
     // SAFETY: the parameters outlive the call; zero stands for this thread.
     let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const parameters) };
+}
+
+#[cfg(all(test, target_os = "linux", not(miri)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_pinned_to_a_cpu_that_there_is_and_to_no_other() {
+        let cpu = cpus_at_load().unwrap()[0];
+        let pinned = std::thread::spawn(move || {
+            let is_pinned = pin_to(cpu);
+            let cpus = cpus_of_this_thread().unwrap();
+            // SAFETY: the set is whole, and the numbers are below its size.
+            let has = |cpu: &usize| unsafe { libc::CPU_ISSET(*cpu, &cpus) };
+            (is_pinned, (0..1024).filter(has).collect::<Vec<_>>())
+        });
+        assert_eq!(pinned.join().unwrap(), (true, vec![cpu]));
+        assert!(!pin_to(1024) && !pin_to(usize::MAX));
+    }
 }

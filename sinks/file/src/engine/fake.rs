@@ -47,6 +47,11 @@ impl FakeDisk {
     pub(crate) fn new(content: &[u8]) -> Self {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(content, 0).unwrap();
+        Self::in_file(file, content)
+    }
+
+    /// A disk with this file, which has this content.
+    pub(crate) fn in_file(file: File, content: &[u8]) -> Self {
         let (buffered_end, written_end) = (content.len() as u64, content.len() as u64);
         let (pending, done) = (Vec::new(), VecDeque::new());
         Self(Rc::new(RefCell::new(FakeDiskState { file, pending, done, written_end, buffered_end })))

@@ -73,6 +73,16 @@ impl FileChanges {
         self.offset_in_file(acknowledged).max(self.truncated_to)
     }
 
+    /// Whether another program has cut the file behind this offset.
+    pub(super) fn is_cut_behind(&self, offset: u64) -> bool {
+        offset < self.truncated_to
+    }
+
+    /// The end of the records that were written while the file had a name, once it has none.
+    pub(super) fn removed_at(&self) -> Option<FillingEnd> {
+        self.removed_at
+    }
+
     /// A write of the bytes up to this offset in the file has ended.
     pub(super) fn write_ended(&mut self, end: u64) {
         self.last_write_end = end;

@@ -1,5 +1,6 @@
 //! Any sequence of writes and disk errors ends in a file of exactly the written bytes.
 
+use fapilog_plugin::record_end::RecordEnd;
 use proptest::prelude::*;
 
 use super::*;
@@ -57,7 +58,11 @@ fn take(bench: &mut Bench, step: &WriterStep) {
             }
         }
         WriterStep::After { millis } => bench.after(Duration::from_millis(*millis)),
-        WriterStep::Acknowledge => bench.writer.acknowledge(bench.delivered_end()),
+        WriterStep::Acknowledge => {
+            let end = bench.delivered_end();
+            bench.writer.acknowledge(end);
+            bench.writer.report(end);
+        }
     }
 }
 
@@ -104,5 +109,23 @@ proptest! {
         let Bench { disk, writer, expected, .. } = bench;
         drop(writer);
         prop_assert!(disk.content() == expected[..acknowledged]);
+    }
+
+    #[test]
+    fn at_any_time_a_writer_that_gives_up_delivers_all_records_that_are_whole_in_the_file(
+        existing in 0..3 * PAGE_BYTES,
+        steps in prop::collection::vec(step(), 1..40),
+    ) {
+        let mut bench = Bench::on(FakeDisk::new(&vec![b'e'; existing]), FileSync::Never);
+        steps.iter().for_each(|step| take(&mut bench, step));
+        let start = bench.writer.cursors.acknowledged().offset() as usize;
+        let whole = bench.deliver_part(RecordEnd::LineFeed);
+        let written = bench.delivered_end().offset() as usize;
+        let line_feeds = bench.expected[start..written].iter().filter(|byte| **byte == b'\n').count();
+        prop_assert_eq!(whole.records, line_feeds as u64);
+        bench.disk.finish_all();
+        let Bench { disk, writer, expected, .. } = bench;
+        drop(writer);
+        prop_assert!(disk.content() == expected[..start + whole.bytes]);
     }
 }

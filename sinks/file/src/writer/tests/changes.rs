@@ -1,5 +1,7 @@
 //! Another program changes the file while it is written.
 
+use fapilog_plugin::record_end::{RecordEnd, WholeRecords};
+
 use super::*;
 
 /// Has another program truncate the file. The writer's bytes are behind this length from now on.
@@ -132,4 +134,31 @@ fn a_file_is_not_looked_at_while_a_write_is_in_flight() {
     bench.writer.look_at_file();
     assert!(bench.writer.take_errors().is_empty());
     bench.assert_all_written();
+}
+
+#[test]
+fn behind_a_truncation_after_a_short_write_the_file_ends_at_the_acknowledged_end() {
+    let mut bench = Bench::new();
+    write(&mut bench, b'a', 1000, false);
+    bench.finish(0, RequestOutcome::Short(600));
+    bench.finish(0, RequestOutcome::Error(libc::ENOSPC));
+    truncate(&mut bench, 200, 600);
+    bench.after(RETRY_MIN);
+    assert_content(&mut bench);
+    bench.writer.acknowledge(bench.delivered_end());
+    let Bench { disk, writer, expected, .. } = bench;
+    drop(writer);
+    assert!(disk.content() == expected, "the file has {} bytes", disk.content().len());
+}
+
+#[test]
+fn no_record_is_counted_where_another_program_has_cut_the_first_ones() {
+    let mut bench = Bench::new();
+    write(&mut bench, b'\n', 1000, false);
+    bench.finish(0, RequestOutcome::Short(600));
+    bench.finish(0, RequestOutcome::Error(libc::ENOSPC));
+    truncate(&mut bench, 200, 600);
+    bench.after(RETRY_MIN);
+    bench.finish(0, RequestOutcome::Short(100));
+    assert_eq!(bench.deliver_part(RecordEnd::LineFeed), WholeRecords::default());
 }
