@@ -209,7 +209,7 @@ impl Drop for Producer {
 
 /// Room in a ring for one frame. [`commit`](Grant::commit) publishes it; dropping it publishes nothing (rule 5).
 ///
-/// One word, so that a function can return it in a register.
+/// A single word, so that a function can return it in a register.
 #[derive(Debug)]
 #[must_use = "a grant that is dropped publishes nothing"]
 pub struct Grant<'producer> {

@@ -15,7 +15,7 @@ impl CallError {
         Self { span, message: message.into() }
     }
 
-    /// What the compiler reports.
+    /// The report of the compiler.
     pub(crate) fn into_tokens(self) -> TokenStream {
         let Self { span, message } = self;
         quote_spanned! { span => ::core::compile_error!(#message) }

@@ -86,7 +86,7 @@ impl Group {
     }
 }
 
-/// What stands in front of a value.
+/// The sign in front of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sigil {
     /// Nothing: the value as it is.

@@ -1,6 +1,6 @@
 //! The parser of fapilog's macros: `info!`, `event!`, `scope!` and the others hand their tokens on to it.
 //!
-//! It turns a call into one flat form, `__fapilog_log!` or `__fapilog_scope!`, which the facade expands to a static call site and
+//! It makes one flat form of a call, `__fapilog_log!` or `__fapilog_scope!`, which the facade expands to a static call site and
 //! one function call. It knows no types and looks at no value: an expression goes through as it came.
 //!
 //! | module | content |

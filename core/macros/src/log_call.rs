@@ -16,7 +16,7 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
     let (Some(TokenTree::Group(krate)), Some(TokenTree::Group(level))) = (tokens.next(), tokens.next()) else {
         return CallError::new(Span::call_site(), "this macro is for the macros of fapilog").into_tokens();
     };
-    match LogCall::parse(tokens.collect()) {
+    match ParsedCall::parse(tokens.collect()) {
         Ok(call) => call.expansion(&krate.stream(), &level),
         Err(error) => error.into_tokens(),
     }
@@ -24,18 +24,18 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
 
 /// A call taken apart.
 #[derive(Debug)]
-pub(crate) struct LogCall {
+pub(crate) struct ParsedCall {
     logger: TokenStream,
     /// Empty where a field is the message.
     message: Literal,
     is_template: bool,
-    target: Target,
+    target: CallTarget,
     fields: Vec<Field>,
 }
 
 /// The target of a call.
 #[derive(Debug)]
-enum Target {
+enum CallTarget {
     /// The module that the call is in.
     Module,
     /// Known when the program is compiled.
@@ -44,7 +44,7 @@ enum Target {
     Dynamic(TokenStream),
 }
 
-impl LogCall {
+impl ParsedCall {
     pub(crate) fn parse(tokens: TokenStream) -> Result<Self, CallError> {
         let segments = split(tokens)?;
         let (logger, tail) = logger(&segments)?;
@@ -62,14 +62,14 @@ impl LogCall {
         check_keys(&fields)?;
         let target = take_target(&mut fields)?;
         let (message, is_template) = match message_of(message)? {
-            MessagePart::Literal(Message::Fixed(literal)) => (literal, false),
-            MessagePart::Literal(Message::Template(literal, placeholders)) => {
+            ParsedMessage::Literal(Message::Fixed(literal)) => (literal, false),
+            ParsedMessage::Literal(Message::Template(literal, placeholders)) => {
                 for placeholder in placeholders {
                     capture(&mut fields, &placeholder, literal.span())?;
                 }
                 (literal, true)
             }
-            MessagePart::Field(field) => {
+            ParsedMessage::Field(field) => {
                 fields.insert(0, field);
                 (Literal::string(""), false)
             }
@@ -104,9 +104,9 @@ impl LogCall {
             }
         };
         match &self.target {
-            Target::Module => log(quote!(), quote!(#(#names)*), arguments),
-            Target::Fixed(literal) => log(quote!(#literal), quote!(#(#names)*), arguments),
-            Target::Dynamic(target) => {
+            CallTarget::Module => log(quote!(), quote!(#(#names)*), arguments),
+            CallTarget::Fixed(literal) => log(quote!(#literal), quote!(#(#names)*), arguments),
+            CallTarget::Dynamic(target) => {
                 // Evaluated once: it decides whether the event is wanted, and it is logged.
                 let variable = Ident::new("target", Span::mixed_site());
                 let target = in_parentheses(target);
@@ -164,13 +164,13 @@ fn is_group(word: &Ident) -> bool {
     ["tags", "metrics", "context"].iter().any(|group| word == group)
 }
 
-enum MessagePart {
+enum ParsedMessage {
     Literal(Message),
     /// A value that is known at run time.
     Field(Field),
 }
 
-fn message_of(segment: &Segment) -> Result<MessagePart, CallError> {
+fn message_of(segment: &Segment) -> Result<ParsedMessage, CallError> {
     if let [TokenTree::Literal(literal)] = segment.tokens() {
         let Some(text) = text_of_literal(literal) else {
             return Err(CallError::new(
@@ -178,7 +178,7 @@ fn message_of(segment: &Segment) -> Result<MessagePart, CallError> {
                 format!("a message is text, found `{literal}`: a value is a field, `\"message\", key = {literal}`"),
             ));
         };
-        return Message::parse(literal.clone(), &text).map(MessagePart::Literal);
+        return Message::parse(literal.clone(), &text).map(ParsedMessage::Literal);
     }
     let (sigil, value) = Sigil::strip(segment.tokens());
     if sigil == Sigil::Error {
@@ -192,11 +192,11 @@ fn message_of(segment: &Segment) -> Result<MessagePart, CallError> {
         return Err(CallError::new(segment.span(), format!("expected a value behind `{}`", sigil.text())));
     }
     let value = value.iter().cloned().collect();
-    Ok(MessagePart::Field(Field { group: Group::Message, key: String::new(), sigil, value, span: segment.span() }))
+    Ok(ParsedMessage::Field(Field { group: Group::Message, key: String::new(), sigil, value, span: segment.span() }))
 }
 
 /// Takes the option `target:` out of the fields, and refuses the options of scopes.
-fn take_target(fields: &mut Vec<Field>) -> Result<Target, CallError> {
+fn take_target(fields: &mut Vec<Field>) -> Result<CallTarget, CallError> {
     if let Some(field) = fields.iter().find(|field| matches!(field.group, Group::CorrelationId | Group::Task)) {
         let option = if field.group == Group::Task { "task" } else { "correlation_id" };
         return Err(CallError::new(
@@ -204,15 +204,17 @@ fn take_target(fields: &mut Vec<Field>) -> Result<Target, CallError> {
             format!("`{option}:` is an option of `scope!` and `child!`: a log call has what its scope binds"),
         ));
     }
-    let Some(index) = fields.iter().position(|field| field.group == Group::Target) else { return Ok(Target::Module) };
+    let Some(index) = fields.iter().position(|field| field.group == Group::Target) else {
+        return Ok(CallTarget::Module);
+    };
     let target = fields.remove(index);
     let mut tokens = target.value.clone().into_iter();
     let (Some(TokenTree::Literal(literal)), None) = (tokens.next(), tokens.next()) else {
-        return Ok(Target::Dynamic(target.value));
+        return Ok(CallTarget::Dynamic(target.value));
     };
     match text_of_literal(&literal) {
         Some(text) if text.is_empty() => Err(CallError::new(literal.span(), "a target is not empty")),
-        Some(_) => Ok(Target::Fixed(literal)),
+        Some(_) => Ok(CallTarget::Fixed(literal)),
         None => Err(CallError::new(literal.span(), format!("a target is text, found `{literal}`"))),
     }
 }

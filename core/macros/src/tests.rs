@@ -1,10 +1,10 @@
-//! Every mistake has an error of its own, and every form is read as it is meant.
+//! Every wrong call has an error of its own, and every form is read as it is meant.
 
 use std::str::FromStr;
 
 use proc_macro2::TokenStream;
 
-use crate::{log_call::LogCall, scope, segment::split};
+use crate::{log_call::ParsedCall, scope, segment::split};
 
 fn tokens(text: &str) -> TokenStream {
     TokenStream::from_str(text).unwrap()
@@ -12,7 +12,7 @@ fn tokens(text: &str) -> TokenStream {
 
 /// The error of a call.
 fn error(call: &str) -> String {
-    match LogCall::parse(tokens(call)) {
+    match ParsedCall::parse(tokens(call)) {
         Ok(call) => panic!("no error: {call:?}"),
         Err(error) => error.message().to_owned(),
     }
@@ -24,7 +24,7 @@ fn scope_error(fields: &str) -> String {
 
 /// The fields of a call, as `group key sigil value`, without spaces in the value.
 fn fields(call: &str) -> Vec<String> {
-    let call = LogCall::parse(tokens(call)).unwrap_or_else(|error| panic!("{call}: {}", error.message()));
+    let call = ParsedCall::parse(tokens(call)).unwrap_or_else(|error| panic!("{call}: {}", error.message()));
     let text = |field: &crate::field::Field| {
         let value = field.value.to_string().replace(' ', "");
         format!("{} {} {}{value}", field.group.name(), field.key, field.sigil.text())
@@ -108,7 +108,7 @@ fn a_comma_at_the_end_is_allowed_and_two_are_not() {
 }
 
 #[test]
-fn each_mistake_in_a_call_is_named() {
+fn each_wrong_call_has_an_error_that_names_what_is_wrong() {
     for (call, part) in [
         ("", "expected a message: `\"ready\", key = value`"),
         ("log", "expected a message behind the logger: `log, \"ready\"`"),
@@ -161,7 +161,7 @@ fn each_mistake_in_a_call_is_named() {
 }
 
 #[test]
-fn each_mistake_in_a_scope_is_named() {
+fn each_wrong_scope_has_an_error_that_names_what_is_wrong() {
     for (fields, part) in [
         ("", "expected fields"),
         ("severity: 3", "`severity:` is an option of a log call; those of a scope are `correlation_id:` and `task:`"),
@@ -176,6 +176,6 @@ fn each_mistake_in_a_scope_is_named() {
 
 #[test]
 fn doubled_braces_are_single_ones_in_a_message_without_placeholders() {
-    let call = LogCall::parse(tokens(r#""use {{x}}""#)).unwrap();
+    let call = ParsedCall::parse(tokens(r#""use {{x}}""#)).unwrap();
     assert_eq!(call.message().to_string(), r#""use {x}""#);
 }

@@ -1,7 +1,7 @@
-//! Mistakes in log calls, which the compiler reports with what to write.
+//! Wrong log calls, which the compiler reports with what to write.
 #![cfg(not(miri))]
 
 #[test]
-fn mistakes_do_not_compile() {
+fn wrong_calls_do_not_compile() {
     trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
 }

@@ -120,14 +120,14 @@ fn publish_frame(lane: NonNull<ProducerLane>, call: LogCall, used_bytes: usize) 
 
 #[inline(never)]
 fn publish_by_a_clock_that_is_called(lane: NonNull<ProducerLane>, call: LogCall, used_bytes: usize) {
-    // SAFETY: as in `publish_frame`.
+    // SAFETY: as in `publish_frame`, whose caller has the lane in use.
     let stamp = unsafe { lane.as_ref() }.stamp();
     publish_stamped(lane, call, used_bytes, stamp);
 }
 
 #[inline(always)]
 fn publish_stamped(mut lane: NonNull<ProducerLane>, call: LogCall, used_bytes: usize, stamp: u64) {
-    // SAFETY: as in `publish_frame`.
+    // SAFETY: as in `publish_frame`: the lane is in use by this call alone until `end_call`.
     let lane_in_use = unsafe { lane.as_mut() };
     let is_ring_due = lane_in_use.publish(call, used_bytes, stamp);
     let container = lane_in_use.container();

@@ -11,7 +11,7 @@
 
 use fapilog_plugin::event::{Batch, Event, FILLED_MAX_BYTES};
 use fapilog_record::{
-    call_site::{Descriptor, MessageTemplate},
+    call_site::{Descriptor, LiteralTemplate},
     field_group::FieldGroup,
     text::bounded::front_bytes,
     value::ValueRef,
@@ -122,7 +122,7 @@ fn look_at(event: &mut Event<'_>, message_max_chars: usize) -> bool {
 
 /// Marks an event whose message is too long when its placeholders are filled. The message is not set: it has to show what redactors
 /// make of the fields.
-fn mark_long(event: &mut Event<'_>, template: &MessageTemplate) -> bool {
+fn mark_long(event: &mut Event<'_>, template: &LiteralTemplate) -> bool {
     if event.filled(template, "").len() <= FILLED_MAX_BYTES {
         return false;
     }

@@ -8,7 +8,7 @@ mod parts;
 
 use bumpalo::Bump;
 use fapilog_record::{
-    call_site::{Descriptor, MessagePart, MessageTemplate},
+    call_site::{Descriptor, LiteralPart, LiteralTemplate},
     field_group::FieldGroup,
     level::{Category, Level},
     text::{bounded::front, plain::put_plain},
@@ -189,12 +189,12 @@ impl<'batch> Event<'batch> {
 
     /// A message with placeholders, filled, with `missing` in the place of fields that a plugin has removed.
     #[must_use]
-    pub fn filled(&self, template: &MessageTemplate, missing: &str) -> &'batch str {
+    pub fn filled(&self, template: &LiteralTemplate, missing: &str) -> &'batch str {
         let mut text = Vec::new();
         for part in template.parts() {
             let value = match *part {
-                MessagePart::Text(text) => ValueRef::Text(text),
-                MessagePart::Field(group, name) => self.field(group, name).unwrap_or(ValueRef::Text(missing)),
+                LiteralPart::Text(text) => ValueRef::Text(text),
+                LiteralPart::Field(group, name) => self.field(group, name).unwrap_or(ValueRef::Text(missing)),
             };
             put_plain(&mut text, value);
         }

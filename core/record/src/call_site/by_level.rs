@@ -39,7 +39,7 @@ impl CallSiteByLevel {
         }
     }
 
-    /// The same call sites, whose message is a [template](crate::call_site::MessageTemplate).
+    /// The same call sites, whose message is a [template](crate::call_site::LiteralTemplate).
     #[must_use]
     #[allow(clippy::indexing_slicing, reason = "below the length, and when it is compiled")]
     pub const fn with_placeholders(mut self) -> Self {

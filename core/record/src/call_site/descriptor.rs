@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::{
     arguments::Shape,
-    call_site::{CallSite, FieldName, MessageTemplate},
+    call_site::{CallSite, FieldName, LiteralTemplate},
     field_group::FieldGroup,
     head::Head,
     level::Level,
@@ -22,7 +22,7 @@ pub struct Descriptor {
     site: &'static CallSite,
     fields: Box<[DescribedField]>,
     has_own_severity: bool,
-    template: Option<MessageTemplate>,
+    template: Option<LiteralTemplate>,
     /// The one registered before it.
     pub(super) older: Option<&'static Descriptor>,
 }
@@ -50,7 +50,7 @@ impl Descriptor {
         let fields: Box<[DescribedField]> = fields.collect();
         let has_own_severity =
             fields.iter().any(|field| matches!(field.name.group, FieldGroup::Category | FieldGroup::Severity));
-        let template = site.has_placeholders.then(|| MessageTemplate::new(site.message));
+        let template = site.has_placeholders.then(|| LiteralTemplate::new(site.message));
         Self { id: DYNAMIC_ID, level: site.level, site, fields, has_own_severity, template, older: None }
     }
 
@@ -86,7 +86,7 @@ impl Descriptor {
     /// The template that its message is; `None` for a message without placeholders.
     #[inline]
     #[must_use]
-    pub fn message_template(&self) -> Option<&MessageTemplate> {
+    pub fn message_template(&self) -> Option<&LiteralTemplate> {
         self.template.as_ref()
     }
 

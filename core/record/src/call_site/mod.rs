@@ -2,7 +2,7 @@
 
 mod by_level;
 mod descriptor;
-mod message_template;
+mod literal_template;
 mod registry;
 mod variant;
 
@@ -13,7 +13,7 @@ use std::{
 
 pub use self::by_level::CallSiteByLevel;
 pub use self::descriptor::{DYNAMIC_ID, DescribedField, Descriptor};
-pub use self::message_template::{MessagePart, MessageTemplate};
+pub use self::literal_template::{LiteralPart, LiteralTemplate};
 pub use self::registry::{DescriptorCache, RegistryHeld, hold_registry};
 use crate::{
     arguments::{Arguments, Shape},
@@ -82,7 +82,7 @@ impl CallSite {
         }
     }
 
-    /// The same call site, whose message is a [template](MessageTemplate).
+    /// The same call site, whose message is a [template](LiteralTemplate).
     #[must_use]
     pub const fn with_placeholders(mut self) -> Self {
         self.has_placeholders = true;

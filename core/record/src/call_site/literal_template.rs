@@ -4,20 +4,20 @@ use crate::field_group::FieldGroup;
 
 /// A literal message with placeholders, taken apart. The macros have checked it: each placeholder names an argument of the call.
 #[derive(Debug)]
-pub struct MessageTemplate {
-    parts: Box<[MessagePart]>,
+pub struct LiteralTemplate {
+    parts: Box<[LiteralPart]>,
 }
 
-/// A part of a [`MessageTemplate`].
+/// A part of a [`LiteralTemplate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MessagePart {
+pub enum LiteralPart {
     /// Text, its doubled braces made single.
     Text(&'static str),
     /// The place of a field.
     Field(FieldGroup, &'static str),
 }
 
-impl MessageTemplate {
+impl LiteralTemplate {
     /// Takes a message apart. Braces that are no placeholder are text.
     pub(super) fn new(message: &'static str) -> Self {
         let (mut parts, mut tail) = (Vec::new(), message);
@@ -27,7 +27,7 @@ impl MessageTemplate {
             match placeholder.and_then(|inside| inside.split_once('}')) {
                 Some((name, behind)) => {
                     put_text(&mut parts, text);
-                    parts.push(MessagePart::of_placeholder(name));
+                    parts.push(LiteralPart::of_placeholder(name));
                     tail = behind;
                 }
                 None => {
@@ -44,13 +44,13 @@ impl MessageTemplate {
 
     /// First to last.
     #[must_use]
-    pub fn parts(&self) -> &[MessagePart] {
+    pub fn parts(&self) -> &[LiteralPart] {
         &self.parts
     }
 }
 
-impl MessagePart {
-    /// A field by `name`, `tags.name`, `metrics.name` or `context.name`. What is behind a colon chooses the form of a variable, and
+impl LiteralPart {
+    /// A field by `name`, `tags.name`, `metrics.name` or `context.name`. The text behind a colon chooses the form of a variable, and
     /// has been applied by the macro.
     fn of_placeholder(placeholder: &'static str) -> Self {
         let path = placeholder.split_once(':').map_or(placeholder, |(path, _)| path);
@@ -61,9 +61,9 @@ impl MessagePart {
     }
 }
 
-fn put_text(parts: &mut Vec<MessagePart>, text: &'static str) {
+fn put_text(parts: &mut Vec<LiteralPart>, text: &'static str) {
     if !text.is_empty() {
-        parts.push(MessagePart::Text(text));
+        parts.push(LiteralPart::Text(text));
     }
 }
 
@@ -71,13 +71,13 @@ fn put_text(parts: &mut Vec<MessagePart>, text: &'static str) {
 mod tests {
     use super::*;
 
-    fn parts(message: &'static str) -> Vec<MessagePart> {
-        MessageTemplate::new(message).parts().to_vec()
+    fn parts(message: &'static str) -> Vec<LiteralPart> {
+        LiteralTemplate::new(message).parts().to_vec()
     }
 
     #[test]
     fn placeholders_name_fields_of_any_group() {
-        use MessagePart::{Field, Text};
+        use LiteralPart::{Field, Text};
         assert_eq!(
             parts("{a} of {tags.b}: {metrics.c:?}!"),
             [
@@ -95,8 +95,8 @@ mod tests {
     fn doubled_braces_are_single_ones() {
         let text = |message| {
             parts(message).iter().fold(String::new(), |text, part| match part {
-                MessagePart::Text(piece) => text + piece,
-                MessagePart::Field(_, name) => format!("{text}<{name}>"),
+                LiteralPart::Text(piece) => text + piece,
+                LiteralPart::Field(_, name) => format!("{text}<{name}>"),
             })
         };
         for (message, read) in

@@ -1,4 +1,4 @@
-//! Each mistake is reported at the tokens that it is about. The facade's macros hand their tokens on like these.
+//! Each error is reported at the tokens that it is about. The facade's macros hand their tokens on like these.
 
 macro_rules! info {
     ($($call:tt)*) => { fapilog_macros::log_call!([$crate] [const Info] $($call)*) };
