@@ -240,8 +240,8 @@ struct CachedLogger {
 }
 
 impl CachedLogger {
-    /// This thread's copy, brought up to date.
-    #[inline(always)]
+    /// This thread's copy, brought up to date. Out of line: it is the same code for each call site.
+    #[inline(never)]
     fn take() -> Box<Self> {
         match CACHED.with(|cached| cached.take()) {
             Some(cached) if cached.is_current() => cached,
@@ -249,7 +249,7 @@ impl CachedLogger {
         }
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn put_back(self: Box<Self>) {
         if self.is_kept {
             CACHED.with(|cached| cached.set(Some(self)));

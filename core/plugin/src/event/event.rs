@@ -6,6 +6,8 @@ mod fields;
 mod origins;
 mod parts;
 
+use std::cell::Cell;
+
 use bumpalo::Bump;
 use fapilog_record::{
     call_site::{Descriptor, LiteralPart, LiteralTemplate},
@@ -18,6 +20,11 @@ use fapilog_record::{
 
 pub use self::parts::{EventParts, RecordError};
 use crate::event::{EventId, FieldRef, ProducerInfo, Source};
+
+thread_local! {
+    /// The memory that messages are filled in. It is no longer than the longest message and its last value.
+    static FILLED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// The text in the place of a field that a message names and that a plugin has removed.
 const MISSING: &str = "<missing>";
@@ -187,18 +194,35 @@ impl<'batch> Event<'batch> {
         self.single(FieldGroup::Message).unwrap_or(ValueRef::Text(""))
     }
 
-    /// A message with placeholders, filled, with `missing` in the place of fields that a plugin has removed.
+    /// The message as the call has it, with its placeholders, unless a plugin has changed it: for plugins that compare messages.
+    /// `None` for a message without placeholders.
+    #[must_use]
+    pub fn message_literal(&self) -> Option<&'static str> {
+        let is_changed = self.added.iter().any(|field| field.group == FieldGroup::Message);
+        let has_placeholders = self.descriptor.message_template().is_some();
+        (has_placeholders && !is_changed).then(|| self.descriptor.site().message())
+    }
+
+    /// A message with placeholders, filled, with `missing` in the place of fields that the event does not have. It may be longer than
+    /// [`FILLED_MAX_BYTES`].
     #[must_use]
     pub fn filled(&self, template: &LiteralTemplate, missing: &str) -> &'batch str {
-        let mut text = Vec::new();
+        // Taken, and not borrowed: nothing may ask for it meanwhile.
+        let mut text = FILLED.try_with(Cell::take).unwrap_or_default();
+        text.clear();
         for part in template.parts() {
             let value = match *part {
                 LiteralPart::Text(text) => ValueRef::Text(text),
                 LiteralPart::Field(group, name) => self.field(group, name).unwrap_or(ValueRef::Text(missing)),
             };
             put_plain(&mut text, value);
+            if text.len() > FILLED_MAX_BYTES {
+                break;
+            }
         }
-        self.arena.alloc_str(&String::from_utf8_lossy(&text))
+        let filled = self.arena.alloc_str(&String::from_utf8_lossy(&text));
+        let _ = FILLED.try_with(|kept| kept.set(text));
+        filled
     }
 
     /// The module that logged it, or the target that an event without a call site names.
