@@ -5,12 +5,12 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`segment`] | a call cut into the pieces between its commas |
-//! | [`field`] | a piece as a field: key, group, sigil, value |
-//! | [`message`] | a literal message and its placeholders |
-//! | [`log_call`], [`scope`] | the whole of a call, and its expansion |
-//! | [`error`] | errors, each at the tokens that it is about |
-//! | [`derive`], [`attributes`] | the derive of values |
+//! | `segment` | a call cut into the pieces between its commas |
+//! | `field` | a piece as a field: key, group, sigil, value |
+//! | `message` | a literal message and its placeholders |
+//! | `log_call`, `scope` | the whole of a call, and its expansion |
+//! | `error` | errors, each at the tokens that it is about |
+//! | `derive`, `attributes` | the derive of values |
 
 mod attributes;
 mod derive;

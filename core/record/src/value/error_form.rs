@@ -12,11 +12,11 @@ use crate::{
 ///
 /// | type | form |
 /// |---|---|
-/// | an [`Error`], `dyn Error`, references to them, `Arc<dyn Error>` | [`IsError`] |
-/// | `Box<dyn Error>`, `Rc<dyn Error>`, with or without `Send` and `Sync`, references to them | [`HoldsError`] |
-/// | `anyhow::Error`, `eyre::Report`, and whatever converts to `&dyn Error` as they do | [`ShowsError`] |
-/// | `Arc`, `Rc` and `Box` of such, `&mut` of an `Error` | [`InPointer`] |
-/// | `Option` of all these | [`InOption`] |
+/// | an [`Error`], `dyn Error`, references to them, `Arc<dyn Error>` | `IsError` |
+/// | `Box<dyn Error>`, `Rc<dyn Error>`, with or without `Send` and `Sync`, references to them | `HoldsError` |
+/// | `anyhow::Error`, `eyre::Report`, and whatever converts to `&dyn Error` as they do | `ShowsError` |
+/// | `Arc`, `Rc` and `Box` of such, `&mut` of an `Error` | `InPointer` |
+/// | `Option` of all these | `InOption` |
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be logged by `#`: it is no error",
     label = "not an error",

@@ -48,7 +48,7 @@ use crate::{self_typed::SelfTypedWriter, writer::SlotWriter};
 /// An argument of a log call. Implemented for the types the macros accept, and sealed: the reader must know every kind.
 ///
 /// A struct or an enum of your own derives it. Anything else is logged by its text: `field = %value` for `Display`, `?value`
-/// for `Debug`, `#error` for an error with its chain of sources; or by its `Serialize`, with [`serialized`].
+/// for `Debug`, `#error` for an error with its chain of sources; or by its `Serialize`, with [`serialized`](fn@serialized).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the value of a log field as it is",
     label = "not a field value",
