@@ -165,7 +165,8 @@ fn a_sink_that_does_not_return_is_shown_and_reported_until_it_returns() {
         assert_eq!((container.metrics().health, reports(&container)), (HealthLevel::Emergency, 1), "{step}");
         hanging.is_released.store(true, Ordering::Relaxed);
         until("the sink is back", || state(&container) == PluginState::Active);
-        assert_eq!(container.metrics().health, HealthLevel::Full, "{step}");
+        // On a busy machine another step may take longer than the limit, for a moment.
+        until("the health is as before", || container.metrics().health == HealthLevel::Full);
         law::shut_down(&container);
     }
 }
