@@ -121,7 +121,7 @@ impl Consumer {
         let read = self.read.get();
         if read != self.released {
             self.released = read;
-            // Release: rule 2, pairs with the load in `Producer::reload_released`.
+            // Release: rule 2, pairs with the load in `Producer::find_room`.
             self.shared.released.store(read, seeded::ordering(Ordering::Release, "release_relaxed"));
         }
     }
@@ -173,7 +173,7 @@ impl Consumer {
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        // Relaxed: a hint, see `Producer::reload_released`. A ring that goes on under a new owner clears it.
+        // Relaxed: a hint, see `Producer::find_room`. A ring that goes on under a new owner clears it.
         self.shared.abandoned.store(true, Ordering::Relaxed);
     }
 }

@@ -66,32 +66,32 @@ impl Producer {
         payload_max_bytes: usize,
         headroom_bytes: usize,
     ) -> Result<Grant<'_>, ReserveError> {
-        let capacity = self.slots.capacity();
-        if payload_max_bytes > capacity.payload_max_bytes() {
-            return Err(too_long(payload_max_bytes, capacity.payload_max_bytes()));
+        if !self.sees_room(payload_max_bytes, headroom_bytes) {
+            self.find_room(payload_max_bytes, headroom_bytes)?;
         }
-        let wanted = frame_bytes(payload_max_bytes).saturating_add(headroom_bytes);
-        if self.free_bytes(capacity.capacity_bytes()) < wanted {
-            self.reload_released(wanted, capacity.capacity_bytes())?;
-        }
-        self.reserved_bytes = payload_max_bytes;
-        Ok(Grant { producer: self })
+        Ok(self.grant(payload_max_bytes))
     }
 
     /// As [`reserve_leaving`](Self::reserve_leaving), by the room that this end has seen last: `None` where it is too little, though
     /// there may be more by now, or where the payload is too long. Leaves nothing to do but comparisons.
     #[inline(always)]
     pub fn reserve_seen(&mut self, payload_max_bytes: usize, headroom_bytes: usize) -> Option<Grant<'_>> {
+        self.sees_room(payload_max_bytes, headroom_bytes).then(|| self.grant(payload_max_bytes))
+    }
+
+    /// Whether there is room, by the `released` that this end has loaded last.
+    #[inline(always)]
+    fn sees_room(&self, payload_max_bytes: usize, headroom_bytes: usize) -> bool {
         let capacity = self.slots.capacity();
-        if payload_max_bytes > capacity.payload_max_bytes() {
-            return None;
-        }
-        let wanted_bytes = frame_bytes(payload_max_bytes).saturating_add(headroom_bytes);
-        if self.free_bytes(capacity.capacity_bytes()) < wanted_bytes {
-            return None;
-        }
+        payload_max_bytes <= capacity.payload_max_bytes()
+            && self.free_bytes(capacity.capacity_bytes()) >= wanted_bytes(payload_max_bytes, headroom_bytes)
+    }
+
+    /// The caller has found room.
+    #[inline(always)]
+    fn grant(&mut self, payload_max_bytes: usize) -> Grant<'_> {
         self.reserved_bytes = payload_max_bytes;
-        Some(Grant { producer: self })
+        Grant { producer: self }
     }
 
     /// The grant that was given last and is held still. Its payload is empty if there is none: a frame has been published since.
@@ -133,16 +133,23 @@ impl Producer {
         }
     }
 
+    /// Looks for room once more, with a new `released`.
     #[cold]
     #[inline(never)]
-    fn reload_released(&mut self, wanted_bytes: usize, capacity_bytes: usize) -> Result<(), ReserveError> {
+    fn find_room(&mut self, payload_max_bytes: usize, headroom_bytes: usize) -> Result<(), ReserveError> {
+        let capacity = self.slots.capacity();
+        if payload_max_bytes > capacity.payload_max_bytes() {
+            let (payload_bytes, payload_max_bytes) = (payload_max_bytes, capacity.payload_max_bytes());
+            return Err(ReserveError::TooLong { payload_bytes, payload_max_bytes });
+        }
+        let wanted_bytes = wanted_bytes(payload_max_bytes, headroom_bytes);
         if !seeded::bug("released_never_reloaded") {
             // Acquire: rule 2, pairs with the store in `Consumer::release`.
             let released = self.shared.released.load(seeded::ordering(Ordering::Acquire, "reload_relaxed"));
             debug_assert!(self.released_seen <= released, "`released` went back to {released}: {self:?}");
             self.released_seen = released;
         }
-        let free_bytes = self.free_bytes(capacity_bytes);
+        let free_bytes = self.free_bytes(capacity.capacity_bytes());
         if free_bytes >= wanted_bytes {
             return Ok(());
         }
@@ -194,10 +201,10 @@ const NOT_RESERVED: usize = usize::MAX;
 /// The distance of fetched lines from the last frame: a handful of calls, about as long as a line takes to come.
 const FETCHED_AHEAD_BYTES: usize = 256;
 
-#[cold]
-#[inline(never)]
-fn too_long(payload_bytes: usize, payload_max_bytes: usize) -> ReserveError {
-    ReserveError::TooLong { payload_bytes, payload_max_bytes }
+/// The free space that a frame asks for, with what it leaves to others. No headroom is too large.
+#[inline(always)]
+fn wanted_bytes(payload_max_bytes: usize, headroom_bytes: usize) -> usize {
+    frame_bytes(payload_max_bytes).saturating_add(headroom_bytes)
 }
 
 impl Drop for Producer {

@@ -45,9 +45,7 @@ impl StampSource {
     pub(crate) fn stamp_inline(self) -> Option<u64> {
         match self {
             #[cfg(all(target_arch = "x86_64", not(miri)))]
-            // SAFETY: every x86-64 processor has the instruction, and Linux lets programs use it unless a program
-            // forbids it to itself (`PR_SET_TSC`).
-            Self::Counter => Some(unsafe { std::arch::x86_64::_rdtsc() }),
+            Self::Counter => Some(read_counter()),
             _ => None,
         }
     }
@@ -56,12 +54,19 @@ impl StampSource {
     pub(crate) fn stamp(self) -> u64 {
         match self {
             #[cfg(all(target_arch = "x86_64", not(miri)))]
-            // SAFETY: as in `stamp_inline`: the instruction is there, and allowed.
-            Self::Counter => unsafe { std::arch::x86_64::_rdtsc() },
+            Self::Counter => read_counter(),
             Self::System => system_nanos(),
             Self::Manual(nanos) => manual_nanos(nanos),
         }
     }
+}
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[inline(always)]
+fn read_counter() -> u64 {
+    // SAFETY: every x86-64 processor has the instruction, and Linux lets programs use it unless a program
+    // forbids it to itself (`PR_SET_TSC`).
+    unsafe { std::arch::x86_64::_rdtsc() }
 }
 
 fn manual_nanos(nanos: &AtomicU64) -> u64 {

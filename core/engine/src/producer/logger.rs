@@ -184,8 +184,13 @@ impl Logger {
     #[inline(never)]
     fn is_enabled_slowly_at(&self, level: Level, site: &'static CallSite) -> bool {
         let is_enabled = self.is_enabled_slowly(level, |frontend| frontend.wants_at(level, site));
+        self.count_if_closed(is_enabled, level, site.target())
+    }
+
+    /// Counts a call that is not enabled because its container is closed. Returns whether it is enabled.
+    fn count_if_closed(&self, is_enabled: bool, level: Level, target: &str) -> bool {
         if !is_enabled && self.frontend().is_closed() {
-            self.refuse(level, site.target());
+            self.refuse(level, target);
         }
         is_enabled
     }
@@ -194,11 +199,7 @@ impl Logger {
     #[doc(hidden)]
     #[inline(never)]
     pub fn is_enabled_of(&self, level: Level, target: &str) -> bool {
-        let is_enabled = self.is_enabled_for(level, target);
-        if !is_enabled && self.frontend().is_closed() {
-            self.refuse(level, target);
-        }
-        is_enabled
+        self.count_if_closed(self.is_enabled_for(level, target), level, target)
     }
 
     /// The least level that the container logs, by targets that have no level of their own.
