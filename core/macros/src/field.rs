@@ -36,30 +36,30 @@ pub(crate) enum Group {
 }
 
 impl Group {
+    /// The parts of an event that stand in front of a key, with a dot.
+    const PREFIXES: [(&str, Self); 3] = [("context", Self::Context), ("tags", Self::Tags), ("metrics", Self::Metrics)];
+
+    /// The options, which stand in front of a colon.
+    const OPTIONS: [(&str, Self); 5] = [
+        ("category", Self::Category),
+        ("severity", Self::Severity),
+        ("target", Self::Target),
+        ("correlation_id", Self::CorrelationId),
+        ("task", Self::Task),
+    ];
+
     /// The group that stands in front of a key.
-    fn of_prefix(word: &str) -> Option<Self> {
-        Some(match word {
-            "context" => Self::Context,
-            "tags" => Self::Tags,
-            "metrics" => Self::Metrics,
-            _ => return None,
-        })
+    pub(crate) fn of_prefix(word: &str) -> Option<Self> {
+        Self::PREFIXES.into_iter().find(|(prefix, _)| *prefix == word).map(|(_, group)| group)
     }
 
-    /// The option that stands in front of a colon.
     fn of_option(word: &str) -> Option<Self> {
-        Some(match word {
-            "category" => Self::Category,
-            "severity" => Self::Severity,
-            "target" => Self::Target,
-            "correlation_id" => Self::CorrelationId,
-            "task" => Self::Task,
-            _ => return None,
-        })
+        Self::OPTIONS.into_iter().find(|(option, _)| *option == word).map(|(_, group)| group)
     }
 
-    fn is_option(self) -> bool {
-        !matches!(self, Self::Context | Self::Tags | Self::Metrics | Self::Message)
+    /// The word of an option; `None` for a group of fields.
+    pub(crate) fn option(self) -> Option<&'static str> {
+        Self::OPTIONS.into_iter().find(|(_, group)| *group == self).map(|(option, _)| option)
     }
 
     /// The variant of `FieldGroup`.
@@ -176,14 +176,10 @@ impl Field {
         }
     }
 
-    fn lone(name: &Ident, sigil: Sigil) -> Self {
+    /// A variable: its name is the key.
+    pub(crate) fn lone(name: &Ident, sigil: Sigil) -> Self {
         let key = key_of(name);
         Self { group: Group::Context, key, sigil, value: quote!(#name), span: name.span() }
-    }
-
-    /// The field of a variable that a placeholder takes.
-    pub(crate) fn captured(variable: &Ident, sigil: Sigil) -> Self {
-        Self::lone(variable, sigil)
     }
 
     fn lone_with_sigil(segment: &Segment, sigil: Sigil, behind: &[TokenTree]) -> Result<Self, CallError> {
@@ -265,18 +261,15 @@ impl Field {
     fn with_value(group: Group, key: String, span: Span, value: &[TokenTree]) -> Result<Self, CallError> {
         let (sigil, value) = Sigil::strip(value);
         if value.is_empty() {
-            let (prefix, sign) = (group.prefix(), if group.is_option() { ':' } else { '=' });
-            return Err(CallError::new(
-                span,
-                format!("expected a value behind `{prefix}{key}{} {sign}`", option_word(group)),
-            ));
+            let sign = if group.option().is_some() { ':' } else { '=' };
+            return Err(CallError::new(span, format!("expected a value behind `{} {sign}`", path(group, &key))));
         }
         Ok(Self { group, key, sigil, value: value.iter().cloned().collect(), span })
     }
 
-    /// The key with its group, as a message's placeholder names it.
+    /// The key with its group, as a message's placeholder names it; of an option, its word.
     pub(crate) fn path(&self) -> String {
-        format!("{}{}", self.group.prefix(), self.key)
+        path(self.group, &self.key)
     }
 
     /// A reference to the value as it is logged.
@@ -308,8 +301,8 @@ pub(crate) fn in_parentheses(value: &TokenStream) -> TokenStream {
     }
 }
 
-fn option_word(group: Group) -> String {
-    if group.is_option() { group.name().to_lowercase() } else { String::new() }
+fn path(group: Group, key: &str) -> String {
+    group.option().map_or_else(|| format!("{}{key}", group.prefix()), str::to_owned)
 }
 
 /// Checks that no two fields have one key.
@@ -317,8 +310,7 @@ pub(crate) fn check_keys(fields: &[Field]) -> Result<(), CallError> {
     for (index, field) in fields.iter().enumerate() {
         let is_same = |other: &Field| other.group == field.group && other.key == field.key;
         if fields.iter().take(index).any(is_same) {
-            let path = if field.group.is_option() { option_word(field.group) } else { field.path() };
-            return Err(CallError::new(field.span, format!("`{path}` is given twice")));
+            return Err(CallError::new(field.span, format!("`{}` is given twice", field.path())));
         }
     }
     Ok(())

@@ -142,7 +142,11 @@ fn logger(segments: &[Segment]) -> Result<(TokenStream, &[Segment]), CallError> 
 fn check_order(segment: &Segment) -> Result<(), CallError> {
     let tokens = segment.tokens();
     let (key, tail) = match tokens {
-        [TokenTree::Ident(group), dot, key, tail @ ..] if is_group(group) && is_punct(dot, '.') => (key, tail),
+        [TokenTree::Ident(group), dot, key, tail @ ..]
+            if is_punct(dot, '.') && Group::of_prefix(&group.to_string()).is_some() =>
+        {
+            (key, tail)
+        }
         [key, tail @ ..] => (key, tail),
         [] => return Ok(()),
     };
@@ -158,10 +162,6 @@ fn check_order(segment: &Segment) -> Result<(), CallError> {
         segment.span(),
         format!("the message stands in front of the fields: `\"message\", {field}`, or `log, \"message\", {field}`"),
     ))
-}
-
-fn is_group(word: &Ident) -> bool {
-    ["tags", "metrics", "context"].iter().any(|group| word == group)
 }
 
 enum ParsedMessage {
@@ -198,10 +198,9 @@ fn message_of(segment: &Segment) -> Result<ParsedMessage, CallError> {
 /// Takes the option `target:` out of the fields, and refuses the options of scopes.
 fn take_target(fields: &mut Vec<Field>) -> Result<CallTarget, CallError> {
     if let Some(field) = fields.iter().find(|field| matches!(field.group, Group::CorrelationId | Group::Task)) {
-        let option = if field.group == Group::Task { "task" } else { "correlation_id" };
         return Err(CallError::new(
             field.span,
-            format!("`{option}:` is an option of `scope!` and `child!`: a log call has what its scope binds"),
+            format!("`{}:` is an option of `scope!` and `child!`: a log call has what its scope binds", field.path()),
         ));
     }
     let Some(index) = fields.iter().position(|field| field.group == Group::Target) else {
@@ -237,7 +236,7 @@ fn capture(fields: &mut Vec<Field>, placeholder: &Placeholder, span: Span) -> Re
         }
         return Ok(());
     }
-    if ["context.", "tags.", "metrics."].iter().any(|group| name.starts_with(group)) {
+    if name.split_once('.').is_some_and(|(group, _)| Group::of_prefix(group).is_some()) {
         // A field of a scope, or one that an enricher adds.
         return Ok(());
     }
@@ -250,6 +249,6 @@ fn capture(fields: &mut Vec<Field>, placeholder: &Placeholder, span: Span) -> Re
         ));
     };
     // The same variable may stand in a message twice.
-    fields.push(Field::captured(&variable, placeholder.style.into()));
+    fields.push(Field::lone(&variable, placeholder.style.into()));
     Ok(())
 }

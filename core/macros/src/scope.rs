@@ -33,13 +33,13 @@ pub(crate) fn parse(tokens: TokenStream) -> Result<Vec<Field>, CallError> {
     check_keys(&fields)?;
     let is_of_calls = |field: &&Field| matches!(field.group, Group::Category | Group::Severity | Group::Target);
     match fields.iter().find(is_of_calls) {
-        Some(field) => {
-            let option = field.group.name().to_lowercase();
-            Err(CallError::new(
-                field.span,
-                format!("`{option}:` is an option of a log call; those of a scope are `correlation_id:` and `task:`"),
-            ))
-        }
+        Some(field) => Err(CallError::new(
+            field.span,
+            format!(
+                "`{}:` is an option of a log call; those of a scope are `correlation_id:` and `task:`",
+                field.path()
+            ),
+        )),
         None => Ok(fields),
     }
 }

@@ -166,6 +166,7 @@ fn each_wrong_scope_has_an_error_that_names_what_is_wrong() {
         ("", "expected fields"),
         ("severity: 3", "`severity:` is an option of a log call; those of a scope are `correlation_id:` and `task:`"),
         ("a, a", "`a` is given twice"),
+        ("correlation_id: a, correlation_id: b", "`correlation_id` is given twice"),
         ("\"m\"", "expected `= value` behind the key"),
     ] {
         let error = scope_error(fields);
