@@ -9,13 +9,8 @@
 //!
 //! A literal message without placeholders is looked at once for each call site.
 
-use fapilog_plugin::event::{Batch, Event, FILLED_MAX_BYTES};
-use fapilog_record::{
-    call_site::{Descriptor, LiteralTemplate},
-    field_group::FieldGroup,
-    text::bounded::front_bytes,
-    value::ValueRef,
-};
+use fapilog_plugin::event::{Batch, Event, FILLED_MAX_BYTES, MISSING_FIELD};
+use fapilog_record::{call_site::Descriptor, field_group::FieldGroup, text::bounded::front_bytes, value::ValueRef};
 use memchr::memchr2_iter;
 
 const EMPTY_TAG: &str = "empty_message";
@@ -92,7 +87,12 @@ impl Sanitizer {
 
 /// Returns whether the event was whole and is now cut.
 fn look_at(event: &mut Event<'_>, message_max_chars: usize) -> bool {
-    let message = event.message();
+    let template = event.descriptor().message_template();
+    let message = match template {
+        // Filled once, and as long as it is.
+        Some(template) => ValueRef::Text(event.filled(template, MISSING_FIELD)),
+        None => event.message(),
+    };
     let bytes = match message {
         ValueRef::Text(text) => text.as_bytes(),
         ValueRef::Bytes(bytes) => bytes,
@@ -106,26 +106,21 @@ fn look_at(event: &mut Event<'_>, message_max_chars: usize) -> bool {
     if let Some(danger) = danger_in(bytes) {
         event.add_field(FieldGroup::Tags, DANGEROUS_TAG, ValueRef::Text(danger));
     }
-    if let Some(template) = event.descriptor().message_template() {
-        return mark_long(event, template);
+    if template.is_some() {
+        // The message is not set: it has to show what redactors make of the fields.
+        return bytes.len() > FILLED_MAX_BYTES && mark_cut(event);
     }
     // No text has more characters than bytes.
     if bytes.len() <= message_max_chars {
         return false;
     }
     let Some(cut) = cut(message, message_max_chars) else { return false };
-    let was_whole = !event.is_cut();
     event.set_message(cut);
-    event.mark_field_cut(FieldGroup::Message, "");
-    was_whole
+    mark_cut(event)
 }
 
-/// Marks an event whose message is too long when its placeholders are filled. The message is not set: it has to show what redactors
-/// make of the fields.
-fn mark_long(event: &mut Event<'_>, template: &LiteralTemplate) -> bool {
-    if event.filled(template, "").len() <= FILLED_MAX_BYTES {
-        return false;
-    }
+/// Marks the message as cut. Returns whether the event was whole before.
+fn mark_cut(event: &mut Event<'_>) -> bool {
     let was_whole = !event.is_cut();
     event.mark_field_cut(FieldGroup::Message, "");
     was_whole

@@ -26,8 +26,8 @@ thread_local! {
     static FILLED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// The text in the place of a field that a message names and that a plugin has removed.
-const MISSING: &str = "<missing>";
+/// The text in the place of a field that a message names and that the event does not have.
+pub const MISSING_FIELD: &str = "<missing>";
 
 /// The longest message that placeholders are filled to, in bytes; a longer one is cut. As long as a record is by default: a field
 /// that a message names twice stands in it twice.
@@ -185,7 +185,7 @@ impl<'batch> Event<'batch> {
             return changed.value;
         }
         if let Some(template) = self.descriptor.message_template() {
-            return ValueRef::Text(front(self.filled(template, MISSING), FILLED_MAX_BYTES));
+            return ValueRef::Text(front(self.filled(template, MISSING_FIELD), FILLED_MAX_BYTES));
         }
         let fixed = self.descriptor.site().message();
         if !fixed.is_empty() {

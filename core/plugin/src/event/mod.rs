@@ -15,7 +15,7 @@ mod text_origin;
 
 pub use self::{
     batch::Batch,
-    event::{Event, EventParts, FILLED_MAX_BYTES, RecordError},
+    event::{Event, EventParts, FILLED_MAX_BYTES, MISSING_FIELD, RecordError},
     event_subject::EventSubject,
     field_ref::FieldRef,
     id::{EventId, InstanceId},

@@ -5,21 +5,15 @@ mod template;
 
 pub use template::{TemplateError, TemplateErrorKind};
 
+use bumpalo::Bump;
 use fapilog_plugin::{
     error::PluginError,
-    event::{Batch, Event},
-    per_call_site::PerCallSite,
+    event::{Batch, Event, FILLED_MAX_BYTES, MISSING_FIELD},
     processor::Processor,
 };
 use fapilog_record::{directives::is_within, field_group::FieldGroup, text::bounded::front, value::ValueRef};
 
 use crate::process::format::template::MessageTemplate;
-
-/// Default text for a field that an event does not have.
-const MISSING: &str = "<missing>";
-/// The longest message that is made, in bytes; a longer one is cut. As long as a record is by default: a field that comes
-/// twice in a template comes twice in the message.
-const MESSAGE_MAX_BYTES: usize = 64 * 1024;
 
 /// Writes messages anew, by templates.
 ///
@@ -45,8 +39,6 @@ pub struct Format {
     /// Longest target first: the first that fits is the one that counts.
     targets: Vec<(String, MessageTemplate)>,
     missing: String,
-    /// The templates in call sites' messages. `None`: the message has no placeholder, or is no template, and stays.
-    literals: PerCallSite<Option<MessageTemplate>>,
     text: Vec<u8>,
 }
 
@@ -55,13 +47,7 @@ impl Format {
     /// this, they are filled when the message is written, from the fields as redactors have left them.
     #[must_use]
     pub fn in_messages() -> Self {
-        Self {
-            template: None,
-            targets: Vec::new(),
-            missing: MISSING.to_owned(),
-            literals: PerCallSite::new(),
-            text: Vec::new(),
-        }
+        Self { template: None, targets: Vec::new(), missing: MISSING_FIELD.to_owned(), text: Vec::new() }
     }
 
     /// Makes all messages by this template.
@@ -92,41 +78,37 @@ impl Format {
         self
     }
 
-    /// The template that counts for an event.
-    fn template_of(&mut self, event: &Event<'_>) -> Option<&MessageTemplate> {
+    /// The template that counts for an event; `None` where its own message is it.
+    fn template_of(&self, event: &Event<'_>) -> Option<&MessageTemplate> {
         let target = if self.targets.is_empty() { "" } else { event.target() };
         let own = self.targets.iter().find(|(known, _)| is_within(target, known)).map(|(_, template)| template);
-        match own.or(self.template.as_ref()) {
-            Some(template) => Some(template),
-            None => literal(&mut self.literals, event),
-        }
+        own.or(self.template.as_ref())
     }
 
-    /// Writes the event's message to `text`, if there is a template for it.
-    fn render(&mut self, event: &Event<'_>) -> bool {
-        let (mut text, missing) = (std::mem::take(&mut self.text), std::mem::take(&mut self.missing));
-        text.clear();
-        let template = self.template_of(event);
-        if let Some(template) = template {
-            template.render(event, &missing, &mut text);
-        }
-        let is_made = template.is_some();
-        (self.text, self.missing) = (text, missing);
-        is_made
+    /// The event's message anew, and whether it is cut; `None` if there is no template for it.
+    fn rendered<'batch>(&mut self, event: &Event<'batch>, arena: &'batch Bump) -> Option<(&'batch str, bool)> {
+        let mut text = std::mem::take(&mut self.text);
+        let rendered = match self.template_of(event) {
+            Some(template) => {
+                text.clear();
+                template.render(event, &self.missing, &mut text);
+                // Templates and values in them are UTF-8.
+                let (message, is_cut) = bounded(std::str::from_utf8(&text).unwrap_or_default());
+                Some((&*arena.alloc_str(message), is_cut))
+            }
+            None => {
+                event.descriptor().message_template().map(|template| bounded(event.filled(template, &self.missing)))
+            }
+        };
+        self.text = text;
+        rendered
     }
 }
 
-/// The template that an event's message is, if it is a literal with placeholders.
-fn literal<'a>(
-    literals: &'a mut PerCallSite<Option<MessageTemplate>>,
-    event: &Event<'_>,
-) -> Option<&'a MessageTemplate> {
-    let descriptor = event.descriptor();
-    let template = literals.get_or_insert_with(descriptor, || {
-        let has_placeholders = descriptor.message_template().is_some();
-        has_placeholders.then(|| MessageTemplate::parse(descriptor.site().message()).ok()).flatten()
-    });
-    template.as_ref()
+/// The front of a message that may be too long, and whether it was.
+fn bounded(text: &str) -> (&str, bool) {
+    let message = front(text, FILLED_MAX_BYTES);
+    (message, message.len() < text.len())
 }
 
 /// Without templates of its own: [`in_messages`](Format::in_messages).
@@ -144,16 +126,11 @@ impl Processor for Format {
     fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
         let arena = batch.arena();
         for event in batch.events_mut().iter_mut().filter(|event| !event.is_internal()) {
-            if !self.render(event) {
-                continue;
-            }
-            // Templates and values in them are UTF-8.
-            let text = std::str::from_utf8(&self.text).unwrap_or_default();
-            let message = front(text, MESSAGE_MAX_BYTES);
-            if message.len() < text.len() {
+            let Some((message, is_cut)) = self.rendered(event, arena) else { continue };
+            if is_cut {
                 event.mark_field_cut(FieldGroup::Message, "");
             }
-            event.set_message(ValueRef::Text(arena.alloc_str(message)));
+            event.set_message(ValueRef::Text(message));
         }
         Ok(())
     }
@@ -187,9 +164,12 @@ mod tests {
     #[test]
     fn a_literal_messages_own_placeholders_are_filled() {
         let mut format = Format::in_messages();
-        for (literal, text) in
-            [("order {n} filled", "order 7 filled"), ("{m} of {n}", "<missing> of 7"), ("{{n}} is {n}", "{n} is 7")]
-        {
+        for (literal, text) in [
+            ("order {n} filled", "order 7 filled"),
+            ("{m} of {n}", "<missing> of 7"),
+            ("{{n}} is {n}", "{n} is 7"),
+            ("{n:?}", "7"),
+        ] {
             assert_eq!(of_a_call_site(&mut format, literal), text);
         }
     }
@@ -223,7 +203,7 @@ mod tests {
             Format::in_messages().template("x{long}{long}").unwrap().process(batch).unwrap();
             let event = &batch.events()[0];
             assert!(event.is_cut());
-            assert_eq!(message(event).len(), MESSAGE_MAX_BYTES - 1);
+            assert_eq!(message(event).len(), FILLED_MAX_BYTES - 1);
         });
     }
 
