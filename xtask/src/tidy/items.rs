@@ -95,10 +95,13 @@ pub(crate) fn blocks(code: &[Token]) -> Vec<ImplBlock> {
 
 fn block(code: &[Token], at: usize) -> Option<ImplBlock> {
     let keyword = code.get(at)?;
-    let is_item = at
-        .checked_sub(1)
-        .and_then(|before| code.get(before))
-        .is_none_or(|before| [";", "{", "}", "]", ")", "unsafe", "pub", "default"].iter().any(|mark| before.is(mark)));
+    let marks = [";", "{", "}", "]", ")", "unsafe", "pub", "default"];
+    let is_item = match code.get(..at)? {
+        [] => true,
+        // The start of a macro's repetition: `$(impl ...)*`.
+        [.., dollar, bracket] if dollar.is("$") && bracket.is("(") => true,
+        [.., before] => marks.iter().any(|mark| before.is(mark)),
+    };
     if !is_item || !(keyword.is("impl") || keyword.is("trait")) {
         return None;
     }
@@ -230,6 +233,8 @@ mod tests {
         let code =
             lex("trait A { type B; } impl A for u8 { type B = u8; } impl Iterator for C<'_> { type Item = u8; }");
         assert_eq!(names(types(&code)), ["A"]);
+        let repeated = lex("macro_rules! m { ($($type:ty)*) => { $(impl A for $type { type B = u8; })* } }");
+        assert!(names(types(&repeated)).is_empty());
     }
 
     #[test]

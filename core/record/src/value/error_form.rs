@@ -67,6 +67,25 @@ impl<E: Error + ?Sized> ErrorForm<IsError> for E {
     }
 }
 
+/// Types that are logged as the type behind them that `#` takes.
+macro_rules! as_pointee {
+    ($([$($generics:tt)*] $type:ty, $form:ty, $text:ty: |$this:ident| $pointee:expr;)*) => {$(
+        impl<$($generics)*> ErrorForm<$form> for $type {
+            type Text = $text;
+
+            fn error_text(&self) -> $text {
+                let $this = self;
+                $pointee.error_text()
+            }
+
+            fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
+                let $this = self;
+                $pointee.put_error(out);
+            }
+        }
+    )*};
+}
+
 macro_rules! holds_error {
     ($type:ty) => {
         impl ErrorForm<HoldsError> for $type {
@@ -81,28 +100,9 @@ macro_rules! holds_error {
             }
         }
 
-        impl ErrorForm<HoldsError> for &$type {
-            type Text = ErrorText;
-
-            fn error_text(&self) -> ErrorText {
-                (**self).error_text()
-            }
-
-            fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
-                (**self).put_error(out);
-            }
-        }
-
-        impl ErrorForm<HoldsError> for &mut $type {
-            type Text = ErrorText;
-
-            fn error_text(&self) -> ErrorText {
-                (**self).error_text()
-            }
-
-            fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
-                (**self).put_error(out);
-            }
+        as_pointee! {
+            [] &$type, HoldsError, ErrorText: |this| (**this);
+            [] &mut $type, HoldsError, ErrorText: |this| (**this);
         }
     };
 }
@@ -129,36 +129,15 @@ where
 }
 
 macro_rules! in_pointer {
-    ($type:ident) => {
-        impl<T: ErrorForm<ShowsError, Text = ErrorText>> ErrorForm<InPointer> for $type<T> {
-            type Text = ErrorText;
-
-            fn error_text(&self) -> ErrorText {
-                (**self).error_text()
-            }
-
-            fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
-                (**self).put_error(out);
-            }
-        }
-
-        impl<T: ErrorForm<ShowsError, Text = ErrorText>> ErrorForm<InPointer> for &$type<T> {
-            type Text = ErrorText;
-
-            fn error_text(&self) -> ErrorText {
-                (***self).error_text()
-            }
-
-            fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
-                (***self).put_error(out);
-            }
-        }
+    ($($type:ident)*) => {
+        as_pointee! {$(
+            [T: ErrorForm<ShowsError, Text = ErrorText>] $type<T>, InPointer, ErrorText: |this| (**this);
+            [T: ErrorForm<ShowsError, Text = ErrorText>] &$type<T>, InPointer, ErrorText: |this| (***this);
+        )*}
     };
 }
 
-in_pointer!(Arc);
-in_pointer!(Rc);
-in_pointer!(Box);
+in_pointer!(Arc Rc Box);
 
 impl<E: Error + ?Sized> ErrorForm<InPointer> for &mut E {
     type Text = ErrorText;
@@ -187,19 +166,8 @@ impl<T: ErrorForm<Form>, Form> ErrorForm<InOption<Form>> for Option<T> {
     }
 }
 
-impl<T: ErrorForm<Form>, Form> ErrorForm<InOption<Form>> for &Option<T> {
-    type Text = Option<T::Text>;
-
-    fn error_text(&self) -> Self::Text {
-        self.as_ref().map(T::error_text)
-    }
-
-    fn put_error(&self, out: &mut SelfTypedWriter<'_>) {
-        match self {
-            Some(error) => error.put_error(out),
-            None => out.none(),
-        }
-    }
+as_pointee! {
+    [T: ErrorForm<Form>, Form] &Option<T>, InOption<Form>, Option<T::Text>: |this| (**this);
 }
 
 #[cfg(test)]

@@ -21,12 +21,12 @@ use crate::{
 
 /// Types that are logged as the value they hold. Its place is found without code of the user's.
 macro_rules! holders {
-    ($([$($generics:tt)*] $type:ty: |$this:ident| $value:expr;)*) => {$(
+    ($([$($generics:tt)*] $type:ty as $held:ty: |$this:ident| $value:expr;)*) => {$(
         impl<$($generics)*> Sealed for $type {}
 
         impl<$($generics)*> Value for $type {
-            type Wire = T::Wire;
-            const KIND: Kind = T::KIND;
+            type Wire = <$held as Value>::Wire;
+            const KIND: Kind = <$held>::KIND;
 
             #[inline(always)]
             fn tail_bytes(&self) -> usize {
@@ -35,7 +35,7 @@ macro_rules! holders {
             }
 
             #[inline(always)]
-            fn archive(&self, writer: &mut SlotWriter<'_>) -> T::Wire {
+            fn archive(&self, writer: &mut SlotWriter<'_>) -> Self::Wire {
                 let $this = self;
                 $value.archive(writer)
             }
@@ -50,37 +50,16 @@ macro_rules! holders {
 }
 
 holders! {
-    [T: Value + ?Sized] &T: |this| (**this);
-    [T: Value + ?Sized] &mut T: |this| (**this);
-    [T: Value + ?Sized] Box<T>: |this| (**this);
-    [T: Value + ?Sized] Rc<T>: |this| (**this);
-    [T: Value + ?Sized] Arc<T>: |this| (**this);
+    [T: Value + ?Sized] &T as T: |this| (**this);
+    [T: Value + ?Sized] &mut T as T: |this| (**this);
+    [T: Value + ?Sized] Box<T> as T: |this| (**this);
+    [T: Value + ?Sized] Rc<T> as T: |this| (**this);
+    [T: Value + ?Sized] Arc<T> as T: |this| (**this);
     // `Clone`, so that what it owns is a `T` too.
-    [T: Value + Clone] Cow<'_, T>: |this| (**this);
-    [T: Value] Wrapping<T>: |this| this.0;
-    [T: Value] Saturating<T>: |this| this.0;
-}
-
-impl<T: Value + Clone> Sealed for Cow<'_, [T]> {}
-
-impl<T: Value + Clone> Value for Cow<'_, [T]> {
-    type Wire = [u8; 8];
-    const KIND: Kind = <[T]>::KIND;
-
-    #[inline]
-    fn tail_bytes(&self) -> usize {
-        (**self).tail_bytes()
-    }
-
-    #[inline]
-    fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 8] {
-        (**self).archive(writer)
-    }
-
-    #[inline]
-    fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
-        (**self).put_self_typed(out);
-    }
+    [T: Value + Clone] Cow<'_, T> as T: |this| (**this);
+    [T: Value + Clone] Cow<'_, [T]> as [T]: |this| (**this);
+    [T: Value] Wrapping<T> as T: |this| this.0;
+    [T: Value] Saturating<T> as T: |this| this.0;
 }
 
 /// Types that are logged as a number that they give out.
