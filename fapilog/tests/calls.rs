@@ -6,7 +6,7 @@ mod law;
 use std::collections::HashMap;
 
 use fapilog::{
-    Container, Level, Logger, child, container, event,
+    Container, Level, Logger, child, event,
     event::{Batch, Category, FieldGroup, Value, ValueRef},
     info,
     level::{Directives, LevelFilter},
@@ -14,20 +14,8 @@ use fapilog::{
     process::Processor,
     scope, warn,
 };
-use law::{end, only, parsed, started_manual};
+use law::{delivered, delivered_by, end, parsed, started_manual};
 use serde_json::{Value as Json, json};
-
-/// The one event that `log` logs, as it was delivered.
-fn delivered(log: impl FnOnce(&Logger)) -> Json {
-    delivered_by(Container::builder(), log)
-}
-
-fn delivered_by(builder: container::ContainerBuilder, log: impl FnOnce(&Logger)) -> Json {
-    let (container, mut drain, events) = started_manual(builder);
-    log(&container.logger("calls"));
-    end(&container, &mut drain);
-    only(&events)
-}
 
 #[test]
 fn a_placeholder_takes_the_field_of_that_name() {

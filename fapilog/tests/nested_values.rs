@@ -16,17 +16,9 @@ use fapilog::{
     event::{FieldGroup, Key, OwnedValue, Render, Value, rendered, serialized},
     format, info, sink,
 };
-use law::{end, only, parsed, started_manual};
+use law::{delivered, end, only, parsed, started_manual};
 use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
-
-/// The one event that `log` logs, as it was delivered.
-fn delivered(log: impl FnOnce(&Logger)) -> Json {
-    let (container, mut drain, events) = started_manual(Container::builder());
-    log(&container.logger("values"));
-    end(&container, &mut drain);
-    only(&events)
-}
 
 fn back<T: Value>(value: T) -> Json {
     delivered(|log| info!(log, "a value", value = value))["context"]["value"].clone()

@@ -27,16 +27,8 @@ use fapilog::{
     format::decode_marked_text,
     info,
 };
-use law::{end, only, parsed, started_manual};
+use law::{delivered, end, only, parsed, started_manual};
 use serde_json::{Value as Json, json};
-
-/// The one event that `log` logs, as it was delivered.
-fn delivered(log: impl FnOnce(&Logger)) -> Json {
-    let (container, mut drain, events) = started_manual(Container::builder());
-    log(&container.logger("values"));
-    end(&container, &mut drain);
-    only(&events)
-}
 
 /// A value as it comes out. All types use the same call site: their records must not be mixed up.
 fn back<T: Value>(value: T) -> Json {

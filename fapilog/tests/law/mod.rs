@@ -18,7 +18,7 @@ use std::{
 };
 
 use fapilog::{
-    Container,
+    Container, Logger,
     container::{ContainerBuilder, Executor, ManualDrain},
     error::StartError,
     format,
@@ -46,6 +46,19 @@ pub(crate) fn started_manual(builder: ContainerBuilder) -> (Container, ManualDra
     let (sink, events) = memory();
     let (container, drain) = builder.sink("memory", sink).start_manual().unwrap();
     (container, drain, events)
+}
+
+/// The one event that `log` logs, as it was delivered.
+pub(crate) fn delivered(log: impl FnOnce(&Logger)) -> Value {
+    delivered_by(Container::builder(), log)
+}
+
+/// As [`delivered`], by a container of this builder.
+pub(crate) fn delivered_by(builder: ContainerBuilder, log: impl FnOnce(&Logger)) -> Value {
+    let (container, mut drain, events) = started_manual(builder);
+    log(&container.logger("values"));
+    end(&container, &mut drain);
+    only(&events)
 }
 
 pub(crate) fn thread_builder() -> ContainerBuilder {
