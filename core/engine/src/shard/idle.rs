@@ -2,7 +2,8 @@
 //!
 //! A sleep in steps costs the drain a wake-up a step, and the threads that log nothing. A parked shard costs nothing, and the
 //! next log call pays for waking it. So the shard sleeps in steps for as long as that is likely to be worth it: when batches come
-//! further apart than the sleep in steps is long, they are *rare*, and the shard parks [`RARE_SLEEP`] after a batch.
+//! further apart than the sleep in steps is long, they are *rare*, and the shard parks [`RARE_SLEEP`] after a batch, which it sleeps
+//! through in one step.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,7 @@ pub(crate) struct IdleSettings {
 /// The longest step. An event that comes meanwhile is on its way within this time.
 const STEP_MAX: Duration = Duration::from_millis(1);
 const STEP_MIN: Duration = Duration::from_micros(50);
-/// The sleep in steps behind a batch, while batches are rare.
+/// The only step behind a batch, while batches are rare: long enough for most deliveries, too.
 const RARE_SLEEP: Duration = Duration::from_micros(200);
 /// Batches that come closer together belong to one burst, whose gaps have no meaning for the next batch.
 const BURST_GAP: Duration = Duration::from_millis(1);
@@ -73,6 +74,16 @@ impl Idle {
         }
     }
 
+    /// The length of the next step. `delivering`: a delivery is in flight.
+    fn next_step(&mut self, delivering: bool) -> Duration {
+        if self.is_rare {
+            return RARE_SLEEP;
+        }
+        let step = self.step.min(if delivering { STEP_MAX_DELIVERING } else { STEP_MAX });
+        self.step = (self.step * 2).min(STEP_MAX);
+        step
+    }
+
     /// There was work.
     pub(crate) fn busy(&mut self) -> IdleStep {
         self.since = None;
@@ -94,8 +105,7 @@ impl Idle {
         let due = due.map(|due| if due <= now { now + STEP_MAX } else { due });
         let until_due = due.map(|due| due.saturating_duration_since(now));
         if delivering || idle_for < self.settings.spin + sleep {
-            let step = self.step.min(if delivering { STEP_MAX_DELIVERING } else { STEP_MAX });
-            self.step = (self.step * 2).min(STEP_MAX);
+            let step = self.next_step(delivering);
             return IdleStep::Sleep(until_due.map_or(step, |left| step.min(left)));
         }
         IdleStep::Park(due)
@@ -129,7 +139,7 @@ mod tests {
         idle.batch(start + SETTINGS.sleep);
         let after = |micros| start + SETTINGS.sleep + Duration::from_micros(micros);
         assert_eq!(idle.idle(after(19), false, None), IdleStep::Spin);
-        assert!(matches!(idle.idle(after(20), false, None), IdleStep::Sleep(_)));
+        assert_eq!(idle.idle(after(20), false, None), IdleStep::Sleep(RARE_SLEEP));
         assert_eq!(idle.idle(after(220), false, None), IdleStep::Park(None));
         // A delivery ends.
         idle.busy();
@@ -164,6 +174,17 @@ mod tests {
         let start = Instant::now();
         idle.idle(start, true, None);
         assert!(matches!(idle.idle(start + Duration::from_secs(9), true, None), IdleStep::Sleep(_)));
+    }
+
+    #[test]
+    fn a_shard_without_sleep_in_steps_sleeps_while_a_delivery_is_in_flight() {
+        let mut idle = Idle::new(IdleSettings { sleep: Duration::ZERO, ..SETTINGS });
+        let start = Instant::now();
+        idle.batch(start);
+        idle.batch(start + SETTINGS.sleep);
+        assert!(idle.is_rare);
+        let step = idle.idle(start + SETTINGS.sleep * 2, true, None);
+        assert!(matches!(step, IdleStep::Sleep(step) if step > Duration::ZERO), "{step:?}");
     }
 
     #[test]

@@ -20,10 +20,14 @@ use crate::{
 /// The least time between two reports.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often losses are looked for.
+/// How often a shard with work looks for losses.
 ///
 /// In a model, not by the clock at all: loom demands that one execution is like another.
 const LOOK_INTERVAL: Duration = if cfg!(fapilog_loom) { Duration::MAX } else { Duration::from_millis(100) };
+
+/// When a parked shard wakes up to look for losses behind its last batch. A program that logs ten times a second would wake
+/// it twice for each event otherwise.
+const LAST_LOOK_DELAY: Duration = if cfg!(fapilog_loom) { Duration::MAX } else { Duration::from_secs(1) };
 
 /// A place where events are lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,9 +113,10 @@ impl LossReports {
 
     /// When to look again though no event comes. `None`: nothing can have been lost, and nothing is left to report.
     fn due(&self, has_unreported: bool) -> Option<Instant> {
-        let look = self.last_look?.checked_add(LOOK_INTERVAL)?;
-        if self.is_look_needed {
-            return Some(look);
+        let last = self.last_look?;
+        let look = last.checked_add(LOOK_INTERVAL)?;
+        if self.is_look_needed && !has_unreported {
+            return last.checked_add(LAST_LOOK_DELAY);
         }
         let report = self.last_report.and_then(|last| last.checked_add(REPORT_INTERVAL));
         has_unreported.then(|| report.map_or(look, |report| report.max(look)))
