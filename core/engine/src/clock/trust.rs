@@ -1,6 +1,10 @@
 //! The kernel's trust in the processor's time-stamp counter.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs::File,
+    io::Read,
+    time::{Duration, Instant},
+};
 
 /// The file in which Linux names the source of its own time.
 /// Source: `Documentation/ABI/testing/sysfs-devices-system-clocksource` of the kernel.
@@ -9,6 +13,9 @@ const CLOCK_SOURCE_FILE: &str = "/sys/devices/system/clocksource/clocksource0/cu
 /// The name of the time-stamp counter there.
 const COUNTER: &str = "tsc";
 
+/// Room for the longest name and the newline behind it. Source: `CS_NAME_LEN`, 32, of the kernel.
+const NAME_MAX_BYTES: usize = 64;
+
 /// How often the name is read: the kernel gives the counter up once in the life of a machine, if ever.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -16,18 +23,19 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 /// cores.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 pub(super) fn is_counter_trusted() -> bool {
-    kernels_source().is_some_and(|name| name == COUNTER)
+    kernels_source(&mut [0; NAME_MAX_BYTES]) == Some(COUNTER)
 }
 
-/// The name of the kernel's source of time, where its file can be read.
-fn kernels_source() -> Option<String> {
-    std::fs::read_to_string(CLOCK_SOURCE_FILE).ok().map(|text| text.trim().to_owned())
+/// The name of the kernel's source of time, where its file can be read. Allocates nothing: a drain calls it.
+fn kernels_source(buffer: &mut [u8; NAME_MAX_BYTES]) -> Option<&str> {
+    let used = File::open(CLOCK_SOURCE_FILE).and_then(|mut file| file.read(buffer)).ok()?;
+    str::from_utf8(buffer.get(..used)?).ok().map(str::trim)
 }
 
 /// Watches whether the kernel gives the counter up.
 #[derive(Debug)]
 pub(super) struct TrustWatch {
-    source: fn() -> Option<String>,
+    source: fn(&mut [u8; NAME_MAX_BYTES]) -> Option<&str>,
     last_look: Instant,
     is_given_up: bool,
 }
@@ -44,9 +52,10 @@ impl TrustWatch {
             return None;
         }
         self.last_look = now;
-        let name = (self.source)().filter(|name| name != COUNTER)?;
+        let mut buffer = [0; NAME_MAX_BYTES];
+        let name = (self.source)(&mut buffer).filter(|name| *name != COUNTER)?;
         self.is_given_up = true;
-        Some(name)
+        Some(name.to_owned())
     }
 }
 
@@ -54,16 +63,16 @@ impl TrustWatch {
 mod tests {
     use super::*;
 
-    fn watch(source: fn() -> Option<String>, start: Instant) -> TrustWatch {
+    fn watch(source: fn(&mut [u8; NAME_MAX_BYTES]) -> Option<&str>, start: Instant) -> TrustWatch {
         TrustWatch { source, ..TrustWatch::new(start) }
     }
 
     #[test]
     fn a_counter_that_is_given_up_is_reported_once() {
         let start = Instant::now();
-        let mut watch = watch(|| Some(COUNTER.to_owned()), start);
+        let mut watch = watch(|_| Some(COUNTER), start);
         assert_eq!(watch.look(start + LOOK_INTERVAL), None);
-        watch.source = || Some("hpet".to_owned());
+        watch.source = |_| Some("hpet");
         assert_eq!(watch.look(start + 2 * LOOK_INTERVAL), Some("hpet".to_owned()));
         assert_eq!(watch.look(start + 3 * LOOK_INTERVAL), None);
     }
@@ -71,7 +80,7 @@ mod tests {
     #[test]
     fn the_name_is_read_once_in_an_interval() {
         let start = Instant::now();
-        let mut watch = watch(|| Some("hpet".to_owned()), start);
+        let mut watch = watch(|_| Some("hpet"), start);
         assert_eq!(watch.look(start + LOOK_INTERVAL / 2), None);
         assert_eq!(watch.look(start + LOOK_INTERVAL), Some("hpet".to_owned()));
     }
@@ -79,6 +88,6 @@ mod tests {
     #[test]
     fn a_name_that_cannot_be_read_changes_nothing() {
         let start = Instant::now();
-        assert_eq!(watch(|| None, start).look(start + LOOK_INTERVAL), None);
+        assert_eq!(watch(|_| None, start).look(start + LOOK_INTERVAL), None);
     }
 }
