@@ -213,9 +213,11 @@ mod tests {
     fn an_error_is_shown_with_its_sources_also_where_a_main_returns_it() {
         let source = std::io::Error::from_raw_os_error(13);
         let source = SinkError::Io { operation: "open", path: "app.log".into(), source };
-        let error = Error::from(StartError::Sink { sink: "file".to_owned(), source });
+        let error = StartError::Sink { sink: "file".to_owned(), cause: source };
         let expected = "cannot start sink \"file\": cannot open app.log: Permission denied (os error 13)";
-        assert_eq!((error.to_string(), format!("{error:?}")), (expected.to_owned(), expected.to_owned()));
+        assert_eq!([error.to_string(), format!("{error:?}")], [expected; 2]);
+        let error = Error::from(error);
+        assert_eq!([error.to_string(), format!("{error:?}")], [expected; 2]);
     }
 
     #[test]

@@ -33,6 +33,19 @@ fn a_placeholder_takes_a_variable_and_makes_it_a_field() {
 }
 
 #[test]
+fn a_placeholder_of_the_context_may_be_of_a_scope_or_a_child() {
+    let event = delivered(|log| info!(log, "{context.a}", a = 1));
+    assert_eq!(event["message"], "1");
+    let event = delivered(|log| info!(child!(log, a = 2, tags.a = 3), "{context.a} {tags.a}"));
+    assert_eq!(event["message"], "2 3");
+    let event = delivered(|log| {
+        let _entered = scope!(a = 4, tags.a = 5).enter();
+        info!(log, "{context.a} {tags.a}");
+    });
+    assert_eq!(event["message"], "4 5");
+}
+
+#[test]
 fn doubled_braces_are_single_ones() {
     let x = 1;
     assert_eq!(delivered(|log| info!(log, "{{x}} is {x}"))["message"], "{x} is 1");

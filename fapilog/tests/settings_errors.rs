@@ -80,6 +80,25 @@ fn settings_of_the_formatters_that_auto_stands_for_are_used() {
 }
 
 #[test]
+fn a_number_that_is_not_whole_is_refused_as_such() {
+    let file = written("log.yaml", "batch_size: 0512\nshards: 65\n");
+    let error = Settings::from_file(&file.path).unwrap_err().to_string();
+    assert!(error.contains("batch_size is 512.0; it must be a whole number; allowed are 1 to 10000"), "{error}");
+    assert!(error.contains("shards is 65; allowed are 1 to 64"), "{error}");
+}
+
+#[test]
+fn an_invalid_formatter_hides_no_error_of_its_sink_nor_of_the_other_formatter() {
+    let text = "sinks = [\"file\"]\n[plugin_config]\nfile = { block_bytes = 100, jornal = true }\n\
+        json = { callsite = true }\npretty = { tim = \"utc\" }\n";
+    let file = written("log.toml", text);
+    let error = Settings::from_file(&file.path).unwrap_err().to_string();
+    for part in ["5 invalid settings", "file.block_bytes", "file.jornal", "file.path", "json.callsite", "pretty.tim"] {
+        assert!(error.contains(part), "{part} in {error}");
+    }
+}
+
+#[test]
 fn all_errors_of_settings_and_of_plugins_are_in_one_error_one_a_line() {
     let text = "btach_size = 5\nshards = 100\nsinks = [\"stdot\", { name = \"orders\", type = \"file\" }]\n\
         processors = [\"filtr\", \"throttle\"]\n\

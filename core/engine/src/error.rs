@@ -1,46 +1,47 @@
 //! Errors of containers.
+//!
+//! The text of an error has its cause in it, `cannot start sink "file": cannot open app.log: Permission denied`, and so has the `Debug`
+//! form, which a `main` prints that returns the error. So the cause is no [`source`](std::error::Error::source): it would be written
+//! twice.
 
-use std::{io, time::Duration};
+use std::{error::Error as StdError, fmt, io, time::Duration};
 
 use fapilog_plugin::{error::PluginError, kind::PluginKind, problem::SettingsError, sink::SinkError};
-use fapilog_record::error_codes;
+use fapilog_record::{error_codes, user_code::write_error_chain};
 use thiserror::Error;
 
 use crate::{accounts::Accounts, host::probe::GlommioUnavailable, port::plan::NotMade};
 
 /// The reason why a container did not start. No thread or file of it is left.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// The settings are invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// A sink could not be opened.
-    #[error("cannot start sink {sink:?}")]
+    #[error("cannot start sink {sink:?}: {}", WithSources(cause))]
     Sink {
         /// Its name.
         sink: String,
         /// Why.
-        #[source]
-        source: SinkError,
+        cause: SinkError,
     },
     /// A plugin could not be made.
-    #[error("cannot start {kind} {name:?}")]
+    #[error("cannot start {kind} {name:?}: {}", WithSources(cause))]
     Plugin {
         /// The kind of plugin.
         kind: PluginKind,
         /// Its name, or which one of its kind it is.
         name: String,
         /// Why.
-        #[source]
-        source: PluginError,
+        cause: PluginError,
     },
     /// No thread for a drain.
-    #[error("cannot start a drain thread")]
+    #[error("cannot start a drain thread: {}", WithSources(cause))]
     Thread {
         /// The error of the system call.
-        #[source]
-        source: io::Error,
+        cause: io::Error,
     },
     /// The settings demand glommio, and it is not available.
     #[error("executor is glommio, but {reason}; use auto or thread")]
@@ -50,15 +51,37 @@ pub enum StartError {
     },
 }
 
+/// An error and its sources, `outer: inner`.
+struct WithSources<'a, E>(&'a E);
+
+impl<E: StdError> fmt::Display for WithSources<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_error_chain(self.0, f, |_| {})
+    }
+}
+
+/// `Debug` is the text, for a `main` that returns the error.
+macro_rules! debug_is_the_text {
+    ($($error:ty),*) => {$(
+        impl fmt::Debug for $error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )*};
+}
+
+debug_is_the_text!(StartError, ChangeError, FlushError, ShutdownError);
+
 impl From<NotMade> for StartError {
     fn from(NotMade { kind, name, source }: NotMade) -> Self {
-        Self::Plugin { kind, name, source }
+        Self::Plugin { kind, name, cause: source }
     }
 }
 
 /// The reason why a flush failed.
 #[doc(alias = "PipelineError")]
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FlushError {
     /// Time was up before everything was delivered.
@@ -97,7 +120,7 @@ pub enum FlushError {
 
 /// The reason why a shutdown was incomplete. The container is shut down all the same.
 #[doc(alias = "PipelineError")]
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ShutdownError {
     /// Time was up: what was not delivered is counted as lost.
@@ -114,7 +137,7 @@ pub enum ShutdownError {
 }
 
 /// The reason why a running container could not be changed. It runs on as before.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[non_exhaustive]
 pub enum ChangeError {
     /// The name is invalid.
@@ -144,24 +167,22 @@ pub enum ChangeError {
         name: String,
     },
     /// A plugin could not be made.
-    #[error("cannot start {kind} {name:?}")]
+    #[error("cannot start {kind} {name:?}: {}", WithSources(cause))]
     Plugin {
         /// The kind of plugin.
         kind: PluginKind,
         /// Its name.
         name: String,
         /// Why.
-        #[source]
-        source: PluginError,
+        cause: PluginError,
     },
     /// A sink could not be opened.
-    #[error("cannot start sink {name:?}")]
+    #[error("cannot start sink {name:?}: {}", WithSources(cause))]
     Sink {
         /// Its name.
         name: String,
         /// Why.
-        #[source]
-        source: SinkError,
+        cause: SinkError,
     },
     /// The drain did not make the change in time, and may still make it; or a removed sink did not deliver its events in
     /// time.
@@ -177,7 +198,7 @@ pub enum ChangeError {
 
 impl From<NotMade> for ChangeError {
     fn from(NotMade { kind, name, source }: NotMade) -> Self {
-        Self::Plugin { kind, name, source }
+        Self::Plugin { kind, name, cause: source }
     }
 }
 

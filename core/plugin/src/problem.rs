@@ -123,7 +123,7 @@ impl fmt::Display for OnOneLine<'_> {
 
 /// Everything that is wrong with the settings; its text has a line for each problem. Its source is that of the first problem that has one.
 #[doc(alias = "ConfigurationError")]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SettingsError {
     /// The problems, in the order of the settings.
     pub problems: Vec<Problem>,
@@ -132,6 +132,13 @@ pub struct SettingsError {
 impl Error for SettingsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.problems.iter().find_map(Error::source)
+    }
+}
+
+/// The text, for a `main` that returns the error.
+impl fmt::Debug for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -202,12 +202,16 @@ impl<'t> DirectivePart<'t> {
         if let Some(level) = suggested_level(word) {
             return Err(DirectiveErrorKind::NearlyALevel { level });
         }
-        if word.parse::<f64>().is_ok() || word.eq_ignore_ascii_case("true") {
+        let is_boolean = BOOLEANS.iter().any(|boolean| word.eq_ignore_ascii_case(boolean));
+        if word.parse::<f64>().is_ok() || is_boolean {
             return Err(DirectiveErrorKind::NoLevel);
         }
         Ok(Self::Target(target(word)?, WHOLE))
     }
 }
+
+/// The words of a boolean, in YAML too, that are no name of a level: nobody means a target by them.
+const BOOLEANS: [&str; 4] = ["true", "yes", "on", "no"];
 
 /// The names that stand for a module only in the code of a crate.
 const RELATIVE: [&str; 3] = ["crate", "self", "super"];
@@ -356,7 +360,7 @@ mod tests {
             let error = text.parse::<Directives>().unwrap_err();
             assert_eq!(error.suggestion.as_deref(), Some(right), "{text}: {error}");
         }
-        for text in ["3", "app=3", "crate=debug", "self::net", "a b", "app=loud", "true", "a=b=c"] {
+        for text in ["3", "app=3", "crate=debug", "self::net", "a b", "app=loud", "true", "on", "Yes", "a=b=c"] {
             let error = text.parse::<Directives>().unwrap_err();
             assert_eq!(error.suggestion, None, "{text}");
         }

@@ -67,10 +67,23 @@ fn unreadable(reason: &str, place: Option<(usize, usize)>) -> Unreadable {
 }
 
 fn parse_toml(text: &str) -> Result<Parsed, Unreadable> {
-    let read: Read<Toml> = toml::from_str(text)
-        .map_err(|error| unreadable(error.message(), error.span().map(|span| line_and_column(text, span.start))))?;
+    let read: Read<Toml> = toml::from_str(text).map_err(|error| {
+        let start = error.span().map(|span| span.start);
+        let reason = match start.filter(|start| is_bare_text(text, *start)) {
+            Some(_) => format!("{}; text stands between quotes", error.message()),
+            None => error.message().to_owned(),
+        };
+        unreadable(&reason, start.map(|start| line_and_column(text, start)))
+    })?;
     let (table, places) = read.value.into_parts();
     Ok(Parsed { table, places })
+}
+
+/// Whether a value without quotes begins there, as in `level = info`.
+fn is_bare_text(text: &str, start: usize) -> bool {
+    let Some((before, value)) = text.split_at_checked(start) else { return false };
+    before.trim_end_matches([' ', '\t']).ends_with('=')
+        && value.starts_with(|c: char| c.is_alphabetic() || "/.$~%".contains(c))
 }
 
 fn parse_json(text: &str) -> Result<Parsed, Unreadable> {
@@ -146,6 +159,18 @@ mod tests {
     fn an_empty_file_is_an_empty_table_in_toml_and_yaml() {
         for format in [FileFormat::Toml, FileFormat::Yaml] {
             assert_eq!(table(format, ""), Ok(json!({})), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn text_without_quotes_in_toml_is_an_error_that_names_them() {
+        for value in ["info", "debug", "production", "/var/log/app.log", "./app.log", "nothing"] {
+            let error = table(FileFormat::Toml, &format!("level = {value}\n")).unwrap_err();
+            assert!(error.contains("text stands between quotes"), "{value}: {error}");
+        }
+        for text in ["level = 1.2.3\n", "level = \n", "level info\n", "level = \"info\n"] {
+            let error = table(FileFormat::Toml, text).unwrap_err();
+            assert!(!error.contains("quotes"), "{text}: {error}");
         }
     }
 

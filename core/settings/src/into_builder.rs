@@ -10,6 +10,7 @@ use fapilog_engine::{
     container_options,
 };
 use fapilog_plugin::{
+    event::Batch,
     factory::Factory,
     formatter::Formatter,
     kind::PluginKind,
@@ -123,6 +124,22 @@ struct Build<'a> {
 
 type SharedFormatter = Arc<Factory<dyn Formatter>>;
 
+/// Stands for a formatter that could not be made. No container uses it: settings with a problem give none.
+struct NoFormatter;
+
+impl Formatter for NoFormatter {
+    fn name(&self) -> &'static str {
+        "none"
+    }
+
+    fn format(&mut self, _batch: &Batch<'_>, _out: &mut Vec<u8>) {}
+}
+
+fn no_formatters() -> Formatters {
+    let none: SharedFormatter = Arc::new(Factory::formatter(|_shard| NoFormatter));
+    Formatters { on_terminal: Arc::clone(&none), elsewhere: none }
+}
+
 impl<'a> Build<'a> {
     /// The builder, and all problems.
     fn of(
@@ -211,10 +228,11 @@ impl<'a> Build<'a> {
             Some(formatter) => (format!("{path}.formatter"), formatter.as_str()),
             None => ("formatter".to_owned(), self.settings.formatter.as_str()),
         };
-        let formatters = self.formatters(&formatter_path, formatter);
+        // Without a formatter, the sink checks its own settings all the same: an error has all problems.
+        let formatters = self.formatters(&formatter_path, formatter).unwrap_or_else(no_formatters);
         self.check_own_name(&path, sink);
-        match (entry, formatters) {
-            (Some(Entry::Sink(constructor)), Some(formatters)) => self.make(&constructor, &sink.name, Some(formatters)),
+        match entry {
+            Some(Entry::Sink(constructor)) => self.make(&constructor, &sink.name, Some(formatters)),
             _ => None,
         }
     }
@@ -232,9 +250,9 @@ impl<'a> Build<'a> {
     /// A formatter for a terminal and another for elsewhere: colours, and the meaning of `auto`, depend on it.
     fn formatters(&mut self, path: &str, name: &str) -> Option<Formatters> {
         let [on_terminal, elsewhere] = formatters_of(name);
-        let elsewhere = self.formatter(path, elsewhere, false)?;
-        let on_terminal = self.formatter(path, on_terminal, true)?;
-        Some(Formatters { on_terminal, elsewhere })
+        let (elsewhere, on_terminal) =
+            (self.formatter(path, elsewhere, false), self.formatter(path, on_terminal, true));
+        Some(Formatters { on_terminal: on_terminal?, elsewhere: elsewhere? })
     }
 
     fn formatter(&mut self, path: &str, name: &str, is_terminal: bool) -> Option<SharedFormatter> {

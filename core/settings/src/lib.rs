@@ -65,6 +65,9 @@ const PROBLEMS_MAX: usize = 200;
 
 /// The text of a problem with a name that is no setting.
 const NO_SUCH_SETTING: &str = "there is no such setting";
+
+/// How the reader's error begins at a value that a whole number has to be.
+const A_WHOLE_NUMBER: &str = "it must be a whole number";
 /// The value of a problem with a table that nothing reads.
 const GIVEN: &str = "given";
 
@@ -231,7 +234,11 @@ impl Settings {
         }
         let Some(info) = reference.iter().find(|info| info.name == problem.path) else { return };
         let names_unit = problem.allowed.contains(" unit");
-        if problem.allowed.starts_with("it must be ") && !names_unit {
+        let is_no_whole_number =
+            problem.allowed.starts_with(A_WHOLE_NUMBER) && problem.value.trim_matches('"').parse::<i128>().is_err();
+        if is_no_whole_number {
+            problem.allowed = format!("{A_WHOLE_NUMBER}; allowed are {}", info.allowed);
+        } else if problem.allowed.starts_with("it must be ") && !names_unit {
             problem.allowed = format!("allowed are {}", info.allowed);
         } else if names_unit {
             let _ = write!(problem.allowed, "; allowed are {}", info.allowed);

@@ -1,6 +1,6 @@
 //! New settings for a container that runs.
 
-use std::{path::Path, sync::Mutex};
+use std::{fmt, path::Path, sync::Mutex};
 
 use fapilog_engine::{
     container::{Container, ContainerBuilder},
@@ -39,7 +39,7 @@ fn changed_tables_of_sinks(new: &Settings, old: &Settings) -> Vec<String> {
 }
 
 /// Why a container keeps the settings that it has.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[non_exhaustive]
 pub enum ReloadError {
     /// The new settings make no sense.
@@ -60,6 +60,13 @@ pub enum ReloadError {
     /// The program runs the drain, on whose thread plugins are made.
     #[error("the program drains this container itself: its plugins are changed by ManualDrain::reload")]
     ManualDrain,
+}
+
+/// The text, for a `main` that returns the error.
+impl fmt::Debug for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl ReloadError {

@@ -56,7 +56,7 @@ fn through_a_file(engine: FileEngine, direct: bool) {
                 let logged = run(container);
                 format.check(&std::fs::read(&path).unwrap(), &logged);
             }
-            Err(StartError::Sink { source, .. }) if engine == FileEngine::IoUring => {
+            Err(StartError::Sink { cause: source, .. }) if engine == FileEngine::IoUring => {
                 return eprintln!("NOT TESTED, for want of io_uring: {source}");
             }
             Err(error) => panic!("{error}"),

@@ -34,7 +34,7 @@ fn end(container: &Container, drain: &mut ManualDrain) {
 
 fn is_locked(path: &Path, way: Way) -> bool {
     let second = manual_builder().sink("second", sink(path, way)).start_manual();
-    matches!(second, Err(StartError::Sink { source: SinkError::Locked { .. }, .. }))
+    matches!(second, Err(StartError::Sink { cause: SinkError::Locked { .. }, .. }))
 }
 
 #[test]

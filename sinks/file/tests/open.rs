@@ -37,7 +37,7 @@ fn assert_refused(path: &Path, why: &str) {
 }
 
 fn is_locked(path: &Path) -> bool {
-    matches!(start(path), Err(StartError::Sink { source: SinkError::Locked { path: locked }, .. }) if locked == path)
+    matches!(start(path), Err(StartError::Sink { cause: SinkError::Locked { path: locked }, .. }) if locked == path)
 }
 
 #[test]

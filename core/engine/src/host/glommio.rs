@@ -74,7 +74,7 @@ pub(super) fn start(
             run_on_this_thread(left);
         }
     };
-    thread::Builder::new().name(name).spawn(work).map_err(|source| StartError::Thread { source })
+    thread::Builder::new().name(name).spawn(work).map_err(|cause| StartError::Thread { cause })
 }
 
 /// An executor for this thread; `None` where the system refuses what it needs.

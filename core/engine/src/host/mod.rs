@@ -152,6 +152,6 @@ pub(crate) fn start(executor: Executor, plan: ShardPlan, cpu: Option<usize>) -> 
         Err(()) if executor == Executor::Glommio => {
             Err(StartError::Glommio { reason: GlommioUnavailable::DidNotStart })
         }
-        Err(()) => Err(StartError::Thread { source: io::Error::other("it panicked while its plugins were made") }),
+        Err(()) => Err(StartError::Thread { cause: io::Error::other("it panicked while its plugins were made") }),
     }
 }

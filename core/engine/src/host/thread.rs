@@ -31,7 +31,7 @@ pub(super) fn start(
                 run_on_this_thread(shard);
             }
         })
-        .map_err(|source| StartError::Thread { source })
+        .map_err(|cause| StartError::Thread { cause })
 }
 
 /// Pins this thread, which has what the process was loaded with before, and not what the starting thread has. A shard that is not pinned is slower, and as correct.

@@ -177,7 +177,11 @@ mod tests {
         let answer = ChangeAnswer::default();
         for _ in 0..2 {
             let source = PluginError::failed(Clings);
-            answer.give(Err(ChangeError::Plugin { kind: PluginKind::Enricher, name: "clings".to_owned(), source }));
+            answer.give(Err(ChangeError::Plugin {
+                kind: PluginKind::Enricher,
+                name: "clings".to_owned(),
+                cause: source,
+            }));
         }
     }
 }

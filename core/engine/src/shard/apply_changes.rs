@@ -85,7 +85,7 @@ impl Shard {
     fn add_sink(&mut self, plan: &SinkPlan) -> Result<(), ChangeError> {
         let made =
             SinkWorker::new(plan, self.info, self.settings.flush_interval, &self.sinks.diagnostics, self.sinks.policy);
-        let (worker, view) = made.map_err(|source| ChangeError::Sink { name: plan.name.clone(), source })?;
+        let (worker, view) = made.map_err(|cause| ChangeError::Sink { name: plan.name.clone(), cause })?;
         worker.passed_by(self.port.counters.passed.get());
         lock(&self.port.sinks).push(view);
         self.sinks.workers.push(worker);

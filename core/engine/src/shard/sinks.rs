@@ -40,7 +40,7 @@ impl ShardSinks {
         let mut views = Vec::with_capacity(plans.len());
         for plan in plans {
             let made = SinkWorker::new(plan, shard, settings.flush_interval, diagnostics, policy);
-            let (worker, view) = made.map_err(|source| StartError::Sink { sink: plan.name.clone(), source })?;
+            let (worker, view) = made.map_err(|cause| StartError::Sink { sink: plan.name.clone(), cause })?;
             workers.push(worker);
             views.push(view);
         }

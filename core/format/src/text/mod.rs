@@ -10,7 +10,7 @@
 //! | integers, also of 128 bits | all digits |
 //! | floats | the shortest decimal that reads back the same; `NaN`, `Infinity`, `-Infinity` |
 //! | `bool`, `None` | `true`, `false`, `null` |
-//! | `Duration` | seconds with an `s`, up to nanoseconds: `0.25s`. In the pretty format, as people write it: `17µs`, `250ms`, `1m30s` |
+//! | `Duration` | seconds with an `s`, up to nanoseconds: `0.25s`. In the pretty format, and in messages, as people write it: `17µs`, `250ms`, `1m30s` |
 //! | `SystemTime` | RFC 3339 in UTC; before 1970 or after 2554 the number of seconds since 1970 |
 //! | address, UUID | as ever; a socket address of version 6 is quoted |
 //! | bytes | text, if they are UTF-8; if not: below |
@@ -37,7 +37,6 @@
 //! fields have one key.
 
 mod block;
-mod duration;
 mod escape;
 mod key;
 mod layout;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use fapilog_record::{
     text::{
+        duration::put_duration_for_people,
         hex::hex,
         number::{put_f32, put_f64, put_i64, put_u64},
         scalar::{put_duration, put_ip, put_socket, put_time, put_uuid},
@@ -13,7 +14,6 @@ use fapilog_record::{
 
 use crate::text::{
     Dialect,
-    duration::put_duration_for_people,
     escape::{is_atom, is_prose, put_escaped, put_quoted},
 };
 

@@ -57,6 +57,7 @@ impl LiteralPart {
         let in_group = |prefix, group| path.strip_prefix(prefix).map(|name| Self::Field(group, name));
         in_group("tags.", FieldGroup::Tags)
             .or_else(|| in_group("metrics.", FieldGroup::Metrics))
+            .or_else(|| in_group("context.", FieldGroup::Context))
             .unwrap_or(Self::Field(FieldGroup::Context, path))
     }
 }
@@ -79,9 +80,10 @@ mod tests {
     fn placeholders_name_fields_of_any_group() {
         use LiteralPart::{Field, Text};
         assert_eq!(
-            parts("{a} of {tags.b}: {metrics.c:?}!"),
+            parts("{a}{context.d} of {tags.b}: {metrics.c:?}!"),
             [
                 Field(FieldGroup::Context, "a"),
+                Field(FieldGroup::Context, "d"),
                 Text(" of "),
                 Field(FieldGroup::Tags, "b"),
                 Text(": "),

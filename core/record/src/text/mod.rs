@@ -3,6 +3,7 @@
 pub mod bounded;
 pub mod control;
 pub mod digits;
+pub mod duration;
 pub mod fixed;
 pub mod hex;
 pub mod number;

@@ -1,12 +1,12 @@
 //! Values as plain text, for messages.
 
 use crate::{
-    text::{hex::hex, number, scalar},
+    text::{duration::put_duration_for_people, hex::hex, number, scalar},
     value::ValueRef,
 };
 
-/// Appends a value as a person would write it: text as it is, numbers in decimal, durations in seconds with an `s`, times
-/// by RFC 3339, sequences as `[a, b]`, maps as `{key: value}`, nothing as `null`. Bytes that are not UTF-8 come out as `\xNN`, so what is
+/// Appends a value as a person would write it: text as it is, numbers in decimal, durations as `17µs` and `1m30s`,
+/// times by RFC 3339, sequences as `[a, b]`, maps as `{key: value}`, nothing as `null`. Bytes that are not UTF-8 come out as `\xNN`, so what is
 /// appended is UTF-8. Formatters escape messages; this does not.
 pub fn put_plain(out: &mut Vec<u8>, value: ValueRef<'_>) {
     match value {
@@ -19,10 +19,7 @@ pub fn put_plain(out: &mut Vec<u8>, value: ValueRef<'_>) {
         ValueRef::U128(n) => out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes()),
         ValueRef::F32(x) => number::put_f32(out, x, ""),
         ValueRef::F64(x) => number::put_f64(out, x, ""),
-        ValueRef::Duration(span) => {
-            scalar::put_duration(out, span);
-            out.push(b's');
-        }
+        ValueRef::Duration(span) => put_duration_for_people(out, span),
         ValueRef::Time { seconds, nanos } => scalar::put_time(out, seconds, nanos),
         ValueRef::Ip(ip) => scalar::put_ip(out, ip),
         ValueRef::Socket(socket) => scalar::put_socket(out, socket),
@@ -71,7 +68,7 @@ mod tests {
             (ValueRef::I64(-5), "-5"),
             (ValueRef::F64(101.25), "101.25"),
             (ValueRef::F64(f64::NAN), "NaN"),
-            (ValueRef::Duration(std::time::Duration::from_millis(250)), "0.25s"),
+            (ValueRef::Duration(std::time::Duration::from_millis(250)), "250ms"),
             (ValueRef::None, "null"),
             (ValueRef::Bytes(b"a\xffb"), "a\\xffb"),
             (ValueRef::U128(u128::MAX), "340282366920938463463374607431768211455"),

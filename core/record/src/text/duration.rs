@@ -12,7 +12,7 @@ const SHORT_UNITS: [(u64, &str); 4] = [(NANOS_PER_SECOND, "s"), (1_000_000, "ms"
 
 /// Appends a duration in the units that fit it, without rounding: `17µs`, `1.5ms`, `250ms`, `12.75s`, `1m30s`, `2d3h`. It is an
 /// atom: there is no space in it.
-pub(super) fn put_duration_for_people(out: &mut Vec<u8>, span: Duration) {
+pub fn put_duration_for_people(out: &mut Vec<u8>, span: Duration) {
     let mut seconds = span.as_secs();
     let has_long = seconds >= 60;
     for (unit_seconds, unit) in LONG_UNITS {
