@@ -31,6 +31,7 @@ fn the_child() {
         "setup" => starts_without(libc::SYS_io_uring_setup),
         "no topology" => starts_without_the_topology(),
         "later" => goes_on_without_io_uring(),
+        "closed" => logs_after_all_descriptors_were_closed(),
         role => panic!("{role}"),
     }
     std::process::exit(DONE);
@@ -131,6 +132,37 @@ fn goes_on_without_io_uring() {
     until("all is delivered", || events.lines().len() == 101);
     container.flush(TIMEOUT).unwrap();
     law::shut_down(&container);
+}
+
+fn logs_after_all_descriptors_were_closed() {
+    let (sink, events) = memory();
+    let container = Container::builder().sink("memory", sink).start().unwrap();
+    if container.executor() != Some(Executor::Glommio) {
+        std::process::exit(NOT_TESTED);
+    }
+    log_one(&container);
+    // Long enough for the drain to be parked: the next call wakes it.
+    std::thread::sleep(Duration::from_millis(300));
+    for descriptor in 3..1024 {
+        // SAFETY: takes a number and touches no memory of ours; nothing of this test uses a descriptor from now on.
+        unsafe { libc::close(descriptor) };
+    }
+    let log = container.logger("refused");
+    for number in 0..100 {
+        info!(log, "still logged", number);
+    }
+    until("all is delivered", || events.lines().len() == 101);
+    let diagnostics = container.diagnostics();
+    assert!(diagnostics.iter().any(|known| known.about == "executor"), "{diagnostics:?}");
+    // Its descriptors are not its own any more.
+    std::mem::forget(container);
+}
+
+#[test]
+fn a_log_call_does_not_panic_where_the_descriptors_of_glommio_are_gone() {
+    if run("closed").is_none() {
+        eprintln!("NOT TESTED: glommio is not available");
+    }
 }
 
 #[test]

@@ -17,9 +17,9 @@ use fapilog::{
     container::Overflow,
     event::Batch,
     info,
+    plugin::{spawn_thread, work_for_a_sink},
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
-use fapilog_plugin::threads::{spawn_thread, work_for_a_sink};
 use law::{TIMEOUT, thread_builder, until};
 
 /// A sink whose client library works on a thread, and logs there before each payload is done.

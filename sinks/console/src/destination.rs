@@ -2,14 +2,15 @@
 
 use std::{
     fs::{File, Metadata, OpenOptions},
-    io::{self, IoSlice, IsTerminal, Write},
+    io::{self, IoSlice, IsTerminal, Seek, Write},
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-        unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
+        unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
     },
 };
 
 use rustix::{
+    fs::{OFlags, fcntl_getfl},
     io::{ReadWriteFlags, pwritev2},
     net::{SendFlags, send},
 };
@@ -146,6 +147,22 @@ impl ConsoleDestination {
         !self.is_file() && error.raw_os_error().is_some_and(|code| closing_errors.contains(&code))
     }
 
+    /// Whether the next byte would continue a line of somebody else: of an earlier run that was killed, for example. Only a
+    /// regular file shows that, and only to a program that may read it.
+    pub(super) fn is_mid_line(&self) -> bool {
+        self.is_file() && self.continues_a_line().unwrap_or(false)
+    }
+
+    fn continues_a_line(&self) -> io::Result<bool> {
+        let is_appending = fcntl_getfl(&self.file)?.contains(OFlags::APPEND);
+        let place = if is_appending { self.file.metadata()?.len() } else { (&self.file).stream_position()? };
+        let Some(last) = place.checked_sub(1) else { return Ok(false) };
+        // The descriptor itself may be one to write only.
+        let readable = File::open(proc_path(&self.file))?;
+        let mut byte = [0];
+        Ok(FileId::of(&readable.metadata()?) == self.id && readable.read_at(&mut byte, last)? == 1 && byte != *b"\n")
+    }
+
     fn is_file(&self) -> bool {
         self.kind == "file"
     }
@@ -174,13 +191,18 @@ fn reopen(terminal: &File, id: FileId) -> io::Result<File> {
         // The name of a master opens another terminal.
         return Err(io::Error::other("it is the master of a pseudo-terminal"));
     }
-    let path = format!("/proc/self/fd/{}", terminal.as_raw_fd());
     // `O_NOCTTY`: the terminal must not become the program's controlling terminal.
-    let own = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let own = OpenOptions::new().write(true).custom_flags(flags).open(proc_path(terminal))?;
     if FileId::of(&own.metadata()?) != id {
         return Err(io::Error::other("its name in /proc is another file's"));
     }
     Ok(own)
+}
+
+/// A path by which the descriptor's file can be opened again.
+fn proc_path(file: &File) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
 fn is_master(terminal: &File) -> bool {

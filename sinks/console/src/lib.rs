@@ -18,7 +18,8 @@
 //!    one terminal) write alternately, some whole lines at a time: see `LineLock`. Output of the
 //!    program itself does not take this lock.
 //! 6. **Delivered** is a payload whose last byte is written. A payload that fails after a part of it was written counts as
-//!    lost, whole. The next bytes of any sink that already exists then begin on a new line.
+//!    lost, whole. The next bytes of any sink that already exists then begin on a new line. So do the first bytes of a sink
+//!    whose regular file ends in the middle of a line.
 //! 7. **Closed destinations.** A destination whose other end is closed (`EPIPE`, a terminal that has hung up) does not come
 //!    back. A diagnostic reports it once; no more bytes are written, and later payloads fail at once. After other errors (a
 //!    full disk behind a redirection) the payload is lost, and the next payload is attempted.

@@ -74,6 +74,7 @@ impl ConsoleWriterSink {
             name: name.to_owned(),
             reporter: context.reporter(),
             record_end: if is_journal { journal::record_end(&*formatter) } else { formatter.record_end() },
+            may_be_mid_line: formatter.writes_lines(),
             closed_by: None,
         };
         let thread = spawn_thread(format!("fapilog-{name}"), || writer.run()).map_err(failed("start a thread for"))?;

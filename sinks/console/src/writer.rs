@@ -26,6 +26,8 @@ pub(super) struct ConsoleWriter {
     pub(super) name: String,
     pub(super) reporter: Reporter,
     pub(super) record_end: RecordEnd,
+    /// Rule 6: whether the first record may continue a line of somebody else. Looked at once.
+    pub(super) may_be_mid_line: bool,
     /// Rule 7: the code of the error that closed the destination.
     pub(super) closed_by: Option<i32>,
 }
@@ -77,6 +79,9 @@ impl ConsoleWriter {
             }
             let lines_bytes = lines_bytes(job.unwritten(), self.destination.write_bytes_max());
             let mut held = line_lock.acquire(|| self.queue.write_deadline()).ok_or(WriteFailure::Deadline)?; // 5
+            if std::mem::take(&mut self.may_be_mid_line) {
+                held.is_mid_line |= self.destination.is_mid_line(); // 6
+            }
             self.write_lines(job, lines_bytes, &mut held)?;
         }
         Ok(())

@@ -50,6 +50,30 @@ fn bytes_arrive_whole_and_in_order() {
     assert_eq!((accounts.sinks[0].bytes, accounts.sinks[0].writer.as_str()), (3_000_001, "whole, pipe"));
 }
 
+/// What a file holds behind `before` once a line is logged to this descriptor of it.
+fn logged_to_file(before: &str, open: &mut OpenOptions) -> String {
+    let directory = directory();
+    let path = directory.path().join("redirected");
+    fs::write(&path, before).unwrap();
+    let file = open.open(&path).unwrap();
+    let container = builder().sink("console", sink(&file, "file")).start().unwrap();
+    log_line(&container.logger("test"), "line");
+    shut_down(&container);
+    fs::read_to_string(&path).unwrap()
+}
+
+#[test]
+fn a_line_that_the_file_ends_in_without_an_end_is_ended_first() {
+    assert_eq!(logged_to_file("torn", OpenOptions::new().append(true)), "torn\nline\n");
+    assert_eq!(logged_to_file("whole\n", OpenOptions::new().append(true)), "whole\nline\n");
+    assert_eq!(logged_to_file("", OpenOptions::new().append(true)), "line\n");
+}
+
+#[test]
+fn the_place_of_the_descriptor_decides_whether_a_line_is_continued() {
+    assert_eq!(logged_to_file("overwritten", OpenOptions::new().write(true)), "line\nritten");
+}
+
 #[test]
 fn a_glommio_executor_is_woken_when_a_payload_is_written() {
     let (reader, writer) = io::pipe().unwrap();

@@ -132,7 +132,8 @@ impl Container {
         self.frontend.is_closed()
     }
 
-    /// Which executor runs the drain; `None` if the program does.
+    /// The executor that the drain was started on; `None` if the program runs it. A diagnostic about `executor` reports a drain that
+    /// had to leave it.
     #[must_use]
     pub fn executor(&self) -> Option<Executor> {
         self.executor

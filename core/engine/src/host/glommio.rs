@@ -7,13 +7,14 @@
 //! Glommio panics where the system refuses what it asks for, at the start (the topology of the machine in `/sys`) and later
 //! (io_uring, in a sandbox that was entered meanwhile). So the executor is made and run on a thread of ours, never on the
 //! caller's, and is not asked to pin anything. When it panics between two batches, the shard goes on without it, on the same
-//! thread.
+//! thread. Its waker, too, panics where its eventfd is gone, and log calls wake the drain: [`CatchingWaker`] is between them.
 
 use std::{
     cell::RefCell,
     future::{Future, poll_fn},
     pin::Pin,
-    task::{Context, Poll, Waker},
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -70,6 +71,7 @@ pub(super) fn start(
         if ended.is_err()
             && let Some(left) = shard.0.take()
         {
+            diagnostics.add("executor", "thread instead of glommio from now on: glommio panicked".to_owned());
             diagnostics.emergency("glommio panicked: the drain goes on without it, on a plain thread");
             run_on_this_thread(left);
         }
@@ -98,7 +100,7 @@ impl SharedShard {
 }
 
 async fn run(shard: &SharedShard) {
-    let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
+    let waker = poll_fn(|context| Poll::Ready(CatchingWaker::around(context.waker().clone()))).await;
     if let Some(shard) = &*shard.0.borrow() {
         shard.port.doorbell.register(&waker);
     }
@@ -110,6 +112,32 @@ async fn run(shard: &SharedShard) {
             HostStep::Continue | HostStep::Spin => glommio::executor().yield_now().await,
             HostStep::Sleep { time, .. } => woken_or_after(time).await,
         }
+    }
+}
+
+/// Wakes a task of glommio, from any thread, without a panic.
+struct CatchingWaker(Option<Waker>);
+
+impl CatchingWaker {
+    fn around(waker: Waker) -> Waker {
+        Waker::from(Arc::new(Self(Some(waker))))
+    }
+}
+
+impl Wake for CatchingWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // An executor that cannot be woken panics itself at its next sleep, and the shard leaves it.
+        let _ = catch_panic(|| self.0.as_ref().map(Waker::wake_by_ref));
+    }
+}
+
+impl Drop for CatchingWaker {
+    fn drop(&mut self) {
+        drop_catching_panics(self.0.take());
     }
 }
 

@@ -98,15 +98,40 @@ pub(crate) fn can_pin(cpu: usize) -> bool {
     attempt.is_ok_and(|thread| thread.join().unwrap_or(false))
 }
 
-/// The CPUs for the shards: those asked for, or the last ones allowed, since programs and interrupts favour the first.
-/// `None` where there are not enough to give each shard its own and leave one over.
+/// The CPUs for the shards: those asked for, or the last ones allowed, since programs and interrupts favour the first. Those
+/// that the starting thread is pinned to are taken last: it may use them up. `None` where there are not enough to give each
+/// shard its own and leave one over.
 pub(crate) fn choose_cpus(wanted: Option<&[usize]>, shards: usize) -> Option<Vec<usize>> {
     if let Some(wanted) = wanted {
         return Some(wanted.to_vec());
     }
-    let allowed = allowed_cpus();
-    if allowed.len() <= shards {
-        return None;
+    last_cpus(allowed_cpus(), &inherited::cpus_now().unwrap_or_default(), shards)
+}
+
+/// The last CPUs of those allowed, and of those that are not `avoided` if there are enough.
+fn last_cpus(mut allowed: Vec<usize>, avoided: &[usize], shards: usize) -> Option<Vec<usize>> {
+    // Stable: within both parts, the order stays.
+    allowed.sort_by_key(|cpu| !avoided.contains(cpu));
+    let first = allowed.len().checked_sub(shards).filter(|first| *first > 0)?;
+    Some(allowed.split_off(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_have_the_last_cpus() {
+        assert_eq!(last_cpus(vec![0, 1, 2, 3], &[0, 1, 2, 3], 2), Some(vec![2, 3]));
+        assert_eq!(last_cpus(vec![0, 1, 2, 3], &[], 1), Some(vec![3]));
+        assert_eq!(last_cpus(vec![0, 1], &[], 2), None);
+        assert_eq!(last_cpus(vec![], &[], 1), None);
     }
-    allowed.get(allowed.len() - shards..).map(<[usize]>::to_vec)
+
+    #[test]
+    fn shards_share_the_cpus_of_a_pinned_starter_only_where_there_are_no_others() {
+        assert_eq!(last_cpus(vec![0, 1, 2, 3], &[3], 1), Some(vec![2]));
+        assert_eq!(last_cpus(vec![0, 1, 2, 3], &[2, 3], 2), Some(vec![0, 1]));
+        assert_eq!(last_cpus(vec![0, 1, 2, 3], &[2, 3], 3), Some(vec![3, 0, 1]));
+    }
 }

@@ -36,11 +36,18 @@ extern "C" fn remember() {
 pub fn cpus_at_load() -> Option<Vec<usize>> {
     #[cfg(all(target_os = "linux", not(miri)))]
     {
-        let cpus = AT_LOAD.get()?.cpus?;
-        let cpu_count = usize::try_from(libc::CPU_SETSIZE).unwrap_or(0);
-        // SAFETY: the set is whole, and the number is below its size.
-        let has = |cpu: &usize| unsafe { libc::CPU_ISSET(*cpu, &cpus) };
-        Some((0..cpu_count).filter(has).collect())
+        Some(numbers_of(&AT_LOAD.get()?.cpus?))
+    }
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    None
+}
+
+/// The CPUs that this thread may use, in order; `None` where that is not known.
+#[must_use]
+pub fn cpus_now() -> Option<Vec<usize>> {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    {
+        cpus_of_this_thread().as_ref().map(numbers_of)
     }
     #[cfg(not(all(target_os = "linux", not(miri))))]
     None
@@ -87,6 +94,14 @@ pub fn pin_to(cpu: usize) -> bool {
 }
 
 #[cfg(all(target_os = "linux", not(miri)))]
+fn numbers_of(cpus: &libc::cpu_set_t) -> Vec<usize> {
+    let cpu_count = usize::try_from(libc::CPU_SETSIZE).unwrap_or(0);
+    // SAFETY: the set is whole, and the number is below its size.
+    let has = |cpu: &usize| unsafe { libc::CPU_ISSET(*cpu, cpus) };
+    (0..cpu_count).filter(has).collect()
+}
+
+#[cfg(all(target_os = "linux", not(miri)))]
 fn cpus_of_this_thread() -> Option<libc::cpu_set_t> {
     // SAFETY: all zeros are an empty set.
     let mut cpus = unsafe { std::mem::zeroed::<libc::cpu_set_t>() };
@@ -122,13 +137,7 @@ mod tests {
     #[test]
     fn a_thread_is_pinned_to_a_cpu_that_there_is_and_to_no_other() {
         let cpu = cpus_at_load().unwrap()[0];
-        let pinned = std::thread::spawn(move || {
-            let is_pinned = pin_to(cpu);
-            let cpus = cpus_of_this_thread().unwrap();
-            // SAFETY: the set is whole, and the numbers are below its size.
-            let has = |cpu: &usize| unsafe { libc::CPU_ISSET(*cpu, &cpus) };
-            (is_pinned, (0..1024).filter(has).collect::<Vec<_>>())
-        });
+        let pinned = std::thread::spawn(move || (pin_to(cpu), cpus_now().unwrap()));
         assert_eq!(pinned.join().unwrap(), (true, vec![cpu]));
         assert!(!pin_to(1024) && !pin_to(usize::MAX));
     }
