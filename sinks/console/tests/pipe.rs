@@ -50,7 +50,7 @@ fn bytes_arrive_whole_and_in_order() {
     assert_eq!((accounts.sinks[0].bytes, accounts.sinks[0].writer.as_str()), (3_000_001, "whole, pipe"));
 }
 
-/// What a file holds behind `before` once a line is logged to this descriptor of it.
+/// The content of a file with `before` in it, once a line is logged to this descriptor of it.
 fn logged_to_file(before: &str, open: &mut OpenOptions) -> String {
     let directory = directory();
     let path = directory.path().join("redirected");
