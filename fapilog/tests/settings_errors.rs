@@ -92,7 +92,7 @@ fn an_invalid_formatter_hides_no_error_of_its_sink_nor_of_the_other_formatter() 
     let text = "sinks = [\"file\"]\n[plugin_config]\nfile = { block_bytes = 100, jornal = true }\n\
         json = { callsite = true }\npretty = { tim = \"utc\" }\n";
     let file = written("log.toml", text);
-    let error = Settings::from_file(&file.path).unwrap_err().to_string();
+    let error = Settings::builder().file(&file.path).into_builder().unwrap_err().to_string();
     for part in ["5 invalid settings", "file.block_bytes", "file.jornal", "file.path", "json.callsite", "pretty.tim"] {
         assert!(error.contains(part), "{part} in {error}");
     }
