@@ -223,6 +223,7 @@ fn a_value_over_lines_keeps_its_lines() {
 fn a_raw_identifier_is_a_key_without_its_mark() {
     let r#type = "limit";
     assert_eq!(delivered(|log| info!(log, "m", r#type))["context"], json!({"type": "limit"}));
+    assert_eq!(delivered(|log| info!(log, "a {type}", r#type))["message"], "a limit");
     assert_eq!(delivered(|log| info!(log, "m", r#fn = 1, tags.r#match = 2))["tags"], json!({"match": 2}));
 }
 

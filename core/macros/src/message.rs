@@ -117,6 +117,11 @@ impl Placeholder {
                  for braces, or `%format_args!(\"...\", value)` for a message that is formatted by the caller"
             ));
         }
+        if let Some(key) = name.strip_prefix("r#") {
+            return wrong(format!(
+                "`{{{text}}}` in a message names no field, whose key has no `r#`: write `\"{{{key}}}\", r#{key}`"
+            ));
+        }
         if name.starts_with(|first: char| first.is_ascii_digit()) {
             return wrong(format!(
                 "`{{{name}}}` in a message is a number and no field: write `{{name}}` for the field or the variable `name`"

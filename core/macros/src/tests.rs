@@ -193,6 +193,7 @@ fn each_wrong_placeholder_has_advice_that_compiles() {
         ("\"{Self::LIMIT}\"", "an expression is a field, `\"{LIMIT}\", LIMIT = Self::LIMIT`"),
         ("\"{a + 1}\"", "`\"{value}\", value = a + 1`"),
         ("\"{type}\"", "add `type = value`"),
+        ("\"{r#type}\"", "write `\"{type}\", r#type`"),
         ("\"{]}\"", "write `{{` and `}}` for braces"),
         (r##"r#"{"json": 1}"#"##, "write `{{` and `}}` for braces"),
         ("\"{ id: 1 }\"", "write `{{` and `}}` for braces"),
