@@ -8,7 +8,7 @@ pub use fapilog_engine::producer::DynamicEvent;
 /// | struct with named fields | a map of its fields |
 /// | struct around one value | the value |
 /// | struct with several fields without names | a sequence |
-/// | struct without fields | nothing, as `None` |
+/// | struct without fields: `struct S;`, `struct S {}` | nothing, as `None` |
 /// | variant without fields | its name |
 /// | variant with fields | a map with one key, the variant's name: the value under it is what a struct with these fields has |
 ///
@@ -54,7 +54,7 @@ pub use fapilog_engine::producer::DynamicEvent;
 /// |---|---|
 /// | `rename = "key"` | the key of a field, the name of a variant |
 /// | `skip` | the field is not logged |
-/// | `display`, `debug`, `error` | the field is logged by its `Display`, its `Debug`, or as an error with its sources |
+/// | `display`, `debug`, `error` | the field is logged by its `Display`, its `Debug`, or as an error with its sources. With `display` and `error` it may be an `Option`: `None` is nothing |
 /// | `rendered` | the type of the field has such fields in turn |
 ///
 /// The last four run user code, which must run before a log call begins. So a type with such a field does not implement

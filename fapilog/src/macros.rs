@@ -149,11 +149,16 @@ macro_rules! __fapilog_write {
             logger.log($level, $site, $arguments);
         }
     }};
+    // The temporaries of a `match` live as long as the call: a logger may be borrowed from what a function returns.
     ($level:expr, $site:expr, [$logger:expr] $target:tt $arguments:tt) => {{
-        let logger: &$crate::Logger = &$logger;
-        if $crate::__fapilog_is_enabled!(logger, $level, $site, $target) {
-            logger.log($level, $site, $arguments);
-        }
+        match &$logger {
+            logger => {
+                let logger: &$crate::Logger = logger;
+                if $crate::__fapilog_is_enabled!(logger, $level, $site, $target) {
+                    logger.log($level, $site, $arguments);
+                }
+            }
+        };
     }};
 }
 

@@ -100,6 +100,30 @@ fn a_message_without_placeholders_may_hold_what_a_value_holds() {
 }
 
 #[test]
+fn only_a_literal_has_placeholders() {
+    const M: &str = "const {y}";
+    let y = 1;
+    let event = delivered(|log| info!(log, M, y));
+    assert_eq!((&event["message"], &event["context"]), (&json!("const {y}"), &json!({"y": 1})));
+}
+
+#[test]
+fn a_variable_may_stand_in_a_message_twice() {
+    let x = Some(1);
+    let event = delivered(|log| info!(log, "{x:?} and {x:?}"));
+    assert_eq!((&event["message"], &event["context"]), (&json!("Some(1) and Some(1)"), &json!({"x": "Some(1)"})));
+}
+
+#[test]
+fn a_severity_out_of_range_that_no_literal_has_is_clamped() {
+    const TOO_HIGH: u8 = 11;
+    let low = 0;
+    assert_eq!(delivered(|log| info!(log, "m", severity: TOO_HIGH))["severity"], 10);
+    assert_eq!(delivered(|log| info!(log, "m", severity: 5 + 7))["severity"], 10);
+    assert_eq!(delivered(|log| info!(log, "m", severity: low))["severity"], 1);
+}
+
+#[test]
 fn a_long_message_of_placeholders_is_cut_and_named() {
     let long = "x".repeat(30_000);
     let event = delivered(|log| info!(log, "{long}{long}{long}"));
@@ -124,6 +148,78 @@ fn a_target_may_be_given_and_decides_about_the_level() {
 }
 
 #[test]
+fn a_target_may_be_any_expression_that_is_text() {
+    struct Owner {
+        t: String,
+    }
+    fn same(text: &str) -> &str {
+        text
+    }
+    let (t, o, b) = (String::from("x"), Owner { t: String::from("x") }, true);
+    let shared: std::sync::Mutex<Owner> = std::sync::Mutex::new(Owner { t: String::from("x") });
+    let (container, mut drain, events) = started_manual(Container::builder());
+    let log = container.logger("calls");
+    let level = Level::Info;
+    macro_rules! at_every_kind_of_call {
+        ($($target:expr),* $(,)?) => {$(
+            info!(log, "m", target: $target);
+            event!(Level::Info, log, "m", target: $target, b);
+            event!(level, log, "m {b}", target: $target);
+            // There is no global container.
+            info!("m", target: $target);
+            event!(level, "m", target: $target, b);
+        )*};
+    }
+    at_every_kind_of_call!(&t, o.t, t.replace('y', "z"));
+    info!(log, "m", target: t);
+    info!(log, "m", target: &t);
+    info!(log, "m", target: &&t);
+    info!(log, "m", target: t.as_str());
+    info!(log, "m", target: &*t);
+    info!(log, "m", target: &o.t);
+    info!(log, "m", target: same(&t));
+    info!(log, "m", target: same(&String::from("x")));
+    info!(log, "m", target: format!("{}", 'x'));
+    info!(log, "m", target: if b { "x" } else { "y" });
+    info!(log, "m", target: o.t.strip_suffix("y").unwrap_or("x"));
+    info!(log, "m", target: shared.lock().unwrap().t, b = shared.is_poisoned());
+    info!("m", target: &t);
+    info!("m", target: t.replace('y', "z"), b);
+    event!(Level::Info, log, "m", target: same(&t.replace('y', "z")));
+    event!(level, log, "m", target: if b { "x" } else { "y" });
+    end(&container, &mut drain);
+    let targets: Vec<Json> = parsed(&events).iter().map(|event| event["target"].clone()).collect();
+    assert_eq!(targets, ["x"; 3 * 3 + 14]);
+}
+
+#[test]
+fn a_target_is_evaluated_once() {
+    let count = std::cell::Cell::new(0);
+    let next = || {
+        count.set(count.get() + 1);
+        format!("x{}", count.get())
+    };
+    assert_eq!(delivered(|log| info!(log, "m", target: next()))["target"], "x1");
+    info!("m", target: next());
+    assert_eq!(count.get(), 2);
+}
+
+#[test]
+fn a_logger_may_be_borrowed_from_what_a_function_returns() {
+    struct Server(Logger);
+    impl Server {
+        fn log(&self) -> &Logger {
+            &self.0
+        }
+    }
+    let event = delivered(|log| {
+        let server = std::sync::Mutex::new(Server(log.clone()));
+        info!(server.lock().unwrap().log(), "m", target: String::from("x"), a = 1)
+    });
+    assert_eq!((&event["target"], &event["context"]), (&json!("x"), &json!({"a": 1})));
+}
+
+#[test]
 fn a_message_by_its_text_needs_no_logger() {
     let name = String::from("orders");
     // There is no global container: nothing is evaluated.
@@ -140,6 +236,7 @@ fn a_value_over_lines_keeps_its_lines() {
 fn a_raw_identifier_is_a_key_without_its_mark() {
     let r#type = "limit";
     assert_eq!(delivered(|log| info!(log, "m", r#type))["context"], json!({"type": "limit"}));
+    assert_eq!(delivered(|log| info!(log, "a {type}", r#type))["message"], "a limit");
     assert_eq!(delivered(|log| info!(log, "m", r#fn = 1, tags.r#match = 2))["tags"], json!({"match": 2}));
 }
 
@@ -182,6 +279,15 @@ fn generic_arguments_and_comparisons_stand_in_values() {
         );
     });
     assert_eq!(event["context"], json!({"a": 3, "b": true, "c": 1, "d": true, "e": 4}));
+}
+
+#[test]
+fn an_operator_in_a_value_needs_no_parentheses() {
+    let (x, pair) = (2, (1, "a"));
+    let event =
+        delivered(|log| info!(log, "m", a = ?0..x, b = ?..=x, c = x + 1, d = -x, e = pair.1, f = !pair.1.is_empty()));
+    let expected = json!({"a": "0..2", "b": "..=2", "c": 3, "d": -2, "e": "a", "f": true});
+    assert_eq!(event["context"], expected);
 }
 
 #[test]

@@ -74,8 +74,19 @@ struct Nothing;
 struct Empty {}
 
 #[derive(Value)]
+struct EmptyTuple();
+
+#[derive(Value, PartialEq, Eq, PartialOrd, Ord)]
+enum Bare {
+    Unit,
+    Braces {},
+    Parentheses(),
+}
+
+#[derive(Value)]
 enum Kind<T> {
     Market,
+    Closed {},
     Limit(f64),
     Stop(i8, T),
     Iceberg {
@@ -107,7 +118,20 @@ fn a_struct_is_an_object_of_its_fields() {
             "head": 1, "tail": {"head": 2, "tail": null}
         })
     );
-    assert_eq!((back(Pair("a", 1, 2)), back(Nothing), back(Empty {})), (json!(["a", 2]), Json::Null, json!({})));
+    assert_eq!(back(Pair("a", 1, 2)), json!(["a", 2]));
+}
+
+#[test]
+fn a_struct_without_fields_is_nothing_however_it_is_written() {
+    assert_eq!((back(Nothing), back(Empty {}), back(EmptyTuple())), (Json::Null, Json::Null, Json::Null));
+    assert_eq!(back((1, Empty {})), json!([1, null]));
+}
+
+#[test]
+fn a_variant_without_fields_is_its_name_however_it_is_written() {
+    assert_eq!(back([Bare::Unit, Bare::Braces {}, Bare::Parentheses()]), json!(["Unit", "Braces", "Parentheses"]));
+    assert_eq!(back(BTreeMap::from([(Bare::Braces {}, 1)])), json!({"Braces": 1}));
+    assert_eq!(back((Kind::<u8>::Limit(1.5), Kind::<u8>::Closed {})), json!([{"Limit": 1.5}, "Closed"]));
 }
 
 #[test]
@@ -199,6 +223,22 @@ fn a_struct_with_rendered_fields_is_rendered_before_the_call() {
     assert_eq!(back(rendered(&[Some(report("a"))])), json!([expected("<a>")]));
     assert_eq!(back(rendered(&report("sour"))), expected("<panicked while it was formatted>"));
     assert_eq!(back((1, rendered(&Inner::Plain))), json!([1, "Plain"]));
+}
+
+#[derive(Value)]
+struct Optional<'a, T> {
+    #[fapilog(display)]
+    shown: Option<T>,
+    #[fapilog(display)]
+    borrowed: &'a std::option::Option<Shown>,
+}
+
+#[test]
+fn an_option_is_displayed_by_the_value_in_it() {
+    let given = Optional { shown: Some(Shown("a")), borrowed: &Some(Shown("b")) };
+    assert_eq!(back(rendered(&given)), json!({"shown": "<a>", "borrowed": "<b>"}));
+    let missing = Optional::<Shown> { shown: None, borrowed: &None };
+    assert_eq!(back(rendered(&missing)), json!({"shown": null, "borrowed": null}));
 }
 
 #[derive(Serialize)]

@@ -3,6 +3,8 @@
 use proc_macro2::Span;
 use syn::{Attribute, Error, LitStr, Path, Result, meta::ParseNestedMeta, spanned::Spanned};
 
+use crate::written::text_of;
+
 /// How the value of a field is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FieldForm {
@@ -100,7 +102,7 @@ fn set<T>(place: &mut Option<T>, value: T, meta: &ParseNestedMeta<'_>) -> Result
 
 fn unknown(meta: &ParseNestedMeta<'_>, allowed: &str) -> Error {
     let path = &meta.path;
-    let name = quote::quote!(#path).to_string();
+    let name = text_of(&quote::quote!(#path).into_iter().collect::<Vec<_>>());
     Error::new(path.span(), format!("unknown attribute `{name}`; {allowed}"))
 }
 

@@ -3,8 +3,8 @@
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{
-    Data, DeriveInput, Error, Field, Fields, GenericParam, Generics, Path, Result, Variant, ext::IdentExt, parse_quote,
-    spanned::Spanned,
+    Data, DeriveInput, Error, Field, Fields, GenericParam, Generics, Path, Result, Type, Variant, ext::IdentExt,
+    parse_quote, spanned::Spanned,
 };
 
 use crate::attributes::{FieldAttributes, FieldForm, check_unique, crate_path, variant_rename};
@@ -27,7 +27,7 @@ pub(crate) fn value(input: &DeriveInput) -> Result<TokenStream> {
                 Fields::Unnamed(fields) if fields.unnamed.len() == 1 && !parts.is_rendered() => {
                     derived.transparent(&parts)
                 }
-                Fields::Unit => derived.composite(&quote!(__out.none();)),
+                fields if fields.is_empty() => derived.composite(&quote!(__out.none();)),
                 _ => derived.composite(&parts.put(&private)),
             })
         }
@@ -36,7 +36,7 @@ pub(crate) fn value(input: &DeriveInput) -> Result<TokenStream> {
             check_unique(&variants.iter().map(|variant| (variant.name.clone(), variant.span)).collect::<Vec<_>>())?;
             let parts = variants.iter().map(|variant| &variant.parts).collect();
             let derived = Derived { input, private: &private, krate: &krate, parts };
-            Ok(if data.variants.iter().all(|variant| matches!(variant.fields, Fields::Unit)) {
+            Ok(if data.variants.iter().all(|variant| variant.fields.is_empty()) {
                 derived.names(&variants)
             } else {
                 let arms = variants.iter().map(|variant| variant.arm(&private));
@@ -53,6 +53,19 @@ pub(crate) fn value(input: &DeriveInput) -> Result<TokenStream> {
 /// The place of a field's type: an error about it points there.
 fn type_span(field: &Field) -> Span {
     Span::call_site().located_at(field.ty.span())
+}
+
+/// Whether the type is written as an `Option`, which has no `Display` of its own.
+fn is_option(ty: &Type) -> bool {
+    match ty {
+        Type::Path(path) => {
+            path.path.segments.last().is_some_and(|last| last.ident == "Option" && !last.arguments.is_none())
+        }
+        Type::Reference(reference) => is_option(&reference.elem),
+        Type::Paren(paren) => is_option(&paren.elem),
+        Type::Group(group) => is_option(&group.elem),
+        _ => false,
+    }
 }
 
 /// A field that is logged.
@@ -73,6 +86,12 @@ impl LoggedField {
             FieldForm::Value | FieldForm::Skipped => {
                 quote_spanned!(span=> #private::Value::put_self_typed(#place, __out);)
             }
+            FieldForm::Display if is_option(&self.field.ty) => quote_spanned! {span=>
+                match #place {
+                    ::core::option::Option::Some(__shown) => #private::put_display(__out, __shown),
+                    ::core::option::Option::None => __out.none(),
+                }
+            },
             FieldForm::Display => quote_spanned!(span=> #private::put_display(__out, #place);),
             FieldForm::Debug => quote_spanned!(span=> #private::put_debug(__out, #place);),
             FieldForm::Error => quote_spanned!(span=> #private::put_error(__out, #place);),
@@ -152,7 +171,8 @@ impl<'i> VariantParts<'i> {
         let (ident, name) = (&self.variant.ident, &self.name);
         let bindings = (0..self.variant.fields.len()).map(binding);
         let (pattern, inner) = match &self.variant.fields {
-            Fields::Unit => return quote!(Self::#ident => __out.text(#name),),
+            fields if fields.is_empty() => return quote!(Self::#ident {} => __out.text(#name),),
+            Fields::Unit => (quote!(), quote!()),
             Fields::Named(fields) => {
                 let names = fields.named.iter().map(|field| &field.ident);
                 (quote!({ #(#names: #bindings),* }), self.parts.put(private))
@@ -213,7 +233,7 @@ impl Derived<'_> {
         let private = self.private;
         let arms = variants.iter().map(|VariantParts { variant, name, .. }| {
             let ident = &variant.ident;
-            quote!(Self::#ident => #name,)
+            quote!(Self::#ident {} => #name,)
         });
         let name = quote!(match self { #(#arms)* });
         // There is no value of an enum without variants.

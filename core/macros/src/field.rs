@@ -1,12 +1,13 @@
 //! A piece of a call as a field.
 
-use proc_macro2::{Ident, Literal, Punct, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 
 use crate::{
     error::CallError,
     message::{PlaceholderStyle, text_of_literal},
-    segment::{Segment, is_punct, text_of},
+    segment::{Segment, is_operator_word, is_punct},
+    written::{key_for, text_of},
 };
 
 /// A field of a call, or one of its options.
@@ -57,6 +58,11 @@ impl Group {
         Self::OPTIONS.into_iter().find(|(option, _)| *option == word).map(|(_, group)| group)
     }
 
+    /// Where it may stand, if it is an option.
+    fn is_option_of(self, options_of: OptionsOf) -> bool {
+        (options_of == OptionsOf::Scope) == matches!(self, Self::CorrelationId | Self::Task)
+    }
+
     /// The word of an option; `None` for a group of fields.
     pub(crate) fn option(self) -> Option<&'static str> {
         Self::OPTIONS.into_iter().find(|(_, group)| *group == self).map(|(option, _)| option)
@@ -83,6 +89,35 @@ impl Group {
             Self::Metrics => "metrics.",
             _ => "",
         }
+    }
+}
+
+/// The macro whose options these are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OptionsOf {
+    Call,
+    /// `scope!` and `child!`.
+    Scope,
+}
+
+impl OptionsOf {
+    /// The error about a word that is no option.
+    fn unknown(self, word: &str, value: &[TokenTree]) -> String {
+        const SUGGESTION_MAX_EDITS: usize = 2;
+        let suggested = Group::OPTIONS
+            .into_iter()
+            .filter(|(_, group)| group.is_option_of(self))
+            .map(|(option, _)| (strsim::damerau_levenshtein(&word.to_lowercase(), option), option))
+            .filter(|(edits, _)| *edits <= SUGGESTION_MAX_EDITS)
+            .min();
+        let suggestion = suggested.map(|(_, option)| format!(": did you mean `{option}:`?")).unwrap_or_default();
+        let options = match self {
+            Self::Call => "`category:`, `severity:` and `target:`",
+            Self::Scope => "`correlation_id:` and `task:`",
+        };
+        let stop = if suggestion.is_empty() { "." } else { "" };
+        let value = text_of(value);
+        format!("`{word}:` is no option, which are {options}{suggestion}{stop} A field is written `{word} = {value}`")
     }
 }
 
@@ -147,7 +182,7 @@ impl Sigil {
 
 impl Field {
     /// Reads `key = value`, `key`, `%key`, `tags.key = value`, `"key" = value`, `option: value` and the like.
-    pub(crate) fn parse(segment: &Segment) -> Result<Self, CallError> {
+    pub(crate) fn parse(segment: &Segment, options_of: OptionsOf) -> Result<Self, CallError> {
         let (sigil, behind_sigil) = Sigil::strip(segment.tokens());
         if sigil != Sigil::None {
             return Self::lone_with_sigil(segment, sigil, behind_sigil);
@@ -157,7 +192,7 @@ impl Field {
             [TokenTree::Ident(option), colon, value @ ..]
                 if is_punct(colon, ':') && !value.first().is_some_and(|second| is_punct(second, ':')) =>
             {
-                Self::option(option, value)
+                Self::option(option, value, options_of)
             }
             [TokenTree::Ident(key), TokenTree::Punct(sign), value @ ..] if is_assignment(sign, value) => {
                 Self::with_value(Group::Context, key_of(key), key.span(), value)
@@ -165,6 +200,9 @@ impl Field {
             [TokenTree::Ident(group), dot, ..] if is_punct(dot, '.') => Self::dotted(segment, group),
             [TokenTree::Literal(key), TokenTree::Punct(sign), value @ ..] if is_assignment(sign, value) => {
                 Self::with_value(Group::Context, literal_key(key)?, key.span(), value)
+            }
+            [TokenTree::Literal(value)] if text_of_literal(value).is_none() => {
+                Err(CallError::new(value.span(), format!("a value needs a key: write `key = {value}`")))
             }
             [TokenTree::Literal(key), ..] => Err(CallError::new(
                 key.span(),
@@ -198,21 +236,19 @@ impl Field {
             [] => Err(CallError::new(segment.span(), format!("expected a variable behind `{written}`"))),
             _ => Err(CallError::new(
                 segment.span(),
-                format!("a value that is no variable needs a key: write `key = {written}{}`", text_of(behind)),
+                format!(
+                    "a value that is no variable needs a key: write `{} = {written}{}`",
+                    key_for(behind),
+                    text_of(behind)
+                ),
             )),
         }
     }
 
-    fn option(option: &Ident, value: &[TokenTree]) -> Result<Self, CallError> {
+    fn option(option: &Ident, value: &[TokenTree], options_of: OptionsOf) -> Result<Self, CallError> {
         let word = option.to_string();
         let Some(group) = Group::of_option(&word) else {
-            return Err(CallError::new(
-                option.span(),
-                format!(
-                    "`{word}:` is no option, which are `category:`, `severity:` and `target:`. A field is written `{word} = {}`",
-                    text_of(value)
-                ),
-            ));
+            return Err(CallError::new(option.span(), options_of.unknown(&word, value)));
         };
         let field = Self::with_value(group, String::new(), option.span(), value)?;
         if field.sigil != Sigil::None {
@@ -230,14 +266,16 @@ impl Field {
         let word = prefix.to_string();
         let tokens = segment.tokens();
         let Some(group) = Group::of_prefix(&word) else {
-            let key_end = tokens.iter().position(|token| is_punct(token, '=')).unwrap_or(tokens.len());
-            let key = text_of(tokens.get(..key_end).unwrap_or_default()).replace(' ', "");
-            let value = text_of(tokens.get(key_end + 1..).unwrap_or_default());
-            let value = if value.is_empty() { key.clone() } else { value };
+            let (path, value) = at_assignment(tokens);
+            let path = text_of(path);
+            let (key, value) = match value {
+                [] => (key_for(tokens), path.clone()),
+                value => (format!("\"{path}\""), text_of(value)),
+            };
             return Err(CallError::new(
                 prefix.span(),
                 format!(
-                    "`{key}` is no key: write `\"{key}\" = {value}`. In front of the dot stands a part of the event: `tags`, \
+                    "`{path}` is no key: write `{key} = {value}`. In front of the dot stands a part of the event: `tags`, \
                      `metrics` or `context`"
                 ),
             ));
@@ -250,10 +288,14 @@ impl Field {
             [TokenTree::Literal(key), TokenTree::Punct(sign), value @ ..] if is_assignment(sign, value) => {
                 Self::with_value(group, literal_key(key)?, key.span(), value)
             }
-            [TokenTree::Ident(first), dot, ..] if is_punct(dot, '.') => Err(CallError::new(
-                first.span(),
-                format!("a key with a dot is written as text: `{word}.\"{first}...\" = value`"),
-            )),
+            path @ [TokenTree::Ident(first), dot, ..] if is_punct(dot, '.') => {
+                let (key, value) = at_assignment(path);
+                let value = if value.is_empty() { "value".to_owned() } else { text_of(value) };
+                Err(CallError::new(
+                    first.span(),
+                    format!("a key with a dot is written as text: `{word}.\"{}\" = {value}`", text_of(key)),
+                ))
+            }
             _ => Err(CallError::new(segment.span(), no_field(&segment.text()))),
         }
     }
@@ -261,8 +303,8 @@ impl Field {
     fn with_value(group: Group, key: String, span: Span, value: &[TokenTree]) -> Result<Self, CallError> {
         let (sigil, value) = Sigil::strip(value);
         if value.is_empty() {
-            let sign = if group.option().is_some() { ':' } else { '=' };
-            return Err(CallError::new(span, format!("expected a value behind `{} {sign}`", path(group, &key))));
+            let sign = if group.option().is_some() { ":" } else { " =" };
+            return Err(CallError::new(span, format!("expected a value behind `{}{sign}`", path(group, &key))));
         }
         Ok(Self { group, key, sigil, value: value.iter().cloned().collect(), span })
     }
@@ -282,8 +324,15 @@ impl Field {
                 let function = Ident::new(function, self.span);
                 quote_spanned!(self.span => &#krate::__private::#function(&#value))
             }
-            (_, None) => quote!(&#value),
+            (_, None) => quote_spanned!(self.span=> &#value),
         }
+    }
+
+    /// It as an argument of the call, with those behind it.
+    pub(crate) fn argument(&self, krate: &TokenStream, tail: &TokenStream) -> TokenStream {
+        let reference = self.reference(krate);
+        // The compiler looks for the field whose type it reports only in tokens of one macro: these are all the user's.
+        quote_spanned!(self.span=> (#krate::__private::Arg(#reference), #tail))
     }
 
     /// The group as an identifier of the expansion.
@@ -294,11 +343,18 @@ impl Field {
 
 /// A value as the operand of `&`: an operator in it binds less. Another macro's `$value:expr` is a group without brackets.
 pub(crate) fn in_parentheses(value: &TokenStream) -> TokenStream {
-    let mut tokens = value.clone().into_iter();
-    match (tokens.next(), tokens.next()) {
-        (Some(TokenTree::Ident(_) | TokenTree::Literal(_)), None) => value.clone(),
-        _ => quote!((#value)),
-    }
+    // Calls, fields and paths bind as much as it does. Without parentheses the compiler finds them for an error.
+    let binds_less = |token: &TokenTree| match token {
+        // Two dots are a range.
+        TokenTree::Punct(punct) => match punct.as_char() {
+            '.' => punct.spacing() == Spacing::Joint,
+            sign => !matches!(sign, ':' | '?'),
+        },
+        TokenTree::Ident(word) => is_operator_word(&word.to_string()),
+        TokenTree::Group(group) => group.delimiter() == Delimiter::None,
+        TokenTree::Literal(_) => false,
+    };
+    if value.clone().into_iter().any(|token| binds_less(&token)) { quote!((#value)) } else { value.clone() }
 }
 
 fn path(group: Group, key: &str) -> String {
@@ -319,7 +375,13 @@ pub(crate) fn check_keys(fields: &[Field]) -> Result<(), CallError> {
 /// A single `=`, and not the first half of `==` or `=>`.
 fn is_assignment(sign: &Punct, behind: &[TokenTree]) -> bool {
     let is_double = behind.first().is_some_and(|next| is_punct(next, '=') || is_punct(next, '>'));
-    sign.as_char() == '=' && !(is_double && sign.spacing() == proc_macro2::Spacing::Joint)
+    sign.as_char() == '=' && !(is_double && sign.spacing() == Spacing::Joint)
+}
+
+/// The tokens in front of the first `=`, and those behind it.
+fn at_assignment(tokens: &[TokenTree]) -> (&[TokenTree], &[TokenTree]) {
+    let sign = tokens.iter().position(|token| is_punct(token, '=')).unwrap_or(tokens.len());
+    (tokens.get(..sign).unwrap_or_default(), tokens.get(sign + 1..).unwrap_or_default())
 }
 
 /// `r#type` is the key `type`.
@@ -347,6 +409,6 @@ fn check_severity(value: &[TokenTree]) -> Result<(), CallError> {
 
 fn no_field(text: &str) -> String {
     format!(
-        "expected a field, found `{text}`: write `key = value`, `tags.key = value`, `metrics.key = value`, or a variable alone"
+        "expected a field, found `{text}`: write `key = {text}`, `tags.key = {text}`, `metrics.key = {text}`, or a variable alone"
     )
 }

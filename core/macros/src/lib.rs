@@ -9,6 +9,7 @@
 //! | `field` | a piece as a field: key, group, sigil, value |
 //! | `message` | a literal message and its placeholders |
 //! | `log_call`, `scope` | the whole of a call, and its expansion |
+//! | `written` | tokens as an error shows them |
 //! | `error` | errors, each at the tokens that it is about |
 //! | `derive`, `attributes` | the derive of values |
 
@@ -23,6 +24,7 @@ mod segment;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
 mod tests;
+mod written;
 
 use proc_macro::TokenStream;
 

@@ -1,13 +1,14 @@
 //! A log call: `info!(log, "message", key = value)`, with a logger or without.
 
 use proc_macro2::{Group as TokenGroup, Ident, Literal, Span, TokenStream, TokenTree};
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use crate::{
     error::CallError,
-    field::{Field, Group, Sigil, check_keys, in_parentheses},
+    field::{Field, Group, OptionsOf, Sigil, check_keys, in_parentheses},
     message::{Message, Placeholder, PlaceholderStyle, text_of_literal},
-    segment::{Segment, is_punct, split, text_of},
+    segment::{Segment, is_punct, split},
+    written::{key_for, text_of, tokens_of},
 };
 
 /// Expands `[$crate] [level] tokens of the call`.
@@ -58,15 +59,17 @@ impl ParsedCall {
             ));
         };
         check_order(message)?;
-        let mut fields = tail.iter().map(Field::parse).collect::<Result<Vec<_>, _>>()?;
+        check_message(&segments, message, tail)?;
+        // The message is read before the fields: the arguments of its `{}` are no fields.
+        let parsed_message = message_of(message)?;
+        let mut fields =
+            tail.iter().map(|field| Field::parse(field, OptionsOf::Call)).collect::<Result<Vec<_>, _>>()?;
         check_keys(&fields)?;
         let target = take_target(&mut fields)?;
-        let (message, is_template) = match message_of(message)? {
+        let (message, is_template) = match parsed_message {
             ParsedMessage::Literal(Message::Fixed(literal)) => (literal, false),
             ParsedMessage::Literal(Message::Template(literal, placeholders)) => {
-                for placeholder in placeholders {
-                    capture(&mut fields, &placeholder, literal.span())?;
-                }
+                capture(&mut fields, &placeholders, literal.span())?;
                 (literal, true)
             }
             ParsedMessage::Field(field) => {
@@ -94,13 +97,11 @@ impl ParsedCall {
             let (group, key) = (field.group_ident(), Literal::string(&field.key));
             quote!((#group #key))
         });
-        let arguments = self.fields.iter().rev().fold(quote!(#krate::__private::End), |tail, field| {
-            let reference = field.reference(krate);
-            quote!((#krate::__private::Arg(#reference), #tail))
-        });
+        let arguments =
+            self.fields.iter().rev().fold(quote!((#krate::__private::End)), |tail, field| field.argument(krate, &tail));
         let log = |target: TokenStream, names: TokenStream, arguments: TokenStream| {
             quote! {
-                #krate::__fapilog_log! { #level [#logger] [#target] #message [#template] [#names] (#arguments) }
+                #krate::__fapilog_log! { #level [#logger] [#target] #message [#template] [#names] #arguments }
             }
         };
         match &self.target {
@@ -109,13 +110,17 @@ impl ParsedCall {
             CallTarget::Dynamic(target) => {
                 // Evaluated once: it decides whether the event is wanted, and it is logged.
                 let variable = Ident::new("target", Span::mixed_site());
+                let place = target.clone().into_iter().next().map_or_else(Span::call_site, |first| first.span());
                 let target = in_parentheses(target);
                 let names = quote!((Target "") #(#names)*);
-                let arguments = quote!((#krate::__private::Arg(#variable), #arguments));
+                let arguments = quote_spanned!(place=> (#krate::__private::Arg(#variable), #arguments));
                 let call = log(quote!(dynamic #variable), names, arguments);
+                // The temporaries of a `match` live as long as the call, those of a `let` do not.
+                let text = quote_spanned!(place=> ::core::convert::AsRef::<::core::primitive::str>::as_ref(&#target));
                 quote! {{
-                    let #variable: &::core::primitive::str = ::core::convert::AsRef::as_ref(&#target);
-                    #call
+                    match #text {
+                        #variable => #call
+                    };
                 }}
             }
         }
@@ -164,6 +169,41 @@ fn check_order(segment: &Segment) -> Result<(), CallError> {
     ))
 }
 
+/// Whether a value stands where the literal message has to, which comes behind it, or an error.
+fn check_message(segments: &[Segment], message: &Segment, tail: &[Segment]) -> Result<(), CallError> {
+    let text = |segment: &Segment| match segment.tokens() {
+        [TokenTree::Literal(literal)] => text_of_literal(literal).map(|_| literal.clone()),
+        _ => None,
+    };
+    let literal = tail.iter().find_map(text);
+    let written = literal.as_ref().map_or_else(|| "\"message\"".to_owned(), Literal::to_string);
+    let logger = match segments.first() {
+        Some(first) if !std::ptr::eq(first, message) => format!("{}, ", first.text()),
+        _ => String::new(),
+    };
+    let (sigil, value) = Sigil::strip(message.tokens());
+    if sigil == Sigil::Error {
+        let error = text_of(value);
+        return Err(CallError::new(
+            message.span(),
+            format!("an error is a field and no message: `{logger}{written}, error = #{error}`"),
+        ));
+    }
+    match literal {
+        Some(literal) if !matches!(message.tokens(), [TokenTree::Literal(_)]) => {
+            let field = match value {
+                [TokenTree::Ident(_)] => message.text(),
+                _ => format!("{} = {}", key_for(value), message.text()),
+            };
+            Err(CallError::new(
+                literal.span(),
+                format!("the message stands in front of the fields: `{logger}{literal}, {field}`"),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
 enum ParsedMessage {
     Literal(Message),
     /// A value that is known at run time.
@@ -181,13 +221,6 @@ fn message_of(segment: &Segment) -> Result<ParsedMessage, CallError> {
         return Message::parse(literal.clone(), &text).map(ParsedMessage::Literal);
     }
     let (sigil, value) = Sigil::strip(segment.tokens());
-    if sigil == Sigil::Error {
-        let error = text_of(value);
-        return Err(CallError::new(
-            segment.span(),
-            format!("an error is a field and no message: `\"message\", error = #{error}`"),
-        ));
-    }
     if value.is_empty() {
         return Err(CallError::new(segment.span(), format!("expected a value behind `{}`", sigil.text())));
     }
@@ -218,37 +251,92 @@ fn take_target(fields: &mut Vec<Field>) -> Result<CallTarget, CallError> {
     }
 }
 
-/// Finds the field that a placeholder names, or takes the variable of that name as one. With its group, it may name a field that is not the
-/// call's own.
-fn capture(fields: &mut Vec<Field>, placeholder: &Placeholder, span: Span) -> Result<(), CallError> {
-    let name = &placeholder.name;
-    if fields
-        .iter()
-        .any(|field| field.path() == *name && matches!(field.group, Group::Context | Group::Tags | Group::Metrics))
-    {
-        if placeholder.style != PlaceholderStyle::Value {
+/// Finds the fields that placeholders name, or takes the variables of these names as fields. With its group, a placeholder may
+/// name a field that is not the call's own.
+fn capture(fields: &mut Vec<Field>, placeholders: &[Placeholder], span: Span) -> Result<(), CallError> {
+    let given = fields.len();
+    for placeholder in placeholders {
+        let name = &placeholder.name;
+        let found = fields.iter().position(|field| {
+            field.path() == *name && matches!(field.group, Group::Context | Group::Tags | Group::Metrics)
+        });
+        if let Some(index) = found {
+            let sigil = fields.get(index).map_or(Sigil::None, |field| field.sigil);
+            check_form(placeholder, sigil, index < given, span)?;
+            continue;
+        }
+        if name.split_once('.').is_some_and(|(group, _)| Group::of_prefix(group).is_some()) {
+            // A field of a scope, or one that an enricher adds.
+            if placeholder.style == PlaceholderStyle::Value {
+                continue;
+            }
             return Err(CallError::new(
                 span,
                 format!(
-                    "`{name}` is a field of the call, whose form is chosen there: write `{{{name}}}` in the message"
+                    "`{}` in a message is a field of a scope, whose form is chosen there: write `{{{name}}}`",
+                    placeholder.text()
                 ),
             ));
         }
-        return Ok(());
+        let Some(variable) = placeholder.variable(span) else {
+            return Err(CallError::new(span, no_name(placeholder)));
+        };
+        fields.push(Field::lone(&variable, placeholder.style.into()));
     }
-    if name.split_once('.').is_some_and(|(group, _)| Group::of_prefix(group).is_some()) {
-        // A field of a scope, or one that an enricher adds.
-        return Ok(());
-    }
-    let Some(variable) = placeholder.variable(span) else {
-        return Err(CallError::new(
-            span,
-            format!(
-                "`{{{name}}}` in the message names neither a field of the call nor a variable: add `{name} = value`"
-            ),
-        ));
-    };
-    // The same variable may stand in a message twice.
-    fields.push(Field::lone(&variable, placeholder.style.into()));
     Ok(())
+}
+
+/// Checks the form of a placeholder whose field there is. A variable may stand in a message twice, in one form.
+fn check_form(placeholder: &Placeholder, sigil: Sigil, is_given: bool, span: Span) -> Result<(), CallError> {
+    let (name, text) = (&placeholder.name, placeholder.text());
+    if is_given {
+        return match placeholder.style {
+            PlaceholderStyle::Value => Ok(()),
+            style => Err(CallError::new(
+                span,
+                format!(
+                    "`{name}` is a field of the call, whose form is chosen there: write `{{{name}}}` in the message, and \
+                     `{name} = {}value` behind it",
+                    Sigil::from(style).text()
+                ),
+            )),
+        };
+    }
+    if Sigil::from(placeholder.style) == sigil {
+        return Ok(());
+    }
+    let before = match sigil {
+        Sigil::Debug => PlaceholderStyle::Debug,
+        Sigil::PrettyDebug => PlaceholderStyle::PrettyDebug,
+        _ => PlaceholderStyle::Value,
+    };
+    let before = Placeholder { name: name.clone(), style: before }.text();
+    // The form that is no plain value needs a field that names it.
+    let second = if sigil == Sigil::None { Sigil::from(placeholder.style) } else { sigil };
+    Err(CallError::new(
+        span,
+        format!(
+            "`{text}` has another form than the `{before}` in front of it, and a variable in a message is one field: write both \
+             alike, or a field for the second form, `{{{name}_debug}}` with `{name}_debug = {}{name}`",
+            second.text()
+        ),
+    ))
+}
+
+/// The error about a placeholder that is neither a field nor the name of a variable.
+fn no_name(placeholder: &Placeholder) -> String {
+    let name = &placeholder.name;
+    let wrong = format!("`{}` in the message names neither a field of the call nor a variable", placeholder.text());
+    let sigil = Sigil::from(placeholder.style).text();
+    match tokens_of(name) {
+        // A keyword is a key.
+        Some(tokens) if matches!(tokens.as_slice(), [TokenTree::Ident(_)]) => {
+            format!("{wrong}: add `{name} = {sigil}value`")
+        }
+        Some(tokens) if !tokens.is_empty() => {
+            let (key, value) = (key_for(&tokens), text_of(&tokens));
+            format!("{wrong}: an expression is a field, `\"{{{key}}}\", {key} = {sigil}{value}`")
+        }
+        _ => format!("{wrong}: write `{{{{` and `}}}}` for braces, or `{{name}}` for a field"),
+    }
 }

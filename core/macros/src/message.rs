@@ -38,6 +38,16 @@ pub(crate) enum PlaceholderStyle {
     PrettyDebug,
 }
 
+impl PlaceholderStyle {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Value => "",
+            Self::Debug => ":?",
+            Self::PrettyDebug => ":#?",
+        }
+    }
+}
+
 impl Message {
     pub(crate) fn parse(literal: Literal, text: &str) -> Result<Self, CallError> {
         if !text.contains(['{', '}']) {
@@ -76,9 +86,21 @@ impl Message {
 impl Placeholder {
     fn parse(text: &str, span: Span) -> Result<Self, CallError> {
         let wrong = |message: String| Err(CallError::new(span, message));
-        let (name, spec) = text.split_once(':').unwrap_or((text, ""));
+        let (name, spec) = match text.split_once(':') {
+            // The path of an expression, and no format.
+            Some((_, tail)) if tail.starts_with(':') => (text, ""),
+            Some((name, spec)) => (name, spec),
+            None => (text, ""),
+        };
+        if name.contains(['{', '"']) || name.trim() != name || spec.starts_with(' ') {
+            return wrong(format!(
+                "`{{{text}}}` in a message is no name: write `{{{{` and `}}}}` for braces, or `{{name}}` for a field"
+            ));
+        }
         let style = match spec {
-            "" if text.ends_with(':') => return wrong(format!("`{{{text}}}` in a message has an empty format")),
+            "" if name != text && text.ends_with(':') => {
+                return wrong(format!("`{{{text}}}` in a message has an empty format"));
+            }
             "" => PlaceholderStyle::Value,
             "?" => PlaceholderStyle::Debug,
             "#?" => PlaceholderStyle::PrettyDebug,
@@ -90,21 +112,27 @@ impl Placeholder {
             }
         };
         if name.is_empty() {
-            return wrong(
-                "`{}` in a message names no field: write `{name}` for the field or the variable `name`, `{{}}` for braces, or \
-                 `%format_args!(\"...\", value)` for a message that is formatted by the caller"
-                    .to_owned(),
-            );
+            return wrong(format!(
+                "`{{{text}}}` in a message names no field: write `{{name}}` for the field or the variable `name`, `{{{{}}}}` \
+                 for braces, or `%format_args!(\"...\", value)` for a message that is formatted by the caller"
+            ));
+        }
+        if let Some(key) = name.strip_prefix("r#") {
+            return wrong(format!(
+                "`{{{text}}}` in a message names no field, whose key has no `r#`: write `\"{{{key}}}\", r#{key}`"
+            ));
         }
         if name.starts_with(|first: char| first.is_ascii_digit()) {
             return wrong(format!(
                 "`{{{name}}}` in a message is a number and no field: write `{{name}}` for the field or the variable `name`"
             ));
         }
-        if name.contains(['{', '"']) || name.trim() != name {
-            return wrong(format!("`{{{name}}}` in a message is no name: write `{{name}}`, or `{{{{` for a brace"));
-        }
         Ok(Self { name: name.to_owned(), style })
+    }
+
+    /// As it stands in the message.
+    pub(crate) fn text(&self) -> String {
+        format!("{{{}{}}}", self.name, self.style.text())
     }
 
     /// The variable of this name, as if it stood where the message stands.

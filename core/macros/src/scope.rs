@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 
 use crate::{
     error::CallError,
-    field::{Field, Group, check_keys, in_parentheses},
+    field::{Field, Group, OptionsOf, check_keys, in_parentheses},
     segment::split,
 };
 
@@ -29,7 +29,7 @@ pub(crate) fn parse(tokens: TokenStream) -> Result<Vec<Field>, CallError> {
             "expected fields: `order_id, %address, tags.region = \"eu\"`, or an option: `correlation_id: id`, `task: name`",
         ));
     }
-    let fields = segments.iter().map(Field::parse).collect::<Result<Vec<_>, _>>()?;
+    let fields = segments.iter().map(|field| Field::parse(field, OptionsOf::Scope)).collect::<Result<Vec<_>, _>>()?;
     check_keys(&fields)?;
     let is_of_calls = |field: &&Field| matches!(field.group, Group::Category | Group::Severity | Group::Target);
     match fields.iter().find(is_of_calls) {

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
 
-use crate::error::CallError;
+use crate::{error::CallError, written::text_of};
 
 /// The tokens between two commas; one or more.
 #[derive(Debug, Clone)]
@@ -11,6 +11,11 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
+    fn of(tokens: Vec<TokenTree>) -> Result<Self, CallError> {
+        check_commas(&tokens)?;
+        Ok(Self { tokens })
+    }
+
     pub(crate) fn tokens(&self) -> &[TokenTree] {
         &self.tokens
     }
@@ -20,23 +25,13 @@ impl Segment {
         self.tokens.first().map_or_else(Span::call_site, TokenTree::span)
     }
 
-    /// As the program's text has it, more or less.
+    /// As people write it.
     pub(crate) fn text(&self) -> String {
         text_of(&self.tokens)
     }
 
     pub(crate) fn stream(&self) -> TokenStream {
         self.tokens.iter().cloned().collect()
-    }
-}
-
-/// Tokens as text: short enough for an error.
-pub(crate) fn text_of(tokens: &[TokenTree]) -> String {
-    const TEXT_MAX_CHARS: usize = 60;
-    let text = tokens.iter().cloned().collect::<TokenStream>().to_string();
-    match text.char_indices().nth(TEXT_MAX_CHARS) {
-        Some((end, _)) => format!("{} ...", text.get(..end).unwrap_or_default()),
-        None => text,
     }
 }
 
@@ -54,7 +49,7 @@ pub(crate) fn split(tokens: TokenStream) -> Result<Vec<Segment>, CallError> {
             if current.is_empty() {
                 return Err(CallError::new(token.span(), "there is nothing in front of this comma"));
             }
-            segments.push(Segment { tokens: std::mem::take(&mut current) });
+            segments.push(Segment::of(std::mem::take(&mut current))?);
             angles = Angles::default();
         } else {
             angles.pass(&token);
@@ -62,9 +57,37 @@ pub(crate) fn split(tokens: TokenStream) -> Result<Vec<Segment>, CallError> {
         }
     }
     if !current.is_empty() {
-        segments.push(Segment { tokens: current });
+        segments.push(Segment::of(current)?);
     }
     Ok(segments)
+}
+
+/// Checks that no comma is missing: no operator stands between a literal and another operand.
+fn check_commas(tokens: &[TokenTree]) -> Result<(), CallError> {
+    let is_operand_end = |at: usize| match tokens.get(at) {
+        Some(TokenTree::Ident(word)) => {
+            let is_label =
+                at.checked_sub(1).and_then(|before| tokens.get(before)).is_some_and(|mark| is_punct(mark, '\''));
+            !is_label && !is_operator_word(&word.to_string())
+        }
+        Some(TokenTree::Group(group)) => matches!(group.delimiter(), Delimiter::Parenthesis | Delimiter::Bracket),
+        Some(TokenTree::Literal(_)) => true,
+        _ => false,
+    };
+    let is_missing = |at: usize| match tokens.get(at) {
+        Some(TokenTree::Literal(_)) => at > 0 && is_operand_end(at - 1),
+        Some(TokenTree::Ident(word)) => {
+            at > 0 && matches!(tokens.get(at - 1), Some(TokenTree::Literal(_))) && word != "as" && word != "else"
+        }
+        _ => false,
+    };
+    let Some(at) = (0..tokens.len()).find(|at| is_missing(*at)) else { return Ok(()) };
+    let (before, behind) = tokens.split_at(at);
+    let (next, whole) = (text_of(behind.get(..1).unwrap_or_default()), text_of(behind));
+    Err(CallError::new(
+        behind.first().map_or_else(Span::call_site, TokenTree::span),
+        format!("a comma is missing in front of `{next}`: write `{}, {whole}`", text_of(before)),
+    ))
 }
 
 /// A literal that came through another macro's `$text:literal` stands in a group without brackets.
@@ -86,7 +109,7 @@ pub(crate) fn is_punct(token: &TokenTree, punct: char) -> bool {
 
 /// Where in an expression the walk is, as far as it matters for `<`.
 #[derive(Debug, Default)]
-struct Angles {
+pub(crate) struct Angles {
     depth: usize,
     before: Before,
     /// Behind `as`, in the path of a type.
@@ -109,11 +132,11 @@ enum Before {
 }
 
 impl Angles {
-    fn is_outside(&self) -> bool {
+    pub(crate) fn is_outside(&self) -> bool {
         self.depth == 0
     }
 
-    fn pass(&mut self, token: &TokenTree) {
+    pub(crate) fn pass(&mut self, token: &TokenTree) {
         let punct = match token {
             TokenTree::Punct(punct) => Some(punct.as_char()),
             _ => None,
@@ -147,7 +170,7 @@ impl Angles {
     }
 
     /// Whether a `<` that comes now opens generic arguments.
-    fn opens(&self) -> bool {
+    pub(crate) fn opens(&self) -> bool {
         let is_at_operand = matches!(self.before, Before::Operator | Before::PathSeparator | Before::Arrow);
         self.depth > 0 || is_at_operand || self.is_in_cast
     }
@@ -159,6 +182,9 @@ fn is_joint(token: &TokenTree) -> bool {
 }
 
 /// Words behind which an operand comes.
-fn is_operator_word(word: &str) -> bool {
-    matches!(word, "return" | "break" | "in" | "match" | "if" | "else" | "move" | "mut" | "ref" | "as")
+pub(crate) fn is_operator_word(word: &str) -> bool {
+    matches!(
+        word,
+        "return" | "break" | "in" | "match" | "if" | "else" | "move" | "mut" | "ref" | "as" | "let" | "while" | "const"
+    )
 }

@@ -116,15 +116,15 @@ fn each_wrong_call_has_an_error_that_names_what_is_wrong() {
         ("log, id = 7, \"m\"", "`log, \"message\", id = 7`"),
         ("log, tags.id = 7, \"m\"", "the message stands in front of the fields"),
         ("target: \"x\", \"m\"", "the message stands in front of the fields"),
-        ("%user, \"m\"", "expected `= value` behind the key: `\"m\" = ...`"),
-        ("log, user, \"m\"", "Fields stand behind the message, which is one literal"),
+        ("%user, \"m\"", "the message stands in front of the fields: `\"m\", %user`"),
+        ("log, user, \"m\"", "the message stands in front of the fields: `log, \"m\", user`"),
         ("42", "a message is text, found `42`"),
         ("log, 'x'", "a message is text, found `'x'`"),
-        ("log, #err", "an error is a field and no message: `\"message\", error = #err`"),
+        ("log, #err", "an error is a field and no message: `log, \"message\", error = #err`"),
         ("log, %", "expected a value behind `%`"),
         ("\"m\", user.id = 3", "`user.id` is no key: write `\"user.id\" = 3`"),
-        ("\"m\", user.id", "`user.id` is no key: write `\"user.id\" = user.id`"),
-        ("\"m\", tags.a.b = 3", "a key with a dot is written as text: `tags.\"a...\" = value`"),
+        ("\"m\", user.id", "`user.id` is no key: write `id = user.id`"),
+        ("\"m\", tags.a.b = 3", "a key with a dot is written as text: `tags.\"a.b\" = 3`"),
         ("\"m\", parent: span", "`parent:` is no option, which are `category:`, `severity:` and `target:`"),
         ("\"m\", severity: %x", "`severity:` takes a value as it is, without `%`"),
         ("\"m\", severity: 0", "a severity is a number from 1 to 10, found `0`"),
@@ -138,12 +138,12 @@ fn each_wrong_call_has_an_error_that_names_what_is_wrong() {
         ("\"m\", severity: 3, severity: 4", "`severity` is given twice"),
         ("\"m\", key =", "expected a value behind `key =`"),
         ("\"m\", key = %", "expected a value behind `key =`"),
-        ("\"m\", severity:", "expected a value behind `severity :`"),
+        ("\"m\", severity:", "expected a value behind `severity:`"),
         ("\"m\", \"a.b\"", "expected `= value` behind the key: `\"a.b\" = ...`"),
         ("\"m\", 7 = 8", "a key is a name or text, found `7`"),
-        ("\"m\", %self.x", "a value that is no variable needs a key: write `key = %self . x`"),
+        ("\"m\", %self.x", "a value that is no variable needs a key: write `x = %self.x`"),
         ("\"m\", %key = x", "the `%` stands in front of the value: write `key = %x`"),
-        ("\"m\", &x", "expected a field, found `& x`"),
+        ("\"m\", &x", "expected a field, found `&x`: write `key = &x`"),
         ("\"m\", x + y", "expected a field, found `x + y`"),
         ("\"order {}\", x", "`{}` in a message names no field"),
         ("\"order {0}\", x", "`{0}` in a message is a number and no field"),
@@ -161,6 +161,103 @@ fn each_wrong_call_has_an_error_that_names_what_is_wrong() {
 }
 
 #[test]
+fn the_message_is_looked_at_before_the_fields() {
+    for arguments in ["5", "\"text\"", "o.id", "f(x)", "&x", "%x.y", "a, 7"] {
+        let error = error(&format!("log, \"order {{}}\", {arguments}"));
+        assert!(error.starts_with("`{}` in a message names no field: write `{name}`"), "{arguments}: {error}");
+    }
+    for call in ["log, \"{:?}\", 5", "\"{:#?}\", o.id"] {
+        assert!(error(call).contains("in a message names no field: write `{name}`"), "{call}: {}", error(call));
+    }
+}
+
+#[test]
+fn a_message_behind_fields_is_shown_in_front_of_them() {
+    for (call, part) in [
+        ("log, %addr, \"connected\"", "in front of the fields: `log, \"connected\", %addr`"),
+        ("log, ?peer.addr, port, \"m\"", "in front of the fields: `log, \"m\", addr = ?peer.addr`"),
+        ("self.log, x + y, \"m\"", "in front of the fields: `self.log, \"m\", value = x + y`"),
+        ("log, #err, \"failed\"", "an error is a field and no message: `log, \"failed\", error = #err`"),
+        ("#e.cause(), \"failed\"", "an error is a field and no message: `\"failed\", error = #e.cause()`"),
+    ] {
+        assert!(error(call).contains(part), "{call}: {}", error(call));
+    }
+}
+
+#[test]
+fn each_wrong_placeholder_has_advice_that_compiles() {
+    for (call, part) in [
+        ("\"{o.id}\"", "an expression is a field, `\"{id}\", id = o.id`"),
+        ("\"{self.items.len():?}\"", "`\"{len}\", len = ?self.items.len()`"),
+        ("\"{f(x)}\"", "an expression is a field, `\"{value}\", value = f(x)`"),
+        ("\"{Self::LIMIT}\"", "an expression is a field, `\"{LIMIT}\", LIMIT = Self::LIMIT`"),
+        ("\"{a + 1}\"", "`\"{value}\", value = a + 1`"),
+        ("\"{type}\"", "add `type = value`"),
+        ("\"{r#type}\"", "write `\"{type}\", r#type`"),
+        ("\"{]}\"", "write `{{` and `}}` for braces"),
+        (r##"r#"{"json": 1}"#"##, "write `{{` and `}}` for braces"),
+        ("\"{ id: 1 }\"", "write `{{` and `}}` for braces"),
+        ("\"{id: 1}\"", "write `{{` and `}}` for braces"),
+        ("\"{x:}\"", "has an empty format"),
+        ("\"{x} .. {x:?}\"", "`{x:?}` has another form than the `{x}` in front of it"),
+        ("\"{x} .. {x:?}\"", "`{x_debug}` with `x_debug = ?x`"),
+        ("\"{x:#?} .. {x}\"", "`{x}` has another form than the `{x:#?}` in front of it"),
+        ("\"{x:#?} .. {x}\"", "`{x_debug}` with `x_debug = #?x`"),
+        ("\"took {x:?}\", x = 1", "write `{x}` in the message, and `x = ?value` behind it"),
+        (
+            "\"{tags.x:?}\"",
+            "`{tags.x:?}` in a message is a field of a scope, whose form is chosen there: write `{tags.x}`",
+        ),
+    ] {
+        assert!(error(call).contains(part), "{call}: {}", error(call));
+    }
+    assert_eq!(fields("\"{x:?} .. {x:?}\""), ["Context x ?x"]);
+}
+
+#[test]
+fn a_wrong_field_is_shown_as_a_right_one() {
+    for (call, part) in [
+        ("\"m\", self.id", "write `id = self.id`"),
+        ("\"m\", self.id()", "write `id = self.id()`"),
+        ("\"m\", pair.0", "write `value = pair.0`"),
+        ("\"m\", metrics.a.b = 1", "a key with a dot is written as text: `metrics.\"a.b\" = 1`"),
+        ("\"m\", metrics.a.b.c = x.y", "`metrics.\"a.b.c\" = x.y`"),
+        ("\"m\", tags.a.b", "`tags.\"a.b\" = value`"),
+        ("\"m\", 5", "a value needs a key: write `key = 5`"),
+        ("\"m\", f(x)", "expected a field, found `f(x)`: write `key = f(x)`"),
+        ("\"m\", %Level::Info", "write `Info = %Level::Info`"),
+        ("target: \"t\", \"m\"", "`\"message\", target: \"t\"`"),
+        ("\"m\", catgory: Category::Audit", "did you mean `category:`? A field is written `catgory = Category::Audit`"),
+        ("\"m\", name: format!(\"{}\", 1)", "A field is written `name = format!(\"{}\", 1)`"),
+    ] {
+        assert!(error(call).contains(part), "{call}: {}", error(call));
+    }
+}
+
+#[test]
+fn a_missing_comma_is_shown() {
+    for (call, part) in [
+        ("log \"m\"", "a comma is missing in front of `\"m\"`: write `log, \"m\"`"),
+        ("self.log() \"m\", a = 1", "write `self.log(), \"m\"`"),
+        ("log, \"m\" user", "a comma is missing in front of `user`: write `\"m\", user`"),
+        ("\"m\" \"n\"", "write `\"m\", \"n\"`"),
+        ("\"m\", a = 1 b = 2", "a comma is missing in front of `b`: write `a = 1, b = 2`"),
+    ] {
+        assert!(error(call).contains(part), "{call}: {}", error(call));
+    }
+    for value in [
+        "1 as u8",
+        "if 1 < x { 2 } else { 3 }",
+        "loop { break 'a 5 }",
+        "'a: { break 'a 5 }",
+        "match 1 { _ => 2 }",
+        "|| return 1",
+    ] {
+        assert_eq!(fields(&format!("\"m\", a = {value}")).len(), 1, "{value}");
+    }
+}
+
+#[test]
 fn each_wrong_scope_has_an_error_that_names_what_is_wrong() {
     for (fields, part) in [
         ("", "expected fields"),
@@ -168,6 +265,12 @@ fn each_wrong_scope_has_an_error_that_names_what_is_wrong() {
         ("a, a", "`a` is given twice"),
         ("correlation_id: a, correlation_id: b", "`correlation_id` is given twice"),
         ("\"m\"", "expected `= value` behind the key"),
+        ("corelation_id: \"x\"", "which are `correlation_id:` and `task:`: did you mean `correlation_id:`?"),
+        ("tasks: \"x\"", "did you mean `task:`?"),
+        (
+            "parent: span",
+            "`parent:` is no option, which are `correlation_id:` and `task:`. A field is written `parent = span`",
+        ),
     ] {
         let error = scope_error(fields);
         assert!(error.contains(part), "{fields}: {error}");

@@ -28,6 +28,14 @@ fn main() {
     info!(log, "m", %user.name);
     info!(log, "m", &user);
     info!(log, "m",, user);
+    info!(log, "order {}", order.id);
+    info!(log, %address, "connected");
+    info!(log, #err, "failed");
+    info!(log "m");
+    info!(log, "{order.id}");
+    info!(log, "m", self.id);
+    info!(log, "{x} .. {x:?}");
     scope!(severity: 3);
+    scope!(corelation_id: id);
     scope!();
 }
