@@ -8,7 +8,9 @@ use std::fmt;
 pub use fapilog_engine::error::{ChangeError, FlushError, ShutdownError, StartError};
 pub use fapilog_plugin::problem::{IoCause, Problem, SettingsError};
 use fapilog_plugin::{error::PluginError, registry::RegisterError, sink::SinkError};
-use fapilog_record::{directives::DirectivesError, error_codes, level::LevelError, user_code::write_error_chain};
+use fapilog_record::{
+    debug_is_the_text, directives::DirectivesError, error_codes, level::LevelError, user_code::write_error_chain,
+};
 #[cfg(feature = "settings")]
 use fapilog_settings::ReloadError;
 use thiserror::Error as ThisError;
@@ -142,11 +144,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_is_the_text!(Error);
 
 impl std::error::Error for Error {}
 

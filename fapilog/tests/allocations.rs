@@ -324,8 +324,8 @@ fn a_block_costs_the_same_however_full(engine: FileEngine) {
     let builder = Container::builder().flush_interval(HOUR).sink("file", file);
     let (container, mut drain) = match builder.start_manual() {
         Ok(started) => started,
-        Err(StartError::Sink { cause: source, .. }) if engine == FileEngine::IoUring => {
-            return eprintln!("NOT TESTED, for want of io_uring: {source}");
+        Err(StartError::Sink { cause, .. }) if engine == FileEngine::IoUring => {
+            return eprintln!("NOT TESTED, for want of io_uring: {cause}");
         }
         Err(error) => panic!("{error}"),
     };

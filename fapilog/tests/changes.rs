@@ -219,9 +219,9 @@ fn a_plugin_whose_own_name_cannot_be_one_stops_the_start() {
         error.to_string().starts_with(r#"cannot start enricher "enricher 1": plugin name is "no spaces""#),
         "{error}"
     );
-    let StartError::Plugin { cause: source, .. } = error else { panic!("{error:?}") };
+    let StartError::Plugin { cause, .. } = error else { panic!("{error:?}") };
     let expected = r#"plugin name is "no spaces"; a name is made of letters, digits, _ and -, and has at least one"#;
-    assert_eq!((source.to_string().as_str(), source.code()), (expected, "configuration.bad_name"));
+    assert_eq!((cause.to_string().as_str(), cause.code()), (expected, "configuration.bad_name"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod law;
 
 use std::{ffi::CString, process::Stdio, time::Duration};
 
-use fapilog::{Container, container::Executor, info};
+use fapilog::{Container, container::Executor, info, sink::MemoryEvents};
 use law::{TIMEOUT, memory, until};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
@@ -116,13 +116,19 @@ fn a_container_starts_where_the_topology_of_the_machine_is_hidden() {
     }
 }
 
-fn goes_on_without_io_uring() {
+/// A container whose drain runs on glommio, and has delivered an event.
+fn on_glommio() -> (Container, MemoryEvents) {
     let (sink, events) = memory();
     let container = Container::builder().sink("memory", sink).start().unwrap();
     if container.executor() != Some(Executor::Glommio) {
         std::process::exit(NOT_TESTED);
     }
     log_one(&container);
+    (container, events)
+}
+
+fn goes_on_without_io_uring() {
+    let (container, events) = on_glommio();
     refuse(libc::SYS_io_uring_enter);
     let log = container.logger("refused");
     for number in 0..100 {
@@ -135,12 +141,7 @@ fn goes_on_without_io_uring() {
 }
 
 fn logs_after_all_descriptors_were_closed() {
-    let (sink, events) = memory();
-    let container = Container::builder().sink("memory", sink).start().unwrap();
-    if container.executor() != Some(Executor::Glommio) {
-        std::process::exit(NOT_TESTED);
-    }
-    log_one(&container);
+    let (container, events) = on_glommio();
     // Long enough for the drain to be parked: the next call wakes it.
     std::thread::sleep(Duration::from_millis(300));
     for descriptor in 3..1024 {

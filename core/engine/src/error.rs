@@ -7,7 +7,7 @@
 use std::{error::Error as StdError, fmt, io, time::Duration};
 
 use fapilog_plugin::{error::PluginError, kind::PluginKind, problem::SettingsError, sink::SinkError};
-use fapilog_record::{error_codes, user_code::write_error_chain};
+use fapilog_record::{debug_is_the_text, error_codes, user_code::write_error_chain};
 use thiserror::Error;
 
 use crate::{accounts::Accounts, host::probe::GlommioUnavailable, port::plan::NotMade};
@@ -60,22 +60,11 @@ impl<E: StdError> fmt::Display for WithSources<'_, E> {
     }
 }
 
-/// `Debug` is the text, for a `main` that returns the error.
-macro_rules! debug_is_the_text {
-    ($($error:ty),*) => {$(
-        impl fmt::Debug for $error {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
-            }
-        }
-    )*};
-}
-
 debug_is_the_text!(StartError, ChangeError, FlushError, ShutdownError);
 
 impl From<NotMade> for StartError {
-    fn from(NotMade { kind, name, source }: NotMade) -> Self {
-        Self::Plugin { kind, name, cause: source }
+    fn from(NotMade { kind, name, cause }: NotMade) -> Self {
+        Self::Plugin { kind, name, cause }
     }
 }
 
@@ -197,8 +186,8 @@ pub enum ChangeError {
 }
 
 impl From<NotMade> for ChangeError {
-    fn from(NotMade { kind, name, source }: NotMade) -> Self {
-        Self::Plugin { kind, name, cause: source }
+    fn from(NotMade { kind, name, cause }: NotMade) -> Self {
+        Self::Plugin { kind, name, cause }
     }
 }
 

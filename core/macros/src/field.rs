@@ -119,6 +119,18 @@ impl OptionsOf {
         let value = text_of(value);
         format!("`{word}:` is no option, which are {options}{suggestion}{stop} A field is written `{word} = {value}`")
     }
+
+    /// The error about an option of the other macros.
+    fn misplaced(self, word: &str) -> String {
+        match self {
+            Self::Call => {
+                format!("`{word}:` is an option of `scope!` and `child!`: a log call has what its scope binds")
+            }
+            Self::Scope => {
+                format!("`{word}:` is an option of a log call; those of a scope are `correlation_id:` and `task:`")
+            }
+        }
+    }
 }
 
 /// The sign in front of a value.
@@ -257,6 +269,9 @@ impl Field {
         }
         if group == Group::Severity {
             check_severity(value)?;
+        }
+        if !group.is_option_of(options_of) {
+            return Err(CallError::new(option.span(), options_of.misplaced(&word)));
         }
         Ok(field)
     }

@@ -171,6 +171,9 @@ fn check_order(segment: &Segment) -> Result<(), CallError> {
 
 /// Whether a value stands where the literal message has to, which comes behind it, or an error.
 fn check_message(segments: &[Segment], message: &Segment, tail: &[Segment]) -> Result<(), CallError> {
+    if matches!(message.tokens(), [TokenTree::Literal(_)]) {
+        return Ok(());
+    }
     let text = |segment: &Segment| match segment.tokens() {
         [TokenTree::Literal(literal)] => text_of_literal(literal).map(|_| literal.clone()),
         _ => None,
@@ -189,19 +192,15 @@ fn check_message(segments: &[Segment], message: &Segment, tail: &[Segment]) -> R
             format!("an error is a field and no message: `{logger}{written}, error = #{error}`"),
         ));
     }
-    match literal {
-        Some(literal) if !matches!(message.tokens(), [TokenTree::Literal(_)]) => {
-            let field = match value {
-                [TokenTree::Ident(_)] => message.text(),
-                _ => format!("{} = {}", key_for(value), message.text()),
-            };
-            Err(CallError::new(
-                literal.span(),
-                format!("the message stands in front of the fields: `{logger}{literal}, {field}`"),
-            ))
-        }
-        _ => Ok(()),
-    }
+    let Some(literal) = literal else { return Ok(()) };
+    let field = match value {
+        [TokenTree::Ident(_)] => message.text(),
+        _ => format!("{} = {}", key_for(value), message.text()),
+    };
+    Err(CallError::new(
+        literal.span(),
+        format!("the message stands in front of the fields: `{logger}{literal}, {field}`"),
+    ))
 }
 
 enum ParsedMessage {
@@ -228,14 +227,8 @@ fn message_of(segment: &Segment) -> Result<ParsedMessage, CallError> {
     Ok(ParsedMessage::Field(Field { group: Group::Message, key: String::new(), sigil, value, span: segment.span() }))
 }
 
-/// Takes the option `target:` out of the fields, and refuses the options of scopes.
+/// Takes the option `target:` out of the fields.
 fn take_target(fields: &mut Vec<Field>) -> Result<CallTarget, CallError> {
-    if let Some(field) = fields.iter().find(|field| matches!(field.group, Group::CorrelationId | Group::Task)) {
-        return Err(CallError::new(
-            field.span,
-            format!("`{}:` is an option of `scope!` and `child!`: a log call has what its scope binds", field.path()),
-        ));
-    }
     let Some(index) = fields.iter().position(|field| field.group == Group::Target) else {
         return Ok(CallTarget::Module);
     };
@@ -257,12 +250,11 @@ fn capture(fields: &mut Vec<Field>, placeholders: &[Placeholder], span: Span) ->
     let given = fields.len();
     for placeholder in placeholders {
         let name = &placeholder.name;
-        let found = fields.iter().position(|field| {
+        let is_named = |field: &Field| {
             field.path() == *name && matches!(field.group, Group::Context | Group::Tags | Group::Metrics)
-        });
-        if let Some(index) = found {
-            let sigil = fields.get(index).map_or(Sigil::None, |field| field.sigil);
-            check_form(placeholder, sigil, index < given, span)?;
+        };
+        if fields.iter().take(given).any(is_named) {
+            check_form_of_field(placeholder, span)?;
             continue;
         }
         if name.split_once('.').is_some_and(|(group, _)| Group::of_prefix(group).is_some()) {
@@ -278,6 +270,14 @@ fn capture(fields: &mut Vec<Field>, placeholders: &[Placeholder], span: Span) ->
                 ),
             ));
         }
+        // A variable may stand in a message twice, in one form.
+        let first = placeholders.iter().find(|first| first.name == *name).unwrap_or(placeholder);
+        if first.style != placeholder.style {
+            return Err(CallError::new(span, two_forms(first, placeholder)));
+        }
+        if !std::ptr::eq(first, placeholder) {
+            continue;
+        }
         let Some(variable) = placeholder.variable(span) else {
             return Err(CallError::new(span, no_name(placeholder)));
         };
@@ -286,41 +286,33 @@ fn capture(fields: &mut Vec<Field>, placeholders: &[Placeholder], span: Span) ->
     Ok(())
 }
 
-/// Checks the form of a placeholder whose field there is. A variable may stand in a message twice, in one form.
-fn check_form(placeholder: &Placeholder, sigil: Sigil, is_given: bool, span: Span) -> Result<(), CallError> {
-    let (name, text) = (&placeholder.name, placeholder.text());
-    if is_given {
-        return match placeholder.style {
-            PlaceholderStyle::Value => Ok(()),
-            style => Err(CallError::new(
-                span,
-                format!(
-                    "`{name}` is a field of the call, whose form is chosen there: write `{{{name}}}` in the message, and \
-                     `{name} = {}value` behind it",
-                    Sigil::from(style).text()
-                ),
-            )),
-        };
+/// Checks that a placeholder leaves the form to the field of the call that it names.
+fn check_form_of_field(placeholder: &Placeholder, span: Span) -> Result<(), CallError> {
+    let name = &placeholder.name;
+    match placeholder.style {
+        PlaceholderStyle::Value => Ok(()),
+        style => Err(CallError::new(
+            span,
+            format!(
+                "`{name}` is a field of the call, whose form is chosen there: write `{{{name}}}` in the message, and \
+                 `{name} = {}value` behind it",
+                Sigil::from(style).text()
+            ),
+        )),
     }
-    if Sigil::from(placeholder.style) == sigil {
-        return Ok(());
-    }
-    let before = match sigil {
-        Sigil::Debug => PlaceholderStyle::Debug,
-        Sigil::PrettyDebug => PlaceholderStyle::PrettyDebug,
-        _ => PlaceholderStyle::Value,
-    };
-    let before = Placeholder { name: name.clone(), style: before }.text();
+}
+
+/// The error about a variable that stands in a message in two forms.
+fn two_forms(first: &Placeholder, second: &Placeholder) -> String {
     // The form that is no plain value needs a field that names it.
-    let second = if sigil == Sigil::None { Sigil::from(placeholder.style) } else { sigil };
-    Err(CallError::new(
-        span,
-        format!(
-            "`{text}` has another form than the `{before}` in front of it, and a variable in a message is one field: write both \
-             alike, or a field for the second form, `{{{name}_debug}}` with `{name}_debug = {}{name}`",
-            second.text()
-        ),
-    ))
+    let named = if first.style == PlaceholderStyle::Value { second.style } else { first.style };
+    let (name, sigil) = (&first.name, Sigil::from(named).text());
+    format!(
+        "`{}` has another form than the `{}` in front of it, and a variable in a message is one field: write both alike, or \
+         a field for the second form, `{{{name}_debug}}` with `{name}_debug = {sigil}{name}`",
+        second.text(),
+        first.text()
+    )
 }
 
 /// The error about a placeholder that is neither a field nor the name of a variable.

@@ -31,17 +31,7 @@ pub(crate) fn parse(tokens: TokenStream) -> Result<Vec<Field>, CallError> {
     }
     let fields = segments.iter().map(|field| Field::parse(field, OptionsOf::Scope)).collect::<Result<Vec<_>, _>>()?;
     check_keys(&fields)?;
-    let is_of_calls = |field: &&Field| matches!(field.group, Group::Category | Group::Severity | Group::Target);
-    match fields.iter().find(is_of_calls) {
-        Some(field) => Err(CallError::new(
-            field.span,
-            format!(
-                "`{}:` is an option of a log call; those of a scope are `correlation_id:` and `task:`",
-                field.path()
-            ),
-        )),
-        None => Ok(fields),
-    }
+    Ok(fields)
 }
 
 fn expansion(krate: &TokenStream, fields: &[Field]) -> TokenStream {

@@ -18,6 +18,15 @@ fn error(call: &str) -> String {
     }
 }
 
+/// Checks that the error of each call contains the text beside it.
+#[track_caller]
+fn assert_errors<const N: usize>(calls: [(&str, &str); N]) {
+    for (call, part) in calls {
+        let error = error(call);
+        assert!(error.contains(part), "{call}: {error}");
+    }
+}
+
 fn scope_error(fields: &str) -> String {
     scope::parse(tokens(fields)).err().map(|error| error.message().to_owned()).unwrap_or_default()
 }
@@ -109,7 +118,7 @@ fn a_comma_at_the_end_is_allowed_and_two_are_not() {
 
 #[test]
 fn each_wrong_call_has_an_error_that_names_what_is_wrong() {
-    for (call, part) in [
+    assert_errors([
         ("", "expected a message: `\"ready\", key = value`"),
         ("log", "expected a message behind the logger: `log, \"ready\"`"),
         ("id = 7, \"m\"", "the message stands in front of the fields: `\"message\", id = 7`"),
@@ -154,10 +163,7 @@ fn each_wrong_call_has_an_error_that_names_what_is_wrong() {
         ("\"took {self.x}\"", "`{self.x}` in the message names neither a field of the call nor a variable"),
         ("\"took {x:?}\", x = 1", "`x` is a field of the call, whose form is chosen there"),
         ("\"m\", , x", "there is nothing in front of this comma"),
-    ] {
-        let error = error(call);
-        assert!(error.contains(part), "{call}: {error}");
-    }
+    ]);
 }
 
 #[test]
@@ -166,27 +172,25 @@ fn the_message_is_looked_at_before_the_fields() {
         let error = error(&format!("log, \"order {{}}\", {arguments}"));
         assert!(error.starts_with("`{}` in a message names no field: write `{name}`"), "{arguments}: {error}");
     }
-    for call in ["log, \"{:?}\", 5", "\"{:#?}\", o.id"] {
-        assert!(error(call).contains("in a message names no field: write `{name}`"), "{call}: {}", error(call));
-    }
+    assert_errors(
+        ["log, \"{:?}\", 5", "\"{:#?}\", o.id"].map(|call| (call, "in a message names no field: write `{name}`")),
+    );
 }
 
 #[test]
 fn a_message_behind_fields_is_shown_in_front_of_them() {
-    for (call, part) in [
+    assert_errors([
         ("log, %addr, \"connected\"", "in front of the fields: `log, \"connected\", %addr`"),
         ("log, ?peer.addr, port, \"m\"", "in front of the fields: `log, \"m\", addr = ?peer.addr`"),
         ("self.log, x + y, \"m\"", "in front of the fields: `self.log, \"m\", value = x + y`"),
         ("log, #err, \"failed\"", "an error is a field and no message: `log, \"failed\", error = #err`"),
         ("#e.cause(), \"failed\"", "an error is a field and no message: `\"failed\", error = #e.cause()`"),
-    ] {
-        assert!(error(call).contains(part), "{call}: {}", error(call));
-    }
+    ]);
 }
 
 #[test]
 fn each_wrong_placeholder_has_advice_that_compiles() {
-    for (call, part) in [
+    assert_errors([
         ("\"{o.id}\"", "an expression is a field, `\"{id}\", id = o.id`"),
         ("\"{self.items.len():?}\"", "`\"{len}\", len = ?self.items.len()`"),
         ("\"{f(x)}\"", "an expression is a field, `\"{value}\", value = f(x)`"),
@@ -208,15 +212,13 @@ fn each_wrong_placeholder_has_advice_that_compiles() {
             "\"{tags.x:?}\"",
             "`{tags.x:?}` in a message is a field of a scope, whose form is chosen there: write `{tags.x}`",
         ),
-    ] {
-        assert!(error(call).contains(part), "{call}: {}", error(call));
-    }
+    ]);
     assert_eq!(fields("\"{x:?} .. {x:?}\""), ["Context x ?x"]);
 }
 
 #[test]
 fn a_wrong_field_is_shown_as_a_right_one() {
-    for (call, part) in [
+    assert_errors([
         ("\"m\", self.id", "write `id = self.id`"),
         ("\"m\", self.id()", "write `id = self.id()`"),
         ("\"m\", pair.0", "write `value = pair.0`"),
@@ -229,22 +231,18 @@ fn a_wrong_field_is_shown_as_a_right_one() {
         ("target: \"t\", \"m\"", "`\"message\", target: \"t\"`"),
         ("\"m\", catgory: Category::Audit", "did you mean `category:`? A field is written `catgory = Category::Audit`"),
         ("\"m\", name: format!(\"{}\", 1)", "A field is written `name = format!(\"{}\", 1)`"),
-    ] {
-        assert!(error(call).contains(part), "{call}: {}", error(call));
-    }
+    ]);
 }
 
 #[test]
 fn a_missing_comma_is_shown() {
-    for (call, part) in [
+    assert_errors([
         ("log \"m\"", "a comma is missing in front of `\"m\"`: write `log, \"m\"`"),
         ("self.log() \"m\", a = 1", "write `self.log(), \"m\"`"),
         ("log, \"m\" user", "a comma is missing in front of `user`: write `\"m\", user`"),
         ("\"m\" \"n\"", "write `\"m\", \"n\"`"),
         ("\"m\", a = 1 b = 2", "a comma is missing in front of `b`: write `a = 1, b = 2`"),
-    ] {
-        assert!(error(call).contains(part), "{call}: {}", error(call));
-    }
+    ]);
     for value in [
         "1 as u8",
         "if 1 < x { 2 } else { 3 }",

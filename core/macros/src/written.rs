@@ -57,9 +57,7 @@ enum WrittenBefore {
     #[default]
     Attached,
     Operand,
-    /// `if`, `as` and the like.
-    Word,
-    /// An operator between two operands, or a comma.
+    /// An operator between two operands, a comma, or a word such as `if` and `as`.
     Between,
     /// `!` of a macro.
     Bang,
@@ -88,7 +86,7 @@ impl WrittenText {
         }
         self.text.push_str(&text);
         self.before = match token {
-            TokenTree::Ident(ident) if is_operator_word(&ident.to_string()) => WrittenBefore::Word,
+            TokenTree::Ident(ident) if is_operator_word(&ident.to_string()) => WrittenBefore::Between,
             _ => WrittenBefore::Operand,
         };
     }

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io, sync::Arc};
 
-use fapilog_record::{error_codes, text::quoted::Escaped};
+use fapilog_record::{debug_is_the_text, error_codes, text::quoted::Escaped};
 
 /// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,12 +135,7 @@ impl Error for SettingsError {
     }
 }
 
-/// The text, for a `main` that returns the error.
-impl fmt::Debug for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_is_the_text!(SettingsError);
 
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

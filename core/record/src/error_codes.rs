@@ -1,4 +1,4 @@
-//! Stable codes of errors: `family.what`, in lower case.
+//! Parts that the errors of the library share: stable codes, `family.what`, in lower case, and a `Debug` form for people.
 
 /// Gives an error type its `code` and the list of all its codes.
 ///
@@ -20,4 +20,19 @@ macro_rules! error_codes {
             }
         }
     };
+}
+
+/// Gives error types their text as their `Debug` form: a `main` that returns an error prints that.
+///
+/// For the crates of this workspace: not a public interface.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! debug_is_the_text {
+    ($($error:ty),+) => {$(
+        impl ::core::fmt::Debug for $error {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                ::core::fmt::Display::fmt(self, f)
+            }
+        }
+    )+};
 }

@@ -69,11 +69,9 @@ fn unreadable(reason: &str, place: Option<(usize, usize)>) -> Unreadable {
 fn parse_toml(text: &str) -> Result<Parsed, Unreadable> {
     let read: Read<Toml> = toml::from_str(text).map_err(|error| {
         let start = error.span().map(|span| span.start);
-        let reason = match start.filter(|start| is_bare_text(text, *start)) {
-            Some(_) => format!("{}; text stands between quotes", error.message()),
-            None => error.message().to_owned(),
-        };
-        unreadable(&reason, start.map(|start| line_and_column(text, start)))
+        let is_bare_text = start.is_some_and(|start| is_bare_text(text, start));
+        let hint = if is_bare_text { "; text stands between quotes" } else { "" };
+        unreadable(&format!("{}{hint}", error.message()), start.map(|start| line_and_column(text, start)))
     })?;
     let (table, places) = read.value.into_parts();
     Ok(Parsed { table, places })

@@ -68,6 +68,7 @@ const NO_SUCH_SETTING: &str = "there is no such setting";
 
 /// How the reader's error begins at a value that a whole number has to be.
 const A_WHOLE_NUMBER: &str = "it must be a whole number";
+
 /// The value of a problem with a table that nothing reads.
 const GIVEN: &str = "given";
 

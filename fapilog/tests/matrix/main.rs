@@ -56,8 +56,8 @@ fn through_a_file(engine: FileEngine, direct: bool) {
                 let logged = run(container);
                 format.check(&std::fs::read(&path).unwrap(), &logged);
             }
-            Err(StartError::Sink { cause: source, .. }) if engine == FileEngine::IoUring => {
-                return eprintln!("NOT TESTED, for want of io_uring: {source}");
+            Err(StartError::Sink { cause, .. }) if engine == FileEngine::IoUring => {
+                return eprintln!("NOT TESTED, for want of io_uring: {cause}");
             }
             Err(error) => panic!("{error}"),
         }

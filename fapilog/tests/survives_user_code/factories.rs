@@ -84,8 +84,8 @@ fn a_sink_that_cannot_be_made_stops_the_start_and_is_named() {
     for executor in executors() {
         let ((first, _), builder) = (memory(), Container::builder().executor(executor));
         match builder.sink("first", first).sink("refuses", Refuses).start() {
-            Err(StartError::Sink { sink, cause: source }) => {
-                assert_eq!((sink.as_str(), source.to_string().as_str()), ("refuses", "the sink failed"));
+            Err(StartError::Sink { sink, cause }) => {
+                assert_eq!((sink.as_str(), cause.to_string().as_str()), ("refuses", "the sink failed"));
             }
             other => panic!("{other:?}"),
         }

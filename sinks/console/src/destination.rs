@@ -158,9 +158,9 @@ impl ConsoleDestination {
         let place = if is_appending { self.file.metadata()?.len() } else { (&self.file).stream_position()? };
         let Some(last) = place.checked_sub(1) else { return Ok(false) };
         // The descriptor itself may be one to write only.
-        let readable = File::open(proc_path(&self.file))?;
+        let readable = open_again(&self.file, self.id, OpenOptions::new().read(true))?;
         let mut byte = [0];
-        Ok(FileId::of(&readable.metadata()?) == self.id && readable.read_at(&mut byte, last)? == 1 && byte != *b"\n")
+        Ok(readable.read_at(&mut byte, last)? == 1 && byte != *b"\n")
     }
 
     fn is_file(&self) -> bool {
@@ -192,17 +192,16 @@ fn reopen(terminal: &File, id: FileId) -> io::Result<File> {
         return Err(io::Error::other("it is the master of a pseudo-terminal"));
     }
     // `O_NOCTTY`: the terminal must not become the program's controlling terminal.
-    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    let own = OpenOptions::new().write(true).custom_flags(flags).open(proc_path(terminal))?;
+    open_again(terminal, id, OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY))
+}
+
+/// The descriptor's file, opened by its name in `/proc`.
+fn open_again(file: &File, id: FileId, options: &OpenOptions) -> io::Result<File> {
+    let own = options.open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
     if FileId::of(&own.metadata()?) != id {
         return Err(io::Error::other("its name in /proc is another file's"));
     }
     Ok(own)
-}
-
-/// A path by which the descriptor's file can be opened again.
-fn proc_path(file: &File) -> String {
-    format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
 fn is_master(terminal: &File) -> bool {

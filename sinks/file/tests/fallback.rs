@@ -105,10 +105,10 @@ fn where_io_uring_is_forbidden_and_required_the_container_does_not_start() {
     let directory = directory();
     let path = directory.path().join("only.log");
     let error = builder().sink("file", sink(&path, Way { engine: FileEngine::IoUring, direct: true })).start();
-    let Err(StartError::Sink { sink, cause: source }) = error else { unreachable!("it started") };
+    let Err(StartError::Sink { sink, cause }) = error else { unreachable!("it started") };
     assert_eq!(sink, "file");
-    assert_eq!(source.to_string(), format!("cannot use io_uring for {}", path.display()));
-    assert_eq!(source.source().unwrap().to_string(), "Operation not permitted (os error 1)");
+    assert_eq!(cause.to_string(), format!("cannot use io_uring for {}", path.display()));
+    assert_eq!(cause.source().unwrap().to_string(), "Operation not permitted (os error 1)");
 }
 
 #[test]

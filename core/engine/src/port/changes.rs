@@ -176,12 +176,8 @@ mod tests {
     fn an_answer_that_no_thread_waits_for_is_dropped_without_a_panic() {
         let answer = ChangeAnswer::default();
         for _ in 0..2 {
-            let source = PluginError::failed(Clings);
-            answer.give(Err(ChangeError::Plugin {
-                kind: PluginKind::Enricher,
-                name: "clings".to_owned(),
-                cause: source,
-            }));
+            let cause = PluginError::failed(Clings);
+            answer.give(Err(ChangeError::Plugin { kind: PluginKind::Enricher, name: "clings".to_owned(), cause }));
         }
     }
 }

@@ -115,5 +115,5 @@ pub(crate) struct NotMade {
     pub(crate) kind: PluginKind,
     /// The name, if it is known: the n-th of its kind otherwise.
     pub(crate) name: String,
-    pub(crate) source: PluginError,
+    pub(crate) cause: PluginError,
 }

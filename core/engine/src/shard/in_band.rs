@@ -114,12 +114,12 @@ impl LossReports {
     /// When to look again though no event comes. `None`: nothing can have been lost, and nothing is left to report.
     fn due(&self, has_unreported: bool) -> Option<Instant> {
         let last = self.last_look?;
-        let look = last.checked_add(LOOK_INTERVAL)?;
-        if self.is_look_needed && !has_unreported {
-            return last.checked_add(LAST_LOOK_DELAY);
+        if !has_unreported {
+            return last.checked_add(LAST_LOOK_DELAY).filter(|_| self.is_look_needed);
         }
+        let look = last.checked_add(LOOK_INTERVAL)?;
         let report = self.last_report.and_then(|last| last.checked_add(REPORT_INTERVAL));
-        has_unreported.then(|| report.map_or(look, |report| report.max(look)))
+        Some(report.map_or(look, |report| report.max(look)))
     }
 
     /// Whether a report may be made. `is_last`: the shard stops. There is one report then: a sink could drop that, too.

@@ -105,9 +105,9 @@ impl<P: StagePlugin + ?Sized> PluginStage<P> {
 
     /// Makes the plugin that would be the next one of the stage.
     pub(super) fn make(&self, plan: &PluginPlan<P>, shard: ShardInfo) -> Result<MadePlugin<P>, NotMade> {
-        let not_made = |source| {
+        let not_made = |cause| {
             let name = plan.name.clone().unwrap_or_else(|| format!("{} {}", self.kind, self.plugins.len()));
-            NotMade { kind: self.kind, name, source }
+            NotMade { kind: self.kind, name, cause }
         };
         let made = catch_panic(|| (plan.make)(shard)).unwrap_or(Err(PluginError::Panicked));
         let plugin = made.map_err(not_made)?;
