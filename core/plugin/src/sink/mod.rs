@@ -56,6 +56,12 @@ pub trait Sink {
         Delivery::done(Ok(()))
     }
 
+    /// Starts a new file, where the sink writes to files that it can rotate. Called behind the payload that was being filled:
+    /// events that were encoded before are in the old file. The answer completes when the new file is in use.
+    fn rotate(&mut self) -> Delivery {
+        Delivery::done(Ok(()))
+    }
+
     /// Ends the deliveries in flight, by `deadline` at the latest: one that cannot be completed by then fails, with
     /// [`SinkError::Partial`] if some of its records are delivered for all that. Called once, before the last payloads are waited
     /// for. Deliveries are polled once more at the deadline.
