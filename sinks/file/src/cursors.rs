@@ -1,4 +1,4 @@
-//! Positions in the file that a writer keeps, and their order.
+//! Positions that a writer keeps, and their order. They go on from each of its files to the next.
 //!
 //! | cursor | meaning |
 //! |---|---|
@@ -54,6 +54,13 @@ impl FillingEnd {
     }
 }
 
+impl ContiguousEnd {
+    /// Whether it is below the end of these records, or there.
+    pub(super) fn is_below(self, end: FillingEnd) -> bool {
+        self.0 <= end.0
+    }
+}
+
 impl ScheduledEnd {
     /// The offset in the file.
     pub(super) fn offset(self) -> u64 {
@@ -68,7 +75,7 @@ impl AcknowledgedEnd {
     }
 }
 
-/// The six positions of one file.
+/// The six positions.
 #[derive(Debug)]
 pub(super) struct FileCursors {
     acknowledged: AcknowledgedEnd,
@@ -96,8 +103,9 @@ impl FileCursors {
         self.acknowledged
     }
 
-    pub(super) fn contiguous(&self) -> ContiguousEnd {
-        self.contiguous
+    /// The contiguous end, or this end of a file if it is before that.
+    pub(super) fn contiguous_up_to(&self, end: Option<FillingEnd>) -> ContiguousEnd {
+        end.map_or(self.contiguous, |end| self.contiguous.min(ContiguousEnd(end.0)))
     }
 
     pub(super) fn scheduled(&self) -> ScheduledEnd {
@@ -186,9 +194,10 @@ impl FileCursors {
     /// A sync that began at this contiguous end has failed.
     ///
     /// The kernel may have dropped pages that it could not write, and a later sync does not report them. This includes
-    /// pages written during the sync: every byte that is part of a write by now stays in doubt.
-    pub(super) fn sync_failed(&mut self, end: ContiguousEnd) {
-        self.doubtful = DoubtfulEnd(self.scheduled.0);
+    /// pages written during the sync: every byte that is part of a write by now stays in doubt, up to the end of the file.
+    pub(super) fn sync_failed(&mut self, end: ContiguousEnd, file_end: Option<FillingEnd>) {
+        let scheduled = self.scheduled.0;
+        self.doubtful = DoubtfulEnd(file_end.map_or(scheduled, |file_end| file_end.0.min(scheduled)));
         self.sync_succeeded(end);
     }
 
@@ -230,14 +239,14 @@ mod tests {
         cursors.sync_succeeded(ContiguousEnd(130));
         assert_eq!((cursors.synced_end(), cursors.has_unsynced()), (FillingEnd(130), false));
         cursors.acknowledge(FillingEnd(120));
-        assert_eq!((cursors.acknowledged().offset(), cursors.contiguous()), (120, ContiguousEnd(130)));
+        assert_eq!((cursors.acknowledged().offset(), cursors.contiguous_up_to(None)), (120, ContiguousEnd(130)));
         assert_eq!((cursors.scheduled().offset(), cursors.filling().offset()), (140, 150));
     }
 
     #[test]
     fn a_failed_sync_leaves_every_scheduled_byte_in_doubt() {
         let mut cursors = cursors();
-        cursors.sync_failed(ContiguousEnd(110));
+        cursors.sync_failed(ContiguousEnd(110), None);
         assert!(cursors.is_doubtful(FillingEnd(140)) && !cursors.is_doubtful(FillingEnd(141)));
         assert_eq!(cursors.synced_end(), FillingEnd(110));
         assert!(cursors.has_doubt_behind(FillingEnd(139)) && !cursors.has_doubt_behind(FillingEnd(140)));
@@ -249,7 +258,7 @@ mod tests {
         cursors.acknowledge(FillingEnd(120));
         cursors.acknowledge(FillingEnd(110));
         cursors.complete(ScheduledEnd(90));
-        assert_eq!((cursors.acknowledged().offset(), cursors.contiguous()), (120, ContiguousEnd(130)));
+        assert_eq!((cursors.acknowledged().offset(), cursors.contiguous_up_to(None)), (120, ContiguousEnd(130)));
     }
 
     #[test]

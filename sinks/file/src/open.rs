@@ -1,10 +1,11 @@
 //! Opening the file, twice: through the page cache and past it.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{DirBuilder, File, OpenOptions},
     io,
-    os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
+    time::SystemTime,
 };
 
 use fapilog_plugin::sink::SinkError;
@@ -28,6 +29,21 @@ pub(super) struct LogFile {
     pub(super) partial_page: Vec<u8>,
     /// Whether its last byte is no line feed: a crash, or another program, has left a line without its end.
     pub(super) has_torn_line: bool,
+    /// The time of its creation; `None` where the file system does not keep it.
+    pub(super) created: Option<SystemTime>,
+}
+
+/// Options of opening a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opening {
+    /// Whether full blocks are to bypass the page cache.
+    pub(super) is_direct: bool,
+    /// The permissions of a new file.
+    pub(super) mode: u32,
+    /// Whether the umask takes permissions away.
+    pub(super) respects_umask: bool,
+    /// The permissions of directories that are made where they are absent; `None` if they must be there.
+    pub(super) directory_mode: Option<u32>,
 }
 
 /// Why there are no direct writes.
@@ -54,18 +70,73 @@ fn io_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> S
 }
 
 /// Opens or creates the file, checks that it is a regular file with one name, and locks it.
-pub(super) fn open(path: &Path, wants_direct: bool, mode: u32) -> Result<LogFile, SinkError> {
-    let buffered = open_buffered(path, mode)?;
+pub(super) fn open(path: &Path, opening: Opening) -> Result<LogFile, SinkError> {
+    match create(path, opening) {
+        Err(SinkError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
+            log_file(open_existing(path)?, path, opening)
+        }
+        created => created,
+    }
+}
+
+/// Creates the file, which must be absent, and locks it.
+pub(super) fn create(path: &Path, opening: Opening) -> Result<LogFile, SinkError> {
+    let created = match create_new(path, opening.mode) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make_directories(path, opening).map_err(io_error("create the directory of", path))?;
+            create_new(path, opening.mode)
+        }
+        created => created,
+    };
+    let file = created.map_err(io_error("create", path))?;
+    if !opening.respects_umask {
+        // The umask has changed the mode: `fchmod` sets the mode of the settings.
+        file.set_permissions(PermissionsExt::from_mode(opening.mode)).map_err(io_error("set the mode of", path))?;
+    }
+    log_file(file, path, opening)
+}
+
+fn create_new(path: &Path, mode: u32) -> io::Result<File> {
+    options().create_new(true).mode(mode).open(path)
+}
+
+/// Makes the directories above the file that are absent, if the settings have that.
+fn make_directories(path: &Path, opening: Opening) -> io::Result<()> {
+    let (Some(mode), Some(directory)) = (opening.directory_mode, path.parent()) else { return Ok(()) };
+    let missing: Vec<&Path> = directory.ancestors().take_while(|path| !path.exists()).collect();
+    for directory in missing.into_iter().rev().filter(|path| !path.as_os_str().is_empty()) {
+        make_directory(directory, mode, opening.respects_umask)?;
+    }
+    Ok(())
+}
+
+fn make_directory(path: &Path, mode: u32, respects_umask: bool) -> io::Result<()> {
+    match DirBuilder::new().mode(mode).create(path) {
+        // Another sink has made it meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        made => made?,
+    }
+    if respects_umask {
+        return Ok(());
+    }
+    // By descriptor: another program may have put something else in its place.
+    let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    let directory = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    directory.set_permissions(PermissionsExt::from_mode(mode))
+}
+
+fn log_file(buffered: File, path: &Path, opening: Opening) -> Result<LogFile, SinkError> {
     refuse_other_than_plain(&buffered, path)?;
     clear_nonblock(&buffered).map_err(io_error("set the flags of", path))?;
     lock(&buffered, path)?;
-    let end = buffered.metadata().map_err(io_error("read the length of", path))?.len();
+    let metadata = buffered.metadata().map_err(io_error("read the length of", path))?;
+    let end = metadata.len();
     let mut partial_page = vec![0; (end % PAGE_BYTES as u64) as usize];
     let page_start = end - partial_page.len() as u64;
     buffered.read_exact_at(&mut partial_page, page_start).map_err(io_error("read the end of", path))?;
     let has_torn_line = has_torn_line(&buffered, end).map_err(io_error("read the end of", path))?;
-    let direct = if wants_direct { open_direct(&buffered, path) } else { Err(NoDirect::NotWanted) };
-    Ok(LogFile { buffered, direct, end, partial_page, has_torn_line })
+    let direct = if opening.is_direct { open_direct(&buffered, path) } else { Err(NoDirect::NotWanted) };
+    Ok(LogFile { buffered, direct, end, partial_page, has_torn_line, created: metadata.created().ok() })
 }
 
 fn has_torn_line(file: &File, end: u64) -> io::Result<bool> {
@@ -89,18 +160,6 @@ fn options() -> OpenOptions {
 fn clear_nonblock(file: &File) -> io::Result<()> {
     let flags = fcntl_getfl(file)?;
     Ok(fcntl_setfl(file, flags.difference(OFlags::NONBLOCK))?)
-}
-
-fn open_buffered(path: &Path, mode: u32) -> Result<File, SinkError> {
-    match options().create_new(true).mode(mode).open(path) {
-        Ok(file) => {
-            // The umask has changed the mode: `fchmod` sets the mode of the settings.
-            file.set_permissions(PermissionsExt::from_mode(mode)).map_err(io_error("set the mode of", path))?;
-            Ok(file)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_existing(path),
-        Err(error) => Err(io_error("create", path)(error)),
-    }
 }
 
 fn open_existing(path: &Path) -> Result<File, SinkError> {

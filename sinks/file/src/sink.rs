@@ -19,8 +19,8 @@ use fapilog_plugin::{
 use super::{
     block::Block,
     cursors::FillingEnd,
-    engine::{FileHandles, PwriteEngine, UringEngine, WriteEngine},
-    open::{LogFile, open},
+    engine::{PwriteEngine, UringEngine, WriteEngine},
+    open::{Opening, open},
     path_watch::PathWatch,
     settings::{FileEngine, FileOptions},
     writer::{BatchWriter, WriterError},
@@ -46,21 +46,21 @@ impl FileWriterSink {
         options: FileOptions,
         context: &SinkContext<'_>,
     ) -> Result<Self, SinkError> {
-        let LogFile { buffered, direct, end, partial_page, has_torn_line } = open(&path, options.direct, options.mode)?;
-        if let Some(diagnostic) = direct.as_ref().err().and_then(|reason| reason.diagnostic()) {
+        let opening =
+            Opening { is_direct: options.direct, mode: options.mode, respects_umask: false, directory_mode: None };
+        let file = open(&path, opening)?;
+        let (end, has_torn_line) = (file.end, file.has_torn_line);
+        if let Some(diagnostic) = file.direct.as_ref().err().and_then(|reason| reason.diagnostic()) {
             context.report(diagnostic);
         }
-        let direct = direct.ok();
-        let is_direct = direct.is_some();
         let blocks = (0..options.blocks_in_flight + BLOCKS_SPARE).map(|_| Block::new(options.block_bytes));
         let blocks = blocks.collect::<Option<Vec<Block>>>().ok_or_else(|| SinkError::Io {
             operation: "allocate the blocks of",
             path: path.clone(),
             source: std::io::ErrorKind::OutOfMemory.into(),
         })?;
-        let engine = engine(Rc::new(FileHandles { buffered, direct }), &path, options.engine, context)?;
-        let mut writer =
-            BatchWriter::new(engine, blocks, options.block_bytes, end, partial_page, is_direct, options.sync);
+        let engine = engine(&path, options.engine, context)?;
+        let mut writer = BatchWriter::new(engine, blocks, options.block_bytes, file, options.sync);
         if has_torn_line && formatter.writes_lines() {
             context.report(format!("{} ended in a torn line, which was ended at byte {end}", path.display()));
             writer.end_torn_line(Instant::now());
@@ -77,16 +77,11 @@ impl FileWriterSink {
     }
 }
 
-fn engine(
-    files: Rc<FileHandles>,
-    path: &Path,
-    wanted: FileEngine,
-    context: &SinkContext<'_>,
-) -> Result<Box<dyn WriteEngine>, SinkError> {
+fn engine(path: &Path, wanted: FileEngine, context: &SinkContext<'_>) -> Result<Box<dyn WriteEngine>, SinkError> {
     if wanted == FileEngine::Blocking {
-        return Ok(Box::new(PwriteEngine::new(files)));
+        return Ok(Box::new(PwriteEngine::default()));
     }
-    let error = match UringEngine::new(Rc::clone(&files)) {
+    let error = match UringEngine::new() {
         Ok(engine) => return Ok(Box::new(engine)),
         Err(error) => error,
     };
@@ -94,7 +89,7 @@ fn engine(
         return Err(SinkError::Io { operation: "use io_uring for", path: path.to_owned(), source: error });
     }
     context.report(format!("pwrite instead of io_uring: {error}"));
-    Ok(Box::new(PwriteEngine::new(files)))
+    Ok(Box::new(PwriteEngine::default()))
 }
 
 impl Sink for FileWriterSink {
@@ -111,7 +106,7 @@ impl Sink for FileWriterSink {
         writer.turn(now);
         if self.path_watch.is_due(now) {
             writer.look_at_file();
-            let change = self.path_watch.check(writer.file(), now);
+            let change = writer.file().and_then(|file| self.path_watch.check(file, now));
             change.into_iter().for_each(|text| self.reporter.report(text));
         }
         report_errors(&mut writer, &self.reporter, &self.path);
@@ -151,7 +146,7 @@ impl Sink for FileWriterSink {
             }
             let result = if writer.is_delivered(end) {
                 writer.acknowledge(end);
-                check_named(&writer, end, &path).and_then(|()| check_durable(&writer, end, &path))
+                check_named(&writer, start, end, &path).and_then(|()| check_durable(&writer, end, &path))
             } else if ends {
                 Err(not_in_time(&mut writer, record_end))
             } else {
@@ -190,8 +185,8 @@ fn not_in_time(writer: &mut BatchWriter, record_end: RecordEnd) -> SinkError {
 }
 
 /// An error if the bytes below `end` went to a file that was removed.
-fn check_named(writer: &BatchWriter, end: FillingEnd, path: &Path) -> Result<(), SinkError> {
-    if !writer.is_removed(end) {
+fn check_named(writer: &BatchWriter, start: FillingEnd, end: FillingEnd, path: &Path) -> Result<(), SinkError> {
+    if !writer.is_removed(start, end) {
         return Ok(());
     }
     let source = std::io::Error::other("the file was removed while it was open");
@@ -220,6 +215,7 @@ fn report_errors(writer: &mut BatchWriter, reporter: &Reporter, path: &Path) {
             WriterError::EngineRefused(error) => format!("pwrite instead of io_uring from now on: {error}"),
             WriterError::DirectRefused(error) => format!("buffered instead of direct writes: {error}"),
             WriterError::Removed => format!("{path} was removed; events are lost until the file is opened anew"),
+            WriterError::EarlierRemoved => format!("a rotated file of {path} was removed before it was complete"),
             WriterError::Truncated { from, to } => {
                 format!("another program truncated {path} from {from} to {to} bytes; writing goes on at its end")
             }

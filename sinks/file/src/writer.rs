@@ -1,9 +1,11 @@
 //! The place of each write in the file, and the contiguous end. The numbers are the rules of the [module's page](super).
 
 mod changes;
+mod files;
 mod last_records;
 mod queued_write;
 mod retry_backoff;
+mod stream_file;
 mod syncing;
 
 use std::{
@@ -17,14 +19,18 @@ use std::{
 use fapilog_plugin::threads::process::OwnProcess;
 
 use self::{
-    changes::FileChanges, last_records::LastRecords, queued_write::QueuedWrite, retry_backoff::RetryBackoff,
+    files::FileSpan,
+    last_records::LastRecords,
+    queued_write::QueuedWrite,
+    retry_backoff::RetryBackoff,
+    stream_file::{OpenFile, StreamFile, StreamFileId},
     syncing::Syncing,
 };
 use super::{
     block::{Block, BlockRange},
     cursors::{FileCursors, FillingEnd, ScheduledEnd},
     engine::{EngineRefusal, IoCompletion, IoRequest, PwriteEngine, WriteEngine, WritePath},
-    open::{PAGE_BYTES, cut_behind, unlock},
+    open::{LogFile, PAGE_BYTES, cut_behind, unlock},
     settings::FileSync,
 };
 
@@ -43,17 +49,22 @@ const MERGED_BLOCKS_MAX: usize = 64;
 /// Writes blocks in order, through an engine that executes one write at a time.
 pub(super) struct BatchWriter {
     engine: Box<dyn WriteEngine>,
-    is_direct: bool,
     sync: FileSync,
     free: Vec<Block>,
     /// The length of a new block.
     block_bytes: usize,
     /// The layout of the block that is being filled.
     filling: Option<FillingBlock>,
-    /// Positions in the file: rules 6 and 7.
+    /// Positions in the files: rules 6 and 7.
     cursors: FileCursors,
-    /// Rule 9.
-    changes: FileChanges,
+    /// The file that records go to.
+    current: StreamFile,
+    /// The files before it that are not complete yet, in the order of their records.
+    earlier: VecDeque<StreamFile>,
+    /// The current file cannot be opened: its records go to the one before it.
+    goes_back: bool,
+    /// Records go on into a file without a name: they are lost.
+    goes_on_without_name: bool,
     /// The filled part of the file's last page.
     partial_page: Vec<u8>,
     /// The time of the last addition to the partial page.
@@ -81,6 +92,7 @@ pub(super) enum WriterError {
     DirectRefused(io::Error),
     EngineRefused(io::Error),
     Removed,
+    EarlierRemoved,
     Truncated { from: u64, to: u64 },
     Grown { from: u64, to: u64 },
 }
@@ -100,30 +112,31 @@ impl BatchWriter {
         engine: Box<dyn WriteEngine>,
         blocks: Vec<Block>,
         block_bytes: usize,
-        file_bytes: u64,
-        mut partial_page: Vec<u8>,
-        is_direct: bool,
+        file: LogFile,
         sync: FileSync,
     ) -> Self {
+        let mut partial_page = file.partial_page.clone();
         // It never grows: a write allocates the same whatever the length of the file.
         partial_page.reserve_exact(PAGE_BYTES.saturating_sub(partial_page.len()));
         let now = Instant::now();
-        let cursors = FileCursors::new(file_bytes);
-        let changes = FileChanges::new(&engine.files().buffered, file_bytes);
+        let cursors = FileCursors::new(file.end);
+        let start = cursors.filling();
         Self {
             engine,
-            is_direct,
             sync,
             free: blocks,
             block_bytes,
             filling: None,
-            changes,
+            current: StreamFile { id: StreamFileId::FIRST, start, open: Some(OpenFile::new(file, start)) },
+            earlier: VecDeque::new(),
+            goes_back: false,
+            goes_on_without_name: false,
             partial_page,
             partial_page_since: now,
             writes: VecDeque::new(),
             writes_in_flight: 0,
-            syncing: Syncing { in_flight: None, last: now, is_requested: false, flushed: cursors.written_end() },
-            last_records: LastRecords::new(cursors.filling()),
+            syncing: Syncing { in_flight: None, last: now, requested: start, flushed: start },
+            last_records: LastRecords::new(start),
             cursors,
             retry: RetryBackoff::new(),
             retries: 0,
@@ -138,7 +151,14 @@ impl BatchWriter {
 
     /// The engine and the write path, for the accounts.
     pub(super) fn describe(&self) -> String {
-        format!("{}, {}", self.engine.name(), if self.is_direct { "direct" } else { "buffered" })
+        format!("{}, {}", self.engine.name(), if self.is_direct() { "direct" } else { "buffered" })
+    }
+
+    /// Whether full blocks bypass the page cache. A file that is not open yet will have what the one before it had.
+    fn is_direct(&self) -> bool {
+        let mut open = self.spans().filter_map(|span| span.file.open.as_ref()).map(|open| open.is_direct);
+        // The last one, as far as they are open.
+        open.by_ref().last().unwrap_or(false)
     }
 
     /// A block to fill, which starts with the partial page (rule 2); `None` while all are in use.
@@ -159,7 +179,29 @@ impl BatchWriter {
     /// [`delivered_end`](Self::delivered_end) reaches that end. `None` if the block no longer begins with its old content.
     pub(super) fn write(&mut self, bytes: Vec<u8>, is_full: bool, now: Instant) -> Option<FillingEnd> {
         let FillingBlock { start, partial_bytes, is_stale } = self.filling.take()?;
-        let mut block = Block { bytes, is_pooled: true };
+        let block = Block { bytes, is_pooled: true };
+        self.write_block(block, FillingBlock { start, partial_bytes, is_stale }, is_full, now)
+    }
+
+    /// Queues the write of records that are in no block of the pool.
+    pub(super) fn write_records(&mut self, records: &[u8], now: Instant) -> Option<FillingEnd> {
+        let mut block = Block { bytes: records.to_vec(), is_pooled: false };
+        let start = block.realign(&self.partial_page, 0);
+        self.write_block(
+            block,
+            FillingBlock { start, partial_bytes: self.partial_page.len(), is_stale: false },
+            false,
+            now,
+        )
+    }
+
+    fn write_block(
+        &mut self,
+        mut block: Block,
+        FillingBlock { start, partial_bytes, is_stale }: FillingBlock,
+        is_full: bool,
+        now: Instant,
+    ) -> Option<FillingEnd> {
         if block.bytes.len() < start + partial_bytes {
             self.free_block(block);
             return None;
@@ -187,7 +229,7 @@ impl BatchWriter {
         let scheduled = self.scheduled_behind(page_start);
         // Rule 5. A page that a buffered write has begun is completed by a buffered write: nothing, or one page.
         let begun_page_bytes = scheduled.next_multiple_of(PAGE_BYTES);
-        if self.is_direct && is_full && whole_pages > begun_page_bytes {
+        if self.is_direct() && is_full && whole_pages > begun_page_bytes {
             if scheduled < begun_page_bytes {
                 let remaining = block.bytes.get(start + scheduled..start + begun_page_bytes).unwrap_or_default();
                 self.enqueue_copy(remaining.to_vec(), offset, end.scheduled_but_for(data_bytes - begun_page_bytes));
@@ -234,9 +276,9 @@ impl BatchWriter {
         self.cursors.acknowledge(end);
     }
 
-    /// The file, through the page cache.
-    pub(super) fn file(&self) -> &File {
-        &self.engine.files().buffered
+    /// The file that records go to, through the page cache; `None` while it is not open.
+    pub(super) fn file(&self) -> Option<&File> {
+        self.current.open.as_ref().map(OpenFile::buffered)
     }
 
     /// Errors since the last call, at most one of each kind.
@@ -257,6 +299,7 @@ impl BatchWriter {
             return;
         }
         self.reap(now);
+        self.go_back();
         self.write_overdue_partial_page(now);
         while self.start_write(now) {
             // A blocking engine has the completion by now.
@@ -290,8 +333,11 @@ impl BatchWriter {
 
     /// Queues a write behind the others. It moves the scheduled end to `end`. The offset of the bytes is that of the cursors.
     fn enqueue(&mut self, path: WritePath, mut bytes: BlockRange, end: ScheduledEnd) {
-        bytes.offset = self.changes.offset_in_file(bytes.offset);
-        self.writes.push_back(QueuedWrite { path, end, waiting: Some(bytes) });
+        bytes.offset = match &self.current.open {
+            Some(open) => open.changes.offset_in_file(bytes.offset),
+            None => bytes.offset.saturating_sub(self.current.start.offset()),
+        };
+        self.writes.push_back(QueuedWrite { file: self.current.id, path, end, waiting: Some(bytes) });
         self.cursors.schedule(end);
     }
 
@@ -304,20 +350,26 @@ impl BatchWriter {
             return false;
         }
         self.look_at_file();
-        let Some(path) = self.writes.front().map(|write| write.path) else { return false };
-        let ranges = self.take_ranges(path);
+        let Some((id, path)) = self.writes.front().map(|write| (write.file, write.path)) else { return false };
+        if id == self.current.id && self.is_current_removed() && !self.goes_on_without_name {
+            return false;
+        }
+        let Some(file) = self.open_file(id).map(|open| Rc::clone(&open.handles)) else { return false };
+        let ranges = self.take_ranges(id, path);
         self.writes_in_flight = ranges.len();
-        self.engine.submit(IoRequest::Write { path, ranges });
+        self.engine.submit(IoRequest::Write { file, path, ranges });
         true
     }
 
-    /// Takes the bytes of the first writes, all of this path: the ranges of a request.
-    fn take_ranges(&mut self, path: WritePath) -> Vec<BlockRange> {
+    /// Takes the bytes of the first writes, all of this file and path: the ranges of a request.
+    fn take_ranges(&mut self, file: StreamFileId, path: WritePath) -> Vec<BlockRange> {
         // Rule 7: after a failure, the first write in order shows whether the disk works again.
         let blocks_max = if self.retry.not_before.is_some() { 1 } else { MERGED_BLOCKS_MAX };
         let mut ranges = Vec::new();
         let mut merged_bytes = 0;
-        for write in self.writes.iter_mut().take(blocks_max).take_while(|write| write.path == path) {
+        for write in
+            self.writes.iter_mut().take(blocks_max).take_while(|write| (write.file, write.path) == (file, path))
+        {
             merged_bytes += write.waiting.as_ref().map_or(0, |range| range.range.len());
             if merged_bytes > MERGED_BYTES_MAX && !ranges.is_empty() {
                 break;
@@ -332,8 +384,8 @@ impl BatchWriter {
         self.engine.reap(&mut |completion| done.push(completion));
         for IoCompletion { request, result } in done {
             match request {
-                IoRequest::Sync => self.sync_done(result),
-                IoRequest::Write { path, ranges } => self.write_done(path, ranges, result, now),
+                IoRequest::Sync { .. } => self.sync_done(result),
+                IoRequest::Write { path, ranges, .. } => self.write_done(path, ranges, result, now),
             }
         }
         if let Some(refusal) = self.engine.take_refusal() {
@@ -343,11 +395,11 @@ impl BatchWriter {
 
     /// Rule 8.
     fn replace_engine(&mut self, refusal: EngineRefusal) {
-        self.engine = Box::new(PwriteEngine::new(Rc::clone(self.engine.files())));
+        self.engine = Box::<PwriteEngine>::default();
         self.retries += 1;
         for request in refusal.requests {
             match request {
-                IoRequest::Sync => self.syncing.repeat(),
+                IoRequest::Sync { .. } => self.repeat_sync(),
                 IoRequest::Write { ranges, .. } => {
                     self.writes_in_flight = 0;
                     self.return_ranges(ranges, 0);
@@ -359,21 +411,24 @@ impl BatchWriter {
 
     fn write_done(&mut self, path: WritePath, ranges: Vec<BlockRange>, result: io::Result<usize>, now: Instant) {
         self.writes_in_flight = 0;
+        let file = self.id_of_next_write();
         let written_before = self.cursors.written_end();
         let wanted: usize = ranges.iter().map(|range| range.range.len()).sum();
         let offset = ranges.first().map_or(0, |first| first.offset);
-        self.changes.write_ended(offset + *result.as_ref().unwrap_or(&wanted) as u64);
+        if let Some(open) = self.open_file(file) {
+            open.changes.write_ended(offset + *result.as_ref().unwrap_or(&wanted) as u64);
+        }
         let written = match (result, path) {
             // A direct write continues at a page.
             (Ok(written), WritePath::Direct) if written < wanted => written - written % PAGE_BYTES,
             (Ok(written), _) => written,
             (Err(error), _) => {
                 self.return_ranges(ranges, 0);
-                return self.write_failed(path, error, now);
+                return self.write_failed(file, path, error, now);
             }
         };
         self.return_ranges(ranges, written);
-        self.look_at_name(written_before);
+        self.look_at_name(file, written_before);
         if written >= wanted {
             self.retry = RetryBackoff::new();
         } else if written == 0 {
@@ -401,13 +456,19 @@ impl BatchWriter {
         }
     }
 
-    fn write_failed(&mut self, path: WritePath, error: io::Error, now: Instant) {
+    fn write_failed(&mut self, file: StreamFileId, path: WritePath, error: io::Error, now: Instant) {
         if path == WritePath::Direct && is_refusal(&error) {
             // Rule 8.
-            self.is_direct = false;
-            self.writes.iter_mut().for_each(|write| write.path = WritePath::Buffered);
+            if let Some(open) = self.open_file(file) {
+                open.is_direct = false;
+            }
+            let writes = self.writes.iter_mut().filter(|write| write.file == file);
+            writes.for_each(|write| write.path = WritePath::Buffered);
             self.retries += 1;
             self.add_error(WriterError::DirectRefused(error));
+        } else if error.raw_os_error() == Some(libc::ESTALE) {
+            self.set_stale(file);
+            self.wait(error, now);
         } else if error.kind() != io::ErrorKind::Interrupted {
             self.wait(error, now);
         }
@@ -438,7 +499,7 @@ fn is_refusal(error: &io::Error) -> bool {
 }
 
 impl Drop for BatchWriter {
-    /// Rule 7: the file ends at the acknowledged end.
+    /// Rule 7: the last file ends at the acknowledged end.
     fn drop(&mut self) {
         if !self.process.is_this() {
             // A forked child: file and lock belong to its parent, which continues to write.
@@ -456,10 +517,14 @@ impl Drop for BatchWriter {
             // The disk does not answer. A truncation would wait for the disk; the kernel releases the lock later.
             return;
         }
-        let file = &self.engine.files().buffered;
-        // After an error, the file keeps its present end.
-        let _ = cut_behind(file, self.changes.cut_at(self.cursors.acknowledged().offset()));
-        unlock(file);
+        let acknowledged = self.cursors.acknowledged().offset();
+        for FileSpan { file, end } in self.spans() {
+            let Some(open) = &file.open else { continue };
+            let end = end.map_or(acknowledged, |end| end.offset().min(acknowledged));
+            // After an error, the file keeps its present end.
+            let _ = cut_behind(open.buffered(), open.changes.cut_at(end));
+            unlock(open.buffered());
+        }
     }
 }
 

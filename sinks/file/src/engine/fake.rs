@@ -6,13 +6,16 @@ use std::{
     fs::File,
     io,
     ops::Range,
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt},
     rc::Rc,
     time::{Duration, Instant},
 };
 
-use super::{FileHandles, IoCompletion, IoRequest, REQUESTS_MAX, WriteEngine, WritePath, offset};
-use crate::{block::BlockRange, open::PAGE_BYTES};
+use super::{IoCompletion, IoRequest, REQUESTS_MAX, WriteEngine, WritePath, offset};
+use crate::{
+    block::BlockRange,
+    open::{LogFile, PAGE_BYTES},
+};
 
 /// The end of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,21 +26,59 @@ pub(crate) enum RequestOutcome {
     Error(i32),
 }
 
-/// A file on a disk whose pace the test sets.
+/// A disk whose pace the test sets. Most tests use its first file alone.
 #[derive(Debug, Clone)]
 pub(crate) struct FakeDisk(Rc<RefCell<FakeDiskState>>);
 
 #[derive(Debug)]
 struct FakeDiskState {
-    file: File,
+    files: Vec<FakeFile>,
     /// Submitted, and not executed.
     pending: Vec<IoRequest>,
     /// Executed, and not reaped.
     done: VecDeque<IoCompletion>,
+}
+
+#[derive(Debug)]
+struct FakeFile {
+    file: File,
     /// Where the written bytes end.
     written_end: u64,
     /// Where the content lies that readers may have in the page cache: buffered writes, and the file before the first one.
     buffered_end: u64,
+}
+
+impl FakeFile {
+    fn new(file: File, content: &[u8]) -> Self {
+        file.write_all_at(content, 0).unwrap();
+        Self { file, written_end: content.len() as u64, buffered_end: content.len() as u64 }
+    }
+
+    /// The file as the writer opens it.
+    fn log_file(&self) -> LogFile {
+        let end = self.written_end;
+        let mut partial_page = vec![0; (end % PAGE_BYTES as u64) as usize];
+        let page_start = end - partial_page.len() as u64;
+        self.file.read_exact_at(&mut partial_page, page_start).unwrap();
+        LogFile {
+            buffered: self.file.try_clone().unwrap(),
+            direct: Ok(self.file.try_clone().unwrap()),
+            end,
+            partial_page,
+            has_torn_line: false,
+            created: None,
+        }
+    }
+}
+
+impl FakeDiskState {
+    /// The file of a request.
+    fn file_of(&mut self, request: &IoRequest) -> &mut FakeFile {
+        let (IoRequest::Write { file, .. } | IoRequest::Sync { file }) = request;
+        let inode = |file: &File| file.metadata().unwrap().ino();
+        let wanted = inode(&file.buffered);
+        self.files.iter_mut().find(|known| inode(&known.file) == wanted).unwrap()
+    }
 }
 
 /// The path and the range of a pending write.
@@ -45,29 +86,54 @@ type PendingWrite = (WritePath, Range<u64>);
 
 impl FakeDisk {
     pub(crate) fn new(content: &[u8]) -> Self {
-        let file = tempfile::tempfile().unwrap();
-        file.write_all_at(content, 0).unwrap();
-        Self::in_file(file, content)
+        Self::in_file(tempfile::tempfile().unwrap(), content)
     }
 
     /// A disk with this file, which has this content.
     pub(crate) fn in_file(file: File, content: &[u8]) -> Self {
-        let (buffered_end, written_end) = (content.len() as u64, content.len() as u64);
         let (pending, done) = (Vec::new(), VecDeque::new());
-        Self(Rc::new(RefCell::new(FakeDiskState { file, pending, done, written_end, buffered_end })))
+        let files = vec![FakeFile::new(file, content)];
+        Self(Rc::new(RefCell::new(FakeDiskState { files, pending, done })))
+    }
+
+    /// Makes another file with this content. Returns it as the writer opens it.
+    pub(crate) fn add_file(&self, content: &[u8]) -> LogFile {
+        let file = FakeFile::new(tempfile::tempfile().unwrap(), content);
+        let opened = file.log_file();
+        self.0.borrow_mut().files.push(file);
+        opened
     }
 
     pub(crate) fn engine(&self) -> Box<dyn WriteEngine> {
-        let buffered = self.file();
-        Box::new(FakeEngine { disk: self.clone(), files: Rc::new(FileHandles { buffered, direct: None }) })
+        Box::new(FakeEngine { disk: self.clone() })
+    }
+
+    /// The first file as the writer opens it.
+    pub(crate) fn log_file(&self) -> LogFile {
+        self.0.borrow().files[0].log_file()
     }
 
     pub(crate) fn file(&self) -> File {
-        self.0.borrow().file.try_clone().unwrap()
+        self.file_at(0)
+    }
+
+    fn file_at(&self, index: usize) -> File {
+        self.0.borrow().files[index].file.try_clone().unwrap()
     }
 
     pub(crate) fn content(&self) -> Vec<u8> {
-        let file = self.file();
+        self.content_at(0)
+    }
+
+    /// The content of all files, one behind the other.
+    pub(crate) fn all_content(&self) -> Vec<u8> {
+        let count = self.0.borrow().files.len();
+        (0..count).flat_map(|index| self.content_at(index)).collect()
+    }
+
+    /// The content of the file that was made as the `index`-th, from 0.
+    pub(crate) fn content_at(&self, index: usize) -> Vec<u8> {
+        let file = self.file_at(index);
         let mut content = vec![0; file.metadata().unwrap().len() as usize];
         file.read_exact_at(&mut content, 0).unwrap();
         content
@@ -76,8 +142,9 @@ impl FakeDisk {
     /// Has another program truncate the file.
     pub(crate) fn truncate(&self, length: u64) {
         let mut state = self.0.borrow_mut();
-        state.file.set_len(length).unwrap();
-        (state.written_end, state.buffered_end) = (length, length);
+        let FakeFile { file, written_end, buffered_end } = &mut state.files[0];
+        file.set_len(length).unwrap();
+        (*written_end, *buffered_end) = (length, length);
     }
 
     /// The pending writes, in the order of their submission.
@@ -91,16 +158,17 @@ impl FakeDisk {
 
     /// Whether a sync is pending.
     pub(crate) fn is_syncing(&self) -> bool {
-        self.0.borrow().pending.iter().any(|request| matches!(request, IoRequest::Sync))
+        self.0.borrow().pending.iter().any(|request| matches!(request, IoRequest::Sync { .. }))
     }
 
     /// Executes the pending request at `index`. The writer sees it at its next `turn`.
     pub(crate) fn finish(&self, index: usize, outcome: RequestOutcome) {
         let mut state = self.0.borrow_mut();
         let request = state.pending.remove(index);
-        let result = execute(&state.file, &request, outcome);
+        let file = state.file_of(&request);
+        let result = execute(&file.file, &request, outcome);
         if let (Some((_, bytes)), Ok(written)) = (place(&request), &result) {
-            state.written_end = state.written_end.max(bytes.start + *written as u64);
+            file.written_end = file.written_end.max(bytes.start + *written as u64);
         }
         state.done.push_back(IoCompletion { request, result });
     }
@@ -125,29 +193,30 @@ fn execute(file: &File, request: &IoRequest, outcome: RequestOutcome) -> io::Res
 }
 
 fn place(request: &IoRequest) -> Option<PendingWrite> {
-    let IoRequest::Write { path, ranges } = request else { return None };
+    let IoRequest::Write { path, ranges, .. } = request else { return None };
     let last = ranges.last().unwrap();
     Some((*path, offset(ranges)..last.offset + last.range.len() as u64))
 }
 
 struct FakeEngine {
     disk: FakeDisk,
-    files: Rc<FileHandles>,
 }
 
 impl FakeEngine {
     /// Asserts rule 5, and the alignment of direct writes.
-    fn assert_rules(&self, path: WritePath, ranges: &[BlockRange]) {
-        let state = self.disk.0.borrow();
-        assert!(state.pending.iter().all(|request| matches!(request, IoRequest::Sync)), "two writes at once");
-        assert!(offset(ranges) <= state.written_end, "a gap from {} to {}", state.written_end, offset(ranges));
+    fn assert_rules(&self, request: &IoRequest) {
+        let IoRequest::Write { path, ranges, .. } = request else { return };
+        let mut state = self.disk.0.borrow_mut();
+        assert!(state.pending.iter().all(|request| matches!(request, IoRequest::Sync { .. })), "two writes at once");
+        let FakeFile { written_end, buffered_end, .. } = *state.file_of(request);
+        assert!(offset(ranges) <= written_end, "a gap from {written_end} to {}", offset(ranges));
         for (range, next) in ranges.iter().zip(ranges.iter().skip(1)) {
             assert_eq!(range.offset + range.range.len() as u64, next.offset, "no range follows the one before it");
         }
         for range in ranges {
             assert!(!range.bytes().is_empty() && range.bytes().len() == range.range.len(), "no such bytes: {range:?}");
-            if path == WritePath::Direct {
-                assert_direct(range, state.buffered_end);
+            if *path == WritePath::Direct {
+                assert_direct(range, buffered_end);
             }
         }
     }
@@ -167,12 +236,11 @@ impl WriteEngine for FakeEngine {
 
     fn submit(&mut self, request: IoRequest) {
         assert!(self.in_flight() < REQUESTS_MAX, "too many requests at once");
-        if let IoRequest::Write { path, ranges } = &request {
-            self.assert_rules(*path, ranges);
-        }
+        self.assert_rules(&request);
         let mut state = self.disk.0.borrow_mut();
         if let Some((WritePath::Buffered, bytes)) = place(&request) {
-            state.buffered_end = state.buffered_end.max(bytes.end);
+            let file = state.file_of(&request);
+            file.buffered_end = file.buffered_end.max(bytes.end);
         }
         state.pending.push(request);
     }
@@ -185,10 +253,6 @@ impl WriteEngine for FakeEngine {
     fn in_flight(&self) -> usize {
         let state = self.disk.0.borrow();
         state.pending.len() + state.done.len()
-    }
-
-    fn files(&self) -> &Rc<FileHandles> {
-        &self.files
     }
 }
 

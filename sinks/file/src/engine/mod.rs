@@ -24,19 +24,20 @@ pub(super) enum WritePath {
 #[derive(Debug)]
 pub(super) enum IoRequest {
     /// Writes all ranges in one system call, each where the range before it ends in the file.
-    Write { path: WritePath, ranges: Vec<BlockRange> },
-    /// Makes the written bytes durable (`fdatasync`).
-    Sync,
+    Write { file: Rc<FileHandles>, path: WritePath, ranges: Vec<BlockRange> },
+    /// Makes the written bytes of the file durable (`fdatasync`).
+    Sync { file: Rc<FileHandles> },
 }
 
 impl IoRequest {
     /// The same request with memory of its own; `None` if there is none.
     fn copied(&self) -> Option<Self> {
         Some(match self {
-            Self::Write { path, ranges } => {
-                Self::Write { path: *path, ranges: ranges.iter().map(BlockRange::copied).collect::<Option<_>>()? }
+            Self::Write { file, path, ranges } => {
+                let ranges = ranges.iter().map(BlockRange::copied).collect::<Option<_>>()?;
+                Self::Write { file: Rc::clone(file), path: *path, ranges }
             }
-            Self::Sync => Self::Sync,
+            Self::Sync { file } => Self::Sync { file: Rc::clone(file) },
         })
     }
 }
@@ -62,7 +63,7 @@ pub(super) struct EngineRefusal {
     pub(super) requests: Vec<IoRequest>,
 }
 
-/// The file's two descriptors.
+/// The two descriptors of a file.
 #[derive(Debug)]
 pub(super) struct FileHandles {
     pub(super) buffered: File,
@@ -92,9 +93,6 @@ pub(super) trait WriteEngine {
 
     /// The number of requests in flight.
     fn in_flight(&self) -> usize;
-
-    /// The descriptors of the file. Another engine may use them after this one.
-    fn files(&self) -> &Rc<FileHandles>;
 
     /// Ends the engine, if the system has refused it for good: it takes no further request.
     fn take_refusal(&mut self) -> Option<EngineRefusal> {

@@ -3,33 +3,25 @@
 use std::{
     collections::VecDeque,
     io::{self, IoSlice},
-    rc::Rc,
 };
 
 use rustix::io::pwritev;
 
-use super::{FileHandles, IoCompletion, IoRequest, WriteEngine, offset};
+use super::{IoCompletion, IoRequest, WriteEngine, offset};
 
 /// Executes each request inside `submit`, and passes its completion to the next `reap`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct PwriteEngine {
-    files: Rc<FileHandles>,
     done: VecDeque<IoCompletion>,
 }
 
-impl PwriteEngine {
-    pub(crate) fn new(files: Rc<FileHandles>) -> Self {
-        Self { files, done: VecDeque::new() }
-    }
-
-    fn execute(&self, request: &IoRequest) -> io::Result<usize> {
-        match request {
-            IoRequest::Write { path, ranges } => {
-                let slices: Vec<IoSlice<'_>> = ranges.iter().map(|range| IoSlice::new(range.bytes())).collect();
-                Ok(pwritev(self.files.get(*path), &slices, offset(ranges))?)
-            }
-            IoRequest::Sync => self.files.buffered.sync_data().map(|()| 0),
+fn execute(request: &IoRequest) -> io::Result<usize> {
+    match request {
+        IoRequest::Write { file, path, ranges } => {
+            let slices: Vec<IoSlice<'_>> = ranges.iter().map(|range| IoSlice::new(range.bytes())).collect();
+            Ok(pwritev(file.get(*path), &slices, offset(ranges))?)
         }
+        IoRequest::Sync { file } => file.buffered.sync_data().map(|()| 0),
     }
 }
 
@@ -39,7 +31,7 @@ impl WriteEngine for PwriteEngine {
     }
 
     fn submit(&mut self, request: IoRequest) {
-        let result = self.execute(&request);
+        let result = execute(&request);
         self.done.push_back(IoCompletion { request, result });
     }
 
@@ -50,23 +42,22 @@ impl WriteEngine for PwriteEngine {
     fn in_flight(&self) -> usize {
         self.done.len()
     }
-
-    fn files(&self) -> &Rc<FileHandles> {
-        &self.files
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
+    use crate::engine::FileHandles;
 
     #[test]
     fn a_request_is_in_flight_until_its_completion_is_reaped() {
         let buffered = tempfile::tempfile().unwrap();
-        let mut engine = PwriteEngine::new(Rc::new(FileHandles { buffered, direct: None }));
-        engine.submit(IoRequest::Sync);
+        let mut engine = PwriteEngine::default();
+        engine.submit(IoRequest::Sync { file: Rc::new(FileHandles { buffered, direct: None }) });
         assert_eq!(engine.in_flight(), 1);
-        engine.reap(&mut |completion| assert!(matches!(completion.request, IoRequest::Sync)));
+        engine.reap(&mut |completion| assert!(matches!(completion.request, IoRequest::Sync { .. })));
         assert_eq!(engine.in_flight(), 0);
     }
 }

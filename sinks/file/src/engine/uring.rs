@@ -1,19 +1,18 @@
 //! io_uring.
 
-use std::{io, mem::ManuallyDrop, os::fd::AsRawFd, rc::Rc};
+use std::{io, mem::ManuallyDrop, os::fd::AsRawFd};
 
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 
 use fapilog_plugin::threads::process::OwnProcess;
 
-use super::{EngineRefusal, FileHandles, IoCompletion, IoRequest, REQUESTS_MAX, WriteEngine, offset};
+use super::{EngineRefusal, IoCompletion, IoRequest, REQUESTS_MAX, WriteEngine, offset};
 
 /// From `linux/io_uring.h`.
 const IORING_ENTER_GETEVENTS: u32 = 1;
 
 /// Writes through its own ring, which one thread uses.
 pub(crate) struct UringEngine {
-    files: Rc<FileHandles>,
     /// Dropped before `slots`, unless the kernel still uses the buffers there.
     ring: ManuallyDrop<IoUring>,
     /// Requests in flight, by the number that the kernel is given. Their vectors and buffers do not move.
@@ -35,7 +34,7 @@ impl SubmittedRequest {
     fn new(request: IoRequest) -> Self {
         let ranges = match &request {
             IoRequest::Write { ranges, .. } => ranges.as_slice(),
-            IoRequest::Sync => &[],
+            IoRequest::Sync { .. } => &[],
         };
         let vectors = ranges.iter().map(|range| vector(range.bytes())).collect();
         Self { request, vectors }
@@ -49,13 +48,12 @@ fn vector(bytes: &[u8]) -> libc::iovec {
 
 impl UringEngine {
     /// A ring that has executed a trial request.
-    pub(crate) fn new(files: Rc<FileHandles>) -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let mut ring = ring(REQUESTS_MAX as u32)?;
         check_operations(&ring)?;
         execute_nop(&mut ring)?;
         let slots = std::array::from_fn(|_| None);
         Ok(Self {
-            files,
             ring: ManuallyDrop::new(ring),
             slots: ManuallyDrop::new(slots),
             in_flight: 0,
@@ -64,15 +62,15 @@ impl UringEngine {
         })
     }
 
-    fn entry(&self, slot: usize, request: &SubmittedRequest) -> squeue::Entry {
+    fn entry(slot: usize, request: &SubmittedRequest) -> squeue::Entry {
         let entry = match &request.request {
-            IoRequest::Write { path, ranges } => {
-                let fd = types::Fd(self.files.get(*path).as_raw_fd());
+            IoRequest::Write { file, path, ranges } => {
+                let fd = types::Fd(file.get(*path).as_raw_fd());
                 let count = u32::try_from(request.vectors.len()).unwrap_or(0);
                 opcode::Writev::new(fd, request.vectors.as_ptr(), count).offset(offset(ranges)).build()
             }
-            IoRequest::Sync => {
-                let fd = types::Fd(self.files.buffered.as_raw_fd());
+            IoRequest::Sync { file } => {
+                let fd = types::Fd(file.buffered.as_raw_fd());
                 opcode::Fsync::new(fd).flags(types::FsyncFlags::DATASYNC).build()
             }
         };
@@ -178,15 +176,15 @@ impl WriteEngine for UringEngine {
         debug_assert!(free.is_some(), "more than {REQUESTS_MAX} requests are submitted at once");
         let Some(slot) = free else { return };
         let request = SubmittedRequest::new(request);
-        let entry = self.entry(slot, &request);
+        let entry = Self::entry(slot, &request);
         // The move leaves the vectors and the blocks, which are on the heap, at the same addresses.
         if let Some(place) = self.slots.get_mut(slot) {
             *place = Some(request);
         }
         self.in_flight += 1;
-        // SAFETY: the entry points to the vectors, and these to the blocks. `slots` owns both until the completion, and
-        // nothing changes them there; an engine that is dropped earlier leaks them. The queue has room: it is as long as
-        // `slots`.
+        // SAFETY: the entry points to the vectors, and these to the blocks. `slots` owns both, and the file with its
+        // descriptor, until the completion, and nothing changes them there; an engine that is dropped earlier leaks them. The
+        // queue has room: it is as long as `slots`.
         let pushed = unsafe { self.ring.submission().push(&entry) };
         debug_assert!(pushed.is_ok(), "the submission queue is as long as the slots");
         self.enter();
@@ -208,10 +206,6 @@ impl WriteEngine for UringEngine {
 
     fn in_flight(&self) -> usize {
         self.in_flight
-    }
-
-    fn files(&self) -> &Rc<FileHandles> {
-        &self.files
     }
 
     fn take_refusal(&mut self) -> Option<EngineRefusal> {

@@ -14,8 +14,18 @@ use crate::{
     cursors::FillingEnd,
     engine::WritePath,
     open::PAGE_BYTES,
-    writer::{BatchWriter, WriterError},
+    writer::{
+        BatchWriter, WriterError,
+        stream_file::{OpenFile, StreamFileId},
+    },
 };
+
+/// A position among those of the cursors, and its offset in a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PlaceInFile {
+    pub(super) position: u64,
+    pub(super) offset: u64,
+}
 
 /// The file as other programs have left it, and its place among the cursors.
 #[derive(Debug)]
@@ -24,10 +34,10 @@ pub(super) struct FileChanges {
     had_name: bool,
     /// The end of the records that were written while the file had a name, once it has none.
     removed_at: Option<FillingEnd>,
-    /// The difference between a cursor and its offset in the file: the bytes that other programs have cut, all together.
-    cut_bytes: u64,
-    /// The length that the file had after it was truncated last.
-    truncated_to: u64,
+    /// Positions keep their distance from this one.
+    place: PlaceInFile,
+    /// The length that the file had when it was opened, or after it was truncated last. It is never cut below.
+    kept_bytes: u64,
     /// The end of the last write: beyond the contiguous end if a direct write ended within a page, or failed.
     last_write_end: u64,
     /// Whether the file is longer than the writer has made it, and that was reported.
@@ -51,31 +61,33 @@ impl FileState {
 }
 
 impl FileChanges {
-    pub(super) fn new(file: &File, length: u64) -> Self {
+    /// The state of a file whose next record will be at this place, the file's end.
+    pub(super) fn new(file: &File, place: PlaceInFile) -> Self {
         Self {
             had_name: FileState::of(file).is_ok_and(|state| state.has_name),
             removed_at: None,
-            cut_bytes: 0,
-            truncated_to: 0,
-            last_write_end: length,
+            place,
+            kept_bytes: place.offset,
+            last_write_end: place.offset,
             is_grown: false,
         }
     }
 
     /// The offset in the file of a cursor's position.
     pub(super) fn offset_in_file(&self, position: u64) -> u64 {
-        position.saturating_sub(self.cut_bytes)
+        let PlaceInFile { position: known, offset } = self.place;
+        if position < known { offset.saturating_sub(known - position) } else { offset.saturating_add(position - known) }
     }
 
     /// Where the file is cut when records up to this position were reported: never below the length that another program
     /// has given it.
     pub(super) fn cut_at(&self, acknowledged: u64) -> u64 {
-        self.offset_in_file(acknowledged).max(self.truncated_to)
+        self.offset_in_file(acknowledged).max(self.kept_bytes)
     }
 
     /// Whether another program has cut the file behind this offset.
     pub(super) fn is_cut_behind(&self, offset: u64) -> bool {
-        offset < self.truncated_to
+        offset < self.kept_bytes
     }
 
     /// The end of the records that were written while the file had a name, once it has none.
@@ -87,12 +99,41 @@ impl FileChanges {
     pub(super) fn write_ended(&mut self, end: u64) {
         self.last_write_end = end;
     }
+
+    /// Records go on at this place, the end of the file.
+    fn go_on_at(&mut self, place: PlaceInFile) {
+        self.place = place;
+        self.kept_bytes = place.offset;
+        self.last_write_end = place.offset;
+    }
+
+    /// Looks for the file's name. Returns whether the file has been removed since the last look: records behind `written` are
+    /// lost then.
+    fn look_at_name(&mut self, file: &File, written: FillingEnd) -> bool {
+        if !self.had_name || self.removed_at.is_some() {
+            return false;
+        }
+        let is_removed = FileState::of(file).is_ok_and(|state| !state.has_name);
+        if is_removed {
+            self.removed_at = Some(written);
+        }
+        is_removed
+    }
 }
 
 impl BatchWriter {
-    /// Whether the records up to `end` went to a file that had no name any more: nobody can read them.
-    pub(crate) fn is_removed(&self, end: FillingEnd) -> bool {
-        self.changes.removed_at.is_some_and(|removed_at| removed_at < end)
+    /// Whether records of these positions went to a file that had no name any more: nobody can read them.
+    pub(crate) fn is_removed(&self, start: FillingEnd, end: FillingEnd) -> bool {
+        self.spans().any(|span| {
+            let removed_at = span.file.open.as_ref().and_then(|open| open.changes.removed_at());
+            let end = span.end.map_or(end, |file_end| file_end.min(end));
+            removed_at.is_some_and(|removed_at| removed_at < end && start < end)
+        })
+    }
+
+    /// Whether the file that records go to has no name any more.
+    pub(crate) fn is_current_removed(&self) -> bool {
+        self.current.open.as_ref().is_some_and(OpenFile::is_removed)
     }
 
     /// Looks at the file for changes by other programs, unless a write is in flight. Then its length is the contiguous end.
@@ -100,84 +141,110 @@ impl BatchWriter {
         if self.writes_in_flight > 0 {
             return;
         }
-        self.look_at_name(self.cursors.written_end());
-        let Ok(state) = FileState::of(&self.engine.files().buffered) else { return };
-        let end = self.changes.offset_in_file(self.cursors.written_end().offset());
+        let written = self.cursors.written_end();
+        let id = self.id_of_next_write();
+        self.look_at_name(id, written);
+        let Some(OpenFile { handles, changes, .. }) = self.open_file(id) else { return };
+        let Ok(state) = FileState::of(&handles.buffered) else { return };
+        let end = changes.offset_in_file(written.offset());
         if state.length < end {
-            return self.look_at_truncated(end);
+            return self.look_at_truncated(id, end);
         }
-        let is_grown = state.length > end.max(self.changes.last_write_end);
-        if is_grown && !self.changes.is_grown {
+        let is_grown = state.length > end.max(changes.last_write_end);
+        if std::mem::replace(&mut changes.is_grown, is_grown) != is_grown && is_grown {
             self.add_error(WriterError::Grown { from: end, to: state.length });
         }
-        self.changes.is_grown = is_grown;
     }
 
     /// Records behind `written` are lost from now on if the file has no name any more.
-    pub(super) fn look_at_name(&mut self, written: FillingEnd) {
-        if !self.changes.had_name || self.changes.removed_at.is_some() {
-            return;
+    pub(super) fn look_at_name(&mut self, id: StreamFileId, written: FillingEnd) {
+        let is_current = id == self.current.id;
+        let Some(OpenFile { handles, changes, .. }) = self.open_file(id) else { return };
+        if changes.look_at_name(&handles.buffered, written) {
+            self.add_error(if is_current { WriterError::Removed } else { WriterError::EarlierRemoved });
         }
-        if FileState::of(&self.engine.files().buffered).is_ok_and(|state| !state.has_name) {
-            self.changes.removed_at = Some(written);
+    }
+
+    /// The server of the file does not know it any more (`ESTALE`): the same as a removal.
+    pub(super) fn set_stale(&mut self, id: StreamFileId) {
+        let written = self.cursors.written_end();
+        let Some(OpenFile { changes, .. }) = self.open_file(id) else { return };
+        if changes.removed_at.is_none() {
+            changes.removed_at = Some(written);
             self.add_error(WriterError::Removed);
         }
     }
 
-    fn look_at_truncated(&mut self, end: u64) {
+    fn look_at_truncated(&mut self, id: StreamFileId, end: u64) {
+        let Some(open) = self.open_file(id) else { return };
         // The kernel may not know the length of a file on a server. A wrong length would overwrite records: it is asked for.
-        let Ok(length) = self.engine.files().buffered.metadata().map(|found| found.len()) else { return };
+        let Ok(length) = open.handles.buffered.metadata().map(|found| found.len()) else { return };
         if length >= end {
             return;
         }
-        let error = match self.continue_at(length) {
+        let error = match self.continue_at(id, length) {
             Ok(()) => WriterError::Truncated { from: end, to: length },
             Err(error) => WriterError::Write(error),
         };
         self.add_error(error);
     }
 
-    /// Moves all bytes that are not written yet to this end of the file. They are written through the page cache, because
-    /// their pages are others now.
-    fn continue_at(&mut self, length: u64) -> io::Result<()> {
-        let unscheduled = self.unscheduled_bytes();
-        let partial_page = self.partial_page_behind(length, &unscheduled)?;
-        let written = self.cursors.written_end().offset();
-        self.changes.cut_bytes = written.saturating_sub(length);
-        self.changes.truncated_to = length;
-        self.changes.last_write_end = length;
+    /// Moves all bytes of this file that are not written yet to this end of it. They are written through the page cache,
+    /// because their pages are others now. Every byte of the files before it is written.
+    pub(super) fn continue_at(&mut self, id: StreamFileId, length: u64) -> io::Result<()> {
+        let is_current = id == self.current.id;
+        let unscheduled = if is_current { self.unscheduled_bytes() } else { Vec::new() };
+        let partial_page = if is_current { self.partial_page_behind(length, &unscheduled)? } else { Vec::new() };
+        let position = self.cursors.written_end().offset();
+        if let Some(OpenFile { changes, .. }) = self.open_file(id)
+            && changes.offset_in_file(position) != length
+        {
+            changes.go_on_at(PlaceInFile { position, offset: length });
+        }
         let mut offset = length;
-        for write in &mut self.writes {
+        for write in self.writes.iter_mut().filter(|write| write.file == id) {
             write.path = WritePath::Buffered;
             if let Some(range) = &mut write.waiting {
                 range.offset = offset;
                 offset += range.range.len() as u64;
             }
         }
+        if !is_current {
+            return Ok(());
+        }
         if !unscheduled.is_empty() {
             let position = self.cursors.scheduled().offset();
             self.enqueue_copy(unscheduled, position, self.cursors.filling().scheduled_but_for(0));
         }
-        self.partial_page = partial_page;
-        if let Some(filling) = &mut self.filling {
-            filling.is_stale = true;
-        }
+        self.set_partial_page(&partial_page);
         Ok(())
     }
 
+    /// The partial page is another one than the block that is being filled begins with.
+    pub(super) fn set_partial_page(&mut self, page: &[u8]) {
+        self.partial_page.clear();
+        self.partial_page.extend_from_slice(page);
+        if let Some(filling) = &mut self.filling {
+            filling.is_stale = true;
+        }
+    }
+
     /// The bytes of the partial page that are in no write yet.
-    fn unscheduled_bytes(&self) -> Vec<u8> {
+    pub(super) fn unscheduled_bytes(&self) -> Vec<u8> {
         let bytes = self.cursors.filling().offset().saturating_sub(self.cursors.scheduled().offset());
         let start = self.partial_page.len().saturating_sub(usize::try_from(bytes).unwrap_or(usize::MAX));
         self.partial_page.get(start..).unwrap_or_default().to_vec()
     }
 
-    /// The partial page of the file when all bytes that are not written yet are behind this length of it.
+    /// The partial page of the current file when all bytes that are not written yet are behind this length of it.
     fn partial_page_behind(&self, length: u64, unscheduled: &[u8]) -> io::Result<Vec<u8>> {
         let mut page = vec![0; (length % PAGE_BYTES as u64) as usize];
         let start = length - page.len() as u64;
-        self.engine.files().buffered.read_exact_at(&mut page, start)?;
-        let waiting = self.writes.iter().filter_map(|write| write.waiting.as_ref()).map(BlockRange::bytes);
+        if let Some(open) = &self.current.open {
+            open.buffered().read_exact_at(&mut page, start)?;
+        }
+        let own = self.writes.iter().filter(|write| write.file == self.current.id);
+        let waiting = own.filter_map(|write| write.waiting.as_ref()).map(BlockRange::bytes);
         for bytes in waiting.chain(std::iter::once(unscheduled)) {
             let end = page.len() + bytes.len();
             page.extend_from_slice(bytes.get(bytes.len().saturating_sub(PAGE_BYTES)..).unwrap_or_default());

@@ -2,6 +2,7 @@
 //! [crate's page](crate).
 
 use std::{
+    fs::File,
     io,
     os::unix::fs::FileExt,
     thread,
@@ -12,7 +13,7 @@ use fapilog_plugin::record_end::{RecordEnd, WholeRecords};
 
 use crate::{
     cursors::{FileCursors, FillingEnd},
-    writer::BatchWriter,
+    writer::{BatchWriter, files::FileSpan},
 };
 
 /// How long after the deadline the writer waits for requests in flight. The end of a shard may take longer, but not much.
@@ -111,35 +112,48 @@ impl BatchWriter {
         if self.last_records.end != Some(WorkEnd::InTime) {
             return WholeRecords::default();
         }
-        let start = self.last_records.reported.offset();
+        let start = self.last_records.reported;
         // After an error of the disk, nothing is known to be there.
         let bytes = self.delivered_bytes_behind(start).unwrap_or_default();
         let whole = record_end.whole_records(&bytes, None);
         if whole.records > 0 {
-            self.acknowledge(FileCursors::end_behind(start, whole.bytes));
+            self.acknowledge(FileCursors::end_behind(start.offset(), whole.bytes));
         }
         whole
     }
 
-    /// The bytes of the file from this position on that count as delivered (rules 6 and 9).
-    fn delivered_bytes_behind(&self, start: u64) -> io::Result<Vec<u8>> {
-        let mut end = self.delivered_end();
-        if let Some(removed_at) = self.changes.removed_at() {
-            end = end.min(removed_at);
-        }
-        let offset = self.changes.offset_in_file(start);
-        let is_in_doubt = self.cursors.has_doubt_behind(FileCursors::end_behind(start, 0));
-        // Another program has cut records that are not acknowledged yet: the file does not have the first of them.
-        if is_in_doubt || self.changes.is_cut_behind(offset) {
-            return Ok(Vec::new());
-        }
-        let length = usize::try_from(end.offset().saturating_sub(start)).unwrap_or(0);
+    /// The bytes from this position on that count as delivered (rules 6 and 9).
+    fn delivered_bytes_behind(&self, start: FillingEnd) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(length)?;
-        bytes.resize(length, 0);
-        self.file().read_exact_at(&mut bytes, offset)?;
+        if self.cursors.has_doubt_behind(start) {
+            return Ok(bytes);
+        }
+        let end = self.delivered_end();
+        for FileSpan { file, end: file_end } in self.spans() {
+            let (first, last) = (start.max(file.start), file_end.map_or(end, |file_end| file_end.min(end)));
+            let Some(open) = file.open.as_ref().filter(|_| first < last) else { continue };
+            let offset = open.changes.offset_in_file(first.offset());
+            // Another program has cut records that are not acknowledged yet: the file does not have the first of them.
+            if open.changes.is_cut_behind(offset) {
+                break;
+            }
+            let last_named = open.changes.removed_at().map_or(last, |removed_at| removed_at.min(last));
+            let length = usize::try_from(last_named.offset().saturating_sub(first.offset())).unwrap_or(0);
+            read_behind(&mut bytes, open.buffered(), offset, length)?;
+            if last_named < last {
+                break;
+            }
+        }
         Ok(bytes)
     }
+}
+
+/// Appends so many bytes of the file from this offset on.
+fn read_behind(bytes: &mut Vec<u8>, file: &File, offset: u64, length: usize) -> io::Result<()> {
+    let before = bytes.len();
+    bytes.try_reserve_exact(length)?;
+    bytes.resize(before + length, 0);
+    file.read_exact_at(bytes.get_mut(before..).unwrap_or_default(), offset)
 }
 
 fn after(time: Instant, wait: Duration) -> Instant {

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -9,30 +10,30 @@ use crate::{
     cursors::{ContiguousEnd, FillingEnd},
     engine::IoRequest,
     settings::FileSync,
-    writer::{BatchWriter, WriterError},
+    writer::{BatchWriter, WriterError, files::FileSpan},
 };
 
 /// The interval at which a sync in flight is polled when nothing else calls the writer.
 const SYNC_POLL: Duration = Duration::from_millis(1);
 
+/// A sync in flight.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SyncInFlight {
+    /// The contiguous end when it was submitted, as far as it is in the file of the sync.
+    end: ContiguousEnd,
+    /// The end of that file, if it had one.
+    file_end: Option<FillingEnd>,
+}
+
 /// The state of syncs.
 #[derive(Debug)]
 pub(super) struct Syncing {
-    /// The contiguous end when the sync in flight was submitted.
-    pub(super) in_flight: Option<ContiguousEnd>,
+    pub(super) in_flight: Option<SyncInFlight>,
     pub(super) last: Instant,
-    /// A flush waits for a sync of everything below the contiguous end.
-    pub(super) is_requested: bool,
+    /// A flush, or a sync to be repeated, waits for a sync up to this position.
+    pub(super) requested: FillingEnd,
     /// The end of the last flush that was answered.
     pub(super) flushed: FillingEnd,
-}
-
-impl Syncing {
-    /// The sync in flight has no result: it begins anew.
-    pub(super) fn repeat(&mut self) {
-        self.in_flight = None;
-        self.is_requested = true;
-    }
 }
 
 impl BatchWriter {
@@ -70,38 +71,55 @@ impl BatchWriter {
         self.cursors.has_unsynced().then(|| self.syncing.last.checked_add(interval)).flatten()
     }
 
-    /// Requests a sync up to the contiguous end, if bytes are unsynced and the settings have syncs at all. Returns that end;
-    /// `None` without syncs.
+    /// Requests a sync up to the contiguous end, if the settings have syncs at all. Returns that end; `None` without syncs.
     pub(crate) fn request_sync(&mut self) -> Option<FillingEnd> {
         if self.sync == FileSync::Never {
             return None;
         }
-        self.syncing.is_requested |= self.cursors.has_unsynced();
-        Some(self.cursors.written_end())
+        self.syncing.requested = self.cursors.written_end();
+        Some(self.syncing.requested)
+    }
+
+    /// The sync in flight has no result: it begins anew.
+    pub(super) fn repeat_sync(&mut self) {
+        self.syncing.in_flight = None;
+        self.syncing.requested = self.cursors.written_end();
     }
 
     pub(super) fn start_sync(&mut self, now: Instant) {
         let is_due = match self.sync {
             FileSync::Never => false,
             FileSync::Interval(interval) => {
-                self.syncing.is_requested || now.saturating_duration_since(self.syncing.last) >= interval
+                let is_over = now.saturating_duration_since(self.syncing.last) >= interval;
+                // A file that records no longer go to is synced at once.
+                is_over || !self.earlier.is_empty() || self.cursors.synced_end() < self.syncing.requested
             }
             FileSync::Batch => true,
         };
-        if is_due && self.cursors.has_unsynced() && self.syncing.in_flight.is_none() {
-            self.syncing.in_flight = Some(self.cursors.contiguous());
-            self.syncing.last = now;
-            self.syncing.is_requested = false;
-            self.engine.submit(IoRequest::Sync);
+        if !is_due || !self.cursors.has_unsynced() || self.syncing.in_flight.is_some() {
+            return;
         }
+        let synced = self.cursors.synced_end();
+        // The first file with bytes that no sync has reached.
+        let Some(FileSpan { file, end }) = self.spans().find(|span| span.end.is_none_or(|end| synced < end)) else {
+            return;
+        };
+        let Some(file) = file.open.as_ref().map(|open| Rc::clone(&open.handles)) else { return };
+        let sync = SyncInFlight { end: self.cursors.contiguous_up_to(end), file_end: end };
+        self.syncing.in_flight = Some(sync);
+        self.syncing.last = now;
+        self.engine.submit(IoRequest::Sync { file });
     }
 
     pub(super) fn sync_done(&mut self, result: io::Result<usize>) {
-        let Some(end) = self.syncing.in_flight.take() else { return };
+        let Some(SyncInFlight { end, file_end }) = self.syncing.in_flight.take() else { return };
         match result {
             Ok(_) => self.cursors.sync_succeeded(end),
             Err(error) => {
-                self.cursors.sync_failed(end);
+                // The file of the sync may have got another one behind it meanwhile.
+                let file_end =
+                    file_end.or_else(|| self.spans().find_map(|span| span.end.filter(|next| end.is_below(*next))));
+                self.cursors.sync_failed(end, file_end);
                 self.add_error(WriterError::Sync(error));
             }
         }

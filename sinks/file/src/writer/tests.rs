@@ -8,10 +8,14 @@ use super::{
     retry_backoff::{RETRY_MAX, RETRY_MIN},
     *,
 };
-use crate::engine::fake::{FakeClock, FakeDisk, RequestOutcome};
+use crate::{
+    engine::fake::{FakeClock, FakeDisk, RequestOutcome},
+    open::Opening,
+};
 
 mod any_sequence;
 mod changes;
+mod files;
 mod last_records;
 mod syncs;
 
@@ -19,6 +23,7 @@ const PAGE: u64 = PAGE_BYTES as u64;
 const BLOCKS: usize = 6;
 /// Less than the real minimum, so that few events fill a block.
 const BLOCK_BYTES: usize = 8192;
+const OPENING: Opening = Opening { is_direct: false, mode: 0o600, respects_umask: false, directory_mode: None };
 
 /// A writer on a fake disk, and the bytes that it was given.
 struct Bench {
@@ -41,9 +46,7 @@ impl Bench {
     fn on(disk: FakeDisk, sync: FileSync) -> Self {
         let expected = disk.content();
         let blocks = (0..BLOCKS).map(|_| Block::new(BLOCK_BYTES).unwrap()).collect();
-        let partial_page = expected[expected.len() - expected.len() % PAGE_BYTES..].to_vec();
-        let length = expected.len() as u64;
-        let writer = BatchWriter::new(disk.engine(), blocks, BLOCK_BYTES, length, partial_page, true, sync);
+        let writer = BatchWriter::new(disk.engine(), blocks, BLOCK_BYTES, disk.log_file(), sync);
         Self { disk, writer, clock: FakeClock::new(), expected }
     }
 
@@ -74,6 +77,18 @@ impl Bench {
         self.turn();
     }
 
+    /// Opens the file that was begun, if there is one, or has that fail.
+    fn open_file(&mut self, succeeds: bool) {
+        if self.writer.is_open() || self.writer.goes_back {
+            return;
+        }
+        match succeeds {
+            true => self.writer.file_opened(self.disk.add_file(&[])),
+            false => self.writer.file_not_opened(),
+        }
+        self.turn();
+    }
+
     fn turn(&mut self) {
         self.writer.turn(self.clock.now());
     }
@@ -85,17 +100,23 @@ impl Bench {
 
     /// Executes all requests with success, until none is left.
     fn settle(&mut self) {
+        self.execute_all();
+        assert_eq!((self.delivered_end().offset(), self.disk.pending_count()), (self.expected.len() as u64, 0));
+    }
+
+    /// Executes all requests with success.
+    fn execute_all(&mut self) {
         for _ in 0..100 {
             self.disk.finish_all();
             self.after(RETRY_MAX);
         }
-        assert_eq!((self.delivered_end().offset(), self.disk.pending_count()), (self.expected.len() as u64, 0));
     }
 
     #[track_caller]
     fn assert_all_written(&mut self) {
+        self.open_file(true);
         self.settle();
-        assert!(self.disk.content() == self.expected, "the file differs from the written bytes");
+        assert!(self.disk.all_content() == self.expected, "the files differ from the written bytes");
         assert_eq!(self.writer.free.len(), BLOCKS, "a block has not returned to the pool");
     }
 }
@@ -583,9 +604,9 @@ fn a_dropped_writer_makes_no_file_longer() {
 
 /// A writer on an engine that has executed each request when `submit` returns.
 fn blocking_writer(buffered: std::fs::File, blocks: Vec<Block>) -> BatchWriter {
-    let engine =
-        crate::engine::PwriteEngine::new(std::rc::Rc::new(crate::engine::FileHandles { buffered, direct: None }));
-    BatchWriter::new(Box::new(engine), blocks, BLOCK_BYTES, 0, Vec::new(), false, FileSync::Batch)
+    let direct = Err(crate::open::NoDirect::NotWanted);
+    let file = LogFile { buffered, direct, end: 0, partial_page: Vec::new(), has_torn_line: false, created: None };
+    BatchWriter::new(Box::<PwriteEngine>::default(), blocks, BLOCK_BYTES, file, FileSync::Batch)
 }
 
 #[test]
@@ -601,19 +622,20 @@ fn what_a_blocking_engine_writes_is_complete_in_the_turn_that_starts_it() {
 fn the_lock_ends_with_the_writer_even_if_a_forked_child_has_the_file_open() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("locked.log");
-    let opened = crate::open::open(&path, false, 0o600).unwrap();
+    let opened = crate::open::open(&path, OPENING).unwrap();
     // A child inherits open files, as a duplicate does.
     let _childs = opened.buffered.try_clone().unwrap();
     let writer = blocking_writer(opened.buffered, Vec::new());
-    assert!(crate::open::open(&path, false, 0o600).is_err());
+    assert!(crate::open::open(&path, OPENING).is_err());
     drop(writer);
-    assert!(crate::open::open(&path, false, 0o600).is_ok());
+    assert!(crate::open::open(&path, OPENING).is_ok());
 }
 
 #[test]
 fn both_descriptors_block_in_the_kernel() {
     let directory = tempfile::tempdir().unwrap();
-    let opened = crate::open::open(&directory.path().join("plain.log"), true, 0o600).unwrap();
+    let opened =
+        crate::open::open(&directory.path().join("plain.log"), Opening { is_direct: true, ..OPENING }).unwrap();
     for file in opened.direct.as_ref().into_iter().chain([&opened.buffered]) {
         assert!(!fcntl_getfl(file).unwrap().contains(OFlags::NONBLOCK));
     }

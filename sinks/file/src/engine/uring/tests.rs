@@ -5,6 +5,7 @@ use std::{
     io::{PipeReader, Read, Write, pipe},
     ops::Range,
     os::{fd::OwnedFd, unix::fs::FileExt},
+    rc::Rc,
     sync::{Mutex, MutexGuard},
     thread,
     time::{Duration, Instant},
@@ -19,7 +20,7 @@ use rustix::{
 use super::*;
 use crate::{
     block::{Block, BlockRange},
-    engine::WritePath,
+    engine::{FileHandles, WritePath},
     open::PAGE_BYTES,
 };
 
@@ -29,10 +30,10 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// More than `malloc` ever takes from its heap (its threshold is at most 32 MiB): a freed buffer is unmapped at once.
 const UNMAPPED_WHEN_FREED: usize = 64 << 20;
 
-/// An engine that writes to this file; `None`, with a message, if the machine refuses io_uring.
-fn engine(buffered: File) -> Option<UringEngine> {
-    match UringEngine::new(Rc::new(FileHandles { buffered, direct: None })) {
-        Ok(engine) => Some(engine),
+/// An engine, and this file for its requests; `None`, with a message, if the machine refuses io_uring.
+fn engine(buffered: File) -> Option<(UringEngine, Rc<FileHandles>)> {
+    match UringEngine::new() {
+        Ok(engine) => Some((engine, Rc::new(FileHandles { buffered, direct: None }))),
         Err(error) => {
             eprintln!("NOT TESTED with io_uring: {error}");
             None
@@ -50,19 +51,19 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// A write of the whole block to the start of the file.
-fn write_of(block: Block) -> IoRequest {
-    write_of_all([block])
+fn write_of(file: &Rc<FileHandles>, block: Block) -> IoRequest {
+    write_of_all(file, [block])
 }
 
 /// A write of whole blocks, one behind the other, to the start of the file.
-fn write_of_all(blocks: impl IntoIterator<Item = Block>) -> IoRequest {
+fn write_of_all(file: &Rc<FileHandles>, blocks: impl IntoIterator<Item = Block>) -> IoRequest {
     let mut end = 0;
     let ranges = blocks.into_iter().map(|block| {
         let (offset, range) = (end, 0..block.bytes.len());
         end += range.len() as u64;
         BlockRange { block, range, offset }
     });
-    IoRequest::Write { path: WritePath::Buffered, ranges: ranges.collect() }
+    IoRequest::Write { file: Rc::clone(file), path: WritePath::Buffered, ranges: ranges.collect() }
 }
 
 /// Held by a test from its large block to its end: another test's block would take the place of one that is freed.
@@ -119,8 +120,8 @@ fn small_block() -> Block {
 #[test]
 fn an_engine_takes_the_requests_that_may_be_in_flight_at_once() {
     let (_reader, writer) = full_pipe();
-    let Some(mut engine) = engine(writer) else { return };
-    (0..REQUESTS_MAX).for_each(|_| engine.submit(write_of(small_block())));
+    let Some((mut engine, handles)) = engine(writer) else { return };
+    (0..REQUESTS_MAX).for_each(|_| engine.submit(write_of(&handles, small_block())));
     engine.reap(&mut drop);
     assert_eq!(engine.in_flight(), REQUESTS_MAX);
 }
@@ -129,9 +130,9 @@ fn an_engine_takes_the_requests_that_may_be_in_flight_at_once() {
 fn an_engine_that_is_dropped_during_a_write_does_not_free_the_buffer_that_the_kernel_reads() {
     let _turn = take_turn();
     let (_reader, writer) = full_pipe();
-    let Some(mut engine) = engine(writer) else { return };
+    let Some((mut engine, handles)) = engine(writer) else { return };
     let (block, memory) = large_block();
-    engine.submit(write_of(block));
+    engine.submit(write_of(&handles, block));
     engine.reap(&mut drop);
     assert_eq!(engine.in_flight(), 1);
     drop(engine);
@@ -142,10 +143,10 @@ fn an_engine_that_is_dropped_during_a_write_does_not_free_the_buffer_that_the_ke
 fn an_engine_that_is_dropped_after_its_last_completion_frees_the_buffer_even_if_nobody_has_reaped_it() {
     let _turn = take_turn();
     let (mut reader, writer) = pipe_with_room();
-    let Some(mut engine) = engine(writer) else { return };
+    let Some((mut engine, handles)) = engine(writer) else { return };
     let (block, memory) = large_block();
     assert!(is_mapped(&memory));
-    engine.submit(write_of(block));
+    engine.submit(write_of(&handles, block));
     reader.read_exact(&mut [0; PAGE_BYTES]).unwrap();
     until("the write is completed", || !engine.ring.completion().is_empty() || engine.ring.submission().taskrun());
     assert_eq!(engine.in_flight(), 1);
@@ -186,8 +187,8 @@ fn take_place(place: &Range<usize>) -> bool {
 fn a_forked_child_that_drops_the_engine_closes_the_ring_and_leaves_alone_what_has_taken_the_place_of_its_memory() {
     let _turn = take_turn();
     let (_reader, writer) = full_pipe();
-    let Some(mut engine) = engine(writer) else { return };
-    engine.submit(write_of(large_block().0));
+    let Some((mut engine, handles)) = engine(writer) else { return };
+    engine.submit(write_of(&handles, large_block().0));
     let descriptor = format!("/proc/self/fd/{}", engine.ring.as_raw_fd());
     let ring_memory = mappings("io_uring");
     assert!(!ring_memory.is_empty());
@@ -205,10 +206,10 @@ fn a_forked_child_that_drops_the_engine_closes_the_ring_and_leaves_alone_what_ha
 #[test]
 fn the_blocks_of_a_request_are_written_one_behind_the_other() {
     let file = tempfile::tempfile().unwrap();
-    let Some(mut engine) = engine(file.try_clone().unwrap()) else { return };
+    let Some((mut engine, handles)) = engine(file.try_clone().unwrap()) else { return };
     let blocks = (1..=5_u8).map(|number| Block { bytes: vec![number; 1000 * usize::from(number)], is_pooled: true });
     let expected: Vec<u8> = blocks.clone().flat_map(|block| block.bytes).collect();
-    engine.submit(write_of_all(blocks));
+    engine.submit(write_of_all(&handles, blocks));
     let mut results = Vec::new();
     until("the write is completed", || {
         engine.reap(&mut |completion| results.push(completion.result));
@@ -224,10 +225,10 @@ fn the_blocks_of_a_request_are_written_one_behind_the_other() {
 fn an_engine_that_is_dropped_during_a_write_of_several_blocks_frees_none_of_them() {
     let _turn = take_turn();
     let (_reader, writer) = full_pipe();
-    let Some(mut engine) = engine(writer) else { return };
+    let Some((mut engine, handles)) = engine(writer) else { return };
     let (first, first_memory) = large_block();
     let (second, second_memory) = large_block();
-    engine.submit(write_of_all([first, second]));
+    engine.submit(write_of_all(&handles, [first, second]));
     engine.reap(&mut drop);
     drop(engine);
     assert!(is_mapped(&first_memory) && is_mapped(&second_memory));
@@ -242,10 +243,10 @@ fn refused() -> io::Result<usize> {
 fn the_requests_of_a_ring_that_is_refused_are_copied_where_the_kernel_may_have_them() {
     let _turn = take_turn();
     let (_reader, writer) = full_pipe();
-    let Some(mut engine) = engine(writer) else { return };
+    let Some((mut engine, handles)) = engine(writer) else { return };
     let (mut block, memory) = large_block();
     block.bytes.fill(7);
-    engine.submit(write_of(block));
+    engine.submit(write_of(&handles, block));
     assert!(engine.take_refusal().is_none());
     engine.take_error(refused());
     let EngineRefusal { error, requests } = engine.take_refusal().unwrap();
@@ -260,7 +261,7 @@ fn the_requests_of_a_ring_that_is_refused_are_copied_where_the_kernel_may_have_t
 #[test]
 fn an_error_that_passes_leaves_the_ring_in_use() {
     let file = tempfile::tempfile().unwrap();
-    let Some(mut engine) = engine(file) else { return };
+    let Some((mut engine, _)) = engine(file) else { return };
     for errno in [libc::EINTR, libc::EAGAIN, libc::EBUSY, libc::ENOMEM] {
         engine.take_error(Err(io::Error::from_raw_os_error(errno)));
         assert!(engine.take_refusal().is_none(), "{errno}");

@@ -22,6 +22,12 @@ enum WriterStep {
     },
     /// The container is notified of every delivery so far.
     Acknowledge,
+    /// Another file begins, if the one before it is open.
+    BeginFile,
+    /// The file that was begun is opened, or cannot be.
+    OpenFile {
+        succeeds: bool,
+    },
 }
 
 fn step() -> impl Strategy<Value = WriterStep> {
@@ -33,6 +39,8 @@ fn step() -> impl Strategy<Value = WriterStep> {
         8 => (any::<prop::sample::Index>(), outcome()).prop_map(|(which, outcome)| WriterStep::Finish { which, outcome }),
         4 => (0..40_u64).prop_map(|millis| WriterStep::After { millis }),
         1 => Just(WriterStep::Acknowledge),
+        1 => Just(WriterStep::BeginFile),
+        2 => any::<bool>().prop_map(|succeeds| WriterStep::OpenFile { succeeds }),
     ]
 }
 
@@ -62,7 +70,14 @@ fn take(bench: &mut Bench, step: &WriterStep) {
             let end = bench.delivered_end();
             bench.writer.acknowledge(end);
             bench.writer.report(end);
+            bench.writer.take_finished();
         }
+        WriterStep::BeginFile => {
+            if bench.writer.is_open() {
+                bench.writer.begin_file();
+            }
+        }
+        WriterStep::OpenFile { succeeds } => bench.open_file(*succeeds),
     }
 }
 
@@ -72,9 +87,8 @@ fn check_delivered(bench: &Bench, before: u64) -> Result<u64, TestCaseError> {
     prop_assert!(delivered >= before, "delivered fell from {} to {}", before, delivered);
     // The call before has checked the earlier bytes.
     let new = before as usize..delivered as usize;
-    let mut content = vec![0; new.len()];
-    bench.disk.file().read_exact_at(&mut content, before)?;
-    prop_assert!(content == bench.expected[new], "delivered bytes are not in the file");
+    let content = bench.disk.all_content();
+    prop_assert!(content.get(new.clone()) == bench.expected.get(new), "delivered bytes are not in the files");
     Ok(delivered)
 }
 
@@ -108,7 +122,7 @@ proptest! {
         let acknowledged = bench.writer.cursors.acknowledged().offset() as usize;
         let Bench { disk, writer, expected, .. } = bench;
         drop(writer);
-        prop_assert!(disk.content() == expected[..acknowledged]);
+        prop_assert!(disk.all_content() == expected[..acknowledged]);
     }
 
     #[test]
@@ -122,10 +136,10 @@ proptest! {
         let whole = bench.deliver_part(RecordEnd::LineFeed);
         let written = bench.delivered_end().offset() as usize;
         let line_feeds = bench.expected[start..written].iter().filter(|byte| **byte == b'\n').count();
-        prop_assert_eq!(whole.records, line_feeds as u64);
+        prop_assert_eq!(whole.records, line_feeds as u64, "{:?}", bench.writer.cursors);
         bench.disk.finish_all();
         let Bench { disk, writer, expected, .. } = bench;
         drop(writer);
-        prop_assert!(disk.content() == expected[..start + whole.bytes]);
+        prop_assert!(disk.all_content() == expected[..start + whole.bytes]);
     }
 }

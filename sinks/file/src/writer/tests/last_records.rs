@@ -122,8 +122,8 @@ fn records_of_a_file_that_was_removed_are_not_delivered() {
     let path = directory.path().join("removed.log");
     let file = std::fs::File::options().create_new(true).read(true).write(true).open(&path).unwrap();
     let mut bench = Bench::on(FakeDisk::in_file(file, &[]), FileSync::Never);
-    std::fs::remove_file(&path).unwrap();
     bench.write_overdue(3000);
+    std::fs::remove_file(&path).unwrap();
     bench.finish(0, RequestOutcome::Short(1000));
     deliver_part_of(bench, RecordEnd::LineFeed, WholeRecords::default());
 }
