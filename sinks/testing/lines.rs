@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -156,6 +156,32 @@ pub(crate) fn assert_holds(path: &Path, expected: &[u8]) {
     let differs = content.iter().zip(expected).position(|(one, other)| one != other);
     let lengths = (content.len(), expected.len());
     assert!(content == expected, "{path:?}: lengths {lengths:?}, first difference at {differs:?}");
+}
+
+/// The rotated files of this one, from the oldest to the newest.
+pub(crate) fn rotated(path: &Path) -> Vec<PathBuf> {
+    let stem = format!("{}.", path.file_stem().unwrap().to_str().unwrap());
+    let names = fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = names
+        .filter(|other| other != path && other.file_name().unwrap().to_str().unwrap().starts_with(&stem))
+        .collect();
+    files.sort();
+    files
+}
+
+/// The bytes of the rotated files and of the file itself, one behind the other.
+pub(crate) fn content_of_all(path: &Path) -> Vec<u8> {
+    let live = path.exists().then(|| path.to_owned());
+    rotated(path).into_iter().chain(live).flat_map(|file| fs::read(file).unwrap()).collect()
+}
+
+/// As [`assert_holds`], for the rotated files and the file itself.
+#[track_caller]
+pub(crate) fn assert_all_hold(path: &Path, expected: &[u8]) {
+    let content = content_of_all(path);
+    let differs = content.iter().zip(expected).position(|(one, other)| one != other);
+    let (lengths, files) = ((content.len(), expected.len()), rotated(path));
+    assert!(content == expected, "{path:?}: lengths {lengths:?}, first difference at {differs:?}, in {files:?}");
 }
 
 pub(crate) fn median(mut times: Vec<Duration>) -> Duration {

@@ -83,6 +83,7 @@ fn sink_accounts(view: &crate::port::SinkView, passed: u64) -> SinkAccounts {
         errors: counters.errors.get(),
         retries: counters.retries.get(),
         writer: view.writer.get(),
+        counters: view.own_counters.read(),
     }
 }
 
@@ -95,6 +96,12 @@ fn add_sink(sum: &mut SinkAccounts, one: &SinkAccounts) {
     sum.bytes += one.bytes;
     sum.errors += one.errors;
     sum.retries += one.retries;
+    for (name, count) in &one.counters {
+        match sum.counters.iter_mut().find(|(known, _)| known == name) {
+            Some((_, sum)) => *sum += count,
+            None => sum.counters.push((name, *count)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -117,6 +124,7 @@ mod tests {
             errors: 8 * unit,
             retries: 9 * unit,
             writer: "memory".to_owned(),
+            counters: vec![("files", 11 * unit)],
         }
     }
 

@@ -23,6 +23,14 @@ impl Timestamp {
     }
 }
 
+impl From<SystemTime> for Timestamp {
+    /// The nearest time that there is: 1970 for a time before it, and 2554 for one behind that.
+    fn from(time: SystemTime) -> Self {
+        let nanos = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        Self(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
 impl From<Timestamp> for SystemTime {
     fn from(timestamp: Timestamp) -> Self {
         UNIX_EPOCH + Duration::from_nanos(timestamp.0)

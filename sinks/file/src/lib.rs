@@ -41,16 +41,22 @@
 //!    its completion. Once a second, the sink checks whether the path still names the file.
 
 mod block;
+mod compress;
 mod cursors;
 mod engine;
 mod open;
 mod path_watch;
 mod registration;
+mod retain;
+mod rotate;
 mod settings;
 mod sink;
+mod stream;
 mod writer;
 
+pub use compress::Compression;
 pub use registration::register;
+pub use rotate::{RotateEvery, RotateZone};
 pub use settings::{File, FileEngine, FileSync};
 #[allow(unused_imports, reason = "linked by the module's page")]
 use writer::TAIL_WAIT;

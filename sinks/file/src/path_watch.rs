@@ -12,11 +12,11 @@ use std::{
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Device and inode of a file.
-type InodeId = (u64, u64);
+pub(super) type InodeId = (u64, u64);
 
 /// The place that the path has now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PathState {
+pub(super) enum PathState {
     Same,
     /// The file has another name, and its path has none.
     Moved,
@@ -48,36 +48,30 @@ impl PathWatch {
         now.saturating_duration_since(self.checked) >= INTERVAL
     }
 
-    /// Checks the path. Returns the text of a diagnostic, once for each change.
-    pub(super) fn check(&mut self, file: &File, now: Instant) -> Option<String> {
+    /// Checks the path. Returns its state.
+    pub(super) fn check(&mut self, file: &File, now: Instant) -> PathState {
         self.checked = now;
         // An error, such as a directory that may not be read any more, shows nothing about the file.
-        let state = self.state_of(file).ok()?;
-        if std::mem::replace(&mut self.state, state) == state {
-            return None;
+        if let Ok(state) = self.state_of(file) {
+            self.state = state;
         }
-        let path = self.path.display();
-        match state {
-            // The writer reports a removal: it counts the records that are lost by it.
-            PathState::Same | PathState::Removed => None,
-            PathState::Moved => {
-                Some(format!("{path} was moved; no file has the path, and events are written to the moved file"))
-            }
-            PathState::Replaced => Some(format!(
-                "{path} was replaced by another file; events are written to the old file, which was moved"
-            )),
-        }
+        self.state
+    }
+
+    /// Another file is open now.
+    pub(super) fn reset(&mut self) {
+        self.state = PathState::Same;
     }
 
     fn state_of(&self, file: &File) -> io::Result<PathState> {
         let open = file.metadata()?;
         let named = match symlink_metadata(&self.path) {
-            Ok(named) => Some(id(&named)),
+            Ok(named) => Some(inode_of(&named)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
         Ok(match named {
-            Some(named) if named == id(&open) => PathState::Same,
+            Some(named) if named == inode_of(&open) => PathState::Same,
             _ if open.nlink() == 0 => PathState::Removed,
             Some(_) => PathState::Replaced,
             None => PathState::Moved,
@@ -85,7 +79,7 @@ impl PathWatch {
     }
 }
 
-fn id(metadata: &Metadata) -> InodeId {
+pub(super) fn inode_of(metadata: &Metadata) -> InodeId {
     (metadata.dev(), metadata.ino())
 }
 
@@ -96,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_change_of_the_path_is_reported_once() {
+    fn the_path_of_a_file_shows_what_other_programs_have_done_with_it() {
         let directory = tempfile::tempdir().unwrap();
         let (path, moved) = (directory.path().join("watched.log"), directory.path().join("moved.log"));
         let file = File::create(&path).unwrap();
@@ -104,19 +98,15 @@ mod tests {
         let mut watch = PathWatch::new(path.clone(), now);
         let mut check = || {
             now += INTERVAL;
-            watch.check(&file, now).unwrap_or_default()
+            watch.check(&file, now)
         };
-        assert_eq!(check(), "");
+        assert_eq!(check(), PathState::Same);
         fs::rename(&path, &moved).unwrap();
-        assert!(check().contains("was moved"));
-        assert_eq!(check(), "");
+        assert_eq!(check(), PathState::Moved);
         fs::write(&path, "another").unwrap();
-        assert!(check().contains("was replaced"));
-        assert_eq!(check(), "");
-        fs::rename(&moved, &path).unwrap();
-        assert_eq!(check(), "");
-        fs::rename(&path, &moved).unwrap();
-        assert!(check().contains("was moved"));
+        assert_eq!(check(), PathState::Replaced);
+        fs::remove_file(&moved).unwrap();
+        assert_eq!(check(), PathState::Removed);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The file sink: an encoder in front of a [`BatchWriter`].
+//! The file sink: an encoder in front of a [`FileStream`].
 
 use std::{
     cell::RefCell,
@@ -6,75 +6,203 @@ use std::{
     path::{Path, PathBuf},
     rc::Rc,
     task::Poll,
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use fapilog_plugin::{
     event::Batch,
     formatter::Formatter,
     record_end::{RecordEnd, WholeRecords},
-    sink::{Delivery, Payload, Reporter, Sink, SinkContext, SinkError},
+    sink::{Delivery, Payload, Sink, SinkContext, SinkError},
+    timestamp::Timestamp,
 };
 
 use super::{
     block::Block,
+    compress::{Compression, thread::CompressPlan},
     cursors::FillingEnd,
     engine::{PwriteEngine, UringEngine, WriteEngine},
-    open::{Opening, open},
-    path_watch::PathWatch,
-    settings::{FileEngine, FileOptions},
-    writer::{BatchWriter, WriterError},
+    open::{LogFile, Opening, open},
+    rotate::{
+        due::RotationDue,
+        file_tasks::FileTasks,
+        file_thread::{FileCounters, FilePlan, sync_directory},
+        link::update_link,
+        name::{FileFamily, link_path},
+    },
+    settings::{FileEngine, FileOptions, FileSync},
+    stream::{FileStream, check_named},
+    writer::BatchWriter,
 };
 
 /// Blocks beside those in flight: the block being filled, and the next one.
 const BLOCKS_SPARE: usize = 2;
 
 pub(super) struct FileWriterSink {
-    path: PathBuf,
     formatter: Box<dyn Formatter>,
     record_end: RecordEnd,
     block_bytes: usize,
-    writer: Rc<RefCell<BatchWriter>>,
-    path_watch: PathWatch,
-    reporter: Reporter,
+    stream: Rc<RefCell<FileStream>>,
+    /// Where the payload that is being filled is parted: records behind belong to the next file.
+    split: Option<PayloadSplit>,
+}
+
+/// A boundary between two records of a payload.
+#[derive(Debug, Clone, Copy)]
+struct PayloadSplit {
+    /// An index in the buffer.
+    at: usize,
+    /// The time of the first record behind it.
+    first_record: Timestamp,
 }
 
 impl FileWriterSink {
     pub(super) fn open(
-        path: PathBuf,
+        path: &Path,
         formatter: Box<dyn Formatter>,
-        options: FileOptions,
+        options: &FileOptions,
         context: &SinkContext<'_>,
     ) -> Result<Self, SinkError> {
-        let opening =
-            Opening { is_direct: options.direct, mode: options.mode, respects_umask: false, directory_mode: None };
-        let file = open(&path, opening)?;
-        let (end, has_torn_line) = (file.end, file.has_torn_line);
-        if let Some(diagnostic) = file.direct.as_ref().err().and_then(|reason| reason.diagnostic()) {
-            context.report(diagnostic);
+        let family = FileFamily::new(path, context.shard)
+            .map_err(|problem| SinkError::Other(problem.to_string().into()))?;
+        let link = options.current_link.as_ref().map(|link| link_path(path, link, context.shard.index));
+        let live = family.live().to_owned();
+        let now = Instant::now();
+
+        let opening = opening(options);
+        let file = open(&live, opening)?;
+        report_opened(&file, &live, formatter.writes_lines(), context);
+        let plan = file_plan(family, opening, link, options, formatter.writes_lines(), context);
+        settle_names(&plan, &live, context)?;
+        let due = rotation_due(options, &file, &plan.family, context);
+        let has_torn_line = file.has_torn_line && formatter.writes_lines();
+        let mut writer = writer(file, &live, options, context)?;
+        if has_torn_line {
+            writer.end_torn_line(now);
         }
-        let blocks = (0..options.blocks_in_flight + BLOCKS_SPARE).map(|_| Block::new(options.block_bytes));
-        let blocks = blocks.collect::<Option<Vec<Block>>>().ok_or_else(|| SinkError::Io {
-            operation: "allocate the blocks of",
-            path: path.clone(),
-            source: std::io::ErrorKind::OutOfMemory.into(),
-        })?;
-        let engine = engine(&path, options.engine, context)?;
-        let mut writer = BatchWriter::new(engine, blocks, options.block_bytes, file, options.sync);
-        if has_torn_line && formatter.writes_lines() {
-            context.report(format!("{} ended in a torn line, which was ended at byte {end}", path.display()));
-            writer.end_torn_line(Instant::now());
+        let mut tasks = FileTasks::new(plan);
+        if has_file_tasks(options) {
+            tasks.start().map_err(|source| SinkError::Io { operation: "start a thread for", path: live.clone(), source })?;
         }
+        let stream = FileStream::new(live, writer, due, tasks, context.reporter(), now);
         Ok(Self {
-            path_watch: PathWatch::new(path.clone(), Instant::now()),
-            path,
             record_end: formatter.record_end(),
             formatter,
             block_bytes: options.block_bytes,
-            writer: Rc::new(RefCell::new(writer)),
-            reporter: context.reporter(),
+            stream: Rc::new(RefCell::new(stream)),
+            split: None,
         })
     }
+}
+
+/// Whether files that an earlier process has left are to be looked at.
+fn has_file_tasks(options: &FileOptions) -> bool {
+    options.rotate.is_automatic() || options.retain.has_limits() || options.compress != Compression::None
+}
+
+fn opening(options: &FileOptions) -> Opening {
+    Opening {
+        is_direct: options.direct,
+        mode: options.mode,
+        respects_umask: options.respect_umask,
+        directory_mode: options.create_directories.then(|| options.directory_mode()),
+    }
+}
+
+fn report_opened(file: &LogFile, path: &Path, ends_torn_lines: bool, context: &SinkContext<'_>) {
+    if let Some(diagnostic) = file.direct.as_ref().err().and_then(|reason| reason.diagnostic()) {
+        context.report(diagnostic);
+    }
+    if file.has_torn_line && ends_torn_lines {
+        context.report(format!("{} ended in a torn line, which was ended at byte {}", path.display(), file.end));
+    }
+}
+
+fn file_plan(
+    family: FileFamily,
+    opening: Opening,
+    link: Option<PathBuf>,
+    options: &FileOptions,
+    ends_torn_lines: bool,
+    context: &SinkContext<'_>,
+) -> FilePlan {
+    let compress = (options.compress != Compression::None).then(|| CompressPlan {
+        family: family.clone(),
+        compression: options.compress,
+        compressed: context.counter("files_compressed"),
+        reporter: context.reporter(),
+    });
+    FilePlan {
+        family,
+        opening,
+        link,
+        retention: options.retain,
+        compress,
+        is_synced: options.sync != FileSync::Never,
+        ends_torn_lines,
+        counters: FileCounters {
+            rotated: context.counter("files_rotated"),
+            removed: context.counter("files_removed"),
+            removed_bytes: context.counter("bytes_removed"),
+        },
+        reporter: context.reporter(),
+    }
+}
+
+/// Makes the name of the file durable, where records are, and has the link name it.
+fn settle_names(plan: &FilePlan, live: &Path, context: &SinkContext<'_>) -> Result<(), SinkError> {
+    if plan.is_synced {
+        sync_directory(plan.family.directory()).map_err(|source| SinkError::Io {
+            operation: "sync the directory of",
+            path: live.to_owned(),
+            source,
+        })?;
+    }
+    if let Some(link) = &plan.link
+        && let Err(error) = update_link(link, live)
+    {
+        context.report(format!("cannot make the link {}: {error}", link.display()));
+    }
+    Ok(())
+}
+
+fn rotation_due(
+    options: &FileOptions,
+    file: &LogFile,
+    family: &FileFamily,
+    context: &SinkContext<'_>,
+) -> RotationDue {
+    let schedule = options.rotate.schedule();
+    if let Some(unknown) = schedule.as_ref().and_then(|schedule| schedule.unknown_zone()) {
+        context.report(unknown);
+    }
+    let first_record = (file.end > 0).then(|| first_record_about(file, family));
+    RotationDue::new(options.rotate.bytes, schedule, first_record)
+}
+
+/// The time of the first record of a file that an earlier process has written, about: no earlier than its creation, and no
+/// earlier than the last change of the newest rotated file.
+fn first_record_about(file: &LogFile, family: &FileFamily) -> Timestamp {
+    let rotated = family.rotated().unwrap_or_default();
+    let newest = rotated.iter().map(|file| file.modified).max();
+    let times = file.created.into_iter().chain(newest).map(Timestamp::from);
+    times.max().unwrap_or_else(|| SystemTime::now().into())
+}
+
+fn writer(
+    file: LogFile,
+    path: &Path,
+    options: &FileOptions,
+    context: &SinkContext<'_>,
+) -> Result<BatchWriter, SinkError> {
+    let blocks = (0..options.blocks_in_flight + BLOCKS_SPARE).map(|_| Block::new(options.block_bytes));
+    let blocks = blocks.collect::<Option<Vec<Block>>>().ok_or_else(|| SinkError::Io {
+        operation: "allocate the blocks of",
+        path: path.to_owned(),
+        source: std::io::ErrorKind::OutOfMemory.into(),
+    })?;
+    let engine = engine(path, options.engine, context)?;
+    Ok(BatchWriter::new(engine, blocks, options.block_bytes, file, options.sync))
 }
 
 fn engine(path: &Path, wanted: FileEngine, context: &SinkContext<'_>) -> Result<Box<dyn WriteEngine>, SinkError> {
@@ -94,87 +222,147 @@ fn engine(path: &Path, wanted: FileEngine, context: &SinkContext<'_>) -> Result<
 
 impl Sink for FileWriterSink {
     fn writer(&self) -> String {
-        self.writer.borrow().describe()
+        self.stream.borrow().writer.describe()
     }
 
     fn due(&self, now: Instant) -> Option<Instant> {
-        self.writer.borrow().sync_due(now).into_iter().chain(self.path_watch.due()).min()
+        self.stream.borrow().next_work(now)
     }
 
     fn work(&mut self, now: Instant) {
-        let mut writer = self.writer.borrow_mut();
-        writer.turn(now);
-        if self.path_watch.is_due(now) {
-            writer.look_at_file();
-            let change = writer.file().and_then(|file| self.path_watch.check(file, now));
-            change.into_iter().for_each(|text| self.reporter.report(text));
-        }
-        report_errors(&mut writer, &self.reporter, &self.path);
+        self.stream.borrow_mut().work(now);
     }
 
     fn retries(&self) -> u64 {
-        self.writer.borrow().retries()
+        self.stream.borrow().writer.retries()
     }
 
     fn payload(&mut self) -> Option<Payload> {
-        let mut writer = self.writer.borrow_mut();
-        writer.turn(Instant::now());
-        let bytes = writer.take_block()?;
-        let full_at = writer.filling_start() + self.block_bytes;
-        Some(Payload::in_buffer(bytes, full_at))
+        let mut stream = self.stream.borrow_mut();
+        let now = Instant::now();
+        stream.turn(now);
+        stream.rotate_if_full(now);
+        let bytes = stream.writer.take_block()?;
+        let start = stream.writer.filling_start();
+        let file_bytes = stream.due.bytes_left(stream.writer.current_bytes()).and_then(|left| usize::try_from(left).ok());
+        // A file that could not be rotated goes on beyond its most bytes.
+        let file_bytes = file_bytes.filter(|left| *left > 0);
+        let full_at = file_bytes.map_or(usize::MAX, |left| bytes.len().saturating_add(left));
+        Some(Payload::in_buffer(bytes, full_at.min(start + self.block_bytes)))
     }
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
-        self.formatter.format(batch, payload.buffer());
+        match self.boundary(batch, payload) {
+            None => self.formatter.format(batch, payload.buffer()),
+            Some(boundary) => self.encode_split(batch, payload, boundary),
+        }
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {
         let is_full = payload.is_full();
-        let start = self.writer.borrow().filling_end();
-        let Some(end) = self.writer.borrow_mut().write(payload.into_buffer(), is_full, Instant::now()) else {
+        let split = self.split.take();
+        let mut stream = self.stream.borrow_mut();
+        let start = stream.writer.filling_end();
+        let Some(end) = write(&mut stream, payload.into_buffer(), split, is_full) else {
             return Delivery::done(Err(SinkError::Other("the formatter removed bytes that it must append to".into())));
         };
-        let (writer, reporter, path) = (Rc::clone(&self.writer), self.reporter.clone(), self.path.clone());
+        drop(stream);
+        let stream = Rc::clone(&self.stream);
         let record_end = self.record_end;
         Delivery::in_flight(poll_fn(move |_| {
-            let mut writer = writer.borrow_mut();
-            writer.turn(Instant::now());
-            report_errors(&mut writer, &reporter, &path);
-            let ends = writer.ends();
-            if !writer.is_first(start) {
+            let mut stream = stream.borrow_mut();
+            stream.turn(Instant::now());
+            let ends = stream.writer.ends();
+            if !stream.writer.is_first(start) {
                 return Poll::Pending;
             }
-            let result = if writer.is_delivered(end) {
-                writer.acknowledge(end);
-                check_named(&writer, start, end, &path).and_then(|()| check_durable(&writer, end, &path))
+            let result = if stream.writer.is_delivered(end) {
+                stream.writer.acknowledge(end);
+                check_named(&stream, start, end).and_then(|()| check_durable(&stream, end))
             } else if ends {
-                Err(not_in_time(&mut writer, record_end))
+                Err(not_in_time(&mut stream.writer, record_end))
             } else {
                 return Poll::Pending;
             };
-            writer.report(end);
+            stream.writer.report(end);
             Poll::Ready(result)
         }))
     }
 
+    fn rotate(&mut self) -> Delivery {
+        let mut stream = self.stream.borrow_mut();
+        stream.turn(Instant::now());
+        let Some(number) = stream.request_rotation(Instant::now()) else { return Delivery::done(Ok(())) };
+        drop(stream);
+        let stream = Rc::clone(&self.stream);
+        Delivery::in_flight(poll_fn(move |_| {
+            let mut stream = stream.borrow_mut();
+            let now = Instant::now();
+            stream.turn(now);
+            stream.rotation_result(number, now).map_or(Poll::Pending, Poll::Ready)
+        }))
+    }
+
     fn stop(&mut self, deadline: Instant) {
-        self.writer.borrow_mut().stop(deadline);
+        self.stream.borrow_mut().stop(deadline);
     }
 
     fn flush(&mut self) -> Delivery {
-        let Some(end) = self.writer.borrow_mut().request_sync() else { return Delivery::done(Ok(())) };
-        let (writer, reporter, path) = (Rc::clone(&self.writer), self.reporter.clone(), self.path.clone());
+        let Some(end) = self.stream.borrow_mut().writer.request_sync() else { return Delivery::done(Ok(())) };
+        let stream = Rc::clone(&self.stream);
         Delivery::in_flight(poll_fn(move |_| {
-            let mut writer = writer.borrow_mut();
-            writer.turn(Instant::now());
-            report_errors(&mut writer, &reporter, &path);
-            if !writer.is_synced(end) {
+            let mut stream = stream.borrow_mut();
+            stream.turn(Instant::now());
+            if !stream.writer.is_synced(end) {
                 return Poll::Pending;
             }
-            let is_durable = !writer.answer_flush(end);
-            Poll::Ready(if is_durable { Ok(()) } else { Err(not_durable(&path)) })
+            let is_durable = !stream.writer.answer_flush(end);
+            Poll::Ready(if is_durable { Ok(()) } else { Err(not_durable(stream.path())) })
         }))
     }
+}
+
+impl FileWriterSink {
+    /// The time that parts these events, if the file is to be rotated between them.
+    fn boundary(&self, batch: &Batch<'_>, payload: &Payload) -> Option<Timestamp> {
+        let mut stream = self.stream.borrow_mut();
+        if payload.is_empty() && stream.writer.current_bytes() == 0 {
+            let first = batch.events().first().map(|event| event.timestamp());
+            stream.due.set_first_record(first);
+        }
+        let boundary = stream.due.boundary_in(batch)?;
+        (self.split.is_none() && stream.may_rotate(Instant::now())).then_some(boundary)
+    }
+
+    /// Encodes the events before the boundary, and those behind it: the latter belong to the next file.
+    #[cold]
+    fn encode_split(&mut self, batch: &Batch<'_>, payload: &mut Payload, boundary: Timestamp) {
+        let before = batch.subset(|event| event.timestamp() < boundary);
+        let behind = batch.subset(|event| event.timestamp() >= boundary);
+        if !before.is_empty() {
+            self.formatter.format(&before, payload.buffer());
+        }
+        let at = payload.buffer().len();
+        self.formatter.format(&behind, payload.buffer());
+        let first_record = behind.events().first().map_or(boundary, |event| event.timestamp());
+        self.split = Some(PayloadSplit { at, first_record });
+        payload.set_full();
+    }
+}
+
+/// Hands records to the writer, parted if they belong to two files. Returns their end.
+fn write(stream: &mut FileStream, mut bytes: Vec<u8>, split: Option<PayloadSplit>, is_full: bool) -> Option<FillingEnd> {
+    let now = Instant::now();
+    let Some(PayloadSplit { at, first_record }) = split.filter(|split| split.at <= bytes.len()) else {
+        return stream.writer.write(bytes, is_full, now);
+    };
+    let behind = bytes.split_off(at);
+    stream.writer.write(bytes, false, now)?;
+    stream.begin_rotation(now);
+    if stream.writer.current_bytes() == 0 {
+        stream.due.set_first_record(Some(first_record));
+    }
+    stream.writer.write_records(&behind, now)
 }
 
 /// The error of a payload that was not written before the deadline.
@@ -184,44 +372,15 @@ fn not_in_time(writer: &mut BatchWriter, record_end: RecordEnd) -> SinkError {
     if records == 0 { source } else { SinkError::Partial { records, bytes: bytes as u64, source: Box::new(source) } }
 }
 
-/// An error if the bytes below `end` went to a file that was removed.
-fn check_named(writer: &BatchWriter, start: FillingEnd, end: FillingEnd, path: &Path) -> Result<(), SinkError> {
-    if !writer.is_removed(start, end) {
-        return Ok(());
-    }
-    let source = std::io::Error::other("the file was removed while it was open");
-    Err(SinkError::Io { operation: "keep events in", path: path.to_owned(), source })
-}
-
 /// An error if a failed sync has left bytes below `end` in doubt.
-fn check_durable(writer: &BatchWriter, end: FillingEnd, path: &Path) -> Result<(), SinkError> {
-    if !writer.is_doubtful(end) {
+fn check_durable(stream: &FileStream, end: FillingEnd) -> Result<(), SinkError> {
+    if !stream.writer.is_doubtful(end) {
         return Ok(());
     }
-    Err(not_durable(path))
+    Err(not_durable(stream.path()))
 }
 
 fn not_durable(path: &Path) -> SinkError {
     let source = std::io::Error::other("the disk could not make the events durable");
     SinkError::Io { operation: "sync", path: path.to_owned(), source }
-}
-
-fn report_errors(writer: &mut BatchWriter, reporter: &Reporter, path: &Path) {
-    let path = path.display();
-    for error in writer.take_errors() {
-        reporter.report(match error {
-            WriterError::Write(error) => format!("cannot write, will retry: {error}"),
-            WriterError::Sync(error) => format!("cannot sync; written events may not be durable: {error}"),
-            WriterError::EngineRefused(error) => format!("pwrite instead of io_uring from now on: {error}"),
-            WriterError::DirectRefused(error) => format!("buffered instead of direct writes: {error}"),
-            WriterError::Removed => format!("{path} was removed; events are lost until the file is opened anew"),
-            WriterError::EarlierRemoved => format!("a rotated file of {path} was removed before it was complete"),
-            WriterError::Truncated { from, to } => {
-                format!("another program truncated {path} from {from} to {to} bytes; writing goes on at its end")
-            }
-            WriterError::Grown { from, to } => {
-                format!("another program made {path} longer, from {from} to {to} bytes; these bytes are overwritten")
-            }
-        });
-    }
 }

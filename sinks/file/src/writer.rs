@@ -241,7 +241,12 @@ impl BatchWriter {
         } else {
             // Rule 4.
             let range = start + scheduled..start + data_bytes;
-            self.enqueue(WritePath::Buffered, BlockRange { block, range, offset }, end.scheduled_but_for(0));
+            if range.is_empty() {
+                // The block has no record, and all before them is part of a write.
+                self.free_block(block);
+            } else {
+                self.enqueue(WritePath::Buffered, BlockRange { block, range, offset }, end.scheduled_but_for(0));
+            }
         }
         self.turn(now);
         Some(end)

@@ -47,7 +47,7 @@ impl Subject {
         until(text, || diagnostics(&self.container).contains(text));
         assert!(start.elapsed() < SOON, "{text}: after {:?}", start.elapsed());
         let diagnostics = diagnostics(&self.container);
-        assert_eq!(diagnostics.matches(self.path.to_str().unwrap()).count(), 1, "{diagnostics}");
+        assert_eq!(diagnostics.matches(text).count(), 1, "{diagnostics}");
     }
 
     fn log(&self, bytes: usize) -> Vec<u8> {
@@ -58,62 +58,128 @@ impl Subject {
 }
 
 #[test]
-fn a_removed_file_is_reported_and_its_events_are_lost() {
+fn a_removed_file_is_reported_and_the_next_events_go_to_a_new_one() {
     for way in ways() {
         let subject = subject(way, 100_000);
-        let delivered = subject.container.accounts().sinks[0].delivered;
         fs::remove_file(&subject.path).unwrap();
         subject.reports("was removed");
-        subject.log(100_000);
-        let accounts = shut_down(&subject.container);
-        assert_eq!(accounts.sinks[0].delivered, delivered);
-        assert_eq!(accounts.sinks[0].lost.of(LossReason::SinkFailed), accounts.submitted - delivered);
-        assert!(!subject.path.exists());
+        let more = subject.log(100_000);
+        assert_eq!(shut_down(&subject.container).lost_total(), 0);
+        assert_holds(&subject.path, &more);
     }
 }
 
 #[test]
-fn events_that_are_logged_right_after_a_removal_are_lost_too() {
+fn events_that_are_logged_right_after_a_removal_go_to_a_new_file() {
     for way in ways() {
         let subject = subject(way, 10_000);
-        let delivered = subject.container.accounts().sinks[0].delivered;
         fs::remove_file(&subject.path).unwrap();
-        subject.log(3 * BLOCK_BYTES);
-        let accounts = shut_down(&subject.container);
-        assert_eq!(accounts.sinks[0].delivered, delivered);
+        let more = subject.log(3 * BLOCK_BYTES);
+        assert_eq!(shut_down(&subject.container).lost_total(), 0);
+        assert_holds(&subject.path, &more);
         assert!(diagnostics(&subject.container).contains("was removed"));
     }
 }
 
 #[test]
-fn a_moved_file_is_reported_and_gets_the_events() {
+fn a_moved_file_is_reported_and_the_next_events_go_to_a_new_one() {
     for way in ways() {
-        let mut subject = subject(way, 100_000);
+        let subject = subject(way, 100_000);
         let moved = subject.directory.path().join("moved.log");
         fs::rename(&subject.path, &moved).unwrap();
         subject.reports("was moved");
+        until("the path is opened anew", || subject.path.exists());
         let more = subject.log(2 * BLOCK_BYTES);
-        subject.content.extend(more);
         assert_eq!(shut_down(&subject.container).lost_total(), 0);
-        assert_holds(&moved, &subject.content);
-        assert!(!subject.path.exists());
+        let (old, new) = (fs::read(&moved).unwrap(), fs::read(&subject.path).unwrap());
+        assert!([old, new].concat() == [subject.content, more].concat());
     }
 }
 
 #[test]
-fn a_replaced_file_is_reported_and_the_old_one_gets_the_events() {
+fn events_that_are_logged_before_a_move_is_noticed_are_in_the_moved_file() {
     for way in ways() {
-        let mut subject = subject(way, 100_000);
+        let subject = subject(way, 100_000);
         let moved = subject.directory.path().join("moved.log");
         fs::rename(&subject.path, &moved).unwrap();
-        fs::write(&subject.path, "new").unwrap();
+        let mut expected = subject.content.clone();
+        until("the path is opened anew", || {
+            expected.extend(subject.log(5000));
+            subject.path.exists()
+        });
+        expected.extend(subject.log(BLOCK_BYTES));
+        assert_eq!(shut_down(&subject.container).lost_total(), 0);
+        let (old, new) = (fs::read(&moved).unwrap(), fs::read(&subject.path).unwrap());
+        assert!([old, new].concat() == expected);
+    }
+}
+
+#[test]
+fn where_another_file_has_the_path_events_are_appended_to_it() {
+    for way in ways() {
+        let subject = subject(way, 100_000);
+        let moved = subject.directory.path().join("moved.log");
+        fs::rename(&subject.path, &moved).unwrap();
+        fs::write(&subject.path, "a torn line").unwrap();
         subject.reports("was replaced");
+        until("the path is opened anew", || fs::read(&subject.path).unwrap() == b"a torn line\n");
         let more = subject.log(1000);
-        subject.content.extend(more);
         assert_eq!(shut_down(&subject.container).lost_total(), 0);
         assert_holds(&moved, &subject.content);
-        assert_holds(&subject.path, b"new");
+        assert_holds(&subject.path, &[b"a torn line\n", more.as_slice()].concat());
     }
+}
+
+#[test]
+fn where_a_symlink_or_a_pipe_has_the_path_events_go_on_into_the_moved_file() {
+    for kind in ["a symbolic link", "a pipe"] {
+        let mut subject = subject(ways()[0], 1000);
+        let moved = subject.directory.path().join("moved.log");
+        fs::rename(&subject.path, &moved).unwrap();
+        match kind {
+            "a pipe" => rustix::fs::mkfifoat(rustix::fs::CWD, &subject.path, 0o600.into()).unwrap(),
+            _ => std::os::unix::fs::symlink(&moved, &subject.path).unwrap(),
+        }
+        until(kind, || diagnostics(&subject.container).contains(kind));
+        let more = subject.log(1000);
+        subject.content.extend(more);
+        assert_holds(&moved, &subject.content);
+        fs::remove_file(&subject.path).unwrap();
+        until("the path is opened anew", || subject.path.exists());
+        let last = subject.log(1000);
+        assert_eq!(shut_down(&subject.container).lost_total(), 0);
+        assert_holds(&subject.path, &last);
+    }
+}
+
+#[test]
+fn events_wait_while_the_directory_is_gone_and_go_to_a_new_file_in_the_next_one() {
+    for way in ways() {
+        let subject = subject(way, 1000);
+        let directory = subject.directory.path().to_owned();
+        fs::remove_dir_all(&directory).unwrap();
+        let log = subject.container.logger("test");
+        let more = log_bytes(&log, 1000);
+        subject.reports("was removed");
+        until("the attempt fails", || diagnostics(&subject.container).contains("No such file"));
+        fs::create_dir(&directory).unwrap();
+        subject.container.flush(TIMEOUT / 10).unwrap_or_else(|_| panic!("{}", diagnostics(&subject.container)));
+        assert_eq!(shut_down(&subject.container).lost_total(), 0);
+        assert_holds(&subject.path, &more);
+    }
+}
+
+#[test]
+fn at_shutdown_events_of_a_directory_that_is_gone_are_lost_without_a_wait() {
+    let subject = subject(ways()[0], 1000);
+    let directory = subject.directory.path().to_owned();
+    fs::remove_dir_all(&directory).unwrap();
+    log_bytes(&subject.container.logger("test"), 1000);
+    let start = Instant::now();
+    let accounts = shut_down(&subject.container);
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    assert_eq!(accounts.sinks[0].lost.of(LossReason::SinkFailed), accounts.submitted - accounts.sinks[0].delivered);
+    assert!(accounts.lost_total() > 0);
 }
 
 fn truncate(path: &Path, length: usize) {

@@ -10,7 +10,8 @@ use std::{thread, time::Duration};
 use fapilog_engine::{accounts::LossReason, error::FlushError};
 use fapilog_sink_file::{FileEngine, FileSync};
 use lines::{
-    TIMEOUT, Way, assert_holds, balanced, diagnostics, directory, log_bytes, shut_down, sink, started, until, ways,
+    TIMEOUT, Way, assert_all_hold, assert_holds, balanced, diagnostics, directory, log_bytes, rotated, shut_down, sink, started,
+    until, ways,
 };
 use refusing::refuse;
 
@@ -24,7 +25,7 @@ fn the_file_has_the_same_bytes_with_every_sync_policy() {
     let directory = directory();
     for way in ways() {
         for sync in [FileSync::Never, FileSync::Interval(Duration::from_millis(1)), FileSync::Batch] {
-            let path = directory.path().join(format!("{way:?} {sync:?}.log"));
+            let path = directory.path().join(format!("{way:?} {sync:?}.log").replace(['{', '}'], ""));
             let container = started(sink(&path, way).sync(sync));
             let log = container.logger("test");
             let mut expected = log_bytes(&log, 300_001);
@@ -74,7 +75,7 @@ fn with_an_interval_a_flush_syncs_and_reports_a_failed_sync() {
     assert_eq!(diagnostics(&container).matches("cannot sync;").count(), 1);
     let accounts = shut_down(&container);
     assert_eq!((accounts.delivered_total(), accounts.sinks[0].errors), (accounts.submitted, 1));
-    assert_holds(&path, &expected);
+    assert_all_hold(&path, &expected);
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn a_flush_reports_a_sync_of_an_interval_that_failed_before_it_once() {
     assert!(matches!(container.flush(TIMEOUT), Err(FlushError::Failed { .. })));
     container.flush(TIMEOUT).unwrap();
     shut_down(&container);
-    assert_holds(&path, &expected);
+    assert_all_hold(&path, &expected);
 }
 
 #[test]
@@ -117,4 +118,19 @@ fn with_an_interval_there_is_a_sync_after_the_last_event_too() {
     lines::until("the event is in the file", || std::fs::read(&path).is_ok_and(|bytes| bytes == expected));
     lines::until("there was a sync", || diagnostics(&container).contains("cannot sync;"));
     let _ = container.shutdown(TIMEOUT);
+}
+
+#[test]
+fn a_file_whose_sync_has_failed_is_given_up_and_the_next_events_go_to_a_new_one() {
+    refuse(libc::SYS_fdatasync, libc::EIO);
+    let directory = directory();
+    let path = directory.path().join("doubtful.log");
+    let container = started(sink(&path, BLOCKING).sync(FileSync::Interval(HOUR)));
+    let doubtful = log_bytes(&container.logger("test"), 1000);
+    let _ = container.flush(TIMEOUT);
+    until("the file is rotated", || container.accounts().sinks[0].counter("files_rotated") == 1);
+    let next = log_bytes(&container.logger("test"), 100);
+    shut_down(&container);
+    assert_holds(&rotated(&path)[0], &doubtful);
+    assert_holds(&path, &next);
 }

@@ -55,6 +55,16 @@ pub struct SinkAccounts {
     pub retries: u64,
     /// How it writes, as the sink describes it.
     pub writer: String,
+    /// Counters of the sink's own, by name, such as `files_rotated` of a file sink.
+    pub counters: Vec<(&'static str, u64)>,
+}
+
+impl SinkAccounts {
+    /// The count of one of the sink's own counters; 0 if it has none of this name.
+    #[must_use]
+    pub fn counter(&self, name: &str) -> u64 {
+        self.counters.iter().find(|(known, _)| *known == name).map_or(0, |(_, count)| *count)
+    }
 }
 
 /// The accounts of all events of a container.
@@ -202,6 +212,7 @@ mod tests {
             errors: 0,
             retries: 0,
             writer: String::new(),
+            counters: Vec::new(),
         }
     }
 

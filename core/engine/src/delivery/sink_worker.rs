@@ -124,7 +124,8 @@ impl SinkWorker {
         policy: SupervisorPolicy,
     ) -> Result<(Self, SinkView), SinkError> {
         let reports: Arc<dyn Diagnostics> = Arc::new(diagnostics.clone());
-        let made = catch_panic(|| plan.factory.make(&SinkContext::new(shard, &plan.name, &reports)));
+        let context = SinkContext::new(shard, &plan.name, &reports);
+        let made = catch_panic(|| plan.factory.make(&context));
         let sink = made.unwrap_or_else(|_| Err(panicked()))?;
         let SinkOptions { on_full, route } = plan.options.clone();
         let asked = catch_panic(|| (sink.writer(), on_full.unwrap_or_else(|| plan.factory.on_full())));
@@ -140,6 +141,7 @@ impl SinkWorker {
             name: plan.name.clone(),
             writer: Arc::clone(&writer),
             counters: Arc::clone(&counters),
+            own_counters: context.counters(),
             supervisor_counters: Arc::clone(&supervisor_counters),
         };
         let worker = Self {

@@ -8,7 +8,7 @@ mod turn_watch;
 
 use std::sync::Arc;
 
-use fapilog_plugin::{event::ProducerInfo, kind::PluginKind, threads};
+use fapilog_plugin::{event::ProducerInfo, kind::PluginKind, sink::SinkCounterList, threads};
 use fapilog_record::text::quoted::escaped_text;
 use fapilog_ring::{
     Consumer, Doorbell, IdleRing, Registrations, seeded,
@@ -96,6 +96,8 @@ pub(crate) struct SinkView {
     pub(crate) name: String,
     pub(crate) writer: Arc<WriterText>,
     pub(crate) counters: Arc<SinkCounters>,
+    /// Counters of the sink's own.
+    pub(crate) own_counters: SinkCounterList,
     /// The counters of its supervisor.
     pub(crate) supervisor_counters: Arc<PluginCounters>,
 }

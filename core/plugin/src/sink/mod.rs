@@ -1,6 +1,7 @@
 //! Sinks: encode on the drain, deliver in their own time.
 
 mod context;
+mod counter;
 mod delivery;
 mod error;
 mod payload;
@@ -9,6 +10,7 @@ use std::time::Instant;
 
 pub use crate::sink::{
     context::{Reporter, SinkContext},
+    counter::{SinkCounter, SinkCounterList},
     delivery::Delivery,
     error::SinkError,
     payload::Payload,

@@ -46,6 +46,11 @@ impl Payload {
         self.len() == 0
     }
 
+    /// It is to be delivered now, however short it is.
+    pub fn set_full(&mut self) {
+        self.full_at = 0;
+    }
+
     /// Whether it is time to deliver it.
     #[must_use]
     pub fn is_full(&self) -> bool {

@@ -29,6 +29,15 @@ pub(crate) fn in_memory(bytes: usize) -> Option<Mounted> {
     })
 }
 
+/// In memory, with that many inodes, of which the root directory has one. `None`, and a line on stderr, where mounting is not
+/// permitted.
+pub(crate) fn with_inodes(inodes: usize) -> Option<Mounted> {
+    mounted(|path| {
+        let options = CString::new(format!("nr_inodes={inodes}"))?;
+        Ok(mount("tmpfs", path, "tmpfs", MountFlags::empty(), options.as_c_str())?)
+    })
+}
+
 /// On a disk of that many bytes, which is a file. `None`, and a line on stderr, where that is not permitted.
 pub(crate) fn on_disk(bytes: u64) -> Option<Mounted> {
     mounted(|path| {

@@ -1,0 +1,367 @@
+//! The stream of a sink's records: its writer, and the files that the writer goes through.
+//!
+//! The state of the change to another file is in [`FileChange`]. Its steps that may wait for the disk are
+//! [tasks](crate::rotate::file_tasks) of another thread; records wait in blocks meanwhile, or go to the file before.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant, SystemTime},
+};
+
+use fapilog_plugin::{
+    sink::{Reporter, SinkError},
+    timestamp::Timestamp,
+};
+
+use crate::{
+    cursors::FillingEnd,
+    open::LogFile,
+    path_watch::{PathState, PathWatch, inode_of},
+    rotate::{
+        due::RotationDue,
+        file_tasks::{FileTask, FileTaskOutcome, FileTasks},
+    },
+    writer::{BatchWriter, WriterError},
+};
+
+/// How often the end of a task is looked for when nothing else calls the sink.
+const TASK_POLL: Duration = Duration::from_millis(1);
+
+/// The wait after a file was given up because its sync had failed, until another one is. It doubles each time.
+const GIVE_UP_WAIT_MIN: Duration = Duration::from_secs(1);
+const GIVE_UP_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// The wait between attempts to open a file anew.
+const REOPEN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A change to another file that is not complete.
+#[derive(Debug)]
+enum FileChange {
+    None,
+    /// The live file is being renamed, and a new one opened. Records wait for it.
+    Rotating,
+    /// The path is being opened anew. Records go to the file before, if it has a name.
+    Reopening,
+    /// The path is open anew. Bytes of an earlier file are written first.
+    Reopened(Box<LogFile>),
+}
+
+/// The writer of a sink, and its files.
+pub(super) struct FileStream {
+    path: PathBuf,
+    pub(super) writer: BatchWriter,
+    pub(super) due: RotationDue,
+    tasks: FileTasks,
+    change: FileChange,
+    path_watch: PathWatch,
+    /// The last attempt to open the path anew failed: the next one is not before this time.
+    reopen_not_before: Option<Instant>,
+    /// When a file was given up last because its sync had failed, and the wait until another one is.
+    given_up: Option<(Instant, Duration)>,
+    rotations: RotationCount,
+    is_stopping: bool,
+    reporter: Reporter,
+}
+
+/// Rotations that have ended, for those that wait for one.
+#[derive(Debug, Default)]
+struct RotationCount {
+    ended: u64,
+    /// The error of the last one, if it failed and no one has taken it.
+    error: Option<SinkError>,
+    has_failed: bool,
+}
+
+impl FileStream {
+    pub(super) fn new(
+        path: PathBuf,
+        writer: BatchWriter,
+        due: RotationDue,
+        tasks: FileTasks,
+        reporter: Reporter,
+        now: Instant,
+    ) -> Self {
+        Self {
+            path_watch: PathWatch::new(path.clone(), now),
+            path,
+            writer,
+            due,
+            tasks,
+            change: FileChange::None,
+            reopen_not_before: None,
+            given_up: None,
+            rotations: RotationCount::default(),
+            is_stopping: false,
+            reporter,
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes what is completed, and submits every request that may start.
+    pub(super) fn turn(&mut self, now: Instant) {
+        self.writer.turn(now);
+        self.take_outcomes(now);
+        self.report_errors(now);
+        if self.writer.is_current_removed() {
+            self.reopen(now);
+        }
+        self.close_finished();
+    }
+
+    /// The work of a sink that nothing else calls.
+    pub(super) fn work(&mut self, now: Instant) {
+        self.turn(now);
+        if self.path_watch.is_due(now) {
+            self.writer.look_at_file();
+            self.look_at_path(now);
+            self.report_errors(now);
+        }
+        if self.due.is_idle_due(SystemTime::now()) {
+            self.begin_rotation(now);
+        }
+    }
+
+    pub(super) fn next_work(&self, now: Instant) -> Option<Instant> {
+        let task = (!matches!(self.change, FileChange::None)).then(|| now + TASK_POLL);
+        let reopen = self.reopen_not_before;
+        let idle = self.due.idle_due(now, SystemTime::now());
+        let times = [self.writer.sync_due(now), self.path_watch.due(), task, reopen, idle];
+        times.into_iter().flatten().min()
+    }
+
+    /// The sink is asked to stop.
+    pub(super) fn stop(&mut self, deadline: Instant) {
+        self.is_stopping = true;
+        self.reopen_not_before = None;
+        self.writer.stop(deadline);
+    }
+
+    /// Whether records may go to another file now.
+    pub(super) fn may_rotate(&self, now: Instant) -> bool {
+        matches!(self.change, FileChange::None)
+            && self.writer.is_open()
+            && !self.writer.is_current_removed()
+            && self.due.may_begin(now)
+    }
+
+    /// Rotates the file if it has its most bytes.
+    pub(super) fn rotate_if_full(&mut self, now: Instant) {
+        if self.due.is_full(self.writer.current_bytes()) {
+            self.begin_rotation(now);
+        }
+    }
+
+    /// Records go to another file from now on. An empty file is not rotated.
+    pub(super) fn begin_rotation(&mut self, now: Instant) {
+        if !self.may_rotate(now) || self.writer.current_bytes() == 0 {
+            return;
+        }
+        if let Err(error) = self.try_begin_rotation() {
+            self.rotation_failed(SinkError::Io { operation: "rotate", path: self.path.clone(), source: error }, now);
+        }
+    }
+
+    fn try_begin_rotation(&mut self) -> io::Result<()> {
+        let file = self.writer.file().ok_or(io::ErrorKind::NotFound)?;
+        let live = inode_of(&file.metadata()?);
+        self.tasks.start()?;
+        self.writer.begin_file();
+        self.change = FileChange::Rotating;
+        self.tasks.add(FileTask::Rotate { live, first_record: self.due.begin() })
+    }
+
+    /// Has the path opened anew.
+    fn reopen(&mut self, now: Instant) {
+        let is_too_early = self.reopen_not_before.is_some_and(|time| now < time);
+        if !matches!(self.change, FileChange::None) || is_too_early {
+            return;
+        }
+        match self.tasks.add(FileTask::Reopen) {
+            Ok(()) => self.change = FileChange::Reopening,
+            Err(source) => {
+                self.not_reopened(SinkError::Io { operation: "open", path: self.path.clone(), source }, now);
+            }
+        }
+    }
+
+    fn look_at_path(&mut self, now: Instant) {
+        let Some(file) = self.writer.file().filter(|_| matches!(self.change, FileChange::None)) else { return };
+        let state = self.path_watch.check(file, now);
+        let path = self.path.display();
+        match state {
+            PathState::Same => return,
+            // The writer reports a removal: it counts the records that are lost by it.
+            PathState::Removed => {}
+            PathState::Moved => self.reporter.report(format!("{path} was moved; the path is opened anew")),
+            PathState::Replaced => {
+                self.reporter.report(format!("{path} was replaced by another file; the path is opened anew"));
+            }
+        }
+        self.reopen(now);
+    }
+
+    fn take_outcomes(&mut self, now: Instant) {
+        while let Some(outcome) = self.tasks.take_outcome() {
+            match outcome {
+                FileTaskOutcome::Rotated(file) => {
+                    self.change = FileChange::None;
+                    self.report_refusal(&file);
+                    self.writer.file_opened(file);
+                    self.path_watch.reset();
+                    self.due.succeeded();
+                    self.rotations.ended += 1;
+                    self.rotations.has_failed = false;
+                }
+                FileTaskOutcome::NotRotated(error) => {
+                    self.change = FileChange::None;
+                    self.writer.file_not_opened();
+                    self.rotation_failed(error, now);
+                }
+                FileTaskOutcome::Opened(file) => {
+                    self.report_refusal(&file);
+                    self.change = FileChange::Reopened(Box::new(file));
+                }
+                FileTaskOutcome::NotOpened(error) => {
+                    self.change = FileChange::None;
+                    self.not_reopened(error, now);
+                }
+            }
+        }
+        self.use_reopened(now);
+    }
+
+    /// Lets records go to the file that was opened anew.
+    fn use_reopened(&mut self, now: Instant) {
+        let FileChange::Reopened(file) = std::mem::replace(&mut self.change, FileChange::None) else { return };
+        let first_record = (file.end > 0).then(|| Timestamp::from(SystemTime::now()));
+        if !self.writer.is_current_removed() {
+            self.writer.begin_file();
+            self.writer.file_opened(*file);
+        } else if let Err(file) = self.writer.go_on_in(*file) {
+            // Bytes of an earlier file are not written yet.
+            self.change = FileChange::Reopened(Box::new(file));
+            return;
+        }
+        self.reopen_not_before = None;
+        self.path_watch.reset();
+        self.due.set_first_record(first_record);
+        self.writer.turn(now);
+    }
+
+    fn not_reopened(&mut self, error: SinkError, now: Instant) {
+        self.report(&error);
+        self.reopen_not_before = now.checked_add(REOPEN_INTERVAL);
+        if self.is_stopping {
+            self.writer.go_on_without_name();
+        }
+    }
+
+    fn rotation_failed(&mut self, error: SinkError, now: Instant) {
+        let wait = self.due.failed(now);
+        self.report(&error);
+        self.reporter.report(format!("{} is not rotated; the next attempt is in {wait:?}", self.path.display()));
+        self.rotations.ended += 1;
+        self.rotations.has_failed = true;
+        self.rotations.error = Some(error);
+    }
+
+    /// The number of the rotation that a request waits for: the one that is going on, or one that begins now. `None` if there
+    /// is nothing to rotate.
+    pub(super) fn request_rotation(&mut self, now: Instant) -> Option<u64> {
+        let wanted = self.rotations.ended + 1;
+        if !matches!(self.change, FileChange::Rotating) {
+            if self.writer.current_bytes() == 0 && self.writer.is_open() {
+                return None;
+            }
+            self.due.set_due_now();
+            self.begin_rotation(now);
+        }
+        Some(wanted)
+    }
+
+    /// The result of a rotation; `None` until it has ended.
+    pub(super) fn rotation_result(&mut self, number: u64, now: Instant) -> Option<Result<(), SinkError>> {
+        if self.rotations.ended < number {
+            // It could not begin before: the file was being opened anew.
+            self.begin_rotation(now);
+            return None;
+        }
+        if !self.rotations.has_failed {
+            return Some(Ok(()));
+        }
+        let error = self.rotations.error.take();
+        Some(Err(error.unwrap_or_else(|| SinkError::Other("the rotation failed".into()))))
+    }
+
+    /// Closes files that are complete.
+    fn close_finished(&mut self) {
+        for file in self.writer.take_finished() {
+            // Without a thread, it is closed at this place.
+            let _ = self.tasks.add(FileTask::Close(file));
+        }
+    }
+
+    fn report(&self, error: &SinkError) {
+        self.reporter.report_error(error);
+    }
+
+    fn report_refusal(&self, file: &LogFile) {
+        if let Some(text) = file.direct.as_ref().err().and_then(|reason| reason.diagnostic()) {
+            self.reporter.report(text);
+        }
+    }
+
+    fn report_errors(&mut self, now: Instant) {
+        let path = self.path.display();
+        let mut has_failed_sync = false;
+        for error in self.writer.take_errors() {
+            has_failed_sync |= matches!(error, WriterError::Sync(_));
+            self.reporter.report(match error {
+                WriterError::Write(error) => format!("cannot write, will retry: {error}"),
+                WriterError::Sync(error) => format!("cannot sync; written events may not be durable: {error}"),
+                WriterError::EngineRefused(error) => format!("pwrite instead of io_uring from now on: {error}"),
+                WriterError::DirectRefused(error) => format!("buffered instead of direct writes: {error}"),
+                WriterError::Removed => {
+                    format!("{path} was removed; events that were being written are lost, and the path is opened anew")
+                }
+                WriterError::EarlierRemoved => {
+                    format!("a rotated file of {path} was removed before its last event was written")
+                }
+                WriterError::Truncated { from, to } => {
+                    format!("another program truncated {path} from {from} to {to} bytes; writing goes on at its end")
+                }
+                WriterError::Grown { from, to } => {
+                    format!("another program made {path} longer, from {from} to {to} bytes; these bytes are overwritten")
+                }
+            });
+        }
+        if has_failed_sync {
+            self.give_up_file(now);
+        }
+    }
+
+    /// A sync has failed. The kernel may have dropped pages of the file, and reports that once: no later sync shows that the
+    /// file is whole. On a disk that has failed, the next file is no better.
+    fn give_up_file(&mut self, now: Instant) {
+        let wait = match self.given_up {
+            Some((last, wait)) if now.saturating_duration_since(last) < wait => return,
+            Some((last, wait)) if now.saturating_duration_since(last) < 2 * wait => (wait * 2).min(GIVE_UP_WAIT_MAX),
+            _ => GIVE_UP_WAIT_MIN,
+        };
+        self.given_up = Some((now, wait));
+        self.begin_rotation(now);
+    }
+}
+
+/// Whether the records of these positions went to a file that was removed.
+pub(super) fn check_named(stream: &FileStream, start: FillingEnd, end: FillingEnd) -> Result<(), SinkError> {
+    if !stream.writer.is_removed(start, end) {
+        return Ok(());
+    }
+    let source = io::Error::other("the file was removed while it was open");
+    Err(SinkError::Io { operation: "keep events in", path: stream.path.clone(), source })
+}
