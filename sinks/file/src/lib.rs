@@ -41,16 +41,24 @@
 //!    its completion. Once a second, the sink checks whether the path still names the file.
 
 mod block;
+#[allow(dead_code, unused_imports, reason = "wired by the sink")]
+mod compress;
 mod cursors;
 mod engine;
 mod open;
 mod path_watch;
 mod registration;
+#[allow(dead_code, unused_imports, reason = "wired by the sink")]
+mod retain;
+#[allow(dead_code, unused_imports, reason = "wired by the sink")]
+mod rotate;
 mod settings;
 mod sink;
 mod writer;
 
+pub use compress::Compression;
 pub use registration::register;
+pub use rotate::{RotateEvery, RotateZone};
 pub use settings::{File, FileEngine, FileSync};
 #[allow(unused_imports, reason = "linked by the module's page")]
 use writer::TAIL_WAIT;
