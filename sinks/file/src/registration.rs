@@ -1,12 +1,12 @@
 //! Registration of the file sink, and its settings.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use fapilog_plugin::{
     problem::Problem,
     register_plugin,
     registry::{Metadata, PluginSettings, RegisterError, Registry},
-    settings::size_bytes,
+    settings::{duration, size_bytes},
     sink::SinkFactory,
 };
 use serde::{
@@ -14,7 +14,11 @@ use serde::{
     de::{Error, Unexpected, Visitor},
 };
 
-use crate::settings::{File, FileEngine, FileSync};
+use crate::{
+    compress::Compression,
+    rotate::{RotateEvery, RotateZone},
+    settings::{File, FileEngine, FileSync},
+};
 
 register_plugin!(register);
 
@@ -61,25 +65,58 @@ struct FileSettings {
     blocks_in_flight: Option<usize>,
     sync: FileSync,
     mode: Option<Mode>,
+    respect_umask: Option<bool>,
+    #[serde(with = "size_bytes::maybe", alias = "max_bytes")]
+    rotate_bytes: Option<usize>,
+    rotate_every: Option<RotateEvery>,
+    rotate_zone: Option<RotateZone>,
+    #[serde(alias = "max_files")]
+    retain_files: Option<usize>,
+    #[serde(with = "duration::maybe")]
+    retain_age: Option<Duration>,
+    #[serde(with = "size_bytes::maybe", alias = "max_total_bytes")]
+    retain_bytes: Option<usize>,
+    #[serde(with = "size_bytes::maybe")]
+    retain_free_bytes: Option<usize>,
+    compress: Compression,
+    current_link: Option<PathBuf>,
+    create_directories: Option<bool>,
+    directory_mode: Option<Mode>,
 }
 
 impl FileSettings {
     fn sink(self, settings: &PluginSettings<'_>) -> Result<File, Vec<Problem>> {
         let path = self.path.unwrap_or_default();
-        let mut sink = File::new(path, settings.formatter(false)?).engine(self.engine).sync(self.sync);
-        if let Some(direct) = self.direct {
-            sink = sink.direct(direct);
-        }
-        if let Some(bytes) = self.block_bytes {
-            sink = sink.block_bytes(bytes);
-        }
-        if let Some(blocks) = self.blocks_in_flight {
-            sink = sink.blocks_in_flight(blocks);
-        }
-        if let Some(mode) = self.mode {
-            sink = sink.mode(mode.0);
-        }
+        let sink = File::new(path, settings.formatter(false)?)
+            .engine(self.engine)
+            .sync(self.sync)
+            .compress(self.compress)
+            .with(self.direct, File::direct)
+            .with(self.block_bytes, File::block_bytes)
+            .with(self.blocks_in_flight, File::blocks_in_flight)
+            .with(self.mode.map(|mode| mode.0), File::mode)
+            .with(self.respect_umask, File::respect_umask)
+            .with(self.rotate_bytes.map(|bytes| bytes as u64), File::rotate_bytes)
+            .with(self.rotate_every, File::rotate_every)
+            .with(self.rotate_zone, File::rotate_zone)
+            .with(self.retain_files, File::retain_files)
+            .with(self.retain_age, File::retain_age)
+            .with(self.retain_bytes.map(|bytes| bytes as u64), File::retain_bytes)
+            .with(self.retain_free_bytes.map(|bytes| bytes as u64), File::retain_free_bytes)
+            .with(self.current_link, File::current_link)
+            .with(self.create_directories, File::create_directories)
+            .with(self.directory_mode.map(|mode| mode.0), File::directory_mode);
         Ok(sink)
+    }
+}
+
+impl File {
+    /// With an option, if its setting is given.
+    fn with<T>(self, value: Option<T>, set: impl FnOnce(Self, T) -> Self) -> Self {
+        match value {
+            Some(value) => set(self, value),
+            None => self,
+        }
     }
 }
 
@@ -144,10 +181,115 @@ impl Visitor<'_> for ModeVisitor {
 
 #[cfg(test)]
 mod tests {
-    use fapilog_plugin::settings::read;
+    use fapilog_plugin::{
+        event::Batch,
+        factory::Factory,
+        formatter::Formatter,
+        registry::Formatters,
+        settings::{PluginConfig, read},
+    };
     use serde_json::{Value, json};
 
     use super::*;
+
+    struct NoLines;
+
+    impl Formatter for NoLines {
+        fn name(&self) -> &'static str {
+            "no_lines"
+        }
+
+        fn format(&mut self, _: &Batch<'_>, _: &mut Vec<u8>) {}
+    }
+
+    fn formatter() -> Arc<Factory<dyn Formatter>> {
+        Arc::new(Factory::formatter(|_| NoLines))
+    }
+
+    /// A sink of these settings, with a path.
+    fn sink(settings: Value) -> Result<File, Vec<Problem>> {
+        let config = PluginConfig::of(&settings).unwrap().with("path", "/var/log/server.log");
+        let formatters = Formatters { on_terminal: formatter(), elsewhere: formatter() };
+        let settings = PluginSettings::new("file", &config).formatters(formatters);
+        file(&settings)?;
+        settings.read::<FileSettings>()?.sink(&settings)
+    }
+
+    fn from_code() -> File {
+        File::new("/var/log/server.log", || NoLines)
+    }
+
+    #[track_caller]
+    fn assert_same(settings: Value, code: File) {
+        let options = sink(settings.clone()).unwrap().options;
+        assert_eq!(format!("{options:?}"), format!("{:?}", code.options), "{settings}");
+        assert_ne!(format!("{options:?}"), format!("{:?}", from_code().options), "the default");
+    }
+
+    #[test]
+    fn each_setting_is_an_option_of_the_code() {
+        let hour = Duration::from_secs(3600);
+        let every = RotateEvery::Hour;
+        assert_same(json!({ "engine": "blocking" }), from_code().engine(FileEngine::Blocking));
+        assert_same(json!({ "direct": false }), from_code().direct(false));
+        assert_same(json!({ "block_bytes": "64 KiB" }), from_code().block_bytes(64 << 10));
+        assert_same(json!({ "blocks_in_flight": 2 }), from_code().blocks_in_flight(2));
+        assert_same(json!({ "sync": "batch" }), from_code().sync(FileSync::Batch));
+        assert_same(json!({ "mode": "600" }), from_code().mode(0o600));
+        assert_same(json!({ "respect_umask": true }), from_code().respect_umask(true));
+        assert_same(json!({ "rotate_bytes": "64 MiB" }), from_code().rotate_bytes(64 << 20));
+        assert_same(json!({ "rotate_every": "hour" }), from_code().rotate_every(every));
+        assert_same(json!({ "rotate_every": "1h" }), from_code().rotate_every(RotateEvery::Interval(hour)));
+        assert_same(
+            json!({ "rotate_every": "hour", "rotate_zone": "local" }),
+            from_code().rotate_every(every).rotate_zone(RotateZone::Local),
+        );
+        assert_same(json!({ "retain_files": 5 }), from_code().retain_files(5));
+        assert_same(json!({ "retain_age": "1h" }), from_code().retain_age(hour));
+        assert_same(json!({ "retain_bytes": "1 GiB" }), from_code().retain_bytes(1 << 30));
+        assert_same(json!({ "retain_free_bytes": "1 GiB" }), from_code().retain_free_bytes(1 << 30));
+        assert_same(json!({ "current_link": "current.log" }), from_code().current_link("current.log"));
+        assert_same(json!({ "create_directories": true }), from_code().create_directories(true));
+        assert_same(
+            json!({ "create_directories": true, "directory_mode": "700" }),
+            from_code().create_directories(true).directory_mode(0o700),
+        );
+    }
+
+    #[cfg(feature = "zstd")]
+    #[test]
+    fn compression_is_an_option_of_the_code() {
+        let nine = Compression::Zstd { level: 9 };
+        assert_same(json!({ "compress": { "zstd": { "level": 9 } } }), from_code().compress(nine));
+        assert_same(json!({ "compress": "zstd" }), from_code().compress(Compression::zstd()));
+    }
+
+    #[test]
+    fn names_of_the_python_library_are_aliases() {
+        assert_same(json!({ "max_bytes": "64 MiB" }), from_code().rotate_bytes(64 << 20));
+        assert_same(json!({ "max_files": 5 }), from_code().retain_files(5));
+        assert_same(json!({ "max_total_bytes": "1 GiB" }), from_code().retain_bytes(1 << 30));
+    }
+
+    #[test]
+    fn all_invalid_settings_are_reported_at_once() {
+        let settings = json!({
+            "rotate_every": "daily", "rotate_bytes": 5, "retain_files": 0, "compress": "lz4", "directory_mode": 700,
+            "retain_age": "x", "current_link": "/a",
+        });
+        let mut paths: Vec<String> = sink(settings).unwrap_err().into_iter().map(|problem| problem.path).collect();
+        paths.sort();
+        let expected = [
+            "compress",
+            "current_link",
+            "directory_mode",
+            "retain_age",
+            "retain_files",
+            "rotate_bytes",
+            "rotate_every",
+        ];
+        assert_eq!(paths, expected);
+    }
 
     fn problem(mode: Value) -> String {
         read::<Mode>(&mode).unwrap_err().remove(0).below("mode").to_string()

@@ -1,6 +1,7 @@
 //! Options of a file sink.
 
 use std::{
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -9,12 +10,21 @@ use fapilog_plugin::{
     factory::Factory,
     formatter::Formatter,
     problem::Problem,
-    settings::duration,
+    settings::{duration, write_duration, write_size},
     sink::{Sink, SinkContext, SinkError, SinkFactory},
 };
 use serde::Deserialize;
 
-use super::{open::PAGE_BYTES, sink::FileWriterSink};
+use super::{
+    compress::Compression,
+    open::PAGE_BYTES,
+    retain::Retention,
+    rotate::{RotateEvery, RotateOptions, RotateZone, name::FileFamily},
+    sink::FileWriterSink,
+};
+
+/// From 64 KiB to 1 TiB.
+const ROTATE_BYTES: RangeInclusive<u64> = 64 << 10..=1 << 40;
 
 /// The system calls that the sink writes with. Settings name the variants `auto`, `io_uring` and `blocking`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -49,6 +59,10 @@ pub enum FileSync {
 ///
 /// With more than one drain shard, each shard has its own file: shard 0 writes `name.log`, shard 1 `name.1.log`, and so on.
 ///
+/// The file is rotated by [length](Self::rotate_bytes), by [time](Self::rotate_every), and on request: it gets the name
+/// `name.2026-11-30T02-13-06Z.0001.log`, with the time of its first record in UTC and a counter, and a new file starts. Rotated
+/// files stay, unless one of the limits `retain_*` removes them. Each shard has its own limits, for its own files.
+///
 /// ```
 /// # let directory = tempfile::tempdir()?;
 /// # let path = directory.path().join("server.log");
@@ -71,7 +85,7 @@ pub struct File {
 }
 
 /// All options except path and formatter.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct FileOptions {
     pub(super) engine: FileEngine,
     pub(super) direct: bool,
@@ -79,11 +93,32 @@ pub(super) struct FileOptions {
     pub(super) blocks_in_flight: usize,
     pub(super) sync: FileSync,
     pub(super) mode: u32,
+    pub(super) respect_umask: bool,
+    pub(super) rotate: RotateOptions,
+    pub(super) retain: Retention,
+    pub(super) compress: Compression,
+    /// The name of a link beside the live file.
+    pub(super) current_link: Option<PathBuf>,
+    pub(super) create_directories: bool,
+    /// `None` unless the program has set it.
+    pub(super) directory_mode: Option<u32>,
+}
+
+impl FileOptions {
+    /// The permissions of a directory that the sink creates.
+    #[allow(dead_code, reason = "wired by the sink")]
+    pub(super) fn directory_mode(&self) -> u32 {
+        self.directory_mode.unwrap_or(0o750)
+    }
 }
 
 impl File {
     /// A sink for the file at `path`, whose events are rendered by formatters that `formatter` makes. The sink creates the
-    /// file if it is absent; the directory must exist.
+    /// file if it is absent; the directory must exist, unless the sink may [create it](Self::create_directories).
+    ///
+    /// The file's name (not its directory) may have placeholders: `{pid}` is the number of the process, `{host}` the name of the
+    /// host with `_` for other characters than `A-Za-z0-9._-`, and `{shard}` the number of the drain shard, from 0. With `{pid}`,
+    /// limits of retention also apply to rotated files of earlier processes.
     pub fn new<F: Formatter + 'static>(
         path: impl AsRef<Path>,
         formatter: impl Fn() -> F + Send + Sync + 'static,
@@ -98,6 +133,13 @@ impl File {
                 blocks_in_flight: 8,
                 sync: FileSync::Never,
                 mode: 0o640,
+                respect_umask: false,
+                rotate: RotateOptions::default(),
+                retain: Retention::default(),
+                compress: Compression::None,
+                current_link: None,
+                create_directories: false,
+                directory_mode: None,
             },
         }
     }
@@ -138,27 +180,132 @@ impl File {
         self
     }
 
-    /// The permissions of a file that the sink creates; the umask does not change them. Default: 0o640.
+    /// The permissions of a file that the sink creates: 0o600 to 0o777, with reading and writing for the owner. The umask does not
+    /// change them, unless the sink [respects it](Self::respect_umask). Default: 0o640.
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
         self.options.mode = mode;
+        self
+    }
+
+    /// Whether the umask takes permissions from files and directories that the sink creates. Default: no.
+    #[must_use]
+    pub fn respect_umask(mut self, respect: bool) -> Self {
+        self.options.respect_umask = respect;
+        self
+    }
+
+    /// The length of a file in bytes, from 64 KiB to 1 TiB: a record that would exceed it goes to a new file. Default: no limit.
+    #[doc(alias = "max_bytes")]
+    #[must_use]
+    pub fn rotate_bytes(mut self, bytes: u64) -> Self {
+        self.options.rotate.bytes = Some(bytes);
+        self
+    }
+
+    /// The times at which a new file starts. A file without records is not rotated. Default: none.
+    #[doc(alias = "interval_seconds")]
+    #[must_use]
+    pub fn rotate_every(mut self, every: RotateEvery) -> Self {
+        self.options.rotate.every = Some(every);
+        self
+    }
+
+    /// The time zone whose hours, days and weeks [`rotate_every`](Self::rotate_every) means. Names of files have UTC in any
+    /// case. Default: [`RotateZone::Utc`].
+    #[must_use]
+    pub fn rotate_zone(mut self, zone: RotateZone) -> Self {
+        self.options.rotate.zone = Some(zone);
+        self
+    }
+
+    /// The most rotated files that stay, from 1. A compressed file counts as one. Default: no limit.
+    #[doc(alias = "max_files")]
+    #[must_use]
+    pub fn retain_files(mut self, files: usize) -> Self {
+        self.options.retain.files = Some(files);
+        self
+    }
+
+    /// The longest time, from 1 s, that a rotated file stays behind its last change. Default: no limit.
+    #[must_use]
+    pub fn retain_age(mut self, age: Duration) -> Self {
+        self.options.retain.age = Some(age);
+        self
+    }
+
+    /// The most bytes that all rotated files have together, from 1; the live file does not count. Default: no limit.
+    #[doc(alias = "max_total_bytes")]
+    #[must_use]
+    pub fn retain_bytes(mut self, bytes: u64) -> Self {
+        self.options.retain.bytes = Some(bytes);
+        self
+    }
+
+    /// The bytes of the file system, from 1, that stay free: below them, rotated files are removed, from the oldest on. Default: no
+    /// limit.
+    #[must_use]
+    pub fn retain_free_bytes(mut self, bytes: u64) -> Self {
+        self.options.retain.free_bytes = Some(bytes);
+        self
+    }
+
+    /// The compression of rotated files. Default: [`Compression::None`].
+    #[doc(alias = "compress_rotated")]
+    #[must_use]
+    pub fn compress(mut self, compression: Compression) -> Self {
+        self.options.compress = compression;
+        self
+    }
+
+    /// The name of a symbolic link beside the live file, which leads to it: a file name without a directory, other than the
+    /// names of the sink's files. The link of shard 1 is `name.1`, and so on. Default: no link.
+    #[must_use]
+    pub fn current_link(mut self, name: impl AsRef<Path>) -> Self {
+        self.options.current_link = Some(name.as_ref().to_owned());
+        self
+    }
+
+    /// Whether the sink creates the directory of the file, and those above it, where they are absent. Default: no, the
+    /// directory must exist.
+    #[must_use]
+    pub fn create_directories(mut self, create: bool) -> Self {
+        self.options.create_directories = create;
+        self
+    }
+
+    /// The permissions of directories that the sink creates: 0o700 to 0o777, with all permissions for the owner. Allowed with
+    /// [`create_directories`](Self::create_directories) only. Default: 0o750.
+    #[must_use]
+    pub fn directory_mode(mut self, mode: u32) -> Self {
+        self.options.directory_mode = Some(mode);
         self
     }
 }
 
 impl SinkFactory for File {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
-        let path = path_of_shard(&self.path, context.shard.index);
         let formatter = self.formatter.make(context.shard);
-        Ok(Box::new(FileWriterSink::open(path, formatter, self.options, context)?))
+        Ok(Box::new(FileWriterSink::open(&self.path, formatter, &self.options, context)?))
     }
 
     fn check(&self) -> Vec<Problem> {
-        let FileOptions { block_bytes, blocks_in_flight, sync, mode, .. } = self.options;
+        let Self { path, options, .. } = self;
+        let is_rotated = options.rotate.is_automatic();
+        let mut problems = FileFamily::problems(path, is_rotated, options.current_link.as_deref());
+        problems.extend(options.writer_problems());
+        problems.extend(options.mode_problems());
+        problems.extend(options.rotate_problems());
+        problems.extend(options.retain_problems());
+        problems.extend(options.compress.problems());
+        problems
+    }
+}
+
+impl FileOptions {
+    fn writer_problems(&self) -> Vec<Problem> {
+        let Self { block_bytes, blocks_in_flight, sync, .. } = *self;
         let mut problems = Vec::new();
-        if self.path.file_name().is_none() {
-            problems.push(Problem::new("path", format!("{:?}", self.path), "it must name a file"));
-        }
         if !(64 << 10..=16 << 20).contains(&block_bytes) || !block_bytes.is_multiple_of(PAGE_BYTES) {
             let allowed = format!("it must be a multiple of {PAGE_BYTES} from 65536 to 16777216");
             problems.push(Problem::new("block_bytes", block_bytes, allowed));
@@ -172,32 +319,69 @@ impl SinkFactory for File {
             let allowed = "allowed is more than nothing, up to 3600s";
             problems.push(Problem::new("sync.interval", format!("{interval:?}"), allowed));
         }
+        problems
+    }
+
+    fn mode_problems(&self) -> Vec<Problem> {
+        let Self { mode, directory_mode, create_directories, .. } = *self;
+        let mut problems = Vec::new();
         if mode & !0o777 != 0 || mode & 0o600 != 0o600 {
             let allowed = "allowed are 0o600 to 0o777, with reading and writing for the owner";
             problems.push(Problem::new("mode", format!("{mode:#o}"), allowed));
+        }
+        let Some(mode) = directory_mode else { return problems };
+        if mode & !0o777 != 0 || mode & 0o700 != 0o700 {
+            let allowed = "allowed are 0o700 to 0o777, with all permissions for the owner";
+            problems.push(Problem::new("directory_mode", format!("{mode:#o}"), allowed));
+        } else if !create_directories {
+            let allowed = "it has no effect without create_directories";
+            problems.push(Problem::new("directory_mode", format!("{mode:#o}"), allowed).beside("create_directories"));
+        }
+        problems
+    }
+
+    fn rotate_problems(&self) -> Vec<Problem> {
+        let RotateOptions { bytes, every, zone } = self.rotate;
+        let mut problems = Vec::new();
+        if let Some(bytes) = bytes.filter(|bytes| !ROTATE_BYTES.contains(bytes)) {
+            let (least, most) = (size_text(*ROTATE_BYTES.start()), size_text(*ROTATE_BYTES.end()));
+            problems.push(Problem::new("rotate_bytes", size_text(bytes), format!("allowed are {least} to {most}")));
+        }
+        if let Some(every) = every.filter(|every| !every.is_allowed()) {
+            problems.push(Problem::new("rotate_every", every, format!("allowed are {}", RotateEvery::ALLOWED)));
+        }
+        if let Some(zone) = zone {
+            let without_effect = match every {
+                None => Some("it has no effect without rotate_every"),
+                Some(RotateEvery::Interval(_)) if zone != RotateZone::Utc => Some("an interval counts in UTC"),
+                Some(_) => None,
+            };
+            problems.extend(without_effect.map(|text| Problem::new("rotate_zone", zone, text).beside("rotate_every")));
+        }
+        problems
+    }
+
+    fn retain_problems(&self) -> Vec<Problem> {
+        let Retention { files, age, bytes, free_bytes } = self.retain;
+        let mut problems = Vec::new();
+        if files == Some(0) {
+            problems.push(Problem::new("retain_files", 0, "allowed are whole numbers from 1"));
+        }
+        if let Some(age) = age.filter(|age| *age < Duration::from_secs(1)) {
+            problems.push(Problem::new("retain_age", write_duration(age), "allowed are durations from 1s"));
+        }
+        for (name, bytes) in [("retain_bytes", bytes), ("retain_free_bytes", free_bytes)] {
+            if bytes == Some(0) {
+                problems.push(Problem::new(name, 0, "allowed are sizes from 1 byte"));
+            }
         }
         problems
     }
 }
 
-/// `name.log` for shard 0, `name.1.log` for shard 1.
-fn path_of_shard(path: &Path, shard: usize) -> PathBuf {
-    if shard == 0 {
-        return path.to_owned();
-    }
-    let extension = path.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!("{stem}.{shard}{extension}"))
+fn size_text(bytes: u64) -> String {
+    usize::try_from(bytes).map_or_else(|_| bytes.to_string(), write_size)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_shard_has_its_own_file() {
-        assert_eq!(path_of_shard(Path::new("/var/log/server.log"), 0), Path::new("/var/log/server.log"));
-        assert_eq!(path_of_shard(Path::new("/var/log/server.log"), 2), Path::new("/var/log/server.2.log"));
-        assert_eq!(path_of_shard(Path::new("server"), 1), Path::new("server.1"));
-    }
-}
+mod tests;

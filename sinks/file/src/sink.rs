@@ -253,7 +253,10 @@ impl Sink for FileWriterSink {
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
         match self.boundary(batch, payload) {
-            None => self.formatter.format(batch, payload.buffer()),
+            None => {
+                self.formatter.format(batch, payload.buffer());
+                self.split_behind_last_fitting(batch, payload);
+            }
             Some(boundary) => self.encode_split(batch, payload, boundary),
         }
     }
@@ -346,6 +349,28 @@ impl FileWriterSink {
         self.formatter.format(&behind, payload.buffer());
         let first_record = behind.events().first().map_or(boundary, |event| event.timestamp());
         self.split = Some(PayloadSplit { at, first_record });
+        payload.set_full();
+    }
+}
+
+impl FileWriterSink {
+    /// Parts the payload behind the last record that the file has room for.
+    fn split_behind_last_fitting(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+        let stream = self.stream.borrow();
+        let file_bytes = stream.writer.current_bytes();
+        let Some(left) = stream.due.bytes_left(file_bytes).and_then(|left| usize::try_from(left).ok()) else { return };
+        if payload.len() <= left || self.split.is_some() || !stream.may_rotate(Instant::now()) {
+            return;
+        }
+        let fitting = payload.records().get(..left).unwrap_or_default();
+        let whole = self.record_end.whole_records(fitting, None).bytes;
+        // A single record that is too long has a file of its own.
+        if whole == 0 && file_bytes == 0 {
+            return;
+        }
+        let at = payload.buffer().len() - payload.len() + whole;
+        let first_record = batch.events().first().map(|event| event.timestamp());
+        self.split = first_record.map(|first_record| PayloadSplit { at, first_record });
         payload.set_full();
     }
 }

@@ -213,6 +213,7 @@ impl FileThread {
             return;
         };
         let (_, path) = self.incomplete.swap_remove(place);
+        self.next_retention = Instant::now();
         if let Some(compress) = &self.compress {
             compress.add(path);
         }
