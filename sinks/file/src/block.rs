@@ -10,7 +10,7 @@ use rustix::mm::{Advice, madvise};
 use super::open::PAGE_BYTES;
 
 /// Room for the batch that makes a block full and exceeds it. A longer batch makes the block grow.
-const OVERSHOOT_BYTES: usize = 256 * 1024;
+pub(super) const OVERSHOOT_BYTES: usize = 256 * 1024;
 
 /// A huge page of x86-64, and of aarch64 with pages of 4 KiB.
 const HUGE_PAGE_BYTES: usize = 2 << 20;

@@ -38,7 +38,18 @@
 //!    another program has changed it. Behind a truncation, all bytes that are not written yet are moved to the file's
 //!    present end, and cursors keep their distance from it. Bytes that another program has appended are overwritten.
 //!    Records that were written while the file had no name are lost: a write counts as one when the file has no name at
-//!    its completion. Once a second, the sink checks whether the path still names the file.
+//!    its completion. No write starts while the file has none. Once a second, the sink checks whether the path still names
+//!    the file. Where it does not, the path is opened anew: behind a removal, the bytes that are not written yet go to the new
+//!    file; behind a move, the bytes of blocks that are filled from then on.
+//! 10. **The next file.** Positions go on from file to file, so rules 5 to 7 hold across files: no write to a file starts
+//!    before the last write to the one before it is completed. A rotation begins at the end of a record. From that moment on,
+//!    blocks are filled for the next file, and the partial page of the last one is written. A thread of the sink's own gives
+//!    the last file its rotated name and creates the next one; the drain makes no system call for that. Writes to the next file
+//!    wait until it is open. If it cannot be opened, its bytes go to the file before it, and the next attempt waits 1 s; the
+//!    wait doubles with each failure, up to 60 s. A file is complete, and closed and compressed, when its last record is
+//!    acknowledged and synced where the settings require that.
+//! 11. **A failed sync** leaves bytes of a file in doubt that no later sync reports. The file is rotated, and the next records
+//!    go to a new one; on a disk whose syncs go on failing, at most once a second, and then more seldom.
 
 mod block;
 mod compress;

@@ -18,7 +18,7 @@ use fapilog_plugin::{
 };
 
 use super::{
-    block::Block,
+    block::{Block, OVERSHOOT_BYTES},
     compress::{Compression, thread::CompressPlan},
     cursors::FillingEnd,
     engine::{PwriteEngine, UringEngine, WriteEngine},
@@ -242,9 +242,13 @@ impl Sink for FileWriterSink {
         let now = Instant::now();
         stream.turn(now);
         stream.rotate_if_full(now);
+        let file_bytes = stream.due.bytes_left(stream.writer.current_bytes()).and_then(|left| usize::try_from(left).ok());
+        // A payload may be parted at the end of a file, but for one that is still to be opened.
+        if !stream.writer.is_open() && file_bytes.is_some_and(|left| left < self.block_bytes + OVERSHOOT_BYTES) {
+            return None;
+        }
         let bytes = stream.writer.take_block()?;
         let start = stream.writer.filling_start();
-        let file_bytes = stream.due.bytes_left(stream.writer.current_bytes()).and_then(|left| usize::try_from(left).ok());
         // A file that could not be rotated goes on beyond its most bytes.
         let file_bytes = file_bytes.filter(|left| *left > 0);
         let full_at = file_bytes.map_or(usize::MAX, |left| bytes.len().saturating_add(left));

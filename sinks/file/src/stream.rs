@@ -47,6 +47,19 @@ enum FileChange {
     Reopened(Box<LogFile>),
 }
 
+impl FileChange {
+    /// The file that is open anew; the change is complete then.
+    fn take_reopened(&mut self) -> Option<Box<LogFile>> {
+        match std::mem::replace(self, Self::None) {
+            Self::Reopened(file) => Some(file),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
 /// The writer of a sink, and its files.
 pub(super) struct FileStream {
     path: PathBuf,
@@ -236,7 +249,7 @@ impl FileStream {
 
     /// Lets records go to the file that was opened anew.
     fn use_reopened(&mut self, now: Instant) {
-        let FileChange::Reopened(file) = std::mem::replace(&mut self.change, FileChange::None) else { return };
+        let Some(file) = self.change.take_reopened() else { return };
         let first_record = (file.end > 0).then(|| Timestamp::from(SystemTime::now()));
         if !self.writer.is_current_removed() {
             self.writer.begin_file();
