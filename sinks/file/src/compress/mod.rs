@@ -45,6 +45,12 @@ impl Codec {
         }
     }
 
+    /// A file's name without the end of a compressed file's, and the format of that end.
+    pub(crate) fn split(name: &[u8]) -> (&[u8], Option<Self>) {
+        let plain = Self::ALL.iter().find_map(|codec| Some((name.strip_suffix(codec.suffix())?, Some(*codec))));
+        plain.unwrap_or((name, None))
+    }
+
     /// The name of the format, and of the crate's feature.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -75,7 +81,7 @@ pub(crate) enum Compressed {
     InUse,
 }
 
-/// Replaces a plain file by its compressed twin. `stop` is asked after each buffer.
+/// Replaces a plain file by its compressed twin. `stop` is asked after each buffer. [`Compression::None`] is stopped at once.
 ///
 /// # Errors
 /// The plain file stays, and no part file does.

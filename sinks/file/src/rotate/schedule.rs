@@ -104,7 +104,8 @@ fapilog_plugin::named_enum! {
         /// UTC.
         #[default]
         Utc = "utc",
-        /// The zone of the system: the variable `TZ`, else `/etc/localtime`. UTC if there is none; a diagnostic reports that.
+        /// The zone of the system when the file is opened: the variable `TZ`, else `/etc/localtime`. UTC if there is none; a
+        /// diagnostic reports that.
         Local = "local",
     }
 }
