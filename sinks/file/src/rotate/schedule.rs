@@ -272,9 +272,9 @@ fn next_change(second: i64, zone: &TimeZone) -> Option<ClockChange> {
     Some(of_change(change.timestamp(), change.offset(), zone))
 }
 
-/// The last change up to `second`.
+/// The last change before `second`.
 fn last_change(second: i64, zone: &TimeZone) -> Option<ClockChange> {
-    let change = zone.preceding(jiff_second(second + 1)?).next()?;
+    let change = zone.preceding(jiff_second(second)?).next()?;
     Some(of_change(change.timestamp(), change.offset(), zone))
 }
 
