@@ -5,7 +5,7 @@
 //! 3. The part file is renamed to `NAME.zst`, unless a file has that name; the directory is synced.
 //! 4. The plain file is removed.
 //!
-//! A crash leaves a part file before step 3, and both files before step 4. [`clean_up`] removes the part file, and the plain
+//! A crash leaves a part file before step 3, and both files before step 4. [`clean_up()`] removes the part file, and the plain
 //! file whose compressed twin is whole. A sink holds an exclusive lock on the file that it writes to; a compression holds an
 //! exclusive lock on its part file, and a shared one on the plain file. Without such a lock, a file belongs to nobody.
 
