@@ -5,7 +5,7 @@
 //! 3. The part file is renamed to `NAME.zst`, unless a file has that name; the directory is synced.
 //! 4. The plain file is removed.
 //!
-//! A crash leaves a part file before step 3, and both files before step 4. [`clean_up`] removes the part file, and the plain
+//! A crash leaves a part file before step 3, and both files before step 4. [`clean_up()`] removes the part file, and the plain
 //! file whose compressed twin is whole. A sink holds an exclusive lock on the file that it writes to; a compression holds an
 //! exclusive lock on its part file, and a shared one on the plain file. Without such a lock, a file belongs to nobody.
 
@@ -46,6 +46,12 @@ impl Codec {
         }
     }
 
+    /// A file's name without the end of a compressed file's, and the format of that end.
+    pub(crate) fn split(name: &[u8]) -> (&[u8], Option<Self>) {
+        let plain = Self::ALL.iter().find_map(|codec| Some((name.strip_suffix(codec.suffix())?, Some(*codec))));
+        plain.unwrap_or((name, None))
+    }
+
     /// The name of the format, and of the crate's feature.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -76,7 +82,7 @@ pub(crate) enum Compressed {
     InUse,
 }
 
-/// Replaces a plain file by its compressed twin. `stop` is asked after each buffer.
+/// Replaces a plain file by its compressed twin. `stop` is asked after each buffer. [`Compression::None`] is stopped at once.
 ///
 /// # Errors
 /// The plain file stays, and no part file does.

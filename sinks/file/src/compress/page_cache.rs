@@ -77,8 +77,13 @@ impl Write for UncachedWriter<'_> {
     }
 }
 
+/// Gives back all pages of a file that are clean.
+pub(super) fn drop_all_pages(file: &File) {
+    let _ = fadvise(file, 0, None, Advice::DontNeed);
+}
+
 /// Gives pages back that are clean. An advice that the file system refuses changes nothing.
-pub(super) fn drop_pages(file: &File, from: u64, to: u64) {
+fn drop_pages(file: &File, from: u64, to: u64) {
     if let Some(bytes) = NonZeroU64::new(to.saturating_sub(from)) {
         let _ = fadvise(file, from, Some(bytes), Advice::DontNeed);
     }
@@ -89,4 +94,61 @@ fn start_writeback(file: &File, from: u64, to: u64) {
     let (Ok(start), Ok(bytes)) = (i64::try_from(from), i64::try_from(to.saturating_sub(from))) else { return };
     // SAFETY: a system call on an open descriptor, which takes numbers only.
     unsafe { libc::sync_file_range(file.as_raw_fd(), start, bytes, libc::SYNC_FILE_RANGE_WRITE) };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr;
+
+    use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+    use super::*;
+
+    const BYTES: usize = 20 << 20;
+    const PAGE_BYTES: usize = 4096;
+
+    /// A file beside the test program: the directory for temporary files may be in memory.
+    fn file() -> File {
+        let program = std::env::current_exe().unwrap();
+        tempfile::tempfile_in(program.parent().unwrap()).unwrap()
+    }
+
+    /// The pages of a file that are in the page cache.
+    fn cached_pages(file: &File) -> usize {
+        let mut pages = vec![0; BYTES / PAGE_BYTES];
+        // SAFETY: the file is as long, and nothing reads the mapping.
+        let mapping = unsafe { mmap(ptr::null_mut(), BYTES, ProtFlags::READ, MapFlags::SHARED, file, 0) }.unwrap();
+        // SAFETY: the mapping is as long, and the vector has a byte for each of its pages.
+        let result = unsafe { libc::mincore(mapping, BYTES, pages.as_mut_ptr()) };
+        // SAFETY: the mapping exists, and nothing refers to it.
+        unsafe { munmap(mapping, BYTES) }.unwrap();
+        assert_eq!(result, 0);
+        pages.iter().filter(|page| *page & 1 == 1).count()
+    }
+
+    #[test]
+    fn a_file_that_was_written_and_read_leaves_few_pages_in_the_page_cache() {
+        let file = file();
+        UncachedWriter::new(&file).write_all(&vec![7; BYTES]).unwrap();
+        file.sync_all().unwrap();
+        drop_all_pages(&file);
+        assert!(cached_pages(&file) < BYTES / PAGE_BYTES / 4, "{} pages", cached_pages(&file));
+
+        let mut reader = &file;
+        io::Seek::seek(&mut reader, io::SeekFrom::Start(0)).unwrap();
+        let mut content = Vec::new();
+        UncachedReader::new(&file, BYTES as u64).read_to_end(&mut content).unwrap();
+        assert!(content == vec![7; BYTES]);
+        assert!(cached_pages(&file) < BYTES / PAGE_BYTES / 4, "{} pages", cached_pages(&file));
+    }
+
+    #[test]
+    fn a_reader_ends_at_its_length() {
+        let file = file();
+        (&file).write_all(b"ten bytes.and others").unwrap();
+        io::Seek::seek(&mut &file, io::SeekFrom::Start(0)).unwrap();
+        let mut content = String::new();
+        UncachedReader::new(&file, 10).read_to_string(&mut content).unwrap();
+        assert_eq!(content, "ten bytes.");
+    }
 }

@@ -20,7 +20,7 @@ use super::{
     Codec, CompressError, Compressed, Compression, clean_up,
     codec::{CopyError, encode},
     error::io_error,
-    page_cache::{UncachedReader, UncachedWriter, drop_pages},
+    page_cache::{UncachedReader, UncachedWriter, drop_all_pages},
 };
 use crate::{
     retain::refuse_locked,
@@ -109,12 +109,12 @@ impl PartFile {
         let plain = &self.plain_metadata;
         // A process without privileges cannot give a file away; it then owns the compressed file itself.
         let _ = fchown(&self.file, Some(Uid::from_raw(plain.uid())), Some(Gid::from_raw(plain.gid())));
-        let permissions = PermissionsExt::from_mode(plain.mode() & 0o7777);
+        let permissions = PermissionsExt::from_mode(plain.mode() & 0o777);
         self.file.set_permissions(permissions).map_err(io_error("set the mode of", self.part_path()))?;
         // A file system without times has files that are younger than they are; they only stay longer.
         let _ = plain.modified().and_then(|modified| self.file.set_times(FileTimes::new().set_modified(modified)));
         self.file.sync_all().map_err(io_error("sync", self.part_path()))?;
-        drop_pages(&self.file, 0, u64::MAX);
+        drop_all_pages(&self.file);
         Ok(())
     }
 

@@ -76,6 +76,9 @@ fn a_plain_file_and_its_compressed_twin_are_one_file() {
     let limit = |files| Retention { files: Some(files), ..Retention::default() };
     assert_eq!(removed(limit(2), &files, None), 0);
     assert_eq!(removed(limit(1), &files, None), 2);
+    let ages = [entry(1, None, 10, 40), entry(1, Some(Codec::Zstd), 2, 20)];
+    let age = |seconds| Retention { age: Some(Duration::from_secs(seconds)), ..Retention::default() };
+    assert_eq!([removed(age(30), &ages, None), removed(age(19), &ages, None)], [0, 2]);
     assert_eq!(removed(Retention { bytes: Some(21), ..Retention::default() }, &files, None), 2);
 }
 

@@ -182,11 +182,7 @@ impl FileFamily {
 
     /// The mark and the compression in the name of a rotated file.
     fn parse(&self, name: &OsStr) -> Option<(RotationMark, Option<Codec>)> {
-        let name = name.as_bytes();
-        let (plain, codec) = Codec::ALL
-            .iter()
-            .find_map(|codec| Some((name.strip_suffix(codec.suffix())?, Some(*codec))))
-            .unwrap_or((name, None));
+        let (plain, codec) = Codec::split(name.as_bytes());
         Some((self.pattern.mark_in(plain)?, codec))
     }
 }
@@ -210,7 +206,7 @@ fn template(path: &Path) -> Result<FileNameTemplate, Problem> {
     let problem = |allowed: String| Problem::new("path", format!("{path:?}"), allowed);
     let name = path.file_name().ok_or_else(|| problem("it must name a file".to_owned()))?;
     let template = FileNameTemplate::parse(name.as_bytes()).map_err(|error| problem(error.to_string()))?;
-    if let Some(codec) = Codec::ALL.iter().find(|codec| name.as_bytes().ends_with(codec.suffix())) {
+    if let (_, Some(codec)) = Codec::split(name.as_bytes()) {
         let suffix = String::from_utf8_lossy(codec.suffix());
         return Err(problem(format!("a name that ends in {suffix} is that of a compressed file")));
     }
@@ -232,12 +228,16 @@ fn link_problem(link: &Path, template: &FileNameTemplate) -> Option<Problem> {
     if !is_plain_name {
         return problem("it must be a file name without a directory");
     }
-    for shard in 0..SHARDS_MAX {
-        let link = path_of_shard(link, shard);
-        if (0..SHARDS_MAX).any(|other| template.is_live(link.as_os_str().as_bytes(), other)) {
+    let shards = 0..SHARDS_MAX;
+    let live: Vec<NamePattern> = shards.clone().map(|shard| template.live(shard)).collect();
+    let rotated: Vec<NamePattern> = shards.clone().map(|shard| template.rotated(shard)).collect();
+    for link in shards.map(|shard| path_of_shard(link, shard)) {
+        let name = link.as_os_str().as_bytes();
+        let (plain, _) = Codec::split(name);
+        if live.iter().any(|pattern| pattern.matches(name)) {
             return problem("it must differ from the names of the files that are written to");
         }
-        if (0..SHARDS_MAX).any(|other| template.is_rotated(link.as_os_str().as_bytes(), other)) {
+        if rotated.iter().any(|pattern| pattern.matches(plain)) {
             return problem("it must differ from the names of rotated files");
         }
     }

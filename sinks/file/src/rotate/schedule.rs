@@ -104,7 +104,8 @@ fapilog_plugin::named_enum! {
         /// UTC.
         #[default]
         Utc = "utc",
-        /// The zone of the system: the variable `TZ`, else `/etc/localtime`. UTC if there is none; a diagnostic reports that.
+        /// The zone of the system when the file is opened: the variable `TZ`, else `/etc/localtime`. UTC if there is none; a
+        /// diagnostic reports that.
         Local = "local",
     }
 }
@@ -271,9 +272,9 @@ fn next_change(second: i64, zone: &TimeZone) -> Option<ClockChange> {
     Some(of_change(change.timestamp(), change.offset(), zone))
 }
 
-/// The last change up to `second`.
+/// The last change before `second`.
 fn last_change(second: i64, zone: &TimeZone) -> Option<ClockChange> {
-    let change = zone.preceding(jiff_second(second + 1)?).next()?;
+    let change = zone.preceding(jiff_second(second)?).next()?;
     Some(of_change(change.timestamp(), change.offset(), zone))
 }
 

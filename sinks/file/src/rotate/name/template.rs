@@ -69,20 +69,14 @@ impl FileNameTemplate {
         names.stem.len() + names.extension.len()
     }
 
-    /// Whether a shard of a process writes to a file of this name.
-    pub(super) fn is_live(&self, name: &[u8], shard: usize) -> bool {
+    /// The names of a shard's live files, of any process.
+    pub(super) fn live(&self, shard: usize) -> NamePattern {
         let parts = self.stem_of(shard).into_iter().chain(self.extension.iter().cloned());
-        NamePattern(parts.map(|part| part.pattern(shard)).collect()).matches(name)
+        NamePattern(parts.map(|part| part.pattern(shard)).collect())
     }
 
-    /// Whether a shard's rotated files may have this name, without the suffix of a compression.
-    pub(super) fn is_rotated(&self, name: &[u8], shard: usize) -> bool {
-        let suffixes = crate::compress::Codec::ALL.iter().filter_map(|codec| name.strip_suffix(codec.suffix()));
-        let pattern = self.rotated(shard);
-        std::iter::once(name).chain(suffixes).any(|name| pattern.mark_in(name).is_some())
-    }
-
-    fn rotated(&self, shard: usize) -> NamePattern {
+    /// The names of a shard's rotated files, of any process, without the end of a compressed file's name.
+    pub(super) fn rotated(&self, shard: usize) -> NamePattern {
         let pattern = |parts: Vec<TemplatePart>| parts.into_iter().map(move |part| part.pattern(shard));
         let mark = [PatternPart::Text(b".".to_vec()), PatternPart::Mark];
         NamePattern(pattern(self.stem_of(shard)).chain(mark).chain(pattern(self.extension.clone())).collect())
@@ -184,7 +178,7 @@ impl NamePattern {
         find_mark(&self.0, name, None).flatten()
     }
 
-    fn matches(&self, name: &[u8]) -> bool {
+    pub(super) fn matches(&self, name: &[u8]) -> bool {
         find_mark(&self.0, name, None).is_some()
     }
 }
