@@ -106,7 +106,6 @@ pub(super) struct FileOptions {
 
 impl FileOptions {
     /// The permissions of a directory that the sink creates.
-    #[allow(dead_code, reason = "wired by the sink")]
     pub(super) fn directory_mode(&self) -> u32 {
         self.directory_mode.unwrap_or(0o750)
     }

@@ -63,8 +63,8 @@ impl FileWriterSink {
         options: &FileOptions,
         context: &SinkContext<'_>,
     ) -> Result<Self, SinkError> {
-        let family = FileFamily::new(path, context.shard)
-            .map_err(|problem| SinkError::Other(problem.to_string().into()))?;
+        let family =
+            FileFamily::new(path, context.shard).map_err(|problem| SinkError::Other(problem.to_string().into()))?;
         let link = options.current_link.as_ref().map(|link| link_path(path, link, context.shard.index));
         let live = family.live().to_owned();
         let now = Instant::now();
@@ -82,7 +82,11 @@ impl FileWriterSink {
         }
         let mut tasks = FileTasks::new(plan);
         if has_file_tasks(options) {
-            tasks.start().map_err(|source| SinkError::Io { operation: "start a thread for", path: live.clone(), source })?;
+            tasks.start().map_err(|source| SinkError::Io {
+                operation: "start a thread for",
+                path: live.clone(),
+                source,
+            })?;
         }
         let stream = FileStream::new(live, writer, due, tasks, context.reporter(), now);
         Ok(Self {
@@ -166,12 +170,7 @@ fn settle_names(plan: &FilePlan, live: &Path, context: &SinkContext<'_>) -> Resu
     Ok(())
 }
 
-fn rotation_due(
-    options: &FileOptions,
-    file: &LogFile,
-    family: &FileFamily,
-    context: &SinkContext<'_>,
-) -> RotationDue {
+fn rotation_due(options: &FileOptions, file: &LogFile, family: &FileFamily, context: &SinkContext<'_>) -> RotationDue {
     let schedule = options.rotate.schedule();
     if let Some(unknown) = schedule.as_ref().and_then(|schedule| schedule.unknown_zone()) {
         context.report(unknown);
@@ -242,7 +241,8 @@ impl Sink for FileWriterSink {
         let now = Instant::now();
         stream.turn(now);
         stream.rotate_if_full(now);
-        let file_bytes = stream.due.bytes_left(stream.writer.current_bytes()).and_then(|left| usize::try_from(left).ok());
+        let file_bytes =
+            stream.due.bytes_left(stream.writer.current_bytes()).and_then(|left| usize::try_from(left).ok());
         // A payload may be parted at the end of a file, but for one that is still to be opened.
         if !stream.writer.is_open() && file_bytes.is_some_and(|left| left < self.block_bytes + OVERSHOOT_BYTES) {
             return None;
@@ -380,7 +380,12 @@ impl FileWriterSink {
 }
 
 /// Hands records to the writer, parted if they belong to two files. Returns their end.
-fn write(stream: &mut FileStream, mut bytes: Vec<u8>, split: Option<PayloadSplit>, is_full: bool) -> Option<FillingEnd> {
+fn write(
+    stream: &mut FileStream,
+    mut bytes: Vec<u8>,
+    split: Option<PayloadSplit>,
+    is_full: bool,
+) -> Option<FillingEnd> {
     let now = Instant::now();
     let Some(PayloadSplit { at, first_record }) = split.filter(|split| split.at <= bytes.len()) else {
         return stream.writer.write(bytes, is_full, now);

@@ -348,7 +348,9 @@ impl FileStream {
                     format!("another program truncated {path} from {from} to {to} bytes; writing goes on at its end")
                 }
                 WriterError::Grown { from, to } => {
-                    format!("another program made {path} longer, from {from} to {to} bytes; these bytes are overwritten")
+                    format!(
+                        "another program made {path} longer, from {from} to {to} bytes; writing goes on behind these bytes"
+                    )
                 }
             });
         }

@@ -362,7 +362,8 @@ impl BatchWriter {
         let Some(file) = self.open_file(id).map(|open| Rc::clone(&open.handles)) else { return false };
         let ranges = self.take_ranges(id, path);
         self.writes_in_flight = ranges.len();
-        self.engine.submit(IoRequest::Write { file, path, ranges });
+        let place = self.place_of_next_write(id);
+        self.engine.submit(IoRequest::Write { file, path, place, ranges });
         true
     }
 

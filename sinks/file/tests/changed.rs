@@ -215,11 +215,12 @@ fn an_event_right_after_a_truncation_leaves_no_hole() {
 }
 
 #[test]
-fn bytes_that_another_program_appends_are_reported_and_overwritten() {
+fn bytes_that_another_program_appends_are_reported_and_kept() {
     for way in ways() {
         let mut subject = subject(way, 100_000);
         OpenOptions::new().append(true).open(&subject.path).unwrap().write_all(b"other\n").unwrap();
         subject.reports("from 100000 to 100006 bytes");
+        subject.content.extend_from_slice(b"other\n");
         let more = subject.log(2 * BLOCK_BYTES);
         subject.content.extend(more);
         assert_eq!(shut_down(&subject.container).lost_total(), 0);

@@ -153,7 +153,7 @@ fn after_a_refused_direct_write_the_accounts_report_buffered_writes() {
         return;
     };
     assert_eq!(container.accounts().sinks[0].writer, "pwrite, direct");
-    refuse_on(libc::SYS_pwritev, fd, libc::EINVAL);
+    [libc::SYS_pwritev, libc::SYS_pwritev2].into_iter().for_each(|call| refuse_on(call, fd, libc::EINVAL));
     let expected = log_bytes(&container.logger("test"), 2 * BLOCK_BYTES);
     container.request_flush();
     until("all is delivered", || {

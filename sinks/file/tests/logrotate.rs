@@ -43,7 +43,8 @@ fn rotate(program: &Path, path: &Path, way: &str) {
 /// The content of `name.log.N`, from the oldest on, and of `name.log`.
 fn content(path: &Path) -> Vec<u8> {
     let old = |number: &usize| PathBuf::from(format!("{}.{number}", path.display()));
-    let files: Vec<PathBuf> = (1..=ROUNDS).rev().filter(|number| old(number).exists()).map(|number| old(&number)).collect();
+    let files: Vec<PathBuf> =
+        (1..=ROUNDS).rev().filter(|number| old(number).exists()).map(|number| old(&number)).collect();
     files.iter().map(PathBuf::as_path).chain([path]).flat_map(|file| fs::read(file).unwrap()).collect()
 }
 

@@ -298,7 +298,11 @@ fn records_go_on_into_the_file_that_cannot_be_rotated() {
     let container = started(sink(&path, ways()[0]).rotate_bytes(FILE_BYTES));
     let expected = log_bytes(&container.logger("test"), 4 * FILE_BYTES as usize);
     container.flush(TIMEOUT).unwrap();
-    assert!(diagnostics(&container).contains("is not rotated; the next attempt is in 1s"), "{}", diagnostics(&container));
+    assert!(
+        diagnostics(&container).contains("is not rotated; the next attempt is in 1s"),
+        "{}",
+        diagnostics(&container)
+    );
     assert_eq!(shut_down(&container).lost_total(), 0);
     assert_all_hold(&path, &expected);
     assert_eq!(rotated(&path).len(), 0);

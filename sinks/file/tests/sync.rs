@@ -10,8 +10,8 @@ use std::{thread, time::Duration};
 use fapilog_engine::{accounts::LossReason, error::FlushError};
 use fapilog_sink_file::{FileEngine, FileSync};
 use lines::{
-    TIMEOUT, Way, assert_all_hold, assert_holds, balanced, diagnostics, directory, log_bytes, rotated, shut_down, sink, started,
-    until, ways,
+    TIMEOUT, Way, assert_all_hold, assert_holds, balanced, diagnostics, directory, log_bytes, rotated, shut_down, sink,
+    started, until, ways,
 };
 use refusing::refuse;
 

@@ -23,7 +23,7 @@ use std::{io, path::Path, path::PathBuf};
 use self::part_file::PartFile;
 pub use self::setting::Compression;
 pub(crate) use self::{
-    clean_up::{CleanedUp, clean_up},
+    clean_up::clean_up,
     error::CompressError,
     priority::lower_priority,
 };

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{IoCompletion, IoRequest, REQUESTS_MAX, WriteEngine, WritePath, offset};
+use super::{IoCompletion, IoRequest, REQUESTS_MAX, WriteEngine, WritePath, WritePlace, offset};
 use crate::{
     block::BlockRange,
     open::{LogFile, PAGE_BYTES},
@@ -147,6 +147,16 @@ impl FakeDisk {
         (*written_end, *buffered_end) = (length, length);
     }
 
+    /// Has another program append to the file.
+    pub(crate) fn grow(&self, bytes: &[u8]) {
+        let mut state = self.0.borrow_mut();
+        let FakeFile { file, written_end, buffered_end } = &mut state.files[0];
+        let length = file.metadata().unwrap().len();
+        file.write_all_at(bytes, length).unwrap();
+        *written_end = length + bytes.len() as u64;
+        *buffered_end = *written_end;
+    }
+
     /// The pending writes, in the order of their submission.
     pub(crate) fn pending(&self) -> Vec<PendingWrite> {
         self.0.borrow().pending.iter().filter_map(place).collect()
@@ -167,9 +177,7 @@ impl FakeDisk {
         let request = state.pending.remove(index);
         let file = state.file_of(&request);
         let result = execute(&file.file, &request, outcome);
-        if let (Some((_, bytes)), Ok(written)) = (place(&request), &result) {
-            file.written_end = file.written_end.max(bytes.start + *written as u64);
-        }
+        file.written_end = file.written_end.max(file.file.metadata().unwrap().len());
         state.done.push_back(IoCompletion { request, result });
     }
 
@@ -186,9 +194,13 @@ fn execute(file: &File, request: &IoRequest, outcome: RequestOutcome) -> io::Res
         RequestOutcome::Short(bytes) => bytes,
         RequestOutcome::Error(errno) => return Err(io::Error::from_raw_os_error(errno)),
     };
-    let IoRequest::Write { ranges, .. } = request else { return Ok(0) };
+    let IoRequest::Write { ranges, place, .. } = request else { return Ok(0) };
     let bytes: Vec<u8> = ranges.iter().flat_map(|range| range.bytes()).copied().take(most).collect();
-    file.write_all_at(&bytes, offset(ranges)).unwrap();
+    let offset = match place {
+        WritePlace::Offset => offset(ranges),
+        WritePlace::End => file.metadata().unwrap().len(),
+    };
+    file.write_all_at(&bytes, offset).unwrap();
     Ok(bytes.len())
 }
 

@@ -20,11 +20,21 @@ pub(super) enum WritePath {
     Direct,
 }
 
+/// The place of a write in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WritePlace {
+    /// The end of the file (`RWF_APPEND`). It is the offset of the first range, unless another program changes the file's length
+    /// during the write: then there is no hole, and nothing is overwritten.
+    End,
+    /// The offset of the first range.
+    Offset,
+}
+
 /// A request to the engine, which owns the memory of the request until its completion.
 #[derive(Debug)]
 pub(super) enum IoRequest {
     /// Writes all ranges in one system call, each where the range before it ends in the file.
-    Write { file: Rc<FileHandles>, path: WritePath, ranges: Vec<BlockRange> },
+    Write { file: Rc<FileHandles>, path: WritePath, place: WritePlace, ranges: Vec<BlockRange> },
     /// Makes the written bytes of the file durable (`fdatasync`).
     Sync { file: Rc<FileHandles> },
 }
@@ -33,9 +43,9 @@ impl IoRequest {
     /// The same request with memory of its own; `None` if there is none.
     fn copied(&self) -> Option<Self> {
         Some(match self {
-            Self::Write { file, path, ranges } => {
+            Self::Write { file, path, place, ranges } => {
                 let ranges = ranges.iter().map(BlockRange::copied).collect::<Option<_>>()?;
-                Self::Write { file: Rc::clone(file), path: *path, ranges }
+                Self::Write { file: Rc::clone(file), path: *path, place: *place, ranges }
             }
             Self::Sync { file } => Self::Sync { file: Rc::clone(file) },
         })

@@ -5,9 +5,9 @@ use std::{
     io::{self, IoSlice},
 };
 
-use rustix::io::pwritev;
+use rustix::io::{Errno, ReadWriteFlags, pwritev, pwritev2};
 
-use super::{IoCompletion, IoRequest, WriteEngine, offset};
+use super::{IoCompletion, IoRequest, WriteEngine, WritePlace, offset};
 
 /// Executes each request inside `submit`, and passes its completion to the next `reap`.
 #[derive(Debug, Default)]
@@ -17,9 +17,18 @@ pub(crate) struct PwriteEngine {
 
 fn execute(request: &IoRequest) -> io::Result<usize> {
     match request {
-        IoRequest::Write { file, path, ranges } => {
+        IoRequest::Write { file, path, place, ranges } => {
             let slices: Vec<IoSlice<'_>> = ranges.iter().map(|range| IoSlice::new(range.bytes())).collect();
-            Ok(pwritev(file.get(*path), &slices, offset(ranges))?)
+            let (file, offset) = (file.get(*path), offset(ranges));
+            let written = match place {
+                WritePlace::Offset => pwritev(file, &slices, offset),
+                WritePlace::End => match pwritev2(file, &slices, offset, ReadWriteFlags::APPEND) {
+                    // A kernel before 4.16, or a sandbox, which does not know the call.
+                    Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM) => pwritev(file, &slices, offset),
+                    written => written,
+                },
+            };
+            Ok(written?)
         }
         IoRequest::Sync { file } => file.buffered.sync_data().map(|()| 0),
     }

@@ -6,7 +6,7 @@ use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 
 use fapilog_plugin::threads::process::OwnProcess;
 
-use super::{EngineRefusal, IoCompletion, IoRequest, REQUESTS_MAX, WriteEngine, offset};
+use super::{EngineRefusal, IoCompletion, IoRequest, REQUESTS_MAX, WriteEngine, WritePlace, offset};
 
 /// From `linux/io_uring.h`.
 const IORING_ENTER_GETEVENTS: u32 = 1;
@@ -64,10 +64,12 @@ impl UringEngine {
 
     fn entry(slot: usize, request: &SubmittedRequest) -> squeue::Entry {
         let entry = match &request.request {
-            IoRequest::Write { file, path, ranges } => {
+            IoRequest::Write { file, path, place, ranges } => {
                 let fd = types::Fd(file.get(*path).as_raw_fd());
                 let count = u32::try_from(request.vectors.len()).unwrap_or(0);
-                opcode::Writev::new(fd, request.vectors.as_ptr(), count).offset(offset(ranges)).build()
+                let flags = if *place == WritePlace::End { libc::RWF_APPEND } else { 0 };
+                let write = opcode::Writev::new(fd, request.vectors.as_ptr(), count);
+                write.offset(offset(ranges)).rw_flags(flags).build()
             }
             IoRequest::Sync { file } => {
                 let fd = types::Fd(file.buffered.as_raw_fd());

@@ -14,7 +14,7 @@ use std::{
 
 use rustix::fs::statvfs;
 
-pub(crate) use self::removal::{Removal, RemovedFile, refuse_locked};
+pub(crate) use self::removal::{Removal, refuse_locked};
 use crate::rotate::name::RotatedFile;
 
 /// The rotated files that stay. Without any limit, all stay.

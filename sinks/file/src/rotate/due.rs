@@ -75,7 +75,8 @@ impl RotationDue {
         // Events of one producer may be older than those before them.
         let is_behind = |time: Option<Timestamp>| time.is_some_and(|time| time >= boundary);
         let (first, last) = (batch.events().first(), batch.events().last());
-        let is_parted = is_behind(first.map(|event| event.timestamp())) || is_behind(last.map(|event| event.timestamp()));
+        let is_parted =
+            is_behind(first.map(|event| event.timestamp())) || is_behind(last.map(|event| event.timestamp()));
         is_parted.then_some(boundary)
     }
 

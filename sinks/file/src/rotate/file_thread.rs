@@ -192,7 +192,8 @@ impl FileThread {
     /// Makes the names of the files durable, where records are, and has the link name the live file.
     fn settle_names(&self) -> Result<(), SinkError> {
         if self.plan.is_synced {
-            sync_directory(self.plan.family.directory()).map_err(|source| self.error("sync the directory of", source))?;
+            sync_directory(self.plan.family.directory())
+                .map_err(|source| self.error("sync the directory of", source))?;
         }
         if let Some(link) = &self.plan.link
             && let Err(error) = update_link(link, self.plan.family.live())
@@ -208,7 +209,8 @@ impl FileThread {
         // A forked child may have the descriptors, too.
         unlock(&file.buffered);
         drop(file);
-        let Some(place) = self.incomplete.iter().position(|(known, _)| inode.as_ref().is_ok_and(|inode| inode == known))
+        let Some(place) =
+            self.incomplete.iter().position(|(known, _)| inode.as_ref().is_ok_and(|inode| inode == known))
         else {
             return;
         };
@@ -254,8 +256,11 @@ impl FileThread {
 
 /// Renames a file within its directory, where no file has the new name yet.
 fn rename_beside(from: &Path, to: &Path) -> io::Result<()> {
-    let directory = open_directory(from.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
-    let (Some(from), Some(to)) = (from.file_name(), to.file_name()) else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let directory =
+        open_directory(from.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
+    let (Some(from), Some(to)) = (from.file_name(), to.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
     rename_to_unused(directory, from, to)
 }
 

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, StatxFlags, statx};
 use crate::{
     block::BlockRange,
     cursors::FillingEnd,
-    engine::WritePath,
+    engine::{WritePath, WritePlace},
     open::PAGE_BYTES,
     writer::{
         BatchWriter, WriterError,
@@ -38,10 +38,8 @@ pub(super) struct FileChanges {
     place: PlaceInFile,
     /// The length that the file had when it was opened, or after it was truncated last. It is never cut below.
     kept_bytes: u64,
-    /// The end of the last write: beyond the contiguous end if a direct write ended within a page, or failed.
+    /// How far writes have come, or may have: beyond the contiguous end if a direct write ended within a page, or failed.
     last_write_end: u64,
-    /// Whether the file is longer than the writer has made it, and that was reported.
-    is_grown: bool,
 }
 
 /// The length of a file, and whether it has a name.
@@ -69,7 +67,6 @@ impl FileChanges {
             place,
             kept_bytes: place.offset,
             last_write_end: place.offset,
-            is_grown: false,
         }
     }
 
@@ -95,9 +92,14 @@ impl FileChanges {
         self.removed_at
     }
 
+    /// The place of a write at this offset: the end, unless a write before it may have left bytes there.
+    fn place_of_write_at(&self, offset: u64) -> WritePlace {
+        if self.last_write_end == offset { WritePlace::End } else { WritePlace::Offset }
+    }
+
     /// A write of the bytes up to this offset in the file has ended.
     pub(super) fn write_ended(&mut self, end: u64) {
-        self.last_write_end = end;
+        self.last_write_end = self.last_write_end.max(end);
     }
 
     /// Records go on at this place, the end of the file.
@@ -148,12 +150,20 @@ impl BatchWriter {
         let Ok(state) = FileState::of(&handles.buffered) else { return };
         let end = changes.offset_in_file(written.offset());
         if state.length < end {
-            return self.look_at_truncated(id, end);
+            self.look_at_truncated(id, end);
+        } else if state.length > end.max(changes.last_write_end) {
+            let error = match self.continue_at(id, state.length) {
+                Ok(()) => WriterError::Grown { from: end, to: state.length },
+                Err(error) => WriterError::Write(error),
+            };
+            self.add_error(error);
         }
-        let is_grown = state.length > end.max(changes.last_write_end);
-        if std::mem::replace(&mut changes.is_grown, is_grown) != is_grown && is_grown {
-            self.add_error(WriterError::Grown { from: end, to: state.length });
-        }
+    }
+
+    pub(super) fn place_of_next_write(&mut self, id: StreamFileId) -> WritePlace {
+        let written = self.cursors.written_end().offset();
+        let open = self.open_file(id);
+        open.map_or(WritePlace::Offset, |open| open.changes.place_of_write_at(open.changes.offset_in_file(written)))
     }
 
     /// Records behind `written` are lost from now on if the file has no name any more.

@@ -20,7 +20,7 @@ use rustix::{
 use super::*;
 use crate::{
     block::{Block, BlockRange},
-    engine::{FileHandles, WritePath},
+    engine::{FileHandles, WritePath, WritePlace},
     open::PAGE_BYTES,
 };
 
@@ -63,7 +63,12 @@ fn write_of_all(file: &Rc<FileHandles>, blocks: impl IntoIterator<Item = Block>)
         end += range.len() as u64;
         BlockRange { block, range, offset }
     });
-    IoRequest::Write { file: Rc::clone(file), path: WritePath::Buffered, ranges: ranges.collect() }
+    IoRequest::Write {
+        file: Rc::clone(file),
+        path: WritePath::Buffered,
+        place: WritePlace::Offset,
+        ranges: ranges.collect(),
+    }
 }
 
 /// Held by a test from its large block to its end: another test's block would take the place of one that is freed.

@@ -97,23 +97,50 @@ fn a_dropped_writer_leaves_what_another_program_has_left_of_the_file() {
 }
 
 #[test]
-fn a_file_that_another_program_makes_longer_is_reported_once_and_overwritten() {
+fn behind_bytes_that_another_program_has_appended_writing_goes_on() {
+    for is_full in [false, true] {
+        let mut bench = Bench::new();
+        write(&mut bench, b'a', 2 * PAGE_BYTES + 100, is_full);
+        assert_content(&mut bench);
+        bench.disk.grow(b"other");
+        bench.expected.extend_from_slice(b"other");
+        bench.writer.look_at_file();
+        bench.writer.look_at_file();
+        let (from, to) = (2 * PAGE + 100, 2 * PAGE + 105);
+        let errors = bench.writer.take_errors();
+        assert!(matches!(errors[..], [WriterError::Grown { from: f, to: t }] if (f, t) == (from, to)), "{errors:?}");
+        write(&mut bench, b'b', 3 * PAGE_BYTES + 10, is_full);
+        assert_content(&mut bench);
+        assert!(bench.writer.take_errors().is_empty());
+    }
+}
+
+#[test]
+fn a_truncation_during_a_write_leaves_no_hole() {
+    for is_full in [false, true] {
+        let mut bench = Bench::new();
+        write(&mut bench, b'a', 2 * PAGE_BYTES, is_full);
+        assert_content(&mut bench);
+        write(&mut bench, b'b', 3 * PAGE_BYTES, is_full);
+        assert_eq!(bench.disk.pending_count(), 1);
+        truncate(&mut bench, 0, 2 * PAGE_BYTES);
+        write(&mut bench, b'c', 2 * PAGE_BYTES + 7, is_full);
+        assert_content(&mut bench);
+        write(&mut bench, b'd', 100, is_full);
+        assert_content(&mut bench);
+    }
+}
+
+#[test]
+fn bytes_that_another_program_appends_during_a_write_are_not_overwritten() {
     let mut bench = Bench::new();
     bench.write_overdue(100);
+    bench.disk.grow(b"other");
+    let written = std::mem::replace(&mut bench.expected, b"other".to_vec());
+    bench.expected.extend(written);
     bench.finish(0, RequestOutcome::Done);
-    bench.disk.file().write_all_at(b"other", 100).unwrap();
-    bench.writer.look_at_file();
-    bench.writer.look_at_file();
-    let errors = bench.writer.take_errors();
-    assert!(matches!(errors[..], [WriterError::Grown { from: 100, to: 105 }]), "{errors:?}");
-    bench.writer.look_at_file();
-    assert!(bench.writer.take_errors().is_empty());
-    bench.write_overdue(10);
-    bench.assert_all_written();
-    bench.writer.look_at_file();
-    bench.disk.file().write_all_at(b"other", 110).unwrap();
-    bench.writer.look_at_file();
-    assert_eq!(bench.writer.take_errors().len(), 1);
+    write(&mut bench, b'n', 3 * PAGE_BYTES, true);
+    assert_content(&mut bench);
 }
 
 #[test]
@@ -130,10 +157,9 @@ fn the_bytes_of_a_direct_write_that_ends_within_a_page_are_no_change_by_another_
 fn a_file_is_not_looked_at_while_a_write_is_in_flight() {
     let mut bench = Bench::new();
     bench.write_overdue(100);
-    bench.disk.file().write_all_at(&[b'x'; 70], 0).unwrap();
+    bench.disk.grow(b"other");
     bench.writer.look_at_file();
     assert!(bench.writer.take_errors().is_empty());
-    bench.assert_all_written();
 }
 
 #[test]
