@@ -2,8 +2,9 @@
 //!
 //! # How a file is written
 //!
-//! The sink chooses the offset of each write itself, without `O_APPEND`. So it must be the file's only writer: it holds a
-//! lock (`flock`) on the file. The file consists of whole records, with nothing between, before or after them. A file that
+//! The sink knows the offset of each write: it must be the file's only writer, and holds a lock (`flock`) on the file. Each
+//! write appends to the end of the file (`RWF_APPEND`), which is that offset unless another program has changed the file, or a
+//! write before it has failed. The file consists of whole records, with nothing between, before or after them. A file that
 //! ends in a torn line when it is opened gets a line feed before the first record, if the records are lines.
 //!
 //! 1. **Blocks.** Events are encoded into blocks of [`block_bytes`](File::block_bytes), of which
@@ -36,20 +37,21 @@
 //!    at the same place. The container's diagnostics report each fallback once.
 //! 9. **Changes by others.** Before each write, while none is in flight, the file's length is the contiguous end, unless
 //!    another program has changed it. Behind a truncation, all bytes that are not written yet are moved to the file's
-//!    present end, and cursors keep their distance from it. Bytes that another program has appended are overwritten.
+//!    present end, and cursors keep their distance from it; behind bytes that another program has appended, too. A change
+//!    during a write leaves no hole, and overwrites nothing: the write appends to the end.
 //!    Records that were written while the file had no name are lost: a write counts as one when the file has no name at
 //!    its completion. No write starts while the file has none. Once a second, the sink checks whether the path still names
 //!    the file. Where it does not, the path is opened anew: behind a removal, the bytes that are not written yet go to the new
 //!    file; behind a move, the bytes of blocks that are filled from then on.
 //! 10. **The next file.** Positions go on from file to file, so rules 5 to 7 hold across files: no write to a file starts
-//!    before the last write to the one before it is completed. A rotation begins at the end of a record. From that moment on,
-//!    blocks are filled for the next file, and the partial page of the last one is written. A thread of the sink's own gives
-//!    the last file its rotated name and creates the next one; the drain makes no system call for that. Writes to the next file
-//!    wait until it is open. If it cannot be opened, its bytes go to the file before it, and the next attempt waits 1 s; the
-//!    wait doubles with each failure, up to 60 s. A file is complete, and closed and compressed, when its last record is
-//!    acknowledged and synced where the settings require that.
+//!     before the last write to the one before it is completed. A rotation begins at the end of a record. From that moment on,
+//!     blocks are filled for the next file, and the partial page of the last one is written. A thread of the sink's own gives
+//!     the last file its rotated name and creates the next one; the drain makes no system call for that. Writes to the next file
+//!     wait until it is open. If it cannot be opened, its bytes go to the file before it, and the next attempt waits 1 s; the
+//!     wait doubles with each failure, up to 60 s. A file is complete, and closed and compressed, when its last record is
+//!     acknowledged and synced where the settings require that.
 //! 11. **A failed sync** leaves bytes of a file in doubt that no later sync reports. The file is rotated, and the next records
-//!    go to a new one; on a disk whose syncs go on failing, at most once a second, and then more seldom.
+//!     go to a new one; on a disk whose syncs go on failing, at most once a second, and then more seldom.
 
 mod block;
 mod compress;

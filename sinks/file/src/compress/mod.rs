@@ -22,11 +22,7 @@ use std::{io, path::Path, path::PathBuf};
 
 use self::part_file::PartFile;
 pub use self::setting::Compression;
-pub(crate) use self::{
-    clean_up::clean_up,
-    error::CompressError,
-    priority::lower_priority,
-};
+pub(crate) use self::{clean_up::clean_up, error::CompressError, priority::lower_priority};
 
 /// A format of compressed files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -98,7 +98,7 @@ impl Drop for FileTasks {
         let Some(Channels { tasks, outcomes }) = self.channels.take() else { return };
         if !self.process.is_this() {
             // A forked child has no such thread, and the memory of the channels may be in any state.
-            std::mem::forget((tasks, outcomes));
+            let _not_dropped = std::mem::ManuallyDrop::new((tasks, outcomes));
             return;
         }
         drop(tasks);

@@ -14,7 +14,7 @@ mod template;
 use std::{
     ffi::{OsStr, OsString},
     fmt, fs, io,
-    os::unix::ffi::{OsStrExt, OsStringExt},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     time::SystemTime,
 };

@@ -2,6 +2,8 @@ use std::os::unix::fs::symlink;
 
 use proptest::prelude::*;
 
+use std::os::unix::ffi::OsStringExt;
+
 use super::*;
 
 fn family(path: &Path, shard: usize) -> FileFamily {
