@@ -33,8 +33,8 @@
 //!    sink is dropped, the file is truncated at the *acknowledged end*: behind the last record that was reported as delivered.
 //! 8. **Fallback.** Where io_uring is refused, blocks are written by `pwritev`. Where the file system has no direct writes,
 //!    or refuses a direct write, all writes are buffered. A ring that the system refuses later (the program enters a sandbox,
-//!    or closes descriptors that it does not know) is given up: its requests are executed again by `pwritev`, the same bytes
-//!    at the same place. The container's diagnostics report each fallback once.
+//!    or closes descriptors that it does not know) is given up. A write that the kernel may still execute
+//!    is looked for in the file's length for 1 s; then it is executed by `pwritev`, the same bytes at the same place. The container's diagnostics report each fallback once.
 //! 9. **Changes by others.** Before each write, while none is in flight, the file's length is the contiguous end, unless
 //!    another program has changed it. Behind a truncation, all bytes that are not written yet are moved to the file's
 //!    present end, and cursors keep their distance from it; behind bytes that another program has appended, too. A change

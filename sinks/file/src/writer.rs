@@ -4,6 +4,7 @@ mod changes;
 mod files;
 mod last_records;
 mod queued_write;
+mod refused;
 mod retry_backoff;
 mod stream_file;
 mod syncing;
@@ -22,6 +23,7 @@ use self::{
     files::FileSpan,
     last_records::LastRecords,
     queued_write::QueuedWrite,
+    refused::RefusedWrite,
     retry_backoff::RetryBackoff,
     stream_file::{OpenFile, StreamFile, StreamFileId},
     syncing::Syncing,
@@ -29,7 +31,7 @@ use self::{
 use super::{
     block::{Block, BlockRange},
     cursors::{FileCursors, FillingEnd, ScheduledEnd},
-    engine::{EngineRefusal, IoCompletion, IoRequest, PwriteEngine, WriteEngine, WritePath},
+    engine::{IoCompletion, IoRequest, WriteEngine, WritePath},
     open::{LogFile, PAGE_BYTES, cut_behind, unlock},
     settings::FileSync,
 };
@@ -73,6 +75,8 @@ pub(super) struct BatchWriter {
     writes: VecDeque<QueuedWrite>,
     /// The number of the first writes that are part of the request in flight (rule 5).
     writes_in_flight: usize,
+    /// The request in flight, if the engine that had it is gone.
+    refused: Option<RefusedWrite>,
     syncing: Syncing,
     /// Rule 7.
     last_records: LastRecords,
@@ -135,6 +139,7 @@ impl BatchWriter {
             partial_page_since: now,
             writes: VecDeque::new(),
             writes_in_flight: 0,
+            refused: None,
             syncing: Syncing { in_flight: None, last: now, requested: start, flushed: start },
             last_records: LastRecords::new(start),
             cursors,
@@ -291,7 +296,7 @@ impl BatchWriter {
         std::mem::take(&mut self.errors)
     }
 
-    fn add_error(&mut self, error: WriterError) {
+    pub(super) fn add_error(&mut self, error: WriterError) {
         let kind = std::mem::discriminant(&error);
         if self.errors.iter().all(|known| std::mem::discriminant(known) != kind) {
             self.errors.push(error);
@@ -395,27 +400,18 @@ impl BatchWriter {
             }
         }
         if let Some(refusal) = self.engine.take_refusal() {
-            self.replace_engine(refusal);
+            self.replace_engine(refusal, now);
         }
+        self.look_at_refused_write(now);
     }
 
-    /// Rule 8.
-    fn replace_engine(&mut self, refusal: EngineRefusal) {
-        self.engine = Box::<PwriteEngine>::default();
-        self.retries += 1;
-        for request in refusal.requests {
-            match request {
-                IoRequest::Sync { .. } => self.repeat_sync(),
-                IoRequest::Write { ranges, .. } => {
-                    self.writes_in_flight = 0;
-                    self.return_ranges(ranges, 0);
-                }
-            }
-        }
-        self.add_error(WriterError::EngineRefused(refusal.error));
-    }
-
-    fn write_done(&mut self, path: WritePath, ranges: Vec<BlockRange>, result: io::Result<usize>, now: Instant) {
+    pub(super) fn write_done(
+        &mut self,
+        path: WritePath,
+        ranges: Vec<BlockRange>,
+        result: io::Result<usize>,
+        now: Instant,
+    ) {
         self.writes_in_flight = 0;
         let file = self.id_of_next_write();
         let written_before = self.cursors.written_end();
@@ -443,7 +439,7 @@ impl BatchWriter {
     }
 
     /// Completes the first writes as far as their bytes are among the `written` ones. The others wait again.
-    fn return_ranges(&mut self, ranges: Vec<BlockRange>, mut written: usize) {
+    pub(super) fn return_ranges(&mut self, ranges: Vec<BlockRange>, mut written: usize) {
         let mut remaining = Vec::new();
         for range in ranges {
             let bytes = range.range.len();

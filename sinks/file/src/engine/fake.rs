@@ -162,6 +162,11 @@ impl FakeDisk {
         self.0.borrow().pending.iter().filter_map(place).collect()
     }
 
+    /// Takes the first pending request away, as an engine that ends does.
+    pub(crate) fn take_pending(&self) -> IoRequest {
+        self.0.borrow_mut().pending.remove(0)
+    }
+
     pub(crate) fn pending_count(&self) -> usize {
         self.0.borrow().pending.len()
     }

@@ -69,8 +69,10 @@ pub(super) struct IoCompletion {
 #[derive(Debug)]
 pub(super) struct EngineRefusal {
     pub(super) error: io::Error,
-    /// The requests that were in flight, to be executed again: the same bytes at the same place do no harm.
+    /// The requests that were in flight.
     pub(super) requests: Vec<IoRequest>,
+    /// Whether the kernel may execute them yet.
+    pub(super) may_execute: bool,
 }
 
 /// The two descriptors of a file.

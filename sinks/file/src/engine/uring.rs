@@ -119,16 +119,17 @@ impl UringEngine {
         Some(IoCompletion { request, result })
     }
 
-    /// The requests in flight. Those that the kernel may have stay where they are, and are copied: `None` if there is no
-    /// memory for a copy.
-    fn take_requests(&mut self) -> Option<Vec<IoRequest>> {
+    /// The requests in flight, and whether the kernel may have them. Then they stay where they are, and are copied: `None` if
+    /// there is no memory for a copy.
+    fn take_requests(&mut self) -> Option<(Vec<IoRequest>, bool)> {
         let queued = self.ring.submission().len();
         let submitted = self.slots.iter().flatten();
         if queued < self.in_flight {
-            return submitted.map(|submitted| submitted.request.copied()).collect();
+            let copied = submitted.map(|submitted| submitted.request.copied()).collect::<Option<_>>();
+            return copied.map(|requests| (requests, true));
         }
         self.in_flight = 0;
-        Some(self.slots.iter_mut().filter_map(Option::take).map(|submitted| submitted.request).collect())
+        Some((self.slots.iter_mut().filter_map(Option::take).map(|submitted| submitted.request).collect(), false))
     }
 }
 
@@ -212,9 +213,9 @@ impl WriteEngine for UringEngine {
 
     fn take_refusal(&mut self) -> Option<EngineRefusal> {
         self.refused.as_ref()?;
-        let requests = self.take_requests()?;
+        let (requests, may_execute) = self.take_requests()?;
         let error = self.refused.take()?;
-        Some(EngineRefusal { error, requests })
+        Some(EngineRefusal { error, requests, may_execute })
     }
 }
 

@@ -17,6 +17,7 @@ mod any_sequence;
 mod changes;
 mod files;
 mod last_records;
+mod refused;
 mod syncs;
 
 const PAGE: u64 = PAGE_BYTES as u64;
@@ -606,7 +607,7 @@ fn a_dropped_writer_makes_no_file_longer() {
 fn blocking_writer(buffered: std::fs::File, blocks: Vec<Block>) -> BatchWriter {
     let direct = Err(crate::open::NoDirect::NotWanted);
     let file = LogFile { buffered, direct, end: 0, partial_page: Vec::new(), has_torn_line: false, created: None };
-    BatchWriter::new(Box::<PwriteEngine>::default(), blocks, BLOCK_BYTES, file, FileSync::Batch)
+    BatchWriter::new(Box::<crate::engine::PwriteEngine>::default(), blocks, BLOCK_BYTES, file, FileSync::Batch)
 }
 
 #[test]

@@ -254,8 +254,8 @@ fn the_requests_of_a_ring_that_is_refused_are_copied_where_the_kernel_may_have_t
     engine.submit(write_of(&handles, block));
     assert!(engine.take_refusal().is_none());
     engine.take_error(refused());
-    let EngineRefusal { error, requests } = engine.take_refusal().unwrap();
-    assert_eq!(error.raw_os_error(), Some(libc::EPERM));
+    let EngineRefusal { error, requests, may_execute } = engine.take_refusal().unwrap();
+    assert_eq!((error.raw_os_error(), may_execute), (Some(libc::EPERM), true));
     let [IoRequest::Write { ranges, .. }] = &requests[..] else { unreachable!("{requests:?}") };
     assert_eq!((ranges[0].bytes(), ranges[0].offset), ([7; PAGE_BYTES].as_slice(), 0));
     assert!(ranges[0].block.is_aligned(ranges[0].range.start), "direct writes need it");
