@@ -15,7 +15,10 @@ use fapilog_ring::sync::{AtomicBool, Condvar, Mutex, Ordering, lock};
 
 use crate::{
     error::ChangeError,
-    port::plan::{PipelinePlan, PluginPlan, SinkPlan},
+    port::{
+        plan::{PipelinePlan, PluginPlan, SinkPlan},
+        rotate::RotateRequest,
+    },
 };
 
 /// A change of the plugins or sinks of a shard.
@@ -33,6 +36,8 @@ pub(crate) enum Change {
     DiscardPipeline,
     Remove(String),
     SetEnabled(String, bool),
+    /// Have sinks start new files. The answer is that they are asked; theirs is in the request.
+    Rotate(Arc<RotateRequest>),
 }
 
 impl Change {
@@ -59,6 +64,7 @@ impl std::fmt::Debug for Change {
             Self::DiscardPipeline => "DiscardPipeline",
             Self::Remove(_) => "Remove",
             Self::SetEnabled(..) => "SetEnabled",
+            Self::Rotate(_) => "Rotate",
         })
     }
 }

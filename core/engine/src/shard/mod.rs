@@ -330,6 +330,7 @@ impl Shard {
             worker.work(now);
             worker.submit_if_due(now);
             completed |= worker.poll(context, latency);
+            completed |= worker.poll_rotation(context);
         }
         if !self.sinks.leaving.is_empty() {
             completed |= self.drop_removed_sinks(now, context);

@@ -1,0 +1,181 @@
+//! Requests for new files: a thread waits until each sink of each shard has started a new file.
+//!
+//! One request goes to all shards, as a [change](crate::port::changes). A shard takes a ticket for each of its sinks before it
+//! answers the change. So once every shard has answered, the request is complete when no ticket is open.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
+
+use fapilog_plugin::sink::SinkError;
+use fapilog_record::user_code::drop_catching_panics;
+use fapilog_ring::sync::{Condvar, Mutex, lock};
+
+use crate::error::RotateFailure;
+
+/// A request for new files, and the answers to it.
+#[derive(Debug)]
+pub(crate) struct RotateRequest {
+    /// The sink that is asked; `None`: each.
+    sink: Option<String>,
+    deadline: Instant,
+    answers: Mutex<RotateAnswers>,
+    changed: Condvar,
+}
+
+/// The answers of sinks so far.
+#[derive(Debug, Default)]
+pub(crate) struct RotateAnswers {
+    /// The sinks that have not answered, each as often as there are shards.
+    pub(crate) open: Vec<String>,
+    pub(crate) failures: Vec<RotateFailure>,
+    /// A sink ended before it answered.
+    pub(crate) has_ended_sinks: bool,
+}
+
+impl RotateRequest {
+    pub(crate) fn new(sink: Option<&str>, deadline: Instant) -> Self {
+        Self { sink: sink.map(str::to_owned), deadline, answers: Mutex::default(), changed: Condvar::default() }
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether this sink is asked.
+    pub(crate) fn is_for(&self, sink: &str) -> bool {
+        self.sink.as_deref().is_none_or(|asked| asked == sink)
+    }
+
+    /// Makes a ticket for a sink.
+    pub(crate) fn ticket(self: &Arc<Self>, sink: &str) -> RotateTicket {
+        lock(&self.answers).open.push(sink.to_owned());
+        RotateTicket { request: Arc::clone(self), sink: sink.to_owned(), is_answered: false }
+    }
+
+    /// Waits until no ticket is open, or until this time. Returns the answers.
+    pub(crate) fn wait(&self, until: Instant) -> RotateAnswers {
+        let mut answers = lock(&self.answers);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if answers.open.is_empty() || left.is_zero() {
+                let failures = std::mem::take(&mut answers.failures);
+                return RotateAnswers {
+                    open: answers.open.clone(),
+                    failures,
+                    has_ended_sinks: answers.has_ended_sinks,
+                };
+            }
+            answers = self.changed.wait_timeout(answers, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn close_ticket(&self, sink: &str, end: impl FnOnce(&mut RotateAnswers)) {
+        {
+            let mut answers = lock(&self.answers);
+            if let Some(place) = answers.open.iter().position(|open| open == sink) {
+                answers.open.swap_remove(place);
+            }
+            end(&mut answers);
+        }
+        self.changed.notify_all();
+    }
+}
+
+impl Drop for RotateRequest {
+    fn drop(&mut self) {
+        // Failures that no thread has taken hold the sink's own errors, whose drop is user code on the drain.
+        std::mem::take(&mut lock(&self.answers).failures).into_iter().for_each(drop_catching_panics);
+    }
+}
+
+/// The right of a sink to answer a request. A sink that ends before it has answered is no longer waited for.
+#[derive(Debug)]
+pub(crate) struct RotateTicket {
+    request: Arc<RotateRequest>,
+    sink: String,
+    is_answered: bool,
+}
+
+impl RotateTicket {
+    /// Whether the thread that asked waits no longer.
+    pub(crate) fn is_late(&self, now: Instant) -> bool {
+        self.request.deadline <= now
+    }
+
+    /// Gives the sink's answer.
+    pub(crate) fn answer(mut self, result: Result<(), Arc<SinkError>>) {
+        self.is_answered = true;
+        let sink = self.sink.clone();
+        self.request.close_ticket(&self.sink, |answers| {
+            if let Err(cause) = result {
+                answers.failures.push(RotateFailure { sink, cause });
+            }
+        });
+    }
+}
+
+impl Drop for RotateTicket {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.request.close_ticket(&self.sink, |answers| answers.has_ended_sinks = true);
+        }
+    }
+}
+
+#[cfg(all(test, not(fapilog_loom)))]
+mod tests {
+    use std::time::Duration;
+
+    use thiserror::Error;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    fn request() -> Arc<RotateRequest> {
+        Arc::new(RotateRequest::new(None, Instant::now() + LONG))
+    }
+
+    /// An error that panics when it is dropped.
+    #[derive(Debug, Error)]
+    #[error("it will not go")]
+    struct ClingsToo;
+
+    impl Drop for ClingsToo {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+
+    #[test]
+    fn a_request_ends_when_the_sinks_of_all_shards_have_answered() {
+        let request = request();
+        let tickets = [request.ticket("file"), request.ticket("file")];
+        let [first, second] = tickets;
+        first.answer(Ok(()));
+        assert_eq!(request.wait(Instant::now()).open, ["file"]);
+        second.answer(Err(Arc::new(SinkError::Deadline)));
+        let answers = request.wait(Instant::now() + LONG);
+        assert!(answers.open.is_empty() && !answers.has_ended_sinks);
+        assert_eq!(answers.failures.iter().map(|failure| failure.sink.as_str()).collect::<Vec<_>>(), ["file"]);
+    }
+
+    #[test]
+    fn a_sink_that_ends_before_it_answers_is_not_waited_for() {
+        let request = request();
+        drop(request.ticket("file"));
+        let answers = request.wait(Instant::now() + LONG);
+        assert!(answers.open.is_empty() && answers.has_ended_sinks && answers.failures.is_empty());
+    }
+
+    #[test]
+    fn failures_that_no_thread_waits_for_are_dropped_without_a_panic() {
+        let request = request();
+        for _ in 0..2 {
+            request.ticket("file").answer(Err(Arc::new(SinkError::Other(Box::new(ClingsToo)))));
+        }
+        drop(request);
+    }
+}
