@@ -76,7 +76,7 @@ impl SinkRotations {
     }
 }
 
-#[cfg(all(test, not(fapilog_loom)))]
+#[cfg(test)]
 mod tests {
     use std::{cell::Cell, future::poll_fn, rc::Rc, task::Waker, time::Duration};
 

@@ -1,6 +1,6 @@
 //! Requests for new files: a thread waits until each sink of each shard has started a new file.
 //!
-//! One request goes to all shards, as a [change](crate::port::changes). A shard takes a ticket for each of its sinks before it
+//! A request goes to all shards, as a [change](crate::port::changes). A shard takes a ticket for each of its sinks before it
 //! answers the change. So once every shard has answered, the request is complete when no ticket is open.
 
 use std::{
@@ -124,7 +124,7 @@ impl Drop for RotateTicket {
     }
 }
 
-#[cfg(all(test, not(fapilog_loom)))]
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 
