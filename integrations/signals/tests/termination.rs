@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use children::{Ready, Scripted, TIMEOUT, at_once, own_handler, ready, set_handler, wait_to_be_ended};
+use children::{Ready, Scripted, TIMEOUT, at_once, end_in_time, own_handler, ready, set_handler, wait_to_be_ended};
 use fapilog::{
     Container, format, info,
     sink::{self, Delivery},
@@ -128,6 +128,7 @@ fn forks() {
     // SAFETY: the forked child only waits for a signal.
     let forked = unsafe { libc::fork() };
     if forked == 0 {
+        end_in_time();
         loop {
             // SAFETY: waits for a signal, and touches no memory.
             unsafe { libc::sleep(3600) };

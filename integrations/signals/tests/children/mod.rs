@@ -22,9 +22,14 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 /// The role of this process, if it is a child.
 pub(crate) fn role() -> Option<String> {
     let role = std::env::var(ROLE).ok()?;
-    // SAFETY: SIGALRM ends a child whose test waits in vain.
-    unsafe { libc::alarm(2 * TIMEOUT.as_secs() as u32) };
+    end_in_time();
     Some(role)
+}
+
+/// Has SIGALRM end this process when its test waits in vain. A forked child does not inherit that.
+pub(crate) fn end_in_time() {
+    // SAFETY: sets a timer.
+    unsafe { libc::alarm(2 * TIMEOUT.as_secs() as u32) };
 }
 
 /// Has the parent go on, and waits for a signal that ends this process.
