@@ -23,12 +23,14 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) fn role() -> Option<String> {
     let role = std::env::var(ROLE).ok()?;
     end_in_time();
+    // A program that runs the tests under `nohup` or in the background ignores some, and so would this one.
+    [libc::SIGHUP, libc::SIGINT, libc::SIGTERM].into_iter().for_each(|signal| set_handler(signal, libc::SIG_DFL));
     Some(role)
 }
 
 /// Has SIGALRM end this process when its test waits in vain. A forked child does not inherit that.
 pub(crate) fn end_in_time() {
-    // SAFETY: sets a timer.
+    // SAFETY: the call sets a timer of this process, and touches no memory.
     unsafe { libc::alarm(2 * TIMEOUT.as_secs() as u32) };
 }
 
