@@ -415,6 +415,47 @@ fn a_plugin_requests_new_files_and_does_not_wait() {
 }
 
 #[test]
+fn an_async_program_waits_for_new_files_without_a_runtime() {
+    let (container, calls, other_calls) = with_two_sinks(at_once);
+    pollster::block_on(container.rotate_async(TIMEOUT)).unwrap();
+    assert_eq!((rotations(&calls), rotations(&other_calls)), (2, 2));
+    pollster::block_on(container.rotate_sink_async("other", TIMEOUT)).unwrap();
+    assert_eq!((rotations(&calls), rotations(&other_calls)), (2, 4));
+    let unknown = pollster::block_on(container.rotate_sink_async("othr", TIMEOUT));
+    assert!(matches!(unknown, Err(RotateError::Unknown { .. })), "{unknown:?}");
+    shut_down_with_nothing_lost(&container, 400);
+    let over = pollster::block_on(container.rotate_async(TIMEOUT));
+    assert!(matches!(over, Err(RotateError::ShutDown)), "{over:?}");
+}
+
+#[test]
+fn the_drain_keeps_the_time_of_an_async_program() {
+    for executor in executors() {
+        for rotate in [never, never_waking] as [fn() -> Delivery; 2] {
+            let (sink, _, calls) = scripted(rotate);
+            let container = Container::builder().executor(executor).sink("tested", sink).start().unwrap();
+            // The second request waits for the first.
+            for _ in 0..2 {
+                let late = pollster::block_on(container.rotate_async(SHORT));
+                let Err(RotateError::Deadline { sinks, .. }) = late else { panic!("{late:?}") };
+                assert_eq!(sinks, ["tested"]);
+            }
+            assert_eq!(rotations(&calls), 1);
+            shut_down_with_nothing_lost(&container, 0);
+        }
+    }
+}
+
+#[test]
+fn a_future_that_is_dropped_leaves_its_request_to_the_drain() {
+    let (container, calls, _) = with_two_sinks(at_once);
+    drop(container.rotate_async(TIMEOUT));
+    until("the sink is asked", || rotations(&calls) == 2);
+    container.rotate(TIMEOUT).unwrap();
+    shut_down_with_nothing_lost(&container, 400);
+}
+
+#[test]
 fn sinks_without_files_have_nothing_to_do() {
     let (sink, _events) = memory();
     let container = Container::builder().executor(Executor::Auto).sink("memory", sink).start().unwrap();

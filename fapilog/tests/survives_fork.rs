@@ -90,6 +90,7 @@ fn a_child_lets_its_inherited_container_alone() {
                     && container.flush(TIMEOUT) == Err(FlushError::Forked)
                     && matches!(container.rotate(TIMEOUT), Err(RotateError::Forked))
                     && matches!(container.rotate_sink("memory", TIMEOUT), Err(RotateError::Forked))
+                    && matches!(pollster::block_on(container.rotate_async(TIMEOUT)), Err(RotateError::Forked))
                     && container.shutdown(TIMEOUT) == Err(ShutdownError::Forked)
                     && events.lines().len() <= 1
             });

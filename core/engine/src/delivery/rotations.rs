@@ -32,7 +32,7 @@ impl SinkRotations {
     pub(super) fn add(&mut self, ticket: RotateTicket) {
         // The last one stands for those before it, and a sink that never answers collects no tickets.
         let now = Instant::now();
-        self.waiting.retain(|waiting| !waiting.is_late(now));
+        self.waiting.retain(|waiting| now < waiting.deadline());
         self.waiting.push(ticket);
     }
 
@@ -67,6 +67,21 @@ impl SinkRotations {
     /// Whether the rotation in flight must be polled again and again, because it does not wake the shard.
     pub(super) fn needs_polling(&self) -> bool {
         self.in_flight.as_ref().is_some_and(|rotation| !rotation.delivery.wakes())
+    }
+
+    /// Wakes the tasks that wait for an answer and whose time is up at `now`: they have no timer of their own.
+    pub(super) fn wake_late(&self, now: Instant) {
+        self.tickets().filter(|ticket| ticket.deadline() <= now).for_each(RotateTicket::wake);
+    }
+
+    /// When the next task is to be woken.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        self.tickets().map(RotateTicket::deadline).filter(|deadline| now < *deadline).min()
+    }
+
+    fn tickets(&self) -> impl Iterator<Item = &RotateTicket> {
+        let in_flight = self.in_flight.iter().flat_map(|rotation| &rotation.tickets);
+        in_flight.chain(&self.waiting)
     }
 
     /// Drops all: the sink ends.

@@ -536,19 +536,27 @@ impl SinkWorker {
 
     /// Starts and polls rotations. Returns whether one has ended.
     #[inline]
-    pub(crate) fn poll_rotation(&mut self, context: &mut Context<'_>) -> bool {
-        !self.rotations.is_empty() && self.work_on_rotations(context)
+    pub(crate) fn poll_rotation(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        !self.rotations.is_empty() && self.work_on_rotations(now, context)
+    }
+
+    /// When a task that waits for a new file has waited long enough.
+    pub(crate) fn rotation_due(&self, now: Instant) -> Option<Instant> {
+        self.rotations.due(now)
     }
 
     #[cold]
-    fn work_on_rotations(&mut self, context: &mut Context<'_>) -> bool {
+    fn work_on_rotations(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
         if self.rotations.is_start_due() {
             self.submit();
             let asked = self.supervisor.ask_in_time(CallKind::Occasional, "a new file", || self.sink.rotate());
             self.rotations.start(asked.unwrap_or_else(|| Delivery::done(Err(panicked()))));
         }
         let (rotations, supervisor) = (&mut self.rotations, &self.supervisor);
-        let Poll::Ready(result) = supervisor.poll(|| rotations.poll(context)) else { return false };
+        let Poll::Ready(result) = supervisor.poll(|| rotations.poll(context)) else {
+            self.rotations.wake_late(now);
+            return false;
+        };
         if let Err(error) = result {
             self.counters.errors.add(1);
             self.diagnostics.add(&self.name, error_text(error).into_string());

@@ -5,11 +5,12 @@
 
 use std::{
     sync::{Arc, PoisonError},
+    task::{Context, Poll, Waker},
     time::Instant,
 };
 
 use fapilog_plugin::sink::SinkError;
-use fapilog_record::user_code::drop_catching_panics;
+use fapilog_record::user_code::{catch_panic, drop_catching_panics};
 use fapilog_ring::sync::{Condvar, Mutex, lock};
 
 use crate::error::RotateFailure;
@@ -22,6 +23,8 @@ pub(crate) struct RotateRequest {
     deadline: Instant,
     answers: Mutex<RotateAnswers>,
     changed: Condvar,
+    /// The task that waits. No lock but its own may be held where it is cloned, called or dropped: wakers are user code.
+    task: Mutex<Option<Waker>>,
 }
 
 /// The answers of sinks so far.
@@ -36,11 +39,13 @@ pub(crate) struct RotateAnswers {
 
 impl RotateRequest {
     pub(crate) fn new(sink: Option<&str>, deadline: Instant) -> Self {
-        Self { sink: sink.map(str::to_owned), deadline, answers: Mutex::default(), changed: Condvar::default() }
-    }
-
-    pub(crate) fn deadline(&self) -> Instant {
-        self.deadline
+        Self {
+            sink: sink.map(str::to_owned),
+            deadline,
+            answers: Mutex::default(),
+            changed: Condvar::default(),
+            task: Mutex::default(),
+        }
     }
 
     /// Whether this sink is asked.
@@ -60,15 +65,34 @@ impl RotateRequest {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if answers.open.is_empty() || left.is_zero() {
-                let failures = std::mem::take(&mut answers.failures);
-                return RotateAnswers {
-                    open: answers.open.clone(),
-                    failures,
-                    has_ended_sinks: answers.has_ended_sinks,
-                };
+                return answers.take();
             }
             answers = self.changed.wait_timeout(answers, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// As [`wait`](Self::wait), for a task, until the deadline of the request. A shard with an open ticket wakes it then.
+    pub(crate) fn poll(&self, context: &mut Context<'_>) -> Poll<RotateAnswers> {
+        let waker = context.waker().clone();
+        let before = lock(&self.task).replace(waker);
+        drop_catching_panics(before);
+        // After the waker is there: a ticket that is closed from now on finds it, and so does a shard that looks at the time.
+        let mut answers = lock(&self.answers);
+        if answers.open.is_empty() || self.deadline <= Instant::now() {
+            return Poll::Ready(answers.take());
+        }
+        Poll::Pending
+    }
+
+    /// No task waits any more.
+    pub(crate) fn forget_task(&self) {
+        let task = lock(&self.task).take();
+        drop_catching_panics(task);
+    }
+
+    fn wake(&self) {
+        let task = lock(&self.task).take();
+        let _ = catch_panic(|| task.map(Waker::wake));
     }
 
     fn close_ticket(&self, sink: &str, end: impl FnOnce(&mut RotateAnswers)) {
@@ -80,6 +104,14 @@ impl RotateRequest {
             end(&mut answers);
         }
         self.changed.notify_all();
+        self.wake();
+    }
+}
+
+impl RotateAnswers {
+    fn take(&mut self) -> Self {
+        let (open, failures) = (self.open.clone(), std::mem::take(&mut self.failures));
+        Self { open, failures, has_ended_sinks: self.has_ended_sinks }
     }
 }
 
@@ -87,6 +119,7 @@ impl Drop for RotateRequest {
     fn drop(&mut self) {
         // Failures that no thread has taken hold the sink's own errors, whose drop is user code on the drain.
         std::mem::take(&mut lock(&self.answers).failures).into_iter().for_each(drop_catching_panics);
+        self.forget_task();
     }
 }
 
@@ -99,9 +132,14 @@ pub(crate) struct RotateTicket {
 }
 
 impl RotateTicket {
-    /// Whether the thread that asked waits no longer.
-    pub(crate) fn is_late(&self, now: Instant) -> bool {
-        self.request.deadline <= now
+    /// The time until which the program waits.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.request.deadline
+    }
+
+    /// Wakes the task that waits: its time is up.
+    pub(crate) fn wake(&self) {
+        self.request.wake();
     }
 
     /// Gives the sink's answer.
@@ -168,6 +206,35 @@ mod tests {
         drop(request.ticket("file"));
         let answers = request.wait(Instant::now() + LONG);
         assert!(answers.open.is_empty() && answers.has_ended_sinks && answers.failures.is_empty());
+    }
+
+    #[test]
+    fn a_task_is_woken_by_the_last_answer_and_by_the_shard_that_looks_at_the_time() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        struct Counts(AtomicUsize);
+        impl std::task::Wake for Counts {
+            fn wake(self: Arc<Self>) {
+                // Relaxed: one thread.
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let wakes = Arc::new(Counts(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&wakes));
+        let mut context = Context::from_waker(&waker);
+        let request = request();
+        let ticket = request.ticket("file");
+        assert!(request.poll(&mut context).is_pending());
+        ticket.wake();
+        // Relaxed: one thread.
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        assert!(request.poll(&mut context).is_pending());
+        ticket.answer(Ok(()));
+        // Relaxed: one thread.
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 2);
+        assert!(request.poll(&mut context).is_ready());
+        drop(waker);
+        request.forget_task();
+        assert_eq!(Arc::strong_count(&wakes), 1, "a task that is gone has a waker");
     }
 
     #[test]

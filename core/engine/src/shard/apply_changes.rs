@@ -139,7 +139,7 @@ impl Shard {
         let before = self.sinks.leaving.len();
         let is_gone = |leaving: &mut Leaving| {
             leaving.worker.poll(context, |_| {});
-            leaving.worker.poll_rotation(context);
+            leaving.worker.poll_rotation(now, context);
             leaving.worker.poll_flush(context) || leaving.deadline <= now
         };
         for Leaving { worker, answer, deadline } in self.sinks.leaving.extract_if(.., is_gone) {
