@@ -433,10 +433,13 @@ fn the_drain_keeps_the_time_of_an_async_program() {
     for executor in executors() {
         for rotate in [never, never_waking] as [fn() -> Delivery; 2] {
             let (sink, _, calls) = scripted(rotate);
-            let container = Container::builder().executor(executor).sink("tested", sink).start().unwrap();
+            let builder = Container::builder().executor(executor).sink("tested", sink);
+            let container = Arc::new(builder.start().unwrap());
             // The second request waits for the first.
             for _ in 0..2 {
-                let late = pollster::block_on(container.rotate_async(SHORT));
+                let (asking, (answers, answer)) = (Arc::clone(&container), mpsc::channel());
+                thread::spawn(move || answers.send(pollster::block_on(asking.rotate_async(SHORT))));
+                let late = answer.recv_timeout(TIMEOUT / 2).unwrap();
                 let Err(RotateError::Deadline { sinks, .. }) = late else { panic!("{late:?}") };
                 assert_eq!(sinks, ["tested"]);
             }
