@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-pub use fapilog_engine::error::{ChangeError, FlushError, ShutdownError, StartError};
+pub use fapilog_engine::error::{ChangeError, FlushError, RotateError, RotateFailure, ShutdownError, StartError};
 pub use fapilog_plugin::problem::{IoCause, Problem, SettingsError};
 use fapilog_plugin::{error::PluginError, registry::RegisterError, sink::SinkError};
 use fapilog_record::{
@@ -129,6 +129,8 @@ declare_error! {
         Register(RegisterError),
         /// A flush is incomplete.
         Flush(FlushError),
+        /// Not every sink has started a new file.
+        Rotate(RotateError),
         /// A shutdown is incomplete.
         Shutdown(ShutdownError),
         /// A plugin failed.
@@ -180,6 +182,7 @@ mod tests {
             ReloadError::CODES,
             RegisterError::CODES,
             FlushError::CODES,
+            RotateError::CODES,
             ShutdownError::CODES,
             PluginError::CODES,
             SinkError::CODES,

@@ -8,6 +8,6 @@ pub use fapilog_plugin::{
     kind::PluginKind,
     per_call_site::{PerCallSite, PerSource},
     registry::{API_VERSION, LinkedPlugin, Metadata, PluginInfo, PluginSettings, RegisterError, Registry},
-    threads::{is_drain_thread, spawn_thread, undivided, work_for_a_sink},
+    threads::{is_drain_thread, spawn_thread, spawn_waiting_thread, undivided, work_for_a_sink},
     uuid_v7::{RandomPart, UuidV7, random_part},
 };

@@ -16,7 +16,7 @@ use fapilog::{
     enrich::Enricher,
     error,
     event::Batch,
-    format, info,
+    format, info, panic_hook,
     plugin::PluginError,
     sink::{self, MemoryEvents},
 };
@@ -39,6 +39,11 @@ fn the_child() {
         "exits in a forked child" => exits_in_a_forked_child(),
         "has a logger in a static" => has_a_logger_in_a_static(),
         "aborts" => aborts(),
+        "aborts behind a flush" => ends_behind_a_flush(|| std::process::abort()),
+        "exits without handlers" => ends_behind_a_flush(exits_without_handlers),
+        "is killed" => ends_behind_a_flush(|| raise(libc::SIGKILL)),
+        "is terminated" => ends_behind_a_flush(|| raise(libc::SIGTERM)),
+        "panics where no panic may leave" => panics_where_no_panic_may_leave(),
         role => panic!("{role}"),
     }
     std::process::exit(STATUS);
@@ -176,6 +181,58 @@ fn aborts() {
 fn a_program_that_aborts_ends_at_once() {
     let (status, _, _) = run("aborts");
     assert!(!status.success());
+}
+
+/// The flushed events, and a few more for which the drain has an hour.
+fn ends_behind_a_flush(end: fn()) {
+    let _logs = with_an_hour();
+    end();
+}
+
+fn with_an_hour() -> fapilog::Global {
+    let stdout = sink::Console::stdout(format::Json::new);
+    let builder = Container::builder().flush_interval(Duration::from_secs(3600)).sink("stdout", stdout);
+    let logs = fapilog::set_global(builder.start().unwrap()).unwrap();
+    log_hundred();
+    logs.flush(law::TIMEOUT).unwrap();
+    (0..10).for_each(|number| info!("numbered", number));
+    logs
+}
+
+fn exits_without_handlers() {
+    // SAFETY: ends the process at once.
+    unsafe { libc::_exit(STATUS) };
+}
+
+fn raise(signal: i32) {
+    // SAFETY: sends a signal to this very thread.
+    unsafe { libc::raise(signal) };
+}
+
+#[test]
+fn a_program_that_ends_at_once_has_logged_what_was_flushed() {
+    for role in ["aborts behind a flush", "exits without handlers", "is killed", "is terminated"] {
+        let (status, found, _) = run(role);
+        assert!(!status.success() && found.len() == 100, "{role}: {status}, {} lines", found.len());
+    }
+}
+
+fn panics_where_no_panic_may_leave() {
+    extern "C" fn no_panic_may_leave() {
+        panic!("on purpose");
+    }
+    let _logs = with_an_hour();
+    let _hook = panic_hook::install(&fapilog::logger("panics"), panic_hook::Options::new());
+    no_panic_may_leave();
+}
+
+#[test]
+fn a_panic_that_aborts_has_logged_everything_by_the_panic_hook() {
+    let (status, found, _) = run("panics where no panic may leave");
+    // The first panic, and the one that reports that it may not leave.
+    let panics = found.iter().filter(|line| line.contains("panicked: ")).count();
+    assert!(!status.success() && panics >= 1, "{status}: {found:?}");
+    assert_eq!(found.len() - panics, 110, "{found:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use fapilog::{
@@ -21,6 +21,7 @@ use fapilog::{
     info,
     panic_hook::{self, Options},
     plugin::PluginError,
+    sink::Delivery,
     testing::{LoggedValue, TestLog},
 };
 use law::{TIMEOUT, balanced, end, executors, messages, shut_down, sinks::StubSink, started, started_manual, until};
@@ -92,6 +93,21 @@ fn everything_is_delivered_before_the_hook_from_before_is_called() {
     shut_down(&container);
     // The order of two threads is the order of time.
     assert_eq!(messages(&events), ["the last word", "panicked: on purpose"]);
+}
+
+#[test]
+fn a_sink_that_hangs_delays_a_panic_for_the_flush_timeout_only() {
+    let turn = take_turn();
+    let hangs = StubSink::new(|| Delivery::in_flight(std::future::pending()));
+    let container = law::thread_builder().sink("hangs", hangs).start().unwrap();
+    let options = Options::new().flush_timeout(Duration::from_millis(50));
+    let hook = panic_hook::install(&container.logger("service"), options);
+    let start = Instant::now();
+    panic_in_a_thread("matcher", "on purpose");
+    assert!(start.elapsed() < TIMEOUT / 2, "{:?}", start.elapsed());
+    drop(hook);
+    assert_eq!(turn.calls_of_the_hook_before(), 1);
+    assert!(container.shutdown(Duration::ZERO).is_err(), "the event is delivered, so the sink has not hung");
 }
 
 #[test]

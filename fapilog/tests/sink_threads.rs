@@ -17,7 +17,7 @@ use fapilog::{
     container::Overflow,
     event::Batch,
     info,
-    plugin::{spawn_thread, work_for_a_sink},
+    plugin::{is_drain_thread, spawn_thread, spawn_waiting_thread, work_for_a_sink},
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 use law::{TIMEOUT, thread_builder, until};
@@ -99,4 +99,14 @@ fn a_sinks_thread_that_logs_does_not_slow_the_log_down() {
         until("all are delivered", || client.delivered.load(Ordering::Relaxed) >= 1000);
         assert!(start.elapsed() < TIMEOUT / 2, "{:?}", start.elapsed());
     }
+}
+
+#[test]
+fn a_thread_that_may_wait_for_a_drain_does_not_count_as_a_drains() {
+    let (answers, answer) = mpsc::channel();
+    let of_sink = answers.clone();
+    spawn_thread("of a sink", move || of_sink.send(is_drain_thread()).unwrap()).unwrap();
+    assert_eq!(answer.recv_timeout(TIMEOUT), Ok(true));
+    spawn_waiting_thread("waits", move || answers.send(is_drain_thread()).unwrap()).unwrap();
+    assert_eq!(answer.recv_timeout(TIMEOUT), Ok(false));
 }

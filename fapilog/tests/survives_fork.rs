@@ -18,7 +18,7 @@ use fapilog::{
     __private::{CallSite, End},
     Container, Level, Logger,
     container::Overflow,
-    error::{FlushError, ShutdownError},
+    error::{FlushError, RotateError, ShutdownError},
     info,
     metrics::LossReason,
     panic_hook::{self, Options},
@@ -88,6 +88,9 @@ fn a_child_lets_its_inherited_container_alone() {
                 container.request_flush();
                 container.accounts().lost.of(LossReason::Forked) == 2
                     && container.flush(TIMEOUT) == Err(FlushError::Forked)
+                    && matches!(container.rotate(TIMEOUT), Err(RotateError::Forked))
+                    && matches!(container.rotate_sink("memory", TIMEOUT), Err(RotateError::Forked))
+                    && matches!(pollster::block_on(container.rotate_async(TIMEOUT)), Err(RotateError::Forked))
                     && container.shutdown(TIMEOUT) == Err(ShutdownError::Forked)
                     && events.lines().len() <= 1
             });

@@ -4,7 +4,7 @@
 //! form, which a `main` prints that returns the error. So the cause is no [`source`](std::error::Error::source): it would be written
 //! twice.
 
-use std::{error::Error as StdError, fmt, io, time::Duration};
+use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
 
 use fapilog_plugin::{error::PluginError, kind::PluginKind, problem::SettingsError, sink::SinkError};
 use fapilog_record::{debug_is_the_text, error_codes, user_code::write_error_chain};
@@ -60,7 +60,7 @@ impl<E: StdError> fmt::Display for WithSources<'_, E> {
     }
 }
 
-debug_is_the_text!(StartError, ChangeError, FlushError, ShutdownError);
+debug_is_the_text!(StartError, ChangeError, FlushError, RotateError, ShutdownError);
 
 impl From<NotMade> for StartError {
     fn from(NotMade { kind, name, cause }: NotMade) -> Self {
@@ -105,6 +105,61 @@ pub enum FlushError {
     /// The container belongs to the parent of this forked process.
     #[error("the container belongs to the parent process")]
     Forked,
+}
+
+/// The reason why not every sink has started a new file.
+#[derive(Clone, Error)]
+#[non_exhaustive]
+pub enum RotateError {
+    /// There is no sink of that name.
+    #[error("there is no sink {name:?}; there are {known:?}")]
+    Unknown {
+        /// The name that was given.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// Sinks could not start a new file, and go on with the old one. A sink that was late is among them, with
+    /// [`SinkError::Deadline`].
+    #[error("no new file by {}", in_one_line(failures))]
+    Failed {
+        /// The sinks, with the reasons. A sink of several shards may be there several times.
+        failures: Vec<RotateFailure>,
+    },
+    /// Time was up before these sinks had answered. They may still start their new files.
+    #[error("no new file within {timeout:?} by {}; it may still come", sinks.join(", "))]
+    Deadline {
+        /// The time that was given.
+        timeout: Duration,
+        /// The sinks.
+        sinks: Vec<String>,
+    },
+    /// The container is shut down.
+    #[error("the container is shut down")]
+    ShutDown,
+    /// The container belongs to the parent of this forked process.
+    #[error("the container belongs to the parent process")]
+    Forked,
+}
+
+/// A sink that could not start a new file.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RotateFailure {
+    /// The sink's name.
+    pub sink: String,
+    /// Why.
+    pub cause: Arc<SinkError>,
+}
+
+impl fmt::Display for RotateFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sink {:?}: {}", self.sink, WithSources(&*self.cause))
+    }
+}
+
+fn in_one_line(failures: &[RotateFailure]) -> String {
+    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// The reason why a shutdown was incomplete. The container is shut down all the same.
@@ -220,6 +275,16 @@ error_codes! {
         Self::Deadline { .. } => "pipeline.deadline",
         Self::Failed { .. } => "sink.not_delivered",
         Self::Lost { .. } => "pipeline.lost",
+        Self::ShutDown => "pipeline.shut_down",
+        Self::Forked => "isolation.forked",
+    }
+}
+
+error_codes! {
+    RotateError {
+        Self::Unknown { .. } => "configuration.unknown_plugin",
+        Self::Failed { .. } => "sink.not_rotated",
+        Self::Deadline { .. } => "pipeline.deadline",
         Self::ShutDown => "pipeline.shut_down",
         Self::Forked => "isolation.forked",
     }

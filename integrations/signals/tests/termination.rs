@@ -1,89 +1,162 @@
 //! Signals that end a process, each in a child.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is test code")]
 
+mod children;
+
 use std::{
-    io::{BufRead, BufReader, Read},
-    os::unix::process::ExitStatusExt,
-    process::{Child, Command, Stdio},
+    future::pending,
+    process::Stdio,
+    thread,
     time::{Duration, Instant},
 };
 
-use fapilog::{Container, format, info, sink};
+use children::{Ready, Scripted, TIMEOUT, at_once, end_in_time, own_handler, ready, set_handler, wait_to_be_ended};
+use fapilog::{
+    Container, format, info,
+    sink::{self, Delivery},
+};
 use fapilog_signals::Termination;
-
-const ROLE: &str = "SIGNALS_TEST_ROLE";
 
 /// No test in itself: the work of children.
 #[test]
 fn the_child() {
-    let Ok(role) = std::env::var(ROLE) else { return };
-    if role == "ignores SIGINT" {
-        // SAFETY: the disposition is a valid one.
-        unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };
+    let Some(role) = children::role() else { return };
+    match role.as_str() {
+        "waits" => {}
+        "ignores SIGINT" => set_handler(libc::SIGINT, libc::SIG_IGN),
+        "has a handler" => set_handler(libc::SIGTERM, own_handler()),
+        "forks" => return forks(),
+        "hangs for a moment" => return hangs(Duration::from_millis(200), || Delivery::in_flight(pending())),
+        "hangs" => return hangs(2 * TIMEOUT, || Delivery::in_flight(pending())),
+        "blocks for a moment" => return hangs(Duration::from_millis(200), blocks),
+        "blocks" => return hangs(2 * TIMEOUT, blocks),
+        role => panic!("{role}"),
     }
-    // The drain would have an hour for the events.
+    let _logs = with_hundred_events();
+    wait_to_be_ended();
+}
+
+/// A global container that is drained on SIGTERM and SIGINT, and has an hour for its events otherwise.
+fn with_hundred_events() -> fapilog::Global {
     let stdout = sink::Console::stdout(format::Json::new);
     let builder = Container::builder().flush_interval(Duration::from_secs(3600)).sink("stdout", stdout);
-    let _logs = fapilog::set_global(builder.start().unwrap()).unwrap();
-    Termination::new().timeout(Duration::from_secs(60)).install().unwrap();
+    let logs = fapilog::set_global(builder.start().unwrap()).unwrap();
+    Termination::new().timeout(2 * TIMEOUT).install().unwrap();
     let long = "x".repeat(1000);
     (0..100).for_each(|number| info!("numbered", number, long = long.as_str()));
-    eprintln!("ready");
-    std::thread::sleep(Duration::from_secs(60));
-    panic!("no signal came");
+    logs
 }
 
-fn child(role: &str, stdout: Stdio) -> Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "the_child", "--nocapture", "--test-threads=1"]).env(ROLE, role);
-    let mut child = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    stderr.read_line(&mut line).unwrap();
-    assert_eq!(line, "ready\n");
-    child
-}
-
-fn send(child: &Child, signal: i32) {
-    // SAFETY: the child is not waited for yet, so the number is its own.
-    assert_eq!(unsafe { libc::kill(child.id().try_into().unwrap(), signal) }, 0);
-}
-
-/// The status of the child, as the signal that ended it, and its log lines.
-fn end(mut child: Child) -> (Option<i32>, usize) {
-    let mut text = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
-    (child.wait().unwrap().signal(), text.matches("\"message\":\"numbered\"").count())
+fn events(stdout: &str) -> usize {
+    stdout.matches("\"message\":\"numbered\"").count()
 }
 
 #[test]
 fn each_signal_drains_the_log_and_then_ends_the_process() {
     for signal in [libc::SIGTERM, libc::SIGINT] {
-        let child = child("waits", Stdio::piped());
-        send(&child, signal);
-        assert_eq!(end(child), (Some(signal), 100));
+        let child = Ready::start("waits", Stdio::piped());
+        child.send(signal);
+        let (ended_by, stdout) = child.end();
+        assert_eq!((ended_by, events(&stdout)), (Some(signal), 100));
     }
 }
 
 #[test]
 fn a_signal_that_the_process_ignores_stays_ignored() {
-    let child = child("ignores SIGINT", Stdio::piped());
-    send(&child, libc::SIGINT);
-    send(&child, libc::SIGTERM);
-    assert_eq!(end(child), (Some(libc::SIGTERM), 100));
+    let child = Ready::start("ignores SIGINT", Stdio::piped());
+    child.send(libc::SIGINT);
+    child.send(libc::SIGTERM);
+    let (ended_by, stdout) = child.end();
+    assert_eq!((ended_by, events(&stdout)), (Some(libc::SIGTERM), 100));
+}
+
+#[test]
+fn a_handler_of_the_program_is_called_and_the_log_is_drained() {
+    let mut child = Ready::start("has a handler", Stdio::piped());
+    child.send(libc::SIGTERM);
+    child.expect("handled");
+    let (ended_by, stdout) = child.end();
+    assert_eq!((ended_by, events(&stdout)), (Some(libc::SIGTERM), 100));
 }
 
 #[test]
 fn a_second_signal_ends_the_process_at_once() {
     // Nobody reads the pipe, which holds 64 KiB: the drain would take a minute.
     let (_reader, writer) = std::io::pipe().unwrap();
-    let mut child = child("waits", writer.into());
-    let start = Instant::now();
-    send(&child, libc::SIGTERM);
-    while child.try_wait().unwrap().is_none() {
-        assert!(start.elapsed() < Duration::from_secs(30), "the second signal is not heard");
-        std::thread::sleep(Duration::from_millis(10));
-        send(&child, libc::SIGTERM);
+    let child = Ready::start("waits", writer.into());
+    assert_eq!(child.end_by_repeating(libc::SIGTERM), Some(libc::SIGTERM));
+}
+
+/// A delivery that does not come back.
+fn blocks() -> Delivery {
+    loop {
+        thread::park();
     }
-    assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGTERM));
+}
+
+/// The sink never delivers the event.
+fn hangs(timeout: Duration, deliver: fn() -> Delivery) {
+    let builder = Container::builder().sink("hangs", Scripted { deliver, rotate: at_once });
+    let _logs = fapilog::set_global(builder.start().unwrap()).unwrap();
+    Termination::new().timeout(timeout).install().unwrap();
+    info!("numbered");
+    wait_to_be_ended();
+}
+
+#[test]
+fn a_sink_that_hangs_delays_the_end_until_the_deadline() {
+    for role in ["hangs for a moment", "blocks for a moment"] {
+        let child = Ready::start(role, Stdio::piped());
+        let start = Instant::now();
+        child.send(libc::SIGTERM);
+        assert_eq!(child.end().0, Some(libc::SIGTERM), "{role}");
+        assert!(start.elapsed() < TIMEOUT / 2, "{role}: {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn a_second_signal_ends_the_process_at_once_also_while_a_sink_hangs() {
+    for role in ["hangs", "blocks"] {
+        let child = Ready::start(role, Stdio::piped());
+        assert_eq!(child.end_by_repeating(libc::SIGTERM), Some(libc::SIGTERM), "{role}");
+    }
+}
+
+/// The child forks, and its own child has no thread that would wait for the signal.
+fn forks() {
+    let _logs = with_hundred_events();
+    // SAFETY: the forked child only waits for a signal.
+    let forked = unsafe { libc::fork() };
+    if forked == 0 {
+        end_in_time();
+        loop {
+            // SAFETY: waits for a signal, and touches no memory.
+            unsafe { libc::sleep(3600) };
+        }
+    }
+    // SAFETY: the number is that of a child that is not waited for yet.
+    assert_eq!(unsafe { libc::kill(forked, libc::SIGTERM) }, 0);
+    let mut status = 0;
+    // SAFETY: waits for that child; the pointer is to a local.
+    assert_eq!(unsafe { libc::waitpid(forked, &raw mut status, 0) }, forked);
+    assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGTERM, "{status:#x}");
+    info!("numbered");
+    ready();
+    thread::sleep(2 * TIMEOUT);
+}
+
+#[test]
+fn a_signal_ends_a_forked_child_and_its_parent_goes_on() {
+    let child = Ready::start("forks", Stdio::piped());
+    child.send(libc::SIGTERM);
+    let (ended_by, stdout) = child.end();
+    assert_eq!((ended_by, events(&stdout)), (Some(libc::SIGTERM), 101));
+}
+
+#[test]
+fn a_signal_that_cannot_be_handled_is_an_error() {
+    for signal in [0, libc::SIGKILL, libc::SIGSEGV, 1000] {
+        let error = Termination::new().signals([signal]).install().unwrap_err();
+        assert!(error.to_string().starts_with(&format!("signal {signal} cannot be handled; allowed are")), "{error}");
+    }
 }

@@ -47,6 +47,8 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("GLOBAL",             "fapilog/src/global/mod.rs",                        "the global container"),
     ("LEADER",             "fapilog/src/global/mod.rs",                        "loggers of a program find its container, whenever it comes"),
     ("CACHED",             "fapilog/src/global/mod.rs",                        "a thread's logger of the global container, so that a log call takes no lock"),
+    ("HELPERS",            "integrations/signals/src/watched.rs",              "the disposition of a signal belongs to the process"),
+    ("REGISTERED",         "integrations/signals/src/watched.rs",              "an action of a signal is registered once a process"),
     ("CLEARING",           "fapilog/src/global/mod.rs",                        "clears `CACHED` when its thread ends"),
 ];
 

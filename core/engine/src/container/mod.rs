@@ -7,6 +7,7 @@ mod flush;
 mod metrics;
 mod options;
 mod plugins;
+mod rotate;
 mod tasks;
 
 use std::{

@@ -178,7 +178,7 @@ impl Container {
         result
     }
 
-    fn sink_names(&self) -> Vec<String> {
+    pub(super) fn sink_names(&self) -> Vec<String> {
         let port = self.frontend.ports.first();
         port.map(|port| lock(&port.sinks).iter().map(|view| view.name.clone()).collect()).unwrap_or_default()
     }

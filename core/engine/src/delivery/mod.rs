@@ -2,4 +2,5 @@
 
 mod failure;
 mod in_flight;
+mod rotations;
 pub(crate) mod sink_worker;

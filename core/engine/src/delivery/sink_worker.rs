@@ -22,11 +22,13 @@ use crate::{
     delivery::{
         failure::DeliveryFailure,
         in_flight::{InFlightPayload, InFlightPayloads, PayloadContents, panicked, poll_catching_panics},
+        rotations::SinkRotations,
     },
     diagnostics::DiagnosticLog,
     port::{
         ShardPort, SinkView, WriterText,
         plan::{SinkOptions, SinkPlan},
+        rotate::RotateTicket,
     },
     route::Route,
     supervisor::{CallKind, CallOutcome, Supervisor, SupervisorPolicy},
@@ -54,6 +56,7 @@ pub(crate) struct SinkWorker {
     flush_interval: Duration,
     in_flight: InFlightPayloads,
     flush: SinkFlush,
+    rotations: SinkRotations,
     health: SinkHealth,
 }
 
@@ -158,6 +161,7 @@ impl SinkWorker {
             flush_interval,
             in_flight: InFlightPayloads::default(),
             flush: SinkFlush::None,
+            rotations: SinkRotations::default(),
             health: SinkHealth::default(),
         };
         Ok((worker, view))
@@ -489,7 +493,9 @@ impl SinkWorker {
 
     /// Whether a delivery in flight must be polled again and again, because it does not wake the shard.
     pub(crate) fn needs_polling(&self) -> bool {
-        self.in_flight.needs_polling() || matches!(&self.flush, SinkFlush::Flushing(delivery) if !delivery.wakes())
+        self.in_flight.needs_polling()
+            || self.rotations.needs_polling()
+            || matches!(&self.flush, SinkFlush::Flushing(delivery) if !delivery.wakes())
     }
 
     /// Starts a flush of everything that was encoded so far.
@@ -522,6 +528,41 @@ impl SinkWorker {
             self.diagnostics.add(&self.name, error_text(error).into_string());
         }
         self.set_flush(SinkFlush::None);
+        true
+    }
+
+    /// Has the sink start a new file, as soon as it has ended the rotation before.
+    pub(crate) fn rotate(&mut self, ticket: RotateTicket) {
+        self.rotations.add(ticket);
+    }
+
+    /// Starts and polls rotations. Returns whether one has ended.
+    #[inline]
+    pub(crate) fn poll_rotation(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        !self.rotations.is_empty() && self.work_on_rotations(now, context)
+    }
+
+    /// When a task that waits for a new file has waited long enough.
+    pub(crate) fn rotation_due(&self, now: Instant) -> Option<Instant> {
+        self.rotations.due(now)
+    }
+
+    #[cold]
+    fn work_on_rotations(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        if self.rotations.is_start_due() {
+            self.submit();
+            let asked = self.supervisor.ask_in_time(CallKind::Occasional, "a new file", || self.sink.rotate());
+            self.rotations.start(asked.unwrap_or_else(|| Delivery::done(Err(panicked()))));
+        }
+        let (rotations, supervisor) = (&mut self.rotations, &self.supervisor);
+        let Poll::Ready(result) = supervisor.poll(|| rotations.poll(context)) else {
+            self.rotations.wake_late(now);
+            return false;
+        };
+        if let Err(error) = result {
+            self.counters.errors.add(1);
+            self.diagnostics.add(&self.name, error_text(error).into_string());
+        }
         true
     }
 
@@ -562,6 +603,7 @@ impl SinkWorker {
 
     fn drop_deliveries(&mut self) {
         self.in_flight.clear();
+        self.rotations.clear();
         self.set_flush(SinkFlush::None);
     }
 }

@@ -6,16 +6,20 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, PoisonError},
+    task::{Context, Poll, Waker},
     time::Instant,
 };
 
 use fapilog_plugin::{enricher::Enricher, processor::Processor};
-use fapilog_record::user_code::drop_catching_panics;
+use fapilog_record::user_code::{catch_panic, drop_catching_panics};
 use fapilog_ring::sync::{AtomicBool, Condvar, Mutex, Ordering, lock};
 
 use crate::{
     error::ChangeError,
-    port::plan::{PipelinePlan, PluginPlan, SinkPlan},
+    port::{
+        plan::{PipelinePlan, PluginPlan, SinkPlan},
+        rotate::RotateRequest,
+    },
 };
 
 /// A change of the plugins or sinks of a shard.
@@ -33,6 +37,8 @@ pub(crate) enum Change {
     DiscardPipeline,
     Remove(String),
     SetEnabled(String, bool),
+    /// Have sinks start new files. The answer is that they are asked; theirs is in the request.
+    Rotate(Arc<RotateRequest>),
 }
 
 impl Change {
@@ -59,6 +65,7 @@ impl std::fmt::Debug for Change {
             Self::DiscardPipeline => "DiscardPipeline",
             Self::Remove(_) => "Remove",
             Self::SetEnabled(..) => "SetEnabled",
+            Self::Rotate(_) => "Rotate",
         })
     }
 }
@@ -68,6 +75,8 @@ impl std::fmt::Debug for Change {
 pub(crate) struct ChangeAnswer {
     result: Mutex<Option<Result<(), ChangeError>>>,
     is_there: Condvar,
+    /// The task that waits.
+    task: Mutex<Option<Waker>>,
 }
 
 impl ChangeAnswer {
@@ -75,6 +84,24 @@ impl ChangeAnswer {
         let before = lock(&self.result).replace(result);
         drop_catching_panics(before);
         self.is_there.notify_all();
+        let task = lock(&self.task).take();
+        // A waker is user code.
+        let _ = catch_panic(|| task.map(Waker::wake));
+    }
+
+    /// As [`wait`](Self::wait), for a task that waits as long as it takes.
+    pub(crate) fn poll(&self, context: &mut Context<'_>) -> Poll<Result<(), ChangeError>> {
+        let waker = context.waker().clone();
+        let before = lock(&self.task).replace(waker);
+        drop_catching_panics(before);
+        // After the waker is there: an answer from now on finds it.
+        lock(&self.result).take().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// No task waits any more.
+    pub(crate) fn forget_task(&self) {
+        let task = lock(&self.task).take();
+        drop_catching_panics(task);
     }
 
     pub(crate) fn wait(&self, deadline: Instant) -> Result<(), ChangeError> {
@@ -96,6 +123,7 @@ impl Drop for ChangeAnswer {
     fn drop(&mut self) {
         // An answer that no thread has taken may hold a plugin's own error, whose drop is user code on the drain.
         drop_catching_panics(lock(&self.result).take());
+        self.forget_task();
     }
 }
 
@@ -144,13 +172,15 @@ impl ChangeBox {
 
     /// Answers all that is there and all that will ever come.
     pub(crate) fn close(&self) {
-        let mut posted = lock(&self.posted);
-        posted.is_closed = true;
-        for (_, answer) in posted.changes.drain(..) {
-            answer.give(Err(ChangeError::ShutDown));
-        }
-        // Release: pairs with `has_some`.
-        self.has_some.store(false, Ordering::Release);
+        let left = {
+            let mut posted = lock(&self.posted);
+            posted.is_closed = true;
+            // Release: pairs with `has_some`.
+            self.has_some.store(false, Ordering::Release);
+            std::mem::take(&mut posted.changes)
+        };
+        // Not under the lock: the waker of a task that waits is user code.
+        left.into_iter().for_each(|(_, answer)| answer.give(Err(ChangeError::ShutDown)));
     }
 }
 

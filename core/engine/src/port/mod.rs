@@ -4,6 +4,7 @@ pub(crate) mod changes;
 pub(crate) mod flush;
 pub(crate) mod latency;
 pub(crate) mod plan;
+pub(crate) mod rotate;
 mod turn_watch;
 
 use std::sync::Arc;

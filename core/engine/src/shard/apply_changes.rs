@@ -72,6 +72,11 @@ impl Shard {
                     answer.give(Ok(()));
                 }
                 Change::Remove(name) => self.remove(&name, now, answer),
+                Change::Rotate(request) => {
+                    let asked = self.sinks.workers.iter_mut().filter(|worker| request.is_for(worker.name()));
+                    asked.for_each(|worker| worker.rotate(request.ticket(worker.name())));
+                    answer.give(Ok(()));
+                }
             }
         }
     }
@@ -134,6 +139,7 @@ impl Shard {
         let before = self.sinks.leaving.len();
         let is_gone = |leaving: &mut Leaving| {
             leaving.worker.poll(context, |_| {});
+            leaving.worker.poll_rotation(now, context);
             leaving.worker.poll_flush(context) || leaving.deadline <= now
         };
         for Leaving { worker, answer, deadline } in self.sinks.leaving.extract_if(.., is_gone) {

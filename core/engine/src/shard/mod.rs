@@ -218,7 +218,8 @@ impl Shard {
         let sinks_due = self.sinks.workers.iter_mut().filter_map(|worker| worker.sink_due(now)).min();
         let due =
             self.sinks.workers.iter().filter_map(SinkWorker::due).chain(self.stages.pipeline.due(now)).chain(beat);
-        let due = due.chain(sinks_due).chain(self.look_due());
+        let rotations_due = self.sinks.workers.iter().filter_map(|worker| worker.rotation_due(now));
+        let due = due.chain(sinks_due).chain(self.look_due()).chain(rotations_due);
         // A task may begin to wait at any time, and does not wake the shard.
         let due = due.chain(owes_answer.then(|| now + LATE_CHECK_INTERVAL)).min();
         TurnOutcome::Idle(self.lifecycle.idle.idle(
@@ -330,6 +331,7 @@ impl Shard {
             worker.work(now);
             worker.submit_if_due(now);
             completed |= worker.poll(context, latency);
+            completed |= worker.poll_rotation(now, context);
         }
         if !self.sinks.leaving.is_empty() {
             completed |= self.drop_removed_sinks(now, context);

@@ -35,14 +35,28 @@ pub fn is_drain_thread() -> bool {
 /// # Errors
 /// When the system has no thread to give.
 pub fn spawn_thread(name: impl Into<String>, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    // Threads inherit the mask of the one that starts them.
-    let _blocked = signals::block_all();
-    let marked = || {
-        inherited::shed();
+    spawn_waiting_thread(name, || {
         let _mark = drain_thread::enter();
         work();
+    })
+}
+
+/// As [`spawn_thread`], but the thread does not count as a drain's: it may wait for a drain, by a flush or a shutdown. No drain
+/// and no sink may wait for such a thread.
+///
+/// # Errors
+/// When the system has no thread to give.
+pub fn spawn_waiting_thread(
+    name: impl Into<String>,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    // Threads inherit the mask of the one that starts them.
+    let _blocked = signals::block_all();
+    let unpinned = || {
+        inherited::shed();
+        work();
     };
-    thread::Builder::new().name(name.into()).spawn(marked)
+    thread::Builder::new().name(name.into()).spawn(unpinned)
 }
 
 /// Marks this thread as one that works for a sink, for as long as it lives: its log calls never wait for a drain, as those on
