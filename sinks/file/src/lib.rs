@@ -25,8 +25,8 @@
 //!    cached page: the reader would see zeros behind the old end.
 //! 6. **Delivered** records are below the *contiguous end*: all writes up to it have succeeded, without a gap. With
 //!    [`FileSync::Batch`] they are also below the *synced end*. `cursors` has the order of all six positions.
-//! 7. **Write errors.** After a failed write, no other write starts for 10 ms; the wait doubles with each failure, up to
-//!    1 s. Then the first block in order is written alone, and the others after its success. A short write continues at
+//! 7. **Write errors.** After a failed write, no other write starts for 5 to 10 ms; the wait doubles with each failure, up to
+//!    0.5 to 1 s. Then the first block in order is written alone, and the others after its success. A short write continues at
 //!    its first unwritten byte, a direct one at the page of that byte. Retries continue as long as the container lives: events
 //!    wait, and the overflow strategy decides when their rings are full. At the deadline of a shutdown, the whole records of a
 //!    block that is written in part are delivered, and the others are not. The formatter declares how records end. When the
