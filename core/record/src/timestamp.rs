@@ -24,7 +24,7 @@ impl Timestamp {
 }
 
 impl From<SystemTime> for Timestamp {
-    /// The nearest time that there is: 1970 for a time before it, and 2554 for one behind that.
+    /// A time before 1970 becomes 1970, and one behind 2554 becomes 2554.
     fn from(time: SystemTime) -> Self {
         let nanos = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         Self(u64::try_from(nanos).unwrap_or(u64::MAX))

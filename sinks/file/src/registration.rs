@@ -78,6 +78,8 @@ struct FileSettings {
     retain_bytes: Option<usize>,
     #[serde(with = "size_bytes::maybe")]
     retain_free_bytes: Option<usize>,
+    #[serde(with = "size_bytes::maybe")]
+    reserve_bytes: Option<usize>,
     compress: Compression,
     current_link: Option<PathBuf>,
     create_directories: Option<bool>,
@@ -103,6 +105,7 @@ impl FileSettings {
             .with(self.retain_age, File::retain_age)
             .with(self.retain_bytes.map(|bytes| bytes as u64), File::retain_bytes)
             .with(self.retain_free_bytes.map(|bytes| bytes as u64), File::retain_free_bytes)
+            .with(self.reserve_bytes.map(|bytes| bytes as u64), File::reserve_bytes)
             .with(self.current_link, File::current_link)
             .with(self.create_directories, File::create_directories)
             .with(self.directory_mode.map(|mode| mode.0), File::directory_mode);
@@ -248,6 +251,7 @@ mod tests {
         assert_same(json!({ "retain_age": "1h" }), from_code().retain_age(hour));
         assert_same(json!({ "retain_bytes": "1 GiB" }), from_code().retain_bytes(1 << 30));
         assert_same(json!({ "retain_free_bytes": "1 GiB" }), from_code().retain_free_bytes(1 << 30));
+        assert_same(json!({ "reserve_bytes": "1 GiB" }), from_code().reserve_bytes(1 << 30));
         assert_same(json!({ "current_link": "current.log" }), from_code().current_link("current.log"));
         assert_same(json!({ "create_directories": true }), from_code().create_directories(true));
         assert_same(

@@ -96,6 +96,8 @@ pub(super) struct FileOptions {
     pub(super) respect_umask: bool,
     pub(super) rotate: RotateOptions,
     pub(super) retain: Retention,
+    /// The free bytes of the file system below which events below ERROR are lost.
+    pub(super) reserve_bytes: Option<u64>,
     pub(super) compress: Compression,
     /// The name of a link beside the live file.
     pub(super) current_link: Option<PathBuf>,
@@ -135,6 +137,7 @@ impl File {
                 respect_umask: false,
                 rotate: RotateOptions::default(),
                 retain: Retention::default(),
+                reserve_bytes: None,
                 compress: Compression::None,
                 current_link: None,
                 create_directories: false,
@@ -238,6 +241,14 @@ impl File {
     #[must_use]
     pub fn retain_bytes(mut self, bytes: u64) -> Self {
         self.options.retain.bytes = Some(bytes);
+        self
+    }
+
+    /// The bytes of the file system, from 1, that are kept for events of ERROR and above: below them, other events are lost
+    /// (`low_severity`), until more is free. The file system is looked at once a second. Default: none.
+    #[must_use]
+    pub fn reserve_bytes(mut self, bytes: u64) -> Self {
+        self.options.reserve_bytes = Some(bytes);
         self
     }
 
@@ -369,7 +380,9 @@ impl FileOptions {
         if let Some(age) = age.filter(|age| *age < Duration::from_secs(1)) {
             problems.push(Problem::new("retain_age", write_duration(age), "allowed are durations from 1s"));
         }
-        for (name, bytes) in [("retain_bytes", bytes), ("retain_free_bytes", free_bytes)] {
+        for (name, bytes) in
+            [("retain_bytes", bytes), ("retain_free_bytes", free_bytes), ("reserve_bytes", self.reserve_bytes)]
+        {
             if bytes == Some(0) {
                 problems.push(Problem::new(name, 0, "allowed are sizes from 1 byte"));
             }

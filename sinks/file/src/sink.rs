@@ -5,6 +5,10 @@ use std::{
     future::poll_fn,
     path::{Path, PathBuf},
     rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
     time::{Instant, SystemTime},
 };
@@ -26,7 +30,7 @@ use super::{
     rotate::{
         due::RotationDue,
         file_tasks::FileTasks,
-        file_thread::{FileCounters, FilePlan, sync_directory},
+        file_thread::{FileCounters, FilePlan, Reserve, sync_directory},
         link::update_link,
         name::{FileFamily, link_path},
     },
@@ -43,6 +47,8 @@ pub(super) struct FileWriterSink {
     record_end: RecordEnd,
     block_bytes: usize,
     stream: Rc<RefCell<FileStream>>,
+    /// Whether the file system is short of free bytes; `None` without a reserve.
+    is_short_of_room: Option<Arc<AtomicBool>>,
     /// Where the payload that is being filled is parted: records behind belong to the next file.
     split: Option<PayloadSplit>,
 }
@@ -80,6 +86,7 @@ impl FileWriterSink {
         if has_torn_line {
             writer.end_torn_line(now);
         }
+        let is_short_of_room = plan.reserve.as_ref().map(|reserve| Arc::clone(&reserve.is_short));
         let mut tasks = FileTasks::new(plan);
         if has_file_tasks(options) {
             tasks.start().map_err(|source| SinkError::Io {
@@ -94,6 +101,7 @@ impl FileWriterSink {
             formatter,
             block_bytes: options.block_bytes,
             stream: Rc::new(RefCell::new(stream)),
+            is_short_of_room,
             split: None,
         })
     }
@@ -101,7 +109,8 @@ impl FileWriterSink {
 
 /// Whether files that an earlier process has left are to be looked at.
 fn has_file_tasks(options: &FileOptions) -> bool {
-    options.rotate.is_automatic() || options.retain.has_limits() || options.compress != Compression::None
+    let has_rotated_files = options.retain.has_limits() || options.compress != Compression::None;
+    options.rotate.is_automatic() || has_rotated_files || options.reserve_bytes.is_some()
 }
 
 fn opening(options: &FileOptions) -> Opening {
@@ -141,6 +150,7 @@ fn file_plan(
         opening,
         link,
         retention: options.retain,
+        reserve: options.reserve_bytes.map(|bytes| Reserve { bytes, is_short: Arc::default() }),
         compress,
         is_synced: options.sync != FileSync::Never,
         ends_torn_lines,
@@ -253,6 +263,11 @@ impl Sink for FileWriterSink {
         let file_bytes = file_bytes.filter(|left| *left > 0);
         let full_at = file_bytes.map_or(usize::MAX, |left| bytes.len().saturating_add(left));
         Some(Payload::in_buffer(bytes, full_at.min(start + self.block_bytes)))
+    }
+
+    fn is_short_of_room(&self) -> bool {
+        // Relaxed: pairs with the swap of the thread that looks at the file system; nothing else is read by it.
+        self.is_short_of_room.as_ref().is_some_and(|is_short| is_short.load(Ordering::Relaxed))
     }
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {

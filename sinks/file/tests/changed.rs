@@ -97,7 +97,7 @@ fn a_moved_file_is_reported_and_the_next_events_go_to_a_new_one() {
 }
 
 #[test]
-fn events_that_are_logged_before_a_move_is_noticed_are_in_the_moved_file() {
+fn events_that_are_logged_before_the_sink_looks_are_in_the_moved_file() {
     for way in ways() {
         let subject = subject(way, 100_000);
         let moved = subject.directory.path().join("moved.log");

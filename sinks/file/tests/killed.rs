@@ -151,7 +151,7 @@ fn is_killed_while_rotating(path: &Path, way: Way, round: u64) {
         let files = rotated(path);
         files.iter().all(|file| file.extension().is_some_and(|extension| extension == "gz"))
     };
-    until("the next start has compressed all files, and removed the rest", is_cleaned);
+    until("the next start has compressed all files, and removed the plain ones", is_cleaned);
     shut_down(&container);
     let hidden = fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());
     assert!(!hidden.into_iter().any(|name| name.to_str().unwrap().starts_with('.')), "a part file is left");

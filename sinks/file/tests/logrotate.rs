@@ -64,7 +64,7 @@ fn with_create_every_record_is_in_one_of_the_files() {
         container.flush(lines::TIMEOUT).unwrap();
         for _ in 0..ROUNDS {
             rotate(&program, &path, "create 0640 root root");
-            // Records come before the move is noticed, and behind that.
+            // Records come before the sink sees the move, and behind that.
             until("records go to the new file", || {
                 expected.extend(log_bytes(&log, 20_000));
                 container.flush(lines::TIMEOUT).unwrap();

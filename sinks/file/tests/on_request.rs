@@ -1,5 +1,5 @@
 //! A file is rotated on request.
-#![expect(clippy::unwrap_used, reason = "all of this program is test code")]
+#![allow(clippy::unwrap_used, reason = "all of this program is test code")]
 
 #[path = "../../testing/lines.rs"]
 mod lines;
@@ -22,7 +22,7 @@ fn records_before_the_request_are_in_the_rotated_file_and_those_behind_it_in_the
             let container = started(sink(&path, way).sync(sync));
             let log = container.logger("test");
             let before = log_bytes(&log, 2 * BLOCK_BYTES + 100);
-            // What a ring has not given to the drain yet may come into the new file.
+            // Events that the drain has not taken yet may come into the new file.
             container.flush(TIMEOUT).unwrap();
             container.rotate(TIMEOUT).unwrap();
             let behind = log_bytes(&log, BLOCK_BYTES + 50);
@@ -45,7 +45,7 @@ fn an_empty_file_is_not_rotated() {
 }
 
 #[test]
-fn requests_while_events_are_logged_lose_and_double_no_event() {
+fn requests_while_events_are_logged_leave_each_event_once() {
     for way in ways() {
         let directory = directory();
         let path = directory.path().join("often.log");

@@ -20,6 +20,8 @@ pub enum LossReason {
     SignalHandler,
     /// A sink had no room, and its policy is to drop.
     SinkBusy,
+    /// A sink was short of room, and kept it for events of ERROR and above.
+    LowSeverity,
     /// A sink failed for good.
     SinkFailed,
     /// A plugin panicked while it held the event.
@@ -34,7 +36,7 @@ pub enum LossReason {
 
 impl LossReason {
     /// All reasons.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::RingFull,
         Self::TooLong,
         Self::ContainerClosed,
@@ -42,6 +44,7 @@ impl LossReason {
         Self::Forked,
         Self::SignalHandler,
         Self::SinkBusy,
+        Self::LowSeverity,
         Self::SinkFailed,
         Self::PluginPanicked,
         Self::RedactorFailed,
@@ -60,6 +63,7 @@ impl LossReason {
             Self::Forked => "forked",
             Self::SignalHandler => "signal_handler",
             Self::SinkBusy => "sink_busy",
+            Self::LowSeverity => "low_severity",
             Self::SinkFailed => "sink_failed",
             Self::PluginPanicked => "plugin_panicked",
             Self::RedactorFailed => "redactor_failed",

@@ -9,6 +9,8 @@ use crate::accounts::LossReason;
 pub(super) enum DeliveryFailure {
     /// The sink has no room, and drops events then.
     NoRoom,
+    /// The sink is short of room, and the event is below ERROR.
+    LittleRoom,
     /// The sink's breaker is open.
     BreakerOpen,
     /// The sink panicked over a batch.
@@ -35,6 +37,7 @@ impl DeliveryFailure {
     pub(super) const fn loss_reason(self) -> LossReason {
         match self {
             Self::NoRoom => LossReason::SinkBusy,
+            Self::LittleRoom => LossReason::LowSeverity,
             Self::BreakerOpen | Self::NotDelivered => LossReason::SinkFailed,
             Self::EncodePanicked => LossReason::PluginPanicked,
             Self::Deadline | Self::GivenUp => LossReason::ShutdownDeadline,
@@ -44,7 +47,7 @@ impl DeliveryFailure {
     /// Whether the failure is an error of the sink, so that the next flush fails. Lack of room and a shutdown that is over
     /// are none.
     pub(super) const fn is_of_sink(self) -> bool {
-        !matches!(self, Self::NoRoom | Self::GivenUp)
+        !matches!(self, Self::NoRoom | Self::LittleRoom | Self::GivenUp)
     }
 }
 

@@ -186,9 +186,10 @@ impl SinkWorker {
         }
     }
 
-    /// Whether a report of losses may come. A sink that fails would drop the report, and each report would make another.
+    /// Whether a report of losses may come. A sink that fails, or is short of room, would drop the report, and each report would
+    /// make another.
     pub(crate) fn readiness_for_report(&mut self, now: Instant) -> Readiness {
-        if self.health.is_failing { Readiness::Drops } else { self.readiness(now) }
+        if self.health.is_failing || self.sink_is_short_of_room() { Readiness::Drops } else { self.readiness(now) }
     }
 
     fn is_stalled(&self, now: Instant) -> bool {
@@ -330,6 +331,30 @@ impl SinkWorker {
             Ok(false) => return self.count_lost(DeliveryFailure::NoRoom, events),
             Err(Panicked) => return self.count_lost(DeliveryFailure::EncodePanicked, events),
         }
+        if self.sink_is_short_of_room() {
+            return self.encode_urgent(batch, port, now);
+        }
+        self.encode_into_filling(batch, port, now);
+    }
+
+    /// A sink that panics over the question has as much room as ever.
+    fn sink_is_short_of_room(&mut self) -> bool {
+        self.supervisor.ask(CallKind::Occasional, || self.sink.is_short_of_room()).unwrap_or(false)
+    }
+
+    /// Encodes the events of ERROR and above. The others are lost.
+    #[cold]
+    fn encode_urgent(&mut self, batch: &Batch<'_>, port: &ShardPort, now: Instant) {
+        let urgent = batch.subset(|event| event.level().is_urgent());
+        self.count_lost(DeliveryFailure::LittleRoom, (batch.len() - urgent.len()) as u64);
+        if !urgent.is_empty() {
+            self.encode_into_filling(&urgent, port, now);
+        }
+    }
+
+    #[inline]
+    fn encode_into_filling(&mut self, batch: &Batch<'_>, port: &ShardPort, now: Instant) {
+        let events = batch.len() as u64;
         let Some(filling) = &mut self.filling else { return };
         let length_before = filling.payload.buffer().len();
         let sink = &mut self.sink;

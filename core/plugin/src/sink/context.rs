@@ -29,7 +29,7 @@ impl<'a> SinkContext<'a> {
         Self { shard, name, diagnostics, counters: SinkCounterList::default() }
     }
 
-    /// A counter of the sink's own, for its accounts: `files_rotated`, say. The counters of one name are added up over all
+    /// A counter of the sink's own, for its accounts, such as `files_rotated`. The counters of one name are added up over all
     /// shards. A name that was given before gives the same counter.
     #[must_use]
     pub fn counter(&self, name: &'static str) -> SinkCounter {

@@ -31,6 +31,12 @@ pub trait Sink {
     /// An empty payload to encode into; `None` while there is no room, because too much is in flight.
     fn payload(&mut self) -> Option<Payload>;
 
+    /// Whether its room is short, and kept for events of ERROR and above: events below are dropped, and counted as lost
+    /// (`low_severity`). Asked before each batch.
+    fn is_short_of_room(&self) -> bool {
+        false
+    }
+
     /// Appends the batch to the payload.
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload);
 

@@ -6,13 +6,18 @@
 //! 3. **Complete files** are closed, and compressed by another thread, which has a low priority: a rotation does not wait for it.
 //! 4. **Retention.** Files are removed at the start, after each rotation, and once a minute. A file that is not complete yet is
 //!    not removed.
+//! 5. **Reserve.** The free bytes of the file system are looked at once a second.
 
 use std::{
     fs::symlink_metadata,
     io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, Sender},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -40,7 +45,10 @@ use crate::{
 /// How often files are removed that have become too old, and files of a file system that has become too full.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The most names that are tried for a rotated file, when other programs have made files of these names.
+/// How often the free bytes of the file system are looked at, where some are kept.
+const RESERVE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The most attempts at a name for a rotated file, when other programs have made files of these names.
 const NAMES_MAX: usize = 100;
 
 /// The files that the thread works on, and the way.
@@ -51,6 +59,8 @@ pub(crate) struct FilePlan {
     /// The link that names the live file.
     pub(crate) link: Option<PathBuf>,
     pub(crate) retention: Retention,
+    /// `None` without a reserve.
+    pub(crate) reserve: Option<Reserve>,
     /// `None` if rotated files stay as they are.
     pub(crate) compress: Option<CompressPlan>,
     /// Whether a new name is made durable before records count as delivered.
@@ -59,6 +69,14 @@ pub(crate) struct FilePlan {
     pub(crate) ends_torn_lines: bool,
     pub(crate) counters: FileCounters,
     pub(crate) reporter: Reporter,
+}
+
+/// The free bytes of the file system that are kept for events of ERROR and above.
+#[derive(Debug, Clone)]
+pub(crate) struct Reserve {
+    pub(crate) bytes: u64,
+    /// Whether fewer are free.
+    pub(crate) is_short: Arc<AtomicBool>,
 }
 
 /// Files since the start of the container.
@@ -94,6 +112,8 @@ impl FileThread {
             if self.plan.retention.has_limits() && self.next_retention <= Instant::now() {
                 self.retain();
             }
+            // Behind the retention, which may have made room.
+            self.look_at_reserve();
             match self.next_task(tasks) {
                 Ok(task) => self.execute(task, outcomes),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -103,10 +123,13 @@ impl FileThread {
     }
 
     fn next_task(&self, tasks: &Receiver<FileTask>) -> Result<FileTask, RecvTimeoutError> {
-        if !self.plan.retention.has_limits() {
-            return tasks.recv().map_err(|_| RecvTimeoutError::Disconnected);
+        let retention = self.next_retention.saturating_duration_since(Instant::now());
+        let retention = self.plan.retention.has_limits().then_some(retention);
+        let reserve = self.plan.reserve.is_some().then_some(RESERVE_INTERVAL);
+        match retention.into_iter().chain(reserve).min() {
+            Some(wait) => tasks.recv_timeout(wait),
+            None => tasks.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
-        tasks.recv_timeout(self.next_retention.saturating_duration_since(Instant::now()))
     }
 
     fn execute(&mut self, task: FileTask, outcomes: &Sender<FileTaskOutcome>) {
@@ -227,6 +250,19 @@ impl FileThread {
         if let Err(error) = self.remove_files() {
             let directory = self.plan.family.directory().display();
             self.report(format!("cannot look for old files in {directory}: {error}"));
+        }
+    }
+
+    /// Rule 5.
+    fn look_at_reserve(&self) {
+        let Some(Reserve { bytes, is_short }) = &self.plan.reserve else { return };
+        let directory = self.plan.family.directory();
+        // Without an answer, nothing is known to be short.
+        let is_short_now = free_bytes(directory).is_ok_and(|free| free < *bytes);
+        // Relaxed: nothing else is read by it; pairs with the load of the sink.
+        if !is_short.swap(is_short_now, Ordering::Relaxed) && is_short_now {
+            let directory = directory.display();
+            self.report(format!("fewer than {bytes} bytes are free in {directory}: events below ERROR are lost"));
         }
     }
 

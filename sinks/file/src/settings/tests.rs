@@ -82,9 +82,10 @@ fn limits_of_retention_are_allowed_without_rotation_and_from_one_on() {
         file().retain_age(second),
         file().retain_bytes(1),
         file().retain_free_bytes(1),
+        file().reserve_bytes(1),
         file().retain_files(usize::MAX).retain_age(Duration::MAX).retain_bytes(u64::MAX),
     ]);
-    let none = file().retain_files(0).retain_age(second / 2).retain_bytes(0).retain_free_bytes(0);
+    let none = file().retain_files(0).retain_age(second / 2).retain_bytes(0).retain_free_bytes(0).reserve_bytes(0);
     assert_eq!(
         problems(&none),
         [
@@ -92,6 +93,7 @@ fn limits_of_retention_are_allowed_without_rotation_and_from_one_on() {
             "retain_age is 500ms; allowed are durations from 1s",
             "retain_bytes is 0; allowed are sizes from 1 byte",
             "retain_free_bytes is 0; allowed are sizes from 1 byte",
+            "reserve_bytes is 0; allowed are sizes from 1 byte",
         ]
     );
 }
