@@ -266,7 +266,7 @@ impl Sink for FileWriterSink {
     }
 
     fn is_short_of_room(&self) -> bool {
-        // Relaxed: pairs with the swap of the thread that looks at the file system; nothing else is read by it.
+        // Relaxed: nothing else is read by it; pairs with `look_at_reserve`.
         self.is_short_of_room.as_ref().is_some_and(|is_short| is_short.load(Ordering::Relaxed))
     }
 

@@ -259,7 +259,7 @@ impl FileThread {
         let directory = self.plan.family.directory();
         // Without an answer, nothing is known to be short.
         let is_short_now = free_bytes(directory).is_ok_and(|free| free < *bytes);
-        // Relaxed: nothing else is read by it; pairs with the load of the sink.
+        // Relaxed: nothing else is read by it; pairs with `is_short_of_room`.
         if !is_short.swap(is_short_now, Ordering::Relaxed) && is_short_now {
             let directory = directory.display();
             self.report(format!("fewer than {bytes} bytes are free in {directory}: events below ERROR are lost"));

@@ -430,9 +430,9 @@ fn after_a_failure_the_first_write_in_order_is_repeated_alone_and_the_others_aft
     bench.finish(0, RequestOutcome::Done);
     assert_eq!(bench.disk.pending(), [(WritePath::Direct, PAGE..4 * PAGE)]);
     bench.finish(0, NO_SPACE);
-    bench.after(RETRY_MIN - Duration::from_micros(1));
+    bench.after(RETRY_MIN / 2 - Duration::from_micros(1));
     assert_eq!(bench.disk.pending_count(), 0);
-    bench.after(Duration::from_micros(1));
+    bench.after(RETRY_MIN / 2 + Duration::from_micros(1));
     assert_eq!(bench.disk.pending(), [(WritePath::Direct, PAGE..2 * PAGE)]);
     bench.finish(0, RequestOutcome::Done);
     assert_eq!(bench.disk.pending(), [(WritePath::Direct, 2 * PAGE..4 * PAGE)]);
@@ -445,9 +445,10 @@ fn the_wait_after_failures_doubles_up_to_a_second_and_starts_anew_after_a_succes
     bench.write_full(PAGE_BYTES);
     for millis in [10, 20, 40, 80, 160, 320, 640, 1000, 1000] {
         bench.finish(0, NO_SPACE);
-        bench.after(Duration::from_millis(millis) - Duration::from_micros(1));
-        assert_eq!(bench.disk.pending_count(), 0, "before {millis} ms");
-        bench.after(Duration::from_micros(1));
+        let half = Duration::from_millis(millis) / 2;
+        bench.after(half - Duration::from_micros(1));
+        assert_eq!(bench.disk.pending_count(), 0, "before the half of {millis} ms");
+        bench.after(half + Duration::from_micros(1));
         assert_eq!(bench.disk.pending_count(), 1, "after {millis} ms");
     }
     bench.finish(0, RequestOutcome::Done);
