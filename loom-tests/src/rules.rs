@@ -210,6 +210,8 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                 &[
                     "sinks/file/tests/fallback.rs::where_io_uring_is_forbidden_a_thread_drains_and_pwrite_writes",
                     "sinks/file/src/writer/tests.rs::a_file_system_that_refuses_direct_writes_gets_buffered_ones_from_then_on",
+                    "sinks/file/src/writer/tests/refused.rs::a_write_that_the_kernel_executes_later_is_not_repeated",
+                    "sinks/file/src/writer/tests/refused.rs::a_write_that_the_kernel_does_not_execute_is_repeated_at_its_place",
                 ],
             ),
             tested(
@@ -217,10 +219,58 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                 SYSTEM,
                 &[
                     "sinks/file/src/writer/tests/changes.rs::behind_a_truncation_writing_goes_on_at_the_files_end",
-                    "sinks/file/src/writer/tests/changes.rs::a_file_that_another_program_makes_longer_is_reported_once_and_overwritten",
-                    "sinks/file/src/path_watch.rs::each_change_of_the_path_is_reported_once",
-                    "sinks/file/tests/changed.rs::events_that_are_logged_right_after_a_removal_are_lost_too",
+                    "sinks/file/src/writer/tests/changes.rs::behind_bytes_that_another_program_has_appended_writing_goes_on",
+                    "sinks/file/src/writer/tests/changes.rs::a_truncation_during_a_write_leaves_no_hole",
+                    "sinks/file/src/path_watch.rs::the_path_of_a_file_shows_what_other_programs_have_done_with_it",
+                    "sinks/file/tests/changed.rs::events_that_are_logged_right_after_a_removal_go_to_a_new_file",
                 ],
+            ),
+            tested(
+                "The next file",
+                SYSTEM,
+                &[
+                    "sinks/file/src/writer/tests/files.rs::records_of_a_file_that_is_not_open_yet_wait_and_those_before_them_do_not",
+                    "sinks/file/src/writer/tests/files.rs::records_of_a_file_that_cannot_be_opened_go_to_the_one_before_it",
+                    "sinks/file/src/writer/tests/files.rs::a_file_is_complete_when_its_last_record_is_acknowledged",
+                    "sinks/file/tests/killed.rs::a_process_that_is_killed_while_it_rotates_and_compresses_has_each_acknowledged_record_once",
+                ],
+            ),
+            tested(
+                "A failed sync",
+                SYSTEM,
+                &[
+                    "sinks/file/tests/sync.rs::a_file_whose_sync_has_failed_is_given_up_and_the_next_events_go_to_a_new_one",
+                    "sinks/file/src/writer/tests/files.rs::a_failed_sync_leaves_the_records_of_the_next_file_without_doubt",
+                ],
+            ),
+        ],
+    },
+    ProtocolPage {
+        file: "sinks/file/src/rotate/file_thread.rs",
+        rules: &[
+            tested(
+                "Rotation",
+                SYSTEM,
+                &[
+                    "sinks/file/tests/rotation.rs::files_are_rotated_by_length_and_each_record_is_in_one_of_them",
+                    "sinks/file/tests/rotation.rs::records_go_on_into_the_file_that_cannot_be_rotated",
+                ],
+            ),
+            tested(
+                "Reopening",
+                SYSTEM,
+                &["sinks/file/tests/changed.rs::where_another_file_has_the_path_events_are_appended_to_it"],
+            ),
+            tested("Complete files", SYSTEM, &["sinks/file/tests/rotation.rs::rotated_files_are_compressed"]),
+            tested(
+                "Retention",
+                SYSTEM,
+                &["sinks/file/tests/rotation.rs::old_files_are_removed_and_the_newest_ones_stay"],
+            ),
+            tested(
+                "Reserve",
+                SYSTEM,
+                &["sinks/file/tests/reserve.rs::the_reserve_of_the_file_system_is_kept_for_events_of_error_and_above"],
             ),
         ],
     },
