@@ -5,7 +5,8 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
-    time::SystemTime,
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 use fapilog_plugin::sink::SinkError;
@@ -189,12 +190,26 @@ fn refuse_other_than_plain(file: &File, path: &Path) -> Result<(), SinkError> {
     Err(SinkError::NotAPlainFile { path: path.to_owned(), found })
 }
 
+/// How long a lock of another sink is waited for. A process that was killed keeps its locks for a moment, until its last request
+/// of io_uring has ended.
+const LOCK_WAIT: Duration = Duration::from_millis(250);
+
+/// The interval of attempts at the lock.
+const LOCK_POLL: Duration = Duration::from_millis(5);
+
 /// Locks the file: two writers at their own offsets would overwrite each other.
 fn lock(file: &File, path: &Path) -> Result<(), SinkError> {
-    match flock(file, FlockOperation::NonBlockingLockExclusive).map_err(io::Error::from) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SinkError::Locked { path: path.to_owned() }),
-        // Any other error means a file system without locks: the sink starts without a lock.
-        _ => Ok(()),
+    let start = Instant::now();
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive).map_err(io::Error::from) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // Any other error means a file system without locks: the sink starts without a lock.
+            _ => return Ok(()),
+        }
+        if start.elapsed() >= LOCK_WAIT {
+            return Err(SinkError::Locked { path: path.to_owned() });
+        }
+        thread::sleep(LOCK_POLL);
     }
 }
 

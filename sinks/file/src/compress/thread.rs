@@ -6,8 +6,9 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver, Sender},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
+    time::Duration,
 };
 
 use fapilog_plugin::{
@@ -32,9 +33,17 @@ pub(crate) struct CompressPlan {
 /// The other end of the thread. Dropped, it stops the thread: the next start compresses files that are left.
 #[derive(Debug)]
 pub(crate) struct CompressThread {
-    files: Sender<PathBuf>,
+    files: Option<Sender<PathBuf>>,
     is_stopping: Arc<AtomicBool>,
+    /// Closed when the thread ends.
+    end: Receiver<()>,
 }
+
+/// How long a file that is in use waits for its next attempt.
+const IN_USE_WAIT: Duration = Duration::from_secs(1);
+
+/// How long the other end waits for the thread to stop: it removes its part file.
+const STOP_WAIT: Duration = Duration::from_millis(200);
 
 impl CompressThread {
     /// Starts the thread, which begins with files that an earlier process has left.
@@ -45,14 +54,19 @@ impl CompressThread {
         let (files, received) = mpsc::channel();
         let is_stopping = Arc::<AtomicBool>::default();
         let stop = Arc::clone(&is_stopping);
-        drop(spawn_thread("fapilog-zip", move || plan.run(&received, &stop))?);
-        Ok(Self { files, is_stopping })
+        let (not_ended, end) = mpsc::channel();
+        let work = move || {
+            plan.run(&received, &stop);
+            drop(not_ended);
+        };
+        drop(spawn_thread("fapilog-zip", work)?);
+        Ok(Self { files: Some(files), is_stopping, end })
     }
 
     /// Compresses this file, which is complete.
     pub(crate) fn add(&self, file: PathBuf) {
         // The thread ends when this end is dropped, and not before.
-        let _ = self.files.send(file);
+        let _ = self.files.as_ref().map(|files| files.send(file));
     }
 }
 
@@ -60,6 +74,8 @@ impl Drop for CompressThread {
     fn drop(&mut self) {
         // Relaxed: nothing else is read by it; the thread ends a buffer later at the latest.
         self.is_stopping.store(true, Ordering::Relaxed);
+        drop(self.files.take());
+        let _ = self.end.recv_timeout(STOP_WAIT);
     }
 }
 
@@ -69,15 +85,20 @@ impl CompressPlan {
         // Relaxed: see the store.
         let stop = || is_stopping.load(Ordering::Relaxed);
         let mut waiting = self.clean_up(&stop);
+        let mut in_use = Vec::new();
         while !stop() {
             if waiting.is_empty() {
-                let Ok(file) = files.recv() else { return };
-                waiting.push(file);
+                match next_file(files, !in_use.is_empty()) {
+                    Ok(file) => waiting.push(file),
+                    Err(RecvTimeoutError::Timeout) => waiting.append(&mut in_use),
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
             }
             waiting.extend(files.try_iter());
             // The newest one first: where files come faster than they are compressed, the oldest one is removed the next moment.
-            if let Some(file) = waiting.pop() {
-                self.compress(&file, &stop);
+            let Some(file) = waiting.pop() else { continue };
+            if self.compress(&file, &stop) == Some(Compressed::InUse) {
+                in_use.push(file);
             }
         }
     }
@@ -98,12 +119,27 @@ impl CompressPlan {
         }
     }
 
-    fn compress(&self, file: &Path, stop: &dyn Fn() -> bool) {
-        match compress(file, self.compression, stop) {
-            Ok(Compressed::Whole { .. }) => self.compressed.add(1),
-            // A file that a sink still writes to comes again when it is complete.
-            Ok(Compressed::Stopped | Compressed::Gone | Compressed::InUse) => {}
-            Err(error) => self.reporter.report_error(&error),
+    /// Returns the result, if there was no error.
+    fn compress(&self, file: &Path, stop: &dyn Fn() -> bool) -> Option<Compressed> {
+        // Retention may remove the file meanwhile: then there is nothing to be had from it.
+        let stop_or_gone = || stop() || !file.exists();
+        match compress(file, self.compression, &stop_or_gone) {
+            Ok(compressed) => {
+                if matches!(compressed, Compressed::Whole { .. }) {
+                    self.compressed.add(1);
+                }
+                Some(compressed)
+            }
+            Err(error) => {
+                self.reporter.report_error(&error);
+                None
+            }
         }
     }
+}
+
+/// The next file to compress. `Timeout` if there is none for a while, and files are in use that may be free by then: a process
+/// that was killed keeps its locks until its last request of io_uring has ended.
+fn next_file(files: &Receiver<PathBuf>, are_in_use: bool) -> Result<PathBuf, RecvTimeoutError> {
+    if are_in_use { files.recv_timeout(IN_USE_WAIT) } else { files.recv().map_err(|_| RecvTimeoutError::Disconnected) }
 }
