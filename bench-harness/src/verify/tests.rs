@@ -31,6 +31,7 @@ fn claim(logged: u64) -> LogClaim {
         delivered: logged,
         own: 0,
         missing: 0,
+        is_beginning_removed: false,
     }
 }
 
@@ -165,6 +166,42 @@ fn where_events_are_lost_and_counted_the_others_must_be_there_in_order() {
     assert!(check(&log, &LogClaim { delivered: 5, missing: 1, ..claim(6) }).is_err());
     log.swap(1, 2);
     assert!(check(&log, &lossy).is_err());
+}
+
+/// The claim where the first files were removed.
+fn removed(logged: u64) -> LogClaim {
+    LogClaim { is_beginning_removed: true, ..claim(logged) }
+}
+
+#[test]
+fn a_beginning_that_was_removed_is_counted() {
+    for (first, missing) in [(0, 0), (4, 4), (10, 10)] {
+        assert_eq!(check(&primitives(first..10), &removed(10)).unwrap().removed, missing);
+    }
+    assert!(check(&primitives(4..10), &claim(10)).is_err());
+}
+
+#[test]
+fn another_gap_than_the_beginning_is_found_where_files_were_removed() {
+    for log in [primitives([4, 5, 7, 8, 9]), primitives(4..9), primitives([4, 5, 5, 6, 7, 8, 9])] {
+        assert!(check(&log, &removed(10)).is_err());
+    }
+}
+
+#[test]
+fn where_events_are_lost_and_files_removed_no_more_are_absent_behind_the_beginning() {
+    let lossy = LogClaim { delivered: 8, missing: 2, ..removed(10) };
+    for (log, removed) in [(primitives([4, 6, 7, 9]), 4), (primitives([4, 5, 6, 7, 8, 9]), 2)] {
+        assert_eq!(check(&log, &lossy).unwrap().removed, removed);
+    }
+    assert!(check(&primitives([4, 6, 9]), &lossy).is_err());
+}
+
+#[test]
+fn internal_events_may_have_been_in_removed_files() {
+    let log = primitives(5..6);
+    check(&log, &LogClaim { own: 1, ..removed(6) }).unwrap();
+    assert!(check(&log, &LogClaim { own: 1, ..claim(6) }).is_err());
 }
 
 #[test]
