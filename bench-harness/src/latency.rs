@@ -14,6 +14,7 @@ use std::{
 };
 
 use fapilog::Logger;
+use hdrhistogram::Histogram;
 
 use crate::{
     cli::{Between, LatencyArgs, SinkName, WorkloadName},
@@ -24,7 +25,7 @@ use crate::{
     output::{OutputDirectory, SMALL_RESERVE_BYTES},
     producers::{Produced, origin},
     progress,
-    report::{FigureReporter, FigureTable, Figures, NanosPercentiles, histogram},
+    report::{FigureReporter, FigureTable, Figures, NanosPercentiles},
     subject::{LogDestination, MEMORY_BYTES, Subject, SubjectOptions},
     workload::{self, Mixed, Primitives, Text, Workload},
 };
@@ -166,11 +167,11 @@ fn time_bursts<W: Workload>(logger: &Logger, bursts: u64, between: Between) -> B
 const PICOS_PER_NANO: f64 = 1000.0;
 
 fn percentiles(bursts: &[u64], nanos_per_tick: f64) -> Result<NanosPercentiles, BenchError> {
-    let mut histogram = histogram()?;
+    let failed = |error: &dyn std::error::Error| BenchError::Histogram { reason: error.to_string() };
+    let mut histogram = Histogram::<u64>::new(3).map_err(|error| failed(&error))?;
     for ticks in bursts {
         let picos = *ticks as f64 * nanos_per_tick * PICOS_PER_NANO / BURST_CALLS as f64;
-        let failed = |error: hdrhistogram::RecordError| BenchError::Histogram { reason: error.to_string() };
-        histogram.record(picos.round() as u64).map_err(failed)?;
+        histogram.record(picos.round() as u64).map_err(|error| failed(&error))?;
     }
     Ok(NanosPercentiles::new(&histogram, PICOS_PER_NANO))
 }

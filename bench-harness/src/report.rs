@@ -66,11 +66,6 @@ impl NanosPercentiles {
     }
 }
 
-/// An empty histogram, of three digits.
-pub(crate) fn histogram() -> Result<Histogram<u64>, BenchError> {
-    Histogram::new(3).map_err(|error| BenchError::Histogram { reason: error.to_string() })
-}
-
 impl Figures {
     /// Nothing but the machine.
     pub(crate) fn none(machine: Machine) -> Self {

@@ -16,7 +16,7 @@ use hdrhistogram::Histogram;
 use crate::{
     error::BenchError,
     machine,
-    report::{NanosPercentiles, grouped, histogram},
+    report::{NanosPercentiles, grouped},
 };
 
 const THREAD_NAME: &str = "timed-drain";
@@ -28,6 +28,9 @@ const IDLE_SLEEP: Duration = Duration::from_micros(50);
 /// A turn without work counts if it takes longer: very many short ones would hide the long turns.
 const SHORT_TURN: Duration = Duration::from_micros(20);
 
+/// A longer turn counts as one of an hour.
+const TURN_NANOS_MAX: u64 = 3_600_000_000_000;
+
 /// The drain of a running container.
 #[derive(Debug)]
 pub(crate) struct TimedDrain {
@@ -37,7 +40,8 @@ pub(crate) struct TimedDrain {
 impl TimedDrain {
     /// Starts the container.
     pub(crate) fn start(builder: ContainerBuilder) -> Result<(Container, Self), BenchError> {
-        let turns = histogram()?;
+        let turns = Histogram::new_with_bounds(1, TURN_NANOS_MAX, 3);
+        let turns = turns.map_err(|error| BenchError::Histogram { reason: error.to_string() })?;
         let (sender, receiver) = sync_channel(1);
         let start = move || {
             machine::drain_cpu().map(core_affinity::set_for_current);

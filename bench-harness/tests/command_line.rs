@@ -337,7 +337,8 @@ fn the_turns_of_the_drain_are_timed() {
     assert_all_there(&figures, 60_000);
     assert_eq!((status, &figures["executor"]), (0, &"manual".into()));
     let nanos = NANOS_KEYS.map(|key| figures["turn_ns"][key].as_f64().unwrap());
-    assert!(nanos.is_sorted() && nanos[0] > 0.0, "{nanos:?}");
+    // A turn with a batch of events takes more than these; a run of a minute takes less.
+    assert!(nanos.is_sorted() && nanos[0] > 100.0 && nanos[6] > 5e3 && nanos[6] < 60e9, "{nanos:?}");
 }
 
 #[test]
