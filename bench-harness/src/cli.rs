@@ -1,8 +1,12 @@
 //! The command line.
 
+mod rotation;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::rotation::RotationArgs;
 
 /// Measures fapilog as a user would, and checks that every event is there.
 ///
@@ -49,8 +53,16 @@ pub(crate) struct RunArgs {
     pub(crate) sink: SinkName,
     #[command(flatten)]
     pub(crate) log: LogArgs,
+    /// Drain shards; each has files of its own.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) shards: u16,
     #[command(flatten)]
     pub(crate) file: FileArgs,
+    #[command(flatten)]
+    pub(crate) rotation: RotationArgs,
+    /// Run the drain on a thread of the harness, and measure how long each of its turns takes. Of a single shard.
+    #[arg(long)]
+    pub(crate) turn_times: bool,
     /// Fail below so many events a second.
     #[arg(long, value_name = "RATE")]
     pub(crate) at_least: Option<u64>,
@@ -225,6 +237,16 @@ pub(crate) enum SinkName {
     Memory,
 }
 
+impl SinkName {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Null => "null",
+            Self::Memory => "memory",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum FormatterName {
     #[default]
@@ -295,12 +317,31 @@ mod tests {
     }
 
     #[test]
+    fn either_kind_of_rotation_allows_compression_and_retention() {
+        for rotation in [["--rotate-bytes", "65536"], ["--rotate-interval", "1"]] {
+            let others = ["--compress", "gzip", "--retain-files", "1", "--retain-bytes", "1"];
+            let arguments = ["bench-harness", "run"].iter().chain(&rotation).chain(&others);
+            Cli::try_parse_from(arguments).unwrap();
+        }
+        Cli::try_parse_from(["bench-harness", "run", "--compress", "none"]).unwrap();
+    }
+
+    #[test]
     fn a_value_out_of_range_is_refused() {
-        let cases: [&[&str]; 6] = [
+        let cases: [&[&str]; 15] = [
             &["run", "--producers", "0"],
             &["run", "--seconds", "0"],
             &["run", "--seconds", "NaN"],
             &["run", "--events", "0"],
+            &["run", "--shards", "0"],
+            &["run", "--rotate-bytes", "65535"],
+            &["run", "--rotate-interval", "0.5"],
+            &["run", "--rotate-bytes", "65536", "--retain-files", "0"],
+            &["run", "--rotate-bytes", "65536", "--retain-bytes", "0"],
+            &["run", "--rotate-bytes", "65536", "--compress", "lz4"],
+            &["run", "--compress", "zstd"],
+            &["run", "--retain-files", "5"],
+            &["run", "--retain-bytes", "5"],
             &["device", "--block-bytes", "4097"],
             &["replay"],
         ];

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-use crate::verify::Finding;
+use crate::{cli::SinkName, verify::Finding};
 
 /// Why there are no figures.
 #[derive(Debug, Error)]
@@ -34,6 +34,8 @@ pub(crate) enum BenchError {
     NoSpace { path: PathBuf, free_bytes: u64, needed_bytes: u64 },
     #[error("--sink memory keeps {capacity_bytes} bytes, and {needed_bytes} are needed; choose fewer --events")]
     NoMemory { capacity_bytes: u64, needed_bytes: u64 },
+    #[error("--rotate-bytes and --rotate-interval need --sink file; --sink is {}", sink.name())]
+    NoFiles { sink: SinkName },
     #[error("cannot start the log")]
     Start(#[source] fapilog::error::StartError),
     #[error("cannot start thread {name:?}")]
@@ -66,7 +68,7 @@ impl BenchError {
     /// Whether the command line asks for something impossible.
     pub(crate) fn is_usage(&self) -> bool {
         match self {
-            Self::Input { .. } | Self::LineTooLong { .. } => true,
+            Self::Input { .. } | Self::LineTooLong { .. } | Self::NoFiles { .. } => true,
             Self::Start(error) => matches!(error, fapilog::error::StartError::Settings(_)),
             _ => false,
         }

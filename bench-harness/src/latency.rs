@@ -25,8 +25,8 @@ use crate::{
     output::{OutputDirectory, SMALL_RESERVE_BYTES},
     producers::{Produced, origin},
     progress,
-    report::{CallNanos, FigureReporter, FigureTable, Figures},
-    subject::{LogDestination, MEMORY_BYTES, RecordRoom, Subject},
+    report::{FigureReporter, FigureTable, Figures, NanosPercentiles},
+    subject::{LogDestination, MEMORY_BYTES, Subject, SubjectOptions},
     workload::{self, Mixed, Primitives, Text, Workload},
 };
 
@@ -49,12 +49,12 @@ pub(crate) fn run(args: &LatencyArgs) -> Result<Vec<BenchFailure>, BenchError> {
     };
 
     let mut failures = Vec::new();
-    let subject = Subject::start(&args.log, &args.file, &destination, RecordRoom::default())?;
+    let subject = Subject::start(&args.log, &args.file, &destination, SubjectOptions::default())?;
     let started = Instant::now();
     let bursts = measure(args, &subject.logger())?;
     failures.extend(subject.flush().err());
     let seconds = started.elapsed().as_secs_f64();
-    let ended = subject.end(bursts.produced.logged, &mut failures)?;
+    let ended = subject.end(bursts.produced.logged, &destination, &mut failures)?;
 
     let call_ns = percentiles(&bursts.ticks, bursts.nanos_per_tick)?;
     let reading_ns = percentiles(&bursts.readings, bursts.nanos_per_tick)?;
@@ -166,27 +166,17 @@ fn time_bursts<W: Workload>(logger: &Logger, bursts: u64, between: Between) -> B
 /// The histogram counts picoseconds.
 const PICOS_PER_NANO: f64 = 1000.0;
 
-fn percentiles(bursts: &[u64], nanos_per_tick: f64) -> Result<CallNanos, BenchError> {
+fn percentiles(bursts: &[u64], nanos_per_tick: f64) -> Result<NanosPercentiles, BenchError> {
     let failed = |error: &dyn std::error::Error| BenchError::Histogram { reason: error.to_string() };
     let mut histogram = Histogram::<u64>::new(3).map_err(|error| failed(&error))?;
     for ticks in bursts {
         let picos = *ticks as f64 * nanos_per_tick * PICOS_PER_NANO / BURST_CALLS as f64;
         histogram.record(picos.round() as u64).map_err(|error| failed(&error))?;
     }
-    let nanos = |picos: u64| picos as f64 / PICOS_PER_NANO;
-    let at = |quantile| nanos(histogram.value_at_quantile(quantile));
-    Ok(CallNanos {
-        p50: at(0.5),
-        p75: at(0.75),
-        p90: at(0.9),
-        p95: at(0.95),
-        p99: at(0.99),
-        p99_9: at(0.999),
-        max: nanos(histogram.max()),
-    })
+    Ok(NanosPercentiles::new(&histogram, PICOS_PER_NANO))
 }
 
-fn add_rows(table: &mut FigureTable, args: &LatencyArgs, call: &CallNanos, clock: &str) {
+fn add_rows(table: &mut FigureTable, args: &LatencyArgs, call: &NanosPercentiles, clock: &str) {
     let (bursts, between) = (args.bursts, args.between.name());
     table.row(
         "method",

@@ -90,6 +90,11 @@ pub(crate) fn producer_cpus() -> Vec<core_affinity::CoreId> {
     cpus
 }
 
+/// The CPU that the drain is pinned to, where there are others.
+pub(crate) fn drain_cpu() -> Option<core_affinity::CoreId> {
+    core_affinity::get_core_ids().filter(|cpus| cpus.len() > 1)?.pop()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

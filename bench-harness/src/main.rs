@@ -13,9 +13,11 @@ mod replay;
 mod report;
 mod run;
 mod subject;
+mod timed_drain;
 mod verify;
 mod watch;
 mod workload;
+mod written;
 
 use std::{error::Error, process::ExitCode};
 

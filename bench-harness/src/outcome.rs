@@ -10,7 +10,7 @@ use crate::{
     progress,
     report::{Figures, grouped, megabytes, print_note},
     subject::{Ended, LogDestination},
-    verify::{Checked, Finding, LogClaim, ProducerClaim, verify},
+    verify::{Checked, Finding, LogClaim, ProducerClaim, verify, verify_files},
     workload,
 };
 
@@ -26,6 +26,11 @@ pub(crate) fn figures(ended: &Ended, seconds: f64, machine: Machine) -> Figures 
         events_delivered: Some(counts.delivered),
         events_filtered: Some(counts.filtered),
         events_lost: Some(counts.lost),
+        files_rotated: ended.files.map(|files| files.rotated),
+        files_compressed: ended.files.map(|files| files.compressed),
+        files_removed: ended.files.map(|files| files.removed),
+        // The check counts those of removed files.
+        events_removed: ended.files.filter(|files| files.removed == 0).map(|_| 0),
         seconds: Some(seconds),
         events_per_second: per_second(counts.delivered),
         bytes_written: bytes,
@@ -33,6 +38,7 @@ pub(crate) fn figures(ended: &Ended, seconds: f64, machine: Machine) -> Figures 
         bytes_per_event: bytes.filter(|_| events > 0).map(|bytes| bytes as f64 / events as f64),
         executor: ended.executor.clone(),
         writer: ended.writer.clone(),
+        turn_ns: ended.turns.map(|turns| turns.nanos),
         ..Figures::none(machine)
     }
 }
@@ -63,9 +69,14 @@ pub(crate) fn check_workload(
     let claim = claim(workload, pipeline, produced, ended);
     Ok(match (destination, &ended.memory) {
         (LogDestination::File(file), _) => {
-            let log = file.open()?;
-            let bar = progress::bar(Some(file.len()?), "checking");
-            let check = Check::run(|| verify(log, &claim, |bytes| bar.set_position(bytes)));
+            let files = file.written()?;
+            let counts = ended.files.unwrap_or_default();
+            let bar = progress::bar(Some(ended.counts.bytes), "checking");
+            let check = Check::run(|| {
+                files.leftover().map_or(Ok(()), Err)?;
+                files.check_counts(ended.shards, &counts)?;
+                verify_files(&files, &claim, |bytes| bar.set_position(bytes))
+            });
             bar.finish_and_clear();
             Some(check)
         }
@@ -89,6 +100,7 @@ fn claim(workload: WorkloadName, pipeline: PipelineName, produced: &[Produced], 
         delivered: ended.counts.delivered,
         own: ended.counts.own,
         missing: ended.counts.lost + ended.counts.filtered,
+        is_beginning_removed: ended.files.is_some_and(|files| files.removed > 0),
     }
 }
 
@@ -104,9 +116,15 @@ pub(crate) fn judge(
     figures.verified = Some(result.is_ok());
     match result {
         Ok(checked) => {
+            figures.events_removed = ended.files.map(|_| checked.removed);
             note_differently_written(checked.differently_written);
             let rate = megabytes(checked.bytes as f64 / seconds.max(1e-9));
-            format!("{} events are there, each once, whole and in order (read at {rate})", grouped(checked.events))
+            let removed = match checked.removed {
+                0 => String::new(),
+                removed => format!("; the first {} were in files that were removed", grouped(removed)),
+            };
+            let events = grouped(checked.events);
+            format!("{events} events are there, each once, whole and in order{removed} (read at {rate})")
         }
         Err(finding) => {
             failures.push(finding.into());
@@ -115,12 +133,17 @@ pub(crate) fn judge(
     }
 }
 
-/// The file is as long as the accounts count.
+/// The files are as long as the accounts count.
 fn agrees(checked: Checked, ended: &Ended) -> Result<Checked, Finding> {
-    if checked.bytes == ended.counts.bytes {
-        return Ok(checked);
-    }
-    Err(Finding::Count { what: "bytes", counted: ended.counts.bytes, found: checked.bytes })
+    let files = ended.files.unwrap_or_default();
+    let (counted, found) = (ended.counts.bytes, checked.bytes);
+    let is_right = match files.compressed {
+        0 => found + files.removed_bytes == counted,
+        // Compressed files were removed by their compressed lengths.
+        _ if files.removed > 0 => found <= counted,
+        _ => found == counted,
+    };
+    if is_right { Ok(checked) } else { Err(Finding::Count { what: "bytes", counted, found }) }
 }
 
 fn note_differently_written(lines: u64) {

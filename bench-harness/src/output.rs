@@ -4,9 +4,15 @@ use std::{
     fs, io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
-use crate::{cli::PlaceArgs, error::BenchError, machine};
+use crate::{cli::PlaceArgs, error::BenchError, machine, written::WrittenFiles};
+
+/// How often, and how long, files are looked at that a log's threads may still change.
+const SETTLE_INTERVAL: Duration = Duration::from_millis(20);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Space that a run without a number of events leaves free.
 pub(crate) const RESERVE_BYTES: u64 = 2 << 30;
@@ -58,8 +64,8 @@ impl OutputDirectory {
         let process = std::process::id();
         let mut path = self.path.join(format!("{name}-{process}.log"));
         let mut number = 1;
-        // A directory that an earlier process of our number has left is not ours.
-        while path.symlink_metadata().is_ok() {
+        // A file that an earlier process of our number has left is not ours, nor are its rotated files.
+        while path.symlink_metadata().is_ok() || WrittenFiles::list(&path).is_ok_and(|files| !files.is_empty()) {
             path = self.path.join(format!("{name}-{process}-{number}.log"));
             number += 1;
         }
@@ -97,6 +103,25 @@ impl OutputFile {
         Ok(self.path.metadata().map_err(self.error("look at"))?.len())
     }
 
+    /// All files that the log has written.
+    pub(crate) fn written(&self) -> Result<WrittenFiles, BenchError> {
+        WrittenFiles::list(&self.path).map_err(self.error("list the files of"))
+    }
+
+    /// Waits until the log's threads, which work on for a moment after its shutdown, leave the files alone.
+    pub(crate) fn settle(&self) -> Result<(), BenchError> {
+        let deadline = Instant::now() + SETTLE_TIMEOUT;
+        let mut before = self.written()?;
+        loop {
+            thread::sleep(SETTLE_INTERVAL);
+            let now = self.written()?;
+            if (now == before && now.leftover().is_none()) || Instant::now() > deadline {
+                return Ok(());
+            }
+            before = now;
+        }
+    }
+
     pub(crate) fn is_kept(&self) -> bool {
         self.keep
     }
@@ -110,8 +135,8 @@ impl OutputFile {
 impl Drop for OutputFile {
     fn drop(&mut self) {
         if !self.keep {
-            // It may not have come into being.
-            let _ = fs::remove_file(&self.path);
+            // They may not have come into being.
+            let _ = self.written().map(|files| files.remove(&self.path));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::{error::BenchError, machine::Machine, subject::LogDestination};
@@ -17,6 +18,10 @@ pub(crate) struct Figures {
     pub(crate) events_delivered: Option<u64>,
     pub(crate) events_filtered: Option<u64>,
     pub(crate) events_lost: Option<u64>,
+    pub(crate) files_rotated: Option<u64>,
+    pub(crate) files_compressed: Option<u64>,
+    pub(crate) files_removed: Option<u64>,
+    pub(crate) events_removed: Option<u64>,
     pub(crate) seconds: Option<f64>,
     pub(crate) events_per_second: Option<f64>,
     pub(crate) bytes_written: Option<u64>,
@@ -27,13 +32,14 @@ pub(crate) struct Figures {
     pub(crate) verified: Option<bool>,
     pub(crate) executor: Option<String>,
     pub(crate) writer: Option<String>,
-    pub(crate) call_ns: Option<CallNanos>,
+    pub(crate) call_ns: Option<NanosPercentiles>,
+    pub(crate) turn_ns: Option<NanosPercentiles>,
     pub(crate) machine: Machine,
 }
 
-/// Nanoseconds a log call takes.
+/// Nanoseconds that a log call, or a turn of the drain, takes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct CallNanos {
+pub(crate) struct NanosPercentiles {
     pub(crate) p50: f64,
     pub(crate) p75: f64,
     pub(crate) p90: f64,
@@ -41,6 +47,23 @@ pub(crate) struct CallNanos {
     pub(crate) p99: f64,
     pub(crate) p99_9: f64,
     pub(crate) max: f64,
+}
+
+impl NanosPercentiles {
+    /// Of a histogram in such a unit.
+    pub(crate) fn new(histogram: &Histogram<u64>, units_per_nano: f64) -> Self {
+        let nanos = |units: u64| units as f64 / units_per_nano;
+        let at = |quantile| nanos(histogram.value_at_quantile(quantile));
+        Self {
+            p50: at(0.5),
+            p75: at(0.75),
+            p90: at(0.9),
+            p95: at(0.95),
+            p99: at(0.99),
+            p99_9: at(0.999),
+            max: nanos(histogram.max()),
+        }
+    }
 }
 
 impl Figures {
@@ -51,6 +74,10 @@ impl Figures {
             events_delivered: None,
             events_filtered: None,
             events_lost: None,
+            files_rotated: None,
+            files_compressed: None,
+            files_removed: None,
+            events_removed: None,
             seconds: None,
             events_per_second: None,
             bytes_written: None,
@@ -62,6 +89,7 @@ impl Figures {
             executor: None,
             writer: None,
             call_ns: None,
+            turn_ns: None,
             machine,
         }
     }
@@ -86,6 +114,13 @@ impl FigureTable {
         count("events filtered", figures.events_filtered);
         count("events lost", figures.events_lost);
         count("bytes written", figures.bytes_written);
+        // Most logs have a single file.
+        if figures.files_rotated.is_some_and(|files| files > 0) {
+            count("files rotated", figures.files_rotated);
+            count("files compressed", figures.files_compressed);
+            count("files removed", figures.files_removed);
+            count("events removed", figures.events_removed);
+        }
         let mut rate = |name, value: Option<f64>, unit: fn(f64) -> String| {
             value.into_iter().for_each(|x| self.row(name, unit(x)));
         };

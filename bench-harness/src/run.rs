@@ -15,7 +15,7 @@ use crate::{
     output::{OutputDirectory, RESERVE_BYTES, SMALL_RESERVE_BYTES},
     producers::{Control, Produced, Producers, shares},
     report::{FigureReporter, FigureTable, Figures, grouped, megabytes, print_note},
-    subject::{LogDestination, MEMORY_BYTES, RecordRoom, Subject},
+    subject::{LogDestination, MEMORY_BYTES, Subject, SubjectOptions},
     watch::{Length, Room, watch},
     workload,
 };
@@ -29,6 +29,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Vec<BenchFailure>, BenchError> {
         Some(events) => Length::Events(events),
         None => Length::Time(args.seconds.unwrap_or(DEFAULT_SECONDS)),
     };
+    if args.sink != SinkName::File && args.rotation.is_rotated() {
+        return Err(BenchError::NoFiles { sink: args.sink });
+    }
     let writes = args.sink == SinkName::File || args.with_device;
     let directory = if writes { Some(OutputDirectory::open(&args.file.place)?) } else { None };
     check_room(args, length, directory.as_ref())?;
@@ -42,10 +45,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<Vec<BenchFailure>, BenchError> {
 
     let mut failures = Vec::new();
     let before = measure_device(args, directory.as_ref())?;
-    let subject = Subject::start(&args.log, &args.file, &destination, RecordRoom::default())?;
+    let subject = Subject::start(&args.log, &args.file, &destination, options(args))?;
     let measured = measure(args, length, &subject, directory.as_ref(), &mut failures)?;
     let logged = measured.produced.iter().map(|produced| produced.logged).sum();
-    let ended = subject.end(logged, &mut failures)?;
+    let ended = subject.end(logged, &destination, &mut failures)?;
     let after = measure_device(args, directory.as_ref())?;
 
     let mut figures = figures(&ended, measured.seconds, machine);
@@ -62,12 +65,24 @@ pub(crate) fn run(args: &RunArgs) -> Result<Vec<BenchFailure>, BenchError> {
     failures.extend(too_slow(args.at_least, &figures));
 
     table.log_figures(&figures);
+    if let Some(turns) = &ended.turns {
+        table.row("turns of the drain", turns.to_string());
+    }
     table.row("check", verdict);
     measured.stopped.iter().for_each(|reason| table.row("stopped early", reason.as_str()));
     table.kept_file(&destination);
     table.machine(&figures.machine);
     FigureReporter::new(args.report.json.as_deref()).report(&table, &figures)?;
     Ok(failures)
+}
+
+fn options(args: &RunArgs) -> SubjectOptions {
+    SubjectOptions {
+        shards: args.shards.into(),
+        rotation: args.rotation,
+        times_turns: args.turn_times,
+        ..SubjectOptions::default()
+    }
 }
 
 /// Makes sure that there is room before anything is written.

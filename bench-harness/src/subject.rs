@@ -10,15 +10,17 @@ use fapilog::{
     format,
     metrics::Accounts,
     process::Throttle,
-    sink::{self, FileEngine, MemoryEvents},
+    sink::{self, FileEngine, MemoryEvents, RotateEvery},
 };
 
 use crate::{
-    cli::{EngineName, ExecutorName, FileArgs, FormatterName, LogArgs, OverflowName, PipelineName},
+    cli::{EngineName, ExecutorName, FileArgs, FormatterName, LogArgs, OverflowName, PipelineName, RotationArgs},
     error::{BenchError, BenchFailure},
     output::OutputFile,
     report::print_note,
+    timed_drain::{TimedDrain, TurnTimes},
     workload::SOURCE,
+    written::FileCounts,
 };
 
 /// The time that the log has to deliver the remaining events.
@@ -39,15 +41,27 @@ pub(crate) enum LogDestination {
 #[derive(Debug)]
 pub(crate) struct Subject {
     logs: Container,
+    timed_drain: Option<TimedDrain>,
+    shards: usize,
     memory: Option<MemoryEvents>,
     overflow: OverflowName,
 }
 
-/// Lengths that depend on the events.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct RecordRoom {
+/// The set-up of a log beyond the options that all commands have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SubjectOptions {
     /// The longest record, if it is longer than usual.
     pub(crate) record_max_bytes: Option<usize>,
+    pub(crate) shards: usize,
+    pub(crate) rotation: RotationArgs,
+    /// Whether the harness runs the drain, and measures its turns.
+    pub(crate) times_turns: bool,
+}
+
+impl Default for SubjectOptions {
+    fn default() -> Self {
+        Self { record_max_bytes: None, shards: 1, rotation: RotationArgs::default(), times_turns: false }
+    }
 }
 
 /// Longest record and ring of a container without settings.
@@ -59,12 +73,13 @@ impl Subject {
         log: &LogArgs,
         file: &FileArgs,
         destination: &LogDestination,
-        room: RecordRoom,
+        options: SubjectOptions,
     ) -> Result<Self, BenchError> {
         let FormatterName::Json = log.formatter;
-        let record_max_bytes = room.record_max_bytes.unwrap_or(0).max(RECORD_MAX_BYTES);
+        let record_max_bytes = options.record_max_bytes.unwrap_or(0).max(RECORD_MAX_BYTES);
         let builder = Container::builder()
             .executor(executor(log.executor))
+            .shards(options.shards)
             .overflow(overflow(log))
             .record_max_bytes(record_max_bytes)
             // A line of a real log may have any length.
@@ -83,10 +98,13 @@ impl Subject {
                 memory = Some(events);
                 builder.sink("memory", sink.capacity_bytes(MEMORY_BYTES as usize))
             }
-            LogDestination::File(output) => builder.sink("file", file_sink(output, file)),
+            LogDestination::File(output) => builder.sink("file", file_sink(output, file, &options.rotation)),
         };
-        let logs = builder.start().map_err(BenchError::Start)?;
-        Ok(Self { logs, memory, overflow: log.overflow })
+        let (logs, timed_drain) = match options.times_turns {
+            true => TimedDrain::start(builder).map(|(logs, drain)| (logs, Some(drain)))?,
+            false => (builder.start().map_err(BenchError::Start)?, None),
+        };
+        Ok(Self { logs, timed_drain, memory, shards: options.shards, overflow: log.overflow })
     }
 
     pub(crate) fn logger(&self) -> Logger {
@@ -108,8 +126,14 @@ impl Subject {
     }
 
     /// Ends the log. `logged`: how many calls were made. Failures are added to `failures`.
-    pub(crate) fn end(self, logged: u64, failures: &mut Vec<BenchFailure>) -> Result<Ended, BenchError> {
+    pub(crate) fn end(
+        self,
+        logged: u64,
+        destination: &LogDestination,
+        failures: &mut Vec<BenchFailure>,
+    ) -> Result<Ended, BenchError> {
         let executor = self.logs.executor().map(|executor| executor.to_string());
+        let executor = executor.or_else(|| self.timed_drain.as_ref().map(|_| "manual".to_owned()));
         let accounts = match self.logs.shutdown(TIMEOUT) {
             Ok(accounts) => accounts,
             Err(ShutdownError::Deadline { accounts, timeout }) => {
@@ -134,8 +158,17 @@ impl Subject {
             failures.push(BenchFailure::Lost { lost: counts.lost, by_reason });
         }
         let memory = self.memory.map(|events| events.bytes());
+        let turns = self.timed_drain.map(TimedDrain::end).transpose()?;
+        let files = match destination {
+            LogDestination::File(file) => {
+                file.settle()?;
+                Some(file_counts(&self.logs.accounts()))
+            }
+            _ => None,
+        };
         let writer = accounts.sinks.first().map(|sink| sink.writer.clone());
-        Ok(Ended { instance: self.logs.instance().to_string(), counts, executor, writer, memory })
+        let (instance, shards) = (self.logs.instance().to_string(), self.shards);
+        Ok(Ended { instance, counts, shards, files, turns, executor, writer, memory })
     }
 }
 
@@ -145,6 +178,11 @@ pub(crate) struct Ended {
     /// The container's part of the ids of its events.
     pub(crate) instance: String,
     pub(crate) counts: Counts,
+    pub(crate) shards: usize,
+    /// The counts of a file sink.
+    pub(crate) files: Option<FileCounts>,
+    /// The drain's turns, where the harness has run it.
+    pub(crate) turns: Option<TurnTimes>,
     pub(crate) executor: Option<String>,
     pub(crate) writer: Option<String>,
     /// The bytes that a memory sink has kept.
@@ -179,6 +217,16 @@ impl Counts {
     }
 }
 
+fn file_counts(accounts: &Accounts) -> FileCounts {
+    let count = |name: &str| accounts.sinks.first().map_or(0, |sink| sink.counter(name));
+    FileCounts {
+        rotated: count("files_rotated"),
+        compressed: count("files_compressed"),
+        removed: count("files_removed"),
+        removed_bytes: count("bytes_removed"),
+    }
+}
+
 fn executor(name: ExecutorName) -> Executor {
     match name {
         ExecutorName::Auto => Executor::Auto,
@@ -194,17 +242,31 @@ fn overflow(log: &LogArgs) -> Overflow {
     }
 }
 
-fn file_sink(output: &OutputFile, file: &FileArgs) -> sink::File {
+fn file_sink(output: &OutputFile, file: &FileArgs, rotation: &RotationArgs) -> sink::File {
     let engine = match file.engine {
         EngineName::Auto => FileEngine::Auto,
         EngineName::IoUring => FileEngine::IoUring,
         EngineName::Blocking => FileEngine::Blocking,
     };
-    sink::File::new(output.path(), format::Json::new)
+    let mut sink = sink::File::new(output.path(), format::Json::new)
         .engine(engine)
         .direct(file.direct)
         .block_bytes(file.blocks.block_bytes)
         .blocks_in_flight(file.blocks.blocks_in_flight.into())
+        .compress(rotation.compression());
+    if let Some(bytes) = rotation.rotate_bytes {
+        sink = sink.rotate_bytes(bytes);
+    }
+    if let Some(interval) = rotation.rotate_interval {
+        sink = sink.rotate_every(RotateEvery::Interval(interval));
+    }
+    if let Some(files) = rotation.retain_files {
+        sink = sink.retain_files(usize::try_from(files).unwrap_or(usize::MAX));
+    }
+    if let Some(bytes) = rotation.retain_bytes {
+        sink = sink.retain_bytes(bytes);
+    }
+    sink
 }
 
 /// A ring takes records of a quarter of its length, less a frame's header.

@@ -17,11 +17,15 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// In the order of the documentation.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 21] = [
     "events_submitted",
     "events_delivered",
     "events_filtered",
     "events_lost",
+    "files_rotated",
+    "files_compressed",
+    "files_removed",
+    "events_removed",
     "seconds",
     "events_per_second",
     "bytes_written",
@@ -33,10 +37,11 @@ const KEYS: [&str; 16] = [
     "executor",
     "writer",
     "call_ns",
+    "turn_ns",
     "machine",
 ];
 
-const LATENCY_KEYS: [&str; 7] = ["p50", "p75", "p90", "p95", "p99", "p99_9", "max"];
+const NANOS_KEYS: [&str; 7] = ["p50", "p75", "p90", "p95", "p99", "p99_9", "max"];
 const MACHINE_KEYS: [&str; 4] = ["cpu", "cores", "kernel", "filesystem"];
 
 /// Words, separated by spaces.
@@ -64,8 +69,8 @@ fn figures_in(out: &Path, words: &str) -> (Value, i32) {
     let value: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|problem| panic!("{problem}: {error}"));
     assert_keys(&value, &KEYS);
     assert_keys(&value["machine"], &MACHINE_KEYS);
-    if !value["call_ns"].is_null() {
-        assert_keys(&value["call_ns"], &LATENCY_KEYS);
+    for key in ["call_ns", "turn_ns"].iter().filter(|key| !value[key].is_null()) {
+        assert_keys(&value[key], &NANOS_KEYS);
     }
     (value, output.status.code().unwrap())
 }
@@ -99,7 +104,7 @@ fn a_run_delivers_every_event_and_checks_it() {
     assert_eq!((status, &figures["verified"]), (0, &Value::Bool(true)));
     assert!(figures["bytes_written"].as_u64().unwrap() > 2000 * 100);
     assert!(figures["machine"]["cores"].as_u64().unwrap() > 0 && figures["machine"]["filesystem"].is_string());
-    assert_only_these_apply(&figures, &[&KEYS[..9], &["verified", "executor", "writer"]].concat());
+    assert_only_these_apply(&figures, &[&KEYS[..13], &["verified", "executor", "writer"]].concat());
 }
 
 #[test]
@@ -255,6 +260,88 @@ fn more_than_the_disk_holds_is_refused_before_the_start() {
 }
 
 #[test]
+fn rotation_needs_files() {
+    let output = bench("run --events 1 --sink null --rotate-bytes 65536");
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("--rotate-bytes") && error.contains("--sink is null"), "{error}");
+}
+
+#[test]
+fn an_error_of_rotation_names_the_option_the_value_and_what_is_allowed() {
+    for (words, parts) in [
+        ("--rotate-bytes 5", ["'5'", "--rotate-bytes", "from 65536 to 1099511627776"]),
+        ("--rotate-interval 0.5", ["'0.5'", "--rotate-interval", "from 1 to 3600"]),
+        ("--rotate-bytes 65536 --compress lz4", ["'lz4'", "--compress", "none, zstd, gzip"]),
+        ("--rotate-bytes 65536 --retain-files 0", ["0", "--retain-files", "1.."]),
+        ("--rotate-bytes 65536 --retain-bytes 0", ["0", "--retain-bytes", "1.."]),
+        ("--compress gzip", ["required", "--rotate-bytes", "--rotate-interval"]),
+    ] {
+        let output = bench(&format!("run --events 1 {words}"));
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words}");
+        assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+    }
+}
+
+/// Files of 1 MiB with these options: the files that stay have the events that the removed ones do not have. The run is longer
+/// and longer until a file is compressed meanwhile, if any is to be.
+fn check_files(words: &str) {
+    let is_compressed = !words.contains("--compress none");
+    let is_removed = words.contains("--retain");
+    let mut runs = [0.5, 1.0, 2.0, 4.0, 8.0].iter().map(|seconds| {
+        let words = format!("run --seconds {seconds} --rotate-bytes 1048576 {words}");
+        let (figures, status) = figures(&words);
+        assert_eq!((status, &figures["verified"]), (0, &Value::Bool(true)), "{words}: {figures}");
+        assert_all_there(&figures, figures["events_submitted"].as_u64().unwrap());
+        figures
+    });
+    let has_compressed = |figures: &Value| figures["files_compressed"] != 0;
+    let figures = runs.find(|figures| !is_compressed || has_compressed(figures)).unwrap();
+    let count = |key: &str| figures[key].as_u64().unwrap();
+    assert_eq!(has_compressed(&figures), is_compressed, "{words}: {figures}");
+    assert_eq!(
+        (count("files_removed") > 0, count("events_removed") > 0),
+        (is_removed, is_removed),
+        "{words}: {figures}"
+    );
+    assert!(count("files_rotated") >= count("files_removed") / 2 && count("files_rotated") > 5, "{words}: {figures}");
+    assert!(count("events_removed") < count("events_delivered"), "{words}: {figures}");
+}
+
+#[test]
+fn every_event_is_in_a_file_or_was_removed_with_the_first_ones() {
+    for compress in ["none", "zstd", "gzip"] {
+        for retain in ["", "--retain-files 3", "--retain-bytes 2500000"] {
+            check_files(&format!("--compress {compress} {retain}"));
+        }
+    }
+}
+
+#[test]
+fn each_shard_has_files_of_its_own() {
+    check_files("--compress none --shards 2 --producers 4");
+    check_files("--compress zstd --shards 2 --producers 4 --retain-files 2");
+}
+
+#[test]
+fn a_file_is_rotated_by_time() {
+    let (figures, status) = figures("run --seconds 2.5 --rotate-interval 1 --producers 1 --engine blocking");
+    assert_eq!((status, &figures["verified"]), (0, &Value::Bool(true)));
+    assert!((2..=3).contains(&figures["files_rotated"].as_u64().unwrap()), "{figures}");
+}
+
+#[test]
+fn the_turns_of_the_drain_are_timed() {
+    let (figures, status) = figures("run --events 60000 --turn-times --rotate-bytes 1048576");
+    assert_all_there(&figures, 60_000);
+    assert_eq!((status, &figures["executor"]), (0, &"manual".into()));
+    let nanos = NANOS_KEYS.map(|key| figures["turn_ns"][key].as_f64().unwrap());
+    // A turn with a batch of events takes more than these; a run of a minute takes less.
+    assert!(nanos.is_sorted() && nanos[0] > 100.0 && nanos[6] > 5e3 && nanos[6] < 60e9, "{nanos:?}");
+}
+
+#[test]
 fn a_person_reads_a_table_and_a_program_a_file() {
     let out = directory();
     let json = out.path().join("figures.json");
@@ -279,7 +366,7 @@ fn a_file_that_is_kept_holds_the_events() {
 #[test]
 fn latencies_grow_from_percentile_to_percentile() {
     let (figures, status) = figures("latency --bursts 20 --workload string --sink file");
-    let nanos = LATENCY_KEYS.map(|key| figures["call_ns"][key].as_f64().unwrap());
+    let nanos = NANOS_KEYS.map(|key| figures["call_ns"][key].as_f64().unwrap());
     assert!(nanos.is_sorted() && nanos[0] > 0.0, "{nanos:?}");
     assert_eq!((status, &figures["verified"]), (0, &Value::Bool(true)));
     // The bursts set the pace: there is no rate.

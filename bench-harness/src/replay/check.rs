@@ -45,7 +45,7 @@ pub(super) fn check(
     if comparison.own != counts.own {
         return Err(Finding::Count { what: "events of the log's own", counted: counts.own, found: comparison.own });
     }
-    Ok(Checked { events: comparison.events, bytes, differently_written: 0 })
+    Ok(Checked { events: comparison.events, bytes, removed: 0, differently_written: 0 })
 }
 
 struct LineComparison<I> {

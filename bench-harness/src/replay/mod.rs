@@ -27,7 +27,7 @@ use crate::{
     producers::Control,
     progress,
     report::{FigureReporter, FigureTable, grouped},
-    subject::{LogDestination, RecordRoom, Subject},
+    subject::{LogDestination, Subject, SubjectOptions},
     watch::{Length, Room, watch},
 };
 
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Vec<BenchFailure>, BenchError> {
     let mut failures = Vec::new();
     let subject = Subject::start(&args.log, &args.file, &destination, room)?;
     let replayed = measure(args, &corpus, &subject, &directory, &mut failures)?;
-    let ended = subject.end(replayed.logged, &mut failures)?;
+    let ended = subject.end(replayed.logged, &destination, &mut failures)?;
     let wanted = corpus.lines_count().saturating_mul(args.repeat);
     if let Some(reason) = &replayed.stopped {
         failures.push(BenchFailure::Stopped { logged: replayed.logged, wanted, reason: reason.clone() });
@@ -83,8 +83,8 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Vec<BenchFailure>, BenchError> {
 }
 
 /// A record that holds the longest line whole.
-fn record_room(corpus: &Corpus) -> Result<RecordRoom, BenchError> {
-    let Some(longest) = corpus.longest_line() else { return Ok(RecordRoom::default()) };
+fn record_room(corpus: &Corpus) -> Result<SubjectOptions, BenchError> {
+    let Some(longest) = corpus.longest_line() else { return Ok(SubjectOptions::default()) };
     let beside = corpus.longest_name_bytes() + RECORD_OVERHEAD_BYTES;
     let allowed_bytes = RECORD_MAX_BYTES.saturating_sub(beside);
     if longest.bytes > allowed_bytes {
@@ -95,7 +95,7 @@ fn record_room(corpus: &Corpus) -> Result<RecordRoom, BenchError> {
             allowed_bytes,
         });
     }
-    Ok(RecordRoom { record_max_bytes: Some(longest.bytes + beside) })
+    Ok(SubjectOptions { record_max_bytes: Some(longest.bytes + beside), ..SubjectOptions::default() })
 }
 
 struct Replayed {

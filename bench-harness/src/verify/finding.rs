@@ -25,6 +25,12 @@ pub(crate) enum Finding {
     SharedId { id: u64 },
     #[error("producer {producer} logged {logged} events, and {found} are there")]
     Missing { producer: usize, logged: u64, found: u64 },
+    #[error("{file}: {finding}")]
+    InFile { file: String, finding: Box<Self> },
+    #[error("{name} is none of the log's files, and was left behind")]
+    UnknownFile { name: String },
+    #[error("{name} was left beside its compressed twin")]
+    TwinFile { name: String },
     #[error("the log's accounts count {counted} {what}, and {found} are there")]
     Count { what: &'static str, counted: u64, found: u64 },
 }

@@ -16,7 +16,10 @@ pub(crate) use self::{
     lines::{LineReader, read_lines},
     record::{Fields, Record, excerpt},
 };
-use crate::workload::{EventIdText, Expect, ExpectedLine};
+use crate::{
+    workload::{EventIdText, Expect, ExpectedLine},
+    written::WrittenFiles,
+};
 
 /// The number of lines for each one that is parsed though it is right byte for byte.
 const PARSE_EVERY: u64 = 1000;
@@ -38,6 +41,8 @@ pub(crate) struct LogClaim {
     pub(crate) own: u64,
     /// Events that are not in the log, and are accounted for.
     pub(crate) missing: u64,
+    /// Whether the first files of the log were removed.
+    pub(crate) is_beginning_removed: bool,
 }
 
 /// A producer's log calls.
@@ -54,6 +59,8 @@ pub(crate) struct ProducerClaim {
 pub(crate) struct Checked {
     pub(crate) events: u64,
     pub(crate) bytes: u64,
+    /// Events that were removed with the first files.
+    pub(crate) removed: u64,
     /// Lines that were right, but not byte for byte.
     pub(crate) differently_written: u64,
 }
@@ -62,6 +69,22 @@ pub(crate) struct Checked {
 pub(crate) fn verify(log: impl Read + Send, claim: &LogClaim, progress: impl FnMut(u64)) -> Result<Checked, Finding> {
     let mut checker = Checker::new(claim);
     let bytes = read_lines(log, &mut checker, progress)?;
+    checker.finish(bytes)
+}
+
+/// Checks a log in files.
+pub(crate) fn verify_files(
+    files: &WrittenFiles,
+    claim: &LogClaim,
+    mut progress: impl FnMut(u64),
+) -> Result<Checked, Finding> {
+    let mut checker = Checker::new(claim);
+    let mut bytes = 0;
+    for file in files.iter() {
+        let log = file.open().map_err(Finding::Unreadable);
+        let read = log.and_then(|log| read_lines(log, &mut checker, |read| progress(bytes + read)));
+        bytes += read.map_err(|finding| Finding::InFile { file: file.name(), finding: Box::new(finding) })?;
+    }
     checker.finish(bytes)
 }
 
@@ -77,6 +100,8 @@ struct Checker<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 struct ProducerProgress {
     events: u64,
+    /// The number of the first event.
+    first: u64,
     /// The least number that may come.
     next: u64,
     /// The id of the last event.
@@ -168,7 +193,8 @@ impl<'a> Checker<'a> {
         let (Some(seen), Some(claim)) = (self.seen.get_mut(index), self.claim.producers.get(index)) else {
             return Ok(());
         };
-        let is_in_order = if is_complete { place.n == seen.next } else { place.n >= seen.next };
+        let may_begin = self.claim.is_beginning_removed && seen.events == 0;
+        let is_in_order = if is_complete && !may_begin { place.n == seen.next } else { place.n >= seen.next };
         let is_in_order = is_in_order && place.n < claim.logged;
         if !is_in_order {
             let EventNumbers { producer, n, .. } = place;
@@ -179,26 +205,44 @@ impl<'a> Checker<'a> {
         if !is_new {
             return Err(Finding::IdOutOfOrder { line: number, producer: place.producer });
         }
-        *seen = ProducerProgress { events: seen.events + 1, next: place.n + 1, last: Some(place.id) };
+        let first = if seen.events == 0 { place.n } else { seen.first };
+        *seen = ProducerProgress { events: seen.events + 1, first, next: place.n + 1, last: Some(place.id) };
         Ok(())
     }
 
     fn finish(self, bytes: u64) -> Result<Checked, Finding> {
         self.ids_differ()?;
-        let is_complete = self.claim.missing == 0;
+        let LogClaim { missing, delivered, own, is_beginning_removed, .. } = *self.claim;
+        let mut behind_first = 0;
         for (producer, (seen, claim)) in self.seen.iter().zip(&self.claim.producers).enumerate() {
-            if is_complete && seen.events != claim.logged {
+            let absent = claim.logged - self.removed_at_most(seen, claim) - seen.events;
+            if missing == 0 && absent > 0 {
                 return Err(Finding::Missing { producer, logged: claim.logged, found: seen.events });
             }
+            behind_first += absent;
         }
-        let events = self.seen.iter().map(|seen| seen.events).sum();
-        if events != self.claim.delivered {
-            return Err(Finding::Count { what: "events", counted: self.claim.delivered, found: events });
+        let events: u64 = self.seen.iter().map(|seen| seen.events).sum();
+        // Lost events may also have been in front of the first one.
+        let is_right =
+            if is_beginning_removed { events <= delivered && behind_first <= missing } else { events == delivered };
+        if !is_right {
+            return Err(Finding::Count { what: "events", counted: delivered, found: events });
         }
-        if self.own != self.claim.own {
-            return Err(Finding::Count { what: "internal events", counted: self.claim.own, found: self.own });
+        let is_right = if is_beginning_removed { self.own <= own } else { self.own == own };
+        if !is_right {
+            return Err(Finding::Count { what: "internal events", counted: own, found: self.own });
         }
-        Ok(Checked { events, bytes, differently_written: self.differently_written })
+        let differently_written = self.differently_written;
+        Ok(Checked { events, bytes, removed: delivered - events, differently_written })
+    }
+
+    /// The events in front of a producer's first one, which removed files may have had.
+    fn removed_at_most(&self, seen: &ProducerProgress, claim: &ProducerClaim) -> u64 {
+        match seen.events {
+            _ if !self.claim.is_beginning_removed => 0,
+            0 => claim.logged,
+            _ => seen.first,
+        }
     }
 
     /// Two producers never share a number.

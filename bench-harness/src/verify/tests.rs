@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, io::Write};
 
 use super::*;
 use crate::{cli::WorkloadName, workload::expect_of};
@@ -31,6 +31,7 @@ fn claim(logged: u64) -> LogClaim {
         delivered: logged,
         own: 0,
         missing: 0,
+        is_beginning_removed: false,
     }
 }
 
@@ -167,6 +168,42 @@ fn where_events_are_lost_and_counted_the_others_must_be_there_in_order() {
     assert!(check(&log, &lossy).is_err());
 }
 
+/// The claim where the first files were removed.
+fn removed(logged: u64) -> LogClaim {
+    LogClaim { is_beginning_removed: true, ..claim(logged) }
+}
+
+#[test]
+fn a_beginning_that_was_removed_is_counted() {
+    for (first, missing) in [(0, 0), (4, 4), (10, 10)] {
+        assert_eq!(check(&primitives(first..10), &removed(10)).unwrap().removed, missing);
+    }
+    assert!(check(&primitives(4..10), &claim(10)).is_err());
+}
+
+#[test]
+fn another_gap_than_the_beginning_is_found_where_files_were_removed() {
+    for log in [primitives([4, 5, 7, 8, 9]), primitives(4..9), primitives([4, 5, 5, 6, 7, 8, 9])] {
+        assert!(check(&log, &removed(10)).is_err());
+    }
+}
+
+#[test]
+fn where_events_are_lost_and_files_removed_no_more_are_absent_behind_the_beginning() {
+    let lossy = LogClaim { delivered: 8, missing: 2, ..removed(10) };
+    for (log, removed) in [(primitives([4, 6, 7, 9]), 4), (primitives([4, 5, 6, 7, 8, 9]), 2)] {
+        assert_eq!(check(&log, &lossy).unwrap().removed, removed);
+    }
+    assert!(check(&primitives([4, 6, 9]), &lossy).is_err());
+}
+
+#[test]
+fn internal_events_may_have_been_in_removed_files() {
+    let log = primitives(5..6);
+    check(&log, &LogClaim { own: 1, ..removed(6) }).unwrap();
+    assert!(check(&log, &LogClaim { own: 1, ..claim(6) }).is_err());
+}
+
 #[test]
 fn internal_events_are_counted_apart() {
     let mut log = primitives([0, 1, 4, 5]);
@@ -187,5 +224,69 @@ fn every_workload_is_expected_in_strict_json() {
         let claim = LogClaim { expect: expect_of(workload), ..claim(512) };
         assert_eq!(check(&log, &claim).unwrap().differently_written, 0);
         assert!(workload != WorkloadName::Mixed || messages.len() > 9, "{messages:?}");
+    }
+}
+
+/// The formats of files, by the ends of their names.
+const FORMATS: [&str; 3] = ["", ".gz", ".zst"];
+
+/// The content of a file of this format.
+fn encoded(lines: &[String], format: &str) -> Vec<u8> {
+    let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+    match format {
+        ".gz" => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(text.as_bytes()).unwrap();
+            encoder.finish().unwrap()
+        }
+        ".zst" => {
+            let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.include_checksum(true).unwrap();
+            encoder.write_all(text.as_bytes()).unwrap();
+            encoder.finish().unwrap()
+        }
+        _ => text.into_bytes(),
+    }
+}
+
+/// Checks a log of 300 events: the first 200 in two rotated files, of which the first has this content.
+fn check_rotated(first: &[u8], format: &str, claim: &LogClaim) -> Result<Checked, Finding> {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: String, content: &[u8]| fs::write(directory.path().join(name), content).unwrap();
+    write(format!("run-7.2026-11-30T02-13-06Z.0001.log{format}"), first);
+    write(format!("run-7.2026-11-30T02-13-06Z.0002.log{format}"), &encoded(&primitives(100..200), format));
+    write("run-7.log".to_owned(), &encoded(&primitives(200..300), ""));
+    let files = WrittenFiles::list(&directory.path().join("run-7.log")).unwrap();
+    verify_files(&files, claim, |_| {})
+}
+
+#[test]
+fn events_go_on_from_file_to_file() {
+    let log = primitives(0..300);
+    let bytes: usize = log.iter().map(|line| line.len() + 1).sum();
+    for format in FORMATS {
+        let checked = check_rotated(&encoded(&primitives(0..100), format), format, &claim(300)).unwrap();
+        assert_eq!((checked.events, checked.bytes, checked.removed), (300, bytes as u64, 0));
+        let checked = check_rotated(&encoded(&primitives(50..100), format), format, &removed(300)).unwrap();
+        assert_eq!((checked.events, checked.removed), (250, 50));
+    }
+}
+
+#[test]
+fn a_gap_between_two_files_is_found_though_files_were_removed() {
+    for format in FORMATS {
+        for wrong in [primitives(50..99), primitives(50..101)] {
+            let found = check_rotated(&encoded(&wrong, format), format, &removed(300)).unwrap_err().to_string();
+            assert!(found.starts_with("run-7.2026-11-30T02-13-06Z.0002.log"), "{found}");
+        }
+    }
+}
+
+#[test]
+fn a_torn_file_is_found_in_each_format() {
+    for format in FORMATS {
+        let whole = encoded(&primitives(0..100), format);
+        let found = check_rotated(&whole[..whole.len() - 9], format, &claim(300)).unwrap_err().to_string();
+        assert!(found.starts_with("run-7.2026-11-30T02-13-06Z.0001.log"), "{found}");
     }
 }
