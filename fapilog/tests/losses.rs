@@ -12,11 +12,12 @@ use std::{
 use fapilog::{
     Container, Level,
     container::{ManualDrain, Overflow},
+    enrich::Enricher,
     error,
     error::FlushError,
-    event::Batch,
+    event::{Batch, FieldGroup, ValueRef},
     info,
-    metrics::{HealthLevel, LossReason},
+    metrics::{Accounts, HealthLevel, LossReason},
     plugin::PluginError,
     process::Processor,
     sink::{OnFull, Route, SinkOptions},
@@ -62,7 +63,7 @@ fn a_loss_at_a_sink_is_reported_in_the_sinks_that_work_and_in_that_sink_when_it_
     turn_until(&mut drain, "the sink has a report of its own", || reports(&events).len() == 1);
     for events in [&other_events, &events] {
         let report = &reports(events)[0];
-        assert_eq!(report["message"], "3 events lost at sink switched");
+        assert_eq!(report["message"], "3 events lost at sink switched: sink_busy");
         assert_eq!((&report["tags"]["sink"], &report["metrics"]["sink_busy"]), (&"switched".into(), &3.into()));
     }
     let expected = "losses: events lost at sink switched: sink_busy; the accounts have the counts";
@@ -72,7 +73,7 @@ fn a_loss_at_a_sink_is_reported_in_the_sinks_that_work_and_in_that_sink_when_it_
 }
 
 #[test]
-fn a_loss_in_the_pipeline_is_reported() {
+fn a_loss_by_a_plugin_is_reported_with_its_name() {
     struct Panics;
     impl Processor for Panics {
         fn name(&self) -> &'static str {
@@ -89,8 +90,87 @@ fn a_loss_in_the_pipeline_is_reported() {
     let log = container.logger("losses");
     (0..2).for_each(|number| info!(log, "one is lost", number));
     turn_until(&mut drain, "it is reported", || reports(&events).len() == 1);
-    assert_eq!(reports(&events)[0]["message"], "1 events lost in the pipeline");
+    let report = &reports(&events)[0];
+    assert_eq!(report["message"], "1 events lost by plugin panics: plugin_panicked");
+    assert_eq!(
+        (&report["tags"]["plugin"], &report["metrics"]["plugin_panicked"]),
+        (&"panics".into(), &1.into()),
+        "{report}"
+    );
+    let expected = "losses: events lost by plugin panics: plugin_panicked; the accounts have the counts";
+    assert!(diagnostics(&container).iter().any(|text| text == expected), "{:?}", diagnostics(&container));
+    let metrics = container.metrics();
+    let plugin = metrics.plugins.iter().find(|plugin| plugin.name == "panics").unwrap();
+    assert_eq!((plugin.lost.of(LossReason::PluginPanicked), plugin.lost.total()), (1, 1));
     assert_eq!(end(&container, &mut drain).lost.of(LossReason::PluginPanicked), 1);
+}
+
+/// Adds a field to every event.
+struct AddsAddress;
+
+impl Enricher for AddsAddress {
+    fn name(&self) -> &'static str {
+        "adds_address"
+    }
+
+    fn enrich(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
+        for event in batch.events_mut() {
+            event.add_field(FieldGroup::Context, "address", ValueRef::Text("192.0.2.7"));
+        }
+        Ok(())
+    }
+}
+
+/// Sets the field that [`AddsAddress`] adds to stars, if it works.
+struct HidesAddress {
+    works: bool,
+}
+
+impl Processor for HidesAddress {
+    fn name(&self) -> &'static str {
+        "hides_address"
+    }
+
+    fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
+        if !self.works {
+            return Err(PluginError::failed("no rules"));
+        }
+        for event in batch.events_mut() {
+            event.set_field(FieldGroup::Context, "address", ValueRef::Text("***"));
+        }
+        Ok(())
+    }
+}
+
+/// The report of an event that a sink without room has lost, in the other sink.
+fn report_past_redactor(works: bool) -> (Value, Accounts) {
+    let (switched, _, has_room) = Switched::new();
+    has_room.store(false, Ordering::Relaxed);
+    let builder = Container::builder().enricher(|_| Box::new(AddsAddress));
+    let builder = builder.redactor(move |_| Box::new(HidesAddress { works })).sink_with("full", switched, dropping());
+    let (container, mut drain, events) = started_manual(builder);
+    info!(container.logger("losses"), "lost");
+    turn_until(&mut drain, "it is reported", || reports(&events).len() == 1);
+    let accounts = end(&container, &mut drain);
+    (reports(&events)[0].clone(), accounts)
+}
+
+#[test]
+fn a_report_passes_enrichers_and_redactors() {
+    let (report, accounts) = report_past_redactor(true);
+    assert_eq!(report["message"], "1 events lost at sink full: sink_busy");
+    assert_eq!(report["context"]["address"], "***", "{report}");
+    assert_eq!(accounts.lost.total(), 0, "{accounts}");
+}
+
+#[test]
+fn a_report_past_a_redactor_that_fails_has_no_field_of_an_enricher() {
+    let (report, accounts) = report_past_redactor(false);
+    assert_eq!(report["message"], "1 events lost by plugin hides_address: redactor_failed");
+    assert_eq!(report["tags"]["plugin"], "hides_address");
+    assert!(report.get("context").is_none(), "{report}");
+    // The report counts as one event, and the event of the program alone is lost.
+    assert_eq!((accounts.submitted, accounts.delivered_total(), accounts.lost.total()), (2, 1, 1), "{accounts}");
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn the_log_itself_reports_a_loss() {
     let accounts = end(&container, &mut drain);
     let reports: Vec<_> = parsed(&events).into_iter().filter(|event| event["source"] == "fapilog").collect();
     assert_eq!(reports.len(), 1);
-    assert_eq!(reports[0]["message"], "5 events lost");
+    assert_eq!(reports[0]["message"], "5 events lost: ring_full");
     assert_eq!(reports[0]["level"], "WARNING");
     assert_eq!(reports[0]["metrics"]["ring_full"], 5);
     // The report is an event like any other to the accounts.

@@ -203,6 +203,8 @@ pub(crate) struct PluginCounters {
     pub(crate) cool_downs: SingleWriterCounter,
     /// Events that it took out.
     pub(crate) filtered: SingleWriterCounter,
+    /// Events lost by it. The counter of the shard has them too.
+    pub(crate) lost: LossCounters,
     /// A figure for reports, on which nothing depends: no model need see it.
     state: std::sync::atomic::AtomicU8,
     /// Likewise.

@@ -6,7 +6,7 @@ use fapilog_plugin::kind::PluginKind;
 use fapilog_ring::sync::lock;
 
 use crate::{
-    accounts::{Accounts, HealthLevel, PluginState},
+    accounts::{Accounts, HealthLevel, Losses, PluginState},
     container::Container,
     executor::Executor,
     port::{PluginView, latency::Percentiles},
@@ -62,6 +62,9 @@ pub struct PluginMetrics {
     pub cool_downs: u64,
     /// Events it took out.
     pub filtered: u64,
+    /// Events lost by it before any sink, by reason. The accounts have them in the sum over all plugins. Losses at a sink are
+    /// in the sink's account.
+    pub lost: Losses,
 }
 
 /// The figures of the rings between threads and drain.
@@ -157,6 +160,7 @@ fn add(plugins: &mut Vec<PluginMetrics>, view: &PluginView, hangs: bool) {
         slow: counters.slow.get(),
         cool_downs: counters.cool_downs.get(),
         filtered: counters.filtered.get(),
+        lost: counters.lost.read(),
     };
     match plugins.iter_mut().find(|known| known.name == one.name && known.kind == one.kind) {
         None => plugins.push(one),
@@ -169,6 +173,7 @@ fn add(plugins: &mut Vec<PluginMetrics>, view: &PluginView, hangs: bool) {
             sum.slow += one.slow;
             sum.cool_downs += one.cool_downs;
             sum.filtered += one.filtered;
+            sum.lost.add(&one.lost);
         }
     }
 }

@@ -2,19 +2,19 @@
 //!
 //! Every place where events are lost is read every 100 ms, and reported at most once a second. Reports pass the enrichers and
 //! the redactors, and no processor: a filter must not hide that something is lost. For the same reason they go to every sink
-//! that has room, whatever its route. A sink that had none gets a report of its own losses when it takes events again.
+//! that has room, whatever its route. Where a redactor fails, a report goes on without the fields of enrichers. A sink that
+//! had no room gets a report of its own losses when it takes events again.
 
 use std::time::{Duration, Instant};
 
-use bumpalo::collections::Vec as BumpVec;
-use fapilog_plugin::event::{Batch, FieldRef};
-use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
+use fapilog_plugin::event::Batch;
+use fapilog_ring::sync::lock;
 
 use crate::{
     accounts::{LossCounters, LossReason, Losses},
     delivery::sink_worker::{Readiness, SinkWorker},
-    diagnostics::DiagnosticLog,
-    shard::Shard,
+    port::ShardPort,
+    shard::{Shard, loss_place::LossPlace},
 };
 
 /// The least time between two reports.
@@ -29,30 +29,6 @@ const LOOK_INTERVAL: Duration = if cfg!(fapilog_loom) { Duration::MAX } else { D
 /// it twice for each event otherwise.
 const LAST_LOOK_DELAY: Duration = if cfg!(fapilog_loom) { Duration::MAX } else { Duration::from_secs(1) };
 
-/// A place where events are lost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum LossPlace {
-    /// At a ring: the call of a thread that has one.
-    Threads,
-    /// A call that had no ring.
-    Calls,
-    /// In the shard, before any sink.
-    Pipeline,
-    Sink(String),
-}
-
-impl LossPlace {
-    /// The place in the texts of reports, behind "events lost".
-    fn text(&self) -> String {
-        match self {
-            Self::Threads => String::new(),
-            Self::Calls => " by calls without a ring".to_owned(),
-            Self::Pipeline => " in the pipeline".to_owned(),
-            Self::Sink(name) => format!(" at sink {name}"),
-        }
-    }
-}
-
 /// Sums up losses by place, and reports them at most once a second.
 #[derive(Debug, Default)]
 pub(super) struct LossReports {
@@ -60,6 +36,8 @@ pub(super) struct LossReports {
     /// Losses of calls and of the pipeline that were added already.
     calls: Losses,
     pipeline: Losses,
+    /// Likewise of each plugin of the port, as far as this list goes.
+    plugins: Vec<Losses>,
     last_look: Option<Instant>,
     /// A batch was taken since the last look.
     is_look_needed: bool,
@@ -89,10 +67,29 @@ impl LossReports {
         }
     }
 
-    fn add_pipeline(&mut self, lost: &LossCounters) {
-        if let Some(new) = lost.read_new(&mut self.pipeline) {
-            self.add(LossPlace::Pipeline, &new);
+    fn add_pipeline(&mut self, port: &ShardPort) {
+        for (place, losses) in self.read_pipeline(port) {
+            self.add(place, &losses);
         }
+    }
+
+    /// The new losses before any sink, by plugin. Where there are none, a single load shows that.
+    fn read_pipeline(&mut self, port: &ShardPort) -> Vec<(LossPlace, Losses)> {
+        let Some(mut others) = port.counters.lost.read_new(&mut self.pipeline) else { return Vec::new() };
+        let mut by_place = Vec::new();
+        if others.of(LossReason::PluginPanicked) + others.of(LossReason::RedactorFailed) > 0 {
+            // The list only grows, and a removed plugin stays in it.
+            let views = lock(&port.plugins);
+            self.plugins.resize(views.len(), Losses::default());
+            for (view, seen) in views.iter().zip(&mut self.plugins) {
+                if let Some(lost) = view.counters.lost.read_new(seen) {
+                    others = others.since(&lost);
+                    by_place.push((LossPlace::Plugin(view.name.clone()), lost));
+                }
+            }
+        }
+        by_place.push((LossPlace::Pipeline, others));
+        by_place
     }
 
     /// Whether it is time to look for losses.
@@ -165,7 +162,7 @@ impl Shard {
         if self.info.index == 0 {
             losses.add_calls(&self.frontend.lane_registry.refused.refused.lost);
         }
-        losses.add_pipeline(&self.port.counters.lost);
+        losses.add_pipeline(&self.port);
         let leaving = self.sinks.leaving.iter_mut().map(|leaving| &mut leaving.worker);
         for worker in self.sinks.workers.iter_mut().chain(leaving) {
             if let Some(lost) = worker.collect_losses() {
@@ -199,7 +196,7 @@ impl Shard {
         self.source.losses.last_report = Some(now);
         let unreported = std::mem::take(&mut self.source.losses.unreported);
         for (place, losses) in &unreported {
-            add_diagnostic(place, losses, &self.sinks.diagnostics);
+            place.add_diagnostic(losses, &self.sinks.diagnostics);
             self.keep_losses_of_full_sinks(place, losses, now);
         }
         self.encode_reports(&unreported, None, now);
@@ -234,14 +231,16 @@ impl Shard {
         self.set_batch_time(now);
         let mut batch = Batch::new_in(&self.arena, reports.len(), &self.stages.internal);
         for (place, losses) in reports {
-            emit(place, losses, &mut batch);
+            place.emit(losses, &mut batch);
         }
         self.port.counters.internal.add(batch.len() as u64);
         self.port.counters.in_hand.set(0, batch.len() as u64);
-        self.source.losses.add_pipeline(&self.port.counters.lost);
-        self.stages.pipeline.run_report(&mut batch, &self.port);
+        self.source.losses.add_pipeline(&self.port);
+        if !self.stages.pipeline.run_report(&mut batch, &self.port) {
+            replace_reports(reports, &mut batch, &self.port);
+        }
         // A report that the pipeline drops makes no other report.
-        let _ = self.port.counters.lost.read_new(&mut self.source.losses.pipeline);
+        let _ = self.source.losses.read_pipeline(&self.port);
         // A redactor may take the reports out.
         if !batch.is_empty() {
             self.sinks.encode_report(&batch, only, &self.port, now);
@@ -251,24 +250,18 @@ impl Shard {
     }
 }
 
-/// Puts an event into the batch that reports the losses.
-fn emit(place: &LossPlace, losses: &Losses, batch: &mut Batch<'_>) {
-    let mut fields = BumpVec::new_in(batch.arena());
-    if let LossPlace::Sink(name) = place {
-        let value = ValueRef::Text(batch.arena().alloc_str(name));
-        fields.push(FieldRef { group: FieldGroup::Tags, name: "sink", value });
+/// Puts new reports in the place of those that a redactor could not see: an enricher may have added to these what only a
+/// redactor takes out. The new ones have the library's own text and fields alone, so they pass no plugin.
+#[cold]
+fn replace_reports(reports: &[(LossPlace, Losses)], batch: &mut Batch<'_>, port: &ShardPort) {
+    let unseen = batch.len() as u64;
+    batch.retain(|_| false);
+    for (place, losses) in reports {
+        place.emit(losses, batch);
     }
-    fields.extend(losses.iter().map(|(reason, count)| FieldRef {
-        group: FieldGroup::Metrics,
-        name: reason.name(),
-        value: ValueRef::U64(count),
-    }));
-    batch.emit(Level::Warning, "fapilog", &format!("{} events lost{}", losses.total(), place.text()), &fields);
-}
-
-/// The text has no counts, so that the log of diagnostics keeps it once.
-fn add_diagnostic(place: &LossPlace, losses: &Losses, diagnostics: &DiagnosticLog) {
-    let reasons: Vec<&str> = losses.iter().map(|(reason, _)| reason.name()).collect();
-    diagnostics
-        .add("losses", format!("events lost{}: {}; the accounts have the counts", place.text(), reasons.join(", ")));
+    let new = batch.len() as u64;
+    // A replaced report is one event to the accounts. Events that a plugin has added are lost.
+    port.counters.internal.add(new.saturating_sub(unseen));
+    port.counters.lost.add(LossReason::RedactorFailed, unseen.saturating_sub(new));
+    port.counters.in_hand.set(batch.taken(), new);
 }

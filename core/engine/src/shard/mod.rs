@@ -33,6 +33,7 @@ mod heartbeat;
 pub(crate) mod idle;
 mod in_band;
 mod lifecycle;
+mod loss_place;
 mod pipeline;
 mod ring_state;
 mod sanitize;

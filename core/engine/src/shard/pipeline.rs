@@ -117,10 +117,12 @@ impl Pipeline {
     }
 
     /// Passes reports of losses through. Processors do not see them: a filter could take them out.
-    pub(super) fn run_report(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
+    ///
+    /// Returns whether every redactor has seen them. If not, the fields that enrichers have added must not go on.
+    pub(super) fn run_report(&mut self, batch: &mut Batch<'_>, port: &ShardPort) -> bool {
         let is_reduced = self.is_reduced();
         self.enrichers.run(batch, port, is_reduced);
-        self.redact(batch, port);
+        self.redactors.run_until_failure(batch, port)
     }
 
     /// Whether so many breakers are open that only the essential plugins are called.

@@ -9,10 +9,7 @@ use crate::{
     clock::anchor::StampClock,
     port::{NewRing, ShardPort},
     producer::{Frontend, sources::SourceCache},
-    shard::{
-        in_band::{LossPlace, LossReports},
-        ring_state::RingState,
-    },
+    shard::{in_band::LossReports, loss_place::LossPlace, ring_state::RingState},
 };
 
 /// The rings of a shard, with the caches that its events need.

@@ -147,11 +147,16 @@ impl<P: StagePlugin + ?Sized> PluginStage<P> {
     pub(super) fn run_or_drop(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
         for plugin in &mut self.plugins {
             if plugin.run(batch, port) != CallOutcome::Done && !batch.is_empty() {
-                port.counters.lost.add(LossReason::RedactorFailed, batch.len() as u64);
+                plugin.count_lost(LossReason::RedactorFailed, batch.len() as u64, port);
                 batch.retain(|_| false);
                 port.counters.in_hand.set(batch.taken(), 0);
             }
         }
+    }
+
+    /// Passes a batch through, up to the first plugin that could not see it. Returns whether there was none.
+    pub(super) fn run_until_failure(&mut self, batch: &mut Batch<'_>, port: &ShardPort) -> bool {
+        self.plugins.iter_mut().all(|plugin| plugin.run(batch, port) == CallOutcome::Done)
     }
 
     /// Lets each plugin emit its summary, if `is_finishing`; the plugins behind it see the summary.
@@ -287,10 +292,17 @@ impl<P: StagePlugin + ?Sized> SupervisedPlugin<P> {
         let gone = (before.events + emitted).saturating_sub(batch.len() as u64);
         match outcome {
             CallOutcome::Done | CallOutcome::Failed => self.counters.filtered.add(gone),
-            CallOutcome::Panicked => port.counters.lost.add(LossReason::PluginPanicked, gone),
+            CallOutcome::Panicked => self.count_lost(LossReason::PluginPanicked, gone, port),
             CallOutcome::Skipped => debug_assert_eq!(gone, 0, "a plugin that is not called takes nothing out"),
         }
         port.counters.in_hand.set(batch.taken(), batch.len() as u64);
+    }
+
+    /// Counts events that are lost by this plugin.
+    #[cold]
+    fn count_lost(&self, reason: LossReason, events: u64, port: &ShardPort) {
+        self.counters.lost.add(reason, events);
+        port.counters.lost.add(reason, events);
     }
 }
 
