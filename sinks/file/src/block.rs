@@ -83,6 +83,11 @@ impl Block {
         self.bytes.capacity() > 2 * capacity_bytes(block_bytes)
     }
 
+    /// Whether its memory is less than that of a new block: its bytes were moved to memory of their own length.
+    pub(super) fn has_shrunk(&self, block_bytes: usize) -> bool {
+        self.bytes.capacity() < capacity_bytes(block_bytes)
+    }
+
     /// Empties it, and pads it to the boundary in memory that its bytes begin on. Returns the length of the padding.
     pub(super) fn reset(&mut self) -> usize {
         let padding = self.padding();

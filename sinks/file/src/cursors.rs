@@ -126,11 +126,6 @@ impl FileCursors {
         self.synced.0 < self.contiguous.0
     }
 
-    /// Whether the disk may have dropped bytes below `end`, by the result of a sync.
-    pub(super) fn is_doubtful(&self, end: FillingEnd) -> bool {
-        end.0 <= self.doubtful.0
-    }
-
     /// Whether the disk may have dropped bytes behind `end`, by the result of a sync.
     pub(super) fn has_doubt_behind(&self, end: FillingEnd) -> bool {
         self.doubtful.0 > end.0
@@ -146,12 +141,15 @@ impl FileCursors {
         FillingEnd(self.synced.0)
     }
 
-    /// A block of so many bytes begins at `start`, the offset of a page.
-    pub(super) fn fill(&mut self, start: u64, bytes: usize) {
-        let end = FillingEnd(start.saturating_add(bytes as u64));
-        debug_assert!(self.filling <= end, "{end:?} is below {self:?}");
-        self.filling = end;
+    /// A block has so many new bytes.
+    pub(super) fn fill(&mut self, bytes: usize) {
+        self.filling = FillingEnd(self.filling.0.saturating_add(bytes as u64));
         self.assert_order();
+    }
+
+    /// The number of bytes that are in no write yet.
+    pub(super) fn unscheduled_bytes(&self) -> usize {
+        usize::try_from(self.filling.0.saturating_sub(self.scheduled.0)).unwrap_or(usize::MAX)
     }
 
     /// A write for the bytes up to `end` is queued.
@@ -217,7 +215,7 @@ mod tests {
     /// A file of 100 bytes whose next 50 bytes are in a block, 40 of them in a write, 30 of them written.
     fn cursors() -> FileCursors {
         let mut cursors = FileCursors::new(100);
-        cursors.fill(100, 50);
+        cursors.fill(50);
         cursors.schedule(ScheduledEnd(140));
         cursors.complete(ScheduledEnd(130));
         cursors
@@ -228,7 +226,7 @@ mod tests {
         let cursors = FileCursors::new(100);
         assert!(!cursors.has_unscheduled() && !cursors.has_unsynced());
         assert!(cursors.written_end() == FillingEnd(100) && cursors.synced_end() == FillingEnd(100));
-        assert!(!cursors.is_doubtful(FillingEnd(1)));
+        assert!(!cursors.has_doubt_behind(FillingEnd(0)));
     }
 
     #[test]
@@ -247,7 +245,6 @@ mod tests {
     fn a_failed_sync_leaves_every_scheduled_byte_in_doubt() {
         let mut cursors = cursors();
         cursors.sync_failed(ContiguousEnd(110), None);
-        assert!(cursors.is_doubtful(FillingEnd(140)) && !cursors.is_doubtful(FillingEnd(141)));
         assert_eq!(cursors.synced_end(), FillingEnd(110));
         assert!(cursors.has_doubt_behind(FillingEnd(139)) && !cursors.has_doubt_behind(FillingEnd(140)));
     }

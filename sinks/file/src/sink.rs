@@ -289,10 +289,10 @@ impl Sink for FileWriterSink {
             return Delivery::done(Err(SinkError::Other("the formatter removed bytes that it must append to".into())));
         };
         drop(stream);
-        let stream = Rc::clone(&self.stream);
+        let report = PayloadReport { stream: Rc::clone(&self.stream), end };
         let record_end = self.record_end;
         Delivery::in_flight(poll_fn(move |_| {
-            let mut stream = stream.borrow_mut();
+            let mut stream = report.stream.borrow_mut();
             stream.turn(Instant::now());
             let ends = stream.writer.ends();
             if !stream.writer.is_first(start) {
@@ -300,7 +300,7 @@ impl Sink for FileWriterSink {
             }
             let result = if stream.writer.is_delivered(end) {
                 stream.writer.acknowledge(end);
-                check_named(&stream, start, end).and_then(|()| check_durable(&stream, end))
+                check_named(&stream, start, end).and_then(|()| check_durable(&stream, start))
             } else if ends {
                 Err(not_in_time(&mut stream.writer, record_end))
             } else {
@@ -414,6 +414,21 @@ fn write(
     stream.writer.write_records(&behind, now)
 }
 
+/// Reports a payload when its delivery is dropped, at the latest: those behind it wait for that.
+struct PayloadReport {
+    stream: Rc<RefCell<FileStream>>,
+    end: FillingEnd,
+}
+
+impl Drop for PayloadReport {
+    fn drop(&mut self) {
+        // A panic in the middle of a turn may hold the stream.
+        if let Ok(mut stream) = self.stream.try_borrow_mut() {
+            stream.writer.report(self.end);
+        }
+    }
+}
+
 /// The error of a payload that was not written before the deadline.
 fn not_in_time(writer: &mut BatchWriter, record_end: RecordEnd) -> SinkError {
     let WholeRecords { records, bytes } = writer.deliver_part(record_end);
@@ -421,9 +436,9 @@ fn not_in_time(writer: &mut BatchWriter, record_end: RecordEnd) -> SinkError {
     if records == 0 { source } else { SinkError::Partial { records, bytes: bytes as u64, source: Box::new(source) } }
 }
 
-/// An error if a failed sync has left bytes below `end` in doubt.
-fn check_durable(stream: &FileStream, end: FillingEnd) -> Result<(), SinkError> {
-    if !stream.writer.is_doubtful(end) {
+/// An error if a failed sync has left bytes behind `start` in doubt.
+fn check_durable(stream: &FileStream, start: FillingEnd) -> Result<(), SinkError> {
+    if !stream.writer.has_doubt_behind(start) {
         return Ok(());
     }
     Err(not_durable(stream.path()))

@@ -6,6 +6,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    rc::Rc,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -16,7 +17,7 @@ use fapilog_plugin::{
 
 use crate::{
     cursors::FillingEnd,
-    open::LogFile,
+    open::{LogFile, unlock},
     path_watch::{PathState, PathWatch, inode_of},
     rotate::{
         due::RotationDue,
@@ -70,6 +71,10 @@ pub(super) struct FileStream {
     path_watch: PathWatch,
     /// The last attempt to open the path anew failed: the next one is not before this time.
     reopen_not_before: Option<Instant>,
+    /// The time of the last turn.
+    turned: Instant,
+    /// A sync of the current file has failed.
+    gives_up_file: bool,
     /// When a file was given up last because its sync had failed, and the wait until another one is.
     given_up: Option<(Instant, Duration)>,
     rotations: RotationCount,
@@ -103,6 +108,8 @@ impl FileStream {
             tasks,
             change: FileChange::None,
             reopen_not_before: None,
+            turned: now,
+            gives_up_file: false,
             given_up: None,
             rotations: RotationCount::default(),
             is_stopping: false,
@@ -116,9 +123,13 @@ impl FileStream {
 
     /// Takes what is completed, and submits every request that may start.
     pub(super) fn turn(&mut self, now: Instant) {
+        self.turned = now;
         self.writer.turn(now);
         self.take_outcomes(now);
-        self.report_errors(now);
+        self.report_errors();
+        if self.gives_up_file {
+            self.give_up_file(now);
+        }
         if self.writer.is_current_removed() {
             self.reopen(now);
         }
@@ -131,7 +142,7 @@ impl FileStream {
         if self.path_watch.is_due(now) {
             self.writer.look_at_file();
             self.look_at_path(now);
-            self.report_errors(now);
+            self.report_errors();
         }
         if self.due.is_idle_due(SystemTime::now()) {
             self.begin_rotation(now);
@@ -139,10 +150,10 @@ impl FileStream {
     }
 
     pub(super) fn next_work(&self, now: Instant) -> Option<Instant> {
-        let task = (!matches!(self.change, FileChange::None)).then(|| now + TASK_POLL);
-        let reopen = self.reopen_not_before;
+        let task = (!matches!(self.change, FileChange::None)).then(|| self.turned + TASK_POLL);
+        let reopen = self.reopen_not_before.filter(|_| self.writer.is_current_removed());
         let idle = self.due.idle_due(now, SystemTime::now());
-        let times = [self.writer.sync_due(now), self.path_watch.due(), task, reopen, idle];
+        let times = [self.writer.sync_due(self.turned), self.path_watch.due(), task, reopen, idle];
         times.into_iter().flatten().min()
     }
 
@@ -183,8 +194,12 @@ impl FileStream {
         let live = inode_of(&file.metadata()?);
         self.tasks.start()?;
         self.writer.begin_file();
-        self.change = FileChange::Rotating;
-        self.tasks.add(FileTask::Rotate { live, first_record: self.due.begin() })
+        let added = self.tasks.add(FileTask::Rotate { live, first_record: self.due.begin() });
+        match added {
+            Ok(()) => self.change = FileChange::Rotating,
+            Err(_) => self.writer.file_not_opened(),
+        }
+        added
     }
 
     /// Has the path opened anew.
@@ -206,7 +221,10 @@ impl FileStream {
         let state = self.path_watch.check(file, now);
         let path = self.path.display();
         match state {
-            PathState::Same => return,
+            PathState::Same => {
+                self.reopen_not_before = None;
+                return;
+            }
             // The writer reports a removal: it counts the records that are lost by it.
             PathState::Removed => {}
             PathState::Moved => self.reporter.report(format!("{path} was moved; the path is opened anew")),
@@ -242,9 +260,23 @@ impl FileStream {
                     self.change = FileChange::None;
                     self.not_reopened(error, now);
                 }
+                FileTaskOutcome::ThreadEnded => self.thread_ended(now),
             }
         }
         self.use_reopened(now);
+    }
+
+    /// The thread has ended without the end of its task: the next task starts another one.
+    fn thread_ended(&mut self, now: Instant) {
+        let error = || SinkError::Other("the thread of the files has ended".into());
+        match std::mem::replace(&mut self.change, FileChange::None) {
+            FileChange::Rotating => {
+                self.writer.file_not_opened();
+                self.rotation_failed(error(), now);
+            }
+            FileChange::Reopening => self.not_reopened(error(), now),
+            other => self.change = other,
+        }
     }
 
     /// Lets records go to the file that was opened anew.
@@ -285,21 +317,28 @@ impl FileStream {
     /// The number of the rotation that a request waits for: the one that is going on, or one that begins now. `None` if there
     /// is nothing to rotate.
     pub(super) fn request_rotation(&mut self, now: Instant) -> Option<u64> {
-        let wanted = self.rotations.ended + 1;
-        if !matches!(self.change, FileChange::Rotating) {
-            if self.writer.current_bytes() == 0 && self.writer.is_open() {
-                return None;
-            }
-            self.due.set_due_now();
-            self.begin_rotation(now);
+        let next = self.rotations.ended + 1;
+        self.due.set_due_now();
+        if matches!(self.change, FileChange::Rotating) {
+            // Records that came since the present rotation began are in its new file.
+            return Some(if self.writer.current_bytes() == 0 { next } else { next + 1 });
         }
-        Some(wanted)
+        if self.writer.current_bytes() == 0 && self.writer.is_open() {
+            return None;
+        }
+        self.begin_rotation(now);
+        Some(next)
     }
 
     /// The result of a rotation; `None` until it has ended.
     pub(super) fn rotation_result(&mut self, number: u64, now: Instant) -> Option<Result<(), SinkError>> {
         if self.rotations.ended < number {
-            // It could not begin before: the file was being opened anew.
+            let is_idle = matches!(self.change, FileChange::None) && self.writer.is_open();
+            if is_idle && self.writer.current_bytes() == 0 {
+                // The path was opened anew meanwhile.
+                return Some(Ok(()));
+            }
+            // It could not begin before: the file was being rotated, or opened anew.
             self.begin_rotation(now);
             return None;
         }
@@ -313,8 +352,11 @@ impl FileStream {
     /// Closes files that are complete.
     fn close_finished(&mut self) {
         for file in self.writer.take_finished() {
+            let Ok(inode) = file.buffered.metadata().map(|metadata| inode_of(&metadata)) else { continue };
+            // A request of an engine that was given up may have the descriptors for ever. Its file is complete all the same.
+            let file = Rc::try_unwrap(file).inspect_err(|file| unlock(&file.buffered)).ok();
             // Without a thread, it is closed at this place.
-            let _ = self.tasks.add(FileTask::Close(file));
+            let _ = self.tasks.add(FileTask::Close { inode, file });
         }
     }
 
@@ -328,11 +370,10 @@ impl FileStream {
         }
     }
 
-    fn report_errors(&mut self, now: Instant) {
+    fn report_errors(&mut self) {
         let path = self.path.display();
-        let mut has_failed_sync = false;
         for error in self.writer.take_errors() {
-            has_failed_sync |= matches!(error, WriterError::Sync(_));
+            self.gives_up_file |= matches!(error, WriterError::Sync(_));
             self.reporter.report(match error {
                 WriterError::Write(error) => format!("cannot write, will retry: {error}"),
                 WriterError::Sync(error) => format!("cannot sync; written events may not be durable: {error}"),
@@ -354,14 +395,15 @@ impl FileStream {
                 }
             });
         }
-        if has_failed_sync {
-            self.give_up_file(now);
-        }
     }
 
     /// A sync has failed. The kernel may have dropped pages of the file, and reports that once: no later sync shows that the
     /// file is whole. On a disk that has failed, the next file is no better.
     fn give_up_file(&mut self, now: Instant) {
+        if !self.may_rotate(now) {
+            return;
+        }
+        self.gives_up_file = false;
         let wait = match self.given_up {
             Some((last, wait)) if now.saturating_duration_since(last) < wait => return,
             Some((last, wait)) if now.saturating_duration_since(last) < 2 * wait => (wait * 2).min(GIVE_UP_WAIT_MAX),

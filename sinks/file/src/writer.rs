@@ -219,9 +219,13 @@ impl BatchWriter {
             block.realign(&[], start)
         };
 
-        let page_start = self.page_start();
         let data_bytes = block.bytes.len().saturating_sub(start);
-        self.cursors.fill(page_start, data_bytes);
+        let partial_bytes = self.partial_page.len();
+        let offset = self.cursors.scheduled().offset();
+        // Positions lag behind the offsets of a file that another program has made longer: a page may begin before position 0.
+        let scheduled = partial_bytes.saturating_sub(self.cursors.unscheduled_bytes());
+        let records_start = self.cursors.filling().offset();
+        self.cursors.fill(data_bytes.saturating_sub(partial_bytes));
         let end = self.cursors.filling();
 
         let tail_bytes = data_bytes % PAGE_BYTES;
@@ -230,8 +234,6 @@ impl BatchWriter {
         self.partial_page.extend_from_slice(block.bytes.get(start + whole_pages..).unwrap_or_default());
         self.partial_page_since = now;
 
-        let offset = self.cursors.scheduled().offset();
-        let scheduled = self.scheduled_behind(page_start);
         // Rule 5. A page that a buffered write has begun is completed by a buffered write: nothing, or one page.
         let begun_page_bytes = scheduled.next_multiple_of(PAGE_BYTES);
         if self.is_direct() && is_full && whole_pages > begun_page_bytes {
@@ -241,7 +243,8 @@ impl BatchWriter {
             }
             // Rule 2. The partial page is scheduled by a later write.
             let range = start + begun_page_bytes..start + whole_pages;
-            let bytes = BlockRange { block, range, offset: page_start + begun_page_bytes as u64 };
+            let position = (records_start + begun_page_bytes as u64).saturating_sub(partial_bytes as u64);
+            let bytes = BlockRange { block, range, offset: position };
             self.enqueue(WritePath::Direct, bytes, end.scheduled_but_for(tail_bytes));
         } else {
             // Rule 4.
@@ -259,25 +262,15 @@ impl BatchWriter {
 
     /// Ends the line that the file ends in: a line feed is written before the first record.
     pub(super) fn end_torn_line(&mut self, now: Instant) {
-        let (page_start, offset) = (self.page_start(), self.cursors.filling().offset());
+        let offset = self.cursors.filling().offset();
         self.partial_page.push(b'\n');
-        self.cursors.fill(page_start, self.partial_page.len());
+        self.cursors.fill(1);
         if self.partial_page.len() == PAGE_BYTES {
             self.partial_page.clear();
         }
         self.enqueue_copy(vec![b'\n'], offset, self.cursors.filling().scheduled_but_for(0));
         self.last_records = LastRecords::new(self.cursors.filling());
         self.turn(now);
-    }
-
-    /// The offset of the file's last page.
-    fn page_start(&self) -> u64 {
-        self.cursors.filling().offset().saturating_sub(self.partial_page.len() as u64)
-    }
-
-    /// The number of bytes behind this offset that are part of a write.
-    fn scheduled_behind(&self, start: u64) -> usize {
-        usize::try_from(self.cursors.scheduled().offset().saturating_sub(start)).unwrap_or(0)
     }
 
     /// The records below `end` were reported to the container: they stay in the file (rule 7).
@@ -330,7 +323,13 @@ impl BatchWriter {
         }
         // Only a direct write leaves bytes unscheduled, and it ends where the partial page begins.
         let offset = self.cursors.scheduled().offset();
-        debug_assert_eq!(offset, self.page_start(), "a write has a part of the partial page: {:?}", self.cursors);
+        let unscheduled = self.cursors.unscheduled_bytes();
+        debug_assert_eq!(
+            unscheduled,
+            self.partial_page.len(),
+            "a write has a part of the partial page: {:?}",
+            self.cursors
+        );
         self.enqueue_copy(self.partial_page.clone(), offset, self.cursors.filling().scheduled_but_for(0));
     }
 
@@ -417,7 +416,9 @@ impl BatchWriter {
         let written_before = self.cursors.written_end();
         let wanted: usize = ranges.iter().map(|range| range.range.len()).sum();
         let offset = ranges.first().map_or(0, |first| first.offset);
-        if let Some(open) = self.open_file(file) {
+        let is_refused = path == WritePath::Direct && result.as_ref().is_err_and(is_refusal);
+        // A write that is refused has written nothing.
+        if let Some(open) = self.open_file(file).filter(|_| !is_refused) {
             open.changes.write_ended(offset + *result.as_ref().unwrap_or(&wanted) as u64);
         }
         let written = match (result, path) {
@@ -460,6 +461,10 @@ impl BatchWriter {
 
     fn write_failed(&mut self, file: StreamFileId, path: WritePath, error: io::Error, now: Instant) {
         if path == WritePath::Direct && is_refusal(&error) {
+            if self.has_another_end(file) {
+                // Rule 9: the end is within a page, where no direct write begins. The next look finds it.
+                return;
+            }
             // Rule 8.
             if let Some(open) = self.open_file(file) {
                 open.is_direct = false;
@@ -484,13 +489,13 @@ impl BatchWriter {
     }
 
     /// Keeps a block for the next records, or a new block in its place. The copy of a partial page is freed.
-    fn free_block(&mut self, block: Block) {
+    pub(super) fn free_block(&mut self, block: Block) {
         if !block.is_pooled {
             return;
         }
-        let has_outgrown = block.has_outgrown(self.block_bytes);
-        // Without memory for another, the long one is kept.
-        let new = if has_outgrown { Block::new(self.block_bytes) } else { None };
+        let is_replaced = block.has_outgrown(self.block_bytes) || block.has_shrunk(self.block_bytes);
+        // Without memory for another, it is kept.
+        let new = if is_replaced { Block::new(self.block_bytes) } else { None };
         self.free.push(new.unwrap_or(block));
     }
 }
@@ -510,7 +515,8 @@ impl Drop for BatchWriter {
         // A request in flight would write behind the end.
         let start = Instant::now();
         while self.engine.in_flight() > 0 && start.elapsed() < LAST_WAIT {
-            self.engine.reap(&mut drop);
+            // The end of each write decides on the cut.
+            self.reap(Instant::now());
             if self.engine.in_flight() > 0 {
                 std::thread::sleep(Duration::from_micros(200));
             }
@@ -524,7 +530,8 @@ impl Drop for BatchWriter {
             let Some(open) = &file.open else { continue };
             let end = end.map_or(acknowledged, |end| end.offset().min(acknowledged));
             // After an error, the file keeps its present end.
-            let _ = cut_behind(open.buffered(), open.changes.cut_at(end));
+            let cut_at = open.changes.cut_at(open.buffered(), end);
+            let _ = cut_at.map_or(Ok(()), |at| cut_behind(open.buffered(), at));
             unlock(open.buffered());
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::mpsc::{self, Receiver, Sender},
+    sync::mpsc::{self, Receiver, Sender, TryRecvError},
     time::{Duration, Instant},
 };
 
@@ -29,8 +29,8 @@ pub(crate) enum FileTask {
     Rotate { live: InodeId, first_record: Timestamp },
     /// The live path is opened anew.
     Reopen,
-    /// A file that is complete is closed, and compressed if it was rotated.
-    Close(FileHandles),
+    /// A file that is complete is closed, and compressed if it was rotated. `None` if it stays open.
+    Close { inode: InodeId, file: Option<FileHandles> },
 }
 
 /// The end of a task.
@@ -40,6 +40,8 @@ pub(crate) enum FileTaskOutcome {
     NotRotated(SinkError),
     Opened(LogFile),
     NotOpened(SinkError),
+    /// The thread has ended, and will end no task any more.
+    ThreadEnded,
 }
 
 /// The drain's end of the thread, which is started for its first task.
@@ -88,8 +90,15 @@ impl FileTasks {
     }
 
     /// The end of a task, if there is one that was not taken yet.
-    pub(crate) fn take_outcome(&self) -> Option<FileTaskOutcome> {
-        self.channels.as_ref()?.outcomes.try_recv().ok()
+    pub(crate) fn take_outcome(&mut self) -> Option<FileTaskOutcome> {
+        match self.channels.as_ref()?.outcomes.try_recv() {
+            Ok(outcome) => Some(outcome),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => {
+                self.channels = None;
+                Some(FileTaskOutcome::ThreadEnded)
+            }
+        }
     }
 }
 

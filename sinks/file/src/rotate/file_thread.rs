@@ -146,8 +146,8 @@ impl FileThread {
                 let outcome = self.reopen();
                 outcomes.send(outcome.map_or_else(FileTaskOutcome::NotOpened, FileTaskOutcome::Opened))
             }
-            FileTask::Close(file) => {
-                self.close(file);
+            FileTask::Close { inode, file } => {
+                self.close(inode, file);
                 Ok(())
             }
         };
@@ -227,16 +227,11 @@ impl FileThread {
     }
 
     /// Rule 3.
-    fn close(&mut self, file: FileHandles) {
-        let inode = file.buffered.metadata().map(|metadata| inode_of(&metadata));
+    fn close(&mut self, inode: InodeId, file: Option<FileHandles>) {
         // A forked child may have the descriptors, too.
-        unlock(&file.buffered);
+        file.iter().for_each(|file| unlock(&file.buffered));
         drop(file);
-        let Some(place) =
-            self.incomplete.iter().position(|(known, _)| inode.as_ref().is_ok_and(|inode| inode == known))
-        else {
-            return;
-        };
+        let Some(place) = self.incomplete.iter().position(|(known, _)| *known == inode) else { return };
         let (_, path) = self.incomplete.swap_remove(place);
         self.next_retention = Instant::now();
         if let Some(compress) = &self.compress {

@@ -44,7 +44,7 @@ pub(super) struct FileChanges {
 
 /// The length of a file, and whether it has a name.
 #[derive(Debug, Clone, Copy)]
-struct FileState {
+pub(super) struct FileState {
     length: u64,
     has_name: bool,
 }
@@ -77,9 +77,10 @@ impl FileChanges {
     }
 
     /// Where the file is cut when records up to this position were reported: never below the length that another program
-    /// has given it.
-    pub(super) fn cut_at(&self, acknowledged: u64) -> u64 {
-        self.offset_in_file(acknowledged).max(self.kept_bytes)
+    /// has given it. `None` if the file has bytes of another program behind those of the writer: it keeps its length.
+    pub(super) fn cut_at(&self, file: &File, acknowledged: u64) -> Option<u64> {
+        let length = file.metadata().ok()?.len();
+        (length <= self.last_write_end).then(|| self.offset_in_file(acknowledged).max(self.kept_bytes))
     }
 
     /// Whether another program has cut the file behind this offset.
@@ -109,13 +110,9 @@ impl FileChanges {
         self.last_write_end = place.offset;
     }
 
-    /// Looks for the file's name. Returns whether the file has been removed since the last look: records behind `written` are
-    /// lost then.
-    fn look_at_name(&mut self, file: &File, written: FillingEnd) -> bool {
-        if !self.had_name || self.removed_at.is_some() {
-            return false;
-        }
-        let is_removed = FileState::of(file).is_ok_and(|state| !state.has_name);
+    /// Returns whether the file has lost its name since the last look: records behind `written` are lost then.
+    fn note_name(&mut self, state: FileState, written: FillingEnd) -> bool {
+        let is_removed = self.had_name && self.removed_at.is_none() && !state.has_name;
         if is_removed {
             self.removed_at = Some(written);
         }
@@ -145,18 +142,14 @@ impl BatchWriter {
         }
         let written = self.cursors.written_end();
         let id = self.id_of_next_write();
-        self.look_at_name(id, written);
-        let Some(OpenFile { handles, changes, .. }) = self.open_file(id) else { return };
-        let Ok(state) = FileState::of(&handles.buffered) else { return };
+        let Some(state) = self.look_at_name(id, written) else { return };
+        let Some(OpenFile { changes, .. }) = self.open_file(id) else { return };
         let end = changes.offset_in_file(written.offset());
         if state.length < end {
             self.look_at_truncated(id, end);
         } else if state.length > end.max(changes.last_write_end) {
-            let error = match self.continue_at(id, state.length) {
-                Ok(()) => WriterError::Grown { from: end, to: state.length },
-                Err(error) => WriterError::Write(error),
-            };
-            self.add_error(error);
+            self.continue_at(id, state.length);
+            self.add_error(WriterError::Grown { from: end, to: state.length });
         }
     }
 
@@ -166,22 +159,39 @@ impl BatchWriter {
         open.map_or(WritePlace::Offset, |open| open.changes.place_of_write_at(open.changes.offset_in_file(written)))
     }
 
-    /// Records behind `written` are lost from now on if the file has no name any more.
-    pub(super) fn look_at_name(&mut self, id: StreamFileId, written: FillingEnd) {
+    /// Records behind `written` are lost from now on if the file has no name any more. Returns the state of the file, as far as the
+    /// kernel knows it.
+    pub(super) fn look_at_name(&mut self, id: StreamFileId, written: FillingEnd) -> Option<FileState> {
         let is_current = id == self.current.id;
-        let Some(OpenFile { handles, changes, .. }) = self.open_file(id) else { return };
-        if changes.look_at_name(&handles.buffered, written) {
+        let OpenFile { handles, changes, .. } = self.open_file(id)?;
+        let state = FileState::of(&handles.buffered).ok()?;
+        if changes.note_name(state, written) {
             self.add_error(if is_current { WriterError::Removed } else { WriterError::EarlierRemoved });
         }
+        Some(state)
     }
 
-    /// The server of the file does not know it any more (`ESTALE`): the same as a removal.
+    /// Whether the file does not end where the next write begins: another program has changed its length.
+    pub(super) fn has_another_end(&mut self, id: StreamFileId) -> bool {
+        let written = self.cursors.written_end().offset();
+        let Some(OpenFile { handles, changes, .. }) = self.open_file(id) else { return false };
+        let end = changes.offset_in_file(written);
+        FileState::of(&handles.buffered).is_ok_and(|state| state.length != end && end >= changes.last_write_end)
+    }
+
+    /// The server of the file does not know it any more (`ESTALE`): the same as a removal. Records of a file that was rotated are
+    /// lost: no other file is theirs.
     pub(super) fn set_stale(&mut self, id: StreamFileId) {
         let written = self.cursors.written_end();
+        let is_current = id == self.current.id;
         let Some(OpenFile { changes, .. }) = self.open_file(id) else { return };
         if changes.removed_at.is_none() {
             changes.removed_at = Some(written);
-            self.add_error(WriterError::Removed);
+            self.add_error(if is_current { WriterError::Removed } else { WriterError::EarlierRemoved });
+        }
+        while !is_current && let Some(write) = self.writes.pop_front_if(|write| write.file == id) {
+            self.cursors.complete(write.end);
+            write.waiting.into_iter().for_each(|range| self.free_block(range.block));
         }
     }
 
@@ -192,19 +202,16 @@ impl BatchWriter {
         if length >= end {
             return;
         }
-        let error = match self.continue_at(id, length) {
-            Ok(()) => WriterError::Truncated { from: end, to: length },
-            Err(error) => WriterError::Write(error),
-        };
-        self.add_error(error);
+        self.continue_at(id, length);
+        self.add_error(WriterError::Truncated { from: end, to: length });
     }
 
     /// Moves all bytes of this file that are not written yet to this end of it. They are written through the page cache,
     /// because their pages are others now. Every byte of the files before it is written.
-    pub(super) fn continue_at(&mut self, id: StreamFileId, length: u64) -> io::Result<()> {
+    pub(super) fn continue_at(&mut self, id: StreamFileId, length: u64) {
         let is_current = id == self.current.id;
         let unscheduled = if is_current { self.unscheduled_bytes() } else { Vec::new() };
-        let partial_page = if is_current { self.partial_page_behind(length, &unscheduled)? } else { Vec::new() };
+        let partial_page = if is_current { self.partial_page_behind(length, &unscheduled) } else { Vec::new() };
         let position = self.cursors.written_end().offset();
         if let Some(OpenFile { changes, .. }) = self.open_file(id)
             && changes.offset_in_file(position) != length
@@ -220,14 +227,13 @@ impl BatchWriter {
             }
         }
         if !is_current {
-            return Ok(());
+            return;
         }
         if !unscheduled.is_empty() {
             let position = self.cursors.scheduled().offset();
             self.enqueue_copy(unscheduled, position, self.cursors.filling().scheduled_but_for(0));
         }
         self.set_partial_page(&partial_page);
-        Ok(())
     }
 
     /// The partial page is another one than the block that is being filled begins with.
@@ -247,11 +253,14 @@ impl BatchWriter {
     }
 
     /// The partial page of the current file when all bytes that are not written yet are behind this length of it.
-    fn partial_page_behind(&self, length: u64, unscheduled: &[u8]) -> io::Result<Vec<u8>> {
+    fn partial_page_behind(&mut self, length: u64, unscheduled: &[u8]) -> Vec<u8> {
         let mut page = vec![0; (length % PAGE_BYTES as u64) as usize];
         let start = length - page.len() as u64;
-        if let Some(open) = &self.current.open {
-            open.buffered().read_exact_at(&mut page, start)?;
+        if let Some(open) = &mut self.current.open
+            && open.handles.buffered.read_exact_at(&mut page, start).is_err()
+        {
+            // Buffered writes begin behind the bytes that the file has: those of the page are never written.
+            open.is_direct = false;
         }
         let own = self.writes.iter().filter(|write| write.file == self.current.id);
         let waiting = own.filter_map(|write| write.waiting.as_ref()).map(BlockRange::bytes);
@@ -261,6 +270,6 @@ impl BatchWriter {
             let before = page.len().saturating_sub(end % PAGE_BYTES);
             page.drain(..before);
         }
-        Ok(page)
+        page
     }
 }

@@ -95,7 +95,7 @@ impl BatchWriter {
         self.goes_back = false;
         let end = previous.open.as_ref().map(|open| open.changes.offset_in_file(self.current.start.offset()));
         self.replace_current(previous);
-        self.continue_in_current(end.unwrap_or(0));
+        self.continue_at(self.current.id, end.unwrap_or(0));
     }
 
     /// Rule 10: records that are not written yet, and all later ones, go to this file: the one before it has no name any more.
@@ -108,7 +108,7 @@ impl BatchWriter {
         let next = StreamFile { id: self.current.id.next(), start, open: Some(OpenFile::new(file, start)) };
         let previous = self.replace_current(next);
         self.earlier.push_back(previous);
-        self.continue_in_current(length);
+        self.continue_at(self.current.id, length);
         Ok(())
     }
 
@@ -124,19 +124,11 @@ impl BatchWriter {
         std::mem::replace(&mut self.current, file)
     }
 
-    fn continue_in_current(&mut self, length: u64) {
-        if let Err(error) = self.continue_at(self.current.id, length) {
-            self.add_error(super::WriterError::Write(error));
-        }
-    }
-
     /// Takes the files that are complete: every record is acknowledged, and synced where the settings require that.
-    pub(crate) fn take_finished(&mut self) -> Vec<FileHandles> {
+    pub(crate) fn take_finished(&mut self) -> Vec<Rc<FileHandles>> {
         let mut finished = Vec::new();
         while self.is_first_finished() {
-            let handles = self.earlier.pop_front().and_then(|file| file.open).map(|open| open.handles);
-            // No request has the descriptors any more: all bytes are written, and the last sync is completed.
-            finished.extend(handles.and_then(Rc::into_inner));
+            finished.extend(self.earlier.pop_front().and_then(|file| file.open).map(|open| open.handles));
         }
         finished
     }

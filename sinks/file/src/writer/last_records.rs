@@ -87,7 +87,7 @@ impl BatchWriter {
 
     /// The payload that ends at `end` was reported.
     pub(crate) fn report(&mut self, end: FillingEnd) {
-        self.last_records.reported = end;
+        self.last_records.reported = self.last_records.reported.max(end);
     }
 
     /// Whether the records below `end` may be acknowledged.

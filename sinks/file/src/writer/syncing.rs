@@ -50,9 +50,9 @@ impl BatchWriter {
         end <= self.cursors.synced_end()
     }
 
-    /// Whether the disk may have dropped bytes below `end`, by the result of a sync.
-    pub(crate) fn is_doubtful(&self, end: FillingEnd) -> bool {
-        self.cursors.is_doubtful(end)
+    /// Whether the disk may have dropped bytes behind `start`, by the result of a sync.
+    pub(crate) fn has_doubt_behind(&self, start: FillingEnd) -> bool {
+        self.cursors.has_doubt_behind(start)
     }
 
     /// Answers a flush up to `end`. Returns whether a sync that failed since the last flush has left bytes in doubt.

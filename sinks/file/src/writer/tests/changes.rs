@@ -188,3 +188,55 @@ fn no_record_is_counted_where_another_program_has_cut_the_first_ones() {
     bench.finish(0, RequestOutcome::Short(100));
     assert_eq!(bench.deliver_part(RecordEnd::LineFeed), WholeRecords::default());
 }
+
+#[test]
+fn bytes_of_another_program_at_the_beginning_of_a_file_are_not_written_again() {
+    for (other, is_full) in [(3000, false), (3000, true), (4097, true), (9000, true)] {
+        let mut bench = Bench::new();
+        bench.disk.grow(&vec![b'o'; other]);
+        bench.expected = vec![b'o'; other];
+        for bytes in [100, 100, 3 * PAGE_BYTES, 50] {
+            write(&mut bench, b'x', bytes, is_full);
+            assert_content(&mut bench);
+        }
+    }
+}
+
+#[test]
+fn a_dropped_writer_leaves_bytes_that_another_program_has_appended() {
+    let mut bench = Bench::new();
+    bench.write_overdue(100);
+    bench.finish(0, RequestOutcome::Done);
+    bench.writer.acknowledge(bench.delivered_end());
+    bench.disk.grow(b"deploy: stopping\n");
+    let Bench { disk, writer, expected, .. } = bench;
+    drop(writer);
+    assert_eq!(disk.content(), [expected.as_slice(), b"deploy: stopping\n"].concat());
+}
+
+#[test]
+fn a_dropped_writer_leaves_records_that_were_moved_behind_bytes_of_another_program() {
+    let mut bench = Bench::new();
+    bench.write_overdue(100);
+    bench.disk.grow(b"other\n");
+    bench.finish(0, RequestOutcome::Done);
+    bench.writer.acknowledge(bench.delivered_end());
+    let Bench { disk, writer, expected, .. } = bench;
+    drop(writer);
+    assert_eq!(disk.content(), [b"other\n", expected.as_slice()].concat());
+}
+
+#[test]
+fn a_direct_write_that_another_programs_byte_makes_unaligned_is_no_refusal_and_overwrites_nothing() {
+    let mut bench = Bench::new();
+    write(&mut bench, b'a', 2 * PAGE_BYTES, true);
+    assert_content(&mut bench);
+    write(&mut bench, b'b', 2 * PAGE_BYTES, true);
+    bench.disk.grow(b"o");
+    bench.expected.insert(2 * PAGE_BYTES, b'o');
+    bench.finish(0, RequestOutcome::Error(libc::EINVAL));
+    write(&mut bench, b'c', 3 * PAGE_BYTES, true);
+    assert_content(&mut bench);
+    assert!(bench.writer.describe().ends_with("direct"));
+    assert!(!bench.writer.take_errors().iter().any(|error| matches!(error, WriterError::DirectRefused(_))));
+}

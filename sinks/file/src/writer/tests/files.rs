@@ -132,13 +132,14 @@ fn a_file_that_is_left_is_synced_at_once_where_an_interval_is_set() {
 #[test]
 fn a_failed_sync_leaves_the_records_of_the_next_file_without_doubt() {
     let mut bench = Bench::syncing(FileSync::Batch);
+    let start = bench.delivered_end();
     let first = bench.write_overdue(100);
     bench.finish(0, RequestOutcome::Done);
     bench.writer.begin_file();
     bench.open_file(true);
-    let second = bench.write_overdue(50);
+    bench.write_overdue(50);
     bench.finish(0, RequestOutcome::Error(libc::EIO));
-    assert!(bench.writer.is_doubtful(first) && !bench.writer.is_doubtful(second));
+    assert!(bench.writer.has_doubt_behind(start) && !bench.writer.has_doubt_behind(first));
     bench.assert_all_written();
 }
 
@@ -248,4 +249,33 @@ fn records_behind_the_content_of_an_existing_file_begin_at_its_end() {
     bench.writer.write(block, true, bench.clock.now()).unwrap();
     bench.execute_all();
     assert!(bench.disk.all_content() == bench.expected);
+}
+
+#[test]
+fn the_waiting_records_of_a_rotated_file_that_its_server_does_not_know_any_more_are_lost_and_the_next_ones_are_not() {
+    let mut bench = Bench::new();
+    let start = bench.delivered_end();
+    bench.write_overdue(100);
+    let lost = bench.write_overdue(50);
+    bench.writer.begin_file();
+    bench.open_file(true);
+    bench.finish(0, RequestOutcome::Error(libc::ESTALE));
+    let next = bench.write_overdue(30);
+    bench.execute_all();
+    assert_eq!((bench.delivered_end(), bench.disk.content_at(1).len()), (next, 30));
+    assert!(bench.writer.is_removed(start, lost) && !bench.writer.is_removed(lost, next));
+    assert_eq!(bench.writer.free.len(), BLOCKS);
+}
+
+#[test]
+fn a_block_that_was_moved_when_the_next_file_began_has_its_memory_back() {
+    let mut bench = Bench::new();
+    bench.write_overdue(100);
+    let mut filled = bench.writer.take_block().unwrap();
+    bench.writer.begin_file();
+    filled.push(b'n');
+    bench.expected.push(b'n');
+    bench.writer.write(filled, false, bench.clock.now()).unwrap();
+    bench.assert_all_written();
+    assert!(bench.writer.free.iter().all(|block| !block.has_shrunk(BLOCK_BYTES)));
 }

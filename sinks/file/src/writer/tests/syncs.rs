@@ -28,17 +28,30 @@ fn a_sync_delivers_nothing_that_was_written_during_it() {
 #[test]
 fn bytes_written_during_a_failed_sync_are_in_doubt_even_if_the_next_sync_succeeds() {
     let mut bench = Bench::syncing(FileSync::Batch);
-    bench.write_overdue(100);
+    let start = bench.write_overdue(100);
     bench.finish(0, RequestOutcome::Done);
     let meanwhile = bench.write_overdue(100);
     bench.finish(1, RequestOutcome::Done);
     bench.finish(0, RequestOutcome::Error(libc::EIO));
     bench.finish(0, RequestOutcome::Done);
     assert_eq!(bench.delivered_end(), meanwhile);
-    assert!(bench.writer.is_doubtful(meanwhile));
-    let later = bench.write_overdue(100);
+    assert!(bench.writer.has_doubt_behind(start));
+    bench.write_overdue(100);
     bench.assert_all_written();
-    assert!(!bench.writer.is_doubtful(later));
+    assert!(!bench.writer.has_doubt_behind(meanwhile));
+}
+
+#[test]
+fn a_payload_whose_first_part_is_in_doubt_is_in_doubt() {
+    let mut bench = Bench::syncing(FileSync::Batch);
+    bench.write_overdue(100);
+    bench.finish(0, RequestOutcome::Done);
+    let start = bench.writer.filling_end();
+    // Its last bytes are part of no write when the sync fails.
+    bench.write_full(2 * PAGE_BYTES);
+    bench.finish(0, RequestOutcome::Error(libc::EIO));
+    bench.assert_all_written();
+    assert!(bench.writer.has_doubt_behind(start));
 }
 
 #[test]
