@@ -60,7 +60,7 @@ pub(crate) struct RunArgs {
     pub(crate) file: FileArgs,
     #[command(flatten)]
     pub(crate) rotation: RotationArgs,
-    /// Run the drain on a thread of the harness, and measure how long each of its turns takes. Of a single shard.
+    /// Run the drain on a thread of the harness, and measure how long each turn takes; needs a single shard.
     #[arg(long)]
     pub(crate) turn_times: bool,
     /// Fail below so many events a second.

@@ -38,7 +38,7 @@ pub(crate) fn figures(ended: &Ended, seconds: f64, machine: Machine) -> Figures 
         bytes_per_event: bytes.filter(|_| events > 0).map(|bytes| bytes as f64 / events as f64),
         executor: ended.executor.clone(),
         writer: ended.writer.clone(),
-        turn_ns: ended.turns.map(|turns| turns.nanos),
+        turn_ns: ended.turn_times.map(|turn_times| turn_times.nanos),
         ..Figures::none(machine)
     }
 }

@@ -50,7 +50,7 @@ pub(crate) struct NanosPercentiles {
 }
 
 impl NanosPercentiles {
-    /// Of a histogram in such a unit.
+    /// The percentiles of a histogram in such a unit.
     pub(crate) fn new(histogram: &Histogram<u64>, units_per_nano: f64) -> Self {
         let nanos = |units: u64| units as f64 / units_per_nano;
         let at = |quantile| nanos(histogram.value_at_quantile(quantile));

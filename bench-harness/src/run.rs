@@ -65,8 +65,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Vec<BenchFailure>, BenchError> {
     failures.extend(too_slow(args.at_least, &figures));
 
     table.log_figures(&figures);
-    if let Some(turns) = &ended.turns {
-        table.row("turns of the drain", turns.to_string());
+    if let Some(turn_times) = &ended.turn_times {
+        table.row("turn times of the drain", turn_times.to_string());
     }
     table.row("check", verdict);
     measured.stopped.iter().for_each(|reason| table.row("stopped early", reason.as_str()));
@@ -80,7 +80,7 @@ fn options(args: &RunArgs) -> SubjectOptions {
     SubjectOptions {
         shards: args.shards.into(),
         rotation: args.rotation,
-        times_turns: args.turn_times,
+        times_each_turn: args.turn_times,
         ..SubjectOptions::default()
     }
 }

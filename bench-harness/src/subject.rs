@@ -54,13 +54,13 @@ pub(crate) struct SubjectOptions {
     pub(crate) record_max_bytes: Option<usize>,
     pub(crate) shards: usize,
     pub(crate) rotation: RotationArgs,
-    /// Whether the harness runs the drain, and measures its turns.
-    pub(crate) times_turns: bool,
+    /// Whether the harness runs the drain, and measures its turn times.
+    pub(crate) times_each_turn: bool,
 }
 
 impl Default for SubjectOptions {
     fn default() -> Self {
-        Self { record_max_bytes: None, shards: 1, rotation: RotationArgs::default(), times_turns: false }
+        Self { record_max_bytes: None, shards: 1, rotation: RotationArgs::default(), times_each_turn: false }
     }
 }
 
@@ -100,7 +100,7 @@ impl Subject {
             }
             LogDestination::File(output) => builder.sink("file", file_sink(output, file, &options.rotation)),
         };
-        let (logs, timed_drain) = match options.times_turns {
+        let (logs, timed_drain) = match options.times_each_turn {
             true => TimedDrain::start(builder).map(|(logs, drain)| (logs, Some(drain)))?,
             false => (builder.start().map_err(BenchError::Start)?, None),
         };
@@ -158,7 +158,7 @@ impl Subject {
             failures.push(BenchFailure::Lost { lost: counts.lost, by_reason });
         }
         let memory = self.memory.map(|events| events.bytes());
-        let turns = self.timed_drain.map(TimedDrain::end).transpose()?;
+        let turn_times = self.timed_drain.map(TimedDrain::end).transpose()?;
         let files = match destination {
             LogDestination::File(file) => {
                 file.settle()?;
@@ -168,7 +168,7 @@ impl Subject {
         };
         let writer = accounts.sinks.first().map(|sink| sink.writer.clone());
         let (instance, shards) = (self.logs.instance().to_string(), self.shards);
-        Ok(Ended { instance, counts, shards, files, turns, executor, writer, memory })
+        Ok(Ended { instance, counts, shards, files, turn_times, executor, writer, memory })
     }
 }
 
@@ -181,8 +181,8 @@ pub(crate) struct Ended {
     pub(crate) shards: usize,
     /// The counts of a file sink.
     pub(crate) files: Option<FileCounts>,
-    /// The drain's turns, where the harness has run it.
-    pub(crate) turns: Option<TurnTimes>,
+    /// The drain's turn times, where the harness has run it.
+    pub(crate) turn_times: Option<TurnTimes>,
     pub(crate) executor: Option<String>,
     pub(crate) writer: Option<String>,
     /// The bytes that a memory sink has kept.

@@ -1,4 +1,4 @@
-//! A drain on a thread of the harness, which times each of its turns.
+//! A drain on a thread of the harness, which measures the time of each turn.
 
 use std::{
     fmt,
@@ -21,11 +21,11 @@ use crate::{
 
 const THREAD_NAME: &str = "timed-drain";
 
-/// Turns without work, one after the other, before the thread sleeps. The log's own executors do likewise.
-const IDLE_TURNS: u32 = 64;
+/// The thread sleeps when it has found no work so many times, one after the other. The log's own executors do likewise.
+const IDLE_TURN_COUNT: u32 = 64;
 const IDLE_SLEEP: Duration = Duration::from_micros(50);
 
-/// A turn without work counts if it takes longer: very many short ones would hide the long turns.
+/// A turn without work counts if it takes longer: very many short ones would hide the long one.
 const SHORT_TURN: Duration = Duration::from_micros(20);
 
 /// A longer turn counts as one of an hour.
@@ -40,15 +40,18 @@ pub(crate) struct TimedDrain {
 impl TimedDrain {
     /// Starts the container.
     pub(crate) fn start(builder: ContainerBuilder) -> Result<(Container, Self), BenchError> {
-        let turns = Histogram::new_with_bounds(1, TURN_NANOS_MAX, 3);
-        let turns = turns.map_err(|error| BenchError::Histogram { reason: error.to_string() })?;
+        let turn_times = Histogram::new_with_bounds(1, TURN_NANOS_MAX, 3);
+        let turn_times = turn_times.map_err(|error| BenchError::Histogram { reason: error.to_string() })?;
         let (sender, receiver) = sync_channel(1);
         let start = move || {
             machine::drain_cpu().map(core_affinity::set_for_current);
             let (started, drain) = builder.start_manual().map_or_else(|e| (Err(e), None), |(c, d)| (Ok(c), Some(d)));
             // The other end waits for it.
             let _ = sender.send(started);
-            drain.map_or_else(|| turns.clone(), |drain| run(drain, turns.clone()))
+            match drain {
+                Some(drain) => run(drain, turn_times),
+                None => turn_times,
+            }
         };
         let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(start);
         let thread = thread.map_err(|source| BenchError::Thread { name: THREAD_NAME.to_owned(), source })?;
@@ -56,14 +59,14 @@ impl TimedDrain {
         Ok((started.map_err(BenchError::Start)?, Self { thread }))
     }
 
-    /// The times of all turns of a container that has been shut down.
+    /// The turn times of a container that has been shut down.
     pub(crate) fn end(self) -> Result<TurnTimes, BenchError> {
-        let turns = self.thread.join().map_err(|_| panicked())?;
-        Ok(TurnTimes { count: turns.len(), nanos: NanosPercentiles::new(&turns, 1.0) })
+        let turn_times = self.thread.join().map_err(|_| panicked())?;
+        Ok(TurnTimes { count: turn_times.len(), nanos: NanosPercentiles::new(&turn_times, 1.0) })
     }
 }
 
-/// The times of a drain's turns.
+/// The turn times of a drain.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TurnTimes {
     pub(crate) count: u64,
@@ -84,19 +87,19 @@ fn panicked() -> BenchError {
     BenchError::Panicked { name: THREAD_NAME.to_owned() }
 }
 
-fn run(mut drain: ManualDrain, mut turns: Histogram<u64>) -> Histogram<u64> {
-    let mut idle_turns = 0;
+fn run(mut drain: ManualDrain, mut turn_times: Histogram<u64>) -> Histogram<u64> {
+    let mut idle_count = 0;
     while !drain.has_ended() {
         let started = Instant::now();
         let has_worked = drain.turn();
         let time = started.elapsed();
         if has_worked || time > SHORT_TURN {
-            turns.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+            turn_times.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
         }
-        idle_turns = if has_worked { 0 } else { idle_turns + 1 };
-        if idle_turns > IDLE_TURNS {
+        idle_count = if has_worked { 0 } else { idle_count + 1 };
+        if idle_count > IDLE_TURN_COUNT {
             thread::sleep(IDLE_SLEEP);
         }
     }
-    turns
+    turn_times
 }

@@ -14,7 +14,7 @@ use crate::verify::Finding;
 
 /// The format of a compressed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum FileFormat {
+enum WrittenFormat {
     Plain,
     Gzip,
     Zstd,
@@ -27,7 +27,7 @@ pub(crate) struct WrittenFile {
     is_live: bool,
     /// Its name without the end of a compressed file's.
     plain_name: String,
-    format: FileFormat,
+    format: WrittenFormat,
     path: PathBuf,
 }
 
@@ -90,7 +90,7 @@ impl WrittenFiles {
 
     /// Makes sure that there are as many files as the log has counted.
     pub(crate) fn check_counts(&self, shards: usize, counts: &FileCounts) -> Result<(), Finding> {
-        let is_compressed = |file: &&WrittenFile| file.format != FileFormat::Plain;
+        let is_compressed = |file: &&WrittenFile| file.format != WrittenFormat::Plain;
         let count = |wanted: fn(&&WrittenFile) -> bool| self.files.iter().filter(wanted).count() as u64;
         let (live, rotated) = (count(|file| file.is_live), count(|file| !file.is_live));
         let compressed = self.files.iter().filter(is_compressed).count() as u64;
@@ -126,9 +126,9 @@ impl WrittenFiles {
 impl WrittenFile {
     /// `behind`: the name behind the log's stem and a dot.
     fn parse(behind: &str, name: &str, path: PathBuf) -> Option<Self> {
-        let formats = [(".gz", FileFormat::Gzip), (".zst", FileFormat::Zstd)];
+        let formats = [(".gz", WrittenFormat::Gzip), (".zst", WrittenFormat::Zstd)];
         let compressed = formats.iter().find_map(|(end, format)| Some((behind.strip_suffix(end)?, *format)));
-        let (plain, format) = compressed.unwrap_or((behind, FileFormat::Plain));
+        let (plain, format) = compressed.unwrap_or((behind, WrittenFormat::Plain));
         let plain_name = name.get(..name.len() - (behind.len() - plain.len()))?.to_owned();
         let marks = plain.strip_suffix("log")?;
         let (shard, mark) = match marks.split_once('.') {
@@ -136,7 +136,7 @@ impl WrittenFile {
             _ => (0, marks),
         };
         let is_live = mark.is_empty();
-        let is_right = if is_live { format == FileFormat::Plain } else { is_mark(mark.strip_suffix('.')?) };
+        let is_right = if is_live { format == WrittenFormat::Plain } else { is_mark(mark.strip_suffix('.')?) };
         is_right.then_some(Self { shard, is_live, plain_name, format, path })
     }
 
@@ -148,9 +148,9 @@ impl WrittenFile {
     pub(crate) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         let file = File::open(&self.path)?;
         Ok(match self.format {
-            FileFormat::Plain => Box::new(file),
-            FileFormat::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(file))),
-            FileFormat::Zstd => Box::new(zstd::Decoder::new(file)?),
+            WrittenFormat::Plain => Box::new(file),
+            WrittenFormat::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(file))),
+            WrittenFormat::Zstd => Box::new(zstd::Decoder::new(file)?),
         })
     }
 }

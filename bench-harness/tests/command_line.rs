@@ -332,7 +332,7 @@ fn a_file_is_rotated_by_time() {
 }
 
 #[test]
-fn the_turns_of_the_drain_are_timed() {
+fn each_turn_of_the_drain_is_timed() {
     let (figures, status) = figures("run --events 60000 --turn-times --rotate-bytes 1048576");
     assert_all_there(&figures, 60_000);
     assert_eq!((status, &figures["executor"]), (0, &"manual".into()));
