@@ -27,6 +27,7 @@ use super::{
     cursors::FillingEnd,
     engine::{PwriteEngine, UringEngine, WriteEngine},
     open::{LogFile, Opening, open},
+    retain::FileLifetime,
     rotate::{
         due::RotationDue,
         file_tasks::FileTasks,
@@ -139,9 +140,11 @@ fn file_plan(
     ends_torn_lines: bool,
     context: &SinkContext<'_>,
 ) -> FilePlan {
+    let lifetime = FileLifetime::unknown();
     let compress = (options.compress != Compression::None).then(|| CompressPlan {
         family: family.clone(),
         compression: options.compress,
+        lifetime: lifetime.clone(),
         compressed: context.counter("files_compressed"),
         reporter: context.reporter(),
     });
@@ -150,6 +153,7 @@ fn file_plan(
         opening,
         link,
         retention: options.retain,
+        lifetime,
         reserve: options.reserve_bytes.map(|bytes| Reserve { bytes, is_short: Arc::default() }),
         compress,
         is_synced: options.sync != FileSync::Never,

@@ -10,6 +10,8 @@ const IOPRIO_BEST_EFFORT_LOWEST: libc::c_int = (2 << 13) | 7;
 
 /// Gives the calling thread the lowest priority for processors and disks.
 ///
+/// Not `SCHED_IDLE`: a thread that is hardly ever run may hold a transaction of the file system's journal, which all others wait for.
+///
 /// Errors are ignored: a sandbox may refuse the calls, and the thread does the same work at a higher priority.
 pub(crate) fn lower_priority() {
     // On Linux, the priority of process 0 is that of the calling thread.

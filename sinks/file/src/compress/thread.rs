@@ -8,7 +8,8 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use fapilog_plugin::{
@@ -18,6 +19,7 @@ use fapilog_plugin::{
 
 use crate::{
     compress::{Compressed, Compression, compress, lower_priority},
+    retain::FileLifetime,
     rotate::name::FileFamily,
 };
 
@@ -26,6 +28,7 @@ use crate::{
 pub(crate) struct CompressPlan {
     pub(crate) family: FileFamily,
     pub(crate) compression: Compression,
+    pub(crate) lifetime: FileLifetime,
     pub(crate) compressed: SinkCounter,
     pub(crate) reporter: Reporter,
 }
@@ -38,6 +41,13 @@ pub(crate) struct CompressThread {
     /// Closed when the thread ends.
     end: Receiver<()>,
 }
+
+/// Compression is worth its while if files live so many times as long as it takes. Where they do not, they are removed as soon as they
+/// are compressed, and the disk reads them for nothing.
+const LIFETIME_MIN: u32 = 10;
+
+/// The wait behind each file where files live for too short a time.
+const SHORT_LIVED_WAIT: Duration = Duration::from_secs(1);
 
 /// How long a file that is in use waits for its next attempt.
 const IN_USE_WAIT: Duration = Duration::from_secs(1);
@@ -97,8 +107,12 @@ impl CompressPlan {
             waiting.extend(files.try_iter());
             // The newest one first: where files come faster than they are compressed, the oldest one is removed the next moment.
             let Some(file) = waiting.pop() else { continue };
+            let start = Instant::now();
             if self.compress(&file, &stop) == Some(Compressed::InUse) {
                 in_use.push(file);
+            }
+            if self.lifetime.get() < start.elapsed() * LIFETIME_MIN {
+                wait(SHORT_LIVED_WAIT, &stop);
             }
         }
     }
@@ -135,6 +149,15 @@ impl CompressPlan {
                 None
             }
         }
+    }
+}
+
+/// Waits for this time, or until the thread is to stop.
+fn wait(time: Duration, stop: &dyn Fn() -> bool) {
+    const STEP: Duration = Duration::from_millis(20);
+    let start = Instant::now();
+    while start.elapsed() < time && !stop() {
+        thread::sleep(STEP);
     }
 }
 

@@ -4,6 +4,7 @@
 //! 2. A plain file and its compressed twin are one file.
 //! 3. Nothing but a rotated file of the family is removed. The live file counts for no limit.
 
+mod lifetime;
 mod removal;
 
 use std::{
@@ -14,7 +15,10 @@ use std::{
 
 use rustix::fs::statvfs;
 
-pub(crate) use self::removal::{Removal, refuse_locked};
+pub(crate) use self::{
+    lifetime::FileLifetime,
+    removal::{Removal, refuse_locked},
+};
 use crate::rotate::name::RotatedFile;
 
 /// The rotated files that stay. Without any limit, all stay.

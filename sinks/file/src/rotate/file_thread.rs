@@ -33,7 +33,7 @@ use crate::{
     engine::FileHandles,
     open::{LogFile, Opening, PAGE_BYTES, create, open, unlock},
     path_watch::{InodeId, inode_of},
-    retain::{Removal, Retention, free_bytes},
+    retain::{FileLifetime, Removal, Retention, free_bytes},
     rotate::{
         file_tasks::{FileTask, FileTaskOutcome},
         link::update_link,
@@ -59,6 +59,7 @@ pub(crate) struct FilePlan {
     /// The link that names the live file.
     pub(crate) link: Option<PathBuf>,
     pub(crate) retention: Retention,
+    pub(crate) lifetime: FileLifetime,
     /// `None` without a reserve.
     pub(crate) reserve: Option<Reserve>,
     /// `None` if rotated files stay as they are.
@@ -262,12 +263,15 @@ impl FileThread {
     }
 
     fn remove_files(&self) -> io::Result<()> {
-        let FilePlan { family, retention, counters, .. } = &self.plan;
+        let FilePlan { family, retention, lifetime, counters, .. } = &self.plan;
         let mut rotated = family.rotated()?;
         // On a file system without locks, nothing else shows that a file still gets records.
         rotated.retain(|file| self.incomplete.iter().all(|(_, path)| *path != file.path));
         let surplus = retention.surplus(&rotated, SystemTime::now(), free_bytes(family.directory()).ok());
         let removal = Removal::of(surplus, family.directory());
+        if let Some(last) = surplus.last() {
+            lifetime.set(SystemTime::now().duration_since(last.modified).unwrap_or_default());
+        }
         counters.removed.add(removal.removed.len() as u64);
         counters.removed_bytes.add(removal.removed.iter().map(|file| file.bytes).sum());
         for (path, error) in removal.errors {
