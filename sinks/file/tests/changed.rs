@@ -227,3 +227,28 @@ fn bytes_that_another_program_appends_are_reported_and_kept() {
         assert_holds(&subject.path, &subject.content);
     }
 }
+
+#[test]
+fn bytes_that_another_program_appends_right_before_the_shutdown_stay() {
+    for way in ways() {
+        let subject = subject(way, 1000);
+        OpenOptions::new().append(true).open(&subject.path).unwrap().write_all(b"deploy: stopping\n").unwrap();
+        shut_down(&subject.container);
+        assert_holds(&subject.path, &[subject.content.as_slice(), b"deploy: stopping\n"].concat());
+    }
+}
+
+#[test]
+fn bytes_of_another_program_in_a_new_file_are_not_written_again() {
+    for way in ways() {
+        let mut subject = subject(way, 100);
+        OpenOptions::new().append(true).open(&subject.path).unwrap().write_all(&[b'o'; 3000]).unwrap();
+        subject.content.extend_from_slice(&[b'o'; 3000]);
+        for _ in 0..3 {
+            let more = subject.log(100);
+            subject.content.extend(more);
+        }
+        shut_down(&subject.container);
+        assert_holds(&subject.path, &subject.content);
+    }
+}

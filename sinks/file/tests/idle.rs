@@ -22,6 +22,7 @@ use fapilog_engine::{
 };
 use fapilog_plugin::threads::lock;
 use fapilog_record::level::Level;
+use fapilog_sink_file::FileSync;
 use lines::{TIMEOUT, Way, builder, directory, median, shut_down, sink, ways};
 use tempfile::TempDir;
 
@@ -104,4 +105,36 @@ fn an_error_is_in_the_file_within_10_ms_when_the_drain_was_asleep() {
 #[test]
 fn the_first_event_after_a_second_of_silence_is_in_the_file_within_100_ms() {
     is_in_file_within(Duration::from_millis(100), Level::Info, Duration::from_secs(1), 3);
+}
+
+/// How often threads of drains have gone to sleep.
+fn sleeps_of_drains() -> u64 {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let of_drains =
+        tasks.filter(|task| fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("fapilog-0")));
+    let statuses = of_drains.filter_map(|task| fs::read_to_string(task.join("status")).ok());
+    let counts = statuses.filter_map(|status| {
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        line.trim().parse::<u64>().ok()
+    });
+    counts.sum()
+}
+
+#[test]
+fn a_sync_that_is_due_wakes_the_drain_a_few_times_and_not_again_and_again() {
+    let _alone = alone();
+    for way in ways() {
+        let directory = directory();
+        let path = directory.path().join("syncs.log");
+        let sync = FileSync::Interval(Duration::from_millis(200));
+        let container = builder().sink("file", sink(&path, way).sync(sync)).start().unwrap();
+        let before = sleeps_of_drains();
+        for _ in 0..4 {
+            container.logger("test").log_dynamic(&DynamicEvent::new(Level::Info, "test", "event"));
+            thread::sleep(Duration::from_millis(500));
+        }
+        let sleeps = sleeps_of_drains() - before;
+        assert!((1..400).contains(&sleeps), "{way:?}: {sleeps} sleeps");
+        shut_down(&container);
+    }
 }

@@ -110,3 +110,23 @@ fn a_request_without_time_begins_the_rotation() {
     lines::until("the file is rotated", || rotated(&path).len() == 1);
     shut_down(&container);
 }
+
+#[test]
+fn a_request_while_the_directory_is_gone_is_answered_when_the_path_is_open_anew() {
+    let directory = directory();
+    let path = directory.path().join("gone").join("asked.log");
+    fs::create_dir(path.parent().unwrap()).unwrap();
+    let container = started(sink(&path, ways()[0]));
+    log_bytes(&container.logger("test"), 100);
+    container.flush(TIMEOUT).unwrap();
+    fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    lines::until("it is seen", || lines::diagnostics(&container).contains("was removed"));
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| container.rotate(TIMEOUT));
+        lines::until("the attempt fails", || lines::diagnostics(&container).contains("No such file"));
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        asked.join().unwrap().unwrap();
+    });
+    assert_holds(&path, b"");
+    shut_down(&container);
+}
