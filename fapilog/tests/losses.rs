@@ -139,6 +139,7 @@ fn a_report_that_a_failing_sink_does_not_take_at_a_shutdown_is_no_loss() {
     // The report for the other sink, and the attempt.
     let failing = &accounts.sinks[0];
     assert_eq!((failing.lost.total(), failing.filtered, failing.errors), (1, 2, 2), "{accounts}");
+    assert_eq!((accounts.submitted, accounts.delivered_total(), accounts.unrouted), (3, 1, 1), "{accounts}");
 }
 
 #[test]

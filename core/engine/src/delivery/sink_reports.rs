@@ -76,6 +76,8 @@ pub(super) struct SinkReports {
     /// The time of the next attempt, once it is known.
     attempt_due: Option<Instant>,
     has_attempted_last: bool,
+    /// Attempts that failed since the shard has counted them.
+    failed_attempts: u64,
 }
 
 impl Default for SinkReports {
@@ -87,6 +89,7 @@ impl Default for SinkReports {
             interval: INTERVAL_MIN,
             attempt_due: None,
             has_attempted_last: false,
+            failed_attempts: 0,
         }
     }
 }
@@ -110,9 +113,15 @@ impl SinkReports {
         std::mem::take(&mut self.unreported)
     }
 
-    /// A payload with these reports is lost, or a part of it.
-    pub(super) fn give_back(&mut self, reports: &PayloadReports) {
+    /// A payload with these reports is lost, or a part of it: so many of its attempts.
+    pub(super) fn give_back(&mut self, reports: &PayloadReports, lost_attempts: u64) {
         self.unreported.add(&reports.taken);
+        self.failed_attempts += lost_attempts;
+    }
+
+    /// Attempts that failed since the last call.
+    pub(super) fn take_failed_attempts(&mut self) -> u64 {
+        std::mem::take(&mut self.failed_attempts)
     }
 
     /// A payload with these reports is delivered: the sink works.
@@ -198,7 +207,7 @@ mod tests {
     #[test]
     fn a_lost_report_gives_its_losses_back() {
         let mut reports = SinkReports::default();
-        reports.give_back(&PayloadReports::new(1, OwnLosses::Regular(failed(3))));
+        reports.give_back(&PayloadReports::new(1, OwnLosses::Regular(failed(3))), 0);
         assert_eq!(reports.take_unreported(), failed(3));
     }
 
@@ -206,7 +215,7 @@ mod tests {
     fn losses_that_the_shard_keeps_are_reported_once_the_report_is_delivered() {
         let report = PayloadReports::new(1, OwnLosses::Attempted { all: failed(3), kept: failed(2) });
         let mut reports = SinkReports::default();
-        reports.give_back(&report);
+        reports.give_back(&report, 1);
         assert_eq!((reports.take_reported(), reports.take_unreported()), (None, failed(1)));
         reports.delivered(&report);
         assert_eq!((reports.take_reported(), reports.take_reported()), (Some(failed(2)), None));

@@ -204,6 +204,11 @@ impl SinkWorker {
         self.health.reports.begin_attempt(is_last)
     }
 
+    /// Attempts that failed since the last call. They were for this sink alone, so that they are for none.
+    pub(crate) fn take_failed_attempts(&mut self) -> u64 {
+        self.health.reports.take_failed_attempts()
+    }
+
     /// Losses that it has reported, and that the shard keeps still.
     pub(crate) fn take_reported(&mut self) -> Option<Losses> {
         self.health.reports.take_reported()
@@ -527,7 +532,7 @@ impl SinkWorker {
         self.counters.filtered.add(lost_attempts);
         self.count_lost(failure, lost - lost_attempts);
         if lost > 0 {
-            self.health.reports.give_back(reports);
+            self.health.reports.give_back(reports, lost_attempts);
         }
     }
 

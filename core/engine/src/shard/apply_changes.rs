@@ -146,6 +146,7 @@ impl Shard {
             let is_late = (worker.is_delivering() && deadline <= now) || worker.has_lost_to_deadline();
             // The events that it still holds are lost. Its account goes with it, so the reports in the other sinks have the count.
             worker.give_up();
+            self.port.counters.unrouted.add(worker.take_failed_attempts());
             if let Some(lost) = worker.collect_losses() {
                 self.source.losses.add(LossPlace::Sink(worker.name().to_owned()), &lost);
             }

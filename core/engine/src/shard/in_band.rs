@@ -285,6 +285,8 @@ impl Shard {
         if let Some(worker) = self.sinks.workers.get_mut(place) {
             worker.submit();
         }
+        // It may have failed as early as in the encoder.
+        self.sinks.count_failed_attempts(&self.port);
         true
     }
 

@@ -334,6 +334,9 @@ impl Shard {
             completed |= worker.poll(context, latency);
             completed |= worker.poll_rotation(now, context);
         }
+        if completed {
+            self.sinks.count_failed_attempts(&self.port);
+        }
         if !self.sinks.leaving.is_empty() {
             completed |= self.drop_removed_sinks(now, context);
         }

@@ -122,6 +122,7 @@ impl Shard {
         self.sinks.workers.iter_mut().for_each(end_worker);
         self.sinks.leaving.iter_mut().for_each(|leaving| end_worker(&mut leaving.worker));
         if !self.port.is_abandoned() {
+            self.sinks.count_failed_attempts(&self.port);
             self.report_lost_at_end();
         }
         for Leaving { worker, answer, .. } in &mut self.sinks.leaving {

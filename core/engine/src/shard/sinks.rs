@@ -120,6 +120,13 @@ impl ShardSinks {
         self.pass_by_leaving(batch, port);
     }
 
+    /// Counts reports that no sink has taken, because an attempt failed.
+    pub(super) fn count_failed_attempts(&mut self, port: &ShardPort) {
+        let leaving = self.leaving.iter_mut().map(|leaving| &mut leaving.worker);
+        let failed = self.workers.iter_mut().chain(leaving).map(SinkWorker::take_failed_attempts).sum();
+        port.counters.unrouted.add(failed);
+    }
+
     /// Sinks that are being removed are still in the accounts.
     fn pass_by_leaving(&self, batch: &Batch<'_>, port: &ShardPort) {
         for Leaving { worker, .. } in &self.leaving {
