@@ -22,7 +22,11 @@ use fapilog::{
     process::Processor,
     sink::{OnFull, Route, SinkOptions},
 };
-use law::{TIMEOUT, balanced, end, memory, of_program, parsed, sinks::Switched, started_manual, thread_builder, until};
+use law::{
+    TIMEOUT, balanced, end, memory, of_program, parsed,
+    sinks::{Failing, Switched},
+    started_manual, thread_builder, until,
+};
 use serde_json::Value;
 
 /// The reports of losses among what was delivered.
@@ -70,6 +74,88 @@ fn a_loss_at_a_sink_is_reported_in_the_sinks_that_work_and_in_that_sink_when_it_
     assert_eq!(diagnostics(&container), [expected]);
     let accounts = end(&container, &mut drain);
     assert_eq!((accounts.sinks[0].lost.total(), of_program(&other_events).len()), (3, 3));
+}
+
+/// The messages of the reports.
+fn report_messages(events: &fapilog::sink::MemoryEvents) -> Vec<String> {
+    reports(events).iter().map(|report| report["message"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_sink_that_works_again_gets_its_report_without_an_event_of_the_program() {
+    let (failing, events, fails) = Failing::new();
+    let (container, mut drain) = Container::builder().sink("only", failing).start_manual().unwrap();
+    (0..3).for_each(|number| info!(container.logger("losses"), "lost", number));
+    turn_until(&mut drain, "they are lost", || container.accounts().lost_total() == 3);
+    fails.store(false, Ordering::Relaxed);
+    turn_until(&mut drain, "it is reported", || !reports(&events).is_empty());
+    let accounts = end(&container, &mut drain);
+    assert_eq!(report_messages(&events), ["3 events lost at sink only: sink_failed"]);
+    assert_eq!((accounts.submitted, accounts.delivered_total(), accounts.lost_total()), (4, 1, 3), "{accounts}");
+}
+
+#[test]
+fn losses_while_no_sink_works_are_reported_in_the_first_sink_that_works_again() {
+    let (dead, dead_events, _) = Failing::new();
+    let (failing, events, fails) = Failing::new();
+    let builder = Container::builder().sink("dead", dead).sink("failing", failing);
+    let (container, mut drain) = builder.start_manual().unwrap();
+    info!(container.logger("losses"), "lost");
+    turn_until(&mut drain, "it is lost", || container.accounts().sinks[1].lost.total() == 1);
+    fails.store(false, Ordering::Relaxed);
+    turn_until(&mut drain, "both are reported", || reports(&events).len() == 2);
+    let accounts = end(&container, &mut drain);
+    let mut messages = report_messages(&events);
+    messages.sort();
+    assert_eq!(messages, ["1 events lost at sink dead: sink_failed", "1 events lost at sink failing: sink_failed"]);
+    assert_eq!((dead_events.lines().len(), accounts.sinks[1].lost.total()), (0, 1), "{accounts}");
+}
+
+#[test]
+fn a_sink_that_works_again_before_a_shutdown_gets_its_report() {
+    let (failing, events, fails) = Failing::new();
+    let (other, other_events) = memory();
+    let builder = Container::builder().sink("failing", failing).sink("other", other);
+    let (container, mut drain) = builder.start_manual().unwrap();
+    info!(container.logger("losses"), "lost");
+    turn_until(&mut drain, "it is lost", || container.accounts().lost_total() == 1);
+    fails.store(false, Ordering::Relaxed);
+    end(&container, &mut drain);
+    for events in [&events, &other_events] {
+        assert_eq!(report_messages(events), ["1 events lost at sink failing: sink_failed"]);
+    }
+}
+
+#[test]
+fn a_report_that_a_failing_sink_does_not_take_at_a_shutdown_is_no_loss() {
+    let (failing, _, _) = Failing::new();
+    let (other, other_events) = memory();
+    let builder = Container::builder().sink("failing", failing).sink("other", other);
+    let (container, mut drain) = builder.start_manual().unwrap();
+    info!(container.logger("losses"), "lost");
+    turn_until(&mut drain, "it is lost", || container.accounts().lost_total() == 1);
+    let accounts = end(&container, &mut drain);
+    assert_eq!(report_messages(&other_events), ["1 events lost at sink failing: sink_failed"]);
+    // The report for the other sink, and the attempt.
+    let failing = &accounts.sinks[0];
+    assert_eq!((failing.lost.total(), failing.filtered, failing.errors), (1, 2, 2), "{accounts}");
+    assert_eq!((accounts.submitted, accounts.delivered_total(), accounts.unrouted), (3, 1, 1), "{accounts}");
+}
+
+#[test]
+fn a_loss_in_the_flush_of_a_shutdown_is_reported_in_the_other_sinks() {
+    let (failing, ..) = Failing::new();
+    let (other, other_events) = memory();
+    // Nothing is submitted before the flush.
+    let hour = Duration::from_secs(3600);
+    let builder = Container::builder().flush_interval(hour).sink("other", other);
+    let builder = builder.sink("failing", failing.payload_bytes(1 << 16));
+    let (container, mut drain) = builder.start_manual().unwrap();
+    info!(container.logger("losses"), "lost");
+    drain.run_until_idle();
+    assert_eq!(container.accounts().lost_total(), 0);
+    end(&container, &mut drain);
+    assert_eq!(report_messages(&other_events), ["1 events lost at sink failing: sink_failed"]);
 }
 
 #[test]

@@ -163,6 +163,7 @@ fn the_same_kind_of_sink_can_be_there_twice_with_settings_of_its_own() {
     container.shutdown(Duration::from_secs(10)).unwrap();
     let accounts = container.accounts();
     let delivered: Vec<_> = accounts.sinks.iter().map(|sink| (sink.name.as_str(), sink.delivered)).collect();
-    assert_eq!(delivered, [("roomy", 1), ("narrow", 0)]);
-    assert_eq!(events.lines().len(), 1);
+    // The event, and the report that the other sink has lost it.
+    assert_eq!(delivered, [("roomy", 2), ("narrow", 0)]);
+    assert_eq!(events.lines().len(), 2);
 }

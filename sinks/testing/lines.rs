@@ -178,7 +178,7 @@ pub(crate) fn content_of_all(path: &Path) -> Vec<u8> {
 /// As [`assert_holds`], for the rotated files and the file itself.
 #[track_caller]
 pub(crate) fn assert_all_hold(path: &Path, expected: &[u8]) {
-    let content = content_of_all(path);
+    let content = of_program(&content_of_all(path));
     let differs = content.iter().zip(expected).position(|(one, other)| one != other);
     let (lengths, files) = ((content.len(), expected.len()), rotated(path));
     assert!(content == expected, "{path:?}: lengths {lengths:?}, first difference at {differs:?}, in {files:?}");

@@ -101,6 +101,61 @@ impl SinkFactory for Talkative {
     }
 }
 
+/// A memory sink whose deliveries fail while a test wants it.
+pub(crate) struct Failing {
+    memory: sink::Memory,
+    fails: Arc<AtomicBool>,
+    payload_bytes: usize,
+}
+
+impl Failing {
+    /// The sink, its events, and the switch. It fails at first.
+    pub(crate) fn new() -> (Self, sink::MemoryEvents, Arc<AtomicBool>) {
+        let (memory, events) = sink::Memory::new(format::Json::new);
+        let fails = Arc::new(AtomicBool::new(true));
+        (Self { memory, fails: Arc::clone(&fails), payload_bytes: 0 }, events, fails)
+    }
+
+    /// The size of its payloads. Without it, each batch fills one.
+    pub(crate) fn payload_bytes(self, payload_bytes: usize) -> Self {
+        Self { payload_bytes, ..self }
+    }
+}
+
+impl SinkFactory for Failing {
+    fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        let sink = self.memory.make(context)?;
+        Ok(Box::new(FailingSink { sink, fails: Arc::clone(&self.fails), payload_bytes: self.payload_bytes }))
+    }
+}
+
+struct FailingSink {
+    sink: Box<dyn Sink>,
+    fails: Arc<AtomicBool>,
+    payload_bytes: usize,
+}
+
+impl Sink for FailingSink {
+    fn writer(&self) -> String {
+        self.sink.writer()
+    }
+
+    fn payload(&mut self) -> Option<Payload> {
+        Some(Payload::new(self.payload_bytes))
+    }
+
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+        self.sink.encode(batch, payload);
+    }
+
+    fn deliver(&mut self, payload: Payload) -> Delivery {
+        if self.fails.load(Ordering::Relaxed) {
+            return Delivery::done(Err(SinkError::Other("planted".into())));
+        }
+        self.sink.deliver(payload)
+    }
+}
+
 /// A memory sink whose room a test takes away and gives back.
 pub(crate) struct Switched {
     memory: sink::Memory,

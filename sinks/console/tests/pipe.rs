@@ -201,7 +201,8 @@ fn a_reader_that_closes_is_an_error_and_the_thread_sleeps() {
     assert_eq!((accounts.delivered_total(), lost(&accounts, "console", LossReason::SinkFailed)), (1, 3));
     let diagnostics = diagnostics(&container);
     assert!(diagnostics.contains("writing to closed has ended: Broken pipe"), "{diagnostics}");
-    assert_eq!(diagnostics.lines().count(), 2, "{diagnostics}");
+    // The two errors, and the losses.
+    assert_eq!(diagnostics.lines().count(), 3, "{diagnostics}");
 }
 
 #[test]

@@ -158,7 +158,7 @@ pub(crate) struct ShardCounters {
     pub(crate) internal: SingleWriterCounter,
     /// Events that came as far as the sinks.
     pub(crate) passed: SingleWriterCounter,
-    /// Events among these that were for no sink.
+    /// Events among these that were for no sink, or were an attempt to report losses that failed.
     pub(crate) unrouted: SingleWriterCounter,
     /// The batch in hand.
     pub(crate) in_hand: BatchInHand,

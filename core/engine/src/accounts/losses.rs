@@ -117,6 +117,13 @@ impl Losses {
         }
     }
 
+    /// Subtracts losses that were reported elsewhere, of which some may not be among these.
+    pub(crate) fn subtract(&mut self, other: &Self) {
+        for (count, less) in self.0.iter_mut().zip(other.0) {
+            *count = count.saturating_sub(less);
+        }
+    }
+
     /// The losses since `earlier`, a reading of the same counters.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         let mut since = *self;

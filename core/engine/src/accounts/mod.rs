@@ -84,8 +84,8 @@ pub struct Accounts {
     /// Events of which a part was cut, because the record or the message was too long (see
     /// [`Event::is_cut`](fapilog_plugin::event::Event::is_cut)). An event that a plugin cuts is not among them.
     pub cut: u64,
-    /// Events that were for no sink: the route of each excludes them, or it is disabled. Each sink's account has them among
-    /// its filtered ones.
+    /// Events that were for no sink: the route of each excludes them, or it is disabled; and reports of losses that no sink has
+    /// taken. Each sink's account has them among its filtered ones.
     pub unrouted: u64,
     /// Each sink's own account.
     pub sinks: Vec<SinkAccounts>,

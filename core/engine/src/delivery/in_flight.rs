@@ -11,13 +11,17 @@ use fapilog_record::{
     user_code::{catch_panic, drop_catching_panics},
 };
 
+use crate::delivery::sink_reports::PayloadReports;
+
 /// The contents of a payload, for the accounts.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct PayloadContents {
     pub(super) events: u64,
     /// The time of the oldest event.
     pub(super) oldest: Option<Timestamp>,
     pub(super) bytes: u64,
+    /// The events among these that are reports of losses.
+    pub(super) reports: PayloadReports,
 }
 
 /// A payload in flight.
@@ -28,8 +32,8 @@ pub(super) struct InFlightPayload {
 }
 
 impl InFlightPayload {
-    pub(super) fn new(delivery: Delivery, events: u64, oldest: Option<Timestamp>, bytes: u64) -> Self {
-        Self { delivery, contents: PayloadContents { events, oldest, bytes }, has_ended: false }
+    pub(super) fn new(delivery: Delivery, contents: PayloadContents) -> Self {
+        Self { delivery, contents, has_ended: false }
     }
 
     /// Polls the delivery. `Pending` for ever once it has ended.
@@ -137,7 +141,7 @@ mod tests {
     use super::*;
 
     fn payload(delivery: Delivery, events: u64) -> InFlightPayload {
-        InFlightPayload::new(delivery, events, None, 0)
+        InFlightPayload::new(delivery, PayloadContents { events, ..PayloadContents::default() })
     }
 
     #[test]

@@ -3,4 +3,5 @@
 mod failure;
 mod in_flight;
 mod rotations;
+pub(crate) mod sink_reports;
 pub(crate) mod sink_worker;

@@ -23,6 +23,7 @@ use crate::{
         failure::DeliveryFailure,
         in_flight::{InFlightPayload, InFlightPayloads, PayloadContents, panicked, poll_catching_panics},
         rotations::SinkRotations,
+        sink_reports::{OwnLosses, PayloadReports, SinkReports},
     },
     diagnostics::DiagnosticLog,
     port::{
@@ -93,10 +94,7 @@ struct SinkHealth {
     has_failed_since_flush: bool,
     /// Since when it has had no room, as far as it was asked.
     full_since: Option<Instant>,
-    /// Losses that the shard has collected for its reports.
-    collected: Losses,
-    /// Losses at this sink that were reported to other sinks, while this one took no events.
-    unreported: Losses,
+    reports: SinkReports,
 }
 
 struct FillingPayload {
@@ -106,6 +104,7 @@ struct FillingPayload {
     oldest: Option<Timestamp>,
     /// When it is to be delivered, full or not. `None` while it is empty.
     due: Option<Instant>,
+    reports: PayloadReports,
 }
 
 /// A flush of the sink.
@@ -192,6 +191,40 @@ impl SinkWorker {
         if self.health.is_failing || self.sink_is_short_of_room() { Readiness::Drops } else { self.readiness(now) }
     }
 
+    /// Whether a report of its own losses may come although it fails. No event is on its way that would show whether it does.
+    pub(crate) fn is_attempt_due(&mut self, now: Instant, is_last: bool) -> bool {
+        self.health.is_failing
+            && !self.is_delivering()
+            && self.is_submitted()
+            && self.health.reports.is_attempt_due(now, is_last)
+            && self.readiness(now) == Readiness::HasRoom
+    }
+
+    /// The losses that it gets a report of, as an [attempt](Self::is_attempt_due).
+    pub(crate) fn begin_attempt(&mut self, is_last: bool) -> Losses {
+        self.health.reports.begin_attempt(is_last)
+    }
+
+    /// Attempts that failed since the last call. They were for this sink alone, so that they are for none.
+    pub(crate) fn take_failed_attempts(&mut self) -> u64 {
+        self.health.reports.take_failed_attempts()
+    }
+
+    /// Losses that it has reported, and that the shard keeps still.
+    pub(crate) fn take_reported(&mut self) -> Option<Losses> {
+        self.health.reports.take_reported()
+    }
+
+    /// Subtracts losses that it has reported from those that [`keep_losses`](Self::keep_losses) kept.
+    pub(crate) fn subtract_losses(&mut self, reported: &Losses) {
+        self.health.reports.subtract(reported);
+    }
+
+    /// Whether the last delivery or batch failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.health.is_failing
+    }
+
     fn is_stalled(&self, now: Instant) -> bool {
         self.health.full_since.is_some_and(|since| now.saturating_duration_since(since) >= STALL_TIME)
     }
@@ -260,22 +293,22 @@ impl SinkWorker {
 
     /// Events that were lost at this sink since the last call.
     pub(crate) fn collect_losses(&mut self) -> Option<Losses> {
-        self.counters.lost.read_new(&mut self.health.collected)
+        self.health.reports.collect(&self.counters.lost)
     }
 
     /// Keeps losses at this sink for a report of its own, because it takes no events now.
     pub(crate) fn keep_losses(&mut self, losses: &Losses) {
-        self.health.unreported.add(losses);
+        self.health.reports.keep(losses);
     }
 
     /// Whether it has lost events of which it has had no report.
     pub(crate) fn has_unreported_losses(&self) -> bool {
-        self.health.unreported.total() > 0
+        self.health.reports.has_unreported()
     }
 
     /// The losses that [`keep_losses`](Self::keep_losses) kept.
     pub(crate) fn take_unreported_losses(&mut self) -> Losses {
-        std::mem::take(&mut self.health.unreported)
+        self.health.reports.take_unreported()
     }
 
     /// Counts events that are not for this sink as filtered: they came before the sink did, after it was removed, or are
@@ -293,7 +326,13 @@ impl SinkWorker {
     fn take_payload(&mut self) -> Result<bool, Panicked> {
         if self.filling.is_none() {
             let payload = self.supervisor.ask(CallKind::Payload, || self.sink.payload()).ok_or(Panicked)?;
-            self.filling = payload.map(|payload| FillingPayload { payload, events: 0, oldest: None, due: None });
+            self.filling = payload.map(|payload| FillingPayload {
+                payload,
+                events: 0,
+                oldest: None,
+                due: None,
+                reports: PayloadReports::default(),
+            });
         }
         Ok(self.filling.is_some())
     }
@@ -314,32 +353,32 @@ impl SinkWorker {
     }
 
     /// Encodes reports of losses, whatever the route: a loss of events that the route takes must not be hidden by the route.
-    /// Only while the sink has room.
-    pub(crate) fn encode_report(&mut self, batch: &Batch<'_>, port: &ShardPort, now: Instant) {
-        self.counters.offered.add(batch.len() as u64);
-        self.encode_all(batch, port, now);
+    /// Only while the sink has room. `own`: the losses at this sink that are among them.
+    pub(crate) fn encode_report(&mut self, batch: &Batch<'_>, own: OwnLosses, port: &ShardPort, now: Instant) {
+        let events = batch.len() as u64;
+        self.counters.offered.add(events);
+        let reports = PayloadReports::new(events, own);
+        if let Err(failure) = self.fill(batch, now) {
+            return self.count_lost_payload(failure, events, events, &reports);
+        }
+        if let Some(filling) = &mut self.filling {
+            filling.reports.add(&reports);
+        }
+        self.submit_if_full(port);
     }
 
     #[inline]
     fn encode_all(&mut self, batch: &Batch<'_>, port: &ShardPort, now: Instant) {
-        let events = batch.len() as u64;
-        if self.supervisor.is_open() {
-            return self.count_lost(DeliveryFailure::BreakerOpen, events);
-        }
-        match self.take_payload() {
-            Ok(true) => {}
-            Ok(false) => return self.count_lost(DeliveryFailure::NoRoom, events),
-            Err(Panicked) => return self.count_lost(DeliveryFailure::EncodePanicked, events),
-        }
         if self.sink_is_short_of_room() {
             return self.encode_urgent(batch, port, now);
         }
-        self.encode_into_filling(batch, port, now);
+        self.encode_taken(batch, port, now);
     }
 
-    /// A sink that panics over the question has as much room as ever.
+    /// A sink whose breaker is open is not asked, and one that panics over the question has as much room as ever.
     fn sink_is_short_of_room(&mut self) -> bool {
-        self.supervisor.ask(CallKind::Occasional, || self.sink.is_short_of_room()).unwrap_or(false)
+        !self.supervisor.is_open()
+            && self.supervisor.ask(CallKind::Occasional, || self.sink.is_short_of_room()).unwrap_or(false)
     }
 
     /// Encodes the events of ERROR and above. The others are lost.
@@ -348,14 +387,30 @@ impl SinkWorker {
         let urgent = batch.subset(|event| event.level().is_urgent());
         self.count_lost(DeliveryFailure::LittleRoom, (batch.len() - urgent.len()) as u64);
         if !urgent.is_empty() {
-            self.encode_into_filling(&urgent, port, now);
+            self.encode_taken(&urgent, port, now);
         }
     }
 
     #[inline]
-    fn encode_into_filling(&mut self, batch: &Batch<'_>, port: &ShardPort, now: Instant) {
-        let events = batch.len() as u64;
-        let Some(filling) = &mut self.filling else { return };
+    fn encode_taken(&mut self, batch: &Batch<'_>, port: &ShardPort, now: Instant) {
+        match self.fill(batch, now) {
+            Ok(()) => self.submit_if_full(port),
+            Err(failure) => self.count_lost(failure, batch.len() as u64),
+        }
+    }
+
+    /// Encodes a batch into the payload.
+    #[inline]
+    fn fill(&mut self, batch: &Batch<'_>, now: Instant) -> Result<(), DeliveryFailure> {
+        if self.supervisor.is_open() {
+            return Err(DeliveryFailure::BreakerOpen);
+        }
+        match self.take_payload() {
+            Ok(true) => {}
+            Ok(false) => return Err(DeliveryFailure::NoRoom),
+            Err(Panicked) => return Err(DeliveryFailure::EncodePanicked),
+        }
+        let Some(filling) = &mut self.filling else { return Err(DeliveryFailure::NoRoom) };
         let length_before = filling.payload.buffer().len();
         let sink = &mut self.sink;
         let outcome = self.supervisor.call(|| {
@@ -365,17 +420,23 @@ impl SinkWorker {
         if outcome != CallOutcome::Done {
             // Half a batch may be half a record.
             filling.payload.buffer().truncate(length_before);
-            return self.count_lost(DeliveryFailure::EncodePanicked, events);
+            return Err(DeliveryFailure::EncodePanicked);
         }
         let first = batch.events().first().map(Event::timestamp);
         filling.oldest = filling.oldest.or(first);
-        filling.events += events;
+        filling.events += batch.len() as u64;
         let is_urgent = batch.events().iter().any(|event| event.level().is_urgent());
         let wait = if is_urgent { URGENT_WAIT.min(self.flush_interval) } else { self.flush_interval };
         let due = now + wait;
         filling.due = Some(filling.due.map_or(due, |earlier| earlier.min(due)));
+        Ok(())
+    }
+
+    #[inline]
+    fn submit_if_full(&mut self, port: &ShardPort) {
+        let is_full = self.filling.as_ref().is_some_and(|filling| filling.payload.is_full());
         // A sink that took so long that the container has ended without it: its payload is not delivered any more.
-        if filling.payload.is_full() && !port.is_abandoned() {
+        if is_full && !port.is_abandoned() {
             self.submit();
         }
     }
@@ -430,9 +491,10 @@ impl SinkWorker {
         self.due().is_none()
     }
 
-    fn submit(&mut self) {
+    /// Submits the payload, full or not.
+    pub(crate) fn submit(&mut self) {
         // An empty payload is kept for the next batch.
-        let Some(FillingPayload { payload, events, oldest, .. }) =
+        let Some(FillingPayload { payload, events, oldest, reports, .. }) =
             self.filling.take_if(|filling| filling.due.is_some())
         else {
             return;
@@ -441,7 +503,7 @@ impl SinkWorker {
         // In any state of the breaker: the sink has taken these events.
         let delivery = self.supervisor.ask_in_time(CallKind::Deliver, "a delivery", || self.sink.deliver(payload));
         let delivery = delivery.unwrap_or_else(|| Delivery::done(Err(panicked())));
-        self.in_flight.push(InFlightPayload::new(delivery, events, oldest, bytes));
+        self.in_flight.push(InFlightPayload::new(delivery, PayloadContents { events, oldest, bytes, reports }));
     }
 
     /// Polls the payloads in flight. Returns whether one is completed.
@@ -474,6 +536,7 @@ impl SinkWorker {
         match result {
             Ok(()) => {
                 self.health.is_failing = false;
+                self.health.reports.delivered(&contents.reports);
                 self.counters.delivered.add(contents.events);
                 self.counters.bytes.add(contents.bytes);
                 contents.oldest.into_iter().for_each(latency);
@@ -481,9 +544,20 @@ impl SinkWorker {
             Err(error) => {
                 let delivered = self.count_part(&error, contents);
                 let lost = contents.events - delivered;
-                self.count_lost(DeliveryFailure::of(&error, self.health.is_stopping), lost);
+                let failure = DeliveryFailure::of(&error, self.health.is_stopping);
+                self.count_lost_payload(failure, contents.events, lost, &contents.reports);
                 self.diagnostics.add(&self.name, error_text(error).into_string());
             }
+        }
+    }
+
+    /// Counts the events of a payload with these reports that are lost. Attempts are no losses.
+    fn count_lost_payload(&mut self, failure: DeliveryFailure, events: u64, lost: u64, reports: &PayloadReports) {
+        let lost_attempts = reports.lost_attempts(events, lost);
+        self.counters.filtered.add(lost_attempts);
+        self.count_lost(failure, lost - lost_attempts);
+        if lost > 0 {
+            self.health.reports.give_back(reports, lost_attempts);
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
         changes::{Change, ChangeAnswer},
         plan::{PipelinePlan, SinkPlan},
     },
-    shard::{Shard, pipeline::Pipeline},
+    shard::{Shard, loss_place::LossPlace, pipeline::Pipeline},
 };
 
 /// A sink that is being removed.
@@ -142,8 +142,14 @@ impl Shard {
             leaving.worker.poll_rotation(now, context);
             leaving.worker.poll_flush(context) || leaving.deadline <= now
         };
-        for Leaving { worker, answer, deadline } in self.sinks.leaving.extract_if(.., is_gone) {
+        for Leaving { mut worker, answer, deadline } in self.sinks.leaving.extract_if(.., is_gone) {
             let is_late = (worker.is_delivering() && deadline <= now) || worker.has_lost_to_deadline();
+            // The events that it still holds are lost. Its account goes with it, so the reports in the other sinks have the count.
+            worker.give_up();
+            self.port.counters.unrouted.add(worker.take_failed_attempts());
+            if let Some(lost) = worker.collect_losses() {
+                self.source.losses.add(LossPlace::Sink(worker.name().to_owned()), &lost);
+            }
             lock(&self.port.sinks).retain(|view| view.name != worker.name());
             // A sink's drop is user code. It comes before the answer: files that it closes are closed then.
             let _ = catch_panic(|| drop(worker));

@@ -3,7 +3,8 @@
 //! Every place where events are lost is read every 100 ms, and reported at most once a second. Reports pass the enrichers and
 //! the redactors, and no processor: a filter must not hide that something is lost. For the same reason they go to every sink
 //! that has room, whatever its route. Where a redactor fails, a report goes on without the fields of enrichers. A sink that
-//! had no room gets a report of its own losses when it takes events again.
+//! had no room gets a report of its own losses when it takes events again. A sink that fails gets it as an
+//! [attempt](crate::delivery::sink_reports).
 
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,8 @@ pub(super) struct LossReports {
     last_report: Option<Instant>,
     /// The report of a shard that stops is made.
     has_reported_last: bool,
+    /// The report of what was lost in the last flush is made.
+    has_reported_flush: bool,
     /// Events lost since the last flush was answered.
     since_flush: u64,
 }
@@ -92,6 +95,11 @@ impl LossReports {
         by_place
     }
 
+    /// The losses at this sink that are in no report.
+    fn of_sink(&mut self, name: &str) -> Option<&mut Losses> {
+        self.unreported.iter_mut().find(|(place, _)| place.is_sink(name)).map(|(_, losses)| losses)
+    }
+
     /// Whether it is time to look for losses.
     fn begin_look(&mut self, now: Instant) -> bool {
         let last = *self.last_look.get_or_insert(now);
@@ -133,6 +141,27 @@ impl LossReports {
     }
 }
 
+/// Losses that are reported in one batch.
+pub(super) struct Reports<'a> {
+    losses: &'a [(LossPlace, Losses)],
+    /// The place of the sink that they are for; `None` stands for all sinks that have room.
+    pub(super) only: Option<usize>,
+    /// In an attempt, those that stay unreported until the sink has delivered it.
+    pub(super) attempt_kept: Option<Losses>,
+}
+
+impl Reports<'_> {
+    fn emit(&self, batch: &mut Batch<'_>) {
+        self.losses.iter().for_each(|(place, losses)| place.emit(losses, batch));
+    }
+
+    /// The losses at this sink.
+    pub(super) fn of_sink(&self, name: &str) -> Losses {
+        let own = self.losses.iter().find(|(place, _)| place.is_sink(name));
+        own.map_or_else(Losses::default, |(_, losses)| *losses)
+    }
+}
+
 impl Shard {
     /// Looks for losses, and for impaired sinks, every 100 ms.
     pub(super) fn look_for_losses(&mut self, now: Instant) {
@@ -162,6 +191,12 @@ impl Shard {
         if self.info.index == 0 {
             losses.add_calls(&self.frontend.lane_registry.refused.refused.lost);
         }
+        self.collect_losses_of_drain();
+    }
+
+    /// Reads the losses that this thread counts: those of plugins and sinks.
+    fn collect_losses_of_drain(&mut self) {
+        let losses = &mut self.source.losses;
         losses.add_pipeline(&self.port);
         let leaving = self.sinks.leaving.iter_mut().map(|leaving| &mut leaving.worker);
         for worker in self.sinks.workers.iter_mut().chain(leaving) {
@@ -176,16 +211,96 @@ impl Shard {
         self.has_unreported_losses() && self.source.losses.may_report(now, is_last) && self.sinks.may_take_report(now)
     }
 
+    /// Reports the losses that are to be reported now. Returns whether there is a report.
+    pub(super) fn report_due_losses(&mut self, now: Instant) -> bool {
+        if !self.has_unreported_losses() {
+            return false;
+        }
+        self.settle_attempts();
+        let has_reported = self.has_report_due(now, false) && self.report_losses(now);
+        has_reported | self.attempt_reports(now, false)
+    }
+
     /// Whether a shard that stops, and whose rings are empty, has to report losses still. Reports them if a sink has room.
     pub(super) fn has_last_report_left(&mut self, now: Instant) -> bool {
         self.collect_losses();
-        if !self.has_report_due(now, true) {
+        self.settle_attempts();
+        if self.has_report_due(now, true) {
+            if self.report_losses(now) {
+                self.source.losses.has_reported_last = true;
+            }
+            return true;
+        }
+        // The last flush waits for them.
+        self.attempt_reports(now, true);
+        false
+    }
+
+    /// Reports what is unreported after the last flush: events that a sink has lost in it, and losses at a sink that failed
+    /// before and has delivered a payload in it. Returns whether there is such a report, so that the sinks are to be flushed
+    /// again. It is the last one.
+    pub(super) fn report_after_flush(&mut self, now: Instant) -> bool {
+        let is_failing = || self.sinks.workers.iter().any(SinkWorker::is_failing);
+        if self.source.losses.has_reported_flush || !(self.has_unreported_losses() || is_failing()) {
             return false;
         }
-        if self.report_losses(now) {
-            self.source.losses.has_reported_last = true;
+        self.collect_losses_of_drain();
+        self.settle_attempts();
+        let gets_own = |worker: &SinkWorker| worker.has_unreported_losses() && !worker.is_failing();
+        let has_some = !self.source.losses.unreported.is_empty() || self.sinks.workers.iter().any(gets_own);
+        self.source.losses.has_reported_flush = has_some && self.report_losses(now);
+        self.source.losses.has_reported_flush
+    }
+
+    /// At the end of the shard, what is lost since the last report goes to the diagnostics. No sink gets it: the deadline of
+    /// all of them has passed.
+    pub(super) fn report_lost_at_end(&mut self) {
+        self.collect_losses_of_drain();
+        for (place, losses) in std::mem::take(&mut self.source.losses.unreported) {
+            place.add_diagnostic(&losses, &self.sinks.diagnostics);
         }
+    }
+
+    /// Reports losses at sinks that fail in these sinks, as attempts. Returns whether there is one.
+    fn attempt_reports(&mut self, now: Instant, is_last: bool) -> bool {
+        let mut has_attempted = false;
+        for place in 0..self.sinks.workers.len() {
+            has_attempted |= self.attempt_report(place, now, is_last);
+        }
+        has_attempted
+    }
+
+    fn attempt_report(&mut self, place: usize, now: Instant, is_last: bool) -> bool {
+        let Some(worker) = self.sinks.workers.get_mut(place).filter(|worker| worker.is_failing()) else { return false };
+        // Losses that no sink has had a report of. They stay for the others: this one may go on failing.
+        let kept = self.source.losses.of_sink(worker.name()).map_or_else(Losses::default, |losses| *losses);
+        let has_some = kept.total() > 0 || worker.has_unreported_losses();
+        if !has_some || !worker.is_attempt_due(now, is_last) {
+            return false;
+        }
+        let mut all = worker.begin_attempt(is_last);
+        all.add(&kept);
+        let losses = [(LossPlace::Sink(worker.name().to_owned()), all)];
+        self.encode_reports(&Reports { losses: &losses, only: Some(place), attempt_kept: Some(kept) }, now);
+        if let Some(worker) = self.sinks.workers.get_mut(place) {
+            worker.submit();
+        }
+        // It may have failed as early as in the encoder.
+        self.sinks.count_failed_attempts(&self.port);
         true
+    }
+
+    /// Losses of which a sink has delivered an attempted report are reported.
+    fn settle_attempts(&mut self) {
+        for worker in &mut self.sinks.workers {
+            let Some(reported) = worker.take_reported() else { continue };
+            match self.source.losses.of_sink(worker.name()) {
+                Some(losses) => losses.subtract(&reported),
+                // Another sink has had a report of them meanwhile.
+                None => worker.subtract_losses(&reported),
+            }
+        }
+        self.source.losses.unreported.retain(|(_, losses)| losses.total() > 0);
     }
 
     /// Reports losses to the sinks that have room. Returns whether there was such a sink.
@@ -199,7 +314,7 @@ impl Shard {
             place.add_diagnostic(losses, &self.sinks.diagnostics);
             self.keep_losses_of_full_sinks(place, losses, now);
         }
-        self.encode_reports(&unreported, None, now);
+        self.encode_reports(&Reports { losses: &unreported, only: None, attempt_kept: None }, now);
         for place in 0..self.sinks.workers.len() {
             let Some(worker) = self.sinks.workers.get_mut(place).filter(|worker| worker.has_unreported_losses()) else {
                 continue;
@@ -207,7 +322,7 @@ impl Shard {
             if worker.readiness_for_report(now) == Readiness::HasRoom {
                 let losses = worker.take_unreported_losses();
                 let own = [(LossPlace::Sink(worker.name().to_owned()), losses)];
-                self.encode_reports(&own, Some(place), now);
+                self.encode_reports(&Reports { losses: &own, only: Some(place), attempt_kept: None }, now);
             }
         }
         true
@@ -223,16 +338,14 @@ impl Shard {
         }
     }
 
-    /// Makes an event of each loss, and encodes it for the sinks: `None` stands for all.
-    fn encode_reports(&mut self, reports: &[(LossPlace, Losses)], only: Option<usize>, now: Instant) {
-        if reports.is_empty() {
+    /// Makes an event of each loss, and encodes it.
+    fn encode_reports(&mut self, reports: &Reports<'_>, now: Instant) {
+        if reports.losses.is_empty() {
             return;
         }
         self.set_batch_time(now);
-        let mut batch = Batch::new_in(&self.arena, reports.len(), &self.stages.internal);
-        for (place, losses) in reports {
-            place.emit(losses, &mut batch);
-        }
+        let mut batch = Batch::new_in(&self.arena, reports.losses.len(), &self.stages.internal);
+        reports.emit(&mut batch);
         self.port.counters.internal.add(batch.len() as u64);
         self.port.counters.in_hand.set(0, batch.len() as u64);
         self.source.losses.add_pipeline(&self.port);
@@ -243,7 +356,7 @@ impl Shard {
         let _ = self.source.losses.read_pipeline(&self.port);
         // A redactor may take the reports out.
         if !batch.is_empty() {
-            self.sinks.encode_report(&batch, only, &self.port, now);
+            self.sinks.encode_reports(reports, &batch, &self.port, now);
         }
         drop(batch);
         self.arena.reset();
@@ -253,12 +366,10 @@ impl Shard {
 /// Puts new reports in the place of those that a redactor could not see: an enricher may have added to these what only a
 /// redactor takes out. The new ones have the library's own text and fields alone, so they pass no plugin.
 #[cold]
-fn replace_reports(reports: &[(LossPlace, Losses)], batch: &mut Batch<'_>, port: &ShardPort) {
+fn replace_reports(reports: &Reports<'_>, batch: &mut Batch<'_>, port: &ShardPort) {
     let unseen = batch.len() as u64;
     batch.retain(|_| false);
-    for (place, losses) in reports {
-        place.emit(losses, batch);
-    }
+    reports.emit(batch);
     let new = batch.len() as u64;
     // A replaced report is one event to the accounts. Events that a plugin has added are lost.
     port.counters.internal.add(new.saturating_sub(unseen));

@@ -36,6 +36,11 @@ impl LossPlace {
         }
     }
 
+    /// Whether it is the sink of this name.
+    pub(super) fn is_sink(&self, name: &str) -> bool {
+        matches!(self, Self::Sink(sink) if sink == name)
+    }
+
     /// The tag of the report's event.
     fn tag(&self) -> Option<(&'static str, &str)> {
         match self {

@@ -265,7 +265,7 @@ impl Shard {
     /// Takes a batch through the pipeline into the workers. Returns whether there was one.
     fn take_batch(&mut self, now: Instant) -> bool {
         self.look_for_losses(now);
-        let has_reported = self.has_report_due(now, false) && self.report_losses(now);
+        let has_reported = self.report_due_losses(now);
         let beat_due = self.stages.heartbeat.as_ref().is_some_and(|heartbeat| heartbeat.due() <= now);
         let plugin_due = self.stages.pipeline.due(now).is_some_and(|due| due <= now);
         if self.source.is_pass_over() && !beat_due && !plugin_due {
@@ -333,6 +333,9 @@ impl Shard {
             worker.submit_if_due(now);
             completed |= worker.poll(context, latency);
             completed |= worker.poll_rotation(now, context);
+        }
+        if completed {
+            self.sinks.count_failed_attempts(&self.port);
         }
         if !self.sinks.leaving.is_empty() {
             completed |= self.drop_removed_sinks(now, context);

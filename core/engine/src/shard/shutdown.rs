@@ -100,6 +100,10 @@ impl Shard {
                     self.lifecycle.stop = Some(Stop { phase: StopPhase::Draining, ..stop });
                     return false;
                 }
+                if self.report_after_flush(now) {
+                    self.lifecycle.stop = Some(Stop { phase: StopPhase::Draining, ..stop });
+                    return false;
+                }
                 self.end(LossReason::ContainerClosed);
                 true
             }
@@ -116,8 +120,12 @@ impl Shard {
         // The accounts of a container that has ended without its shard are closed.
         let end_worker = if self.port.is_abandoned() { SinkWorker::abandon } else { SinkWorker::give_up };
         self.sinks.workers.iter_mut().for_each(end_worker);
+        self.sinks.leaving.iter_mut().for_each(|leaving| end_worker(&mut leaving.worker));
+        if !self.port.is_abandoned() {
+            self.sinks.count_failed_attempts(&self.port);
+            self.report_lost_at_end();
+        }
         for Leaving { worker, answer, .. } in &mut self.sinks.leaving {
-            end_worker(worker);
             lock(&self.port.sinks).retain(|view| view.name != worker.name());
             answer.give(Err(ChangeError::ShutDown));
         }

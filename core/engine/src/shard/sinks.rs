@@ -9,11 +9,14 @@ use fapilog_plugin::{
 use fapilog_ring::sync::lock;
 
 use crate::{
-    delivery::sink_worker::{Readiness, SinkWorker},
+    delivery::{
+        sink_reports::OwnLosses,
+        sink_worker::{Readiness, SinkWorker},
+    },
     diagnostics::DiagnosticLog,
     error::StartError,
     port::{ShardPort, plan::SinkPlan},
-    shard::{ShardSettings, apply_changes::Leaving, degradation::Emergency},
+    shard::{ShardSettings, apply_changes::Leaving, degradation::Emergency, in_band::Reports},
     supervisor::SupervisorPolicy,
 };
 
@@ -95,18 +98,33 @@ impl ShardSinks {
         self.pass_by_leaving(batch, port);
     }
 
-    /// Encodes reports of losses for those of these sinks that have room: `None` stands for all.
-    pub(super) fn encode_report(&mut self, batch: &Batch<'_>, only: Option<usize>, port: &ShardPort, now: Instant) {
+    /// Encodes a batch of these reports for those sinks that they are for.
+    pub(super) fn encode_reports(&mut self, reports: &Reports<'_>, batch: &Batch<'_>, port: &ShardPort, now: Instant) {
         pass(batch, port);
         for (place, worker) in self.workers.iter_mut().enumerate() {
-            let is_addressed = only.is_none_or(|only| only == place);
-            if is_addressed && worker.readiness_for_report(now) == Readiness::HasRoom {
-                worker.encode_report(batch, port, now);
+            let is_addressed = match reports.only {
+                Some(only) => only == place,
+                None => worker.readiness_for_report(now) == Readiness::HasRoom,
+            };
+            if is_addressed {
+                let all = reports.of_sink(worker.name());
+                let own = match reports.attempt_kept {
+                    Some(kept) => OwnLosses::Attempted { all, kept },
+                    None => OwnLosses::Regular(all),
+                };
+                worker.encode_report(batch, own, port, now);
             } else {
                 worker.passed_by(batch.len() as u64);
             }
         }
         self.pass_by_leaving(batch, port);
+    }
+
+    /// Counts reports that no sink has taken, because an attempt failed.
+    pub(super) fn count_failed_attempts(&mut self, port: &ShardPort) {
+        let leaving = self.leaving.iter_mut().map(|leaving| &mut leaving.worker);
+        let failed = self.workers.iter_mut().chain(leaving).map(SinkWorker::take_failed_attempts).sum();
+        port.counters.unrouted.add(failed);
     }
 
     /// Sinks that are being removed are still in the accounts.

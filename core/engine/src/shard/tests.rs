@@ -4,23 +4,28 @@ use std::{
     cell::Cell,
     future::poll_fn,
     rc::Rc,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     task::Poll,
     time::{Duration, Instant},
 };
 
 use fapilog_plugin::{
-    event::Batch,
+    event::{Batch, Event},
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
     threads::lock,
 };
-use fapilog_record::{arguments::End, call_site::CallSite, level::Level};
+use fapilog_record::{arguments::End, call_site::CallSite, level::Level, value::ValueRef};
 
 use crate::{
     accounts::{LossReason, SinkAccounts},
     container::Container,
     diagnostics::Diagnostic,
+    error::ChangeError,
     host::ManualDrain,
+    port::changes::{Change, ChangeAnswer},
     producer::{LogCall, ProducerLane},
 };
 
@@ -227,4 +232,126 @@ fn a_payload_of_which_nothing_is_known_is_lost() {
 fn a_sink_delivers_no_more_records_than_its_payload_has() {
     let SinkAccounts { delivered, lost, bytes, .. } = ended_with(Some((9, 90)), shut_down_at_once);
     assert_eq!((delivered, lost.total(), bytes), (5, 0, 50));
+}
+
+/// A sink that keeps the messages of its events. Its deliveries fail while a test wants it, or never end.
+#[derive(Clone, Default)]
+struct Messages {
+    encoded: Arc<Mutex<Vec<String>>>,
+    delivered: Arc<Mutex<Vec<String>>>,
+    deliveries: Arc<AtomicUsize>,
+    fails: Arc<AtomicBool>,
+    hangs: bool,
+}
+
+impl Messages {
+    fn delivered(&self) -> Vec<String> {
+        lock(&self.delivered).clone()
+    }
+}
+
+impl SinkFactory for Messages {
+    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Sink for Messages {
+    fn writer(&self) -> String {
+        "messages".to_owned()
+    }
+
+    fn payload(&mut self) -> Option<Payload> {
+        Some(Payload::new(1))
+    }
+
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+        let text = |event: &Event<'_>| match event.message() {
+            ValueRef::Text(text) => text.to_owned(),
+            _ => String::new(),
+        };
+        lock(&self.encoded).extend(batch.events().iter().map(text));
+        payload.buffer().push(b'e');
+    }
+
+    fn deliver(&mut self, _: Payload) -> Delivery {
+        self.deliveries.fetch_add(1, Ordering::Relaxed);
+        let mut encoded = std::mem::take(&mut *lock(&self.encoded));
+        if self.hangs {
+            return Delivery::in_flight(std::future::pending());
+        }
+        if self.fails.load(Ordering::Relaxed) {
+            return Delivery::done(Err(SinkError::Other("planted".into())));
+        }
+        encoded.retain(|message| !message.is_empty());
+        lock(&self.delivered).append(&mut encoded);
+        Delivery::done(Ok(()))
+    }
+}
+
+#[test]
+fn a_sink_that_fails_for_ten_minutes_has_one_attempt_a_minute_and_no_attempt_makes_a_report() {
+    let (dead, works) = (Messages::default(), Messages::default());
+    dead.fails.store(true, Ordering::Relaxed);
+    let builder = Container::builder().sink("dead", dead.clone()).sink("works", works.clone()).emergency_lines(false);
+    let (container, mut drain) = builder.start_manual().unwrap();
+    log(&mut container.frontend().open_lane().unwrap());
+    let start = Instant::now();
+    let mut run = |seconds: std::ops::Range<u64>| {
+        for second in seconds {
+            (0..4).for_each(|_| drain.turn_at(start + Duration::from_secs(second)));
+        }
+    };
+    run(0..600);
+    let expected = "1 events lost at sink dead: sink_failed";
+    assert_eq!((works.delivered(), dead.delivered()), (vec![expected.to_owned()], Vec::new()));
+    let deliveries = dead.deliveries.load(Ordering::Relaxed);
+    // The event; attempts after 1, 2, 4, 8, 16 and 32 s; and then one attempt a minute.
+    assert!((12..=16).contains(&deliveries), "{deliveries}");
+    assert_eq!(container.accounts().lost_total(), 1);
+    dead.fails.store(false, Ordering::Relaxed);
+    run(600..670);
+    assert_eq!((works.delivered().len(), dead.delivered()), (1, vec![expected.to_owned()]));
+    container.accounts().check().unwrap();
+}
+
+/// Posts the removal of a sink, as `Container::remove_plugin` does, without its wait.
+fn remove(container: &Container, sink: &str) -> Arc<ChangeAnswer> {
+    container.frontend().ports[0].changes.post(Change::Remove(sink.to_owned()))
+}
+
+#[test]
+fn events_that_a_removed_sink_does_not_deliver_in_time_are_reported_in_the_others() {
+    let hangs = Messages { hangs: true, ..Messages::default() };
+    let works = Messages::default();
+    let (container, mut drain) =
+        Container::builder().sink("hangs", hangs).sink("works", works.clone()).start_manual().unwrap();
+    let mut lane = container.frontend().open_lane().unwrap();
+    (0..3).for_each(|_| log(&mut lane));
+    drain.run_until_idle();
+    let answer = remove(&container, "hangs");
+    let start = Instant::now();
+    for second in 0..8 {
+        (0..4).for_each(|_| drain.turn_at(start + Duration::from_secs(second)));
+        assert_eq!(works.delivered().is_empty(), second < 5, "{second} s: {:?}", works.delivered());
+    }
+    assert!(matches!(answer.wait(Instant::now()), Err(ChangeError::Deadline)));
+    assert_eq!(works.delivered(), ["3 events lost at sink hangs: shutdown_deadline"]);
+    let diagnostics: Vec<String> = container.diagnostics().iter().map(ToString::to_string).collect();
+    assert!(diagnostics.iter().any(|text| text.contains("events lost at sink hangs")), "{diagnostics:?}");
+    let accounts = container.accounts();
+    accounts.check().unwrap();
+    assert_eq!(accounts.sinks.len(), 1);
+}
+
+#[test]
+fn losses_at_the_deadline_of_a_shutdown_are_in_the_diagnostics() {
+    let hangs = Messages { hangs: true, ..Messages::default() };
+    let (container, mut drain) = Container::builder().sink("hangs", hangs).start_manual().unwrap();
+    log(&mut container.frontend().open_lane().unwrap());
+    drain.run_until_idle();
+    shut_down_at_once(&container, drain);
+    let diagnostics: Vec<String> = container.diagnostics().iter().map(ToString::to_string).collect();
+    let expected = "losses: events lost at sink hangs: shutdown_deadline; the accounts have the counts";
+    assert!(diagnostics.iter().any(|text| text == expected), "{diagnostics:?}");
 }
