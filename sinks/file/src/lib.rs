@@ -54,6 +54,7 @@
 //!     go to a new one; on a disk whose syncs go on failing, at most once a second, and then more seldom.
 
 mod block;
+#[cfg_attr(not(any(feature = "gzip", feature = "zstd")), allow(dead_code, reason = "no format is built"))]
 mod compress;
 mod cursors;
 mod engine;

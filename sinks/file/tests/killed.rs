@@ -1,4 +1,5 @@
 //! A process that is killed at any moment leaves a file of whole records, but for the last one, and no hole.
+#![cfg(feature = "gzip")]
 #![expect(clippy::unwrap_used, reason = "all of this program is test code")]
 
 #[path = "../../testing/lines.rs"]

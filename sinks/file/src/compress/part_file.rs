@@ -166,7 +166,7 @@ impl PartFile {
         let _ = unlinkat(&self.directory, &self.part, AtFlags::empty());
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, feature = "gzip"))]
     pub(super) fn plain_path(&self) -> &Path {
         &self.path
     }
