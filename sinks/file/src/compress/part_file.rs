@@ -166,7 +166,8 @@ impl PartFile {
         let _ = unlinkat(&self.directory, &self.part, AtFlags::empty());
     }
 
-    #[cfg(all(test, feature = "gzip"))]
+    #[cfg(test)]
+    #[allow(dead_code, reason = "tests of some formats use it")]
     pub(super) fn plain_path(&self) -> &Path {
         &self.path
     }
