@@ -141,16 +141,31 @@ impl FakeDisk {
 
     /// Has another program truncate the file.
     pub(crate) fn truncate(&self, length: u64) {
-        let mut state = self.0.borrow_mut();
-        let FakeFile { file, written_end, buffered_end } = &mut state.files[0];
-        file.set_len(length).unwrap();
-        (*written_end, *buffered_end) = (length, length);
+        self.truncate_at(0, length);
     }
 
     /// Has another program append to the file.
     pub(crate) fn grow(&self, bytes: &[u8]) {
+        self.grow_at(0, bytes);
+    }
+
+    /// The number of files.
+    pub(crate) fn file_count(&self) -> usize {
+        self.0.borrow().files.len()
+    }
+
+    /// Has another program truncate the file that was made as the `index`-th.
+    pub(crate) fn truncate_at(&self, index: usize, length: u64) {
         let mut state = self.0.borrow_mut();
-        let FakeFile { file, written_end, buffered_end } = &mut state.files[0];
+        let FakeFile { file, written_end, buffered_end } = &mut state.files[index];
+        file.set_len(length).unwrap();
+        (*written_end, *buffered_end) = (length, length);
+    }
+
+    /// Has another program append to the file that was made as the `index`-th.
+    pub(crate) fn grow_at(&self, index: usize, bytes: &[u8]) {
+        let mut state = self.0.borrow_mut();
+        let FakeFile { file, written_end, buffered_end } = &mut state.files[index];
         let length = file.metadata().unwrap().len();
         file.write_all_at(bytes, length).unwrap();
         *written_end = length + bytes.len() as u64;

@@ -13,6 +13,7 @@ use crate::{
     open::Opening,
 };
 
+mod any_change;
 mod any_sequence;
 mod changes;
 mod files;

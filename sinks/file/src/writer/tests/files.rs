@@ -6,7 +6,7 @@ use super::*;
 
 impl Bench {
     /// Acknowledges every delivery so far.
-    fn acknowledge(&mut self) {
+    pub(super) fn acknowledge(&mut self) {
         let end = self.delivered_end();
         self.writer.acknowledge(end);
         self.writer.report(end);
