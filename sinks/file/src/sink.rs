@@ -31,8 +31,7 @@ use super::{
     rotate::{
         due::RotationDue,
         file_tasks::FileTasks,
-        file_thread::{FileCounters, FilePlan, Reserve, sync_directory},
-        link::update_link,
+        file_thread::{FileCounters, FilePlan, Reserve},
         name::{FileFamily, link_path},
     },
     settings::{FileEngine, FileOptions, FileSync},
@@ -80,7 +79,7 @@ impl FileWriterSink {
         let file = open(&live, opening)?;
         report_opened(&file, &live, formatter.writes_lines(), context);
         let plan = file_plan(family, opening, link, options, formatter.writes_lines(), context);
-        settle_names(&plan, &live, context)?;
+        plan.settle_names()?;
         let due = rotation_due(options, &file, &plan.family, context);
         let has_torn_line = file.has_torn_line && formatter.writes_lines();
         let mut writer = writer(file, &live, options, context)?;
@@ -165,23 +164,6 @@ fn file_plan(
         },
         reporter: context.reporter(),
     }
-}
-
-/// Makes the name of the file durable, where records are, and has the link name it.
-fn settle_names(plan: &FilePlan, live: &Path, context: &SinkContext<'_>) -> Result<(), SinkError> {
-    if plan.is_synced {
-        sync_directory(plan.family.directory()).map_err(|source| SinkError::Io {
-            operation: "sync the directory of",
-            path: live.to_owned(),
-            source,
-        })?;
-    }
-    if let Some(link) = &plan.link
-        && let Err(error) = update_link(link, live)
-    {
-        context.report(format!("cannot make the link {}: {error}", link.display()));
-    }
-    Ok(())
 }
 
 fn rotation_due(options: &FileOptions, file: &LogFile, family: &FileFamily, context: &SinkContext<'_>) -> RotationDue {

@@ -72,6 +72,25 @@ pub(crate) struct FilePlan {
     pub(crate) reporter: Reporter,
 }
 
+impl FilePlan {
+    /// Makes the names of the files durable, where records are, and has the link name the live file.
+    pub(crate) fn settle_names(&self) -> Result<(), SinkError> {
+        if self.is_synced {
+            sync_directory(self.family.directory()).map_err(|source| self.error("sync the directory of", source))?;
+        }
+        if let Some(link) = &self.link
+            && let Err(error) = update_link(link, self.family.live())
+        {
+            self.reporter.report(format!("cannot make the link {}: {error}", link.display()));
+        }
+        Ok(())
+    }
+
+    fn error(&self, operation: &'static str, source: io::Error) -> SinkError {
+        SinkError::Io { operation, path: self.family.live().to_owned(), source }
+    }
+}
+
 /// The free bytes of the file system that are kept for events of ERROR and above.
 #[derive(Debug, Clone)]
 pub(crate) struct Reserve {
@@ -156,7 +175,7 @@ impl FileThread {
 
     /// Rule 1.
     fn rotate(&mut self, live: InodeId, first_record: Timestamp) -> Result<LogFile, SinkError> {
-        let rotated = self.rename_live(live, first_record).map_err(|source| self.error("rotate", source))?;
+        let rotated = self.rename_live(live, first_record).map_err(|source| self.plan.error("rotate", source))?;
         match self.create_live() {
             Ok(file) => {
                 self.incomplete.push((live, rotated));
@@ -193,7 +212,7 @@ impl FileThread {
 
     fn create_live(&self) -> Result<LogFile, SinkError> {
         let file = create(self.plan.family.live(), self.plan.opening)?;
-        self.settle_names()?;
+        self.plan.settle_names()?;
         Ok(file)
     }
 
@@ -202,29 +221,17 @@ impl FileThread {
         let mut file = open(self.plan.family.live(), self.plan.opening)?;
         if file.has_torn_line && self.plan.ends_torn_lines {
             // Nobody else writes to it: it is locked.
-            file.buffered.write_all_at(b"\n", file.end).map_err(|source| self.error("end the torn line of", source))?;
+            file.buffered
+                .write_all_at(b"\n", file.end)
+                .map_err(|source| self.plan.error("end the torn line of", source))?;
             file.end += 1;
             file.partial_page.push(b'\n');
             if file.end.is_multiple_of(PAGE_BYTES as u64) {
                 file.partial_page.clear();
             }
         }
-        self.settle_names()?;
+        self.plan.settle_names()?;
         Ok(file)
-    }
-
-    /// Makes the names of the files durable, where records are, and has the link name the live file.
-    fn settle_names(&self) -> Result<(), SinkError> {
-        if self.plan.is_synced {
-            sync_directory(self.plan.family.directory())
-                .map_err(|source| self.error("sync the directory of", source))?;
-        }
-        if let Some(link) = &self.plan.link
-            && let Err(error) = update_link(link, self.plan.family.live())
-        {
-            self.report(format!("cannot make the link {}: {error}", link.display()));
-        }
-        Ok(())
     }
 
     /// Rule 3.
@@ -283,10 +290,6 @@ impl FileThread {
     fn report(&self, text: String) {
         self.plan.reporter.report(text);
     }
-
-    fn error(&self, operation: &'static str, source: io::Error) -> SinkError {
-        SinkError::Io { operation, path: self.plan.family.live().to_owned(), source }
-    }
 }
 
 /// Renames a file within its directory, where no file has the new name yet.
@@ -300,6 +303,6 @@ fn rename_beside(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Makes the names in a directory durable.
-pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+fn sync_directory(path: &Path) -> io::Result<()> {
     Ok(fsync(open_directory(path)?)?)
 }
