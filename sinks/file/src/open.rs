@@ -34,6 +34,13 @@ pub(super) struct LogFile {
     pub(super) created: Option<SystemTime>,
 }
 
+impl LogFile {
+    /// The text of the diagnostic, if there are no direct writes and the program wants them.
+    pub(super) fn direct_diagnostic(&self) -> Option<String> {
+        self.direct.as_ref().err().and_then(NoDirect::diagnostic)
+    }
+}
+
 /// Options of opening a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Opening {
@@ -57,7 +64,7 @@ pub(super) enum NoDirect {
 
 impl NoDirect {
     /// The text of the diagnostic; `None` if the program wants no direct writes.
-    pub(super) fn diagnostic(&self) -> Option<String> {
+    fn diagnostic(&self) -> Option<String> {
         match self {
             Self::NotWanted => None,
             Self::NotOffered => Some("buffered instead of direct writes: the file system offers none".to_owned()),

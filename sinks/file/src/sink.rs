@@ -123,7 +123,7 @@ fn opening(options: &FileOptions) -> Opening {
 }
 
 fn report_opened(file: &LogFile, path: &Path, ends_torn_lines: bool, context: &SinkContext<'_>) {
-    if let Some(diagnostic) = file.direct.as_ref().err().and_then(|reason| reason.diagnostic()) {
+    if let Some(diagnostic) = file.direct_diagnostic() {
         context.report(diagnostic);
     }
     if file.has_torn_line && ends_torn_lines {
@@ -237,8 +237,7 @@ impl Sink for FileWriterSink {
         let now = Instant::now();
         stream.turn(now);
         stream.rotate_if_full(now);
-        let file_bytes =
-            stream.due.bytes_left(stream.writer.current_bytes()).and_then(|left| usize::try_from(left).ok());
+        let file_bytes = stream.file_bytes_left();
         // A payload may be parted at the end of a file, but for one that is still to be opened.
         if !stream.writer.is_open() && file_bytes.is_some_and(|left| left < self.block_bytes + OVERSHOOT_BYTES) {
             return None;
@@ -356,21 +355,18 @@ impl FileWriterSink {
         self.split = Some(PayloadSplit { at, first_record });
         payload.set_full();
     }
-}
 
-impl FileWriterSink {
     /// Parts the payload behind the last record that the file has room for.
     fn split_behind_last_fitting(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
         let stream = self.stream.borrow();
-        let file_bytes = stream.writer.current_bytes();
-        let Some(left) = stream.due.bytes_left(file_bytes).and_then(|left| usize::try_from(left).ok()) else { return };
+        let Some(left) = stream.file_bytes_left() else { return };
         if payload.len() <= left || self.split.is_some() || !stream.may_rotate(Instant::now()) {
             return;
         }
         let fitting = payload.records().get(..left).unwrap_or_default();
         let whole = self.record_end.whole_records(fitting, None).bytes;
         // A single record that is too long has a file of its own.
-        if whole == 0 && file_bytes == 0 {
+        if whole == 0 && stream.writer.current_bytes() == 0 {
             return;
         }
         let at = payload.buffer().len() - payload.len() + whole;

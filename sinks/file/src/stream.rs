@@ -144,7 +144,7 @@ impl FileStream {
             self.look_at_path(now);
             self.report_errors();
         }
-        if self.due.is_idle_due(SystemTime::now()) {
+        if self.due.is_idle_due(SystemTime::now) {
             self.begin_rotation(now);
         }
     }
@@ -152,7 +152,7 @@ impl FileStream {
     pub(super) fn next_work(&self, now: Instant) -> Option<Instant> {
         let task = (!matches!(self.change, FileChange::None)).then(|| self.turned + TASK_POLL);
         let reopen = self.reopen_not_before.filter(|_| self.writer.is_current_removed());
-        let idle = self.due.idle_due(now, SystemTime::now());
+        let idle = self.due.idle_due(now, SystemTime::now).filter(|_| self.is_rotatable());
         let times = [self.writer.sync_due(self.turned), self.path_watch.due(), task, reopen, idle];
         times.into_iter().flatten().min()
     }
@@ -166,10 +166,17 @@ impl FileStream {
 
     /// Whether records may go to another file now.
     pub(super) fn may_rotate(&self, now: Instant) -> bool {
-        matches!(self.change, FileChange::None)
-            && self.writer.is_open()
-            && !self.writer.is_current_removed()
-            && self.due.may_begin(now)
+        self.is_rotatable() && self.due.may_begin(now)
+    }
+
+    /// Whether there is a file with a name, and no change to another one.
+    fn is_rotatable(&self) -> bool {
+        matches!(self.change, FileChange::None) && self.writer.is_open() && !self.writer.is_current_removed()
+    }
+
+    /// How many bytes the file may still get; `None` without a limit.
+    pub(super) fn file_bytes_left(&self) -> Option<usize> {
+        self.due.bytes_left(self.writer.current_bytes()).and_then(|left| usize::try_from(left).ok())
     }
 
     /// Rotates the file if it has its most bytes.
@@ -298,7 +305,7 @@ impl FileStream {
     }
 
     fn not_reopened(&mut self, error: SinkError, now: Instant) {
-        self.report(&error);
+        self.reporter.report_error(&error);
         self.reopen_not_before = now.checked_add(REOPEN_INTERVAL);
         if self.is_stopping {
             self.writer.go_on_without_name();
@@ -307,7 +314,7 @@ impl FileStream {
 
     fn rotation_failed(&mut self, error: SinkError, now: Instant) {
         let wait = self.due.failed(now);
-        self.report(&error);
+        self.reporter.report_error(&error);
         self.reporter.report(format!("{} is not rotated; the next attempt is in {wait:?}", self.path.display()));
         self.rotations.ended += 1;
         self.rotations.has_failed = true;
@@ -360,12 +367,8 @@ impl FileStream {
         }
     }
 
-    fn report(&self, error: &SinkError) {
-        self.reporter.report_error(error);
-    }
-
     fn report_refusal(&self, file: &LogFile) {
-        if let Some(text) = file.direct.as_ref().err().and_then(|reason| reason.diagnostic()) {
+        if let Some(text) = file.direct_diagnostic() {
             self.reporter.report(text);
         }
     }

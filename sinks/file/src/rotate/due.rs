@@ -80,20 +80,22 @@ impl RotationDue {
         is_parted.then_some(boundary)
     }
 
-    /// When a file that gets no record is to be rotated.
-    pub(crate) fn idle_due(&self, now: Instant, wall_clock: SystemTime) -> Option<Instant> {
-        let boundary = SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(self.boundary?.unix_nanos()))?;
-        let wait = boundary.duration_since(wall_clock).unwrap_or_default();
-        let due = now.checked_add(wait)?.checked_add(IDLE_GRACE)?;
+    /// When a file that gets no record is to be rotated: by now if that time is over. The wall clock is read only if there is such
+    /// a time.
+    pub(crate) fn idle_due(&self, now: Instant, wall_clock: impl FnOnce() -> SystemTime) -> Option<Instant> {
+        let wait = self.idle_time()?.duration_since(wall_clock()).unwrap_or_default();
+        let due = now.checked_add(wait)?;
         Some(self.retry.not_before.map_or(due, |time| due.max(time)))
     }
 
     /// Whether a file without a further record is to be rotated by now.
-    pub(crate) fn is_idle_due(&self, wall_clock: SystemTime) -> bool {
-        let Some(boundary) = self.boundary else { return false };
-        let grace = u64::try_from(IDLE_GRACE.as_nanos()).unwrap_or(u64::MAX);
-        let due = Duration::from_nanos(boundary.unix_nanos().saturating_add(grace));
-        wall_clock.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|now| now >= due)
+    pub(crate) fn is_idle_due(&self, wall_clock: impl FnOnce() -> SystemTime) -> bool {
+        self.idle_time().is_some_and(|time| time <= wall_clock())
+    }
+
+    /// The time at which a file that gets no record is to be rotated.
+    fn idle_time(&self) -> Option<SystemTime> {
+        SystemTime::from(self.boundary?).checked_add(IDLE_GRACE)
     }
 
     /// The file is to be rotated now, whatever has failed before.
@@ -157,14 +159,15 @@ mod tests {
     fn an_idle_file_is_rotated_a_moment_after_its_boundary() {
         let due = every_minute(Some(at(30)));
         let now = Instant::now();
-        assert_eq!(due.idle_due(now, wall_clock(50)), Some(now + Duration::from_secs(10) + IDLE_GRACE));
-        assert!(!due.is_idle_due(wall_clock(60)) && due.is_idle_due(wall_clock(61)));
+        assert_eq!(due.idle_due(now, || wall_clock(50)), Some(now + Duration::from_secs(10) + IDLE_GRACE));
+        assert_eq!(due.idle_due(now, || wall_clock(70)), Some(now));
+        assert!(!due.is_idle_due(|| wall_clock(60)) && due.is_idle_due(|| wall_clock(61)));
     }
 
     #[test]
     fn an_empty_file_is_never_due() {
         let due = every_minute(None);
-        assert!(due.idle_due(Instant::now(), wall_clock(1000)).is_none() && !due.is_idle_due(wall_clock(1000)));
+        assert!(due.idle_due(Instant::now(), || wall_clock(1000)).is_none() && !due.is_idle_due(|| wall_clock(1000)));
     }
 
     #[test]
@@ -174,7 +177,7 @@ mod tests {
         assert_eq!(due.begin(), at(30));
         due.set_first_record(Some(at(60)));
         assert_eq!(due.failed(now), RETRY_MIN);
-        assert!(due.is_idle_due(wall_clock(61)));
+        assert!(due.is_idle_due(|| wall_clock(61)));
         assert!(!due.may_begin(now) && due.may_begin(now + RETRY_MIN));
         due.begin();
         assert_eq!(due.failed(now), 2 * RETRY_MIN);

@@ -86,6 +86,14 @@ impl FilePlan {
         Ok(())
     }
 
+    /// Renames a file of the family, where no file has the new name yet.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let (Some(from), Some(to)) = (from.file_name(), to.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        rename_to_unused(open_directory(self.family.directory())?, from, to)
+    }
+
     fn error(&self, operation: &'static str, source: io::Error) -> SinkError {
         SinkError::Io { operation, path: self.family.live().to_owned(), source }
     }
@@ -183,7 +191,7 @@ impl FileThread {
                 Ok(file)
             }
             Err(error) => {
-                if let Err(error) = rename_beside(&rotated, self.plan.family.live()) {
+                if let Err(error) = self.plan.rename(&rotated, self.plan.family.live()) {
                     self.report(format!("cannot give {} its old name back: {error}", rotated.display()));
                     self.incomplete.push((live, rotated));
                 }
@@ -200,7 +208,7 @@ impl FileThread {
         }
         let mut name = family.next_name(first_record, &family.rotated()?);
         for _ in 0..NAMES_MAX {
-            match rename_beside(family.live(), &name) {
+            match self.plan.rename(family.live(), &name) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     name = family.name_after(&name).ok_or(error)?;
                 }
@@ -290,16 +298,6 @@ impl FileThread {
     fn report(&self, text: String) {
         self.plan.reporter.report(text);
     }
-}
-
-/// Renames a file within its directory, where no file has the new name yet.
-fn rename_beside(from: &Path, to: &Path) -> io::Result<()> {
-    let directory =
-        open_directory(from.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
-    let (Some(from), Some(to)) = (from.file_name(), to.file_name()) else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    rename_to_unused(directory, from, to)
 }
 
 /// Makes the names in a directory durable.

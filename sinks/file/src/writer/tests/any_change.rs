@@ -186,8 +186,11 @@ impl ChangedBench {
             }
             OtherChange::Truncate { to, is_aligned } => {
                 let length = disk.content_at(index).len();
-                // Behind a write that failed, the next one is at its offset.
-                if length > 0 && disk.pending_count() == 0 {
+                // Not among the bytes that a direct write has left behind the contiguous end: its retry begins in their page.
+                let writer = &self.bench.writer;
+                let is_retried = writer.retry.not_before.is_some()
+                    && writer.writes.front().is_some_and(|write| write.path == WritePath::Direct);
+                if length > 0 && disk.pending_count() == 0 && !is_retried {
                     let to = to.index(length);
                     disk.truncate_at(index, (to - if *is_aligned { to % PAGE_BYTES } else { 0 }) as u64);
                 }
