@@ -19,7 +19,7 @@ use fapilog_engine::{
 };
 use fapilog_plugin::{
     event::Batch,
-    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 use fapilog_ring::Capacity;
 
@@ -145,6 +145,10 @@ struct Count {
 }
 
 impl SinkFactory for Count {
+    fn delivery(&self) -> DeliveryPolicy {
+        DeliveryPolicy::direct()
+    }
+
     fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         Ok(Box::new(self.clone()))
     }

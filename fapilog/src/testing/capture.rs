@@ -8,7 +8,7 @@ use std::{
 
 use fapilog_plugin::{
     event::Batch,
-    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory},
     threads::lock,
 };
 
@@ -54,6 +54,10 @@ impl Captured {
 }
 
 impl SinkFactory for Captured {
+    fn delivery(&self) -> DeliveryPolicy {
+        DeliveryPolicy::direct()
+    }
+
     fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         Ok(Box::new(Capture { captured: self.clone(), encoded: Vec::new() }))
     }

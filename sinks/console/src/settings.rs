@@ -11,7 +11,7 @@ use fapilog_plugin::{
     factory::Factory,
     formatter::Formatter,
     problem::Problem,
-    sink::{Sink, SinkContext, SinkError, SinkFactory},
+    sink::{DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory},
 };
 
 use super::{
@@ -141,6 +141,10 @@ impl Target {
 }
 
 impl SinkFactory for Console {
+    fn delivery(&self) -> DeliveryPolicy {
+        DeliveryPolicy::direct()
+    }
+
     /// Duplicates the descriptor: after the program closes its standard output, the number may become another file's.
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         let name = self.target.name();

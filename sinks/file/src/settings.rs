@@ -11,7 +11,7 @@ use fapilog_plugin::{
     formatter::Formatter,
     problem::Problem,
     settings::{duration, write_duration, write_size},
-    sink::{Sink, SinkContext, SinkError, SinkFactory},
+    sink::{DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory},
 };
 use serde::Deserialize;
 
@@ -294,6 +294,10 @@ impl File {
 }
 
 impl SinkFactory for File {
+    fn delivery(&self) -> DeliveryPolicy {
+        DeliveryPolicy::direct()
+    }
+
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         let formatter = self.formatter.make(context.shard);
         Ok(Box::new(FileWriterSink::open(&self.path, formatter, &self.options, context)?))

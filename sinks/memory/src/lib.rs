@@ -8,7 +8,7 @@ use fapilog_plugin::{
     event::Batch,
     factory::Factory,
     formatter::Formatter,
-    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory},
     threads::lock,
 };
 
@@ -78,6 +78,10 @@ impl MemoryEvents {
 }
 
 impl SinkFactory for Memory {
+    fn delivery(&self) -> DeliveryPolicy {
+        DeliveryPolicy::direct()
+    }
+
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         Ok(Box::new(MemoryWriterSink {
             formatter: self.formatter.make(context.shard),

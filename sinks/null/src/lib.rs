@@ -8,7 +8,7 @@ use fapilog_plugin::{
     event::Batch,
     factory::Factory,
     formatter::Formatter,
-    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 
 /// Bytes that are encoded before they are discarded.
@@ -32,6 +32,10 @@ impl Null {
 }
 
 impl SinkFactory for Null {
+    fn delivery(&self) -> DeliveryPolicy {
+        DeliveryPolicy::direct()
+    }
+
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         let formatter = self.formatter.make(context.shard);
         Ok(Box::new(NullWriterSink { formatter, spare: Vec::with_capacity(PAYLOAD_BYTES + OVERSHOOT_BYTES) }))

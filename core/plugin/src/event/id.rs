@@ -45,6 +45,20 @@ impl InstanceId {
         })
     }
 
+    /// The number. Hidden, because only the engine stores it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// The instance of a number that was stored.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Self {
+        Self(bits & Self::MASK)
+    }
+
     const MASK: u64 = (1 << (Self::BITS_A_CHARACTER * Self::TEXT_BYTES as u32)) - 1;
     const BITS_A_CHARACTER: u32 = 5;
 

@@ -5,6 +5,8 @@ mod counter;
 mod delivery;
 mod error;
 mod payload;
+mod payload_id;
+mod policy;
 
 use std::time::Instant;
 
@@ -12,8 +14,10 @@ pub use crate::sink::{
     context::{Reporter, SinkContext},
     counter::{SinkCounter, SinkCounterList},
     delivery::Delivery,
-    error::SinkError,
+    error::{SinkError, SinkErrorKind},
     payload::Payload,
+    payload_id::PayloadId,
+    policy::DeliveryPolicy,
 };
 use crate::{event::Batch, problem::Problem};
 
@@ -40,7 +44,14 @@ pub trait Sink {
     /// Appends the batch to the payload.
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload);
 
-    /// Starts to deliver a payload. Payloads come in order.
+    /// Appends records that another sink has encoded and could not deliver: this sink is its fallback. The default appends
+    /// them as they are.
+    fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
+        payload.append(records);
+    }
+
+    /// Starts to deliver a payload. Payloads come in order; one that is not delivered may come again, as the
+    /// [policy](SinkFactory::delivery) has it.
     fn deliver(&mut self, payload: Payload) -> Delivery;
 
     /// When it wants to [work](Self::work) by itself, with nothing to deliver: for what has to be done in time, as a sync is.
@@ -92,9 +103,19 @@ pub trait SinkFactory: Send + Sync {
         Vec::new()
     }
 
-    /// The treatment of events while it has no room, unless the container sets another.
+    /// How its payloads are delivered, unless the container sets it otherwise: through a queue, with retries. A sink that
+    /// does all of that itself returns [`DeliveryPolicy::direct`].
+    fn delivery(&self) -> DeliveryPolicy {
+        DeliveryPolicy::default()
+    }
+
+    /// The treatment of events while it has no room, unless the container sets another. A sink with a queue drops them, so
+    /// that a slow destination delays no other sink; a sink without a queue blocks.
     fn on_full(&self) -> OnFull {
-        OnFull::Block
+        match self.delivery().is_direct() {
+            true => OnFull::Block,
+            false => OnFull::Drop,
+        }
     }
 }
 
@@ -108,6 +129,12 @@ crate::named_enum! {
         Block = "block",
         /// The events are lost to this sink, and counted; other sinks go on.
         Drop = "drop",
+        /// When an eighth of the sink's queue is left, events below ERROR are lost to this sink, and counted; when the queue is
+        /// full, all events are.
+        DropLowSeverity = "drop_low_severity",
+        /// Events go to disk, where the container has a directory for them; when there is no room on disk either, they are
+        /// lost to this sink, and counted.
+        Spill = "spill",
     }
 }
 
@@ -118,6 +145,10 @@ impl<F: SinkFactory + ?Sized> SinkFactory for std::sync::Arc<F> {
 
     fn check(&self) -> Vec<Problem> {
         (**self).check()
+    }
+
+    fn delivery(&self) -> DeliveryPolicy {
+        (**self).delivery()
     }
 
     fn on_full(&self) -> OnFull {
