@@ -1,7 +1,10 @@
 //! Sinks: where events go.
 
 pub use fapilog_engine::{container::SinkOptions, route::Route};
-pub use fapilog_plugin::sink::{Delivery, OnFull, Payload, Reporter, Sink, SinkContext, SinkError, SinkFactory};
+pub use fapilog_plugin::sink::{
+    Delivery, DeliveryPolicy, OnFull, Payload, PayloadId, Reporter, Sink, SinkContext, SinkError, SinkErrorKind,
+    SinkFactory,
+};
 pub use fapilog_sink_console::Console;
 pub use fapilog_sink_file::{Compression, File, FileEngine, FileSync, RotateEvery, RotateZone};
 pub use fapilog_sink_memory::{Memory, MemoryEvents};

@@ -8,7 +8,7 @@ use std::sync::{
 use fapilog::{
     event::Batch,
     format,
-    sink::{self, Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{self, Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 
 /// A sink that never has room. It counts how often it is asked.
@@ -25,6 +25,10 @@ impl Full {
 }
 
 impl SinkFactory for Full {
+    fn delivery(&self) -> DeliveryPolicy {
+        DeliveryPolicy::direct()
+    }
+
     fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         Ok(Box::new(self.clone()))
     }
@@ -172,6 +176,10 @@ impl Switched {
 }
 
 impl SinkFactory for Switched {
+    fn delivery(&self) -> DeliveryPolicy {
+        DeliveryPolicy::direct()
+    }
+
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         let sink = self.memory.make(context)?;
         Ok(Box::new(SwitchedSink { sink, has_room: Arc::clone(&self.has_room) }))

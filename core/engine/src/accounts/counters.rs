@@ -6,7 +6,7 @@ use fapilog_ring::{
     sync::{AtomicU64, Ordering},
 };
 
-use crate::accounts::{LossReason, Losses, PluginState};
+use crate::accounts::{DeliveryFigures, LossReason, Losses, PluginState};
 
 /// A counter with one writer.
 #[derive(Debug, Default)]
@@ -148,6 +148,7 @@ pub(crate) struct SinkCounters {
     pub(crate) bytes: SingleWriterCounter,
     pub(crate) errors: SingleWriterCounter,
     pub(crate) retries: SingleWriterCounter,
+    pub(crate) delivery: DeliveryFigures,
 }
 
 /// The counters of one shard.

@@ -24,6 +24,8 @@ pub enum LossReason {
     LowSeverity,
     /// A sink failed for good.
     SinkFailed,
+    /// The destination refuses the event for good.
+    Rejected,
     /// A plugin panicked while it held the event.
     PluginPanicked,
     /// A redactor failed, and what it has not seen must not go on.
@@ -36,7 +38,7 @@ pub enum LossReason {
 
 impl LossReason {
     /// All reasons.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::RingFull,
         Self::TooLong,
         Self::ContainerClosed,
@@ -46,6 +48,7 @@ impl LossReason {
         Self::SinkBusy,
         Self::LowSeverity,
         Self::SinkFailed,
+        Self::Rejected,
         Self::PluginPanicked,
         Self::RedactorFailed,
         Self::ShutdownDeadline,
@@ -65,6 +68,7 @@ impl LossReason {
             Self::SinkBusy => "sink_busy",
             Self::LowSeverity => "low_severity",
             Self::SinkFailed => "sink_failed",
+            Self::Rejected => "rejected",
             Self::PluginPanicked => "plugin_panicked",
             Self::RedactorFailed => "redactor_failed",
             Self::ShutdownDeadline => "shutdown_deadline",

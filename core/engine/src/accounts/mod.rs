@@ -14,6 +14,7 @@
 //! shutdown that has returned synchronizes with that.
 
 mod counters;
+mod delivery_figures;
 mod losses;
 mod state;
 
@@ -23,11 +24,12 @@ use thiserror::Error;
 
 pub(crate) use crate::accounts::{
     counters::{LaneCounters, LaneTotals, LossCounters, PluginCounters, ShardCounters, SinkCounters},
+    delivery_figures::DeliveryFigures,
     state::HealthGauge,
 };
 pub use crate::accounts::{
     losses::{LossReason, Losses},
-    state::{HealthLevel, PluginState},
+    state::{BreakerState, HealthLevel, PluginState},
 };
 
 /// The accounts of one sink.

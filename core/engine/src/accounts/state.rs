@@ -41,6 +41,37 @@ impl fmt::Display for PluginState {
     }
 }
 
+/// The state of the circuit breaker of a sink's destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum BreakerState {
+    /// Payloads are delivered.
+    #[default]
+    Closed,
+    /// A single payload is in flight, which decides.
+    HalfOpen,
+    /// Too many attempts have failed in a row: payloads wait until the cool-down is over.
+    Open,
+}
+
+impl BreakerState {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen => "half_open",
+            Self::Open => "open",
+        }
+    }
+}
+
+impl fmt::Display for BreakerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// How much of a container's pipeline works, in the order in which failures reduce it.
 #[doc(alias = "HealthMonitor")]
 #[doc(alias = "graceful_degradation")]

@@ -308,8 +308,17 @@ impl ContainerBuilder {
                 problems.push(Problem::new(format!("sinks[{index}].name"), format!("{:?}", sink.name), allowed));
             }
         }
-        problems.extend(self.sink_problems().map(|(sink, problem)| problem.below(&format!("sinks.{sink}"))));
+        let of_sinks = self.sink_problems().chain(self.delivery_problems());
+        problems.extend(of_sinks.map(|(sink, problem)| problem.below(&format!("sinks.{sink}"))));
         problems
+    }
+
+    /// Invalid settings of deliveries, with the names of the sinks.
+    #[doc(hidden)]
+    pub fn delivery_problems(&self) -> impl Iterator<Item = (&str, Problem)> {
+        self.sinks.iter().flat_map(|sink| {
+            sink.delivery_problems(&self.sinks).into_iter().map(|problem| (sink.name.as_str(), problem))
+        })
     }
 
     /// Invalid options, as far as that does not depend on the machine.

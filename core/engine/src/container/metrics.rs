@@ -1,13 +1,17 @@
 //! The figures of a container.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fapilog_plugin::kind::PluginKind;
+use fapilog_record::timestamp::Timestamp;
 use fapilog_ring::sync::lock;
 
 use crate::{
     accounts::{Accounts, HealthLevel, Losses, PluginState},
-    container::Container,
+    container::{
+        Container,
+        delivery_metrics::{self, DeliveryMetrics},
+    },
     executor::Executor,
     port::{PluginView, latency::Percentiles},
 };
@@ -23,6 +27,8 @@ pub struct Metrics {
     pub accounts: Accounts,
     /// Each plugin, and each sink as its supervisor counts it, summed over shards.
     pub plugins: Vec<PluginMetrics>,
+    /// The deliveries of each sink, summed over shards.
+    pub deliveries: Vec<DeliveryMetrics>,
     /// From the log call to the drain: a sample for each batch, of its first event.
     pub drain_lag: Percentiles,
     /// From the log call to the end of the delivery: a sample for each payload of each sink, of its first event.
@@ -93,6 +99,8 @@ impl Container {
         let is_in_forked_child = self.frontend.is_in_forked_child();
         let ports = if is_in_forked_child { &[] } else { &*self.frontend.ports };
         let mut plugins: Vec<PluginMetrics> = Vec::new();
+        let mut deliveries = Vec::new();
+        let now = Timestamp::from(SystemTime::now());
         let (mut drain_lag, mut end_to_end) = (None, None);
         let mut health = HealthLevel::default();
         for port in ports {
@@ -110,6 +118,7 @@ impl Container {
                 .iter()
                 .chain(&sinks.iter().map(as_plugin).collect::<Vec<_>>())
                 .for_each(|view| add(&mut plugins, view, hangs));
+            sinks.iter().for_each(|view| delivery_metrics::add(&mut deliveries, view, now));
             port.latencies.drain_lag.add_to(&mut drain_lag);
             port.latencies.end_to_end.add_to(&mut end_to_end);
         }
@@ -119,6 +128,7 @@ impl Container {
         Metrics {
             accounts: self.accounts(),
             plugins,
+            deliveries,
             drain_lag: Percentiles::of(drain_lag.as_ref()),
             end_to_end: Percentiles::of(end_to_end.as_ref()),
             health,

@@ -3,6 +3,7 @@
 mod at_exit;
 mod builder;
 mod container_shutdown;
+mod delivery_metrics;
 mod flush;
 mod metrics;
 mod options;
@@ -19,6 +20,7 @@ use std::{
 
 pub use self::{
     builder::ContainerBuilder,
+    delivery_metrics::DeliveryMetrics,
     metrics::{Metrics, PluginMetrics, RingMetrics},
 };
 pub use crate::port::{latency::Percentiles, plan::SinkOptions};

@@ -17,6 +17,8 @@ pub(super) enum DeliveryFailure {
     EncodePanicked,
     /// The delivery failed.
     NotDelivered,
+    /// The destination refuses the events for good.
+    Refused,
     /// The delivery ended at the deadline of the shutdown.
     Deadline,
     /// The shutdown ended before the delivery did.
@@ -38,6 +40,7 @@ impl DeliveryFailure {
         match self {
             Self::NoRoom => LossReason::SinkBusy,
             Self::LittleRoom => LossReason::LowSeverity,
+            Self::Refused => LossReason::Rejected,
             Self::BreakerOpen | Self::NotDelivered => LossReason::SinkFailed,
             Self::EncodePanicked => LossReason::PluginPanicked,
             Self::Deadline | Self::GivenUp => LossReason::ShutdownDeadline,

@@ -1,126 +1,114 @@
-//! Payloads in flight: submitted to a sink, and not yet completed in order.
+//! Payloads in flight: a sink delivers them.
 
 use std::{
     collections::VecDeque,
     task::{Context, Poll},
+    time::{Duration, Instant},
 };
 
 use fapilog_plugin::sink::{Delivery, SinkError};
-use fapilog_record::{
-    timestamp::Timestamp,
-    user_code::{catch_panic, drop_catching_panics},
-};
+use fapilog_record::user_code::{catch_panic, drop_catching_panics};
 
-use crate::delivery::sink_reports::PayloadReports;
-
-/// The contents of a payload, for the accounts.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct PayloadContents {
-    pub(super) events: u64,
-    /// The time of the oldest event.
-    pub(super) oldest: Option<Timestamp>,
-    pub(super) bytes: u64,
-    /// The events among these that are reports of losses.
-    pub(super) reports: PayloadReports,
-}
+use crate::delivery::pending::PendingPayload;
 
 /// A payload in flight.
 pub(super) struct InFlightPayload {
     delivery: Delivery,
-    contents: PayloadContents,
-    has_ended: bool,
+    /// `None` once it has ended.
+    payload: Option<PendingPayload>,
+    limit: Option<TimeLimit>,
+}
+
+/// The time limit of an attempt.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimeLimit {
+    pub(super) time: Duration,
+    pub(super) end: Instant,
 }
 
 impl InFlightPayload {
-    pub(super) fn new(delivery: Delivery, contents: PayloadContents) -> Self {
-        Self { delivery, contents, has_ended: false }
+    pub(super) fn new(delivery: Delivery, payload: PendingPayload, limit: Option<TimeLimit>) -> Self {
+        Self { delivery, payload: Some(payload), limit }
     }
 
-    /// Polls the delivery. `Pending` for ever once it has ended.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        if self.has_ended {
-            return Poll::Pending;
-        }
-        let polled = poll_catching_panics(&mut self.delivery, context);
-        self.has_ended = polled.is_ready();
-        polled
+    /// Polls the delivery. Returns the payload once, when the delivery has ended, or its time is up.
+    fn poll(&mut self, now: Instant, context: &mut Context<'_>) -> Option<EndedPayload> {
+        self.payload.as_ref()?;
+        let result = match poll_catching_panics(&mut self.delivery, context) {
+            Poll::Ready(result) => result,
+            Poll::Pending => {
+                let TimeLimit { time: limit, .. } = self.limit.filter(|limit| limit.end <= now)?;
+                Err(SinkError::Timeout { limit })
+            }
+        };
+        Some((self.payload.take()?, result))
+    }
+
+    fn has_ended(&self) -> bool {
+        self.payload.is_none()
     }
 }
 
 /// A payload that has ended, and its result.
-pub(super) type EndedPayload = (PayloadContents, Result<(), SinkError>);
+pub(super) type EndedPayload = (PendingPayload, Result<(), SinkError>);
 
-/// The payloads in flight, in the order in which they were submitted. They may end in any order, and are completed in this
-/// one.
+/// The payloads in flight, in the order in which their deliveries began. They may end in any order.
 #[derive(Default)]
 pub(super) struct InFlightPayloads {
     payloads: VecDeque<InFlightPayload>,
-    submitted: u64,
-    completed: u64,
 }
 
 impl InFlightPayloads {
     pub(super) fn push(&mut self, payload: InFlightPayload) {
         self.payloads.push_back(payload);
-        self.submitted += 1;
-        self.assert_counts();
-    }
-
-    /// A payload is in flight from its submission to its completion.
-    fn assert_counts(&self) {
-        debug_assert_eq!(self.submitted, self.completed + self.payloads.len() as u64);
-    }
-
-    /// The number of payloads that were submitted.
-    pub(super) fn submitted(&self) -> u64 {
-        self.submitted
-    }
-
-    /// The number of payloads that have ended, without a gap in the order of submission.
-    pub(super) fn completed(&self) -> u64 {
-        self.completed
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.payloads.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
         self.payloads.len()
     }
 
-    /// Polls the payload at this place. Returns its contents and its result once, when it has ended.
-    pub(super) fn poll_at(&mut self, place: usize, context: &mut Context<'_>) -> Option<EndedPayload> {
-        let payload = self.payloads.get_mut(place)?;
-        match payload.poll(context) {
-            Poll::Ready(result) => Some((payload.contents, result)),
-            Poll::Pending => None,
-        }
+    /// Polls the payload at this place. Returns it and its result once, when it has ended.
+    pub(super) fn poll_at(&mut self, place: usize, now: Instant, context: &mut Context<'_>) -> Option<EndedPayload> {
+        self.payloads.get_mut(place)?.poll(now, context)
     }
 
-    /// The events of payloads that have not ended.
-    pub(super) fn pending_events(&self) -> u64 {
-        self.payloads.iter().filter(|payload| !payload.has_ended).map(|payload| payload.contents.events).sum()
+    /// The payloads that have not ended.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &PendingPayload> {
+        self.payloads.iter().filter_map(|payload| payload.payload.as_ref())
     }
 
     /// Whether a payload must be polled again and again, because its delivery does not wake the shard.
     pub(super) fn needs_polling(&self) -> bool {
-        self.payloads.iter().any(|payload| !payload.has_ended && !payload.delivery.wakes())
+        self.payloads.iter().any(|payload| !payload.has_ended() && !payload.delivery.wakes())
     }
 
-    /// Drops the payloads that have ended, up to the first that has not.
-    pub(super) fn drop_completed(&mut self) {
-        while let Some(payload) = self.payloads.pop_front_if(|payload| payload.has_ended) {
-            self.completed += 1;
-            // A future that panicked is still there, and its drop may panic.
-            drop_catching_panics(payload);
+    /// The end of the first time limit.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.payloads.iter().filter_map(|payload| Some(payload.limit?.end)).min()
+    }
+
+    /// Drops the payloads that have ended.
+    pub(super) fn drop_ended(&mut self) {
+        let mut place = 0;
+        while let Some(payload) = self.payloads.get(place) {
+            if !payload.has_ended() {
+                place += 1;
+            } else if let Some(payload) = self.payloads.remove(place) {
+                // A future that panicked is still there, and its drop may panic.
+                drop_catching_panics(payload);
+            }
         }
-        self.assert_counts();
     }
 
-    /// Drops all payloads, one by one: of two panics in one unwinding, the second would end the program.
-    pub(super) fn clear(&mut self) {
-        self.payloads.drain(..).for_each(drop_catching_panics);
+    /// Drops all payloads, one by one: of two panics in one unwinding, the second would end the program. Returns those that had
+    /// not ended.
+    pub(super) fn clear(&mut self) -> Vec<PendingPayload> {
+        let take = |mut payload: InFlightPayload| {
+            let pending = payload.payload.take();
+            drop_catching_panics(payload);
+            pending
+        };
+        self.payloads.drain(..).filter_map(take).collect()
     }
 }
 
@@ -139,36 +127,61 @@ mod tests {
     use std::{cell::Cell, future::poll_fn, rc::Rc, task::Waker};
 
     use super::*;
+    use crate::delivery::pending::{PayloadContents, PayloadOrigin};
 
-    fn payload(delivery: Delivery, events: u64) -> InFlightPayload {
-        InFlightPayload::new(delivery, PayloadContents { events, ..PayloadContents::default() })
+    fn payload(delivery: Delivery, order: u64, limit: Option<TimeLimit>) -> InFlightPayload {
+        let pending = PendingPayload::new(None, PayloadContents::default(), PayloadOrigin::Encoded, order);
+        InFlightPayload::new(delivery, pending, limit)
+    }
+
+    fn poll(payloads: &mut InFlightPayloads, now: Instant) -> Vec<(u64, Result<(), String>)> {
+        let mut context = Context::from_waker(Waker::noop());
+        let ended = (0..payloads.len()).filter_map(|place| payloads.poll_at(place, now, &mut context));
+        let ended = ended.map(|(payload, result)| (payload.order, result.map_err(|error| error.to_string()))).collect();
+        payloads.drop_ended();
+        ended
     }
 
     #[test]
-    fn payloads_end_in_any_order_and_are_completed_in_the_order_of_submission() {
+    fn payloads_end_in_any_order() {
         let is_first_done = Rc::new(Cell::new(false));
         let done = Rc::clone(&is_first_done);
         let first = Delivery::in_flight(poll_fn(move |_| if done.get() { Poll::Ready(Ok(())) } else { Poll::Pending }));
         let mut payloads = InFlightPayloads::default();
-        payloads.push(payload(first, 2));
-        payloads.push(payload(Delivery::done(Ok(())), 3));
-        let poll = |payloads: &mut InFlightPayloads| {
-            let mut context = Context::from_waker(Waker::noop());
-            let ended = (0..payloads.len()).filter(|place| payloads.poll_at(*place, &mut context).is_some()).count();
-            payloads.drop_completed();
-            (ended, payloads.completed(), payloads.pending_events())
-        };
-        assert_eq!(poll(&mut payloads), (1, 0, 2));
+        payloads.push(payload(first, 1, None));
+        payloads.push(payload(Delivery::done(Ok(())), 2, None));
+        let now = Instant::now();
+        assert_eq!(poll(&mut payloads, now), [(2, Ok(()))]);
+        assert_eq!(payloads.iter().map(|payload| payload.order).collect::<Vec<_>>(), [1]);
         is_first_done.set(true);
-        assert_eq!(poll(&mut payloads), (1, 2, 0));
-        assert!(payloads.is_empty());
+        assert_eq!(poll(&mut payloads, now), [(1, Ok(()))]);
+        assert_eq!(payloads.len(), 0);
     }
 
     #[test]
     fn a_delivery_that_panics_has_failed() {
-        let mut payload = payload(Delivery::in_flight(poll_fn(|_| panic!("planted"))), 1);
+        let mut payloads = InFlightPayloads::default();
+        payloads.push(payload(Delivery::in_flight(poll_fn(|_| panic!("planted"))), 1, None));
+        assert_eq!(poll(&mut payloads, Instant::now()), [(1, Err("the sink failed".to_owned()))]);
+    }
+
+    #[test]
+    fn a_delivery_whose_time_is_up_has_failed() {
+        let (now, time) = (Instant::now(), Duration::from_secs(30));
+        let mut payloads = InFlightPayloads::default();
+        let limit = Some(TimeLimit { time, end: now + time });
+        payloads.push(payload(Delivery::in_flight(std::future::pending()), 1, limit));
+        assert_eq!((poll(&mut payloads, now), payloads.due()), (vec![], Some(now + time)));
+        assert_eq!(poll(&mut payloads, now + time), [(1, Err("not delivered within 30s".to_owned()))]);
+    }
+
+    #[test]
+    fn payloads_that_have_not_ended_are_left_when_all_are_dropped() {
+        let mut payloads = InFlightPayloads::default();
+        payloads.push(payload(Delivery::done(Ok(())), 1, None));
+        payloads.push(payload(Delivery::in_flight(std::future::pending()), 2, None));
         let mut context = Context::from_waker(Waker::noop());
-        assert!(matches!(payload.poll(&mut context), Poll::Ready(Err(SinkError::Other(_)))));
-        assert!(payload.poll(&mut context).is_pending());
+        assert!(payloads.poll_at(0, Instant::now(), &mut context).is_some());
+        assert_eq!(payloads.clear().iter().map(|payload| payload.order).collect::<Vec<_>>(), [2]);
     }
 }

@@ -1,7 +1,19 @@
-//! Delivery: a sink worker for each sink of a shard, its payloads in flight, and the reason of each loss.
+//! Delivery: a sink worker for each sink of a shard, its payloads on their way, and the reason of each loss.
 
+mod backoff;
+mod breaker;
+mod deliver;
+mod destination;
+pub(crate) mod encode;
+mod ending;
 mod failure;
+pub(crate) mod fallback;
+mod flush;
 mod in_flight;
+mod outcome;
+pub(crate) mod payload_ids;
+mod pending;
+mod remainder;
 mod rotations;
 pub(crate) mod sink_reports;
 pub(crate) mod sink_worker;

@@ -7,9 +7,12 @@ use fapilog_plugin::{
     error::PluginError,
     factory::ShardInfo,
     kind::PluginKind,
+    problem::Problem,
     processor::Processor,
-    sink::{OnFull, SinkFactory},
+    sink::{DeliveryPolicy, OnFull, SinkFactory},
 };
+
+use fapilog_record::user_code::catch_panic;
 
 use crate::{route::Route, supervisor::SupervisorPolicy};
 
@@ -21,13 +24,54 @@ pub(crate) struct SinkPlan {
     pub(crate) options: SinkOptions,
 }
 
+impl SinkPlan {
+    /// Invalid settings of its delivery, as the values have it: the paths begin behind the sink's own.
+    pub(crate) fn delivery_problems(&self, sinks: &[Self]) -> Vec<Problem> {
+        let DeliveryOptions { policy, fallback } = &self.options.delivery;
+        let own_policy = || catch_panic(|| self.factory.delivery()).unwrap_or_default();
+        let policy = policy.clone().unwrap_or_else(own_policy);
+        let mut problems: Vec<Problem> = policy.check().into_iter().map(|problem| problem.below("delivery")).collect();
+        if let Some(name) = fallback {
+            problems.extend(self.fallback_problem(name, sinks, policy.is_direct()));
+        }
+        problems
+    }
+
+    fn fallback_problem(&self, name: &str, sinks: &[Self], is_direct: bool) -> Option<Problem> {
+        let is_other_sink = *name != self.name && sinks.iter().any(|sink| sink.name == name);
+        let allowed = if is_direct {
+            "none: the sink delivers without a queue, and keeps its payloads itself".to_owned()
+        } else if !is_other_sink {
+            let others: Vec<&str> =
+                sinks.iter().map(|sink| sink.name.as_str()).filter(|other| *other != self.name).collect();
+            format!(
+                "the name of another sink: {}",
+                if others.is_empty() { "there is none".to_owned() } else { others.join(", ") }
+            )
+        } else {
+            return None;
+        };
+        Some(Problem::new("fallback", format!("{name:?}"), allowed))
+    }
+}
+
 /// How a container uses a sink.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[must_use]
 pub struct SinkOptions {
     /// `None`: the sink's own policy.
     pub(crate) on_full: Option<OnFull>,
     pub(crate) route: Route,
+    pub(crate) delivery: DeliveryOptions,
+}
+
+/// How the payloads of a sink are delivered.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct DeliveryOptions {
+    /// `None`: the sink's own.
+    pub(crate) policy: Option<DeliveryPolicy>,
+    /// The name of the sink that gets the payloads that this one cannot deliver.
+    pub(crate) fallback: Option<String>,
 }
 
 impl SinkOptions {
@@ -39,6 +83,19 @@ impl SinkOptions {
     /// Sets the policy for events while the sink has no room.
     pub fn on_full(mut self, on_full: OnFull) -> Self {
         self.on_full = Some(on_full);
+        self
+    }
+
+    /// Sets how its payloads are delivered, instead of the sink's own [policy](SinkFactory::delivery).
+    pub fn delivery(mut self, policy: DeliveryPolicy) -> Self {
+        self.delivery.policy = Some(policy);
+        self
+    }
+
+    /// Sets the name of another sink of the container, which gets the payloads that this one cannot deliver: their records as
+    /// this sink has encoded them. Events that it delivers count as delivered at this sink.
+    pub fn fallback(mut self, sink: impl Into<String>) -> Self {
+        self.delivery.fallback = Some(sink.into());
         self
     }
 

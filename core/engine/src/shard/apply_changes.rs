@@ -88,12 +88,11 @@ impl Shard {
     }
 
     fn add_sink(&mut self, plan: &SinkPlan) -> Result<(), ChangeError> {
-        let made =
-            SinkWorker::new(plan, self.info, self.settings.flush_interval, &self.sinks.diagnostics, self.sinks.policy);
-        let (worker, view) = made.map_err(|cause| ChangeError::Sink { name: plan.name.clone(), cause })?;
-        worker.passed_by(self.port.counters.passed.get());
+        let made = self.sinks.add(plan, self.info, &self.settings);
+        let view = made.map_err(|cause| ChangeError::Sink { name: plan.name.clone(), cause })?;
+        let passed = self.port.counters.passed.get();
+        self.sinks.workers.last().into_iter().for_each(|worker| worker.passed_by(passed));
         lock(&self.port.sinks).push(view);
-        self.sinks.workers.push(worker);
         Ok(())
     }
 
@@ -138,7 +137,7 @@ impl Shard {
     pub(super) fn drop_removed_sinks(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
         let before = self.sinks.leaving.len();
         let is_gone = |leaving: &mut Leaving| {
-            leaving.worker.poll(context, |_| {});
+            leaving.worker.poll(now, context, |_| {});
             leaving.worker.poll_rotation(now, context);
             leaving.worker.poll_flush(context) || leaving.deadline <= now
         };

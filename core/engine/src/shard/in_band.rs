@@ -13,7 +13,7 @@ use fapilog_ring::sync::lock;
 
 use crate::{
     accounts::{LossCounters, LossReason, Losses},
-    delivery::sink_worker::{Readiness, SinkWorker},
+    delivery::{encode::Readiness, sink_worker::SinkWorker},
     port::ShardPort,
     shard::{Shard, loss_place::LossPlace},
 };

@@ -57,7 +57,7 @@ use fapilog_ring::seeded;
 
 use crate::{
     accounts::LossReason,
-    delivery::sink_worker::SinkWorker,
+    delivery::{payload_ids::PayloadIds, sink_worker::SinkWorker},
     diagnostics::DiagnosticLog,
     error::StartError,
     order::EventOrder,
@@ -142,7 +142,8 @@ impl Shard {
         port.turn_watch.report_to(diagnostics);
         port.turn_watch.set_limit(pipeline.policy.timeout);
         // The sinks come first: a plugin's name must differ from theirs.
-        let sinks = ShardSinks::new(sinks, *info, settings, diagnostics, pipeline.policy, port)?;
+        let ids = PayloadIds::new(frontend.instance(), *info);
+        let sinks = ShardSinks::new(sinks, *info, settings, diagnostics, pipeline.policy, port, ids)?;
         Ok(Self {
             port: Arc::clone(port),
             frontend: Arc::clone(frontend),
@@ -220,7 +221,8 @@ impl Shard {
         let due =
             self.sinks.workers.iter().filter_map(SinkWorker::due).chain(self.stages.pipeline.due(now)).chain(beat);
         let rotations_due = self.sinks.workers.iter().filter_map(|worker| worker.rotation_due(now));
-        let due = due.chain(sinks_due).chain(self.look_due()).chain(rotations_due);
+        let deliveries_due = self.sinks.workers.iter().filter_map(|worker| worker.delivery_due(now));
+        let due = due.chain(sinks_due).chain(self.look_due()).chain(rotations_due).chain(deliveries_due);
         // A task may begin to wait at any time, and does not wake the shard.
         let due = due.chain(owes_answer.then(|| now + LATE_CHECK_INTERVAL)).min();
         TurnOutcome::Idle(self.lifecycle.idle.idle(
@@ -331,9 +333,10 @@ impl Shard {
         for worker in &mut self.sinks.workers {
             worker.work(now);
             worker.submit_if_due(now);
-            completed |= worker.poll(context, latency);
+            completed |= worker.poll(now, context, latency);
             completed |= worker.poll_rotation(now, context);
         }
+        completed |= self.sinks.exchange_fallbacks(now);
         if completed {
             self.sinks.count_failed_attempts(&self.port);
         }

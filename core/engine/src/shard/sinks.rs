@@ -5,17 +5,21 @@ use std::time::Instant;
 use fapilog_plugin::{
     event::{Batch, Event},
     factory::ShardInfo,
+    sink::SinkError,
 };
 use fapilog_ring::sync::lock;
 
 use crate::{
     delivery::{
+        encode::Readiness,
+        fallback::{FallbackResult, HandedOver},
+        payload_ids::PayloadIds,
         sink_reports::OwnLosses,
-        sink_worker::{Readiness, SinkWorker},
+        sink_worker::{SinkWorker, WorkerPlace},
     },
     diagnostics::DiagnosticLog,
     error::StartError,
-    port::{ShardPort, plan::SinkPlan},
+    port::{ShardPort, SinkView, plan::SinkPlan},
     shard::{ShardSettings, apply_changes::Leaving, degradation::Emergency, in_band::Reports},
     supervisor::SupervisorPolicy,
 };
@@ -28,6 +32,7 @@ pub(super) struct ShardSinks {
     pub(super) emergency: Emergency,
     pub(super) policy: SupervisorPolicy,
     pub(super) diagnostics: DiagnosticLog,
+    ids: PayloadIds,
 }
 
 impl ShardSinks {
@@ -38,18 +43,81 @@ impl ShardSinks {
         diagnostics: &DiagnosticLog,
         policy: SupervisorPolicy,
         port: &ShardPort,
+        ids: PayloadIds,
     ) -> Result<Self, StartError> {
-        let mut workers = Vec::with_capacity(plans.len());
+        let mut sinks = Self {
+            workers: Vec::with_capacity(plans.len()),
+            leaving: Vec::new(),
+            emergency: Emergency::default(),
+            policy,
+            diagnostics: diagnostics.clone(),
+            ids,
+        };
         let mut views = Vec::with_capacity(plans.len());
         for plan in plans {
-            let made = SinkWorker::new(plan, shard, settings.flush_interval, diagnostics, policy);
-            let (worker, view) = made.map_err(|cause| StartError::Sink { sink: plan.name.clone(), cause })?;
-            workers.push(worker);
-            views.push(view);
+            let made = sinks.add(plan, shard, settings);
+            views.push(made.map_err(|cause| StartError::Sink { sink: plan.name.clone(), cause })?);
         }
         *lock(&port.sinks) = views;
-        let diagnostics = diagnostics.clone();
-        Ok(Self { workers, leaving: Vec::new(), emergency: Emergency::default(), policy, diagnostics })
+        Ok(sinks)
+    }
+
+    /// Adds a sink behind the others.
+    pub(super) fn add(
+        &mut self,
+        plan: &SinkPlan,
+        shard: ShardInfo,
+        settings: &ShardSettings,
+    ) -> Result<SinkView, SinkError> {
+        let flush_interval = settings.flush_interval;
+        let Self { diagnostics, policy, ids, .. } = &*self;
+        let place = WorkerPlace { shard, flush_interval, diagnostics, policy: *policy, ids };
+        let (worker, view) = SinkWorker::new(plan, place)?;
+        self.workers.push(worker);
+        Ok(view)
+    }
+
+    /// Takes payloads to fallbacks, and results back. Returns whether there were any.
+    pub(super) fn exchange_fallbacks(&mut self, now: Instant) -> bool {
+        let has_some = self.all().any(|worker| worker.has_mail());
+        if has_some {
+            self.take_to_fallbacks(now);
+            self.take_results_back(now);
+        }
+        has_some
+    }
+
+    #[cold]
+    fn take_to_fallbacks(&mut self, now: Instant) {
+        let handed_over: Vec<HandedOver> =
+            self.all().flat_map(|worker| std::iter::from_fn(|| worker.take_handed_over())).collect();
+        for payload in handed_over {
+            let ticket = match self.workers.iter_mut().find(|worker| worker.name() == payload.fallback) {
+                Some(fallback) => fallback.deliver_for_another(payload, now).err(),
+                None => Some(payload.ticket),
+            };
+            if let Some(ticket) = ticket
+                && let Some(worker) = self.all().find(|worker| worker.name() == ticket.sink)
+            {
+                worker.end_fallback(&ticket, Err(None), now);
+            }
+        }
+    }
+
+    #[cold]
+    fn take_results_back(&mut self, now: Instant) {
+        let results: Vec<FallbackResult> = self.all().flat_map(SinkWorker::take_fallback_results).collect();
+        for FallbackResult { ticket, result } in results {
+            // A sink that is gone has counted its events.
+            if let Some(worker) = self.all().find(|worker| worker.name() == ticket.sink) {
+                worker.end_fallback(&ticket, result.map_err(Some), now);
+            }
+        }
+    }
+
+    /// All workers, those of sinks that are being removed, too.
+    fn all(&mut self) -> impl Iterator<Item = &mut SinkWorker> {
+        self.workers.iter_mut().chain(self.leaving.iter_mut().map(|leaving| &mut leaving.worker))
     }
 
     /// Whether a batch may come: every sink takes or drops it. A stalled sink drops its events as long as another sink has

@@ -14,7 +14,7 @@ use std::{
 
 use fapilog_plugin::{
     event::{Batch, Event},
-    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory},
     threads::lock,
 };
 use fapilog_record::{arguments::End, call_site::CallSite, level::Level, value::ValueRef};
@@ -106,6 +106,10 @@ type SharedPart = Option<(u64, u64)>;
 struct FullDiskFactory(SharedPart);
 
 impl SinkFactory for FullDiskFactory {
+    fn delivery(&self) -> DeliveryPolicy {
+        DeliveryPolicy::direct()
+    }
+
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         context.report("cannot write, will retry: no space");
         Ok(Box::new(FullDisk { written: self.0, is_filled: false, has_stopped: Rc::default() }))

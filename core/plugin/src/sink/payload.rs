@@ -32,6 +32,14 @@ struct PayloadLabel {
     is_replayed: bool,
 }
 
+/// The end of a payload's records at some time. Hidden, because only the engine goes back to it.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct PayloadMark {
+    bytes: usize,
+    records: usize,
+}
+
 impl Payload {
     /// An empty payload that counts as full at `full_bytes`.
     #[must_use]
@@ -168,6 +176,18 @@ impl Payload {
     #[must_use]
     pub fn record_ends(&self) -> Vec<usize> {
         self.record_ends.iter().map(|end| end.saturating_sub(self.start)).collect()
+    }
+
+    /// The end of the records so far.
+    #[must_use]
+    pub fn mark(&self) -> PayloadMark {
+        PayloadMark { bytes: self.bytes().len(), records: self.record_ends.len() }
+    }
+
+    /// Drops all records behind a mark.
+    pub fn truncate(&mut self, mark: PayloadMark) {
+        self.buffer().truncate(mark.bytes);
+        self.record_ends.truncate(mark.records);
     }
 
     /// Sets the id.

@@ -1,0 +1,183 @@
+//! From payloads to deliveries: attempts start, and are polled.
+
+use std::{task::Context, time::Instant};
+
+use fapilog_plugin::sink::{Delivery, Payload};
+use fapilog_record::timestamp::Timestamp;
+
+use crate::{
+    delivery::{
+        failure::DeliveryFailure,
+        fallback::{FallbackResult, FallbackTicket, HandedOver},
+        in_flight::{InFlightPayload, panicked},
+        pending::{PayloadContents, PayloadOrigin, PendingPayload},
+        sink_worker::SinkWorker,
+    },
+    supervisor::{CallKind, CallOutcome},
+};
+
+impl SinkWorker {
+    /// A sink without a queue gets the payload at once; with one, when it is its turn.
+    pub(super) fn submit_payload(&mut self, mut payload: Payload, contents: PayloadContents, origin: PayloadOrigin) {
+        let order = self.destination.next_order();
+        payload.set_id(self.destination.ids.next());
+        if self.destination.policy.is_direct() {
+            let delivery = self.call_deliver(payload);
+            let pending = PendingPayload::new(None, contents, origin, order);
+            return self.destination.in_flight.push(InFlightPayload::new(delivery, pending, None));
+        }
+        self.destination.queue.insert(PendingPayload::new(Some(payload), contents, origin, order));
+    }
+
+    /// In any state of the supervisor's breaker: the sink has taken these events.
+    fn call_deliver(&mut self, payload: Payload) -> Delivery {
+        let delivery = self.supervisor.ask_in_time(CallKind::Deliver, "a delivery", || self.sink.deliver(payload));
+        delivery.unwrap_or_else(|| Delivery::done(Err(panicked())))
+    }
+
+    /// Starts and polls deliveries. Returns whether one has ended.
+    ///
+    /// `latency` is called with the time of the oldest event of each payload that is delivered.
+    pub(crate) fn poll(&mut self, now: Instant, context: &mut Context<'_>, mut latency: impl FnMut(Timestamp)) -> bool {
+        self.start_attempts(now);
+        let mut has_ended = false;
+        for place in 0..self.destination.in_flight.len() {
+            let (in_flight, supervisor) = (&mut self.destination.in_flight, &self.supervisor);
+            if let Some((payload, result)) = supervisor.poll(|| in_flight.poll_at(place, now, context)) {
+                has_ended = true;
+                self.end_attempt(payload, result, now, &mut latency);
+            }
+        }
+        if has_ended {
+            self.destination.in_flight.drop_ended();
+            self.health.full_since = None;
+            self.count_retries();
+            self.start_attempts(now);
+        }
+        if !self.destination.policy.is_direct() {
+            self.destination.show(&self.counters.delivery);
+        }
+        self.assert_balanced();
+        has_ended
+    }
+
+    fn start_attempts(&mut self, now: Instant) {
+        if self.destination.queue.is_empty() {
+            return;
+        }
+        self.relieve_queue(now);
+        while let Some(mut pending) = self.destination.begin_attempt(now) {
+            let Some(payload) = &mut pending.payload else { continue };
+            pending.attempts += 1;
+            pending.first_attempt.get_or_insert(now);
+            let mut attempt = payload.share();
+            attempt.set_attempt(pending.attempts);
+            if pending.attempts > 1 {
+                self.counters.retries.add(1);
+            }
+            let delivery = self.call_deliver(attempt);
+            let limit = self.destination.time_limit(now);
+            self.destination.in_flight.push(InFlightPayload::new(delivery, pending, limit));
+        }
+    }
+
+    /// While the breaker is open, payloads go elsewhere, if there is another place for them.
+    fn relieve_queue(&mut self, now: Instant) {
+        if let Some(deadline) = self.destination.stop_deadline {
+            self.destination.breaker.end_cool_down(now);
+            if self.destination.pause_until.is_some_and(|until| deadline <= until) {
+                return self.give_up_queue();
+            }
+        }
+        let is_down = self.destination.breaker.open_until().is_some_and(|until| now < until);
+        if is_down && self.destination.fallback.is_some() {
+            let mut kept = Vec::new();
+            while let Some(pending) = self.destination.queue.pop() {
+                kept.extend(self.hand_over(pending));
+            }
+            kept.into_iter().for_each(|pending| self.destination.queue.insert(pending));
+        }
+    }
+
+    /// The destination has asked for a pause that is longer than the sink has time.
+    fn give_up_queue(&mut self) {
+        while let Some(payload) = self.destination.queue.pop() {
+            self.give_up_payload(payload, DeliveryFailure::NotDelivered);
+        }
+    }
+
+    /// When an attempt starts or ends by the clock.
+    pub(crate) fn delivery_due(&self, now: Instant) -> Option<Instant> {
+        self.destination.due(now)
+    }
+
+    /// Whether a payload or a flush is on its way.
+    pub(crate) fn is_delivering(&self) -> bool {
+        !self.destination.is_idle() || self.is_flushing()
+    }
+
+    /// Whether a delivery in flight must be polled again and again, because it does not wake the shard.
+    pub(crate) fn needs_polling(&self) -> bool {
+        self.destination.in_flight.needs_polling() || self.rotations.needs_polling() || self.flush_needs_polling()
+    }
+
+    /// Hands a payload over to the fallback. Returns it if it cannot go there.
+    pub(super) fn hand_over(&mut self, mut pending: PendingPayload) -> Option<PendingPayload> {
+        let Some(fallback) = &self.destination.fallback else { return Some(pending) };
+        if pending.has_failed_at_fallback || matches!(pending.origin, PayloadOrigin::Fallback(_)) {
+            return Some(pending);
+        }
+        let Some(payload) = &mut pending.payload else { return Some(pending) };
+        self.destination.handed_over.push_back(HandedOver {
+            fallback: fallback.clone(),
+            payload: payload.share(),
+            ticket: FallbackTicket { sink: self.name.clone(), order: pending.order },
+        });
+        self.destination.at_fallback.push(pending);
+        None
+    }
+
+    /// Whether payloads or results wait for the shard to take them to another sink.
+    pub(crate) fn has_mail(&self) -> bool {
+        !self.destination.handed_over.is_empty() || !self.destination.fallback_results.is_empty()
+    }
+
+    /// A payload for the fallback.
+    pub(crate) fn take_handed_over(&mut self) -> Option<HandedOver> {
+        self.destination.handed_over.pop_front()
+    }
+
+    /// The results of payloads of other sinks.
+    pub(crate) fn take_fallback_results(&mut self) -> Vec<FallbackResult> {
+        std::mem::take(&mut self.destination.fallback_results)
+    }
+
+    /// Delivers a payload of another sink, whose fallback this one is.
+    ///
+    /// # Errors
+    /// The ticket, if this sink has no room, or fails.
+    pub(crate) fn deliver_for_another(&mut self, handed_over: HandedOver, now: Instant) -> Result<(), FallbackTicket> {
+        let HandedOver { payload: records, ticket, .. } = handed_over;
+        // What it has encoded itself comes first.
+        self.submit();
+        if self.impairment(now).is_some() || self.supervisor.is_open() || self.take_payload() != Ok(true) {
+            return Err(ticket);
+        }
+        let Some(mut filling) = self.filling.take() else { return Err(ticket) };
+        let before = filling.payload.mark();
+        let sink = &mut self.sink;
+        let outcome = self.supervisor.call(|| {
+            sink.append_records(&records, &mut filling.payload);
+            Ok(())
+        });
+        if outcome != CallOutcome::Done {
+            filling.payload.truncate(before);
+            self.filling = Some(filling);
+            return Err(ticket);
+        }
+        let bytes = filling.payload.len() as u64;
+        let contents = PayloadContents { bytes, ..PayloadContents::default() };
+        self.submit_payload(filling.payload, contents, PayloadOrigin::Fallback(ticket));
+        Ok(())
+    }
+}

@@ -1,0 +1,185 @@
+//! The state of a sink's deliveries: what waits, what is in flight, what another sink has, and when the next attempt may start.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use fapilog_plugin::sink::{DeliveryPolicy, OnFull};
+use fapilog_record::timestamp::Timestamp;
+
+use crate::{
+    accounts::DeliveryFigures,
+    delivery::{
+        breaker::DeliveryBreaker,
+        fallback::{FallbackResult, HandedOver},
+        in_flight::{InFlightPayloads, TimeLimit},
+        payload_ids::PayloadIds,
+        pending::{DeliveryQueue, PendingPayload},
+    },
+};
+
+/// The deliveries of one sink of a shard.
+pub(super) struct Destination {
+    pub(super) policy: DeliveryPolicy,
+    pub(super) queue: DeliveryQueue,
+    pub(super) in_flight: InFlightPayloads,
+    pub(super) breaker: DeliveryBreaker,
+    /// The destination has asked for a pause until then.
+    pub(super) pause_until: Option<Instant>,
+    /// The name of the sink that gets the payloads that this one cannot deliver.
+    pub(super) fallback: Option<String>,
+    /// Payloads that the fallback has.
+    pub(super) at_fallback: Vec<PendingPayload>,
+    /// Payloads on their way to the fallback.
+    pub(super) handed_over: VecDeque<HandedOver>,
+    /// Results of payloads of other sinks, whose fallback this one is.
+    pub(super) fallback_results: Vec<FallbackResult>,
+    /// The deadline that the sink was stopped with.
+    pub(super) stop_deadline: Option<Instant>,
+    /// The last payload before a new file, while the sink has not been asked for the file.
+    new_file_behind: Option<u64>,
+    pub(super) ids: PayloadIds,
+    submitted: u64,
+}
+
+impl Destination {
+    pub(super) fn new(policy: DeliveryPolicy, fallback: Option<String>, ids: PayloadIds) -> Self {
+        Self {
+            breaker: DeliveryBreaker::new(&policy),
+            policy,
+            queue: DeliveryQueue::default(),
+            in_flight: InFlightPayloads::default(),
+            pause_until: None,
+            fallback,
+            at_fallback: Vec::new(),
+            handed_over: VecDeque::new(),
+            fallback_results: Vec::new(),
+            stop_deadline: None,
+            new_file_behind: None,
+            ids,
+            submitted: 0,
+        }
+    }
+
+    /// The place of the next payload in the order of submission.
+    pub(super) fn next_order(&mut self) -> u64 {
+        self.submitted += 1;
+        self.submitted
+    }
+
+    /// The place of the last payload that was submitted.
+    pub(super) fn submitted(&self) -> u64 {
+        self.submitted
+    }
+
+    /// The first payload in the order of submission that has not ended.
+    pub(super) fn first_pending(&self) -> Option<u64> {
+        self.pending().map(|payload| payload.order).min()
+    }
+
+    /// The payloads that have not ended.
+    fn pending(&self) -> impl Iterator<Item = &PendingPayload> {
+        self.queue.iter().chain(self.in_flight.iter()).chain(&self.at_fallback)
+    }
+
+    /// The events of payloads that have not ended, of those that the sink's own accounts have.
+    pub(super) fn own_events(&self) -> u64 {
+        self.pending().map(PendingPayload::own_events).sum()
+    }
+
+    /// Whether nothing is on its way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.pending().next().is_none()
+    }
+
+    /// The payloads that take memory, and their bytes. Those of a sink without a queue are in its own memory.
+    fn load(&self) -> (usize, u64) {
+        let kept = self.pending().filter(|payload| payload.payload.is_some());
+        kept.fold((0, 0), |(payloads, bytes), payload| (payloads + 1, bytes + payload.contents.bytes))
+    }
+
+    /// Writes the figures of what waits.
+    pub(super) fn show(&self, figures: &DeliveryFigures) {
+        let (payloads, bytes) = self.load();
+        let oldest = self.pending().filter_map(|payload| payload.contents.oldest).min();
+        figures.queued_payloads.set(payloads as u64);
+        figures.queued_bytes.set(bytes);
+        figures.oldest_unix_nanos.set(oldest.map_or(0, Timestamp::unix_nanos));
+        figures.set_breaker(self.breaker.state());
+    }
+
+    /// Whether another payload may be filled.
+    pub(super) fn has_room(&self, _on_full: OnFull) -> bool {
+        if self.policy.is_direct() {
+            return true;
+        }
+        let (payloads, bytes) = self.load();
+        payloads < self.policy.queue_payloads && bytes < self.policy.queue_bytes
+    }
+
+    /// Whether less than an eighth of the queue is left.
+    pub(super) fn is_short_of_room(&self) -> bool {
+        if self.policy.is_direct() {
+            return false;
+        }
+        let (payloads, bytes) = self.load();
+        let (payloads_max, bytes_max) = (self.policy.queue_payloads, self.policy.queue_bytes);
+        payloads >= payloads_max - payloads_max / 8 || bytes >= bytes_max - bytes_max / 8
+    }
+
+    /// Whether the sink may be asked for a new file: it has delivered all that was submitted before. A sink without a queue has
+    /// those payloads already. Until then, no attempt at a later payload starts.
+    pub(super) fn begins_new_file(&mut self) -> bool {
+        let behind = *self.new_file_behind.get_or_insert(self.submitted);
+        let has_all = self.policy.is_direct() || self.first_pending().is_none_or(|first| behind < first);
+        if has_all {
+            self.new_file_behind = None;
+        }
+        has_all
+    }
+
+    /// The next payload, if an attempt may start now.
+    pub(super) fn begin_attempt(&mut self, now: Instant) -> Option<PendingPayload> {
+        let is_due = self.next_start(now)? <= now;
+        (is_due && self.breaker.begin_attempt(now)).then(|| self.queue.pop())?
+    }
+
+    /// The start of the next attempt, as far as time decides: `None` if nothing waits, or the end of another attempt decides.
+    fn next_start(&self, now: Instant) -> Option<Instant> {
+        let next = self.queue.front()?;
+        let is_blocked = self.in_flight.len() >= self.policy.in_flight_payloads
+            || self.new_file_behind.is_some_and(|behind| behind < next.order)
+            || (!self.breaker.is_closed() && self.breaker.open_until().is_none());
+        let times = [next.not_before, self.pause_until, self.breaker.open_until()];
+        (!is_blocked).then(|| times.into_iter().flatten().max().unwrap_or(now))
+    }
+
+    /// The time of the next work on deliveries.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        if self.policy.is_direct() {
+            return None;
+        }
+        self.next_start(now).into_iter().chain(self.in_flight.due()).min().map(|due| due.max(now))
+    }
+
+    /// The time limit of an attempt that starts now.
+    pub(super) fn time_limit(&self, now: Instant) -> Option<TimeLimit> {
+        let time = self.policy.timeout;
+        let end = now.checked_add(time).filter(|_| !time.is_zero())?;
+        Some(TimeLimit { time, end })
+    }
+
+    /// Whether another attempt may start after this wait.
+    pub(super) fn allows_retry(&self, payload: &PendingPayload, now: Instant, wait: Duration) -> bool {
+        let Some(start) = now.checked_add(wait) else { return false };
+        let is_in_time = self.policy.retry_time.is_zero()
+            || payload
+                .first_attempt
+                .is_none_or(|first| start.saturating_duration_since(first) <= self.policy.retry_time);
+        payload.payload.is_some()
+            && payload.attempts < self.policy.attempts
+            && is_in_time
+            && self.stop_deadline.is_none_or(|deadline| start < deadline)
+    }
+}

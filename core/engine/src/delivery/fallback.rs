@@ -1,0 +1,31 @@
+//! Fallback: payloads that a sink could not deliver go to another sink of the shard.
+//!
+//! 1. A sink *hands* a payload *over*, and keeps it. Its events are pending at the sink that encoded them, and at no other.
+//! 2. The shard gives the payload to the fallback, if that has room and works. The fallback delivers it behind all that it has
+//!    encoded, and counts its bytes only.
+//! 3. The result goes back. Events that the fallback has delivered count as delivered at the sink that encoded them.
+//! 4. A payload that the fallback could not deliver goes the sink's own way on. A fallback hands no payload of another sink over.
+
+use fapilog_plugin::sink::{Payload, SinkError};
+
+/// A payload of another sink: its name, and the payload's place in its order of submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FallbackTicket {
+    pub(crate) sink: String,
+    pub(super) order: u64,
+}
+
+/// A payload on its way to the fallback.
+#[derive(Debug)]
+pub(crate) struct HandedOver {
+    pub(crate) fallback: String,
+    pub(crate) payload: Payload,
+    pub(crate) ticket: FallbackTicket,
+}
+
+/// A payload's way back.
+#[derive(Debug)]
+pub(crate) struct FallbackResult {
+    pub(crate) ticket: FallbackTicket,
+    pub(crate) result: Result<(), SinkError>,
+}

@@ -1,0 +1,25 @@
+//! The ids of a shard's payloads.
+
+use std::{cell::Cell, rc::Rc};
+
+use fapilog_plugin::{event::InstanceId, factory::ShardInfo, sink::PayloadId};
+
+/// Gives each payload of a shard an id. All sinks of the shard count together: two of them may have one destination.
+#[derive(Debug, Clone)]
+pub(crate) struct PayloadIds {
+    instance: InstanceId,
+    shard: u32,
+    last: Rc<Cell<u64>>,
+}
+
+impl PayloadIds {
+    pub(crate) fn new(instance: InstanceId, shard: ShardInfo) -> Self {
+        Self { instance, shard: u32::try_from(shard.index).unwrap_or(u32::MAX), last: Rc::default() }
+    }
+
+    pub(super) fn next(&self) -> PayloadId {
+        let sequence = self.last.get() + 1;
+        self.last.set(sequence);
+        PayloadId::new(self.instance, self.shard, sequence)
+    }
+}
