@@ -145,9 +145,12 @@ impl SpillDirectory {
         Ok(self.path.join(new_name))
     }
 
-    /// Makes the names of the files durable.
+    /// Makes the names of the files durable, and the directory's own.
     pub(super) fn sync(&self) -> io::Result<()> {
-        Ok(fsync(&self.handle)?)
+        let _streams = standard_streams::reserve();
+        fsync(&self.handle)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(fsync(openat(&self.handle, "..", flags, Mode::empty())?)?)
     }
 
     /// Releases the lock. Descriptors of forked children would keep it otherwise.

@@ -1,6 +1,6 @@
 //! The segments of one directory, in order.
 
-use std::{collections::VecDeque, io};
+use std::{collections::VecDeque, fs::File, io};
 
 use fapilog_plugin::sink::Reporter;
 
@@ -9,7 +9,7 @@ use crate::delivery::store::{
     error::StoreError,
     frame::FrameError,
     position::{FoundPosition, SpillPosition},
-    segment::{HEADER_BYTES, SegmentKind, SegmentProgress, SpillSegment, kind_of, scan},
+    segment::{HEADER_BYTES, SegmentKind, SegmentProgress, SegmentScan, SpillSegment, kind_of, scan},
     stored_payload::PayloadCounts,
 };
 
@@ -143,18 +143,15 @@ impl SegmentQueue {
         if let Some(stop) = &scan.stop {
             self.report_stop(number, file_bytes.saturating_sub(end.offset), stop, is_last);
         }
-        if matches!(scan.stop, Some(FrameError::Invalid)) && is_last {
-            match file.set_len(end.offset) {
-                Ok(()) => file_bytes = end.offset,
-                Err(error) => self.report_io("cut", number, error),
-            }
-        }
         if end.offset == start {
             if let Some(FrameError::Io(error)) = scan.stop {
                 return Err(error);
             }
             self.remove(number);
             return Ok(RecoveredTotals::default());
+        }
+        if is_last {
+            file_bytes = self.complete(number, &file, &scan, file_bytes);
         }
         let begin = SegmentProgress::at(start);
         self.segments.push_back(SpillSegment {
@@ -167,6 +164,21 @@ impl SegmentQueue {
         });
         self.file_bytes += file_bytes;
         Ok(RecoveredTotals { counts: end.counts, bytes: end.offset - start })
+    }
+
+    /// Cuts the torn tail of the last segment, and makes it durable: it gets no more payloads. Returns its length.
+    fn complete(&self, number: u64, file: &File, scan: &SegmentScan, file_bytes: u64) -> u64 {
+        let mut end = file_bytes;
+        if matches!(scan.stop, Some(FrameError::Invalid)) {
+            match file.set_len(scan.end.offset) {
+                Ok(()) => end = scan.end.offset,
+                Err(error) => self.report_io("cut", number, error),
+            }
+        }
+        if let Err(error) = file.sync_data() {
+            self.report_io("sync", number, error);
+        }
+        end
     }
 
     fn report_stop(&self, number: u64, bytes: u64, stop: &FrameError, is_last: bool) {
