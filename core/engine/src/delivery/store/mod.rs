@@ -23,7 +23,7 @@
 //!
 //! # Protocol
 //!
-//! 1. **Append.** The frame is written behind the last one by one `pwrite`. A segment that has no room for it is synced
+//! 1. **Append.** The frame is written behind the last one, by `pwrite`. A segment that has no room for it is synced
 //!    (`fdatasync`, and `fsync` of the directory), and another begins. A longer payload than a segment has a segment of its own.
 //!    The bytes of all segments are at most `bytes_max`: a payload beyond it is refused.
 //! 2. **Failed append.** After an error, such as a full disk, the segment is cut behind its last whole frame, at the latest

@@ -239,3 +239,51 @@ fn wait_for<'a>(
 ) -> MutexGuard<'a, QueueState> {
     condition.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(queue: &RequestQueue) -> usize {
+        let mut context = Context::from_waker(Waker::noop());
+        std::iter::from_fn(|| queue.poll(&mut context).is_ready().then_some(())).count()
+    }
+
+    #[test]
+    fn a_read_that_a_rewind_overtakes_is_not_answered() {
+        let queue = RequestQueue::default();
+        queue.add_read();
+        assert!(matches!(queue.next(), Some(StoreRequest::Read { .. })));
+        queue.rewind();
+        queue.add_read();
+        queue.complete(Some(DeliveryStoreAnswer::Read(None)));
+        assert_eq!(answers(&queue), 0);
+        assert!(matches!(queue.next(), Some(StoreRequest::Rewind)));
+        queue.complete(None);
+        assert!(matches!(queue.next(), Some(StoreRequest::Read { .. })));
+        queue.complete(Some(DeliveryStoreAnswer::Read(None)));
+        assert_eq!(answers(&queue), 1);
+    }
+
+    #[test]
+    fn a_rewind_drops_reads_that_are_not_executed() {
+        let queue = RequestQueue::default();
+        (0..3).for_each(|_| queue.add_read());
+        queue.add(StoreRequest::Acknowledge);
+        queue.rewind();
+        assert!(matches!(queue.next(), Some(StoreRequest::Acknowledge)));
+        queue.complete(None);
+        assert!(matches!(queue.next(), Some(StoreRequest::Rewind)));
+    }
+
+    #[test]
+    fn the_answer_of_a_request_that_was_taken_back_does_not_count() {
+        let queue = RequestQueue::default();
+        queue.add_read();
+        queue.next();
+        queue.end(StoreEnd::Close);
+        assert_eq!(queue.take_back().len(), 1);
+        queue.complete(Some(DeliveryStoreAnswer::Read(None)));
+        assert_eq!((answers(&queue), queue.next().is_none()), (0, true));
+    }
+}

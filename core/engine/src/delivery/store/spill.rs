@@ -134,10 +134,12 @@ impl Spill {
             self.writing = None;
             let path = self.own.directory.path().to_owned();
             let opened = SpillDirectory::open(&path, Duration::ZERO)?;
+            let newest = opened.segments.last().copied().unwrap_or(0);
+            self.own.next_number = self.own.next_number.max(newest.saturating_add(1));
             mem::replace(&mut self.own.directory, opened.directory).unlock();
             let path = path.display();
             self.reporter
-                .report(format!("{path} was removed by another program, with the payloads in it; it is made again"));
+                .report(format!("{path}, or the lock in it, was removed by another program; it is made again"));
         }
         if self.writing.as_ref().is_some_and(|writing| !writing.is_there()) {
             self.writing = None;

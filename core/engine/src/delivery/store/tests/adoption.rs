@@ -32,6 +32,17 @@ fn the_first_shard_delivers_payloads_of_former_shards_before_its_own() {
 }
 
 #[test]
+fn former_shards_come_in_the_order_of_their_numbers() {
+    let mut bench = StoreBench::new();
+    for shard in (1..13).rev() {
+        left_by(&mut bench, shard, 13, shard as u64..shard as u64 + 1);
+    }
+    bench.shard = ShardInfo::new(0, 1);
+    let (mut store, _) = bench.reopen();
+    assert_eq!(take_all(&mut store), (1..13).collect::<Vec<_>>());
+}
+
+#[test]
 fn another_shard_delivers_its_own_payloads_only() {
     let mut bench = four_shards();
     bench.shard = ShardInfo::new(1, 2);

@@ -81,6 +81,24 @@ fn a_removed_directory_is_made_again() {
 }
 
 #[test]
+fn a_removed_lock_is_made_again_and_all_payloads_stay() {
+    let bench = StoreBench::new();
+    let mut store = bench.open();
+    append_all(&mut store, 0..3, 10);
+    assert_eq!(take(&mut store, 1), [0]);
+    until_idle(&mut store);
+    fs::remove_file(bench.directory(0).join("lock")).unwrap();
+    append_all(&mut store, [3], 10);
+    assert!(bench.try_open().is_err());
+    assert_eq!(take(&mut store, 1), [1]);
+    until_idle(&mut store);
+    store.crash();
+    let (mut store, _) = bench.reopen();
+    assert_eq!(take_all(&mut store), [2, 3]);
+    assert!(bench.report().contains("or the lock in it, was removed by another program"), "{:?}", bench.reports());
+}
+
+#[test]
 fn a_directory_that_was_made_again_is_locked() {
     let bench = StoreBench::new();
     let mut store = bench.open();

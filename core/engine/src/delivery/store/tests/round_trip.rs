@@ -53,6 +53,7 @@ fn payloads_come_back_in_order_from_many_segments() {
     assert!(read(&mut store).is_none());
     append(&mut store, of_bytes(50, 10));
     assert_eq!(take_all(&mut store), [50]);
+    assert_eq!(bench.reports(), [""; 0]);
 }
 
 #[test]
@@ -126,6 +127,24 @@ fn the_next_process_finds_nothing_when_everything_was_acknowledged() {
         store.crash();
     }
     assert_eq!(bench.reports(), [""; 0]);
+}
+
+#[test]
+fn a_segment_that_is_left_behind_its_acknowledgement_is_removed() {
+    let bench = StoreBench::with_segments(1000);
+    let mut store = bench.open();
+    append_all(&mut store, 0..4, 300);
+    let path = bench.segments().remove(0);
+    let content = fs::read(&path).unwrap();
+    assert_eq!(take(&mut store, 3), [0, 1, 2]);
+    until_idle(&mut store);
+    store.crash();
+    // As if the process had ended between the position and the removal.
+    assert!(!path.exists());
+    fs::write(&path, content).unwrap();
+    let (mut store, payloads) = bench.reopen();
+    assert_eq!((payloads, path.exists()), (1, false));
+    assert_eq!(take_all(&mut store), [3]);
 }
 
 #[test]
