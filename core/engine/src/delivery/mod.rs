@@ -17,3 +17,6 @@ mod remainder;
 mod rotations;
 pub(crate) mod sink_reports;
 pub(crate) mod sink_worker;
+#[expect(unreachable_pub, reason = "the sink worker does not use it yet")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the sink worker does not use it yet"))]
+mod store;
