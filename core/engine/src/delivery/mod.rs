@@ -16,7 +16,7 @@ mod pending;
 mod remainder;
 mod rotations;
 pub(crate) mod sink_reports;
+mod sink_store;
 pub(crate) mod sink_worker;
-#[expect(unreachable_pub, reason = "the sink worker does not use it yet")]
-#[cfg_attr(not(test), expect(dead_code, reason = "the sink worker does not use it yet"))]
-mod store;
+mod spill;
+pub(crate) mod store;

@@ -13,7 +13,7 @@ use crate::delivery::store::{error::StoreError, stored_payload::StoredPayload};
 /// The length of the body, and the checksum.
 const PREFIX_BYTES: usize = 8;
 /// The body without the ends and the records: id, events, time, number of ends.
-const FIXED_BYTES: usize = 8 + 4 + 8 + 8 + 1 + 8 + 4;
+const FIXED_BYTES: usize = 8 + 4 + 8 + 4 + 8 + 1 + 8 + 4;
 /// The bytes of an end.
 const END_BYTES: usize = 4;
 /// The bytes that a check reads at once.
@@ -60,6 +60,7 @@ pub(super) fn encode(stored: &StoredPayload) -> Result<Vec<u8>, StoreError> {
     frame.extend(id.instance.to_bits().to_le_bytes());
     frame.extend(id.shard.to_le_bytes());
     frame.extend(id.sequence.to_le_bytes());
+    frame.extend(id.part.to_le_bytes());
     frame.extend(stored.events.to_le_bytes());
     frame.push(stored.oldest.is_some().into());
     frame.extend(stored.oldest.map_or(0, Timestamp::unix_nanos).to_le_bytes());
@@ -180,7 +181,8 @@ struct FixedBody {
 impl FixedBody {
     fn of(body: &[u8]) -> Option<Self> {
         let mut fields = FieldReader(body);
-        let id = PayloadId::new(InstanceId::from_bits(fields.u64()?), fields.u32()?, fields.u64()?);
+        let mut id = PayloadId::new(InstanceId::from_bits(fields.u64()?), fields.u32()?, fields.u64()?);
+        id.part = fields.u32()?;
         let events = fields.u64()?;
         let has_oldest = fields.array::<1>()? != [0];
         let oldest = Timestamp::from_unix_nanos(fields.u64()?);
@@ -204,7 +206,7 @@ impl FixedBody {
         }
         body.drain(..body.len() - records);
         let payload = Payload::replayed(self.id, body, ends);
-        Some(StoredPayload { payload, events: self.events, oldest: self.oldest, is_recovered: false })
+        Some(StoredPayload { payload, events: self.events, oldest: self.oldest })
     }
 }
 

@@ -14,7 +14,7 @@
 //! 4. The header has 16 bytes: the magic `fapspill`, the version (`u32`, 1), and the CRC-32 of both. A file with another header
 //!    stays as it is, and is reported.
 //! 5. A frame has a payload: the length of the body (`u32`), the CRC-32 of length and body (`u32`), and the body. The body:
-//!    container (`u64`), shard (`u32`) and sequence (`u64`) of the payload's id; events (`u64`); whether the time of the oldest
+//!    container (`u64`), shard (`u32`), sequence (`u64`) and part (`u32`) of the payload's id; events (`u64`); whether the time of the oldest
 //!    event is known (`u8`, 0 or 1), and that time in nanoseconds since 1970 (`u64`); the number of marked ends (`u32`), and the
 //!    ends (`u32` each); the records, up to the end of the body.
 //! 6. `position` has the place of the first payload that is not acknowledged: two slots of 36 bytes, at 0 and at 4096. A slot

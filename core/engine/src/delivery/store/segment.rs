@@ -47,15 +47,13 @@ pub(super) struct SpillSegment {
     pub(super) read: SegmentProgress,
     /// The end of the last frame that can be read.
     pub(super) end: SegmentProgress,
-    /// Whether an earlier process or container has written it.
-    pub(super) is_recovered: bool,
 }
 
 impl SpillSegment {
     /// A segment without a frame.
     fn new(number: u64) -> Self {
         let start = SegmentProgress::at(HEADER_BYTES);
-        Self { number, file_bytes: HEADER_BYTES, acknowledged: start, read: start, end: start, is_recovered: false }
+        Self { number, file_bytes: HEADER_BYTES, acknowledged: start, read: start, end: start }
     }
 
     pub(super) fn is_acknowledged(&self) -> bool {

@@ -154,14 +154,7 @@ impl SegmentQueue {
             file_bytes = self.complete(number, &file, &scan, file_bytes);
         }
         let begin = SegmentProgress::at(start);
-        self.segments.push_back(SpillSegment {
-            number,
-            file_bytes,
-            acknowledged: begin,
-            read: begin,
-            end,
-            is_recovered: true,
-        });
+        self.segments.push_back(SpillSegment { number, file_bytes, acknowledged: begin, read: begin, end });
         self.file_bytes += file_bytes;
         Ok(RecoveredTotals { counts: end.counts, bytes: end.offset - start })
     }

@@ -199,8 +199,7 @@ impl Spill {
         while let Some(unread) = self.adopted.iter_mut().chain(iter::once(&mut self.own)).find_map(SegmentQueue::unread)
         {
             match read(&mut self.reading, &unread) {
-                Ok((mut payload, summary)) => {
-                    payload.is_recovered = unread.segment.is_recovered;
+                Ok((payload, summary)) => {
                     unread.segment.read.advance(summary.bytes, summary.events);
                     self.unacknowledged.push_back(ReadPayload {
                         shard: unread.shard,

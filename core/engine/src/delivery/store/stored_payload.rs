@@ -13,8 +13,6 @@ pub(crate) struct StoredPayload {
     pub(crate) events: u64,
     /// When the first of them was logged.
     pub(crate) oldest: Option<Timestamp>,
-    /// Whether an earlier process or container has stored it.
-    pub(crate) is_recovered: bool,
 }
 
 /// A payload, or some of its records, that is given up. Clones share its bytes.

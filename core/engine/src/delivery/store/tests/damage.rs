@@ -220,10 +220,10 @@ fn a_segment_with_a_part_of_a_header_is_removed() {
 /// Bytes that resemble a segment: its parts in any order, and others.
 fn segment_bytes() -> impl Strategy<Value = Vec<u8>> {
     let frame = crate::delivery::store::frame::encode(&of_bytes(1, 20)).unwrap();
-    let long_length = [u32::MAX.to_le_bytes().to_vec(), vec![0; 45]].concat();
+    let long_length = [u32::MAX.to_le_bytes().to_vec(), vec![0; 49]].concat();
     let many_ends = {
         let mut frame = frame.clone();
-        frame[45..49].copy_from_slice(&u32::MAX.to_le_bytes());
+        frame[49..53].copy_from_slice(&u32::MAX.to_le_bytes());
         let mut checksum = crc32fast::Hasher::new();
         checksum.update(&frame[..4]);
         checksum.update(&frame[8..]);

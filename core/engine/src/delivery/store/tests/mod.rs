@@ -171,7 +171,7 @@ fn payload(number: u64, records: &[u8]) -> StoredPayload {
     payload.buffer().extend_from_slice(records);
     payload.set_id(id(number));
     let oldest = Some(Timestamp::from_unix_nanos(1_000_000 + number));
-    StoredPayload { payload, events: number + 1, oldest, is_recovered: false }
+    StoredPayload { payload, events: number + 1, oldest }
 }
 
 fn id(number: u64) -> PayloadId {
@@ -269,7 +269,7 @@ fn length(path: &Path) -> u64 {
 
 /// The bytes of a frame of `of_bytes`.
 const fn frame_bytes(bytes: u64) -> u64 {
-    8 + 41 + bytes
+    8 + 45 + bytes
 }
 
 /// The bytes of a segment's header.
