@@ -3,13 +3,12 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use fapilog_plugin::{factory::ShardInfo, sink::Reporter};
 
 use crate::delivery::store::{
-    directory::{SpillDirectory, has_spill_files},
+    directory::{LOCK_WAIT, SpillDirectory, has_spill_files},
     error::StoreError,
     segment_queue::{RecoveredTotals, SegmentQueue},
 };
@@ -37,7 +36,7 @@ pub(super) fn adopt(
     });
     for former in former {
         // A lock is another container's, which has more shards.
-        match SpillDirectory::open(&directory_of(root, sink, former), Duration::ZERO) {
+        match SpillDirectory::open(&directory_of(root, sink, former), LOCK_WAIT) {
             Ok(directory) => {
                 let (queue, totals) = SegmentQueue::recover(former, directory, reporter);
                 recovered.add(totals);
