@@ -93,9 +93,8 @@ fn parts(
     mut refused: Option<PendingPayload>,
     mut remainder: Option<PendingPayload>,
 ) -> PayloadParts {
-    // The reports go with one part: they are given back once.
-    if let (Some(refused), Some(_)) = (&mut refused, &mut remainder) {
-        refused.contents.reports = Default::default();
+    if let (Some(refused), Some(remainder)) = (&mut refused, &mut remainder) {
+        refused.contents.reports = remainder.contents.reports.split_attempts(refused.contents.events);
     }
     let contents = |part: &Option<PendingPayload>| {
         part.as_ref().map_or((0, 0), |part| (part.contents.events, part.contents.bytes))
