@@ -157,6 +157,9 @@ impl SinkWorker {
 
     /// Counts the records of a payload that are delivered although its delivery failed.
     fn count_part(&mut self, delivered: PayloadContents) {
+        if delivered.events > 0 {
+            self.health.reports.delivered(&delivered.reports);
+        }
         self.counters.delivered.add(delivered.events);
         self.counters.bytes.add(delivered.bytes);
     }

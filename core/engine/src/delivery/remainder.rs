@@ -26,8 +26,13 @@ pub(super) fn split(payload: PendingPayload, error: &SinkError) -> PayloadParts 
 fn split_behind(mut payload: PendingPayload, records: u64, bytes: u64) -> PayloadParts {
     let events = records.min(payload.contents.events);
     let bytes = bytes.min(payload.contents.bytes);
-    let delivered = PayloadContents { events, bytes, ..PayloadContents::default() };
+    let mut delivered = PayloadContents { events, bytes, ..PayloadContents::default() };
     payload.contents.events -= events;
+    if payload.contents.events == 0 && payload.payload.is_some() {
+        // Nothing is left to attempt again.
+        delivered.reports = payload.contents.reports;
+        return PayloadParts { delivered, refused: None, remainder: None };
+    }
     payload.contents.bytes -= bytes;
     if let Some(whole) = &mut payload.payload {
         let first_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -100,9 +105,11 @@ fn parts(
         part.as_ref().map_or((0, 0), |part| (part.contents.events, part.contents.bytes))
     };
     let ((refused_events, refused_bytes), (left_events, left_bytes)) = (contents(&refused), contents(&remainder));
+    let has_all = refused.is_none() && remainder.is_none();
     let delivered = PayloadContents {
         events: whole.events - refused_events - left_events,
         bytes: whole.bytes.saturating_sub(refused_bytes + left_bytes),
+        reports: if has_all { whole.reports } else { Default::default() },
         ..PayloadContents::default()
     };
     PayloadParts { delivered, refused, remainder }
