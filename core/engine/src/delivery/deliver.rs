@@ -85,7 +85,7 @@ impl SinkWorker {
     fn relieve_queue(&mut self, now: Instant) {
         if let Some(deadline) = self.destination.stop_deadline {
             self.destination.breaker.end_cool_down(now);
-            if self.destination.pause_until.is_some_and(|until| deadline <= until) {
+            if self.destination.pause_until.is_some_and(|until| now < until && deadline <= until) {
                 return self.give_up_queue();
             }
         }

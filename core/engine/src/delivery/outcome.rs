@@ -21,6 +21,9 @@ use crate::delivery::{
     sink_worker::SinkWorker,
 };
 
+/// The longest time that a destination may ask for.
+const PAUSE_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+
 impl SinkWorker {
     pub(super) fn end_attempt(
         &mut self,
@@ -32,7 +35,6 @@ impl SinkWorker {
         match result {
             Ok(()) => {
                 self.destination.breaker.succeed();
-                self.destination.pause_until = None;
                 self.health.is_failing = false;
                 payload.contents.oldest.into_iter().for_each(latency);
                 self.end_delivered(payload);
@@ -85,7 +87,7 @@ impl SinkWorker {
     /// The breaker and the pause that follow from an error.
     fn note_failure(&mut self, kind: SinkErrorKind, now: Instant) {
         if let SinkErrorKind::Retryable { retry_after: Some(wait) } = kind {
-            let until = now.checked_add(wait);
+            let until = now.checked_add(wait.min(PAUSE_MAX));
             self.destination.pause_until = self.destination.pause_until.max(until);
         }
         // A destination that refuses records works.
