@@ -99,8 +99,8 @@ impl SinkWorker {
         }
     }
 
-    /// The destination has asked for a pause that is longer than the sink has time.
-    fn give_up_queue(&mut self) {
+    /// The sink stops, and its destination takes nothing more until then.
+    pub(super) fn give_up_queue(&mut self) {
         while let Some(payload) = self.destination.queue.pop() {
             self.give_up_payload(payload, DeliveryFailure::NotDelivered);
         }

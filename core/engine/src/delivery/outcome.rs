@@ -39,7 +39,12 @@ impl SinkWorker {
                 payload.contents.oldest.into_iter().for_each(latency);
                 self.end_delivered(payload);
             }
-            Err(error) => self.end_failed(payload, error, now),
+            Err(error) => {
+                self.end_failed(payload, error, now);
+                if self.is_given_up_at_its_end() {
+                    self.give_up_queue();
+                }
+            }
         }
     }
 
@@ -113,7 +118,7 @@ impl SinkWorker {
 
     /// Whether the sink stops, and its destination is down: the last probe has failed.
     fn is_given_up_at_its_end(&self) -> bool {
-        self.destination.stop_deadline.is_some() && !self.destination.breaker.is_closed()
+        self.destination.stop_deadline.is_some() && self.destination.breaker.open_until().is_some()
     }
 
     pub(super) fn give_up_payload(&mut self, payload: PendingPayload, failure: DeliveryFailure) {
