@@ -40,24 +40,37 @@ impl SinkWorker {
     /// `latency` is called with the time of the oldest event of each payload that is delivered.
     pub(crate) fn poll(&mut self, now: Instant, context: &mut Context<'_>, mut latency: impl FnMut(Timestamp)) -> bool {
         self.start_attempts(now);
-        let mut has_ended = false;
-        for place in 0..self.destination.in_flight.len() {
-            let (in_flight, supervisor) = (&mut self.destination.in_flight, &self.supervisor);
-            if let Some((payload, result)) = supervisor.poll(|| in_flight.poll_at(place, now, context)) {
-                has_ended = true;
-                self.end_attempt(payload, result, now, &mut latency);
-            }
-        }
+        let has_ended = self.poll_in_flight(now, context, &mut latency);
         if has_ended {
-            self.destination.in_flight.drop_ended();
-            self.health.full_since = None;
-            self.count_retries();
             self.start_attempts(now);
         }
         if !self.destination.policy.is_direct() {
             self.destination.show(&self.counters.delivery);
         }
         self.assert_balanced();
+        has_ended
+    }
+
+    /// Polls deliveries, and starts none. Returns whether one has ended.
+    pub(super) fn poll_in_flight(
+        &mut self,
+        now: Instant,
+        context: &mut Context<'_>,
+        latency: &mut impl FnMut(Timestamp),
+    ) -> bool {
+        let mut has_ended = false;
+        for place in 0..self.destination.in_flight.len() {
+            let (in_flight, supervisor) = (&mut self.destination.in_flight, &self.supervisor);
+            if let Some((payload, result)) = supervisor.poll(|| in_flight.poll_at(place, now, context)) {
+                has_ended = true;
+                self.end_attempt(payload, result, now, latency);
+            }
+        }
+        if has_ended {
+            self.destination.in_flight.drop_ended();
+            self.health.full_since = None;
+            self.count_retries();
+        }
         has_ended
     }
 

@@ -38,7 +38,7 @@ impl SinkWorker {
             if self.destination.stop_deadline.is_none() {
                 self.stop(now);
             }
-            self.poll(now, &mut Context::from_waker(Waker::noop()), |_| {});
+            self.poll_in_flight(now, &mut Context::from_waker(Waker::noop()), &mut |_| {});
         }
         self.abandon();
     }
