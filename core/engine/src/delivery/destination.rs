@@ -151,7 +151,10 @@ impl Destination {
         let is_blocked = self.in_flight.len() >= self.policy.in_flight_payloads
             || self.new_file_behind.is_some_and(|behind| behind < next.order)
             || (!self.breaker.is_closed() && self.breaker.open_until().is_none());
-        let times = [next.not_before, self.pause_until, self.breaker.open_until()];
+        // At shutdown, a last attempt before the deadline is better than a wait that ends behind it.
+        let is_in_time = |start: &Instant| self.stop_deadline.is_none_or(|deadline| *start < deadline);
+        let not_before = next.not_before.filter(is_in_time);
+        let times = [not_before, self.pause_until, self.breaker.open_until()];
         (!is_blocked).then(|| times.into_iter().flatten().max().unwrap_or(now))
     }
 
