@@ -121,7 +121,8 @@ impl SinkWorker {
         self.destination.stop_deadline.is_some() && self.destination.breaker.open_until().is_some()
     }
 
-    pub(super) fn give_up_payload(&mut self, payload: PendingPayload, failure: DeliveryFailure) {
+    pub(super) fn give_up_payload(&mut self, mut payload: PendingPayload, failure: DeliveryFailure) {
+        payload.given_up = Some(failure);
         if let Some(payload) = self.hand_over(payload) {
             self.count_lost_payload(&payload, failure);
         }
@@ -154,8 +155,11 @@ impl SinkWorker {
         self.assert_balanced();
     }
 
-    /// A payload that the fallback did not take may have attempts left at its own destination.
+    /// A payload that the fallback did not take may have attempts left at its own destination, if it came from the queue.
     fn attempt_after_fallback(&mut self, payload: PendingPayload, now: Instant) {
+        if let Some(failure) = payload.given_up {
+            return self.count_lost_payload(&payload, failure);
+        }
         match self.destination.allows_retry(&payload, now, Duration::ZERO) {
             true => self.destination.queue.insert(payload),
             false => self.give_up_payload(payload, DeliveryFailure::NotDelivered),

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Instant};
 use fapilog_plugin::sink::Payload;
 use fapilog_record::timestamp::Timestamp;
 
-use crate::delivery::{fallback::FallbackTicket, sink_reports::PayloadReports};
+use crate::delivery::{failure::DeliveryFailure, fallback::FallbackTicket, sink_reports::PayloadReports};
 
 /// The contents of a payload, for the accounts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,6 +45,8 @@ pub(super) struct PendingPayload {
     pub(super) not_before: Option<Instant>,
     /// The fallback could not deliver it.
     pub(super) has_failed_at_fallback: bool,
+    /// Why no other attempt is made at its own destination, once that is decided.
+    pub(super) given_up: Option<DeliveryFailure>,
 }
 
 impl PendingPayload {
@@ -58,6 +60,7 @@ impl PendingPayload {
             first_attempt: None,
             not_before: None,
             has_failed_at_fallback: false,
+            given_up: None,
         }
     }
 

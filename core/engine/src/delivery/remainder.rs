@@ -90,6 +90,7 @@ fn part(payload: &PendingPayload, indices: &[usize]) -> Option<PendingPayload> {
         first_attempt: payload.first_attempt,
         not_before: None,
         has_failed_at_fallback: payload.has_failed_at_fallback,
+        given_up: payload.given_up,
     })
 }
 
