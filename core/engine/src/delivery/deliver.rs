@@ -141,12 +141,13 @@ impl SinkWorker {
             return Some(pending);
         }
         let Some(payload) = &mut pending.payload else { return Some(pending) };
+        let number = self.destination.ids.next_hand_over();
         self.destination.handed_over.push_back(HandedOver {
             fallback: fallback.clone(),
             payload: payload.share(),
-            ticket: FallbackTicket { sink: self.name.clone(), order: pending.order },
+            ticket: FallbackTicket { sink: self.name.clone(), number },
         });
-        self.destination.at_fallback.push(pending);
+        self.destination.at_fallback.push((number, pending));
         None
     }
 

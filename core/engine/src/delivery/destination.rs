@@ -29,8 +29,8 @@ pub(super) struct Destination {
     pub(super) pause_until: Option<Instant>,
     /// The name of the sink that gets the payloads that this one cannot deliver.
     pub(super) fallback: Option<String>,
-    /// Payloads that the fallback has.
-    pub(super) at_fallback: Vec<PendingPayload>,
+    /// Payloads that the fallback has, by the numbers of their tickets.
+    pub(super) at_fallback: Vec<(u64, PendingPayload)>,
     /// Payloads on their way to the fallback.
     pub(super) handed_over: VecDeque<HandedOver>,
     /// Results of payloads of other sinks, whose fallback this one is.
@@ -80,7 +80,8 @@ impl Destination {
 
     /// The payloads that have not ended.
     fn pending(&self) -> impl Iterator<Item = &PendingPayload> {
-        self.queue.iter().chain(self.in_flight.iter()).chain(&self.at_fallback)
+        let at_fallback = self.at_fallback.iter().map(|(_, payload)| payload);
+        self.queue.iter().chain(self.in_flight.iter()).chain(at_fallback)
     }
 
     /// The events of payloads that have not ended, of those that the sink's own accounts have.

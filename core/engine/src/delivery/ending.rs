@@ -58,7 +58,7 @@ impl SinkWorker {
     /// The payloads that have not ended. Deliveries in flight are dropped.
     fn take_pending(&mut self) -> Vec<PendingPayload> {
         let mut pending = self.destination.in_flight.clear();
-        pending.append(&mut self.destination.at_fallback);
+        pending.extend(self.destination.at_fallback.drain(..).map(|(_, payload)| payload));
         pending.extend(std::iter::from_fn(|| self.destination.queue.pop()));
         pending
     }

@@ -8,11 +8,12 @@
 
 use fapilog_plugin::sink::{Payload, SinkError};
 
-/// A payload of another sink: its name, and the payload's place in its order of submission.
+/// A payload of another sink: the name of that sink, and a number that no other hand-over of the shard has. The parts of a
+/// payload may be at the fallback at the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FallbackTicket {
     pub(crate) sink: String,
-    pub(super) order: u64,
+    pub(super) number: u64,
 }
 
 /// A payload on its way to the fallback.

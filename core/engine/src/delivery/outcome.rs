@@ -135,8 +135,8 @@ impl SinkWorker {
         result: Result<(), Option<SinkError>>,
         now: Instant,
     ) {
-        let is_it = |payload: &mut PendingPayload| payload.order == ticket.order;
-        let Some(mut payload) = self.destination.at_fallback.extract_if(.., is_it).next() else { return };
+        let is_it = |(number, _): &mut (u64, PendingPayload)| *number == ticket.number;
+        let Some((_, mut payload)) = self.destination.at_fallback.extract_if(.., is_it).next() else { return };
         let error = match result {
             Ok(()) => {
                 self.counters.delivery.fell_back.add(payload.contents.events);
