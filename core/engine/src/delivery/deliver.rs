@@ -174,7 +174,9 @@ impl SinkWorker {
         let HandedOver { payload: records, ticket, .. } = handed_over;
         // What it has encoded itself comes first.
         self.submit();
-        if self.impairment(now).is_some() || self.supervisor.is_open() || self.take_payload() != Ok(true) {
+        // A sink whose last delivery failed may work again, and a fallback may have no events of its own that would show it.
+        let may_work = self.destination.breaker.allows_attempt(now) && !self.is_stalled(now) && !self.supervisor.is_open();
+        if !may_work || self.take_payload() != Ok(true) {
             return Err(ticket);
         }
         let Some(mut filling) = self.filling.take() else { return Err(ticket) };
