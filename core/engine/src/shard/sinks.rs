@@ -107,6 +107,11 @@ impl ShardSinks {
     #[cold]
     fn take_results_back(&mut self, now: Instant) {
         let results: Vec<FallbackResult> = self.all().flat_map(SinkWorker::take_fallback_results).collect();
+        self.give_fallback_results(results, now);
+    }
+
+    /// Gives results of fallbacks to the sinks whose payloads they are of.
+    pub(super) fn give_fallback_results(&mut self, results: Vec<FallbackResult>, now: Instant) {
         for FallbackResult { ticket, result } in results {
             // A sink that is gone has counted its events.
             if let Some(worker) = self.all().find(|worker| worker.name() == ticket.sink) {
