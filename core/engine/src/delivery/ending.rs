@@ -33,6 +33,12 @@ impl SinkWorker {
 
     /// Counts everything that is not delivered as lost to the deadline of the shutdown. Before that, deliveries in flight may end.
     pub(crate) fn give_up(&mut self) {
+        self.poll_last();
+        self.abandon();
+    }
+
+    /// Polls deliveries in flight for the last time.
+    pub(crate) fn poll_last(&mut self) {
         if !self.destination.is_idle() {
             let now = Instant::now();
             if self.destination.stop_deadline.is_none() {
@@ -40,7 +46,6 @@ impl SinkWorker {
             }
             self.poll_in_flight(now, &mut Context::from_waker(Waker::noop()), &mut |_| {});
         }
-        self.abandon();
     }
 
     /// As [`give_up`](Self::give_up), but deliveries in flight may not end: nobody reads their counts any more.

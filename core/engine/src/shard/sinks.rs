@@ -120,6 +120,16 @@ impl ShardSinks {
         }
     }
 
+    /// Ends all deliveries. Those in flight are polled for the last time, unless the accounts are closed.
+    pub(super) fn end(&mut self, is_abandoned: bool) {
+        if !is_abandoned {
+            self.all().for_each(SinkWorker::poll_last);
+            // A payload that its fallback has just delivered is not lost.
+            self.take_results_back(Instant::now());
+        }
+        self.all().for_each(SinkWorker::abandon);
+    }
+
     /// All workers, those of sinks that are being removed, too.
     fn all(&mut self) -> impl Iterator<Item = &mut SinkWorker> {
         self.workers.iter_mut().chain(self.leaving.iter_mut().map(|leaving| &mut leaving.worker))
