@@ -82,6 +82,7 @@ impl SinkWorker {
         while let Some(mut pending) = self.destination.begin_attempt(now) {
             let Some(payload) = &mut pending.payload else { continue };
             pending.attempts += 1;
+            pending.is_probe = !self.destination.breaker.is_closed();
             pending.first_attempt.get_or_insert(now);
             let mut attempt = payload.share();
             attempt.set_attempt(pending.attempts);
@@ -175,7 +176,8 @@ impl SinkWorker {
         // What it has encoded itself comes first.
         self.submit();
         // A sink whose last delivery failed may work again, and a fallback may have no events of its own that would show it.
-        let may_work = self.destination.breaker.allows_attempt(now) && !self.is_stalled(now) && !self.supervisor.is_open();
+        let may_work =
+            self.destination.breaker.allows_attempt(now) && !self.is_stalled(now) && !self.supervisor.is_open();
         if !may_work || self.take_payload() != Ok(true) {
             return Err(ticket);
         }

@@ -11,14 +11,17 @@ use std::time::{Duration, Instant};
 use fapilog_plugin::sink::{SinkError, SinkErrorKind};
 use fapilog_record::{timestamp::Timestamp, user_code::error_text};
 
-use crate::delivery::{
-    backoff,
-    failure::DeliveryFailure,
-    fallback::{FallbackResult, FallbackTicket},
-    pending::{PayloadContents, PayloadOrigin, PendingPayload},
-    remainder::split,
-    sink_reports::PayloadReports,
-    sink_worker::SinkWorker,
+use crate::{
+    accounts::BreakerState,
+    delivery::{
+        backoff,
+        failure::DeliveryFailure,
+        fallback::{FallbackResult, FallbackTicket},
+        pending::{PayloadContents, PayloadOrigin, PendingPayload},
+        remainder::split,
+        sink_reports::PayloadReports,
+        sink_worker::SinkWorker,
+    },
 };
 
 /// The longest time that a destination may ask for.
@@ -69,7 +72,7 @@ impl SinkWorker {
         if matches!(error, SinkError::Timeout { .. }) {
             self.counters.delivery.timeouts.add(1);
         }
-        self.note_failure(kind, now);
+        self.note_failure(kind, payload.is_probe, now);
         let failure = DeliveryFailure::of(&error, self.destination.stop_deadline.is_some());
         if let PayloadOrigin::Fallback(ticket) = payload.origin {
             self.counters.errors.add(1);
@@ -90,7 +93,7 @@ impl SinkWorker {
     }
 
     /// The breaker and the pause that follow from an error.
-    fn note_failure(&mut self, kind: SinkErrorKind, now: Instant) {
+    fn note_failure(&mut self, kind: SinkErrorKind, is_probe: bool, now: Instant) {
         if let SinkErrorKind::Retryable { retry_after: Some(wait) } = kind {
             let until = now.checked_add(wait.min(PAUSE_MAX));
             self.destination.pause_until = self.destination.pause_until.max(until);
@@ -98,6 +101,10 @@ impl SinkWorker {
         // A destination that refuses records works.
         if kind == SinkErrorKind::Rejected {
             return self.destination.breaker.succeed();
+        }
+        // While the probe is in flight, an attempt that began before the breaker opened decides nothing.
+        if self.destination.breaker.state() == BreakerState::HalfOpen && !is_probe {
+            return;
         }
         if self.destination.breaker.fail(now) && !self.destination.policy.is_direct() {
             let text =

@@ -43,6 +43,8 @@ pub(super) struct PendingPayload {
     pub(super) first_attempt: Option<Instant>,
     /// The start of the next attempt at the earliest.
     pub(super) not_before: Option<Instant>,
+    /// Its last attempt was the probe of the breaker.
+    pub(super) is_probe: bool,
     /// The fallback could not deliver it.
     pub(super) has_failed_at_fallback: bool,
     /// Why no other attempt is made at its own destination, once that is decided.
@@ -59,6 +61,7 @@ impl PendingPayload {
             attempts: 0,
             first_attempt: None,
             not_before: None,
+            is_probe: false,
             has_failed_at_fallback: false,
             given_up: None,
         }

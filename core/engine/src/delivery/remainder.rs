@@ -89,6 +89,7 @@ fn part(payload: &PendingPayload, indices: &[usize]) -> Option<PendingPayload> {
         attempts: payload.attempts,
         first_attempt: payload.first_attempt,
         not_before: None,
+        is_probe: false,
         has_failed_at_fallback: payload.has_failed_at_fallback,
         given_up: payload.given_up,
     })
