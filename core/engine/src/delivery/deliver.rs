@@ -3,12 +3,12 @@
 use std::{task::Context, time::Instant};
 
 use fapilog_plugin::sink::{Delivery, Payload};
-use fapilog_record::timestamp::Timestamp;
+use fapilog_record::{timestamp::Timestamp, user_code::Panicked};
 
 use crate::{
     delivery::{
         failure::DeliveryFailure,
-        fallback::{FallbackResult, FallbackTicket, HandedOver},
+        fallback::{FallbackAnswer, FallbackResult, FallbackTicket, HandedOver},
         in_flight::{InFlightPayload, panicked},
         pending::{PayloadContents, PayloadOrigin, PendingPayload},
         sink_worker::SinkWorker,
@@ -167,21 +167,42 @@ impl SinkWorker {
         std::mem::take(&mut self.destination.fallback_results)
     }
 
+    /// The fallback has no room: the payload stays with this sink until it has.
+    pub(crate) fn wait_for_fallback(&mut self, handed_over: HandedOver) {
+        self.destination.handed_over.push_back(handed_over);
+    }
+
     /// Delivers a payload of another sink, whose fallback this one is.
-    ///
-    /// # Errors
-    /// The ticket, if this sink has no room, or fails.
-    pub(crate) fn deliver_for_another(&mut self, handed_over: HandedOver, now: Instant) -> Result<(), FallbackTicket> {
-        let HandedOver { payload: records, ticket, .. } = handed_over;
+    pub(crate) fn deliver_for_another(&mut self, handed_over: HandedOver, now: Instant) -> FallbackAnswer {
         // What it has encoded itself comes first.
         self.submit();
-        // A sink whose last delivery failed may work again, and a fallback may have no events of its own that would show it.
-        let may_work =
-            self.destination.breaker.allows_attempt(now) && !self.is_stalled(now) && !self.supervisor.is_open();
-        if !may_work || self.take_payload() != Ok(true) {
-            return Err(ticket);
+        if !self.may_work_for_another(now) {
+            return FallbackAnswer::Fails(handed_over.ticket);
         }
-        let Some(mut filling) = self.filling.take() else { return Err(ticket) };
+        match self.take_payload() {
+            Ok(true) => {
+                self.health.full_since = None;
+                self.append_for_another(handed_over)
+            }
+            Ok(false) if self.is_stalled(now) => FallbackAnswer::Fails(handed_over.ticket),
+            Ok(false) => {
+                self.health.full_since.get_or_insert(now);
+                FallbackAnswer::NoRoom(handed_over)
+            }
+            Err(Panicked) => FallbackAnswer::Fails(handed_over.ticket),
+        }
+    }
+
+    /// Whether an attempt may be made. A sink whose last delivery failed may work again, and a fallback may have no events of its
+    /// own that would show it.
+    fn may_work_for_another(&self, now: Instant) -> bool {
+        let is_called = self.is_enabled && !self.supervisor.is_open();
+        is_called && self.destination.breaker.allows_attempt(now)
+    }
+
+    fn append_for_another(&mut self, handed_over: HandedOver) -> FallbackAnswer {
+        let HandedOver { payload: records, ticket, .. } = handed_over;
+        let Some(mut filling) = self.filling.take() else { return FallbackAnswer::Fails(ticket) };
         let before = filling.payload.mark();
         let sink = &mut self.sink;
         let outcome = self.supervisor.call(|| {
@@ -191,11 +212,11 @@ impl SinkWorker {
         if outcome != CallOutcome::Done {
             filling.payload.truncate(before);
             self.filling = Some(filling);
-            return Err(ticket);
+            return FallbackAnswer::Fails(ticket);
         }
         let bytes = filling.payload.len() as u64;
         let contents = PayloadContents { bytes, ..PayloadContents::default() };
         self.submit_payload(filling.payload, contents, PayloadOrigin::Fallback(ticket));
-        Ok(())
+        FallbackAnswer::Taken
     }
 }

@@ -19,6 +19,9 @@ use crate::{
     },
 };
 
+/// How often a fallback without room is asked again.
+const FALLBACK_ROOM_INTERVAL: Duration = Duration::from_millis(1);
+
 /// The deliveries of one sink of a shard.
 pub(super) struct Destination {
     pub(super) policy: DeliveryPolicy,
@@ -164,7 +167,9 @@ impl Destination {
         if self.policy.is_direct() {
             return None;
         }
-        self.next_start(now).into_iter().chain(self.in_flight.due()).min().map(|due| due.max(now))
+        // The fallback does not wake this sink when it has room.
+        let fallback_due = (!self.handed_over.is_empty()).then(|| now + FALLBACK_ROOM_INTERVAL);
+        self.next_start(now).into_iter().chain(self.in_flight.due()).chain(fallback_due).min().map(|due| due.max(now))
     }
 
     /// The time limit of an attempt that starts now.

@@ -52,6 +52,7 @@ impl SinkWorker {
     pub(crate) fn abandon(&mut self) {
         let encoded = self.filling.take().map_or(0, |filling| filling.events);
         self.count_lost(DeliveryFailure::GivenUp, encoded);
+        self.destination.handed_over.clear();
         for payload in self.take_pending() {
             self.count_lost_payload(&payload, DeliveryFailure::GivenUp);
         }

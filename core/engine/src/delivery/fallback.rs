@@ -1,8 +1,8 @@
 //! Fallback: payloads that a sink could not deliver go to another sink of the shard.
 //!
 //! 1. A sink *hands* a payload *over*, and keeps it. Its events are pending at the sink that encoded them, and at no other.
-//! 2. The shard gives the payload to the fallback, if that has room and works. The fallback delivers it behind all that it has
-//!    encoded, and counts its bytes only.
+//! 2. The shard gives the payload to the fallback, if that works, as soon as it has room. The fallback delivers it behind all
+//!    that it has encoded, and counts its bytes only.
 //! 3. The result goes back. Events that the fallback has delivered count as delivered at the sink that encoded them.
 //! 4. A payload that the fallback could not deliver goes the sink's own way on. A fallback hands no payload of another sink over.
 
@@ -22,6 +22,17 @@ pub(crate) struct HandedOver {
     pub(crate) fallback: String,
     pub(crate) payload: Payload,
     pub(crate) ticket: FallbackTicket,
+}
+
+/// The answer of a fallback to a payload of another sink.
+#[derive(Debug)]
+pub(crate) enum FallbackAnswer {
+    /// It delivers the payload, and has the result later.
+    Taken,
+    /// It has no room now.
+    NoRoom(HandedOver),
+    /// It fails, is disabled, or has had no room for long.
+    Fails(FallbackTicket),
 }
 
 /// A payload's way back.

@@ -15,7 +15,12 @@ pub(crate) struct PayloadIds {
 
 impl PayloadIds {
     pub(crate) fn new(instance: InstanceId, shard: ShardInfo) -> Self {
-        Self { instance, shard: u32::try_from(shard.index).unwrap_or(u32::MAX), last: Rc::default(), last_hand_over: Rc::default() }
+        Self {
+            instance,
+            shard: u32::try_from(shard.index).unwrap_or(u32::MAX),
+            last: Rc::default(),
+            last_hand_over: Rc::default(),
+        }
     }
 
     /// The number of a payload that goes to a fallback.
