@@ -17,3 +17,6 @@ mod remainder;
 mod rotations;
 pub(crate) mod sink_reports;
 pub(crate) mod sink_worker;
+
+#[cfg(test)]
+mod tests;

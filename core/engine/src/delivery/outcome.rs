@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The longest time that a destination may ask for.
-const PAUSE_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
 impl SinkWorker {
     pub(super) fn end_attempt(
@@ -95,7 +95,7 @@ impl SinkWorker {
     /// The breaker and the pause that follow from an error.
     fn note_failure(&mut self, kind: SinkErrorKind, is_probe: bool, now: Instant) {
         if let SinkErrorKind::Retryable { retry_after: Some(wait) } = kind {
-            let until = now.checked_add(wait.min(PAUSE_MAX));
+            let until = now.checked_add(wait.min(RETRY_AFTER_MAX));
             self.destination.pause_until = self.destination.pause_until.max(until);
         }
         // A destination that refuses records works.
