@@ -101,7 +101,7 @@ impl Destination {
         let records = records(payload);
         match phase {
             Phase::Fails => return Err(SinkError::retryable("planted")),
-            Phase::AsksToWait if attempt % 3 > 0 => {
+            Phase::AsksToWait if !attempt.is_multiple_of(3) => {
                 return Err(SinkError::retry_after(Duration::from_millis(3), "planted"));
             }
             Phase::Partial if records.len() > 1 => {
@@ -243,7 +243,7 @@ impl Load {
         sink
     }
 
-    /// What is acknowledged is delivered, once, and in the order of each producer.
+    /// Acknowledged events are delivered, once, and in the order of each producer.
     fn check(&self, sink: &SinkAccounts) {
         let acknowledged = self.destination.acknowledged();
         assert_eq!(acknowledged.len() as u64, sink.delivered);
@@ -252,7 +252,7 @@ impl Load {
             let before = last.insert(producer, number);
             assert!(before < Some(number), "{number} after {before:?} of producer {producer}");
         }
-        // One for each shard.
+        // Each shard has one.
         assert!(self.destination.0.lock().unwrap().in_flight_max <= 2);
     }
 

@@ -143,34 +143,34 @@ fn builder(builder: ContainerBuilder, bad: Option<BadDestination>, good: &Counti
     builder.sink("good", good.clone())
 }
 
-/// The most turns of the drain that an event needs to its delivery by the sink that works.
-fn turns_max(bad: Option<BadDestination>) -> usize {
+/// How often the drain is called until the sink that works has delivered an event, at most.
+fn turn_count_max(bad: Option<BadDestination>) -> usize {
     // More than the queue of the other sink has room for.
     const EVENTS: u64 = 300;
     let good = CountingSink::default();
     let (container, mut drain) = builder(Container::builder(), bad, &good).start_manual().unwrap();
     let log = container.logger("slow");
-    let mut turns_max = 0;
+    let mut count_max = 0;
     for number in 1..=EVENTS {
         info!(log, "numbered", number);
-        let mut turns: usize = 0;
+        let mut turn_count: usize = 0;
         while good.delivered() < number {
             drain.turn();
-            turns += 1;
-            assert!(turns < 1000, "{bad:?}: event {number} is not delivered");
+            turn_count += 1;
+            assert!(turn_count < 1000, "{bad:?}: event {number} is not delivered");
         }
-        turns_max = turns_max.max(turns);
+        count_max = count_max.max(turn_count);
     }
     container.accounts().check().unwrap();
-    turns_max
+    count_max
 }
 
 #[test]
 fn a_sink_that_is_no_good_costs_another_sink_no_turn() {
-    let alone = turns_max(None);
+    let alone = turn_count_max(None);
     for bad in BAD_DESTINATIONS {
         // A report of losses may come in front of an event, and is a batch of its own.
-        assert_eq!(turns_max(Some(bad)), alone, "{bad:?}");
+        assert_eq!(turn_count_max(Some(bad)), alone, "{bad:?}");
     }
 }
 
