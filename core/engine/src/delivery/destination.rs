@@ -20,6 +20,9 @@ use crate::{
     },
 };
 
+/// How often a fallback without room is asked again.
+const FALLBACK_ROOM_INTERVAL: Duration = Duration::from_millis(1);
+
 /// The deliveries of one sink of a shard.
 pub(super) struct Destination {
     pub(super) policy: DeliveryPolicy,
@@ -30,8 +33,8 @@ pub(super) struct Destination {
     pub(super) not_before: Option<Instant>,
     /// The name of the sink that gets the payloads that this one cannot deliver.
     pub(super) fallback: Option<String>,
-    /// Payloads that the fallback has.
-    pub(super) at_fallback: Vec<PendingPayload>,
+    /// Payloads that the fallback has, by the numbers of their tickets.
+    pub(super) at_fallback: Vec<(u64, PendingPayload)>,
     /// Payloads on their way to the fallback.
     pub(super) handed_over: VecDeque<HandedOver>,
     /// Results of payloads of other sinks, whose fallback this one is.
@@ -89,7 +92,8 @@ impl Destination {
 
     /// The payloads that have not ended.
     fn pending(&self) -> impl Iterator<Item = &PendingPayload> {
-        self.queue.iter().chain(self.in_flight.iter()).chain(&self.at_fallback)
+        let at_fallback = self.at_fallback.iter().map(|(_, payload)| payload);
+        self.queue.iter().chain(self.in_flight.iter()).chain(at_fallback)
     }
 
     /// Payloads on their way to the disk.
@@ -195,7 +199,10 @@ impl Destination {
         let is_blocked = self.in_flight.len() >= self.policy.in_flight_payloads
             || self.new_file_behind.is_some_and(|behind| behind < next.order)
             || (!self.breaker.is_closed() && self.breaker.open_until().is_none());
-        let times = [next.not_before, self.not_before, self.breaker.open_until()];
+        // At shutdown, a last attempt before the deadline is better than a wait that ends behind it.
+        let is_in_time = |start: &Instant| self.stop_deadline.is_none_or(|deadline| *start < deadline);
+        let not_before = next.not_before.filter(is_in_time);
+        let times = [not_before, self.not_before, self.breaker.open_until()];
         (!is_blocked).then(|| times.into_iter().flatten().max().unwrap_or(now))
     }
 
@@ -204,7 +211,9 @@ impl Destination {
         if self.policy.is_direct() {
             return None;
         }
-        let times = [self.next_start(now), self.in_flight.due(), self.read_due(now)];
+        // The fallback does not wake this sink when it has room.
+        let fallback_due = (!self.handed_over.is_empty()).then(|| now + FALLBACK_ROOM_INTERVAL);
+        let times = [self.next_start(now), self.in_flight.due(), self.read_due(now), fallback_due];
         times.into_iter().flatten().min().map(|due| due.max(now))
     }
 

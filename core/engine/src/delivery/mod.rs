@@ -43,3 +43,5 @@ mod sink_store;
 pub(crate) mod sink_worker;
 mod spill;
 pub(crate) mod store;
+#[cfg(test)]
+mod tests;

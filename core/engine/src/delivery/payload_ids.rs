@@ -10,11 +10,24 @@ pub(crate) struct PayloadIds {
     instance: InstanceId,
     shard: u32,
     last: Rc<Cell<u64>>,
+    last_hand_over: Rc<Cell<u64>>,
 }
 
 impl PayloadIds {
     pub(crate) fn new(instance: InstanceId, shard: ShardInfo) -> Self {
-        Self { instance, shard: u32::try_from(shard.index).unwrap_or(u32::MAX), last: Rc::default() }
+        Self {
+            instance,
+            shard: u32::try_from(shard.index).unwrap_or(u32::MAX),
+            last: Rc::default(),
+            last_hand_over: Rc::default(),
+        }
+    }
+
+    /// The number of a payload that goes to a fallback.
+    pub(super) fn next_hand_over(&self) -> u64 {
+        let number = self.last_hand_over.get() + 1;
+        self.last_hand_over.set(number);
+        number
     }
 
     pub(super) fn instance(&self) -> InstanceId {

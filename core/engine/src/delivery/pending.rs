@@ -6,7 +6,7 @@ use fapilog_plugin::sink::Payload;
 use fapilog_record::timestamp::Timestamp;
 
 use crate::delivery::{
-    fallback::FallbackTicket, sink_reports::PayloadReports, sink_store::EventsByOrigin,
+    failure::DeliveryFailure, fallback::FallbackTicket, sink_reports::PayloadReports, sink_store::EventsByOrigin,
     store::stored_payload::StoredPayload,
 };
 
@@ -46,6 +46,8 @@ pub(super) struct PendingPayload {
     pub(super) first_attempt: Option<Instant>,
     /// The start of the next attempt at the earliest.
     pub(super) not_before: Option<Instant>,
+    /// Its last attempt was the probe of the breaker.
+    pub(super) is_probe: bool,
     /// The fallback could not deliver it.
     pub(super) has_failed_at_fallback: bool,
     /// It was in flight when later payloads went to disk: it stays in memory.
@@ -54,6 +56,8 @@ pub(super) struct PendingPayload {
     pub(super) is_part: bool,
     /// The last error.
     pub(super) last_error: String,
+    /// Why no other attempt is made at its own destination, once that is decided.
+    pub(super) given_up: Option<DeliveryFailure>,
 }
 
 impl PendingPayload {
@@ -66,10 +70,12 @@ impl PendingPayload {
             attempts: 0,
             first_attempt: None,
             not_before: None,
+            is_probe: false,
             has_failed_at_fallback: false,
             is_first: false,
             is_part: false,
             last_error: String::new(),
+            given_up: None,
         }
     }
 
@@ -100,7 +106,7 @@ impl PendingPayload {
 
     /// All attempts are before it.
     pub(super) fn start_again(&mut self) {
-        (self.attempts, self.first_attempt, self.not_before) = (0, None, None);
+        (self.attempts, self.first_attempt, self.not_before, self.given_up) = (0, None, None, None);
     }
 
     /// The events of this container in a payload that waits or is in flight. Those of another sink are counted there, and those

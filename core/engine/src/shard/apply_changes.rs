@@ -141,10 +141,12 @@ impl Shard {
             leaving.worker.poll_rotation(now, context);
             leaving.worker.poll_flush(context) || leaving.deadline <= now
         };
+        let mut fallback_results = Vec::new();
         for Leaving { mut worker, answer, deadline } in self.sinks.leaving.extract_if(.., is_gone) {
             let is_late = (worker.is_delivering() && deadline <= now) || worker.has_lost_to_deadline();
             // The events that it still holds are lost. Its account goes with it, so the reports in the other sinks have the count.
             worker.give_up();
+            fallback_results.extend(worker.take_fallback_results());
             self.port.counters.unrouted.add(worker.take_failed_attempts());
             if let Some(lost) = worker.collect_losses() {
                 self.source.losses.add(LossPlace::Sink(worker.name().to_owned()), &lost);
@@ -154,6 +156,7 @@ impl Shard {
             let _ = catch_panic(|| drop(worker));
             answer.give(if is_late { Err(ChangeError::Deadline) } else { Ok(()) });
         }
+        self.sinks.give_fallback_results(fallback_results, now);
         self.sinks.leaving.len() != before
     }
 }

@@ -118,9 +118,7 @@ impl Shard {
         let left = self.source.rings.iter_mut().map(RingState::discard).sum();
         self.port.counters.lost.add(reason, left);
         // The accounts of a container that has ended without its shard are closed.
-        let end_worker = if self.port.is_abandoned() { SinkWorker::abandon } else { SinkWorker::give_up };
-        self.sinks.workers.iter_mut().for_each(end_worker);
-        self.sinks.leaving.iter_mut().for_each(|leaving| end_worker(&mut leaving.worker));
+        self.sinks.end(self.port.is_abandoned());
         if !self.port.is_abandoned() {
             self.sinks.count_failed_attempts(&self.port);
             self.report_lost_at_end();
