@@ -27,7 +27,7 @@ use fapilog::{
 };
 use law::{TIMEOUT, balanced, executors, shut_down, until};
 
-/// What a client does with a payload.
+/// The client: a function of the payload.
 type Script = dyn FnMut(&Payload) -> Result<(), SinkError> + Send;
 
 /// A sink whose client is a function.

@@ -19,6 +19,7 @@
 mod allowed;
 mod choices;
 mod declare;
+mod delivery;
 mod environment;
 mod file_format;
 mod giver;
@@ -53,6 +54,7 @@ use fapilog_plugin::{
 
 pub use self::{
     choices::{ErrorHandling, Preset},
+    delivery::DeliverySettings,
     reference::SettingInfo,
     reload::{Reload, ReloadError, ReloadManual},
     sink::SinkEntry,
@@ -89,7 +91,8 @@ fapilog_engine::container_options! { declare::settings! {
     rust_log: one bool = false, Anything("true, false");
 
     /// The destinations of events: names of sinks, or tables with `name`, `type` (a sink of the registry; if none is given,
-    /// the sink of that name), `formatter` and `on_full` (`block` or `drop`; if it is not given, the sink decides). A sink's
+    /// the sink of that name), `formatter`, `on_full` (`block`, `drop` or `drop_low_severity`; if it is not given, the sink
+    /// decides), `delivery` and `fallback` (the name of the sink that gets the payloads that this one cannot deliver). A sink's
     /// own settings are in `plugin_config`, under its name.
     sinks: list SinkEntry = vec![SinkEntry::new("stdout")], Names("a list of names of sinks, or tables; at least one");
 
@@ -151,6 +154,7 @@ impl Settings {
         problems.retain(|problem| !known.iter().any(|known| known.path == problem.path));
         if known.iter().any(|problem| setting_of(&problem.path) == "sinks" && is_whole_item(&problem.path)) {
             problems.retain(|problem| setting_of(&problem.path) != "routing" || &*problem.value != GIVEN);
+            problems.retain(|problem| !problem.path.ends_with("].fallback"));
         }
         if is_unreadable("ring_capacity_bytes") || is_unreadable("queue_max_size") {
             problems.retain(|problem| problem.path != "record_max_bytes");
@@ -181,6 +185,7 @@ impl Settings {
                 problems.push(problem.beside(format!("routing.{name}.level_max")));
             }
         }
+        problems.extend(self.delivery_problems());
         let has_wrong_ring = problems.iter().any(|problem| problem.path == "ring_capacity_bytes");
         for problem in self.options().option_problems() {
             let follows = has_wrong_ring && problem.path == "record_max_bytes";

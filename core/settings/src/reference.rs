@@ -5,7 +5,10 @@ use std::fmt::Write;
 use fapilog_plugin::settings::invalid::show;
 use serde_json::Value;
 
-use crate::{Preset, Settings, reload};
+use crate::{DeliverySettings, Preset, Settings, reload};
+
+/// The text above the settings of deliveries.
+const DELIVERY_DOC: &str = "How the payloads of a sink are delivered; see [delivery](delivery.md#queue-retries-time-limit-breaker). Settings that\nare not given are the sink's own. A sink without a queue takes every payload at once; of these settings, it has\n`queue_payloads` only. The defaults are those of a sink that chooses none.";
 
 /// The description of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +70,10 @@ impl Settings {
                 page.push_str("* Can change while the container runs\n");
             }
             page.push('\n');
+            if info.name == "sinks" {
+                let _ = write!(page, "### `sinks[].delivery`\n\n{DELIVERY_DOC}\n\n");
+                let _ = writeln!(page, "{}", DeliverySettings::reference_markdown());
+            }
         }
         page.push_str("## Presets\n\nThe settings of each preset that differ from the defaults:\n\n");
         for name in Preset::NAMES {

@@ -8,11 +8,14 @@ use serde::{
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
+use crate::DeliverySettings;
+
 /// A sink, as the settings name it: `"file"`, or
 /// `{ name = "orders", type = "file", formatter = "logfmt", on_full = "drop" }`.
 ///
-/// Its own settings are in `plugin_config`, under its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Its own settings are in `plugin_config`, under its name. How its payloads are delivered is no setting of its own, and is in
+/// this table: `{ name = "agent", delivery = { attempts = 10, timeout = "5s" }, fallback = "orders" }`.
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SinkEntry {
     /// Its name in the container.
@@ -23,12 +26,23 @@ pub struct SinkEntry {
     pub formatter: Option<String>,
     /// The behaviour while it has no room; if it is not given, the sink decides.
     pub on_full: Option<OnFull>,
+    /// How its payloads are delivered; settings that are not given are the sink's own.
+    pub delivery: DeliverySettings,
+    /// The name of another sink, which gets the payloads that this one cannot deliver.
+    pub fallback: Option<String>,
 }
 
 impl SinkEntry {
     /// The sink that the registry knows by this name.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), kind: None, formatter: None, on_full: None }
+        Self {
+            name: name.into(),
+            kind: None,
+            formatter: None,
+            on_full: None,
+            delivery: DeliverySettings::new(),
+            fallback: None,
+        }
     }
 
     /// The name of the sink in the registry.
@@ -49,6 +63,20 @@ impl SinkEntry {
     #[must_use]
     pub fn on_full(mut self, on_full: OnFull) -> Self {
         self.on_full = Some(on_full);
+        self
+    }
+
+    /// How its payloads are delivered: [`DeliverySettings`], or all of a [policy](fapilog_plugin::sink::DeliveryPolicy).
+    #[must_use]
+    pub fn delivery(mut self, delivery: impl Into<DeliverySettings>) -> Self {
+        self.delivery = delivery.into();
+        self
+    }
+
+    /// The name of another sink, which gets the payloads that this one cannot deliver.
+    #[must_use]
+    pub fn fallback(mut self, sink: impl Into<String>) -> Self {
+        self.fallback = Some(sink.into());
         self
     }
 
@@ -81,12 +109,16 @@ struct SinkTable {
     formatter: Option<String>,
     #[serde(default)]
     on_full: Option<OnFull>,
+    #[serde(default, skip_serializing_if = "DeliverySettings::is_empty")]
+    delivery: DeliverySettings,
+    #[serde(default)]
+    fallback: Option<String>,
 }
 
 impl From<SinkTable> for SinkEntry {
     fn from(table: SinkTable) -> Self {
-        let SinkTable { name, kind, formatter, on_full } = table;
-        Self { name, kind, formatter, on_full }
+        let SinkTable { name, kind, formatter, on_full, delivery, fallback } = table;
+        Self { name, kind, formatter, on_full, delivery, fallback }
     }
 }
 
@@ -95,8 +127,8 @@ impl Serialize for SinkEntry {
         if *self == Self::new(self.name.as_str()) {
             return serializer.serialize_str(&self.name);
         }
-        let Self { name, kind, formatter, on_full } = self.clone();
-        SinkTable { name, kind, formatter, on_full }.serialize(serializer)
+        let Self { name, kind, formatter, on_full, delivery, fallback } = self.clone();
+        SinkTable { name, kind, formatter, on_full, delivery, fallback }.serialize(serializer)
     }
 }
 
@@ -112,7 +144,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
     type Value = SinkEntry;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a sink, or a table with name, type, formatter and on_full")
+        f.write_str("the name of a sink, or a table with name, type, formatter, on_full, delivery and fallback")
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<SinkEntry, E> {

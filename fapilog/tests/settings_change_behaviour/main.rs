@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "all of this program is test code")]
 
 mod child;
+mod deliveries;
 mod diagnostics;
 mod drain;
 mod events;
