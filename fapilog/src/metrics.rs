@@ -2,5 +2,5 @@
 
 pub use fapilog_engine::{
     accounts::{AccountingError, Accounts, BreakerState, HealthLevel, LossReason, Losses, PluginState, SinkAccounts},
-    container::{DeliveryMetrics, Metrics, Percentiles, PluginMetrics, RingMetrics},
+    container::{DeliveryMetrics, Metrics, Percentiles, PluginMetrics, RecoveredEvents, RingMetrics, SpillMetrics},
 };

@@ -1,6 +1,9 @@
 //! Sinks: where events go.
 
-pub use fapilog_engine::{container::SinkOptions, route::Route};
+pub use fapilog_engine::{
+    container::{DeadLetterOptions, SinkOptions, SpillOptions},
+    route::Route,
+};
 pub use fapilog_plugin::sink::{
     BlockingDelivery, Delivery, DeliveryPolicy, DeliveryThread, OnFull, Payload, PayloadId, Reporter, Sink,
     SinkContext, SinkError, SinkErrorKind, SinkFactory,

@@ -38,6 +38,20 @@ pub(crate) struct DeliveryFigures {
     pub(crate) timeouts: Figure,
     /// Events that the fallback has delivered. The delivered ones have them, too.
     pub(crate) fell_back: Figure,
+    /// Payloads on disk that are not delivered, with their events and bytes.
+    pub(crate) spilled_payloads: Figure,
+    pub(crate) spilled_events: Figure,
+    pub(crate) spilled_bytes: Figure,
+    /// Events that went to disk so far.
+    pub(crate) spilled: Figure,
+    /// Events from disk that are delivered.
+    pub(crate) replayed: Figure,
+    /// Events in the file for dead letters.
+    pub(crate) dead_lettered: Figure,
+    /// Events that an earlier container has stored, and those of them that are delivered and lost.
+    pub(crate) recovered: Figure,
+    pub(crate) recovered_delivered: Figure,
+    pub(crate) recovered_lost: Figure,
     breaker: AtomicU8,
 }
 

@@ -26,6 +26,8 @@ pub enum LossReason {
     SinkFailed,
     /// The destination refuses the event for good.
     Rejected,
+    /// The event could not be delivered, and is in the sink's file for dead letters.
+    DeadLettered,
     /// A plugin panicked while it held the event.
     PluginPanicked,
     /// A redactor failed, and what it has not seen must not go on.
@@ -38,7 +40,7 @@ pub enum LossReason {
 
 impl LossReason {
     /// All reasons.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::RingFull,
         Self::TooLong,
         Self::ContainerClosed,
@@ -49,6 +51,7 @@ impl LossReason {
         Self::LowSeverity,
         Self::SinkFailed,
         Self::Rejected,
+        Self::DeadLettered,
         Self::PluginPanicked,
         Self::RedactorFailed,
         Self::ShutdownDeadline,
@@ -69,6 +72,7 @@ impl LossReason {
             Self::LowSeverity => "low_severity",
             Self::SinkFailed => "sink_failed",
             Self::Rejected => "rejected",
+            Self::DeadLettered => "dead_lettered",
             Self::PluginPanicked => "plugin_panicked",
             Self::RedactorFailed => "redactor_failed",
             Self::ShutdownDeadline => "shutdown_deadline",

@@ -20,12 +20,15 @@ use std::{
 
 pub use self::{
     builder::ContainerBuilder,
-    delivery_metrics::DeliveryMetrics,
+    delivery_metrics::{DeliveryMetrics, RecoveredEvents, SpillMetrics},
     metrics::{Metrics, PluginMetrics, RingMetrics},
 };
-pub use crate::port::{latency::Percentiles, plan::SinkOptions};
 pub(crate) use crate::totals::accounts;
 use crate::totals::refused_accounts;
+pub use crate::{
+    delivery::store::options::{DeadLetterOptions, SpillOptions},
+    port::{latency::Percentiles, plan::SinkOptions},
+};
 use fapilog_plugin::{
     event::InstanceId,
     threads::{drain_thread, lock},

@@ -81,7 +81,8 @@ impl Container {
         sink: impl SinkFactory + 'static,
         options: SinkOptions,
     ) -> Result<(), ChangeError> {
-        self.add(name, Change::AddSink(SinkPlan { name: name.to_owned(), factory: Arc::new(sink), options }))
+        let plan = SinkPlan { name: name.to_owned(), factory: Arc::new(sink), options };
+        self.add(name, Change::AddSink(Arc::new(plan)))
     }
 
     /// Removes the plugin or sink of this name. A plugin emits its summary. A sink delivers the events that it holds, within

@@ -26,7 +26,12 @@ impl SinkWorker {
             let pending = PendingPayload::new(None, contents, origin, order);
             return self.destination.in_flight.push(InFlightPayload::new(delivery, pending, None));
         }
-        self.destination.queue.insert(PendingPayload::new(Some(payload), contents, origin, order));
+        let pending = PendingPayload::new(Some(payload), contents, origin, order);
+        let spills = self.spills_at_once();
+        self.destination.queue.insert(pending);
+        if spills {
+            self.spill_queue();
+        }
     }
 
     /// In any state of the supervisor's breaker: the sink has taken these events.
@@ -39,8 +44,8 @@ impl SinkWorker {
     ///
     /// `latency` is called with the time of the oldest event of each payload that is delivered.
     pub(crate) fn poll(&mut self, now: Instant, context: &mut Context<'_>, mut latency: impl FnMut(Timestamp)) -> bool {
+        let mut has_ended = self.destination.store.is_some() && self.work_on_store(now, context);
         self.start_attempts(now);
-        let mut has_ended = false;
         for place in 0..self.destination.in_flight.len() {
             let (in_flight, supervisor) = (&mut self.destination.in_flight, &self.supervisor);
             if let Some((payload, result)) = supervisor.poll(|| in_flight.poll_at(place, now, context)) {
@@ -86,7 +91,7 @@ impl SinkWorker {
         if let Some(deadline) = self.destination.stop_deadline {
             self.destination.breaker.end_cool_down(now);
             if self.destination.pause_until.is_some_and(|until| deadline <= until) {
-                return self.give_up_queue();
+                return self.give_up_queue(now);
             }
         }
         let is_down = self.destination.breaker.open_until().is_some_and(|until| now < until);
@@ -97,12 +102,16 @@ impl SinkWorker {
             }
             kept.into_iter().for_each(|pending| self.destination.queue.insert(pending));
         }
+        let is_spilling = self.destination.store.as_ref().is_some_and(|store| store.is_spilling());
+        if is_down && !is_spilling && self.destination.stop_deadline.is_none() {
+            self.spill_queue();
+        }
     }
 
     /// The destination has asked for a pause that is longer than the sink has time.
-    fn give_up_queue(&mut self) {
+    fn give_up_queue(&mut self, now: Instant) {
         while let Some(payload) = self.destination.queue.pop() {
-            self.give_up_payload(payload, DeliveryFailure::NotDelivered);
+            self.give_up_payload(payload, DeliveryFailure::AttemptsUsedUp, now);
         }
     }
 

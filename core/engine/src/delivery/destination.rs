@@ -16,6 +16,7 @@ use crate::{
         in_flight::{InFlightPayloads, TimeLimit},
         payload_ids::PayloadIds,
         pending::{DeliveryQueue, PendingPayload},
+        sink_store::SinkStore,
     },
 };
 
@@ -40,11 +41,18 @@ pub(super) struct Destination {
     /// The last payload before a new file, while the sink has not been asked for the file.
     new_file_behind: Option<u64>,
     pub(super) ids: PayloadIds,
+    /// `None`: nothing goes to disk.
+    pub(super) store: Option<SinkStore>,
     submitted: u64,
 }
 
 impl Destination {
-    pub(super) fn new(policy: DeliveryPolicy, fallback: Option<String>, ids: PayloadIds) -> Self {
+    pub(super) fn new(
+        policy: DeliveryPolicy,
+        fallback: Option<String>,
+        ids: PayloadIds,
+        store: Option<SinkStore>,
+    ) -> Self {
         Self {
             breaker: DeliveryBreaker::new(&policy),
             policy,
@@ -58,6 +66,7 @@ impl Destination {
             stop_deadline: None,
             new_file_behind: None,
             ids,
+            store,
             submitted: 0,
         }
     }
@@ -75,7 +84,7 @@ impl Destination {
 
     /// The first payload in the order of submission that has not ended.
     pub(super) fn first_pending(&self) -> Option<u64> {
-        self.pending().map(|payload| payload.order).min()
+        self.pending().chain(self.leaving()).map(|payload| payload.order).min()
     }
 
     /// The payloads that have not ended.
@@ -83,14 +92,36 @@ impl Destination {
         self.queue.iter().chain(self.in_flight.iter()).chain(&self.at_fallback)
     }
 
-    /// The events of payloads that have not ended, of those that the sink's own accounts have.
-    pub(super) fn own_events(&self) -> u64 {
-        self.pending().map(PendingPayload::own_events).sum()
+    /// Payloads on their way to the disk.
+    fn leaving(&self) -> impl Iterator<Item = &PendingPayload> {
+        self.store.iter().flat_map(SinkStore::leaving)
     }
 
-    /// Whether nothing is on its way.
+    /// The events of this container that are not delivered, given up or refused.
+    pub(super) fn own_events(&self) -> u64 {
+        let in_memory: u64 = self.pending().map(PendingPayload::own_events).sum();
+        let leaving: u64 = self.leaving().map(|payload| payload.events_by_origin().own).sum();
+        in_memory + leaving + self.store.as_ref().map_or(0, SinkStore::own_events)
+    }
+
+    /// Whether nothing is on its way to the destination or the disk.
     pub(super) fn is_idle(&self) -> bool {
+        self.has_no_attempt() && !self.store.as_ref().is_some_and(SinkStore::is_writing)
+    }
+
+    /// Whether nothing is on its way to the destination.
+    fn has_no_attempt(&self) -> bool {
         self.pending().next().is_none()
+    }
+
+    /// When the payload at the head of the spill directory is to be read, if there is one whose turn it is.
+    pub(super) fn read_due(&self, now: Instant) -> Option<Instant> {
+        let store = self.store.as_ref().filter(|store| store.can_read())?;
+        let is_blocked = self.stop_deadline.is_some() || !self.has_no_attempt();
+        let is_probing = !self.breaker.is_closed() && self.breaker.open_until().is_none();
+        let times = [self.pause_until, self.breaker.open_until(), store.read_not_before()];
+        let has_room = store.pending_bytes() < self.policy.queue_bytes;
+        (!is_blocked && !is_probing && has_room).then(|| times.into_iter().flatten().max().unwrap_or(now))
     }
 
     /// The payloads that take memory, and their bytes. Those of a sink without a queue are in its own memory.
@@ -101,6 +132,7 @@ impl Destination {
 
     /// Writes the figures of what waits.
     pub(super) fn show(&self, figures: &DeliveryFigures) {
+        self.store.iter().for_each(|store| store.show(figures));
         let (payloads, bytes) = self.load();
         let oldest = self.pending().filter_map(|payload| payload.contents.oldest).min();
         figures.queued_payloads.set(payloads as u64);
@@ -110,10 +142,19 @@ impl Destination {
     }
 
     /// Whether another payload may be filled.
-    pub(super) fn has_room(&self, _on_full: OnFull) -> bool {
+    pub(super) fn has_room(&self, on_full: OnFull) -> bool {
         if self.policy.is_direct() {
             return true;
         }
+        match self.store.as_ref().filter(|store| store.has_spill()) {
+            Some(store) if store.is_spilling() => store.pending_bytes() < self.policy.queue_bytes,
+            Some(_) if on_full == OnFull::Spill => true,
+            _ => self.queue_has_room(),
+        }
+    }
+
+    /// Whether the queue takes another payload.
+    pub(super) fn queue_has_room(&self) -> bool {
         let (payloads, bytes) = self.load();
         payloads < self.policy.queue_payloads && bytes < self.policy.queue_bytes
     }
@@ -141,6 +182,9 @@ impl Destination {
 
     /// The next payload, if an attempt may start now.
     pub(super) fn begin_attempt(&mut self, now: Instant) -> Option<PendingPayload> {
+        if self.store.as_ref().is_some_and(|store| !store.has_recovered()) {
+            return None;
+        }
         let is_due = self.next_start(now)? <= now;
         (is_due && self.breaker.begin_attempt(now)).then(|| self.queue.pop())?
     }
@@ -160,7 +204,8 @@ impl Destination {
         if self.policy.is_direct() {
             return None;
         }
-        self.next_start(now).into_iter().chain(self.in_flight.due()).min().map(|due| due.max(now))
+        let times = [self.next_start(now), self.in_flight.due(), self.read_due(now)];
+        times.into_iter().flatten().min().map(|due| due.max(now))
     }
 
     /// The time limit of an attempt that starts now.

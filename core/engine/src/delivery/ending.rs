@@ -13,7 +13,10 @@ use fapilog_record::user_code::drop_catching_panics;
 
 use crate::{
     delivery::{
-        failure::DeliveryFailure, flush::SinkFlush, in_flight::panicked, pending::PendingPayload,
+        failure::DeliveryFailure,
+        flush::SinkFlush,
+        in_flight::panicked,
+        pending::{PayloadOrigin, PendingPayload},
         sink_worker::SinkWorker,
     },
     supervisor::CallOutcome,
@@ -22,6 +25,7 @@ use crate::{
 impl SinkWorker {
     pub(crate) fn stop(&mut self, deadline: Instant) {
         self.destination.stop_deadline = Some(deadline);
+        self.leave_stored_on_disk();
         let stop = || {
             self.sink.stop(deadline);
             Ok(())
@@ -31,7 +35,8 @@ impl SinkWorker {
         }
     }
 
-    /// Counts everything that is not delivered as lost to the deadline of the shutdown. Before that, deliveries in flight may end.
+    /// Ends the sink. What is not delivered goes to disk, or counts as lost to the deadline of the shutdown. Before that,
+    /// deliveries in flight may end.
     pub(crate) fn give_up(&mut self) {
         if !self.destination.is_idle() {
             let now = Instant::now();
@@ -40,15 +45,24 @@ impl SinkWorker {
             }
             self.poll(now, &mut Context::from_waker(Waker::noop()), |_| {});
         }
+        if !self.destination.policy.is_direct() {
+            self.submit();
+        }
+        self.take_pending().into_iter().for_each(|payload| self.store_or_count(payload));
+        self.close_store();
         self.abandon();
     }
 
-    /// As [`give_up`](Self::give_up), but deliveries in flight may not end: nobody reads their counts any more.
+    /// As [`give_up`](Self::give_up), but nothing goes anywhere, and deliveries in flight may not end: nobody reads their counts
+    /// any more.
     pub(crate) fn abandon(&mut self) {
         let encoded = self.filling.take().map_or(0, |filling| filling.events);
         self.count_lost(DeliveryFailure::GivenUp, encoded);
         for payload in self.take_pending() {
-            self.count_lost_payload(&payload, DeliveryFailure::GivenUp);
+            // What is on disk stays there.
+            if !matches!(payload.origin, PayloadOrigin::Stored { .. }) {
+                self.count_lost_payload(&payload, DeliveryFailure::GivenUp);
+            }
         }
         self.rotations.clear();
         self.set_flush(SinkFlush::None);
@@ -60,6 +74,8 @@ impl SinkWorker {
         let mut pending = self.destination.in_flight.clear();
         pending.append(&mut self.destination.at_fallback);
         pending.extend(std::iter::from_fn(|| self.destination.queue.pop()));
+        self.destination.handed_over.clear();
+        pending.sort_by_key(|payload| payload.order);
         pending
     }
 }

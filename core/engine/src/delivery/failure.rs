@@ -1,6 +1,6 @@
 //! The failures that drop events at a sink, and the loss reason of each.
 
-use fapilog_plugin::sink::SinkError;
+use fapilog_plugin::sink::{SinkError, SinkErrorKind};
 
 use crate::accounts::LossReason;
 
@@ -15,8 +15,14 @@ pub(super) enum DeliveryFailure {
     BreakerOpen,
     /// The sink panicked over a batch.
     EncodePanicked,
-    /// The delivery failed.
+    /// The delivery failed, and another attempt would fail again.
     NotDelivered,
+    /// The attempts at the delivery are used up.
+    AttemptsUsedUp,
+    /// The payload was on disk, and cannot be read back.
+    Unreadable,
+    /// The events are in the file for dead letters.
+    DeadLettered,
     /// The destination refuses the events for good.
     Refused,
     /// The delivery ended at the deadline of the shutdown.
@@ -31,8 +37,15 @@ impl DeliveryFailure {
         match error {
             SinkError::Partial { source, .. } => Self::of(source, is_stopping),
             SinkError::Deadline if is_stopping => Self::Deadline,
+            SinkError::PerRecord { retryable, .. } if retryable.is_empty() => Self::Refused,
+            error if matches!(error.kind(), SinkErrorKind::Retryable { .. }) => Self::AttemptsUsedUp,
             _ => Self::NotDelivered,
         }
+    }
+
+    /// Whether a payload may wait on disk: another attempt may succeed.
+    pub(super) const fn may_be_spilled(self) -> bool {
+        matches!(self, Self::AttemptsUsedUp | Self::NoRoom | Self::Deadline | Self::GivenUp)
     }
 
     /// The reason under which its events are counted.
@@ -41,7 +54,8 @@ impl DeliveryFailure {
             Self::NoRoom => LossReason::SinkBusy,
             Self::LittleRoom => LossReason::LowSeverity,
             Self::Refused => LossReason::Rejected,
-            Self::BreakerOpen | Self::NotDelivered => LossReason::SinkFailed,
+            Self::DeadLettered => LossReason::DeadLettered,
+            Self::BreakerOpen | Self::NotDelivered | Self::AttemptsUsedUp | Self::Unreadable => LossReason::SinkFailed,
             Self::EncodePanicked => LossReason::PluginPanicked,
             Self::Deadline | Self::GivenUp => LossReason::ShutdownDeadline,
         }

@@ -16,4 +16,7 @@ mod pending;
 mod remainder;
 mod rotations;
 pub(crate) mod sink_reports;
+mod sink_store;
 pub(crate) mod sink_worker;
+mod spill;
+pub(crate) mod store;

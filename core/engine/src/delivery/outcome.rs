@@ -4,19 +4,24 @@
 //! 2. Records that it refuses, and payloads whose error is permanent, are *given up*.
 //! 3. Other records are attempted *again*, after a wait, until the attempts or the time of the policy are used up. Then they are
 //!    given up.
-//! 4. What is given up goes to the *fallback*. What cannot go there, or comes back from there, is *lost*, with the reason.
+//! 4. What is given up goes to the *fallback*. What cannot go there, or comes back from there, is [*spilled*](super::spill) to
+//!    disk, unless its error is permanent. What cannot be spilled is written to the file for *dead letters*, and counts as *lost*
+//!    with that reason. Without such a file, it is lost.
 
 use std::time::{Duration, Instant};
 
 use fapilog_plugin::sink::{SinkError, SinkErrorKind};
-use fapilog_record::{timestamp::Timestamp, user_code::error_text};
+use fapilog_record::{
+    timestamp::Timestamp,
+    user_code::{drop_catching_panics, error_text},
+};
 
 use crate::delivery::{
     backoff,
     failure::DeliveryFailure,
     fallback::{FallbackResult, FallbackTicket},
     pending::{PayloadContents, PayloadOrigin, PendingPayload},
-    remainder::split,
+    remainder::{PayloadParts, split},
     sink_reports::PayloadReports,
     sink_worker::SinkWorker,
 };
@@ -51,35 +56,66 @@ impl SinkWorker {
         }
     }
 
-    fn count_delivered(&mut self, PendingPayload { contents, .. }: &PendingPayload) {
-        self.health.reports.delivered(&contents.reports);
-        self.counters.delivered.add(contents.events);
-        self.counters.bytes.add(contents.bytes);
+    fn count_delivered(&mut self, payload: &PendingPayload) {
+        self.health.reports.delivered(&payload.contents.reports);
+        self.count_part(&payload.origin, payload.contents);
+        self.end_stored_part(&payload.origin);
     }
 
-    fn end_failed(&mut self, payload: PendingPayload, error: SinkError, now: Instant) {
+    /// Counts records of a payload that are delivered.
+    fn count_part(&mut self, origin: &PayloadOrigin, delivered: PayloadContents) {
+        self.counters.bytes.add(delivered.bytes);
+        let PayloadOrigin::Stored { is_recovered } = *origin else {
+            return self.counters.delivered.add(delivered.events);
+        };
+        self.subtract_stored(origin, delivered.events);
+        self.counters.delivery.replayed.add(delivered.events);
+        match is_recovered {
+            true => self.counters.delivery.recovered_delivered.add(delivered.events),
+            false => self.counters.delivered.add(delivered.events),
+        }
+    }
+
+    fn end_failed(&mut self, mut payload: PendingPayload, error: SinkError, now: Instant) {
         let kind = error.kind();
         if matches!(error, SinkError::Timeout { .. }) {
             self.counters.delivery.timeouts.add(1);
         }
         self.note_failure(kind, now);
-        let failure = DeliveryFailure::of(&error, self.destination.stop_deadline.is_some());
         if let PayloadOrigin::Fallback(ticket) = payload.origin {
             self.counters.errors.add(1);
             self.health.is_failing = true;
             return self.destination.fallback_results.push(FallbackResult { ticket, result: Err(error) });
         }
-        let parts = split(payload, &error);
-        self.diagnostics.add(&self.name, error_text(error).into_string());
-        self.count_part(parts.delivered);
-        if let Some(refused) = parts.refused {
-            self.give_up_payload(refused, DeliveryFailure::Refused);
+        let failure = DeliveryFailure::of(&error, self.destination.stop_deadline.is_some());
+        payload.last_error = error_text(&error).into_string();
+        self.diagnostics.add(&self.name, payload.last_error.clone());
+        let remainder = self.take_parts(payload, &error, now);
+        // Its drop is user code.
+        drop_catching_panics(error);
+        if let Some(payload) = remainder {
+            match kind {
+                SinkErrorKind::Retryable { .. } => self.retry_or_give_up(payload, failure, now),
+                _ => self.give_up_payload(payload, failure, now),
+            }
         }
-        let Some(payload) = parts.remainder else { return };
-        match kind {
-            SinkErrorKind::Retryable { .. } => self.retry_or_give_up(payload, failure, now),
-            _ => self.give_up_payload(payload, failure),
+    }
+
+    /// Counts the records that are delivered, and gives up those that are refused. Returns the others.
+    fn take_parts(&mut self, payload: PendingPayload, error: &SinkError, now: Instant) -> Option<PendingPayload> {
+        let origin = payload.origin.clone();
+        let PayloadParts { delivered, refused, remainder } = split(payload, error);
+        self.count_part(&origin, delivered);
+        let parts = refused.iter().len() + remainder.iter().len();
+        match parts {
+            0 => self.end_stored_part(&origin),
+            2 => self.split_stored(&origin),
+            _ => {}
         }
+        if let Some(refused) = refused {
+            self.give_up_payload(refused, DeliveryFailure::Refused, now);
+        }
+        remainder
     }
 
     /// The breaker and the pause that follow from an error.
@@ -103,7 +139,7 @@ impl SinkWorker {
         let wait = backoff::wait_after(payload.attempts, &self.destination.policy);
         let pause = self.destination.pause_until.map_or(wait, |until| until.saturating_duration_since(now).max(wait));
         if !self.destination.allows_retry(&payload, now, pause) || self.is_given_up_at_its_end() {
-            return self.give_up_payload(payload, failure);
+            return self.give_up_payload(payload, failure, now);
         }
         payload.not_before = now.checked_add(wait);
         self.destination.queue.insert(payload);
@@ -114,13 +150,15 @@ impl SinkWorker {
         self.destination.stop_deadline.is_some() && !self.destination.breaker.is_closed()
     }
 
-    pub(super) fn give_up_payload(&mut self, payload: PendingPayload, failure: DeliveryFailure) {
-        if let Some(payload) = self.hand_over(payload) {
-            self.count_lost_payload(&payload, failure);
+    pub(super) fn give_up_payload(&mut self, payload: PendingPayload, failure: DeliveryFailure, now: Instant) {
+        let payload = self.hand_over(payload).and_then(|payload| self.spill(payload, failure, now));
+        if let Some(payload) = payload {
+            self.leave_disk(&payload);
+            self.bury_or_count(payload, failure);
         }
     }
 
-    /// The fallback has ended a payload of this sink.
+    /// The fallback has ended a payload of this sink. `Err(None)`: it has not taken it.
     pub(crate) fn end_fallback(
         &mut self,
         ticket: &FallbackTicket,
@@ -129,20 +167,26 @@ impl SinkWorker {
     ) {
         let is_it = |payload: &mut PendingPayload| payload.order == ticket.order;
         let Some(mut payload) = self.destination.at_fallback.extract_if(.., is_it).next() else { return };
-        let error = match result {
+        payload.has_failed_at_fallback = true;
+        match result {
             Ok(()) => {
                 self.counters.delivery.fell_back.add(payload.contents.events);
-                return self.count_delivered(&payload);
+                self.count_delivered(&payload);
             }
-            Err(error) => error,
-        };
-        payload.has_failed_at_fallback = true;
-        let Some(error) = error else { return self.attempt_after_fallback(payload, now) };
-        let parts = split(payload, &error);
-        self.counters.delivery.fell_back.add(parts.delivered.events);
-        self.count_part(parts.delivered);
-        for payload in parts.refused.into_iter().chain(parts.remainder) {
-            self.attempt_after_fallback(payload, now);
+            Err(None) => self.attempt_after_fallback(payload, now),
+            Err(Some(error)) => {
+                let origin = payload.origin.clone();
+                let PayloadParts { delivered, refused, remainder } = split(payload, &error);
+                drop_catching_panics(error);
+                self.counters.delivery.fell_back.add(delivered.events);
+                self.count_part(&origin, delivered);
+                match refused.iter().len() + remainder.iter().len() {
+                    0 => self.end_stored_part(&origin),
+                    2 => self.split_stored(&origin),
+                    _ => {}
+                }
+                refused.into_iter().chain(remainder).for_each(|payload| self.attempt_after_fallback(payload, now));
+            }
         }
         self.assert_balanced();
     }
@@ -151,14 +195,8 @@ impl SinkWorker {
     fn attempt_after_fallback(&mut self, payload: PendingPayload, now: Instant) {
         match self.destination.allows_retry(&payload, now, Duration::ZERO) {
             true => self.destination.queue.insert(payload),
-            false => self.give_up_payload(payload, DeliveryFailure::NotDelivered),
+            false => self.give_up_payload(payload, DeliveryFailure::AttemptsUsedUp, now),
         }
-    }
-
-    /// Counts the records of a payload that are delivered although its delivery failed.
-    fn count_part(&mut self, delivered: PayloadContents) {
-        self.counters.delivered.add(delivered.events);
-        self.counters.bytes.add(delivered.bytes);
     }
 
     pub(super) fn count_lost_payload(&mut self, payload: &PendingPayload, failure: DeliveryFailure) {
@@ -169,6 +207,7 @@ impl SinkWorker {
                 let result = Err(SinkError::Deadline);
                 self.destination.fallback_results.push(FallbackResult { ticket, result });
             }
+            PayloadOrigin::Stored { is_recovered: true } => self.counters.delivery.recovered_lost.add(events),
             PayloadOrigin::Encoded | PayloadOrigin::Stored { .. } => {
                 self.count_lost_events(failure, events, events, &reports);
             }

@@ -17,6 +17,10 @@ impl PayloadIds {
         Self { instance, shard: u32::try_from(shard.index).unwrap_or(u32::MAX), last: Rc::default() }
     }
 
+    pub(super) fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
     pub(super) fn next(&self) -> PayloadId {
         let sequence = self.last.get() + 1;
         self.last.set(sequence);

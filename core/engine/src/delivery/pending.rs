@@ -5,7 +5,10 @@ use std::{collections::VecDeque, time::Instant};
 use fapilog_plugin::sink::Payload;
 use fapilog_record::timestamp::Timestamp;
 
-use crate::delivery::{fallback::FallbackTicket, sink_reports::PayloadReports};
+use crate::delivery::{
+    fallback::FallbackTicket, sink_reports::PayloadReports, sink_store::EventsByOrigin,
+    store::stored_payload::StoredPayload,
+};
 
 /// The contents of a payload, for the accounts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,7 +22,7 @@ pub(super) struct PayloadContents {
 }
 
 /// The origin of a payload.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum PayloadOrigin {
     /// This sink encoded it.
     Encoded,
@@ -45,6 +48,12 @@ pub(super) struct PendingPayload {
     pub(super) not_before: Option<Instant>,
     /// The fallback could not deliver it.
     pub(super) has_failed_at_fallback: bool,
+    /// It was in flight when later payloads went to disk: it stays in memory.
+    pub(super) is_first: bool,
+    /// Other records of it are delivered or given up.
+    pub(super) is_part: bool,
+    /// The last error.
+    pub(super) last_error: String,
 }
 
 impl PendingPayload {
@@ -58,15 +67,48 @@ impl PendingPayload {
             first_attempt: None,
             not_before: None,
             has_failed_at_fallback: false,
+            is_first: false,
+            is_part: false,
+            last_error: String::new(),
         }
     }
 
-    /// The events among the sink's own that are in this payload. Those of another sink, or of an earlier container, are counted
-    /// elsewhere.
+    /// A payload from disk. No flush waits for it.
+    pub(super) fn stored(stored: StoredPayload, is_recovered: bool) -> Self {
+        let StoredPayload { payload, events, oldest } = stored;
+        let bytes = payload.len() as u64;
+        let contents = PayloadContents { events, oldest, bytes, reports: PayloadReports::default() };
+        Self::new(Some(payload), contents, PayloadOrigin::Stored { is_recovered }, u64::MAX)
+    }
+
+    /// Whether an earlier container has stored it.
+    pub(super) fn is_recovered(&self) -> bool {
+        matches!(self.origin, PayloadOrigin::Stored { is_recovered: true })
+    }
+
+    pub(super) fn events_by_origin(&self) -> EventsByOrigin {
+        EventsByOrigin::new(self.contents.events, self.is_recovered())
+    }
+
+    /// It has other records than before.
+    pub(super) fn begin_next_part(&mut self) {
+        self.is_part = true;
+        if let Some(payload) = &mut self.payload {
+            payload.set_id(payload.id().next_part());
+        }
+    }
+
+    /// All attempts are before it.
+    pub(super) fn start_again(&mut self) {
+        (self.attempts, self.first_attempt, self.not_before) = (0, None, None);
+    }
+
+    /// The events of this container in a payload that waits or is in flight. Those of another sink are counted there, and those
+    /// of a payload from disk are counted as on disk.
     pub(super) fn own_events(&self) -> u64 {
         match self.origin {
-            PayloadOrigin::Encoded | PayloadOrigin::Stored { is_recovered: false } => self.contents.events,
-            PayloadOrigin::Stored { is_recovered: true } | PayloadOrigin::Fallback(_) => 0,
+            PayloadOrigin::Encoded => self.contents.events,
+            PayloadOrigin::Stored { .. } | PayloadOrigin::Fallback(_) => 0,
         }
     }
 }
@@ -75,13 +117,11 @@ impl PendingPayload {
 #[derive(Debug, Default)]
 pub(super) struct DeliveryQueue {
     payloads: VecDeque<PendingPayload>,
-    bytes: u64,
 }
 
 impl DeliveryQueue {
     /// Puts a payload in its place by the order of submission. A payload that was not delivered goes in front of later ones.
     pub(super) fn insert(&mut self, payload: PendingPayload) {
-        self.bytes += payload.contents.bytes;
         let place = self.payloads.partition_point(|waiting| waiting.order < payload.order);
         self.payloads.insert(place, payload);
     }
@@ -91,25 +131,15 @@ impl DeliveryQueue {
     }
 
     pub(super) fn pop(&mut self) -> Option<PendingPayload> {
-        let payload = self.payloads.pop_front()?;
-        self.bytes -= payload.contents.bytes;
-        Some(payload)
+        self.payloads.pop_front()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &PendingPayload> {
         self.payloads.iter()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.payloads.len()
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.payloads.is_empty()
-    }
-
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
     }
 }
 
@@ -129,8 +159,7 @@ mod tests {
         let second = queue.pop().unwrap();
         queue.insert(pending(1, 10));
         queue.insert(second);
-        assert_eq!((queue.len(), queue.bytes()), (4, 40));
         let orders: Vec<u64> = std::iter::from_fn(|| queue.pop()).map(|payload| payload.order).collect();
-        assert_eq!((orders, queue.bytes()), (vec![1, 2, 3, 4], 0));
+        assert_eq!(orders, [1, 2, 3, 4]);
     }
 }

@@ -2,7 +2,7 @@
 
 use fapilog_plugin::sink::SinkError;
 
-use crate::delivery::pending::{PayloadContents, PayloadOrigin, PendingPayload};
+use crate::delivery::pending::{PayloadContents, PendingPayload};
 
 /// The parts of a payload.
 pub(super) struct PayloadParts {
@@ -33,7 +33,11 @@ fn split_behind(mut payload: PendingPayload, records: u64, bytes: u64) -> Payloa
         let first_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         payload.payload = Some(whole.without_first(first_bytes));
     }
-    PayloadParts { delivered, refused: None, remainder: Some(payload) }
+    if events > 0 {
+        payload.begin_next_part();
+    }
+    let remainder = (payload.contents.events > 0 || events == 0).then_some(payload);
+    PayloadParts { delivered, refused: None, remainder }
 }
 
 /// Without marks, and with one record for several events, records cannot be told apart: all that are not delivered are refused.
@@ -46,7 +50,8 @@ fn split_by_record(payload: PendingPayload, rejected: &[usize], retryable: &[usi
             let retryable = valid(retryable, count, &[]);
             let rejected = valid(rejected, count, &retryable);
             let refused = part(&payload, &rejected);
-            let remainder = part(&payload, &retryable);
+            let mut remainder = part(&payload, &retryable);
+            remainder.iter_mut().for_each(PendingPayload::begin_next_part);
             parts(payload.contents, refused, remainder)
         }
         None => {
@@ -71,20 +76,18 @@ fn valid(indices: &[usize], count: usize, others: &[usize]) -> Vec<usize> {
 fn part(payload: &PendingPayload, indices: &[usize]) -> Option<PendingPayload> {
     let records = payload.payload.as_ref().filter(|_| !indices.is_empty())?.of_records(indices.iter().copied());
     let contents = PayloadContents { events: indices.len() as u64, bytes: records.len() as u64, ..payload.contents };
-    let origin = match &payload.origin {
-        PayloadOrigin::Encoded => PayloadOrigin::Encoded,
-        PayloadOrigin::Stored { is_recovered } => PayloadOrigin::Stored { is_recovered: *is_recovered },
-        PayloadOrigin::Fallback(ticket) => PayloadOrigin::Fallback(ticket.clone()),
-    };
     Some(PendingPayload {
         payload: Some(records),
         contents,
-        origin,
+        origin: payload.origin.clone(),
         order: payload.order,
         attempts: payload.attempts,
         first_attempt: payload.first_attempt,
         not_before: None,
         has_failed_at_fallback: payload.has_failed_at_fallback,
+        is_first: payload.is_first,
+        is_part: true,
+        last_error: payload.last_error.clone(),
     })
 }
 

@@ -124,9 +124,14 @@ impl SinkReports {
         std::mem::take(&mut self.failed_attempts)
     }
 
+    /// A payload with these reports is on disk, and will be delivered.
+    pub(super) fn settle(&mut self, reports: &PayloadReports) {
+        self.reported.add(&reports.kept);
+    }
+
     /// A payload with these reports is delivered: the sink works.
     pub(super) fn delivered(&mut self, reports: &PayloadReports) {
-        self.reported.add(&reports.kept);
+        self.settle(reports);
         self.attempt_due = None;
         self.interval = INTERVAL_MIN;
     }

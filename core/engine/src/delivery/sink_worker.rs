@@ -9,6 +9,7 @@ use std::{
 use fapilog_plugin::{
     diagnostics::Diagnostics,
     factory::ShardInfo,
+    problem::SettingsError,
     sink::{Delivery, OnFull, Payload, Sink, SinkContext, SinkError},
 };
 use fapilog_record::{
@@ -25,6 +26,7 @@ use crate::{
         payload_ids::PayloadIds,
         rotations::SinkRotations,
         sink_reports::{PayloadReports, SinkReports},
+        sink_store::SinkStore,
     },
     diagnostics::DiagnosticLog,
     port::{
@@ -105,19 +107,29 @@ pub(super) struct FillingPayload {
 impl SinkWorker {
     pub(crate) fn new(plan: &SinkPlan, place: WorkerPlace<'_>) -> Result<(Self, SinkView), SinkError> {
         let WorkerPlace { shard, flush_interval, diagnostics, policy, ids } = place;
+        let problems = plan.own_delivery_problems();
+        if !problems.is_empty() {
+            return Err(SinkError::permanent(SettingsError { problems }));
+        }
         let reports: Arc<dyn Diagnostics> = Arc::new(diagnostics.clone());
         let context = SinkContext::new(shard, &plan.name, &reports);
         let made = catch_panic(|| plan.factory.make(&context));
         let sink = made.unwrap_or_else(|_| Err(panicked()))?;
         let SinkOptions { on_full, route, delivery } = plan.options.clone();
-        let asked = catch_panic(|| {
-            let on_full = on_full.unwrap_or_else(|| plan.factory.on_full());
-            (sink.writer(), on_full, delivery.policy.unwrap_or_else(|| plan.factory.delivery()))
-        });
-        let Ok((writer, on_full, delivery_policy)) = asked else {
+        let asked = catch_panic(|| (sink.writer(), on_full.unwrap_or_else(|| plan.factory.on_full())));
+        let Ok((writer, on_full)) = asked else {
             // Not while the panic unwinds: its drop may panic too.
             drop_catching_panics(sink);
             return Err(panicked());
+        };
+        let (spill, letters, instance) = (delivery.spill, delivery.dead_letters, ids.instance());
+        let store = SinkStore::open(spill, letters, &plan.name, shard, context.reporter(), instance);
+        let store = match store {
+            Ok(store) => store,
+            Err(error) => {
+                drop_catching_panics(sink);
+                return Err(error);
+            }
         };
         let writer = Arc::new(WriterText::new(writer));
         let counters = Arc::<SinkCounters>::default();
@@ -141,7 +153,7 @@ impl SinkWorker {
             diagnostics: diagnostics.clone(),
             filling: None,
             flush_interval,
-            destination: Destination::new(delivery_policy, delivery.fallback, ids.clone()),
+            destination: Destination::new(plan.delivery_policy(), delivery.fallback, ids.clone(), store),
             flush: SinkFlush::None,
             rotations: SinkRotations::default(),
             health: SinkHealth::default(),

@@ -28,7 +28,7 @@ pub(crate) enum Change {
     AddEnricher(PluginPlan<dyn Enricher>),
     AddProcessor(PluginPlan<dyn Processor>),
     AddRedactor(PluginPlan<dyn Processor>),
-    AddSink(SinkPlan),
+    AddSink(Arc<SinkPlan>),
     /// Make another pipeline beside the one that works. It gets no events yet.
     PreparePipeline(PipelinePlan),
     /// Let the pipeline that was prepared work from now on. It cannot fail.

@@ -14,7 +14,11 @@ use fapilog_plugin::{
 
 use fapilog_record::user_code::catch_panic;
 
-use crate::{route::Route, supervisor::SupervisorPolicy};
+use crate::{
+    delivery::store::options::{DeadLetterOptions, SpillOptions},
+    route::Route,
+    supervisor::SupervisorPolicy,
+};
 
 /// How to make a sink.
 #[derive(Clone)]
@@ -24,23 +28,47 @@ pub(crate) struct SinkPlan {
     pub(crate) options: SinkOptions,
 }
 
+/// The allowed values of settings that need the payload after its delivery has failed.
+const NONE_WITHOUT_QUEUE: &str = "none: the sink delivers without a queue, and keeps its payloads itself";
+
 impl SinkPlan {
-    /// Invalid settings of its delivery, as the values have it: the paths begin behind the sink's own.
+    /// The policy of its deliveries.
+    pub(crate) fn delivery_policy(&self) -> DeliveryPolicy {
+        let own = || catch_panic(|| self.factory.delivery()).unwrap_or_default();
+        self.options.delivery.policy.clone().unwrap_or_else(own)
+    }
+
+    /// Invalid settings of its delivery, among these sinks. The paths begin behind the sink's own.
     pub(crate) fn delivery_problems(&self, sinks: &[Self]) -> Vec<Problem> {
-        let DeliveryOptions { policy, fallback } = &self.options.delivery;
-        let own_policy = || catch_panic(|| self.factory.delivery()).unwrap_or_default();
-        let policy = policy.clone().unwrap_or_else(own_policy);
+        let fallback = self.options.delivery.fallback.as_ref();
+        let of_fallback = fallback.and_then(|name| self.fallback_problem(name, sinks));
+        of_fallback.into_iter().chain(self.own_delivery_problems()).collect()
+    }
+
+    /// Invalid settings of its delivery, whatever other sinks there are.
+    pub(crate) fn own_delivery_problems(&self) -> Vec<Problem> {
+        let policy = self.delivery_policy();
+        let DeliveryOptions { spill, dead_letters, .. } = &self.options.delivery;
         let mut problems: Vec<Problem> = policy.check().into_iter().map(|problem| problem.below("delivery")).collect();
-        if let Some(name) = fallback {
-            problems.extend(self.fallback_problem(name, sinks, policy.is_direct()));
+        let of_spill = spill.iter().flat_map(SpillOptions::check).map(|problem| problem.below("spill"));
+        let of_letters = dead_letters.iter().flat_map(DeadLetterOptions::check);
+        problems.extend(of_spill.chain(of_letters.map(|problem| problem.below("dead_letters"))));
+        if policy.is_direct() {
+            let set = [("spill", spill.is_some()), ("dead_letters", dead_letters.is_some())];
+            let set = set.into_iter().filter(|(_, is_set)| *is_set);
+            problems.extend(set.map(|(setting, _)| Problem::new(setting, "set", NONE_WITHOUT_QUEUE)));
+        }
+        if self.options.on_full == Some(OnFull::Spill) && spill.is_none() {
+            let allowed = "block, drop or drop_low_severity: the sink has no spill directory";
+            problems.push(Problem::new("on_full", OnFull::Spill.name(), allowed));
         }
         problems
     }
 
-    fn fallback_problem(&self, name: &str, sinks: &[Self], is_direct: bool) -> Option<Problem> {
+    fn fallback_problem(&self, name: &str, sinks: &[Self]) -> Option<Problem> {
         let is_other_sink = *name != self.name && sinks.iter().any(|sink| sink.name == name);
-        let allowed = if is_direct {
-            "none: the sink delivers without a queue, and keeps its payloads itself".to_owned()
+        let allowed = if self.delivery_policy().is_direct() {
+            NONE_WITHOUT_QUEUE.to_owned()
         } else if !is_other_sink {
             let others: Vec<&str> =
                 sinks.iter().map(|sink| sink.name.as_str()).filter(|other| *other != self.name).collect();
@@ -72,6 +100,8 @@ pub(crate) struct DeliveryOptions {
     pub(crate) policy: Option<DeliveryPolicy>,
     /// The name of the sink that gets the payloads that this one cannot deliver.
     pub(crate) fallback: Option<String>,
+    pub(crate) spill: Option<SpillOptions>,
+    pub(crate) dead_letters: Option<DeadLetterOptions>,
 }
 
 impl SinkOptions {
@@ -96,6 +126,19 @@ impl SinkOptions {
     /// this sink has encoded them. Events that it delivers count as delivered at this sink.
     pub fn fallback(mut self, sink: impl Into<String>) -> Self {
         self.delivery.fallback = Some(sink.into());
+        self
+    }
+
+    /// Sets where payloads wait on disk that the destination does not take now. With [`OnFull::Spill`], those beyond the queue
+    /// wait there, too.
+    pub fn spill(mut self, spill: SpillOptions) -> Self {
+        self.delivery.spill = Some(spill);
+        self
+    }
+
+    /// Sets the file for payloads that are given up, with the reason. Their events count as lost (`dead_lettered`).
+    pub fn dead_letters(mut self, dead_letters: DeadLetterOptions) -> Self {
+        self.delivery.dead_letters = Some(dead_letters);
         self
     }
 

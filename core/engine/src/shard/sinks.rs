@@ -7,6 +7,7 @@ use fapilog_plugin::{
     factory::ShardInfo,
     sink::SinkError,
 };
+use fapilog_record::user_code::drop_catching_panics;
 use fapilog_ring::sync::lock;
 
 use crate::{
@@ -108,9 +109,10 @@ impl ShardSinks {
     fn take_results_back(&mut self, now: Instant) {
         let results: Vec<FallbackResult> = self.all().flat_map(SinkWorker::take_fallback_results).collect();
         for FallbackResult { ticket, result } in results {
-            // A sink that is gone has counted its events.
-            if let Some(worker) = self.all().find(|worker| worker.name() == ticket.sink) {
-                worker.end_fallback(&ticket, result.map_err(Some), now);
+            match self.all().find(|worker| worker.name() == ticket.sink) {
+                Some(worker) => worker.end_fallback(&ticket, result.map_err(Some), now),
+                // A sink that is gone has counted its events.
+                None => drop_catching_panics(result),
             }
         }
     }

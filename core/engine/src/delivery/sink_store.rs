@@ -1,0 +1,346 @@
+//! The store of a sink, as its worker uses it: what is on disk, what is on its way there, and the payload that was read.
+
+use std::{
+    collections::VecDeque,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use fapilog_plugin::{
+    event::InstanceId,
+    factory::ShardInfo,
+    sink::{Reporter, SinkError},
+};
+
+use crate::{
+    accounts::DeliveryFigures,
+    delivery::{
+        failure::DeliveryFailure,
+        pending::{PayloadOrigin, PendingPayload},
+        store::{
+            delivery_store::DeliveryStore,
+            options::{DeadLetterOptions, SpillOptions},
+            stored_payload::{DeadLetter, DeliveryStoreAnswer, StoredPayload},
+        },
+    },
+};
+
+/// The wait after a read that failed.
+const READ_RETRY_WAIT: Duration = Duration::from_secs(1);
+
+/// The store of one sink of one shard.
+pub(super) struct SinkStore {
+    store: DeliveryStore,
+    /// Payloads of other containers are recovered.
+    instance: InstanceId,
+    has_spill: bool,
+    has_dead_letters: bool,
+    /// The thread has looked at the payloads that it found.
+    has_recovered: bool,
+    on_disk: OnDisk,
+    reading: Reading,
+    /// The last read has failed.
+    read_not_before: Option<Instant>,
+    /// Payloads on their way to the spill directory, in order.
+    appending: VecDeque<Leaving>,
+    /// Payloads on their way to the file for dead letters, in order.
+    burying: VecDeque<Leaving>,
+}
+
+/// A payload on its way to the disk, and why it goes there.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    pub(super) payload: PendingPayload,
+    pub(super) failure: DeliveryFailure,
+}
+
+/// The payloads in the spill directory that are not delivered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct OnDisk {
+    payloads: u64,
+    /// The events of this container among theirs.
+    own_events: u64,
+    /// The events that an earlier container has stored.
+    recovered_events: u64,
+    bytes: u64,
+}
+
+/// Events by their origin.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct EventsByOrigin {
+    pub(super) own: u64,
+    pub(super) recovered: u64,
+}
+
+/// The payload at the head of the spill directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    None,
+    /// The thread reads it.
+    Asked,
+    /// It is in the queue or in flight.
+    Loaded {
+        bytes: u64,
+        /// The parts that it has been split into, and that are not done with.
+        parts: u32,
+    },
+}
+
+/// News of the store.
+#[derive(Debug)]
+pub(super) enum StoreNews {
+    /// It is known what the directory has.
+    Recovered { events: u64 },
+    /// The payload is on disk.
+    Spilled(PendingPayload),
+    /// The payload is not on disk.
+    NotSpilled(Leaving),
+    /// The payload at the head.
+    Loaded(PendingPayload),
+    /// These events cannot be read back.
+    Unreadable(EventsByOrigin),
+    /// The dead letter is written.
+    Buried(PendingPayload),
+    /// The dead letter is not written.
+    NotBuried(Leaving),
+}
+
+impl EventsByOrigin {
+    pub(super) fn new(events: u64, is_recovered: bool) -> Self {
+        match is_recovered {
+            true => Self { own: 0, recovered: events },
+            false => Self { own: events, recovered: 0 },
+        }
+    }
+}
+
+impl SinkStore {
+    /// `None` if there is nothing to store.
+    pub(super) fn open(
+        spill: Option<SpillOptions>,
+        dead_letters: Option<DeadLetterOptions>,
+        sink: &str,
+        shard: ShardInfo,
+        reporter: Reporter,
+        instance: InstanceId,
+    ) -> Result<Option<Self>, SinkError> {
+        let (has_spill, has_dead_letters) = (spill.is_some(), dead_letters.is_some());
+        if !has_spill && !has_dead_letters {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            store: DeliveryStore::open(spill, dead_letters, sink, shard, reporter)?,
+            instance,
+            has_spill,
+            has_dead_letters,
+            has_recovered: false,
+            on_disk: OnDisk::default(),
+            reading: Reading::None,
+            read_not_before: None,
+            appending: VecDeque::new(),
+            burying: VecDeque::new(),
+        }))
+    }
+
+    pub(super) fn has_spill(&self) -> bool {
+        self.has_spill
+    }
+
+    pub(super) fn has_dead_letters(&self) -> bool {
+        self.has_dead_letters
+    }
+
+    /// Whether it is known what the spill directory has.
+    pub(super) fn has_recovered(&self) -> bool {
+        self.has_recovered
+    }
+
+    /// Whether payloads are on disk, or on their way there: later ones go there too, so that the order is kept.
+    pub(super) fn is_spilling(&self) -> bool {
+        self.on_disk.payloads > 0 || !self.appending.is_empty()
+    }
+
+    /// Whether payloads are on their way to the disk.
+    pub(super) fn is_writing(&self) -> bool {
+        !self.appending.is_empty() || !self.burying.is_empty()
+    }
+
+    /// The bytes in memory that wait for the disk.
+    pub(super) fn pending_bytes(&self) -> u64 {
+        self.store.pending_bytes()
+    }
+
+    /// Payloads on their way to the disk.
+    pub(super) fn leaving(&self) -> impl Iterator<Item = &PendingPayload> {
+        self.appending.iter().chain(&self.burying).map(|leaving| &leaving.payload)
+    }
+
+    /// The events of this container on disk.
+    pub(super) fn own_events(&self) -> u64 {
+        self.on_disk.own_events
+    }
+
+    /// Writes the figures of what is on disk.
+    pub(super) fn show(&self, figures: &DeliveryFigures) {
+        figures.spilled_payloads.set(self.on_disk.payloads);
+        figures.spilled_events.set(self.on_disk.own_events + self.on_disk.recovered_events);
+        figures.spilled_bytes.set(self.on_disk.bytes);
+    }
+
+    /// Puts a payload behind all others on disk.
+    pub(super) fn append(&mut self, mut payload: PendingPayload, failure: DeliveryFailure) {
+        let Some(bytes) = payload.payload.take() else { return };
+        debug_assert!(!matches!(payload.origin, PayloadOrigin::Fallback(_)), "a payload of another sink is spilled");
+        self.store.append(StoredPayload {
+            payload: bytes,
+            events: payload.contents.events,
+            oldest: payload.contents.oldest,
+        });
+        self.appending.push_back(Leaving { payload, failure });
+    }
+
+    /// Writes a dead letter.
+    pub(super) fn bury(&mut self, mut payload: PendingPayload, failure: DeliveryFailure) {
+        let Some(bytes) = payload.payload.take() else { return };
+        self.store.bury(DeadLetter {
+            payload: bytes,
+            records: None,
+            events: payload.contents.events,
+            reason: payload.last_error.clone(),
+            attempts: payload.attempts,
+        });
+        self.burying.push_back(Leaving { payload, failure });
+    }
+
+    /// When the payload at the head may be asked for, if that is not at once.
+    pub(super) fn read_not_before(&self) -> Option<Instant> {
+        self.read_not_before
+    }
+
+    /// Whether the payload at the head may be asked for.
+    pub(super) fn can_read(&self) -> bool {
+        self.has_recovered && self.on_disk.payloads > 0 && self.reading == Reading::None
+    }
+
+    /// Asks for the payload at the head.
+    pub(super) fn read(&mut self) {
+        debug_assert!(self.can_read(), "{:?}", self.reading);
+        self.reading = Reading::Asked;
+        self.read_not_before = None;
+        self.store.read_next();
+    }
+
+    /// The payload at the head goes two ways from now on.
+    pub(super) fn split(&mut self) {
+        if let Reading::Loaded { parts, .. } = &mut self.reading {
+            *parts += 1;
+        }
+    }
+
+    /// A part of the payload at the head is done with. After the last one, the payload is never read again.
+    pub(super) fn end_part(&mut self) {
+        let Reading::Loaded { bytes, parts } = &mut self.reading else {
+            debug_assert!(false, "no payload was read: {:?}", self.reading);
+            return;
+        };
+        *parts -= 1;
+        if *parts == 0 {
+            self.on_disk.bytes = self.on_disk.bytes.saturating_sub(*bytes);
+            self.on_disk.payloads = self.on_disk.payloads.saturating_sub(1);
+            self.reading = Reading::None;
+            self.store.acknowledge();
+        }
+    }
+
+    /// A part of the payload at the head, or the whole of it, is counted elsewhere and done with. Others are not from disk.
+    pub(super) fn leave(&mut self, payload: &PendingPayload) {
+        if let PayloadOrigin::Stored { .. } = payload.origin {
+            self.subtract(payload.events_by_origin());
+            self.end_part();
+        }
+    }
+
+    /// The payload at the head is read again later.
+    pub(super) fn rewind(&mut self) {
+        if self.reading != Reading::None {
+            self.reading = Reading::None;
+            self.store.rewind();
+        }
+    }
+
+    /// Events of the payload at the head are counted elsewhere.
+    pub(super) fn subtract(&mut self, events: EventsByOrigin) {
+        self.on_disk.own_events = self.on_disk.own_events.saturating_sub(events.own);
+        self.on_disk.recovered_events = self.on_disk.recovered_events.saturating_sub(events.recovered);
+    }
+
+    /// The next news.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Option<StoreNews> {
+        loop {
+            let Poll::Ready(answer) = self.store.poll(context) else { return None };
+            if let Some(news) = self.take_up(answer) {
+                return Some(news);
+            }
+        }
+    }
+
+    /// Waits until everything is on disk that is on its way there. Returns the news.
+    pub(super) fn close(&mut self, deadline: Instant) -> Vec<StoreNews> {
+        let answers = self.store.close(deadline);
+        answers.into_iter().filter_map(|answer| self.take_up(answer)).collect()
+    }
+
+    fn take_up(&mut self, answer: DeliveryStoreAnswer) -> Option<StoreNews> {
+        match answer {
+            DeliveryStoreAnswer::Recovered { payloads, events, bytes } => {
+                self.has_recovered = true;
+                self.on_disk.payloads += payloads;
+                self.on_disk.recovered_events += events;
+                self.on_disk.bytes += bytes;
+                Some(StoreNews::Recovered { events })
+            }
+            DeliveryStoreAnswer::Appended => {
+                let Leaving { payload, .. } = self.appending.pop_front()?;
+                let EventsByOrigin { own, recovered } = payload.events_by_origin();
+                self.on_disk.payloads += 1;
+                self.on_disk.own_events += own;
+                self.on_disk.recovered_events += recovered;
+                self.on_disk.bytes += payload.contents.bytes;
+                Some(StoreNews::Spilled(payload))
+            }
+            DeliveryStoreAnswer::Refused { payload: StoredPayload { payload: bytes, .. }, error } => {
+                let mut refused = self.appending.pop_front()?;
+                refused.payload.payload = Some(bytes);
+                refused.payload.last_error = format!("{}; and {error}", refused.payload.last_error);
+                Some(StoreNews::NotSpilled(refused))
+            }
+            DeliveryStoreAnswer::Buried(Ok(())) => Some(StoreNews::Buried(self.burying.pop_front()?.payload)),
+            DeliveryStoreAnswer::Buried(Err((letter, _))) => {
+                let mut refused = self.burying.pop_front()?;
+                refused.payload.payload = Some(letter.payload);
+                Some(StoreNews::NotBuried(refused))
+            }
+            DeliveryStoreAnswer::Read(Some(stored)) => {
+                debug_assert_eq!(self.reading, Reading::Asked, "a payload that was not asked for");
+                self.reading = Reading::Loaded { bytes: stored.payload.len() as u64, parts: 1 };
+                let is_recovered = stored.payload.id().instance != self.instance;
+                Some(StoreNews::Loaded(PendingPayload::stored(stored, is_recovered)))
+            }
+            DeliveryStoreAnswer::Read(None) => {
+                // The disk fails, or the process has no descriptor left: another attempt may succeed.
+                self.reading = Reading::None;
+                self.read_not_before = Instant::now().checked_add(READ_RETRY_WAIT);
+                None
+            }
+            DeliveryStoreAnswer::Unreadable { payloads, events } => {
+                self.on_disk.payloads = self.on_disk.payloads.saturating_sub(payloads);
+                // Payloads of earlier containers come first.
+                let recovered = events.min(self.on_disk.recovered_events);
+                let own = (events - recovered).min(self.on_disk.own_events);
+                let unreadable = EventsByOrigin { own, recovered };
+                self.subtract(unreadable);
+                Some(StoreNews::Unreadable(unreadable))
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Spill and dead letters: payloads that the destination does not take now wait on disk, and payloads that are given up go to a
+//! file of their own.
+//!
+//! 1. **When.** A payload is spilled when its attempts are used up, and the fallback has not taken it; when the queue is full, and
+//!    the policy is to spill; and while the breaker is open. A payload whose error is permanent is never spilled: it would fail
+//!    again.
+//! 2. **Order.** When one payload of the queue goes to disk, all do. While payloads are on disk, or on their way there, later ones
+//!    go there, too. A payload that was in flight then stays in memory, and comes first: if its attempts are used up, it waits
+//!    for the cool-down there.
+//! 3. **Replay.** When nothing waits in memory and the destination may be attempted, the payload at the head is read and attempted,
+//!    one at a time. It is acknowledged when it is delivered or given up, and is then never read again. If its attempts are used
+//!    up, it stays at the head, and the breaker opens.
+//! 4. **Parts.** Of a payload from disk that was delivered in part, the other records go behind all others on disk when their
+//!    attempts are used up, and the whole is acknowledged.
+//! 5. **Accounts.** Events on disk are pending. Events that an earlier container has stored are no events of this one: they have
+//!    counts of their own.
+//! 6. **Start.** Until it is known what is on disk, no attempt starts.
+//! 7. **Stop.** Nothing more is read. What is not delivered at the end goes to disk, and stays there.
+
+use std::{
+    task::Context,
+    time::{Duration, Instant},
+};
+
+use crate::delivery::{
+    failure::DeliveryFailure,
+    pending::{PayloadOrigin, PendingPayload},
+    sink_store::{EventsByOrigin, Leaving, SinkStore, StoreNews},
+    sink_worker::SinkWorker,
+};
+
+/// How much longer than its deadline a sink that stops may wait for the disk.
+const CLOSE_TIME: Duration = Duration::from_millis(300);
+
+impl SinkWorker {
+    /// Takes up the news of the store, and asks for the payload at the head. Returns whether there were any.
+    pub(super) fn work_on_store(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let mut has_news = false;
+        while let Some(news) = self.destination.store.as_mut().and_then(|store| store.poll(context)) {
+            has_news = true;
+            self.take_up_news(news);
+        }
+        if self.destination.read_due(now).is_some_and(|due| due <= now)
+            && let Some(store) = &mut self.destination.store
+        {
+            store.read();
+        }
+        has_news
+    }
+
+    fn take_up_news(&mut self, news: StoreNews) {
+        match news {
+            StoreNews::Recovered { events } => {
+                self.counters.delivery.recovered.add(events);
+                if events > 0 {
+                    let text = "payloads of an earlier run were found on disk: they are delivered first";
+                    self.diagnostics.add(&self.name, text.to_owned());
+                    self.spill_queue();
+                }
+            }
+            StoreNews::Spilled(payload) => {
+                self.counters.delivery.spilled.add(payload.contents.events);
+                self.health.reports.settle(&payload.contents.reports);
+            }
+            StoreNews::NotSpilled(Leaving { payload, failure }) => self.bury_or_count(payload, failure),
+            StoreNews::Loaded(payload) => match self.destination.stop_deadline {
+                Some(_) => self.rewind(),
+                None => self.destination.queue.insert(payload),
+            },
+            StoreNews::Unreadable(EventsByOrigin { own, recovered }) => {
+                self.count_lost(DeliveryFailure::Unreadable, own);
+                self.counters.delivery.recovered_lost.add(recovered);
+            }
+            StoreNews::Buried(payload) => {
+                self.counters.delivery.dead_lettered.add(payload.contents.events);
+                self.count_lost_payload(&payload, DeliveryFailure::DeadLettered);
+            }
+            StoreNews::NotBuried(Leaving { payload, failure }) => self.count_lost_payload(&payload, failure),
+        }
+    }
+
+    fn rewind(&mut self) {
+        self.destination.store.iter_mut().for_each(SinkStore::rewind);
+    }
+
+    /// Whether the payload goes to disk now, and not into the queue.
+    pub(super) fn spills_at_once(&self) -> bool {
+        let Some(store) = self.destination.store.as_ref().filter(|store| store.has_spill()) else { return false };
+        store.has_recovered() && (store.is_spilling() || !self.destination.queue_has_room())
+    }
+
+    /// Puts a payload of the queue or of an attempt on disk. Returns it if it cannot go there.
+    pub(super) fn spill(
+        &mut self,
+        mut payload: PendingPayload,
+        failure: DeliveryFailure,
+        now: Instant,
+    ) -> Option<PendingPayload> {
+        let Some(store) = self.destination.store.as_mut().filter(|store| store.has_spill()) else {
+            return Some(payload);
+        };
+        if !failure.may_be_spilled() || payload.payload.is_none() {
+            return Some(payload);
+        }
+        self.health.has_failed_since_flush = true;
+        let is_stopping = self.destination.stop_deadline.is_some();
+        // The destination is down: the next attempt waits for the cool-down.
+        if !is_stopping && self.destination.breaker.is_closed() {
+            self.destination.breaker.open(now);
+        }
+        match payload.origin {
+            PayloadOrigin::Fallback(_) => return Some(payload),
+            PayloadOrigin::Stored { .. } if payload.is_part => {
+                store.leave(&payload);
+                store.append(payload, failure);
+            }
+            PayloadOrigin::Stored { .. } => store.rewind(),
+            PayloadOrigin::Encoded if store.is_spilling() && !is_stopping => {
+                // It is older than all on disk, and stays in front of them.
+                payload.start_again();
+                payload.is_first = true;
+                self.destination.queue.insert(payload);
+            }
+            PayloadOrigin::Encoded => {
+                store.append(payload, failure);
+                self.spill_queue();
+            }
+        }
+        None
+    }
+
+    /// Puts the payloads of the queue on disk, but for those that come before all on disk.
+    pub(super) fn spill_queue(&mut self) {
+        let Some(store) = self.destination.store.as_mut().filter(|store| store.has_spill()) else { return };
+        let mut kept = Vec::new();
+        while let Some(payload) = self.destination.queue.pop() {
+            match payload.origin {
+                PayloadOrigin::Encoded if !payload.is_first => store.append(payload, DeliveryFailure::NoRoom),
+                _ => kept.push(payload),
+            }
+        }
+        kept.into_iter().for_each(|payload| self.destination.queue.insert(payload));
+    }
+
+    /// Writes a dead letter, or counts the events as lost.
+    pub(super) fn bury_or_count(&mut self, payload: PendingPayload, failure: DeliveryFailure) {
+        let store = self.destination.store.as_mut().filter(|store| store.has_dead_letters());
+        match store {
+            Some(store) if payload.payload.is_some() && !matches!(payload.origin, PayloadOrigin::Fallback(_)) => {
+                store.bury(payload, failure);
+            }
+            _ => self.count_lost_payload(&payload, failure),
+        }
+    }
+
+    /// A payload from disk is counted elsewhere.
+    pub(super) fn leave_disk(&mut self, payload: &PendingPayload) {
+        if let (PayloadOrigin::Stored { .. }, Some(store)) = (&payload.origin, &mut self.destination.store) {
+            store.leave(payload);
+        }
+    }
+
+    /// Events of a payload from disk are counted elsewhere.
+    pub(super) fn subtract_stored(&mut self, origin: &PayloadOrigin, events: u64) {
+        if let (PayloadOrigin::Stored { is_recovered }, Some(store)) = (origin, &mut self.destination.store) {
+            store.subtract(EventsByOrigin::new(events, *is_recovered));
+        }
+    }
+
+    /// A part of the payload from disk is done with.
+    pub(super) fn end_stored_part(&mut self, origin: &PayloadOrigin) {
+        if let (PayloadOrigin::Stored { .. }, Some(store)) = (origin, &mut self.destination.store) {
+            store.end_part();
+        }
+    }
+
+    /// A payload from disk goes two ways.
+    pub(super) fn split_stored(&mut self, origin: &PayloadOrigin) {
+        if let (PayloadOrigin::Stored { .. }, Some(store)) = (origin, &mut self.destination.store) {
+            store.split();
+        }
+    }
+
+    /// The sink stops: a payload that was read stays on disk.
+    pub(super) fn leave_stored_on_disk(&mut self) {
+        let Some(store) = &mut self.destination.store else { return };
+        let mut kept = Vec::new();
+        while let Some(payload) = self.destination.queue.pop() {
+            match payload.origin {
+                PayloadOrigin::Stored { .. } if !payload.is_part => store.rewind(),
+                _ => kept.push(payload),
+            }
+        }
+        kept.into_iter().for_each(|payload| self.destination.queue.insert(payload));
+    }
+
+    /// The sink ends: what is not delivered goes to disk, or is lost.
+    pub(super) fn store_or_count(&mut self, payload: PendingPayload) {
+        let failure = DeliveryFailure::GivenUp;
+        let is_on_disk = matches!(payload.origin, PayloadOrigin::Stored { .. }) && !payload.is_part;
+        let store = self.destination.store.as_mut().filter(|store| store.has_spill());
+        match (store, &payload.origin) {
+            (Some(_), _) if is_on_disk => {}
+            (Some(store), PayloadOrigin::Encoded | PayloadOrigin::Stored { .. }) if payload.payload.is_some() => {
+                store.leave(&payload);
+                store.append(payload, failure);
+            }
+            _ => {
+                self.leave_disk(&payload);
+                self.bury_or_count(payload, failure);
+            }
+        }
+    }
+
+    /// The sink ends: waits for the disk, and counts what is not there.
+    pub(super) fn close_store(&mut self) {
+        let deadline = self.destination.stop_deadline.unwrap_or_else(Instant::now);
+        let deadline = deadline.max(Instant::now() + CLOSE_TIME);
+        let Some(mut store) = self.destination.store.take() else { return };
+        let mut news = store.close(deadline);
+        // A dead letter for a payload that was refused comes too late: the store is closed.
+        self.destination.store = Some(store);
+        news.drain(..).for_each(|news| match news {
+            StoreNews::NotSpilled(Leaving { payload, failure }) => self.count_lost_payload(&payload, failure),
+            StoreNews::Loaded(_) => {}
+            news => self.take_up_news(news),
+        });
+    }
+}
