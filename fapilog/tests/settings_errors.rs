@@ -374,8 +374,7 @@ fn a_fallback_that_is_no_other_sink_or_of_a_sink_without_a_queue_is_an_error() {
     assert_eq!(fallback_problem("stdot"), expected);
     let expected = "sinks[0].fallback is \"stderr\"; it must be the name of another sink; allowed are stdout, nul";
     assert!(fallback_problem("stderr").starts_with(expected));
-    let expected =
-        "sinks[0].fallback is \"stdout\"; none: the sink delivers without a queue, and keeps its payloads itself";
+    let expected = "sinks[0].fallback is \"stdout\"; allowed are none: the sink delivers without a queue, and keeps its payloads itself";
     assert!(fallback_problem("stdout").starts_with(expected), "{}", fallback_problem("stdout"));
     // The fallback that is misspelt is the only problem.
     let problems = refused_file(&text("nul"));
@@ -390,6 +389,45 @@ fn spilling_without_a_place_on_disk_is_an_error() {
     let expected =
         "sinks[0].on_full is \"drob\"; allowed are block, drop, drop_low_severity, spill; did you mean drop?";
     assert!(problems[0].starts_with(expected), "{problems:?}");
+}
+
+#[test]
+fn each_invalid_place_on_disk_is_an_error_with_its_place() {
+    let text = "[[sinks]]\nname = \"stdout\"\ndelivery.queue_payloads = 8\n[sinks.spill]\ndirectory = \"\"\nbytes = 100\n\
+        segment_bytes = 1\n[sinks.dead_letters]\npath = \"letters/\"\nbytes = \"1 KiB\"\n";
+    assert_eq!(
+        refused_file(text),
+        [
+            "sinks[0].spill.directory is empty; allowed are the path of a directory (given by file log.toml:5:13)",
+            "sinks[0].spill.segment_bytes is 1; allowed are 64 KiB to 1 GiB (given by file log.toml:7:17)",
+            "sinks[0].dead_letters.path is letters/; allowed are the path of a file (given by file log.toml:9:8)",
+            "sinks[0].dead_letters.bytes is 1024; allowed are at least 4 KiB (given by file log.toml:10:9)",
+        ]
+    );
+    let text =
+        "[[sinks]]\nname = \"stdout\"\ndelivery.queue_payloads = 8\nspill = { directory = \"a\", bytes = \"1 MiB\" }\n";
+    let expected =
+        "sinks[0].spill.bytes is 1048576; allowed are at least twice segment_bytes (given by file log.toml:4:36)";
+    assert_eq!(refused_file(text), [expected]);
+    let text = "[[sinks]]\nname = \"stdout\"\nspill = { bytes = 1, byts = 2 }\ndead_letters = \"a\"\n";
+    assert_eq!(
+        refused_file(text),
+        [
+            "sinks[0].dead_letters is \"a\"; it must be a table (given by file log.toml:4:16)",
+            "sinks[0].spill.byts is 2; there is no such setting; did you mean bytes? (given by file log.toml:3:29)",
+            "sinks[0].spill.directory is missing; it must be given (given by file log.toml:3:9)",
+        ]
+    );
+}
+
+#[test]
+fn a_place_on_disk_of_a_sink_without_a_queue_is_an_error() {
+    let text = "[[sinks]]\nname = \"stdout\"\nspill.directory = \"a\"\ndead_letters.path = \"b\"\n";
+    let allowed = "allowed are none: the sink delivers without a queue, and keeps its payloads itself";
+    let problems = refused_file(text);
+    assert!(problems.len() == 2, "{problems:?}");
+    assert!(problems[0].starts_with(&format!("sinks[0].spill is set; {allowed}")), "{problems:?}");
+    assert!(problems[1].starts_with(&format!("sinks[0].dead_letters is set; {allowed}")), "{problems:?}");
 }
 
 /// A sink with a policy of its own.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fapilog_engine::container::{DeadLetterOptions, SpillOptions};
 use fapilog_plugin::{
     problem::Problem,
     settings::{duration, size_bytes, suggestion::suggestion, write_duration, write_size},
@@ -189,7 +190,8 @@ impl Settings {
     pub(crate) fn delivery_problems(&self) -> Vec<Problem> {
         let of_sink = |(index, sink): (usize, &SinkEntry)| {
             let problems = sink.delivery.problems().into_iter().map(|problem| problem.below("delivery"));
-            let problems = problems.chain(self.fallback_problem(sink)).chain(on_full_problem(sink));
+            let problems =
+                problems.chain(self.fallback_problem(sink)).chain(on_full_problem(sink)).chain(disk_problems(sink));
             problems.map(|problem| problem.below(&format!("sinks[{index}]"))).collect::<Vec<_>>()
         };
         self.sinks.iter().enumerate().flat_map(of_sink).collect()
@@ -211,10 +213,29 @@ impl Settings {
     }
 }
 
-/// Settings cannot name a place on disk yet.
 fn on_full_problem(sink: &SinkEntry) -> Option<Problem> {
-    let allowed = "it needs a directory, which settings cannot name yet; allowed are block, drop, drop_low_severity";
-    (sink.on_full == Some(OnFull::Spill)).then(|| Problem::new("on_full", "\"spill\"", allowed))
+    let is_without_place = sink.on_full == Some(OnFull::Spill) && sink.spill.is_none();
+    let allowed = "it needs a directory: give spill; allowed without it are block, drop, drop_low_severity";
+    is_without_place.then(|| Problem::new("on_full", "\"spill\"", allowed))
+}
+
+/// The problems of the places on disk, behind their names.
+fn disk_problems(sink: &SinkEntry) -> impl Iterator<Item = Problem> {
+    let of_spill = sink.spill.iter().flat_map(SpillOptions::check).map(|problem| problem.below("spill"));
+    let of_letters = sink.dead_letters.iter().flat_map(DeadLetterOptions::check);
+    of_spill.chain(of_letters.map(|problem| problem.below("dead_letters"))).map(as_written)
+}
+
+/// A problem of the engine, in the words of settings.
+pub(crate) fn as_written(mut problem: Problem) -> Problem {
+    let is_of_disk = ["spill.", "dead_letters."].iter().any(|table| problem.path.starts_with(table));
+    if is_of_disk {
+        problem.path = problem.path.replace(".bytes_max", ".bytes");
+    }
+    if !problem.allowed.starts_with("it must be ") {
+        problem.allowed = format!("allowed are {}", problem.allowed);
+    }
+    problem
 }
 
 #[cfg(test)]

@@ -24,7 +24,9 @@ use fapilog_plugin::{
     user_code::catch_panic,
 };
 
-use crate::{ErrorHandling, PROBLEMS_MAX, PluginConfig, Settings, SinkEntry, declare::give_options, unread::Unread};
+use crate::{
+    ErrorHandling, PROBLEMS_MAX, PluginConfig, Settings, SinkEntry, declare::give_options, delivery, unread::Unread,
+};
 
 /// The formatters that `auto` stands for.
 const AUTO: &str = "auto";
@@ -236,6 +238,12 @@ impl<'a> Build<'a> {
         if let Some(fallback) = &sink.fallback {
             options = options.fallback(fallback);
         }
+        if let Some(spill) = &sink.spill {
+            options = options.spill(spill.clone());
+        }
+        if let Some(dead_letters) = &sink.dead_letters {
+            options = options.dead_letters(dead_letters.clone());
+        }
         options
     }
 
@@ -247,7 +255,7 @@ impl<'a> Build<'a> {
             // A fallback that could not be made is a problem of its own.
             let is_made = |fallback: &String| self.made_sinks.contains(&fallback.as_str());
             let follows = problem.path == "fallback" && !sink.fallback.as_ref().is_some_and(is_made);
-            (!follows).then(|| problem.below(&format!("sinks[{index}]")))
+            (!follows).then(|| delivery::as_written(problem).below(&format!("sinks[{index}]")))
         };
         let problems: Vec<Problem> = builder.delivery_problems().filter_map(of_sink).collect();
         self.add_problems(problems);

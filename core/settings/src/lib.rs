@@ -18,6 +18,7 @@
 
 mod allowed;
 mod choices;
+mod dead_letters;
 mod declare;
 mod delivery;
 mod environment;
@@ -32,6 +33,7 @@ mod read;
 mod reference;
 mod reload;
 mod sink;
+mod spill;
 mod tree;
 mod unread;
 
@@ -91,9 +93,9 @@ fapilog_engine::container_options! { declare::settings! {
     rust_log: one bool = false, Anything("true, false");
 
     /// The destinations of events: names of sinks, or tables with `name`, `type` (a sink of the registry; if none is given,
-    /// the sink of that name), `formatter`, `on_full` (`block`, `drop` or `drop_low_severity`; if it is not given, the sink
-    /// decides), `delivery` and `fallback` (the name of the sink that gets the payloads that this one cannot deliver). A sink's
-    /// own settings are in `plugin_config`, under its name.
+    /// the sink of that name), `formatter`, `on_full` (`block`, `drop`, `drop_low_severity` or `spill`; if it is not given, the
+    /// sink decides), `delivery`, `fallback` (the name of the sink that gets the payloads that this one cannot deliver), `spill`
+    /// and `dead_letters`. A sink's own settings are in `plugin_config`, under its name.
     sinks: list SinkEntry = vec![SinkEntry::new("stdout")], Names("a list of names of sinks, or tables; at least one");
 
     /// Adds fields to events, in this order.

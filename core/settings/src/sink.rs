@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use fapilog_engine::container::{DeadLetterOptions, SpillOptions};
 use fapilog_plugin::sink::OnFull;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::DeliverySettings;
+use crate::{DeliverySettings, dead_letters::DeadLetterTable, spill::SpillTable};
 
 /// A sink, as the settings name it: `"file"`, or
 /// `{ name = "orders", type = "file", formatter = "logfmt", on_full = "drop" }`.
@@ -30,6 +31,10 @@ pub struct SinkEntry {
     pub delivery: DeliverySettings,
     /// The name of another sink, which gets the payloads that this one cannot deliver.
     pub fallback: Option<String>,
+    /// Where payloads wait on disk that the destination does not take now.
+    pub spill: Option<SpillOptions>,
+    /// The file for payloads that are given up.
+    pub dead_letters: Option<DeadLetterOptions>,
 }
 
 impl SinkEntry {
@@ -42,6 +47,8 @@ impl SinkEntry {
             on_full: None,
             delivery: DeliverySettings::new(),
             fallback: None,
+            spill: None,
+            dead_letters: None,
         }
     }
 
@@ -80,6 +87,20 @@ impl SinkEntry {
         self
     }
 
+    /// Where payloads wait on disk that the destination does not take now.
+    #[must_use]
+    pub fn spill(mut self, spill: SpillOptions) -> Self {
+        self.spill = Some(spill);
+        self
+    }
+
+    /// The file for payloads that are given up.
+    #[must_use]
+    pub fn dead_letters(mut self, dead_letters: DeadLetterOptions) -> Self {
+        self.dead_letters = Some(dead_letters);
+        self
+    }
+
     /// The name of the sink in the registry.
     pub(crate) fn registered_name(&self) -> &str {
         self.kind.as_deref().unwrap_or(&self.name)
@@ -113,12 +134,17 @@ struct SinkTable {
     delivery: DeliverySettings,
     #[serde(default)]
     fallback: Option<String>,
+    #[serde(default)]
+    spill: Option<SpillTable>,
+    #[serde(default)]
+    dead_letters: Option<DeadLetterTable>,
 }
 
 impl From<SinkTable> for SinkEntry {
     fn from(table: SinkTable) -> Self {
-        let SinkTable { name, kind, formatter, on_full, delivery, fallback } = table;
-        Self { name, kind, formatter, on_full, delivery, fallback }
+        let SinkTable { name, kind, formatter, on_full, delivery, fallback, spill, dead_letters } = table;
+        let (spill, dead_letters) = (spill.map(Into::into), dead_letters.map(Into::into));
+        Self { name, kind, formatter, on_full, delivery, fallback, spill, dead_letters }
     }
 }
 
@@ -127,8 +153,9 @@ impl Serialize for SinkEntry {
         if *self == Self::new(self.name.as_str()) {
             return serializer.serialize_str(&self.name);
         }
-        let Self { name, kind, formatter, on_full, delivery, fallback } = self.clone();
-        SinkTable { name, kind, formatter, on_full, delivery, fallback }.serialize(serializer)
+        let Self { name, kind, formatter, on_full, delivery, fallback, spill, dead_letters } = self.clone();
+        let (spill, dead_letters) = (spill.map(Into::into), dead_letters.map(Into::into));
+        SinkTable { name, kind, formatter, on_full, delivery, fallback, spill, dead_letters }.serialize(serializer)
     }
 }
 
@@ -144,7 +171,10 @@ impl<'de> Visitor<'de> for EntryVisitor {
     type Value = SinkEntry;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a sink, or a table with name, type, formatter, on_full, delivery and fallback")
+        f.write_str(
+            "the name of a sink, or a table with name, type, formatter, on_full, delivery, fallback, spill and \
+             dead_letters",
+        )
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<SinkEntry, E> {

@@ -58,7 +58,7 @@ fn every_setting_of_deliveries_changes_what_a_sink_does() {
 
 /// How a destination answers.
 #[derive(Debug, Clone, Copy)]
-enum Reply {
+pub(super) enum Reply {
     /// Not now.
     Busy,
     /// Not ever.
@@ -72,6 +72,7 @@ enum Reply {
 struct Unreachable {
     reply: Reply,
     attempts: Arc<AtomicU64>,
+    record_bytes_min: usize,
 }
 
 impl SinkFactory for Unreachable {
@@ -92,6 +93,8 @@ impl Sink for Unreachable {
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
         format::Minimal::new().format(batch, payload.buffer());
+        let bytes = payload.len().max(self.record_bytes_min);
+        payload.buffer().resize(bytes, b'.');
     }
 
     fn deliver(&mut self, _: Payload) -> Delivery {
@@ -105,8 +108,8 @@ impl Sink for Unreachable {
 }
 
 /// A log whose first sink reaches no destination.
-struct Log {
-    container: Container,
+pub(super) struct Log {
+    pub(super) container: Container,
     drain: ManualDrain,
     attempts: Arc<AtomicU64>,
     /// Those of the second sink.
@@ -115,8 +118,14 @@ struct Log {
 
 impl Log {
     fn new(sink: SinkEntry, reply: Reply) -> Self {
+        Self::with_records_of(0, sink, reply)
+    }
+
+    /// A log whose records have at least this length.
+    pub(super) fn with_records_of(record_bytes_min: usize, sink: SinkEntry, reply: Reply) -> Self {
         let attempts = Arc::<AtomicU64>::default();
-        let factory: Arc<dyn SinkFactory> = Arc::new(Unreachable { reply, attempts: Arc::clone(&attempts) });
+        let sink_of_shard = Unreachable { reply, attempts: Arc::clone(&attempts), record_bytes_min };
+        let factory: Arc<dyn SinkFactory> = Arc::new(sink_of_shard);
         let mut registry = Registry::linked();
         let events = sink::Memory::register(&mut registry, "memory").unwrap();
         registry
@@ -136,7 +145,7 @@ impl Log {
     }
 
     /// Logs an event, in a payload of its own.
-    fn info(&mut self) {
+    pub(super) fn info(&mut self) {
         info!(self.container.logger("deliveries"), "event");
         self.take();
     }
@@ -152,11 +161,11 @@ impl Log {
         self.attempts.load(Ordering::Relaxed)
     }
 
-    fn lost(&self, reason: LossReason) -> u64 {
+    pub(super) fn lost(&self, reason: LossReason) -> u64 {
         self.container.accounts().sinks.first().unwrap().lost.of(reason)
     }
 
-    fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+    pub(super) fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         until(what, || {
             self.drain.turn();
             is_so(self)
@@ -178,7 +187,7 @@ impl Log {
     }
 }
 
-fn entry() -> SinkEntry {
+pub(super) fn entry() -> SinkEntry {
     SinkEntry::new("unreachable")
 }
 

@@ -12,6 +12,7 @@ mod idle;
 #[path = "../law/mod.rs"]
 mod law;
 mod log;
+mod on_disk;
 mod plugins;
 mod rings;
 
