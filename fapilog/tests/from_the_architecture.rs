@@ -47,6 +47,7 @@ paths! {
         fapilog::enrich::Context,
         fapilog::enrich::Correlation,
         fapilog::process::Dedupe,
+        fapilog::sink::DeliveryPolicy,
         fapilog::event::DynamicEvent,
         fapilog::Error,
         fapilog::diagnostics::ErrorCallback,
