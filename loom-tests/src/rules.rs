@@ -327,4 +327,104 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
             tested("The journal", SYSTEM, &["sinks/console/tests/journal.rs::each_line_has_the_priority_of_its_event"]),
         ],
     },
+    ProtocolPage {
+        file: "core/engine/src/delivery/spill.rs",
+        rules: &[
+            tested(
+                "When",
+                ONE_THREAD,
+                &[
+                    "fapilog/tests/spill/main.rs::what_a_slow_destination_leaves_in_a_full_queue_goes_to_disk",
+                    "fapilog/tests/spill/main.rs::a_payload_that_is_refused_for_good_is_a_dead_letter_with_the_reason",
+                ],
+            ),
+            tested(
+                "Order",
+                ONE_THREAD,
+                &["fapilog/tests/spill/main.rs::a_payload_in_flight_comes_before_those_that_went_to_disk_meanwhile"],
+            ),
+            tested(
+                "Replay",
+                ONE_THREAD,
+                &[
+                    "fapilog/tests/spill/main.rs::payloads_wait_on_disk_while_the_destination_is_down_and_come_in_order_when_it_is_back",
+                ],
+            ),
+            tested(
+                "Parts",
+                ONE_THREAD,
+                &["fapilog/tests/spill/main.rs::records_of_a_payload_from_disk_that_were_taken_do_not_come_again"],
+            ),
+            tested(
+                "Accounts",
+                ONE_THREAD,
+                &["fapilog/tests/spill/main.rs::payloads_on_disk_are_delivered_by_the_next_container_before_its_own"],
+            ),
+            tested(
+                "Start",
+                ONE_THREAD,
+                &["fapilog/tests/spill/main.rs::payloads_on_disk_are_delivered_by_the_next_container_before_its_own"],
+            ),
+            tested(
+                "Stop",
+                ONE_THREAD,
+                &["fapilog/tests/spill/main.rs::what_a_slow_destination_leaves_in_a_full_queue_goes_to_disk"],
+            ),
+        ],
+    },
+    ProtocolPage {
+        file: "core/engine/src/delivery/store/mod.rs",
+        rules: &[
+            tested(
+                "Append",
+                SYSTEM,
+                &[
+                    "core/engine/src/delivery/store/tests/bounds.rs::a_payload_beyond_the_limit_is_refused_until_there_is_room",
+                ],
+            ),
+            tested(
+                "Failed append",
+                SYSTEM,
+                &[
+                    "core/engine/src/delivery/store/tests/full_disk.rs::a_full_disk_refuses_payloads_and_leaves_no_part_of_them",
+                ],
+            ),
+            tested(
+                "Read",
+                SYSTEM,
+                &[
+                    "core/engine/src/delivery/store/tests/damage.rs::payloads_that_are_damaged_later_are_counted_to_the_caller",
+                ],
+            ),
+            tested(
+                "Acknowledge",
+                SYSTEM,
+                &[
+                    "core/engine/src/delivery/store/tests/killed.rs::a_killed_process_leaves_each_stored_payload_once_and_in_order",
+                ],
+            ),
+            tested(
+                "Rewind",
+                LOCK,
+                &["core/engine/src/delivery/store/tests/round_trip.rs::reads_of_before_a_rewind_are_not_answered"],
+            ),
+            tested(
+                "Recover",
+                SYSTEM,
+                &["core/engine/src/delivery/store/tests/damage.rs::a_torn_tail_of_the_last_segment_is_cut_at_any_byte"],
+            ),
+            tested(
+                "Adopt",
+                SYSTEM,
+                &[
+                    "core/engine/src/delivery/store/tests/adoption.rs::the_first_shard_delivers_payloads_of_former_shards_before_its_own",
+                ],
+            ),
+            tested(
+                "Removed directory",
+                SYSTEM,
+                &["core/engine/src/delivery/store/tests/removed.rs::a_removed_directory_is_made_again"],
+            ),
+        ],
+    },
 ];

@@ -90,7 +90,7 @@ impl SinkWorker {
     fn relieve_queue(&mut self, now: Instant) {
         if let Some(deadline) = self.destination.stop_deadline {
             self.destination.breaker.end_cool_down(now);
-            if self.destination.pause_until.is_some_and(|until| deadline <= until) {
+            if self.destination.not_before.is_some_and(|until| deadline <= until) {
                 return self.give_up_queue(now);
             }
         }
@@ -108,7 +108,7 @@ impl SinkWorker {
         }
     }
 
-    /// The destination has asked for a pause that is longer than the sink has time.
+    /// The destination has asked for a longer wait than the sink has time.
     fn give_up_queue(&mut self, now: Instant) {
         while let Some(payload) = self.destination.queue.pop() {
             self.give_up_payload(payload, DeliveryFailure::AttemptsUsedUp, now);
@@ -167,7 +167,7 @@ impl SinkWorker {
     /// The ticket, if this sink has no room, or fails.
     pub(crate) fn deliver_for_another(&mut self, handed_over: HandedOver, now: Instant) -> Result<(), FallbackTicket> {
         let HandedOver { payload: records, ticket, .. } = handed_over;
-        // What it has encoded itself comes first.
+        // The events that it has encoded itself come first.
         self.submit();
         if self.impairment(now).is_some() || self.supervisor.is_open() || self.take_payload() != Ok(true) {
             return Err(ticket);

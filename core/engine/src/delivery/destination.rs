@@ -26,8 +26,8 @@ pub(super) struct Destination {
     pub(super) queue: DeliveryQueue,
     pub(super) in_flight: InFlightPayloads,
     pub(super) breaker: DeliveryBreaker,
-    /// The destination has asked for a pause until then.
-    pub(super) pause_until: Option<Instant>,
+    /// The destination has asked to wait until then.
+    pub(super) not_before: Option<Instant>,
     /// The name of the sink that gets the payloads that this one cannot deliver.
     pub(super) fallback: Option<String>,
     /// Payloads that the fallback has.
@@ -58,7 +58,7 @@ impl Destination {
             policy,
             queue: DeliveryQueue::default(),
             in_flight: InFlightPayloads::default(),
-            pause_until: None,
+            not_before: None,
             fallback,
             at_fallback: Vec::new(),
             handed_over: VecDeque::new(),
@@ -98,10 +98,10 @@ impl Destination {
     }
 
     /// The events of this container that are not delivered, given up or refused.
-    pub(super) fn own_events(&self) -> u64 {
-        let in_memory: u64 = self.pending().map(PendingPayload::own_events).sum();
-        let leaving: u64 = self.leaving().map(|payload| payload.events_by_origin().own).sum();
-        in_memory + leaving + self.store.as_ref().map_or(0, SinkStore::own_events)
+    pub(super) fn local_events(&self) -> u64 {
+        let in_memory: u64 = self.pending().map(PendingPayload::local_events).sum();
+        let leaving: u64 = self.leaving().map(|payload| payload.events_by_origin().local).sum();
+        in_memory + leaving + self.store.as_ref().map_or(0, SinkStore::local_events)
     }
 
     /// Whether nothing is on its way to the destination or the disk.
@@ -119,7 +119,7 @@ impl Destination {
         let store = self.store.as_ref().filter(|store| store.can_read())?;
         let is_blocked = self.stop_deadline.is_some() || !self.has_no_attempt();
         let is_probing = !self.breaker.is_closed() && self.breaker.open_until().is_none();
-        let times = [self.pause_until, self.breaker.open_until(), store.read_not_before()];
+        let times = [self.not_before, self.breaker.open_until(), store.read_not_before()];
         let has_room = store.pending_bytes() < self.policy.queue_bytes;
         (!is_blocked && !is_probing && has_room).then(|| times.into_iter().flatten().max().unwrap_or(now))
     }
@@ -195,7 +195,7 @@ impl Destination {
         let is_blocked = self.in_flight.len() >= self.policy.in_flight_payloads
             || self.new_file_behind.is_some_and(|behind| behind < next.order)
             || (!self.breaker.is_closed() && self.breaker.open_until().is_none());
-        let times = [next.not_before, self.pause_until, self.breaker.open_until()];
+        let times = [next.not_before, self.not_before, self.breaker.open_until()];
         (!is_blocked).then(|| times.into_iter().flatten().max().unwrap_or(now))
     }
 

@@ -1,12 +1,12 @@
-//! The end of an attempt: delivered, attempted again, handed over, or lost. An outcome is decided here and nowhere else.
+//! The end of an attempt: delivered, attempted again, handed over, or lost. No other module decides an outcome.
 //!
 //! 1. Records that the destination has taken are *delivered*, also where it has not taken others of the payload.
 //! 2. Records that it refuses, and payloads whose error is permanent, are *given up*.
 //! 3. Other records are attempted *again*, after a wait, until the attempts or the time of the policy are used up. Then they are
 //!    given up.
-//! 4. What is given up goes to the *fallback*. What cannot go there, or comes back from there, is [*spilled*](super::spill) to
-//!    disk, unless its error is permanent. What cannot be spilled is written to the file for *dead letters*, and counts as *lost*
-//!    with that reason. Without such a file, it is lost.
+//! 4. A payload that is given up goes to the *fallback*. If it cannot go there, or comes back from there, it is
+//!    [*spilled*](super::spill) to disk, unless its error is permanent. If it cannot be spilled, it is written to the file for
+//!    *dead letters*, and counts as *lost* with that reason. Without such a file, it is lost.
 
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,7 @@ impl SinkWorker {
         match result {
             Ok(()) => {
                 self.destination.breaker.succeed();
-                self.destination.pause_until = None;
+                self.destination.not_before = None;
                 self.health.is_failing = false;
                 payload.contents.oldest.into_iter().for_each(latency);
                 self.end_delivered(payload);
@@ -118,11 +118,11 @@ impl SinkWorker {
         remainder
     }
 
-    /// The breaker and the pause that follow from an error.
+    /// The effect of an error on the next attempts.
     fn note_failure(&mut self, kind: SinkErrorKind, now: Instant) {
         if let SinkErrorKind::Retryable { retry_after: Some(wait) } = kind {
             let until = now.checked_add(wait);
-            self.destination.pause_until = self.destination.pause_until.max(until);
+            self.destination.not_before = self.destination.not_before.max(until);
         }
         // A destination that refuses records works.
         if kind == SinkErrorKind::Rejected {
@@ -137,8 +137,10 @@ impl SinkWorker {
 
     fn retry_or_give_up(&mut self, mut payload: PendingPayload, failure: DeliveryFailure, now: Instant) {
         let wait = backoff::wait_after(payload.attempts, &self.destination.policy);
-        let pause = self.destination.pause_until.map_or(wait, |until| until.saturating_duration_since(now).max(wait));
-        if !self.destination.allows_retry(&payload, now, pause) || self.is_given_up_at_its_end() {
+        let asked = self.destination.not_before.map(|time| time.saturating_duration_since(now));
+        if !self.destination.allows_retry(&payload, now, wait.max(asked.unwrap_or_default()))
+            || self.is_given_up_at_its_end()
+        {
             return self.give_up_payload(payload, failure, now);
         }
         payload.not_before = now.checked_add(wait);

@@ -105,7 +105,7 @@ impl PendingPayload {
 
     /// The events of this container in a payload that waits or is in flight. Those of another sink are counted there, and those
     /// of a payload from disk are counted as on disk.
-    pub(super) fn own_events(&self) -> u64 {
+    pub(super) fn local_events(&self) -> u64 {
         match self.origin {
             PayloadOrigin::Encoded => self.contents.events,
             PayloadOrigin::Stored { .. } | PayloadOrigin::Fallback(_) => 0,

@@ -40,7 +40,7 @@ fn split_behind(mut payload: PendingPayload, records: u64, bytes: u64) -> Payloa
     PayloadParts { delivered, refused: None, remainder }
 }
 
-/// Without marks, and with one record for several events, records cannot be told apart: all that are not delivered are refused.
+/// Without marks, and with one record for several events, no record can be found: all that are not delivered are refused.
 fn split_by_record(payload: PendingPayload, rejected: &[usize], retryable: &[usize]) -> PayloadParts {
     let events = payload.contents.events;
     let is_marked = |whole: &fapilog_plugin::sink::Payload| whole.marked_records() as u64 == events;

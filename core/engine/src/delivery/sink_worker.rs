@@ -222,7 +222,7 @@ impl SinkWorker {
         let SinkCounters { delivered, filtered, lost, .. } = &*self.counters;
         debug_assert_eq!(
             self.offered(),
-            delivered.get() + filtered.get() + lost.read().total() + self.destination.own_events() + events,
+            delivered.get() + filtered.get() + lost.read().total() + self.destination.local_events() + events,
             "the accounts of {} do not balance",
             self.name
         );

@@ -10,12 +10,12 @@
 //! 3. **Replay.** When nothing waits in memory and the destination may be attempted, the payload at the head is read and attempted,
 //!    one at a time. It is acknowledged when it is delivered or given up, and is then never read again. If its attempts are used
 //!    up, it stays at the head, and the breaker opens.
-//! 4. **Parts.** Of a payload from disk that was delivered in part, the other records go behind all others on disk when their
-//!    attempts are used up, and the whole is acknowledged.
+//! 4. **Parts.** A payload from disk may be delivered in part. The other records go behind all others on disk when their attempts
+//!    are used up, and the whole is acknowledged.
 //! 5. **Accounts.** Events on disk are pending. Events that an earlier container has stored are no events of this one: they have
 //!    counts of their own.
 //! 6. **Start.** Until it is known what is on disk, no attempt starts.
-//! 7. **Stop.** Nothing more is read. What is not delivered at the end goes to disk, and stays there.
+//! 7. **Stop.** Nothing more is read. Payloads that are not delivered at the end go to disk, and stay there.
 
 use std::{
     task::Context,
@@ -25,7 +25,7 @@ use std::{
 use crate::delivery::{
     failure::DeliveryFailure,
     pending::{PayloadOrigin, PendingPayload},
-    sink_store::{EventsByOrigin, Leaving, SinkStore, StoreNews},
+    sink_store::{EventsByOrigin, LeavingPayload, SinkStore, StoreNews},
     sink_worker::SinkWorker,
 };
 
@@ -62,20 +62,20 @@ impl SinkWorker {
                 self.counters.delivery.spilled.add(payload.contents.events);
                 self.health.reports.settle(&payload.contents.reports);
             }
-            StoreNews::NotSpilled(Leaving { payload, failure }) => self.bury_or_count(payload, failure),
+            StoreNews::NotSpilled(LeavingPayload { payload, failure }) => self.bury_or_count(payload, failure),
             StoreNews::Loaded(payload) => match self.destination.stop_deadline {
                 Some(_) => self.rewind(),
                 None => self.destination.queue.insert(payload),
             },
-            StoreNews::Unreadable(EventsByOrigin { own, recovered }) => {
-                self.count_lost(DeliveryFailure::Unreadable, own);
+            StoreNews::Unreadable(EventsByOrigin { local, recovered }) => {
+                self.count_lost(DeliveryFailure::Unreadable, local);
                 self.counters.delivery.recovered_lost.add(recovered);
             }
             StoreNews::Buried(payload) => {
                 self.counters.delivery.dead_lettered.add(payload.contents.events);
                 self.count_lost_payload(&payload, DeliveryFailure::DeadLettered);
             }
-            StoreNews::NotBuried(Leaving { payload, failure }) => self.count_lost_payload(&payload, failure),
+            StoreNews::NotBuried(LeavingPayload { payload, failure }) => self.count_lost_payload(&payload, failure),
         }
     }
 
@@ -194,7 +194,7 @@ impl SinkWorker {
         kept.into_iter().for_each(|payload| self.destination.queue.insert(payload));
     }
 
-    /// The sink ends: what is not delivered goes to disk, or is lost.
+    /// The sink ends: the payload goes to disk, or is lost.
     pub(super) fn store_or_count(&mut self, payload: PendingPayload) {
         let failure = DeliveryFailure::GivenUp;
         let is_on_disk = matches!(payload.origin, PayloadOrigin::Stored { .. }) && !payload.is_part;
@@ -221,7 +221,7 @@ impl SinkWorker {
         // A dead letter for a payload that was refused comes too late: the store is closed.
         self.destination.store = Some(store);
         news.drain(..).for_each(|news| match news {
-            StoreNews::NotSpilled(Leaving { payload, failure }) => self.count_lost_payload(&payload, failure),
+            StoreNews::NotSpilled(LeavingPayload { payload, failure }) => self.count_lost_payload(&payload, failure),
             StoreNews::Loaded(_) => {}
             news => self.take_up_news(news),
         });

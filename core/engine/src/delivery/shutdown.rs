@@ -35,7 +35,7 @@ impl SinkWorker {
         }
     }
 
-    /// Ends the sink. What is not delivered goes to disk, or counts as lost to the deadline of the shutdown. Before that,
+    /// Ends the sink. Payloads that are not delivered go to disk, or count as lost to the deadline of the shutdown. Before that,
     /// deliveries in flight may end.
     pub(crate) fn give_up(&mut self) {
         if !self.destination.is_idle() {
@@ -59,7 +59,7 @@ impl SinkWorker {
         let encoded = self.filling.take().map_or(0, |filling| filling.events);
         self.count_lost(DeliveryFailure::GivenUp, encoded);
         for payload in self.take_pending() {
-            // What is on disk stays there.
+            // A payload on disk stays there.
             if !matches!(payload.origin, PayloadOrigin::Stored { .. }) {
                 self.count_lost_payload(&payload, DeliveryFailure::GivenUp);
             }
