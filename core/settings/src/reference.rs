@@ -11,10 +11,10 @@ use crate::{DeliverySettings, Preset, Settings, dead_letters, reload, spill};
 const DELIVERY_DOC: &str = "How the payloads of a sink are delivered; see [delivery](delivery.md#queue-retries-time-limit-breaker). \
     Settings that are not given are the sink's own. A sink without a queue takes every payload at once; of these settings, it has \
     `queue_payloads` only. The defaults are those of a sink that chooses none.";
-const SPILL_DOC: &str =
-    "Where payloads of a sink wait on disk that its destination does not take now. Without it, none goes to disk.";
-const DEAD_LETTERS_DOC: &str =
-    "The file for payloads that a sink gives up. Their events count as lost, as `dead_lettered`.";
+const SPILL_DOC: &str = "Where payloads of a sink wait on disk that its destination does not take now; see [spill](spill.md). Without it, \
+    none goes to disk.";
+const DEAD_LETTERS_DOC: &str = "The file for payloads that a sink gives up; see [dead letters](spill.md#how-does-a-dead-letter-look). Their \
+    events count as lost, as `dead_lettered`.";
 
 /// The description of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use crate::{problem::Problem, settings::write_duration};
 /// [retryable](crate::sink::SinkErrorKind), after a wait at random between zero and a limit that grows with each attempt
 /// ("full jitter"), or after the time that the destination asks for, if that is longer. After so many failed attempts in a row
 /// the breaker opens, and no payload is delivered until the cool-down is over; then a single payload decides.
+#[doc(alias = "RetryConfig")]
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 #[must_use]
