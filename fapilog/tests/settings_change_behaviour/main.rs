@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "all of this program is test code")]
 
 mod child;
+mod deliveries;
 mod diagnostics;
 mod drain;
 mod events;
@@ -11,6 +12,7 @@ mod idle;
 #[path = "../law/mod.rs"]
 mod law;
 mod log;
+mod on_disk;
 mod plugins;
 mod rings;
 

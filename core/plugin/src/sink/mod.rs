@@ -3,6 +3,7 @@
 mod context;
 mod counter;
 mod delivery;
+mod delivery_thread;
 mod error;
 mod payload;
 mod payload_id;
@@ -14,6 +15,7 @@ pub use crate::sink::{
     context::{Reporter, SinkContext},
     counter::{SinkCounter, SinkCounterList},
     delivery::Delivery,
+    delivery_thread::{BlockingDelivery, DeliveryThread},
     error::{SinkError, SinkErrorKind},
     payload::Payload,
     payload_id::PayloadId,
