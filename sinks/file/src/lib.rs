@@ -58,6 +58,7 @@ mod block;
 mod compress;
 mod cursors;
 mod engine;
+mod one_file;
 mod open;
 mod path_watch;
 mod registration;
@@ -66,6 +67,7 @@ mod rotate;
 mod settings;
 mod sink;
 mod stream;
+mod stream_plan;
 mod writer;
 
 pub use compress::Compression;
