@@ -74,6 +74,14 @@ impl StreamPlan {
     /// # Errors
     /// When the file cannot be opened, or the system refuses memory, a thread, or the engine of the settings.
     pub(super) fn open(self) -> Result<FileStream, SinkError> {
+        self.open_with(engine)
+    }
+
+    /// As [`open`](Self::open), with an engine that `engine` makes.
+    pub(super) fn open_with(
+        self,
+        engine: impl FnOnce(&EnginePlace<'_>) -> EngineResult,
+    ) -> Result<FileStream, SinkError> {
         let Self { files, options, writes_lines } = self;
         let live = files.family.live().to_owned();
         let now = Instant::now();
@@ -84,7 +92,8 @@ impl StreamPlan {
         files.settle_names()?;
         let due = rotation_due(&options, &file, &files.family, &reporter);
         let has_torn_line = file.has_torn_line && writes_lines;
-        let mut writer = writer(file, &live, &options, &reporter)?;
+        let engine = engine(&EnginePlace { path: &live, wanted: options.engine, reporter: &reporter })?;
+        let mut writer = writer(file, &live, &options, engine)?;
         if has_torn_line {
             writer.end_torn_line(now);
         }
@@ -99,6 +108,16 @@ impl StreamPlan {
         Ok(FileStream::new(live, writer, due, tasks, reporter, now))
     }
 }
+
+/// The file that an engine is made for.
+pub(super) struct EnginePlace<'a> {
+    path: &'a Path,
+    wanted: FileEngine,
+    reporter: &'a Reporter,
+}
+
+/// An engine, or the reason why there is none.
+pub(super) type EngineResult = Result<Box<dyn WriteEngine>, SinkError>;
 
 /// Whether files that an earlier process has left are to be looked at.
 fn has_file_tasks(options: &FileOptions) -> bool {
@@ -176,9 +195,13 @@ fn first_record_about(file: &LogFile, family: &FileFamily) -> Timestamp {
     times.max().unwrap_or_else(|| SystemTime::now().into())
 }
 
-fn writer(file: LogFile, path: &Path, options: &FileOptions, reporter: &Reporter) -> Result<BatchWriter, SinkError> {
+fn writer(
+    file: LogFile,
+    path: &Path,
+    options: &FileOptions,
+    engine: Box<dyn WriteEngine>,
+) -> Result<BatchWriter, SinkError> {
     let blocks = blocks(options.blocks_in_flight + BLOCKS_SPARE, options.block_bytes, path)?;
-    let engine = engine(path, options.engine, reporter)?;
     Ok(BatchWriter::new(engine, blocks, options.block_bytes, file, options.sync))
 }
 
@@ -192,7 +215,7 @@ pub(super) fn blocks(count: usize, block_bytes: usize, path: &Path) -> Result<Ve
     })
 }
 
-fn engine(path: &Path, wanted: FileEngine, reporter: &Reporter) -> Result<Box<dyn WriteEngine>, SinkError> {
+fn engine(&EnginePlace { path, wanted, reporter }: &EnginePlace<'_>) -> EngineResult {
     if wanted == FileEngine::Blocking {
         return Ok(Box::new(PwriteEngine::default()));
     }

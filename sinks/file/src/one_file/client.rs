@@ -3,7 +3,10 @@
 use std::{
     cell::Cell,
     rc::Rc,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -33,6 +36,10 @@ pub(super) struct OneFileClient {
     pub(super) waker: Arc<ShardWaker>,
     /// The length of a full payload.
     pub(super) payload_bytes: usize,
+    /// Whether the file system is short of free bytes; `None` without a reserve.
+    pub(super) is_short_of_room: Option<Arc<AtomicBool>>,
+    /// The repeated writes that this shard has in its accounts.
+    pub(super) retries: Cell<u64>,
     /// The boundaries of time that part payloads.
     pub(super) period: RotationDue,
     pub(super) filling: FillingLayout,
@@ -64,7 +71,8 @@ impl Sink for OneFileClient {
     }
 
     fn is_short_of_room(&self) -> bool {
-        self.living_queue().is_some_and(WriterQueue::is_short_of_room)
+        // Relaxed: nothing else is read by it; pairs with `look_at_reserve`.
+        self.is_short_of_room.as_ref().is_some_and(|is_short| is_short.load(Ordering::Relaxed))
     }
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
@@ -85,9 +93,11 @@ impl Sink for OneFileClient {
         self.request(Rc::clone(&self.deadline), |sender, client| client.write_requests(bytes, layout, is_full, sender))
     }
 
-    /// The retries are those of all shards: the first one reports them.
+    /// The retries are those of all shards: each one is in the accounts of one of them.
     fn retries(&self) -> u64 {
-        self.living_queue().filter(|_| self.shard == 0).map_or(0, WriterQueue::retries)
+        let new = self.living_queue().map_or(0, |queue| queue.claim_retries(self.shard));
+        self.retries.set(self.retries.get() + new);
+        self.retries.get()
     }
 
     fn flush(&mut self) -> Delivery {

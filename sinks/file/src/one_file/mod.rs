@@ -26,6 +26,7 @@ mod rotations;
 mod thread;
 
 use std::{
+    cell::Cell,
     path::Path,
     rc::Rc,
     sync::{Arc, Mutex, Weak},
@@ -102,8 +103,10 @@ impl SharedWriter {
         Ok(Box::new(OneFileClient {
             shard,
             formatter,
+            is_short_of_room: queue.is_short_of_room(),
             queue: Some(queue),
             waker,
+            retries: Cell::default(),
             payload_bytes: payload_bytes.unwrap_or(usize::MAX).min(options.block_bytes),
             period: RotationDue::new(None, options.rotate.schedule(), None),
             filling: FillingLayout::default(),

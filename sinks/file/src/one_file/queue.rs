@@ -4,10 +4,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc, Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, Condvar, Mutex, PoisonError, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -90,6 +87,19 @@ struct QueueState {
     has_ended: bool,
 }
 
+/// Facts for the accounts.
+#[derive(Debug, Default)]
+struct WriterFacts {
+    /// The engine and the write path.
+    writer: String,
+    /// Whether the first shard has still to see that it is another one: a container asks it when its retries have become more.
+    is_new_to_first: bool,
+    /// Repeated writes so far.
+    retries: u64,
+    /// Those among them that no shard has in its accounts.
+    unclaimed: u64,
+}
+
 /// The queue, which shards and thread share.
 #[derive(Debug)]
 pub(super) struct WriterQueue {
@@ -98,10 +108,7 @@ pub(super) struct WriterQueue {
     ended: Condvar,
     /// The length of a shard's block.
     block_bytes: usize,
-    /// Repeated writes so far.
-    retries: AtomicU64,
-    /// The engine and the write path.
-    writer: Mutex<String>,
+    facts: Mutex<WriterFacts>,
     /// Whether the file system is short of free bytes; `None` without a reserve.
     is_short_of_room: Option<Arc<AtomicBool>>,
     /// The process that has the thread.
@@ -115,8 +122,7 @@ impl WriterQueue {
             changed: Condvar::new(),
             ended: Condvar::new(),
             block_bytes,
-            retries: AtomicU64::new(0),
-            writer: Mutex::default(),
+            facts: Mutex::default(),
             is_short_of_room,
             process: OwnProcess::this(),
         }
@@ -220,18 +226,23 @@ impl WriterQueue {
         drop(dropped);
     }
 
-    pub(super) fn retries(&self) -> u64 {
-        // Relaxed: a figure, on which nothing depends; pairs with `report_writer`.
-        self.retries.load(Ordering::Relaxed)
+    /// Repeated writes that no shard has in its accounts so far, for those of this one. One may be left to the first shard.
+    pub(super) fn claim_retries(&self, shard: usize) -> u64 {
+        let mut facts = lock(&self.facts);
+        facts.is_new_to_first &= shard != 0;
+        let left = u64::from(facts.is_new_to_first).min(facts.unclaimed);
+        let claimed = facts.unclaimed - left;
+        facts.unclaimed = left;
+        claimed
     }
 
     pub(super) fn writer(&self) -> String {
-        lock(&self.writer).clone()
+        lock(&self.facts).writer.clone()
     }
 
-    pub(super) fn is_short_of_room(&self) -> bool {
-        // Relaxed: nothing else is read by it; pairs with `look_at_reserve`.
-        self.is_short_of_room.as_ref().is_some_and(|is_short| is_short.load(Ordering::Relaxed))
+    /// Whether the file system is short of free bytes; `None` without a reserve.
+    pub(super) fn is_short_of_room(&self) -> Option<Arc<AtomicBool>> {
+        self.is_short_of_room.clone()
     }
 }
 
@@ -273,8 +284,8 @@ impl WriterQueue {
     /// The last deadline, once all shards have one.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let state = lock(&self.state);
-        let deadlines: Option<Vec<Instant>> = state.shards.iter().map(|one| one.deadline).collect();
-        deadlines.and_then(|deadlines| deadlines.into_iter().max())
+        let all_stop = state.shards.iter().all(|one| one.deadline.is_some());
+        state.shards.iter().filter_map(|one| one.deadline).max().filter(|_| all_stop)
     }
 
     /// The numbers of the shards that take part, and do not stop.
@@ -302,9 +313,11 @@ impl WriterQueue {
     }
 
     pub(super) fn report_writer(&self, retries: u64, writer: String) {
-        // Relaxed: pairs with `retries`.
-        self.retries.store(retries, Ordering::Relaxed);
-        *lock(&self.writer) = writer;
+        let mut facts = lock(&self.facts);
+        facts.unclaimed += retries.saturating_sub(facts.retries);
+        facts.retries = retries;
+        facts.is_new_to_first |= !facts.writer.is_empty() && facts.writer != writer;
+        facts.writer = writer;
     }
 
     /// The thread has ended, and closed the file. Requests that wait have failed.
@@ -331,13 +344,7 @@ impl QueueState {
 
     /// Whether records that would begin the next file wait for older ones of another shard. They do not if that would block
     /// their own shard.
-    fn waits_for_older(
-        &self,
-        place: usize,
-        records: &ShardRecords,
-        boundary: Option<Timestamp>,
-        now: Instant,
-    ) -> bool {
+    fn waits_for_older(&self, place: usize, records: &ShardRecords, boundary: Option<Timestamp>, now: Instant) -> bool {
         let Some(boundary) = boundary.filter(|boundary| *boundary <= records.first()) else { return false };
         let blocks_shard = self.shards.get(place).is_none_or(|one| one.blocks.is_empty() || one.deadline.is_some());
         if blocks_shard || now.saturating_duration_since(records.queued) >= OLDER_RECORDS_WAIT {
@@ -345,5 +352,31 @@ impl QueueState {
         }
         let mut others = self.shards.iter().enumerate().filter(|(other, _)| *other != place);
         others.any(|(_, one)| one.oldest().is_some_and(|oldest| oldest < boundary))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_retry_is_in_the_accounts_of_one_shard_and_the_first_one_has_one_with_another_way_of_writing() {
+        let queue = WriterQueue::new(64 << 10, None);
+        queue.report_writer(0, "io_uring, direct".to_owned());
+        queue.report_writer(3, "io_uring, direct".to_owned());
+        assert_eq!((queue.claim_retries(1), queue.claim_retries(0)), (3, 0));
+        queue.report_writer(5, "pwrite, direct".to_owned());
+        assert_eq!((queue.claim_retries(1), queue.claim_retries(1), queue.claim_retries(0)), (1, 0, 1));
+        queue.report_writer(7, "pwrite, direct".to_owned());
+        assert_eq!((queue.claim_retries(1), queue.claim_retries(0)), (2, 0));
+    }
+
+    #[test]
+    fn a_shard_joins_once_and_never_a_writer_that_stops() {
+        let queue = WriterQueue::new(64 << 10, None);
+        let join = |shard| queue.join(shard, Vec::new(), &Arc::default());
+        assert!(join(0) && !join(0) && join(1));
+        queue.stop(0, Instant::now());
+        assert!(!join(2));
     }
 }

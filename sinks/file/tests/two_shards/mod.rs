@@ -51,3 +51,14 @@ pub(crate) fn assert_each_once(text: &str, lines_each: u64) {
     }
     assert_eq!(text.lines().count() as u64, lines_each * PRODUCERS as u64);
 }
+
+/// Asserts that the text has the first lines of each producer, in order, so many together, and no other line.
+#[track_caller]
+pub(crate) fn assert_is_prefix(text: &str, lines: u64) {
+    for producer in 0..PRODUCERS {
+        let numbers = lines_of(text, producer);
+        assert!(numbers.iter().zip(0..).all(|(number, expected)| *number == expected), "producer {producer}");
+    }
+    assert_eq!(text.lines().count() as u64, lines);
+    assert!(text.is_empty() || text.ends_with('\n'));
+}
