@@ -1,4 +1,4 @@
-//! One file for two shards: each event is in it once, in the order of its producer, whatever the files go through.
+//! A single file for two shards: each event is in it once, in the order of its producer, whatever the files go through.
 #![expect(clippy::unwrap_used, reason = "all of this program is test code")]
 
 #[path = "../../testing/lines.rs"]
@@ -11,7 +11,7 @@ mod two_shards;
 use std::{
     collections::BTreeSet,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -151,7 +151,7 @@ fn the_records_of_a_file_are_all_of_its_own_time_whatever_shard_they_come_from()
 #[cfg(feature = "gzip")]
 #[test]
 fn compressed_and_removed_files_are_accounted_for() {
-    use std::io::Read;
+    use std::{io::Read, path::PathBuf};
 
     let directory = directory();
     let path = directory.path().join("kept.log");
@@ -357,7 +357,7 @@ fn a_full_disk_ends_the_file_with_a_record_and_the_accounts_of_both_shards_are_e
 }
 
 #[test]
-fn a_full_disk_that_gets_room_loses_nothing() {
+fn a_full_disk_that_gets_room_drops_nothing() {
     let Some(mounted) = mounted::in_memory(1 << 20) else { return };
     for way in ways() {
         let (path, ballast) = (mounted.path.join("resumes.log"), mounted.path.join("ballast"));

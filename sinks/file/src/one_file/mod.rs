@@ -1,12 +1,12 @@
-//! One file for all shards.
+//! A single file for all shards.
 //!
 //! 1. **The thread.** The first shard's sink starts a thread, `fapilog-writer`, which opens the file and writes it by the same
 //!    [`FileStream`] that a shard with a file of its own has: rotation, retention, compression, syncs, retries and changes by other
 //!    programs are the same. It ends with the last shard's sink, which waits until the file is closed.
 //! 2. **Shards** encode into blocks of their own, [`SHARD_BLOCKS`] each, and hand them to the thread. The thread copies the records
 //!    behind those before them, and gives the block back at once. A shard without a free block is busy.
-//! 3. **Order.** The records of a shard stay in their order. Of the payloads that wait, the one with the oldest first record is
-//!    written next.
+//! 3. **Order.** The records of a shard stay in their order. Among the payloads that wait, the one with the oldest first record
+//!    is written next.
 //! 4. **Answers.** Each payload has its own position in the stream, so its answer is exact: delivered, not delivered, or the
 //!    number of whole records. Each answer wakes its shard.
 //! 5. **Rotation by time.** A shard parts its payload at the boundary. The part behind it waits for older records of other shards,

@@ -226,7 +226,8 @@ impl WriterQueue {
         drop(dropped);
     }
 
-    /// Repeated writes that no shard has in its accounts so far, for those of this one. One may be left to the first shard.
+    /// Repeated writes that no shard has in its accounts so far, for those of this one. A single one may be left to the
+    /// first shard.
     pub(super) fn claim_retries(&self, shard: usize) -> u64 {
         let mut facts = lock(&self.facts);
         facts.is_new_to_first &= shard != 0;

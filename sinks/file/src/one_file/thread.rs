@@ -20,7 +20,7 @@ use crate::{
     cursors::FillingEnd,
     one_file::{
         answer::AnswerSender,
-        feeding::{Feeding, Written},
+        feeding::{Feeding, WrittenRecords},
         queue::{NextRequest, ShardRequest, WriterQueue},
         rotations::RequestedRotations,
     },
@@ -92,7 +92,7 @@ struct WriterThread {
     stream: FileStream,
     feeding: Option<Feeding>,
     /// In the order of the stream.
-    written: VecDeque<Written>,
+    written: VecDeque<WrittenRecords>,
     flushes: Vec<RequestedFlush>,
     /// The end of each shard's last flush, by its number.
     flushed: Vec<(usize, FillingEnd)>,
@@ -229,7 +229,7 @@ impl WriterThread {
     fn answer_written(&mut self) -> bool {
         let ends = self.stream.writer.ends();
         let before = self.written.len();
-        while let Some(Written { start, end, count, bytes, record_end, answer }) =
+        while let Some(WrittenRecords { start, end, count, bytes, record_end, answer }) =
             self.written.pop_front_if(|first| ends || self.stream.writer.is_delivered(first.end))
         {
             let stream = &mut self.stream;

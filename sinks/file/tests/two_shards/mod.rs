@@ -11,7 +11,7 @@ use crate::lines::{builder, log_line};
 
 pub(crate) const PRODUCERS: usize = 4;
 
-/// A container with two shards, which the producers take in turns.
+/// A container with two shards.
 pub(crate) fn started_shards(sink: File) -> Container {
     builder().shards(2).sink("file", sink).start().unwrap()
 }
