@@ -58,7 +58,8 @@ pub enum FileSync {
 
 /// Appends events to a file, past the page cache where that is faster.
 ///
-/// With more than one drain shard, each shard has its own file: shard 0 writes `name.log`, shard 1 `name.1.log`, and so on.
+/// With more than one drain shard, each shard has its own file: shard 0 writes `name.log`, shard 1 `name.1.log`, and so on; or all
+/// shards have [one file](Self::one_file).
 ///
 /// The file is rotated by [length](Self::rotate_bytes), by [time](Self::rotate_every), and on request: it gets the name
 /// `name.2026-11-30T02-13-06Z.0001.log`, with the time of its first record in UTC and a counter, and a new file starts. Rotated

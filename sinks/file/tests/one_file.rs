@@ -20,6 +20,7 @@ use fapilog_engine::{
     accounts::LossReason,
     container::SinkOptions,
     error::{ChangeError, FlushError, ShutdownError, StartError},
+    executor::Executor,
 };
 use fapilog_plugin::{
     event::Batch,
@@ -55,6 +56,26 @@ fn each_event_of_four_producers_is_in_the_file_once_and_in_order() {
             assert_each_once(&fs::read_to_string(&path).unwrap(), 3000);
             assert!(rotated(&path).is_empty(), "{way:?}");
         }
+    }
+}
+
+#[test]
+fn shards_on_glommio_have_one_file_too() {
+    for way in ways() {
+        let directory = directory();
+        let path = directory.path().join("glommio.log");
+        let file = sink(&path, way).one_file(true);
+        let container = match builder().executor(Executor::Glommio).shards(2).sink("file", file).start() {
+            Err(error @ StartError::Glommio { .. }) => {
+                eprintln!("NOT TESTED on glommio: {error:?}");
+                return;
+            }
+            started => started.unwrap(),
+        };
+        run_producers(&container, 3000);
+        let accounts = balanced(container.shutdown(TIMEOUT).unwrap());
+        assert_eq!(accounts.lost_total(), 0, "{}", diagnostics(&container));
+        assert_each_once(&fs::read_to_string(&path).unwrap(), 3000);
     }
 }
 
