@@ -30,6 +30,8 @@ pub(super) struct Feeding {
 pub(super) struct WrittenRecords {
     pub(super) start: FillingEnd,
     pub(super) end: FillingEnd,
+    /// Whether the stream has all of them.
+    is_whole: bool,
     pub(super) count: u64,
     pub(super) bytes: u64,
     pub(super) record_end: RecordEnd,
@@ -94,10 +96,17 @@ impl Feeding {
 
     /// The records as far as they are handed over, and the block, which is free again.
     pub(super) fn end(self) -> (WrittenRecords, Block) {
-        let Self { records, start, end, .. } = self;
-        let bytes = records.bytes();
+        let Self { records, at, start, end, .. } = self;
+        let (bytes, is_whole) = (records.bytes(), records.behind(at).is_empty());
         let ShardRecords { block, count, record_end, answer, .. } = records;
-        (WrittenRecords { start, end, count, bytes, record_end, answer }, block)
+        (WrittenRecords { start, end, is_whole, count, bytes, record_end, answer }, block)
+    }
+}
+
+impl WrittenRecords {
+    /// Whether all of them are delivered.
+    pub(super) fn are_delivered(&self, stream: &FileStream) -> bool {
+        self.is_whole && stream.writer.is_delivered(self.end)
     }
 }
 

@@ -76,7 +76,7 @@ impl ShardQueue {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct QueueState {
     shards: Vec<ShardQueue>,
     /// Whether a shard has changed something since the thread looked last.
@@ -85,6 +85,8 @@ struct QueueState {
     is_closed: bool,
     /// Whether the thread has ended, and the file is closed.
     has_ended: bool,
+    /// How long records behind a boundary of time wait for older ones.
+    older_wait: Duration,
 }
 
 /// Facts for the accounts.
@@ -118,7 +120,13 @@ pub(super) struct WriterQueue {
 impl WriterQueue {
     pub(super) fn new(block_bytes: usize, is_short_of_room: Option<Arc<AtomicBool>>) -> Self {
         Self {
-            state: Mutex::default(),
+            state: Mutex::new(QueueState {
+                shards: Vec::new(),
+                is_changed: false,
+                is_closed: false,
+                has_ended: false,
+                older_wait: OLDER_RECORDS_WAIT,
+            }),
             changed: Condvar::new(),
             ended: Condvar::new(),
             block_bytes,
@@ -126,6 +134,13 @@ impl WriterQueue {
             is_short_of_room,
             process: OwnProcess::this(),
         }
+    }
+
+    /// Lets records behind a boundary of time wait so long for older ones.
+    #[cfg(test)]
+    pub(super) fn waits_for_older_records(self, wait: Duration) -> Self {
+        lock(&self.state).older_wait = wait;
+        self
     }
 
     /// The process that has the thread: in a forked child, nothing else of the queue may be used.
@@ -348,7 +363,7 @@ impl QueueState {
     fn waits_for_older(&self, place: usize, records: &ShardRecords, boundary: Option<Timestamp>, now: Instant) -> bool {
         let Some(boundary) = boundary.filter(|boundary| *boundary <= records.first()) else { return false };
         let blocks_shard = self.shards.get(place).is_none_or(|one| one.blocks.is_empty() || one.deadline.is_some());
-        if blocks_shard || now.saturating_duration_since(records.queued) >= OLDER_RECORDS_WAIT {
+        if blocks_shard || now.saturating_duration_since(records.queued) >= self.older_wait {
             return false;
         }
         let mut others = self.shards.iter().enumerate().filter(|(other, _)| *other != place);

@@ -26,13 +26,19 @@ use fapilog_plugin::{
     record_end::RecordEnd,
     sink::{Delivery, Payload, SinkFactory},
     testing::TestBatches,
+    threads::process::OwnProcess,
     timestamp::Timestamp,
 };
 
 use tempfile::TempDir;
 
-use super::*;
+use super::{
+    feeding::Feeding,
+    records::{BatchMark, RecordsAnswer, ShardRecords},
+    *,
+};
 use crate::{
+    block::Block,
     engine::{IoCompletion, IoRequest, PwriteEngine, WriteEngine},
     rotate::RotateEvery,
     settings::File,
@@ -125,12 +131,15 @@ struct GatedFile {
     file: File,
     shared: SharedWriter,
     gate: Gate,
+    /// How long records behind a boundary of time wait for older ones.
+    older_wait: Duration,
 }
 
 impl GatedFile {
     fn new(directory: &TempDir, options: impl FnOnce(File) -> File) -> Self {
         let file = File::new(directory.path().join("gated.log"), || TimeLines).block_bytes(64 << 10).direct(false);
-        Self { file: options(file), shared: SharedWriter::default(), gate: Gate::default() }
+        let (shared, gate) = (SharedWriter::default(), Gate::default());
+        Self { file: options(file), shared, gate, older_wait: TIMEOUT }
     }
 
     fn path(&self) -> PathBuf {
@@ -155,7 +164,7 @@ impl SinkFactory for GatedFile {
         let plan = StreamPlan::new(&self.file.path, ShardInfo::new(0, 1), options, true, context)?;
         let gate = self.gate.clone();
         let open = move || plan.open_with(|_| Ok(Box::new(GatedEngine { inner: PwriteEngine::default(), gate })));
-        let queue = WriterQueue::new(options.block_bytes, None);
+        let queue = WriterQueue::new(options.block_bytes, None).waits_for_older_records(self.older_wait);
         self.shared.join_or_start(&self.file.path, Box::new(TimeLines), options, context, queue, open)
     }
 }
@@ -239,8 +248,8 @@ fn boundary() -> u64 {
     (now / HOUR + 2) * HOUR
 }
 
-fn rotated_every_hour(directory: &TempDir) -> GatedFile {
-    GatedFile::new(directory, |file| file.rotate_every(RotateEvery::Hour))
+fn rotated_every_hour(directory: &TempDir, older_wait: Duration) -> GatedFile {
+    GatedFile { older_wait, ..GatedFile::new(directory, |file| file.rotate_every(RotateEvery::Hour)) }
 }
 
 /// The times in the only file that was rotated.
@@ -254,7 +263,7 @@ fn rotated_times(file: &GatedFile) -> Vec<u64> {
 #[test]
 fn the_records_behind_a_boundary_wait_for_older_ones_of_another_shard() {
     let directory = tempfile::tempdir().unwrap();
-    let file = rotated_every_hour(&directory);
+    let file = rotated_every_hour(&directory, TIMEOUT);
     let [mut one, mut other] = file.sinks();
     let boundary = boundary();
     let older = encoded(&mut other, &[boundary - 1]);
@@ -268,7 +277,7 @@ fn the_records_behind_a_boundary_wait_for_older_ones_of_another_shard() {
 #[test]
 fn older_records_that_do_not_come_are_not_waited_for_for_long() {
     let directory = tempfile::tempdir().unwrap();
-    let file = rotated_every_hour(&directory);
+    let file = rotated_every_hour(&directory, Duration::from_millis(1));
     let [mut one, mut other] = file.sinks();
     let boundary = boundary();
     let older = encoded(&mut other, &[boundary - 1]);
@@ -397,4 +406,36 @@ fn a_shutdown_ends_at_its_deadline_while_the_disk_does_not_answer() {
     gate.set_closed(false);
     drop(container);
     until("the file is cut", || times_in(&link).len() == 40);
+}
+
+#[test]
+fn records_that_the_stream_has_in_part_are_not_delivered() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = GatedFile::new(&directory, |file| file);
+    let diagnostics: Arc<dyn Diagnostics> = Arc::new(NoReports);
+    let context = SinkContext::new(ShardInfo::new(0, 1), "gated", &diagnostics);
+    let plan = StreamPlan::new(&file.path(), context.shard, &file.file.options, true, &context).unwrap();
+    let mut stream = plan.open().unwrap();
+    let records = || {
+        let (sender, _receiver) = answer::answer(&Arc::default(), Rc::default(), OwnProcess::this());
+        ShardRecords {
+            block: Block { bytes: b"1\n2\n".to_vec(), is_pooled: false },
+            start: 0,
+            marks: vec![BatchMark { at: 0, first: Timestamp::from_unix_nanos(1) }],
+            count: 2,
+            is_full: false,
+            record_end: RecordEnd::LineFeed,
+            answer: RecordsAnswer::Last(sender),
+            queued: Instant::now(),
+        }
+    };
+    let (not_fed, _) = Feeding::new(0, records(), &stream).end();
+    assert!(!not_fed.are_delivered(&stream));
+    let mut feeding = Feeding::new(0, records(), &stream);
+    assert!(feeding.feed(&mut stream, Instant::now()));
+    let (fed, _) = feeding.end();
+    until("they are written", || {
+        stream.turn(Instant::now());
+        fed.are_delivered(&stream)
+    });
 }

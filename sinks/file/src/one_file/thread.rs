@@ -229,12 +229,12 @@ impl WriterThread {
     fn answer_written(&mut self) -> bool {
         let ends = self.stream.writer.ends();
         let before = self.written.len();
-        while let Some(WrittenRecords { start, end, count, bytes, record_end, answer }) =
-            self.written.pop_front_if(|first| ends || self.stream.writer.is_delivered(first.end))
-        {
+        while let Some(records) = self.written.pop_front_if(|first| ends || first.are_delivered(&self.stream)) {
             let stream = &mut self.stream;
+            let are_delivered = records.are_delivered(stream);
+            let WrittenRecords { start, end, count, bytes, record_end, answer, .. } = records;
             answer.give(count, bytes, || {
-                if !stream.writer.is_delivered(end) {
+                if !are_delivered {
                     return Err(not_in_time(&mut stream.writer, record_end));
                 }
                 stream.writer.acknowledge(end);
