@@ -35,7 +35,7 @@ use std::{
 use fapilog_plugin::{
     factory::ShardInfo,
     formatter::Formatter,
-    sink::{Reporter, Sink, SinkContext, SinkError},
+    sink::{Sink, SinkContext, SinkError},
     threads::lock,
 };
 
@@ -88,12 +88,18 @@ impl SharedWriter {
         let shard = context.shard.index;
         let waker = Arc::<ShardWaker>::default();
         let mut shared = lock(&self.0);
-        let known = shared.upgrade().filter(|queue| queue.process().is_this());
         let blocks = blocks(SHARD_BLOCKS, options.block_bytes, path)?;
-        let queue = match known.filter(|queue| queue.join(shard, blocks, &waker)) {
-            Some(queue) => queue,
-            None => {
-                let queue = started(path, options, context.reporter(), new, shard, &waker, open)?;
+        let joined = match shared.upgrade().filter(|queue| queue.process().is_this()) {
+            Some(queue) => queue.join(shard, blocks, &waker).map(|()| queue),
+            None => Err(blocks),
+        };
+        let queue = match joined {
+            Ok(queue) => queue,
+            Err(blocks) => {
+                let queue = Arc::new(new);
+                // A new queue has a place for each shard.
+                let _ = queue.join(shard, blocks, &waker);
+                thread::start(&queue, path, context.reporter(), open)?;
                 *shared = Arc::downgrade(&queue);
                 queue
             }
@@ -113,22 +119,6 @@ impl SharedWriter {
             deadline: Rc::default(),
         }))
     }
-}
-
-/// A queue whose thread has opened the stream.
-fn started(
-    path: &Path,
-    options: &FileOptions,
-    reporter: Reporter,
-    queue: WriterQueue,
-    shard: usize,
-    waker: &Arc<ShardWaker>,
-    open: impl FnOnce() -> Result<FileStream, SinkError> + Send + 'static,
-) -> Result<Arc<WriterQueue>, SinkError> {
-    let queue = Arc::new(queue);
-    queue.join(shard, blocks(SHARD_BLOCKS, options.block_bytes, path)?, waker);
-    thread::start(&queue, path, reporter, open)?;
-    Ok(queue)
 }
 
 #[cfg(test)]

@@ -151,18 +151,20 @@ impl WriterQueue {
 
 /// # The shards' side
 impl WriterQueue {
-    /// Gives a shard a place, with these blocks. Returns whether it has one: not if a shard of its number has one already, or if
-    /// the writer is about to stop.
-    pub(super) fn join(&self, shard: usize, blocks: Vec<Block>, waker: &Arc<ShardWaker>) -> bool {
+    /// Gives a shard a place, with these blocks.
+    ///
+    /// # Errors
+    /// The blocks, if a shard of its number has a place already, or if the writer is about to stop.
+    pub(super) fn join(&self, shard: usize, blocks: Vec<Block>, waker: &Arc<ShardWaker>) -> Result<(), Vec<Block>> {
         let mut state = lock(&self.state);
         let is_stopping = state.is_closed || state.has_ended || state.shards.iter().any(|one| one.deadline.is_some());
         if is_stopping || state.shards.iter().any(|one| one.shard == shard) {
-            return false;
+            return Err(blocks);
         }
         let waker = Arc::clone(waker);
         let requests = VecDeque::new();
         state.shards.push(ShardQueue { shard, requests, blocks, waker, filling_since: None, deadline: None });
-        true
+        Ok(())
     }
 
     /// An empty block. Once the thread has ended, there always is one: its payload fails.
@@ -390,7 +392,7 @@ mod tests {
     #[test]
     fn a_shard_joins_once_and_never_a_writer_that_stops() {
         let queue = WriterQueue::new(64 << 10, None);
-        let join = |shard| queue.join(shard, Vec::new(), &Arc::default());
+        let join = |shard| queue.join(shard, Vec::new(), &Arc::default()).is_ok();
         assert!(join(0) && !join(0) && join(1));
         queue.stop(0, Instant::now());
         assert!(!join(2));
