@@ -44,6 +44,8 @@ use crate::{
     settings::File,
 };
 
+mod any_sequence;
+
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Writes each event's time in nanoseconds, and a line feed.
