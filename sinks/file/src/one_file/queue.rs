@@ -21,12 +21,24 @@ use crate::{
     },
 };
 
-/// How long records behind a boundary of time wait for older ones, which another shard is encoding. A payload of few records is
-/// delivered after 50 ms.
-const OLDER_RECORDS_WAIT: Duration = Duration::from_millis(100);
-
 /// How long the last shard waits for the thread to close the file.
 const LAST_WAIT: Duration = Duration::from_secs(3);
+
+/// How long one shard waits for another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ShardWaits {
+    /// Records behind a boundary of time, for older ones that another shard is encoding. A payload of few records is delivered
+    /// after 50 ms.
+    pub(super) older_records: Duration,
+    /// A requested rotation, for the same request to the other shards.
+    pub(super) rotation_requests: Duration,
+}
+
+impl Default for ShardWaits {
+    fn default() -> Self {
+        Self { older_records: Duration::from_millis(100), rotation_requests: Duration::from_millis(100) }
+    }
+}
 
 /// A request of a shard.
 #[derive(Debug)]
@@ -76,7 +88,7 @@ impl ShardQueue {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct QueueState {
     shards: Vec<ShardQueue>,
     /// Whether a shard has changed something since the thread looked last.
@@ -85,8 +97,6 @@ struct QueueState {
     is_closed: bool,
     /// Whether the thread has ended, and the file is closed.
     has_ended: bool,
-    /// How long records behind a boundary of time wait for older ones.
-    older_wait: Duration,
 }
 
 /// Facts for the accounts.
@@ -111,6 +121,7 @@ pub(super) struct WriterQueue {
     /// The length of a shard's block.
     block_bytes: usize,
     facts: Mutex<WriterFacts>,
+    waits: ShardWaits,
     /// Whether the file system is short of free bytes; `None` without a reserve.
     is_short_of_room: Option<Arc<AtomicBool>>,
     /// The process that has the thread.
@@ -120,27 +131,24 @@ pub(super) struct WriterQueue {
 impl WriterQueue {
     pub(super) fn new(block_bytes: usize, is_short_of_room: Option<Arc<AtomicBool>>) -> Self {
         Self {
-            state: Mutex::new(QueueState {
-                shards: Vec::new(),
-                is_changed: false,
-                is_closed: false,
-                has_ended: false,
-                older_wait: OLDER_RECORDS_WAIT,
-            }),
+            state: Mutex::default(),
             changed: Condvar::new(),
             ended: Condvar::new(),
             block_bytes,
             facts: Mutex::default(),
+            waits: ShardWaits::default(),
             is_short_of_room,
             process: OwnProcess::this(),
         }
     }
 
-    /// Lets records behind a boundary of time wait so long for older ones.
     #[cfg(test)]
-    pub(super) fn waits_for_older_records(self, wait: Duration) -> Self {
-        lock(&self.state).older_wait = wait;
-        self
+    pub(super) fn with_waits(self, waits: ShardWaits) -> Self {
+        Self { waits, ..self }
+    }
+
+    pub(super) fn waits(&self) -> ShardWaits {
+        self.waits
     }
 
     /// The process that has the thread: in a forked child, nothing else of the queue may be used.
@@ -269,7 +277,7 @@ impl WriterQueue {
     /// Takes the next request. `boundary`: the time from which on records belong to the next file.
     pub(super) fn next(&self, takes_records: bool, boundary: Option<Timestamp>, now: Instant) -> Option<NextRequest> {
         let mut state = lock(&self.state);
-        let place = state.place_of_next(takes_records, boundary, now)?;
+        let place = state.place_of_next(takes_records, boundary, self.waits, now)?;
         let queue = state.shards.get_mut(place)?;
         let request = queue.requests.pop_front()?;
         Some(NextRequest { shard: queue.shard, request })
@@ -350,22 +358,30 @@ impl WriterQueue {
 
 impl QueueState {
     /// The place of the shard whose request is next.
-    fn place_of_next(&self, takes_records: bool, boundary: Option<Timestamp>, now: Instant) -> Option<usize> {
+    fn place_of_next(
+        &self,
+        takes_records: bool,
+        boundary: Option<Timestamp>,
+        waits: ShardWaits,
+        now: Instant,
+    ) -> Option<usize> {
         let is_other = |one: &ShardQueue| !one.requests.is_empty() && one.next_records().is_none();
         if let Some(place) = self.shards.iter().position(is_other) {
             return Some(place);
         }
         let waiting = self.shards.iter().enumerate().filter_map(|(place, one)| Some((place, one.next_records()?)));
-        let next = waiting.filter(|(place, records)| !self.waits_for_older(*place, records, boundary, now));
+        let is_late = |records: &ShardRecords| now.saturating_duration_since(records.queued) >= waits.older_records;
+        let next =
+            waiting.filter(|(place, records)| is_late(records) || !self.waits_for_older(*place, records, boundary));
         next.filter(|_| takes_records).min_by_key(|(_, records)| records.first()).map(|(place, _)| place)
     }
 
     /// Whether records that would begin the next file wait for older ones of another shard. They do not if that would block
     /// their own shard.
-    fn waits_for_older(&self, place: usize, records: &ShardRecords, boundary: Option<Timestamp>, now: Instant) -> bool {
+    fn waits_for_older(&self, place: usize, records: &ShardRecords, boundary: Option<Timestamp>) -> bool {
         let Some(boundary) = boundary.filter(|boundary| *boundary <= records.first()) else { return false };
         let blocks_shard = self.shards.get(place).is_none_or(|one| one.blocks.is_empty() || one.deadline.is_some());
-        if blocks_shard || now.saturating_duration_since(records.queued) >= self.older_wait {
+        if blocks_shard {
             return false;
         }
         let mut others = self.shards.iter().enumerate().filter(|(other, _)| *other != place);

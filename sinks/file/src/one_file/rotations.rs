@@ -3,7 +3,7 @@
 //! A request of the container comes to each shard, and each shard's sink requests a rotation. All of them get one rotation: it
 //! begins when each shard has requested it, or a moment after the first one has.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fapilog_plugin::sink::SinkError;
 
@@ -11,9 +11,6 @@ use crate::{
     one_file::{answer::AnswerSender, queue::WriterQueue},
     stream::FileStream,
 };
-
-/// How long a requested rotation waits for the other shards.
-const SHARDS_WAIT: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 struct RotationRequest {
@@ -65,7 +62,8 @@ impl RequestedRotations {
     fn is_begin_due(&self, queue: &WriterQueue, now: Instant) -> bool {
         let Some(since) = self.since else { return false };
         let has_requested = |shard: &usize| self.waiting.iter().any(|request| request.shard == *shard);
-        now.saturating_duration_since(since) >= SHARDS_WAIT || queue.active_shards().iter().all(has_requested)
+        now.saturating_duration_since(since) >= queue.waits().rotation_requests
+            || queue.active_shards().iter().all(has_requested)
     }
 
     fn begin(&mut self, stream: &mut FileStream, now: Instant) {

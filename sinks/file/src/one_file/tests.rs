@@ -34,6 +34,7 @@ use tempfile::TempDir;
 
 use super::{
     feeding::Feeding,
+    queue::ShardWaits,
     records::{BatchMark, RecordsAnswer, ShardRecords},
     *,
 };
@@ -133,15 +134,15 @@ struct GatedFile {
     file: File,
     shared: SharedWriter,
     gate: Gate,
-    /// How long records behind a boundary of time wait for older ones.
-    older_wait: Duration,
+    waits: ShardWaits,
 }
 
 impl GatedFile {
     fn new(directory: &TempDir, options: impl FnOnce(File) -> File) -> Self {
         let file = File::new(directory.path().join("gated.log"), || TimeLines).block_bytes(64 << 10).direct(false);
         let (shared, gate) = (SharedWriter::default(), Gate::default());
-        Self { file: options(file), shared, gate, older_wait: TIMEOUT }
+        let waits = ShardWaits { older_records: TIMEOUT, rotation_requests: TIMEOUT };
+        Self { file: options(file), shared, gate, waits }
     }
 
     fn path(&self) -> PathBuf {
@@ -166,7 +167,7 @@ impl SinkFactory for GatedFile {
         let plan = StreamPlan::new(&self.file.path, ShardInfo::new(0, 1), options, true, context)?;
         let gate = self.gate.clone();
         let open = move || plan.open_with(|_| Ok(Box::new(GatedEngine { inner: PwriteEngine::default(), gate })));
-        let queue = WriterQueue::new(options.block_bytes, None).waits_for_older_records(self.older_wait);
+        let queue = WriterQueue::new(options.block_bytes, None).with_waits(self.waits);
         self.shared.join_or_start(&self.file.path, Box::new(TimeLines), options, context, queue, open)
     }
 }
@@ -250,8 +251,13 @@ fn boundary() -> u64 {
     (now / HOUR + 2) * HOUR
 }
 
-fn rotated_every_hour(directory: &TempDir, older_wait: Duration) -> GatedFile {
-    GatedFile { older_wait, ..GatedFile::new(directory, |file| file.rotate_every(RotateEvery::Hour)) }
+fn rotated_every_hour(directory: &TempDir) -> GatedFile {
+    GatedFile::new(directory, |file| file.rotate_every(RotateEvery::Hour))
+}
+
+/// The file, with shards that do not wait for each other.
+fn impatient(file: GatedFile) -> GatedFile {
+    GatedFile { waits: ShardWaits { older_records: Duration::ZERO, rotation_requests: Duration::ZERO }, ..file }
 }
 
 /// The times in the only file that was rotated.
@@ -265,7 +271,7 @@ fn rotated_times(file: &GatedFile) -> Vec<u64> {
 #[test]
 fn the_records_behind_a_boundary_wait_for_older_ones_of_another_shard() {
     let directory = tempfile::tempdir().unwrap();
-    let file = rotated_every_hour(&directory, TIMEOUT);
+    let file = rotated_every_hour(&directory);
     let [mut one, mut other] = file.sinks();
     let boundary = boundary();
     let older = encoded(&mut other, &[boundary - 1]);
@@ -279,13 +285,37 @@ fn the_records_behind_a_boundary_wait_for_older_ones_of_another_shard() {
 #[test]
 fn older_records_that_do_not_come_are_not_waited_for_for_long() {
     let directory = tempfile::tempdir().unwrap();
-    let file = rotated_every_hour(&directory, Duration::from_millis(1));
+    let file = impatient(rotated_every_hour(&directory));
     let [mut one, mut other] = file.sinks();
     let boundary = boundary();
     let older = encoded(&mut other, &[boundary - 1]);
     result(delivered(&mut one, &[boundary - 2, boundary])).unwrap();
     result(other.deliver(older)).unwrap();
     assert_eq!((rotated_times(&file), file.times()), (vec![boundary - 2], vec![boundary, boundary - 1]));
+}
+
+#[test]
+fn requests_of_both_shards_to_rotate_get_one_rotation() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = GatedFile::new(&directory, |file| file);
+    let [mut one, mut other] = file.sinks();
+    result(delivered(&mut one, &[1])).unwrap();
+    let mut first = one.rotate();
+    result(delivered(&mut other, &[2])).unwrap();
+    assert!(poll(&mut first).is_pending());
+    let second = other.rotate();
+    [first, second].into_iter().for_each(|answer| result(answer).unwrap());
+    assert_eq!((rotated_times(&file), file.times()), (vec![1, 2], vec![]));
+}
+
+#[test]
+fn a_request_that_another_shard_does_not_get_rotates_all_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = impatient(GatedFile::new(&directory, |file| file));
+    let [mut one, _other] = file.sinks();
+    result(delivered(&mut one, &[1])).unwrap();
+    result(one.rotate()).unwrap();
+    assert_eq!((rotated_times(&file), file.times()), (vec![1], vec![]));
 }
 
 #[test]

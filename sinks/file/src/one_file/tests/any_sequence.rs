@@ -74,7 +74,7 @@ proptest! {
     #[test]
     fn each_record_is_in_one_file_once_and_in_order(steps in proptest::collection::vec(step(), 1..30)) {
         let directory = tempfile::tempdir().unwrap();
-        let file = GatedFile::new(&directory, |file| file.rotate_bytes(FILE_BYTES).blocks_in_flight(2));
+        let file = impatient(GatedFile::new(&directory, |file| file.rotate_bytes(FILE_BYTES).blocks_in_flight(2)));
         let times = take(&file, &steps);
         let files = times_by_file(&file);
         let all: Vec<u64> = files.concat();
@@ -93,9 +93,8 @@ proptest! {
     ) {
         let directory = tempfile::tempdir().unwrap();
         let every = RotateEvery::Interval(Duration::from_nanos(25));
-        let file = GatedFile::new(&directory, |file| file.rotate_every(every));
-        let times = take(&GatedFile { older_wait: Duration::from_millis(1), ..file }, &steps);
-        let file = GatedFile::new(&directory, |file| file);
+        let file = impatient(GatedFile::new(&directory, |file| file.rotate_every(every)));
+        let times = take(&file, &steps);
         let all: Vec<u64> = times_by_file(&file).concat();
         for (shard, expected) in times.iter().enumerate() {
             let own: Vec<u64> = all.iter().copied().filter(|time| time % 2 == shard as u64).collect();
