@@ -327,7 +327,7 @@ fn a_file_sink_takes_all_its_settings() {
     let text = format!(
         "sinks = [{{ name = \"orders\", type = \"file\", formatter = \"json\" }}]\nenrichers = []\nprocessors = []\n\
          [plugin_config.orders]\npath = {path:?}\nengine = \"blocking\"\ndirect = false\nblock_bytes = \"64 KiB\"\n\
-         blocks_in_flight = 2\nsync = {{ interval = \"1s\" }}\nmode = \"600\"\n"
+         blocks_in_flight = 2\none_file = true\nsync = {{ interval = \"1s\" }}\nmode = \"600\"\n"
     );
     let container =
         Settings::from_file(written("a.toml", &text).path).unwrap().into_builder().unwrap().start().unwrap();
