@@ -153,8 +153,7 @@ impl SinkWorker {
     pub(super) fn give_up_payload(&mut self, payload: PendingPayload, failure: DeliveryFailure, now: Instant) {
         let payload = self.hand_over(payload).and_then(|payload| self.spill(payload, failure, now));
         if let Some(payload) = payload {
-            self.leave_disk(&payload);
-            self.bury_or_count(payload, failure);
+            self.end_undelivered(payload, failure);
         }
     }
 

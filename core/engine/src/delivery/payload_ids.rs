@@ -17,13 +17,13 @@ impl PayloadIds {
         Self { instance, shard: u32::try_from(shard.index).unwrap_or(u32::MAX), last: Rc::default() }
     }
 
-    pub(super) fn instance(&self) -> InstanceId {
-        self.instance
+    /// The last id; that of no payload, if there was none.
+    pub(super) fn last(&self) -> PayloadId {
+        PayloadId::new(self.instance, self.shard, self.last.get())
     }
 
     pub(super) fn next(&self) -> PayloadId {
-        let sequence = self.last.get() + 1;
-        self.last.set(sequence);
-        PayloadId::new(self.instance, self.shard, sequence)
+        self.last.set(self.last.get() + 1);
+        self.last()
     }
 }

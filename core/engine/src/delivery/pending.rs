@@ -48,8 +48,6 @@ pub(super) struct PendingPayload {
     pub(super) not_before: Option<Instant>,
     /// The fallback could not deliver it.
     pub(super) has_failed_at_fallback: bool,
-    /// It was in flight when later payloads went to disk: it stays in memory.
-    pub(super) is_first: bool,
     /// Other records of it are delivered or given up.
     pub(super) is_part: bool,
     /// The last error.
@@ -67,7 +65,6 @@ impl PendingPayload {
             first_attempt: None,
             not_before: None,
             has_failed_at_fallback: false,
-            is_first: false,
             is_part: false,
             last_error: String::new(),
         }
@@ -88,6 +85,17 @@ impl PendingPayload {
 
     pub(super) fn events_by_origin(&self) -> EventsByOrigin {
         EventsByOrigin::new(self.contents.events, self.is_recovered())
+    }
+
+    /// Its events, if it is from disk.
+    pub(super) fn stored_events(&self) -> Option<EventsByOrigin> {
+        matches!(self.origin, PayloadOrigin::Stored { .. }).then(|| self.events_by_origin())
+    }
+
+    /// Adds an error to the last one.
+    pub(super) fn add_error(&mut self, error: &str) {
+        let separator = if self.last_error.is_empty() { "" } else { "; and " };
+        self.last_error.extend([separator, error]);
     }
 
     /// It has other records than before.

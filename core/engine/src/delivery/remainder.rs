@@ -85,7 +85,6 @@ fn part(payload: &PendingPayload, indices: &[usize]) -> Option<PendingPayload> {
         first_attempt: payload.first_attempt,
         not_before: None,
         has_failed_at_fallback: payload.has_failed_at_fallback,
-        is_first: payload.is_first,
         is_part: true,
         last_error: payload.last_error.clone(),
     })

@@ -122,8 +122,8 @@ impl SinkWorker {
             drop_catching_panics(sink);
             return Err(panicked());
         };
-        let (spill, letters, instance) = (delivery.spill, delivery.dead_letters, ids.instance());
-        let store = SinkStore::open(spill, letters, &plan.name, shard, context.reporter(), instance);
+        let (spill, letters) = (delivery.spill, delivery.dead_letters);
+        let store = SinkStore::open(spill, letters, &plan.name, shard, context.reporter(), ids);
         let store = match store {
             Ok(store) => store,
             Err(error) => {

@@ -74,6 +74,9 @@ struct QueueState {
     has_thread_ended: bool,
     /// The drain has taken the requests back: their answers count no more.
     is_abandoned: bool,
+    /// So many requests are executed before a crash.
+    #[cfg(test)]
+    executed_before_crash: usize,
 }
 
 /// The end of the drain.
@@ -162,7 +165,7 @@ impl RequestQueue {
         loop {
             #[cfg(test)]
             if state.end == Some(StoreEnd::Crash) {
-                return None;
+                state.executed_before_crash = state.executed_before_crash.checked_sub(1)?;
             }
             if let Some(request) = state.requests.front().cloned() {
                 state.is_executing = true;
@@ -195,6 +198,13 @@ impl RequestQueue {
             state.answers.push_back(answer);
             state.wake();
         }
+    }
+
+    /// Has the thread end as if the process were killed behind so many of the next requests.
+    #[cfg(test)]
+    pub(super) fn crash_behind(&self, requests: usize) {
+        lock(&self.state).executed_before_crash = requests;
+        self.end(StoreEnd::Crash);
     }
 
     /// Whether the thread ends as if the process were killed.
