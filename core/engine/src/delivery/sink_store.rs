@@ -328,6 +328,11 @@ impl SinkStore {
         }
     }
 
+    /// Ends the thread when it has executed all requests. Returns whether it has ended.
+    pub(super) fn begin_close(&mut self) -> bool {
+        self.store.begin_close()
+    }
+
     /// Waits until everything is on disk that is on its way there. Returns the news.
     pub(super) fn close(&mut self, deadline: Instant) -> Vec<StoreNews> {
         let answers = self.store.close(deadline);

@@ -29,8 +29,11 @@ use crate::delivery::{
     sink_worker::SinkWorker,
 };
 
-/// How much longer than its deadline a sink that stops may wait for the disk.
+/// How much longer than their deadline the sinks of a shard may wait for the disk, all together.
 const CLOSE_TIME: Duration = Duration::from_millis(300);
+
+/// The least time that a sink waits for the disk.
+const CLOSE_TIME_MIN: Duration = Duration::from_millis(20);
 
 impl SinkWorker {
     /// Takes up the news of the store, and asks for the payload at the head. Returns whether there were any.
@@ -226,10 +229,16 @@ impl SinkWorker {
         }
     }
 
+    /// Whether the disk has all that is to go there. From the first call on, nothing else goes there.
+    pub(crate) fn has_closed_store(&mut self) -> bool {
+        self.destination.store.as_mut().is_none_or(SinkStore::begin_close)
+    }
+
     /// The sink ends: waits for the disk, and counts what is not there.
     pub(super) fn close_store(&mut self) {
-        let deadline = self.destination.stop_deadline.unwrap_or_else(Instant::now);
-        let deadline = deadline.max(Instant::now() + CLOSE_TIME);
+        let now = Instant::now();
+        let deadline = self.destination.stop_deadline.unwrap_or(now);
+        let deadline = deadline.checked_add(CLOSE_TIME).unwrap_or(deadline).max(now + CLOSE_TIME_MIN);
         let Some(mut store) = self.destination.store.take() else { return };
         let mut news = store.close(deadline);
         // A dead letter for a payload that was refused comes too late: the store is closed.

@@ -144,6 +144,49 @@ fn a_disk_that_is_full_costs_no_payload_that_the_queue_has_room_for() {
 }
 
 #[test]
+fn a_sink_that_is_removed_does_not_wait_for_the_disk() {
+    let mut bench = SpillBench::new(policy());
+    bench.script.reply_always(ScriptedReply::Down);
+    bench.submit(3);
+    bench.worker.stop(bench.now + SECOND);
+    bench.hold();
+    let start = Instant::now();
+    assert!(!bench.worker.has_closed_store());
+    assert!(start.elapsed() < SECOND / 2, "it waits");
+    bench.held = None;
+    let deadline = Instant::now() + 30 * SECOND;
+    while !bench.worker.has_closed_store() {
+        assert!(Instant::now() < deadline, "it ends never");
+        std::thread::yield_now();
+    }
+    bench.worker.give_up();
+    bench.start_again();
+    assert_eq!(bench.on_disk(), 3);
+}
+
+#[test]
+fn sinks_that_end_with_a_disk_that_hangs_wait_for_it_once() {
+    let mut bench = SpillBench::new(policy());
+    bench.hold();
+    bench.worker.stop(Instant::now() - SECOND);
+    let start = Instant::now();
+    bench.worker.give_up();
+    assert!(start.elapsed() < SECOND / 4, "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_sink_that_spills_has_a_cool_down() {
+    let is_problem = |cool_down| {
+        let policy = policy().breaker(0, cool_down, SECOND);
+        let options = SinkOptions::new().delivery(policy).spill(SpillOptions::new("spill"));
+        let factory = std::sync::Arc::new(SpillScript::default());
+        let plan = SinkPlan { name: "scripted".to_owned(), factory, options };
+        !plan.own_delivery_problems().is_empty()
+    };
+    assert!(is_problem(Duration::ZERO) && !is_problem(Duration::from_millis(1)));
+}
+
+#[test]
 fn nothing_is_due_while_it_is_not_known_what_is_on_disk() {
     let mut bench = SpillBench::new(policy());
     bench.set_recovered(false);

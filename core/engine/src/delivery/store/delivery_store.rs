@@ -111,6 +111,13 @@ impl DeliveryStore {
         self.pending.total
     }
 
+    /// Has all requests executed and everything made durable, and ends the thread. Returns whether it has ended: then,
+    /// [`close`](Self::close) waits for nothing.
+    pub(crate) fn begin_close(&mut self) -> bool {
+        self.queue.end(StoreEnd::Close);
+        self.queue.has_thread_ended()
+    }
+
     /// Has all requests executed and everything made durable, and ends the thread. Returns the answers that were not taken.
     ///
     /// At the deadline, the thread is left to itself. Requests that it has not executed are refused, the one that it works on

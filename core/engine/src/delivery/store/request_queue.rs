@@ -134,6 +134,11 @@ impl RequestQueue {
         self.to_thread.notify_one();
     }
 
+    /// Whether the thread has ended.
+    pub(super) fn has_thread_ended(&self) -> bool {
+        lock(&self.state).has_thread_ended
+    }
+
     /// Waits for the end of the thread. Returns whether it has ended by the deadline.
     pub(super) fn wait_for_end(&self, deadline: Instant) -> bool {
         let mut state = lock(&self.state);
@@ -214,7 +219,7 @@ impl RequestQueue {
     }
 
     /// The thread has ended, and uses nothing of the store any more.
-    pub(super) fn thread_has_ended(&self) {
+    pub(super) fn note_thread_end(&self) {
         let mut state = lock(&self.state);
         state.has_thread_ended = true;
         self.to_drain.notify_all();
