@@ -194,9 +194,10 @@ impl SinkWorker {
         }
     }
 
-    /// Whether something has failed since this was last asked.
+    /// Whether something has failed since this was last asked, or events of this container are on disk, and not delivered.
     pub(crate) fn take_failure(&mut self) -> bool {
-        std::mem::take(&mut self.health.has_failed_since_flush)
+        let is_spilling = self.destination.store.as_ref().is_some_and(|store| store.own_events() > 0);
+        std::mem::take(&mut self.health.has_failed_since_flush) || is_spilling
     }
 
     /// Whether events were lost to the deadline that it was stopped with.

@@ -63,8 +63,6 @@ impl SinkWorker {
                 }
             }
             StoreNews::Spilled(payload) => {
-                // A flush that waited for it has not seen it delivered.
-                self.health.has_failed_since_flush = true;
                 self.counters.delivery.spilled.add(payload.contents.events);
                 self.health.reports.settle(&payload.contents.reports);
             }

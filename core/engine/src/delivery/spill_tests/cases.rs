@@ -119,13 +119,15 @@ fn dead_letters_that_wait_for_the_disk_do_not_fill_the_memory() {
 }
 
 #[test]
-fn a_flush_fails_whose_events_went_to_disk() {
+fn a_flush_fails_while_its_events_are_on_disk() {
     let mut bench = SpillBench::new(policy());
     bench.script.reply_always(ScriptedReply::Down);
     for _ in 0..3 {
         bench.submit(1);
         assert!(bench.worker.take_failure());
     }
+    bench.script.reply_always(ScriptedReply::Takes);
+    bench.after(10 * SECOND);
     assert!(!bench.worker.take_failure());
 }
 
