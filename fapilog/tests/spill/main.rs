@@ -4,6 +4,7 @@
 #[path = "../law/mod.rs"]
 mod law;
 
+mod changes;
 mod destination;
 mod kill;
 

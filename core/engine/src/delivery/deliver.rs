@@ -117,8 +117,8 @@ impl SinkWorker {
             }
             kept.into_iter().for_each(|pending| self.destination.queue.insert(pending));
         }
-        let is_spilling = self.destination.store.as_ref().is_some_and(|store| store.is_spilling());
-        if is_down && !is_spilling && self.destination.stop_deadline.is_none() {
+        let store = self.destination.store.as_ref().filter(|store| store.takes_queue());
+        if store.is_some_and(|store| is_down || store.is_spilling()) && self.destination.stop_deadline.is_none() {
             self.spill_queue();
         }
     }

@@ -152,7 +152,7 @@ impl Destination {
         }
         match self.store.as_ref().filter(|store| store.has_spill()) {
             Some(store) if store.is_spilling() => store.pending_bytes() < self.policy.queue_bytes,
-            Some(_) if on_full == OnFull::Spill => true,
+            Some(store) if on_full == OnFull::Spill && store.takes_queue() => true,
             _ => self.queue_has_room(),
         }
     }
@@ -186,9 +186,6 @@ impl Destination {
 
     /// The next payload, if an attempt may start now.
     pub(super) fn begin_attempt(&mut self, now: Instant) -> Option<PendingPayload> {
-        if self.store.as_ref().is_some_and(|store| !store.has_recovered()) {
-            return None;
-        }
         let is_due = self.next_start(now)? <= now;
         (is_due && self.breaker.begin_attempt(now)).then(|| self.queue.pop())?
     }
@@ -198,7 +195,8 @@ impl Destination {
         let next = self.queue.front()?;
         let is_blocked = self.in_flight.len() >= self.policy.in_flight_payloads
             || self.new_file_behind.is_some_and(|behind| behind < next.order)
-            || (!self.breaker.is_closed() && self.breaker.open_until().is_none());
+            || (!self.breaker.is_closed() && self.breaker.open_until().is_none())
+            || self.store.as_ref().is_some_and(|store| !store.has_recovered());
         // At shutdown, a last attempt before the deadline is better than a wait that ends behind it.
         let is_in_time = |start: &Instant| self.stop_deadline.is_none_or(|deadline| *start < deadline);
         let not_before = next.not_before.filter(is_in_time);

@@ -42,6 +42,8 @@ pub(crate) mod sink_reports;
 mod sink_store;
 pub(crate) mod sink_worker;
 mod spill;
+#[cfg(test)]
+mod spill_tests;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;

@@ -176,8 +176,7 @@ impl SinkWorker {
         payload.given_up = Some(failure);
         let payload = self.hand_over(payload).and_then(|payload| self.spill(payload, failure, now));
         if let Some(payload) = payload {
-            self.leave_disk(&payload);
-            self.bury_or_count(payload, failure);
+            self.end_undelivered(payload, failure);
         }
     }
 

@@ -30,13 +30,13 @@ impl PayloadIds {
         number
     }
 
-    pub(super) fn instance(&self) -> InstanceId {
-        self.instance
+    /// The last id; that of no payload, if there was none.
+    pub(super) fn last(&self) -> PayloadId {
+        PayloadId::new(self.instance, self.shard, self.last.get())
     }
 
     pub(super) fn next(&self) -> PayloadId {
-        let sequence = self.last.get() + 1;
-        self.last.set(sequence);
-        PayloadId::new(self.instance, self.shard, sequence)
+        self.last.set(self.last.get() + 1);
+        self.last()
     }
 }

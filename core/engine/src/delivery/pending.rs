@@ -50,8 +50,6 @@ pub(super) struct PendingPayload {
     pub(super) is_probe: bool,
     /// The fallback could not deliver it.
     pub(super) has_failed_at_fallback: bool,
-    /// It was in flight when later payloads went to disk: it stays in memory.
-    pub(super) is_first: bool,
     /// Other records of it are delivered or given up.
     pub(super) is_part: bool,
     /// The last error.
@@ -72,7 +70,6 @@ impl PendingPayload {
             not_before: None,
             is_probe: false,
             has_failed_at_fallback: false,
-            is_first: false,
             is_part: false,
             last_error: String::new(),
             given_up: None,
@@ -94,6 +91,17 @@ impl PendingPayload {
 
     pub(super) fn events_by_origin(&self) -> EventsByOrigin {
         EventsByOrigin::new(self.contents.events, self.is_recovered())
+    }
+
+    /// Its events, if it is from disk.
+    pub(super) fn stored_events(&self) -> Option<EventsByOrigin> {
+        matches!(self.origin, PayloadOrigin::Stored { .. }).then(|| self.events_by_origin())
+    }
+
+    /// Adds an error to the last one.
+    pub(super) fn add_error(&mut self, error: &str) {
+        let separator = if self.last_error.is_empty() { "" } else { "; and " };
+        self.last_error.extend([separator, error]);
     }
 
     /// It has other records than before.

@@ -90,7 +90,6 @@ fn part(payload: &PendingPayload, indices: &[usize]) -> Option<PendingPayload> {
         not_before: None,
         is_probe: false,
         has_failed_at_fallback: payload.has_failed_at_fallback,
-        is_first: payload.is_first,
         is_part: true,
         last_error: payload.last_error.clone(),
         given_up: payload.given_up,

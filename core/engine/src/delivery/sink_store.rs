@@ -7,15 +7,15 @@ use std::{
 };
 
 use fapilog_plugin::{
-    event::InstanceId,
     factory::ShardInfo,
-    sink::{Reporter, SinkError},
+    sink::{PayloadId, Reporter, SinkError},
 };
 
 use crate::{
     accounts::DeliveryFigures,
     delivery::{
         failure::DeliveryFailure,
+        payload_ids::PayloadIds,
         pending::{PayloadOrigin, PendingPayload},
         store::{
             delivery_store::DeliveryStore,
@@ -28,11 +28,14 @@ use crate::{
 /// The wait after a read that failed.
 const READ_RETRY_WAIT: Duration = Duration::from_secs(1);
 
+/// How long the queue stays in memory after the disk has refused a payload.
+const REFUSAL_WAIT: Duration = Duration::from_secs(1);
+
 /// The store of one sink of one shard.
 pub(super) struct SinkStore {
     store: DeliveryStore,
-    /// Payloads of other containers are recovered.
-    instance: InstanceId,
+    /// The last payload before the store was opened.
+    last_before: PayloadId,
     has_spill: bool,
     has_dead_letters: bool,
     /// The thread has looked at the payloads that it found.
@@ -43,6 +46,10 @@ pub(super) struct SinkStore {
     read_not_before: Option<Instant>,
     /// Payloads on their way to the spill directory, in order.
     appending: VecDeque<LeavingPayload>,
+    /// The highest place in the order of submission among the payloads that went there.
+    last_appended: u64,
+    /// The disk has refused a payload: until then, it takes others only where the order demands it.
+    refuses_until: Option<Instant>,
     /// Payloads on their way to the file for dead letters, in order.
     burying: VecDeque<LeavingPayload>,
 }
@@ -122,7 +129,7 @@ impl SinkStore {
         sink: &str,
         shard: ShardInfo,
         reporter: Reporter,
-        instance: InstanceId,
+        ids: &PayloadIds,
     ) -> Result<Option<Self>, SinkError> {
         let (has_spill, has_dead_letters) = (spill.is_some(), dead_letters.is_some());
         if !has_spill && !has_dead_letters {
@@ -130,7 +137,7 @@ impl SinkStore {
         }
         Ok(Some(Self {
             store: DeliveryStore::open(spill, dead_letters, sink, shard, reporter)?,
-            instance,
+            last_before: ids.last(),
             has_spill,
             has_dead_letters,
             has_recovered: false,
@@ -138,6 +145,8 @@ impl SinkStore {
             reading: Reading::None,
             read_not_before: None,
             appending: VecDeque::new(),
+            last_appended: 0,
+            refuses_until: None,
             burying: VecDeque::new(),
         }))
     }
@@ -158,6 +167,32 @@ impl SinkStore {
     /// Whether payloads are on disk, or on their way there: later ones go there too, so that the order is kept.
     pub(super) fn is_spilling(&self) -> bool {
         self.on_disk.payloads > 0 || !self.appending.is_empty()
+    }
+
+    /// Whether the payload of this place in the order of submission comes before others on disk. It stays in memory then: on disk,
+    /// it would come behind them.
+    pub(super) fn comes_first(&self, order: u64) -> bool {
+        self.is_spilling() && order < self.last_appended
+    }
+
+    /// Whether the queue may go to disk now.
+    pub(super) fn takes_queue(&self) -> bool {
+        self.has_spill && self.has_recovered && (self.is_spilling() || self.refuses_until.is_none())
+    }
+
+    /// The disk has refused a payload.
+    pub(super) fn begin_refusal(&mut self, now: Instant) {
+        self.refuses_until = now.checked_add(REFUSAL_WAIT);
+    }
+
+    /// The disk may take payloads again after a while.
+    pub(super) fn end_refusal(&mut self, now: Instant) {
+        self.refuses_until = self.refuses_until.filter(|until| now < *until);
+    }
+
+    /// Whether no payload on disk is older than those in memory.
+    pub(super) fn has_nothing_on_disk(&self) -> bool {
+        self.on_disk.payloads == 0
     }
 
     /// Whether payloads are on their way to the disk.
@@ -196,6 +231,9 @@ impl SinkStore {
             events: payload.contents.events,
             oldest: payload.contents.oldest,
         });
+        if let PayloadOrigin::Encoded = payload.origin {
+            self.last_appended = self.last_appended.max(payload.order);
+        }
         self.appending.push_back(LeavingPayload { payload, failure });
     }
 
@@ -245,19 +283,25 @@ impl SinkStore {
         };
         *parts -= 1;
         if *parts == 0 {
-            self.on_disk.bytes = self.on_disk.bytes.saturating_sub(*bytes);
-            self.on_disk.payloads = self.on_disk.payloads.saturating_sub(1);
+            let bytes = *bytes;
+            self.subtract_payloads(1, bytes);
             self.reading = Reading::None;
             self.store.acknowledge();
         }
     }
 
-    /// A part of the payload at the head, or the whole of it, is counted elsewhere and done with. Others are not from disk.
-    pub(super) fn leave(&mut self, payload: &PendingPayload) {
-        if let PayloadOrigin::Stored { .. } = payload.origin {
-            self.subtract(payload.events_by_origin());
-            self.end_part();
-        }
+    /// Puts a part of the payload at the head behind all others on disk. Only then is the head done with: between the two, the
+    /// program may be killed.
+    pub(super) fn append_part(&mut self, payload: PendingPayload, failure: DeliveryFailure) {
+        let events = payload.events_by_origin();
+        self.append(payload, failure);
+        self.leave(events);
+    }
+
+    /// So many events of the payload at the head, a part of it or the whole, are counted elsewhere and done with.
+    pub(super) fn leave(&mut self, events: EventsByOrigin) {
+        self.subtract(events);
+        self.end_part();
     }
 
     /// The payload at the head is read again later.
@@ -284,10 +328,28 @@ impl SinkStore {
         }
     }
 
+    /// Ends the thread when it has executed all requests. Returns whether it has ended.
+    pub(super) fn begin_close(&mut self) -> bool {
+        self.store.begin_close()
+    }
+
     /// Waits until everything is on disk that is on its way there. Returns the news.
     pub(super) fn close(&mut self, deadline: Instant) -> Vec<StoreNews> {
         let answers = self.store.close(deadline);
         answers.into_iter().filter_map(|answer| self.take_up(answer)).collect()
+    }
+
+    /// Whether it was stored before this store was opened: by another container, or by a former sink of this name.
+    fn is_recovered(&self, id: PayloadId) -> bool {
+        let PayloadId { instance, shard, sequence, .. } = self.last_before;
+        (id.instance, id.shard) != (instance, shard) || id.sequence <= sequence
+    }
+
+    /// So many payloads less are on disk.
+    fn subtract_payloads(&mut self, payloads: u64, bytes: u64) {
+        self.on_disk.payloads = self.on_disk.payloads.saturating_sub(payloads);
+        // The bytes of those that were recovered, and of those that cannot be read, are not known one by one.
+        self.on_disk.bytes = if self.on_disk.payloads == 0 { 0 } else { self.on_disk.bytes.saturating_sub(bytes) };
     }
 
     fn take_up(&mut self, answer: DeliveryStoreAnswer) -> Option<StoreNews> {
@@ -311,7 +373,7 @@ impl SinkStore {
             DeliveryStoreAnswer::Refused { payload: StoredPayload { payload: bytes, .. }, error } => {
                 let mut refused = self.appending.pop_front()?;
                 refused.payload.payload = Some(bytes);
-                refused.payload.last_error = format!("{}; and {error}", refused.payload.last_error);
+                refused.payload.add_error(&error.to_string());
                 Some(StoreNews::NotSpilled(refused))
             }
             DeliveryStoreAnswer::Buried(Ok(())) => Some(StoreNews::Buried(self.burying.pop_front()?.payload)),
@@ -323,7 +385,7 @@ impl SinkStore {
             DeliveryStoreAnswer::Read(Some(stored)) => {
                 debug_assert_eq!(self.reading, Reading::Asked, "a payload that was not asked for");
                 self.reading = Reading::Loaded { bytes: stored.payload.len() as u64, parts: 1 };
-                let is_recovered = stored.payload.id().instance != self.instance;
+                let is_recovered = self.is_recovered(stored.payload.id());
                 Some(StoreNews::Loaded(PendingPayload::stored(stored, is_recovered)))
             }
             DeliveryStoreAnswer::Read(None) => {
@@ -333,7 +395,7 @@ impl SinkStore {
                 None
             }
             DeliveryStoreAnswer::Unreadable { payloads, events } => {
-                self.on_disk.payloads = self.on_disk.payloads.saturating_sub(payloads);
+                self.subtract_payloads(payloads, 0);
                 // Payloads of earlier containers come first.
                 let recovered = events.min(self.on_disk.recovered_events);
                 let local = (events - recovered).min(self.on_disk.local_events);
@@ -342,5 +404,44 @@ impl SinkStore {
                 Some(StoreNews::Unreadable(unreadable))
             }
         }
+    }
+}
+
+/// For tests: the thread is held, and killed.
+#[cfg(test)]
+impl SinkStore {
+    /// Holds the thread until the sender is dropped.
+    pub(super) fn hold(&mut self) -> std::sync::mpsc::Sender<()> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let receiver = std::sync::Mutex::new(receiver);
+        self.store.work(move || _ = fapilog_plugin::threads::lock(&receiver).recv());
+        sender
+    }
+
+    /// Waits until the thread has executed all requests.
+    pub(super) fn wait_for_thread(&mut self) {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        self.store.work(move || _ = sender.send(()));
+        receiver.recv().unwrap();
+    }
+
+    /// Whether an answer is still to come.
+    pub(super) fn owes_answer(&self) -> bool {
+        self.is_writing() || self.reading == Reading::Asked
+    }
+
+    /// Ends the thread as if the process were killed behind so many of the requests that are not executed yet.
+    pub(super) fn crash_behind(self, requests: usize, held: Option<std::sync::mpsc::Sender<()>>) {
+        self.store.crash_behind(requests, || drop(held));
+    }
+
+    /// The events that earlier containers have stored, and that are not delivered or lost.
+    pub(super) fn recovered_events(&self) -> u64 {
+        self.on_disk.recovered_events + self.leaving().map(|payload| payload.events_by_origin().recovered).sum::<u64>()
+    }
+
+    /// Sets whether the thread has looked at the payloads that it found.
+    pub(super) fn set_recovered(&mut self, has_recovered: bool) {
+        self.has_recovered = has_recovered;
     }
 }

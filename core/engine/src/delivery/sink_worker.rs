@@ -122,8 +122,8 @@ impl SinkWorker {
             drop_catching_panics(sink);
             return Err(panicked());
         };
-        let (spill, letters, instance) = (delivery.spill, delivery.dead_letters, ids.instance());
-        let store = SinkStore::open(spill, letters, &plan.name, shard, context.reporter(), instance);
+        let (spill, letters) = (delivery.spill, delivery.dead_letters);
+        let store = SinkStore::open(spill, letters, &plan.name, shard, context.reporter(), ids);
         let store = match store {
             Ok(store) => store,
             Err(error) => {
@@ -194,9 +194,10 @@ impl SinkWorker {
         }
     }
 
-    /// Whether something has failed since this was last asked.
+    /// Whether something has failed since this was last asked, or events of this container are on disk, and not delivered.
     pub(crate) fn take_failure(&mut self) -> bool {
-        std::mem::take(&mut self.health.has_failed_since_flush)
+        let is_spilling = self.destination.store.as_ref().is_some_and(|store| store.local_events() > 0);
+        std::mem::take(&mut self.health.has_failed_since_flush) || is_spilling
     }
 
     /// Whether events were lost to the deadline that it was stopped with.

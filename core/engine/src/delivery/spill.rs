@@ -29,16 +29,20 @@ use crate::delivery::{
     sink_worker::SinkWorker,
 };
 
-/// How much longer than its deadline a sink that stops may wait for the disk.
+/// How much longer than their deadline the sinks of a shard may wait for the disk, all together.
 const CLOSE_TIME: Duration = Duration::from_millis(300);
+
+/// The least time that a sink waits for the disk.
+const CLOSE_TIME_MIN: Duration = Duration::from_millis(20);
 
 impl SinkWorker {
     /// Takes up the news of the store, and asks for the payload at the head. Returns whether there were any.
     pub(super) fn work_on_store(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        self.destination.store.iter_mut().for_each(|store| store.end_refusal(now));
         let mut has_news = false;
         while let Some(news) = self.destination.store.as_mut().and_then(|store| store.poll(context)) {
             has_news = true;
-            self.take_up_news(news);
+            self.take_up_news(news, now);
         }
         if self.destination.read_due(now).is_some_and(|due| due <= now)
             && let Some(store) = &mut self.destination.store
@@ -48,7 +52,7 @@ impl SinkWorker {
         has_news
     }
 
-    fn take_up_news(&mut self, news: StoreNews) {
+    fn take_up_news(&mut self, news: StoreNews, now: Instant) {
         match news {
             StoreNews::Recovered { events } => {
                 self.counters.delivery.recovered.add(events);
@@ -62,7 +66,7 @@ impl SinkWorker {
                 self.counters.delivery.spilled.add(payload.contents.events);
                 self.health.reports.settle(&payload.contents.reports);
             }
-            StoreNews::NotSpilled(LeavingPayload { payload, failure }) => self.bury_or_count(payload, failure),
+            StoreNews::NotSpilled(refused) => self.take_back(refused, now),
             StoreNews::Loaded(payload) => match self.destination.stop_deadline {
                 Some(_) => self.rewind(),
                 None => self.destination.queue.insert(payload),
@@ -79,14 +83,26 @@ impl SinkWorker {
         }
     }
 
+    /// A payload that the disk refuses goes back into the queue, if that has room, it has attempts left, and nothing on disk is
+    /// older.
+    fn take_back(&mut self, LeavingPayload { payload, failure }: LeavingPayload, now: Instant) {
+        let Some(store) = &mut self.destination.store else { return self.bury_or_count(payload, failure) };
+        store.begin_refusal(now);
+        let is_from_queue = matches!((&payload.origin, failure), (PayloadOrigin::Encoded, DeliveryFailure::NoRoom));
+        match is_from_queue && store.has_nothing_on_disk() && self.destination.queue_has_room() {
+            true => self.destination.queue.insert(payload),
+            false => self.bury_or_count(payload, failure),
+        }
+    }
+
     fn rewind(&mut self) {
         self.destination.store.iter_mut().for_each(SinkStore::rewind);
     }
 
     /// Whether the payload goes to disk now, and not into the queue.
     pub(super) fn spills_at_once(&self) -> bool {
-        let Some(store) = self.destination.store.as_ref().filter(|store| store.has_spill()) else { return false };
-        store.has_recovered() && (store.is_spilling() || !self.destination.queue_has_room())
+        let store = self.destination.store.as_ref().filter(|store| store.takes_queue());
+        store.is_some_and(|store| store.is_spilling() || !self.destination.queue_has_room())
     }
 
     /// Puts a payload of the queue or of an attempt on disk. Returns it if it cannot go there.
@@ -111,14 +127,11 @@ impl SinkWorker {
         match payload.origin {
             PayloadOrigin::Fallback(_) => return Some(payload),
             PayloadOrigin::Stored { .. } if payload.is_part => {
-                store.leave(&payload);
-                store.append(payload, failure);
+                store.append_part(payload, failure);
             }
             PayloadOrigin::Stored { .. } => store.rewind(),
-            PayloadOrigin::Encoded if store.is_spilling() && !is_stopping => {
-                // It is older than all on disk, and stays in front of them.
+            PayloadOrigin::Encoded if store.comes_first(payload.order) && !is_stopping => {
                 payload.start_again();
-                payload.is_first = true;
                 self.destination.queue.insert(payload);
             }
             PayloadOrigin::Encoded => {
@@ -129,13 +142,15 @@ impl SinkWorker {
         None
     }
 
-    /// Puts the payloads of the queue on disk, but for those that come before all on disk.
+    /// Puts the payloads of the queue on disk, but for those that come before others there.
     pub(super) fn spill_queue(&mut self) {
         let Some(store) = self.destination.store.as_mut().filter(|store| store.has_spill()) else { return };
         let mut kept = Vec::new();
         while let Some(payload) = self.destination.queue.pop() {
             match payload.origin {
-                PayloadOrigin::Encoded if !payload.is_first => store.append(payload, DeliveryFailure::NoRoom),
+                PayloadOrigin::Encoded if !store.comes_first(payload.order) => {
+                    store.append(payload, DeliveryFailure::NoRoom)
+                }
                 _ => kept.push(payload),
             }
         }
@@ -143,9 +158,11 @@ impl SinkWorker {
     }
 
     /// Writes a dead letter, or counts the events as lost.
-    pub(super) fn bury_or_count(&mut self, payload: PendingPayload, failure: DeliveryFailure) {
-        let store = self.destination.store.as_mut().filter(|store| store.has_dead_letters());
-        match store {
+    fn bury_or_count(&mut self, payload: PendingPayload, failure: DeliveryFailure) {
+        // Nor do letters fill the memory while the disk hangs.
+        let bytes_max = self.destination.policy.queue_bytes;
+        let has_room = |store: &SinkStore| store.has_dead_letters() && store.pending_bytes() < bytes_max;
+        match self.destination.store.as_mut().filter(|store| has_room(store)) {
             Some(store) if payload.payload.is_some() && !matches!(payload.origin, PayloadOrigin::Fallback(_)) => {
                 store.bury(payload, failure);
             }
@@ -153,10 +170,13 @@ impl SinkWorker {
         }
     }
 
-    /// A payload from disk is counted elsewhere.
-    pub(super) fn leave_disk(&mut self, payload: &PendingPayload) {
-        if let (PayloadOrigin::Stored { .. }, Some(store)) = (&payload.origin, &mut self.destination.store) {
-            store.leave(payload);
+    /// Writes a dead letter, or counts the events as lost. A payload from disk is done with after that, because the program may be
+    /// killed meanwhile.
+    pub(super) fn end_undelivered(&mut self, payload: PendingPayload, failure: DeliveryFailure) {
+        let stored_events = payload.stored_events();
+        self.bury_or_count(payload, failure);
+        if let (Some(events), Some(store)) = (stored_events, &mut self.destination.store) {
+            store.leave(events);
         }
     }
 
@@ -201,21 +221,22 @@ impl SinkWorker {
         let store = self.destination.store.as_mut().filter(|store| store.has_spill());
         match (store, &payload.origin) {
             (Some(_), _) if is_on_disk => {}
-            (Some(store), PayloadOrigin::Encoded | PayloadOrigin::Stored { .. }) if payload.payload.is_some() => {
-                store.leave(&payload);
-                store.append(payload, failure);
-            }
-            _ => {
-                self.leave_disk(&payload);
-                self.bury_or_count(payload, failure);
-            }
+            (Some(store), PayloadOrigin::Stored { .. }) => store.append_part(payload, failure),
+            (Some(store), PayloadOrigin::Encoded) if payload.payload.is_some() => store.append(payload, failure),
+            _ => self.end_undelivered(payload, failure),
         }
+    }
+
+    /// Whether the disk has all that is to go there. From the first call on, nothing else goes there.
+    pub(crate) fn has_closed_store(&mut self) -> bool {
+        self.destination.store.as_mut().is_none_or(SinkStore::begin_close)
     }
 
     /// The sink ends: waits for the disk, and counts what is not there.
     pub(super) fn close_store(&mut self) {
-        let deadline = self.destination.stop_deadline.unwrap_or_else(Instant::now);
-        let deadline = deadline.max(Instant::now() + CLOSE_TIME);
+        let now = Instant::now();
+        let deadline = self.destination.stop_deadline.unwrap_or(now);
+        let deadline = deadline.checked_add(CLOSE_TIME).unwrap_or(deadline).max(now + CLOSE_TIME_MIN);
         let Some(mut store) = self.destination.store.take() else { return };
         let mut news = store.close(deadline);
         // A dead letter for a payload that was refused comes too late: the store is closed.
@@ -223,7 +244,7 @@ impl SinkWorker {
         news.drain(..).for_each(|news| match news {
             StoreNews::NotSpilled(LeavingPayload { payload, failure }) => self.count_lost_payload(&payload, failure),
             StoreNews::Loaded(_) => {}
-            news => self.take_up_news(news),
+            news => self.take_up_news(news, deadline),
         });
     }
 }

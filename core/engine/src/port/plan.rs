@@ -1,6 +1,6 @@
 //! How plugins and sinks are made: what a builder or a change hands to a shard.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use fapilog_plugin::{
     enricher::Enricher,
@@ -31,6 +31,9 @@ pub(crate) struct SinkPlan {
 /// The allowed values of settings that need the payload after its delivery has failed.
 const NONE_WITHOUT_QUEUE: &str = "none: the sink delivers without a queue, and keeps its payloads itself";
 
+/// The least cool-down of a sink with a spill directory.
+const COOL_DOWN_MIN: Duration = Duration::from_millis(1);
+
 impl SinkPlan {
     /// The policy of its deliveries.
     pub(crate) fn delivery_policy(&self) -> DeliveryPolicy {
@@ -57,6 +60,11 @@ impl SinkPlan {
             let set = [("spill", spill.is_some()), ("dead_letters", dead_letters.is_some())];
             let set = set.into_iter().filter(|(_, is_set)| *is_set);
             problems.extend(set.map(|(setting, _)| Problem::new(setting, "set", NONE_WITHOUT_QUEUE)));
+        }
+        // Before a payload from disk is attempted again, the cool-down has to pass, also where there is no breaker.
+        if spill.is_some() && policy.breaker_failures == 0 && policy.cool_down < COOL_DOWN_MIN {
+            let cool_down = format!("{:?}", policy.cool_down);
+            problems.push(Problem::new("delivery.cool_down", cool_down, "at least 1 ms, with a spill directory"));
         }
         if self.options.on_full == Some(OnFull::Spill) && spill.is_none() {
             let allowed = "block, drop or drop_low_severity: the sink has no spill directory";

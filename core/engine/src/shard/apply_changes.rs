@@ -139,7 +139,8 @@ impl Shard {
         let is_gone = |leaving: &mut Leaving| {
             leaving.worker.poll(now, context, |_| {});
             leaving.worker.poll_rotation(now, context);
-            leaving.worker.poll_flush(context) || leaving.deadline <= now
+            // The disk may take long: the other sinks do not wait for it.
+            (leaving.worker.poll_flush(context) && leaving.worker.has_closed_store()) || leaving.deadline <= now
         };
         let mut fallback_results = Vec::new();
         for Leaving { mut worker, answer, deadline } in self.sinks.leaving.extract_if(.., is_gone) {

@@ -111,6 +111,13 @@ impl DeliveryStore {
         self.pending.total
     }
 
+    /// Has all requests executed and everything made durable, and ends the thread. Returns whether it has ended: then,
+    /// [`close`](Self::close) waits for nothing.
+    pub(crate) fn begin_close(&mut self) -> bool {
+        self.queue.end(StoreEnd::Close);
+        self.queue.has_thread_ended()
+    }
+
     /// Has all requests executed and everything made durable, and ends the thread. Returns the answers that were not taken.
     ///
     /// At the deadline, the thread is left to itself. Requests that it has not executed are refused, the one that it works on
@@ -168,15 +175,22 @@ impl PendingBytes {
 #[cfg(test)]
 impl DeliveryStore {
     /// Ends the thread as if the process were killed between two requests.
-    pub(super) fn crash(mut self) {
-        self.queue.end(StoreEnd::Crash);
+    pub(super) fn crash(self) {
+        self.crash_behind(0, || {});
+    }
+
+    /// As [`crash`](Self::crash), behind so many of the requests that are not executed yet. `release` ends the work that holds the
+    /// thread.
+    pub(in crate::delivery) fn crash_behind(mut self, requests: usize, release: impl FnOnce()) {
+        self.queue.crash_behind(requests);
+        release();
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
         }
     }
 
     /// Has the thread execute this.
-    pub(super) fn work(&mut self, work: impl Fn() + Send + Sync + 'static) {
+    pub(in crate::delivery) fn work(&mut self, work: impl Fn() + Send + Sync + 'static) {
         self.queue.add(StoreRequest::Work(super::request_queue::TestWork(Arc::new(work))));
     }
 }

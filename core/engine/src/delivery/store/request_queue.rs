@@ -74,6 +74,9 @@ struct QueueState {
     has_thread_ended: bool,
     /// The drain has taken the requests back: their answers count no more.
     is_abandoned: bool,
+    /// So many requests are executed before a crash.
+    #[cfg(test)]
+    executed_before_crash: usize,
 }
 
 /// The end of the drain.
@@ -131,6 +134,11 @@ impl RequestQueue {
         self.to_thread.notify_one();
     }
 
+    /// Whether the thread has ended.
+    pub(super) fn has_thread_ended(&self) -> bool {
+        lock(&self.state).has_thread_ended
+    }
+
     /// Waits for the end of the thread. Returns whether it has ended by the deadline.
     pub(super) fn wait_for_end(&self, deadline: Instant) -> bool {
         let mut state = lock(&self.state);
@@ -162,7 +170,7 @@ impl RequestQueue {
         loop {
             #[cfg(test)]
             if state.end == Some(StoreEnd::Crash) {
-                return None;
+                state.executed_before_crash = state.executed_before_crash.checked_sub(1)?;
             }
             if let Some(request) = state.requests.front().cloned() {
                 state.is_executing = true;
@@ -197,6 +205,13 @@ impl RequestQueue {
         }
     }
 
+    /// Has the thread end as if the process were killed behind so many of the next requests.
+    #[cfg(test)]
+    pub(super) fn crash_behind(&self, requests: usize) {
+        lock(&self.state).executed_before_crash = requests;
+        self.end(StoreEnd::Crash);
+    }
+
     /// Whether the thread ends as if the process were killed.
     #[cfg(test)]
     pub(super) fn is_crashing(&self) -> bool {
@@ -204,7 +219,7 @@ impl RequestQueue {
     }
 
     /// The thread has ended, and uses nothing of the store any more.
-    pub(super) fn thread_has_ended(&self) {
+    pub(super) fn note_thread_end(&self) {
         let mut state = lock(&self.state);
         state.has_thread_ended = true;
         self.to_drain.notify_all();

@@ -70,7 +70,7 @@ impl StoreThread {
             queue.complete(answer);
         }
         self.close();
-        queue.thread_has_ended();
+        queue.note_thread_end();
     }
 
     fn recover(&mut self, plan: Option<SpillPlan>) {
