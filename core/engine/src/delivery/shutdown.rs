@@ -71,6 +71,9 @@ impl SinkWorker {
         }
         self.rotations.clear();
         self.set_flush(SinkFlush::None);
+        if !self.destination.policy.is_direct() {
+            self.destination.show(&self.counters.delivery);
+        }
         self.assert_balanced();
     }
 
