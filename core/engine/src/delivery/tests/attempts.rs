@@ -124,6 +124,16 @@ fn a_payload_that_was_in_flight_meanwhile_does_not_end_the_time_that_a_destinati
 }
 
 #[test]
+fn of_two_times_that_a_destination_asks_for_the_longer_one_holds() {
+    let answers = [Answer::Busy(Some(7 * SECOND)), Answer::Busy(Some(2 * SECOND))];
+    let mut bench = DeliveryBench::new(at_once().in_flight(2)).answers(answers);
+    bench.submit(1);
+    bench.submit(1);
+    bench.run(60 * SECOND);
+    assert_eq!(bench.times(), [Duration::ZERO, Duration::ZERO, 7 * SECOND, 7 * SECOND]);
+}
+
+#[test]
 fn a_payload_is_given_up_if_the_destination_asks_for_more_time_than_there_is() {
     for wait in [11 * SECOND, Duration::MAX] {
         let mut bench = DeliveryBench::new(at_once().retry_time(10 * SECOND)).answers([Answer::Busy(Some(wait))]);

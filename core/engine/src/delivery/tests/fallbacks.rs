@@ -49,8 +49,12 @@ impl FallbackBench {
     }
 
     fn with(own_options: SinkOptions, other_options: SinkOptions) -> Self {
-        let (own, other) = (script(), script());
-        let builder = Container::builder().flush_interval(Duration::ZERO).emergency_lines(false);
+        Self::of(script(), own_options, other_options, Duration::ZERO)
+    }
+
+    fn of(other: Script, own_options: SinkOptions, other_options: SinkOptions, flush_interval: Duration) -> Self {
+        let own = script();
+        let builder = Container::builder().flush_interval(flush_interval).emergency_lines(false);
         let builder = builder.sink_with("own", own.clone(), own_options);
         let builder = builder.sink_with("other", other.clone(), other_options);
         let (container, drain) = builder.start_manual().unwrap();
@@ -291,6 +295,31 @@ fn the_payload_of_another_sink_goes_behind_what_the_fallback_has_encoded() {
 }
 
 #[test]
+fn a_fallback_submits_the_payload_that_it_fills_before_that_of_another_sink() {
+    let own = SinkOptions::new().delivery(at_once()).fallback("other");
+    let mut bench = FallbackBench::of(Script::default(), own, SinkOptions::new().delivery(at_once()), 60 * SECOND);
+    bench.own.answer([Answer::Permanent]);
+    bench.log(2);
+    let attempted: Vec<Vec<u64>> = bench.other.attempts().into_iter().map(|attempt| attempt.numbers).collect();
+    assert_eq!((attempted, bench.account("other").delivered), (vec![vec![1, 2], vec![1, 2]], 2));
+}
+
+#[test]
+fn a_fallback_hands_no_payload_of_another_sink_over() {
+    let other = at_once().breaker(1, 60 * SECOND, 60 * SECOND).timeout(5 * SECOND);
+    let mut bench = FallbackBench::of_policies((at_once(), other), true);
+    bench.own.answer([Answer::Permanent, Answer::Permanent]);
+    bench.other.answer([Answer::Hangs]);
+    bench.log(1);
+    bench.log(1);
+    bench.after(5 * SECOND);
+    assert_eq!((bench.ends(), bench.account("own").pending), ((0, 1), 1));
+    bench.after(60 * SECOND);
+    assert_eq!((bench.at_other(), bench.own.acknowledged().contains(&2)), (vec![2], false));
+    assert_eq!(bench.account("own").lost.total(), 1);
+}
+
+#[test]
 fn two_sinks_that_are_the_fallback_of_each_other_attempt_each_payload_once_each() {
     let options = |fallback| SinkOptions::new().delivery(at_once()).fallback(fallback);
     let mut bench = FallbackBench::with(options("other"), options("own"));
@@ -310,7 +339,10 @@ fn a_fallback_that_panics_over_the_records_does_not_take_them() {
     bench.other.panic_at(Some(PanicPlace::AppendRecords));
     bench.log(2);
     bench.other.panic_at(None);
-    assert_eq!((bench.ends(), bench.other.acknowledged().contains(&1)), ((0, 2), false));
+    assert_eq!((bench.ends(), bench.at_other()), ((0, 2), vec![]));
+    bench.own.answer([Answer::Permanent]);
+    bench.log(1);
+    assert_eq!((bench.ends(), bench.at_other()), ((1, 2), vec![3]));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod fallbacks;
 mod flushes;
 mod panics;
 mod queues;
+mod rotations;
 mod script;
 mod shutdown;
 

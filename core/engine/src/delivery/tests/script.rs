@@ -81,6 +81,7 @@ struct ScriptState {
     /// Futures that have not completed.
     open: usize,
     flushes: usize,
+    rotations: usize,
     /// Attempts that hang are answered.
     ends_hanging: bool,
     now: Instant,
@@ -100,6 +101,7 @@ impl Default for Script {
             dropped: 0,
             open: 0,
             flushes: 0,
+            rotations: 0,
             ends_hanging: false,
             now: Instant::now(),
             payload_bytes: usize::MAX,
@@ -173,6 +175,10 @@ impl Script {
 
     pub(super) fn flushes(&self) -> usize {
         lock(&self.0).flushes
+    }
+
+    pub(super) fn rotations(&self) -> usize {
+        lock(&self.0).rotations
     }
 
     fn panic_if_at(&self, place: PanicPlace) {
@@ -332,6 +338,11 @@ impl Sink for Script {
     fn flush(&mut self) -> Delivery {
         self.panic_if_at(PanicPlace::Flush);
         lock(&self.0).flushes += 1;
+        Delivery::done(Ok(()))
+    }
+
+    fn rotate(&mut self) -> Delivery {
+        lock(&self.0).rotations += 1;
         Delivery::done(Ok(()))
     }
 

@@ -96,6 +96,18 @@ fn events_that_are_given_up_are_lost_to_the_deadline() {
 }
 
 #[test]
+fn figures_show_nothing_after_the_shutdown() {
+    let mut bench = DeliveryBench::new(at_once().timeout(Duration::ZERO));
+    bench.script.answer_always(Answer::Hangs);
+    (0..4).for_each(|_| bench.submit(2));
+    bench.poll();
+    bench.worker.give_up();
+    let figures = &bench.counters().delivery;
+    let shown = (figures.queued_payloads.get(), figures.queued_bytes.get(), figures.oldest_unix_nanos.get());
+    assert_eq!(shown, (0, 0, 0));
+}
+
+#[test]
 fn a_delivery_that_has_ended_counts_when_the_sink_is_given_up() {
     let mut bench = DeliveryBench::new(at_once()).answers([Answer::Slow(1, Box::new(Answer::Taken))]);
     bench.submit(2);
