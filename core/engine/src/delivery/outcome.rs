@@ -140,8 +140,8 @@ impl SinkWorker {
             let until = now.checked_add(wait.min(RETRY_AFTER_MAX));
             self.destination.not_before = self.destination.not_before.max(until);
         }
-        // A destination that refuses records works.
-        if kind == SinkErrorKind::Rejected {
+        // A destination that refuses records, or a payload, works.
+        if !matches!(kind, SinkErrorKind::Retryable { .. }) {
             return self.destination.breaker.succeed();
         }
         // While the probe is in flight, an attempt that began before the breaker opened decides nothing.

@@ -9,7 +9,8 @@ use crate::{problem::Problem, settings::write_duration};
 /// A payload waits in the queue until the sink takes it. An attempt that fails is repeated if its error is
 /// [retryable](crate::sink::SinkErrorKind), after a wait at random between zero and a limit that grows with each attempt
 /// ("full jitter"), or after the time that the destination asks for, if that is longer. After so many failed attempts in a row
-/// the breaker opens, and no payload is delivered until the cool-down is over; then a single payload decides.
+/// the breaker opens, and no payload is delivered until the cool-down is over; then a single payload decides. An answer that refuses
+/// a payload for good is no failed attempt: the destination works.
 #[doc(alias = "RetryConfig")]
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

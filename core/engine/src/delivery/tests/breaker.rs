@@ -108,3 +108,12 @@ fn an_attempt_from_before_the_breaker_opened_that_fails_while_the_probe_is_in_fl
     assert_eq!((bench.script.open(), breaker(&bench)), (0, BreakerState::Open));
     assert_eq!(bench.worker.delivery_due(bench.now), Some(bench.now + 20 * SECOND));
 }
+
+#[test]
+fn a_destination_that_refuses_payloads_for_good_is_not_down() {
+    let mut bench = DeliveryBench::new(policy());
+    bench.script.answer_always(Answer::Permanent);
+    (0..9).for_each(|_| bench.submit(1));
+    bench.poll();
+    assert_eq!((bench.attempts().len(), breaker(&bench)), (9, BreakerState::Closed));
+}

@@ -264,7 +264,7 @@ fn a_fallback_that_has_failed_once_gets_the_next_payload() {
 fn a_fallback_whose_breaker_was_open_gets_payloads_after_its_cool_down() {
     let mut bench = FallbackBench::new(at_once(), at_once().breaker(1, 10 * SECOND, 10 * SECOND));
     bench.own.answer_always(Answer::Permanent);
-    bench.other.answer([Answer::Permanent]);
+    bench.other.answer([Answer::Busy(None)]);
     bench.log(1);
     bench.log(1);
     assert_eq!((bench.other.attempts().len(), bench.ends()), (1, (0, 2)));
@@ -277,7 +277,7 @@ fn a_fallback_whose_breaker_was_open_gets_payloads_after_its_cool_down() {
 fn a_fallback_gets_no_payload_while_its_breaker_is_open() {
     let mut bench = FallbackBench::new(at_once(), at_once().breaker(1, 10 * SECOND, 10 * SECOND));
     bench.own.answer_always(Answer::Permanent);
-    bench.other.answer_always(Answer::Permanent);
+    bench.other.answer_always(Answer::Busy(None));
     (0..5).for_each(|_| bench.log(1));
     let of_program = bench.other.attempts().iter().filter(|attempt| attempt.numbers != [0]).count();
     assert_eq!((of_program, bench.ends()), (1, (0, 5)));
