@@ -132,6 +132,29 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
         ],
     },
     ProtocolPage {
+        file: "core/engine/src/watchdog/mod.rs",
+        rules: &[
+            tested(
+                "Park",
+                ONE_THREAD,
+                &[
+                    "core/engine/src/watchdog/mod.rs::parked_shards_need_no_look",
+                    "fapilog/tests/idle.rs::the_watchdog_of_an_idle_container_never_wakes_up",
+                ],
+            ),
+            planted("Unpark", &["unpark_without_fence"]),
+            planted("Sleep", &["watchdog_without_a_last_look"]),
+            tested(
+                "Look",
+                "the notes of a turn are figures, on whose order nothing depends",
+                &[
+                    "core/engine/src/watchdog/mod.rs::the_time_between_looks_is_that_to_the_limit_within_bounds",
+                    "fapilog/tests/idle.rs::the_watchdog_of_a_busy_container_wakes_up_once_a_second",
+                ],
+            ),
+        ],
+    },
+    ProtocolPage {
         file: "core/engine/src/container/plugins.rs",
         rules: &[
             tested(

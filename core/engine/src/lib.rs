@@ -5,6 +5,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`container`] | one log with everything that belongs to it |
+//! | `watchdog` | sees shards that hang |
 //! | [`host`] | what runs a shard: a glommio executor, a plain thread, the program itself |
 //! | `shard` | one drain: takes batches from rings through the plugins to the sinks |
 //! | `delivery` | the sink workers: payloads, and what becomes of them |
@@ -32,3 +33,4 @@ pub mod route;
 mod shard;
 mod supervisor;
 mod totals;
+mod watchdog;

@@ -7,3 +7,4 @@ mod flush;
 mod shared_lane;
 mod shutdown;
 mod sleep;
+mod watchdog;

@@ -30,6 +30,7 @@ use crate::{
     },
     producer::{Frontend, Overflow, OverflowStrategy},
     shard::ShardPlan,
+    watchdog::Watchdog,
 };
 
 /// Configures a container.
@@ -185,6 +186,7 @@ impl ContainerBuilder {
         }
         let _streams = standard_streams::reserve();
         let (mut container, plans) = self.plan()?;
+        container.watchdog = Arc::new(Watchdog::of(&container.frontend.ports));
         let executor = container.executor.insert(host::choose(self.options.executor, &container.diagnostics)?);
         let cpus = probe::choose_cpus(self.options.pinned_cpus(), plans.len());
         for (index, plan) in plans.into_iter().enumerate() {
@@ -198,6 +200,7 @@ impl ContainerBuilder {
                 }
             }
         }
+        container.watchdog.start(&container.frontend.ports, &container.diagnostics);
         Ok(self.open(container))
     }
 
@@ -282,6 +285,7 @@ impl ContainerBuilder {
         let container = Container {
             frontend,
             hosts: Arc::default(),
+            watchdog: Arc::default(),
             posting: Mutex::default(),
             executor: None,
             diagnostics,

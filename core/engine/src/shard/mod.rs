@@ -167,7 +167,9 @@ impl Shard {
         debug_assert!(!self.port.is_stopped(), "a shard that has ended takes a turn");
         self.port.turn_watch.begin(now);
         let outcome = self.take_turn(now, waker);
-        self.port.turn_watch.end();
+        if let Some(took) = self.port.turn_watch.end() {
+            self.port.report_return(Some(took));
+        }
         outcome
     }
 

@@ -57,6 +57,9 @@ impl Shard {
         if !may_park {
             return HostStep::Sleep { depth: Sleep::Timed, time: Some(UNPARKED_STEP_MAX) };
         }
+        if depth == Sleep::Park {
+            self.port.turn_watch.park();
+        }
         HostStep::Sleep { depth, time }
     }
 
@@ -64,6 +67,7 @@ impl Shard {
     /// burst (see [`stay_awake`](Self::stay_awake)).
     fn after_sleep(&mut self) {
         if self.lifecycle.marked_asleep == Some(Sleep::Park) {
+            self.port.turn_watch.unpark();
             self.wake_up();
         }
     }
