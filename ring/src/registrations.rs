@@ -57,6 +57,14 @@ impl<T> Registrations<T> {
         self.registered.load(Ordering::Relaxed) == taken
     }
 
+    /// The memory of how many were handed out, for a caller that takes over from another (rule 10).
+    #[must_use]
+    pub fn handed_out(&self) -> u64 {
+        let waiting = lock(&self.waiting);
+        // Relaxed: the lock orders it, see `register`.
+        self.registered.load(Ordering::Relaxed) - waiting.len() as u64
+    }
+
     #[cold]
     fn take_waiting(&self, taken: &mut u64, adopt: impl FnMut(T)) {
         let items = {

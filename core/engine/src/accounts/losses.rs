@@ -26,6 +26,8 @@ pub enum LossReason {
     SinkFailed,
     /// A plugin panicked while it held the event.
     PluginPanicked,
+    /// A plugin or sink did not return, and its drain was abandoned with the batch and the payloads that it held.
+    PluginHung,
     /// A redactor failed, and what it has not seen must not go on.
     RedactorFailed,
     /// The event was not delivered before the shutdown's deadline.
@@ -36,7 +38,7 @@ pub enum LossReason {
 
 impl LossReason {
     /// All reasons.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::RingFull,
         Self::TooLong,
         Self::ContainerClosed,
@@ -47,6 +49,7 @@ impl LossReason {
         Self::LowSeverity,
         Self::SinkFailed,
         Self::PluginPanicked,
+        Self::PluginHung,
         Self::RedactorFailed,
         Self::ShutdownDeadline,
         Self::Unreadable,
@@ -66,6 +69,7 @@ impl LossReason {
             Self::LowSeverity => "low_severity",
             Self::SinkFailed => "sink_failed",
             Self::PluginPanicked => "plugin_panicked",
+            Self::PluginHung => "plugin_hung",
             Self::RedactorFailed => "redactor_failed",
             Self::ShutdownDeadline => "shutdown_deadline",
             Self::Unreadable => "unreadable",
@@ -108,6 +112,12 @@ impl Losses {
     pub(crate) fn add_of(&mut self, reason: LossReason, n: u64) {
         if let Some(count) = self.0.get_mut(reason.index()) {
             *count += n;
+        }
+    }
+
+    pub(crate) fn subtract_of(&mut self, reason: LossReason, n: u64) {
+        if let Some(count) = self.0.get_mut(reason.index()) {
+            *count = count.saturating_sub(n);
         }
     }
 

@@ -109,8 +109,15 @@ impl TurnWatch {
         Some(Duration::from_nanos(took))
     }
 
+    /// The turn of a shard that is abandoned has no end.
+    pub(crate) fn forget_turn(&self) {
+        // Relaxed, both: figures.
+        self.began.store(0, Ordering::Relaxed);
+        self.is_reported.store(false, Ordering::Relaxed);
+    }
+
     /// The longest time that a turn may take.
-    fn limit(&self) -> Duration {
+    pub(crate) fn limit(&self) -> Duration {
         // Relaxed: a figure.
         Duration::from_nanos(self.limit.load(Ordering::Relaxed))
     }
@@ -188,7 +195,7 @@ impl ShardPort {
     }
 
     /// The name of the plugin or sink that runs.
-    fn running_plugin(&self) -> Option<String> {
+    pub(crate) fn running_plugin(&self) -> Option<String> {
         let plugins = lock(&self.plugins);
         let sinks = lock(&self.sinks);
         let of_plugins = plugins.iter().map(|view| (&view.name, &view.counters));

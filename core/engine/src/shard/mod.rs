@@ -43,6 +43,7 @@ pub(crate) mod sleep;
 mod source;
 mod stage;
 mod stages;
+pub(crate) mod take_over;
 
 use std::{
     sync::Arc,
@@ -143,7 +144,8 @@ impl Shard {
         port.turn_watch.set_limit(pipeline.policy.timeout);
         // The sinks come first: a plugin's name must differ from theirs.
         let sinks = ShardSinks::new(sinks, *info, settings, diagnostics, pipeline.policy, port)?;
-        Ok(Self {
+        sinks.count_calls(port);
+        let mut shard = Self {
             port: Arc::clone(port),
             frontend: Arc::clone(frontend),
             info: *info,
@@ -154,7 +156,13 @@ impl Shard {
             stages: ShardStages::new(pipeline, *info, settings, frontend, port, diagnostics)?,
             sinks,
             lifecycle: Lifecycle::new(settings.idle),
-        })
+        };
+        if info.abandoned > 0
+            && let Some(hand_over) = port.hand_over.get()
+        {
+            shard.take_over(hand_over);
+        }
+        Ok(shard)
     }
 
     /// Does what there is to do, for a batch at most. The numbers are those of the [module's page](super).
@@ -301,6 +309,7 @@ impl Shard {
         };
         self.source.has_unknown_source = !reader.fill(&mut batch);
         let unreadable = reader.unreadable;
+        self.source.rings.iter().for_each(RingState::note_walked);
         batch.add_taken(unreadable);
         self.port.counters.lost.add(LossReason::Unreadable, unreadable);
         self.port.counters.in_hand.set(batch.taken(), batch.len() as u64);

@@ -32,7 +32,7 @@ impl Shard {
     /// This is the whole protocol of sleep and doorbell: a host takes the step, and nothing else.
     pub(crate) fn host_turn(&mut self, waker: &Waker) -> Option<HostStep> {
         self.after_sleep();
-        match self.turn(waker) {
+        match self.turn_until_abandoned(waker)? {
             TurnOutcome::Idle(step) => Some(self.before_sleep(step)),
             TurnOutcome::Ended => None,
         }

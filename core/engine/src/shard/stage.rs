@@ -215,6 +215,20 @@ impl<P: StagePlugin + ?Sized> PluginStage<P> {
         }
     }
 
+    /// Stops the plugins of this name, and drops them without their summaries.
+    pub(super) fn discard(&mut self, name: &str) {
+        for mut gone in self.plugins.extract_if(.., |plugin| plugin.supervisor.name() == name) {
+            gone.stop();
+            gone.counters.set_state(PluginState::Removed);
+            drop_catching_panics(gone.plugin);
+        }
+    }
+
+    /// Drops all plugins, the last one first, and calls none.
+    pub(super) fn drop_plugins(&mut self) {
+        self.plugins.drain(..).rev().for_each(|gone| drop_catching_panics(gone.plugin));
+    }
+
     /// Takes over the program's changes at run time from the stage before it: added plugins, which come behind the others,
     /// and disabled ones.
     pub(super) fn take_over(&mut self, old: &mut Self, policy: SupervisorPolicy) {
