@@ -261,7 +261,7 @@ fn the_other_shard_goes_on_meanwhile_and_the_law_holds_at_the_end() {
 }
 
 #[test]
-fn a_thread_whose_ring_is_held_goes_on_in_another_and_loses_nothing() {
+fn a_thread_whose_ring_is_held_goes_on_in_another_and_drops_nothing() {
     let trap = Trap::new("process");
     let (sink, events) = memory();
     let container = builder(&trap).ring_capacity_bytes(64 << 10).sink("memory", sink).start().unwrap();
@@ -421,6 +421,50 @@ fn a_drain_that_hangs_in_the_shutdown_is_abandoned_and_the_others_events_are_del
     trap.release();
 }
 
+/// Hangs when it is stopped, and panics when it is dropped.
+struct Clings(Trap);
+
+impl Processor for Clings {
+    fn name(&self) -> &'static str {
+        "clings"
+    }
+
+    fn process(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
+        Ok(())
+    }
+
+    fn stop(&mut self) -> Result<(), PluginError> {
+        self.0.step("stop");
+        Ok(())
+    }
+}
+
+impl Drop for Clings {
+    fn drop(&mut self) {
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn an_abandoned_drain_survives_plugins_that_panic_when_they_are_dropped() {
+    let trap = Trap::new("stop");
+    let (sink, events) = memory();
+    let builder = thread_builder().on_hang(OnHang::Abandon).plugin_timeout(Duration::from_millis(1));
+    let (first, second) = (trap.clone(), trap.clone());
+    let builder = builder.emergency_lines(false).processor(move |_| Box::new(Clings(first.clone())));
+    let builder = builder.processor(move |_| Box::new(Clings(second.clone())));
+    let container = builder.sink("memory", sink).start().unwrap();
+    log(&container, 0..10);
+    until("they are delivered", || numbers(&events).len() == 10);
+    trap.arm();
+    let accounts = shut_down(&container);
+    assert_eq!((accounts.delivered_total(), trap.hung()), (10, 1));
+    assert!(is_abandoned(&container));
+    drop(container);
+    trap.release();
+    until("the abandoned drain has dropped its plugins", || trap.living() == 1);
+}
+
 /// A sink of which a single one may exist, like a locked file.
 #[derive(Clone, Default)]
 struct Single {
@@ -473,7 +517,8 @@ fn a_sink_that_cannot_be_made_because_of_the_abandoned_one_is_retried() {
     hang(&container, &trap, 0);
     log(&container, 1..10);
     until("it is retried", || single.made.load(Ordering::SeqCst) >= 3);
-    let about = |text: &str| text.starts_with("the drain that takes over has not started") && text.contains("it is locked");
+    let about =
+        |text: &str| text.starts_with("the drain that takes over has not started") && text.contains("it is locked");
     assert!(container.diagnostics().iter().any(|one| about(&one.text)));
     container.accounts().check().unwrap();
     trap.release();

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use settings_file::{problems, written};
 
 /// Each setting that has a table, with a value that is not its default.
-const VALUES: [(&str, &str); 12] = [
+const VALUES: [(&str, &str); 13] = [
     ("diagnostics.emergency_lines", "false"),
     ("diagnostics.error_handling", "loud"),
     ("diagnostics.level", "INFO"),
@@ -24,6 +24,7 @@ const VALUES: [(&str, &str); 12] = [
     ("drain.at_exit", "true"),
     ("drain.cpus", "0,1"),
     ("drain.executor", "thread"),
+    ("drain.on_hang", "abandon"),
     ("drain.shards", "2"),
     ("idle.sleep", "1ms"),
     ("idle.spin", "5us"),

@@ -17,7 +17,10 @@ use crate::{
     host::ManualDrain,
     port::changes::Change,
     producer,
-    watchdog::alarm::{ParkMark, WatchAlarm},
+    watchdog::{
+        alarm::{ParkMark, WatchAlarm},
+        call_word::CallWord,
+    },
 };
 
 /// A thread's lane. Dropping it is the thread's end.
@@ -77,12 +80,12 @@ pub fn run(drain: ManualDrain, waker: &Waker, sleep: impl Fn(Option<Duration>)) 
 
 /// A watchdog and its shard, which is parked at first: the sleep of the one and the park of the other.
 #[derive(Debug)]
-pub struct Watch {
+pub struct WatchModel {
     alarm: WatchAlarm,
     parked: ParkMark,
 }
 
-impl Watch {
+impl WatchModel {
     /// A shard that is parked.
     #[must_use]
     pub fn of_a_parked_shard() -> Self {
@@ -103,5 +106,29 @@ impl Watch {
                 self.alarm.sleep(None);
             }
         }
+    }
+}
+
+/// The calls of user code of a shard that may be abandoned.
+#[derive(Debug)]
+pub struct WatchedCalls(CallWord);
+
+impl WatchedCalls {
+    /// A shard that has made no call.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(CallWord::new(true))
+    }
+
+    /// The shard makes a call. Returns whether it goes on behind it; if not, it was abandoned.
+    pub fn call(&self, user_code: impl FnOnce()) -> bool {
+        let call = self.0.begin();
+        user_code();
+        self.0.end(call).is_ok()
+    }
+
+    /// Abandons the shard, if it is in its first call. Returns whether it is abandoned.
+    pub fn abandon_in_first_call(&self) -> bool {
+        self.0.abandon(CallWord::first_call())
     }
 }

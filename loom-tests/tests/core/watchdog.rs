@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use fapilog_engine::model_api::Watch;
+use fapilog_engine::model_api::WatchModel;
 use loom::thread;
 use loom_tests::model::{DEADLOCK, holds, is_caught};
 
 fn an_unpark() {
-    let watch = Arc::new(Watch::of_a_parked_shard());
+    let watch = Arc::new(WatchModel::of_a_parked_shard());
     let shard = {
         let watch = Arc::clone(&watch);
         thread::spawn(move || watch.unpark())

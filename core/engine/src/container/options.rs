@@ -56,7 +56,7 @@ macro_rules! container_options {
         executor: one Executor = Executor::Auto, OneOf(Executor::NAMES), in drain.executor;
 
         /// The answer to a plugin or sink that does not return within `plugin_timeout` (a minute where that is `0s`): its shard waits for
-        /// it, or is abandoned, and another takes over. What the abandoned one holds is lost as `plugin_hung`.
+        /// it, or is abandoned, and another takes over. The events that the abandoned one holds are lost as `plugin_hung`.
         on_hang: one OnHang = OnHang::Wait, OneOf(OnHang::NAMES), in drain.on_hang;
 
         /// The CPUs that the drain shards are pinned to, one for each. Empty: the last CPUs that the process may use; no

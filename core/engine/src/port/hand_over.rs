@@ -1,5 +1,5 @@
-//! What a shard leaves to another one, which takes over when the first is abandoned: its rings, the plans of its plugins and
-//! sinks as they are by now, and the accounts of its sinks. The rules are on the [page of the take-over](crate::watchdog::take_over).
+//! The hand-over from a shard to another one, which takes over when the first is abandoned: its rings, the plans of its plugins
+//! and sinks as they are by now, and the accounts of its sinks. The rules are on the [page of the take-over](crate::watchdog::take_over).
 
 use std::sync::{
     Arc, Mutex,
@@ -68,11 +68,13 @@ impl RingRecord {
     /// A consumer behind the frames that the abandoned shard has walked.
     ///
     /// # Safety
-    /// As for [`RingHeir::take_over`].
+    /// The shard that walked the ring, and each that has taken it over, never calls its consumer again, and was abandoned by the
+    /// exchange in the call word before this call: see [`RingHeir::take_over`].
     pub(crate) unsafe fn take_over(&self) -> Consumer {
         // Relaxed: see `hold`; pairs with `WalkedMark::set`.
         let position = self.walked.position.load(Ordering::Relaxed);
-        // SAFETY: the caller's promise. The position was written before the call in which the shard was abandoned.
+        // SAFETY: the caller promises that no consumer before this one is called again; and the position was written before the
+        // call of user code in which the shard was abandoned, and no frame was walked since.
         unsafe { self.heir.take_over(position) }
     }
 }

@@ -56,7 +56,7 @@ pub(crate) struct ShardPort {
     pub(crate) turn_watch: TurnWatch,
     /// The calls of user code, where a watchdog watches the shard.
     pub(crate) calls: OnceLock<Arc<CallWord>>,
-    /// What the shard leaves to another one, where it may be abandoned.
+    /// The things that the shard leaves to another one, where it may be abandoned.
     pub(crate) hand_over: OnceLock<HandOver>,
     /// By plugin, in the order they were added; those that are removed stay, for their counts.
     pub(crate) plugins: Mutex<Vec<PluginView>>,

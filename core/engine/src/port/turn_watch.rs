@@ -158,8 +158,13 @@ impl ShardPort {
     /// Reports a shard that hangs, once. Returns whether it hangs.
     #[cold]
     pub(crate) fn report_if_it_hangs(&self) -> bool {
+        self.report_if_it_hangs_at(Instant::now())
+    }
+
+    /// As [`report_if_it_hangs`](Self::report_if_it_hangs), at this time.
+    pub(crate) fn report_if_it_hangs_at(&self, now: Instant) -> bool {
         let watch = &self.turn_watch;
-        let took = watch.exceeded(Instant::now());
+        let took = watch.exceeded(now);
         // Relaxed: the first that comes reports.
         let is_reported = watch.is_reported.swap(took.is_some(), Ordering::Relaxed);
         match took {

@@ -69,9 +69,9 @@ impl RingState {
     /// A ring of a shard that was abandoned, from its next frame on.
     ///
     /// # Safety
-    /// As for [`RingRecord::take_over`].
+    /// The shard that had the ring was abandoned, and never calls its consumer again: see [`RingRecord::take_over`].
     pub(super) unsafe fn take_over(ring: RingRecord) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that the abandoned shard never calls its consumer again.
         let consumer = unsafe { ring.take_over() };
         let RingRecord { counters, info, walked, .. } = ring;
         Self {

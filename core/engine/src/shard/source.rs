@@ -53,7 +53,7 @@ impl ShardSource {
     /// [take-over](crate::watchdog::take_over).
     pub(super) unsafe fn take_over(&mut self, hand_over: &HandOver) {
         debug_assert!(self.rings.is_empty(), "a shard takes over that has rings");
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that the abandoned shard touches no ring any more.
         self.rings.extend(hand_over.rings().into_iter().map(|ring| unsafe { RingState::take_over(ring) }));
         self.has_held_rings = true;
         self.registered = self.port.registrations.handed_out();

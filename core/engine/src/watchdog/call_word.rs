@@ -11,6 +11,9 @@ use fapilog_ring::{
 #[derive(Debug)]
 pub(crate) struct CallWord {
     number: AtomicU64,
+    /// The last even number. The shard alone needs it, and the next one, which begins behind the watchdog's exchange. Not an atomic of
+    /// loom's: behind its own load of a number, loom would overlook that the store races with the watchdog's exchange.
+    last: std::sync::atomic::AtomicU64,
     /// Whether the watchdog may abandon the shard in a call. If not, the end of a call is a plain store.
     may_abandon: bool,
 }
@@ -25,15 +28,15 @@ pub(crate) struct Abandoned;
 
 impl CallWord {
     pub(crate) fn new(may_abandon: bool) -> Self {
-        Self { number: AtomicU64::new(0), may_abandon }
+        Self { number: AtomicU64::new(0), last: std::sync::atomic::AtomicU64::new(0), may_abandon }
     }
 
     /// A call begins (rule 1). Only the shard may call this.
     #[inline]
     pub(crate) fn begin(&self) -> UserCall {
-        // Relaxed: the shard alone changes an even number.
-        let call = self.number.load(Ordering::Relaxed) + 1;
-        debug_assert!(call % 2 == 1 || seeded::bug("returns_without_a_look"), "a call begins inside of another");
+        // Relaxed: see the field.
+        let call = self.last.load(Ordering::Relaxed) + 1;
+        debug_assert!(call % 2 == 1, "a call begins inside of another");
         // Release: all that the shard has done comes before it; rule 1, pairs with the exchange in `abandon`.
         self.number.store(call, seeded::ordering(Ordering::Release, "call_begins_relaxed"));
         UserCall(call)
@@ -48,11 +51,21 @@ impl CallWord {
         if !self.may_abandon || seeded::bug("returns_without_a_look") {
             // Relaxed: a figure for the watchdog.
             self.number.store(call.0 + 1, Ordering::Relaxed);
+            self.set_last(call);
             return Ok(());
         }
         // Relaxed, both: one of two gets it, and the shard reads nothing on its strength; rule 2, pairs with the exchange in `abandon`.
         let ended = self.number.compare_exchange(call.0, call.0 + 1, Ordering::Relaxed, Ordering::Relaxed);
-        ended.map(drop).map_err(|_| Abandoned)
+        ended.map_err(|_| Abandoned)?;
+        self.set_last(call);
+        Ok(())
+    }
+
+    /// The call is over.
+    #[inline]
+    fn set_last(&self, call: UserCall) {
+        // Relaxed: see the field.
+        self.last.store(call.0 + 1, Ordering::Relaxed);
     }
 
     /// The call that the shard is in, if it is in one.
@@ -66,7 +79,19 @@ impl CallWord {
     pub(crate) fn abandon(&self, call: UserCall) -> bool {
         debug_assert!(self.may_abandon, "a shard that may not be abandoned is");
         // Acquire: all that the shard did before the call comes before what follows; rule 2, pairs with the store in `begin`.
-        self.number.compare_exchange(call.0, call.0 + 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        let is_abandoned =
+            self.number.compare_exchange(call.0, call.0 + 1, Ordering::Acquire, Ordering::Relaxed).is_ok();
+        if is_abandoned {
+            // The shard finds its exchange failed, and reads it no more.
+            self.set_last(call);
+        }
+        is_abandoned
+    }
+
+    /// The first call, for a model: a look at the current one would hide from loom that the exchange races with the shard's.
+    #[cfg(fapilog_loom)]
+    pub(crate) fn first_call() -> UserCall {
+        UserCall(1)
     }
 }
 

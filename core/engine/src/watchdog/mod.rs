@@ -14,7 +14,8 @@
 //!    once more. It sleeps only if every shard is still parked. So at least one side sees the other: a shard that was awake
 //!    at the last look is watched, and one that unparks later wakes the watchdog.
 //! 4. **Look.** While a shard is awake, the watchdog looks after a time in which a call may come to its limit: at least a quarter of
-//!    a second, and a second at most. A call that a look finds again counts from the look that found it first.
+//!    a second, and a second at most. A call that a look finds again counts from the look that found it first. A look that comes late
+//!    itself, because the process was stopped or had no CPU, counts as the first.
 //!
 //! A shard that has ended counts as parked.
 
@@ -48,6 +49,8 @@ use crate::{
 const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(250);
 /// The longest time between two looks while a shard is awake. A reload may have shortened the limit meanwhile.
 const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(1);
+/// How late a look may be. A busy machine delays a thread by some milliseconds.
+const LATENESS_MAX: Duration = Duration::from_millis(500);
 /// The time between two looks while a shard starts that takes over.
 const START_LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -89,6 +92,7 @@ impl Watchdog {
             alarm: Arc::clone(&self.alarm),
             shards: plans.into_iter().map(WatchedShard::new).collect(),
             successors: Successors::new(Arc::clone(hosts), executor),
+            due: None,
         };
         let alarm = Arc::clone(&self.alarm);
         // Threads inherit the mask of the one that starts them.
@@ -122,6 +126,8 @@ struct Watch {
     alarm: Arc<WatchAlarm>,
     shards: Vec<WatchedShard>,
     successors: Successors,
+    /// The time at which the next look is due; `None` while all shards are parked.
+    due: Option<Instant>,
 }
 
 /// A shard, as its watchdog sees it.
@@ -168,7 +174,7 @@ impl WatchedShard {
         let Some(call) = self.port().calls.get().and_then(|calls| calls.current()) else {
             self.seen = None;
             // Other code than plugins: a callback, a waker, a drop.
-            self.port().report_if_it_hangs();
+            self.port().report_if_it_hangs_at(now);
             return None;
         };
         let since = match self.seen {
@@ -179,7 +185,7 @@ impl WatchedShard {
         if !left.is_zero() {
             return Some(left);
         }
-        self.port().report_if_it_hangs();
+        self.port().report_if_it_hangs_at(now);
         if may_abandon(self.port()) && abandon(&mut self.plan, call, limit, successors) {
             self.seen = None;
             self.succession = Some(Succession::begin(&self.plan, successors, now));
@@ -205,9 +211,14 @@ impl Watch {
 
     /// Looks at each shard. Returns the time until the next look; `None` if every shard is parked.
     fn look(&mut self, now: Instant) -> Option<Duration> {
+        if self.due.is_some_and(|due| now.saturating_duration_since(due) > LATENESS_MAX) {
+            self.shards.iter_mut().for_each(|shard| shard.seen = None);
+        }
         let successors = &mut self.successors;
         let awake = self.shards.iter_mut().filter(|shard| !shard.is_at_ease());
-        awake.map(|shard| shard.look(now, successors)).min().map(|time| time.min(LOOK_INTERVAL_MAX))
+        let next = awake.map(|shard| shard.look(now, successors)).min().map(|time| time.min(LOOK_INTERVAL_MAX));
+        self.due = next.map(|time| now + time);
+        next
     }
 }
 

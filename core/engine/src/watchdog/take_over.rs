@@ -22,8 +22,8 @@
 //!    Those among them that are counted nowhere, and those that sinks have taken and not delivered, are lost as `plugin_hung`, even if such
 //!    a delivery succeeds later. The next shard's counters go on from there.
 //! 6. **Bound.** A container abandons [`ABANDONED_MAX`] shards at most. After that it waits.
-//! 7. **Retries.** A shard that cannot start, because a sink's file is still locked by the abandoned one, is retried
-//!    [`STARTS_MAX`] times, at growing intervals. If none starts, the port ends: what is in its rings is lost as `plugin_hung`.
+//! 7. **Starts.** A shard that cannot start, because a sink's file is still locked by the abandoned one, is started again, on a plain
+//!    thread, [`STARTS_MAX`] times in all, at growing intervals. If none starts, the port ends: what is in its rings is lost as `plugin_hung`.
 
 use std::{
     panic::resume_unwind,
@@ -90,7 +90,7 @@ impl Successors {
 /// A port whose shard was abandoned, until another serves it.
 #[derive(Debug)]
 pub(super) enum Succession {
-    /// A start is under way.
+    /// A start is in flight.
     Starting { start: HostStart, starts: u32 },
     /// The next start comes then.
     Waiting { next: Instant, starts: u32 },
@@ -138,8 +138,9 @@ impl Succession {
             (plan.pipeline, plan.sinks) = (live.pipeline, live.sinks);
         }
         let diagnostics = plan.diagnostics.clone();
+        let executor = if starts == 1 { successors.executor } else { Executor::Thread };
         // It is not pinned: the code that hangs may use up the CPU of the thread before.
-        match HostStart::begin(successors.executor, plan, None) {
+        match HostStart::begin(executor, plan, None) {
             Ok(start) => Self::Starting { start, starts },
             Err(error) => {
                 diagnostics.add("watchdog", not_started(&error));

@@ -36,6 +36,7 @@ fn watch<const SHARDS: usize>() -> ([Arc<ShardPort>; SHARDS], Watch) {
         alarm: Arc::clone(&watchdog.alarm),
         shards: plans.into_iter().map(WatchedShard::new).collect(),
         successors: Successors::new(Arc::default(), Executor::Thread),
+        due: None,
     };
     (ports, watch)
 }
@@ -72,7 +73,7 @@ fn a_shard_that_makes_many_calls_in_a_long_turn_does_not_hang() {
     port.turn_watch.report_to(diagnostics);
     port.turn_watch.set_limit(Some(LIMIT));
     let start = Instant::now();
-    port.turn_watch.begin(start - 10 * LIMIT);
+    port.turn_watch.begin(start);
     let calls = port.calls.get().unwrap();
     for second in 0..5 {
         let call = calls.begin();
@@ -84,5 +85,22 @@ fn a_shard_that_makes_many_calls_in_a_long_turn_does_not_hang() {
     watch.look(start + 5 * LIMIT);
     assert_eq!(diagnostics.all(), []);
     watch.look(start + 6 * LIMIT);
+    assert_eq!(diagnostics.all().len(), 1);
+}
+
+#[test]
+fn a_call_in_a_process_that_was_stopped_does_not_hang() {
+    const LIMIT: Duration = Duration::from_secs(1);
+    let ([port], mut watch) = watch();
+    let diagnostics = &watch.shards[0].plan.diagnostics.clone();
+    port.turn_watch.report_to(diagnostics);
+    port.turn_watch.set_limit(Some(LIMIT));
+    let start = Instant::now();
+    port.turn_watch.begin(start);
+    let _call = port.calls.get().unwrap().begin();
+    watch.look(start);
+    watch.look(start + 60 * LIMIT);
+    assert_eq!(diagnostics.all(), []);
+    watch.look(start + 61 * LIMIT);
     assert_eq!(diagnostics.all().len(), 1);
 }
