@@ -9,7 +9,7 @@ use std::{
     future::poll_fn,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::Poll,
     thread,
@@ -18,7 +18,7 @@ use std::{
 
 use fapilog::{
     Container,
-    container::{ContainerBuilder, Executor, OnHang},
+    container::{ContainerBuilder, Executor, OnHang, Overflow},
     enrich::Enricher,
     event::{Batch, Event},
     info,
@@ -175,7 +175,13 @@ fn hung(accounts: &Accounts) -> (u64, BTreeMap<String, u64>) {
 }
 
 fn is_abandoned(container: &Container) -> bool {
-    container.diagnostics().iter().any(|one| one.text.contains("its drain is abandoned, and another takes over"))
+    times_abandoned(container) > 0
+}
+
+fn times_abandoned(container: &Container) -> u64 {
+    let diagnostics = container.diagnostics();
+    let about = diagnostics.iter().filter(|one| one.text.contains("its drain is abandoned, and another takes over"));
+    about.map(|one| one.times).sum()
 }
 
 /// Shuts the container down while the trap hangs still: in time, and with nothing left over.
@@ -325,6 +331,53 @@ fn a_second_hang_is_as_the_first() {
     let accounts = shut_down(&container);
     assert_eq!(hung(&accounts).0, 3, "{accounts}");
     trap.release();
+}
+
+#[test]
+fn while_threads_log_and_fill_their_rings_each_hang_costs_its_batch_and_nothing_else() {
+    const HANGS: u64 = 4;
+    const THREADS: u64 = 3;
+    let trap = Trap::new("process");
+    let (sink, events) = memory();
+    let overflow = Overflow::Block { timeout: law::TIMEOUT };
+    let builder = builder(&trap).ring_capacity_bytes(64 << 10).overflow(overflow).shards(2).batch_events_max(64);
+    let container = builder.sink("memory", sink).start().unwrap();
+    let is_over = AtomicBool::new(false);
+    let logged: Vec<u64> = thread::scope(|scope| {
+        let log_until_over = |thread: u64| {
+            let log = container.logger("abandoned");
+            let mut number = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                info!(log, "numbered", number, thread);
+                number += 1;
+                // The sink keeps all in memory.
+                if number % 20 == 0 {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
+            number
+        };
+        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || log_until_over(thread))).collect();
+        for hang in 1..=HANGS {
+            trap.arm();
+            until("it hangs", || u64::from(trap.hung()) >= hang);
+            until("it is abandoned", || times_abandoned(&container) >= hang);
+        }
+        is_over.store(true, Ordering::Relaxed);
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let accounts = shut_down(&container);
+    trap.release();
+    let lost = hung(&accounts);
+    assert!(lost.0 >= HANGS && lost.0 <= HANGS * 64, "{accounts}");
+    assert_eq!(accounts.lost_total(), lost.0 + lost.1["memory"], "{accounts}");
+    let delivered = of_program(&events);
+    assert_eq!(delivered.len() as u64 + accounts.lost_total(), logged.iter().sum::<u64>(), "{accounts}");
+    for thread in 0..THREADS {
+        let of_thread = delivered.iter().filter(|event| event["context"]["thread"] == thread);
+        let numbers: Vec<_> = of_thread.map(|event| event["context"]["number"].as_u64().unwrap()).collect();
+        assert!(numbers.is_sorted_by(|one, next| one < next), "the order of thread {thread}");
+    }
 }
 
 #[test]

@@ -81,3 +81,21 @@ impl<T> Registrations<T> {
         items.into_iter().for_each(adopt);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_that_takes_over_gets_what_was_not_handed_out() {
+        let registrations = Registrations::new();
+        registrations.register("first");
+        let mut items = Vec::new();
+        registrations.take_new(&mut 0, |item| items.push(item));
+        registrations.register("second");
+        let mut taken = registrations.handed_out();
+        assert_eq!((taken, registrations.is_seen(taken)), (1, false));
+        registrations.take_new(&mut taken, |item| items.push(item));
+        assert_eq!((items, registrations.is_seen(taken)), (vec!["first", "second"], true));
+    }
+}

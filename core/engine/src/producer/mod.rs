@@ -355,7 +355,11 @@ impl Frontend {
 
     /// A lane for this thread; `None` when it must use the shared lane.
     pub(crate) fn open_lane(&self) -> Option<ProducerLane> {
-        let port = self.ports.get(current_cpu() % self.ports.len().max(1))?;
+        self.open_lane_at(self.ports.get(current_cpu() % self.ports.len().max(1))?)
+    }
+
+    /// As [`open_lane`](Self::open_lane), at the shard of this port: of the lane before, whose events the shard takes first.
+    fn open_lane_at(&self, port: &Arc<ShardPort>) -> Option<ProducerLane> {
         let ring = port.take_idle().or_else(|| self.new_ring())?;
         let thread = std::thread::current();
         let name = thread.name().map(str::to_owned);

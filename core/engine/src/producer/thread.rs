@@ -215,7 +215,10 @@ impl ThreadState {
                 return true;
             }
             // Its ring serves no more. The drop closes the ring, which is read to its end.
+            let port = Arc::clone(owned.get().port());
             drop(self.lanes.swap_remove(index));
+            let Some(lane) = frontend.open_lane_at(&port) else { return false };
+            self.lanes.push(OwnedLane::new(frontend.id(), lane));
         }
     }
 
