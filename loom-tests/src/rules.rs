@@ -165,8 +165,8 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                 "Leaving",
                 "the thread ends, and touches nothing that a model could see",
                 &[
-                    "fapilog/tests/abandoned.rs::a_batch_that_a_plugin_hangs_on_is_lost_and_no_other_event_is",
-                    "fapilog/tests/abandoned.rs::an_abandoned_drain_survives_plugins_that_panic_when_they_are_dropped",
+                    "fapilog/tests/abandoned/events.rs::a_batch_that_a_plugin_hangs_on_is_lost_and_no_other_event_is",
+                    "fapilog/tests/abandoned/next_shard.rs::an_abandoned_drain_survives_plugins_that_panic_when_they_are_dropped",
                 ],
             ),
             planted("Rings", &["second_consumer_releases"]),
@@ -174,17 +174,21 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                 "Once",
                 "the watchdog alone writes the accounts between the exchange and the start of the next shard's thread",
                 &[
-                    "fapilog/tests/abandoned.rs::a_batch_that_a_plugin_hangs_on_is_lost_and_no_other_event_is",
-                    "fapilog/tests/abandoned.rs::events_that_a_sink_hangs_on_are_lost_at_each_sink_that_has_not_delivered_them",
+                    "fapilog/tests/abandoned/events.rs::a_batch_that_a_plugin_hangs_on_is_lost_and_no_other_event_is",
+                    "fapilog/tests/abandoned/events.rs::events_that_a_sink_hangs_on_are_lost_at_each_sink_that_has_not_delivered_them",
                 ],
             ),
-            tested("Bound", ONE_THREAD, &["fapilog/tests/abandoned.rs::after_eight_abandoned_drains_the_next_waits"]),
+            tested(
+                "Bound",
+                ONE_THREAD,
+                &["fapilog/tests/abandoned/events.rs::after_eight_abandoned_drains_the_next_waits"],
+            ),
             tested(
                 "Starts",
                 ONE_THREAD,
                 &[
-                    "fapilog/tests/abandoned.rs::a_sink_that_cannot_be_made_because_of_the_abandoned_one_is_retried",
-                    "fapilog/tests/abandoned.rs::a_shutdown_ends_though_no_drain_could_take_over",
+                    "fapilog/tests/abandoned/starts.rs::a_sink_that_cannot_be_made_because_of_the_abandoned_one_is_retried",
+                    "fapilog/tests/abandoned/starts.rs::a_shutdown_ends_though_no_drain_could_take_over",
                 ],
             ),
         ],

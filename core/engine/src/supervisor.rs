@@ -6,9 +6,7 @@
 //! to [`COOL_DOWN_MAX`]; if it succeeds, the breaker is *closed*.
 //!
 //! Failures in a row are counted by kind of call: see [`CallKind`].
-//!
-//! A call that does not return is seen by the [watchdog](crate::watchdog), which may abandon the shard. The call then never comes
-//! back to the shard: see [`leave`].
+//! A call that does not return is seen by the [watchdog](crate::watchdog), which may abandon the shard: see [`leave`].
 
 use std::{
     sync::Arc,
@@ -207,7 +205,6 @@ impl Supervisor {
         self.run(Instant::now(), plugin)
     }
 
-    /// Marks the plugin as running meanwhile.
     #[inline]
     fn run_catching_panics<R>(&self, plugin: impl FnOnce() -> R) -> Result<R, Panicked> {
         self.run_in_call(|| catch_panic(plugin))

@@ -215,8 +215,9 @@ impl HandOver {
         NamesAtRunTime { removed: plan.removed.clone(), disabled: plan.disabled.clone() }
     }
 
-    /// No shard comes any more: the plans may refer to the container itself.
-    pub(crate) fn forget_plan(&self) {
+    /// No shard comes any more. The rings are large, and the plans may refer to the container itself.
+    pub(crate) fn forget(&self) {
+        drop(std::mem::take(&mut *lock(&self.rings)));
         let plan = std::mem::take(&mut *lock(&self.plan));
         // The closures that make plugins are user code, and so is their drop.
         drop_catching_panics(plan);

@@ -148,7 +148,7 @@ impl ShardPort {
         self.stopped.store(true, Ordering::Release);
         lock(&self.idle_rings).clear();
         if let Some(hand_over) = self.hand_over.get() {
-            hand_over.forget_plan();
+            hand_over.forget();
         }
     }
 
