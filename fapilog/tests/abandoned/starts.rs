@@ -10,10 +10,16 @@ use std::{
 
 use fapilog::{
     event::Batch,
-    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    format,
+    sink::{self, Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 
-use crate::{builder, hang, law::until, log, shut_down, trap::Trap};
+use crate::{
+    builder, hang, hung,
+    law::{self, until},
+    log, shut_down,
+    trap::Trap,
+};
 
 /// A sink of which a single one may exist, like a locked file.
 #[derive(Clone, Default)]
@@ -90,4 +96,27 @@ fn a_shutdown_ends_though_no_drain_could_take_over() {
     accounts.check().unwrap();
     assert_eq!((accounts.pending_total(), accounts.delivered_total()), (0, 0), "{ended:?}");
     trap.release();
+}
+
+#[test]
+fn a_file_that_the_abandoned_drain_has_locked_is_opened_once_that_has_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.log");
+    let trap = Trap::new("process");
+    let file = sink::File::new(&path, format::Json::new);
+    let container = builder(&trap).sink("file", file).start().unwrap();
+    log(&container, 0..10);
+    container.flush(law::TIMEOUT).unwrap();
+    hang(&container, &trap, 10);
+    log(&container, 11..20);
+    let is_failure = |text: &str| text.starts_with("the drain that takes over has not started");
+    until("it is retried", || container.diagnostics().iter().any(|one| is_failure(&one.text)));
+    trap.release();
+    until("the next drain delivers", || container.accounts().sinks[0].delivered >= 19);
+    let accounts = shut_down(&container);
+    assert_eq!((hung(&accounts).0, accounts.lost_total()), (1, 1), "{accounts}");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let numbers: Vec<_> = events.filter_map(|event| event["context"]["number"].as_u64()).collect();
+    assert_eq!(numbers, (0..10).chain(11..20).collect::<Vec<_>>());
 }

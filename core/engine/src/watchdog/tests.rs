@@ -1,14 +1,21 @@
-use fapilog_plugin::factory::ShardInfo;
+use fapilog_plugin::{event::ProducerInfo, factory::ShardInfo};
+use fapilog_ring::{Capacity, IdleRing, Storage};
 
 use super::*;
 use crate::{
+    accounts::{LaneCounters, LossReason},
     order::EventOrder,
+    port::NewRing,
     producer::Frontend,
     shard::{ShardSettings, idle::IdleSettings},
 };
 
-/// A watchdog of shards that have no host.
 fn watch<const SHARDS: usize>() -> ([Arc<ShardPort>; SHARDS], Watch) {
+    watch_that(OnHang::Wait)
+}
+
+/// A watchdog of shards that have no host.
+fn watch_that<const SHARDS: usize>(on_hang: OnHang) -> ([Arc<ShardPort>; SHARDS], Watch) {
     let ports = [(); SHARDS].map(|()| Arc::<ShardPort>::default());
     let settings = ShardSettings {
         order: EventOrder::ByTime,
@@ -31,7 +38,7 @@ fn watch<const SHARDS: usize>() -> ([Arc<ShardPort>; SHARDS], Watch) {
             diagnostics: DiagnosticLog::default(),
         })
         .collect();
-    let watchdog = Watchdog::of(&plans, OnHang::Wait);
+    let watchdog = Watchdog::of(&plans, on_hang);
     let watch = Watch {
         alarm: Arc::clone(&watchdog.alarm),
         shards: plans.into_iter().map(WatchedShard::new).collect(),
@@ -103,4 +110,27 @@ fn a_call_in_a_process_that_was_stopped_does_not_hang() {
     assert_eq!(diagnostics.all(), []);
     watch.look(start + 61 * LIMIT);
     assert_eq!(diagnostics.all().len(), 1);
+}
+
+#[test]
+fn a_port_ends_for_which_no_shard_could_be_started_and_its_events_are_lost() {
+    let ([port], watch) = watch_that(OnHang::Abandon);
+    let storage = Storage::heap(Capacity::new(Capacity::MIN_BYTES, 16).unwrap()).unwrap();
+    let (mut producer, consumer) = IdleRing::new(storage).split();
+    let info = ProducerInfo::new(Frontend::nowhere().instance(), 1, 1, None);
+    let counters = Arc::<LaneCounters>::default();
+    port.registrations.register(NewRing { consumer, counters: Arc::clone(&counters), info });
+    for _ in 0..2 {
+        counters.submitted.add(1);
+        producer.reserve(1).unwrap().commit(1, 1, 1);
+    }
+    let now = Instant::now();
+    let plan = &watch.shards[0].plan;
+    let waiting = |starts| Succession::Waiting { next: now + LOOK_INTERVAL_MAX, starts };
+    let still = waiting(7).poll(plan, &watch.successors, now);
+    assert!(still.is_some() && !port.is_stopped());
+    assert!(waiting(8).poll(plan, &watch.successors, now).is_none());
+    assert!(port.is_stopped());
+    assert_eq!((port.counters.lost.read().of(LossReason::PluginHung), counters.drained.get()), (2, 2));
+    assert_eq!(plan.diagnostics.all().len(), 1);
 }
