@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use fapilog::{container::Overflow, info};
+use fapilog::{
+    container::{EventOrder, Overflow},
+    info,
+};
 
 use crate::{
     builder, hang, hung, is_abandoned,
@@ -106,12 +109,17 @@ fn a_second_hang_is_as_the_first() {
 
 #[test]
 fn while_threads_log_and_fill_their_rings_each_hang_costs_its_batch_and_nothing_else() {
+    [EventOrder::ByTime, EventOrder::ByProducer].into_iter().for_each(hang_under_load);
+}
+
+fn hang_under_load(order: EventOrder) {
     const HANGS: u64 = 4;
     const THREADS: u64 = 3;
     let trap = Trap::new("process");
     let (sink, events) = memory();
     let overflow = Overflow::Block { timeout: law::TIMEOUT };
-    let builder = builder(&trap).ring_capacity_bytes(64 << 10).overflow(overflow).shards(2).batch_events_max(64);
+    let builder =
+        builder(&trap).order(order).ring_capacity_bytes(64 << 10).overflow(overflow).shards(2).batch_events_max(64);
     let container = builder.sink("memory", sink).start().unwrap();
     let is_over = AtomicBool::new(false);
     let logged: Vec<u64> = thread::scope(|scope| {
