@@ -81,6 +81,7 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                 "Registrations",
                 &["registered_after_the_doorbell", "looks_before_it_takes", "registrations_counted_after_take"],
             ),
+            planted("Taking over", &["second_consumer_releases"]),
         ],
     },
     ProtocolPage {
@@ -127,6 +128,67 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                     "last_look_without_changes",
                     "last_look_without_closed_rings",
                     "lane_ends_unheard",
+                ],
+            ),
+        ],
+    },
+    ProtocolPage {
+        file: "core/engine/src/watchdog/mod.rs",
+        rules: &[
+            tested(
+                "Park",
+                ONE_THREAD,
+                &[
+                    "core/engine/src/watchdog/tests.rs::parked_shards_need_no_look",
+                    "fapilog/tests/idle.rs::the_watchdog_of_an_idle_container_never_wakes_up",
+                ],
+            ),
+            planted("Unpark", &["unpark_without_fence"]),
+            planted("Sleep", &["watchdog_without_a_last_look"]),
+            tested(
+                "Look",
+                "the notes of a turn are figures, on whose order nothing depends",
+                &[
+                    "core/engine/src/watchdog/tests.rs::the_time_between_looks_is_that_to_the_limit_within_bounds",
+                    "core/engine/src/watchdog/tests.rs::a_call_in_a_process_that_was_stopped_does_not_hang",
+                    "fapilog/tests/idle.rs::the_watchdog_of_a_busy_container_wakes_up_once_a_second",
+                ],
+            ),
+        ],
+    },
+    ProtocolPage {
+        file: "core/engine/src/watchdog/take_over.rs",
+        rules: &[
+            planted("Calls", &["returns_without_a_look"]),
+            planted("Abandoning", &["call_begins_relaxed"]),
+            tested(
+                "Leaving",
+                "the thread ends, and touches nothing that a model could see",
+                &[
+                    "fapilog/tests/abandoned/events.rs::a_batch_that_a_plugin_hangs_on_is_lost_and_no_other_event_is",
+                    "fapilog/tests/abandoned/next_shard.rs::an_abandoned_drain_survives_plugins_that_panic_when_they_are_dropped",
+                ],
+            ),
+            planted("Rings", &["second_consumer_releases"]),
+            tested(
+                "Once",
+                "the watchdog alone writes the accounts between the exchange and the start of the next shard's thread",
+                &[
+                    "fapilog/tests/abandoned/events.rs::a_batch_that_a_plugin_hangs_on_is_lost_and_no_other_event_is",
+                    "fapilog/tests/abandoned/events.rs::events_that_a_sink_hangs_on_are_lost_at_each_sink_that_has_not_delivered_them",
+                ],
+            ),
+            tested(
+                "Bound",
+                ONE_THREAD,
+                &["fapilog/tests/abandoned/events.rs::after_eight_abandoned_drains_the_next_waits"],
+            ),
+            tested(
+                "Starts",
+                ONE_THREAD,
+                &[
+                    "fapilog/tests/abandoned/starts.rs::a_sink_that_cannot_be_made_because_of_the_abandoned_one_is_retried",
+                    "fapilog/tests/abandoned/starts.rs::a_shutdown_ends_though_no_drain_could_take_over",
                 ],
             ),
         ],

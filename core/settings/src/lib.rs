@@ -39,7 +39,7 @@ mod unread;
 
 use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
-use fapilog_engine::{executor::Executor, order::EventOrder, route::Route};
+use fapilog_engine::{executor::Executor, on_hang::OnHang, order::EventOrder, route::Route};
 use fapilog_plugin::{
     colors::Colors,
     problem::{Problem, SettingsError},

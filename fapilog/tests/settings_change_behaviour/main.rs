@@ -48,6 +48,7 @@ const ROWS: &[Row] = &[
     ("internal_log_level", diagnostics::internal_log_level),
     ("error_handling_mode", diagnostics::error_handling_mode),
     ("executor", drain::executor),
+    ("on_hang", drain::on_hang),
     ("order", drain::order),
     ("drain_cpus", drain::drain_cpus),
     ("ring_capacity_bytes", rings::ring_capacity_bytes),

@@ -146,6 +146,9 @@ impl Shard {
 
 impl Drop for Shard {
     fn drop(&mut self) {
+        if self.lifecycle.has_left {
+            return self.drop_plugins();
+        }
         // Also without a stop request (a host that unwinds, a program that drops its manual drain), no thread may wait for
         // it any more, and everything is counted.
         if !self.port.is_stopped() && !self.is_in_forked_child() {
