@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use fapilog::sink::MemoryEvents;
+use fapilog::{container::Overflow, sink::MemoryEvents};
 
 use crate::{
     builder, hang, is_abandoned,
@@ -15,7 +15,8 @@ use crate::{
 fn a_thread_whose_ring_is_held_goes_on_in_another_and_drops_nothing() {
     let trap = Trap::new("process");
     let (sink, events) = memory();
-    let container = builder(&trap).ring_capacity_bytes(64 << 10).sink("memory", sink).start().unwrap();
+    let builder = builder(&trap).ring_capacity_bytes(64 << 10).overflow(Overflow::Block { timeout: law::TIMEOUT });
+    let container = builder.sink("memory", sink).start().unwrap();
     hang(&container, &trap, 0);
     until("another drain takes over", || is_abandoned(&container));
     // Several times as much as a ring holds.

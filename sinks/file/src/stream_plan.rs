@@ -22,6 +22,7 @@ use crate::{
         due::RotationDue,
         file_tasks::FileTasks,
         file_thread::{FileCounters, FilePlan, Reserve},
+        left_file::leave,
         name::{FileFamily, link_path},
     },
     settings::{FileEngine, FileOptions, FileSync},
@@ -39,6 +40,8 @@ pub(super) struct StreamPlan {
     options: FileOptions,
     /// Whether the formatter's records are lines.
     writes_lines: bool,
+    /// The sink of an abandoned shard may have the file.
+    takes_over: bool,
 }
 
 impl StreamPlan {
@@ -56,7 +59,8 @@ impl StreamPlan {
         let family = FileFamily::new(path, shard).map_err(|problem| SinkError::Other(problem.to_string().into()))?;
         let link = options.current_link.as_ref().map(|link| link_path(path, link, shard.index));
         let files = file_plan(family, link, options, writes_lines, context);
-        Ok(Self { files, options: options.clone(), writes_lines })
+        let takes_over = context.shard.abandoned > 0;
+        Ok(Self { files, options: options.clone(), writes_lines, takes_over })
     }
 
     /// Whether the file system is short of free bytes; `None` without a reserve.
@@ -82,12 +86,15 @@ impl StreamPlan {
         self,
         engine: impl FnOnce(&EnginePlace<'_>) -> EngineResult,
     ) -> Result<FileStream, SinkError> {
-        let Self { files, options, writes_lines } = self;
+        let Self { files, options, writes_lines, takes_over } = self;
         let live = files.family.live().to_owned();
         let now = Instant::now();
         let reporter = files.reporter.clone();
 
-        let file = open(&live, files.opening)?;
+        let file = match open(&live, files.opening) {
+            Err(locked @ SinkError::Locked { .. }) if takes_over => open_behind_left(locked, &files)?,
+            opened => opened?,
+        };
         report_opened(&file, &live, writes_lines, &reporter);
         files.settle_names()?;
         let due = rotation_due(&options, &file, &files.family, &reporter);
@@ -107,6 +114,17 @@ impl StreamPlan {
         }
         Ok(FileStream::new(live, writer, due, tasks, reporter, now))
     }
+}
+
+/// Leaves the file that is locked to the sink of the abandoned shard, and opens a new one.
+fn open_behind_left(locked: SinkError, files: &FilePlan) -> Result<LogFile, SinkError> {
+    let live = files.family.live();
+    let left =
+        leave(&files.family).map_err(|source| SinkError::Io { operation: "rename", path: live.to_owned(), source })?;
+    let Some(left) = left else { return Err(locked) };
+    let name = left.file_name().unwrap_or_default().display().to_string();
+    files.reporter.report(format!("an abandoned drain has the file: it is {name} now, and a new file begins"));
+    open(live, files.opening)
 }
 
 /// The file that an engine is made for.
