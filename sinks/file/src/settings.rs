@@ -37,7 +37,7 @@ pub enum FileEngine {
     Auto,
     /// io_uring. Without it the container does not start.
     IoUring,
-    /// `pwrite`, on the drain's thread.
+    /// `pwrite`, on the drain's thread; with [one file for all shards](File::one_file), on a thread of that file.
     Blocking,
 }
 
