@@ -25,7 +25,7 @@ pub(super) fn split(payload: PendingPayload, error: &SinkError) -> PayloadParts 
 /// The first records are delivered.
 fn split_behind(mut payload: PendingPayload, records: u64, bytes: u64) -> PayloadParts {
     let events = records.min(payload.contents.events);
-    let bytes = bytes.min(payload.contents.bytes);
+    let bytes = marked_bytes(&payload, events).unwrap_or(bytes).min(payload.contents.bytes);
     let mut delivered = PayloadContents { events, bytes, ..PayloadContents::default() };
     payload.contents.events -= events;
     if payload.contents.events == 0 && payload.payload.is_some() {
@@ -42,6 +42,14 @@ fn split_behind(mut payload: PendingPayload, records: u64, bytes: u64) -> Payloa
         payload.begin_next_part();
     }
     PayloadParts { delivered, refused: None, remainder: Some(payload) }
+}
+
+/// The length of the first records, where their ends are marked. A fallback may have written them in another form, so that its
+/// length is not theirs.
+fn marked_bytes(payload: &PendingPayload, records: u64) -> Option<u64> {
+    let whole = payload.payload.as_ref().filter(|whole| whole.marked_records() as u64 == payload.contents.events)?;
+    let records = usize::try_from(records).ok()?;
+    Some((0..records).filter_map(|index| whole.record(index)).map(|record| record.len() as u64).sum())
 }
 
 /// Without marks, and with one record for several events, no record can be found: all that are not delivered are refused.
