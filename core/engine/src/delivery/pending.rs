@@ -134,9 +134,10 @@ pub(super) struct DeliveryQueue {
 }
 
 impl DeliveryQueue {
-    /// Puts a payload in its place by the order of submission. A payload that was not delivered goes in front of later ones.
+    /// Puts a payload in its place by the order of submission. A payload that was not delivered goes in front of later ones, and
+    /// behind other parts of itself.
     pub(super) fn insert(&mut self, payload: PendingPayload) {
-        let place = self.payloads.partition_point(|waiting| waiting.order < payload.order);
+        let place = self.payloads.partition_point(|waiting| waiting.order <= payload.order);
         self.payloads.insert(place, payload);
     }
 
