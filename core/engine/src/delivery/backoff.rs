@@ -16,6 +16,10 @@ pub(super) fn wait_after(attempts: u32, policy: &DeliveryPolicy) -> Duration {
 }
 
 fn limit_after(attempts: u32, policy: &DeliveryPolicy) -> Duration {
+    if policy.backoff.is_zero() {
+        // Zero times infinity is no number.
+        return Duration::ZERO;
+    }
     let steps = i32::try_from(attempts.saturating_sub(1)).unwrap_or(i32::MAX);
     let seconds = policy.backoff.as_secs_f64() * policy.backoff_factor.powi(steps);
     Duration::try_from_secs_f64(seconds).unwrap_or(policy.backoff_max).min(policy.backoff_max)
