@@ -75,6 +75,16 @@ fn each_wait_is_at_most_the_limit_that_grows_with_the_attempts() {
 }
 
 #[test]
+fn without_a_backoff_there_is_no_wait_however_many_attempts_are_made() {
+    let policy = at_once().attempts(1100).backoff(Duration::ZERO, 2.0, SECOND).retry_time(Duration::ZERO);
+    let mut bench = DeliveryBench::new(policy);
+    bench.script.answer_always(Answer::Busy(None));
+    bench.submit(1);
+    bench.poll();
+    assert_eq!((bench.attempts().len(), bench.lost_total()), (1100, 1));
+}
+
+#[test]
 fn an_attempt_starts_exactly_when_its_wait_is_over() {
     let mut bench = DeliveryBench::new(DeliveryPolicy::default()).answers([Answer::Busy(None)]);
     bench.submit(1);

@@ -238,6 +238,28 @@ fn records_that_the_fallback_has_delivered_are_not_attempted_again() {
 }
 
 #[test]
+fn a_fallback_that_writes_records_in_a_form_of_its_own_leaves_whole_records() {
+    let mut bench = FallbackBench::new(at_once().breaker(1, 60 * SECOND, 60 * SECOND), at_once());
+    bench.own.answer([Answer::Busy(None)]);
+    bench.other.change_records();
+    bench.other.answer([Answer::Partial(2, Box::new(Answer::Busy(None)))]);
+    bench.log(5);
+    bench.after(60 * SECOND);
+    assert_eq!((bench.at_other(), bench.own.acknowledged(), bench.ends()), (vec![1, 2], vec![3, 4, 5], (5, 0)));
+    assert_eq!(bench.own.attempts()[1].numbers, [3, 4, 5]);
+}
+
+#[test]
+fn parts_of_a_payload_that_come_back_stay_in_order() {
+    let mut bench = FallbackBench::new(at_once().breaker(1, 60 * SECOND, 60 * SECOND), at_once());
+    bench.own.answer([Answer::Busy(None)]);
+    bench.other.answer([Answer::Records { rejected: vec![0], retryable: vec![1] }]);
+    bench.log(3);
+    bench.after(60 * SECOND);
+    assert_eq!((bench.at_other(), bench.own.acknowledged()), (vec![3], vec![1, 2]));
+}
+
+#[test]
 fn parts_of_a_payload_that_are_at_the_fallback_together_are_not_confused() {
     let mut bench = FallbackBench::new(at_once().attempts(1), at_once().in_flight(2));
     bench.own.answer([Answer::Records { rejected: vec![0], retryable: vec![1, 2] }]);

@@ -122,7 +122,7 @@ impl DeliveryBench {
     /// Polls until nothing ends any more.
     fn poll(&mut self) {
         self.script.set_now(self.now);
-        for _ in 0..1000 {
+        for _ in 0..10_000 {
             if !self.worker.poll(self.now, &mut Context::from_waker(Waker::noop()), |_| {}) {
                 return;
             }

@@ -87,6 +87,8 @@ struct ScriptState {
     now: Instant,
     payload_bytes: usize,
     marks_records: bool,
+    /// Records of another sink get a sign in front.
+    changes_records: bool,
     has_room: bool,
     panics: Option<PanicPlace>,
 }
@@ -106,6 +108,7 @@ impl Default for Script {
             now: Instant::now(),
             payload_bytes: usize::MAX,
             marks_records: true,
+            changes_records: false,
             has_room: true,
             panics: None,
         })))
@@ -141,6 +144,11 @@ impl Script {
     /// Answers the attempts that hang: their payloads are taken.
     pub(super) fn end_hanging(&self) {
         lock(&self.0).ends_hanging = true;
+    }
+
+    /// It writes the records of another sink in a form of its own.
+    pub(super) fn change_records(&self) {
+        lock(&self.0).changes_records = true;
     }
 
     pub(super) fn set_now(&self, now: Instant) {
@@ -209,7 +217,9 @@ impl Script {
             Answer::Busy(None) => (Vec::new(), Err(SinkError::retryable("busy"))),
             Answer::Partial(count, others) => {
                 let taken: Vec<u64> = all.iter().copied().take(*count).collect();
-                let bytes = text(&taken).len() as u64;
+                let length = |record: &[u8]| record.len() as u64;
+                let bytes = (0..taken.len()).filter_map(|index| payload.record(index)).map(length).sum();
+                let bytes = if payload.marked_records() > 0 { bytes } else { text(&taken).len() as u64 };
                 let records = taken.len() as u64;
                 let others = match &**others {
                     Answer::Busy(wait) => SinkError::Retryable { retry_after: *wait, source: "busy".into() },
@@ -301,7 +311,16 @@ impl Sink for Script {
     }
 
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
-        payload.append(records);
+        match lock(&self.0).changes_records {
+            true => {
+                for record in (0..records.marked_records()).filter_map(|index| records.record(index)) {
+                    payload.buffer().push(b'+');
+                    payload.buffer().extend_from_slice(record);
+                    payload.end_record();
+                }
+            }
+            false => payload.append(records),
+        }
         self.panic_if_at(PanicPlace::AppendRecords);
     }
 
