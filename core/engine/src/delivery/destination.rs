@@ -92,8 +92,12 @@ impl Destination {
 
     /// The payloads that have not ended.
     fn pending(&self) -> impl Iterator<Item = &PendingPayload> {
-        let at_fallback = self.at_fallback.iter().map(|(_, payload)| payload);
-        self.queue.iter().chain(self.in_flight.iter()).chain(at_fallback)
+        self.queue.iter().chain(self.taken())
+    }
+
+    /// The payloads that have not ended, and that do not wait: they are few.
+    fn taken(&self) -> impl Iterator<Item = &PendingPayload> {
+        self.in_flight.iter().chain(self.at_fallback.iter().map(|(_, payload)| payload))
     }
 
     /// Payloads on their way to the disk.
@@ -130,15 +134,19 @@ impl Destination {
 
     /// The payloads that take memory, and their bytes. Those of a sink without a queue are in its own memory.
     fn load(&self) -> (usize, u64) {
-        let kept = self.pending().filter(|payload| payload.payload.is_some());
-        kept.fold((0, 0), |(payloads, bytes), payload| (payloads + 1, bytes + payload.contents.bytes))
+        let kept = self.taken().filter(|payload| payload.payload.is_some());
+        kept.fold((self.queue.len(), self.queue.bytes()), |(payloads, bytes), payload| {
+            (payloads + 1, bytes + payload.contents.bytes)
+        })
     }
 
     /// Writes the figures of what waits.
     pub(super) fn show(&self, figures: &DeliveryFigures) {
         self.store.iter().for_each(|store| store.show(figures));
         let (payloads, bytes) = self.load();
-        let oldest = self.pending().filter_map(|payload| payload.contents.oldest).min();
+        // A payload that waits is older than those behind it.
+        let oldest =
+            self.queue.front().into_iter().chain(self.taken()).filter_map(|payload| payload.contents.oldest).min();
         figures.queued_payloads.set(payloads as u64);
         figures.queued_bytes.set(bytes);
         figures.oldest_unix_nanos.set(oldest.map_or(0, Timestamp::unix_nanos));
