@@ -171,14 +171,15 @@ impl Destination {
         payloads < self.policy.queue_payloads && bytes < self.policy.queue_bytes
     }
 
-    /// Whether less than an eighth of the queue is left.
+    /// Whether an eighth of the queue is left, or less; of a short queue, a payload.
     pub(super) fn is_short_of_room(&self) -> bool {
         if self.policy.is_direct() {
             return false;
         }
         let (payloads, bytes) = self.load();
         let (payloads_max, bytes_max) = (self.policy.queue_payloads, self.policy.queue_bytes);
-        payloads >= payloads_max - payloads_max / 8 || bytes >= bytes_max - bytes_max / 8
+        let reserved = (payloads_max / 8).max(1).min(payloads_max.saturating_sub(1));
+        payloads >= payloads_max - reserved || bytes >= bytes_max - bytes_max / 8
     }
 
     /// Whether the sink may be asked for a new file: it has delivered all that was submitted before. A sink without a queue has

@@ -257,7 +257,7 @@ impl SinkWorker {
         self.counters.lost.add(failure.loss_reason(), events);
         if failure.is_of_sink() {
             self.counters.errors.add(1);
-            self.health.is_failing = true;
+            self.health.is_failing |= failure.is_of_destination();
             self.health.has_failed_since_flush = true;
         }
     }

@@ -131,12 +131,14 @@ impl PendingPayload {
 #[derive(Debug, Default)]
 pub(super) struct DeliveryQueue {
     payloads: VecDeque<PendingPayload>,
+    bytes: u64,
 }
 
 impl DeliveryQueue {
     /// Puts a payload in its place by the order of submission. A payload that was not delivered goes in front of later ones, and
     /// behind other parts of itself.
     pub(super) fn insert(&mut self, payload: PendingPayload) {
+        self.bytes += payload.contents.bytes;
         let place = self.payloads.partition_point(|waiting| waiting.order <= payload.order);
         self.payloads.insert(place, payload);
     }
@@ -146,7 +148,18 @@ impl DeliveryQueue {
     }
 
     pub(super) fn pop(&mut self) -> Option<PendingPayload> {
-        self.payloads.pop_front()
+        let payload = self.payloads.pop_front()?;
+        self.bytes -= payload.contents.bytes;
+        Some(payload)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.payloads.len()
+    }
+
+    /// The bytes of all payloads.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &PendingPayload> {

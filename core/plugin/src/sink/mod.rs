@@ -72,7 +72,8 @@ pub trait Sink {
         0
     }
 
-    /// Makes delivered events durable, if the sink's settings ask for it. Called when nothing is in flight.
+    /// Makes delivered events durable, if the sink's settings ask for it. Called when all payloads have ended that were submitted
+    /// before the flush; later ones may be in flight.
     fn flush(&mut self) -> Delivery {
         Delivery::done(Ok(()))
     }
