@@ -81,16 +81,27 @@ struct ScriptedSetup {
     breaker_failures: u32,
     has_fallback: bool,
     has_dead_letters: bool,
+    queue_bytes: u64,
+    on_full: OnFull,
+    /// The disk has room for six records of this length, or for all.
+    padding: usize,
 }
 
 fn setup() -> impl Strategy<Value = ScriptedSetup> {
-    (1..4_u32, 1..3_usize, 0..3_u32, any::<bool>(), any::<bool>()).prop_map(
-        |(attempts, in_flight, breaker_failures, has_fallback, has_dead_letters)| ScriptedSetup {
-            attempts,
-            in_flight,
-            breaker_failures,
-            has_fallback,
-            has_dead_letters,
+    let places = (any::<bool>(), any::<bool>(), prop_oneof![Just(20), Just(1 << 20)]);
+    let room = (prop_oneof![Just(OnFull::Spill), Just(OnFull::Drop)], prop_oneof![2 => Just(0), 1 => Just(20_000)]);
+    (1..4_u32, 1..3_usize, 0..3_u32, places, room).prop_map(
+        |(attempts, in_flight, breaker_failures, (has_fallback, has_dead_letters, queue_bytes), (on_full, padding))| {
+            ScriptedSetup {
+                attempts,
+                in_flight,
+                breaker_failures,
+                has_fallback,
+                has_dead_letters,
+                queue_bytes,
+                on_full,
+                padding,
+            }
         },
     )
 }
@@ -107,17 +118,20 @@ struct ScriptedRun {
 
 impl ScriptedRun {
     fn new(setup: &ScriptedSetup) -> Self {
-        let policy = policy().attempts(setup.attempts).in_flight(setup.in_flight).breaker(
+        let policy = policy().attempts(setup.attempts).in_flight(setup.in_flight).queue(4, setup.queue_bytes).breaker(
             setup.breaker_failures,
             SECOND,
             4 * SECOND,
         );
-        let bench = SpillBench::with(policy, |mut options, _| {
+        let bench = SpillBench::with(policy, |mut options, root| {
+            let spill = SpillOptions::new(root.path().join("spill")).segment_bytes(64 << 10).bytes_max(128 << 10);
+            options = options.on_full(setup.on_full).spill(spill);
             if !setup.has_dead_letters {
                 options.delivery.dead_letters = None;
             }
             if setup.has_fallback { options.fallback("fallback") } else { options }
         });
+        bench.script.pad(setup.padding);
         Self { bench, lost: 0, crashed: 0, has_crashed: false }
     }
 
@@ -229,10 +243,9 @@ proptest! {
 
     #[test]
     fn any_script_of_whole_payloads_keeps_the_order(
-        attempts in 1..4_u32, breaker_failures in 0..3_u32, steps in prop::collection::vec(ordered_step(), 1..60),
+        setup in setup(), steps in prop::collection::vec(ordered_step(), 1..60),
     ) {
-        let setup =
-            ScriptedSetup { attempts, in_flight: 1, breaker_failures, has_fallback: false, has_dead_letters: true };
+        let setup = ScriptedSetup { in_flight: 1, has_fallback: false, ..setup };
         let mut run = ScriptedRun::new(&setup);
         steps.iter().for_each(|step| run.take(step));
         run.end();
