@@ -41,6 +41,34 @@ fn a_payload_that_comes_back_from_the_fallback_behind_one_that_went_to_disk_goes
 }
 
 #[test]
+fn a_payload_that_comes_back_from_the_fallback_after_the_cool_down_comes_behind_those_on_disk() {
+    let mut bench = SpillBench::with(policy(), |options, _| options.fallback("fallback"));
+    bench.script.reply_always(ScriptedReply::Down);
+    bench.fallback_script.reply([ScriptedReply::Refuses, ScriptedReply::Hangs, ScriptedReply::Refuses]);
+    (0..2).for_each(|_| bench.encode(1));
+    bench.settle();
+    assert_eq!(bench.on_disk(), 1);
+    bench.script.reply_always(ScriptedReply::Takes);
+    bench.after(30 * SECOND);
+    bench.after(SECOND);
+    assert_eq!(bench.script.numbers(), [1, 2]);
+}
+
+#[test]
+fn a_fallback_writes_no_dead_letter_for_another_sink() {
+    let mut bench = SpillBench::with(policy(), |options, _| options.fallback("fallback"));
+    let letters = DeadLetterOptions::new(bench.root.path().join("dead.jsonl"));
+    let options = SinkOptions::new().delivery(policy()).dead_letters(letters);
+    bench.fallback = Some(made("fallback", &bench.fallback_script, &options, &bench.ids));
+    bench.script.reply_always(ScriptedReply::Down);
+    bench.fallback_script.reply_always(ScriptedReply::Hangs);
+    bench.submit(1);
+    bench.fallback.as_mut().unwrap().give_up();
+    bench.settle();
+    assert_eq!((bench.on_disk(), bench.buried()), (1, vec![]));
+}
+
+#[test]
 fn records_of_a_payload_from_disk_that_are_left_survive_a_crash_at_any_point() {
     for requests in 0..4 {
         let mut bench = SpillBench::new(policy());
@@ -257,6 +285,22 @@ fn a_payload_of_which_records_without_marks_are_refused_is_a_part() {
     let pending = PendingPayload::new(Some(Payload::new(8)), contents, PayloadOrigin::Encoded, 1);
     let refused = split(pending, &SinkError::rejected([1], "one")).refused.unwrap();
     assert!(refused.is_part && refused.contents.events == 1);
+}
+
+#[test]
+fn a_disk_that_refuses_payloads_is_asked_again_after_a_while() {
+    let mut bench = SpillBench::new(policy().breaker(2, 5 * SECOND, 5 * SECOND));
+    bench.break_spill_directory();
+    bench.script.reply_always(ScriptedReply::Down);
+    (0..4).for_each(|_| bench.encode(1));
+    bench.settle();
+    // The attempts at the first one are used up.
+    assert_eq!((bench.on_disk(), bench.lost(), bench.in_memory()), (0, 1, 3));
+    bench.mend_spill_directory();
+    bench.after(SECOND / 2);
+    assert_eq!(bench.on_disk(), 0);
+    bench.after(SECOND / 2);
+    assert_eq!((bench.on_disk(), bench.lost(), bench.in_memory()), (3, 1, 0));
 }
 
 #[test]

@@ -311,4 +311,10 @@ impl SpillBench {
         fs::rename(&spill, self.root.path().join("away")).unwrap();
         fs::write(&spill, "no directory").unwrap();
     }
+
+    fn mend_spill_directory(&self) {
+        let spill = self.root.path().join("spill");
+        fs::remove_file(&spill).unwrap();
+        fs::rename(self.root.path().join("away"), &spill).unwrap();
+    }
 }
