@@ -46,7 +46,7 @@ pub(super) struct SinkStore {
     read_not_before: Option<Instant>,
     /// Payloads on their way to the spill directory, in order.
     appending: VecDeque<Leaving>,
-    /// The highest place in the order of submission among the payloads that went there.
+    /// The highest place in the order of submission among the payloads that went there since there were none.
     last_appended: u64,
     /// The disk has refused a payload: until then, it takes others only where the order demands it.
     refuses_until: Option<Instant>,
@@ -231,6 +231,9 @@ impl SinkStore {
             events: payload.contents.events,
             oldest: payload.contents.oldest,
         });
+        if !self.is_spilling() {
+            self.last_appended = 0;
+        }
         if let PayloadOrigin::Encoded = payload.origin {
             self.last_appended = self.last_appended.max(payload.order);
         }

@@ -16,6 +16,9 @@ enum ScriptStep {
     /// The disk hangs.
     Hold,
     Release,
+    /// The disk refuses payloads.
+    Break,
+    Mend,
     Restart,
     /// The process is killed, after the thread of the store has executed so many of the requests that wait.
     Crash(usize),
@@ -46,6 +49,8 @@ fn common_step() -> impl Strategy<Value = ScriptStep> {
         6 => prop_oneof![1..2000_u64, Just(31_000)].prop_map(|millis| ScriptStep::Pass(Duration::from_millis(millis))),
         1 => Just(ScriptStep::Hold),
         1 => Just(ScriptStep::Release),
+        1 => Just(ScriptStep::Break),
+        1 => Just(ScriptStep::Mend),
     ]
 }
 
@@ -147,6 +152,8 @@ impl ScriptedRun {
                 self.bench.held = None;
                 self.bench.settle();
             }
+            ScriptStep::Break => self.bench.break_spill_directory(),
+            ScriptStep::Mend => self.bench.mend_spill_directory(),
             ScriptStep::Restart => {
                 self.bench.stop();
                 self.lost += self.lost_now();
@@ -170,6 +177,7 @@ impl ScriptedRun {
     /// The destinations are up for good.
     fn end(&mut self) {
         self.bench.held = None;
+        self.bench.mend_spill_directory();
         self.bench.script.reply_always(ScriptedReply::Takes);
         self.bench.fallback_script.reply_always(ScriptedReply::Takes);
         self.bench.settle();
