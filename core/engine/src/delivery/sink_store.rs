@@ -317,6 +317,12 @@ impl SinkStore {
 
     /// Events of the payload at the head are counted elsewhere.
     pub(super) fn subtract(&mut self, events: EventsByOrigin) {
+        let OnDisk { own_events, recovered_events, .. } = self.on_disk;
+        debug_assert!(
+            events.own <= own_events && events.recovered <= recovered_events,
+            "{events:?} of {:?}",
+            self.on_disk
+        );
         self.on_disk.own_events = self.on_disk.own_events.saturating_sub(events.own);
         self.on_disk.recovered_events = self.on_disk.recovered_events.saturating_sub(events.recovered);
     }

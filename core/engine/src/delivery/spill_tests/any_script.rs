@@ -206,7 +206,7 @@ impl ScriptedRun {
         self.check_repetitions();
     }
 
-    /// What is delivered twice, because the process was killed in between, has the same id, and is marked.
+    /// A record that is delivered twice, because the process was killed in between, has the same id, and is marked.
     fn check_repetitions(&self) {
         let acknowledged = self.bench.script.acknowledged();
         for (place, payload) in acknowledged.iter().enumerate() {
