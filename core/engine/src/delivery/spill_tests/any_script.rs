@@ -229,7 +229,7 @@ impl ScriptedRun {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_script_ends_each_event_once(setup in setup(), steps in prop::collection::vec(step(), 1..60)) {
