@@ -45,6 +45,35 @@ fn a_sink_that_is_added_again_delivers_what_it_had_left_on_disk() {
 }
 
 #[test]
+fn a_payload_from_disk_that_is_in_flight_when_its_sink_is_removed_is_delivered_once() {
+    let directory = TempDir::new().unwrap();
+    let (destination, other) = (Destination::new(Answer::Down), Destination::new(Answer::Takes));
+    let delivery = destination.attempting(1).timeout(Duration::ZERO);
+    let options = spilling_at_once(&directory, &destination).delivery(delivery);
+    let container = started_with_other(&destination, options.clone(), &other);
+    log_numbers(&container.logger("spill"), 0..1);
+    until("it is on disk", || on_disk(&container) == 1);
+    destination.set(Answer::Hangs);
+    let attempts = destination.attempts();
+    until("it is in flight again", || destination.attempts() > attempts);
+    std::thread::scope(|scope| {
+        let removal = scope.spawn(|| container.remove_plugin("network"));
+        until("the removal has begun", || {
+            log_numbers(&container.logger("spill"), 1..2);
+            removal.is_finished() || program_numbers(&other).len() > 2
+        });
+        destination.set(Answer::Takes);
+        removal.join().unwrap().unwrap();
+    });
+    container.add_sink("network", destination.clone(), options).unwrap();
+    log_numbers(&container.logger("spill"), 2..3);
+    until("the next one is delivered", || program_numbers(&destination).contains(&2));
+    shut_down_with_left(&container, 0);
+    let numbers = program_numbers(&destination);
+    assert_eq!(numbers.iter().filter(|number| **number == 0).count(), 1, "{numbers:?}");
+}
+
+#[test]
 fn sinks_that_are_each_other_s_fallback_keep_their_payloads_while_both_are_down() {
     let directory = TempDir::new().unwrap();
     let destinations = [Destination::new(Answer::Down), Destination::new(Answer::Down)];

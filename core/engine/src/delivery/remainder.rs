@@ -128,6 +128,7 @@ fn parts(
 
 /// The payload as so many events that are not delivered. Its bytes are all of it, because nothing is known of its records.
 fn without_records(mut payload: PendingPayload, failed: u64) -> PendingPayload {
+    payload.is_part |= failed < payload.contents.events;
     payload.contents.events = failed;
     payload
 }

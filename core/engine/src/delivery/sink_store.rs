@@ -46,7 +46,7 @@ pub(super) struct SinkStore {
     read_not_before: Option<Instant>,
     /// Payloads on their way to the spill directory, in order.
     appending: VecDeque<LeavingPayload>,
-    /// The highest place in the order of submission among the payloads that went there.
+    /// The highest place in the order of submission among the payloads that went there since there were none.
     last_appended: u64,
     /// The disk has refused a payload: until then, it takes others only where the order demands it.
     refuses_until: Option<Instant>,
@@ -242,6 +242,9 @@ impl SinkStore {
             events: payload.contents.events,
             oldest: payload.contents.oldest,
         });
+        if !self.is_spilling() {
+            self.last_appended = 0;
+        }
         if let PayloadOrigin::Encoded = payload.origin {
             self.last_appended = self.last_appended.max(payload.order);
         }
@@ -325,7 +328,13 @@ impl SinkStore {
 
     /// Events of the payload at the head are counted elsewhere.
     pub(super) fn subtract(&mut self, events: EventsByOrigin) {
-        self.on_disk.local_events = self.on_disk.local_events.saturating_sub(events.local);
+        let OnDisk { local_events, recovered_events, .. } = self.on_disk;
+        debug_assert!(
+            events.local <= local_events && events.recovered <= recovered_events,
+            "{events:?} of {:?}",
+            self.on_disk
+        );
+        self.on_disk.local_events = local_events.saturating_sub(events.local);
         self.on_disk.recovered_events = self.on_disk.recovered_events.saturating_sub(events.recovered);
     }
 

@@ -5,17 +5,19 @@
 //!    the policy is to spill; and while the breaker is open. A payload whose error is permanent is never spilled: it would fail
 //!    again.
 //! 2. **Order.** When one payload of the queue goes to disk, all do. While payloads are on disk, or on their way there, later ones
-//!    go there, too. A payload that was in flight then stays in memory, and comes first: if its attempts are used up, it waits
-//!    for the cool-down there.
+//!    go there, too. A payload that is older than one of those on disk stays in memory, and comes first: it was in flight, at the
+//!    fallback, or refused by the disk then. If its attempts are used up, it waits for the cool-down in memory.
 //! 3. **Replay.** When nothing waits in memory and the destination may be attempted, the payload at the head is read and attempted,
 //!    one at a time. It is acknowledged when it is delivered or given up, and is then never read again. If its attempts are used
 //!    up, it stays at the head, and the breaker opens.
-//! 4. **Parts.** A payload from disk may be delivered in part. The other records go behind all others on disk when their attempts
-//!    are used up, and the whole is acknowledged.
-//! 5. **Accounts.** Events on disk are pending. Events that an earlier container has stored are no events of this one: they have
-//!    counts of their own.
+//!    While the disk refuses payloads, and has none, the queue stays in memory, as far as it has room.
+//! 4. **Parts.** A payload from disk may be delivered in part. The other records go behind all others on disk when their
+//!    attempts are used up, and the whole is acknowledged after that. A dead letter is written before the payload is acknowledged, too.
+//!    So a program that is killed in between delivers records twice, and drops none.
+//! 5. **Accounts.** Events on disk are pending, and a flush fails while there are any. Events that an earlier container, or a former
+//!    sink of the name, has stored are no events of this one: they have counts of their own.
 //! 6. **Start.** Until it is known what is on disk, no attempt starts.
-//! 7. **Stop.** Nothing more is read. Payloads that are not delivered at the end go to disk, and stay there.
+//! 7. **Stop.** Nothing more is read. Payloads that are not delivered at the end go to disk, behind all others there, and stay there.
 
 use std::{
     task::Context,

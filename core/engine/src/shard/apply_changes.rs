@@ -174,8 +174,10 @@ impl Shard {
         let is_gone = |leaving: &mut Leaving| {
             leaving.worker.poll(now, context, |_| {});
             leaving.worker.poll_rotation(now, context);
+            // No flush waits for a payload from disk.
+            let is_done = leaving.worker.poll_flush(context) && !leaving.worker.is_delivering();
             // The disk may take long: the other sinks do not wait for it.
-            (leaving.worker.poll_flush(context) && leaving.worker.has_closed_store()) || leaving.deadline <= now
+            (is_done && leaving.worker.has_closed_store()) || leaving.deadline <= now
         };
         let mut fallback_results = Vec::new();
         for Leaving { mut worker, answer, deadline } in self.sinks.leaving.extract_if(.., is_gone) {

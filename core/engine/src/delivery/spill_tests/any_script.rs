@@ -16,6 +16,9 @@ enum ScriptStep {
     /// The disk hangs.
     Hold,
     Release,
+    /// The disk refuses payloads.
+    Break,
+    Mend,
     Restart,
     /// The process is killed, after the thread of the store has executed so many of the requests that wait.
     Crash(usize),
@@ -46,6 +49,8 @@ fn common_step() -> impl Strategy<Value = ScriptStep> {
         6 => prop_oneof![1..2000_u64, Just(31_000)].prop_map(|millis| ScriptStep::Pass(Duration::from_millis(millis))),
         1 => Just(ScriptStep::Hold),
         1 => Just(ScriptStep::Release),
+        1 => Just(ScriptStep::Break),
+        1 => Just(ScriptStep::Mend),
     ]
 }
 
@@ -81,16 +86,27 @@ struct ScriptedSetup {
     breaker_failures: u32,
     has_fallback: bool,
     has_dead_letters: bool,
+    queue_bytes: u64,
+    on_full: OnFull,
+    /// The disk has room for six records of this length, or for all.
+    padding: usize,
 }
 
 fn setup() -> impl Strategy<Value = ScriptedSetup> {
-    (1..4_u32, 1..3_usize, 0..3_u32, any::<bool>(), any::<bool>()).prop_map(
-        |(attempts, in_flight, breaker_failures, has_fallback, has_dead_letters)| ScriptedSetup {
-            attempts,
-            in_flight,
-            breaker_failures,
-            has_fallback,
-            has_dead_letters,
+    let places = (any::<bool>(), any::<bool>(), prop_oneof![Just(20), Just(1 << 20)]);
+    let room = (prop_oneof![Just(OnFull::Spill), Just(OnFull::Drop)], prop_oneof![2 => Just(0), 1 => Just(20_000)]);
+    (1..4_u32, 1..3_usize, 0..3_u32, places, room).prop_map(
+        |(attempts, in_flight, breaker_failures, (has_fallback, has_dead_letters, queue_bytes), (on_full, padding))| {
+            ScriptedSetup {
+                attempts,
+                in_flight,
+                breaker_failures,
+                has_fallback,
+                has_dead_letters,
+                queue_bytes,
+                on_full,
+                padding,
+            }
         },
     )
 }
@@ -107,17 +123,20 @@ struct ScriptedRun {
 
 impl ScriptedRun {
     fn new(setup: &ScriptedSetup) -> Self {
-        let policy = policy().attempts(setup.attempts).in_flight(setup.in_flight).breaker(
+        let policy = policy().attempts(setup.attempts).in_flight(setup.in_flight).queue(4, setup.queue_bytes).breaker(
             setup.breaker_failures,
             SECOND,
             4 * SECOND,
         );
-        let bench = SpillBench::with(policy, |mut options, _| {
+        let bench = SpillBench::with(policy, |mut options, root| {
+            let spill = SpillOptions::new(root.path().join("spill")).segment_bytes(64 << 10).bytes_max(128 << 10);
+            options = options.on_full(setup.on_full).spill(spill);
             if !setup.has_dead_letters {
                 options.delivery.dead_letters = None;
             }
             if setup.has_fallback { options.fallback("fallback") } else { options }
         });
+        bench.script.pad(setup.padding);
         Self { bench, lost: 0, crashed: 0, has_crashed: false }
     }
 
@@ -133,6 +152,8 @@ impl ScriptedRun {
                 self.bench.held = None;
                 self.bench.settle();
             }
+            ScriptStep::Break => self.bench.break_spill_directory(),
+            ScriptStep::Mend => self.bench.mend_spill_directory(),
             ScriptStep::Restart => {
                 self.bench.stop();
                 self.lost += self.lost_now();
@@ -156,6 +177,7 @@ impl ScriptedRun {
     /// The destinations are up for good.
     fn end(&mut self) {
         self.bench.held = None;
+        self.bench.mend_spill_directory();
         self.bench.script.reply_always(ScriptedReply::Takes);
         self.bench.fallback_script.reply_always(ScriptedReply::Takes);
         self.bench.settle();
@@ -184,7 +206,7 @@ impl ScriptedRun {
         self.check_repetitions();
     }
 
-    /// What is delivered twice, because the process was killed in between, has the same id, and is marked.
+    /// A record that is delivered twice, because the process was killed in between, has the same id, and is marked.
     fn check_repetitions(&self) {
         let acknowledged = self.bench.script.acknowledged();
         for (place, payload) in acknowledged.iter().enumerate() {
@@ -207,7 +229,7 @@ impl ScriptedRun {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_script_ends_each_event_once(setup in setup(), steps in prop::collection::vec(step(), 1..60)) {
@@ -229,10 +251,9 @@ proptest! {
 
     #[test]
     fn any_script_of_whole_payloads_keeps_the_order(
-        attempts in 1..4_u32, breaker_failures in 0..3_u32, steps in prop::collection::vec(ordered_step(), 1..60),
+        setup in setup(), steps in prop::collection::vec(ordered_step(), 1..60),
     ) {
-        let setup =
-            ScriptedSetup { attempts, in_flight: 1, breaker_failures, has_fallback: false, has_dead_letters: true };
+        let setup = ScriptedSetup { in_flight: 1, has_fallback: false, ..setup };
         let mut run = ScriptedRun::new(&setup);
         steps.iter().for_each(|step| run.take(step));
         run.end();

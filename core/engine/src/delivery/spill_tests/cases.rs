@@ -1,6 +1,15 @@
 //! Single cases.
 
+use fapilog_plugin::sink::{Payload, SinkError};
+
 use super::*;
+use crate::{
+    delivery::{
+        pending::{PayloadContents, PendingPayload},
+        remainder::split,
+    },
+    port::rotate::RotateRequest,
+};
 
 #[test]
 fn a_payload_that_waits_for_its_next_attempt_comes_before_those_that_went_to_disk_meanwhile() {
@@ -29,6 +38,34 @@ fn a_payload_that_comes_back_from_the_fallback_behind_one_that_went_to_disk_goes
     bench.script.reply_always(ScriptedReply::Takes);
     bench.after(10 * SECOND);
     assert_eq!(bench.script.numbers(), [1, 2, 3]);
+}
+
+#[test]
+fn a_payload_that_comes_back_from_the_fallback_after_the_cool_down_comes_behind_those_on_disk() {
+    let mut bench = SpillBench::with(policy(), |options, _| options.fallback("fallback"));
+    bench.script.reply_always(ScriptedReply::Down);
+    bench.fallback_script.reply([ScriptedReply::Refuses, ScriptedReply::Hangs, ScriptedReply::Refuses]);
+    (0..2).for_each(|_| bench.encode(1));
+    bench.settle();
+    assert_eq!(bench.on_disk(), 1);
+    bench.script.reply_always(ScriptedReply::Takes);
+    bench.after(30 * SECOND);
+    bench.after(SECOND);
+    assert_eq!(bench.script.numbers(), [1, 2]);
+}
+
+#[test]
+fn a_fallback_writes_no_dead_letter_for_another_sink() {
+    let mut bench = SpillBench::with(policy(), |options, _| options.fallback("fallback"));
+    let letters = DeadLetterOptions::new(bench.root.path().join("dead.jsonl"));
+    let options = SinkOptions::new().delivery(policy()).dead_letters(letters);
+    bench.fallback = Some(made("fallback", &bench.fallback_script, &options, &bench.ids));
+    bench.script.reply_always(ScriptedReply::Down);
+    bench.fallback_script.reply_always(ScriptedReply::Hangs);
+    bench.submit(1);
+    bench.fallback.as_mut().unwrap().give_up();
+    bench.settle();
+    assert_eq!((bench.on_disk(), bench.buried()), (1, vec![]));
 }
 
 #[test]
@@ -186,6 +223,84 @@ fn a_sink_that_spills_has_a_cool_down() {
         !plan.own_delivery_problems().is_empty()
     };
     assert!(is_problem(Duration::ZERO) && !is_problem(Duration::from_millis(1)));
+}
+
+#[test]
+fn a_destination_that_is_down_is_attempted_after_the_cool_down_alone() {
+    let mut bench = SpillBench::new(policy().breaker(0, SECOND, SECOND));
+    bench.script.reply_always(ScriptedReply::Down);
+    bench.submit(1);
+    let mut attempts = vec![bench.script.attempts()];
+    for time in [SECOND / 2, SECOND / 2, SECOND / 2, SECOND / 2] {
+        bench.after(time);
+        attempts.push(bench.script.attempts());
+    }
+    assert_eq!(attempts, [2, 2, 3, 3, 4]);
+}
+
+#[test]
+fn a_new_file_begins_behind_the_payload_in_memory_and_before_those_on_disk() {
+    let mut bench = SpillBench::new(policy());
+    bench.script.reply([ScriptedReply::Hangs, ScriptedReply::Hangs]);
+    (0..6).for_each(|_| bench.submit(1));
+    let request = std::sync::Arc::new(RotateRequest::new(None, Instant::now() + 90 * SECOND));
+    bench.worker.rotate(request.ticket("scripted"));
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..2 {
+        assert!(!bench.worker.poll_rotation(bench.now, &mut context));
+        bench.submit(1);
+        bench.after(30 * SECOND);
+    }
+    // The attempts at the first one are used up, and the third one follows the cool-down.
+    bench.after(SECOND);
+    assert_eq!(bench.script.numbers(), [1]);
+    assert!(bench.worker.poll_rotation(bench.now, &mut context));
+    bench.settle();
+    assert_eq!(bench.script.numbers(), [1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn payloads_that_were_removed_from_the_disk_are_lost_and_later_ones_are_delivered() {
+    let mut bench = SpillBench::new(policy());
+    bench.script.reply_always(ScriptedReply::Down);
+    (0..3).for_each(|_| bench.submit(2));
+    assert_eq!(bench.on_disk(), 6);
+    for entry in fs::read_dir(bench.root.path().join("spill/scripted-0")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "spill") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    bench.script.reply_always(ScriptedReply::Takes);
+    bench.after(SECOND);
+    assert_eq!((bench.on_disk(), bench.lost(), bench.counters().delivery.spilled_bytes.get()), (0, 6, 0));
+    bench.submit(1);
+    bench.after(SECOND);
+    assert_eq!(bench.script.numbers(), [7]);
+}
+
+#[test]
+fn a_payload_of_which_records_without_marks_are_refused_is_a_part() {
+    let contents = PayloadContents { events: 3, ..PayloadContents::default() };
+    let pending = PendingPayload::new(Some(Payload::new(8)), contents, PayloadOrigin::Encoded, 1);
+    let refused = split(pending, &SinkError::rejected([1], "one")).refused.unwrap();
+    assert!(refused.is_part && refused.contents.events == 1);
+}
+
+#[test]
+fn a_disk_that_refuses_payloads_is_asked_again_after_a_while() {
+    let mut bench = SpillBench::new(policy().breaker(2, 5 * SECOND, 5 * SECOND));
+    bench.break_spill_directory();
+    bench.script.reply_always(ScriptedReply::Down);
+    (0..4).for_each(|_| bench.encode(1));
+    bench.settle();
+    // The attempts at the first one are used up.
+    assert_eq!((bench.on_disk(), bench.lost(), bench.in_memory()), (0, 1, 3));
+    bench.mend_spill_directory();
+    bench.after(SECOND / 2);
+    assert_eq!(bench.on_disk(), 0);
+    bench.after(SECOND / 2);
+    assert_eq!((bench.on_disk(), bench.lost(), bench.in_memory()), (3, 1, 0));
 }
 
 #[test]

@@ -267,6 +267,7 @@ impl SpillBench {
     }
 
     fn start_again(&mut self) {
+        self.mend_spill_directory();
         self.instance += 1;
         self.ids = ids(self.instance);
         self.worker = made("scripted", &self.script, &self.options, &self.ids);
@@ -316,7 +317,17 @@ impl SpillBench {
     /// Something else than a directory is in its place.
     fn break_spill_directory(&self) {
         let spill = self.root.path().join("spill");
-        fs::rename(&spill, self.root.path().join("away")).unwrap();
-        fs::write(&spill, "no directory").unwrap();
+        if spill.is_dir() {
+            fs::rename(&spill, self.root.path().join("away")).unwrap();
+            fs::write(&spill, "no directory").unwrap();
+        }
+    }
+
+    fn mend_spill_directory(&self) {
+        let spill = self.root.path().join("spill");
+        if spill.is_file() {
+            fs::remove_file(&spill).unwrap();
+            fs::rename(self.root.path().join("away"), &spill).unwrap();
+        }
     }
 }

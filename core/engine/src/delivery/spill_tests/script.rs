@@ -56,6 +56,8 @@ struct ScriptedDestination {
     always: Option<ScriptedReply>,
     acknowledged: Vec<AcknowledgedPayload>,
     attempts: usize,
+    /// The bytes of a record, beside its number.
+    padding: usize,
 }
 
 impl SpillScript {
@@ -68,6 +70,11 @@ impl SpillScript {
         let mut state = lock(&self.0);
         state.replies.clear();
         state.always = Some(reply);
+    }
+
+    /// Has each record have so many bytes more.
+    pub(super) fn pad(&self, bytes: usize) {
+        lock(&self.0).padding = bytes;
     }
 
     pub(super) fn acknowledged(&self) -> Vec<AcknowledgedPayload> {
@@ -145,7 +152,8 @@ impl Sink for SpillScript {
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
         for event in batch.events() {
             let Some(ValueRef::U64(number)) = event.field(FieldGroup::Context, "n") else { panic_any("no number") };
-            payload.buffer().extend_from_slice(format!("{number}\n").as_bytes());
+            let padding = lock(&self.0).padding;
+            payload.buffer().extend_from_slice(format!("{number}{:padding$}\n", "").as_bytes());
             payload.end_record();
         }
     }
