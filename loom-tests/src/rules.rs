@@ -305,6 +305,11 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                     "sinks/file/src/writer/tests/files.rs::a_failed_sync_leaves_the_records_of_the_next_file_without_doubt",
                 ],
             ),
+            tested(
+                "A file for several shards",
+                LOCK,
+                &["sinks/file/tests/one_file.rs::each_event_of_four_producers_is_in_the_file_once_and_in_order"],
+            ),
         ],
     },
     ProtocolPage {
@@ -486,6 +491,63 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                 "Removed directory",
                 SYSTEM,
                 &["core/engine/src/delivery/store/tests/removed.rs::a_removed_directory_is_made_again"],
+            ),
+        ],
+    },
+    ProtocolPage {
+        file: "sinks/file/src/one_file/mod.rs",
+        rules: &[
+            tested(
+                "The thread",
+                LOCK,
+                &["sinks/file/tests/one_file.rs::a_sink_that_one_shard_cannot_make_leaves_no_lock_and_no_open_file"],
+            ),
+            tested(
+                "Shards",
+                LOCK,
+                &["sinks/file/src/one_file/tests.rs::a_shard_without_a_free_block_is_busy_and_its_memory_is_bounded"],
+            ),
+            tested(
+                "Order",
+                LOCK,
+                &[
+                    "sinks/file/src/one_file/tests.rs::payloads_that_wait_are_written_in_the_order_of_their_first_records",
+                ],
+            ),
+            tested(
+                "Answers",
+                LOCK,
+                &[
+                    "sinks/file/src/one_file/tests.rs::records_that_the_stream_has_in_part_are_not_delivered",
+                    "sinks/file/tests/one_file.rs::a_full_disk_ends_the_file_with_a_record_and_the_accounts_of_both_shards_are_exact",
+                ],
+            ),
+            tested(
+                "Rotation by time",
+                LOCK,
+                &[
+                    "sinks/file/src/one_file/tests.rs::the_records_behind_a_boundary_wait_for_older_ones_of_another_shard",
+                ],
+            ),
+            tested(
+                "Rotation by length",
+                SYSTEM,
+                &["sinks/file/tests/one_file.rs::files_of_two_shards_are_rotated_by_length_and_none_is_too_long"],
+            ),
+            tested(
+                "Stop",
+                SYSTEM,
+                &["sinks/file/src/one_file/tests.rs::a_shutdown_ends_at_its_deadline_while_the_disk_does_not_answer"],
+            ),
+            tested(
+                "A panic of the thread",
+                LOCK,
+                &["sinks/file/src/one_file/tests.rs::a_thread_that_panics_fails_all_requests_and_those_that_come"],
+            ),
+            tested(
+                "A forked child",
+                SYSTEM,
+                &["sinks/file/tests/fork.rs::a_child_leaves_the_sinks_of_two_shards_and_their_thread_to_its_parent"],
             ),
         ],
     },

@@ -30,7 +30,7 @@ use crate::{
 };
 
 pub(crate) fn builder(trap: &Trap) -> ContainerBuilder {
-    // A busy machine may take a thread off its core for some hundred milliseconds.
+    // A busy machine may give a thread no time for some hundred milliseconds.
     let builder = thread_builder().on_hang(OnHang::Abandon).plugin_timeout(Duration::from_secs(1));
     with(builder.emergency_lines(false), trap)
 }

@@ -54,7 +54,7 @@ struct DeliveredPart {
 }
 
 #[derive(Debug, Default)]
-struct AnswerState {
+struct WriterAnswerState {
     answer: Option<Result<(), SinkError>>,
     /// Nobody takes the answer any more.
     is_abandoned: bool,
@@ -64,7 +64,7 @@ struct AnswerState {
     part_error: Option<SinkError>,
 }
 
-impl AnswerState {
+impl WriterAnswerState {
     /// The answer for a payload whose last part has this result.
     fn of_whole(&mut self, result: Result<(), SinkError>) -> Result<(), SinkError> {
         let error = match (self.part_error.take(), result) {
@@ -84,7 +84,7 @@ impl AnswerState {
 
 #[derive(Debug, Default)]
 struct AnswerSlot {
-    state: Mutex<AnswerState>,
+    state: Mutex<WriterAnswerState>,
     is_given: Condvar,
 }
 

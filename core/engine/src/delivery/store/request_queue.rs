@@ -54,7 +54,7 @@ pub(super) enum StoreEnd {
 /// The requests, the answers, and the states of both ends.
 #[derive(Debug, Default)]
 pub(super) struct RequestQueue {
-    state: Mutex<QueueState>,
+    state: Mutex<StoreQueueState>,
     /// Notified of requests, and of the end.
     to_thread: Condvar,
     /// Notified when the thread has ended.
@@ -62,7 +62,7 @@ pub(super) struct RequestQueue {
 }
 
 #[derive(Debug, Default)]
-struct QueueState {
+struct StoreQueueState {
     /// The first one stays until it is executed.
     requests: VecDeque<StoreRequest>,
     is_executing: bool,
@@ -226,7 +226,7 @@ impl RequestQueue {
     }
 }
 
-impl QueueState {
+impl StoreQueueState {
     /// Under the lock: after the end, the thread uses no waker of the shard.
     fn wake(&mut self) {
         if let Some(waker) = self.waker.take() {
@@ -249,9 +249,9 @@ impl QueueState {
 
 fn wait_for<'a>(
     condition: &Condvar,
-    state: MutexGuard<'a, QueueState>,
+    state: MutexGuard<'a, StoreQueueState>,
     time: std::time::Duration,
-) -> MutexGuard<'a, QueueState> {
+) -> MutexGuard<'a, StoreQueueState> {
     condition.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
 }
 
