@@ -53,9 +53,12 @@ pub(crate) struct RunArgs {
     pub(crate) sink: SinkName,
     #[command(flatten)]
     pub(crate) log: LogArgs,
-    /// Drain shards; each has files of its own.
+    /// Drain shards.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) shards: u16,
+    /// Whether all shards write one file, and not each one files of its own.
+    #[arg(long, value_name = "BOOL", default_value_t = false, action = ArgAction::Set)]
+    pub(crate) one_file: bool,
     #[command(flatten)]
     pub(crate) file: FileArgs,
     #[command(flatten)]

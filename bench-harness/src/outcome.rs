@@ -74,7 +74,7 @@ pub(crate) fn check_workload(
             let bar = progress::bar(Some(ended.counts.bytes), "checking");
             let check = Check::run(|| {
                 files.leftover().map_or(Ok(()), Err)?;
-                files.check_counts(ended.shards, &counts)?;
+                files.check_counts(ended.live_files, &counts)?;
                 verify_files(&files, &claim, |bytes| bar.set_position(bytes))
             });
             bar.finish_and_clear();

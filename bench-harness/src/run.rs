@@ -79,6 +79,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Vec<BenchFailure>, BenchError> {
 fn options(args: &RunArgs) -> SubjectOptions {
     SubjectOptions {
         shards: args.shards.into(),
+        one_file: args.one_file,
         rotation: args.rotation,
         times_each_turn: args.turn_times,
         ..SubjectOptions::default()

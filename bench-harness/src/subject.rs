@@ -42,7 +42,7 @@ pub(crate) enum LogDestination {
 pub(crate) struct Subject {
     logs: Container,
     timed_drain: Option<TimedDrain>,
-    shards: usize,
+    live_files: usize,
     memory: Option<MemoryEvents>,
     overflow: OverflowName,
 }
@@ -53,6 +53,8 @@ pub(crate) struct SubjectOptions {
     /// The longest record, if it is longer than usual.
     pub(crate) record_max_bytes: Option<usize>,
     pub(crate) shards: usize,
+    /// Whether all shards write one file.
+    pub(crate) one_file: bool,
     pub(crate) rotation: RotationArgs,
     /// Whether the harness runs the drain, and measures its turn times.
     pub(crate) times_each_turn: bool,
@@ -60,7 +62,20 @@ pub(crate) struct SubjectOptions {
 
 impl Default for SubjectOptions {
     fn default() -> Self {
-        Self { record_max_bytes: None, shards: 1, rotation: RotationArgs::default(), times_each_turn: false }
+        Self {
+            record_max_bytes: None,
+            shards: 1,
+            one_file: false,
+            rotation: RotationArgs::default(),
+            times_each_turn: false,
+        }
+    }
+}
+
+impl SubjectOptions {
+    /// The number of files that are written to at the same time.
+    fn live_files(&self) -> usize {
+        if self.one_file { 1 } else { self.shards }
     }
 }
 
@@ -98,13 +113,13 @@ impl Subject {
                 memory = Some(events);
                 builder.sink("memory", sink.capacity_bytes(MEMORY_BYTES as usize))
             }
-            LogDestination::File(output) => builder.sink("file", file_sink(output, file, &options.rotation)),
+            LogDestination::File(output) => builder.sink("file", file_sink(output, file, &options)),
         };
         let (logs, timed_drain) = match options.times_each_turn {
             true => TimedDrain::start(builder).map(|(logs, drain)| (logs, Some(drain)))?,
             false => (builder.start().map_err(BenchError::Start)?, None),
         };
-        Ok(Self { logs, timed_drain, memory, shards: options.shards, overflow: log.overflow })
+        Ok(Self { logs, timed_drain, memory, live_files: options.live_files(), overflow: log.overflow })
     }
 
     pub(crate) fn logger(&self) -> Logger {
@@ -167,8 +182,8 @@ impl Subject {
             _ => None,
         };
         let writer = accounts.sinks.first().map(|sink| sink.writer.clone());
-        let (instance, shards) = (self.logs.instance().to_string(), self.shards);
-        Ok(Ended { instance, counts, shards, files, turn_times, executor, writer, memory })
+        let (instance, live_files) = (self.logs.instance().to_string(), self.live_files);
+        Ok(Ended { instance, counts, live_files, files, turn_times, executor, writer, memory })
     }
 }
 
@@ -178,7 +193,8 @@ pub(crate) struct Ended {
     /// The container's part of the ids of its events.
     pub(crate) instance: String,
     pub(crate) counts: Counts,
-    pub(crate) shards: usize,
+    /// The number of files that are written to at the same time.
+    pub(crate) live_files: usize,
     /// The counts of a file sink.
     pub(crate) files: Option<FileCounts>,
     /// The drain's turn times, where the harness has run it.
@@ -242,7 +258,8 @@ fn overflow(log: &LogArgs) -> Overflow {
     }
 }
 
-fn file_sink(output: &OutputFile, file: &FileArgs, rotation: &RotationArgs) -> sink::File {
+fn file_sink(output: &OutputFile, file: &FileArgs, options: &SubjectOptions) -> sink::File {
+    let rotation = &options.rotation;
     let engine = match file.engine {
         EngineName::Auto => FileEngine::Auto,
         EngineName::IoUring => FileEngine::IoUring,
@@ -251,6 +268,7 @@ fn file_sink(output: &OutputFile, file: &FileArgs, rotation: &RotationArgs) -> s
     let mut sink = sink::File::new(output.path(), format::Json::new)
         .engine(engine)
         .direct(file.direct)
+        .one_file(options.one_file)
         .block_bytes(file.blocks.block_bytes)
         .blocks_in_flight(file.blocks.blocks_in_flight.into())
         .compress(rotation.compression());

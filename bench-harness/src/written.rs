@@ -89,13 +89,13 @@ impl WrittenFiles {
     }
 
     /// Makes sure that there are as many files as the log has counted.
-    pub(crate) fn check_counts(&self, shards: usize, counts: &FileCounts) -> Result<(), Finding> {
+    pub(crate) fn check_counts(&self, live_files: usize, counts: &FileCounts) -> Result<(), Finding> {
         let is_compressed = |file: &&WrittenFile| file.format != WrittenFormat::Plain;
         let count = |wanted: fn(&&WrittenFile) -> bool| self.files.iter().filter(wanted).count() as u64;
         let (live, rotated) = (count(|file| file.is_live), count(|file| !file.is_live));
         let compressed = self.files.iter().filter(is_compressed).count() as u64;
-        if live != shards as u64 {
-            return Err(Finding::Count { what: "shards with a live file", counted: shards as u64, found: live });
+        if live != live_files as u64 {
+            return Err(Finding::Count { what: "live files", counted: live_files as u64, found: live });
         }
         // A plain file that is removed in the moment in which its compressed twin gets its name counts twice.
         let most = counts.rotated + counts.compressed;

@@ -325,6 +325,12 @@ fn each_shard_has_files_of_its_own() {
 }
 
 #[test]
+fn all_shards_have_one_file_on_request() {
+    check_files("--compress none --shards 2 --one-file true --producers 4");
+    check_files("--compress zstd --shards 2 --one-file true --producers 4 --retain-files 2");
+}
+
+#[test]
 fn a_file_is_rotated_by_time() {
     let (figures, status) = figures("run --seconds 2.5 --rotate-interval 1 --producers 1 --engine blocking");
     assert_eq!((status, &figures["verified"]), (0, &Value::Bool(true)));

@@ -6,6 +6,7 @@ pub use fapilog_engine::{
     container::ContainerBuilder,
     executor::Executor,
     host::{ManualDrain, probe::GlommioUnavailable},
+    on_hang::OnHang,
     order::EventOrder,
     producer::Overflow,
 };

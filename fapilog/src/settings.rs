@@ -2,6 +2,6 @@
 
 pub use fapilog_plugin::settings::{PluginConfig, PluginValue, duration, size_bytes};
 pub use fapilog_settings::{
-    ErrorHandling, OverflowStrategy, Preset, Reload, ReloadError, ReloadManual, SettingInfo, Settings, SettingsBuilder,
-    SinkEntry,
+    DeliverySettings, ErrorHandling, OverflowStrategy, Preset, Reload, ReloadError, ReloadManual, SettingInfo,
+    Settings, SettingsBuilder, SinkEntry,
 };

@@ -5,8 +5,8 @@ pub use fapilog_engine::{
     route::Route,
 };
 pub use fapilog_plugin::sink::{
-    Delivery, DeliveryPolicy, OnFull, Payload, PayloadId, Reporter, Sink, SinkContext, SinkError, SinkErrorKind,
-    SinkFactory,
+    BlockingDelivery, Delivery, DeliveryPolicy, DeliveryThread, OnFull, Payload, PayloadId, Reporter, Sink,
+    SinkContext, SinkError, SinkErrorKind, SinkFactory,
 };
 pub use fapilog_sink_console::Console;
 pub use fapilog_sink_file::{Compression, File, FileEngine, FileSync, RotateEvery, RotateZone};

@@ -42,6 +42,7 @@ paths! {
         fapilog::event::FieldGroup,
         fapilog::event::Category,
         fapilog::sink::Console,
+        fapilog::sink::DeliveryPolicy,
         fapilog::Container,
         fapilog::container::ContainerBuilder,
         fapilog::enrich::Context,

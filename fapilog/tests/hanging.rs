@@ -202,3 +202,44 @@ fn a_plugin_that_does_not_return_is_reported_by_a_flush_that_is_late() {
     hanging.is_released.store(true, Ordering::Relaxed);
     law::shut_down(&container);
 }
+
+#[test]
+fn a_plugin_that_does_not_return_is_reported_without_any_traffic_and_so_is_its_return() {
+    let hanging = Hanging::new("process");
+    let plugin = hanging.clone();
+    let (sink, _events) = memory();
+    let builder = thread_builder().plugin_timeout(Duration::from_millis(100)).emergency_lines(false);
+    let container = builder.processor(move |_| Box::new(plugin.clone())).sink("memory", sink).start().unwrap();
+    info!(container.logger("hanging"), "to the plugin");
+    // The diagnostics alone are read: the metrics would look at the shard themselves.
+    until("it is reported", || reports(&container) == 1);
+    let metrics = container.metrics();
+    assert_eq!((metrics.health, state(&container)), (HealthLevel::Emergency, PluginState::Hangs));
+    hanging.is_released.store(true, Ordering::Relaxed);
+    let has_returned = |text: &str| text.starts_with("has returned after ") && text.ends_with(" s: the log goes on");
+    until("its return is reported", || {
+        container.diagnostics().iter().any(|one| one.about == "hanging" && has_returned(&one.text))
+    });
+    until("the health is as before", || container.metrics().health == HealthLevel::Full);
+    assert_eq!(state(&container), PluginState::Active);
+    law::shut_down(&container);
+}
+
+#[test]
+fn a_shard_that_hangs_behind_a_long_sleep_is_reported() {
+    let hanging = Hanging::new("none");
+    let (sink, events) = memory();
+    let builder = thread_builder().plugin_timeout(Duration::from_millis(100)).emergency_lines(false);
+    let container = builder.sink("memory", sink).start().unwrap();
+    info!(container.logger("hanging"), "before the silence");
+    until("it is delivered", || !events.lines().is_empty());
+    // Longer than the drain and its watchdog take to sleep without a time limit.
+    thread::sleep(Duration::from_millis(1500));
+    let hanging = Hanging { step: "process", ..hanging };
+    let plugin = hanging.clone();
+    container.add_processor("hanging", move |_| Ok(Box::new(plugin.clone()))).unwrap();
+    info!(container.logger("hanging"), "to the plugin");
+    until("it is reported", || reports(&container) == 1);
+    hanging.is_released.store(true, Ordering::Relaxed);
+    law::shut_down(&container);
+}

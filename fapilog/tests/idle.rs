@@ -58,6 +58,60 @@ fn an_idle_container_takes_less_than_half_a_percent_of_a_core() {
     }
 }
 
+/// The number of times that the threads of this name have gone to sleep.
+fn sleeps_of(thread: &str) -> u64 {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().filter_map(Result::ok).map(|task| task.path());
+    let named = tasks.filter(|task| fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim_end() == thread));
+    let sleeps = named.map(|task| {
+        let status = fs::read_to_string(task.join("status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or(0)
+    });
+    sleeps.sum()
+}
+
+#[test]
+fn the_watchdog_of_an_idle_container_never_wakes_up() {
+    const WATCHED: Duration = Duration::from_secs(3);
+    let _alone = alone();
+    for executor in executors() {
+        let (container, _events) = started_on(executor);
+        info!(container.logger("idle"), "something");
+        container.flush(law::TIMEOUT).unwrap();
+        // Longer than it takes the drain to go to sleep, and the watchdog after it.
+        thread::sleep(Duration::from_millis(2500));
+        let before = (sleeps_of("fapilog-watch"), sleeps_of("fapilog-0"));
+        thread::sleep(WATCHED);
+        let after = (sleeps_of("fapilog-watch"), sleeps_of("fapilog-0"));
+        assert!(before.0 > 0, "there is no watchdog");
+        match executor {
+            Executor::Thread => assert_eq!(after, before),
+            // A parked executor wakes up now and then by itself, and the watchdog looks at it.
+            _ => assert!(after.0 - before.0 <= 3 * WATCHED.as_secs(), "{} times in {WATCHED:?}", after.0 - before.0),
+        }
+        shut_down(&container);
+    }
+}
+
+#[test]
+fn the_watchdog_of_a_busy_container_wakes_up_once_a_second() {
+    const WATCHED: Duration = Duration::from_secs(3);
+    let _alone = alone();
+    for executor in executors() {
+        let (container, _events) = started_on(executor);
+        let log = container.logger("busy");
+        let before = sleeps_of("fapilog-watch");
+        let start = Instant::now();
+        while start.elapsed() < WATCHED {
+            info!(log, "something");
+            thread::sleep(Duration::from_millis(1));
+        }
+        let woken = sleeps_of("fapilog-watch") - before;
+        assert!(woken <= WATCHED.as_secs() + 2, "{executor}: {woken} times in {WATCHED:?}");
+        shut_down(&container);
+    }
+}
+
 /// The first of some rounds that is within the limit, or the best. Other programs have the cores in some rounds, which
 /// lengthens a sleep or a wake-up; a drain with a bug misses the limit in each round.
 fn best_of_rounds(limit: Duration, mut round: impl FnMut() -> Duration) -> Duration {

@@ -12,8 +12,10 @@ use fapilog::{
     info,
     level::LevelFilter,
     plugin::{PluginKind, Registry},
-    settings::{OverflowStrategy, PluginConfig, Preset, Reload, ReloadError, SettingsBuilder, SinkEntry},
-    sink::{self, MemoryEvents, OnFull, Route},
+    settings::{
+        DeliverySettings, OverflowStrategy, PluginConfig, Preset, Reload, ReloadError, SettingsBuilder, SinkEntry,
+    },
+    sink::{self, DeadLetterOptions, MemoryEvents, OnFull, Route, SpillOptions},
 };
 use settings_file::{problems, written};
 
@@ -103,6 +105,43 @@ fn every_format_gives_the_same_settings() {
     for (name, text) in [("a.toml", toml), ("a.json", json), ("a.yaml", yaml), ("a.yml", yaml)] {
         assert_eq!(Settings::from_file(written(name, text).path).unwrap(), from_code, "{name}");
     }
+}
+
+#[test]
+fn deliveries_are_set_by_code_and_by_every_format_and_variable_alike() {
+    let delivery = DeliverySettings::new()
+        .queue_payloads(8)
+        .queue_bytes(1 << 20)
+        .attempts(10)
+        .backoff(Duration::from_millis(50))
+        .backoff_factor(1.5)
+        .timeout(Duration::from_secs(5));
+    let agent = SinkEntry::new("agent")
+        .kind("file")
+        .delivery(delivery)
+        .fallback("stdout")
+        .on_full(OnFull::Spill)
+        .spill(SpillOptions::new("/var/spool/app").bytes_max(2 << 30))
+        .dead_letters(DeadLetterOptions::new("dead.jsonl").bytes_max(8 << 20));
+    let toml = "[[sinks]]\nname = \"agent\"\ntype = \"file\"\nfallback = \"stdout\"\n\
+        on_full = \"spill\"\nspill = { directory = \"/var/spool/app\", bytes = \"2 GiB\" }\n\
+        dead_letters = { path = \"dead.jsonl\", bytes = \"8 MiB\" }\n[sinks.delivery]\nqueue_payloads = 8\n\
+        queue_bytes = \"1 MiB\"\nattempts = 10\nbackoff = \"50ms\"\nbackoff_factor = 1.5\ntimeout = \"5s\"\n\
+        [[sinks]]\nname = \"stdout\"\n";
+    let list = r#"[{ "name": "agent", "type": "file", "fallback": "stdout", "on_full": "spill",
+        "spill": { "directory": "/var/spool/app", "bytes": "2147483648" },
+        "dead_letters": { "path": "dead.jsonl", "bytes": 8388608 }, "delivery": { "queue_payloads": "8",
+        "queue_bytes": 1048576, "attempts": 10, "backoff": "50ms", "backoff_factor": "1.5", "timeout": "5s" } }, "stdout"]"#;
+    let yaml = "sinks:\n  - name: agent\n    type: file\n    fallback: stdout\n    on_full: spill\n\
+        \x20   spill: { directory: /var/spool/app, bytes: 2 GiB }\n    dead_letters: { path: dead.jsonl, bytes: 8 MiB }\n    delivery: { queue_payloads: 8, queue_bytes: 1 MiB, \
+        attempts: 10, backoff: 50ms, backoff_factor: 1.5, timeout: 5s }\n  - stdout\n";
+    let from_code = Settings::builder().sinks([agent.clone(), "stdout".into()]).build().unwrap();
+    assert_eq!(from_code.sinks[0], agent);
+    for (name, text) in [("a.toml", toml), ("a.json", &format!("{{ \"sinks\": {list} }}")), ("a.yaml", yaml)] {
+        assert_eq!(Settings::from_file(written(name, text).path).unwrap(), from_code, "{name}");
+    }
+    let by_variable = Settings::builder().variables([("FAPILOG_SINKS", list)]).build().unwrap();
+    assert_eq!(by_variable, from_code);
 }
 
 #[test]
@@ -288,7 +327,7 @@ fn a_file_sink_takes_all_its_settings() {
     let text = format!(
         "sinks = [{{ name = \"orders\", type = \"file\", formatter = \"json\" }}]\nenrichers = []\nprocessors = []\n\
          [plugin_config.orders]\npath = {path:?}\nengine = \"blocking\"\ndirect = false\nblock_bytes = \"64 KiB\"\n\
-         blocks_in_flight = 2\nsync = {{ interval = \"1s\" }}\nmode = \"600\"\n"
+         blocks_in_flight = 2\none_file = true\nsync = {{ interval = \"1s\" }}\nmode = \"600\"\n"
     );
     let container =
         Settings::from_file(written("a.toml", &text).path).unwrap().into_builder().unwrap().start().unwrap();

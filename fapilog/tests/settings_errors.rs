@@ -4,14 +4,17 @@
 
 mod settings_file;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use fapilog::{
     Level, Settings,
     level::LevelFilter,
-    plugin::Registry,
-    settings::{PluginConfig, Preset, SettingsBuilder},
-    sink,
+    plugin::{Metadata, Registry},
+    settings::{DeliverySettings, PluginConfig, Preset, SettingsBuilder, SinkEntry},
+    sink::{self, DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory},
 };
 use settings_file::{problems, written};
 
@@ -314,4 +317,129 @@ fn depth_and_aliases_cannot_exhaust_stack_or_time() {
 fn a_level_by_the_name_of_a_package_counts_for_its_crate() {
     let settings = Settings::builder().variables([("FAPILOG_LEVEL", "warn,my-crate=debug")]).build().unwrap();
     assert_eq!(settings.level.level_of("my_crate::net"), LevelFilter::AtLeast(Level::Debug));
+}
+
+#[test]
+fn each_invalid_setting_of_a_delivery_is_an_error_with_its_place() {
+    let text = "[[sinks]]\nname = \"stdout\"\nfallback = \"stderr\"\n[sinks.delivery]\nattempts = 0\nin_flight_payloads = -1\n\
+        backoff = 5\nbackoff_factor = 0.5\nqueue_bytes = \"5 parsecs\"\ntimout = \"1s\"\n";
+    assert_eq!(
+        refused_file(text),
+        [
+            "sinks[0].delivery.backoff is 5; it has no unit; write \"5ms\" or \"5s\" (given by file log.toml:7:11)",
+            "sinks[0].delivery.in_flight_payloads is -1; it must be a whole number from 0 (given by file log.toml:6:22)",
+            "sinks[0].delivery.queue_bytes is \"5 parsecs\"; \"parsecs\" is no unit of size; units are B, kB, MB, GB, TB, KiB, MiB, GiB and TiB (given by file log.toml:9:15)",
+            "sinks[0].delivery.timout is \"1s\"; there is no such setting; did you mean timeout? (given by file log.toml:10:10)",
+            "sinks[0].delivery.attempts is 0; it must be at least 1 (given by file log.toml:5:12)",
+            "sinks[0].delivery.backoff_factor is 0.5; it must be 1 to 100 (given by file log.toml:8:18)",
+            "sinks[0].fallback is \"stderr\"; it must be the name of another sink, and there is none (given by file log.toml:3:12)",
+        ]
+    );
+}
+
+#[test]
+fn settings_of_a_delivery_that_do_not_fit_each_other_or_the_sinks_own_are_errors() {
+    let refused_delivery = |delivery: DeliverySettings| {
+        let sink = SinkEntry::new("busy").delivery(delivery);
+        let mut registry = Registry::linked();
+        registry.register_sink(Metadata::new("busy", "1.0.0"), |_| Ok(Arc::new(Busy))).unwrap();
+        let error = Settings::builder().sinks([sink]).into_builder_with(&registry).unwrap_err();
+        error.problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let minute = Duration::from_secs(60);
+    let allowed = "it must be at most backoff_max (given by code)";
+    // The sink's own limit is 10 s.
+    let expected = [format!("sinks[0].delivery.backoff is 1m; {allowed}")];
+    assert_eq!(refused_delivery(DeliverySettings::new().backoff(minute)), expected);
+    assert_eq!(refused_delivery(DeliverySettings::new().backoff(minute).backoff_max(minute / 2)), expected);
+    let without_queue = DeliverySettings::new().attempts(5).queue_payloads(0);
+    assert_eq!(
+        refused_delivery(without_queue),
+        [
+            "sinks[0].delivery.attempts is 5; the sink has no queue, and does this itself: queue_payloads is 0 (given by code)"
+        ]
+    );
+}
+
+#[test]
+fn a_fallback_that_is_no_other_sink_or_of_a_sink_without_a_queue_is_an_error() {
+    let text =
+        |fallback| format!("sinks = [{{ name = \"stderr\", fallback = \"{fallback}\" }}, \"stdout\", \"nul\"]\n");
+    let fallback_problem = |fallback| {
+        let problems = refused_file(&text(fallback));
+        problems.into_iter().find(|problem| problem.starts_with("sinks[0].fallback")).unwrap()
+    };
+    let expected = "sinks[0].fallback is \"stdot\"; it must be the name of another sink; allowed are stdout, nul; \
+        did you mean stdout? (given by file log.toml:1:40)";
+    assert_eq!(fallback_problem("stdot"), expected);
+    let expected = "sinks[0].fallback is \"stderr\"; it must be the name of another sink; allowed are stdout, nul";
+    assert!(fallback_problem("stderr").starts_with(expected));
+    let expected = "sinks[0].fallback is \"stdout\"; allowed are none: the sink delivers without a queue, and keeps its payloads itself";
+    assert!(fallback_problem("stdout").starts_with(expected), "{}", fallback_problem("stdout"));
+    // The fallback that is misspelt is the only problem.
+    let problems = refused_file(&text("nul"));
+    assert!(problems.len() == 1 && problems[0].starts_with("sinks[2] is \"nul\""), "{problems:?}");
+}
+
+#[test]
+fn spilling_without_a_place_on_disk_is_an_error() {
+    let problems = refused_file("sinks = [{ name = \"stdout\", on_full = \"spill\" }]\n");
+    assert!(problems.len() == 1 && problems[0].starts_with("sinks[0].on_full is \"spill\"; it needs "), "{problems:?}");
+    let problems = refused_file("sinks = [{ name = \"stdout\", on_full = \"drob\" }]\n");
+    let expected =
+        "sinks[0].on_full is \"drob\"; allowed are block, drop, drop_low_severity, spill; did you mean drop?";
+    assert!(problems[0].starts_with(expected), "{problems:?}");
+}
+
+#[test]
+fn each_invalid_place_on_disk_is_an_error_with_its_place() {
+    let text = "[[sinks]]\nname = \"stdout\"\ndelivery.queue_payloads = 8\n[sinks.spill]\ndirectory = \"\"\nbytes = 100\n\
+        segment_bytes = 1\n[sinks.dead_letters]\npath = \"letters/\"\nbytes = \"1 KiB\"\n";
+    assert_eq!(
+        refused_file(text),
+        [
+            "sinks[0].spill.directory is empty; allowed are the path of a directory (given by file log.toml:5:13)",
+            "sinks[0].spill.segment_bytes is 1; allowed are 64 KiB to 1 GiB (given by file log.toml:7:17)",
+            "sinks[0].dead_letters.path is letters/; allowed are the path of a file (given by file log.toml:9:8)",
+            "sinks[0].dead_letters.bytes is 1024; allowed are at least 4 KiB (given by file log.toml:10:9)",
+        ]
+    );
+    let text =
+        "[[sinks]]\nname = \"stdout\"\ndelivery.queue_payloads = 8\nspill = { directory = \"a\", bytes = \"1 MiB\" }\n";
+    let expected =
+        "sinks[0].spill.bytes is 1048576; allowed are at least twice segment_bytes (given by file log.toml:4:36)";
+    assert_eq!(refused_file(text), [expected]);
+    let text = "[[sinks]]\nname = \"stdout\"\nspill = { bytes = 1, byts = 2 }\ndead_letters = \"a\"\n";
+    assert_eq!(
+        refused_file(text),
+        [
+            "sinks[0].dead_letters is \"a\"; it must be a table (given by file log.toml:4:16)",
+            "sinks[0].spill.byts is 2; there is no such setting; did you mean bytes? (given by file log.toml:3:29)",
+            "sinks[0].spill.directory is missing; it must be given (given by file log.toml:3:9)",
+        ]
+    );
+}
+
+#[test]
+fn a_place_on_disk_of_a_sink_without_a_queue_is_an_error() {
+    let text = "[[sinks]]\nname = \"stdout\"\nspill.directory = \"a\"\ndead_letters.path = \"b\"\n";
+    let allowed = "allowed are none: the sink delivers without a queue, and keeps its payloads itself";
+    let problems = refused_file(text);
+    assert!(problems.len() == 2, "{problems:?}");
+    assert!(problems[0].starts_with(&format!("sinks[0].spill is set; {allowed}")), "{problems:?}");
+    assert!(problems[1].starts_with(&format!("sinks[0].dead_letters is set; {allowed}")), "{problems:?}");
+}
+
+/// A sink with a policy of its own.
+struct Busy;
+
+impl SinkFactory for Busy {
+    fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        sink::Null::new(fapilog::format::Json::new).make(context)
+    }
+
+    fn delivery(&self) -> DeliveryPolicy {
+        let second = Duration::from_secs(1);
+        DeliveryPolicy::default().backoff(second, 2.0, 10 * second)
+    }
 }

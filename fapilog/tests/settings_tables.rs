@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use settings_file::{problems, written};
 
 /// Each setting that has a table, with a value that is not its default.
-const VALUES: [(&str, &str); 12] = [
+const VALUES: [(&str, &str); 13] = [
     ("diagnostics.emergency_lines", "false"),
     ("diagnostics.error_handling", "loud"),
     ("diagnostics.level", "INFO"),
@@ -24,6 +24,7 @@ const VALUES: [(&str, &str); 12] = [
     ("drain.at_exit", "true"),
     ("drain.cpus", "0,1"),
     ("drain.executor", "thread"),
+    ("drain.on_hang", "abandon"),
     ("drain.shards", "2"),
     ("idle.sleep", "1ms"),
     ("idle.spin", "5us"),
@@ -196,8 +197,8 @@ fn a_setting_by_its_table_and_by_another_name_in_one_layer_is_an_error() {
 fn an_unknown_key_in_a_table_has_a_suggestion() {
     let text = "[overflow]\nstratgy = \"block\"\n[drain]\ncolour = \"red\"\n";
     let expected = [
-        "drain.colour is \"red\"; there is no such setting; allowed are drain.shards, drain.executor, drain.cpus, \
-         drain.at_exit",
+        "drain.colour is \"red\"; there is no such setting; allowed are drain.shards, drain.executor, \
+         drain.on_hang, drain.cpus, drain.at_exit",
         "overflow.stratgy is \"block\"; there is no such setting; did you mean overflow.strategy?",
     ];
     assert_eq!(problems_of_file(text), expected);
@@ -225,7 +226,7 @@ fn an_unknown_table_has_a_suggestion() {
 fn a_table_that_is_no_table_is_an_error() {
     let text = "overflow = \"block\"\nidle = 5\ndrain = [1]\n";
     let expected = [
-        "drain is [1]; it must be a table of shards, executor, cpus, at_exit",
+        "drain is [1]; it must be a table of shards, executor, on_hang, cpus, at_exit",
         "idle is 5; it must be a table of spin, sleep",
         "overflow is \"block\"; it must be a table of strategy, timeout",
     ];

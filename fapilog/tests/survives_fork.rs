@@ -9,7 +9,9 @@ use std::{
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
     },
+    task::{Context, Poll, Waker},
     thread,
     time::{Duration, Instant},
 };
@@ -24,6 +26,7 @@ use fapilog::{
     panic_hook::{self, Options},
     plugin::undivided,
     settings::Reload,
+    sink::{BlockingDelivery, Delivery, DeliveryThread, Payload, SinkError},
 };
 use law::{TIMEOUT, executors, memory, only, shut_down};
 
@@ -369,6 +372,39 @@ fn no_child_inherits_a_value_that_is_half_found_out() {
         let makes = || made = Some(Container::builder().sink("memory", memory().0).start().unwrap());
         assert!(waits_as_a_fork_does(makes));
         shut_down(&made.take().unwrap());
+    });
+}
+
+#[test]
+fn a_child_does_not_wait_for_the_delivery_thread_of_its_parent() {
+    struct Client(mpsc::Receiver<()>);
+
+    impl BlockingDelivery for Client {
+        fn deliver(&mut self, _: Payload) -> Result<(), SinkError> {
+            self.0.recv_timeout(TIMEOUT).map_err(SinkError::permanent)
+        }
+    }
+
+    fn poll(delivery: &mut Delivery) -> Poll<Result<(), SinkError>> {
+        delivery.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    alone(|| {
+        let (release, is_released) = mpsc::channel();
+        let thread = DeliveryThread::start("client", || Ok(Client(is_released))).unwrap();
+        let pending = thread.deliver(Payload::new(1));
+        let mut inherited = Some((thread, pending));
+        forked(|| {
+            let (thread, mut pending) = inherited.take().unwrap();
+            let has_failed = |delivery: &mut Delivery| matches!(poll(delivery), Poll::Ready(Err(_)));
+            has_failed(&mut pending)
+                && has_failed(&mut thread.deliver(Payload::new(1)))
+                && has_failed(&mut thread.flush())
+        });
+        let (_thread, mut pending) = inherited.take().unwrap();
+        assert!(poll(&mut pending).is_pending());
+        release.send(()).unwrap();
+        law::until("the parent's payload is delivered", || matches!(poll(&mut pending), Poll::Ready(Ok(()))));
     });
 }
 

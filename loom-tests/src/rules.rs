@@ -81,6 +81,7 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                 "Registrations",
                 &["registered_after_the_doorbell", "looks_before_it_takes", "registrations_counted_after_take"],
             ),
+            planted("Taking over", &["second_consumer_releases"]),
         ],
     },
     ProtocolPage {
@@ -127,6 +128,67 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                     "last_look_without_changes",
                     "last_look_without_closed_rings",
                     "lane_ends_unheard",
+                ],
+            ),
+        ],
+    },
+    ProtocolPage {
+        file: "core/engine/src/watchdog/mod.rs",
+        rules: &[
+            tested(
+                "Park",
+                ONE_THREAD,
+                &[
+                    "core/engine/src/watchdog/tests.rs::parked_shards_need_no_look",
+                    "fapilog/tests/idle.rs::the_watchdog_of_an_idle_container_never_wakes_up",
+                ],
+            ),
+            planted("Unpark", &["unpark_without_fence"]),
+            planted("Sleep", &["watchdog_without_a_last_look"]),
+            tested(
+                "Look",
+                "the notes of a turn are figures, on whose order nothing depends",
+                &[
+                    "core/engine/src/watchdog/tests.rs::the_time_between_looks_is_that_to_the_limit_within_bounds",
+                    "core/engine/src/watchdog/tests.rs::a_call_in_a_process_that_was_stopped_does_not_hang",
+                    "fapilog/tests/idle.rs::the_watchdog_of_a_busy_container_wakes_up_once_a_second",
+                ],
+            ),
+        ],
+    },
+    ProtocolPage {
+        file: "core/engine/src/watchdog/take_over.rs",
+        rules: &[
+            planted("Calls", &["returns_without_a_look"]),
+            planted("Abandoning", &["call_begins_relaxed"]),
+            tested(
+                "Leaving",
+                "the thread ends, and touches nothing that a model could see",
+                &[
+                    "fapilog/tests/abandoned/events.rs::a_batch_that_a_plugin_hangs_on_is_lost_and_no_other_event_is",
+                    "fapilog/tests/abandoned/next_shard.rs::an_abandoned_drain_survives_plugins_that_panic_when_they_are_dropped",
+                ],
+            ),
+            planted("Rings", &["second_consumer_releases"]),
+            tested(
+                "Once",
+                "the watchdog alone writes the accounts between the exchange and the start of the next shard's thread",
+                &[
+                    "fapilog/tests/abandoned/events.rs::a_batch_that_a_plugin_hangs_on_is_lost_and_no_other_event_is",
+                    "fapilog/tests/abandoned/events.rs::events_that_a_sink_hangs_on_are_lost_at_each_sink_that_has_not_delivered_them",
+                ],
+            ),
+            tested(
+                "Bound",
+                ONE_THREAD,
+                &["fapilog/tests/abandoned/events.rs::after_eight_abandoned_drains_the_next_waits"],
+            ),
+            tested(
+                "Starts",
+                ONE_THREAD,
+                &[
+                    "fapilog/tests/abandoned/starts.rs::a_sink_that_cannot_be_made_because_of_the_abandoned_one_is_retried",
+                    "fapilog/tests/abandoned/starts.rs::a_shutdown_ends_though_no_drain_could_take_over",
                 ],
             ),
         ],
@@ -325,6 +387,106 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                 &["sinks/console/tests/fork.rs::a_child_does_not_wait_for_its_parents_sink_and_can_have_its_own"],
             ),
             tested("The journal", SYSTEM, &["sinks/console/tests/journal.rs::each_line_has_the_priority_of_its_event"]),
+        ],
+    },
+    ProtocolPage {
+        file: "core/engine/src/delivery/spill.rs",
+        rules: &[
+            tested(
+                "When",
+                ONE_THREAD,
+                &[
+                    "fapilog/tests/spill/main.rs::what_a_slow_destination_leaves_in_a_full_queue_goes_to_disk",
+                    "fapilog/tests/spill/main.rs::a_payload_that_is_refused_for_good_is_a_dead_letter_with_the_reason",
+                ],
+            ),
+            tested(
+                "Order",
+                ONE_THREAD,
+                &["fapilog/tests/spill/main.rs::a_payload_in_flight_comes_before_those_that_went_to_disk_meanwhile"],
+            ),
+            tested(
+                "Replay",
+                ONE_THREAD,
+                &[
+                    "fapilog/tests/spill/main.rs::payloads_wait_on_disk_while_the_destination_is_down_and_come_in_order_when_it_is_back",
+                ],
+            ),
+            tested(
+                "Parts",
+                ONE_THREAD,
+                &["fapilog/tests/spill/main.rs::records_of_a_payload_from_disk_that_were_taken_do_not_come_again"],
+            ),
+            tested(
+                "Accounts",
+                ONE_THREAD,
+                &["fapilog/tests/spill/main.rs::payloads_on_disk_are_delivered_by_the_next_container_before_its_own"],
+            ),
+            tested(
+                "Start",
+                ONE_THREAD,
+                &["fapilog/tests/spill/main.rs::payloads_on_disk_are_delivered_by_the_next_container_before_its_own"],
+            ),
+            tested(
+                "Stop",
+                ONE_THREAD,
+                &["fapilog/tests/spill/main.rs::what_a_slow_destination_leaves_in_a_full_queue_goes_to_disk"],
+            ),
+        ],
+    },
+    ProtocolPage {
+        file: "core/engine/src/delivery/store/mod.rs",
+        rules: &[
+            tested(
+                "Append",
+                SYSTEM,
+                &[
+                    "core/engine/src/delivery/store/tests/bounds.rs::a_payload_beyond_the_limit_is_refused_until_there_is_room",
+                ],
+            ),
+            tested(
+                "Failed append",
+                SYSTEM,
+                &[
+                    "core/engine/src/delivery/store/tests/full_disk.rs::a_full_disk_refuses_payloads_and_leaves_no_part_of_them",
+                ],
+            ),
+            tested(
+                "Read",
+                SYSTEM,
+                &[
+                    "core/engine/src/delivery/store/tests/damage.rs::payloads_that_are_damaged_later_are_counted_to_the_caller",
+                ],
+            ),
+            tested(
+                "Acknowledge",
+                SYSTEM,
+                &[
+                    "core/engine/src/delivery/store/tests/killed.rs::a_killed_process_leaves_each_stored_payload_once_and_in_order",
+                ],
+            ),
+            tested(
+                "Rewind",
+                LOCK,
+                &["core/engine/src/delivery/store/tests/round_trip.rs::reads_of_before_a_rewind_are_not_answered"],
+            ),
+            tested(
+                "Recover",
+                SYSTEM,
+                &["core/engine/src/delivery/store/tests/damage.rs::a_torn_tail_of_the_last_segment_is_cut_at_any_byte"],
+            ),
+            tested(
+                "Adopt",
+                SYSTEM,
+                &[
+                    "core/engine/src/delivery/store/tests/adoption.rs::the_first_shard_delivers_payloads_of_former_shards_before_its_own",
+                ],
+            ),
+            tested(
+                "Removed directory",
+                SYSTEM,
+                &["core/engine/src/delivery/store/tests/removed.rs::a_removed_directory_is_made_again"],
+            ),
         ],
     },
 ];

@@ -27,6 +27,8 @@ pub struct Consumer {
     published_seen: u64,
     /// A copy of `released`, which this end alone writes.
     released: u64,
+    /// The first consumer still refers to frames (rule 10): nothing is released.
+    is_second: bool,
 }
 
 impl Consumer {
@@ -37,7 +39,20 @@ impl Consumer {
         let released = shared.released.load(Ordering::Relaxed);
         debug_assert_eq!(published_seen, released, "rule 7: a ring is read to its end before it has a new owner");
         let slots = shared.storage.slots();
-        Self { shared, slots, read: Cell::new(released), published_seen, released }
+        Self { shared, slots, read: Cell::new(released), published_seen, released, is_second: false }
+    }
+
+    /// The position of the next frame: where a second consumer begins that takes the ring over (rule 10).
+    #[inline]
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.read.get()
+    }
+
+    /// The ring, for a second consumer that takes it over (rule 10).
+    #[must_use]
+    pub fn heir(&self) -> RingHeir {
+        RingHeir { shared: Arc::clone(&self.shared) }
     }
 
     /// Takes a snapshot: the frames published until now can be walked. Returns the bytes of frames that are ready.
@@ -119,7 +134,8 @@ impl Consumer {
     #[inline]
     pub fn release(&mut self) {
         let read = self.read.get();
-        if read != self.released {
+        let may_release = !self.is_second || seeded::bug("second_consumer_releases");
+        if read != self.released && may_release {
             self.released = read;
             // Release: rule 2, pairs with the load in `Producer::find_room`.
             self.shared.released.store(read, seeded::ordering(Ordering::Release, "release_relaxed"));
@@ -147,8 +163,11 @@ impl Consumer {
     /// Takes the ring back once it is [finished](Self::is_finished) (rule 7).
     ///
     /// # Errors
-    /// Gives the consumer back while there is a producer, or frames are left.
+    /// Gives the consumer back while there is a producer, or frames are left; and a second consumer in any case.
     pub fn into_idle(mut self) -> Result<IdleRing, Self> {
+        if self.is_second {
+            return Err(self);
+        }
         let finished = self.is_finished() || (seeded::bug("recycled_while_open") && self.ready_bytes() == 0);
         if !finished {
             return Err(self);
@@ -168,6 +187,30 @@ impl Consumer {
     pub fn generation(&self) -> u32 {
         // Relaxed: changes only in `IdleRing::split`, which needs this consumer gone.
         self.shared.generation.load(Ordering::Relaxed)
+    }
+}
+
+/// A ring whose consumer may be lost in code that does not return, for a second consumer (rule 10).
+#[derive(Debug, Clone)]
+pub struct RingHeir {
+    shared: Arc<SharedRing>,
+}
+
+impl RingHeir {
+    /// A second consumer, which begins at this position. It never releases space: see rule 10.
+    ///
+    /// # Safety
+    /// The first consumer, and each that has taken over from it, is never called again: frames that it has given may be read
+    /// still, and it may be dropped. `position` is its [`position`](Consumer::position) at its last frame; what it did before
+    /// comes before this call.
+    #[must_use]
+    pub unsafe fn take_over(&self, position: u64) -> Consumer {
+        let shared = Arc::clone(&self.shared);
+        // Relaxed: what the first consumer did comes before this call, and nothing releases space from now on.
+        let released = shared.released.load(Ordering::Relaxed);
+        debug_assert!(released <= position, "rule 10: {position} is released already, up to {released}");
+        let slots = shared.storage.slots();
+        Consumer { shared, slots, read: Cell::new(position), published_seen: position, released, is_second: true }
     }
 }
 

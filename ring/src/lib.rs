@@ -56,6 +56,10 @@
 //! 9. **Registrations.** A new ring is registered before its first frame is published, and the consumer's side takes new
 //!    registrations before each look at its rings. So the look finds every frame published before it. See
 //!    [`Registrations`].
+//! 10. **Taking over.** A second consumer takes a ring over whose consumer is lost in code that does not return. It begins behind
+//!     the frames that the first has walked, and never releases space: the first, or code that it has called, may still read
+//!     the frames that it was given. The bytes below `published` are read by both, and written by none. Once the producer has
+//!     found the ring full, or is gone, the ring serves no more; it is never recycled. See [`RingHeir::take_over`].
 
 mod consumer;
 mod doorbell;
@@ -72,7 +76,7 @@ mod storage;
 #[doc(hidden)]
 pub mod sync;
 
-pub use consumer::Consumer;
+pub use consumer::{Consumer, RingHeir};
 pub use doorbell::{Doorbell, Sleep};
 pub use error::{CapacityError, ReserveError, StorageError};
 pub use frame::{FRAME_ALIGN_BYTES, FRAME_HEADER_BYTES, Frame};

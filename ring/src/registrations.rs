@@ -57,6 +57,14 @@ impl<T> Registrations<T> {
         self.registered.load(Ordering::Relaxed) == taken
     }
 
+    /// The memory of how many were handed out, for a caller that takes over from another (rule 10).
+    #[must_use]
+    pub fn handed_out(&self) -> u64 {
+        let waiting = lock(&self.waiting);
+        // Relaxed: the lock orders it, see `register`.
+        self.registered.load(Ordering::Relaxed) - waiting.len() as u64
+    }
+
     #[cold]
     fn take_waiting(&self, taken: &mut u64, adopt: impl FnMut(T)) {
         let items = {
@@ -71,5 +79,23 @@ impl<T> Registrations<T> {
             *taken = self.registered.load(Ordering::Relaxed);
         }
         items.into_iter().for_each(adopt);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_that_takes_over_gets_what_was_not_handed_out() {
+        let registrations = Registrations::new();
+        registrations.register("first");
+        let mut items = Vec::new();
+        registrations.take_new(&mut 0, |item| items.push(item));
+        registrations.register("second");
+        let mut taken = registrations.handed_out();
+        assert_eq!((taken, registrations.is_seen(taken)), (1, false));
+        registrations.take_new(&mut taken, |item| items.push(item));
+        assert_eq!((items, registrations.is_seen(taken)), (vec!["first", "second"], true));
     }
 }

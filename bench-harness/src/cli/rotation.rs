@@ -23,11 +23,11 @@ pub(crate) struct RotationArgs {
     /// --rotate-interval.
     #[arg(long, value_enum, default_value_t, requires_ifs = [("zstd", "rotation"), ("gzip", "rotation")])]
     pub(crate) compress: CompressName,
-    /// The most rotated files that stay, of each shard, from 1: the oldest are removed, and accounted for by the check; needs
+    /// The most rotated files that stay, of each shard with files of its own, from 1: the oldest are removed, and accounted for by the check; needs
     /// --rotate-bytes or --rotate-interval.
     #[arg(long, value_name = "N", requires = "rotation", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) retain_files: Option<u64>,
-    /// The most bytes that the rotated files of each shard have together, from 1; needs --rotate-bytes or
+    /// The most bytes that the rotated files have together, those of each shard with files of its own, from 1; needs --rotate-bytes or
     /// --rotate-interval.
     #[arg(long, value_name = "BYTES", requires = "rotation", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) retain_bytes: Option<u64>,

@@ -5,13 +5,14 @@
 //! | module | what |
 //! |---|---|
 //! | [`container`] | one log with everything that belongs to it |
+//! | `watchdog` | sees shards that hang |
 //! | [`host`] | what runs a shard: a glommio executor, a plain thread, the program itself |
 //! | `shard` | one drain: takes batches from rings through the plugins to the sinks |
 //! | `delivery` | the sink workers: payloads, and what becomes of them |
 //! | `totals` | the accounts of a container, added up |
 //! | [`producer`] | what a log call does: loggers, lanes, overflow, scopes |
 //! | [`port`] | the shared end of a shard: what producers and the program share with it |
-//! | `supervisor`, [`route`], [`order`], [`executor`], [`clock`] | limits for plugins; which events a sink takes; order; time |
+//! | `supervisor`, [`route`], [`order`], [`executor`], [`on_hang`], [`clock`] | limits for plugins; which events a sink takes; order; the answer to a hang; time |
 //! | [`accounts`], [`diagnostics`] | what became of every event; reports about the log itself |
 
 pub mod accounts;
@@ -25,6 +26,7 @@ pub mod host;
 #[cfg(fapilog_loom)]
 #[doc(hidden)]
 pub mod model_api;
+pub mod on_hang;
 pub mod order;
 pub mod port;
 pub mod producer;
@@ -32,3 +34,4 @@ pub mod route;
 mod shard;
 mod supervisor;
 mod totals;
+mod watchdog;

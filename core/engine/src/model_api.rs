@@ -11,7 +11,16 @@ use std::{
 use fapilog_record::{arguments::End, call_site::CallSite, level::Level};
 
 use crate::{
-    accounts::LossReason, container::Container, error::ChangeError, host::ManualDrain, port::changes::Change, producer,
+    accounts::LossReason,
+    container::Container,
+    error::ChangeError,
+    host::ManualDrain,
+    port::changes::Change,
+    producer,
+    watchdog::{
+        alarm::{ParkMark, WatchAlarm},
+        call_word::CallWord,
+    },
 };
 
 /// A thread's lane. Dropping it is the thread's end.
@@ -67,4 +76,59 @@ pub fn change(container: &Container, sink: &str, deadline: Instant) -> Result<()
 /// Runs the drain to its end by the loop of the thread host. `sleep` is given how long, `None` for ever.
 pub fn run(drain: ManualDrain, waker: &Waker, sleep: impl Fn(Option<Duration>)) {
     drain.run(waker, sleep);
+}
+
+/// A watchdog and its shard, which is parked at first: the sleep of the one and the park of the other.
+#[derive(Debug)]
+pub struct WatchModel {
+    alarm: WatchAlarm,
+    parked: ParkMark,
+}
+
+impl WatchModel {
+    /// A shard that is parked.
+    #[must_use]
+    pub fn of_a_parked_shard() -> Self {
+        let watch = Self { alarm: WatchAlarm::default(), parked: ParkMark::default() };
+        watch.parked.set();
+        watch
+    }
+
+    /// The shard comes back from its park.
+    pub fn unpark(&self) {
+        self.alarm.unpark(&self.parked);
+    }
+
+    /// The watchdog sleeps until it finds the shard awake.
+    pub fn sleep_while_parked(&self) {
+        while self.parked.is_set() {
+            if self.alarm.fall_asleep(|| self.parked.is_set()) {
+                self.alarm.sleep(None);
+            }
+        }
+    }
+}
+
+/// The calls of user code of a shard that may be abandoned.
+#[derive(Debug)]
+pub struct WatchedCalls(CallWord);
+
+impl WatchedCalls {
+    /// A shard that has made no call.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(CallWord::new(true))
+    }
+
+    /// The shard makes a call. Returns whether it goes on behind it; if not, it was abandoned.
+    pub fn call(&self, user_code: impl FnOnce()) -> bool {
+        let call = self.0.begin();
+        user_code();
+        self.0.end(call).is_ok()
+    }
+
+    /// Abandons the shard, if it is in its first call. Returns whether it is abandoned.
+    pub fn abandon_in_first_call(&self) -> bool {
+        self.0.abandon(CallWord::first_call())
+    }
 }

@@ -6,6 +6,7 @@
 //! to [`COOL_DOWN_MAX`]; if it succeeds, the breaker is *closed*.
 //!
 //! Failures in a row are counted by kind of call: see [`CallKind`].
+//! A call that does not return is seen by the [watchdog](crate::watchdog), which may abandon the shard: see [`leave`].
 
 use std::{
     sync::Arc,
@@ -18,6 +19,7 @@ use fapilog_record::user_code::{Panicked, catch_panic, error_text};
 use crate::{
     accounts::{PluginCounters, PluginState},
     diagnostics::DiagnosticLog,
+    watchdog::{call_word::Abandoned, take_over::leave},
 };
 
 /// How many failures in a row open the breaker.
@@ -203,21 +205,25 @@ impl Supervisor {
         self.run(Instant::now(), plugin)
     }
 
-    /// Marks the plugin as running meanwhile.
     #[inline]
     fn run_catching_panics<R>(&self, plugin: impl FnOnce() -> R) -> Result<R, Panicked> {
-        self.counters.set_running(true);
-        let result = catch_panic(plugin);
-        self.counters.set_running(false);
-        result
+        self.run_in_call(|| catch_panic(plugin))
+    }
+
+    /// Marks the plugin as running meanwhile. Nothing of the shard may be touched behind the call if it was abandoned.
+    #[inline]
+    fn run_in_call<R>(&self, work: impl FnOnce() -> R) -> R {
+        let call = self.counters.begin_call();
+        let result = work();
+        match self.counters.end_call(call) {
+            Ok(()) => result,
+            Err(Abandoned) => leave(result),
+        }
     }
 
     /// Has `poll` poll a delivery of the plugin, whose panic it catches itself.
     pub(crate) fn poll<R>(&self, poll: impl FnOnce() -> R) -> R {
-        self.counters.set_running(true);
-        let polled = poll();
-        self.counters.set_running(false);
-        polled
+        self.run_in_call(poll)
     }
 
     #[inline]

@@ -1,11 +1,13 @@
 //! A container's accounts, added up from those of its lanes, shards and sinks.
 
+use std::sync::Arc;
+
 use fapilog_plugin::kind::PluginKind;
 use fapilog_ring::sync::lock;
 
 use crate::{
     accounts::{Accounts, LaneTotals, LossReason, SinkAccounts},
-    port::PluginView,
+    port::{PluginView, ShardPort, SinkView, hand_over::LeftSink},
     producer::Frontend,
 };
 
@@ -56,8 +58,7 @@ fn sums(frontend: &Frontend) -> Accounts {
             }
         }
         drop(plugins);
-        for view in lock(&port.sinks).iter() {
-            let one = sink_accounts(view, port.counters.passed.get());
+        for one in accounts_of_sinks(port) {
             match sinks.iter_mut().find(|known| known.name == one.name) {
                 Some(sum) => add_sink(sum, &one),
                 None => sinks.push(one),
@@ -67,8 +68,47 @@ fn sums(frontend: &Frontend) -> Accounts {
     Accounts { submitted: submitted + own, filtered, lost, pending, cut, unrouted, sinks }
 }
 
+/// The accounts of a shard's sinks, with those of the sinks of shards that were abandoned before it.
+fn accounts_of_sinks(port: &ShardPort) -> Vec<SinkAccounts> {
+    let of_views = || {
+        let passed = port.counters.passed.get();
+        lock(&port.sinks).iter().map(|view| sink_accounts(view, passed)).collect()
+    };
+    let Some(hand_over) = port.hand_over.get() else { return of_views() };
+    // Held until the views are read, so that another shard takes over before it or behind it.
+    let left = hand_over.accounts();
+    let mut sinks = match left.sinks() {
+        // Between two shards, the figures of the last one's own are among those that no shard takes over.
+        Some(sinks) => {
+            let without_own =
+                |sink: &LeftSink| SinkAccounts { retries: 0, counters: Vec::new(), ..sink.account.clone() };
+            sinks.iter().map(without_own).collect()
+        }
+        None => of_views(),
+    };
+    for one in left.own() {
+        if let Some(sum) = sinks.iter_mut().find(|known| known.name == one.name) {
+            add_sink(sum, one);
+        }
+    }
+    sinks
+}
+
+/// The accounts of the sinks of a shard that is abandoned: what is pending is lost with it.
+pub(crate) fn left_sinks(port: &ShardPort) -> Vec<LeftSink> {
+    let passed = port.counters.passed.get();
+    let views = lock(&port.sinks);
+    let close = |view: &SinkView| {
+        let mut account = sink_accounts(view, passed);
+        let hung = std::mem::take(&mut account.pending);
+        account.lost.add_of(LossReason::PluginHung, hung);
+        LeftSink { account, hung, supervisor: Arc::clone(&view.supervisor_counters) }
+    };
+    views.iter().map(close).collect()
+}
+
 /// `passed` is the number of events that came as far as the sinks: a sink that hangs keeps them from those behind it.
-fn sink_accounts(view: &crate::port::SinkView, passed: u64) -> SinkAccounts {
+fn sink_accounts(view: &SinkView, passed: u64) -> SinkAccounts {
     let counters = &view.counters;
     let (offered, delivered, lost) = (counters.offered.get(), counters.delivered.get(), counters.lost.read());
     let filtered = counters.filtered.get();
@@ -87,7 +127,7 @@ fn sink_accounts(view: &crate::port::SinkView, passed: u64) -> SinkAccounts {
     }
 }
 
-fn add_sink(sum: &mut SinkAccounts, one: &SinkAccounts) {
+pub(crate) fn add_sink(sum: &mut SinkAccounts, one: &SinkAccounts) {
     sum.offered += one.offered;
     sum.delivered += one.delivered;
     sum.filtered += one.filtered;

@@ -12,13 +12,24 @@ pub struct ShardInfo {
     pub index: usize,
     /// How many shards the container has.
     pub count: usize,
+    /// How many shards of this number were abandoned before this one, because a plugin or sink did not return: 0 for the first.
+    ///
+    /// The plugins and sinks of an abandoned shard may still exist and hold what they had, such as an open and locked file, for
+    /// as long as that call lasts. A sink that finds such a thing taken then knows by whom.
+    pub abandoned: u32,
 }
 
 impl ShardInfo {
     /// The shard `index` of `count`.
     #[must_use]
     pub fn new(index: usize, count: usize) -> Self {
-        Self { index, count }
+        Self { index, count, abandoned: 0 }
+    }
+
+    /// The shard that takes over after so many shards of its number were abandoned.
+    #[must_use]
+    pub fn after(self, abandoned: u32) -> Self {
+        Self { abandoned, ..self }
     }
 }
 

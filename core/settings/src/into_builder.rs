@@ -24,7 +24,9 @@ use fapilog_plugin::{
     user_code::catch_panic,
 };
 
-use crate::{ErrorHandling, PROBLEMS_MAX, PluginConfig, Settings, SinkEntry, declare::give_options, unread::Unread};
+use crate::{
+    ErrorHandling, PROBLEMS_MAX, PluginConfig, Settings, SinkEntry, declare::give_options, delivery, unread::Unread,
+};
 
 /// The formatters that `auto` stands for.
 const AUTO: &str = "auto";
@@ -120,6 +122,8 @@ struct Build<'a> {
     /// By name, and whether it is for a terminal. Each is made once, however many sinks use it; `None` where it could not
     /// be.
     formatters: BTreeMap<(String, bool), Option<SharedFormatter>>,
+    /// The names of the sinks that the builder has.
+    made_sinks: Vec<&'a str>,
 }
 
 type SharedFormatter = Arc<Factory<dyn Formatter>>;
@@ -148,7 +152,8 @@ impl<'a> Build<'a> {
         known: KnownPlugins,
         problems: Vec<Problem>,
     ) -> (ContainerBuilder, Vec<Problem>) {
-        let mut build = Build { settings, registry, known, problems, formatters: BTreeMap::new() };
+        let mut build =
+            Build { settings, registry, known, problems, formatters: BTreeMap::new(), made_sinks: Vec::new() };
         let builder = build.add_pipeline(settings.options());
         let builder = build.add_sinks(builder);
         build.check_plugin_config();
@@ -159,6 +164,7 @@ impl<'a> Build<'a> {
         }
         let of_sinks = builder.sink_problems();
         build.add_problems(of_sinks.map(|(sink, problem)| problem.below(&format!("plugin_config.{sink}"))));
+        build.add_delivery_problems(&builder);
         (builder, Settings::in_order(build.problems))
     }
 
@@ -209,15 +215,50 @@ impl<'a> Build<'a> {
         for (index, sink) in settings.sinks.iter().enumerate() {
             if let Some(factory) = self.sink(index, sink) {
                 let route = settings.routing.get(&sink.name).cloned().unwrap_or_default();
-                let options = SinkOptions::new().route(route);
-                let options = match sink.on_full {
-                    Some(on_full) => options.on_full(on_full),
-                    None => options,
-                };
+                let options = self.delivery_options(index, sink, &*factory).route(route);
                 builder = builder.sink_with(&sink.name, factory, options);
+                self.made_sinks.push(&sink.name);
             }
         }
         builder
+    }
+
+    /// The options of a sink's deliveries.
+    fn delivery_options(&mut self, index: usize, sink: &SinkEntry, factory: &dyn SinkFactory) -> SinkOptions {
+        let mut options = SinkOptions::new();
+        if let Some(on_full) = sink.on_full {
+            options = options.on_full(on_full);
+        }
+        if !sink.delivery.is_empty() {
+            let policy = sink.delivery.over(catch_panic(|| factory.delivery()).unwrap_or_default());
+            let unread = sink.delivery.unread_problems(&policy).into_iter();
+            self.add_problems(unread.map(|problem| problem.below(&format!("sinks[{index}].delivery"))));
+            options = options.delivery(policy);
+        }
+        if let Some(fallback) = &sink.fallback {
+            options = options.fallback(fallback);
+        }
+        if let Some(spill) = &sink.spill {
+            options = options.spill(spill.clone());
+        }
+        if let Some(dead_letters) = &sink.dead_letters {
+            options = options.dead_letters(dead_letters.clone());
+        }
+        options
+    }
+
+    /// Adds the problems of deliveries that depend on the sinks' own policies.
+    fn add_delivery_problems(&mut self, builder: &ContainerBuilder) {
+        let sinks = &self.settings.sinks;
+        let of_sink = |(name, problem): (&str, Problem)| {
+            let (index, sink) = sinks.iter().enumerate().find(|(_, sink)| sink.name == name)?;
+            // A fallback that could not be made is a problem of its own.
+            let is_made = |fallback: &String| self.made_sinks.contains(&fallback.as_str());
+            let follows = problem.path == "fallback" && !sink.fallback.as_ref().is_some_and(is_made);
+            (!follows).then(|| delivery::as_written(problem).below(&format!("sinks[{index}]")))
+        };
+        let problems: Vec<Problem> = builder.delivery_problems().filter_map(of_sink).collect();
+        self.add_problems(problems);
     }
 
     fn sink(&mut self, index: usize, sink: &SinkEntry) -> Option<Arc<dyn SinkFactory>> {

@@ -18,7 +18,9 @@
 
 mod allowed;
 mod choices;
+mod dead_letters;
 mod declare;
+mod delivery;
 mod environment;
 mod file_format;
 mod giver;
@@ -31,12 +33,13 @@ mod read;
 mod reference;
 mod reload;
 mod sink;
+mod spill;
 mod tree;
 mod unread;
 
 use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
-use fapilog_engine::{executor::Executor, order::EventOrder, route::Route};
+use fapilog_engine::{executor::Executor, on_hang::OnHang, order::EventOrder, route::Route};
 use fapilog_plugin::{
     colors::Colors,
     problem::{Problem, SettingsError},
@@ -53,6 +56,7 @@ use fapilog_plugin::{
 
 pub use self::{
     choices::{ErrorHandling, Preset},
+    delivery::DeliverySettings,
     reference::SettingInfo,
     reload::{Reload, ReloadError, ReloadManual},
     sink::SinkEntry,
@@ -89,8 +93,9 @@ fapilog_engine::container_options! { declare::settings! {
     rust_log: one bool = false, Anything("true, false");
 
     /// The destinations of events: names of sinks, or tables with `name`, `type` (a sink of the registry; if none is given,
-    /// the sink of that name), `formatter` and `on_full` (`block` or `drop`; if it is not given, the sink decides). A sink's
-    /// own settings are in `plugin_config`, under its name.
+    /// the sink of that name), `formatter`, `on_full` (`block`, `drop`, `drop_low_severity` or `spill`; if it is not given, the
+    /// sink decides), `delivery`, `fallback` (the name of the sink that gets the payloads that this one cannot deliver), `spill`
+    /// and `dead_letters`. A sink's own settings are in `plugin_config`, under its name.
     sinks: list SinkEntry = vec![SinkEntry::new("stdout")], Names("a list of names of sinks, or tables; at least one");
 
     /// Adds fields to events, in this order.
@@ -151,6 +156,7 @@ impl Settings {
         problems.retain(|problem| !known.iter().any(|known| known.path == problem.path));
         if known.iter().any(|problem| setting_of(&problem.path) == "sinks" && is_whole_item(&problem.path)) {
             problems.retain(|problem| setting_of(&problem.path) != "routing" || &*problem.value != GIVEN);
+            problems.retain(|problem| !problem.path.ends_with("].fallback"));
         }
         if is_unreadable("ring_capacity_bytes") || is_unreadable("queue_max_size") {
             problems.retain(|problem| problem.path != "record_max_bytes");
@@ -181,6 +187,7 @@ impl Settings {
                 problems.push(problem.beside(format!("routing.{name}.level_max")));
             }
         }
+        problems.extend(self.delivery_problems());
         let has_wrong_ring = problems.iter().any(|problem| problem.path == "ring_capacity_bytes");
         for problem in self.options().option_problems() {
             let follows = has_wrong_ring && problem.path == "record_max_bytes";

@@ -5,7 +5,16 @@ use std::fmt::Write;
 use fapilog_plugin::settings::invalid::show;
 use serde_json::Value;
 
-use crate::{Preset, Settings, reload};
+use crate::{DeliverySettings, Preset, Settings, dead_letters, reload, spill};
+
+/// The texts above the tables in an entry of `sinks`.
+const DELIVERY_DOC: &str = "How the payloads of a sink are delivered; see [delivery](delivery.md#queue-retries-time-limit-breaker). \
+    Settings that are not given are the sink's own. A sink without a queue takes every payload at once; of these settings, it has \
+    `queue_payloads` only. The defaults are those of a sink that chooses none.";
+const SPILL_DOC: &str = "Where payloads of a sink wait on disk that its destination does not take now; see [spill](spill.md). Without it, \
+    none goes to disk.";
+const DEAD_LETTERS_DOC: &str = "The file for payloads that a sink gives up; see [dead letters](spill.md#how-does-a-dead-letter-look). Their \
+    events count as lost, as `dead_lettered`.";
 
 /// The description of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +76,9 @@ impl Settings {
                 page.push_str("* Can change while the container runs\n");
             }
             page.push('\n');
+            if info.name == "sinks" {
+                push_sink_tables(&mut page);
+            }
         }
         page.push_str("## Presets\n\nThe settings of each preset that differ from the defaults:\n\n");
         for name in Preset::NAMES {
@@ -84,6 +96,18 @@ impl Settings {
         let lines = all.as_object().into_iter().flatten().filter(own);
         let lines: Vec<String> = lines.map(|(name, value)| format!("  \"{name}\": {value}")).collect();
         format!("{{\n{}\n}}", lines.join(",\n"))
+    }
+}
+
+/// The tables in an entry of `sinks`.
+fn push_sink_tables(page: &mut String) {
+    let tables = [
+        ("delivery", DELIVERY_DOC, DeliverySettings::reference_markdown()),
+        ("spill", SPILL_DOC, spill::reference_markdown()),
+        ("dead_letters", DEAD_LETTERS_DOC, dead_letters::reference_markdown()),
+    ];
+    for (name, doc, settings) in tables {
+        let _ = writeln!(page, "### `sinks[].{name}`\n\n{}\n\n{settings}", wrapped(doc));
     }
 }
 

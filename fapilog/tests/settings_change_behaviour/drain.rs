@@ -4,22 +4,25 @@ use std::{
     fs,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
 };
 
 use fapilog::{
-    container::{EventOrder, Executor},
+    container::{EventOrder, Executor, OnHang},
     error::StartError,
+    event::Batch,
     format, info,
-    plugin::{Metadata, Registry},
+    plugin::{Factory, Metadata, PluginError, Registry},
+    process::Processor,
     sink::{self, Sink, SinkContext, SinkError, SinkFactory},
 };
 
 use crate::{
     NEVER,
+    law::until,
     log::{plain, refusal, start, start_manual, start_with},
 };
 
@@ -55,6 +58,57 @@ pub(super) fn shards() {
         .unwrap();
     start_with(plain().sinks(["counted"]).shards(3), registry);
     assert_eq!(made.load(Ordering::SeqCst), 3);
+}
+
+/// Hangs on its first batch, until it is released.
+struct HangsOnce(Arc<HangingOnce>);
+
+#[derive(Default)]
+struct HangingOnce {
+    has_hung: AtomicBool,
+    is_released: AtomicBool,
+}
+
+impl Processor for HangsOnce {
+    fn name(&self) -> &'static str {
+        "hangs"
+    }
+
+    fn process(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
+        let hangs = !self.0.has_hung.swap(true, Ordering::SeqCst);
+        while hangs && !self.0.is_released.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn on_hang() {
+    let delivered = |on_hang| {
+        let hanging = Arc::<HangingOnce>::default();
+        let mut registry = Registry::linked();
+        let plugin = Arc::clone(&hanging);
+        registry
+            .register_processor(Metadata::new("hangs", "1.0.0"), move |_| {
+                let plugin = Arc::clone(&plugin);
+                Ok(Factory::processor(move |_| HangsOnce(Arc::clone(&plugin))))
+            })
+            .unwrap();
+        let settings = plain().processors(["hangs"]).plugin_timeout(Duration::from_millis(1)).emergency_lines(false);
+        let started = start_with(settings.on_hang(on_hang), registry);
+        started.log("held");
+        until("it hangs", || hanging.has_hung.load(Ordering::SeqCst));
+        started.log("behind it");
+        let about = |text: &str| started.container.diagnostics().iter().any(|one| one.text.contains(text));
+        match on_hang {
+            OnHang::Abandon => until("another drain delivers", || !started.events.lines().is_empty()),
+            _ => until("it is reported", || about("does not return")),
+        }
+        let delivered = started.events.lines().len();
+        hanging.is_released.store(true, Ordering::SeqCst);
+        delivered
+    };
+    assert_eq!((delivered(OnHang::Wait), delivered(OnHang::Abandon)), (0, 1));
 }
 
 pub(super) fn async_processing() {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "all of this program is test code")]
 
 mod child;
+mod deliveries;
 mod diagnostics;
 mod drain;
 mod events;
@@ -11,6 +12,7 @@ mod idle;
 #[path = "../law/mod.rs"]
 mod law;
 mod log;
+mod on_disk;
 mod plugins;
 mod rings;
 
@@ -46,6 +48,7 @@ const ROWS: &[Row] = &[
     ("internal_log_level", diagnostics::internal_log_level),
     ("error_handling_mode", diagnostics::error_handling_mode),
     ("executor", drain::executor),
+    ("on_hang", drain::on_hang),
     ("order", drain::order),
     ("drain_cpus", drain::drain_cpus),
     ("ring_capacity_bytes", rings::ring_capacity_bytes),

@@ -7,3 +7,5 @@ mod flush;
 mod shared_lane;
 mod shutdown;
 mod sleep;
+mod take_over;
+mod watchdog;

@@ -1,4 +1,5 @@
-//! A walk through bytes that are no frames, as a forked child finds them in a ring which the fork has wiped.
+//! A walk through bytes that are no frames, as a forked child finds them in a ring which the fork has wiped; and a second consumer
+//! (rule 10).
 
 use super::*;
 use crate::{
@@ -56,4 +57,53 @@ fn a_walk_through_a_wiped_ring_ends_where_less_than_a_header_is_left() {
     assert_eq!(consumer.next_frame().map(|frame| frame.payload().len()), Some(0));
     assert!(consumer.ready_bytes() < FRAME_HEADER_BYTES);
     assert_stands_before_what_is_no_frame(&consumer);
+}
+
+/// The lengths of the frames from the consumer's place on.
+fn lengths(consumer: &mut Consumer) -> Vec<usize> {
+    consumer.refresh();
+    std::iter::from_fn(|| consumer.next_frame().map(|frame| frame.payload().len())).collect()
+}
+
+#[test]
+fn a_second_consumer_reads_on_behind_the_frames_that_the_first_has_walked() {
+    let (mut producer, first) = ring_with_frames([1, 2]);
+    let held = first.next_frame().unwrap();
+    // SAFETY: `first` is not called again; its frame is read, and it is dropped.
+    let mut second = unsafe { first.heir().take_over(first.position()) };
+    assert_eq!(lengths(&mut second), [2]);
+    producer.reserve(3).unwrap().commit(3, 7, 1);
+    assert_eq!(lengths(&mut second), [3]);
+    second.release();
+    // The first frame is in its place: the ring is full, whatever the second consumer has walked.
+    while let Ok(grant) = producer.reserve(16) {
+        grant.commit(16, 7, 1);
+    }
+    assert_eq!(held.payload().len(), 1);
+    assert_eq!(second.gauge().used_bytes(), 24 * 3 + 32);
+}
+
+#[test]
+fn a_ring_that_was_taken_over_is_never_recycled() {
+    let (producer, first) = ring_with_frames([1]);
+    // SAFETY: `first` is dropped, and not called before.
+    let second = unsafe { first.heir().take_over(first.position()) };
+    drop((producer, first));
+    let mut second = second;
+    assert_eq!(lengths(&mut second), [1]);
+    assert!(second.is_finished());
+    assert!(second.into_idle().is_err());
+}
+
+#[test]
+fn a_second_consumer_may_be_followed_by_a_third() {
+    let (mut producer, first) = ring_with_frames([1, 2]);
+    let _held = first.next_frame().unwrap();
+    // SAFETY: `first` is not called again.
+    let mut second = unsafe { first.heir().take_over(first.position()) };
+    assert_eq!(lengths(&mut second), [2]);
+    producer.reserve(3).unwrap().commit(3, 7, 1);
+    // SAFETY: neither `first` nor `second` is called again.
+    let mut third = unsafe { second.heir().take_over(second.position()) };
+    assert_eq!(lengths(&mut third), [3]);
 }

@@ -52,12 +52,15 @@
 //!     acknowledged and synced where the settings require that.
 //! 11. **A failed sync** leaves bytes of a file in doubt that no later sync reports. The file is rotated, and the next records
 //!     go to a new one; on a disk whose syncs go on failing, at most once a second, and then more seldom.
+//! 12. **A file for several shards**, on request of the settings: a thread has the stream, and shards hand their records to it. The
+//!     rules of that are on the page of the module `one_file`.
 
 mod block;
 #[cfg_attr(not(any(feature = "gzip", feature = "zstd")), allow(dead_code, reason = "no format is built"))]
 mod compress;
 mod cursors;
 mod engine;
+mod one_file;
 mod open;
 mod path_watch;
 mod registration;
@@ -66,6 +69,7 @@ mod rotate;
 mod settings;
 mod sink;
 mod stream;
+mod stream_plan;
 mod writer;
 
 pub use compress::Compression;

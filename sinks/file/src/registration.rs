@@ -63,6 +63,7 @@ struct FileSettings {
     #[serde(with = "size_bytes::maybe")]
     block_bytes: Option<usize>,
     blocks_in_flight: Option<usize>,
+    one_file: Option<bool>,
     sync: FileSync,
     mode: Option<Mode>,
     respect_umask: Option<bool>,
@@ -96,6 +97,7 @@ impl FileSettings {
             .with(self.direct, File::direct)
             .with(self.block_bytes, File::block_bytes)
             .with(self.blocks_in_flight, File::blocks_in_flight)
+            .with(self.one_file, File::one_file)
             .with(self.mode.map(|mode| mode.0), File::mode)
             .with(self.respect_umask, File::respect_umask)
             .with(self.rotate_bytes.map(|bytes| bytes as u64), File::rotate_bytes)
@@ -237,6 +239,7 @@ mod tests {
         assert_same(json!({ "direct": false }), from_code().direct(false));
         assert_same(json!({ "block_bytes": "64 KiB" }), from_code().block_bytes(64 << 10));
         assert_same(json!({ "blocks_in_flight": 2 }), from_code().blocks_in_flight(2));
+        assert_same(json!({ "one_file": true }), from_code().one_file(true));
         assert_same(json!({ "sync": "batch" }), from_code().sync(FileSync::Batch));
         assert_same(json!({ "mode": "600" }), from_code().mode(0o600));
         assert_same(json!({ "respect_umask": true }), from_code().respect_umask(true));

@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use super::{
     compress::Compression,
+    one_file::SharedWriter,
     open::PAGE_BYTES,
     retain::Retention,
     rotate::{RotateEvery, RotateOptions, RotateZone, name::FileFamily},
@@ -36,7 +37,7 @@ pub enum FileEngine {
     Auto,
     /// io_uring. Without it the container does not start.
     IoUring,
-    /// `pwrite`, on the drain's thread.
+    /// `pwrite`, on the drain's thread; with [one file for all shards](File::one_file), on a thread of that file.
     Blocking,
 }
 
@@ -57,7 +58,8 @@ pub enum FileSync {
 
 /// Appends events to a file, past the page cache where that is faster.
 ///
-/// With more than one drain shard, each shard has its own file: shard 0 writes `name.log`, shard 1 `name.1.log`, and so on.
+/// With more than one drain shard, each shard has its own file: shard 0 writes `name.log`, shard 1 `name.1.log`, and so on; or all
+/// shards have [one file](Self::one_file).
 ///
 /// The file is rotated by [length](Self::rotate_bytes), by [time](Self::rotate_every), and on request: it gets the name
 /// `name.2026-11-30T02-13-06Z.0001.log`, with the time of its first record in UTC and a counter, and a new file starts. Rotated
@@ -82,6 +84,8 @@ pub struct File {
     pub(super) path: PathBuf,
     pub(super) formatter: Factory<dyn Formatter>,
     pub(super) options: FileOptions,
+    /// For the sinks of all shards, where they have one file.
+    one_file: SharedWriter,
 }
 
 /// All options except path and formatter.
@@ -91,6 +95,8 @@ pub(super) struct FileOptions {
     pub(super) direct: bool,
     pub(super) block_bytes: usize,
     pub(super) blocks_in_flight: usize,
+    /// `None` unless the program has set it.
+    pub(super) one_file: Option<bool>,
     pub(super) sync: FileSync,
     pub(super) mode: u32,
     pub(super) respect_umask: bool,
@@ -132,6 +138,7 @@ impl File {
                 direct: true,
                 block_bytes: 1 << 20,
                 blocks_in_flight: 8,
+                one_file: None,
                 sync: FileSync::Never,
                 mode: 0o640,
                 respect_umask: false,
@@ -143,6 +150,7 @@ impl File {
                 create_directories: false,
                 directory_mode: None,
             },
+            one_file: SharedWriter::default(),
         }
     }
 
@@ -172,6 +180,14 @@ impl File {
     #[must_use]
     pub fn blocks_in_flight(mut self, blocks: usize) -> Self {
         self.options.blocks_in_flight = blocks;
+        self
+    }
+
+    /// Whether one file has the events of all shards: `name.log`. Otherwise each shard writes a file of its own. With one shard it has
+    /// no effect. Not allowed with `{shard}` in the name. Default: no.
+    #[must_use]
+    pub fn one_file(mut self, one_file: bool) -> Self {
+        self.options.one_file = Some(one_file);
         self
     }
 
@@ -293,6 +309,16 @@ impl File {
     }
 }
 
+/// Whether several shards have one file by default.
+const ONE_FILE: bool = false;
+
+impl File {
+    /// Whether several shards have one file. A name with a place for the shard is that of several files.
+    fn has_one_file(&self) -> bool {
+        self.options.one_file.unwrap_or(ONE_FILE && !FileFamily::names_shard(&self.path))
+    }
+}
+
 impl SinkFactory for File {
     fn delivery(&self) -> DeliveryPolicy {
         DeliveryPolicy::direct()
@@ -300,6 +326,9 @@ impl SinkFactory for File {
 
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         let formatter = self.formatter.make(context.shard);
+        if context.shard.count > 1 && self.has_one_file() {
+            return self.one_file.join(&self.path, formatter, &self.options, context);
+        }
         Ok(Box::new(FileWriterSink::open(&self.path, formatter, &self.options, context)?))
     }
 
@@ -308,6 +337,10 @@ impl SinkFactory for File {
         let is_rotated = options.rotate.is_automatic();
         let mut problems = FileFamily::problems(path, is_rotated, options.current_link.as_deref());
         problems.extend(options.writer_problems());
+        if options.one_file == Some(true) && FileFamily::names_shard(path) {
+            let allowed = "a file for all shards has no {shard} in its name";
+            problems.push(Problem::new("one_file", true, allowed).beside("path"));
+        }
         problems.extend(options.mode_problems());
         problems.extend(options.rotate_problems());
         problems.extend(options.retain_problems());

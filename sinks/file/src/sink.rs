@@ -3,44 +3,31 @@
 use std::{
     cell::RefCell,
     future::poll_fn,
-    path::{Path, PathBuf},
+    path::Path,
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::Poll,
-    time::{Instant, SystemTime},
+    time::Instant,
 };
 
 use fapilog_plugin::{
     event::Batch,
     formatter::Formatter,
-    record_end::{RecordEnd, WholeRecords},
+    record_end::RecordEnd,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError},
     timestamp::Timestamp,
 };
 
 use super::{
-    block::{Block, OVERSHOOT_BYTES},
-    compress::{Compression, thread::CompressPlan},
+    block::OVERSHOOT_BYTES,
     cursors::FillingEnd,
-    engine::{PwriteEngine, UringEngine, WriteEngine},
-    open::{LogFile, Opening, open},
-    retain::FileLifetime,
-    rotate::{
-        due::RotationDue,
-        file_tasks::FileTasks,
-        file_thread::{FileCounters, FilePlan, Reserve},
-        name::{FileFamily, link_path},
-    },
-    settings::{FileEngine, FileOptions, FileSync},
-    stream::{FileStream, check_named},
-    writer::BatchWriter,
+    settings::FileOptions,
+    stream::{FileStream, check_durable, check_named, not_durable, not_in_time},
+    stream_plan::StreamPlan,
 };
-
-/// Blocks beside those in flight: the block being filled, and the next one.
-const BLOCKS_SPARE: usize = 2;
 
 pub(super) struct FileWriterSink {
     formatter: Box<dyn Formatter>,
@@ -69,150 +56,17 @@ impl FileWriterSink {
         options: &FileOptions,
         context: &SinkContext<'_>,
     ) -> Result<Self, SinkError> {
-        let family =
-            FileFamily::new(path, context.shard).map_err(|problem| SinkError::Other(problem.to_string().into()))?;
-        let link = options.current_link.as_ref().map(|link| link_path(path, link, context.shard.index));
-        let live = family.live().to_owned();
-        let now = Instant::now();
-
-        let opening = opening(options);
-        let file = open(&live, opening)?;
-        report_opened(&file, &live, formatter.writes_lines(), context);
-        let plan = file_plan(family, opening, link, options, formatter.writes_lines(), context);
-        plan.settle_names()?;
-        let due = rotation_due(options, &file, &plan.family, context);
-        let has_torn_line = file.has_torn_line && formatter.writes_lines();
-        let mut writer = writer(file, &live, options, context)?;
-        if has_torn_line {
-            writer.end_torn_line(now);
-        }
-        let is_short_of_room = plan.reserve.as_ref().map(|reserve| Arc::clone(&reserve.is_short));
-        let mut tasks = FileTasks::new(plan);
-        if has_file_tasks(options) {
-            tasks.start().map_err(|source| SinkError::Io {
-                operation: "start a thread for",
-                path: live.clone(),
-                source,
-            })?;
-        }
-        let stream = FileStream::new(live, writer, due, tasks, context.reporter(), now);
+        let plan = StreamPlan::new(path, context.shard, options, formatter.writes_lines(), context)?;
+        let is_short_of_room = plan.is_short_of_room();
         Ok(Self {
             record_end: formatter.record_end(),
             formatter,
             block_bytes: options.block_bytes,
-            stream: Rc::new(RefCell::new(stream)),
+            stream: Rc::new(RefCell::new(plan.open()?)),
             is_short_of_room,
             split: None,
         })
     }
-}
-
-/// Whether files that an earlier process has left are to be looked at.
-fn has_file_tasks(options: &FileOptions) -> bool {
-    let has_rotated_files = options.retain.has_limits() || options.compress != Compression::None;
-    options.rotate.is_automatic() || has_rotated_files || options.reserve_bytes.is_some()
-}
-
-fn opening(options: &FileOptions) -> Opening {
-    Opening {
-        is_direct: options.direct,
-        mode: options.mode,
-        respects_umask: options.respect_umask,
-        directory_mode: options.create_directories.then(|| options.directory_mode()),
-    }
-}
-
-fn report_opened(file: &LogFile, path: &Path, ends_torn_lines: bool, context: &SinkContext<'_>) {
-    if let Some(diagnostic) = file.direct_diagnostic() {
-        context.report(diagnostic);
-    }
-    if file.has_torn_line && ends_torn_lines {
-        context.report(format!("{} ended in a torn line, which was ended at byte {}", path.display(), file.end));
-    }
-}
-
-fn file_plan(
-    family: FileFamily,
-    opening: Opening,
-    link: Option<PathBuf>,
-    options: &FileOptions,
-    ends_torn_lines: bool,
-    context: &SinkContext<'_>,
-) -> FilePlan {
-    let lifetime = FileLifetime::unknown();
-    let compress = (options.compress != Compression::None).then(|| CompressPlan {
-        family: family.clone(),
-        compression: options.compress,
-        lifetime: lifetime.clone(),
-        compressed: context.counter("files_compressed"),
-        reporter: context.reporter(),
-    });
-    FilePlan {
-        family,
-        opening,
-        link,
-        retention: options.retain,
-        lifetime,
-        reserve: options.reserve_bytes.map(|bytes| Reserve { bytes, is_short: Arc::default() }),
-        compress,
-        is_synced: options.sync != FileSync::Never,
-        ends_torn_lines,
-        counters: FileCounters {
-            rotated: context.counter("files_rotated"),
-            removed: context.counter("files_removed"),
-            removed_bytes: context.counter("bytes_removed"),
-        },
-        reporter: context.reporter(),
-    }
-}
-
-fn rotation_due(options: &FileOptions, file: &LogFile, family: &FileFamily, context: &SinkContext<'_>) -> RotationDue {
-    let schedule = options.rotate.schedule();
-    if let Some(unknown) = schedule.as_ref().and_then(|schedule| schedule.unknown_zone()) {
-        context.report(unknown);
-    }
-    let first_record = (file.end > 0).then(|| first_record_about(file, family));
-    RotationDue::new(options.rotate.bytes, schedule, first_record)
-}
-
-/// The time of the first record of a file that an earlier process has written, about: no earlier than its creation, and no
-/// earlier than the last change of the newest rotated file.
-fn first_record_about(file: &LogFile, family: &FileFamily) -> Timestamp {
-    let rotated = family.rotated().unwrap_or_default();
-    let newest = rotated.iter().map(|file| file.modified).max();
-    let times = file.created.into_iter().chain(newest).map(Timestamp::from);
-    times.max().unwrap_or_else(|| SystemTime::now().into())
-}
-
-fn writer(
-    file: LogFile,
-    path: &Path,
-    options: &FileOptions,
-    context: &SinkContext<'_>,
-) -> Result<BatchWriter, SinkError> {
-    let blocks = (0..options.blocks_in_flight + BLOCKS_SPARE).map(|_| Block::new(options.block_bytes));
-    let blocks = blocks.collect::<Option<Vec<Block>>>().ok_or_else(|| SinkError::Io {
-        operation: "allocate the blocks of",
-        path: path.to_owned(),
-        source: std::io::ErrorKind::OutOfMemory.into(),
-    })?;
-    let engine = engine(path, options.engine, context)?;
-    Ok(BatchWriter::new(engine, blocks, options.block_bytes, file, options.sync))
-}
-
-fn engine(path: &Path, wanted: FileEngine, context: &SinkContext<'_>) -> Result<Box<dyn WriteEngine>, SinkError> {
-    if wanted == FileEngine::Blocking {
-        return Ok(Box::new(PwriteEngine::default()));
-    }
-    let error = match UringEngine::new() {
-        Ok(engine) => return Ok(Box::new(engine)),
-        Err(error) => error,
-    };
-    if wanted == FileEngine::IoUring {
-        return Err(SinkError::Io { operation: "use io_uring for", path: path.to_owned(), source: error });
-    }
-    context.report(format!("pwrite instead of io_uring: {error}"));
-    Ok(Box::new(PwriteEngine::default()))
 }
 
 impl Sink for FileWriterSink {
@@ -409,24 +263,4 @@ impl Drop for PayloadReport {
             stream.writer.report(self.end);
         }
     }
-}
-
-/// The error of a payload that was not written before the deadline.
-fn not_in_time(writer: &mut BatchWriter, record_end: RecordEnd) -> SinkError {
-    let WholeRecords { records, bytes } = writer.deliver_part(record_end);
-    let source = SinkError::Deadline;
-    if records == 0 { source } else { SinkError::Partial { records, bytes: bytes as u64, source: Box::new(source) } }
-}
-
-/// An error if a failed sync has left bytes behind `start` in doubt.
-fn check_durable(stream: &FileStream, start: FillingEnd) -> Result<(), SinkError> {
-    if !stream.writer.has_doubt_behind(start) {
-        return Ok(());
-    }
-    Err(not_durable(stream.path()))
-}
-
-fn not_durable(path: &Path) -> SinkError {
-    let source = std::io::Error::other("the disk could not make the events durable");
-    SinkError::Io { operation: "sync", path: path.to_owned(), source }
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use fapilog_plugin::{
+    record_end::{RecordEnd, WholeRecords},
     sink::{Reporter, SinkError},
     timestamp::Timestamp,
 };
@@ -59,6 +60,16 @@ impl FileChange {
             }
         }
     }
+}
+
+/// Whether a rotation may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RotationReadiness {
+    Ready,
+    /// The next file is being opened.
+    Changing,
+    /// A rotation has failed a moment ago, or the file has no name: records go on into it.
+    NotNow,
 }
 
 /// The writer of a sink, and its files.
@@ -167,6 +178,21 @@ impl FileStream {
     /// Whether records may go to another file now.
     pub(super) fn may_rotate(&self, now: Instant) -> bool {
         self.is_rotatable() && self.due.may_begin(now)
+    }
+
+    /// Whether a rotation may begin now.
+    pub(super) fn rotation_readiness(&self, now: Instant) -> RotationReadiness {
+        match self.change {
+            FileChange::Rotating => RotationReadiness::Changing,
+            _ if self.may_rotate(now) => RotationReadiness::Ready,
+            _ => RotationReadiness::NotNow,
+        }
+    }
+
+    /// The time from which on records begin the next file; `None` if they go to this one whatever their time.
+    pub(super) fn boundary(&self, now: Instant) -> Option<Timestamp> {
+        let boundary = self.due.boundary()?;
+        (self.rotation_readiness(now) != RotationReadiness::NotNow).then_some(boundary)
     }
 
     /// Whether there is a file with a name, and no change to another one.
@@ -424,4 +450,24 @@ pub(super) fn check_named(stream: &FileStream, start: FillingEnd, end: FillingEn
     }
     let source = io::Error::other("the file was removed while it was open");
     Err(SinkError::Io { operation: "keep events in", path: stream.path.clone(), source })
+}
+
+/// The error of a payload that was not written before the deadline.
+pub(super) fn not_in_time(writer: &mut BatchWriter, record_end: RecordEnd) -> SinkError {
+    let WholeRecords { records, bytes } = writer.deliver_part(record_end);
+    let source = SinkError::Deadline;
+    if records == 0 { source } else { SinkError::Partial { records, bytes: bytes as u64, source: Box::new(source) } }
+}
+
+/// An error if a failed sync has left bytes behind `start` in doubt.
+pub(super) fn check_durable(stream: &FileStream, start: FillingEnd) -> Result<(), SinkError> {
+    if !stream.writer.has_doubt_behind(start) {
+        return Ok(());
+    }
+    Err(not_durable(stream.path()))
+}
+
+pub(super) fn not_durable(path: &Path) -> SinkError {
+    let source = io::Error::other("the disk could not make the events durable");
+    SinkError::Io { operation: "sync", path: path.to_owned(), source }
 }

@@ -166,6 +166,11 @@ impl BatchWriter {
         open.by_ref().last().unwrap_or(false)
     }
 
+    /// Whether there is a block to fill.
+    pub(super) fn has_free_block(&self) -> bool {
+        !self.free.is_empty()
+    }
+
     /// A block to fill, which starts with the partial page (rule 2); `None` while all are in use.
     pub(super) fn take_block(&mut self) -> Option<Vec<u8>> {
         let mut block = self.free.pop()?;

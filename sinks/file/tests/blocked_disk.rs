@@ -58,9 +58,10 @@ fn control(file: &File, request: libc::Ioctl) -> libc::c_int {
     unsafe { libc::ioctl(file.as_raw_fd(), request, 0) }
 }
 
-fn ends_in_time(mounted: &Mounted, way: Way) {
+fn ends_in_time(mounted: &Mounted, way: Way, shards: usize) {
     let path = mounted.path.join("blocked.log");
-    let container = builder().ring_capacity_bytes(4 << 20).sink("file", sink(&path, way)).start().unwrap();
+    let file = sink(&path, way).one_file(true);
+    let container = builder().shards(shards).ring_capacity_bytes(4 << 20).sink("file", file).start().unwrap();
     let frozen = Frozen::at(&mounted.path);
     let log = container.logger("test");
     log_bytes(&log, 500_001);
@@ -78,11 +79,17 @@ fn ends_in_time(mounted: &Mounted, way: Way) {
 #[test]
 fn a_shutdown_ends_at_its_timeout_while_pwrite_waits_for_the_disk() {
     let Some(mounted) = on_disk(16 << 20) else { return };
-    ways().into_iter().filter(|way| way.engine == FileEngine::Blocking).for_each(|way| ends_in_time(&mounted, way));
+    ways().into_iter().filter(|way| way.engine == FileEngine::Blocking).for_each(|way| ends_in_time(&mounted, way, 1));
 }
 
 #[test]
 fn a_shutdown_ends_at_its_timeout_while_io_uring_waits_for_the_disk() {
     let Some(mounted) = on_disk(16 << 20) else { return };
-    ways().into_iter().filter(|way| way.engine == FileEngine::IoUring).for_each(|way| ends_in_time(&mounted, way));
+    ways().into_iter().filter(|way| way.engine == FileEngine::IoUring).for_each(|way| ends_in_time(&mounted, way, 1));
+}
+
+#[test]
+fn a_shutdown_of_two_shards_with_one_file_ends_at_its_timeout_while_the_disk_does_not_answer() {
+    let Some(mounted) = on_disk(16 << 20) else { return };
+    ways().into_iter().for_each(|way| ends_in_time(&mounted, way, 2));
 }

@@ -7,11 +7,18 @@ mod lines;
 use std::{
     fs,
     path::Path,
+    sync::Arc,
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
 use fapilog_engine::{container::Container, error::StartError, host::ManualDrain};
-use fapilog_plugin::sink::SinkError;
+use fapilog_plugin::{
+    diagnostics::Diagnostics,
+    factory::ShardInfo,
+    sink::{Delivery, Sink, SinkContext, SinkError, SinkFactory},
+    testing::TestBatches,
+};
 use lines::{
     BLOCK_BYTES, TIMEOUT, Way, assert_holds, balanced, directory, forked, log_bytes, manual_builder, shut_down, sink,
     started, until, ways,
@@ -93,4 +100,55 @@ fn a_child_can_write_a_file_of_its_own_the_same_way() {
         assert_holds(&parents_path, &expected);
         assert_holds(&childs_path, &expected);
     }
+}
+
+#[test]
+fn a_child_leaves_the_sinks_of_two_shards_and_their_thread_to_its_parent() {
+    for way in ways() {
+        let directory = directory();
+        let path = directory.path().join("shared.log");
+        let file = Arc::new(sink(&path, way).one_file(true));
+        let diagnostics: Arc<dyn Diagnostics> = Arc::new(NoReports);
+        let make = |shard| file.make(&SinkContext::new(ShardInfo::new(shard, 2), "file", &diagnostics));
+        let mut sinks = [0, 1].map(|shard| make(shard).unwrap());
+        let deliveries: Vec<Delivery> = sinks.iter_mut().map(|sink| delivered(sink, &[7])).collect();
+        let mut parents = Some((sinks, deliveries));
+        forked(|| {
+            let Some((mut sinks, mut deliveries)) = parents.take() else { return false };
+            let start = Instant::now();
+            let is_idle = deliveries.iter_mut().all(|delivery| poll(delivery).is_pending());
+            let is_busy = sinks.iter_mut().all(|sink| sink.payload().is_none());
+            sinks.iter_mut().for_each(|sink| sink.stop(Instant::now()));
+            let fails = matches!(poll(&mut sinks[0].flush()), Poll::Ready(Err(_)));
+            drop((sinks, deliveries));
+            let is_locked = matches!(make(0), Err(SinkError::Locked { .. }));
+            is_idle && is_busy && fails && is_locked && start.elapsed() < Duration::from_secs(5)
+        });
+        let (mut sinks, mut deliveries) = parents.take().unwrap();
+        deliveries.push(delivered(&mut sinks[1], &[8]));
+        for mut delivery in deliveries {
+            until("it is delivered", || matches!(poll(&mut delivery), Poll::Ready(Ok(()))));
+        }
+        assert!(is_locked(&path, way), "{way:?}");
+        drop(sinks);
+        assert_holds(&path, b"staged\nstaged\nstaged\n");
+        assert!(!is_locked(&path, way), "{way:?}");
+    }
+}
+
+#[derive(Debug)]
+struct NoReports;
+
+impl Diagnostics for NoReports {
+    fn report(&self, _: &str, _: String) {}
+}
+
+fn delivered(sink: &mut Box<dyn Sink>, numbers: &[u64]) -> Delivery {
+    let mut payload = sink.payload().unwrap();
+    TestBatches::new().batch(numbers, |batch| sink.encode(batch, &mut payload));
+    sink.deliver(payload)
+}
+
+fn poll(delivery: &mut Delivery) -> Poll<Result<(), SinkError>> {
+    delivery.poll(&mut Context::from_waker(Waker::noop()))
 }

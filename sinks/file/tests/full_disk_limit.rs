@@ -5,6 +5,7 @@
 
 #[path = "../../testing/lines.rs"]
 mod lines;
+mod two_shards;
 
 use std::{
     fs,
@@ -27,6 +28,7 @@ use lines::{
     until, ways,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use two_shards::{assert_is_prefix, run_producers, started_shards};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -45,9 +47,16 @@ impl SizeLimit<'_> {
     }
 }
 
+impl SizeLimit<'_> {
+    /// Files may grow. No other test has a limit until this is dropped.
+    fn lift(&self) {
+        setrlimit(Resource::Fsize, self.before).unwrap();
+    }
+}
+
 impl Drop for SizeLimit<'_> {
     fn drop(&mut self) {
-        setrlimit(Resource::Fsize, self.before).unwrap();
+        self.lift();
     }
 }
 
@@ -68,7 +77,7 @@ fn events_that_a_full_file_did_not_take_are_written_once_there_is_room() {
         let limit = SizeLimit::of(limit);
         let mut expected = log_bytes(&log, 400_001);
         until_stuck(&container);
-        drop(limit);
+        limit.lift();
         expected.extend(log_bytes(&log, 10_000));
         let accounts = shut_down(&container);
         assert_holds(&path, &expected);
@@ -172,7 +181,7 @@ fn a_drain_that_the_program_runs_itself_raises_no_signal_that_kills() {
         let expected = log_bytes(&container.logger("test"), 400_001);
         drain.run_until_idle();
         turn_until_stuck(&container, &mut drain);
-        drop(limit);
+        limit.lift();
         container.request_shutdown(Instant::now() + TIMEOUT);
         until("the drain has ended", || {
             drain.turn();
@@ -201,5 +210,26 @@ fn the_drop_of_such_a_drain_while_the_file_is_full_raises_no_signal_that_kills()
             assert_is_full(limit_bytes, &accounts);
         }
         assert!(!is_blocked(libc::SIGXFSZ));
+    }
+}
+
+#[test]
+fn a_file_of_two_shards_that_stays_full_has_exactly_the_delivered_events_of_both() {
+    for (way, limit_bytes, sync) in full_files() {
+        let directory = directory();
+        let path = directory.path().join("shards.log");
+        let container = started_shards(sink(&path, way).one_file(true).sync(sync));
+        let _limit = SizeLimit::of(limit_bytes);
+        run_producers(&container, 1200);
+        until_stuck(&container);
+        let error = container.shutdown(Duration::from_secs(1)).unwrap_err();
+        let ShutdownError::Deadline { accounts, .. } = error else { unreachable!("{error}") };
+        let accounts = lines::balanced(*accounts);
+        let text = fs::read_to_string(&path).unwrap();
+        assert_is_prefix(&text, accounts.sinks[0].delivered);
+        assert_eq!(accounts.sinks[0].bytes, text.len() as u64);
+        // No line has room any more.
+        assert!(limit_bytes - text.len() as u64 <= 150, "{way:?}, {sync:?}: {} bytes", text.len());
+        assert!(accounts.sinks[0].lost.of(LossReason::ShutdownDeadline) > 0);
     }
 }

@@ -40,18 +40,20 @@ struct Subject {
     times: Vec<Duration>,
 }
 
-/// All executors with all engines that this machine offers. Single events are always written through the page cache, so only
-/// one write path is measured.
+/// All executors with all engines that this machine offers, and two shards with one file. Single events are always written
+/// through the page cache, so only one write path is measured.
 fn subjects(directory: &TempDir) -> Vec<Subject> {
     let ways = ways().into_iter().filter(|way| way.direct);
     let pairs = ways.flat_map(|way| [Executor::Thread, Executor::Glommio].map(|executor| (executor, way)));
-    pairs.filter_map(|(executor, way)| subject(directory, executor, way)).collect()
+    let subjects = pairs.flat_map(|(executor, way)| [1, 2].map(|shards| (executor, way, shards)));
+    subjects.filter_map(|(executor, way, shards)| subject(directory, executor, way, shards)).collect()
 }
 
-fn subject(directory: &TempDir, executor: Executor, way: Way) -> Option<Subject> {
-    let name = format!("{executor}, {:?}", way.engine);
+fn subject(directory: &TempDir, executor: Executor, way: Way, shards: usize) -> Option<Subject> {
+    let name = format!("{executor}, {:?}, {shards}", way.engine);
     let path = directory.path().join(format!("{name}.log"));
-    match builder().executor(executor).sink("file", sink(&path, way)).start() {
+    let file = sink(&path, way).one_file(true);
+    match builder().executor(executor).shards(shards).sink("file", file).start() {
         Err(error @ StartError::Glommio { .. }) => {
             eprintln!("NOT TESTED on glommio: {error:?}");
             None

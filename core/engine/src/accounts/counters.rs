@@ -1,12 +1,17 @@
 //! The counters behind the accounts: each has one writer, and any thread reads it.
 
+use std::sync::{Arc, OnceLock};
+
 use crossbeam_utils::CachePadded;
 use fapilog_ring::{
     seeded,
     sync::{AtomicU64, Ordering},
 };
 
-use crate::accounts::{DeliveryFigures, LossReason, Losses, PluginState};
+use crate::{
+    accounts::{DeliveryFigures, LossReason, Losses, PluginState},
+    watchdog::call_word::{Abandoned, CallWord, UserCall},
+};
 
 /// A counter with one writer.
 #[derive(Debug, Default)]
@@ -63,6 +68,11 @@ impl LossCounters {
         }
     }
 
+    /// Adds the counts of another, which is written no more.
+    pub(crate) fn add_all(&self, losses: &Losses) {
+        losses.iter().for_each(|(reason, n)| self.add(reason, n));
+    }
+
     pub(crate) fn read(&self) -> Losses {
         let mut losses = Losses::default();
         for (count, counter) in losses.0.iter_mut().zip(&self.by_reason) {
@@ -93,6 +103,9 @@ pub(crate) struct LaneCounters {
     pub(crate) refused: CachePadded<RefusedCounters>,
     /// Frames taken out of the ring. Written by the drain.
     pub(crate) drained: CachePadded<SingleWriterCounter>,
+    /// Code that an abandoned shard has called may still refer to the ring, whose space is never released: its thread takes
+    /// another ring once this one is full. A hint, which a thread that misses it finds at its next attempt: no model need see it.
+    is_held: std::sync::atomic::AtomicBool,
 }
 
 /// Events that a producing thread dropped or cut.
@@ -103,6 +116,18 @@ pub(crate) struct RefusedCounters {
 }
 
 impl LaneCounters {
+    /// The ring is held from now on.
+    pub(crate) fn hold(&self) {
+        // Relaxed: a hint.
+        self.is_held.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the ring is held.
+    pub(crate) fn is_held(&self) -> bool {
+        // Relaxed: see `hold`.
+        self.is_held.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn read(&self) -> LaneTotals {
         LaneTotals {
             submitted: self.submitted.get(),
@@ -210,10 +235,50 @@ pub(crate) struct PluginCounters {
     state: std::sync::atomic::AtomicU8,
     /// Likewise.
     is_running: std::sync::atomic::AtomicBool,
+    /// The calls of the shard, where a watchdog watches it.
+    shard_calls: OnceLock<Arc<CallWord>>,
 }
 
 impl PluginCounters {
-    /// The plugin is called, or returns.
+    /// Adds the figures of another, which is written no more.
+    pub(crate) fn add_all(&self, other: &Self) {
+        let Self { calls, nanos, panics, errors, slow, cool_downs, .. } = other;
+        let pairs = [
+            (&self.calls, calls),
+            (&self.nanos, nanos),
+            (&self.panics, panics),
+            (&self.errors, errors),
+            (&self.slow, slow),
+            (&self.cool_downs, cool_downs),
+        ];
+        pairs.into_iter().for_each(|(sum, count)| sum.add(count.get()));
+    }
+
+    /// Counts the calls of the plugin among those of its shard.
+    pub(crate) fn count_calls(&self, calls: &Arc<CallWord>) {
+        let _ = self.shard_calls.set(Arc::clone(calls));
+    }
+
+    /// The plugin is called.
+    #[inline]
+    pub(crate) fn begin_call(&self) -> Option<UserCall> {
+        self.set_running(true);
+        self.shard_calls.get().map(|calls| calls.begin())
+    }
+
+    /// The plugin has returned.
+    ///
+    /// # Errors
+    /// When the shard was abandoned meanwhile: another one may use these counters.
+    #[inline]
+    pub(crate) fn end_call(&self, call: Option<UserCall>) -> Result<(), Abandoned> {
+        if let (Some(calls), Some(call)) = (self.shard_calls.get(), call) {
+            calls.end(call)?;
+        }
+        self.set_running(false);
+        Ok(())
+    }
+
     #[inline]
     pub(crate) fn set_running(&self, is_running: bool) {
         // Relaxed: a figure for reports.

@@ -30,6 +30,8 @@ pub enum LossReason {
     DeadLettered,
     /// A plugin panicked while it held the event.
     PluginPanicked,
+    /// A plugin or sink did not return, and its drain was abandoned with the batch and the payloads that it held.
+    PluginHung,
     /// A redactor failed, and what it has not seen must not go on.
     RedactorFailed,
     /// The event was not delivered before the shutdown's deadline.
@@ -40,7 +42,7 @@ pub enum LossReason {
 
 impl LossReason {
     /// All reasons.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::RingFull,
         Self::TooLong,
         Self::ContainerClosed,
@@ -53,6 +55,7 @@ impl LossReason {
         Self::Rejected,
         Self::DeadLettered,
         Self::PluginPanicked,
+        Self::PluginHung,
         Self::RedactorFailed,
         Self::ShutdownDeadline,
         Self::Unreadable,
@@ -74,6 +77,7 @@ impl LossReason {
             Self::Rejected => "rejected",
             Self::DeadLettered => "dead_lettered",
             Self::PluginPanicked => "plugin_panicked",
+            Self::PluginHung => "plugin_hung",
             Self::RedactorFailed => "redactor_failed",
             Self::ShutdownDeadline => "shutdown_deadline",
             Self::Unreadable => "unreadable",
@@ -116,6 +120,12 @@ impl Losses {
     pub(crate) fn add_of(&mut self, reason: LossReason, n: u64) {
         if let Some(count) = self.0.get_mut(reason.index()) {
             *count += n;
+        }
+    }
+
+    pub(crate) fn subtract_of(&mut self, reason: LossReason, n: u64) {
+        if let Some(count) = self.0.get_mut(reason.index()) {
+            *count = count.saturating_sub(n);
         }
     }
 

@@ -62,6 +62,23 @@ pub struct SinkAccounts {
 }
 
 impl SinkAccounts {
+    /// The account of a sink that has had no event.
+    pub(crate) fn empty() -> Self {
+        Self {
+            name: String::new(),
+            offered: 0,
+            delivered: 0,
+            filtered: 0,
+            lost: Losses::default(),
+            pending: 0,
+            bytes: 0,
+            errors: 0,
+            retries: 0,
+            writer: String::new(),
+            counters: Vec::new(),
+        }
+    }
+
     /// The count of one of the sink's own counters; 0 if it has none of this name.
     #[must_use]
     pub fn counter(&self, name: &str) -> u64 {

@@ -30,6 +30,7 @@ use crate::{
     },
     producer::{Frontend, Overflow, OverflowStrategy},
     shard::ShardPlan,
+    watchdog::Watchdog,
 };
 
 /// Configures a container.
@@ -185,11 +186,12 @@ impl ContainerBuilder {
         }
         let _streams = standard_streams::reserve();
         let (mut container, plans) = self.plan()?;
+        container.watchdog = Arc::new(Watchdog::of(&plans, self.options.on_hang));
         let executor = container.executor.insert(host::choose(self.options.executor, &container.diagnostics)?);
         let cpus = probe::choose_cpus(self.options.pinned_cpus(), plans.len());
-        for (index, plan) in plans.into_iter().enumerate() {
+        for (index, plan) in plans.iter().enumerate() {
             let cpu = cpus.as_ref().and_then(|cpus| cpus.get(index).copied());
-            match self.start_host(plan, cpu, executor, &container.diagnostics) {
+            match self.start_host(plan.clone(), cpu, executor, &container.diagnostics) {
                 Ok(host) => lock(&container.hosts).push(host),
                 Err(error) => {
                     // A shard that has never run does not end its flush gate itself, and the container waits for it.
@@ -198,6 +200,7 @@ impl ContainerBuilder {
                 }
             }
         }
+        container.watchdog.start(plans, &container.hosts, *executor, &container.diagnostics);
         Ok(self.open(container))
     }
 
@@ -282,6 +285,7 @@ impl ContainerBuilder {
         let container = Container {
             frontend,
             hosts: Arc::default(),
+            watchdog: Arc::default(),
             posting: Mutex::default(),
             executor: None,
             diagnostics,

@@ -14,6 +14,7 @@ use crate::{
     host::Host,
     port::flush::WaitOutcome,
     producer::Frontend,
+    watchdog::Watchdog,
 };
 
 /// How much longer than its deadline a shard may take to end, before its thread is left to itself.
@@ -21,6 +22,9 @@ pub(super) const END_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How long the threads of shards that have ended may take to drop their sinks.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long the watchdog may take to end: a callback for diagnostics may hang in it.
+const WATCHDOG_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// How much longer than its deadline the whole shutdown may take. A file sink waits a second for writes in flight, and the
 /// kernel holds a thread that ends until its io_uring requests are completed.
@@ -31,6 +35,7 @@ const OVERTIME_MAX: Duration = Duration::from_millis(1500);
 pub(super) struct ContainerShutdown {
     pub(super) frontend: Arc<Frontend>,
     pub(super) hosts: Arc<Mutex<Vec<Host>>>,
+    pub(super) watchdog: Arc<Watchdog>,
     pub(super) diagnostics: DiagnosticLog,
 }
 
@@ -63,6 +68,8 @@ impl ContainerShutdown {
         } else {
             self.abandon();
         }
+        let watchdog_end = wait_until(Instant::now() + WATCHDOG_TIMEOUT);
+        self.watchdog.end(watchdog_end.saturating_duration_since(Instant::now()));
         all_ended
     }
 

@@ -44,6 +44,7 @@ use crate::{
     host::Host,
     port::ShardPort,
     producer::{Frontend, Logger},
+    watchdog::Watchdog,
 };
 
 /// How long a dropped container drains.
@@ -58,6 +59,7 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Container {
     frontend: Arc<Frontend>,
     hosts: Arc<Mutex<Vec<Host>>>,
+    watchdog: Arc<Watchdog>,
     /// Held while a change is posted, so that all shards take changes up in one order, and come to the same of each.
     posting: Mutex<()>,
     executor: Option<Executor>,
@@ -208,8 +210,12 @@ impl Container {
     }
 
     fn to_shut_down(&self) -> ContainerShutdown {
-        let (frontend, hosts) = (Arc::clone(&self.frontend), Arc::clone(&self.hosts));
-        ContainerShutdown { frontend, hosts, diagnostics: self.diagnostics.clone() }
+        ContainerShutdown {
+            frontend: Arc::clone(&self.frontend),
+            hosts: Arc::clone(&self.hosts),
+            watchdog: Arc::clone(&self.watchdog),
+            diagnostics: self.diagnostics.clone(),
+        }
     }
 
     /// Has the container drained when the process exits, if it is not dropped before: with `std::process::exit`, or at the
@@ -251,6 +257,7 @@ impl Drop for Container {
         if self.frontend.is_in_forked_child() {
             // The threads behind these handles are in another process. No lock: a thread of the parent may hold it.
             let _leaked = ManuallyDrop::new(std::mem::take(&mut self.hosts));
+            let _leaked = ManuallyDrop::new(std::mem::take(&mut self.watchdog));
             return;
         }
         at_exit::forget(&self.frontend);

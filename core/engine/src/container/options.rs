@@ -18,6 +18,7 @@ use crate::{
     diagnostics::{DiagnosticSettings, ErrorCallback},
     executor::Executor,
     host::probe,
+    on_hang::OnHang,
     order::EventOrder,
     producer::{Limits, OverflowStrategy},
     shard::{ShardSettings, idle::IdleSettings},
@@ -53,6 +54,10 @@ macro_rules! container_options {
 
         /// The runtime of the drain shards: glommio where it is available and a thread elsewhere, or always the same.
         executor: one Executor = Executor::Auto, OneOf(Executor::NAMES), in drain.executor;
+
+        /// The answer to a plugin or sink that does not return within `plugin_timeout` (a minute where that is `0s`): its shard waits for
+        /// it, or is abandoned, and another takes over. The events that the abandoned one holds are lost as `plugin_hung`.
+        on_hang: one OnHang = OnHang::Wait, OneOf(OnHang::NAMES), in drain.on_hang;
 
         /// The CPUs that the drain shards are pinned to, one for each. Empty: the last CPUs that the process may use; no
         /// pinning where that would leave no other CPU.

@@ -67,6 +67,7 @@ impl Container {
             }
             // Their threads are about to end; to wait for that would block.
             drop(std::mem::take(&mut *lock(&self.hosts)));
+            self.watchdog.end(Duration::ZERO);
             self.report(all_ended, timeout)
         }
     }

@@ -10,12 +10,16 @@ use fapilog_plugin::sink::DeliveryPolicy;
 /// The wait after so many attempts, from 1: at random between zero and a limit that grows with each attempt ("full jitter").
 /// Sinks that fail together, because their destination is down, do not all come back at once.
 pub(super) fn wait_after(attempts: u32, policy: &DeliveryPolicy) -> Duration {
-    // The standard library seeds it anew for each call.
+    // The standard library seeds it at random once a thread, and otherwise for each call.
     let random = RandomState::new().hash_one(attempts) as f64 / u64::MAX as f64;
     limit_after(attempts, policy).mul_f64(random)
 }
 
 fn limit_after(attempts: u32, policy: &DeliveryPolicy) -> Duration {
+    if policy.backoff.is_zero() {
+        // Zero times infinity is no number.
+        return Duration::ZERO;
+    }
     let steps = i32::try_from(attempts.saturating_sub(1)).unwrap_or(i32::MAX);
     let seconds = policy.backoff.as_secs_f64() * policy.backoff_factor.powi(steps);
     Duration::try_from_secs_f64(seconds).unwrap_or(policy.backoff_max).min(policy.backoff_max)

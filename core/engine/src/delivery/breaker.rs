@@ -61,6 +61,15 @@ impl DeliveryBreaker {
         matches!(self.circuit, Circuit::Closed { .. })
     }
 
+    /// Whether an attempt could start now, and would not have to wait for another one.
+    pub(super) fn allows_attempt(&self, now: Instant) -> bool {
+        match self.circuit {
+            Circuit::Closed { .. } => true,
+            Circuit::Open { until } => until <= now,
+            Circuit::HalfOpen => false,
+        }
+    }
+
     /// Whether an attempt may start. If the cool-down is over, that attempt is the probe.
     pub(super) fn begin_attempt(&mut self, now: Instant) -> bool {
         match self.circuit {

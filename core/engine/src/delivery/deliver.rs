@@ -3,12 +3,12 @@
 use std::{task::Context, time::Instant};
 
 use fapilog_plugin::sink::{Delivery, Payload};
-use fapilog_record::timestamp::Timestamp;
+use fapilog_record::{timestamp::Timestamp, user_code::Panicked};
 
 use crate::{
     delivery::{
         failure::DeliveryFailure,
-        fallback::{FallbackResult, FallbackTicket, HandedOver},
+        fallback::{FallbackAnswer, FallbackResult, FallbackTicket, HandedOver},
         in_flight::{InFlightPayload, panicked},
         pending::{PayloadContents, PayloadOrigin, PendingPayload},
         sink_worker::SinkWorker,
@@ -46,23 +46,37 @@ impl SinkWorker {
     pub(crate) fn poll(&mut self, now: Instant, context: &mut Context<'_>, mut latency: impl FnMut(Timestamp)) -> bool {
         let mut has_ended = self.destination.store.is_some() && self.work_on_store(now, context);
         self.start_attempts(now);
-        for place in 0..self.destination.in_flight.len() {
-            let (in_flight, supervisor) = (&mut self.destination.in_flight, &self.supervisor);
-            if let Some((payload, result)) = supervisor.poll(|| in_flight.poll_at(place, now, context)) {
-                has_ended = true;
-                self.end_attempt(payload, result, now, &mut latency);
-            }
-        }
+        has_ended |= self.poll_in_flight(now, context, &mut latency);
         if has_ended {
-            self.destination.in_flight.drop_ended();
-            self.health.full_since = None;
-            self.count_retries();
             self.start_attempts(now);
         }
         if !self.destination.policy.is_direct() {
             self.destination.show(&self.counters.delivery);
         }
         self.assert_balanced();
+        has_ended
+    }
+
+    /// Polls deliveries, and starts none. Returns whether one has ended.
+    pub(super) fn poll_in_flight(
+        &mut self,
+        now: Instant,
+        context: &mut Context<'_>,
+        latency: &mut impl FnMut(Timestamp),
+    ) -> bool {
+        let mut has_ended = false;
+        for place in 0..self.destination.in_flight.len() {
+            let (in_flight, supervisor) = (&mut self.destination.in_flight, &self.supervisor);
+            if let Some((payload, result)) = supervisor.poll(|| in_flight.poll_at(place, now, context)) {
+                has_ended = true;
+                self.end_attempt(payload, result, now, latency);
+            }
+        }
+        if has_ended {
+            self.destination.in_flight.drop_ended();
+            self.health.full_since = None;
+            self.count_retries();
+        }
         has_ended
     }
 
@@ -74,6 +88,7 @@ impl SinkWorker {
         while let Some(mut pending) = self.destination.begin_attempt(now) {
             let Some(payload) = &mut pending.payload else { continue };
             pending.attempts += 1;
+            pending.is_probe = !self.destination.breaker.is_closed();
             pending.first_attempt.get_or_insert(now);
             let mut attempt = payload.share();
             attempt.set_attempt(pending.attempts);
@@ -90,7 +105,7 @@ impl SinkWorker {
     fn relieve_queue(&mut self, now: Instant) {
         if let Some(deadline) = self.destination.stop_deadline {
             self.destination.breaker.end_cool_down(now);
-            if self.destination.pause_until.is_some_and(|until| deadline <= until) {
+            if self.destination.not_before.is_some_and(|until| now < until && deadline <= until) {
                 return self.give_up_queue(now);
             }
         }
@@ -108,8 +123,8 @@ impl SinkWorker {
         }
     }
 
-    /// The destination has asked for a pause that is longer than the sink has time.
-    fn give_up_queue(&mut self, now: Instant) {
+    /// The sink stops, and its destination takes nothing more until then.
+    pub(super) fn give_up_queue(&mut self, now: Instant) {
         while let Some(payload) = self.destination.queue.pop() {
             self.give_up_payload(payload, DeliveryFailure::AttemptsUsedUp, now);
         }
@@ -137,12 +152,13 @@ impl SinkWorker {
             return Some(pending);
         }
         let Some(payload) = &mut pending.payload else { return Some(pending) };
+        let number = self.destination.ids.next_hand_over();
         self.destination.handed_over.push_back(HandedOver {
             fallback: fallback.clone(),
             payload: payload.share(),
-            ticket: FallbackTicket { sink: self.name.clone(), order: pending.order },
+            ticket: FallbackTicket { sink: self.name.clone(), number },
         });
-        self.destination.at_fallback.push(pending);
+        self.destination.at_fallback.push((number, pending));
         None
     }
 
@@ -161,18 +177,42 @@ impl SinkWorker {
         std::mem::take(&mut self.destination.fallback_results)
     }
 
+    /// The fallback has no room: the payload stays with this sink until it has.
+    pub(crate) fn wait_for_fallback(&mut self, handed_over: HandedOver) {
+        self.destination.handed_over.push_back(handed_over);
+    }
+
     /// Delivers a payload of another sink, whose fallback this one is.
-    ///
-    /// # Errors
-    /// The ticket, if this sink has no room, or fails.
-    pub(crate) fn deliver_for_another(&mut self, handed_over: HandedOver, now: Instant) -> Result<(), FallbackTicket> {
-        let HandedOver { payload: records, ticket, .. } = handed_over;
-        // What it has encoded itself comes first.
+    pub(crate) fn deliver_for_another(&mut self, handed_over: HandedOver, now: Instant) -> FallbackAnswer {
+        // The events that it has encoded itself come first.
         self.submit();
-        if self.impairment(now).is_some() || self.supervisor.is_open() || self.take_payload() != Ok(true) {
-            return Err(ticket);
+        if !self.may_work_for_another(now) {
+            return FallbackAnswer::Fails(handed_over.ticket);
         }
-        let Some(mut filling) = self.filling.take() else { return Err(ticket) };
+        match self.take_payload() {
+            Ok(true) => {
+                self.health.full_since = None;
+                self.append_for_another(handed_over)
+            }
+            Ok(false) if self.is_stalled(now) => FallbackAnswer::Fails(handed_over.ticket),
+            Ok(false) => {
+                self.health.full_since.get_or_insert(now);
+                FallbackAnswer::NoRoom(handed_over)
+            }
+            Err(Panicked) => FallbackAnswer::Fails(handed_over.ticket),
+        }
+    }
+
+    /// Whether an attempt may be made. A sink whose last delivery failed may work again, and a fallback may have no events of its
+    /// own that would show it.
+    fn may_work_for_another(&self, now: Instant) -> bool {
+        let is_called = self.is_enabled && !self.supervisor.is_open();
+        is_called && self.destination.breaker.allows_attempt(now)
+    }
+
+    fn append_for_another(&mut self, handed_over: HandedOver) -> FallbackAnswer {
+        let HandedOver { payload: records, ticket, .. } = handed_over;
+        let Some(mut filling) = self.filling.take() else { return FallbackAnswer::Fails(ticket) };
         let before = filling.payload.mark();
         let sink = &mut self.sink;
         let outcome = self.supervisor.call(|| {
@@ -182,11 +222,11 @@ impl SinkWorker {
         if outcome != CallOutcome::Done {
             filling.payload.truncate(before);
             self.filling = Some(filling);
-            return Err(ticket);
+            return FallbackAnswer::Fails(ticket);
         }
         let bytes = filling.payload.len() as u64;
         let contents = PayloadContents { bytes, ..PayloadContents::default() };
         self.submit_payload(filling.payload, contents, PayloadOrigin::Fallback(ticket));
-        Ok(())
+        FallbackAnswer::Taken
     }
 }

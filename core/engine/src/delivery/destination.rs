@@ -20,18 +20,21 @@ use crate::{
     },
 };
 
+/// How often a fallback without room is asked again.
+const FALLBACK_ROOM_INTERVAL: Duration = Duration::from_millis(1);
+
 /// The deliveries of one sink of a shard.
 pub(super) struct Destination {
     pub(super) policy: DeliveryPolicy,
     pub(super) queue: DeliveryQueue,
     pub(super) in_flight: InFlightPayloads,
     pub(super) breaker: DeliveryBreaker,
-    /// The destination has asked for a pause until then.
-    pub(super) pause_until: Option<Instant>,
+    /// The destination has asked to wait until then.
+    pub(super) not_before: Option<Instant>,
     /// The name of the sink that gets the payloads that this one cannot deliver.
     pub(super) fallback: Option<String>,
-    /// Payloads that the fallback has.
-    pub(super) at_fallback: Vec<PendingPayload>,
+    /// Payloads that the fallback has, by the numbers of their tickets.
+    pub(super) at_fallback: Vec<(u64, PendingPayload)>,
     /// Payloads on their way to the fallback.
     pub(super) handed_over: VecDeque<HandedOver>,
     /// Results of payloads of other sinks, whose fallback this one is.
@@ -58,7 +61,7 @@ impl Destination {
             policy,
             queue: DeliveryQueue::default(),
             in_flight: InFlightPayloads::default(),
-            pause_until: None,
+            not_before: None,
             fallback,
             at_fallback: Vec::new(),
             handed_over: VecDeque::new(),
@@ -89,7 +92,12 @@ impl Destination {
 
     /// The payloads that have not ended.
     fn pending(&self) -> impl Iterator<Item = &PendingPayload> {
-        self.queue.iter().chain(self.in_flight.iter()).chain(&self.at_fallback)
+        self.queue.iter().chain(self.taken())
+    }
+
+    /// The payloads that have not ended, and that do not wait: they are few.
+    fn taken(&self) -> impl Iterator<Item = &PendingPayload> {
+        self.in_flight.iter().chain(self.at_fallback.iter().map(|(_, payload)| payload))
     }
 
     /// Payloads on their way to the disk.
@@ -98,10 +106,10 @@ impl Destination {
     }
 
     /// The events of this container that are not delivered, given up or refused.
-    pub(super) fn own_events(&self) -> u64 {
-        let in_memory: u64 = self.pending().map(PendingPayload::own_events).sum();
-        let leaving: u64 = self.leaving().map(|payload| payload.events_by_origin().own).sum();
-        in_memory + leaving + self.store.as_ref().map_or(0, SinkStore::own_events)
+    pub(super) fn local_events(&self) -> u64 {
+        let in_memory: u64 = self.pending().map(PendingPayload::local_events).sum();
+        let leaving: u64 = self.leaving().map(|payload| payload.events_by_origin().local).sum();
+        in_memory + leaving + self.store.as_ref().map_or(0, SinkStore::local_events)
     }
 
     /// Whether nothing is on its way to the destination or the disk.
@@ -119,22 +127,26 @@ impl Destination {
         let store = self.store.as_ref().filter(|store| store.can_read())?;
         let is_blocked = self.stop_deadline.is_some() || !self.has_no_attempt();
         let is_probing = !self.breaker.is_closed() && self.breaker.open_until().is_none();
-        let times = [self.pause_until, self.breaker.open_until(), store.read_not_before()];
+        let times = [self.not_before, self.breaker.open_until(), store.read_not_before()];
         let has_room = store.pending_bytes() < self.policy.queue_bytes;
         (!is_blocked && !is_probing && has_room).then(|| times.into_iter().flatten().max().unwrap_or(now))
     }
 
     /// The payloads that take memory, and their bytes. Those of a sink without a queue are in its own memory.
     fn load(&self) -> (usize, u64) {
-        let kept = self.pending().filter(|payload| payload.payload.is_some());
-        kept.fold((0, 0), |(payloads, bytes), payload| (payloads + 1, bytes + payload.contents.bytes))
+        let kept = self.taken().filter(|payload| payload.payload.is_some());
+        kept.fold((self.queue.len(), self.queue.bytes()), |(payloads, bytes), payload| {
+            (payloads + 1, bytes + payload.contents.bytes)
+        })
     }
 
     /// Writes the figures of what waits.
     pub(super) fn show(&self, figures: &DeliveryFigures) {
         self.store.iter().for_each(|store| store.show(figures));
         let (payloads, bytes) = self.load();
-        let oldest = self.pending().filter_map(|payload| payload.contents.oldest).min();
+        // A payload that waits is older than those behind it.
+        let oldest =
+            self.queue.front().into_iter().chain(self.taken()).filter_map(|payload| payload.contents.oldest).min();
         figures.queued_payloads.set(payloads as u64);
         figures.queued_bytes.set(bytes);
         figures.oldest_unix_nanos.set(oldest.map_or(0, Timestamp::unix_nanos));
@@ -159,14 +171,15 @@ impl Destination {
         payloads < self.policy.queue_payloads && bytes < self.policy.queue_bytes
     }
 
-    /// Whether less than an eighth of the queue is left.
+    /// Whether an eighth of the queue is left, or less; of a short queue, a payload.
     pub(super) fn is_short_of_room(&self) -> bool {
         if self.policy.is_direct() {
             return false;
         }
         let (payloads, bytes) = self.load();
         let (payloads_max, bytes_max) = (self.policy.queue_payloads, self.policy.queue_bytes);
-        payloads >= payloads_max - payloads_max / 8 || bytes >= bytes_max - bytes_max / 8
+        let reserved = (payloads_max / 8).max(1).min(payloads_max.saturating_sub(1));
+        payloads >= payloads_max - reserved || bytes >= bytes_max - bytes_max / 8
     }
 
     /// Whether the sink may be asked for a new file: it has delivered all that was submitted before. A sink without a queue has
@@ -193,7 +206,10 @@ impl Destination {
             || self.new_file_behind.is_some_and(|behind| behind < next.order)
             || (!self.breaker.is_closed() && self.breaker.open_until().is_none())
             || self.store.as_ref().is_some_and(|store| !store.has_recovered());
-        let times = [next.not_before, self.pause_until, self.breaker.open_until()];
+        // At shutdown, a last attempt before the deadline is better than a wait that ends behind it.
+        let is_in_time = |start: &Instant| self.stop_deadline.is_none_or(|deadline| *start < deadline);
+        let not_before = next.not_before.filter(is_in_time);
+        let times = [not_before, self.not_before, self.breaker.open_until()];
         (!is_blocked).then(|| times.into_iter().flatten().max().unwrap_or(now))
     }
 
@@ -202,7 +218,9 @@ impl Destination {
         if self.policy.is_direct() {
             return None;
         }
-        let times = [self.next_start(now), self.in_flight.due(), self.read_due(now)];
+        // The fallback does not wake this sink when it has room.
+        let fallback_due = (!self.handed_over.is_empty()).then(|| now + FALLBACK_ROOM_INTERVAL);
+        let times = [self.next_start(now), self.in_flight.due(), self.read_due(now), fallback_due];
         times.into_iter().flatten().min().map(|due| due.max(now))
     }
 

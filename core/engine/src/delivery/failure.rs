@@ -43,6 +43,12 @@ impl DeliveryFailure {
         }
     }
 
+    /// Whether the sink counts as failing until a delivery succeeds. A destination that refuses records works, and the breaker
+    /// shows the state of the one that a dead letter was for.
+    pub(super) const fn is_of_destination(self) -> bool {
+        !matches!(self, Self::Refused | Self::DeadLettered)
+    }
+
     /// Whether a payload may wait on disk: another attempt may succeed.
     pub(super) const fn may_be_spilled(self) -> bool {
         matches!(self, Self::AttemptsUsedUp | Self::NoRoom | Self::Deadline | Self::GivenUp)

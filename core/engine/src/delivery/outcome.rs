@@ -1,12 +1,12 @@
-//! The end of an attempt: delivered, attempted again, handed over, or lost. An outcome is decided here and nowhere else.
+//! The end of an attempt: delivered, attempted again, handed over, or lost. No other module decides an outcome.
 //!
 //! 1. Records that the destination has taken are *delivered*, also where it has not taken others of the payload.
 //! 2. Records that it refuses, and payloads whose error is permanent, are *given up*.
 //! 3. Other records are attempted *again*, after a wait, until the attempts or the time of the policy are used up. Then they are
 //!    given up.
-//! 4. What is given up goes to the *fallback*. What cannot go there, or comes back from there, is [*spilled*](super::spill) to
-//!    disk, unless its error is permanent. What cannot be spilled is written to the file for *dead letters*, and counts as *lost*
-//!    with that reason. Without such a file, it is lost.
+//! 4. A payload that is given up goes to the *fallback*. If it cannot go there, or comes back from there, it is
+//!    [*spilled*](super::spill) to disk, unless its error is permanent. If it cannot be spilled, it is written to the file for
+//!    *dead letters*, and counts as *lost* with that reason. Without such a file, it is lost.
 
 use std::time::{Duration, Instant};
 
@@ -16,15 +16,21 @@ use fapilog_record::{
     user_code::{drop_catching_panics, error_text},
 };
 
-use crate::delivery::{
-    backoff,
-    failure::DeliveryFailure,
-    fallback::{FallbackResult, FallbackTicket},
-    pending::{PayloadContents, PayloadOrigin, PendingPayload},
-    remainder::{PayloadParts, split},
-    sink_reports::PayloadReports,
-    sink_worker::SinkWorker,
+use crate::{
+    accounts::BreakerState,
+    delivery::{
+        backoff,
+        failure::DeliveryFailure,
+        fallback::{FallbackResult, FallbackTicket},
+        pending::{PayloadContents, PayloadOrigin, PendingPayload},
+        remainder::{PayloadParts, split},
+        sink_reports::PayloadReports,
+        sink_worker::SinkWorker,
+    },
 };
+
+/// The longest time that a destination may ask for.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
 impl SinkWorker {
     pub(super) fn end_attempt(
@@ -37,12 +43,16 @@ impl SinkWorker {
         match result {
             Ok(()) => {
                 self.destination.breaker.succeed();
-                self.destination.pause_until = None;
                 self.health.is_failing = false;
                 payload.contents.oldest.into_iter().for_each(latency);
                 self.end_delivered(payload);
             }
-            Err(error) => self.end_failed(payload, error, now),
+            Err(error) => {
+                self.end_failed(payload, error, now);
+                if self.is_given_up_at_its_end() {
+                    self.give_up_queue(now);
+                }
+            }
         }
     }
 
@@ -57,13 +67,15 @@ impl SinkWorker {
     }
 
     fn count_delivered(&mut self, payload: &PendingPayload) {
-        self.health.reports.delivered(&payload.contents.reports);
         self.count_part(&payload.origin, payload.contents);
         self.end_stored_part(&payload.origin);
     }
 
     /// Counts records of a payload that are delivered.
     fn count_part(&mut self, origin: &PayloadOrigin, delivered: PayloadContents) {
+        if delivered.events > 0 {
+            self.health.reports.delivered(&delivered.reports);
+        }
         self.counters.bytes.add(delivered.bytes);
         let PayloadOrigin::Stored { is_recovered } = *origin else {
             return self.counters.delivered.add(delivered.events);
@@ -81,7 +93,7 @@ impl SinkWorker {
         if matches!(error, SinkError::Timeout { .. }) {
             self.counters.delivery.timeouts.add(1);
         }
-        self.note_failure(kind, now);
+        self.note_failure(kind, payload.is_probe, now);
         if let PayloadOrigin::Fallback(ticket) = payload.origin {
             self.counters.errors.add(1);
             self.health.is_failing = true;
@@ -106,27 +118,35 @@ impl SinkWorker {
         let origin = payload.origin.clone();
         let PayloadParts { delivered, refused, remainder } = split(payload, error);
         self.count_part(&origin, delivered);
-        let parts = refused.iter().len() + remainder.iter().len();
-        match parts {
-            0 => self.end_stored_part(&origin),
-            2 => self.split_stored(&origin),
-            _ => {}
-        }
+        self.count_parts(&origin, refused.iter().len() + remainder.iter().len());
         if let Some(refused) = refused {
             self.give_up_payload(refused, DeliveryFailure::Refused, now);
         }
         remainder
     }
 
-    /// The breaker and the pause that follow from an error.
-    fn note_failure(&mut self, kind: SinkErrorKind, now: Instant) {
-        if let SinkErrorKind::Retryable { retry_after: Some(wait) } = kind {
-            let until = now.checked_add(wait);
-            self.destination.pause_until = self.destination.pause_until.max(until);
+    /// So many parts are left of a payload.
+    fn count_parts(&mut self, origin: &PayloadOrigin, parts: usize) {
+        match parts {
+            0 => self.end_stored_part(origin),
+            2 => self.split_stored(origin),
+            _ => {}
         }
-        // A destination that refuses records works.
-        if kind == SinkErrorKind::Rejected {
+    }
+
+    /// The effect of an error on the next attempts.
+    fn note_failure(&mut self, kind: SinkErrorKind, is_probe: bool, now: Instant) {
+        if let SinkErrorKind::Retryable { retry_after: Some(wait) } = kind {
+            let until = now.checked_add(wait.min(RETRY_AFTER_MAX));
+            self.destination.not_before = self.destination.not_before.max(until);
+        }
+        // A destination that refuses records, or a payload, works.
+        if !matches!(kind, SinkErrorKind::Retryable { .. }) {
             return self.destination.breaker.succeed();
+        }
+        // While the probe is in flight, an attempt that began before the breaker opened decides nothing.
+        if self.destination.breaker.state() == BreakerState::HalfOpen && !is_probe {
+            return;
         }
         if self.destination.breaker.fail(now) && !self.destination.policy.is_direct() {
             let text =
@@ -137,8 +157,10 @@ impl SinkWorker {
 
     fn retry_or_give_up(&mut self, mut payload: PendingPayload, failure: DeliveryFailure, now: Instant) {
         let wait = backoff::wait_after(payload.attempts, &self.destination.policy);
-        let pause = self.destination.pause_until.map_or(wait, |until| until.saturating_duration_since(now).max(wait));
-        if !self.destination.allows_retry(&payload, now, pause) || self.is_given_up_at_its_end() {
+        let asked = self.destination.not_before.map(|time| time.saturating_duration_since(now));
+        if !self.destination.allows_retry(&payload, now, wait.max(asked.unwrap_or_default()))
+            || self.is_given_up_at_its_end()
+        {
             return self.give_up_payload(payload, failure, now);
         }
         payload.not_before = now.checked_add(wait);
@@ -147,10 +169,11 @@ impl SinkWorker {
 
     /// Whether the sink stops, and its destination is down: the last probe has failed.
     fn is_given_up_at_its_end(&self) -> bool {
-        self.destination.stop_deadline.is_some() && !self.destination.breaker.is_closed()
+        self.destination.stop_deadline.is_some() && self.destination.breaker.open_until().is_some()
     }
 
-    pub(super) fn give_up_payload(&mut self, payload: PendingPayload, failure: DeliveryFailure, now: Instant) {
+    pub(super) fn give_up_payload(&mut self, mut payload: PendingPayload, failure: DeliveryFailure, now: Instant) {
+        payload.given_up = Some(failure);
         let payload = self.hand_over(payload).and_then(|payload| self.spill(payload, failure, now));
         if let Some(payload) = payload {
             self.end_undelivered(payload, failure);
@@ -164,8 +187,8 @@ impl SinkWorker {
         result: Result<(), Option<SinkError>>,
         now: Instant,
     ) {
-        let is_it = |payload: &mut PendingPayload| payload.order == ticket.order;
-        let Some(mut payload) = self.destination.at_fallback.extract_if(.., is_it).next() else { return };
+        let is_it = |(number, _): &mut (u64, PendingPayload)| *number == ticket.number;
+        let Some((_, mut payload)) = self.destination.at_fallback.extract_if(.., is_it).next() else { return };
         payload.has_failed_at_fallback = true;
         match result {
             Ok(()) => {
@@ -179,19 +202,18 @@ impl SinkWorker {
                 drop_catching_panics(error);
                 self.counters.delivery.fell_back.add(delivered.events);
                 self.count_part(&origin, delivered);
-                match refused.iter().len() + remainder.iter().len() {
-                    0 => self.end_stored_part(&origin),
-                    2 => self.split_stored(&origin),
-                    _ => {}
-                }
+                self.count_parts(&origin, refused.iter().len() + remainder.iter().len());
                 refused.into_iter().chain(remainder).for_each(|payload| self.attempt_after_fallback(payload, now));
             }
         }
         self.assert_balanced();
     }
 
-    /// A payload that the fallback did not take may have attempts left at its own destination.
+    /// A payload that the fallback did not take may have attempts left at its own destination, if it came from the queue.
     fn attempt_after_fallback(&mut self, payload: PendingPayload, now: Instant) {
+        if let Some(failure) = payload.given_up {
+            return self.give_up_payload(payload, failure, now);
+        }
         match self.destination.allows_retry(&payload, now, Duration::ZERO) {
             true => self.destination.queue.insert(payload),
             false => self.give_up_payload(payload, DeliveryFailure::AttemptsUsedUp, now),
@@ -235,7 +257,7 @@ impl SinkWorker {
         self.counters.lost.add(failure.loss_reason(), events);
         if failure.is_of_sink() {
             self.counters.errors.add(1);
-            self.health.is_failing = true;
+            self.health.is_failing |= failure.is_of_destination();
             self.health.has_failed_since_flush = true;
         }
     }

@@ -6,7 +6,7 @@ use fapilog_plugin::sink::Payload;
 use fapilog_record::timestamp::Timestamp;
 
 use crate::delivery::{
-    fallback::FallbackTicket, sink_reports::PayloadReports, sink_store::EventsByOrigin,
+    failure::DeliveryFailure, fallback::FallbackTicket, sink_reports::PayloadReports, sink_store::EventsByOrigin,
     store::stored_payload::StoredPayload,
 };
 
@@ -46,12 +46,16 @@ pub(super) struct PendingPayload {
     pub(super) first_attempt: Option<Instant>,
     /// The start of the next attempt at the earliest.
     pub(super) not_before: Option<Instant>,
+    /// Its last attempt was the probe of the breaker.
+    pub(super) is_probe: bool,
     /// The fallback could not deliver it.
     pub(super) has_failed_at_fallback: bool,
     /// Other records of it are delivered or given up.
     pub(super) is_part: bool,
     /// The last error.
     pub(super) last_error: String,
+    /// Why no other attempt is made at its own destination, once that is decided.
+    pub(super) given_up: Option<DeliveryFailure>,
 }
 
 impl PendingPayload {
@@ -64,9 +68,11 @@ impl PendingPayload {
             attempts: 0,
             first_attempt: None,
             not_before: None,
+            is_probe: false,
             has_failed_at_fallback: false,
             is_part: false,
             last_error: String::new(),
+            given_up: None,
         }
     }
 
@@ -108,12 +114,12 @@ impl PendingPayload {
 
     /// All attempts are before it.
     pub(super) fn start_again(&mut self) {
-        (self.attempts, self.first_attempt, self.not_before) = (0, None, None);
+        (self.attempts, self.first_attempt, self.not_before, self.given_up) = (0, None, None, None);
     }
 
     /// The events of this container in a payload that waits or is in flight. Those of another sink are counted there, and those
     /// of a payload from disk are counted as on disk.
-    pub(super) fn own_events(&self) -> u64 {
+    pub(super) fn local_events(&self) -> u64 {
         match self.origin {
             PayloadOrigin::Encoded => self.contents.events,
             PayloadOrigin::Stored { .. } | PayloadOrigin::Fallback(_) => 0,
@@ -125,12 +131,15 @@ impl PendingPayload {
 #[derive(Debug, Default)]
 pub(super) struct DeliveryQueue {
     payloads: VecDeque<PendingPayload>,
+    bytes: u64,
 }
 
 impl DeliveryQueue {
-    /// Puts a payload in its place by the order of submission. A payload that was not delivered goes in front of later ones.
+    /// Puts a payload in its place by the order of submission. A payload that was not delivered goes in front of later ones, and
+    /// behind other parts of itself.
     pub(super) fn insert(&mut self, payload: PendingPayload) {
-        let place = self.payloads.partition_point(|waiting| waiting.order < payload.order);
+        self.bytes += payload.contents.bytes;
+        let place = self.payloads.partition_point(|waiting| waiting.order <= payload.order);
         self.payloads.insert(place, payload);
     }
 
@@ -139,7 +148,18 @@ impl DeliveryQueue {
     }
 
     pub(super) fn pop(&mut self) -> Option<PendingPayload> {
-        self.payloads.pop_front()
+        let payload = self.payloads.pop_front()?;
+        self.bytes -= payload.contents.bytes;
+        Some(payload)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.payloads.len()
+    }
+
+    /// The bytes of all payloads.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &PendingPayload> {

@@ -25,9 +25,14 @@ pub(super) fn split(payload: PendingPayload, error: &SinkError) -> PayloadParts 
 /// The first records are delivered.
 fn split_behind(mut payload: PendingPayload, records: u64, bytes: u64) -> PayloadParts {
     let events = records.min(payload.contents.events);
-    let bytes = bytes.min(payload.contents.bytes);
-    let delivered = PayloadContents { events, bytes, ..PayloadContents::default() };
+    let bytes = marked_bytes(&payload, events).unwrap_or(bytes).min(payload.contents.bytes);
+    let mut delivered = PayloadContents { events, bytes, ..PayloadContents::default() };
     payload.contents.events -= events;
+    if payload.contents.events == 0 && payload.payload.is_some() {
+        // Nothing is left to attempt again.
+        delivered.reports = payload.contents.reports;
+        return PayloadParts { delivered, refused: None, remainder: None };
+    }
     payload.contents.bytes -= bytes;
     if let Some(whole) = &mut payload.payload {
         let first_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -36,11 +41,18 @@ fn split_behind(mut payload: PendingPayload, records: u64, bytes: u64) -> Payloa
     if events > 0 {
         payload.begin_next_part();
     }
-    let remainder = (payload.contents.events > 0 || events == 0).then_some(payload);
-    PayloadParts { delivered, refused: None, remainder }
+    PayloadParts { delivered, refused: None, remainder: Some(payload) }
 }
 
-/// Without marks, and with one record for several events, records cannot be told apart: all that are not delivered are refused.
+/// The length of the first records, where their ends are marked. A fallback may have written them in another form, so that its
+/// length is not theirs.
+fn marked_bytes(payload: &PendingPayload, records: u64) -> Option<u64> {
+    let whole = payload.payload.as_ref().filter(|whole| whole.marked_records() as u64 == payload.contents.events)?;
+    let records = usize::try_from(records).ok()?;
+    Some((0..records).filter_map(|index| whole.record(index)).map(|record| record.len() as u64).sum())
+}
+
+/// Without marks, and with one record for several events, no record can be found: all that are not delivered are refused.
 fn split_by_record(payload: PendingPayload, rejected: &[usize], retryable: &[usize]) -> PayloadParts {
     let events = payload.contents.events;
     let is_marked = |whole: &fapilog_plugin::sink::Payload| whole.marked_records() as u64 == events;
@@ -84,9 +96,11 @@ fn part(payload: &PendingPayload, indices: &[usize]) -> Option<PendingPayload> {
         attempts: payload.attempts,
         first_attempt: payload.first_attempt,
         not_before: None,
+        is_probe: false,
         has_failed_at_fallback: payload.has_failed_at_fallback,
         is_part: true,
         last_error: payload.last_error.clone(),
+        given_up: payload.given_up,
     })
 }
 
@@ -95,17 +109,18 @@ fn parts(
     mut refused: Option<PendingPayload>,
     mut remainder: Option<PendingPayload>,
 ) -> PayloadParts {
-    // The reports go with one part: they are given back once.
-    if let (Some(refused), Some(_)) = (&mut refused, &mut remainder) {
-        refused.contents.reports = Default::default();
+    if let (Some(refused), Some(remainder)) = (&mut refused, &mut remainder) {
+        refused.contents.reports = remainder.contents.reports.split_attempts(refused.contents.events);
     }
     let contents = |part: &Option<PendingPayload>| {
         part.as_ref().map_or((0, 0), |part| (part.contents.events, part.contents.bytes))
     };
     let ((refused_events, refused_bytes), (left_events, left_bytes)) = (contents(&refused), contents(&remainder));
+    let has_all = refused.is_none() && remainder.is_none();
     let delivered = PayloadContents {
         events: whole.events - refused_events - left_events,
         bytes: whole.bytes.saturating_sub(refused_bytes + left_bytes),
+        reports: if has_all { whole.reports } else { Default::default() },
         ..PayloadContents::default()
     };
     PayloadParts { delivered, refused, remainder }

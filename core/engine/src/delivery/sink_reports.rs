@@ -59,7 +59,15 @@ impl PayloadReports {
 
     /// How many of the lost events of a payload are attempts. It has no other events, unless one came before it was submitted.
     pub(super) fn lost_attempts(&self, events: u64, lost: u64) -> u64 {
-        (lost + self.attempts).saturating_sub(events)
+        (lost + self.attempts).saturating_sub(events).min(lost)
+    }
+
+    /// The reports of a part of the payload with so many events: as many attempts as there may be in it. The losses that the
+    /// reports are about stay with the other part, so that they are given back once.
+    pub(super) fn split_attempts(&mut self, events: u64) -> Self {
+        let attempts = self.attempts.min(events);
+        self.attempts -= attempts;
+        Self { attempts, ..Self::default() }
     }
 }
 

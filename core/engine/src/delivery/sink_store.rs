@@ -45,18 +45,18 @@ pub(super) struct SinkStore {
     /// The last read has failed.
     read_not_before: Option<Instant>,
     /// Payloads on their way to the spill directory, in order.
-    appending: VecDeque<Leaving>,
+    appending: VecDeque<LeavingPayload>,
     /// The highest place in the order of submission among the payloads that went there since there were none.
     last_appended: u64,
     /// The disk has refused a payload: until then, it takes others only where the order demands it.
     refuses_until: Option<Instant>,
     /// Payloads on their way to the file for dead letters, in order.
-    burying: VecDeque<Leaving>,
+    burying: VecDeque<LeavingPayload>,
 }
 
 /// A payload on its way to the disk, and why it goes there.
 #[derive(Debug)]
-pub(super) struct Leaving {
+pub(super) struct LeavingPayload {
     pub(super) payload: PendingPayload,
     pub(super) failure: DeliveryFailure,
 }
@@ -66,7 +66,7 @@ pub(super) struct Leaving {
 pub(super) struct OnDisk {
     payloads: u64,
     /// The events of this container among theirs.
-    own_events: u64,
+    local_events: u64,
     /// The events that an earlier container has stored.
     recovered_events: u64,
     bytes: u64,
@@ -75,7 +75,7 @@ pub(super) struct OnDisk {
 /// Events by their origin.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct EventsByOrigin {
-    pub(super) own: u64,
+    pub(super) local: u64,
     pub(super) recovered: u64,
 }
 
@@ -101,7 +101,7 @@ pub(super) enum StoreNews {
     /// The payload is on disk.
     Spilled(PendingPayload),
     /// The payload is not on disk.
-    NotSpilled(Leaving),
+    NotSpilled(LeavingPayload),
     /// The payload at the head.
     Loaded(PendingPayload),
     /// These events cannot be read back.
@@ -109,14 +109,14 @@ pub(super) enum StoreNews {
     /// The dead letter is written.
     Buried(PendingPayload),
     /// The dead letter is not written.
-    NotBuried(Leaving),
+    NotBuried(LeavingPayload),
 }
 
 impl EventsByOrigin {
     pub(super) fn new(events: u64, is_recovered: bool) -> Self {
         match is_recovered {
-            true => Self { own: 0, recovered: events },
-            false => Self { own: events, recovered: 0 },
+            true => Self { local: 0, recovered: events },
+            false => Self { local: events, recovered: 0 },
         }
     }
 }
@@ -131,12 +131,23 @@ impl SinkStore {
         reporter: Reporter,
         ids: &PayloadIds,
     ) -> Result<Option<Self>, SinkError> {
-        let (has_spill, has_dead_letters) = (spill.is_some(), dead_letters.is_some());
+        let (mut has_spill, has_dead_letters) = (spill.is_some(), dead_letters.is_some());
         if !has_spill && !has_dead_letters {
             return Ok(None);
         }
+        let opened = DeliveryStore::open(spill, dead_letters.clone(), sink, shard, reporter.clone());
+        let store = match opened {
+            // The abandoned shard may have the directory for as long as the process lives. The next start finds its payloads.
+            Err(error) if shard.abandoned > 0 && has_spill => {
+                reporter.report_error(&error);
+                reporter.report("payloads do not go to disk: an abandoned drain may have the directory");
+                has_spill = false;
+                DeliveryStore::open(None, dead_letters, sink, shard, reporter)?
+            }
+            opened => opened?,
+        };
         Ok(Some(Self {
-            store: DeliveryStore::open(spill, dead_letters, sink, shard, reporter)?,
+            store,
             last_before: ids.last(),
             has_spill,
             has_dead_letters,
@@ -211,14 +222,14 @@ impl SinkStore {
     }
 
     /// The events of this container on disk.
-    pub(super) fn own_events(&self) -> u64 {
-        self.on_disk.own_events
+    pub(super) fn local_events(&self) -> u64 {
+        self.on_disk.local_events
     }
 
     /// Writes the figures of what is on disk.
     pub(super) fn show(&self, figures: &DeliveryFigures) {
         figures.spilled_payloads.set(self.on_disk.payloads);
-        figures.spilled_events.set(self.on_disk.own_events + self.on_disk.recovered_events);
+        figures.spilled_events.set(self.on_disk.local_events + self.on_disk.recovered_events);
         figures.spilled_bytes.set(self.on_disk.bytes);
     }
 
@@ -237,7 +248,7 @@ impl SinkStore {
         if let PayloadOrigin::Encoded = payload.origin {
             self.last_appended = self.last_appended.max(payload.order);
         }
-        self.appending.push_back(Leaving { payload, failure });
+        self.appending.push_back(LeavingPayload { payload, failure });
     }
 
     /// Writes a dead letter.
@@ -250,7 +261,7 @@ impl SinkStore {
             reason: payload.last_error.clone(),
             attempts: payload.attempts,
         });
-        self.burying.push_back(Leaving { payload, failure });
+        self.burying.push_back(LeavingPayload { payload, failure });
     }
 
     /// When the payload at the head may be asked for, if that is not at once.
@@ -317,13 +328,13 @@ impl SinkStore {
 
     /// Events of the payload at the head are counted elsewhere.
     pub(super) fn subtract(&mut self, events: EventsByOrigin) {
-        let OnDisk { own_events, recovered_events, .. } = self.on_disk;
+        let OnDisk { local_events, recovered_events, .. } = self.on_disk;
         debug_assert!(
-            events.own <= own_events && events.recovered <= recovered_events,
+            events.local <= local_events && events.recovered <= recovered_events,
             "{events:?} of {:?}",
             self.on_disk
         );
-        self.on_disk.own_events = self.on_disk.own_events.saturating_sub(events.own);
+        self.on_disk.local_events = self.on_disk.local_events.saturating_sub(events.local);
         self.on_disk.recovered_events = self.on_disk.recovered_events.saturating_sub(events.recovered);
     }
 
@@ -371,10 +382,10 @@ impl SinkStore {
                 Some(StoreNews::Recovered { events })
             }
             DeliveryStoreAnswer::Appended => {
-                let Leaving { payload, .. } = self.appending.pop_front()?;
-                let EventsByOrigin { own, recovered } = payload.events_by_origin();
+                let LeavingPayload { payload, .. } = self.appending.pop_front()?;
+                let EventsByOrigin { local, recovered } = payload.events_by_origin();
                 self.on_disk.payloads += 1;
-                self.on_disk.own_events += own;
+                self.on_disk.local_events += local;
                 self.on_disk.recovered_events += recovered;
                 self.on_disk.bytes += payload.contents.bytes;
                 Some(StoreNews::Spilled(payload))
@@ -407,8 +418,8 @@ impl SinkStore {
                 self.subtract_payloads(payloads, 0);
                 // Payloads of earlier containers come first.
                 let recovered = events.min(self.on_disk.recovered_events);
-                let own = (events - recovered).min(self.on_disk.own_events);
-                let unreadable = EventsByOrigin { own, recovered };
+                let local = (events - recovered).min(self.on_disk.local_events);
+                let unreadable = EventsByOrigin { local, recovered };
                 self.subtract(unreadable);
                 Some(StoreNews::Unreadable(unreadable))
             }

@@ -196,7 +196,7 @@ impl SinkWorker {
 
     /// Whether something has failed since this was last asked, or events of this container are on disk, and not delivered.
     pub(crate) fn take_failure(&mut self) -> bool {
-        let is_spilling = self.destination.store.as_ref().is_some_and(|store| store.own_events() > 0);
+        let is_spilling = self.destination.store.as_ref().is_some_and(|store| store.local_events() > 0);
         std::mem::take(&mut self.health.has_failed_since_flush) || is_spilling
     }
 
@@ -223,7 +223,7 @@ impl SinkWorker {
         let SinkCounters { delivered, filtered, lost, .. } = &*self.counters;
         debug_assert_eq!(
             self.offered(),
-            delivered.get() + filtered.get() + lost.read().total() + self.destination.own_events() + events,
+            delivered.get() + filtered.get() + lost.read().total() + self.destination.local_events() + events,
             "the accounts of {} do not balance",
             self.name
         );

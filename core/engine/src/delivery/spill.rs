@@ -11,8 +11,8 @@
 //!    one at a time. It is acknowledged when it is delivered or given up, and is then never read again. If its attempts are used
 //!    up, it stays at the head, and the breaker opens.
 //!    While the disk refuses payloads, and has none, the queue stays in memory, as far as it has room.
-//! 4. **Parts.** Of a payload from disk that was delivered in part, the other records go behind all others on disk when their
-//!    attempts are used up, and the whole is acknowledged after that. A dead letter is written before the payload is acknowledged, too.
+//! 4. **Parts.** A payload from disk may be delivered in part. The other records go behind all others on disk when their attempts
+//!    are used up, and the whole is acknowledged after that. A dead letter is written before the payload is acknowledged, too.
 //!    So a program that is killed in between delivers records twice, and drops none.
 //! 5. **Accounts.** Events on disk are pending, and a flush fails while there are any. Events that an earlier container, or a former
 //!    sink of the name, has stored are no events of this one: they have counts of their own.
@@ -27,7 +27,7 @@ use std::{
 use crate::delivery::{
     failure::DeliveryFailure,
     pending::{PayloadOrigin, PendingPayload},
-    sink_store::{EventsByOrigin, Leaving, SinkStore, StoreNews},
+    sink_store::{EventsByOrigin, LeavingPayload, SinkStore, StoreNews},
     sink_worker::SinkWorker,
 };
 
@@ -73,21 +73,21 @@ impl SinkWorker {
                 Some(_) => self.rewind(),
                 None => self.destination.queue.insert(payload),
             },
-            StoreNews::Unreadable(EventsByOrigin { own, recovered }) => {
-                self.count_lost(DeliveryFailure::Unreadable, own);
+            StoreNews::Unreadable(EventsByOrigin { local, recovered }) => {
+                self.count_lost(DeliveryFailure::Unreadable, local);
                 self.counters.delivery.recovered_lost.add(recovered);
             }
             StoreNews::Buried(payload) => {
                 self.counters.delivery.dead_lettered.add(payload.contents.events);
                 self.count_lost_payload(&payload, DeliveryFailure::DeadLettered);
             }
-            StoreNews::NotBuried(Leaving { payload, failure }) => self.count_lost_payload(&payload, failure),
+            StoreNews::NotBuried(LeavingPayload { payload, failure }) => self.count_lost_payload(&payload, failure),
         }
     }
 
     /// A payload that the disk refuses goes back into the queue, if that has room, it has attempts left, and nothing on disk is
     /// older.
-    fn take_back(&mut self, Leaving { payload, failure }: Leaving, now: Instant) {
+    fn take_back(&mut self, LeavingPayload { payload, failure }: LeavingPayload, now: Instant) {
         let Some(store) = &mut self.destination.store else { return self.bury_or_count(payload, failure) };
         store.begin_refusal(now);
         let is_from_queue = matches!((&payload.origin, failure), (PayloadOrigin::Encoded, DeliveryFailure::NoRoom));
@@ -216,7 +216,7 @@ impl SinkWorker {
         kept.into_iter().for_each(|payload| self.destination.queue.insert(payload));
     }
 
-    /// The sink ends: what is not delivered goes to disk, or is lost.
+    /// The sink ends: the payload goes to disk, or is lost.
     pub(super) fn store_or_count(&mut self, payload: PendingPayload) {
         let failure = DeliveryFailure::GivenUp;
         let is_on_disk = matches!(payload.origin, PayloadOrigin::Stored { .. }) && !payload.is_part;
@@ -244,7 +244,7 @@ impl SinkWorker {
         // A dead letter for a payload that was refused comes too late: the store is closed.
         self.destination.store = Some(store);
         news.drain(..).for_each(|news| match news {
-            StoreNews::NotSpilled(Leaving { payload, failure }) => self.count_lost_payload(&payload, failure),
+            StoreNews::NotSpilled(LeavingPayload { payload, failure }) => self.count_lost_payload(&payload, failure),
             StoreNews::Loaded(_) => {}
             news => self.take_up_news(news, deadline),
         });

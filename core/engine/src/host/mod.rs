@@ -13,9 +13,9 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
-        mpsc,
+        mpsc::{self, RecvTimeoutError, TryRecvError},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fapilog_plugin::threads::{inherited, signals};
@@ -34,10 +34,17 @@ type Ready = mpsc::Sender<Result<(), StartError>>;
 /// A running host.
 #[derive(Debug)]
 pub(crate) struct Host {
+    /// The number of its shard.
+    shard: usize,
     thread: std::thread::JoinHandle<()>,
 }
 
 impl Host {
+    /// The number of its shard.
+    pub(crate) fn shard(&self) -> usize {
+        self.shard
+    }
+
     /// Waits for the thread to end, at most for `timeout`. Called when its shard has ended: the thread has still to drop
     /// sinks and rings. A disk that does not answer can block that for ever, even in the kernel; the thread is then left
     /// to itself.
@@ -124,13 +131,28 @@ fn begin(plan: ShardPlan, ready: Ready, claim: &BeginClaim) -> Option<Shard> {
 
 /// Starts a host and waits until its shard is made.
 pub(crate) fn start(executor: Executor, plan: ShardPlan, cpu: Option<usize>) -> Result<Host, StartError> {
-    let name = format!("fapilog-{}", plan.info.index);
-    let (ready, is_ready) = mpsc::channel();
-    let claim = BeginClaim::default();
-    // Threads inherit the mask of the one that starts them.
-    let thread = {
+    HostStart::begin(executor, plan, cpu)?.wait()
+}
+
+/// A host that makes its shard.
+#[derive(Debug)]
+pub(crate) struct HostStart {
+    host: Host,
+    executor: Executor,
+    is_ready: mpsc::Receiver<Result<(), StartError>>,
+    claim: BeginClaim,
+    deadline: Instant,
+}
+
+impl HostStart {
+    pub(crate) fn begin(executor: Executor, plan: ShardPlan, cpu: Option<usize>) -> Result<Self, StartError> {
+        let shard = plan.info.index;
+        let name = format!("fapilog-{shard}");
+        let (ready, is_ready) = mpsc::channel();
+        let claim = BeginClaim::default();
+        // Threads inherit the mask of the one that starts them.
         let _blocked = signals::block_all();
-        match executor {
+        let thread = match executor {
             #[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
             Executor::Glommio => {
                 // Relaxed: see `glommio_is_worth_it`.
@@ -138,20 +160,41 @@ pub(crate) fn start(executor: Executor, plan: ShardPlan, cpu: Option<usize>) -> 
                 glommio::start(name, plan, cpu, ready, claim.clone())?
             }
             _ => thread::start(name, plan, cpu, ready, claim.clone())?,
+        };
+        let deadline = Instant::now() + BEGIN_TIMEOUT;
+        Ok(Self { host: Host { shard, thread }, executor, is_ready, claim, deadline })
+    }
+
+    fn wait(self) -> Result<Host, StartError> {
+        let answer = match self.is_ready.recv_timeout(self.deadline.saturating_duration_since(Instant::now())) {
+            // The claim is taken: the host has begun, and its plugins take their time. Otherwise it does not begin any more.
+            Err(RecvTimeoutError::Timeout) if !self.claim.take() => self.is_ready.recv().map_err(|_| ()),
+            answer => answer.map_err(|_| ()),
+        };
+        self.end(answer)
+    }
+
+    /// As [`wait`](Self::wait), for a caller that comes back.
+    ///
+    /// # Errors
+    /// The start itself, while its end is not known.
+    pub(crate) fn poll(self) -> Result<Result<Host, StartError>, Self> {
+        match self.is_ready.try_recv() {
+            Err(TryRecvError::Empty) if Instant::now() < self.deadline || !self.claim.take() => Err(self),
+            answer => Ok(self.end(answer.map_err(|_| ()))),
         }
-    };
-    let answer = match is_ready.recv_timeout(BEGIN_TIMEOUT) {
-        // The claim is taken: the host has begun, and its plugins take their time. Otherwise it does not begin any more.
-        Err(mpsc::RecvTimeoutError::Timeout) if !claim.take() => is_ready.recv().map_err(|_| ()),
-        answer => answer.map_err(|_| ()),
-    };
-    match answer {
-        Ok(Ok(())) => Ok(Host { thread }),
-        Ok(Err(error)) => Err(error),
-        // The thread ended without an answer: glommio could not come up, or a plugin's factory panicked.
-        Err(()) if executor == Executor::Glommio => {
-            Err(StartError::Glommio { reason: GlommioUnavailable::DidNotStart })
+    }
+
+    /// `Err(())`: no answer comes.
+    fn end(self, answer: Result<Result<(), StartError>, ()>) -> Result<Host, StartError> {
+        match answer {
+            Ok(Ok(())) => Ok(self.host),
+            Ok(Err(error)) => Err(error),
+            // The thread ended without an answer: glommio could not come up, or a plugin's factory panicked.
+            Err(()) if self.executor == Executor::Glommio => {
+                Err(StartError::Glommio { reason: GlommioUnavailable::DidNotStart })
+            }
+            Err(()) => Err(StartError::Thread { cause: io::Error::other("it panicked while its plugins were made") }),
         }
-        Err(()) => Err(StartError::Thread { cause: io::Error::other("it panicked while its plugins were made") }),
     }
 }

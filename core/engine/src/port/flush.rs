@@ -123,6 +123,11 @@ impl FlushGate {
         wake(tasks);
     }
 
+    /// The last ticket that was answered: a shard that takes over goes on behind it.
+    pub(crate) fn answered(&self) -> u64 {
+        lock(&self.answered).ticket
+    }
+
     /// Wakes the tasks whose time is up. A shard that has been asked for something calls it with every turn, so a task
     /// needs no timer.
     pub(crate) fn wake_late(&self, now: Instant) {

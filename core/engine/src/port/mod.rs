@@ -2,12 +2,13 @@
 
 pub(crate) mod changes;
 pub(crate) mod flush;
+pub(crate) mod hand_over;
 pub(crate) mod latency;
 pub(crate) mod plan;
 pub(crate) mod rotate;
 mod turn_watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fapilog_plugin::{event::ProducerInfo, kind::PluginKind, sink::SinkCounterList, threads};
 use fapilog_record::text::quoted::escaped_text;
@@ -18,8 +19,9 @@ use fapilog_ring::{
 
 use crate::{
     accounts::{HealthGauge, LaneCounters, PluginCounters, ShardCounters, SinkCounters},
-    port::{changes::ChangeBox, flush::FlushGate, latency::Latencies, turn_watch::TurnWatch},
+    port::{changes::ChangeBox, flush::FlushGate, hand_over::HandOver, latency::Latencies, turn_watch::TurnWatch},
     producer::overflow::SpaceSignal,
+    watchdog::call_word::CallWord,
 };
 
 /// A ring on its way to its shard.
@@ -52,6 +54,10 @@ pub(crate) struct ShardPort {
     pub(crate) ring_fill: RingFill,
     pub(crate) health: HealthGauge,
     pub(crate) turn_watch: TurnWatch,
+    /// The calls of user code, where a watchdog watches the shard.
+    pub(crate) calls: OnceLock<Arc<CallWord>>,
+    /// The things that the shard leaves to another one, where it may be abandoned.
+    pub(crate) hand_over: OnceLock<HandOver>,
     /// By plugin, in the order they were added; those that are removed stay, for their counts.
     pub(crate) plugins: Mutex<Vec<PluginView>>,
     /// By sink, in order.
@@ -141,6 +147,9 @@ impl ShardPort {
         // Release: the counts of what was drained come before it; pairs with `is_stopped`.
         self.stopped.store(true, Ordering::Release);
         lock(&self.idle_rings).clear();
+        if let Some(hand_over) = self.hand_over.get() {
+            hand_over.forget();
+        }
     }
 
     /// Ends the shard as soon as it comes back from the call in which it hangs.

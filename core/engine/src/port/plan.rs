@@ -131,7 +131,8 @@ impl SinkOptions {
     }
 
     /// Sets the name of another sink of the container, which gets the payloads that this one cannot deliver: their records as
-    /// this sink has encoded them. Events that it delivers count as delivered at this sink.
+    /// this sink has encoded them. Events that it delivers count as delivered at this sink. While the breaker of this sink is
+    /// open, all payloads go there at once.
     pub fn fallback(mut self, sink: impl Into<String>) -> Self {
         self.delivery.fallback = Some(sink.into());
         self

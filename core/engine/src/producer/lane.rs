@@ -115,17 +115,34 @@ impl ProducerLane {
         self.lane_end.port.doorbell.is_ring_due(call.level.is_urgent())
     }
 
+    /// Whether its ring serves no more once it is full, so that its thread takes another.
+    pub(super) fn is_held(&self) -> bool {
+        self.lane_end.counters.is_held()
+    }
+
     /// Logs, and waits for space if the overflow strategy is to block. Counts the event as lost if there is no space in time.
-    pub(crate) fn log(&mut self, call: LogCall, arguments: &dyn ErasedArguments, scope: &[u8]) {
+    /// Returns whether this is done; if not, the ring is full and held, and the thread takes another lane.
+    pub(crate) fn log(&mut self, call: LogCall, arguments: &dyn ErasedArguments, scope: &[u8]) -> bool {
         let stamp = self.stamp();
         let mut wait: Option<SpaceWait> = None;
         loop {
             match self.try_to_fit(call, arguments, scope, stamp) {
-                Attempt::Done => return,
-                Attempt::RingDoorbell => return self.lane_end.port.doorbell.ring(),
+                Attempt::Done => return true,
+                Attempt::RingDoorbell => {
+                    self.lane_end.port.doorbell.ring();
+                    return true;
+                }
+                Attempt::NoSpace(ReserveError::Full { .. } | ReserveError::Abandoned)
+                    if self.is_held() && !self.is_stopped() =>
+                {
+                    return false;
+                }
                 Attempt::NoSpace(ReserveError::Full { .. })
                     if may_wait(&mut wait, self.overflow, &self.lane_end.port) => {}
-                Attempt::NoSpace(error) => return self.count_lost(error),
+                Attempt::NoSpace(error) => {
+                    self.count_lost(error);
+                    return true;
+                }
             }
         }
     }

@@ -323,29 +323,43 @@ impl Frontend {
 
     /// Makes the shared lane. Done before the first log call, so that no call allocates under its lock.
     pub(crate) fn open_shared_lane(&self) {
-        let lane = self.new_ring().and_then(|ring| {
-            let info = ProducerInfo::new(self.instance, self.new_producer_id(), 0, None);
-            Some(self.register(ring, self.ports.first()?, info))
-        });
-        self.shared_lane.open(lane);
+        self.shared_lane.open(self.new_shared_lane());
+    }
+
+    fn new_shared_lane(&self) -> Option<ProducerLane> {
+        let ring = self.new_ring()?;
+        let info = ProducerInfo::new(self.instance, self.new_producer_id(), 0, None);
+        Some(self.register(ring, self.ports.first()?, info))
     }
 
     /// Logs for a thread that has no lane. Counts the event as lost if there is no shared lane either.
     pub(crate) fn log_shared(&self, call: LogCall, arguments: &dyn ErasedArguments, scope: &[u8]) {
-        let logged = self.ports.first().map_or(SharedLaneLog::Closed, |port| {
-            self.shared_lane.log(call, arguments, scope, self.limits.overflow, port)
-        });
-        match logged {
-            SharedLaneLog::Done => {}
-            SharedLaneLog::Closed if self.is_closed() => self.refuse(LossReason::ContainerClosed),
-            SharedLaneLog::Closed => self.refuse(LossReason::RingFull),
-            SharedLaneLog::Interrupts => self.refuse(LossReason::SignalHandler),
+        let Some(port) = self.ports.first() else { return self.refuse_shared() };
+        loop {
+            match self.shared_lane.log(call, arguments, scope, self.limits.overflow, port) {
+                SharedLaneLog::Done => return,
+                SharedLaneLog::Closed => return self.refuse_shared(),
+                SharedLaneLog::Interrupts => return self.refuse(LossReason::SignalHandler),
+                SharedLaneLog::RingIsHeld => match self.new_shared_lane() {
+                    Some(lane) => self.shared_lane.replace(lane),
+                    None => return self.refuse(LossReason::RingFull),
+                },
+            }
         }
+    }
+
+    /// Counts a call for which there is no shared lane.
+    fn refuse_shared(&self) {
+        self.refuse(if self.is_closed() { LossReason::ContainerClosed } else { LossReason::RingFull });
     }
 
     /// A lane for this thread; `None` when it must use the shared lane.
     pub(crate) fn open_lane(&self) -> Option<ProducerLane> {
-        let port = self.ports.get(current_cpu() % self.ports.len().max(1))?;
+        self.open_lane_at(self.ports.get(current_cpu() % self.ports.len().max(1))?)
+    }
+
+    /// As [`open_lane`](Self::open_lane), at the shard of this port: of the lane before, whose events the shard takes first.
+    fn open_lane_at(&self, port: &Arc<ShardPort>) -> Option<ProducerLane> {
         let ring = port.take_idle().or_else(|| self.new_ring())?;
         let thread = std::thread::current();
         let name = thread.name().map(str::to_owned);

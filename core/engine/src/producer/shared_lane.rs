@@ -38,6 +38,8 @@ pub(super) enum SharedLaneLog {
     Done,
     /// The lane is closed, or was never opened: nothing is counted.
     Closed,
+    /// The ring is full and held: nothing is counted, and the lane is to be [replaced](SharedLane::replace).
+    RingIsHeld,
     /// The call interrupts another of its thread, which holds the lock: nothing is counted.
     Interrupts,
 }
@@ -71,18 +73,23 @@ impl SharedLane {
         loop {
             let attempt = self.with_lane(|lane| {
                 let stamp = *stamp.get_or_insert_with(|| lane.stamp());
-                lane.try_to_fit(call, arguments, scope, stamp)
+                let attempt = lane.try_to_fit(call, arguments, scope, stamp);
+                let may_be_replaced = lane.is_held() && !lane.is_stopped();
+                (attempt, may_be_replaced)
             });
             match attempt {
                 None if seeded::bug("late_call_uncounted") => return SharedLaneLog::Done,
                 None => return SharedLaneLog::Closed,
-                Some(Attempt::Done) => return SharedLaneLog::Done,
-                Some(Attempt::RingDoorbell) => {
+                Some((Attempt::Done, _)) => return SharedLaneLog::Done,
+                Some((Attempt::NoSpace(ReserveError::Full { .. } | ReserveError::Abandoned), true)) => {
+                    return SharedLaneLog::RingIsHeld;
+                }
+                Some((Attempt::RingDoorbell, _)) => {
                     port.doorbell.ring();
                     return SharedLaneLog::Done;
                 }
-                Some(Attempt::NoSpace(ReserveError::Full { .. })) if may_wait(&mut wait, overflow, port) => {}
-                Some(Attempt::NoSpace(error)) => {
+                Some((Attempt::NoSpace(ReserveError::Full { .. }), _)) if may_wait(&mut wait, overflow, port) => {}
+                Some((Attempt::NoSpace(error), _)) => {
                     // The lane may have been closed since the attempt; the caller then counts the call as too late.
                     let is_counted = self.with_lane(|lane| lane.count_lost(error)).is_some();
                     return if is_counted || seeded::bug("late_loss_uncounted") {
@@ -93,6 +100,17 @@ impl SharedLane {
                 }
             }
         }
+    }
+
+    /// Puts this lane in the place of one whose ring is held. Another thread may have done so, or closed the lane.
+    pub(super) fn replace(&self, mut lane: ProducerLane) {
+        let _ = self.with_lane(|current| {
+            if current.is_held() {
+                std::mem::swap(current, &mut lane);
+            }
+        });
+        // Dropping a lane rings the doorbell, whose waker is user code: the lock is released before.
+        drop(lane);
     }
 
     fn with_lane<R>(&self, work: impl FnOnce(&mut ProducerLane) -> R) -> Option<R> {

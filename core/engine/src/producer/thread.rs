@@ -190,16 +190,36 @@ impl ThreadState {
     fn log(&mut self, frontend: &Frontend, call: LogCall, arguments: &dyn ErasedArguments, fields: &[u8]) -> bool {
         // Code that logs meanwhile (the allocator, a waker) finds neither this nor `THREAD`, and takes the shared lane.
         CURRENT.with(CurrentLane::clear);
-        let Some(index) = self.lane_of(frontend) else { return false };
-        let Some(owned) = self.lanes.get_mut(index) else { return false };
         let outer = self.scope.len();
         dynamic::append_fields(&mut self.scope, fields, SCOPE_MAX_BYTES);
-        owned.get().log(call, arguments, &self.scope);
+        let is_logged = self.log_in_lane(frontend, call, arguments, outer == 0);
         self.scope.truncate(outer);
-        if outer == 0 {
-            CURRENT.with(|current| current.set(owned.container, owned.lane));
+        is_logged
+    }
+
+    /// `is_current`: later calls may use the lane by `CURRENT`.
+    fn log_in_lane(
+        &mut self,
+        frontend: &Frontend,
+        call: LogCall,
+        arguments: &dyn ErasedArguments,
+        is_current: bool,
+    ) -> bool {
+        loop {
+            let Some(index) = self.lane_of(frontend) else { return false };
+            let Some(owned) = self.lanes.get_mut(index) else { return false };
+            if owned.get().log(call, arguments, &self.scope) {
+                if is_current {
+                    CURRENT.with(|current| current.set(owned.container, owned.lane));
+                }
+                return true;
+            }
+            // Its ring serves no more. The drop closes the ring, which is read to its end.
+            let port = Arc::clone(owned.get().port());
+            drop(self.lanes.swap_remove(index));
+            let Some(lane) = frontend.open_lane_at(&port) else { return false };
+            self.lanes.push(OwnedLane::new(frontend.id(), lane));
         }
-        true
     }
 
     /// The place of this container's lane, opened if there is none yet.

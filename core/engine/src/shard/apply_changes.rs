@@ -35,7 +35,7 @@ impl Shard {
     pub(crate) fn take_up_changes(&mut self, now: Instant) {
         let _streams = standard_streams::reserve();
         while let Some((change, answer)) = self.port.changes.take() {
-            match change {
+            match &change {
                 // The caller has checked the name, but another change may have been posted then.
                 Change::AddEnricher(_) | Change::AddProcessor(_) | Change::AddRedactor(_) | Change::AddSink(_)
                     if change.name().is_some_and(|name| self.has(name)) =>
@@ -44,34 +44,46 @@ impl Shard {
                     answer.give(Err(ChangeError::Taken { name }));
                 }
                 Change::Remove(name) if matches!(self.sinks.workers.as_slice(), [last] if last.name() == name) => {
-                    answer.give(Err(ChangeError::LastSink { name }));
+                    answer.give(Err(ChangeError::LastSink { name: name.clone() }));
                 }
                 Change::AddEnricher(plan) => {
-                    answer.give(self.stages.pipeline.add_enricher(&plan, &self.port).map_err(Into::into))
+                    let added = self.stages.pipeline.add_enricher(plan, &self.port);
+                    self.give(&answer, added.map_err(Into::into), &change);
                 }
                 Change::AddProcessor(plan) => {
-                    answer.give(self.stages.pipeline.add_processor(&plan, &self.port).map_err(Into::into))
+                    let added = self.stages.pipeline.add_processor(plan, &self.port);
+                    self.give(&answer, added.map_err(Into::into), &change);
                 }
                 Change::AddRedactor(plan) => {
-                    answer.give(self.stages.pipeline.add_redactor(&plan, &self.port).map_err(Into::into))
+                    let added = self.stages.pipeline.add_redactor(plan, &self.port);
+                    self.give(&answer, added.map_err(Into::into), &change);
                 }
-                Change::AddSink(plan) => answer.give(self.add_sink(&plan)),
-                Change::PreparePipeline(plan) => answer.give(self.prepare_pipeline(&plan)),
+                Change::AddSink(plan) => {
+                    let added = self.add_sink(plan);
+                    self.give(&answer, added, &change);
+                }
+                Change::PreparePipeline(plan) => {
+                    let prepared = self.prepare_pipeline(plan);
+                    self.give(&answer, prepared, &change);
+                }
                 Change::ReplacePipeline => {
+                    // It is decided: a shard that takes over has the new pipeline, too.
+                    self.record(&change);
                     self.replace_pipeline(now);
                     answer.give(Ok(()));
                 }
                 Change::DiscardPipeline => {
                     self.stages.discard_prepared();
-                    answer.give(Ok(()));
+                    self.give(&answer, Ok(()), &change);
                 }
                 Change::SetEnabled(name, is_enabled) => {
-                    self.stages.pipeline.set_enabled(&name, is_enabled);
-                    let workers = self.sinks.workers.iter_mut().filter(|worker| worker.name() == name);
-                    workers.for_each(|worker| worker.set_enabled(is_enabled));
-                    answer.give(Ok(()));
+                    self.set_enabled(name, *is_enabled);
+                    self.give(&answer, Ok(()), &change);
                 }
-                Change::Remove(name) => self.remove(&name, now, answer),
+                Change::Remove(name) => {
+                    self.record(&change);
+                    self.remove(name, now, answer);
+                }
                 Change::Rotate(request) => {
                     let asked = self.sinks.workers.iter_mut().filter(|worker| request.is_for(worker.name()));
                     asked.for_each(|worker| worker.rotate(request.ticket(worker.name())));
@@ -79,6 +91,26 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// Answers a change, and records it for a shard that takes over, if it is made.
+    fn give(&self, answer: &ChangeAnswer, result: Result<(), ChangeError>, change: &Change) {
+        if result.is_ok() {
+            self.record(change);
+        }
+        answer.give(result);
+    }
+
+    fn record(&self, change: &Change) {
+        if let Some(hand_over) = self.port.hand_over.get() {
+            hand_over.record(change);
+        }
+    }
+
+    pub(super) fn set_enabled(&mut self, name: &str, is_enabled: bool) {
+        self.stages.pipeline.set_enabled(name, is_enabled);
+        let workers = self.sinks.workers.iter_mut().filter(|worker| worker.name() == name);
+        workers.for_each(|worker| worker.set_enabled(is_enabled));
     }
 
     /// Whether there is a plugin or sink of this name. A sink that is being removed counts.
@@ -92,6 +124,9 @@ impl Shard {
         let view = made.map_err(|cause| ChangeError::Sink { name: plan.name.clone(), cause })?;
         let passed = self.port.counters.passed.get();
         self.sinks.workers.last().into_iter().for_each(|worker| worker.passed_by(passed));
+        if let Some(calls) = self.port.calls.get() {
+            view.supervisor_counters.count_calls(calls);
+        }
         lock(&self.port.sinks).push(view);
         Ok(())
     }
@@ -144,10 +179,12 @@ impl Shard {
             // The disk may take long: the other sinks do not wait for it.
             (is_done && leaving.worker.has_closed_store()) || leaving.deadline <= now
         };
+        let mut fallback_results = Vec::new();
         for Leaving { mut worker, answer, deadline } in self.sinks.leaving.extract_if(.., is_gone) {
             let is_late = (worker.is_delivering() && deadline <= now) || worker.has_lost_to_deadline();
             // The events that it still holds are lost. Its account goes with it, so the reports in the other sinks have the count.
             worker.give_up();
+            fallback_results.extend(worker.take_fallback_results());
             self.port.counters.unrouted.add(worker.take_failed_attempts());
             if let Some(lost) = worker.collect_losses() {
                 self.source.losses.add(LossPlace::Sink(worker.name().to_owned()), &lost);
@@ -157,6 +194,7 @@ impl Shard {
             let _ = catch_panic(|| drop(worker));
             answer.give(if is_late { Err(ChangeError::Deadline) } else { Ok(()) });
         }
+        self.sinks.give_fallback_results(fallback_results, now);
         self.sinks.leaving.len() != before
     }
 }

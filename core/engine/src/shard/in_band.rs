@@ -14,7 +14,7 @@ use fapilog_ring::sync::lock;
 use crate::{
     accounts::{LossCounters, LossReason, Losses},
     delivery::{encode::Readiness, sink_worker::SinkWorker},
-    port::ShardPort,
+    port::{ShardPort, hand_over::KnownLosses},
     shard::{Shard, loss_place::LossPlace},
 };
 
@@ -64,6 +64,17 @@ impl LossReports {
         }
     }
 
+    /// Leaves out the losses that were there before a shard was abandoned: that one has reported them.
+    pub(super) fn skip(&mut self, known: &KnownLosses) {
+        self.pipeline = known.pipeline;
+        self.plugins.clone_from(&known.plugins);
+    }
+
+    /// Leaves out the losses of calls without a ring that are there by now.
+    pub(super) fn skip_calls(&mut self, lost: &LossCounters) {
+        self.calls = lost.read();
+    }
+
     fn add_calls(&mut self, lost: &LossCounters) {
         if let Some(new) = lost.read_new(&mut self.calls) {
             self.add(LossPlace::Calls, &new);
@@ -80,7 +91,8 @@ impl LossReports {
     fn read_pipeline(&mut self, port: &ShardPort) -> Vec<(LossPlace, Losses)> {
         let Some(mut others) = port.counters.lost.read_new(&mut self.pipeline) else { return Vec::new() };
         let mut by_place = Vec::new();
-        if others.of(LossReason::PluginPanicked) + others.of(LossReason::RedactorFailed) > 0 {
+        let of_plugins = [LossReason::PluginPanicked, LossReason::PluginHung, LossReason::RedactorFailed];
+        if of_plugins.iter().any(|reason| others.of(*reason) > 0) {
             // The list only grows, and a removed plugin stays in it.
             let views = lock(&port.plugins);
             self.plugins.resize(views.len(), Losses::default());

@@ -17,6 +17,8 @@ pub(super) struct Lifecycle {
     pub(super) busy_rounds: u32,
     /// The sleep that the doorbell was set to, until it is set to awake again. A ring may have done that before.
     pub(super) marked_asleep: Option<Sleep>,
+    /// The shard was abandoned, and touches nothing that it shares.
+    pub(super) has_left: bool,
 }
 
 impl Lifecycle {
@@ -27,6 +29,7 @@ impl Lifecycle {
             idle: Idle::new(idle),
             busy_rounds: 0,
             marked_asleep: None,
+            has_left: false,
         }
     }
 }

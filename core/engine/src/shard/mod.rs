@@ -43,6 +43,7 @@ pub(crate) mod sleep;
 mod source;
 mod stage;
 mod stages;
+pub(crate) mod take_over;
 
 use std::{
     sync::Arc,
@@ -144,7 +145,8 @@ impl Shard {
         // The sinks come first: a plugin's name must differ from theirs.
         let ids = PayloadIds::new(frontend.instance(), *info);
         let sinks = ShardSinks::new(sinks, *info, settings, diagnostics, pipeline.policy, port, ids)?;
-        Ok(Self {
+        sinks.count_calls(port);
+        let mut shard = Self {
             port: Arc::clone(port),
             frontend: Arc::clone(frontend),
             info: *info,
@@ -155,7 +157,13 @@ impl Shard {
             stages: ShardStages::new(pipeline, *info, settings, frontend, port, diagnostics)?,
             sinks,
             lifecycle: Lifecycle::new(settings.idle),
-        })
+        };
+        if info.abandoned > 0
+            && let Some(hand_over) = port.hand_over.get()
+        {
+            shard.take_over(hand_over);
+        }
+        Ok(shard)
     }
 
     /// Does what there is to do, for a batch at most. The numbers are those of the [module's page](super).
@@ -168,7 +176,9 @@ impl Shard {
         debug_assert!(!self.port.is_stopped(), "a shard that has ended takes a turn");
         self.port.turn_watch.begin(now);
         let outcome = self.take_turn(now, waker);
-        self.port.turn_watch.end();
+        if let Some(took) = self.port.turn_watch.end() {
+            self.port.report_return(Some(took));
+        }
         outcome
     }
 
@@ -301,6 +311,7 @@ impl Shard {
         };
         self.source.has_unknown_source = !reader.fill(&mut batch);
         let unreadable = reader.unreadable;
+        self.source.rings.iter().for_each(RingState::note_walked);
         batch.add_taken(unreadable);
         self.port.counters.lost.add(LossReason::Unreadable, unreadable);
         self.port.counters.in_hand.set(batch.taken(), batch.len() as u64);

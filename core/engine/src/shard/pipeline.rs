@@ -187,6 +187,20 @@ impl Pipeline {
         self.redactors.remove(name, batch, port);
     }
 
+    /// Stops the plugins of this name, and drops them without their summaries: they have had no event.
+    pub(super) fn discard(&mut self, name: &str) {
+        self.enrichers.discard(name);
+        self.processors.discard(name);
+        self.redactors.discard(name);
+    }
+
+    /// Drops all plugins and calls none.
+    pub(super) fn drop_plugins(&mut self) {
+        self.enrichers.drop_plugins();
+        self.processors.drop_plugins();
+        self.redactors.drop_plugins();
+    }
+
     /// Stops all plugins for good, while the shard goes on with another pipeline.
     pub(super) fn retire(&mut self) {
         self.enrichers.mark_removed();
@@ -214,6 +228,9 @@ fn counters_for(name: &str, kind: PluginKind, port: &ShardPort) -> Arc<PluginCou
         return Arc::clone(&gone.counters);
     }
     let counters = Arc::<PluginCounters>::default();
+    if let Some(calls) = port.calls.get() {
+        counters.count_calls(calls);
+    }
     plugins.push(PluginView { name: name.to_owned(), kind, counters: Arc::clone(&counters) });
     counters
 }

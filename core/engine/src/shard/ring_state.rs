@@ -14,7 +14,10 @@ use fapilog_ring::{Consumer, Frame, seeded};
 use crate::{
     accounts::{LaneCounters, Losses},
     clock::anchor::StampClock,
-    port::NewRing,
+    port::{
+        NewRing,
+        hand_over::{HandOver, RingRecord, WalkedMark},
+    },
     producer::sources::SourceCache,
 };
 
@@ -36,6 +39,8 @@ pub(super) struct RingState {
     last_nanos: Cell<u64>,
     /// Losses that are already in the log's reports.
     pub(super) reported: Losses,
+    /// For a shard that takes over, where this one may be abandoned.
+    walked: Option<Arc<WalkedMark>>,
 }
 
 /// The next frame of a ring, and its time.
@@ -46,8 +51,9 @@ pub(super) struct Next<'ring> {
 }
 
 impl RingState {
-    pub(super) fn new(ring: NewRing) -> Self {
+    pub(super) fn new(ring: NewRing, hand_over: Option<&HandOver>) -> Self {
         let NewRing { consumer, counters, info } = ring;
+        let walked = hand_over.map(|hand_over| hand_over.add_ring(&consumer, &counters, &info));
         Self {
             consumer,
             counters,
@@ -56,6 +62,35 @@ impl RingState {
             taken: Cell::new(0),
             last_nanos: Cell::new(0),
             reported: Losses::default(),
+            walked,
+        }
+    }
+
+    /// A ring of a shard that was abandoned, from its next frame on.
+    ///
+    /// # Safety
+    /// The shard that had the ring was abandoned, and never calls its consumer again: see [`RingRecord::take_over`].
+    pub(super) unsafe fn take_over(ring: RingRecord) -> Self {
+        // SAFETY: the caller promises that the abandoned shard never calls its consumer again.
+        let consumer = unsafe { ring.take_over() };
+        let RingRecord { counters, info, walked, .. } = ring;
+        Self {
+            consumer,
+            sequence: counters.drained.get(),
+            taken: Cell::new(0),
+            last_nanos: Cell::new(0),
+            reported: counters.refused.lost.read(),
+            walked: Some(walked),
+            counters,
+            info,
+        }
+    }
+
+    /// Notes how far it is walked: before the first call of user code that refers to it.
+    #[inline]
+    pub(super) fn note_walked(&self) {
+        if let Some(walked) = &self.walked {
+            walked.set(self.consumer.position(), self.sequence + self.taken.get());
         }
     }
 
@@ -105,6 +140,7 @@ impl RingState {
             self.consumer.release();
         }
         self.counters.drained.add(taken);
+        self.note_walked();
         debug_assert_eq!(self.counters.drained.get(), self.sequence, "an event has another number than it counts as");
         // A lane counts a call before it publishes the frame.
         // Numbers alone, and a single panic: the stack of a model's thread is small.

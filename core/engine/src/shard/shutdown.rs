@@ -118,9 +118,7 @@ impl Shard {
         let left = self.source.rings.iter_mut().map(RingState::discard).sum();
         self.port.counters.lost.add(reason, left);
         // The accounts of a container that has ended without its shard are closed.
-        let end_worker = if self.port.is_abandoned() { SinkWorker::abandon } else { SinkWorker::give_up };
-        self.sinks.workers.iter_mut().for_each(end_worker);
-        self.sinks.leaving.iter_mut().for_each(|leaving| end_worker(&mut leaving.worker));
+        self.sinks.end(self.port.is_abandoned());
         if !self.port.is_abandoned() {
             self.sinks.count_failed_attempts(&self.port);
             self.report_lost_at_end();
@@ -148,6 +146,9 @@ impl Shard {
 
 impl Drop for Shard {
     fn drop(&mut self) {
+        if self.lifecycle.has_left {
+            return self.drop_plugins();
+        }
         // Also without a stop request (a host that unwinds, a program that drops its manual drain), no thread may wait for
         // it any more, and everything is counted.
         if !self.port.is_stopped() && !self.is_in_forked_child() {

@@ -13,7 +13,7 @@ use fapilog_ring::sync::lock;
 use crate::{
     delivery::{
         encode::Readiness,
-        fallback::{FallbackResult, HandedOver},
+        fallback::{FallbackAnswer, FallbackResult, HandedOver},
         payload_ids::PayloadIds,
         sink_reports::OwnLosses,
         sink_worker::{SinkWorker, WorkerPlace},
@@ -78,36 +78,51 @@ impl ShardSinks {
         Ok(view)
     }
 
-    /// Takes payloads to fallbacks, and results back. Returns whether there were any.
+    /// Takes payloads to fallbacks, and results back. Returns whether anything has changed.
     pub(super) fn exchange_fallbacks(&mut self, now: Instant) -> bool {
-        let has_some = self.all().any(|worker| worker.has_mail());
-        if has_some {
-            self.take_to_fallbacks(now);
-            self.take_results_back(now);
-        }
-        has_some
+        self.all().any(|worker| worker.has_mail()) && (self.take_to_fallbacks(now) | self.take_results_back(now))
     }
 
+    /// Returns whether a fallback has answered otherwise than that it has no room now.
     #[cold]
-    fn take_to_fallbacks(&mut self, now: Instant) {
+    fn take_to_fallbacks(&mut self, now: Instant) -> bool {
+        let mut has_answer = false;
         let handed_over: Vec<HandedOver> =
             self.all().flat_map(|worker| std::iter::from_fn(|| worker.take_handed_over())).collect();
         for payload in handed_over {
-            let ticket = match self.workers.iter_mut().find(|worker| worker.name() == payload.fallback) {
-                Some(fallback) => fallback.deliver_for_another(payload, now).err(),
-                None => Some(payload.ticket),
+            let answer = match self.workers.iter_mut().find(|worker| worker.name() == payload.fallback) {
+                Some(fallback) => fallback.deliver_for_another(payload, now),
+                None => FallbackAnswer::Fails(payload.ticket),
             };
-            if let Some(ticket) = ticket
-                && let Some(worker) = self.all().find(|worker| worker.name() == ticket.sink)
-            {
-                worker.end_fallback(&ticket, Err(None), now);
+            has_answer |= !matches!(answer, FallbackAnswer::NoRoom(_));
+            match answer {
+                FallbackAnswer::Taken => {}
+                FallbackAnswer::NoRoom(payload) => {
+                    if let Some(worker) = self.all().find(|worker| worker.name() == payload.ticket.sink) {
+                        worker.wait_for_fallback(payload);
+                    }
+                }
+                FallbackAnswer::Fails(ticket) => {
+                    if let Some(worker) = self.all().find(|worker| worker.name() == ticket.sink) {
+                        worker.end_fallback(&ticket, Err(None), now);
+                    }
+                }
             }
         }
+        has_answer
     }
 
+    /// Returns whether there were any.
     #[cold]
-    fn take_results_back(&mut self, now: Instant) {
+    fn take_results_back(&mut self, now: Instant) -> bool {
         let results: Vec<FallbackResult> = self.all().flat_map(SinkWorker::take_fallback_results).collect();
+        let has_some = !results.is_empty();
+        self.give_fallback_results(results, now);
+        has_some
+    }
+
+    /// Gives results of fallbacks to the sinks whose payloads they are of.
+    pub(super) fn give_fallback_results(&mut self, results: Vec<FallbackResult>, now: Instant) {
         for FallbackResult { ticket, result } in results {
             match self.all().find(|worker| worker.name() == ticket.sink) {
                 Some(worker) => worker.end_fallback(&ticket, result.map_err(Some), now),
@@ -115,6 +130,16 @@ impl ShardSinks {
                 None => drop_catching_panics(result),
             }
         }
+    }
+
+    /// Ends all deliveries. Those in flight are polled for the last time, unless the accounts are closed.
+    pub(super) fn end(&mut self, is_abandoned: bool) {
+        if !is_abandoned {
+            self.all().for_each(SinkWorker::poll_last);
+            // A payload that its fallback has just delivered is not lost.
+            let _ = self.take_results_back(Instant::now());
+        }
+        self.all().for_each(if is_abandoned { SinkWorker::abandon } else { SinkWorker::give_up });
     }
 
     /// All workers, those of sinks that are being removed, too.

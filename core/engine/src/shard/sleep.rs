@@ -32,7 +32,7 @@ impl Shard {
     /// This is the whole protocol of sleep and doorbell: a host takes the step, and nothing else.
     pub(crate) fn host_turn(&mut self, waker: &Waker) -> Option<HostStep> {
         self.after_sleep();
-        match self.turn(waker) {
+        match self.turn_until_abandoned(waker)? {
             TurnOutcome::Idle(step) => Some(self.before_sleep(step)),
             TurnOutcome::Ended => None,
         }
@@ -57,6 +57,9 @@ impl Shard {
         if !may_park {
             return HostStep::Sleep { depth: Sleep::Timed, time: Some(UNPARKED_STEP_MAX) };
         }
+        if depth == Sleep::Park {
+            self.port.turn_watch.park();
+        }
         HostStep::Sleep { depth, time }
     }
 
@@ -64,6 +67,7 @@ impl Shard {
     /// burst (see [`stay_awake`](Self::stay_awake)).
     fn after_sleep(&mut self) {
         if self.lifecycle.marked_asleep == Some(Sleep::Park) {
+            self.port.turn_watch.unpark();
             self.wake_up();
         }
     }

@@ -7,7 +7,7 @@ use fapilog_ring::seeded;
 
 use crate::{
     clock::anchor::StampClock,
-    port::{NewRing, ShardPort},
+    port::{NewRing, ShardPort, hand_over::HandOver},
     producer::{Frontend, sources::SourceCache},
     shard::{in_band::LossReports, loss_place::LossPlace, ring_state::RingState},
 };
@@ -25,6 +25,8 @@ pub(super) struct ShardSource {
     pub(super) has_unknown_source: bool,
     pub(super) clock: StampClock,
     pub(super) losses: LossReports,
+    /// Rings of an abandoned shard are among its rings. They come first, and so do their frames: threads go on in other rings.
+    has_held_rings: bool,
 }
 
 impl ShardSource {
@@ -40,7 +42,22 @@ impl ShardSource {
             has_unknown_source: false,
             clock: StampClock::new(frontend.stamps()),
             losses: LossReports::default(),
+            has_held_rings: false,
         }
+    }
+
+    /// Takes over from a shard that was abandoned.
+    ///
+    /// # Safety
+    /// That shard touches nothing of the port or of its rings any more, but for frames that it was given: rules 3 and 4 of the
+    /// [take-over](crate::watchdog::take_over).
+    pub(super) unsafe fn take_over(&mut self, hand_over: &HandOver) {
+        debug_assert!(self.rings.is_empty(), "a shard takes over that has rings");
+        // SAFETY: the caller promises that the abandoned shard touches no ring any more.
+        self.rings.extend(hand_over.rings().into_iter().map(|ring| unsafe { RingState::take_over(ring) }));
+        self.has_held_rings = true;
+        self.registered = self.port.registrations.handed_out();
+        self.losses.skip(&hand_over.accounts().known);
     }
 
     pub(super) fn is_pass_over(&self) -> bool {
@@ -48,11 +65,16 @@ impl ShardSource {
     }
 
     pub(super) fn adopt_rings(&mut self) {
-        let rings = &mut self.rings;
-        self.port.registrations.take_new(&mut self.registered, |ring: NewRing| rings.push(RingState::new(ring)));
+        let (rings, hand_over) = (&mut self.rings, self.port.hand_over.get());
+        self.port
+            .registrations
+            .take_new(&mut self.registered, |ring: NewRing| rings.push(RingState::new(ring, hand_over)));
     }
 
     pub(super) fn take_snapshots(&mut self) {
+        if self.has_held_rings {
+            self.first = 0;
+        }
         let mut fullest = 0;
         for ring in &mut self.rings {
             fullest = fullest.max(ring.take_snapshot());
@@ -72,6 +94,9 @@ impl ShardSource {
         for mut ring in self.rings.extract_if(.., |ring| ring.is_finished()) {
             add_losses(&mut ring, &mut self.losses);
             self.frontend.lane_registry.leave(&ring.counters);
+            if let Some(hand_over) = self.port.hand_over.get() {
+                hand_over.remove_ring(&ring.counters);
+            }
             let is_kept = ring.into_consumer().into_idle().is_ok_and(|idle| self.port.keep_idle(idle));
             if !is_kept {
                 self.frontend.forget_ring();

@@ -1,6 +1,6 @@
 //! A stage of the pipeline: plugins of one kind, each with its supervisor.
 
-use std::{sync::Arc, time::Instant};
+use std::{mem::ManuallyDrop, sync::Arc, time::Instant};
 
 use fapilog_plugin::{
     enricher::Enricher, error::PluginError, event::Batch, factory::ShardInfo, kind::PluginKind, name::is_name,
@@ -129,6 +129,7 @@ impl<P: StagePlugin + ?Sized> PluginStage<P> {
         // A redactor is called in any state of the pipeline, and an enricher is never essential.
         let is_processor = self.kind == PluginKind::Processor;
         let is_essential = is_processor && catch_panic(|| plugin.is_essential()).unwrap_or(false);
+        let plugin = OwnedPlugin::new(plugin);
         self.plugins.push(SupervisedPlugin { plugin, supervisor, counters, is_essential, is_at_run_time });
     }
 
@@ -186,7 +187,7 @@ impl<P: StagePlugin + ?Sized> PluginStage<P> {
     pub(super) fn due(&mut self, now: Instant) -> Option<Instant> {
         let active = self.plugins.iter_mut().filter(|plugin| plugin.supervisor.is_active(now));
         let ask = |SupervisedPlugin { plugin, supervisor, .. }: &mut SupervisedPlugin<P>| {
-            supervisor.ask(CallKind::Due, || plugin.due())
+            supervisor.ask(CallKind::Due, || plugin.0.due())
         };
         active.filter_map(|plugin| ask(plugin).flatten()).min()
     }
@@ -211,8 +212,20 @@ impl<P: StagePlugin + ?Sized> PluginStage<P> {
             }
             gone.stop();
             gone.counters.set_state(PluginState::Removed);
-            drop_catching_panics(gone.plugin);
         }
+    }
+
+    /// Stops the plugins of this name, and drops them without their summaries.
+    pub(super) fn discard(&mut self, name: &str) {
+        for mut gone in self.plugins.extract_if(.., |plugin| plugin.supervisor.name() == name) {
+            gone.stop();
+            gone.counters.set_state(PluginState::Removed);
+        }
+    }
+
+    /// Drops all plugins, the last one first, and calls none.
+    pub(super) fn drop_plugins(&mut self) {
+        self.plugins.drain(..).rev().for_each(drop);
     }
 
     /// Takes over the program's changes at run time from the stage before it: added plugins, which come behind the others,
@@ -241,14 +254,30 @@ impl<P: StagePlugin + ?Sized> PluginStage<P> {
     pub(super) fn stop(&mut self) {
         for mut plugin in self.plugins.drain(..).rev() {
             plugin.stop();
-            drop_catching_panics(plugin.plugin);
         }
+    }
+}
+
+/// A plugin whose drop lets no panic through: it is user code, and may come while an abandoned shard unwinds.
+struct OwnedPlugin<P: ?Sized>(ManuallyDrop<Box<P>>);
+
+impl<P: ?Sized> OwnedPlugin<P> {
+    fn new(plugin: Box<P>) -> Self {
+        Self(ManuallyDrop::new(plugin))
+    }
+}
+
+impl<P: ?Sized> Drop for OwnedPlugin<P> {
+    fn drop(&mut self) {
+        // SAFETY: the plugin is taken once, and not used behind it: `self` is dropped.
+        let plugin = unsafe { ManuallyDrop::take(&mut self.0) };
+        drop_catching_panics(plugin);
     }
 }
 
 /// A plugin with its supervisor.
 pub(super) struct SupervisedPlugin<P: ?Sized> {
-    plugin: Box<P>,
+    plugin: OwnedPlugin<P>,
     supervisor: Supervisor,
     counters: Arc<PluginCounters>,
     /// It is called even when the pipeline is reduced.
@@ -262,7 +291,7 @@ impl<P: StagePlugin + ?Sized> SupervisedPlugin<P> {
     #[inline]
     fn run(&mut self, batch: &mut Batch<'_>, port: &ShardPort) -> CallOutcome {
         let before = BatchSize::of(batch);
-        let plugin = &mut *self.plugin;
+        let plugin = &mut **self.plugin.0;
         let outcome = self.supervisor.call(|| plugin.run(batch));
         self.count(&before, outcome, batch, port);
         outcome
@@ -271,14 +300,14 @@ impl<P: StagePlugin + ?Sized> SupervisedPlugin<P> {
     /// Lets the plugin emit its summary in any state: it sums up what the plugin did before.
     fn finish(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
         let before = BatchSize::of(batch);
-        let plugin = &mut *self.plugin;
+        let plugin = &mut **self.plugin.0;
         let outcome = self.supervisor.call_in_any_state(|| plugin.finish(batch));
         self.count(&before, outcome, batch, port);
     }
 
     /// Stops the plugin in any state: it may have something to close.
     fn stop(&mut self) {
-        let plugin = &mut *self.plugin;
+        let plugin = &mut **self.plugin.0;
         self.supervisor.call_last(|| plugin.stop());
     }
 

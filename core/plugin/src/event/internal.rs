@@ -19,7 +19,8 @@ use crate::{
 
 /// Makes a shard's internal events: from source `fapilog`, by producer 0, each with a number of its event.
 ///
-/// Producer 0 is the same for all shards: each numbers its events from its place on, in steps of the number of shards.
+/// Producer 0 is the same for all shards: each numbers its events from its place on, in steps of the number of shards. A shard that
+/// takes over from an abandoned one begins far behind it.
 #[derive(Debug)]
 pub struct InternalEvents {
     source: Source,
@@ -43,13 +44,17 @@ pub struct InternalEvent<'a> {
 
 impl InternalEvents {
     pub fn new(source: Source, instance: InstanceId, shard: ShardInfo) -> Self {
+        /// More events than a shard emits.
+        const EVENTS_MAX: u64 = 1 << 40;
         let info = ProducerInfo::new(instance, 0, 0, None);
+        let step = shard.count.max(1) as u64;
+        let first = u64::from(shard.abandoned).saturating_mul(EVENTS_MAX).saturating_mul(step);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
             source,
             info,
-            sequence: Cell::new(shard.index as u64 + 1),
-            step: shard.count.max(1) as u64,
+            sequence: Cell::new(first + shard.index as u64 + 1),
+            step,
             // Past 2554 the clock stands still.
             now: Cell::new(Timestamp::from_unix_nanos(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))),
             instant: Cell::new(Instant::now()),
@@ -114,5 +119,15 @@ mod tests {
             [(); 3].map(|()| events.make(&event, &arena).unwrap().id().sequence)
         };
         assert_eq!((numbers(0), numbers(1)), ([1, 3, 5], [2, 4, 6]));
+    }
+
+    #[test]
+    fn events_of_a_shard_that_takes_over_have_other_ids() {
+        let arena = Bump::new();
+        let event = InternalEvent { level: Level::Info, target: "fapilog", message: "summary", fields: &[] };
+        let shard = ShardInfo::new(1, 2).after(3);
+        let events = InternalEvents::new(Source::new(0, "fapilog".into()), InstanceId::default(), shard);
+        let first = 2 * 3 * (1 << 40) + 2;
+        assert_eq!([(); 2].map(|()| events.make(&event, &arena).unwrap().id().sequence), [first, first + 2]);
     }
 }

@@ -49,7 +49,8 @@ pub enum SinkError {
         records: u64,
         /// Their length, all together.
         bytes: u64,
-        /// Why the others are not.
+        /// Why the others are not. Its kind counts. Records that a [`PerRecord`](Self::PerRecord) names in it are not seen: a
+        /// destination that answers record by record returns that alone.
         #[source]
         source: Box<SinkError>,
     },

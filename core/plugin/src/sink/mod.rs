@@ -3,6 +3,7 @@
 mod context;
 mod counter;
 mod delivery;
+mod delivery_thread;
 mod error;
 mod payload;
 mod payload_id;
@@ -14,6 +15,7 @@ pub use crate::sink::{
     context::{Reporter, SinkContext},
     counter::{SinkCounter, SinkCounterList},
     delivery::Delivery,
+    delivery_thread::{BlockingDelivery, DeliveryThread},
     error::{SinkError, SinkErrorKind},
     payload::Payload,
     payload_id::PayloadId,
@@ -70,7 +72,8 @@ pub trait Sink {
         0
     }
 
-    /// Makes delivered events durable, if the sink's settings ask for it. Called when nothing is in flight.
+    /// Makes delivered events durable, if the sink's settings ask for it. Called when all payloads have ended that were submitted
+    /// before the flush; later ones may be in flight.
     fn flush(&mut self) -> Delivery {
         Delivery::done(Ok(()))
     }

@@ -124,7 +124,8 @@ impl Payload {
         self.bytes().len() >= self.full_at
     }
 
-    /// The memory back. Bytes that are shared with another payload are copied.
+    /// The memory back, for another payload. Bytes that are shared are copied. They may have others in front of the records: those
+    /// that the memory had, or records that are delivered. A sink sends the [`records`](Self::records).
     #[must_use]
     pub fn into_buffer(self) -> Vec<u8> {
         match self.bytes {

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use crate::problem::Problem;
+use crate::{problem::Problem, settings::write_duration};
 
 /// How the payloads of a sink are delivered: the queue in front of it, retries, the time limit and the circuit breaker.
 ///
 /// A payload waits in the queue until the sink takes it. An attempt that fails is repeated if its error is
 /// [retryable](crate::sink::SinkErrorKind), after a wait at random between zero and a limit that grows with each attempt
 /// ("full jitter"), or after the time that the destination asks for, if that is longer. After so many failed attempts in a row
-/// the breaker opens, and no payload is delivered until the cool-down is over; then a single payload decides.
+/// the breaker opens, and no payload is delivered until the cool-down is over; then a single payload decides. An answer that refuses
+/// a payload for good is no failed attempt: the destination works.
+#[doc(alias = "RetryConfig")]
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 #[must_use]
@@ -122,7 +124,7 @@ impl DeliveryPolicy {
         let mut problems = Vec::new();
         let mut check = |is_valid: bool, setting: &str, value: String, allowed: &str| {
             if !is_valid {
-                problems.push(Problem::new(setting, value, allowed));
+                problems.push(Problem::new(setting, value, format!("it must be {allowed}")));
             }
         };
         check(self.queue_bytes > 0, "queue_bytes", self.queue_bytes.to_string(), "at least 1");
@@ -130,10 +132,10 @@ impl DeliveryPolicy {
         check(self.attempts > 0, "attempts", self.attempts.to_string(), "at least 1");
         let factor = self.backoff_factor;
         check((1.0..=100.0).contains(&factor), "backoff_factor", factor.to_string(), "1 to 100");
-        check(self.backoff <= self.backoff_max, "backoff", format!("{:?}", self.backoff), "at most backoff_max");
+        check(self.backoff <= self.backoff_max, "backoff", write_duration(self.backoff), "at most backoff_max");
         let is_open_for_a_time = self.breaker_failures == 0 || self.cool_down >= Duration::from_millis(1);
-        check(is_open_for_a_time, "cool_down", format!("{:?}", self.cool_down), "at least 1 ms");
-        let cool_down = format!("{:?}", self.cool_down);
+        check(is_open_for_a_time, "cool_down", write_duration(self.cool_down), "at least 1 ms");
+        let cool_down = write_duration(self.cool_down);
         check(self.cool_down <= self.cool_down_max, "cool_down", cool_down, "at most cool_down_max");
         problems
     }

@@ -80,6 +80,16 @@ impl RotationDue {
         is_parted.then_some(boundary)
     }
 
+    /// The time from which on records belong to the next file; `None` while the file is empty, or without a schedule.
+    pub(crate) fn boundary(&self) -> Option<Timestamp> {
+        self.boundary
+    }
+
+    /// Whether a record of this time belongs to the next file.
+    pub(crate) fn is_reached_by(&self, time: Timestamp) -> bool {
+        self.boundary.is_some_and(|boundary| boundary <= time)
+    }
+
     /// When a file that gets no record is to be rotated: by now if that time is over. The wall clock is read only if there is such
     /// a time.
     pub(crate) fn idle_due(&self, now: Instant, wall_clock: impl FnOnce() -> SystemTime) -> Option<Instant> {

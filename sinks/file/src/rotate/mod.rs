@@ -3,6 +3,7 @@
 pub(crate) mod due;
 pub(crate) mod file_tasks;
 pub(crate) mod file_thread;
+pub(crate) mod left_file;
 pub(crate) mod link;
 pub(crate) mod name;
 pub(crate) mod schedule;

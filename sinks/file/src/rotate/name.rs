@@ -110,6 +110,11 @@ impl FileFamily {
         problems
     }
 
+    /// Whether the name of the file has a place for the number of the shard.
+    pub(crate) fn names_shard(path: &Path) -> bool {
+        template(path).is_ok_and(|template| template.has_shard())
+    }
+
     /// The directory of all files of the family.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory

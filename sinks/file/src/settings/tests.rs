@@ -141,3 +141,19 @@ fn only_a_file_that_is_rotated_needs_space_in_its_name() {
     let [problem] = &problems(&File::new(&path, || NoLines).rotate_bytes(1 << 20))[..] else { unreachable!() };
     assert!(problem.contains("a file that is rotated has a name of 207 bytes at most"), "{problem}");
 }
+
+#[test]
+fn shards_have_files_of_their_own_unless_the_program_wants_one() {
+    assert!(!file().has_one_file() && file().one_file(true).has_one_file());
+    assert_allowed([file().one_file(true), file().one_file(false)]);
+}
+
+#[test]
+fn one_file_has_no_place_for_a_shard_in_its_name() {
+    let of_shard = || File::new("/var/log/server-{shard}.log", || NoLines);
+    assert_allowed([of_shard(), of_shard().one_file(false)]);
+    assert_eq!(
+        problems(&of_shard().one_file(true)),
+        ["one_file is true; a file for all shards has no {shard} in its name"]
+    );
+}

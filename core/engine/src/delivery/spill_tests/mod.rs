@@ -26,6 +26,7 @@ use crate::{
     accounts::SinkCounters,
     container::SinkOptions,
     delivery::{
+        fallback::FallbackAnswer,
         payload_ids::PayloadIds,
         pending::PayloadOrigin,
         sink_worker::{SinkWorker, WorkerPlace},
@@ -151,14 +152,17 @@ impl SpillBench {
     /// As the shard does it.
     fn exchange(&mut self) -> bool {
         let mut has_some = false;
-        while let Some(handed_over) = self.worker.take_handed_over() {
-            has_some = true;
-            let ticket = match &mut self.fallback {
-                Some(fallback) => fallback.deliver_for_another(handed_over, self.now).err(),
-                None => Some(handed_over.ticket),
+        let handed_over: Vec<_> = std::iter::from_fn(|| self.worker.take_handed_over()).collect();
+        for handed_over in handed_over {
+            let answer = match &mut self.fallback {
+                Some(fallback) => fallback.deliver_for_another(handed_over, self.now),
+                None => FallbackAnswer::Fails(handed_over.ticket),
             };
-            if let Some(ticket) = ticket {
-                self.worker.end_fallback(&ticket, Err(None), self.now);
+            has_some |= !matches!(answer, FallbackAnswer::NoRoom(_));
+            match answer {
+                FallbackAnswer::Taken => {}
+                FallbackAnswer::NoRoom(handed_over) => self.worker.wait_for_fallback(handed_over),
+                FallbackAnswer::Fails(ticket) => self.worker.end_fallback(&ticket, Err(None), self.now),
             }
         }
         for result in self.fallback.iter_mut().flat_map(SinkWorker::take_fallback_results) {
@@ -220,7 +224,11 @@ impl SpillBench {
     fn in_memory(&self) -> u64 {
         let destination = &self.worker.destination;
         let is_encoded = |origin: &PayloadOrigin| matches!(origin, PayloadOrigin::Encoded);
-        let waiting = destination.queue.iter().chain(destination.in_flight.iter()).chain(&destination.at_fallback);
+        let waiting = destination
+            .queue
+            .iter()
+            .chain(destination.in_flight.iter())
+            .chain(destination.at_fallback.iter().map(|(_, payload)| payload));
         let leaving = destination.store.iter().flat_map(|store| store.leaving());
         waiting
             .chain(leaving)

@@ -3,13 +3,12 @@
 use std::{io, path::PathBuf};
 
 use fapilog_plugin::{name::NAME_RULE, sink::SinkError};
-use fapilog_record::{error_codes, text::quoted::Escaped};
+use fapilog_record::text::quoted::Escaped;
 use thiserror::Error;
 
 /// Why a payload is not stored, or why there is no store.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// A system call failed.
     #[error("cannot {operation} {}", Escaped(path.display()))]
     Io {
@@ -90,21 +89,5 @@ impl StoreError {
 impl From<StoreError> for SinkError {
     fn from(error: StoreError) -> Self {
         Self::Other(Box::new(error))
-    }
-}
-
-error_codes! {
-    StoreError {
-        Self::Io { .. } => "store.io",
-        Self::Locked { .. } => "store.locked",
-        Self::NotAPlainFile { .. } => "store.not_a_plain_file",
-        Self::Full { .. } => "store.full",
-        Self::TooLong { .. } => "store.too_long",
-        Self::InvalidName { .. } => "store.invalid_name",
-        Self::Thread(_) => "store.thread",
-        Self::NotConfigured { .. } => "store.not_configured",
-        Self::Closed => "store.closed",
-        Self::Deadline => "store.deadline",
-        Self::Panicked => "store.panicked",
     }
 }

@@ -82,11 +82,15 @@ impl FileNameTemplate {
         NamePattern(pattern(self.stem_of(shard)).chain(mark).chain(pattern(self.extension.clone())).collect())
     }
 
+    /// Whether the name has a place for the number of the shard.
+    pub(super) fn has_shard(&self) -> bool {
+        self.stem.iter().chain(&self.extension).any(|part| *part == TemplatePart::Shard)
+    }
+
     /// The stem has the number of a shard behind it, unless it has a place for it.
     fn stem_of(&self, shard: usize) -> Vec<TemplatePart> {
         let mut stem = self.stem.clone();
-        let has_shard = self.stem.iter().chain(&self.extension).any(|part| *part == TemplatePart::Shard);
-        if shard > 0 && !has_shard {
+        if shard > 0 && !self.has_shard() {
             stem.push(TemplatePart::Text(format!(".{shard}").into_bytes()));
         }
         stem

@@ -35,16 +35,10 @@ impl SinkWorker {
         }
     }
 
-    /// Ends the sink. What is not delivered goes to disk, or counts as lost to the deadline of the shutdown. Before that,
+    /// Ends the sink. Payloads that are not delivered go to disk, or count as lost to the deadline of the shutdown. Before that,
     /// deliveries in flight may end.
     pub(crate) fn give_up(&mut self) {
-        if !self.destination.is_idle() {
-            let now = Instant::now();
-            if self.destination.stop_deadline.is_none() {
-                self.stop(now);
-            }
-            self.poll(now, &mut Context::from_waker(Waker::noop()), |_| {});
-        }
+        self.poll_last();
         if !self.destination.policy.is_direct() {
             self.submit();
         }
@@ -53,26 +47,40 @@ impl SinkWorker {
         self.abandon();
     }
 
+    /// Polls deliveries in flight for the last time.
+    pub(crate) fn poll_last(&mut self) {
+        if !self.destination.is_idle() {
+            let now = Instant::now();
+            if self.destination.stop_deadline.is_none() {
+                self.stop(now);
+            }
+            self.poll_in_flight(now, &mut Context::from_waker(Waker::noop()), &mut |_| {});
+        }
+    }
+
     /// As [`give_up`](Self::give_up), but nothing goes anywhere, and deliveries in flight may not end: nobody reads their counts
     /// any more.
     pub(crate) fn abandon(&mut self) {
         let encoded = self.filling.take().map_or(0, |filling| filling.events);
         self.count_lost(DeliveryFailure::GivenUp, encoded);
         for payload in self.take_pending() {
-            // What is on disk stays there.
+            // A payload on disk stays there.
             if !matches!(payload.origin, PayloadOrigin::Stored { .. }) {
                 self.count_lost_payload(&payload, DeliveryFailure::GivenUp);
             }
         }
         self.rotations.clear();
         self.set_flush(SinkFlush::None);
+        if !self.destination.policy.is_direct() {
+            self.destination.show(&self.counters.delivery);
+        }
         self.assert_balanced();
     }
 
     /// The payloads that have not ended. Deliveries in flight are dropped.
     fn take_pending(&mut self) -> Vec<PendingPayload> {
         let mut pending = self.destination.in_flight.clear();
-        pending.append(&mut self.destination.at_fallback);
+        pending.extend(self.destination.at_fallback.drain(..).map(|(_, payload)| payload));
         pending.extend(std::iter::from_fn(|| self.destination.queue.pop()));
         self.destination.handed_over.clear();
         pending.sort_by_key(|payload| payload.order);

@@ -1,0 +1,141 @@
+//! The drain that takes over, and the one that it takes over from.
+
+use std::time::Duration;
+
+use fapilog::{
+    container::{Executor, OnHang},
+    event::Batch,
+    metrics::{HealthLevel, LossReason, PluginState},
+    plugin::PluginError,
+    process::Processor,
+    sink::SinkOptions,
+};
+
+use crate::{
+    builder, hang, hung, is_abandoned,
+    law::{self, executors, memory, thread_builder, until},
+    log, numbers, shut_down,
+    trap::Trap,
+};
+
+#[test]
+fn a_flush_that_waits_for_a_drain_that_hangs_is_answered_by_the_next() {
+    let trap = Trap::new("process");
+    let (sink, events) = memory();
+    let container = builder(&trap).sink("memory", sink).start().unwrap();
+    hang(&container, &trap, 0);
+    log(&container, 1..10);
+    let flushed = container.flush(law::TIMEOUT);
+    assert!(matches!(flushed, Err(fapilog::error::FlushError::Lost { events: 1, .. })), "{flushed:?}");
+    assert_eq!(numbers(&events), (1..10).collect::<Vec<_>>());
+    log(&container, 10..20);
+    container.flush(law::TIMEOUT).unwrap();
+    shut_down(&container);
+    trap.release();
+}
+
+#[test]
+fn the_next_drain_has_the_plugins_and_sinks_of_run_time() {
+    let trap = Trap::new("process");
+    let ((first, first_events), (second, second_events)) = (memory(), memory());
+    let container = builder(&trap).sink("first", first).start().unwrap();
+    container.add_sink("second", second, SinkOptions::new()).unwrap();
+    container.remove_plugin("first").unwrap();
+    hang(&container, &trap, 0);
+    log(&container, 1..10);
+    until("they are delivered", || numbers(&second_events).len() == 9);
+    assert_eq!(numbers(&first_events), Vec::<u64>::new());
+    shut_down(&container);
+    trap.release();
+}
+
+#[test]
+fn the_metrics_are_as_before_once_another_drain_has_taken_over() {
+    let trap = Trap::new("process");
+    let (sink, events) = memory();
+    let container = builder(&trap).sink("memory", sink).start().unwrap();
+    let state = || container.metrics().plugins.iter().find(|plugin| plugin.name == "trap").unwrap().state;
+    hang(&container, &trap, 0);
+    until("it hangs", || state() == PluginState::Hangs);
+    assert_eq!(container.metrics().health, HealthLevel::Emergency);
+    log(&container, 1..10);
+    until("the others are delivered", || numbers(&events).len() == 9);
+    let metrics = container.metrics();
+    assert_eq!((metrics.health, state()), (HealthLevel::Full, PluginState::Active));
+    assert_eq!(metrics.plugins.iter().find(|plugin| plugin.name == "trap").unwrap().lost.of(LossReason::PluginHung), 1);
+    shut_down(&container);
+    trap.release();
+}
+
+#[test]
+fn a_drain_takes_over_on_each_executor() {
+    for executor in executors() {
+        let trap = Trap::new("process");
+        let (sink, events) = memory();
+        let container = builder(&trap).executor(executor).sink("memory", sink).start().unwrap();
+        hang(&container, &trap, 0);
+        log(&container, 1..1000);
+        until("the others are delivered", || numbers(&events).len() == 999);
+        shut_down(&container);
+        drop(container);
+        trap.release();
+        until("the abandoned drain has dropped its plugins", || trap.living() == 1);
+        assert_ne!(executor, Executor::Auto);
+    }
+}
+
+#[test]
+fn a_drain_that_hangs_in_the_shutdown_is_abandoned_and_the_others_events_are_delivered() {
+    let trap = Trap::new("process");
+    let (sink, events) = memory();
+    let container = builder(&trap).sink("memory", sink).start().unwrap();
+    hang(&container, &trap, 0);
+    log(&container, 1..10);
+    let accounts = law::shut_down(&container);
+    assert_eq!((hung(&accounts).0, numbers(&events).len()), (1, 9), "{accounts}");
+    trap.release();
+}
+
+/// Hangs when it is stopped, and panics when it is dropped.
+struct Clings(Trap);
+
+impl Processor for Clings {
+    fn name(&self) -> &'static str {
+        "clings"
+    }
+
+    fn process(&mut self, _: &mut Batch<'_>) -> Result<(), PluginError> {
+        Ok(())
+    }
+
+    fn stop(&mut self) -> Result<(), PluginError> {
+        self.0.step("stop");
+        Ok(())
+    }
+}
+
+impl Drop for Clings {
+    fn drop(&mut self) {
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn an_abandoned_drain_survives_plugins_that_panic_when_they_are_dropped() {
+    let trap = Trap::new("stop");
+    let (sink, events) = memory();
+    let builder = thread_builder().on_hang(OnHang::Abandon).plugin_timeout(Duration::from_millis(1));
+    let (first, second) = (trap.clone(), trap.clone());
+    let builder = builder.emergency_lines(false).processor(move |_| Box::new(Clings(first.clone())));
+    let builder = builder.processor(move |_| Box::new(Clings(second.clone())));
+    let container = builder.sink("memory", sink).start().unwrap();
+    log(&container, 0..10);
+    until("they are delivered", || numbers(&events).len() == 10);
+    trap.arm();
+    let accounts = shut_down(&container);
+    assert_eq!((accounts.delivered_total(), trap.hung()), (10, 1));
+    assert!(is_abandoned(&container));
+    drop(container);
+    trap.release();
+    until("the abandoned drain has dropped its plugins", || trap.living() == 1);
+}
