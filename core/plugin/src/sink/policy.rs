@@ -35,7 +35,8 @@ pub struct DeliveryPolicy {
     pub retry_time: Duration,
     /// The time limit of an attempt. Zero: there is none.
     pub timeout: Duration,
-    /// The failed attempts in a row that open the breaker. 0: the sink has no breaker.
+    /// The failed attempts in a row that open the breaker. 0: the sink has no breaker, unless it has a spill directory: then it
+    /// opens when the attempts of a payload are used up.
     pub breaker_failures: u32,
     /// The first cool-down of the breaker. It doubles with each attempt at its end that fails.
     pub cool_down: Duration,

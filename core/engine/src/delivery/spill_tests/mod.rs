@@ -18,6 +18,7 @@ use fapilog_plugin::{
     sink::{DeliveryPolicy, OnFull},
     testing::TestBatches,
 };
+use rustix::fs::{CWD, RenameFlags};
 use script::{ScriptedReply, SpillScript};
 use tempfile::TempDir;
 
@@ -316,18 +317,26 @@ impl SpillBench {
 
     /// Something else than a directory is in its place.
     fn break_spill_directory(&self) {
-        let spill = self.root.path().join("spill");
-        if spill.is_dir() {
-            fs::rename(&spill, self.root.path().join("away")).unwrap();
-            fs::write(&spill, "no directory").unwrap();
+        if self.spill().is_dir() {
+            fs::write(self.root.path().join("away"), "no directory").unwrap();
+            self.exchange_spill();
         }
     }
 
     fn mend_spill_directory(&self) {
-        let spill = self.root.path().join("spill");
-        if spill.is_file() {
-            fs::remove_file(&spill).unwrap();
-            fs::rename(self.root.path().join("away"), &spill).unwrap();
+        if self.spill().is_file() {
+            self.exchange_spill();
+            fs::remove_file(self.root.path().join("away")).unwrap();
         }
+    }
+
+    fn spill(&self) -> PathBuf {
+        self.root.path().join("spill")
+    }
+
+    /// At once: the thread of the store makes a directory that is missing.
+    fn exchange_spill(&self) {
+        let away = self.root.path().join("away");
+        rustix::fs::renameat_with(CWD, &away, CWD, self.spill(), RenameFlags::EXCHANGE).unwrap();
     }
 }
