@@ -182,11 +182,13 @@ impl FileCursors {
         self.assert_order();
     }
 
-    /// A sync that began at this contiguous end has succeeded.
-    pub(super) fn sync_succeeded(&mut self, end: ContiguousEnd) {
+    /// A sync that began at this contiguous end has succeeded. Returns how many bytes it has reached that none has reached before.
+    pub(super) fn sync_succeeded(&mut self, end: ContiguousEnd) -> u64 {
         debug_assert!(self.synced.0 <= end.0, "{end:?} is below {self:?}");
+        let bytes = end.0.saturating_sub(self.synced.0);
         self.synced = SyncedEnd(end.0);
         self.assert_order();
+        bytes
     }
 
     /// A sync that began at this contiguous end has failed.
@@ -196,7 +198,7 @@ impl FileCursors {
     pub(super) fn sync_failed(&mut self, end: ContiguousEnd, file_end: Option<FillingEnd>) {
         let scheduled = self.scheduled.0;
         self.doubtful = DoubtfulEnd(file_end.map_or(scheduled, |file_end| file_end.0.min(scheduled)));
-        self.sync_succeeded(end);
+        let _ = self.sync_succeeded(end);
     }
 
     fn assert_order(&self) {
@@ -234,7 +236,7 @@ mod tests {
         let mut cursors = cursors();
         assert!(cursors.has_unscheduled() && cursors.has_unsynced());
         assert_eq!((cursors.written_end(), cursors.synced_end()), (FillingEnd(130), FillingEnd(100)));
-        cursors.sync_succeeded(ContiguousEnd(130));
+        assert_eq!(cursors.sync_succeeded(ContiguousEnd(130)), 30);
         assert_eq!((cursors.synced_end(), cursors.has_unsynced()), (FillingEnd(130), false));
         cursors.acknowledge(FillingEnd(120));
         assert_eq!((cursors.acknowledged().offset(), cursors.contiguous_up_to(None)), (120, ContiguousEnd(130)));
@@ -276,7 +278,7 @@ mod tests {
     #[cfg(debug_assertions)]
     #[should_panic(expected = "a sync reached bytes that are not written")]
     fn a_synced_end_beyond_the_contiguous_end_panics() {
-        cursors().sync_succeeded(ContiguousEnd(131));
+        let _ = cursors().sync_succeeded(ContiguousEnd(131));
     }
 
     #[test]

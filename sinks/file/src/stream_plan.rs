@@ -8,7 +8,7 @@ use std::{
 
 use fapilog_plugin::{
     factory::ShardInfo,
-    sink::{Reporter, SinkContext, SinkError},
+    sink::{Reporter, SinkContext, SinkCounter, SinkError},
     timestamp::Timestamp,
 };
 
@@ -42,6 +42,7 @@ pub(super) struct StreamPlan {
     writes_lines: bool,
     /// The sink of an abandoned shard may have the file.
     takes_over: bool,
+    durable: SinkCounter,
 }
 
 impl StreamPlan {
@@ -60,7 +61,13 @@ impl StreamPlan {
         let link = options.current_link.as_ref().map(|link| link_path(path, link, shard.index));
         let files = file_plan(family, link, options, writes_lines, context);
         let takes_over = context.shard.abandoned > 0;
-        Ok(Self { files, options: options.clone(), writes_lines, takes_over })
+        Ok(Self {
+            files,
+            options: options.clone(),
+            writes_lines,
+            takes_over,
+            durable: context.counter("bytes_durable"),
+        })
     }
 
     /// Whether the file system is short of free bytes; `None` without a reserve.
@@ -86,7 +93,7 @@ impl StreamPlan {
         self,
         engine: impl FnOnce(&EnginePlace<'_>) -> EngineResult,
     ) -> Result<FileStream, SinkError> {
-        let Self { files, options, writes_lines, takes_over } = self;
+        let Self { files, options, writes_lines, takes_over, durable } = self;
         let live = files.family.live().to_owned();
         let now = Instant::now();
         let reporter = files.reporter.clone();
@@ -101,6 +108,7 @@ impl StreamPlan {
         let has_torn_line = file.has_torn_line && writes_lines;
         let engine = engine(&EnginePlace { path: &live, wanted: options.engine, reporter: &reporter })?;
         let mut writer = writer(file, &live, &options, engine)?;
+        writer.count_durable(durable);
         if has_torn_line {
             writer.end_torn_line(now);
         }

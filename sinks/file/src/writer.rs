@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog_plugin::threads::process::OwnProcess;
+use fapilog_plugin::{sink::SinkCounter, threads::process::OwnProcess};
 
 use self::{
     files::FileSpan,
@@ -140,7 +140,13 @@ impl BatchWriter {
             writes: VecDeque::new(),
             writes_in_flight: 0,
             refused: None,
-            syncing: Syncing { in_flight: None, last: now, requested: start, flushed: start },
+            syncing: Syncing {
+                in_flight: None,
+                last: now,
+                requested: start,
+                flushed: start,
+                durable: SinkCounter::default(),
+            },
             last_records: LastRecords::new(start),
             cursors,
             retry: RetryBackoff::new(),

@@ -31,6 +31,8 @@ fn the_file_has_the_same_bytes_with_every_sync_policy() {
             let mut expected = log_bytes(&log, 300_001);
             container.flush(TIMEOUT).unwrap();
             assert_holds(&path, &expected);
+            let durable = if sync == FileSync::Never { 0 } else { expected.len() as u64 };
+            assert_eq!(container.accounts().sinks[0].counter("bytes_durable"), durable, "{sync:?}");
             expected.extend(log_bytes(&log, 77));
             let accounts = shut_down(&container);
             assert_holds(&path, &expected);

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use fapilog_plugin::sink::SinkCounter;
+
 use crate::{
     cursors::{ContiguousEnd, FillingEnd},
     engine::IoRequest,
@@ -34,9 +36,16 @@ pub(super) struct Syncing {
     pub(super) requested: FillingEnd,
     /// The end of the last flush that was answered.
     pub(super) flushed: FillingEnd,
+    /// The bytes that syncs have made durable.
+    pub(super) durable: SinkCounter,
 }
 
 impl BatchWriter {
+    /// Sets the counter of the bytes that syncs make durable.
+    pub(crate) fn count_durable(&mut self, counter: SinkCounter) {
+        self.syncing.durable = counter;
+    }
+
     /// Rule 6: the records below are written, and synced where the settings require that.
     pub(crate) fn delivered_end(&self) -> FillingEnd {
         match self.sync {
@@ -114,7 +123,10 @@ impl BatchWriter {
     pub(super) fn sync_done(&mut self, result: io::Result<usize>) {
         let Some(SyncInFlight { end, file_end }) = self.syncing.in_flight.take() else { return };
         match result {
-            Ok(_) => self.cursors.sync_succeeded(end),
+            Ok(_) => {
+                let bytes = self.cursors.sync_succeeded(end);
+                self.syncing.durable.add(bytes);
+            }
             Err(error) => {
                 // The file of the sync may have got another one behind it meanwhile.
                 let file_end =
