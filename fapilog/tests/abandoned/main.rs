@@ -6,6 +6,7 @@ mod events;
 #[path = "../law/mod.rs"]
 mod law;
 mod next_shard;
+mod reload;
 mod rings;
 mod starts;
 mod trap;

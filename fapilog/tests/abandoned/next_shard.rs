@@ -1,6 +1,13 @@
 //! The drain that takes over, and the one that it takes over from.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use fapilog::{
     container::{Executor, OnHang},
@@ -8,7 +15,7 @@ use fapilog::{
     metrics::{HealthLevel, LossReason, PluginState},
     plugin::PluginError,
     process::Processor,
-    sink::SinkOptions,
+    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory, SinkOptions},
 };
 
 use crate::{
@@ -138,4 +145,85 @@ fn an_abandoned_drain_survives_plugins_that_panic_when_they_are_dropped() {
     drop(container);
     trap.release();
     until("the abandoned drain has dropped its plugins", || trap.living() == 1);
+}
+
+#[test]
+fn a_callback_for_diagnostics_that_hangs_keeps_no_drain_from_taking_over() {
+    let (trap, in_callback) = (Trap::new("process"), Trap::new("callback"));
+    let (sink, events) = memory();
+    let callback = in_callback.clone();
+    let builder = builder(&trap).error_callback(move |_| callback.step("callback"));
+    let container = builder.sink("memory", sink).start().unwrap();
+    in_callback.arm();
+    hang(&container, &trap, 0);
+    log(&container, 1..10);
+    until("the others are delivered", || numbers(&events).len() == 9);
+    assert_eq!(in_callback.hung(), 1);
+    in_callback.release();
+    shut_down(&container);
+    trap.release();
+}
+
+/// A memory sink that takes its time when it is dropped.
+#[derive(Clone, Default)]
+struct SlowToDrop {
+    made: Arc<AtomicU32>,
+    dropped: Arc<AtomicU32>,
+}
+
+impl SinkFactory for SlowToDrop {
+    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        self.made.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(SlowToDropSink(Arc::clone(&self.dropped))))
+    }
+}
+
+struct SlowToDropSink(Arc<AtomicU32>);
+
+impl Sink for SlowToDropSink {
+    fn writer(&self) -> String {
+        "none".to_owned()
+    }
+
+    fn payload(&mut self) -> Option<Payload> {
+        Some(Payload::new(1))
+    }
+
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+        payload.buffer().extend(batch.events().iter().map(|_| b'.'));
+    }
+
+    fn deliver(&mut self, _: Payload) -> Delivery {
+        Delivery::done(Ok(()))
+    }
+}
+
+impl Drop for SlowToDropSink {
+    fn drop(&mut self) {
+        thread::sleep(Duration::from_millis(300));
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_shutdown_waits_for_the_sinks_of_a_drain_that_takes_over_and_ends_at_once() {
+    let (trap, sink) = (Trap::new("process"), SlowToDrop::default());
+    let container = builder(&trap).sink("slow", sink.clone()).start().unwrap();
+    hang(&container, &trap, 0);
+    law::shut_down(&container);
+    assert_eq!((sink.made.load(Ordering::SeqCst), sink.dropped.load(Ordering::SeqCst)), (2, 1));
+    trap.release();
+}
+
+#[test]
+fn a_request_for_a_new_file_ends_when_the_drain_that_has_it_is_abandoned() {
+    let trap = Trap::new("rotate");
+    let container = builder(&trap).start().unwrap();
+    trap.arm();
+    let rotated = pollster::block_on(container.rotate_async(law::TIMEOUT));
+    let text = rotated.unwrap_err().to_string();
+    assert!(text.contains("trap") && text.contains("its drain was abandoned"), "{text}");
+    container.rotate(law::TIMEOUT).unwrap();
+    trap.release();
+    shut_down(&container);
 }

@@ -11,13 +11,15 @@ use std::{
 use fapilog::{
     event::Batch,
     format,
-    sink::{self, Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{
+        self, Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory, SinkOptions, SpillOptions,
+    },
 };
 
 use crate::{
     builder, hang, hung,
-    law::{self, until},
-    log, shut_down,
+    law::{self, memory, until},
+    log, numbers, shut_down,
     trap::Trap,
 };
 
@@ -125,4 +127,20 @@ fn numbers(path: &std::path::Path) -> Vec<u64> {
     let text = std::fs::read_to_string(path).unwrap();
     let events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     events.filter_map(|event| event["context"]["number"].as_u64()).collect()
+}
+
+#[test]
+fn a_sink_whose_spill_directory_the_abandoned_drain_has_still_gets_another_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let (trap, (sink, events)) = (Trap::new("process"), memory());
+    let options = || SinkOptions::new().delivery(DeliveryPolicy::default()).spill(SpillOptions::new(directory.path()));
+    let container = builder(&trap).sink_with("memory", sink, options()).start().unwrap();
+    for round in 0..2 {
+        hang(&container, &trap, 10 * round);
+        log(&container, 10 * round + 1..10 * (round + 1));
+        until("the next drain delivers", || numbers(&events).len() as u64 == 9 * (round + 1));
+    }
+    let accounts = shut_down(&container);
+    assert_eq!(accounts.lost_total(), 2, "{accounts}");
+    trap.release();
 }

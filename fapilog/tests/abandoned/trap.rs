@@ -123,4 +123,12 @@ impl Sink for Trap {
             Poll::Ready(Ok(()))
         }))
     }
+
+    fn rotate(&mut self) -> Delivery {
+        let trap = self.clone();
+        Delivery::in_flight(poll_fn(move |_| {
+            trap.step("rotate");
+            Poll::Ready(Ok(()))
+        }))
+    }
 }

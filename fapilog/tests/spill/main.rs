@@ -7,6 +7,7 @@ mod law;
 mod changes;
 mod destination;
 mod kill;
+mod take_over;
 
 use std::time::{Duration, Instant};
 

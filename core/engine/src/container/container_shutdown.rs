@@ -60,17 +60,26 @@ impl ContainerShutdown {
     pub(super) fn wait(&self, deadline: Instant) -> bool {
         let end = wait_until(deadline.checked_add(END_TIMEOUT).unwrap_or(deadline));
         let all_ended = self.frontend.ports.iter().all(|port| port.flush.wait_for_end(end) != WaitOutcome::Late);
-        let hosts = std::mem::take(&mut *lock(&self.hosts));
+        let latest = wait_until(deadline.checked_add(OVERTIME_MAX).unwrap_or(deadline));
+        let join_end = latest.min(Instant::now() + JOIN_TIMEOUT);
         if all_ended {
-            let latest = wait_until(deadline.checked_add(OVERTIME_MAX).unwrap_or(deadline));
-            let end = latest.min(Instant::now() + JOIN_TIMEOUT);
-            hosts.into_iter().for_each(|host| host.join(end.saturating_duration_since(Instant::now())));
+            self.join_hosts(join_end);
         } else {
+            drop(std::mem::take(&mut *lock(&self.hosts)));
             self.abandon();
         }
         let watchdog_end = wait_until(Instant::now() + WATCHDOG_TIMEOUT);
         self.watchdog.end(watchdog_end.saturating_duration_since(Instant::now()));
+        if all_ended {
+            // A shard that has taken over and ended at once: the watchdog had not noted its host.
+            self.join_hosts(join_end);
+        }
         all_ended
+    }
+
+    fn join_hosts(&self, end: Instant) {
+        let hosts = std::mem::take(&mut *lock(&self.hosts));
+        hosts.into_iter().for_each(|host| host.join(end.saturating_duration_since(Instant::now())));
     }
 
     /// Leaves shards to themselves that hang in a plugin or a sink: what they have not delivered is lost, and they deliver

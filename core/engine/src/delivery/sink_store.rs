@@ -131,23 +131,12 @@ impl SinkStore {
         reporter: Reporter,
         ids: &PayloadIds,
     ) -> Result<Option<Self>, SinkError> {
-        let (mut has_spill, has_dead_letters) = (spill.is_some(), dead_letters.is_some());
+        let (has_spill, has_dead_letters) = (spill.is_some(), dead_letters.is_some());
         if !has_spill && !has_dead_letters {
             return Ok(None);
         }
-        let opened = DeliveryStore::open(spill, dead_letters.clone(), sink, shard, reporter.clone());
-        let store = match opened {
-            // The abandoned shard may have the directory for as long as the process lives. The next start finds its payloads.
-            Err(error) if shard.abandoned > 0 && has_spill => {
-                reporter.report_error(&error);
-                reporter.report("payloads do not go to disk: an abandoned drain may have the directory");
-                has_spill = false;
-                DeliveryStore::open(None, dead_letters, sink, shard, reporter)?
-            }
-            opened => opened?,
-        };
         Ok(Some(Self {
-            store,
+            store: DeliveryStore::open(spill, dead_letters, sink, shard, reporter)?,
             last_before: ids.last(),
             has_spill,
             has_dead_letters,

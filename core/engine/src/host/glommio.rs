@@ -64,6 +64,8 @@ pub(super) fn start(
                 if let Some(made) = begin(plan, ready, &claim) {
                     shard.0.replace(Some(made));
                     run(&shard).await;
+                    // A shard that was abandoned has its sinks still, which may use the executor when they are dropped.
+                    drop(shard.0.take());
                 }
             });
         });

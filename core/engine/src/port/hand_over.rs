@@ -2,7 +2,7 @@
 //! and sinks as they are by now, and the accounts of its sinks. The rules are on the [page of the take-over](crate::watchdog::take_over).
 
 use std::sync::{
-    Arc, Mutex,
+    Arc, Mutex, Weak,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -16,6 +16,7 @@ use crate::{
         ShardPort,
         changes::Change,
         plan::{PipelinePlan, PluginPlan, SinkPlan},
+        rotate::OpenTicket,
     },
     totals,
 };
@@ -26,6 +27,8 @@ pub(crate) struct HandOver {
     rings: Mutex<Vec<RingRecord>>,
     plan: Mutex<LivePlan>,
     accounts: Mutex<LeftAccounts>,
+    /// Requests for new files that its sinks have not answered.
+    tickets: Mutex<Vec<Weak<OpenTicket>>>,
 }
 
 /// How far a shard has walked in a ring: written before each call of user code that may refer to the ring.
@@ -210,6 +213,11 @@ impl HandOver {
         SuccessorPlan { pipeline: plan.pipeline.clone(), sinks: plan.sinks.clone() }
     }
 
+    /// The pipeline that a reload has made and not put in the place of the other yet.
+    pub(crate) fn prepared(&self) -> Option<PipelinePlan> {
+        lock(&self.plan).prepared.clone()
+    }
+
     pub(crate) fn names_at_run_time(&self) -> NamesAtRunTime {
         let plan = lock(&self.plan);
         NamesAtRunTime { removed: plan.removed.clone(), disabled: plan.disabled.clone() }
@@ -221,6 +229,23 @@ impl HandOver {
         let plan = std::mem::take(&mut *lock(&self.plan));
         // The closures that make plugins are user code, and so is their drop.
         drop_catching_panics(plan);
+    }
+
+    /// A sink of the shard has this ticket.
+    pub(crate) fn add_ticket(&self, ticket: Weak<OpenTicket>) {
+        let mut tickets = lock(&self.tickets);
+        tickets.retain(|known| known.strong_count() > 0);
+        tickets.push(ticket);
+    }
+
+    /// Answers the requests whose sinks were abandoned. The wakers of tasks that wait are user code.
+    pub(crate) fn end_tickets(tickets: Vec<Weak<OpenTicket>>) {
+        tickets.iter().filter_map(Weak::upgrade).for_each(|ticket| ticket.end_with_shard());
+    }
+
+    /// The tickets of the shard that is abandoned. The next one's are others.
+    pub(crate) fn take_tickets(&self) -> Vec<Weak<OpenTicket>> {
+        std::mem::take(&mut *lock(&self.tickets))
     }
 
     /// The shard has adopted this ring.

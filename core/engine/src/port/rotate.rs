@@ -4,14 +4,14 @@
 //! answers the change. So once every shard has answered, the request is complete when no ticket is open.
 
 use std::{
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, Weak},
     task::{Context, Poll, Waker},
     time::Instant,
 };
 
 use fapilog_plugin::sink::SinkError;
 use fapilog_record::user_code::{catch_panic, drop_catching_panics};
-use fapilog_ring::sync::{Condvar, Mutex, lock};
+use fapilog_ring::sync::{AtomicBool, Condvar, Mutex, Ordering, lock};
 
 use crate::error::RotateFailure;
 
@@ -56,7 +56,8 @@ impl RotateRequest {
     /// Makes a ticket for a sink.
     pub(crate) fn ticket(self: &Arc<Self>, sink: &str) -> RotateTicket {
         lock(&self.answers).open.push(sink.to_owned());
-        RotateTicket { request: Arc::clone(self), sink: sink.to_owned(), is_answered: false }
+        let is_answered = AtomicBool::new(false);
+        RotateTicket(Arc::new(OpenTicket { request: Arc::clone(self), sink: sink.to_owned(), is_answered }))
     }
 
     /// Waits until no ticket is open, or until this time. Returns the answers.
@@ -125,40 +126,61 @@ impl Drop for RotateRequest {
 
 /// The right of a sink to answer a request. A sink that ends before it has answered is no longer waited for.
 #[derive(Debug)]
-pub(crate) struct RotateTicket {
+pub(crate) struct RotateTicket(Arc<OpenTicket>);
+
+/// The state of a ticket, for the sink and for a watchdog that abandons the sink's shard.
+#[derive(Debug)]
+pub(crate) struct OpenTicket {
     request: Arc<RotateRequest>,
     sink: String,
-    is_answered: bool,
+    is_answered: AtomicBool,
 }
 
 impl RotateTicket {
     /// The time until which the program waits.
     pub(crate) fn deadline(&self) -> Instant {
-        self.request.deadline
+        self.0.request.deadline
     }
 
     /// Wakes the task that waits: its time is up.
     pub(crate) fn wake(&self) {
-        self.request.wake();
+        self.0.request.wake();
+    }
+
+    /// Its state, for a watchdog.
+    pub(crate) fn state(&self) -> Weak<OpenTicket> {
+        Arc::downgrade(&self.0)
     }
 
     /// Gives the sink's answer.
-    pub(crate) fn answer(mut self, result: Result<(), Arc<SinkError>>) {
-        self.is_answered = true;
-        let sink = self.sink.clone();
-        self.request.close_ticket(&self.sink, |answers| {
-            if let Err(cause) = result {
-                answers.failures.push(RotateFailure { sink, cause });
-            }
-        });
+    pub(crate) fn answer(self, result: Result<(), Arc<SinkError>>) {
+        self.0.answer(result);
+    }
+}
+
+impl OpenTicket {
+    /// The shard of the sink was abandoned, and nothing else answers.
+    pub(crate) fn end_with_shard(&self) {
+        self.answer(Err(Arc::new(SinkError::Other("its drain was abandoned".into()))));
+    }
+
+    fn answer(&self, result: Result<(), Arc<SinkError>>) {
+        let failure = result.err().map(|cause| RotateFailure { sink: self.sink.clone(), cause });
+        self.close(|answers| answers.failures.extend(failure));
+    }
+
+    /// The first that comes closes the ticket.
+    fn close(&self, end: impl FnOnce(&mut RotateAnswers)) {
+        // Relaxed: one of several closes it; the lock in `close_ticket` orders the answer.
+        if !self.is_answered.swap(true, Ordering::Relaxed) {
+            self.request.close_ticket(&self.sink, end);
+        }
     }
 }
 
 impl Drop for RotateTicket {
     fn drop(&mut self) {
-        if !self.is_answered {
-            self.request.close_ticket(&self.sink, |answers| answers.has_ended_sinks = true);
-        }
+        self.0.close(|answers| answers.has_ended_sinks = true);
     }
 }
 

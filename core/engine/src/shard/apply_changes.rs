@@ -15,7 +15,7 @@ use crate::{
     error::ChangeError,
     port::{
         changes::{Change, ChangeAnswer},
-        plan::{PipelinePlan, SinkPlan},
+        plan::{NotMade, PipelinePlan, SinkPlan},
     },
     shard::{Shard, loss_place::LossPlace, pipeline::Pipeline},
 };
@@ -66,6 +66,10 @@ impl Shard {
                     let prepared = self.prepare_pipeline(plan);
                     self.give(&answer, prepared, &change);
                 }
+                Change::ReplacePipeline if self.stages.not_prepared.is_some() => {
+                    let not_made = self.stages.not_prepared.take();
+                    answer.give(not_made.map_or(Ok(()), |not_made| Err(not_made.into())));
+                }
                 Change::ReplacePipeline => {
                     // It is decided: a shard that takes over has the new pipeline, too.
                     self.record(&change);
@@ -86,7 +90,13 @@ impl Shard {
                 }
                 Change::Rotate(request) => {
                     let asked = self.sinks.workers.iter_mut().filter(|worker| request.is_for(worker.name()));
-                    asked.for_each(|worker| worker.rotate(request.ticket(worker.name())));
+                    for worker in asked {
+                        let ticket = request.ticket(worker.name());
+                        if let Some(hand_over) = self.port.hand_over.get() {
+                            hand_over.add_ticket(ticket.state());
+                        }
+                        worker.rotate(ticket);
+                    }
                     answer.give(Ok(()));
                 }
             }
@@ -132,6 +142,10 @@ impl Shard {
     }
 
     fn prepare_pipeline(&mut self, plan: &PipelinePlan) -> Result<(), ChangeError> {
+        Ok(self.make_prepared(plan)?)
+    }
+
+    pub(super) fn make_prepared(&mut self, plan: &PipelinePlan) -> Result<(), NotMade> {
         self.stages.discard_prepared();
         self.stages.prepared = Some(Pipeline::new(plan, self.info, &self.port, &self.sinks.diagnostics)?);
         Ok(())

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fapilog_plugin::{event::internal::InternalEvents, factory::ShardInfo};
+use fapilog_record::user_code::drop_catching_panics;
 
 use crate::{
     diagnostics::DiagnosticLog,
@@ -20,6 +21,8 @@ pub(super) struct ShardStages {
     pub(super) pipeline: Pipeline,
     /// The pipeline that a reload has made, until it is decided for all shards whether it replaces the other.
     pub(super) prepared: Option<Pipeline>,
+    /// Why a shard that has taken over has no such pipeline, though the one before it had.
+    pub(super) not_prepared: Option<NotMade>,
     pub(super) internal: InternalEvents,
     pub(super) heartbeat: Option<Heartbeat>,
     /// The processors have emitted their summaries.
@@ -39,6 +42,7 @@ impl ShardStages {
             sanitizer: Sanitizer::new(settings.message_max_chars),
             pipeline: Pipeline::new(plan, shard, port, diagnostics)?,
             prepared: None,
+            not_prepared: None,
             internal: InternalEvents::new(frontend.sources.intern("fapilog"), frontend.instance(), shard),
             heartbeat: heartbeat(shard, settings.heartbeat),
             has_finished: false,
@@ -47,6 +51,7 @@ impl ShardStages {
 
     /// Stops the pipeline that a reload has made, if there is one.
     pub(super) fn discard_prepared(&mut self) {
+        drop_catching_panics(self.not_prepared.take());
         if let Some(mut prepared) = self.prepared.take() {
             prepared.retire();
         }

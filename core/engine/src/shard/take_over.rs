@@ -14,6 +14,7 @@ use crate::{
     accounts::{HealthLevel, LossReason, SinkAccounts},
     port::{
         ShardPort,
+        changes::Change,
         hand_over::{HandOver, LeftSink},
     },
     producer::Frontend,
@@ -58,8 +59,18 @@ impl Shard {
         let names = hand_over.names_at_run_time();
         names.removed.iter().for_each(|name| self.stages.pipeline.discard(name));
         names.disabled.iter().for_each(|name| self.set_enabled(name, false));
+        self.prepare_again(hand_over);
         self.sinks.take_over(hand_over, &self.port);
         self.port.health.set(HealthLevel::Full);
+    }
+
+    /// A reload may be between its two steps: the second one finds what the shard before has made in the first.
+    fn prepare_again(&mut self, hand_over: &HandOver) {
+        let Some(plan) = hand_over.prepared() else { return };
+        if let Err(not_made) = self.make_prepared(&plan) {
+            hand_over.record(&Change::DiscardPipeline);
+            self.stages.not_prepared = Some(not_made);
+        }
     }
 }
 

@@ -185,11 +185,16 @@ impl WatchedShard {
         if !left.is_zero() {
             return Some(left);
         }
-        self.port().report_if_it_hangs_at(now);
-        if may_abandon(self.port()) && abandon(&mut self.plan, call, limit, successors) {
+        if may_abandon(self.port())
+            && let Some(abandoned) = abandon(&mut self.plan, call, limit, successors)
+        {
             self.seen = None;
             self.succession = Some(Succession::begin(&self.plan, successors, now));
+            // The callback for diagnostics is user code, and may hang: the next shard does not wait for it.
+            abandoned.report(&self.plan);
+            return None;
         }
+        self.port().report_if_it_hangs_at(now);
         None
     }
 }
@@ -201,6 +206,13 @@ impl Watch {
                 Some(time) => self.alarm.sleep(Some(time)), // 4
                 None if self.alarm.fall_asleep(|| self.are_all_at_ease()) => self.alarm.sleep(None), // 3
                 None => {}
+            }
+        }
+        // A shard that has started meanwhile is joined by the container.
+        let now = Instant::now();
+        for shard in &mut self.shards {
+            if let Some(starting @ Succession::Starting { .. }) = shard.succession.take() {
+                shard.succession = starting.poll(&shard.plan, &self.successors, now);
             }
         }
     }

@@ -27,7 +27,7 @@
 
 use std::{
     panic::resume_unwind,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
     time::{Duration, Instant},
 };
 
@@ -39,7 +39,7 @@ use crate::{
     error::StartError,
     executor::Executor,
     host::{Host, HostStart},
-    port::ShardPort,
+    port::{ShardPort, hand_over::HandOver, rotate::OpenTicket},
     shard::{ShardPlan, take_over::end_without_shard},
     watchdog::call_word::UserCall,
 };
@@ -96,20 +96,35 @@ pub(super) enum Succession {
     Waiting { next: Instant, starts: u32 },
 }
 
-/// Abandons the shard in this call (2), if it has not returned. Returns whether a successor is to be started.
-pub(super) fn abandon(plan: &mut ShardPlan, call: UserCall, limit: Duration, successors: &mut Successors) -> bool {
+/// A shard that was abandoned, and not reported yet.
+#[derive(Debug)]
+#[must_use = "a successor is to be started, and then the end of this one reported"]
+pub(super) struct AbandonedShard {
+    plugin: String,
+    limit: Duration,
+    lost: u64,
+    tickets: Vec<Weak<OpenTicket>>,
+}
+
+/// Abandons the shard in this call (2). `None` if it has returned, or is waited for.
+pub(super) fn abandon(
+    plan: &mut ShardPlan,
+    call: UserCall,
+    limit: Duration,
+    successors: &mut Successors,
+) -> Option<AbandonedShard> {
     let port = Arc::clone(&plan.port);
-    let (Some(calls), Some(hand_over)) = (port.calls.get(), port.hand_over.get()) else { return false };
+    let (calls, hand_over) = (port.calls.get()?, port.hand_over.get()?);
     if successors.abandoned >= ABANDONED_MAX {
         if !std::mem::replace(&mut successors.is_bound_reported, true) {
             let text = format!("{ABANDONED_MAX} drains were abandoned: the log waits for the next plugin that hangs");
             plan.diagnostics.add("watchdog", text);
         }
-        return false;
+        return None;
     }
-    let name = port.running_plugin().unwrap_or_else(|| "a plugin".to_owned());
+    let plugin = port.running_plugin().unwrap_or_else(|| "a plugin".to_owned());
     if !calls.abandon(call) {
-        return false;
+        return None;
     }
     successors.abandoned += 1;
     let (lost, lost_at_sinks) = hand_over.close_accounts(&port); // 5
@@ -118,11 +133,20 @@ pub(super) fn abandon(plan: &mut ShardPlan, call: UserCall, limit: Duration, suc
     // Its thread is left to itself.
     lock(&successors.hosts).retain(|host| host.shard() != plan.info.index);
     plan.info = plan.info.after(plan.info.abandoned + 1);
-    let text =
-        format!("has not returned for {} s: its drain is abandoned, and another takes over", limit.as_secs_f64());
-    plan.diagnostics.emergency(&format!("{name} {text}; {} events are lost (plugin_hung)", lost + lost_at_sinks));
-    plan.diagnostics.add(&name, text);
-    true
+    let tickets = hand_over.take_tickets();
+    Some(AbandonedShard { plugin, limit, lost: lost + lost_at_sinks, tickets })
+}
+
+impl AbandonedShard {
+    /// Reports it, once its successor is being started.
+    pub(super) fn report(self, plan: &ShardPlan) {
+        let Self { plugin, limit, lost, tickets } = self;
+        HandOver::end_tickets(tickets);
+        let text =
+            format!("has not returned for {} s: its drain is abandoned, and another takes over", limit.as_secs_f64());
+        plan.diagnostics.emergency(&format!("{plugin} {text}; {lost} events are lost (plugin_hung)"));
+        plan.diagnostics.add(&plugin, text);
+    }
 }
 
 impl Succession {

@@ -18,11 +18,13 @@ pub(super) fn directory_of(root: &Path, sink: &str, shard: usize) -> PathBuf {
     root.join(format!("{sink}-{shard}"))
 }
 
-/// The segments of a sink's shards that the container no longer has, in the order of the shards.
+/// The segments of a sink's shards that the container no longer has, in the order of the shards. `own`: the number of the
+/// directory that the shard has itself.
 pub(super) fn adopt(
     root: &Path,
     sink: &str,
     shard: ShardInfo,
+    own: usize,
     reporter: &Reporter,
 ) -> (Vec<SegmentQueue>, RecoveredTotals) {
     let mut recovered = RecoveredTotals::default();
@@ -34,7 +36,7 @@ pub(super) fn adopt(
         reporter.report_error(&StoreError::io("list", root)(error));
         Vec::new()
     });
-    for former in former {
+    for former in former.into_iter().filter(|former| *former != own) {
         // A lock is another container's, which has more shards.
         match SpillDirectory::open(&directory_of(root, sink, former), LOCK_WAIT) {
             Ok(directory) => {

@@ -18,18 +18,31 @@ use crate::delivery::store::{
 /// The requests to read a payload that the disk does not give, before the payload is given up.
 const FAILED_READS_MAX: u32 = 3;
 
+/// The other directories that are attempted where an abandoned shard has the own one.
+const OTHER_DIRECTORIES_MAX: usize = 16;
+const ANOTHER_DIRECTORY: &str = "an abandoned drain has the spill directory still: payloads go to another one. Those in the first one, \
+     and those that are left in the other one, are delivered by the next container";
+
 /// A directory that is open and locked, and not looked at yet.
 #[derive(Debug)]
 pub(super) struct SpillPlan {
     options: SpillOptions,
     sink: String,
     shard: ShardInfo,
+    /// The number in the directory's name.
+    number: usize,
     directory: OpenedDirectory,
     reporter: Reporter,
 }
 
+/// The numbers of directories for a shard whose own is locked by one that was abandoned. They are behind those of all shards, so that
+/// the next container's first shard delivers the payloads that are left there; and no other shard of this container has them.
+fn numbers_behind(shard: ShardInfo) -> impl Iterator<Item = usize> {
+    (1..=OTHER_DIRECTORIES_MAX).map(move |turn| shard.index + turn * shard.count.max(1))
+}
+
 impl SpillPlan {
-    /// Makes and locks the directory of the shard.
+    /// Makes and locks the directory of the shard. Where an abandoned shard has it still, another one takes its place.
     ///
     /// # Errors
     /// `Locked`, and those of the system.
@@ -39,16 +52,25 @@ impl SpillPlan {
         shard: ShardInfo,
         reporter: Reporter,
     ) -> Result<Self, StoreError> {
-        let path = directory_of(&options.directory, sink, shard.index);
-        let directory = SpillDirectory::open(&path, LOCK_WAIT)?;
-        Ok(Self { options, sink: sink.to_owned(), shard, directory, reporter })
+        let open = |number, wait| SpillDirectory::open(&directory_of(&options.directory, sink, number), wait);
+        let (number, directory) = match open(shard.index, LOCK_WAIT) {
+            Err(StoreError::Locked { path }) if shard.abandoned > 0 => {
+                let others = numbers_behind(shard).map(|number| (number, open(number, Duration::ZERO)));
+                let is_free = |other: &(usize, Result<_, _>)| !matches!(other.1, Err(StoreError::Locked { .. }));
+                let (number, opened) = others.into_iter().find(is_free).ok_or(StoreError::Locked { path })?;
+                reporter.report(ANOTHER_DIRECTORY.to_owned());
+                (number, opened?)
+            }
+            opened => (shard.index, opened?),
+        };
+        Ok(Self { options, sink: sink.to_owned(), shard, number, directory, reporter })
     }
 
     /// Looks at all segments.
     pub(super) fn recover(self) -> (Spill, RecoveredTotals) {
-        let Self { options, sink, shard, directory, reporter } = self;
-        let (adopted, mut recovered) = adopt(&options.directory, &sink, shard, &reporter);
-        let (own, totals) = SegmentQueue::recover(shard.index, directory, &reporter);
+        let Self { options, sink, shard, number, directory, reporter } = self;
+        let (adopted, mut recovered) = adopt(&options.directory, &sink, shard, number, &reporter);
+        let (own, totals) = SegmentQueue::recover(number, directory, &reporter);
         recovered.add(totals);
         let mut spill = Spill {
             options,
