@@ -406,8 +406,8 @@ fn each_invalid_place_on_disk_is_an_error_with_its_place() {
     );
     let text =
         "[[sinks]]\nname = \"stdout\"\ndelivery.queue_payloads = 8\nspill = { directory = \"a\", bytes = \"1 MiB\" }\n";
-    let expected =
-        "sinks[0].spill.bytes is 1048576; allowed are at least twice segment_bytes (given by file log.toml:4:36)";
+    let expected = "sinks[0].spill.bytes is 1048576; allowed are at least twice segment_bytes, which is 16777216 \
+        (given by file log.toml:4:36)";
     assert_eq!(refused_file(text), [expected]);
     let text = "[[sinks]]\nname = \"stdout\"\nspill = { bytes = 1, byts = 2 }\ndead_letters = \"a\"\n";
     assert_eq!(

@@ -122,6 +122,26 @@ fn a_file_that_the_abandoned_drain_has_locked_is_left_to_it_and_another_begins()
     assert_eq!(numbers(&path), (11..20).collect::<Vec<_>>());
 }
 
+#[test]
+fn shards_with_one_file_go_on_in_it_when_one_of_them_is_abandoned() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.log");
+    let trap = Trap::new("process");
+    let file = sink::File::new(&path, format::Json::new).one_file(true);
+    let container = builder(&trap).shards(2).sink("file", file).start().unwrap();
+    log(&container, 0..10);
+    container.flush(law::TIMEOUT).unwrap();
+    hang(&container, &trap, 10);
+    log(&container, 11..20);
+    until("the next drain delivers", || container.accounts().sinks[0].delivered >= 19);
+    let accounts = shut_down(&container);
+    assert_eq!((hung(&accounts).0, accounts.lost_total()), (1, 1), "{accounts}");
+    trap.release();
+    let mut numbers = numbers(&path);
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..10).chain(11..20).collect::<Vec<_>>());
+}
+
 /// The numbers of the program's events in a file.
 fn numbers(path: &std::path::Path) -> Vec<u64> {
     let text = std::fs::read_to_string(path).unwrap();

@@ -18,7 +18,8 @@ pub struct DeliveryMetrics {
     pub queued_payloads: u64,
     /// Their bytes.
     pub queued_bytes: u64,
-    /// How long ago the oldest event of a payload was logged that is not delivered yet; zero if there is none.
+    /// How long ago the oldest event of a payload in memory was logged that is not delivered yet; zero if there is none.
+    /// Payloads on disk do not count.
     pub oldest: Duration,
     /// The breaker of the destination: the worst state of all shards.
     pub breaker: BreakerState,
@@ -28,7 +29,8 @@ pub struct DeliveryMetrics {
     pub fell_back: u64,
     /// Payloads that wait on disk.
     pub spill: SpillMetrics,
-    /// Events in the file for dead letters. The accounts have them among the lost ones (`dead_lettered`).
+    /// Events in the file for dead letters. The accounts have them among the lost ones (`dead_lettered`), but for the log's
+    /// own reports of losses.
     pub dead_lettered: u64,
     /// Events that an earlier container has stored. They are in no account of this one.
     pub recovered: RecoveredEvents,

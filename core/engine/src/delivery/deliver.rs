@@ -74,7 +74,10 @@ impl SinkWorker {
         }
         if has_ended {
             self.destination.in_flight.drop_ended();
-            self.health.full_since = None;
+            // A payload that waits for another attempt keeps its place in the queue.
+            if self.destination.has_room(self.on_full) {
+                self.health.full_since = None;
+            }
             self.count_retries();
         }
         has_ended

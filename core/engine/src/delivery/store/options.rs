@@ -53,7 +53,11 @@ impl SpillOptions {
             problems.push(Problem::new("segment_bytes", self.segment_bytes, "64 KiB to 1 GiB"));
         }
         if self.bytes_max / 2 < self.segment_bytes {
-            problems.push(Problem::new("bytes_max", self.bytes_max, "at least twice segment_bytes"));
+            problems.push(Problem::new(
+                "bytes_max",
+                self.bytes_max,
+                format!("at least twice segment_bytes, which is {}", self.segment_bytes),
+            ));
         }
         problems
     }
@@ -87,7 +91,9 @@ impl DeadLetterOptions {
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if !names_a_file(&self.path) {
-            problems.push(Problem::new("path", self.path.display(), "the path of a file"));
+            let is_empty = self.path.as_os_str().is_empty();
+            let value = if is_empty { "empty".to_owned() } else { self.path.display().to_string() };
+            problems.push(Problem::new("path", value, "the path of a file"));
         }
         if self.bytes_max < LETTER_BYTES_MIN {
             problems.push(Problem::new("bytes_max", self.bytes_max, "at least 4 KiB"));

@@ -85,6 +85,19 @@ fn a_full_queue_that_blocks_does_so_for_a_second() {
 }
 
 #[test]
+fn an_attempt_that_fails_does_not_begin_that_second_anew() {
+    let mut bench = hanging(1, OnFull::Block);
+    let half = SECOND / 2;
+    bench.script.answer([Answer::Busy(Some(half))]);
+    bench.encode(1);
+    assert_eq!(bench.worker.readiness(bench.now), Readiness::Full);
+    bench.after(half);
+    assert_eq!((bench.attempts().len(), bench.worker.readiness(bench.now)), (1, Readiness::Full));
+    bench.after(half);
+    assert_eq!((bench.attempts().len(), bench.worker.readiness(bench.now)), (2, Readiness::Stalled));
+}
+
+#[test]
 fn a_sink_that_is_disabled_delivers_the_events_that_it_holds() {
     let mut bench = DeliveryBench::new(at_once()).answers([Answer::Busy(Some(SECOND))]);
     bench.submit(2);
