@@ -118,8 +118,8 @@ fn a_file_that_the_abandoned_drain_has_locked_is_left_to_it_and_another_begins()
     let mut files: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| *file != path);
     let [left] = &*files else { panic!("{files:?}") };
-    assert_eq!(numbers(left), (0..10).collect::<Vec<_>>());
-    assert_eq!(numbers(&path), (11..20).collect::<Vec<_>>());
+    assert_eq!(numbers_in(left), (0..10).collect::<Vec<_>>());
+    assert_eq!(numbers_in(&path), (11..20).collect::<Vec<_>>());
 }
 
 #[test]
@@ -137,13 +137,13 @@ fn shards_with_one_file_go_on_in_it_when_one_of_them_is_abandoned() {
     let accounts = shut_down(&container);
     assert_eq!((hung(&accounts).0, accounts.lost_total()), (1, 1), "{accounts}");
     trap.release();
-    let mut numbers = numbers(&path);
+    let mut numbers = numbers_in(&path);
     numbers.sort_unstable();
     assert_eq!(numbers, (0..10).chain(11..20).collect::<Vec<_>>());
 }
 
 /// The numbers of the program's events in a file.
-fn numbers(path: &std::path::Path) -> Vec<u64> {
+fn numbers_in(path: &std::path::Path) -> Vec<u64> {
     let text = std::fs::read_to_string(path).unwrap();
     let events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     events.filter_map(|event| event["context"]["number"].as_u64()).collect()

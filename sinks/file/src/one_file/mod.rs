@@ -85,7 +85,7 @@ impl SharedWriter {
         new: WriterQueue,
         open: impl FnOnce() -> Result<FileStream, SinkError> + Send + 'static,
     ) -> Result<Box<dyn Sink>, SinkError> {
-        let shard = context.shard.index;
+        let shard = place_of(context.shard);
         let waker = Arc::<ShardWaker>::default();
         let mut shared = lock(&self.0);
         let blocks = blocks(SHARD_BLOCKS, options.block_bytes, path)?;
@@ -119,6 +119,12 @@ impl SharedWriter {
             deadline: Rc::default(),
         }))
     }
+}
+
+/// The place of a shard: its number. A shard that takes over from an abandoned one, whose sink has that place still, has another.
+fn place_of(shard: ShardInfo) -> usize {
+    let abandoned = usize::try_from(shard.abandoned).unwrap_or(usize::MAX);
+    abandoned.saturating_mul(shard.count).saturating_add(shard.index)
 }
 
 #[cfg(test)]
