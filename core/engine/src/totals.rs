@@ -7,7 +7,10 @@ use fapilog_ring::sync::lock;
 
 use crate::{
     accounts::{Accounts, LaneTotals, LossReason, SinkAccounts},
-    port::{PluginView, ShardPort, SinkView, hand_over::LeftSink},
+    port::{
+        PluginView, ShardPort, SinkView,
+        hand_over::{HandOver, LeftAccounts, LeftSink},
+    },
     producer::Frontend,
 };
 
@@ -35,13 +38,16 @@ pub(crate) fn close(frontend: &Frontend) -> Accounts {
 }
 
 fn sums(frontend: &Frontend) -> Accounts {
+    // Held until all is read, so that a shard is abandoned, and another takes over, before it or behind it.
+    let left = frontend.ports.iter().map(|port| port.hand_over.get().map(HandOver::accounts));
+    let left: Vec<_> = left.collect();
     let totals = frontend.lane_registry.totals();
     let mut pending = totals.pending();
     let LaneTotals { submitted, mut lost, mut cut, .. } = totals;
     let (mut own, mut unrouted) = (0, 0);
     let mut filtered: Vec<(String, u64)> = Vec::new();
     let mut sinks: Vec<SinkAccounts> = Vec::new();
-    for port in &frontend.ports {
+    for (port, left) in frontend.ports.iter().zip(&left) {
         own += port.counters.internal.get();
         pending = port.counters.in_hand.subtract_from(pending);
         unrouted += port.counters.unrouted.get();
@@ -58,7 +64,7 @@ fn sums(frontend: &Frontend) -> Accounts {
             }
         }
         drop(plugins);
-        for one in accounts_of_sinks(port) {
+        for one in accounts_of_sinks(port, left.as_deref()) {
             match sinks.iter_mut().find(|known| known.name == one.name) {
                 Some(sum) => add_sink(sum, &one),
                 None => sinks.push(one),
@@ -69,14 +75,12 @@ fn sums(frontend: &Frontend) -> Accounts {
 }
 
 /// The accounts of a shard's sinks, with those of the sinks of shards that were abandoned before it.
-fn accounts_of_sinks(port: &ShardPort) -> Vec<SinkAccounts> {
+fn accounts_of_sinks(port: &ShardPort, left: Option<&LeftAccounts>) -> Vec<SinkAccounts> {
     let of_views = || {
         let passed = port.counters.passed.get();
         lock(&port.sinks).iter().map(|view| sink_accounts(view, passed)).collect()
     };
-    let Some(hand_over) = port.hand_over.get() else { return of_views() };
-    // Held until the views are read, so that another shard takes over before it or behind it.
-    let left = hand_over.accounts();
+    let Some(left) = left else { return of_views() };
     let mut sinks = match left.sinks() {
         // Between two shards, the figures of the last one's own are among those that no shard takes over.
         Some(sinks) => {
@@ -146,8 +150,19 @@ pub(crate) fn add_sink(sum: &mut SinkAccounts, one: &SinkAccounts) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use fapilog_plugin::event::ProducerInfo;
+    use fapilog_record::{directives::Directives, level::LevelFilter};
+    use fapilog_ring::{Capacity, IdleRing, Storage};
+
     use super::*;
-    use crate::accounts::Losses;
+    use crate::{
+        accounts::{LaneCounters, Losses},
+        clock::StampSource,
+        port::plan::PipelinePlan,
+        producer::{Limits, overflow::Overflow},
+    };
 
     /// The accounts of a sink in one shard: every figure is another one.
     fn in_a_shard(unit: u64) -> SinkAccounts {
@@ -173,5 +188,35 @@ mod tests {
         let mut sum = in_a_shard(1);
         add_sink(&mut sum, &in_a_shard(2));
         assert_eq!(sum, in_a_shard(3));
+    }
+
+    #[test]
+    fn sums_that_are_read_while_a_shard_is_abandoned_have_its_events_once() {
+        let ring = Capacity::new(Capacity::MIN_BYTES, 16).unwrap();
+        let (port, counters) = (Arc::<ShardPort>::default(), Arc::<LaneCounters>::default());
+        let (_producer, consumer) = IdleRing::new(Storage::heap(ring).unwrap()).split();
+        let info = ProducerInfo::new(Frontend::nowhere().instance(), 1, 1, None);
+        let hand_over = port.hand_over.get_or_init(|| HandOver::new(&PipelinePlan::default(), &[]));
+        let walked = hand_over.add_ring(&consumer, &counters, &info);
+        let limits = Limits { ring, rings_max: 0, overflow: Overflow::DropNewest };
+        let directives = Directives::new(LevelFilter::Off);
+        let frontend = Frontend::new(directives, vec![Arc::clone(&port)], limits, StampSource::best());
+        frontend.lane_registry.enter(&counters, &port);
+        const EVENTS: u64 = 20_000;
+        counters.submitted.add(EVENTS);
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for event in 1..=EVENTS {
+                    walked.set(0, event);
+                    assert_eq!(hand_over.close_accounts(&port), (1, 0));
+                }
+                is_over.store(true, Ordering::SeqCst);
+            });
+            while !is_over.load(Ordering::SeqCst) {
+                let Accounts { lost, pending, .. } = sums(&frontend);
+                assert_eq!(lost.total() + pending, EVENTS);
+            }
+        });
     }
 }

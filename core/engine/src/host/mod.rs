@@ -185,6 +185,11 @@ impl HostStart {
         }
     }
 
+    /// Whether the making of the shard takes longer than that of a thread may.
+    pub(crate) fn is_late(&self, now: Instant) -> bool {
+        self.deadline <= now
+    }
+
     /// `Err(())`: no answer comes.
     fn end(self, answer: Result<Result<(), StartError>, ()>) -> Result<Host, StartError> {
         match answer {

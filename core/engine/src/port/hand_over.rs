@@ -204,7 +204,19 @@ impl HandOver {
 
     /// The shard has made this change.
     pub(crate) fn record(&self, change: &Change) {
-        lock(&self.plan).apply(change);
+        let before = {
+            let mut plan = lock(&self.plan);
+            let before = (plan.pipeline.clone(), plan.prepared.clone(), plan.sinks.clone());
+            plan.apply(change);
+            before
+        };
+        // Not under the lock, and one by one: the closures that make plugins are user code, and so is their drop.
+        let (pipeline, prepared, sinks) = before;
+        for PipelinePlan { enrichers, processors, redactors, .. } in prepared.into_iter().chain([pipeline]) {
+            enrichers.into_iter().for_each(drop_catching_panics);
+            processors.into_iter().chain(redactors).for_each(drop_catching_panics);
+        }
+        sinks.into_iter().for_each(drop_catching_panics);
     }
 
     /// How to make the plugins and sinks of the shard that takes over.
@@ -376,5 +388,33 @@ mod tests {
         hand_over.record(&Change::PreparePipeline(new()));
         hand_over.record(&Change::ReplacePipeline);
         assert_eq!(names(&hand_over.plan()), ["new", "added"]);
+    }
+
+    /// Panics when it is dropped.
+    struct Sticks;
+
+    impl Drop for Sticks {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+
+    #[test]
+    fn a_change_whose_plans_panic_when_they_are_dropped_is_made_whole() {
+        let sticks = |name| {
+            let sticks = Sticks;
+            PluginPlan::named(name, move |_| {
+                let _ = &sticks;
+                Err::<Box<dyn Processor>, _>(PluginError::Panicked)
+            })
+        };
+        let processors = vec![sticks("first"), processor("second"), sticks("first")];
+        let hand_over = HandOver::new(&PipelinePlan { processors, ..Default::default() }, &[]);
+        hand_over.record(&Change::SetEnabled("first".to_owned(), false));
+        hand_over.record(&Change::Remove("first".to_owned()));
+        assert_eq!(
+            (names(&hand_over.plan()), hand_over.names_at_run_time()),
+            (vec!["second".to_owned()], NamesAtRunTime::default())
+        );
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use fapilog_plugin::threads::standard_streams;
-use fapilog_record::user_code::catch_panic;
+use fapilog_record::user_code::{catch_panic, drop_catching_panics};
 use fapilog_ring::sync::lock;
 
 use crate::{
@@ -100,6 +100,8 @@ impl Shard {
                     answer.give(Ok(()));
                 }
             }
+            // The closures that make plugins are user code, and so is their drop.
+            drop_catching_panics(change);
         }
     }
 

@@ -91,7 +91,7 @@ impl Successors {
 #[derive(Debug)]
 pub(super) enum Succession {
     /// A start is in flight.
-    Starting { start: HostStart, starts: u32 },
+    Starting { start: HostStart, starts: u32, is_reported: bool },
     /// The next start comes then.
     Waiting { next: Instant, starts: u32 },
 }
@@ -165,7 +165,7 @@ impl Succession {
         let executor = if starts == 1 { successors.executor } else { Executor::Thread };
         // It is not pinned: the code that hangs may use up the CPU of the thread before.
         match HostStart::begin(executor, plan, None) {
-            Ok(start) => Self::Starting { start, starts },
+            Ok(start) => Self::Starting { start, starts, is_reported: false },
             Err(error) => {
                 diagnostics.add("watchdog", not_started(&error));
                 Self::after_failure(now, starts)
@@ -181,8 +181,14 @@ impl Succession {
     /// Goes on. `None` if the port is served again, or has ended.
     pub(super) fn poll(self, plan: &ShardPlan, successors: &Successors, now: Instant) -> Option<Self> {
         match self {
-            Self::Starting { start, starts } => match start.poll() {
-                Err(start) => Some(Self::Starting { start, starts }),
+            Self::Starting { start, starts, is_reported } => match start.poll() {
+                Err(start) => {
+                    let is_late = start.is_late(now);
+                    if is_late && !is_reported {
+                        report_late_start(plan);
+                    }
+                    Some(Self::Starting { start, starts, is_reported: is_late || is_reported })
+                }
                 Ok(Ok(host)) => {
                     lock(&successors.hosts).push(host);
                     None
@@ -220,6 +226,14 @@ impl Succession {
             Self::Waiting { next, .. } => next.saturating_duration_since(now),
         }
     }
+}
+
+/// The making of plugins is user code too, and is waited for.
+#[cold]
+fn report_late_start(plan: &ShardPlan) {
+    let text = "the drain that takes over has not started: the making of a plugin or sink does not return";
+    plan.diagnostics.emergency(text);
+    plan.diagnostics.add("watchdog", text.to_owned());
 }
 
 fn not_started(error: &StartError) -> String {

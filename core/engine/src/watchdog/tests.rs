@@ -4,6 +4,7 @@ use fapilog_ring::{Capacity, IdleRing, Storage};
 use super::*;
 use crate::{
     accounts::{LaneCounters, LossReason},
+    host::HostStart,
     order::EventOrder,
     port::NewRing,
     producer::Frontend,
@@ -133,4 +134,26 @@ fn a_port_ends_for_which_no_shard_could_be_started_and_its_events_are_lost() {
     assert!(port.is_stopped());
     assert_eq!((port.counters.lost.read().of(LossReason::PluginHung), counters.drained.get()), (2, 2));
     assert_eq!(plan.diagnostics.all().len(), 1);
+}
+
+#[test]
+fn a_start_that_does_not_return_is_reported_once() {
+    let (_, watch) = watch_that::<1>(OnHang::Abandon);
+    let plan = &watch.shards[0].plan;
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    let receiver = Mutex::new(receiver);
+    let waits = move |_| {
+        let _ = lock(&receiver).recv();
+        Err::<Box<dyn fapilog_plugin::processor::Processor>, _>(fapilog_plugin::error::PluginError::Panicked)
+    };
+    let processors = vec![crate::port::plan::PluginPlan::named("waits", waits)];
+    let pipeline = PipelinePlan { processors, ..PipelinePlan::default() };
+    let start = HostStart::begin(Executor::Thread, ShardPlan { pipeline, ..plan.clone() }, None).unwrap();
+    let mut starting = Succession::Starting { start, starts: 1, is_reported: false };
+    let (now, about) = (Instant::now(), || plan.diagnostics.all().iter().map(|one| one.times).sum::<u64>());
+    for (after, reports) in [(0, 0), (11, 1), (12, 1)] {
+        starting = starting.poll(plan, &watch.successors, now + Duration::from_secs(after)).unwrap();
+        assert_eq!(about(), reports);
+    }
+    drop(sender);
 }
