@@ -153,6 +153,17 @@ impl Destination {
         figures.set_breaker(self.breaker.state());
     }
 
+    /// Whether a payload that is submitted now would wait in the queue for others.
+    pub(super) fn is_busy(&self) -> bool {
+        let store = self.store.as_ref().filter(|store| store.has_spill());
+        let goes_elsewhere = match self.breaker.is_closed() {
+            true => store.is_some_and(SinkStore::is_spilling),
+            false => store.is_some() || self.fallback.is_some(),
+        };
+        let has_free_attempt = self.in_flight.len() < self.policy.in_flight_payloads && self.breaker.is_closed();
+        !self.policy.is_direct() && !goes_elsewhere && (!self.queue.is_empty() || !has_free_attempt)
+    }
+
     /// Whether another payload may be filled.
     pub(super) fn has_room(&self, on_full: OnFull) -> bool {
         if self.policy.is_direct() {

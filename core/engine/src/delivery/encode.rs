@@ -222,15 +222,21 @@ impl SinkWorker {
         }
     }
 
-    /// Submits the payload if it is due.
+    /// Submits the payload if it is due. While the destination is busy, the payload would only wait in the queue: it is filled
+    /// further, so that a slow destination gets fewer and longer ones.
     pub(crate) fn submit_if_due(&mut self, now: Instant) {
-        if self.due().is_some_and(|due| due <= now) {
+        if self.submission_due().is_some_and(|due| due <= now) {
             self.submit();
         }
     }
 
-    /// The time at which the payload is to be submitted.
-    pub(crate) fn due(&self) -> Option<Instant> {
+    /// When the payload is to be submitted by the clock.
+    pub(crate) fn submission_due(&self) -> Option<Instant> {
+        self.due().filter(|_| !self.destination.is_busy())
+    }
+
+    /// The time at which the payload is to be submitted, if the destination is not busy.
+    fn due(&self) -> Option<Instant> {
         self.filling.as_ref().and_then(|filling| filling.due)
     }
 

@@ -37,6 +37,11 @@ const CLOSE_TIME: Duration = Duration::from_millis(300);
 /// The least time that a sink waits for the disk.
 const CLOSE_TIME_MIN: Duration = Duration::from_millis(20);
 
+const DISK_REFUSES: &str =
+    "payloads do not go to disk: the spill directory is full, by its limit or the disk's, or it fails";
+const LETTERS_ARE_REFUSED: &str =
+    "dead letters are not written: the file is full, by its limit or the disk's, or it fails";
+
 impl SinkWorker {
     /// Takes up the news of the store, and asks for the payload at the head. Returns whether there were any.
     pub(super) fn work_on_store(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
@@ -81,7 +86,10 @@ impl SinkWorker {
                 self.counters.delivery.dead_lettered.add(payload.contents.events);
                 self.count_lost_payload(&payload, DeliveryFailure::DeadLettered);
             }
-            StoreNews::NotBuried(LeavingPayload { payload, failure }) => self.count_lost_payload(&payload, failure),
+            StoreNews::NotBuried(LeavingPayload { payload, failure }) => {
+                self.diagnostics.add(&self.name, LETTERS_ARE_REFUSED.to_owned());
+                self.count_lost_payload(&payload, failure);
+            }
         }
     }
 
@@ -90,6 +98,8 @@ impl SinkWorker {
     fn take_back(&mut self, LeavingPayload { payload, failure }: LeavingPayload, now: Instant) {
         let Some(store) = &mut self.destination.store else { return self.bury_or_count(payload, failure) };
         store.begin_refusal(now);
+        // Without the numbers of the error, so that the log of diagnostics keeps it once.
+        self.diagnostics.add(&self.name, DISK_REFUSES.to_owned());
         let is_from_queue = matches!((&payload.origin, failure), (PayloadOrigin::Encoded, DeliveryFailure::NoRoom));
         match is_from_queue && store.has_nothing_on_disk() && self.destination.queue_has_room() {
             true => self.destination.queue.insert(payload),

@@ -228,8 +228,13 @@ impl Shard {
         let is_mid_pass = !self.source.is_pass_over();
         let beat = self.stages.heartbeat.as_ref().map(Heartbeat::due);
         let sinks_due = self.sinks.workers.iter_mut().filter_map(|worker| worker.sink_due(now)).min();
-        let due =
-            self.sinks.workers.iter().filter_map(SinkWorker::due).chain(self.stages.pipeline.due(now)).chain(beat);
+        let due = self
+            .sinks
+            .workers
+            .iter()
+            .filter_map(SinkWorker::submission_due)
+            .chain(self.stages.pipeline.due(now))
+            .chain(beat);
         let rotations_due = self.sinks.workers.iter().filter_map(|worker| worker.rotation_due(now));
         let deliveries_due = self.sinks.workers.iter().filter_map(|worker| worker.delivery_due(now));
         let due = due.chain(sinks_due).chain(self.look_due()).chain(rotations_due).chain(deliveries_due);

@@ -129,3 +129,21 @@ fn figures_show_nothing_when_all_is_delivered() {
     let shown = (figures.queued_payloads.get(), figures.queued_bytes.get(), figures.oldest_unix_nanos.get());
     assert_eq!(shown, (0, 0, 0));
 }
+
+#[test]
+fn a_payload_is_filled_further_while_the_destination_is_busy() {
+    let slow = Answer::Slow(10, Box::new(Answer::Taken));
+    let mut bench = DeliveryBench::new(at_once().timeout(Duration::ZERO)).answers([slow]);
+    for _ in 0..3 {
+        bench.encode(1);
+        bench.now += 60 * SECOND;
+        bench.worker.submit_if_due(bench.now);
+        bench.poll();
+    }
+    assert_eq!((bench.attempted(), bench.worker.submission_due()), (vec![vec![1]], None));
+    for _ in 0..10 {
+        bench.worker.submit_if_due(bench.now);
+        bench.poll();
+    }
+    assert_eq!(bench.attempted(), [vec![1], vec![2, 3]]);
+}
