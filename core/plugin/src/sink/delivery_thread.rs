@@ -56,7 +56,7 @@ pub trait BlockingDelivery: 'static {
 /// * The drop of this value ends the thread when the client returns. It does not wait: a client that hangs keeps its thread, and
 ///   the process ends without it.
 /// * The thread takes no signals, and has the CPUs and the priority of an ordinary thread, as
-///   [`spawn_thread`](crate::threads::spawn_thread) has it. Log calls on it never wait for a drain.
+///   [`spawn_thread`] has it. Log calls on it never wait for a drain.
 /// * In a forked child, where the thread does not exist, every delivery fails at once, and the drop does nothing.
 ///
 /// ```
