@@ -29,6 +29,8 @@ pub struct Consumer {
     released: u64,
     /// The first consumer still refers to frames (rule 10): nothing is released.
     is_second: bool,
+    /// Another consumer goes on (rule 10).
+    has_left: bool,
 }
 
 impl Consumer {
@@ -39,7 +41,7 @@ impl Consumer {
         let released = shared.released.load(Ordering::Relaxed);
         debug_assert_eq!(published_seen, released, "rule 7: a ring is read to its end before it has a new owner");
         let slots = shared.storage.slots();
-        Self { shared, slots, read: Cell::new(released), published_seen, released, is_second: false }
+        Self { shared, slots, read: Cell::new(released), published_seen, released, is_second: false, has_left: false }
     }
 
     /// The position of the next frame: where a second consumer begins that takes the ring over (rule 10).
@@ -53,6 +55,11 @@ impl Consumer {
     #[must_use]
     pub fn heir(&self) -> RingHeir {
         RingHeir { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Drops this end of a ring that a second consumer has taken over, or will (rule 10): for the producer, the consumer is not gone.
+    pub fn leave(mut self) {
+        self.has_left = true;
     }
 
     /// Takes a snapshot: the frames published until now can be walked. Returns the bytes of frames that are ready.
@@ -201,8 +208,8 @@ impl RingHeir {
     ///
     /// # Safety
     /// The first consumer, and each that has taken over from it, is never called again: frames that it has given may be read
-    /// still, and it may be dropped. `position` is its [`position`](Consumer::position) at its last frame; what it did before
-    /// comes before this call.
+    /// still, and it may be dropped or [leave](Consumer::leave). `position` is its [`position`](Consumer::position) at its last
+    /// frame; what it did before comes before this call.
     #[must_use]
     pub unsafe fn take_over(&self, position: u64) -> Consumer {
         let shared = Arc::clone(&self.shared);
@@ -210,14 +217,17 @@ impl RingHeir {
         let released = shared.released.load(Ordering::Relaxed);
         debug_assert!(released <= position, "rule 10: {position} is released already, up to {released}");
         let slots = shared.storage.slots();
-        Consumer { shared, slots, read: Cell::new(position), published_seen: position, released, is_second: true }
+        let read = Cell::new(position);
+        Consumer { shared, slots, read, published_seen: position, released, is_second: true, has_left: false }
     }
 }
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        // Relaxed: a hint, see `Producer::find_room`. A ring that goes on under a new owner clears it.
-        self.shared.abandoned.store(true, Ordering::Relaxed);
+        if !self.has_left {
+            // Relaxed: a hint, see `Producer::find_room`. A ring that goes on under a new owner clears it.
+            self.shared.abandoned.store(true, Ordering::Relaxed);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::{
+    error::ReserveError,
     frame::{FRAME_HEADER_BYTES, Header},
     producer::Producer,
     storage::{Capacity, Storage},
@@ -106,4 +107,20 @@ fn a_second_consumer_may_be_followed_by_a_third() {
     // SAFETY: neither `first` nor `second` is called again.
     let mut third = unsafe { second.heir().take_over(second.position()) };
     assert_eq!(lengths(&mut third), [3]);
+}
+
+#[test]
+fn for_the_producer_a_consumer_that_leaves_is_not_gone() {
+    let (mut producer, first) = ring_with_frames([1]);
+    let heir = first.heir();
+    let position = first.position();
+    first.leave();
+    while let Ok(grant) = producer.reserve(16) {
+        grant.commit(16, 7, 1);
+    }
+    assert!(matches!(producer.reserve(16), Err(ReserveError::Full { .. })));
+    // SAFETY: `first` is gone, and not called again.
+    let second = unsafe { heir.take_over(position) };
+    drop(second);
+    assert!(matches!(producer.reserve(16), Err(ReserveError::Abandoned)));
 }

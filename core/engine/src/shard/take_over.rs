@@ -41,6 +41,8 @@ impl Shard {
 
     /// Drops the plugins of a shard that has left. They are not stopped: others work in their place. Its sinks are dropped with it.
     pub(super) fn drop_plugins(&mut self) {
+        // The watchdog may not have marked them as held yet: a thread that found them without a consumer would drop events.
+        self.source.rings.drain(..).for_each(|ring| ring.into_consumer().leave());
         self.stages.pipeline.drop_plugins();
         if let Some(mut prepared) = self.stages.prepared.take() {
             prepared.drop_plugins();
