@@ -1,6 +1,7 @@
 //! A file that may not grow, by the limit of the process: no signal kills the program, and writing resumes without the limit.
 //!
-//! The limit applies to the process, so the tests run one after the other, in a separate program.
+//! The limit applies to the process, and to the file that its output goes to. So each test runs in a process of its own, whose output is
+//! a pipe.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 #[path = "../../testing/lines.rs"]
@@ -10,7 +11,7 @@ mod two_shards;
 use std::{
     fs,
     path::Path,
-    sync::{Mutex, MutexGuard},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -21,7 +22,7 @@ use fapilog_engine::{
     host::ManualDrain,
 };
 use fapilog_format::{Json, Pretty};
-use fapilog_plugin::{formatter::Formatter, threads::lock};
+use fapilog_plugin::formatter::Formatter;
 use fapilog_sink_file::{File, FileEngine, FileSync};
 use lines::{
     TIMEOUT, Way, assert_holds, balanced, diagnostics, directory, log_bytes, manual_builder, shut_down, sink, started,
@@ -30,31 +31,41 @@ use lines::{
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use two_shards::{assert_is_prefix, run_producers, started_shards};
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// Set in the process that runs a single test.
+const IN_CHILD: &str = "FAPILOG_TEST_IN_CHILD";
+
+/// Runs this test in a process of its own. Returns whether the caller is that process.
+fn is_in_child(test: &str) -> bool {
+    if std::env::var_os(IN_CHILD).is_some() {
+        return true;
+    }
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    let output = child.args(["--exact", test, "--nocapture"]).env(IN_CHILD, "1").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{}: {text}{errors}", output.status);
+    false
+}
 
 /// A limit for the length of each file of this process, until this is dropped.
-struct SizeLimit<'a> {
+struct SizeLimit {
     before: Rlimit,
-    _alone: MutexGuard<'a, ()>,
 }
 
-impl SizeLimit<'_> {
+impl SizeLimit {
     fn of(bytes: u64) -> Self {
-        let alone = lock(&ONE_AT_A_TIME);
         let before = getrlimit(Resource::Fsize);
         setrlimit(Resource::Fsize, Rlimit { current: Some(bytes), maximum: before.maximum }).unwrap();
-        Self { before, _alone: alone }
+        Self { before }
     }
-}
 
-impl SizeLimit<'_> {
-    /// Files may grow. No other test has a limit until this is dropped.
+    /// Files may grow.
     fn lift(&self) {
         setrlimit(Resource::Fsize, self.before).unwrap();
     }
 }
 
-impl Drop for SizeLimit<'_> {
+impl Drop for SizeLimit {
     fn drop(&mut self) {
         self.lift();
     }
@@ -69,6 +80,9 @@ fn until_stuck(container: &Container) {
 
 #[test]
 fn events_that_a_full_file_did_not_take_are_written_once_there_is_room() {
+    if !is_in_child("events_that_a_full_file_did_not_take_are_written_once_there_is_room") {
+        return;
+    }
     for (way, limit) in ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit))) {
         let directory = directory();
         let path = directory.path().join("resumes.log");
@@ -87,6 +101,9 @@ fn events_that_a_full_file_did_not_take_are_written_once_there_is_room() {
 
 #[test]
 fn a_file_that_stays_full_ends_with_a_record_and_has_exactly_the_delivered_events() {
+    if !is_in_child("a_file_that_stays_full_ends_with_a_record_and_has_exactly_the_delivered_events") {
+        return;
+    }
     for (way, limit_bytes, sync) in full_files() {
         let directory = directory();
         let path = directory.path().join("full.log");
@@ -141,6 +158,9 @@ fn full_file_of<F: Formatter + 'static>(formatter: fn() -> F) -> (String, u64) {
 
 #[test]
 fn a_full_file_of_the_built_in_formatters_has_exactly_the_delivered_events() {
+    if !is_in_child("a_full_file_of_the_built_in_formatters_has_exactly_the_delivered_events") {
+        return;
+    }
     for (content, delivered) in [full_file_of(Json::new), full_file_of(|| Pretty::new().colors(true))] {
         assert!(content.ends_with('\n'));
         assert_eq!(content.lines().count() as u64, delivered);
@@ -173,6 +193,9 @@ fn turn_until_stuck(container: &Container, drain: &mut ManualDrain) {
 
 #[test]
 fn a_drain_that_the_program_runs_itself_raises_no_signal_that_kills() {
+    if !is_in_child("a_drain_that_the_program_runs_itself_raises_no_signal_that_kills") {
+        return;
+    }
     for (way, limit) in ways().into_iter().flat_map(|way| LIMITS.map(|limit| (way, limit))) {
         let directory = directory();
         let path = directory.path().join("manual.log");
@@ -195,6 +218,9 @@ fn a_drain_that_the_program_runs_itself_raises_no_signal_that_kills() {
 
 #[test]
 fn the_drop_of_such_a_drain_while_the_file_is_full_raises_no_signal_that_kills() {
+    if !is_in_child("the_drop_of_such_a_drain_while_the_file_is_full_raises_no_signal_that_kills") {
+        return;
+    }
     for (way, limit_bytes, sync) in full_files() {
         let directory = directory();
         let path = directory.path().join("dropped.log");
@@ -215,6 +241,9 @@ fn the_drop_of_such_a_drain_while_the_file_is_full_raises_no_signal_that_kills()
 
 #[test]
 fn a_file_of_two_shards_that_stays_full_has_exactly_the_delivered_events_of_both() {
+    if !is_in_child("a_file_of_two_shards_that_stays_full_has_exactly_the_delivered_events_of_both") {
+        return;
+    }
     for (way, limit_bytes, sync) in full_files() {
         let directory = directory();
         let path = directory.path().join("shards.log");
