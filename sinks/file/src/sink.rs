@@ -25,7 +25,7 @@ use super::{
     block::OVERSHOOT_BYTES,
     cursors::FillingEnd,
     settings::FileOptions,
-    stream::{FileStream, check_durable, check_named, not_durable, not_in_time},
+    stream::{FileStream, acknowledge, not_durable, not_in_time},
     stream_plan::StreamPlan,
 };
 
@@ -138,8 +138,7 @@ impl Sink for FileWriterSink {
                 return Poll::Pending;
             }
             let result = if stream.writer.is_delivered(end) {
-                stream.writer.acknowledge(end);
-                check_named(&stream, start, end).and_then(|()| check_durable(&stream, start))
+                acknowledge(&mut stream, start, end)
             } else if ends {
                 Err(not_in_time(&mut stream.writer, record_end))
             } else {

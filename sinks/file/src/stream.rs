@@ -443,8 +443,18 @@ impl FileStream {
     }
 }
 
+/// Acknowledges the records of these positions, which are delivered.
+///
+/// # Errors
+/// When they went to a file that was removed, or a failed sync has left them in doubt.
+pub(super) fn acknowledge(stream: &mut FileStream, start: FillingEnd, end: FillingEnd) -> Result<(), SinkError> {
+    stream.writer.acknowledge(end);
+    check_named(stream, start, end)?;
+    check_durable(stream, start)
+}
+
 /// Whether the records of these positions went to a file that was removed.
-pub(super) fn check_named(stream: &FileStream, start: FillingEnd, end: FillingEnd) -> Result<(), SinkError> {
+fn check_named(stream: &FileStream, start: FillingEnd, end: FillingEnd) -> Result<(), SinkError> {
     if !stream.writer.is_removed(start, end) {
         return Ok(());
     }
@@ -460,7 +470,7 @@ pub(super) fn not_in_time(writer: &mut BatchWriter, record_end: RecordEnd) -> Si
 }
 
 /// An error if a failed sync has left bytes behind `start` in doubt.
-pub(super) fn check_durable(stream: &FileStream, start: FillingEnd) -> Result<(), SinkError> {
+fn check_durable(stream: &FileStream, start: FillingEnd) -> Result<(), SinkError> {
     if !stream.writer.has_doubt_behind(start) {
         return Ok(());
     }

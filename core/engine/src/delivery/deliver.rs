@@ -114,11 +114,10 @@ impl SinkWorker {
         }
         let is_down = self.destination.breaker.open_until().is_some_and(|until| now < until);
         if is_down && self.destination.fallback.is_some() {
-            let mut kept = Vec::new();
-            while let Some(pending) = self.destination.queue.pop() {
-                kept.extend(self.hand_over(pending));
+            for pending in self.destination.queue.extract(PendingPayload::may_be_handed_over) {
+                let kept = self.hand_over(pending);
+                debug_assert!(kept.is_none(), "a payload that may be handed over is not");
             }
-            kept.into_iter().for_each(|pending| self.destination.queue.insert(pending));
         }
         let store = self.destination.store.as_ref().filter(|store| store.takes_queue());
         if store.is_some_and(|store| is_down || store.is_spilling()) && self.destination.stop_deadline.is_none() {
@@ -151,7 +150,7 @@ impl SinkWorker {
     /// Hands a payload over to the fallback. Returns it if it cannot go there.
     pub(super) fn hand_over(&mut self, mut pending: PendingPayload) -> Option<PendingPayload> {
         let Some(fallback) = &self.destination.fallback else { return Some(pending) };
-        if pending.has_failed_at_fallback || matches!(pending.origin, PayloadOrigin::Fallback(_)) {
+        if !pending.may_be_handed_over() {
             return Some(pending);
         }
         let Some(payload) = &mut pending.payload else { return Some(pending) };

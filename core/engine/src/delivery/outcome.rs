@@ -115,23 +115,24 @@ impl SinkWorker {
 
     /// Counts the records that are delivered, and gives up those that are refused. Returns the others.
     fn take_parts(&mut self, payload: PendingPayload, error: &SinkError, now: Instant) -> Option<PendingPayload> {
-        let origin = payload.origin.clone();
-        let PayloadParts { delivered, refused, remainder } = split(payload, error);
-        self.count_part(&origin, delivered);
-        self.count_parts(&origin, refused.iter().len() + remainder.iter().len());
+        let PayloadParts { refused, remainder, .. } = self.split_counted(payload, error);
         if let Some(refused) = refused {
             self.give_up_payload(refused, DeliveryFailure::Refused, now);
         }
         remainder
     }
 
-    /// So many parts are left of a payload.
-    fn count_parts(&mut self, origin: &PayloadOrigin, parts: usize) {
-        match parts {
-            0 => self.end_stored_part(origin),
-            2 => self.split_stored(origin),
+    /// Splits a payload by an answer, and counts the records that are delivered.
+    fn split_counted(&mut self, payload: PendingPayload, error: &SinkError) -> PayloadParts {
+        let origin = payload.origin.clone();
+        let parts = split(payload, error);
+        self.count_part(&origin, parts.delivered);
+        match (&parts.refused, &parts.remainder) {
+            (None, None) => self.end_stored_part(&origin),
+            (Some(_), Some(_)) => self.split_stored(&origin),
             _ => {}
         }
+        parts
     }
 
     /// The effect of an error on the next attempts.
@@ -197,12 +198,9 @@ impl SinkWorker {
             }
             Err(None) => self.attempt_after_fallback(payload, now),
             Err(Some(error)) => {
-                let origin = payload.origin.clone();
-                let PayloadParts { delivered, refused, remainder } = split(payload, &error);
+                let PayloadParts { delivered, refused, remainder } = self.split_counted(payload, &error);
                 drop_catching_panics(error);
                 self.counters.delivery.fell_back.add(delivered.events);
-                self.count_part(&origin, delivered);
-                self.count_parts(&origin, refused.iter().len() + remainder.iter().len());
                 refused.into_iter().chain(remainder).for_each(|payload| self.attempt_after_fallback(payload, now));
             }
         }

@@ -112,6 +112,12 @@ impl PendingPayload {
         }
     }
 
+    /// Whether it may go to the fallback.
+    pub(super) fn may_be_handed_over(&self) -> bool {
+        let is_of_this_sink = !matches!(self.origin, PayloadOrigin::Fallback(_));
+        is_of_this_sink && !self.has_failed_at_fallback && self.payload.is_some()
+    }
+
     /// All attempts are before it.
     pub(super) fn start_again(&mut self) {
         (self.attempts, self.first_attempt, self.not_before, self.given_up) = (0, None, None, None);
@@ -151,6 +157,15 @@ impl DeliveryQueue {
         let payload = self.payloads.pop_front()?;
         self.bytes -= payload.contents.bytes;
         Some(payload)
+    }
+
+    /// Takes these payloads out. The others keep their places.
+    pub(super) fn extract(&mut self, is_taken: impl FnMut(&PendingPayload) -> bool) -> Vec<PendingPayload> {
+        let payloads = Vec::from(std::mem::take(&mut self.payloads));
+        let (taken, kept): (Vec<_>, Vec<_>) = payloads.into_iter().partition(is_taken);
+        self.payloads = kept.into();
+        self.bytes -= taken.iter().map(|payload| payload.contents.bytes).sum::<u64>();
+        taken
     }
 
     pub(super) fn len(&self) -> usize {

@@ -324,7 +324,7 @@ impl SinkStore {
             self.on_disk
         );
         self.on_disk.local_events = local_events.saturating_sub(events.local);
-        self.on_disk.recovered_events = self.on_disk.recovered_events.saturating_sub(events.recovered);
+        self.on_disk.recovered_events = recovered_events.saturating_sub(events.recovered);
     }
 
     /// The next news.

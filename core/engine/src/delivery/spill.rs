@@ -157,16 +157,12 @@ impl SinkWorker {
     /// Puts the payloads of the queue on disk, but for those that come before others there.
     pub(super) fn spill_queue(&mut self) {
         let Some(store) = self.destination.store.as_mut().filter(|store| store.has_spill()) else { return };
-        let mut kept = Vec::new();
-        while let Some(payload) = self.destination.queue.pop() {
-            match payload.origin {
-                PayloadOrigin::Encoded if !store.comes_first(payload.order) => {
-                    store.append(payload, DeliveryFailure::NoRoom)
-                }
-                _ => kept.push(payload),
-            }
-        }
-        kept.into_iter().for_each(|payload| self.destination.queue.insert(payload));
+        // The queue is in order: a payload that goes to disk puts no later one in front of others there.
+        let goes_to_disk = |payload: &PendingPayload| {
+            matches!(payload.origin, PayloadOrigin::Encoded) && !store.comes_first(payload.order)
+        };
+        let payloads = self.destination.queue.extract(goes_to_disk);
+        payloads.into_iter().for_each(|payload| store.append(payload, DeliveryFailure::NoRoom));
     }
 
     /// Writes a dead letter, or counts the events as lost.
@@ -216,14 +212,11 @@ impl SinkWorker {
     /// The sink stops: a payload that was read stays on disk.
     pub(super) fn leave_stored_on_disk(&mut self) {
         let Some(store) = &mut self.destination.store else { return };
-        let mut kept = Vec::new();
-        while let Some(payload) = self.destination.queue.pop() {
-            match payload.origin {
-                PayloadOrigin::Stored { .. } if !payload.is_part => store.rewind(),
-                _ => kept.push(payload),
-            }
+        let is_on_disk =
+            |payload: &PendingPayload| matches!(payload.origin, PayloadOrigin::Stored { .. }) && !payload.is_part;
+        if !self.destination.queue.extract(is_on_disk).is_empty() {
+            store.rewind();
         }
-        kept.into_iter().for_each(|payload| self.destination.queue.insert(payload));
     }
 
     /// The sink ends: the payload goes to disk, or is lost.

@@ -24,7 +24,7 @@ use crate::{
         queue::{NextRequest, ShardRequest, WriterQueue},
         rotations::RequestedRotations,
     },
-    stream::{FileStream, check_durable, check_named, not_durable, not_in_time},
+    stream::{FileStream, acknowledge, not_durable, not_in_time},
 };
 
 /// The interval of looks at the disk while something waits for it.
@@ -237,8 +237,7 @@ impl WriterThread {
                 if !are_delivered {
                     return Err(not_in_time(&mut stream.writer, record_end));
                 }
-                stream.writer.acknowledge(end);
-                check_named(stream, start, end).and_then(|()| check_durable(stream, start))
+                acknowledge(stream, start, end)
             });
             stream.writer.report(end);
         }
