@@ -9,6 +9,7 @@ mod current_lane;
 mod lane;
 mod lane_registry;
 mod leader;
+mod level_watch;
 mod logger;
 pub(crate) mod overflow;
 mod scope;
@@ -27,6 +28,7 @@ use fapilog_ring::{Capacity, IdleRing, Storage};
 
 pub use crate::producer::{
     leader::Leader,
+    level_watch::{LevelWatch, levels_changed, on_level_change},
     logger::{DynamicEvent, Logger},
     overflow::{Overflow, OverflowStrategy},
     scope::{InScope, Scope, ScopeGuard, Scoped},
@@ -271,11 +273,22 @@ impl Frontend {
         self.directives_id.store(new_directives_id(), Ordering::Relaxed);
         let open = |now| (now != CLOSED).then_some(new);
         let _ = self.gate.threshold.fetch_update(Ordering::Relaxed, Ordering::Relaxed, open);
+        drop(current);
+        levels_changed();
     }
 
     /// The least level of targets that have none of their own.
     pub(crate) fn level(&self) -> LevelFilter {
         if self.is_in_forked_child() { LevelFilter::Off } else { self.directives().level() }
+    }
+
+    /// The least level that any target logs.
+    pub(crate) fn least_level(&self) -> LevelFilter {
+        // Relaxed: see `wants`.
+        match self.gate.threshold.load(Ordering::Relaxed) {
+            CLOSED => LevelFilter::Off,
+            threshold => Level::from_byte(threshold & !BY_TARGET).map_or(LevelFilter::Off, LevelFilter::AtLeast),
+        }
     }
 
     /// Takes nothing more, from now on as soon as each thread sees it.
