@@ -12,6 +12,7 @@ mod leader;
 mod level_watch;
 mod logger;
 pub(crate) mod overflow;
+mod ready;
 mod scope;
 mod shared_lane;
 pub(crate) mod sources;

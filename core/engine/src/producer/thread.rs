@@ -20,6 +20,7 @@ use fapilog_record::{
 
 use crate::{
     accounts::LossReason,
+    port::ShardPort,
     producer::{Frontend, ProducerLane, current_lane::CurrentLane, lane::LogCall},
 };
 
@@ -293,6 +294,18 @@ pub(super) fn disown_lanes() {
             state.disown_lanes();
         }
     });
+}
+
+/// The port of this thread's ring in the container, if the ring is full. A thread without a ring of its own has none to wait for.
+pub(super) fn full_port(frontend: &Frontend) -> Option<Arc<ShardPort>> {
+    let full = THREAD.try_with(|state| {
+        let mut state = state.try_borrow_mut().ok()?;
+        CURRENT.with(CurrentLane::clear);
+        let owned = state.lanes.iter_mut().find(|owned| owned.container == frontend.id())?;
+        let lane = owned.get();
+        (!lane.has_space()).then(|| Arc::clone(lane.port()))
+    });
+    full.ok().flatten()
 }
 
 /// The longest scope. More than twice what a record's head can describe: a scope that was cut to this length is cut again
