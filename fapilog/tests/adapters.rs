@@ -11,7 +11,8 @@ use std::sync::{
 use fapilog::{
     Container, Level, Logger, Scope,
     adapter::{AdapterSite, Fields, LevelWatch, on_level_change},
-    event::{FieldGroup, ValueRef},
+    event::{DynamicEvent, FieldGroup, ValueRef},
+    info,
     level::{Directives, LevelFilter},
 };
 use law::{only, parsed, shut_down, started};
@@ -219,4 +220,89 @@ fn a_closed_container_has_no_least_level() {
     shut_down(&container);
     assert_eq!(log.least_level(), LevelFilter::Off);
     assert_eq!(Logger::disabled().least_level(), LevelFilter::Off);
+}
+
+thread_local!(static TENANT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
+
+fn with_tenant(fields: &mut Fields) {
+    fields.put(FieldGroup::Context, "tenant", ValueRef::U64(TENANT.get()));
+}
+
+fn started_with(fill: impl Fn(&mut Fields) + Send + Sync + 'static) -> (Container, fapilog::sink::MemoryEvents) {
+    let (sink, events) = law::memory();
+    (law::thread_builder().caller_fields(fill).sink("memory", sink).start().unwrap(), events)
+}
+
+fn contexts(events: &fapilog::sink::MemoryEvents) -> Vec<serde_json::Value> {
+    parsed(events).into_iter().map(|event| event["context"].clone()).collect()
+}
+
+#[test]
+fn fields_of_the_calling_thread_are_in_each_event_of_any_kind_of_call() {
+    let (container, events) = started_with(with_tenant);
+    let log = container.logger("adapters");
+    for tenant in 1..=3 {
+        TENANT.set(tenant);
+        info!(log, "by a macro", n = 1);
+        log.log_fields(site(), &named("by a site", &["n"]));
+        log.log_dynamic(&DynamicEvent::new(Level::Info, "t", "dynamic").field(FieldGroup::Context, "n", 1.into()));
+    }
+    shut_down(&container);
+    let expected: Vec<_> = (1..=3).flat_map(|tenant| vec![json!({"n": 1, "tenant": tenant}); 3]).collect();
+    assert_eq!(contexts(&events), expected);
+}
+
+#[test]
+fn fields_of_the_calling_thread_count_before_the_scopes_and_behind_the_loggers_and_the_calls() {
+    let (container, events) = started_with(|fields| {
+        ["scope", "logger", "call"].iter().for_each(|key| fields.put(FieldGroup::Context, key, "caller".into()));
+    });
+    let of = |key: &str| Scope::new().field(FieldGroup::Context, key, "own".into());
+    let log = container.logger("adapters").with_scope(&of("logger"));
+    let _entered = of("scope").enter();
+    info!(log, "m", call = "own");
+    shut_down(&container);
+    assert_eq!(only(&events)["context"], json!({"call": "own", "scope": "caller", "logger": "own"}));
+}
+
+#[test]
+fn a_call_that_a_function_of_caller_fields_makes_itself_has_none_of_them() {
+    let logger = Arc::new(std::sync::OnceLock::<Logger>::new());
+    let inner = Arc::clone(&logger);
+    let (container, events) = started_with(move |fields| {
+        if let Some(log) = inner.get() {
+            info!(log, "inner");
+        }
+        with_tenant(fields);
+    });
+    logger.set(container.logger("adapters")).unwrap();
+    TENANT.set(7);
+    info!(container.logger("adapters"), "outer");
+    shut_down(&container);
+    let events = parsed(&events);
+    assert_eq!((&events[0]["message"], events[0].get("context")), (&json!("inner"), None));
+    assert_eq!((&events[1]["message"], &events[1]["context"]), (&json!("outer"), &json!({"tenant": 7})));
+}
+
+#[test]
+fn a_function_of_caller_fields_that_panics_leaves_out_its_own_fields_alone() {
+    let (sink, events) = law::memory();
+    let builder = law::thread_builder().caller_fields(with_tenant).caller_fields(|fields| {
+        fields.put(FieldGroup::Context, "half", ValueRef::None);
+        panic!("on purpose");
+    });
+    let container = builder.sink("memory", sink).start().unwrap();
+    TENANT.set(1);
+    info!(container.logger("adapters"), "m");
+    shut_down(&container);
+    assert_eq!(only(&events)["context"], json!({"tenant": 1}));
+}
+
+#[test]
+fn the_fields_of_the_calling_thread_are_added_where_a_scope_takes_the_place_of_the_threads() {
+    let (container, events) = started_with(with_tenant);
+    TENANT.set(5);
+    container.logger("adapters").log_fields_in(site(), &message("m"), &Scope::new());
+    shut_down(&container);
+    assert_eq!(only(&events)["context"], json!({"tenant": 5}));
 }

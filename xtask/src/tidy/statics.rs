@@ -47,6 +47,7 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("GLOBAL",             "fapilog/src/global/mod.rs",                        "the global container"),
     ("LEADER",             "fapilog/src/global/mod.rs",                        "loggers of a program find its container, whenever it comes"),
     ("CACHED",             "fapilog/src/global/mod.rs",                        "a thread's logger of the global container, so that a log call takes no lock"),
+    ("FIELDS",             "core/engine/src/producer/caller_fields.rs",    "a thread keeps the memory for the fields of its calls"),
     ("CALLBACKS",          "core/engine/src/producer/level_watch.rs",      "the libraries of adapters have one state of levels a process"),
     ("IN_CALLBACKS",       "core/engine/src/producer/level_watch.rs",      "a callback that changes levels is not called by that again"),
     ("NEXT",               "core/engine/src/producer/level_watch.rs",      "numbers watches, so that each can end itself"),

@@ -5,6 +5,7 @@
 //! words and, once in a while, the doorbell. Threads for which there is no ring (the limit is reached, the thread's own
 //! data are gone, or there is no memory) share the *shared lane*, under a lock.
 
+mod caller_fields;
 mod current_lane;
 mod lane;
 mod lane_registry;
@@ -41,6 +42,7 @@ use crate::{
 pub(crate) use crate::{
     port::ShardPort,
     producer::{
+        caller_fields::CallerFields,
         lane::{LogCall, ProducerLane},
         lane_registry::LaneRegistry,
     },
@@ -116,6 +118,7 @@ pub(crate) struct Frontend {
     next_producer: AtomicU32,
     rings: AtomicUsize,
     stamps: StampSource,
+    caller_fields: CallerFields,
     /// The accounts of a container that has ended without a shard, which hangs: see `close_accounts`.
     last_accounts: OnceLock<Box<Accounts>>,
 }
@@ -151,8 +154,21 @@ impl Frontend {
             next_producer: AtomicU32::new(1),
             rings: AtomicUsize::new(0),
             stamps,
+            caller_fields: CallerFields::default(),
             last_accounts: OnceLock::new(),
         }
+    }
+
+    /// With functions that add fields to each event.
+    pub(crate) fn with_caller_fields(mut self, caller_fields: CallerFields) -> Self {
+        self.caller_fields = caller_fields;
+        self
+    }
+
+    /// The functions that add fields to each event.
+    #[inline]
+    fn caller_fields(&self) -> &CallerFields {
+        &self.caller_fields
     }
 
     /// The source of its events' stamps.

@@ -162,25 +162,28 @@ fn log_otherwise<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: A,
 pub(super) struct BoundFields<'a> {
     /// The scope that takes the place of the thread's.
     scope: Option<&'a [u8]>,
-    /// The logger's own. They come behind the scope, as the fields of an inner scope do.
+    /// The fields that the calling thread knows. They come behind the scope, as the fields of an inner scope do.
+    of_caller: &'a [u8],
+    /// The logger's own, behind these.
     own: &'a [u8],
 }
 
 impl<'a> BoundFields<'a> {
     /// With the scope of the thread.
     pub(super) fn of_thread(own: &'a [u8]) -> Self {
-        Self { scope: None, own }
+        Self { scope: None, of_caller: &[], own }
     }
 
     /// With this scope, and not the thread's.
     pub(super) fn of_scope(scope: &'a [u8], own: &'a [u8]) -> Self {
-        Self { scope: Some(scope), own }
+        Self { scope: Some(scope), of_caller: &[], own }
     }
 
     /// Appends all but the thread's scope. The event's scope begins at `scope_start`.
     fn append_to(self, out: &mut Vec<u8>, scope_start: usize) {
         let bytes_max = scope_start + SCOPE_MAX_BYTES;
         dynamic::append_fields(out, self.scope.unwrap_or_default(), bytes_max);
+        dynamic::append_fields(out, self.of_caller, bytes_max);
         dynamic::append_fields(out, self.own, bytes_max);
     }
 }
@@ -193,6 +196,9 @@ pub(super) fn log_around(frontend: &Frontend, call: LogCall, arguments: &dyn Era
     if CURRENT.with(CurrentLane::is_in_call) {
         return frontend.refuse(LossReason::SignalHandler);
     }
+    // User code, which may log: before anything is in use.
+    let collected = frontend.caller_fields().collect();
+    let bound = BoundFields { of_caller: collected.bytes(), ..bound };
     let is_done = THREAD.try_with(|state| match state.try_borrow_mut() {
         Ok(mut state) => state.log(frontend, call, arguments, bound),
         Err(_) => false,
@@ -228,7 +234,8 @@ impl ThreadState {
         // A scope in place of the thread's stands behind it for the time of the call: nothing allocates for it but this vector.
         let scope_start = if bound.scope.is_some() { outer } else { 0 };
         bound.append_to(&mut self.scope, scope_start);
-        let is_logged = self.log_in_lane(frontend, call, arguments, scope_start, outer == 0);
+        let is_current = outer == 0 && frontend.caller_fields().is_empty();
+        let is_logged = self.log_in_lane(frontend, call, arguments, scope_start, is_current);
         self.scope.truncate(outer);
         is_logged
     }

@@ -37,6 +37,7 @@ pub struct Fields {
 struct FieldEntry {
     group: FieldGroup,
     kind: &'static Kind,
+    start: usize,
     key_start: usize,
     key_end: usize,
     value_start: usize,
@@ -67,6 +68,14 @@ impl Fields {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.entries.clear();
+    }
+
+    /// Removes all but the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        if let Some(first) = self.entries.get(len) {
+            self.bytes.truncate(first.start);
+            self.entries.truncate(len);
+        }
     }
 
     /// The memory that is kept for fields, in bytes.
@@ -149,6 +158,7 @@ impl Fields {
     /// Writes group and key.
     #[inline]
     fn begin(&mut self, group: FieldGroup, name: &str) -> FieldEntry {
+        let start = self.bytes.len();
         let is_cut = name.len() > KEY_MAX_BYTES;
         let name = front(name, KEY_MAX_BYTES);
         self.bytes.push(group.to_byte());
@@ -161,7 +171,7 @@ impl Fields {
             self.bytes.push(types::CUT);
         }
         let value_start = self.bytes.len();
-        FieldEntry { group, kind: &Kind::SelfTyped, key_start, key_end, value_start, end: value_start, is_cut }
+        FieldEntry { group, kind: &Kind::SelfTyped, start, key_start, key_end, value_start, end: value_start, is_cut }
     }
 
     /// Enters the field, whose value is written. `kind` is that of a text, if it is not a plain one.

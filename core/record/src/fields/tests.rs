@@ -176,6 +176,18 @@ fn a_key_that_is_too_long_is_cut_and_marked() {
 }
 
 #[test]
+fn truncated_fields_are_the_first_ones() {
+    let mut fields = Fields::new();
+    ["a", "b", "c"].iter().for_each(|name| fields.put(FieldGroup::Context, name, ValueRef::Text("text")));
+    fields.truncate(3);
+    assert_eq!(fields.len(), 3);
+    fields.truncate(1);
+    assert_eq!(fields.iter().map(|(_, name, _)| name).collect::<Vec<_>>(), ["a"]);
+    fields.put(FieldGroup::Context, "d", ValueRef::U64(1));
+    assert_eq!(read_back(&fields, &whole_record(&fields)).0.len(), 2);
+}
+
+#[test]
 fn cleared_fields_keep_their_memory() {
     let mut fields = Fields::new();
     fields.put(FieldGroup::Context, "a", ValueRef::Text("text"));
