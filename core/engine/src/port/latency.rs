@@ -177,13 +177,13 @@ impl Serialize for Percentiles {
 impl Serialize for LatencyHistogram {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct Count {
+        struct LatencyCount {
             le_ns: u64,
             samples: u64,
         }
         let mut list = serializer.serialize_seq(Some(BOUNDS.len()))?;
         for (le_ns, samples) in BOUNDS.into_iter().zip(self.0) {
-            list.serialize_element(&Count { le_ns, samples })?;
+            list.serialize_element(&LatencyCount { le_ns, samples })?;
         }
         list.end()
     }
