@@ -191,10 +191,10 @@ impl<'a> BoundFields<'a> {
 /// The slow path through [`ThreadState`].
 pub(super) fn log_around(frontend: &Frontend, call: LogCall, arguments: &dyn ErasedArguments, bound: BoundFields<'_>) {
     if frontend.is_in_forked_child() {
-        return frontend.refuse(LossReason::Forked);
+        return frontend.refuse(LossReason::Forked, call.level);
     }
     if CURRENT.with(CurrentLane::is_in_call) {
-        return frontend.refuse(LossReason::SignalHandler);
+        return frontend.refuse(LossReason::SignalHandler, call.level);
     }
     // User code, which may log: before anything is in use.
     let collected = frontend.caller_fields().collect();
