@@ -1,0 +1,53 @@
+//! The arguments of the command, as clap reads them.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::{cat, completions, follow_request, man, stats, tail};
+
+/// Reads, filters, follows and counts log files.
+#[derive(Debug, Parser)]
+#[command(name = "fapilog", version, max_term_width = 100)]
+pub(crate) struct CommandLine {
+    /// Options of every command.
+    #[command(flatten)]
+    pub(crate) shared: SharedArguments,
+    /// The command.
+    #[command(subcommand)]
+    pub(crate) command: Subcommands,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct SharedArguments {
+    /// Write JSON: events as lines of JSON, reports as an object, errors as objects too.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Use colours: auto (on a terminal, unless NO_COLOR is set), always, never.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorChoice,
+    /// Write to the terminal without a pager.
+    #[arg(long, global = true)]
+    pub(crate) no_pager: bool,
+}
+
+/// When the output has colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// In any case.
+    Always,
+    /// In no case.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Subcommands {
+    Cat(cat::CatArguments),
+    Tail(tail::TailArguments),
+    Stats(stats::StatsArguments),
+    FollowRequest(follow_request::FollowRequestArguments),
+    Completions(completions::CompletionsArguments),
+    Man(man::ManArguments),
+}

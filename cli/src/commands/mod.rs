@@ -1,0 +1,39 @@
+//! The commands: a file each.
+
+pub(crate) mod cat;
+pub(crate) mod completions;
+pub(crate) mod follow_request;
+pub(crate) mod man;
+pub(crate) mod stats;
+pub(crate) mod tail;
+
+use std::io::{self, Write as _};
+
+use crate::{
+    arguments::{CommandLine, SharedArguments, Subcommands},
+    error::{CommandError, ExitStatus},
+};
+
+pub(crate) fn run(line: &CommandLine) -> Result<ExitStatus, CommandError> {
+    let shared = &line.shared;
+    match &line.command {
+        Subcommands::Cat(arguments) => cat::run(arguments, shared),
+        Subcommands::Tail(arguments) => tail::run(arguments, shared),
+        Subcommands::Stats(arguments) => stats::run(arguments, shared),
+        Subcommands::FollowRequest(arguments) => follow_request::run(arguments, shared),
+        Subcommands::Completions(arguments) => completions::run(arguments, shared),
+        Subcommands::Man(arguments) => man::run(arguments, shared),
+    }
+}
+
+/// Writes a text that is made for another program: as it is, or as the value of `kind` in an object.
+fn write_document(kind: &str, document: &[u8], shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
+    let mut out = io::stdout().lock();
+    let written = if shared.json {
+        writeln!(out, "{}", serde_json::json!({ kind: String::from_utf8_lossy(document) }))
+    } else {
+        out.write_all(document)
+    };
+    written.and_then(|()| out.flush()).map_err(CommandError::Write)?;
+    Ok(ExitStatus::Complete)
+}

@@ -1,0 +1,35 @@
+//! The command `fapilog`: log files are read, filtered, followed and counted.
+
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod commands;
+mod error;
+
+use std::{io::Write as _, process::ExitCode};
+
+use clap::Parser as _;
+
+use crate::{arguments::CommandLine, error::exit_code};
+
+fn main() -> ExitCode {
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => return refuse(&error),
+    };
+    match commands::run(&line) {
+        Ok(status) => status.into(),
+        Err(error) => {
+            error.report(line.shared.json);
+            error.exit_code()
+        }
+    }
+}
+
+/// Prints the help, the version, or an error in the arguments.
+fn refuse(error: &clap::Error) -> ExitCode {
+    // An error of the write has no place to go to.
+    let _ = error.print();
+    let _ = std::io::stdout().flush();
+    ExitCode::from(if error.use_stderr() { exit_code::USAGE } else { exit_code::SUCCESS })
+}
