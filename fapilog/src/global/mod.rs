@@ -130,7 +130,7 @@ impl Claim {
 
     fn complete(mut self, container: Container) -> Global {
         container.drain_at_exit();
-        container.count_missed(LEADER.take_missed());
+        container.count_missed(&LEADER.take_missed());
         let container = Arc::new(container);
         self.0 = GlobalState::running(&container);
         Global { container }

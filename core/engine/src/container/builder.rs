@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     sync::{Arc, Mutex},
+    time::SystemTime,
 };
 
 use fapilog_plugin::{
@@ -288,6 +289,7 @@ impl ContainerBuilder {
             watchdog: Arc::default(),
             posting: Mutex::default(),
             executor: None,
+            started_at: SystemTime::now(),
             diagnostics,
             at_run_time: Mutex::default(),
             attachment: self.attachment.clone(),

@@ -15,7 +15,7 @@ use std::{
     any::Any,
     mem::ManuallyDrop,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 pub use self::{
@@ -27,7 +27,11 @@ pub(crate) use crate::totals::accounts;
 use crate::totals::refused_accounts;
 pub use crate::{
     delivery::store::options::{DeadLetterOptions, SpillOptions},
-    port::{latency::Percentiles, plan::SinkOptions},
+    port::{
+        latency::{LatencyHistogram, Percentiles},
+        plan::SinkOptions,
+        throughput::Throughput,
+    },
 };
 use fapilog_plugin::{
     diagnostics::Diagnostics,
@@ -37,7 +41,7 @@ use fapilog_plugin::{
 use fapilog_record::{directives::Directives, level::LevelFilter};
 
 use crate::{
-    accounts::Accounts,
+    accounts::{Accounts, CountsByLevel},
     container::container_shutdown::{ContainerShutdown, lost_to_deadline},
     diagnostics::{Diagnostic, DiagnosticLog},
     error::{FlushError, ShutdownError},
@@ -64,6 +68,7 @@ pub struct Container {
     /// Held while a change is posted, so that all shards take changes up in one order, and come to the same of each.
     posting: Mutex<()>,
     executor: Option<Executor>,
+    started_at: SystemTime,
     diagnostics: DiagnosticLog,
     /// Plugins that were added and removed at run time: a reload keeps these changes. The lock is held for a moment only: a
     /// plugin may want it while a reload waits for that plugin's drain.
@@ -239,8 +244,8 @@ impl Container {
     /// Counts events that were lost before the container was there. Hidden, because only the facade has loggers without a
     /// container.
     #[doc(hidden)]
-    pub fn count_missed(&self, events: u64) {
-        if events > 0 {
+    pub fn count_missed(&self, events: &CountsByLevel) {
+        if events.total() > 0 {
             self.frontend.count_missed(events);
         }
     }

@@ -6,6 +6,7 @@ pub(crate) mod hand_over;
 pub(crate) mod latency;
 pub(crate) mod plan;
 pub(crate) mod rotate;
+pub(crate) mod throughput;
 mod turn_watch;
 
 use std::sync::{Arc, OnceLock};
@@ -19,7 +20,10 @@ use fapilog_ring::{
 
 use crate::{
     accounts::{HealthGauge, LaneCounters, PluginCounters, ShardCounters, SinkCounters},
-    port::{changes::ChangeBox, flush::FlushGate, hand_over::HandOver, latency::Latencies, turn_watch::TurnWatch},
+    port::{
+        changes::ChangeBox, flush::FlushGate, hand_over::HandOver, latency::Latencies, throughput::EventsBySecond,
+        turn_watch::TurnWatch,
+    },
     producer::overflow::SpaceSignal,
     watchdog::call_word::CallWord,
 };
@@ -52,6 +56,7 @@ pub(crate) struct ShardPort {
     pub(crate) changes: ChangeBox,
     pub(crate) latencies: Latencies,
     pub(crate) ring_fill: RingFill,
+    pub(crate) throughput: EventsBySecond,
     pub(crate) health: HealthGauge,
     pub(crate) turn_watch: TurnWatch,
     /// The calls of user code, where a watchdog watches the shard.

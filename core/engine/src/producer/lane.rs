@@ -105,7 +105,7 @@ impl ProducerLane {
             counters.submitted.add(1);
         }
         if used_bytes == 0 {
-            counters.refused.lost.add(LossReason::TooLong, 1);
+            counters.refused.count_lost(LossReason::TooLong, call.level);
             return false;
         }
         self.producer.held().commit(used_bytes, call.tag(), stamp);
@@ -140,7 +140,7 @@ impl ProducerLane {
                 Attempt::NoSpace(ReserveError::Full { .. })
                     if may_wait(&mut wait, self.overflow, &self.lane_end.port) => {}
                 Attempt::NoSpace(error) => {
-                    self.count_lost(error);
+                    self.count_lost(call, error);
                     return true;
                 }
             }
@@ -188,14 +188,14 @@ impl ProducerLane {
     }
 
     /// Counts a call that found no space.
-    pub(super) fn count_lost(&self, error: ReserveError) {
+    pub(super) fn count_lost(&self, call: LogCall, error: ReserveError) {
         let reason = match error {
             ReserveError::Full { .. } => LossReason::RingFull,
             ReserveError::Abandoned => LossReason::ContainerClosed,
             _ => LossReason::TooLong,
         };
         self.lane_end.counters.submitted.add(1);
-        self.lane_end.counters.refused.lost.add(reason, 1);
+        self.lane_end.counters.refused.count_lost(reason, call.level);
     }
 
     /// The port of its shard.

@@ -214,7 +214,7 @@ impl Logger {
         match &self.follower {
             None => self.frontend().refuse_if_closed(level, target),
             // There is no container whose level could be asked for: the default level counts.
-            Some(follower) if level >= Level::Info => follower.leader.miss(),
+            Some(follower) if level >= Level::Info => follower.leader.miss(level),
             Some(_) => {}
         }
     }

@@ -51,7 +51,7 @@ use fapilog_record::{
 };
 
 use crate::{
-    accounts::{Accounts, LaneCounters, LossReason},
+    accounts::{Accounts, CountsByLevel, LaneCounters, LossReason},
     clock::{StampSource, anchor},
     producer::sources::SourceTable,
     totals,
@@ -292,9 +292,9 @@ impl Frontend {
 
     /// Counts an event that never came as far as a lane.
     #[cold]
-    pub(crate) fn refuse(&self, reason: LossReason) {
+    pub(crate) fn refuse(&self, reason: LossReason, level: Level) {
         self.lane_registry.refused.submitted.add_shared(1);
-        self.lane_registry.refused.refused.lost.add_shared(reason, 1);
+        self.lane_registry.refused.refused.count_lost_shared(reason, level);
     }
 
     /// Closes the accounts, because a shard hangs: what it delivers later is counted nowhere. Its port is abandoned before.
@@ -308,16 +308,16 @@ impl Frontend {
     }
 
     /// Counts events that were lost before the container was there.
-    pub(crate) fn count_missed(&self, events: u64) {
-        self.lane_registry.refused.submitted.add_shared(events);
-        self.lane_registry.refused.refused.lost.add_shared(LossReason::NoContainer, events);
+    pub(crate) fn count_missed(&self, events: &CountsByLevel) {
+        self.lane_registry.refused.submitted.add_shared(events.total());
+        self.lane_registry.refused.refused.count_all_lost_shared(LossReason::NoContainer, events);
     }
 
     /// Counts a call on a closed container, if it would have been wanted before.
     #[cold]
     pub(crate) fn refuse_if_closed(&self, level: Level, target: &str) {
         if self.is_closed() && self.level_of(target).passes(level) {
-            self.refuse(LossReason::ContainerClosed);
+            self.refuse(LossReason::ContainerClosed, level);
         }
     }
 
@@ -334,23 +334,23 @@ impl Frontend {
 
     /// Logs for a thread that has no lane. Counts the event as lost if there is no shared lane either.
     pub(crate) fn log_shared(&self, call: LogCall, arguments: &dyn ErasedArguments, scope: &[u8]) {
-        let Some(port) = self.ports.first() else { return self.refuse_shared() };
+        let Some(port) = self.ports.first() else { return self.refuse_shared(call.level) };
         loop {
             match self.shared_lane.log(call, arguments, scope, self.limits.overflow, port) {
                 SharedLaneLog::Done => return,
-                SharedLaneLog::Closed => return self.refuse_shared(),
-                SharedLaneLog::Interrupts => return self.refuse(LossReason::SignalHandler),
+                SharedLaneLog::Closed => return self.refuse_shared(call.level),
+                SharedLaneLog::Interrupts => return self.refuse(LossReason::SignalHandler, call.level),
                 SharedLaneLog::RingIsHeld => match self.new_shared_lane() {
                     Some(lane) => self.shared_lane.replace(lane),
-                    None => return self.refuse(LossReason::RingFull),
+                    None => return self.refuse(LossReason::RingFull, call.level),
                 },
             }
         }
     }
 
     /// Counts a call for which there is no shared lane.
-    fn refuse_shared(&self) {
-        self.refuse(if self.is_closed() { LossReason::ContainerClosed } else { LossReason::RingFull });
+    fn refuse_shared(&self, level: Level) {
+        self.refuse(if self.is_closed() { LossReason::ContainerClosed } else { LossReason::RingFull }, level);
     }
 
     /// A lane for this thread; `None` when it must use the shared lane.

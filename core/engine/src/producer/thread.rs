@@ -160,10 +160,10 @@ fn log_otherwise<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: A,
 /// of an inner scope do.
 fn log_around(frontend: &Frontend, call: LogCall, arguments: &dyn ErasedArguments, fields: &[u8]) {
     if frontend.is_in_forked_child() {
-        return frontend.refuse(LossReason::Forked);
+        return frontend.refuse(LossReason::Forked, call.level);
     }
     if CURRENT.with(CurrentLane::is_in_call) {
-        return frontend.refuse(LossReason::SignalHandler);
+        return frontend.refuse(LossReason::SignalHandler, call.level);
     }
     let is_done = THREAD.try_with(|state| match state.try_borrow_mut() {
         Ok(mut state) => state.log(frontend, call, arguments, fields),

@@ -321,6 +321,7 @@ impl Shard {
         self.port.counters.lost.add(LossReason::Unreadable, unreadable);
         self.port.counters.in_hand.set(batch.taken(), batch.len() as u64);
 
+        self.port.throughput.record(now, batch.taken());
         if let Some(first) = batch.events().first() {
             self.port.latencies.drain_lag.record(passed(first.timestamp(), self.stages.internal.now()));
         }
