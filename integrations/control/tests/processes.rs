@@ -81,7 +81,7 @@ fn has_two_containers() {
     let mut client = Client::connect(controls[1].path()).unwrap();
     assert_eq!(client.info().unwrap().container, second.id());
     client.change_levels(LevelChange::add("debug")).unwrap();
-    assert_eq!([first, second].map(|container| container.directives().to_string()), ["INFO", "DEBUG"]);
+    assert_eq!([&first, &second].map(|container| container.directives().to_string()), ["INFO", "DEBUG"]);
 
     let [first, second] = controls;
     drop(second);
