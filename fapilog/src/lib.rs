@@ -62,6 +62,7 @@ pub mod event;
 pub mod format;
 mod global;
 pub mod level;
+pub mod machine;
 mod macros;
 pub mod metrics;
 #[doc(alias = "FapilogExceptionHandler")]
