@@ -63,6 +63,7 @@ pub mod event;
 pub mod format;
 mod global;
 pub mod level;
+pub mod machine;
 mod macros;
 pub mod metrics;
 #[doc(alias = "FapilogExceptionHandler")]

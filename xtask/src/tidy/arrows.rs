@@ -43,6 +43,7 @@ const ROOMS: &[CrateRoom] = &[
     // The facade re-exports the contract and the record's types from the crates that define them.
     of_crates("facade",       &["fapilog"],           &["settings", "engine", "builtin", "format", "sinks", "http sink",
                                                         "plugin", "record", "macros"]),
+    of_crates("control",      &["fapilog-control"],   &["facade"]),
     of_crates("integrations", INTEGRATIONS,           &["facade"]),
     of_crates("benchmarks",   &["bench-harness"],     &["facade", "ring"]),
     of_crates("models",       &["loom-tests"],        &["engine", "plugin", "record", "ring"]),
@@ -51,7 +52,8 @@ const ROOMS: &[CrateRoom] = &[
     of_crates("xtask",        &["xtask"],             &[]),
     below("plugins",  "plugins",                      &["plugin", "http sink"]),
     below("examples", "plugins",                      &["plugin", "http sink"]),
-    below("cli",      "cli",                          &["facade"]),
+    // The command is the client of control sockets.
+    below("cli",      "cli",                          &["facade", "control"]),
 ];
 
 impl CrateRoom {

@@ -34,6 +34,7 @@ pub use crate::{
     },
 };
 use fapilog_plugin::{
+    diagnostics::Diagnostics,
     event::InstanceId,
     threads::{drain_thread, lock},
 };
@@ -157,6 +158,14 @@ impl Container {
     #[must_use]
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         if self.frontend.is_in_forked_child() { Vec::new() } else { self.diagnostics.all() }
+    }
+
+    /// Adds a warning to the diagnostics: for parts of the program that change the container at run time, or watch it. The text
+    /// stands between quotes, escaped. In a forked child, nothing.
+    pub fn report_diagnostic(&self, about: &str, text: impl Into<String>) {
+        if !self.frontend.is_in_forked_child() {
+            self.diagnostics.report(about, text.into());
+        }
     }
 
     /// How many rings there are, in use or kept for the next thread.
