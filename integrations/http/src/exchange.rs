@@ -280,7 +280,7 @@ fn details_of<'a>(settings: &Settings, head: &RequestHead<'_>, header: impl Fn(&
     }
     for logged in &settings.headers {
         if let Some(value) = header(&logged.name) {
-            details = details.bind(FieldGroup::Context, &logged.key, logged_value(value));
+            details = details.field(FieldGroup::Context, &logged.key, logged_value(value));
         }
     }
     details

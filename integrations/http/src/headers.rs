@@ -1,5 +1,7 @@
 //! Request headers in the log: those of an allow list, and never those of a deny list.
 
+use fapilog::event::ValueRef;
+
 use crate::settings_error::RequestLogError;
 
 /// Headers that hold secrets.
@@ -60,9 +62,18 @@ pub(crate) fn checked_name(setting: &'static str, name: &str) -> Result<String, 
     Ok(name.to_ascii_lowercase())
 }
 
-/// The front of a header's value that is logged.
-pub(crate) fn logged_value(value: &[u8]) -> &[u8] {
-    value.get(..VALUE_MAX_BYTES).unwrap_or(value)
+/// A header's value as it is logged: its front, as text if it is UTF-8.
+pub(crate) fn logged_value(value: &[u8]) -> ValueRef<'_> {
+    let front = value.get(..VALUE_MAX_BYTES).unwrap_or(value);
+    match std::str::from_utf8(front) {
+        Ok(text) => ValueRef::Text(text),
+        // A character that the cut has split, and text before it.
+        Err(error) if error.error_len().is_none() && front.len() < value.len() => {
+            let whole = front.get(..error.valid_up_to()).unwrap_or_default();
+            ValueRef::Text(std::str::from_utf8(whole).unwrap_or_default())
+        }
+        Err(_) => ValueRef::Bytes(front),
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +96,15 @@ mod tests {
     #[test]
     fn the_deny_list_of_the_program_wins_too() {
         assert_eq!(logged(&["x-tenant", "x-session"], &["X-Session"]), ["x-tenant"]);
+    }
+
+    #[test]
+    fn a_long_value_is_cut_between_two_characters() {
+        let long = "ä".repeat(600);
+        assert_eq!(logged_value(long.as_bytes()), ValueRef::Text(&long[..1024]));
+        let odd = format!("x{long}");
+        assert_eq!(logged_value(odd.as_bytes()), ValueRef::Text(&odd[..1023]));
+        assert_eq!(logged_value(b"\xFF"), ValueRef::Bytes(b"\xFF"));
     }
 
     #[test]
