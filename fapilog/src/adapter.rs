@@ -26,6 +26,14 @@
 //! # assert!(events.lines()[0].contains(r#""message":"order 42 filled""#), "{}", events.lines()[0]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A library that names the place anew with each call gets the site by [`AdapterSite::at_place`].
+//!
+//! The other way, a sink hands events to another logging library: it encodes each as an [`EventCopy`], whose values have their
+//! types.
 
+mod event_copy;
+
+pub use event_copy::EventCopy;
 pub use fapilog_engine::producer::{LevelWatch, on_level_change};
 pub use fapilog_record::{call_site::AdapterSite, fields::Fields};

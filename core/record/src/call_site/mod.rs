@@ -1,5 +1,6 @@
 //! Where in a program an event is logged, and what is known of it before it is.
 
+mod adapter_places;
 mod adapter_site;
 mod by_level;
 mod descriptor;
