@@ -35,7 +35,9 @@ pub fn init(logger: Logger) -> Result<Bridge, InitError> {
 
 /// `log` has a logger already, and keeps it for the life of the program.
 #[derive(Debug, Error)]
-#[error("fapilog is not the logger of `log`, because another one was set before: a program has one, and calls `init` once")]
+#[error(
+    "fapilog is not the logger of `log`, because another one was set before: a program has one, and calls `init` once"
+)]
 #[non_exhaustive]
 pub struct InitError {
     #[from]
@@ -277,7 +279,10 @@ fn dynamic_event(record: &Record<'_>, fields: &Fields) -> DynamicEvent {
         _ => "",
     };
     let event = DynamicEvent::new(level::from_log(record.level()), record.target(), message);
-    fields.iter().filter(|field| field.0.is_keyed()).fold(event, |event, (group, name, value)| event.field(group, name, value))
+    fields
+        .iter()
+        .filter(|field| field.0.is_keyed())
+        .fold(event, |event, (group, name, value)| event.field(group, name, value))
 }
 
 impl Log for Bridge {

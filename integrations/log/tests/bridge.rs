@@ -323,7 +323,8 @@ fn blocked() -> (Container, MemoryEvents) {
 #[test]
 fn flush_ends_by_its_timeout() {
     let (container, _events) = blocked();
-    let bridge = Bridge::builder(container.logger("bridge")).flush_timeout(std::time::Duration::from_millis(50)).build();
+    let bridge =
+        Bridge::builder(container.logger("bridge")).flush_timeout(std::time::Duration::from_millis(50)).build();
     log::info!(logger: &bridge, "m");
     let start = std::time::Instant::now();
     bridge.flush();

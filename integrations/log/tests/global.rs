@@ -45,7 +45,11 @@ fn program() -> MutexGuard<'static, Program> {
 fn the_level_of_log_follows_the_containers() {
     let program = program();
     assert_eq!(log::max_level(), log::LevelFilter::Info);
-    let levels = [("debug", log::LevelFilter::Debug), ("warn,sql=trace", log::LevelFilter::Trace), ("off", log::LevelFilter::Off)];
+    let levels = [
+        ("debug", log::LevelFilter::Debug),
+        ("warn,sql=trace", log::LevelFilter::Trace),
+        ("off", log::LevelFilter::Off),
+    ];
     for (directives, expected) in levels {
         program.container.set_level(directives.parse::<Directives>().unwrap());
         assert_eq!((log::max_level(), program.bridge.max_level()), (expected, expected), "{directives}");

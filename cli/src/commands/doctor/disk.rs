@@ -79,7 +79,9 @@ impl Disk {
             directory: directory.to_owned(),
             file_system: FileSystem::of(directory),
             room: Room::of(directory),
-            scratch: ScratchFile::new(directory).map_err(|error| error.to_string()).and_then(|scratch| scratch.measure()),
+            scratch: ScratchFile::new(directory)
+                .map_err(|error| error.to_string())
+                .and_then(|scratch| scratch.measure()),
         }
     }
 
@@ -143,7 +145,9 @@ impl Disk {
             return finding.fails("the file system has no room for another file (inodes)");
         }
         if free_bytes < ROOM_LOW_BYTES && share(free_bytes, total_bytes) < SHARE_LOW {
-            return finding.warns("the file system is nearly full; the file sink's `retain_total_bytes` keeps logs within a limit");
+            return finding.warns(
+                "the file system is nearly full; the file sink's `retain_total_bytes` keeps logs within a limit",
+            );
         }
         if total_files > 0 && share(free_files, total_files) < SHARE_LOW {
             return finding.warns(format!("{free_files} files (inodes) are left of {total_files}"));
@@ -179,7 +183,8 @@ impl Disk {
             "median_ns": nanos(*median),
             "max_ns": nanos(*longest),
         });
-        let found = format!("{median:.1?} for 4 KiB and an fdatasync (median of {}; longest {longest:.1?})", syncs.len());
+        let found =
+            format!("{median:.1?} for 4 KiB and an fdatasync (median of {}; longest {longest:.1?})", syncs.len());
         let finding = Finding::good("durability", found, figures);
         Some(if *median > SYNC_SLOW {
             finding.warns("with `sync = \"batch\"`, each batch waits for that; `interval` syncs less often")
@@ -344,7 +349,10 @@ mod tests {
             31 22 8:2 / /var rw - xfs /dev/sdb rw\n";
         let found = |device, path| FileSystem::in_mounts(mounts, device, Path::new(path)).unwrap();
         let system = found("0:30", "/var/log x/app");
-        assert_eq!((system.kind.as_str(), system.mounted_at.as_str(), system.is_read_only), ("tmpfs", "/var/log x", true));
+        assert_eq!(
+            (system.kind.as_str(), system.mounted_at.as_str(), system.is_read_only),
+            ("tmpfs", "/var/log x", true)
+        );
         assert_eq!(found("8:2", "/var/lib").kind, "xfs");
         assert_eq!(found("0:99", "/home").kind, "ext4");
     }

@@ -186,9 +186,8 @@ mod tests {
     #[test]
     fn threads_that_meet_a_place_at_once_find_one_site() {
         let found: Vec<usize> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..4)
-                .map(|_| scope.spawn(|| std::ptr::from_ref(at("t", "src/four.rs", 1).unwrap()).addr()))
-                .collect();
+            let threads: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| std::ptr::from_ref(at("t", "src/four.rs", 1).unwrap()).addr())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(found.iter().all(|site| *site == found[0]), "{found:?}");
