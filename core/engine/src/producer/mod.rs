@@ -18,6 +18,7 @@ mod scope;
 mod shared_lane;
 pub(crate) mod sources;
 mod thread;
+mod trace_parent;
 
 use std::sync::{
     Arc, Mutex, OnceLock,
@@ -34,6 +35,7 @@ pub use crate::producer::{
     logger::{DynamicEvent, Logger},
     overflow::{Overflow, OverflowStrategy},
     scope::{InScope, Scope, ScopeGuard, Scoped},
+    trace_parent::{TraceParent, TraceParentError},
 };
 use crate::{
     port::NewRing,
