@@ -1,6 +1,6 @@
 //! A request from its head to the end of its response.
 
-use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Instant};
+use std::{borrow::Cow, error::Error, fmt, time::Instant};
 
 use fapilog::{
     Scope,
@@ -56,7 +56,8 @@ pub struct Exchange {
     grpc_status: Option<GrpcStatus>,
     request_bytes: Option<ByteCounter>,
     response_bytes: u64,
-    error: Option<Arc<dyn Error + Send + Sync>>,
+    /// The field `error`; empty without an error.
+    error: Scope,
     /// Whether user code runs: a drop at that time is that of a panic.
     is_in_user_code: bool,
     is_finished: bool,
@@ -106,7 +107,7 @@ impl Exchange {
             grpc_status: None,
             request_bytes: None,
             response_bytes: 0,
-            error: None,
+            error: Scope::new(),
             is_in_user_code: false,
             is_finished: false,
         };
@@ -175,8 +176,13 @@ impl Exchange {
     }
 
     /// Sets the error that the response stands for. The canonical event has it with its sources, in the field `error`.
-    pub fn set_error(&mut self, error: Arc<dyn Error + Send + Sync>) {
-        self.error = Some(error);
+    pub fn set_error(&mut self, error: &(dyn Error + 'static)) {
+        self.error = scope!(error = #error);
+    }
+
+    /// Sets the text of the error that the response stands for, where there is no more than a text.
+    pub fn set_error_text(&mut self, error: &dyn fmt::Display) {
+        self.error = scope!(error = %error);
     }
 
     /// Logs the canonical event.
@@ -186,8 +192,7 @@ impl Exchange {
 
     /// Logs the canonical event, with this error in the field `error`.
     pub fn finish_with_error(mut self, outcome: Outcome, error: &dyn fmt::Display) {
-        self.error = None;
-        let _error = (self.is_logged != IsLogged::Never).then(|| scope!(error = %error).enter());
+        self.set_error_text(error);
         self.end(outcome);
     }
 
@@ -229,10 +234,7 @@ impl Exchange {
 
     /// Fields of the canonical event that are known late, and that most requests do not have.
     fn late_details(&self, outcome: Outcome) -> Scope {
-        let mut late = match &self.error {
-            Some(error) => scope!(error = #error),
-            None => Scope::new(),
-        };
+        let mut late = self.error.clone();
         if let Some(status) = self.grpc_status {
             late = late.field(FieldGroup::Context, "grpc_status", ValueRef::Text(status.name()));
         }

@@ -91,7 +91,7 @@ impl Answer {
         exchange.responded(response.status().as_u16());
         note_grpc_status(&mut exchange, response.headers());
         if let Some(logged) = response.extensions().get::<LoggedError>() {
-            exchange.set_error(logged.shared());
+            exchange.set_error(logged.error());
         }
         if let Some((name, value)) = self.id.take() {
             response.headers_mut().insert(name, value);
