@@ -43,5 +43,6 @@ pub use crate::{
     middleware::{RequestLogMiddleware, RequestLogTransform},
 };
 pub use fapilog_http::{
-    IdFlaw, IdSource, Outcome, QueryLogging, RequestLog, RequestLogBuilder, RequestLogError, RequestSummary, default_level,
+    IdFlaw, IdSource, QueryLogging, RequestLog, RequestLogBuilder, RequestLogError, RequestOutcome, RequestSummary,
+    default_level,
 };

@@ -8,7 +8,7 @@ use std::{
 
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
-use fapilog_http::{Exchange, Outcome};
+use fapilog_http::{Exchange, RequestOutcome};
 use pin_project_lite::pin_project;
 
 pin_project! {
@@ -41,7 +41,7 @@ impl<B: MessageBody> LoggedBody<B> {
         let mut this = Self { body: None, exchange: Some(exchange), size };
         // A server does not poll such a body.
         if !is_sent || matches!(size, BodySize::None | BodySize::Sized(0)) {
-            finish(&mut this.exchange, Outcome::Completed);
+            finish(&mut this.exchange, RequestOutcome::Completed);
         }
         this.body = Some(body);
         this
@@ -62,17 +62,17 @@ impl<B: MessageBody> MessageBody for LoggedBody<B> {
         let polled = exchange.run(|| body.poll_next(context)).map_err(Into::into);
         match &polled {
             Poll::Pending => {}
-            Poll::Ready(None) => finish(this.exchange, Outcome::Completed),
+            Poll::Ready(None) => finish(this.exchange, RequestOutcome::Completed),
             Poll::Ready(Some(Err(error))) => {
                 if let Some(exchange) = this.exchange.take() {
-                    exchange.finish_with_error(Outcome::BodyFailed, error);
+                    exchange.finish_with_error(RequestOutcome::BodyFailed, error);
                 }
             }
             Poll::Ready(Some(Ok(bytes))) => {
                 exchange.count_response(bytes.len() as u64);
                 // A server does not poll again when the body has all the bytes that it announced.
                 if matches!(this.size, BodySize::Sized(size) if exchange.response_bytes() >= *size) {
-                    finish(this.exchange, Outcome::Completed);
+                    finish(this.exchange, RequestOutcome::Completed);
                 }
             }
         }
@@ -80,7 +80,7 @@ impl<B: MessageBody> MessageBody for LoggedBody<B> {
     }
 }
 
-fn finish(exchange: &mut Option<Exchange>, outcome: Outcome) {
+fn finish(exchange: &mut Option<Exchange>, outcome: RequestOutcome) {
     if let Some(exchange) = exchange.take() {
         exchange.finish(outcome);
     }

@@ -16,7 +16,7 @@ use actix_web::{
         header::{HeaderMap, HeaderName, HeaderValue},
     },
 };
-use fapilog_http::{Exchange, Outcome};
+use fapilog_http::{Exchange, RequestOutcome};
 use pin_project_lite::pin_project;
 
 use crate::logged_body::LoggedBody;
@@ -66,7 +66,10 @@ where
 {
     type Output = Result<ServiceResponse<LoggedBody<B>>, Error>;
 
-    #[expect(clippy::panic, reason = "a future that is polled after it was ready panics, as the contract of futures has it")]
+    #[expect(
+        clippy::panic,
+        reason = "a future that is polled after it was ready panics, as the contract of futures has it"
+    )]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let (Some(future), Some(exchange)) = (this.future.as_mut().as_pin_mut(), this.exchange.as_mut()) else {
@@ -106,7 +109,7 @@ impl Reply {
         if let BodySize::Sized(size) = response.body().size() {
             exchange.count_response(size);
         }
-        exchange.finish_with_error(Outcome::Completed, &error);
+        exchange.finish_with_error(RequestOutcome::Completed, &error);
         self.insert_id(response.headers_mut());
         InternalError::from_response(error, response).into()
     }

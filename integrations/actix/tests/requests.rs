@@ -48,9 +48,20 @@ async fn the_canonical_event_has_the_template_of_the_route_and_counts_both_bodie
     let event = canonical(&test);
     assert_eq!((event.level, event.target.as_str()), (Level::Info, "fapilog::request"));
     assert!(!format!("{event:?}").contains("secret"), "{event:?}");
-    assert_logged!(test, method = "POST", route = "/shop/orders/{id}", status = 200, protocol = "HTTP/1.1",
-        outcome = "completed", metrics.request_bytes = 5, metrics.response_bytes = 6);
-    assert!(matches!(event.metrics["latency"], LoggedValue::Duration(latency) if latency > Duration::ZERO), "{event:?}");
+    assert_logged!(
+        test,
+        method = "POST",
+        route = "/shop/orders/{id}",
+        status = 200,
+        protocol = "HTTP/1.1",
+        outcome = "completed",
+        metrics.request_bytes = 5,
+        metrics.response_bytes = 6
+    );
+    assert!(
+        matches!(event.metrics["latency"], LoggedValue::Duration(latency) if latency > Duration::ZERO),
+        "{event:?}"
+    );
 }
 
 #[actix_web::test]
@@ -138,7 +149,8 @@ async fn a_path_without_a_route_has_no_route() {
 #[actix_web::test]
 async fn settings_are_those_of_the_other_integrations() {
     let test = TestLog::new();
-    let requests = RequestLog::builder(test.log()).skip_path("/health").log_header("user-agent").start_event(Level::Info);
+    let requests =
+        RequestLog::builder(test.log()).skip_path("/health").log_header("user-agent").start_event(Level::Info);
     let app = App::new()
         .wrap(RequestLogTransform::new(requests.build().unwrap()))
         .route("/", web::get().to(HttpResponse::Ok))
@@ -164,7 +176,8 @@ async fn an_extractor_without_the_middleware_answers_with_the_missing_part() {
 #[actix_web::test]
 async fn a_handler_that_is_dropped_is_a_client_that_disconnected() {
     let test = TestLog::new();
-    let app = init_service(App::new().wrap(transform(&test)).route("/", web::get().to(|| pending::<HttpResponse>()))).await;
+    let app =
+        init_service(App::new().wrap(transform(&test)).route("/", web::get().to(|| pending::<HttpResponse>()))).await;
     let mut future = Box::pin(app.call(TestRequest::get().uri("/").to_request()));
     let polled = std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
     assert!(polled.is_pending());

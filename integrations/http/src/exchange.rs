@@ -10,11 +10,11 @@ use fapilog::{
 };
 
 use crate::{
-    AcceptedId, ByteCounter, GrpcStatus, Outcome, RequestLog, RequestSummary,
+    AcceptedId, ByteCounter, GrpcStatus, RequestLog, RequestOutcome, RequestSummary,
     canonical_event::{log_canonical, log_start},
     headers::logged_value,
     query::append_query,
-    request_log::Settings,
+    request_log::RequestSettings,
 };
 
 /// The status of a request whose client disconnected: nginx's number for it.
@@ -41,7 +41,7 @@ pub struct RequestHead<'a> {
 /// A request from its head to the end of its response. It owns the request's scope, and logs a canonical event, exactly once.
 ///
 /// An exchange that is dropped before [`finish`](Self::finish) logs the event with the outcome that the drop stands for:
-/// [`Outcome::Panicked`] if a panic went through [`run`](Self::run), else [`Outcome::ClientDisconnected`].
+/// [`RequestOutcome::Panicked`] if a panic went through [`run`](Self::run), else [`RequestOutcome::ClientDisconnected`].
 pub struct Exchange {
     log: RequestLog,
     scope: Scope,
@@ -73,7 +73,7 @@ enum IsLogged {
 }
 
 impl IsLogged {
-    fn of(settings: &Settings, path: &str, id: &str) -> Self {
+    fn of(settings: &RequestSettings, path: &str, id: &str) -> Self {
         if settings.skips(path) {
             Self::Never
         } else if settings.sampling.contains(id) {
@@ -186,17 +186,17 @@ impl Exchange {
     }
 
     /// Logs the canonical event.
-    pub fn finish(mut self, outcome: Outcome) {
+    pub fn finish(mut self, outcome: RequestOutcome) {
         self.end(outcome);
     }
 
     /// Logs the canonical event, with this error in the field `error`.
-    pub fn finish_with_error(mut self, outcome: Outcome, error: &dyn fmt::Display) {
+    pub fn finish_with_error(mut self, outcome: RequestOutcome, error: &dyn fmt::Display) {
         self.set_error_text(error);
         self.end(outcome);
     }
 
-    fn end(&mut self, outcome: Outcome) {
+    fn end(&mut self, outcome: RequestOutcome) {
         if std::mem::replace(&mut self.is_finished, true) || self.is_logged == IsLogged::Never {
             return;
         }
@@ -213,9 +213,9 @@ impl Exchange {
         log_canonical(&settings.logger, level, &summary);
     }
 
-    fn summary(&self, outcome: Outcome) -> RequestSummary<'_> {
+    fn summary(&self, outcome: RequestOutcome) -> RequestSummary<'_> {
         let status = match (outcome, self.sent_status) {
-            (Outcome::ClientDisconnected, _) => CLIENT_CLOSED_REQUEST,
+            (RequestOutcome::ClientDisconnected, _) => CLIENT_CLOSED_REQUEST,
             (_, sent) => sent.unwrap_or(INTERNAL_SERVER_ERROR),
         };
         RequestSummary {
@@ -233,13 +233,13 @@ impl Exchange {
     }
 
     /// Fields of the canonical event that are known late, and that most requests do not have.
-    fn late_details(&self, outcome: Outcome) -> Scope {
+    fn late_details(&self, outcome: RequestOutcome) -> Scope {
         let mut late = self.error.clone();
         if let Some(status) = self.grpc_status {
             late = late.field(FieldGroup::Context, "grpc_status", ValueRef::Text(status.name()));
         }
         match self.sent_status {
-            Some(sent) if outcome == Outcome::ClientDisconnected => {
+            Some(sent) if outcome == RequestOutcome::ClientDisconnected => {
                 late.field(FieldGroup::Context, "sent_status", ValueRef::U64(sent.into()))
             }
             _ => late,
@@ -249,7 +249,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.end(if self.is_in_user_code { Outcome::Panicked } else { Outcome::ClientDisconnected });
+        self.end(if self.is_in_user_code { RequestOutcome::Panicked } else { RequestOutcome::ClientDisconnected });
     }
 }
 
@@ -273,7 +273,11 @@ fn scope_of(id: &AcceptedId<'_>) -> Scope {
 }
 
 /// The fields that are logged by setting.
-fn details_of<'a>(settings: &Settings, head: &RequestHead<'_>, header: impl Fn(&str) -> Option<&'a [u8]>) -> Scope {
+fn details_of<'a>(
+    settings: &RequestSettings,
+    head: &RequestHead<'_>,
+    header: impl Fn(&str) -> Option<&'a [u8]>,
+) -> Scope {
     let mut details = Scope::new();
     if let Some(query_logging) = settings.path {
         let mut path = head.path.to_owned();

@@ -69,7 +69,8 @@ where
 
 fn request(with_id: bool) -> Request<Body> {
     let request = Request::get("/orders/42?page=2").header("user-agent", "bench").header("accept", "*/*");
-    let request = if with_id { request.header("x-request-id", "0198c0de-0000-7000-8000-000000000000") } else { request };
+    let request =
+        if with_id { request.header("x-request-id", "0198c0de-0000-7000-8000-000000000000") } else { request };
     request.body(Body::empty()).unwrap_or_default()
 }
 
@@ -113,17 +114,24 @@ where
     let [ours, theirs] = [of_ours, of_theirs].map(|p50| p50.saturating_sub(base));
     println!("{name}");
     println!("  bare service       p50 {base:>6} ns   p99 {:>6} ns", of_bare.percentile(99));
-    println!("  RequestLogLayer    p50 {of_ours:>6} ns   p99 {:>6} ns   over bare {ours:>6} ns", of_fapilog.percentile(99));
-    println!("  TraceLayer, JSON   p50 {of_theirs:>6} ns   p99 {:>6} ns   over bare {theirs:>6} ns", of_trace.percentile(99));
+    println!(
+        "  RequestLogLayer    p50 {of_ours:>6} ns   p99 {:>6} ns   over bare {ours:>6} ns",
+        of_fapilog.percentile(99)
+    );
+    println!(
+        "  TraceLayer, JSON   p50 {of_theirs:>6} ns   p99 {:>6} ns   over bare {theirs:>6} ns",
+        of_trace.percentile(99)
+    );
     println!("  TraceLayer costs {:.1} times as much", theirs as f64 / ours.max(1) as f64);
 }
 
-fn start_tracing(directory: &Path) -> Result<tracing_appender::non_blocking::WorkerGuard, Box<dyn std::error::Error>> {
+/// Returns a value that writes the last events when it is dropped.
+fn start_tracing(directory: &Path) -> Result<Box<dyn std::any::Any>, Box<dyn std::error::Error>> {
     let file = File::create(directory.join("tracing.log"))?;
     let (writer, worker) = tracing_appender::non_blocking(file);
     let subscriber = tracing_subscriber::fmt().json().with_max_level(tracing::Level::INFO).with_writer(writer).finish();
     tracing::subscriber::set_global_default(subscriber)?;
-    Ok(worker)
+    Ok(Box::new(worker))
 }
 
 async fn handler(_: Request<Body>) -> Result<Response<Body>, Infallible> {
@@ -164,6 +172,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     accounts.check()?;
     let expected = (3 * (WARM_UP_BLOCKS + BLOCKS) * BLOCK) as u64;
     println!("events of fapilog: {expected} expected, {} delivered", accounts.delivered_total());
-    println!("events of tracing: {} in the file", std::fs::read_to_string(directory.path().join("tracing.log"))?.lines().count());
+    println!(
+        "events of tracing: {} in the file",
+        std::fs::read_to_string(directory.path().join("tracing.log"))?.lines().count()
+    );
     Ok(())
 }

@@ -69,6 +69,6 @@ pub use crate::{
     response_future::ResponseFuture,
 };
 pub use fapilog_http::{
-    GrpcStatus, IdFlaw, IdSource, Outcome, QueryLogging, RequestLog, RequestLogBuilder, RequestLogError,
+    GrpcStatus, IdFlaw, IdSource, QueryLogging, RequestLog, RequestLogBuilder, RequestLogError, RequestOutcome,
     RequestSummary, default_level,
 };

@@ -9,8 +9,7 @@ use axum::{
     routing::{get, post},
 };
 use fapilog::{
-    Container, Logger, assert_logged, format, info, metrics::HealthLevel, scope::InScope, sink,
-    testing::TestLog,
+    Container, Logger, assert_logged, format, info, metrics::HealthLevel, scope::InScope, sink, testing::TestLog,
 };
 use fapilog_tower::{
     PanicLayer, RequestContext, RequestId, RequestLog, RequestLogLayer,
@@ -53,9 +52,7 @@ async fn a_path_that_matches_no_route_has_no_route_and_is_logged() {
 #[tokio::test]
 async fn the_body_of_a_request_is_counted_as_far_as_the_handler_reads_it() {
     let app = testing::app(|_| {
-        Router::new()
-            .route("/all", post(|body: String| async move { body }))
-            .route("/none", post(|| async {}))
+        Router::new().route("/all", post(|body: String| async move { body })).route("/none", post(|| async {}))
     });
     let send = |path: &str| app.send(Request::post(path).body(Body::from("12345")).unwrap());
     assert_eq!(send("/all").await.text(), "12345");
@@ -96,7 +93,8 @@ async fn a_request_is_correlated_across_handlers_tasks_and_threads() {
 async fn the_test_kit_finds_a_task_that_is_not_correlated() {
     let app = testing::app(|log| {
         let log = log.clone();
-        Router::new().route("/", get(|| async move { tokio::spawn(async move { info!(log, "uncorrelated") }).await.unwrap() }))
+        Router::new()
+            .route("/", get(|| async move { tokio::spawn(async move { info!(log, "uncorrelated") }).await.unwrap() }))
     });
     let response = app.get("/").await;
     app.assert_correlated(&response);
@@ -105,7 +103,8 @@ async fn the_test_kit_finds_a_task_that_is_not_correlated() {
 #[tokio::test]
 async fn extractors_provide_the_id_and_the_context() {
     let app = testing::app(|_| {
-        Router::new().route("/", get(|id: RequestId, context: RequestContext| async move { format!("{id} {}", context.id()) }))
+        Router::new()
+            .route("/", get(|id: RequestId, context: RequestContext| async move { format!("{id} {}", context.id()) }))
     });
     let request = Request::get("/").header("x-request-id", "7f3a").body(Body::empty()).unwrap();
     assert_eq!(app.send(request).await.text(), "7f3a 7f3a");
@@ -193,7 +192,8 @@ async fn the_health_route_answers_with_the_health_of_the_container() {
     let health: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&health["health"], &health["plugins"]["memory"]), (&"full".into(), &"active".into()), "{text}");
 
-    let strict: Router = Operations::new(Arc::clone(&logs)).unhealthy_from(HealthLevel::Full).health_path("/ready").into_router();
+    let strict: Router =
+        Operations::new(Arc::clone(&logs)).unhealthy_from(HealthLevel::Full).health_path("/ready").into_router();
     assert_eq!(ask(&strict, "/ready").await.0, 503);
     drop((router, strict));
     logs.shutdown(std::time::Duration::from_secs(5)).unwrap().check().unwrap();
@@ -211,12 +211,16 @@ async fn the_metrics_route_answers_with_the_figures_of_now_or_with_another_text(
     assert_eq!(figures["events"]["submitted"], 1);
     assert_eq!((&figures["sinks"][0]["name"], &figures["sinks"][0]["delivered"]), (&"memory".into(), &1.into()));
 
-    let text_of = |metrics: &fapilog::metrics::Metrics| format!("fapilog_events_total {}\n", metrics.accounts.submitted);
-    let prometheus: Router =
-        Operations::new(Arc::clone(&logs)).metrics_path("/figures").metrics_text("text/plain; version=0.0.4", text_of).into_router();
+    let text_of =
+        |metrics: &fapilog::metrics::Metrics| format!("fapilog_events_total {}\n", metrics.accounts.submitted);
+    let prometheus: Router = Operations::new(Arc::clone(&logs))
+        .metrics_path("/figures")
+        .metrics_text("text/plain; version=0.0.4", text_of)
+        .into_router();
     let expected = (200, "text/plain; version=0.0.4".to_owned(), "fapilog_events_total 1\n".to_owned());
     assert_eq!(ask(&prometheus, "/figures").await, expected);
-    let panics: Router = Operations::new(Arc::clone(&logs)).metrics_text("text/plain", |_| panic!("no text")).into_router();
+    let panics: Router =
+        Operations::new(Arc::clone(&logs)).metrics_text("text/plain", |_| panic!("no text")).into_router();
     assert_eq!(ask(&panics, "/metrics").await.0, 500);
     logs.shutdown(std::time::Duration::from_secs(5)).unwrap().check().unwrap();
 }

@@ -1,6 +1,9 @@
 //! gRPC by tonic, server and client, over a real connection. The messages are bytes, by a codec of the test's: no protoc.
 
-use std::{convert::Infallible, time::{Duration, Instant}};
+use std::{
+    convert::Infallible,
+    time::{Duration, Instant},
+};
 
 use bytes::{Buf, BufMut, Bytes};
 use fapilog::{assert_logged, assert_logged_times, info, testing::TestLog};
@@ -72,7 +75,8 @@ async fn serve(
             grpc.unary(get, request).await
         }
         "/shop.Orders/Fail" => {
-            let fail = service_fn(|_: Request<Bytes>| async { Err::<Response<Bytes>, _>(Status::not_found("no such order")) });
+            let fail =
+                service_fn(|_: Request<Bytes>| async { Err::<Response<Bytes>, _>(Status::not_found("no such order")) });
             grpc.unary(fail, request).await
         }
         "/shop.Orders/List" => {
@@ -100,8 +104,9 @@ impl Running {
         let log = test.log().clone();
         let service = service_fn(move |request| serve(log.clone(), request));
         let incoming = TcpIncoming::from(listener);
-        let server =
-            tokio::spawn(async { Server::builder().layer(layer).serve_with_incoming(service, incoming).await.unwrap() });
+        let server = tokio::spawn(async {
+            Server::builder().layer(layer).serve_with_incoming(service, incoming).await.unwrap()
+        });
         Self { channel: endpoint.connect().await.unwrap(), server }
     }
 

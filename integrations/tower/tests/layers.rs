@@ -1,6 +1,11 @@
 //! The layers inside the request log: panics and errors.
 
-use std::{convert::Infallible, future::Future, pin::Pin, task::{Context, Poll}};
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use fapilog::{assert_logged, assert_logged_times, assert_not_logged, testing::TestLog};
@@ -19,13 +24,18 @@ async fn send<R, S, B>(test: &TestLog, panics: PanicLayer, service: S) -> (Statu
 where
     S: Service<Request<R>, Response = Response<B>, Error = Infallible>,
     B: Body<Data = Bytes, Error = Infallible>,
-    RequestLogLayer: tower::Layer<fapilog_tower::PanicService<S>, Service = fapilog_tower::RequestLogService<fapilog_tower::PanicService<S>>>,
-    fapilog_tower::RequestLogService<fapilog_tower::PanicService<S>>: Service<Request<Empty<Bytes>>, Response = Response<fapilog_tower::ResponseBody<fapilog_tower::PanicBody<B>>>, Error = Infallible>,
+    RequestLogLayer: tower::Layer<
+            fapilog_tower::PanicService<S>,
+            Service = fapilog_tower::RequestLogService<fapilog_tower::PanicService<S>>,
+        >,
+    fapilog_tower::RequestLogService<fapilog_tower::PanicService<S>>: Service<
+            Request<Empty<Bytes>>,
+            Response = Response<fapilog_tower::ResponseBody<fapilog_tower::PanicBody<B>>>,
+            Error = Infallible,
+        >,
 {
-    let service = ServiceBuilder::new()
-        .layer(RequestLogLayer::new(RequestLog::new(test.log())))
-        .layer(panics)
-        .service(service);
+    let service =
+        ServiceBuilder::new().layer(RequestLogLayer::new(RequestLog::new(test.log()))).layer(panics).service(service);
     let response = service.oneshot(request()).await.unwrap();
     let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
     let status = response.status();

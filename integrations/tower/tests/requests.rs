@@ -14,8 +14,8 @@ use fapilog::{
     testing::{LoggedEvent, LoggedValue, TestLog},
 };
 use fapilog_tower::{
-    BoxError, IdSource, LoggedError, Outcome, QueryLogging, RequestBody, RequestContext, RequestLog, RequestLogBuilder,
-    RequestLogLayer, ResponseBody, grpc_route,
+    BoxError, IdSource, LoggedError, QueryLogging, RequestBody, RequestContext, RequestLog, RequestLogBuilder,
+    RequestLogLayer, RequestOutcome, ResponseBody, grpc_route,
 };
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame};
@@ -39,7 +39,11 @@ fn answer(status: u16, body: &'static str) -> Response<Full<Bytes>> {
 }
 
 /// Sends a request to a service that answers with this response, and reads the response to its end.
-async fn exchange(layer: &RequestLogLayer, request: Request<Full<Bytes>>, response: Response<Full<Bytes>>) -> Response<()> {
+async fn exchange(
+    layer: &RequestLogLayer,
+    request: Request<Full<Bytes>>,
+    response: Response<Full<Bytes>>,
+) -> Response<()> {
     let handler = move |_: RequestOf| {
         let response = response.clone();
         async move { Ok::<_, Infallible>(response) }
@@ -107,9 +111,20 @@ async fn the_canonical_event_states_all_that_is_known_of_the_request() {
     assert_eq!((event.level, event.target.as_str()), (Level::Info, "fapilog::request"));
     let context: Vec<&str> = event.context.keys().map(String::as_str).collect();
     assert_eq!(context, ["method", "outcome", "protocol", "route", "status"]);
-    assert_logged!(test, method = "POST", route = "/orders/{id}", status = 201, protocol = "HTTP/1.1", outcome = "completed",
-        metrics.request_bytes = 5, metrics.response_bytes = 7);
-    assert!(matches!(event.metrics["latency"], LoggedValue::Duration(latency) if latency > Duration::ZERO), "{event:?}");
+    assert_logged!(
+        test,
+        method = "POST",
+        route = "/orders/{id}",
+        status = 201,
+        protocol = "HTTP/1.1",
+        outcome = "completed",
+        metrics.request_bytes = 5,
+        metrics.response_bytes = 7
+    );
+    assert!(
+        matches!(event.metrics["latency"], LoggedValue::Duration(latency) if latency > Duration::ZERO),
+        "{event:?}"
+    );
 }
 
 #[tokio::test]
@@ -322,7 +337,8 @@ async fn a_sample_goes_by_the_id_and_keeps_errors_and_slow_requests() {
     test.clear();
     for number in 0..200 {
         for layer in [&half, &again] {
-            let request = Request::get("/").header("x-request-id", format!("id-{number}")).body(Full::default()).unwrap();
+            let request =
+                Request::get("/").header("x-request-id", format!("id-{number}")).body(Full::default()).unwrap();
             exchange(layer, request, answer(200, "")).await;
         }
     }
@@ -361,9 +377,9 @@ async fn headers_are_logged_if_they_are_allowed_and_never_if_they_hold_secrets()
         let builder = denied.iter().fold(builder, |builder, name| builder.log_header(name));
         builder.log_header("User-Agent").log_header("x-absent").deny_header("X-Session")
     });
-    let request = denied.iter().fold(Request::get("/").header("user-agent", "curl/8"), |request, name| {
-        request.header(*name, "secret")
-    });
+    let request = denied
+        .iter()
+        .fold(Request::get("/").header("user-agent", "curl/8"), |request, name| request.header(*name, "secret"));
     exchange(&layer, request.header("x-other", "secret").body(Full::default()).unwrap(), answer(200, "")).await;
     let event = assert_logged!(test, message: "request finished", "header.user-agent" = "curl/8");
     let headers: Vec<_> = event.context.keys().filter(|key| key.starts_with("header.")).collect();
@@ -397,7 +413,7 @@ async fn a_service_that_fails_is_logged_with_its_error() {
     let error = layer.layer(service_fn(handler)).oneshot(get("/")).await.err().unwrap();
     assert_eq!(error.to_string(), "no warehouse");
     canonical(&test);
-    assert_logged!(test, level: Error, status = 500, outcome = Outcome::ServiceFailed.name(), error = "no warehouse");
+    assert_logged!(test, level: Error, status = 500, outcome = RequestOutcome::ServiceFailed.name(), error = "no warehouse");
 }
 
 #[tokio::test]
@@ -532,7 +548,9 @@ async fn the_grpc_status_is_that_of_the_trailers_or_of_the_headers() {
         trailers.insert("grpc-status", status.parse().unwrap());
         Ok(Frame::trailers(trailers))
     };
-    for (status, name, level) in [("0", "OK", Level::Info), ("5", "NOT_FOUND", Level::Warning), ("13", "INTERNAL", Level::Error)] {
+    for (status, name, level) in
+        [("0", "OK", Level::Info), ("5", "NOT_FOUND", Level::Warning), ("13", "INTERNAL", Level::Error)]
+    {
         let test = TestLog::new();
         let layer = layer(&test, |builder| builder);
         let response = respond_with(&layer, Frames::of([data("123"), trailers(status)])).await;

@@ -8,7 +8,9 @@ use std::{
 };
 
 use axum::{Router, extract::ConnectInfo, routing::get};
-use fapilog::{Container, error::ShutdownError, event::Batch, format, info, plugin::PluginError, process::Processor, sink};
+use fapilog::{
+    Container, error::ShutdownError, event::Batch, format, info, plugin::PluginError, process::Processor, sink,
+};
 use fapilog_tower::{
     RequestLog, RequestLogLayer,
     axum::{ServeError, serve_with},
@@ -46,7 +48,9 @@ async fn read_all(mut stream: TcpStream) -> String {
 }
 
 fn messages(lines: &[String]) -> Vec<String> {
-    let message = |line: &String| serde_json::from_str::<serde_json::Value>(line).unwrap()["message"].as_str().unwrap().to_owned();
+    let message = |line: &String| {
+        serde_json::from_str::<serde_json::Value>(line).unwrap()["message"].as_str().unwrap().to_owned()
+    };
     lines.iter().map(message).collect()
 }
 
@@ -154,7 +158,9 @@ async fn a_log_that_is_not_delivered_in_time_is_an_error_with_the_accounts() {
         .shutdown_on(std::future::ready(()));
     let failed = server.await.unwrap_err();
     gate.open();
-    let ServeError::Shutdown { source: ShutdownError::Deadline { accounts, .. } } = failed else { panic!("{failed:?}") };
+    let ServeError::Shutdown { source: ShutdownError::Deadline { accounts, .. } } = failed else {
+        panic!("{failed:?}")
+    };
     accounts.check().unwrap();
     assert_eq!((accounts.submitted, accounts.delivered_total()), (3, 0));
 }
