@@ -46,3 +46,8 @@ pub use fapilog_http::{
     IdFlaw, IdSource, QueryLogging, RequestLog, RequestLogBuilder, RequestLogError, RequestOutcome, RequestSummary,
     default_level,
 };
+
+/// Compiles and runs the code on the page of the book.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/actix.md")]
+mod book {}

@@ -59,7 +59,10 @@ impl RequestLogTransform {
         request.extensions_mut().insert(LoggedRequest::new(id.as_str(), self.log.clone()));
         // Ids have letters, digits, `.`, `_` and `-` alone, so each is the value of a header.
         let value = HeaderValue::from_str(id.as_str()).ok();
-        let reply = Reply { id: self.id_header.clone().zip(value), may_have_body: request.method() != Method::HEAD };
+        let reply = Reply {
+            id: self.id_header.clone().zip(value),
+            may_have_body: !matches!(*request.method(), Method::HEAD | Method::CONNECT),
+        };
         (exchange, reply)
     }
 }

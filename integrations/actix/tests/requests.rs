@@ -1,4 +1,5 @@
 //! The middleware in applications of actix-web: in tests of its own, and over real connections.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 use std::{
     future::pending,
@@ -176,8 +177,7 @@ async fn an_extractor_without_the_middleware_answers_with_the_missing_part() {
 #[actix_web::test]
 async fn a_handler_that_is_dropped_is_a_client_that_disconnected() {
     let test = TestLog::new();
-    let app =
-        init_service(App::new().wrap(transform(&test)).route("/", web::get().to(|| pending::<HttpResponse>()))).await;
+    let app = init_service(App::new().wrap(transform(&test)).route("/", web::get().to(pending::<HttpResponse>))).await;
     let mut future = Box::pin(app.call(TestRequest::get().uri("/").to_request()));
     let polled = std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
     assert!(polled.is_pending());

@@ -79,7 +79,7 @@ impl RequestLogLayer {
         let id = RequestId::of(&accepted);
         let plan = ResponsePlan {
             id: self.id_header.clone().map(|name| (name, id.to_header())),
-            may_have_body: parts.method != Method::HEAD,
+            may_have_body: parts.method != Method::HEAD && parts.method != Method::CONNECT,
         };
         parts.extensions.insert(RequestContext::new(id, self.log.clone()));
         (exchange, plan)

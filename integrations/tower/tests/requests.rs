@@ -1,4 +1,5 @@
 //! The layer around a plain service: ids, scopes, the canonical event.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 use std::{
     convert::Infallible,

@@ -102,7 +102,6 @@ impl Operations {
     ///
     /// # Panics
     /// As [`Router::route`] does: when a path does not begin with a slash, or both are the same.
-    #[must_use]
     pub fn into_router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         let Self { figures, health_path, metrics_path, unhealthy_from, content_type, rendering } = self;
         let of_health = Arc::clone(&figures);
