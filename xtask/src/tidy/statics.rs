@@ -53,6 +53,10 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("NEXT",               "core/engine/src/producer/level_watch.rs",      "numbers watches, so that each can end itself"),
     ("HELPERS",            "integrations/signals/src/watched.rs",              "the disposition of a signal belongs to the process"),
     ("REGISTERED",         "integrations/signals/src/watched.rs",              "an action of a signal is registered once a process"),
+    ("RANDOM",             "integrations/http/src/new_id.rs",                  "a thread's key for random ids, so that an id costs no system call"),
+    ("WATCHED",            "integrations/tower/src/panic_places.rs",           "the process has one panic hook, and it finds the polls that its thread is in"),
+    ("PLACE",              "integrations/tower/src/panic_places.rs",           "the panic hook leaves the place of a panic to the poll that catches it"),
+    ("ONCE",               "integrations/tower/src/panic_places.rs",           "the process has one panic hook"),
     ("CLEARING",           "fapilog/src/global/mod.rs",                        "clears `CACHED` when its thread ends"),
 ];
 
