@@ -88,7 +88,7 @@ pub(crate) struct StopRequest(OwnedFd);
 
 /// The end of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WaitEnd {
+pub(crate) enum PollEnd {
     /// The descriptor is ready.
     Ready,
     /// The time is up.
@@ -113,16 +113,16 @@ impl StopRequest {
         descriptor: BorrowedFd<'_>,
         flags: PollFlags,
         deadline: Option<Instant>,
-    ) -> WaitEnd {
+    ) -> PollEnd {
         self.wait_for(Some((descriptor, flags)), deadline)
     }
 
     /// Waits until this time.
-    pub(crate) fn wait_until(&self, deadline: Instant) -> WaitEnd {
+    pub(crate) fn wait_until(&self, deadline: Instant) -> PollEnd {
         self.wait_for(None, Some(deadline))
     }
 
-    fn wait_for(&self, descriptor: Option<(BorrowedFd<'_>, PollFlags)>, deadline: Option<Instant>) -> WaitEnd {
+    fn wait_for(&self, descriptor: Option<(BorrowedFd<'_>, PollFlags)>, deadline: Option<Instant>) -> PollEnd {
         let stop = PollFd::from_borrowed_fd(self.0.as_fd(), PollFlags::IN);
         let other = descriptor.map(|(descriptor, flags)| PollFd::from_borrowed_fd(descriptor, flags));
         let mut polled: Vec<PollFd<'_>> = [stop].into_iter().chain(other).collect();
@@ -130,12 +130,12 @@ impl StopRequest {
             let time = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let timeout = time.and_then(|time| Timespec::try_from(time).ok());
             match poll(&mut polled, timeout.as_ref()) {
-                Ok(0) => return WaitEnd::Late,
-                Ok(_) if polled.first().is_some_and(|stop| !stop.revents().is_empty()) => return WaitEnd::Stop,
-                Ok(_) => return WaitEnd::Ready,
+                Ok(0) => return PollEnd::Late,
+                Ok(_) if polled.first().is_some_and(|stop| !stop.revents().is_empty()) => return PollEnd::Stop,
+                Ok(_) => return PollEnd::Ready,
                 Err(Errno::INTR) => {}
                 // No memory, or no such descriptor: there is nothing to wait for.
-                Err(_) => return WaitEnd::Stop,
+                Err(_) => return PollEnd::Stop,
             }
         }
     }

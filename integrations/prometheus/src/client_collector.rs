@@ -12,7 +12,7 @@ use prometheus_client::{
 
 use crate::{
     exporter::Exporter,
-    figures::{FamilyKind, FigureFamily, FigureUnit, Labels, Number, SampleValue},
+    figures::{FamilyKind, FigureFamily, FigureNumber, FigureUnit, Labels, SampleValue},
 };
 
 /// Register it by `Registry::register_collector`: the figures are then among those of the registry, as of the time when it is
@@ -57,12 +57,12 @@ fn type_of(kind: FamilyKind) -> MetricType {
     }
 }
 
-fn encode_number(kind: FamilyKind, value: Number, encoder: &mut MetricEncoder<'_>) -> Result<(), fmt::Error> {
+fn encode_number(kind: FamilyKind, value: FigureNumber, encoder: &mut MetricEncoder<'_>) -> Result<(), fmt::Error> {
     match (kind, value) {
-        (FamilyKind::Counter, Number::Whole(value)) => encoder.encode_counter::<NoLabelSet, _, f64>(&value, None),
-        (FamilyKind::Counter, Number::Real(value)) => encoder.encode_counter::<NoLabelSet, _, f64>(&value, None),
-        (_, Number::Whole(value)) => encoder.encode_gauge(&value),
-        (_, Number::Real(value)) => encoder.encode_gauge(&value),
+        (FamilyKind::Counter, FigureNumber::Whole(value)) => encoder.encode_counter::<NoLabelSet, _, f64>(&value, None),
+        (FamilyKind::Counter, FigureNumber::Real(value)) => encoder.encode_counter::<NoLabelSet, _, f64>(&value, None),
+        (_, FigureNumber::Whole(value)) => encoder.encode_gauge(&value),
+        (_, FigureNumber::Real(value)) => encoder.encode_gauge(&value),
     }
 }
 

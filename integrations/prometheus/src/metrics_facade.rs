@@ -14,10 +14,10 @@ use fapilog::metrics::Percentiles;
 use metrics::{Key, Label, Metadata, Recorder, Unit};
 
 use crate::{
-    background::{BackgroundThread, WaitEnd},
+    background::{BackgroundThread, PollEnd},
     exporter::Exporter,
     exposition::sample_suffix,
-    figures::{FamilyKind, FigureFamily, FigureUnit, Labels, Number, SampleValue},
+    figures::{FamilyKind, FigureFamily, FigureNumber, FigureUnit, Labels, SampleValue},
 };
 
 /// The shortest interval of a [`Publisher`].
@@ -46,7 +46,7 @@ impl Exporter {
             loop {
                 // The recorder is the program's code. An interval without figures is seen where they are looked at.
                 let _ = catch_unwind(AssertUnwindSafe(|| exporter.publish()));
-                if stop.wait_until(Instant::now() + interval) == WaitEnd::Stop {
+                if stop.wait_until(Instant::now() + interval) == PollEnd::Stop {
                     return;
                 }
             }
@@ -96,21 +96,21 @@ impl FamilyPublication<'_> {
         }
     }
 
-    fn first_value(&self) -> Option<Number> {
+    fn first_value(&self) -> Option<FigureNumber> {
         match self.family.samples.first()?.value {
             SampleValue::Number(value) => Some(value),
             SampleValue::Latency(_) => None,
         }
     }
 
-    fn is_counter(&self, value: Option<Number>) -> bool {
-        self.family.kind() == FamilyKind::Counter && matches!(value, Some(Number::Whole(_)))
+    fn is_counter(&self, value: Option<FigureNumber>) -> bool {
+        self.family.kind() == FamilyKind::Counter && matches!(value, Some(FigureNumber::Whole(_)))
     }
 
-    fn set(&self, name: &str, labels: &Labels, added: Option<(&'static str, &'static str)>, value: Number) {
+    fn set(&self, name: &str, labels: &Labels, added: Option<(&'static str, &'static str)>, value: FigureNumber) {
         let key = key(name, labels, added);
         match value {
-            Number::Whole(count) if self.is_counter(Some(value)) => {
+            FigureNumber::Whole(count) if self.is_counter(Some(value)) => {
                 self.recorder.register_counter(&key, &METADATA).absolute(count);
             }
             _ => self.recorder.register_gauge(&key, &METADATA).set(value.as_f64()),

@@ -97,11 +97,10 @@ fn the_losses_by_level_add_up_to_those_by_reason() {
 fn promtool_finds_nothing_to_object_to() {
     let Some(mut promtool) = command("promtool") else { return };
     let (one, other) = (with_figures(), with_figures());
-    let exporter = Exporter::builder().container("app", &one).container("say \"b\\c\"\n", &other).build().unwrap();
+    let exporter = Exporter::builder().container("app", &one).container("quoted \"b\\c\"\n", &other).build().unwrap();
     let exposition = exporter.render(None);
     assert_eq!(exposition.content_type(), "text/plain; version=0.0.4; charset=utf-8");
-    let child =
-        promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = child.spawn().unwrap();
     child.stdin.take().unwrap().write_all(exposition.body().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();

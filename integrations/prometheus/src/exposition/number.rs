@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Display};
 
-use crate::figures::Number;
+use crate::figures::FigureNumber;
 
-impl Display for Number {
+impl Display for FigureNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole(value) => value.fmt(f),
@@ -58,9 +58,9 @@ mod tests {
 
     #[test]
     fn numbers_that_are_not_finite_have_the_names_of_the_formats() {
-        let numbers =
-            [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.1, 1e-9].map(|number| Number::Real(number).to_string());
+        let numbers = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.1, 1e-9]
+            .map(|number| FigureNumber::Real(number).to_string());
         assert_eq!(numbers, ["NaN", "+Inf", "-Inf", "0.1", "0.000000001"]);
-        assert_eq!(Number::Whole(u64::MAX).to_string(), "18446744073709551615");
+        assert_eq!(FigureNumber::Whole(u64::MAX).to_string(), "18446744073709551615");
     }
 }

@@ -9,7 +9,7 @@ use fapilog::metrics::Percentiles;
 
 use crate::{
     exposition::{ExpositionFormat, number::CanonicalNumber},
-    figures::{FamilyKind, FigureFamily, FigureSample, Number, SampleValue},
+    figures::{FamilyKind, FigureFamily, FigureNumber, FigureSample, SampleValue},
 };
 
 /// A label that the format adds to those of a sample.
@@ -29,7 +29,7 @@ fn write_family(text: &mut String, family: &FigureFamily, format: ExpositionForm
     let (name, is_open_metrics) = (family.name(), format == ExpositionFormat::OpenMetrics);
     let suffix = sample_suffix(family.kind());
     let described_suffix = if is_open_metrics { "" } else { suffix };
-    let help = Escaped { text: family.row.help, with_quotes: is_open_metrics };
+    let help = EscapedLine { text: family.row.help, with_quotes: is_open_metrics };
     writeln!(text, "# HELP {name}{described_suffix} {help}")?;
     writeln!(text, "# TYPE {name}{described_suffix} {}", type_name(family.kind(), format))?;
     if let Some(unit) = family.row.unit.name().filter(|_| is_open_metrics) {
@@ -78,12 +78,12 @@ fn write_sample(
     suffix: &str,
     sample: &FigureSample,
     added: AddedLabel<'_>,
-    value: Number,
+    value: FigureNumber,
 ) -> fmt::Result {
     write!(text, "{name}{suffix}")?;
     let mut opening = '{';
     for (label, value) in &sample.labels {
-        write!(text, "{opening}{label}=\"{}\"", Escaped { text: value, with_quotes: true })?;
+        write!(text, "{opening}{label}=\"{}\"", EscapedLine { text: value, with_quotes: true })?;
         opening = ',';
     }
     if let Some((label, value)) = added {
@@ -95,12 +95,12 @@ fn write_sample(
 }
 
 /// A text in a line: backslashes, ends of lines and, in a value, quotes are escaped.
-struct Escaped<'a> {
+struct EscapedLine<'a> {
     text: &'a str,
     with_quotes: bool,
 }
 
-impl Display for Escaped<'_> {
+impl Display for EscapedLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for character in self.text.chars() {
             match character {
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn texts_are_escaped_as_both_formats_have_it() {
-        let escaped = |with_quotes| Escaped { text: "a\\b\nc\"d\r\u{7f}é", with_quotes }.to_string();
+        let escaped = |with_quotes| EscapedLine { text: "a\\b\nc\"d\r\u{7f}é", with_quotes }.to_string();
         assert_eq!(escaped(true), "a\\\\b\\nc\\\"d\r\u{7f}é");
         assert_eq!(escaped(false), "a\\\\b\\nc\"d\r\u{7f}é");
     }

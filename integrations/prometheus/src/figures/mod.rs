@@ -29,7 +29,7 @@ pub(crate) enum FamilyKind {
     Gauge,
     /// Labels that describe something, with the value 1.
     Info,
-    /// One state of several: a sample for each, which is 1 for the present one.
+    /// States, with a sample for each, which is 1 for the present state.
     StateSet,
     Histogram,
 }
@@ -63,12 +63,12 @@ pub(crate) enum MergeRule {
 
 /// A number, whole where it is a count.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Number {
+pub(crate) enum FigureNumber {
     Whole(u64),
     Real(f64),
 }
 
-impl Number {
+impl FigureNumber {
     pub(crate) fn as_f64(self) -> f64 {
         match self {
             Self::Whole(value) => value as f64,
@@ -86,32 +86,32 @@ impl Number {
     }
 }
 
-impl From<u64> for Number {
+impl From<u64> for FigureNumber {
     fn from(value: u64) -> Self {
         Self::Whole(value)
     }
 }
 
-impl From<bool> for Number {
+impl From<bool> for FigureNumber {
     fn from(value: bool) -> Self {
         Self::Whole(value.into())
     }
 }
 
-impl From<usize> for Number {
+impl From<usize> for FigureNumber {
     fn from(value: usize) -> Self {
         Self::Whole(value as u64)
     }
 }
 
-impl From<f64> for Number {
+impl From<f64> for FigureNumber {
     fn from(value: f64) -> Self {
         Self::Real(value)
     }
 }
 
 /// In seconds.
-impl From<Duration> for Number {
+impl From<Duration> for FigureNumber {
     fn from(value: Duration) -> Self {
         Self::Real(value.as_secs_f64())
     }
@@ -120,7 +120,7 @@ impl From<Duration> for Number {
 /// The value of a sample.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SampleValue {
-    Number(Number),
+    Number(FigureNumber),
     Latency(Box<Percentiles>),
 }
 
@@ -186,5 +186,4 @@ pub(crate) fn families(containers: &[(String, Metrics)], limit: &mut LabelLimit)
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests;

@@ -5,7 +5,7 @@ use fapilog::{
     metrics::{DeliveryMetrics, LossReason, Losses, Metrics, Percentiles, PluginMetrics, SinkAccounts},
 };
 
-use crate::figures::{FamilyKind, FigureUnit, MergeRule, Number, SampleValue, container, plugin, sink};
+use crate::figures::{FamilyKind, FigureNumber, FigureUnit, MergeRule, SampleValue, container, plugin, sink};
 
 /// All figures, in the order of the output.
 pub(super) const FIGURES: &[&[FigureRow]] = &[container::FIGURES, sink::FIGURES, plugin::FIGURES];
@@ -58,7 +58,7 @@ impl FigureRow {
         Self { unit: FigureUnit::Seconds, ..self }
     }
 
-    /// Times are those of the slowest, and counts and sizes add up. Of states, those that there are remain.
+    /// Times are those of the slowest, and counts and sizes add up. A state that any of them has remains.
     pub(super) fn merge_rule(&self) -> MergeRule {
         match (self.kind, self.unit) {
             (FamilyKind::Counter, _) => MergeRule::Sum,
@@ -72,7 +72,7 @@ impl FigureRow {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum FigureSource {
     /// A number of the container.
-    Container(fn(&Metrics) -> Number),
+    Container(fn(&Metrics) -> FigureNumber),
     /// Labels of the container.
     Described(fn(&Metrics) -> Vec<(&'static str, String)>),
     /// Losses before the sinks, by reason.
@@ -86,17 +86,17 @@ pub(super) enum FigureSource {
     /// The present state, and all that there are.
     States(fn(&Metrics) -> &'static str, fn() -> Vec<&'static str>),
     /// A number of each sink.
-    Sink(fn(&SinkAccounts) -> Number),
+    Sink(fn(&SinkAccounts) -> FigureNumber),
     /// Losses of each sink, by reason.
     SinkLost,
     /// The counters of each sink's own, by name.
     SinkCounters,
     /// A number of each sink's deliveries.
-    Delivery(fn(&DeliveryMetrics) -> Number),
+    Delivery(fn(&DeliveryMetrics) -> FigureNumber),
     /// The state of each sink's breaker.
     Breakers,
     /// A number of each plugin.
-    Plugin(fn(&PluginMetrics) -> Number),
+    Plugin(fn(&PluginMetrics) -> FigureNumber),
     /// The state of each plugin.
     PluginStates,
 }
@@ -112,7 +112,7 @@ impl FigureSource {
         family: &'static str,
         mut put: impl FnMut(OwnLabels<'_>, SampleValue),
     ) {
-        let mut number = |labels: OwnLabels<'_>, value: Number| put(labels, SampleValue::Number(value));
+        let mut number = |labels: OwnLabels<'_>, value: FigureNumber| put(labels, SampleValue::Number(value));
         match self {
             Self::Container(read) => number(&[], read(metrics)),
             Self::Described(read) => {
@@ -181,7 +181,7 @@ fn states(
     all: &[&'static str],
     family: &'static str,
     labels: OwnLabels<'_>,
-    mut put: impl FnMut(OwnLabels<'_>, Number),
+    mut put: impl FnMut(OwnLabels<'_>, FigureNumber),
 ) {
     for state in all {
         let mut with_state = labels.to_vec();

@@ -39,7 +39,7 @@ fn the_page_of_the_book_has_every_name() {
 
 #[test]
 fn samples_whose_labels_become_the_same_are_added_up_or_the_greatest_counts() {
-    let merged = |name: &str, one: Number, other: Number| {
+    let merged = |name: &str, one: FigureNumber, other: FigureNumber| {
         let row = rows().find(|row| row.name == name).unwrap();
         let mut family = FigureFamily { row, samples: Vec::new() };
         let labels = vec![("sink", OTHER.to_owned())];
@@ -51,9 +51,9 @@ fn samples_whose_labels_become_the_same_are_added_up_or_the_greatest_counts() {
             SampleValue::Latency(_) => unreachable!("numbers were added"),
         }
     };
-    assert_eq!(merged("fapilog_sink_errors", 3.into(), 4.into()), 7_u64.into());
-    assert_eq!(merged("fapilog_sink_errors", 3.into(), u64::MAX.into()), u64::MAX.into());
-    assert_eq!(merged("fapilog_sink_queued_bytes", 3.into(), 4.into()), 7_u64.into());
+    assert_eq!(merged("fapilog_sink_errors", 3_u64.into(), 4_u64.into()), 7_u64.into());
+    assert_eq!(merged("fapilog_sink_errors", 3_u64.into(), u64::MAX.into()), u64::MAX.into());
+    assert_eq!(merged("fapilog_sink_queued_bytes", 3_u64.into(), 4_u64.into()), 7_u64.into());
     assert_eq!(merged("fapilog_plugin_time_seconds", 0.5.into(), 0.25.into()), 0.75.into());
     assert_eq!(merged("fapilog_sink_oldest_event_age_seconds", 0.5.into(), 0.25.into()), 0.5.into());
     assert_eq!(merged("fapilog_sink_breaker", false.into(), true.into()), true.into());

@@ -11,7 +11,7 @@ use std::{
 use rustix::event::PollFlags;
 
 use crate::{
-    background::{StopRequest, WaitEnd},
+    background::{PollEnd, StopRequest},
     exporter::Exporter,
     exposition::Exposition,
     listener::request::{HEAD_MAX_BYTES, HttpRequest, RequestError, head_bytes},
@@ -47,7 +47,7 @@ impl<'a> Connection<'a> {
         Ok(Self { stream, stop, deadline })
     }
 
-    /// Answers one request. What goes wrong with a connection ends it, and concerns nobody else.
+    /// Answers one request. An error of a connection ends that connection, and no other.
     pub(super) fn serve(mut self, exporter: &Exporter, path: &str) {
         let response = match self.read_request() {
             Ok(Ok(request)) if request.path == path => read_figures(exporter, &request),
@@ -122,9 +122,9 @@ impl<'a> Connection<'a> {
     /// Waits until the stream is ready.
     fn wait(&self, flags: PollFlags) -> io::Result<()> {
         match self.stop.wait_or_ready(self.stream.as_fd(), flags, Some(self.deadline)) {
-            WaitEnd::Ready => Ok(()),
-            WaitEnd::Late => Err(io::ErrorKind::TimedOut.into()),
-            WaitEnd::Stop => Err(io::ErrorKind::ConnectionAborted.into()),
+            PollEnd::Ready => Ok(()),
+            PollEnd::Late => Err(io::ErrorKind::TimedOut.into()),
+            PollEnd::Stop => Err(io::ErrorKind::ConnectionAborted.into()),
         }
     }
 }

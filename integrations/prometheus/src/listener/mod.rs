@@ -19,7 +19,7 @@ use rustix::event::PollFlags;
 use thiserror::Error;
 
 use crate::{
-    background::{BackgroundThread, StopRequest, WaitEnd},
+    background::{BackgroundThread, PollEnd, StopRequest},
     exporter::Exporter,
     listener::connection::Connection,
 };
@@ -97,7 +97,7 @@ impl ListenerBuilder {
     }
 
     fn serve(&self, socket: &TcpListener, stop: &StopRequest) {
-        while stop.wait_or_ready(socket.as_fd(), PollFlags::IN, None) == WaitEnd::Ready {
+        while stop.wait_or_ready(socket.as_fd(), PollFlags::IN, None) == PollEnd::Ready {
             match socket.accept() {
                 Ok((stream, _)) => {
                     let deadline = Instant::now() + self.request_timeout;
