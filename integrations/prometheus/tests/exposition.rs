@@ -109,6 +109,20 @@ fn promtool_finds_nothing_to_object_to() {
 }
 
 #[test]
+fn promtool_accepts_the_alerts_of_the_book() {
+    let Some(mut promtool) = command("promtool") else { return };
+    let page = include_str!("../../../docs/metrics.md");
+    let (_, rules) = page.split_once("```yaml\n").unwrap();
+    let (rules, _) = rules.split_once("```").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fapilog.rules.yml");
+    std::fs::write(&path, rules).unwrap();
+    let output = promtool.args(["check", "rules"]).arg(&path).output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && text.contains("8 rules found"), "{text}");
+}
+
+#[test]
 fn both_formats_have_the_same_samples() {
     let container = with_figures();
     let exporter = exporter(&container);

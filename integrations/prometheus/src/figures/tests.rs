@@ -37,6 +37,24 @@ fn the_page_of_the_book_has_every_name() {
     assert!(missing.is_empty() && unknown.is_empty(), "not on the page: {missing:?}; only on the page: {unknown:?}");
 }
 
+/// The rules and queries of the page name no figure that there is not.
+#[test]
+fn rules_and_queries_of_the_page_use_names_that_there_are() {
+    let page = include_str!("../../../../docs/metrics.md");
+    let (_, rules) = page.split_once("### Alerts").unwrap();
+    let (rules, _) = rules.split_once("### Bridges").unwrap();
+    let words =
+        rules.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with("fapilog_"));
+    let words: HashSet<&str> = words.collect();
+    assert!(words.len() > 10, "{words:?}");
+    for word in words {
+        let name = ["_bucket", "_total"].iter().find_map(|suffix| word.strip_suffix(suffix)).unwrap_or(word);
+        let row = rows().find(|row| row.name == name).unwrap_or_else(|| panic!("{word} is no figure"));
+        assert_eq!(row.kind == FamilyKind::Counter, word.ends_with("_total"), "{word}");
+        assert_eq!(row.kind == FamilyKind::Histogram, word.ends_with("_bucket"), "{word}");
+    }
+}
+
 #[test]
 fn samples_whose_labels_become_the_same_are_added_up_or_the_greatest_counts() {
     let merged = |name: &str, one: FigureNumber, other: FigureNumber| {
