@@ -89,11 +89,6 @@ impl SourceTree {
     pub(crate) fn library(&self) -> impl Iterator<Item = &SourceFile> {
         self.sources.iter().filter(|source| source.is_library())
     }
-
-    /// The text of a source, by its path.
-    pub(crate) fn source(&self, path: &str) -> Option<&SourceFile> {
-        self.sources.iter().find(|source| source.path == path)
-    }
 }
 
 impl SourceFile {
