@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::{
     exposition::{Exposition, ExpositionFormat},
     figures::{self, FigureFamily, LabelLimit},
-    listener::{ListenError, Listener, ListenerBuilder},
+    listener::{ListenError, MetricsListener, MetricsListenerBuilder},
 };
 
 /// The default of [`ExporterBuilder::label_values_max`].
@@ -67,14 +67,14 @@ impl Exporter {
     ///
     /// # Errors
     /// When the address cannot be bound.
-    pub fn listen(&self, address: &str) -> Result<Listener, ListenError> {
+    pub fn listen(&self, address: &str) -> Result<MetricsListener, ListenError> {
         self.listener().start(address)
     }
 
     /// A listener to be configured.
     #[must_use]
-    pub fn listener(&self) -> ListenerBuilder {
-        ListenerBuilder::new(self.clone())
+    pub fn listener(&self) -> MetricsListenerBuilder {
+        MetricsListenerBuilder::new(self.clone())
     }
 
     /// The families of all containers as of now.

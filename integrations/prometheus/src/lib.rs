@@ -57,7 +57,7 @@ pub use crate::metrics_facade::Publisher;
 pub use crate::{
     exporter::{Exporter, ExporterBuilder, ExporterError},
     exposition::{Exposition, ExpositionFormat},
-    listener::{ListenError, Listener, ListenerBuilder},
+    listener::{ListenError, MetricsListener, MetricsListenerBuilder},
 };
 
 /// Compiles and runs the code on the page of the book.

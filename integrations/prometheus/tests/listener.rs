@@ -12,12 +12,12 @@ use std::{
 };
 
 use fapilog::{Container, info, metrics::MetricsReader};
-use fapilog_prometheus::{Exporter, ListenError, Listener};
+use fapilog_prometheus::{Exporter, ListenError, MetricsListener};
 use support::{answer, connect, get, openmetrics, send, shut_down, started};
 
 const OPEN_METRICS: &str = "Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5\r\n";
 
-fn listening(container: &Container) -> Listener {
+fn listening(container: &Container) -> MetricsListener {
     Exporter::builder().container("app", container).build().unwrap().listen("127.0.0.1:0").unwrap()
 }
 

@@ -35,13 +35,13 @@ enum HttpResponse {
 }
 
 /// A connection with its deadline.
-pub(super) struct Connection<'a> {
+pub(super) struct ScrapeConnection<'a> {
     stream: TcpStream,
     stop: &'a StopRequest,
     deadline: Instant,
 }
 
-impl<'a> Connection<'a> {
+impl<'a> ScrapeConnection<'a> {
     pub(super) fn new(stream: TcpStream, stop: &'a StopRequest, deadline: Instant) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         Ok(Self { stream, stop, deadline })

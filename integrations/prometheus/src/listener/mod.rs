@@ -21,14 +21,14 @@ use thiserror::Error;
 use crate::{
     background::{BackgroundThread, PollEnd, StopRequest},
     exporter::Exporter,
-    listener::connection::Connection,
+    listener::connection::ScrapeConnection,
 };
 
-/// The default of [`ListenerBuilder::path`].
+/// The default of [`MetricsListenerBuilder::path`].
 const PATH: &str = "/metrics";
-/// The default of [`ListenerBuilder::request_timeout`].
+/// The default of [`MetricsListenerBuilder::request_timeout`].
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// The greatest [`ListenerBuilder::request_timeout`].
+/// The greatest [`MetricsListenerBuilder::request_timeout`].
 const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 /// How long the thread waits when the system has no descriptor for a connection.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -36,12 +36,12 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Serves the figures of an [`Exporter`] until it is dropped. The drop ends a connection that is open, and returns when the thread
 /// has ended. A forked child has no listener.
 #[derive(Debug)]
-pub struct Listener {
+pub struct MetricsListener {
     address: SocketAddr,
     _thread: BackgroundThread,
 }
 
-impl Listener {
+impl MetricsListener {
     /// The address that it listens at, with the port that the system has chosen.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -49,15 +49,15 @@ impl Listener {
     }
 }
 
-/// Configures a [`Listener`].
+/// Configures a [`MetricsListener`].
 #[derive(Debug, Clone)]
-pub struct ListenerBuilder {
+pub struct MetricsListenerBuilder {
     exporter: Exporter,
     path: String,
     request_timeout: Duration,
 }
 
-impl ListenerBuilder {
+impl MetricsListenerBuilder {
     pub(crate) fn new(exporter: Exporter) -> Self {
         Self { exporter, path: PATH.to_owned(), request_timeout: REQUEST_TIMEOUT }
     }
@@ -80,7 +80,7 @@ impl ListenerBuilder {
     ///
     /// # Errors
     /// When the path is none, when the address cannot be bound, or when the system has no thread or descriptor to give.
-    pub fn start(self, address: &str) -> Result<Listener, ListenError> {
+    pub fn start(self, address: &str) -> Result<MetricsListener, ListenError> {
         let is_path =
             |text: &str| text.starts_with('/') && !text.contains(|c: char| c == '?' || c.is_ascii_whitespace());
         if !is_path(&self.path) {
@@ -93,7 +93,7 @@ impl ListenerBuilder {
         let address = socket.local_addr().map_err(bind)?;
         let thread = BackgroundThread::start("fapilog-metrics", move |stop| self.serve(&socket, stop));
         let thread = thread.map_err(|source| ListenError::Thread { source: Arc::new(source) })?;
-        Ok(Listener { address, _thread: thread })
+        Ok(MetricsListener { address, _thread: thread })
     }
 
     fn serve(&self, socket: &TcpListener, stop: &StopRequest) {
@@ -101,7 +101,7 @@ impl ListenerBuilder {
             match socket.accept() {
                 Ok((stream, _)) => {
                     let deadline = Instant::now() + self.request_timeout;
-                    if let Ok(connection) = Connection::new(stream, stop, deadline) {
+                    if let Ok(connection) = ScrapeConnection::new(stream, stop, deadline) {
                         connection.serve(&self.exporter, &self.path);
                     }
                 }
