@@ -16,8 +16,15 @@ struct CrateRoom {
 }
 
 const SINKS: &[&str] = &["fapilog-sink-console", "fapilog-sink-file", "fapilog-sink-memory", "fapilog-sink-null"];
-const INTEGRATIONS: &[&str] =
-    &["fapilog-log", "fapilog-opentelemetry", "fapilog-signals", "fapilog-slog", "fapilog-tracing"];
+const INTEGRATIONS: &[&str] = &[
+    "fapilog-log",
+    "fapilog-opentelemetry",
+    "fapilog-prometheus",
+    "fapilog-signals",
+    "fapilog-sink-tracing",
+    "fapilog-slog",
+    "fapilog-tracing",
+];
 /// Integrations for web frameworks, which share the events about requests.
 const WEB: &[&str] = &["fapilog-actix", "fapilog-tower"];
 
