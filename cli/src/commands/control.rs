@@ -50,9 +50,8 @@ impl Paint {
 
 /// A text of another program on one line: control characters and those that change the direction of text are escaped.
 pub(super) fn shown(text: &str) -> String {
-    let is_unsafe = |c: char| {
-        c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c)
-    };
+    let is_unsafe =
+        |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c);
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if is_unsafe(c) { shown.extend(c.escape_default()) } else { shown.push(c) }

@@ -41,8 +41,10 @@ impl Limits {
     /// A limit of any group around counts, too.
     fn of(root: &Path, group: &Path) -> Self {
         let own = root.join(group.strip_prefix("/").unwrap_or(group));
-        let groups: Vec<PathBuf> = own.ancestors().take_while(|path| path.starts_with(root)).map(Path::to_owned).collect();
-        let read = |name: &'static str| groups.iter().filter_map(move |group| fs::read_to_string(group.join(name)).ok());
+        let groups: Vec<PathBuf> =
+            own.ancestors().take_while(|path| path.starts_with(root)).map(Path::to_owned).collect();
+        let read =
+            |name: &'static str| groups.iter().filter_map(move |group| fs::read_to_string(group.join(name)).ok());
         let least = |name| read(name).filter_map(|text| text.trim().parse::<u64>().ok()).min();
         Self {
             cpus: read("cpu.max").filter_map(|text| quota(&text)).min_by(f64::total_cmp),
@@ -61,7 +63,8 @@ impl Limits {
             "pids": pids,
         });
         let cpus_text = cpus.map_or_else(|| "all CPUs".to_owned(), |cpus| format!("{cpus:.2} CPUs on average"));
-        let memory = memory_bytes.map_or_else(|| "no limit of memory".to_owned(), |limit| format!("{} of memory", bytes(limit)));
+        let memory =
+            memory_bytes.map_or_else(|| "no limit of memory".to_owned(), |limit| format!("{} of memory", bytes(limit)));
         let threads = pids.map_or_else(|| "no limit of threads".to_owned(), |limit| format!("{limit} threads"));
         let finding = Finding::good("control group", format!("{cpus_text}, {memory}, {threads}"), figures);
         vec![match self.warning() {
@@ -79,8 +82,9 @@ impl Limits {
         }
         let (limit, used) = (self.memory_bytes?, self.memory_used_bytes?);
         let share = used as f64 / limit.max(1) as f64;
-        (share > MEMORY_SHARE_HIGH)
-            .then(|| format!("{} are used, the page cache among them: {:.0} % of the limit", bytes(used), share * 100.0))
+        (share > MEMORY_SHARE_HIGH).then(|| {
+            format!("{} are used, the page cache among them: {:.0} % of the limit", bytes(used), share * 100.0)
+        })
     }
 }
 

@@ -24,11 +24,7 @@ pub(super) fn release() -> Finding {
 
 /// Whether io_uring works, and what forbids it.
 pub(super) fn io_uring() -> Finding {
-    // Locked memory is asked for first: a low limit hides the answer about io_uring.
-    let unavailable = match machine::glommio() {
-        Err(reason @ GlommioUnavailable::IoUring { .. }) => Some(reason),
-        _ => None,
-    };
+    let unavailable = machine::io_uring().err();
     let (disabled, seccomp) = (io_uring_disabled(), has_seccomp());
     let figures = json!({ "available": unavailable.is_none(), "io_uring_disabled": disabled, "seccomp": seccomp });
     match unavailable {
@@ -58,14 +54,17 @@ fn why_no_io_uring(disabled: Option<u32>, has_seccomp: bool) -> String {
     match (disabled, has_seccomp) {
         (Some(2), _) => "kernel.io_uring_disabled is 2: `sysctl kernel.io_uring_disabled=0` allows it".to_owned(),
         (Some(1), _) => {
-            "kernel.io_uring_disabled is 1: only processes of the group kernel.io_uring_group and root may use it".to_owned()
+            "kernel.io_uring_disabled is 1: only processes of the group kernel.io_uring_group and root may use it"
+                .to_owned()
         }
         (_, true) => {
             "a seccomp filter is in force, as in a container of Docker: its profile must allow io_uring_setup, \
              io_uring_enter and io_uring_register"
                 .to_owned()
         }
-        (_, false) => "neither the setting of the kernel nor a seccomp filter forbids it: it may be older than 5.8".to_owned(),
+        (_, false) => {
+            "neither the setting of the kernel nor a seccomp filter forbids it: it may be older than 5.8".to_owned()
+        }
     }
 }
 
@@ -103,11 +102,14 @@ pub(super) fn executor(wanted: WantedExecutor) -> Finding {
         (WantedExecutor::Auto, None) => finding("glommio").because(NEEDS_FEATURE),
         (WantedExecutor::Glommio, None) => finding("glommio").because(NEEDS_FEATURE),
         (WantedExecutor::Auto, Some(reason)) => finding("thread").because(reason.to_string()),
-        (WantedExecutor::Glommio, Some(reason)) => finding("not available: the program does not start").fails(reason.to_string()),
+        (WantedExecutor::Glommio, Some(reason)) => {
+            finding("not available: the program does not start").fails(reason.to_string())
+        }
     }
 }
 
-const NEEDS_FEATURE: &str = "in a program that is built with the feature `glommio`, which is a default one; thread in others";
+const NEEDS_FEATURE: &str =
+    "in a program that is built with the feature `glommio`, which is a default one; thread in others";
 
 fn wanted_name(wanted: WantedExecutor) -> &'static str {
     match wanted {
