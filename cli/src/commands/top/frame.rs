@@ -129,10 +129,10 @@ impl<'a> Frame<'a> {
     }
 
     fn sinks(&self) -> Table {
+        // The writer is last: it is long, and is what a narrow terminal cuts.
         let names = [
             "SINK",
             "BREAKER",
-            "WRITER",
             "EVENTS/S",
             "BYTES/S",
             "DELIVERED",
@@ -142,8 +142,9 @@ impl<'a> Frame<'a> {
             "LOST",
             "ERRORS",
             "RETRIES",
+            "WRITER",
         ];
-        let mut table = Table::new(3, names);
+        let mut table = Table::new(2, names);
         let metrics = &self.now.metrics;
         for sink in &metrics.accounts.sinks {
             let delivery = metrics.deliveries.iter().find(|delivery| delivery.sink == sink.name);
@@ -153,7 +154,6 @@ impl<'a> Frame<'a> {
             table.add([
                 sink.name.clone(),
                 delivery.map(|delivery| delivery.breaker.clone()).unwrap_or_default(),
-                sink.writer.clone().unwrap_or_else(|| "-".to_owned()),
                 rate(growth(|sink| sink.delivered)),
                 bytes_a_second.map_or_else(|| "-".to_owned(), bytes),
                 number(sink.delivered),
@@ -163,6 +163,7 @@ impl<'a> Frame<'a> {
                 number(sink.lost.values().sum()),
                 number(sink.errors),
                 number(sink.retries),
+                sink.writer.clone().unwrap_or_else(|| "-".to_owned()),
             ]);
         }
         table
@@ -286,7 +287,7 @@ mod tests {
             "rings      3 of 1.0 MiB, the fullest 25 % full, 100 % at most",
             "drain lag  p50 1.5 µs, p99 2.0 ms",
             "to sink    no samples",
-            "file  closed   io_uring, direct     9,990  976.6 KiB     20,970",
+            "file  closed      9,990  976.6 KiB     20,970",
             "levels     INFO (WARN in 1m 1s)",
             "WARNING  file: x (2 times)",
         ] {
