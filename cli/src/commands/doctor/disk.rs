@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{
     WantedEngine,
-    finding::{Finding, bytes},
+    finding::{DoctorFinding, bytes},
 };
 
 /// How often a write and an `fdatasync` are measured.
@@ -37,8 +37,8 @@ const SHARE_LOW: f64 = 0.05;
 pub(super) struct Disk {
     directory: PathBuf,
     file_system: Option<FileSystem>,
-    room: Option<Room>,
-    scratch: Result<Measured, String>,
+    room: Option<FreeSpace>,
+    scratch: Result<ScratchResults, String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ struct FileSystem {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Room {
+struct FreeSpace {
     free_bytes: u64,
     total_bytes: u64,
     free_files: u64,
@@ -58,9 +58,9 @@ struct Room {
 
 /// The results of the scratch file.
 #[derive(Debug)]
-struct Measured {
+struct ScratchResults {
     probe: FileProbe,
-    /// Of memory and of offsets, in bytes; `None` where the kernel or the file system does not report them.
+    /// The alignments in memory and in the file, in bytes; `None` where the kernel or the file system does not report them.
     alignment: Option<(u32, u32)>,
     /// The times of a write with its `fdatasync`, in order.
     syncs: Vec<Duration>,
@@ -78,20 +78,20 @@ impl Disk {
         Self {
             directory: directory.to_owned(),
             file_system: FileSystem::of(directory),
-            room: Room::of(directory),
+            room: FreeSpace::of(directory),
             scratch: ScratchFile::new(directory)
                 .map_err(|error| error.to_string())
                 .and_then(|scratch| scratch.measure()),
         }
     }
 
-    pub(super) fn findings(&self) -> Vec<Finding> {
+    pub(super) fn findings(&self) -> Vec<DoctorFinding> {
         let found = [Some(self.place()), self.room(), self.direct(), self.sync()];
         found.into_iter().flatten().collect()
     }
 
     /// The directory, its file system, and whether files can be written.
-    fn place(&self) -> Finding {
+    fn place(&self) -> DoctorFinding {
         let directory = self.directory.display().to_string();
         let system = self.file_system.as_ref();
         let (kind, mounted_at) = (system.map(|system| &system.kind), system.map(|system| &system.mounted_at));
@@ -100,7 +100,7 @@ impl Disk {
             (Some(kind), Some(mounted_at)) => format!("{directory}: {kind}, mounted {read_only}at {mounted_at}"),
             _ => directory.clone(),
         };
-        let finding = Finding::good(
+        let finding = DoctorFinding::good(
             "directory",
             found,
             json!({ "path": directory, "file_system": kind, "mounted_at": mounted_at, "writable": self.scratch.is_ok() }),
@@ -118,12 +118,12 @@ impl Disk {
     }
 
     /// Nothing for a directory that is not there, which fails for itself.
-    fn room(&self) -> Option<Finding> {
+    fn room(&self) -> Option<DoctorFinding> {
         Some(self.room?.finding())
     }
 
-    fn direct(&self) -> Option<Finding> {
-        let Measured { probe, alignment, .. } = self.scratch.as_ref().ok()?;
+    fn direct(&self) -> Option<DoctorFinding> {
+        let ScratchResults { probe, alignment, .. } = self.scratch.as_ref().ok()?;
         let figures = json!({
             "direct": probe.is_direct,
             "memory_alignment_bytes": alignment.map(|(memory, _)| memory),
@@ -135,15 +135,15 @@ impl Disk {
             }
             _ => String::new(),
         };
-        let finding = |found: String| Finding::good("direct writes", found, figures.clone());
+        let finding = |found: String| DoctorFinding::good("direct writes", found, figures.clone());
         Some(match &probe.direct_reason {
             None => finding(format!("full blocks bypass the page cache{aligned}")),
             Some(reason) => finding(format!("all writes go through the page cache{aligned}")).because(reason.as_str()),
         })
     }
 
-    fn sync(&self) -> Option<Finding> {
-        let Measured { syncs, .. } = self.scratch.as_ref().ok()?;
+    fn sync(&self) -> Option<DoctorFinding> {
+        let ScratchResults { syncs, .. } = self.scratch.as_ref().ok()?;
         let (median, longest) = (syncs.get(syncs.len() / 2)?, syncs.last()?);
         let figures = json!({
             "writes": syncs.len(),
@@ -152,7 +152,7 @@ impl Disk {
         });
         let found =
             format!("{median:.1?} for 4 KiB and an fdatasync (median of {}; longest {longest:.1?})", syncs.len());
-        let finding = Finding::good("durability", found, figures);
+        let finding = DoctorFinding::good("durability", found, figures);
         Some(if *median > SYNC_SLOW {
             finding.warns("with `sync = \"batch\"`, each batch waits for that; `interval` syncs less often")
         } else {
@@ -161,14 +161,14 @@ impl Disk {
     }
 
     /// The engine that a file sink gets, and why.
-    pub(super) fn engine(&self, wanted: WantedEngine) -> Finding {
+    pub(super) fn engine(&self, wanted: WantedEngine) -> DoctorFinding {
         let name = match wanted {
             WantedEngine::Auto => "auto",
             WantedEngine::IoUring => "io_uring",
             WantedEngine::Blocking => "blocking",
         };
-        let Ok(Measured { probe, .. }) = &self.scratch else {
-            let finding = Finding::good("file engine", format!("{name}: not known"), json!({ "wanted": name }));
+        let Ok(ScratchResults { probe, .. }) = &self.scratch else {
+            let finding = DoctorFinding::good("file engine", format!("{name}: not known"), json!({ "wanted": name }));
             return finding.warns("the directory cannot be written to");
         };
         let chosen = match (wanted, probe.engine) {
@@ -177,13 +177,13 @@ impl Disk {
             _ => "pwrite",
         };
         let figures = json!({ "wanted": name, "chosen": chosen, "reason": probe.engine_reason });
-        let finding = Finding::good("file engine", format!("{name}: {chosen}"), figures);
+        let finding = DoctorFinding::good("file engine", format!("{name}: {chosen}"), figures);
         match (wanted, &probe.engine_reason) {
             (WantedEngine::Blocking, _) | (_, None) => finding,
             (WantedEngine::Auto, Some(reason)) => finding.because(reason.as_str()),
             (WantedEngine::IoUring, Some(reason)) => {
                 let found = format!("{name}: not available, and the program does not start");
-                Finding { found, ..finding }.fails(reason.as_str())
+                DoctorFinding { found, ..finding }.fails(reason.as_str())
             }
         }
     }
@@ -234,7 +234,7 @@ impl<'t> Mount<'t> {
     }
 }
 
-impl Room {
+impl FreeSpace {
     fn of(directory: &Path) -> Option<Self> {
         let found = statvfs(directory).ok()?;
         Some(Self {
@@ -245,7 +245,7 @@ impl Room {
         })
     }
 
-    fn finding(self) -> Finding {
+    fn finding(self) -> DoctorFinding {
         let Self { free_bytes, total_bytes, free_files, total_files } = self;
         let found = format!("{} free of {}", bytes(free_bytes), bytes(total_bytes));
         let figures = json!({
@@ -254,7 +254,7 @@ impl Room {
             "free_files": free_files,
             "total_files": total_files,
         });
-        let finding = Finding::good("room", found, figures);
+        let finding = DoctorFinding::good("room", found, figures);
         let share = |free: u64, total: u64| free as f64 / total.max(1) as f64;
         if free_bytes == 0 {
             return finding.fails("the file system is full");
@@ -283,11 +283,11 @@ impl ScratchFile {
         Ok(Self { path, file })
     }
 
-    fn measure(mut self) -> Result<Measured, String> {
+    fn measure(mut self) -> Result<ScratchResults, String> {
         let probe = FileProbe::of(&self.path).map_err(|error| error.to_string())?;
         let alignment = self.alignment();
         let syncs = self.syncs().map_err(|error| error.to_string())?;
-        Ok(Measured { probe, alignment, syncs })
+        Ok(ScratchResults { probe, alignment, syncs })
     }
 
     fn alignment(&self) -> Option<(u32, u32)> {

@@ -16,12 +16,12 @@ const DIAGNOSTICS_SHOWN: usize = 4;
 
 /// A snapshot, and the one before it, for rates.
 #[derive(Debug)]
-pub(super) struct Frame<'a> {
+pub(super) struct TopFrame<'a> {
     now: &'a Snapshot,
     earlier: Option<&'a Snapshot>,
 }
 
-impl<'a> Frame<'a> {
+impl<'a> TopFrame<'a> {
     pub(super) fn new(now: &'a Snapshot, earlier: Option<&'a Snapshot>) -> Self {
         Self { now, earlier }
     }
@@ -271,7 +271,7 @@ mod tests {
     }
 
     fn lines(now: &Snapshot, earlier: Option<&Snapshot>, columns: usize) -> Vec<String> {
-        Frame::new(now, earlier).lines(columns, Paint::of_stdout(ColorChoice::Never))
+        TopFrame::new(now, earlier).lines(columns, Paint::of_stdout(ColorChoice::Never))
     }
 
     #[test]

@@ -16,8 +16,8 @@ use serde_json::json;
 
 use self::{
     figures::{Snapshot, TopMetrics},
-    frame::Frame,
-    screen::{Key, Screen},
+    frame::TopFrame,
+    screen::{KeyPress, Screen},
 };
 use crate::{
     arguments::SharedArguments,
@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &TopArguments, shared: &SharedArguments) -> Result<
     } else if arguments.once {
         let earlier = look(&mut client)?;
         thread::sleep(interval);
-        print(&Frame::new(&look(&mut client)?, Some(&earlier)), paint)?;
+        print(&TopFrame::new(&look(&mut client)?, Some(&earlier)), paint)?;
     } else {
         match Screen::open().map_err(CommandError::Write)? {
             Some(mut screen) => draw(&mut client, interval, paint, &mut screen)?,
@@ -101,13 +101,13 @@ fn print_frames(client: &mut Client, interval: Duration, paint: Paint) -> Result
     loop {
         thread::sleep(interval);
         let snapshot = look(client)?;
-        print(&Frame::new(&snapshot, Some(&earlier)), paint)?;
+        print(&TopFrame::new(&snapshot, Some(&earlier)), paint)?;
         write_out("\n")?;
         earlier = snapshot;
     }
 }
 
-fn print(frame: &Frame<'_>, paint: Paint) -> Result<(), CommandError> {
+fn print(frame: &TopFrame<'_>, paint: Paint) -> Result<(), CommandError> {
     write_out(&frame.lines(PLAIN_COLUMNS, paint).iter().map(|line| format!("{line}\n")).collect::<String>())
 }
 
@@ -116,12 +116,12 @@ fn draw(client: &mut Client, interval: Duration, paint: Paint, screen: &mut Scre
     let mut earlier: Option<Snapshot> = None;
     let mut snapshot = look(client)?;
     loop {
-        let frame = Frame::new(&snapshot, earlier.as_ref());
+        let frame = TopFrame::new(&snapshot, earlier.as_ref());
         screen.draw(|columns| frame.lines(columns, paint)).map_err(CommandError::Write)?;
         match screen.wait(snapshot.at + interval) {
-            Key::Quit => return Ok(()),
-            Key::Redraw => {}
-            Key::None => earlier = Some(std::mem::replace(&mut snapshot, look(client)?)),
+            KeyPress::Quit => return Ok(()),
+            KeyPress::Redraw => {}
+            KeyPress::None => earlier = Some(std::mem::replace(&mut snapshot, look(client)?)),
         }
     }
 }

@@ -36,7 +36,7 @@ const SIZE_UNKNOWN: (usize, usize) = (80, 24);
 
 /// The user's answer to a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Key {
+pub(super) enum KeyPress {
     /// None: the time is up.
     None,
     /// The size has changed, or a key without a meaning was hit.
@@ -87,19 +87,19 @@ impl Screen {
     }
 
     /// Waits for a key, a signal, or the deadline.
-    pub(super) fn wait(&mut self, deadline: Instant) -> Key {
+    pub(super) fn wait(&mut self, deadline: Instant) -> KeyPress {
         loop {
             // Relaxed, both: flags, on which no memory depends. pairs: the handlers of `flag::register`.
             if self.is_ended.load(Ordering::Relaxed) {
-                return Key::Quit;
+                return KeyPress::Quit;
             }
             // Relaxed: as above.
             if self.is_resized.swap(false, Ordering::Relaxed) {
-                return Key::Redraw;
+                return KeyPress::Redraw;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Key::None;
+                return KeyPress::None;
             }
             // A signal interrupts the call, and then a flag is up.
             if self.before.is_none() {
@@ -126,13 +126,13 @@ fn poll_key(left: std::time::Duration) -> bool {
     poll(&mut keys, Timespec::try_from(left).ok().as_ref()).is_ok_and(|count| count > 0)
 }
 
-fn read_key() -> Key {
+fn read_key() -> KeyPress {
     let mut byte = [0];
     match rustix::io::read(stdin(), &mut byte) {
-        Ok(1) if matches!(byte, [b'q' | b'Q']) => Key::Quit,
+        Ok(1) if matches!(byte, [b'q' | b'Q']) => KeyPress::Quit,
         // The terminal is gone.
-        Ok(0) => Key::Quit,
-        _ => Key::Redraw,
+        Ok(0) => KeyPress::Quit,
+        _ => KeyPress::Redraw,
     }
 }
 
