@@ -6,7 +6,7 @@ pub use fapilog_engine::{
         SinkAccounts,
     },
     container::{
-        DeliveryMetrics, LatencyHistogram, Metrics, Percentiles, PluginMetrics, RecoveredEvents, RingMetrics,
-        SpillMetrics, Throughput,
+        DeliveryMetrics, LatencyHistogram, Metrics, MetricsReader, Percentiles, PluginMetrics, RecoveredEvents,
+        RingMetrics, SpillMetrics, Throughput,
     },
 };

@@ -301,3 +301,18 @@ fn an_async_flush_fails_at_its_deadline_while_the_drain_is_parked() {
     let result = is_there.recv_timeout(TIMEOUT);
     assert!(matches!(result, Ok(Err(FlushError::Deadline { .. }))), "{result:?}");
 }
+
+#[test]
+fn a_reader_outlives_its_container_and_has_its_last_figures() {
+    let (container, _events) = started();
+    let reader = container.metrics_reader();
+    info!(container.logger("metrics"), "logged");
+    container.flush(TIMEOUT).unwrap();
+    let metrics = reader.read();
+    assert_eq!((metrics.accounts.submitted, metrics.container_id), (1, container.id()));
+    info!(container.logger("metrics"), "logged");
+    drop(container);
+    let last = balanced(reader.read().accounts);
+    assert_eq!((last.submitted, last.delivered_total()), (2, 2));
+    assert!(reader.read().is_closed);
+}

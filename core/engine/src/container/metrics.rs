@@ -1,6 +1,9 @@
 //! The figures of a container.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use fapilog_plugin::{event::InstanceId, kind::PluginKind};
 use fapilog_record::timestamp::Timestamp;
@@ -19,6 +22,8 @@ use crate::{
         latency::{LatencySum, Percentiles, as_nanos},
         throughput::Throughput,
     },
+    producer::Frontend,
+    totals::{accounts, refused_accounts},
 };
 
 /// A snapshot of a container's figures. Counts are since its start.
@@ -111,12 +116,36 @@ pub struct RingMetrics {
     pub fill_max: f64,
 }
 
+/// Reads the figures of a container, without being one of its owners: for exporters. It does not keep the container from being dropped,
+/// and has its last figures when it is.
+#[derive(Debug, Clone)]
+pub struct MetricsReader {
+    frontend: Arc<Frontend>,
+    executor: Option<Executor>,
+    started_at: SystemTime,
+}
+
 impl Container {
     /// The figures as of now. In a forked child, only those of the [accounts](Self::accounts).
     #[doc(alias = "get_metrics")]
     #[doc(alias = "get_pipeline_metrics")]
     #[must_use]
     pub fn metrics(&self) -> Metrics {
+        self.metrics_reader().read()
+    }
+
+    /// A reader of the figures, for a thread that does not own the container.
+    #[must_use]
+    pub fn metrics_reader(&self) -> MetricsReader {
+        let Self { frontend, executor, started_at, .. } = self;
+        MetricsReader { frontend: Arc::clone(frontend), executor: *executor, started_at: *started_at }
+    }
+}
+
+impl MetricsReader {
+    /// The figures as of now, as [`Container::metrics`] has them.
+    #[must_use]
+    pub fn read(&self) -> Metrics {
         let is_in_forked_child = self.frontend.is_in_forked_child();
         let ports = if is_in_forked_child { &[] } else { &*self.frontend.ports };
         let mut plugins: Vec<PluginMetrics> = Vec::new();
@@ -150,21 +179,21 @@ impl Container {
         let of_capacity = |bytes: u64| bytes as f64 / capacity_bytes.max(1) as f64;
         let fills = || ports.iter().map(|port| port.ring_fill.read());
         Metrics {
-            container_id: self.id(),
-            instance: self.instance(),
+            container_id: self.frontend.id(),
+            instance: self.frontend.instance(),
             started_at: self.started_at,
-            is_closed: self.is_closed(),
+            is_closed: self.frontend.is_closed(),
             throughput,
-            accounts: self.accounts(),
+            accounts: if is_in_forked_child { refused_accounts(&self.frontend) } else { accounts(&self.frontend) },
             plugins,
             deliveries,
             drain_lag: Percentiles::of(&drain_lag),
             end_to_end: Percentiles::of(&end_to_end),
             health,
             rings: RingMetrics {
-                count: self.rings(),
+                count: self.frontend.rings(),
                 capacity_bytes,
-                total_bytes: capacity_bytes.saturating_mul(self.rings()),
+                total_bytes: capacity_bytes.saturating_mul(self.frontend.rings()),
                 fill: of_capacity(fills().map(|(now, _)| now).max().unwrap_or(0)),
                 fill_max: of_capacity(fills().map(|(_, most)| most).max().unwrap_or(0)),
             },

@@ -21,7 +21,7 @@ use std::{
 pub use self::{
     builder::ContainerBuilder,
     delivery_metrics::{DeliveryMetrics, RecoveredEvents, SpillMetrics},
-    metrics::{Metrics, PluginMetrics, RingMetrics},
+    metrics::{Metrics, MetricsReader, PluginMetrics, RingMetrics},
 };
 pub(crate) use crate::totals::accounts;
 use crate::totals::refused_accounts;

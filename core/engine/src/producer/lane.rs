@@ -115,6 +115,18 @@ impl ProducerLane {
         self.lane_end.port.doorbell.is_ring_due(call.level.is_urgent())
     }
 
+    /// Whether a call that is not urgent finds an eighth of the ring free. A ring that serves no more counts as one with space: the
+    /// next call finds another.
+    pub(super) fn has_space(&mut self) -> bool {
+        let wanted_bytes = (self.producer.capacity_bytes() / 8).min(self.producer.payload_max_bytes());
+        if self.is_stopped() || self.is_held() {
+            return true;
+        }
+        // The grant is dropped: it publishes nothing.
+        let grant = self.producer.reserve_leaving(wanted_bytes, self.headroom_bytes);
+        !matches!(grant, Err(ReserveError::Full { .. }))
+    }
+
     /// Whether its ring serves no more once it is full, so that its thread takes another.
     pub(super) fn is_held(&self) -> bool {
         self.lane_end.counters.is_held()

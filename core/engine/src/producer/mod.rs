@@ -5,12 +5,15 @@
 //! words and, once in a while, the doorbell. Threads for which there is no ring (the limit is reached, the thread's own
 //! data are gone, or there is no memory) share the *shared lane*, under a lock.
 
+mod caller_fields;
 mod current_lane;
 mod lane;
 mod lane_registry;
 mod leader;
+mod level_watch;
 mod logger;
 pub(crate) mod overflow;
+mod ready;
 mod scope;
 mod shared_lane;
 pub(crate) mod sources;
@@ -27,6 +30,7 @@ use fapilog_ring::{Capacity, IdleRing, Storage};
 
 pub use crate::producer::{
     leader::Leader,
+    level_watch::{LevelWatch, levels_changed, on_level_change},
     logger::{DynamicEvent, Logger},
     overflow::{Overflow, OverflowStrategy},
     scope::{InScope, Scope, ScopeGuard, Scoped},
@@ -38,6 +42,7 @@ use crate::{
 pub(crate) use crate::{
     port::ShardPort,
     producer::{
+        caller_fields::CallerFields,
         lane::{LogCall, ProducerLane},
         lane_registry::LaneRegistry,
     },
@@ -113,6 +118,7 @@ pub(crate) struct Frontend {
     next_producer: AtomicU32,
     rings: AtomicUsize,
     stamps: StampSource,
+    caller_fields: CallerFields,
     /// The accounts of a container that has ended without a shard, which hangs: see `close_accounts`.
     last_accounts: OnceLock<Box<Accounts>>,
 }
@@ -148,8 +154,21 @@ impl Frontend {
             next_producer: AtomicU32::new(1),
             rings: AtomicUsize::new(0),
             stamps,
+            caller_fields: CallerFields::default(),
             last_accounts: OnceLock::new(),
         }
+    }
+
+    /// With functions that add fields to each event.
+    pub(crate) fn with_caller_fields(mut self, caller_fields: CallerFields) -> Self {
+        self.caller_fields = caller_fields;
+        self
+    }
+
+    /// The functions that add fields to each event.
+    #[inline]
+    fn caller_fields(&self) -> &CallerFields {
+        &self.caller_fields
     }
 
     /// The source of its events' stamps.
@@ -271,11 +290,22 @@ impl Frontend {
         self.directives_id.store(new_directives_id(), Ordering::Relaxed);
         let open = |now| (now != CLOSED).then_some(new);
         let _ = self.gate.threshold.fetch_update(Ordering::Relaxed, Ordering::Relaxed, open);
+        drop(current);
+        levels_changed();
     }
 
     /// The least level of targets that have none of their own.
     pub(crate) fn level(&self) -> LevelFilter {
         if self.is_in_forked_child() { LevelFilter::Off } else { self.directives().level() }
+    }
+
+    /// The least level that any target logs.
+    pub(crate) fn least_level(&self) -> LevelFilter {
+        // Relaxed: see `wants`.
+        match self.gate.threshold.load(Ordering::Relaxed) {
+            CLOSED => LevelFilter::Off,
+            threshold => Level::from_byte(threshold & !BY_TARGET).map_or(LevelFilter::Off, LevelFilter::AtLeast),
+        }
     }
 
     /// Takes nothing more, from now on as soon as each thread sees it.

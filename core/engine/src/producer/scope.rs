@@ -12,6 +12,7 @@ use fapilog_record::{
     as_logged,
     dynamic::{DynamicFields, append_fields},
     field_group::FieldGroup,
+    fields::Fields,
     text::bounded::front,
     timestamp::Timestamp,
     value::{Value, ValueRef},
@@ -71,6 +72,20 @@ impl Scope {
     #[must_use]
     pub fn field(mut self, group: FieldGroup, name: &str, value: ValueRef<'_>) -> Self {
         thread::put_field(&mut self.fields, group, name, value);
+        self
+    }
+
+    /// Binds these fields, which are collected at run time.
+    #[must_use]
+    pub fn fields(mut self, fields: &Fields) -> Self {
+        append_fields(&mut self.fields, fields.bytes(), thread::SCOPE_MAX_BYTES);
+        self
+    }
+
+    /// The bindings of this scope and, behind them, those of `inner`, as if both were entered.
+    #[must_use]
+    pub fn around(mut self, inner: &Self) -> Self {
+        append_fields(&mut self.fields, &inner.fields, thread::SCOPE_MAX_BYTES);
         self
     }
 
