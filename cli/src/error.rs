@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Write as _},
-    path::PathBuf,
     process::ExitCode,
 };
 
@@ -51,14 +50,6 @@ pub(crate) enum CommandError {
     /// There is no file to read, and standard input is a terminal.
     #[error("no file is named, and standard input is a terminal; name a file, or `-` for standard input")]
     NoInput,
-    /// A file could not be read.
-    #[error("{}: {error}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        error: io::Error,
-    },
     /// The output could not be written.
     #[error("the output could not be written: {0}")]
     Write(io::Error),

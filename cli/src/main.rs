@@ -5,6 +5,13 @@
 mod arguments;
 mod commands;
 mod error;
+mod expression;
+mod filter;
+mod input;
+mod json;
+mod line;
+mod output;
+mod stats;
 
 use std::{io::Write as _, process::ExitCode};
 

@@ -6,3 +6,4 @@ pub use fapilog_plugin::{
     formatter::Formatter,
     record_end::{RecordEnd, WholeRecords},
 };
+pub use fapilog_record::text::control::is_control;

@@ -2,6 +2,6 @@
 
 pub use fapilog_engine::{
     host::probe::GlommioUnavailable,
-    machine::{cpus, cpus_of_shards, glommio, has_membarrier, has_trusted_counter},
+    machine::{cpus, cpus_of_shards, glommio, has_membarrier, has_trusted_counter, io_uring},
 };
 pub use fapilog_sink_file::FileProbe;

@@ -1,22 +1,50 @@
 //! `fapilog cat`.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
 use crate::{
     arguments::SharedArguments,
     error::{CommandError, ExitStatus},
+    filter::FilterArguments,
+    input::{InputArguments, MergedSources},
+    output::{FormatArguments, LineWriterTo, PagerUse, Screen},
 };
 
 /// Writes the events of files, merged by time.
+///
+/// Lines that are no JSON object are plain text. They are written as they are, and meet no filter but --grep.
 #[derive(Debug, Args)]
 pub(crate) struct CatArguments {
-    /// Files; `-` is standard input.
-    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    input: InputArguments,
+    #[command(flatten)]
+    filters: FilterArguments,
+    #[command(flatten)]
+    format: FormatArguments,
 }
 
-pub(crate) fn run(arguments: &CatArguments, _shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
-    let Some(_) = arguments.files.first() else { return Err(CommandError::NoInput) };
-    Ok(ExitStatus::Complete)
+pub(crate) fn run(arguments: &CatArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
+    let filter = Arc::new(arguments.filters.filter()?);
+    let names = arguments.input.names()?;
+    let mut screen = Screen::open(shared, PagerUse::IfTerminal);
+    let mut writer = match arguments.format.writer(shared, &screen) {
+        Ok(writer) => writer,
+        Err(error) => return screen.finish(Err(error)).map(|()| ExitStatus::Complete),
+    };
+    let mut sources = MergedSources::new(names, filter, shared.json);
+    let written = write_all(&mut sources, &mut writer, &mut screen);
+    screen.finish(written)?;
+    Ok(sources.problems().status())
+}
+
+fn write_all(sources: &mut MergedSources, writer: &mut LineWriterTo, screen: &mut Screen) -> Result<(), CommandError> {
+    let mut out = Vec::new();
+    while let Some(line) = sources.next_line() {
+        out.clear();
+        writer.put(&line, &mut out);
+        screen.write(&out)?;
+    }
+    Ok(())
 }

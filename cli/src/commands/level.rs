@@ -26,7 +26,7 @@ enum LevelCommands {
         #[command(flatten)]
         target: ControlTarget,
     },
-    /// Changes the levels: `debug`, `my::db=debug`, `info,noisy=off`. Levels of targets that are not named stay.
+    /// Changes the levels: `debug`, `my::db=debug`, `info,noisy=error`. Levels of targets that are not named stay.
     Set {
         /// A level for all targets, or targets with levels, parted by commas.
         directives: String,

@@ -11,6 +11,14 @@ pub fn glommio() -> Result<(), GlommioUnavailable> {
     probe::machine()
 }
 
+/// Asks the machine for io_uring alone.
+///
+/// # Errors
+/// The system call that failed.
+pub fn io_uring() -> Result<(), GlommioUnavailable> {
+    probe::io_uring()
+}
+
 /// Whether a log call reads the processor's time-stamp counter. `false`: the kernel does not trust it, and each call asks the
 /// system for the time.
 #[must_use]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     levels::LevelChanges,
     peer::PeerProcess,
-    protocol::{Command, DiagnosticReport, Flushed, PluginStatus, ProcessInfo, Refusal},
+    protocol::{ControlCommand, DiagnosticReport, Flushed, PluginStatus, ProcessInfo, Refusal},
 };
 
 /// A container, as peers see it.
@@ -32,7 +32,7 @@ impl ControlledContainer {
 
     /// The answer to a request.
     pub(crate) fn answer(&self, line: &[u8], peer: PeerProcess) -> Result<Value, Refusal> {
-        let command = Command::from_line(line)?;
+        let command = ControlCommand::from_line(line)?;
         if self.is_read_only && command.is_change() {
             let text = format!("the program allows no changes by its control socket: `{}` is one", command.name());
             return Err(Refusal::new("control.read_only", text));
@@ -41,15 +41,15 @@ impl ControlledContainer {
         self.execute(&container, command, peer)
     }
 
-    fn execute(&self, container: &Container, command: Command, peer: PeerProcess) -> Result<Value, Refusal> {
+    fn execute(&self, container: &Container, command: ControlCommand, peer: PeerProcess) -> Result<Value, Refusal> {
         match command {
-            Command::Info => result(&info(container)),
-            Command::LevelGet => result(&self.levels.levels(container)),
-            Command::LevelSet(change) => result(&self.levels.change(container, &change, peer)?),
-            Command::Metrics => result(&container.metrics()),
-            Command::Plugins => result(&plugins(container)),
-            Command::Diagnostics => result(&diagnostics(container)),
-            Command::Flush { timeout } => {
+            ControlCommand::Info => result(&info(container)),
+            ControlCommand::LevelGet => result(&self.levels.levels(container)),
+            ControlCommand::LevelSet(change) => result(&self.levels.change(container, &change, peer)?),
+            ControlCommand::Metrics => result(&container.metrics()),
+            ControlCommand::Plugins => result(&plugins(container)),
+            ControlCommand::Diagnostics => result(&diagnostics(container)),
+            ControlCommand::Flush { timeout } => {
                 let accounts = container.flush(timeout).map_err(Refusal::of)?;
                 result(&Flushed {
                     submitted: accounts.submitted,
@@ -58,7 +58,7 @@ impl ControlledContainer {
                     lost: accounts.lost_total(),
                 })
             }
-            Command::Rotate { sink, timeout } => {
+            ControlCommand::Rotate { sink, timeout } => {
                 let rotated = match sink {
                     Some(sink) => container.rotate_sink(&sink, timeout),
                     None => container.rotate(timeout),

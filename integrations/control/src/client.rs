@@ -23,7 +23,8 @@ use crate::{
     lines::{LineError, LineSocket},
     peer::PeerProcess,
     protocol::{
-        ChangedLevels, Command, DiagnosticReport, Flushed, LevelChange, Levels, PluginStatus, ProcessInfo, Refusal,
+        ChangedLevels, ControlCommand, DiagnosticReport, Flushed, LevelChange, Levels, PluginStatus, ProcessInfo,
+        Refusal,
     },
 };
 
@@ -160,7 +161,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn info(&mut self) -> Result<ProcessInfo, ClientError> {
-        self.ask(&Command::Info)
+        self.ask(&ControlCommand::Info)
     }
 
     /// The levels in force.
@@ -168,7 +169,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn levels(&mut self) -> Result<Levels, ClientError> {
-        self.ask(&Command::LevelGet)
+        self.ask(&ControlCommand::LevelGet)
     }
 
     /// Changes the levels.
@@ -176,7 +177,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn change_levels(&mut self, change: LevelChange) -> Result<ChangedLevels, ClientError> {
-        self.ask(&Command::LevelSet(change))
+        self.ask(&ControlCommand::LevelSet(change))
     }
 
     /// The container's figures, as `fapilog::metrics::Metrics` serializes.
@@ -184,7 +185,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn metrics(&mut self) -> Result<Value, ClientError> {
-        self.ask(&Command::Metrics)
+        self.ask(&ControlCommand::Metrics)
     }
 
     /// The plugins and their states.
@@ -192,7 +193,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn plugins(&mut self) -> Result<Vec<PluginStatus>, ClientError> {
-        self.ask(&Command::Plugins)
+        self.ask(&ControlCommand::Plugins)
     }
 
     /// The diagnostics of the log itself.
@@ -200,7 +201,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn diagnostics(&mut self) -> Result<Vec<DiagnosticReport>, ClientError> {
-        self.ask(&Command::Diagnostics)
+        self.ask(&ControlCommand::Diagnostics)
     }
 
     /// Waits until everything that was logged before is delivered, at most for `timeout`.
@@ -208,7 +209,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn flush(&mut self, timeout: Duration) -> Result<Flushed, ClientError> {
-        self.ask(&Command::Flush { timeout })
+        self.ask(&ControlCommand::Flush { timeout })
     }
 
     /// Has a sink start new files, or all sinks, and waits at most for `timeout`.
@@ -216,15 +217,15 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn rotate(&mut self, sink: Option<&str>, timeout: Duration) -> Result<(), ClientError> {
-        let Value::Object(_) = self.ask(&Command::Rotate { sink: sink.map(str::to_owned), timeout })? else {
+        let Value::Object(_) = self.ask(&ControlCommand::Rotate { sink: sink.map(str::to_owned), timeout })? else {
             return Err(ClientError::Unreadable { reason: "the result is no object".to_owned() });
         };
         Ok(())
     }
 
-    fn ask<R: DeserializeOwned>(&mut self, command: &Command) -> Result<R, ClientError> {
+    fn ask<R: DeserializeOwned>(&mut self, command: &ControlCommand) -> Result<R, ClientError> {
         let timeout = match command {
-            Command::Flush { timeout } | Command::Rotate { timeout, .. } => *timeout + ANSWER_TIMEOUT,
+            ControlCommand::Flush { timeout } | ControlCommand::Rotate { timeout, .. } => *timeout + ANSWER_TIMEOUT,
             _ => ANSWER_TIMEOUT,
         };
         // A peer that refuses a connection has closed it, and its reason may still be read.

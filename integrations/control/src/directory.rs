@@ -110,9 +110,13 @@ pub(crate) fn check_mode(path: &Path) -> Result<(), ControlError> {
 #[must_use]
 pub fn sockets_of(pid: u32) -> Vec<PathBuf> {
     let Ok(process) = fs::metadata(format!("/proc/{pid}")) else { return Vec::new() };
-    // Candidates of this user, too: `XDG_RUNTIME_DIR` is the same for a program that was started in this session.
-    let found = |directory: PathBuf| sockets_in(&directory).filter(|socket| socket.pid == pid).collect::<Vec<_>>();
-    let mut sockets: Vec<SocketName> = candidates(process.uid()).into_iter().flat_map(found).collect();
+    let found = |directory: &PathBuf| sockets_in(directory).filter(|socket| socket.pid == pid).collect::<Vec<_>>();
+    // The files of a process that may not be dumped belong to root, whoever its user is: this user's directories, too.
+    let mut directories = candidates(process.uid());
+    directories.extend(
+        candidates(geteuid().as_raw()).into_iter().filter(|own| !directories.contains(own)).collect::<Vec<_>>(),
+    );
+    let mut sockets: Vec<SocketName> = directories.iter().flat_map(found).collect();
     sockets.sort_by_key(|socket| socket.container);
     sockets.into_iter().map(|socket| socket.path).collect()
 }

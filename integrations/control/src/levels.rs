@@ -223,7 +223,7 @@ mod tests {
         let cases = [
             ("my::db=debug", "WARNING,a=INFO", "WARNING,my::db=DEBUG,a=INFO"),
             ("error", "WARNING,a=INFO", "ERROR,a=INFO"),
-            ("a=off , trace", "WARNING,a=INFO", "TRACE,a=OFF"),
+            ("a=error , trace", "WARNING,a=INFO", "TRACE,a=ERROR"),
             ("my-crate=debug", "INFO,my_crate=WARN,b=WARN", "INFO,my-crate=DEBUG,b=WARNING"),
         ];
         for (change, in_force, expected) in cases {

@@ -42,7 +42,7 @@ const COMMANDS: [&str; 8] = ["info", "level.get", "level.set", "metrics", "plugi
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Command {
+pub enum ControlCommand {
     /// The program and its container.
     Info,
     /// The levels that are logged.
@@ -262,7 +262,7 @@ pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-impl Command {
+impl ControlCommand {
     /// The name in a request.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -380,20 +380,20 @@ mod tests {
         let timeout = Duration::from_millis(250);
         let change = LevelChange::replace("warn,my::db=debug").lasting(Duration::from_secs(600));
         let commands = [
-            Command::Info,
-            Command::LevelGet,
-            Command::LevelSet(change),
-            Command::LevelSet(LevelChange::add("debug")),
-            Command::Metrics,
-            Command::Plugins,
-            Command::Diagnostics,
-            Command::Flush { timeout },
-            Command::Rotate { sink: Some("file".to_owned()), timeout },
-            Command::Rotate { sink: None, timeout },
+            ControlCommand::Info,
+            ControlCommand::LevelGet,
+            ControlCommand::LevelSet(change),
+            ControlCommand::LevelSet(LevelChange::add("debug")),
+            ControlCommand::Metrics,
+            ControlCommand::Plugins,
+            ControlCommand::Diagnostics,
+            ControlCommand::Flush { timeout },
+            ControlCommand::Rotate { sink: Some("file".to_owned()), timeout },
+            ControlCommand::Rotate { sink: None, timeout },
         ];
         for command in &commands {
             assert!(COMMANDS.contains(&command.name()), "{command:?}");
-            assert_eq!(Command::from_line(command.to_line().as_bytes()).as_ref(), Ok(command));
+            assert_eq!(ControlCommand::from_line(command.to_line().as_bytes()).as_ref(), Ok(command));
         }
     }
 
@@ -417,20 +417,20 @@ mod tests {
             ),
         ];
         for (line, code, part) in cases {
-            let refusal = Command::from_line(line.as_bytes()).unwrap_err();
+            let refusal = ControlCommand::from_line(line.as_bytes()).unwrap_err();
             assert!(refusal.code == code && refusal.message.contains(part), "{line}: {refusal}");
         }
     }
 
     #[test]
     fn a_request_without_a_time_has_the_default() {
-        let command = Command::from_line(br#"{"v":1,"command":"rotate"}"#);
-        assert_eq!(command, Ok(Command::Rotate { sink: None, timeout: TIMEOUT_DEFAULT }));
+        let command = ControlCommand::from_line(br#"{"v":1,"command":"rotate"}"#);
+        assert_eq!(command, Ok(ControlCommand::Rotate { sink: None, timeout: TIMEOUT_DEFAULT }));
     }
 
     #[test]
     fn lists_within_lists_without_end_are_refused() {
         let line = format!(r#"{{"v":1,"command":{}"#, "[".repeat(REQUEST_MAX_BYTES));
-        assert_eq!(Command::from_line(line.as_bytes()).unwrap_err().code, "control.invalid_request");
+        assert_eq!(ControlCommand::from_line(line.as_bytes()).unwrap_err().code, "control.invalid_request");
     }
 }

@@ -100,7 +100,7 @@ fn a_socket_that_is_dropped_brings_levels_with_a_limited_time_back_at_once() {
 #[test]
 fn levels_that_are_none_are_refused_with_those_that_are_allowed_and_nothing_changes() {
     let served = Served::start();
-    for change in [LevelChange::add("my::db=loud"), LevelChange::replace(""), LevelChange::add("x=off\u{1b}[31m")] {
+    for change in [LevelChange::add("my::db=loud"), LevelChange::replace(""), LevelChange::add("x=warn\u{1b}[31m")] {
         let error = served.client().change_levels(change).unwrap_err();
         assert_eq!(code(&error), "configuration.directives");
     }

@@ -101,7 +101,7 @@ fn starts_among_stale_sockets() {
     let directory = runtime().join("fapilog");
     fs::create_dir(&directory).unwrap();
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
-    // Of an ended process, and of one that had this number before.
+    // The sockets of an ended process, and of one that had this number before.
     let stale = [directory.join("2147483646.sock"), directory.join(format!("{}.sock", id()))];
     stale.iter().for_each(|path| drop(std::os::unix::net::UnixListener::bind(path).unwrap()));
     let container = container();
@@ -167,8 +167,7 @@ fn forks() {
     let pid = unsafe { libc::fork() };
     if pid == 0 {
         loop {
-            // SAFETY: waits for a signal.
-            unsafe { libc::pause() };
+            std::thread::sleep(TIMEOUT);
         }
     }
     let mut client = Client::connect(&path).unwrap();

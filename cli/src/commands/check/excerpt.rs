@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 const LINE_CHARS_MAX: usize = 120;
 
 /// A value's place in a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ValuePlace {
     /// From 1.
     pub(super) line: usize,

@@ -58,7 +58,9 @@ impl CheckArguments {
 
 fn reported(files: &[PathBuf], checked: Result<(), SettingsError>) -> Vec<ReportedProblem> {
     let problems = checked.err().map(|error| error.problems).unwrap_or_default();
-    problems.into_iter().map(|problem| ReportedProblem::new(problem, files)).collect()
+    let mut problems: Vec<_> = problems.into_iter().map(|problem| ReportedProblem::new(problem, files)).collect();
+    report::sort(&mut problems, files);
+    problems
 }
 
 pub(crate) fn run(arguments: &CheckArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {

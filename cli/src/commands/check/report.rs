@@ -54,13 +54,19 @@ impl ReportedProblem {
         }
     }
 
-    /// The layer, unless the place shows it.
-    fn note(&self) -> Option<&str> {
+    /// The layer, unless the place shows it, and the layer of a setting that the value does not fit.
+    fn note(&self) -> Option<String> {
         let given_by = self.given_by.as_deref()?;
         match &self.place {
-            None => Some(given_by),
-            Some(_) => given_by.split_once("; ").map(|(_, other)| other),
+            None => Some(format!("given by {given_by}")),
+            Some(_) => given_by.split_once("; ").map(|(_, other)| other.to_owned()),
         }
+    }
+
+    /// Files in their order, and each from its beginning; problems without a place are last.
+    fn order(&self, files: &[PathBuf]) -> (usize, Option<ValuePlace>) {
+        let file = self.place.as_ref().and_then(|(file, _)| files.iter().position(|known| known == file));
+        (file.unwrap_or(files.len()), self.place.as_ref().map(|(_, place)| *place))
     }
 
     fn write(&self, kind: &str, paint: &Paint, out: &mut String) {
@@ -80,7 +86,7 @@ impl ReportedProblem {
             let _ = writeln!(out, "  = did you mean {}?", shown(suggestion));
         }
         if let Some(note) = self.note() {
-            let _ = writeln!(out, "  = given by {}", shown(note));
+            let _ = writeln!(out, "  = {}", shown(&note));
         }
     }
 
@@ -100,6 +106,11 @@ impl ReportedProblem {
             "column": place.map(|place| place.column),
         })
     }
+}
+
+/// Puts problems into the order of their places.
+pub(super) fn sort(problems: &mut [ReportedProblem], files: &[PathBuf]) {
+    problems.sort_by_key(|problem| problem.order(files));
 }
 
 /// The file that a text names with a place, as the library does: `file log.toml:3:10`.

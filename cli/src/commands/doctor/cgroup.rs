@@ -1,4 +1,4 @@
-//! Limits of the control group of this process.
+//! GroupLimits of the control group of this process.
 
 use std::{
     fs,
@@ -7,17 +7,17 @@ use std::{
 
 use serde_json::json;
 
-use super::finding::{Finding, bytes};
+use super::finding::{DoctorFinding, bytes};
 
 const ROOT: &str = "/sys/fs/cgroup";
 
 /// A group that uses more of its memory than this is near its limit.
 const MEMORY_SHARE_HIGH: f64 = 0.9;
 
-pub(super) fn findings() -> Vec<Finding> {
+pub(super) fn findings() -> Vec<DoctorFinding> {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     match version_2_path(&groups) {
-        Some(path) => Limits::of(Path::new(ROOT), Path::new(path)).findings(),
+        Some(path) => GroupLimits::of(Path::new(ROOT), Path::new(path)).findings(),
         None => Vec::new(),
     }
 }
@@ -29,7 +29,7 @@ fn version_2_path(groups: &str) -> Option<&str> {
 
 /// The least limits of a group and those around it.
 #[derive(Debug, Default, PartialEq)]
-struct Limits {
+struct GroupLimits {
     /// CPUs that may be used at once, on average.
     cpus: Option<f64>,
     memory_bytes: Option<u64>,
@@ -37,7 +37,7 @@ struct Limits {
     pids: Option<u64>,
 }
 
-impl Limits {
+impl GroupLimits {
     /// A limit of any group around counts, too.
     fn of(root: &Path, group: &Path) -> Self {
         let own = root.join(group.strip_prefix("/").unwrap_or(group));
@@ -54,7 +54,7 @@ impl Limits {
         }
     }
 
-    fn findings(&self) -> Vec<Finding> {
+    fn findings(&self) -> Vec<DoctorFinding> {
         let Self { cpus, memory_bytes, memory_used_bytes, pids } = self;
         let figures = json!({
             "cpus": cpus,
@@ -66,7 +66,7 @@ impl Limits {
         let memory =
             memory_bytes.map_or_else(|| "no limit of memory".to_owned(), |limit| format!("{} of memory", bytes(limit)));
         let threads = pids.map_or_else(|| "no limit of threads".to_owned(), |limit| format!("{limit} threads"));
-        let finding = Finding::good("control group", format!("{cpus_text}, {memory}, {threads}"), figures);
+        let finding = DoctorFinding::good("control group", format!("{cpus_text}, {memory}, {threads}"), figures);
         vec![match self.warning() {
             Some(warning) => finding.warns(warning),
             None => finding,
@@ -110,14 +110,18 @@ mod tests {
         write("a/memory.max", "1048576\n");
         write("a/b/memory.max", "max\n");
         write("a/b/memory.current", "1040000\n");
-        let limits = Limits::of(root.path(), Path::new("/a/b"));
-        let expected =
-            Limits { cpus: Some(1.5), memory_bytes: Some(1 << 20), memory_used_bytes: Some(1_040_000), pids: None };
+        let limits = GroupLimits::of(root.path(), Path::new("/a/b"));
+        let expected = GroupLimits {
+            cpus: Some(1.5),
+            memory_bytes: Some(1 << 20),
+            memory_used_bytes: Some(1_040_000),
+            pids: None,
+        };
         assert_eq!(limits, expected);
         assert!(limits.warning().unwrap().contains("1.50 CPUs"));
-        let memory = Limits { cpus: None, ..limits };
+        let memory = GroupLimits { cpus: None, ..limits };
         assert!(memory.warning().unwrap().contains("99 % of the limit"), "{memory:?}");
-        assert_eq!(Limits::default().warning(), None);
+        assert_eq!(GroupLimits::default().warning(), None);
     }
 
     #[test]

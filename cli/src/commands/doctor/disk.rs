@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{
     WantedEngine,
-    finding::{Finding, bytes},
+    finding::{DoctorFinding, bytes},
 };
 
 /// How often a write and an `fdatasync` are measured.
@@ -37,8 +37,8 @@ const SHARE_LOW: f64 = 0.05;
 pub(super) struct Disk {
     directory: PathBuf,
     file_system: Option<FileSystem>,
-    room: io::Result<Room>,
-    scratch: Result<Measured, String>,
+    room: Option<FreeSpace>,
+    scratch: Result<ScratchResults, String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ struct FileSystem {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Room {
+struct FreeSpace {
     free_bytes: u64,
     total_bytes: u64,
     free_files: u64,
@@ -58,9 +58,9 @@ struct Room {
 
 /// The results of the scratch file.
 #[derive(Debug)]
-struct Measured {
+struct ScratchResults {
     probe: FileProbe,
-    /// Of memory and of offsets, in bytes; `None` where the kernel or the file system does not report them.
+    /// The alignments in memory and in the file, in bytes; `None` where the kernel or the file system does not report them.
     alignment: Option<(u32, u32)>,
     /// The times of a write with its `fdatasync`, in order.
     syncs: Vec<Duration>,
@@ -78,31 +78,29 @@ impl Disk {
         Self {
             directory: directory.to_owned(),
             file_system: FileSystem::of(directory),
-            room: Room::of(directory),
+            room: FreeSpace::of(directory),
             scratch: ScratchFile::new(directory)
                 .map_err(|error| error.to_string())
                 .and_then(|scratch| scratch.measure()),
         }
     }
 
-    pub(super) fn findings(&self) -> Vec<Finding> {
-        let mut findings = vec![self.place(), self.room()];
-        findings.extend([self.direct(), self.sync()].into_iter().flatten());
-        findings
+    pub(super) fn findings(&self) -> Vec<DoctorFinding> {
+        let found = [Some(self.place()), self.room(), self.direct(), self.sync()];
+        found.into_iter().flatten().collect()
     }
 
     /// The directory, its file system, and whether files can be written.
-    fn place(&self) -> Finding {
+    fn place(&self) -> DoctorFinding {
         let directory = self.directory.display().to_string();
-        let (kind, mounted_at) = match &self.file_system {
-            Some(FileSystem { kind, mounted_at, .. }) => (Some(kind), Some(mounted_at)),
-            None => (None, None),
-        };
+        let system = self.file_system.as_ref();
+        let (kind, mounted_at) = (system.map(|system| &system.kind), system.map(|system| &system.mounted_at));
+        let read_only = if system.is_some_and(|system| system.is_read_only) { "read-only " } else { "" };
         let found = match (kind, mounted_at) {
-            (Some(kind), Some(mounted_at)) => format!("{directory}: {kind}, mounted at {mounted_at}"),
+            (Some(kind), Some(mounted_at)) => format!("{directory}: {kind}, mounted {read_only}at {mounted_at}"),
             _ => directory.clone(),
         };
-        let finding = Finding::good(
+        let finding = DoctorFinding::good(
             "directory",
             found,
             json!({ "path": directory, "file_system": kind, "mounted_at": mounted_at, "writable": self.scratch.is_ok() }),
@@ -119,44 +117,13 @@ impl Disk {
         }
     }
 
-    fn room(&self) -> Finding {
-        let room = match &self.room {
-            Ok(room) => room,
-            Err(error) => {
-                let found = format!("not known: {error}");
-                return Finding::good("room", found, json!(null)).warns("the system does not report it");
-            }
-        };
-        let Room { free_bytes, total_bytes, free_files, total_files } = *room;
-        let found = format!("{} free of {}", bytes(free_bytes), bytes(total_bytes));
-        let figures = json!({
-            "free_bytes": free_bytes,
-            "total_bytes": total_bytes,
-            "free_files": free_files,
-            "total_files": total_files,
-        });
-        let finding = Finding::good("room", found, figures);
-        let share = |free: u64, total: u64| free as f64 / total.max(1) as f64;
-        if free_bytes == 0 {
-            return finding.fails("the file system is full");
-        }
-        // A file system without a limit of files reports none.
-        if total_files > 0 && free_files == 0 {
-            return finding.fails("the file system has no room for another file (inodes)");
-        }
-        if free_bytes < ROOM_LOW_BYTES && share(free_bytes, total_bytes) < SHARE_LOW {
-            return finding.warns(
-                "the file system is nearly full; the file sink's `retain_total_bytes` keeps logs within a limit",
-            );
-        }
-        if total_files > 0 && share(free_files, total_files) < SHARE_LOW {
-            return finding.warns(format!("{free_files} files (inodes) are left of {total_files}"));
-        }
-        finding
+    /// Nothing for a directory that is not there, which fails for itself.
+    fn room(&self) -> Option<DoctorFinding> {
+        Some(self.room?.finding())
     }
 
-    fn direct(&self) -> Option<Finding> {
-        let Measured { probe, alignment, .. } = self.scratch.as_ref().ok()?;
+    fn direct(&self) -> Option<DoctorFinding> {
+        let ScratchResults { probe, alignment, .. } = self.scratch.as_ref().ok()?;
         let figures = json!({
             "direct": probe.is_direct,
             "memory_alignment_bytes": alignment.map(|(memory, _)| memory),
@@ -168,15 +135,15 @@ impl Disk {
             }
             _ => String::new(),
         };
-        let finding = |found: String| Finding::good("direct writes", found, figures.clone());
+        let finding = |found: String| DoctorFinding::good("direct writes", found, figures.clone());
         Some(match &probe.direct_reason {
             None => finding(format!("full blocks bypass the page cache{aligned}")),
             Some(reason) => finding(format!("all writes go through the page cache{aligned}")).because(reason.as_str()),
         })
     }
 
-    fn sync(&self) -> Option<Finding> {
-        let Measured { syncs, .. } = self.scratch.as_ref().ok()?;
+    fn sync(&self) -> Option<DoctorFinding> {
+        let ScratchResults { syncs, .. } = self.scratch.as_ref().ok()?;
         let (median, longest) = (syncs.get(syncs.len() / 2)?, syncs.last()?);
         let figures = json!({
             "writes": syncs.len(),
@@ -185,7 +152,7 @@ impl Disk {
         });
         let found =
             format!("{median:.1?} for 4 KiB and an fdatasync (median of {}; longest {longest:.1?})", syncs.len());
-        let finding = Finding::good("durability", found, figures);
+        let finding = DoctorFinding::good("durability", found, figures);
         Some(if *median > SYNC_SLOW {
             finding.warns("with `sync = \"batch\"`, each batch waits for that; `interval` syncs less often")
         } else {
@@ -194,27 +161,30 @@ impl Disk {
     }
 
     /// The engine that a file sink gets, and why.
-    pub(super) fn engine(&self, wanted: WantedEngine) -> Finding {
+    pub(super) fn engine(&self, wanted: WantedEngine) -> DoctorFinding {
         let name = match wanted {
             WantedEngine::Auto => "auto",
             WantedEngine::IoUring => "io_uring",
             WantedEngine::Blocking => "blocking",
         };
-        let probe = self.scratch.as_ref().ok().map(|measured| &measured.probe);
-        let has_io_uring = probe.is_some_and(|probe| probe.engine == FileEngine::IoUring);
-        let reason = match (probe, wanted) {
-            (None, _) => Some("the directory cannot be written to".to_owned()),
-            (Some(probe), _) => probe.engine_reason.clone(),
+        let Ok(ScratchResults { probe, .. }) = &self.scratch else {
+            let finding = DoctorFinding::good("file engine", format!("{name}: not known"), json!({ "wanted": name }));
+            return finding.warns("the directory cannot be written to");
         };
-        let chosen = if has_io_uring && wanted != WantedEngine::Blocking { "io_uring" } else { "pwrite" };
-        let figures = json!({ "wanted": name, "chosen": chosen, "reason": reason });
-        let finding = |found: &str| Finding::good("file engine", format!("{name}: {found}"), figures.clone());
-        match (wanted, reason) {
-            (_, _) if probe.is_none() => finding("not known").warns("the directory cannot be written to"),
-            (WantedEngine::Blocking, _) => finding("pwrite, on the drain's thread"),
-            (_, None) => finding("io_uring"),
-            (WantedEngine::Auto, Some(reason)) => finding("pwrite").because(reason),
-            (WantedEngine::IoUring, Some(reason)) => finding("not available: the program does not start").fails(reason),
+        let chosen = match (wanted, probe.engine) {
+            (WantedEngine::Blocking, _) => "pwrite",
+            (_, FileEngine::IoUring) => "io_uring",
+            _ => "pwrite",
+        };
+        let figures = json!({ "wanted": name, "chosen": chosen, "reason": probe.engine_reason });
+        let finding = DoctorFinding::good("file engine", format!("{name}: {chosen}"), figures);
+        match (wanted, &probe.engine_reason) {
+            (WantedEngine::Blocking, _) | (_, None) => finding,
+            (WantedEngine::Auto, Some(reason)) => finding.because(reason.as_str()),
+            (WantedEngine::IoUring, Some(reason)) => {
+                let found = format!("{name}: not available, and the program does not start");
+                DoctorFinding { found, ..finding }.fails(reason.as_str())
+            }
         }
     }
 }
@@ -264,15 +234,44 @@ impl<'t> Mount<'t> {
     }
 }
 
-impl Room {
-    fn of(directory: &Path) -> io::Result<Self> {
-        let found = statvfs(directory)?;
-        Ok(Self {
+impl FreeSpace {
+    fn of(directory: &Path) -> Option<Self> {
+        let found = statvfs(directory).ok()?;
+        Some(Self {
             free_bytes: found.f_bavail.saturating_mul(found.f_frsize),
             total_bytes: found.f_blocks.saturating_mul(found.f_frsize),
             free_files: found.f_favail,
             total_files: found.f_files,
         })
+    }
+
+    fn finding(self) -> DoctorFinding {
+        let Self { free_bytes, total_bytes, free_files, total_files } = self;
+        let found = format!("{} free of {}", bytes(free_bytes), bytes(total_bytes));
+        let figures = json!({
+            "free_bytes": free_bytes,
+            "total_bytes": total_bytes,
+            "free_files": free_files,
+            "total_files": total_files,
+        });
+        let finding = DoctorFinding::good("room", found, figures);
+        let share = |free: u64, total: u64| free as f64 / total.max(1) as f64;
+        if free_bytes == 0 {
+            return finding.fails("the file system is full");
+        }
+        // A file system without a limit of files reports none.
+        if total_files > 0 && free_files == 0 {
+            return finding.fails("the file system has no room for another file (inodes)");
+        }
+        if free_bytes < ROOM_LOW_BYTES && share(free_bytes, total_bytes) < SHARE_LOW {
+            return finding.warns(
+                "the file system is nearly full; the file sink's `retain_total_bytes` keeps logs within a limit",
+            );
+        }
+        if total_files > 0 && share(free_files, total_files) < SHARE_LOW {
+            return finding.warns(format!("{free_files} files (inodes) are left of {total_files}"));
+        }
+        finding
     }
 }
 
@@ -284,11 +283,11 @@ impl ScratchFile {
         Ok(Self { path, file })
     }
 
-    fn measure(mut self) -> Result<Measured, String> {
+    fn measure(mut self) -> Result<ScratchResults, String> {
         let probe = FileProbe::of(&self.path).map_err(|error| error.to_string())?;
         let alignment = self.alignment();
         let syncs = self.syncs().map_err(|error| error.to_string())?;
-        Ok(Measured { probe, alignment, syncs })
+        Ok(ScratchResults { probe, alignment, syncs })
     }
 
     fn alignment(&self) -> Option<(u32, u32)> {
@@ -328,7 +327,7 @@ mod tests {
         let measured = disk.scratch.as_ref().unwrap();
         assert_eq!(measured.syncs.len(), SYNCS);
         assert!(measured.syncs.is_sorted() && measured.syncs.iter().all(|time| !time.is_zero()));
-        assert!(disk.file_system.is_some() && disk.room.is_ok());
+        assert!(disk.file_system.is_some() && disk.room.is_some());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
         assert!(disk.findings().iter().all(|finding| finding.status != FindingStatus::Fails));
     }

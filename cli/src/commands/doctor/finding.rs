@@ -21,7 +21,7 @@ pub(super) enum FindingStatus {
 
 /// The result of one check.
 #[derive(Debug, Serialize)]
-pub(super) struct Finding {
+pub(super) struct DoctorFinding {
     pub(super) name: &'static str,
     pub(super) status: FindingStatus,
     /// The state of things, in a line.
@@ -33,7 +33,7 @@ pub(super) struct Finding {
     pub(super) figures: Value,
 }
 
-impl Finding {
+impl DoctorFinding {
     pub(super) fn good(name: &'static str, found: impl Into<String>, figures: Value) -> Self {
         Self { name, status: FindingStatus::Good, found: found.into(), advice: None, figures }
     }
@@ -52,10 +52,10 @@ impl Finding {
 }
 
 /// A line for each finding, and another for its advice.
-pub(super) fn text_of(findings: &[Finding], paint: Paint) -> String {
+pub(super) fn text_of(findings: &[DoctorFinding], paint: Paint) -> String {
     let width = findings.iter().map(|finding| finding.name.len()).max().unwrap_or(0);
     let mut out = String::new();
-    for Finding { name, status, found, advice, .. } in findings {
+    for DoctorFinding { name, status, found, advice, .. } in findings {
         let (style, mark) = match status {
             FindingStatus::Good => (GREEN, "ok  "),
             FindingStatus::Warns => (YELLOW, "warn"),

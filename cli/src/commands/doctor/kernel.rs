@@ -9,32 +9,28 @@ use rustix::{
 };
 use serde_json::json;
 
-use super::{WantedExecutor, finding::Finding, finding::bytes};
+use super::{WantedExecutor, finding::DoctorFinding, finding::bytes};
 
 /// Fewer descriptors than this are soon used up by a server.
 const OPEN_FILES_LOW: u64 = 1024;
 
-pub(super) fn release() -> Finding {
+pub(super) fn release() -> DoctorFinding {
     let system = uname();
     let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
     let (name, release, machine) = (text(system.sysname()), text(system.release()), text(system.machine()));
     let figures = json!({ "name": name, "release": release, "machine": machine });
-    Finding::good("kernel", format!("{name} {release} {machine}"), figures)
+    DoctorFinding::good("kernel", format!("{name} {release} {machine}"), figures)
 }
 
 /// Whether io_uring works, and what forbids it.
-pub(super) fn io_uring() -> Finding {
-    // Locked memory is asked for first: a low limit hides the answer about io_uring.
-    let unavailable = match machine::glommio() {
-        Err(reason @ GlommioUnavailable::IoUring { .. }) => Some(reason),
-        _ => None,
-    };
+pub(super) fn io_uring() -> DoctorFinding {
+    let unavailable = machine::io_uring().err();
     let (disabled, seccomp) = (io_uring_disabled(), has_seccomp());
     let figures = json!({ "available": unavailable.is_none(), "io_uring_disabled": disabled, "seccomp": seccomp });
     match unavailable {
-        None => Finding::good("io_uring", "available", figures),
+        None => DoctorFinding::good("io_uring", "available", figures),
         Some(reason) => {
-            Finding::good("io_uring", reason.to_string(), figures).warns(why_no_io_uring(disabled, seccomp))
+            DoctorFinding::good("io_uring", reason.to_string(), figures).warns(why_no_io_uring(disabled, seccomp))
         }
     }
 }
@@ -72,20 +68,20 @@ fn why_no_io_uring(disabled: Option<u32>, has_seccomp: bool) -> String {
     }
 }
 
-pub(super) fn locked_memory() -> Finding {
+pub(super) fn locked_memory() -> DoctorFinding {
     let limit = getrlimit(Resource::Memlock).current;
     let found = limit.map_or_else(|| "unlimited".to_owned(), |limit| format!("{} a process", bytes(limit)));
-    let finding = Finding::good("locked memory", found, json!({ "limit_bytes": limit }));
+    let finding = DoctorFinding::good("locked memory", found, json!({ "limit_bytes": limit }));
     match machine::glommio() {
         Err(reason @ GlommioUnavailable::LockedMemory { .. }) => finding.warns(reason.to_string()),
         _ => finding,
     }
 }
 
-pub(super) fn open_files() -> Finding {
+pub(super) fn open_files() -> DoctorFinding {
     let limit = getrlimit(Resource::Nofile).current;
     let found = limit.map_or_else(|| "unlimited".to_owned(), |limit| format!("{limit} descriptors a process"));
-    let finding = Finding::good("open files", found, json!({ "limit": limit }));
+    let finding = DoctorFinding::good("open files", found, json!({ "limit": limit }));
     if limit.is_some_and(|limit| limit < OPEN_FILES_LOW) {
         return finding.warns("a server with many connections uses them up, and then no new log file can be opened");
     }
@@ -93,14 +89,15 @@ pub(super) fn open_files() -> Finding {
 }
 
 /// The executor that a program gets, and why.
-pub(super) fn executor(wanted: WantedExecutor) -> Finding {
+pub(super) fn executor(wanted: WantedExecutor) -> DoctorFinding {
     let unavailable = machine::glommio().err();
     let figures = json!({
         "wanted": wanted_name(wanted),
         "chosen": if unavailable.is_none() && wanted != WantedExecutor::Thread { "glommio" } else { "thread" },
         "reason": unavailable.as_ref().map(ToString::to_string),
     });
-    let finding = |found: &str| Finding::good("executor", format!("{}: {found}", wanted_name(wanted)), figures.clone());
+    let finding =
+        |found: &str| DoctorFinding::good("executor", format!("{}: {found}", wanted_name(wanted)), figures.clone());
     match (wanted, unavailable) {
         (WantedExecutor::Thread, _) => finding("a plain thread for each shard"),
         (WantedExecutor::Auto, None) => finding("glommio").because(NEEDS_FEATURE),

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use self::{
     disk::Disk,
-    finding::{Finding, FindingStatus, text_of},
+    finding::{DoctorFinding, FindingStatus, text_of},
 };
 use crate::{
     arguments::SharedArguments,
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &DoctorArguments, shared: &SharedArguments) -> Resu
     Ok(if fails { ExitStatus::Incomplete } else { ExitStatus::Complete })
 }
 
-fn findings(arguments: &DoctorArguments) -> Vec<Finding> {
+fn findings(arguments: &DoctorArguments) -> Vec<DoctorFinding> {
     let disk = Disk::measure(&arguments.directory);
     let mut findings = vec![kernel::release(), kernel::io_uring(), kernel::locked_memory(), kernel::open_files()];
     findings.extend(processors::findings(usize::from(arguments.shards)));

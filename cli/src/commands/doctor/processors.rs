@@ -5,24 +5,24 @@ use std::thread;
 use fapilog::machine;
 use serde_json::json;
 
-use super::{finding::Finding, kernel::line_of};
+use super::{finding::DoctorFinding, kernel::line_of};
 
 const CLOCK_SOURCES: &str = "/sys/devices/system/clocksource/clocksource0";
 
-pub(super) fn findings(shards: usize) -> [Finding; 3] {
+pub(super) fn findings(shards: usize) -> [DoctorFinding; 3] {
     [clock(), cpus(shards), membarrier()]
 }
 
-fn clock() -> Finding {
+fn clock() -> DoctorFinding {
     let current = line_of(format!("{CLOCK_SOURCES}/current_clocksource"));
     let available = line_of(format!("{CLOCK_SOURCES}/available_clocksource"));
     let is_trusted = machine::has_trusted_counter();
     let source = current.clone().unwrap_or_else(|| "unknown".to_owned());
     let figures = json!({ "source": current, "available": available, "reads_counter": is_trusted });
     if is_trusted {
-        return Finding::good("clock", format!("{source}: a log call reads the processor's counter"), figures);
+        return DoctorFinding::good("clock", format!("{source}: a log call reads the processor's counter"), figures);
     }
-    let finding = Finding::good("clock", format!("{source}: a log call asks the system for the time"), figures);
+    let finding = DoctorFinding::good("clock", format!("{source}: a log call asks the system for the time"), figures);
     finding.warns(match available {
         Some(available) if available.split_whitespace().any(|name| name == "tsc") => {
             "the kernel has the counter (tsc) and does not keep its time by it: see `dmesg`, and `clocksource=tsc` of the kernel"
@@ -31,7 +31,7 @@ fn clock() -> Finding {
     })
 }
 
-fn cpus(shards: usize) -> Finding {
+fn cpus(shards: usize) -> DoctorFinding {
     let usable = machine::cpus();
     let online = line_of("/sys/devices/system/cpu/online");
     let chosen = machine::cpus_of_shards(shards);
@@ -41,10 +41,12 @@ fn cpus(shards: usize) -> Finding {
     match chosen {
         Some(chosen) => {
             let text = format!("{count} usable{of_all}; {shards} shard(s) on {}", listed(&chosen));
-            Finding::good("CPUs", text, figures)
+            DoctorFinding::good("CPUs", text, figures)
         }
-        None => Finding::good("CPUs", format!("{count} usable{of_all}; {shards} shard(s) are not pinned"), figures)
-            .warns("there is no CPU for each shard with one over for the program: drains and threads share CPUs"),
+        None => {
+            DoctorFinding::good("CPUs", format!("{count} usable{of_all}; {shards} shard(s) are not pinned"), figures)
+                .warns("there is no CPU for each shard with one over for the program: drains and threads share CPUs")
+        }
     }
 }
 
@@ -61,14 +63,14 @@ fn listed(cpus: &[usize]) -> String {
     format!("CPU {}", spans.map(span).collect::<Vec<_>>().join(", "))
 }
 
-fn membarrier() -> Finding {
+fn membarrier() -> DoctorFinding {
     let is_offered = machine::has_membarrier();
     let figures = json!({ "available": is_offered });
     if is_offered {
-        return Finding::good("membarrier", "available: the fence of a log call is free", figures);
+        return DoctorFinding::good("membarrier", "available: the fence of a log call is free", figures);
     }
     let advice = "a kernel older than 4.14, or a seccomp filter: each log call takes some 10 ns more";
-    Finding::good("membarrier", "not available: each log call runs a full fence", figures).warns(advice)
+    DoctorFinding::good("membarrier", "not available: each log call runs a full fence", figures).warns(advice)
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ pub(crate) fn machine() -> Result<(), GlommioUnavailable> {
 /// Sets up the smallest of rings, asks for its operations, executes one that does nothing, and closes the ring again: the
 /// three system calls of io_uring. A sandbox may allow some and refuse the others.
 #[cfg(all(target_os = "linux", not(fapilog_loom), not(miri)))]
-fn io_uring() -> Result<(), GlommioUnavailable> {
+pub(crate) fn io_uring() -> Result<(), GlommioUnavailable> {
     let probed = io_uring::IoUring::new(2).and_then(|mut ring| {
         ring.submitter().register_probe(&mut io_uring::Probe::new())?;
         let nothing = io_uring::opcode::Nop::new().build();
@@ -74,7 +74,7 @@ fn io_uring() -> Result<(), GlommioUnavailable> {
 }
 
 #[cfg(not(all(target_os = "linux", not(fapilog_loom), not(miri))))]
-fn io_uring() -> Result<(), GlommioUnavailable> {
+pub(crate) fn io_uring() -> Result<(), GlommioUnavailable> {
     Err(GlommioUnavailable::NotBuilt)
 }
 

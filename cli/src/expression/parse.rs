@@ -1,0 +1,319 @@
+//! The parser: recursive descent, of bounded depth.
+
+use std::ops::Range;
+
+use regex::Regex;
+
+use crate::expression::{
+    Condition, FieldPath,
+    compare::Comparison,
+    error::ExpressionError,
+    lex::{PlacedToken, Token, tokens},
+    literal::{DURATION_UNITS, ExactNumber, Operand},
+};
+
+/// How deep parentheses and `not` may nest.
+const MAX_DEPTH: usize = 64;
+
+/// Reads an expression.
+pub(crate) fn parse(text: &str) -> Result<Condition, ExpressionError> {
+    let mut parser = Parser { text, tokens: tokens(text)?, next: 0, depth: 0 };
+    let condition = parser.expression()?;
+    match parser.token() {
+        Token::End => Ok(condition),
+        _ => Err(parser.unexpected("`and`, `or` or the end")),
+    }
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    tokens: Vec<PlacedToken>,
+    next: usize,
+    depth: usize,
+}
+
+impl Parser<'_> {
+    fn expression(&mut self) -> Result<Condition, ExpressionError> {
+        let mut parts = vec![self.term()?];
+        while self.takes_word("or") || self.takes_symbol("||") {
+            parts.push(self.term()?);
+        }
+        Ok(single_or(parts, Condition::Any))
+    }
+
+    fn term(&mut self) -> Result<Condition, ExpressionError> {
+        let mut parts = vec![self.factor()?];
+        while self.takes_word("and") || self.takes_symbol("&&") {
+            parts.push(self.factor()?);
+        }
+        Ok(single_or(parts, Condition::All))
+    }
+
+    fn factor(&mut self) -> Result<Condition, ExpressionError> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.error(self.place(), format!("more than {MAX_DEPTH} levels of parentheses and `not`")));
+        }
+        self.depth += 1;
+        let factor = self.nested_factor();
+        self.depth -= 1;
+        factor
+    }
+
+    fn nested_factor(&mut self) -> Result<Condition, ExpressionError> {
+        if self.takes_word("not") || self.takes_symbol("!") {
+            return Ok(Condition::Not(Box::new(self.factor()?)));
+        }
+        if self.takes_symbol("(") {
+            let inner = self.expression()?;
+            self.expect(")")?;
+            return Ok(inner);
+        }
+        self.condition()
+    }
+
+    fn condition(&mut self) -> Result<Condition, ExpressionError> {
+        let path = self.path()?;
+        if self.takes_symbol("~") || self.takes_symbol("=~") {
+            return Ok(Condition::Match(path, self.regex()?));
+        }
+        if self.takes_symbol("!~") {
+            return Ok(Condition::MatchNot(path, self.regex()?));
+        }
+        if self.takes_word("in") {
+            return Ok(Condition::In(path, self.list()?));
+        }
+        if self.is_word("not") && self.is_word_behind("in") {
+            self.next += 2;
+            return Ok(Condition::NotIn(path, self.list()?));
+        }
+        match self.comparison() {
+            Some(comparison) => Ok(Condition::Compare(path, comparison, self.operand()?)),
+            None => Ok(Condition::Present(path)),
+        }
+    }
+
+    fn comparison(&mut self) -> Option<Comparison> {
+        let Token::Symbol(symbol) = self.token() else { return None };
+        let comparison = match *symbol {
+            "=" | "==" => Comparison::Equal,
+            "!=" => Comparison::NotEqual,
+            "<" => Comparison::Less,
+            "<=" => Comparison::LessOrEqual,
+            ">" => Comparison::Greater,
+            ">=" => Comparison::GreaterOrEqual,
+            _ => return None,
+        };
+        self.next += 1;
+        Some(comparison)
+    }
+
+    /// Names with dots between them; a quoted name may have any character in it.
+    fn path(&mut self) -> Result<FieldPath, ExpressionError> {
+        let mut names = Vec::new();
+        loop {
+            match self.token().clone() {
+                Token::Word(word) if !is_keyword(&word) => names.extend(word.split('.').map(str::to_owned)),
+                Token::Quoted(inside) => names.push(unquoted(&inside)),
+                _ => return Err(self.unexpected("a field")),
+            }
+            self.next += 1;
+            if !self.takes_symbol(".") {
+                return Ok(FieldPath::new(names));
+            }
+        }
+    }
+
+    fn list(&mut self) -> Result<Vec<Operand>, ExpressionError> {
+        let end = if self.takes_symbol("[") {
+            "]"
+        } else {
+            self.expect("(")?;
+            ")"
+        };
+        let mut operands = vec![self.operand()?];
+        while self.takes_symbol(",") {
+            operands.push(self.operand()?);
+        }
+        self.expect(end)?;
+        Ok(operands)
+    }
+
+    fn operand(&mut self) -> Result<Operand, ExpressionError> {
+        let operand = match self.token() {
+            Token::Quoted(inside) => Operand::Text(unquoted(inside)),
+            Token::Number(number) => self.number(number)?,
+            Token::Word(word) => match word.as_str() {
+                "true" => Operand::Boolean(true),
+                "false" => Operand::Boolean(false),
+                "null" => Operand::Null,
+                keyword if is_keyword(keyword) => return Err(self.unexpected("a value")),
+                word => Operand::Text(word.to_owned()),
+            },
+            _ => return Err(self.unexpected("a value")),
+        };
+        self.next += 1;
+        Ok(operand)
+    }
+
+    /// A number, or a duration in seconds. A word that begins with a digit, such as an id, is a text.
+    fn number(&self, text: &str) -> Result<Operand, ExpressionError> {
+        if let Some(number) = ExactNumber::parse(text) {
+            return Ok(Operand::Number(number));
+        }
+        let unit = text.find(|c: char| c.is_alphabetic()).unwrap_or(text.len());
+        let (count, unit) = text.split_at(unit);
+        let nanos = DURATION_UNITS.into_iter().find(|(name, _)| *name == unit).map(|(_, nanos)| nanos);
+        match (count.parse::<f64>(), nanos) {
+            (Ok(count), Some(nanos)) => Ok(Operand::Number(ExactNumber::Float(count * nanos / 1e9))),
+            _ if unit.contains(|c: char| c.is_ascii_digit()) || !text.contains(|c: char| c.is_alphabetic()) => {
+                Ok(Operand::Text(text.to_owned()))
+            }
+            _ => {
+                let message = format!(
+                    "{text:?} is no number and no duration; units are ns, us, ms, s, m, h and d; a text stands between quotes"
+                );
+                Err(self.error(self.place(), message))
+            }
+        }
+    }
+
+    fn regex(&mut self) -> Result<Regex, ExpressionError> {
+        let pattern = match self.token() {
+            Token::Quoted(inside) => inside.replace("\\\"", "\"").replace("\\'", "'"),
+            Token::Word(word) | Token::Number(word) => word.clone(),
+            _ => return Err(self.unexpected("a regular expression between quotes")),
+        };
+        let place = self.place();
+        self.next += 1;
+        Regex::new(&pattern).map_err(|error| self.error(place, reason_of(&error)))
+    }
+
+    fn token(&self) -> &Token {
+        self.tokens.get(self.next).map_or(&Token::End, |token| &token.token)
+    }
+
+    fn place(&self) -> Range<usize> {
+        self.tokens.get(self.next).map_or(self.text.len()..self.text.len(), |token| token.place.clone())
+    }
+
+    fn is_word(&self, word: &str) -> bool {
+        matches!(self.token(), Token::Word(it) if it.eq_ignore_ascii_case(word))
+    }
+
+    fn is_word_behind(&self, word: &str) -> bool {
+        let behind = self.tokens.get(self.next + 1).map(|token| &token.token);
+        matches!(behind, Some(Token::Word(it)) if it.eq_ignore_ascii_case(word))
+    }
+
+    fn takes_word(&mut self, word: &str) -> bool {
+        let is_word = self.is_word(word);
+        self.next += usize::from(is_word);
+        is_word
+    }
+
+    fn takes_symbol(&mut self, symbol: &str) -> bool {
+        let is_symbol = matches!(self.token(), Token::Symbol(it) if *it == symbol);
+        self.next += usize::from(is_symbol);
+        is_symbol
+    }
+
+    fn expect(&mut self, symbol: &'static str) -> Result<(), ExpressionError> {
+        if self.takes_symbol(symbol) { Ok(()) } else { Err(self.unexpected(&format!("`{symbol}`"))) }
+    }
+
+    fn unexpected(&self, expected: &str) -> ExpressionError {
+        let place = self.place();
+        let found = match self.text.get(place.clone()) {
+            Some("") | None => "the end".to_owned(),
+            Some(found) => format!("`{found}`"),
+        };
+        self.error(place, format!("expected {expected}, found {found}"))
+    }
+
+    fn error(&self, place: Range<usize>, message: String) -> ExpressionError {
+        ExpressionError { expression: self.text.to_owned(), place, message }
+    }
+}
+
+fn single_or(mut parts: Vec<Condition>, join: fn(Vec<Condition>) -> Condition) -> Condition {
+    match parts.pop() {
+        Some(single) if parts.is_empty() => single,
+        last => {
+            parts.extend(last);
+            join(parts)
+        }
+    }
+}
+
+fn is_keyword(word: &str) -> bool {
+    ["and", "or", "not", "in"].iter().any(|keyword| keyword.eq_ignore_ascii_case(word))
+}
+
+/// The text between quotes: a pair of a backslash and a quote, a backslash, `n` or `t` is one character; others stay.
+fn unquoted(inside: &str) -> String {
+    let mut text = String::with_capacity(inside.len());
+    let mut chars = inside.chars();
+    while let Some(c) = chars.next() {
+        match (c, if c == '\\' { chars.next() } else { None }) {
+            ('\\', Some(pair @ ('"' | '\'' | '\\'))) => text.push(pair),
+            ('\\', Some('n')) => text.push('\n'),
+            ('\\', Some('t')) => text.push('\t'),
+            (c, pair) => {
+                text.push(c);
+                text.extend(pair);
+            }
+        }
+    }
+    text
+}
+
+/// The last line of the message: those before it show the pattern, which the expression shows already.
+fn reason_of(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let reason = text.lines().last().unwrap_or_default().trim();
+    format!("the regular expression is invalid: {}", reason.strip_prefix("error: ").unwrap_or(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn error(text: &str) -> String {
+        parse(text).map_or_else(|error| error.to_string(), |condition| format!("{condition:?}"))
+    }
+
+    #[test]
+    fn an_error_has_a_caret_under_its_place() {
+        assert_eq!(error("status >= "), "expected a value, found the end\n  status >= \n            ^");
+        assert_eq!(
+            error("status >= 500 or path ~ \"[\""),
+            "the regular expression is invalid: unclosed character class\n  status >= 500 or path ~ \"[\"\n                          ^^^"
+        );
+        assert_eq!(error("a = 1 b = 2"), "expected `and`, `or` or the end, found `b`\n  a = 1 b = 2\n        ^");
+        assert_eq!(error("(a = 1"), "expected `)`, found the end\n  (a = 1\n        ^");
+        assert_eq!(error("é = \"x"), "the text has no closing \"\n  é = \"x\n      ^");
+        assert_eq!(error("a = ;"), "';' has no meaning; a text stands between quotes\n  a = ;\n      ^");
+        assert_eq!(error("a in 5"), "expected `(`, found `5`\n  a in 5\n       ^");
+        assert_eq!(error(""), "expected a field, found the end\n  \n  ^");
+        assert!(error("took > 5parsecs").starts_with("\"5parsecs\" is no number and no duration; units are"));
+    }
+
+    #[test]
+    fn nesting_has_a_limit() {
+        let nested = |depth: usize| format!("{}a{}", "(".repeat(depth), ")".repeat(depth));
+        assert!(parse(&nested(63)).is_ok());
+        assert!(error(&nested(64)).starts_with("more than 64 levels"));
+        assert!(error(&"!".repeat(100_000)).starts_with("more than 64 levels"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "[a-z0-9 .\"'()\\[\\]=<>~!&|,\\\\-é]{0,40}|.{0,20}") {
+            if let Err(error) = parse(&text) {
+                error.to_string();
+            }
+        }
+    }
+}

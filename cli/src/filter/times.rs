@@ -1,0 +1,123 @@
+//! Bounds of time: relative, a date, a time of day, RFC 3339.
+
+use jiff::{
+    Span, Timestamp, ZonedDateTime,
+    civil::{Date, DateTime, Time},
+};
+
+/// A text that is no time.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{value:?} is no time; allowed are a time before now (-1h, -1d12h), now, today, yesterday, a time of today (14:30), a local \
+     date or time (2026-11-30, \"2026-11-30 14:30:05\"), and RFC 3339 (2026-11-30T14:30:05Z)"
+)]
+pub(crate) struct TimeBoundError {
+    value: String,
+}
+
+/// Reads a time. Times without an offset are in the zone of `now`.
+pub(crate) fn parse_time(text: &str, now: &ZonedDateTime) -> Result<Timestamp, TimeBoundError> {
+    let trimmed = text.trim();
+    let named = || named_time(trimmed, now);
+    let relative = || before_now(trimmed, now);
+    let absolute = || trimmed.parse::<Timestamp>().ok();
+    let time = named().or_else(relative).or_else(absolute).or_else(|| local_time(trimmed, now));
+    time.ok_or_else(|| TimeBoundError { value: text.to_owned() })
+}
+
+fn named_time(text: &str, now: &ZonedDateTime) -> Option<Timestamp> {
+    let day = match text {
+        "now" => return Some(now.timestamp()),
+        "today" => now.date(),
+        "yesterday" => now.date().yesterday().ok()?,
+        _ => return None,
+    };
+    start_of(day, now)
+}
+
+fn start_of(day: Date, now: &ZonedDateTime) -> Option<Timestamp> {
+    day.to_zoned_datetime(now.time_zone().clone()).ok().map(|start| start.timestamp())
+}
+
+/// `-1h30m`: numbers with units behind a minus.
+fn before_now(text: &str, now: &ZonedDateTime) -> Option<Timestamp> {
+    let mut tail = text.strip_prefix('-')?;
+    let mut time = now.clone();
+    while !tail.is_empty() {
+        let digits = tail.find(|c: char| !c.is_ascii_digit())?;
+        let (count, behind) = tail.split_at(digits);
+        let unit = behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(unit);
+        time = time.checked_sub(span(count.parse().ok()?, unit)?).ok()?;
+        tail = behind;
+    }
+    (time != *now || text.len() > 1).then(|| time.timestamp())
+}
+
+fn span(count: i64, unit: &str) -> Option<Span> {
+    let nothing = Span::new();
+    match unit {
+        "ns" => nothing.try_nanoseconds(count).ok(),
+        "us" | "µs" => nothing.try_microseconds(count).ok(),
+        "ms" => nothing.try_milliseconds(count).ok(),
+        "s" => nothing.try_seconds(count).ok(),
+        "m" | "min" => nothing.try_minutes(count).ok(),
+        "h" => nothing.try_hours(count).ok(),
+        "d" => nothing.try_days(count).ok(),
+        "w" => nothing.try_weeks(count).ok(),
+        _ => None,
+    }
+}
+
+fn local_time(text: &str, now: &ZonedDateTime) -> Option<Timestamp> {
+    if text.contains(':')
+        && let Ok(time) = text.parse::<Time>()
+    {
+        return now
+            .date()
+            .to_datetime(time)
+            .to_zoned_datetime(now.time_zone().clone())
+            .ok()
+            .map(|time| time.timestamp());
+    }
+    let local: DateTime = text.parse().ok()?;
+    local.to_zoned_datetime(now.time_zone().clone()).ok().map(|time| time.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> String {
+        let now: ZonedDateTime = "2026-11-30T12:00:00+01:00[+01:00]".parse().unwrap();
+        parse_time(text, &now).map_or_else(|error| error.to_string(), |time| time.to_string())
+    }
+
+    #[test]
+    fn times_are_read_in_every_form() {
+        for (text, time) in [
+            ("now", "2026-11-30T11:00:00Z"),
+            ("today", "2026-11-29T23:00:00Z"),
+            ("yesterday", "2026-11-28T23:00:00Z"),
+            ("-1h", "2026-11-30T10:00:00Z"),
+            ("-1d12h", "2026-11-28T23:00:00Z"),
+            ("-90s", "2026-11-30T10:58:30Z"),
+            ("-250ms", "2026-11-30T10:59:59.75Z"),
+            ("14:30", "2026-11-30T13:30:00Z"),
+            ("2026-11-29", "2026-11-28T23:00:00Z"),
+            ("2026-11-29 14:30:05", "2026-11-29T13:30:05Z"),
+            ("2026-11-29T14:30:05.25", "2026-11-29T13:30:05.25Z"),
+            ("2026-11-29T14:30:05Z", "2026-11-29T14:30:05Z"),
+            ("2026-11-29T14:30:05-02:00", "2026-11-29T16:30:05Z"),
+        ] {
+            assert_eq!(parsed(text), time, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_time_gets_the_allowed_forms() {
+        for text in ["", "-", "-1", "-h", "1h", "-1y", "-99999999999999999999d", "noon", "2026-13-01", "25:00"] {
+            assert!(parsed(text).starts_with(&format!("{text:?} is no time; allowed are")), "{text}: {}", parsed(text));
+        }
+    }
+}

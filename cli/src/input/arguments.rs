@@ -1,0 +1,38 @@
+//! The files on the command line.
+
+use std::{
+    io::{self, IsTerminal as _},
+    path::PathBuf,
+};
+
+use clap::Args;
+
+use crate::{
+    error::CommandError,
+    input::{InputName, with_rotated},
+};
+
+/// The files that are read.
+#[derive(Debug, Default, Args)]
+pub(crate) struct InputArguments {
+    /// Log files, also compressed ones (gzip, zstd); `-` is standard input, which is also read if there is none.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Read rotated files too: those that each FILE was before.
+    #[arg(short, long)]
+    rotated: bool,
+}
+
+impl InputArguments {
+    pub(crate) fn names(&self) -> Result<Vec<InputName>, CommandError> {
+        if self.files.is_empty() {
+            return if io::stdin().is_terminal() {
+                Err(CommandError::NoInput)
+            } else {
+                Ok(vec![InputName::StandardInput])
+            };
+        }
+        let names: Vec<_> = self.files.iter().map(|path| InputName::of(path)).collect();
+        Ok(if self.rotated { with_rotated(names) } else { names })
+    }
+}

@@ -1,0 +1,302 @@
+//! A file that is followed: over renames and truncations.
+//!
+//! * **A rename** (the file sink, logrotate): the path names another file. The old one is read on, until it has not grown for
+//!   [`SETTLE_TIME`]: its writer may have lines in flight. Then files that were rotated in between are read, then the new file.
+//! * **A truncation** (`copytruncate`): the file is shorter than the part that was read. It is read from its start. Lines that
+//!   came between the last look and the truncation are gone.
+//! * **A removal**: the file is read on, until there is one of its name.
+//!
+//! A line is given out when its line end is there.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    fs::{self, File},
+    io::{self, Read, Seek as _, SeekFrom},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    filter::LineFilter,
+    input::{
+        InputName, LineSource, MAX_LINE_BYTES, backwards::last_lines_before, blocks::BLOCK_BYTES, open::open_file,
+        rotated::rotated_files,
+    },
+    json::Tape,
+    line::LogLine,
+};
+
+/// How long a renamed file must not grow before the new file is read.
+const SETTLE_TIME: Duration = Duration::from_millis(300);
+
+/// How many lines of a rotated file are read in one go.
+const ROTATED_LINES: usize = 4096;
+
+/// A matching line, and its place in the order of time.
+#[derive(Debug)]
+pub(crate) struct NewLine {
+    pub(crate) time: Timestamp,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A file, its readers and the place that they are at.
+pub(crate) struct FollowedFile {
+    path: PathBuf,
+    filter: Arc<LineFilter>,
+    open: Option<OpenFile>,
+    /// Files that were the live file between two looks, the oldest first. They are read before the one that is open.
+    rotated: VecDeque<LineSource>,
+    /// The names of rotated files that need no reading any more.
+    known: HashSet<String>,
+    tape: Tape,
+    /// The time of the last event.
+    time: Timestamp,
+    long_lines: u64,
+    is_waited_for: bool,
+}
+
+struct OpenFile {
+    file: File,
+    device: u64,
+    inode: u64,
+    position: u64,
+    /// The front of a line whose end is not there yet.
+    partial: Vec<u8>,
+    skips_line: bool,
+    grew: Instant,
+}
+
+impl FollowedFile {
+    pub(crate) fn new(path: &Path, filter: Arc<LineFilter>) -> Self {
+        Self {
+            path: path.to_owned(),
+            filter,
+            open: None,
+            rotated: VecDeque::new(),
+            known: HashSet::new(),
+            tape: Tape::default(),
+            time: Timestamp::MIN,
+            long_lines: 0,
+            is_waited_for: false,
+        }
+    }
+
+    pub(crate) fn name(&self) -> InputName {
+        InputName::File(self.path.clone())
+    }
+
+    /// Opens the file, and gives its last lines. The lines behind them are followed.
+    pub(crate) fn start(&mut self, count: usize) -> io::Result<Vec<NewLine>> {
+        let mut open = OpenFile::new(open_file(&self.path)?)?;
+        let end = open.end_of_last_line()?;
+        let (lines, long_lines) = last_lines_before(&open.file, end, count, &self.filter)?;
+        open.position = end;
+        self.take(open);
+        self.long_lines += long_lines;
+        Ok(lines.into_iter().map(|line| self.placed(line)).collect())
+    }
+
+    /// Whether the file is not there, for the first time since it was.
+    pub(crate) fn began_to_wait(&mut self) -> bool {
+        let waits = self.open.is_none();
+        let began = waits && !self.is_waited_for;
+        self.is_waited_for = waits;
+        began
+    }
+
+    /// Lines that were left out as too long, since the last call.
+    pub(crate) fn take_long_lines(&mut self) -> u64 {
+        std::mem::take(&mut self.long_lines)
+    }
+
+    /// The matching lines that are new, up to a block of them.
+    pub(crate) fn poll(&mut self) -> io::Result<Vec<NewLine>> {
+        let mut found = Vec::new();
+        if let Some(source) = self.rotated.pop_front() {
+            self.read_rotated(source, &mut found)?;
+        } else if let Some(mut open) = self.open.take() {
+            let read = self.read_new(&mut open, &mut found);
+            self.open = Some(open);
+            if !read? {
+                self.follow_name(&mut found)?;
+            }
+        } else if let Some(next) = self.opened()? {
+            // It was not there.
+            self.take(next);
+        }
+        Ok(found)
+    }
+
+    /// Goes over to another file that has the name now, if the old one has settled.
+    fn follow_name(&mut self, found: &mut Vec<NewLine>) -> io::Result<()> {
+        let has_settled = self.open.as_ref().is_some_and(|open| open.grew.elapsed() >= SETTLE_TIME);
+        let next = if has_settled { self.opened()? } else { None };
+        let Some(next) = next else { return Ok(()) };
+        match self.open.take() {
+            Some(mut open) if !next.is_same(&open) => {
+                self.flush(&mut open, found);
+                self.queue_rotated(&open)?;
+                self.take(next);
+            }
+            same => self.open = same,
+        }
+        Ok(())
+    }
+
+    /// The file of this name as it is now.
+    fn opened(&self) -> io::Result<Option<OpenFile>> {
+        match open_file(&self.path) {
+            Ok(file) => OpenFile::new(file).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn take(&mut self, open: OpenFile) {
+        let rotated = rotated_files(&self.path).unwrap_or_default();
+        self.known = rotated.into_iter().map(|file| file.plain_name).collect();
+        self.open = Some(open);
+    }
+
+    /// Reads up to a block; whether the file has grown.
+    fn read_new(&mut self, open: &mut OpenFile, found: &mut Vec<NewLine>) -> io::Result<bool> {
+        if open.file.metadata()?.len() < open.position {
+            open.restart();
+        }
+        let mut block = Vec::new();
+        (&open.file).seek(SeekFrom::Start(open.position))?;
+        (&open.file).take(BLOCK_BYTES as u64).read_to_end(&mut block)?;
+        open.position += block.len() as u64;
+        if block.is_empty() {
+            return Ok(false);
+        }
+        open.grew = Instant::now();
+        self.split(open, &block, found);
+        Ok(true)
+    }
+
+    fn split(&mut self, open: &mut OpenFile, block: &[u8], found: &mut Vec<NewLine>) {
+        for piece in block.split_inclusive(|&byte| byte == b'\n') {
+            let Some(end) = piece.strip_suffix(b"\n") else {
+                self.long_lines += u64::from(open.keep(piece));
+                continue;
+            };
+            let mut line = std::mem::take(&mut open.partial);
+            if std::mem::take(&mut open.skips_line) {
+                continue;
+            }
+            line.extend_from_slice(end);
+            self.add(line, found);
+        }
+    }
+
+    /// The last line of a file that gets no more lines may have no end.
+    fn flush(&mut self, open: &mut OpenFile, found: &mut Vec<NewLine>) {
+        let line = std::mem::take(&mut open.partial);
+        if !line.is_empty() {
+            self.add(line, found);
+        }
+    }
+
+    fn add(&mut self, line: Vec<u8>, found: &mut Vec<NewLine>) {
+        if self.filter.matches(&LogLine::read(&line, &mut self.tape)) {
+            found.push(self.placed(line));
+        }
+    }
+
+    /// A line of plain text has the time of the event before it.
+    fn placed(&mut self, bytes: Vec<u8>) -> NewLine {
+        let time = LogLine::read(&bytes, &mut self.tape).event().and_then(|event| event.time());
+        self.time = time.unwrap_or(self.time);
+        NewLine { time: self.time, bytes }
+    }
+
+    /// The files that were the live file after the one that is open, and are no more, are read next.
+    fn queue_rotated(&mut self, open: &OpenFile) -> io::Result<()> {
+        let rotated = rotated_files(&self.path)?.into_iter().filter(|file| !self.known.contains(&file.plain_name));
+        let fresh: Vec<PathBuf> = rotated.map(|file| file.path).collect();
+        let is_open =
+            |path: &PathBuf| fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (open.device, open.inode));
+        let is_compressed = |path: &PathBuf| path.extension().is_some_and(|it| it == "gz" || it == "zst");
+        // The first one was open; once it is compressed, it is another file.
+        let already_read = match fresh.iter().position(is_open) {
+            Some(index) => index + 1,
+            None => usize::from(fresh.first().is_some_and(is_compressed)),
+        };
+        for path in fresh.into_iter().skip(already_read) {
+            self.rotated.push_back(LineSource::open(InputName::File(path), Arc::clone(&self.filter))?);
+        }
+        Ok(())
+    }
+
+    fn read_rotated(&mut self, mut source: LineSource, found: &mut Vec<NewLine>) -> io::Result<()> {
+        for _ in 0..ROTATED_LINES {
+            if !source.advance()? {
+                self.long_lines += source.long_lines();
+                return Ok(());
+            }
+            let line = source.line().bytes().to_vec();
+            found.push(self.placed(line));
+        }
+        self.rotated.push_front(source);
+        Ok(())
+    }
+}
+
+impl OpenFile {
+    fn new(file: File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self {
+            file,
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            position: 0,
+            partial: Vec::new(),
+            skips_line: false,
+            grew: Instant::now(),
+        })
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+
+    fn restart(&mut self) {
+        self.position = 0;
+        self.partial.clear();
+        self.skips_line = false;
+    }
+
+    /// Keeps the front of a line, unless it is too long; whether it is too long since now.
+    fn keep(&mut self, front: &[u8]) -> bool {
+        if self.skips_line {
+            return false;
+        }
+        self.partial.extend_from_slice(front);
+        self.skips_line = self.partial.len() > MAX_LINE_BYTES;
+        if self.skips_line {
+            self.partial = Vec::new();
+        }
+        self.skips_line
+    }
+
+    /// The end of the last line that is whole.
+    fn end_of_last_line(&self) -> io::Result<u64> {
+        let mut position = self.file.metadata()?.len();
+        while position > 0 {
+            let start = position.saturating_sub(BLOCK_BYTES as u64);
+            let mut block = Vec::new();
+            (&self.file).seek(SeekFrom::Start(start))?;
+            (&self.file).take(position - start).read_to_end(&mut block)?;
+            if let Some(at) = memchr::memrchr(b'\n', &block) {
+                return Ok(start + at as u64 + 1);
+            }
+            position = start;
+        }
+        Ok(0)
+    }
+}

@@ -1,0 +1,77 @@
+//! Opening: plain, gzip and zstd.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, BufReader, Chain, Cursor, Read},
+    path::{Path, PathBuf},
+};
+
+use flate2::read::MultiGzDecoder;
+
+/// The first bytes of compressed files: RFC 1952, RFC 8878.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+const LONGEST_MAGIC: usize = 4;
+
+/// A file, or standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum InputName {
+    StandardInput,
+    File(PathBuf),
+}
+
+impl InputName {
+    /// The input of an argument: `-` is standard input.
+    pub(crate) fn of(path: &Path) -> Self {
+        if path == Path::new("-") { Self::StandardInput } else { Self::File(path.to_owned()) }
+    }
+}
+
+impl fmt::Display for InputName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StandardInput => f.write_str("standard input"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// Opens an input. Its first bytes show whether it is compressed, its name does not matter.
+pub(crate) fn open(name: &InputName) -> io::Result<Box<dyn Read>> {
+    match name {
+        InputName::StandardInput => decompressed(io::stdin().lock()),
+        InputName::File(path) => decompressed(open_file(path)?),
+    }
+}
+
+/// Opens a file. A directory is an error at once.
+pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
+}
+
+/// Whether a file is compressed, by its first bytes.
+pub(super) fn is_compressed(first: &[u8]) -> bool {
+    first.starts_with(GZIP) || first.starts_with(ZSTD)
+}
+
+fn decompressed(mut reader: impl Read + 'static) -> io::Result<Box<dyn Read>> {
+    let first = first_bytes(&mut reader)?;
+    let is_gzip = first.starts_with(GZIP);
+    let is_zstd = first.starts_with(ZSTD);
+    let whole: Chain<_, _> = Cursor::new(first).chain(reader);
+    Ok(if is_gzip {
+        Box::new(MultiGzDecoder::new(BufReader::new(whole)))
+    } else if is_zstd {
+        Box::new(zstd::Decoder::new(whole)?)
+    } else {
+        Box::new(whole)
+    })
+}
+
+fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut first = Vec::with_capacity(LONGEST_MAGIC);
+    reader.by_ref().take(LONGEST_MAGIC as u64).read_to_end(&mut first)?;
+    Ok(first)
+}

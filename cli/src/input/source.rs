@@ -1,0 +1,94 @@
+//! The matching lines of a source, in their order.
+
+use std::{io, ops::Range, sync::Arc};
+
+use jiff::Timestamp;
+
+use crate::{
+    filter::{CandidateScan, LineFilter},
+    input::{InputName, LineBlocks, open},
+    json::Tape,
+    line::LogLine,
+};
+
+/// A source, and the matching line that it stands at.
+pub(crate) struct LineSource {
+    name: InputName,
+    filter: Arc<LineFilter>,
+    blocks: LineBlocks,
+    scan: CandidateScan,
+    tape: Tape,
+    /// The line in the block, without its end.
+    line: Range<usize>,
+    /// The start of the line behind it.
+    next: usize,
+    is_event: bool,
+    /// The time of the last event that matched.
+    time: Timestamp,
+}
+
+impl LineSource {
+    pub(crate) fn open(name: InputName, filter: Arc<LineFilter>) -> io::Result<Self> {
+        Ok(Self {
+            blocks: LineBlocks::new(open(&name)?),
+            name,
+            filter,
+            scan: CandidateScan::default(),
+            tape: Tape::default(),
+            line: 0..0,
+            next: 0,
+            is_event: false,
+            time: Timestamp::MIN,
+        })
+    }
+
+    pub(crate) fn name(&self) -> &InputName {
+        &self.name
+    }
+
+    pub(crate) fn long_lines(&self) -> u64 {
+        self.blocks.long_lines()
+    }
+
+    /// The line that the source stands at.
+    pub(crate) fn line(&self) -> LogLine<'_> {
+        LogLine::read_before(self.bytes(), &self.tape, self.is_event)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.blocks.block().get(self.line.clone()).unwrap_or_default()
+    }
+
+    /// The time of the line: of the last event that matched, if it has none.
+    pub(crate) fn time(&mut self) -> Timestamp {
+        if let Some(time) = self.line().event().and_then(|event| event.time()) {
+            self.time = time;
+        }
+        self.time
+    }
+
+    /// Goes on to the next matching line; `false` at the end.
+    pub(crate) fn advance(&mut self) -> io::Result<bool> {
+        loop {
+            while let Some(line) = self.filter.next_candidate(&mut self.scan, self.blocks.block(), self.next) {
+                self.next = line.end + 1;
+                self.line = line;
+                if self.is_match() {
+                    return Ok(true);
+                }
+            }
+            if !self.blocks.advance()? {
+                return Ok(false);
+            }
+            self.next = 0;
+            self.scan = CandidateScan::default();
+        }
+    }
+
+    fn is_match(&mut self) -> bool {
+        let bytes = self.blocks.block().get(self.line.clone()).unwrap_or_default();
+        let line = LogLine::read(bytes, &mut self.tape);
+        self.is_event = line.event().is_some();
+        self.filter.matches(&line)
+    }
+}

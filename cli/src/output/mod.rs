@@ -1,0 +1,89 @@
+//! Output: events as people or programs read them.
+
+mod arguments;
+mod colors;
+mod csv;
+mod json;
+mod logfmt;
+mod pager;
+mod pretty;
+mod screen;
+mod values;
+
+pub(crate) use arguments::{FormatArguments, OutputFormat};
+pub(crate) use colors::{BOLD, DIM, Paint, RED, color_of};
+pub(crate) use screen::{PagerUse, Screen};
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{expression::FieldPath, line::LogLine};
+
+/// Writes lines in one format.
+pub(crate) struct LineWriterTo {
+    format: OutputFormat,
+    pub(crate) layout: OutputLayout,
+    has_header: bool,
+}
+
+/// The options of formats.
+pub(crate) struct OutputLayout {
+    /// The fields that are written, with their names; all of them if there are none.
+    pub(crate) fields: Vec<OutputField>,
+    pub(crate) paint: Paint,
+    pub(crate) zone: TimeZone,
+    /// The time that others are relative to.
+    pub(crate) origin: Option<Timestamp>,
+}
+
+/// A field that is written.
+#[derive(Debug)]
+pub(crate) struct OutputField {
+    pub(crate) name: String,
+    pub(crate) path: FieldPath,
+}
+
+impl OutputField {
+    /// The field of a name such as `tags.region`.
+    pub(crate) fn of(name: &str) -> Self {
+        Self { name: name.to_owned(), path: FieldPath::of(name) }
+    }
+}
+
+/// The zone of times in the output.
+pub(crate) fn zone(is_utc: bool) -> TimeZone {
+    if is_utc { TimeZone::UTC } else { TimeZone::system() }
+}
+
+/// A text with its control characters escaped.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = Vec::new();
+    values::put_harmless(&mut out, text);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+impl LineWriterTo {
+    pub(crate) fn new(format: OutputFormat, layout: OutputLayout) -> Self {
+        Self { format, layout, has_header: false }
+    }
+
+    /// Appends a line, with its end. A line of plain text stays what it is, but that csv and, with fields, JSON and logfmt have it as a message.
+    pub(crate) fn put(&mut self, line: &LogLine<'_>, out: &mut Vec<u8>) {
+        let start = out.len();
+        match self.format {
+            OutputFormat::Pretty => pretty::put(line, &self.layout, out),
+            OutputFormat::Json => json::put(line, &self.layout, out),
+            OutputFormat::Logfmt => logfmt::put(line, &self.layout, out),
+            OutputFormat::Csv => {
+                if !std::mem::replace(&mut self.has_header, true) {
+                    csv::put_header(&self.layout, out);
+                }
+                csv::put(line, &self.layout, out);
+            }
+            OutputFormat::Raw => out.extend_from_slice(line.bytes()),
+        }
+        debug_assert!(out.len() >= start);
+        if out.last() != Some(&b'\n') || out.len() == start {
+            out.push(b'\n');
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Inputs, filters, exit codes.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+mod program;
+
+use std::{
+    fs::{self, File},
+    io::{Read as _, Write as _},
+    process::Stdio,
+};
+
+use program::{fapilog, fixtures, output, run, run_with};
+
+fn messages(arguments: &[&str]) -> Vec<String> {
+    let out = output(&[arguments, &["-o", "csv", "--fields", "message"]].concat());
+    out.lines().skip(1).map(str::to_owned).collect()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn several_files_are_merged_by_time() {
+    let out = output(&["cat", "orders.log", "gateway.log", "-o", "csv", "--fields", "timestamp,source"]);
+    let rows: Vec<&str> = out.lines().skip(1).collect();
+    assert!(rows.is_sorted_by_key(|row| &row[..30]), "{rows:#?}");
+    let of = |source: &str| rows.iter().filter(|row| row.ends_with(source)).count();
+    assert_eq!((of("gateway"), of("orders")), (26, 9));
+}
+
+#[test]
+fn files_with_the_same_time_are_in_the_order_of_the_arguments() {
+    let directory = tempfile::tempdir().unwrap();
+    let [one, other] = ["one", "other"].map(|name| directory.path().join(name));
+    let line =
+        |name: &str| format!("{{\"timestamp\":\"2026-11-30T10:00:00Z\",\"message\":\"{name}\"}}\n{name} plain\n");
+    fs::write(&one, line("1")).unwrap();
+    fs::write(&other, line("2")).unwrap();
+    let out = output(&["cat", other.to_str().unwrap(), one.to_str().unwrap(), "-o", "csv", "--fields", "message"]);
+    assert_eq!(out, "message\n2\n2 plain\n1\n1 plain\n");
+}
+
+#[test]
+fn compressed_input_is_known_by_its_bytes() {
+    let plain = fs::read(fixtures().join("orders.log")).unwrap();
+    let zstd = zstd::encode_all(plain.as_slice(), 3).unwrap();
+    let two_parts = [gzip(&plain[..100]), gzip(&plain[100..])].concat();
+    for compressed in [gzip(&plain), zstd, two_parts] {
+        assert_eq!(run_with(&compressed, &["cat", "-o", "raw"]).out.as_bytes(), plain);
+    }
+}
+
+#[test]
+fn rotated_files_are_read_on_request() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let line = |n: u8| format!("{{\"timestamp\":\"2026-11-30T10:00:0{n}Z\",\"message\":\"{n}\"}}\n");
+    fs::write(at("server.log"), line(3)).unwrap();
+    fs::write(at("server.2026-11-30T10-00-02Z.0001.log"), line(2)).unwrap();
+    fs::write(at("server.2026-11-30T10-00-01Z.0001.log.gz"), gzip(line(1).as_bytes())).unwrap();
+    let live = at("server.log");
+    let live = live.to_str().unwrap();
+    assert_eq!(messages(&["cat", live]), ["3"]);
+    assert_eq!(messages(&["cat", "--rotated", live]), ["1", "2", "3"]);
+}
+
+#[test]
+fn filters_choose_events() {
+    let gateway = |filters: &[&str]| messages(&[&["cat", "gateway.log"], filters].concat()).len();
+    let all = gateway(&[]);
+    assert_eq!(gateway(&["--level", "error"]), 2);
+    assert_eq!(gateway(&["--level", "warn.."]) + gateway(&["--level", "..info"]), all);
+    assert_eq!(gateway(&["--level", "..critical"]), all);
+    assert_eq!(gateway(&["--source", "gateway"]), all);
+    assert_eq!(gateway(&["--source", "gate"]), 0);
+    assert_eq!(gateway(&["--target", "gateway"]), all);
+    assert_eq!(gateway(&["--target", "gateway::server"]), 2);
+    assert_eq!(gateway(&["--target", "gateway::ser"]), 0);
+    assert_eq!(gateway(&["--correlation", "req-0004"]), 2);
+    assert_eq!(gateway(&["--correlation", "req"]), 0);
+    assert_eq!(gateway(&["--grep", "SIG[A-Z]+"]), 1);
+    assert_eq!(gateway(&["--grep", "request", "--grep", "503"]), 1);
+    assert_eq!(gateway(&["--where", "status >= 500 and path ~ '^/api'"]), 2);
+    assert_eq!(
+        gateway(&["--since", "2026-11-30T10:00:05Z"]) + gateway(&["--until", "2026-11-30T10:00:04.999999999Z"]),
+        all
+    );
+    assert_eq!(gateway(&["--since", "2026-11-30 10:00", "--until", "2026-11-30T10:00:00.000Z"]), 2);
+    assert_eq!(gateway(&["--since", "-1h", "--until", "-30m"]), 0);
+}
+
+#[test]
+fn plain_text_meets_no_filter_but_grep() {
+    let input = b"plain text\n{\"level\":\"INFO\",\"message\":\"event\"}\n{\"level\":\"INFO\" broken\n";
+    let lines = |arguments: &[&str]| run_with(input, &[&["cat", "-o", "raw"], arguments].concat()).out.lines().count();
+    assert_eq!(lines(&[]), 3);
+    assert_eq!(lines(&["--level", "info"]), 1);
+    assert_eq!(lines(&["--grep", "plain|broken"]), 2);
+    assert_eq!(lines(&["--where", "not absent"]), 1);
+}
+
+#[test]
+fn tail_has_the_last_matching_lines_in_the_order_of_time() {
+    assert_eq!(messages(&["tail", "-n", "2", "gateway.log"]), ["request done", "shutting down"]);
+    assert_eq!(messages(&["tail", "-n", "1", "gateway.log", "--level", "error"]), ["request failed"]);
+    let merged = messages(&["tail", "-n", "4", "gateway.log", "orders.log"]);
+    assert_eq!(merged, ["request failed", "request received", "request done", "shutting down"]);
+    assert_eq!(run_with(b"1\n2\n3", &["tail", "-n", "2"]).out, "2\n3\n");
+}
+
+#[test]
+fn follow_request_has_all_events_of_an_id_with_relative_times() {
+    let out =
+        output(&["follow-request", "req-0010", "gateway.log", "orders.log", "-o", "csv", "--fields", "source,level"]);
+    assert_eq!(
+        out,
+        "elapsed_seconds,source,level\n0.000000000,gateway,DEBUG\n0.020000000,orders,INFO\n0.120000000,orders,CRITICAL\n\
+         0.120000000,gateway,ERROR\n"
+    );
+    let json = output(&["--json", "follow-request", "req-0010", "orders.log"]);
+    assert!(json.starts_with("{\"elapsed_seconds\":0.000000000,\"timestamp\":\"2026-11-30T"), "{json}");
+    assert_eq!(output(&["follow-request", "nobody", "gateway.log"]), "");
+}
+
+#[test]
+fn stats_count_events_and_find_gaps() {
+    let report = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&output(&[&["--json", "stats"], arguments].concat())).unwrap()
+    };
+    let all = report(&["gateway.log", "orders.log", "--field", "metrics.latency_ms,path"]);
+    assert_eq!((&all["events"], &all["levels"]["ERROR"]), (&35.into(), &2.into()));
+    assert_eq!(all["event_ids"]["missing"], 0);
+    assert_eq!((&all["fields"][0]["count"], &all["fields"][0]["max"]), (&12.into(), &430.25.into()));
+    assert_eq!(all["fields"][1]["not_numbers"], 24);
+    assert_eq!(all["sources"]["names"][0]["name"], "gateway");
+
+    let gateway = fs::read_to_string(fixtures().join("gateway.log")).unwrap();
+    let without: Vec<&str> =
+        gateway.lines().enumerate().filter(|(n, _)| !(5..8).contains(n)).map(|(_, line)| line).collect();
+    let ran = run_with(without.join("\n").as_bytes(), &["stats", "--json"]);
+    let gaps: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(gaps["event_ids"]["missing"], 3);
+    assert!(report(&["gateway.log", "--level", "info"])["event_ids"].is_null());
+}
+
+#[test]
+fn stats_of_nothing_are_a_report_too() {
+    assert_eq!(
+        run_with(b"", &["stats"]).out,
+        "events       0\nbytes        0 B\n\nevent ids\n  producers    0\n  missing      0\n"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_reported_and_the_others_are_read() {
+    let ran = run(&["cat", "absent.log", ".", "orders.log", "-o", "raw"]);
+    assert_eq!(ran.code, Some(1));
+    assert_eq!(ran.out.lines().count(), 9);
+    assert_eq!(ran.err, "fapilog: absent.log: No such file or directory (os error 2)\nfapilog: .: is a directory\n");
+    for command in ["tail", "stats"] {
+        assert_eq!(run(&[command, "absent.log"]).code, Some(1), "{command}");
+    }
+}
+
+#[test]
+fn a_compressed_file_that_is_cut_is_read_up_to_the_cut() {
+    let plain = fs::read(fixtures().join("gateway.log")).unwrap();
+    let whole = gzip(&plain);
+    let ran = run_with(&whole[..whole.len() - 20], &["cat", "-o", "raw"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.out.lines().count() > 0 && ran.err.starts_with("fapilog: standard input: "), "{ran:?}");
+}
+
+#[test]
+fn invalid_arguments_are_errors_before_anything_is_read() {
+    for (arguments, message) in [
+        (&["cat", "x", "--level", "loud"][..], "fapilog: --level: \"loud\" is no level; allowed are trace"),
+        (&["cat", "x", "--since", "soon"], "fapilog: --since: \"soon\" is no time; allowed are"),
+        (&["cat", "x", "--grep", "("], "fapilog: --grep: regex parse error"),
+        (&["cat", "x", "--where", "a ="], "fapilog: --where: expected a value, found the end\n  a =\n     ^\n"),
+        (&["cat", "x", "-o", "raw", "--fields", "a"], "fapilog: --fields: raw lines have no fields"),
+        (&["cat", "x", "-o", "xml"], "error: invalid value 'xml' for '--output <FORMAT>'"),
+        (&["man", "nothing"], "fapilog: COMMAND: \"nothing\"; allowed are cat, tail, stats"),
+    ] {
+        let ran = run(arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(ran.err.starts_with(message), "{arguments:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn errors_are_json_with_json() {
+    let ran = run(&["--json", "cat", "absent.log"]);
+    let error: serde_json::Value = serde_json::from_str(&ran.err).unwrap();
+    assert_eq!(error["error"], "absent.log: No such file or directory (os error 2)");
+}
+
+#[test]
+fn a_broken_pipe_ends_the_command_without_a_word() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("long.log");
+    fs::write(&path, "line\n".repeat(200_000)).unwrap();
+    let mut child =
+        fapilog(&["cat", path.to_str().unwrap()]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = [0; 5];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let ran = child.wait_with_output().unwrap();
+    assert_eq!((ran.status.code(), ran.stderr.as_slice(), &first), (Some(141), &[][..], b"line\n"));
+}
+
+#[test]
+fn a_full_disk_is_an_error() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let ran = fapilog(&["cat", "gateway.log"]).stdout(full).output().unwrap();
+    assert_eq!(ran.status.code(), Some(1));
+    let message = String::from_utf8(ran.stderr).unwrap();
+    assert!(message.starts_with("fapilog: the output could not be written: No space left"), "{message}");
+}
+
+#[test]
+fn completions_and_man_pages_name_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(output(&["completions", shell]).contains("follow-request"), "{shell}");
+    }
+    let page = output(&["man"]);
+    assert!(page.contains(".TH fapilog 1") && page.contains("follow\\-request"), "{page}");
+    assert!(output(&["man", "tail"]).contains("fapilog\\-tail"));
+    let directory = tempfile::tempdir().unwrap();
+    output(&["man", "--directory", directory.path().to_str().unwrap()]);
+    assert!(directory.path().join("fapilog-stats.1").exists());
+}
+
+#[test]
+fn any_bytes_are_read_without_a_panic() {
+    let mut bytes: Vec<u8> = (0..=255).collect();
+    bytes.extend(b"\n{\"level\":\"\\ud800\"}\n{\"timestamp\":5}\n\0\n{\"context\":3,\"tags\":[],\"message\":{}}\n\n");
+    for arguments in
+        [&["cat"][..], &["cat", "-o", "csv"], &["cat", "-o", "logfmt"], &["cat", "--json"], &["stats"], &["tail"]]
+    {
+        let ran = fapilog(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = ran.unwrap();
+        child.stdin.take().unwrap().write_all(&bytes).unwrap();
+        let ran = child.wait_with_output().unwrap();
+        assert_eq!((ran.status.code(), ran.stderr.as_slice()), (Some(0), &[][..]), "{arguments:?}");
+    }
+}

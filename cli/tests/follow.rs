@@ -1,0 +1,148 @@
+//! `tail -f` over rotations, by the file sink and by other programs.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+mod program;
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::Write as _,
+    path::Path,
+    time::Duration,
+};
+
+use fapilog::{
+    Container, format, info,
+    sink::{self, Compression},
+};
+use program::{Running, run};
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+fn append(path: &Path, text: &str) {
+    OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+fn followed(path: &Path, arguments: &[&str]) -> Running {
+    let path = path.to_str().unwrap();
+    Running::start(&[&["tail", "-f", path, "-o", "raw"], arguments].concat())
+}
+
+#[test]
+fn lines_that_come_are_written_once_their_end_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.log");
+    fs::write(&path, "one\ntwo\nthr").unwrap();
+    let tail = followed(&path, &["-n", "1"]);
+    assert_eq!(tail.lines(1), ["two"]);
+    append(&path, "ee\nfour\n");
+    assert_eq!(tail.lines(2), ["three", "four"]);
+}
+
+#[test]
+fn a_renamed_file_is_read_to_its_end_and_then_the_new_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.log");
+    fs::write(&path, "one\n").unwrap();
+    let mut old = OpenOptions::new().append(true).open(&path).unwrap();
+    let tail = followed(&path, &[]);
+    assert_eq!(tail.lines(1), ["one"]);
+    fs::rename(&path, directory.path().join("server.log.1")).unwrap();
+    fs::write(&path, "three\n").unwrap();
+    // The writer has a line in flight.
+    old.write_all(b"two\n").unwrap();
+    assert_eq!(tail.lines(2), ["two", "three"]);
+}
+
+#[test]
+fn a_truncated_file_is_read_from_its_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.log");
+    fs::write(&path, "one\ntwo\n").unwrap();
+    let tail = followed(&path, &[]);
+    assert_eq!(tail.lines(2), ["one", "two"]);
+    fs::copy(&path, directory.path().join("server.log.1")).unwrap();
+    File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+    append(&path, "3\n");
+    assert_eq!(tail.lines(1), ["3"]);
+}
+
+#[test]
+fn a_file_that_is_not_there_yet_is_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.log");
+    let tail = followed(&path, &[]);
+    let waits = format!("fapilog: {}: there is no such file; it is waited for", path.display());
+    assert_eq!(tail.lines(1), [waits]);
+    append(&path, "one\n");
+    assert_eq!(tail.lines(1), ["one"]);
+}
+
+#[test]
+fn files_that_were_rotated_between_two_looks_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.log");
+    fs::write(&path, "one\n").unwrap();
+    let tail = followed(&path, &[]);
+    assert_eq!(tail.lines(1), ["one"]);
+    // One step for the follower: the files in between never have the live name.
+    fs::rename(&path, directory.path().join("server.2026-11-30T10-00-00Z.0001.log")).unwrap();
+    fs::write(directory.path().join("server.2026-11-30T10-00-01Z.0001.log"), "two\n").unwrap();
+    fs::write(directory.path().join("server.2026-11-30T10-00-01Z.0002.log"), "three\n").unwrap();
+    fs::write(&path, "four\n").unwrap();
+    assert_eq!(tail.lines(3), ["two", "three", "four"]);
+}
+
+#[test]
+fn every_event_comes_once_over_rotations_of_the_file_sink() {
+    const EVENTS: u64 = 300;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.log");
+    let file = sink::File::new(&path, format::Json::new).compress(Compression::gzip());
+    let logs = Container::builder().sink("file", file).start().unwrap();
+    let log = logs.logger("service");
+    info!(log, "first");
+    logs.flush(TIMEOUT).unwrap();
+    let path = path.to_str().unwrap();
+    let tail = Running::start(&["tail", "-f", path, "-o", "csv", "--fields", "number", "--where", "number"]);
+    for number in 0..EVENTS {
+        info!(log, "event", number);
+        if number % 60 == 59 {
+            logs.rotate(TIMEOUT).unwrap();
+        }
+    }
+    let accounts = logs.shutdown(TIMEOUT).unwrap();
+    assert_eq!((accounts.submitted, accounts.delivered_total()), (EVENTS + 1, EVENTS + 1));
+    let lines = tail.lines(usize::try_from(EVENTS).unwrap() + 1);
+    assert_eq!(lines[0], "number");
+    let numbers: Vec<u64> = lines[1..].iter().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(numbers, (0..EVENTS).collect::<Vec<_>>());
+    // All files together have each event, too.
+    let all = run(&["cat", "--rotated", path, "-o", "csv", "--fields", "number", "--where", "number"]);
+    assert_eq!(all.out.lines().collect::<Vec<_>>(), lines);
+}
+
+#[test]
+fn filters_hold_for_lines_that_come() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.log");
+    fs::write(&path, "").unwrap();
+    let tail = followed(&path, &["--level", "error.."]);
+    append(&path, "plain\n{\"level\":\"INFO\"}\n{\"level\":\"ERROR\"}\n");
+    assert_eq!(tail.lines(1), ["{\"level\":\"ERROR\"}"]);
+}
+
+#[test]
+fn a_follower_ends_when_the_reader_of_its_output_is_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.log");
+    fs::write(&path, "one\n").unwrap();
+    let mut child = program::fapilog(&["tail", "-f", path.to_str().unwrap()])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    // Nothing is written to the file: the follower finds out by itself.
+    let ran = child.wait_with_output().unwrap();
+    assert_eq!((ran.status.code(), ran.stderr.as_slice()), (Some(141), &[][..]));
+}
