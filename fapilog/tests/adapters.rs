@@ -11,7 +11,7 @@ use std::sync::{
 use fapilog::{
     Container, Level, Logger, Scope,
     adapter::{AdapterSite, Fields, LevelWatch, on_level_change},
-    event::{FieldGroup, ValueRef},
+    event::{DynamicEvent, FieldGroup, ValueRef},
     level::{Directives, LevelFilter},
 };
 use law::{only, parsed, shut_down, started};
@@ -118,6 +118,19 @@ fn a_scope_around_another_has_the_bindings_of_both_and_the_inner_one_counts() {
     container.logger("adapters").log_fields_in(site(), &message("m"), &scope);
     shut_down(&container);
     assert_eq!(only(&events)["context"], json!({"key": 2, "other": 3}));
+}
+
+#[test]
+fn fields_without_a_site_are_a_dynamic_event() {
+    let (container, events) = started();
+    let event = DynamicEvent::of_fields(Level::Error, "adapter::unplaced", &named("m", &["key"]));
+    container.logger("adapters").log_dynamic(&event);
+    shut_down(&container);
+    let event = only(&events);
+    assert_eq!(
+        (&event["message"], &event["level"], &event["target"], &event["context"]),
+        (&json!("m"), &json!("ERROR"), &json!("adapter::unplaced"), &json!({"key": 1}))
+    );
 }
 
 #[test]

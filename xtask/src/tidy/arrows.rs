@@ -16,8 +16,15 @@ struct CrateRoom {
 }
 
 const SINKS: &[&str] = &["fapilog-sink-console", "fapilog-sink-file", "fapilog-sink-memory", "fapilog-sink-null"];
-const INTEGRATIONS: &[&str] =
-    &["fapilog-log", "fapilog-opentelemetry", "fapilog-signals", "fapilog-slog", "fapilog-tower", "fapilog-tracing"];
+const INTEGRATIONS: &[&str] = &[
+    "fapilog-log",
+    "fapilog-opentelemetry",
+    "fapilog-signals",
+    "fapilog-sink-tracing",
+    "fapilog-slog",
+    "fapilog-tower",
+    "fapilog-tracing",
+];
 
 const fn of_crates(name: &'static str, crates: &'static [&'static str], may_use: &'static [&'static str]) -> CrateRoom {
     CrateRoom { name, crates, folder: None, may_use }
