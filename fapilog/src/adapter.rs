@@ -27,5 +27,5 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub use fapilog_engine::producer::{LevelWatch, on_level_change};
+pub use fapilog_engine::producer::{LevelWatch, bind_adapter_scope, on_level_change};
 pub use fapilog_record::{call_site::AdapterSite, fields::Fields};
