@@ -205,7 +205,11 @@ impl BridgeState {
             Some(_) => {}
             None => call.with_fields(|fields| {
                 put_fields(record, fields);
-                self.logger.log_dynamic(&DynamicEvent::of_fields(level::from_log(record.level()), record.target(), fields));
+                self.logger.log_dynamic(&DynamicEvent::of_fields(
+                    level::from_log(record.level()),
+                    record.target(),
+                    fields,
+                ));
             }),
         }
     }

@@ -5,6 +5,7 @@
 //! words and, once in a while, the doorbell. Threads for which there is no ring (the limit is reached, the thread's own
 //! data are gone, or there is no memory) share the *shared lane*, under a lock.
 
+mod bound_scope;
 mod caller_fields;
 mod current_lane;
 mod lane;
@@ -34,7 +35,7 @@ pub use crate::producer::{
     level_watch::{LevelWatch, levels_changed, on_level_change},
     logger::{DynamicEvent, Logger},
     overflow::{Overflow, OverflowStrategy},
-    scope::{InScope, Scope, ScopeGuard, Scoped},
+    scope::{InScope, Scope, ScopeGuard, Scoped, bind_adapter_scope},
     trace_parent::{TraceParent, TraceParentError},
 };
 use crate::{
