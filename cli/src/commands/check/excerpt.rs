@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use fapilog::format::is_control;
+
 /// The widest line that is shown whole, in characters.
 const LINE_CHARS_MAX: usize = 120;
 
@@ -120,9 +122,7 @@ impl Excerpt {
 fn printable(c: char) -> char {
     match c {
         '\t' => ' ',
-        c if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c) => {
-            char::REPLACEMENT_CHARACTER
-        }
+        c if is_control(c) => char::REPLACEMENT_CHARACTER,
         c => c,
     }
 }
