@@ -27,13 +27,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A library that names the place anew with each call gets the site by [`AdapterSite::at_place`].
+//! A library that names the place anew with each call gets the site by [`AdapterSite::at_place`]. [`AdapterCalls`] has the memory for
+//! fields, and suppresses calls that would lead to others without end.
 //!
 //! The other way, a sink hands events to another logging library: it encodes each as an [`EventCopy`], whose values have their
 //! types.
 
+mod calls;
 mod event_copy;
 
+pub use calls::{AdapterCalls, OpenCall, SuppressedCalls};
 pub use event_copy::EventCopy;
-pub use fapilog_engine::producer::{LevelWatch, on_level_change};
+pub use fapilog_engine::producer::{LevelWatch, bind_adapter_scope, on_level_change};
 pub use fapilog_record::{call_site::AdapterSite, fields::Fields};

@@ -122,6 +122,19 @@ fn a_scope_around_another_has_the_bindings_of_both_and_the_inner_one_counts() {
 }
 
 #[test]
+fn fields_without_a_site_are_a_dynamic_event() {
+    let (container, events) = started();
+    let event = DynamicEvent::of_fields(Level::Error, "adapter::unplaced", &named("m", &["key"]));
+    container.logger("adapters").log_dynamic(&event);
+    shut_down(&container);
+    let event = only(&events);
+    assert_eq!(
+        (&event["message"], &event["level"], &event["target"], &event["context"]),
+        (&json!("m"), &json!("ERROR"), &json!("adapter::unplaced"), &json!({"key": 1}))
+    );
+}
+
+#[test]
 fn a_site_is_enabled_by_the_level_of_its_target() {
     let (container, _events) = started();
     let (log, site) = (container.logger("adapters"), site());

@@ -1,6 +1,6 @@
 //! A request from its head to the end of its response.
 
-use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Instant};
+use std::{borrow::Cow, error::Error, fmt, time::Instant};
 
 use fapilog::{
     Scope,
@@ -10,11 +10,11 @@ use fapilog::{
 };
 
 use crate::{
-    AcceptedId, ByteCounter, GrpcStatus, Outcome, RequestLog, RequestSummary,
+    AcceptedId, ByteCounter, GrpcStatus, RequestLog, RequestOutcome, RequestSummary,
     canonical_event::{log_canonical, log_start},
     headers::logged_value,
     query::append_query,
-    request_log::Settings,
+    request_log::RequestSettings,
 };
 
 /// The status of a request whose client disconnected: nginx's number for it.
@@ -41,7 +41,7 @@ pub struct RequestHead<'a> {
 /// A request from its head to the end of its response. It owns the request's scope, and logs a canonical event, exactly once.
 ///
 /// An exchange that is dropped before [`finish`](Self::finish) logs the event with the outcome that the drop stands for:
-/// [`Outcome::Panicked`] if a panic went through [`run`](Self::run), else [`Outcome::ClientDisconnected`].
+/// [`RequestOutcome::Panicked`] if a panic went through [`run`](Self::run), else [`RequestOutcome::ClientDisconnected`].
 pub struct Exchange {
     log: RequestLog,
     scope: Scope,
@@ -56,7 +56,8 @@ pub struct Exchange {
     grpc_status: Option<GrpcStatus>,
     request_bytes: Option<ByteCounter>,
     response_bytes: u64,
-    error: Option<Arc<dyn Error + Send + Sync>>,
+    /// The field `error`; empty without an error.
+    error: Scope,
     /// Whether user code runs: a drop at that time is that of a panic.
     is_in_user_code: bool,
     is_finished: bool,
@@ -72,7 +73,7 @@ enum IsLogged {
 }
 
 impl IsLogged {
-    fn of(settings: &Settings, path: &str, id: &str) -> Self {
+    fn of(settings: &RequestSettings, path: &str, id: &str) -> Self {
         if settings.skips(path) {
             Self::Never
         } else if settings.sampling.contains(id) {
@@ -106,7 +107,7 @@ impl Exchange {
             grpc_status: None,
             request_bytes: None,
             response_bytes: 0,
-            error: None,
+            error: Scope::new(),
             is_in_user_code: false,
             is_finished: false,
         };
@@ -175,23 +176,27 @@ impl Exchange {
     }
 
     /// Sets the error that the response stands for. The canonical event has it with its sources, in the field `error`.
-    pub fn set_error(&mut self, error: Arc<dyn Error + Send + Sync>) {
-        self.error = Some(error);
+    pub fn set_error(&mut self, error: &(dyn Error + 'static)) {
+        self.error = scope!(error = #error);
+    }
+
+    /// Sets the text of the error that the response stands for, where there is no more than a text.
+    pub fn set_error_text(&mut self, error: &dyn fmt::Display) {
+        self.error = scope!(error = %error);
     }
 
     /// Logs the canonical event.
-    pub fn finish(mut self, outcome: Outcome) {
+    pub fn finish(mut self, outcome: RequestOutcome) {
         self.end(outcome);
     }
 
     /// Logs the canonical event, with this error in the field `error`.
-    pub fn finish_with_error(mut self, outcome: Outcome, error: &dyn fmt::Display) {
-        self.error = None;
-        let _error = (self.is_logged != IsLogged::Never).then(|| scope!(error = %error).enter());
+    pub fn finish_with_error(mut self, outcome: RequestOutcome, error: &dyn fmt::Display) {
+        self.set_error_text(error);
         self.end(outcome);
     }
 
-    fn end(&mut self, outcome: Outcome) {
+    fn end(&mut self, outcome: RequestOutcome) {
         if std::mem::replace(&mut self.is_finished, true) || self.is_logged == IsLogged::Never {
             return;
         }
@@ -208,9 +213,9 @@ impl Exchange {
         log_canonical(&settings.logger, level, &summary);
     }
 
-    fn summary(&self, outcome: Outcome) -> RequestSummary<'_> {
+    fn summary(&self, outcome: RequestOutcome) -> RequestSummary<'_> {
         let status = match (outcome, self.sent_status) {
-            (Outcome::ClientDisconnected, _) => CLIENT_CLOSED_REQUEST,
+            (RequestOutcome::ClientDisconnected, _) => CLIENT_CLOSED_REQUEST,
             (_, sent) => sent.unwrap_or(INTERNAL_SERVER_ERROR),
         };
         RequestSummary {
@@ -228,16 +233,13 @@ impl Exchange {
     }
 
     /// Fields of the canonical event that are known late, and that most requests do not have.
-    fn late_details(&self, outcome: Outcome) -> Scope {
-        let mut late = match &self.error {
-            Some(error) => scope!(error = #error),
-            None => Scope::new(),
-        };
+    fn late_details(&self, outcome: RequestOutcome) -> Scope {
+        let mut late = self.error.clone();
         if let Some(status) = self.grpc_status {
             late = late.field(FieldGroup::Context, "grpc_status", ValueRef::Text(status.name()));
         }
         match self.sent_status {
-            Some(sent) if outcome == Outcome::ClientDisconnected => {
+            Some(sent) if outcome == RequestOutcome::ClientDisconnected => {
                 late.field(FieldGroup::Context, "sent_status", ValueRef::U64(sent.into()))
             }
             _ => late,
@@ -247,7 +249,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.end(if self.is_in_user_code { Outcome::Panicked } else { Outcome::ClientDisconnected });
+        self.end(if self.is_in_user_code { RequestOutcome::Panicked } else { RequestOutcome::ClientDisconnected });
     }
 }
 
@@ -271,7 +273,11 @@ fn scope_of(id: &AcceptedId<'_>) -> Scope {
 }
 
 /// The fields that are logged by setting.
-fn details_of<'a>(settings: &Settings, head: &RequestHead<'_>, header: impl Fn(&str) -> Option<&'a [u8]>) -> Scope {
+fn details_of<'a>(
+    settings: &RequestSettings,
+    head: &RequestHead<'_>,
+    header: impl Fn(&str) -> Option<&'a [u8]>,
+) -> Scope {
     let mut details = Scope::new();
     if let Some(query_logging) = settings.path {
         let mut path = head.path.to_owned();

@@ -46,12 +46,12 @@ impl IdFlaw {
 /// The id of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptedId<'a> {
-    text: IdText<'a>,
+    text: ChosenId<'a>,
     flaw: Option<IdFlaw>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum IdText<'a> {
+enum ChosenId<'a> {
     Given(&'a str),
     New(NewId),
 }
@@ -63,26 +63,26 @@ impl<'a> AcceptedId<'a> {
         for source in sources {
             let Some(value) = header(*source) else { continue };
             match source.read(value) {
-                Ok(text) => return Self { text: IdText::Given(text), flaw },
+                Ok(text) => return Self { text: ChosenId::Given(text), flaw },
                 Err(found) => flaw = flaw.or(Some(found)),
             }
         }
-        Self { text: IdText::New(NewId::generate()), flaw }
+        Self { text: ChosenId::New(NewId::generate()), flaw }
     }
 
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.text {
-            IdText::Given(text) => text,
-            IdText::New(id) => id.as_str(),
+            ChosenId::Given(text) => text,
+            ChosenId::New(id) => id.as_str(),
         }
     }
 
     /// Whether it was made for this request.
     #[must_use]
     pub const fn is_new(&self) -> bool {
-        matches!(self.text, IdText::New(_))
+        matches!(self.text, ChosenId::New(_))
     }
 
     /// The reason why the first id that came with the request was not taken; `None` where it was taken, or there was none.

@@ -12,7 +12,7 @@
 //!
 //! ```
 //! use fapilog::testing::TestLog;
-//! use fapilog_http::{Outcome, RequestHead, RequestLog};
+//! use fapilog_http::{RequestOutcome, RequestHead, RequestLog};
 //!
 //! let test = TestLog::new();
 //! let requests = RequestLog::new(test.log());
@@ -23,7 +23,7 @@
 //! let mut exchange = requests.begin(&head, headers, &id);
 //! exchange.run(|| fapilog::info!(test.log(), "looked up"));
 //! exchange.responded(200);
-//! exchange.finish(Outcome::Completed);
+//! exchange.finish(RequestOutcome::Completed);
 //!
 //! fapilog::assert_logged!(test, message: "looked up", correlation_id: "7f3a");
 //! fapilog::assert_logged!(test, message: "request finished", correlation_id: "7f3a", route = "/orders/{id}", status = 200);
@@ -50,7 +50,7 @@ pub use crate::{
     exchange::{Exchange, RequestHead},
     grpc::{GrpcStatus, grpc_status_of},
     id::{AcceptedId, IdFlaw, IdSource, trace_id_of},
-    outcome::Outcome,
+    outcome::RequestOutcome,
     query::QueryLogging,
     request_log::{RequestLog, RequestLogBuilder},
     settings_error::RequestLogError,

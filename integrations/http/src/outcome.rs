@@ -5,7 +5,7 @@ use std::fmt;
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum RequestOutcome {
     /// The response was sent to its end, whatever its status is.
     Completed,
     /// The server dropped the request before the end of its response: the client has closed the connection, or a timeout has
@@ -19,7 +19,7 @@ pub enum Outcome {
     Panicked,
 }
 
-impl Outcome {
+impl RequestOutcome {
     /// The name in events.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -39,7 +39,7 @@ impl Outcome {
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for RequestOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }

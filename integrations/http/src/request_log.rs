@@ -12,7 +12,7 @@ use fapilog::{Level, Logger};
 use crate::{
     AcceptedId, Exchange, IdSource, QueryLogging, RequestHead, RequestLogError, RequestSummary, default_level,
     headers::{HeaderLists, LoggedHeader, checked_name},
-    sampling::Sampling,
+    sampling::IdSampling,
 };
 
 /// The header that the id of a request comes from and is sent back in.
@@ -43,11 +43,11 @@ type LevelRule = Arc<dyn Fn(&RequestSummary<'_>) -> Level + Send + Sync>;
 /// ```
 #[derive(Clone)]
 pub struct RequestLog {
-    settings: Arc<Settings>,
+    settings: Arc<RequestSettings>,
 }
 
 /// The settings, checked.
-pub(crate) struct Settings {
+pub(crate) struct RequestSettings {
     pub(crate) logger: Logger,
     id_header: String,
     id_sources: Vec<IdSource>,
@@ -57,7 +57,7 @@ pub(crate) struct Settings {
     pub(crate) path: Option<QueryLogging>,
     pub(crate) headers: Vec<LoggedHeader>,
     skipped_paths: Vec<SkippedPath>,
-    pub(crate) sampling: Sampling,
+    pub(crate) sampling: IdSampling,
     keep_slower_than: Option<Duration>,
 }
 
@@ -91,7 +91,7 @@ impl RequestLog {
     /// A request log with the defaults of [the builder's](RequestLogBuilder) methods.
     #[must_use]
     pub fn new(logger: &Logger) -> Self {
-        Self { settings: Arc::new(Settings::new(logger)) }
+        Self { settings: Arc::new(RequestSettings::new(logger)) }
     }
 
     /// A builder, for other settings.
@@ -136,12 +136,12 @@ impl RequestLog {
         Exchange::begin(self, head, header, id)
     }
 
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &RequestSettings {
         &self.settings
     }
 }
 
-impl Settings {
+impl RequestSettings {
     /// The defaults.
     fn new(logger: &Logger) -> Self {
         Self {
@@ -154,7 +154,7 @@ impl Settings {
             path: None,
             headers: Vec::new(),
             skipped_paths: Vec::new(),
-            sampling: Sampling::ALL,
+            sampling: IdSampling::ALL,
             keep_slower_than: None,
         }
     }
@@ -191,7 +191,7 @@ impl fmt::Debug for RequestLog {
 /// Builds a [`RequestLog`].
 #[must_use = "a builder does nothing until it is built"]
 pub struct RequestLogBuilder {
-    settings: Settings,
+    settings: RequestSettings,
     headers: HeaderLists,
     skipped_paths: Vec<String>,
     sample_rate: f64,
@@ -205,7 +205,7 @@ impl fmt::Debug for RequestLogBuilder {
 
 impl RequestLogBuilder {
     fn new(logger: &Logger) -> Self {
-        let settings = Settings::new(logger);
+        let settings = RequestSettings::new(logger);
         Self { settings, headers: HeaderLists::default(), skipped_paths: Vec::new(), sample_rate: 1.0 }
     }
 
@@ -295,7 +295,7 @@ impl RequestLogBuilder {
         if !(0.0..=1.0).contains(&sample_rate) {
             return Err(RequestLogError::SampleRate { value: sample_rate });
         }
-        settings.sampling = Sampling::of(sample_rate);
+        settings.sampling = IdSampling::of(sample_rate);
         Ok(RequestLog { settings: Arc::new(settings) })
     }
 }

@@ -2,12 +2,12 @@
 
 /// A share of all requests, chosen by their ids.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Sampling {
+pub(crate) struct IdSampling {
     /// The first value of a hash that is not in the sample; `None` for all requests.
     end: Option<u64>,
 }
 
-impl Sampling {
+impl IdSampling {
     pub(crate) const ALL: Self = Self { end: None };
 
     /// The share `rate`, from 0 to 1.
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     fn sampled(rate: f64) -> Vec<u32> {
-        let sampling = Sampling::of(rate);
+        let sampling = IdSampling::of(rate);
         (0..10_000).filter(|number| sampling.contains(&format!("request-{number}"))).collect()
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fapilog::Level;
 
-use crate::{GrpcStatus, Outcome};
+use crate::{GrpcStatus, RequestOutcome};
 
 /// A finished request, as its canonical event states it.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +23,7 @@ pub struct RequestSummary<'a> {
     /// The status of a gRPC call.
     pub grpc_status: Option<GrpcStatus>,
     /// How the request ended.
-    pub outcome: Outcome,
+    pub outcome: RequestOutcome,
     /// The time from the call of the service to the end of the response body.
     pub latency: Duration,
     /// Bytes of the request's body that the handler has read.

@@ -13,7 +13,7 @@ use std::{
 
 use fapilog::{
     Logger,
-    adapter::{AdapterSite, Fields, LevelWatch, on_level_change},
+    adapter::{AdapterCalls, AdapterSite, Fields, LevelWatch, SuppressedCalls, on_level_change},
     event::{DynamicEvent, FieldGroup, ValueRef},
     level::LevelFilter,
     plugin::is_drain_thread,
@@ -21,7 +21,7 @@ use fapilog::{
 use log::{Log, Metadata, Record};
 use thiserror::Error;
 
-use crate::{call::OpenCall, key_values::PairVisitor, level, level_cache};
+use crate::{key_values::PairVisitor, level, level_cache};
 
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -61,8 +61,7 @@ struct BridgeState {
     /// Whether `log::max_level()` follows the container's levels.
     sets_max_level: AtomicBool,
     flush_timeout: Duration,
-    on_drain_threads: AtomicU64,
-    nested: AtomicU64,
+    calls: AdapterCalls,
 }
 
 /// Settings of a [`Bridge`].
@@ -96,8 +95,7 @@ impl BridgeBuilder {
             generation: AtomicU64::new(level_cache::new_generation()),
             sets_max_level: AtomicBool::new(false),
             flush_timeout: self.flush_timeout,
-            on_drain_threads: AtomicU64::new(0),
-            nested: AtomicU64::new(0),
+            calls: AdapterCalls::new(),
         });
         let watched = Arc::clone(&state);
         let watch = on_level_change(move || watched.levels_changed());
@@ -136,30 +134,8 @@ impl Bridge {
 
     /// The records that were suppressed, so that no record leads to another without end.
     #[must_use]
-    pub fn suppressed(&self) -> SuppressedRecords {
-        // Relaxed, both: figures for reports.
-        SuppressedRecords {
-            on_drain_threads: self.state.on_drain_threads.load(Ordering::Relaxed),
-            nested: self.state.nested.load(Ordering::Relaxed),
-        }
-    }
-}
-
-/// Numbers of records that are no events, although their levels are enabled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct SuppressedRecords {
-    /// Logged on a thread of a drain or a sink.
-    pub on_drain_threads: u64,
-    /// Logged within four other log calls of their thread, by the `Display` of an argument.
-    pub nested: u64,
-}
-
-impl SuppressedRecords {
-    /// All of them.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.on_drain_threads + self.nested
+    pub fn suppressed(&self) -> SuppressedCalls {
+        self.state.calls.suppressed()
     }
 }
 
@@ -218,16 +194,7 @@ impl BridgeState {
 
     /// Logs a record whose level and target are enabled.
     fn log(&self, record: &Record<'_>) {
-        if is_drain_thread() {
-            // Relaxed: a figure for reports.
-            self.on_drain_threads.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        let Some(call) = OpenCall::begin() else {
-            // Relaxed: a figure for reports.
-            self.nested.fetch_add(1, Ordering::Relaxed);
-            return;
-        };
+        let Some(call) = self.calls.begin() else { return };
         match site_of(record) {
             Some(site) if self.logger.is_enabled_at_site(site) => {
                 call.with_fields(|fields| {
@@ -238,7 +205,11 @@ impl BridgeState {
             Some(_) => {}
             None => call.with_fields(|fields| {
                 put_fields(record, fields);
-                self.logger.log_dynamic(&dynamic_event(record, fields));
+                self.logger.log_dynamic(&DynamicEvent::of_fields(
+                    level::from_log(record.level()),
+                    record.target(),
+                    fields,
+                ));
             }),
         }
     }
@@ -269,20 +240,6 @@ fn put_fields(record: &Record<'_>, fields: &mut Fields) {
     if let Some(module) = record.module_path().filter(|module| *module != record.target()) {
         fields.put(FieldGroup::Context, "module_path", ValueRef::Text(module));
     }
-}
-
-/// The event of a record whose place has no site.
-fn dynamic_event(record: &Record<'_>, fields: &Fields) -> DynamicEvent {
-    let text = |group| fields.iter().find(|field| field.0 == group).map(|field| field.2);
-    let message = match text(FieldGroup::Message) {
-        Some(ValueRef::Text(message)) => message,
-        _ => "",
-    };
-    let event = DynamicEvent::new(level::from_log(record.level()), record.target(), message);
-    fields
-        .iter()
-        .filter(|field| field.0.is_keyed())
-        .fold(event, |event, (group, name, value)| event.field(group, name, value))
 }
 
 impl Log for Bridge {

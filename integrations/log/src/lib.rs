@@ -41,14 +41,13 @@
 #![forbid(unsafe_code)]
 
 mod bridge;
-mod call;
 mod key_values;
 mod level;
 mod level_cache;
 mod sink;
 
 pub use crate::{
-    bridge::{Bridge, BridgeBuilder, InitError, SuppressedRecords, init},
+    bridge::{Bridge, BridgeBuilder, InitError, init},
     sink::LogSink,
 };
 

@@ -215,8 +215,8 @@ fn an_event_that_came_from_log_does_not_go_round() {
 
 #[test]
 fn settings_name_it() {
-    let settings = "[[sinks]]\ntype = \"log\"\n";
-    let container = fapilog::Settings::from_toml(settings).unwrap().into_builder().unwrap().start().unwrap();
+    let settings = fapilog::Settings::builder().sinks(["log"]).build().unwrap();
+    let container = settings.into_builder().unwrap().start().unwrap();
     assert_eq!(container.accounts().sinks[0].writer, "the logger of log");
     shut_down(&container);
 }

@@ -17,7 +17,7 @@
 //!     .layer(RequestLogLayer::new(RequestLog::new(test.log())).route(|request| Some(request.uri.path().into())))
 //!     .service(service_fn(move |_request| {
 //!         fapilog::info!(log, "looked up"); // has the id
-//!         async { Ok::<_, std::convert::Infallible>(Response::new(Full::from("42"))) }
+//!         async { Ok::<_, std::convert::Infallible>(Response::new(Full::<bytes::Bytes>::from("42"))) }
 //!     }));
 //!
 //! let request = Request::get("/answer").header("x-request-id", "7f3a").body(Full::<bytes::Bytes>::default())?;
@@ -69,6 +69,11 @@ pub use crate::{
     response_future::ResponseFuture,
 };
 pub use fapilog_http::{
-    GrpcStatus, IdFlaw, IdSource, Outcome, QueryLogging, RequestLog, RequestLogBuilder, RequestLogError,
+    GrpcStatus, IdFlaw, IdSource, QueryLogging, RequestLog, RequestLogBuilder, RequestLogError, RequestOutcome,
     RequestSummary, default_level,
 };
+
+/// Compiles and runs the code on the page of the book.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/tower.md")]
+mod book {}

@@ -29,8 +29,4 @@ impl LoggedError {
     pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.0
     }
-
-    pub(crate) fn shared(&self) -> Arc<dyn Error + Send + Sync> {
-        Arc::clone(&self.0)
-    }
 }

@@ -18,7 +18,7 @@ use crate::{
     request_body::RequestBody,
     request_context::{RequestContext, RequestId},
     response_body::ResponseBody,
-    response_future::{Answer, ResponseFuture},
+    response_future::{ResponseFuture, ResponsePlan},
 };
 
 type RouteRule = Arc<dyn for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Sync>;
@@ -64,7 +64,7 @@ impl RequestLogLayer {
     }
 
     /// Begins the exchange of a request. The handler finds its context in the extensions.
-    fn begin(&self, parts: &mut Parts) -> (Exchange, Answer) {
+    fn begin(&self, parts: &mut Parts) -> (Exchange, ResponsePlan) {
         let header = |name: &str| value_of(&parts.headers, name);
         let accepted = self.log.accept_id(header);
         let route = self.route_of(parts);
@@ -77,12 +77,12 @@ impl RequestLogLayer {
         };
         let exchange = self.log.begin(&head, header, &accepted);
         let id = RequestId::of(&accepted);
-        let answer = Answer {
+        let plan = ResponsePlan {
             id: self.id_header.clone().map(|name| (name, id.to_header())),
-            may_have_body: parts.method != Method::HEAD,
+            may_have_body: parts.method != Method::HEAD && parts.method != Method::CONNECT,
         };
         parts.extensions.insert(RequestContext::new(id, self.log.clone()));
-        (exchange, answer)
+        (exchange, plan)
     }
 }
 
@@ -147,10 +147,10 @@ where
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let (mut exchange, answer) = self.layer.begin(&mut parts);
+        let (mut exchange, plan) = self.layer.begin(&mut parts);
         let counter = (!body.is_end_stream()).then(|| exchange.count_request());
         let request = Request::from_parts(parts, RequestBody::new(body, counter));
         let future = exchange.run(|| self.service.call(request));
-        ResponseFuture::new(future, exchange, answer)
+        ResponseFuture::new(future, exchange, plan)
     }
 }

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use fapilog_http::{Exchange, Outcome, grpc_status_of};
+use fapilog_http::{Exchange, RequestOutcome, grpc_status_of};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -46,7 +46,7 @@ impl<B: Body> ResponseBody<B> {
         let mut this = Self { exchange: Some(exchange), expected_bytes, body: None };
         // A server does not poll such a body.
         if !is_sent || body.is_end_stream() {
-            finish(&mut this.exchange, Outcome::Completed);
+            finish(&mut this.exchange, RequestOutcome::Completed);
         }
         this.body = Some(body);
         this
@@ -68,17 +68,17 @@ where
         let polled = exchange.run(|| body.as_mut().poll_frame(context));
         match &polled {
             Poll::Pending => {}
-            Poll::Ready(None) => finish(this.exchange, Outcome::Completed),
+            Poll::Ready(None) => finish(this.exchange, RequestOutcome::Completed),
             Poll::Ready(Some(Err(error))) => {
                 if let Some(exchange) = this.exchange.take() {
-                    exchange.finish_with_error(Outcome::BodyFailed, error);
+                    exchange.finish_with_error(RequestOutcome::BodyFailed, error);
                 }
             }
             Poll::Ready(Some(Ok(frame))) => {
                 let is_last = note_frame(exchange, frame, *this.expected_bytes);
                 // A server does not poll again when the body states its end, or has all the bytes that it announced.
                 if is_last || body.is_end_stream() {
-                    finish(this.exchange, Outcome::Completed);
+                    finish(this.exchange, RequestOutcome::Completed);
                 }
             }
         }
@@ -94,7 +94,7 @@ where
     }
 }
 
-fn finish(exchange: &mut Option<Exchange>, outcome: Outcome) {
+fn finish(exchange: &mut Option<Exchange>, outcome: RequestOutcome) {
     if let Some(exchange) = exchange.take() {
         exchange.finish(outcome);
     }

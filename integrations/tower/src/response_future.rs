@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use fapilog_http::{Exchange, Outcome};
+use fapilog_http::{Exchange, RequestOutcome};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -27,7 +27,7 @@ pin_project! {
         future: Option<F>,
         // `None` when it is ready: the exchange is the body's then.
         exchange: Option<Exchange>,
-        answer: Answer,
+        plan: ResponsePlan,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
@@ -42,7 +42,7 @@ pin_project! {
 
 /// The request's share in its response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ResponsePlan {
     /// The header with the id; `None` if it is not sent.
     pub(crate) id: Option<(HeaderName, HeaderValue)>,
     /// Whether the response to this method has a body.
@@ -50,8 +50,8 @@ pub(crate) struct Answer {
 }
 
 impl<F> ResponseFuture<F> {
-    pub(crate) fn new(future: F, exchange: Exchange, answer: Answer) -> Self {
-        Self { future: Some(future), exchange: Some(exchange), answer }
+    pub(crate) fn new(future: F, exchange: Exchange, plan: ResponsePlan) -> Self {
+        Self { future: Some(future), exchange: Some(exchange), plan }
     }
 }
 
@@ -76,22 +76,22 @@ where
         exchange.run(|| this.future.set(None));
         let Some(exchange) = this.exchange.take() else { return Poll::Pending };
         Poll::Ready(match result {
-            Ok(response) => Ok(this.answer.complete(response, exchange)),
+            Ok(response) => Ok(this.plan.complete(response, exchange)),
             Err(error) => {
-                exchange.finish_with_error(Outcome::ServiceFailed, &error);
+                exchange.finish_with_error(RequestOutcome::ServiceFailed, &error);
                 Err(error)
             }
         })
     }
 }
 
-impl Answer {
+impl ResponsePlan {
     /// The response with the id, and with a body that logs its end.
     fn complete<B: Body>(&mut self, mut response: Response<B>, mut exchange: Exchange) -> Response<ResponseBody<B>> {
         exchange.responded(response.status().as_u16());
         note_grpc_status(&mut exchange, response.headers());
         if let Some(logged) = response.extensions().get::<LoggedError>() {
-            exchange.set_error(logged.shared());
+            exchange.set_error(logged.error());
         }
         if let Some((name, value)) = self.id.take() {
             response.headers_mut().insert(name, value);

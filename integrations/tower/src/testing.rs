@@ -95,7 +95,6 @@ pub fn app_with(
 
 impl App {
     /// The log, for assertions: `assert_logged!(app.log(), message: "request finished")`.
-    #[must_use]
     pub fn log(&self) -> &TestLog {
         &self.log
     }

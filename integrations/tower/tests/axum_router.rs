@@ -1,4 +1,5 @@
 //! The layers on a router of axum's, and axum's part of the crate.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 use std::sync::Arc;
 

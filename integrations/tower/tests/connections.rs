@@ -1,4 +1,5 @@
 //! Requests over real connections: clients that disconnect, and those that do not.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 use std::{
     convert::Infallible,

@@ -1,4 +1,5 @@
 //! gRPC by tonic, server and client, over a real connection. The messages are bytes, by a codec of the test's: no protoc.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 use std::{
     convert::Infallible,
@@ -60,10 +61,10 @@ impl Decoder for BytesCodec {
 }
 
 /// The server's side: what generated code does, for three methods.
-async fn serve(
-    log: fapilog::Logger,
-    request: http::Request<RequestBody<Body>>,
-) -> Result<http::Response<Body>, Infallible> {
+async fn serve<B>(log: fapilog::Logger, request: http::Request<B>) -> Result<http::Response<Body>, Infallible>
+where
+    B: http_body::Body<Data = Bytes, Error = Status> + Send + 'static,
+{
     let mut grpc = Grpc::new(BytesCodec);
     let method = request.uri().path().to_owned();
     Ok(match method.as_str() {
@@ -102,7 +103,7 @@ impl Running {
         let endpoint = Endpoint::from_shared(format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let layer = RequestLogLayer::new(RequestLog::new(test.log())).route(grpc_route);
         let log = test.log().clone();
-        let service = service_fn(move |request| serve(log.clone(), request));
+        let service = service_fn(move |request: http::Request<RequestBody<Body>>| serve(log.clone(), request));
         let incoming = TcpIncoming::from(listener);
         let server = tokio::spawn(async {
             Server::builder().layer(layer).serve_with_incoming(service, incoming).await.unwrap()
@@ -181,4 +182,41 @@ async fn a_stream_has_its_status_from_the_trailers_at_its_end() {
     canonical(&test).await;
     assert_logged!(test, level: Error, route = "/shop.Orders/List", status = 200, grpc_status = "INTERNAL",
         outcome = "completed", metrics.response_bytes = 13);
+}
+
+/// The service as tonic's router takes it.
+#[derive(Clone)]
+struct Orders(fapilog::Logger);
+
+impl tonic::server::NamedService for Orders {
+    const NAME: &'static str = "shop.Orders";
+}
+
+impl tower::Service<http::Request<Body>> for Orders {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        Box::pin(serve(self.0.clone(), request))
+    }
+}
+
+#[tokio::test]
+async fn the_layer_lies_around_tonics_router_as_around_a_service() {
+    let test = TestLog::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::from_shared(format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let layer = RequestLogLayer::new(RequestLog::new(test.log())).route(grpc_route);
+    let router = Server::builder().layer(layer).add_service(Orders(test.log().clone()));
+    let server = tokio::spawn(async { router.serve_with_incoming(TcpIncoming::from(listener)).await.unwrap() });
+    let running = Running { channel: endpoint.connect().await.unwrap(), server };
+    assert_eq!(running.unary("/shop.Orders/Get").await.unwrap().into_inner(), "order 42");
+    canonical(&test).await;
+    assert_logged!(test, route = "/shop.Orders/Get", grpc_status = "OK", metrics.request_bytes = 13);
+    assert_logged!(test, message: "got an order", correlation_id: "7f3a");
 }

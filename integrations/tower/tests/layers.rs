@@ -1,4 +1,5 @@
 //! The layers inside the request log: panics and errors.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 use std::{
     convert::Infallible,

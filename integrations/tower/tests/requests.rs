@@ -1,4 +1,5 @@
 //! The layer around a plain service: ids, scopes, the canonical event.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 use std::{
     convert::Infallible,
@@ -14,8 +15,8 @@ use fapilog::{
     testing::{LoggedEvent, LoggedValue, TestLog},
 };
 use fapilog_tower::{
-    BoxError, IdSource, LoggedError, Outcome, QueryLogging, RequestBody, RequestContext, RequestLog, RequestLogBuilder,
-    RequestLogLayer, ResponseBody, grpc_route,
+    BoxError, IdSource, LoggedError, QueryLogging, RequestBody, RequestContext, RequestLog, RequestLogBuilder,
+    RequestLogLayer, RequestOutcome, ResponseBody, grpc_route,
 };
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame};
@@ -413,7 +414,7 @@ async fn a_service_that_fails_is_logged_with_its_error() {
     let error = layer.layer(service_fn(handler)).oneshot(get("/")).await.err().unwrap();
     assert_eq!(error.to_string(), "no warehouse");
     canonical(&test);
-    assert_logged!(test, level: Error, status = 500, outcome = Outcome::ServiceFailed.name(), error = "no warehouse");
+    assert_logged!(test, level: Error, status = 500, outcome = RequestOutcome::ServiceFailed.name(), error = "no warehouse");
 }
 
 #[tokio::test]

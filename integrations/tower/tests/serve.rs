@@ -1,4 +1,5 @@
 //! A server with a log: start, shutdown, and the accounts at its end.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 use std::{
     future::{IntoFuture, pending},
@@ -163,4 +164,18 @@ async fn a_log_that_is_not_delivered_in_time_is_an_error_with_the_accounts() {
     };
     accounts.check().unwrap();
     assert_eq!((accounts.submitted, accounts.delivered_total()), (3, 0));
+}
+
+#[tokio::test]
+async fn sigterm_stops_a_server_without_another_signal() {
+    let (logs, lines) = container();
+    let (listener, address) = listener().await;
+    let server =
+        tokio::spawn(serve_with(logs, listener, Router::new().route("/", get(|| async { "hello" }))).into_future());
+    // The server waits for the signal before it answers requests.
+    assert!(read_all(send(address, "/").await).await.ends_with("hello"));
+    let kill = std::process::Command::new("kill").args(["-TERM", &std::process::id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    server.await.unwrap().unwrap().check().unwrap();
+    assert_eq!(messages(&lines()), ["server started", "server stopping", "server stopped"]);
 }

@@ -16,8 +16,17 @@ struct CrateRoom {
 }
 
 const SINKS: &[&str] = &["fapilog-sink-console", "fapilog-sink-file", "fapilog-sink-memory", "fapilog-sink-null"];
-const INTEGRATIONS: &[&str] =
-    &["fapilog-log", "fapilog-opentelemetry", "fapilog-signals", "fapilog-slog", "fapilog-tower", "fapilog-tracing"];
+const INTEGRATIONS: &[&str] = &[
+    "fapilog-log",
+    "fapilog-opentelemetry",
+    "fapilog-prometheus",
+    "fapilog-signals",
+    "fapilog-sink-tracing",
+    "fapilog-slog",
+    "fapilog-tracing",
+];
+/// Integrations for web frameworks, which share the events about requests.
+const WEB: &[&str] = &["fapilog-actix", "fapilog-tower"];
 
 const fn of_crates(name: &'static str, crates: &'static [&'static str], may_use: &'static [&'static str]) -> CrateRoom {
     CrateRoom { name, crates, folder: None, may_use }
@@ -45,6 +54,8 @@ const ROOMS: &[CrateRoom] = &[
                                                         "plugin", "record", "macros"]),
     of_crates("control",      &["fapilog-control"],   &["facade"]),
     of_crates("integrations", INTEGRATIONS,           &["facade"]),
+    of_crates("requests",     &["fapilog-http"],      &["facade"]),
+    of_crates("web",          WEB,                    &["facade", "requests"]),
     of_crates("benchmarks",   &["bench-harness"],     &["facade", "ring"]),
     of_crates("models",       &["loom-tests"],        &["engine", "plugin", "record", "ring"]),
     of_crates("fault tests",  &["fault-tests"],       &["facade", "plugin", "plugins"]),

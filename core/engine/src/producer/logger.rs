@@ -277,7 +277,7 @@ impl Logger {
                 thread::log_around(frontend, call, &fields.arguments(), bound);
             }
             None => {
-                let event = DynamicEvent::of_site(site, fields);
+                let event = DynamicEvent::of_fields(site.level(), site.target(), fields);
                 let call = LogCall::new(site.level(), DYNAMIC_ID, source);
                 thread::log_around(frontend, call, &(Arg(&Body { event: &event }), End), bound);
             }
@@ -334,10 +334,11 @@ impl DynamicEvent {
         )
     }
 
-    /// The event of a site whose fields have no call site of their own.
-    fn of_site(site: &AdapterSite, fields: &Fields) -> Self {
-        let mut event = Self { level: site.level(), category: None, fields: Vec::new(), is_cut: false };
-        dynamic::put_field(&mut event.fields, FieldGroup::Target, "", ValueRef::Text(site.target()));
+    /// An event with these fields, one of which is the message: for an adapter whose place has no site.
+    #[must_use]
+    pub fn of_fields(level: Level, target: &str, fields: &Fields) -> Self {
+        let mut event = Self { level, category: None, fields: Vec::new(), is_cut: false };
+        dynamic::put_field(&mut event.fields, FieldGroup::Target, "", ValueRef::Text(target));
         event.fields.extend_from_slice(fields.bytes());
         event
     }

@@ -5,6 +5,7 @@
 //! words and, once in a while, the doorbell. Threads for which there is no ring (the limit is reached, the thread's own
 //! data are gone, or there is no memory) share the *shared lane*, under a lock.
 
+mod bound_scope;
 mod caller_fields;
 mod current_lane;
 mod lane;
@@ -18,6 +19,7 @@ mod scope;
 mod shared_lane;
 pub(crate) mod sources;
 mod thread;
+mod trace_parent;
 
 use std::sync::{
     Arc, Mutex, OnceLock,
@@ -33,7 +35,8 @@ pub use crate::producer::{
     level_watch::{LevelWatch, levels_changed, on_level_change},
     logger::{DynamicEvent, Logger},
     overflow::{Overflow, OverflowStrategy},
-    scope::{InScope, Scope, ScopeGuard, Scoped},
+    scope::{InScope, Scope, ScopeGuard, Scoped, bind_adapter_scope},
+    trace_parent::{TraceParent, TraceParentError},
 };
 use crate::{
     port::NewRing,

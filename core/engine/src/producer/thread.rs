@@ -21,7 +21,12 @@ use fapilog_record::{
 use crate::{
     accounts::LossReason,
     port::ShardPort,
-    producer::{Frontend, ProducerLane, current_lane::CurrentLane, lane::LogCall},
+    producer::{
+        Frontend, ProducerLane,
+        bound_scope::{BoundScope, ScopeMark},
+        current_lane::CurrentLane,
+        lane::LogCall,
+    },
 };
 
 thread_local! {
@@ -33,7 +38,7 @@ thread_local! {
 struct ThreadState {
     lanes: Vec<OwnedLane>,
     /// The fields bound to this thread, as a record's scope.
-    scope: Vec<u8>,
+    scope: BoundScope,
     /// The fork generation in which the lanes were opened.
     generation: u32,
 }
@@ -217,7 +222,7 @@ fn log_shared(frontend: &Frontend, call: LogCall, arguments: &dyn ErasedArgument
 
 impl ThreadState {
     const fn new() -> Self {
-        Self { lanes: Vec::new(), scope: Vec::new(), generation: 0 }
+        Self { lanes: Vec::new(), scope: BoundScope::new(), generation: 0 }
     }
 
     /// `false` if there is no lane to be had.
@@ -230,13 +235,13 @@ impl ThreadState {
     ) -> bool {
         // Code that logs meanwhile (the allocator, a waker) finds neither this nor `THREAD`, and takes the shared lane.
         CURRENT.with(CurrentLane::clear);
-        let outer = self.scope.len();
+        let outer = self.scope.bytes.len();
         // A scope in place of the thread's stands behind it for the time of the call: nothing allocates for it but this vector.
         let scope_start = if bound.scope.is_some() { outer } else { 0 };
-        bound.append_to(&mut self.scope, scope_start);
+        bound.append_to(&mut self.scope.bytes, scope_start);
         let is_current = outer == 0 && frontend.caller_fields().is_empty();
         let is_logged = self.log_in_lane(frontend, call, arguments, scope_start, is_current);
-        self.scope.truncate(outer);
+        self.scope.bytes.truncate(outer);
         is_logged
     }
 
@@ -252,7 +257,7 @@ impl ThreadState {
         loop {
             let Some(index) = self.lane_of(frontend) else { return false };
             let Some(owned) = self.lanes.get_mut(index) else { return false };
-            if owned.get().log(call, arguments, self.scope.get(scope_start..).unwrap_or_default()) {
+            if owned.get().log(call, arguments, self.scope.bytes.get(scope_start..).unwrap_or_default()) {
                 if is_current {
                     CURRENT.with(|current| current.set(owned.container, owned.lane));
                 }
@@ -321,31 +326,41 @@ pub(super) const SCOPE_MAX_BYTES: usize = 3 * (u16::MAX as usize + 1);
 
 /// The scope of this thread, with all scopes around it, innermost last.
 pub(super) fn current_scope() -> Vec<u8> {
-    let scope = THREAD.try_with(|state| state.try_borrow().map(|state| state.scope.clone()).unwrap_or_default());
+    let scope = THREAD.try_with(|state| state.try_borrow().map(|state| state.scope.bytes.clone()).unwrap_or_default());
     scope.unwrap_or_default()
 }
 
-/// Binds the fields that `put` appends to this thread. Returns the length to go back to; `None` if the thread exits.
-pub(super) fn enter_scope(put: impl FnOnce(&mut Vec<u8>)) -> Option<usize> {
-    THREAD
-        .try_with(|state| {
-            let mut state = state.try_borrow_mut().ok()?;
-            CURRENT.with(CurrentLane::clear);
-            let outer = state.scope.len();
-            put(&mut state.scope);
-            Some(outer)
-        })
-        .ok()
-        .flatten()
+/// Binds the fields that `put` appends to this thread. Returns the mark to go back to; `None` if the thread exits.
+pub(super) fn enter_scope(put: impl FnOnce(&mut Vec<u8>)) -> Option<ScopeMark> {
+    with_bound_scope(|scope| {
+        let outer = scope.mark();
+        put(&mut scope.bytes);
+        outer
+    })
 }
 
-/// Unbinds what was bound since the scope was `outer` bytes long.
-pub(super) fn leave_scope(outer: usize) {
+/// Unbinds what was bound since the mark, except the scope of an adapter.
+pub(super) fn leave_scope(outer: ScopeMark) {
     let _ = THREAD.try_with(|state| {
         if let Ok(mut state) = state.try_borrow_mut() {
-            state.scope.truncate(outer);
+            state.scope.leave(outer);
         }
     });
+}
+
+/// Binds the scope of an adapter in place of the one bound before, or none. Returns whether it is done.
+pub(super) fn replace_adapter_scope(fields: Option<&[u8]>) -> bool {
+    with_bound_scope(|scope| scope.replace_adapter(fields)).is_some()
+}
+
+/// `None` if the thread exits, or logs just now.
+fn with_bound_scope<R>(change: impl FnOnce(&mut BoundScope) -> R) -> Option<R> {
+    let changed = THREAD.try_with(|state| {
+        let mut state = state.try_borrow_mut().ok()?;
+        CURRENT.with(CurrentLane::clear);
+        Some(change(&mut state.scope))
+    });
+    changed.ok().flatten()
 }
 
 /// The form a scope is kept in.

@@ -22,7 +22,7 @@ use crate::axum::figures;
 
 const JSON: &str = "application/json";
 
-type Figures = Arc<dyn Fn() -> Metrics + Send + Sync>;
+type MetricsSource = Arc<dyn Fn() -> Metrics + Send + Sync>;
 type Rendering = Arc<dyn Fn(&Metrics) -> String + Send + Sync>;
 
 /// Routes with the health and the metrics of a container.
@@ -48,7 +48,7 @@ type Rendering = Arc<dyn Fn(&Metrics) -> String + Send + Sync>;
 /// ```
 #[must_use = "routes do nothing until they are part of a router"]
 pub struct Operations {
-    figures: Figures,
+    figures: MetricsSource,
     health_path: String,
     metrics_path: String,
     unhealthy_from: HealthLevel,
@@ -102,7 +102,6 @@ impl Operations {
     ///
     /// # Panics
     /// As [`Router::route`] does: when a path does not begin with a slash, or both are the same.
-    #[must_use]
     pub fn into_router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         let Self { figures, health_path, metrics_path, unhealthy_from, content_type, rendering } = self;
         let of_health = Arc::clone(&figures);

@@ -132,7 +132,7 @@ where
         self
     }
 
-    /// The logger of the server's own events. Default: the container's, with the source `server`.
+    /// The logger that the server logs to. Default: the container's, with the source `server`.
     pub fn logger(mut self, log: &Logger) -> Self {
         self.log = log.clone();
         self
