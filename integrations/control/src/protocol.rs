@@ -373,6 +373,8 @@ pub(crate) fn answer_line(answer: Result<Value, Refusal>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -426,6 +428,23 @@ mod tests {
     fn a_request_without_a_time_has_the_default() {
         let command = ControlCommand::from_line(br#"{"v":1,"command":"rotate"}"#);
         assert_eq!(command, Ok(ControlCommand::Rotate { sink: None, timeout: TIMEOUT_DEFAULT }));
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_answered_without_a_panic(line in any::<Vec<u8>>()) {
+            let answer = answer_line(ControlCommand::from_line(&line).map(|_| Value::Null));
+            prop_assert!(!answer.contains('\n'));
+        }
+
+        #[test]
+        fn any_arguments_are_answered_without_a_panic(name in prop::sample::select(COMMANDS.to_vec()), text in any::<String>()) {
+            let argument = serde_json::to_string(&text).unwrap();
+            for key in ["directives", "replace", "for_ms", "timeout_ms", "sink", "x"] {
+                let line = format!(r#"{{"v":1,"command":"{name}","{key}":{argument}}}"#);
+                prop_assert!(!answer_line(ControlCommand::from_line(line.as_bytes()).map(|_| Value::Null)).contains('\n'));
+            }
+        }
     }
 
     #[test]
