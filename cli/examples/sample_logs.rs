@@ -13,8 +13,8 @@ use std::{
 };
 
 use fapilog::{
-    Container, Logger, Scope, container::ManualClock, critical, debug, error, event::Timestamp, format, info, sink,
-    warn,
+    Container, Level, Logger, Scope, container::ManualClock, critical, debug, error, event::Timestamp, format, info,
+    sink, warn,
 };
 
 /// 2026-11-30T10:00:00Z.
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn container(path: &Path, clock: &ManualClock) -> Result<Container, Box<dyn Error>> {
     let file = sink::File::new(path, || format::Json::new().call_site(true));
-    Ok(Container::builder().manual_clock(clock).sink("file", file).start()?)
+    Ok(Container::builder().level(Level::Debug).manual_clock(clock).sink("file", file).start()?)
 }
 
 /// A gateway and the service behind it: 12 requests in 6 seconds.
@@ -54,7 +54,11 @@ fn write_services(directory: &Path) -> Result<(), Box<dyn Error>> {
 fn serve(gateway: &Logger, orders: &Logger, clock: &ManualClock, number: u64) {
     let pass = |millis: u64| clock.advance(Duration::from_millis(millis));
     let _request = Scope::new().correlation_id(&format!("req-{number:04}")).enter();
-    let path = ["/api/orders", "/api/orders/42", "/health"][usize::try_from(number % 3).unwrap_or_default()];
+    let path = match number % 3 {
+        0 => "/api/orders",
+        1 => "/api/orders/42",
+        _ => "/health",
+    };
     debug!(gateway, "request received", path, method = "GET", target: "gateway::http");
     pass(20);
     if number % 3 != 2 {

@@ -13,6 +13,8 @@ pub(crate) mod exit_code {
     pub(crate) const FAILURE: u8 = 1;
     /// An argument is invalid; nothing was read.
     pub(crate) const USAGE: u8 = 2;
+    /// Ctrl-C: 128 and the number of SIGINT.
+    pub(crate) const INTERRUPTED: u8 = 130;
     /// The reader of the output is gone: 128 and the number of SIGPIPE, as a shell has it for other programs.
     pub(crate) const BROKEN_PIPE: u8 = 141;
 }

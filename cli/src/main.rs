@@ -13,11 +13,14 @@ mod line;
 mod output;
 mod stats;
 
-use std::{io::Write as _, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::{arguments::CommandLine, error::exit_code};
+use crate::{
+    arguments::CommandLine,
+    error::{exit_code, report},
+};
 
 fn main() -> ExitCode {
     let line = match CommandLine::try_parse() {
@@ -35,8 +38,16 @@ fn main() -> ExitCode {
 
 /// Prints the help, the version, or an error in the arguments.
 fn refuse(error: &clap::Error) -> ExitCode {
-    // An error of the write has no place to go to.
-    let _ = error.print();
-    let _ = std::io::stdout().flush();
-    ExitCode::from(if error.use_stderr() { exit_code::USAGE } else { exit_code::SUCCESS })
+    if !error.use_stderr() {
+        // An error of the write has no place to go to.
+        let _ = error.print();
+        return ExitCode::from(exit_code::SUCCESS);
+    }
+    // The arguments are not known, but for this option.
+    if std::env::args_os().any(|argument| argument == "--json") {
+        report(error.to_string().trim_end(), true);
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(exit_code::USAGE)
 }

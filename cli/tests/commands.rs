@@ -68,6 +68,14 @@ fn rotated_files_are_read_on_request() {
 }
 
 #[test]
+fn a_pipe_with_a_name_is_read_once_and_whole() {
+    let orders = fs::read(fixtures().join("orders.log")).unwrap();
+    let rows = |arguments: &[&str]| run_with(&orders, arguments).out.lines().count();
+    assert_eq!(rows(&["cat", "/dev/stdin", "gateway.log"]), 35);
+    assert_eq!(rows(&["tail", "-n", "99", "/dev/stdin"]), 9);
+}
+
+#[test]
 fn filters_choose_events() {
     let gateway = |filters: &[&str]| messages(&[&["cat", "gateway.log"], filters].concat()).len();
     let all = gateway(&[]);
@@ -104,10 +112,10 @@ fn plain_text_meets_no_filter_but_grep() {
 
 #[test]
 fn tail_has_the_last_matching_lines_in_the_order_of_time() {
-    assert_eq!(messages(&["tail", "-n", "2", "gateway.log"]), ["request done", "shutting down"]);
+    assert_eq!(messages(&["tail", "-n", "2", "gateway.log"]), ["slow request", "shutting down"]);
     assert_eq!(messages(&["tail", "-n", "1", "gateway.log", "--level", "error"]), ["request failed"]);
     let merged = messages(&["tail", "-n", "4", "gateway.log", "orders.log"]);
-    assert_eq!(merged, ["request failed", "request received", "request done", "shutting down"]);
+    assert_eq!(merged, ["database is gone", "request received", "slow request", "shutting down"]);
     assert_eq!(run_with(b"1\n2\n3", &["tail", "-n", "2"]).out, "2\n3\n");
 }
 
@@ -117,8 +125,8 @@ fn follow_request_has_all_events_of_an_id_with_relative_times() {
         output(&["follow-request", "req-0010", "gateway.log", "orders.log", "-o", "csv", "--fields", "source,level"]);
     assert_eq!(
         out,
-        "elapsed_seconds,source,level\n0.000000000,gateway,DEBUG\n0.020000000,orders,INFO\n0.120000000,orders,CRITICAL\n\
-         0.120000000,gateway,ERROR\n"
+        "elapsed_seconds,source,level\n0.000000000,gateway,DEBUG\n0.020000000,orders,INFO\n0.120000000,gateway,ERROR\n\
+         0.120000000,orders,CRITICAL\n"
     );
     let json = output(&["--json", "follow-request", "req-0010", "orders.log"]);
     assert!(json.starts_with("{\"elapsed_seconds\":0.000000000,\"timestamp\":\"2026-11-30T"), "{json}");
@@ -196,6 +204,8 @@ fn errors_are_json_with_json() {
     let ran = run(&["--json", "cat", "absent.log"]);
     let error: serde_json::Value = serde_json::from_str(&ran.err).unwrap();
     assert_eq!(error["error"], "absent.log: No such file or directory (os error 2)");
+    let refused: serde_json::Value = serde_json::from_str(&run(&["cat", "--json", "--nothing"]).err).unwrap();
+    assert!(refused["error"].as_str().unwrap().starts_with("error: unexpected argument '--nothing' found"));
 }
 
 #[test]

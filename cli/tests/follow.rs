@@ -84,7 +84,7 @@ fn files_that_were_rotated_between_two_looks_are_read() {
     fs::write(&path, "one\n").unwrap();
     let tail = followed(&path, &[]);
     assert_eq!(tail.lines(1), ["one"]);
-    // One step for the follower: the files in between never have the live name.
+    // A single step for the follower: the files in between never have the live name.
     fs::rename(&path, directory.path().join("server.2026-11-30T10-00-00Z.0001.log")).unwrap();
     fs::write(directory.path().join("server.2026-11-30T10-00-01Z.0001.log"), "two\n").unwrap();
     fs::write(directory.path().join("server.2026-11-30T10-00-01Z.0002.log"), "three\n").unwrap();
@@ -100,10 +100,11 @@ fn every_event_comes_once_over_rotations_of_the_file_sink() {
     let file = sink::File::new(&path, format::Json::new).compress(Compression::gzip());
     let logs = Container::builder().sink("file", file).start().unwrap();
     let log = logs.logger("service");
-    info!(log, "first");
+    info!(log, "first", number = EVENTS);
     logs.flush(TIMEOUT).unwrap();
     let path = path.to_str().unwrap();
     let tail = Running::start(&["tail", "-f", path, "-o", "csv", "--fields", "number", "--where", "number"]);
+    assert_eq!(tail.lines(2), ["number".to_owned(), EVENTS.to_string()]);
     for number in 0..EVENTS {
         info!(log, "event", number);
         if number % 60 == 59 {
@@ -112,13 +113,12 @@ fn every_event_comes_once_over_rotations_of_the_file_sink() {
     }
     let accounts = logs.shutdown(TIMEOUT).unwrap();
     assert_eq!((accounts.submitted, accounts.delivered_total()), (EVENTS + 1, EVENTS + 1));
-    let lines = tail.lines(usize::try_from(EVENTS).unwrap() + 1);
-    assert_eq!(lines[0], "number");
-    let numbers: Vec<u64> = lines[1..].iter().map(|line| line.parse().unwrap()).collect();
+    let lines = tail.lines(usize::try_from(EVENTS).unwrap());
+    let numbers: Vec<u64> = lines.iter().map(|line| line.parse().unwrap()).collect();
     assert_eq!(numbers, (0..EVENTS).collect::<Vec<_>>());
     // All files together have each event, too.
     let all = run(&["cat", "--rotated", path, "-o", "csv", "--fields", "number", "--where", "number"]);
-    assert_eq!(all.out.lines().collect::<Vec<_>>(), lines);
+    assert_eq!(all.out.lines().skip(2).collect::<Vec<_>>(), lines);
 }
 
 #[test]

@@ -41,9 +41,9 @@ fn lnav_knows_levels_and_fields() {
     assert_eq!(
         rows[1..],
         [
-            "critical,orders,orders::store,req-0010,1",
             "error,gateway,gateway::http,req-0004,1",
             "error,gateway,gateway::http,req-0010,1",
+            "critical,orders,orders::store,req-0010,1",
         ]
     );
 }

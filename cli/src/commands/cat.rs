@@ -9,7 +9,7 @@ use crate::{
     error::{CommandError, ExitStatus},
     filter::FilterArguments,
     input::{InputArguments, MergedSources},
-    output::{FormatArguments, LineWriterTo, PagerUse, Screen},
+    output::{EventPrinter, FormatArguments, PagerUse, Screen},
 };
 
 /// Writes the events of files, merged by time.
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &CatArguments, shared: &SharedArguments) -> Result<
     Ok(sources.problems().status())
 }
 
-fn write_all(sources: &mut MergedSources, writer: &mut LineWriterTo, screen: &mut Screen) -> Result<(), CommandError> {
+fn write_all(sources: &mut MergedSources, writer: &mut EventPrinter, screen: &mut Screen) -> Result<(), CommandError> {
     let mut out = Vec::new();
     while let Some(line) = sources.next_line() {
         out.clear();

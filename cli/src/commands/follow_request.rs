@@ -12,7 +12,7 @@ use crate::{
     input::{InputArguments, MergedSources},
     json::Tape,
     line::LogLine,
-    output::{FormatArguments, LineWriterTo, PagerUse, Screen},
+    output::{EventPrinter, FormatArguments, PagerUse, Screen},
 };
 
 /// How much memory the events of a request may take.
@@ -71,7 +71,7 @@ fn sorted_events(sources: &mut MergedSources, id: &str) -> Result<Vec<RequestEve
     Ok(events)
 }
 
-fn write(events: &[RequestEvent], mut writer: LineWriterTo, screen: &mut Screen) -> Result<(), CommandError> {
+fn write(events: &[RequestEvent], mut writer: EventPrinter, screen: &mut Screen) -> Result<(), CommandError> {
     writer.layout.origin = events.iter().find_map(|event| event.time);
     let mut tape = Tape::default();
     let mut out = Vec::new();

@@ -12,7 +12,7 @@ use crate::{
     input::{FollowedFile, InputArguments, InputName, InputProblems, NewLine, last_lines},
     json::Tape,
     line::LogLine,
-    output::{FormatArguments, LineWriterTo, PagerUse, Screen},
+    output::{EventPrinter, FormatArguments, PagerUse, Screen},
 };
 
 /// How long to wait where no file has grown.
@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &TailArguments, shared: &SharedArguments) -> Result
 
 struct Tail {
     filter: Arc<LineFilter>,
-    writer: LineWriterTo,
+    writer: EventPrinter,
     tape: Tape,
     problems: InputProblems,
 }

@@ -7,15 +7,15 @@ use jiff::Timestamp;
 
 use crate::{
     expression::{
-        literal::{ExactNumber, Operand},
-        path::FieldPath,
+        literal::{ComparedValue, ExactNumber},
+        path::EventPath,
     },
     json::{JsonKind, JsonValue},
 };
 
 /// A comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Comparison {
+pub(crate) enum FieldComparison {
     Equal,
     NotEqual,
     Less,
@@ -24,9 +24,9 @@ pub(crate) enum Comparison {
     GreaterOrEqual,
 }
 
-impl Comparison {
+impl FieldComparison {
     /// Whether it holds for a field that is there. Values of kinds that cannot be compared are different, and in no order.
-    pub(super) fn holds(self, value: JsonValue<'_>, path: &FieldPath, operand: &Operand) -> bool {
+    pub(super) fn holds(self, value: JsonValue<'_>, path: &EventPath, operand: &ComparedValue) -> bool {
         let order = order(value, path, operand);
         match self {
             Self::Equal => order == Some(Ordering::Equal),
@@ -39,15 +39,15 @@ impl Comparison {
     }
 }
 
-fn order(value: JsonValue<'_>, path: &FieldPath, operand: &Operand) -> Option<Ordering> {
+fn order(value: JsonValue<'_>, path: &EventPath, operand: &ComparedValue) -> Option<Ordering> {
     let equal_if = |is_equal: bool| is_equal.then_some(Ordering::Equal);
     match operand {
-        Operand::Null => equal_if(value.kind() == JsonKind::Null),
-        Operand::Boolean(expected) => {
+        ComparedValue::Null => equal_if(value.kind() == JsonKind::Null),
+        ComparedValue::Boolean(expected) => {
             equal_if(value.kind() == if *expected { JsonKind::True } else { JsonKind::False })
         }
-        Operand::Number(number) => number_of(value)?.partial_cmp(number),
-        Operand::Text(text) => order_of_text(value, path, text, operand),
+        ComparedValue::Number(number) => number_of(value)?.partial_cmp(number),
+        ComparedValue::Text(text) => order_of_text(value, path, text, operand),
     }
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn number_of(value: JsonValue<'_>) -> Option<ExactNumber> {
     }
 }
 
-fn order_of_text(value: JsonValue<'_>, path: &FieldPath, text: &str, operand: &Operand) -> Option<Ordering> {
+fn order_of_text(value: JsonValue<'_>, path: &EventPath, text: &str, operand: &ComparedValue) -> Option<Ordering> {
     if matches!(value.kind(), JsonKind::Array | JsonKind::Object | JsonKind::Null) {
         return None;
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::expression::error::ExpressionError;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Token {
+pub(super) enum ExpressionToken {
     /// A name or a word, with dots in it.
     Word(String),
     /// A text between quotes, as it stands between them.
@@ -18,7 +18,7 @@ pub(super) enum Token {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PlacedToken {
-    pub(super) token: Token,
+    pub(super) token: ExpressionToken,
     pub(super) place: Range<usize>,
 }
 
@@ -38,11 +38,11 @@ pub(super) fn tokens(text: &str) -> Result<Vec<PlacedToken>, ExpressionError> {
         tokens.push(PlacedToken { token, place: at..at + length });
         at += length;
     }
-    tokens.push(PlacedToken { token: Token::End, place: text.len()..text.len() });
+    tokens.push(PlacedToken { token: ExpressionToken::End, place: text.len()..text.len() });
     Ok(tokens)
 }
 
-fn token(text: &str, at: usize, c: char) -> Result<(Token, usize), ExpressionError> {
+fn token(text: &str, at: usize, c: char) -> Result<(ExpressionToken, usize), ExpressionError> {
     let tail = text.get(at..).unwrap_or_default();
     if c == '"' || c == '\'' {
         return quoted(text, at, c);
@@ -51,16 +51,16 @@ fn token(text: &str, at: usize, c: char) -> Result<(Token, usize), ExpressionErr
         || c == '-' && tail.get(1..).is_some_and(|tail| tail.starts_with(|c: char| c.is_ascii_digit()));
     if is_number {
         let number = prefix(tail, |c| c.is_alphanumeric() || matches!(c, '.' | '-' | '+' | '_'));
-        return Ok((Token::Number(number.to_owned()), number.len()));
+        return Ok((ExpressionToken::Number(number.to_owned()), number.len()));
     }
     if is_word_start(c) {
         let word = prefix(tail, |c| is_word_start(c) || c.is_ascii_digit() || matches!(c, '-' | '.' | ':' | '/'));
         // A dot before a quoted name is the path's.
         let word = word.trim_end_matches('.');
-        return Ok((Token::Word(word.to_owned()), word.len()));
+        return Ok((ExpressionToken::Word(word.to_owned()), word.len()));
     }
     let symbol = SYMBOLS.into_iter().find(|symbol| tail.starts_with(symbol));
-    symbol.map(|symbol| (Token::Symbol(symbol), symbol.len())).ok_or_else(|| ExpressionError {
+    symbol.map(|symbol| (ExpressionToken::Symbol(symbol), symbol.len())).ok_or_else(|| ExpressionError {
         expression: text.to_owned(),
         place: at..at + c.len_utf8(),
         message: format!("{c:?} has no meaning; a text stands between quotes"),
@@ -81,14 +81,14 @@ fn prefix(text: &str, is_part: impl Fn(char) -> bool) -> &str {
 }
 
 /// A backslash and the character behind it are a pair, whichever they are: a quote in a pair ends nothing.
-fn quoted(text: &str, at: usize, quote: char) -> Result<(Token, usize), ExpressionError> {
+fn quoted(text: &str, at: usize, quote: char) -> Result<(ExpressionToken, usize), ExpressionError> {
     let inside = text.get(at + 1..).unwrap_or_default();
     let mut chars = inside.char_indices();
     while let Some((index, c)) = chars.next() {
         if c == '\\' {
             chars.next();
         } else if c == quote {
-            return Ok((Token::Quoted(inside.get(..index).unwrap_or_default().to_owned()), index + 2));
+            return Ok((ExpressionToken::Quoted(inside.get(..index).unwrap_or_default().to_owned()), index + 2));
         }
     }
     let message = format!("the text has no closing {quote}");

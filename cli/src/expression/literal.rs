@@ -6,14 +6,14 @@ use jiff::Timestamp;
 
 /// A value of an expression.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Operand {
+pub(crate) enum ComparedValue {
     Number(ExactNumber),
     Text(String),
     Boolean(bool),
     Null,
 }
 
-impl Operand {
+impl ComparedValue {
     /// The time that a text names.
     pub(super) fn time(&self) -> Option<Timestamp> {
         match self {

@@ -24,12 +24,12 @@ mod path;
 
 pub(crate) use compare::number_of;
 pub(crate) use parse::parse;
-pub(crate) use path::FieldPath;
+pub(crate) use path::EventPath;
 
 use regex::Regex;
 
 use crate::{
-    expression::{compare::Comparison, literal::Operand},
+    expression::{compare::FieldComparison, literal::ComparedValue},
     filter::{Needle, required_literal},
     json::{JsonKind, JsonValue},
     line::LogEvent,
@@ -37,19 +37,19 @@ use crate::{
 
 /// An expression.
 #[derive(Debug)]
-pub(crate) enum Condition {
-    All(Vec<Condition>),
-    Any(Vec<Condition>),
-    Not(Box<Condition>),
-    Present(FieldPath),
-    Compare(FieldPath, Comparison, Operand),
-    Match(FieldPath, Regex),
-    MatchNot(FieldPath, Regex),
-    In(FieldPath, Vec<Operand>),
-    NotIn(FieldPath, Vec<Operand>),
+pub(crate) enum WhereCondition {
+    All(Vec<WhereCondition>),
+    Any(Vec<WhereCondition>),
+    Not(Box<WhereCondition>),
+    Present(EventPath),
+    Compare(EventPath, FieldComparison, ComparedValue),
+    Match(EventPath, Regex),
+    MatchNot(EventPath, Regex),
+    In(EventPath, Vec<ComparedValue>),
+    NotIn(EventPath, Vec<ComparedValue>),
 }
 
-impl Condition {
+impl WhereCondition {
     pub(crate) fn is_met_by(&self, event: LogEvent<'_>) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.is_met_by(event)),
@@ -72,7 +72,7 @@ impl Condition {
             Self::All(parts) => parts.iter().flat_map(Self::needles).collect(),
             Self::Any(_) | Self::Not(_) => Vec::new(),
             // A level and a time may be written in several ways.
-            Self::Compare(path, Comparison::Equal, operand @ Operand::Text(text))
+            Self::Compare(path, FieldComparison::Equal, operand @ ComparedValue::Text(text))
                 if !path.is_level() && operand.time().is_none() =>
             {
                 path.needle().into_iter().chain(Needle::of_part(text)).collect()
@@ -95,8 +95,8 @@ fn is_match(value: JsonValue<'_>, regex: &Regex) -> bool {
     !matches!(value.kind(), JsonKind::Array | JsonKind::Object | JsonKind::Null) && regex.is_match(&value.text())
 }
 
-fn is_in(value: JsonValue<'_>, path: &FieldPath, operands: &[Operand]) -> bool {
-    operands.iter().any(|operand| Comparison::Equal.holds(value, path, operand))
+fn is_in(value: JsonValue<'_>, path: &EventPath, operands: &[ComparedValue]) -> bool {
+    operands.iter().any(|operand| FieldComparison::Equal.holds(value, path, operand))
 }
 
 #[cfg(test)]

@@ -5,22 +5,22 @@ use std::ops::Range;
 use regex::Regex;
 
 use crate::expression::{
-    Condition, FieldPath,
-    compare::Comparison,
+    EventPath, WhereCondition,
+    compare::FieldComparison,
     error::ExpressionError,
-    lex::{PlacedToken, Token, tokens},
-    literal::{DURATION_UNITS, ExactNumber, Operand},
+    lex::{ExpressionToken, PlacedToken, tokens},
+    literal::{ComparedValue, DURATION_UNITS, ExactNumber},
 };
 
 /// How deep parentheses and `not` may nest.
 const MAX_DEPTH: usize = 64;
 
 /// Reads an expression.
-pub(crate) fn parse(text: &str) -> Result<Condition, ExpressionError> {
+pub(crate) fn parse(text: &str) -> Result<WhereCondition, ExpressionError> {
     let mut parser = Parser { text, tokens: tokens(text)?, next: 0, depth: 0 };
     let condition = parser.expression()?;
     match parser.token() {
-        Token::End => Ok(condition),
+        ExpressionToken::End => Ok(condition),
         _ => Err(parser.unexpected("`and`, `or` or the end")),
     }
 }
@@ -33,23 +33,23 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    fn expression(&mut self) -> Result<Condition, ExpressionError> {
+    fn expression(&mut self) -> Result<WhereCondition, ExpressionError> {
         let mut parts = vec![self.term()?];
         while self.takes_word("or") || self.takes_symbol("||") {
             parts.push(self.term()?);
         }
-        Ok(single_or(parts, Condition::Any))
+        Ok(single_or(parts, WhereCondition::Any))
     }
 
-    fn term(&mut self) -> Result<Condition, ExpressionError> {
+    fn term(&mut self) -> Result<WhereCondition, ExpressionError> {
         let mut parts = vec![self.factor()?];
         while self.takes_word("and") || self.takes_symbol("&&") {
             parts.push(self.factor()?);
         }
-        Ok(single_or(parts, Condition::All))
+        Ok(single_or(parts, WhereCondition::All))
     }
 
-    fn factor(&mut self) -> Result<Condition, ExpressionError> {
+    fn factor(&mut self) -> Result<WhereCondition, ExpressionError> {
         if self.depth == MAX_DEPTH {
             return Err(self.error(self.place(), format!("more than {MAX_DEPTH} levels of parentheses and `not`")));
         }
@@ -59,9 +59,9 @@ impl Parser<'_> {
         factor
     }
 
-    fn nested_factor(&mut self) -> Result<Condition, ExpressionError> {
+    fn nested_factor(&mut self) -> Result<WhereCondition, ExpressionError> {
         if self.takes_word("not") || self.takes_symbol("!") {
-            return Ok(Condition::Not(Box::new(self.factor()?)));
+            return Ok(WhereCondition::Not(Box::new(self.factor()?)));
         }
         if self.takes_symbol("(") {
             let inner = self.expression()?;
@@ -71,36 +71,36 @@ impl Parser<'_> {
         self.condition()
     }
 
-    fn condition(&mut self) -> Result<Condition, ExpressionError> {
+    fn condition(&mut self) -> Result<WhereCondition, ExpressionError> {
         let path = self.path()?;
         if self.takes_symbol("~") || self.takes_symbol("=~") {
-            return Ok(Condition::Match(path, self.regex()?));
+            return Ok(WhereCondition::Match(path, self.regex()?));
         }
         if self.takes_symbol("!~") {
-            return Ok(Condition::MatchNot(path, self.regex()?));
+            return Ok(WhereCondition::MatchNot(path, self.regex()?));
         }
         if self.takes_word("in") {
-            return Ok(Condition::In(path, self.list()?));
+            return Ok(WhereCondition::In(path, self.list()?));
         }
         if self.is_word("not") && self.is_word_behind("in") {
             self.next += 2;
-            return Ok(Condition::NotIn(path, self.list()?));
+            return Ok(WhereCondition::NotIn(path, self.list()?));
         }
         match self.comparison() {
-            Some(comparison) => Ok(Condition::Compare(path, comparison, self.operand()?)),
-            None => Ok(Condition::Present(path)),
+            Some(comparison) => Ok(WhereCondition::Compare(path, comparison, self.operand()?)),
+            None => Ok(WhereCondition::Present(path)),
         }
     }
 
-    fn comparison(&mut self) -> Option<Comparison> {
-        let Token::Symbol(symbol) = self.token() else { return None };
+    fn comparison(&mut self) -> Option<FieldComparison> {
+        let ExpressionToken::Symbol(symbol) = self.token() else { return None };
         let comparison = match *symbol {
-            "=" | "==" => Comparison::Equal,
-            "!=" => Comparison::NotEqual,
-            "<" => Comparison::Less,
-            "<=" => Comparison::LessOrEqual,
-            ">" => Comparison::Greater,
-            ">=" => Comparison::GreaterOrEqual,
+            "=" | "==" => FieldComparison::Equal,
+            "!=" => FieldComparison::NotEqual,
+            "<" => FieldComparison::Less,
+            "<=" => FieldComparison::LessOrEqual,
+            ">" => FieldComparison::Greater,
+            ">=" => FieldComparison::GreaterOrEqual,
             _ => return None,
         };
         self.next += 1;
@@ -108,22 +108,22 @@ impl Parser<'_> {
     }
 
     /// Names with dots between them; a quoted name may have any character in it.
-    fn path(&mut self) -> Result<FieldPath, ExpressionError> {
+    fn path(&mut self) -> Result<EventPath, ExpressionError> {
         let mut names = Vec::new();
         loop {
             match self.token().clone() {
-                Token::Word(word) if !is_keyword(&word) => names.extend(word.split('.').map(str::to_owned)),
-                Token::Quoted(inside) => names.push(unquoted(&inside)),
+                ExpressionToken::Word(word) if !is_keyword(&word) => names.extend(word.split('.').map(str::to_owned)),
+                ExpressionToken::Quoted(inside) => names.push(unquoted(&inside)),
                 _ => return Err(self.unexpected("a field")),
             }
             self.next += 1;
             if !self.takes_symbol(".") {
-                return Ok(FieldPath::new(names));
+                return Ok(EventPath::new(names));
             }
         }
     }
 
-    fn list(&mut self) -> Result<Vec<Operand>, ExpressionError> {
+    fn list(&mut self) -> Result<Vec<ComparedValue>, ExpressionError> {
         let end = if self.takes_symbol("[") {
             "]"
         } else {
@@ -138,16 +138,16 @@ impl Parser<'_> {
         Ok(operands)
     }
 
-    fn operand(&mut self) -> Result<Operand, ExpressionError> {
+    fn operand(&mut self) -> Result<ComparedValue, ExpressionError> {
         let operand = match self.token() {
-            Token::Quoted(inside) => Operand::Text(unquoted(inside)),
-            Token::Number(number) => self.number(number)?,
-            Token::Word(word) => match word.as_str() {
-                "true" => Operand::Boolean(true),
-                "false" => Operand::Boolean(false),
-                "null" => Operand::Null,
+            ExpressionToken::Quoted(inside) => ComparedValue::Text(unquoted(inside)),
+            ExpressionToken::Number(number) => self.number(number)?,
+            ExpressionToken::Word(word) => match word.as_str() {
+                "true" => ComparedValue::Boolean(true),
+                "false" => ComparedValue::Boolean(false),
+                "null" => ComparedValue::Null,
                 keyword if is_keyword(keyword) => return Err(self.unexpected("a value")),
-                word => Operand::Text(word.to_owned()),
+                word => ComparedValue::Text(word.to_owned()),
             },
             _ => return Err(self.unexpected("a value")),
         };
@@ -156,17 +156,17 @@ impl Parser<'_> {
     }
 
     /// A number, or a duration in seconds. A word that begins with a digit, such as an id, is a text.
-    fn number(&self, text: &str) -> Result<Operand, ExpressionError> {
+    fn number(&self, text: &str) -> Result<ComparedValue, ExpressionError> {
         if let Some(number) = ExactNumber::parse(text) {
-            return Ok(Operand::Number(number));
+            return Ok(ComparedValue::Number(number));
         }
         let unit = text.find(|c: char| c.is_alphabetic()).unwrap_or(text.len());
         let (count, unit) = text.split_at(unit);
         let nanos = DURATION_UNITS.into_iter().find(|(name, _)| *name == unit).map(|(_, nanos)| nanos);
         match (count.parse::<f64>(), nanos) {
-            (Ok(count), Some(nanos)) => Ok(Operand::Number(ExactNumber::Float(count * nanos / 1e9))),
+            (Ok(count), Some(nanos)) => Ok(ComparedValue::Number(ExactNumber::Float(count * nanos / 1e9))),
             _ if unit.contains(|c: char| c.is_ascii_digit()) || !text.contains(|c: char| c.is_alphabetic()) => {
-                Ok(Operand::Text(text.to_owned()))
+                Ok(ComparedValue::Text(text.to_owned()))
             }
             _ => {
                 let message = format!(
@@ -179,8 +179,8 @@ impl Parser<'_> {
 
     fn regex(&mut self) -> Result<Regex, ExpressionError> {
         let pattern = match self.token() {
-            Token::Quoted(inside) => inside.replace("\\\"", "\"").replace("\\'", "'"),
-            Token::Word(word) | Token::Number(word) => word.clone(),
+            ExpressionToken::Quoted(inside) => inside.replace("\\\"", "\"").replace("\\'", "'"),
+            ExpressionToken::Word(word) | ExpressionToken::Number(word) => word.clone(),
             _ => return Err(self.unexpected("a regular expression between quotes")),
         };
         let place = self.place();
@@ -188,8 +188,8 @@ impl Parser<'_> {
         Regex::new(&pattern).map_err(|error| self.error(place, reason_of(&error)))
     }
 
-    fn token(&self) -> &Token {
-        self.tokens.get(self.next).map_or(&Token::End, |token| &token.token)
+    fn token(&self) -> &ExpressionToken {
+        self.tokens.get(self.next).map_or(&ExpressionToken::End, |token| &token.token)
     }
 
     fn place(&self) -> Range<usize> {
@@ -197,12 +197,12 @@ impl Parser<'_> {
     }
 
     fn is_word(&self, word: &str) -> bool {
-        matches!(self.token(), Token::Word(it) if it.eq_ignore_ascii_case(word))
+        matches!(self.token(), ExpressionToken::Word(it) if it.eq_ignore_ascii_case(word))
     }
 
     fn is_word_behind(&self, word: &str) -> bool {
         let behind = self.tokens.get(self.next + 1).map(|token| &token.token);
-        matches!(behind, Some(Token::Word(it)) if it.eq_ignore_ascii_case(word))
+        matches!(behind, Some(ExpressionToken::Word(it)) if it.eq_ignore_ascii_case(word))
     }
 
     fn takes_word(&mut self, word: &str) -> bool {
@@ -212,7 +212,7 @@ impl Parser<'_> {
     }
 
     fn takes_symbol(&mut self, symbol: &str) -> bool {
-        let is_symbol = matches!(self.token(), Token::Symbol(it) if *it == symbol);
+        let is_symbol = matches!(self.token(), ExpressionToken::Symbol(it) if *it == symbol);
         self.next += usize::from(is_symbol);
         is_symbol
     }
@@ -235,7 +235,7 @@ impl Parser<'_> {
     }
 }
 
-fn single_or(mut parts: Vec<Condition>, join: fn(Vec<Condition>) -> Condition) -> Condition {
+fn single_or(mut parts: Vec<WhereCondition>, join: fn(Vec<WhereCondition>) -> WhereCondition) -> WhereCondition {
     match parts.pop() {
         Some(single) if parts.is_empty() => single,
         last => {

@@ -11,11 +11,11 @@ use crate::{
 /// A path is looked for in the event itself, then in `context`, `tags` and `metrics`. A key may have dots in it: `http.method` is
 /// the key `method` in the object `http`, or the key `http.method`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FieldPath {
+pub(crate) struct EventPath {
     names: Vec<String>,
 }
 
-impl FieldPath {
+impl EventPath {
     pub(crate) fn new(names: Vec<String>) -> Self {
         Self { names }
     }

@@ -62,7 +62,7 @@ impl FilterArguments {
         self.grep.iter().map(pattern).collect()
     }
 
-    fn expressions(&self) -> Result<Vec<expression::Condition>, CommandError> {
+    fn expressions(&self) -> Result<Vec<expression::WhereCondition>, CommandError> {
         self.condition.iter().map(|text| expression::parse(text).map_err(|error| invalid("--where", error))).collect()
     }
 }

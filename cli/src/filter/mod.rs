@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use regex::bytes::Regex;
 
 use crate::{
-    expression::Condition,
+    expression::WhereCondition,
     filter::{candidates::Candidates, head::HeadFilter},
     line::{LogEvent, LogLine, key},
 };
@@ -48,7 +48,7 @@ pub(crate) struct FilterConditions {
     /// Each of these, in the line as it stands.
     pub(crate) patterns: Vec<Regex>,
     /// Each of these.
-    pub(crate) expressions: Vec<Condition>,
+    pub(crate) expressions: Vec<WhereCondition>,
 }
 
 impl LineFilter {
@@ -125,7 +125,7 @@ impl FilterConditions {
         let source = only(&self.sources).and_then(|text| Needle::of_value(&text));
         let target = only(&self.targets).and_then(|text| Needle::of_value_start(&text));
         let patterns = self.patterns.iter().filter_map(|pattern| Needle::of_line_pattern(pattern.as_str()));
-        let expressions = self.expressions.iter().flat_map(Condition::needles);
+        let expressions = self.expressions.iter().flat_map(WhereCondition::needles);
         id.chain(source).chain(target).chain(patterns).chain(expressions).collect()
     }
 }
@@ -246,7 +246,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #![proptest_config(ProptestConfig::with_cases(1000))]
         #[test]
         fn no_line_that_matches_is_skipped(
             lines in prop::collection::vec(any_line(), 0..12), filter in any_filter(), has_end: bool,

@@ -70,7 +70,9 @@ fn span(count: i64, unit: &str) -> Option<Span> {
 }
 
 fn local_time(text: &str, now: &ZonedDateTime) -> Option<Timestamp> {
+    // A date and a time would be read as a time, too.
     if text.contains(':')
+        && !text.contains('-')
         && let Ok(time) = text.parse::<Time>()
     {
         return now

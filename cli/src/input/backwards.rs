@@ -12,7 +12,7 @@ use crate::{
     input::{
         InputName, LineSource, MAX_LINE_BYTES,
         blocks::BLOCK_BYTES,
-        open::{is_compressed, open_file},
+        open::{is_compressed, is_regular, open_file},
     },
     json::Tape,
     line::LogLine,
@@ -22,12 +22,14 @@ use crate::{
 ///
 /// A plain file is read from its end. Standard input and compressed files are read from their start.
 pub(crate) fn last_lines(name: &InputName, count: usize, filter: &Arc<LineFilter>) -> io::Result<(Vec<Vec<u8>>, u64)> {
-    if let InputName::File(path) = name {
+    // Bytes that are read from a pipe are gone, so only a file is looked into.
+    if let InputName::File(path) = name
+        && is_regular(path)
+    {
         let mut file = open_file(path)?;
         let mut first = [0; 4];
         let read = file.read(&mut first)?;
-        let is_plain = !is_compressed(first.get(..read).unwrap_or_default());
-        if is_plain && file.metadata()?.is_file() {
+        if !is_compressed(first.get(..read).unwrap_or_default()) {
             let end = file.metadata()?.len();
             return last_lines_before(&file, end, count, filter);
         }

@@ -47,7 +47,7 @@ pub(crate) struct NewLine {
 pub(crate) struct FollowedFile {
     path: PathBuf,
     filter: Arc<LineFilter>,
-    open: Option<OpenFile>,
+    open: Option<FollowedReader>,
     /// Files that were the live file between two looks, the oldest first. They are read before the one that is open.
     rotated: VecDeque<LineSource>,
     /// The names of rotated files that need no reading any more.
@@ -59,7 +59,7 @@ pub(crate) struct FollowedFile {
     is_waited_for: bool,
 }
 
-struct OpenFile {
+struct FollowedReader {
     file: File,
     device: u64,
     inode: u64,
@@ -91,7 +91,7 @@ impl FollowedFile {
 
     /// Opens the file, and gives its last lines. The lines behind them are followed.
     pub(crate) fn start(&mut self, count: usize) -> io::Result<Vec<NewLine>> {
-        let mut open = OpenFile::new(open_file(&self.path)?)?;
+        let mut open = FollowedReader::new(open_file(&self.path)?)?;
         let end = open.end_of_last_line()?;
         let (lines, long_lines) = last_lines_before(&open.file, end, count, &self.filter)?;
         open.position = end;
@@ -148,22 +148,22 @@ impl FollowedFile {
     }
 
     /// The file of this name as it is now.
-    fn opened(&self) -> io::Result<Option<OpenFile>> {
+    fn opened(&self) -> io::Result<Option<FollowedReader>> {
         match open_file(&self.path) {
-            Ok(file) => OpenFile::new(file).map(Some),
+            Ok(file) => FollowedReader::new(file).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn take(&mut self, open: OpenFile) {
+    fn take(&mut self, open: FollowedReader) {
         let rotated = rotated_files(&self.path).unwrap_or_default();
         self.known = rotated.into_iter().map(|file| file.plain_name).collect();
         self.open = Some(open);
     }
 
     /// Reads up to a block; whether the file has grown.
-    fn read_new(&mut self, open: &mut OpenFile, found: &mut Vec<NewLine>) -> io::Result<bool> {
+    fn read_new(&mut self, open: &mut FollowedReader, found: &mut Vec<NewLine>) -> io::Result<bool> {
         if open.file.metadata()?.len() < open.position {
             open.restart();
         }
@@ -179,7 +179,7 @@ impl FollowedFile {
         Ok(true)
     }
 
-    fn split(&mut self, open: &mut OpenFile, block: &[u8], found: &mut Vec<NewLine>) {
+    fn split(&mut self, open: &mut FollowedReader, block: &[u8], found: &mut Vec<NewLine>) {
         for piece in block.split_inclusive(|&byte| byte == b'\n') {
             let Some(end) = piece.strip_suffix(b"\n") else {
                 self.long_lines += u64::from(open.keep(piece));
@@ -195,7 +195,7 @@ impl FollowedFile {
     }
 
     /// The last line of a file that gets no more lines may have no end.
-    fn flush(&mut self, open: &mut OpenFile, found: &mut Vec<NewLine>) {
+    fn flush(&mut self, open: &mut FollowedReader, found: &mut Vec<NewLine>) {
         let line = std::mem::take(&mut open.partial);
         if !line.is_empty() {
             self.add(line, found);
@@ -216,7 +216,7 @@ impl FollowedFile {
     }
 
     /// The files that were the live file after the one that is open, and are no more, are read next.
-    fn queue_rotated(&mut self, open: &OpenFile) -> io::Result<()> {
+    fn queue_rotated(&mut self, open: &FollowedReader) -> io::Result<()> {
         let rotated = rotated_files(&self.path)?.into_iter().filter(|file| !self.known.contains(&file.plain_name));
         let fresh: Vec<PathBuf> = rotated.map(|file| file.path).collect();
         let is_open =
@@ -247,7 +247,7 @@ impl FollowedFile {
     }
 }
 
-impl OpenFile {
+impl FollowedReader {
     fn new(file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         Ok(Self {

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::{
     error::{ExitStatus, report},
     filter::LineFilter,
-    input::{InputName, LineSource, MAX_LINE_BYTES, open},
+    input::{InputName, LineSource, MAX_LINE_BYTES, open, open::is_regular},
     json::Tape,
     line::LogLine,
 };
@@ -92,8 +92,10 @@ impl MergedSources {
     }
 
     fn add(&mut self, name: InputName, is_single: bool) {
-        // Standard input can be read once only.
-        let first = if is_single || name == InputName::StandardInput { Ok(Timestamp::MIN) } else { first_time(&name) };
+        let first = match &name {
+            InputName::File(path) if !is_single && is_regular(path) => first_time(&name),
+            _ => Ok(Timestamp::MIN),
+        };
         match first {
             Ok(time) => {
                 self.order.push(Reverse((time, self.sources.len())));

@@ -51,6 +51,11 @@ pub(super) fn open_file(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
 }
 
+/// Whether a path is that of a regular file: a pipe, such as that of `<(...)`, can be read once only.
+pub(super) fn is_regular(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
 /// Whether a file is compressed, by its first bytes.
 pub(super) fn is_compressed(first: &[u8]) -> bool {
     first.starts_with(GZIP) || first.starts_with(ZSTD)

@@ -1,4 +1,4 @@
-//! One pass over a line: the tape.
+//! The tape: one pass over a line.
 
 use crate::json::{
     scan::{StringEnd, number_end, string_end},

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     arguments::SharedArguments,
     error::CommandError,
-    output::{LineWriterTo, OutputField, OutputLayout, Paint, Screen, zone},
+    output::{EventPrinter, OutputField, OutputLayout, Paint, Screen, zone},
 };
 
 /// How events are written.
@@ -40,7 +40,7 @@ pub(crate) enum OutputFormat {
 }
 
 impl FormatArguments {
-    pub(crate) fn writer(&self, shared: &SharedArguments, screen: &Screen) -> Result<LineWriterTo, CommandError> {
+    pub(crate) fn writer(&self, shared: &SharedArguments, screen: &Screen) -> Result<EventPrinter, CommandError> {
         let format = if shared.json { OutputFormat::Json } else { self.output };
         if format == OutputFormat::Raw && !self.fields.is_empty() {
             let message = "raw lines have no fields; with --fields, the output is pretty, json, logfmt or csv";
@@ -52,6 +52,6 @@ impl FormatArguments {
             zone: zone(self.utc),
             origin: None,
         };
-        Ok(LineWriterTo::new(format, layout))
+        Ok(EventPrinter::new(format, layout))
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn put(line: &LogLine<'_>, layout: &OutputLayout, out: &mut Vec<u8>) 
 fn part<'a>(line: &LogLine<'a>, key: &str) -> Cow<'a, str> {
     match line.event() {
         Some(event) => event.get(key).map(text_of).unwrap_or_default(),
-        None if key == key::MESSAGE => String::from_utf8_lossy(line.bytes()),
+        None if key == key::MESSAGE => String::from_utf8_lossy(line.bytes().trim_ascii_end()),
         None => Cow::Borrowed(""),
     }
 }

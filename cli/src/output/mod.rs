@@ -14,12 +14,14 @@ pub(crate) use arguments::{FormatArguments, OutputFormat};
 pub(crate) use colors::{BOLD, DIM, Paint, RED, color_of};
 pub(crate) use screen::{PagerUse, Screen};
 
+use std::fmt::Write as _;
+
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::{expression::FieldPath, line::LogLine};
+use crate::{expression::EventPath, line::LogLine};
 
 /// Writes lines in one format.
-pub(crate) struct LineWriterTo {
+pub(crate) struct EventPrinter {
     format: OutputFormat,
     pub(crate) layout: OutputLayout,
     has_header: bool,
@@ -39,19 +41,30 @@ pub(crate) struct OutputLayout {
 #[derive(Debug)]
 pub(crate) struct OutputField {
     pub(crate) name: String,
-    pub(crate) path: FieldPath,
+    pub(crate) path: EventPath,
 }
 
 impl OutputField {
     /// The field of a name such as `tags.region`.
     pub(crate) fn of(name: &str) -> Self {
-        Self { name: name.to_owned(), path: FieldPath::of(name) }
+        Self { name: name.to_owned(), path: EventPath::of(name) }
     }
 }
 
 /// The zone of times in the output.
 pub(crate) fn zone(is_utc: bool) -> TimeZone {
     if is_utc { TimeZone::UTC } else { TimeZone::system() }
+}
+
+/// A time as RFC 3339 has it, with microseconds.
+pub(crate) fn time_text(time: Timestamp, zone: &TimeZone) -> String {
+    let mut text = String::new();
+    // A text takes everything.
+    let _ = write!(text, "{}", time.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S.%6f%:z"));
+    match text.strip_suffix("+00:00") {
+        Some(utc) => format!("{utc}Z"),
+        None => text,
+    }
 }
 
 /// A text with its control characters escaped.
@@ -61,7 +74,7 @@ pub(crate) fn escaped(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-impl LineWriterTo {
+impl EventPrinter {
     pub(crate) fn new(format: OutputFormat, layout: OutputLayout) -> Self {
         Self { format, layout, has_header: false }
     }

@@ -2,9 +2,14 @@
 
 use std::{
     env, io,
-    process::{Child, Command, Stdio},
-    sync::{Arc, atomic::AtomicBool},
+    process::{self, Child, ChildStdin, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
 };
+
+use signal_hook::{consts::SIGINT, iterator::Signals};
+
+use crate::error::exit_code;
 
 /// The options of `less`, unless the user has some: it ends if one screen is enough (F), passes colours (R), cuts long lines (S), leaves
 /// the screen as it is (X), shows the prompt in full (M), and ends by Ctrl-C (K).
@@ -13,7 +18,8 @@ const LESS: &str = "FRSXMK";
 /// A running pager.
 #[derive(Debug)]
 pub(crate) struct Pager {
-    child: Child,
+    child: Arc<Mutex<Child>>,
+    stdin: Option<ChildStdin>,
 }
 
 impl Pager {
@@ -35,20 +41,37 @@ impl Pager {
         if env::var_os("LESSCHARSET").is_none() {
             command.env("LESSCHARSET", "utf-8");
         }
-        // Ctrl-C is for the pager: it closes the pipe, and the command ends by that. Without the flag, the command would end before
-        // the pager has put the terminal in order.
-        signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::new(AtomicBool::new(false)))?;
-        let child = command.stdin(Stdio::piped()).spawn()?;
-        Ok(Self { child })
+        let mut child = command.stdin(Stdio::piped()).spawn()?;
+        let stdin = child.stdin.take();
+        let child = Arc::new(Mutex::new(child));
+        end_behind(Arc::clone(&child))?;
+        Ok(Self { child, stdin })
     }
 
-    pub(crate) fn stdin(&mut self) -> Option<std::process::ChildStdin> {
-        self.child.stdin.take()
+    pub(crate) fn take_stdin(&mut self) -> Option<ChildStdin> {
+        self.stdin.take()
     }
 
     /// Waits until the user leaves the pager. Its input is closed by then.
-    pub(crate) fn wait(mut self) {
-        // A pager that is gone needs no wait.
-        let _ = self.child.wait();
+    pub(crate) fn wait(self) {
+        wait_for(&self.child);
     }
+}
+
+/// Has Ctrl-C end the command behind the pager, and not before it has put the terminal in order. A pager that goes on after Ctrl-C is
+/// waited for.
+fn end_behind(child: Arc<Mutex<Child>>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT])?;
+    thread::Builder::new().name("fapilog-sigint".to_owned()).spawn(move || {
+        if signals.forever().next().is_some() {
+            wait_for(&child);
+            process::exit(exit_code::INTERRUPTED.into());
+        }
+    })?;
+    Ok(())
+}
+
+fn wait_for(child: &Mutex<Child>) {
+    // A pager that is gone needs no wait.
+    let _ = child.lock().unwrap_or_else(PoisonError::into_inner).wait();
 }

@@ -7,8 +7,6 @@
 //! The line is that of `format::Pretty`, with the date. A text with line ends stands below its event, indented: no text can pass for
 //! the line of another event. Control characters are escaped, also in plain text.
 
-use std::fmt::Write as _;
-
 use jiff::Timestamp;
 
 use crate::{
@@ -17,6 +15,7 @@ use crate::{
     output::{
         OutputLayout,
         colors::{BOLD, DIM, RED, color_of},
+        time_text,
         values::{TextDialect, put_harmless, put_key, put_message, put_text, put_value},
     },
 };
@@ -73,14 +72,7 @@ fn put_time(event: LogEvent<'_>, layout: &OutputLayout, out: &mut Vec<u8>) {
     }
     match time {
         Some(time) => {
-            let zoned = time.to_zoned_datetime(layout.zone.clone());
-            let mut text = String::new();
-            // A text takes everything.
-            let _ = if layout.zone == jiff::tz::TimeZone::UTC {
-                write!(text, "{time:.6}")
-            } else {
-                write!(text, "{}", zoned.strftime("%Y-%m-%dT%H:%M:%S.%6f%:z"))
-            };
+            let text = time_text(time, &layout.zone);
             layout.paint.put(DIM, out, |out| out.extend_from_slice(text.as_bytes()));
         }
         None => {

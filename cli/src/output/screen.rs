@@ -58,7 +58,7 @@ impl Screen {
         let is_terminal = io::stdout().is_terminal();
         let mut pager =
             if is_terminal && pager_use == PagerUse::IfTerminal && !shared.no_pager { Pager::start() } else { None };
-        let out: Box<dyn Write> = match pager.as_mut().and_then(Pager::stdin) {
+        let out: Box<dyn Write> = match pager.as_mut().and_then(Pager::take_stdin) {
             Some(stdin) => Box::new(stdin),
             None => standard_output(),
         };

@@ -13,14 +13,14 @@ const MAX_GAPS: usize = 1_000;
 /// The ids of all producers.
 #[derive(Debug, Default)]
 pub(super) struct EventIds {
-    producers: BTreeMap<String, ProducerIds>,
+    producers: BTreeMap<String, SeenIds>,
     /// Events of producers beyond the limit, and ids of another form.
     not_checked: u64,
 }
 
 /// The ids of a producer.
 #[derive(Debug)]
-struct ProducerIds {
+struct SeenIds {
     first: u64,
     last: u64,
     /// Numbers that are not there, in their order; both ends belong to a gap.
@@ -30,7 +30,7 @@ struct ProducerIds {
     duplicates: u64,
 }
 
-/// What the ids show.
+/// Findings of the ids.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct IdReport {
     pub(crate) producers: usize,
@@ -60,7 +60,7 @@ impl EventIds {
         match self.producers.get_mut(producer) {
             Some(ids) => ids.add(number),
             None if has_room => {
-                self.producers.insert(producer.to_owned(), ProducerIds::new(number));
+                self.producers.insert(producer.to_owned(), SeenIds::new(number));
             }
             None => self.not_checked += 1,
         }
@@ -75,7 +75,7 @@ impl EventIds {
         gaps.truncate(count);
         IdReport {
             producers: self.producers.len(),
-            missing: self.producers.values().map(ProducerIds::missing).sum(),
+            missing: self.producers.values().map(SeenIds::missing).sum(),
             duplicates: self.producers.values().map(|ids| ids.duplicates).sum(),
             not_checked: self.not_checked,
             gaps,
@@ -83,7 +83,7 @@ impl EventIds {
     }
 }
 
-impl ProducerIds {
+impl SeenIds {
     fn new(number: u64) -> Self {
         Self { first: number, last: number, gaps: Vec::new(), other_missing: 0, duplicates: 0 }
     }

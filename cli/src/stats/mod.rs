@@ -23,7 +23,7 @@ use crate::{
     stats::{
         counts::{NameCounts, TopNames},
         gaps::{EventIds, IdReport},
-        numbers::{NumberReport, Numbers},
+        numbers::{FieldNumbers, NumberReport},
         rate::{EventRate, RateReport},
     },
 };
@@ -47,7 +47,7 @@ pub(crate) struct StatsCollector {
     call_sites: NameCounts,
     /// Absent with filters: an event that a filter leaves out would be a gap.
     ids: Option<EventIds>,
-    numbers: Vec<(OutputField, Numbers)>,
+    numbers: Vec<(OutputField, FieldNumbers)>,
 }
 
 /// The counts at the end.
@@ -68,7 +68,7 @@ pub(crate) struct StatsReport {
 impl StatsCollector {
     /// Counters; `checks_ids` for all events of the files, and numbers of some fields.
     pub(crate) fn new(checks_ids: bool, fields: Vec<OutputField>) -> Self {
-        let numbers = fields.into_iter().map(|field| (field, Numbers::default())).collect();
+        let numbers = fields.into_iter().map(|field| (field, FieldNumbers::default())).collect();
         Self { ids: checks_ids.then(EventIds::default), numbers, ..Self::default() }
     }
 

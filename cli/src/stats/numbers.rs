@@ -15,7 +15,7 @@ const QUANTILES: [f64; 6] = [0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
 
 /// The numbers of a field.
 #[derive(Debug, Default)]
-pub(super) struct Numbers {
+pub(super) struct FieldNumbers {
     count: u64,
     /// Events with the field whose value is no number.
     not_numbers: u64,
@@ -61,7 +61,7 @@ pub(crate) struct HistogramBar {
 /// The sign and the scale of each band, in their order.
 const BANDS: [(f64, f64); 4] = [(-1.0, LARGE_SCALE), (-1.0, SMALL_SCALE), (1.0, SMALL_SCALE), (1.0, LARGE_SCALE)];
 
-impl Numbers {
+impl FieldNumbers {
     pub(super) fn add(&mut self, number: Option<f64>) {
         let Some(number) = number.filter(|number| number.is_finite()) else {
             self.not_numbers += 1;
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     fn report(numbers: impl IntoIterator<Item = f64>) -> NumberReport {
-        let mut all = Numbers::default();
+        let mut all = FieldNumbers::default();
         numbers.into_iter().for_each(|number| all.add(Some(number)));
         all.report("x")
     }
@@ -264,9 +264,9 @@ mod tests {
 
     #[test]
     fn values_that_are_no_numbers_are_counted() {
-        let mut numbers = Numbers::default();
+        let mut numbers = FieldNumbers::default();
         [None, Some(f64::NAN), Some(1.0)].into_iter().for_each(|number| numbers.add(number));
         assert_eq!((numbers.report("x").count, numbers.report("x").not_numbers), (1, 2));
-        assert_eq!(Numbers::default().report("x").percentiles.len(), 0);
+        assert_eq!(FieldNumbers::default().report("x").percentiles.len(), 0);
     }
 }

@@ -51,7 +51,7 @@ pub(crate) struct RateReport {
     pub(crate) first: Timestamp,
     #[serde(serialize_with = "serialize_time")]
     pub(crate) last: Timestamp,
-    /// Of all events, over the time from the first one to the last one.
+    /// The number of all events over the time from the first one to the last one.
     pub(crate) events_per_second: Option<f64>,
     pub(crate) interval_seconds: f64,
     /// All intervals from the first event to the last one.

@@ -6,7 +6,7 @@ use fapilog::Level;
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    output::{BOLD, DIM, Paint, RED, color_of, escaped},
+    output::{BOLD, DIM, Paint, RED, color_of, escaped, time_text},
     stats::{StatsReport, counts::TopNames, gaps::IdReport, numbers::NumberReport, rate::RateReport},
 };
 
@@ -63,8 +63,8 @@ impl StatsText {
         }
         self.line(&format!("bytes        {}", size(report.bytes)));
         let Some(rate) = &report.rate else { return };
-        self.line(&format!("first        {}", local(rate.first, zone)));
-        self.line(&format!("last         {}", local(rate.last, zone)));
+        self.line(&format!("first        {}", time_text(rate.first, zone)));
+        self.line(&format!("last         {}", time_text(rate.last, zone)));
         if let Some(per_second) = rate.events_per_second {
             self.line(&format!("rate         {} events/s", rounded(per_second)));
         }
@@ -208,10 +208,6 @@ fn width_name(seconds: f64) -> String {
     }
 }
 
-fn local(time: Timestamp, zone: &TimeZone) -> String {
-    strftime(time, zone, "%Y-%m-%dT%H:%M:%S.%6f%:z")
-}
-
 fn local_short(time: Timestamp, zone: &TimeZone, interval_seconds: f64) -> String {
     let form = match interval_seconds {
         ..1.0 => "%Y-%m-%d %H:%M:%S.%3f",
@@ -219,10 +215,6 @@ fn local_short(time: Timestamp, zone: &TimeZone, interval_seconds: f64) -> Strin
         60.0..86_400.0 => "%Y-%m-%d %H:%M",
         _ => "%Y-%m-%d",
     };
-    strftime(time, zone, form)
-}
-
-fn strftime(time: Timestamp, zone: &TimeZone, form: &str) -> String {
     let mut text = String::new();
     // A text takes everything.
     let _ = write!(text, "{}", time.to_zoned_datetime(zone.clone()).strftime(form));
