@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use fapilog_control::protocol::{ChangedLevels, LevelChange, Levels};
+use fapilog_control::protocol::{ChangedLevels, LevelChange, LevelsInForce};
 use serde_json::json;
 
 use crate::{
@@ -26,7 +26,7 @@ enum LevelCommands {
         #[command(flatten)]
         target: ControlTarget,
     },
-    /// Changes the levels: `debug`, `my::db=debug`, `info,noisy=error`. Levels of targets that are not named stay.
+    /// Changes the levels: `debug`, `my::db=debug`, `info,noisy=error`. LevelsInForce of targets that are not named stay.
     Set {
         /// A level for all targets, or targets with levels, parted by commas.
         directives: String,
@@ -69,7 +69,7 @@ fn json_line(value: &serde_json::Value) -> String {
     format!("{value}\n")
 }
 
-fn text_of(levels: &Levels) -> String {
+fn text_of(levels: &LevelsInForce) -> String {
     let mut text = format!("{}\n", shown(&levels.directives));
     if let Some(then) = &levels.then {
         text += &format!("in {}: {}\n", whole_seconds(then.in_ms), shown(&then.directives));

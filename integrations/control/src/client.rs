@@ -23,8 +23,8 @@ use crate::{
     lines::{LineError, LineSocket},
     peer::PeerProcess,
     protocol::{
-        ChangedLevels, ControlCommand, DiagnosticReport, Flushed, LevelChange, Levels, PluginStatus, ProcessInfo,
-        Refusal,
+        ChangedLevels, ControlCommand, DiagnosticReport, Flushed, LevelChange, LevelsInForce, PluginStatus,
+        ProcessInfo, Refusal,
     },
 };
 
@@ -168,7 +168,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub fn levels(&mut self) -> Result<Levels, ClientError> {
+    pub fn levels(&mut self) -> Result<LevelsInForce, ClientError> {
         self.ask(&ControlCommand::LevelGet)
     }
 

@@ -14,7 +14,7 @@ use fapilog::{
 
 use crate::{
     peer::PeerProcess,
-    protocol::{ChangedLevels, LEVEL_TIME_MAX, LaterLevels, LevelChange, Levels, Refusal, millis},
+    protocol::{ChangedLevels, LEVEL_TIME_MAX, LaterLevels, LevelChange, LevelsInForce, Refusal, millis},
 };
 
 /// The changes of one container's levels by its control socket.
@@ -28,7 +28,7 @@ struct LevelState {
     temporary: Option<TemporaryLevels>,
 }
 
-/// Levels that are in force for a limited time.
+/// LevelsInForce that are in force for a limited time.
 #[derive(Debug, Clone)]
 struct TemporaryLevels {
     set: Directives,
@@ -38,7 +38,7 @@ struct TemporaryLevels {
 
 impl LevelChanges {
     /// The levels in force.
-    pub(crate) fn levels(&self, container: &Container) -> Levels {
+    pub(crate) fn levels(&self, container: &Container) -> LevelsInForce {
         self.lock().levels(container)
     }
 
@@ -104,14 +104,14 @@ impl LevelChanges {
 }
 
 impl LevelState {
-    fn levels(&self, container: &Container) -> Levels {
+    fn levels(&self, container: &Container) -> LevelsInForce {
         let in_force = container.directives();
         let then = self.temporary.as_ref().filter(|temporary| temporary.set == in_force);
         let then = then.map(|TemporaryLevels { before, until, .. }| LaterLevels {
             directives: before.to_string(),
             in_ms: millis(until.saturating_duration_since(Instant::now())),
         });
-        Levels { directives: in_force.to_string(), then }
+        LevelsInForce { directives: in_force.to_string(), then }
     }
 
     /// Remembers the levels that come back. During a change with a limited time, those of before the first change come back.

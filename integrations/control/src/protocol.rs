@@ -6,7 +6,7 @@
 //! | command | arguments | result |
 //! |---|---|---|
 //! | `info` | | [`ProcessInfo`] |
-//! | `level.get` | | [`Levels`] |
+//! | `level.get` | | [`LevelsInForce`] |
 //! | `level.set` | [`LevelChange`] | [`ChangedLevels`] |
 //! | `metrics` | | the container's `Metrics` |
 //! | `plugins` | | a list of [`PluginStatus`] |
@@ -74,7 +74,7 @@ pub enum ControlCommand {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LevelChange {
-    /// Levels by target, as in the setting `level`: `warn,my::db=debug`.
+    /// LevelsInForce by target, as in the setting `level`: `warn,my::db=debug`.
     pub directives: String,
     /// `false`: the directives are added to the levels in force, of which those for other targets stay. `true`: they take the
     /// place of all of them.
@@ -110,19 +110,19 @@ impl LevelChange {
 /// The levels in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Levels {
-    /// Levels by target, as in the setting `level`.
+pub struct LevelsInForce {
+    /// LevelsInForce by target, as in the setting `level`.
     pub directives: String,
     /// The levels that come back by themselves, if a change with a limited time is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub then: Option<LaterLevels>,
 }
 
-/// Levels that come back by themselves.
+/// LevelsInForce that come back by themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LaterLevels {
-    /// Levels by target, as in the setting `level`.
+    /// LevelsInForce by target, as in the setting `level`.
     pub directives: String,
     /// The time until then, in milliseconds.
     pub in_ms: u64,
@@ -136,7 +136,7 @@ pub struct ChangedLevels {
     pub before: String,
     /// The levels since the change.
     #[serde(flatten)]
-    pub now: Levels,
+    pub now: LevelsInForce,
 }
 
 /// The program and its container.
@@ -373,6 +373,8 @@ pub(crate) fn answer_line(answer: Result<Value, Refusal>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -426,6 +428,23 @@ mod tests {
     fn a_request_without_a_time_has_the_default() {
         let command = ControlCommand::from_line(br#"{"v":1,"command":"rotate"}"#);
         assert_eq!(command, Ok(ControlCommand::Rotate { sink: None, timeout: TIMEOUT_DEFAULT }));
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_answered_without_a_panic(line in any::<Vec<u8>>()) {
+            let answer = answer_line(ControlCommand::from_line(&line).map(|_| Value::Null));
+            prop_assert!(!answer.contains('\n'));
+        }
+
+        #[test]
+        fn any_arguments_are_answered_without_a_panic(name in prop::sample::select(COMMANDS.to_vec()), text in any::<String>()) {
+            let argument = serde_json::to_string(&text).unwrap();
+            for key in ["directives", "replace", "for_ms", "timeout_ms", "sink", "x"] {
+                let line = format!(r#"{{"v":1,"command":"{name}","{key}":{argument}}}"#);
+                prop_assert!(!answer_line(ControlCommand::from_line(line.as_bytes()).map(|_| Value::Null)).contains('\n'));
+            }
+        }
     }
 
     #[test]

@@ -79,9 +79,10 @@ fn a_peer_that_reads_no_answers_does_no_harm() {
 fn a_peer_that_is_gone_in_the_middle_of_a_request_or_before_the_answer_does_no_harm() {
     let served = Served::start();
     for _ in 0..50 {
-        served.stream().write_all(b"{\"v\":1,\"comm").unwrap();
-        served.stream().write_all(b"{\"v\":1,\"command\":\"metrics\"}\n").unwrap();
-        served.stream().shutdown(Shutdown::Both).unwrap();
+        // While there are 8 of them, the next is refused, and may not get as far as a write.
+        let _ = served.stream().write_all(b"{\"v\":1,\"comm");
+        let _ = served.stream().write_all(b"{\"v\":1,\"command\":\"metrics\"}\n");
+        let _ = served.stream().shutdown(Shutdown::Both);
     }
     wait_until("all of them are gone", || {
         fapilog_control::client::Client::connect(served.path()).unwrap().levels().is_ok()

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use fapilog::format::is_control;
+
 /// The widest line that is shown whole, in characters.
 const LINE_CHARS_MAX: usize = 120;
 
@@ -120,16 +122,36 @@ impl Excerpt {
 fn printable(c: char) -> char {
     match c {
         '\t' => ' ',
-        c if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c) => {
-            char::REPLACEMENT_CHARACTER
-        }
+        c if is_control(c) => char::REPLACEMENT_CHARACTER,
         c => c,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_place_in_any_text_has_an_excerpt_of_printable_characters_or_none(
+            text in any::<String>(),
+            line in 0_usize..5,
+            column in 0_usize..300,
+            name in prop::option::of(any::<String>()),
+        ) {
+            if let Some(excerpt) = (ValuePlace { line, column }).excerpt(&text, name.as_deref()) {
+                prop_assert!(!excerpt.line.chars().any(is_control));
+                prop_assert!(excerpt.carets.ends_with('^'));
+            }
+        }
+
+        #[test]
+        fn any_text_behind_a_name_is_a_place_or_none(text in any::<String>()) {
+            let _ = ValuePlace::read(&text);
+        }
+    }
 
     fn marked(text: &str, line: usize, column: usize, name: Option<&str>) -> String {
         let excerpt = ValuePlace { line, column }.excerpt(text, name).unwrap();

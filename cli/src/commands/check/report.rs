@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::excerpt::ValuePlace;
 use crate::{
     arguments::ColorChoice,
-    commands::control::{BOLD, Paint, RED, YELLOW, shown},
+    commands::control::{paint_of_stdout, shown},
+    output::colors::{BOLD, Paint, RED, YELLOW},
 };
 
 /// How the library's text begins for a name that is no setting.
@@ -69,7 +70,7 @@ impl ReportedProblem {
         (file.unwrap_or(files.len()), self.place.as_ref().map(|(_, place)| *place))
     }
 
-    fn write(&self, kind: &str, paint: &Paint, out: &mut String) {
+    fn write(&self, kind: &str, paint: Paint, out: &mut String) {
         let _ = writeln!(out, "{kind}{}", paint.with(BOLD, &format!(": {}", self.title())));
         if let Some((file, place)) = &self.place {
             let at = shown(&format!("{}:{}:{}", file.display(), place.line, place.column));
@@ -136,14 +137,14 @@ pub(super) struct CheckReport<'a> {
 
 impl CheckReport<'_> {
     pub(super) fn text(&self, color: ColorChoice) -> String {
-        let paint = Paint::of_stdout(color);
+        let paint = paint_of_stdout(color);
         let mut out = String::new();
         for problem in &self.problems {
-            problem.write(&paint.with(RED, "error"), &paint, &mut out);
+            problem.write(&paint.with(RED, "error"), paint, &mut out);
             out.push('\n');
         }
         for problem in &self.unknown_plugins {
-            problem.write(&paint.with(YELLOW, "not checked"), &paint, &mut out);
+            problem.write(&paint.with(YELLOW, "not checked"), paint, &mut out);
             out.push_str("  = a program may register it; --strict refuses it\n\n");
         }
         let _ = writeln!(out, "{}", self.summary());

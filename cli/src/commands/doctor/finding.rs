@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::commands::control::{BOLD, DIM, GREEN, Paint, RED, YELLOW, shown};
+use crate::{
+    commands::control::shown,
+    output::colors::{BOLD, DIM, GREEN, Paint, RED, YELLOW},
+};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -17,7 +17,7 @@ use self::{
 };
 use crate::{
     arguments::SharedArguments,
-    commands::control::{Paint, write_out},
+    commands::control::{paint_of_stdout, write_out},
     error::{CommandError, ExitStatus},
 };
 
@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &DoctorArguments, shared: &SharedArguments) -> Resu
     let text = if shared.json {
         format!("{}\n", json!({ "ok": !fails, "checks": findings }))
     } else {
-        text_of(&findings, Paint::of_stdout(shared.color))
+        text_of(&findings, paint_of_stdout(shared.color))
     };
     write_out(&text)?;
     Ok(if fails { ExitStatus::Incomplete } else { ExitStatus::Complete })

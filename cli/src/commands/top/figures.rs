@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use fapilog_control::protocol::{DiagnosticReport, Levels, ProcessInfo};
+use fapilog_control::protocol::{DiagnosticReport, LevelsInForce, ProcessInfo};
 use serde::Deserialize;
 
 /// All that one frame shows.
@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub(super) struct Snapshot {
     pub(super) at: Instant,
     pub(super) info: ProcessInfo,
-    pub(super) levels: Levels,
+    pub(super) levels: LevelsInForce,
     pub(super) metrics: TopMetrics,
     pub(super) diagnostics: Vec<DiagnosticReport>,
 }

@@ -9,7 +9,10 @@ use super::{
     figures::{Snapshot, TopLatency, TopPlugin, TopSink},
     table::{Table, bytes, cut, number, rate, time},
 };
-use crate::commands::control::{BOLD, GREEN, Paint, RED, YELLOW, shown};
+use crate::{
+    commands::control::shown,
+    output::colors::{BOLD, GREEN, Paint, RED, YELLOW},
+};
 
 /// How many diagnostics are shown: the last ones.
 const DIAGNOSTICS_SHOWN: usize = 4;
@@ -234,7 +237,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::arguments::ColorChoice;
 
     fn snapshot(at: Instant, submitted: u64, lost: u64) -> Snapshot {
         let metrics = json!({
@@ -271,7 +273,7 @@ mod tests {
     }
 
     fn lines(now: &Snapshot, earlier: Option<&Snapshot>, columns: usize) -> Vec<String> {
-        TopFrame::new(now, earlier).lines(columns, Paint::of_stdout(ColorChoice::Never))
+        TopFrame::new(now, earlier).lines(columns, Paint::new(false))
     }
 
     #[test]

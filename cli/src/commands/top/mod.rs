@@ -17,12 +17,13 @@ use serde_json::json;
 use self::{
     figures::{Snapshot, TopMetrics},
     frame::TopFrame,
-    screen::{KeyPress, Screen},
+    screen::{KeyPress, TopScreen},
 };
 use crate::{
     arguments::SharedArguments,
-    commands::control::{ControlTarget, Paint, write_out},
+    commands::control::{ControlTarget, paint_of_stdout, write_out},
     error::{CommandError, ExitStatus},
+    output::colors::Paint,
 };
 
 /// Shows what a running program logs, over its control socket: throughput, sinks, losses, rings, lag and plugins.
@@ -49,7 +50,7 @@ const PLAIN_COLUMNS: usize = 200;
 pub(crate) fn run(arguments: &TopArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
     let interval = interval(arguments.interval)?;
     let mut client = arguments.target.connect()?;
-    let paint = Paint::of_stdout(shared.color);
+    let paint = paint_of_stdout(shared.color);
     if shared.json {
         print_json(&mut client, interval, arguments.once)?;
     } else if arguments.once {
@@ -57,7 +58,7 @@ pub(crate) fn run(arguments: &TopArguments, shared: &SharedArguments) -> Result<
         thread::sleep(interval);
         print(&TopFrame::new(&look(&mut client)?, Some(&earlier)), paint)?;
     } else {
-        match Screen::open().map_err(CommandError::Write)? {
+        match TopScreen::open().map_err(CommandError::Write)? {
             Some(mut screen) => draw(&mut client, interval, paint, &mut screen)?,
             None => print_frames(&mut client, interval, paint)?,
         }
@@ -112,7 +113,7 @@ fn print(frame: &TopFrame<'_>, paint: Paint) -> Result<(), CommandError> {
 }
 
 /// Frames on the terminal, until a key or a signal ends them.
-fn draw(client: &mut Client, interval: Duration, paint: Paint, screen: &mut Screen) -> Result<(), CommandError> {
+fn draw(client: &mut Client, interval: Duration, paint: Paint, screen: &mut TopScreen) -> Result<(), CommandError> {
     let mut earlier: Option<Snapshot> = None;
     let mut snapshot = look(client)?;
     loop {

@@ -46,14 +46,14 @@ pub(super) enum KeyPress {
 
 /// The terminal, as long as frames are drawn on it. Dropping it gives the terminal back as it was.
 #[derive(Debug)]
-pub(super) struct Screen {
+pub(super) struct TopScreen {
     /// The modes of before; `None` if keys come from elsewhere.
     before: Option<Termios>,
     is_ended: Arc<AtomicBool>,
     is_resized: Arc<AtomicBool>,
 }
 
-impl Screen {
+impl TopScreen {
     /// `None` if standard output is no terminal.
     pub(super) fn open() -> io::Result<Option<Self>> {
         if !io::stdout().is_terminal() {
@@ -111,7 +111,7 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for TopScreen {
     fn drop(&mut self) {
         let _ = write(LEAVE);
         if let Some(before) = &self.before {
@@ -190,7 +190,7 @@ mod tests {
     fn without_a_terminal_there_is_no_screen() {
         // Tests have their output captured, or the test program's is a pipe; under a terminal there is nothing to check.
         if !io::stdout().is_terminal() {
-            assert!(Screen::open().unwrap().is_none());
+            assert!(TopScreen::open().unwrap().is_none());
         }
     }
 }

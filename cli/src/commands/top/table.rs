@@ -1,6 +1,9 @@
 //! Tables and numbers for a terminal.
 
-use crate::commands::control::{BOLD, Paint, shown};
+use crate::{
+    commands::control::shown,
+    output::colors::{BOLD, Paint},
+};
 
 /// Lines of cells; the first line has the names of the columns.
 #[derive(Debug)]
@@ -116,7 +119,7 @@ mod tests {
         let mut table = Table::new(1, ["SINK", "EVENTS"]);
         table.add(["file".to_owned(), "1,234,567".to_owned()]);
         table.add(["a\x1b[31m".to_owned(), "5".to_owned()]);
-        let paint = Paint::of_stdout(crate::arguments::ColorChoice::Never);
+        let paint = Paint::new(false);
         assert_eq!(
             table.lines(80, paint),
             ["SINK            EVENTS", "file         1,234,567", "a\\u{1b}[31m          5"]
