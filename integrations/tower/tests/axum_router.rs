@@ -14,7 +14,7 @@ use fapilog::{
 };
 use fapilog_tower::{
     PanicLayer, RequestContext, RequestId, RequestLog, RequestLogLayer,
-    axum::{Failure, Operations, RequestLogger},
+    axum::{Failure, MetricsText, Operations, RequestLogger},
     testing,
 };
 use http::{Request, StatusCode};
@@ -209,19 +209,34 @@ async fn the_metrics_route_answers_with_the_figures_of_now_or_with_another_text(
     let (status, content_type, text) = ask(&router, "/metrics").await;
     assert_eq!((status, content_type.as_str()), (200, "application/json"));
     let figures: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(figures["events"]["submitted"], 1);
-    assert_eq!((&figures["sinks"][0]["name"], &figures["sinks"][0]["delivered"]), (&"memory".into(), &1.into()));
+    assert_eq!(figures["accounts"]["submitted"], 1);
+    let sink = &figures["accounts"]["sinks"][0];
+    assert_eq!((&sink["name"], &sink["delivered"]), (&"memory".into(), &1.into()));
 
-    let text_of =
-        |metrics: &fapilog::metrics::Metrics| format!("fapilog_events_total {}\n", metrics.accounts.submitted);
-    let prometheus: Router = Operations::new(Arc::clone(&logs))
-        .metrics_path("/figures")
-        .metrics_text("text/plain; version=0.0.4", text_of)
-        .into_router();
-    let expected = (200, "text/plain; version=0.0.4".to_owned(), "fapilog_events_total 1\n".to_owned());
-    assert_eq!(ask(&prometheus, "/figures").await, expected);
-    let panics: Router =
-        Operations::new(Arc::clone(&logs)).metrics_text("text/plain", |_| panic!("no text")).into_router();
+    let text = |accept: Option<&str>| MetricsText::new("text/plain", format!("asked for {accept:?}"));
+    let router: Router = Operations::new(Arc::clone(&logs)).metrics_path("/figures").metrics_text(text).into_router();
+    assert_eq!(ask(&router, "/figures").await, (200, "text/plain".to_owned(), "asked for None".to_owned()));
+    let request = Request::get("/figures").header("accept", "text/html").body(Body::empty()).unwrap();
+    let body = router.oneshot(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "asked for Some(\"text/html\")");
+    let panics: Router = Operations::new(Arc::clone(&logs)).metrics_text(|_| panic!("no text")).into_router();
     assert_eq!(ask(&panics, "/metrics").await.0, 500);
+    logs.shutdown(std::time::Duration::from_secs(5)).unwrap().check().unwrap();
+}
+
+#[tokio::test]
+async fn the_metrics_route_answers_with_the_text_of_an_exporter_for_prometheus() {
+    let (logs, log) = container();
+    info!(log, "an event");
+    let exporter = fapilog_prometheus::Exporter::builder().container("app", &logs).build().unwrap();
+    let text = move |accept: Option<&str>| {
+        let exposition = exporter.render(accept);
+        MetricsText::new(exposition.content_type(), exposition.into_body())
+    };
+    let router: Router = Operations::new(Arc::clone(&logs)).metrics_text(text).into_router();
+    let (status, content_type, text) = ask(&router, "/metrics").await;
+    assert_eq!(status, 200);
+    assert!(content_type.starts_with("text/plain; version=0.0.4"), "{content_type}");
+    assert!(text.contains("fapilog_events_submitted_total{container=\"app\"} 1"), "{text}");
     logs.shutdown(std::time::Duration::from_secs(5)).unwrap().check().unwrap();
 }
