@@ -10,7 +10,7 @@ use axum::{
     routing::{get, post},
 };
 use fapilog::{
-    Container, Logger, assert_logged, format, info, metrics::HealthLevel, scope::InScope, sink, testing::TestLog,
+    Container, Logger, assert_logged, format, info, metrics::HealthLevel, scope, scope::InScope, sink, testing::TestLog,
 };
 use fapilog_tower::{
     PanicLayer, RequestContext, RequestId, RequestLog, RequestLogLayer,
@@ -109,6 +109,24 @@ async fn extractors_provide_the_id_and_the_context() {
     });
     let request = Request::get("/").header("x-request-id", "7f3a").body(Body::empty()).unwrap();
     assert_eq!(app.send(request).await.text(), "7f3a 7f3a");
+}
+
+#[tokio::test]
+async fn a_handler_adds_fields_to_the_canonical_event_alone() {
+    async fn handler(log: RequestLogger, request: RequestContext) {
+        let user_id = 42;
+        request.note(scope!(correlation_id: "spoofed", user_id, status = "spoofed", cache = "miss"));
+        request.note(scope!(cache = "hit", metrics.rows = 7));
+        info!(log, "in the handler");
+    }
+    let app = testing::app(|_| Router::new().route("/", get(handler)));
+    let response = app.get("/").await;
+    app.canonical_event(&response);
+    assert_logged!(app.log(), message: "request finished", user_id = 42, cache = "hit", metrics.rows = 7, status = 200);
+    let event = assert_logged!(app.log(), message: "in the handler");
+    assert!(event.context.is_empty(), "{event:?}");
+    fapilog::info!(app.log().log(), "afterwards");
+    assert!(assert_logged!(app.log(), message: "afterwards").context.is_empty());
 }
 
 #[tokio::test]
@@ -239,4 +257,41 @@ async fn the_metrics_route_answers_with_the_text_of_an_exporter_for_prometheus()
     assert!(content_type.starts_with("text/plain; version=0.0.4"), "{content_type}");
     assert!(text.contains("fapilog_events_submitted_total{container=\"app\"} 1"), "{text}");
     logs.shutdown(std::time::Duration::from_secs(5)).unwrap().check().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn ids_of_many_requests_at_a_time_are_never_mixed() {
+    const REQUESTS: usize = 400;
+    async fn handler(Path(number): Path<usize>, log: RequestLogger, request: RequestContext) {
+        let plain = request.logger();
+        tokio::task::yield_now().await;
+        info!(log, "in the handler", number);
+        let task = async move {
+            tokio::task::yield_now().await;
+            info!(plain, "in the task", number);
+        };
+        tokio::spawn(task.in_current_scope()).await.unwrap();
+        request.note(scope!(number));
+    }
+    let app = Arc::new(testing::app(|_| Router::new().route("/{number}", get(handler))));
+    let requests: Vec<_> = (0..REQUESTS)
+        .map(|number| {
+            let app = Arc::clone(&app);
+            let request = Request::get(format!("/{number}")).header("x-request-id", format!("id-{number}"));
+            tokio::spawn(async move { app.send(request.body(Body::empty()).unwrap()).await.request_id })
+        })
+        .collect();
+    for (number, request) in requests.into_iter().enumerate() {
+        assert_eq!(request.await.unwrap(), format!("id-{number}"));
+    }
+    let mut seen: Vec<(String, String)> = Vec::new();
+    for event in app.log().events() {
+        let id = event.correlation_id.unwrap();
+        assert_eq!(id, format!("id-{}", event.context["number"]));
+        seen.push((id, event.message));
+    }
+    seen.sort();
+    let count = seen.len();
+    seen.dedup();
+    assert_eq!((count, seen.len()), (3 * REQUESTS, 3 * REQUESTS));
 }
