@@ -43,8 +43,8 @@ pub use crate::{
     middleware::{RequestLogMiddleware, RequestLogTransform},
 };
 pub use fapilog_http::{
-    IdFlaw, IdSource, QueryLogging, RequestLog, RequestLogBuilder, RequestLogError, RequestOutcome, RequestSummary,
-    default_level,
+    IdFlaw, IdSource, QueryLogging, RequestLog, RequestLogBuilder, RequestLogError, RequestNotes, RequestOutcome,
+    RequestSummary, default_level,
 };
 
 /// Compiles and runs the code on the page of the book.

@@ -8,18 +8,19 @@ use std::{
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError, dev::Payload};
 use fapilog::{Logger, Scope};
-use fapilog_http::RequestLog;
+use fapilog_http::{RequestLog, RequestNotes};
 
 /// The id and the logger of a request: an extractor of handlers.
 #[derive(Debug, Clone)]
 pub struct LoggedRequest {
     id: Arc<str>,
     log: RequestLog,
+    notes: RequestNotes,
 }
 
 impl LoggedRequest {
-    pub(crate) fn new(id: &str, log: RequestLog) -> Self {
-        Self { id: id.into(), log }
+    pub(crate) fn new(id: &str, log: RequestLog, notes: RequestNotes) -> Self {
+        Self { id: id.into(), log, notes }
     }
 
     /// The id.
@@ -38,6 +39,12 @@ impl LoggedRequest {
     #[must_use]
     pub fn scope(&self) -> Scope {
         Scope::new().correlation_id(&self.id)
+    }
+
+    /// Adds fields to the canonical event of the request: `request.note(scope!(user_id, metrics.rows = 7))`. See
+    /// [`RequestNotes::add`].
+    pub fn note(&self, fields: Scope) {
+        self.notes.add(fields);
     }
 }
 

@@ -56,7 +56,7 @@ impl RequestLogTransform {
             protocol: protocol_of(request.version()),
         };
         let exchange = self.log.begin(&head, header, &id);
-        request.extensions_mut().insert(LoggedRequest::new(id.as_str(), self.log.clone()));
+        request.extensions_mut().insert(LoggedRequest::new(id.as_str(), self.log.clone(), exchange.notes()));
         // Ids have letters, digits, `.`, `_` and `-` alone, so each is the value of a header.
         let value = HeaderValue::from_str(id.as_str()).ok();
         let reply = Reply {

@@ -22,7 +22,7 @@ use actix_web::{
 };
 use bytes::Bytes;
 use fapilog::{
-    Level, assert_logged, assert_logged_times, assert_not_logged, info,
+    Level, assert_logged, assert_logged_times, assert_not_logged, info, scope,
     scope::InScope,
     testing::{LoggedEvent, LoggedValue, TestLog},
 };
@@ -79,6 +79,7 @@ async fn an_id_of_the_client_is_bound_across_handlers_tasks_and_threads_and_sent
                 info!(of_task, "in the task");
             };
             actix_web::rt::spawn(work.in_current_scope()).await.unwrap();
+            request.note(scope!(user_id = 42));
             let id = request.id().to_owned();
             std::thread::spawn(move || info!(request.logger(), "on a thread")).join().unwrap();
             id
@@ -91,6 +92,8 @@ async fn an_id_of_the_client_is_bound_across_handlers_tasks_and_threads_and_sent
     drop(response);
     test.assert_all_correlated("7f3a");
     assert_eq!(test.events().len(), 4);
+    assert_logged_times!(test, 1, user_id = 42);
+    assert_logged!(test, message: "request finished", user_id = 42);
 }
 
 #[actix_web::test]

@@ -10,7 +10,7 @@ use fapilog::{
 };
 
 use crate::{
-    AcceptedId, ByteCounter, GrpcStatus, RequestLog, RequestOutcome, RequestSummary,
+    AcceptedId, ByteCounter, GrpcStatus, RequestLog, RequestNotes, RequestOutcome, RequestSummary,
     canonical_event::{log_canonical, log_start},
     headers::logged_value,
     query::append_query,
@@ -58,6 +58,7 @@ pub struct Exchange {
     response_bytes: u64,
     /// The field `error`; empty without an error.
     error: Scope,
+    notes: RequestNotes,
     /// Whether user code runs: a drop at that time is that of a panic.
     is_in_user_code: bool,
     is_finished: bool,
@@ -108,6 +109,7 @@ impl Exchange {
             request_bytes: None,
             response_bytes: 0,
             error: Scope::new(),
+            notes: RequestNotes::default(),
             is_in_user_code: false,
             is_finished: false,
         };
@@ -147,6 +149,12 @@ impl Exchange {
     /// Sets the template that the path matched, where it is known late.
     pub fn set_route(&mut self, route: &str) {
         self.route = Some(route.to_owned());
+    }
+
+    /// The fields that handlers add to the canonical event.
+    #[must_use]
+    pub fn notes(&self) -> RequestNotes {
+        self.notes.clone()
     }
 
     /// Counts the bytes of the request's body from now on.
@@ -206,6 +214,8 @@ impl Exchange {
         if self.is_logged == IsLogged::IfKept && !settings.is_kept(level, &summary) {
             return;
         }
+        // The request's id and the event's fields count before the handlers'.
+        let _notes = self.notes.enter();
         let _scope = self.scope.enter();
         let _details = (!self.details.is_empty()).then(|| self.details.enter());
         let late = self.late_details(outcome);

@@ -38,6 +38,7 @@ mod grpc;
 mod headers;
 mod id;
 mod new_id;
+mod notes;
 mod outcome;
 mod query;
 mod request_log;
@@ -50,6 +51,7 @@ pub use crate::{
     exchange::{Exchange, RequestHead},
     grpc::{GrpcStatus, grpc_status_of},
     id::{AcceptedId, IdFlaw, IdSource, trace_id_of},
+    notes::RequestNotes,
     outcome::RequestOutcome,
     query::QueryLogging,
     request_log::{RequestLog, RequestLogBuilder},

@@ -69,8 +69,8 @@ pub use crate::{
     response_future::ResponseFuture,
 };
 pub use fapilog_http::{
-    GrpcStatus, IdFlaw, IdSource, QueryLogging, RequestLog, RequestLogBuilder, RequestLogError, RequestOutcome,
-    RequestSummary, default_level,
+    GrpcStatus, IdFlaw, IdSource, QueryLogging, RequestLog, RequestLogBuilder, RequestLogError, RequestNotes,
+    RequestOutcome, RequestSummary, default_level,
 };
 
 /// Compiles and runs the code on the page of the book.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use fapilog::{Logger, Scope};
-use fapilog_http::{AcceptedId, RequestLog};
+use fapilog_http::{AcceptedId, RequestLog, RequestNotes};
 use http::{Extensions, HeaderValue};
 
 /// The id of a request.
@@ -40,11 +40,12 @@ impl fmt::Display for RequestId {
 pub struct RequestContext {
     id: RequestId,
     log: RequestLog,
+    notes: RequestNotes,
 }
 
 impl RequestContext {
-    pub(crate) fn new(id: RequestId, log: RequestLog) -> Self {
-        Self { id, log }
+    pub(crate) fn new(id: RequestId, log: RequestLog, notes: RequestNotes) -> Self {
+        Self { id, log, notes }
     }
 
     /// The context of the request with these extensions; `None` if no [`RequestLogLayer`](crate::RequestLogLayer) lies around the
@@ -70,5 +71,11 @@ impl RequestContext {
     #[must_use]
     pub fn scope(&self) -> Scope {
         Scope::new().correlation_id(self.id.as_str())
+    }
+
+    /// Adds fields to the canonical event of the request: `request.note(scope!(user_id, metrics.rows = 7))`. See
+    /// [`RequestNotes::add`].
+    pub fn note(&self, fields: Scope) {
+        self.notes.add(fields);
     }
 }

@@ -81,7 +81,7 @@ impl RequestLogLayer {
             id: self.id_header.clone().map(|name| (name, id.to_header())),
             may_have_body: parts.method != Method::HEAD && parts.method != Method::CONNECT,
         };
-        parts.extensions.insert(RequestContext::new(id, self.log.clone()));
+        parts.extensions.insert(RequestContext::new(id, self.log.clone(), exchange.notes()));
         (exchange, plan)
     }
 }

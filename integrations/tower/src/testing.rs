@@ -135,7 +135,6 @@ impl App {
     ///
     /// # Panics
     /// When there is none, or more than one.
-    #[must_use]
     #[track_caller]
     pub fn canonical_event(&self, response: &AppResponse) -> LoggedEvent {
         let events = self.log.events();

@@ -10,11 +10,11 @@ use axum::{
     routing::{get, post},
 };
 use fapilog::{
-    Container, Logger, assert_logged, format, info, metrics::HealthLevel, scope::InScope, sink, testing::TestLog,
+    Container, Logger, assert_logged, format, info, metrics::HealthLevel, scope, scope::InScope, sink, testing::TestLog,
 };
 use fapilog_tower::{
     PanicLayer, RequestContext, RequestId, RequestLog, RequestLogLayer,
-    axum::{Failure, Operations, RequestLogger},
+    axum::{Failure, MetricsText, Operations, RequestLogger},
     testing,
 };
 use http::{Request, StatusCode};
@@ -109,6 +109,24 @@ async fn extractors_provide_the_id_and_the_context() {
     });
     let request = Request::get("/").header("x-request-id", "7f3a").body(Body::empty()).unwrap();
     assert_eq!(app.send(request).await.text(), "7f3a 7f3a");
+}
+
+#[tokio::test]
+async fn a_handler_adds_fields_to_the_canonical_event_alone() {
+    async fn handler(log: RequestLogger, request: RequestContext) {
+        let user_id = 42;
+        request.note(scope!(correlation_id: "spoofed", user_id, status = "spoofed", cache = "miss"));
+        request.note(scope!(cache = "hit", metrics.rows = 7));
+        info!(log, "in the handler");
+    }
+    let app = testing::app(|_| Router::new().route("/", get(handler)));
+    let response = app.get("/").await;
+    app.canonical_event(&response);
+    assert_logged!(app.log(), message: "request finished", user_id = 42, cache = "hit", metrics.rows = 7, status = 200);
+    let event = assert_logged!(app.log(), message: "in the handler");
+    assert!(event.context.is_empty(), "{event:?}");
+    fapilog::info!(app.log().log(), "afterwards");
+    assert!(assert_logged!(app.log(), message: "afterwards").context.is_empty());
 }
 
 #[tokio::test]
@@ -209,19 +227,71 @@ async fn the_metrics_route_answers_with_the_figures_of_now_or_with_another_text(
     let (status, content_type, text) = ask(&router, "/metrics").await;
     assert_eq!((status, content_type.as_str()), (200, "application/json"));
     let figures: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(figures["events"]["submitted"], 1);
-    assert_eq!((&figures["sinks"][0]["name"], &figures["sinks"][0]["delivered"]), (&"memory".into(), &1.into()));
+    assert_eq!(figures["accounts"]["submitted"], 1);
+    let sink = &figures["accounts"]["sinks"][0];
+    assert_eq!((&sink["name"], &sink["delivered"]), (&"memory".into(), &1.into()));
 
-    let text_of =
-        |metrics: &fapilog::metrics::Metrics| format!("fapilog_events_total {}\n", metrics.accounts.submitted);
-    let prometheus: Router = Operations::new(Arc::clone(&logs))
-        .metrics_path("/figures")
-        .metrics_text("text/plain; version=0.0.4", text_of)
-        .into_router();
-    let expected = (200, "text/plain; version=0.0.4".to_owned(), "fapilog_events_total 1\n".to_owned());
-    assert_eq!(ask(&prometheus, "/figures").await, expected);
-    let panics: Router =
-        Operations::new(Arc::clone(&logs)).metrics_text("text/plain", |_| panic!("no text")).into_router();
+    let text = |accept: Option<&str>| MetricsText::new("text/plain", format!("asked for {accept:?}"));
+    let router: Router = Operations::new(Arc::clone(&logs)).metrics_path("/figures").metrics_text(text).into_router();
+    assert_eq!(ask(&router, "/figures").await, (200, "text/plain".to_owned(), "asked for None".to_owned()));
+    let request = Request::get("/figures").header("accept", "text/html").body(Body::empty()).unwrap();
+    let body = router.oneshot(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "asked for Some(\"text/html\")");
+    let panics: Router = Operations::new(Arc::clone(&logs)).metrics_text(|_| panic!("no text")).into_router();
     assert_eq!(ask(&panics, "/metrics").await.0, 500);
     logs.shutdown(std::time::Duration::from_secs(5)).unwrap().check().unwrap();
+}
+
+#[tokio::test]
+async fn the_metrics_route_answers_with_the_text_of_an_exporter_for_prometheus() {
+    let (logs, log) = container();
+    info!(log, "an event");
+    let exporter = fapilog_prometheus::Exporter::builder().container("app", &logs).build().unwrap();
+    let text = move |accept: Option<&str>| {
+        let exposition = exporter.render(accept);
+        MetricsText::new(exposition.content_type(), exposition.into_body())
+    };
+    let router: Router = Operations::new(Arc::clone(&logs)).metrics_text(text).into_router();
+    let (status, content_type, text) = ask(&router, "/metrics").await;
+    assert_eq!(status, 200);
+    assert!(content_type.starts_with("text/plain; version=0.0.4"), "{content_type}");
+    assert!(text.contains("fapilog_events_submitted_total{container=\"app\"} 1"), "{text}");
+    logs.shutdown(std::time::Duration::from_secs(5)).unwrap().check().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn ids_of_many_requests_at_a_time_are_never_mixed() {
+    const REQUESTS: usize = 400;
+    async fn handler(Path(number): Path<usize>, log: RequestLogger, request: RequestContext) {
+        let plain = request.logger();
+        tokio::task::yield_now().await;
+        info!(log, "in the handler", number);
+        let task = async move {
+            tokio::task::yield_now().await;
+            info!(plain, "in the task", number);
+        };
+        tokio::spawn(task.in_current_scope()).await.unwrap();
+        request.note(scope!(number));
+    }
+    let app = Arc::new(testing::app(|_| Router::new().route("/{number}", get(handler))));
+    let requests: Vec<_> = (0..REQUESTS)
+        .map(|number| {
+            let app = Arc::clone(&app);
+            let request = Request::get(format!("/{number}")).header("x-request-id", format!("id-{number}"));
+            tokio::spawn(async move { app.send(request.body(Body::empty()).unwrap()).await.request_id })
+        })
+        .collect();
+    for (number, request) in requests.into_iter().enumerate() {
+        assert_eq!(request.await.unwrap(), format!("id-{number}"));
+    }
+    let mut seen: Vec<(String, String)> = Vec::new();
+    for event in app.log().events() {
+        let id = event.correlation_id.unwrap();
+        assert_eq!(id, format!("id-{}", event.context["number"]));
+        seen.push((id, event.message));
+    }
+    seen.sort();
+    let count = seen.len();
+    seen.dedup();
+    assert_eq!((count, seen.len()), (3 * REQUESTS, 3 * REQUESTS));
 }

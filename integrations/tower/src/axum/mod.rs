@@ -29,6 +29,6 @@ mod serve;
 pub use self::{
     extractors::{MissingRequestLog, RequestLogger},
     failure::Failure,
-    operations::Operations,
+    operations::{MetricsText, Operations},
     serve::{Serve, ServeError, serve_with},
 };

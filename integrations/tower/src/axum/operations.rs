@@ -1,6 +1,7 @@
 //! Routes for those who operate the program: the health and the metrics of its log.
 
 use std::{
+    borrow::Cow,
     fmt,
     ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -16,21 +17,24 @@ use fapilog::{
     Container,
     metrics::{HealthLevel, Metrics},
 };
-use http::{StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE},
+};
 
 use crate::axum::figures;
 
 const JSON: &str = "application/json";
 
 type MetricsSource = Arc<dyn Fn() -> Metrics + Send + Sync>;
-type Rendering = Arc<dyn Fn(&Metrics) -> String + Send + Sync>;
+type Rendering = Arc<dyn Fn(Option<&str>) -> MetricsText + Send + Sync>;
 
 /// Routes with the health and the metrics of a container.
 ///
 /// | route | response |
 /// |---|---|
 /// | `/health` | 200, or 503 from a health level on; JSON with the level and the state of each plugin |
-/// | `/metrics` | 200, the main figures as JSON, or the text of [`metrics_text`](Self::metrics_text) |
+/// | `/metrics` | 200, [`Metrics`] as JSON, or the text of [`metrics_text`](Self::metrics_text) |
 ///
 /// They are for the inside of a network: merge them into a router that strangers do not reach. A [`RequestLog`](crate::RequestLog)
 /// leaves them out by `skip_path`.
@@ -52,8 +56,28 @@ pub struct Operations {
     health_path: String,
     metrics_path: String,
     unhealthy_from: HealthLevel,
-    content_type: &'static str,
-    rendering: Rendering,
+    /// `None` for JSON.
+    rendering: Option<Rendering>,
+}
+
+/// A container's metrics as a text, such as Prometheus's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricsText {
+    content_type: Cow<'static, str>,
+    body: String,
+}
+
+impl MetricsText {
+    /// A text of this content type, as in `text/plain; version=0.0.4`.
+    pub fn new(content_type: impl Into<Cow<'static, str>>, body: String) -> Self {
+        Self { content_type: content_type.into(), body }
+    }
+}
+
+impl IntoResponse for MetricsText {
+    fn into_response(self) -> Response {
+        ([(CONTENT_TYPE, self.content_type.into_owned())], self.body).into_response()
+    }
 }
 
 impl Operations {
@@ -64,8 +88,7 @@ impl Operations {
             health_path: "/health".to_owned(),
             metrics_path: "/metrics".to_owned(),
             unhealthy_from: HealthLevel::Emergency,
-            content_type: JSON,
-            rendering: Arc::new(|metrics| figures::metrics(metrics).to_string()),
+            rendering: None,
         }
     }
 
@@ -87,14 +110,10 @@ impl Operations {
         self
     }
 
-    /// Renders the metrics as another text than JSON, such as Prometheus's. A rendering that panics answers with 500.
-    pub fn metrics_text(
-        mut self,
-        content_type: &'static str,
-        rendering: impl Fn(&Metrics) -> String + Send + Sync + 'static,
-    ) -> Self {
-        self.content_type = content_type;
-        self.rendering = Arc::new(rendering);
+    /// Answers `/metrics` with another text than JSON, such as that of the crate `fapilog-prometheus`. `rendering` is given the
+    /// request's header `Accept`. A rendering that panics answers with 500.
+    pub fn metrics_text(mut self, rendering: impl Fn(Option<&str>) -> MetricsText + Send + Sync + 'static) -> Self {
+        self.rendering = Some(Arc::new(rendering));
         self
     }
 
@@ -103,11 +122,17 @@ impl Operations {
     /// # Panics
     /// As [`Router::route`] does: when a path does not begin with a slash, or both are the same.
     pub fn into_router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
-        let Self { figures, health_path, metrics_path, unhealthy_from, content_type, rendering } = self;
+        let Self { figures, health_path, metrics_path, unhealthy_from, rendering } = self;
         let of_health = Arc::clone(&figures);
+        let metrics = move |headers: HeaderMap| async move {
+            match &rendering {
+                Some(rendering) => text(rendering, &headers),
+                None => json(&figures()),
+            }
+        };
         Router::new()
             .route(&health_path, get(move || async move { health(&of_health(), unhealthy_from) }))
-            .route(&metrics_path, get(move || async move { render(&figures(), content_type, &rendering) }))
+            .route(&metrics_path, get(metrics))
     }
 }
 
@@ -117,9 +142,17 @@ fn health(metrics: &Metrics, unhealthy_from: HealthLevel) -> Response {
     (status, [(CONTENT_TYPE, JSON)], figures::health(metrics).to_string()).into_response()
 }
 
-fn render(metrics: &Metrics, content_type: &'static str, rendering: &Rendering) -> Response {
-    match catch_unwind(AssertUnwindSafe(|| rendering(metrics))) {
-        Ok(text) => ([(CONTENT_TYPE, content_type)], text).into_response(),
+fn json(metrics: &Metrics) -> Response {
+    match figures::metrics(metrics) {
+        Ok(text) => MetricsText::new(JSON, text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn text(rendering: &Rendering, headers: &HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    match catch_unwind(AssertUnwindSafe(|| rendering(accept))) {
+        Ok(text) => text.into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
@@ -130,7 +163,6 @@ impl fmt::Debug for Operations {
             .field("health_path", &self.health_path)
             .field("metrics_path", &self.metrics_path)
             .field("unhealthy_from", &self.unhealthy_from)
-            .field("content_type", &self.content_type)
             .finish_non_exhaustive()
     }
 }
