@@ -28,4 +28,8 @@
 //! ```
 
 pub use fapilog_engine::producer::{LevelWatch, bind_adapter_scope, on_level_change};
-pub use fapilog_record::{call_site::AdapterSite, fields::Fields};
+pub use fapilog_record::{
+    call_site::AdapterSite,
+    fields::Fields,
+    self_typed::{MapEntries, SelfTypedWriter, SequenceElements},
+};

@@ -10,7 +10,7 @@ use std::sync::{
 
 use fapilog::{
     Container, Level, Logger, Scope,
-    adapter::{AdapterSite, Fields, LevelWatch, on_level_change},
+    adapter::{AdapterSite, Fields, LevelWatch, bind_adapter_scope, on_level_change},
     event::{FieldGroup, ValueRef},
     level::{Directives, LevelFilter},
 };
@@ -118,6 +118,55 @@ fn a_scope_around_another_has_the_bindings_of_both_and_the_inner_one_counts() {
     container.logger("adapters").log_fields_in(site(), &message("m"), &scope);
     shut_down(&container);
     assert_eq!(only(&events)["context"], json!({"key": 2, "other": 3}));
+}
+
+#[test]
+fn the_scope_of_an_adapter_is_replaced_and_scopes_around_it_and_inside_it_stay() {
+    let (container, events) = started();
+    let log = container.logger("adapters");
+    let of = |name: &str| Scope::new().field(FieldGroup::Context, name, true.into());
+    let outer = of("outer").enter();
+    assert!(bind_adapter_scope(Some(&of("first"))));
+    let inner = of("inner").enter();
+    assert!(bind_adapter_scope(Some(&of("second").correlation_id("7f3a"))));
+    fapilog::info!(log, "in all");
+    drop(inner);
+    log.log_fields(site(), &message("inner is left"));
+    drop(outer);
+    fapilog::info!(log, "outer is left");
+    assert!(bind_adapter_scope(None));
+    fapilog::info!(log, "none");
+    shut_down(&container);
+    let contexts: Vec<_> = parsed(&events).into_iter().map(|event| event.get("context").cloned()).collect();
+    let expected = [
+        Some(json!({"outer": true, "second": true, "inner": true})),
+        Some(json!({"outer": true, "second": true})),
+        Some(json!({"second": true})),
+        None,
+    ];
+    assert_eq!(contexts, expected);
+    assert_eq!(parsed(&events)[0]["correlation_id"], json!("7f3a"));
+}
+
+#[test]
+fn a_value_that_is_written_piece_by_piece_is_a_map_or_a_sequence() {
+    let (container, events) = started();
+    let mut fields = message("pieces");
+    fields.put_with(FieldGroup::Context, "order", |value| {
+        value.map(|entries| {
+            entries.entry_with("id", |value| value.value(ValueRef::U64(42)));
+            entries.entry_with("legs", |value| {
+                value.sequence(|elements| {
+                    elements.element_with(|value| value.display(&format_args!("{}-{}", "a", 1)));
+                    elements.element_with(|value| value.error(&std::io::Error::other("closed")));
+                });
+            });
+        });
+    });
+    fields.put_with(FieldGroup::Context, "nothing", |_| {});
+    container.logger("adapters").log_fields(site(), &fields);
+    shut_down(&container);
+    assert_eq!(only(&events)["context"], json!({"order": {"id": 42, "legs": ["a-1", "closed"]}, "nothing": null}));
 }
 
 #[test]

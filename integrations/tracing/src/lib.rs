@@ -38,6 +38,9 @@ mod site;
 mod span;
 mod subscriber;
 mod thread;
+// `tracing` hands on values of `valuable` by a flag of the compiler alone.
+#[cfg(all(feature = "valuable", any(tracing_unstable, test)))]
+mod valuable_fields;
 mod visit;
 
 use fapilog::Logger;

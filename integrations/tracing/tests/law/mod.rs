@@ -26,7 +26,8 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 /// A container on a plain thread, which logs everything, and whose events can be read.
 pub(crate) fn started() -> (Container, MemoryEvents) {
     let (sink, events) = sink::Memory::new(format::Json::new);
-    let container = Container::builder().executor(Executor::Thread).sink("memory", sink).start().unwrap();
+    let container =
+        Container::builder().executor(Executor::Thread).overflow_timeout(TIMEOUT).sink("memory", sink).start().unwrap();
     container.set_level("trace".parse::<Directives>().unwrap());
     (container, events)
 }
