@@ -3,9 +3,12 @@
 
 mod law;
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 use fapilog::{
@@ -181,6 +184,25 @@ fn a_site_is_enabled_by_the_level_of_its_target() {
     assert!(!is_enabled("error"));
     assert!(is_enabled("error,adapter=debug"));
     assert!(!is_enabled("debug,adapter::sql=error"));
+    shut_down(&container);
+}
+
+#[test]
+fn an_event_that_all_levels_enable_is_enabled_while_they_change() {
+    let (container, _events) = started();
+    let (log, site, is_done) = (container.logger("adapters"), site(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let levels = ["trace", "error,adapter=debug", "warn,adapter::sql=info"];
+            let levels = levels.map(|level| level.parse::<Directives>().unwrap());
+            for level in levels.iter().cycle().take_while(|_| !is_done.load(Ordering::SeqCst)) {
+                container.set_level(level.clone());
+            }
+        });
+        let disabled = (0..300_000).filter(|_| !log.is_enabled_at_site(site)).count();
+        is_done.store(true, Ordering::SeqCst);
+        assert_eq!(disabled, 0);
+    });
     shut_down(&container);
 }
 

@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 mod bridge;
+mod interest;
 #[cfg(feature = "layer")]
 mod layer;
 mod levels;
@@ -44,6 +45,10 @@ mod valuable_fields;
 mod visit;
 
 use fapilog::Logger;
+
+#[cfg(all(doctest, feature = "layer"))]
+#[doc = include_str!("../../../docs/tracing.md")]
+mod page {}
 
 #[cfg(feature = "layer")]
 pub use self::layer::{Layer, Levels};

@@ -4,7 +4,7 @@
 mod law;
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
@@ -14,6 +14,12 @@ use law::{Way, messages, parsed, shut_down, started};
 use serde_json::json;
 use tracing::{Dispatch, debug, debug_span, dispatcher::with_default, error, info, info_span, trace, warn};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter, layer::Context, prelude::*, reload};
+
+/// Interests of call sites are the process's: `tracing` itself mixes up those of a dispatcher that another thread makes meanwhile.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn set_level(container: &Container, directives: &str) {
     container.set_level(directives.parse::<Directives>().unwrap());
@@ -27,6 +33,7 @@ fn assert_messages(container: &Container, events: &MemoryEvents, expected: &[&st
 
 #[test]
 fn the_levels_of_the_container_count_by_target_and_as_they_are_changed() {
+    let _alone = alone();
     for way in Way::ALL {
         let (container, events) = started();
         let log_all = || {
@@ -48,6 +55,7 @@ fn the_levels_of_the_container_count_by_target_and_as_they_are_changed() {
 
 #[test]
 fn a_disabled_call_does_not_evaluate_its_fields() {
+    let _alone = alone();
     for way in [Way::FilteredLayer, Way::Subscriber] {
         let (container, events) = started();
         set_level(&container, "info");
@@ -63,6 +71,7 @@ fn a_disabled_call_does_not_evaluate_its_fields() {
 
 #[test]
 fn the_levels_of_a_container_are_no_other_layers() {
+    let _alone = alone();
     let (container, events) = started();
     set_level(&container, "error");
     let seen = Arc::new(AtomicUsize::new(0));
@@ -87,6 +96,7 @@ impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for CountingLayer {
 
 #[test]
 fn levels_as_a_layer_are_for_all_layers() {
+    let _alone = alone();
     let (container, events) = started();
     set_level(&container, "error");
     let seen = Arc::new(AtomicUsize::new(0));
@@ -107,6 +117,7 @@ fn levels_as_a_layer_are_for_all_layers() {
 
 #[test]
 fn a_disabled_span_is_no_scope_unless_all_are_kept() {
+    let _alone = alone();
     for way in [Way::FilteredLayer, Way::Subscriber] {
         for are_kept in [false, true] {
             let (container, events) = started();
@@ -127,6 +138,7 @@ fn a_disabled_span_is_no_scope_unless_all_are_kept() {
 
 #[test]
 fn a_span_that_the_layers_own_filter_disables_is_no_scope_of_the_layer() {
+    let _alone = alone();
     let (container, events) = started();
     let (other, other_events) = started();
     let filtered = Bridge::new(container.logger("t")).layer().with_filter(EnvFilter::new("trace,hidden=off"));
@@ -156,6 +168,7 @@ fn a_span_that_the_layers_own_filter_disables_is_no_scope_of_the_layer() {
 
 #[test]
 fn a_filter_that_is_reloaded_counts_at_once() {
+    let _alone = alone();
     let (container, events) = started();
     let (filter, handle) = reload::Layer::new(LevelFilter::WARN);
     let subscriber =
@@ -172,6 +185,7 @@ fn a_filter_that_is_reloaded_counts_at_once() {
 
 #[test]
 fn each_subscriber_has_its_own_levels_at_a_shared_call_site() {
+    let _alone = alone();
     fn shared(n: u64) {
         debug!(n, "shared");
     }
@@ -196,6 +210,7 @@ fn each_subscriber_has_its_own_levels_at_a_shared_call_site() {
 
 #[test]
 fn a_container_that_is_closed_disables_all_and_a_later_event_is_lost_quietly() {
+    let _alone = alone();
     for way in Way::ALL {
         let (container, events) = started();
         with_default(&way.dispatch(Bridge::new(container.logger("t"))), || {
@@ -211,6 +226,7 @@ fn a_container_that_is_closed_disables_all_and_a_later_event_is_lost_quietly() {
 
 #[test]
 fn levels_that_change_under_load_lose_no_event_that_is_enabled_throughout() {
+    let _alone = alone();
     const EVENTS: u64 = 5_000;
     for way in Way::ALL {
         let (container, events) = started();
@@ -257,7 +273,25 @@ fn levels_that_change_under_load_lose_no_event_that_is_enabled_throughout() {
 }
 
 #[test]
+fn levels_are_changed_on_a_thread_without_a_subscriber() {
+    let _alone = alone();
+    for way in Way::ALL {
+        let (container, events) = started();
+        set_level(&container, "error");
+        with_default(&way.dispatch(Bridge::new(container.logger("t"))), || {
+            info!("disabled");
+            std::thread::scope(|scope| {
+                scope.spawn(|| set_level(&container, "info"));
+            });
+            info!("enabled by another thread");
+        });
+        assert_messages(&container, &events, &["enabled by another thread"]);
+    }
+}
+
+#[test]
 fn the_levels_are_no_ones_once_the_subscriber_is_dropped() {
+    let _alone = alone();
     let (container, events) = started();
     let dispatch = Way::Subscriber.dispatch(Bridge::new(container.logger("t")));
     with_default(&dispatch, || info!("logged"));
