@@ -39,4 +39,8 @@ mod event_copy;
 pub use calls::{AdapterCalls, OpenCall, SuppressedCalls};
 pub use event_copy::EventCopy;
 pub use fapilog_engine::producer::{LevelWatch, bind_adapter_scope, on_level_change};
-pub use fapilog_record::{call_site::AdapterSite, fields::Fields};
+pub use fapilog_record::{
+    call_site::AdapterSite,
+    fields::Fields,
+    self_typed::{MapEntries, SelfTypedWriter, SequenceElements},
+};

@@ -3,14 +3,17 @@
 
 mod law;
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 use fapilog::{
     Container, Level, Logger, Scope,
-    adapter::{AdapterSite, Fields, LevelWatch, on_level_change},
+    adapter::{AdapterSite, Fields, LevelWatch, bind_adapter_scope, on_level_change},
     event::{DynamicEvent, FieldGroup, ValueRef},
     info,
     level::{Directives, LevelFilter},
@@ -135,6 +138,55 @@ fn fields_without_a_site_are_a_dynamic_event() {
 }
 
 #[test]
+fn the_scope_of_an_adapter_is_replaced_and_scopes_around_it_and_inside_it_stay() {
+    let (container, events) = started();
+    let log = container.logger("adapters");
+    let of = |name: &str| Scope::new().field(FieldGroup::Context, name, true.into());
+    let outer = of("outer").enter();
+    assert!(bind_adapter_scope(Some(&of("first"))));
+    let inner = of("inner").enter();
+    assert!(bind_adapter_scope(Some(&of("second").correlation_id("7f3a"))));
+    fapilog::info!(log, "in all");
+    drop(inner);
+    log.log_fields(site(), &message("inner is left"));
+    drop(outer);
+    fapilog::info!(log, "outer is left");
+    assert!(bind_adapter_scope(None));
+    fapilog::info!(log, "none");
+    shut_down(&container);
+    let contexts: Vec<_> = parsed(&events).into_iter().map(|event| event.get("context").cloned()).collect();
+    let expected = [
+        Some(json!({"outer": true, "second": true, "inner": true})),
+        Some(json!({"outer": true, "second": true})),
+        Some(json!({"second": true})),
+        None,
+    ];
+    assert_eq!(contexts, expected);
+    assert_eq!(parsed(&events)[0]["correlation_id"], json!("7f3a"));
+}
+
+#[test]
+fn a_value_that_is_written_piece_by_piece_is_a_map_or_a_sequence() {
+    let (container, events) = started();
+    let mut fields = message("pieces");
+    fields.put_with(FieldGroup::Context, "order", |value| {
+        value.map(|entries| {
+            entries.entry_with("id", |value| value.value(ValueRef::U64(42)));
+            entries.entry_with("legs", |value| {
+                value.sequence(|elements| {
+                    elements.element_with(|value| value.display(&format_args!("{}-{}", "a", 1)));
+                    elements.element_with(|value| value.error(&std::io::Error::other("closed")));
+                });
+            });
+        });
+    });
+    fields.put_with(FieldGroup::Context, "nothing", |_| {});
+    container.logger("adapters").log_fields(site(), &fields);
+    shut_down(&container);
+    assert_eq!(only(&events)["context"], json!({"order": {"id": 42, "legs": ["a-1", "closed"]}, "nothing": null}));
+}
+
+#[test]
 fn a_site_is_enabled_by_the_level_of_its_target() {
     let (container, _events) = started();
     let (log, site) = (container.logger("adapters"), site());
@@ -146,6 +198,25 @@ fn a_site_is_enabled_by_the_level_of_its_target() {
     assert!(!is_enabled("error"));
     assert!(is_enabled("error,adapter=debug"));
     assert!(!is_enabled("debug,adapter::sql=error"));
+    shut_down(&container);
+}
+
+#[test]
+fn an_event_that_all_levels_enable_is_enabled_while_they_change() {
+    let (container, _events) = started();
+    let (log, site, is_done) = (container.logger("adapters"), site(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let levels = ["trace", "error,adapter=debug", "warn,adapter::sql=info"];
+            let levels = levels.map(|level| level.parse::<Directives>().unwrap());
+            for level in levels.iter().cycle().take_while(|_| !is_done.load(Ordering::SeqCst)) {
+                container.set_level(level.clone());
+            }
+        });
+        let disabled = (0..300_000).filter(|_| !log.is_enabled_at_site(site)).count();
+        is_done.store(true, Ordering::SeqCst);
+        assert_eq!(disabled, 0);
+    });
     shut_down(&container);
 }
 

@@ -62,7 +62,7 @@ impl Way {
             }
             Self::Layer | Self::Subscriber => {
                 let file = sink::File::new(directory.join("out.jsonl"), format::Json::new);
-                let container = Container::builder().sink("file", file).start().unwrap();
+                let container = Container::builder().overflow_timeout(TIMEOUT).sink("file", file).start().unwrap();
                 let log = container.logger("bench");
                 let dispatch = match self {
                     Self::Layer => Dispatch::new(tracing_subscriber::registry().with(fapilog_tracing::layer(log))),

@@ -7,18 +7,19 @@ use std::sync::{
 
 use fapilog::{
     Logger,
-    adapter::{AdapterSite, LevelWatch, on_level_change},
+    adapter::AdapterSite,
     event::{DynamicEvent, FieldGroup, ValueRef},
     plugin::is_drain_thread,
 };
 use tracing_core::{
     Event,
-    callsite::rebuild_interest_cache,
+    dispatcher::Dispatch,
     field::Visit,
     span::{Attributes, Id, Record},
 };
 
 use crate::{
+    interest::InterestWatch,
     levels::ContainerLevels,
     settings::{BridgeSettings, SpanEvents},
     site::{LogPlace, LogSite, Site},
@@ -34,7 +35,7 @@ pub(crate) struct BridgeState {
     number: u64,
     pub(crate) logger: Logger,
     settings: BridgeSettings,
-    _watch: LevelWatch,
+    interest: Arc<InterestWatch>,
 }
 
 impl BridgeState {
@@ -42,11 +43,19 @@ impl BridgeState {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         // Relaxed: a number that differs from all others, no more.
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { number, logger, settings, _watch: on_level_change(rebuild_interest_cache) }
+        Self { number, logger, settings, interest: Arc::new(InterestWatch::of_dispatch()) }
     }
 
     pub(crate) fn number(&self) -> u64 {
         self.number
+    }
+
+    pub(crate) fn interest(&self) -> &Arc<InterestWatch> {
+        &self.interest
+    }
+
+    pub(crate) fn registered(&self, dispatch: &Dispatch) {
+        self.interest.registered(dispatch);
     }
 
     pub(crate) fn levels(&self) -> ContainerLevels<'_> {

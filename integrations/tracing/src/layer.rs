@@ -2,13 +2,9 @@
 
 use std::sync::Arc;
 
-use fapilog::{
-    Logger,
-    adapter::{LevelWatch, on_level_change},
-};
+use fapilog::Logger;
 use tracing_core::{
-    Event, LevelFilter, Metadata, Subscriber,
-    callsite::rebuild_interest_cache,
+    Dispatch, Event, LevelFilter, Metadata, Subscriber,
     span::{Attributes, Id, Record},
     subscriber::Interest,
 };
@@ -17,7 +13,7 @@ use tracing_subscriber::{
     registry::{LookupSpan, SpanRef},
 };
 
-use crate::{bridge::BridgeState, levels::ContainerLevels, span::SpanNode, thread::EventSpan};
+use crate::{bridge::BridgeState, interest::InterestWatch, levels::ContainerLevels, span::SpanNode, thread::EventSpan};
 
 /// A layer for the registry of tracing-subscriber, which logs to a container of fapilog. [`layer`](crate::layer) and
 /// [`Bridge`](crate::Bridge) make one.
@@ -80,6 +76,10 @@ impl<S> tracing_subscriber::Layer<S> for Layer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    fn on_register_dispatch(&self, dispatch: &Dispatch) {
+        self.state.registered(dispatch);
+    }
+
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
         let parent = span.parent().and_then(|parent| self.node_of(&parent));
@@ -136,7 +136,9 @@ where
 
 /// The levels of a container as a filter of tracing-subscriber: for our layer, for another, or for all.
 ///
-/// Call sites ask once. When the levels of the container change, all of them ask anew.
+/// Call sites ask once. When the levels of the container change, all of them ask anew. (As the filter of another layer than ours it does not
+/// know its subscriber: call sites ask anew if the thread that changes the levels has a default subscriber, as each thread has by
+/// `set_global_default`.)
 ///
 /// ```
 /// use fapilog::{Container, Level, format, sink};
@@ -162,14 +164,14 @@ where
 pub struct Levels {
     logger: Logger,
     keeps_all_spans: bool,
-    _watch: Arc<LevelWatch>,
+    interest: Arc<InterestWatch>,
 }
 
 impl Levels {
     /// The levels of the logger's container.
     #[must_use]
     pub fn new(logger: Logger) -> Self {
-        Self { logger, keeps_all_spans: false, _watch: Arc::new(on_level_change(rebuild_interest_cache)) }
+        Self { logger, keeps_all_spans: false, interest: Arc::new(InterestWatch::of_any_dispatch()) }
     }
 
     /// Whether spans are enabled whatever their level: events have the fields of all spans around them, and a disabled span costs as
@@ -181,8 +183,8 @@ impl Levels {
     }
 
     pub(crate) fn of(state: &BridgeState) -> Self {
-        let levels = state.levels();
-        Self::new(levels.logger.clone()).all_spans(levels.keeps_all_spans)
+        let (levels, interest) = (state.levels(), Arc::clone(state.interest()));
+        Self { logger: levels.logger.clone(), keeps_all_spans: levels.keeps_all_spans, interest }
     }
 
     fn levels(&self) -> ContainerLevels<'_> {
@@ -205,6 +207,10 @@ impl<S> Filter<S> for Levels {
 }
 
 impl<S: Subscriber> tracing_subscriber::Layer<S> for Levels {
+    fn on_register_dispatch(&self, dispatch: &Dispatch) {
+        self.interest.registered(dispatch);
+    }
+
     fn enabled(&self, metadata: &Metadata<'_>, _context: Context<'_, S>) -> bool {
         self.levels().are_enabled(metadata)
     }

@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 mod bridge;
+mod interest;
 #[cfg(feature = "layer")]
 mod layer;
 mod levels;
@@ -38,9 +39,16 @@ mod site;
 mod span;
 mod subscriber;
 mod thread;
+// `tracing` hands on values of `valuable` by a flag of the compiler alone.
+#[cfg(all(feature = "valuable", any(tracing_unstable, test)))]
+mod valuable_fields;
 mod visit;
 
 use fapilog::Logger;
+
+#[cfg(all(doctest, feature = "layer"))]
+#[doc = include_str!("../../../docs/tracing.md")]
+mod page {}
 
 #[cfg(feature = "layer")]
 pub use self::layer::{Layer, Levels};

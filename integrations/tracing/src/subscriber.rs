@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fapilog::Logger;
 use tracing_core::{
-    Event, Interest, LevelFilter, Metadata,
+    Dispatch, Event, Interest, LevelFilter, Metadata,
     span::{Attributes, Current, Id, Record},
 };
 
@@ -61,6 +61,10 @@ impl Subscriber {
 }
 
 impl tracing_core::Subscriber for Subscriber {
+    fn on_register_dispatch(&self, dispatch: &Dispatch) {
+        self.state.registered(dispatch);
+    }
+
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         self.state.levels().interest(metadata)
     }

@@ -9,7 +9,7 @@ use fapilog::{Scope, event::FieldGroup};
 use fapilog_tracing::{Bridge, SpanEvents, SpanNames};
 use law::{Way, contexts, each_way, each_way_with, messages, only, parsed, shut_down, started};
 use serde_json::{Value, json};
-use tracing::{Instrument, Span, field, info, info_span, instrument};
+use tracing::{Instrument, Span, field, info, info_span, instrument, instrument::WithSubscriber};
 
 #[track_caller]
 fn assert_contexts(events: &[Value], expected: &[(&str, Value)]) {
@@ -436,16 +436,11 @@ fn a_future_keeps_its_span_on_whatever_thread_it_is_polled() {
     for way in Way::ALL {
         let (container, events) = started();
         let dispatch = way.dispatch(Bridge::new(container.logger("async")).correlation_fields(["id"]));
-        let of_thread = dispatch.clone();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(4)
-            .enable_time()
-            .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&of_thread)))
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
         runtime.block_on(async {
             let tasks: Vec<_> = tracing::dispatcher::with_default(&dispatch, || {
-                (0..50).map(|n| tokio::spawn(step(n).instrument(info_span!("task", task = n, id = n)))).collect()
+                let task = |n| step(n).instrument(info_span!("task", task = n, id = n));
+                (0..50).map(|n| tokio::spawn(task(n).with_subscriber(dispatch.clone()))).collect()
             });
             for task in tasks {
                 task.await.unwrap();

@@ -67,6 +67,15 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("WATCHED",            "integrations/tower/src/panic_places.rs",           "the process has one panic hook, and it finds the polls that its thread is in"),
     ("PLACE",              "integrations/tower/src/panic_places.rs",           "the panic hook leaves the place of a panic to the poll that catches it"),
     ("ONCE",               "integrations/tower/src/panic_places.rs",           "the process has one panic hook"),
+    ("REBUILDING",         "integrations/tracing/src/interest.rs",             "tracing has one cache of interests a process"),
+    ("SITES",              "integrations/tracing/src/site.rs",                 "call sites of tracing are the process's: each has one of ours"),
+    ("CACHE",              "integrations/tracing/src/site.rs",                 "the call sites that a thread finds without a lock"),
+    ("LOG_SITES",          "integrations/tracing/src/site/log_record.rs",      "places of log records are the process's: each has a call site"),
+    ("HASHER",             "integrations/tracing/src/site/log_record.rs",      "the hash by which places are found"),
+    ("NEXT",               "integrations/tracing/src/bridge.rs",               "numbers bridges, so that their spans are told apart on a thread"),
+    ("THREAD",             "integrations/tracing/src/thread.rs",               "the spans that a thread is in"),
+    ("MEMORY",             "integrations/tracing/src/visit.rs",                "the memory of fields, from one event of a thread to the next"),
+    ("NESTING",            "integrations/tracing/src/visit.rs",                "how deep events of a thread are nested"),
     ("CLEARING",           "fapilog/src/global/mod.rs",                        "clears `CACHED` when its thread ends"),
 ];
 

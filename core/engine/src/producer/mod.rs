@@ -237,11 +237,12 @@ impl Frontend {
         level as u8 >= threshold || (threshold & BY_TARGET != 0 && slowly())
     }
 
-    /// Whether some target wants it, where targets differ. Only after [`wants`](Self::wants) was `false`.
+    /// Whether some target wants it. Only after [`wants`](Self::wants) was `false`: where targets no longer differ, the levels have changed
+    /// since, and all targets may want it.
     pub(crate) fn wants_by_target(&self, level: Level) -> bool {
         // Relaxed: see `wants`.
         let threshold = self.gate.threshold.load(Ordering::Relaxed);
-        threshold & BY_TARGET != 0 && threshold != CLOSED && level as u8 >= threshold & !BY_TARGET
+        threshold != CLOSED && level as u8 >= threshold & !BY_TARGET
     }
 
     /// Whether a call site's target wants it. Each site remembers the answer, until the directives change.

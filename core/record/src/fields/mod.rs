@@ -120,6 +120,34 @@ impl Fields {
         self.bind(group, name, &value::error_chain(error));
     }
 
+    /// Puts a value that is written piece by piece: a sequence or a map whose elements are known at run time.
+    ///
+    /// ```
+    /// use fapilog_record::{field_group::FieldGroup, fields::Fields, value::ValueRef};
+    ///
+    /// let mut fields = Fields::new();
+    /// fields.put_with(FieldGroup::Context, "order", |value| {
+    ///     value.map(|entries| {
+    ///         entries.entry_with("id", |value| value.value(ValueRef::U64(42)));
+    ///         entries.entry_with("fills", |value| {
+    ///             value.sequence(|elements| elements.element_with(|value| value.value(ValueRef::F64(0.5))));
+    ///         });
+    ///     });
+    /// });
+    /// # let (_, _, value) = fields.iter().next().unwrap();
+    /// # assert_eq!(value.to_string(), "{id: 42, fills: [0.5]}");
+    /// ```
+    pub fn put_with(&mut self, group: FieldGroup, name: &str, write: impl FnOnce(&mut SelfTypedWriter<'_>)) {
+        let begun = self.begin(group, name);
+        let mut out = SelfTypedWriter::appending(&mut self.bytes);
+        write(&mut out);
+        if out.is_unwritten() {
+            out.none();
+        }
+        let is_cut = out.finish().is_cut;
+        self.end(begun, None, is_cut);
+    }
+
     /// Group, name and value of each field.
     pub fn iter(&self) -> impl Iterator<Item = (FieldGroup, &str, ValueRef<'_>)> {
         dynamic::DynamicFields::new(&self.bytes)

@@ -133,3 +133,88 @@ fn parts_of(id: &Id) -> (u32, u32) {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use tracing_core::{
+        Kind, Level, Metadata, callsite::Callsite, field::FieldSet, identify_callsite, subscriber::Interest,
+    };
+
+    use super::*;
+    use crate::{settings::SpanNames, site::Site, visit::Collected};
+
+    struct TestCallsite;
+
+    static TEST_CALLSITE: TestCallsite = TestCallsite;
+    static TEST_METADATA: Metadata<'static> = Metadata::new(
+        "span",
+        "target",
+        Level::INFO,
+        None,
+        None,
+        None,
+        FieldSet::new(&[], identify_callsite!(&TEST_CALLSITE)),
+        Kind::SPAN,
+    );
+
+    impl Callsite for TestCallsite {
+        fn set_interest(&self, _: Interest) {}
+
+        fn metadata(&self) -> &Metadata<'_> {
+            &TEST_METADATA
+        }
+    }
+
+    fn node() -> Arc<SpanNode> {
+        SpanNode::new(Site::of(&TEST_METADATA), None, SpanNames::None, None, &Collected::default())
+    }
+
+    #[test]
+    fn a_span_is_there_until_its_last_handle_is_removed() {
+        let (store, node) = (SpanStore::new(), node());
+        let id = store.add(Arc::clone(&node), None);
+        assert!(store.add_handle(&id));
+        assert!(store.remove_handle(&id).is_none());
+        assert!(Arc::ptr_eq(&store.get(&id).unwrap(), &node));
+        assert!(Arc::ptr_eq(&store.remove_handle(&id).unwrap().node, &node));
+        assert!(store.get(&id).is_none() && !store.add_handle(&id) && store.remove_handle(&id).is_none());
+    }
+
+    #[test]
+    fn the_id_of_a_closed_span_is_not_that_of_the_next_in_its_slot() {
+        let store = SpanStore::new();
+        let closed = store.add(node(), None);
+        store.remove_handle(&closed).unwrap();
+        let next = store.add(node(), None);
+        assert_eq!(parts_of(&closed).0, parts_of(&next).0);
+        assert!(store.get(&closed).is_none() && store.get(&next).is_some());
+    }
+
+    #[test]
+    fn each_number_has_a_slot_of_its_own_in_some_block() {
+        let places: Vec<_> = [0, 63, 64, 191, 192, 447, 448].into_iter().map(place_of).collect();
+        assert_eq!(places, [(0, 0), (0, 63), (1, 0), (1, 127), (2, 0), (2, 255), (3, 0)]);
+        assert_eq!(place_of(u32::MAX - FIRST_BLOCK_LEN as u32).0, BLOCKS - 1);
+        assert_eq!(place_of(u32::MAX).0, BLOCKS);
+    }
+
+    #[test]
+    fn spans_of_several_threads_are_not_mixed_up() {
+        let store = SpanStore::new();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        let nodes: Vec<_> = (0..20).map(|_| node()).collect();
+                        let ids: Vec<_> = nodes.iter().map(|node| store.add(Arc::clone(node), None)).collect();
+                        for (id, node) in ids.iter().zip(&nodes) {
+                            assert!(Arc::ptr_eq(&store.get(id).unwrap(), node));
+                            assert!(Arc::ptr_eq(&store.remove_handle(id).unwrap().node, node));
+                        }
+                    }
+                });
+            }
+        });
+        assert!(lock(&store.free).len() <= 80);
+    }
+}
