@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{cat, completions, follow_request, man, stats, tail};
+use crate::commands::{cat, check, completions, doctor, follow_request, level, man, stats, tail, top};
 
 /// Reads, filters, follows and counts log files.
 #[derive(Debug, Parser)]
@@ -48,6 +48,10 @@ pub(crate) enum Subcommands {
     Tail(tail::TailArguments),
     Stats(stats::StatsArguments),
     FollowRequest(follow_request::FollowRequestArguments),
+    Check(check::CheckArguments),
+    Doctor(doctor::DoctorArguments),
+    Level(level::LevelArguments),
+    Top(top::TopArguments),
     Completions(completions::CompletionsArguments),
     Man(man::ManArguments),
 }

@@ -55,6 +55,9 @@ pub(crate) enum CommandError {
     /// The output could not be written.
     #[error("the output could not be written: {0}")]
     Write(io::Error),
+    /// A process does not answer by its control socket, or refuses the command.
+    #[error("{}", in_one_line(.0))]
+    Control(#[from] fapilog_control::client::ClientError),
     /// The events of a request need more memory than is allowed.
     #[error("the events of {id:?} are longer than {limit_bytes} bytes; narrow them by --since, --until or --where")]
     TooManyEvents {
@@ -63,6 +66,12 @@ pub(crate) enum CommandError {
         /// The limit.
         limit_bytes: usize,
     },
+}
+
+/// An error and its sources, `outer: inner`.
+fn in_one_line(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(error.source(), |error| error.source());
+    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }
 
 impl CommandError {

@@ -53,6 +53,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod adapter;
 pub mod container;
 mod default_pipeline;
 pub mod diagnostics;
@@ -62,6 +63,7 @@ pub mod event;
 pub mod format;
 mod global;
 pub mod level;
+pub mod machine;
 mod macros;
 pub mod metrics;
 #[doc(alias = "FapilogExceptionHandler")]

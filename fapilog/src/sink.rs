@@ -6,7 +6,7 @@ pub use fapilog_engine::{
 };
 pub use fapilog_plugin::sink::{
     BlockingDelivery, Delivery, DeliveryPolicy, DeliveryThread, OnFull, Payload, PayloadId, Reporter, Sink,
-    SinkContext, SinkError, SinkErrorKind, SinkFactory,
+    SinkContext, SinkCounter, SinkError, SinkErrorKind, SinkFactory,
 };
 pub use fapilog_sink_console::Console;
 pub use fapilog_sink_file::{Compression, File, FileEngine, FileSync, RotateEvery, RotateZone};

@@ -328,6 +328,7 @@ fn a_redactor_that_fails_lets_nothing_through_and_it_is_counted() {
     // The reports of the losses are all that is delivered.
     let reports = accounts.submitted - 10;
     assert_eq!(accounts.lost.of(fapilog::metrics::LossReason::RedactorFailed), 10, "{accounts}");
+    assert_eq!(accounts.lost_by_level.of(Level::Info), 10);
     assert!(of_program(&events).is_empty() && (1..=2).contains(&reports), "{accounts}");
     assert_eq!(accounts.delivered_total(), reports);
     assert_eq!(state_of(&container, "redactor"), PluginState::CoolDown);

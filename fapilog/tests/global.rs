@@ -173,13 +173,16 @@ fn events_that_were_lost_before_the_container_are_counted_and_reported_once() {
     drop(logs);
     fapilog::set_global(kept_container().0).unwrap().shutdown(Duration::from_secs(30)).unwrap();
     let log = fapilog::logger("early");
-    (0..5).for_each(|number| info!(log, "lost", number));
+    (0..4).for_each(|number| info!(log, "lost", number));
+    fapilog::error!(log, "lost");
     fapilog::debug!(log, "below the default level");
     let (container, events) = kept_container();
     let logs = fapilog::set_global(container).unwrap();
     let accounts = logs.shutdown(Duration::from_secs(30)).unwrap();
     accounts.check().unwrap();
     assert_eq!(accounts.lost.of(fapilog::metrics::LossReason::NoContainer), 5);
+    let by_level: Vec<_> = accounts.lost_by_level.iter().collect();
+    assert_eq!(by_level, [(fapilog::Level::Info, 4), (fapilog::Level::Error, 1)]);
     let reports: Vec<serde_json::Value> =
         events.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((reports.len(), &reports[0]["metrics"]["no_container"]), (1, &5.into()));

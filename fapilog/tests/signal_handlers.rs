@@ -52,6 +52,7 @@ fn a_handler_that_interrupts_a_log_call_harms_no_other_event() {
     info!(log, "of the thread", number = 2);
     shut_down(&container);
     let interrupted = container.accounts().lost.of(LossReason::SignalHandler);
+    assert_eq!(container.accounts().lost_of_unknown_level(), 0);
     let delivered = |text| events.lines().iter().filter(|line| line.contains(text)).count() as u64;
     assert_eq!(delivered("the thread"), 4, "{:?}", container.accounts());
     assert!(interrupted > 0, "no call was interrupted while it held a ring");

@@ -90,6 +90,7 @@ fn a_child_lets_its_inherited_container_alone() {
                 info!(container.logger("another"), "in the child", shown = %"text");
                 container.request_flush();
                 container.accounts().lost.of(LossReason::Forked) == 2
+                    && container.accounts().lost_by_level.of(fapilog::Level::Info) == 2
                     && container.flush(TIMEOUT) == Err(FlushError::Forked)
                     && matches!(container.rotate(TIMEOUT), Err(RotateError::Forked))
                     && matches!(container.rotate_sink("memory", TIMEOUT), Err(RotateError::Forked))

@@ -82,6 +82,10 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
                 &["registered_after_the_doorbell", "looks_before_it_takes", "registrations_counted_after_take"],
             ),
             planted("Taking over", &["second_consumer_releases"]),
+            planted(
+                "Waiting for space",
+                &["waiter_does_not_ring", "waiter_counts_after_its_look", "last_look_without_waiters"],
+            ),
         ],
     },
     ProtocolPage {

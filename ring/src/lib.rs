@@ -60,6 +60,10 @@
 //!     the frames that the first has walked, and never releases space: the first, or code that it has called, may still read
 //!     the frames that it was given. The bytes below `published` are read by both, and written by none. Once the producer has
 //!     found the ring full, or is gone, the ring serves no more; it is never recycled. See [`RingHeir::take_over`].
+//! 11. **Waiting for space.** A task that waits loads the number of releases, looks for space, enters the list with that number,
+//!     rings the doorbell, and looks once more. The consumer counts each release of space, and at each look, the last one before a
+//!     sleep included, wakes the tasks whose number is another one by now. Ring and fall asleep are swaps of one word: either
+//!     the last look finds the task, or the ring wakes the consumer. See [`SpaceWaiters`].
 
 mod consumer;
 mod doorbell;
@@ -72,6 +76,7 @@ mod registrations;
 #[doc(hidden)]
 pub mod seeded;
 mod shared;
+mod space_waiters;
 mod storage;
 #[doc(hidden)]
 pub mod sync;
@@ -84,6 +89,7 @@ pub use idle::IdleRing;
 pub use producer::{Grant, Producer};
 pub use registrations::Registrations;
 pub use shared::RingGauge;
+pub use space_waiters::{SpaceWaiters, WaitTicket};
 pub use storage::{Capacity, Storage};
 
 /// Makes a ring on memory of its own: mapped, touched ahead of use, and wiped in a forked child (see [`Storage::mapped`]).

@@ -7,7 +7,7 @@ use fapilog::format::decode_marked_text;
 use super::corpus::Corpus;
 use crate::{
     subject::Counts,
-    verify::{Checked, Fields, Finding, LineReader, Record, excerpt, read_lines},
+    verify::{Checked, Finding, GroupFields, LineReader, Record, excerpt, read_lines},
 };
 
 /// A line of the input, and where it is from.
@@ -110,7 +110,7 @@ fn message_of<'r>(number: u64, line: &[u8], record: &'r Record<'_>) -> Result<Co
 }
 
 fn is_same(record: &Record<'_>, message: &[u8], (name, number, bytes): InputLine<'_>) -> bool {
-    let field = |group: &Option<Fields>, key: &str| group.as_ref()?.get(key).cloned();
+    let field = |group: &Option<GroupFields>, key: &str| group.as_ref()?.get(key).cloned();
     message == bytes
         && record.truncated.is_none()
         && field(&record.tags, "file").is_some_and(|value| value.as_str() == Some(name))

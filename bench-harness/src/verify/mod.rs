@@ -14,7 +14,7 @@ use std::io::Read;
 pub(crate) use self::{
     finding::Finding,
     lines::{LineReader, read_lines},
-    record::{Fields, Record, excerpt},
+    record::{GroupFields, Record, excerpt},
 };
 use crate::{
     workload::{EventIdText, Expect, ExpectedLine},
@@ -275,7 +275,7 @@ fn locate(line: &[u8]) -> Option<EventNumbers> {
 
 /// The numbers of a parsed event.
 fn place_of(record: &Record<'_>) -> Option<EventNumbers> {
-    let context: &Fields = record.context.as_ref()?;
+    let context: &GroupFields = record.context.as_ref()?;
     let (_, id) = record.event_id.split_once('-')?;
     let (producer, sequence) = id.split_once('-')?;
     let id = EventIdText { producer: producer.parse().ok()?, sequence: sequence.parse().ok()? };

@@ -31,9 +31,9 @@ pub(crate) struct Record<'a> {
     pub(crate) message: Cow<'a, str>,
     #[serde(borrow)]
     correlation_id: Option<Cow<'a, str>>,
-    pub(crate) context: Option<Fields>,
-    pub(crate) tags: Option<Fields>,
-    metrics: Option<Fields>,
+    pub(crate) context: Option<GroupFields>,
+    pub(crate) tags: Option<GroupFields>,
+    metrics: Option<GroupFields>,
     pub(crate) truncated: Option<bool>,
     pub(crate) not_utf8: Option<Vec<String>>,
 }
@@ -55,26 +55,26 @@ impl<'a> Record<'a> {
 
 /// The fields of a group, by key.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Fields(BTreeMap<String, Value>);
+pub(crate) struct GroupFields(BTreeMap<String, Value>);
 
-impl Fields {
+impl GroupFields {
     pub(crate) fn get(&self, key: &str) -> Option<&Value> {
         self.0.get(key)
     }
 }
 
-impl<'de> Deserialize<'de> for Fields {
+impl<'de> Deserialize<'de> for GroupFields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Keys;
 
         impl<'de> Visitor<'de> for Keys {
-            type Value = Fields;
+            type Value = GroupFields;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<GroupFields, A::Error> {
                 let mut fields = BTreeMap::new();
                 while let Some((key, value)) = map.next_entry::<String, Value>()? {
                     if fields.contains_key(&key) {
@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Fields {
                     }
                     fields.insert(key, value);
                 }
-                Ok(Fields(fields))
+                Ok(GroupFields(fields))
             }
         }
 

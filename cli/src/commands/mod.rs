@@ -1,11 +1,16 @@
 //! The commands: a file each.
 
 pub(crate) mod cat;
+pub(crate) mod check;
 pub(crate) mod completions;
+mod control;
+pub(crate) mod doctor;
 pub(crate) mod follow_request;
+pub(crate) mod level;
 pub(crate) mod man;
 pub(crate) mod stats;
 pub(crate) mod tail;
+pub(crate) mod top;
 
 use std::io::{self, Write as _};
 
@@ -21,6 +26,10 @@ pub(crate) fn run(line: &CommandLine) -> Result<ExitStatus, CommandError> {
         Subcommands::Tail(arguments) => tail::run(arguments, shared),
         Subcommands::Stats(arguments) => stats::run(arguments, shared),
         Subcommands::FollowRequest(arguments) => follow_request::run(arguments, shared),
+        Subcommands::Check(arguments) => check::run(arguments, shared),
+        Subcommands::Doctor(arguments) => doctor::run(arguments, shared),
+        Subcommands::Level(arguments) => level::run(arguments, shared),
+        Subcommands::Top(arguments) => top::run(arguments, shared),
         Subcommands::Completions(arguments) => completions::run(arguments, shared),
         Subcommands::Man(arguments) => man::run(arguments, shared),
     }

@@ -11,11 +11,18 @@ pub(crate) struct Paint {
 pub(crate) const BOLD: &str = "\x1b[1m";
 pub(crate) const DIM: &str = "\x1b[2m";
 pub(crate) const RED: &str = "\x1b[31m";
+pub(crate) const GREEN: &str = "\x1b[32m";
+pub(crate) const YELLOW: &str = "\x1b[33m";
 const RESET: &str = "\x1b[0m";
 
 impl Paint {
     pub(crate) fn new(is_on: bool) -> Self {
         Self { is_on }
+    }
+
+    /// The text in a colour.
+    pub(crate) fn with(self, color: &str, text: &str) -> String {
+        if self.is_on && !color.is_empty() { format!("{color}{text}{RESET}") } else { text.to_owned() }
     }
 
     /// Appends a part in a colour.

@@ -1,13 +1,13 @@
 //! Output: events as people or programs read them.
 
 mod arguments;
-mod colors;
+pub(crate) mod colors;
 mod csv;
 mod json;
 mod logfmt;
 mod pager;
 mod pretty;
-mod screen;
+pub(crate) mod screen;
 mod values;
 
 pub(crate) use arguments::{FormatArguments, OutputFormat};

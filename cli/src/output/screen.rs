@@ -40,6 +40,19 @@ pub(crate) enum PagerUse {
     Never,
 }
 
+/// Whether output to a terminal, or to something else, has colours.
+pub(crate) fn has_colors(choice: ColorChoice, is_terminal: bool) -> bool {
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        // https://no-color.org
+        ColorChoice::Auto => {
+            let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+            is_terminal && !is_dumb && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        }
+    }
+}
+
 impl Screen {
     pub(crate) fn open(shared: &SharedArguments, pager_use: PagerUse) -> Self {
         let is_terminal = io::stdout().is_terminal();
@@ -49,15 +62,7 @@ impl Screen {
             Some(stdin) => Box::new(stdin),
             None => standard_output(),
         };
-        let has_colors = match shared.color {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            // https://no-color.org
-            ColorChoice::Auto => {
-                let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-                is_terminal && !is_dumb && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-            }
-        };
+        let has_colors = has_colors(shared.color, is_terminal);
         Self { out: BufWriter::with_capacity(BUFFER_BYTES, out), pager, has_colors }
     }
 

@@ -40,6 +40,18 @@ impl StampSource {
         }
     }
 
+    /// Whether it is the processor's counter.
+    pub(crate) fn is_counter(self) -> bool {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        {
+            matches!(self, Self::Counter)
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        {
+            false
+        }
+    }
+
     /// A stamp of now, if that takes no call.
     #[inline(always)]
     pub(crate) fn stamp_inline(self) -> Option<u64> {

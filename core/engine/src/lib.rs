@@ -13,6 +13,7 @@
 //! | [`producer`] | what a log call does: loggers, lanes, overflow, scopes |
 //! | [`port`] | the shared end of a shard: what producers and the program share with it |
 //! | `supervisor`, [`route`], [`order`], [`executor`], [`on_hang`], [`clock`] | limits for plugins; which events a sink takes; order; the answer to a hang; time |
+//! | [`machine`] | questions about the machine, for programs that report on it |
 //! | [`accounts`], [`diagnostics`] | what became of every event; reports about the log itself |
 
 pub mod accounts;
@@ -23,6 +24,7 @@ pub mod diagnostics;
 pub mod error;
 pub mod executor;
 pub mod host;
+pub mod machine;
 #[cfg(fapilog_loom)]
 #[doc(hidden)]
 pub mod model_api;

@@ -55,7 +55,7 @@ pub fn log_shared(container: &Container) {
 
 /// A call on a container that is closed.
 pub fn refuse(container: &Container) {
-    container.frontend().refuse(LossReason::ContainerClosed);
+    container.frontend().refuse(LossReason::ContainerClosed, Level::Info);
 }
 
 /// The number of lanes that the drain has not taken back: those of living threads, and the shared one.

@@ -16,8 +16,17 @@ use crate::{
 
 /// The accounts of refused events alone, without a lock, for a forked child: a thread of the parent may hold the locks.
 pub(super) fn refused_accounts(frontend: &Frontend) -> Accounts {
-    let LaneTotals { submitted, lost, .. } = frontend.lane_registry.refused.read();
-    Accounts { submitted, filtered: Vec::new(), lost, pending: 0, cut: 0, unrouted: 0, sinks: Vec::new() }
+    let LaneTotals { submitted, lost, lost_by_level, .. } = frontend.lane_registry.refused.read();
+    Accounts {
+        submitted,
+        filtered: Vec::new(),
+        lost,
+        lost_by_level,
+        pending: 0,
+        cut: 0,
+        unrouted: 0,
+        sinks: Vec::new(),
+    }
 }
 
 pub(crate) fn accounts(frontend: &Frontend) -> Accounts {
@@ -43,7 +52,7 @@ fn sums(frontend: &Frontend) -> Accounts {
     let left: Vec<_> = left.collect();
     let totals = frontend.lane_registry.totals();
     let mut pending = totals.pending();
-    let LaneTotals { submitted, mut lost, mut cut, .. } = totals;
+    let LaneTotals { submitted, mut lost, mut lost_by_level, mut cut, .. } = totals;
     let (mut own, mut unrouted) = (0, 0);
     let mut filtered: Vec<(String, u64)> = Vec::new();
     let mut sinks: Vec<SinkAccounts> = Vec::new();
@@ -52,6 +61,7 @@ fn sums(frontend: &Frontend) -> Accounts {
         pending = port.counters.in_hand.subtract_from(pending);
         unrouted += port.counters.unrouted.get();
         cut += port.counters.cut.get();
+        lost_by_level.add(&port.counters.lost_by_level.read());
         lost.add(&port.counters.lost.read());
         let plugins = lock(&port.plugins);
         // Enrichers should take out no event: an enricher is listed only if it did.
@@ -71,7 +81,7 @@ fn sums(frontend: &Frontend) -> Accounts {
             }
         }
     }
-    Accounts { submitted: submitted + own, filtered, lost, pending, cut, unrouted, sinks }
+    Accounts { submitted: submitted + own, filtered, lost, lost_by_level, pending, cut, unrouted, sinks }
 }
 
 /// The accounts of a shard's sinks, with those of the sinks of shards that were abandoned before it.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// The kind of a plugin.
 #[doc(alias = "PluginType")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,6 +32,12 @@ impl PluginKind {
             Self::Formatter => "formatter",
             Self::Sink => "sink",
         }
+    }
+}
+
+impl Serialize for PluginKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

@@ -58,6 +58,11 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// The shape of these kinds, which are known at run time only. Its memory is never freed.
+    pub(crate) fn leak(kinds: impl DoubleEndedIterator<Item = Kind>) -> &'static Self {
+        kinds.rev().fold(End::SHAPE, |behind, kind| Box::leak(Box::new(Self { first: Some((kind, behind)) })))
+    }
+
     /// First to last.
     pub fn kinds(&'static self) -> impl Iterator<Item = &'static Kind> {
         let mut tail = self;

@@ -8,6 +8,7 @@
 //! | [`arguments`], [`writer`] | a call's arguments, archived into a slot of the ring |
 //! | [`head`], [`dynamic`] | the eight bytes in front of each record; fields that name and type themselves |
 //! | [`self_typed`] | values with their type in front |
+//! | [`fields`] | fields that are collected at run time: the arguments of calls of other logging libraries |
 //! | [`timestamp`], [`text`] | times, and how numbers and times are written as text |
 //! | [`user_code`] | calls of code that may panic |
 //!
@@ -52,6 +53,7 @@ pub mod dynamic;
 pub mod erased;
 mod error_codes;
 pub mod field_group;
+pub mod fields;
 pub mod head;
 pub mod level;
 pub mod self_typed;

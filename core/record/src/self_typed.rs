@@ -13,6 +13,7 @@
 //! [records](crate) are.
 
 use std::{
+    error::Error,
     fmt,
     net::{IpAddr, SocketAddr},
 };
@@ -23,7 +24,7 @@ use crate::{
         bounded::{front, front_bytes},
         plain::put_plain,
     },
-    value::{Value, ValueRef, scratch::PieceWriter},
+    value::{self, Value, ValueRef, scratch::PieceWriter},
 };
 
 /// How deep sequences and maps may be nested.
@@ -74,8 +75,7 @@ enum ValueRoom<'a> {
     Piece(&'a mut PieceWriter),
 }
 
-/// Writes one value with its type in front.
-#[doc(hidden)]
+/// Writes one value with its type in front: one call of one of its methods.
 pub struct SelfTypedWriter<'a> {
     room: ValueRoom<'a>,
     used_bytes: usize,
@@ -144,6 +144,11 @@ impl<'a> SelfTypedWriter<'a> {
     }
 
     /// Ends the value. A value without room is `None`.
+    /// Whether nothing was written.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        self.used_bytes == 0
+    }
+
     pub(crate) fn finish(mut self) -> WrittenValue {
         if self.has_overrun {
             self.truncate(0);
@@ -258,6 +263,21 @@ impl<'a> SelfTypedWriter<'a> {
     /// Writes a value that has its type in front already.
     pub(crate) fn value_bytes(&mut self, value: &[u8]) {
         self.value_ref(DynamicFields::new(value).value_alone().unwrap_or(ValueRef::None));
+    }
+
+    /// Writes any value.
+    pub fn value(&mut self, value: ValueRef<'_>) {
+        self.value_ref(value);
+    }
+
+    /// Writes the text of `Display`. A panic is caught, and a text stands for it.
+    pub fn display<T: fmt::Display + ?Sized>(&mut self, value: &T) {
+        value::display(value).put_self_typed(self);
+    }
+
+    /// Writes the text of an error and its sources, `outer: inner: innermost`.
+    pub fn error(&mut self, error: &(dyn Error + 'static)) {
+        value::error_chain(error).put_self_typed(self);
     }
 
     /// Writes any value.
@@ -424,7 +444,6 @@ impl<'a> SelfTypedWriter<'a> {
 }
 
 /// The elements of a sequence that is being written.
-#[doc(hidden)]
 #[derive(Debug)]
 pub struct SequenceElements<'w, 'a> {
     out: &'w mut SelfTypedWriter<'a>,
@@ -446,7 +465,6 @@ impl<'a> SequenceElements<'_, 'a> {
 }
 
 /// The entries of a map that is being written.
-#[doc(hidden)]
 #[derive(Debug)]
 pub struct MapEntries<'w, 'a> {
     out: &'w mut SelfTypedWriter<'a>,

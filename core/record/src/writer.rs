@@ -128,6 +128,11 @@ impl SlotWriter<'_> {
         self.pos += cut_fields(fields, room);
     }
 
+    /// Writes an argument's wire form to its place in the record's root.
+    pub(crate) fn put_wire(&mut self, at: usize, wire: &[u8]) -> Result<(), Overrun> {
+        put_wire(self.slot, at, wire)
+    }
+
     /// Writes a value with its type in front, cut if need be, and returns its span.
     #[inline]
     pub fn put_self_typed<T: Value + ?Sized>(&mut self, value: &T) -> [u8; 8] {
@@ -299,6 +304,11 @@ pub fn write_whole_record<A: Arguments>(
     Ok(WrittenRecord { used_bytes, is_cut: false })
 }
 
+fn put_wire(slot: &mut [u8], at: usize, wire: &[u8]) -> Result<(), Overrun> {
+    slot.get_mut(at..).and_then(|behind| behind.get_mut(..wire.len())).ok_or(Overrun)?.copy_from_slice(wire);
+    Ok(())
+}
+
 /// Writes the arguments' wire forms behind the head.
 #[inline(always)]
 fn put_root<A: Arguments>(slot: &mut [u8], arguments: &A, resolver: A::Resolver) -> Result<(), Overrun> {
@@ -322,13 +332,39 @@ pub fn write_cut_record<A: Arguments>(
     arguments: &A,
     scope: &[u8],
 ) -> Result<WrittenRecord, Overrun> {
-    let mask_start = Head::BYTES + A::ROOT_BYTES;
-    let tail_start = mask_start + A::MASKED.div_ceil(8);
+    let layout = CutLayout { root_bytes: A::ROOT_BYTES, masked: A::MASKED };
+    let visit_tails = |visit: &mut dyn FnMut(usize)| arguments.visit_tails(visit);
+    write_cut(slot, source, scope, layout, visit_tails, |tail| {
+        let resolver = arguments.archive_cut(tail)?;
+        put_root(tail.slot, arguments, resolver)
+    })
+}
+
+/// The sizes of a cut record's parts that the types of its arguments decide.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CutLayout {
+    pub(crate) root_bytes: usize,
+    /// How many arguments have a bit in the mask.
+    pub(crate) masked: usize,
+}
+
+/// Writes a cut record whose arguments `put_arguments` writes: their wire forms, their tails and the mask. `visit_tails` visits
+/// the length of each argument's tail, in order.
+pub(crate) fn write_cut(
+    slot: &mut [u8],
+    source: u32,
+    scope: &[u8],
+    layout: CutLayout,
+    visit_tails: impl Fn(&mut dyn FnMut(usize)),
+    put_arguments: impl FnOnce(&mut CutTail<'_>) -> Result<(), Overrun>,
+) -> Result<WrittenRecord, Overrun> {
+    let mask_start = Head::BYTES + layout.root_bytes;
+    let tail_start = mask_start + layout.masked.div_ceil(8);
     let room_bytes = slot.len().checked_sub(tail_start).ok_or(Overrun)?;
     let scope_wanted_bytes = scope.len().min(SCOPE_MAX_BYTES);
     let mut shares = Shares::new(room_bytes, |visit| {
         visit(scope_wanted_bytes);
-        arguments.visit_tails(visit);
+        visit_tails(visit);
     });
     // The scope's share comes first, and so has all the room that the arguments do not need.
     let scope_room_bytes = shares.next(scope_wanted_bytes, room_bytes);
@@ -336,9 +372,8 @@ pub fn write_cut_record<A: Arguments>(
     slot.get_mut(mask_start..tail_start).ok_or(Overrun)?.fill(0);
     let tail_room = slot.get_mut(..tail_start + room_bytes - scope_room_bytes).ok_or(Overrun)?;
     let mut tail = CutTail { slot: tail_room, pos: tail_start, shares, mask_start, mask_bit: 0 };
-    let resolver = arguments.archive_cut(&mut tail)?;
+    put_arguments(&mut tail)?;
     let scope_start = tail.pos;
-    put_root(slot, arguments, resolver)?;
 
     let scope_room = slot.get_mut(scope_start..).and_then(|tail| tail.get_mut(..scope_room_bytes)).ok_or(Overrun)?;
     let scope_bytes = cut_fields(scope, scope_room);
@@ -346,6 +381,37 @@ pub fn write_cut_record<A: Arguments>(
     let head = Head { source, is_cut: true, scope_bytes: scope_bytes as u16 };
     *slot.first_chunk_mut().ok_or(Overrun)? = head.to_bytes();
     Ok(WrittenRecord { used_bytes: scope_start + scope_bytes, is_cut: true })
+}
+
+/// Writes a record that fits, whose arguments `put_arguments` writes: their tails, and their wire forms by
+/// [`SlotWriter::put_wire`]. For arguments whose number and types are known at run time.
+///
+/// # Errors
+/// [`Overrun`] if it does not fit.
+pub(crate) fn write_whole(
+    slot: &mut [u8],
+    source: u32,
+    scope: &[u8],
+    root_bytes: usize,
+    put_arguments: impl FnOnce(&mut SlotWriter<'_>) -> Result<(), Overrun>,
+) -> Result<WrittenRecord, Overrun> {
+    let tail_start = Head::BYTES + root_bytes;
+    if scope.len() > SCOPE_MAX_BYTES || tail_start + scope.len() > slot.len() {
+        return Err(Overrun);
+    }
+    let tail_end = slot.len() - scope.len();
+    let mut writer = SlotWriter::whole(slot.get_mut(..tail_end).ok_or(Overrun)?, tail_start);
+    put_arguments(&mut writer)?;
+    if writer.is_cut {
+        return Err(Overrun);
+    }
+    let scope_start = writer.pos;
+    let used_bytes = scope_start + scope.len();
+    slot.get_mut(scope_start..used_bytes).ok_or(Overrun)?.copy_from_slice(scope);
+    // The scope's length was held to `u16` above.
+    let head = Head { source, is_cut: false, scope_bytes: scope.len() as u16 };
+    *slot.first_chunk_mut().ok_or(Overrun)? = head.to_bytes();
+    Ok(WrittenRecord { used_bytes, is_cut: false })
 }
 
 /// The tail of a record from which something has to be cut. Each argument is written with no more room than its share.
@@ -361,6 +427,11 @@ pub struct CutTail<'slot> {
 }
 
 impl CutTail<'_> {
+    /// Writes an argument's wire form to its place in the record's root.
+    pub(crate) fn put_wire(&mut self, at: usize, wire: &[u8]) -> Result<(), Overrun> {
+        put_wire(self.slot, at, wire)
+    }
+
     /// Writes an argument's tail, and sets its bit in the mask if it was cut. Returns its wire form.
     pub(crate) fn archive<T: Value + ?Sized>(&mut self, value: &T) -> Result<T::Wire, Overrun> {
         let room_bytes = self.slot.len().saturating_sub(self.pos);

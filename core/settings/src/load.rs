@@ -137,6 +137,18 @@ impl SettingsBuilder {
         if problems.is_empty() { Ok(settings) } else { Err(settings.with_those_of_linked_plugins(problems)) }
     }
 
+    /// Checks all layers and makes nothing: for a program that checks the settings of others. All that the
+    /// [linked](Registry::linked) plugins find is in the error. A plugin or sink with a name that resembles none of them may be one of
+    /// the other program, and is no error.
+    ///
+    /// # Errors
+    /// Every invalid value at once.
+    pub fn check(self) -> Result<(), SettingsError> {
+        let (settings, problems) = self.read()?;
+        let error = settings.with_those_of_linked_plugins(problems);
+        if error.problems.is_empty() { Ok(()) } else { Err(error) }
+    }
+
     /// As [`build`](Self::build) and [`Settings::into_builder`]: a single error has all that is wrong.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use std::{
 
 use fapilog_engine::{
     container::Container,
-    producer::{Leader, Logger},
+    producer::{Leader, Logger, levels_changed},
 };
 use fapilog_plugin::threads::{lock, undivided};
 use fapilog_record::{arguments::Arguments, call_site::CallSite, level::Level};
@@ -91,6 +91,7 @@ impl GlobalState {
         });
         // Outside of the lock: see `GlobalState`.
         drop(before);
+        levels_changed();
     }
 
     /// Lets another container take the place of this one.
@@ -130,7 +131,7 @@ impl Claim {
 
     fn complete(mut self, container: Container) -> Global {
         container.drain_at_exit();
-        container.count_missed(LEADER.take_missed());
+        container.count_missed(&LEADER.take_missed());
         let container = Arc::new(container);
         self.0 = GlobalState::running(&container);
         Global { container }

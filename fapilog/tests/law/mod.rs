@@ -100,6 +100,8 @@ pub(crate) fn end(container: &Container, drain: &mut ManualDrain) -> Accounts {
 pub(crate) fn balanced(accounts: Accounts) -> Accounts {
     accounts.check().unwrap();
     assert_eq!(accounts.pending_total(), 0, "{accounts}");
+    let by_level = accounts.lost_by_level.total() + accounts.lost_of_unknown_level();
+    assert_eq!(by_level, accounts.lost.total(), "{accounts}");
     accounts
 }
 

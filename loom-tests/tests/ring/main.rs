@@ -10,4 +10,5 @@ mod gauge;
 mod recycling;
 mod registration;
 mod shrunk_and_abandoned;
+mod space_waiters;
 mod wrap_and_slack;

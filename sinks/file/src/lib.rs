@@ -63,6 +63,7 @@ mod engine;
 mod one_file;
 mod open;
 mod path_watch;
+mod probe;
 mod registration;
 mod retain;
 mod rotate;
@@ -73,6 +74,7 @@ mod stream_plan;
 mod writer;
 
 pub use compress::Compression;
+pub use probe::FileProbe;
 pub use registration::register;
 pub use rotate::{RotateEvery, RotateZone};
 pub use settings::{File, FileEngine, FileSync};

@@ -16,8 +16,17 @@ struct CrateRoom {
 }
 
 const SINKS: &[&str] = &["fapilog-sink-console", "fapilog-sink-file", "fapilog-sink-memory", "fapilog-sink-null"];
-const INTEGRATIONS: &[&str] =
-    &["fapilog-log", "fapilog-opentelemetry", "fapilog-signals", "fapilog-slog", "fapilog-tower", "fapilog-tracing"];
+const INTEGRATIONS: &[&str] = &[
+    "fapilog-log",
+    "fapilog-opentelemetry",
+    "fapilog-prometheus",
+    "fapilog-signals",
+    "fapilog-sink-tracing",
+    "fapilog-slog",
+    "fapilog-tracing",
+];
+/// Integrations for web frameworks, which share the events about requests.
+const WEB: &[&str] = &["fapilog-actix", "fapilog-tower"];
 
 const fn of_crates(name: &'static str, crates: &'static [&'static str], may_use: &'static [&'static str]) -> CrateRoom {
     CrateRoom { name, crates, folder: None, may_use }
@@ -43,7 +52,10 @@ const ROOMS: &[CrateRoom] = &[
     // The facade re-exports the contract and the record's types from the crates that define them.
     of_crates("facade",       &["fapilog"],           &["settings", "engine", "builtin", "format", "sinks", "http sink",
                                                         "plugin", "record", "macros"]),
+    of_crates("control",      &["fapilog-control"],   &["facade"]),
     of_crates("integrations", INTEGRATIONS,           &["facade"]),
+    of_crates("requests",     &["fapilog-http"],      &["facade"]),
+    of_crates("web",          WEB,                    &["facade", "requests"]),
     of_crates("benchmarks",   &["bench-harness"],     &["facade", "ring"]),
     of_crates("models",       &["loom-tests"],        &["engine", "plugin", "record", "ring"]),
     of_crates("fault tests",  &["fault-tests"],       &["facade", "plugin", "plugins"]),
@@ -51,7 +63,8 @@ const ROOMS: &[CrateRoom] = &[
     of_crates("xtask",        &["xtask"],             &[]),
     below("plugins",  "plugins",                      &["plugin", "http sink"]),
     below("examples", "plugins",                      &["plugin", "http sink"]),
-    below("cli",      "cli",                          &["facade"]),
+    // The command is the client of control sockets.
+    below("cli",      "cli",                          &["facade", "control"]),
 ];
 
 impl CrateRoom {

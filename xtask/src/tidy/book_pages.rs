@@ -1,4 +1,4 @@
-//! Book pages: every page with Rust code is compiled by the facade's documentation tests.
+//! Book pages: every page with Rust code is compiled by the documentation tests of the facade, or of the crate that the page is about.
 
 use super::{
     breach::Breach,
@@ -9,7 +9,7 @@ use super::{
 
 pub(super) const NAME: &str = "book-pages";
 
-/// The file whose `pages!` table includes the pages.
+/// The file whose `pages!` table includes the pages of the facade. A page whose code needs another crate is included there.
 const TABLE: &str = "fapilog/src/lib.rs";
 
 pub(super) fn check(tree: &SourceTree) -> Vec<Breach> {
@@ -21,16 +21,21 @@ fn is_of_book(page: &MarkdownFile) -> bool {
 }
 
 fn is_included(tree: &SourceTree, page: &MarkdownFile) -> bool {
-    let path = format!("\"../../{}\"", page.path);
-    let Some(table) = tree.source(TABLE) else { return false };
-    table.tokens.iter().any(|token| token.kind == TokenKind::Literal && *token.text == *path)
+    let crates = tree.sources.iter().filter(|source| source.path.ends_with("/src/lib.rs"));
+    let mut literals = crates.flat_map(|source| {
+        let path = format!("\"{}{}\"", "../".repeat(source.path.matches('/').count()), page.path);
+        source.tokens.iter().map(move |token| token.kind == TokenKind::Literal && *token.text == *path)
+    });
+    literals.any(|is_path| is_path)
 }
 
 fn uncompiled(page: &MarkdownFile) -> Option<Breach> {
     let lines = prose::lines(&page.text);
     let is_rust = |language: &str| language.split(',').next() == Some("rust");
     let (line, _) = prose::fences(&lines).into_iter().find(|(_, language)| is_rust(language))?;
-    let message = format!("Rust code that no test compiles: add the page to `pages!` in {TABLE}");
+    let message = format!(
+        "Rust code that no test compiles: add the page to `pages!` in {TABLE}, or include it in the crate that it is about"
+    );
     Some(Breach { file: page.path.clone(), line, rule: NAME, message })
 }
 
@@ -52,6 +57,16 @@ mod tests {
     #[test]
     fn a_page_in_the_table_is_clean() {
         assert!(lines("docs/errors.md", "```rust\na\n```").is_empty());
+    }
+
+    #[test]
+    fn a_page_that_another_crate_includes_is_clean() {
+        let include = "mod book { #[doc = include_str!(\"../../../docs/metrics.md\")] mod metrics {} }";
+        let of = |crate_root| {
+            let files = [(TABLE, TABLE_TEXT), (crate_root, include), ("docs/metrics.md", "```rust\na\n```")];
+            check(&SourceTree::of(&files)).len()
+        };
+        assert_eq!((of("integrations/prometheus/src/lib.rs"), of("integrations/src/lib.rs")), (0, 1));
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_utils::CachePadded;
+use fapilog_record::level::Level;
 use fapilog_ring::{
     seeded,
     sync::{AtomicU64, Ordering},
 };
 
 use crate::{
-    accounts::{DeliveryFigures, LossReason, Losses, PluginState},
+    accounts::{CountsByLevel, DeliveryFigures, LevelCounters, LossReason, Losses, PluginState},
     watchdog::call_word::{Abandoned, CallWord, UserCall},
 };
 
@@ -112,7 +113,29 @@ pub(crate) struct LaneCounters {
 #[derive(Debug, Default)]
 pub(crate) struct RefusedCounters {
     pub(crate) lost: LossCounters,
+    lost_by_level: LevelCounters,
     pub(crate) cut: SingleWriterCounter,
+}
+
+impl RefusedCounters {
+    /// Counts a lost event. Only the one writer may call this.
+    #[inline]
+    pub(crate) fn count_lost(&self, reason: LossReason, level: Level) {
+        self.lost_by_level.add(level, 1);
+        self.lost.add(reason, 1);
+    }
+
+    /// Counts a lost event where several threads may write at once.
+    pub(crate) fn count_lost_shared(&self, reason: LossReason, level: Level) {
+        self.lost_by_level.add_shared(level, 1);
+        self.lost.add_shared(reason, 1);
+    }
+
+    /// Counts lost events where several threads may write at once.
+    pub(crate) fn count_all_lost_shared(&self, reason: LossReason, events: &CountsByLevel) {
+        self.lost_by_level.add_all_shared(events);
+        self.lost.add_shared(reason, events.total());
+    }
 }
 
 impl LaneCounters {
@@ -132,6 +155,7 @@ impl LaneCounters {
         LaneTotals {
             submitted: self.submitted.get(),
             lost: self.refused.lost.read(),
+            lost_by_level: self.refused.lost_by_level.read(),
             cut: self.refused.cut.get(),
             drained: self.drained.get(),
         }
@@ -143,6 +167,8 @@ impl LaneCounters {
 pub(crate) struct LaneTotals {
     pub(crate) submitted: u64,
     pub(crate) lost: Losses,
+    /// Those of a known level.
+    pub(crate) lost_by_level: CountsByLevel,
     pub(crate) cut: u64,
     pub(crate) drained: u64,
 }
@@ -156,6 +182,7 @@ impl LaneTotals {
     pub(crate) fn add(&mut self, other: &Self) {
         self.submitted += other.submitted;
         self.lost.add(&other.lost);
+        self.lost_by_level.add(&other.lost_by_level);
         self.cut += other.cut;
         self.drained += other.drained;
     }
@@ -180,6 +207,8 @@ pub(crate) struct SinkCounters {
 #[derive(Debug, Default)]
 pub(crate) struct ShardCounters {
     pub(crate) lost: LossCounters,
+    /// Those of a known level.
+    pub(crate) lost_by_level: LevelCounters,
     /// Events that the library itself put into the stream.
     pub(crate) internal: SingleWriterCounter,
     /// Events that came as far as the sinks.

@@ -13,23 +13,27 @@
 //! All accesses to counters are relaxed: a sum of counters is exact only when the container is quiet, and a flush or
 //! shutdown that has returned synchronizes with that.
 
+mod by_level;
 mod counters;
 mod delivery_figures;
 mod losses;
+mod serialize;
 mod state;
 
 use std::fmt;
 
 use thiserror::Error;
 
+pub use crate::accounts::{
+    by_level::CountsByLevel,
+    losses::{LossReason, Losses},
+    state::{BreakerState, HealthLevel, PluginState},
+};
 pub(crate) use crate::accounts::{
+    by_level::LevelCounters,
     counters::{LaneCounters, LaneTotals, LossCounters, PluginCounters, ShardCounters, SinkCounters},
     delivery_figures::DeliveryFigures,
     state::HealthGauge,
-};
-pub use crate::accounts::{
-    losses::{LossReason, Losses},
-    state::{BreakerState, HealthLevel, PluginState},
 };
 
 /// The accounts of one sink.
@@ -98,6 +102,9 @@ pub struct Accounts {
     pub filtered: Vec<(String, u64)>,
     /// Events lost before any sink.
     pub lost: Losses,
+    /// Those among them whose level is known: the events that a log call could not put into a ring, and those that a
+    /// [redactor](fapilog_plugin::kind::PluginKind::Redactor) failed for.
+    pub lost_by_level: CountsByLevel,
     /// Events in rings, and in the batch that a drain has in hand.
     pub pending: u64,
     /// Events of which a part was cut, because the record or the message was too long (see
@@ -154,6 +161,13 @@ impl Accounts {
     #[must_use]
     pub fn lost_total(&self) -> u64 {
         self.lost.total() + self.sinks.iter().map(|sink| sink.lost.total()).max().unwrap_or(0)
+    }
+
+    /// Events lost before any sink that are not among those [by level](Self::lost_by_level): they were left in a ring at the end, or
+    /// taken by a plugin that panicked or hung.
+    #[must_use]
+    pub fn lost_of_unknown_level(&self) -> u64 {
+        self.lost.total().saturating_sub(self.lost_by_level.total())
     }
 
     /// Events pending: in rings, and at the sink that has most of them still to deliver.
@@ -240,6 +254,7 @@ mod tests {
             submitted: 10,
             filtered: Vec::new(),
             lost: Losses::default(),
+            lost_by_level: CountsByLevel::default(),
             pending: 0,
             cut: 0,
             unrouted: 0,

@@ -22,6 +22,9 @@ pub enum PluginState {
 }
 
 impl PluginState {
+    /// All states.
+    pub const ALL: [Self; 5] = [Self::Active, Self::CoolDown, Self::Disabled, Self::Removed, Self::Hangs];
+
     /// The name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -55,6 +58,9 @@ pub enum BreakerState {
 }
 
 impl BreakerState {
+    /// All states, the best first.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::HalfOpen, Self::Open];
+
     /// The name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -90,7 +96,8 @@ pub enum HealthLevel {
 }
 
 impl HealthLevel {
-    const ALL: [Self; 4] = [Self::Full, Self::EssentialPlugins, Self::WorkingSinks, Self::Emergency];
+    /// All levels, the best first.
+    pub const ALL: [Self; 4] = [Self::Full, Self::EssentialPlugins, Self::WorkingSinks, Self::Emergency];
 
     /// The name in reports.
     #[must_use]
@@ -133,17 +140,11 @@ mod tests {
 
     #[test]
     fn states_and_health_levels_are_shown_by_their_names() {
-        let states = [
-            PluginState::Active,
-            PluginState::CoolDown,
-            PluginState::Disabled,
-            PluginState::Removed,
-            PluginState::Hangs,
-        ];
-        assert_eq!(states.map(|state| state.to_string()), ["active", "cool_down", "disabled", "removed", "hangs"]);
-        let levels =
-            [HealthLevel::Full, HealthLevel::EssentialPlugins, HealthLevel::WorkingSinks, HealthLevel::Emergency];
+        assert_eq!(
+            PluginState::ALL.map(|state| state.to_string()),
+            ["active", "cool_down", "disabled", "removed", "hangs"]
+        );
         let names = ["full", "essential_plugins", "working_sinks", "emergency"];
-        assert_eq!(levels.map(|level| level.to_string()), names);
+        assert_eq!(HealthLevel::ALL.map(|level| level.to_string()), names);
     }
 }

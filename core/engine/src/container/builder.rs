@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     sync::{Arc, Mutex},
+    time::SystemTime,
 };
 
 use fapilog_plugin::{
@@ -15,7 +16,7 @@ use fapilog_plugin::{
     sink::SinkFactory,
     threads::{lock, standard_streams},
 };
-use fapilog_record::level::LevelFilter;
+use fapilog_record::{fields::Fields, level::LevelFilter};
 
 use crate::{
     clock::ManualClock,
@@ -80,6 +81,29 @@ impl ContainerBuilder {
     /// Calls `callback` with each diagnostic about the log itself. Default: none.
     pub fn error_callback(self, callback: impl Fn(&Diagnostic) + Send + Sync + 'static) -> Self {
         self.set("error_callback", |options| options.error_callback = Some(ErrorCallback::new(callback)))
+    }
+
+    /// Calls `fill` in each log call, on the thread that logs, for fields that only this thread knows: the trace that it works for, a
+    /// thread-local of the program. A call that `fill` makes itself has no such fields, and the fields of a call in which it panics
+    /// are left out. Several functions are called in the order in which they were added.
+    ///
+    /// The fields count before those of a [scope](crate::producer::Scope), and behind those of a logger and of the call. Calls of such a
+    /// container take the slower path of those within a scope, and the time of `fill`.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use fapilog_engine::container::Container;
+    /// use fapilog_record::{field_group::FieldGroup, value::ValueRef};
+    ///
+    /// thread_local!(static TENANT: Cell<u64> = const { Cell::new(0) });
+    ///
+    /// let builder = Container::builder()
+    ///     .caller_fields(|fields| fields.put(FieldGroup::Context, "tenant", ValueRef::U64(TENANT.get())));
+    /// # let _ = builder;
+    /// ```
+    #[doc(alias = "contextvars")]
+    pub fn caller_fields(self, fill: impl Fn(&mut Fields) + Send + Sync + 'static) -> Self {
+        self.set("caller_fields", |options| options.caller_fields.add(fill))
     }
 
     /// Stamps events by this clock instead of the system's: for tests. [`Batch::now`](fapilog_plugin::event::Batch::now) and the latencies
@@ -271,7 +295,8 @@ impl ContainerBuilder {
         let diagnostics = DiagnosticLog::new(options.diagnostics());
         let ports: Vec<_> = (0..options.shards).map(|_| Arc::<ShardPort>::default()).collect();
         let level = options.level.clone();
-        let frontend = Arc::new(Frontend::new(level, ports.clone(), options.limits()?, options.stamps()));
+        let frontend = Frontend::new(level, ports.clone(), options.limits()?, options.stamps());
+        let frontend = Arc::new(frontend.with_caller_fields(options.caller_fields.clone()));
         let plans = ports.into_iter().enumerate().map(|(index, port)| ShardPlan {
             info: ShardInfo::new(index, options.shards),
             frontend: Arc::clone(&frontend),
@@ -288,6 +313,7 @@ impl ContainerBuilder {
             watchdog: Arc::default(),
             posting: Mutex::default(),
             executor: None,
+            started_at: SystemTime::now(),
             diagnostics,
             at_run_time: Mutex::default(),
             attachment: self.attachment.clone(),

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use fapilog_record::timestamp::Timestamp;
+use serde::Serialize;
 
-use crate::{accounts::BreakerState, port::SinkView};
+use crate::{
+    accounts::BreakerState,
+    port::{SinkView, latency::as_nanos},
+};
 
 /// The figures of one sink's deliveries, over all shards. The counts of its events are in the
 /// [accounts](crate::accounts::SinkAccounts).
 #[doc(alias = "CircuitBreaker")]
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct DeliveryMetrics {
     /// The sink's name in the container.
@@ -20,6 +24,7 @@ pub struct DeliveryMetrics {
     pub queued_bytes: u64,
     /// How long ago the oldest event of a payload in memory was logged that is not delivered yet; zero if there is none.
     /// Payloads on disk do not count.
+    #[serde(rename = "oldest_ns", serialize_with = "as_nanos")]
     pub oldest: Duration,
     /// The breaker of the destination: the worst state of all shards.
     pub breaker: BreakerState,
@@ -37,7 +42,7 @@ pub struct DeliveryMetrics {
 }
 
 /// The payloads of a sink on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct SpillMetrics {
     /// Payloads that are not delivered.
@@ -53,7 +58,7 @@ pub struct SpillMetrics {
 }
 
 /// Events that an earlier container has stored: found = delivered + lost + pending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct RecoveredEvents {
     /// Events that were found on disk.

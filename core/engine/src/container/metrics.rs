@@ -1,10 +1,14 @@
 //! The figures of a container.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
-use fapilog_plugin::kind::PluginKind;
+use fapilog_plugin::{event::InstanceId, kind::PluginKind};
 use fapilog_record::timestamp::Timestamp;
 use fapilog_ring::sync::lock;
+use serde::{Serialize, Serializer};
 
 use crate::{
     accounts::{Accounts, HealthLevel, Losses, PluginState},
@@ -13,16 +17,37 @@ use crate::{
         delivery_metrics::{self, DeliveryMetrics},
     },
     executor::Executor,
-    port::{PluginView, latency::Percentiles},
+    port::{
+        PluginView,
+        latency::{LatencySum, Percentiles, as_nanos},
+        throughput::Throughput,
+    },
+    producer::Frontend,
+    totals::{accounts, refused_accounts},
 };
 
 /// A snapshot of a container's figures. Counts are since its start.
+///
+/// Its JSON form has the names of the fields. A time has its unit in the name: `_ns` is a whole number of nanoseconds. Counts by
+/// reason, by level and by name are objects without the zeros. `executor` is `null` where the program runs the drain. Later
+/// versions may add names.
 #[doc(alias = "MetricsCollector")]
 #[doc(alias = "ContainerMetrics")]
 #[doc(alias = "PipelineMetrics")]
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Metrics {
+    /// The number of the container in the process.
+    pub container_id: u64,
+    /// The container's part of the ids of its events: no other container has it, of whatever process or machine.
+    pub instance: InstanceId,
+    /// When the container was made, by the system's clock.
+    #[serde(rename = "started_at_unix_ns", serialize_with = "as_unix_nanos")]
+    pub started_at: SystemTime,
+    /// Whether it takes no more events: it is shut down, or a shutdown was requested.
+    pub is_closed: bool,
+    /// Events that the drain takes a second, over a sliding window: the sum over shards.
+    pub throughput: Throughput,
     /// The accounts of all events, by reason and by sink, with each sink's bytes, errors, retries and writer.
     pub accounts: Accounts,
     /// Each plugin, and each sink as its supervisor counts it, summed over shards.
@@ -45,7 +70,7 @@ pub struct Metrics {
 
 /// The figures of one plugin.
 #[doc(alias = "PluginExecutor")]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PluginMetrics {
     /// Its name in the container.
@@ -57,6 +82,7 @@ pub struct PluginMetrics {
     /// Batches it was called with.
     pub batches: u64,
     /// The time it took for them, and, where it is a sink, to start deliveries and to do what was due.
+    #[serde(rename = "time_ns", serialize_with = "as_nanos")]
     pub time: Duration,
     /// Calls it panicked in.
     pub panics: u64,
@@ -75,7 +101,7 @@ pub struct PluginMetrics {
 
 /// The figures of the rings between threads and drain.
 #[doc(alias = "AsyncQueue")]
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RingMetrics {
     /// How many there are, in use or kept for the next thread.
@@ -90,18 +116,44 @@ pub struct RingMetrics {
     pub fill_max: f64,
 }
 
+/// Reads the figures of a container, without being one of its owners: for exporters. It does not keep the container from being dropped,
+/// and has its last figures when it is.
+#[derive(Debug, Clone)]
+pub struct MetricsReader {
+    frontend: Arc<Frontend>,
+    executor: Option<Executor>,
+    started_at: SystemTime,
+}
+
 impl Container {
     /// The figures as of now. In a forked child, only those of the [accounts](Self::accounts).
     #[doc(alias = "get_metrics")]
     #[doc(alias = "get_pipeline_metrics")]
     #[must_use]
     pub fn metrics(&self) -> Metrics {
+        self.metrics_reader().read()
+    }
+
+    /// A reader of the figures, for a thread that does not own the container.
+    #[must_use]
+    pub fn metrics_reader(&self) -> MetricsReader {
+        let Self { frontend, executor, started_at, .. } = self;
+        MetricsReader { frontend: Arc::clone(frontend), executor: *executor, started_at: *started_at }
+    }
+}
+
+impl MetricsReader {
+    /// The figures as of now, as [`Container::metrics`] has them.
+    #[must_use]
+    pub fn read(&self) -> Metrics {
         let is_in_forked_child = self.frontend.is_in_forked_child();
         let ports = if is_in_forked_child { &[] } else { &*self.frontend.ports };
         let mut plugins: Vec<PluginMetrics> = Vec::new();
         let mut deliveries = Vec::new();
         let now = Timestamp::from(SystemTime::now());
-        let (mut drain_lag, mut end_to_end) = (None, None);
+        let monotonic_now = Instant::now();
+        let mut throughput = Throughput::default();
+        let (mut drain_lag, mut end_to_end) = (LatencySum::default(), LatencySum::default());
         let mut health = HealthLevel::default();
         for port in ports {
             let hangs = port.report_if_it_hangs();
@@ -119,6 +171,7 @@ impl Container {
                 .chain(&sinks.iter().map(as_plugin).collect::<Vec<_>>())
                 .for_each(|view| add(&mut plugins, view, hangs));
             sinks.iter().for_each(|view| delivery_metrics::add(&mut deliveries, view, now));
+            throughput.add(&port.throughput.read(monotonic_now));
             port.latencies.drain_lag.add_to(&mut drain_lag);
             port.latencies.end_to_end.add_to(&mut end_to_end);
         }
@@ -126,16 +179,21 @@ impl Container {
         let of_capacity = |bytes: u64| bytes as f64 / capacity_bytes.max(1) as f64;
         let fills = || ports.iter().map(|port| port.ring_fill.read());
         Metrics {
-            accounts: self.accounts(),
+            container_id: self.frontend.id(),
+            instance: self.frontend.instance(),
+            started_at: self.started_at,
+            is_closed: self.frontend.is_closed(),
+            throughput,
+            accounts: if is_in_forked_child { refused_accounts(&self.frontend) } else { accounts(&self.frontend) },
             plugins,
             deliveries,
-            drain_lag: Percentiles::of(drain_lag.as_ref()),
-            end_to_end: Percentiles::of(end_to_end.as_ref()),
+            drain_lag: Percentiles::of(&drain_lag),
+            end_to_end: Percentiles::of(&end_to_end),
             health,
             rings: RingMetrics {
-                count: self.rings(),
+                count: self.frontend.rings(),
                 capacity_bytes,
-                total_bytes: capacity_bytes.saturating_mul(self.rings()),
+                total_bytes: capacity_bytes.saturating_mul(self.frontend.rings()),
                 fill: of_capacity(fills().map(|(now, _)| now).max().unwrap_or(0)),
                 fill_max: of_capacity(fills().map(|(_, most)| most).max().unwrap_or(0)),
             },
@@ -143,6 +201,11 @@ impl Container {
             shards: self.frontend.ports.len(),
         }
     }
+}
+
+/// A point in time as nanoseconds of Unix time.
+fn as_unix_nanos<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    as_nanos(&time.duration_since(UNIX_EPOCH).unwrap_or_default(), serializer)
 }
 
 /// The state of a plugin whose states differ in two shards: `Active` and `Removed` give way to the other state. A plugin

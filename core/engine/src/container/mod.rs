@@ -15,28 +15,33 @@ use std::{
     any::Any,
     mem::ManuallyDrop,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 pub use self::{
     builder::ContainerBuilder,
     delivery_metrics::{DeliveryMetrics, RecoveredEvents, SpillMetrics},
-    metrics::{Metrics, PluginMetrics, RingMetrics},
+    metrics::{Metrics, MetricsReader, PluginMetrics, RingMetrics},
 };
 pub(crate) use crate::totals::accounts;
 use crate::totals::refused_accounts;
 pub use crate::{
     delivery::store::options::{DeadLetterOptions, SpillOptions},
-    port::{latency::Percentiles, plan::SinkOptions},
+    port::{
+        latency::{LatencyHistogram, Percentiles},
+        plan::SinkOptions,
+        throughput::Throughput,
+    },
 };
 use fapilog_plugin::{
+    diagnostics::Diagnostics,
     event::InstanceId,
     threads::{drain_thread, lock},
 };
 use fapilog_record::{directives::Directives, level::LevelFilter};
 
 use crate::{
-    accounts::Accounts,
+    accounts::{Accounts, CountsByLevel},
     container::container_shutdown::{ContainerShutdown, lost_to_deadline},
     diagnostics::{Diagnostic, DiagnosticLog},
     error::{FlushError, ShutdownError},
@@ -63,6 +68,7 @@ pub struct Container {
     /// Held while a change is posted, so that all shards take changes up in one order, and come to the same of each.
     posting: Mutex<()>,
     executor: Option<Executor>,
+    started_at: SystemTime,
     diagnostics: DiagnosticLog,
     /// Plugins that were added and removed at run time: a reload keeps these changes. The lock is held for a moment only: a
     /// plugin may want it while a reload waits for that plugin's drain.
@@ -154,6 +160,14 @@ impl Container {
         if self.frontend.is_in_forked_child() { Vec::new() } else { self.diagnostics.all() }
     }
 
+    /// Adds a warning to the diagnostics: for parts of the program that change the container at run time, or watch it. The text
+    /// stands between quotes, escaped. In a forked child, nothing.
+    pub fn report_diagnostic(&self, about: &str, text: impl Into<String>) {
+        if !self.frontend.is_in_forked_child() {
+            self.diagnostics.report(about, text.into());
+        }
+    }
+
     /// How many rings there are, in use or kept for the next thread.
     #[must_use]
     pub fn rings(&self) -> usize {
@@ -230,8 +244,8 @@ impl Container {
     /// Counts events that were lost before the container was there. Hidden, because only the facade has loggers without a
     /// container.
     #[doc(hidden)]
-    pub fn count_missed(&self, events: u64) {
-        if events > 0 {
+    pub fn count_missed(&self, events: &CountsByLevel) {
+        if events.total() > 0 {
             self.frontend.count_missed(events);
         }
     }

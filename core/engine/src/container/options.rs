@@ -20,7 +20,7 @@ use crate::{
     host::probe,
     on_hang::OnHang,
     order::EventOrder,
-    producer::{Limits, OverflowStrategy},
+    producer::{CallerFields, Limits, OverflowStrategy},
     shard::{ShardSettings, idle::IdleSettings},
     supervisor::SupervisorPolicy,
 };
@@ -209,6 +209,8 @@ macro_rules! declare {
             /// The least level of the diagnostics that go to stderr.
             pub(crate) diagnostics_to_stderr: LevelFilter,
             pub(crate) error_callback: Option<ErrorCallback>,
+            /// The functions that add fields to each event, on the thread that logs it.
+            pub(crate) caller_fields: CallerFields,
             /// The clock of the events, if it is not the system's.
             pub(crate) clock: Option<ManualClock>,
         }
@@ -219,6 +221,7 @@ macro_rules! declare {
                     $( $name: $default, )*
                     diagnostics_to_stderr: LevelFilter::Off,
                     error_callback: None,
+                    caller_fields: CallerFields::default(),
                     clock: None,
                 }
             }

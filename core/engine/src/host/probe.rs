@@ -49,14 +49,19 @@ pub(crate) fn glommio() -> Result<(), GlommioUnavailable> {
     if cfg!(not(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))) {
         return Err(GlommioUnavailable::NotBuilt);
     }
+    machine()
+}
+
+/// Asks the system, whether or not the library is built with glommio.
+pub(crate) fn machine() -> Result<(), GlommioUnavailable> {
     locked_memory()?;
     io_uring()
 }
 
 /// Sets up the smallest of rings, asks for its operations, executes one that does nothing, and closes the ring again: the
 /// three system calls of io_uring. A sandbox may allow some and refuse the others.
-#[cfg(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri)))]
-fn io_uring() -> Result<(), GlommioUnavailable> {
+#[cfg(all(target_os = "linux", not(fapilog_loom), not(miri)))]
+pub(crate) fn io_uring() -> Result<(), GlommioUnavailable> {
     let probed = io_uring::IoUring::new(2).and_then(|mut ring| {
         ring.submitter().register_probe(&mut io_uring::Probe::new())?;
         let nothing = io_uring::opcode::Nop::new().build();
@@ -68,8 +73,8 @@ fn io_uring() -> Result<(), GlommioUnavailable> {
     probed.map_err(|error| GlommioUnavailable::IoUring { errno: error.raw_os_error().unwrap_or(0) })
 }
 
-#[cfg(not(all(target_os = "linux", feature = "glommio", not(fapilog_loom), not(miri))))]
-fn io_uring() -> Result<(), GlommioUnavailable> {
+#[cfg(not(all(target_os = "linux", not(fapilog_loom), not(miri))))]
+pub(crate) fn io_uring() -> Result<(), GlommioUnavailable> {
     Err(GlommioUnavailable::NotBuilt)
 }
 

@@ -6,20 +6,27 @@ pub(crate) mod hand_over;
 pub(crate) mod latency;
 pub(crate) mod plan;
 pub(crate) mod rotate;
+pub(crate) mod throughput;
 mod turn_watch;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    task::Waker,
+};
 
 use fapilog_plugin::{event::ProducerInfo, kind::PluginKind, sink::SinkCounterList, threads};
-use fapilog_record::text::quoted::escaped_text;
+use fapilog_record::{text::quoted::escaped_text, user_code::catch_panic};
 use fapilog_ring::{
-    Consumer, Doorbell, IdleRing, Registrations, seeded,
+    Consumer, Doorbell, IdleRing, Registrations, SpaceWaiters, seeded,
     sync::{AtomicBool, Mutex, Ordering, lock},
 };
 
 use crate::{
     accounts::{HealthGauge, LaneCounters, PluginCounters, ShardCounters, SinkCounters},
-    port::{changes::ChangeBox, flush::FlushGate, hand_over::HandOver, latency::Latencies, turn_watch::TurnWatch},
+    port::{
+        changes::ChangeBox, flush::FlushGate, hand_over::HandOver, latency::Latencies, throughput::EventsBySecond,
+        turn_watch::TurnWatch,
+    },
     producer::overflow::SpaceSignal,
     watchdog::call_word::CallWord,
 };
@@ -41,6 +48,8 @@ pub(crate) struct ShardPort {
     pub(crate) registrations: Registrations<NewRing>,
     pub(crate) doorbell: Doorbell,
     pub(crate) space: SpaceSignal,
+    /// The tasks that wait for space.
+    pub(crate) waiters: SpaceWaiters,
     pub(crate) flush: FlushGate,
     idle_rings: Mutex<Vec<IdleRing>>,
     /// The shard has looked at its rings for the last time.
@@ -52,6 +61,7 @@ pub(crate) struct ShardPort {
     pub(crate) changes: ChangeBox,
     pub(crate) latencies: Latencies,
     pub(crate) ring_fill: RingFill,
+    pub(crate) throughput: EventsBySecond,
     pub(crate) health: HealthGauge,
     pub(crate) turn_watch: TurnWatch,
     /// The calls of user code, where a watchdog watches the shard.
@@ -127,6 +137,13 @@ impl WriterText {
     }
 }
 
+#[cold]
+fn wake(tasks: Vec<Waker>) {
+    for task in tasks {
+        let _ = catch_panic(|| task.wake());
+    }
+}
+
 impl ShardPort {
     pub(crate) fn take_idle(&self) -> Option<IdleRing> {
         lock(&self.idle_rings).pop()
@@ -150,6 +167,20 @@ impl ShardPort {
         if let Some(hand_over) = self.hand_over.get() {
             hand_over.forget();
         }
+        self.wake_all_waiters();
+    }
+
+    /// Wakes the tasks that wait for space which is made by now. Wakers are user code.
+    #[inline]
+    pub(crate) fn wake_due_waiters(&self) {
+        if self.waiters.is_due() {
+            wake(self.waiters.take_due());
+        }
+    }
+
+    /// Wakes all tasks that wait for space: the shard makes none for a while, or for ever.
+    pub(crate) fn wake_all_waiters(&self) {
+        wake(self.waiters.take_all());
     }
 
     /// Ends the shard as soon as it comes back from the call in which it hangs.

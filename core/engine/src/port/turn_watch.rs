@@ -168,7 +168,10 @@ impl ShardPort {
         // Relaxed: the first that comes reports.
         let is_reported = watch.is_reported.swap(took.is_some(), Ordering::Relaxed);
         match took {
-            Some(took) if !is_reported => self.report_hang(took),
+            Some(took) if !is_reported => {
+                self.report_hang(took);
+                self.wake_all_waiters();
+            }
             // The shard has ended the turn at the moment of the report, and has not reported that.
             None if is_reported => self.report_return(None),
             _ => {}

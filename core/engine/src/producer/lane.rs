@@ -105,7 +105,7 @@ impl ProducerLane {
             counters.submitted.add(1);
         }
         if used_bytes == 0 {
-            counters.refused.lost.add(LossReason::TooLong, 1);
+            counters.refused.count_lost(LossReason::TooLong, call.level);
             return false;
         }
         self.producer.held().commit(used_bytes, call.tag(), stamp);
@@ -113,6 +113,18 @@ impl ProducerLane {
             self.lane_end.counters.submitted.add(1);
         }
         self.lane_end.port.doorbell.is_ring_due(call.level.is_urgent())
+    }
+
+    /// Whether a call that is not urgent finds an eighth of the ring free. A ring that serves no more counts as one with space: the
+    /// next call finds another.
+    pub(super) fn has_space(&mut self) -> bool {
+        let wanted_bytes = (self.producer.capacity_bytes() / 8).min(self.producer.payload_max_bytes());
+        if self.is_stopped() || self.is_held() {
+            return true;
+        }
+        // The grant is dropped: it publishes nothing.
+        let grant = self.producer.reserve_leaving(wanted_bytes, self.headroom_bytes);
+        !matches!(grant, Err(ReserveError::Full { .. }))
     }
 
     /// Whether its ring serves no more once it is full, so that its thread takes another.
@@ -140,7 +152,7 @@ impl ProducerLane {
                 Attempt::NoSpace(ReserveError::Full { .. })
                     if may_wait(&mut wait, self.overflow, &self.lane_end.port) => {}
                 Attempt::NoSpace(error) => {
-                    self.count_lost(error);
+                    self.count_lost(call, error);
                     return true;
                 }
             }
@@ -188,14 +200,14 @@ impl ProducerLane {
     }
 
     /// Counts a call that found no space.
-    pub(super) fn count_lost(&self, error: ReserveError) {
+    pub(super) fn count_lost(&self, call: LogCall, error: ReserveError) {
         let reason = match error {
             ReserveError::Full { .. } => LossReason::RingFull,
             ReserveError::Abandoned => LossReason::ContainerClosed,
             _ => LossReason::TooLong,
         };
         self.lane_end.counters.submitted.add(1);
-        self.lane_end.counters.refused.lost.add(reason, 1);
+        self.lane_end.counters.refused.count_lost(reason, call.level);
     }
 
     /// The port of its shard.

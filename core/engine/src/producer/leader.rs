@@ -10,8 +10,12 @@ use std::sync::{
 };
 
 use fapilog_plugin::threads::lock;
+use fapilog_record::level::Level;
 
-use crate::producer::{Frontend, Logger};
+use crate::{
+    accounts::{CountsByLevel, LevelCounters},
+    producer::{Frontend, Logger},
+};
 
 /// The container of now, for loggers that follow it. Hidden: the global container of the facade is the only one.
 #[doc(hidden)]
@@ -21,13 +25,13 @@ pub struct Leader {
     /// The number of containers so far.
     generation: AtomicU64,
     /// Events of loggers that found no container.
-    missed: AtomicU64,
+    missed: LevelCounters,
 }
 
 impl Leader {
     /// `find` returns a logger of the container of now, if there is one. It takes no lock that a caller may hold.
     pub const fn new(find: fn(&str) -> Option<Logger>) -> Self {
-        Self { find, generation: AtomicU64::new(1), missed: AtomicU64::new(0) }
+        Self { find, generation: AtomicU64::new(1), missed: LevelCounters::new() }
     }
 
     /// There is another container from now on.
@@ -43,15 +47,13 @@ impl Leader {
         self.generation.load(Ordering::Acquire)
     }
 
-    pub(super) fn miss(&self) {
-        // Relaxed: a sum.
-        self.missed.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn miss(&self, level: Level) {
+        self.missed.add_shared(level, 1);
     }
 
     /// The events that were lost for want of a container, since the last call.
-    pub fn take_missed(&self) -> u64 {
-        // Relaxed: see `miss`.
-        self.missed.swap(0, Ordering::Relaxed)
+    pub fn take_missed(&self) -> CountsByLevel {
+        self.missed.take()
     }
 }
 

@@ -11,9 +11,10 @@ use std::{
 use fapilog_plugin::event::Source;
 use fapilog_record::{
     arguments::{Arg, Arguments, End},
-    call_site::{CallSite, DYNAMIC_ID},
+    call_site::{AdapterSite, CallSite, DYNAMIC_ID},
     dynamic,
     field_group::FieldGroup,
+    fields::Fields,
     level::{Category, Level, LevelFilter},
     value::{Kind, Value, ValueRef, sealed},
     writer::SlotWriter,
@@ -23,7 +24,7 @@ use crate::producer::{
     Frontend, Scope,
     lane::LogCall,
     leader::{Follower, Leader},
-    thread,
+    thread::{self, BoundFields},
 };
 
 /// A container's logger under one name, the `source` of its events. Cheap to clone, and made to be kept.
@@ -214,7 +215,7 @@ impl Logger {
         match &self.follower {
             None => self.frontend().refuse_if_closed(level, target),
             // There is no container whose level could be asked for: the default level counts.
-            Some(follower) if level >= Level::Info => follower.leader.miss(),
+            Some(follower) if level >= Level::Info => follower.leader.miss(level),
             Some(_) => {}
         }
     }
@@ -239,6 +240,58 @@ impl Logger {
         let call = LogCall::new(event.level, DYNAMIC_ID, self.source_id.load(Ordering::Relaxed));
         let arguments = (Arg(&Body { event }), End);
         thread::log(frontend, call, arguments, &self.fields);
+    }
+}
+
+/// Calls of adapters of other logging libraries.
+impl Logger {
+    /// Whether an event of this site would be logged. A call that finds its container closed is counted.
+    #[inline]
+    #[must_use]
+    pub fn is_enabled_at_site(&self, site: &'static AdapterSite) -> bool {
+        self.is_enabled_at(site.level(), site.gate())
+    }
+
+    /// Logs an event of this site with these fields, within the thread's scope. The caller has asked
+    /// [`is_enabled_at_site`](Self::is_enabled_at_site): the event is logged whatever its level.
+    pub fn log_fields(&self, site: &'static AdapterSite, fields: &Fields) {
+        self.log_bound(site, fields, BoundFields::of_thread(self.own_fields()));
+    }
+
+    /// As [`log_fields`](Self::log_fields), within this scope and not the thread's.
+    pub fn log_fields_in(&self, site: &'static AdapterSite, fields: &Fields, scope: &Scope) {
+        self.log_bound(site, fields, BoundFields::of_scope(scope.bytes(), self.own_fields()));
+    }
+
+    fn own_fields(&self) -> &[u8] {
+        self.fields.as_deref().unwrap_or_default()
+    }
+
+    fn log_bound(&self, site: &'static AdapterSite, fields: &Fields, bound: BoundFields<'_>) {
+        let frontend = self.frontend();
+        // Relaxed: behind the acquire load of the frontend.
+        let source = self.source_id.load(Ordering::Relaxed);
+        match site.descriptor_id(fields) {
+            Some(id) => {
+                let call = LogCall::new(site.level(), id, source);
+                thread::log_around(frontend, call, &fields.arguments(), bound);
+            }
+            None => {
+                let event = DynamicEvent::of_fields(site.level(), site.target(), fields);
+                let call = LogCall::new(site.level(), DYNAMIC_ID, source);
+                thread::log_around(frontend, call, &(Arg(&Body { event: &event }), End), bound);
+            }
+        }
+    }
+
+    /// The least level that the container logs, by any target: an adapter whose library has a level for the whole program sets it
+    /// to this one. [`on_level_change`](crate::producer::on_level_change) calls when it may be another.
+    #[must_use]
+    pub fn least_level(&self) -> LevelFilter {
+        if self.frontend().is_closed() {
+            self.move_on();
+        }
+        self.frontend().least_level()
     }
 }
 
@@ -279,6 +332,15 @@ impl DynamicEvent {
             "",
             ValueRef::Text(message),
         )
+    }
+
+    /// An event with these fields, one of which is the message: for an adapter whose place has no site.
+    #[must_use]
+    pub fn of_fields(level: Level, target: &str, fields: &Fields) -> Self {
+        let mut event = Self { level, category: None, fields: Vec::new(), is_cut: false };
+        dynamic::put_field(&mut event.fields, FieldGroup::Target, "", ValueRef::Text(target));
+        event.fields.extend_from_slice(fields.bytes());
+        event
     }
 
     /// The target it was made with.

@@ -5,16 +5,21 @@
 //! words and, once in a while, the doorbell. Threads for which there is no ring (the limit is reached, the thread's own
 //! data are gone, or there is no memory) share the *shared lane*, under a lock.
 
+mod bound_scope;
+mod caller_fields;
 mod current_lane;
 mod lane;
 mod lane_registry;
 mod leader;
+mod level_watch;
 mod logger;
 pub(crate) mod overflow;
+mod ready;
 mod scope;
 mod shared_lane;
 pub(crate) mod sources;
 mod thread;
+mod trace_parent;
 
 use std::sync::{
     Arc, Mutex, OnceLock,
@@ -27,9 +32,11 @@ use fapilog_ring::{Capacity, IdleRing, Storage};
 
 pub use crate::producer::{
     leader::Leader,
+    level_watch::{LevelWatch, levels_changed, on_level_change},
     logger::{DynamicEvent, Logger},
     overflow::{Overflow, OverflowStrategy},
-    scope::{InScope, Scope, ScopeGuard, Scoped},
+    scope::{InScope, Scope, ScopeGuard, Scoped, bind_adapter_scope},
+    trace_parent::{TraceParent, TraceParentError},
 };
 use crate::{
     port::NewRing,
@@ -38,6 +45,7 @@ use crate::{
 pub(crate) use crate::{
     port::ShardPort,
     producer::{
+        caller_fields::CallerFields,
         lane::{LogCall, ProducerLane},
         lane_registry::LaneRegistry,
     },
@@ -51,7 +59,7 @@ use fapilog_record::{
 };
 
 use crate::{
-    accounts::{Accounts, LaneCounters, LossReason},
+    accounts::{Accounts, CountsByLevel, LaneCounters, LossReason},
     clock::{StampSource, anchor},
     producer::sources::SourceTable,
     totals,
@@ -113,6 +121,7 @@ pub(crate) struct Frontend {
     next_producer: AtomicU32,
     rings: AtomicUsize,
     stamps: StampSource,
+    caller_fields: CallerFields,
     /// The accounts of a container that has ended without a shard, which hangs: see `close_accounts`.
     last_accounts: OnceLock<Box<Accounts>>,
 }
@@ -148,8 +157,21 @@ impl Frontend {
             next_producer: AtomicU32::new(1),
             rings: AtomicUsize::new(0),
             stamps,
+            caller_fields: CallerFields::default(),
             last_accounts: OnceLock::new(),
         }
+    }
+
+    /// With functions that add fields to each event.
+    pub(crate) fn with_caller_fields(mut self, caller_fields: CallerFields) -> Self {
+        self.caller_fields = caller_fields;
+        self
+    }
+
+    /// The functions that add fields to each event.
+    #[inline]
+    fn caller_fields(&self) -> &CallerFields {
+        &self.caller_fields
     }
 
     /// The source of its events' stamps.
@@ -215,11 +237,12 @@ impl Frontend {
         level as u8 >= threshold || (threshold & BY_TARGET != 0 && slowly())
     }
 
-    /// Whether some target wants it, where targets differ. Only after [`wants`](Self::wants) was `false`.
+    /// Whether some target wants it. Only after [`wants`](Self::wants) was `false`: where targets no longer differ, the levels have changed
+    /// since, and all targets may want it.
     pub(crate) fn wants_by_target(&self, level: Level) -> bool {
         // Relaxed: see `wants`.
         let threshold = self.gate.threshold.load(Ordering::Relaxed);
-        threshold & BY_TARGET != 0 && threshold != CLOSED && level as u8 >= threshold & !BY_TARGET
+        threshold != CLOSED && level as u8 >= threshold & !BY_TARGET
     }
 
     /// Whether a call site's target wants it. Each site remembers the answer, until the directives change.
@@ -271,11 +294,22 @@ impl Frontend {
         self.directives_id.store(new_directives_id(), Ordering::Relaxed);
         let open = |now| (now != CLOSED).then_some(new);
         let _ = self.gate.threshold.fetch_update(Ordering::Relaxed, Ordering::Relaxed, open);
+        drop(current);
+        levels_changed();
     }
 
     /// The least level of targets that have none of their own.
     pub(crate) fn level(&self) -> LevelFilter {
         if self.is_in_forked_child() { LevelFilter::Off } else { self.directives().level() }
+    }
+
+    /// The least level that any target logs.
+    pub(crate) fn least_level(&self) -> LevelFilter {
+        // Relaxed: see `wants`.
+        match self.gate.threshold.load(Ordering::Relaxed) {
+            CLOSED => LevelFilter::Off,
+            threshold => Level::from_byte(threshold & !BY_TARGET).map_or(LevelFilter::Off, LevelFilter::AtLeast),
+        }
     }
 
     /// Takes nothing more, from now on as soon as each thread sees it.
@@ -292,9 +326,9 @@ impl Frontend {
 
     /// Counts an event that never came as far as a lane.
     #[cold]
-    pub(crate) fn refuse(&self, reason: LossReason) {
+    pub(crate) fn refuse(&self, reason: LossReason, level: Level) {
         self.lane_registry.refused.submitted.add_shared(1);
-        self.lane_registry.refused.refused.lost.add_shared(reason, 1);
+        self.lane_registry.refused.refused.count_lost_shared(reason, level);
     }
 
     /// Closes the accounts, because a shard hangs: what it delivers later is counted nowhere. Its port is abandoned before.
@@ -308,16 +342,16 @@ impl Frontend {
     }
 
     /// Counts events that were lost before the container was there.
-    pub(crate) fn count_missed(&self, events: u64) {
-        self.lane_registry.refused.submitted.add_shared(events);
-        self.lane_registry.refused.refused.lost.add_shared(LossReason::NoContainer, events);
+    pub(crate) fn count_missed(&self, events: &CountsByLevel) {
+        self.lane_registry.refused.submitted.add_shared(events.total());
+        self.lane_registry.refused.refused.count_all_lost_shared(LossReason::NoContainer, events);
     }
 
     /// Counts a call on a closed container, if it would have been wanted before.
     #[cold]
     pub(crate) fn refuse_if_closed(&self, level: Level, target: &str) {
         if self.is_closed() && self.level_of(target).passes(level) {
-            self.refuse(LossReason::ContainerClosed);
+            self.refuse(LossReason::ContainerClosed, level);
         }
     }
 
@@ -334,23 +368,23 @@ impl Frontend {
 
     /// Logs for a thread that has no lane. Counts the event as lost if there is no shared lane either.
     pub(crate) fn log_shared(&self, call: LogCall, arguments: &dyn ErasedArguments, scope: &[u8]) {
-        let Some(port) = self.ports.first() else { return self.refuse_shared() };
+        let Some(port) = self.ports.first() else { return self.refuse_shared(call.level) };
         loop {
             match self.shared_lane.log(call, arguments, scope, self.limits.overflow, port) {
                 SharedLaneLog::Done => return,
-                SharedLaneLog::Closed => return self.refuse_shared(),
-                SharedLaneLog::Interrupts => return self.refuse(LossReason::SignalHandler),
+                SharedLaneLog::Closed => return self.refuse_shared(call.level),
+                SharedLaneLog::Interrupts => return self.refuse(LossReason::SignalHandler, call.level),
                 SharedLaneLog::RingIsHeld => match self.new_shared_lane() {
                     Some(lane) => self.shared_lane.replace(lane),
-                    None => return self.refuse(LossReason::RingFull),
+                    None => return self.refuse(LossReason::RingFull, call.level),
                 },
             }
         }
     }
 
     /// Counts a call for which there is no shared lane.
-    fn refuse_shared(&self) {
-        self.refuse(if self.is_closed() { LossReason::ContainerClosed } else { LossReason::RingFull });
+    fn refuse_shared(&self, level: Level) {
+        self.refuse(if self.is_closed() { LossReason::ContainerClosed } else { LossReason::RingFull }, level);
     }
 
     /// A lane for this thread; `None` when it must use the shared lane.

@@ -116,7 +116,7 @@ impl SpaceSignal {
     }
 
     /// Whether a thread has waited in vain, and the drain has made no space since.
-    fn is_vain(&self) -> bool {
+    pub(crate) fn is_vain(&self) -> bool {
         // Relaxed: see `waited_in_vain`.
         self.vain_at.load(Ordering::Relaxed) == self.releases()
     }

@@ -12,13 +12,17 @@ use fapilog_record::{
     as_logged,
     dynamic::{DynamicFields, append_fields},
     field_group::FieldGroup,
+    fields::Fields,
     text::bounded::front,
     timestamp::Timestamp,
     value::{Value, ValueRef},
 };
 use pin_project_lite::pin_project;
 
-use crate::{clock::system_nanos, producer::thread};
+use crate::{
+    clock::system_nanos,
+    producer::{bound_scope::ScopeMark, thread},
+};
 
 /// The longest correlation id, in characters: twice that of a W3C `traceparent`, and room for two UUIDs.
 const CORRELATION_ID_MAX_CHARS: usize = 128;
@@ -71,6 +75,20 @@ impl Scope {
     #[must_use]
     pub fn field(mut self, group: FieldGroup, name: &str, value: ValueRef<'_>) -> Self {
         thread::put_field(&mut self.fields, group, name, value);
+        self
+    }
+
+    /// Binds these fields, which are collected at run time.
+    #[must_use]
+    pub fn fields(mut self, fields: &Fields) -> Self {
+        append_fields(&mut self.fields, fields.bytes(), thread::SCOPE_MAX_BYTES);
+        self
+    }
+
+    /// The bindings of this scope and, behind them, those of `inner`, as if both were entered.
+    #[must_use]
+    pub fn around(mut self, inner: &Self) -> Self {
+        append_fields(&mut self.fields, &inner.fields, thread::SCOPE_MAX_BYTES);
         self
     }
 
@@ -166,6 +184,27 @@ impl Scope {
     }
 }
 
+/// Binds the scope of an adapter to this thread: that of the span that its library is in. It takes the place of the scope bound by
+/// the call before; `None` unbinds it. Returns whether it is bound: not while the thread exits, nor within a log call.
+///
+/// A thread has a single such scope. It lies where it was bound first, among the scopes that are entered and left around it, and stays
+/// when one of them is left.
+///
+/// ```
+/// use fapilog_engine::producer::{Scope, bind_adapter_scope};
+/// use fapilog_record::{field_group::FieldGroup, value::ValueRef};
+///
+/// let span = |name: &str| Scope::new().field(FieldGroup::Context, "span", ValueRef::Text(name));
+/// bind_adapter_scope(Some(&span("outer")));
+/// bind_adapter_scope(Some(&span("inner")));
+/// // ... events have `span: inner` ...
+/// bind_adapter_scope(None);
+/// # assert!(Scope::current().is_empty());
+/// ```
+pub fn bind_adapter_scope(scope: Option<&Scope>) -> bool {
+    thread::replace_adapter_scope(scope.map(Scope::bytes))
+}
+
 /// The part of an id that is kept, and the flaw of the id, as its tag names it.
 fn checked_correlation_id(id: &str) -> (&str, Option<&'static str>) {
     if let Some((end, _)) = id.char_indices().nth(CORRELATION_ID_MAX_CHARS) {
@@ -183,7 +222,7 @@ fn checked_correlation_id(id: &str) -> (&str, Option<&'static str>) {
 #[derive(Debug)]
 #[must_use = "the scope is left when its guard is dropped"]
 pub struct ScopeGuard {
-    outer: Option<usize>,
+    outer: Option<ScopeMark>,
     not_send: PhantomData<*const ()>,
 }
 

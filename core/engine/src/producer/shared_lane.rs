@@ -91,7 +91,7 @@ impl SharedLane {
                 Some((Attempt::NoSpace(ReserveError::Full { .. }), _)) if may_wait(&mut wait, overflow, port) => {}
                 Some((Attempt::NoSpace(error), _)) => {
                     // The lane may have been closed since the attempt; the caller then counts the call as too late.
-                    let is_counted = self.with_lane(|lane| lane.count_lost(error)).is_some();
+                    let is_counted = self.with_lane(|lane| lane.count_lost(call, error)).is_some();
                     return if is_counted || seeded::bug("late_loss_uncounted") {
                         SharedLaneLog::Done
                     } else {

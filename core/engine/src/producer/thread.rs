@@ -20,7 +20,13 @@ use fapilog_record::{
 
 use crate::{
     accounts::LossReason,
-    producer::{Frontend, ProducerLane, current_lane::CurrentLane, lane::LogCall},
+    port::ShardPort,
+    producer::{
+        Frontend, ProducerLane,
+        bound_scope::{BoundScope, ScopeMark},
+        current_lane::CurrentLane,
+        lane::LogCall,
+    },
 };
 
 thread_local! {
@@ -32,7 +38,7 @@ thread_local! {
 struct ThreadState {
     lanes: Vec<OwnedLane>,
     /// The fields bound to this thread, as a record's scope.
-    scope: Vec<u8>,
+    scope: BoundScope,
     /// The fork generation in which the lanes were opened.
     generation: u32,
 }
@@ -153,62 +159,105 @@ fn ring_doorbell(lane: NonNull<ProducerLane>) {
 #[cold]
 #[inline(never)]
 fn log_otherwise<A: Arguments>(frontend: &Frontend, call: LogCall, arguments: A, fields: &Option<Arc<[u8]>>) {
-    log_around(frontend, call, &arguments, fields.as_deref().unwrap_or_default());
+    log_around(frontend, call, &arguments, BoundFields::of_thread(fields.as_deref().unwrap_or_default()));
 }
 
-/// The slow path through [`ThreadState`]. `fields` are the logger's own: they come behind the thread's scope, as the fields
-/// of an inner scope do.
-fn log_around(frontend: &Frontend, call: LogCall, arguments: &dyn ErasedArguments, fields: &[u8]) {
+/// The fields of an event that are no arguments of its call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BoundFields<'a> {
+    /// The scope that takes the place of the thread's.
+    scope: Option<&'a [u8]>,
+    /// The fields that the calling thread knows. They come behind the scope, as the fields of an inner scope do.
+    of_caller: &'a [u8],
+    /// The logger's own, behind these.
+    own: &'a [u8],
+}
+
+impl<'a> BoundFields<'a> {
+    /// With the scope of the thread.
+    pub(super) fn of_thread(own: &'a [u8]) -> Self {
+        Self { scope: None, of_caller: &[], own }
+    }
+
+    /// With this scope, and not the thread's.
+    pub(super) fn of_scope(scope: &'a [u8], own: &'a [u8]) -> Self {
+        Self { scope: Some(scope), of_caller: &[], own }
+    }
+
+    /// Appends all but the thread's scope. The event's scope begins at `scope_start`.
+    fn append_to(self, out: &mut Vec<u8>, scope_start: usize) {
+        let bytes_max = scope_start + SCOPE_MAX_BYTES;
+        dynamic::append_fields(out, self.scope.unwrap_or_default(), bytes_max);
+        dynamic::append_fields(out, self.of_caller, bytes_max);
+        dynamic::append_fields(out, self.own, bytes_max);
+    }
+}
+
+/// The slow path through [`ThreadState`].
+pub(super) fn log_around(frontend: &Frontend, call: LogCall, arguments: &dyn ErasedArguments, bound: BoundFields<'_>) {
     if frontend.is_in_forked_child() {
-        return frontend.refuse(LossReason::Forked);
+        return frontend.refuse(LossReason::Forked, call.level);
     }
     if CURRENT.with(CurrentLane::is_in_call) {
-        return frontend.refuse(LossReason::SignalHandler);
+        return frontend.refuse(LossReason::SignalHandler, call.level);
     }
+    // User code, which may log: before anything is in use.
+    let collected = frontend.caller_fields().collect();
+    let bound = BoundFields { of_caller: collected.bytes(), ..bound };
     let is_done = THREAD.try_with(|state| match state.try_borrow_mut() {
-        Ok(mut state) => state.log(frontend, call, arguments, fields),
+        Ok(mut state) => state.log(frontend, call, arguments, bound),
         Err(_) => false,
     });
     if !matches!(is_done, Ok(true)) {
-        log_shared(frontend, call, arguments, fields);
+        log_shared(frontend, call, arguments, bound);
     }
 }
 
 /// For threads without a lane: the thread's data are gone, or in use, or the limit is reached.
-fn log_shared(frontend: &Frontend, call: LogCall, arguments: &dyn ErasedArguments, fields: &[u8]) {
-    let mut scope = current_scope();
-    dynamic::append_fields(&mut scope, fields, SCOPE_MAX_BYTES);
+fn log_shared(frontend: &Frontend, call: LogCall, arguments: &dyn ErasedArguments, bound: BoundFields<'_>) {
+    let mut scope = if bound.scope.is_none() { current_scope() } else { Vec::new() };
+    bound.append_to(&mut scope, 0);
     frontend.log_shared(call, arguments, &scope);
 }
 
 impl ThreadState {
     const fn new() -> Self {
-        Self { lanes: Vec::new(), scope: Vec::new(), generation: 0 }
+        Self { lanes: Vec::new(), scope: BoundScope::new(), generation: 0 }
     }
 
     /// `false` if there is no lane to be had.
-    fn log(&mut self, frontend: &Frontend, call: LogCall, arguments: &dyn ErasedArguments, fields: &[u8]) -> bool {
+    fn log(
+        &mut self,
+        frontend: &Frontend,
+        call: LogCall,
+        arguments: &dyn ErasedArguments,
+        bound: BoundFields<'_>,
+    ) -> bool {
         // Code that logs meanwhile (the allocator, a waker) finds neither this nor `THREAD`, and takes the shared lane.
         CURRENT.with(CurrentLane::clear);
-        let outer = self.scope.len();
-        dynamic::append_fields(&mut self.scope, fields, SCOPE_MAX_BYTES);
-        let is_logged = self.log_in_lane(frontend, call, arguments, outer == 0);
-        self.scope.truncate(outer);
+        let outer = self.scope.bytes.len();
+        // A scope in place of the thread's stands behind it for the time of the call: nothing allocates for it but this vector.
+        let scope_start = if bound.scope.is_some() { outer } else { 0 };
+        bound.append_to(&mut self.scope.bytes, scope_start);
+        let is_current = outer == 0 && frontend.caller_fields().is_empty();
+        let is_logged = self.log_in_lane(frontend, call, arguments, scope_start, is_current);
+        self.scope.bytes.truncate(outer);
         is_logged
     }
 
-    /// `is_current`: later calls may use the lane by `CURRENT`.
+    /// The event's scope is the thread's from `scope_start` on. `is_current`: later calls may use the lane by `CURRENT`.
     fn log_in_lane(
         &mut self,
         frontend: &Frontend,
         call: LogCall,
         arguments: &dyn ErasedArguments,
+        scope_start: usize,
         is_current: bool,
     ) -> bool {
         loop {
             let Some(index) = self.lane_of(frontend) else { return false };
             let Some(owned) = self.lanes.get_mut(index) else { return false };
-            if owned.get().log(call, arguments, &self.scope) {
+            if owned.get().log(call, arguments, self.scope.bytes.get(scope_start..).unwrap_or_default()) {
                 if is_current {
                     CURRENT.with(|current| current.set(owned.container, owned.lane));
                 }
@@ -259,37 +308,59 @@ pub(super) fn disown_lanes() {
     });
 }
 
+/// The port of this thread's ring in the container, if the ring is full. A thread without a ring of its own has none to wait for.
+pub(super) fn full_port(frontend: &Frontend) -> Option<Arc<ShardPort>> {
+    let full = THREAD.try_with(|state| {
+        let mut state = state.try_borrow_mut().ok()?;
+        CURRENT.with(CurrentLane::clear);
+        let owned = state.lanes.iter_mut().find(|owned| owned.container == frontend.id())?;
+        let lane = owned.get();
+        (!lane.has_space()).then(|| Arc::clone(lane.port()))
+    });
+    full.ok().flatten()
+}
+
 /// The longest scope. More than twice what a record's head can describe: a scope that was cut to this length is cut again
 /// in every record, which marks the record. (A field that is missing takes 64 KiB and 64 bytes at most.)
 pub(super) const SCOPE_MAX_BYTES: usize = 3 * (u16::MAX as usize + 1);
 
 /// The scope of this thread, with all scopes around it, innermost last.
 pub(super) fn current_scope() -> Vec<u8> {
-    let scope = THREAD.try_with(|state| state.try_borrow().map(|state| state.scope.clone()).unwrap_or_default());
+    let scope = THREAD.try_with(|state| state.try_borrow().map(|state| state.scope.bytes.clone()).unwrap_or_default());
     scope.unwrap_or_default()
 }
 
-/// Binds the fields that `put` appends to this thread. Returns the length to go back to; `None` if the thread exits.
-pub(super) fn enter_scope(put: impl FnOnce(&mut Vec<u8>)) -> Option<usize> {
-    THREAD
-        .try_with(|state| {
-            let mut state = state.try_borrow_mut().ok()?;
-            CURRENT.with(CurrentLane::clear);
-            let outer = state.scope.len();
-            put(&mut state.scope);
-            Some(outer)
-        })
-        .ok()
-        .flatten()
+/// Binds the fields that `put` appends to this thread. Returns the mark to go back to; `None` if the thread exits.
+pub(super) fn enter_scope(put: impl FnOnce(&mut Vec<u8>)) -> Option<ScopeMark> {
+    with_bound_scope(|scope| {
+        let outer = scope.mark();
+        put(&mut scope.bytes);
+        outer
+    })
 }
 
-/// Unbinds what was bound since the scope was `outer` bytes long.
-pub(super) fn leave_scope(outer: usize) {
+/// Unbinds what was bound since the mark, except the scope of an adapter.
+pub(super) fn leave_scope(outer: ScopeMark) {
     let _ = THREAD.try_with(|state| {
         if let Ok(mut state) = state.try_borrow_mut() {
-            state.scope.truncate(outer);
+            state.scope.leave(outer);
         }
     });
+}
+
+/// Binds the scope of an adapter in place of the one bound before, or none. Returns whether it is done.
+pub(super) fn replace_adapter_scope(fields: Option<&[u8]>) -> bool {
+    with_bound_scope(|scope| scope.replace_adapter(fields)).is_some()
+}
+
+/// `None` if the thread exits, or logs just now.
+fn with_bound_scope<R>(change: impl FnOnce(&mut BoundScope) -> R) -> Option<R> {
+    let changed = THREAD.try_with(|state| {
+        let mut state = state.try_borrow_mut().ok()?;
+        CURRENT.with(CurrentLane::clear);
+        Some(change(&mut state.scope))
+    });
+    changed.ok().flatten()
 }
 
 /// The form a scope is kept in.

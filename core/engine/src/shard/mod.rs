@@ -201,6 +201,7 @@ impl Shard {
             self.begin_pass(); // 2, 3
         }
         let batch_taken = self.take_batch(now); // 4, 5, 6
+        self.port.wake_due_waiters();
         if self.port.is_abandoned() {
             self.end(LossReason::ShutdownDeadline);
             return TurnOutcome::Ended;
@@ -321,6 +322,7 @@ impl Shard {
         self.port.counters.lost.add(LossReason::Unreadable, unreadable);
         self.port.counters.in_hand.set(batch.taken(), batch.len() as u64);
 
+        self.port.throughput.record(now, batch.taken());
         if let Some(first) = batch.events().first() {
             self.port.latencies.drain_lag.record(passed(first.timestamp(), self.stages.internal.now()));
         }
@@ -336,6 +338,7 @@ impl Shard {
         self.port.counters.in_hand.set(0, 0);
         self.source.rings.iter_mut().for_each(RingState::settle);
         self.port.space.released();
+        self.port.waiters.released();
         self.source.losses.batch_taken();
         self.batch_events = (self.batch_events * 2).min(self.settings.batch_events);
         self.source.first = next_group(&self.source.rings, self.source.first);

@@ -148,6 +148,7 @@ impl<P: StagePlugin + ?Sized> PluginStage<P> {
     pub(super) fn run_or_drop(&mut self, batch: &mut Batch<'_>, port: &ShardPort) {
         for plugin in &mut self.plugins {
             if plugin.run(batch, port) != CallOutcome::Done && !batch.is_empty() {
+                batch.events().iter().for_each(|event| port.counters.lost_by_level.add(event.level(), 1));
                 plugin.count_lost(LossReason::RedactorFailed, batch.len() as u64, port);
                 batch.retain(|_| false);
                 port.counters.in_hand.set(batch.taken(), 0);

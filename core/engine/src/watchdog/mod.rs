@@ -192,6 +192,7 @@ impl WatchedShard {
             self.succession = Some(Succession::begin(&self.plan, successors, now));
             // The callback for diagnostics is user code, and may hang: the next shard does not wait for it.
             abandoned.report(&self.plan);
+            self.port().wake_all_waiters();
             return None;
         }
         self.port().report_if_it_hangs_at(now);

@@ -1,5 +1,7 @@
 //! Where in a program an event is logged, and what is known of it before it is.
 
+mod adapter_places;
+mod adapter_site;
 mod by_level;
 mod descriptor;
 mod literal_template;
@@ -11,6 +13,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+pub use self::adapter_site::AdapterSite;
 pub use self::by_level::CallSiteByLevel;
 pub use self::descriptor::{DYNAMIC_ID, DescribedField, Descriptor};
 pub use self::literal_template::{LiteralPart, LiteralTemplate};
@@ -137,8 +140,13 @@ impl CallSite {
     /// The id of the descriptor for arguments of type `A`: registered at the first call, remembered after it.
     #[inline(always)]
     pub fn descriptor_id<A: Arguments>(&'static self) -> u32 {
+        self.descriptor_id_of(A::SHAPE)
+    }
+
+    #[inline(always)]
+    fn descriptor_id_of(&'static self, shape: &'static Shape) -> u32 {
         // In code that is not generic, the first is the only one.
-        self.first.id_of(A::SHAPE).unwrap_or_else(|| self.find_or_register(A::SHAPE))
+        self.first.id_of(shape).unwrap_or_else(|| self.find_or_register(shape))
     }
 
     #[cold]

@@ -37,6 +37,12 @@ pub fn hold_registry() -> RegistryHeld {
     RegistryHeld { _lock: lock_registry() }
 }
 
+/// Runs `work` under the registry's lock, for which a fork waits. It allocates nothing.
+pub(super) fn undivided<R>(work: impl FnOnce() -> R) -> R {
+    let _held = lock_registry();
+    work()
+}
+
 /// All that one more descriptor takes, made ahead of the lock.
 pub(super) struct Registration {
     site: &'static CallSite,

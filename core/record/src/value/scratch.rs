@@ -11,7 +11,7 @@ use std::{cell::RefCell, marker::PhantomData};
 pub(super) const PIECE_MAX_BYTES: usize = 64 * 1024;
 
 /// The length of a value that was cut when it was made: its record is cut too, wherever there is room.
-pub(super) const LONGER_THAN_A_RECORD: usize = 1 << 30;
+pub(crate) const LONGER_THAN_A_RECORD: usize = 1 << 30;
 
 /// How many values may be being made at once, each inside the one before it, before one is refused: a `Display` that logs
 /// itself would go on until the stack ends.

@@ -57,6 +57,8 @@ pub(super) const EXCEPTIONS: &[WordException] = &[
     // Buckets that group no fields.
     allow(&["bucket", "buckets"],         ExceptionPlace::Path("throttle"),               "the token bucket is the algorithm's name"),
     allow(&["bucket", "buckets"],         ExceptionPlace::Path("docs/processors.md"),     "the token bucket is the algorithm's name"),
+    allow(&["bucket", "buckets"],         ExceptionPlace::Path("integrations/prometheus"), "Prometheus' word for a bound of a histogram and its count"),
+    allow(&["bucket", "buckets"],         ExceptionPlace::Path("docs/metrics.md"),        "Prometheus' word for a bound of a histogram and its count"),
     allow(&["bucket", "buckets"],         ExceptionPlace::Phrase("token bucket"),         "the algorithm's name"),
     allow(&["bucket", "buckets"],         ExceptionPlace::Phrase("histogram bucket"),     "a histogram's range of values: the field's word"),
     allow(&["bucket", "buckets"],         ExceptionPlace::Path("prometheus"),             "a histogram's range of values: the field's word"),

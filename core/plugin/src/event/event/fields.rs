@@ -23,7 +23,7 @@ impl<'batch> Event<'batch> {
     #[must_use]
     pub fn field(&self, group: FieldGroup, name: &str) -> Option<ValueRef<'batch>> {
         let is_wanted = |field: &FieldRef<'_>| field.group == group && field.name == name;
-        (self.own_fields().find(is_wanted))
+        (self.own_fields_of(group).find(is_wanted))
             .or_else(|| self.scope_fields().filter(is_wanted).last())
             .or_else(|| self.added.iter().chain(self.shared).copied().find(is_wanted))
             .map(|field| field.value)
@@ -46,20 +46,23 @@ impl<'batch> Event<'batch> {
     pub(super) fn single(&self, group: FieldGroup) -> Option<ValueRef<'batch>> {
         let is_it = |field: &FieldRef<'_>| field.group == group;
         (self.added.iter().rev().copied().find(is_it))
-            .or_else(|| self.own_fields().filter(is_it).last())
+            .or_else(|| self.own_fields_of(group).last())
             .or_else(|| self.scope_fields().filter(is_it).last())
             .map(|field| field.value)
     }
 
-    /// All fields, each with its rank: of several under one key, that of the lowest rank counts. The call's own come first,
+    /// All fields of a group, each with its rank: of several under one key, that of the lowest rank counts. The call's own come first,
     /// the first before others; then the scope's, the last before others; then what plugins added.
-    fn ranked_fields(&self) -> impl Iterator<Item = (u64, FieldRef<'batch>)> + '_ {
+    fn ranked_fields(&self, group: FieldGroup) -> impl Iterator<Item = (u64, FieldRef<'batch>)> + '_ {
         const SCOPE: u64 = 1 << 32;
         const ADDED: u64 = 2 << 32;
         // A record has fewer fields than bytes, which are 2^30 at most.
-        let own = self.own_fields().zip(0..).map(|(field, place)| (place, field));
-        let scope = self.scope_fields().zip(1..).map(|(field, place)| (SCOPE + (SCOPE - 1 - place), field));
-        let added = self.added.iter().chain(self.shared).copied().zip(ADDED..).map(|(field, place)| (place, field));
+        let is_of_group = move |field: &FieldRef<'_>| field.group == group;
+        let own = self.own_fields_of(group).zip(0..).map(|(field, place)| (place, field));
+        let scope = self.scope_fields().filter(is_of_group).zip(1..);
+        let scope = scope.map(|(field, place)| (SCOPE + (SCOPE - 1 - place), field));
+        let added = self.added.iter().chain(self.shared).copied().filter(is_of_group).zip(ADDED..);
+        let added = added.map(|(field, place)| (place, field));
         own.chain(scope).chain(added)
     }
 
@@ -80,7 +83,10 @@ impl<'batch> Event<'batch> {
         /// Up to so many, comparing each with each is quicker than sorting.
         const FEW: usize = 32;
         let mut fields = BumpVec::new_in(self.arena);
-        fields.extend(self.ranked_fields().filter(|(_, field)| field.group == group));
+        fields.extend(self.ranked_fields(group));
+        if fields.is_empty() {
+            return &[];
+        }
         if fields.len() > FEW {
             return self.counted_of_many(fields);
         }
@@ -120,8 +126,21 @@ impl<'batch> Event<'batch> {
     }
 
     pub(super) fn own_fields(&self) -> impl Iterator<Item = FieldRef<'batch>> + '_ {
+        self.own_fields_where(|_| true)
+    }
+
+    /// Those of a group alone: values of others are not read.
+    fn own_fields_of(&self, group: FieldGroup) -> impl Iterator<Item = FieldRef<'batch>> + '_ {
+        self.own_fields_where(move |own| own == group)
+    }
+
+    #[inline]
+    fn own_fields_where(
+        &self,
+        is_wanted: impl Fn(FieldGroup) -> bool + Copy + 'batch,
+    ) -> impl Iterator<Item = FieldRef<'batch>> + '_ {
         let described = if self.is_rewritten { &[] } else { self.descriptor.fields() };
-        let described = described.iter().map(|field| FieldRef {
+        let described = described.iter().filter(move |field| is_wanted(field.name.group)).map(|field| FieldRef {
             group: field.name.group,
             name: field.name.name,
             value: self.argument(field.root_offset, field.kind),
@@ -129,7 +148,8 @@ impl<'batch> Event<'batch> {
         // Behind the head, level and category.
         let dynamic =
             if self.is_dynamic && !self.is_rewritten { self.own_bytes().get(Head::BYTES + 2..) } else { None };
-        described.chain(dynamic_fields(dynamic.unwrap_or_default()))
+        let dynamic = dynamic_fields(dynamic.unwrap_or_default());
+        described.chain(dynamic.filter(move |field| is_wanted(field.group)))
     }
 
     pub(super) fn scope_fields(&self) -> impl Iterator<Item = FieldRef<'batch>> + use<'batch> {

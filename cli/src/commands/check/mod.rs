@@ -1,0 +1,71 @@
+//! `fapilog check`.
+
+mod excerpt;
+mod report;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use fapilog::{error::SettingsError, settings::SettingsBuilder};
+
+use self::report::{CheckReport, ReportedProblem};
+use crate::{
+    arguments::SharedArguments,
+    commands::control::write_out,
+    error::{CommandError, ExitStatus},
+};
+
+/// Checks settings: every invalid value with its place, the allowed values, and a suggestion.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Settings files: TOML, JSON or YAML, by the extension. A later file lies above an earlier one.
+    #[arg(required_unless_present_any = ["env", "env_prefix"])]
+    files: Vec<PathBuf>,
+    /// Check the FAPILOG_* variables of the environment too, which lie above the files.
+    #[arg(long)]
+    env: bool,
+    /// Check the variables of this prefix instead, such as SHOP_LOG_.
+    #[arg(long, value_name = "PREFIX", conflicts_with = "env")]
+    env_prefix: Option<String>,
+    /// Refuse names of plugins and sinks that this command does not know. A program may register its own.
+    #[arg(long)]
+    strict: bool,
+}
+
+impl CheckArguments {
+    /// The layers, as a program would read them.
+    fn layers(&self) -> SettingsBuilder {
+        let builder = match &self.env_prefix {
+            Some(prefix) => SettingsBuilder::default().environment_with_prefix(prefix),
+            None if self.env => SettingsBuilder::default().environment(),
+            // A program may read variables: a file that depends on that is valid.
+            None => SettingsBuilder::default().variables::<&str, &str>([]),
+        };
+        self.files.iter().fold(builder, SettingsBuilder::file)
+    }
+
+    /// The invalid values, and the names of plugins that this command does not know.
+    fn check(&self) -> (Vec<ReportedProblem>, Vec<ReportedProblem>) {
+        let all = reported(&self.files, self.layers().into_builder().map(drop));
+        if self.strict {
+            return (all, Vec::new());
+        }
+        let invalid = reported(&self.files, self.layers().check());
+        let unknown = all.into_iter().filter(|one| !invalid.iter().any(|other| other.path == one.path)).collect();
+        (invalid, unknown)
+    }
+}
+
+fn reported(files: &[PathBuf], checked: Result<(), SettingsError>) -> Vec<ReportedProblem> {
+    let problems = checked.err().map(|error| error.problems).unwrap_or_default();
+    let mut problems: Vec<_> = problems.into_iter().map(|problem| ReportedProblem::new(problem, files)).collect();
+    report::sort(&mut problems, files);
+    problems
+}
+
+pub(crate) fn run(arguments: &CheckArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
+    let (problems, unknown_plugins) = arguments.check();
+    let report = CheckReport { files: &arguments.files, problems, unknown_plugins };
+    write_out(&if shared.json { report.json() } else { report.text(shared.color) })?;
+    Ok(if report.problems.is_empty() { ExitStatus::Complete } else { ExitStatus::Incomplete })
+}

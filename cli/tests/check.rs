@@ -1,0 +1,158 @@
+//! `fapilog check`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+mod command;
+
+use std::fs;
+
+use command::{fapilog, json, run, stderr, stdout};
+
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        files.iter().for_each(|(name, text)| fs::write(directory.path().join(name), text).unwrap());
+        Self(directory)
+    }
+
+    fn check(&self, arguments: &[&str]) -> std::process::Output {
+        fapilog().arg("check").args(arguments).current_dir(self.0.path()).output().unwrap()
+    }
+}
+
+#[test]
+fn every_invalid_value_is_shown_with_its_line_and_a_suggestion_and_the_code_is_1() {
+    let text = "btach_size = 5\nshards = 100\nsinks = [\"stdot\", { name = \"orders\", type = \"file\" }]\n\n\
+        [plugin_config.orders]\nblock_bytes = 100\npath = \"orders.log\"\n";
+    let output = Files::new(&[("settings.toml", text)]).check(&["settings.toml"]);
+    let expected = "\
+error: btach_size is 5; there is no such setting
+ --> settings.toml:1:14
+  |
+1 | btach_size = 5
+  | ^^^^^^^^^^
+  = did you mean batch_size?
+
+error: shards is 100; allowed are 1 to 64
+ --> settings.toml:2:10
+  |
+2 | shards = 100
+  |          ^^^
+
+error: sinks[0] is \"stdot\"; there is no such sink; allowed are file, null, stderr, stdout
+ --> settings.toml:3:10
+  |
+3 | sinks = [\"stdot\", { name = \"orders\", type = \"file\" }]
+  |          ^^^^^^^
+  = did you mean stdout?
+
+error: plugin_config.orders.block_bytes is 100; it must be a multiple of 4096 from 65536 to 16777216
+ --> settings.toml:6:15
+  |
+6 | block_bytes = 100
+  |               ^^^
+
+settings.toml: 4 invalid settings
+";
+    assert_eq!(stdout(&output), expected);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn places_are_those_of_json_and_yaml_files_too() {
+    let files = Files::new(&[
+        ("a.json", "{ \"level\": \"info\",\n  \"shards\": 0 }"),
+        ("b.yaml", "level: info\ndelivery:\nshards: 0\n"),
+    ]);
+    assert!(stdout(&files.check(&["a.json"])).contains("a.json:2:13\n  |\n2 |   \"shards\": 0 }\n  |             ^\n"));
+    assert!(stdout(&files.check(&["b.yaml"])).contains("b.yaml:3:9\n  |\n3 | shards: 0\n  |         ^\n"));
+}
+
+#[test]
+fn valid_files_are_valid_one_above_the_other() {
+    let files = Files::new(&[
+        ("base.toml", "level = \"warn\"\nsinks = [\"file\"]\n[plugin_config.file]\npath = \"app.log\"\n"),
+        ("own.yaml", "shards: 2\nrust_log: true\n"),
+    ]);
+    let output = files.check(&["base.toml", "own.yaml"]);
+    assert_eq!((stdout(&output).as_str(), output.status.code()), ("base.toml, own.yaml: valid\n", Some(0)));
+    // Nothing was made of it.
+    assert!(!files.0.path().join("app.log").exists());
+}
+
+#[test]
+fn a_problem_between_two_files_names_both() {
+    let files = Files::new(&[
+        ("base.toml", "sinks = [\"stdout\"]\n"),
+        ("own.toml", "[routing.stderr]\nlevel_min = \"warn\"\n"),
+    ]);
+    let text = stdout(&files.check(&["base.toml", "own.toml"]));
+    assert!(text.contains(" --> own.toml:1:1\n") && text.contains("sinks given by file base.toml:1:9"), "{text}");
+}
+
+#[test]
+fn a_file_that_is_no_settings_file_is_shown_with_the_place_of_its_first_error() {
+    let files = Files::new(&[("a.toml", "level = info\n"), ("b.ini", ""), ("c.json", "[]")]);
+    let text = stdout(&files.check(&["a.toml"]));
+    assert!(text.starts_with("error: the file cannot be read: ") && text.contains("a.toml:1:9\n"), "{text}");
+    assert!(stdout(&files.check(&["b.ini"])).contains("its extension must be one of toml, json, yaml, yml"));
+    assert!(stdout(&files.check(&["none.toml"])).contains("No such file"));
+    assert!(stdout(&files.check(&["c.json"])).contains("must be a table of settings"));
+    for file in ["a.toml", "b.ini", "none.toml", "c.json"] {
+        assert_eq!(files.check(&[file]).status.code(), Some(1));
+    }
+}
+
+#[test]
+fn a_plugin_that_only_the_program_knows_is_an_error_only_on_request() {
+    let files = Files::new(&[("a.toml", "sinks = [\"kafka\"]\n[plugin_config.kafka]\ntopic = \"logs\"\n")]);
+    let output = files.check(&["a.toml"]);
+    let text = stdout(&output);
+    assert!(text.contains("not checked: sinks[0] is \"kafka\""), "{text}");
+    assert_eq!(output.status.code(), Some(0));
+    let output = files.check(&["--strict", "a.toml"]);
+    assert!(stdout(&output).contains("error: sinks[0] is \"kafka\""));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn variables_are_checked_on_request_and_named() {
+    let files = Files::new(&[("a.toml", "shards = 2\n")]);
+    let check = |arguments: &[&str]| {
+        let mut command = fapilog();
+        command.arg("check").args(arguments).current_dir(files.0.path());
+        command.env("FAPILOG_SHARDS", "many").env("SHOP_LOG_BATCH_SIZE", "many").output().unwrap()
+    };
+    assert_eq!(check(&["a.toml"]).status.code(), Some(0));
+    let output = check(&["--env"]);
+    assert!(stdout(&output).contains("= given by FAPILOG_SHARDS\n"), "{}", stdout(&output));
+    assert_eq!(output.status.code(), Some(1));
+    let output = check(&["--env-prefix", "SHOP_LOG_", "a.toml"]);
+    assert!(stdout(&output).contains("= given by SHOP_LOG_BATCH_SIZE\n"), "{}", stdout(&output));
+}
+
+#[test]
+fn json_has_the_same_problems_with_lines_and_columns() {
+    let files = Files::new(&[("a.toml", "shards = 100\nsinks = [\"kafka\"]\n")]);
+    let report = json(&files.check(&["--json", "a.toml"]));
+    assert_eq!(report["valid"], false);
+    let problem = &report["problems"][0];
+    assert_eq!((&problem["setting"], &problem["value"]), (&"shards".into(), &"100".into()));
+    assert_eq!((&problem["file"], &problem["line"], &problem["column"]), (&"a.toml".into(), &1.into(), &10.into()));
+    assert_eq!(report["unknown_plugins"][0]["setting"], "sinks[0]");
+}
+
+#[test]
+fn a_file_with_control_characters_does_not_reach_the_terminal() {
+    let files = Files::new(&[("a.toml", "\"a\\u001b[31mb\" = 1 # \x7f\nlevel = \"\\u001b[31m\"\n")]);
+    let text = stdout(&files.check(&["a.toml"]));
+    assert!(!text.contains('\x1b') && !text.contains('\x7f'), "{text:?}");
+}
+
+#[test]
+fn without_a_file_and_variables_the_arguments_are_invalid() {
+    let output = run(&["check"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("<FILES>"));
+}

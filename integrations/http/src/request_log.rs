@@ -1,0 +1,301 @@
+//! The settings of a request log, and their use.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use fapilog::{Level, Logger};
+
+use crate::{
+    AcceptedId, Exchange, IdSource, QueryLogging, RequestHead, RequestLogError, RequestSummary, default_level,
+    headers::{HeaderLists, LoggedHeader, checked_name},
+    sampling::IdSampling,
+};
+
+/// The header that the id of a request comes from and is sent back in.
+const ID_HEADER: &str = "x-request-id";
+
+/// The header of W3C Trace Context.
+const TRACEPARENT: &str = "traceparent";
+
+type LevelRule = Arc<dyn Fn(&RequestSummary<'_>) -> Level + Send + Sync>;
+
+/// The settings of the events about requests, and the logger that they go to. Clones share them.
+///
+/// ```
+/// use fapilog::{Level, Logger};
+/// use fapilog_http::{IdSource, QueryLogging, RequestLog};
+///
+/// # let logger = Logger::disabled();
+/// let requests = RequestLog::builder(&logger)
+///     .id_sources([IdSource::Traceparent, IdSource::RequestId])
+///     .start_event(Level::Debug)
+///     .path(QueryLogging::Keys)
+///     .log_header("user-agent")
+///     .skip_path("/health")
+///     .sample(0.1)
+///     .build()?;
+/// # let _ = requests;
+/// # Ok::<(), fapilog_http::RequestLogError>(())
+/// ```
+#[derive(Clone)]
+pub struct RequestLog {
+    settings: Arc<RequestSettings>,
+}
+
+/// The settings, checked.
+pub(crate) struct RequestSettings {
+    pub(crate) logger: Logger,
+    id_header: String,
+    id_sources: Vec<IdSource>,
+    sends_id: bool,
+    pub(crate) start_level: Option<Level>,
+    level_rule: Option<LevelRule>,
+    pub(crate) path: Option<QueryLogging>,
+    pub(crate) headers: Vec<LoggedHeader>,
+    skipped_paths: Vec<SkippedPath>,
+    pub(crate) sampling: IdSampling,
+    keep_slower_than: Option<Duration>,
+}
+
+/// A path without events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum SkippedPath {
+    Exact(String),
+    /// All paths below this one, which ends with a slash.
+    Below(String),
+}
+
+impl SkippedPath {
+    fn of(path: String) -> Result<Self, RequestLogError> {
+        let is_path = path.starts_with('/') && !path.trim_end_matches("/*").contains('*');
+        match path.strip_suffix('*') {
+            _ if !is_path => Err(RequestLogError::SkipPath { value: path }),
+            Some(front) => Ok(Self::Below(front.to_owned())),
+            None => Ok(Self::Exact(path)),
+        }
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        match self {
+            Self::Exact(skipped) => path == skipped,
+            Self::Below(front) => path.starts_with(front.as_str()),
+        }
+    }
+}
+
+impl RequestLog {
+    /// A request log with the defaults of [the builder's](RequestLogBuilder) methods.
+    #[must_use]
+    pub fn new(logger: &Logger) -> Self {
+        Self { settings: Arc::new(RequestSettings::new(logger)) }
+    }
+
+    /// A builder, for other settings.
+    pub fn builder(logger: &Logger) -> RequestLogBuilder {
+        RequestLogBuilder::new(logger)
+    }
+
+    /// The logger that the events go to.
+    #[must_use]
+    pub fn logger(&self) -> &Logger {
+        &self.settings.logger
+    }
+
+    /// The name of the header that the id comes from and is sent back in, in lower case.
+    #[must_use]
+    pub fn id_header(&self) -> &str {
+        &self.settings.id_header
+    }
+
+    /// Whether the response gets the id.
+    #[must_use]
+    pub fn sends_id(&self) -> bool {
+        self.settings.sends_id
+    }
+
+    /// The id of a request with these headers. `header` is given a name in lower case, and returns the first value.
+    #[must_use]
+    pub fn accept_id<'a>(&self, header: impl Fn(&str) -> Option<&'a [u8]>) -> AcceptedId<'a> {
+        AcceptedId::choose(&self.settings.id_sources, |source| match source {
+            IdSource::RequestId => header(self.id_header()),
+            IdSource::Traceparent => header(TRACEPARENT),
+        })
+    }
+
+    /// Begins the exchange of a request. `header` is given a name in lower case, and returns the first value.
+    pub fn begin<'a>(
+        &self,
+        head: &RequestHead<'_>,
+        header: impl Fn(&str) -> Option<&'a [u8]>,
+        id: &AcceptedId<'_>,
+    ) -> Exchange {
+        Exchange::begin(self, head, header, id)
+    }
+
+    pub(crate) fn settings(&self) -> &RequestSettings {
+        &self.settings
+    }
+}
+
+impl RequestSettings {
+    /// The defaults.
+    fn new(logger: &Logger) -> Self {
+        Self {
+            logger: logger.clone(),
+            id_header: ID_HEADER.to_owned(),
+            id_sources: vec![IdSource::RequestId, IdSource::Traceparent],
+            sends_id: true,
+            start_level: None,
+            level_rule: None,
+            path: None,
+            headers: Vec::new(),
+            skipped_paths: Vec::new(),
+            sampling: IdSampling::ALL,
+            keep_slower_than: None,
+        }
+    }
+
+    pub(crate) fn skips(&self, path: &str) -> bool {
+        self.skipped_paths.iter().any(|skipped| skipped.matches(path))
+    }
+
+    /// The level of a request's canonical event. A rule of the program that panics gives way to the default.
+    pub(crate) fn level_of(&self, request: &RequestSummary<'_>) -> Level {
+        let by_rule = self.level_rule.as_ref().and_then(|rule| catch_unwind(AssertUnwindSafe(|| rule(request))).ok());
+        by_rule.unwrap_or_else(|| default_level(request))
+    }
+
+    /// Whether an event is logged although its request is not in the sample.
+    pub(crate) fn is_kept(&self, level: Level, request: &RequestSummary<'_>) -> bool {
+        level >= Level::Warning
+            || default_level(request) >= Level::Error
+            || self.keep_slower_than.is_some_and(|limit| request.latency > limit)
+    }
+}
+
+impl fmt::Debug for RequestLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = &*self.settings;
+        f.debug_struct("RequestLog")
+            .field("logger", &settings.logger)
+            .field("id_header", &settings.id_header)
+            .field("id_sources", &settings.id_sources)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Builds a [`RequestLog`].
+#[must_use = "a builder does nothing until it is built"]
+pub struct RequestLogBuilder {
+    settings: RequestSettings,
+    headers: HeaderLists,
+    skipped_paths: Vec<String>,
+    sample_rate: f64,
+}
+
+impl fmt::Debug for RequestLogBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestLogBuilder").field("logger", &self.settings.logger).finish_non_exhaustive()
+    }
+}
+
+impl RequestLogBuilder {
+    fn new(logger: &Logger) -> Self {
+        let settings = RequestSettings::new(logger);
+        Self { settings, headers: HeaderLists::default(), skipped_paths: Vec::new(), sample_rate: 1.0 }
+    }
+
+    /// The header that the id comes from ([`IdSource::RequestId`]) and is sent back in. Default: `x-request-id`.
+    pub fn id_header(mut self, name: &str) -> Self {
+        self.settings.id_header = name.to_owned();
+        self
+    }
+
+    /// The places that the id may come from, in the order of their precedence. Without any, each request gets a new id: for
+    /// services that strangers call, who may choose the ids of others. Default: [`IdSource::RequestId`], then
+    /// [`IdSource::Traceparent`].
+    pub fn id_sources(mut self, sources: impl IntoIterator<Item = IdSource>) -> Self {
+        self.settings.id_sources = sources.into_iter().collect();
+        self
+    }
+
+    /// Whether the response gets the id, in the header [`id_header`](Self::id_header). Default: yes.
+    pub fn send_id(mut self, is_sent: bool) -> Self {
+        self.settings.sends_id = is_sent;
+        self
+    }
+
+    /// Logs an event of this level when a request begins: `request started`. Default: none.
+    pub fn start_event(mut self, level: Level) -> Self {
+        self.settings.start_level = Some(level);
+        self
+    }
+
+    /// The level of canonical events. A rule that panics gives way to the default, [`default_level`].
+    pub fn level(mut self, rule: impl Fn(&RequestSummary<'_>) -> Level + Send + Sync + 'static) -> Self {
+        self.settings.level_rule = Some(Arc::new(rule));
+        self
+    }
+
+    /// Logs the path as it came, with its query as this states, in the field `path`. Default: not logged, because paths contain
+    /// names and keys of people and are too many to be counted by; the field `route` has the template.
+    pub fn path(mut self, query: QueryLogging) -> Self {
+        self.settings.path = Some(query);
+        self
+    }
+
+    /// Logs a request header, in the field `header.<name>`: its first value, at most 1024 bytes of it. Never logged are
+    /// `authorization`, `cookie`, `set-cookie`, `x-api-key`, `proxy-authorization` and those of
+    /// [`deny_header`](Self::deny_header), whatever is allowed. Default: none.
+    pub fn log_header(mut self, name: &str) -> Self {
+        self.headers.allow(name);
+        self
+    }
+
+    /// Denies a header: it is not logged, although [`log_header`](Self::log_header) names it.
+    pub fn deny_header(mut self, name: &str) -> Self {
+        self.headers.deny(name);
+        self
+    }
+
+    /// Logs neither start events nor canonical events of this path: `/health`, or `/static/*` for all paths below it. Requests
+    /// keep their ids and scopes. Default: none.
+    pub fn skip_path(mut self, path: &str) -> Self {
+        self.skipped_paths.push(path.to_owned());
+        self
+    }
+
+    /// The share of requests, from 0 to 1, that are logged. The id decides: all services with the same rate log the same requests.
+    /// Requests whose level is WARNING or above, and all that failed, are always logged. The handlers' events are not sampled.
+    /// Default: 1.
+    pub fn sample(mut self, rate: f64) -> Self {
+        self.sample_rate = rate;
+        self
+    }
+
+    /// Logs requests that took longer than this, although they are not in the sample. Default: no limit.
+    pub fn keep_slower_than(mut self, limit: Duration) -> Self {
+        self.settings.keep_slower_than = Some(limit);
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// A header has a name that no header can have, the sample rate is no share, or a path to skip is no path.
+    pub fn build(self) -> Result<RequestLog, RequestLogError> {
+        let Self { mut settings, headers, skipped_paths, sample_rate } = self;
+        settings.id_header = checked_name("id_header", &settings.id_header)?;
+        settings.headers = headers.into_logged()?;
+        settings.skipped_paths = skipped_paths.into_iter().map(SkippedPath::of).collect::<Result<_, _>>()?;
+        if !(0.0..=1.0).contains(&sample_rate) {
+            return Err(RequestLogError::SampleRate { value: sample_rate });
+        }
+        settings.sampling = IdSampling::of(sample_rate);
+        Ok(RequestLog { settings: Arc::new(settings) })
+    }
+}

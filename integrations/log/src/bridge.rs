@@ -1,0 +1,271 @@
+//! The way from `log` to a container.
+
+use std::{
+    fmt,
+    mem::ManuallyDrop,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use fapilog::{
+    Logger,
+    adapter::{AdapterCalls, AdapterSite, Fields, LevelWatch, SuppressedCalls, on_level_change},
+    event::{DynamicEvent, FieldGroup, ValueRef},
+    level::LevelFilter,
+    plugin::is_drain_thread,
+};
+use log::{Log, Metadata, Record};
+use thiserror::Error;
+
+use crate::{key_values::PairVisitor, level, level_cache};
+
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Makes this logger the one of `log`, as [`Bridge::builder`] does with its defaults.
+///
+/// # Errors
+/// When `log` has a logger already.
+pub fn init(logger: Logger) -> Result<Bridge, InitError> {
+    Bridge::builder(logger).init()
+}
+
+/// `log` has a logger already, and keeps it for the life of the program.
+#[derive(Debug, Error)]
+#[error(
+    "fapilog is not the logger of `log`, because another one was set before: a program has one, and calls `init` once"
+)]
+#[non_exhaustive]
+pub struct InitError {
+    #[from]
+    source: log::SetLoggerError,
+}
+
+/// A logger of `log` whose records are events of a container.
+///
+/// Clones share their state. A clone that [`init`] has set lives as long as the program.
+#[derive(Debug, Clone)]
+pub struct Bridge {
+    state: Arc<BridgeState>,
+    /// Ends with the last clone.
+    _watch: Arc<LevelWatch>,
+}
+
+struct BridgeState {
+    logger: Logger,
+    /// Replaced when levels change: see [`level_cache`].
+    generation: AtomicU64,
+    /// Whether `log::max_level()` follows the container's levels.
+    sets_max_level: AtomicBool,
+    flush_timeout: Duration,
+    calls: AdapterCalls,
+}
+
+/// Settings of a [`Bridge`].
+#[derive(Debug)]
+#[must_use]
+pub struct BridgeBuilder {
+    logger: Logger,
+    follows_max_level: bool,
+    flush_timeout: Duration,
+}
+
+impl BridgeBuilder {
+    /// Whether the bridge sets `log::max_level()` to the least level that the container logs, now and after each change of levels.
+    /// Default: yes. Without it, records below `log::max_level()` are never made, whatever the container's levels.
+    pub fn follow_max_level(mut self, follows: bool) -> Self {
+        self.follows_max_level = follows;
+        self
+    }
+
+    /// How long `log::logger().flush()` waits for the drain. Default: 5 s.
+    pub fn flush_timeout(mut self, timeout: Duration) -> Self {
+        self.flush_timeout = timeout;
+        self
+    }
+
+    /// Makes a bridge, for a program that has a logger of its own around it. It does not set `log::max_level()`:
+    /// [`Bridge::max_level`] is the level to set.
+    pub fn build(self) -> Bridge {
+        let state = Arc::new(BridgeState {
+            logger: self.logger,
+            generation: AtomicU64::new(level_cache::new_generation()),
+            sets_max_level: AtomicBool::new(false),
+            flush_timeout: self.flush_timeout,
+            calls: AdapterCalls::new(),
+        });
+        let watched = Arc::clone(&state);
+        let watch = on_level_change(move || watched.levels_changed());
+        Bridge { state, _watch: Arc::new(watch) }
+    }
+
+    /// Makes a bridge, and has it be the logger of `log`.
+    ///
+    /// # Errors
+    /// When `log` has a logger already.
+    pub fn init(self) -> Result<Bridge, InitError> {
+        let follows = self.follows_max_level;
+        let bridge = self.build();
+        log::set_boxed_logger(Box::new(bridge.clone()))?;
+        if follows {
+            // SeqCst: a change of levels from now on finds the flag, and one before it is seen by the level that is set here; pairs
+            // with `levels_changed`.
+            bridge.state.sets_max_level.store(true, Ordering::SeqCst);
+            bridge.state.set_max_level();
+        }
+        Ok(bridge)
+    }
+}
+
+impl Bridge {
+    /// A bridge to this logger's container.
+    pub fn builder(logger: Logger) -> BridgeBuilder {
+        BridgeBuilder { logger, follows_max_level: true, flush_timeout: FLUSH_TIMEOUT }
+    }
+
+    /// The filter that lets through all records that the container logs.
+    #[must_use]
+    pub fn max_level(&self) -> log::LevelFilter {
+        level::filter_to_log(self.state.logger.least_level())
+    }
+
+    /// The records that were suppressed, so that no record leads to another without end.
+    #[must_use]
+    pub fn suppressed(&self) -> SuppressedCalls {
+        self.state.calls.suppressed()
+    }
+}
+
+/// Whether a record is logged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Enabled,
+    Disabled,
+    /// The container logs nothing at all: it may be closed, which is to be counted.
+    AllOff,
+}
+
+impl BridgeState {
+    #[inline]
+    fn verdict(&self, metadata: &Metadata<'_>) -> Verdict {
+        // Acquire: an answer under this number was made of levels that the number's change has left behind; pairs with
+        // `levels_changed`.
+        let generation = self.generation.load(Ordering::Acquire);
+        match level_cache::get(generation, metadata.level(), metadata.target()) {
+            Some(true) => Verdict::Enabled,
+            Some(false) => Verdict::Disabled,
+            None => self.new_verdict(generation, metadata),
+        }
+    }
+
+    #[cold]
+    fn new_verdict(&self, generation: u64, metadata: &Metadata<'_>) -> Verdict {
+        let is_enabled = self.logger.is_enabled_for(level::from_log(metadata.level()), metadata.target());
+        // A closed container changes no levels, and another may take its place: nothing to remember.
+        if !is_enabled && self.logger.least_level() == LevelFilter::Off {
+            return Verdict::AllOff;
+        }
+        level_cache::put(generation, metadata.level(), metadata.target(), is_enabled);
+        if is_enabled { Verdict::Enabled } else { Verdict::Disabled }
+    }
+
+    fn levels_changed(&self) {
+        // Release: pairs with `verdict`.
+        self.generation.store(level_cache::new_generation(), Ordering::Release);
+        // SeqCst: pairs with `init`.
+        if self.sets_max_level.load(Ordering::SeqCst) {
+            self.set_max_level();
+        }
+    }
+
+    /// Sets the level of `log`. Of two changes at once, the later one counts: each looks again behind its own.
+    fn set_max_level(&self) {
+        loop {
+            let level = self.logger.least_level();
+            log::set_max_level(level::filter_to_log(level));
+            if level == self.logger.least_level() {
+                return;
+            }
+        }
+    }
+
+    /// Logs a record whose level and target are enabled.
+    fn log(&self, record: &Record<'_>) {
+        let Some(call) = self.calls.begin() else { return };
+        match site_of(record) {
+            Some(site) if self.logger.is_enabled_at_site(site) => {
+                call.with_fields(|fields| {
+                    put_fields(record, fields);
+                    self.logger.log_fields(site, fields);
+                });
+            }
+            Some(_) => {}
+            None => call.with_fields(|fields| {
+                put_fields(record, fields);
+                self.logger.log_dynamic(&DynamicEvent::of_fields(
+                    level::from_log(record.level()),
+                    record.target(),
+                    fields,
+                ));
+            }),
+        }
+    }
+
+    /// Counts a record as lost if the container is closed.
+    #[cold]
+    fn count_if_closed(&self, record: &Record<'_>) {
+        if let Some(site) = site_of(record).filter(|_| !is_drain_thread()) {
+            let _ = self.logger.is_enabled_at_site(site);
+        }
+    }
+}
+
+fn site_of(record: &Record<'_>) -> Option<&'static AdapterSite> {
+    let (file, line) = (record.file().unwrap_or_default(), record.line().unwrap_or_default());
+    AdapterSite::at_place(level::from_log(record.level()), record.target(), file, line)
+}
+
+fn put_fields(record: &Record<'_>, fields: &mut Fields) {
+    match record.args().as_str() {
+        Some(text) => fields.put(FieldGroup::Message, "", ValueRef::Text(text)),
+        None => fields.put_display(FieldGroup::Message, "", record.args()),
+    }
+    // The visitor fails at nothing. A source of pairs that fails or panics has put those before. The drop of a panic's payload may
+    // panic in turn.
+    let visited = catch_unwind(AssertUnwindSafe(|| record.key_values().visit(&mut PairVisitor { fields })));
+    let _ = visited.map_err(ManuallyDrop::new);
+    if let Some(module) = record.module_path().filter(|module| *module != record.target()) {
+        fields.put(FieldGroup::Context, "module_path", ValueRef::Text(module));
+    }
+}
+
+impl Log for Bridge {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.state.verdict(metadata) == Verdict::Enabled
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        match self.state.verdict(record.metadata()) {
+            Verdict::Enabled => self.state.log(record),
+            Verdict::Disabled => {}
+            Verdict::AllOff => self.state.count_if_closed(record),
+        }
+    }
+
+    /// Waits until all events are delivered, 5 s at most unless the bridge has another timeout. On a drain's thread it does not wait.
+    /// `log` has no place for an error: events that are lost are in the container's accounts.
+    fn flush(&self) {
+        if !is_drain_thread() {
+            let _ = self.state.logger.flush(self.state.flush_timeout);
+        }
+    }
+}
+
+impl fmt::Debug for BridgeState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BridgeState").field("logger", &self.logger).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,336 @@
+//! Records of `log` as events.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+#[path = "../../../fapilog/tests/law/mod.rs"]
+mod law;
+
+use std::{error::Error, fmt, panic::Location};
+
+use fapilog::{
+    Container, Level, Logger, Scope, format, info,
+    level::{Directives, LevelFilter},
+    metrics::LossReason,
+    sink::{self, MemoryEvents},
+};
+use fapilog_log::Bridge;
+use law::{TIMEOUT, messages, only, parsed, shut_down, started, thread_builder};
+use log::{
+    Log, Record,
+    kv::{self, VisitSource},
+};
+use serde_json::{Value, json};
+
+/// A bridge of a container, and all that it delivers. Macros with `logger:` ask `log::max_level()`, too.
+fn bridged(container: &Container) -> Bridge {
+    bridge_of(container.logger("bridge"))
+}
+
+fn bridge_of(logger: Logger) -> Bridge {
+    log::set_max_level(log::LevelFilter::Trace);
+    Bridge::builder(logger).build()
+}
+
+/// The one event of what `log` logs.
+fn event_of(log: impl FnOnce(&Bridge)) -> Value {
+    let (container, events) = started();
+    log(&bridged(&container));
+    shut_down(&container);
+    only(&events)
+}
+
+#[test]
+fn a_record_is_an_event_with_its_level_target_source_and_message() {
+    let event = event_of(|bridge| log::warn!(logger: bridge, target: "sql", "{} rows", 3));
+    assert_eq!(
+        (&event["level"], &event["target"], &event["source"], &event["message"]),
+        (&json!("WARNING"), &json!("sql"), &json!("bridge"), &json!("3 rows"))
+    );
+}
+
+#[test]
+fn an_event_has_the_file_and_the_line_of_the_call() {
+    let (memory, events) = sink::Memory::new(|| format::Json::new().call_site(true));
+    let container = thread_builder().sink("memory", memory).start().unwrap();
+    let bridge = bridged(&container);
+    let line = Location::caller().line() + 1;
+    log::info!(logger: &bridge, "here");
+    shut_down(&container);
+    assert_eq!(only(&events)["call_site"], json!(format!("{}:{line}", file!())));
+}
+
+#[test]
+fn a_module_that_is_not_the_target_is_a_field() {
+    let event = event_of(|bridge| log::info!(logger: bridge, target: "sql", "m"));
+    assert_eq!(event["context"], json!({"module_path": "bridge"}));
+    let event = event_of(|bridge| log::info!(logger: bridge, "m"));
+    assert_eq!(event.get("context"), None);
+}
+
+#[derive(Debug)]
+struct Outer(std::io::Error);
+
+impl fmt::Display for Outer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot place the order")
+    }
+}
+
+impl Error for Outer {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[test]
+fn values_keep_their_types() {
+    let error = Outer(std::io::Error::other("connection reset"));
+    let event = event_of(|bridge| {
+        log::info!(
+            logger: bridge,
+            unsigned = u64::MAX, signed = -1_i64, wide = u128::MAX, wide_signed = i128::MIN, float = 0.5, yes = true,
+            text = "a \"text\"", letter = 'ü', nothing = None::<u64>, display:% = 1.5, debug:? = Some("x"), error:err = error;
+            "m"
+        );
+    });
+    let expected = json!({
+        "unsigned": u64::MAX, "signed": -1, "float": 0.5, "yes": true, "text": "a \"text\"", "letter": "ü", "nothing": null,
+        "display": "1.5", "debug": "Some(\"x\")", "error": "cannot place the order: connection reset",
+    });
+    let mut context = event["context"].clone();
+    let mut take = |key: &str| context.as_object_mut().unwrap().remove(key).unwrap().to_string();
+    let wide = [take("wide"), take("wide_signed")];
+    assert_eq!(context, expected);
+    assert_eq!(wide.map(|text| text.trim_matches('"').to_owned()), [u128::MAX.to_string(), i128::MIN.to_string()]);
+}
+
+#[test]
+fn keys_with_a_prefix_are_tags_and_metrics() {
+    let event = event_of(|bridge| {
+        log::info!(logger: bridge, "tags.region" = "eu", "metrics.ms" = 2.5, order = 42; "m");
+    });
+    let parts = (&event["tags"], &event["metrics"], &event["context"]);
+    assert_eq!(parts, (&json!({"region": "eu"}), &json!({"ms": 2.5}), &json!({"order": 42})));
+}
+
+#[test]
+fn every_level_of_log_has_its_level() {
+    let (container, events) = started();
+    container.set_level(Level::Trace);
+    let bridge = bridged(&container);
+    log::Level::iter().for_each(|level| log::log!(logger: &bridge, level, "m"));
+    shut_down(&container);
+    let levels: Vec<_> = parsed(&events).into_iter().map(|event| event["level"].clone()).collect();
+    assert_eq!(levels, ["ERROR", "WARNING", "INFO", "DEBUG", "TRACE"].map(Value::from));
+}
+
+#[test]
+fn records_and_log_calls_of_fapilog_have_one_scope() {
+    let (container, events) = started();
+    let (bridge, log) = (bridged(&container), container.logger("program"));
+    {
+        let _request = Scope::new().correlation_id("7f3a").enter();
+        log::info!(logger: &bridge, "of log");
+        info!(log, "of fapilog");
+    }
+    log::info!(logger: &bridge, "outside");
+    shut_down(&container);
+    let ids: Vec<_> = parsed(&events).iter().map(|event| event["correlation_id"].as_str().map(str::to_owned)).collect();
+    assert_eq!(ids[..2], [Some("7f3a".to_owned()), Some("7f3a".to_owned())]);
+    assert_ne!(ids[2], ids[1]);
+}
+
+#[test]
+fn fields_of_the_logger_are_in_each_event_and_a_records_own_win() {
+    let (container, events) = started();
+    let bridge = bridge_of(container.logger("bridge").with([("shard", 7.into()), ("key", "logger".into())]));
+    log::info!(logger: &bridge, key = "record"; "m");
+    shut_down(&container);
+    assert_eq!(only(&events)["context"], json!({"key": "record", "shard": 7}));
+}
+
+#[test]
+fn a_target_has_the_level_of_its_directive_from_the_next_record_on() {
+    let (container, events) = started();
+    let bridge = bridged(&container);
+    let log = |text: &str| log::debug!(logger: &bridge, target: "app::sql", "{text}");
+    for (directives, text) in [("info", "1"), ("info,app=debug", "2"), ("debug,app::sql=warn", "3"), ("debug", "4")] {
+        container.set_level(directives.parse::<Directives>().unwrap());
+        log(text);
+        log(text);
+    }
+    shut_down(&container);
+    assert_eq!(messages(&events), ["2", "2", "4", "4"]);
+}
+
+#[test]
+fn the_question_whether_a_level_is_enabled_has_the_answer_of_its_target() {
+    let (container, _events) = started();
+    let bridge = bridged(&container);
+    container.set_level("warn,app=debug".parse::<Directives>().unwrap());
+    let is_enabled = |target: &str, level| {
+        let metadata = log::Metadata::builder().target(target).level(level).build();
+        // The second answer is remembered.
+        assert_eq!(bridge.enabled(&metadata), bridge.enabled(&metadata));
+        bridge.enabled(&metadata)
+    };
+    assert!(is_enabled("app::sql", log::Level::Debug));
+    assert!(!is_enabled("other", log::Level::Info));
+    assert!(is_enabled("other", log::Level::Warn));
+    shut_down(&container);
+}
+
+#[test]
+fn bridges_of_two_containers_share_no_answer() {
+    let ((one, of_one), (two, of_two)) = (started(), started());
+    two.set_level(Level::Error);
+    for bridge in [bridged(&one), bridged(&two), bridged(&one)] {
+        log::info!(logger: &bridge, "m");
+    }
+    shut_down(&one);
+    shut_down(&two);
+    assert_eq!((of_one.lines().len(), of_two.lines().len()), (2, 0));
+}
+
+#[test]
+fn endless_targets_of_a_place_are_all_logged() {
+    let (container, events) = started();
+    let bridge = bridged(&container);
+    for n in 0..200 {
+        log::info!(logger: &bridge, target: &format!("tenant {n}"), n; "message {n}");
+    }
+    shut_down(&container);
+    for (n, event) in parsed(&events).into_iter().enumerate() {
+        assert_eq!(
+            (&event["target"], &event["message"], &event["context"]["n"]),
+            (&json!(format!("tenant {n}")), &json!(format!("message {n}")), &json!(n))
+        );
+    }
+    assert_eq!(events.lines().len(), 200);
+}
+
+#[test]
+fn a_record_that_is_made_at_run_time_needs_no_place() {
+    let event = event_of(|bridge| {
+        let mut record = Record::builder();
+        bridge.log(&record.args(format_args!("made up")).level(log::Level::Error).target("python").build());
+    });
+    assert_eq!((&event["message"], &event["target"]), (&json!("made up"), &json!("python")));
+}
+
+/// Logs when it is shown.
+struct Talkative<'a>(&'a Bridge, u32);
+
+impl fmt::Display for Talkative<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(left) = self.1.checked_sub(1) {
+            log::info!(logger: self.0, "shown {}", Talkative(self.0, left));
+        }
+        write!(f, "{}", self.1)
+    }
+}
+
+#[test]
+fn an_argument_that_logs_when_it_is_shown_is_logged_as_well() {
+    let (container, events) = started();
+    let bridge = bridged(&container);
+    log::info!(logger: &bridge, "outer {}", Talkative(&bridge, 1));
+    shut_down(&container);
+    assert_eq!(messages(&events), ["shown 0", "outer 1"]);
+    assert_eq!(bridge.suppressed().total(), 0);
+}
+
+#[test]
+fn arguments_that_log_without_end_are_suppressed_and_counted() {
+    let (container, events) = started();
+    let bridge = bridged(&container);
+    log::info!(logger: &bridge, "outer {}", Talkative(&bridge, 1_000));
+    shut_down(&container);
+    assert_eq!(events.lines().len(), 4);
+    assert_eq!(bridge.suppressed().nested, 1);
+}
+
+struct PanickingPairs;
+
+impl kv::Source for PanickingPairs {
+    fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), kv::Error> {
+        visitor.visit_pair("before".into(), 1_u64.into())?;
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn pairs_that_panic_do_not_reach_the_program_and_the_event_has_those_before() {
+    let event = event_of(|bridge| {
+        let mut record = Record::builder();
+        bridge.log(&record.args(format_args!("m")).key_values(&PanickingPairs).build());
+    });
+    assert_eq!((&event["message"], &event["context"]), (&json!("m"), &json!({"before": 1})));
+}
+
+#[test]
+fn a_record_behind_the_shutdown_is_counted_as_lost() {
+    let (container, _events) = started();
+    let bridge = bridged(&container);
+    log::info!(logger: &bridge, "before");
+    shut_down(&container);
+    // The first is remembered as enabled, the second is new to the thread.
+    log::info!(logger: &bridge, "behind");
+    log::error!(logger: &bridge, "behind");
+    let accounts = container.accounts();
+    assert_eq!((accounts.submitted, accounts.delivered_total(), accounts.lost.total()), (3, 1, 2));
+    accounts.check().unwrap();
+}
+
+#[test]
+fn a_disabled_record_is_no_event_and_looks_at_no_argument() {
+    let (container, events) = started();
+    let bridge = bridged(&container);
+    container.set_level(LevelFilter::Off);
+    log::error!(logger: &bridge, "{}", Talkative(&bridge, 1));
+    container.set_level(Level::Warning);
+    log::info!(logger: &bridge, "{}", Talkative(&bridge, 1));
+    let accounts = shut_down(&container);
+    assert_eq!((accounts.submitted, events.lines().len()), (0, 0));
+}
+
+#[test]
+fn a_long_message_is_cut_and_counted() {
+    let (container, events) = started();
+    let bridge = bridged(&container);
+    log::info!(logger: &bridge, order = 42; "{}", "x".repeat(4 << 20));
+    shut_down(&container);
+    assert_eq!(only(&events)["context"]["order"], json!(42));
+    assert_eq!(container.accounts().cut, 1);
+}
+
+#[test]
+fn flush_delivers_what_was_logged_before() {
+    let (container, events) = started();
+    let bridge = bridged(&container);
+    log::info!(logger: &bridge, "m");
+    bridge.flush();
+    assert_eq!(events.lines().len(), 1);
+    shut_down(&container);
+}
+
+/// A sink that is full.
+fn blocked() -> (Container, MemoryEvents) {
+    let (memory, events) = law::memory();
+    let container = thread_builder().sink("full", law::sinks::Full::default()).sink("memory", memory).start().unwrap();
+    (container, events)
+}
+
+#[test]
+fn flush_ends_by_its_timeout() {
+    let (container, _events) = blocked();
+    let bridge =
+        Bridge::builder(container.logger("bridge")).flush_timeout(std::time::Duration::from_millis(50)).build();
+    log::info!(logger: &bridge, "m");
+    let start = std::time::Instant::now();
+    bridge.flush();
+    assert!(start.elapsed() < TIMEOUT);
+    let _ = container.shutdown(std::time::Duration::from_millis(50));
+    let accounts = container.accounts();
+    accounts.check().unwrap();
+    assert_eq!(accounts.lost.of(LossReason::ShutdownDeadline), 1);
+}

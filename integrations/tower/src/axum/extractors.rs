@@ -1,0 +1,67 @@
+//! Extractors: a request's logger, its id, and both.
+
+use std::ops::Deref;
+
+use axum::{
+    extract::FromRequestParts,
+    response::{IntoResponse, Response},
+};
+use fapilog::Logger;
+use http::{StatusCode, request::Parts};
+use thiserror::Error;
+
+use crate::{RequestContext, RequestId};
+
+/// The logger of a request: its events have the request's id wherever they are logged, also in tasks and threads that handlers
+/// spawn.
+///
+/// Inside the handler, any logger's events have the id, because the scope is bound there. An extractor costs an allocation
+/// and is worth it for code that runs elsewhere.
+#[derive(Debug, Clone)]
+pub struct RequestLogger(pub Logger);
+
+impl Deref for RequestLogger {
+    type Target = Logger;
+
+    fn deref(&self) -> &Logger {
+        &self.0
+    }
+}
+
+/// The router has no [`RequestLogLayer`](crate::RequestLogLayer), and a handler asks for the request's logger or id. The response
+/// is a 500 with this text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "the request has no log: add RequestLogLayer to the router, by `.layer(RequestLogLayer::new(..))` behind its routes"
+)]
+pub struct MissingRequestLog;
+
+impl IntoResponse for MissingRequestLog {
+    fn into_response(self) -> Response {
+        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestContext {
+    type Rejection = MissingRequestLog;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, MissingRequestLog> {
+        Self::of(&parts.extensions).cloned().ok_or(MissingRequestLog)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestLogger {
+    type Rejection = MissingRequestLog;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, MissingRequestLog> {
+        RequestContext::of(&parts.extensions).map(|context| Self(context.logger())).ok_or(MissingRequestLog)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestId {
+    type Rejection = MissingRequestLog;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, MissingRequestLog> {
+        RequestContext::of(&parts.extensions).map(|context| context.id().clone()).ok_or(MissingRequestLog)
+    }
+}

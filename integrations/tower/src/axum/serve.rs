@@ -1,0 +1,280 @@
+//! A server with a log: both start, serve and stop together.
+
+use std::{
+    fmt,
+    future::{Future, IntoFuture, poll_fn},
+    io,
+    net::SocketAddr,
+    ops::Deref,
+    pin::{Pin, pin},
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use axum::Router;
+use fapilog::{Container, Logger, error, error::ShutdownError, info, metrics::Accounts, warn};
+use thiserror::Error;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+    task::{JoinError, JoinHandle},
+};
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Serves a router until the process gets SIGTERM or SIGINT, then shuts the log down.
+///
+/// 1. It logs `server started`, with the address.
+/// 2. Upon the signal, it logs `server stopping` and accepts no more connections. Requests in flight have
+///    [`drain_timeout`](Serve::drain_timeout) to end.
+/// 3. It logs `server stopped`, or `server stopped with requests in flight`.
+/// 4. It shuts the container down: all events are delivered, within [`flush_timeout`](Serve::flush_timeout).
+///
+/// `logs` is an `Arc<Container>`, or the [`Global`](fapilog::Global) of `fapilog::init`. Handlers can ask for the client's address by
+/// axum's `ConnectInfo<SocketAddr>`. Connections whose requests are not done in time are cut when the runtime ends; their events
+/// are counted as lost.
+///
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use fapilog_tower::{RequestLog, RequestLogLayer, axum::serve_with};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// # let logs = std::sync::Arc::new(fapilog::Container::builder().start()?);
+/// let log = logs.logger("gateway");
+/// let router = Router::new()
+///     .route("/", get(|| async { "hello" }))
+///     .layer(RequestLogLayer::new(RequestLog::new(&log)));
+/// let listener = tokio::net::TcpListener::bind("0.0.0.0:8080").await?;
+/// let accounts = serve_with(logs, listener, router).await?;
+/// assert_eq!(accounts.lost_total(), 0);
+/// # Ok(())
+/// # }
+/// ```
+pub fn serve_with<L>(logs: L, listener: TcpListener, router: Router) -> Serve<L>
+where
+    L: Deref<Target = Container> + Send + 'static,
+{
+    let log = logs.logger("server");
+    Serve {
+        logs,
+        log,
+        listener,
+        router,
+        signal: None,
+        drain_timeout: Duration::from_secs(30),
+        flush_timeout: Duration::from_secs(5),
+    }
+}
+
+/// A server with a log, which runs when it is awaited: see [`serve_with`].
+#[must_use = "a server does nothing until it is awaited"]
+pub struct Serve<L> {
+    logs: L,
+    log: Logger,
+    listener: TcpListener,
+    router: Router,
+    signal: Option<BoxFuture<()>>,
+    drain_timeout: Duration,
+    flush_timeout: Duration,
+}
+
+impl<L> fmt::Debug for Serve<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve")
+            .field("log", &self.log)
+            .field("listener", &self.listener)
+            .field("drain_timeout", &self.drain_timeout)
+            .field("flush_timeout", &self.flush_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A server did not run, or did not stop as it should.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address of the listener is unknown, or the signals cannot be waited for.
+    #[error("the server cannot {operation}")]
+    Start {
+        /// The operation that failed.
+        operation: &'static str,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The server ended by itself.
+    #[error("the server ended before it was asked to")]
+    Serve {
+        /// The reason.
+        source: io::Error,
+    },
+    /// The server's task panicked or was cancelled.
+    #[error("the server's task ended")]
+    Task {
+        /// The reason.
+        source: JoinError,
+    },
+    /// The log is not shut down in time. The error has the accounts.
+    #[error("the log of the server is not shut down")]
+    Shutdown {
+        /// The reason.
+        source: ShutdownError,
+    },
+}
+
+impl<L> Serve<L>
+where
+    L: Deref<Target = Container> + Send + 'static,
+{
+    /// Stops the server when this future is ready, instead of on SIGTERM and SIGINT.
+    pub fn shutdown_on(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.signal = Some(Box::pin(signal));
+        self
+    }
+
+    /// The logger that the server logs to. Default: the container's, with the source `server`.
+    pub fn logger(mut self, log: &Logger) -> Self {
+        self.log = log.clone();
+        self
+    }
+
+    /// The longest time for requests in flight when the server stops. Default: 30 s.
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.drain_timeout = timeout;
+        self
+    }
+
+    /// The longest time for events that are not delivered yet when the container shuts down. Default: 5 s.
+    pub fn flush_timeout(mut self, timeout: Duration) -> Self {
+        self.flush_timeout = timeout;
+        self
+    }
+
+    async fn run(self) -> Result<Accounts, ServeError> {
+        let Self { logs, log, listener, router, signal, drain_timeout, flush_timeout } = self;
+        let served = serve_until(&log, listener, router, signal, drain_timeout).await;
+        if let Err(failure) = &served {
+            error!(log, "server failed", target: "fapilog::server", error = #failure);
+        }
+        let accounts = shut_down(logs, flush_timeout).await;
+        served.and(accounts)
+    }
+}
+
+impl<L> IntoFuture for Serve<L>
+where
+    L: Deref<Target = Container> + Send + 'static,
+{
+    type Output = Result<Accounts, ServeError>;
+    type IntoFuture = BoxFuture<Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+/// Serves until the signal, and then until the requests in flight are done or the time is over.
+async fn serve_until(
+    log: &Logger,
+    listener: TcpListener,
+    router: Router,
+    signal: Option<BoxFuture<()>>,
+    drain_timeout: Duration,
+) -> Result<(), ServeError> {
+    let start = |operation| move |source| ServeError::Start { operation, source };
+    let address = listener.local_addr().map_err(start("find the address of its listener"))?;
+    let signal = match signal {
+        Some(signal) => signal,
+        None => termination().map_err(start("wait for SIGTERM and SIGINT"))?,
+    };
+    info!(log, "server started", target: "fapilog::server", address);
+    let mut server = Server::start(listener, router);
+    match server.ended_before(signal).await {
+        Some(ended) => return ended,
+        None => info!(log, "server stopping", target: "fapilog::server"),
+    }
+    let stopping = Instant::now();
+    let is_drained = server.stop(drain_timeout).await?;
+    let took = stopping.elapsed();
+    if is_drained {
+        info!(log, "server stopped", target: "fapilog::server", metrics.took);
+    } else {
+        warn!(log, "server stopped with requests in flight", target: "fapilog::server", metrics.took);
+    }
+    Ok(())
+}
+
+/// SIGTERM or SIGINT.
+fn termination() -> io::Result<BoxFuture<()>> {
+    let mut signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+    Ok(Box::pin(async move {
+        poll_fn(|context| {
+            let is_there = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+            if is_there { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }))
+}
+
+/// The task that accepts connections. It ends when this is dropped.
+struct Server {
+    task: JoinHandle<io::Result<()>>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Server {
+    fn start(listener: TcpListener, router: Router) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+            // An error means that the sender is dropped, and the server with it.
+            let _ = stopped.await;
+        });
+        Self { task: tokio::spawn(serving.into_future()), stop: Some(stop) }
+    }
+
+    /// Waits for the signal. Returns the end of the task if that comes first.
+    async fn ended_before(&mut self, signal: BoxFuture<()>) -> Option<Result<(), ServeError>> {
+        let mut signal = pin!(signal);
+        poll_fn(|context| {
+            if signal.as_mut().poll(context).is_ready() {
+                return Poll::Ready(None);
+            }
+            Pin::new(&mut self.task).poll(context).map(|ended| Some(result_of(ended)))
+        })
+        .await
+    }
+
+    /// Accepts no more connections, and waits until the requests in flight are done. Returns whether they are.
+    async fn stop(&mut self, timeout: Duration) -> Result<bool, ServeError> {
+        if let Some(stop) = self.stop.take() {
+            // An error means that the task has ended.
+            let _ = stop.send(());
+        }
+        match tokio::time::timeout(timeout, &mut self.task).await {
+            Ok(ended) => result_of(ended).map(|()| true),
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn result_of(ended: Result<io::Result<()>, JoinError>) -> Result<(), ServeError> {
+    let served = ended.map_err(|source| ServeError::Task { source })?;
+    served.map_err(|source| ServeError::Serve { source })
+}
+
+/// Shuts the container down on a thread for work that blocks.
+async fn shut_down<L>(logs: L, timeout: Duration) -> Result<Accounts, ServeError>
+where
+    L: Deref<Target = Container> + Send + 'static,
+{
+    let shutdown = tokio::task::spawn_blocking(move || logs.shutdown(timeout)).await;
+    let shutdown = shutdown.map_err(|source| ServeError::Task { source })?;
+    shutdown.map_err(|source| ServeError::Shutdown { source })
+}

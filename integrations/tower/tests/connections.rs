@@ -1,0 +1,197 @@
+//! Requests over real connections: clients that disconnect, and those that do not.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+
+use std::{
+    convert::Infallible,
+    future::{IntoFuture, pending},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use axum::{Router, body::Body, response::Response, routing::get};
+use bytes::Bytes;
+use fapilog::{assert_logged, assert_logged_times, testing::TestLog};
+use fapilog_tower::{RequestLog, RequestLogLayer};
+use http_body::Frame;
+use http_body_util::Empty;
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    task::JoinHandle,
+};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A server on a port of the system's choice, until it is dropped.
+struct Server {
+    address: std::net::SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    async fn start(test: &TestLog, router: Router) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = router.layer(RequestLogLayer::new(RequestLog::new(test.log())));
+        let task = tokio::spawn(async { axum::serve(listener, router).into_future().await.unwrap() });
+        Self { address, task }
+    }
+
+    /// A connection on which a request was sent.
+    async fn send(&self, method: &str, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Waits until the canonical event is logged, once.
+async fn canonical(test: &TestLog) {
+    let deadline = Instant::now() + DEADLINE;
+    let is_there = || test.events().iter().any(|event| event.message == "request finished");
+    while !is_there() {
+        assert!(Instant::now() < deadline, "the canonical event is not logged in time");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_logged_times!(test, 1, message: "request finished");
+}
+
+async fn read_all(mut stream: TcpStream) -> String {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+#[tokio::test]
+async fn a_client_that_disconnects_while_the_handler_works_is_logged_as_499() {
+    let test = TestLog::new();
+    let started = Arc::new(Notify::new());
+    let starts = Arc::clone(&started);
+    let handler = move || async move {
+        starts.notify_one();
+        pending::<()>().await;
+    };
+    let server = Server::start(&test, Router::new().route("/slow", get(handler))).await;
+    let stream = server.send("GET", "/slow").await;
+    started.notified().await;
+    drop(stream);
+    canonical(&test).await;
+    assert_logged!(test, level: Warning, route = "/slow", status = 499, outcome = "client_disconnected");
+}
+
+/// A body without an end.
+struct Endless;
+
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'x'; 4096])))))
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_disconnects_while_the_body_is_sent_is_logged_as_499() {
+    let test = TestLog::new();
+    let handler = || async { Response::new(Body::new(Endless)) };
+    let server = Server::start(&test, Router::new().route("/endless", get(handler))).await;
+    let mut stream = server.send("GET", "/endless").await;
+    stream.read_exact(&mut [0; 1024]).await.unwrap();
+    drop(stream);
+    canonical(&test).await;
+    assert_logged!(test, status = 499, sent_status = 200, outcome = "client_disconnected");
+}
+
+/// A body of three frames, whose length is not known before.
+struct ThreeFrames(u8);
+
+impl http_body::Body for ThreeFrames {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0 += 1;
+        Poll::Ready((self.0 <= 3).then(|| Ok(Frame::data(Bytes::from_static(b"abc")))))
+    }
+}
+
+#[tokio::test]
+async fn responses_that_are_read_to_their_end_are_completed() {
+    let router = || {
+        Router::new()
+            .route("/text", get(|| async { "nine char" }))
+            .route("/chunks", get(|| async { Response::new(Body::new(ThreeFrames(0))) }))
+    };
+    for path in ["/text", "/chunks"] {
+        let test = TestLog::new();
+        let server = Server::start(&test, router()).await;
+        let text = read_all(server.send("GET", path).await).await;
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.contains("x-request-id: "), "{text}");
+        canonical(&test).await;
+        assert_logged!(test, level: Info, route = path, status = 200, outcome = "completed", metrics.response_bytes = 9);
+    }
+}
+
+#[tokio::test]
+async fn a_head_request_is_completed_although_its_body_is_not_sent() {
+    let test = TestLog::new();
+    let server = Server::start(&test, Router::new().route("/text", get(|| async { "nine char" }))).await;
+    let text = read_all(server.send("HEAD", "/text").await).await;
+    assert!(text.contains("content-length: 9"), "{text}");
+    canonical(&test).await;
+    assert_logged!(test, method = "HEAD", status = 200, outcome = "completed");
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_closes_the_connection_and_is_logged() {
+    let test = TestLog::new();
+    async fn panics() {
+        panic!("out of orders")
+    }
+    let server = Server::start(&test, Router::new().route("/", get(panics))).await;
+    assert_eq!(read_all(server.send("GET", "/").await).await, "");
+    canonical(&test).await;
+    assert_logged!(test, level: Error, status = 500, outcome = "panicked");
+}
+
+#[tokio::test]
+async fn hyper_alone_serves_the_layer_too_on_a_connection_with_several_requests() {
+    use tower::{Layer, ServiceExt, service_fn};
+    let test = TestLog::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let handler = |_: http::Request<_>| async { Ok::<_, Infallible>(http::Response::new(ThreeFrames(0))) };
+    let service = RequestLogLayer::new(RequestLog::new(test.log())).layer(service_fn(handler));
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let by_hyper = hyper::service::service_fn(move |request| service.clone().oneshot(request));
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), by_hyper).await.unwrap();
+    });
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut client, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    for id in ["one", "two"] {
+        let request = http::Request::get("/").header("x-request-id", id).body(Empty::<Bytes>::new()).unwrap();
+        let response = client.send_request(request).await.unwrap();
+        assert_eq!(response.headers()["x-request-id"], id);
+        let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
+        assert_eq!(body.to_bytes(), "abcabcabc");
+    }
+    drop(client);
+    connection.await.unwrap().unwrap();
+    server.await.unwrap();
+    assert_logged_times!(test, 2, message: "request finished", outcome = "completed", metrics.response_bytes = 9);
+    assert_logged!(test, correlation_id: "two");
+}

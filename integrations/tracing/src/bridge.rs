@@ -1,0 +1,194 @@
+//! Events and spans of tracing, to a container: all that [`Layer`](crate::Layer) and [`Subscriber`](crate::Subscriber) have in common.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use fapilog::{
+    Logger,
+    adapter::AdapterSite,
+    event::{DynamicEvent, FieldGroup, ValueRef},
+    plugin::is_drain_thread,
+};
+use tracing_core::{
+    Event,
+    dispatcher::Dispatch,
+    field::Visit,
+    span::{Attributes, Id, Record},
+};
+
+use crate::{
+    interest::InterestWatch,
+    levels::ContainerLevels,
+    settings::{BridgeSettings, SpanEvents},
+    site::{LogPlace, LogSite, Site},
+    span::{SpanNode, SpanTimes},
+    thread::{self, EventSpan},
+    visit::{Collected, FieldVisitor},
+};
+
+/// Brings events and spans to the container of a logger.
+#[derive(Debug)]
+pub(crate) struct BridgeState {
+    /// Tells the spans of this bridge from those of others on the same thread.
+    number: u64,
+    pub(crate) logger: Logger,
+    settings: BridgeSettings,
+    interest: Arc<InterestWatch>,
+}
+
+impl BridgeState {
+    pub(crate) fn new(logger: Logger, settings: BridgeSettings) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        // Relaxed: a number that differs from all others, no more.
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { number, logger, settings, interest: Arc::new(InterestWatch::of_dispatch()) }
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(crate) fn interest(&self) -> &Arc<InterestWatch> {
+        &self.interest
+    }
+
+    pub(crate) fn registered(&self, dispatch: &Dispatch) {
+        self.interest.registered(dispatch);
+    }
+
+    pub(crate) fn levels(&self) -> ContainerLevels<'_> {
+        ContainerLevels { logger: &self.logger, keeps_all_spans: self.settings.keeps_all_spans }
+    }
+
+    /// Logs an event. One of a drain's thread is not logged: a sink whose own work is logged would never come to an end.
+    pub(crate) fn event(&self, event: &Event<'_>, span: EventSpan<'_>) {
+        let site = Site::of(event.metadata());
+        let is_enabled = site.is_log || self.logger.is_enabled_at_site(site.adapter);
+        if is_enabled && !is_drain_thread() {
+            Collected::with(
+                |out| self.visit(site, out, |visitor| event.record(visitor)),
+                |collected| thread::within(self.number, span, |unbound| self.log(site, collected, unbound)),
+            );
+        }
+    }
+
+    fn visit(&self, site: &'static Site, out: &mut Collected, record: impl FnOnce(&mut dyn Visit)) {
+        FieldVisitor::visit(site, &self.settings.correlation_fields, out, |visitor| record(visitor));
+    }
+
+    /// Logs within what is bound to the thread, or within `unbound` instead.
+    #[inline]
+    fn log(&self, site: &'static Site, collected: &Collected, unbound: Option<&SpanNode>) {
+        let _correlated = collected.correlation_id.as_ref().map(|id| fapilog::Scope::new().correlation_id(id).enter());
+        match (site.is_log, unbound) {
+            (true, _) => self.log_record(site, collected),
+            (false, None) => self.logger.log_fields(site.adapter, &collected.fields),
+            (false, Some(node)) => self.logger.log_fields_in(site.adapter, &collected.fields, &node.merged().scope),
+        }
+    }
+
+    /// Logs a record of the `log` crate: its place comes with the event.
+    fn log_record(&self, site: &'static Site, collected: &Collected) {
+        let (level, of_log) = (site.adapter.level(), &collected.of_log);
+        match LogSite::of(LogPlace { level, target: &of_log.target, file: &of_log.file, line: of_log.line }) {
+            Some(place) if self.logger.is_enabled_at_site(place.adapter) => {
+                self.logger.log_fields(place.adapter, &collected.fields);
+            }
+            Some(_) => {}
+            None => {
+                let event = DynamicEvent::new(level, &of_log.target, "");
+                let fields = collected.fields.iter();
+                self.logger
+                    .log_dynamic(&fields.fold(event, |event, (group, name, value)| event.field(group, name, value)));
+            }
+        }
+    }
+}
+
+/// Spans.
+impl BridgeState {
+    pub(crate) fn new_span(&self, attributes: &Attributes<'_>, parent: Option<Arc<SpanNode>>) -> Arc<SpanNode> {
+        let site = Site::of(attributes.metadata());
+        let times = self.settings.span_events.contains(SpanEvents::CLOSE).then(SpanTimes::begin);
+        let node = Collected::with(
+            |out| self.visit(site, out, |visitor| attributes.record(visitor)),
+            |fields| SpanNode::new(site, parent, self.settings.span_names, times, fields),
+        );
+        self.span_event(SpanEvents::NEW, &node);
+        node
+    }
+
+    pub(crate) fn record(&self, node: &SpanNode, values: &Record<'_>) {
+        Collected::with(
+            |out| self.visit(node.site, out, |visitor| values.record(visitor)),
+            |fields| node.record(fields),
+        );
+        thread::rebind(self.number);
+    }
+
+    pub(crate) fn follow(&self, node: &SpanNode, follows: &SpanNode) {
+        if self.settings.has_follows_from {
+            node.follow(follows);
+            thread::rebind(self.number);
+        }
+    }
+
+    pub(crate) fn enter(&self, id: &Id, node: Arc<SpanNode>) {
+        if let Some(times) = &node.times {
+            times.enter();
+        }
+        if self.settings.span_events.contains(SpanEvents::ENTER) {
+            thread::enter(self.number, id, Arc::clone(&node));
+            self.span_event(SpanEvents::ENTER, &node);
+        } else {
+            thread::enter(self.number, id, node);
+        }
+    }
+
+    pub(crate) fn exit(&self, id: &Id) {
+        let Some(node) = thread::exit(self.number, id) else { return };
+        if let Some(times) = &node.times {
+            times.exit();
+        }
+        self.span_event(SpanEvents::EXIT, &node);
+    }
+
+    pub(crate) fn close(&self, node: &Arc<SpanNode>) {
+        self.span_event(SpanEvents::CLOSE, node);
+    }
+
+    /// Logs a step in the life of a span, if the settings ask for it.
+    fn span_event(&self, step: SpanEvents, node: &Arc<SpanNode>) {
+        let is_wanted = self.settings.span_events.contains(step) && self.is_enabled(node.site.adapter);
+        if is_wanted && !is_drain_thread() {
+            Collected::with(
+                |out| put_step(out, step, node),
+                |collected| {
+                    let span = EventSpan::Explicit(node);
+                    thread::within(self.number, span, |unbound| self.log(node.site, collected, unbound));
+                },
+            );
+        }
+    }
+
+    fn is_enabled(&self, site: &'static AdapterSite) -> bool {
+        self.logger.is_enabled_at_site(site)
+    }
+}
+
+fn put_step(out: &mut Collected, step: SpanEvents, node: &SpanNode) {
+    let message = match step {
+        SpanEvents::NEW => "new",
+        SpanEvents::ENTER => "enter",
+        SpanEvents::EXIT => "exit",
+        _ => "close",
+    };
+    out.fields.put(FieldGroup::Message, "", ValueRef::Text(message));
+    if let Some(times) = node.times.as_ref().filter(|_| step == SpanEvents::CLOSE) {
+        let (busy, idle) = times.so_far();
+        out.fields.put(FieldGroup::Metrics, "busy_ms", ValueRef::F64(busy.as_secs_f64() * 1e3));
+        out.fields.put(FieldGroup::Metrics, "idle_ms", ValueRef::F64(idle.as_secs_f64() * 1e3));
+    }
+}
