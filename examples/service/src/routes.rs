@@ -18,10 +18,8 @@ use crate::{legacy, logging::ShopLog, pricing, receipts, warehouse::Warehouse};
 pub fn shop(log: &ShopLog, warehouse: Warehouse) -> Router {
     let web = log.logger("web");
     let exporter = log.exporter().clone();
-    let operations = Operations::new(log.container()).metrics_text(
-        "text/plain; version=0.0.4; charset=utf-8",
-        move |_| exporter.render(None).into_body(),
-    );
+    let operations = Operations::new(log.container())
+        .metrics_text("text/plain; version=0.0.4; charset=utf-8", move |_| exporter.render(None).into_body());
     Router::new()
         .route("/orders/{id}", post(order))
         .with_state(warehouse)
