@@ -76,6 +76,21 @@ fn a_pipe_with_a_name_is_read_once_and_whole() {
 }
 
 #[test]
+fn a_line_of_a_pipe_is_written_before_the_next_one_comes() {
+    let mut child =
+        fapilog(&["cat", "-o", "raw", "--grep", "a"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    for line in [b"a1\nb\n", b"a2\nb\n"] {
+        stdin.write_all(line).unwrap();
+        let mut written = [0; 3];
+        stdout.read_exact(&mut written).unwrap();
+        assert_eq!(written[..], line[..3]);
+    }
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn filters_choose_events() {
     let gateway = |filters: &[&str]| messages(&[&["cat", "gateway.log"], filters].concat()).len();
     let all = gateway(&[]);

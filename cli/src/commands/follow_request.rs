@@ -59,7 +59,7 @@ struct RequestEvent {
 fn sorted_events(sources: &mut MergedSources, id: &str) -> Result<Vec<RequestEvent>, CommandError> {
     let mut events = Vec::new();
     let mut bytes = 0;
-    while let Some(line) = sources.next_line() {
+    while let Some(line) = sources.next_line(&mut || ()) {
         bytes += line.bytes().len() + size_of::<RequestEvent>();
         if bytes > MAX_BYTES {
             return Err(CommandError::TooManyEvents { id: id.to_owned(), limit_bytes: MAX_BYTES });

@@ -61,7 +61,7 @@ fn count(name: InputName, filter: &Arc<LineFilter>, collector: &mut StatsCollect
         Err(error) => return problems.not_read(&name, &error),
     };
     loop {
-        match source.advance() {
+        match source.advance(&mut || ()) {
             Ok(true) => collector.add(&source.line()),
             Ok(false) => break,
             Err(error) => {

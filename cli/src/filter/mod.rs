@@ -208,48 +208,64 @@ mod tests {
         )
     }
 
+    /// One or two conditions: few lines would meet more.
     fn any_filter() -> impl Strategy<Value = FilterConditions> {
-        let text = |texts: &'static [&'static str]| prop::option::of(prop::sample::select(texts));
-        let expressions = &[
-            "status >= 500",
-            "status = '503'",
-            "path ~ '^/api/a'",
-            "path = '/api/b' and status",
-            "message ~ 'a\"b' or correlation_id = req-1",
-            "not path",
-            "'a/b' = 'é𝄞'",
-            "context.path != GET",
-            "tags.path in (eu, GET)",
-            "level >= warn and timestamp >= '2026-11-30T10:00:01+00:00'",
-            "level = error",
-            "timestamp = '2026-11-30T10:00:01+00:00'",
+        let options = vec![
+            ("level", "info"),
+            ("level", "warn.."),
+            ("level", "..warn"),
+            ("since", "2026-11-30T10:00:00.5Z"),
+            ("until", "2026-11-30T10:00:00Z"),
+            ("until", "2026-11-30T12:00:00Z"),
+            ("source", "eu"),
+            ("source", "a\"b"),
+            ("target", "eu"),
+            ("id", "req-1"),
+            ("id", "é𝄞"),
+            ("grep", "req-1|eu"),
+            ("grep", "api"),
+            ("grep", "\"source\":\""),
+            ("grep", "u00E9"),
+            ("where", "status >= 500"),
+            ("where", "status = '503'"),
+            ("where", "path ~ '^/api/a'"),
+            ("where", "path = '/api/b' and status"),
+            ("where", "message ~ 'a\"b' or correlation_id = req-1"),
+            ("where", "source or target"),
+            ("where", "status = '503' or path"),
+            ("where", "not path"),
+            ("where", "not (path and status)"),
+            ("where", "'a/b' = 'é𝄞'"),
+            ("where", "'a/b'"),
+            ("where", "context.path != GET"),
+            ("where", "tags.path in (eu, GET)"),
+            ("where", "level >= warn and timestamp >= '2026-11-30T10:00:01+00:00'"),
+            ("where", "level = error"),
+            ("where", "timestamp = '2026-11-30T10:00:01+00:00'"),
         ];
-        (
-            text(&["info", "warn..", "..warn", "error"]),
-            text(&["2026-11-30T10:00:00Z", "2026-11-30T10:00:00.5Z"]),
-            text(&["2026-11-30T10:00:00Z", "2026-11-30T12:00:00Z"]),
-            text(&["eu", "a\"b"]),
-            text(&["req-1", "é𝄞"]),
-            text(&["req-1|eu", "api", "\"source\":\"", "u00e9"]),
-            text(expressions),
-        )
-            .prop_map(|(level, since, until, source, id, pattern, expression)| FilterConditions {
-                levels: level.map(|level| level.parse().unwrap()),
-                since: since.map(|time| time.parse().unwrap()),
-                until: until.map(|time| time.parse().unwrap()),
-                sources: source.into_iter().map(str::to_owned).collect(),
-                targets: source.into_iter().filter(|_| level.is_none()).map(str::to_owned).collect(),
-                correlation_id: id.map(str::to_owned),
-                patterns: pattern.into_iter().map(|pattern| Regex::new(pattern).unwrap()).collect(),
-                expressions: expression.into_iter().map(|text| expression::parse(text).unwrap()).collect(),
-            })
+        prop::collection::vec(prop::sample::select(options), 1..3).prop_map(|options| {
+            let mut filter = FilterConditions::default();
+            for (option, value) in options {
+                match option {
+                    "level" => filter.levels = Some(value.parse().unwrap()),
+                    "since" => filter.since = Some(value.parse().unwrap()),
+                    "until" => filter.until = Some(value.parse().unwrap()),
+                    "source" => filter.sources = vec![value.to_owned()],
+                    "target" => filter.targets = vec![value.to_owned()],
+                    "id" => filter.correlation_id = Some(value.to_owned()),
+                    "grep" => filter.patterns.push(Regex::new(value).unwrap()),
+                    _ => filter.expressions.push(expression::parse(value).unwrap()),
+                }
+            }
+            filter
+        })
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(1000))]
         #[test]
         fn no_line_that_matches_is_skipped(
-            lines in prop::collection::vec(any_line(), 0..12), filter in any_filter(), has_end: bool,
+            lines in prop::collection::vec(any_line(), 0..24), filter in any_filter(), has_end: bool,
         ) {
             let filter = LineFilter::new(filter);
             let block = lines.join("\n") + if has_end { "\n" } else { "" };

@@ -40,7 +40,7 @@ pub(crate) fn last_lines(name: &InputName, count: usize, filter: &Arc<LineFilter
 fn last_lines_from_start(name: &InputName, count: usize, filter: &Arc<LineFilter>) -> io::Result<(Vec<Vec<u8>>, u64)> {
     let mut source = LineSource::open(name.clone(), Arc::clone(filter))?;
     let mut lines = VecDeque::new();
-    while source.advance()? {
+    while source.advance(&mut || ())? {
         lines.push_back(source.line().bytes().to_vec());
         if lines.len() > count {
             lines.pop_front();

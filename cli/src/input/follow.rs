@@ -235,7 +235,7 @@ impl FollowedFile {
 
     fn read_rotated(&mut self, mut source: LineSource, found: &mut Vec<NewLine>) -> io::Result<()> {
         for _ in 0..ROTATED_LINES {
-            if !source.advance()? {
+            if !source.advance(&mut || ())? {
                 self.long_lines += source.long_lines();
                 return Ok(());
             }

@@ -105,10 +105,11 @@ impl MergedSources {
         }
     }
 
-    /// The next line of all sources; `None` at the end of all of them.
-    pub(crate) fn next_line(&mut self) -> Option<LogLine<'_>> {
+    /// The next line of all sources; `None` at the end of all of them. `before_read` is called where a source may have to be waited
+    /// for.
+    pub(crate) fn next_line(&mut self, before_read: &mut dyn FnMut()) -> Option<LogLine<'_>> {
         if let Some(current) = self.current.take() {
-            self.advance(current);
+            self.advance(current, before_read);
         }
         loop {
             let Reverse((_, index)) = self.order.pop()?;
@@ -117,7 +118,7 @@ impl MergedSources {
                 self.current = Some(index);
                 break;
             }
-            self.open(index);
+            self.open(index, before_read);
         }
         match self.sources.get(self.current?)? {
             MergedSource::Open(source) => Some(source.line()),
@@ -130,24 +131,24 @@ impl MergedSources {
         &mut self.problems
     }
 
-    fn open(&mut self, index: usize) {
+    fn open(&mut self, index: usize, before_read: &mut dyn FnMut()) {
         let Some(slot) = self.sources.get_mut(index) else { return };
         let MergedSource::Unopened(name) = std::mem::replace(slot, MergedSource::Done) else { return };
         match LineSource::open(name.clone(), Arc::clone(&self.filter)) {
             Ok(source) => {
                 *slot = MergedSource::Open(Box::new(source));
-                self.advance(index);
+                self.advance(index, before_read);
             }
             Err(error) => self.problems.not_read(&name, &error),
         }
     }
 
     /// Goes on in a source. At its end, it is closed.
-    fn advance(&mut self, index: usize) {
+    fn advance(&mut self, index: usize, before_read: &mut dyn FnMut()) {
         let is_single = self.sources.len() == 1;
         let Some(slot) = self.sources.get_mut(index) else { return };
         let MergedSource::Open(source) = slot else { return };
-        match source.advance() {
+        match source.advance(before_read) {
             Ok(true) => {
                 let time = if is_single { Timestamp::MIN } else { source.time() };
                 return self.order.push(Reverse((time, index)));

@@ -67,8 +67,8 @@ impl LineSource {
         self.time
     }
 
-    /// Goes on to the next matching line; `false` at the end.
-    pub(crate) fn advance(&mut self) -> io::Result<bool> {
+    /// Goes on to the next matching line; `false` at the end. `before_read` is called where the source may have to be waited for.
+    pub(crate) fn advance(&mut self, before_read: &mut dyn FnMut()) -> io::Result<bool> {
         loop {
             while let Some(line) = self.filter.next_candidate(&mut self.scan, self.blocks.block(), self.next) {
                 self.next = line.end + 1;
@@ -77,6 +77,7 @@ impl LineSource {
                     return Ok(true);
                 }
             }
+            before_read();
             if !self.blocks.advance()? {
                 return Ok(false);
             }

@@ -7,6 +7,9 @@ use serde::Serialize;
 /// How many names are counted by themselves. Events of further names are counted together.
 const MAX_NAMES: usize = 100_000;
 
+/// How much of a name is kept.
+const MAX_NAME_BYTES: usize = 256;
+
 /// Events and bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct EventsAndBytes {
@@ -39,6 +42,7 @@ pub(crate) struct TopNames {
 
 impl NameCounts {
     pub(super) fn add(&mut self, name: &str, bytes: u64) {
+        let name = bounded(name);
         let has_room = self.by_name.len() < MAX_NAMES;
         let counts = match self.by_name.get_mut(name) {
             Some(counts) => counts,
@@ -71,6 +75,11 @@ impl NameCounts {
             other_bytes: self.others.bytes + others.iter().map(|name| name.bytes).sum::<u64>(),
         }
     }
+}
+
+/// The front of a name that is too long.
+pub(super) fn bounded(name: &str) -> &str {
+    name.get(..name.floor_char_boundary(MAX_NAME_BYTES)).unwrap_or(name)
 }
 
 #[cfg(test)]

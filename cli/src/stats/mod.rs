@@ -21,7 +21,7 @@ use crate::{
     line::{LogEvent, LogLine, key},
     output::OutputField,
     stats::{
-        counts::{NameCounts, TopNames},
+        counts::{NameCounts, TopNames, bounded},
         gaps::{EventIds, IdReport},
         numbers::{FieldNumbers, NumberReport},
         rate::{EventRate, RateReport},
@@ -108,7 +108,7 @@ impl StatsCollector {
         let written = event.text(key::LEVEL);
         let name = match level {
             Some(level) => level.name(),
-            None => written.as_deref().unwrap_or(ABSENT),
+            None => bounded(written.as_deref().unwrap_or(ABSENT)),
         };
         let has_room = self.levels.len() < MAX_LEVELS;
         match self.levels.get_mut(name) {

@@ -141,7 +141,7 @@ where
     }
 
     /// Waits for this future behind the last request, before the container shuts down: for tasks and threads that work on after a
-    /// request has been answered. What they log later is lost. It has what is left of the [drain timeout](Self::drain_timeout).
+    /// request has been answered. Events that they log later are lost. It has what is left of the [drain timeout](Self::drain_timeout).
     pub fn wait_for(mut self, background: impl Future<Output = ()> + Send + 'static) -> Self {
         self.background = Some(Box::pin(background));
         self
