@@ -51,6 +51,7 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "register_fapilog_lifecycle")]
 pub fn serve_with<L>(logs: L, listener: TcpListener, router: Router) -> Serve<L>
 where
     L: Deref<Target = Container> + Send + 'static,
