@@ -6,7 +6,7 @@ use crate::exposition::ExpositionFormat;
 const OPEN_METRICS_VERSIONS: [&str; 2] = ["1.0.0", "0.0.1"];
 
 pub(super) fn format_of(accept: &str) -> ExpositionFormat {
-    // Of the ranges that hold the text format, the most specific one counts.
+    // The most specific of the ranges that hold the text format counts.
     let (mut open_metrics, mut text) = (0, None);
     for range in accept.split(',').map(MediaRange::parse) {
         if range.is_open_metrics() {
