@@ -69,6 +69,8 @@ fn thousandths(weight: &str) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use ExpositionFormat::{OpenMetrics, Text};
 
@@ -106,5 +108,13 @@ mod tests {
             assert_eq!(ExpositionFormat::accepted_by(Some(accept)), format, "{accept}");
         }
         assert_eq!(ExpositionFormat::accepted_by(None), Text);
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_has_an_answer_and_openmetrics_only_if_it_is_named(header in "[a-z*/;=,. 0-9\"]{0,40}|\\PC{0,40}") {
+            prop_assert_eq!(format_of(&header), Text);
+            prop_assert_eq!(format_of(&format!("{header},application/openmetrics-text")), OpenMetrics);
+        }
     }
 }
