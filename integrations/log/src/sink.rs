@@ -12,7 +12,9 @@ use std::{
 use fapilog::{
     adapter::EventCopy,
     event::Batch,
-    sink::{BlockingDelivery, Delivery, DeliveryThread, Payload, Sink, SinkContext, SinkCounter, SinkError, SinkFactory},
+    sink::{
+        BlockingDelivery, Delivery, DeliveryThread, Payload, Sink, SinkContext, SinkCounter, SinkError, SinkFactory,
+    },
 };
 use log::{Log, Metadata, Record};
 

@@ -23,7 +23,8 @@ fn context_of(log: impl FnOnce(&Bridge)) -> Value {
 #[test]
 fn values_of_serde_keep_their_parts() {
     let map = BTreeMap::from([("lots", vec![1, 2]), ("none", vec![])]);
-    let context = context_of(|bridge| log::info!(logger: bridge, map:serde, list:serde = ["a", "b"], plain:% = 1.5; "m"));
+    let context =
+        context_of(|bridge| log::info!(logger: bridge, map:serde, list:serde = ["a", "b"], plain:% = 1.5; "m"));
     assert_eq!(context, json!({"map": {"lots": [1, 2], "none": []}, "list": ["a", "b"], "plain": "1.5"}));
 }
 

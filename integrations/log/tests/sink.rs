@@ -11,8 +11,7 @@ use std::{
 };
 
 use fapilog::{
-    Container, Level, Logger, Scope, audit,
-    error, info,
+    Container, Level, Logger, Scope, audit, error, info,
     metrics::LossReason,
     sink::{Route, SinkOptions},
     warn,
@@ -87,7 +86,16 @@ fn logged(least: log::Level, log: impl FnOnce(&Logger)) -> (Vec<String>, Contain
 fn a_record_has_level_target_place_message_and_typed_fields() {
     let line = line!() + 2;
     let (lines, _) = logged(log::Level::Trace, |log| {
-        warn!(log, "{n} rows", n = 3_u8, signed = -1, share = 0.5, yes = true, text = "a b", peer = Ipv4Addr::LOCALHOST);
+        warn!(
+            log,
+            "{n} rows",
+            n = 3_u8,
+            signed = -1,
+            share = 0.5,
+            yes = true,
+            text = "a b",
+            peer = Ipv4Addr::LOCALHOST
+        );
     });
     let expected = format!(
         "WARN sink {}:{line} 3 rows n=u64 3 signed=i64 -1 share=f64 0.5 yes=bool true text=str a b peer=any 127.0.0.1 source=str orders",
@@ -102,7 +110,10 @@ fn tags_metrics_and_the_correlation_id_are_pairs_with_a_key_of_their_own() {
         let _entered = Scope::new().correlation_id("7f3a").enter();
         info!(log, "m", tags.region = "eu", metrics.ms = 2.5);
     });
-    assert!(lines[0].ends_with("m tags.region=str eu metrics.ms=f64 2.5 correlation_id=str 7f3a source=str orders"), "{lines:?}");
+    assert!(
+        lines[0].ends_with("m tags.region=str eu metrics.ms=f64 2.5 correlation_id=str 7f3a source=str orders"),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -128,8 +139,9 @@ fn events_that_the_logger_does_not_want_are_counted() {
 }
 
 #[test]
-fn a_logger_that_panics_loses_that_event_alone() {
-    let (lines, container) = logged(log::Level::Trace, |log| ["one", "panic", "two"].iter().for_each(|text| info!(log, *text)));
+fn an_event_on_which_the_logger_panics_is_rejected_alone() {
+    let (lines, container) =
+        logged(log::Level::Trace, |log| ["one", "panic", "two"].iter().for_each(|text| info!(log, *text)));
     assert_eq!(lines.len(), 2);
     let accounts = container.accounts();
     accounts.check().unwrap();
@@ -153,7 +165,11 @@ fn as_a_fallback_it_hands_over_the_text_of_the_other_sink() {
     let (failing, _, _) = Failing::new();
     let container = thread_builder()
         .sink_with("failing", failing, SinkOptions::new().fallback("log"))
-        .sink_with("log", LogSink::to_logger(kept.clone()), SinkOptions::new().route(Route::default().level_min(Level::Critical)))
+        .sink_with(
+            "log",
+            LogSink::to_logger(kept.clone()),
+            SinkOptions::new().route(Route::default().level_min(Level::Critical)),
+        )
         .start()
         .unwrap();
     info!(container.logger("orders"), "not delivered");

@@ -143,7 +143,8 @@ fn pairs_are_in_the_order_in_which_slog_emits_them() {
 fn values_of_a_logger_that_are_made_for_each_record_are_made_for_each() {
     let (container, events) = started();
     let next = std::sync::atomic::AtomicU64::new(1);
-    let log = root(&container, o!("number" => PushFnValue(move |_, out| out.emit(next.fetch_add(1, Ordering::Relaxed)))));
+    let log =
+        root(&container, o!("number" => PushFnValue(move |_, out| out.emit(next.fetch_add(1, Ordering::Relaxed)))));
     info!(log, "m");
     info!(log, "m");
     shut_down(&container);
@@ -283,7 +284,7 @@ fn records_of_threads_that_deliver_are_suppressed_and_counted() {
 }
 
 #[test]
-fn threads_that_log_while_levels_change_lose_nothing() {
+fn threads_that_log_while_levels_change_drop_nothing() {
     const THREADS: usize = 4;
     const RECORDS: usize = 2_000;
     let (container, events) = started();
@@ -312,7 +313,10 @@ fn threads_that_log_while_levels_change_lose_nothing() {
     assert_eq!(accounts.submitted, events.len() as u64);
     for number in 0..THREADS {
         let own = events.iter().filter(|event| event["message"] == "always" && event["context"]["thread"] == number);
-        assert_eq!(own.map(|event| event["context"]["n"].as_u64().unwrap()).collect::<Vec<_>>(), (0..RECORDS as u64).collect::<Vec<_>>());
+        assert_eq!(
+            own.map(|event| event["context"]["n"].as_u64().unwrap()).collect::<Vec<_>>(),
+            (0..RECORDS as u64).collect::<Vec<_>>()
+        );
     }
 }
 

@@ -33,7 +33,8 @@ impl<'a> NamedValue<'a> {
     /// The message, the fields, and what the event has beyond them.
     pub(crate) fn all_of(event: &EventCopy<'a>) -> Vec<Self> {
         let message = Self { name: Cow::Borrowed("message"), value: TypedValue::Message(display(event.message())) };
-        let fields = event.fields().map(|(group, name, value)| Self { name: name_of(group, name), value: value.into() });
+        let fields =
+            event.fields().map(|(group, name, value)| Self { name: name_of(group, name), value: value.into() });
         let level = (event.level > Level::Error).then(|| ("level", event.level.name()));
         let id = event.correlation_id().map(|id| ("correlation_id", id));
         let texts = [level, id, Some(("source", event.source))].into_iter().flatten();

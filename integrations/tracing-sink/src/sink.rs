@@ -9,7 +9,9 @@ use fapilog::{
     Level,
     adapter::EventCopy,
     event::Batch,
-    sink::{BlockingDelivery, Delivery, DeliveryThread, Payload, Sink, SinkContext, SinkCounter, SinkError, SinkFactory},
+    sink::{
+        BlockingDelivery, Delivery, DeliveryThread, Payload, Sink, SinkContext, SinkCounter, SinkError, SinkFactory,
+    },
 };
 use tracing_core::{
     Dispatch, Event, Metadata, dispatcher,
@@ -143,7 +145,12 @@ impl TracingClient {
         self.dispatch_values(dispatch, plain_metadata(event.level), &values);
     }
 
-    fn dispatch_values(&self, dispatch: &Dispatch, metadata: &'static Metadata<'static>, values: &[Option<&dyn Value>]) {
+    fn dispatch_values(
+        &self,
+        dispatch: &Dispatch,
+        metadata: &'static Metadata<'static>,
+        values: &[Option<&dyn Value>],
+    ) {
         if dispatch.enabled(metadata) {
             dispatch.event(&Event::new(metadata, &metadata.fields().value_set_all(values)));
         } else {

@@ -59,7 +59,7 @@ impl Output {
     }
 }
 
-/// What the JSON of `tracing-subscriber` has of all that `log` logs, under this filter.
+/// The JSON of `tracing-subscriber` for all that `log` logs, under this filter.
 fn collected(filter: &str, log: impl FnOnce(&Logger)) -> (Vec<Value>, Container) {
     let output = Output::default();
     let subscriber = tracing_subscriber::fmt()
@@ -69,7 +69,8 @@ fn collected(filter: &str, log: impl FnOnce(&Logger)) -> (Vec<Value>, Container)
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(output.clone())
         .finish();
-    let container = thread_builder().sink("tracing", TracingSink::to_dispatch(Dispatch::new(subscriber))).start().unwrap();
+    let container =
+        thread_builder().sink("tracing", TracingSink::to_dispatch(Dispatch::new(subscriber))).start().unwrap();
     container.set_level(Level::Trace);
     log(&container.logger("orders"));
     shut_down(&container);
@@ -80,7 +81,17 @@ fn collected(filter: &str, log: impl FnOnce(&Logger)) -> (Vec<Value>, Container)
 fn an_event_has_level_target_place_message_and_typed_fields() {
     let line = line!() + 2;
     let (events, _) = collected("trace", |log| {
-        warn!(log, "{n} rows", n = 3_u8, signed = -1, share = 0.5, yes = true, text = "a b", list = [1, 2], none = None::<u8>);
+        warn!(
+            log,
+            "{n} rows",
+            n = 3_u8,
+            signed = -1,
+            share = 0.5,
+            yes = true,
+            text = "a b",
+            list = [1, 2],
+            none = None::<u8>
+        );
     });
     let event = &events[0];
     assert_eq!((&event["level"], &event["target"]), (&json!("WARN"), &json!("sink")));
@@ -111,7 +122,8 @@ fn levels_are_those_of_tracing_and_the_ones_above_are_named() {
         error!(log, "m");
         audit!(log, "m");
     });
-    let levels: Vec<_> = events.iter().map(|event| (event["level"].clone(), event["fields"]["level"].clone())).collect();
+    let levels: Vec<_> =
+        events.iter().map(|event| (event["level"].clone(), event["fields"]["level"].clone())).collect();
     let expected = [(json!("DEBUG"), json!(null)), (json!("ERROR"), json!(null)), (json!("ERROR"), json!("AUDIT"))];
     assert_eq!(levels, expected);
 }
@@ -182,9 +194,10 @@ impl Subscriber for Picky {
 }
 
 #[test]
-fn a_subscriber_that_panics_loses_that_event_alone() {
+fn an_event_on_which_the_subscriber_panics_is_rejected_alone() {
     let picky = Picky::default();
-    let container = thread_builder().sink("tracing", TracingSink::to_dispatch(Dispatch::new(picky.clone()))).start().unwrap();
+    let container =
+        thread_builder().sink("tracing", TracingSink::to_dispatch(Dispatch::new(picky.clone()))).start().unwrap();
     let log = container.logger("orders");
     ["one", "panic", "two"].iter().for_each(|text| info!(log, *text));
     let accounts = shut_down(&container);
@@ -211,7 +224,8 @@ fn as_a_fallback_it_hands_over_the_text_of_the_other_sink() {
     let _ = container.shutdown(Duration::from_secs(5));
     container.accounts().check().unwrap();
     let events = output.events();
-    let event = events.iter().find(|event| event["fields"]["message"].as_str().unwrap().contains("not delivered")).unwrap();
+    let event =
+        events.iter().find(|event| event["fields"]["message"].as_str().unwrap().contains("not delivered")).unwrap();
     assert_eq!((&event["level"], &event["target"]), (&json!("WARN"), &json!("fapilog::fallback")));
 }
 

@@ -1,4 +1,4 @@
-//! Book pages: every page with Rust code is compiled by the facade's documentation tests.
+//! Book pages: every page with Rust code is compiled by the documentation tests of the facade, or of an integration that the code uses.
 
 use super::{
     breach::Breach,
@@ -21,9 +21,14 @@ fn is_of_book(page: &MarkdownFile) -> bool {
 }
 
 fn is_included(tree: &SourceTree, page: &MarkdownFile) -> bool {
-    let path = format!("\"../../{}\"", page.path);
-    let Some(table) = tree.source(TABLE) else { return false };
-    table.tokens.iter().any(|token| token.kind == TokenKind::Literal && *token.text == *path)
+    let paths = ["../../", "../../../"].map(|up| format!("\"{up}{}\"", page.path));
+    let is_entry = |literal: &str| paths.iter().any(|path| path == literal);
+    let includers = tree.library().filter(|source| source.path == TABLE || is_integration(&source.path));
+    includers.flat_map(|source| &source.tokens).any(|token| token.kind == TokenKind::Literal && is_entry(&token.text))
+}
+
+fn is_integration(path: &str) -> bool {
+    path.starts_with("integrations/") && path.ends_with("/src/lib.rs")
 }
 
 fn uncompiled(page: &MarkdownFile) -> Option<Breach> {
@@ -52,6 +57,14 @@ mod tests {
     #[test]
     fn a_page_in_the_table_is_clean() {
         assert!(lines("docs/errors.md", "```rust\na\n```").is_empty());
+    }
+
+    #[test]
+    fn a_page_that_an_integration_includes_is_clean() {
+        let page = ("docs/log.md", "```rust\na\n```");
+        let including = "#[doc = include_str!(\"../../../docs/log.md\")] mod page {}";
+        let breaches = |path: &str| check(&SourceTree::of(&[(TABLE, TABLE_TEXT), (path, including), page])).len();
+        assert_eq!((breaches("integrations/log/src/lib.rs"), breaches("integrations/log/src/bridge.rs")), (0, 1));
     }
 
     #[test]
