@@ -133,6 +133,16 @@ fn variables_are_checked_on_request_and_named() {
 }
 
 #[test]
+fn the_file_that_the_environment_names_is_shown_as_any_other() {
+    let files = Files::new(&[("a.toml", "shards = 100\n")]);
+    let mut command = fapilog();
+    command.args(["check", "--env"]).current_dir(files.0.path()).env("FAPILOG_SETTINGS_FILE", "a.toml");
+    let output = command.output().unwrap();
+    assert!(stdout(&output).contains(" --> a.toml:1:10\n"), "{}", stdout(&output));
+    assert!(stdout(&output).ends_with("a.toml: 1 invalid setting\n"));
+}
+
+#[test]
 fn json_has_the_same_problems_with_lines_and_columns() {
     let files = Files::new(&[("a.toml", "shards = 100\nsinks = [\"kafka\"]\n")]);
     let report = json(&files.check(&["--json", "a.toml"]));

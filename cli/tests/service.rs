@@ -87,7 +87,11 @@ fn the_events_of_a_request_have_its_id_and_stand_in_order_whatever_they_are_logg
     let in_handler = ["order accepted", "coupon checked", "price is reduced", "price is known"];
     assert_eq!(messages_of_one[..4], in_handler);
     for message in ["order packed", "receipt sent", "request finished"] {
-        assert_eq!(messages_of_one.iter().filter(|known| **known == message).count(), 1, "{message}: {messages_of_one:?}");
+        assert_eq!(
+            messages_of_one.iter().filter(|known| **known == message).count(),
+            1,
+            "{message}: {messages_of_one:?}"
+        );
     }
     assert_eq!(events.len(), 7);
 

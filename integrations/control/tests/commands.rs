@@ -3,9 +3,18 @@
 
 mod served;
 
-use std::{os::unix::fs::MetadataExt, sync::Arc, time::Duration};
+use std::{
+    os::unix::fs::MetadataExt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, channel},
+    },
+    time::Duration,
+};
 
-use fapilog::{Container, Level, format, info, level::Directives, sink};
+use fapilog::{
+    Container, Level, event::Batch, format, info, level::Directives, plugin::PluginError, process::Processor, sink,
+};
 use fapilog_control::{
     ControlError, ControlSocket,
     client::{Client, ClientError},
@@ -118,6 +127,42 @@ fn a_flush_is_answered_with_the_sums_once_everything_is_delivered() {
     let flushed = served.client().flush(TIMEOUT / 2).unwrap();
     assert_eq!((flushed.submitted, flushed.delivered, flushed.lost), (1000, 1000, 0));
     served.end();
+}
+
+/// A processor that does not return before its sender is gone.
+struct Hangs(Arc<Mutex<Receiver<()>>>);
+
+impl Processor for Hangs {
+    fn name(&self) -> &'static str {
+        "hangs"
+    }
+
+    fn process(&mut self, _batch: &mut Batch<'_>) -> Result<(), PluginError> {
+        let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        Ok(())
+    }
+}
+
+#[test]
+fn levels_can_be_changed_and_figures_are_answered_while_the_drain_hangs() {
+    let (release, is_released) = channel();
+    let is_released = Arc::new(Mutex::new(is_released));
+    let (sink, _events) = sink::Memory::new(format::Json::new);
+    let builder = Container::builder().processor(move |_| Box::new(Hangs(Arc::clone(&is_released))));
+    let container = Arc::new(builder.sink("memory", sink).start().unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let control = ControlSocket::builder(&container).path(directory.path().join("x.sock")).start().unwrap();
+    info!(container.logger("app"), "an event");
+
+    let mut client = Client::connect(control.path()).unwrap();
+    assert_eq!(code(&client.flush(Duration::from_millis(50)).unwrap_err()), "pipeline.deadline");
+    client.change_levels(LevelChange::add("debug")).unwrap();
+    assert_eq!(container.directives().to_string(), "DEBUG");
+    assert_eq!(client.metrics().unwrap()["accounts"]["delivered_total"], 0);
+
+    drop(release);
+    drop(control);
+    container.shutdown(TIMEOUT).unwrap().check().unwrap();
 }
 
 #[test]

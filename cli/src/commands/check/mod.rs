@@ -44,13 +44,23 @@ impl CheckArguments {
         self.files.iter().fold(builder, SettingsBuilder::file)
     }
 
+    /// The files that are read: those of the arguments, or else the one that the environment names.
+    fn files(&self) -> Vec<PathBuf> {
+        let prefix = self.env_prefix.as_deref().or(self.env.then_some("FAPILOG_"));
+        let of_environment = prefix.and_then(|prefix| std::env::var_os(format!("{prefix}SETTINGS_FILE")));
+        match of_environment {
+            Some(file) if self.files.is_empty() => vec![file.into()],
+            _ => self.files.clone(),
+        }
+    }
+
     /// The invalid values, and the names of plugins that this command does not know.
-    fn check(&self) -> (Vec<ReportedProblem>, Vec<ReportedProblem>) {
-        let all = reported(&self.files, self.layers().into_builder().map(drop));
+    fn check(&self, files: &[PathBuf]) -> (Vec<ReportedProblem>, Vec<ReportedProblem>) {
+        let all = reported(files, self.layers().into_builder().map(drop));
         if self.strict {
             return (all, Vec::new());
         }
-        let invalid = reported(&self.files, self.layers().check());
+        let invalid = reported(files, self.layers().check());
         let unknown = all.into_iter().filter(|one| !invalid.iter().any(|other| other.path == one.path)).collect();
         (invalid, unknown)
     }
@@ -64,8 +74,9 @@ fn reported(files: &[PathBuf], checked: Result<(), SettingsError>) -> Vec<Report
 }
 
 pub(crate) fn run(arguments: &CheckArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
-    let (problems, unknown_plugins) = arguments.check();
-    let report = CheckReport { files: &arguments.files, problems, unknown_plugins };
+    let files = arguments.files();
+    let (problems, unknown_plugins) = arguments.check(&files);
+    let report = CheckReport { files: &files, problems, unknown_plugins };
     write_out(&if shared.json { report.json() } else { report.text(shared.color) })?;
     Ok(if report.problems.is_empty() { ExitStatus::Complete } else { ExitStatus::Incomplete })
 }
