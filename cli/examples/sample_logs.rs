@@ -32,7 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn container(path: &Path, clock: &ManualClock) -> Result<Container, Box<dyn Error>> {
     let file = sink::File::new(path, || format::Json::new().call_site(true));
-    Ok(Container::builder().level(Level::Debug).manual_clock(clock).sink("file", file).start()?)
+    // Events wait for room, also on a busy machine.
+    let builder = Container::builder().level(Level::Debug).overflow_timeout(TIMEOUT).manual_clock(clock);
+    Ok(builder.sink("file", file).start()?)
 }
 
 /// A gateway and the service behind it: 12 requests in 6 seconds.

@@ -49,8 +49,7 @@ fn copies_of(log: impl FnOnce(&Container)) -> Vec<u8> {
     let container = thread_builder().sink("copies", copies.clone()).start().unwrap();
     log(&container);
     shut_down(&container);
-    let bytes = copies.0.lock().unwrap().clone();
-    bytes
+    copies.0.lock().unwrap().clone()
 }
 
 #[test]

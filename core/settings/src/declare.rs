@@ -115,7 +115,7 @@ macro_rules! settings {
             settings: Settings,
             /// The names of the settings that code gives.
             given: std::collections::BTreeSet<&'static str>,
-            layers: Vec<$crate::load::Layer>,
+            layers: Vec<$crate::load::SettingsLayer>,
             variables: $crate::environment::EnvironmentVariables,
         }
 

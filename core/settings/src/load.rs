@@ -52,7 +52,7 @@ impl Settings {
 
 /// A layer between code and the environment.
 #[derive(Debug, Clone)]
-pub(super) enum Layer {
+pub(super) enum SettingsLayer {
     File(PathBuf),
     /// A table of the program's own settings, with its name.
     Table(String, Result<Value, String>),
@@ -61,7 +61,7 @@ pub(super) enum Layer {
 impl SettingsBuilder {
     /// Adds a file above code: TOML, JSON or YAML, by its extension. A later file lies above an earlier file.
     pub fn file(mut self, path: impl AsRef<Path>) -> Self {
-        self.layers.push(Layer::File(path.as_ref().to_owned()));
+        self.layers.push(SettingsLayer::File(path.as_ref().to_owned()));
         self
     }
 
@@ -78,7 +78,7 @@ impl SettingsBuilder {
     /// ```
     pub fn table(mut self, name: impl Into<String>, table: &impl Serialize) -> Self {
         let table = serde_json::to_value(table).map_err(|error| error.to_string());
-        self.layers.push(Layer::Table(name.into(), table));
+        self.layers.push(SettingsLayer::Table(name.into(), table));
         self
     }
 
@@ -188,7 +188,7 @@ impl SettingsBuilder {
         for (name, value) in self.given_values()? {
             tree = tree.below(Tree::value_at(&[name.to_owned()], value, "code"));
         }
-        let mut layers: Vec<Result<Tree, Problem>> = self.layers.iter().map(Layer::read).collect();
+        let mut layers: Vec<Result<Tree, Problem>> = self.layers.iter().map(SettingsLayer::read).collect();
         layers.extend(self.file_of_environment());
         let mut add = |lower: Tree, layer: Result<Tree, Problem>| match layer.map(Tree::by_own_names) {
             Ok((layer, twice)) => {
@@ -214,7 +214,7 @@ impl SettingsBuilder {
     /// The file that the environment names, if code names none.
     fn file_of_environment(&self) -> Option<Result<Tree, Problem>> {
         let (variable, path) = self.variables.file()?;
-        if self.layers.iter().any(|layer| matches!(layer, Layer::File(_))) {
+        if self.layers.iter().any(|layer| matches!(layer, SettingsLayer::File(_))) {
             return None;
         }
         let by_variable = |mut problem: Problem| {
@@ -241,7 +241,7 @@ fn preset_of(values: &Value) -> Option<Preset> {
     values.get("preset").and_then(Value::as_str).and_then(|name| name.parse().ok())
 }
 
-impl Layer {
+impl SettingsLayer {
     fn read(&self) -> Result<Tree, Problem> {
         match self {
             Self::File(path) => read_file(path),

@@ -161,13 +161,13 @@ impl Serialize for SinkEntry {
 
 impl<'de> Deserialize<'de> for SinkEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(EntryVisitor)
+        deserializer.deserialize_any(SinkEntryVisitor)
     }
 }
 
-struct EntryVisitor;
+struct SinkEntryVisitor;
 
-impl<'de> Visitor<'de> for EntryVisitor {
+impl<'de> Visitor<'de> for SinkEntryVisitor {
     type Value = SinkEntry;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -25,7 +25,11 @@ use fapilog::{Logger, metrics::Accounts};
 use fapilog_tower::axum::serve_with;
 use tokio::net::TcpListener;
 
-use crate::logging::{LogError, ShopLog};
+use crate::{
+    logging::{LogError, ShopLog},
+    receipts::Receipts,
+    routes::BackOffice,
+};
 
 /// The shop cannot start, or its log did not end in time.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +69,13 @@ pub async fn serve(
     let listen_error = |cause| ShopError::Listen { address, cause };
     let listener = TcpListener::bind(address).await.map_err(listen_error)?;
     ready(listener.local_addr().map_err(listen_error)?, &log.logger("shop"));
-    let warehouse = warehouse::start(log.logger("warehouse")).map_err(ShopError::Warehouse)?;
-    let router = routes::shop(&log, warehouse);
-    serve_with(log.container(), listener, router).shutdown_on(end).await.map_err(ShopError::Serve)
+    let (warehouse, all_packed) = warehouse::start(log.logger("warehouse")).map_err(ShopError::Warehouse)?;
+    let receipts = Receipts::default();
+    let router = routes::shop(&log, BackOffice { warehouse, receipts: receipts.clone() });
+    let background = async {
+        receipts.all_sent().await;
+        all_packed.await;
+    };
+    let server = serve_with(log.container(), listener, router).shutdown_on(end).wait_for(background);
+    server.await.map_err(ShopError::Serve)
 }

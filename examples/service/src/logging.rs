@@ -43,7 +43,7 @@ impl ShopLog {
     /// See [`LogError`].
     pub fn start(file: &Path) -> Result<Self, LogError> {
         let file = sink::File::new(file, format::Json::new);
-        let container = Arc::new(fapilog::default_pipeline().sink("file", file).start()?);
+        let container = Arc::new(fapilog::default_pipeline(Container::builder()).sink("file", file).start()?);
         fapilog_log::init(container.logger("log"))?;
         let layer = fapilog_tracing::layer(container.logger("tracing"));
         tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))?;

@@ -9,27 +9,39 @@ use axum::{
 use fapilog::info;
 use fapilog_tower::{
     PanicLayer, RequestLog, RequestLogLayer,
-    axum::{Failure, Operations, RequestLogger},
+    axum::{Failure, MetricsText, Operations, RequestLogger},
 };
 
-use crate::{legacy, logging::ShopLog, pricing, receipts, warehouse::Warehouse};
+use crate::{legacy, logging::ShopLog, pricing, receipts::Receipts, warehouse::Warehouse};
+
+/// The places that an order goes to behind its handler.
+#[derive(Debug, Clone)]
+pub struct BackOffice {
+    /// The thread that packs.
+    pub warehouse: Warehouse,
+    /// The tasks that send receipts.
+    pub receipts: Receipts,
+}
 
 /// The router: an order route, and `/health` and `/metrics`.
-pub fn shop(log: &ShopLog, warehouse: Warehouse) -> Router {
+pub fn shop(log: &ShopLog, office: BackOffice) -> Router {
     let web = log.logger("web");
     let exporter = log.exporter().clone();
-    let operations = Operations::new(log.container())
-        .metrics_text("text/plain; version=0.0.4; charset=utf-8", move |_| exporter.render(None).into_body());
+    let metrics = move |accept: Option<&str>| {
+        let text = exporter.render(accept);
+        MetricsText::new(text.content_type(), text.into_body())
+    };
+    let operations = Operations::new(log.container()).metrics_text(metrics);
     Router::new()
         .route("/orders/{id}", post(order))
-        .with_state(warehouse)
+        .with_state(office)
         .layer(PanicLayer::new(&web))
         .layer(RequestLogLayer::new(RequestLog::new(&web)))
         .merge(operations.into_router())
 }
 
 async fn order(
-    State(warehouse): State<Warehouse>,
+    State(office): State<BackOffice>,
     RequestLogger(log): RequestLogger,
     Path(order_id): Path<u64>,
     coupon: String,
@@ -40,7 +52,7 @@ async fn order(
     }
     let discount_percent = legacy::discount_percent(&coupon);
     let cents = pricing::price_cents(order_id, discount_percent).await;
-    warehouse.pack(order_id);
-    receipts::send_later(log, order_id);
+    office.warehouse.pack(order_id);
+    office.receipts.send_later(log, order_id);
     Ok(format!("{cents}\n"))
 }

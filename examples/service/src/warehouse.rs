@@ -7,6 +7,7 @@ use std::{
 };
 
 use fapilog::{Logger, Scope, info};
+use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce(&Logger) + Send>;
 
@@ -16,14 +17,23 @@ pub struct Warehouse {
     jobs: Sender<Job>,
 }
 
-/// Starts the thread. It ends when the last clone of the queue is gone.
+/// Starts the thread. It ends when the last clone of the queue is gone, and all orders are packed: the future is ready then.
 ///
 /// # Errors
 /// When the system has no thread to give.
-pub fn start(log: Logger) -> io::Result<Warehouse> {
+pub fn start(log: Logger) -> io::Result<(Warehouse, impl Future<Output = ()> + Send)> {
     let (jobs, queue) = channel::<Job>();
-    thread::Builder::new().name("warehouse".to_owned()).spawn(move || queue.iter().for_each(|job| job(&log)))?;
-    Ok(Warehouse { jobs })
+    let (ended, has_ended) = oneshot::channel::<()>();
+    let work = move || {
+        queue.iter().for_each(|job| job(&log));
+        drop(ended);
+    };
+    thread::Builder::new().name("warehouse".to_owned()).spawn(work)?;
+    let all_packed = async {
+        // The sender is dropped and sends nothing.
+        let _ = has_ended.await;
+    };
+    Ok((Warehouse { jobs }, all_packed))
 }
 
 impl Warehouse {

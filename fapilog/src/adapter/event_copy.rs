@@ -61,8 +61,8 @@ pub struct EventCopy<'a> {
 }
 
 impl<'a> EventCopy<'a> {
-    /// Appends copies of the events, each as a record whose end is marked. Of fields under one key a copy has the value that
-    /// counts.
+    /// Appends copies of the events, each as a record whose end is marked. A copy has the value that counts
+    /// where several fields have one key.
     pub fn put_batch(batch: &Batch<'_>, payload: &mut Payload) {
         for event in batch.events() {
             put_copy(payload, |out| put_event(event, out));

@@ -18,8 +18,8 @@ use fapilog::{Scope, scope::ScopeGuard};
 pub struct RequestNotes(Arc<Mutex<Vec<Scope>>>);
 
 impl RequestNotes {
-    /// Adds fields, written as those of a log call: `scope!(user_id, metrics.rows = 7)`. Of values under one key, the last
-    /// counts; the fields that the event has by itself count before all. After the end of the request, nothing is added.
+    /// Adds fields, written as those of a log call: `scope!(user_id, metrics.rows = 7)`. The last value under a key counts, and
+    /// the fields that the event has by itself count before all. After the end of the request, nothing is added.
     pub fn add(&self, fields: Scope) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(fields);
     }

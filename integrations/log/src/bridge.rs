@@ -111,7 +111,7 @@ impl BridgeBuilder {
         let bridge = self.build();
         log::set_boxed_logger(Box::new(bridge.clone()))?;
         if follows {
-            // SeqCst: a change of levels from now on finds the flag, and one before it is seen by the level that is set here; pairs
+            // SeqCst: a change of levels from now on finds the flag, and one before it is seen by the level that is set now; pairs
             // with `levels_changed`.
             bridge.state.sets_max_level.store(true, Ordering::SeqCst);
             bridge.state.set_max_level();
@@ -141,35 +141,35 @@ impl Bridge {
 
 /// Whether a record is logged.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum RecordVerdict {
     Enabled,
     Disabled,
     /// The container logs nothing at all: it may be closed, which is to be counted.
-    AllOff,
+    AllDisabled,
 }
 
 impl BridgeState {
     #[inline]
-    fn verdict(&self, metadata: &Metadata<'_>) -> Verdict {
+    fn verdict(&self, metadata: &Metadata<'_>) -> RecordVerdict {
         // Acquire: an answer under this number was made of levels that the number's change has left behind; pairs with
         // `levels_changed`.
         let generation = self.generation.load(Ordering::Acquire);
         match level_cache::get(generation, metadata.level(), metadata.target()) {
-            Some(true) => Verdict::Enabled,
-            Some(false) => Verdict::Disabled,
+            Some(true) => RecordVerdict::Enabled,
+            Some(false) => RecordVerdict::Disabled,
             None => self.new_verdict(generation, metadata),
         }
     }
 
     #[cold]
-    fn new_verdict(&self, generation: u64, metadata: &Metadata<'_>) -> Verdict {
+    fn new_verdict(&self, generation: u64, metadata: &Metadata<'_>) -> RecordVerdict {
         let is_enabled = self.logger.is_enabled_for(level::from_log(metadata.level()), metadata.target());
         // A closed container changes no levels, and another may take its place: nothing to remember.
         if !is_enabled && self.logger.least_level() == LevelFilter::Off {
-            return Verdict::AllOff;
+            return RecordVerdict::AllDisabled;
         }
         level_cache::put(generation, metadata.level(), metadata.target(), is_enabled);
-        if is_enabled { Verdict::Enabled } else { Verdict::Disabled }
+        if is_enabled { RecordVerdict::Enabled } else { RecordVerdict::Disabled }
     }
 
     fn levels_changed(&self) {
@@ -181,7 +181,7 @@ impl BridgeState {
         }
     }
 
-    /// Sets the level of `log`. Of two changes at once, the later one counts: each looks again behind its own.
+    /// Sets the level of `log`. The later one of two changes at once counts: each looks again behind its own.
     fn set_max_level(&self) {
         loop {
             let level = self.logger.least_level();
@@ -244,14 +244,14 @@ fn put_fields(record: &Record<'_>, fields: &mut Fields) {
 
 impl Log for Bridge {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.state.verdict(metadata) == Verdict::Enabled
+        self.state.verdict(metadata) == RecordVerdict::Enabled
     }
 
     fn log(&self, record: &Record<'_>) {
         match self.state.verdict(record.metadata()) {
-            Verdict::Enabled => self.state.log(record),
-            Verdict::Disabled => {}
-            Verdict::AllOff => self.state.count_if_closed(record),
+            RecordVerdict::Enabled => self.state.log(record),
+            RecordVerdict::Disabled => {}
+            RecordVerdict::AllDisabled => self.state.count_if_closed(record),
         }
     }
 

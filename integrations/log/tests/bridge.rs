@@ -53,7 +53,7 @@ fn an_event_has_the_file_and_the_line_of_the_call() {
     let container = thread_builder().sink("memory", memory).start().unwrap();
     let bridge = bridged(&container);
     let line = Location::caller().line() + 1;
-    log::info!(logger: &bridge, "here");
+    log::info!(logger: &bridge, "m");
     shut_down(&container);
     assert_eq!(only(&events)["call_site"], json!(format!("{}:{line}", file!())));
 }

@@ -57,7 +57,7 @@ fn records_of_threads_that_deliver_are_suppressed_and_counted_and_their_flush_do
     let bridge = fapilog_log::init(container.logger("bridge")).unwrap();
     log::info!("of the program");
     container.flush(TIMEOUT).unwrap();
-    // One delivery of each sink.
+    // A delivery of each sink.
     assert_eq!((bridge.suppressed().on_drain_threads, bridge.suppressed().nested), (2, 0));
     let accounts = balanced(container.shutdown(TIMEOUT).unwrap());
     assert_eq!((accounts.submitted, messages(&events)), (1, vec!["of the program".to_owned()]));

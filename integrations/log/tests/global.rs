@@ -20,7 +20,7 @@ use fapilog::{
 use fapilog_log::{Bridge, init};
 use law::{TIMEOUT, parsed, started};
 
-/// The tests have one container, as the program has one logger: they take turns.
+/// The tests have one container, as the program has one logger: they run one after the other.
 struct Program {
     container: Container,
     events: MemoryEvents,
@@ -48,7 +48,7 @@ fn the_level_of_log_follows_the_containers() {
     let levels = [
         ("debug", log::LevelFilter::Debug),
         ("warn,sql=trace", log::LevelFilter::Trace),
-        ("off", log::LevelFilter::Off),
+        ("error", log::LevelFilter::Error),
     ];
     for (directives, expected) in levels {
         program.container.set_level(directives.parse::<Directives>().unwrap());
@@ -80,7 +80,7 @@ fn macros_without_a_logger_reach_the_container_and_flush_waits_for_it() {
 }
 
 #[test]
-fn threads_that_log_while_levels_change_lose_nothing_and_get_no_stale_answer() {
+fn threads_that_log_while_levels_change_drop_nothing_and_get_no_stale_answer() {
     const THREADS: usize = 4;
     const RECORDS: usize = 2_000;
     let program = program();

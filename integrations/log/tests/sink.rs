@@ -139,7 +139,7 @@ fn events_that_the_logger_does_not_want_are_counted() {
 }
 
 #[test]
-fn a_logger_that_panics_loses_that_event_alone() {
+fn an_event_on_which_the_logger_panics_is_rejected_alone() {
     let (lines, container) =
         logged(log::Level::Trace, |log| ["one", "panic", "two"].iter().for_each(|text| info!(log, *text)));
     assert_eq!(lines.len(), 2);

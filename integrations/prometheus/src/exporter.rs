@@ -4,6 +4,7 @@ use std::{
     collections::HashSet,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
+    process,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -30,7 +31,10 @@ pub struct Exporter {
 
 struct ExporterState {
     sources: Vec<(String, ReadMetrics)>,
+    label_values_max: usize,
     limit: Mutex<LabelLimit>,
+    /// The process that made it.
+    process: u32,
 }
 
 impl Exporter {
@@ -48,7 +52,8 @@ impl Exporter {
 
     fn of(sources: Vec<(String, ReadMetrics)>, label_values_max: usize) -> Self {
         let limit = Mutex::new(LabelLimit::new(label_values_max));
-        Self { shared: Arc::new(ExporterState { sources, limit }) }
+        let process = process::id();
+        Self { shared: Arc::new(ExporterState { sources, label_values_max, limit, process }) }
     }
 
     /// The figures as of now, in the format that the header `Accept` of a request asks for. Without a header, in the text format.
@@ -82,6 +87,10 @@ impl Exporter {
         let sources = self.shared.sources.iter();
         let read = sources.filter_map(|(name, read)| Some((name.clone(), read_catching_panics(read)?)));
         let containers: Vec<_> = read.collect();
+        if self.shared.process != process::id() {
+            // In a forked child, a thread of the parent may hold the lock.
+            return figures::families(&containers, &mut LabelLimit::new(self.shared.label_values_max));
+        }
         let mut limit = self.shared.limit.lock().unwrap_or_else(PoisonError::into_inner);
         figures::families(&containers, &mut limit)
     }

@@ -13,6 +13,7 @@ use std::{
 
 use fapilog::{Container, Level, error, event::Batch, format, info, metrics::LossReason, process::Processor, sink};
 use fapilog_prometheus::{Exporter, ExporterError, ExpositionFormat};
+use proptest::prelude::*;
 use support::{
     command, end,
     openmetrics::{Family, read},
@@ -158,6 +159,15 @@ fn texts_of_the_program_are_escaped() {
     let exporter = Exporter::builder().container(name, &container).build().unwrap();
     let families = families(&exporter);
     assert_eq!(families["fapilog_shards"].samples[0].labels["container"], name);
+}
+
+#[test]
+fn any_name_of_a_container_is_read_back() {
+    let container = with_figures();
+    proptest!(|(name in "\\PC{1,20}|[\"\\\\\n\r\0,={} ]{1,8}")| {
+        let exporter = Exporter::builder().container(&name, &container).build().unwrap();
+        prop_assert_eq!(&families(&exporter)["fapilog_shards"].samples[0].labels["container"], &name);
+    });
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl SlogDrain {
     /// A drain to this logger's container.
     #[must_use]
     pub fn new(logger: Logger) -> Self {
-        Self { logger: logger, calls: Arc::default(), flush_timeout: FLUSH_TIMEOUT }
+        Self { logger, calls: Arc::default(), flush_timeout: FLUSH_TIMEOUT }
     }
 
     /// How long a flush waits for the container. Default: 5 s.

@@ -31,7 +31,7 @@ impl PairSerializer<'_> {
     }
 }
 
-/// With slog's feature `dynamic-keys`, a key is a type of its own.
+#[allow(clippy::useless_asref, reason = "with slog's feature `dynamic-keys`, a key is a type of its own")]
 fn text_of(key: &Key) -> &str {
     key.as_ref()
 }

@@ -284,7 +284,7 @@ fn records_of_threads_that_deliver_are_suppressed_and_counted() {
 }
 
 #[test]
-fn threads_that_log_while_levels_change_lose_nothing() {
+fn threads_that_log_while_levels_change_drop_nothing() {
     const THREADS: usize = 4;
     const RECORDS: usize = 2_000;
     let (container, events) = started();

@@ -15,7 +15,7 @@ fn a_scope_of_slog_has_its_pairs_in_records_of_log_and_of_slog() {
     let (container, events) = started();
     container.set_level(Level::Debug);
     let drain = SlogDrain::new(container.logger("slog"));
-    let guard = slog_scope::set_global_logger(Logger::root(drain, o!("program" => "shop")));
+    let global = slog_scope::set_global_logger(Logger::root(drain, o!("program" => "shop")));
     slog_stdlog::init().unwrap();
     let request = slog_scope::logger().new(o!("request" => 7));
     {
@@ -26,7 +26,7 @@ fn a_scope_of_slog_has_its_pairs_in_records_of_log_and_of_slog() {
         });
     }
     slog_scope::info!("outside");
-    drop(guard);
+    drop(global);
     shut_down(&container);
     let events = parsed(&events);
     assert_eq!(

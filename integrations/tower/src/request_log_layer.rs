@@ -27,6 +27,7 @@ type RouteRule = Arc<dyn for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + 
 ///
 /// With axum, it goes on the router by `Router::layer`, behind the last route: inside the router it knows the template of the
 /// path that was matched.
+#[doc(alias = "FapilogMiddleware")]
 #[derive(Clone)]
 pub struct RequestLogLayer {
     log: RequestLog,

@@ -30,7 +30,7 @@ static SITES: LazyLock<Mutex<SiteTable>> = LazyLock::new(Mutex::default);
 /// All call sites.
 #[derive(Default)]
 struct SiteTable {
-    /// By a hash of what tells them apart.
+    /// By a hash of level, place, target and names.
     sites: HashMap<u64, Vec<&'static EventSite>>,
     /// The numbers of sites by a hash of file, line and level.
     of_places: HashMap<u64, usize>,

@@ -43,3 +43,8 @@ mod registration;
 mod sink;
 
 pub use crate::sink::TracingSink;
+
+/// Compiles and runs the code of the page.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/tracing-sink.md")]
+mod page {}

@@ -17,7 +17,7 @@ fn register(registry: &mut Registry) -> Result<(), RegisterError> {
         .author("fapilog")
         .description("Hands events to the program's subscriber of the crate tracing");
     registry.register_sink(about, |settings| {
-        let NoSettings {} = settings.read()?;
+        let TracingSinkSettings {} = settings.read()?;
         Ok(Arc::new(TracingSink::new()))
     })
 }
@@ -25,4 +25,4 @@ fn register(registry: &mut Registry) -> Result<(), RegisterError> {
 /// It has none.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NoSettings {}
+struct TracingSinkSettings {}

@@ -59,7 +59,7 @@ impl Output {
     }
 }
 
-/// What the JSON of `tracing-subscriber` has of all that `log` logs, under this filter.
+/// The JSON of `tracing-subscriber` for all that `log` logs, under this filter.
 fn collected(filter: &str, log: impl FnOnce(&Logger)) -> (Vec<Value>, Container) {
     let output = Output::default();
     let subscriber = tracing_subscriber::fmt()
@@ -194,7 +194,7 @@ impl Subscriber for Picky {
 }
 
 #[test]
-fn a_subscriber_that_panics_loses_that_event_alone() {
+fn an_event_on_which_the_subscriber_panics_is_rejected_alone() {
     let picky = Picky::default();
     let container =
         thread_builder().sink("tracing", TracingSink::to_dispatch(Dispatch::new(picky.clone()))).start().unwrap();

@@ -34,7 +34,7 @@ struct PlaceEntry {
 
 /// A place, as a call names it.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct SitePlace<'a> {
     level: Level,
     target: &'a str,
     file: &'a str,
@@ -57,15 +57,15 @@ impl AdapterSite {
     #[inline]
     #[must_use]
     pub fn at_place(level: Level, target: &str, file: &str, line: u32) -> Option<&'static Self> {
-        let place = Place { level, target, file, line };
+        let place = SitePlace { level, target, file, line };
         let list = place.list()?;
         place.find(list).or_else(|| place.add(list))
     }
 }
 
-impl Place<'_> {
+impl SitePlace<'_> {
     fn list(&self) -> Option<&'static AtomicPtr<PlaceEntry>> {
-        // Calls of a place are in one list, so that they can be counted. Targets tell calls without a place apart.
+        // Calls of a place are in one list, so that they can be counted. Calls without a place differ by their targets.
         let text = if self.file.is_empty() { self.target } else { self.file };
         let mut hash = u64::from(self.line) << 8 | self.level as u64;
         hash = (hash ^ last_bytes(text)).wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -6,14 +6,16 @@ use crate::exposition::ExpositionFormat;
 const OPEN_METRICS_VERSIONS: [&str; 2] = ["1.0.0", "0.0.1"];
 
 pub(super) fn format_of(accept: &str) -> ExpositionFormat {
-    let (mut open_metrics, mut text) = (0, 0);
+    // The most specific of the ranges that hold the text format counts.
+    let (mut open_metrics, mut text) = (0, None);
     for range in accept.split(',').map(MediaRange::parse) {
         if range.is_open_metrics() {
             open_metrics = range.weight.max(open_metrics);
-        } else if range.is_text() {
-            text = range.weight.max(text);
+        } else if let Some(specificity) = range.specificity_for_text() {
+            text = Some((specificity, range.weight)).max(text);
         }
     }
+    let text = text.map_or(0, |(_, weight)| weight);
     if open_metrics > 0 && open_metrics >= text { ExpositionFormat::OpenMetrics } else { ExpositionFormat::Text }
 }
 
@@ -45,8 +47,15 @@ impl<'a> MediaRange<'a> {
             && self.version.is_none_or(|version| OPEN_METRICS_VERSIONS.contains(&version))
     }
 
-    fn is_text(&self) -> bool {
-        self.name.eq_ignore_ascii_case("text/plain") && self.version.is_none_or(|version| version == "0.0.4")
+    /// How closely it describes the text format, if it holds that.
+    fn specificity_for_text(&self) -> Option<u8> {
+        match self.name {
+            "*/*" => Some(0),
+            name if name.eq_ignore_ascii_case("text/*") => Some(1),
+            name if !name.eq_ignore_ascii_case("text/plain") => None,
+            _ if self.version.is_none_or(|version| version == "0.0.4") => Some(2),
+            _ => None,
+        }
     }
 }
 
@@ -60,6 +69,8 @@ fn thousandths(weight: &str) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use ExpositionFormat::{OpenMetrics, Text};
 
@@ -82,6 +93,9 @@ mod tests {
                 OpenMetrics,
             ),
             ("application/openmetrics-text;q=0", Text),
+            ("application/openmetrics-text;q=0.5, */*", Text),
+            ("application/openmetrics-text;q=0.5, text/*;q=0.8, */*;q=0.1", Text),
+            ("application/openmetrics-text;q=0.5, text/*;q=0.8, text/plain;q=0.2", OpenMetrics),
             ("application/openmetrics-text;q=none", Text),
             ("application/openmetrics-text;q=NaN", Text),
             ("text/plain;version=0.0.4", Text),
@@ -94,5 +108,13 @@ mod tests {
             assert_eq!(ExpositionFormat::accepted_by(Some(accept)), format, "{accept}");
         }
         assert_eq!(ExpositionFormat::accepted_by(None), Text);
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_has_an_answer_and_openmetrics_only_if_it_is_named(header in "[a-z*/;=,. 0-9\"]{0,40}|\\PC{0,40}") {
+            prop_assert_eq!(format_of(&header), Text);
+            prop_assert_eq!(format_of(&format!("{header},application/openmetrics-text")), OpenMetrics);
+        }
     }
 }

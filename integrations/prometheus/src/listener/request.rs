@@ -88,6 +88,8 @@ fn path_of(target: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn path(target: &str) -> Result<String, RequestError> {
@@ -126,6 +128,30 @@ mod tests {
         for (head, error) in cases {
             assert_eq!(HttpRequest::parse(head), Err(error), "{}", head.escape_ascii());
         }
+    }
+
+    proptest! {
+        /// A head may hold any bytes, also those that resemble a request.
+        #[test]
+        fn any_bytes_are_a_request_or_an_error(bytes in any_head()) {
+            let end = head_bytes(&bytes);
+            prop_assert!(end.is_none_or(|end| bytes[..end].ends_with(b"\r\n\r\n")));
+            if let Ok(request) = HttpRequest::parse(&bytes) {
+                prop_assert!(request.path.starts_with('/') && !request.path.contains(['?', '#']));
+            }
+        }
+    }
+
+    fn any_head() -> impl Strategy<Value = Vec<u8>> {
+        let parts = [
+            "GET ", "HEAD ", "/", "/metrics", "http://a", "?", "#", " ", "HTTP/1.1", "HTTP/2", "\r\n", "Accept:", ",",
+            "\0",
+        ];
+        let part = prop_oneof![
+            proptest::sample::select(parts.to_vec()).prop_map(|part| part.as_bytes().to_vec()),
+            proptest::collection::vec(any::<u8>(), 0..4),
+        ];
+        proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
     }
 
     #[test]

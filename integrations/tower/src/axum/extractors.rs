@@ -17,6 +17,7 @@ use crate::{RequestContext, RequestId};
 ///
 /// Inside the handler, any logger's events have the id, because the scope is bound there. An extractor costs an allocation
 /// and is worth it for code that runs elsewhere.
+#[doc(alias = "get_logger")]
 #[derive(Debug, Clone)]
 pub struct RequestLogger(pub Logger);
 

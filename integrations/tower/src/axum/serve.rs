@@ -51,6 +51,7 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "register_fapilog_lifecycle")]
 pub fn serve_with<L>(logs: L, listener: TcpListener, router: Router) -> Serve<L>
 where
     L: Deref<Target = Container> + Send + 'static,
@@ -62,6 +63,7 @@ where
         listener,
         router,
         signal: None,
+        background: None,
         drain_timeout: Duration::from_secs(30),
         flush_timeout: Duration::from_secs(5),
     }
@@ -75,6 +77,7 @@ pub struct Serve<L> {
     listener: TcpListener,
     router: Router,
     signal: Option<BoxFuture<()>>,
+    background: Option<BoxFuture<()>>,
     drain_timeout: Duration,
     flush_timeout: Duration,
 }
@@ -138,6 +141,13 @@ where
         self
     }
 
+    /// Waits for this future behind the last request, before the container shuts down: for tasks and threads that work on after a
+    /// request has been answered. Events that they log later are lost. It has what is left of the [drain timeout](Self::drain_timeout).
+    pub fn wait_for(mut self, background: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.background = Some(Box::pin(background));
+        self
+    }
+
     /// The longest time for requests in flight when the server stops. Default: 30 s.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.drain_timeout = timeout;
@@ -151,8 +161,8 @@ where
     }
 
     async fn run(self) -> Result<Accounts, ServeError> {
-        let Self { logs, log, listener, router, signal, drain_timeout, flush_timeout } = self;
-        let served = serve_until(&log, listener, router, signal, drain_timeout).await;
+        let Self { logs, log, listener, router, signal, background, drain_timeout, flush_timeout } = self;
+        let served = serve_until(&log, listener, router, signal, background, drain_timeout).await;
         if let Err(failure) = &served {
             error!(log, "server failed", target: "fapilog::server", error = #failure);
         }
@@ -179,6 +189,7 @@ async fn serve_until(
     listener: TcpListener,
     router: Router,
     signal: Option<BoxFuture<()>>,
+    background: Option<BoxFuture<()>>,
     drain_timeout: Duration,
 ) -> Result<(), ServeError> {
     let start = |operation| move |source| ServeError::Start { operation, source };
@@ -200,6 +211,10 @@ async fn serve_until(
         info!(log, "server stopped", target: "fapilog::server", metrics.took);
     } else {
         warn!(log, "server stopped with requests in flight", target: "fapilog::server", metrics.took);
+    }
+    let Some(background) = background else { return Ok(()) };
+    if tokio::time::timeout(drain_timeout.saturating_sub(took), background).await.is_err() {
+        warn!(log, "server stopped before its background work", target: "fapilog::server");
     }
     Ok(())
 }
