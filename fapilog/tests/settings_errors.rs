@@ -58,6 +58,18 @@ fn a_sink_or_plugin_with_settings_that_nothing_uses_is_an_error() {
 }
 
 #[test]
+fn a_check_of_another_programs_settings_finds_all_but_the_names_of_its_plugins() {
+    let text = "shards = 100\nsinks = [\"stdot\", \"kafka\"]\n[plugin_config.kafka]\ntopic = \"logs\"\n";
+    let file = written("log.toml", text);
+    let error = Settings::builder().file(&file.path).check().unwrap_err();
+    let paths: Vec<_> = error.problems.iter().map(|problem| problem.path.as_str()).collect();
+    assert_eq!(paths, ["sinks[0]", "shards"]);
+    let valid = written("log.toml", "sinks = [\"kafka\"]\n[plugin_config.kafka]\ntopic = \"logs\"\n");
+    Settings::builder().file(&valid.path).check().unwrap();
+    assert!(Settings::builder().file(&valid.path).into_builder().is_err());
+}
+
+#[test]
 fn settings_of_a_sink_that_only_a_later_layer_takes_out_are_no_error() {
     let file = written(
         "log.toml",
