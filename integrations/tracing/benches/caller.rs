@@ -1,6 +1,6 @@
 //! The cost of an event on its caller, and the throughput to a file, beside those of tracing-subscriber with tracing-appender.
 //!
-//! `cargo bench -p fapilog-tracing` measures all ways in one run, in turns, and prints medians. Each event has a message with an argument,
+//! `cargo bench -p fapilog-tracing` measures all ways in one run, one way after another in each round, and prints medians. Each event has a message with an argument,
 //! two numbers and a text, and is inside a span with two fields.
 //!
 //! | variable | meaning | default |

@@ -57,7 +57,7 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("CACHE",              "integrations/tracing/src/site.rs",                 "the call sites that a thread finds without a lock"),
     ("LOG_SITES",          "integrations/tracing/src/site/log_record.rs",      "places of log records are the process's: each has a call site"),
     ("HASHER",             "integrations/tracing/src/site/log_record.rs",      "the hash by which places are found"),
-    ("NEXT",               "integrations/tracing/src/bridge.rs",               "numbers bridges, so that their spans are told apart on a thread"),
+    ("NEXT",               "integrations/tracing/src/bridge.rs",               "numbers bridges, so that each finds its own spans on a thread"),
     ("THREAD",             "integrations/tracing/src/thread.rs",               "the spans that a thread is in"),
     ("MEMORY",             "integrations/tracing/src/visit.rs",                "the memory of fields, from one event of a thread to the next"),
     ("NESTING",            "integrations/tracing/src/visit.rs",                "how deep events of a thread are nested"),
