@@ -51,7 +51,7 @@ impl Way {
     /// and what it returns.
     fn run<R>(self, directory: &Path, program: impl FnOnce() -> R) -> (Duration, R) {
         fs::create_dir_all(directory).unwrap();
-        let finished = match self {
+        match self {
             Self::FmtJson => {
                 let file = tracing_appender::rolling::never(directory, "out.jsonl");
                 let (writer, worker) =
@@ -76,8 +76,7 @@ impl Way {
                 assert_eq!(accounts.lost.total(), 0, "{accounts}");
                 finished
             }
-        };
-        finished
+        }
     }
 }
 
