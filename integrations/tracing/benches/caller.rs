@@ -1,6 +1,6 @@
 //! The cost of an event on its caller, and the throughput to a file, beside those of tracing-subscriber with tracing-appender.
 //!
-//! `cargo bench -p fapilog-tracing` measures all ways in one run, in turns, and prints medians. Each event has a message with an argument,
+//! `cargo bench -p fapilog-tracing` measures all ways in one run, one way after another in each round, and prints medians. Each event has a message with an argument,
 //! two numbers and a text, and is inside a span with two fields.
 //!
 //! | variable | meaning | default |
@@ -51,7 +51,7 @@ impl Way {
     /// and what it returns.
     fn run<R>(self, directory: &Path, program: impl FnOnce() -> R) -> (Duration, R) {
         fs::create_dir_all(directory).unwrap();
-        let finished = match self {
+        match self {
             Self::FmtJson => {
                 let file = tracing_appender::rolling::never(directory, "out.jsonl");
                 let (writer, worker) =
@@ -76,8 +76,7 @@ impl Way {
                 assert_eq!(accounts.lost.total(), 0, "{accounts}");
                 finished
             }
-        };
-        finished
+        }
     }
 }
 

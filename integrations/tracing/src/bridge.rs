@@ -1,4 +1,4 @@
-//! Events and spans of tracing, to a container: all that [`Layer`](crate::Layer) and [`Subscriber`](crate::Subscriber) have in common.
+//! Events and spans of tracing, to a container: all that [`TracingLayer`](crate::TracingLayer) and [`Subscriber`](crate::Subscriber) have in common.
 
 use std::sync::{
     Arc,
@@ -31,7 +31,7 @@ use crate::{
 /// Brings events and spans to the container of a logger.
 #[derive(Debug)]
 pub(crate) struct BridgeState {
-    /// Tells the spans of this bridge from those of others on the same thread.
+    /// By which a thread finds the spans of this bridge among those of others.
     number: u64,
     pub(crate) logger: Logger,
     settings: BridgeSettings,
@@ -62,7 +62,7 @@ impl BridgeState {
         ContainerLevels { logger: &self.logger, keeps_all_spans: self.settings.keeps_all_spans }
     }
 
-    /// Logs an event. One of a drain's thread is not logged: a sink whose own work is logged would never come to an end.
+    /// Logs an event. An event of a drain's thread is not logged: a sink whose own work is logged would never come to an end.
     pub(crate) fn event(&self, event: &Event<'_>, span: EventSpan<'_>) {
         let site = Site::of(event.metadata());
         let is_enabled = site.is_log || self.logger.is_enabled_at_site(site.adapter);

@@ -13,7 +13,7 @@ use tracing_core::{
 #[cfg(feature = "layer")]
 use tracing_core::{dispatcher::get_default, subscriber::NoSubscriber};
 
-/// One rebuild at a time. Of two at once, the one that has asked for older levels could store its answers last.
+/// A single rebuild at a time. If two ran at once, that which has asked for older levels could store its answers last.
 static REBUILDING: Mutex<()> = Mutex::new(());
 
 /// Has all call sites ask anew, whenever levels change.

@@ -22,11 +22,11 @@ use crate::{bridge::BridgeState, interest::InterestWatch, levels::ContainerLevel
 /// for other layers. So a call that the container does not log still costs its way through the subscriber, unless the layer has
 /// [`Levels`] as its filter.
 #[derive(Debug, Clone)]
-pub struct Layer {
+pub struct TracingLayer {
     state: Arc<BridgeState>,
 }
 
-impl Layer {
+impl TracingLayer {
     pub(crate) fn new(state: BridgeState) -> Self {
         Self { state: Arc::new(state) }
     }
@@ -72,7 +72,7 @@ impl SpanNodes {
     }
 }
 
-impl<S> tracing_subscriber::Layer<S> for Layer
+impl<S> tracing_subscriber::Layer<S> for TracingLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {

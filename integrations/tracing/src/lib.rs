@@ -51,7 +51,7 @@ use fapilog::Logger;
 mod page {}
 
 #[cfg(feature = "layer")]
-pub use self::layer::{Layer, Levels};
+pub use self::layer::{Levels, TracingLayer};
 use self::{bridge::BridgeState, settings::BridgeSettings};
 pub use self::{
     settings::{SpanEvents, SpanNames},
@@ -61,7 +61,7 @@ pub use self::{
 /// A layer with the default settings, filtered by the levels of the logger's container: see [`Bridge::filtered_layer`].
 #[cfg(feature = "layer")]
 #[must_use]
-pub fn layer<S>(logger: Logger) -> tracing_subscriber::filter::Filtered<Layer, Levels, S>
+pub fn layer<S>(logger: Logger) -> tracing_subscriber::filter::Filtered<TracingLayer, Levels, S>
 where
     S: tracing_core::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
 {
@@ -131,20 +131,20 @@ impl Bridge {
     /// A layer that leaves it to others which spans and events are enabled, and logs those that the container's levels let through.
     #[cfg(feature = "layer")]
     #[must_use]
-    pub fn layer(self) -> Layer {
-        Layer::new(BridgeState::new(self.logger, self.settings))
+    pub fn layer(self) -> TracingLayer {
+        TracingLayer::new(BridgeState::new(self.logger, self.settings))
     }
 
     /// A layer whose filter is the container's levels. A call below them costs next to nothing, unless another layer wants it.
     #[cfg(feature = "layer")]
     #[must_use]
-    pub fn filtered_layer<S>(self) -> tracing_subscriber::filter::Filtered<Layer, Levels, S>
+    pub fn filtered_layer<S>(self) -> tracing_subscriber::filter::Filtered<TracingLayer, Levels, S>
     where
         S: tracing_core::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
     {
         let state = BridgeState::new(self.logger, self.settings);
         let levels = Levels::of(&state);
-        tracing_subscriber::Layer::with_filter(Layer::new(state), levels)
+        tracing_subscriber::Layer::with_filter(TracingLayer::new(state), levels)
     }
 
     /// A subscriber that stands alone.

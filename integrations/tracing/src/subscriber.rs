@@ -17,7 +17,7 @@ use crate::{
     thread::{self, EventSpan},
 };
 
-/// A subscriber of tracing that logs to a container of fapilog, and does nothing else: faster than a [`Layer`](crate::Layer) on a registry,
+/// A subscriber of tracing that logs to a container of fapilog, and does nothing else: faster than a [`TracingLayer`](crate::TracingLayer) on a registry,
 /// and without other layers beside it. [`Bridge::subscriber`](crate::Bridge::subscriber) makes one with settings.
 ///
 /// ```

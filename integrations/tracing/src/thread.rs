@@ -17,7 +17,7 @@ thread_local! {
 /// The state of a thread. All code that runs while it is borrowed is of this crate, or an allocator.
 #[derive(Debug)]
 struct ThreadSpans {
-    /// One for each bridge that has spans on this thread.
+    /// A stack for each bridge that has spans on this thread.
     stacks: Vec<SpanStack>,
     /// The scope that is bound to the thread. `None`: none of any bridge.
     bound: Option<BoundSpan>,

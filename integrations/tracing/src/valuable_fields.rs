@@ -32,8 +32,8 @@ fn put(out: &mut SelfTypedWriter<'_>, value: &Value<'_>) {
         Value::String(text) => out.text(text),
         Value::Path(path) => out.display(&path.display()),
         Value::Error(error) => out.error(error),
-        Value::Listable(list) => out.sequence(|elements| list.visit(&mut ElementVisitor(elements))),
-        Value::Mappable(map) => out.map(|entries| map.visit(&mut EntryVisitor(entries))),
+        Value::Listable(list) => out.sequence(|elements| list.visit(&mut SequenceVisitor(elements))),
+        Value::Mappable(map) => out.map(|entries| map.visit(&mut MapVisitor(entries))),
         Value::Structable(value) => put_struct(out, value),
         Value::Enumerable(value) => put_enum(out, value),
         Value::Tuplable(value) => put_tuple(out, value),
@@ -44,9 +44,9 @@ fn put(out: &mut SelfTypedWriter<'_>, value: &Value<'_>) {
 
 fn put_struct(out: &mut SelfTypedWriter<'_>, value: &dyn Structable) {
     if value.definition().fields().is_named() {
-        out.map(|entries| value.visit(&mut EntryVisitor(entries)));
+        out.map(|entries| value.visit(&mut MapVisitor(entries)));
     } else {
-        out.sequence(|elements| value.visit(&mut ElementVisitor(elements)));
+        out.sequence(|elements| value.visit(&mut SequenceVisitor(elements)));
     }
 }
 
@@ -54,7 +54,7 @@ fn put_tuple(out: &mut SelfTypedWriter<'_>, value: &dyn Tuplable) {
     if value.definition().is_unit() {
         out.none();
     } else {
-        out.sequence(|elements| value.visit(&mut ElementVisitor(elements)));
+        out.sequence(|elements| value.visit(&mut SequenceVisitor(elements)));
     }
 }
 
@@ -69,11 +69,11 @@ fn put_enum(out: &mut SelfTypedWriter<'_>, value: &dyn Enumerable) {
     out.map(|entries| {
         entries.entry_with(variant.name(), |out| {
             if variant.is_named_fields() {
-                out.map(|entries| value.visit(&mut EntryVisitor(entries)));
+                out.map(|entries| value.visit(&mut MapVisitor(entries)));
             } else if fields.0 == 1 {
                 value.visit(&mut AloneVisitor(out));
             } else {
-                out.sequence(|elements| value.visit(&mut ElementVisitor(elements)));
+                out.sequence(|elements| value.visit(&mut SequenceVisitor(elements)));
             }
         });
     });
@@ -109,9 +109,9 @@ impl Visit for AloneVisitor<'_, '_> {
     }
 }
 
-struct ElementVisitor<'x, 'w, 'a>(&'x mut SequenceElements<'w, 'a>);
+struct SequenceVisitor<'x, 'w, 'a>(&'x mut SequenceElements<'w, 'a>);
 
-impl Visit for ElementVisitor<'_, '_, '_> {
+impl Visit for SequenceVisitor<'_, '_, '_> {
     fn visit_value(&mut self, value: Value<'_>) {
         self.0.element_with(|out| put(out, &value));
     }
@@ -121,9 +121,9 @@ impl Visit for ElementVisitor<'_, '_, '_> {
     }
 }
 
-struct EntryVisitor<'x, 'w, 'a>(&'x mut MapEntries<'w, 'a>);
+struct MapVisitor<'x, 'w, 'a>(&'x mut MapEntries<'w, 'a>);
 
-impl Visit for EntryVisitor<'_, '_, '_> {
+impl Visit for MapVisitor<'_, '_, '_> {
     fn visit_value(&mut self, _: Value<'_>) {}
 
     fn visit_entry(&mut self, key: Value<'_>, value: Value<'_>) {

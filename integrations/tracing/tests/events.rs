@@ -137,7 +137,7 @@ fn an_event_has_its_file_and_line() {
     let container = Container::builder().sink("memory", sink).start().unwrap();
     let subscriber = fapilog_tracing::Subscriber::new(container.logger("tracing"));
     let line = tracing::subscriber::with_default(subscriber, || {
-        info!("here");
+        info!("located");
         line!() - 1
     });
     shut_down(&container);

@@ -73,6 +73,7 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("LOG_SITES",          "integrations/tracing/src/site/log_record.rs",      "places of log records are the process's: each has a call site"),
     ("HASHER",             "integrations/tracing/src/site/log_record.rs",      "the hash by which places are found"),
     ("NEXT",               "integrations/tracing/src/bridge.rs",               "numbers bridges, so that a thread knows the spans of each"),
+    ("NEXT",               "integrations/tracing/src/bridge.rs",               "numbers bridges, so that each finds its own spans on a thread"),
     ("THREAD",             "integrations/tracing/src/thread.rs",               "the spans that a thread is in"),
     ("MEMORY",             "integrations/tracing/src/visit.rs",                "the memory of fields, from one event of a thread to the next"),
     ("NESTING",            "integrations/tracing/src/visit.rs",                "how deep events of a thread are nested"),

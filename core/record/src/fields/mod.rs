@@ -1,5 +1,6 @@
 //! Fields that are collected at run time: for adapters of other logging libraries, whose calls name and type their own.
 
+mod appended_text;
 mod arguments;
 
 use std::{error::Error, fmt};
@@ -107,12 +108,25 @@ impl Fields {
 
     /// Puts the text that `Display` writes. A panic is caught, and a text stands for it.
     pub fn put_display<T: fmt::Display + ?Sized>(&mut self, group: FieldGroup, name: &str, value: &T) {
-        self.bind(group, name, &value::display(value));
+        self.put_formatted(group, name, None, |out| write!(out, "{value}"));
     }
 
     /// Puts the text that `Debug` writes. A panic is caught, and a text stands for it.
     pub fn put_debug<T: fmt::Debug + ?Sized>(&mut self, group: FieldGroup, name: &str, value: &T) {
-        self.bind(group, name, &value::debug(value));
+        self.put_formatted(group, name, Some(&Kind::DebugText), |out| write!(out, "{value:?}"));
+    }
+
+    /// Puts a text that user code writes, without a copy of it elsewhere.
+    fn put_formatted(
+        &mut self,
+        group: FieldGroup,
+        name: &str,
+        kind: Option<&'static Kind>,
+        text: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result,
+    ) {
+        let begun = self.begin(group, name);
+        let is_cut = appended_text::append_text(&mut self.bytes, text);
+        self.end(begun, kind, is_cut);
     }
 
     /// Puts the text of an error and its sources, `outer: inner: innermost`.

@@ -16,7 +16,7 @@ mod owned;
 mod pointers;
 mod prepared;
 mod reference;
-mod rendered;
+pub(crate) mod rendered;
 pub(crate) mod scratch;
 mod serialized;
 mod texts;

@@ -43,17 +43,26 @@ pub fn pretty_debug<T: fmt::Debug + ?Sized>(value: &T) -> DebugText {
 pub(super) fn render(text: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Rendered {
     let (text, is_cut) = ScratchPiece::make(|writer, is_refused| {
         let mut out = RenderedText { writer, is_cut: false };
-        if is_refused {
-            let _ = out.write_str("<a value that logs itself>");
-        } else {
-            format_catching_panics(text, &mut out);
-        }
+        write_unless_refused(is_refused, text, &mut out);
         out.is_cut
     });
     Rendered { text, is_cut }
 }
 
 /// Runs a user's `fmt` and catches its panic. Half a text is a text: what was written before the panic stays.
+/// Writes the text, or that it is refused.
+pub(crate) fn write_unless_refused(
+    is_refused: bool,
+    text: impl FnOnce(&mut dyn Write) -> fmt::Result,
+    out: &mut dyn Write,
+) {
+    if is_refused {
+        let _ = out.write_str("<a value that logs itself>");
+    } else {
+        format_catching_panics(text, out);
+    }
+}
+
 pub(super) fn format_catching_panics(text: impl FnOnce(&mut dyn Write) -> fmt::Result, out: &mut dyn Write) {
     // An error without a panic is the limit, or a `Display` that gives up: the text so far stays.
     if catch_panic(|| text(out)).is_err() {

@@ -8,7 +8,7 @@
 use std::{cell::RefCell, marker::PhantomData};
 
 /// The most bytes that one value has; the tail is cut. A record holds no more.
-pub(super) const PIECE_MAX_BYTES: usize = 64 * 1024;
+pub(crate) const PIECE_MAX_BYTES: usize = 64 * 1024;
 
 /// The length of a value that was cut when it was made: its record is cut too, wherever there is room.
 pub(crate) const LONGER_THAN_A_RECORD: usize = 1 << 30;
@@ -53,6 +53,19 @@ enum PiecePlace {
     },
     /// The thread's scratch is in use, or gone with the thread.
     Own(Vec<u8>),
+}
+
+/// Runs user code that writes to memory of its caller's. `work` is passed whether too many such values are being made already.
+pub(crate) fn nested<R>(work: impl FnOnce(bool) -> R) -> R {
+    let begun = with_scratch(|scratch| {
+        scratch.nesting += 1;
+        scratch.nesting > NESTING_MAX
+    });
+    let made = work(begun.unwrap_or_default());
+    if begun.is_some() {
+        with_scratch(|scratch| scratch.nesting = scratch.nesting.saturating_sub(1));
+    }
+    made
 }
 
 impl ScratchPiece {

@@ -52,6 +52,10 @@ pub(super) const EXCEPTIONS: &[WordException] = &[
     allow(&["off"],                       ExceptionPlace::Path("plugin/src/settings/read.rs"), "a text that stands for false"),
     allow(&["off"],                       ExceptionPlace::Phrase("unless it is off"),     "the level filter's name in RUST_LOG"),
     allow(&["off"],                       ExceptionPlace::Path("sinks/console/tests/terminal.rs"), "a name of the crate rustix"),
+    allow(&["off"],                       ExceptionPlace::Path("integrations/tracing/tests/levels.rs"), "directives in RUST_LOG's syntax"),
+    allow(&["guard"],                     ExceptionPlace::Identifier("WorkerGuard"),      "a name of the crate tracing-appender"),
+    allow(&["rolling"],                   ExceptionPlace::Path("docs/tracing.md"),        "a name of the crate tracing-appender"),
+    allow(&["rolling"],                   ExceptionPlace::Path("integrations/tracing/benches/caller.rs"), "a name of the crate tracing-appender"),
     allow(&["off"],                       ExceptionPlace::Identifier("split_off"),        "std's name"),
 
     // Buckets that group no fields.
