@@ -161,6 +161,28 @@ impl BridgeState {
         }
     }
 
+    /// As [`verdict`](Self::verdict), quicker where the target is a literal.
+    #[inline]
+    fn verdict_of_record(&self, record: &Record<'_>) -> RecordVerdict {
+        let Some(target) = literal_target(record) else { return self.verdict(record.metadata()) };
+        // Acquire: pairs with `levels_changed`.
+        let generation = self.generation.load(Ordering::Acquire);
+        match level_cache::get_of_literal(generation, record.level(), target) {
+            Some(true) => RecordVerdict::Enabled,
+            Some(false) => RecordVerdict::Disabled,
+            None => self.new_verdict_of_literal(generation, record, target),
+        }
+    }
+
+    #[cold]
+    fn new_verdict_of_literal(&self, generation: u64, record: &Record<'_>, target: &'static str) -> RecordVerdict {
+        let verdict = self.verdict(record.metadata());
+        if verdict != RecordVerdict::AllDisabled {
+            level_cache::put_of_literal(generation, record.level(), target, verdict == RecordVerdict::Enabled);
+        }
+        verdict
+    }
+
     #[cold]
     fn new_verdict(&self, generation: u64, metadata: &Metadata<'_>) -> RecordVerdict {
         let is_enabled = self.logger.is_enabled_for(level::from_log(metadata.level()), metadata.target());
@@ -223,6 +245,12 @@ impl BridgeState {
     }
 }
 
+/// The target, if it is the very literal that names the module, as it is unless a call names another.
+#[inline]
+fn literal_target(record: &Record<'_>) -> Option<&'static str> {
+    record.module_path_static().filter(|module| std::ptr::eq(*module, record.target()))
+}
+
 fn site_of(record: &Record<'_>) -> Option<&'static AdapterSite> {
     let (file, line) = (record.file().unwrap_or_default(), record.line().unwrap_or_default());
     AdapterSite::at_place(level::from_log(record.level()), record.target(), file, line)
@@ -248,7 +276,7 @@ impl Log for Bridge {
     }
 
     fn log(&self, record: &Record<'_>) {
-        match self.state.verdict(record.metadata()) {
+        match self.state.verdict_of_record(record) {
             RecordVerdict::Enabled => self.state.log(record),
             RecordVerdict::Disabled => {}
             RecordVerdict::AllDisabled => self.state.count_if_closed(record),

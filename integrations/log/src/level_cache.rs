@@ -1,10 +1,11 @@
 //! A thread's memory of which levels are enabled for which targets.
 //!
 //! An answer of a bridge is good for one generation: a number that no other bridge has, and that a change of levels replaces. A
-//! target is compared by its text, because its memory may have had another text before.
+//! target is compared by its text, because its memory may have had another text before. A target that is a literal of the program is
+//! compared by its address, which is quicker.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -17,6 +18,56 @@ const TARGET_MAX_BYTES: usize = 256;
 
 thread_local! {
     static ANSWERS: RefCell<LevelCache> = const { RefCell::new(LevelCache { entries: Vec::new() }) };
+}
+
+/// A power of two.
+const LITERALS: usize = 64;
+
+thread_local! {
+    /// Without a destructor, so that it is there for as long as the thread lives, and found without a check.
+    static OF_LITERALS: [Cell<LiteralAnswer>; LITERALS] = const { [const { Cell::new(LiteralAnswer::NONE) }; LITERALS] };
+}
+
+/// An answer for a target by its address, which no other text ever has.
+#[derive(Clone, Copy)]
+struct LiteralAnswer {
+    /// 0 in an entry without an answer.
+    generation: u64,
+    address: usize,
+    len: usize,
+    level: Level,
+    is_enabled: bool,
+}
+
+impl LiteralAnswer {
+    const NONE: Self = Self { generation: 0, address: 0, len: 0, level: Level::Error, is_enabled: false };
+}
+
+/// As [`get`], of a target that is a literal.
+#[inline]
+pub(crate) fn get_of_literal(generation: u64, level: Level, target: &'static str) -> Option<bool> {
+    OF_LITERALS.with(|answers| {
+        let answer = answers.get(place_of_literal(level, target))?.get();
+        let is_of_target = answer.address == target.as_ptr().addr() && answer.len == target.len();
+        (is_of_target && answer.generation == generation && answer.level == level).then_some(answer.is_enabled)
+    })
+}
+
+/// As [`put`], of a target that is a literal.
+#[cold]
+pub(crate) fn put_of_literal(generation: u64, level: Level, target: &'static str, is_enabled: bool) {
+    let (address, len) = (target.as_ptr().addr(), target.len());
+    OF_LITERALS.with(|answers| {
+        if let Some(place) = answers.get(place_of_literal(level, target)) {
+            place.set(LiteralAnswer { generation, address, len, level, is_enabled });
+        }
+    });
+}
+
+#[inline]
+fn place_of_literal(level: Level, target: &'static str) -> usize {
+    let hash = (target.as_ptr().addr() as u64 ^ (level as u64) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (hash >> 58) as usize & (LITERALS - 1)
 }
 
 struct LevelCache {
@@ -108,6 +159,16 @@ mod tests {
         put(generation, Level::Info, &target, true);
         target.replace_range(.., "two");
         assert_eq!(get(generation, Level::Info, &target), None);
+    }
+
+    #[test]
+    fn an_answer_for_a_literal_is_remembered_for_its_generation_its_level_and_its_address() {
+        let (generation, target): (_, &'static str) = (new_generation(), "sql::pool");
+        put_of_literal(generation, Level::Info, target, true);
+        assert_eq!(get_of_literal(generation, Level::Info, target), Some(true));
+        assert_eq!(get_of_literal(generation, Level::Debug, target), None);
+        assert_eq!(get_of_literal(generation, Level::Info, &target[..3]), None);
+        assert_eq!(get_of_literal(new_generation(), Level::Info, target), None);
     }
 
     #[test]

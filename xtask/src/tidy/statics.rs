@@ -57,6 +57,7 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("OPEN_CALLS",         "fapilog/src/adapter/calls.rs",                 "a thread's calls of other libraries within each other"),
     ("FIELDS",             "fapilog/src/adapter/calls.rs",                 "a thread's memory for the fields of such a call"),
     ("ANSWERS",            "integrations/log/src/level_cache.rs",          "a thread's memory of enabled levels, so that a disabled record takes no lock"),
+    ("OF_LITERALS",        "integrations/log/src/level_cache.rs",          "as `ANSWERS`, for targets that are literals of the program"),
     ("NEXT",               "integrations/log/src/level_cache.rs",          "numbers generations of levels, so that bridges share no answer"),
     ("SITES",              "integrations/tracing-sink/src/event_site.rs",  "tracing keeps call sites for ever, and so they are bounded for the process"),
     ("TRACE_SITE",         "integrations/tracing-sink/src/plain_site.rs",  "tracing's call sites are statics"),
