@@ -119,12 +119,12 @@ impl ProducerLane {
     /// counts as one with space: the next call finds another.
     pub(super) fn has_space(&mut self) -> bool {
         let payload_max_bytes = self.producer.payload_max_bytes();
-        let rest_bytes = (self.producer.capacity_bytes() / 8).saturating_sub(payload_max_bytes);
+        let more_bytes = (self.producer.capacity_bytes() / 8).saturating_sub(payload_max_bytes);
         if self.is_stopped() || self.is_held() {
             return true;
         }
         // The grant is dropped: it publishes nothing.
-        let grant = self.producer.reserve_leaving(payload_max_bytes, self.headroom_bytes + rest_bytes);
+        let grant = self.producer.reserve_leaving(payload_max_bytes, self.headroom_bytes + more_bytes);
         !matches!(grant, Err(ReserveError::Full { .. }))
     }
 

@@ -86,7 +86,7 @@ pub fn levels_changed() {
     if IN_CALLBACKS.try_with(|running| running.replace(true)).unwrap_or(true) {
         return;
     }
-    // Release: callbacks that run behind a load of the number find the levels of its change; pairs with the load below. Acquire: this is
+    // Release: callbacks that run behind a load of the number find the levels of its change; pairs with the load in `levels_changed`. Acquire: this is
     // such a load.
     let mut changes = CHANGES.fetch_add(1, Ordering::AcqRel) + 1;
     loop {
@@ -97,7 +97,7 @@ pub fn levels_changed() {
         }
         drop_catching_panics(callbacks);
         // Another thread's change may have come in the midst of these calls: they may have put older levels in the place of its own.
-        // Acquire: pairs with the addition above.
+        // Acquire: pairs with the addition in `levels_changed`.
         let now = CHANGES.load(Ordering::Acquire);
         if now == changes {
             break;

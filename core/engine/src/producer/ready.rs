@@ -24,7 +24,7 @@ impl Logger {
     /// thread. A task that logs much awaits this before it does. The future is of no runtime in particular.
     ///
     /// There is space when an eighth of the ring is free, or room for the longest record if that is more. A thread without a ring of
-    /// its own, because `threads_max` others have one, does not wait here, and its calls may block. The wait ends without space, too: when the container is closed, when the
+    /// its own, because `threads_max` others have one, does not wait, and its calls may block. The wait ends without space, too: when the container is closed, when the
     /// drain hangs in a plugin, and when a thread has waited in vain since the drain last made space. The call behind it is then
     /// counted as lost at once. Space is not reserved: other tasks of the thread may use it first.
     ///
