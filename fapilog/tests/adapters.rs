@@ -5,7 +5,7 @@ mod law;
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
@@ -188,6 +188,7 @@ fn a_value_that_is_written_piece_by_piece_is_a_map_or_a_sequence() {
 
 #[test]
 fn a_site_is_enabled_by_the_level_of_its_target() {
+    let _alone = LEVEL_CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
     let (container, _events) = started();
     let (log, site) = (container.logger("adapters"), site());
     let is_enabled = |directives: &str| {
@@ -234,7 +235,59 @@ fn a_long_field_is_cut_and_the_others_are_whole() {
 }
 
 #[test]
+fn an_event_beyond_the_lists_that_a_site_remembers_names_the_fields_that_are_cut() {
+    let (sink, events) = law::memory();
+    let builder = Container::builder().ring_capacity_bytes(1 << 20).record_max_bytes(200 << 10);
+    let container = builder.sink("memory", sink).start().unwrap();
+    let (log, site) = (container.logger("adapters"), site());
+    (0..64).for_each(|n| log.log_fields(site, &named("short", &[&format!("field_{n}")])));
+    let mut fields = named("long", &["another_field"]);
+    fields.put_display(FieldGroup::Context, "long", &"x".repeat(70_000));
+    log.log_fields(site, &fields);
+    assert_eq!(shut_down(&container).cut, 1);
+    let event = parsed(&events).pop().unwrap();
+    assert_eq!((&event["truncated"], &event["truncated_fields"]), (&json!(true), &json!(["context.long"])));
+}
+
+#[test]
+fn a_dynamic_event_with_a_name_that_is_too_long_is_cut_and_not_lost_in_a_record_with_room() {
+    let (sink, events) = law::memory();
+    let builder = Container::builder().ring_capacity_bytes(1 << 20).record_max_bytes(200 << 10);
+    let container = builder.sink("memory", sink).start().unwrap();
+    let event = DynamicEvent::new(Level::Info, "target", "long name");
+    let event = event.field(FieldGroup::Context, &"k".repeat(70_000), ValueRef::U64(1));
+    container.logger("adapters").log_dynamic(&event);
+    let accounts = shut_down(&container);
+    assert_eq!((accounts.lost_total(), accounts.cut), (0, 1));
+    assert_eq!(only(&events)["truncated"], json!(true));
+}
+
+#[test]
+fn of_two_changes_of_levels_at_once_a_callback_sees_the_later_one_last() {
+    let _alone = LEVEL_CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
+    let (container, _events) = started();
+    let container = Arc::new(container);
+    let (log, seen) = (container.logger("adapters"), Arc::new(Mutex::new(None)));
+    let (changing, is_first) = (Arc::clone(&container), AtomicUsize::new(0));
+    let last = Arc::clone(&seen);
+    let _watch = on_level_change(move || {
+        let level = log.least_level();
+        if is_first.fetch_add(1, Ordering::SeqCst) == 0 {
+            // Another thread changes the level in the midst of this call, and all its callbacks run.
+            std::thread::scope(|scope| {
+                scope.spawn(|| changing.set_level(Level::Error));
+            });
+        }
+        *last.lock().unwrap() = Some(level);
+    });
+    container.set_level(Level::Debug);
+    assert_eq!(*seen.lock().unwrap(), Some(LevelFilter::AtLeast(Level::Error)));
+    shut_down(&container);
+}
+
+#[test]
 fn an_event_on_a_closed_container_is_counted_as_lost() {
+    let _alone = LEVEL_CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
     let (container, _events) = started();
     let (log, site) = (container.logger("adapters"), site());
     shut_down(&container);
@@ -243,6 +296,9 @@ fn an_event_on_a_closed_container_is_counted_as_lost() {
 }
 
 /// Tests of other threads change levels, too: counts are of changes that this thread makes.
+/// A change of levels by another test calls a callback once more, if it comes in the midst of its call.
+static LEVEL_CHANGES: Mutex<()> = Mutex::new(());
+
 fn watched(on_call: impl Fn() + Send + Sync + 'static) -> (Arc<AtomicUsize>, LevelWatch) {
     let calls = Arc::new(AtomicUsize::new(0));
     let (counter, thread) = (Arc::clone(&calls), std::thread::current().id());
@@ -257,6 +313,7 @@ fn watched(on_call: impl Fn() + Send + Sync + 'static) -> (Arc<AtomicUsize>, Lev
 
 #[test]
 fn a_change_of_levels_calls_and_the_logger_has_the_new_one_by_then() {
+    let _alone = LEVEL_CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
     let (container, _events) = started();
     let (log, seen) = (container.logger("adapters"), Arc::new(Mutex::new(Vec::new())));
     let levels = Arc::clone(&seen);
@@ -271,6 +328,7 @@ fn a_change_of_levels_calls_and_the_logger_has_the_new_one_by_then() {
 
 #[test]
 fn a_watch_that_is_dropped_calls_no_more() {
+    let _alone = LEVEL_CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
     let (container, _events) = started();
     let (calls, watch) = watched(|| {});
     container.set_level(Level::Error);
@@ -282,6 +340,7 @@ fn a_watch_that_is_dropped_calls_no_more() {
 
 #[test]
 fn a_callback_that_panics_or_changes_levels_itself_does_no_harm() {
+    let _alone = LEVEL_CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
     let (container, _events) = started();
     let container: Arc<Container> = Arc::new(container);
     let inner = Arc::clone(&container);

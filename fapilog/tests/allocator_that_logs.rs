@@ -13,7 +13,9 @@ use std::{
 };
 
 use fapilog::{
-    Container, Level, Logger, format, info,
+    Container, Level, Logger,
+    adapter::on_level_change,
+    format, info,
     level::{Directives, LevelFilter},
     sink,
 };
@@ -97,6 +99,7 @@ fn an_allocator_may_log_whatever_the_library_is_doing() {
     });
     with_allocations_logged(|| {
         for _ in 0..10 {
+            let _watches = [(); 3].map(|()| on_level_change(|| {}));
             let (sink, events) = sink::Memory::new(format::Json::new);
             let logs = fapilog::set_global(Container::builder().sink("memory", sink).start().unwrap()).unwrap();
             info!(fapilog::logger("program"), "logged");

@@ -157,6 +157,20 @@ fn the_end_of_the_container_wakes_a_task_that_waits() {
 }
 
 #[test]
+fn a_request_for_the_end_wakes_a_task_that_waits_though_the_drain_does_nothing() {
+    let (container, mut drain, _events) = started_manual(builder(Overflow::DropNewest));
+    let log = container.logger("ready");
+    fill(&container, &log);
+    let wakes = Arc::<CountsWakes>::default();
+    let mut waiting = pin!(log.ready());
+    assert!(poll(waiting.as_mut(), &wakes).is_pending());
+    container.request_shutdown(std::time::Instant::now() + law::TIMEOUT);
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+    assert!(poll(waiting.as_mut(), &wakes).is_ready());
+    end(&container, &mut drain);
+}
+
+#[test]
 fn a_future_that_is_dropped_is_not_woken() {
     let (container, mut drain, _events) = started_manual(builder(Overflow::DropNewest));
     let log = container.logger("ready");
@@ -184,6 +198,47 @@ fn after_a_wait_in_vain_of_another_call_a_task_is_ready_at_once() {
     assert!(poll(pin!(log.ready()), &Arc::default()).is_ready());
     let accounts = end(&container, &mut drain);
     assert_eq!(accounts.lost.of(LossReason::RingFull), 1);
+}
+
+#[test]
+fn a_task_that_waits_is_woken_when_another_call_waits_in_vain() {
+    let (container, mut drain, _events) =
+        started_manual(builder(Overflow::Block { timeout: Duration::from_millis(5) }));
+    let log = container.logger("ready");
+    let wakes = Arc::<CountsWakes>::default();
+    let mut waiting = pin!(log.ready());
+    while poll(waiting.as_mut(), &wakes).is_ready() {
+        info!(log, "filler");
+        waiting.set(log.ready());
+    }
+    assert_eq!((container.accounts().lost_total(), wakes.0.load(Ordering::SeqCst)), (0, 0));
+    fill(&container, &log);
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+    assert!(poll(waiting.as_mut(), &wakes).is_ready());
+    end(&container, &mut drain);
+}
+
+#[test]
+fn the_longest_record_finds_space_behind_a_wait_however_full_the_ring_was() {
+    const RECORD_MAX_BYTES: usize = 4000;
+    let text = "x".repeat(RECORD_MAX_BYTES - 100);
+    for overflow in [Overflow::DropNewest, Overflow::DropLowSeverity] {
+        for fillers in (0..RING_BYTES / 16).step_by(16) {
+            let (container, mut drain, _events) = started_manual(builder(overflow).record_max_bytes(RECORD_MAX_BYTES));
+            let log = container.logger("ready");
+            (0..fillers).for_each(|_| info!(log, "filler"));
+            let lost = container.accounts().lost_total();
+            let is_ready = poll(pin!(log.ready()), &Arc::default()).is_ready();
+            if is_ready {
+                info!(log, "long", text);
+                assert_eq!(container.accounts().lost_total(), lost, "{overflow:?}, behind {fillers} others");
+            }
+            end(&container, &mut drain);
+            if !is_ready {
+                break;
+            }
+        }
+    }
 }
 
 #[test]

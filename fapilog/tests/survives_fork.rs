@@ -6,6 +6,7 @@
 mod law;
 
 use std::{
+    pin::{Pin, pin},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -128,6 +129,50 @@ fn a_child_counts_calls_on_the_inherited_global_container_as_lost_and_may_set_it
         logs.flush(TIMEOUT).unwrap();
         logs.accounts().check().unwrap();
         assert_eq!(events.lines().len(), 2);
+    });
+}
+
+#[test]
+fn a_child_can_drop_and_poll_a_wait_for_space_that_it_inherits() {
+    fn is_ready(future: Pin<&mut impl Future<Output = ()>>) -> bool {
+        future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+    alone(|| {
+        let builder = Container::builder().ring_capacity_bytes(16 * 1024).record_max_bytes(1024);
+        let (container, mut drain, _events) = law::started_manual(builder.overflow(Overflow::DropNewest));
+        let log = container.logger("fork");
+        let fill = || {
+            let lost = container.accounts().lost_total();
+            while container.accounts().lost_total() == lost {
+                info!(log, "filler");
+            }
+        };
+        fill();
+        let (is_over, waits) = (AtomicBool::new(false), AtomicU64::new(0));
+        thread::scope(|scope| {
+            // It holds the lock of those that wait again and again, and so perhaps at a fork.
+            scope.spawn(|| {
+                fill();
+                while !is_over.load(Ordering::SeqCst) {
+                    assert!(!is_ready(pin!(log.ready())));
+                    waits.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+            for _ in 0..60 {
+                let (mut polled, mut dropped) = (Box::pin(log.ready()), Box::pin(log.ready()));
+                assert!(!is_ready(polled.as_mut()) && !is_ready(dropped.as_mut()));
+                let seen = waits.load(Ordering::SeqCst);
+                while waits.load(Ordering::SeqCst) == seen {
+                    thread::yield_now();
+                }
+                forked(move || {
+                    drop(dropped);
+                    is_ready(polled.as_mut())
+                });
+            }
+            is_over.store(true, Ordering::SeqCst);
+        });
+        law::end(&container, &mut drain);
     });
 }
 

@@ -84,7 +84,12 @@ pub const PROTOCOL_PAGES: &[ProtocolPage] = &[
             planted("Taking over", &["second_consumer_releases"]),
             planted(
                 "Waiting for space",
-                &["waiter_does_not_ring", "waiter_counts_after_its_look", "last_look_without_waiters"],
+                &[
+                    "waiter_does_not_ring",
+                    "waiter_counts_after_its_look",
+                    "last_look_without_waiters",
+                    "end_takes_due_tasks_alone",
+                ],
             ),
         ],
     },

@@ -63,7 +63,7 @@
 //! 11. **Waiting for space.** A task that waits loads the number of releases, looks for space, enters the list with that number,
 //!     rings the doorbell, and looks once more. The consumer counts each release of space, and at each look, the last one before a
 //!     sleep included, wakes the tasks whose number is another one by now. Ring and fall asleep are swaps of one word: either
-//!     the last look finds the task, or the ring wakes the consumer. See [`SpaceWaiters`].
+//!     the last look finds the task, or the ring wakes the consumer. At its end the consumer wakes all. See [`SpaceWaiters`].
 
 mod consumer;
 mod doorbell;

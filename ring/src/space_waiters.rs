@@ -21,6 +21,7 @@ pub struct SpaceWaiters {
 /// log.
 #[derive(Default)]
 struct TaskList {
+    /// In the order of their tickets: a task that was woken and waits anew finds that its old place is gone without a walk.
     tasks: Vec<WaitingTask>,
     last_ticket: u64,
 }
@@ -154,40 +155,38 @@ impl SpaceWaiters {
     pub fn take_due(&self) -> Vec<Waker> {
         // Relaxed: see `is_due_now`.
         let releases = self.releases.load(Ordering::Relaxed);
-        self.take_while_due(|task| task.releases != releases)
-    }
-
-    /// Takes all tasks, at the end of the consumer or where it hangs. The caller wakes them.
-    #[must_use]
-    pub fn take_all(&self) -> Vec<Waker> {
-        self.take_while_due(|_| true)
-    }
-
-    fn take_while_due(&self, is_due: impl Fn(&WaitingTask) -> bool) -> Vec<Waker> {
-        // More that come meanwhile are found by the next look.
-        let mut wakers = Vec::with_capacity(lock(&self.tasks).tasks.len());
+        let waiting = lock(&self.tasks).tasks.len();
+        let mut wakers = Vec::with_capacity(waiting);
         let mut list = lock(&self.tasks);
-        let mut index = 0;
-        while let Some(task) = list.tasks.get(index)
-            && wakers.len() < wakers.capacity()
-        {
-            if is_due(task) {
-                wakers.push(list.tasks.swap_remove(index).waker);
-            } else {
-                index += 1;
-            }
-        }
+        let due = list.tasks.extract_if(.., |task| task.releases != releases);
+        // No more than there is room for: nothing is allocated under the lock. More that come meanwhile are found by the next look.
+        wakers.extend(due.take(waiting).map(|task| task.waker));
         // Relaxed: under the lock, as every other store.
         self.is_waiting.store(!list.tasks.is_empty(), Ordering::Relaxed);
         drop(list);
         wakers
     }
+
+    /// Takes all tasks, at the end of the consumer or where it hangs. The caller wakes them.
+    #[must_use]
+    pub fn take_all(&self) -> Vec<Waker> {
+        if seeded::bug("end_takes_due_tasks_alone") {
+            return self.take_due();
+        }
+        let mut list = lock(&self.tasks);
+        // The list as it is: none of those that wait by now is left to a next look, which may not come.
+        let all = std::mem::take(&mut list.tasks);
+        // Relaxed: under the lock, as every other store.
+        self.is_waiting.store(false, Ordering::Relaxed);
+        drop(list);
+        all.into_iter().map(|task| task.waker).collect()
+    }
 }
 
 impl TaskList {
     fn take(&mut self, ticket: &WaitTicket) -> Option<WaitingTask> {
-        let place = self.tasks.iter().position(|task| task.ticket == ticket.0)?;
-        Some(self.tasks.swap_remove(place))
+        let place = self.tasks.binary_search_by_key(&ticket.0, |task| task.ticket).ok()?;
+        Some(self.tasks.remove(place))
     }
 }
 
@@ -276,6 +275,28 @@ mod tests {
         assert!(waiters.wait(&Doorbell::new(), Some(ticket), &other, || false).is_some());
         let woken = waiters.take_all();
         assert!(woken.len() == 1 && woken[0].will_wake(&other));
+    }
+
+    #[test]
+    fn the_end_takes_every_task_that_waited_before_it_whoever_comes_meanwhile() {
+        let waiters = SpaceWaiters::new();
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let (_task, ticket) = waiting(&waiters);
+                    waiters.leave(ticket);
+                }
+            });
+            for _ in 0..20_000 {
+                let before: Vec<_> = (0..3).map(|_| waiting(&waiters)).collect();
+                waiters.take_all().into_iter().for_each(Waker::wake);
+                let woken = before.iter().filter(|(task, _)| task.0.load(Ordering::SeqCst) == 1).count();
+                is_over.store(woken < before.len(), Ordering::Relaxed);
+                assert_eq!(woken, before.len());
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Rule 11: a task that waits for space is woken, whenever the consumer makes space and falls asleep.
 
-use fapilog_ring::{Consumer, Doorbell, Producer, Sleep, SpaceWaiters, sync::Arc};
+use fapilog_ring::{
+    Consumer, Doorbell, Producer, Sleep, SpaceWaiters,
+    sync::{Arc, AtomicBool, Ordering},
+};
 use loom::thread;
 use loom_tests::{
     model::{DEADLOCK, holds, is_caught},
@@ -93,4 +96,49 @@ fn a_number_of_releases_that_is_loaded_behind_the_look_is_caught() {
 #[test]
 fn a_last_look_without_those_who_wait_is_caught() {
     is_caught("last_look_without_waiters", &[DEADLOCK], a_task_that_waits_for_space_is_woken);
+}
+
+/// Two tasks wait, and a third comes while the consumer ends.
+fn an_end_while_a_task_comes() {
+    let shared = Arc::new(Shared::default());
+    let has_ended = Arc::new(AtomicBool::new(false));
+    let waiting = [Sleeper::new(), Sleeper::new()];
+    let tickets = waiting.each_ref().map(|task| {
+        let ticket = shared.waiters.wait(&shared.doorbell, None, &task.waker(), || false);
+        ticket.expect("there is no space")
+    });
+    let coming = {
+        let (shared, has_ended) = (Arc::clone(&shared), Arc::clone(&has_ended));
+        thread::spawn(move || {
+            let (task, mut ticket) = (Sleeper::new(), None);
+            let waker = task.waker();
+            loop {
+                // Acquire: pairs with the store below.
+                let is_over = || has_ended.load(Ordering::Acquire);
+                ticket = shared.waiters.wait(&shared.doorbell, ticket, &waker, is_over);
+                if ticket.is_none() {
+                    return;
+                }
+                task.sleep();
+            }
+        })
+    };
+    // Release: pairs with the load above.
+    has_ended.store(true, Ordering::Release);
+    shared.waiters.take_all().into_iter().for_each(std::task::Waker::wake);
+    for (task, ticket) in waiting.iter().zip(tickets) {
+        task.sleep();
+        shared.waiters.leave(ticket);
+    }
+    coming.join().unwrap();
+}
+
+#[test]
+fn the_end_wakes_each_task_that_waits() {
+    holds(an_end_while_a_task_comes);
+}
+
+#[test]
+fn an_end_that_wakes_only_those_who_wait_for_space_made_by_then_is_caught() {
+    is_caught("end_takes_due_tasks_alone", &[DEADLOCK], the_end_wakes_each_task_that_waits);
 }

@@ -49,6 +49,7 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("CACHED",             "fapilog/src/global/mod.rs",                        "a thread's logger of the global container, so that a log call takes no lock"),
     ("FIELDS",             "core/engine/src/producer/caller_fields.rs",    "a thread keeps the memory for the fields of its calls"),
     ("CALLBACKS",          "core/engine/src/producer/level_watch.rs",      "the libraries of adapters have one state of levels a process"),
+    ("CHANGES",            "core/engine/src/producer/level_watch.rs",      "numbers changes of levels, so that callbacks run again behind one that came in their midst"),
     ("IN_CALLBACKS",       "core/engine/src/producer/level_watch.rs",      "a callback that changes levels is not called by that again"),
     ("NEXT",               "core/engine/src/producer/level_watch.rs",      "numbers watches, so that each can end itself"),
     ("LISTS_BY_HASH",      "core/record/src/call_site/adapter_places.rs",  "sites of other libraries are leaked, and bounded for the process"),

@@ -53,6 +53,8 @@ impl ContainerShutdown {
         for port in &self.frontend.ports {
             port.flush.request_stop(deadline);
             port.doorbell.ring();
+            // The drain may hang and never end, and the watchdog ends with the container.
+            port.wake_all_waiters();
         }
     }
 

@@ -29,6 +29,10 @@ pub(super) struct CurrentLane {
     lane: Cell<NonNull<ProducerLane>>,
 }
 
+/// The container whose lane was used last, or none.
+#[must_use]
+pub(super) struct UsedLast(u64);
+
 impl CurrentLane {
     pub(super) const fn none() -> Self {
         Self { container: Cell::new(NONE), lane: Cell::new(NonNull::dangling()) }
@@ -38,6 +42,20 @@ impl CurrentLane {
     pub(super) fn set(&self, container: u64, lane: NonNull<ProducerLane>) {
         debug_assert!(container != NONE && container != IN_CALL, "container {container} is none");
         self.lane.set(lane);
+        self.container.set(container);
+    }
+
+    /// Clears it for a while, in which its lane is used by other means and no code of others runs. `None` within a call (rule 2).
+    pub(super) fn take(&self) -> Option<UsedLast> {
+        let used_last = UsedLast(self.container.get());
+        (!self.is_in_call()).then(|| {
+            self.clear();
+            used_last
+        })
+    }
+
+    /// Names the lane again that it has named before.
+    pub(super) fn give_back(&self, UsedLast(container): UsedLast) {
         self.container.set(container);
     }
 

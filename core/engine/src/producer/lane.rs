@@ -115,15 +115,16 @@ impl ProducerLane {
         self.lane_end.port.doorbell.is_ring_due(call.level.is_urgent())
     }
 
-    /// Whether a call that is not urgent finds an eighth of the ring free. A ring that serves no more counts as one with space: the
-    /// next call finds another.
+    /// Whether a call that is not urgent finds an eighth of the ring free, and room for the longest record. A ring that serves no more
+    /// counts as one with space: the next call finds another.
     pub(super) fn has_space(&mut self) -> bool {
-        let wanted_bytes = (self.producer.capacity_bytes() / 8).min(self.producer.payload_max_bytes());
+        let payload_max_bytes = self.producer.payload_max_bytes();
+        let more_bytes = (self.producer.capacity_bytes() / 8).saturating_sub(payload_max_bytes);
         if self.is_stopped() || self.is_held() {
             return true;
         }
         // The grant is dropped: it publishes nothing.
-        let grant = self.producer.reserve_leaving(wanted_bytes, self.headroom_bytes);
+        let grant = self.producer.reserve_leaving(payload_max_bytes, self.headroom_bytes + more_bytes);
         !matches!(grant, Err(ReserveError::Full { .. }))
     }
 

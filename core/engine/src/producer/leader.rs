@@ -90,7 +90,8 @@ impl Follower {
     /// Keeps a frontend, and calls `point` while no other thread moves on. Not if the container is closed by now.
     pub(super) fn keep(&self, frontend: &Arc<Frontend>, point: impl FnOnce()) {
         // The program's allocator may log: no allocation under the lock.
-        let mut room = Vec::with_capacity(lock(&self.kept).len() + 8);
+        let known = lock(&self.kept).len();
+        let mut room = Vec::with_capacity(known + 8);
         let mut kept = lock(&self.kept);
         if frontend.is_closed() {
             return;

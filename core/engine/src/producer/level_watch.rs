@@ -14,8 +14,15 @@ use fapilog_record::user_code::{catch_panic, drop_catching_panics};
 
 type Callback = Arc<dyn Fn() + Send + Sync>;
 
-/// The callbacks of the process, each under its number. The lock is held for moments, and no fork divides them.
-static CALLBACKS: Mutex<Vec<(u64, Callback)>> = Mutex::new(Vec::new());
+/// The callbacks of the process, each under its number. The lock is held for moments, and no fork divides them. Nothing is allocated or
+/// freed meanwhile: the program's allocator may log, and its logger may ask for the global container, which no fork divides either.
+static CALLBACKS: Mutex<CallbackList> = Mutex::new(None);
+
+/// A list is never changed: another takes its place. `None` is an empty one.
+type CallbackList = Option<Arc<Vec<(u64, Callback)>>>;
+
+/// The number of changes so far.
+static CHANGES: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     /// Whether this thread runs callbacks: a change that one of them makes calls none again.
@@ -25,7 +32,8 @@ thread_local! {
 /// Calls `callback` after each change of the levels of any container of this process, and when a global container starts, on the
 /// thread that makes the change. The callback asks its logger for the levels of now. It runs until the watch is dropped.
 ///
-/// A panic of the callback is caught. A change of levels that it makes itself does not call it again.
+/// A panic of the callback is caught. A change of levels that it makes itself does not call it again. Where another thread changes levels
+/// while callbacks run, they run once more behind that: so a callback that puts the level of now somewhere leaves the latest there.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -43,8 +51,33 @@ pub fn on_level_change(callback: impl Fn() + Send + Sync + 'static) -> LevelWatc
     // Relaxed: a number that differs from all others, no more.
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let entry: (u64, Callback) = (number, Arc::new(callback));
-    fork::undivided(|| lock(&CALLBACKS).push(entry));
+    replace_callbacks(|known| known.iter().chain([&entry]).cloned().collect());
     LevelWatch { number }
+}
+
+fn callbacks() -> CallbackList {
+    fork::undivided(|| lock(&CALLBACKS).clone())
+}
+
+/// Puts the list that `change` makes in the place of the one it is made of.
+fn replace_callbacks(change: impl Fn(&[(u64, Callback)]) -> Vec<(u64, Callback)>) {
+    loop {
+        let known = callbacks();
+        let mut new = Some(Arc::new(change(known.as_ref().map_or(&[], |known| known))));
+        let is_replaced = fork::undivided(|| {
+            let mut now = lock(&CALLBACKS);
+            let is_same = now.as_ref().map(Arc::as_ptr) == known.as_ref().map(Arc::as_ptr);
+            if is_same {
+                std::mem::swap(&mut *now, &mut new);
+            }
+            is_same
+        });
+        // The list, and with it the callbacks that are in no other: user code, outside of the lock.
+        drop_catching_panics((known, new));
+        if is_replaced {
+            return;
+        }
+    }
 }
 
 /// Calls the callbacks. The caller holds no lock.
@@ -53,11 +86,23 @@ pub fn levels_changed() {
     if IN_CALLBACKS.try_with(|running| running.replace(true)).unwrap_or(true) {
         return;
     }
-    // Callbacks run without the lock: one may end a watch.
-    let callbacks = fork::undivided(|| lock(&CALLBACKS).clone());
-    for (_, callback) in callbacks {
-        let _ = catch_panic(|| callback());
-        drop_catching_panics(callback);
+    // Release: callbacks that run behind a load of the number find the levels of its change; pairs with the load in `levels_changed`. Acquire: this is
+    // such a load.
+    let mut changes = CHANGES.fetch_add(1, Ordering::AcqRel) + 1;
+    loop {
+        // Callbacks run without the lock: one may end a watch.
+        let callbacks = callbacks();
+        for (_, callback) in callbacks.iter().flat_map(|callbacks| callbacks.iter()) {
+            let _ = catch_panic(|| callback());
+        }
+        drop_catching_panics(callbacks);
+        // Another thread's change may have come in the midst of these calls: they may have put older levels in the place of its own.
+        // Acquire: pairs with the addition in `levels_changed`.
+        let now = CHANGES.load(Ordering::Acquire);
+        if now == changes {
+            break;
+        }
+        changes = now;
     }
     let _ = IN_CALLBACKS.try_with(|running| running.set(false));
 }
@@ -70,13 +115,8 @@ pub struct LevelWatch {
 
 impl Drop for LevelWatch {
     fn drop(&mut self) {
-        let ended = fork::undivided(|| {
-            let mut callbacks = lock(&CALLBACKS);
-            let place = callbacks.iter().position(|(number, _)| *number == self.number);
-            place.map(|place| callbacks.swap_remove(place))
-        });
-        // User code, outside of the lock.
-        drop_catching_panics(ended);
+        let number = self.number;
+        replace_callbacks(|known| known.iter().filter(|(other, _)| *other != number).cloned().collect());
     }
 }
 

@@ -318,7 +318,7 @@ pub struct DynamicEvent {
     level: Level,
     category: Option<Category>,
     fields: Vec<u8>,
-    /// Whether a key was too long for a field.
+    /// Whether a key was too long for a field, or a field was cut before.
     is_cut: bool,
 }
 
@@ -337,7 +337,7 @@ impl DynamicEvent {
     /// An event with these fields, one of which is the message: for an adapter whose place has no site.
     #[must_use]
     pub fn of_fields(level: Level, target: &str, fields: &Fields) -> Self {
-        let mut event = Self { level, category: None, fields: Vec::new(), is_cut: false };
+        let mut event = Self { level, category: None, fields: Vec::new(), is_cut: fields.is_cut() };
         dynamic::put_field(&mut event.fields, FieldGroup::Target, "", ValueRef::Text(target));
         event.fields.extend_from_slice(fields.bytes());
         event
@@ -386,7 +386,8 @@ impl Value for Body<'_> {
     const KIND: Kind = Kind::U16;
 
     fn tail_bytes(&self) -> usize {
-        self.event.fields.len()
+        // A record that has room is of an event that was cut, too.
+        if self.event.is_cut { usize::MAX } else { self.event.fields.len() }
     }
 
     fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 2] {

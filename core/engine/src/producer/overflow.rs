@@ -138,7 +138,12 @@ pub(super) fn may_wait(wait: &mut Option<SpaceWait>, overflow: Overflow, port: &
         port.doorbell.ring();
         SpaceWait::new(timeout, &port.space)
     });
-    wait.step(&port.space)
+    let goes_on = wait.step(&port.space);
+    if !goes_on && port.space.is_vain() {
+        // Nor do tasks wait from now on.
+        port.wake_all_waiters();
+    }
+    goes_on
 }
 
 /// Waits for space, by steps that grow: the drain is at work on another core, so a short wait is the rule.

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use fapilog_plugin::threads::drain_thread;
+use fapilog_plugin::threads::{drain_thread, fork};
 use fapilog_ring::WaitTicket;
 
 use crate::{
@@ -23,7 +23,8 @@ impl Logger {
     /// A call that finds the ring full blocks its thread for up to 50 ms by the default strategy, and with it all tasks of that
     /// thread. A task that logs much awaits this before it does. The future is of no runtime in particular.
     ///
-    /// There is space when an eighth of the ring is free. The wait ends without space, too: when the container is closed, when the
+    /// There is space when an eighth of the ring is free, or room for the longest record if that is more. A thread without a ring of
+    /// its own, because `threads_max` others have one, does not wait, and its calls may block. The wait ends without space, too: when the container is closed, when the
     /// drain hangs in a plugin, and when a thread has waited in vain since the drain last made space. The call behind it is then
     /// counted as lost at once. Space is not reserved: other tasks of the thread may use it first.
     ///
@@ -46,8 +47,16 @@ impl Logger {
 /// The future of [`Logger::ready`].
 struct SpaceReady<'a> {
     logger: &'a Logger,
-    /// The port of the full ring, and the place among those that wait there.
-    waiting: Option<(Arc<ShardPort>, WaitTicket)>,
+    waiting: Option<PlaceInLine>,
+}
+
+/// The place of a task among those that wait for a shard.
+struct PlaceInLine {
+    /// The port of the full ring.
+    port: Arc<ShardPort>,
+    ticket: WaitTicket,
+    /// The fork generation in which the task began to wait.
+    generation: u32,
 }
 
 impl Future for SpaceReady<'_> {
@@ -60,7 +69,7 @@ impl Future for SpaceReady<'_> {
             return Poll::Ready(());
         };
         let old = match self.waiting.take() {
-            Some((old_port, ticket)) if Arc::ptr_eq(&old_port, &port) => Some(ticket),
+            Some(place) if Arc::ptr_eq(&place.port, &port) => Some(place.ticket),
             // The task runs on another thread than before, whose ring is another shard's.
             other => {
                 self.waiting = other;
@@ -72,7 +81,7 @@ impl Future for SpaceReady<'_> {
         match port.waiters.wait(&port.doorbell, old, context.waker(), has_space) {
             None => Poll::Ready(()),
             Some(ticket) => {
-                self.waiting = Some((port, ticket));
+                self.waiting = Some(PlaceInLine { port, ticket, generation: fork::generation() });
                 Poll::Pending
             }
         }
@@ -81,7 +90,9 @@ impl Future for SpaceReady<'_> {
 
 impl SpaceReady<'_> {
     fn leave(&mut self) {
-        if let Some((port, ticket)) = self.waiting.take() {
+        let Some(PlaceInLine { port, ticket, generation }) = self.waiting.take() else { return };
+        // In a forked child, a thread of the parent may hold the lock, and nobody wakes the task.
+        if generation == fork::generation() {
             port.waiters.leave(ticket);
         }
     }

@@ -92,7 +92,8 @@ impl SitePlace<'_> {
             return None;
         }
         let site = AdapterSite::leak(self.level, self.target.to_owned(), self.file.to_owned(), self.line);
-        let mut new = Box::new(PlaceEntry { site, older: None });
+        let mut new = Some(Box::new(PlaceEntry { site, older: None }));
+        // It borrows the box, so that one that is not needed is freed behind the lock.
         registry::undivided(|| {
             if let Some(known) = self.find(list) {
                 return Some(known);
@@ -100,6 +101,7 @@ impl SitePlace<'_> {
             if !self.has_room(list) {
                 return None;
             }
+            let mut new = new.take()?;
             new.older = entries(list).next();
             // Release: pairs with the load in `entries`.
             list.store(Box::leak(new), Ordering::Release);

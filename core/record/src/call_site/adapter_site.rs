@@ -16,13 +16,16 @@ use crate::{
 
 /// The most lists of names and kinds that a site describes. Beyond it, events describe themselves.
 const VARIANTS_MAX: usize = 64;
+/// The most fields of such a list, and the most bytes of their names: what a site describes takes memory for ever.
+const LIST_FIELDS_MAX: usize = 256;
+const LIST_NAMES_MAX_BYTES: usize = 16 * 1024;
 
 /// A place that logs through another library, made by the library's adapter, once for each place.
 ///
 /// Level, target, file and line are the same for all its events. Names and types of fields come with each event; a list of
 /// them that was seen before is found again, so that an event is as small as one of the macros, and formatters render its static
-/// parts once. A site remembers 64 such lists. Events with further lists are logged as well, but they are longer, and do not know
-/// their file and line.
+/// parts once. A site remembers 64 such lists, of 256 fields and 16 KiB of names each at most. Events with other lists are logged as
+/// well, but they are longer, and do not know their file and line.
 pub struct AdapterSite {
     /// The site without its fields: the place where the level of its target is remembered.
     gate: CallSite,
@@ -72,7 +75,7 @@ impl AdapterSite {
     }
 
     /// The id of the descriptor for an event with these fields: registered by the first such event. `None` beyond 64 lists of
-    /// names and kinds.
+    /// names and kinds, and for a list of more than 256 fields or 16 KiB of names.
     #[inline]
     #[must_use]
     pub fn descriptor_id(&'static self, fields: &Fields) -> Option<u32> {
@@ -107,19 +110,23 @@ impl AdapterSite {
     fn add(&self, fields: &Fields) -> Option<&'static FieldsVariant> {
         // Made ahead of the lock, as a call site's descriptor is. A site that is full makes none.
         let count = self.newest().map_or(0, |newest| newest.count);
-        if count >= VARIANTS_MAX {
+        if count >= VARIANTS_MAX || fields.len() > LIST_FIELDS_MAX || fields.names_bytes() > LIST_NAMES_MAX_BYTES {
             return None;
         }
-        let mut new = Box::new(FieldsVariant::new(&self.gate, fields));
+        let mut new = Some(Box::new(FieldsVariant::new(&self.gate, fields)));
+        // It borrows the box, so that one that is not needed is freed behind the lock.
         registry::undivided(|| {
             if let Some(known) = self.find(fields) {
                 return Some(known);
             }
-            new.older = self.newest();
-            new.count = new.older.map_or(1, |older| older.count + 1);
-            if new.count > VARIANTS_MAX {
+            let older = self.newest();
+            let count = older.map_or(1, |older| older.count + 1);
+            if count > VARIANTS_MAX {
                 return None;
             }
+            let mut new = new.take()?;
+            new.older = older;
+            new.count = count;
             let new: &'static FieldsVariant = Box::leak(new);
             // Release: pairs with the load in `newest`.
             self.variants.store(std::ptr::from_ref(new).cast_mut(), Ordering::Release);
@@ -208,6 +215,18 @@ mod tests {
         assert!((0..VARIANTS_MAX).all(|n| id_of(n).is_some()));
         assert_eq!(id_of(VARIANTS_MAX), None);
         assert!((0..VARIANTS_MAX).all(|n| id_of(n).is_some()));
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_is_not_described() {
+        let site = AdapterSite::leak(Level::Info, "target", "", 0);
+        let names: Vec<_> = (0..=LIST_FIELDS_MAX).map(|n| n.to_string()).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        assert!(site.descriptor_id(&fields(&names[1..], ValueRef::None)).is_some());
+        assert_eq!(site.descriptor_id(&fields(&names, ValueRef::None)), None);
+        let long = "k".repeat(LIST_NAMES_MAX_BYTES);
+        assert!(site.descriptor_id(&fields(&[&long], ValueRef::None)).is_some());
+        assert_eq!(site.descriptor_id(&fields(&[&long, "k"], ValueRef::None)), None);
     }
 
     #[test]

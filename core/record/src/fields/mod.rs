@@ -65,6 +65,12 @@ impl Fields {
         self.entries.is_empty()
     }
 
+    /// Whether one of them was cut when it was put: its name, or a value that is longer than any record.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.entries.iter().any(|entry| entry.is_cut)
+    }
+
     /// Removes all, and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
@@ -187,6 +193,11 @@ impl Fields {
                     && entry.kind == shape.kind
                     && self.name_bytes(entry) == shape.name.as_bytes()
             })
+    }
+
+    /// The length of all names.
+    pub(crate) fn names_bytes(&self) -> usize {
+        self.entries.iter().map(|entry| entry.key_end - entry.key_start).sum()
     }
 
     /// Names and kinds.
