@@ -449,3 +449,22 @@ fn the_fields_of_the_calling_thread_are_added_where_a_scope_takes_the_place_of_t
     shut_down(&container);
     assert_eq!(only(&events)["context"], json!({"tenant": 5}));
 }
+
+#[test]
+fn a_function_of_caller_fields_whose_drop_panics_does_no_harm() {
+    struct PanicsOnDrop;
+    impl Drop for PanicsOnDrop {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+    let held = PanicsOnDrop;
+    let (container, events) = started_with(move |fields| {
+        let _held = &held;
+        with_tenant(fields);
+    });
+    info!(container.logger("adapters"), "m");
+    shut_down(&container);
+    drop(container);
+    assert_eq!(events.lines().len(), 1);
+}

@@ -2,7 +2,10 @@
 
 use std::{cell::Cell, fmt, sync::Arc};
 
-use fapilog_record::{fields::Fields, user_code::catch_panic};
+use fapilog_record::{
+    fields::Fields,
+    user_code::{catch_panic, drop_catching_panics},
+};
 
 /// The memory for the fields of a thread's calls.
 #[derive(Default)]
@@ -58,6 +61,13 @@ impl CallerFields {
             }
         }
         CollectedFields { fields: Some(fields) }
+    }
+}
+
+impl Drop for CallerFields {
+    fn drop(&mut self) {
+        // The last owner drops what the program's functions hold, which may panic.
+        self.functions.drain(..).for_each(drop_catching_panics);
     }
 }
 
