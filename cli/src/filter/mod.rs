@@ -208,7 +208,7 @@ mod tests {
         )
     }
 
-    /// One or two conditions: few lines would meet more.
+    /// A condition, or two: few lines would meet more.
     fn any_filter() -> impl Strategy<Value = FilterConditions> {
         let options = vec![
             ("level", "info"),
