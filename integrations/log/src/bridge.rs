@@ -214,7 +214,8 @@ impl BridgeState {
         }
     }
 
-    /// Logs a record whose level and target are enabled.
+    /// Logs a record whose level and target are enabled. Out of line, so that a record that is not saves no registers.
+    #[inline(never)]
     fn log(&self, record: &Record<'_>) {
         let Some(call) = self.calls.begin() else { return };
         match site_of(record) {

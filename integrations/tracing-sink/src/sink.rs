@@ -28,7 +28,7 @@ const PAYLOAD_BYTES: usize = 16 * 1024;
 /// The counter of events that the subscriber does not want.
 const NOT_ENABLED: &str = "not_enabled";
 
-/// Hands each event to `tracing`: see the [crate](crate).
+/// Hands each event to `tracing`: see the [crate].
 ///
 /// Events that the subscriber's filters leave out count as delivered, and are counted by the sink's counter `not_enabled`. Settings name
 /// the sink `tracing`, where the program links this crate.
