@@ -204,6 +204,7 @@ fn a_site_is_enabled_by_the_level_of_its_target() {
 
 #[test]
 fn an_event_that_all_levels_enable_is_enabled_while_they_change() {
+    let _alone = LEVEL_CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
     let (container, _events) = started();
     let (log, site, is_done) = (container.logger("adapters"), site(), AtomicBool::new(false));
     thread::scope(|scope| {
@@ -295,10 +296,10 @@ fn an_event_on_a_closed_container_is_counted_as_lost() {
     assert_eq!((container.accounts().submitted, container.accounts().lost.total()), (1, 1));
 }
 
-/// Tests of other threads change levels, too: counts are of changes that this thread makes.
-/// A change of levels by another test calls a callback once more, if it comes in the midst of its call.
+/// Held by each test that changes levels: a change by another test calls the callbacks of this one, too.
 static LEVEL_CHANGES: Mutex<()> = Mutex::new(());
 
+/// Counts the calls of this thread's changes.
 fn watched(on_call: impl Fn() + Send + Sync + 'static) -> (Arc<AtomicUsize>, LevelWatch) {
     let calls = Arc::new(AtomicUsize::new(0));
     let (counter, thread) = (Arc::clone(&calls), std::thread::current().id());
