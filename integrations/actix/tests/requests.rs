@@ -142,6 +142,42 @@ async fn the_error_of_an_inner_middleware_is_logged_and_its_response_has_the_id(
 }
 
 #[actix_web::test]
+async fn the_response_of_an_error_is_made_inside_the_scope_and_may_panic() {
+    #[derive(Debug)]
+    struct LogsItsResponse(fapilog::Logger, bool);
+    impl std::fmt::Display for LogsItsResponse {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("no session")
+        }
+    }
+    impl actix_web::ResponseError for LogsItsResponse {
+        fn error_response(&self) -> HttpResponse {
+            info!(self.0, "answered");
+            assert!(!self.1, "no answer");
+            HttpResponse::Unauthorized().finish()
+        }
+    }
+    for (panics, outcome) in [(false, "completed"), (true, "panicked")] {
+        let test = TestLog::new();
+        let log = test.log().clone();
+        let app = App::new()
+            .route("/", web::get().to(HttpResponse::Ok))
+            .wrap_fn(move |_, _| {
+                let error = LogsItsResponse(log.clone(), panics);
+                async { Err::<ServiceResponse, actix_web::Error>(error.into()) }
+            })
+            .wrap(transform(&test));
+        let app = init_service(app).await;
+        let request = TestRequest::get().uri("/").insert_header(("x-request-id", "7f3a")).to_request();
+        let task = actix_web::rt::spawn(app.call(request));
+        assert_eq!(task.await.is_err(), panics);
+        test.assert_all_correlated("7f3a");
+        canonical(&test);
+        assert_logged!(test, message: "request finished", outcome = outcome);
+    }
+}
+
+#[actix_web::test]
 async fn a_path_without_a_route_has_no_route() {
     let test = TestLog::new();
     let app = init_service(App::new().wrap(transform(&test)).route("/", web::get().to(HttpResponse::Ok))).await;

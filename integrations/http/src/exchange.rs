@@ -13,6 +13,7 @@ use crate::{
     AcceptedId, ByteCounter, GrpcStatus, RequestLog, RequestNotes, RequestOutcome, RequestSummary,
     canonical_event::{log_canonical, log_start},
     headers::logged_value,
+    notes::EnteredNotes,
     query::append_query,
     request_log::RequestSettings,
 };
@@ -215,7 +216,11 @@ impl Exchange {
 
     /// Logs the canonical event. A finished exchange logs nothing.
     pub fn finish(&mut self, outcome: RequestOutcome) {
-        if std::mem::replace(&mut self.is_finished, true) || self.is_logged == IsLogged::Never {
+        if std::mem::replace(&mut self.is_finished, true) {
+            return;
+        }
+        let notes = self.notes.take();
+        if self.is_logged == IsLogged::Never {
             return;
         }
         let settings = self.log.settings();
@@ -225,7 +230,7 @@ impl Exchange {
             return;
         }
         // The request's id and the event's fields count before the handlers'.
-        let _notes = self.notes.enter();
+        let _notes = EnteredNotes::of(&notes);
         let _scope = self.scope.enter();
         let _details = (!self.details.is_empty()).then(|| self.details.enter());
         let late = self.late_details(outcome);
