@@ -19,32 +19,28 @@ pin_project! {
         // `None` while it is dropped.
         #[pin]
         body: Option<B>,
-        // `None` when the canonical event is logged.
-        exchange: Option<Exchange>,
+        exchange: Exchange,
         size: BodySize,
     }
 
     impl<B> PinnedDrop for LoggedBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let entered = this.exchange.as_ref().map(Exchange::enter);
+            let _entered = this.exchange.enter();
             this.body.set(None);
-            drop(entered);
         }
     }
 }
 
 impl<B: MessageBody> LoggedBody<B> {
     /// A body whose end is the end of the exchange. `is_sent`: whether the server sends the body at all.
-    pub(crate) fn new(body: B, exchange: Exchange, is_sent: bool) -> Self {
+    pub(crate) fn new(body: B, mut exchange: Exchange, is_sent: bool) -> Self {
         let size = body.size();
-        let mut this = Self { body: None, exchange: Some(exchange), size };
-        // A server does not poll such a body.
+        // A server does not poll such a body, except the stream of a websocket.
         if !is_sent || matches!(size, BodySize::None | BodySize::Sized(0)) {
-            finish(&mut this.exchange, RequestOutcome::Completed);
+            exchange.finish(RequestOutcome::Completed);
         }
-        this.body = Some(body);
-        this
+        Self { body: Some(body), exchange, size }
     }
 }
 
@@ -58,30 +54,23 @@ impl<B: MessageBody> MessageBody for LoggedBody<B> {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Box<dyn Error>>>> {
         let mut this = self.project();
         let Some(body) = this.body.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-        let Some(exchange) = this.exchange.as_mut() else { return body.poll_next(context).map_err(Into::into) };
+        let exchange = this.exchange;
         let polled = exchange.run(|| body.poll_next(context)).map_err(Into::into);
         match &polled {
             Poll::Pending => {}
-            Poll::Ready(None) => finish(this.exchange, RequestOutcome::Completed),
+            Poll::Ready(None) => exchange.finish(RequestOutcome::Completed),
             Poll::Ready(Some(Err(error))) => {
-                if let Some(exchange) = this.exchange.take() {
-                    exchange.finish_with_error(RequestOutcome::BodyFailed, error);
-                }
+                exchange.set_error(&**error);
+                exchange.finish(RequestOutcome::BodyFailed);
             }
             Poll::Ready(Some(Ok(bytes))) => {
                 exchange.count_response(bytes.len() as u64);
-                // A server does not poll again when the body has all the bytes that it announced.
+                // A server may drop a body that has all the bytes that it announced.
                 if matches!(this.size, BodySize::Sized(size) if exchange.response_bytes() >= *size) {
-                    finish(this.exchange, RequestOutcome::Completed);
+                    exchange.sent_all_bytes();
                 }
             }
         }
         polled
-    }
-}
-
-fn finish(exchange: &mut Option<Exchange>, outcome: RequestOutcome) {
-    if let Some(exchange) = exchange.take() {
-        exchange.finish(outcome);
     }
 }

@@ -104,7 +104,7 @@ impl Reply {
     /// The error of a service, whose response gets the id. The server makes the response of it behind this middleware, so the
     /// request ends with it as far as the log can see.
     fn fail(&mut self, error: Error, mut exchange: Exchange) -> Error {
-        let mut response = error.error_response();
+        let mut response = exchange.run(|| error.error_response());
         exchange.responded(response.status().as_u16());
         if let BodySize::Sized(size) = response.body().size() {
             exchange.count_response(size);

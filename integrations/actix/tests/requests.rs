@@ -142,6 +142,42 @@ async fn the_error_of_an_inner_middleware_is_logged_and_its_response_has_the_id(
 }
 
 #[actix_web::test]
+async fn the_response_of_an_error_is_made_inside_the_scope_and_may_panic() {
+    #[derive(Debug)]
+    struct LogsItsResponse(fapilog::Logger, bool);
+    impl std::fmt::Display for LogsItsResponse {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("no session")
+        }
+    }
+    impl actix_web::ResponseError for LogsItsResponse {
+        fn error_response(&self) -> HttpResponse {
+            info!(self.0, "answered");
+            assert!(!self.1, "no answer");
+            HttpResponse::Unauthorized().finish()
+        }
+    }
+    for (panics, outcome) in [(false, "completed"), (true, "panicked")] {
+        let test = TestLog::new();
+        let log = test.log().clone();
+        let app = App::new()
+            .route("/", web::get().to(HttpResponse::Ok))
+            .wrap_fn(move |_, _| {
+                let error = LogsItsResponse(log.clone(), panics);
+                async { Err::<ServiceResponse, actix_web::Error>(error.into()) }
+            })
+            .wrap(transform(&test));
+        let app = init_service(app).await;
+        let request = TestRequest::get().uri("/").insert_header(("x-request-id", "7f3a")).to_request();
+        let task = actix_web::rt::spawn(app.call(request));
+        assert_eq!(task.await.is_err(), panics);
+        test.assert_all_correlated("7f3a");
+        canonical(&test);
+        assert_logged!(test, message: "request finished", outcome = outcome);
+    }
+}
+
+#[actix_web::test]
 async fn a_path_without_a_route_has_no_route() {
     let test = TestLog::new();
     let app = init_service(App::new().wrap(transform(&test)).route("/", web::get().to(HttpResponse::Ok))).await;
@@ -233,6 +269,72 @@ async fn a_body_that_fails_is_logged_with_its_error() {
     assert!(actix_web::body::to_bytes(response.into_body()).await.is_err());
     canonical(&test);
     assert_logged!(test, level: Error, status = 200, outcome = "body_failed", error = "disk gone", metrics.response_bytes = 4096);
+}
+
+#[actix_web::test]
+async fn the_error_of_a_body_is_logged_with_its_sources() {
+    struct Fails;
+    impl MessageBody for Fails {
+        type Error = Box<dyn std::error::Error>;
+        fn size(&self) -> BodySize {
+            BodySize::Stream
+        }
+        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+            Poll::Ready(Some(Err(Box::new(NotRead(std::io::Error::other("disk gone"))))))
+        }
+    }
+    #[derive(Debug)]
+    struct NotRead(std::io::Error);
+    impl std::fmt::Display for NotRead {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("report is not read")
+        }
+    }
+    impl std::error::Error for NotRead {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let test = TestLog::new();
+    let handler = || async { HttpResponse::Ok().body(Fails) };
+    let app = init_service(App::new().wrap(transform(&test)).route("/", web::get().to(handler))).await;
+    let response = call_service(&app, TestRequest::get().uri("/").to_request()).await;
+    assert!(actix_web::body::to_bytes(response.into_body()).await.is_err());
+    canonical(&test);
+    assert_logged!(test, outcome = "body_failed", error = "report is not read: disk gone");
+}
+
+#[actix_web::test]
+async fn the_stream_of_a_websocket_and_its_drop_have_the_id() {
+    struct LogsAll(fapilog::Logger);
+    impl MessageBody for LogsAll {
+        type Error = std::convert::Infallible;
+        fn size(&self) -> BodySize {
+            BodySize::Stream
+        }
+        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+            info!(self.0, "message received");
+            Poll::Ready(None)
+        }
+    }
+    impl Drop for LogsAll {
+        fn drop(&mut self) {
+            info!(self.0, "socket closed");
+        }
+    }
+    let test = TestLog::new();
+    let log = test.log().clone();
+    let handler = move || {
+        let body = LogsAll(log.clone());
+        async { HttpResponse::SwitchingProtocols().body(body) }
+    };
+    let app = init_service(App::new().wrap(transform(&test)).route("/", web::get().to(handler))).await;
+    let request = TestRequest::get().uri("/").insert_header(("x-request-id", "7f3a")).to_request();
+    let response = call_service(&app, request).await;
+    assert_logged_times!(test, 1, message: "request finished", status = 101, outcome = "completed");
+    call_body(response).await;
+    test.assert_all_correlated("7f3a");
+    assert_eq!(test.events().len(), 3);
 }
 
 /// Waits until the canonical event is logged, once.

@@ -13,6 +13,7 @@ use crate::{
     AcceptedId, ByteCounter, GrpcStatus, RequestLog, RequestNotes, RequestOutcome, RequestSummary,
     canonical_event::{log_canonical, log_start},
     headers::logged_value,
+    notes::EnteredNotes,
     query::append_query,
     request_log::RequestSettings,
 };
@@ -41,7 +42,10 @@ pub struct RequestHead<'a> {
 /// A request from its head to the end of its response. It owns the request's scope, and logs a canonical event, exactly once.
 ///
 /// An exchange that is dropped before [`finish`](Self::finish) logs the event with the outcome that the drop stands for:
-/// [`RequestOutcome::Panicked`] if a panic went through [`run`](Self::run), else [`RequestOutcome::ClientDisconnected`].
+/// [`RequestOutcome::Panicked`] if a panic went through [`run`](Self::run), [`RequestOutcome::Completed`] behind
+/// [`sent_all_bytes`](Self::sent_all_bytes), else [`RequestOutcome::ClientDisconnected`].
+///
+/// A finished exchange keeps its scope: the body of the response is still polled and dropped inside it.
 pub struct Exchange {
     log: RequestLog,
     scope: Scope,
@@ -61,6 +65,8 @@ pub struct Exchange {
     notes: RequestNotes,
     /// Whether user code runs: a drop at that time is that of a panic.
     is_in_user_code: bool,
+    /// Whether a drop is the end of the response.
+    has_sent_all_bytes: bool,
     is_finished: bool,
 }
 
@@ -111,6 +117,7 @@ impl Exchange {
             error: Scope::new(),
             notes: RequestNotes::default(),
             is_in_user_code: false,
+            has_sent_all_bytes: false,
             is_finished: false,
         };
         exchange.log_start();
@@ -178,6 +185,12 @@ impl Exchange {
         self.response_bytes
     }
 
+    /// Notes that the response's body has all the bytes that were announced. A server may drop the body now, which is the end of
+    /// the response and no disconnect; or poll on, for trailers or an error.
+    pub fn sent_all_bytes(&mut self) {
+        self.has_sent_all_bytes = true;
+    }
+
     /// Sets the status of a gRPC call.
     pub fn set_grpc_status(&mut self, status: GrpcStatus) {
         self.grpc_status = Some(status);
@@ -193,19 +206,21 @@ impl Exchange {
         self.error = scope!(error = %error);
     }
 
-    /// Logs the canonical event.
-    pub fn finish(mut self, outcome: RequestOutcome) {
-        self.end(outcome);
+    /// Logs the canonical event, with this text of an error in the field `error`. A finished exchange logs nothing.
+    pub fn finish_with_error(&mut self, outcome: RequestOutcome, error: &dyn fmt::Display) {
+        if !self.is_finished {
+            self.set_error_text(error);
+            self.finish(outcome);
+        }
     }
 
-    /// Logs the canonical event, with this error in the field `error`.
-    pub fn finish_with_error(mut self, outcome: RequestOutcome, error: &dyn fmt::Display) {
-        self.set_error_text(error);
-        self.end(outcome);
-    }
-
-    fn end(&mut self, outcome: RequestOutcome) {
-        if std::mem::replace(&mut self.is_finished, true) || self.is_logged == IsLogged::Never {
+    /// Logs the canonical event. A finished exchange logs nothing.
+    pub fn finish(&mut self, outcome: RequestOutcome) {
+        if std::mem::replace(&mut self.is_finished, true) {
+            return;
+        }
+        let notes = self.notes.take();
+        if self.is_logged == IsLogged::Never {
             return;
         }
         let settings = self.log.settings();
@@ -215,7 +230,7 @@ impl Exchange {
             return;
         }
         // The request's id and the event's fields count before the handlers'.
-        let _notes = self.notes.enter();
+        let _notes = EnteredNotes::of(&notes);
         let _scope = self.scope.enter();
         let _details = (!self.details.is_empty()).then(|| self.details.enter());
         let late = self.late_details(outcome);
@@ -259,7 +274,13 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.end(if self.is_in_user_code { RequestOutcome::Panicked } else { RequestOutcome::ClientDisconnected });
+        self.finish(if self.is_in_user_code {
+            RequestOutcome::Panicked
+        } else if self.has_sent_all_bytes {
+            RequestOutcome::Completed
+        } else {
+            RequestOutcome::ClientDisconnected
+        });
     }
 }
 

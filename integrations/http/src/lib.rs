@@ -45,6 +45,7 @@ mod request_log;
 mod sampling;
 mod settings_error;
 mod summary;
+mod user_code;
 
 pub use crate::{
     byte_counter::ByteCounter,
@@ -57,4 +58,5 @@ pub use crate::{
     request_log::{RequestLog, RequestLogBuilder},
     settings_error::RequestLogError,
     summary::{RequestSummary, default_level},
+    user_code::{call_catching_panics, drop_catching_panics},
 };

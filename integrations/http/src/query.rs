@@ -9,7 +9,8 @@ pub enum QueryLogging {
     /// As a mark that there was one: `/search?…`.
     #[default]
     Redacted,
-    /// Its keys without their values: `/search?q=…&page=…`. A part without `=` is redacted as a whole.
+    /// Its keys without their values: `/search?q=…&page=…`. A part without `=`, or without a value, is redacted as a whole: it
+    /// may be a token.
     Keys,
     /// As it came. Tokens and names of people in it are then in the log.
     Full,
@@ -32,7 +33,10 @@ fn append_keys(path: &mut String, query: &str) {
     let mut separator = "?";
     for part in query.split('&') {
         path.push_str(separator);
-        if let Some((key, _)) = part.split_once('=') {
+        // A part without a value may be a token in base64, which is padded by `=`.
+        if let Some((key, value)) = part.split_once('=')
+            && !value.bytes().all(|byte| byte == b'=')
+        {
             path.extend([key, "="]);
         }
         path.push_str(REDACTED);
@@ -63,5 +67,12 @@ mod tests {
     fn a_part_without_a_value_is_redacted_as_a_whole() {
         assert_eq!(logged("secret-token", QueryLogging::Keys), "/search?…");
         assert_eq!(logged("a=1=2&b", QueryLogging::Keys), "/search?a=…&…");
+    }
+
+    #[test]
+    fn a_token_in_base64_is_no_key() {
+        for query in ["c2VjcmV0IQ==", "c2VjcmV0ISE="] {
+            assert_eq!(logged(query, QueryLogging::Keys), "/search?…");
+        }
     }
 }

@@ -1,16 +1,12 @@
 //! The settings of a request log, and their use.
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use fapilog::{Level, Logger};
 
 use crate::{
-    AcceptedId, Exchange, IdSource, QueryLogging, RequestHead, RequestLogError, RequestSummary, default_level,
+    AcceptedId, Exchange, IdSource, QueryLogging, RequestHead, RequestLogError, RequestSummary, call_catching_panics,
+    default_level,
     headers::{HeaderLists, LoggedHeader, checked_name},
     sampling::IdSampling,
 };
@@ -71,7 +67,7 @@ enum SkippedPath {
 
 impl SkippedPath {
     fn of(path: String) -> Result<Self, RequestLogError> {
-        let is_path = path.starts_with('/') && !path.trim_end_matches("/*").contains('*');
+        let is_path = path.starts_with('/') && !path.strip_suffix("/*").unwrap_or(&path).contains('*');
         match path.strip_suffix('*') {
             _ if !is_path => Err(RequestLogError::SkipPath { value: path }),
             Some(front) => Ok(Self::Below(front.to_owned())),
@@ -165,7 +161,7 @@ impl RequestSettings {
 
     /// The level of a request's canonical event. A rule of the program that panics gives way to the default.
     pub(crate) fn level_of(&self, request: &RequestSummary<'_>) -> Level {
-        let by_rule = self.level_rule.as_ref().and_then(|rule| catch_unwind(AssertUnwindSafe(|| rule(request))).ok());
+        let by_rule = self.level_rule.as_ref().and_then(|rule| call_catching_panics(|| rule(request)));
         by_rule.unwrap_or_else(|| default_level(request))
     }
 

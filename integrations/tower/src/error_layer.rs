@@ -4,13 +4,13 @@ use std::{
     convert::Infallible,
     fmt,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use fapilog::{Logger, error};
+use fapilog_http::call_catching_panics;
 use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -57,7 +57,7 @@ impl ErrorAnswer {
     /// Logs the error, and answers for it. A rule that panics gives way to the default.
     fn to<B: Default>(&self, failure: BoxError) -> Response<B> {
         error!(self.log, "service failed", target: "fapilog::request", error = #failure);
-        let by_rule = catch_unwind(AssertUnwindSafe(|| (self.status)(&failure)));
+        let by_rule = call_catching_panics(|| (self.status)(&failure));
         let mut response = Response::new(B::default());
         *response.status_mut() = by_rule.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.extensions_mut().insert(LoggedError::new(failure));

@@ -3,7 +3,6 @@
 use std::{
     any::Any,
     future::Future,
-    mem::ManuallyDrop,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
@@ -11,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use fapilog::{Logger, error};
+use fapilog_http::drop_catching_panics;
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -139,14 +139,6 @@ impl PanicReport {
 fn text_of(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&'static str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("(a value that is no text)")
-}
-
-/// Drops a panic's payload, which is a value of the program and may panic in turn.
-fn drop_catching_panics(payload: Box<dyn Any + Send>) {
-    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        // It might panic in turn, and so on without end.
-        let _leaked = ManuallyDrop::new(second);
-    }
 }
 
 pin_project! {

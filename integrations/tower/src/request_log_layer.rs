@@ -3,12 +3,11 @@
 use std::{
     borrow::Cow,
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::{Context, Poll},
 };
 
-use fapilog_http::{Exchange, RequestHead, RequestLog};
+use fapilog_http::{Exchange, RequestHead, RequestLog, call_catching_panics};
 use http::{HeaderMap, HeaderName, Method, Request, Response, Version, header::CONTENT_TYPE, request::Parts};
 use http_body::Body;
 use tower_layer::Layer;
@@ -61,7 +60,7 @@ impl RequestLogLayer {
             return Some(Cow::Borrowed(matched.as_str()));
         }
         let rule = self.route.as_ref()?;
-        catch_unwind(AssertUnwindSafe(|| rule(parts))).ok().flatten()
+        call_catching_panics(|| rule(parts)).flatten()
     }
 
     /// Begins the exchange of a request. The handler finds its context in the extensions.

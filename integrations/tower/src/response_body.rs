@@ -24,33 +24,47 @@ pin_project! {
         // `None` while it is dropped.
         #[pin]
         body: Option<B>,
-        // `None` when the canonical event is logged.
-        exchange: Option<Exchange>,
+        exchange: Exchange,
+        // The bytes that the response announces.
         expected_bytes: Option<u64>,
     }
 
     impl<B> PinnedDrop for ResponseBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let entered = this.exchange.as_ref().map(Exchange::enter);
+            let _entered = this.exchange.enter();
             this.body.set(None);
-            drop(entered);
         }
     }
 }
 
 impl<B: Body> ResponseBody<B> {
-    /// A body whose end is the end of the exchange. `is_sent`: whether the server sends the body at all.
-    pub(crate) fn new(body: B, exchange: Exchange, is_sent: bool) -> Self {
-        let expected_bytes = body.size_hint().exact();
-        let mut this = Self { exchange: Some(exchange), expected_bytes, body: None };
+    /// A body whose end is the end of the exchange. `length` has the bytes that the response's head announces, where it does.
+    pub(crate) fn new(body: B, mut exchange: Exchange, length: BodyLength) -> Self {
+        let expected_bytes = match length {
+            BodyLength::NotSent => None,
+            BodyLength::OfHead(bytes) => Some(bytes),
+            BodyLength::OfBody => body.size_hint().exact(),
+        };
         // A server does not poll such a body.
-        if !is_sent || body.is_end_stream() {
-            finish(&mut this.exchange, RequestOutcome::Completed);
+        if length == BodyLength::NotSent || body.is_end_stream() {
+            exchange.finish(RequestOutcome::Completed);
+        } else if expected_bytes == Some(0) {
+            exchange.sent_all_bytes();
         }
-        this.body = Some(body);
-        this
+        Self { body: Some(body), exchange, expected_bytes }
     }
+}
+
+/// The source of a body's length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyLength {
+    /// The server does not send the body at all.
+    NotSent,
+    /// The header `content-length`, which a server believes rather than the body.
+    OfHead(u64),
+    /// The body itself, where it knows.
+    OfBody,
 }
 
 impl<B> Body for ResponseBody<B>
@@ -64,21 +78,17 @@ where
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
         let Some(mut body) = this.body.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-        let Some(exchange) = this.exchange.as_mut() else { return body.poll_frame(context) };
+        let exchange = this.exchange;
         let polled = exchange.run(|| body.as_mut().poll_frame(context));
         match &polled {
             Poll::Pending => {}
-            Poll::Ready(None) => finish(this.exchange, RequestOutcome::Completed),
-            Poll::Ready(Some(Err(error))) => {
-                if let Some(exchange) = this.exchange.take() {
-                    exchange.finish_with_error(RequestOutcome::BodyFailed, error);
-                }
-            }
+            Poll::Ready(None) => exchange.finish(RequestOutcome::Completed),
+            Poll::Ready(Some(Err(error))) => exchange.finish_with_error(RequestOutcome::BodyFailed, error),
             Poll::Ready(Some(Ok(frame))) => {
-                let is_last = note_frame(exchange, frame, *this.expected_bytes);
-                // A server does not poll again when the body states its end, or has all the bytes that it announced.
-                if is_last || body.is_end_stream() {
-                    finish(this.exchange, RequestOutcome::Completed);
+                note_frame(exchange, frame, *this.expected_bytes);
+                // A server does not poll again when the body states its end.
+                if frame.is_trailers() || body.is_end_stream() {
+                    exchange.finish(RequestOutcome::Completed);
                 }
             }
         }
@@ -94,20 +104,16 @@ where
     }
 }
 
-fn finish(exchange: &mut Option<Exchange>, outcome: RequestOutcome) {
-    if let Some(exchange) = exchange.take() {
-        exchange.finish(outcome);
-    }
-}
-
-/// Counts a frame. Returns whether it is the last.
-fn note_frame<D: bytes::Buf>(exchange: &mut Exchange, frame: &Frame<D>, expected_bytes: Option<u64>) -> bool {
+/// Counts a frame.
+fn note_frame<D: bytes::Buf>(exchange: &mut Exchange, frame: &Frame<D>, expected_bytes: Option<u64>) {
     if let Some(trailers) = frame.trailers_ref() {
         note_grpc_status(exchange, trailers);
-        return true;
     }
     exchange.count_response(data_bytes(frame));
-    expected_bytes.is_some_and(|expected| exchange.response_bytes() >= expected)
+    // A server of HTTP/1 drops the body now. That of HTTP/2 polls on: there may be trailers.
+    if expected_bytes.is_some_and(|expected| exchange.response_bytes() >= expected) {
+        exchange.sent_all_bytes();
+    }
 }
 
 /// Notes the status of a gRPC call, if there is one: in trailers, or in the headers of a response without a body.

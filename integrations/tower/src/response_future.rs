@@ -8,13 +8,13 @@ use std::{
 };
 
 use fapilog_http::{Exchange, RequestOutcome};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_LENGTH};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
 use crate::{
     logged_error::LoggedError,
-    response_body::{ResponseBody, note_grpc_status},
+    response_body::{BodyLength, ResponseBody, note_grpc_status},
 };
 
 pin_project! {
@@ -74,7 +74,7 @@ where
         };
         let Poll::Ready(result) = exchange.run(|| future.poll(context)) else { return Poll::Pending };
         exchange.run(|| this.future.set(None));
-        let Some(exchange) = this.exchange.take() else { return Poll::Pending };
+        let Some(mut exchange) = this.exchange.take() else { return Poll::Pending };
         Poll::Ready(match result {
             Ok(response) => Ok(this.plan.complete(response, exchange)),
             Err(error) => {
@@ -96,8 +96,16 @@ impl ResponsePlan {
         if let Some((name, value)) = self.id.take() {
             response.headers_mut().insert(name, value);
         }
-        let is_sent = self.may_have_body && has_body(response.status());
-        response.map(|body| ResponseBody::new(body, exchange, is_sent))
+        let length = self.length_of(&response);
+        response.map(|body| ResponseBody::new(body, exchange, length))
+    }
+
+    fn length_of<B>(&self, response: &Response<B>) -> BodyLength {
+        if !self.may_have_body || !has_body(response.status()) {
+            return BodyLength::NotSent;
+        }
+        let announced = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        announced.map_or(BodyLength::OfBody, BodyLength::OfHead)
     }
 }
 

@@ -236,6 +236,43 @@ async fn events_of_the_service_of_its_future_of_its_drop_and_of_the_body_have_th
 }
 
 #[tokio::test]
+async fn a_body_has_the_id_behind_its_end_and_in_its_drop_too() {
+    struct LogsAll(fapilog::Logger);
+    impl Body for LogsAll {
+        type Data = Bytes;
+        type Error = Infallible;
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            info!(self.0, "body polled");
+            Poll::Ready(None)
+        }
+    }
+    impl Drop for LogsAll {
+        fn drop(&mut self) {
+            info!(self.0, "cursor closed");
+        }
+    }
+    let test = TestLog::new();
+    let layer = layer(&test, |builder| builder);
+    let mut response = respond_with(&layer, LogsAll(test.log().clone())).await;
+    let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+    assert!(response.body_mut().frame().await.is_none());
+    assert!(response.body_mut().frame().await.is_none());
+    drop(response);
+    test.assert_all_correlated(&id);
+    assert_eq!(test.events().len(), 4);
+    canonical(&test);
+
+    // The body of a response to HEAD is dropped without a poll.
+    test.clear();
+    let log = test.log().clone();
+    let handler = |_: RequestOf| async { Ok::<_, Infallible>(Response::new(LogsAll(log.clone()))) };
+    let head = Request::head("/").header("x-request-id", "7f3a").body(Full::default()).unwrap();
+    drop(layer.layer(service_fn(handler)).oneshot(head).await.unwrap());
+    test.assert_all_correlated("7f3a");
+    assert_logged_times!(test, 1, message: "cursor closed");
+}
+
+#[tokio::test]
 async fn two_requests_of_a_thread_do_not_share_an_id() {
     let test = TestLog::new();
     let log = test.log();
@@ -400,6 +437,7 @@ fn an_invalid_setting_is_refused_with_its_name_and_value() {
         (error(|builder| builder.sample(f64::NAN)), ["sample", "NaN"]),
         (error(|builder| builder.skip_path("health")), ["skip_path", "\"health\""]),
         (error(|builder| builder.skip_path("/a/*/b")), ["skip_path", "\"/a/*/b\""]),
+        (error(|builder| builder.skip_path("/a/*/*")), ["skip_path", "\"/a/*/*\""]),
         (error(|builder| builder.log_header("")), ["log_header", "\"\""]),
     ] {
         assert!(parts.iter().all(|part| text.contains(part)), "{text}");
@@ -540,6 +578,81 @@ async fn a_body_with_all_the_bytes_that_it_announced_is_complete_without_another
     drop(body);
     canonical(&test);
     assert_logged!(test, outcome = "completed", metrics.response_bytes = 2);
+}
+
+#[tokio::test]
+async fn trailers_and_errors_behind_the_announced_bytes_count() {
+    struct Announced(Frames);
+    impl Body for Announced {
+        type Data = Bytes;
+        type Error = BoxError;
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            Pin::new(&mut self.0).poll_frame(context)
+        }
+        fn size_hint(&self) -> http_body::SizeHint {
+            http_body::SizeHint::with_exact(3)
+        }
+    }
+    let trailers = http::HeaderMap::from_iter([(http::HeaderName::from_static("grpc-status"), "13".parse().unwrap())]);
+    let test = TestLog::new();
+    let layer = layer(&test, |builder| builder);
+    let body = Announced(Frames::of([data("123"), Ok(Frame::trailers(trailers))]));
+    respond_with(&layer, body).await.into_body().collect().await.unwrap();
+    assert_eq!(canonical(&test).level, Level::Error);
+    assert_logged!(test, grpc_status = "INTERNAL", outcome = "completed");
+
+    test.clear();
+    let body = Announced(Frames::of([data("123"), Err("checksum is wrong".into())]));
+    assert!(respond_with(&layer, body).await.into_body().collect().await.is_err());
+    canonical(&test);
+    assert_logged!(test, level: Error, outcome = "body_failed", error = "checksum is wrong");
+}
+
+#[tokio::test]
+async fn an_error_whose_text_panics_does_not_reach_the_server() {
+    #[derive(Debug)]
+    struct Panics;
+    impl std::fmt::Display for Panics {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("no text")
+        }
+    }
+    impl std::error::Error for Panics {}
+    let test = TestLog::new();
+    let layer = layer(&test, |builder| builder);
+    let handler = |_: RequestOf| async { Err::<Response<Full<Bytes>>, Panics>(Panics) };
+    assert!(layer.layer(service_fn(handler)).oneshot(get("/")).await.is_err());
+    canonical(&test);
+    assert_logged!(test, level: Error, status = 500, outcome = "service_failed");
+
+    test.clear();
+    let mut response = answer(502, "");
+    response.extensions_mut().insert(LoggedError::new(Panics));
+    exchange(&layer, get("/"), response).await;
+    canonical(&test);
+    assert_logged!(test, status = 502, outcome = "completed");
+}
+
+#[tokio::test]
+async fn a_payload_of_a_rule_whose_drop_panics_does_not_reach_the_server() {
+    struct PanicsInDrop;
+    impl Drop for PanicsInDrop {
+        fn drop(&mut self) {
+            panic!("dropped")
+        }
+    }
+    let test = TestLog::new();
+    let rules = layer(&test, |builder| builder.level(|_| std::panic::panic_any(PanicsInDrop)));
+    exchange(&rules, get("/"), answer(200, "")).await;
+    let event = canonical(&test);
+    assert_eq!(event.level, Level::Info);
+    test.clear();
+    let routes = layer(&test, |builder| builder).route(|_| std::panic::panic_any(PanicsInDrop));
+    exchange(&routes, get("/"), answer(200, "")).await;
+    canonical(&test);
 }
 
 #[tokio::test]

@@ -1,12 +1,6 @@
 //! Routes for those who operate the program: the health and the metrics of its log.
 
-use std::{
-    borrow::Cow,
-    fmt,
-    ops::Deref,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{borrow::Cow, fmt, ops::Deref, sync::Arc};
 
 use axum::{
     Router,
@@ -17,6 +11,7 @@ use fapilog::{
     Container,
     metrics::{HealthLevel, Metrics},
 };
+use fapilog_http::call_catching_panics;
 use http::{
     HeaderMap, StatusCode,
     header::{ACCEPT, CONTENT_TYPE},
@@ -151,9 +146,9 @@ fn json(metrics: &Metrics) -> Response {
 
 fn text(rendering: &Rendering, headers: &HeaderMap) -> Response {
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-    match catch_unwind(AssertUnwindSafe(|| rendering(accept))) {
-        Ok(text) => text.into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    match call_catching_panics(|| rendering(accept)) {
+        Some(text) => text.into_response(),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
