@@ -11,7 +11,7 @@ use std::{
 };
 
 use fapilog::{Container, format, level::Directives, sink};
-use fapilog_log::Bridge;
+use fapilog_log::LogBridge;
 use log::Log;
 
 /// Calls that are timed together.
@@ -59,11 +59,11 @@ fn median(figures: &mut [f64]) -> f64 {
     figures[figures.len() / 2]
 }
 
-fn bridge(directory: &Path) -> (Container, Bridge) {
+fn bridge(directory: &Path) -> (Container, LogBridge) {
     let file = sink::File::new(directory.join("fapilog.log"), format::Json::new);
     let container = Container::builder().sink("file", file).start().unwrap();
     container.set_level(DIRECTIVES.parse::<Directives>().unwrap());
-    let bridge = Bridge::builder(container.logger("bench")).flush_timeout(Duration::from_secs(60)).build();
+    let bridge = LogBridge::builder(container.logger("bench")).flush_timeout(Duration::from_secs(60)).build();
     (container, bridge)
 }
 

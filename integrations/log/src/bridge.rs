@@ -25,12 +25,12 @@ use crate::{key_values::PairVisitor, level, level_cache};
 
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Makes this logger the one of `log`, as [`Bridge::builder`] does with its defaults.
+/// Makes this logger the one of `log`, as [`LogBridge::builder`] does with its defaults.
 ///
 /// # Errors
 /// When `log` has a logger already.
-pub fn init(logger: Logger) -> Result<Bridge, InitError> {
-    Bridge::builder(logger).init()
+pub fn init(logger: Logger) -> Result<LogBridge, InitError> {
+    LogBridge::builder(logger).init()
 }
 
 /// `log` has a logger already, and keeps it for the life of the program.
@@ -48,13 +48,13 @@ pub struct InitError {
 ///
 /// Clones share their state. A clone that [`init`] has set lives as long as the program.
 #[derive(Debug, Clone)]
-pub struct Bridge {
-    state: Arc<BridgeState>,
+pub struct LogBridge {
+    state: Arc<LogBridgeState>,
     /// Ends with the last clone.
     _watch: Arc<LevelWatch>,
 }
 
-struct BridgeState {
+struct LogBridgeState {
     logger: Logger,
     /// Replaced when levels change: see [`level_cache`].
     generation: AtomicU64,
@@ -64,7 +64,7 @@ struct BridgeState {
     calls: AdapterCalls,
 }
 
-/// Settings of a [`Bridge`].
+/// Settings of a [`LogBridge`].
 #[derive(Debug)]
 #[must_use]
 pub struct BridgeBuilder {
@@ -88,9 +88,9 @@ impl BridgeBuilder {
     }
 
     /// Makes a bridge, for a program that has a logger of its own around it. It does not set `log::max_level()`:
-    /// [`Bridge::max_level`] is the level to set.
-    pub fn build(self) -> Bridge {
-        let state = Arc::new(BridgeState {
+    /// [`LogBridge::max_level`] is the level to set.
+    pub fn build(self) -> LogBridge {
+        let state = Arc::new(LogBridgeState {
             logger: self.logger,
             generation: AtomicU64::new(level_cache::new_generation()),
             sets_max_level: AtomicBool::new(false),
@@ -99,14 +99,14 @@ impl BridgeBuilder {
         });
         let watched = Arc::clone(&state);
         let watch = on_level_change(move || watched.levels_changed());
-        Bridge { state, _watch: Arc::new(watch) }
+        LogBridge { state, _watch: Arc::new(watch) }
     }
 
     /// Makes a bridge, and has it be the logger of `log`.
     ///
     /// # Errors
     /// When `log` has a logger already.
-    pub fn init(self) -> Result<Bridge, InitError> {
+    pub fn init(self) -> Result<LogBridge, InitError> {
         let follows = self.follows_max_level;
         let bridge = self.build();
         log::set_boxed_logger(Box::new(bridge.clone()))?;
@@ -120,7 +120,7 @@ impl BridgeBuilder {
     }
 }
 
-impl Bridge {
+impl LogBridge {
     /// A bridge to this logger's container.
     pub fn builder(logger: Logger) -> BridgeBuilder {
         BridgeBuilder { logger, follows_max_level: true, flush_timeout: FLUSH_TIMEOUT }
@@ -148,7 +148,7 @@ enum RecordVerdict {
     AllDisabled,
 }
 
-impl BridgeState {
+impl LogBridgeState {
     #[inline]
     fn verdict(&self, metadata: &Metadata<'_>) -> RecordVerdict {
         // Acquire: an answer under this number was made of levels that the number's change has left behind; pairs with
@@ -271,7 +271,7 @@ fn put_fields(record: &Record<'_>, fields: &mut Fields) {
     }
 }
 
-impl Log for Bridge {
+impl Log for LogBridge {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         self.state.verdict(metadata) == RecordVerdict::Enabled
     }
@@ -293,8 +293,8 @@ impl Log for Bridge {
     }
 }
 
-impl fmt::Debug for BridgeState {
+impl fmt::Debug for LogBridgeState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BridgeState").field("logger", &self.logger).finish_non_exhaustive()
+        f.debug_struct("LogBridgeState").field("logger", &self.logger).finish_non_exhaustive()
     }
 }

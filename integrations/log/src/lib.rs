@@ -36,7 +36,7 @@
 //! # Threads that log for a container
 //!
 //! A record that is logged on a drain's thread or a sink's thread comes from a library that delivers events. It would become an event that
-//! is delivered in turn, and so on without end. So it is suppressed, and counted by [`Bridge::suppressed`].
+//! is delivered in turn, and so on without end. So it is suppressed, and counted by [`LogBridge::suppressed`].
 
 #![forbid(unsafe_code)]
 
@@ -47,7 +47,7 @@ mod level_cache;
 mod sink;
 
 pub use crate::{
-    bridge::{Bridge, BridgeBuilder, InitError, init},
+    bridge::{BridgeBuilder, InitError, LogBridge, init},
     sink::LogSink,
 };
 

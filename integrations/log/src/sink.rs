@@ -32,7 +32,7 @@ const NOT_ENABLED: &str = "not_enabled";
 /// The logger is called on a thread of the sink's own, and may block. Events that `log::max_level()` or the logger's `enabled` leave out
 /// count as delivered, and are counted by the sink's counter `not_enabled`.
 ///
-/// Records that the logger makes on that thread are suppressed by a [`Bridge`](crate::Bridge::suppressed): an event that
+/// Records that the logger makes on that thread are suppressed by a [`LogBridge`](crate::LogBridge::suppressed): an event that
 /// goes to `log` does not come back. A logger that hands its records to another thread must not have a bridge to the same container there:
 /// the event would go round without end.
 ///

@@ -12,7 +12,7 @@ use fapilog::{
     metrics::LossReason,
     sink::{self, MemoryEvents},
 };
-use fapilog_log::Bridge;
+use fapilog_log::LogBridge;
 use law::{TIMEOUT, messages, only, parsed, shut_down, started, thread_builder};
 use log::{
     Log, Record,
@@ -21,17 +21,17 @@ use log::{
 use serde_json::{Value, json};
 
 /// A bridge of a container, and all that it delivers. Macros with `logger:` ask `log::max_level()`, too.
-fn bridged(container: &Container) -> Bridge {
+fn bridged(container: &Container) -> LogBridge {
     bridge_of(container.logger("bridge"))
 }
 
-fn bridge_of(logger: Logger) -> Bridge {
+fn bridge_of(logger: Logger) -> LogBridge {
     log::set_max_level(log::LevelFilter::Trace);
-    Bridge::builder(logger).build()
+    LogBridge::builder(logger).build()
 }
 
 /// The one event of what `log` logs.
-fn event_of(log: impl FnOnce(&Bridge)) -> Value {
+fn event_of(log: impl FnOnce(&LogBridge)) -> Value {
     let (container, events) = started();
     log(&bridged(&container));
     shut_down(&container);
@@ -218,7 +218,7 @@ fn a_record_that_is_made_at_run_time_needs_no_place() {
 }
 
 /// Logs when it is shown.
-struct Talkative<'a>(&'a Bridge, u32);
+struct Talkative<'a>(&'a LogBridge, u32);
 
 impl fmt::Display for Talkative<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -324,7 +324,7 @@ fn blocked() -> (Container, MemoryEvents) {
 fn flush_ends_by_its_timeout() {
     let (container, _events) = blocked();
     let bridge =
-        Bridge::builder(container.logger("bridge")).flush_timeout(std::time::Duration::from_millis(50)).build();
+        LogBridge::builder(container.logger("bridge")).flush_timeout(std::time::Duration::from_millis(50)).build();
     log::info!(logger: &bridge, "m");
     let start = std::time::Instant::now();
     bridge.flush();

@@ -17,14 +17,14 @@ use fapilog::{
     level::{Directives, LevelFilter},
     sink::MemoryEvents,
 };
-use fapilog_log::{Bridge, init};
+use fapilog_log::{LogBridge, init};
 use law::{TIMEOUT, parsed, started};
 
 /// The tests have one container, as the program has one logger: they run one after the other.
 struct Program {
     container: Container,
     events: MemoryEvents,
-    bridge: Bridge,
+    bridge: LogBridge,
 }
 
 fn program() -> MutexGuard<'static, Program> {

@@ -7,14 +7,14 @@ mod law;
 
 use std::collections::BTreeMap;
 
-use fapilog_log::Bridge;
+use fapilog_log::LogBridge;
 use law::{only, shut_down, started};
 use serde_json::{Value, json};
 
-fn context_of(log: impl FnOnce(&Bridge)) -> Value {
+fn context_of(log: impl FnOnce(&LogBridge)) -> Value {
     let (container, events) = started();
     log::set_max_level(log::LevelFilter::Trace);
-    log(&Bridge::builder(container.logger("bridge")).build());
+    log(&LogBridge::builder(container.logger("bridge")).build());
     shut_down(&container);
     only(&events)["context"].clone()
 }

@@ -16,7 +16,7 @@ use fapilog::{
     sink::{Route, SinkOptions},
     warn,
 };
-use fapilog_log::{Bridge, LogSink};
+use fapilog_log::{LogBridge, LogSink};
 use law::{shut_down, sinks::Failing, thread_builder};
 use log::{
     Log, Metadata, Record,
@@ -184,7 +184,7 @@ fn as_a_fallback_it_hands_over_the_text_of_the_other_sink() {
 fn an_event_that_came_from_log_does_not_go_round() {
     let kept = Kept::new(log::Level::Trace);
     /// The program's logger is both: a destination, and a bridge to the container.
-    struct Both(Kept, Arc<Mutex<Option<Bridge>>>);
+    struct Both(Kept, Arc<Mutex<Option<LogBridge>>>);
 
     impl Log for Both {
         fn enabled(&self, _: &Metadata<'_>) -> bool {
@@ -203,7 +203,7 @@ fn an_event_that_came_from_log_does_not_go_round() {
     let place = Arc::new(Mutex::new(None));
     log::set_boxed_logger(Box::new(Both(kept.clone(), Arc::clone(&place)))).unwrap();
     let container = thread_builder().sink("log", LogSink::new()).start().unwrap();
-    let bridge = Bridge::builder(container.logger("bridge")).build();
+    let bridge = LogBridge::builder(container.logger("bridge")).build();
     *place.lock().unwrap() = Some(bridge.clone());
     log::set_max_level(log::LevelFilter::Info);
     log::info!("once round");
