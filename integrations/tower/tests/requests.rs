@@ -309,6 +309,20 @@ async fn a_handler_finds_the_id_and_a_logger_in_the_extensions() {
 }
 
 #[tokio::test]
+async fn a_layer_inside_another_takes_its_id() {
+    let test = TestLog::new();
+    let (outer, inner) = (layer(&test, |builder| builder), layer(&test, |builder| builder.id_sources([])));
+    let handler = |request: Request<RequestBody<RequestBody<Full<Bytes>>>>| {
+        let id = RequestContext::of(request.extensions()).unwrap().id().to_string();
+        async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(id))) }
+    };
+    let response = outer.layer(inner.layer(service_fn(handler))).oneshot(get("/")).await.unwrap();
+    let id = response.headers()["x-request-id"].clone();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), id.as_bytes());
+    test.assert_all_correlated(id.to_str().unwrap());
+}
+
+#[tokio::test]
 async fn the_level_goes_by_the_status() {
     for (status, level) in [(200, Level::Info), (304, Level::Info), (404, Level::Warning), (503, Level::Error)] {
         let test = TestLog::new();
