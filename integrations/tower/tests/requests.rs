@@ -447,6 +447,7 @@ fn an_invalid_setting_is_refused_with_its_name_and_value() {
     };
     for (text, parts) in [
         (error(|builder| builder.id_header("x request id")), ["id_header", "\"x request id\""]),
+        (error(|builder| builder.id_header("Content-Length")), ["id_header", "\"content-length\""]),
         (error(|builder| builder.sample(1.5)), ["sample", "1.5"]),
         (error(|builder| builder.sample(f64::NAN)), ["sample", "NaN"]),
         (error(|builder| builder.skip_path("health")), ["skip_path", "\"health\""]),
