@@ -14,7 +14,7 @@ use actix_web::{
         header::{HeaderMap, HeaderName, HeaderValue},
     },
 };
-use fapilog_http::{Exchange, RequestHead, RequestLog};
+use fapilog_http::{AcceptedId, Exchange, RequestHead, RequestLog};
 
 use crate::{
     counted_payload,
@@ -45,7 +45,11 @@ impl RequestLogTransform {
     /// Begins the exchange of a request. The handler finds its context by [`LoggedRequest`].
     fn begin(&self, request: &ServiceRequest) -> (Exchange, Reply) {
         let header = |name: &str| value_of(request.headers(), name);
-        let id = self.log.accept_id(header);
+        let outer = request.extensions().get::<LoggedRequest>().cloned();
+        let id = match &outer {
+            Some(outer) => AcceptedId::inherited(outer.id()),
+            None => self.log.accept_id(header),
+        };
         let route = request.match_pattern();
         let query = request.query_string();
         let head = RequestHead {

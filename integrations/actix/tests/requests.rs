@@ -97,6 +97,18 @@ async fn an_id_of_the_client_is_bound_across_handlers_tasks_and_threads_and_sent
 }
 
 #[actix_web::test]
+async fn a_middleware_inside_another_takes_its_id() {
+    let test = TestLog::new();
+    let scope = web::scope("/shop").wrap(transform(&test));
+    let scope = scope.route("/", web::get().to(|request: LoggedRequest| async move { request.id().to_owned() }));
+    let app = init_service(App::new().service(scope).wrap(transform(&test))).await;
+    let response = call_service(&app, TestRequest::get().uri("/shop/").to_request()).await;
+    let id = response.headers().get("x-request-id").unwrap().to_str().unwrap().to_owned();
+    assert_eq!(call_body(response).await, id);
+    test.assert_all_correlated(&id);
+}
+
+#[actix_web::test]
 async fn an_invalid_id_gives_way_to_a_uuid_v7_and_is_flagged() {
     let test = TestLog::new();
     let app = init_service(App::new().wrap(transform(&test)).route("/", web::get().to(HttpResponse::Ok))).await;

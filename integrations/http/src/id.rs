@@ -70,6 +70,12 @@ impl<'a> AcceptedId<'a> {
         Self { text: ChosenId::New(NewId::generate()), flaw }
     }
 
+    /// The id that a layer around this one has accepted.
+    #[must_use]
+    pub const fn inherited(id: &'a str) -> Self {
+        Self { text: ChosenId::Given(id), flaw: None }
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -17,6 +17,22 @@ const ID_HEADER: &str = "x-request-id";
 /// The header of W3C Trace Context.
 const TRACEPARENT: &str = "traceparent";
 
+/// Headers of responses that frame a message or state its content: an id in their place breaks the response.
+const TAKEN: [&str; 12] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "date",
+    "host",
+    "location",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 type LevelRule = Arc<dyn Fn(&RequestSummary<'_>) -> Level + Send + Sync>;
 
 /// The settings of the events about requests, and the logger that they go to. Clones share them.
@@ -282,10 +298,14 @@ impl RequestLogBuilder {
     /// Checks the settings.
     ///
     /// # Errors
-    /// A header has a name that no header can have, the sample rate is no share, or a path to skip is no path.
+    /// A header has a name that no header can have, the header of the id has a meaning in HTTP, the sample rate is no share, or a path
+    /// to skip is no path.
     pub fn build(self) -> Result<RequestLog, RequestLogError> {
         let Self { mut settings, headers, skipped_paths, sample_rate } = self;
         settings.id_header = checked_name("id_header", &settings.id_header)?;
+        if TAKEN.contains(&settings.id_header.as_str()) {
+            return Err(RequestLogError::IdHeader { value: settings.id_header });
+        }
         settings.headers = headers.into_logged()?;
         settings.skipped_paths = skipped_paths.into_iter().map(SkippedPath::of).collect::<Result<_, _>>()?;
         if !(0.0..=1.0).contains(&sample_rate) {

@@ -14,6 +14,12 @@ pub enum RequestLogError {
         /// Its value.
         value: String,
     },
+    /// The header of the id has a meaning in responses already, which an id would break.
+    #[error("id_header: {value:?} has a meaning in HTTP: names such as `x-request-id` are allowed")]
+    IdHeader {
+        /// The value.
+        value: String,
+    },
     /// The sample rate is no share.
     #[error("sample: {value} is no share of requests: numbers from 0 to 1 are allowed")]
     SampleRate {

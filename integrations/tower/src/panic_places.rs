@@ -44,6 +44,11 @@ pub(crate) fn watched<R>(user_code: impl FnOnce() -> R) -> R {
     let change = |by: fn(usize) -> usize| {
         let _ended = WATCHED.try_with(|depth| depth.set(by(depth.get())));
     };
+    if WATCHED.try_with(Cell::get) == Ok(0) {
+        // The place of a panic that a handler has caught itself, in an earlier poll. A panic that goes on without the hook, by
+        // `resume_unwind`, has none.
+        drop(take_place());
+    }
     change(|depth| depth.saturating_add(1));
     let result = user_code();
     change(|depth| depth.saturating_sub(1));

@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use fapilog_http::{Exchange, RequestHead, RequestLog, call_catching_panics};
+use fapilog_http::{AcceptedId, Exchange, RequestHead, RequestLog, call_catching_panics};
 use http::{HeaderMap, HeaderName, Method, Request, Response, Version, header::CONTENT_TYPE, request::Parts};
 use http_body::Body;
 use tower_layer::Layer;
@@ -66,7 +66,11 @@ impl RequestLogLayer {
     /// Begins the exchange of a request. The handler finds its context in the extensions.
     fn begin(&self, parts: &mut Parts) -> (Exchange, ResponsePlan) {
         let header = |name: &str| value_of(&parts.headers, name);
-        let accepted = self.log.accept_id(header);
+        let outer = RequestContext::of(&parts.extensions).map(|context| context.id().clone());
+        let accepted = match &outer {
+            Some(id) => AcceptedId::inherited(id.as_str()),
+            None => self.log.accept_id(header),
+        };
         let route = self.route_of(parts);
         let head = RequestHead {
             method: parts.method.as_str(),

@@ -83,6 +83,24 @@ async fn the_place_of_a_panic_is_logged_by_setting() {
 }
 
 #[tokio::test]
+async fn a_panic_without_a_place_does_not_get_that_of_an_earlier_request() {
+    let test = TestLog::new();
+    let panics = || PanicLayer::new(test.log()).locations();
+    let catches = service_fn(|_: RequestOf| async {
+        assert!(std::panic::catch_unwind(|| panic!("caught by the handler")).is_err());
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    });
+    assert_eq!(send(&test, panics(), catches).await.0, StatusCode::OK);
+    // As a handler goes on with the panic of a task: no hook runs.
+    let resumes = service_fn(|_: RequestOf| async {
+        std::panic::resume_unwind(Box::new("of a task")) as Result<Response<Full<Bytes>>, Infallible>
+    });
+    assert_eq!(send(&test, panics(), resumes).await.0, StatusCode::INTERNAL_SERVER_ERROR);
+    let event = assert_logged!(test, message: "handler panicked", panic = "of a task");
+    assert!(!event.context.contains_key("location"), "{event:?}");
+}
+
+#[tokio::test]
 async fn a_value_whose_drop_panics_after_a_panic_does_not_reach_the_server() {
     struct PanicsInItsDrop;
     impl Drop for PanicsInItsDrop {

@@ -309,6 +309,20 @@ async fn a_handler_finds_the_id_and_a_logger_in_the_extensions() {
 }
 
 #[tokio::test]
+async fn a_layer_inside_another_takes_its_id() {
+    let test = TestLog::new();
+    let (outer, inner) = (layer(&test, |builder| builder), layer(&test, |builder| builder.id_sources([])));
+    let handler = |request: Request<RequestBody<RequestBody<Full<Bytes>>>>| {
+        let id = RequestContext::of(request.extensions()).unwrap().id().to_string();
+        async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(id))) }
+    };
+    let response = outer.layer(inner.layer(service_fn(handler))).oneshot(get("/")).await.unwrap();
+    let id = response.headers()["x-request-id"].clone();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), id.as_bytes());
+    test.assert_all_correlated(id.to_str().unwrap());
+}
+
+#[tokio::test]
 async fn the_level_goes_by_the_status() {
     for (status, level) in [(200, Level::Info), (304, Level::Info), (404, Level::Warning), (503, Level::Error)] {
         let test = TestLog::new();
@@ -433,6 +447,7 @@ fn an_invalid_setting_is_refused_with_its_name_and_value() {
     };
     for (text, parts) in [
         (error(|builder| builder.id_header("x request id")), ["id_header", "\"x request id\""]),
+        (error(|builder| builder.id_header("Content-Length")), ["id_header", "\"content-length\""]),
         (error(|builder| builder.sample(1.5)), ["sample", "1.5"]),
         (error(|builder| builder.sample(f64::NAN)), ["sample", "NaN"]),
         (error(|builder| builder.skip_path("health")), ["skip_path", "\"health\""]),

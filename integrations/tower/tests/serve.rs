@@ -117,6 +117,30 @@ async fn requests_that_are_not_done_in_time_do_not_block_the_shutdown() {
     assert_eq!(messages(&lines()), ["server started", "server stopping", "server stopped with requests in flight"]);
 }
 
+#[tokio::test]
+async fn a_future_of_the_program_that_panics_is_an_error_and_the_log_is_shut_down() {
+    async fn panics() {
+        panic!("no signal")
+    }
+    for setting in ["shutdown_on", "wait_for"] {
+        let (logs, lines) = container();
+        let (listener, _) = listener().await;
+        // Another owner, as a router with the container's metrics is: the server's drop does not shut the log down.
+        let server = serve_with(Arc::clone(&logs), listener, Router::new());
+        let server = match setting {
+            "shutdown_on" => server.shutdown_on(panics()),
+            _ => server.shutdown_on(std::future::ready(())).wait_for(panics()),
+        };
+        let failed = tokio::spawn(server.into_future()).await.unwrap().unwrap_err();
+        assert_eq!(failed.to_string(), format!("the future of `{setting}` panicked"));
+        assert!(logs.metrics().is_closed);
+        assert_eq!(messages(&lines()).last().map(String::as_str), Some("server failed"));
+        let accounts = logs.metrics().accounts;
+        accounts.check().unwrap();
+        assert_eq!((accounts.submitted, accounts.pending_total()), (accounts.delivered_total(), 0));
+    }
+}
+
 /// A processor that waits until a gate is open.
 struct Waits(Arc<Gate>);
 

@@ -13,6 +13,7 @@ use std::{
 
 use axum::Router;
 use fapilog::{Container, Logger, error, error::ShutdownError, info, metrics::Accounts, warn};
+use fapilog_http::{call_catching_panics, drop_catching_panics};
 use thiserror::Error;
 use tokio::{
     net::TcpListener,
@@ -117,6 +118,12 @@ pub enum ServeError {
         /// The reason.
         source: JoinError,
     },
+    /// A future of the program panicked. The log is shut down.
+    #[error("the future of `{setting}` panicked")]
+    Panicked {
+        /// The setting: `shutdown_on` or `wait_for`.
+        setting: &'static str,
+    },
     /// The log is not shut down in time. The error has the accounts.
     #[error("the log of the server is not shut down")]
     Shutdown {
@@ -200,7 +207,7 @@ async fn serve_until(
     };
     info!(log, "server started", target: "fapilog::server", address);
     let mut server = Server::start(listener, router);
-    match server.ended_before(signal).await {
+    match server.ended_before(caught(signal, "shutdown_on")).await {
         Some(ended) => return ended,
         None => info!(log, "server stopping", target: "fapilog::server"),
     }
@@ -213,10 +220,27 @@ async fn serve_until(
         warn!(log, "server stopped with requests in flight", target: "fapilog::server", metrics.took);
     }
     let Some(background) = background else { return Ok(()) };
-    if tokio::time::timeout(drain_timeout.saturating_sub(took), background).await.is_err() {
+    let background = caught(background, "wait_for");
+    tokio::time::timeout(drain_timeout.saturating_sub(took), background).await.unwrap_or_else(|_| {
         warn!(log, "server stopped before its background work", target: "fapilog::server");
-    }
-    Ok(())
+        Ok(())
+    })
+}
+
+/// Runs a future of the program. A panic of it is an error, so that the log is shut down behind it.
+async fn caught(future: BoxFuture<()>, setting: &'static str) -> Result<(), ServeError> {
+    let mut running = Some(future);
+    poll_fn(|context| {
+        let Some(future) = &mut running else { return Poll::Pending };
+        call_catching_panics(|| future.as_mut().poll(context)).map_or_else(
+            || {
+                drop_catching_panics(running.take());
+                Poll::Ready(Err(ServeError::Panicked { setting }))
+            },
+            |polled| polled.map(Ok),
+        )
+    })
+    .await
 }
 
 /// SIGTERM or SIGINT.
@@ -248,12 +272,15 @@ impl Server {
         Self { task: tokio::spawn(serving.into_future()), stop: Some(stop) }
     }
 
-    /// Waits for the signal. Returns the end of the task if that comes first.
-    async fn ended_before(&mut self, signal: BoxFuture<()>) -> Option<Result<(), ServeError>> {
+    /// Waits for the signal. Returns the end of the task if that comes first, and the error of a signal that fails.
+    async fn ended_before(
+        &mut self,
+        signal: impl Future<Output = Result<(), ServeError>>,
+    ) -> Option<Result<(), ServeError>> {
         let mut signal = pin!(signal);
         poll_fn(|context| {
-            if signal.as_mut().poll(context).is_ready() {
-                return Poll::Ready(None);
+            if let Poll::Ready(signalled) = signal.as_mut().poll(context) {
+                return Poll::Ready(signalled.err().map(Err));
             }
             Pin::new(&mut self.task).poll(context).map(|ended| Some(result_of(ended)))
         })
