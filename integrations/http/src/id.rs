@@ -1,5 +1,7 @@
 //! The id of a request: from its headers, or a new one.
 
+use fapilog::scope::TraceParent;
+
 use crate::new_id::NewId;
 
 /// The longest id that is taken over, in characters.
@@ -122,20 +124,12 @@ fn checked_id(value: &[u8]) -> Result<&str, IdFlaw> {
     std::str::from_utf8(value).map_err(|_| IdFlaw::Characters)
 }
 
-/// The trace id of a `traceparent` header (W3C Trace Context): version, trace id, parent id and flags, as hexadecimal digits in
-/// lower case. A version after 00 may have more fields behind these.
-#[must_use]
-pub fn trace_id_of(value: &[u8]) -> Option<&str> {
+/// The trace id of a header `traceparent`, as [`TraceParent`] reads it.
+fn trace_id_of(value: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(value).ok()?;
-    let mut fields = text.split('-');
-    let (version, trace, parent, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-    let is_hex = |field: &str, digits: usize| {
-        field.len() == digits && field.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let is_id = |field: &str, digits: usize| is_hex(field, digits) && field.bytes().any(|byte| byte != b'0');
-    let has_form = is_hex(version, 2) && is_id(trace, 32) && is_id(parent, 16) && is_hex(flags, 2);
-    let has_more = fields.next().is_some();
-    (has_form && version != "ff" && (version != "00" || !has_more)).then_some(trace)
+    text.parse::<TraceParent>().ok()?;
+    // Behind the version and its dash.
+    text.get(3..35)
 }
 
 #[cfg(test)]

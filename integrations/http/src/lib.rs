@@ -51,7 +51,7 @@ pub use crate::{
     byte_counter::ByteCounter,
     exchange::{Exchange, RequestHead},
     grpc::{GrpcStatus, grpc_status_of},
-    id::{AcceptedId, IdFlaw, IdSource, trace_id_of},
+    id::{AcceptedId, IdFlaw, IdSource},
     notes::RequestNotes,
     outcome::RequestOutcome,
     query::QueryLogging,

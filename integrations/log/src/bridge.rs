@@ -36,7 +36,9 @@ pub fn init(logger: Logger) -> Result<LogBridge, InitError> {
 /// `log` has a logger already, and keeps it for the life of the program.
 #[derive(Debug, Error)]
 #[error(
-    "fapilog is not the logger of `log`, because another one was set before: a program has one, and calls `init` once"
+    "fapilog is not the logger of `log`, because another one was set before, and a program has one: a second call of `init`, another \
+     logging crate, or tracing-subscriber, whose `init` sets one with its feature `tracing-log`; \
+     `tracing::subscriber::set_global_default` sets none"
 )]
 #[non_exhaustive]
 pub struct InitError {
