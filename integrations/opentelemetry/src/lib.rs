@@ -1,6 +1,6 @@
 //! fapilog beside OpenTelemetry.
 //!
-//! * [`trace_fields`]: each event has the ids of the trace and the span that its thread works for, from the context of the
+//! * [`trace_fields()`]: each event has the ids of the trace and the span that its thread works for, from the context of the
 //!   `opentelemetry` API. `tracing-opentelemetry` sets that context while a span is entered.
 //! * [`ContainerExporter`]: log records of the OpenTelemetry SDK go to a container.
 //! * [`fapilog::scope::TraceParent`] reads and writes the header `traceparent`; [`context_of`] makes a context of it.

@@ -15,7 +15,7 @@ use tracing_subscriber::{
 
 use crate::{bridge::BridgeState, interest::InterestWatch, levels::ContainerLevels, span::SpanNode, thread::EventSpan};
 
-/// A layer for the registry of tracing-subscriber, which logs to a container of fapilog. [`layer`](crate::layer) and
+/// A layer for the registry of tracing-subscriber, which logs to a container of fapilog. [`layer`](crate::layer()) and
 /// [`Bridge`](crate::Bridge) make one.
 ///
 /// A layer by itself logs what the subscriber's filters let through and the levels of the container let through. It disables nothing

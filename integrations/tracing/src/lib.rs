@@ -2,7 +2,7 @@
 //!
 //! [`tracing`]: https://docs.rs/tracing
 //!
-//! * [`layer`] makes a layer for the registry of tracing-subscriber. Other layers may stand beside it.
+//! * [`layer()`] makes a layer for the registry of tracing-subscriber. Other layers may stand beside it.
 //! * [`Subscriber`] is for programs that have no other layer, and is faster.
 //! * [`Bridge`] makes either of them with settings.
 //!
