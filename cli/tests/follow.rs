@@ -93,6 +93,25 @@ fn files_that_were_rotated_between_two_looks_are_read() {
 }
 
 #[test]
+fn every_line_comes_once_over_rotations_that_number_the_files_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let numbered = |number: usize| directory.path().join(format!("server.log.{number}"));
+    let path = directory.path().join("server.log");
+    fs::write(&path, "0\n").unwrap();
+    let tail = followed(&path, &[]);
+    assert_eq!(tail.lines(1), ["0"]);
+    for rotation in 1..=4_usize {
+        // As logrotate does with `create`: every name shifts by one.
+        (1..rotation).rev().for_each(|number| fs::rename(numbered(number), numbered(number + 1)).unwrap());
+        fs::rename(&path, numbered(1)).unwrap();
+        fs::write(&path, format!("{rotation}\n")).unwrap();
+        assert_eq!(tail.lines(1), [rotation.to_string()]);
+    }
+    append(&path, "end\n");
+    assert_eq!(tail.lines(1), ["end"]);
+}
+
+#[test]
 fn every_event_comes_once_over_rotations_of_the_file_sink() {
     const EVENTS: u64 = 300;
     let directory = tempfile::tempdir().unwrap();

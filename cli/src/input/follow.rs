@@ -23,8 +23,11 @@ use jiff::Timestamp;
 use crate::{
     filter::LineFilter,
     input::{
-        InputName, LineSource, MAX_LINE_BYTES, backwards::last_lines_before, blocks::BLOCK_BYTES, open::open_file,
-        rotated::rotated_files,
+        InputName, LineSource, MAX_LINE_BYTES,
+        backwards::last_lines_before,
+        blocks::BLOCK_BYTES,
+        open::open_file,
+        rotated::{RotatedPath, rotated_files},
     },
     json::Tape,
     line::LogLine,
@@ -217,20 +220,30 @@ impl FollowedFile {
 
     /// The files that were the live file after the one that is open, and are no more, are read next.
     fn queue_rotated(&mut self, open: &FollowedReader) -> io::Result<()> {
-        let rotated = rotated_files(&self.path)?.into_iter().filter(|file| !self.known.contains(&file.plain_name));
-        let fresh: Vec<PathBuf> = rotated.map(|file| file.path).collect();
-        let is_open =
-            |path: &PathBuf| fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (open.device, open.inode));
-        let is_compressed = |path: &PathBuf| path.extension().is_some_and(|it| it == "gz" || it == "zst");
-        // The first one was open; once it is compressed, it is another file.
-        let already_read = match fresh.iter().position(is_open) {
-            Some(index) => index + 1,
-            None => usize::from(fresh.first().is_some_and(is_compressed)),
+        let rotated = rotated_files(&self.path)?;
+        let is_open = |file: &RotatedPath| {
+            fs::metadata(&file.path).is_ok_and(|it| (it.dev(), it.ino()) == (open.device, open.inode))
         };
-        for path in fresh.into_iter().skip(already_read) {
-            self.rotated.push_back(LineSource::open(InputName::File(path), Arc::clone(&self.filter))?);
+        let unread = match rotated.iter().position(is_open) {
+            Some(index) => rotated.into_iter().skip(index + 1).collect(),
+            None => self.behind_a_compressed_one(rotated),
+        };
+        for file in unread {
+            self.rotated.push_back(LineSource::open(InputName::File(file.path), Arc::clone(&self.filter))?);
         }
         Ok(())
+    }
+
+    /// The files that were rotated after the one that was open, which is another file once it is compressed.
+    fn behind_a_compressed_one(&self, rotated: Vec<RotatedPath>) -> Vec<RotatedPath> {
+        // Each rotation gives numbered files other names, so that a name shows nothing: the newest one was open.
+        if rotated.last().is_some_and(RotatedPath::is_numbered) {
+            return Vec::new();
+        }
+        let is_compressed = |path: &Path| path.extension().is_some_and(|it| it == "gz" || it == "zst");
+        let mut fresh = rotated.into_iter().filter(|file| !self.known.contains(&file.plain_name)).peekable();
+        let _was_open = fresh.next_if(|first| is_compressed(&first.path));
+        fresh.collect()
     }
 
     fn read_rotated(&mut self, mut source: LineSource, found: &mut Vec<NewLine>) -> io::Result<()> {

@@ -26,6 +26,13 @@ enum RotationRank {
     Timed(String, u32),
 }
 
+impl RotatedPath {
+    /// Whether its name is another one after the next rotation.
+    pub(super) fn is_numbered(&self) -> bool {
+        matches!(self.rank, RotationRank::Numbered(_))
+    }
+}
+
 /// Inputs, each file with the rotated files that it was before, the oldest first.
 pub(crate) fn with_rotated(names: Vec<InputName>) -> Vec<InputName> {
     names.into_iter().flat_map(family_of).collect()
