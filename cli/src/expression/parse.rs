@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use fapilog::Level;
 use regex::Regex;
 
 use crate::expression::{
@@ -86,9 +87,26 @@ impl Parser<'_> {
             self.next += 2;
             return Ok(WhereCondition::NotIn(path, self.list()?));
         }
-        match self.comparison() {
-            Some(comparison) => Ok(WhereCondition::Compare(path, comparison, self.operand()?)),
-            None => Ok(WhereCondition::Present(path)),
+        let Some(comparison) = self.comparison() else { return Ok(WhereCondition::Present(path)) };
+        let place = self.place();
+        let operand = self.operand()?;
+        self.check_level(&path, comparison, &operand, place)?;
+        Ok(WhereCondition::Compare(path, comparison, operand))
+    }
+
+    /// A text that names no level has no place in the order of levels. It may equal one: other writers have other levels.
+    fn check_level(
+        &self,
+        path: &EventPath,
+        comparison: FieldComparison,
+        operand: &ComparedValue,
+        place: Range<usize>,
+    ) -> Result<(), ExpressionError> {
+        let is_ordered = !matches!(comparison, FieldComparison::Equal | FieldComparison::NotEqual);
+        let ComparedValue::Text(text) = operand else { return Ok(()) };
+        match text.parse::<Level>() {
+            Err(error) if is_ordered && path.is_level() => Err(self.error(place, error.to_string())),
+            _ => Ok(()),
         }
     }
 
@@ -298,6 +316,14 @@ mod tests {
         assert_eq!(error("a in 5"), "expected `(`, found `5`\n  a in 5\n       ^");
         assert_eq!(error(""), "expected a field, found the end\n  \n  ^");
         assert!(error("took > 5parsecs").starts_with("\"5parsecs\" is no number and no duration; units are"));
+    }
+
+    #[test]
+    fn a_text_that_names_no_level_has_no_place_in_their_order() {
+        let loud = error("level >= loud");
+        assert!(loud.starts_with("level is \"loud\"; allowed are TRACE, DEBUG, INFO"), "{loud}");
+        assert!(loud.ends_with("\n  level >= loud\n           ^^^^"), "{loud}");
+        assert!(parse("level = notice").is_ok() && parse("level >= warn").is_ok() && parse("user >= loud").is_ok());
     }
 
     #[test]
