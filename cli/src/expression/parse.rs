@@ -323,7 +323,7 @@ mod tests {
         let loud = error("level >= loud");
         assert!(loud.starts_with("level is \"loud\"; allowed are TRACE, DEBUG, INFO"), "{loud}");
         assert!(loud.ends_with("\n  level >= loud\n           ^^^^"), "{loud}");
-        assert!(parse("level = notice").is_ok() && parse("level >= warn").is_ok() && parse("user >= loud").is_ok());
+        assert!(parse("level = fatal").is_ok() && parse("level >= warn").is_ok() && parse("user >= loud").is_ok());
     }
 
     #[test]
