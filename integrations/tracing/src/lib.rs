@@ -19,7 +19,7 @@
 //! });
 //! logs.shutdown(std::time::Duration::from_secs(5))?;
 //! # let line = &events.lines()[0];
-//! # assert!(line.contains(r#""context":{"user":"ann","span":"request","rows":3}"#), "{line}");
+//! # assert!(line.contains(r#""context":{"rows":3,"user":"ann","span":"request"}"#), "{line}");
 //! # assert!(line.contains(r#""tags":{"table":"orders"}"#), "{line}");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

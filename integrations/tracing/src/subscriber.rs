@@ -30,7 +30,7 @@ use crate::{
 ///     tracing::info!(rows = 3, "rows came in");
 /// });
 /// logs.shutdown(std::time::Duration::from_secs(5))?;
-/// # assert!(events.lines()[0].contains(r#""context":{"id":42,"span":"request","rows":3}"#), "{}", events.lines()[0]);
+/// # assert!(events.lines()[0].contains(r#""context":{"rows":3,"id":42,"span":"request"}"#), "{}", events.lines()[0]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
