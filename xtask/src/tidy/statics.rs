@@ -47,6 +47,7 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("GLOBAL",             "fapilog/src/global/mod.rs",                        "the global container"),
     ("LEADER",             "fapilog/src/global/mod.rs",                        "loggers of a program find its container, whenever it comes"),
     ("CACHED",             "fapilog/src/global/mod.rs",                        "a thread's logger of the global container, so that a log call takes no lock"),
+    ("KEPT",               "core/record/src/call_site/kept.rs",             "memory that is never freed stays reachable, for checkers of leaks"),
     ("FIELDS",             "core/engine/src/producer/caller_fields.rs",    "a thread keeps the memory for the fields of its calls"),
     ("CALLBACKS",          "core/engine/src/producer/level_watch.rs",      "the libraries of adapters have one state of levels a process"),
     ("CHANGES",            "core/engine/src/producer/level_watch.rs",      "numbers changes of levels, so that callbacks run again behind one that came in their midst"),

@@ -9,7 +9,11 @@ use std::{
 
 use crate::{
     arguments::Shape,
-    call_site::{CallSite, FieldName, registry},
+    call_site::{
+        CallSite, FieldName,
+        kept::{KeptItem, keep},
+        registry,
+    },
     fields::{FieldShape, Fields},
     level::Level,
 };
@@ -34,7 +38,7 @@ pub struct AdapterSite {
 }
 
 /// The call site of one list of names and kinds.
-struct FieldsVariant {
+pub(super) struct FieldsVariant {
     shapes: Box<[FieldShape]>,
     site: &'static CallSite,
     shape: &'static Shape,
@@ -52,7 +56,9 @@ impl AdapterSite {
         line: u32,
     ) -> &'static Self {
         let gate = CallSite::new(level, "", leak_text(target.into()), leak_text(file.into()), line, &[]);
-        Box::leak(Box::new(Self { gate, variants: AtomicPtr::new(null_mut()) }))
+        let site: &'static Self = Box::leak(Box::new(Self { gate, variants: AtomicPtr::new(null_mut()) }));
+        keep(KeptItem::Site(site));
+        site
     }
 
     /// The level of its events.
@@ -114,8 +120,8 @@ impl AdapterSite {
             return None;
         }
         let mut new = Some(Box::new(FieldsVariant::new(&self.gate, fields)));
-        // It borrows the box, so that one that is not needed is freed behind the lock.
-        registry::undivided(|| {
+        // It borrows the box, so that nothing is freed under the lock.
+        let found = registry::undivided(|| {
             if let Some(known) = self.find(fields) {
                 return Some(known);
             }
@@ -131,7 +137,10 @@ impl AdapterSite {
             // Release: pairs with the load in `newest`.
             self.variants.store(std::ptr::from_ref(new).cast_mut(), Ordering::Release);
             Some(new)
-        })
+        });
+        // Its names are never freed.
+        new.into_iter().for_each(|superseded| keep(KeptItem::Superseded(superseded)));
+        found
     }
 }
 

@@ -4,6 +4,7 @@ mod adapter_places;
 mod adapter_site;
 mod by_level;
 mod descriptor;
+mod kept;
 mod literal_template;
 mod registry;
 mod variant;
