@@ -1,4 +1,4 @@
-//! Memory of adapters that is never freed: reachable from here, so that no checker of leaks takes it for lost.
+//! Memory of adapters that is never freed: reachable from a static, so that no checker of leaks takes it for lost.
 
 use std::{
     ptr::{self, null_mut},
@@ -31,6 +31,7 @@ pub(super) fn keep(item: KeptItem) {
     loop {
         entry._older = newest;
         let place = ptr::from_mut(entry);
+        // Relaxed: as above.
         match KEPT.compare_exchange(newest, place, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => return,
             Err(other) => newest = other,
