@@ -112,7 +112,21 @@ fn filters_choose_events() {
         all
     );
     assert_eq!(gateway(&["--since", "2026-11-30 10:00", "--until", "2026-11-30T10:00:00.000Z"]), 2);
-    assert_eq!(gateway(&["--since", "-1h", "--until", "-30m"]), 0);
+}
+
+#[test]
+fn relative_times_count_from_now() {
+    let at = |minutes: i64| jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);
+    let event = |minutes| format!("{{\"timestamp\":\"{}\",\"message\":\"{minutes}\"}}\n", at(minutes));
+    let input: String = [120, 45, 1].into_iter().map(event).collect();
+    let lines = |arguments: &[&str]| {
+        let output =
+            run_with(input.as_bytes(), &[&["cat", "-o", "csv", "--fields", "message"], arguments].concat()).out;
+        output.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&["--since", "-1h", "--until", "-30m"]), ["45"]);
+    assert_eq!(lines(&["--since", "-1h"]), ["45", "1"]);
+    assert_eq!(lines(&["--until", "-1h"]), ["120"]);
 }
 
 #[test]
