@@ -1,6 +1,6 @@
 //! Keys and values in lines of text: by the rules of `docs/text-formats.md`.
 
-use fapilog::format::is_control;
+use fapilog::format::{RESERVED_KEYS, is_control};
 
 use crate::json::{JsonKind, JsonValue};
 
@@ -15,23 +15,6 @@ pub(super) enum TextDialect {
     /// Without spaces, and between quotes as a whole if a part is.
     Logfmt,
 }
-
-/// Keys that are the text formats' own.
-const RESERVED: [&str; 13] = [
-    "time",
-    "level",
-    "severity",
-    "category",
-    "source",
-    "target",
-    "call_site",
-    "event_id",
-    "msg",
-    "correlation_id",
-    "truncated",
-    "truncated_fields",
-    "not_utf8",
-];
 
 /// Whether text stands without quotes as a key, a value or an element.
 fn is_atom(text: &str) -> bool {
@@ -176,7 +159,7 @@ fn put_map_key(out: &mut Vec<u8>, key: &str) {
 /// Appends the key of a field: `prefix` is that of its group.
 pub(super) fn put_key(out: &mut Vec<u8>, prefix: &str, name: &str, dialect: TextDialect) {
     let is_taken =
-        || RESERVED.contains(&name) || ["tags.", "metrics.", "field."].iter().any(|taken| name.starts_with(taken));
+        || RESERVED_KEYS.contains(&name) || ["tags.", "metrics.", "field."].iter().any(|taken| name.starts_with(taken));
     let prefix = if prefix.is_empty() && is_taken() { "field." } else { prefix };
     match dialect {
         TextDialect::Logfmt => put_logfmt_key(out, prefix, name),

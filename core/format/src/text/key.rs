@@ -9,7 +9,7 @@ use crate::text::{
 
 /// Keys that are the formats' own. The same in every text format, written there or not: so a field keeps its key from
 /// one format to the next.
-const RESERVED: [&str; 13] = [
+pub const RESERVED_KEYS: [&str; 13] = [
     "time",
     "level",
     "severity",
@@ -40,7 +40,8 @@ const fn prefix_of_group(group: FieldGroup) -> Option<&'static str> {
 
 /// Two different fields never come out under one key: see the module's tests.
 fn prefix(group: FieldGroup, name: &str) -> &'static str {
-    let is_taken = || RESERVED.contains(&name) || [TAGS, METRICS, FIELD].iter().any(|&taken| name.starts_with(taken));
+    let is_taken =
+        || RESERVED_KEYS.contains(&name) || [TAGS, METRICS, FIELD].iter().any(|&taken| name.starts_with(taken));
     match prefix_of_group(group) {
         Some(prefix) => prefix,
         None if is_taken() => FIELD,
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn a_key_that_is_reserved_or_looks_like_another_comes_behind_field() {
         for dialect in [Dialect::People, Dialect::Logfmt] {
-            for name in RESERVED.into_iter().chain(["field.level", "tags.region", "metrics.x"]) {
+            for name in RESERVED_KEYS.into_iter().chain(["field.level", "tags.region", "metrics.x"]) {
                 assert_eq!(key(dialect, FieldGroup::Context, name), format!("field.{name}"));
             }
             assert_eq!(key(dialect, FieldGroup::Context, "http.port"), "http.port");
@@ -147,7 +148,7 @@ mod tests {
             names.iter().flat_map(|name| ["", "field.", "tags.", "metrics."].map(|prefix| format!("{prefix}{name}")));
         let names: HashSet<String> = stacked.collect();
         for dialect in [Dialect::People, Dialect::Logfmt] {
-            let mut keys: HashSet<String> = RESERVED.iter().map(|&name| name.to_owned()).collect();
+            let mut keys: HashSet<String> = RESERVED_KEYS.iter().map(|&name| name.to_owned()).collect();
             for group in [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics] {
                 for name in &names {
                     let key = key(dialect, group, name);

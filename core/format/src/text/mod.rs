@@ -50,6 +50,8 @@ mod reader;
 mod tests;
 mod value;
 
+pub use self::key::RESERVED_KEYS;
+
 pub(super) use block::{BlockFrame, is_backtrace, put_block, put_error_block};
 pub(super) use layout::{Dialect, FieldFrame, Layout};
 
