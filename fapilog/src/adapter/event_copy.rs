@@ -4,13 +4,14 @@ use std::{borrow::Cow, time::SystemTime};
 
 use fapilog_plugin::{
     event::{Batch, Event},
-    sink::Payload,
+    sink::{Payload, SinkError},
 };
 use fapilog_record::{
     dynamic::{DynamicFields, put_field},
     field_group::FieldGroup,
     level::Level,
     timestamp::Timestamp,
+    user_code::catch_panic,
     value::ValueRef,
 };
 
@@ -94,6 +95,21 @@ impl<'a> EventCopy<'a> {
             tail = behind;
             Self::read(record)
         })
+    }
+
+    /// Hands each copy in a payload over to another library.
+    ///
+    /// # Errors
+    /// [`SinkError::rejected`] with this reason, for the events on which `hand_over` panicked. The others are handed over.
+    pub fn hand_over_all(
+        payload: &'a Payload,
+        reason: &'static str,
+        mut hand_over: impl FnMut(&EventCopy<'a>),
+    ) -> Result<(), SinkError> {
+        let events = Self::read_all(payload.records()).enumerate();
+        let panicked = events.filter(|(_, event)| catch_panic(|| hand_over(event)).is_err());
+        let panicked: Vec<usize> = panicked.map(|(index, _)| index).collect();
+        if panicked.is_empty() { Ok(()) } else { Err(SinkError::rejected(panicked, reason)) }
     }
 
     fn read(record: &'a [u8]) -> Option<Self> {

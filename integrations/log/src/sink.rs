@@ -3,11 +3,7 @@
 mod pairs;
 mod registration;
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
 use fapilog::{
     adapter::EventCopy,
@@ -118,12 +114,7 @@ struct LogClient {
 impl BlockingDelivery for LogClient {
     /// Events on which the logger panics are rejected; the others are delivered.
     fn deliver(&mut self, payload: Payload) -> Result<(), SinkError> {
-        let events = EventCopy::read_all(payload.records()).enumerate();
-        let panicked: Vec<usize> = events.filter(|(_, event)| !self.hand_over(event)).map(|(index, _)| index).collect();
-        match panicked.is_empty() {
-            true => Ok(()),
-            false => Err(SinkError::rejected(panicked, "the logger panicked")),
-        }
+        EventCopy::hand_over_all(&payload, "the logger panicked", |event| self.hand_over(event))
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
@@ -140,15 +131,10 @@ impl LogClient {
         }
     }
 
-    /// Returns whether the logger came back without a panic.
-    fn hand_over(&self, event: &EventCopy<'_>) -> bool {
-        let called = catch_unwind(AssertUnwindSafe(|| {
-            if !self.log(event) {
-                self.not_enabled.add(1);
-            }
-        }));
-        // The drop of a panic's payload may panic in turn.
-        called.map_err(std::mem::ManuallyDrop::new).is_ok()
+    fn hand_over(&self, event: &EventCopy<'_>) {
+        if !self.log(event) {
+            self.not_enabled.add(1);
+        }
     }
 
     /// Returns whether the event is wanted.

@@ -1,9 +1,6 @@
 //! The sink.
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::fmt;
 
 use fapilog::{
     Level,
@@ -98,24 +95,16 @@ struct TracingClient {
 impl BlockingDelivery for TracingClient {
     /// Events on which the subscriber panics are rejected; the others are delivered.
     fn deliver(&mut self, payload: Payload) -> Result<(), SinkError> {
-        let events = EventCopy::read_all(payload.records()).enumerate();
-        let panicked: Vec<usize> = events.filter(|(_, event)| !self.hand_over(event)).map(|(index, _)| index).collect();
-        match panicked.is_empty() {
-            true => Ok(()),
-            false => Err(SinkError::rejected(panicked, "the subscriber panicked")),
-        }
+        EventCopy::hand_over_all(&payload, "the subscriber panicked", |event| self.hand_over(event))
     }
 }
 
 impl TracingClient {
-    /// Returns whether the subscriber came back without a panic.
-    fn hand_over(&self, event: &EventCopy<'_>) -> bool {
-        let called = catch_unwind(AssertUnwindSafe(|| match &self.dispatch {
+    fn hand_over(&self, event: &EventCopy<'_>) {
+        match &self.dispatch {
             Some(dispatch) => self.dispatch_event(dispatch, event),
             None => dispatcher::get_default(|dispatch| self.dispatch_event(dispatch, event)),
-        }));
-        // The drop of a panic's payload may panic in turn.
-        called.map_err(std::mem::ManuallyDrop::new).is_ok()
+        }
     }
 
     fn dispatch_event(&self, dispatch: &Dispatch, event: &EventCopy<'_>) {
