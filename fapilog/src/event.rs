@@ -63,7 +63,7 @@ pub use fapilog_engine::producer::DynamicEvent;
 /// `#[fapilog(crate = path)]` on the type names this crate where it has another name.
 pub use fapilog_macros::Value;
 pub use fapilog_plugin::event::{
-    Batch, Event, EventId, EventSubject, FieldRef, InstanceId, Location, ProducerInfo, Source, TextOrigin,
+    Batch, Event, EventId, EventScope, EventSubject, FieldRef, InstanceId, Location, ProducerInfo, Source, TextOrigin,
 };
 pub use fapilog_record::{
     call_site::{CallSite, DescribedField, Descriptor, FieldName},

@@ -251,6 +251,19 @@ fn an_event_beyond_the_lists_that_a_site_remembers_names_the_fields_that_are_cut
 }
 
 #[test]
+fn an_event_whose_numbers_alone_do_not_fit_a_record_is_cut_and_has_its_message() {
+    let (sink, events) = law::memory();
+    let container = Container::builder().record_max_bytes(1 << 10).sink("memory", sink).start().unwrap();
+    let mut fields = message("many numbers");
+    (0..200).for_each(|n| fields.put(FieldGroup::Metrics, &format!("number_{n}"), ValueRef::U64(n)));
+    container.logger("adapters").log_fields(site(), &fields);
+    let accounts = shut_down(&container);
+    assert_eq!((accounts.lost_total(), accounts.cut), (0, 1));
+    let event = only(&events);
+    assert_eq!((&event["message"], &event["target"]), (&json!("many numbers"), &json!("adapter::sql")));
+}
+
+#[test]
 fn a_dynamic_event_with_a_name_that_is_too_long_is_cut_and_not_lost_in_a_record_with_room() {
     let (sink, events) = law::memory();
     let builder = Container::builder().ring_capacity_bytes(1 << 20).record_max_bytes(200 << 10);

@@ -189,7 +189,7 @@ impl Layout for PrettyLayout {
     /// The enricher's values are those of the event's producer and of this process. A field with another value, or of the
     /// call itself, is the program's.
     fn hides(&self, event: &Event<'_>, field: &FieldRef<'_>) -> bool {
-        if self.shows_ids || field.group != FieldGroup::Context {
+        if !self.may_hide(field) {
             return false;
         }
         let enriched = match field.name {
@@ -200,6 +200,10 @@ impl Layout for PrettyLayout {
         let is_argument =
             |argument: &DescribedField| argument.name.group == field.group && argument.name.name == field.name;
         field.value == ValueRef::U64(enriched) && !event.descriptor().fields().iter().any(is_argument)
+    }
+
+    fn may_hide(&self, field: &FieldRef<'_>) -> bool {
+        !self.shows_ids && field.group == FieldGroup::Context && [THREAD_ID, PROCESS_ID].contains(&field.name)
     }
 
     fn may_need_lines(&self, argument: &DescribedField) -> bool {

@@ -6,7 +6,7 @@ use bumpalo::{Bump, collections::Vec as BumpVec};
 use fapilog_record::{call_site::Descriptor, field_group::FieldGroup};
 
 use crate::{
-    event::{Batch, Event, FieldRef, ProducerInfo},
+    event::{Batch, Event, EventScope, FieldRef, ProducerInfo},
     per_call_site::PerCallSite,
 };
 
@@ -44,6 +44,15 @@ pub struct CommonFields {
     names: Vec<Cow<'static, str>>,
     /// Whether a call site has no argument of one of the names, so that its events can share the fields.
     is_free: PerCallSite<bool>,
+    last_scope: LastScope,
+}
+
+/// The scope that was looked at last: events of one scope come in runs.
+#[derive(Debug, Clone, Default)]
+struct LastScope {
+    bytes: Vec<u8>,
+    /// Whether it has no field of one of the names.
+    is_free: bool,
 }
 
 /// Takes the fields of one producer's events.
@@ -64,7 +73,11 @@ impl CommonFields {
     /// For fields of these names: all that [`add`](Self::add) will ever be given.
     #[must_use]
     pub fn new<N: Into<Cow<'static, str>>>(names: impl IntoIterator<Item = N>) -> Self {
-        Self { names: names.into_iter().map(Into::into).collect(), is_free: PerCallSite::new() }
+        Self {
+            names: names.into_iter().map(Into::into).collect(),
+            is_free: PerCallSite::new(),
+            last_scope: LastScope::default(),
+        }
     }
 
     /// Adds the fields that `make` pushes to all events. It is called once for each run of events of one producer.
@@ -85,12 +98,20 @@ impl CommonFields {
                 }
             };
             // A plugin that names fields it has not announced pays by having them added one by one.
-            if event.is_plain() && self.is_free(event.descriptor()) && run.is_announced(&self.names) {
+            if self.is_free_in(event) && run.is_announced(&self.names) {
                 event.share_context(run.behind(event.shared_context(), arena));
             } else {
                 add_one_by_one(event, run.fields);
             }
         }
+    }
+
+    /// Whether an event can share the fields.
+    #[inline]
+    fn is_free_in(&mut self, event: &Event<'_>) -> bool {
+        event.is_plain_in_scope()
+            && self.is_free(event.descriptor())
+            && (event.scope().is_empty() || self.is_free_scope(event.scope()))
     }
 
     /// Whether events of this call site can share the fields, unless they have fields besides their arguments.
@@ -102,6 +123,19 @@ impl CommonFields {
             let mut arguments = descriptor.fields().iter().map(|field| field.name);
             !arguments.any(|field| field.group == FieldGroup::Context && is_ours(field.name))
         })
+    }
+}
+
+impl CommonFields {
+    fn is_free_scope(&mut self, scope: EventScope<'_>) -> bool {
+        let last = &mut self.last_scope;
+        if last.bytes != scope.as_bytes() {
+            last.bytes.clear();
+            last.bytes.extend_from_slice(scope.as_bytes());
+            let is_ours = |name: &str| self.names.iter().any(|ours| ours == name);
+            last.is_free = !scope.fields().any(|field| field.group == FieldGroup::Context && is_ours(field.name));
+        }
+        last.is_free
     }
 }
 
@@ -159,7 +193,12 @@ fn add_one_by_one<'batch>(event: &mut Event<'batch>, fields: &[FieldRef<'batch>]
 
 #[cfg(test)]
 mod tests {
-    use fapilog_record::value::ValueRef;
+    use fapilog_record::{
+        arguments::{Arg, End},
+        dynamic::put_field,
+        value::ValueRef,
+        writer::write_record,
+    };
 
     use super::*;
     use crate::testing::TestBatches;
@@ -218,6 +257,31 @@ mod tests {
         TestBatches::new().argument("shelf").batch(&[7], |batch| {
             common().add(batch, |_, fields| fields.push("shelf", ValueRef::U64(1)));
             assert_eq!(value(&batch.events()[0], "shelf"), Some(ValueRef::U64(7)));
+        });
+    }
+
+    fn with_scope(names: &[&str], test: impl FnOnce(&mut Batch<'_>)) {
+        let mut scope = Vec::new();
+        names.iter().for_each(|name| put_field(&mut scope, FieldGroup::Context, name, ValueRef::U64(7)));
+        let mut record = [0; 200];
+        let written = write_record(&mut record, 0, &(Arg(&3_u64), End), &scope).unwrap();
+        TestBatches::new().record::<(Arg<'_, u64>, End), _>(&record[..written.used_bytes], test).unwrap();
+    }
+
+    #[test]
+    fn an_event_within_a_scope_shares_the_fields() {
+        with_scope(&["user"], |batch| {
+            common().add(batch, |_, fields| fields.push("zone", ValueRef::U64(1)));
+            assert_eq!(batch.events()[0].shared_context().len(), 1);
+            assert_eq!(value(&batch.events()[0], "user"), Some(ValueRef::U64(7)));
+        });
+    }
+
+    #[test]
+    fn a_key_of_the_scope_stays() {
+        with_scope(&["user", "zone"], |batch| {
+            common().add(batch, |_, fields| fields.push("zone", ValueRef::U64(1)));
+            assert_eq!(value(&batch.events()[0], "zone"), Some(ValueRef::U64(7)));
         });
     }
 }

@@ -54,6 +54,7 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("IN_CALLBACKS",       "core/engine/src/producer/level_watch.rs",      "a callback that changes levels is not called by that again"),
     ("NEXT",               "core/engine/src/producer/level_watch.rs",      "numbers watches, so that each can end itself"),
     ("LISTS_BY_HASH",      "core/record/src/call_site/adapter_places.rs",  "sites of other libraries are leaked, and bounded for the process"),
+    ("LISTED_BYTES",       "core/record/src/call_site/adapter_site.rs",    "lists of fields are leaked, and bounded for the process"),
     ("SITES",              "core/record/src/call_site/adapter_places.rs",  "the number of entries of `LISTS_BY_HASH`"),
     ("SITES_WITHOUT_FILE", "core/record/src/call_site/adapter_places.rs",  "the number of entries of `LISTS_BY_HASH` without a file"),
     ("OPEN_CALLS",         "fapilog/src/adapter/calls.rs",                 "a thread's calls of other libraries within each other"),

@@ -271,10 +271,13 @@ impl Logger {
         let frontend = self.frontend();
         // Relaxed: behind the acquire load of the frontend.
         let source = self.source_id.load(Ordering::Relaxed);
-        match site.descriptor_id(fields) {
+        let arguments = fields.arguments();
+        // A fixed-length part cannot be cut: where it leaves little room for the texts, the event names its fields itself.
+        let has_room = arguments.fixed_bytes() <= frontend.record_max_bytes() / 2;
+        match has_room.then(|| site.descriptor_id(fields)).flatten() {
             Some(id) => {
                 let call = LogCall::new(site.level(), id, source);
-                thread::log_around(frontend, call, &fields.arguments(), bound);
+                thread::log_around(frontend, call, &arguments, bound);
             }
             None => {
                 let event = DynamicEvent::of_fields(site.level(), site.target(), fields);

@@ -184,6 +184,11 @@ impl Frontend {
         self.limits.ring.capacity_bytes()
     }
 
+    /// The longest record.
+    pub(crate) fn record_max_bytes(&self) -> usize {
+        self.limits.ring.payload_max_bytes()
+    }
+
     /// A frontend that wants no event and has no shard.
     pub(crate) fn nowhere() -> &'static Arc<Self> {
         static NOWHERE: OnceLock<Arc<Frontend>> = OnceLock::new();

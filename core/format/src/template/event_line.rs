@@ -9,7 +9,8 @@ use crate::{
         EventTraits, GROUPS, LineFormat, LineMarks, LinePart,
         clock::LineClock,
         id::IdText,
-        site::{LineParts, LinePiece, LineSlot, LineTemplate},
+        scope::ScopeText,
+        site::{LineParts, LinePiece, LineSlot, LineTemplate, ScopePlace},
     },
 };
 
@@ -21,14 +22,15 @@ pub(super) struct EventLine<'a, F> {
     /// The file and the line of the log call, where they are wanted and there are any.
     pub(super) location: Option<&'a FixedText>,
     pub(super) shared: &'a FixedText,
+    pub(super) scope: &'a ScopeText,
     pub(super) clock: &'a mut LineClock,
     pub(super) ids: &'a mut IdText,
     pub(super) marks: &'a mut LineMarks,
 }
 
 impl<F: LineFormat> EventLine<'_, F> {
-    /// Writes the first event and those behind it that need the same template, source and shared context: events of one
-    /// call site come in runs, and a run needs one lookup. Returns the others.
+    /// Writes the first event and those behind it that need the same template and texts: events of one call site come in runs, and a run
+    /// needs one lookup. Returns the others.
     pub(super) fn fill_run<'e, 'batch>(
         &mut self,
         template: &LineTemplate,
@@ -39,7 +41,7 @@ impl<F: LineFormat> EventLine<'_, F> {
         let mut remaining = events;
         while let Some((event, behind)) = remaining.split_first()
             && template.fits(event)
-            && is_alike(event, first)
+            && template.are_alike(event, first)
         {
             self.fill(template, event, out);
             remaining = behind;
@@ -76,6 +78,24 @@ impl<F: LineFormat> EventLine<'_, F> {
             LineSlot::Source => self.source.put(out),
             LineSlot::Id => self.ids.put(event, out),
             LineSlot::Shared => self.shared.put(out),
+            LineSlot::CorrelationId => self.scope.correlation_id().put(out),
+            LineSlot::Scope { group, place } => self.scope(*group, *place, out),
+        }
+    }
+
+    /// Writes the scope's fields of a group, with the text between them and others.
+    fn scope(&self, group: FieldGroup, place: ScopePlace, out: &mut Vec<u8>) {
+        let Some(fields) = self.scope.fields(group) else { return };
+        match place {
+            ScopePlace::Behind => self.format.separate_fields(out),
+            ScopePlace::Alone => self.format.open_group(group, out),
+            ScopePlace::Ahead => {}
+        }
+        fields.put(out);
+        match place {
+            ScopePlace::Behind => {}
+            ScopePlace::Ahead => self.format.separate_fields(out),
+            ScopePlace::Alone => self.format.close_group(out),
         }
     }
 
@@ -162,12 +182,4 @@ impl<F: LineFormat> EventLine<'_, F> {
         self.format.put_marks(event.is_cut(), self.marks, out);
         out.extend_from_slice(F::LINE_END);
     }
-}
-
-/// Whether two events have call site, source and shared context in common.
-#[inline(always)]
-fn is_alike(event: &Event<'_>, other: &Event<'_>) -> bool {
-    std::ptr::eq(event.descriptor(), other.descriptor())
-        && event.source().id() == other.source().id()
-        && std::ptr::eq(event.shared_context(), other.shared_context())
 }

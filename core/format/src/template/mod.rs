@@ -7,6 +7,9 @@
 mod clock;
 mod event_line;
 mod id;
+mod scope;
+#[cfg(test)]
+mod scope_tests;
 mod shared;
 mod site;
 mod writer;
@@ -96,6 +99,11 @@ pub(crate) trait LineFormat: Debug {
 
     /// Whether a field that an enricher adds is left out of the lines.
     fn hides(&self, _event: &Event<'_>, _field: &FieldRef<'_>) -> bool {
+        false
+    }
+
+    /// Whether [`hides`](Self::hides) may leave out a field like this one, in lines of some events at least.
+    fn may_hide(&self, _field: &FieldRef<'_>) -> bool {
         false
     }
 

@@ -11,7 +11,7 @@ use fapilog_record::{
 
 use crate::{
     line_options::{LineOptions, LineTime},
-    template::{EventTraits, GROUPS, LineFormat, LinePart},
+    template::{EventTraits, GROUPS, LineFormat, LinePart, scope::NameSet},
 };
 
 /// The parts that the lines of a formatter have, and its options.
@@ -29,6 +29,9 @@ pub(super) struct LineTemplate {
     pub(super) end: FixedText,
     /// The text behind the last slot, without the line's end: marks follow.
     pub(super) open_end: FixedText,
+    /// The names of the fields.
+    pub(super) names: NameSet,
+    others: OtherFields,
     severity: u8,
     category: Category,
     /// An argument has no slot: events of the call site are written part by part.
@@ -55,6 +58,33 @@ pub(super) enum LineSlot {
     Field(SlotArgument),
     /// The shared context.
     Shared,
+    /// The correlation id of the scope.
+    CorrelationId,
+    /// The scope's fields of a group.
+    Scope {
+        group: FieldGroup,
+        place: ScopePlace,
+    },
+}
+
+/// The place of the scope's fields among those of their group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ScopePlace {
+    /// Behind others.
+    Behind,
+    /// Ahead of others.
+    Ahead,
+    /// The group has no others.
+    Alone,
+}
+
+/// The fields that events have beside their call site's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct OtherFields {
+    /// Context that they share.
+    pub(super) are_shared: bool,
+    /// Fields of a scope.
+    pub(super) are_scoped: bool,
 }
 
 /// The place and the name of an argument.
@@ -77,26 +107,22 @@ impl SlotArgument {
 }
 
 impl LineTemplate {
-    /// The template of all events of a call site that have the call's own arguments and no other fields, except shared
-    /// context where `shares_context`.
+    /// The template of all events of a call site that have the call's own arguments and such other fields.
     pub(super) fn new<F: LineFormat>(
         format: &mut F,
         lines: LineParts<'_>,
         descriptor: &'static Descriptor,
-        shares_context: bool,
+        others: OtherFields,
     ) -> Self {
         let LineParts { parts, options } = lines;
         let traits = EventTraits::of_site(descriptor);
-        let mut draft = LineDraft { format, descriptor, traits, options, pieces: Vec::new(), text: Vec::new() };
+        let mut draft = LineDraft { format, descriptor, traits, options, others, pieces: Vec::new(), text: Vec::new() };
         for (index, &part) in parts.iter().enumerate() {
             match part {
-                // An event with a correlation id does not fit.
+                LinePart::CorrelationId if others.are_scoped => draft.slot(LineSlot::CorrelationId),
+                // An event with a correlation id of its own does not fit.
                 LinePart::CorrelationId => {}
-                LinePart::Fields => {
-                    GROUPS.into_iter().for_each(|group| {
-                        draft.group(group, shares_context && group == FieldGroup::Context);
-                    });
-                }
+                LinePart::Fields => GROUPS.into_iter().for_each(|group| draft.group(group)),
                 part => draft.part(part, index == 0),
             }
         }
@@ -110,8 +136,18 @@ impl LineTemplate {
     /// Whether the template has all parts of the event.
     #[inline]
     pub(super) fn fits(&self, event: &Event<'_>) -> bool {
+        let is_whole = if self.others.are_scoped { event.is_plain_in_scope() } else { event.is_plain() };
         // Level and target of a call site are fixed: an argument in their place makes the template partial.
-        event.is_plain() && !self.is_partial && event.category() == self.category && event.severity() == self.severity
+        is_whole && !self.is_partial && event.category() == self.category && event.severity() == self.severity
+    }
+
+    /// Whether two events need the same texts beside their arguments: call site, source, scope and shared context.
+    #[inline(always)]
+    pub(super) fn are_alike(&self, event: &Event<'_>, other: &Event<'_>) -> bool {
+        std::ptr::eq(event.descriptor(), other.descriptor())
+            && event.source().id() == other.source().id()
+            && std::ptr::eq(event.shared_context(), other.shared_context())
+            && (!self.others.are_scoped || event.scope() == other.scope())
     }
 }
 
@@ -120,6 +156,7 @@ struct LineDraft<'a, F> {
     descriptor: &'static Descriptor,
     traits: EventTraits<'static>,
     options: LineOptions,
+    others: OtherFields,
     pieces: Vec<LinePiece>,
     text: Vec<u8>,
 }
@@ -160,7 +197,7 @@ impl<F: LineFormat> LineDraft<'_, F> {
         }
     }
 
-    fn group(&mut self, group: FieldGroup, is_shared: bool) {
+    fn group(&mut self, group: FieldGroup) {
         let mut seen = Vec::new();
         for field in self.descriptor.fields().iter().filter(|field| field.name.group == group) {
             let name = field.name.name;
@@ -173,12 +210,27 @@ impl<F: LineFormat> LineDraft<'_, F> {
             self.format.behind_value(name, &mut self.text);
             seen.push(name);
         }
+        let (has_own, is_shared) = (!seen.is_empty(), self.others.are_shared && group == FieldGroup::Context);
+        match (has_own, is_shared) {
+            (true, _) => self.scope(group, ScopePlace::Behind),
+            (false, true) => {
+                self.format.open_group(group, &mut self.text);
+                self.scope(group, ScopePlace::Ahead);
+            }
+            (false, false) => return self.scope(group, ScopePlace::Alone),
+        }
         if is_shared {
-            self.begin_field(group, seen.is_empty());
+            if has_own {
+                self.format.separate_fields(&mut self.text);
+            }
             self.slot(LineSlot::Shared);
         }
-        if is_shared || !seen.is_empty() {
-            self.format.close_group(&mut self.text);
+        self.format.close_group(&mut self.text);
+    }
+
+    fn scope(&mut self, group: FieldGroup, place: ScopePlace) {
+        if self.others.are_scoped {
+            self.slot(LineSlot::Scope { group, place });
         }
     }
 
@@ -194,6 +246,9 @@ impl<F: LineFormat> LineDraft<'_, F> {
         let open_end = FixedText::new(&self.text);
         self.text.extend_from_slice(F::LINE_END);
         let EventTraits { severity, category, .. } = self.traits;
-        LineTemplate { pieces: self.pieces, end: FixedText::new(&self.text), open_end, severity, category, is_partial }
+        let fields = self.descriptor.fields().iter().map(|field| field.name);
+        let names = NameSet::of(fields.map(|field| (field.group, field.name)));
+        let (pieces, end, others) = (self.pieces, FixedText::new(&self.text), self.others);
+        LineTemplate { pieces, end, open_end, names, others, severity, category, is_partial }
     }
 }

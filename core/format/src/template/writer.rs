@@ -13,8 +13,9 @@ use crate::{
         clock::LineClock,
         event_line::EventLine,
         id::IdText,
+        scope::{ScopeText, ScopeTexts},
         shared::SharedText,
-        site::{LineParts, LineTemplate},
+        site::{LineParts, LineTemplate, OtherFields},
     },
 };
 
@@ -24,15 +25,13 @@ pub(crate) struct LineWriter<F> {
     format: F,
     options: LineOptions,
     parts: Box<[LinePart]>,
-    /// Templates for events that share no context.
-    templates: PerCallSite<LineTemplate>,
-    /// Templates for events that share context with others.
-    sharing: PerCallSite<LineTemplate>,
+    templates: Templates,
     /// Files and lines of log calls, as they stand in a line.
     locations: PerCallSite<FixedText>,
     /// The names of sources, as they stand in a line.
     sources: PerSource<FixedText>,
     shared: SharedText,
+    scopes: ScopeTexts,
     clock: LineClock,
     ids: IdText,
     /// The marked fields of the current event.
@@ -53,11 +52,11 @@ impl<F: LineFormat> LineWriter<F> {
             format,
             options,
             parts,
-            templates: PerCallSite::new(),
-            sharing: PerCallSite::new(),
+            templates: Templates::default(),
             locations: PerCallSite::new(),
             sources: PerSource::new(),
             shared: SharedText::default(),
+            scopes: ScopeTexts::default(),
             clock: LineClock::new(options.time),
             ids: IdText::default(),
             marks: LineMarks::default(),
@@ -90,8 +89,7 @@ impl<F: LineFormat> LineWriter<F> {
         }
     }
 
-    /// Writes the first of the events, and those behind it that need the same template, source and shared context. Returns
-    /// the others.
+    /// Writes the first of the events, and those behind it that need the same template and texts. Returns the others.
     fn run<'e, 'batch>(
         &mut self,
         first: &'e Event<'batch>,
@@ -105,31 +103,56 @@ impl<F: LineFormat> LineWriter<F> {
         let location = if self.options.call_site { first.location() } else { None };
         let location = location
             .map(|location| &*self.locations.get_or_insert_with(descriptor, || location_text(format, location)));
-        let shares_context = !first.shared_context().is_empty();
-        let templates = if shares_context { &mut self.sharing } else { &mut self.templates };
+        let scope = if first.is_plain_in_scope() { self.scopes.of(format, first) } else { None };
         // An event without a call site is not plain.
-        let template = if first.is_plain() {
-            let template = || LineTemplate::new(format, lines, descriptor, shares_context);
-            Some(&*templates.get_or_insert_with(descriptor, template))
-        } else {
-            None
-        };
+        let template = scope.map(|scope| {
+            let others =
+                OtherFields { are_shared: !first.shared_context().is_empty(), are_scoped: !first.scope().is_empty() };
+            let template = || LineTemplate::new(format, lines, descriptor, others);
+            (scope, &*self.templates.of(others).get_or_insert_with(descriptor, template))
+        });
+        let template =
+            template.filter(|(scope, template)| template.fits(first) && scope.is_free(&template.names, first));
+        #[cfg(test)]
+        let template = template.filter(|_| !super::scope_tests::is_part_by_part());
         let mut line = EventLine {
             format,
             lines,
             source,
             location,
             shared: self.shared.text(),
+            scope: template.map_or(ScopeText::NONE, |(scope, _)| scope),
             clock: &mut self.clock,
             ids: &mut self.ids,
             marks: &mut self.marks,
         };
         match template {
-            Some(template) if template.fits(first) => line.fill_run(template, first, events, out),
-            _ => {
+            Some((_, template)) => line.fill_run(template, first, events, out),
+            None => {
                 line.write(first, out);
                 events.get(1..).unwrap_or_default()
             }
+        }
+    }
+}
+
+/// The templates of all call sites, by the fields that their events have beside the call's own.
+#[derive(Debug, Default)]
+struct Templates {
+    plain: PerCallSite<LineTemplate>,
+    shared: PerCallSite<LineTemplate>,
+    scoped: PerCallSite<LineTemplate>,
+    scoped_and_shared: PerCallSite<LineTemplate>,
+}
+
+impl Templates {
+    #[inline]
+    fn of(&mut self, others: OtherFields) -> &mut PerCallSite<LineTemplate> {
+        match (others.are_scoped, others.are_shared) {
+            (false, false) => &mut self.plain,
+            (false, true) => &mut self.shared,
+            (true, false) => &mut self.scoped,
+            (true, true) => &mut self.scoped_and_shared,
         }
     }
 }

@@ -39,6 +39,11 @@ pub(crate) trait Layout: Debug {
         false
     }
 
+    /// Whether `hides` may leave out a field like this one, in lines of some events at least.
+    fn may_hide(&self, _field: &FieldRef<'_>) -> bool {
+        false
+    }
+
     /// Whether the values of an argument may need lines of their own.
     fn may_need_lines(&self, _argument: &DescribedField) -> bool {
         false

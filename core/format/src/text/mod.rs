@@ -155,6 +155,10 @@ impl<L: Layout> LineFormat for TextFormat<L> {
         self.layout.hides(event, field)
     }
 
+    fn may_hide(&self, field: &FieldRef<'_>) -> bool {
+        self.layout.may_hide(field)
+    }
+
     fn may_need_lines(&self, argument: &DescribedField) -> bool {
         self.layout.may_need_lines(argument)
     }

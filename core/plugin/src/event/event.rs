@@ -19,7 +19,7 @@ use fapilog_record::{
 };
 
 pub use self::parts::{EventParts, RecordError};
-use crate::event::{EventId, FieldRef, ProducerInfo, Source};
+use crate::event::{EventId, EventScope, FieldRef, ProducerInfo, Source};
 
 thread_local! {
     /// The memory that messages are filled in. It is no longer than the longest message and its last value.
@@ -293,9 +293,23 @@ impl<'batch> Event<'batch> {
     #[inline]
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        self.scope_start as usize == self.record.len()
-            && self.added.is_empty()
-            && !self.is_dynamic
-            && !self.is_rewritten
+        self.scope_start as usize == self.record.len() && self.is_plain_in_scope()
+    }
+
+    /// Whether it [is plain](Self::is_plain), or would be without its [scope](Self::scope).
+    #[inline]
+    #[must_use]
+    pub fn is_plain_in_scope(&self) -> bool {
+        self.added.is_empty() && !self.is_dynamic && !self.is_rewritten
+    }
+
+    /// The scope in which it was logged: the fields that were bound to its thread, its task or its logger. Events of one scope come in
+    /// runs, so a plugin keeps the work that it has done for a scope, and does it anew where the scope is another.
+    ///
+    /// An event that [`rewrite_fields`](Self::rewrite_fields) has changed has none.
+    #[inline]
+    #[must_use]
+    pub fn scope(&self) -> EventScope<'batch> {
+        EventScope::new(if self.is_rewritten { &[] } else { self.scope_bytes() })
     }
 }

@@ -3,6 +3,7 @@
 mod batch;
 #[allow(clippy::module_inception, reason = "the module's one main thing")]
 mod event;
+mod event_scope;
 mod event_subject;
 mod field_ref;
 mod id;
@@ -16,6 +17,7 @@ mod text_origin;
 pub use self::{
     batch::Batch,
     event::{Event, EventParts, FILLED_MAX_BYTES, MISSING_FIELD, RecordError},
+    event_scope::EventScope,
     event_subject::EventSubject,
     field_ref::FieldRef,
     id::{EventId, InstanceId},

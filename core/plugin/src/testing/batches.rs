@@ -227,7 +227,7 @@ impl TestBatches {
 
     /// A batch of the event that `record` holds, if it holds one: by itself, or by a call site with a field of each of
     /// the arguments `A`.
-    pub fn record<A: Arguments, R>(&self, record: &[u8], test: impl FnOnce(&Batch<'_>) -> R) -> Option<R> {
+    pub fn record<A: Arguments, R>(&self, record: &[u8], test: impl FnOnce(&mut Batch<'_>) -> R) -> Option<R> {
         const NAMES: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
         let fields = A::SHAPE.kinds().zip(NAMES).map(|(_, name)| FieldName::new(FieldGroup::Context, name));
         let fields: &'static [FieldName] = Box::leak(fields.collect());
@@ -247,6 +247,6 @@ impl TestBatches {
         let event = if tag == DYNAMIC_ID { Event::of_itself(parts) } else { Event::of_call_site(parts) };
         let mut batch = Batch::new_in(&arena, 1, &self.internal);
         batch.push(event.ok()?);
-        Some(test(&batch))
+        Some(test(&mut batch))
     }
 }

@@ -17,6 +17,8 @@ use crate::{
 const SITES_MAX: usize = 16_384;
 /// The most targets of a file, a line and a level.
 const TARGETS_OF_A_PLACE_MAX: usize = 64;
+/// The most bytes of target and file: both are copied, and never freed.
+const PLACE_TEXTS_MAX_BYTES: usize = 1_024;
 /// The most sites without a file.
 const SITES_WITHOUT_FILE_MAX: usize = 1_024;
 
@@ -45,8 +47,9 @@ impl AdapterSite {
     /// The site of a place: made by the first call, and found without a lock by all later ones. The texts are copied, once for each
     /// site.
     ///
-    /// A process makes 16,384 sites in this way at most, 64 targets for each file, line and level, and 1,024 sites without a file: targets
-    /// that are made at run time do not take memory without end. Beyond that there is none, and the adapter logs a dynamic event.
+    /// A process makes 16,384 sites in this way at most, 64 targets for each file, line and level, and 1,024 sites without a file, and
+    /// target and file have 1,024 bytes at most: targets that are made at run time do not take memory without end. Beyond that there is
+    /// none, and the adapter logs a dynamic event.
     ///
     /// ```
     /// use fapilog_record::{call_site::AdapterSite, level::Level};
@@ -113,11 +116,12 @@ impl SitePlace<'_> {
     fn has_room(&self, list: &AtomicPtr<PlaceEntry>) -> bool {
         // Relaxed, both: the numbers change under the lock, under which the deciding call of this is.
         let has_total = SITES.load(Ordering::Relaxed) < SITES_MAX;
+        let is_short = self.target.len().saturating_add(self.file.len()) <= PLACE_TEXTS_MAX_BYTES;
         let has_own = match self.file.is_empty() {
             true => SITES_WITHOUT_FILE.load(Ordering::Relaxed) < SITES_WITHOUT_FILE_MAX,
             false => entries(list).filter(|entry| self.is_of(entry.site)).count() < TARGETS_OF_A_PLACE_MAX,
         };
-        has_total && has_own
+        has_total && is_short && has_own
     }
 
     fn count(&self) {
@@ -183,6 +187,13 @@ mod tests {
         assert_eq!(sites.iter().flatten().count(), TARGETS_OF_A_PLACE_MAX);
         assert!(at("target 0", "src/three.rs", 1).is_some());
         assert!(at("target 0", "src/three.rs", 2).is_some(), "another line has room");
+    }
+
+    #[test]
+    fn a_place_of_long_texts_has_no_site() {
+        let target = "t".repeat(PLACE_TEXTS_MAX_BYTES - "src/five.rs".len());
+        assert!(at(&target, "src/five.rs", 1).is_some());
+        assert!(at(&(target + "t"), "src/five.rs", 2).is_none());
     }
 
     #[test]

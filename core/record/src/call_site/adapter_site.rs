@@ -4,7 +4,7 @@ use std::{
     borrow::Cow,
     fmt,
     ptr::null_mut,
-    sync::atomic::{AtomicPtr, Ordering},
+    sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
 };
 
 use crate::{
@@ -23,13 +23,20 @@ const VARIANTS_MAX: usize = 64;
 /// The most fields of such a list, and the most bytes of their names: what a site describes takes memory for ever.
 const LIST_FIELDS_MAX: usize = 256;
 const LIST_NAMES_MAX_BYTES: usize = 16 * 1024;
+/// The most memory for the lists of all sites, roughly: names may be made at run time, for example of a request's parameters.
+const LISTS_MAX_BYTES: usize = 64 << 20;
+/// The memory for a field of a list beside its name, roughly: its shape, its place in the descriptor, the template of its key.
+const LISTED_FIELD_BYTES: usize = 256;
+
+/// The memory for the lists of all sites by now, roughly. It only grows.
+static LISTED_BYTES: AtomicUsize = AtomicUsize::new(0);
 
 /// A place that logs through another library, made by the library's adapter, once for each place.
 ///
 /// Level, target, file and line are the same for all its events. Names and types of fields come with each event; a list of
 /// them that was seen before is found again, so that an event is as small as one of the macros, and formatters render its static
-/// parts once. A site remembers 64 such lists, of 256 fields and 16 KiB of names each at most. Events with other lists are logged as
-/// well, but they are longer, and do not know their file and line.
+/// parts once. A site remembers 64 such lists, of 256 fields and 16 KiB of names each at most, and all sites together remember 64 MiB. Events
+/// with other lists are logged as well, but they are longer, and do not know their file and line.
 pub struct AdapterSite {
     /// The site without its fields: the place where the level of its target is remembered.
     gate: CallSite,
@@ -81,7 +88,7 @@ impl AdapterSite {
     }
 
     /// The id of the descriptor for an event with these fields: registered by the first such event. `None` beyond 64 lists of
-    /// names and kinds, and for a list of more than 256 fields or 16 KiB of names.
+    /// names and kinds or 64 MiB of all sites, and for a list of more than 256 fields or 16 KiB of names.
     #[inline]
     #[must_use]
     pub fn descriptor_id(&'static self, fields: &Fields) -> Option<u32> {
@@ -116,7 +123,8 @@ impl AdapterSite {
     fn add(&self, fields: &Fields) -> Option<&'static FieldsVariant> {
         // Made ahead of the lock, as a call site's descriptor is. A site that is full makes none.
         let count = self.newest().map_or(0, |newest| newest.count);
-        if count >= VARIANTS_MAX || fields.len() > LIST_FIELDS_MAX || fields.names_bytes() > LIST_NAMES_MAX_BYTES {
+        let list_bytes = list_bytes(fields)?;
+        if count >= VARIANTS_MAX || !has_room(list_bytes) {
             return None;
         }
         let mut new = Some(Box::new(FieldsVariant::new(&self.gate, fields)));
@@ -127,10 +135,12 @@ impl AdapterSite {
             }
             let older = self.newest();
             let count = older.map_or(1, |older| older.count + 1);
-            if count > VARIANTS_MAX {
+            if count > VARIANTS_MAX || !has_room(list_bytes) {
                 return None;
             }
             let mut new = new.take()?;
+            // Relaxed: see `has_room`.
+            LISTED_BYTES.fetch_add(list_bytes, Ordering::Relaxed);
             new.older = older;
             new.count = count;
             let new: &'static FieldsVariant = Box::leak(new);
@@ -154,6 +164,19 @@ impl FieldsVariant {
         let shape = Shape::leak(shapes.iter().map(|shape| *shape.kind));
         Self { shapes, site: Box::leak(Box::new(site)), shape, count: 0, older: None }
     }
+}
+
+/// The memory for a list of these names, roughly. `None` if it is too long.
+fn list_bytes(fields: &Fields) -> Option<usize> {
+    let names_bytes = fields.names_bytes();
+    let is_short = fields.len() <= LIST_FIELDS_MAX && names_bytes <= LIST_NAMES_MAX_BYTES;
+    // Names stand in the list, in the call site, and in the templates of formatters.
+    is_short.then(|| LISTED_FIELD_BYTES * (1 + fields.len()) + 4 * names_bytes)
+}
+
+fn has_room(list_bytes: usize) -> bool {
+    // Relaxed: the number changes under the registry's lock, under which the deciding call of this is.
+    LISTED_BYTES.load(Ordering::Relaxed) + list_bytes <= LISTS_MAX_BYTES
 }
 
 fn leak_text(text: Cow<'static, str>) -> &'static str {

@@ -28,6 +28,12 @@ impl<'a> FieldArguments<'a> {
         Self { fields, root_bytes, tail_bytes }
     }
 
+    /// The bytes of a record that cannot be cut: the head, and the fixed-length part of each field.
+    #[must_use]
+    pub fn fixed_bytes(&self) -> usize {
+        Head::BYTES + self.root_bytes
+    }
+
     fn tails(&self) -> impl Iterator<Item = FieldTail<'a>> {
         let fields = self.fields;
         fields.entries.iter().map(move |entry| tail_of(fields, entry))
@@ -56,7 +62,7 @@ fn fixed_wire<'v>(kind: &Kind, value: &'v [u8]) -> &'v [u8] {
 
 impl ErasedArguments for FieldArguments<'_> {
     fn record_bytes(&self, scope_bytes: usize) -> usize {
-        (Head::BYTES + self.root_bytes).saturating_add(self.tail_bytes).saturating_add(scope_bytes)
+        self.fixed_bytes().saturating_add(self.tail_bytes).saturating_add(scope_bytes)
     }
 
     fn write_whole_record(&self, slot: &mut [u8], source: u32, scope: &[u8]) -> Result<WrittenRecord, Overrun> {

@@ -23,6 +23,9 @@ pub struct FixedText {
 }
 
 impl FixedText {
+    /// No text.
+    pub const EMPTY: Self = Self { chunks: Vec::new(), padding_bytes: 0 };
+
     /// A copy of `text`.
     pub fn new(text: &[u8]) -> Self {
         let mut fixed = Self::default();

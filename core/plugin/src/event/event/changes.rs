@@ -96,8 +96,8 @@ impl<'batch> Event<'batch> {
     /// Sets the context that the event shares with others, in the place of the former [shared
     /// context](Self::shared_context). Formatters render it once for all events that share it.
     ///
-    /// The caller ensures that the event [is plain](Self::is_plain) and has none of these keys among its arguments, that all
-    /// are of [`FieldGroup::Context`], that all text is UTF-8, and that the former shared fields are among the new ones.
+    /// The caller ensures that the event [is plain but for its scope](Self::is_plain_in_scope) and has none of these keys among its
+    /// arguments or in its scope, that all are of [`FieldGroup::Context`], that all text is UTF-8, and that the former shared fields are among the new ones.
     /// [`CommonFields`](crate::common_fields::CommonFields) ensures all that, and is the right tool as a rule.
     ///
     /// ```

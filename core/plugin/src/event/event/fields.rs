@@ -161,6 +161,7 @@ impl<'batch> Event<'batch> {
         self.record.get(..self.scope_start as usize).unwrap_or_default()
     }
 
+    #[inline(always)]
     pub(super) fn scope_bytes(&self) -> &'batch [u8] {
         self.record.get(self.scope_start as usize..).unwrap_or_default()
     }

@@ -110,7 +110,7 @@ mod tests {
         let arguments: Four<'_> = (Arg(&a), (Arg(&b), (Arg(&c), (Arg("d"), End))));
         let mut record = [0; 200];
         let written = write_record(&mut record, 0, &arguments, &[]).unwrap();
-        let look = |batch: &Batch<'_>| {
+        let look = |batch: &mut Batch<'_>| {
             let mut event = batch.events()[0].clone();
             test(&mut event);
         };
