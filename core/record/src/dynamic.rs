@@ -68,15 +68,17 @@ fn append_cut_fields(out: &mut Vec<u8>, fields: &[u8], room_bytes: usize) {
 
 /// Writes fields to the front of `out`, and returns how many bytes they take there. Each has at least a fair share of the
 /// room, or its own length if that is less. Text and bytes that do not fit are cut, sequences and maps end behind the last
-/// element that fits, and other values become `None`, all marked; a field whose key does not fit is missing.
+/// element that fits, and other values become `None`, all marked; a field whose key does not fit is missing. So are the last of more
+/// than 16 fields that there are not 32 bytes for each of: the others would have too little for a key.
 pub(crate) fn cut_fields(fields: &[u8], out: &mut [u8]) -> usize {
     if let Some(room) = out.get_mut(..fields.len()) {
         room.copy_from_slice(fields);
         return fields.len();
     }
+    let fields_max = (out.len() / CUT_FIELD_MIN_BYTES).max(FEW_FIELDS);
     let raw_fields = || {
         let mut fields = DynamicFields::new(fields);
-        std::iter::from_fn(move || fields.next_raw())
+        std::iter::from_fn(move || fields.next_raw()).take(fields_max)
     };
     let mut shares = Shares::new(out.len(), |visit| raw_fields().for_each(|field| visit(field.bytes.len())));
     let mut used_bytes = 0;
@@ -88,6 +90,11 @@ pub(crate) fn cut_fields(fields: &[u8], out: &mut [u8]) -> usize {
     }
     used_bytes
 }
+
+/// The least share of a field, in bytes: of many fields, the first have room for a key and a number.
+const CUT_FIELD_MIN_BYTES: usize = 32;
+/// So many have a share however little it is.
+const FEW_FIELDS: usize = 16;
 
 /// A field as its bytes.
 struct RawField<'a> {
