@@ -129,6 +129,7 @@ impl SlotWriter<'_> {
     }
 
     /// Writes an argument's wire form to its place in the record's root.
+    #[inline]
     pub(crate) fn put_wire(&mut self, at: usize, wire: &[u8]) -> Result<(), Overrun> {
         put_wire(self.slot, at, wire)
     }
@@ -304,6 +305,7 @@ pub fn write_whole_record<A: Arguments>(
     Ok(WrittenRecord { used_bytes, is_cut: false })
 }
 
+#[inline]
 fn put_wire(slot: &mut [u8], at: usize, wire: &[u8]) -> Result<(), Overrun> {
     slot.get_mut(at..).and_then(|behind| behind.get_mut(..wire.len())).ok_or(Overrun)?.copy_from_slice(wire);
     Ok(())

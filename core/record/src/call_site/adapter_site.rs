@@ -161,7 +161,7 @@ impl FieldsVariant {
         let leak_name = |shape: &FieldShape| FieldName::new(shape.group, leak_text(shape.name.to_string().into()));
         let names: Vec<FieldName> = shapes.iter().map(leak_name).collect();
         let site = CallSite::new(gate.level, "", gate.target, gate.file, gate.line, names.leak());
-        let shape = Shape::leak(shapes.iter().map(|shape| *shape.kind));
+        let shape = Shape::leak(shapes.iter().map(|shape| shape.kind.kind()));
         Self { shapes, site: Box::leak(Box::new(site)), shape, count: 0, older: None }
     }
 }

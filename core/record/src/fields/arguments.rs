@@ -2,7 +2,7 @@
 
 use crate::{
     erased::ErasedArguments,
-    fields::{FieldEntry, Fields},
+    fields::{FieldEntry, FieldKind, Fields},
     head::Head,
     self_typed::types,
     value::{Kind, Value, scratch::LONGER_THAN_A_RECORD, sealed::Sealed},
@@ -16,22 +16,18 @@ const TEXT_START: usize = 5;
 #[derive(Debug, Clone, Copy)]
 pub struct FieldArguments<'a> {
     fields: &'a Fields,
-    root_bytes: usize,
-    tail_bytes: usize,
 }
 
 impl<'a> FieldArguments<'a> {
+    #[inline]
     pub(super) fn new(fields: &'a Fields) -> Self {
-        let entries = || fields.entries.iter();
-        let root_bytes = entries().map(|entry| entry.kind.wire_bytes()).sum();
-        let tail_bytes = entries().map(|entry| tail_of(fields, entry).tail_bytes()).fold(0, usize::saturating_add);
-        Self { fields, root_bytes, tail_bytes }
+        Self { fields }
     }
 
     /// The bytes of a record that cannot be cut: the head, and the fixed-length part of each field.
     #[must_use]
     pub fn fixed_bytes(&self) -> usize {
-        Head::BYTES + self.root_bytes
+        Head::BYTES + self.fields.root_bytes
     }
 
     fn tails(&self) -> impl Iterator<Item = FieldTail<'a>> {
@@ -52,27 +48,42 @@ impl<'a> FieldArguments<'a> {
 }
 
 /// The wire form of a kind without a tail. The value has its type in front.
-fn fixed_wire<'v>(kind: &Kind, value: &'v [u8]) -> &'v [u8] {
+fn fixed_wire(kind: FieldKind, value: &[u8]) -> &[u8] {
     match kind {
-        Kind::Bool if value.first() == Some(&types::TRUE) => &[1],
-        Kind::Bool => &[0],
+        FieldKind::Bool if value.first() == Some(&types::TRUE) => &[1],
+        FieldKind::Bool => &[0],
         _ => value.get(1..).unwrap_or_default(),
+    }
+}
+
+/// The length of a field's tail.
+#[inline]
+pub(super) fn tail_bytes(entry: &FieldEntry) -> usize {
+    let value_bytes = entry.end - entry.value_start;
+    match entry.kind {
+        kind if !kind.has_tail() => 0,
+        _ if entry.is_cut => LONGER_THAN_A_RECORD,
+        FieldKind::Text | FieldKind::DebugText => value_bytes.saturating_sub(TEXT_START),
+        _ => value_bytes,
     }
 }
 
 impl ErasedArguments for FieldArguments<'_> {
     fn record_bytes(&self, scope_bytes: usize) -> usize {
-        self.fixed_bytes().saturating_add(self.tail_bytes).saturating_add(scope_bytes)
+        self.fixed_bytes().saturating_add(self.fields.tail_bytes).saturating_add(scope_bytes)
     }
 
     fn write_whole_record(&self, slot: &mut [u8], source: u32, scope: &[u8]) -> Result<WrittenRecord, Overrun> {
-        write_whole(slot, source, scope, self.root_bytes, |writer| {
+        write_whole(slot, source, scope, self.fields.root_bytes, |writer| {
             for (entry, value, at) in self.placed() {
-                if entry.kind.has_tail() {
-                    let span = FieldTail { entry, value }.archive(writer);
-                    writer.put_wire(at, &span)?;
-                } else {
-                    writer.put_wire(at, fixed_wire(entry.kind, value))?;
+                match (entry.kind, value.get(1..).and_then(<[u8]>::first_chunk::<8>)) {
+                    (kind, _) if kind.has_tail() => {
+                        let span = FieldTail { entry, value }.archive(writer);
+                        writer.put_wire(at, &span)?;
+                    }
+                    // A copy of a known length.
+                    (FieldKind::I64 | FieldKind::U64 | FieldKind::F64, Some(wire)) => writer.put_wire(at, wire)?,
+                    (kind, _) => writer.put_wire(at, fixed_wire(kind, value))?,
                 }
             }
             Ok(())
@@ -81,7 +92,7 @@ impl ErasedArguments for FieldArguments<'_> {
 
     fn write_cut_record(&self, slot: &mut [u8], source: u32, scope: &[u8]) -> Result<WrittenRecord, Overrun> {
         let masked = self.fields.entries.iter().filter(|entry| entry.kind.has_tail()).count();
-        let layout = CutLayout { root_bytes: self.root_bytes, masked };
+        let layout = CutLayout { root_bytes: self.fields.root_bytes, masked };
         let visit_tails = |visit: &mut dyn FnMut(usize)| self.tails().for_each(|tail| visit(tail.tail_bytes()));
         write_cut(slot, source, scope, layout, visit_tails, |tail| {
             for (entry, value, at) in self.placed() {
@@ -116,21 +127,19 @@ impl Value for FieldTail<'_> {
     const KIND: Kind = Kind::SelfTyped;
 
     fn tail_bytes(&self) -> usize {
-        match self.entry.kind {
-            kind if !kind.has_tail() => 0,
-            _ if self.entry.is_cut => LONGER_THAN_A_RECORD,
-            Kind::Text | Kind::DebugText => self.value.len().saturating_sub(TEXT_START),
-            _ => self.value.len(),
-        }
+        tail_bytes(self.entry)
     }
 
+    #[inline]
     fn archive(&self, writer: &mut SlotWriter<'_>) -> [u8; 8] {
         if self.entry.is_cut {
             writer.mark_cut();
         }
         match self.entry.kind {
             // Bytes of a text are cut between two characters.
-            Kind::Text | Kind::DebugText => writer.put_bytes(self.value.get(TEXT_START..).unwrap_or_default()),
+            FieldKind::Text | FieldKind::DebugText => {
+                writer.put_bytes(self.value.get(TEXT_START..).unwrap_or_default())
+            }
             _ => writer.put_value_bytes(self.value),
         }
     }

@@ -2,10 +2,12 @@
 
 mod appended_text;
 mod arguments;
+mod field_kind;
 
 use std::{error::Error, fmt};
 
 pub use self::arguments::FieldArguments;
+use self::{arguments::tail_bytes, field_kind::FieldKind};
 use crate::{
     dynamic::{self, KEY_MAX_BYTES},
     field_group::FieldGroup,
@@ -31,26 +33,35 @@ pub struct Fields {
     /// In the form of a [`dynamic`] record's fields.
     bytes: Vec<u8>,
     entries: Vec<FieldEntry>,
+    /// The bytes of all wire forms.
+    root_bytes: usize,
+    /// The bytes of all tails.
+    tail_bytes: usize,
 }
 
 /// The place of a field.
 #[derive(Debug, Clone, Copy)]
 struct FieldEntry {
     group: FieldGroup,
-    kind: &'static Kind,
+    kind: FieldKind,
+    is_cut: bool,
+    key_bytes: u16,
     start: usize,
-    key_start: usize,
-    key_end: usize,
     value_start: usize,
     end: usize,
-    is_cut: bool,
 }
+
+/// Group and length of the key stand before it.
+const KEY_START: usize = 3;
+
+/// The memory that is reserved for a value beside its text, so that a field of most types is appended without a second look.
+const VALUE_BYTES: usize = 24;
 
 impl Fields {
     /// No fields.
     #[must_use]
     pub const fn new() -> Self {
-        Self { bytes: Vec::new(), entries: Vec::new() }
+        Self { bytes: Vec::new(), entries: Vec::new(), root_bytes: 0, tail_bytes: 0 }
     }
 
     /// How many there are.
@@ -75,6 +86,7 @@ impl Fields {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.entries.clear();
+        (self.root_bytes, self.tail_bytes) = (0, 0);
     }
 
     /// Removes all but the first `len`.
@@ -82,6 +94,8 @@ impl Fields {
         if let Some(first) = self.entries.get(len) {
             self.bytes.truncate(first.start);
             self.entries.truncate(len);
+            self.root_bytes = self.entries.iter().map(|entry| entry.kind.wire_bytes()).sum();
+            self.tail_bytes = self.entries.iter().map(tail_bytes).fold(0, usize::saturating_add);
         }
     }
 
@@ -94,32 +108,64 @@ impl Fields {
     /// Puts a field. The message is a field of [`FieldGroup::Message`], whose name is empty.
     #[inline]
     pub fn put(&mut self, group: FieldGroup, name: &str, value: ValueRef<'_>) {
-        let begun = self.begin(group, name);
+        match value {
+            ValueRef::Bool(false) => self.put_bytes(group, name, FieldKind::Bool, &[types::FALSE], &[]),
+            ValueRef::Bool(true) => self.put_bytes(group, name, FieldKind::Bool, &[types::TRUE], &[]),
+            ValueRef::I64(n) => self.put_bytes(group, name, FieldKind::I64, &[types::I64], &n.to_le_bytes()),
+            ValueRef::U64(n) => self.put_bytes(group, name, FieldKind::U64, &[types::U64], &n.to_le_bytes()),
+            ValueRef::F64(x) => self.put_bytes(group, name, FieldKind::F64, &[types::F64], &x.to_le_bytes()),
+            ValueRef::Text(text) => self.put_text(group, name, text),
+            other => self.put_any(group, name, other),
+        }
+    }
+
+    fn put_text(&mut self, group: FieldGroup, name: &str, text: &str) {
+        match u32::try_from(text.len()) {
+            Ok(count) => {
+                let [a, b, c, d] = count.to_le_bytes();
+                self.put_bytes(group, name, FieldKind::Text, &[types::TEXT, a, b, c, d], text.as_bytes());
+            }
+            // It is cut.
+            Err(_) => self.put_any(group, name, ValueRef::Text(text)),
+        }
+    }
+
+    /// Puts a value of this kind, in its form with the type in front.
+    #[inline(always)]
+    fn put_bytes(&mut self, group: FieldGroup, name: &str, kind: FieldKind, front: &[u8], bytes: &[u8]) {
+        let entry = self.begin(group, name, front.len() + bytes.len());
+        self.bytes.extend_from_slice(front);
+        self.bytes.extend_from_slice(bytes);
+        self.enter(entry, kind);
+    }
+
+    fn put_any(&mut self, group: FieldGroup, name: &str, value: ValueRef<'_>) {
+        let begun = self.begin(group, name, VALUE_BYTES);
         let mut out = SelfTypedWriter::appending(&mut self.bytes);
         out.value_ref(value);
         let is_cut = out.finish().is_cut;
-        self.end(begun, None, is_cut);
+        self.end(begun, FieldKind::Text, is_cut);
     }
 
     /// Puts a value as a log call would log it.
     #[inline]
     pub fn bind<T: Value + ?Sized>(&mut self, group: FieldGroup, name: &str, value: &T) {
-        let begun = self.begin(group, name);
+        let begun = self.begin(group, name, VALUE_BYTES);
         let mut out = SelfTypedWriter::appending(&mut self.bytes);
         value.put_self_typed(&mut out);
         let is_cut = out.finish().is_cut;
-        let kind = matches!(T::KIND, Kind::DebugText).then_some(&T::KIND);
-        self.end(begun, kind, is_cut);
+        let text_kind = if matches!(T::KIND, Kind::DebugText) { FieldKind::DebugText } else { FieldKind::Text };
+        self.end(begun, text_kind, is_cut);
     }
 
     /// Puts the text that `Display` writes. A panic is caught, and a text stands for it.
     pub fn put_display<T: fmt::Display + ?Sized>(&mut self, group: FieldGroup, name: &str, value: &T) {
-        self.put_formatted(group, name, None, |out| write!(out, "{value}"));
+        self.put_formatted(group, name, FieldKind::Text, |out| write!(out, "{value}"));
     }
 
     /// Puts the text that `Debug` writes. A panic is caught, and a text stands for it.
     pub fn put_debug<T: fmt::Debug + ?Sized>(&mut self, group: FieldGroup, name: &str, value: &T) {
-        self.put_formatted(group, name, Some(&Kind::DebugText), |out| write!(out, "{value:?}"));
+        self.put_formatted(group, name, FieldKind::DebugText, |out| write!(out, "{value:?}"));
     }
 
     /// Puts a text that user code writes, without a copy of it elsewhere.
@@ -127,10 +173,10 @@ impl Fields {
         &mut self,
         group: FieldGroup,
         name: &str,
-        kind: Option<&'static Kind>,
+        kind: FieldKind,
         text: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result,
     ) {
-        let begun = self.begin(group, name);
+        let begun = self.begin(group, name, VALUE_BYTES);
         let is_cut = appended_text::append_text(&mut self.bytes, text);
         self.end(begun, kind, is_cut);
     }
@@ -158,14 +204,14 @@ impl Fields {
     /// # assert_eq!(value.to_string(), "{id: 42, fills: [0.5]}");
     /// ```
     pub fn put_with(&mut self, group: FieldGroup, name: &str, write: impl FnOnce(&mut SelfTypedWriter<'_>)) {
-        let begun = self.begin(group, name);
+        let begun = self.begin(group, name, VALUE_BYTES);
         let mut out = SelfTypedWriter::appending(&mut self.bytes);
         write(&mut out);
         if out.is_unwritten() {
             out.none();
         }
         let is_cut = out.finish().is_cut;
-        self.end(begun, None, is_cut);
+        self.end(begun, FieldKind::Text, is_cut);
     }
 
     /// Group, name and value of each field.
@@ -197,7 +243,7 @@ impl Fields {
 
     /// The length of all names.
     pub(crate) fn names_bytes(&self) -> usize {
-        self.entries.iter().map(|entry| entry.key_end - entry.key_start).sum()
+        self.entries.iter().map(|entry| usize::from(entry.key_bytes)).sum()
     }
 
     /// Names and kinds.
@@ -208,43 +254,55 @@ impl Fields {
         })
     }
 
-    /// Writes group and key.
+    /// Writes group and key, and reserves memory for the value.
     #[inline]
-    fn begin(&mut self, group: FieldGroup, name: &str) -> FieldEntry {
+    fn begin(&mut self, group: FieldGroup, name: &str, value_bytes: usize) -> FieldEntry {
         let start = self.bytes.len();
         let is_cut = name.len() > KEY_MAX_BYTES;
         let name = front(name, KEY_MAX_BYTES);
-        self.bytes.push(group.to_byte());
+        self.bytes.reserve(KEY_START + name.len() + 1 + value_bytes);
         // Held to `u16` above.
-        self.bytes.extend_from_slice(&(name.len() as u16).to_le_bytes());
-        let key_start = self.bytes.len();
+        let key_bytes = name.len() as u16;
+        let [low, high] = key_bytes.to_le_bytes();
+        self.bytes.extend_from_slice(&[group.to_byte(), low, high]);
         self.bytes.extend_from_slice(name.as_bytes());
-        let key_end = self.bytes.len();
         if is_cut {
             self.bytes.push(types::CUT);
         }
         let value_start = self.bytes.len();
-        FieldEntry { group, kind: &Kind::SelfTyped, start, key_start, key_end, value_start, end: value_start, is_cut }
+        FieldEntry { group, kind: FieldKind::SelfTyped, is_cut, key_bytes, start, value_start, end: value_start }
     }
 
-    /// Enters the field, whose value is written. `kind` is that of a text, if it is not a plain one.
+    /// Enters the field, whose value is written. `text_kind` is its kind if it is a text.
     #[inline]
-    fn end(&mut self, mut entry: FieldEntry, kind: Option<&'static Kind>, is_cut: bool) {
-        entry.end = self.bytes.len();
-        if entry.is_cut {
-            // Its value keeps its type, so that it has a bit in the mask whatever it is.
-            return self.entries.push(entry);
-        }
-        if is_cut {
+    fn end(&mut self, mut entry: FieldEntry, text_kind: FieldKind, is_cut: bool) {
+        let is_value_cut = is_cut && !entry.is_cut;
+        if is_value_cut {
             self.bytes.insert(entry.value_start, types::CUT);
-            (entry.value_start, entry.end, entry.is_cut) = (entry.value_start + 1, entry.end + 1, true);
+            (entry.value_start, entry.is_cut) = (entry.value_start + 1, true);
         }
-        entry.kind = kind_of(self.value_bytes(&entry), kind);
+        let kind = FieldKind::of(self.bytes.get(entry.value_start..).unwrap_or_default(), text_kind);
+        if is_value_cut { self.enter_as(entry, kind) } else { self.enter(entry, kind) }
+    }
+
+    /// Enters a field of this kind.
+    #[inline]
+    fn enter(&mut self, entry: FieldEntry, kind: FieldKind) {
+        // The value of a field whose name was cut keeps its type, so that it has a bit in the mask whatever it is.
+        self.enter_as(entry, if entry.is_cut { FieldKind::SelfTyped } else { kind });
+    }
+
+    #[inline]
+    fn enter_as(&mut self, mut entry: FieldEntry, kind: FieldKind) {
+        (entry.kind, entry.end) = (kind, self.bytes.len());
+        self.root_bytes += kind.wire_bytes();
+        self.tail_bytes = self.tail_bytes.saturating_add(tail_bytes(&entry));
         self.entries.push(entry);
     }
 
     fn name_bytes(&self, entry: &FieldEntry) -> &[u8] {
-        self.bytes.get(entry.key_start..entry.key_end).unwrap_or_default()
+        let key_start = entry.start + KEY_START;
+        self.bytes.get(key_start..key_start + usize::from(entry.key_bytes)).unwrap_or_default()
     }
 
     /// The value with its type in front.
@@ -253,34 +311,12 @@ impl Fields {
     }
 }
 
-/// The kind that a value has as an argument. `text_kind` is that of a text, if it is not a plain one.
-///
-/// All but texts are of kinds whose wire form is the value behind its type, so that it is copied as it is.
-#[inline]
-fn kind_of(value: &[u8], text_kind: Option<&'static Kind>) -> &'static Kind {
-    match value.first().copied() {
-        Some(types::FALSE | types::TRUE) => &Kind::Bool,
-        Some(types::CHAR) => &Kind::Char,
-        Some(types::I64) => &Kind::I64,
-        Some(types::U64) => &Kind::U64,
-        Some(types::I128) => &Kind::I128,
-        Some(types::U128) => &Kind::U128,
-        Some(types::F32) => &Kind::F32,
-        Some(types::F64) => &Kind::F64,
-        Some(types::DURATION) => &Kind::Duration,
-        Some(types::TIME) => &Kind::Time,
-        Some(types::UUID) => &Kind::Uuid,
-        Some(types::TEXT) => text_kind.unwrap_or(&Kind::Text),
-        _ => &Kind::SelfTyped,
-    }
-}
-
 /// Name and kind of a field.
 #[derive(Debug, Clone)]
 pub(crate) struct FieldShape {
     pub(crate) group: FieldGroup,
     pub(crate) name: Box<str>,
-    pub(crate) kind: &'static Kind,
+    pub(crate) kind: FieldKind,
 }
 
 #[cfg(test)]
