@@ -263,6 +263,49 @@ fn an_event_whose_numbers_alone_do_not_fit_a_record_is_cut_and_has_its_message()
     assert_eq!((&event["message"], &event["target"]), (&json!("many numbers"), &json!("adapter::sql")));
 }
 
+/// An event of so many numbers, a message, and so many empty texts.
+fn numbers_and_texts(numbers: u64, texts: u64) -> Fields {
+    let mut fields = Fields::new();
+    (0..numbers).for_each(|n| fields.put(FieldGroup::Metrics, &format!("number_{n}"), ValueRef::U64(n)));
+    fields.put(FieldGroup::Message, "", ValueRef::Text("many numbers"));
+    (0..texts).for_each(|n| fields.put(FieldGroup::Tags, &format!("text_{n}"), ValueRef::Text("")));
+    fields
+}
+
+fn started_with_short_records() -> (Container, fapilog::sink::MemoryEvents) {
+    let (sink, events) = law::memory();
+    (Container::builder().record_max_bytes(1 << 10).sink("memory", sink).start().unwrap(), events)
+}
+
+#[test]
+fn an_event_of_many_numbers_that_fits_a_record_is_whole() {
+    let (container, events) = started_with_short_records();
+    container.logger("adapters").log_fields(site(), &numbers_and_texts(80, 0));
+    assert_eq!(shut_down(&container).cut, 0);
+    let event = only(&events);
+    assert_eq!((&event["message"], &event["metrics"]["number_79"]), (&json!("many numbers"), &json!(79)));
+}
+
+#[test]
+fn a_message_behind_more_numbers_than_fit_a_record_stays() {
+    let (container, events) = started_with_short_records();
+    container.logger("adapters").log_fields(site(), &numbers_and_texts(140, 0));
+    assert_eq!(shut_down(&container).cut, 1);
+    assert_eq!(only(&events)["message"], json!("many numbers"));
+}
+
+#[test]
+fn numbers_beside_a_long_scope_are_never_lost() {
+    let (container, _events) = started_with_short_records();
+    let log = container.logger("adapters");
+    let _scope = Scope::new().field(FieldGroup::Context, "long", ValueRef::Text(&"x".repeat(600))).enter();
+    for numbers in 40..130 {
+        [0, 1, 9].into_iter().for_each(|texts| log.log_fields(site(), &numbers_and_texts(numbers, texts)));
+    }
+    let accounts = shut_down(&container);
+    assert_eq!((accounts.lost_total(), accounts.delivered_total()), (0, 90 * 3));
+}
+
 #[test]
 fn a_dynamic_event_with_a_name_that_is_too_long_is_cut_and_not_lost_in_a_record_with_room() {
     let (sink, events) = law::memory();

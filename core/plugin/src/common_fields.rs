@@ -62,10 +62,12 @@ pub struct FieldList<'batch> {
 }
 
 impl<'batch> FieldList<'batch> {
-    /// Adds a field to the context. The value must be in the batch's arena, or live longer; a formatter does not mark
-    /// shared text that is not UTF-8.
+    /// Adds a field to the context. Of two of one name the first counts. The value must be in the batch's arena, or live longer; a
+    /// formatter does not mark shared text that is not UTF-8.
     pub fn push(&mut self, name: &'batch str, value: fapilog_record::value::ValueRef<'batch>) {
-        self.fields.push(FieldRef { group: FieldGroup::Context, name, value });
+        if self.fields.iter().all(|field| field.name != name) {
+            self.fields.push(FieldRef { group: FieldGroup::Context, name, value });
+        }
     }
 }
 
@@ -241,6 +243,16 @@ mod tests {
             common().add(batch, |_, fields| fields.push("zone", ValueRef::U64(2)));
             assert_eq!(value(&batch.events()[0], "zone"), Some(ValueRef::U64(1)));
             assert_eq!(batch.events()[0].shared_context().len(), 1);
+        });
+    }
+
+    #[test]
+    fn of_two_fields_of_one_name_the_first_counts() {
+        TestBatches::new().batch(&[1], |batch| {
+            let mut common = common();
+            common.add(batch, |_, fields| [1, 2].into_iter().for_each(|n| fields.push("zone", ValueRef::U64(n))));
+            assert_eq!(batch.events()[0].shared_context().len(), 1);
+            assert_eq!(value(&batch.events()[0], "zone"), Some(ValueRef::U64(1)));
         });
     }
 

@@ -12,6 +12,7 @@
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddrV6},
+    ops::Range,
     time::Duration,
 };
 
@@ -62,24 +63,31 @@ pub fn append_fields(out: &mut Vec<u8>, fields: &[u8], bytes_max: usize) {
 fn append_cut_fields(out: &mut Vec<u8>, fields: &[u8], room_bytes: usize) {
     let start = out.len();
     out.resize(start + room_bytes, 0);
-    let used_bytes = cut_fields(fields, out.get_mut(start..).unwrap_or_default());
+    let used_bytes = cut_fields(fields, out.get_mut(start..).unwrap_or_default(), Counting::Last);
     out.truncate(start + used_bytes);
+}
+
+/// The field that counts, of several under one key: of many fields in little room it stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counting {
+    /// As of the fields of an event.
+    First,
+    /// As of those of a scope: it is the innermost one's.
+    Last,
 }
 
 /// Writes fields to the front of `out`, and returns how many bytes they take there. Each has at least a fair share of the
 /// room, or its own length if that is less. Text and bytes that do not fit are cut, sequences and maps end behind the last
-/// element that fits, and other values become `None`, all marked; a field whose key does not fit is missing. So are the last of more
-/// than 16 fields that there are not 32 bytes for each of: the others would have too little for a key.
-pub(crate) fn cut_fields(fields: &[u8], out: &mut [u8]) -> usize {
+/// element that fits, and other values become `None`, all marked; a field whose key does not fit is missing. Of more than 16 fields under
+/// keys, so many are missing that there are 32 bytes for each of the others, or its own length if that is less: they would have too little
+/// for a key. They are the last, or the first where the last one counts. Fields of parts that hold one value stay.
+pub(crate) fn cut_fields(fields: &[u8], out: &mut [u8], counting: Counting) -> usize {
     if let Some(room) = out.get_mut(..fields.len()) {
         room.copy_from_slice(fields);
         return fields.len();
     }
-    let fields_max = (out.len() / CUT_FIELD_MIN_BYTES).max(FEW_FIELDS);
-    let raw_fields = || {
-        let mut fields = DynamicFields::new(fields);
-        std::iter::from_fn(move || fields.next_raw()).take(fields_max)
-    };
+    let kept = KeptFields::new(fields, out.len(), counting);
+    let raw_fields = || kept.of(fields);
     let mut shares = Shares::new(out.len(), |visit| raw_fields().for_each(|field| visit(field.bytes.len())));
     let mut used_bytes = 0;
     for field in raw_fields() {
@@ -91,10 +99,60 @@ pub(crate) fn cut_fields(fields: &[u8], out: &mut [u8]) -> usize {
     used_bytes
 }
 
-/// The least share of a field, in bytes: of many fields, the first have room for a key and a number.
+/// The least share of a field, in bytes: of many fields, some have room for a key and a number.
 const CUT_FIELD_MIN_BYTES: usize = 32;
 /// So many have a share however little it is.
 const FEW_FIELDS: usize = 16;
+
+/// The fields under keys that stay, by their place among these.
+#[derive(Debug)]
+struct KeptFields(Range<usize>);
+
+impl KeptFields {
+    fn new(fields: &[u8], room_bytes: usize, counting: Counting) -> Self {
+        let least_bytes = |field: &RawField<'_>| field.bytes.len().min(CUT_FIELD_MIN_BYTES);
+        let keyed = || raw_fields(fields).filter(|field| field.is_keyed);
+        let count = keyed().count();
+        let all_bytes: usize = raw_fields(fields).map(|field| least_bytes(&field)).sum();
+        let spare = count.saturating_sub(FEW_FIELDS);
+        match counting {
+            Counting::Last => {
+                // The bytes that are too many, as long as there are some.
+                let mut excess_bytes = all_bytes.saturating_sub(room_bytes);
+                let is_missing = |field: &RawField<'_>| {
+                    let is_missing = excess_bytes > 0;
+                    excess_bytes = excess_bytes.saturating_sub(least_bytes(field));
+                    is_missing
+                };
+                Self(keyed().take(spare).take_while(is_missing).count()..count)
+            }
+            Counting::First => {
+                let keyed_bytes: usize = keyed().map(|field| least_bytes(&field)).sum();
+                let mut left_bytes = room_bytes.saturating_sub(all_bytes - keyed_bytes);
+                let has_room = |field: &RawField<'_>| {
+                    let left = left_bytes.checked_sub(least_bytes(field));
+                    left_bytes = left.unwrap_or_default();
+                    left.is_some()
+                };
+                Self(0..keyed().take_while(has_room).count().max(count.min(FEW_FIELDS)))
+            }
+        }
+    }
+
+    fn of<'a>(&self, fields: &'a [u8]) -> impl Iterator<Item = RawField<'a>> + use<'a, '_> {
+        let mut place = 0;
+        raw_fields(fields).filter(move |field| {
+            let is_kept = !field.is_keyed || self.0.contains(&place);
+            place += usize::from(field.is_keyed);
+            is_kept
+        })
+    }
+}
+
+fn raw_fields(fields: &[u8]) -> impl Iterator<Item = RawField<'_>> {
+    let mut fields = DynamicFields::new(fields);
+    std::iter::from_fn(move || fields.next_raw())
+}
 
 /// A field as its bytes.
 struct RawField<'a> {
@@ -102,6 +160,7 @@ struct RawField<'a> {
     /// Up to and with the key.
     key_bytes: usize,
     value: ValueRef<'a>,
+    is_keyed: bool,
 }
 
 /// Room for one field. Nothing allocates: the thread is in the middle of a log call.
@@ -189,9 +248,9 @@ impl<'a> DynamicFields<'a> {
 
     fn next_raw(&mut self) -> Option<RawField<'a>> {
         let from = self.tail;
-        let MarkedField { key, value, .. } = self.next_marked()?;
+        let MarkedField { group, key, value, .. } = self.next_marked()?;
         let bytes = from.get(..from.len() - self.tail.len())?;
-        Some(RawField { bytes, key_bytes: KEY_START + key.len(), value })
+        Some(RawField { bytes, key_bytes: KEY_START + key.len(), value, is_keyed: group.is_keyed() })
     }
 
     fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {

@@ -16,7 +16,7 @@ use crate::{
     arguments::{Arg, Arguments, End},
     as_logged,
     call_site::{CallSite, Descriptor, DescriptorCache, FieldName},
-    dynamic::{DynamicFields, MarkedField, append_fields, cut_fields, put_field},
+    dynamic::{Counting, DynamicFields, MarkedField, append_fields, cut_fields, put_field},
     field_group::FieldGroup,
     head::Head,
     level::Level,
@@ -467,7 +467,7 @@ fn a_cut_field_has_the_mark_in_front_of_its_type() {
     let mut fields = Vec::new();
     put_field(&mut fields, FieldGroup::Tags, "ab", ValueRef::Text("xyz"));
     let mut out = [0xee; 12];
-    assert_eq!(cut_fields(&fields, &mut out), 12);
+    assert_eq!(cut_fields(&fields, &mut out, Counting::First), 12);
     assert_eq!(out, [1, 2, 0, b'a', b'b', 18, 15, 1, 0, 0, 0, b'x']);
 }
 
@@ -491,7 +491,7 @@ fn dynamic_fields_share_the_room_and_those_that_are_cut_are_marked() {
         put_field(&mut fields, FieldGroup::Context, key, value);
     }
     let mut out = vec![0; 300];
-    let used = cut_fields(&fields, &mut out);
+    let used = cut_fields(&fields, &mut out, Counting::First);
     let mut read = DynamicFields::new(&out[..used]);
     let read: Vec<MarkedField<'_>> = std::iter::from_fn(|| read.next_marked()).collect();
     let cut: Vec<(&str, bool)> = read.iter().map(|field| (field.key, field.is_cut)).collect();
@@ -507,9 +507,9 @@ fn fields_are_cut_once_more_without_loss_of_the_mark() {
     let mut fields = Vec::new();
     put_field(&mut fields, FieldGroup::Context, "key", ValueRef::Text("abcdefgh"));
     let mut once = [0; 17];
-    assert_eq!(cut_fields(&fields, &mut once), 17);
+    assert_eq!(cut_fields(&fields, &mut once, Counting::First), 17);
     let mut twice = [0; 13];
-    assert_eq!(cut_fields(&once, &mut twice), 13);
+    assert_eq!(cut_fields(&once, &mut twice, Counting::First), 13);
     assert_eq!(marked(&twice), [marked_field("key", r#"Text("a")"#, true)]);
     // A field that stands whole keeps its mark, too.
     assert_eq!(marked(&once), [marked_field("key", r#"Text("abcde")"#, true)]);
@@ -520,9 +520,9 @@ fn a_number_without_room_is_missing_under_its_key() {
     let mut fields = Vec::new();
     put_field(&mut fields, FieldGroup::Context, "n", ValueRef::U64(7));
     let mut out = [0; 6];
-    assert_eq!(cut_fields(&fields, &mut out), 6);
+    assert_eq!(cut_fields(&fields, &mut out, Counting::First), 6);
     assert_eq!(marked(&out), [marked_field("n", "None", true)]);
-    assert_eq!(cut_fields(&fields, &mut [0; 5]), 0);
+    assert_eq!(cut_fields(&fields, &mut [0; 5], Counting::First), 0);
 }
 
 #[test]
@@ -644,6 +644,38 @@ fn a_map_is_cut_behind_its_last_whole_entry_whatever_the_room() {
     assert!(seen.len() == 10 && seen[..9] == texts, "{seen:?}");
 }
 
+/// Numbers under keys of six bytes, and behind them a message and another number under the key of the first.
+fn many_fields() -> Vec<u8> {
+    let mut fields = Vec::new();
+    (0..100).for_each(|n| put_field(&mut fields, FieldGroup::Context, &format!("key_{n:02}"), ValueRef::U64(n)));
+    put_field(&mut fields, FieldGroup::Message, "", ValueRef::Text("message"));
+    put_field(&mut fields, FieldGroup::Context, "key_00", ValueRef::U64(777));
+    fields
+}
+
+/// The keys of what is left in so many bytes.
+fn keys_in(room_bytes: usize, counting: Counting) -> Vec<String> {
+    let mut out = vec![0; room_bytes];
+    let used_bytes = cut_fields(&many_fields(), &mut out, counting);
+    marked(&out[..used_bytes]).into_iter().map(|(key, ..)| key).collect()
+}
+
+#[test]
+fn of_many_fields_of_an_event_the_first_stay_and_the_room_is_used() {
+    let keys = keys_in(1_000, Counting::First);
+    // 18 bytes each.
+    assert!(keys.len() > 50, "{}", keys.len());
+    assert_eq!((keys.first().unwrap().as_str(), keys.last().unwrap().as_str()), ("key_00", ""));
+}
+
+#[test]
+fn of_many_fields_of_a_scope_the_innermost_stay_and_the_room_is_used() {
+    let keys = keys_in(1_000, Counting::Last);
+    assert!(keys.len() > 50, "{}", keys.len());
+    assert_eq!(keys[keys.len() - 3..], ["key_99", "", "key_00"]);
+    assert_eq!(keys.iter().filter(|key| *key == "key_00").count(), 1, "the outer one is missing");
+}
+
 #[test]
 fn a_map_in_a_scope_is_cut_behind_its_last_whole_entry() {
     let (map, texts) = nested();
@@ -653,7 +685,7 @@ fn a_map_in_a_scope_is_cut_behind_its_last_whole_entry() {
     let mut seen = Vec::new();
     for room in 6..whole {
         let mut out = vec![0; room];
-        let used = cut_fields(&fields, &mut out);
+        let used = cut_fields(&fields, &mut out, Counting::First);
         let mut read = DynamicFields::new(&out[..used]);
         let field = read.next_marked().unwrap();
         assert!(field.is_cut, "in {room}");

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::{
     arguments::Arguments,
-    dynamic::cut_fields,
+    dynamic::{Counting, cut_fields},
     head::Head,
     self_typed::SelfTypedWriter,
     shares::Shares,
@@ -125,7 +125,7 @@ impl SlotWriter<'_> {
     fn put_cut_fields(&mut self, fields: &[u8]) {
         self.is_cut = true;
         let room = self.slot.get_mut(self.pos..).unwrap_or_default();
-        self.pos += cut_fields(fields, room);
+        self.pos += cut_fields(fields, room, Counting::First);
     }
 
     /// Writes an argument's wire form to its place in the record's root.
@@ -378,7 +378,7 @@ pub(crate) fn write_cut(
     let scope_start = tail.pos;
 
     let scope_room = slot.get_mut(scope_start..).and_then(|tail| tail.get_mut(..scope_room_bytes)).ok_or(Overrun)?;
-    let scope_bytes = cut_fields(scope, scope_room);
+    let scope_bytes = cut_fields(scope, scope_room, Counting::Last);
     // Held to `u16` above.
     let head = Head { source, is_cut: true, scope_bytes: scope_bytes as u16 };
     *slot.first_chunk_mut().ok_or(Overrun)? = head.to_bytes();

@@ -273,7 +273,7 @@ impl Logger {
         let source = self.source_id.load(Ordering::Relaxed);
         let arguments = fields.arguments();
         // A fixed-length part cannot be cut: where it leaves little room for the texts, the event names its fields itself.
-        let has_room = arguments.fixed_bytes() <= frontend.record_max_bytes() / 2;
+        let has_room = arguments.leave_room(frontend.record_max_bytes());
         match has_room.then(|| site.descriptor_id(fields)).flatten() {
             Some(id) => {
                 let call = LogCall::new(site.level(), id, source);

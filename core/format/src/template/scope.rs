@@ -166,37 +166,48 @@ fn is_free_of_arguments(event: &Event<'_>) -> bool {
     !event.scope().fields().any(|field| is_argument(&field))
 }
 
-/// Names, of which it is quickly known that two sets have none in common: a bit for each.
+/// Names, of which it is quickly known that two sets have none in common: a bit for each, by a hash.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct NameSet(u64);
+pub(super) struct NameSet([u64; 4]);
 
 impl NameSet {
-    const EMPTY: Self = Self(0);
+    const EMPTY: Self = Self([0; 4]);
 
     pub(super) fn of<'a>(names: impl Iterator<Item = (FieldGroup, &'a str)>) -> Self {
-        Self(names.fold(0, |bits, (group, name)| bits | bit_of(group, name)))
+        let mut set = Self::EMPTY;
+        for (group, name) in names {
+            let bit = spread(hash(name.as_bytes()).wrapping_add(u64::from(group.to_byte()))) >> 56;
+            if let Some(word) = set.0.get_mut((bit >> 6) as usize) {
+                *word |= 1 << (bit & 63);
+            }
+        }
+        set
     }
 
     /// Whether a name may be in both. `false` is certain.
     #[inline]
-    fn may_meet(self, other: &Self) -> bool {
-        self.0 & other.0 != 0
+    fn may_meet(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).fold(0, |met, (one, other)| met | (one & other)) != 0
     }
-}
-
-fn bit_of(group: FieldGroup, name: &str) -> u64 {
-    1 << (hash(name.as_bytes()).wrapping_add(u64::from(group.to_byte())) & 63)
 }
 
 #[inline]
 fn place_of(scope: &[u8]) -> usize {
-    (hash(scope) >> 32) as usize & (KEPT_SCOPES - 1)
+    (spread(hash(scope)) >> (u64::BITS - KEPT_SCOPES.ilog2())) as usize
+}
+
+/// An odd number whose bits have no pattern: 2^64 divided by the golden ratio.
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// A product carries upward only: the highest bits depend on all of `hash`.
+#[inline]
+fn spread(hash: u64) -> u64 {
+    hash.wrapping_mul(FACTOR)
 }
 
 /// Quick, and of scopes that differ in one text mostly another.
 #[inline]
 fn hash(bytes: &[u8]) -> u64 {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let (words, tail) = bytes.as_chunks::<8>();
     let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
     let hash = words.iter().fold(bytes.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));

@@ -175,6 +175,9 @@ fn lines_are_the_same<F: Formatter + Default + 'static>(calls: &[Call]) -> Resul
 }
 
 proptest! {
+    // Each case starts ten containers.
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     #[test]
     fn lines_within_scopes_are_the_same_by_template_and_by_part(calls in prop::collection::vec(calls(), 1..20)) {
         // Some calls again: their scopes are known by then.

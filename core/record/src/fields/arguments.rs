@@ -24,9 +24,18 @@ impl<'a> FieldArguments<'a> {
         Self { fields }
     }
 
-    /// The bytes of a record that cannot be cut: the head, and the fixed-length part of each field.
+    /// Whether a record of at most so many bytes has room for what they need: for all of them, or for as much again as the part that
+    /// cannot be cut, which is the head and the fixed-length part of each field.
     #[must_use]
-    pub fn fixed_bytes(&self) -> usize {
+    pub fn leave_room(&self, record_max_bytes: usize) -> bool {
+        self.fixed_bytes() <= record_max_bytes / 2 || {
+            // A scope may be cut, and then there is a mask.
+            let masked = self.fields.entries.iter().filter(|entry| entry.kind.has_tail()).count();
+            self.record_bytes(0).saturating_add(masked.div_ceil(8)) <= record_max_bytes
+        }
+    }
+
+    fn fixed_bytes(&self) -> usize {
         Head::BYTES + self.fields.root_bytes
     }
 
