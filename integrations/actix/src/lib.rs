@@ -31,15 +31,15 @@
 #![forbid(unsafe_code)]
 
 mod counted_payload;
-mod error_types;
-mod failure;
+mod handler_failure;
 mod logged_body;
 mod logged_request;
 mod logged_response;
 mod middleware;
+mod response_error_types;
 
 pub use crate::{
-    failure::Failure,
+    handler_failure::HandlerFailure,
     logged_body::LoggedBody,
     logged_request::{LoggedRequest, MissingMiddleware},
     logged_response::LoggedResponse,

@@ -19,7 +19,7 @@ use actix_web::{
 use fapilog_http::{Exchange, InExchange, LoggedError, RequestOutcome, response_has_body};
 use pin_project_lite::pin_project;
 
-use crate::{error_types::ErrorTypes, logged_body::LoggedBody};
+use crate::{logged_body::LoggedBody, response_error_types::ResponseErrorTypes};
 
 pin_project! {
     /// The future of a response. It is polled and dropped inside the scope of its request.
@@ -38,7 +38,7 @@ pub(crate) struct Reply {
     /// The header with the id; `None` if it is not sent.
     pub(crate) id: Option<(HeaderName, HeaderValue)>,
     pub(crate) method: Method,
-    pub(crate) error_types: ErrorTypes,
+    pub(crate) error_types: ResponseErrorTypes,
 }
 
 impl<F> LoggedResponse<F> {

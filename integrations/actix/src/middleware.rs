@@ -19,10 +19,10 @@ use fapilog_http::{AcceptedId, Exchange, RequestHead, RequestLog};
 
 use crate::{
     counted_payload,
-    error_types::ErrorTypes,
     logged_body::LoggedBody,
     logged_request::LoggedRequest,
     logged_response::{LoggedResponse, Reply},
+    response_error_types::ResponseErrorTypes,
 };
 
 /// Logs the requests of an application: `App::new().wrap(RequestLogTransform::new(..))`. See the [crate's front page](crate).
@@ -34,7 +34,7 @@ pub struct RequestLogTransform {
     log: RequestLog,
     /// The header that the id is sent back in; `None` if it is not.
     id_header: Option<HeaderName>,
-    error_types: ErrorTypes,
+    error_types: ResponseErrorTypes,
 }
 
 impl RequestLogTransform {
@@ -42,10 +42,10 @@ impl RequestLogTransform {
     #[must_use]
     pub fn new(log: RequestLog) -> Self {
         let id_header = HeaderName::from_bytes(log.id_header().as_bytes()).ok().filter(|_| log.sends_id());
-        Self { log, id_header, error_types: ErrorTypes::default() }
+        Self { log, id_header, error_types: ResponseErrorTypes::default() }
     }
 
-    /// Logs the errors of handlers with their sources if they are of this type. [`std::io::Error`]s, boxed errors, [`Failure`](crate::Failure)s
+    /// Logs the errors of handlers with their sources if they are of this type. [`std::io::Error`]s, boxed errors, [`HandlerFailure`](crate::HandlerFailure)s
     /// and the errors of actix-web's extractors always are; errors of other types are logged by their `Display` alone, because a
     /// [`ResponseError`] has no sources.
     #[must_use]

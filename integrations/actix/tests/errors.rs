@@ -19,7 +19,7 @@ use actix_web::{
 };
 use bytes::Bytes;
 use fapilog::{Level, assert_logged, assert_logged_times, testing::TestLog};
-use fapilog_actix::{Failure, LoggedError, RequestLog, RequestLogTransform};
+use fapilog_actix::{HandlerFailure, LoggedError, RequestLog, RequestLogTransform};
 
 fn transform(test: &TestLog) -> RequestLogTransform {
     RequestLogTransform::new(RequestLog::new(test.log()))
@@ -91,9 +91,9 @@ async fn errors_of_handlers_are_logged_with_their_status_and_with_their_sources_
 #[actix_web::test]
 async fn a_failure_has_its_sources_and_no_details_for_the_client() {
     let test = TestLog::new();
-    let body = expect(transform(&test), &test, || Failure::from(not_saved()), 500, CHAIN).await;
+    let body = expect(transform(&test), &test, || HandlerFailure::from(not_saved()), 500, CHAIN).await;
     assert_eq!(body, "Internal Server Error");
-    let failure = || Failure::new(StatusCode::BAD_GATEWAY, not_saved());
+    let failure = || HandlerFailure::new(StatusCode::BAD_GATEWAY, not_saved());
     assert_eq!(expect(transform(&test), &test, failure, 502, CHAIN).await, "Bad Gateway");
 }
 

@@ -83,9 +83,9 @@ pub struct Exchange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum IsLogged {
     Always,
-    /// Not in the sample: only if something went wrong, or took long.
+    /// The request is not in the sample: only if something went wrong, or took long.
     IfKept,
-    /// Of a path that is skipped: only if the server failed.
+    /// The path is skipped: only if the server failed.
     IfFailed,
 }
 

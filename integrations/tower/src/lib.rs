@@ -28,9 +28,9 @@
 //! assert_eq!(body.to_bytes(), "42");
 //! fapilog::assert_logged!(test, message: "looked up", correlation_id: "7f3a");
 //! fapilog::assert_logged!(test, message: "request finished", status = 200, metrics.response_bytes = 2);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), fapilog_tower::BoxError>(())
 //! # })?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), fapilog_tower::BoxError>(())
 //! ```
 //!
 //! Two more layers go inside it: [`PanicLayer`] answers with 500 where a handler panics, and [`ErrorLayer`] where a service fails.

@@ -59,11 +59,12 @@ impl<B> PanicBody<B> {
 
     /// Runs a method of the body; `None` if it panics, or has panicked. The next poll ends the body then.
     fn look<R>(&self, body: &B, method: impl FnOnce(&B) -> R) -> Option<R> {
-        // Relaxed, all: a server uses a body from one task at a time.
+        // Relaxed: a server uses a body from one task at a time.
         if self.has_panicked.load(Ordering::Relaxed) {
             return None;
         }
         let result = self.report.catch(MESSAGE, || method(body));
+        // Relaxed: as above.
         self.has_panicked.store(result.is_none(), Ordering::Relaxed);
         result
     }

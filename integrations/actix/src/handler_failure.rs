@@ -10,22 +10,22 @@ use fapilog_http::{BoxError, LoggedError};
 ///
 /// ```
 /// use actix_web::http::StatusCode;
-/// use fapilog_actix::Failure;
+/// use fapilog_actix::HandlerFailure;
 ///
-/// async fn report() -> Result<String, Failure> {
+/// async fn report() -> Result<String, HandlerFailure> {
 ///     let text = std::fs::read_to_string("report.txt")?; // 500
-///     let _lines: usize = text.trim().parse().map_err(|error| Failure::new(StatusCode::BAD_GATEWAY, error))?;
+///     let _lines: usize = text.trim().parse().map_err(|error| HandlerFailure::new(StatusCode::BAD_GATEWAY, error))?;
 ///     Ok(text)
 /// }
 /// # let _ = report();
 /// ```
 #[derive(Debug, Clone)]
-pub struct Failure {
+pub struct HandlerFailure {
     status: StatusCode,
     error: LoggedError,
 }
 
-impl Failure {
+impl HandlerFailure {
     /// An error with another status than 500.
     pub fn new(status: StatusCode, error: impl Into<BoxError>) -> Self {
         Self { status, error: LoggedError::new(error) }
@@ -38,19 +38,19 @@ impl Failure {
     }
 }
 
-impl<E: Into<BoxError>> From<E> for Failure {
+impl<E: Into<BoxError>> From<E> for HandlerFailure {
     fn from(error: E) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, error)
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for HandlerFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self.error.error(), f)
     }
 }
 
-impl ResponseError for Failure {
+impl ResponseError for HandlerFailure {
     fn status_code(&self) -> StatusCode {
         self.status
     }

@@ -9,25 +9,25 @@ use actix_web::{
 use fapilog_http::Exchange;
 
 /// The error in an error of actix-web's, if it has the known type.
-type ErrorOf = fn(&actix_web::Error) -> Option<&(dyn Error + 'static)>;
+type ResponseErrorOf = fn(&actix_web::Error) -> Option<&(dyn Error + 'static)>;
 
 /// The types of errors whose sources are logged: a [`ResponseError`] alone has none.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ErrorTypes {
+pub(crate) struct ResponseErrorTypes {
     /// Those of the program; `None` for the common case.
-    added: Option<Arc<[ErrorOf]>>,
+    added: Option<Arc<[ResponseErrorOf]>>,
 }
 
-impl ErrorTypes {
+impl ResponseErrorTypes {
     /// These types and `E`.
     pub(crate) fn with<E: ResponseError + Error + 'static>(self) -> Self {
         let before = self.added.as_deref().unwrap_or_default();
-        Self { added: Some(before.iter().copied().chain([typed::<E> as ErrorOf]).collect()) }
+        Self { added: Some(before.iter().copied().chain([typed::<E> as ResponseErrorOf]).collect()) }
     }
 
     /// Sets the error of an exchange: with its sources if its type is known, else by its text.
     pub(crate) fn set_error(&self, exchange: &mut Exchange, error: &actix_web::Error) {
-        const KNOWN: [ErrorOf; 6] = [
+        const KNOWN: [ResponseErrorOf; 6] = [
             boxed,
             typed::<io::Error>,
             typed::<JsonPayloadError>,
