@@ -118,3 +118,32 @@ async fn a_request_without_a_valid_traceparent_or_by_setting_has_no_trace() {
         assert!(!event.context.contains_key("trace_id") && !event.context.contains_key("span_id"), "{event:?}");
     }
 }
+
+#[tokio::test]
+async fn an_id_that_is_no_text_is_flagged_and_a_header_that_is_none_is_logged_as_bytes() {
+    let test = TestLog::new();
+    let layer = layer(&test, |builder| builder.log_header("x-raw"));
+    let raw = || http::HeaderValue::from_bytes(b"\xFF\tx").unwrap();
+    let request = Request::get("/").header("x-request-id", raw()).header("x-raw", raw()).header("traceparent", raw());
+    let response = exchange(&layer, request.body(Full::default()).unwrap(), answer(200, "")).await;
+    assert_eq!(request_id(&response).len(), 36);
+    let event = assert_logged!(test, message: "request finished", tags.invalid_request_id = "characters");
+    assert!(event.context.contains_key("header.x-raw") && !event.context.contains_key("trace_id"), "{event:?}");
+}
+
+#[tokio::test]
+async fn a_response_with_as_many_headers_as_there_can_be_is_sent_without_the_id() {
+    let test = TestLog::new();
+    let mut response = answer(200, "");
+    let mut number = 0;
+    while response
+        .headers_mut()
+        .try_append(format!("x-{number}").parse::<http::HeaderName>().unwrap(), "x".parse().unwrap())
+        .is_ok()
+    {
+        number += 1;
+    }
+    let response = exchange(&layer(&test, |builder| builder), get("/"), response).await;
+    assert!(response.headers().get("x-request-id").is_none());
+    assert_logged!(test, message: "request finished", status = 200);
+}
