@@ -35,7 +35,7 @@ pub fn shop(log: &ShopLog, office: BackOffice) -> Router {
     Router::new()
         .route("/orders/{id}", post(order))
         .with_state(office)
-        .layer(PanicLayer::new(&web))
+        .layer(PanicLayer::new(&web).locations())
         .layer(RequestLogLayer::new(RequestLog::new(&web)))
         .merge(operations.into_router())
 }

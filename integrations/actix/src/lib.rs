@@ -31,20 +31,23 @@
 #![forbid(unsafe_code)]
 
 mod counted_payload;
+mod handler_failure;
 mod logged_body;
 mod logged_request;
 mod logged_response;
 mod middleware;
+mod response_error_types;
 
 pub use crate::{
+    handler_failure::HandlerFailure,
     logged_body::LoggedBody,
     logged_request::{LoggedRequest, MissingMiddleware},
     logged_response::LoggedResponse,
     middleware::{RequestLogMiddleware, RequestLogTransform},
 };
 pub use fapilog_http::{
-    IdFlaw, IdSource, QueryLogging, RequestLog, RequestLogBuilder, RequestLogError, RequestNotes, RequestOutcome,
-    RequestSummary, default_level,
+    BoxError, IdFlaw, IdSource, LoggedError, QueryLogging, RequestLog, RequestLogBuilder, RequestLogError,
+    RequestNotes, RequestOutcome, RequestSummary, default_level,
 };
 
 /// Compiles and runs the code on the page of the book.

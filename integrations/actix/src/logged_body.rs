@@ -8,7 +8,7 @@ use std::{
 
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
-use fapilog_http::{Exchange, RequestOutcome};
+use fapilog_http::{Exchange, InExchange, RequestOutcome};
 use pin_project_lite::pin_project;
 
 pin_project! {
@@ -16,31 +16,24 @@ pin_project! {
     /// request.
     #[derive(Debug)]
     pub struct LoggedBody<B> {
-        // `None` while it is dropped.
         #[pin]
-        body: Option<B>,
-        exchange: Exchange,
+        body: InExchange<B>,
         size: BodySize,
-    }
-
-    impl<B> PinnedDrop for LoggedBody<B> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            let _entered = this.exchange.enter();
-            this.body.set(None);
-        }
     }
 }
 
 impl<B: MessageBody> LoggedBody<B> {
     /// A body whose end is the end of the exchange. `is_sent`: whether the server sends the body at all.
     pub(crate) fn new(body: B, mut exchange: Exchange, is_sent: bool) -> Self {
-        let size = body.size();
+        let size = exchange.run(|| body.size());
+        if let BodySize::Sized(bytes) = size {
+            exchange.announce_response(bytes);
+        }
         // A server does not poll such a body, except the stream of a websocket.
         if !is_sent || matches!(size, BodySize::None | BodySize::Sized(0)) {
             exchange.finish(RequestOutcome::Completed);
         }
-        Self { body: Some(body), exchange, size }
+        Self { body: InExchange::new(body, exchange), size }
     }
 }
 
@@ -52,24 +45,19 @@ impl<B: MessageBody> MessageBody for LoggedBody<B> {
     }
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Box<dyn Error>>>> {
-        let mut this = self.project();
-        let Some(body) = this.body.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-        let exchange = this.exchange;
-        let polled = exchange.run(|| body.poll_next(context)).map_err(Into::into);
+        let body = self.project().body;
+        let Some((polled, exchange)) = body.run(|body| body.poll_next(context).map_err(Into::into)) else {
+            return Poll::Ready(None);
+        };
         match &polled {
             Poll::Pending => {}
-            Poll::Ready(None) => exchange.finish(RequestOutcome::Completed),
+            Poll::Ready(None) => exchange.finish_body(),
             Poll::Ready(Some(Err(error))) => {
                 exchange.set_error(&**error);
                 exchange.finish(RequestOutcome::BodyFailed);
             }
-            Poll::Ready(Some(Ok(bytes))) => {
-                exchange.count_response(bytes.len() as u64);
-                // A server may drop a body that has all the bytes that it announced.
-                if matches!(this.size, BodySize::Sized(size) if exchange.response_bytes() >= *size) {
-                    exchange.sent_all_bytes();
-                }
-            }
+            // A server may drop a body that has all the bytes that it announced.
+            Poll::Ready(Some(Ok(bytes))) => exchange.count_response(bytes.len() as u64),
         }
         polled
     }

@@ -3,44 +3,32 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use actix_web::{
-    Error,
+    Error, HttpResponse,
     body::{BodySize, MessageBody},
     dev::ServiceResponse,
     error::InternalError,
     http::{
-        StatusCode,
-        header::{HeaderMap, HeaderName, HeaderValue},
+        Method,
+        header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue},
     },
 };
-use fapilog_http::{Exchange, RequestOutcome};
+use fapilog_http::{Exchange, InExchange, LoggedError, RequestOutcome, response_has_body};
 use pin_project_lite::pin_project;
 
-use crate::logged_body::LoggedBody;
+use crate::{logged_body::LoggedBody, response_error_types::ResponseErrorTypes};
 
 pin_project! {
     /// The future of a response. It is polled and dropped inside the scope of its request.
     #[derive(Debug)]
     #[must_use = "a future does nothing until it is polled"]
     pub struct LoggedResponse<F> {
-        // `None` when it is ready.
         #[pin]
-        future: Option<F>,
-        // `None` when it is ready: the exchange is the body's then.
-        exchange: Option<Exchange>,
+        future: InExchange<F>,
         reply: Reply,
-    }
-
-    impl<F> PinnedDrop for LoggedResponse<F> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            let entered = this.exchange.as_ref().map(Exchange::enter);
-            this.future.set(None);
-            drop(entered);
-        }
     }
 }
 
@@ -49,13 +37,13 @@ pin_project! {
 pub(crate) struct Reply {
     /// The header with the id; `None` if it is not sent.
     pub(crate) id: Option<(HeaderName, HeaderValue)>,
-    /// Whether the response to this method has a body.
-    pub(crate) may_have_body: bool,
+    pub(crate) method: Method,
+    pub(crate) error_types: ResponseErrorTypes,
 }
 
 impl<F> LoggedResponse<F> {
     pub(crate) fn new(future: F, exchange: Exchange, reply: Reply) -> Self {
-        Self { future: Some(future), exchange: Some(exchange), reply }
+        Self { future: InExchange::new(future, exchange), reply }
     }
 }
 
@@ -66,18 +54,9 @@ where
 {
     type Output = Result<ServiceResponse<LoggedBody<B>>, Error>;
 
-    #[expect(
-        clippy::panic,
-        reason = "a future that is polled after it was ready panics, as the contract of futures has it"
-    )]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let (Some(future), Some(exchange)) = (this.future.as_mut().as_pin_mut(), this.exchange.as_mut()) else {
-            panic!("the future of a response is polled after it was ready");
-        };
-        let Poll::Ready(result) = exchange.run(|| future.poll(context)) else { return Poll::Pending };
-        exchange.run(|| this.future.set(None));
-        let Some(exchange) = this.exchange.take() else { return Poll::Pending };
+        let this = self.project();
+        let (result, exchange) = ready!(this.future.poll(context));
         Poll::Ready(match result {
             Ok(response) => Ok(this.reply.complete(response, exchange)),
             Err(error) => Err(this.reply.fail(error, exchange)),
@@ -92,12 +71,12 @@ impl Reply {
         mut response: ServiceResponse<B>,
         mut exchange: Exchange,
     ) -> ServiceResponse<LoggedBody<B>> {
-        exchange.responded(response.status().as_u16());
-        if let Some(error) = response.response().error() {
-            exchange.set_error_text(error);
-        }
+        self.note(response.response(), response.response().error(), &mut exchange);
         self.insert_id(response.headers_mut());
-        let is_sent = self.may_have_body && has_body(response.status());
+        if let Some(bytes) = announced_bytes(&response) {
+            exchange.announce_response(bytes);
+        }
+        let is_sent = response_has_body(self.method.as_str(), response.status().as_u16());
         response.map_body(|_, body| LoggedBody::new(body, exchange, is_sent))
     }
 
@@ -105,13 +84,26 @@ impl Reply {
     /// request ends with it as far as the log can see.
     fn fail(&mut self, error: Error, mut exchange: Exchange) -> Error {
         let mut response = exchange.run(|| error.error_response());
-        exchange.responded(response.status().as_u16());
-        if let BodySize::Sized(size) = response.body().size() {
+        self.note(&response, Some(&error), &mut exchange);
+        if let BodySize::Sized(size) = response.body().size()
+            && response_has_body(self.method.as_str(), response.status().as_u16())
+        {
             exchange.count_response(size);
         }
-        exchange.finish_with_error(RequestOutcome::Completed, &error);
+        exchange.finish(RequestOutcome::Completed);
         self.insert_id(response.headers_mut());
+        // The response is made once: that of another `InternalError` is in there no longer.
         InternalError::from_response(error, response).into()
+    }
+
+    /// Notes the status and the error that the response stands for.
+    fn note<B>(&self, response: &HttpResponse<B>, error: Option<&Error>, exchange: &mut Exchange) {
+        exchange.responded(response.status().as_u16());
+        if let Some(logged) = response.extensions().get::<LoggedError>() {
+            exchange.set_error(logged.error());
+        } else if let Some(error) = error {
+            self.error_types.set_error(exchange, error);
+        }
     }
 
     fn insert_id(&mut self, headers: &mut HeaderMap) {
@@ -121,7 +113,9 @@ impl Reply {
     }
 }
 
-/// Whether a response of this status has a body. RFC 9110, section 6.4.1.
-fn has_body(status: StatusCode) -> bool {
-    !status.is_informational() && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED
+/// The bytes that the head of a response announces for a stream: by `HttpResponseBuilder::no_chunking`.
+fn announced_bytes<B>(response: &ServiceResponse<B>) -> Option<u64> {
+    let is_announced = !response.response().head().chunked();
+    let length = is_announced.then(|| response.headers().get(CONTENT_LENGTH)).flatten()?;
+    length.to_str().ok()?.parse().ok()
 }

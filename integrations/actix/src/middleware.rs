@@ -1,16 +1,17 @@
 //! The middleware that logs requests.
 
 use std::{
+    error::Error as StdError,
     future::{Ready, ready},
     task::{Context, Poll},
 };
 
 use actix_web::{
-    Error, HttpMessage,
+    Error, HttpMessage, ResponseError,
     body::MessageBody,
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
     http::{
-        Method, Version,
+        Version,
         header::{HeaderMap, HeaderName, HeaderValue},
     },
 };
@@ -21,6 +22,7 @@ use crate::{
     logged_body::LoggedBody,
     logged_request::LoggedRequest,
     logged_response::{LoggedResponse, Reply},
+    response_error_types::ResponseErrorTypes,
 };
 
 /// Logs the requests of an application: `App::new().wrap(RequestLogTransform::new(..))`. See the [crate's front page](crate).
@@ -32,6 +34,7 @@ pub struct RequestLogTransform {
     log: RequestLog,
     /// The header that the id is sent back in; `None` if it is not.
     id_header: Option<HeaderName>,
+    error_types: ResponseErrorTypes,
 }
 
 impl RequestLogTransform {
@@ -39,7 +42,16 @@ impl RequestLogTransform {
     #[must_use]
     pub fn new(log: RequestLog) -> Self {
         let id_header = HeaderName::from_bytes(log.id_header().as_bytes()).ok().filter(|_| log.sends_id());
-        Self { log, id_header }
+        Self { log, id_header, error_types: ResponseErrorTypes::default() }
+    }
+
+    /// Logs the errors of handlers with their sources if they are of this type. [`std::io::Error`]s, boxed errors, [`HandlerFailure`](crate::HandlerFailure)s
+    /// and the errors of actix-web's extractors always are; errors of other types are logged by their `Display` alone, because a
+    /// [`ResponseError`] has no sources.
+    #[must_use]
+    pub fn error_type<E: ResponseError + StdError + 'static>(mut self) -> Self {
+        self.error_types = self.error_types.with::<E>();
+        self
     }
 
     /// Begins the exchange of a request. The handler finds its context by [`LoggedRequest`].
@@ -60,12 +72,14 @@ impl RequestLogTransform {
             protocol: protocol_of(request.version()),
         };
         let exchange = self.log.begin(&head, header, &id);
-        request.extensions_mut().insert(LoggedRequest::new(id.as_str(), self.log.clone(), exchange.notes()));
+        let logged = LoggedRequest::new(id.as_str(), self.log.clone(), exchange.trace_parent(), exchange.notes());
+        request.extensions_mut().insert(logged);
         // Ids have letters, digits, `.`, `_` and `-` alone, so each is the value of a header.
         let value = HeaderValue::from_str(id.as_str()).ok();
         let reply = Reply {
             id: self.id_header.clone().zip(value),
-            may_have_body: !matches!(*request.method(), Method::HEAD | Method::CONNECT),
+            method: request.method().clone(),
+            error_types: self.error_types.clone(),
         };
         (exchange, reply)
     }

@@ -1,21 +1,28 @@
 //! A request from its head to the end of its response.
 
-use std::{borrow::Cow, error::Error, fmt, time::Instant};
+use std::{
+    borrow::Cow,
+    error::Error,
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
 
 use fapilog::{
-    Scope,
+    Level, Scope,
     event::{FieldGroup, ValueRef},
     scope,
-    scope::ScopeGuard,
+    scope::TraceParent,
 };
 
 use crate::{
     AcceptedId, ByteCounter, GrpcStatus, RequestLog, RequestNotes, RequestOutcome, RequestSummary,
-    canonical_event::{log_canonical, log_start},
+    canonical_event::{CanonicalEvent, log_start},
     headers::logged_value,
-    notes::EnteredNotes,
+    notes::TakenNotes,
     query::append_query,
     request_log::RequestSettings,
+    response_length::ResponseLength,
 };
 
 /// The status of a request whose client disconnected: nginx's number for it.
@@ -43,12 +50,16 @@ pub struct RequestHead<'a> {
 ///
 /// An exchange that is dropped before [`finish`](Self::finish) logs the event with the outcome that the drop stands for:
 /// [`RequestOutcome::Panicked`] if a panic went through [`run`](Self::run), [`RequestOutcome::Completed`] behind
-/// [`sent_all_bytes`](Self::sent_all_bytes), else [`RequestOutcome::ClientDisconnected`].
+/// the bytes that [`announce_response`](Self::announce_response) has announced, else [`RequestOutcome::ClientDisconnected`]. The event
+/// then has the scope of the request and the one around its start, and not the scope of the thread that drops it.
 ///
 /// A finished exchange keeps its scope: the body of the response is still polled and dropped inside it.
 pub struct Exchange {
     log: RequestLog,
+    /// The scope around the request when it began.
+    around: Scope,
     scope: Scope,
+    trace: Option<TraceParent>,
     /// Fields of the canonical event that most requests do not have.
     details: Scope,
     started: Instant,
@@ -59,14 +70,12 @@ pub struct Exchange {
     sent_status: Option<u16>,
     grpc_status: Option<GrpcStatus>,
     request_bytes: Option<ByteCounter>,
-    response_bytes: u64,
+    response_length: ResponseLength,
     /// The field `error`; empty without an error.
     error: Scope,
     notes: RequestNotes,
-    /// Whether user code runs: a drop at that time is that of a panic.
-    is_in_user_code: bool,
-    /// Whether a drop is the end of the response.
-    has_sent_all_bytes: bool,
+    /// Whether user code runs, or has panicked.
+    is_in_user_code: AtomicBool,
     is_finished: bool,
 }
 
@@ -74,19 +83,28 @@ pub struct Exchange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum IsLogged {
     Always,
-    /// Not in the sample: only if something went wrong.
+    /// The request is not in the sample: only if something went wrong, or took long.
     IfKept,
-    Never,
+    /// The path is skipped: only if the server failed.
+    IfFailed,
 }
 
 impl IsLogged {
     fn of(settings: &RequestSettings, path: &str, id: &str) -> Self {
         if settings.skips(path) {
-            Self::Never
+            Self::IfFailed
         } else if settings.sampling.contains(id) {
             Self::Always
         } else {
             Self::IfKept
+        }
+    }
+
+    fn keeps(self, settings: &RequestSettings, level: Level, request: &RequestSummary<'_>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::IfKept => settings.is_kept(level, request),
+            Self::IfFailed => request.is_server_error(),
         }
     }
 }
@@ -99,25 +117,25 @@ impl Exchange {
         id: &AcceptedId<'_>,
     ) -> Self {
         let settings = log.settings();
-        let is_logged = IsLogged::of(settings, head.path, id.as_str());
-        let details = if is_logged == IsLogged::Never { Scope::new() } else { details_of(settings, head, header) };
+        let trace = settings.trace_of(&header);
         let exchange = Self {
             log: log.clone(),
-            scope: scope_of(id),
-            details,
+            around: Scope::current(),
+            scope: scope_of(id, trace.as_ref()),
+            trace,
+            details: details_of(settings, head, header),
             started: Instant::now(),
             method: method_of(head.method),
             route: head.route.map(str::to_owned),
             protocol: head.protocol,
-            is_logged,
+            is_logged: IsLogged::of(settings, head.path, id.as_str()),
             sent_status: None,
             grpc_status: None,
             request_bytes: None,
-            response_bytes: 0,
+            response_length: ResponseLength::default(),
             error: Scope::new(),
             notes: RequestNotes::default(),
-            is_in_user_code: false,
-            has_sent_all_bytes: false,
+            is_in_user_code: AtomicBool::new(false),
             is_finished: false,
         };
         exchange.log_start();
@@ -132,24 +150,28 @@ impl Exchange {
         log_start(&settings.logger, level, &self.method, self.route.as_deref(), self.protocol);
     }
 
-    /// The scope of the request: it binds the id.
+    /// The scope of the request: it binds the id and the place in the trace.
     #[must_use]
     pub fn scope(&self) -> &Scope {
         &self.scope
     }
 
-    /// Enters the scope of the request, for code that is no part of a poll, such as the drop of a future.
-    pub fn enter(&self) -> ScopeGuard {
-        self.scope.enter()
+    /// The place of the request in a trace: that of its header `traceparent`, if events are to have it.
+    #[must_use]
+    pub fn trace_parent(&self) -> Option<TraceParent> {
+        self.trace
     }
 
-    /// Runs the service, or a poll of its future or of the body, inside the scope. A panic in it goes on to the caller, and is
-    /// the outcome of the request.
-    pub fn run<R>(&mut self, user_code: impl FnOnce() -> R) -> R {
+    /// Runs the service, a poll of its future or of the body, or another method or drop of them, inside the scope. A panic in it goes on to
+    /// the caller, and is the outcome of the request.
+    pub fn run<R>(&self, user_code: impl FnOnce() -> R) -> R {
         let _entered = self.scope.enter();
-        self.is_in_user_code = true;
+        // Relaxed, all: read when the exchange is dropped, which is behind all calls. A panic leaves the flag set, also where a runtime
+        // has caught it and this is the drop behind it.
+        let was_in_user_code = self.is_in_user_code.load(Ordering::Relaxed);
+        self.is_in_user_code.store(true, Ordering::Relaxed);
         let result = user_code();
-        self.is_in_user_code = false;
+        self.is_in_user_code.store(was_in_user_code, Ordering::Relaxed);
         result
     }
 
@@ -174,21 +196,15 @@ impl Exchange {
         self.sent_status = Some(status);
     }
 
+    /// Notes the bytes of the response's body that its head announces, or the body itself. A server may drop the body behind them, which
+    /// is the end of the response and no disconnect; or poll on, for trailers or an error. A body that ends before them has failed.
+    pub fn announce_response(&mut self, bytes: u64) {
+        self.response_length.announce(bytes);
+    }
+
     /// Adds bytes of the response's body.
     pub fn count_response(&mut self, bytes: u64) {
-        self.response_bytes = self.response_bytes.saturating_add(bytes);
-    }
-
-    /// Bytes of the response's body so far.
-    #[must_use]
-    pub fn response_bytes(&self) -> u64 {
-        self.response_bytes
-    }
-
-    /// Notes that the response's body has all the bytes that were announced. A server may drop the body now, which is the end of
-    /// the response and no disconnect; or poll on, for trailers or an error.
-    pub fn sent_all_bytes(&mut self) {
-        self.has_sent_all_bytes = true;
+        self.response_length.add(bytes);
     }
 
     /// Sets the status of a gRPC call.
@@ -206,36 +222,49 @@ impl Exchange {
         self.error = scope!(error = %error);
     }
 
-    /// Logs the canonical event, with this text of an error in the field `error`. A finished exchange logs nothing.
-    pub fn finish_with_error(&mut self, outcome: RequestOutcome, error: &dyn fmt::Display) {
+    /// Logs the canonical event of a response whose body has ended: as [`RequestOutcome::Completed`], or as
+    /// [`RequestOutcome::BodyFailed`] if announced bytes are missing, which breaks the connection.
+    pub fn finish_body(&mut self) {
+        let Some(announced) = self.response_length.announced_beyond_sent() else {
+            return self.finish(RequestOutcome::Completed);
+        };
         if !self.is_finished {
-            self.set_error_text(error);
-            self.finish(outcome);
+            let sent = self.response_length.sent();
+            self.set_error_text(&format_args!(
+                "the body has ended after {sent} of the {announced} bytes that are announced"
+            ));
+            self.finish(RequestOutcome::BodyFailed);
         }
     }
 
     /// Logs the canonical event. A finished exchange logs nothing.
     pub fn finish(&mut self, outcome: RequestOutcome) {
+        self.finish_by(outcome, |event| event.log());
+    }
+
+    fn finish_by(&mut self, outcome: RequestOutcome, log: impl FnOnce(&CanonicalEvent<'_>)) {
         if std::mem::replace(&mut self.is_finished, true) {
             return;
         }
-        let notes = self.notes.take();
-        if self.is_logged == IsLogged::Never {
-            return;
-        }
+        let TakenNotes { fields, panic } = self.notes.take();
+        let outcome = if panic.is_some() { RequestOutcome::Panicked } else { outcome };
         let settings = self.log.settings();
-        let summary = self.summary(outcome);
-        let level = settings.level_of(&summary);
-        if self.is_logged == IsLogged::IfKept && !settings.is_kept(level, &summary) {
+        let request = &self.summary(outcome);
+        let level = settings.level_of(request);
+        if !self.is_logged.keeps(settings, level, request) {
             return;
         }
-        // The request's id and the event's fields count before the handlers'.
-        let _notes = EnteredNotes::of(&notes);
-        let _scope = self.scope.enter();
-        let _details = (!self.details.is_empty()).then(|| self.details.enter());
-        let late = self.late_details(outcome);
-        let _late = (!late.is_empty()).then(|| late.enter());
-        log_canonical(&settings.logger, level, &summary);
+        let late = &self.late_details(outcome, panic);
+        let (logger, details) = (&settings.logger, [&self.details, late]);
+        log(&CanonicalEvent {
+            logger,
+            level,
+            request,
+            around: &self.around,
+            notes: &fields,
+            scope: &self.scope,
+            details,
+        });
     }
 
     fn summary(&self, outcome: RequestOutcome) -> RequestSummary<'_> {
@@ -253,13 +282,16 @@ impl Exchange {
             outcome,
             latency: self.started.elapsed(),
             request_bytes: self.request_bytes.as_ref().map_or(0, ByteCounter::bytes),
-            response_bytes: self.response_bytes,
+            response_bytes: self.response_length.sent(),
         }
     }
 
     /// Fields of the canonical event that are known late, and that most requests do not have.
-    fn late_details(&self, outcome: RequestOutcome) -> Scope {
+    fn late_details(&self, outcome: RequestOutcome, panic: Option<Scope>) -> Scope {
         let mut late = self.error.clone();
+        if let Some(panic) = panic {
+            late = late.around(&panic);
+        }
         if let Some(status) = self.grpc_status {
             late = late.field(FieldGroup::Context, "grpc_status", ValueRef::Text(status.name()));
         }
@@ -274,13 +306,14 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.finish(if self.is_in_user_code {
+        let outcome = if *self.is_in_user_code.get_mut() {
             RequestOutcome::Panicked
-        } else if self.has_sent_all_bytes {
+        } else if self.response_length.is_complete() {
             RequestOutcome::Completed
         } else {
             RequestOutcome::ClientDisconnected
-        });
+        };
+        self.finish_by(outcome, |event| event.log_outside_of_thread_scope());
     }
 }
 
@@ -295,12 +328,24 @@ impl fmt::Debug for Exchange {
 }
 
 /// The scope of a request.
-fn scope_of(id: &AcceptedId<'_>) -> Scope {
-    let scope = Scope::new().correlation_id(id.as_str());
+fn scope_of(id: &AcceptedId<'_>, trace: Option<&TraceParent>) -> Scope {
+    let scope = request_scope(id.as_str(), trace);
     match id.flaw() {
         Some(flaw) => scope.field(FieldGroup::Tags, "invalid_request_id", ValueRef::Text(flaw.name())),
         None => scope,
     }
+}
+
+/// A scope that binds the id of a request and its place in a trace, under the names of `fapilog-opentelemetry`'s defaults.
+#[must_use]
+pub fn request_scope(id: &str, trace: Option<&TraceParent>) -> Scope {
+    let scope = Scope::new().correlation_id(id);
+    let Some(trace) = trace else { return scope };
+    scope.field(FieldGroup::Context, "trace_id", ValueRef::Text(trace.trace_id_text().as_ref())).field(
+        FieldGroup::Context,
+        "span_id",
+        ValueRef::Text(trace.span_id_text().as_ref()),
+    )
 }
 
 /// The fields that are logged by setting.

@@ -40,13 +40,18 @@ impl HeaderLists {
         let denied = checked_names("deny_header", &self.denied)?;
         let mut logged: Vec<LoggedHeader> = Vec::new();
         for name in checked_names("log_header", &self.allowed)? {
-            let is_denied = DENIED.contains(&name.as_str()) || denied.contains(&name);
+            let is_denied = holds_secrets(&name) || denied.contains(&name);
             if !is_denied && logged.iter().all(|known| known.name != name) {
                 logged.push(LoggedHeader { key: format!("header.{name}"), name });
             }
         }
         Ok(logged)
     }
+}
+
+/// Whether a header of this name, in lower case, holds secrets.
+pub(crate) fn holds_secrets(name: &str) -> bool {
+    DENIED.contains(&name)
 }
 
 fn checked_names(setting: &'static str, names: &[String]) -> Result<Vec<String>, RequestLogError> {

@@ -124,10 +124,15 @@ fn checked_id(value: &[u8]) -> Result<&str, IdFlaw> {
     std::str::from_utf8(value).map_err(|_| IdFlaw::Characters)
 }
 
+/// A header `traceparent`.
+pub(crate) fn read_traceparent(value: &[u8]) -> Option<TraceParent> {
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
 /// The trace id of a header `traceparent`, as [`TraceParent`] reads it.
 fn trace_id_of(value: &[u8]) -> Option<&str> {
+    read_traceparent(value)?;
     let text = std::str::from_utf8(value).ok()?;
-    text.parse::<TraceParent>().ok()?;
     // Behind the version and its dash.
     text.get(3..35)
 }

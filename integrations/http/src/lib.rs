@@ -6,7 +6,8 @@
 //! 1. [`RequestLog`] has the settings. A program makes a single one, and clones share it.
 //! 2. [`RequestLog::accept_id`] chooses the id of a request, from its headers or a new one.
 //! 3. [`RequestLog::begin`] starts an [`Exchange`], which owns the scope of the request.
-//! 4. [`Exchange::run`] runs each poll of the handler and of the response body inside the scope.
+//! 4. [`Exchange::run`] runs each poll of the handler and of the response body inside the scope. [`InExchange`] does that for a
+//!    future, and for a body.
 //! 5. [`Exchange::finish`] logs the canonical event. An exchange that is dropped before logs it too, with the outcome that the
 //!    drop stands for.
 //!
@@ -37,11 +38,14 @@ mod exchange;
 mod grpc;
 mod headers;
 mod id;
+mod in_exchange;
+mod logged_error;
 mod new_id;
 mod notes;
 mod outcome;
 mod query;
 mod request_log;
+mod response_length;
 mod sampling;
 mod settings_error;
 mod summary;
@@ -49,13 +53,16 @@ mod user_code;
 
 pub use crate::{
     byte_counter::ByteCounter,
-    exchange::{Exchange, RequestHead},
+    exchange::{Exchange, RequestHead, request_scope},
     grpc::{GrpcStatus, grpc_status_of},
     id::{AcceptedId, IdFlaw, IdSource},
+    in_exchange::InExchange,
+    logged_error::{BoxError, LoggedError},
     notes::RequestNotes,
     outcome::RequestOutcome,
     query::QueryLogging,
     request_log::{RequestLog, RequestLogBuilder},
+    response_length::response_has_body,
     settings_error::RequestLogError,
     summary::{RequestSummary, default_level},
     user_code::{call_catching_panics, drop_catching_panics},

@@ -1,8 +1,12 @@
-//! Fields of the canonical event that handlers add.
+//! Facts for the canonical event that the code around and inside the handler adds.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fapilog::{Scope, scope::ScopeGuard};
+use fapilog::{
+    Scope,
+    event::{FieldGroup, ValueRef},
+    scope::ScopeGuard,
+};
 
 /// Fields that handlers add to the canonical event of their request: a user's id, how many rows were read, the time that a
 /// database took. Clones share them.
@@ -17,12 +21,21 @@ use fapilog::{Scope, scope::ScopeGuard};
 #[derive(Debug, Clone)]
 pub struct RequestNotes(
     /// `None` behind the end of the request.
-    Arc<Mutex<Option<Vec<Scope>>>>,
+    Arc<Mutex<Option<TakenNotes>>>,
 );
+
+/// All that was noted.
+#[derive(Debug, Default)]
+pub(crate) struct TakenNotes {
+    /// The fields, in the order in which they were added.
+    pub(crate) fields: Vec<Scope>,
+    /// The fields `panic` and `location`, if the handler or the body panicked.
+    pub(crate) panic: Option<Scope>,
+}
 
 impl Default for RequestNotes {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Some(Vec::new()))))
+        Self(Arc::new(Mutex::new(Some(TakenNotes::default()))))
     }
 }
 
@@ -30,17 +43,38 @@ impl RequestNotes {
     /// Adds fields, written as those of a log call: `scope!(user_id, metrics.rows = 7)`. The last value under a key counts, and
     /// the fields that the event has by itself count before all. After the end of the request, nothing is added.
     pub fn add(&self, fields: Scope) {
-        if let Some(added) = &mut *self.lock() {
-            added.push(fields);
+        if let Some(notes) = &mut *self.lock() {
+            notes.fields.push(fields);
+        }
+    }
+
+    /// Notes a panic that was caught: the canonical event has its message in the field `panic`, its place in the field `location`,
+    /// and the outcome [`Panicked`](crate::RequestOutcome::Panicked).
+    ///
+    /// Returns whether the event will have it. It will not behind the end of the request, or where a panic was noted before: the caller
+    /// logs such a panic by itself.
+    #[must_use = "a panic that is not noted is to be logged"]
+    pub fn note_panic(&self, message: &str, location: Option<&str>) -> bool {
+        let fields = Scope::new().field(FieldGroup::Context, "panic", ValueRef::Text(message));
+        let fields = match location {
+            Some(location) => fields.field(FieldGroup::Context, "location", ValueRef::Text(location)),
+            None => fields,
+        };
+        match &mut *self.lock() {
+            Some(notes) if notes.panic.is_none() => {
+                notes.panic = Some(fields);
+                true
+            }
+            _ => false,
         }
     }
 
     /// All of them, at the end of the request: a task that works on adds nothing more.
-    pub(crate) fn take(&self) -> Vec<Scope> {
+    pub(crate) fn take(&self) -> TakenNotes {
         self.lock().take().unwrap_or_default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Vec<Scope>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<TakenNotes>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -71,8 +105,17 @@ mod tests {
     fn notes_behind_the_end_of_the_request_are_not_kept() {
         let notes = RequestNotes::default();
         notes.add(scope!(user_id = 42));
-        assert_eq!(notes.take().len(), 1);
+        assert_eq!(notes.take().fields.len(), 1);
         (0..100).for_each(|rows| notes.add(scope!(rows = rows)));
-        assert_eq!(notes.take().len(), 0);
+        assert_eq!(notes.take().fields.len(), 0);
+    }
+
+    #[test]
+    fn the_first_panic_before_the_end_is_noted_and_no_other() {
+        let notes = RequestNotes::default();
+        assert!(notes.note_panic("first", Some("src/orders.rs:12:5")));
+        assert!(!notes.note_panic("second", None));
+        assert!(notes.take().panic.is_some());
+        assert!(!notes.note_panic("behind the end", None));
     }
 }

@@ -13,9 +13,9 @@ pub enum RequestOutcome {
     ClientDisconnected,
     /// The service returned an error instead of a response. The status is 500.
     ServiceFailed,
-    /// The body of the response ended in an error. The status is that which was sent.
+    /// The body of the response ended in an error, or before the bytes that were announced. The status is that which was sent.
     BodyFailed,
-    /// A panic went through the handler or the body. The status is 500, or that which was sent before.
+    /// The handler or the body panicked, whether the panic was caught or not. The status is 500, or that which was sent.
     Panicked,
 }
 

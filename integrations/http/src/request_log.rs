@@ -2,12 +2,13 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use fapilog::{Level, Logger};
+use fapilog::{Level, Logger, scope::TraceParent};
 
 use crate::{
     AcceptedId, Exchange, IdSource, QueryLogging, RequestHead, RequestLogError, RequestSummary, call_catching_panics,
     default_level,
-    headers::{HeaderLists, LoggedHeader, checked_name},
+    headers::{HeaderLists, LoggedHeader, checked_name, holds_secrets},
+    id::read_traceparent,
     sampling::IdSampling,
 };
 
@@ -17,20 +18,37 @@ const ID_HEADER: &str = "x-request-id";
 /// The header of W3C Trace Context.
 const TRACEPARENT: &str = "traceparent";
 
-/// Headers of responses that frame a message or state its content: an id in their place breaks the response.
-const TAKEN: [&str; 12] = [
+/// Headers that frame a message, state its content or its handling, or belong to another protocol: an id in their place breaks the
+/// response.
+const TAKEN: [&str; 28] = [
+    "accept-ranges",
+    "age",
+    "allow",
+    "cache-control",
     "connection",
     "content-encoding",
     "content-length",
+    "content-range",
     "content-type",
     "date",
+    "etag",
+    "expires",
+    "grpc-message",
+    "grpc-status",
     "host",
+    "keep-alive",
+    "last-modified",
     "location",
-    "set-cookie",
+    "retry-after",
+    "strict-transport-security",
     "te",
+    TRACEPARENT,
+    "tracestate",
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "vary",
+    "www-authenticate",
 ];
 
 type LevelRule = Arc<dyn Fn(&RequestSummary<'_>) -> Level + Send + Sync>;
@@ -66,6 +84,8 @@ pub(crate) struct RequestSettings {
     sends_id: bool,
     pub(crate) start_level: Option<Level>,
     level_rule: Option<LevelRule>,
+    client_error_level: Level,
+    pub(crate) has_trace_fields: bool,
     pub(crate) path: Option<QueryLogging>,
     pub(crate) headers: Vec<LoggedHeader>,
     skipped_paths: Vec<SkippedPath>,
@@ -73,7 +93,7 @@ pub(crate) struct RequestSettings {
     keep_slower_than: Option<Duration>,
 }
 
-/// A path without events.
+/// A path whose requests are logged if the server fails, and not else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum SkippedPath {
     Exact(String),
@@ -163,6 +183,8 @@ impl RequestSettings {
             sends_id: true,
             start_level: None,
             level_rule: None,
+            client_error_level: Level::Info,
+            has_trace_fields: true,
             path: None,
             headers: Vec::new(),
             skipped_paths: Vec::new(),
@@ -178,14 +200,19 @@ impl RequestSettings {
     /// The level of a request's canonical event. A rule of the program that panics gives way to the default.
     pub(crate) fn level_of(&self, request: &RequestSummary<'_>) -> Level {
         let by_rule = self.level_rule.as_ref().and_then(|rule| call_catching_panics(|| rule(request)));
-        by_rule.unwrap_or_else(|| default_level(request))
+        let is_client_error = request.is_client_error();
+        by_rule.unwrap_or_else(|| if is_client_error { self.client_error_level } else { default_level(request) })
     }
 
     /// Whether an event is logged although its request is not in the sample.
     pub(crate) fn is_kept(&self, level: Level, request: &RequestSummary<'_>) -> bool {
-        level >= Level::Warning
-            || default_level(request) >= Level::Error
-            || self.keep_slower_than.is_some_and(|limit| request.latency > limit)
+        let is_slow = || self.keep_slower_than.is_some_and(|limit| request.latency > limit);
+        level >= Level::Warning || request.is_server_error() || is_slow()
+    }
+
+    /// The place of a request in a trace, if it came with one and events are to have it.
+    pub(crate) fn trace_of<'a>(&self, header: impl Fn(&str) -> Option<&'a [u8]>) -> Option<TraceParent> {
+        header(TRACEPARENT).filter(|_| self.has_trace_fields).and_then(read_traceparent)
     }
 }
 
@@ -247,7 +274,23 @@ impl RequestLogBuilder {
         self
     }
 
-    /// The level of canonical events. A rule that panics gives way to the default, [`default_level`].
+    /// Whether each event of a request that came with a valid `traceparent` has the fields `trace_id` and `span_id` (of the caller's
+    /// span), named as `fapilog-opentelemetry` names them. Default: yes.
+    pub fn trace_fields(mut self, is_wanted: bool) -> Self {
+        self.settings.has_trace_fields = is_wanted;
+        self
+    }
+
+    /// The level of canonical events for [errors of clients](RequestSummary::is_client_error): statuses from 400 to 499, clients that
+    /// disconnect, gRPC statuses such as `NOT_FOUND`. Anybody can cause them, so they are no warning by default. Default:
+    /// [`Level::Info`].
+    pub fn client_errors(mut self, level: Level) -> Self {
+        self.settings.client_error_level = level;
+        self
+    }
+
+    /// The level of canonical events. It takes the place of [`client_errors`](Self::client_errors). A rule that panics gives way to the
+    /// default: that level, or [`default_level`].
     pub fn level(mut self, rule: impl Fn(&RequestSummary<'_>) -> Level + Send + Sync + 'static) -> Self {
         self.settings.level_rule = Some(Arc::new(rule));
         self
@@ -274,8 +317,11 @@ impl RequestLogBuilder {
         self
     }
 
-    /// Logs neither start events nor canonical events of this path: `/health`, or `/static/*` for all paths below it. Requests
-    /// keep their ids and scopes. Default: none.
+    /// Logs no requests of this path: `/health`, or `/static/*` for all paths below it. Requests keep their ids and scopes, and those
+    /// for which [the server failed](RequestSummary::is_server_error) are logged all the same. Default: none.
+    ///
+    /// A path whose failures are of no interest, such as a readiness route that answers with 503, gets a low level by
+    /// [`level`](Self::level).
     pub fn skip_path(mut self, path: &str) -> Self {
         self.skipped_paths.push(path.to_owned());
         self
@@ -298,12 +344,13 @@ impl RequestLogBuilder {
     /// Checks the settings.
     ///
     /// # Errors
-    /// A header has a name that no header can have, the header of the id has a meaning in HTTP, the sample rate is no share, or a path
+    /// A header has a name that no header can have, the header of the id has a meaning in HTTP or holds secrets, the sample rate is no share, or a path
     /// to skip is no path.
     pub fn build(self) -> Result<RequestLog, RequestLogError> {
         let Self { mut settings, headers, skipped_paths, sample_rate } = self;
         settings.id_header = checked_name("id_header", &settings.id_header)?;
-        if TAKEN.contains(&settings.id_header.as_str()) {
+        let id_header = settings.id_header.as_str();
+        if TAKEN.contains(&id_header) || holds_secrets(id_header) {
             return Err(RequestLogError::IdHeader { value: settings.id_header });
         }
         settings.headers = headers.into_logged()?;

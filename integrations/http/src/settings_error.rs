@@ -14,8 +14,9 @@ pub enum RequestLogError {
         /// Its value.
         value: String,
     },
-    /// The header of the id has a meaning in responses already, which an id would break.
-    #[error("id_header: {value:?} has a meaning in HTTP: names such as `x-request-id` are allowed")]
+    /// The header of the id has a meaning in responses already, which an id would break; or it holds secrets, which would be logged and
+    /// sent back.
+    #[error("id_header: {value:?} has a meaning in HTTP, or holds secrets: names such as `x-request-id` are allowed")]
     IdHeader {
         /// The value.
         value: String,

@@ -32,22 +32,31 @@ pub struct RequestSummary<'a> {
     pub response_bytes: u64,
 }
 
-/// The level of a canonical event, unless the program sets another rule.
+impl RequestSummary<'_> {
+    /// Whether the server failed: a status from 500 on; a service or a body that failed or panicked; a gRPC status that is an error of
+    /// the server ([`GrpcStatus::is_server_error`]).
+    #[must_use]
+    pub fn is_server_error(&self) -> bool {
+        let by_grpc = || self.grpc_status.is_some_and(GrpcStatus::is_server_error);
+        self.status >= 500 || self.outcome.is_failure() || by_grpc()
+    }
+
+    /// Whether the request was refused, or its client has disconnected: a status from 400 to 499, or a gRPC status other than `OK`.
+    /// `false` where the server failed.
+    #[must_use]
+    pub fn is_client_error(&self) -> bool {
+        let by_grpc = || self.grpc_status.is_some_and(|status| !status.is_ok());
+        !self.is_server_error() && (self.status >= 400 || by_grpc())
+    }
+}
+
+/// The level of a canonical event, unless the program sets [another](crate::RequestLogBuilder::level).
 ///
 /// | request | level |
 /// |---|---|
-/// | status from 500 on; the service or the body failed, or panicked; a gRPC status that is an error of the server | ERROR |
-/// | status from 400 on, which includes 499 for a client that disconnected; another gRPC status than `OK` | WARNING |
-/// | any other | INFO |
+/// | [the server failed](RequestSummary::is_server_error) | ERROR |
+/// | any other: [errors of clients](RequestSummary::is_client_error), too | INFO |
 #[must_use]
 pub fn default_level(request: &RequestSummary<'_>) -> Level {
-    let has_failed = request.status >= 500 || request.outcome.is_failure();
-    let is_refused = request.status >= 400;
-    if has_failed || request.grpc_status.is_some_and(GrpcStatus::is_server_error) {
-        Level::Error
-    } else if is_refused || request.grpc_status.is_some_and(|status| !status.is_ok()) {
-        Level::Warning
-    } else {
-        Level::Info
-    }
+    if request.is_server_error() { Level::Error } else { Level::Info }
 }

@@ -11,18 +11,20 @@ use std::{
 
 use fapilog::{Logger, error};
 use fapilog_http::call_catching_panics;
-use http::{Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::logged_error::{BoxError, LoggedError};
+use crate::{BoxError, LoggedError, RequestContext};
 
 /// Chooses the status for an error.
 type StatusRule = Arc<dyn Fn(&BoxError) -> StatusCode + Send + Sync>;
 
-/// Answers for services that fail, such as a timeout of tower's: it logs `service failed` with the error and the chain of its
-/// sources, in the field `error`, and answers with an empty response whose status is 500. The reply has no details.
+/// Answers for services that fail, such as a timeout of tower's, with an empty response whose status is 500. The reply has no details.
+///
+/// It goes inside [`RequestLogLayer`](crate::RequestLogLayer): the canonical event of the request has the error and the chain of its
+/// sources, in the field `error`. Without a request log around it, the error is an event of its own, `service failed`, ERROR.
 ///
 /// The errors of axum's handlers are responses already. For those, there is `Failure` (feature `axum`) and
 /// [`LoggedError`].
@@ -54,9 +56,11 @@ impl ErrorLayer {
 }
 
 impl ErrorAnswer {
-    /// Logs the error, and answers for it. A rule that panics gives way to the default.
-    fn to<B: Default>(&self, failure: BoxError) -> Response<B> {
-        error!(self.log, "service failed", target: "fapilog::request", error = #failure);
+    /// Answers for the error, and logs it unless a canonical event does. A rule that panics gives way to the default.
+    fn to<B: Default>(&self, failure: BoxError, has_request_log: bool) -> Response<B> {
+        if !has_request_log {
+            error!(self.log, "service failed", target: "fapilog::request", error = #failure);
+        }
         let by_rule = call_catching_panics(|| (self.status)(&failure));
         let mut response = Response::new(B::default());
         *response.status_mut() = by_rule.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -100,9 +104,9 @@ impl<S: Clone> Clone for ErrorService<S> {
     }
 }
 
-impl<S, R, B> Service<R> for ErrorService<S>
+impl<S, A, B> Service<Request<A>> for ErrorService<S>
 where
-    S: Service<R, Response = Response<B>>,
+    S: Service<Request<A>, Response = Response<B>>,
     S::Error: Into<BoxError>,
     B: Default,
 {
@@ -121,10 +125,11 @@ where
         })
     }
 
-    fn call(&mut self, request: R) -> Self::Future {
+    fn call(&mut self, request: Request<A>) -> Self::Future {
+        let has_request_log = RequestContext::of(request.extensions()).is_some();
         let failure = self.failure.take();
         let future = failure.is_none().then(|| self.service.call(request));
-        ErrorFuture { future, failure, answer: self.answer.clone() }
+        ErrorFuture { future, failure, answer: self.answer.clone(), has_request_log }
     }
 }
 
@@ -138,6 +143,7 @@ pin_project! {
         future: Option<F>,
         failure: Option<BoxError>,
         answer: ErrorAnswer,
+        has_request_log: bool,
     }
 }
 
@@ -151,10 +157,11 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let answer_to = |failure| this.answer.to(failure, *this.has_request_log);
         if let Some(failure) = this.failure.take() {
-            return Poll::Ready(Ok(this.answer.to(failure)));
+            return Poll::Ready(Ok(answer_to(failure)));
         }
         let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
-        future.poll(context).map(|result| Ok(result.unwrap_or_else(|failure| this.answer.to(failure.into()))))
+        future.poll(context).map(|result| Ok(result.unwrap_or_else(|failure| answer_to(failure.into()))))
     }
 }

@@ -28,13 +28,13 @@
 //! assert_eq!(body.to_bytes(), "42");
 //! fapilog::assert_logged!(test, message: "looked up", correlation_id: "7f3a");
 //! fapilog::assert_logged!(test, message: "request finished", status = 200, metrics.response_bytes = 2);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), fapilog_tower::BoxError>(())
 //! # })?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), fapilog_tower::BoxError>(())
 //! ```
 //!
 //! Two more layers go inside it: [`PanicLayer`] answers with 500 where a handler panics, and [`ErrorLayer`] where a service fails.
-//! Both log the reason, which the reply does not have.
+//! The log has the reason, and the reply does not.
 //!
 //! # Features
 //!
@@ -47,9 +47,11 @@
 #[cfg(feature = "axum")]
 pub mod axum;
 mod error_layer;
-mod logged_error;
+mod error_types;
+mod panic_body;
 mod panic_layer;
 mod panic_places;
+mod panic_report;
 mod request_body;
 mod request_context;
 mod request_log_layer;
@@ -60,8 +62,8 @@ pub mod testing;
 
 pub use crate::{
     error_layer::{ErrorAnswer, ErrorFuture, ErrorLayer, ErrorService},
-    logged_error::{BoxError, LoggedError},
-    panic_layer::{BodyPanicked, PanicBody, PanicFuture, PanicLayer, PanicService},
+    panic_body::{BodyPanicked, PanicBody},
+    panic_layer::{PanicFuture, PanicLayer, PanicService},
     request_body::RequestBody,
     request_context::{RequestContext, RequestId},
     request_log_layer::{RequestLogLayer, RequestLogService, grpc_route},
@@ -69,8 +71,8 @@ pub use crate::{
     response_future::ResponseFuture,
 };
 pub use fapilog_http::{
-    GrpcStatus, IdFlaw, IdSource, QueryLogging, RequestLog, RequestLogBuilder, RequestLogError, RequestNotes,
-    RequestOutcome, RequestSummary, default_level,
+    BoxError, GrpcStatus, IdFlaw, IdSource, LoggedError, QueryLogging, RequestLog, RequestLogBuilder, RequestLogError,
+    RequestNotes, RequestOutcome, RequestSummary, default_level,
 };
 
 /// Compiles and runs the code on the page of the book.

@@ -1,36 +1,33 @@
 //! The layer that answers for handlers that panic.
 
 use std::{
-    any::Any,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use fapilog::{Logger, error};
-use fapilog_http::drop_catching_panics;
+use fapilog::Logger;
+use fapilog_http::BoxError;
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use pin_project_lite::pin_project;
-use thiserror::Error;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{
-    logged_error::BoxError,
-    panic_places,
-    request_context::{RequestContext, RequestId},
-};
+use crate::{panic_body::PanicBody, panic_places, panic_report::PanicReport, request_context::RequestContext};
+
+const MESSAGE: &str = "handler panicked";
 
 /// Catches the panics of handlers, and of the bodies of their responses.
 ///
-/// A panic is logged as ERROR, `handler panicked` or `response body panicked`, with its message in the field `panic`. The
-/// client gets a response with the status 500 and the id of the request, without the message. A body that panics ends in
-/// [`BodyPanicked`], upon which a server closes the connection.
+/// It goes inside [`RequestLogLayer`](crate::RequestLogLayer). The canonical event of the request then has the panic's message in the
+/// field `panic`, the outcome `panicked`, and the level ERROR. The client gets a response with the status 500 and the id of the
+/// request, without the message. A body that panics ends in [`BodyPanicked`](crate::BodyPanicked), upon which a server closes the
+/// connection.
 ///
-/// It goes inside [`RequestLogLayer`](crate::RequestLogLayer), so that the event and the response have the request's id.
+/// A panic that no canonical event has is an event of its own, `handler panicked` or `response body panicked`, ERROR: where no request
+/// log lies around the layer, behind the end of the request, and for the second panic of a request, such as that of a drop.
 ///
 /// With `panic = "abort"`, no panic can be caught. With [`fapilog::panic_hook`], a panic is also logged by the hook, with its
 /// place and backtrace, and with the id.
@@ -74,7 +71,8 @@ pub struct PanicService<S> {
 impl<S, A, B> Service<Request<A>> for PanicService<S>
 where
     S: Service<Request<A>, Response = Response<B>>,
-    B: Body<Data = Bytes>,
+    B: Body,
+    B::Data: From<Bytes>,
     B::Error: Into<BoxError>,
 {
     type Response = Response<PanicBody<B>>;
@@ -86,59 +84,10 @@ where
     }
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
-        let id = RequestContext::of(request.extensions()).map(|context| context.id().clone());
-        let report = PanicReport { log: self.log.clone(), id };
-        let future = report.catch("handler panicked", || self.service.call(request));
+        let report = PanicReport::new(&self.log, RequestContext::of(request.extensions()).cloned());
+        let future = report.catch(MESSAGE, || self.service.call(request));
         PanicFuture { future, report }
     }
-}
-
-/// The means to log a panic and to answer for it.
-#[derive(Debug)]
-struct PanicReport {
-    log: Logger,
-    id: Option<RequestId>,
-}
-
-impl PanicReport {
-    /// Runs user code; `None` if it panicked, which is logged.
-    fn catch<R>(&self, message: &'static str, user_code: impl FnOnce() -> R) -> Option<R> {
-        let result = panic_places::watched(|| catch_unwind(AssertUnwindSafe(user_code)));
-        result.map_err(|payload| self.log_panic(message, payload)).ok()
-    }
-
-    fn log_panic(&self, message: &'static str, payload: Box<dyn Any + Send>) {
-        let text = text_of(&*payload);
-        match panic_places::take_place() {
-            Some(location) => {
-                error!(self.log, message, target: "fapilog::request", panic = text, location);
-            }
-            None => error!(self.log, message, target: "fapilog::request", panic = text),
-        }
-        drop_catching_panics(payload);
-    }
-
-    /// The response for a handler that panicked.
-    fn answer<B>(self) -> Response<PanicBody<B>> {
-        let text = match &self.id {
-            Some(id) => format!("internal server error\nrequest id: {id}\n"),
-            None => "internal server error\n".to_owned(),
-        };
-        let mut response = Response::new(PanicBody::answer(text, self));
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-        response
-    }
-
-    fn take(&mut self) -> Self {
-        Self { log: self.log.clone(), id: self.id.take() }
-    }
-}
-
-/// The message of a panic, where it is text, as that of `panic!` is.
-fn text_of(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<&'static str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("(a value that is no text)")
 }
 
 pin_project! {
@@ -146,10 +95,24 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "a future does nothing until it is polled"]
     pub struct PanicFuture<F> {
-        // `None` if the service panicked.
+        // `None` if the service panicked, and when it is ready.
         #[pin]
         future: Option<F>,
         report: PanicReport,
+    }
+
+    impl<F> PinnedDrop for PanicFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            drop_future(this);
+        }
+    }
+}
+
+/// Drops the future of a service, whose variables may panic in their drops.
+fn drop_future<F>(future: Pin<&mut PanicFuture<F>>) {
+    let mut this = future.project();
+    if this.future.is_some() {
+        let _reported = this.report.catch(MESSAGE, || this.future.set(None));
     }
 }
 
@@ -159,83 +122,33 @@ where
 {
     type Output = Result<Response<PanicBody<B>>, E>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let Some(future) = this.future.as_mut().as_pin_mut() else {
-            return Poll::Ready(Ok(this.report.take().answer()));
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.as_mut().project();
+        let result = match this.future.as_pin_mut() {
+            Some(future) => match this.report.catch(MESSAGE, || future.poll(context)) {
+                Some(Poll::Pending) => return Poll::Pending,
+                Some(Poll::Ready(result)) => Some(result),
+                None => None,
+            },
+            None => None,
         };
-        match this.report.catch("handler panicked", || future.poll(context)) {
-            Some(Poll::Pending) => Poll::Pending,
-            Some(Poll::Ready(Ok(response))) => {
-                let report = this.report.take();
-                Poll::Ready(Ok(response.map(|body| PanicBody::of(body, report))))
-            }
-            Some(Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
-            None => {
-                // The variables of the handler, which may panic in turn when they are dropped.
-                let _logged = this.report.catch("handler panicked", || this.future.set(None));
-                Poll::Ready(Ok(this.report.take().answer()))
-            }
-        }
+        drop_future(self.as_mut());
+        let report = self.project().report.take();
+        Poll::Ready(match result {
+            Some(result) => result.map(|response| response.map(|body| PanicBody::of(body, report))),
+            None => Ok(answer(report)),
+        })
     }
 }
 
-/// The body of a response panicked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the body of the response panicked")]
-pub struct BodyPanicked;
-
-pin_project! {
-    /// The body of a response of [`PanicService`].
-    #[derive(Debug)]
-    pub struct PanicBody<B> {
-        // `None` in the answer for a handler that panicked, and behind a panic of the body.
-        #[pin]
-        body: Option<B>,
-        report: PanicReport,
-        // The text of such an answer.
-        text: Option<Bytes>,
-    }
-}
-
-impl<B> PanicBody<B> {
-    fn of(body: B, report: PanicReport) -> Self {
-        Self { body: Some(body), report, text: None }
-    }
-
-    fn answer(text: String, report: PanicReport) -> Self {
-        Self { body: None, report, text: Some(text.into()) }
-    }
-}
-
-impl<B> Body for PanicBody<B>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let mut this = self.project();
-        let Some(body) = this.body.as_mut().as_pin_mut() else {
-            return Poll::Ready(this.text.take().map(|text| Ok(Frame::data(text))));
-        };
-        match this.report.catch("response body panicked", || body.poll_frame(context)) {
-            Some(polled) => polled.map_err(Into::into),
-            None => {
-                let _logged = this.report.catch("response body panicked", || this.body.set(None));
-                Poll::Ready(Some(Err(BodyPanicked.into())))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.text.is_none() && self.body.as_ref().is_none_or(Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let of_text = || SizeHint::with_exact(self.text.as_ref().map_or(0, |text| text.len() as u64));
-        self.body.as_ref().map_or_else(of_text, Body::size_hint)
-    }
+/// The response for a handler that panicked.
+fn answer<B>(report: PanicReport) -> Response<PanicBody<B>> {
+    let text = match report.id() {
+        Some(id) => format!("internal server error\nrequest id: {id}\n"),
+        None => "internal server error\n".to_owned(),
+    };
+    let mut response = Response::new(PanicBody::answer(text, report));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
 }

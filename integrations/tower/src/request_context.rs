@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use fapilog::{Logger, Scope};
-use fapilog_http::{AcceptedId, RequestLog, RequestNotes};
+use fapilog::{Logger, Scope, scope::TraceParent};
+use fapilog_http::{AcceptedId, RequestLog, RequestNotes, request_scope};
 use http::{Extensions, HeaderValue};
 
 /// The id of a request.
@@ -40,12 +40,13 @@ impl fmt::Display for RequestId {
 pub struct RequestContext {
     id: RequestId,
     log: RequestLog,
+    trace: Option<TraceParent>,
     notes: RequestNotes,
 }
 
 impl RequestContext {
-    pub(crate) fn new(id: RequestId, log: RequestLog, notes: RequestNotes) -> Self {
-        Self { id, log, notes }
+    pub(crate) fn new(id: RequestId, log: RequestLog, trace: Option<TraceParent>, notes: RequestNotes) -> Self {
+        Self { id, log, trace, notes }
     }
 
     /// The context of the request with these extensions; `None` if no [`RequestLogLayer`](crate::RequestLogLayer) lies around the
@@ -61,21 +62,33 @@ impl RequestContext {
         &self.id
     }
 
+    /// The place of the request in a trace: its header `traceparent`. `None` if there is no valid one, or
+    /// [`trace_fields`](crate::RequestLogBuilder::trace_fields) are not wanted. Calls of other services send
+    /// [its child](TraceParent::child).
+    #[must_use]
+    pub fn trace_parent(&self) -> Option<TraceParent> {
+        self.trace
+    }
+
     /// A logger whose events have the id wherever they are logged: also on threads and in tasks outside the scope.
     #[must_use]
     pub fn logger(&self) -> Logger {
         self.log.logger().with_scope(&self.scope())
     }
 
-    /// A scope that binds the id, for threads and tasks: `tokio::spawn(work.in_scope(context.scope()))`.
+    /// A scope that binds the id and the place in the trace, for threads and tasks: `tokio::spawn(work.in_scope(context.scope()))`.
     #[must_use]
     pub fn scope(&self) -> Scope {
-        Scope::new().correlation_id(self.id.as_str())
+        request_scope(self.id.as_str(), self.trace.as_ref())
     }
 
     /// Adds fields to the canonical event of the request: `request.note(scope!(user_id, metrics.rows = 7))`. See
     /// [`RequestNotes::add`].
     pub fn note(&self, fields: Scope) {
         self.notes.add(fields);
+    }
+
+    pub(crate) fn notes(&self) -> &RequestNotes {
+        &self.notes
     }
 }

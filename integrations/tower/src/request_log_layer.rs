@@ -2,18 +2,20 @@
 
 use std::{
     borrow::Cow,
+    error::Error,
     fmt,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use fapilog_http::{AcceptedId, Exchange, RequestHead, RequestLog, call_catching_panics};
-use http::{HeaderMap, HeaderName, Method, Request, Response, Version, header::CONTENT_TYPE, request::Parts};
+use http::{HeaderMap, HeaderName, Request, Response, Version, header::CONTENT_TYPE, request::Parts};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
+    error_types::ErrorTypes,
     request_body::RequestBody,
     request_context::{RequestContext, RequestId},
     response_body::ResponseBody,
@@ -33,6 +35,7 @@ pub struct RequestLogLayer {
     /// The header that the id is sent back in; `None` if it is not.
     id_header: Option<HeaderName>,
     route: Option<RouteRule>,
+    error_types: ErrorTypes,
 }
 
 impl RequestLogLayer {
@@ -40,7 +43,7 @@ impl RequestLogLayer {
     #[must_use]
     pub fn new(log: RequestLog) -> Self {
         let id_header = HeaderName::from_bytes(log.id_header().as_bytes()).ok().filter(|_| log.sends_id());
-        Self { log, id_header, route: None }
+        Self { log, id_header, route: None, error_types: ErrorTypes::default() }
     }
 
     /// The template of a request's path, where the framework does not provide it; with axum, where the router does not. `None` for a
@@ -50,6 +53,25 @@ impl RequestLogLayer {
     #[must_use]
     pub fn route(mut self, rule: impl for<'a> Fn(&'a Parts) -> Option<Cow<'a, str>> + Send + Sync + 'static) -> Self {
         self.route = Some(Arc::new(rule));
+        self
+    }
+
+    /// Logs the errors of a service with their sources if they are of this type. Boxed errors, as tower's own middleware returns them, and
+    /// [`std::io::Error`]s always are; errors of other types are logged by their `Display` alone.
+    ///
+    /// ```
+    /// use fapilog_tower::{RequestLog, RequestLogLayer};
+    ///
+    /// # #[derive(Debug, thiserror::Error)]
+    /// # #[error("the other server does not answer")]
+    /// # struct ProxyError;
+    /// # let log = fapilog::Logger::disabled();
+    /// let layer = RequestLogLayer::new(RequestLog::new(&log)).error_type::<ProxyError>();
+    /// # let _ = layer;
+    /// ```
+    #[must_use]
+    pub fn error_type<E: Error + 'static>(mut self) -> Self {
+        self.error_types = self.error_types.with::<E>();
         self
     }
 
@@ -83,9 +105,11 @@ impl RequestLogLayer {
         let id = RequestId::of(&accepted);
         let plan = ResponsePlan {
             id: self.id_header.clone().map(|name| (name, id.to_header())),
-            may_have_body: parts.method != Method::HEAD && parts.method != Method::CONNECT,
+            method: parts.method.clone(),
+            error_types: self.error_types.clone(),
         };
-        parts.extensions.insert(RequestContext::new(id, self.log.clone(), exchange.notes()));
+        let context = RequestContext::new(id, self.log.clone(), exchange.trace_parent(), exchange.notes());
+        parts.extensions.insert(context);
         (exchange, plan)
     }
 }
@@ -137,7 +161,7 @@ pub struct RequestLogService<S> {
 impl<S, A, B> Service<Request<A>> for RequestLogService<S>
 where
     S: Service<Request<RequestBody<A>>, Response = Response<B>>,
-    S::Error: fmt::Display,
+    S::Error: fmt::Display + 'static,
     A: Body,
     B: Body,
 {
@@ -152,7 +176,7 @@ where
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let (mut exchange, plan) = self.layer.begin(&mut parts);
-        let counter = (!body.is_end_stream()).then(|| exchange.count_request());
+        let counter = (!exchange.run(|| body.is_end_stream())).then(|| exchange.count_request());
         let request = Request::from_parts(parts, RequestBody::new(body, counter));
         let future = exchange.run(|| self.service.call(request));
         ResponseFuture::new(future, exchange, plan)

@@ -1,12 +1,11 @@
 //! The body of a response, inside the scope of its request.
 
 use std::{
-    fmt,
     pin::Pin,
     task::{Context, Poll},
 };
 
-use fapilog_http::{Exchange, RequestOutcome, grpc_status_of};
+use fapilog_http::{BoxError, Exchange, InExchange, RequestOutcome, grpc_status_of};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -18,41 +17,32 @@ pub(crate) const GRPC_STATUS: &str = "grpc-status";
 
 pin_project! {
     /// The body of a response. It is polled and dropped inside the scope of its request, and its end is logged as the end of the
-    /// request.
+    /// request. Its errors are boxed, so that their sources are logged.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
-        // `None` while it is dropped.
         #[pin]
-        body: Option<B>,
-        exchange: Exchange,
-        // The bytes that the response announces.
-        expected_bytes: Option<u64>,
-    }
-
-    impl<B> PinnedDrop for ResponseBody<B> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            let _entered = this.exchange.enter();
-            this.body.set(None);
-        }
+        body: InExchange<B>,
     }
 }
 
 impl<B: Body> ResponseBody<B> {
     /// A body whose end is the end of the exchange. `length` has the bytes that the response's head announces, where it does.
     pub(crate) fn new(body: B, mut exchange: Exchange, length: BodyLength) -> Self {
-        let expected_bytes = match length {
+        let announced = match length {
             BodyLength::NotSent => None,
             BodyLength::OfHead(bytes) => Some(bytes),
-            BodyLength::OfBody => body.size_hint().exact(),
+            BodyLength::OfBody => exchange.run(|| body.size_hint().exact()),
         };
-        // A server does not poll such a body.
-        if length == BodyLength::NotSent || body.is_end_stream() {
-            exchange.finish(RequestOutcome::Completed);
-        } else if expected_bytes == Some(0) {
-            exchange.sent_all_bytes();
+        if let Some(bytes) = announced {
+            exchange.announce_response(bytes);
         }
-        Self { body: Some(body), exchange, expected_bytes }
+        // A server does not poll such a body.
+        if length == BodyLength::NotSent {
+            exchange.finish(RequestOutcome::Completed);
+        } else if exchange.run(|| body.is_end_stream()) {
+            exchange.finish_body();
+        }
+        Self { body: InExchange::new(body, exchange) }
     }
 }
 
@@ -67,52 +57,70 @@ pub(crate) enum BodyLength {
     OfBody,
 }
 
-impl<B> Body for ResponseBody<B>
-where
-    B: Body,
-    B::Error: fmt::Display,
-{
-    type Data = B::Data;
-    type Error = B::Error;
+/// A poll of a body, and the facts about it that its code reports.
+struct BodyPoll<D> {
+    polled: Poll<Option<Result<Frame<D>, BoxError>>>,
+    bytes: u64,
+    is_last: bool,
+}
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let mut this = self.project();
-        let Some(mut body) = this.body.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-        let exchange = this.exchange;
-        let polled = exchange.run(|| body.as_mut().poll_frame(context));
+impl<D: bytes::Buf> BodyPoll<D> {
+    fn of<B>(mut body: Pin<&mut B>, context: &mut Context<'_>) -> Self
+    where
+        B: Body<Data = D>,
+        B::Error: Into<BoxError>,
+    {
+        let polled = body.as_mut().poll_frame(context).map_err(Into::into);
         match &polled {
-            Poll::Pending => {}
-            Poll::Ready(None) => exchange.finish(RequestOutcome::Completed),
-            Poll::Ready(Some(Err(error))) => exchange.finish_with_error(RequestOutcome::BodyFailed, error),
             Poll::Ready(Some(Ok(frame))) => {
-                note_frame(exchange, frame, *this.expected_bytes);
-                // A server does not poll again when the body states its end.
-                if frame.is_trailers() || body.is_end_stream() {
-                    exchange.finish(RequestOutcome::Completed);
-                }
+                let (bytes, is_last) = (data_bytes(frame), frame.is_trailers() || body.is_end_stream());
+                Self { polled, bytes, is_last }
             }
+            _ => Self { polled, bytes: 0, is_last: false },
         }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
-/// Counts a frame.
-fn note_frame<D: bytes::Buf>(exchange: &mut Exchange, frame: &Frame<D>, expected_bytes: Option<u64>) {
-    if let Some(trailers) = frame.trailers_ref() {
-        note_grpc_status(exchange, trailers);
+impl<B> Body for ResponseBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = B::Data;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
+        let Some((poll, exchange)) = self.project().body.run(|body| BodyPoll::of(body, context)) else {
+            return Poll::Ready(None);
+        };
+        match &poll.polled {
+            Poll::Pending => {}
+            Poll::Ready(None) => exchange.finish_body(),
+            Poll::Ready(Some(Err(error))) => {
+                exchange.set_error(&**error);
+                exchange.finish(RequestOutcome::BodyFailed);
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(trailers) = frame.trailers_ref() {
+                    note_grpc_status(exchange, trailers);
+                }
+                // A server of HTTP/1 drops the body behind the announced bytes. That of HTTP/2 polls on: there may be trailers.
+                exchange.count_response(poll.bytes);
+                // A server does not poll again when the body states its end.
+                if poll.is_last {
+                    exchange.finish_body();
+                }
+            }
+        }
+        poll.polled
     }
-    exchange.count_response(data_bytes(frame));
-    // A server of HTTP/1 drops the body now. That of HTTP/2 polls on: there may be trailers.
-    if expected_bytes.is_some_and(|expected| exchange.response_bytes() >= expected) {
-        exchange.sent_all_bytes();
+
+    fn is_end_stream(&self) -> bool {
+        self.body.look(Body::is_end_stream).unwrap_or(true)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.look(Body::size_hint).unwrap_or_else(|| SizeHint::with_exact(0))
     }
 }
 

@@ -41,6 +41,8 @@ use crate::{RequestLog, RequestLogBuilder, RequestLogLayer};
 pub struct App {
     log: TestLog,
     router: Router,
+    /// The header that the id is sent back in.
+    id_header: String,
 }
 
 /// A response to an [`App`]'s test, with its whole body.
@@ -53,7 +55,7 @@ pub struct AppResponse {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// The id of the request: the header `x-request-id` of the response. Empty if it is not sent.
+    /// The id of the request: the header `x-request-id` of the response, or that of `id_header`. Empty if it is not sent.
     pub request_id: String,
 }
 
@@ -89,8 +91,9 @@ pub fn app_with(
         Ok(requests) => requests,
         Err(error) => panic!("{error}"),
     };
+    let id_header = requests.id_header().to_owned();
     let router = routes(log.log()).layer(RequestLogLayer::new(requests));
-    App { log, router }
+    App { log, router, id_header }
 }
 
 impl App {
@@ -118,7 +121,7 @@ impl App {
         let mut router = self.router.clone();
         let Ok(()) = poll_fn(|context| Service::<Request<Body>>::poll_ready(&mut router, context)).await;
         let Ok(response) = router.call(request).await;
-        read(response).await
+        read(response, &self.id_header).await
     }
 
     /// Expects that every event so far that the request's handlers, threads and tasks have logged has the id of this request, and
@@ -158,7 +161,7 @@ fn fail(report: &str) -> ! {
     panic!("{report}")
 }
 
-async fn read(response: Response<Body>) -> AppResponse {
+async fn read(response: Response<Body>, id_header: &str) -> AppResponse {
     let (parts, body) = response.into_parts();
     let mut body = pin!(body);
     let mut bytes = Vec::new();
@@ -168,7 +171,7 @@ async fn read(response: Response<Body>) -> AppResponse {
             Err(error) => fail(&format!("the body of the response ended in an error: {error}")),
         }
     }
-    let id = parts.headers.get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let id = parts.headers.get(id_header).and_then(|id| id.to_str().ok()).unwrap_or_default();
     let request_id = id.to_owned();
     AppResponse { status: parts.status, headers: parts.headers, body: bytes.into(), request_id }
 }

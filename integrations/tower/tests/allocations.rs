@@ -64,7 +64,7 @@ fn ready<T>(future: impl Future<Output = T>) -> T {
 fn allocations<S, B>(service: &mut S, id: Option<&str>) -> usize
 where
     S: Service<Request<Empty<Bytes>>, Response = Response<B>, Error = Infallible>,
-    B: Body<Error = Infallible>,
+    B: Body,
 {
     let request = Request::get("/orders/42?page=2").header("user-agent", "test");
     let request = id.into_iter().fold(request, |request, id| request.header("x-request-id", id));

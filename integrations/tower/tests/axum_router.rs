@@ -14,7 +14,7 @@ use fapilog::{
 };
 use fapilog_tower::{
     PanicLayer, RequestContext, RequestId, RequestLog, RequestLogLayer,
-    axum::{Failure, MetricsText, Operations, RequestLogger},
+    axum::{Failure, MetricsText, MissingRequestLog, Operations, RequestLogger},
     testing,
 };
 use http::{Request, StatusCode};
@@ -47,7 +47,7 @@ async fn a_path_that_matches_no_route_has_no_route_and_is_logged() {
     let response = app.get("/no/such/path").await;
     assert_eq!(response.status, StatusCode::NOT_FOUND);
     assert!(!app.canonical_event(&response).context.contains_key("route"));
-    assert_logged!(app.log(), level: Warning, status = 404);
+    assert_logged!(app.log(), level: Info, status = 404);
 }
 
 #[tokio::test]
@@ -60,6 +60,17 @@ async fn the_body_of_a_request_is_counted_as_far_as_the_handler_reads_it() {
     assert_logged!(app.log(), route = "/all", metrics.request_bytes = 5, metrics.response_bytes = 5);
     send("/none").await;
     assert_logged!(app.log(), route = "/none", metrics.request_bytes = 0);
+}
+
+#[tokio::test]
+async fn the_test_kit_finds_the_id_in_the_header_of_the_setting() {
+    let app = testing::app_with(
+        |builder| builder.id_header("x-correlation-id"),
+        |_| Router::new().route("/", get(|| async {})),
+    );
+    let response = app.get("/").await;
+    assert_eq!(response.request_id.len(), 36);
+    app.canonical_event(&response);
 }
 
 #[tokio::test]
@@ -130,12 +141,14 @@ async fn a_handler_adds_fields_to_the_canonical_event_alone() {
 }
 
 #[tokio::test]
-async fn an_extractor_without_the_layer_answers_with_the_missing_part() {
-    let router = Router::new().route("/", get(|_: RequestLogger| async {}));
+async fn a_request_log_around_the_router_has_the_reason_too() {
+    let test = TestLog::new();
+    let router = Router::new()
+        .route("/", get(|| async { MissingRequestLog }))
+        .layer(RequestLogLayer::new(RequestLog::new(test.log())));
     let response = router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
-    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    let text = response.into_body().collect().await.unwrap().to_bytes();
-    assert!(std::str::from_utf8(&text).unwrap().contains("RequestLogLayer"));
+    response.into_body().collect().await.unwrap();
+    assert_logged!(test, message: "request finished", status = 500, error = MissingRequestLog.to_string());
 }
 
 #[tokio::test]
@@ -171,7 +184,8 @@ async fn a_panic_of_a_handler_is_answered_with_the_id() {
     let response = app.get("/").await;
     assert_eq!(response.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(response.text(), format!("internal server error\nrequest id: {}\n", response.request_id));
-    assert_logged!(app.log(), level: Error, message: "handler panicked", panic = "out of orders");
+    app.canonical_event(&response);
+    assert_logged!(app.log(), level: Error, message: "request finished", outcome = "panicked", panic = "out of orders");
 }
 
 #[tokio::test]

@@ -10,7 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Router, body::Body, response::Response, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    response::Response,
+    routing::{get, post},
+};
 use bytes::Bytes;
 use fapilog::{assert_logged, assert_logged_times, testing::TestLog};
 use fapilog_tower::{RequestLog, RequestLogLayer};
@@ -87,7 +92,7 @@ async fn a_client_that_disconnects_while_the_handler_works_is_logged_as_499() {
     started.notified().await;
     drop(stream);
     canonical(&test).await;
-    assert_logged!(test, level: Warning, route = "/slow", status = 499, outcome = "client_disconnected");
+    assert_logged!(test, level: Info, route = "/slow", status = 499, outcome = "client_disconnected");
 }
 
 /// A body without an end.
@@ -170,6 +175,62 @@ async fn a_head_request_is_completed_although_its_body_is_not_sent() {
     assert!(text.contains("content-length: 9"), "{text}");
     canonical(&test).await;
     assert_logged!(test, method = "HEAD", status = 200, outcome = "completed");
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_before_its_content_length_breaks_the_connection_and_is_logged() {
+    let test = TestLog::new();
+    let handler =
+        || async { Response::builder().header("content-length", 12).body(Body::new(ThreeFrames(0))).unwrap() };
+    let server = Server::start(&test, Router::new().route("/short", get(handler))).await;
+    // The end of the connection: hyper may have sent a part of the response, or none.
+    read_all(server.send("GET", "/short").await).await;
+    canonical(&test).await;
+    assert_logged!(test, level: Error, status = 200, outcome = "body_failed", metrics.response_bytes = 9,
+        error = "the body has ended after 9 of the 12 bytes that are announced");
+}
+
+#[tokio::test]
+async fn a_request_that_expects_to_be_continued_is_logged_with_its_body() {
+    let test = TestLog::new();
+    let server = Server::start(&test, Router::new().route("/", post(|body: String| async { body }))).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head =
+        "POST / HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\ncontent-length: 3\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).await.unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"abc").await.unwrap();
+    assert!(read_all(stream).await.ends_with("abc"));
+    canonical(&test).await;
+    assert_logged!(test, status = 200, outcome = "completed", metrics.request_bytes = 3, metrics.response_bytes = 3);
+}
+
+#[tokio::test]
+async fn an_upgraded_connection_works_and_is_logged_at_its_start() {
+    let test = TestLog::new();
+    let handler = |mut request: axum::extract::Request| async move {
+        let upgrade = hyper::upgrade::on(&mut request);
+        tokio::spawn(async move {
+            let mut stream = TokioIo::new(upgrade.await.unwrap());
+            let mut text = [0; 4];
+            stream.read_exact(&mut text).await.unwrap();
+            stream.write_all(&text).await.unwrap();
+        });
+        let response = Response::builder().status(101).header("upgrade", "echo").header("connection", "upgrade");
+        response.body(Body::empty()).unwrap()
+    };
+    let server = Server::start(&test, Router::new().route("/", get(handler))).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = "GET / HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    canonical(&test).await;
+    assert_logged!(test, level: Info, status = 101, outcome = "completed", metrics.response_bytes = 0);
+    stream.write_all(b"ping").await.unwrap();
+    let text = read_all(stream).await;
+    assert!(text.starts_with("HTTP/1.1 101 ") && text.ends_with("ping"), "{text}");
+    canonical(&test).await;
 }
 
 #[tokio::test]

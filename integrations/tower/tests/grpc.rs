@@ -88,6 +88,13 @@ where
             });
             grpc.server_streaming(list, request).await
         }
+        "/shop.Orders/Watch" => {
+            let watch = service_fn(|_: Request<Bytes>| async {
+                let first = tokio_stream::iter([Ok(Bytes::from_static(b"first"))]);
+                Ok::<_, Status>(Response::new(first.chain(tokio_stream::pending())))
+            });
+            grpc.server_streaming(watch, request).await
+        }
         _ => Status::unimplemented("").into_http(),
     })
 }
@@ -156,7 +163,7 @@ async fn a_unary_call_that_fails_has_its_status_from_the_headers() {
     let running = Running::start(&test).await;
     assert_eq!(running.unary("/shop.Orders/Fail").await.unwrap_err().code(), Code::NotFound);
     canonical(&test).await;
-    assert_logged!(test, level: Warning, status = 200, grpc_status = "NOT_FOUND", outcome = "completed");
+    assert_logged!(test, level: Info, status = 200, grpc_status = "NOT_FOUND", outcome = "completed");
 }
 
 #[tokio::test]
@@ -182,6 +189,33 @@ async fn a_stream_has_its_status_from_the_trailers_at_its_end() {
     canonical(&test).await;
     assert_logged!(test, level: Error, route = "/shop.Orders/List", status = 200, grpc_status = "INTERNAL",
         outcome = "completed", metrics.response_bytes = 13);
+}
+
+#[tokio::test]
+async fn a_client_that_resets_its_stream_is_logged_as_499() {
+    let test = TestLog::new();
+    let running = Running::start(&test).await;
+    let mut client = tonic::client::Grpc::new(running.channel.clone());
+    client.ready().await.unwrap();
+    let path = PathAndQuery::from_static("/shop.Orders/Watch");
+    let mut stream = client.server_streaming(Request::new(Bytes::new()), path, BytesCodec).await.unwrap().into_inner();
+    assert_eq!(stream.next().await.unwrap().unwrap(), "first");
+    drop(stream);
+    canonical(&test).await;
+    // The connection goes on.
+    assert_logged!(
+        test,
+        route = "/shop.Orders/Watch",
+        protocol = "HTTP/2",
+        status = 499,
+        sent_status = 200,
+        outcome = "client_disconnected",
+        metrics.response_bytes = 10
+    );
+    test.clear();
+    running.unary("/shop.Orders/Get").await.unwrap();
+    canonical(&test).await;
+    assert_logged!(test, outcome = "completed");
 }
 
 /// The service as tonic's router takes it.

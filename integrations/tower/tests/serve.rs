@@ -134,11 +134,78 @@ async fn a_future_of_the_program_that_panics_is_an_error_and_the_log_is_shut_dow
         let failed = tokio::spawn(server.into_future()).await.unwrap().unwrap_err();
         assert_eq!(failed.to_string(), format!("the future of `{setting}` panicked"));
         assert!(logs.metrics().is_closed);
-        assert_eq!(messages(&lines()).last().map(String::as_str), Some("server failed"));
+        assert_eq!(messages(&lines()).last().map(String::as_str), Some("server failed"), "{setting}");
         let accounts = logs.metrics().accounts;
         accounts.check().unwrap();
         assert_eq!((accounts.submitted, accounts.pending_total()), (accounts.delivered_total(), 0));
     }
+}
+
+#[tokio::test]
+async fn a_signal_that_panics_stops_the_server_as_another_signal_does() {
+    let (logs, lines) = container();
+    let log = logs.logger("gateway");
+    let (listener, address) = listener().await;
+    let (started, finish, panic) = (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let handler = {
+        let (started, finish) = (Arc::clone(&started), Arc::clone(&finish));
+        move || async move {
+            started.notify_one();
+            finish.notified().await;
+            "served"
+        }
+    };
+    let signal = {
+        let panic = Arc::clone(&panic);
+        async move {
+            panic.notified().await;
+            panic!("no signal")
+        }
+    };
+    let background = async move {
+        tokio::task::yield_now().await;
+        info!(log, "background work is done");
+    };
+    let server = serve_with(Arc::clone(&logs), listener, Router::new().route("/", get(handler)));
+    let server = tokio::spawn(server.shutdown_on(signal).wait_for(background).into_future());
+    let stream = send(address, "/").await;
+    started.notified().await;
+    panic.notify_one();
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    finish.notify_one();
+    assert!(read_all(stream).await.ends_with("served"), "a request in flight is answered");
+    let failed = server.await.unwrap().unwrap_err();
+    assert_eq!(failed.to_string(), "the future of `shutdown_on` panicked");
+    let expected = ["server started", "server stopping", "server stopped", "server failed", "background work is done"];
+    assert_eq!(messages(&lines()), expected);
+    let accounts = logs.metrics().accounts;
+    accounts.check().unwrap();
+    assert_eq!((accounts.submitted, accounts.delivered_total(), accounts.pending_total()), (5, 5, 0));
+}
+
+#[tokio::test]
+async fn background_work_whose_drop_panics_does_not_keep_the_log_from_its_shutdown() {
+    struct PanicsInItsDrop;
+    impl Drop for PanicsInItsDrop {
+        fn drop(&mut self) {
+            panic!("in the drop")
+        }
+    }
+    let (logs, lines) = container();
+    let (listener, _) = listener().await;
+    let held = PanicsInItsDrop;
+    let background = async move {
+        pending::<()>().await;
+        drop(held);
+    };
+    let server = serve_with(Arc::clone(&logs), listener, Router::new()).shutdown_on(std::future::ready(()));
+    let server = server.wait_for(background).drain_timeout(Duration::from_millis(20));
+    let accounts = tokio::spawn(server.into_future()).await.unwrap().unwrap();
+    accounts.check().unwrap();
+    assert_eq!((accounts.submitted, accounts.delivered_total(), accounts.pending_total()), (4, 4, 0));
+    assert_eq!(messages(&lines()).last().map(String::as_str), Some("server stopped before its background work"));
 }
 
 /// A processor that waits until a gate is open.

@@ -6,11 +6,11 @@ use axum::{
     extract::FromRequestParts,
     response::{IntoResponse, Response},
 };
-use fapilog::Logger;
+use fapilog::{Logger, error};
 use http::{StatusCode, request::Parts};
 use thiserror::Error;
 
-use crate::{RequestContext, RequestId};
+use crate::{LoggedError, RequestContext, RequestId};
 
 /// The logger of a request: its events have the request's id wherever they are logged, also in tasks and threads that handlers
 /// spawn.
@@ -30,7 +30,8 @@ impl Deref for RequestLogger {
 }
 
 /// The router has no [`RequestLogLayer`](crate::RequestLogLayer), and a handler asks for the request's logger or id. The response
-/// is a 500 with this text.
+/// is a 500 without the reason. The reason is an event of the global container, `handler has no request log`, ERROR, because the
+/// router has no log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
     "the request has no log: add RequestLogLayer to the router, by `.layer(RequestLogLayer::new(..))` behind its routes"
@@ -39,7 +40,12 @@ pub struct MissingRequestLog;
 
 impl IntoResponse for MissingRequestLog {
     fn into_response(self) -> Response {
-        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+        error!("handler has no request log", target: "fapilog::request", error = #self);
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        let mut response = (status, status.canonical_reason().unwrap_or_default()).into_response();
+        // For a request log that lies around another router.
+        response.extensions_mut().insert(LoggedError::new(self));
+        response
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
-use crate::logged_error::{BoxError, LoggedError};
+use crate::{BoxError, LoggedError};
 
 /// An error of a handler, made of any error by `?`. The canonical event of the request has it with the chain of its sources, in
 /// the field `error`. The client sees the status and its name, and no details.

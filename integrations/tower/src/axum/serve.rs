@@ -7,7 +7,7 @@ use std::{
     net::SocketAddr,
     ops::Deref,
     pin::{Pin, pin},
-    task::Poll,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -30,7 +30,11 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// 2. Upon the signal, it logs `server stopping` and accepts no more connections. Requests in flight have
 ///    [`drain_timeout`](Serve::drain_timeout) to end.
 /// 3. It logs `server stopped`, or `server stopped with requests in flight`.
-/// 4. It shuts the container down: all events are delivered, within [`flush_timeout`](Serve::flush_timeout).
+/// 4. It waits for the future of [`wait_for`](Serve::wait_for), for the time that is left.
+/// 5. It shuts the container down: all events are delivered, within [`flush_timeout`](Serve::flush_timeout).
+///
+/// A server that fails, or cannot start, logs `server failed`, and goes on with step 4. A future of
+/// [`shutdown_on`](Serve::shutdown_on) that panics stops the server as a signal does, and is the error at the end.
 ///
 /// `logs` is an `Arc<Container>`, or the [`Global`](fapilog::Global) of `fapilog::init`. Handlers can ask for the client's address by
 /// axum's `ConnectInfo<SocketAddr>`. Connections whose requests are not done in time are cut when the runtime ends; their events
@@ -118,7 +122,7 @@ pub enum ServeError {
         /// The reason.
         source: JoinError,
     },
-    /// A future of the program panicked. The log is shut down.
+    /// A future of the program panicked. The server is stopped, and the log is shut down.
     #[error("the future of `{setting}` panicked")]
     Panicked {
         /// The setting: `shutdown_on` or `wait_for`.
@@ -150,6 +154,7 @@ where
 
     /// Waits for this future behind the last request, before the container shuts down: for tasks and threads that work on after a
     /// request has been answered. Events that they log later are lost. It has what is left of the [drain timeout](Self::drain_timeout).
+    /// It is awaited where the server fails, too.
     pub fn wait_for(mut self, background: impl Future<Output = ()> + Send + 'static) -> Self {
         self.background = Some(Box::pin(background));
         self
@@ -169,12 +174,39 @@ where
 
     async fn run(self) -> Result<Accounts, ServeError> {
         let Self { logs, log, listener, router, signal, background, drain_timeout, flush_timeout } = self;
-        let served = serve_until(&log, listener, router, signal, background, drain_timeout).await;
-        if let Err(failure) = &served {
-            error!(log, "server failed", target: "fapilog::server", error = #failure);
-        }
+        let mut drain = DrainTime::new(drain_timeout);
+        let served = serve_until(&log, listener, router, signal, &mut drain).await;
+        log_failure(&log, &served);
+        let waited = wait_for(&log, background, drain.left()).await;
+        log_failure(&log, &waited);
         let accounts = shut_down(logs, flush_timeout).await;
-        served.and(accounts)
+        served.and(waited).and(accounts)
+    }
+}
+
+fn log_failure(log: &Logger, result: &Result<(), ServeError>) {
+    if let Err(failure) = result {
+        error!(log, "server failed", target: "fapilog::server", error = #failure);
+    }
+}
+
+/// The time for requests in flight and background work, which begins when the server stops.
+struct DrainTime {
+    timeout: Duration,
+    begun: Option<Instant>,
+}
+
+impl DrainTime {
+    fn new(timeout: Duration) -> Self {
+        Self { timeout, begun: None }
+    }
+
+    fn took(&mut self) -> Duration {
+        self.begun.get_or_insert_with(Instant::now).elapsed()
+    }
+
+    fn left(&mut self) -> Duration {
+        self.timeout.saturating_sub(self.took())
     }
 }
 
@@ -196,8 +228,7 @@ async fn serve_until(
     listener: TcpListener,
     router: Router,
     signal: Option<BoxFuture<()>>,
-    background: Option<BoxFuture<()>>,
-    drain_timeout: Duration,
+    drain: &mut DrainTime,
 ) -> Result<(), ServeError> {
     let start = |operation| move |source| ServeError::Start { operation, source };
     let address = listener.local_addr().map_err(start("find the address of its listener"))?;
@@ -207,40 +238,59 @@ async fn serve_until(
     };
     info!(log, "server started", target: "fapilog::server", address);
     let mut server = Server::start(listener, router);
-    match server.ended_before(caught(signal, "shutdown_on")).await {
-        Some(ended) => return ended,
-        None => info!(log, "server stopping", target: "fapilog::server"),
-    }
-    let stopping = Instant::now();
-    let is_drained = server.stop(drain_timeout).await?;
-    let took = stopping.elapsed();
+    let signalled = match server.until(CaughtFuture::new(signal, "shutdown_on")).await {
+        ServerWait::Ended(ended) => return ended,
+        ServerWait::Signalled(signalled) => signalled,
+    };
+    info!(log, "server stopping", target: "fapilog::server");
+    let is_drained = server.stop(drain.left()).await?;
+    let took = drain.took();
     if is_drained {
         info!(log, "server stopped", target: "fapilog::server", metrics.took);
     } else {
         warn!(log, "server stopped with requests in flight", target: "fapilog::server", metrics.took);
     }
+    signalled
+}
+
+/// Waits for background work, if there is any.
+async fn wait_for(log: &Logger, background: Option<BoxFuture<()>>, timeout: Duration) -> Result<(), ServeError> {
     let Some(background) = background else { return Ok(()) };
-    let background = caught(background, "wait_for");
-    tokio::time::timeout(drain_timeout.saturating_sub(took), background).await.unwrap_or_else(|_| {
+    let background = CaughtFuture::new(background, "wait_for");
+    tokio::time::timeout(timeout, background).await.unwrap_or_else(|_| {
         warn!(log, "server stopped before its background work", target: "fapilog::server");
         Ok(())
     })
 }
 
-/// Runs a future of the program. A panic of it is an error, so that the log is shut down behind it.
-async fn caught(future: BoxFuture<()>, setting: &'static str) -> Result<(), ServeError> {
-    let mut running = Some(future);
-    poll_fn(|context| {
-        let Some(future) = &mut running else { return Poll::Pending };
-        call_catching_panics(|| future.as_mut().poll(context)).map_or_else(
-            || {
-                drop_catching_panics(running.take());
-                Poll::Ready(Err(ServeError::Panicked { setting }))
-            },
-            |polled| polled.map(Ok),
-        )
-    })
-    .await
+/// A future of the program. A panic of it is an error, and one of its drop is caught, so that the log is shut down behind it.
+struct CaughtFuture {
+    future: Option<BoxFuture<()>>,
+    setting: &'static str,
+}
+
+impl CaughtFuture {
+    fn new(future: BoxFuture<()>, setting: &'static str) -> Self {
+        Self { future: Some(future), setting }
+    }
+}
+
+impl Future for CaughtFuture {
+    type Output = Result<(), ServeError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(future) = &mut self.future else { return Poll::Pending };
+        match call_catching_panics(|| future.as_mut().poll(context)) {
+            Some(polled) => polled.map(Ok),
+            None => Poll::Ready(Err(ServeError::Panicked { setting: self.setting })),
+        }
+    }
+}
+
+impl Drop for CaughtFuture {
+    fn drop(&mut self) {
+        drop_catching_panics(self.future.take());
+    }
 }
 
 /// SIGTERM or SIGINT.
@@ -253,6 +303,14 @@ fn termination() -> io::Result<BoxFuture<()>> {
         })
         .await;
     }))
+}
+
+/// The end of the time in which a server accepts connections.
+enum ServerWait {
+    /// The server ended by itself.
+    Ended(Result<(), ServeError>),
+    /// The signal is there, or its future panicked.
+    Signalled(Result<(), ServeError>),
 }
 
 /// The task that accepts connections. It ends when this is dropped.
@@ -272,17 +330,14 @@ impl Server {
         Self { task: tokio::spawn(serving.into_future()), stop: Some(stop) }
     }
 
-    /// Waits for the signal. Returns the end of the task if that comes first, and the error of a signal that fails.
-    async fn ended_before(
-        &mut self,
-        signal: impl Future<Output = Result<(), ServeError>>,
-    ) -> Option<Result<(), ServeError>> {
+    /// Waits for the signal, or the end of the task if that comes first.
+    async fn until(&mut self, signal: CaughtFuture) -> ServerWait {
         let mut signal = pin!(signal);
         poll_fn(|context| {
             if let Poll::Ready(signalled) = signal.as_mut().poll(context) {
-                return Poll::Ready(signalled.err().map(Err));
+                return Poll::Ready(ServerWait::Signalled(signalled));
             }
-            Pin::new(&mut self.task).poll(context).map(|ended| Some(result_of(ended)))
+            Pin::new(&mut self.task).poll(context).map(|ended| ServerWait::Ended(result_of(ended)))
         })
         .await
     }

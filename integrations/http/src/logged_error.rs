@@ -9,11 +9,11 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// `error`, with the chain of its sources; the client does not see it.
 ///
 /// ```
-/// use fapilog_tower::LoggedError;
+/// use fapilog_http::LoggedError;
 ///
-/// let mut response = http::Response::builder().status(502).body(())?;
-/// response.extensions_mut().insert(LoggedError::new(std::io::Error::other("the warehouse does not answer")));
-/// # Ok::<(), http::Error>(())
+/// let logged = LoggedError::new(std::io::Error::other("the warehouse does not answer"));
+/// // response.extensions_mut().insert(logged)
+/// # assert_eq!(logged.error().to_string(), "the warehouse does not answer");
 /// ```
 #[derive(Debug, Clone)]
 pub struct LoggedError(Arc<dyn Error + Send + Sync>);
