@@ -8,6 +8,7 @@ use std::{
 };
 
 use rustix::{
+    io::{Errno, retry_on_intr},
     net::{
         AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with,
         sockopt::{Timeout, set_socket_timeout},
@@ -63,6 +64,15 @@ pub enum ClientError {
         pid: u32,
         /// Their paths.
         sockets: Vec<PathBuf>,
+    },
+    /// There is a socket, and no process listens at it.
+    #[error(
+        "no process listens at {path:?}: the program has ended without removing its socket; a program that starts a control socket \
+         at this path replaces it, and the next one at the default place removes it"
+    )]
+    Stale {
+        /// The path.
+        path: PathBuf,
     },
     /// The socket cannot be connected to.
     #[error("cannot connect to {path:?}")]
@@ -147,7 +157,7 @@ impl Client {
     /// When there is none, or it is that of another user.
     pub fn connect(path: impl AsRef<Path>) -> Result<Self, ClientError> {
         let path = path.as_ref();
-        let stream = connected(path).map_err(|source| ClientError::Connect { path: path.to_owned(), source })?;
+        let stream = connected(path).map_err(|error| ClientError::of_connection(path, error))?;
         let peer = PeerProcess::of(&stream).map_err(ClientError::Io)?;
         let own = geteuid();
         if !own.is_root() && !peer.is_of(own.as_raw()) {
@@ -246,6 +256,16 @@ impl Client {
 }
 
 impl ClientError {
+    fn of_connection(path: &Path, error: Errno) -> Self {
+        let path = path.to_owned();
+        match error {
+            Errno::CONNREFUSED => Self::Stale { path },
+            // The process has not taken those that wait before this one.
+            Errno::AGAIN => Self::TimedOut { timeout: ANSWER_TIMEOUT },
+            error => Self::Connect { path, source: error.into() },
+        }
+    }
+
     fn of_line(error: LineError) -> Self {
         match error {
             LineError::TimedOut { timeout } => Self::TimedOut { timeout },
@@ -262,10 +282,14 @@ fn is_closed(error: &io::Error) -> bool {
 }
 
 /// A connection to the socket, which a process that hangs has to take in time.
-fn connected(path: &Path) -> io::Result<UnixStream> {
+fn connected(path: &Path) -> Result<UnixStream, Errno> {
+    if path.as_os_str().is_empty() {
+        // It would be the address of a socket without a file.
+        return Err(Errno::NOENT);
+    }
     let address = SocketAddrUnix::new(path)?;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     set_socket_timeout(&socket, Timeout::Send, Some(ANSWER_TIMEOUT))?;
-    connect(&socket, &address)?;
+    retry_on_intr(|| connect(&socket, &address))?;
     Ok(UnixStream::from(socket))
 }

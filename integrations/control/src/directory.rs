@@ -163,7 +163,28 @@ fn is_alive(pid: u32) -> bool {
     pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
-/// Makes room for a socket: removes one that no process listens at any more.
+/// The directory that a socket of this path is in.
+pub(crate) fn around(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The address of a socket.
+///
+/// # Errors
+/// When the path is none of a socket.
+pub(crate) fn address(path: &Path) -> Result<SocketAddrUnix, ControlError> {
+    let bytes = path.as_os_str().as_bytes().len();
+    if bytes == 0 {
+        // The kernel would choose a name that is no file, and has no mode.
+        return Err(ControlError::EmptyPath);
+    }
+    if bytes > PATH_MAX_BYTES {
+        return Err(ControlError::PathTooLong { path: path.to_owned(), bytes, max: PATH_MAX_BYTES });
+    }
+    SocketAddrUnix::new(path).map_err(|error| ControlError::io("make a socket for", path)(error.into()))
+}
+
+/// Makes room for a socket: removes one that no process listens at any more. The [lock](crate::directory_lock) of the directory is held.
 ///
 /// # Errors
 /// When there is something else at the path.
@@ -180,8 +201,8 @@ pub(crate) fn remove_if_stale(path: &Path) -> Result<(), ControlError> {
     if found.uid() != geteuid().as_raw() {
         return taken("there is a socket of another user");
     }
-    if path.as_os_str().as_bytes().len() > PATH_MAX_BYTES || !is_refused(path) {
-        return taken("a process listens there");
+    if is_served(path)? {
+        return Err(ControlError::InUse { path: path.to_owned() });
     }
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ControlError::io("remove", path)(error)),
@@ -189,13 +210,19 @@ pub(crate) fn remove_if_stale(path: &Path) -> Result<(), ControlError> {
     }
 }
 
-/// Whether no process listens at the socket. A process of another namespace is not seen, but answers.
-fn is_refused(path: &Path) -> bool {
+/// Whether a process listens at the socket. A process of another namespace is not seen, but answers.
+fn is_served(path: &Path) -> Result<bool, ControlError> {
+    let failed = |error: Errno| ControlError::io("ask for a listener at", path)(error.into());
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let Ok(address) = SocketAddrUnix::new(path) else { return false };
-    let Ok(socket) = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None) else { return false };
-    // A process that takes no connections, because it hangs, does not block this one.
-    connect(&socket, &address) == Err(Errno::CONNREFUSED)
+    let (address, kind) = (address(path)?, SocketType::STREAM);
+    let socket = socket_with(AddressFamily::UNIX, kind, flags, None).map_err(failed)?;
+    match connect(&socket, &address) {
+        // A process that takes no connections, because it hangs, does not block this one. A socket of another type is not ours.
+        Ok(()) | Err(Errno::AGAIN | Errno::PROTOTYPE) => Ok(true),
+        // It may be gone meanwhile.
+        Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(false),
+        Err(error) => Err(failed(error)),
+    }
 }
 
 #[cfg(test)]
@@ -294,6 +321,28 @@ mod tests {
             assert!(matches!(remove_if_stale(path), Err(ControlError::Taken { .. })));
         }
         assert_eq!(fs::read(&file).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn a_socket_of_another_type_at_the_path_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("1.sock");
+        let _other = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+        assert!(matches!(remove_if_stale(&path), Err(ControlError::InUse { .. })));
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn a_path_has_an_address_up_to_the_longest_and_beyond_it_an_error_with_the_limit() {
+        let path = |bytes: usize| PathBuf::from("x".repeat(bytes));
+        address(&path(1)).unwrap();
+        address(&path(PATH_MAX_BYTES)).unwrap();
+        for bytes in [PATH_MAX_BYTES + 1, 1000] {
+            assert!(
+                matches!(address(&path(bytes)), Err(ControlError::PathTooLong { bytes: found, .. }) if found == bytes)
+            );
+        }
+        assert!(matches!(address(&path(0)), Err(ControlError::EmptyPath)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Errors of the start of a control socket.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 use thiserror::Error;
 
@@ -19,7 +19,15 @@ pub enum ControlError {
         /// The property that it lacks.
         reason: &'static str,
     },
-    /// There is something at the path that is no socket of an ended process.
+    /// A process listens at the path. The socket of a process that has ended is replaced, and is no error.
+    #[error(
+        "cannot make a control socket at {path:?}: a process listens there; stop that process, or choose another path"
+    )]
+    InUse {
+        /// The path.
+        path: PathBuf,
+    },
+    /// There is something at the path that is no socket of this user.
     #[error("cannot make a control socket at {path:?}: {reason}; remove it, or choose another path")]
     Taken {
         /// The path.
@@ -27,6 +35,19 @@ pub enum ControlError {
         /// The kind of thing that is there.
         reason: &'static str,
     },
+    /// Another process has locked the directory for longer than a start of a control socket takes.
+    #[error(
+        "another process has locked the directory {directory:?} for more than {timeout:?}; `lslocks` shows which one"
+    )]
+    Locked {
+        /// The directory.
+        directory: PathBuf,
+        /// How long the start has waited.
+        timeout: Duration,
+    },
+    /// The path is empty.
+    #[error("the path of the control socket is empty; allowed is the path of a file, such as /run/shop/control.sock")]
+    EmptyPath,
     /// The path does not fit into the address of a socket.
     #[error("the path {path:?} has {bytes} bytes; a socket's path has at most {max}")]
     PathTooLong {

@@ -73,21 +73,25 @@ impl LevelChanges {
 
     /// Brings the levels of before back, if their time has come.
     pub(crate) fn restore_due(&self, container: &Container, now: Instant) {
-        let is_due = self.time_left(now).is_some_and(|left| left.is_zero());
-        if is_due {
-            self.restore(container, Cause::TimeIsUp);
-        }
+        self.restore(container, Cause::TimeIsUp, |temporary| temporary.until <= now);
     }
 
     /// Brings the levels of before back, because no thread is left that could do so later.
     pub(crate) fn restore_at_stop(&self, container: &Container) {
-        self.restore(container, Cause::Stop);
+        self.restore(container, Cause::Stop, |_| true);
     }
 
-    fn restore(&self, container: &Container, cause: Cause) {
+    /// Has no levels come back: their container is gone.
+    pub(crate) fn forget(&self) {
+        self.lock().temporary = None;
+    }
+
+    /// `is_wanted` is asked under the lock: another change may come at any time, and has a time of its own.
+    fn restore(&self, container: &Container, cause: Cause, is_wanted: impl Fn(&TemporaryLevels) -> bool) {
         let (before, after, number) = {
             let mut state = self.lock();
-            let Some(TemporaryLevels { set, before, .. }) = state.temporary.take() else { return };
+            let due = state.temporary.take_if(|temporary| is_wanted(temporary));
+            let Some(TemporaryLevels { set, before, .. }) = due else { return };
             if container.is_closed() || container.directives() != set {
                 return;
             }
@@ -202,7 +206,8 @@ fn report(container: &Container, change: &LevelReport<'_>) {
         Cause::Peer(peer) => (peer.pid, Some(peer.uid)),
         Cause::TimeIsUp | Cause::Stop => (None, None),
     };
-    let log = move || audit!(logger, text, target: "fapilog::control", before, after, peer_pid, peer_uid);
+    // The peer first: lists of levels may be so long that the event is cut.
+    let log = move || audit!(logger, text, target: "fapilog::control", peer_pid, peer_uid, before, after);
     // On a thread that never waits for a drain: levels can be changed while a drain hangs. Without a thread, the diagnostic is
     // the only report.
     if let Ok(thread) = spawn_thread("fapilog-control", log) {
@@ -212,6 +217,8 @@ fn report(container: &Container, change: &LevelReport<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use fapilog::{format, sink};
+
     use super::*;
 
     fn applied(change: &LevelChange, in_force: &str) -> Result<String, Refusal> {
@@ -242,6 +249,23 @@ mod tests {
             let refusal = applied(&LevelChange::replace(directives), "info").unwrap_err();
             assert_eq!(refusal.code, "configuration.directives", "{directives}");
         }
+    }
+
+    #[test]
+    fn levels_that_are_set_for_longer_do_not_go_back_when_the_earlier_time_is_up() {
+        let (sink, _events) = sink::Memory::new(format::Json::new);
+        let container = Container::builder().sink("memory", sink).start().unwrap();
+        let (changes, peer, begin) = (LevelChanges::default(), PeerProcess { pid: None, uid: 0 }, Instant::now());
+        let restored_after = |seconds| {
+            changes.restore_due(&container, begin + Duration::from_secs(seconds));
+            container.directives().to_string()
+        };
+        for (directives, seconds) in [("debug", 10), ("trace", 1000)] {
+            let change = LevelChange::add(directives).lasting(Duration::from_secs(seconds));
+            changes.change(&container, &change, peer).unwrap();
+        }
+        assert_eq!([20, 2000].map(restored_after), ["TRACE", "INFO"]);
+        container.shutdown(Duration::from_secs(30)).unwrap().check().unwrap();
     }
 
     #[test]

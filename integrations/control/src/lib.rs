@@ -5,10 +5,13 @@
 //! use fapilog::{Container, format, sink};
 //! use fapilog_control::{ControlSocket, client::Client};
 //!
+//! let (sink, _events) = sink::Memory::new(format::Json::new);
+//! let logs = Arc::new(Container::builder().sink("memory", sink).start()?);
 //! # let directory = tempfile::tempdir()?;
 //! # let path = directory.path().join("shop.sock");
-//! # let (sink, _events) = sink::Memory::new(format::Json::new);
-//! let logs = Arc::new(Container::builder().sink("memory", sink).start()?);
+//! # stringify!(
+//! let path = "/run/shop/control.sock";
+//! # );
 //! let control = ControlSocket::builder(&logs).path(&path).start()?;
 //!
 //! // In another process: the command `fapilog`, or a program of yours.
@@ -44,6 +47,7 @@ pub mod client;
 mod connection;
 mod connections;
 mod directory;
+mod directory_lock;
 mod error;
 mod levels;
 mod lines;

@@ -46,8 +46,10 @@ impl Listener {
     }
 
     fn restore_levels(&self) {
-        if let Some(container) = self.container.get() {
-            self.container.levels.restore_due(&container, Instant::now());
+        match self.container.get() {
+            Some(container) => self.container.levels.restore_due(&container, Instant::now()),
+            // Otherwise the time would be up again and again, without a wait.
+            None => self.container.levels.forget(),
         }
     }
 

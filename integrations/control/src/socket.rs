@@ -27,7 +27,7 @@ pub struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// The path of the socket.
+    /// The path of the socket, which is absolute.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.file.path
@@ -68,7 +68,10 @@ pub(crate) struct SocketFile {
 
 impl SocketFile {
     /// The file that a socket of this process was bound to.
-    pub(crate) fn of_this_process(path: PathBuf) -> Self {
+    ///
+    /// Its path is absolute from now on: the program may change its directory.
+    pub(crate) fn of_this_process(path: &Path) -> Self {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let identity = identity(&path);
         Self { path, pid: process::id(), identity }
     }

@@ -288,13 +288,56 @@ fn a_file_that_has_taken_the_place_of_the_socket_is_not_removed() {
 fn a_path_where_something_else_is_or_that_is_too_long_is_refused() {
     let served = Served::start();
     let start = |path: &std::path::Path| ControlSocket::builder(&served.container).path(path).start();
-    assert!(matches!(start(served.path()), Err(ControlError::Taken { reason: "a process listens there", .. })));
+    let error = start(served.path()).unwrap_err();
+    assert!(matches!(error, ControlError::InUse { .. }), "{error}");
+    assert!(
+        error.to_string().ends_with("a process listens there; stop that process, or choose another path"),
+        "{error}"
+    );
     let file = served.directory.path().join("notes");
     std::fs::write(&file, "precious").unwrap();
     assert!(matches!(start(&file), Err(ControlError::Taken { .. })));
     let long = served.directory.path().join("x".repeat(120));
     assert!(matches!(start(&long), Err(ControlError::PathTooLong { max: 107, .. })));
+    assert!(matches!(start(std::path::Path::new("")), Err(ControlError::EmptyPath)));
     assert!(matches!(start(&served.directory.path().join("no/x.sock")), Err(ControlError::Io { .. })));
+    served.end();
+}
+
+#[test]
+fn a_socket_of_an_ended_process_is_named_to_peers_and_replaced_by_the_next_start() {
+    let served = Served::start();
+    let path = served.directory.path().join("ended.sock");
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let error = Client::connect(&path).unwrap_err();
+    assert!(matches!(error, ClientError::Stale { .. }), "{error}");
+    let text = format!("no process listens at {path:?}: the program has ended without removing its socket");
+    assert!(error.to_string().starts_with(&text), "{error}");
+    let control = ControlSocket::builder(&served.container).path(&path).start().unwrap();
+    Client::connect(&path).unwrap().levels().unwrap();
+    drop(control);
+    assert!(!path.exists());
+    served.end();
+}
+
+#[test]
+fn a_path_that_is_empty_is_no_socket() {
+    assert!(matches!(Client::connect(""), Err(ClientError::Connect { .. })));
+}
+
+#[test]
+fn an_event_about_a_long_change_of_levels_has_the_peer() {
+    let served = Served::start();
+    let mut client = served.client();
+    for round in 0..4 {
+        let directives: Vec<_> = (0..400).map(|n| format!("a_module_of_this_program_{round}_{n}=warn")).collect();
+        client.change_levels(LevelChange::add(directives.join(","))).unwrap();
+    }
+    served.container.flush(TIMEOUT).unwrap();
+    let uid = format!("\"peer_uid\":{}", rustix::process::geteuid().as_raw());
+    let events: Vec<_> = served.events.lines().into_iter().filter(|line| line.contains("fapilog::control")).collect();
+    assert_eq!(events.len(), 4);
+    assert!(events.iter().all(|event| event.contains(&uid)), "{events:?}");
     served.end();
 }
 

@@ -11,9 +11,10 @@ mod served;
 
 use std::{
     fs,
+    io::{BufRead, BufReader, Write, stdin},
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
-    process::{Command, Output, id},
+    process::{Command, Output, Stdio, id},
     sync::Arc,
 };
 
@@ -42,6 +43,8 @@ fn the_child() {
         "has a small umask" => has_a_small_umask(),
         "forks" => forks(),
         "is another user" => is_another_user(),
+        "changes its directory" => changes_its_directory(),
+        "takes a path" => takes_a_path(),
         role => panic!("{role}"),
     }
 }
@@ -177,7 +180,7 @@ fn forks() {
     fs::hard_link(&path, &other_name).unwrap();
     drop(control);
     assert!(matches!(client.levels(), Err(ClientError::Closed)));
-    assert!(matches!(Client::connect(&other_name), Err(ClientError::Connect { .. })));
+    assert!(matches!(Client::connect(&other_name), Err(ClientError::Stale { .. })));
     // SAFETY: the child made above, which has not been waited for.
     unsafe { libc::kill(pid, libc::SIGKILL) };
     container.shutdown(TIMEOUT).unwrap().check().unwrap();
@@ -186,6 +189,61 @@ fn forks() {
 #[test]
 fn a_forked_child_neither_answers_for_its_parent_nor_removes_its_socket() {
     in_child("forks");
+}
+
+fn changes_its_directory() {
+    std::env::set_current_dir(runtime()).unwrap();
+    let control = ControlSocket::builder(&container()).path("own.sock").start().unwrap();
+    let path = runtime().join("own.sock");
+    assert_eq!(fs::canonicalize(control.path()).unwrap(), fs::canonicalize(&path).unwrap());
+    std::env::set_current_dir("/").unwrap();
+    drop(control);
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_socket_at_a_relative_path_is_removed_after_a_change_of_the_directory() {
+    in_child("changes its directory");
+}
+
+/// Starts a socket at a path when it is told to, and holds it until its standard input ends.
+fn takes_a_path() {
+    let (path, container, mut line) = (runtime().join("shared.sock"), container(), String::new());
+    stdin().read_line(&mut line).unwrap();
+    match ControlSocket::builder(&container).path(&path).start() {
+        Ok(_control) => {
+            eprintln!("has it");
+            stdin().read_line(&mut line).unwrap();
+            assert_eq!(Client::connect(&path).unwrap().info().unwrap().pid, id());
+        }
+        Err(ControlError::InUse { .. }) => eprintln!("in use"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A file of an ended process is there, which each of them could replace.
+#[test]
+fn processes_that_start_at_one_path_at_once_leave_it_to_one_of_them() {
+    for _ in 0..10 {
+        let runtime = tempfile::tempdir().unwrap();
+        drop(std::os::unix::net::UnixListener::bind(runtime.path().join("shared.sock")).unwrap());
+        let start = || {
+            let mut command = child("takes a path", runtime.path());
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let mut children = [(); 6].map(|()| start());
+        children.iter_mut().for_each(|child| child.stdin.as_mut().unwrap().write_all(b"go\n").unwrap());
+        let mut outputs = children.each_mut().map(|child| BufReader::new(child.stderr.take().unwrap()));
+        let answers = outputs.each_mut().map(|output| {
+            let mut line = String::new();
+            output.read_line(&mut line).unwrap();
+            line
+        });
+        children.iter_mut().for_each(|child| drop(child.stdin.take()));
+        let statuses = children.map(|mut child| child.wait().unwrap().success());
+        assert_eq!(statuses, [true; 6], "{answers:?}");
+        assert_eq!(answers.iter().filter(|answer| *answer == "has it\n").count(), 1, "{answers:?}");
+    }
 }
 
 /// Prints the answer to a connection.

@@ -4,7 +4,7 @@ use fapilog::{
     adapter::Fields,
     event::{FieldGroup, ValueRef, serialized},
 };
-use opentelemetry::{Value, logs::AnyValue};
+use opentelemetry::{Array, Value, logs::AnyValue};
 use serde::{Serialize, Serializer};
 
 /// Puts a value of a log record.
@@ -26,7 +26,24 @@ pub(crate) fn put_value(fields: &mut Fields, group: FieldGroup, name: &str, valu
         Value::I64(n) => fields.put(group, name, ValueRef::I64(*n)),
         Value::F64(x) => fields.put(group, name, ValueRef::F64(*x)),
         Value::String(text) => fields.put(group, name, ValueRef::Text(text.as_str())),
+        Value::Array(array) => fields.bind(group, name, &serialized(&AsSequence(array))),
+        // A kind that a later version of OpenTelemetry adds.
         other => fields.bind(group, name, other.as_str().as_ref()),
+    }
+}
+
+struct AsSequence<'a>(&'a Array);
+
+impl Serialize for AsSequence<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Array::Bool(list) => serializer.collect_seq(list),
+            Array::I64(list) => serializer.collect_seq(list),
+            Array::F64(list) => serializer.collect_seq(list),
+            Array::String(list) => serializer.collect_seq(list.iter().map(|text| text.as_str())),
+            // As above.
+            other => serializer.collect_str(other),
+        }
     }
 }
 

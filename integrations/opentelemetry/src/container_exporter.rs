@@ -3,26 +3,31 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use fapilog::{
     Level, Logger, Scope,
-    adapter::{AdapterSite, Fields},
+    adapter::{AdapterCalls, AdapterSite, Fields, SuppressedCalls},
+    error::FlushError,
     event::{FieldGroup, ValueRef},
-    scope::TraceParent,
+    plugin::is_drain_thread,
 };
-use opentelemetry::{InstrumentationScope, logs::Severity};
+use opentelemetry::{InstrumentationScope, SpanId, TraceId, logs::Severity};
 use opentelemetry_sdk::{
     Resource,
-    error::OTelSdkResult,
-    logs::{LogBatch, LogExporter, SdkLogRecord},
+    error::{OTelSdkError, OTelSdkResult},
+    logs::{LogBatch, LogExporter, SdkLogRecord, TraceContext},
 };
 
 use crate::{
     any_value::{put_any, put_value},
-    record_level::level_of,
+    record_level::{level_of, level_of_record, own_severity_text},
+    trace_fields::put_flags,
 };
 
 /// The most targets that the exporter knows as call sites; the memory of a site is never freed. Records of further targets are logged
@@ -33,11 +38,12 @@ const SITES_MAX: usize = 1024;
 ///
 /// | of the record | in the event |
 /// |---|---|
-/// | severity number | level: FATAL is CRITICAL, a record without a severity is INFO |
+/// | severity number, else the text of the severity | level: FATAL is CRITICAL, a record without a severity is INFO |
+/// | text of the severity, if it is no name of that level | field `severity_text` |
 /// | target, else the name of the instrumentation scope | target |
 /// | body | message |
 /// | attributes, event name | fields of the context; the event name is `event_name` |
-/// | trace context | `trace_id` and `span_id` in the context |
+/// | trace context | `trace_id`, `span_id` and `trace_flags` in the context |
 /// | timestamp, else observed timestamp | field `event_time`. The event's own timestamp is that of the export |
 /// | attributes of the resource | fields of the context, of each event |
 ///
@@ -65,10 +71,30 @@ const SITES_MAX: usize = 1024;
 /// ```
 ///
 /// A record that the container does not want by its levels is not exported. A full ring is waited for without blocking a thread, where
-/// the SDK exports in a task ([`Logger::ready`]). The container must not export to this very SDK: its events would go in a circle.
+/// the SDK exports in a task ([`Logger::ready`]).
+///
+/// A record that comes after the shutdown of the container is counted as lost. The shutdown of the exporter flushes the container,
+/// and does not shut it down: other loggers may use it. Batches that come later are refused.
+///
+/// A record that is made on a thread of a drain or a sink is suppressed, and [counted](Self::suppressed): it would lead to another
+/// without end. That holds for the simple processor, which exports on the thread that makes the record. With a batch processor, the
+/// container must not deliver by a library that logs to this very SDK.
+///
+/// Clones share their state.
+#[derive(Clone)]
 pub struct ContainerExporter {
+    /// With the attributes of the resource.
     logger: Logger,
+    /// Without them.
+    plain_logger: Logger,
+    shared: Arc<ExporterState>,
+}
+
+#[derive(Default)]
+struct ExporterState {
     sites: Mutex<TargetSites>,
+    calls: AdapterCalls,
+    is_shut_down: AtomicBool,
 }
 
 /// The target of records without a target of their own.
@@ -78,27 +104,44 @@ impl ContainerExporter {
     /// An exporter to the container of this logger, whose name is the source of the events.
     #[must_use]
     pub fn new(logger: Logger) -> Self {
-        Self { logger, sites: Mutex::default() }
+        Self { plain_logger: logger.clone(), logger, shared: Arc::default() }
     }
 
-    fn log(&self, fields: &mut Fields, record: &SdkLogRecord, scope: &InstrumentationScope) {
-        let level = level_of(record.severity_number());
-        let target = target_of(record, scope);
-        let site = self.site(target, level);
-        if !self.logger.is_enabled_for(level, target) {
+    /// The records that were suppressed, so that no record leads to another without end.
+    #[must_use]
+    pub fn suppressed(&self) -> SuppressedCalls {
+        self.shared.calls.suppressed()
+    }
+
+    fn log(&self, record: &SdkLogRecord, scope: &InstrumentationScope) {
+        let (level, target) = (level_of_record(record), target_of(record, scope));
+        if !self.wants(level, target) {
             return;
         }
-        fields.clear();
-        if site.target() != target {
-            fields.put(FieldGroup::Context, "target", ValueRef::Text(target));
+        let Some(call) = self.shared.calls.begin() else { return };
+        call.with_fields(|fields| {
+            let site = self.site(target, level);
+            if site.target() != target {
+                fields.put(FieldGroup::Context, "target", ValueRef::Text(target));
+            }
+            put_record(fields, record, level);
+            self.logger.log_fields(site, fields);
+        });
+    }
+
+    /// Whether the container wants such a record. A record that finds the container closed is counted as lost, but for those of its
+    /// own threads.
+    fn wants(&self, level: Level, target: &str) -> bool {
+        if is_drain_thread() {
+            self.logger.is_enabled_for(level, target)
+        } else {
+            self.logger.is_enabled_of(level, target)
         }
-        put_record(fields, record);
-        self.logger.log_fields(site, fields);
     }
 
     /// The site of a target, or that of all further ones.
     fn site(&self, target: &str, level: Level) -> &'static AdapterSite {
-        let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sites = self.shared.sites.lock().unwrap_or_else(PoisonError::into_inner);
         sites.find(target, level).unwrap_or_else(|| sites.add(target, level))
     }
 }
@@ -133,7 +176,7 @@ fn target_of<'r>(record: &'r SdkLogRecord, scope: &'r InstrumentationScope) -> &
     if target.is_empty() { TARGET } else { target }
 }
 
-fn put_record(fields: &mut Fields, record: &SdkLogRecord) {
+fn put_record(fields: &mut Fields, record: &SdkLogRecord, level: Level) {
     if let Some(body) = record.body() {
         put_any(fields, FieldGroup::Message, "", body);
     }
@@ -143,34 +186,63 @@ fn put_record(fields: &mut Fields, record: &SdkLogRecord) {
     if let Some(name) = record.event_name() {
         fields.put(FieldGroup::Context, "event_name", ValueRef::Text(name));
     }
+    if let Some(text) = own_severity_text(record, level) {
+        fields.put(FieldGroup::Context, "severity_text", ValueRef::Text(text));
+    }
     if let Some(time) = record.timestamp().or_else(|| record.observed_timestamp()) {
         fields.bind(FieldGroup::Context, "event_time", &time);
     }
-    let trace = record
-        .trace_context()
-        .and_then(|trace| TraceParent::new(trace.trace_id.to_bytes(), trace.span_id.to_bytes(), false));
-    if let Some(trace) = trace {
-        fields.put(FieldGroup::Context, "trace_id", ValueRef::Text(trace.trace_id_text().as_ref()));
-        fields.put(FieldGroup::Context, "span_id", ValueRef::Text(trace.span_id_text().as_ref()));
+    if let Some(trace) = record.trace_context() {
+        put_trace(fields, trace);
+    }
+}
+
+/// A record may have a trace and no span. It has no span without a trace.
+fn put_trace(fields: &mut Fields, trace: &TraceContext) {
+    if trace.trace_id == TraceId::INVALID {
+        return;
+    }
+    fields.put_display(FieldGroup::Context, "trace_id", &trace.trace_id);
+    if trace.span_id != SpanId::INVALID {
+        fields.put_display(FieldGroup::Context, "span_id", &trace.span_id);
+    }
+    if let Some(flags) = trace.trace_flags {
+        put_flags(fields, flags);
     }
 }
 
 impl LogExporter for ContainerExporter {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
-        let mut fields = Fields::new();
+        // Relaxed: no other data depends on it.
+        if self.shared.is_shut_down.load(Ordering::Relaxed) {
+            return Err(OTelSdkError::AlreadyShutdown);
+        }
         for (record, scope) in batch.iter() {
             self.logger.ready().await;
-            self.log(&mut fields, record, scope);
+            self.log(record, scope);
         }
         Ok(())
     }
 
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        Ok(())
+    /// Waits until all events of the container are delivered.
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        // Relaxed: no other data depends on it.
+        if self.shared.is_shut_down.swap(true, Ordering::Relaxed) {
+            return Err(OTelSdkError::AlreadyShutdown);
+        }
+        if is_drain_thread() {
+            // It would wait for itself.
+            return Ok(());
+        }
+        match self.logger.flush(timeout) {
+            Ok(_) | Err(FlushError::ShutDown) => Ok(()),
+            Err(FlushError::Deadline { .. }) => Err(OTelSdkError::Timeout(timeout)),
+            Err(error) => Err(OTelSdkError::InternalFailure(error.to_string())),
+        }
     }
 
     fn event_enabled(&self, level: Severity, target: &str, _: Option<&str>) -> bool {
-        self.logger.is_enabled_for(level_of(Some(level)), target)
+        self.logger.is_enabled_for(level_of(level), target)
     }
 
     fn set_resource(&mut self, resource: &Resource) {
@@ -178,7 +250,7 @@ impl LogExporter for ContainerExporter {
         for (key, value) in resource.iter() {
             put_value(&mut fields, FieldGroup::Context, key.as_str(), value);
         }
-        self.logger = self.logger.with_scope(&Scope::new().fields(&fields));
+        self.logger = self.plain_logger.with_scope(&Scope::new().fields(&fields));
     }
 }
 

@@ -1,11 +1,29 @@
-//! The level that a severity of OpenTelemetry has.
+//! The level that the severity of a log record has.
 
 use fapilog::Level;
 use opentelemetry::logs::Severity;
+use opentelemetry_sdk::logs::SdkLogRecord;
 
-/// The level of a log record. Severities of one range have one level; a record without a severity is INFO.
-pub(crate) fn level_of(severity: Option<Severity>) -> Level {
-    match severity.map_or(Severity::Info as u8, |severity| severity as u8) {
+/// The level of a record: by its severity number, or else by the text of its severity. A record that has neither is INFO, and so is
+/// one whose text is no level.
+pub(crate) fn level_of_record(record: &SdkLogRecord) -> Level {
+    match (record.severity_number(), record.severity_text()) {
+        (Some(severity), _) => level_of(severity),
+        (None, Some(text)) => level_of_text(text).unwrap_or(Level::Info),
+        (None, None) => Level::Info,
+    }
+}
+
+/// The text of a record's severity, unless it is a name of the level that the event has.
+pub(crate) fn own_severity_text(record: &SdkLogRecord, level: Level) -> Option<&'static str> {
+    let text = record.severity_text()?;
+    let is_of_number = record.severity_number().is_some_and(|severity| severity.name().eq_ignore_ascii_case(text));
+    (!is_of_number && level_of_text(text) != Some(level)).then_some(text)
+}
+
+/// The level of a severity. Severities of one range have one level.
+pub(crate) fn level_of(severity: Severity) -> Level {
+    match severity as u8 {
         0..=4 => Level::Trace,
         5..=8 => Level::Debug,
         9..=12 => Level::Info,
@@ -13,6 +31,10 @@ pub(crate) fn level_of(severity: Option<Severity>) -> Level {
         17..=20 => Level::Error,
         _ => Level::Critical,
     }
+}
+
+fn level_of_text(text: &str) -> Option<Level> {
+    if text.eq_ignore_ascii_case("FATAL") { Some(Level::Critical) } else { text.parse().ok() }
 }
 
 #[cfg(test)]
@@ -33,8 +55,15 @@ mod tests {
             (Severity::Fatal4, Level::Critical),
         ];
         for (severity, level) in cases {
-            assert_eq!(level_of(Some(severity)), level, "{severity:?}");
+            assert_eq!(level_of(severity), level, "{severity:?}");
         }
-        assert_eq!(level_of(None), Level::Info);
+    }
+
+    #[test]
+    fn texts_of_severities_are_levels_in_any_case() {
+        let levels = ["error", "WARN", "Fatal", "debug", "NOTICE", ""].map(level_of_text);
+        let expected =
+            [Some(Level::Error), Some(Level::Warning), Some(Level::Critical), Some(Level::Debug), None, None];
+        assert_eq!(levels, expected);
     }
 }

@@ -43,7 +43,7 @@ fn put(fields: &mut Fields, names: FieldNames, span: &SpanContext) {
         FieldNames::OpenTelemetry => {
             put_text("trace_id", trace.trace_id_text().as_ref());
             put_text("span_id", trace.span_id_text().as_ref());
-            put_text("trace_flags", if trace.is_sampled() { "01" } else { "00" });
+            put_flags(fields, span.trace_flags());
         }
         FieldNames::ElasticCommonSchema => {
             put_text("trace.id", trace.trace_id_text().as_ref());
@@ -56,6 +56,19 @@ fn put(fields: &mut Fields, names: FieldNames, span: &SpanContext) {
             fields.put_display(FieldGroup::Context, "dd.span_id", &u64::from_be_bytes(trace.span_id()));
         }
     }
+}
+
+/// Puts the flags of a trace, all of them: two hexadecimal digits.
+pub(crate) fn put_flags(fields: &mut Fields, flags: TraceFlags) {
+    let text = match flags.to_u8() {
+        0 => "00",
+        1 => "01",
+        // The trace id is random, by the second level of W3C's Trace Context.
+        2 => "02",
+        3 => "03",
+        other => return fields.put_display(FieldGroup::Context, "trace_flags", &format_args!("{other:02x}")),
+    };
+    fields.put(FieldGroup::Context, "trace_flags", ValueRef::Text(text));
 }
 
 /// The span of a context, as a `traceparent`. `None` if the context has no valid ids.

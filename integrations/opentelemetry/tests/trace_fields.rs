@@ -6,8 +6,8 @@ use std::time::Duration;
 use fapilog::{Container, Scope, format, info, scope::TraceParent, sink};
 use fapilog_opentelemetry::{FieldNames, context_of, trace_fields, trace_parent_of};
 use opentelemetry::{
-    Context,
-    trace::{FutureExt, TraceContextExt, Tracer, TracerProvider},
+    Context, SpanId, TraceFlags, TraceId,
+    trace::{FutureExt, SpanContext, TraceContextExt, TraceState, Tracer, TracerProvider},
 };
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use serde_json::{Value, json};
@@ -45,6 +45,50 @@ fn an_event_of_a_thread_with_a_context_has_its_ids_and_one_without_has_none() {
     info!(log, "outside");
     let events = delivered(&container, &events);
     assert_eq!(events[0]["context"], json!({"n": 1, "trace_id": TRACE_ID, "span_id": SPAN_ID, "trace_flags": "01"}));
+    assert_eq!(events[1].get("context"), None);
+}
+
+fn remote(trace_id: u128, span_id: u64, flags: u8) -> Context {
+    let (trace_id, span_id) = (TraceId::from(trace_id), SpanId::from(span_id));
+    let span = SpanContext::new(trace_id, span_id, TraceFlags::new(flags), true, TraceState::default());
+    Context::new().with_remote_span_context(span)
+}
+
+#[test]
+fn the_flags_of_a_trace_are_all_there() {
+    let (container, events) = started(FieldNames::OpenTelemetry);
+    let flags = [0, 1, 2, 3, 0xab];
+    for flags in flags {
+        let _attached = remote(7, 9, flags).attach();
+        info!(container.logger("otel"), "m");
+    }
+    let events = delivered(&container, &events);
+    let seen: Vec<_> = events.iter().map(|event| event["context"]["trace_flags"].as_str().unwrap()).collect();
+    assert_eq!(seen, flags.map(|flags| format!("{flags:02x}")));
+}
+
+#[test]
+fn a_context_without_valid_ids_has_no_fields() {
+    let (container, events) = started(FieldNames::OpenTelemetry);
+    for (trace_id, span_id) in [(0, 9), (7, 0), (0, 0)] {
+        let _attached = remote(trace_id, span_id, 1).attach();
+        info!(container.logger("otel"), "m");
+    }
+    assert!(delivered(&container, &events).iter().all(|event| event.get("context").is_none()));
+}
+
+#[test]
+fn contexts_that_are_detached_in_another_order_leave_that_of_the_last_one() {
+    let (container, events) = started(FieldNames::OpenTelemetry);
+    let log = container.logger("otel");
+    let outer = remote(1, 1, 0).attach();
+    let inner = remote(2, 2, 0).attach();
+    drop(outer);
+    info!(log, "m");
+    drop(inner);
+    info!(log, "m");
+    let events = delivered(&container, &events);
+    assert_eq!(events[0]["context"]["trace_id"], format!("{:032x}", 2));
     assert_eq!(events[1].get("context"), None);
 }
 

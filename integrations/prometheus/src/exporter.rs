@@ -2,9 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    process,
+    fmt, process,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -15,6 +13,7 @@ use crate::{
     exposition::{Exposition, ExpositionFormat},
     figures::{self, FigureFamily, LabelLimit},
     listener::{ListenError, MetricsListener, MetricsListenerBuilder},
+    user_code::catch_panic,
 };
 
 /// The default of [`ExporterBuilder::label_values_max`].
@@ -85,7 +84,7 @@ impl Exporter {
     /// The families of all containers as of now.
     pub(crate) fn families(&self) -> Vec<FigureFamily> {
         let sources = self.shared.sources.iter();
-        let read = sources.filter_map(|(name, read)| Some((name.clone(), read_catching_panics(read)?)));
+        let read = sources.filter_map(|(name, read)| Some((name.clone(), read_figures(read)?)));
         let containers: Vec<_> = read.collect();
         if self.shared.process != process::id() {
             // In a forked child, a thread of the parent may hold the lock.
@@ -108,15 +107,8 @@ fn global_metrics() -> Option<Metrics> {
 }
 
 /// A source is the program's code: where it panics, its container is left out of this output.
-fn read_catching_panics(read: &ReadMetrics) -> Option<Metrics> {
-    match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(metrics) => metrics,
-        Err(payload) => {
-            // Its drop may panic, too.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-            None
-        }
-    }
+fn read_figures(read: &ReadMetrics) -> Option<Metrics> {
+    catch_panic(read).flatten()
 }
 
 /// Configures an [`Exporter`].

@@ -21,17 +21,13 @@
 //!
 //! A program without a server has a listener of its own, on a thread that takes one connection at a time:
 //!
-//! ```
-//! # use fapilog::{Container, format, sink};
-//! # use fapilog_prometheus::Exporter;
-//! # let (sink, _events) = sink::Memory::new(format::Json::new);
-//! # let logs = Container::builder().sink("memory", sink).start()?;
+//! ```no_run
+//! use fapilog::{Container, format, sink};
+//! use fapilog_prometheus::Exporter;
+//!
+//! let logs = Container::builder().sink("stdout", sink::Console::stdout(format::Json::new)).start()?;
 //! let exporter = Exporter::builder().container("app", &logs).build()?;
-//! # let address = "127.0.0.1:0";
-//! # stringify!(
-//! let address = "127.0.0.1:9184";
-//! # );
-//! let listener = exporter.listen(address)?;
+//! let listener = exporter.listen("127.0.0.1:9184")?;
 //! println!("metrics at http://{}/metrics", listener.address());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -51,6 +47,7 @@ mod figures;
 mod listener;
 #[cfg(feature = "metrics")]
 mod metrics_facade;
+mod user_code;
 
 #[cfg(feature = "metrics")]
 pub use crate::metrics_facade::Publisher;

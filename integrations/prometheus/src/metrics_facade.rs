@@ -6,7 +6,6 @@
 
 use std::{
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
 
@@ -18,6 +17,7 @@ use crate::{
     exporter::Exporter,
     exposition::sample_suffix,
     figures::{FamilyKind, FigureFamily, FigureNumber, FigureUnit, Labels, SampleValue},
+    user_code::catch_panic,
 };
 
 /// The shortest interval of a [`Publisher`].
@@ -45,7 +45,7 @@ impl Exporter {
         let thread = BackgroundThread::start("fapilog-publish", move |stop| {
             loop {
                 // The recorder is the program's code. An interval without figures is seen where they are looked at.
-                let _ = catch_unwind(AssertUnwindSafe(|| exporter.publish()));
+                let _ = catch_panic(|| exporter.publish());
                 if stop.wait_until(Instant::now() + interval) == PollEnd::Stop {
                     return;
                 }

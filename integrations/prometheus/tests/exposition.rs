@@ -15,7 +15,7 @@ use fapilog::{Container, Level, error, event::Batch, format, info, metrics::Loss
 use fapilog_prometheus::{Exporter, ExporterError, ExpositionFormat};
 use proptest::prelude::*;
 use support::{
-    command, end,
+    TIMEOUT, command, end,
     openmetrics::{Family, read},
     shut_down, small, small_by, started, with_figures,
 };
@@ -192,6 +192,29 @@ fn sinks_beyond_the_limit_are_summed_up_as_other() {
         Some(1.0)
     );
     assert_eq!(breaker.samples.len(), 9);
+}
+
+#[test]
+fn counters_of_other_do_not_fall_when_a_sink_is_removed() {
+    let (container, _events) = started();
+    for name in ["second", "third"] {
+        let (sink, _events) = sink::Memory::new(format::Json::new);
+        container.add_sink(name, sink, sink::SinkOptions::default()).unwrap();
+    }
+    let exporter = Exporter::builder().container("app", &container).label_values_max(1).build().unwrap();
+    let delivered = || {
+        info!(container.logger("test"), "for all");
+        container.flush(TIMEOUT).unwrap();
+        let families = families(&exporter);
+        let labels = [("sink", "other")];
+        families["fapilog_sink_events_delivered"].value("fapilog_sink_events_delivered_total", &labels).unwrap()
+    };
+    assert_eq!([delivered(), delivered()], [2.0, 4.0]);
+    container.remove_plugin("third").unwrap();
+    // The sum is read before there is another event.
+    let _ = families(&exporter);
+    assert_eq!([delivered(), delivered()], [5.0, 6.0]);
+    shut_down(&container);
 }
 
 /// Takes nothing out.

@@ -3,8 +3,10 @@
 
 mod support;
 
+use std::net::{TcpListener, TcpStream};
+
 use fapilog_prometheus::Exporter;
-use support::{get, shut_down, started, until};
+use support::{TIMEOUT, get, shut_down, started, until};
 
 #[test]
 fn a_forked_child_drops_the_listener_and_the_parent_goes_on_serving() {
@@ -30,5 +32,31 @@ fn a_forked_child_drops_the_listener_and_the_parent_goes_on_serving() {
     });
     assert_eq!((libc::WIFEXITED(status), libc::WEXITSTATUS(status)), (true, 7));
     assert_eq!(get(address, "/metrics", "").status(), "200");
+    shut_down(&container);
+}
+
+/// The child has a copy of the socket that listens.
+#[test]
+fn a_listener_that_is_dropped_frees_its_port_also_while_a_forked_child_lives() {
+    let (container, _events) = started();
+    let listener = Exporter::builder().container("app", &container).build().unwrap().listen("127.0.0.1:0").unwrap();
+    let address = listener.address();
+    // SAFETY: the child waits for its end, and uses nothing.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        std::thread::sleep(TIMEOUT);
+        // SAFETY: ends the process, and touches nothing.
+        unsafe { libc::_exit(0) };
+    }
+    assert_eq!(get(address, "/metrics", "").status(), "200");
+    drop(listener);
+    let (is_open, bound) = (TcpStream::connect(address).is_ok(), TcpListener::bind(address));
+    // SAFETY: the child made above, which has not been waited for.
+    unsafe { libc::kill(child, libc::SIGKILL) };
+    // SAFETY: waits for the child made above, and wants no status.
+    assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
+    assert!(!is_open, "peers connect to a socket that nobody serves");
+    bound.unwrap();
     shut_down(&container);
 }

@@ -1,6 +1,8 @@
 //! The limit for values of labels: each makes a time series in the database, for good.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map::Entry};
+
+use crate::figures::{FigureNumber, Labels};
 
 /// The value in the place of those beyond the limit.
 pub(super) const OTHER: &str = "other";
@@ -15,11 +17,22 @@ pub(crate) struct LabelLimit {
     values_max: usize,
     /// By container and label.
     admitted: HashMap<(String, &'static str), HashSet<String>>,
+    /// The counters of `other` by family and labels.
+    sums: HashMap<(&'static str, Labels), SumOfOthers>,
+}
+
+/// The sum of counters of which some may end, with the sink that they belong to.
+#[derive(Debug)]
+struct SumOfOthers {
+    /// The counts of those that have ended.
+    ended: FigureNumber,
+    /// The sum when it was last read, without those.
+    last: FigureNumber,
 }
 
 impl LabelLimit {
     pub(crate) fn new(values_max: usize) -> Self {
-        Self { values_max, admitted: HashMap::new() }
+        Self { values_max, admitted: HashMap::new(), sums: HashMap::new() }
     }
 
     /// The value, or `other`.
@@ -35,6 +48,23 @@ impl LabelLimit {
             admitted.insert(value.to_owned());
         }
         value.to_owned()
+    }
+
+    /// The sum of counters that share the value `other`, with the counts of those that have ended. To a database, a counter that falls
+    /// has begun anew, and all of it is growth.
+    pub(super) fn sum_of_others(&mut self, family: &'static str, labels: &Labels, sum: FigureNumber) -> FigureNumber {
+        match self.sums.entry((family, labels.clone())) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(SumOfOthers { ended: sum.none(), last: sum });
+                sum
+            }
+            Entry::Occupied(mut known) => {
+                let SumOfOthers { ended, last } = known.get_mut();
+                *ended = ended.plus(last.minus(sum));
+                *last = sum;
+                ended.plus(sum)
+            }
+        }
     }
 }
 
@@ -55,6 +85,16 @@ mod tests {
         let places = [("app", "sink"), ("app", "plugin"), ("audit", "sink")];
         let admitted = places.map(|(container, label)| limit.admit(container, label, container));
         assert_eq!(admitted, ["app", "app", "audit"]);
+    }
+
+    #[test]
+    fn a_sum_does_not_fall_when_a_part_of_it_ends() {
+        let mut limit = LabelLimit::new(1);
+        let labels = vec![("sink", OTHER.to_owned())];
+        let mut whole = |sum: u64| limit.sum_of_others("family", &labels, sum.into());
+        assert_eq!([10, 15, 5, 6, 0, 2].map(&mut whole), [10, 15, 15, 16, 16, 18].map(FigureNumber::Whole));
+        let mut real = |sum: f64| limit.sum_of_others("other family", &labels, sum.into());
+        assert_eq!([1.5, 0.5, 1.0].map(&mut real), [1.5, 1.5, 2.0].map(FigureNumber::Real));
     }
 
     #[test]

@@ -76,10 +76,32 @@ impl FigureNumber {
         }
     }
 
+    /// Zero of the same kind.
+    fn none(self) -> Self {
+        match self {
+            Self::Whole(_) => Self::Whole(0),
+            Self::Real(_) => Self::Real(0.0),
+        }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Whole(one), Self::Whole(other)) => Self::Whole(one.saturating_add(other)),
+            (one, other) => Self::Real(one.as_f64() + other.as_f64()),
+        }
+    }
+
+    /// The difference; zero if `other` is the greater one.
+    fn minus(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Whole(one), Self::Whole(other)) => Self::Whole(one.saturating_sub(other)),
+            (one, other) => Self::Real((one.as_f64() - other.as_f64()).max(0.0)),
+        }
+    }
+
     fn merged(self, other: Self, rule: MergeRule) -> Self {
         match (rule, self, other) {
-            (MergeRule::Sum, Self::Whole(one), Self::Whole(other)) => Self::Whole(one.saturating_add(other)),
-            (MergeRule::Sum, one, other) => Self::Real(one.as_f64() + other.as_f64()),
+            (MergeRule::Sum, one, other) => one.plus(other),
             (MergeRule::Greatest, one, other) if other.as_f64() > one.as_f64() => other,
             (MergeRule::Greatest, one, _) => one,
         }
@@ -163,6 +185,19 @@ impl FigureFamily {
             (Some(_), _) => {}
         }
     }
+
+    /// Has the counters of `other` keep the counts of sinks that are removed.
+    fn keep_sums(&mut self, limit: &mut LabelLimit) {
+        if self.kind() != FamilyKind::Counter {
+            return;
+        }
+        let others = self.samples.iter_mut().filter(|sample| sample.labels.iter().any(|(_, text)| text == OTHER));
+        for FigureSample { labels, value } in others {
+            if let SampleValue::Number(sum) = value {
+                *sum = limit.sum_of_others(self.row.name, labels, *sum);
+            }
+        }
+    }
 }
 
 /// The families of these containers, by name. A family without a sample is left out.
@@ -178,6 +213,7 @@ pub(crate) fn families(containers: &[(String, Metrics)], limit: &mut LabelLimit)
                 family.add(labels, value);
             });
         }
+        family.keep_sums(limit);
         if !family.samples.is_empty() {
             families.push(family);
         }

@@ -4,7 +4,6 @@ use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
     os::fd::AsFd,
-    panic::{AssertUnwindSafe, catch_unwind},
     time::Instant,
 };
 
@@ -15,6 +14,7 @@ use crate::{
     exporter::Exporter,
     exposition::Exposition,
     listener::request::{HEAD_MAX_BYTES, HttpRequest, RequestError, head_bytes},
+    user_code::catch_panic,
 };
 
 /// The most bytes that are read and dropped behind a response.
@@ -134,10 +134,9 @@ fn is_to_be_repeated(error: &io::Error) -> bool {
 }
 
 fn read_figures(exporter: &Exporter, request: &HttpRequest) -> HttpResponse {
-    let render = || exporter.render(request.accept.as_deref());
-    match catch_unwind(AssertUnwindSafe(render)) {
-        Ok(exposition) => HttpResponse::Figures { exposition, is_head: request.is_head },
-        Err(_) => HttpResponse::Failed,
+    match catch_panic(|| exporter.render(request.accept.as_deref())) {
+        Some(exposition) => HttpResponse::Figures { exposition, is_head: request.is_head },
+        None => HttpResponse::Failed,
     }
 }
 

@@ -15,7 +15,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::event::PollFlags;
+use rustix::{
+    event::PollFlags,
+    net::{Shutdown, shutdown},
+};
 use thiserror::Error;
 
 use crate::{
@@ -97,6 +100,13 @@ impl MetricsListenerBuilder {
     }
 
     fn serve(&self, socket: &TcpListener, stop: &StopRequest) {
+        self.accept_until_stop(socket, stop);
+        // A forked child may have a copy of the socket: without the shutdown, the port would stay taken, and peers would go on to
+        // connect to it, for no answer.
+        let _ = shutdown(socket, Shutdown::Both);
+    }
+
+    fn accept_until_stop(&self, socket: &TcpListener, stop: &StopRequest) {
         while stop.wait_or_ready(socket.as_fd(), PollFlags::IN, None) == PollEnd::Ready {
             match socket.accept() {
                 Ok((stream, _)) => {

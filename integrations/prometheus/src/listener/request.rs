@@ -41,17 +41,19 @@ impl RequestError {
     }
 }
 
-/// The length of a head with the empty line at its end, if that is there.
+/// The length of a head with the empty line at its end, if that is there. Empty lines in front of a request are a part of its head (RFC
+/// 9112, section 2.2).
 pub(super) fn head_bytes(received: &[u8]) -> Option<usize> {
-    let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
-    Some(end + 4)
+    let begin = received.chunks(2).take_while(|line| *line == b"\r\n").count() * 2;
+    let end = received.get(begin..)?.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
+    Some(begin + end + 4)
 }
 
 impl HttpRequest {
     /// Reads a whole head.
     pub(super) fn parse(head: &[u8]) -> Result<Self, RequestError> {
         let head = String::from_utf8_lossy(head);
-        let mut lines = head.split("\r\n");
+        let mut lines = head.trim_start_matches("\r\n").split("\r\n");
         let mut words = lines.next().unwrap_or_default().split(' ');
         let (Some(method), Some(target), Some(version), None) =
             (words.next(), words.next(), words.next(), words.next())
@@ -115,8 +117,9 @@ mod tests {
 
     #[test]
     fn a_request_that_is_none_gets_its_error() {
-        let cases: [(&[u8], RequestError); 8] = [
+        let cases: [(&[u8], RequestError); 9] = [
             (b"\r\n\r\n", RequestError::Malformed),
+            (b" \r\n\r\n", RequestError::Malformed),
             (b"GET /\r\n\r\n", RequestError::Malformed),
             (b"GET / HTTP/1.1 more\r\n\r\n", RequestError::Malformed),
             (b"\x16\x03\x01\x02\x00\r\n\r\n", RequestError::Malformed),
@@ -152,6 +155,14 @@ mod tests {
             proptest::collection::vec(any::<u8>(), 0..4),
         ];
         proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+    }
+
+    #[test]
+    fn empty_lines_in_front_of_a_request_are_skipped() {
+        let head = b"\r\n\r\nHEAD /metrics HTTP/1.1\r\n\r\n";
+        assert_eq!(head_bytes(head), Some(head.len()));
+        assert_eq!(HttpRequest::parse(head).unwrap().path, "/metrics");
+        assert_eq!(head_bytes(b"\r\n\r\n"), None);
     }
 
     #[test]
