@@ -22,7 +22,7 @@ pub(crate) enum LineCheck {
     Open,
     All(Vec<LineCheck>),
     Any(Vec<LineCheck>),
-    Key(KeyCheck),
+    Key(Box<KeyCheck>),
 }
 
 /// A key must be there, and for some conditions a number that fits, or a value of another kind.
@@ -69,7 +69,7 @@ impl LineCheck {
 
     fn key(path: &EventPath, number: Option<NumberCheck>) -> Self {
         let key_end = Finder::new(&format!("{}\"", path.last_name())).into_owned();
-        Self::Key(KeyCheck { key_end, number })
+        Self::Key(Box::new(KeyCheck { key_end, number }))
     }
 
     /// `false` only if the line does not meet the condition.

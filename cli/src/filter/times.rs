@@ -9,7 +9,7 @@ use jiff::{
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{value:?} is no time; allowed are a time before now (-1h, -1d12h), now, today, yesterday, a time of today (14:30), a local \
-     date or time (2026-11-30, \"2026-11-30 14:30:05\"), and RFC 3339 (2026-11-30T14:30:05Z)"
+     date or time (2026-11-30, \"2026-11-30 14:30:05\"), and RFC 3339 (2026-11-30T14:30:05Z), also with a zone"
 )]
 pub(crate) struct TimeBoundError {
     value: String,

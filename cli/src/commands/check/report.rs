@@ -75,7 +75,7 @@ impl ReportedProblem {
     /// The problem of a name that the program may know.
     pub(super) fn of_unknown_plugin(mut self) -> Self {
         if let Some((kind, names)) = self.reason.strip_prefix(NO_SUCH).and_then(|text| text.split_once(ALLOWED)) {
-            self.reason = format!("a {kind} that this command does not know; it knows {names}");
+            self.reason = format!("this command knows no such {kind}, only {names}");
         }
         self
     }
