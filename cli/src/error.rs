@@ -5,6 +5,8 @@ use std::{
     process::ExitCode,
 };
 
+use serde_json::{Map, Value};
+
 /// Exit codes. `docs/command.md` has them as a table.
 pub(crate) mod exit_code {
     /// All input was read, also if no event matches.
@@ -46,6 +48,8 @@ pub(crate) enum CommandError {
     Option {
         /// The option, such as `--since`.
         option: &'static str,
+        /// Its value.
+        value: String,
         /// The value, the reason, and the allowed values.
         message: String,
     },
@@ -55,6 +59,14 @@ pub(crate) enum CommandError {
     /// The output could not be written.
     #[error("the output could not be written: {0}")]
     Write(io::Error),
+    /// The man pages could not be written.
+    #[error("the pages could not be written to {directory:?}: {source}")]
+    WritePages {
+        /// The directory.
+        directory: String,
+        /// The reason.
+        source: io::Error,
+    },
     /// A process does not answer by its control socket, or refuses the command.
     #[error("{}", in_one_line(.0))]
     Control(#[from] fapilog_control::client::ClientError),
@@ -88,17 +100,75 @@ impl CommandError {
         if matches!(self, Self::Write(error) if error.kind() == io::ErrorKind::BrokenPipe) {
             return;
         }
-        report(&self.to_string(), as_json);
+        let report = ErrorReport::new(self.kind(), self.to_string());
+        let report = match self {
+            Self::Option { option, value, .. } => report.with("argument", *option).with("value", value.as_str()),
+            Self::WritePages { directory, .. } => report.with("file", directory.as_str()),
+            _ => report,
+        };
+        report.write(as_json);
+    }
+
+    fn kind(&self) -> ReportKind {
+        match self {
+            Self::Option { .. } | Self::NoInput => ReportKind::Argument,
+            Self::Write(_) | Self::WritePages { .. } => ReportKind::Output,
+            Self::Control(_) => ReportKind::Process,
+            Self::TooManyEvents { .. } => ReportKind::Limit,
+        }
     }
 }
 
-/// Writes a message to standard error: as text, or as an object with the key `error`.
-pub(crate) fn report(message: &str, as_json: bool) {
-    let line = if as_json { json_line(message) } else { format!("fapilog: {message}\n") };
-    // An error of standard error has no place to go to.
-    let _ = io::stderr().write_all(line.as_bytes());
+/// The thing that an error is about. `docs/command.md` has them as a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReportKind {
+    Argument,
+    Input,
+    Output,
+    Process,
+    Limit,
+    /// No error: a change that the user is to know.
+    Change,
 }
 
-fn json_line(message: &str) -> String {
-    format!("{}\n", serde_json::json!({ "error": message }))
+impl ReportKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Argument => "argument",
+            Self::Input => "input",
+            Self::Output => "output",
+            Self::Process => "process",
+            Self::Limit => "limit",
+            Self::Change => "change",
+        }
+    }
+}
+
+/// A message on standard error: text, or an object with the keys `error` and `kind`, and others that the kind has.
+#[derive(Debug)]
+pub(crate) struct ErrorReport {
+    message: String,
+    fields: Map<String, Value>,
+}
+
+impl ErrorReport {
+    pub(crate) fn new(kind: ReportKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let of_kind = [("error", message.as_str()), ("kind", kind.name())];
+        let fields = of_kind.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
+        Self { message, fields }
+    }
+
+    /// With a key of its object.
+    pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(key.to_owned(), value.into());
+        self
+    }
+
+    pub(crate) fn write(self, as_json: bool) {
+        let line =
+            if as_json { format!("{}\n", Value::Object(self.fields)) } else { format!("fapilog: {}\n", self.message) };
+        // An error of standard error has no place to go to.
+        let _ = io::stderr().write_all(line.as_bytes());
+    }
 }

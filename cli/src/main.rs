@@ -11,16 +11,14 @@ mod input;
 mod json;
 mod line;
 mod output;
+mod refusal;
 mod stats;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::{
-    arguments::CommandLine,
-    error::{exit_code, report},
-};
+use crate::{arguments::CommandLine, error::exit_code};
 
 fn main() -> ExitCode {
     let line = match CommandLine::try_parse() {
@@ -45,7 +43,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     }
     // The arguments are not known, but for this option.
     if std::env::args_os().any(|argument| argument == "--json") {
-        report(error.to_string().trim_end(), true);
+        refusal::report_of(error).write(true);
     } else {
         let _ = error.print();
     }

@@ -109,11 +109,78 @@ fn a_plugin_that_only_the_program_knows_is_an_error_only_on_request() {
     let files = Files::new(&[("a.toml", "sinks = [\"kafka\"]\n[plugin_config.kafka]\ntopic = \"logs\"\n")]);
     let output = files.check(&["a.toml"]);
     let text = stdout(&output);
-    assert!(text.contains("not checked: sinks[0] is \"kafka\""), "{text}");
+    let unknown = "not checked: sinks[0] is \"kafka\"; this command knows no such sink, only file, null, ";
+    assert!(text.contains(unknown), "{text}");
     assert_eq!(output.status.code(), Some(0));
     let output = files.check(&["--strict", "a.toml"]);
     assert!(stdout(&output).contains("error: sinks[0] is \"kafka\""));
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_plugin_that_is_named_to_the_command_is_known() {
+    let files = Files::new(&[("a.toml", "sinks = [\"log\", { name = \"t\", type = \"tracing\" }, \"stdot\"]\n")]);
+    let output = files.check(&["a.toml", "--plugin", "log", "--plugin", "tracing", "--plugin", "stdot", "--strict"]);
+    assert_eq!((stdout(&output).as_str(), output.status.code()), ("a.toml: valid\n", Some(0)));
+    let report = json(&files.check(&["a.toml", "--plugin", "log", "--json"]));
+    assert_eq!(report["unknown_plugins"][0]["value"], "\"tracing\"");
+    assert_eq!(report["problems"][0]["suggestion"], "stdout");
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_a_warning_that_names_the_remedy() {
+    let sinks = |settings: &str| {
+        format!("sinks = [{{ name = \"orders\", type = \"file\" }}]\n[plugin_config.orders]\n{settings}\n")
+    };
+    let files = Files::new(&[
+        ("a.toml", &sinks("path = \"none/orders.log\"")),
+        ("b.toml", &sinks("path = \"none/orders.log\"\ncreate_directories = true")),
+        ("c.toml", &sinks("path = \"orders.log\"")),
+    ]);
+    let output = files.check(&["a.toml"]);
+    let expected = "warning: plugin_config.orders.path is \"none/orders.log\"; there is no directory \"none\" on this machine: the \
+        program does not start without it, unless create_directories is true\n\na.toml: valid; 1 warning\n";
+    assert_eq!((stdout(&output).as_str(), output.status.code()), (expected, Some(0)));
+    for file in ["b.toml", "c.toml"] {
+        assert_eq!(stdout(&files.check(&[file])), format!("{file}: valid\n"));
+    }
+    assert_eq!(json(&files.check(&["--json", "a.toml"]))["warnings"][0]["setting"], "plugin_config.orders.path");
+}
+
+#[test]
+fn a_variable_is_blamed_for_its_own_value_and_not_the_file() {
+    let files = Files::new(&[("a.toml", "shards = 2\n")]);
+    let check = |arguments: &[&str]| {
+        let mut command = fapilog();
+        command.args(["check", "--env", "a.toml"]).args(arguments).current_dir(files.0.path());
+        command.env("FAPILOG_SHARDS", "many").output().unwrap()
+    };
+    let text = stdout(&check(&[]));
+    assert!(
+        text.ends_with("  = given by FAPILOG_SHARDS\n\na.toml, variables FAPILOG_*: 1 invalid setting\n"),
+        "{text}"
+    );
+    let report = json(&check(&["--json"]));
+    let problem = &report["problems"][0];
+    assert_eq!((&problem["given_by"], &problem["file"]), (&"FAPILOG_SHARDS".into(), &serde_json::Value::Null));
+    assert_eq!(report["variables"], "FAPILOG_*");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named_once_and_is_no_setting() {
+    let files = Files::new(&[]);
+    let expected = "error: the file is \"none.toml\"; it cannot be read: No such file or directory (os error 2)\n\n\
+        none.toml: 1 invalid setting\n";
+    assert_eq!(stdout(&files.check(&["none.toml"])), expected);
+    let problem = &json(&files.check(&["--json", "none.toml"]))["problems"][0];
+    let reason = "it cannot be read: No such file or directory (os error 2)";
+    assert_eq!(
+        problem,
+        &serde_json::json!({
+            "setting": null, "value": null, "reason": reason, "suggestion": null, "given_by": null, "file": "none.toml",
+            "line": null, "column": null,
+        })
+    );
 }
 
 #[test]
@@ -139,7 +206,7 @@ fn the_file_that_the_environment_names_is_shown_as_any_other() {
     command.args(["check", "--env"]).current_dir(files.0.path()).env("FAPILOG_SETTINGS_FILE", "a.toml");
     let output = command.output().unwrap();
     assert!(stdout(&output).contains(" --> a.toml:1:10\n"), "{}", stdout(&output));
-    assert!(stdout(&output).ends_with("a.toml: 1 invalid setting\n"));
+    assert!(stdout(&output).ends_with("a.toml, variables FAPILOG_*: 1 invalid setting\n"));
 }
 
 #[test]
@@ -150,7 +217,9 @@ fn json_has_the_same_problems_with_lines_and_columns() {
     let problem = &report["problems"][0];
     assert_eq!((&problem["setting"], &problem["value"]), (&"shards".into(), &"100".into()));
     assert_eq!((&problem["file"], &problem["line"], &problem["column"]), (&"a.toml".into(), &1.into(), &10.into()));
+    assert!(problem["reason"].as_str().unwrap().contains("1 to 64"), "{problem}");
     assert_eq!(report["unknown_plugins"][0]["setting"], "sinks[0]");
+    assert_eq!((&report["files"], &report["variables"]), (&serde_json::json!(["a.toml"]), &serde_json::Value::Null));
 }
 
 #[test]

@@ -163,6 +163,91 @@ fn follow_request_has_all_events_of_an_id_with_relative_times() {
 }
 
 #[test]
+fn follow_request_reads_rotated_files_too_unless_it_is_asked_not_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let line =
+        |n: u8| format!("{{\"timestamp\":\"2026-11-30T10:00:0{n}Z\",\"message\":\"{n}\",\"correlation_id\":\"r\"}}\n");
+    fs::write(at("server.log"), line(3)).unwrap();
+    fs::write(at("server.log.1"), line(2)).unwrap();
+    fs::write(at("server.log.2.gz"), gzip(line(1).as_bytes())).unwrap();
+    let live = at("server.log");
+    let live = live.to_str().unwrap();
+    assert_eq!(messages(&["follow-request", "r", live]), ["0.000000000,1", "1.000000000,2", "2.000000000,3"]);
+    assert_eq!(messages(&["follow-request", "r", live, "--no-rotated"]), ["0.000000000,3"]);
+    let rotated = at("server.log.1");
+    assert_eq!(messages(&["follow-request", "r", live, rotated.to_str().unwrap()]).len(), 3);
+    let from_pipe = run_with(line(5).as_bytes(), &["follow-request", "r", "-", "-o", "csv", "--fields", "message"]);
+    assert_eq!(from_pipe.out, "elapsed_seconds,message\n0.000000000,5\n");
+}
+
+#[test]
+fn a_cut_compressed_file_is_read_up_to_the_cut_among_others_too() {
+    let plain = fs::read(fixtures().join("gateway.log")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    for (name, whole) in [("cut.gz", gzip(&plain)), ("cut.zst", zstd::encode_all(plain.as_slice(), 3).unwrap())] {
+        let path = directory.path().join(name);
+        fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        let path = path.to_str().unwrap();
+        let alone = run(&["cat", path, "-o", "raw"]);
+        let merged = run(&["cat", path, "orders.log", "-o", "raw"]);
+        assert_eq!(merged.out.lines().count(), alone.out.lines().count() + 9, "{name}");
+        assert_eq!((merged.code, merged.err.lines().count()), (Some(1), 1), "{}", merged.err);
+    }
+}
+
+#[test]
+fn many_files_whose_times_overlap_are_merged() {
+    let directory = tempfile::tempdir().unwrap();
+    for number in 0..100 {
+        let line = |second| format!("{{\"timestamp\":\"2026-11-30T10:00:{second}Z\",\"message\":\"{number}\"}}\n");
+        fs::write(directory.path().join(format!("{number}.log")), line("00") + &line("59")).unwrap();
+    }
+    let line =
+        format!("ulimit -Sn 40; exec {} cat {}/*.log", env!("CARGO_BIN_EXE_fapilog"), directory.path().display());
+    let ran = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+    assert_eq!((ran.status.code(), String::from_utf8(ran.stderr).unwrap().as_str()), (Some(0), ""));
+    assert_eq!(ran.stdout.iter().filter(|byte| **byte == b'\n').count(), 200);
+}
+
+#[test]
+fn a_byte_order_mark_and_carriage_returns_belong_to_no_event() {
+    let input = "\u{feff}{\"level\":\"INFO\",\"message\":\"one\"}\r\n{\"level\":\"INFO\",\"message\":\"two\"}\r\n";
+    let out = |arguments: &[&str]| run_with(input.as_bytes(), &[&["cat"], arguments].concat()).out;
+    assert_eq!(out(&["--level", "info"]), "INFO     one\nINFO     two\n");
+    assert_eq!(out(&["-o", "json"]), input.replace(['\r', '\u{feff}'], ""));
+    assert_eq!(out(&["-o", "raw"]), input);
+}
+
+#[test]
+fn files_without_a_length_are_read() {
+    let ran = run(&["tail", "/proc/version"]);
+    assert!(ran.out.starts_with("Linux version"), "{ran:?}");
+    assert_eq!(run(&["cat", "/dev/null"]).out, "");
+}
+
+#[test]
+fn a_name_of_a_file_with_control_characters_does_not_reach_the_terminal() {
+    let ran = run(&["cat", "a\x1b[31mb.log"]);
+    assert_eq!(ran.err, "fapilog: a\\u001b[31mb.log: No such file or directory (os error 2)\n");
+}
+
+#[test]
+fn numbers_without_bounds_are_counted() {
+    let numbers = ["1e17", "2e17", "-1e308", "1e308", "18446744073709551615", "-0", "1e400", "\"NaN\""];
+    let input: String = numbers.iter().map(|number| format!("{{\"n\":{number}}}\n")).collect();
+    let ran = run_with(input.as_bytes(), &["stats", "--json", "--field", "n"]);
+    let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let field = &report["fields"][0];
+    assert_eq!((&field["count"], &field["not_numbers"]), (&6.into(), &2.into()));
+    assert!(
+        field["histogram"].as_array().unwrap().iter().all(|bar| bar["from"].is_f64() && bar["to"].is_f64()),
+        "{field}"
+    );
+    assert!((field["percentiles"][1]["value"].as_f64().unwrap() - 18446744073709551615.0).abs() < 1e16, "{field}");
+}
+
+#[test]
 fn stats_count_events_and_find_gaps() {
     let report = |arguments: &[&str]| -> serde_json::Value {
         serde_json::from_str(&output(&[&["--json", "stats"], arguments].concat())).unwrap()
@@ -219,6 +304,8 @@ fn invalid_arguments_are_errors_before_anything_is_read() {
         (&["cat", "x", "--grep", "("], "fapilog: --grep: regex parse error"),
         (&["cat", "x", "--where", "a ="], "fapilog: --where: expected a value, found the end\n  a =\n     ^\n"),
         (&["cat", "x", "-o", "raw", "--fields", "a"], "fapilog: --fields: raw lines have no fields"),
+        (&["cat", "x", "--since", "-1h", "--until", "-2h"], "fapilog: --since: no event is from 2"),
+        (&["follow-request", "req-1"], "error: the following required arguments were not provided:\n  <FILE>"),
         (&["cat", "x", "-o", "xml"], "error: invalid value 'xml' for '--output <FORMAT>'"),
         (&["man", "nothing"], "fapilog: COMMAND: \"nothing\"; allowed are cat, tail, stats"),
     ] {
@@ -229,12 +316,43 @@ fn invalid_arguments_are_errors_before_anything_is_read() {
 }
 
 #[test]
-fn errors_are_json_with_json() {
-    let ran = run(&["--json", "cat", "absent.log"]);
-    let error: serde_json::Value = serde_json::from_str(&ran.err).unwrap();
-    assert_eq!(error["error"], "absent.log: No such file or directory (os error 2)");
-    let refused: serde_json::Value = serde_json::from_str(&run(&["cat", "--json", "--nothing"]).err).unwrap();
-    assert!(refused["error"].as_str().unwrap().starts_with("error: unexpected argument '--nothing' found"));
+fn errors_are_objects_with_json_and_name_what_they_are_about() {
+    let error = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&run(&[&["--json"], arguments].concat()).err).unwrap()
+    };
+    assert_eq!(
+        error(&["cat", "absent.log"]),
+        serde_json::json!({
+            "error": "absent.log: No such file or directory (os error 2)", "kind": "input", "file": "absent.log",
+        })
+    );
+    let option = error(&["cat", "x", "--since", "soon"]);
+    assert_eq!(
+        (&option["kind"], &option["argument"], &option["value"]),
+        (&"argument".into(), &"--since".into(), &"soon".into())
+    );
+    assert_eq!(
+        error(&["cat", "x", "--output", "jsn"]),
+        serde_json::json!({
+            "error": "invalid value 'jsn' for '--output <FORMAT>' [possible values: pretty, json, logfmt, csv, raw]",
+            "kind": "argument", "argument": "--output <FORMAT>", "value": "jsn",
+            "allowed": ["pretty", "json", "logfmt", "csv", "raw"], "suggestion": "json",
+        })
+    );
+    let unknown = error(&["cat", "--nothing"]);
+    assert_eq!(
+        (&unknown["error"], &unknown["argument"]),
+        (&"unexpected argument '--nothing' found".into(), &"--nothing".into())
+    );
+    assert!(unknown["usage"].as_str().unwrap().starts_with("fapilog cat"), "{unknown}");
+    let command = error(&["statz"]);
+    assert_eq!((&command["argument"], &command["suggestion"]), (&"statz".into(), &serde_json::json!(["stats"])));
+    let lasting = error(&["level", "set", "debug", "--pid", "1", "--for", "5"]);
+    assert_eq!((&lasting["argument"], &lasting["value"]), (&"--for <TIME>".into(), &"5".into()));
+    let process = error(&["level", "get", "--socket", "/no/such.sock"]);
+    assert_eq!(process["kind"], "process");
+    let pages = error(&["man", "--directory", "/no/such"]);
+    assert_eq!((&pages["kind"], &pages["file"]), (&"output".into(), &"/no/such".into()));
 }
 
 #[test]
@@ -248,6 +366,25 @@ fn a_broken_pipe_ends_the_command_without_a_word() {
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     let ran = child.wait_with_output().unwrap();
     assert_eq!((ran.status.code(), ran.stderr.as_slice(), &first), (Some(141), &[][..], b"line\n"));
+}
+
+#[test]
+fn every_command_ends_without_a_word_when_nobody_reads_its_output() {
+    for arguments in [
+        &["cat", "gateway.log"][..],
+        &["tail", "gateway.log"],
+        &["stats", "gateway.log"],
+        &["follow-request", "req-0010", "gateway.log"],
+        &["check", "settings.toml"],
+        &["doctor", "/tmp"],
+        &["completions", "bash"],
+        &["man"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ran = fapilog(arguments).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!((ran.status.code(), ran.stderr.as_slice()), (Some(141), &[][..]), "{arguments:?}");
+    }
 }
 
 #[test]

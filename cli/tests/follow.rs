@@ -74,7 +74,117 @@ fn a_file_that_is_not_there_yet_is_waited_for() {
     let waits = format!("fapilog: {}: there is no such file; it is waited for", path.display());
     assert_eq!(tail.lines(1), [waits]);
     append(&path, "one\n");
+    let appeared = format!("fapilog: {}: there is a file now; it is followed", path.display());
+    assert_eq!(sorted(tail.lines(2)), [appeared, "one".to_owned()]);
+}
+
+/// Standard error and standard output are in no order.
+fn sorted(mut lines: Vec<String>) -> Vec<String> {
+    lines.sort();
+    lines
+}
+
+#[test]
+fn a_file_that_is_removed_is_reported_and_another_one_of_its_name_is_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.log");
+    let message = |text: &str| format!("fapilog: {}: {text}", path.display());
+    fs::write(&path, "one\n").unwrap();
+    let tail = followed(&path, &[]);
     assert_eq!(tail.lines(1), ["one"]);
+    for round in ["two", "three"] {
+        fs::remove_file(&path).unwrap();
+        assert_eq!(tail.lines(1), [message("the file was removed or renamed; a new one is waited for")]);
+        fs::write(&path, format!("{round}\n")).unwrap();
+        assert_eq!(sorted(tail.lines(2)), [message("there is a file now; it is followed"), round.to_owned()]);
+    }
+}
+
+#[test]
+fn lines_of_a_file_that_is_removed_are_read_to_its_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.log");
+    fs::write(&path, "one\n").unwrap();
+    let mut writer = OpenOptions::new().append(true).open(&path).unwrap();
+    let tail = followed(&path, &[]);
+    assert_eq!(tail.lines(1), ["one"]);
+    fs::remove_file(&path).unwrap();
+    assert!(tail.lines(1)[0].ends_with("a new one is waited for"));
+    writer.write_all(b"two\n").unwrap();
+    assert_eq!(tail.lines(1), ["two"]);
+}
+
+#[test]
+fn a_name_that_is_no_file_for_a_while_is_reported_once_and_followed_later() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.log");
+    let message = |text: &str| format!("fapilog: {}: {text}", path.display());
+    fs::write(&path, "one\n").unwrap();
+    let tail = followed(&path, &[]);
+    assert_eq!(tail.lines(1), ["one"]);
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let unreadable = message("is a directory; another attempt follows");
+    let first = tail.lines(1).remove(0);
+    // A look between the two finds no file.
+    assert!(
+        first == unreadable || first == message("the file was removed or renamed; a new one is waited for"),
+        "{first}"
+    );
+    if first != unreadable {
+        assert_eq!(tail.lines(1), [unreadable]);
+    }
+    fs::remove_dir(&path).unwrap();
+    fs::write(directory.path().join("new"), "two\n").unwrap();
+    fs::rename(directory.path().join("new"), &path).unwrap();
+    let mut lines = tail.lines(2);
+    if lines.iter().any(|line| line.ends_with("waited for")) {
+        lines.extend(tail.lines(1));
+    }
+    assert!(
+        lines.contains(&"two".to_owned()) && lines.contains(&message("there is a file now; it is followed")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_link_is_followed_to_another_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let [one, two, link] = ["one.log", "two.log", "current.log"].map(|name| directory.path().join(name));
+    fs::write(&one, "one\n").unwrap();
+    fs::write(&two, "two\n").unwrap();
+    std::os::unix::fs::symlink(&one, &link).unwrap();
+    let tail = followed(&link, &[]);
+    assert_eq!(tail.lines(1), ["one"]);
+    std::os::unix::fs::symlink(&two, directory.path().join("next")).unwrap();
+    fs::rename(directory.path().join("next"), &link).unwrap();
+    assert_eq!(tail.lines(1), ["two"]);
+}
+
+#[test]
+fn a_directory_is_an_error_once_and_the_other_files_are_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.log");
+    fs::write(&path, "one\n").unwrap();
+    let parent = directory.path().to_str().unwrap();
+    let tail = Running::start(&["tail", "-f", parent, path.to_str().unwrap(), "-o", "raw"]);
+    assert_eq!(sorted(tail.lines(2)), [format!("fapilog: {parent}: is a directory"), "one".to_owned()]);
+    append(&path, "two\n");
+    assert_eq!(tail.lines(1), ["two"]);
+    let alone = run(&["tail", "-f", parent]);
+    assert_eq!((alone.code, alone.err), (Some(1), format!("fapilog: {parent}: is a directory\n")));
+}
+
+#[test]
+fn pipes_and_compressed_files_are_read_once() {
+    let ran = program::run_with(b"1\n2\n3\n", &["tail", "-f", "-n", "2", "/dev/stdin"]);
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(0), "2\n3\n", ""));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.log.zst");
+    fs::write(&path, zstd::encode_all(b"1\n2\n".as_slice(), 3).unwrap()).unwrap();
+    let ran = run(&["tail", "-f", "-n", "1", path.to_str().unwrap()]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "2\n"));
+    assert_eq!(ran.err, format!("fapilog: {}: a compressed file is not followed\n", path.display()));
 }
 
 #[test]

@@ -110,11 +110,45 @@ fn fields_choose_columns_and_keys() {
         with("json"),
         "{\"status\":503,\"user.id\":7,\"http.method\":\"GET\",\"tags.region\":\"eu\",\"message\":\"a, \\\"b\\\"\"}\n"
     );
-    assert_eq!(with("logfmt"), "status=503 user.id=7 http.method=GET field.tags.region=eu message=\"a, \\\"b\\\"\"\n");
+    assert_eq!(with("logfmt"), "status=503 user.id=7 http.method=GET tags.region=eu message=\"a, \\\"b\\\"\"\n");
     assert_eq!(
         with("pretty"),
         "INFO     \"a, \\\"b\\\"\" status=503 user.id=7 http.method=GET tags.region=eu message=\"a, \\\"b\\\"\"\n"
     );
+}
+
+#[test]
+fn chosen_fields_have_the_keys_that_were_asked_for() {
+    let line = br#"{"level":"INFO","message":"m","context":{"a b":1}}"#;
+    let ran = run_with(line, &["cat", "-o", "logfmt", "--fields", "level,message,a b"]);
+    assert_eq!(ran.out, "level=INFO message=m a%20b=1\n");
+}
+
+#[test]
+fn every_row_of_csv_is_a_row_and_the_header_is_there_without_any() {
+    let csv = |input: &[u8], field: &str| run_with(input, &["cat", "-", "-o", "csv", "--fields", field]).out;
+    assert_eq!(csv(b"{\"a\":1}\n{\"b\":2}\n{\"a\":3}\n", "b"), "b\n\"\"\n2\n\"\"\n");
+    assert_eq!(csv(b"", "a,b"), "a,b\n");
+    // Text is text: what a spreadsheet makes of it is up to its import.
+    assert_eq!(csv(br#"{"a":"=1+1","b":"x\ny"}"#, "a,b"), "a,b\n=1+1,\"x\ny\"\n");
+}
+
+#[test]
+fn groups_of_other_writers_that_are_no_objects_are_fields() {
+    let line = br#"{"level":"INFO","message":"m","tags":["a","b"],"context":5,"metrics":null}"#;
+    let with = |format: &str| run_with(line, &["cat", "-o", format]).out;
+    assert_eq!(with("pretty"), "INFO     m tags=[a,b] context=5 metrics=null\n");
+    assert_eq!(with("logfmt"), "level=INFO msg=m tags=[a,b] context=5 metrics=null\n");
+}
+
+#[test]
+fn relative_times_of_a_request_stand_in_a_column() {
+    let event = |time: &str| {
+        format!("{{\"timestamp\":\"2026-11-30T10:{time}Z\",\"level\":\"INFO\",\"correlation_id\":\"r\"}}\n")
+    };
+    let ran = run_with((event("00:00") + &event("05:00")).as_bytes(), &["follow-request", "r", "-", "--utc"]);
+    let columns: Vec<usize> = ran.out.lines().map(|line| line.find("2026").unwrap()).collect();
+    assert_eq!(columns, [13, 13], "{}", ran.out);
 }
 
 #[test]

@@ -51,10 +51,20 @@ fn a_level_that_is_none_is_refused_with_those_that_are_allowed() {
     let output = run(&["level", "set", "my::db=loud", "--socket", served.socket()]);
     assert!(stderr(&output).contains("levels are TRACE, DEBUG, INFO"), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(1));
-    let output = run(&["level", "set", "debug", "--for", "0s", "--json", "--socket", served.socket()]);
-    assert!(stderr(&output).starts_with("{\"error\":\"--for: the time is"), "{}", stderr(&output));
-    assert_eq!(output.status.code(), Some(2));
     served.end();
+}
+
+#[test]
+fn a_time_that_is_none_is_refused_with_the_form_that_is_allowed() {
+    for time in ["5", "0s", "soon"] {
+        let output = run(&["level", "set", "debug", "--for", time, "--pid", "1"]);
+        let expected = format!(
+            "error: invalid value '{time}' for '--for <TIME>': it must be a number with a unit (ns, us, ms, s, m, h), \
+             such as 90s, 10m or 1h30m, and at least 1ms\n"
+        );
+        assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
+        assert_eq!(output.status.code(), Some(2));
+    }
 }
 
 #[test]

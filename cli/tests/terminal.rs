@@ -55,6 +55,22 @@ fn the_pager_of_the_user_gets_the_output() {
 }
 
 #[test]
+fn no_control_character_of_a_log_reaches_a_terminal_in_any_format() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.log");
+    let line = "{\"message\":\"\u{9b}31m\u{202e}\",\"a\":\"x\\u001b[2J\"}\nplain \x1b[2J\x07\ttab\r\n";
+    std::fs::write(&path, line).unwrap();
+    for format in ["pretty", "json", "logfmt", "csv", "raw"] {
+        for options in ["cat --no-pager", "cat", "tail"] {
+            let text =
+                screen(&[("PAGER", "sed s/x/x/")], &format!("{options} {} --color never -o {format}", path.display()));
+            let is_harmless = |c: char| c == '\n' || c == '\t' || !fapilog::format::is_control(c);
+            assert!(text.chars().all(is_harmless) && text.contains("\\u001b[2J"), "{format}: {text:?}");
+        }
+    }
+}
+
+#[test]
 fn a_pager_that_ends_early_is_no_error() {
     assert_eq!(screen(&[("PAGER", "true")], "cat gateway.log"), "");
 }

@@ -90,7 +90,7 @@ fn a_program_that_ends_ends_it_with_the_reason() {
 #[test]
 fn an_interval_that_is_too_short_is_refused() {
     let output = run(&["top", "--interval", "1ms", "--pid", "1"]);
-    assert!(stderr(&output).contains("it must be at least 100ms"));
+    assert!(stderr(&output).contains("such as 90s, 10m or 1h30m, and at least 100ms"));
     assert_eq!(output.status.code(), Some(2));
 }
 
@@ -168,7 +168,7 @@ fn the_key_q_ends_it_and_the_terminal_is_as_before() {
 #[test]
 fn a_signal_ends_it_and_the_terminal_is_as_before() {
     let served = ServedContainer::start();
-    for signal in [libc::SIGINT, libc::SIGTERM] {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
         let mut top = OnTerminal::start(served.socket());
         top.wait_for("q quits");
         let pid = rustix::process::Pid::from_child(&top.child);

@@ -1,9 +1,14 @@
 //! Formatters: plugins that render events.
 
-pub use fapilog_format::{Json, LineTime, Logfmt, Minimal, Pretty, Simple, decode_marked_text, text::RESERVED_KEYS};
+pub use fapilog_format::{Json, LineTime, Logfmt, Minimal, Pretty, Simple, decode_marked_text};
 pub use fapilog_plugin::{
     colors::Colors,
     formatter::Formatter,
     record_end::{RecordEnd, WholeRecords},
 };
 pub use fapilog_record::text::control::is_control;
+
+/// Keys and escapes of the text formats, for programs that write such lines of their own.
+pub mod text {
+    pub use fapilog_format::text::{is_atom, is_prose, put_harmless, put_logfmt_key, put_pretty_key, put_quoted};
+}

@@ -41,6 +41,8 @@ pub(crate) fn run(arguments: &CatArguments, shared: &SharedArguments) -> Result<
 
 fn write_all(sources: &mut MergedSources, writer: &mut EventPrinter, screen: &mut Screen) -> Result<(), CommandError> {
     let mut out = Vec::new();
+    writer.put_header(&mut out);
+    screen.write(&out)?;
     // A reader of a pipe sees each line while the next one is waited for. An error comes with the next write.
     while let Some(line) = sources.next_line(&mut || drop(screen.flush())) {
         out.clear();

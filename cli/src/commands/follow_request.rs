@@ -9,7 +9,7 @@ use crate::{
     arguments::SharedArguments,
     error::{CommandError, ExitStatus},
     filter::{FilterArguments, LineFilter},
-    input::{InputArguments, MergedSources},
+    input::{MergedSources, RequestInputArguments},
     json::Tape,
     line::LogLine,
     output::{EventPrinter, FormatArguments, PagerUse, Screen},
@@ -20,13 +20,13 @@ const MAX_BYTES: usize = 256 << 20;
 
 /// Writes all events of a request, in the order of time, with the time since the first one.
 ///
-/// The events are those with this correlation id, in all files.
+/// The events are those with this correlation id, in the files and in the rotated files that each of them was before.
 #[derive(Debug, Args)]
 pub(crate) struct FollowRequestArguments {
     /// The correlation id.
     id: String,
     #[command(flatten)]
-    input: InputArguments,
+    input: RequestInputArguments,
     #[command(flatten)]
     filters: FilterArguments,
     #[command(flatten)]
@@ -37,10 +37,11 @@ pub(crate) fn run(arguments: &FollowRequestArguments, shared: &SharedArguments) 
     let mut conditions = arguments.filters.conditions(&ZonedDateTime::now())?;
     if conditions.correlation_id.is_some() {
         let message = "the id of follow-request is the one that counts; leave --correlation out".to_owned();
-        return Err(CommandError::Option { option: "--correlation", message });
+        let value = conditions.correlation_id.unwrap_or_default();
+        return Err(CommandError::Option { option: "--correlation", value, message });
     }
     conditions.correlation_id = Some(arguments.id.clone());
-    let names = arguments.input.names()?;
+    let names = arguments.input.names();
     let mut sources = MergedSources::new(names, Arc::new(LineFilter::new(conditions)), shared.json);
     let events = sorted_events(&mut sources, &arguments.id)?;
     let mut screen = Screen::open(shared, PagerUse::IfTerminal);
@@ -72,9 +73,12 @@ fn sorted_events(sources: &mut MergedSources, id: &str) -> Result<Vec<RequestEve
 }
 
 fn write(events: &[RequestEvent], mut writer: EventPrinter, screen: &mut Screen) -> Result<(), CommandError> {
-    writer.layout.origin = events.iter().find_map(|event| event.time);
+    // Without any time, the column is there and empty.
+    writer.layout.origin = Some(events.iter().find_map(|event| event.time).unwrap_or_default());
     let mut tape = Tape::default();
     let mut out = Vec::new();
+    writer.put_header(&mut out);
+    screen.write(&out)?;
     for event in events {
         out.clear();
         writer.put(&LogLine::read(&event.line, &mut tape), &mut out);

@@ -36,7 +36,8 @@ fn find(command: &Command, name: &str) -> Result<Command, CommandError> {
     let found = command.get_subcommands().find(|sub| sub.get_name() == name).cloned();
     found.ok_or_else(|| {
         let names: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
-        CommandError::Option { option: "COMMAND", message: format!("{name:?}; allowed are {}", names.join(", ")) }
+        let message = format!("{name:?}; allowed are {}", names.join(", "));
+        CommandError::Option { option: "COMMAND", value: name.to_owned(), message }
     })
 }
 
@@ -47,6 +48,8 @@ fn page(command: Command) -> Result<Vec<u8>, CommandError> {
 }
 
 fn write_pages(command: &Command, directory: &Path) -> Result<ExitStatus, CommandError> {
-    clap_mangen::generate_to(command.clone(), directory).map_err(CommandError::Write)?;
+    let directory_of_error = || directory.to_string_lossy().into_owned();
+    clap_mangen::generate_to(command.clone(), directory)
+        .map_err(|source| CommandError::WritePages { directory: directory_of_error(), source })?;
     Ok(ExitStatus::Complete)
 }

@@ -10,6 +10,7 @@ pub(crate) mod level;
 pub(crate) mod man;
 pub(crate) mod stats;
 pub(crate) mod tail;
+mod time_argument;
 pub(crate) mod top;
 
 use std::io::{self, Write as _};

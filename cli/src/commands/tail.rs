@@ -1,15 +1,17 @@
 //! `fapilog tail`.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{io, sync::Arc, thread, time::Duration};
 
 use clap::Args;
 use jiff::Timestamp;
 
 use crate::{
     arguments::SharedArguments,
-    error::{CommandError, ExitStatus, report},
+    error::{CommandError, ExitStatus},
     filter::{FilterArguments, LineFilter},
-    input::{FollowedFile, InputArguments, InputName, InputProblems, NewLine, last_lines},
+    input::{
+        FollowChange, FollowedFile, InputArguments, InputName, InputProblems, NewLine, can_be_followed, last_lines,
+    },
     json::Tape,
     line::LogLine,
     output::{EventPrinter, FormatArguments, PagerUse, Screen},
@@ -20,7 +22,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Writes the last events of files, and follows them.
 ///
-/// A followed file may be renamed (by the file sink, or logrotate), truncated (copytruncate), removed, and not there yet.
+/// A followed file may be renamed (by the file sink, or logrotate), truncated (copytruncate), removed, and not there yet. Standard
+/// input, pipes and compressed files are read once.
 #[derive(Debug, Args)]
 pub(crate) struct TailArguments {
     #[command(flatten)]
@@ -46,11 +49,13 @@ pub(crate) fn run(arguments: &TailArguments, shared: &SharedArguments) -> Result
         Err(error) => return screen.finish(Err(error)).map(|()| ExitStatus::Complete),
     };
     let mut tail = Tail { filter, writer, tape: Tape::default(), problems: InputProblems::new(shared.json) };
-    let written = if arguments.follow {
-        tail.follow(names, arguments.lines, &mut screen, shared.json)
-    } else {
-        tail.write_last(&names, arguments.lines, &mut screen)
-    };
+    let written = tail.write_header(&mut screen).and_then(|()| {
+        if arguments.follow {
+            tail.follow(names, arguments.lines, &mut screen)
+        } else {
+            tail.write_last(&names, arguments.lines, &mut screen)
+        }
+    });
     screen.finish(written)?;
     Ok(tail.problems.status())
 }
@@ -63,6 +68,12 @@ struct Tail {
 }
 
 impl Tail {
+    fn write_header(&self, screen: &mut Screen) -> Result<(), CommandError> {
+        let mut header = Vec::new();
+        self.writer.put_header(&mut header);
+        screen.write(&header)
+    }
+
     fn write_last(&mut self, names: &[InputName], count: usize, screen: &mut Screen) -> Result<(), CommandError> {
         let mut lines = Vec::new();
         for name in names {
@@ -102,54 +113,65 @@ impl Tail {
         Ok(())
     }
 
-    /// Follows files until the process ends. Standard input is read to its end, and then the files.
-    fn follow(
-        &mut self,
-        names: Vec<InputName>,
-        count: usize,
-        screen: &mut Screen,
-        as_json: bool,
-    ) -> Result<(), CommandError> {
+    /// Follows files until the process ends. Standard input and pipes are read to their end, and then the files.
+    fn follow(&mut self, names: Vec<InputName>, count: usize, screen: &mut Screen) -> Result<(), CommandError> {
         let mut lines = Vec::new();
         let mut files = Vec::new();
         for name in names {
-            match &name {
-                InputName::StandardInput => lines.extend(self.last_of(&name, count)),
-                InputName::File(path) => files.push(FollowedFile::new(path, Arc::clone(&self.filter))),
+            match self.followed(&name) {
+                Some(file) => files.push(file),
+                None => lines.extend(self.last_of(&name, count)),
             }
         }
-        for file in &mut files {
-            match file.start(count) {
-                Ok(last) => lines.extend(last),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => self.problems.not_read(&file.name(), &error),
+        files.retain_mut(|file| match file.start(count) {
+            Ok(last) => {
+                lines.extend(last);
+                true
             }
-        }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+            Err(error) => {
+                self.problems.not_read(&file.name(), &error);
+                false
+            }
+        });
         self.write_sorted(lines, count, screen)?;
         screen.flush()?;
         while !files.is_empty() {
-            self.poll(&mut files, screen, as_json)?;
+            self.poll(&mut files, screen)?;
         }
         Ok(())
     }
 
-    fn poll(&mut self, files: &mut Vec<FollowedFile>, screen: &mut Screen, as_json: bool) -> Result<(), CommandError> {
+    /// The follower of an input; `None` for an input that is read once.
+    fn followed(&mut self, name: &InputName) -> Option<FollowedFile> {
+        let InputName::File(path) = name else { return None };
+        // An error shows when the file is opened.
+        if can_be_followed(path).unwrap_or(true) {
+            return Some(FollowedFile::new(path, Arc::clone(&self.filter)));
+        }
+        if path.is_file() {
+            self.problems.note(name, &"a compressed file is not followed");
+        }
+        None
+    }
+
+    fn poll(&mut self, files: &mut [FollowedFile], screen: &mut Screen) -> Result<(), CommandError> {
         let mut lines = Vec::new();
-        files.retain_mut(|file| {
-            if file.began_to_wait() {
-                report(&format!("{}: there is no such file; it is waited for", file.name()), as_json);
-            }
-            let polled = file.poll();
-            self.problems.long_lines(&file.name(), file.take_long_lines());
-            match polled {
-                Ok(new) => lines.extend(new),
-                Err(error) => {
-                    self.problems.not_read(&file.name(), &error);
-                    return false;
+        for file in files {
+            lines.extend(file.poll());
+            let name = file.name();
+            self.problems.long_lines(&name, file.take_long_lines());
+            for change in file.take_changes() {
+                match &change {
+                    FollowChange::NotThere | FollowChange::Removed | FollowChange::Appeared => {
+                        self.problems.note(&name, &change);
+                    }
+                    FollowChange::Unreadable(_) | FollowChange::RotatedUnreadable(..) => {
+                        self.problems.not_read(&name, &change);
+                    }
                 }
             }
-            true
-        });
+        }
         if lines.is_empty() {
             thread::sleep(POLL_INTERVAL);
             return screen.check();

@@ -27,7 +27,11 @@ pub(crate) enum FieldComparison {
 impl FieldComparison {
     /// Whether it holds for a field that is there. Values of kinds that cannot be compared are different, and in no order.
     pub(super) fn holds(self, value: JsonValue<'_>, path: &EventPath, operand: &ComparedValue) -> bool {
-        let order = order(value, path, operand);
+        self.accepts(order(value, path, operand))
+    }
+
+    /// Whether it holds for values in this order.
+    pub(super) fn accepts(self, order: Option<Ordering>) -> bool {
         match self {
             Self::Equal => order == Some(Ordering::Equal),
             Self::NotEqual => order != Some(Ordering::Equal),

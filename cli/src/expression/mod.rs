@@ -18,11 +18,13 @@
 mod compare;
 mod error;
 mod lex;
+mod line_check;
 mod literal;
 mod parse;
 mod path;
 
 pub(crate) use compare::number_of;
+pub(crate) use line_check::LineCheck;
 pub(crate) use parse::parse;
 pub(crate) use path::EventPath;
 

@@ -334,7 +334,103 @@ mod tests {
         assert!(error(&"!".repeat(100_000)).starts_with("more than 64 levels"));
     }
 
+    /// A name as it stands in an expression, in all forms that are needed.
+    fn quoted(text: &str) -> String {
+        let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\t', "\\t");
+        format!("\"{escaped}\"")
+    }
+
+    fn written_value(value: &ComparedValue) -> String {
+        match value {
+            ComparedValue::Number(ExactNumber::Unsigned(number)) => number.to_string(),
+            ComparedValue::Number(ExactNumber::Signed(number)) => number.to_string(),
+            ComparedValue::Number(ExactNumber::Float(number)) => format!("{number:?}"),
+            ComparedValue::Text(text) => quoted(text),
+            ComparedValue::Boolean(value) => value.to_string(),
+            ComparedValue::Null => "null".to_owned(),
+        }
+    }
+
+    /// The text of an expression, with parentheses around each part.
+    fn written(condition: &WhereCondition) -> String {
+        let joined = |parts: &[WhereCondition], word: &str| {
+            parts.iter().map(|part| format!("({})", written(part))).collect::<Vec<_>>().join(word)
+        };
+        let listed = |values: &[ComparedValue]| values.iter().map(written_value).collect::<Vec<_>>().join(", ");
+        let name = |path: &EventPath| path.names().iter().map(|name| quoted(name)).collect::<Vec<_>>().join(".");
+        match condition {
+            WhereCondition::All(parts) => joined(parts, " and "),
+            WhereCondition::Any(parts) => joined(parts, "||"),
+            WhereCondition::Not(part) => format!("not ({})", written(part)),
+            WhereCondition::Present(path) => name(path),
+            WhereCondition::Compare(path, comparison, value) => {
+                let sign = match comparison {
+                    FieldComparison::Equal => "=",
+                    FieldComparison::NotEqual => "!=",
+                    FieldComparison::Less => "<",
+                    FieldComparison::LessOrEqual => "<=",
+                    FieldComparison::Greater => ">",
+                    FieldComparison::GreaterOrEqual => ">=",
+                };
+                format!("{}{sign}{}", name(path), written_value(value))
+            }
+            WhereCondition::Match(path, regex) => format!("{} ~ \"{regex}\"", name(path)),
+            WhereCondition::MatchNot(path, regex) => format!("{} !~ \"{regex}\"", name(path)),
+            WhereCondition::In(path, values) => format!("{} in ({})", name(path), listed(values)),
+            WhereCondition::NotIn(path, values) => format!("{} not in [{}]", name(path), listed(values)),
+        }
+    }
+
+    fn any_value() -> impl Strategy<Value = ComparedValue> {
+        prop_oneof![
+            any::<u128>().prop_map(|number| ComparedValue::Number(ExactNumber::Unsigned(number))),
+            (i128::MIN..0).prop_map(|number| ComparedValue::Number(ExactNumber::Signed(number))),
+            (-1e300..1e300_f64).prop_map(|number| ComparedValue::Number(ExactNumber::Float(number))),
+            ".{0,8}".prop_map(ComparedValue::Text),
+            any::<bool>().prop_map(ComparedValue::Boolean),
+            Just(ComparedValue::Null),
+        ]
+    }
+
+    fn any_condition() -> impl Strategy<Value = WhereCondition> {
+        let path = || prop::collection::vec("[a-z.]{1,4}|.{0,6}", 1..3).prop_map(EventPath::new);
+        let comparison = prop::sample::select(vec![
+            FieldComparison::Equal,
+            FieldComparison::NotEqual,
+            FieldComparison::Less,
+            FieldComparison::LessOrEqual,
+            FieldComparison::Greater,
+            FieldComparison::GreaterOrEqual,
+        ]);
+        let regex = || prop::sample::select(vec!["^/api", r"\d+", "(a|b)"]).prop_map(|text| Regex::new(text).unwrap());
+        let list = || prop::collection::vec(any_value(), 1..4);
+        let leaf = prop_oneof![
+            path().prop_map(WhereCondition::Present),
+            (path(), comparison, any_value())
+                .prop_map(|(path, sign, value)| WhereCondition::Compare(path, sign, value)),
+            (path(), regex()).prop_map(|(path, regex)| WhereCondition::Match(path, regex)),
+            (path(), regex()).prop_map(|(path, regex)| WhereCondition::MatchNot(path, regex)),
+            (path(), list()).prop_map(|(path, values)| WhereCondition::In(path, values)),
+            (path(), list()).prop_map(|(path, values)| WhereCondition::NotIn(path, values)),
+        ];
+        leaf.prop_recursive(4, 16, 3, |inner| {
+            let parts = || prop::collection::vec(inner.clone(), 2..4);
+            prop_oneof![
+                parts().prop_map(WhereCondition::All),
+                parts().prop_map(WhereCondition::Any),
+                inner.prop_map(|part| WhereCondition::Not(Box::new(part))),
+            ]
+        })
+    }
+
     proptest! {
+        #[test]
+        fn an_expression_that_is_written_is_read_back(condition in any_condition()) {
+            let text = written(&condition);
+            let read = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+            prop_assert_eq!(format!("{read:?}"), format!("{condition:?}"), "{}", text);
+        }
+
         #[test]
         fn no_text_makes_the_parser_panic(text in "[a-z0-9 .\"'()\\[\\]=<>~!&|,\\\\-é]{0,40}|.{0,20}") {
             if let Err(error) = parse(&text) {

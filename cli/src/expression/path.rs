@@ -35,9 +35,19 @@ impl EventPath {
         matches!(self.names.as_slice(), [name] if name == key::LEVEL)
     }
 
+    #[cfg(test)]
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The name of the field itself, behind those of the objects around it.
+    pub(super) fn last_name(&self) -> &str {
+        self.names.last().map(String::as_str).unwrap_or_default()
+    }
+
     /// A text of every line that has the field.
     pub(super) fn needle(&self) -> Option<Needle> {
-        self.names.last().and_then(|name| Needle::of_key_end(name))
+        Needle::of_key_end(self.last_name())
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::{Timestamp, ZonedDateTime};
 use crate::{
     error::CommandError,
     expression,
-    filter::{FilterConditions, LineFilter, parse_time},
+    filter::{FilterConditions, LevelRange, LineFilter, parse_time},
 };
 
 /// Filters. A line must meet all of them.
@@ -45,10 +45,11 @@ impl FilterArguments {
     }
 
     pub(crate) fn conditions(&self, now: &ZonedDateTime) -> Result<FilterConditions, CommandError> {
+        let (since, until) = self.bounds(now)?;
         Ok(FilterConditions {
-            levels: self.level.as_ref().map(|text| text.parse()).transpose().map_err(|e| invalid("--level", e))?,
-            since: time("--since", self.since.as_deref(), now)?,
-            until: time("--until", self.until.as_deref(), now)?,
+            levels: self.levels()?,
+            since,
+            until,
             sources: self.source.clone(),
             targets: self.target.clone(),
             correlation_id: self.correlation.clone(),
@@ -57,20 +58,38 @@ impl FilterArguments {
         })
     }
 
+    fn levels(&self) -> Result<Option<LevelRange>, CommandError> {
+        let range = |text: &String| text.parse().map_err(|error| invalid("--level", text, error));
+        self.level.as_ref().map(range).transpose()
+    }
+
+    fn bounds(&self, now: &ZonedDateTime) -> Result<(Option<Timestamp>, Option<Timestamp>), CommandError> {
+        let since = time("--since", self.since.as_deref(), now)?;
+        let until = time("--until", self.until.as_deref(), now)?;
+        if let (Some(first), Some(last)) = (since, until)
+            && first > last
+        {
+            let message = format!("no event is from {first} to {last}: --since must not be later than --until");
+            return Err(invalid("--since", self.since.as_deref().unwrap_or_default(), message));
+        }
+        Ok((since, until))
+    }
+
     fn patterns(&self) -> Result<Vec<regex::bytes::Regex>, CommandError> {
-        let pattern = |text: &String| regex::bytes::Regex::new(text).map_err(|error| invalid("--grep", error));
+        let pattern = |text: &String| regex::bytes::Regex::new(text).map_err(|error| invalid("--grep", text, error));
         self.grep.iter().map(pattern).collect()
     }
 
     fn expressions(&self) -> Result<Vec<expression::WhereCondition>, CommandError> {
-        self.condition.iter().map(|text| expression::parse(text).map_err(|error| invalid("--where", error))).collect()
+        let expression = |text: &String| expression::parse(text).map_err(|error| invalid("--where", text, error));
+        self.condition.iter().map(expression).collect()
     }
 }
 
 fn time(option: &'static str, text: Option<&str>, now: &ZonedDateTime) -> Result<Option<Timestamp>, CommandError> {
-    text.map(|text| parse_time(text, now)).transpose().map_err(|error| invalid(option, error))
+    text.map(|text| parse_time(text, now).map_err(|error| invalid(option, text, error))).transpose()
 }
 
-fn invalid(option: &'static str, error: impl ToString) -> CommandError {
-    CommandError::Option { option, message: error.to_string() }
+fn invalid(option: &'static str, value: &str, error: impl ToString) -> CommandError {
+    CommandError::Option { option, value: value.to_owned(), message: error.to_string() }
 }

@@ -4,16 +4,20 @@ use std::ops::Range;
 
 use memchr::{memchr, memmem::Finder, memrchr};
 
-use crate::filter::{
-    head::HeadFilter,
-    needles::{Needle, NeedleKind},
+use crate::{
+    expression::LineCheck,
+    filter::{
+        head::HeadFilter,
+        needles::{Needle, NeedleKind},
+    },
 };
 
-/// Finds the lines that may match, by a needle and by the heads of lines.
+/// Finds the lines that may match: by a needle, by the heads of lines, and by keys with their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     needle: Option<NeedleFinder>,
     head: HeadFilter,
+    check: LineCheck,
 }
 
 #[derive(Debug)]
@@ -35,9 +39,9 @@ const NOWHERE: usize = usize::MAX;
 
 impl Candidates {
     /// The rarest of the needles is looked for; each of them is in every line that matches.
-    pub(super) fn new(needles: Vec<Needle>, head: HeadFilter) -> Self {
+    pub(super) fn new(needles: Vec<Needle>, head: HeadFilter, check: LineCheck) -> Self {
         let rarest = needles.into_iter().max_by_key(|needle| (needle.kind, needle.bytes.len()));
-        Self { needle: rarest.map(|needle| NeedleFinder::new(&needle)), head }
+        Self { needle: rarest.map(|needle| NeedleFinder::new(&needle)), head, check }
     }
 
     pub(super) fn next(&self, scan: &mut CandidateScan, block: &[u8], mut from: usize) -> Option<Range<usize>> {
@@ -46,7 +50,7 @@ impl Candidates {
                 Some(finder) => finder.next_line(scan, block, from)?,
                 None => line_at(block, from)?,
             };
-            if block.get(line.clone()).is_some_and(|line| self.head.may_match(line)) {
+            if block.get(line.clone()).is_some_and(|line| self.head.may_match(line) && self.check.may_match(line)) {
                 return Some(line);
             }
             from = line.end + 1;

@@ -55,6 +55,8 @@ impl FromStr for LevelRange {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn levels(range: &str) -> Vec<&'static str> {
@@ -69,6 +71,26 @@ mod tests {
         assert_eq!(levels("..info"), ["TRACE", "DEBUG", "INFO"]);
         assert_eq!(levels("Debug..WARNING"), ["DEBUG", "INFO", "WARNING"]);
         assert_eq!(levels("..").len(), 8);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_range_or_none(text in "[a-zA-Z.= ]{0,16}|.{0,12}") {
+            if let Err(error) = text.parse::<LevelRange>() {
+                prop_assert!(!error.to_string().is_empty());
+            }
+        }
+
+        #[test]
+        fn a_range_of_two_levels_has_those_between_them(first in 0..Level::ALL.len(), last in 0..Level::ALL.len()) {
+            let range = format!("{}..{}", Level::ALL[first], Level::ALL[last]).parse::<LevelRange>();
+            prop_assert_eq!(range.is_ok(), first <= last);
+            if let Ok(range) = range {
+                for (index, level) in Level::ALL.into_iter().enumerate() {
+                    prop_assert_eq!(range.has(level), (first..=last).contains(&index));
+                }
+            }
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use regex::bytes::Regex;
 
 use crate::{
-    expression::WhereCondition,
+    expression::{LineCheck, WhereCondition},
     filter::{candidates::Candidates, head::HeadFilter},
     line::{LogEvent, LogLine, key},
 };
@@ -54,7 +54,8 @@ pub(crate) struct FilterConditions {
 impl LineFilter {
     pub(crate) fn new(conditions: FilterConditions) -> Self {
         let head = HeadFilter::new(conditions.levels, conditions.since, conditions.until);
-        Self { candidates: Candidates::new(conditions.needles(), head), conditions }
+        let check = LineCheck::all(&conditions.expressions);
+        Self { candidates: Candidates::new(conditions.needles(), head, check), conditions }
     }
 
     /// Whether every line matches.
@@ -152,8 +153,11 @@ mod tests {
 
     /// Lines of fapilog and of other writers: other orders, spaces, escapes, plain text, broken lines.
     fn any_line() -> impl Strategy<Value = String> {
-        let value =
-            prop_oneof![Just("503".to_owned()), Just("true".to_owned()), "req-[12]|/api/[ab]|a\"b|é𝄞|GET|503|eu",];
+        let value = prop_oneof![
+            "503|404|-0|1e3|5.03e2|0.5|1e400|503 ",
+            Just("true".to_owned()),
+            "req-[12]|/api/[ab]|a\"b|é𝄞|GET|503|eu",
+        ];
         let member = (
             prop::sample::select(vec![
                 "correlation_id",
@@ -228,6 +232,14 @@ mod tests {
             ("grep", "u00E9"),
             ("where", "status >= 500"),
             ("where", "status = '503'"),
+            ("where", "status < 503"),
+            ("where", "status != 503"),
+            ("where", "status = 0"),
+            ("where", "status in (404, 1000)"),
+            ("where", "status not in (503, 404)"),
+            ("where", "status in (404, '503')"),
+            ("where", "context.path > 404 or status > 404"),
+            ("where", "path <= 404 and (status or message < 0.7)"),
             ("where", "path ~ '^/api/a'"),
             ("where", "path = '/api/b' and status"),
             ("where", "message ~ 'a\"b' or correlation_id = req-1"),

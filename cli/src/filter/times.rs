@@ -9,7 +9,7 @@ use jiff::{
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{value:?} is no time; allowed are a time before now (-1h, -1d12h), now, today, yesterday, a time of today (14:30), a local \
-     date or time (2026-11-30, \"2026-11-30 14:30:05\"), and RFC 3339 (2026-11-30T14:30:05Z)"
+     date or time (2026-11-30, \"2026-11-30 14:30:05\"), and RFC 3339 (2026-11-30T14:30:05Z), also with a zone"
 )]
 pub(crate) struct TimeBoundError {
     value: String,
@@ -21,7 +21,9 @@ pub(crate) fn parse_time(text: &str, now: &ZonedDateTime) -> Result<Timestamp, T
     let named = || named_time(trimmed, now);
     let relative = || before_now(trimmed, now);
     let absolute = || trimmed.parse::<Timestamp>().ok();
-    let time = named().or_else(relative).or_else(absolute).or_else(|| local_time(trimmed, now));
+    // With the name of a zone: `2026-11-30T14:30:05[Europe/Berlin]`.
+    let zoned = || trimmed.parse::<ZonedDateTime>().ok().map(|time| time.timestamp());
+    let time = named().or_else(relative).or_else(absolute).or_else(zoned).or_else(|| local_time(trimmed, now));
     time.ok_or_else(|| TimeBoundError { value: text.to_owned() })
 }
 
@@ -69,25 +71,24 @@ fn span(count: i64, unit: &str) -> Option<Span> {
     }
 }
 
+/// A date, a date with a time, or a time of today.
 fn local_time(text: &str, now: &ZonedDateTime) -> Option<Timestamp> {
-    // A date and a time would be read as a time, too.
-    if text.contains(':')
-        && !text.contains('-')
-        && let Ok(time) = text.parse::<Time>()
-    {
-        return now
-            .date()
-            .to_datetime(time)
-            .to_zoned_datetime(now.time_zone().clone())
-            .ok()
-            .map(|time| time.timestamp());
-    }
-    let local: DateTime = text.parse().ok()?;
+    let has_only = |signs: &[u8]| text.bytes().all(|byte| byte.is_ascii_digit() || signs.contains(&byte));
+    // An offset or a zone would be passed over by the parsers.
+    let local = if has_only(b":.,") && text.contains(':') {
+        now.date().to_datetime(text.parse::<Time>().ok()?)
+    } else if has_only(b"-:.,Tt ") && text.matches('-').count() <= 2 {
+        text.parse::<DateTime>().ok()?
+    } else {
+        return None;
+    };
     local.to_zoned_datetime(now.time_zone().clone()).ok().map(|time| time.timestamp())
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parsed(text: &str) -> String {
@@ -113,6 +114,56 @@ mod tests {
             ("2026-11-29T14:30:05-02:00", "2026-11-29T16:30:05Z"),
         ] {
             assert_eq!(parsed(text), time, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_around_a_change_of_the_clocks_are_those_of_the_wall_or_exact() {
+        let zone = jiff::tz::TimeZone::posix("EST5EDT,M3.2.0,M11.1.0").unwrap();
+        let at = |text: &str, now: &str| {
+            let now = now.parse::<Timestamp>().unwrap().to_zoned_datetime(zone.clone());
+            parse_time(text, &now).unwrap().to_string()
+        };
+        // On 2026-11-01, 02:00 is 01:00 again.
+        let now = "2026-11-01T17:00:00Z";
+        assert_eq!(at("-1d", now), "2026-10-31T16:00:00Z");
+        assert_eq!(at("-24h", now), "2026-10-31T17:00:00Z");
+        assert_eq!(at("today", now), "2026-11-01T04:00:00Z");
+        assert_eq!(at("01:30", now), "2026-11-01T05:30:00Z", "the first of the two");
+        // On 2026-03-08, 02:00 is 03:00.
+        assert_eq!(at("2026-03-08 02:30", now), "2026-03-08T07:30:00Z");
+        assert_eq!(at("-1d", "2026-03-09T06:30:00Z"), "2026-03-08T07:30:00Z");
+    }
+
+    #[test]
+    fn no_offset_and_no_zone_is_passed_over() {
+        assert_eq!(parsed("2026-11-29T14:30:05[UTC]"), "2026-11-29T14:30:05Z");
+        for text in ["14:30+02:00", "2026-11-29T14:30:05[Nowhere/City]", "2026-11-29 14:30+99:00", "2026-11-29 14:30-2"]
+        {
+            assert!(parsed(text).contains("is no time"), "{text}: {}", parsed(text));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_time_or_none(text in "[-+0-9a-zTZ:. \\[\\]]{0,24}|.{0,12}") {
+            parsed(&text);
+        }
+
+        #[test]
+        fn every_time_is_read_back(seconds in -62_135_596_800_i64..253_402_300_799, nanos in 0..1_000_000_000_i32) {
+            let time = Timestamp::new(seconds, nanos).unwrap();
+            prop_assert_eq!(parsed(&time.to_string()), time.to_string());
+            let local = time.to_zoned_datetime(jiff::tz::TimeZone::fixed(jiff::tz::offset(1))).datetime().to_string();
+            prop_assert_eq!(parsed(&local), time.to_string());
+            prop_assert_eq!(parsed(&local.replace('T', " ")), time.to_string());
+        }
+
+        #[test]
+        fn a_time_before_now_is_as_long_ago(hours in 0_i64..1000, seconds in 0_i64..100_000) {
+            let now: Timestamp = "2026-11-30T11:00:00Z".parse().unwrap();
+            let ago = jiff::SignedDuration::from_secs(hours * 3600 + seconds);
+            prop_assert_eq!(parsed(&format!("-{hours}h{seconds}s")), (now - ago).to_string());
         }
     }
 

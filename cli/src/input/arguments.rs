@@ -36,3 +36,21 @@ impl InputArguments {
         Ok(if self.rotated { with_rotated(names) } else { names })
     }
 }
+
+/// The files of a request: it may have begun in a file that is rotated since.
+#[derive(Debug, Args)]
+pub(crate) struct RequestInputArguments {
+    /// Log files, also compressed ones (gzip, zstd), with the rotated files that each FILE was before; `-` is standard input.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Read the named files alone, and no rotated ones.
+    #[arg(long)]
+    no_rotated: bool,
+}
+
+impl RequestInputArguments {
+    pub(crate) fn names(&self) -> Vec<InputName> {
+        let names = self.files.iter().map(|path| InputName::of(path)).collect();
+        if self.no_rotated { names } else { with_rotated(names) }
+    }
+}

@@ -29,8 +29,9 @@ pub(crate) fn last_lines(name: &InputName, count: usize, filter: &Arc<LineFilter
         let mut file = open_file(path)?;
         let mut first = [0; 4];
         let read = file.read(&mut first)?;
-        if !is_compressed(first.get(..read).unwrap_or_default()) {
-            let end = file.metadata()?.len();
+        let end = file.metadata()?.len();
+        // Files of /proc have no length.
+        if end > 0 && !is_compressed(first.get(..read).unwrap_or_default()) {
             return last_lines_before(&file, end, count, filter);
         }
     }

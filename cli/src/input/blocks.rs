@@ -7,12 +7,22 @@ use memchr::{memchr, memrchr};
 /// How much is read in one go.
 pub(super) const BLOCK_BYTES: usize = 1 << 20;
 
+/// How much sources that are read at once take together, and each of them at least.
+const ALL_BLOCKS_BYTES: usize = 256 << 20;
+const BLOCK_MIN_BYTES: usize = 16 << 10;
+
+/// How much is read in one go of each of many sources.
+pub(super) fn block_bytes_of_each(sources: usize) -> usize {
+    (ALL_BLOCKS_BYTES / sources.max(1)).clamp(BLOCK_MIN_BYTES, BLOCK_BYTES)
+}
+
 /// The longest line. Longer ones are left out and counted: no line makes the memory grow without end.
 pub(crate) const MAX_LINE_BYTES: usize = 16 << 20;
 
 /// Reads a source in blocks of whole lines.
 pub(crate) struct LineBlocks {
     reader: Box<dyn Read>,
+    block_bytes: usize,
     buffer: Vec<u8>,
     /// The bytes of the buffer that are read.
     filled: usize,
@@ -25,8 +35,9 @@ pub(crate) struct LineBlocks {
 }
 
 impl LineBlocks {
-    pub(crate) fn new(reader: Box<dyn Read>) -> Self {
-        Self { reader, buffer: Vec::new(), filled: 0, given: 0, skips_line: false, long_lines: 0, is_at_end: false }
+    pub(crate) fn new(reader: Box<dyn Read>, block_bytes: usize) -> Self {
+        let (buffer, filled, given, long_lines) = (Vec::new(), 0, 0, 0);
+        Self { reader, block_bytes, buffer, filled, given, skips_line: false, long_lines, is_at_end: false }
     }
 
     /// Lines that were longer than [`MAX_LINE_BYTES`], and left out.
@@ -70,10 +81,11 @@ impl LineBlocks {
     }
 
     fn read_once(&mut self) -> io::Result<()> {
-        if self.buffer.len() < self.filled + BLOCK_BYTES {
-            self.buffer.resize(self.filled + BLOCK_BYTES, 0);
+        let end = self.filled + self.block_bytes;
+        if self.buffer.len() < end {
+            self.buffer.resize(end, 0);
         }
-        let room = self.buffer.get_mut(self.filled..self.filled + BLOCK_BYTES).unwrap_or_default();
+        let room = self.buffer.get_mut(self.filled..end).unwrap_or_default();
         match self.reader.read(room) {
             Ok(0) => self.is_at_end = true,
             Ok(count) => self.filled += count,
@@ -100,7 +112,7 @@ impl LineBlocks {
             self.filled = 0;
             self.skips_line = true;
             self.long_lines += 1;
-            self.buffer.truncate(BLOCK_BYTES);
+            self.buffer.truncate(self.block_bytes);
             self.buffer.shrink_to_fit();
         }
     }
@@ -125,7 +137,7 @@ mod tests {
     }
 
     fn blocks_of(text: &[u8], step: usize) -> (Vec<Vec<u8>>, u64) {
-        let mut blocks = LineBlocks::new(Box::new(Trickle(text.to_vec(), step)));
+        let mut blocks = LineBlocks::new(Box::new(Trickle(text.to_vec(), step)), BLOCK_BYTES);
         let mut given = Vec::new();
         while blocks.advance().unwrap() {
             given.push(blocks.block().to_vec());
@@ -150,6 +162,14 @@ mod tests {
         text.extend(b"\nlast\n");
         let (blocks, long_lines) = blocks_of(&text, usize::MAX);
         assert_eq!((blocks.concat(), long_lines), (b"first\nlast\n".to_vec(), 1));
+    }
+
+    #[test]
+    fn many_sources_have_smaller_blocks() {
+        assert_eq!(
+            [0, 1, 256, 512, 10_000, 1_000_000].map(block_bytes_of_each),
+            [1 << 20, 1 << 20, 1 << 20, 1 << 19, 26_843, 1 << 14]
+        );
     }
 
     #[test]

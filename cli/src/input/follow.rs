@@ -5,11 +5,15 @@
 //! * **A truncation** (`copytruncate`): the file is shorter than the part that was read. It is read from its start. Lines that
 //!   came between the last look and the truncation are gone.
 //! * **A removal**: the file is read on, until there is one of its name.
+//! * **A name that cannot be opened**, such as a new file that its owner has not made readable yet: the same.
+//!
+//! Each of these is a [`FollowChange`], once.
 //!
 //! A line is given out when its line end is there.
 
 use std::{
     collections::{HashSet, VecDeque},
+    fmt,
     fs::{self, File},
     io::{self, Read, Seek as _, SeekFrom},
     os::unix::fs::MetadataExt as _,
@@ -26,8 +30,8 @@ use crate::{
         InputName, LineSource, MAX_LINE_BYTES,
         backwards::last_lines_before,
         blocks::BLOCK_BYTES,
-        open::open_file,
-        rotated::{RotatedPath, rotated_files},
+        open::{is_compressed, open_file},
+        rotated::{RotatedPath, live_path, rotated_files},
     },
     json::Tape,
     line::LogLine,
@@ -59,7 +63,48 @@ pub(crate) struct FollowedFile {
     /// The time of the last event.
     time: Timestamp,
     long_lines: u64,
-    is_waited_for: bool,
+    name_state: NameState,
+    changes: Vec<FollowChange>,
+}
+
+/// The state of the name that is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NameState {
+    /// A file has the name.
+    There,
+    /// No file has it.
+    Absent,
+    /// The file of this name cannot be opened or read.
+    Unreadable(io::ErrorKind),
+}
+
+/// A change that the user is to know.
+#[derive(Debug)]
+pub(crate) enum FollowChange {
+    /// There has been no file of this name yet.
+    NotThere,
+    /// The file was removed, or has another name now.
+    Removed,
+    /// A file has the name again.
+    Appeared,
+    /// The file of this name cannot be opened or read now.
+    Unreadable(io::Error),
+    /// A file that was rotated cannot be read, or not to its end.
+    RotatedUnreadable(PathBuf, io::Error),
+}
+
+impl fmt::Display for FollowChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotThere => f.write_str("there is no such file; it is waited for"),
+            Self::Removed => f.write_str("the file was removed or renamed; a new one is waited for"),
+            Self::Appeared => f.write_str("there is a file now; it is followed"),
+            Self::Unreadable(error) => write!(f, "{error}; another attempt follows"),
+            Self::RotatedUnreadable(path, error) => {
+                write!(f, "lines of {} are left out: {error}", InputName::File(path.clone()))
+            }
+        }
+    }
 }
 
 struct FollowedReader {
@@ -84,7 +129,8 @@ impl FollowedFile {
             tape: Tape::default(),
             time: Timestamp::MIN,
             long_lines: 0,
-            is_waited_for: false,
+            name_state: NameState::There,
+            changes: Vec::new(),
         }
     }
 
@@ -103,12 +149,9 @@ impl FollowedFile {
         Ok(lines.into_iter().map(|line| self.placed(line)).collect())
     }
 
-    /// Whether the file is not there, for the first time since it was.
-    pub(crate) fn began_to_wait(&mut self) -> bool {
-        let waits = self.open.is_none();
-        let began = waits && !self.is_waited_for;
-        self.is_waited_for = waits;
-        began
+    /// The changes since the last call.
+    pub(crate) fn take_changes(&mut self) -> Vec<FollowChange> {
+        std::mem::take(&mut self.changes)
     }
 
     /// Lines that were left out as too long, since the last call.
@@ -116,51 +159,74 @@ impl FollowedFile {
         std::mem::take(&mut self.long_lines)
     }
 
-    /// The matching lines that are new, up to a block of them.
-    pub(crate) fn poll(&mut self) -> io::Result<Vec<NewLine>> {
+    /// The matching lines that are new, up to a block of them. Errors are among the changes.
+    pub(crate) fn poll(&mut self) -> Vec<NewLine> {
         let mut found = Vec::new();
         if let Some(source) = self.rotated.pop_front() {
-            self.read_rotated(source, &mut found)?;
+            self.read_rotated(source, &mut found);
         } else if let Some(mut open) = self.open.take() {
             let read = self.read_new(&mut open, &mut found);
             self.open = Some(open);
-            if !read? {
-                self.follow_name(&mut found)?;
+            match read {
+                Ok(true) => {}
+                Ok(false) => self.follow_name(&mut found),
+                Err(error) => {
+                    self.is_unreadable(error);
+                    self.follow_name(&mut found);
+                }
             }
-        } else if let Some(next) = self.opened()? {
-            // It was not there.
+        } else if let Some(next) = self.named() {
             self.take(next);
         }
-        Ok(found)
+        found
     }
 
     /// Goes over to another file that has the name now, if the old one has settled.
-    fn follow_name(&mut self, found: &mut Vec<NewLine>) -> io::Result<()> {
+    fn follow_name(&mut self, found: &mut Vec<NewLine>) {
         let has_settled = self.open.as_ref().is_some_and(|open| open.grew.elapsed() >= SETTLE_TIME);
-        let next = if has_settled { self.opened()? } else { None };
-        let Some(next) = next else { return Ok(()) };
+        let next = if has_settled { self.named() } else { None };
+        let Some(next) = next else { return };
         match self.open.take() {
             Some(mut open) if !next.is_same(&open) => {
                 self.flush(&mut open, found);
-                self.queue_rotated(&open)?;
+                self.queue_rotated(&open);
                 self.take(next);
             }
             same => self.open = same,
         }
-        Ok(())
     }
 
-    /// The file of this name as it is now.
-    fn opened(&self) -> io::Result<Option<FollowedReader>> {
-        match open_file(&self.path) {
-            Ok(file) => FollowedReader::new(file).map(Some),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+    /// The file of this name as it is now, if there is one. Changes of its state are kept.
+    fn named(&mut self) -> Option<FollowedReader> {
+        match opened(&self.path) {
+            Ok(Some(file)) => {
+                if self.name_state != NameState::There {
+                    self.changes.push(FollowChange::Appeared);
+                }
+                self.name_state = NameState::There;
+                return Some(file);
+            }
+            Ok(None) => {
+                if self.name_state != NameState::Absent {
+                    let was_there = self.open.is_some();
+                    self.changes.push(if was_there { FollowChange::Removed } else { FollowChange::NotThere });
+                }
+                self.name_state = NameState::Absent;
+            }
+            Err(error) => self.is_unreadable(error),
+        }
+        None
+    }
+
+    fn is_unreadable(&mut self, error: io::Error) {
+        let state = NameState::Unreadable(error.kind());
+        if std::mem::replace(&mut self.name_state, state) != state {
+            self.changes.push(FollowChange::Unreadable(error));
         }
     }
 
     fn take(&mut self, open: FollowedReader) {
-        let rotated = rotated_files(&self.path).unwrap_or_default();
+        let rotated = rotated_files(&live_path(&self.path)).unwrap_or_default();
         self.known = rotated.into_iter().map(|file| file.plain_name).collect();
         self.open = Some(open);
     }
@@ -219,8 +285,9 @@ impl FollowedFile {
     }
 
     /// The files that were the live file after the one that is open, and are no more, are read next.
-    fn queue_rotated(&mut self, open: &FollowedReader) -> io::Result<()> {
-        let rotated = rotated_files(&self.path)?;
+    fn queue_rotated(&mut self, open: &FollowedReader) {
+        // A directory that cannot be listed hides its rotated files; the live file is followed.
+        let rotated = rotated_files(&live_path(&self.path)).unwrap_or_default();
         let is_open = |file: &RotatedPath| {
             fs::metadata(&file.path).is_ok_and(|it| (it.dev(), it.ino()) == (open.device, open.inode))
         };
@@ -229,9 +296,11 @@ impl FollowedFile {
             None => self.behind_a_compressed_one(rotated),
         };
         for file in unread {
-            self.rotated.push_back(LineSource::open(InputName::File(file.path), Arc::clone(&self.filter))?);
+            match LineSource::open(InputName::File(file.path.clone()), Arc::clone(&self.filter)) {
+                Ok(source) => self.rotated.push_back(source),
+                Err(error) => self.changes.push(FollowChange::RotatedUnreadable(file.path, error)),
+            }
         }
-        Ok(())
     }
 
     /// The files that were rotated after the one that was open, which is another file once it is compressed.
@@ -246,18 +315,58 @@ impl FollowedFile {
         fresh.collect()
     }
 
-    fn read_rotated(&mut self, mut source: LineSource, found: &mut Vec<NewLine>) -> io::Result<()> {
+    fn read_rotated(&mut self, mut source: LineSource, found: &mut Vec<NewLine>) {
         for _ in 0..ROTATED_LINES {
-            if !source.advance(&mut || ())? {
-                self.long_lines += source.long_lines();
-                return Ok(());
+            match source.advance(&mut || ()) {
+                Ok(true) => {
+                    let line = source.line().bytes().to_vec();
+                    found.push(self.placed(line));
+                }
+                Ok(false) => {
+                    self.long_lines += source.long_lines();
+                    return;
+                }
+                Err(error) => {
+                    if let InputName::File(path) = source.name() {
+                        self.changes.push(FollowChange::RotatedUnreadable(path.clone(), error));
+                    }
+                    return;
+                }
             }
-            let line = source.line().bytes().to_vec();
-            found.push(self.placed(line));
         }
         self.rotated.push_front(source);
-        Ok(())
     }
+}
+
+/// Whether a file can be followed: one that is not there yet can, but neither a pipe nor a compressed file.
+pub(crate) fn can_be_followed(path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {
+            let mut first = [0; 4];
+            let read = open_file(path)?.read(&mut first)?;
+            Ok(!is_compressed(first.get(..read).unwrap_or_default()))
+        }
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// The regular file of a name; `None` if there is none. A pipe would have to be waited for.
+fn opened(path: &Path) -> io::Result<Option<FollowedReader>> {
+    let is_absent = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let opened = fs::metadata(path).and_then(|metadata| {
+        if metadata.is_dir() || metadata.is_file() { open_file(path) } else { Err(not_regular()) }
+    });
+    match opened {
+        Ok(file) => FollowedReader::new(file).map(Some),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "is no regular file now")
 }
 
 impl FollowedReader {

@@ -1,19 +1,21 @@
 //! Several sources as one, in the order of time.
 //!
 //! Each source is in order already, so the source with the earliest line is next. A file is opened when the merge comes to the
-//! time of its first event: of a hundred rotated files, one or two are open at a time.
+//! time of its first event: of a hundred rotated files, one or two are open at a time. Sources share the memory of their blocks.
 
 use std::{
     cmp::Reverse,
     collections::BinaryHeap,
+    fmt,
     io::{self, Read as _},
     sync::Arc,
 };
 
 use jiff::Timestamp;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
-    error::{ExitStatus, report},
+    error::{ErrorReport, ExitStatus, ReportKind},
     filter::LineFilter,
     input::{InputName, LineSource, MAX_LINE_BYTES, open, open::is_regular},
     json::Tape,
@@ -22,6 +24,9 @@ use crate::{
 
 /// How much of a file is read to find its first time.
 const PEEK_BYTES: u64 = 64 << 10;
+
+/// Open files beside the inputs.
+const OTHER_OPEN_FILES: u64 = 64;
 
 /// Sources, merged.
 pub(crate) struct MergedSources {
@@ -58,26 +63,41 @@ impl InputProblems {
     }
 
     /// Reports that an input could not be read, or not to its end.
-    pub(crate) fn not_read(&mut self, name: &InputName, error: &io::Error) {
-        self.report(&format!("{name}: {error}"));
+    pub(crate) fn not_read(&mut self, name: &InputName, error: &dyn fmt::Display) {
+        self.status = ExitStatus::Incomplete;
+        self.report(ReportKind::Input, name, error);
+    }
+
+    /// Reports a change of an input that is no error.
+    pub(crate) fn note(&self, name: &InputName, change: &dyn fmt::Display) {
+        self.report(ReportKind::Change, name, change);
     }
 
     /// Reports lines that were left out because of their length.
     pub(crate) fn long_lines(&mut self, name: &InputName, count: u64) {
         if count > 0 {
-            self.report(&format!("{name}: {count} lines of more than {} MiB are left out", MAX_LINE_BYTES >> 20));
+            let limit = MAX_LINE_BYTES >> 20;
+            match count {
+                1 => self.not_read(name, &format_args!("a line of more than {limit} MiB is left out")),
+                _ => self.not_read(name, &format_args!("{count} lines of more than {limit} MiB are left out")),
+            }
         }
     }
 
-    fn report(&mut self, message: &str) {
-        self.status = ExitStatus::Incomplete;
-        report(message, self.as_json);
+    fn report(&self, kind: ReportKind, name: &InputName, text: &dyn fmt::Display) {
+        let report = ErrorReport::new(kind, format!("{name}: {text}"));
+        let report = match name {
+            InputName::File(path) => report.with("file", path.to_string_lossy()),
+            InputName::StandardInput => report.with("file", "-"),
+        };
+        report.write(self.as_json);
     }
 }
 
 impl MergedSources {
     pub(crate) fn new(names: Vec<InputName>, filter: Arc<LineFilter>, as_json: bool) -> Self {
         let is_single = names.len() == 1;
+        allow_open_files(names.len());
         let mut merged = Self {
             filter,
             sources: Vec::new(),
@@ -132,9 +152,10 @@ impl MergedSources {
     }
 
     fn open(&mut self, index: usize, before_read: &mut dyn FnMut()) {
+        let sources = self.sources.len();
         let Some(slot) = self.sources.get_mut(index) else { return };
         let MergedSource::Unopened(name) = std::mem::replace(slot, MergedSource::Done) else { return };
-        match LineSource::open(name.clone(), Arc::clone(&self.filter)) {
+        match LineSource::open_among(sources, name.clone(), Arc::clone(&self.filter)) {
             Ok(source) => {
                 *slot = MergedSource::Open(Box::new(source));
                 self.advance(index, before_read);
@@ -161,10 +182,22 @@ impl MergedSources {
     }
 }
 
-/// The time of the first event in the front of a file; the earliest of all if there is none.
+/// Files whose times overlap are open at once: the limit of open files is raised as far as the process may.
+fn allow_open_files(count: usize) {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = u64::try_from(count).unwrap_or(u64::MAX).saturating_add(OTHER_OPEN_FILES);
+    let allowed = limit.maximum.map_or(wanted, |maximum| wanted.min(maximum));
+    if limit.current.is_some_and(|current| current < allowed) {
+        // Without it, a file that cannot be opened is reported.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum: limit.maximum });
+    }
+}
+
+/// The time of the first event in the front of a file; the earliest of all if there is none. An error behind the front, such as that of
+/// a compressed file that is cut, comes again when the file is read.
 fn first_time(name: &InputName) -> io::Result<Timestamp> {
     let mut front = Vec::new();
-    open(name)?.take(PEEK_BYTES).read_to_end(&mut front)?;
+    let _ = open(name)?.take(PEEK_BYTES).read_to_end(&mut front);
     let mut tape = Tape::default();
     let mut times = front.split(|&byte| byte == b'\n').map_while(|line| {
         let event = LogLine::read(line, &mut tape).event();

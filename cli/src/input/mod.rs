@@ -12,10 +12,10 @@ mod open;
 mod rotated;
 mod source;
 
-pub(crate) use arguments::InputArguments;
+pub(crate) use arguments::{InputArguments, RequestInputArguments};
 pub(crate) use backwards::last_lines;
 pub(crate) use blocks::{LineBlocks, MAX_LINE_BYTES};
-pub(crate) use follow::{FollowedFile, NewLine};
+pub(crate) use follow::{FollowChange, FollowedFile, NewLine, can_be_followed};
 pub(crate) use merge::{InputProblems, MergedSources};
 pub(crate) use open::{InputName, open};
 pub(crate) use rotated::with_rotated;

@@ -9,6 +9,8 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 
+use crate::output::escaped;
+
 /// The first bytes of compressed files: RFC 1952, RFC 8878.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
@@ -32,7 +34,7 @@ impl fmt::Display for InputName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StandardInput => f.write_str("standard input"),
-            Self::File(path) => write!(f, "{}", path.display()),
+            Self::File(path) => f.write_str(&escaped(&path.to_string_lossy())),
         }
     }
 }
@@ -75,8 +77,11 @@ fn decompressed(mut reader: impl Read + 'static) -> io::Result<Box<dyn Read>> {
     })
 }
 
+/// As many bytes as show whether the input is compressed. A pipe may have a single byte, and no more for a while.
 fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut first = Vec::with_capacity(LONGEST_MAGIC);
-    reader.by_ref().take(LONGEST_MAGIC as u64).read_to_end(&mut first)?;
+    let may_be_longer =
+        |first: &[u8]| [GZIP, ZSTD].iter().any(|magic| magic.starts_with(first) && magic.len() > first.len());
+    while may_be_longer(&first) && reader.by_ref().take(1).read_to_end(&mut first)? > 0 {}
     Ok(first)
 }

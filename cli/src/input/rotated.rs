@@ -4,6 +4,7 @@
 //! that: `docs/file-sink.md`. logrotate renames it to `server.log.1`, then `server.log.2.gz`.
 
 use std::{
+    collections::HashSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -33,18 +34,37 @@ impl RotatedPath {
     }
 }
 
-/// Inputs, each file with the rotated files that it was before, the oldest first.
+/// Inputs, each file with the rotated files that it was before, the oldest first. A file that is named itself, or is there already,
+/// is not added again.
 pub(crate) fn with_rotated(names: Vec<InputName>) -> Vec<InputName> {
-    names.into_iter().flat_map(family_of).collect()
+    let mut known: HashSet<PathBuf> = names.iter().filter_map(real_path).collect();
+    let family = |name: InputName| {
+        let named = name.clone();
+        family_of(name)
+            .into_iter()
+            .filter(|one| *one == named || real_path(one).is_none_or(|path| known.insert(path)))
+            .collect::<Vec<_>>()
+    };
+    names.into_iter().flat_map(family).collect()
+}
+
+fn real_path(name: &InputName) -> Option<PathBuf> {
+    match name {
+        InputName::File(path) => fs::canonicalize(path).ok(),
+        InputName::StandardInput => None,
+    }
 }
 
 /// A directory that cannot be read has no rotated files: the file itself then has the error.
 fn family_of(name: InputName) -> Vec<InputName> {
     let InputName::File(path) = &name else { return vec![name] };
-    // A link of the sink names the live file.
-    let live = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-    let rotated = rotated_files(&live).unwrap_or_default();
+    let rotated = rotated_files(&live_path(path)).unwrap_or_default();
     rotated.into_iter().map(|file| InputName::File(file.path)).chain([name]).collect()
+}
+
+/// The file behind a link, which is the live file if the sink made the link.
+pub(super) fn live_path(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The rotated files of a live file, the oldest first. If a compressed file is there beside the plain one, the plain one counts.
@@ -100,6 +120,18 @@ fn timed(plain: &str, live: &str) -> Option<RotationRank> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rotated_file_that_is_named_itself_is_there_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = |name: &str| InputName::File(directory.path().join(name));
+        for file in ["server.log", "server.log.1", "server.log.2.gz"] {
+            fs::write(directory.path().join(file), "").unwrap();
+        }
+        let all = with_rotated(vec![name("server.log"), name("server.log.1")]);
+        assert_eq!(all, [name("server.log.2.gz"), name("server.log"), name("server.log.1")]);
+        assert_eq!(with_rotated(vec![name("server.log"), name("server.log")]).len(), 4);
+    }
 
     #[test]
     fn rotated_files_are_in_the_order_of_their_rotations() {

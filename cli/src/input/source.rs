@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     filter::{CandidateScan, LineFilter},
-    input::{InputName, LineBlocks, open},
+    input::{InputName, LineBlocks, blocks::block_bytes_of_each, open},
     json::Tape,
     line::LogLine,
 };
@@ -29,8 +29,13 @@ pub(crate) struct LineSource {
 
 impl LineSource {
     pub(crate) fn open(name: InputName, filter: Arc<LineFilter>) -> io::Result<Self> {
+        Self::open_among(1, name, filter)
+    }
+
+    /// Opens a source that is read at once with others: `sources` is the number of all.
+    pub(super) fn open_among(sources: usize, name: InputName, filter: Arc<LineFilter>) -> io::Result<Self> {
         Ok(Self {
-            blocks: LineBlocks::new(open(&name)?),
+            blocks: LineBlocks::new(open(&name)?, block_bytes_of_each(sources)),
             name,
             filter,
             scan: CandidateScan::default(),

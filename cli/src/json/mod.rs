@@ -8,6 +8,7 @@ mod tape;
 mod text;
 mod value;
 
+pub(crate) use scan::number_end;
 pub(crate) use tape::Tape;
 pub(crate) use text::put_json_string;
 pub(crate) use value::{JsonKind, JsonValue};

@@ -44,12 +44,14 @@ impl FormatArguments {
         let format = if shared.json { OutputFormat::Json } else { self.output };
         if format == OutputFormat::Raw && !self.fields.is_empty() {
             let message = "raw lines have no fields; with --fields, the output is pretty, json, logfmt or csv";
-            return Err(CommandError::Option { option: "--fields", message: message.to_owned() });
+            let value = self.fields.join(",");
+            return Err(CommandError::Option { option: "--fields", value, message: message.to_owned() });
         }
         let layout = OutputLayout {
             fields: self.fields.iter().filter(|name| !name.is_empty()).map(|name| OutputField::of(name)).collect(),
             paint: Paint::new(screen.has_colors()),
             zone: zone(self.utc),
+            is_for_terminal: screen.is_terminal(),
             origin: None,
         };
         Ok(EventPrinter::new(format, layout))

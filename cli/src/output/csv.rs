@@ -46,7 +46,9 @@ pub(super) fn put(line: &LogLine<'_>, layout: &OutputLayout, out: &mut Vec<u8>) 
 fn part<'a>(line: &LogLine<'a>, key: &str) -> Cow<'a, str> {
     match line.event() {
         Some(event) => event.get(key).map(text_of).unwrap_or_default(),
-        None if key == key::MESSAGE => String::from_utf8_lossy(line.bytes().trim_ascii_end()),
+        None if key == key::MESSAGE => {
+            String::from_utf8_lossy(line.bytes().strip_suffix(b"\r").unwrap_or(line.bytes()))
+        }
         None => Cow::Borrowed(""),
     }
 }
@@ -57,7 +59,10 @@ fn text_of(value: crate::json::JsonValue<'_>) -> Cow<'_, str> {
 }
 
 fn put_row<'a>(cells: impl Iterator<Item = Cow<'a, str>>, out: &mut Vec<u8>) {
+    let start = out.len();
+    let mut count = 0;
     for (index, cell) in cells.enumerate() {
+        count = index + 1;
         out.extend_from_slice(if index > 0 { b"," } else { b"" });
         if cell.contains(['"', ',', '\n', '\r']) {
             out.push(b'"');
@@ -66,5 +71,9 @@ fn put_row<'a>(cells: impl Iterator<Item = Cow<'a, str>>, out: &mut Vec<u8>) {
         } else {
             out.extend_from_slice(cell.as_bytes());
         }
+    }
+    // An empty line would be no row to many readers.
+    if count == 1 && out.len() == start {
+        out.extend_from_slice(b"\"\"");
     }
 }

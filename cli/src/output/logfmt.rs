@@ -1,12 +1,17 @@
 //! logfmt: the lines of `format::Logfmt`, made of JSON.
 
+use fapilog::{
+    event::FieldGroup,
+    format::text::{is_atom, put_logfmt_key},
+};
+
 use crate::{
-    json::JsonValue,
+    json::{JsonKind, JsonValue},
     line::{LogEvent, LogLine, key},
     output::{
         OutputLayout,
         pretty::elapsed_text,
-        values::{TextDialect, put_key, put_text, put_value},
+        values::{TextDialect, put_text, put_value},
     },
 };
 
@@ -37,7 +42,7 @@ pub(super) fn put(line: &LogLine<'_>, layout: &OutputLayout, out: &mut Vec<u8>) 
     } else {
         for field in &layout.fields {
             if let Some(value) = field.path.find(event) {
-                pairs.put_field("", &field.name, value);
+                pairs.put_chosen(&field.name, value);
             }
         }
     }
@@ -51,12 +56,12 @@ fn put_event(event: LogEvent<'_>, pairs: &mut LogfmtPairs<'_>) {
     }
     for (name, value) in event.object().members() {
         match name.text().as_ref() {
-            key::CONTEXT => pairs.put_members("", value),
-            key::TAGS => pairs.put_members("tags.", value),
-            key::METRICS => pairs.put_members("metrics.", value),
+            key::CONTEXT => pairs.put_members(FieldGroup::Context, value),
+            key::TAGS => pairs.put_members(FieldGroup::Tags, value),
+            key::METRICS => pairs.put_members(FieldGroup::Metrics, value),
             key::CORRELATION_ID | key::TRUNCATED | key::TRUNCATED_FIELDS | key::NOT_UTF8 => {}
             name if PARTS.iter().any(|(part, _)| *part == name) => {}
-            name => pairs.put_field("", name, value),
+            name => pairs.put_field(FieldGroup::Context, name, value),
         }
     }
     if let Some(value) = event.get(key::TRUNCATED) {
@@ -76,11 +81,11 @@ fn put_names(out: &mut Vec<u8>, names: JsonValue<'_>) {
         out.extend_from_slice(if index > 0 { b"," } else { b"" });
         let name = name.text();
         match name.split_once('.') {
-            Some((key::CONTEXT, name)) => put_key(out, "", name, TextDialect::Logfmt),
-            Some((key::TAGS, name)) => put_key(out, "tags.", name, TextDialect::Logfmt),
-            Some((key::METRICS, name)) => put_key(out, "metrics.", name, TextDialect::Logfmt),
+            Some((key::CONTEXT, name)) => put_logfmt_key(out, FieldGroup::Context, name),
+            Some((key::TAGS, name)) => put_logfmt_key(out, FieldGroup::Tags, name),
+            Some((key::METRICS, name)) => put_logfmt_key(out, FieldGroup::Metrics, name),
             _ if name == key::MESSAGE => out.extend_from_slice(b"msg"),
-            _ => put_key(out, "", &name, TextDialect::Logfmt),
+            _ => put_logfmt_key(out, FieldGroup::Context, &name),
         }
     }
     out.push(b']');
@@ -100,17 +105,33 @@ impl LogfmtPairs<'_> {
         put(self.out);
     }
 
-    fn put_field(&mut self, prefix: &str, name: &str, value: JsonValue<'_>) {
+    fn put_field(&mut self, group: FieldGroup, name: &str, value: JsonValue<'_>) {
+        self.put_pair(|out| put_logfmt_key(out, group, name), value);
+    }
+
+    /// A field that `--fields` names has that name as its key.
+    fn put_chosen(&mut self, name: &str, value: JsonValue<'_>) {
+        let put_key = |out: &mut Vec<u8>| match name {
+            atom if is_atom(atom) && !atom.contains('%') => out.extend_from_slice(atom.as_bytes()),
+            _ => put_logfmt_key(out, FieldGroup::Context, name),
+        };
+        self.put_pair(put_key, value);
+    }
+
+    fn put_pair(&mut self, put_key: impl FnOnce(&mut Vec<u8>), value: JsonValue<'_>) {
         self.space();
-        put_key(self.out, prefix, name, TextDialect::Logfmt);
+        put_key(self.out);
         self.out.push(b'=');
         put_value(self.out, value, TextDialect::Logfmt);
     }
 
     /// The fields of a group. A group of another writer that is no object is a field.
-    fn put_members(&mut self, prefix: &str, group: JsonValue<'_>) {
-        for (name, value) in group.members() {
-            self.put_field(prefix, &name.text(), value);
+    fn put_members(&mut self, group: FieldGroup, members: JsonValue<'_>) {
+        if members.kind() != JsonKind::Object {
+            return self.put_field(FieldGroup::Context, group.name(), members);
+        }
+        for (name, value) in members.members() {
+            self.put_field(group, &name.text(), value);
         }
     }
 

@@ -24,7 +24,6 @@ use crate::{expression::EventPath, line::LogLine};
 pub(crate) struct EventPrinter {
     format: OutputFormat,
     pub(crate) layout: OutputLayout,
-    has_header: bool,
 }
 
 /// The options of formats.
@@ -33,6 +32,8 @@ pub(crate) struct OutputLayout {
     pub(crate) fields: Vec<OutputField>,
     pub(crate) paint: Paint,
     pub(crate) zone: TimeZone,
+    /// Whether lines are written to a terminal, which obeys control characters.
+    pub(crate) is_for_terminal: bool,
     /// The time that others are relative to.
     pub(crate) origin: Option<Timestamp>,
 }
@@ -76,7 +77,14 @@ pub(crate) fn escaped(text: &str) -> String {
 
 impl EventPrinter {
     pub(crate) fn new(format: OutputFormat, layout: OutputLayout) -> Self {
-        Self { format, layout, has_header: false }
+        Self { format, layout }
+    }
+
+    /// Appends the line in front of all others, if the format has one. It is there without events, too.
+    pub(crate) fn put_header(&self, out: &mut Vec<u8>) {
+        if self.format == OutputFormat::Csv {
+            csv::put_header(&self.layout, out);
+        }
     }
 
     /// Appends a line, with its end. A line of plain text stays what it is, but that csv and, with fields, JSON and logfmt have it as a message.
@@ -86,17 +94,21 @@ impl EventPrinter {
             OutputFormat::Pretty => pretty::put(line, &self.layout, out),
             OutputFormat::Json => json::put(line, &self.layout, out),
             OutputFormat::Logfmt => logfmt::put(line, &self.layout, out),
-            OutputFormat::Csv => {
-                if !std::mem::replace(&mut self.has_header, true) {
-                    csv::put_header(&self.layout, out);
-                }
-                csv::put(line, &self.layout, out);
-            }
+            OutputFormat::Csv => csv::put(line, &self.layout, out),
             OutputFormat::Raw => out.extend_from_slice(line.bytes()),
         }
-        debug_assert!(out.len() >= start);
-        if out.last() != Some(&b'\n') || out.len() == start {
-            out.push(b'\n');
+        if self.layout.is_for_terminal
+            && matches!(self.format, OutputFormat::Json | OutputFormat::Csv | OutputFormat::Raw)
+        {
+            make_harmless(out, start);
         }
+        out.push(b'\n');
     }
+}
+
+/// Escapes the control characters from `start` on: in a log, they may be those of anybody.
+fn make_harmless(out: &mut Vec<u8>, start: usize) {
+    let written = out.split_off(start);
+    let text = String::from_utf8_lossy(&written);
+    values::put_harmless(out, text.strip_suffix('\r').unwrap_or(&text));
 }

@@ -7,6 +7,7 @@
 //! The line is that of `format::Pretty`, with the date. A text with line ends stands below its event, indented: no text can pass for
 //! the line of another event. Control characters are escaped, also in plain text.
 
+use fapilog::{event::FieldGroup, format::text::put_pretty_key};
 use jiff::Timestamp;
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
         OutputLayout,
         colors::{BOLD, DIM, RED, color_of},
         time_text,
-        values::{TextDialect, put_harmless, put_key, put_message, put_text, put_value},
+        values::{TextDialect, put_harmless, put_message, put_text, put_value},
     },
 };
 
@@ -52,7 +53,8 @@ fn put_event(event: LogEvent<'_>, layout: &OutputLayout, out: &mut Vec<u8>) {
             }
         }
     }
-    if out.get(start) == Some(&b' ') {
+    // A relative time is padded; any other first part has a space in front of it.
+    if layout.origin.is_none() && out.get(start) == Some(&b' ') {
         out.remove(start);
     }
     out.extend_from_slice(&below);
@@ -98,7 +100,7 @@ fn put_level(event: LogEvent<'_>, layout: &OutputLayout, out: &mut Vec<u8>) {
         None => text.as_ref(),
     };
     layout.paint.put(level.map_or("", color_of), out, |out| put_text(out, name));
-    out.extend(std::iter::repeat_n(b' ', LEVEL_WIDTH.saturating_sub(name.len())));
+    out.extend(std::iter::repeat_n(b' ', LEVEL_WIDTH.saturating_sub(name.chars().count())));
 }
 
 fn put_place(event: LogEvent<'_>, layout: &OutputLayout, out: &mut Vec<u8>) {
@@ -124,10 +126,12 @@ fn put_place(event: LogEvent<'_>, layout: &OutputLayout, out: &mut Vec<u8>) {
 fn put_all_fields(event: LogEvent<'_>, layout: &OutputLayout, out: &mut Vec<u8>, below: &mut Vec<u8>) {
     for (name, value) in event.object().members() {
         let name = name.text();
-        let prefix = match name.as_ref() {
-            key::CONTEXT => "",
-            key::TAGS => "tags.",
-            key::METRICS => "metrics.",
+        // A group of another writer that is no object is a field.
+        let is_group = value.kind() == JsonKind::Object;
+        let group = match name.as_ref() {
+            key::CONTEXT if is_group => FieldGroup::Context,
+            key::TAGS if is_group => FieldGroup::Tags,
+            key::METRICS if is_group => FieldGroup::Metrics,
             key::TIMESTAMP
             | key::LEVEL
             | key::SEVERITY
@@ -145,7 +149,7 @@ fn put_all_fields(event: LogEvent<'_>, layout: &OutputLayout, out: &mut Vec<u8>,
         };
         for (name, value) in value.members() {
             let name = name.text();
-            put_field(out, below, layout, |out| put_key(out, prefix, &name, TextDialect::People), &name, value);
+            put_field(out, below, layout, |out| put_pretty_key(out, group, &name), &name, value);
         }
     }
     if let Some(id) = event.get(key::CORRELATION_ID) {

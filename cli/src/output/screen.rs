@@ -22,6 +22,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 pub(crate) struct Screen {
     out: BufWriter<Box<dyn Write>>,
     pager: Option<Pager>,
+    is_terminal: bool,
     has_colors: bool,
 }
 
@@ -63,11 +64,16 @@ impl Screen {
             None => standard_output(),
         };
         let has_colors = has_colors(shared.color, is_terminal);
-        Self { out: BufWriter::with_capacity(BUFFER_BYTES, out), pager, has_colors }
+        Self { out: BufWriter::with_capacity(BUFFER_BYTES, out), pager, is_terminal, has_colors }
     }
 
     pub(crate) fn has_colors(&self) -> bool {
         self.has_colors
+    }
+
+    /// Whether the output is for a terminal, also through a pager.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.is_terminal
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), CommandError> {

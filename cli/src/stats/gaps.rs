@@ -2,7 +2,7 @@
 //!
 //! A number that is not there belongs to an event that was dropped, that a filter or a processor left out, or that is in another file.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use serde::Serialize;
 
@@ -69,18 +69,18 @@ impl EventIds {
     }
 
     pub(super) fn report(&self, count: usize) -> IdReport {
-        let gaps = self.producers.iter().flat_map(|(producer, ids)| {
-            ids.gaps.iter().map(|&(first, last)| IdGap { producer: producer.clone(), first, last })
-        });
-        let mut gaps: Vec<_> = gaps.collect();
-        gaps.sort_by_key(|gap| std::cmp::Reverse(gap.last - gap.first));
+        let gaps = self.producers.iter().flat_map(|(producer, ids)| ids.gaps.iter().map(move |gap| (producer, *gap)));
+        let mut gaps: Vec<(&String, (u64, u64))> = gaps.collect();
+        gaps.sort_by_key(|(_, (first, last))| Reverse(last - first));
         gaps.truncate(count);
+        let gap = |(producer, (first, last)): (&String, _)| IdGap { producer: producer.clone(), first, last };
         IdReport {
             producers: self.producers.len(),
-            missing: self.producers.values().map(SeenIds::missing).sum(),
+            // Ids of another writer may be any numbers.
+            missing: self.producers.values().map(SeenIds::missing).fold(0, u64::saturating_add),
             duplicates: self.producers.values().map(|ids| ids.duplicates).sum(),
             not_checked: self.not_checked,
-            gaps,
+            gaps: gaps.into_iter().map(gap).collect(),
         }
     }
 }
@@ -108,7 +108,7 @@ impl SeenIds {
         } else if self.gaps.len() < MAX_GAPS {
             self.gaps.insert(index, (first, last));
         } else {
-            self.other_missing += last - first + 1;
+            self.other_missing = self.other_missing.saturating_add(last - first + 1);
         }
     }
 
@@ -132,7 +132,7 @@ impl SeenIds {
     }
 
     fn missing(&self) -> u64 {
-        self.other_missing + self.gaps.iter().map(|(first, last)| last - first + 1).sum::<u64>()
+        self.gaps.iter().map(|(first, last)| last - first + 1).fold(self.other_missing, u64::saturating_add)
     }
 }
 
@@ -158,6 +158,22 @@ mod tests {
             found,
             IdReport { producers: 2, missing: 3, duplicates: 1, not_checked: 1, gaps: vec![gap(7, 8), gap(4, 4)] }
         );
+    }
+
+    #[test]
+    fn numbers_of_any_size_are_counted_up_to_the_greatest_number() {
+        let greatest = u64::MAX.to_string();
+        let ids = ["a-0".to_owned(), format!("a-{greatest}"), "b-0".to_owned(), format!("b-{greatest}")];
+        let found = report(&ids.each_ref().map(String::as_str));
+        assert_eq!((found.missing, found.gaps.len()), (u64::MAX, 2));
+        assert_eq!((found.gaps[0].first, found.gaps[0].last), (1, u64::MAX - 1));
+    }
+
+    #[test]
+    fn producers_of_several_containers_have_gaps_of_their_own() {
+        let found = report(&["one-1-0", "two-1-7", "one-1-1", "two-1-9", "one-2-4"]);
+        let gap = IdGap { producer: "two-1".to_owned(), first: 8, last: 8 };
+        assert_eq!((found.producers, found.missing, found.gaps), (3, 1, vec![gap]));
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 //! ids have a limit, too. A report states where a limit was met.
 
 mod counts;
+mod edges;
 mod gaps;
 mod numbers;
 mod rate;

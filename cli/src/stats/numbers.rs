@@ -1,15 +1,18 @@
-//! Percentiles and a histogram of a numeric field, by HDR histograms: with three digits, in little memory.
+//! Percentiles and a histogram of a numeric field, with three digits, in little memory.
+//!
+//! Numbers are counted in steps: those of one sign, power of two and first bits. With too many steps, each becomes twice as wide.
 
-use hdrhistogram::Histogram;
+use std::collections::HashMap;
+
 use serde::Serialize;
 
-/// Numbers below this have nanounits, others milliunits: seconds and bytes both have their digits.
-const SMALL: f64 = 1000.0;
-const SMALL_SCALE: f64 = 1e9;
-const LARGE_SCALE: f64 = 1e3;
+use crate::stats::edges::edges;
 
-/// How many bars a histogram has, about.
-const BARS: f64 = 12.0;
+/// The bits of a number that its first step leaves out: 40 of the 52 behind the first, so a step is 0.024 % of its number at most.
+const FIRST_SHIFT: u32 = 40;
+
+/// How many steps are counted. All numbers of 64 powers of two fit with the first width.
+const MAX_STEPS: usize = 1 << 18;
 
 const QUANTILES: [f64; 6] = [0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
 
@@ -21,14 +24,18 @@ pub(super) struct FieldNumbers {
     not_numbers: u64,
     min: f64,
     max: f64,
-    sum: f64,
-    /// From the least numbers to the greatest.
-    bands: [NumberBand; 4],
+    mean: f64,
+    steps: NumberSteps,
 }
 
-/// Numbers of one sign and size.
-#[derive(Debug, Default)]
-struct NumberBand(Option<Histogram<u64>>);
+/// Counters by step.
+#[derive(Debug)]
+struct NumberSteps {
+    /// How many bits of a number a step leaves out.
+    shift: u32,
+    /// Negative for negative numbers; in the order of the numbers.
+    counts: HashMap<i64, u64>,
+}
 
 /// The counts of a numeric field.
 #[derive(Debug, Serialize)]
@@ -58,9 +65,6 @@ pub(crate) struct HistogramBar {
     pub(crate) count: u64,
 }
 
-/// The sign and the scale of each band, in their order.
-const BANDS: [(f64, f64); 4] = [(-1.0, LARGE_SCALE), (-1.0, SMALL_SCALE), (1.0, SMALL_SCALE), (1.0, LARGE_SCALE)];
-
 impl FieldNumbers {
     pub(super) fn add(&mut self, number: Option<f64>) {
         let Some(number) = number.filter(|number| number.is_finite()) else {
@@ -72,49 +76,32 @@ impl FieldNumbers {
         }
         self.count += 1;
         (self.min, self.max) = (self.min.min(number), self.max.max(number));
-        self.sum += number;
-        let [large_negative, small_negative, small, large] = &mut self.bands;
-        let (band, scale) = match (number < 0.0, number.abs() < SMALL) {
-            (true, true) => (small_negative, SMALL_SCALE),
-            (true, false) => (large_negative, LARGE_SCALE),
-            (false, true) => (small, SMALL_SCALE),
-            (false, false) => (large, LARGE_SCALE),
-        };
-        band.record(number.abs() * scale);
+        #[expect(clippy::cast_precision_loss, reason = "a mean is no exact number")]
+        let count = self.count as f64;
+        // A sum could be beyond all numbers.
+        self.mean += number / count - self.mean / count;
+        self.steps.add(number);
     }
 
     pub(super) fn report(&self, name: &str) -> NumberReport {
         let has_any = self.count > 0;
-        #[expect(clippy::cast_precision_loss, reason = "a mean is no exact number")]
-        let mean = self.sum / self.count.max(1) as f64;
-        let percentile = |quantile| Percentile { percent: quantile * 100.0, value: self.quantile(quantile) };
+        // The least number of a step may be below all numbers in it.
+        let recorded: Vec<(f64, u64)> =
+            self.steps.sorted().into_iter().map(|(value, count)| (value.clamp(self.min, self.max), count)).collect();
+        let percentile = |quantile| Percentile { percent: quantile * 100.0, value: self.quantile(&recorded, quantile) };
         NumberReport {
             name: name.to_owned(),
             count: self.count,
             not_numbers: self.not_numbers,
             min: has_any.then_some(self.min),
-            mean: has_any.then_some(mean),
+            mean: has_any.then_some(self.mean.clamp(self.min, self.max)),
             max: has_any.then_some(self.max),
             percentiles: if has_any { QUANTILES.map(percentile).into() } else { Vec::new() },
-            histogram: self.histogram(),
+            histogram: if has_any { bars(&recorded, &edges(self.min, self.max)) } else { Vec::new() },
         }
     }
 
-    /// Each recorded value with its count, from the least to the greatest.
-    fn recorded(&self) -> Vec<(f64, u64)> {
-        let mut all = Vec::new();
-        for (band, (sign, scale)) in self.bands.iter().zip(BANDS) {
-            let mut of_band = band.recorded(scale);
-            if sign < 0.0 {
-                of_band.reverse();
-                of_band.iter_mut().for_each(|(value, _)| *value = -*value);
-            }
-            all.append(&mut of_band);
-        }
-        all
-    }
-
-    fn quantile(&self, quantile: f64) -> f64 {
+    fn quantile(&self, recorded: &[(f64, u64)], quantile: f64) -> f64 {
         #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
@@ -123,103 +110,75 @@ impl FieldNumbers {
         )]
         let rank = ((quantile * self.count as f64).ceil() as u64).max(1);
         let mut seen = 0;
-        let found = self.recorded().into_iter().find(|(_, count)| {
+        let found = recorded.iter().find(|(_, count)| {
             seen += count;
             seen >= rank
         });
-        // A recorded value is that of its step, which may be beyond the ends.
-        found.map_or(self.max, |(value, _)| value).clamp(self.min, self.max)
-    }
-
-    fn histogram(&self) -> Vec<HistogramBar> {
-        if self.count == 0 {
-            return Vec::new();
-        }
-        let edges = if self.min > 0.0 && self.max / self.min > 50.0 {
-            logarithmic_edges(self.min, self.max)
-        } else {
-            linear_edges(self.min, self.max)
-        };
-        let mut bars: Vec<HistogramBar> =
-            edges.iter().zip(edges.iter().skip(1)).map(|(&from, &to)| HistogramBar { from, to, count: 0 }).collect();
-        for (value, count) in self.recorded() {
-            let value = value.clamp(self.min, self.max);
-            let index = bars.partition_point(|bar| bar.to <= value);
-            let index = index.min(bars.len().saturating_sub(1));
-            if let Some(bar) = bars.get_mut(index) {
-                bar.count += count;
-            }
-        }
-        bars
+        found.map_or(self.max, |(value, _)| *value)
     }
 }
 
-impl NumberBand {
-    fn record(&mut self, scaled: f64) {
-        if self.0.is_none() {
-            self.0 = Histogram::new(3).ok();
-        }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the cast saturates, and the number is positive"
-        )]
-        let scaled = scaled.round() as u64;
-        if let Some(histogram) = &mut self.0
-            && histogram.record(scaled.min(u64::MAX >> 1)).is_err()
-        {
-            histogram.saturating_record(scaled);
+fn bars(recorded: &[(f64, u64)], edges: &[f64]) -> Vec<HistogramBar> {
+    let mut bars: Vec<HistogramBar> =
+        edges.iter().zip(edges.iter().skip(1)).map(|(&from, &to)| HistogramBar { from, to, count: 0 }).collect();
+    for (value, count) in recorded {
+        let index = bars.partition_point(|bar| bar.to <= *value).min(bars.len().saturating_sub(1));
+        if let Some(bar) = bars.get_mut(index) {
+            bar.count += count;
         }
     }
+    bars
+}
 
-    #[expect(clippy::cast_precision_loss, reason = "three digits are kept")]
-    fn recorded(&self, scale: f64) -> Vec<(f64, u64)> {
-        let Some(histogram) = &self.0 else { return Vec::new() };
-        let median = |value| histogram.median_equivalent(value) as f64 / scale;
-        histogram.iter_recorded().map(|step| (median(step.value_iterated_to()), step.count_at_value())).collect()
+impl Default for NumberSteps {
+    fn default() -> Self {
+        Self { shift: FIRST_SHIFT, counts: HashMap::new() }
     }
 }
 
-/// Edges of bars of one width, which is 1, 2 or 5 times a power of ten.
-fn linear_edges(min: f64, max: f64) -> Vec<f64> {
-    let step = nice_step((max - min) / BARS);
-    let first = (min / step).floor();
-    let last = (max / step).floor() + 1.0;
-    let mut edges = Vec::new();
-    let mut index = first;
-    while index <= last && edges.len() < 64 {
-        edges.push(index * step);
-        index += 1.0;
+impl NumberSteps {
+    fn add(&mut self, number: f64) {
+        *self.counts.entry(self.step_of(number)).or_default() += 1;
+        while self.counts.len() > MAX_STEPS {
+            self.widen();
+        }
     }
-    edges
-}
 
-/// The least of 1, 2 and 5 times a power of ten that is not less.
-fn nice_step(width: f64) -> f64 {
-    if width <= 0.0 {
-        return 1.0;
+    /// Magnitudes are in the order of their bits.
+    fn step_of(&self, number: f64) -> i64 {
+        let magnitude = (number.abs().to_bits() >> self.shift).cast_signed();
+        // Zero has no sign.
+        if number < 0.0 { -magnitude - 1 } else { magnitude }
     }
-    let power = 10_f64.powf(width.log10().floor());
-    [1.0, 2.0, 5.0].into_iter().map(|factor| factor * power).find(|step| *step >= width).unwrap_or(10.0 * power)
-}
 
-/// Edges at 1, 2 and 5 times powers of ten, or at powers of ten alone if those are too many.
-fn logarithmic_edges(min: f64, max: f64) -> Vec<f64> {
-    let powers = min.log10().floor()..=max.log10().floor() + 1.0;
-    let factors: &[f64] = if max / min < 1e5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
-    let mut edges = Vec::new();
-    let mut power = *powers.start();
-    while powers.contains(&power) {
-        edges.extend(factors.iter().map(|factor| factor * 10_f64.powf(power)));
-        power += 1.0;
+    /// The number of the least magnitude in a step.
+    fn value_of(&self, step: i64) -> f64 {
+        let (magnitude, sign) = if step < 0 { (-(step + 1), -1.0) } else { (step, 1.0) };
+        sign * f64::from_bits(magnitude.cast_unsigned() << self.shift)
     }
-    let first = edges.partition_point(|edge| *edge <= min).saturating_sub(1);
-    let last = edges.partition_point(|edge| *edge <= max);
-    edges.get(first..=last.min(edges.len().saturating_sub(1))).unwrap_or_default().to_vec()
+
+    fn widen(&mut self) {
+        let mut wider: HashMap<i64, u64> = HashMap::new();
+        for (step, count) in self.counts.drain() {
+            // Toward minus infinity, which for a negative step is the wider one of its magnitude.
+            *wider.entry(step >> 1).or_default() += count;
+        }
+        self.counts = wider;
+        self.shift += 1;
+    }
+
+    /// The numbers of all steps with their counts, from the least to the greatest.
+    fn sorted(&self) -> Vec<(f64, u64)> {
+        let mut steps: Vec<(i64, u64)> = self.counts.iter().map(|(step, count)| (*step, *count)).collect();
+        steps.sort_unstable();
+        steps.into_iter().map(|(step, count)| (self.value_of(step), count)).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn report(numbers: impl IntoIterator<Item = f64>) -> NumberReport {
@@ -243,6 +202,50 @@ mod tests {
             }
             assert!(is_close(report.mean.unwrap(), 500.5 * scale));
         }
+    }
+
+    proptest! {
+        #[test]
+        fn any_numbers_have_percentiles_of_three_digits_and_a_bar_each(
+            numbers in prop::collection::vec(prop_oneof![any::<f64>(), -1e3..1e3_f64, (0_i32..2000).prop_map(f64::from)], 1..80),
+        ) {
+            let mut sorted: Vec<f64> = numbers.into_iter().filter(|number| number.is_finite()).collect();
+            prop_assume!(!sorted.is_empty());
+            let report = report(sorted.clone());
+            sorted.sort_by(f64::total_cmp);
+            for Percentile { percent, value } in report.percentiles {
+                let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
+                let exact = sorted[rank.max(1) - 1];
+                prop_assert!((value - exact).abs() <= exact.abs() * 1e-3 + f64::MIN_POSITIVE, "{percent}: {value} {exact}");
+            }
+            let mean = report.mean.unwrap();
+            prop_assert!(sorted[0] <= mean && mean <= *sorted.last().unwrap());
+            let bars = report.histogram;
+            prop_assert_eq!(bars.iter().map(|bar| bar.count).sum::<u64>(), sorted.len() as u64);
+            prop_assert!(bars.len() <= 64 && bars.iter().all(|bar| bar.from.is_finite() && bar.to.is_finite()), "{:?}", bars);
+            prop_assert!(bars.iter().all(|bar| bar.from < bar.to) || bars.len() == 1, "{:?}", bars);
+        }
+    }
+
+    #[test]
+    fn numbers_of_any_size_are_counted_in_little_memory() {
+        let mut numbers = FieldNumbers::default();
+        for step in 0..600_000_i32 {
+            let number = (1.0 + f64::from(step) * 1e-6) * 10_f64.powi(step % 600 - 300);
+            numbers.add(Some(if step % 2 == 0 { number } else { -number }));
+        }
+        assert!(numbers.steps.counts.len() <= MAX_STEPS);
+        assert_eq!(numbers.steps.counts.values().sum::<u64>(), 600_000);
+        let report = numbers.report("x");
+        // Half of the numbers are negative, and a tenth is above 1e180.
+        assert!((report.percentiles[2].value / 1e180).log10().abs() < 3.0, "{:?}", report.percentiles);
+    }
+
+    #[test]
+    fn small_integers_are_exact() {
+        let report = report([0.0, -0.0, 5.0, 200.0, 404.0, -7.0]);
+        let values: Vec<f64> = report.percentiles.iter().map(|percentile| percentile.value).collect();
+        assert_eq!(values, [0.0, 200.0, 404.0, 404.0, 404.0, 404.0]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 /// Widths of intervals, in milliseconds. Each is a multiple of the one before, so intervals can be joined.
-const WIDTHS_MS: [i64; 13] = [
+const WIDTHS_MS: [i64; 16] = [
     1,
     10,
     100,
@@ -20,6 +20,9 @@ const WIDTHS_MS: [i64; 13] = [
     10 * 86_400_000,
     100 * 86_400_000,
     1000 * 86_400_000,
+    10_000 * 86_400_000,
+    100_000 * 86_400_000,
+    1_000_000 * 86_400_000,
 ];
 
 /// How many intervals are kept while events are counted.
@@ -163,6 +166,13 @@ mod tests {
         let report = report_of((0..20_000).map(|number| number * year / 400));
         assert!(report.intervals.len() <= REPORTED_INTERVALS, "{}", report.intervals.len());
         assert_eq!(report.intervals.iter().map(|interval| interval.events).sum::<u64>(), 20_000);
+    }
+
+    #[test]
+    fn the_first_and_the_last_time_of_all_have_few_intervals() {
+        let report = report_of([Timestamp::MIN.as_millisecond(), Timestamp::MAX.as_millisecond() - 1000]);
+        assert!(report.intervals.len() <= REPORTED_INTERVALS, "{}", report.intervals.len());
+        assert_eq!(report.intervals.iter().map(|interval| interval.events).sum::<u64>(), 2);
     }
 
     #[test]

@@ -194,6 +194,9 @@ fn rounded(value: f64) -> String {
         return value.abs().to_string();
     }
     let magnitude = value.abs().log10().floor();
+    if !(-9.0..=16.0).contains(&magnitude) {
+        return format!("{value:.3e}");
+    }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number, not below zero")]
     let decimals = (3.0 - magnitude).clamp(0.0, 12.0) as usize;
     let text = format!("{value:.decimals$}");
@@ -235,6 +238,8 @@ mod tests {
             (-3.0, "-3"),
             (99_999.9, "100000"),
             (1e15, "1000000000000000"),
+            (-1.25e300, "-1.250e300"),
+            (5e-324, "4.941e-324"),
         ] {
             assert_eq!(rounded(value), text);
         }

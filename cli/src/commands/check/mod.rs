@@ -1,6 +1,7 @@
 //! `fapilog check`.
 
 mod excerpt;
+mod machine;
 mod report;
 
 use std::path::PathBuf;
@@ -27,6 +28,9 @@ pub(crate) struct CheckArguments {
     /// Check the variables of this prefix instead, such as SHOP_LOG_.
     #[arg(long, value_name = "PREFIX", conflicts_with = "env")]
     env_prefix: Option<String>,
+    /// A plugin or a sink that the program registers; several may be named. Its settings are not checked.
+    #[arg(long = "plugin", value_name = "NAME")]
+    plugins: Vec<String>,
     /// Refuse names of plugins and sinks that this command does not know. A program may register its own.
     #[arg(long)]
     strict: bool,
@@ -44,10 +48,14 @@ impl CheckArguments {
         self.files.iter().fold(builder, SettingsBuilder::file)
     }
 
+    /// The prefix of the variables that are read.
+    fn prefix(&self) -> Option<&str> {
+        self.env_prefix.as_deref().or(self.env.then_some("FAPILOG_"))
+    }
+
     /// The files that are read: those of the arguments, or else the one that the environment names.
     fn files(&self) -> Vec<PathBuf> {
-        let prefix = self.env_prefix.as_deref().or(self.env.then_some("FAPILOG_"));
-        let of_environment = prefix.and_then(|prefix| std::env::var_os(format!("{prefix}SETTINGS_FILE")));
+        let of_environment = self.prefix().and_then(|prefix| std::env::var_os(format!("{prefix}SETTINGS_FILE")));
         match of_environment {
             Some(file) if self.files.is_empty() => vec![file.into()],
             _ => self.files.clone(),
@@ -56,12 +64,18 @@ impl CheckArguments {
 
     /// The invalid values, and the names of plugins that this command does not know.
     fn check(&self, files: &[PathBuf]) -> (Vec<ReportedProblem>, Vec<ReportedProblem>) {
-        let all = reported(files, self.layers().into_builder().map(drop));
+        let reported = |checked| {
+            let mut problems = reported(files, checked);
+            problems.retain(|problem| !problem.is_plugin_among(&self.plugins));
+            problems
+        };
+        let all = reported(self.layers().into_builder().map(drop));
         if self.strict {
             return (all, Vec::new());
         }
-        let invalid = reported(files, self.layers().check());
-        let unknown = all.into_iter().filter(|one| !invalid.iter().any(|other| other.path == one.path)).collect();
+        let invalid = reported(self.layers().check());
+        let is_invalid = |one: &ReportedProblem| invalid.iter().any(|other| other.path == one.path);
+        let unknown = all.into_iter().filter(|one| !is_invalid(one)).map(ReportedProblem::of_unknown_plugin).collect();
         (invalid, unknown)
     }
 }
@@ -76,7 +90,10 @@ fn reported(files: &[PathBuf], checked: Result<(), SettingsError>) -> Vec<Report
 pub(crate) fn run(arguments: &CheckArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
     let files = arguments.files();
     let (problems, unknown_plugins) = arguments.check(&files);
-    let report = CheckReport { files: &files, problems, unknown_plugins };
+    // Settings that are invalid have no values to look at.
+    let warnings = arguments.layers().build().map(|settings| machine::warnings(&settings)).unwrap_or_default();
+    let prefix = arguments.prefix();
+    let report = CheckReport { files: &files, problems, unknown_plugins, warnings, prefix };
     write_out(&if shared.json { report.json() } else { report.text(shared.color) })?;
     Ok(if report.problems.is_empty() { ExitStatus::Complete } else { ExitStatus::Incomplete })
 }

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::{
     WantedEngine,
     finding::{DoctorFinding, bytes},
+    mount::Mount,
 };
 
 /// How often a write and an `fdatasync` are measured.
@@ -213,24 +214,6 @@ impl FileSystem {
         let Mount { at, kind, options, .. } = of_device.or_else(|| around().max_by_key(|mount| mount.at.len()))?;
         let is_read_only = options.split(',').any(|option| option == "ro");
         Some(Self { kind: kind.to_owned(), mounted_at: at, is_read_only })
-    }
-}
-
-/// A line of `/proc/self/mountinfo`: see `proc(5)`.
-struct Mount<'t> {
-    device: &'t str,
-    at: String,
-    options: &'t str,
-    kind: &'t str,
-}
-
-impl<'t> Mount<'t> {
-    fn of(line: &'t str) -> Option<Self> {
-        let (front, back) = line.split_once(" - ")?;
-        let mut fields = front.split(' ').skip(2);
-        let (device, _root, at, options) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-        let at = at.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\");
-        Some(Self { device, at, options, kind: back.split(' ').next()? })
     }
 }
 

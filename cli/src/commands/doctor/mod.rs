@@ -4,6 +4,7 @@ mod cgroup;
 mod disk;
 mod finding;
 mod kernel;
+mod mount;
 mod processors;
 
 use std::path::PathBuf;

@@ -21,7 +21,10 @@ use self::{
 };
 use crate::{
     arguments::SharedArguments,
-    commands::control::{ControlTarget, paint_of_stdout, write_out},
+    commands::{
+        control::{ControlTarget, paint_of_stdout, write_out},
+        time_argument::time_of_at_least,
+    },
     error::{CommandError, ExitStatus},
     output::colors::Paint,
 };
@@ -34,8 +37,8 @@ pub(crate) struct TopArguments {
     #[command(flatten)]
     target: ControlTarget,
     /// The time between two looks, such as 500ms.
-    #[arg(long, value_name = "TIME", default_value = "1s")]
-    interval: jiff::SignedDuration,
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
+    interval: Duration,
     /// Show the figures of one interval, and end.
     #[arg(long)]
     once: bool,
@@ -48,7 +51,7 @@ const INTERVAL_MIN: Duration = Duration::from_millis(100);
 const PLAIN_COLUMNS: usize = 200;
 
 pub(crate) fn run(arguments: &TopArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
-    let interval = interval(arguments.interval)?;
+    let interval = arguments.interval;
     let mut client = arguments.target.connect()?;
     let paint = paint_of_stdout(shared.color);
     if shared.json {
@@ -66,10 +69,8 @@ pub(crate) fn run(arguments: &TopArguments, shared: &SharedArguments) -> Result<
     Ok(ExitStatus::Complete)
 }
 
-fn interval(interval: jiff::SignedDuration) -> Result<Duration, CommandError> {
-    let fits = Duration::try_from(interval).ok().filter(|interval| *interval >= INTERVAL_MIN);
-    let message = || format!("the time is {interval}; it must be at least {INTERVAL_MIN:?}");
-    fits.ok_or_else(|| CommandError::Option { option: "--interval", message: message() })
+fn interval(text: &str) -> Result<Duration, String> {
+    time_of_at_least(INTERVAL_MIN, text)
 }
 
 /// Asks the program for everything that a frame shows.

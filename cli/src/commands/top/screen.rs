@@ -15,7 +15,7 @@ use rustix::{
     termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr},
 };
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH},
+    consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH},
     flag,
 };
 
@@ -61,7 +61,7 @@ impl TopScreen {
         }
         let (is_ended, is_resized) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         // Before the terminal is changed: a signal between the two would leave it so.
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
             flag::register(signal, Arc::clone(&is_ended))?;
         }
         flag::register(SIGWINCH, Arc::clone(&is_resized))?;

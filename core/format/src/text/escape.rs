@@ -43,7 +43,8 @@ fn scan(text: &[u8]) -> u8 {
 /// Whether text can stand without quotes as a key, or as a value or an element of a list: it is not empty, and has in it
 /// nothing that must be escaped, no space, and nothing of `=[]{},`.
 #[inline]
-pub(super) fn is_atom(text: &str) -> bool {
+#[must_use]
+pub fn is_atom(text: &str) -> bool {
     match scan(text.as_bytes()) {
         0 => !text.is_empty(),
         LOOK => text.chars().all(|c| !must_escape(c) && !c.is_whitespace()),
@@ -54,7 +55,8 @@ pub(super) fn is_atom(text: &str) -> bool {
 /// Whether text can stand without quotes as a message: it is not empty, has in it nothing that must be escaped and no
 /// `=`, and neither begins nor ends with a space.
 #[inline]
-pub(super) fn is_prose(text: &str) -> bool {
+#[must_use]
+pub fn is_prose(text: &str) -> bool {
     let asked = scan(text.as_bytes());
     let is_plain = asked & (ESCAPE | EQUALS) == 0 && (asked & LOOK == 0 || !text.contains(must_escape));
     let is_edge = |c: Option<char>| c.is_none_or(char::is_whitespace);
@@ -62,7 +64,7 @@ pub(super) fn is_prose(text: &str) -> bool {
 }
 
 /// Appends text between quotes: a JSON string (RFC 8259, section 7).
-pub(super) fn put_quoted(out: &mut Vec<u8>, text: &str) {
+pub fn put_quoted(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     put_escaped(out, text);
     out.push(b'"');
@@ -85,7 +87,7 @@ fn put_dirty(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Appends text with its control characters escaped, and quotes and backslashes as they are: it stands between no quotes.
-pub(super) fn put_harmless(out: &mut Vec<u8>, text: &str) {
+pub fn put_harmless(out: &mut Vec<u8>, text: &str) {
     put_escaping(out, text, is_control);
 }
 

@@ -9,7 +9,7 @@ use crate::text::{
 
 /// Keys that are the formats' own. The same in every text format, written there or not: so a field keeps its key from
 /// one format to the next.
-pub const RESERVED_KEYS: [&str; 13] = [
+const RESERVED_KEYS: [&str; 13] = [
     "time",
     "level",
     "severity",
@@ -51,11 +51,20 @@ fn prefix(group: FieldGroup, name: &str) -> &'static str {
 
 /// Appends a field's key.
 pub(super) fn put_key(out: &mut Vec<u8>, dialect: Dialect, group: FieldGroup, name: &str) {
-    let prefix = prefix(group, name);
     match dialect {
-        Dialect::People | Dialect::Terminal => put_for_people(out, prefix, name),
-        Dialect::Logfmt => put_logfmt(out, prefix, name),
+        Dialect::People | Dialect::Terminal => put_pretty_key(out, group, name),
+        Dialect::Logfmt => put_logfmt_key(out, group, name),
     }
+}
+
+/// Appends a field's key as the pretty and the simple format have it: between quotes, unless it is an [atom](is_atom).
+pub fn put_pretty_key(out: &mut Vec<u8>, group: FieldGroup, name: &str) {
+    put_for_people(out, prefix(group, name), name);
+}
+
+/// Appends a field's key as logfmt has it: `%NN` for each byte that an [atom](is_atom) cannot have, and for `%`.
+pub fn put_logfmt_key(out: &mut Vec<u8>, group: FieldGroup, name: &str) {
+    put_logfmt(out, prefix(group, name), name);
 }
 
 /// Between quotes, if it is no [atom](is_atom).

@@ -50,7 +50,10 @@ mod reader;
 mod tests;
 mod value;
 
-pub use self::key::RESERVED_KEYS;
+pub use self::{
+    escape::{is_atom, is_prose, put_harmless, put_quoted},
+    key::{put_logfmt_key, put_pretty_key},
+};
 
 pub(super) use block::{BlockFrame, is_backtrace, put_block, put_error_block};
 pub(super) use layout::{Dialect, FieldFrame, Layout};
