@@ -229,7 +229,7 @@ struct OwnPairs;
 impl KV for OwnPairs {
     fn serialize(&self, record: &Record<'_>, out: &mut dyn Serializer) -> slog::Result {
         SingleKV("single", 1).serialize(record, out)?;
-        out.emit_bytes("bytes".into(), b"\x00\xff", slog::BytesKind::Stream)?;
+        out.emit_bytes("bytes", b"\x00\xff", slog::BytesKind::Stream)?;
         (SingleKV("one", 1), SingleKV("", 2)).serialize(record, out)
     }
 }
