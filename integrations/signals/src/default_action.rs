@@ -13,7 +13,7 @@ const FIRST_PROCESS: u32 = 1;
 /// Signals whose default action does not end a process.
 const HARMLESS: [i32; 7] = [SIGCHLD, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH];
 
-/// What a shell adds to the number of the signal, for a status: an exit by SIGTERM is 143.
+/// A shell adds this to the number of the signal, for a status: an end by SIGTERM is 143.
 const STATUS_OF_SIGNALS: i32 = 128;
 
 /// Ends the process by the default action of the signal. The first process of a container exits with the status that stands for it. Returns

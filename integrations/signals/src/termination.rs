@@ -136,7 +136,7 @@ impl Termination {
     }
 }
 
-/// Counts the arrivals of a signal. One behind that which has the container drained takes the default action.
+/// Counts the arrivals of a signal. The arrival behind that which has the container drained takes the default action.
 fn register_count(signal: i32, arrivals: &Arc<AtomicU32>, drains_on: Arrival) -> io::Result<()> {
     let (arrivals, last) = (Arc::clone(arrivals), drains_on.number());
     let act = move || {
