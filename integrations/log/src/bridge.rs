@@ -25,6 +25,9 @@ use crate::{key_values::PairVisitor, level, level_cache};
 
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The field of an event whose pairs are not all there.
+const PAIRS_ERROR: &str = "pairs_error";
+
 /// Makes this logger the one of `log`, as [`LogBridge::builder`] does with its defaults.
 ///
 /// # Errors
@@ -242,8 +245,8 @@ impl LogBridgeState {
     /// Counts a record as lost if the container is closed.
     #[cold]
     fn count_if_closed(&self, record: &Record<'_>) {
-        if let Some(site) = site_of(record).filter(|_| !is_drain_thread()) {
-            let _ = self.logger.is_enabled_at_site(site);
+        if !is_drain_thread() {
+            let _ = self.logger.is_enabled_of(level::from_log(record.level()), record.target());
         }
     }
 }
@@ -264,12 +267,23 @@ fn put_fields(record: &Record<'_>, fields: &mut Fields) {
         Some(text) => fields.put(FieldGroup::Message, "", ValueRef::Text(text)),
         None => fields.put_display(FieldGroup::Message, "", record.args()),
     }
-    // The visitor fails at nothing. A source of pairs that fails or panics has put those before. The drop of a panic's payload may
-    // panic in turn.
-    let visited = catch_unwind(AssertUnwindSafe(|| record.key_values().visit(&mut PairVisitor { fields })));
-    let _ = visited.map_err(ManuallyDrop::new);
+    put_pairs(record, fields);
     if let Some(module) = record.module_path().filter(|module| *module != record.target()) {
         fields.put(FieldGroup::Context, "module_path", ValueRef::Text(module));
+    }
+}
+
+/// Puts the pairs. The visitor fails at nothing: a source of pairs that fails or panics has put those before, and a field states so.
+fn put_pairs(record: &Record<'_>, fields: &mut Fields) {
+    let visited = catch_unwind(AssertUnwindSafe(|| record.key_values().visit(&mut PairVisitor { fields })));
+    match visited {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => fields.put_error(FieldGroup::Context, PAIRS_ERROR, &error),
+        Err(panic) => {
+            // Its drop may panic in turn.
+            let _ = ManuallyDrop::new(panic);
+            fields.put(FieldGroup::Context, PAIRS_ERROR, ValueRef::Text("<panicked>"));
+        }
     }
 }
 

@@ -30,6 +30,7 @@
 //! | module path | `module_path` in the context, if it is not the target |
 //! | arguments | the message |
 //! | key and value | a field with the value's type. A key `tags.x` or `metrics.x` is the field `x` of the tags or metrics, all others are in the context |
+//! | a list of pairs that fails or panics | the pairs before that, and `pairs_error` in the context |
 //!
 //! The source is the logger's, and the fields of the logger and of the thread's scopes are the event's, too.
 //!

@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 
 use fapilog::{
     adapter::EventCopy,
-    event::Batch,
+    event::{Batch, FieldGroup, ValueRef},
     sink::{
         BlockingDelivery, Delivery, DeliveryThread, Payload, Sink, SinkContext, SinkCounter, SinkError, SinkFactory,
     },
@@ -23,7 +23,8 @@ const NOT_ENABLED: &str = "not_enabled";
 /// A sink that hands each event to `log`, for programs that collect by a logger of `log`.
 ///
 /// A record has the event's target, level, message, file and line, and its fields as key-value pairs with their types: `key` of the
-/// context, `tags.key`, `metrics.key`, `correlation_id` and `source`. A level above ERROR is `Error`, and the pair `level` names it.
+/// context, `tags.key`, `metrics.key`, `correlation_id` and `source`. A level above ERROR is `Error`, and the pair `level` names it. A key of
+/// the context that is one of these three is `field.key`.
 ///
 /// The logger is called on a thread of the sink's own, and may block. Events that `log::max_level()` or the logger's `enabled` leave out
 /// count as delivered, and are counted by the sink's counter `not_enabled`.
@@ -147,11 +148,12 @@ impl LogClient {
         }
         let pairs = EventPairs::of(event);
         let has_place = !event.file.is_empty();
+        let module = module_of(event).or(has_place.then_some(event.target));
         self.logger().log(
             &Record::builder()
                 .metadata(metadata)
                 .args(format_args!("{}", event.message()))
-                .module_path(has_place.then_some(event.target))
+                .module_path(module)
                 .file(has_place.then_some(event.file))
                 .line(has_place.then_some(event.line))
                 .key_values(&pairs)
@@ -159,4 +161,12 @@ impl LogClient {
         );
         true
     }
+}
+
+/// The module, where it is not the target: a bridge has put it.
+fn module_of<'a>(event: &EventCopy<'a>) -> Option<&'a str> {
+    event.fields().find_map(|field| match field {
+        (FieldGroup::Context, "module_path", ValueRef::Text(module)) => Some(module),
+        _ => None,
+    })
 }

@@ -3,8 +3,9 @@
 
 #[path = "../../../fapilog/tests/law/mod.rs"]
 mod law;
+mod order_error;
 
-use std::{error::Error, fmt, panic::Location};
+use std::{fmt, panic::Location};
 
 use fapilog::{
     Container, Level, Logger, Scope, format, info,
@@ -18,6 +19,7 @@ use log::{
     Log, Record,
     kv::{self, VisitSource},
 };
+use order_error::OrderError;
 use serde_json::{Value, json};
 
 /// A bridge of a container, and all that it delivers. Macros with `logger:` ask `log::max_level()`, too.
@@ -66,24 +68,9 @@ fn a_module_that_is_not_the_target_is_a_field() {
     assert_eq!(event.get("context"), None);
 }
 
-#[derive(Debug)]
-struct Outer(std::io::Error);
-
-impl fmt::Display for Outer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cannot place the order")
-    }
-}
-
-impl Error for Outer {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0)
-    }
-}
-
 #[test]
 fn values_keep_their_types() {
-    let error = Outer(std::io::Error::other("connection reset"));
+    let error = OrderError::new();
     let event = event_of(|bridge| {
         log::info!(
             logger: bridge,
@@ -94,7 +81,7 @@ fn values_keep_their_types() {
     });
     let expected = json!({
         "unsigned": u64::MAX, "signed": -1, "float": 0.5, "yes": true, "text": "a \"text\"", "letter": "ü", "nothing": null,
-        "display": "1.5", "debug": "Some(\"x\")", "error": "cannot place the order: connection reset",
+        "display": "1.5", "debug": "Some(\"x\")", "error": OrderError::TEXT,
     });
     let mut context = event["context"].clone();
     let mut take = |key: &str| context.as_object_mut().unwrap().remove(key).unwrap().to_string();
@@ -249,22 +236,40 @@ fn arguments_that_log_without_end_are_suppressed_and_counted() {
     assert_eq!(bridge.suppressed().nested, 1);
 }
 
-struct PanickingPairs;
+/// A list of pairs that ends in an error or a panic.
+struct BrokenPairs(fn() -> Result<(), kv::Error>);
 
-impl kv::Source for PanickingPairs {
+impl kv::Source for BrokenPairs {
     fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), kv::Error> {
         visitor.visit_pair("before".into(), 1_u64.into())?;
-        panic!("on purpose")
+        self.0()
     }
 }
 
 #[test]
-fn pairs_that_panic_do_not_reach_the_program_and_the_event_has_those_before() {
-    let event = event_of(|bridge| {
-        let mut record = Record::builder();
-        bridge.log(&record.args(format_args!("m")).key_values(&PanickingPairs).build());
-    });
-    assert_eq!((&event["message"], &event["context"]), (&json!("m"), &json!({"before": 1})));
+fn an_event_whose_pairs_fail_or_panic_has_those_before_and_states_it() {
+    let cases = [
+        (BrokenPairs(|| panic!("on purpose")), "<panicked>"),
+        (BrokenPairs(|| Err(kv::Error::msg("no connection"))), "no connection"),
+    ];
+    for (pairs, reason) in cases {
+        let event = event_of(|bridge| {
+            let mut record = Record::builder();
+            bridge.log(&record.args(format_args!("m")).key_values(&pairs).build());
+        });
+        assert_eq!((&event["message"], &event["context"]), (&json!("m"), &json!({"before": 1, "pairs_error": reason})));
+    }
+}
+
+#[test]
+fn a_record_behind_the_shutdown_is_counted_as_lost_beyond_the_places_of_a_line_too() {
+    let (container, _events) = started();
+    let bridge = bridged(&container);
+    shut_down(&container);
+    (0..200).for_each(|n| log::info!(logger: &bridge, target: &format!("closed tenant {n}"), "behind"));
+    let accounts = container.accounts();
+    assert_eq!((accounts.submitted, accounts.lost.of(LossReason::ContainerClosed)), (200, 200));
+    accounts.check().unwrap();
 }
 
 #[test]
@@ -291,6 +296,33 @@ fn a_disabled_record_is_no_event_and_looks_at_no_argument() {
     log::info!(logger: &bridge, "{}", Talkative(&bridge, 1));
     let accounts = shut_down(&container);
     assert_eq!((accounts.submitted, events.lines().len()), (0, 0));
+}
+
+#[test]
+fn a_thread_that_logs_while_its_locals_are_dropped_is_logged() {
+    /// Logs when the thread ends.
+    struct LogsAtTheEnd(LogBridge);
+
+    impl Drop for LogsAtTheEnd {
+        fn drop(&mut self) {
+            log::info!(logger: &self.0, n = 2; "{}", "at the end");
+        }
+    }
+
+    thread_local! {
+        static LAST: std::cell::OnceCell<LogsAtTheEnd> = const { std::cell::OnceCell::new() };
+    }
+
+    let (container, events) = started();
+    let bridge = bridged(&container);
+    let thread = std::thread::spawn(move || {
+        // Known to the thread first, and dropped last.
+        LAST.with(|last| assert!(last.set(LogsAtTheEnd(bridge.clone())).is_ok()));
+        log::info!(logger: &bridge, n = 1; "{}", "before");
+    });
+    thread.join().unwrap();
+    shut_down(&container);
+    assert_eq!(messages(&events), ["before", "at the end"]);
 }
 
 #[test]

@@ -117,6 +117,53 @@ fn tags_metrics_and_the_correlation_id_are_pairs_with_a_key_of_their_own() {
 }
 
 #[test]
+fn fields_with_the_key_of_another_pair_keep_it_behind_a_prefix() {
+    let (lines, _) = logged(log::Level::Trace, |log| {
+        let _entered = Scope::new().correlation_id("7f3a").enter();
+        error!(log, "m", source = "a", level = 1, correlation_id = "b");
+    });
+    let fields = "field.source=str a field.level=u64 1 field.correlation_id=str b";
+    assert!(lines[0].ends_with(&format!(" m {fields} correlation_id=str 7f3a source=str orders")), "{lines:?}");
+}
+
+#[test]
+fn a_short_float_keeps_its_text() {
+    let (lines, _) = logged(log::Level::Trace, |log| {
+        info!(log, "m", tenth = 0.1_f32, none = f32::NAN, endless = f32::NEG_INFINITY, least = f32::MIN_POSITIVE);
+    });
+    let expected =
+        " tenth=f64 0.1 none=f64 NaN endless=f64 -inf least=f64 0.000000000000000000000000000000000000011754944 ";
+    assert!(lines[0].contains(expected), "{lines:?}");
+}
+
+#[test]
+fn a_record_of_log_comes_back_with_its_module() {
+    struct Modules(Arc<Mutex<Vec<String>>>);
+
+    impl Log for Modules {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn log(&self, record: &Record<'_>) {
+            let module = record.module_path().unwrap_or("?");
+            self.0.lock().unwrap().push(format!("{} in {module}", record.target()));
+        }
+
+        fn flush(&self) {}
+    }
+
+    let lines = Arc::<Mutex<Vec<String>>>::default();
+    let container = thread_builder().sink("log", LogSink::to_logger(Modules(Arc::clone(&lines)))).start().unwrap();
+    log::set_max_level(log::LevelFilter::Info);
+    let bridge = LogBridge::builder(container.logger("bridge")).build();
+    log::info!(logger: &bridge, target: "sql", "m");
+    log::info!(logger: &bridge, "m");
+    shut_down(&container);
+    assert_eq!(*lines.lock().unwrap(), ["sql in sink", "sink in sink"]);
+}
+
+#[test]
 fn a_level_above_error_is_an_error_that_names_it() {
     let (lines, _) = logged(log::Level::Trace, |log| {
         audit!(log, "m");

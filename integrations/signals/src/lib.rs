@@ -5,7 +5,8 @@
 //!
 //! The default action of SIGTERM and SIGINT ends a process on the spot, and the events that are not delivered yet are gone. With
 //! [`drain_on_termination`], a thread waits for these signals, shuts the global container down, and then has the signal take
-//! its default action: the parent of the process sees the usual status.
+//! its default action: the parent of the process sees the usual status. The first process of a container, which the kernel ends by no
+//! signal, exits with the status that stands for the signal: 143 for SIGTERM.
 //!
 //! ```no_run
 //! fapilog::init()?;
@@ -13,9 +14,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A second signal during the drain ends the process at once.
+//!
 //! A program that handles these signals by itself, such as a server with a graceful shutdown, needs no helper: it ends by
 //! itself, and the exit drains the log. With both, the program's handler is called, and the drain ends the process before the
-//! program's own shutdown does.
+//! program's own shutdown does; with [`Termination::on_second_signal`], the drain waits for a second signal, by which an operator ends a
+//! shutdown that takes too long.
 //!
 //! # SIGHUP
 //!
@@ -34,6 +38,7 @@
 //! The threads that wait block all signals: the program's handlers run on the program's threads. A program that installs a handler
 //! of its own later, by other means than `signal-hook`, takes the signal away from the helper.
 
+mod default_action;
 mod rotation;
 mod termination;
 mod watched;

@@ -4,22 +4,80 @@
 //! signal would be ignored. So an action is registered beside the helpers: when none of this process waits for the signal, it
 //! takes its default action, if that was the disposition before the first helper came. A handler of the program is called by
 //! `signal-hook` in any case, before the helpers' actions.
+//!
+//! Several helpers may drain a container on one signal. The process ends when the last of these drains is over.
 
 use std::{
     io, process,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use signal_hook::{consts::FORBIDDEN, low_level};
 
+use crate::default_action;
+
 /// Signals have the numbers from 1 to 64.
 const SIGNALS: usize = 65;
 
-/// By signal: the process that has helpers in the upper half, and their number in the lower half.
-static HELPERS: [AtomicU64; SIGNALS] = [const { AtomicU64::new(0) }; SIGNALS];
+/// By signal.
+static HELPERS: [SignalHelpers; SIGNALS] = [const { SignalHelpers::NONE }; SIGNALS];
 
 /// A bit for each signal whose action is registered.
 static REGISTERED: AtomicU64 = AtomicU64::new(0);
+
+/// The helpers that wait for a signal.
+struct SignalHelpers {
+    all: OwnCount,
+    /// Those that drain a container on its first and on its second arrival, and have not done so yet.
+    drains: [OwnCount; 2],
+}
+
+impl SignalHelpers {
+    #[allow(clippy::declare_interior_mutable_const, reason = "each use is meant to be a value of its own")]
+    const NONE: Self = Self { all: OwnCount::ZERO, drains: [OwnCount::ZERO, OwnCount::ZERO] };
+
+    fn of(signal: i32) -> Option<&'static Self> {
+        HELPERS.get(usize::try_from(signal).ok()?)
+    }
+}
+
+/// A number that a forked child starts anew: the process in the upper half, and the number in the lower half.
+struct OwnCount(AtomicU64);
+
+impl OwnCount {
+    #[allow(clippy::declare_interior_mutable_const, reason = "each use is meant to be a value of its own")]
+    const ZERO: Self = Self(AtomicU64::new(0));
+
+    fn add(&self) {
+        self.change(|count| count.saturating_add(1));
+    }
+
+    /// Returns the number that is left.
+    fn subtract(&self) -> u32 {
+        self.change(|count| count.saturating_sub(1))
+    }
+
+    /// Returns the new number.
+    fn change(&self, change: impl Fn(u32) -> u32) -> u32 {
+        let own = process::id();
+        let changed = |packed: u64| u64::from(own) << 32 | u64::from(change(Self::unpacked(packed, own)));
+        // Relaxed, all: a number, on which no memory depends.
+        let update = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |packed| Some(changed(packed)));
+        let (Ok(before) | Err(before)) = update;
+        Self::unpacked(changed(before), own)
+    }
+
+    /// Called in signal handlers.
+    fn get(&self) -> u32 {
+        // Relaxed: see `change`.
+        Self::unpacked(self.0.load(Ordering::Relaxed), process::id())
+    }
+
+    fn unpacked(packed: u64, own: u32) -> u32 {
+        let (owner, count) = ((packed >> 32) as u32, packed as u32); // both halves, whole
+        if owner == own { count } else { 0 }
+    }
+}
 
 /// A helper of this process waits for the signal, until this is dropped.
 #[derive(Debug)]
@@ -29,13 +87,13 @@ impl WatchedSignal {
     /// # Errors
     /// When there is no such signal, or it cannot be handled, or the system refuses the handler.
     pub(crate) fn new(signal: i32) -> io::Result<Self> {
-        let is_known = signal > 0 && helpers(signal).is_some();
-        if !is_known || FORBIDDEN.contains(&signal) {
+        let known = SignalHelpers::of(signal).filter(|_| signal > 0 && !FORBIDDEN.contains(&signal));
+        let Some(helpers) = known else {
             let error =
                 format!("signal {signal} cannot be handled; allowed are SIGHUP, SIGINT, SIGTERM, SIGUSR1 and the like");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
-        }
-        change_helpers(signal, |count| count.saturating_add(1));
+        };
+        helpers.all.add();
         let watched = Self(signal);
         register_default(signal)?;
         Ok(watched)
@@ -44,33 +102,73 @@ impl WatchedSignal {
 
 impl Drop for WatchedSignal {
     fn drop(&mut self) {
-        change_helpers(self.0, |count| count.saturating_sub(1));
+        if let Some(helpers) = SignalHelpers::of(self.0) {
+            helpers.all.subtract();
+        }
     }
 }
 
-fn helpers(signal: i32) -> Option<&'static AtomicU64> {
-    HELPERS.get(usize::try_from(signal).ok()?)
+/// Which arrival of a signal a helper drains on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    First,
+    Second,
 }
 
-/// Changes the number of helpers of this process. Those of a parent process do not count.
-fn change_helpers(signal: i32, change: impl Fn(u32) -> u32) {
-    let Some(helpers) = helpers(signal) else { return };
-    let own = process::id();
-    let changed = |packed: u64| {
-        let (owner, count) = ((packed >> 32) as u32, packed as u32); // both halves, whole
-        let count = if owner == own { count } else { 0 };
-        Some(u64::from(own) << 32 | u64::from(change(count)))
-    };
-    // Relaxed, all: a number, on which no memory depends.
-    let _ = helpers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
+impl Arrival {
+    /// From this number of signals on.
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::First => 1,
+            Self::Second => 2,
+        }
+    }
+}
+
+/// A container is to be drained when the signal arrives.
+#[derive(Debug)]
+pub(crate) struct ExpectedDrain {
+    signal: i32,
+    on: Arrival,
+    is_over: AtomicBool,
+}
+
+impl ExpectedDrain {
+    pub(crate) fn new(signal: i32, on: Arrival) -> Self {
+        let drain = Self { signal, on, is_over: AtomicBool::new(false) };
+        if let Some(drains) = drain.count() {
+            drains.add();
+        }
+        drain
+    }
+
+    pub(crate) fn is_of(&self, signal: i32) -> bool {
+        self.signal == signal
+    }
+
+    /// The container is drained. Returns whether it is the last one.
+    pub(crate) fn end(&self) -> bool {
+        // Relaxed: one thread ends it.
+        if self.is_over.swap(true, Ordering::Relaxed) {
+            return true;
+        }
+        self.count().is_none_or(|drains| drains.subtract() == 0)
+    }
+
+    fn count(&self) -> Option<&'static OwnCount> {
+        SignalHelpers::of(self.signal)?.drains.get(self.on as usize)
+    }
+}
+
+impl Drop for ExpectedDrain {
+    fn drop(&mut self) {
+        self.end();
+    }
 }
 
 /// Whether a helper of this process waits for the signal. Called in the signal's handler.
 fn is_watched(signal: i32) -> bool {
-    // Relaxed: see `change_helpers`.
-    let packed = helpers(signal).map_or(0, |helpers| helpers.load(Ordering::Relaxed));
-    let (owner, count) = ((packed >> 32) as u32, packed as u32); // both halves, whole
-    count > 0 && owner == process::id()
+    SignalHelpers::of(signal).is_some_and(|helpers| helpers.all.get() > 0)
 }
 
 /// Has the signal take its default action while no helper waits for it, if that is its disposition now.
@@ -94,11 +192,10 @@ fn register_default(signal: i32) -> io::Result<()> {
 fn register_action(signal: i32) -> io::Result<()> {
     let act = move || {
         if !is_watched(signal) {
-            // The error is that of a signal whose default action is not known.
-            let _ = low_level::emulate_default_handler(signal);
+            default_action::take(signal);
         }
     };
-    // SAFETY: the action loads an atomic, asks for the process's number, and calls a function that is documented as
+    // SAFETY: the action loads an atomic, asks for the process's number, and calls a function that is
     // async-signal-safe. It does not panic.
     let registered = unsafe { low_level::register(signal, act) };
     registered.map(|_| ())
@@ -138,10 +235,28 @@ mod tests {
     }
 
     #[test]
+    fn the_last_drain_is_the_one_behind_which_none_is_left() {
+        let signal = libc::SIGPROF;
+        let drain = |on| ExpectedDrain::new(signal, on);
+        let (first, second, other) = (drain(Arrival::First), drain(Arrival::First), drain(Arrival::Second));
+        assert!(!first.end());
+        assert!(second.end());
+        assert!(other.end());
+    }
+
+    #[test]
+    fn a_drain_that_is_not_to_come_any_more_is_not_waited_for() {
+        let signal = libc::SIGVTALRM;
+        let first = ExpectedDrain::new(signal, Arrival::First);
+        drop(ExpectedDrain::new(signal, Arrival::First));
+        assert!(first.end());
+    }
+
+    #[test]
     fn helpers_of_a_parent_process_do_not_count() {
         let signal = libc::SIGURG;
         let parent = u64::from(process::id() + 1);
-        helpers(signal).unwrap().store(parent << 32 | 7, Ordering::Relaxed);
+        SignalHelpers::of(signal).unwrap().all.0.store(parent << 32 | 7, Ordering::Relaxed);
         assert!(!is_watched(signal));
         let _watched = WatchedSignal::new(signal).unwrap();
         assert!(is_watched(signal));

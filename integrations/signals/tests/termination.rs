@@ -1,11 +1,13 @@
 //! Signals that end a process, each in a child.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is test code")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "all of this program is test code")]
 
 mod children;
 
 use std::{
     future::pending,
+    io::Read,
     process::Stdio,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -30,18 +32,54 @@ fn the_child() {
         "hangs" => return hangs(2 * TIMEOUT, || Delivery::in_flight(pending())),
         "blocks for a moment" => return hangs(Duration::from_millis(200), blocks),
         "blocks" => return hangs(2 * TIMEOUT, blocks),
+        "ends itself" => {
+            let _logs = with_hundred_events();
+            ready();
+            let own = i32::try_from(std::process::id()).unwrap();
+            // SAFETY: sends a signal to this process.
+            assert_eq!(unsafe { libc::kill(own, libc::SIGTERM) }, 0);
+            thread::sleep(2 * TIMEOUT);
+            panic!("no signal came");
+        }
+        "names a signal twice" => {
+            let _logs = global_with_hundred_events();
+            Termination::new().signals([libc::SIGTERM, libc::SIGTERM]).install().unwrap();
+            wait_to_be_ended();
+        }
+        "has two containers" => return has_two_containers(Termination::new()),
+        "has two containers and leaves the first signal" => {
+            set_handler(libc::SIGTERM, own_handler());
+            return has_two_containers(Termination::new().on_second_signal());
+        }
+        "leaves the first signal" => {
+            set_handler(libc::SIGTERM, own_handler());
+            set_handler(libc::SIGINT, own_handler());
+            let _logs = global_with_hundred_events();
+            Termination::new().on_second_signal().install().unwrap();
+            wait_to_be_ended();
+        }
+        "leaves the first signal and hangs" => {
+            set_handler(libc::SIGTERM, own_handler());
+            return hangs_under(Termination::new().on_second_signal().timeout(2 * TIMEOUT), blocks);
+        }
         role => panic!("{role}"),
     }
     let _logs = with_hundred_events();
     wait_to_be_ended();
 }
 
-/// A global container that is drained on SIGTERM and SIGINT, and has an hour for its events otherwise.
+/// A global container that is drained on SIGTERM and SIGINT.
 fn with_hundred_events() -> fapilog::Global {
+    let logs = global_with_hundred_events();
+    Termination::new().timeout(2 * TIMEOUT).install().unwrap();
+    logs
+}
+
+/// A global container that has an hour for its events.
+fn global_with_hundred_events() -> fapilog::Global {
     let stdout = sink::Console::stdout(format::Json::new);
     let builder = Container::builder().flush_interval(Duration::from_secs(3600)).sink("stdout", stdout);
     let logs = fapilog::set_global(builder.start().unwrap()).unwrap();
-    Termination::new().timeout(2 * TIMEOUT).install().unwrap();
     let long = "x".repeat(1000);
     (0..100).for_each(|number| info!("numbered", number, long = long.as_str()));
     logs
@@ -96,9 +134,13 @@ fn blocks() -> Delivery {
 
 /// The sink never delivers the event.
 fn hangs(timeout: Duration, deliver: fn() -> Delivery) {
+    hangs_under(Termination::new().timeout(timeout), deliver);
+}
+
+fn hangs_under(termination: Termination, deliver: fn() -> Delivery) {
     let builder = Container::builder().sink("hangs", Scripted { deliver, rotate: at_once });
     let _logs = fapilog::set_global(builder.start().unwrap()).unwrap();
-    Termination::new().timeout(timeout).install().unwrap();
+    termination.install().unwrap();
     info!("numbered");
     wait_to_be_ended();
 }
@@ -120,6 +162,72 @@ fn a_second_signal_ends_the_process_at_once_also_while_a_sink_hangs() {
         let child = Ready::start(role, Stdio::piped());
         assert_eq!(child.end_by_repeating(libc::SIGTERM), Some(libc::SIGTERM), "{role}");
     }
+}
+
+#[test]
+fn a_signal_that_is_named_twice_drains_the_log() {
+    let child = Ready::start("names a signal twice", Stdio::piped());
+    child.send(libc::SIGTERM);
+    let (ended_by, stdout) = child.end();
+    assert_eq!((ended_by, events(&stdout)), (Some(libc::SIGTERM), 100));
+}
+
+/// The global container has nothing to deliver. The other one is slow.
+fn has_two_containers(termination: Termination) {
+    let slow = || {
+        thread::sleep(Duration::from_millis(300));
+        eprintln!("delivered");
+        at_once()
+    };
+    let start = |deliver| {
+        let builder = Container::builder().flush_interval(Duration::from_secs(3600));
+        builder.sink("scripted", Scripted { deliver, rotate: at_once }).start().unwrap()
+    };
+    let _logs = fapilog::set_global(start(at_once)).unwrap();
+    let other = Arc::new(start(slow));
+    termination.clone().install().unwrap();
+    termination.container(&other).install().unwrap();
+    info!(other.logger("other"), "slow");
+    wait_to_be_ended();
+}
+
+#[test]
+fn the_process_ends_when_the_last_of_its_containers_is_drained() {
+    let mut child = Ready::start("has two containers", Stdio::piped());
+    child.send(libc::SIGTERM);
+    child.expect("delivered");
+    assert_eq!(child.end().0, Some(libc::SIGTERM));
+}
+
+#[test]
+fn the_process_ends_when_the_last_of_its_containers_is_drained_on_the_second_signal_too() {
+    let mut child = Ready::start("has two containers and leaves the first signal", Stdio::piped());
+    child.send(libc::SIGTERM);
+    child.expect("handled");
+    child.send(libc::SIGTERM);
+    child.expect("handled");
+    child.expect("delivered");
+    assert_eq!(child.end().0, Some(libc::SIGTERM));
+}
+
+#[test]
+fn a_first_signal_that_is_the_programs_drains_nothing_and_the_second_drains_the_log() {
+    for second in [libc::SIGTERM, libc::SIGINT] {
+        let mut child = Ready::start("leaves the first signal", Stdio::piped());
+        child.send(libc::SIGTERM);
+        child.expect("handled");
+        assert!(child.child.try_wait().unwrap().is_none());
+        child.send(second);
+        child.expect("handled");
+        let (ended_by, stdout) = child.end();
+        assert_eq!((ended_by, events(&stdout)), (Some(second), 100));
+    }
+}
+
+#[test]
+fn a_third_signal_ends_the_process_at_once_where_the_first_is_the_programs() {
+    let child = Ready::start("leaves the first signal and hangs", Stdio::piped());
+    assert_eq!(child.end_by_repeating(libc::SIGTERM), Some(libc::SIGTERM));
 }
 
 /// The child forks, and its own child has no thread that would wait for the signal.
@@ -151,6 +259,30 @@ fn a_signal_ends_a_forked_child_and_its_parent_goes_on() {
     child.send(libc::SIGTERM);
     let (ended_by, stdout) = child.end();
     assert_eq!((ended_by, events(&stdout)), (Some(libc::SIGTERM), 101));
+}
+
+/// As in a container without an init, where the kernel does not end the process by SIGTERM.
+#[test]
+fn the_first_process_of_a_container_is_drained_and_exits_with_the_status_of_the_signal() {
+    if !children::can_be_first_process() {
+        eprintln!("not tested: this machine has no `unshare`, or does not allow it");
+        return;
+    }
+    let mut child = Ready::start_as_first_process("ends itself", Stdio::piped());
+    let mut stdout = String::new();
+    child.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    assert_eq!((child.child.wait().unwrap().code(), events(&stdout)), (Some(128 + libc::SIGTERM), 100));
+}
+
+#[test]
+fn a_termination_does_not_hold_its_container() {
+    let (memory, events) = sink::Memory::new(format::Json::new);
+    let logs = Arc::new(Container::builder().sink("memory", memory).start().unwrap());
+    Termination::new().signals([libc::SIGUSR2]).container(&logs).install().unwrap();
+    info!(logs.logger("app"), "drained when the program drops it");
+    let container = Arc::into_inner(logs).unwrap();
+    container.shutdown(TIMEOUT).unwrap().check().unwrap();
+    assert_eq!(events.lines().len(), 1);
 }
 
 #[test]

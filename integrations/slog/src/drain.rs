@@ -11,12 +11,17 @@ use fapilog::{
     Level, Logger,
     adapter::{AdapterCalls, AdapterSite, Fields, SuppressedCalls},
     event::{DynamicEvent, FieldGroup, ValueRef},
+    level::LevelFilter,
+    plugin::is_drain_thread,
 };
 use slog::{Drain, FlushError, KV, Never, OwnedKVList, Record};
 
 use crate::pairs::PairSerializer;
 
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The field of an event whose pairs are not all there.
+const PAIRS_ERROR: &str = "pairs_error";
 
 /// A drain of slog whose records are events of a container. It needs no `slog-async`: a record is copied into a ring, and delivered by the
 /// container's drain.
@@ -67,7 +72,7 @@ impl SlogDrain {
 
     /// Logs a record whose place has no site.
     fn log_dynamic(&self, level: Level, record: &Record<'_>, values: &OwnedKVList) {
-        if !self.logger.is_enabled_for(level, record.module()) {
+        if !self.logger.is_enabled_of(level, record.module()) {
             return;
         }
         let Some(call) = self.calls.begin() else { return };
@@ -75,6 +80,14 @@ impl SlogDrain {
             put_fields(record, values, fields);
             self.logger.log_dynamic(&DynamicEvent::of_fields(level, record.module(), fields));
         });
+    }
+
+    /// Counts a record as lost if the container is closed, and this thread does not work for a container.
+    #[cold]
+    fn count_if_closed(&self, level: Level, record: &Record<'_>) {
+        if !is_drain_thread() {
+            let _ = self.logger.is_enabled_of(level, record.module());
+        }
     }
 }
 
@@ -84,6 +97,13 @@ impl Drain for SlogDrain {
 
     fn log(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<(), Never> {
         let level = level_of(record.level());
+        let least = self.logger.least_level();
+        if !least.passes(level) {
+            if least == LevelFilter::Off {
+                self.count_if_closed(level, record);
+            }
+            return Ok(());
+        }
         match AdapterSite::at_place(level, record.module(), record.file(), record.line()) {
             Some(site) => self.log_at(site, record, values),
             None => self.log_dynamic(level, record, values),
@@ -128,9 +148,16 @@ fn put_fields(record: &Record<'_>, values: &OwnedKVList, fields: &mut Fields) {
     }
 }
 
-/// Puts pairs. Values that fail or panic are left out, with the pairs behind them in their list.
+/// Puts pairs. Values that fail or panic are left out, with the pairs behind them in their list, and a field states so.
 fn put_pairs(pairs: &dyn KV, record: &Record<'_>, fields: &mut Fields) {
     let put = catch_unwind(AssertUnwindSafe(|| pairs.serialize(record, &mut PairSerializer { fields })));
-    // The drop of a panic's payload may panic in turn.
-    let _ = put.map_err(ManuallyDrop::new);
+    match put {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => fields.put_error(FieldGroup::Context, PAIRS_ERROR, &error),
+        Err(panic) => {
+            // Its drop may panic in turn.
+            let _ = ManuallyDrop::new(panic);
+            fields.put(FieldGroup::Context, PAIRS_ERROR, ValueRef::Text("<panicked>"));
+        }
+    }
 }

@@ -27,6 +27,7 @@
 //! | message | the message |
 //! | tag | `tag` in the context, if there is one |
 //! | key and value | a field with the value's type. A key `tags.x` or `metrics.x` is the field `x` of the tags or metrics, all others are in the context |
+//! | a value that fails or panics | the pairs before it in its list, and `pairs_error` in the context |
 //!
 //! Pairs of the record come first, then those of its logger, then those of the loggers it was made of, each group in the order in which
 //! slog has them, which is last first. Where a key comes more than once, the first one counts: a record's pair before its logger's, a

@@ -3,10 +3,11 @@
 
 #[path = "../../../fapilog/tests/law/mod.rs"]
 mod law;
+#[path = "../../log/tests/order_error/mod.rs"]
+mod order_error;
 
 use std::{
     cell::Cell,
-    error::Error,
     fmt,
     sync::{
         Arc,
@@ -24,8 +25,12 @@ use fapilog::{
 };
 use fapilog_slog::SlogDrain;
 use law::{TIMEOUT, balanced, memory, messages, only, parsed, shut_down, sinks::StubSink, started, thread_builder};
+use order_error::OrderError;
 use serde_json::{Value, json};
-use slog::{Drain, FnValue, Logger, OwnedKV, PushFnValue, SendSyncRefUnwindSafeKV, debug, error, info, o, trace, warn};
+use slog::{
+    Drain, FnValue, KV, Logger, OwnedKV, PushFnValue, Record, SendSyncRefUnwindSafeKV, Serializer, SingleKV, debug,
+    error, info, o, trace, warn,
+};
 
 fn root<T: SendSyncRefUnwindSafeKV + 'static>(container: &Container, values: OwnedKV<T>) -> Logger {
     Logger::root(SlogDrain::new(container.logger("slog")), values)
@@ -60,24 +65,9 @@ fn an_event_has_the_file_and_the_line_of_the_call() {
     assert_eq!(only(&events)["call_site"], json!(format!("{}:{line}", file!())));
 }
 
-#[derive(Debug)]
-struct Outer(std::io::Error);
-
-impl fmt::Display for Outer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cannot place the order")
-    }
-}
-
-impl Error for Outer {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0)
-    }
-}
-
 #[test]
 fn values_keep_their_types() {
-    let failure = Outer(std::io::Error::other("connection reset"));
+    let failure = OrderError::new();
     let event = event_of(|log| {
         info!(log, "m";
             "u8" => 1_u8, "u64" => u64::MAX, "usize" => 7_usize, "i8" => -1_i8, "i64" => i64::MIN, "isize" => -7_isize,
@@ -89,7 +79,7 @@ fn values_keep_their_types() {
     let expected = json!({
         "u8": 1, "u64": u64::MAX, "usize": 7, "i8": -1, "i64": i64::MIN, "isize": -7, "f64": 0.5, "yes": true, "letter": "ü",
         "text": "a \"text\"", "owned": "s", "nothing": null, "something": 2, "unit": null, "display": "1.5", "debug": "Some(\"x\")",
-        "lazy": 3, "error": "cannot place the order: connection reset",
+        "lazy": 3, "error": OrderError::TEXT,
     });
     let mut context = event["context"].clone();
     // Its shortest text is that of an `f32`.
@@ -214,11 +204,56 @@ fn the_question_whether_a_level_is_enabled_is_answered_by_the_containers_levels(
 }
 
 #[test]
-fn a_value_that_panics_does_not_reach_the_program_and_the_event_is_logged() {
+fn an_event_whose_value_panics_has_the_pairs_before_it_and_those_of_other_lists_and_states_it() {
+    let (container, events) = started();
+    let log = root(&container, o!("logger" => 3));
+    info!(log, "m"; "behind" => 2, "bad" => FnValue(|_| -> u64 { panic!("on purpose") }), "first" => 1);
+    shut_down(&container);
+    let event = only(&events);
+    assert_eq!(event["message"], json!("m"));
+    assert_eq!(event["context"], json!({"first": 1, "pairs_error": "<panicked>", "logger": 3}));
+}
+
+#[test]
+fn an_event_whose_value_fails_has_the_reason() {
     let event = event_of(|log| {
-        info!(log, "m"; "behind" => 2, "bad" => FnValue(|_| -> u64 { panic!("on purpose") }), "first" => 1);
+        let fails = PushFnValue(|_, _| Err(std::io::Error::other("no connection").into()));
+        info!(log, "m"; "behind" => 2, "bad" => fails, "first" => 1);
     });
-    assert_eq!((&event["message"], &event["context"]), (&json!("m"), &json!({"first": 1})));
+    assert_eq!(event["context"], json!({"first": 1, "bad": null, "pairs_error": "no connection"}));
+}
+
+/// A list of pairs with a key that is made at run time, and a list within a list.
+struct OwnPairs;
+
+impl KV for OwnPairs {
+    fn serialize(&self, record: &Record<'_>, out: &mut dyn Serializer) -> slog::Result {
+        SingleKV("single", 1).serialize(record, out)?;
+        out.emit_bytes("bytes", b"\x00\xff", slog::BytesKind::Stream)?;
+        (SingleKV("one", 1), SingleKV("", 2)).serialize(record, out)
+    }
+}
+
+#[test]
+fn a_list_of_the_programs_own_type_is_in_the_event() {
+    let event = event_of(|log| info!(log, "m"; OwnPairs));
+    let context = &event["context"];
+    assert_eq!((&context["single"], &context["one"], &context[""]), (&json!(1), &json!(1), &json!(2)));
+    assert!(context["bytes"].is_string(), "{context}");
+}
+
+#[test]
+fn filters_and_fuses_and_a_second_drain_are_around_it_as_around_any() {
+    let (container, events) = started();
+    container.set_level(Level::Trace);
+    let drain = SlogDrain::new(container.logger("slog"));
+    let filtered = slog::LevelFilter::new(drain.clone(), slog::Level::Info).fuse();
+    let log = Logger::root(slog::Duplicate::new(filtered, slog::Discard).fuse(), o!());
+    info!(log, "passes");
+    debug!(log, "does not");
+    assert!(log.is_enabled(slog::Level::Info));
+    shut_down(&container);
+    assert_eq!(messages(&events), ["passes"]);
 }
 
 #[test]
@@ -251,6 +286,78 @@ fn a_record_behind_the_shutdown_is_counted_as_lost() {
     let accounts = container.accounts();
     assert_eq!((accounts.submitted, accounts.lost.of(LossReason::ContainerClosed)), (2, 1));
     accounts.check().unwrap();
+}
+
+#[test]
+fn a_record_of_a_made_up_place_behind_the_shutdown_is_counted_as_lost() {
+    let (container, _events) = started();
+    let drain = SlogDrain::new(container.logger("slog"));
+    shut_down(&container);
+    log_at_made_up_places(&drain, 200);
+    let accounts = container.accounts();
+    assert_eq!((accounts.submitted, accounts.lost.of(LossReason::ContainerClosed)), (200, 200));
+    accounts.check().unwrap();
+}
+
+#[test]
+fn made_up_places_are_all_logged() {
+    let (container, events) = started();
+    log_at_made_up_places(&SlogDrain::new(container.logger("slog")), 200);
+    shut_down(&container);
+    let targets: Vec<_> = parsed(&events).iter().map(|event| event["target"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(targets, (0..200).map(|n| format!("module {n}")).collect::<Vec<_>>());
+}
+
+/// Logs at more places of a line than are described.
+fn log_at_made_up_places(drain: &SlogDrain, count: usize) {
+    let log = Logger::root(drain.clone(), o!());
+    for n in 0..count {
+        let module: &'static str = format!("module {n}").leak();
+        let location = slog::RecordLocation { file: "made_up.rs", line: 1, column: 0, function: "", module };
+        let place = slog::RecordStatic { location: &location, level: slog::Level::Info, tag: "" };
+        log.log(&Record::new(&place, &format_args!("m"), slog::b!()));
+    }
+}
+
+#[test]
+fn a_thread_that_delivers_logs_nothing_behind_the_shutdown() {
+    let (container, _events) = started();
+    let log = root(&container, o!());
+    shut_down(&container);
+    thread::spawn(move || {
+        fapilog::plugin::work_for_a_sink();
+        info!(log, "of a sink's thread");
+    })
+    .join()
+    .unwrap();
+    assert_eq!(container.accounts().submitted, 0);
+}
+
+#[test]
+fn a_thread_that_logs_while_its_locals_are_dropped_is_logged() {
+    /// Logs when the thread ends.
+    struct LogsAtTheEnd(Logger);
+
+    impl Drop for LogsAtTheEnd {
+        fn drop(&mut self) {
+            info!(self.0, "at the end"; "n" => 2);
+        }
+    }
+
+    thread_local! {
+        static LAST: std::cell::OnceCell<LogsAtTheEnd> = const { std::cell::OnceCell::new() };
+    }
+
+    let (container, events) = started();
+    let log = root(&container, o!());
+    let thread = thread::spawn(move || {
+        // Known to the thread first, and dropped last.
+        LAST.with(|last| assert!(last.set(LogsAtTheEnd(log.clone())).is_ok()));
+        info!(log, "before"; "n" => 1);
+    });
+    thread.join().unwrap();
+    shut_down(&container);
+    assert_eq!(messages(&events), ["before", "at the end"]);
 }
 
 #[test]

@@ -9,6 +9,9 @@ use fapilog::{
 };
 use log::kv::{self, Key, Source, Value, VisitSource};
 
+/// Keys of pairs that are not fields.
+const RESERVED_KEYS: [&str; 3] = ["level", "correlation_id", "source"];
+
 /// The pairs of an event's record.
 pub(super) struct EventPairs<'a>(Vec<(Cow<'a, str>, PairValue<'a>)>);
 
@@ -23,10 +26,11 @@ impl<'a> EventPairs<'a> {
     }
 }
 
-/// The key of a field: the group is in front of it, as the bridge reads it.
+/// The key of a field: the group is in front of it, as the bridge reads it. A reserved key of the context has `field.` in front of it.
 fn key_of(group: FieldGroup, name: &str) -> Cow<'_, str> {
     match group {
         FieldGroup::Tags | FieldGroup::Metrics => Cow::Owned(format!("{}.{name}", group.name())),
+        _ if RESERVED_KEYS.contains(&name) => Cow::Owned(format!("field.{name}")),
         _ => Cow::Borrowed(name),
     }
 }
@@ -55,7 +59,7 @@ impl PairValue<'_> {
             ValueRef::U64(value) => (*value).into(),
             ValueRef::I128(value) => value.into(),
             ValueRef::U128(value) => value.into(),
-            ValueRef::F32(value) => (*value).into(),
+            ValueRef::F32(value) => widened(*value).into(),
             ValueRef::F64(value) => (*value).into(),
             ValueRef::Text(value) => (*value).into(),
             #[cfg(feature = "serde")]
@@ -63,6 +67,11 @@ impl PairValue<'_> {
             other => Value::from_dyn_display(other),
         }
     }
+}
+
+/// The `f64` with the shortest text of the `f32`: `log` has no `f32`, and 0.1 would be 0.10000000149011612.
+fn widened(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
 }
 
 #[cfg(feature = "serde")]

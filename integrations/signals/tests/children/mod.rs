@@ -56,7 +56,19 @@ impl Ready {
     /// Runs `the_child` in a process of its own, and waits until it is ready.
     #[track_caller]
     pub(crate) fn start(role: &str, stdout: Stdio) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        Self::spawn(Command::new(std::env::current_exe().unwrap()), role, stdout)
+    }
+
+    /// As [`start`](Self::start), as the first process of a container.
+    #[track_caller]
+    pub(crate) fn start_as_first_process(role: &str, stdout: Stdio) -> Self {
+        let mut command = in_a_container();
+        command.arg(std::env::current_exe().unwrap());
+        Self::spawn(command, role, stdout)
+    }
+
+    #[track_caller]
+    fn spawn(mut command: Command, role: &str, stdout: Stdio) -> Self {
         command.args(["--exact", "the_child", "--nocapture", "--test-threads=1"]).env(ROLE, role);
         let mut child = command.stdout(stdout).stderr(Stdio::piped()).stdin(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -98,6 +110,18 @@ impl Ready {
             self.send(signal);
         }
     }
+}
+
+/// Whether this machine lets a program start a container.
+pub(crate) fn can_be_first_process() -> bool {
+    in_a_container().arg("true").status().is_ok_and(|status| status.success())
+}
+
+/// The command that the next argument is the first process of.
+fn in_a_container() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--"]);
+    command
 }
 
 impl Drop for Ready {
