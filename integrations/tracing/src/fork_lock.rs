@@ -55,11 +55,12 @@ impl<T> ForkLock<T> {
                 self.is_orphaned.store(false, Ordering::Relaxed);
                 return Some(value);
             }
-            // Relaxed, both: a hint, which no data depends on.
+            // Relaxed: a hint, which no data depends on.
             if self.is_orphaned.load(Ordering::Relaxed) && attempts >= YIELDS {
                 return None;
             }
             if start.elapsed() > HELD_MAX {
+                // Relaxed: the same.
                 self.is_orphaned.store(true, Ordering::Relaxed);
                 return None;
             }
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_whose_holder_never_lets_go_is_given_up_once_slowly_and_then_at_once() {
+    fn a_lock_that_is_held_for_ever_is_given_up_once_slowly_and_then_at_once() {
         let lock = ForkLock::new(1);
         let held = lock.lock().unwrap();
         assert!(lock.lock().is_none());

@@ -43,7 +43,7 @@ impl ContainerLevels<'_> {
         }
     }
 
-    /// The level that a closed container had: events are let through by it, to be counted as lost. `Off` while the container is open.
+    /// The level that a closed container had: events are let through by it, to be counted as lost. None pass by it while the container is open.
     fn level_of_closed(self) -> LevelFilter {
         match self.logger.least_level() {
             LevelFilter::Off => self.logger.level(),

@@ -9,7 +9,7 @@ use tracing_core::{Metadata, field::Field};
 const CACHE_LEN: usize = 128;
 /// The lists of places. A power of two.
 const LISTS: usize = 1_024;
-/// The names of fields that are told apart in an event without a message.
+/// The names of fields in the message of an event that has none.
 const NAMES_MAX: usize = 8;
 
 /// The first places of lists, by the address of their metadata. These are static: an address is a place's for ever.

@@ -131,7 +131,7 @@ fn events_behind_the_close_of_the_container_are_lost_and_counted_whatever_levels
             other.set_level(Level::Debug);
             known(3);
             info_span!("span", a = 1).in_scope(|| error!("inside"));
-            // Of a closed container, too.
+            // The levels of a closed container change, too.
             set_level(&container, "warn");
             known(4);
             error!("above the level");

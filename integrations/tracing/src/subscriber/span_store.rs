@@ -74,7 +74,7 @@ impl SpanStore {
     fn take_free(&self) -> Option<u32> {
         let mut free = self.free.lock()?;
         let number = (*free)?;
-        // Of a slot that a fork has cut off, the list behind it is not known.
+        // The list behind a slot that a forked child cannot lock is not known.
         *free = self.slot(number).and_then(|slot| slot.0.lock()).and_then(|mut slot| slot.next_free.take());
         Some(number)
     }
