@@ -51,6 +51,7 @@ impl BridgeState {
         self.number
     }
 
+    #[cfg(feature = "layer")]
     pub(crate) fn interest(&self) -> &Arc<InterestWatch> {
         &self.interest
     }
