@@ -78,7 +78,8 @@ fn child(parent: &Container, shared: &tracing::Span) -> bool {
 
 #[test]
 fn a_child_counts_its_events_as_lost_and_logs_to_a_container_of_its_own() {
-    let container = Container::builder().sink("null", sink::Null::new(format::Json::new)).start().unwrap();
+    let null = sink::Null::new(format::Json::new);
+    let container = Container::builder().overflow_timeout(law::TIMEOUT).sink("null", null).start().unwrap();
     tracing::subscriber::set_global_default(bridge(container.logger("parent")).subscriber()).unwrap();
     let (shared, is_done, logged) =
         (info_span!("shared", by = field::Empty), AtomicBool::new(false), AtomicU64::new(0));

@@ -215,3 +215,40 @@ fn the_current_span_is_known() {
     );
     assert!(events.bytes().is_empty());
 }
+
+/// Logs when the data of its thread are dropped.
+struct LogsAtTheEnd(&'static str);
+
+impl Drop for LogsAtTheEnd {
+    fn drop(&mut self) {
+        let name = self.0;
+        let _span = info_span!("at the end", name).entered();
+        info!(name, "at the end");
+    }
+}
+
+thread_local! {
+    static FIRST: LogsAtTheEnd = const { LogsAtTheEnd("first") };
+    static LAST: LogsAtTheEnd = const { LogsAtTheEnd("last") };
+}
+
+#[test]
+fn a_thread_that_ends_within_a_span_logs_until_its_last_data_are_dropped() {
+    let _alone = alone();
+    let events = logged(
+        |builder| builder,
+        || {
+            let thread = std::thread::spawn(|| {
+                FIRST.with(|_| {});
+                let _never_exited = std::mem::ManuallyDrop::new(info_span!("span", a = 1).entered());
+                info!("before the end");
+                LAST.with(|_| {});
+            });
+            thread.join().unwrap();
+        },
+    );
+    let events = parsed(&events);
+    let mut names: Vec<_> = events.iter().filter_map(|event| event["context"]["name"].as_str()).collect();
+    names.sort_unstable();
+    assert_eq!((events.len(), names), (3, vec!["first", "last"]), "{events:#?}");
+}

@@ -6,7 +6,7 @@ mod law;
 use std::thread;
 
 use fapilog_tracing::{Bridge, SpanEvents, SpanNames};
-use law::{Way, each_way_with, messages, shut_down, started};
+use law::{Way, each_way, each_way_with, messages, shut_down, started};
 use serde_json::{Value, json};
 use tracing::{info, info_span};
 
@@ -102,4 +102,24 @@ fn a_chain_of_many_spans_closes_without_a_deep_stack() {
     };
     thread::Builder::new().stack_size(128 * 1024).spawn(program).unwrap().join().unwrap();
     shut_down(&container);
+}
+
+#[test]
+fn a_span_that_is_closed_while_a_thread_is_in_it_is_no_parent() {
+    each_way(
+        || {
+            let program = || {
+                let span = info_span!("span", a = 1);
+                let _never_exited = std::mem::ManuallyDrop::new(span.enter());
+                drop(span);
+                info_span!("inner", b = 2).in_scope(|| info!("inside"));
+            };
+            tracing::dispatcher::get_default(|dispatch| {
+                thread::scope(|scope| {
+                    scope.spawn(|| tracing::dispatcher::with_default(dispatch, program));
+                });
+            });
+        },
+        |events| assert_eq!(law::only(events)["context"], json!({"b": 2, "span": "inner"})),
+    );
 }

@@ -12,7 +12,7 @@ const FOLLOWS_MAX: usize = 64;
 /// Never changed: another takes its place.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OwnFields {
-    at_start: Arc<Scope>,
+    at_start: Scope,
     /// In the order of time. Each has a name that no later one has: so there are no more of them than names.
     recorded: Vec<Arc<RecordedFields>>,
     /// The names of the spans that it follows.
@@ -28,7 +28,7 @@ struct RecordedFields {
 
 impl OwnFields {
     pub(super) fn at_start(fields: &Collected) -> Self {
-        Self { at_start: Arc::new(scope_of(fields)), recorded: Vec::new(), follows: Vec::new() }
+        Self { at_start: scope_of(fields), recorded: Vec::new(), follows: Vec::new() }
     }
 
     /// With these fields, which count before the earlier ones of the same name.
