@@ -3,7 +3,7 @@
 
 mod law;
 
-use std::sync::OnceLock;
+use std::{ops::Range, sync::OnceLock};
 
 use law::{each_way, only};
 use serde_json::json;
@@ -25,9 +25,9 @@ impl Callsite for MadeSite {
     }
 }
 
-/// A call site with so many fields, without a file.
-fn made(fields: usize) -> &'static Metadata<'static> {
-    let names: Vec<&'static str> = (0..fields).map(|n| &*format!("field_{n}").leak()).collect();
+/// A call site with fields of these numbers, without a file.
+fn made(fields: Range<usize>) -> &'static Metadata<'static> {
+    let names: Vec<&'static str> = fields.map(|n| &*format!("field_{n}").leak()).collect();
     let site: &'static MadeSite = Box::leak(Box::new(MadeSite(OnceLock::new())));
     let set = FieldSet::new(names.leak(), Identifier(site));
     let metadata = Metadata::new("made", "made::up", tracing::Level::INFO, None, None, None, set, Kind::EVENT);
@@ -39,7 +39,7 @@ fn made(fields: usize) -> &'static Metadata<'static> {
 #[test]
 fn an_event_of_very_many_fields_has_them_all() {
     const FIELDS: usize = 300;
-    let metadata = made(FIELDS);
+    let metadata = made(0..FIELDS);
     let numbers: Vec<u64> = (0..FIELDS as u64).collect();
     each_way(
         || {
@@ -57,7 +57,7 @@ fn an_event_of_very_many_fields_has_them_all() {
 
 #[test]
 fn call_sites_of_any_number_are_not_mixed_up() {
-    let sites: Vec<_> = (0..3_000).map(|_| made(1)).collect();
+    let sites: Vec<_> = (0..3_000).map(|n| made(n..n + 1)).collect();
     each_way(
         || {
             for (number, metadata) in sites.iter().enumerate() {
@@ -67,7 +67,9 @@ fn call_sites_of_any_number_are_not_mixed_up() {
         },
         |events| {
             assert_eq!(events.len(), sites.len());
-            assert!(events.iter().enumerate().all(|(number, event)| event["context"]["field_0"] == json!(number)));
+            for (number, event) in events.iter().enumerate() {
+                assert_eq!(event["context"], json!({format!("field_{number}"): number}));
+            }
         },
     );
 }
