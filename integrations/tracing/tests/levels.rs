@@ -238,8 +238,10 @@ fn a_layer_may_set_the_level_when_it_sees_an_event() {
     let (container, events) = started();
     let container = Arc::new(container);
     set_level(&container, "error");
+    let log = container.logger("t");
     let subscriber = tracing_subscriber::registry()
-        .with(fapilog_tracing::layer(container.logger("t")))
+        .with(Levels::new(log.clone()))
+        .with(Bridge::new(log).layer())
         .with(SetsLevel(Arc::clone(&container)));
     let known = || debug!("enabled by now");
     with_default(&Dispatch::new(subscriber), || {
@@ -275,14 +277,15 @@ fn a_layer_in_an_option_or_a_list_follows_the_levels() {
     let _alone = alone();
     let (container, events) = started();
     let layer = || fapilog_tracing::layer(container.logger("t"));
-    let dispatches = [
-        Dispatch::new(tracing_subscriber::registry().with(Some(layer()))),
-        Dispatch::new(tracing_subscriber::registry().with(vec![layer()])),
-        Dispatch::new(tracing_subscriber::registry().with(layer().boxed())),
+    // A single subscriber at a time: another one would have all call sites ask.
+    let dispatches: [&dyn Fn() -> Dispatch; 3] = [
+        &|| Dispatch::new(tracing_subscriber::registry().with(Some(layer()))),
+        &|| Dispatch::new(tracing_subscriber::registry().with(vec![layer()])),
+        &|| Dispatch::new(tracing_subscriber::registry().with(layer().boxed())),
     ];
     let known = || info!("enabled by now");
-    for dispatch in &dispatches {
-        with_default(dispatch, || {
+    for dispatch in dispatches {
+        with_default(&dispatch(), || {
             set_level(&container, "error");
             known();
             set_level(&container, "info");
