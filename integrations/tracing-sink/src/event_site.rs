@@ -3,15 +3,18 @@
 //! A subscriber keeps call sites for ever, so they are statics of the process: leaked, and bounded.
 
 use std::{
-    collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use fapilog::{Level, adapter::EventCopy, plugin::undivided};
 use tracing_core::{
-    Callsite, Interest, Kind, Metadata,
+    Callsite, Dispatch, Interest, Kind, Metadata,
     callsite::{self, Identifier},
+    dispatcher::with_default,
     field::FieldSet,
 };
 
@@ -25,28 +28,72 @@ const SITES_OF_A_PLACE_MAX: usize = 64;
 /// The most call sites of a level without a file.
 const SITES_WITHOUT_FILE_MAX: usize = 256;
 
-static SITES: LazyLock<Mutex<SiteTable>> = LazyLock::new(Mutex::default);
+/// A power of two.
+const LISTS: usize = 1_024;
+const LEVELS: usize = Level::ALL.len();
 
-/// All call sites.
-#[derive(Default)]
+static SITES: SiteTable = SiteTable {
+    lists: [const { OnceLock::new() }; LISTS],
+    total: AtomicUsize::new(0),
+    without_file: [const { AtomicUsize::new(0) }; LEVELS],
+};
+
+/// All call sites: lists by their place, so that those of a place can be counted.
+///
+/// A list is read without a lock, and grows at its end. Nothing is allocated while it does, for the program's allocator may log, and no fork
+/// divides it.
 struct SiteTable {
-    /// By a hash of level, place, target and names.
-    sites: HashMap<u64, Vec<&'static EventSite>>,
-    /// The numbers of sites by a hash of file, line and level.
-    of_places: HashMap<u64, usize>,
-    total: usize,
+    lists: [OnceLock<&'static EventSite>; LISTS],
+    total: AtomicUsize,
+    /// By level.
+    without_file: [AtomicUsize; LEVELS],
 }
 
 impl SiteTable {
-    fn has_room(&self, event: &EventCopy<'_>) -> bool {
-        let max = if event.file.is_empty() { SITES_WITHOUT_FILE_MAX } else { SITES_OF_A_PLACE_MAX };
-        self.total < SITES_MAX && self.of_places.get(&hash_of_place(event)).is_none_or(|count| *count < max)
+    fn list(&'static self, place: u64) -> Option<&'static OnceLock<&'static EventSite>> {
+        self.lists.get(place as usize & (LISTS - 1))
     }
 
-    fn add(&mut self, hash: u64, place: u64, site: &'static EventSite) {
-        self.sites.entry(hash).or_default().push(site);
-        *self.of_places.entry(place).or_default() += 1;
-        self.total += 1;
+    fn of_place(&'static self, place: u64) -> impl Iterator<Item = &'static EventSite> {
+        let first = self.list(place).and_then(|list| list.get().copied());
+        let sites = std::iter::successors(first, |site| site.next.get().copied());
+        sites.filter(move |site| site.place == place)
+    }
+
+    /// Threads that add at once may exceed the limits by one site each.
+    fn has_room(&'static self, event: &EventCopy<'_>, place: u64) -> bool {
+        // Relaxed, both: bounds on memory; nothing is read on their strength.
+        let has_total = self.total.load(Ordering::Relaxed) < SITES_MAX;
+        let has_own = if event.file.is_empty() {
+            let of_level = self.without_file_of(event.level);
+            of_level.is_some_and(|sites| sites.load(Ordering::Relaxed) < SITES_WITHOUT_FILE_MAX)
+        } else {
+            self.of_place(place).count() < SITES_OF_A_PLACE_MAX
+        };
+        has_total && has_own
+    }
+
+    fn without_file_of(&'static self, level: Level) -> Option<&'static AtomicUsize> {
+        let index = Level::ALL.iter().position(|other| *other == level)?;
+        self.without_file.get(index)
+    }
+
+    fn count(&'static self, event: &EventCopy<'_>) {
+        // Relaxed, both: see `has_room`.
+        self.total.fetch_add(1, Ordering::Relaxed);
+        if let Some(of_level) = self.without_file_of(event.level).filter(|_| event.file.is_empty()) {
+            of_level.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn add(&'static self, new: &'static EventSite) {
+        let mut end = self.list(new.place);
+        while let Some(place) = end {
+            if undivided(|| place.set(new)).is_ok() {
+                return;
+            }
+            end = place.get().map(|known| &known.next);
+        }
     }
 }
 
@@ -54,26 +101,26 @@ impl SiteTable {
 #[derive(Debug)]
 pub(crate) struct EventSite {
     level: Level,
+    /// The hash of level, file and line; of an event without a file, that of level, target and names.
+    place: u64,
     names: &'static [&'static str],
     /// Set before the site is known to anyone: it refers to the site.
     metadata: OnceLock<Metadata<'static>>,
+    next: OnceLock<&'static Self>,
 }
 
 impl EventSite {
-    /// The metadata of an event with these names of fields, made and registered by the first such event. `None` where the process has
-    /// too many.
-    pub(crate) fn metadata_of(event: &EventCopy<'_>, names: &[&str]) -> Option<&'static Metadata<'static>> {
-        let hash = hash_of(event, names);
-        let known = undivided(|| Self::find(&lock(), hash, event, names));
-        let site = match known {
-            Some(site) => site,
-            None => Self::add(hash, event, names)?,
-        };
+    /// The metadata of an event with these names of fields, made and registered by the first such event, which this dispatcher gets. `None` where
+    /// the process has too many.
+    pub(crate) fn metadata_of(
+        dispatch: &Dispatch,
+        event: &EventCopy<'_>,
+        names: &[&str],
+    ) -> Option<&'static Metadata<'static>> {
+        let place = hash_of_place(event, names);
+        let known = SITES.of_place(place).find(|site| site.is_of(event, names));
+        let site = known.or_else(|| Self::add(dispatch, event, place, names))?;
         site.metadata.get()
-    }
-
-    fn find(table: &SiteTable, hash: u64, event: &EventCopy<'_>, names: &[&str]) -> Option<&'static Self> {
-        table.sites.get(&hash)?.iter().copied().find(|site| site.is_of(event, names))
     }
 
     fn is_of(&self, event: &EventCopy<'_>, names: &[&str]) -> bool {
@@ -88,32 +135,32 @@ impl EventSite {
 
     /// Adds a site. Two threads may add the same one at once: both are good.
     #[cold]
-    fn add(hash: u64, event: &EventCopy<'_>, names: &[&str]) -> Option<&'static Self> {
-        // Made ahead of the lock, under which work is short.
-        if !undivided(|| lock().has_room(event)) {
+    fn add(dispatch: &Dispatch, event: &EventCopy<'_>, place: u64, names: &[&str]) -> Option<&'static Self> {
+        if !SITES.has_room(event, place) {
             return None;
         }
-        let site = Self::leak(event, names);
-        undivided(|| lock().add(hash, hash_of_place(event), site));
-        // Subscribers are user code: behind the lock.
-        callsite::register(site);
+        let site = Self::leak(event, place, names);
+        SITES.add(site);
+        SITES.count(event);
+        register(dispatch, site);
         Some(site)
     }
 
-    fn leak(event: &EventCopy<'_>, names: &[&str]) -> &'static Self {
+    fn leak(event: &EventCopy<'_>, place: u64, names: &[&str]) -> &'static Self {
         let names: Vec<&'static str> = names.iter().map(|name| leak_text(name)).collect();
         let names: &'static [&'static str] = names.leak();
-        let site: &'static Self = Box::leak(Box::new(Self { level: event.level, names, metadata: OnceLock::new() }));
+        let (metadata, next) = (OnceLock::new(), OnceLock::new());
+        let site: &'static Self = Box::leak(Box::new(Self { level: event.level, place, names, metadata, next }));
         let target = leak_text(event.target);
-        let place = (!event.file.is_empty()).then(|| (leak_text(event.file), event.line));
+        let location = (!event.file.is_empty()).then(|| (leak_text(event.file), event.line));
         site.metadata.get_or_init(|| {
             Metadata::new(
                 "fapilog event",
                 target,
                 level_of(event.level),
-                place.map(|(file, _)| file),
-                place.map(|(_, line)| line),
-                place.map(|_| target),
+                location.map(|(file, _)| file),
+                location.map(|(_, line)| line),
+                location.map(|_| target),
                 FieldSet::new(names, Identifier(site)),
                 Kind::EVENT,
             )
@@ -131,19 +178,17 @@ impl Callsite for EventSite {
     }
 }
 
-fn lock() -> MutexGuard<'static, SiteTable> {
-    SITES.lock().unwrap_or_else(PoisonError::into_inner)
+/// Registers a call site. Where the program has a single dispatcher, `tracing` asks the default one of the thread for its interest.
+pub(crate) fn register(dispatch: &Dispatch, site: &'static dyn Callsite) {
+    with_default(dispatch, || callsite::register(site));
 }
 
-fn hash_of(event: &EventCopy<'_>, names: &[&str]) -> u64 {
+fn hash_of_place(event: &EventCopy<'_>, names: &[&str]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (event.level as u8, event.line, event.file, event.target, names).hash(&mut hasher);
-    hasher.finish()
-}
-
-fn hash_of_place(event: &EventCopy<'_>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (event.level as u8, event.line, event.file).hash(&mut hasher);
+    match event.file {
+        "" => (event.level as u8, event.target, names).hash(&mut hasher),
+        file => (event.level as u8, event.line, file).hash(&mut hasher),
+    }
     hasher.finish()
 }
 

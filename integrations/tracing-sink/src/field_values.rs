@@ -63,8 +63,8 @@ impl<'a> NamedValue<'a> {
 fn name_of(group: FieldGroup, name: &str) -> Cow<'_, str> {
     match (group, name) {
         (FieldGroup::Tags | FieldGroup::Metrics, _) => Cow::Owned(format!("{}.{name}", group.name())),
-        // A subscriber takes `message` for the event's.
-        (_, "message") => Cow::Borrowed("context.message"),
+        // A subscriber takes these for the event's.
+        (_, "message" | "correlation_id" | "source" | "level") => Cow::Owned(format!("context.{name}")),
         _ => Cow::Borrowed(name),
     }
 }

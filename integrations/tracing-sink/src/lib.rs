@@ -20,7 +20,7 @@
 //! | level | the level. Those above ERROR are `ERROR`, and the field `level` names them |
 //! | target, file, line | those of the metadata |
 //! | message | the field `message` |
-//! | fields | fields with their types: `key` of the context, `tags.key`, `metrics.key`, `correlation_id`, `source`. Values for which `tracing` has no type are displayed |
+//! | fields | fields with their types: `key` of the context, `tags.key`, `metrics.key`, `correlation_id`, `source`. A key of the context that is one of these names, `level` or `message` is `context.key`. Values for which `tracing` has no type are displayed |
 //!
 //! A subscriber gets a call site for each log call and each list of its fields, so that filters by target, level and field name apply as to
 //! the macros of `tracing`. A process makes 4,096 of them at most, 64 for a file, a line and a level, and 256 for a level of events without a file.

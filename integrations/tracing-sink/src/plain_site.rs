@@ -1,25 +1,32 @@
 //! Call sites for events that have none of their own: a static of each level.
 
+use std::sync::Once;
+
 use fapilog::Level;
-use tracing_core::{Callsite, Interest, Kind, Metadata, callsite::Identifier, field::FieldSet};
+use tracing_core::{Callsite, Dispatch, Interest, Kind, Metadata, callsite::Identifier, field::FieldSet};
+
+use crate::event_site::register;
 
 /// The fields of each.
 pub(crate) const PLAIN_NAMES: &[&str] = &["message", "target", "fields", "correlation_id", "source", "level"];
 
-struct PlainSite(&'static Metadata<'static>);
+struct PlainSite {
+    metadata: &'static Metadata<'static>,
+    registration: Once,
+}
 
 impl Callsite for PlainSite {
     /// The sink asks its subscriber about each event.
     fn set_interest(&self, _: Interest) {}
 
     fn metadata(&self) -> &Metadata<'_> {
-        self.0
+        self.metadata
     }
 }
 
 macro_rules! plain_sites {
     ($($site:ident, $metadata:ident: $level:ident;)*) => {$(
-        static $site: PlainSite = PlainSite(&$metadata);
+        static $site: PlainSite = PlainSite { metadata: &$metadata, registration: Once::new() };
         static $metadata: Metadata<'static> = Metadata::new(
             "fapilog event",
             "fapilog",
@@ -41,14 +48,25 @@ plain_sites! {
     ERROR_SITE, ERROR: ERROR;
 }
 
+/// The metadata of an event of this level, whose call site is registered by the first such event. This dispatcher gets it.
+pub(crate) fn registered_metadata(dispatch: &Dispatch, level: Level) -> &'static Metadata<'static> {
+    let site = plain_site(level);
+    site.registration.call_once(|| register(dispatch, site));
+    site.metadata
+}
+
 /// The metadata of an event of this level.
 pub(crate) fn plain_metadata(level: Level) -> &'static Metadata<'static> {
+    plain_site(level).metadata
+}
+
+fn plain_site(level: Level) -> &'static PlainSite {
     match level {
-        Level::Trace => &TRACE,
-        Level::Debug => &DEBUG,
-        Level::Info => &INFO,
-        Level::Warning => &WARN,
-        Level::Error | Level::Critical | Level::Audit | Level::Security => &ERROR,
+        Level::Trace => &TRACE_SITE,
+        Level::Debug => &DEBUG_SITE,
+        Level::Info => &INFO_SITE,
+        Level::Warning => &WARN_SITE,
+        Level::Error | Level::Critical | Level::Audit | Level::Security => &ERROR_SITE,
     }
 }
 

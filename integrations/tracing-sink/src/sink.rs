@@ -18,7 +18,7 @@ use tracing_core::{
 use crate::{
     event_site::EventSite,
     field_values::{FieldsAsText, NamedValue},
-    plain_site::plain_metadata,
+    plain_site::registered_metadata,
 };
 
 const PAYLOAD_BYTES: usize = 16 * 1024;
@@ -95,22 +95,17 @@ struct TracingClient {
 impl BlockingDelivery for TracingClient {
     /// Events on which the subscriber panics are rejected; the others are delivered.
     fn deliver(&mut self, payload: Payload) -> Result<(), SinkError> {
-        EventCopy::hand_over_all(&payload, "the subscriber panicked", |event| self.hand_over(event))
+        // Taken out, and not used within `get_default`: a thread that is in there can have no other default.
+        let dispatch = self.dispatch.clone().unwrap_or_else(|| dispatcher::get_default(Dispatch::clone));
+        EventCopy::hand_over_all(&payload, "the subscriber panicked", |event| self.dispatch_event(&dispatch, event))
     }
 }
 
 impl TracingClient {
-    fn hand_over(&self, event: &EventCopy<'_>) {
-        match &self.dispatch {
-            Some(dispatch) => self.dispatch_event(dispatch, event),
-            None => dispatcher::get_default(|dispatch| self.dispatch_event(dispatch, event)),
-        }
-    }
-
     fn dispatch_event(&self, dispatch: &Dispatch, event: &EventCopy<'_>) {
         let fields = NamedValue::all_of(event);
         let names: Vec<&str> = fields.iter().map(|field| &*field.name).collect();
-        match EventSite::metadata_of(event, &names) {
+        match EventSite::metadata_of(dispatch, event, &names) {
             Some(metadata) => {
                 let values: Vec<_> = fields.iter().map(NamedValue::value).collect();
                 self.dispatch_values(dispatch, metadata, &values);
@@ -131,7 +126,7 @@ impl TracingClient {
             Some(&event.source),
             level.as_ref().map(|level| level as &dyn Value),
         ];
-        self.dispatch_values(dispatch, plain_metadata(event.level), &values);
+        self.dispatch_values(dispatch, registered_metadata(dispatch, event.level), &values);
     }
 
     fn dispatch_values(

@@ -116,6 +116,19 @@ fn tags_metrics_and_the_correlation_id_are_fields_with_a_name_of_their_own() {
 }
 
 #[test]
+fn a_field_of_the_context_does_not_take_the_place_of_what_the_event_has() {
+    let (events, _) = collected("trace", |log| {
+        let _entered = Scope::new().correlation_id("7f3a").enter();
+        audit!(log, "m", source = "mine", level = "mine", correlation_id = "mine");
+    });
+    let fields = json!({
+        "message": "m", "context.source": "mine", "context.level": "mine", "context.correlation_id": "mine", "level": "AUDIT",
+        "correlation_id": "7f3a", "source": "orders",
+    });
+    assert_eq!(events[0]["fields"], fields);
+}
+
+#[test]
 fn levels_are_those_of_tracing_and_the_ones_above_are_named() {
     let (events, _) = collected("trace", |log| {
         debug!(log, "m");

@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use fapilog::{
-    Logger,
-    adapter::AdapterSite,
+    Logger, Scope,
+    adapter::{AdapterCalls, AdapterSite, SuppressedCalls},
     event::{DynamicEvent, FieldGroup, ValueRef},
     plugin::is_drain_thread,
 };
@@ -22,7 +22,7 @@ use crate::{
     interest::InterestWatch,
     levels::ContainerLevels,
     settings::{BridgeSettings, SpanEvents},
-    site::{LogPlace, LogSite, Site},
+    site::Site,
     span::{SpanNode, SpanTimes},
     thread::{self, EventSpan},
     visit::{Collected, FieldVisitor},
@@ -36,6 +36,7 @@ pub(crate) struct BridgeState {
     pub(crate) logger: Logger,
     settings: BridgeSettings,
     interest: Arc<InterestWatch>,
+    calls: AdapterCalls,
 }
 
 impl BridgeState {
@@ -43,13 +44,14 @@ impl BridgeState {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         // Relaxed: a number that differs from all others, no more.
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { number, logger, settings, interest: Arc::new(InterestWatch::of_dispatch()) }
+        Self { number, logger, settings, interest: Arc::new(InterestWatch::new()), calls: AdapterCalls::new() }
     }
 
     pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
+    #[cfg(feature = "layer")]
     pub(crate) fn interest(&self) -> &Arc<InterestWatch> {
         &self.interest
     }
@@ -62,15 +64,58 @@ impl BridgeState {
         ContainerLevels { logger: &self.logger, keeps_all_spans: self.settings.keeps_all_spans }
     }
 
-    /// Logs an event. An event of a drain's thread is not logged: a sink whose own work is logged would never come to an end.
+    pub(crate) fn suppressed(&self) -> SuppressedCalls {
+        self.calls.suppressed()
+    }
+
+    /// Logs an event.
     pub(crate) fn event(&self, event: &Event<'_>, span: EventSpan<'_>) {
         let site = Site::of(event.metadata());
-        let is_enabled = site.is_log || self.logger.is_enabled_at_site(site.adapter);
-        if is_enabled && !is_drain_thread() {
+        self.call(site, || {
             Collected::with(
-                |out| self.visit(site, out, |visitor| event.record(visitor)),
+                |out| {
+                    self.visit(site, out, |visitor| event.record(visitor));
+                    if !out.has_message {
+                        self.put_names_as_message(out, site, span);
+                    }
+                },
                 |collected| thread::within(self.number, span, |unbound| self.log(site, collected, unbound)),
             );
+        });
+    }
+
+    /// Runs `log` if the level is enabled and the call does not lead to others without end: a sink whose own work is logged would never
+    /// come to an end, nor would a `Debug` that logs itself.
+    fn call(&self, site: &'static Site, log: impl FnOnce()) {
+        if is_drain_thread() {
+            // A closed container counts no lost event for the question. Its drain still works.
+            if self.levels().are_enabled(site.metadata) {
+                drop(self.calls.begin());
+            }
+            return;
+        }
+        // The level of a record of `log` is asked for when its target is known.
+        if (site.is_log || self.logger.is_enabled_at_site(site.adapter))
+            && let Some(_call) = self.calls.begin()
+        {
+            log();
+        }
+    }
+
+    /// An event without a message is known by its name, or by its fields' names and its span. Their values are in the fields alone, where a
+    /// redactor finds them.
+    #[cold]
+    fn put_names_as_message(&self, out: &mut Collected, site: &'static Site, span: EventSpan<'_>) {
+        let span = match span {
+            EventSpan::Current => thread::current_name(self.number),
+            EventSpan::Root => None,
+            EventSpan::Explicit(node) => Some(node.site.metadata.name()),
+        };
+        match span {
+            Some(span) => {
+                out.fields.put_display(FieldGroup::Message, "", &format_args!("{span}: {}", site.names));
+            }
+            None => out.fields.put(FieldGroup::Message, "", ValueRef::Text(&site.names)),
         }
     }
 
@@ -81,28 +126,30 @@ impl BridgeState {
     /// Logs within what is bound to the thread, or within `unbound` instead.
     #[inline]
     fn log(&self, site: &'static Site, collected: &Collected, unbound: Option<&SpanNode>) {
-        let _correlated = collected.correlation_id.as_ref().map(|id| fapilog::Scope::new().correlation_id(id).enter());
+        let correlation = collected.correlation_id.as_ref().map(|id| Scope::new().correlation_id(id));
         match (site.is_log, unbound) {
-            (true, _) => self.log_record(site, collected),
-            (false, None) => self.logger.log_fields(site.adapter, &collected.fields),
-            (false, Some(node)) => self.logger.log_fields_in(site.adapter, &collected.fields, &node.merged().scope),
+            (false, Some(node)) => {
+                let scope = Scope::clone(&node.merged().scope).around(&correlation.unwrap_or_default());
+                self.logger.log_fields_in(site.adapter, &collected.fields, &scope);
+            }
+            (is_log, _) => {
+                let _correlated = correlation.map(|scope| scope.enter());
+                if is_log {
+                    self.log_record(site, collected);
+                } else {
+                    self.logger.log_fields(site.adapter, &collected.fields);
+                }
+            }
         }
     }
 
     /// Logs a record of the `log` crate: its place comes with the event.
     fn log_record(&self, site: &'static Site, collected: &Collected) {
         let (level, of_log) = (site.adapter.level(), &collected.of_log);
-        match LogSite::of(LogPlace { level, target: &of_log.target, file: &of_log.file, line: of_log.line }) {
-            Some(place) if self.logger.is_enabled_at_site(place.adapter) => {
-                self.logger.log_fields(place.adapter, &collected.fields);
-            }
+        match AdapterSite::at_place(level, &of_log.target, &of_log.file, of_log.line) {
+            Some(place) if self.logger.is_enabled_at_site(place) => self.logger.log_fields(place, &collected.fields),
             Some(_) => {}
-            None => {
-                let event = DynamicEvent::new(level, &of_log.target, "");
-                let fields = collected.fields.iter();
-                self.logger
-                    .log_dynamic(&fields.fold(event, |event, (group, name, value)| event.field(group, name, value)));
-            }
+            None => self.logger.log_dynamic(&DynamicEvent::of_fields(level, &of_log.target, &collected.fields)),
         }
     }
 }
@@ -161,8 +208,10 @@ impl BridgeState {
 
     /// Logs a step in the life of a span, if the settings ask for it.
     fn span_event(&self, step: SpanEvents, node: &Arc<SpanNode>) {
-        let is_wanted = self.settings.span_events.contains(step) && self.is_enabled(node.site.adapter);
-        if is_wanted && !is_drain_thread() {
+        if !self.settings.span_events.contains(step) {
+            return;
+        }
+        self.call(node.site, || {
             Collected::with(
                 |out| put_step(out, step, node),
                 |collected| {
@@ -170,11 +219,7 @@ impl BridgeState {
                     thread::within(self.number, span, |unbound| self.log(node.site, collected, unbound));
                 },
             );
-        }
-    }
-
-    fn is_enabled(&self, site: &'static AdapterSite) -> bool {
-        self.logger.is_enabled_at_site(site)
+        });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fapilog::Logger;
+use fapilog::{Logger, adapter::SuppressedCalls};
 use tracing_core::{
     Dispatch, Event, LevelFilter, Metadata, Subscriber,
     span::{Attributes, Id, Record},
@@ -29,6 +29,23 @@ pub struct TracingLayer {
 impl TracingLayer {
     pub(crate) fn new(state: BridgeState) -> Self {
         Self { state: Arc::new(state) }
+    }
+
+    /// The events that were suppressed, so that no event leads to another without end: those of threads that deliver events, and those
+    /// that the `Debug` of a field logs within itself. Clones of the layer have one count.
+    ///
+    /// ```
+    /// use fapilog_tracing::TracingLayer;
+    ///
+    /// // Of the layer that the program's subscriber has.
+    /// let suppressed = tracing::dispatcher::get_default(|dispatch| {
+    ///     dispatch.downcast_ref::<TracingLayer>().map(TracingLayer::suppressed)
+    /// });
+    /// # assert!(suppressed.is_none());
+    /// ```
+    #[must_use]
+    pub fn suppressed(&self) -> SuppressedCalls {
+        self.state.suppressed()
     }
 
     fn node<S>(&self, id: &Id, context: &Context<'_, S>) -> Option<Arc<SpanNode>>
@@ -136,9 +153,9 @@ where
 
 /// The levels of a container as a filter of tracing-subscriber: for our layer, for another, or for all.
 ///
-/// Call sites ask once. When the levels of the container change, all of them ask anew. (As the filter of another layer than ours it does not
-/// know its subscriber: call sites ask anew if the thread that changes the levels has a default subscriber, as each thread has by
-/// `set_global_default`.)
+/// Call sites ask once. When the levels of the container change, all of them ask anew. (As the filter of another layer than ours, and in an
+/// `Option` or a `Vec`, it does not know its subscriber: call sites ask anew if the thread that changes the levels has a default subscriber,
+/// as each thread has by `set_global_default`.) A closed container keeps its levels.
 ///
 /// ```
 /// use fapilog::{Container, Level, format, sink};
@@ -171,7 +188,7 @@ impl Levels {
     /// The levels of the logger's container.
     #[must_use]
     pub fn new(logger: Logger) -> Self {
-        Self { logger, keeps_all_spans: false, interest: Arc::new(InterestWatch::of_any_dispatch()) }
+        Self { logger, keeps_all_spans: false, interest: Arc::new(InterestWatch::new()) }
     }
 
     /// Whether spans are enabled whatever their level: events have the fields of all spans around them, and a disabled span costs as

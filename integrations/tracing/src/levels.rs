@@ -15,8 +15,10 @@ pub(crate) struct ContainerLevels<'a> {
 
 impl ContainerLevels<'_> {
     pub(crate) fn are_enabled(self, metadata: &Metadata<'_>) -> bool {
+        let level = level_of(*metadata.level());
         (metadata.is_span() && self.keeps_all_spans)
-            || self.logger.is_enabled_for(level_of(*metadata.level()), metadata.target())
+            || self.logger.is_enabled_for(level, metadata.target())
+            || self.level_of_closed().passes(level)
     }
 
     /// They change by a rebuild of all interests, so that a call site need not ask each time.
@@ -26,7 +28,11 @@ impl ContainerLevels<'_> {
 
     pub(crate) fn max_level(self) -> tracing_core::LevelFilter {
         use tracing_core::LevelFilter as Max;
-        match self.logger.least_level() {
+        let least = match self.logger.least_level() {
+            LevelFilter::Off => self.level_of_closed(),
+            least => least,
+        };
+        match least {
             _ if self.keeps_all_spans => Max::TRACE,
             LevelFilter::AtLeast(Level::Trace) => Max::TRACE,
             LevelFilter::AtLeast(Level::Debug) => Max::DEBUG,
@@ -34,6 +40,14 @@ impl ContainerLevels<'_> {
             LevelFilter::AtLeast(Level::Warning) => Max::WARN,
             LevelFilter::AtLeast(Level::Error) => Max::ERROR,
             LevelFilter::AtLeast(_) | LevelFilter::Off => Max::OFF,
+        }
+    }
+
+    /// The level that a closed container had: events are let through by it, to be counted as lost. None pass by it while the container is open.
+    fn level_of_closed(self) -> LevelFilter {
+        match self.logger.least_level() {
+            LevelFilter::Off => self.logger.level(),
+            LevelFilter::AtLeast(_) => LevelFilter::Off,
         }
     }
 }

@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 mod bridge;
+mod fork_lock;
 mod interest;
 #[cfg(feature = "layer")]
 mod layer;

@@ -1,23 +1,22 @@
 //! Places of the program: each call site of tracing has one of ours, made by its first event or span.
 
-mod log_record;
+use std::{cell::Cell, sync::OnceLock};
 
-use std::{
-    cell::Cell,
-    collections::HashMap,
-    sync::{PoisonError, RwLock},
-};
-
-use fapilog::{Level, adapter::AdapterSite, event::FieldGroup};
+use fapilog::{Level, adapter::AdapterSite, event::FieldGroup, plugin::undivided};
 use tracing_core::{Metadata, field::Field};
 
-pub(crate) use self::log_record::{LogPlace, LogSite};
-
-/// The places that a thread finds without a lock.
+/// The places that a thread finds at once. A power of two.
 const CACHE_LEN: usize = 128;
+/// The lists of places. A power of two.
+const LISTS: usize = 1_024;
+/// The names of fields in the message of an event that has none.
+const NAMES_MAX: usize = 8;
 
-/// All places of the process, by the address of their metadata. These are static: an address is a place's for ever.
-static SITES: RwLock<Option<HashMap<usize, &'static Site>>> = RwLock::new(None);
+/// The first places of lists, by the address of their metadata. These are static: an address is a place's for ever.
+///
+/// A list is read without a lock, and grows at its end. Nothing is allocated while it does, for the program's allocator may log, and no fork
+/// divides it.
+static SITES: [OnceLock<&'static Site>; LISTS] = [const { OnceLock::new() }; LISTS];
 
 thread_local! {
     static CACHE: [Cell<Option<&'static Site>>; CACHE_LEN] = const { [const { Cell::new(None) }; CACHE_LEN] };
@@ -30,8 +29,11 @@ pub(crate) struct Site {
     pub(crate) adapter: &'static AdapterSite,
     /// Whether its events are records of the `log` crate, which `tracing-log` has brought.
     pub(crate) is_log: bool,
+    /// The event's name, if the call has one, or else the names of its fields: for events without a message.
+    pub(crate) names: Box<str>,
     /// By a field's index.
     places: Box<[FieldPlace]>,
+    next: OnceLock<&'static Self>,
 }
 
 /// The part of an event that a field of tracing becomes.
@@ -56,7 +58,7 @@ impl Site {
     #[inline]
     pub(crate) fn of(metadata: &'static Metadata<'static>) -> &'static Self {
         let cached = CACHE.try_with(|cache| {
-            let slot = cache.get(slot_of(metadata))?;
+            let slot = cache.get(hash_of::<CACHE_LEN>(metadata))?;
             let known = slot.get().filter(|site| std::ptr::eq(site.metadata, metadata));
             known.or_else(|| {
                 slot.set(Some(Self::find_or_add(metadata)));
@@ -68,16 +70,28 @@ impl Site {
 
     #[cold]
     fn find_or_add(metadata: &'static Metadata<'static>) -> &'static Self {
-        let address = address_of(metadata);
-        let known = SITES
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .and_then(|sites| sites.get(&address).copied());
-        known.unwrap_or_else(|| {
-            let mut sites = SITES.write().unwrap_or_else(PoisonError::into_inner);
-            sites.get_or_insert_default().entry(address).or_insert_with(|| Box::leak(Box::new(Self::new(metadata))))
-        })
+        Self::known(metadata).unwrap_or_else(|| Self::add(Box::leak(Box::new(Self::new(metadata)))))
+    }
+
+    fn known(metadata: &'static Metadata<'static>) -> Option<&'static Self> {
+        let first = SITES.get(hash_of::<LISTS>(metadata))?.get().copied();
+        std::iter::successors(first, |site| site.next.get().copied()).find(|site| std::ptr::eq(site.metadata, metadata))
+    }
+
+    /// Adds a place to its list, or finds the one that another thread has added meanwhile.
+    fn add(new: &'static Self) -> &'static Self {
+        let mut end = SITES.get(hash_of::<LISTS>(new.metadata));
+        while let Some(place) = end {
+            if undivided(|| place.set(new)).is_ok() {
+                break;
+            }
+            let Some(known) = place.get() else { break };
+            if std::ptr::eq(known.metadata, new.metadata) {
+                return known;
+            }
+            end = Some(&known.next);
+        }
+        new
     }
 
     fn new(metadata: &'static Metadata<'static>) -> Self {
@@ -85,7 +99,8 @@ impl Site {
         let adapter = AdapterSite::leak(level_of(*metadata.level()), metadata.target(), file, line);
         let is_log = metadata.is_event() && metadata.name() == "log event" && metadata.target() == "log";
         let places = metadata.fields().iter().map(|field| FieldPlace::of(field.name(), metadata.is_event(), is_log));
-        Self { metadata, adapter, is_log, places: places.collect() }
+        let names = names_of(metadata).into();
+        Self { metadata, adapter, is_log, names, places: places.collect(), next: OnceLock::new() }
     }
 
     /// The place of a field, which is one of this site's.
@@ -130,15 +145,26 @@ pub(crate) fn level_of(level: tracing_core::Level) -> Level {
     }
 }
 
-fn address_of(metadata: &'static Metadata<'static>) -> usize {
-    std::ptr::from_ref(metadata).addr()
+/// `tracing` names an event by its file and line, unless the call has a name for it.
+fn names_of(metadata: &'static Metadata<'static>) -> String {
+    let has_own_name = !metadata.name().starts_with("event ");
+    let plain = |field: Field| field.name().strip_prefix("r#").unwrap_or(field.name());
+    let fields = || metadata.fields().iter().map(plain).filter(|name| *name != "message");
+    let mut names: Vec<_> = fields().take(NAMES_MAX).collect();
+    if has_own_name || names.is_empty() {
+        return metadata.name().to_owned();
+    }
+    if fields().nth(NAMES_MAX).is_some() {
+        names.push("...");
+    }
+    names.join(", ")
 }
 
-/// Fibonacci hashing: the upper bits of a product depend on all bits of the address.
+/// Fibonacci hashing: the upper bits of a product depend on all bits of the address. `LEN` is a power of two.
 #[inline]
-fn slot_of(metadata: &'static Metadata<'static>) -> usize {
-    const SHIFT: u32 = u64::BITS - CACHE_LEN.ilog2();
-    ((address_of(metadata) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> SHIFT) as usize
+fn hash_of<const LEN: usize>(metadata: &'static Metadata<'static>) -> usize {
+    let address = std::ptr::from_ref(metadata).addr() as u64;
+    (address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - LEN.ilog2())) as usize
 }
 
 #[cfg(test)]

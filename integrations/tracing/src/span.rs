@@ -1,39 +1,35 @@
 //! Spans: fields that are encoded once, and bound to each thread that is in the span.
 
+mod own_fields;
 mod times;
 
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use fapilog::{Scope, event::FieldGroup};
 
+use self::own_fields::OwnFields;
 pub(crate) use self::times::SpanTimes;
-use crate::{settings::SpanNames, site::Site, visit::Collected};
+use crate::{fork_lock::ForkLock, settings::SpanNames, site::Site, visit::Collected};
 
 /// A span of a bridge. Its parents live as long as it does.
+///
+/// Nothing is allocated or freed while one of its locks is held: the program's allocator may log.
 pub(crate) struct SpanNode {
     pub(crate) site: &'static Site,
     parent: Option<Arc<Self>>,
     names: SpanNames,
-    own: Mutex<OwnFields>,
+    own: ForkLock<Arc<OwnFields>>,
     /// How often `own` was changed since the span was made.
     changes: AtomicU64,
-    merged: Mutex<Merged>,
+    merged: ForkLock<Merged>,
     /// `None` where no setting asks for them.
     pub(crate) times: Option<SpanTimes>,
-}
-
-/// The fields of a span, without its parents'.
-#[derive(Debug, Default)]
-struct OwnFields {
-    scope: Scope,
-    /// The names of the spans that it follows.
-    follows: Vec<&'static str>,
 }
 
 /// The fields of a span and of those around it, as they were after so many changes of them all.
@@ -51,45 +47,57 @@ impl SpanNode {
         times: Option<SpanTimes>,
         fields: &Collected,
     ) -> Arc<Self> {
-        let own = Mutex::new(OwnFields { scope: scope_of(fields), follows: Vec::new() });
-        let node = Self { site, parent, names, own, changes: AtomicU64::new(0), merged: Mutex::default(), times };
-        *lock(&node.merged) = node.merge();
+        let own = ForkLock::new(Arc::new(OwnFields::at_start(fields)));
+        let mut node =
+            Self { site, parent, names, own, changes: AtomicU64::new(0), merged: ForkLock::default(), times };
+        node.merged = ForkLock::new(node.merge());
         Arc::new(node)
     }
 
     /// Adds fields. They count before the earlier ones of the same name.
     pub(crate) fn record(&self, fields: &Collected) {
-        self.change(|own| own.scope = std::mem::take(&mut own.scope).around(&scope_of(fields)));
+        self.change(|own| own.with_recorded(fields));
     }
 
     /// Adds a span that this one follows.
     pub(crate) fn follow(&self, other: &Self) {
-        self.change(|own| {
-            own.follows.push(other.site.metadata.name());
-            let scope = std::mem::take(&mut own.scope);
-            own.scope = scope.bind(FieldGroup::Context, "follows_from", own.follows.as_slice());
-        });
+        self.change(|own| own.with_followed(other.site.metadata.name()));
     }
 
-    fn change(&self, change: impl FnOnce(&mut OwnFields)) {
-        let mut own = lock(&self.own);
-        change(&mut own);
-        // Release: pairs with `changes`, so that a reader of the number reads the fields that it counts.
-        self.changes.fetch_add(1, Ordering::Release);
+    fn change(&self, change: impl Fn(&OwnFields) -> OwnFields) {
+        while let Some(known) = self.own() {
+            let mut new = Arc::new(change(&known));
+            let Some(mut own) = self.own.lock() else { return };
+            let is_changed = Arc::ptr_eq(&own, &known);
+            if is_changed {
+                std::mem::swap(&mut *own, &mut new);
+                // Release: pairs with `changes`, so that a reader of the number reads the fields that it counts.
+                self.changes.fetch_add(1, Ordering::Release);
+            }
+            drop(own);
+            if is_changed {
+                return;
+            }
+        }
+    }
+
+    fn own(&self) -> Option<Arc<OwnFields>> {
+        self.own.lock().map(|own| Arc::clone(&own))
     }
 
     /// The fields of this span and of those around it.
     pub(crate) fn merged(&self) -> Merged {
-        let known = lock(&self.merged).clone();
-        if known.changes == self.changes() {
+        let known = self.merged.lock().map(|merged| merged.clone());
+        if let Some(known) = known.filter(|known| known.changes == self.changes()) {
             return known;
         }
-        // Outside of the lock, as all that allocates: the program's allocator may log.
         let merged = self.merge();
-        let mut known = lock(&self.merged);
-        // Another thread may have merged later changes meanwhile.
-        if known.changes < merged.changes {
-            *known = merged.clone();
+        let mut former = merged.clone();
+        if let Some(mut known) = self.merged.lock() {
+            // Another thread may have merged later changes meanwhile.
+            if known.changes < merged.changes {
+                std::mem::swap(&mut *known, &mut former);
+            }
         }
         merged
     }
@@ -106,7 +114,7 @@ impl SpanNode {
         let changes = self.changes();
         let mut nodes: Vec<&Self> = self.chain().collect();
         nodes.reverse();
-        let fields = nodes.iter().fold(Scope::new(), |scope, node| scope.around(&lock(&node.own).scope));
+        let fields = nodes.iter().filter_map(|node| node.own()).fold(Scope::new(), |scope, own| own.put_into(scope));
         let name = |scope: Scope| scope.field(FieldGroup::Context, "span", self.site.metadata.name().into());
         let scope = match self.names {
             SpanNames::None => fields,
@@ -139,16 +147,4 @@ impl fmt::Debug for SpanNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SpanNode").field("name", &self.site.metadata.name()).finish_non_exhaustive()
     }
-}
-
-fn scope_of(fields: &Collected) -> Scope {
-    let scope = Scope::new().fields(&fields.fields);
-    match &fields.correlation_id {
-        Some(id) => scope.correlation_id(id),
-        None => scope,
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,7 +4,7 @@ mod span_store;
 
 use std::sync::Arc;
 
-use fapilog::Logger;
+use fapilog::{Logger, adapter::SuppressedCalls};
 use tracing_core::{
     Dispatch, Event, Interest, LevelFilter, Metadata,
     span::{Attributes, Current, Id, Record},
@@ -44,6 +44,23 @@ impl Subscriber {
     #[must_use]
     pub fn new(logger: Logger) -> Self {
         crate::Bridge::new(logger).subscriber()
+    }
+
+    /// The events that were suppressed, so that no event leads to another without end: those of threads that deliver events, and those
+    /// that the `Debug` of a field logs within itself.
+    ///
+    /// ```
+    /// use fapilog_tracing::Subscriber;
+    ///
+    /// // Of the program's subscriber.
+    /// let suppressed = tracing::dispatcher::get_default(|dispatch| {
+    ///     dispatch.downcast_ref::<Subscriber>().map(Subscriber::suppressed)
+    /// });
+    /// # assert!(suppressed.is_none());
+    /// ```
+    #[must_use]
+    pub fn suppressed(&self) -> SuppressedCalls {
+        self.state.suppressed()
     }
 
     pub(crate) fn of(state: BridgeState) -> Self {

@@ -85,6 +85,11 @@ pub(crate) fn current(bridge: u64) -> Option<(Id, Arc<SpanNode>)> {
     with_thread(|thread| thread.current(bridge).map(|span| (span.id.clone(), Arc::clone(&span.node)))).flatten()
 }
 
+/// Its name.
+pub(crate) fn current_name(bridge: u64) -> Option<&'static str> {
+    with_thread(|thread| thread.current(bridge).map(|span| span.node.site.metadata.name())).flatten()
+}
+
 /// Binds the fields of the current span as they are by now.
 pub(crate) fn rebind(bridge: u64) {
     with_thread(|thread| thread.bind(bridge, EventSpan::Current));

@@ -6,9 +6,25 @@ use fapilog::{
 };
 use valuable::{Enumerable, NamedValues, Structable, Tuplable, Value, Visit};
 
+use crate::visit::catch_panic;
+
+/// Stands for a value that panicked.
+const PANICKED: &str = "<panicked while it was visited>";
+
 /// Puts a value with all that is inside it.
 pub(crate) fn put_valuable(fields: &mut Fields, group: FieldGroup, name: &str, value: Value<'_>) {
-    fields.put_with(group, name, |out| put(out, &value));
+    let len = fields.len();
+    if catch_panic(|| fields.put_with(group, name, |out| put(out, &value))).is_none() {
+        // The value is half written.
+        *fields = first_of(fields, len);
+        fields.put(group, name, ValueRef::Text(PANICKED));
+    }
+}
+
+fn first_of(fields: &Fields, len: usize) -> Fields {
+    let mut first = Fields::new();
+    fields.iter().take(len).for_each(|(group, name, value)| first.put(group, name, value));
+    first
 }
 
 fn put(out: &mut SelfTypedWriter<'_>, value: &Value<'_>) {
@@ -192,6 +208,36 @@ mod tests {
         let sides = [Side::Limit(0.5), Side::Between { low: 1.5, high: 2.5 }, Side::Pair(1, 2)];
         let expected = ["{Limit: 0.5}", "{Between: {low: 1.5, high: 2.5}}", "{Pair: [1, 2]}"];
         assert_eq!(sides.each_ref().map(text), expected);
+    }
+
+    struct Panics;
+
+    impl Valuable for Panics {
+        fn as_value(&self) -> Value<'_> {
+            Value::Listable(self)
+        }
+
+        fn visit(&self, visit: &mut dyn Visit) {
+            visit.visit_value(Value::U8(1));
+            panic!("on purpose");
+        }
+    }
+
+    impl valuable::Listable for Panics {
+        fn size_hint(&self) -> (usize, Option<usize>) {
+            (1, None)
+        }
+    }
+
+    #[test]
+    fn a_value_that_panics_leaves_the_fields_around_it_as_they_are() {
+        let mut fields = Fields::new();
+        fields.put(FieldGroup::Tags, "before", ValueRef::U64(1));
+        put_valuable(&mut fields, FieldGroup::Context, "value", vec![&Panics].as_value());
+        fields.put(FieldGroup::Context, "after", ValueRef::U64(2));
+        let texts: Vec<_> = fields.iter().map(|(_, name, value)| format!("{name} {value}")).collect();
+        assert_eq!(texts, ["before 1", "value <panicked while it was visited>", "after 2"]);
+        assert_eq!(fields.len(), 3);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{
     cell::Cell,
     error::Error,
     fmt,
+    mem::ManuallyDrop,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -15,12 +16,12 @@ use tracing_core::field::{Field, Visit};
 
 use crate::site::{FieldPlace, LogProperty, Site};
 
-/// How deep events are nested that are logged by the `Debug` of a field. Beyond it, such texts are not made: a `Debug` that logs itself
-/// would end in a full stack.
+/// How deep spans and events are nested that are made by the `Debug` of a field. Beyond it, such texts are not made: a `Debug` that makes
+/// a span of itself would end in a full stack. (Events of a thread that are nested deeper than four are suppressed before.)
 const NESTING_MAX: usize = 8;
 
 /// Stands for a text that is nested too deep.
-const NESTED_TOO_DEEP: &str = "<a Debug that logs, nested too deep>";
+const NESTED_TOO_DEEP: &str = "<a Debug within itself, nested too deep>";
 
 thread_local! {
     /// The memory for fields of this thread's next event. `None` while an event is visited: one that is logged meanwhile has memory of
@@ -36,6 +37,7 @@ const KEPT_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
     pub(crate) fields: Fields,
+    pub(crate) has_message: bool,
     pub(crate) correlation_id: Option<String>,
     pub(crate) of_log: LogProperties,
 }
@@ -54,15 +56,20 @@ impl Collected {
         let mut collected = MEMORY.try_with(Cell::take).ok().flatten().unwrap_or_default();
         visit(&mut collected);
         let result = log(&collected);
-        if collected.fields.capacity_bytes() <= KEPT_BYTES_MAX {
+        if collected.capacity_bytes() <= KEPT_BYTES_MAX {
             collected.clear();
             let _ = MEMORY.try_with(|memory| memory.set(Some(collected)));
         }
         result
     }
 
+    fn capacity_bytes(&self) -> usize {
+        self.fields.capacity_bytes() + self.of_log.target.capacity() + self.of_log.file.capacity()
+    }
+
     fn clear(&mut self) {
         self.fields.clear();
+        self.has_message = false;
         self.correlation_id = None;
         self.of_log.target.clear();
         self.of_log.file.clear();
@@ -88,8 +95,9 @@ impl<'a> FieldVisitor<'a> {
     ) {
         let nesting = NESTING.try_with(|nesting| nesting.replace(nesting.get() + 1)).unwrap_or(0);
         let mut visitor = Self { site, correlation_fields, out, is_too_deep: nesting >= NESTING_MAX };
-        // Texts catch their panics one by one. Only a `Valuable` can panic between them.
-        let _ = catch_unwind(AssertUnwindSafe(|| record(&mut visitor)));
+        // Texts catch their panics one by one. An argument of another kind, such as a `Value` of the program's own, may panic between
+        // them.
+        let _ = catch_panic(|| record(&mut visitor));
         let _ = NESTING.try_with(|own| own.set(nesting));
     }
 
@@ -101,7 +109,10 @@ impl<'a> FieldVisitor<'a> {
                 self.out.correlation_id = Some(text());
                 None
             }
-            FieldPlace::Field(group, name) => Some((group, name)),
+            FieldPlace::Field(group, name) => {
+                self.out.has_message |= group == FieldGroup::Message;
+                Some((group, name))
+            }
             FieldPlace::OfLog(property) => {
                 self.of_log(property, text);
                 None
@@ -204,5 +215,10 @@ impl fmt::Display for AsText<'_> {
 
 /// A panic leaves the text empty.
 fn text_of(value: &dyn fmt::Display) -> String {
-    catch_unwind(AssertUnwindSafe(|| value.to_string())).unwrap_or_default()
+    catch_panic(|| value.to_string()).unwrap_or_default()
+}
+
+/// Runs user code. `None` if it panics. The drop of a panic's payload is user code, too, and may panic in turn: it is not dropped.
+pub(crate) fn catch_panic<R>(work: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(ManuallyDrop::new).ok()
 }

@@ -7,7 +7,7 @@ use std::{error::Error, fmt, io};
 
 use law::{contexts, each_way, each_way_with, messages, only, parsed, shut_down, started};
 use serde_json::json;
-use tracing::{debug, error, event, info, trace, warn};
+use tracing::{debug, error, event, info, info_span, trace, warn};
 
 #[test]
 fn fields_have_their_types() {
@@ -89,13 +89,59 @@ fn a_message_is_formatted_with_its_arguments() {
 }
 
 #[test]
-fn an_event_needs_no_message() {
+fn an_event_without_a_message_has_the_names_of_its_fields_for_one() {
     each_way(
-        || info!(rows = 3),
-        |events| {
-            let event = only(events);
-            assert_eq!((event["message"].as_str().unwrap_or_default(), &event["context"]), ("", &json!({"rows": 3})));
+        || {
+            info!(rows = 3, tags.table = "orders", r#type = 1);
+            info_span!("import").in_scope(|| info!(rows = 3));
+            info!(parent: &info_span!("parent"), rows = 3);
+            info!(parent: None, rows = 3);
+            event!(name: "rows_came_in", tracing::Level::INFO, rows = 3);
+            info!(a = 1, b = 2, c = 3, d = 4, e = 5, f = 6, g = 7, h = 8, i = 9);
+            info!(message = tracing::field::Empty, rows = 3);
         },
+        |events| {
+            let expected = [
+                "rows, tags.table, type",
+                "import: rows",
+                "parent: rows",
+                "rows",
+                "rows_came_in",
+                "a, b, c, d, e, f, g, h, ...",
+                "rows",
+            ];
+            assert_eq!(messages(&events), expected);
+            assert_eq!((&events[3]["context"], &events[3]["tags"]), (&json!({"rows": 3}), &serde_json::Value::Null));
+        },
+    );
+}
+
+#[test]
+fn a_message_that_is_empty_is_flagged_as_fapilogs_own_is() {
+    each_way(|| info!(rows = 3, ""), |events| assert_eq!(only(events)["tags"], json!({"empty_message": true})));
+}
+
+/// An error that is its own source.
+#[derive(Debug)]
+struct Endless;
+
+impl fmt::Display for Endless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("endless")
+    }
+}
+
+impl Error for Endless {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self)
+    }
+}
+
+#[test]
+fn an_error_that_is_its_own_source_comes_to_an_end() {
+    each_way(
+        || error!(error = &Endless as &(dyn Error + 'static), "failed"),
+        |events| assert!(only(events)["context"]["error"].as_str().unwrap().starts_with("endless: endless: ")),
     );
 }
 
@@ -204,6 +250,38 @@ fn a_panic_in_a_debug_does_not_reach_the_program() {
             assert_eq!(messages(&events), ["panics", "next"]);
             assert_eq!((&events[0]["context"]["before"], &events[0]["context"]["after"]), (&json!(1), &json!(2)));
             assert!(events[0]["context"]["bad"].as_str().unwrap().contains("panic"), "{}", events[0]);
+        },
+    );
+}
+
+/// A panic's payload that panics when it is dropped.
+struct PanicsInDrop;
+
+impl Drop for PanicsInDrop {
+    fn drop(&mut self) {
+        panic!("on purpose, again");
+    }
+}
+
+impl fmt::Debug for PanicsInDrop {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        std::panic::panic_any(PanicsInDrop);
+    }
+}
+
+#[test]
+fn a_panic_whose_payload_panics_does_not_reach_the_program() {
+    let payload = std::mem::ManuallyDrop::new(PanicsInDrop);
+    each_way_with(
+        |bridge| bridge.correlation_fields(["id"]),
+        || {
+            let _span = info_span!("span", id = ?*payload).entered();
+            info!(id = ?*payload, value = ?*payload, "panics");
+        },
+        |events| {
+            let event = only(events);
+            assert_eq!(event["message"], "panics");
+            assert!(event["context"]["value"].as_str().unwrap().contains("panicked"), "{event}");
         },
     );
 }

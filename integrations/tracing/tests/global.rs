@@ -13,9 +13,11 @@ use std::{
 
 use fapilog::{
     Container,
+    adapter::SuppressedCalls,
     container::Executor,
     event::Batch,
     format,
+    metrics::{Accounts, LossReason},
     plugin::PluginError,
     process,
     sink::{self, MemoryEvents},
@@ -37,11 +39,26 @@ fn alone() -> MutexGuard<'static, ()> {
     alone
 }
 
+fn suppressed() -> SuppressedCalls {
+    tracing::dispatcher::get_default(|dispatch| dispatch.downcast_ref::<Subscriber>().unwrap().suppressed())
+}
+
 /// Runs the program with a global container of its own, checks the law, and returns the events.
 fn logged(
     build: impl FnOnce(fapilog::container::ContainerBuilder) -> fapilog::container::ContainerBuilder,
     program: impl FnOnce(),
 ) -> MemoryEvents {
+    let (events, accounts) = logged_with_accounts(build, program);
+    let lost = accounts.lost.total() - accounts.lost.of(LossReason::NoContainer);
+    assert_eq!(lost, 0, "{accounts}");
+    events
+}
+
+/// As [`logged`], with what the container has counted.
+fn logged_with_accounts(
+    build: impl FnOnce(fapilog::container::ContainerBuilder) -> fapilog::container::ContainerBuilder,
+    program: impl FnOnce(),
+) -> (MemoryEvents, Accounts) {
     let (sink, events) = sink::Memory::new(format::Json::new);
     let builder =
         build(Container::builder().executor(Executor::Thread).overflow_timeout(law::TIMEOUT)).sink("memory", sink);
@@ -49,19 +66,31 @@ fn logged(
     program();
     let accounts = global.shutdown(law::TIMEOUT).unwrap();
     accounts.check().unwrap();
-    assert_eq!((accounts.pending_total(), accounts.lost.total()), (0, 0), "{accounts}");
-    events
+    assert_eq!(accounts.pending_total(), 0, "{accounts}");
+    (events, accounts)
 }
 
 #[test]
 fn a_subscriber_set_ahead_of_the_global_container_logs_to_it_and_to_its_successors() {
     let _alone = alone();
-    info!("into nothing");
     for name in ["first", "second"] {
         let events = logged(|builder| builder, || info_span!("span", a = 1).in_scope(|| info!(name, "logged")));
         let event = law::only(parsed(&events));
         assert_eq!(event["context"], json!({"a": 1, "span": "span", "name": name}));
     }
+}
+
+#[test]
+fn events_between_two_global_containers_are_counted_by_the_second() {
+    let _alone = alone();
+    let known = || info!("of no container");
+    logged(|builder| builder, known);
+    known();
+    info!("at a new call site");
+    tracing::debug!("below the level");
+    let (events, accounts) = logged_with_accounts(|builder| builder, || info!("of the second"));
+    assert_eq!(accounts.lost.of(LossReason::NoContainer), 2, "{accounts}");
+    assert!(messages(&parsed(&events)).contains(&"of the second"));
 }
 
 /// Logs an event when it is formatted.
@@ -104,10 +133,11 @@ impl fmt::Debug for LogsItself {
 #[test]
 fn a_debug_that_logs_itself_comes_to_an_end() {
     let _alone = alone();
+    let before = suppressed();
     let events = parsed(&logged(|builder| builder, || info!(value = ?LogsItself, "itself")));
-    assert_eq!(events.len(), 9);
-    assert_eq!(events[0]["context"]["value"], json!("<a Debug that logs, nested too deep>"));
-    assert_eq!(events[8]["context"]["value"], json!("formatted"));
+    // Four, and the one within them is suppressed.
+    assert_eq!((messages(&events), suppressed().nested - before.nested), (vec!["itself"; 4], 1));
+    assert!(events.iter().all(|event| event["context"]["value"] == "formatted"), "{events:#?}");
 }
 
 /// Logs each batch that it is given, and counts them.
@@ -121,19 +151,23 @@ impl process::Processor for LogsItsWork {
     fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
         self.0.fetch_add(batch.len(), Ordering::SeqCst);
         info!("of the drain's thread");
+        tracing::trace!("below the level");
         Ok(())
     }
 }
 
 #[test]
-fn events_of_a_plugins_own_work_are_not_logged() {
+fn events_of_a_plugins_own_work_are_not_logged_and_are_counted() {
     let _alone = alone();
+    let before = suppressed();
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&calls);
     let make = move |_| -> Box<dyn process::Processor> { Box::new(LogsItsWork(Arc::clone(&counter))) };
     let events = logged(|builder| builder.processor(make), || info!("of the program"));
     assert_eq!(messages(&parsed(&events)), ["of the program"]);
     assert_eq!(calls.load(Ordering::SeqCst), 1);
+    // The event below the level is none that was suppressed.
+    assert_eq!(suppressed().on_drain_threads - before.on_drain_threads, 1);
 }
 
 #[test]
@@ -180,4 +214,41 @@ fn the_current_span_is_known() {
         },
     );
     assert!(events.bytes().is_empty());
+}
+
+/// Logs when the data of its thread are dropped.
+struct LogsAtTheEnd(&'static str);
+
+impl Drop for LogsAtTheEnd {
+    fn drop(&mut self) {
+        let name = self.0;
+        let _span = info_span!("at the end", name).entered();
+        info!(name, "at the end");
+    }
+}
+
+thread_local! {
+    static FIRST: LogsAtTheEnd = const { LogsAtTheEnd("first") };
+    static LAST: LogsAtTheEnd = const { LogsAtTheEnd("last") };
+}
+
+#[test]
+fn a_thread_that_ends_within_a_span_logs_until_its_last_data_are_dropped() {
+    let _alone = alone();
+    let events = logged(
+        |builder| builder,
+        || {
+            let thread = std::thread::spawn(|| {
+                FIRST.with(|_| {});
+                let _never_exited = std::mem::ManuallyDrop::new(info_span!("span", a = 1).entered());
+                info!("before the end");
+                LAST.with(|_| {});
+            });
+            thread.join().unwrap();
+        },
+    );
+    let events = parsed(&events);
+    let mut names: Vec<_> = events.iter().filter_map(|event| event["context"]["name"].as_str()).collect();
+    names.sort_unstable();
+    assert_eq!((events.len(), names), (3, vec!["first", "last"]), "{events:#?}");
 }

@@ -1,19 +1,19 @@
-//! Levels: the container's, targets, changes at run time, filters of other layers.
+//! Levels: the container's, targets, changes at run time, the close of the container.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod law;
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+    atomic::{AtomicBool, Ordering},
 };
 
-use fapilog::{Container, Level, level::Directives, sink::MemoryEvents};
+use fapilog::{Container, Level, level::Directives, metrics::LossReason, sink::MemoryEvents};
 use fapilog_tracing::{Bridge, Levels};
 use law::{Way, messages, parsed, shut_down, started};
 use serde_json::json;
 use tracing::{Dispatch, debug, debug_span, dispatcher::with_default, error, info, info_span, trace, warn};
-use tracing_subscriber::{EnvFilter, filter::LevelFilter, layer::Context, prelude::*, reload};
+use tracing_subscriber::prelude::*;
 
 /// Interests of call sites are the process's: `tracing` itself mixes up those of a dispatcher that another thread makes meanwhile.
 fn alone() -> MutexGuard<'static, ()> {
@@ -70,73 +70,6 @@ fn a_disabled_call_does_not_evaluate_its_fields() {
 }
 
 #[test]
-fn the_levels_of_a_container_are_no_other_layers() {
-    let _alone = alone();
-    let (container, events) = started();
-    set_level(&container, "error");
-    let seen = Arc::new(AtomicUsize::new(0));
-    let subscriber = tracing_subscriber::registry()
-        .with(CountingLayer(Arc::clone(&seen)))
-        .with(fapilog_tracing::layer(container.logger("t")));
-    with_default(&Dispatch::new(subscriber), || {
-        info!("for the other layer alone");
-        error!("for both");
-    });
-    assert_eq!(seen.load(Ordering::SeqCst), 2);
-    assert_messages(&container, &events, &["for both"]);
-}
-
-struct CountingLayer(Arc<AtomicUsize>);
-
-impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for CountingLayer {
-    fn on_event(&self, _: &tracing::Event<'_>, _: Context<'_, S>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-#[test]
-fn levels_as_a_layer_are_for_all_layers() {
-    let _alone = alone();
-    let (container, events) = started();
-    set_level(&container, "error");
-    let seen = Arc::new(AtomicUsize::new(0));
-    let log = container.logger("t");
-    let subscriber = tracing_subscriber::registry()
-        .with(Levels::new(log.clone()))
-        .with(CountingLayer(Arc::clone(&seen)))
-        .with(Bridge::new(log).layer());
-    with_default(&Dispatch::new(subscriber), || {
-        info!("for none");
-        error!("for both");
-        set_level(&container, "info");
-        info!("for both by now");
-    });
-    assert_eq!(seen.load(Ordering::SeqCst), 2);
-    assert_messages(&container, &events, &["for both", "for both by now"]);
-}
-
-#[test]
-fn levels_are_a_filter_for_another_layer() {
-    let _alone = alone();
-    let (container, _events) = started();
-    set_level(&container, "error");
-    let seen = Arc::new(AtomicUsize::new(0));
-    let counting = CountingLayer(Arc::clone(&seen)).with_filter(Levels::new(container.logger("t")));
-    with_default(&Dispatch::new(tracing_subscriber::registry().with(counting)), || {
-        info!("disabled");
-        set_level(&container, "info");
-        info!("enabled");
-        std::thread::scope(|scope| {
-            // Has no subscriber: the old levels count on.
-            scope.spawn(|| set_level(&container, "error"));
-        });
-        error!("enabled");
-    });
-    assert_eq!(seen.load(Ordering::SeqCst), 2);
-    shut_down(&container);
-}
-
-#[test]
 fn a_disabled_span_is_no_scope_unless_all_are_kept() {
     let _alone = alone();
     for way in [Way::FilteredLayer, Way::Subscriber] {
@@ -155,53 +88,6 @@ fn a_disabled_span_is_no_scope_unless_all_are_kept() {
             assert_eq!(law::only(parsed(&events))["context"], expected, "{way:?}");
         }
     }
-}
-
-#[test]
-fn a_span_that_the_layers_own_filter_disables_is_no_scope_of_the_layer() {
-    let _alone = alone();
-    let (container, events) = started();
-    let (other, other_events) = started();
-    let filtered = Bridge::new(container.logger("t")).layer().with_filter(EnvFilter::new("trace,hidden=off"));
-    let all = Bridge::new(other.logger("t")).layer();
-    let program = || {
-        let _outer = info_span!("outer", a = 1).entered();
-        let hidden = info_span!(target: "hidden", "hidden", b = 2);
-        hidden.in_scope(|| info!("inside"));
-        info!(target: "hidden", "hidden itself");
-        info_span!(parent: &hidden, "child", c = 3).in_scope(|| info!("in its child"));
-    };
-    with_default(&Dispatch::new(tracing_subscriber::registry().with(filtered).with(all)), program);
-    shut_down(&container);
-    shut_down(&other);
-    let events = parsed(&events);
-    let expected =
-        [("inside", json!({"a": 1, "span": "outer"})), ("in its child", json!({"a": 1, "c": 3, "span": "child"}))];
-    assert_eq!(law::contexts(&events), expected.iter().map(|(m, c)| (*m, c)).collect::<Vec<_>>());
-    let events = parsed(&other_events);
-    let expected = [
-        ("inside", json!({"a": 1, "b": 2, "span": "hidden"})),
-        ("hidden itself", json!({"a": 1, "span": "outer"})),
-        ("in its child", json!({"a": 1, "b": 2, "c": 3, "span": "child"})),
-    ];
-    assert_eq!(law::contexts(&events), expected.iter().map(|(m, c)| (*m, c)).collect::<Vec<_>>());
-}
-
-#[test]
-fn a_filter_that_is_reloaded_counts_at_once() {
-    let _alone = alone();
-    let (container, events) = started();
-    let (filter, handle) = reload::Layer::new(LevelFilter::WARN);
-    let subscriber =
-        tracing_subscriber::registry().with(Bridge::new(container.logger("t")).layer().with_filter(filter));
-    with_default(&Dispatch::new(subscriber), || {
-        info!("before");
-        handle.reload(LevelFilter::INFO).unwrap();
-        info!("after");
-        handle.modify(|filter| *filter = LevelFilter::ERROR).unwrap();
-        info!("at last");
-    });
-    assert_messages(&container, &events, &["after"]);
 }
 
 #[test]
@@ -230,19 +116,32 @@ fn each_subscriber_has_its_own_levels_at_a_shared_call_site() {
 }
 
 #[test]
-fn a_container_that_is_closed_disables_all_and_a_later_event_is_lost_quietly() {
+fn events_behind_the_close_of_the_container_are_lost_and_counted_whatever_levels_change() {
     let _alone = alone();
+    let (other, _) = started();
     for way in Way::ALL {
         let (container, events) = started();
+        let known = |n: u64| info!(n, "at a known call site");
         with_default(&way.dispatch(Bridge::new(container.logger("t"))), || {
-            info!("before");
+            known(1);
             container.shutdown(law::TIMEOUT).unwrap();
-            info!("after");
+            known(2);
+            info!("at a new one");
+            // All call sites ask anew.
+            other.set_level(Level::Debug);
+            known(3);
             info_span!("span", a = 1).in_scope(|| error!("inside"));
+            // The levels of a closed container change, too.
+            set_level(&container, "warn");
+            known(4);
+            error!("above the level");
         });
-        container.accounts().check().unwrap();
-        assert_eq!(messages(&parsed(&events)), ["before"]);
+        let accounts = container.accounts();
+        accounts.check().unwrap();
+        assert_eq!(accounts.lost.of(LossReason::ContainerClosed), 5, "{way:?}: {accounts}");
+        assert_eq!(messages(&parsed(&events)), ["at a known call site"]);
     }
+    shut_down(&other);
 }
 
 #[test]
@@ -320,4 +219,78 @@ fn the_levels_are_no_ones_once_the_subscriber_is_dropped() {
     container.set_level(Level::Error);
     info!("not logged");
     assert_messages(&container, &events, &["logged"]);
+}
+
+/// Sets a level when it sees an event: within the call of the subscriber.
+struct SetsLevel(Arc<Container>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for SetsLevel {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        if *event.metadata().level() == tracing::Level::ERROR {
+            self.0.set_level(Level::Debug);
+        }
+    }
+}
+
+#[test]
+fn a_layer_may_set_the_level_when_it_sees_an_event() {
+    let _alone = alone();
+    let (container, events) = started();
+    let container = Arc::new(container);
+    set_level(&container, "error");
+    let log = container.logger("t");
+    let subscriber = tracing_subscriber::registry()
+        .with(Levels::new(log.clone()))
+        .with(Bridge::new(log).layer())
+        .with(SetsLevel(Arc::clone(&container)));
+    let known = || debug!("enabled by now");
+    with_default(&Dispatch::new(subscriber), || {
+        known();
+        error!("raises the level");
+        known();
+    });
+    assert_messages(&container, &events, &["raises the level", "enabled by now"]);
+}
+
+#[test]
+fn a_layer_on_two_registries_follows_its_levels_when_one_of_them_is_gone() {
+    let _alone = alone();
+    let (container, events) = started();
+    set_level(&container, "error");
+    let layer = fapilog_tracing::layer::<tracing_subscriber::Registry>(container.logger("t"));
+    let levels = Levels::new(container.logger("t"));
+    let dispatch = || {
+        let registry = tracing_subscriber::registry().with(levels.clone());
+        Dispatch::new(registry.with(layer.inner().clone()))
+    };
+    let (one, other) = (dispatch(), dispatch());
+    drop(other);
+    with_default(&one, || info!("disabled"));
+    // On a thread without a subscriber.
+    set_level(&container, "info");
+    with_default(&one, || info!("enabled"));
+    assert_messages(&container, &events, &["enabled"]);
+}
+
+#[test]
+fn a_layer_in_an_option_or_a_list_follows_the_levels() {
+    let _alone = alone();
+    let (container, events) = started();
+    let layer = || fapilog_tracing::layer(container.logger("t"));
+    // A single subscriber at a time: another one would have all call sites ask.
+    let dispatches: [&dyn Fn() -> Dispatch; 3] = [
+        &|| Dispatch::new(tracing_subscriber::registry().with(Some(layer()))),
+        &|| Dispatch::new(tracing_subscriber::registry().with(vec![layer()])),
+        &|| Dispatch::new(tracing_subscriber::registry().with(layer().boxed())),
+    ];
+    let known = || info!("enabled by now");
+    for dispatch in dispatches {
+        with_default(&dispatch(), || {
+            set_level(&container, "error");
+            known();
+            set_level(&container, "info");
+            known();
+        });
+    }
+    assert_messages(&container, &events, &["enabled by now"; 3]);
 }

@@ -3,19 +3,11 @@
 
 mod law;
 
-use std::{sync::Barrier, thread};
-
 use fapilog::{Scope, event::FieldGroup};
-use fapilog_tracing::{Bridge, SpanEvents, SpanNames};
-use law::{Way, contexts, each_way, each_way_with, messages, only, parsed, shut_down, started};
+use fapilog_tracing::{Bridge, SpanNames};
+use law::{Way, assert_contexts, each_way, each_way_with, only, parsed, shut_down, started};
 use serde_json::{Value, json};
-use tracing::{Instrument, Span, field, info, info_span, instrument, instrument::WithSubscriber};
-
-#[track_caller]
-fn assert_contexts(events: &[Value], expected: &[(&str, Value)]) {
-    let expected: Vec<_> = expected.iter().map(|(message, context)| (*message, context)).collect();
-    assert_eq!(contexts(events), expected);
-}
+use tracing::{Span, field, info, info_span};
 
 #[test]
 fn an_event_has_the_fields_of_the_spans_around_it_and_inner_ones_count() {
@@ -194,23 +186,6 @@ fn fields_that_are_recorded_later_count_from_then_on() {
 }
 
 #[test]
-fn a_field_that_another_thread_records_is_in_the_next_event() {
-    each_way(
-        || {
-            let span = info_span!("span", user = field::Empty);
-            let _entered = span.enter();
-            tracing::dispatcher::get_default(|dispatch| {
-                thread::scope(|scope| {
-                    scope.spawn(|| tracing::dispatcher::with_default(dispatch, || span.record("user", "ann")));
-                });
-            });
-            info!("recorded");
-        },
-        |events| assert_eq!(only(events)["context"], json!({"user": "ann", "span": "span"})),
-    );
-}
-
-#[test]
 fn a_correlation_id_may_be_recorded_later() {
     each_way(
         || {
@@ -240,110 +215,6 @@ fn spans_that_a_span_follows_are_a_field_by_setting() {
 }
 
 #[test]
-fn the_life_of_a_span_is_events_by_setting() {
-    each_way_with(
-        |bridge| bridge.span_events(SpanEvents::FULL),
-        || {
-            let span = info_span!(target: "lives", "span", a = 1);
-            span.in_scope(|| info!("inside"));
-            span.in_scope(|| thread::sleep(std::time::Duration::from_millis(2)));
-        },
-        |events| {
-            assert_eq!(messages(&events), ["new", "enter", "inside", "exit", "enter", "exit", "close"]);
-            for event in events.iter().filter(|event| event["message"] != "inside") {
-                assert_eq!((&event["context"], &event["target"]), (&json!({"a": 1, "span": "span"}), &json!("lives")));
-            }
-            let metrics = &events[6]["metrics"];
-            assert!(
-                metrics["busy_ms"].as_f64().unwrap() >= 2.0 && metrics["idle_ms"].as_f64().unwrap() >= 0.0,
-                "{metrics}"
-            );
-        },
-    );
-}
-
-#[test]
-fn a_span_closes_with_its_last_handle_and_behind_its_children() {
-    each_way_with(
-        |bridge| bridge.span_events(SpanEvents::CLOSE).span_names(SpanNames::Innermost),
-        || {
-            let parent = info_span!("parent");
-            let (child, clone) = (info_span!(parent: &parent, "child"), parent.clone());
-            drop((parent, clone));
-            info!("the parent has a child");
-            let other = child.clone();
-            drop(child);
-            info!("the child has a handle");
-            drop(other);
-            info!("all are closed");
-        },
-        |events| {
-            let names: Vec<_> = events
-                .iter()
-                .map(|event| {
-                    (event["message"].as_str().unwrap(), event["context"]["span"].as_str().unwrap_or_default())
-                })
-                .collect();
-            let expected = [
-                ("the parent has a child", ""),
-                ("the child has a handle", ""),
-                ("close", "child"),
-                ("close", "parent"),
-                ("all are closed", ""),
-            ];
-            assert_eq!(names, expected);
-        },
-    );
-}
-
-#[test]
-fn a_span_whose_handle_is_dropped_while_it_is_entered_closes_at_its_exit() {
-    each_way_with(
-        |bridge| bridge.span_events(SpanEvents::CLOSE),
-        || {
-            let entered = info_span!("span", a = 1).entered();
-            info!("inside");
-            drop(entered);
-            info!("outside");
-        },
-        |events| {
-            assert_eq!(messages(&events), ["inside", "close", "outside"]);
-            assert_eq!(
-                (&events[0]["context"], &events[2]["context"]),
-                (&json!({"a": 1, "span": "span"}), &Value::Null)
-            );
-        },
-    );
-}
-
-#[test]
-fn a_span_is_entered_on_two_threads_at_once() {
-    each_way(
-        || {
-            let (span, both_are_in) = (info_span!("shared", a = 1), Barrier::new(2));
-            tracing::dispatcher::get_default(|dispatch| {
-                thread::scope(|scope| {
-                    for _ in 0..2 {
-                        scope.spawn(|| {
-                            tracing::dispatcher::with_default(dispatch, || {
-                                let _entered = span.enter();
-                                both_are_in.wait();
-                                info!("inside");
-                            });
-                            assert!(Scope::current().is_empty());
-                        });
-                    }
-                });
-            });
-        },
-        |events| {
-            let inside = json!({"a": 1, "span": "shared"});
-            assert_contexts(&events, &[("inside", inside.clone()), ("inside", inside)]);
-        },
-    );
-}
-
-#[test]
 fn fapilogs_own_macros_are_within_the_span_and_tracings_events_within_the_scope() {
     for way in Way::ALL {
         let (container, events) = started();
@@ -367,35 +238,6 @@ fn fapilogs_own_macros_are_within_the_span_and_tracings_events_within_the_scope(
         );
         assert!(events.iter().all(|event| event["correlation_id"] == "7f3a"), "{events:#?}");
     }
-}
-
-#[instrument(skip(secret), fields(tags.kind = "fill"))]
-fn fill(order: u64, secret: &str) -> usize {
-    info!("filling");
-    secret.len()
-}
-
-#[instrument(err, ret)]
-fn checked(order: u64) -> Result<u64, std::num::ParseIntError> {
-    "x".parse().map(|n: u64| n + order)
-}
-
-#[test]
-fn an_instrumented_function_is_a_span_with_its_arguments() {
-    each_way(
-        || {
-            fill(42, "secret");
-            checked(7).unwrap_err();
-        },
-        |events| {
-            assert_eq!(
-                (&events[0]["context"], &events[0]["tags"]),
-                (&json!({"order": 42, "span": "fill"}), &json!({"kind": "fill"}))
-            );
-            assert_eq!((&events[1]["level"], &events[1]["context"]["span"]), (&json!("ERROR"), &json!("checked")));
-            assert_eq!(events[1]["context"]["error"], json!("invalid digit found in string"));
-        },
-    );
 }
 
 #[test]
@@ -422,88 +264,73 @@ fn or_current_is_the_span_or_the_one_around_it() {
 }
 
 #[test]
-fn a_future_keeps_its_span_on_whatever_thread_it_is_polled() {
-    async fn step(n: u64) {
-        for _ in 0..4 {
-            info!(n, "step");
-            tokio::task::yield_now().await;
-        }
-        // A span of its own across an await.
-        tokio::time::sleep(std::time::Duration::from_millis(1)).instrument(info_span!("sleeps")).await;
-        info!(n, "slept");
-    }
-
-    for way in Way::ALL {
-        let (container, events) = started();
-        let dispatch = way.dispatch(Bridge::new(container.logger("async")).correlation_fields(["id"]));
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
-        runtime.block_on(async {
-            let tasks: Vec<_> = tracing::dispatcher::with_default(&dispatch, || {
-                let task = |n| step(n).instrument(info_span!("task", task = n, id = n));
-                (0..50).map(|n| tokio::spawn(task(n).with_subscriber(dispatch.clone()))).collect()
-            });
-            for task in tasks {
-                task.await.unwrap();
+fn a_field_that_is_recorded_again_and_again_takes_no_more_room() {
+    // As often as the earlier values would fill an event's scope three times.
+    const TIMES: u64 = 10_000;
+    each_way(
+        || {
+            let span = info_span!("span", done = 0_u64, user = field::Empty, correlation_id = field::Empty);
+            let _entered = span.enter();
+            for n in 0..=TIMES {
+                span.record("done", n);
+                span.record("correlation_id", n);
             }
-        });
-        drop(runtime);
-        let accounts = shut_down(&container);
-        assert_eq!((accounts.submitted, accounts.lost.total()), (250, 0));
-        for event in parsed(&events) {
-            let context = &event["context"];
-            assert_eq!((&context["task"], &context["span"]), (&context["n"], &json!("task")), "{event}");
-            assert_eq!(event["correlation_id"], json!(context["n"].to_string()));
-        }
-    }
-}
-
-#[test]
-fn a_thread_has_the_subscriber_of_its_own() {
-    let (one, one_events) = started();
-    let (other, other_events) = started();
-    let dispatch = |container: &fapilog::Container| Way::Subscriber.dispatch(Bridge::new(container.logger("t")));
-    let (of_one, of_other) = (dispatch(&one), dispatch(&other));
-    let log = one.logger("own");
-    tracing::dispatcher::with_default(&of_one, || {
-        let _span = info_span!("of one", a = 1).entered();
-        tracing::dispatcher::with_default(&of_other, || {
-            info!("not in the other subscriber's span");
-            let _span = info_span!("of other", b = 1).entered();
-            info!("in its own span");
-        });
-        fapilog::info!(log, "by fapilog, within the span again");
-        info!("within the span again");
-        thread::spawn(|| info!("of a thread without a subscriber")).join().unwrap();
-    });
-    shut_down(&one);
-    shut_down(&other);
-    let inside = json!({"a": 1, "span": "of one"});
-    assert_contexts(
-        &parsed(&one_events),
-        &[("by fapilog, within the span again", inside.clone()), ("within the span again", inside)],
-    );
-    assert_contexts(
-        &parsed(&other_events),
-        &[
-            ("not in the other subscriber's span", Value::Null),
-            ("in its own span", json!({"b": 1, "span": "of other"})),
-        ],
+            span.record("user", "ann");
+            info!("done");
+        },
+        |events| {
+            let event = only(events);
+            assert_eq!(event["context"], json!({"done": TIMES, "user": "ann", "span": "span"}));
+            assert_eq!((&event["correlation_id"], &event["tags"]), (&json!(TIMES.to_string()), &Value::Null));
+        },
     );
 }
 
 #[test]
-fn a_chain_of_many_spans_closes_without_a_deep_stack() {
-    let (container, _events) = started();
-    let dispatch = Way::Subscriber.dispatch(Bridge::new(container.logger("t")).span_names(SpanNames::None));
-    let program = move || {
-        tracing::dispatcher::with_default(&dispatch, || {
-            let mut span = info_span!("root");
-            for _ in 0..3_000 {
-                span = info_span!(parent: &span, "child");
-            }
-            drop(span);
-        });
-    };
-    thread::Builder::new().stack_size(128 * 1024).spawn(program).unwrap().join().unwrap();
-    shut_down(&container);
+fn a_span_that_follows_itself_or_in_a_circle_is_an_ordinary_one() {
+    each_way_with(
+        |bridge| bridge.follows_from(true),
+        || {
+            let (one, other) = (info_span!("one"), info_span!("other"));
+            one.follows_from(&one);
+            one.follows_from(&other);
+            other.follows_from(&one);
+            one.in_scope(|| info!("inside"));
+        },
+        |events| assert_eq!(only(events)["context"], json!({"follows_from": ["one", "other"], "span": "one"})),
+    );
+}
+
+#[test]
+fn a_field_that_the_span_does_not_have_is_not_recorded() {
+    each_way(
+        || {
+            let span = info_span!("span", a = 1);
+            let _entered = span.enter();
+            span.record("b", 2).record("a", field::Empty);
+            info!("inside");
+        },
+        |events| assert_eq!(only(events)["context"], json!({"a": 1, "span": "span"})),
+    );
+}
+
+/// Makes a span of itself, and enters it.
+struct MakesASpan;
+
+impl std::fmt::Debug for MakesASpan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let _span = info_span!("inner", value = ?MakesASpan).entered();
+        f.write_str("formatted")
+    }
+}
+
+#[test]
+fn a_debug_that_makes_a_span_of_itself_comes_to_an_end() {
+    each_way(
+        || {
+            let _span = info_span!("outer", value = ?MakesASpan).entered();
+            info!("inside");
+        },
+        |events| assert_eq!(only(events)["context"], json!({"value": "formatted", "span": "outer"})),
+    );
 }

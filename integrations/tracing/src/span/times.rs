@@ -1,13 +1,12 @@
 //! The times of a span: busy while a thread is in it, idle while none is.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
+
+use crate::fork_lock::ForkLock;
 
 /// The times of a span since it was made.
 #[derive(Debug)]
-pub(crate) struct SpanTimes(Mutex<TimesSoFar>);
+pub(crate) struct SpanTimes(ForkLock<TimesSoFar>);
 
 #[derive(Debug)]
 struct TimesSoFar {
@@ -21,7 +20,7 @@ struct TimesSoFar {
 
 impl SpanTimes {
     pub(crate) fn begin() -> Self {
-        Self(Mutex::new(TimesSoFar {
+        Self(ForkLock::new(TimesSoFar {
             busy: Duration::ZERO,
             idle: Duration::ZERO,
             counted_to: Instant::now(),
@@ -39,11 +38,11 @@ impl SpanTimes {
 
     /// Busy and idle time up to now.
     pub(crate) fn so_far(&self) -> (Duration, Duration) {
-        self.count_to(Instant::now(), |times| (times.busy, times.idle))
+        self.count_to(Instant::now(), |times| (times.busy, times.idle)).unwrap_or_default()
     }
 
-    fn count_to<R>(&self, now: Instant, then: impl FnOnce(&mut TimesSoFar) -> R) -> R {
-        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn count_to<R>(&self, now: Instant, then: impl FnOnce(&mut TimesSoFar) -> R) -> Option<R> {
+        let mut times = self.0.lock()?;
         let passed = now.saturating_duration_since(times.counted_to);
         if times.entered > 0 {
             times.busy += passed
@@ -51,7 +50,7 @@ impl SpanTimes {
             times.idle += passed
         }
         times.counted_to = times.counted_to.max(now);
-        then(&mut times)
+        Some(then(&mut times))
     }
 }
 
@@ -69,7 +68,7 @@ mod tests {
         at(15, |times| times.entered += 1);
         at(30, |times| times.entered -= 1);
         at(50, |times| times.entered -= 1);
-        at(57, |_| {});
+        at(57, |_| {}).unwrap();
         let times = times.0.lock().unwrap();
         assert_eq!((times.busy, times.idle), (Duration::from_millis(40), Duration::from_millis(17)));
     }

@@ -4,13 +4,14 @@
 //! another's, until the slot has had 2^32 spans. Slots are in blocks that double in size and are never moved or freed, so that no lock is for all.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+    Arc, OnceLock,
     atomic::{AtomicU32, Ordering},
 };
 
+use fapilog::plugin::undivided;
 use tracing_core::span::Id;
 
-use crate::span::SpanNode;
+use crate::{fork_lock::ForkLock, span::SpanNode};
 
 /// Slots of the first block.
 const FIRST_BLOCK_LEN: usize = 64;
@@ -20,19 +21,21 @@ const BLOCKS: usize = 26;
 #[derive(Debug)]
 pub(super) struct SpanStore {
     blocks: [OnceLock<Box<[Slot]>>; BLOCKS],
-    /// Slots that were used and are free again.
-    free: Mutex<Vec<u32>>,
+    /// The first of the slots that were used and are free again. Each has the next one: nothing is allocated for the list, because the
+    /// program's allocator may log.
+    free: ForkLock<Option<u32>>,
     /// The first slot that was never used.
     unused: AtomicU32,
 }
 
 #[derive(Debug, Default)]
-struct Slot(Mutex<SlotState>);
+struct Slot(ForkLock<SlotState>);
 
 #[derive(Debug, Default)]
 struct SlotState {
     generation: u32,
     span: Option<OpenSpan>,
+    next_free: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -52,20 +55,35 @@ pub(super) struct ClosedSpan {
 
 impl SpanStore {
     pub(super) fn new() -> Self {
-        Self { blocks: [const { OnceLock::new() }; BLOCKS], free: Mutex::default(), unused: AtomicU32::new(0) }
+        Self { blocks: [const { OnceLock::new() }; BLOCKS], free: ForkLock::default(), unused: AtomicU32::new(0) }
     }
 
     /// Adds a span with a single handle. `parent` is a handle, which the span takes over.
     pub(super) fn add(&self, node: Arc<SpanNode>, parent: Option<Id>) -> Id {
-        let free = lock(&self.free).pop();
         // Relaxed: a number for this caller alone.
-        let number = free.unwrap_or_else(|| self.unused.fetch_add(1, Ordering::Relaxed));
-        let generation = self.slot_or_new(number).map_or(0, |slot| {
-            let mut state = lock(&slot.0);
+        let number = self.take_free().unwrap_or_else(|| self.unused.fetch_add(1, Ordering::Relaxed));
+        let slot = self.slot_or_new(number);
+        let generation = slot.and_then(|slot| {
+            let mut state = slot.0.lock()?;
             state.span = Some(OpenSpan { node, parent, handles: 1 });
-            state.generation
+            Some(state.generation)
         });
-        id_of(number, generation)
+        id_of(number, generation.unwrap_or(0))
+    }
+
+    fn take_free(&self) -> Option<u32> {
+        let mut free = self.free.lock()?;
+        let number = (*free)?;
+        // The list behind a slot that a forked child cannot lock is not known.
+        *free = self.slot(number).and_then(|slot| slot.0.lock()).and_then(|mut slot| slot.next_free.take());
+        Some(number)
+    }
+
+    fn give_back(&self, number: u32) {
+        let Some(mut free) = self.free.lock() else { return };
+        if let Some(mut slot) = self.slot(number).and_then(|slot| slot.0.lock()) {
+            slot.next_free = free.replace(number);
+        }
     }
 
     pub(super) fn get(&self, id: &Id) -> Option<Arc<SpanNode>> {
@@ -80,7 +98,7 @@ impl SpanStore {
     /// The span, if that was its last handle.
     pub(super) fn remove_handle(&self, id: &Id) -> Option<ClosedSpan> {
         let (number, generation) = parts_of(id);
-        let mut state = lock(&self.slot(number)?.0);
+        let mut state = self.slot(number)?.0.lock()?;
         let is_current = state.generation == generation;
         let span = state.span.as_mut().filter(|_| is_current)?;
         span.handles -= 1;
@@ -90,13 +108,13 @@ impl SpanStore {
         let OpenSpan { node, parent, .. } = state.span.take()?;
         state.generation = state.generation.wrapping_add(1);
         drop(state);
-        lock(&self.free).push(number);
+        self.give_back(number);
         Some(ClosedSpan { node, parent })
     }
 
     fn with_span<R>(&self, id: &Id, run: impl FnOnce(&mut OpenSpan) -> R) -> Option<R> {
         let (number, generation) = parts_of(id);
-        let mut state = lock(&self.slot(number)?.0);
+        let mut state = self.slot(number)?.0.lock()?;
         let is_current = state.generation == generation;
         state.span.as_mut().filter(|_| is_current).map(run)
     }
@@ -108,8 +126,13 @@ impl SpanStore {
 
     fn slot_or_new(&self, number: u32) -> Option<&Slot> {
         let (block, place) = place_of(number);
-        let slots = || std::iter::repeat_with(Slot::default).take(FIRST_BLOCK_LEN << block).collect();
-        self.blocks.get(block)?.get_or_init(slots).get(place)
+        let slots = self.blocks.get(block)?;
+        if slots.get().is_none() {
+            // Made ahead, and set with no fork in the midst of it.
+            let new = std::iter::repeat_with(Slot::default).take(FIRST_BLOCK_LEN << block).collect();
+            let _ = undivided(|| slots.set(new));
+        }
+        slots.get()?.get(place)
     }
 }
 
@@ -128,10 +151,6 @@ fn id_of(number: u32, generation: u32) -> Id {
 fn parts_of(id: &Id) -> (u32, u32) {
     let parts = id.into_u64() - 1;
     (parts as u32, (parts >> 32) as u32)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -215,6 +234,9 @@ mod tests {
                 });
             }
         });
-        assert!(lock(&store.free).len() <= 80);
+        // Relaxed: all threads have ended.
+        assert!(store.unused.load(Ordering::Relaxed) <= 80);
+        let free: Vec<_> = std::iter::from_fn(|| store.take_free()).collect();
+        assert_eq!(free.len(), store.unused.load(Ordering::Relaxed) as usize);
     }
 }

@@ -109,3 +109,10 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         thread::sleep(Duration::from_micros(200));
     }
 }
+
+/// The events are these messages with these contexts.
+#[track_caller]
+pub(crate) fn assert_contexts(events: &[Value], expected: &[(&str, Value)]) {
+    let expected: Vec<_> = expected.iter().map(|(message, context)| (*message, context)).collect();
+    assert_eq!(contexts(events), expected);
+}
