@@ -35,6 +35,7 @@
 
 mod calls;
 mod event_copy;
+mod keys;
 
 pub use calls::{AdapterCalls, OpenCall, SuppressedCalls};
 pub use event_copy::EventCopy;
@@ -44,3 +45,4 @@ pub use fapilog_record::{
     fields::Fields,
     self_typed::{MapEntries, SelfTypedWriter, SequenceElements},
 };
+pub use keys::{field_of_key, key_of_field};

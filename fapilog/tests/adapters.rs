@@ -407,9 +407,42 @@ fn a_callback_that_panics_or_changes_levels_itself_does_no_harm() {
     });
     container.set_level(Level::Error);
     container.set_level(Level::Error);
-    assert_eq!(calls.load(Ordering::SeqCst), 2);
+    // Once more behind its own change, each time; the second time it changes nothing.
+    assert_eq!(calls.load(Ordering::SeqCst), 4);
     assert_eq!(container.level(), LevelFilter::AtLeast(Level::Debug));
     shut_down(&container);
+}
+
+#[test]
+fn a_callback_that_changes_levels_each_time_comes_to_an_end() {
+    let _alone = LEVEL_CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
+    let (container, _events) = started();
+    let container: Arc<Container> = Arc::new(container);
+    let inner = Arc::clone(&container);
+    let (calls, _watch) = watched(move || {
+        let is_debug = inner.level() == LevelFilter::AtLeast(Level::Debug);
+        inner.set_level(if is_debug { Level::Error } else { Level::Debug });
+    });
+    container.set_level(Level::Error);
+    assert_eq!(calls.load(Ordering::SeqCst), 8);
+    shut_down(&container);
+}
+
+#[test]
+fn a_change_of_levels_by_a_callback_is_seen_by_the_others() {
+    let _alone = LEVEL_CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
+    let [(one, _), (other, _)] = [started(), started()];
+    let other = Arc::new(other);
+    let log = other.logger("adapters");
+    let last = Arc::new(Mutex::new(None));
+    let seen = Arc::clone(&last);
+    let _first = on_level_change(move || *seen.lock().unwrap() = Some(log.least_level()));
+    let changed = Arc::clone(&other);
+    let _second = on_level_change(move || changed.set_level(Level::Debug));
+    one.set_level(Level::Error);
+    assert_eq!(*last.lock().unwrap(), Some(LevelFilter::AtLeast(Level::Debug)));
+    shut_down(&one);
+    shut_down(&other);
 }
 
 #[test]

@@ -3,20 +3,10 @@
 use std::error::Error;
 
 use fapilog::{
-    adapter::Fields,
+    adapter::{Fields, field_of_key},
     event::{FieldGroup, ValueRef},
 };
 use log::kv::{self, Key, Value, VisitSource, VisitValue};
-
-/// The group and the name of a key: `tags.` and `metrics.` in front of it choose the group.
-pub(crate) fn group_and_name(key: &str) -> (FieldGroup, &str) {
-    let of = |prefix: &str| key.strip_prefix(prefix).filter(|name| !name.is_empty());
-    match (of("tags."), of("metrics.")) {
-        (Some(name), _) => (FieldGroup::Tags, name),
-        (_, Some(name)) => (FieldGroup::Metrics, name),
-        _ => (FieldGroup::Context, key),
-    }
-}
 
 /// Puts each pair that it visits.
 pub(crate) struct PairVisitor<'a> {
@@ -25,7 +15,7 @@ pub(crate) struct PairVisitor<'a> {
 
 impl<'kvs> VisitSource<'kvs> for PairVisitor<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
-        let (group, name) = group_and_name(key.as_str());
+        let (group, name) = field_of_key(key.as_str());
         value.visit(ValueVisitor { fields: self.fields, group, name })
     }
 }
@@ -86,23 +76,5 @@ impl<'v> VisitValue<'v> for ValueVisitor<'_> {
 
     fn visit_borrowed_error(&mut self, error: &'v (dyn Error + 'static)) -> Result<(), kv::Error> {
         self.visit_error(error)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prefix_chooses_the_group() {
-        let cases = [
-            ("tags.region", (FieldGroup::Tags, "region")),
-            ("metrics.ms", (FieldGroup::Metrics, "ms")),
-            ("tags.a.b", (FieldGroup::Tags, "a.b")),
-            ("tags", (FieldGroup::Context, "tags")),
-            ("tags.", (FieldGroup::Context, "tags.")),
-            ("mytags.x", (FieldGroup::Context, "mytags.x")),
-        ];
-        cases.into_iter().for_each(|(key, expected)| assert_eq!(group_and_name(key), expected));
     }
 }

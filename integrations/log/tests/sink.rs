@@ -122,7 +122,7 @@ fn fields_with_the_key_of_another_pair_keep_it_behind_a_prefix() {
         let _entered = Scope::new().correlation_id("7f3a").enter();
         error!(log, "m", source = "a", level = 1, correlation_id = "b");
     });
-    let fields = "field.source=str a field.level=u64 1 field.correlation_id=str b";
+    let fields = "context.source=str a context.level=u64 1 context.correlation_id=str b";
     assert!(lines[0].ends_with(&format!(" m {fields} correlation_id=str 7f3a source=str orders")), "{lines:?}");
 }
 

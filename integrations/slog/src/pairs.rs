@@ -3,20 +3,10 @@
 use std::{error::Error, fmt};
 
 use fapilog::{
-    adapter::Fields,
-    event::{FieldGroup, ValueRef},
+    adapter::{Fields, field_of_key},
+    event::ValueRef,
 };
 use slog::{BytesKind, Key, Serializer};
-
-/// The group and the name of a key: `tags.` and `metrics.` in front of it choose the group.
-fn group_and_name(key: &str) -> (FieldGroup, &str) {
-    let of = |prefix: &str| key.strip_prefix(prefix).filter(|name| !name.is_empty());
-    match (of("tags."), of("metrics.")) {
-        (Some(name), _) => (FieldGroup::Tags, name),
-        (_, Some(name)) => (FieldGroup::Metrics, name),
-        _ => (FieldGroup::Context, key),
-    }
-}
 
 /// Puts each pair that is emitted.
 pub(crate) struct PairSerializer<'a> {
@@ -25,7 +15,7 @@ pub(crate) struct PairSerializer<'a> {
 
 impl PairSerializer<'_> {
     fn put(&mut self, key: &Key, value: ValueRef<'_>) -> slog::Result {
-        let (group, name) = group_and_name(text_of(key));
+        let (group, name) = field_of_key(text_of(key));
         self.fields.put(group, name, value);
         Ok(())
     }
@@ -78,20 +68,20 @@ impl Serializer for PairSerializer<'_> {
     }
 
     fn emit_arguments(&mut self, key: Key, arguments: &fmt::Arguments<'_>) -> slog::Result {
-        let (group, name) = group_and_name(text_of(&key));
+        let (group, name) = field_of_key(text_of(&key));
         self.fields.put_display(group, name, arguments);
         Ok(())
     }
 
     #[cfg(feature = "nested-values")]
     fn emit_serde(&mut self, key: Key, value: &dyn slog::SerdeValue) -> slog::Result {
-        let (group, name) = group_and_name(text_of(&key));
+        let (group, name) = field_of_key(text_of(&key));
         self.fields.bind(group, name, &fapilog::event::serialized(value.as_serde()));
         Ok(())
     }
 
     fn emit_error(&mut self, key: Key, error: &(dyn Error + 'static)) -> slog::Result {
-        let (group, name) = group_and_name(text_of(&key));
+        let (group, name) = field_of_key(text_of(&key));
         self.fields.put_error(group, name, error);
         Ok(())
     }

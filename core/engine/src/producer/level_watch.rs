@@ -32,8 +32,9 @@ thread_local! {
 /// Calls `callback` after each change of the levels of any container of this process, and when a global container starts, on the
 /// thread that makes the change. The callback asks its logger for the levels of now. It runs until the watch is dropped.
 ///
-/// A panic of the callback is caught. A change of levels that it makes itself does not call it again. Where another thread changes levels
-/// while callbacks run, they run once more behind that: so a callback that puts the level of now somewhere leaves the latest there.
+/// A panic of the callback is caught. Where levels change while callbacks run, by another thread or by a callback, they run once more
+/// behind that: so a callback that puts the level of now somewhere leaves the latest there. Callbacks that change levels each time run
+/// eight times at most.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -80,23 +81,27 @@ fn replace_callbacks(change: impl Fn(&[(u64, Callback)]) -> Vec<(u64, Callback)>
     }
 }
 
+/// How often callbacks run that change levels themselves each time.
+const PASSES_MAX: usize = 8;
+
 /// Calls the callbacks. The caller holds no lock.
 #[doc(hidden)]
 pub fn levels_changed() {
-    if IN_CALLBACKS.try_with(|running| running.replace(true)).unwrap_or(true) {
-        return;
-    }
     // Release: callbacks that run behind a load of the number find the levels of its change; pairs with the load in `levels_changed`. Acquire: this is
     // such a load.
     let mut changes = CHANGES.fetch_add(1, Ordering::AcqRel) + 1;
-    loop {
+    // A change that a callback makes: those that run find the number.
+    if IN_CALLBACKS.try_with(|running| running.replace(true)).unwrap_or(true) {
+        return;
+    }
+    for _ in 0..PASSES_MAX {
         // Callbacks run without the lock: one may end a watch.
         let callbacks = callbacks();
         for (_, callback) in callbacks.iter().flat_map(|callbacks| callbacks.iter()) {
             let _ = catch_panic(|| callback());
         }
         drop_catching_panics(callbacks);
-        // Another thread's change may have come in the midst of these calls: they may have put older levels in the place of its own.
+        // Another change may have come in the midst of these calls: they may have put older levels in the place of its own.
         // Acquire: pairs with the addition in `levels_changed`.
         let now = CHANGES.load(Ordering::Acquire);
         if now == changes {

@@ -292,6 +292,7 @@ impl Frontend {
         // Made before the lock and freed behind it: the program's allocator may log, and ask for a target's level.
         let mut directives = Arc::new(directives);
         let mut current = lock(&self.directives);
+        let is_change = *current != directives;
         std::mem::swap(&mut *current, &mut directives);
         // Relaxed, all: see `wants`. A closed container stays closed. Under the lock, so that of two changes at once one
         // counts whole. The id comes before the threshold: a site that meets the new id finds the new directives, or waits
@@ -300,7 +301,9 @@ impl Frontend {
         let open = |now| (now != CLOSED).then_some(new);
         let _ = self.gate.threshold.fetch_update(Ordering::Relaxed, Ordering::Relaxed, open);
         drop(current);
-        levels_changed();
+        if is_change {
+            levels_changed();
+        }
     }
 
     /// The least level of targets that have none of their own.

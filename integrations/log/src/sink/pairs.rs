@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use fapilog::{
     Level,
-    adapter::EventCopy,
-    event::{FieldGroup, ValueRef},
+    adapter::{EventCopy, key_of_field},
+    event::ValueRef,
 };
 use log::kv::{self, Key, Source, Value, VisitSource};
 
@@ -17,21 +17,12 @@ pub(super) struct EventPairs<'a>(Vec<(Cow<'a, str>, PairValue<'a>)>);
 
 impl<'a> EventPairs<'a> {
     pub(super) fn of(event: &EventCopy<'a>) -> Self {
-        let fields = event.fields().map(|(group, name, value)| (key_of(group, name), value));
+        let fields = event.fields().map(|(group, name, value)| (key_of_field(group, name, &RESERVED_KEYS), value));
         let level = (event.level > Level::Error).then(|| ("level", event.level.name()));
         let id = event.correlation_id().map(|id| ("correlation_id", id));
         let texts = [level, id, Some(("source", event.source))].into_iter().flatten();
         let texts = texts.map(|(key, text)| (Cow::Borrowed(key), ValueRef::Text(text)));
         Self(fields.chain(texts).map(|(key, value)| (key, PairValue(value))).collect())
-    }
-}
-
-/// The key of a field: the group is in front of it, as the bridge reads it. A reserved key of the context has `field.` in front of it.
-fn key_of(group: FieldGroup, name: &str) -> Cow<'_, str> {
-    match group {
-        FieldGroup::Tags | FieldGroup::Metrics => Cow::Owned(format!("{}.{name}", group.name())),
-        _ if RESERVED_KEYS.contains(&name) => Cow::Owned(format!("field.{name}")),
-        _ => Cow::Borrowed(name),
     }
 }
 
