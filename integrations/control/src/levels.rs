@@ -206,8 +206,7 @@ fn report(container: &Container, change: &LevelReport<'_>) {
         Cause::Peer(peer) => (peer.pid, Some(peer.uid)),
         Cause::TimeIsUp | Cause::Stop => (None, None),
     };
-    // The peer first: lists of levels may be so long that the event is cut.
-    let log = move || audit!(logger, text, target: "fapilog::control", peer_pid, peer_uid, before, after);
+    let log = move || audit!(logger, text, target: "fapilog::control", before, after, peer_pid, peer_uid);
     // On a thread that never waits for a drain: levels can be changed while a drain hangs. Without a thread, the diagnostic is
     // the only report.
     if let Ok(thread) = spawn_thread("fapilog-control", log) {

@@ -326,22 +326,6 @@ fn a_path_that_is_empty_is_no_socket() {
 }
 
 #[test]
-fn an_event_about_a_long_change_of_levels_has_the_peer() {
-    let served = Served::start();
-    let mut client = served.client();
-    for round in 0..4 {
-        let directives: Vec<_> = (0..400).map(|n| format!("a_module_of_this_program_{round}_{n}=warn")).collect();
-        client.change_levels(LevelChange::add(directives.join(","))).unwrap();
-    }
-    served.container.flush(TIMEOUT).unwrap();
-    let uid = format!("\"peer_uid\":{}", rustix::process::geteuid().as_raw());
-    let events: Vec<_> = served.events.lines().into_iter().filter(|line| line.contains("fapilog::control")).collect();
-    assert_eq!(events.len(), 4);
-    assert!(events.iter().all(|event| event.contains(&uid)), "{events:?}");
-    served.end();
-}
-
-#[test]
 fn a_program_that_only_reads_the_protocol_works_without_the_client() {
     let served = Served::start();
     let answer = served::answer_to(&served.stream(), br#"{"v":1,"command":"level.get"}"#);

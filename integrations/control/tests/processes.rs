@@ -206,7 +206,7 @@ fn a_socket_at_a_relative_path_is_removed_after_a_change_of_the_directory() {
     in_child("changes its directory");
 }
 
-/// Starts a socket at a path when it is told to, and holds it until its standard input ends.
+/// Starts a socket at a path at a line of its standard input, and holds it until its standard input ends.
 fn takes_a_path() {
     let (path, container, mut line) = (runtime().join("shared.sock"), container(), String::new());
     stdin().read_line(&mut line).unwrap();

@@ -22,11 +22,11 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum EventIds {
     None,
-    /// Of a scope that is entered.
+    /// Those of a scope that is entered.
     Scope,
     /// Asked for in each call, where the thread has no context.
     NoContext,
-    /// Of the current context.
+    /// Those of the current context.
     Context(FieldNames),
 }
 

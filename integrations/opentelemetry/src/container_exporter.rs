@@ -87,11 +87,11 @@ pub struct ContainerExporter {
     logger: Logger,
     /// Without them.
     plain_logger: Logger,
-    shared: Arc<ExporterState>,
+    shared: Arc<SharedExports>,
 }
 
 #[derive(Default)]
-struct ExporterState {
+struct SharedExports {
     sites: Mutex<TargetSites>,
     calls: AdapterCalls,
     is_shut_down: AtomicBool,

@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn texts_of_severities_are_levels_in_any_case() {
-        let levels = ["error", "WARN", "Fatal", "debug", "NOTICE", ""].map(level_of_text);
+        let levels = ["error", "WARN", "Fatal", "debug", "SEVERE", ""].map(level_of_text);
         let expected =
             [Some(Level::Error), Some(Level::Warning), Some(Level::Critical), Some(Level::Debug), None, None];
         assert_eq!(levels, expected);

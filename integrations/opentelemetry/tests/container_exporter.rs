@@ -157,10 +157,10 @@ fn a_severity_that_is_only_a_text_is_the_level_and_a_text_of_its_own_is_a_field(
     let (container, events) = started();
     let logger = simple(&container).logger("scope");
     emit(&logger, |record| record.set_severity_text("error"));
-    emit(&logger, |record| record.set_severity_text("NOTICE"));
+    emit(&logger, |record| record.set_severity_text("SEVERE"));
     emit(&logger, |record| {
         record.set_severity_number(Severity::Info2);
-        record.set_severity_text("NOTICE");
+        record.set_severity_text("SEVERE");
     });
     emit(&logger, |record| {
         record.set_severity_number(Severity::Warn);
@@ -169,8 +169,8 @@ fn a_severity_that_is_only_a_text_is_the_level_and_a_text_of_its_own_is_a_field(
     let events = delivered(&container, &events);
     let seen: Vec<_> = events.iter().map(|event| (&event["level"], &event["context"]["severity_text"])).collect();
     let (error, info, warning) = (json!("ERROR"), json!("INFO"), json!("WARNING"));
-    let (notice, none) = (json!("NOTICE"), Value::Null);
-    assert_eq!(seen, [(&error, &none), (&info, &notice), (&info, &notice), (&warning, &none)]);
+    let (severe, none) = (json!("SEVERE"), Value::Null);
+    assert_eq!(seen, [(&error, &none), (&info, &severe), (&info, &severe), (&warning, &none)]);
 }
 
 #[test]
