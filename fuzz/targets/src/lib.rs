@@ -12,6 +12,7 @@ mod kubernetes;
 mod lines;
 mod plugins;
 mod records;
+mod requests;
 mod settings;
 mod stage;
 mod units;
@@ -40,6 +41,8 @@ pub const TARGETS: &[FuzzTarget] = &[
     target("directives", directives::directives),
     target("units", units::units),
     target("records", records::records),
+    target("request_control", requests::control),
+    target("request_scrape", requests::scrape),
     target("formatter_json", formatters::json),
     target("formatter_lines", formatters::lines),
     target("formatter_pretty", formatters::pretty),

@@ -284,7 +284,8 @@ impl ControlCommand {
     }
 
     /// The line of the request, without a newline.
-    pub(crate) fn to_line(&self) -> String {
+    #[must_use]
+    pub fn to_line(&self) -> String {
         let mut request = match self {
             Self::LevelSet(change) => serde_json::to_value(change).unwrap_or_default(),
             Self::Flush { timeout } => json!({ "timeout_ms": millis(*timeout) }),
@@ -298,8 +299,11 @@ impl ControlCommand {
         request.to_string()
     }
 
-    /// The command in the line of a request.
-    pub(crate) fn from_line(line: &[u8]) -> Result<Self, Refusal> {
+    /// The command in the line of a request, without its newline.
+    ///
+    /// # Errors
+    /// When the line is no request, or one of another version: the error that a peer gets.
+    pub fn from_line(line: &[u8]) -> Result<Self, Refusal> {
         let request: Value = serde_json::from_slice(line)
             .map_err(|error| Refusal::invalid(format!("the request is no JSON on one line: {error}")))?;
         let Value::Object(mut request) = request else {

@@ -44,6 +44,8 @@ mod client_collector;
 mod exporter;
 mod exposition;
 mod figures;
+#[doc(hidden)]
+pub mod fuzz_api;
 mod listener;
 #[cfg(feature = "metrics")]
 mod metrics_facade;

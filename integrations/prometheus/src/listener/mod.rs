@@ -21,6 +21,7 @@ use rustix::{
 };
 use thiserror::Error;
 
+pub(crate) use self::request::{HttpRequest, head_bytes};
 use crate::{
     background::{BackgroundThread, PollEnd, StopRequest},
     exporter::Exporter,

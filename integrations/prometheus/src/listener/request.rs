@@ -5,17 +5,17 @@ pub(super) const HEAD_MAX_BYTES: usize = 8 * 1024;
 
 /// The parts of a request that a listener needs.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct HttpRequest {
-    pub(super) is_head: bool,
+pub(crate) struct HttpRequest {
+    pub(crate) is_head: bool,
     /// Without the query.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// The headers `Accept`.
-    pub(super) accept: Option<String>,
+    pub(crate) accept: Option<String>,
 }
 
 /// A request that gets an error as its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RequestError {
+pub(crate) enum RequestError {
     /// It is not HTTP/1.
     Malformed,
     /// Its method is neither GET nor HEAD.
@@ -30,7 +30,7 @@ pub(super) enum RequestError {
 
 impl RequestError {
     /// The status of the response.
-    pub(super) const fn status(self) -> &'static str {
+    pub(crate) const fn status(self) -> &'static str {
         match self {
             Self::Malformed => "400 Bad Request",
             Self::Method => "405 Method Not Allowed",
@@ -43,7 +43,7 @@ impl RequestError {
 
 /// The length of a head with the empty line at its end, if that is there. Empty lines in front of a request are a part of its head (RFC
 /// 9112, section 2.2).
-pub(super) fn head_bytes(received: &[u8]) -> Option<usize> {
+pub(crate) fn head_bytes(received: &[u8]) -> Option<usize> {
     let begin = received.chunks(2).take_while(|line| *line == b"\r\n").count() * 2;
     let end = received.get(begin..)?.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
     Some(begin + end + 4)
@@ -51,7 +51,7 @@ pub(super) fn head_bytes(received: &[u8]) -> Option<usize> {
 
 impl HttpRequest {
     /// Reads a whole head.
-    pub(super) fn parse(head: &[u8]) -> Result<Self, RequestError> {
+    pub(crate) fn parse(head: &[u8]) -> Result<Self, RequestError> {
         let head = String::from_utf8_lossy(head);
         let mut lines = head.trim_start_matches("\r\n").split("\r\n");
         let mut words = lines.next().unwrap_or_default().split(' ');
