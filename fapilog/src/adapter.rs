@@ -36,6 +36,7 @@
 mod calls;
 mod event_copy;
 mod keys;
+mod widened;
 
 pub use calls::{AdapterCalls, OpenCall, SuppressedCalls};
 pub use event_copy::EventCopy;
@@ -46,3 +47,4 @@ pub use fapilog_record::{
     self_typed::{MapEntries, SelfTypedWriter, SequenceElements},
 };
 pub use keys::{field_of_key, key_of_field};
+pub use widened::widened_f32;

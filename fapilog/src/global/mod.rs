@@ -123,6 +123,7 @@ impl Claim {
         let Some(before) = before else { return Err(AlreadyInitialized) };
         let claim = Self(GlobalState::None);
         if let GlobalState::Running { container, .. } = before {
+            container.leave_in_forked_child();
             // Lost events are counted and reported by the container. Its files are closed before another opens them.
             let _ = container.shutdown(DROP_TIMEOUT);
         }

@@ -4,8 +4,8 @@ use std::{borrow::Cow, fmt};
 
 use fapilog::{
     Level,
-    adapter::EventCopy,
-    event::{FieldGroup, ValueRef},
+    adapter::{EventCopy, key_of_field, widened_f32},
+    event::ValueRef,
 };
 use tracing_core::field::{DisplayValue, Value, display};
 
@@ -33,8 +33,9 @@ impl<'a> NamedValue<'a> {
     /// The message, the fields, and what the event has beyond them.
     pub(crate) fn all_of(event: &EventCopy<'a>) -> Vec<Self> {
         let message = Self { name: Cow::Borrowed("message"), value: TypedValue::Message(display(event.message())) };
-        let fields =
-            event.fields().map(|(group, name, value)| Self { name: name_of(group, name), value: value.into() });
+        let fields = event
+            .fields()
+            .map(|(group, name, value)| Self { name: key_of_field(group, name, &RESERVED_NAMES), value: value.into() });
         let level = (event.level > Level::Error).then(|| ("level", event.level.name()));
         let id = event.correlation_id().map(|id| ("correlation_id", id));
         let texts = [level, id, Some(("source", event.source))].into_iter().flatten();
@@ -59,15 +60,8 @@ impl<'a> NamedValue<'a> {
     }
 }
 
-/// The group is in front of the name, as fapilog's adapters read it.
-fn name_of(group: FieldGroup, name: &str) -> Cow<'_, str> {
-    match (group, name) {
-        (FieldGroup::Tags | FieldGroup::Metrics, _) => Cow::Owned(format!("{}.{name}", group.name())),
-        // A subscriber takes these for the event's.
-        (_, "message" | "correlation_id" | "source" | "level") => Cow::Owned(format!("context.{name}")),
-        _ => Cow::Borrowed(name),
-    }
-}
+/// Names that a subscriber takes for the event's.
+const RESERVED_NAMES: [&str; 4] = ["message", "correlation_id", "source", "level"];
 
 impl<'a> From<ValueRef<'a>> for TypedValue<'a> {
     fn from(value: ValueRef<'a>) -> Self {
@@ -78,7 +72,7 @@ impl<'a> From<ValueRef<'a>> for TypedValue<'a> {
             ValueRef::U64(value) => Self::U64(value),
             ValueRef::I128(value) => Self::I128(value),
             ValueRef::U128(value) => Self::U128(value),
-            ValueRef::F32(value) => Self::F64(value.into()),
+            ValueRef::F32(value) => Self::F64(widened_f32(value)),
             ValueRef::F64(value) => Self::F64(value),
             ValueRef::Text(value) => Self::Text(value),
             other => Self::Displayed(display(other)),
@@ -93,7 +87,7 @@ impl fmt::Display for FieldsAsText<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fields().enumerate().try_for_each(|(index, (group, name, value))| {
             let gap = if index == 0 { "" } else { " " };
-            write!(f, "{gap}{}={value}", name_of(group, name))
+            write!(f, "{gap}{}={value}", key_of_field(group, name, &RESERVED_NAMES))
         })
     }
 }

@@ -2,7 +2,12 @@
 
 use std::{cell::Cell, sync::OnceLock};
 
-use fapilog::{Level, adapter::AdapterSite, event::FieldGroup, plugin::undivided};
+use fapilog::{
+    Level,
+    adapter::{AdapterSite, field_of_key},
+    event::FieldGroup,
+    plugin::undivided,
+};
 use tracing_core::{Metadata, field::Field};
 
 /// The places that a thread finds at once. A power of two.
@@ -112,7 +117,6 @@ impl Site {
 }
 
 impl FieldPlace {
-    /// `tags.name`, `metrics.name` and `context.name` name their group. All others are of the context, under their whole name.
     fn of(name: &'static str, is_event: bool, is_log: bool) -> Self {
         let name = name.strip_prefix("r#").unwrap_or(name);
         if is_event && name == "message" {
@@ -125,12 +129,8 @@ impl FieldPlace {
             Some("module_path") if is_log => return Self::OfLog(LogProperty::Module),
             _ => {}
         }
-        match name.split_once('.') {
-            Some(("tags", name)) if !name.is_empty() => Self::Field(FieldGroup::Tags, name),
-            Some(("metrics", name)) if !name.is_empty() => Self::Field(FieldGroup::Metrics, name),
-            Some(("context", name)) if !name.is_empty() => Self::Field(FieldGroup::Context, name),
-            _ => Self::Field(FieldGroup::Context, name),
-        }
+        let (group, name) = field_of_key(name);
+        Self::Field(group, name)
     }
 }
 
@@ -173,25 +173,6 @@ mod tests {
 
     fn place(name: &'static str) -> FieldPlace {
         FieldPlace::of(name, true, false)
-    }
-
-    #[test]
-    fn a_prefix_names_the_group_and_other_dots_belong_to_the_name() {
-        use FieldGroup::{Context, Metrics, Tags};
-        let expected = [
-            ("user", Context, "user"),
-            ("tags.region", Tags, "region"),
-            ("metrics.latency_ms", Metrics, "latency_ms"),
-            ("context.user", Context, "user"),
-            ("otel.kind", Context, "otel.kind"),
-            ("tags.a.b", Tags, "a.b"),
-            ("tags", Context, "tags"),
-            ("tags.", Context, "tags."),
-            ("log.target", Context, "log.target"),
-        ];
-        for (field, group, name) in expected {
-            assert_eq!(place(field), FieldPlace::Field(group, name), "{field}");
-        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The JSON form of accounts: names in snake case, counts as whole numbers, and lists of counts as objects by name. A name without
-//! a count counts zero.
+//! The JSON form of accounts: names in snake case, counts as whole numbers, and lists of counts as objects by name. A reason or a
+//! level without a count counts zero; sinks and plugins are all there.
 
 use serde::{
     Serialize, Serializer,

@@ -140,6 +140,13 @@ impl Container {
         self.frontend.is_in_forked_child()
     }
 
+    /// In a forked child that has a global container of its own: loggers of the global container move on to that one. Hidden: the
+    /// facade calls it.
+    #[doc(hidden)]
+    pub fn leave_in_forked_child(&self) {
+        self.frontend.leave_in_forked_child();
+    }
+
     /// Whether it takes no more events: it is shut down, or a shutdown was requested.
     #[must_use]
     pub fn is_closed(&self) -> bool {

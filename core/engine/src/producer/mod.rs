@@ -327,6 +327,14 @@ impl Frontend {
         self.shared_lane.close();
     }
 
+    /// In a forked child that has a container of its own: loggers that follow a leader move on to that one.
+    pub(crate) fn leave_in_forked_child(&self) {
+        if self.is_in_forked_child() {
+            // Relaxed: see `wants`. The lock of the shared lane may be a thread's of the parent, and is not touched.
+            self.gate.threshold.store(CLOSED, Ordering::Relaxed);
+        }
+    }
+
     /// Whether this process is a forked child of the one that made the container.
     pub(crate) fn is_in_forked_child(&self) -> bool {
         self.born != fork::generation()

@@ -89,14 +89,12 @@ impl Fields {
         (self.root_bytes, self.tail_bytes) = (0, 0);
     }
 
-    /// Removes all but the first `len`.
+    /// Removes all but the first `len`, and what is left of a field whose value panicked while it was written.
     pub fn truncate(&mut self, len: usize) {
-        if let Some(first) = self.entries.get(len) {
-            self.bytes.truncate(first.start);
-            self.entries.truncate(len);
-            self.root_bytes = self.entries.iter().map(|entry| entry.kind.wire_bytes()).sum();
-            self.tail_bytes = self.entries.iter().map(tail_bytes).fold(0, usize::saturating_add);
-        }
+        self.entries.truncate(len);
+        self.bytes.truncate(self.entries.last().map_or(0, |last| last.end));
+        self.root_bytes = self.entries.iter().map(|entry| entry.kind.wire_bytes()).sum();
+        self.tail_bytes = self.entries.iter().map(tail_bytes).fold(0, usize::saturating_add);
     }
 
     /// The memory that is kept for fields, in bytes.

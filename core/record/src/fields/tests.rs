@@ -196,3 +196,23 @@ fn cleared_fields_keep_their_memory() {
     assert!(fields.is_empty());
     assert_eq!((fields.capacity_bytes(), fields.bytes()), (capacity_bytes, &[][..]));
 }
+
+#[test]
+fn a_value_that_panics_while_it_is_written_leaves_nothing_behind() {
+    let mut fields = Fields::new();
+    fields.put(FieldGroup::Context, "first", ValueRef::U64(1));
+    let panics = std::panic::AssertUnwindSafe(|| {
+        fields.put_with(FieldGroup::Context, "half", |value| {
+            value.sequence(|elements| {
+                elements.element_with(|value| value.value(ValueRef::U64(2)));
+                panic!("on purpose");
+            });
+        });
+    });
+    std::panic::catch_unwind(panics).unwrap_err();
+    fields.truncate(1);
+    fields.put(FieldGroup::Context, "last", ValueRef::Text("x"));
+    let names: Vec<_> = fields.iter().map(|(_, name, _)| name).collect();
+    assert_eq!((names, fields.len()), (vec!["first", "last"], 2));
+    assert_eq!(read_back(&fields, &whole_record(&fields)).0.len(), 2);
+}

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use fapilog::{
     Level,
-    adapter::{EventCopy, key_of_field},
+    adapter::{EventCopy, key_of_field, widened_f32},
     event::ValueRef,
 };
 use log::kv::{self, Key, Source, Value, VisitSource};
@@ -50,7 +50,7 @@ impl PairValue<'_> {
             ValueRef::U64(value) => (*value).into(),
             ValueRef::I128(value) => value.into(),
             ValueRef::U128(value) => value.into(),
-            ValueRef::F32(value) => widened(*value).into(),
+            ValueRef::F32(value) => widened_f32(*value).into(),
             ValueRef::F64(value) => (*value).into(),
             ValueRef::Text(value) => (*value).into(),
             #[cfg(feature = "serde")]
@@ -58,11 +58,6 @@ impl PairValue<'_> {
             other => Value::from_dyn_display(other),
         }
     }
-}
-
-/// The `f64` with the shortest text of the `f32`: `log` has no `f32`, and 0.1 would be 0.10000000149011612.
-fn widened(value: f32) -> f64 {
-    value.to_string().parse().unwrap_or(f64::from(value))
 }
 
 #[cfg(feature = "serde")]
