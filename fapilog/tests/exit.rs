@@ -39,6 +39,7 @@ fn the_child() {
         "exits in a forked child" => exits_in_a_forked_child(),
         "has a logger in a static" => has_a_logger_in_a_static(),
         "aborts" => aborts(),
+        "logs behind the shutdown" => logs_behind_the_shutdown(),
         "aborts behind a flush" => ends_behind_a_flush(|| std::process::abort()),
         "exits without handlers" => ends_behind_a_flush(exits_without_handlers),
         "is killed" => ends_behind_a_flush(|| raise(libc::SIGKILL)),
@@ -99,6 +100,21 @@ fn drops_the_owner_at_once() {
 #[test]
 fn a_program_that_drops_the_owner_at_once_has_logged_everything() {
     assert_all_is_logged("drops the owner at once", 100);
+}
+
+fn logs_behind_the_shutdown() {
+    let logs = fapilog::init().unwrap();
+    log_hundred();
+    logs.shutdown(Duration::from_secs(5)).unwrap();
+    (0..3).for_each(|number| info!("behind the shutdown", number));
+}
+
+#[test]
+fn events_behind_the_shutdown_of_the_global_container_are_reported_at_the_exit() {
+    let mut command = law::child("the_child", ROLE, "logs behind the shutdown");
+    let stderr = String::from_utf8_lossy(&command.output().unwrap().stderr).into_owned();
+    let report = "3 events are lost: they were logged behind the shutdown of their container";
+    assert!(stderr.contains(report), "{stderr}");
 }
 
 fn keeps_a_container_in_a_static() {

@@ -99,9 +99,19 @@ fn test(workspace: &Workspace) -> Vec<ChoreStep> {
             workspace.cargo(&format!("test --workspace {targets} --no-fail-fast")),
         ),
         ChoreStep::test("documentation tests", workspace.cargo("test --workspace --doc --no-fail-fast")),
+        ChoreStep::test("structured values of tracing", structured_values_of_tracing(workspace)),
     ];
     steps.extend(loom(workspace));
     steps
+}
+
+/// `tracing` has the feature `valuable` only by a flag of the compiler, which the other tests are built without.
+fn structured_values_of_tracing(workspace: &Workspace) -> Command {
+    let mut command = workspace.cargo("test --package fapilog-tracing --all-features --lib --test valuable");
+    command
+        .env("RUSTFLAGS", "--cfg tracing_unstable")
+        .env("CARGO_TARGET_DIR", workspace.target_dir("tracing-unstable"));
+    command
 }
 
 /// How long all models and their bugs may take together. A model that grows beyond it has grown too large.

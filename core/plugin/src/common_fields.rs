@@ -62,7 +62,7 @@ pub struct FieldList<'batch> {
 }
 
 impl<'batch> FieldList<'batch> {
-    /// Adds a field to the context. Of two of one name the first counts. The value must be in the batch's arena, or live longer; a
+    /// Adds a field to the context. The first of two of one name counts. The value must be in the batch's arena, or live longer; a
     /// formatter does not mark shared text that is not UTF-8.
     pub fn push(&mut self, name: &'batch str, value: fapilog_record::value::ValueRef<'batch>) {
         if self.fields.iter().all(|field| field.name != name) {

@@ -78,9 +78,9 @@ pub(crate) enum Counting {
 
 /// Writes fields to the front of `out`, and returns how many bytes they take there. Each has at least a fair share of the
 /// room, or its own length if that is less. Text and bytes that do not fit are cut, sequences and maps end behind the last
-/// element that fits, and other values become `None`, all marked; a field whose key does not fit is missing. Of more than 16 fields under
-/// keys, so many are missing that there are 32 bytes for each of the others, or its own length if that is less: they would have too little
-/// for a key. They are the last, or the first where the last one counts. Fields of parts that hold one value stay.
+/// element that fits, and other values become `None`, all marked; a field whose key does not fit is missing. Where there are
+/// more than 16 fields under keys, so many are missing that there are 32 bytes for each of the others, or its own length if that is less:
+/// they would have too little for a key. They are the last, or the first where the last one counts. Fields of parts that hold one value stay.
 pub(crate) fn cut_fields(fields: &[u8], out: &mut [u8], counting: Counting) -> usize {
     if let Some(room) = out.get_mut(..fields.len()) {
         room.copy_from_slice(fields);

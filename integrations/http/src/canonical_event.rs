@@ -27,10 +27,11 @@ pub(crate) struct CanonicalEvent<'a> {
     pub(crate) request: &'a RequestSummary<'a>,
     /// The scope around the request when it began.
     pub(crate) around: &'a Scope,
-    /// Fields that handlers have added. All others count before them.
-    pub(crate) notes: &'a [Scope],
     /// The request's scope.
     pub(crate) scope: &'a Scope,
+    /// Fields that handlers have added. They count before the ids of a trace in the request's scope, because a handler knows the span
+    /// of the request itself. All else counts before them.
+    pub(crate) notes: &'a [Scope],
     /// Fields that most requests do not have: known at the start, and at the end.
     pub(crate) details: [&'a Scope; 2],
 }
@@ -38,13 +39,21 @@ pub(crate) struct CanonicalEvent<'a> {
 impl CanonicalEvent<'_> {
     /// Logs it in the midst of the request's work: inside the thread's scope, as the other events of the request.
     pub(crate) fn log(&self) {
-        let _notes = EnteredNotes::of(self.notes);
         let _scope = self.scope.enter();
+        let _notes = EnteredNotes::of(self.notes);
+        let id = self.id_behind_notes();
+        let _id = id.as_ref().map(Scope::enter);
         let [early, late] = self.details.map(|details| (!details.is_empty()).then(|| details.enter()));
         self.log_in_thread_scope();
         // In reverse order, as they must be left.
         drop(late);
         drop(early);
+    }
+
+    /// The request's id once more, where a note might have another.
+    fn id_behind_notes(&self) -> Option<Scope> {
+        let id = self.scope.correlation().filter(|_| !self.notes.is_empty());
+        id.map(|id| Scope::new().correlation_id(id))
     }
 
     fn log_in_thread_scope(&self) {
@@ -85,7 +94,8 @@ impl CanonicalEvent<'_> {
         if !self.logger.is_enabled_at_site(site) {
             return;
         }
-        let inner = self.notes.iter().chain([self.scope]).chain(self.details);
+        let id = self.id_behind_notes();
+        let inner = [self.scope].into_iter().chain(self.notes).chain(&id).chain(self.details);
         let scope = inner.fold(self.around.clone(), Scope::around);
         self.logger.log_fields_in(site, &self.fields(), &scope);
     }

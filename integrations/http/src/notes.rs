@@ -40,8 +40,8 @@ impl Default for RequestNotes {
 }
 
 impl RequestNotes {
-    /// Adds fields, written as those of a log call: `scope!(user_id, metrics.rows = 7)`. The last value under a key counts, and
-    /// the fields that the event has by itself count before all. After the end of the request, nothing is added.
+    /// Adds fields, written as those of a log call: `scope!(user_id, metrics.rows = 7)`. The last value under a key counts, before
+    /// the ids of the trace that came with the request. All other fields that the event has by itself count before these. After the end of the request, nothing is added.
     pub fn add(&self, fields: Scope) {
         if let Some(notes) = &mut *self.lock() {
             notes.fields.push(fields);

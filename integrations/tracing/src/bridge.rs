@@ -160,8 +160,11 @@ impl BridgeState {
         let site = Site::of(attributes.metadata());
         let times = self.settings.span_events.contains(SpanEvents::CLOSE).then(SpanTimes::begin);
         let node = Collected::with(
-            |out| self.visit(site, out, |visitor| attributes.record(visitor)),
-            |fields| SpanNode::new(site, parent, self.settings.span_names, times, fields),
+            |out| {
+                self.visit(site, out, |visitor| attributes.record(visitor));
+                out.correlation_id = out.correlation_id.take().or_else(|| correlation_around(parent.as_deref()));
+            },
+            |fields| SpanNode::new(site, parent.clone(), self.settings.span_names, times, fields),
         );
         self.span_event(SpanEvents::NEW, &node);
         node
@@ -221,6 +224,15 @@ impl BridgeState {
             );
         });
     }
+}
+
+/// The correlation id of the scope that a span is made in, if the span's parents have none: the span takes it along to other threads and
+/// tasks.
+fn correlation_around(parent: Option<&SpanNode>) -> Option<String> {
+    let current = Scope::current();
+    let id = current.correlation()?;
+    let has_id = parent.is_some_and(|parent| parent.merged().scope.correlation().is_some());
+    (!has_id).then(|| id.to_owned())
 }
 
 fn put_step(out: &mut Collected, step: SpanEvents, node: &SpanNode) {

@@ -124,3 +124,42 @@ fn a_thread_has_the_subscriber_of_its_own() {
         ],
     );
 }
+
+/// Logs inside the span, on a thread without a scope.
+fn log_on_another_thread(span: &tracing::Span) {
+    tracing::dispatcher::get_default(|dispatch| {
+        let log = || tracing::dispatcher::with_default(dispatch, || span.in_scope(|| info!("elsewhere")));
+        thread::scope(|scope| scope.spawn(log).join()).unwrap();
+    });
+}
+
+#[test]
+fn a_span_takes_the_correlation_id_of_the_scope_it_is_made_in_to_another_thread() {
+    each_way(
+        || {
+            let outside = info_span!("outside");
+            let spans = {
+                let _request = Scope::new().correlation_id("7f3a").enter();
+                [info_span!("root"), info_span!(parent: &outside, "child"), info_span!("own", correlation_id = "mine")]
+            };
+            spans.iter().for_each(log_on_another_thread);
+            log_on_another_thread(&info_span!("behind the scope"));
+        },
+        |events| {
+            let ids: Vec<_> = parsed(&events).iter().map(|event| event["correlation_id"].clone()).collect();
+            assert_eq!(ids, [json!("7f3a"), json!("7f3a"), json!("mine"), Value::Null]);
+        },
+    );
+}
+
+#[test]
+fn a_span_has_the_correlation_id_of_its_parent_before_that_of_the_scope_it_is_made_in() {
+    each_way(
+        || {
+            let parent = info_span!("parent", correlation_id = "parent");
+            let _other = Scope::new().correlation_id("another").enter();
+            log_on_another_thread(&info_span!(parent: &parent, "child"));
+        },
+        |events| assert_eq!(only(events)["correlation_id"], json!("parent")),
+    );
+}

@@ -96,8 +96,15 @@ impl fmt::Display for LossReason {
 }
 
 /// A count for each [`LossReason`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Losses(pub(super) [u64; LossReason::ALL.len()]);
+
+/// The reasons for which something was lost, with the counts.
+impl fmt::Debug for Losses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
 
 impl Losses {
     /// How many were lost for this reason.

@@ -85,6 +85,8 @@ extern "C" fn drain_all() {
         let mut shutdowns = take_all();
         // The containers of a parent process are left alone.
         shutdowns.retain(|shutdown| !shutdown.frontend.is_in_forked_child());
+        // Before they are closed: what threads log from then on is logged behind the end of the program.
+        shutdowns.iter().for_each(ContainerShutdown::report_behind_end);
         let deadline = deadline_after(EXIT_TIMEOUT);
         shutdowns.iter().for_each(|shutdown| shutdown.request(deadline));
         for shutdown in &shutdowns {

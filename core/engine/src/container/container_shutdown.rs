@@ -97,6 +97,18 @@ impl ContainerShutdown {
         self.frontend.close_accounts();
     }
 
+    /// Reports on stderr what was logged behind the shutdown of a container that has ended before the process: nothing else would.
+    pub(super) fn report_behind_end(&self) {
+        if !self.frontend.is_closed() {
+            return;
+        }
+        let lost = accounts(&self.frontend).lost.of(LossReason::ContainerClosed);
+        if lost > 0 {
+            let text = format!("{lost} events are lost: they were logged behind the shutdown of their container");
+            self.diagnostics.emergency(&text);
+        }
+    }
+
     /// Reports on stderr what was not delivered in time, where no caller is left that could.
     pub(super) fn report_late(&self) {
         let accounts = accounts(&self.frontend);

@@ -176,6 +176,11 @@ impl Destination {
         }
     }
 
+    /// Whether it is not known yet what is on disk.
+    pub(super) fn awaits_recovery(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| store.has_spill() && !store.has_recovered())
+    }
+
     /// Whether the queue takes another payload.
     pub(super) fn queue_has_room(&self) -> bool {
         let (payloads, bytes) = self.load();

@@ -51,6 +51,8 @@ impl SinkWorker {
         }
         self.health.full_since.get_or_insert(now);
         match self.on_full {
+            // It is known within moments what is on disk. The queue goes there then.
+            OnFull::Spill if self.destination.awaits_recovery() && !self.is_stalled(now) => Readiness::Full,
             OnFull::Drop | OnFull::DropLowSeverity | OnFull::Spill => Readiness::Drops,
             _ if self.is_stalled(now) => Readiness::Stalled,
             _ => Readiness::Full,

@@ -205,7 +205,7 @@ fn spread(hash: u64) -> u64 {
     hash.wrapping_mul(FACTOR)
 }
 
-/// Quick, and of scopes that differ in one text mostly another.
+/// Quick. Scopes that differ in one text have different hashes as a rule.
 #[inline]
 fn hash(bytes: &[u8]) -> u64 {
     let (words, tail) = bytes.as_chunks::<8>();

@@ -43,7 +43,7 @@ impl<'batch> EventScope<'batch> {
         self.bytes.is_empty()
     }
 
-    /// The fields, those of the outermost scope first. Of several under one key, the last counts.
+    /// The fields, those of the outermost scope first. The last of several under one key counts.
     pub fn fields(self) -> impl Iterator<Item = FieldRef<'batch>> {
         DynamicFields::new(self.bytes).map(|(group, name, value)| FieldRef { group, name, value })
     }

@@ -123,6 +123,7 @@ fn plain(expected: &dyn Expected) -> String {
         "f32" | "f64" => "a number".to_owned(),
         "a boolean" => "true or false".to_owned(),
         "a string" => "text".to_owned(),
+        "path string" => "a path, as text in quotes".to_owned(),
         other => other.to_owned(),
     }
 }

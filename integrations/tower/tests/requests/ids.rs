@@ -107,6 +107,20 @@ async fn events_of_a_request_with_a_traceparent_have_its_trace_and_span() {
 }
 
 #[tokio::test]
+async fn a_note_of_the_requests_own_span_counts_before_the_traceparent_and_never_before_the_id() {
+    let test = TestLog::new();
+    let handler = |request: RequestOf| {
+        let context = RequestContext::of(request.extensions()).unwrap();
+        context.note(scope!(correlation_id: "another", trace_id = "of the span", span_id = "own"));
+        async { Ok::<_, Infallible>(answer(200, "")) }
+    };
+    let layer = layer(&test, |builder| builder);
+    let request = Request::get("/").header("traceparent", TRACEPARENT).header("x-request-id", "7f3a");
+    drop(layer.layer(service_fn(handler)).oneshot(request.body(Full::default()).unwrap()).await.unwrap());
+    assert_logged_times!(test, 1, correlation_id: "7f3a", trace_id = "of the span", span_id = "own");
+}
+
+#[tokio::test]
 async fn a_request_without_a_valid_traceparent_or_by_setting_has_no_trace() {
     let test = TestLog::new();
     let (by_default, unwanted) = (layer(&test, |builder| builder), layer(&test, |builder| builder.trace_fields(false)));

@@ -5,6 +5,7 @@ use fapilog_plugin::sink::{Payload, SinkError};
 use super::*;
 use crate::{
     delivery::{
+        encode::Readiness,
         pending::{PayloadContents, PendingPayload},
         remainder::split,
     },
@@ -141,6 +142,19 @@ fn payloads_beyond_the_queue_do_not_stay_in_memory_while_it_is_not_known_what_is
     bench.set_recovered(true);
     bench.settle();
     assert_eq!(bench.script.numbers().len() as u64 + bench.lost(), 20);
+}
+
+#[test]
+fn a_full_queue_blocks_for_a_second_at_most_while_it_is_not_known_what_is_on_disk() {
+    let mut bench = SpillBench::new(policy());
+    bench.set_recovered(false);
+    bench.script.reply_always(ScriptedReply::Hangs);
+    (0..5).for_each(|_| bench.submit(1));
+    assert_eq!(bench.worker.readiness(bench.now), Readiness::Full);
+    bench.now += SECOND;
+    assert_eq!(bench.worker.readiness(bench.now), Readiness::Drops);
+    bench.set_recovered(true);
+    assert_eq!(bench.worker.readiness(bench.now), Readiness::HasRoom);
 }
 
 #[test]
