@@ -35,7 +35,8 @@ enum LevelCommands {
         directives: String,
         #[command(flatten)]
         target: ControlTarget,
-        /// How long the change lasts, such as 10m; then the levels of before come back. Default: until the next change.
+        /// How long the change lasts, such as 10m; then the levels of before come back. Each target has its own time: a later
+        /// change keeps the return of targets that it does not name. Default: until the next change of these targets.
         #[arg(long = "for", value_name = "TIME", value_parser = lasting)]
         lasting: Option<Duration>,
         /// The directives take the place of all levels in force. Where no level stands alone, it is INFO.
