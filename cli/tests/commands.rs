@@ -345,8 +345,8 @@ fn errors_are_objects_with_json_and_name_what_they_are_about() {
         (&"unexpected argument '--nothing' found".into(), &"--nothing".into())
     );
     assert!(unknown["usage"].as_str().unwrap().starts_with("fapilog cat"), "{unknown}");
-    let command = error(&["statz"]);
-    assert_eq!((&command["argument"], &command["suggestion"]), (&"statz".into(), &serde_json::json!(["stats"])));
+    let command = error(&["docter"]);
+    assert_eq!((&command["argument"], &command["suggestion"]), (&"docter".into(), &serde_json::json!(["doctor"])));
     let lasting = error(&["level", "set", "debug", "--pid", "1", "--for", "5"]);
     assert_eq!((&lasting["argument"], &lasting["value"]), (&"--for <TIME>".into(), &"5".into()));
     let process = error(&["level", "get", "--socket", "/no/such.sock"]);

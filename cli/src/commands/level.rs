@@ -10,6 +10,7 @@ use crate::{
     arguments::SharedArguments,
     commands::{
         control::{ControlTarget, shown, write_out},
+        json_line,
         time_argument::time_of_at_least,
     },
     error::{CommandError, ExitStatus},
@@ -68,10 +69,6 @@ const LASTING_MIN: Duration = Duration::from_millis(1);
 
 fn lasting(text: &str) -> Result<Duration, String> {
     time_of_at_least(LASTING_MIN, text)
-}
-
-fn json_line(value: &serde_json::Value) -> String {
-    format!("{value}\n")
 }
 
 fn text_of(levels: &LevelsInForce) -> String {
