@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{cat, check, completions, doctor, follow_request, level, man, stats, tail, top};
+use crate::commands::{cat, check, completions, doctor, flush, follow_request, level, man, rotate, stats, tail, top};
 
 /// Reads, filters, follows and counts log files.
 #[derive(Debug, Parser)]
@@ -51,6 +51,8 @@ pub(crate) enum Subcommands {
     Check(check::CheckArguments),
     Doctor(doctor::DoctorArguments),
     Level(level::LevelArguments),
+    Flush(flush::FlushCommandArguments),
+    Rotate(rotate::RotateCommandArguments),
     Top(top::TopArguments),
     Completions(completions::CompletionsArguments),
     Man(man::ManArguments),

@@ -52,6 +52,8 @@ pub(crate) enum CommandError {
         value: String,
         /// The value, the reason, and the allowed values.
         message: String,
+        /// A value that it most likely stands for.
+        suggestion: Option<String>,
     },
     /// There is no file to read, and standard input is a terminal.
     #[error("no file is named, and standard input is a terminal; name a file, or `-` for standard input")]
@@ -102,7 +104,13 @@ impl CommandError {
         }
         let report = ErrorReport::new(self.kind(), self.to_string());
         let report = match self {
-            Self::Option { option, value, .. } => report.with("argument", *option).with("value", value.as_str()),
+            Self::Option { option, value, suggestion, .. } => {
+                let report = report.with("argument", *option).with("value", value.as_str());
+                match suggestion {
+                    Some(suggestion) => report.with("suggestion", suggestion.as_str()),
+                    None => report,
+                }
+            }
             Self::WritePages { directory, .. } => report.with("file", directory.as_str()),
             _ => report,
         };

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::json::{JsonKind, JsonValue, Tape};
 
-/// Keys of the lines that `format::Json` writes: `docs/json.md`.
+/// Keys of the lines that `format::Json` writes: `docs/json.md`. `fields` is one of tracing-subscriber's JSON format.
 pub(crate) mod key {
     pub(crate) const TIMESTAMP: &str = "timestamp";
     pub(crate) const LEVEL: &str = "level";
@@ -20,6 +20,7 @@ pub(crate) mod key {
     pub(crate) const MESSAGE: &str = "message";
     pub(crate) const CORRELATION_ID: &str = "correlation_id";
     pub(crate) const CONTEXT: &str = "context";
+    pub(crate) const FIELDS: &str = "fields";
     pub(crate) const TAGS: &str = "tags";
     pub(crate) const METRICS: &str = "metrics";
     pub(crate) const TRUNCATED: &str = "truncated";
@@ -71,6 +72,19 @@ impl<'a> LogEvent<'a> {
     /// The text of a key whose value is a string.
     pub(crate) fn text(self, key: &str) -> Option<Cow<'a, str>> {
         self.get(key).filter(|value| value.kind() == JsonKind::Text).map(JsonValue::text)
+    }
+
+    /// The message: the event's own, or that in its `fields`.
+    pub(crate) fn message(self) -> Option<JsonValue<'a>> {
+        self.get(key::MESSAGE).or_else(|| self.nested_fields()?.get(key::MESSAGE))
+    }
+
+    /// The object `fields` of tracing-subscriber's JSON format, which has the message and the fields of the event. A line with a
+    /// message or a context of its own has a field of that name.
+    pub(crate) fn nested_fields(self) -> Option<JsonValue<'a>> {
+        let fields = self.get(key::FIELDS).filter(|fields| fields.kind() == JsonKind::Object)?;
+        let has_own = self.get(key::MESSAGE).is_some() || self.get(key::CONTEXT).is_some();
+        (!has_own).then_some(fields)
     }
 
     pub(crate) fn level(self) -> Option<Level> {

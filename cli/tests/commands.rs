@@ -301,6 +301,7 @@ fn invalid_arguments_are_errors_before_anything_is_read() {
     for (arguments, message) in [
         (&["cat", "x", "--level", "loud"][..], "fapilog: --level: \"loud\" is no level; allowed are trace"),
         (&["cat", "x", "--since", "soon"], "fapilog: --since: \"soon\" is no time; allowed are"),
+        (&["cat", "x", "--since", "5m"], "fapilog: --since: \"5m\" is no time; allowed are a time before now (-1h"),
         (&["cat", "x", "--grep", "("], "fapilog: --grep: regex parse error"),
         (&["cat", "x", "--where", "a ="], "fapilog: --where: expected a value, found the end\n  a =\n     ^\n"),
         (&["cat", "x", "-o", "raw", "--fields", "a"], "fapilog: --fields: raw lines have no fields"),
@@ -331,6 +332,8 @@ fn errors_are_objects_with_json_and_name_what_they_are_about() {
         (&option["kind"], &option["argument"], &option["value"]),
         (&"argument".into(), &"--since".into(), &"soon".into())
     );
+    assert_eq!(option.get("suggestion"), None);
+    assert_eq!(error(&["cat", "x", "--until", "5m"])["suggestion"], "-5m");
     assert_eq!(
         error(&["cat", "x", "--output", "jsn"]),
         serde_json::json!({
@@ -345,8 +348,8 @@ fn errors_are_objects_with_json_and_name_what_they_are_about() {
         (&"unexpected argument '--nothing' found".into(), &"--nothing".into())
     );
     assert!(unknown["usage"].as_str().unwrap().starts_with("fapilog cat"), "{unknown}");
-    let command = error(&["statz"]);
-    assert_eq!((&command["argument"], &command["suggestion"]), (&"statz".into(), &serde_json::json!(["stats"])));
+    let command = error(&["docter"]);
+    assert_eq!((&command["argument"], &command["suggestion"]), (&"docter".into(), &serde_json::json!(["doctor"])));
     let lasting = error(&["level", "set", "debug", "--pid", "1", "--for", "5"]);
     assert_eq!((&lasting["argument"], &lasting["value"]), (&"--for <TIME>".into(), &"5".into()));
     let process = error(&["level", "get", "--socket", "/no/such.sock"]);

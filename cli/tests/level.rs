@@ -35,6 +35,18 @@ fn a_level_that_is_set_for_a_time_is_shown_with_the_time_that_is_left() {
 }
 
 #[test]
+fn a_level_of_another_target_keeps_the_return_of_the_first() {
+    let served = ServedContainer::start();
+    run(&["level", "set", "a=debug", "--for", "10m", "--socket", served.socket()]);
+    let text = stdout(&run(&["level", "set", "b=debug", "--socket", served.socket()]));
+    assert!(text.starts_with("before: INFO,a=DEBUG\nnow: INFO,a=DEBUG,b=DEBUG\nin 9m "), "{text}");
+    assert!(text.ends_with(": INFO,b=DEBUG\n"), "{text}");
+    let changed = json(&run(&["level", "set", "a=trace", "--json", "--socket", served.socket()]));
+    assert_eq!((&changed["directives"], &changed["then"]), (&"INFO,a=TRACE,b=DEBUG".into(), &serde_json::Value::Null));
+    served.end();
+}
+
+#[test]
 fn the_operator_is_in_the_diagnostics_of_the_program() {
     let served = ServedContainer::start();
     run(&["level", "set", "debug", "--socket", served.socket()]);

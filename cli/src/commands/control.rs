@@ -1,16 +1,21 @@
-//! Parts that `check`, `doctor`, `level` and `top` have in common: output, colours, and the process that is asked.
+//! Parts that several commands have in common: output, colours, the process that is asked, and how long its answer may take.
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::Args;
 use fapilog::format::is_control;
-use fapilog_control::client::{Client, ClientError};
+use fapilog_control::{
+    client::{Client, ClientError},
+    protocol::TIMEOUT_MAX,
+};
 
 use crate::{
     arguments::ColorChoice,
+    commands::time_argument::time_of_at_least,
     error::CommandError,
     output::{colors::Paint, screen::has_colors},
 };
@@ -55,6 +60,23 @@ impl ControlTarget {
             (None, pid) => Client::of_process(pid.unwrap_or_default()),
         }
     }
+}
+
+/// How long the work of the process may take.
+#[derive(Debug, Args)]
+pub(crate) struct AnswerTime {
+    /// How long it may take, such as 500ms, at most 30s.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
+    pub(super) timeout: Duration,
+}
+
+/// The shortest time: requests have whole milliseconds.
+const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let bounds = format!("at most {TIMEOUT_MAX:?}");
+    let time = time_of_at_least(TIMEOUT_MIN, text).map_err(|error| format!("{error} and {bounds}"))?;
+    if time <= TIMEOUT_MAX { Ok(time) } else { Err(format!("it must be {bounds}")) }
 }
 
 #[cfg(test)]

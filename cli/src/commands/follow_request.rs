@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &FollowRequestArguments, shared: &SharedArguments) 
     if conditions.correlation_id.is_some() {
         let message = "the id of follow-request is the one that counts; leave --correlation out".to_owned();
         let value = conditions.correlation_id.unwrap_or_default();
-        return Err(CommandError::Option { option: "--correlation", value, message });
+        return Err(CommandError::Option { option: "--correlation", value, message, suggestion: None });
     }
     conditions.correlation_id = Some(arguments.id.clone());
     let names = arguments.input.names();

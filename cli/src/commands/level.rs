@@ -10,6 +10,7 @@ use crate::{
     arguments::SharedArguments,
     commands::{
         control::{ControlTarget, shown, write_out},
+        json_line,
         time_argument::time_of_at_least,
     },
     error::{CommandError, ExitStatus},
@@ -35,7 +36,8 @@ enum LevelCommands {
         directives: String,
         #[command(flatten)]
         target: ControlTarget,
-        /// How long the change lasts, such as 10m; then the levels of before come back. Default: until the next change.
+        /// How long the change lasts, such as 10m; then the levels of before come back. Each target has its own time: a later
+        /// change keeps the return of targets that it does not name. Default: until the next change of these targets.
         #[arg(long = "for", value_name = "TIME", value_parser = lasting)]
         lasting: Option<Duration>,
         /// The directives take the place of all levels in force. Where no level stands alone, it is INFO.
@@ -67,10 +69,6 @@ const LASTING_MIN: Duration = Duration::from_millis(1);
 
 fn lasting(text: &str) -> Result<Duration, String> {
     time_of_at_least(LASTING_MIN, text)
-}
-
-fn json_line(value: &serde_json::Value) -> String {
-    format!("{value}\n")
 }
 
 fn text_of(levels: &LevelsInForce) -> String {

@@ -37,7 +37,7 @@ fn find(command: &Command, name: &str) -> Result<Command, CommandError> {
     found.ok_or_else(|| {
         let names: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
         let message = format!("{name:?}; allowed are {}", names.join(", "));
-        CommandError::Option { option: "COMMAND", value: name.to_owned(), message }
+        CommandError::Option { option: "COMMAND", value: name.to_owned(), message, suggestion: None }
     })
 }
 

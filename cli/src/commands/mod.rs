@@ -5,9 +5,11 @@ pub(crate) mod check;
 pub(crate) mod completions;
 mod control;
 pub(crate) mod doctor;
+pub(crate) mod flush;
 pub(crate) mod follow_request;
 pub(crate) mod level;
 pub(crate) mod man;
+pub(crate) mod rotate;
 pub(crate) mod stats;
 pub(crate) mod tail;
 mod time_argument;
@@ -30,10 +32,16 @@ pub(crate) fn run(line: &CommandLine) -> Result<ExitStatus, CommandError> {
         Subcommands::Check(arguments) => check::run(arguments, shared),
         Subcommands::Doctor(arguments) => doctor::run(arguments, shared),
         Subcommands::Level(arguments) => level::run(arguments, shared),
+        Subcommands::Flush(arguments) => flush::run(arguments, shared),
+        Subcommands::Rotate(arguments) => rotate::run(arguments, shared),
         Subcommands::Top(arguments) => top::run(arguments, shared),
         Subcommands::Completions(arguments) => completions::run(arguments, shared),
         Subcommands::Man(arguments) => man::run(arguments, shared),
     }
+}
+
+fn json_line(value: &serde_json::Value) -> String {
+    format!("{value}\n")
 }
 
 /// Writes a text that is made for another program: as it is, or as the value of `kind` in an object.

@@ -8,7 +8,7 @@ use crate::{
 
 /// A field: names, from the outside to the inside.
 ///
-/// A path is looked for in the event itself, then in `context`, `tags` and `metrics`. A key may have dots in it: `http.method` is
+/// A path is looked for in the event itself, then in `context`, `tags` and `metrics`, and in the `fields` of tracing-subscriber. A key may have dots in it: `http.method` is
 /// the key `method` in the object `http`, or the key `http.method`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EventPath {
@@ -27,7 +27,10 @@ impl EventPath {
 
     pub(crate) fn find<'a>(&self, event: LogEvent<'a>) -> Option<JsonValue<'a>> {
         let groups = || [key::CONTEXT, key::TAGS, key::METRICS].into_iter().filter_map(|group| event.get(group));
-        find(event.object(), &self.names).or_else(|| groups().find_map(|group| find(group, &self.names)))
+        let nested = || find(event.nested_fields()?, &self.names);
+        find(event.object(), &self.names)
+            .or_else(|| groups().find_map(|group| find(group, &self.names)))
+            .or_else(nested)
     }
 
     /// Whether it is the event's level, which has an order of its own.

@@ -87,9 +87,17 @@ impl FilterArguments {
 }
 
 fn time(option: &'static str, text: Option<&str>, now: &ZonedDateTime) -> Result<Option<Timestamp>, CommandError> {
-    text.map(|text| parse_time(text, now).map_err(|error| invalid(option, text, error))).transpose()
+    let read = |text: &str| {
+        parse_time(text, now).map_err(|error| CommandError::Option {
+            option,
+            value: text.to_owned(),
+            message: error.to_string(),
+            suggestion: error.suggestion,
+        })
+    };
+    text.map(read).transpose()
 }
 
 fn invalid(option: &'static str, value: &str, error: impl ToString) -> CommandError {
-    CommandError::Option { option, value: value.to_owned(), message: error.to_string() }
+    CommandError::Option { option, value: value.to_owned(), message: error.to_string(), suggestion: None }
 }

@@ -169,6 +169,7 @@ mod tests {
                 "a/b",
                 "context",
                 "tags",
+                "fields",
             ]),
             value,
             any::<bool>(),
@@ -192,8 +193,11 @@ mod tests {
                     .map(|(key, value, is_raw)| {
                         let is_literal = is_raw && serde_json::from_str::<serde_json::Value>(&value).is_ok();
                         let value = if is_literal { value } else { written(&value, &mut choices) };
-                        let value =
-                            if matches!(key, "context" | "tags") { format!("{{\"path\" :{value}}}") } else { value };
+                        let value = match key {
+                            "context" | "tags" => format!("{{\"path\" :{value}}}"),
+                            "fields" => format!("{{\"message\":{value},\"status\": 503}}"),
+                            _ => value,
+                        };
                         format!("{}:{value}", if is_ours { format!("\"{key}\"") } else { written(key, &mut choices) })
                     })
                     .collect();

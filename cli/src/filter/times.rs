@@ -9,10 +9,17 @@ use jiff::{
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{value:?} is no time; allowed are a time before now (-1h, -1d12h), now, today, yesterday, a time of today (14:30), a local \
-     date or time (2026-11-30, \"2026-11-30 14:30:05\"), and RFC 3339 (2026-11-30T14:30:05Z), also with a zone"
+     date or time (2026-11-30, \"2026-11-30 14:30:05\"), and RFC 3339 (2026-11-30T14:30:05Z), also with a zone{}",
+    did_you_mean(.suggestion.as_deref())
 )]
 pub(crate) struct TimeBoundError {
     value: String,
+    /// A time that the text most likely stands for.
+    pub(super) suggestion: Option<String>,
+}
+
+fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map(|suggestion| format!("; did you mean {suggestion}?")).unwrap_or_default()
 }
 
 /// Reads a time. Times without an offset are in the zone of `now`.
@@ -24,7 +31,16 @@ pub(crate) fn parse_time(text: &str, now: &ZonedDateTime) -> Result<Timestamp, T
     // With the name of a zone: `2026-11-30T14:30:05[Europe/Berlin]`.
     let zoned = || trimmed.parse::<ZonedDateTime>().ok().map(|time| time.timestamp());
     let time = named().or_else(relative).or_else(absolute).or_else(zoned).or_else(|| local_time(trimmed, now));
-    time.ok_or_else(|| TimeBoundError { value: text.to_owned() })
+    time.ok_or_else(|| TimeBoundError { value: text.to_owned(), suggestion: with_minus(trimmed, now) })
+}
+
+/// `-5m` for `5m`, `+5m`, `5 m` and `5m ago`, if that is a time.
+fn with_minus(text: &str, now: &ZonedDateTime) -> Option<String> {
+    let text = text.strip_suffix("ago").unwrap_or(text);
+    let text = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let span: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let suggestion = format!("-{span}");
+    before_now(&suggestion, now).map(|_| suggestion)
 }
 
 fn named_time(text: &str, now: &ZonedDateTime) -> Option<Timestamp> {
@@ -164,6 +180,25 @@ mod tests {
             let now: Timestamp = "2026-11-30T11:00:00Z".parse().unwrap();
             let ago = jiff::SignedDuration::from_secs(hours * 3600 + seconds);
             prop_assert_eq!(parsed(&format!("-{hours}h{seconds}s")), (now - ago).to_string());
+        }
+    }
+
+    #[test]
+    fn a_time_before_now_without_its_minus_is_suggested_with_it() {
+        for (text, suggestion) in [
+            ("5m", "-5m"),
+            ("1h30m", "-1h30m"),
+            ("+2d", "-2d"),
+            ("5 min", "-5min"),
+            (" 10s ago", "-10s"),
+            ("- 1w", "-1w"),
+        ] {
+            let error = parsed(text);
+            let end = format!("also with a zone; did you mean {suggestion}?");
+            assert!(error.starts_with(&format!("{text:?} is no time")) && error.ends_with(&end), "{error}");
+        }
+        for text in ["", "-", "ago", "5", "5y", "noon", "25:00", "99999999999999999999d"] {
+            assert!(parsed(text).ends_with("also with a zone"), "{text}: {}", parsed(text));
         }
     }
 

@@ -45,7 +45,12 @@ impl FormatArguments {
         if format == OutputFormat::Raw && !self.fields.is_empty() {
             let message = "raw lines have no fields; with --fields, the output is pretty, json, logfmt or csv";
             let value = self.fields.join(",");
-            return Err(CommandError::Option { option: "--fields", value, message: message.to_owned() });
+            return Err(CommandError::Option {
+                option: "--fields",
+                value,
+                message: message.to_owned(),
+                suggestion: None,
+            });
         }
         let layout = OutputLayout {
             fields: self.fields.iter().filter(|name| !name.is_empty()).map(|name| OutputField::of(name)).collect(),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    json::JsonKind,
+    json::{JsonKind, JsonValue},
     line::{LogLine, key},
     output::{
         OutputLayout,
@@ -45,6 +45,11 @@ pub(super) fn put(line: &LogLine<'_>, layout: &OutputLayout, out: &mut Vec<u8>) 
 /// A part of an event. Plain text is a message.
 fn part<'a>(line: &LogLine<'a>, key: &str) -> Cow<'a, str> {
     match line.event() {
+        Some(event) if key == key::MESSAGE => event.message().map(text_of).unwrap_or_default(),
+        Some(event) if key == key::CONTEXT => {
+            let own = event.get(key).map(text_of);
+            own.or_else(|| event.nested_fields().map(context_of)).unwrap_or_default()
+        }
         Some(event) => event.get(key).map(text_of).unwrap_or_default(),
         None if key == key::MESSAGE => {
             String::from_utf8_lossy(line.bytes().strip_suffix(b"\r").unwrap_or(line.bytes()))
@@ -54,8 +59,15 @@ fn part<'a>(line: &LogLine<'a>, key: &str) -> Cow<'a, str> {
 }
 
 /// `null` is nothing; lists and objects are their JSON.
-fn text_of(value: crate::json::JsonValue<'_>) -> Cow<'_, str> {
+fn text_of(value: JsonValue<'_>) -> Cow<'_, str> {
     if value.kind() == JsonKind::Null { Cow::Borrowed("") } else { value.text() }
+}
+
+/// The JSON of nested fields without the message, which has a column of its own.
+fn context_of(fields: JsonValue<'_>) -> Cow<'_, str> {
+    let others = fields.members().filter(|(name, _)| name.text() != key::MESSAGE);
+    let others: Vec<String> = others.map(|(name, value)| format!("{}:{}", name.raw(), value.raw())).collect();
+    if others.is_empty() { Cow::Borrowed("") } else { Cow::Owned(format!("{{{}}}", others.join(","))) }
 }
 
 fn put_row<'a>(cells: impl Iterator<Item = Cow<'a, str>>, out: &mut Vec<u8>) {

@@ -50,13 +50,20 @@ pub(super) fn put(line: &LogLine<'_>, layout: &OutputLayout, out: &mut Vec<u8>) 
 
 fn put_event(event: LogEvent<'_>, pairs: &mut LogfmtPairs<'_>) {
     for (name, key) in PARTS.into_iter().chain([(key::CORRELATION_ID, key::CORRELATION_ID)]) {
-        if let Some(value) = event.get(name) {
+        let value = if name == key::MESSAGE { event.message() } else { event.get(name) };
+        if let Some(value) = value {
             pairs.put(key, |out| put_value(out, value, TextDialect::Logfmt));
         }
     }
+    let has_nested = event.nested_fields().is_some();
     for (name, value) in event.object().members() {
         match name.text().as_ref() {
             key::CONTEXT => pairs.put_members(FieldGroup::Context, value),
+            key::FIELDS if has_nested && value.kind() == JsonKind::Object => {
+                for (name, value) in value.members().filter(|(name, _)| name.text() != key::MESSAGE) {
+                    pairs.put_field(FieldGroup::Context, &name.text(), value);
+                }
+            }
             key::TAGS => pairs.put_members(FieldGroup::Tags, value),
             key::METRICS => pairs.put_members(FieldGroup::Metrics, value),
             key::CORRELATION_ID | key::TRUNCATED | key::TRUNCATED_FIELDS | key::NOT_UTF8 => {}

@@ -39,7 +39,7 @@ fn put_event(event: LogEvent<'_>, layout: &OutputLayout, out: &mut Vec<u8>) {
     put_time(event, layout, out);
     put_level(event, layout, out);
     put_place(event, layout, out);
-    if let Some(message) = event.get(key::MESSAGE) {
+    if let Some(message) = event.message() {
         put_space(out, start);
         layout.paint.put(BOLD, out, |out| put_message(out, message, TextDialect::People));
     }
@@ -124,12 +124,20 @@ fn put_place(event: LogEvent<'_>, layout: &OutputLayout, out: &mut Vec<u8>) {
 }
 
 fn put_all_fields(event: LogEvent<'_>, layout: &OutputLayout, out: &mut Vec<u8>, below: &mut Vec<u8>) {
+    let has_nested = event.nested_fields().is_some();
     for (name, value) in event.object().members() {
         let name = name.text();
         // A group of another writer that is no object is a field.
         let is_group = value.kind() == JsonKind::Object;
         let group = match name.as_ref() {
             key::CONTEXT if is_group => FieldGroup::Context,
+            key::FIELDS if is_group && has_nested => {
+                for (name, value) in value.members().filter(|(name, _)| name.text() != key::MESSAGE) {
+                    let name = name.text();
+                    put_field(out, below, layout, |out| put_pretty_key(out, FieldGroup::Context, &name), &name, value);
+                }
+                continue;
+            }
             key::TAGS if is_group => FieldGroup::Tags,
             key::METRICS if is_group => FieldGroup::Metrics,
             key::TIMESTAMP

@@ -1,7 +1,7 @@
 //! Changes of levels, some of which last for a limited time.
 
 use std::{
-    fmt::Write as _,
+    fmt::{self, Write as _},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -25,15 +25,28 @@ pub(crate) struct LevelChanges(Mutex<LevelState>);
 struct LevelState {
     /// A number for each change: two equal changes are two diagnostics.
     changes: u64,
-    temporary: Option<TemporaryLevels>,
+    /// The levels since the last change: if others are in force, the program has changed them, and nothing comes back.
+    set: Option<Directives>,
+    /// At most one for each subject.
+    returns: Vec<LevelReturn>,
 }
 
-/// LevelsInForce that are in force for a limited time.
+/// A level that is in force for a limited time.
 #[derive(Debug, Clone)]
-struct TemporaryLevels {
-    set: Directives,
+struct LevelReturn {
+    subject: LevelSubject,
+    /// The levels that have the subject's earlier level.
     before: Directives,
     until: Instant,
+}
+
+/// A part of the levels that changes by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum LevelSubject {
+    /// The level of all targets that have none of their own.
+    Default,
+    /// A module, with `_` in place of each `-`.
+    Target(String),
 }
 
 impl LevelChanges {
@@ -50,56 +63,65 @@ impl LevelChanges {
         peer: PeerProcess,
     ) -> Result<ChangedLevels, Refusal> {
         let lasting = change.for_ms.map(limited).transpose()?;
-        let (before, after, number, now) = {
+        let (before, after, cancelled, number, now) = {
             let mut state = self.lock();
             if container.is_closed() {
                 return Err(Refusal::new("pipeline.shut_down", "the container is shut down"));
             }
             let before = container.directives();
             let after = change.applied_to(&before)?;
-            state.set_temporary(&before, &after, lasting);
+            let subjects = state.subjects_of(change, &before, &after);
+            let cancelled = state.set_returns(subjects, &before, &after, lasting);
             container.set_level(after.clone());
             state.changes += 1;
-            (before, after, state.changes, state.levels(container))
+            (before, after, cancelled, state.changes, state.levels(container))
         };
-        report(container, &LevelReport { number, before: &before, after: &after, lasting, cause: Cause::Peer(peer) });
+        let cause = Cause::Peer(peer);
+        report(container, &LevelReport { number, before: &before, after: &after, lasting, cancelled, cause });
         Ok(ChangedLevels { before: before.to_string(), now })
     }
 
-    /// The time until levels come back; `None` if none do.
+    /// The time until the next levels come back; `None` if none do.
     pub(crate) fn time_left(&self, now: Instant) -> Option<Duration> {
-        Some(self.lock().temporary.as_ref()?.until.saturating_duration_since(now))
+        Some(self.lock().next_return()?.saturating_duration_since(now))
     }
 
-    /// Brings the levels of before back, if their time has come.
+    /// Brings those levels of before back whose time has come.
     pub(crate) fn restore_due(&self, container: &Container, now: Instant) {
-        self.restore(container, Cause::TimeIsUp, |temporary| temporary.until <= now);
+        self.restore(container, Cause::TimeIsUp, |due| due.until <= now);
     }
 
-    /// Brings the levels of before back, because no thread is left that could do so later.
+    /// Brings all levels of before back, because no thread is left that could do so later.
     pub(crate) fn restore_at_stop(&self, container: &Container) {
         self.restore(container, Cause::Stop, |_| true);
     }
 
     /// Has no levels come back: their container is gone.
     pub(crate) fn forget(&self) {
-        self.lock().temporary = None;
+        self.lock().returns.clear();
     }
 
     /// `is_wanted` is asked under the lock: another change may come at any time, and has a time of its own.
-    fn restore(&self, container: &Container, cause: Cause, is_wanted: impl Fn(&TemporaryLevels) -> bool) {
+    fn restore(&self, container: &Container, cause: Cause, is_wanted: impl Fn(&LevelReturn) -> bool) {
         let (before, after, number) = {
             let mut state = self.lock();
-            let due = state.temporary.take_if(|temporary| is_wanted(temporary));
-            let Some(TemporaryLevels { set, before, .. }) = due else { return };
-            if container.is_closed() || container.directives() != set {
+            let due: Vec<LevelReturn> = state.returns.extract_if(.., |one| is_wanted(one)).collect();
+            if due.is_empty() {
                 return;
             }
-            container.set_level(before.clone());
+            let before = container.directives();
+            if container.is_closed() || state.set.as_ref() != Some(&before) {
+                state.returns.clear();
+                return;
+            }
+            let after = due.iter().fold(before.clone(), |levels, one| one.applied_to(&levels));
+            container.set_level(after.clone());
+            state.set = Some(after.clone());
             state.changes += 1;
-            (set, before, state.changes)
+            (before, after, state.changes)
         };
-        report(container, &LevelReport { number, before: &before, after: &after, lasting: None, cause });
+        let (lasting, cancelled) = (None, Vec::new());
+        report(container, &LevelReport { number, before: &before, after: &after, lasting, cancelled, cause });
     }
 
     fn lock(&self) -> MutexGuard<'_, LevelState> {
@@ -110,49 +132,130 @@ impl LevelChanges {
 impl LevelState {
     fn levels(&self, container: &Container) -> LevelsInForce {
         let in_force = container.directives();
-        let then = self.temporary.as_ref().filter(|temporary| temporary.set == in_force);
-        let then = then.map(|TemporaryLevels { before, until, .. }| LaterLevels {
-            directives: before.to_string(),
+        let next = self.next_return().filter(|_| self.set.as_ref() == Some(&in_force));
+        let then = next.map(|until| LaterLevels {
+            directives: self.levels_at(until, &in_force).to_string(),
             in_ms: millis(until.saturating_duration_since(Instant::now())),
         });
         LevelsInForce { directives: in_force.to_string(), then }
     }
 
-    /// Remembers the levels that come back. During a change with a limited time, those of before the first change come back.
-    fn set_temporary(&mut self, before: &Directives, after: &Directives, lasting: Option<Duration>) {
-        let earlier = self.temporary.take().filter(|temporary| temporary.set == *before);
-        self.temporary = lasting.map(|lasting| TemporaryLevels {
-            set: after.clone(),
-            before: earlier.map_or_else(|| before.clone(), |earlier| earlier.before),
-            until: Instant::now() + lasting,
-        });
+    fn next_return(&self) -> Option<Instant> {
+        self.returns.iter().map(|one| one.until).min()
     }
+
+    fn levels_at(&self, time: Instant, in_force: &Directives) -> Directives {
+        let due = self.returns.iter().filter(|one| one.until <= time);
+        due.fold(in_force.clone(), |levels, one| one.applied_to(&levels))
+    }
+
+    /// The parts of the levels that a change names: all, if it replaces all levels.
+    fn subjects_of(&self, change: &LevelChange, before: &Directives, after: &Directives) -> Vec<LevelSubject> {
+        let mut subjects = Vec::new();
+        if change.replace {
+            subjects.push(LevelSubject::Default);
+            subjects.extend(before.targets().chain(after.targets()).map(|(target, _)| LevelSubject::of(target)));
+            subjects.extend(self.returns.iter().map(|one| one.subject.clone()));
+        } else {
+            subjects.extend(change.lone_level().map(|_| LevelSubject::Default));
+            let named = change.directives.parse::<Directives>().unwrap_or_default();
+            subjects.extend(named.targets().map(|(target, _)| LevelSubject::of(target)));
+        }
+        let mut known = Vec::with_capacity(subjects.len());
+        for subject in subjects {
+            if !known.contains(&subject) {
+                known.push(subject);
+            }
+        }
+        known
+    }
+
+    /// Remembers the levels that come back, and returns the subjects of which the return is cancelled. During a change with a limited
+    /// time, the level of before the first change comes back. Subjects that are not named keep their return.
+    fn set_returns(
+        &mut self,
+        subjects: Vec<LevelSubject>,
+        before: &Directives,
+        after: &Directives,
+        lasting: Option<Duration>,
+    ) -> Vec<LevelSubject> {
+        if self.set.as_ref() != Some(before) {
+            self.returns.clear();
+        }
+        self.set = Some(after.clone());
+        let earlier: Vec<LevelReturn> = self.returns.extract_if(.., |one| subjects.contains(&one.subject)).collect();
+        let Some(lasting) = lasting else {
+            return earlier.into_iter().map(|one| one.subject).collect();
+        };
+        let until = Instant::now() + lasting;
+        self.returns.extend(subjects.into_iter().map(|subject| {
+            let first = earlier.iter().find(|one| one.subject == subject);
+            let before = first.map_or(before, |first| &first.before).clone();
+            LevelReturn { subject, before, until }
+        }));
+        Vec::new()
+    }
+}
+
+impl LevelReturn {
+    /// The levels with the subject's level of before.
+    fn applied_to(&self, levels: &Directives) -> Directives {
+        let LevelSubject::Target(_) = self.subject else {
+            return with_targets(Directives::new(self.before.level()), levels.targets());
+        };
+        let is_subject = |target: &str| LevelSubject::of(target) == self.subject;
+        let kept = levels.targets().filter(|(target, _)| !is_subject(target));
+        let restored = self.before.targets().filter(|(target, _)| is_subject(target));
+        with_targets(Directives::new(levels.level()), kept.chain(restored))
+    }
+}
+
+impl LevelSubject {
+    /// Two names of one module are one subject: a `-` stands for a `_`.
+    fn of(target: &str) -> Self {
+        Self::Target(target.replace('-', "_"))
+    }
+}
+
+impl fmt::Display for LevelSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("the level of all other targets"),
+            Self::Target(target) => f.write_str(target),
+        }
+    }
+}
+
+fn with_targets<'a>(levels: Directives, targets: impl Iterator<Item = (&'a str, LevelFilter)>) -> Directives {
+    targets.fold(levels, |levels, (target, level)| levels.target(target, level))
 }
 
 impl LevelChange {
     /// The levels after the change of those in force.
     fn applied_to(&self, in_force: &Directives) -> Result<Directives, Refusal> {
         let change: Directives = self.directives.parse().map_err(Refusal::of)?;
-        let parts = || self.directives.split(',').map(str::trim).filter(|part| !part.is_empty());
-        if parts().next().is_none() {
+        if self.parts().next().is_none() {
             let text = "directives is empty; allowed are a level, or targets with levels: my_crate::net=debug";
             return Err(Refusal::new("configuration.directives", text));
         }
         if self.replace {
             return Ok(change);
         }
-        let lone_level = parts().filter_map(|part| part.parse::<LevelFilter>().ok()).next_back();
-        let default = lone_level.unwrap_or_else(|| in_force.level());
-        let is_changed = |target: &str| change.targets().any(|(changed, _)| is_same_module(changed, target));
+        let default = self.lone_level().unwrap_or_else(|| in_force.level());
+        let is_changed =
+            |target: &str| change.targets().any(|(changed, _)| LevelSubject::of(changed) == LevelSubject::of(target));
         let kept = in_force.targets().filter(|(target, _)| !is_changed(target));
-        let all = kept.chain(change.targets());
-        Ok(all.fold(Directives::new(default), |all, (target, level)| all.target(target, level)))
+        Ok(with_targets(Directives::new(default), kept.chain(change.targets())))
     }
-}
 
-/// Whether two targets are names of one module: a `-` stands for a `_`.
-fn is_same_module(one: &str, other: &str) -> bool {
-    one.replace('-', "_") == other.replace('-', "_")
+    fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.directives.split(',').map(str::trim).filter(|part| !part.is_empty())
+    }
+
+    /// The level that stands without a target: the last one counts.
+    fn lone_level(&self) -> Option<LevelFilter> {
+        self.parts().filter_map(|part| part.parse().ok()).next_back()
+    }
 }
 
 fn limited(for_ms: u64) -> Result<Duration, Refusal> {
@@ -177,12 +280,14 @@ struct LevelReport<'a> {
     before: &'a Directives,
     after: &'a Directives,
     lasting: Option<Duration>,
+    /// The subjects of which the level would have come back.
+    cancelled: Vec<LevelSubject>,
     cause: Cause,
 }
 
 impl LevelReport<'_> {
     fn text(&self) -> String {
-        let Self { number, before, after, lasting, cause } = self;
+        let Self { number, before, after, lasting, cancelled, cause } = self;
         let mut text = format!("change {number} of levels, from {before} to {after}");
         if let Some(lasting) = lasting {
             let _ = write!(text, " for {lasting:?}");
@@ -192,6 +297,10 @@ impl LevelReport<'_> {
             Cause::TimeIsUp => ": the time of the earlier change is up".to_owned(),
             Cause::Stop => ": the control socket is stopped before the time of the earlier change is up".to_owned(),
         };
+        for (index, subject) in cancelled.iter().enumerate() {
+            text += if index == 0 { "; no earlier level comes back any more for " } else { ", " };
+            let _ = write!(text, "{subject}");
+        }
         text
     }
 }
@@ -250,21 +359,113 @@ mod tests {
         }
     }
 
+    /// A container whose levels are changed, and looked at as time goes by.
+    struct ChangedContainer {
+        container: Container,
+        changes: LevelChanges,
+        begin: Instant,
+    }
+
+    impl ChangedContainer {
+        fn start() -> Self {
+            let (sink, _events) = sink::Memory::new(format::Json::new);
+            let container = Container::builder().sink("memory", sink).start().unwrap();
+            Self { container, changes: LevelChanges::default(), begin: Instant::now() }
+        }
+
+        fn change(&self, change: &LevelChange) -> ChangedLevels {
+            self.changes.change(&self.container, change, PeerProcess { pid: None, uid: 0 }).unwrap()
+        }
+
+        fn set(&self, directives: &str) -> ChangedLevels {
+            self.change(&LevelChange::add(directives))
+        }
+
+        fn set_for(&self, directives: &str, seconds: u64) -> ChangedLevels {
+            self.change(&LevelChange::add(directives).lasting(Duration::from_secs(seconds)))
+        }
+
+        fn levels_after(&self, seconds: u64) -> String {
+            self.changes.restore_due(&self.container, self.begin + Duration::from_secs(seconds));
+            self.container.directives().to_string()
+        }
+
+        fn end(self) {
+            self.container.shutdown(Duration::from_secs(30)).unwrap().check().unwrap();
+        }
+    }
+
     #[test]
     fn levels_that_are_set_for_longer_do_not_go_back_when_the_earlier_time_is_up() {
-        let (sink, _events) = sink::Memory::new(format::Json::new);
-        let container = Container::builder().sink("memory", sink).start().unwrap();
-        let (changes, peer, begin) = (LevelChanges::default(), PeerProcess { pid: None, uid: 0 }, Instant::now());
-        let restored_after = |seconds| {
-            changes.restore_due(&container, begin + Duration::from_secs(seconds));
-            container.directives().to_string()
-        };
-        for (directives, seconds) in [("debug", 10), ("trace", 1000)] {
-            let change = LevelChange::add(directives).lasting(Duration::from_secs(seconds));
-            changes.change(&container, &change, peer).unwrap();
+        let log = ChangedContainer::start();
+        log.set_for("debug", 10);
+        log.set_for("trace", 1000);
+        assert_eq!([20, 2000].map(|seconds| log.levels_after(seconds)), ["TRACE", "INFO"]);
+        log.end();
+    }
+
+    #[test]
+    fn a_change_that_does_not_name_a_target_keeps_the_return_of_that_target() {
+        let log = ChangedContainer::start();
+        log.set_for("a=debug", 10);
+        let changed = log.set("b=debug");
+        assert_eq!(changed.now.directives, "INFO,a=DEBUG,b=DEBUG");
+        assert_eq!(changed.now.then.unwrap().directives, "INFO,b=DEBUG");
+        log.set("warn");
+        assert_eq!([5, 20].map(|seconds| log.levels_after(seconds)), ["WARNING,a=DEBUG,b=DEBUG", "WARNING,b=DEBUG"]);
+        assert_eq!(log.changes.time_left(log.begin), None);
+        log.end();
+    }
+
+    #[test]
+    fn each_target_has_its_own_time_of_return() {
+        let log = ChangedContainer::start();
+        log.set("my_crate=error");
+        log.set_for("my-crate=debug", 1000);
+        log.set_for("b=debug,warn", 100);
+        let changed = log.set_for("c=trace", 10);
+        assert_eq!(changed.now.then.unwrap().directives, "WARNING,my-crate=DEBUG,b=DEBUG");
+        let later = ["WARNING,my-crate=DEBUG,b=DEBUG", "INFO,my-crate=DEBUG", "INFO,my_crate=ERROR"];
+        assert_eq!([20, 200, 2000].map(|seconds| log.levels_after(seconds)), later);
+        log.end();
+    }
+
+    #[test]
+    fn a_change_without_a_time_keeps_the_level_of_a_target_that_it_names_and_reports_the_cancelled_return() {
+        let log = ChangedContainer::start();
+        log.set_for("my-crate=debug,b=debug", 10);
+        log.set("my_crate=trace");
+        assert_eq!(log.levels_after(20), "INFO,my_crate=TRACE");
+        log.set_for("warn,b=debug", 1000);
+        assert_eq!(log.change(&LevelChange::replace("error")).now.then, None);
+        let texts: Vec<_> = log.container.diagnostics().into_iter().map(|one| one.text).collect();
+        for part in ["for my_crate", "for the level of all other targets, b"] {
+            let end = format!("; no earlier level comes back any more {part}");
+            assert!(texts.iter().any(|text| text.contains(&end)), "{end}: {texts:?}");
         }
-        assert_eq!([20, 2000].map(restored_after), ["TRACE", "INFO"]);
-        container.shutdown(Duration::from_secs(30)).unwrap().check().unwrap();
+        log.end();
+    }
+
+    #[test]
+    fn a_change_for_a_time_that_replaces_all_levels_brings_all_of_them_back() {
+        let log = ChangedContainer::start();
+        log.set("a=warn");
+        log.set_for("b=debug", 1000);
+        log.change(&LevelChange::replace("error,c=trace").lasting(Duration::from_secs(10)));
+        assert_eq!([5, 20].map(|seconds| log.levels_after(seconds)), ["ERROR,c=TRACE", "INFO,a=WARNING"]);
+        assert_eq!(log.changes.time_left(log.begin), None);
+        log.end();
+    }
+
+    #[test]
+    fn nothing_comes_back_after_a_change_by_the_program() {
+        let log = ChangedContainer::start();
+        log.set_for("a=debug", 10);
+        log.container.set_level("error".parse::<Directives>().unwrap());
+        let changed = log.set_for("b=debug", 1000);
+        assert_eq!(changed.now.then.unwrap().directives, "ERROR");
+        assert_eq!([20, 2000].map(|seconds| log.levels_after(seconds)), ["ERROR,b=DEBUG", "ERROR"]);
+        log.end();
     }
 
     #[test]
