@@ -3,7 +3,7 @@
 //! `cargo run -p fapilog-opentelemetry --example traced_server`, and then
 //! `curl -H 'traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' http://127.0.0.1:3000/orders/42`.
 
-use std::{error::Error, time::Duration};
+use std::error::Error;
 
 use axum::{
     Router,
@@ -12,12 +12,13 @@ use axum::{
     response::Response,
     routing::get,
 };
-use fapilog::{Container, Logger, container::ContainerBuilder, format, sink};
+use fapilog::{Container, Logger, container::ContainerBuilder, format, scope, sink};
 use fapilog_opentelemetry::{FieldNames, context_of, trace_fields};
-use opentelemetry::trace::TracerProvider;
+use fapilog_tower::{PanicLayer, RequestContext, RequestLog, RequestLogLayer, axum::serve_with};
+use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tokio::net::TcpListener;
-use tracing::{Instrument, Subscriber, info, info_span};
+use tracing::{Instrument, Subscriber, error, info, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::prelude::*;
 
@@ -33,13 +34,19 @@ fn subscriber(tracer: SdkTracer, log: Logger) -> impl Subscriber + Send + Sync {
         .with(fapilog_tracing::layer(log))
 }
 
-/// A span for each request: a child of the caller's, if the request has a `traceparent`.
-async fn in_span(request: Request, next: Next) -> Response {
-    let span = info_span!("request", method = %request.method(), path = request.uri().path());
-    let header = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
-    if let Some(Ok(caller)) = header.map(str::parse) {
+/// A span for each request: a child of the caller's, if the request has a `traceparent`. It lies inside `RequestLogLayer`, which has
+/// read the header and given the request its id.
+async fn in_span(context: RequestContext, request: Request, next: Next) -> Response {
+    let id = context.id().as_str();
+    let span = info_span!("request", correlation_id = id, method = %request.method(), path = request.uri().path());
+    if let Some(caller) = context.trace_parent() {
         // It fails only where the levels disable the span.
         let _ = span.set_parent(context_of(&caller));
+    }
+    // The canonical event is logged outside of the span.
+    let ids = span.context().span().span_context().clone();
+    if ids.is_valid() {
+        context.note(scope!(trace_id = %ids.trace_id(), span_id = %ids.span_id()));
     }
     next.run(request).instrument(span).await
 }
@@ -52,8 +59,21 @@ async fn order(Path(id): Path<u64>) -> &'static str {
     "an order\n"
 }
 
-fn app() -> Router {
-    Router::new().route("/orders/{id}", get(order)).layer(middleware::from_fn(in_span))
+fn app(log: &Logger) -> Router {
+    Router::new()
+        .route("/orders/{id}", get(order))
+        .layer(PanicLayer::new(log))
+        .layer(middleware::from_fn(in_span))
+        .layer(RequestLogLayer::new(RequestLog::new(log))) // the last layer is the outermost
+}
+
+/// Exports the spans that are left. It may wait for the network, so it goes on a thread for work that blocks.
+async fn export_spans(provider: SdkTracerProvider) {
+    match tokio::task::spawn_blocking(move || provider.shutdown()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(failure)) => error!(error = &failure as &dyn Error, "spans are not exported"),
+        Err(panic) => error!(error = &panic as &dyn Error, "the exporter of spans panicked"),
+    }
 }
 
 #[tokio::main]
@@ -63,23 +83,34 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let provider = SdkTracerProvider::builder().build();
     subscriber(provider.tracer("shop"), logs.logger("shop")).init();
 
+    let app = app(&logs.logger("gateway"));
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
-    let stop = async {
-        let _ = tokio::signal::ctrl_c().await;
-    };
-    axum::serve(listener, app()).with_graceful_shutdown(stop).await?;
-
-    provider.shutdown()?;
-    logs.shutdown(Duration::from_secs(5))?;
+    // Until SIGTERM or Ctrl-C. Behind it, the container is shut down: the last events are those of `wait_for`.
+    serve_with(logs, listener, app).wait_for(export_spans(provider)).await?;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry_sdk::trace::InMemorySpanExporter;
+    use std::time::Duration;
+
+    use axum::body::{Body, to_bytes};
+    use opentelemetry_sdk::trace::{InMemorySpanExporter, SpanData};
     use tower::ServiceExt;
 
     use super::*;
+
+    async fn send(app: &Router, request: Request) -> Result<(), Box<dyn Error>> {
+        let response = app.clone().oneshot(request).await?;
+        assert_eq!(response.status(), 200);
+        to_bytes(response.into_body(), usize::MAX).await?; // the canonical event is logged at the end of the body
+        Ok(())
+    }
+
+    fn ids_of(span: &SpanData) -> String {
+        let context = &span.span_context;
+        format!(r#""trace_id":"{}","span_id":"{}""#, context.trace_id(), context.span_id())
+    }
 
     #[tokio::test]
     async fn events_and_spans_of_a_request_have_the_trace_of_its_caller() -> Result<(), Box<dyn Error>> {
@@ -88,24 +119,27 @@ mod tests {
         let spans = InMemorySpanExporter::default();
         let provider = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).build();
         let _default = subscriber(provider.tracer("shop"), logs.logger("shop")).set_default();
+        let app = app(&logs.logger("gateway"));
 
         let caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let request = Request::get("/orders/42").header("traceparent", caller).body(axum::body::Body::empty())?;
-        assert_eq!(app().oneshot(request).await?.status(), 200);
+        send(&app, Request::get("/orders/42").header("traceparent", caller).body(Body::empty())?).await?;
+        send(&app, Request::get("/orders/43").header("x-request-id", "order-43").body(Body::empty())?).await?;
         provider.force_flush()?;
-        logs.shutdown(Duration::from_secs(5))?;
+        logs.shutdown(Duration::from_secs(5))?.check()?;
 
         let finished = spans.get_finished_spans()?;
-        let [span] = finished.as_slice() else { panic!("a request has one span") };
-        assert_eq!(span.span_context.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
-        assert_eq!(span.parent_span_id.to_string(), "00f067aa0ba902b7");
-        let ids = format!(
-            r#""trace_id":"{}","span_id":"{}","trace_flags":"01""#,
-            span.span_context.trace_id(),
-            span.span_context.span_id()
-        );
-        assert_eq!(events.lines().len(), 2);
-        assert!(events.lines().iter().all(|event| event.contains(&ids)), "{:?}", events.lines());
+        let [called, first] = finished.as_slice() else { panic!("each request has one span") };
+        assert_eq!(called.span_context.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(called.parent_span_id.to_string(), "00f067aa0ba902b7");
+
+        let lines = events.lines();
+        assert_eq!(lines.len(), 6, "{lines:?}");
+        let (of_the_caller, of_its_own) = lines.split_at(3);
+        let id = r#""correlation_id":"4bf92f3577b34da6a3ce929d0e0e4736""#;
+        assert!(of_the_caller.iter().all(|event| event.contains(id)), "{of_the_caller:?}");
+        assert!(of_the_caller[..2].iter().all(|event| event.contains(&ids_of(called))), "{of_the_caller:?}");
+        assert!(of_its_own.iter().all(|event| event.contains(r#""correlation_id":"order-43""#)), "{of_its_own:?}");
+        assert!(of_its_own.iter().all(|event| event.contains(&ids_of(first))), "{of_its_own:?}");
         Ok(())
     }
 }

@@ -309,3 +309,29 @@ async fn ids_of_many_requests_at_a_time_are_never_mixed() {
     seen.dedup();
     assert_eq!((count, seen.len()), (3 * REQUESTS, 3 * REQUESTS));
 }
+
+#[tokio::test]
+async fn a_router_merged_into_the_operations_keeps_its_fallback_within_the_request_log() {
+    let (logs, _) = container();
+    let test = TestLog::new();
+    let app = Router::new().route("/", get(|| async {})).layer(RequestLogLayer::new(RequestLog::new(test.log())));
+    let router: Router = Operations::new(Arc::clone(&logs)).into_router().merge(app);
+    assert_eq!(ask(&router, "/health").await.0, 200);
+    assert_eq!(test.events().len(), 0);
+    assert_eq!(ask(&router, "/no/such/path").await.0, 404);
+    assert_logged!(test, message: "request finished", status = 404);
+    drop(router);
+    logs.shutdown(std::time::Duration::from_secs(5)).unwrap().check().unwrap();
+}
+
+#[tokio::test]
+async fn operations_merged_into_a_router_take_its_fallback_out_of_the_request_log() {
+    let (logs, _) = container();
+    let test = TestLog::new();
+    let app = Router::new().route("/", get(|| async {})).layer(RequestLogLayer::new(RequestLog::new(test.log())));
+    let router: Router = app.merge(Operations::new(Arc::clone(&logs)).into_router());
+    assert_eq!(ask(&router, "/no/such/path").await.0, 404);
+    assert_eq!(test.events().len(), 0);
+    drop(router);
+    logs.shutdown(std::time::Duration::from_secs(5)).unwrap().check().unwrap();
+}

@@ -31,8 +31,9 @@ type Rendering = Arc<dyn Fn(Option<&str>) -> MetricsText + Send + Sync>;
 /// | `/health` | 200, or 503 from a health level on; JSON with the level and the state of each plugin |
 /// | `/metrics` | 200, [`Metrics`] as JSON, or the text of [`metrics_text`](Self::metrics_text) |
 ///
-/// They are for the inside of a network: merge them into a router that strangers do not reach. A [`RequestLog`](crate::RequestLog)
-/// leaves them out by `skip_path`.
+/// They are for the inside of a network: a router that strangers do not reach. A [`RequestLog`](crate::RequestLog) around them leaves them
+/// out by `skip_path`. Merge the program's router into them, not them into it: [`Router::merge`] takes the fallback of its argument, and
+/// a 404 would be outside of the layers of the program's router.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -42,7 +43,9 @@ type Rendering = Arc<dyn Fn(Option<&str>) -> MetricsText + Send + Sync>;
 ///
 /// let (sink, _events) = sink::Memory::new(format::Json::new);
 /// let logs = Arc::new(Container::builder().sink("memory", sink).start()?);
-/// let routes: Router = Router::new().merge(Operations::new(logs).into_router());
+/// let app: Router = Router::new(); // the program's routes, with their layers
+/// let router = Operations::new(logs).into_router().merge(app);
+/// # let _ = router;
 /// # Ok::<(), fapilog::Error>(())
 /// ```
 #[must_use = "routes do nothing until they are part of a router"]
