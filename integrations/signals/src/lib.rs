@@ -14,6 +14,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The last event before the drain names the signal: an INFO of the source `fapilog-signals`, with the field `signal`.
 //! A second signal during the drain ends the process at once.
 //!
 //! A program that handles these signals by itself, such as a server with a graceful shutdown, needs no helper: it ends by
@@ -39,6 +40,7 @@
 //! of its own later, by other means than `signal-hook`, takes the signal away from the helper.
 
 mod default_action;
+mod end_event;
 mod rotation;
 mod termination;
 mod watched;

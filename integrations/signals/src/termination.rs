@@ -4,7 +4,7 @@ use std::{
     io,
     sync::{
         Arc, Weak,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicI32, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -18,13 +18,14 @@ use signal_hook::{
 
 use crate::{
     default_action::end_by,
+    end_event,
     watched::{Arrival, ExpectedDrain, WatchedSignal, is_ignored},
 };
 
 /// How long a drain may take, if nothing else is set.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Has the global container drained on SIGTERM and SIGINT, for at most five seconds.
+/// Has the global container drained on SIGTERM and SIGINT, for at most five seconds. The last event before the drain names the signal.
 ///
 /// # Errors
 /// When the system refuses the handlers or the thread.
@@ -72,6 +73,8 @@ impl Termination {
     /// and an operator who does not want to wait for them. The third signal ends the process at once. Signals count together,
     /// whichever they are.
     ///
+    /// The event that names the signal is a WARNING: it explains to readers of the log why requests have no event of their end.
+    ///
     /// Without a handler of the program, the first signal has no effect.
     ///
     /// ```no_run
@@ -90,6 +93,10 @@ impl Termination {
     /// Installs the handlers, and starts the thread that waits for the signals. A signal that the process ignores, as under
     /// `nohup`, stays ignored. A second signal during the drain ends the process at once.
     ///
+    /// The signal that has a container drained is logged to it, with its name as the field `signal`: as an INFO of the source
+    /// `fapilog-signals`, or as a WARNING with [`on_second_signal`](Self::on_second_signal). The drain waits for that call as long as for
+    /// the drain, and a second at most.
+    ///
     /// A handler of the program that is there already is called as before, on the thread that the signal interrupts, and the
     /// drain begins beside it. In a forked child the signals have the effect that they had before this call, until the child
     /// installs its own.
@@ -101,7 +108,7 @@ impl Termination {
         self.signals.dedup();
         self.signals.retain(|signal| !is_ignored(*signal));
         let watched = self.signals.iter().map(|signal| WatchedSignal::new(*signal)).collect::<io::Result<Vec<_>>>()?;
-        let arrivals = Arc::<AtomicU32>::default();
+        let arrivals = Arc::<Arrivals>::default();
         for signal in &self.signals {
             // Ahead of the action that wakes the thread: it finds the signal counted.
             register_count(*signal, &arrivals, self.drains_on)?;
@@ -114,38 +121,63 @@ impl Termination {
     }
 
     /// The signals are watched as long as this runs: until the process ends.
-    fn wait(&self, mut signals: Signals, arrivals: &AtomicU32, drains: &[ExpectedDrain], _watched: &[WatchedSignal]) {
-        for signal in signals.forever() {
-            // Acquire: pairs with `register_count`.
-            if arrivals.load(Ordering::Acquire) < self.drains_on.number() {
-                continue;
-            }
-            let container = match &self.container {
-                Some(container) => container.upgrade(),
-                None => fapilog::container::global(),
-            };
-            if let Some(container) = container {
-                // The accounts hold what was not delivered in time; no caller is left that could read the result.
-                let _ = container.shutdown(self.timeout);
-            }
+    fn wait(&self, mut signals: Signals, arrivals: &Arrivals, drains: &[ExpectedDrain], _watched: &[WatchedSignal]) {
+        if let Some(signal) = signals.forever().find_map(|_| arrivals.draining()) {
+            self.drain(signal);
             let drain = drains.iter().find(|drain| drain.is_of(signal));
             if drain.is_none_or(ExpectedDrain::end) {
                 end_by(signal);
             }
         }
+        // Another container is being drained, or the default action of the signal ends no process.
+        signals.forever().for_each(drop);
+    }
+
+    fn drain(&self, signal: i32) {
+        let container = match &self.container {
+            Some(container) => container.upgrade(),
+            None => fapilog::container::global(),
+        };
+        if let Some(container) = container {
+            end_event::log(&container, signal, self.drains_on, self.timeout);
+            // The accounts hold what was not delivered in time; no caller is left that could read the result.
+            let _ = container.shutdown(self.timeout);
+        }
     }
 }
 
-/// Counts the arrivals of a signal. The arrival behind that which has the container drained takes the default action.
-fn register_count(signal: i32, arrivals: &Arc<AtomicU32>, drains_on: Arrival) -> io::Result<()> {
-    let (arrivals, last) = (Arc::clone(arrivals), drains_on.number());
-    let act = move || {
-        // AcqRel: pairs with `wait`.
-        if arrivals.fetch_add(1, Ordering::AcqRel) >= last {
+/// The signals that have arrived for a `Termination`, whichever of its signals they are.
+#[derive(Debug, Default)]
+struct Arrivals {
+    count: AtomicU32,
+    /// The signal that has the container drained; zero until it arrives.
+    draining: AtomicI32,
+}
+
+impl Arrivals {
+    /// Counts one. Those behind that which has the container drained take the default action. Called in signal handlers.
+    fn count(&self, signal: i32, drains_on: Arrival) {
+        // Relaxed: a number, on which no memory depends.
+        let number = self.count.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if number == drains_on.number() {
+            // Release: pairs with `draining`.
+            self.draining.store(signal, Ordering::Release);
+        } else if number > drains_on.number() {
             end_by(signal);
         }
-    };
-    // SAFETY: the action changes an atomic, and calls a function that is async-signal-safe. It does not panic.
+    }
+
+    /// The signal that has the container drained. The thread may wake for an earlier one when that has arrived, too.
+    fn draining(&self) -> Option<i32> {
+        // Acquire: pairs with `count`.
+        Some(self.draining.load(Ordering::Acquire)).filter(|signal| *signal != 0)
+    }
+}
+
+fn register_count(signal: i32, arrivals: &Arc<Arrivals>, drains_on: Arrival) -> io::Result<()> {
+    let arrivals = Arc::clone(arrivals);
+    let act = move || arrivals.count(signal, drains_on);
+    // SAFETY: the action changes atomics, and calls a function that is async-signal-safe. It does not panic.
     let registered = unsafe { low_level::register(signal, act) };
     registered.map(|_| ())
 }
@@ -153,5 +185,19 @@ fn register_count(signal: i32, arrivals: &Arc<AtomicU32>, drains_on: Arrival) ->
 impl Default for Termination {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_wakes_late_for_the_first_signal_finds_the_second() {
+        let arrivals = Arrivals::default();
+        arrivals.count(SIGTERM, Arrival::Second);
+        assert_eq!(arrivals.draining(), None);
+        arrivals.count(SIGINT, Arrival::Second);
+        assert_eq!(arrivals.draining(), Some(SIGINT));
     }
 }

@@ -56,8 +56,10 @@ fn the_child() {
             set_handler(libc::SIGINT, own_handler());
             let _logs = global_with_hundred_events();
             Termination::new().on_second_signal().install().unwrap();
+            [libc::SIGTERM, libc::SIGINT].into_iter().for_each(children::report_when_counted);
             wait_to_be_ended();
         }
+        "has a field that hangs" => return has_a_field_that_hangs(),
         "leaves the first signal and hangs" => {
             set_handler(libc::SIGTERM, own_handler());
             return hangs_under(Termination::new().on_second_signal().timeout(2 * TIMEOUT), blocks);
@@ -123,6 +125,60 @@ fn a_second_signal_ends_the_process_at_once() {
     let (_reader, writer) = std::io::pipe().unwrap();
     let child = Ready::start("waits", writer.into());
     assert_eq!(child.end_by_repeating(libc::SIGTERM), Some(libc::SIGTERM));
+}
+
+/// The last line is the only event of the helpers, with this level, message and signal.
+#[track_caller]
+fn assert_last_event(stdout: &str, level: &str, message: &str, signal: &str) {
+    assert_eq!(stdout.lines().filter(|line| line.contains(r#""source":"fapilog-signals""#)).count(), 1, "{stdout}");
+    let last = stdout.lines().rfind(|line| line.starts_with('{')).unwrap();
+    for (key, text) in [("source", "fapilog-signals"), ("level", level), ("message", message), ("signal", signal)] {
+        assert!(last.contains(&format!(r#""{key}":"{text}""#)), "{key}={text}: {last}");
+    }
+}
+
+#[test]
+fn the_last_event_before_the_drain_names_the_signal() {
+    for (signal, name) in [(libc::SIGTERM, "SIGTERM"), (libc::SIGINT, "SIGINT")] {
+        let child = Ready::start("waits", Stdio::piped());
+        child.send(signal);
+        assert_last_event(&child.end().1, "INFO", "a signal drains the log and ends the process", name);
+    }
+}
+
+#[test]
+fn a_second_signal_that_has_the_log_drained_is_a_warning_and_the_first_has_no_event() {
+    let mut child = Ready::start("leaves the first signal", Stdio::piped());
+    child.send(libc::SIGTERM);
+    child.expect("handled");
+    child.expect("counted");
+    child.send(libc::SIGINT);
+    child.expect("handled");
+    let message = "a second signal drains the log and ends the process amid its shutdown";
+    assert_last_event(&child.end().1, "WARNING", message, "SIGINT");
+}
+
+/// A function of the program does not come back from the log call of the helper.
+fn has_a_field_that_hangs() {
+    let builder = Container::builder().flush_interval(Duration::from_secs(3600));
+    let builder = builder.sink("stdout", sink::Console::stdout(format::Json::new));
+    let hangs_for_helpers = |_: &mut _| {
+        while thread::current().name() == Some("fapilog-signals") {
+            thread::park();
+        }
+    };
+    let _logs = fapilog::set_global(builder.caller_fields(hangs_for_helpers).start().unwrap()).unwrap();
+    Termination::new().timeout(Duration::from_millis(200)).install().unwrap();
+    info!("numbered");
+    wait_to_be_ended();
+}
+
+#[test]
+fn a_function_of_the_program_that_hangs_in_the_event_of_the_signal_does_not_stop_the_drain() {
+    let child = Ready::start("has a field that hangs", Stdio::piped());
+    child.send(libc::SIGTERM);
+    let (ended_by, stdout) = child.end();
+    assert_eq!((ended_by, events(&stdout)), (Some(libc::SIGTERM), 1));
 }
 
 /// A delivery that does not come back.
@@ -216,6 +272,7 @@ fn a_first_signal_that_is_the_programs_drains_nothing_and_the_second_drains_the_
         let mut child = Ready::start("leaves the first signal", Stdio::piped());
         child.send(libc::SIGTERM);
         child.expect("handled");
+        child.expect("counted");
         assert!(child.child.try_wait().unwrap().is_none());
         child.send(second);
         child.expect("handled");

@@ -147,6 +147,17 @@ pub(crate) fn own_handler() -> libc::sighandler_t {
     handle as extern "C" fn(libc::c_int) as libc::sighandler_t
 }
 
+/// Writes a line when the helpers that are installed by now have counted the signal: `signal-hook` calls actions in the order in which
+/// they came, behind the program's handler.
+pub(crate) fn report_when_counted(signal: i32) {
+    let report = || {
+        // SAFETY: the text is a static, and `write` is async-signal-safe.
+        unsafe { libc::write(libc::STDERR_FILENO, c"counted\n".as_ptr().cast(), 8) };
+    };
+    // SAFETY: the action only writes.
+    unsafe { signal_hook::low_level::register(signal, report) }.unwrap();
+}
+
 /// A sink that is nothing but its answers.
 #[derive(Debug, Clone)]
 pub(crate) struct Scripted {
