@@ -199,7 +199,7 @@ fn place_of(scope: &[u8]) -> usize {
 /// An odd number whose bits have no pattern: 2^64 divided by the golden ratio.
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A product carries upward only: the highest bits depend on all of `hash`.
+/// A product depends on lower bits only: its highest bits depend on all of `hash`.
 #[inline]
 fn spread(hash: u64) -> u64 {
     hash.wrapping_mul(FACTOR)
