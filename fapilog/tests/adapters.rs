@@ -558,3 +558,35 @@ fn a_function_of_caller_fields_whose_drop_panics_does_no_harm() {
     drop(container);
     assert_eq!(events.lines().len(), 1);
 }
+
+#[test]
+fn a_change_to_levels_that_another_thread_has_just_set_returns_behind_the_callbacks() {
+    let _alone = LEVEL_CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
+    let (container, _events) = started();
+    let container = Arc::new(container);
+    let log = container.logger("adapters");
+    let max = Arc::new(Mutex::new(None));
+    let put = Arc::clone(&max);
+    let (entered, is_entered) = std::sync::mpsc::channel();
+    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let may_go = Mutex::new(may_go);
+    let slow = std::thread::current().id();
+    let _watch = on_level_change(move || {
+        // The slow thread is in its callback.
+        if std::thread::current().id() != slow {
+            entered.send(()).unwrap();
+            let _ = may_go.lock().unwrap().recv();
+        }
+        *put.lock().unwrap() = Some(log.least_level());
+    });
+    let seen = std::thread::scope(|scope| {
+        scope.spawn(|| container.set_level(Level::Debug));
+        is_entered.recv().unwrap();
+        container.set_level(Level::Debug);
+        let seen = *max.lock().unwrap();
+        drop(go);
+        seen
+    });
+    assert_eq!(seen, Some(LevelFilter::AtLeast(Level::Debug)));
+    shut_down(&container);
+}

@@ -22,12 +22,13 @@ use fapilog::{
     Container, Level, Logger,
     container::Overflow,
     error::{FlushError, RotateError, ShutdownError},
+    event::Batch,
     info,
     metrics::LossReason,
     panic_hook::{self, Options},
     plugin::undivided,
     settings::Reload,
-    sink::{BlockingDelivery, Delivery, DeliveryThread, Payload, SinkError},
+    sink::{BlockingDelivery, Delivery, DeliveryThread, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 use law::{TIMEOUT, executors, memory, only, shut_down};
 
@@ -493,6 +494,67 @@ fn a_child_that_is_forked_during_a_reload_does_not_wait_for_it() {
             }));
             may_end.store(true, Ordering::Relaxed);
             assert!(outcome.is_ok());
+        });
+    });
+}
+
+#[test]
+fn calls_on_the_inherited_container_are_counted_when_the_child_has_its_own_too() {
+    alone(|| {
+        let (sink, _events) = memory();
+        let container = Container::builder().sink("memory", sink).start().unwrap();
+        let global = fapilog::set_global(container).unwrap();
+        let log = global.logger("stays");
+        forked(|| {
+            info!(log, "in the child");
+            let before = global.accounts().lost.of(LossReason::Forked);
+            let (sink, _events) = memory();
+            let _logs = fapilog::set_global(Container::builder().sink("memory", sink).start().unwrap()).unwrap();
+            info!(log, "in the child, behind");
+            let after = global.accounts().lost.of(LossReason::Forked);
+            after == before + 1
+        });
+        drop(global);
+    });
+}
+
+/// Each delivery takes so long.
+#[derive(Clone)]
+struct SlowSink(Duration);
+
+impl SinkFactory for SlowSink {
+    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Sink for SlowSink {
+    fn writer(&self) -> String {
+        "none".to_owned()
+    }
+    fn payload(&mut self) -> Option<Payload> {
+        Some(Payload::new(0))
+    }
+    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+    fn deliver(&mut self, _: Payload) -> Delivery {
+        thread::sleep(self.0);
+        Delivery::done(Ok(()))
+    }
+}
+
+#[test]
+fn a_child_of_a_fork_while_a_global_container_starts_may_set_its_own() {
+    alone(|| {
+        let started = |wait| Container::builder().sink("slow", SlowSink(wait)).start().unwrap();
+        drop(fapilog::set_global(started(Duration::from_secs(1))).unwrap());
+        info!("slow");
+        let second = started(Duration::ZERO);
+        thread::scope(|scope| {
+            scope.spawn(move || fapilog::set_global(second).unwrap());
+            while fapilog::container::global().is_some() {
+                thread::yield_now();
+            }
+            forked(|| fapilog::set_global(started(Duration::ZERO)).is_ok());
         });
     });
 }

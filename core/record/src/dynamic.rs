@@ -104,18 +104,44 @@ const CUT_FIELD_MIN_BYTES: usize = 32;
 /// So many have a share however little it is.
 const FEW_FIELDS: usize = 16;
 
-/// The fields under keys that stay, by their place among these.
+/// The fields that stay.
 #[derive(Debug)]
-struct KeptFields(Range<usize>);
+struct KeptFields {
+    /// Under keys, by their place among these.
+    keyed: Range<usize>,
+    single: SingleFields,
+}
+
+/// By the number of a part that holds one value: the place of its last field, which counts, among all fields.
+#[derive(Debug, Default)]
+struct SingleFields([Option<usize>; 16]);
+
+impl SingleFields {
+    fn new(fields: &[u8]) -> Self {
+        let mut single = Self::default();
+        for (place, field) in raw_fields(fields).enumerate().filter(|(_, field)| !field.is_keyed()) {
+            let Some(known) = single.0.get_mut(usize::from(field.group.to_byte())) else { continue };
+            *known = Some(place);
+        }
+        single
+    }
+
+    fn has(&self, place: usize) -> bool {
+        self.0.contains(&Some(place))
+    }
+}
 
 impl KeptFields {
     fn new(fields: &[u8], room_bytes: usize, counting: Counting) -> Self {
         let least_bytes = |field: &RawField<'_>| field.bytes.len().min(CUT_FIELD_MIN_BYTES);
-        let keyed = || raw_fields(fields).filter(|field| field.is_keyed);
+        let single = SingleFields::new(fields);
+        let keyed = || raw_fields(fields).filter(RawField::is_keyed);
         let count = keyed().count();
-        let all_bytes: usize = raw_fields(fields).map(|field| least_bytes(&field)).sum();
+        let counts = |(place, field): &(usize, RawField<'_>)| field.is_keyed() || single.has(*place);
+        let all_bytes: usize =
+            raw_fields(fields).enumerate().filter(counts).map(|(_, field)| least_bytes(&field)).sum();
         let spare = count.saturating_sub(FEW_FIELDS);
-        match counting {
+        let keyed = match counting {
             Counting::Last => {
                 // The bytes that are too many, as long as there are some.
                 let mut excess_bytes = all_bytes.saturating_sub(room_bytes);
@@ -124,7 +150,7 @@ impl KeptFields {
                     excess_bytes = excess_bytes.saturating_sub(least_bytes(field));
                     is_missing
                 };
-                Self(keyed().take(spare).take_while(is_missing).count()..count)
+                keyed().take(spare).take_while(is_missing).count()..count
             }
             Counting::First => {
                 let keyed_bytes: usize = keyed().map(|field| least_bytes(&field)).sum();
@@ -134,18 +160,25 @@ impl KeptFields {
                     left_bytes = left.unwrap_or_default();
                     left.is_some()
                 };
-                Self(0..keyed().take_while(has_room).count().max(count.min(FEW_FIELDS)))
+                0..keyed().take_while(has_room).count().max(count.min(FEW_FIELDS))
             }
-        }
+        };
+        Self { keyed, single }
     }
 
     fn of<'a>(&self, fields: &'a [u8]) -> impl Iterator<Item = RawField<'a>> + use<'a, '_> {
-        let mut place = 0;
-        raw_fields(fields).filter(move |field| {
-            let is_kept = !field.is_keyed || self.0.contains(&place);
-            place += usize::from(field.is_keyed);
-            is_kept
-        })
+        let mut keyed_place = 0;
+        let is_kept = move |place, field: &RawField<'_>| {
+            if !field.is_keyed() {
+                return self.single.has(place);
+            }
+            keyed_place += 1;
+            self.keyed.contains(&(keyed_place - 1))
+        };
+        raw_fields(fields)
+            .enumerate()
+            .scan(is_kept, |is_kept, (place, field)| Some((is_kept(place, &field), field)))
+            .filter_map(|(is_kept, field)| is_kept.then_some(field))
     }
 }
 
@@ -160,7 +193,13 @@ struct RawField<'a> {
     /// Up to and with the key.
     key_bytes: usize,
     value: ValueRef<'a>,
-    is_keyed: bool,
+    group: FieldGroup,
+}
+
+impl RawField<'_> {
+    fn is_keyed(&self) -> bool {
+        self.group.is_keyed()
+    }
 }
 
 /// Room for one field. Nothing allocates: the thread is in the middle of a log call.
@@ -250,7 +289,7 @@ impl<'a> DynamicFields<'a> {
         let from = self.tail;
         let MarkedField { group, key, value, .. } = self.next_marked()?;
         let bytes = from.get(..from.len() - self.tail.len())?;
-        Some(RawField { bytes, key_bytes: KEY_START + key.len(), value, is_keyed: group.is_keyed() })
+        Some(RawField { bytes, key_bytes: KEY_START + key.len(), value, group })
     }
 
     fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {

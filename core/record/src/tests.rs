@@ -851,3 +851,16 @@ fn a_time_keeps_its_place_on_either_side_of_1970() {
         assert_eq!(back, time);
     }
 }
+
+#[test]
+fn the_innermost_correlation_id_stays_whole_in_a_scope_that_is_cut() {
+    let mut scope = Vec::new();
+    let id = |n: usize| format!("{n:08}-0000-0000-0000-000000000000");
+    for n in 0..30 {
+        put_field(&mut scope, FieldGroup::CorrelationId, "", ValueRef::Text(&id(n)));
+    }
+    let mut out = vec![0; 1024];
+    let used = cut_fields(&scope, &mut out, Counting::Last);
+    let last = DynamicFields::new(&out[..used]).last().unwrap();
+    assert_eq!(last.2, ValueRef::Text(&id(29)));
+}

@@ -23,7 +23,7 @@ pub fn field_of_key(key: &str) -> (FieldGroup, &str) {
     named.unwrap_or((FieldGroup::Context, key))
 }
 
-/// The key of a field, of which [`field_of_key`] finds group and name again. `reserved`: keys that have another meaning in the
+/// The key of a field, of which [`field_of_key`] finds group and name again, if the name is not empty. `reserved`: keys that have another meaning in the
 /// other library.
 ///
 /// ```

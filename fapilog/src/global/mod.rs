@@ -9,6 +9,7 @@ use std::{
     mem::ManuallyDrop,
     ops::Deref,
     path::Path,
+    process,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -34,8 +35,10 @@ static GLOBAL: Mutex<GlobalState> = Mutex::new(GlobalState::None);
 #[derive(Debug, Clone)]
 enum GlobalState {
     None,
-    /// A thread is starting it.
-    Starting,
+    /// A thread of this process is starting it. A forked child does not have that thread.
+    Starting {
+        process: u32,
+    },
     Running {
         container: Arc<Container>,
         /// The logger of calls that name none.
@@ -62,7 +65,7 @@ impl GlobalState {
     fn is_free(&self) -> bool {
         match self {
             Self::None => true,
-            Self::Starting => false,
+            Self::Starting { process } => *process != process::id(),
             // The `Global` of a parent process may be on a thread that a forked child does not have.
             Self::Running { container, is_released, .. } => *is_released || container.is_in_forked_child(),
         }
@@ -78,7 +81,7 @@ impl GlobalState {
     fn into_logger(self) -> Option<Logger> {
         match self {
             Self::Running { logger, .. } => Some(logger),
-            Self::None | Self::Starting => None,
+            Self::None | Self::Starting { .. } => None,
         }
     }
 
@@ -118,7 +121,8 @@ impl Claim {
     fn take() -> Result<Self, AlreadyInitialized> {
         let before = undivided(|| {
             let mut state = lock(&GLOBAL);
-            state.is_free().then(|| std::mem::replace(&mut *state, GlobalState::Starting))
+            let starting = GlobalState::Starting { process: process::id() };
+            state.is_free().then(|| std::mem::replace(&mut *state, starting))
         });
         let Some(before) = before else { return Err(AlreadyInitialized) };
         let claim = Self(GlobalState::None);
@@ -207,7 +211,7 @@ pub fn set_global(container: Container) -> Result<Global, Error> {
 pub fn global() -> Option<Arc<Container>> {
     match GlobalState::now() {
         GlobalState::Running { container, .. } => Some(container),
-        GlobalState::None | GlobalState::Starting => None,
+        GlobalState::None | GlobalState::Starting { .. } => None,
     }
 }
 

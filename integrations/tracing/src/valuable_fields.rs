@@ -16,15 +16,9 @@ pub(crate) fn put_valuable(fields: &mut Fields, group: FieldGroup, name: &str, v
     let len = fields.len();
     if catch_panic(|| fields.put_with(group, name, |out| put(out, &value))).is_none() {
         // The value is half written.
-        *fields = first_of(fields, len);
+        fields.truncate(len);
         fields.put(group, name, ValueRef::Text(PANICKED));
     }
-}
-
-fn first_of(fields: &Fields, len: usize) -> Fields {
-    let mut first = Fields::new();
-    fields.iter().take(len).for_each(|(group, name, value)| first.put(group, name, value));
-    first
 }
 
 fn put(out: &mut SelfTypedWriter<'_>, value: &Value<'_>) {
@@ -245,5 +239,15 @@ mod tests {
         assert_eq!((text(&i128::MIN), text(&"a")), (i128::MIN.to_string(), String::from("a")));
         assert_eq!((text(&()), text(&[1_u8, 2])), (String::from("null"), String::from("[1, 2]")));
         assert_eq!(text(&std::path::Path::new("/tmp")), "/tmp");
+    }
+
+    #[test]
+    fn fields_before_a_value_that_panics_are_as_before() {
+        let mut fields = Fields::new();
+        fields.put_display(FieldGroup::Context, "long", &"x".repeat(100_000));
+        fields.put_debug(FieldGroup::Context, "debug", &Some(1));
+        let (before, was_cut) = (fields.bytes().to_vec(), fields.is_cut());
+        put_valuable(&mut fields, FieldGroup::Context, "panics", Panics.as_value());
+        assert_eq!((fields.is_cut(), fields.bytes().starts_with(&before)), (was_cut, true));
     }
 }

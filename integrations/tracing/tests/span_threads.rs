@@ -146,7 +146,7 @@ fn a_span_takes_the_correlation_id_of_the_scope_it_is_made_in_to_another_thread(
             log_on_another_thread(&info_span!("behind the scope"));
         },
         |events| {
-            let ids: Vec<_> = parsed(&events).iter().map(|event| event["correlation_id"].clone()).collect();
+            let ids: Vec<_> = events.iter().map(|event| event["correlation_id"].clone()).collect();
             assert_eq!(ids, [json!("7f3a"), json!("7f3a"), json!("mine"), Value::Null]);
         },
     );

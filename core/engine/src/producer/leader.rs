@@ -9,7 +9,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use fapilog_plugin::threads::lock;
+use fapilog_plugin::threads::{fork, lock};
 use fapilog_record::level::Level;
 
 use crate::{
@@ -90,25 +90,78 @@ impl Follower {
     /// Keeps a frontend, and calls `point` while no other thread moves on. Not if the container is closed by now.
     pub(super) fn keep(&self, frontend: &Arc<Frontend>, point: impl FnOnce()) {
         // The program's allocator may log: no allocation under the lock.
-        let known = lock(&self.kept).len();
+        let known = fork::undivided(|| lock(&self.kept).len());
         let mut room = Vec::with_capacity(known + 8);
-        let mut kept = lock(&self.kept);
-        if frontend.is_closed() {
-            return;
-        }
-        if kept.iter().all(|known| !Arc::ptr_eq(known, frontend)) {
-            if kept.len() == kept.capacity() {
-                if room.capacity() <= kept.len() {
-                    // Others were kept meanwhile: the next call moves on.
-                    return;
-                }
-                room.append(&mut kept);
-                std::mem::swap(&mut *kept, &mut room);
+        // No fork divides it: the loggers of a forked child move on, too.
+        fork::undivided(|| {
+            let mut kept = lock(&self.kept);
+            if frontend.is_closed() {
+                return;
             }
-            kept.push(Arc::clone(frontend));
-        }
-        point();
-        drop(kept);
+            if kept.iter().all(|known| !Arc::ptr_eq(known, frontend)) {
+                if kept.len() == kept.capacity() {
+                    if room.capacity() <= kept.len() {
+                        // Others were kept meanwhile: the next call moves on.
+                        return;
+                    }
+                    room.append(&mut kept);
+                    std::mem::swap(&mut *kept, &mut room);
+                }
+                kept.push(Arc::clone(frontend));
+            }
+            point();
+        });
         drop(room);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static LEADER: Leader = Leader::new(|_| None);
+
+    #[cfg(all(unix, not(miri)))]
+    #[test]
+    fn a_child_of_a_fork_in_the_midst_of_a_move_does_not_wait_for_ever() {
+        let follower = Follower::new(&LEADER);
+        let directives =
+            fapilog_record::directives::Directives::new(fapilog_record::level::LevelFilter::AtLeast(Level::Info));
+        let frontend = Arc::new(Frontend::new(
+            directives,
+            Vec::new(),
+            crate::producer::Limits {
+                ring: fapilog_ring::Capacity::new(fapilog_ring::Capacity::MIN_BYTES, 1).unwrap(),
+                rings_max: 0,
+                overflow: crate::producer::Overflow::DropNewest,
+            },
+            crate::clock::StampSource::best(),
+        ));
+        let (entered, is_entered) = std::sync::mpsc::channel();
+        let (go, may_go) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            let (follower, frontend) = (&follower, &frontend);
+            scope.spawn(move || {
+                follower.keep(frontend, || {
+                    entered.send(()).unwrap();
+                    let _ = may_go.recv_timeout(std::time::Duration::from_millis(500));
+                });
+            });
+            is_entered.recv().unwrap();
+            // SAFETY: the child takes locks that no thread of this test holds at a fork, and ends.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                // SAFETY: the call sets a timer of this process, and touches no memory.
+                unsafe { libc::alarm(3) };
+                follower.keep(frontend, || {});
+                // SAFETY: the call ends this process, which is a child without other threads.
+                unsafe { libc::_exit(0) };
+            }
+            drop(go);
+            let mut status = 0;
+            // SAFETY: waits for that child; the pointer is to a local.
+            unsafe { libc::waitpid(child, &raw mut status, 0) };
+            assert!(libc::WIFEXITED(status), "the child's status is {status:#x}");
+        });
     }
 }

@@ -84,6 +84,15 @@ fn replace_callbacks(change: impl Fn(&[(u64, Callback)]) -> Vec<(u64, Callback)>
 /// How often callbacks run that change levels themselves each time.
 const PASSES_MAX: usize = 8;
 
+/// Calls the callbacks, where levels were set to what they were, too: another thread that has set them may still be calling. The caller
+/// holds no lock.
+pub(super) fn levels_set(is_change: bool) {
+    // Callbacks that set levels to what they are need not run again.
+    if is_change || !IN_CALLBACKS.try_with(Cell::get).unwrap_or(true) {
+        levels_changed();
+    }
+}
+
 /// Calls the callbacks. The caller holds no lock.
 #[doc(hidden)]
 pub fn levels_changed() {

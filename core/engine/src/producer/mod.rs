@@ -40,7 +40,10 @@ pub use crate::producer::{
 };
 use crate::{
     port::NewRing,
-    producer::shared_lane::{SharedLane, SharedLaneLog},
+    producer::{
+        level_watch::levels_set,
+        shared_lane::{SharedLane, SharedLaneLog},
+    },
 };
 pub(crate) use crate::{
     port::ShardPort,
@@ -113,6 +116,8 @@ pub(crate) struct Frontend {
     instance: InstanceId,
     /// The fork generation of the process that made the container.
     born: u32,
+    /// The threshold that it had when it was left in a forked child, where calls on it are counted on.
+    left_threshold: AtomicU8,
     pub(crate) ports: Box<[Arc<ShardPort>]>,
     pub(crate) sources: Arc<SourceTable>,
     pub(crate) lane_registry: LaneRegistry,
@@ -149,6 +154,7 @@ impl Frontend {
             directives_id: AtomicU64::new(new_directives_id()),
             instance: InstanceId::random(),
             born: fork::generation(),
+            left_threshold: AtomicU8::new(CLOSED),
             ports: ports.into(),
             sources: Arc::new(SourceTable::new()),
             lane_registry: LaneRegistry::default(),
@@ -301,9 +307,7 @@ impl Frontend {
         let open = |now| (now != CLOSED).then_some(new);
         let _ = self.gate.threshold.fetch_update(Ordering::Relaxed, Ordering::Relaxed, open);
         drop(current);
-        if is_change {
-            levels_changed();
-        }
+        levels_set(is_change);
     }
 
     /// The least level of targets that have none of their own.
@@ -331,7 +335,11 @@ impl Frontend {
     pub(crate) fn leave_in_forked_child(&self) {
         if self.is_in_forked_child() {
             // Relaxed: see `wants`. The lock of the shared lane may be a thread's of the parent, and is not touched.
-            self.gate.threshold.store(CLOSED, Ordering::Relaxed);
+            let before = self.gate.threshold.swap(CLOSED, Ordering::Relaxed);
+            if before != CLOSED {
+                // Relaxed: see `wants`.
+                self.left_threshold.store(before & !BY_TARGET, Ordering::Relaxed);
+            }
         }
     }
 
@@ -366,6 +374,13 @@ impl Frontend {
     /// Counts a call on a closed container, if it would have been wanted before.
     #[cold]
     pub(crate) fn refuse_if_closed(&self, level: Level, target: &str) {
+        if self.is_in_forked_child() {
+            // Relaxed: see `wants`.
+            if level as u8 >= self.left_threshold.load(Ordering::Relaxed) {
+                self.refuse(LossReason::Forked, level);
+            }
+            return;
+        }
         if self.is_closed() && self.level_of(target).passes(level) {
             self.refuse(LossReason::ContainerClosed, level);
         }

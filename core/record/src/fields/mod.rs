@@ -92,7 +92,7 @@ impl Fields {
     /// Removes all but the first `len`, and what is left of a field whose value panicked while it was written.
     pub fn truncate(&mut self, len: usize) {
         self.entries.truncate(len);
-        self.bytes.truncate(self.entries.last().map_or(0, |last| last.end));
+        self.bytes.truncate(self.end_of_last());
         self.root_bytes = self.entries.iter().map(|entry| entry.kind.wire_bytes()).sum();
         self.tail_bytes = self.entries.iter().map(tail_bytes).fold(0, usize::saturating_add);
     }
@@ -214,13 +214,19 @@ impl Fields {
 
     /// Group, name and value of each field.
     pub fn iter(&self) -> impl Iterator<Item = (FieldGroup, &str, ValueRef<'_>)> {
-        dynamic::DynamicFields::new(&self.bytes)
+        dynamic::DynamicFields::new(self.bytes())
     }
 
     /// The fields as those of a [`dynamic`] record or a scope.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.get(..self.end_of_last()).unwrap_or_default()
+    }
+
+    /// Bytes behind it are left of a field whose value panicked while it was written.
+    #[inline]
+    fn end_of_last(&self) -> usize {
+        self.entries.last().map_or(0, |last| last.end)
     }
 
     /// The arguments of a log call that has these fields.
@@ -255,7 +261,8 @@ impl Fields {
     /// Writes group and key, and reserves memory for the value.
     #[inline]
     fn begin(&mut self, group: FieldGroup, name: &str, value_bytes: usize) -> FieldEntry {
-        let start = self.bytes.len();
+        let start = self.end_of_last();
+        self.bytes.truncate(start);
         let is_cut = name.len() > KEY_MAX_BYTES;
         let name = front(name, KEY_MAX_BYTES);
         self.bytes.reserve(KEY_START + name.len() + 1 + value_bytes);

@@ -216,3 +216,21 @@ fn a_value_that_panics_while_it_is_written_leaves_nothing_behind() {
     assert_eq!((names, fields.len()), (vec!["first", "last"], 2));
     assert_eq!(read_back(&fields, &whole_record(&fields)).0.len(), 2);
 }
+
+#[test]
+fn a_put_that_panics_and_is_caught_leaves_the_fields_behind_it_readable() {
+    let mut fields = Fields::new();
+    fields.put(FieldGroup::Context, "first", ValueRef::U64(1));
+    let panics = std::panic::AssertUnwindSafe(|| {
+        fields.put_with(FieldGroup::Context, "half", |value| {
+            value.sequence(|elements| {
+                elements.element_with(|value| value.value(ValueRef::U64(2)));
+                panic!("on purpose");
+            });
+        });
+    });
+    std::panic::catch_unwind(panics).unwrap_err();
+    fields.put(FieldGroup::Context, "last", ValueRef::Text("x"));
+    let names: Vec<_> = fields.iter().map(|(_, name, _)| name).collect();
+    assert_eq!((names, fields.len()), (vec!["first", "last"], 2));
+}

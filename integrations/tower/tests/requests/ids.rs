@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use fapilog::{assert_logged, assert_logged_times, info, testing::TestLog};
+use fapilog::{assert_logged, assert_logged_times, info, scope, testing::TestLog};
 use fapilog_tower::{IdSource, RequestBody, RequestContext};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
