@@ -11,19 +11,26 @@ use std::{
     arch::asm,
     sync::{
         OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
-use fapilog::{Logger, info, metrics::LossReason};
+use fapilog::{Logger, error, info, metrics::LossReason};
 use law::{shut_down, started};
 
 static LOG: OnceLock<Logger> = OnceLock::new();
 static HANDLED: AtomicU64 = AtomicU64::new(0);
+/// Whether the handler waits behind its log call until the drain sleeps, as a rule.
+static WAITS: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn log_in_a_handler(_signal: libc::c_int) {
     if let Some(log) = LOG.get() {
-        info!(log, "in a handler");
+        // An event of ERROR rings the doorbell in any sleep of the drain.
+        error!(log, "in a handler");
+    }
+    if WAITS.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_micros(100));
     }
     HANDLED.fetch_add(1, Ordering::Relaxed);
 }
@@ -49,12 +56,16 @@ fn a_handler_that_interrupts_a_log_call_harms_no_other_event() {
     info!(log, "the thread has its ring");
     interrupted_at_each_instruction(|| info!(log, "of the thread", number = 1));
     interrupted_at_each_instruction(|| info!(with_field, "of the thread", text = "by the slow path"));
-    info!(log, "of the thread", number = 2);
+    // The drain sleeps, and each of the calls rings.
+    WAITS.store(true, Ordering::Relaxed);
+    interrupted_at_each_instruction(|| error!(log, "of the thread", number = 2));
+    interrupted_at_each_instruction(|| error!(with_field, "of the thread", number = 3));
+    info!(log, "of the thread", number = 4);
     shut_down(&container);
     let interrupted = container.accounts().lost.of(LossReason::SignalHandler);
     assert_eq!(container.accounts().lost_of_unknown_level(), 0);
     let delivered = |text| events.lines().iter().filter(|line| line.contains(text)).count() as u64;
-    assert_eq!(delivered("the thread"), 4, "{:?}", container.accounts());
+    assert_eq!(delivered("the thread"), 6, "{:?}", container.accounts());
     assert!(interrupted > 0, "no call was interrupted while it held a ring");
     let handled = HANDLED.load(Ordering::Relaxed);
     assert_eq!(delivered("in a handler") + interrupted, handled, "{:?}", container.accounts());

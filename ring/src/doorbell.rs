@@ -67,18 +67,24 @@ impl Doorbell {
 
     /// Wakes the consumer if it sleeps, however deep.
     pub fn ring(&self) {
+        // The waker runs outside the lock: it is user code. The wake-up may be spurious by now, which a waker must
+        // tolerate.
+        if let Some(waker) = self.begin_ring() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// The first part of [`ring`](Self::ring): returns the waker that the caller calls next. For callers that keep signal handlers away
+    /// from the lock.
+    #[must_use]
+    pub fn begin_ring(&self) -> Option<Arc<Waker>> {
         // Release: what the caller asked for before is visible to the consumer that finds the ring; pairs with the
         // swaps in `fall_asleep` and `wake_up`. A swap: a single caller of several gets to ring. Nothing is read on the
         // strength of the old value, so it is no acquire.
         if self.state.swap(AWAKE, seeded::ordering(Ordering::Release, "ring_relaxed")) == AWAKE {
-            return;
+            return None;
         }
-        // The waker runs outside the lock: it is user code. The wake-up may be spurious by now, which a waker must
-        // tolerate.
-        let waker = lock(&self.waker).clone();
-        if let Some(waker) = waker {
-            waker.wake_by_ref();
-        }
+        lock(&self.waker).clone()
     }
 
     /// The consumer's side: sets the waker. It must be called before the first [`fall_asleep`](Self::fall_asleep), and

@@ -1,9 +1,9 @@
 //! The lane that a thread used last, for the fast path of a log call.
 //!
-//! 1. The cell names a container and its lane, or none. While a call uses the lane, it names [`IN_CALL`] instead.
+//! 1. The cell names a container and its lane, or none. While a call uses the lane, or a doorbell's lock, it names [`IN_CALL`] instead.
 //! 2. A call on the same thread can find [`IN_CALL`] only in a signal handler that interrupted the other in the middle:
 //!    the fast path runs no user code. The interrupted call has the ring half written, so the handler's event is counted as
-//!    lost, and touches neither lane nor ring.
+//!    lost, and touches neither lane nor ring nor doorbell.
 //! 3. Compiler fences keep the lane's use between the two writes of the cell. The handler runs on the same thread, so the
 //!    processor has nothing to order.
 
@@ -66,6 +66,18 @@ impl CurrentLane {
     /// Whether this call interrupts another in the middle (rule 2).
     pub(super) fn is_in_call(&self) -> bool {
         self.container.get() == IN_CALL
+    }
+
+    /// Runs a part of a call that a signal handler's call must not meet (rule 2). It runs no user code.
+    pub(super) fn in_call<R>(&self, part: impl FnOnce() -> R) -> R {
+        let before = self.container.replace(IN_CALL);
+        // pairs: none, rule 3.
+        compiler_fence(Ordering::SeqCst);
+        let result = part();
+        // pairs: none, rule 3.
+        compiler_fence(Ordering::SeqCst);
+        self.container.set(before);
+        result
     }
 
     /// The lane, if it is this container's; it is in use until [`end_call`](Self::end_call), and runs no user code meanwhile.

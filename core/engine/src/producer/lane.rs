@@ -9,7 +9,10 @@ use crate::{
     accounts::{LaneCounters, LossReason},
     clock::StampSource,
     port::ShardPort,
-    producer::overflow::{Overflow, SpaceWait, may_wait},
+    producer::{
+        overflow::{Overflow, SpaceWait, may_wait},
+        thread,
+    },
 };
 
 /// The producing end of a ring, with all that a log call needs beside it.
@@ -142,7 +145,7 @@ impl ProducerLane {
             match self.try_to_fit(call, arguments, scope, stamp) {
                 Attempt::Done => return true,
                 Attempt::RingDoorbell => {
-                    self.lane_end.port.doorbell.ring();
+                    thread::ring(&self.lane_end.port);
                     return true;
                 }
                 Attempt::NoSpace(ReserveError::Full { .. } | ReserveError::Abandoned)
@@ -238,8 +241,8 @@ struct LaneEnd {
 impl Drop for LaneEnd {
     fn drop(&mut self) {
         // A parked drain would not see for a long while that the ring is closed. A drain that has stopped is not parked.
-        if !seeded::bug("lane_ends_unheard") {
-            self.port.doorbell.after_publish(false);
+        if !seeded::bug("lane_ends_unheard") && self.port.doorbell.is_ring_due(false) {
+            thread::ring(&self.port);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use fapilog_plugin::{named_enum, threads::drain_thread};
 
-use crate::port::ShardPort;
+use crate::{port::ShardPort, producer::thread};
 
 named_enum! {
     /// The behaviour of a log call when its thread's ring is full, by name: see [`Overflow`].
@@ -135,7 +135,7 @@ pub(super) fn may_wait(wait: &mut Option<SpaceWait>, overflow: Overflow, port: &
     }
     let wait = wait.get_or_insert_with(|| {
         // A thread that waits for the drain wakes it first.
-        port.doorbell.ring();
+        thread::ring(port);
         SpaceWait::new(timeout, &port.space)
     });
     let goes_on = wait.step(&port.space);

@@ -14,6 +14,7 @@ use crate::{
         ProducerLane,
         lane::{Attempt, LogCall},
         overflow::{Overflow, SpaceWait, may_wait},
+        thread,
     },
 };
 
@@ -85,7 +86,7 @@ impl SharedLane {
                     return SharedLaneLog::RingIsHeld;
                 }
                 Some((Attempt::RingDoorbell, _)) => {
-                    port.doorbell.ring();
+                    thread::ring(port);
                     return SharedLaneLog::Done;
                 }
                 Some((Attempt::NoSpace(ReserveError::Full { .. }), _)) if may_wait(&mut wait, overflow, port) => {}

@@ -149,7 +149,20 @@ fn ring_doorbell(lane: NonNull<ProducerLane>) {
     // SAFETY: as in `publish_stamped`, which is done with the lane.
     let port = Arc::clone(unsafe { lane.as_ref() }.port());
     // The waker is user code: the lane may change from this call on.
-    port.doorbell.ring();
+    ring(&port);
+}
+
+/// Rings for a log call. A call of a signal handler does not come as far as the doorbell's lock meanwhile, which this one may hold.
+pub(super) fn ring(port: &ShardPort) {
+    // A model's threads are one thread of the system.
+    if cfg!(fapilog_loom) {
+        return port.doorbell.ring();
+    }
+    let waker = CURRENT.with(|current| current.in_call(|| port.doorbell.begin_ring()));
+    // User code, which may log.
+    if let Some(waker) = waker {
+        waker.wake_by_ref();
+    }
 }
 
 /// Everything but the common case: the first call of a thread or after another container's, a scope, fields of the logger, a
