@@ -250,7 +250,7 @@ pub struct MarkedField<'a> {
 }
 
 /// FieldGroup and length of the key stand before it.
-const KEY_START: usize = 3;
+pub(crate) const KEY_START: usize = 3;
 
 /// Reads fields one after the other. It ends at the first one that is not whole.
 #[derive(Debug, Clone)]

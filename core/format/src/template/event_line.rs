@@ -1,6 +1,6 @@
 //! The line of an event.
 
-use fapilog_plugin::event::{Event, FieldRef};
+use fapilog_plugin::event::Event;
 use fapilog_record::{field_group::FieldGroup, text::fixed::FixedText, value::ValueRef};
 
 use crate::{
@@ -141,16 +141,15 @@ impl<F: LineFormat> EventLine<'_, F> {
             if self.format.hides(event, field) || self.format.put_aside(event, field) {
                 continue;
             }
-            let &FieldRef { group, name, value } = field;
             if is_first {
                 self.format.open_group(group, out);
             } else {
                 self.format.separate_fields(out);
             }
             is_first = false;
-            self.format.put_key(group, name, out);
-            self.value(group, name, value, out);
-            self.format.behind_value(name, out);
+            if !self.format.put_field(field, out) {
+                self.mark_not_utf8(group, field.name);
+            }
         }
         if !is_first {
             self.format.close_group(out);

@@ -97,6 +97,14 @@ pub(crate) trait LineFormat: Debug {
     /// Appends the text behind a field's value.
     fn behind_value(&self, _name: &str, _out: &mut Vec<u8>) {}
 
+    /// Appends a field: key, value, and the text around them. Returns `false` for a value that was written marked.
+    fn put_field(&mut self, field: &FieldRef<'_>, out: &mut Vec<u8>) -> bool {
+        self.put_key(field.group, field.name, out);
+        let is_utf8 = self.put_value(field.value, out);
+        self.behind_value(field.name, out);
+        is_utf8
+    }
+
     /// Whether a field that an enricher adds is left out of the lines.
     fn hides(&self, _event: &Event<'_>, _field: &FieldRef<'_>) -> bool {
         false

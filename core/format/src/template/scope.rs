@@ -53,8 +53,7 @@ impl ScopeTexts {
         }
         let text = self.texts.get_mut(place_of(scope))?;
         if text.scope != scope {
-            // Marked as it is while it is rendered: a call that panics leaves half a text.
-            text.is_whole = false;
+            // Behind a call that panics, half a text is that of no scope.
             text.scope.clear();
             text.is_whole = text.render(format, event).is_some();
             text.scope.extend_from_slice(scope);
@@ -138,12 +137,10 @@ fn put_group<F: LineFormat>(
             format.separate_fields(out);
         }
         is_first = false;
-        format.put_key(group, field.name, out);
         // Text that is not UTF-8 is marked at the end of the line.
-        if !format.put_value(field.value, out) {
+        if !format.put_field(field, out) {
             return None;
         }
-        format.behind_value(field.name, out);
     }
     Some(!is_first)
 }

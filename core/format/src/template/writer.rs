@@ -183,9 +183,7 @@ fn put_shared<F: LineFormat>(format: &mut F, event: &Event<'_>, fields: &[FieldR
             format.separate_fields(out);
         }
         is_first = false;
-        format.put_key(field.group, field.name, out);
         // Shared fields are UTF-8: none is marked.
-        format.put_value(field.value, out);
-        format.behind_value(field.name, out);
+        format.put_field(field, out);
     }
 }

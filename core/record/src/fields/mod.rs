@@ -9,7 +9,7 @@ use std::{error::Error, fmt};
 pub use self::arguments::FieldArguments;
 use self::{arguments::tail_bytes, field_kind::FieldKind};
 use crate::{
-    dynamic::{self, KEY_MAX_BYTES},
+    dynamic::{self, KEY_MAX_BYTES, KEY_START},
     field_group::FieldGroup,
     self_typed::{SelfTypedWriter, types},
     text::bounded::front,
@@ -50,9 +50,6 @@ struct FieldEntry {
     value_start: usize,
     end: usize,
 }
-
-/// Group and length of the key stand before it.
-const KEY_START: usize = 3;
 
 /// The memory that is reserved for a value beside its text, so that a field of most types is appended without a second look.
 const VALUE_BYTES: usize = 24;
