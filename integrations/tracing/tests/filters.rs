@@ -4,13 +4,15 @@
 mod law;
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
-use fapilog::{Container, level::Directives, sink::MemoryEvents};
 use fapilog_tracing::{Bridge, Levels};
-use law::{messages, parsed, shut_down, started};
+use law::{
+    levels::{alone, assert_messages, set_level},
+    parsed, shut_down, started,
+};
 use serde_json::json;
 use tracing::{Dispatch, debug, dispatcher::with_default, error, info, info_span, trace, warn};
 use tracing_subscriber::{
@@ -20,22 +22,6 @@ use tracing_subscriber::{
     prelude::*,
     reload,
 };
-
-/// Interests of call sites are the process's: `tracing` itself mixes up those of a dispatcher that another thread makes meanwhile.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn set_level(container: &Container, directives: &str) {
-    container.set_level(directives.parse::<Directives>().unwrap());
-}
-
-#[track_caller]
-fn assert_messages(container: &Container, events: &MemoryEvents, expected: &[&str]) {
-    shut_down(container);
-    assert_eq!(messages(&parsed(events)), expected);
-}
 
 #[test]
 fn the_levels_of_a_container_are_no_other_layers() {

@@ -4,32 +4,20 @@
 mod law;
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc,
     atomic::{AtomicBool, Ordering},
 };
 
-use fapilog::{Container, Level, level::Directives, metrics::LossReason, sink::MemoryEvents};
+use fapilog::{Container, Level, metrics::LossReason};
 use fapilog_tracing::{Bridge, Levels};
-use law::{Way, messages, parsed, shut_down, started};
+use law::{
+    Way,
+    levels::{alone, assert_messages, set_level},
+    messages, parsed, shut_down, started,
+};
 use serde_json::json;
 use tracing::{Dispatch, debug, debug_span, dispatcher::with_default, error, info, info_span, trace, warn};
 use tracing_subscriber::prelude::*;
-
-/// Interests of call sites are the process's: `tracing` itself mixes up those of a dispatcher that another thread makes meanwhile.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn set_level(container: &Container, directives: &str) {
-    container.set_level(directives.parse::<Directives>().unwrap());
-}
-
-#[track_caller]
-fn assert_messages(container: &Container, events: &MemoryEvents, expected: &[&str]) {
-    shut_down(container);
-    assert_eq!(messages(&parsed(events)), expected);
-}
 
 #[test]
 fn the_levels_of_the_container_count_by_target_and_as_they_are_changed() {

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this is test code")]
 
+pub(crate) mod levels;
+
 use std::{
     thread,
     time::{Duration, Instant},
