@@ -117,34 +117,35 @@ impl Follower {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use fapilog_record::{directives::Directives, level::LevelFilter};
+    use fapilog_ring::Capacity;
+
     use super::*;
+    use crate::{
+        clock::StampSource,
+        producer::{Limits, Overflow},
+    };
 
     static LEADER: Leader = Leader::new(|_| None);
 
-    #[cfg(all(unix, not(miri)))]
+    #[cfg(not(miri))]
     #[test]
     fn a_child_of_a_fork_in_the_midst_of_a_move_does_not_wait_for_ever() {
         let follower = Follower::new(&LEADER);
-        let directives =
-            fapilog_record::directives::Directives::new(fapilog_record::level::LevelFilter::AtLeast(Level::Info));
-        let frontend = Arc::new(Frontend::new(
-            directives,
-            Vec::new(),
-            crate::producer::Limits {
-                ring: fapilog_ring::Capacity::new(fapilog_ring::Capacity::MIN_BYTES, 1).unwrap(),
-                rings_max: 0,
-                overflow: crate::producer::Overflow::DropNewest,
-            },
-            crate::clock::StampSource::best(),
-        ));
-        let (entered, is_entered) = std::sync::mpsc::channel();
-        let (go, may_go) = std::sync::mpsc::channel::<()>();
+        let directives = Directives::new(LevelFilter::AtLeast(Level::Info));
+        let ring = Capacity::new(Capacity::MIN_BYTES, 1).unwrap();
+        let limits = Limits { ring, rings_max: 0, overflow: Overflow::DropNewest };
+        let frontend = Arc::new(Frontend::new(directives, Vec::new(), limits, StampSource::best()));
+        let (entered, is_entered) = mpsc::channel();
+        let (go, may_go) = mpsc::channel::<()>();
         std::thread::scope(|scope| {
             let (follower, frontend) = (&follower, &frontend);
             scope.spawn(move || {
                 follower.keep(frontend, || {
                     entered.send(()).unwrap();
-                    let _ = may_go.recv_timeout(std::time::Duration::from_millis(500));
+                    let _ = may_go.recv_timeout(Duration::from_millis(500));
                 });
             });
             is_entered.recv().unwrap();
