@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{enricher::Enricher, formatter::Formatter, processor::Processor};
+use crate::{data_class::DataClass, enricher::Enricher, formatter::Formatter, processor::Processor};
 
 /// Where a plugin is being made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +36,50 @@ impl ShardInfo {
 /// Makes a plugin of kind `T` for a shard, on the shard's own thread.
 pub struct Factory<T: ?Sized> {
     make: Box<dyn Fn(ShardInfo) -> Box<T> + Send + Sync>,
+    protects: Vec<DataClass>,
 }
 
 impl<T: ?Sized> Factory<T> {
     /// A factory that calls `make` once for each shard.
     pub fn new(make: impl Fn(ShardInfo) -> Box<T> + Send + Sync + 'static) -> Self {
-        Self { make: Box::new(make) }
+        Self { make: Box::new(make), protects: Vec::new() }
+    }
+
+    /// States which classes of sensitive data the plugin removes from events: for redactors. Compliance standards read it.
+    ///
+    /// ```
+    /// use fapilog_plugin::{data_class::DataClass, error::PluginError, event::Batch, factory::Factory, processor::Processor};
+    ///
+    /// struct NoTokens;
+    ///
+    /// impl Processor for NoTokens {
+    ///     fn name(&self) -> &'static str {
+    ///         "no_tokens"
+    ///     }
+    ///
+    ///     fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
+    ///         for event in batch.events_mut() {
+    ///             event.rewrite_fields(|field| (field.name != "token").then_some(field));
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let factory = Factory::processor(|_shard| NoTokens).protecting([DataClass::Credential]);
+    /// assert_eq!(factory.protects(), [DataClass::Credential]);
+    /// ```
+    #[must_use]
+    pub fn protecting(mut self, classes: impl IntoIterator<Item = DataClass>) -> Self {
+        self.protects.extend(classes);
+        self.protects.sort_unstable();
+        self.protects.dedup();
+        self
+    }
+
+    /// The classes of sensitive data that the plugin removes, each once.
+    #[must_use]
+    pub fn protects(&self) -> &[DataClass] {
+        &self.protects
     }
 
     /// Makes the plugin for this shard.
