@@ -12,11 +12,14 @@
 //! | `totals` | the accounts of a container, added up |
 //! | [`producer`] | what a log call does: loggers, lanes, overflow, scopes |
 //! | [`port`] | the shared end of a shard: what producers and the program share with it |
+//! | `audit_notes` | what happens to the log itself, for its audit events |
+//! | `text_redaction` | redaction of texts that are in no event |
 //! | `supervisor`, [`route`], [`order`], [`executor`], [`on_hang`], [`clock`] | limits for plugins; which events a sink takes; order; the answer to a hang; time |
 //! | [`machine`] | questions about the machine, for programs that report on it |
 //! | [`accounts`], [`diagnostics`] | what became of every event; reports about the log itself |
 
 pub mod accounts;
+mod audit_notes;
 pub mod clock;
 pub mod container;
 mod delivery;
@@ -35,5 +38,6 @@ pub mod producer;
 pub mod route;
 mod shard;
 mod supervisor;
+mod text_redaction;
 mod totals;
 mod watchdog;

@@ -14,7 +14,7 @@ use std::{
 };
 
 use fapilog_plugin::error::PluginError;
-use fapilog_record::user_code::{Panicked, catch_panic, error_text};
+use fapilog_record::user_code::{Panicked, catch_panic};
 
 use crate::{
     accounts::{PluginCounters, PluginState},
@@ -245,7 +245,7 @@ impl Supervisor {
             }
             Ok(Err(error)) => {
                 self.counters.errors.add(1);
-                self.fail(start + took, CallKind::Batch, error_text(error).into_string());
+                self.fail(start + took, CallKind::Batch, self.diagnostics.error_text(error));
                 CallOutcome::Failed
             }
             Err(Panicked) => {
@@ -290,7 +290,7 @@ impl Supervisor {
             Ok(Ok(())) => return CallOutcome::Done,
             Ok(Err(error)) => {
                 self.counters.errors.add(1);
-                (CallOutcome::Failed, error_text(error).into_string())
+                (CallOutcome::Failed, self.diagnostics.error_text(error))
             }
             Err(Panicked) => {
                 self.counters.panics.add(1);

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::{data_class::DataClass, enricher::Enricher, formatter::Formatter, processor::Processor};
+use crate::{
+    data_class::DataClass, enricher::Enricher, formatter::Formatter, processor::Processor, text_redactor::TextRedactor,
+};
 
 /// Where a plugin is being made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +39,13 @@ impl ShardInfo {
 pub struct Factory<T: ?Sized> {
     make: Box<dyn Fn(ShardInfo) -> Box<T> + Send + Sync>,
     protects: Vec<DataClass>,
+    text_redactor: Option<TextRedactor>,
 }
 
 impl<T: ?Sized> Factory<T> {
     /// A factory that calls `make` once for each shard.
     pub fn new(make: impl Fn(ShardInfo) -> Box<T> + Send + Sync + 'static) -> Self {
-        Self { make: Box::new(make), protects: Vec::new() }
+        Self { make: Box::new(make), protects: Vec::new(), text_redactor: None }
     }
 
     /// States which classes of sensitive data the plugin removes from events: for redactors. Compliance standards read it.
@@ -74,6 +77,19 @@ impl<T: ?Sized> Factory<T> {
         self.protects.sort_unstable();
         self.protects.dedup();
         self
+    }
+
+    /// Gives the container a redactor of texts that are in no event, beside the plugin, which redacts events: for redactors.
+    #[must_use]
+    pub fn redacting_text(mut self, redactor: TextRedactor) -> Self {
+        self.text_redactor = Some(redactor);
+        self
+    }
+
+    /// The redactor of texts that are in no event.
+    #[must_use]
+    pub fn text_redactor(&self) -> Option<&TextRedactor> {
+        self.text_redactor.as_ref()
     }
 
     /// The classes of sensitive data that the plugin removes, each once.

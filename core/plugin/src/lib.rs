@@ -8,6 +8,8 @@
 //! | [`factory`] | how a plugin is made, one for each shard |
 //! | [`registry`], [`settings`] | how settings find a plugin, and how it reads its own settings |
 //! | [`data_class`] | classes of sensitive data, for redactors and for compliance standards |
+//! | [`text_redactor`] | redaction of texts that are in no event |
+//! | [`plugin_counts`] | counters of a plugin's own |
 //! | [`common_fields`], [`cache`] | the same fields for many events; values that are expensive to compute |
 //! | [`per_call_site`] | values that are the same for every event of a call site or of a logger |
 //! | [`uuid_v7`] | ids that sort by time |
@@ -32,6 +34,7 @@ pub mod formatter;
 pub mod kind;
 pub mod name;
 pub mod per_call_site;
+pub mod plugin_counts;
 pub mod problem;
 pub mod processor;
 pub mod record_end;
@@ -40,6 +43,7 @@ pub mod settings;
 pub mod sink;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod text_redactor;
 pub mod threads;
 pub mod uuid_v7;
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::{error::PluginError, event::Batch};
+use crate::{error::PluginError, event::Batch, plugin_counts::PluginCounts};
 
 /// Chooses among events, or changes them.
 #[doc(alias = "BaseProcessor")]
@@ -22,6 +22,11 @@ pub trait Processor {
     /// after failures: for plugins that protect the system behind them, as filters and throttles do.
     fn is_essential(&self) -> bool {
         false
+    }
+
+    /// Counters of its own, for the container's metrics. Asked once, when the plugin is made.
+    fn counts(&self) -> Option<PluginCounts> {
+        None
     }
 
     /// When it wants to be called next, events or not: with an empty batch, if none came. For reports

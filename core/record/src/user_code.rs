@@ -51,6 +51,11 @@ const NOT_SHOWN: &str = "an error that cannot be shown";
 /// The text of an error and its sources, `"outer: inner: innermost"`, as reports show it. The error is dropped. Its
 /// `Display`, its `source` and its drop may panic.
 pub fn error_text<E: Error>(error: E) -> QuotedText {
+    QuotedText::new(plain_error_text(error))
+}
+
+/// As [`error_text`], without quotes and escapes, and twice as long at most: for a caller that changes the text before it is quoted.
+pub fn plain_error_text<E: Error>(error: E) -> String {
     let mut text = BoundedText::new(ERROR_TEXT_MAX_BYTES);
     let mut last_start = 0;
     let written = catch_panic(|| write_error_chain(&error, &mut text, |text| last_start = text.as_str().len()));
@@ -62,7 +67,7 @@ pub fn error_text<E: Error>(error: E) -> QuotedText {
         text.push_str(NOT_SHOWN);
     }
     drop_catching_panics(error);
-    QuotedText::new(text)
+    text
 }
 
 /// Writes an error and its sources, `outer: inner: innermost`, 64 sources at most. `at_error` is called before each of

@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_utils::CachePadded;
-use fapilog_record::level::Level;
+use fapilog_plugin::{plugin_counts::PluginCounts, threads};
+use fapilog_record::{level::Level, user_code::drop_catching_panics};
 use fapilog_ring::{
     seeded,
     sync::{AtomicU64, Ordering},
@@ -264,6 +265,8 @@ pub(crate) struct PluginCounters {
     state: std::sync::atomic::AtomicU8,
     /// Likewise.
     is_running: std::sync::atomic::AtomicBool,
+    /// Counters of the plugin's own. Read for reports, and set when the plugin is made.
+    own: std::sync::Mutex<Option<PluginCounts>>,
     /// The calls of the shard, where a watchdog watches it.
     shard_calls: OnceLock<Arc<CallWord>>,
 }
@@ -281,6 +284,17 @@ impl PluginCounters {
             (&self.cool_downs, cool_downs),
         ];
         pairs.into_iter().for_each(|(sum, count)| sum.add(count.get()));
+    }
+
+    /// Sets the counters of the plugin's own.
+    pub(crate) fn show_own(&self, own: Option<PluginCounts>) {
+        let former = std::mem::replace(&mut *threads::lock(&self.own), own);
+        drop_catching_panics(former);
+    }
+
+    /// The counters of the plugin's own.
+    pub(crate) fn own(&self) -> Option<PluginCounts> {
+        threads::lock(&self.own).clone()
     }
 
     /// Counts the calls of the plugin among those of its shard.

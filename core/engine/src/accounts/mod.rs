@@ -33,6 +33,7 @@ pub(crate) use crate::accounts::{
     by_level::LevelCounters,
     counters::{LaneCounters, LaneTotals, LossCounters, PluginCounters, ShardCounters, SinkCounters},
     delivery_figures::DeliveryFigures,
+    serialize::counts_by_name,
     state::HealthGauge,
 };
 

@@ -50,6 +50,11 @@ impl<N: AsRef<str>> Serialize for ByName<'_, N> {
     }
 }
 
+/// Counts by name, as an object.
+pub(crate) fn counts_by_name<S: Serializer>(counts: &[(String, u64)], serializer: S) -> Result<S::Ok, S::Error> {
+    ByName(counts).serialize(serializer)
+}
+
 impl Serialize for SinkAccounts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut account = serializer.serialize_struct("SinkAccounts", 11)?;

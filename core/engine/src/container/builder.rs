@@ -9,16 +9,18 @@ use std::{
 use fapilog_plugin::{
     enricher::Enricher,
     error::PluginError,
-    factory::ShardInfo,
+    factory::{Factory, ShardInfo},
     name::{NAME_RULE, is_name},
     problem::{Problem, SettingsError},
     processor::Processor,
     sink::SinkFactory,
+    text_redactor::TextRedactor,
     threads::{lock, standard_streams},
 };
 use fapilog_record::{fields::Fields, level::LevelFilter};
 
 use crate::{
+    audit_notes::AuditNote,
     clock::ManualClock,
     container::{Container, options::ContainerOptions},
     diagnostics::{Diagnostic, DiagnosticLog, ErrorCallback},
@@ -31,6 +33,7 @@ use crate::{
     },
     producer::{Frontend, Overflow, OverflowStrategy},
     shard::ShardPlan,
+    text_redaction::TextRedaction,
     watchdog::Watchdog,
 };
 
@@ -132,6 +135,34 @@ impl ContainerBuilder {
     #[doc(alias = "PIIRedactionProcessor")]
     pub fn redactor(mut self, make: impl Fn(ShardInfo) -> Box<dyn Processor> + Send + Sync + 'static) -> Self {
         self.pipeline.redactors.push(PluginPlan::new(make));
+        self
+    }
+
+    /// Adds the redactor that a factory makes, and [its redactor of texts](Factory::text_redactor), if it has one.
+    pub fn redactor_from(mut self, factory: Factory<dyn Processor>) -> Self {
+        if let Some(redactor) = factory.text_redactor() {
+            self = self.text_redactor(redactor.clone());
+        }
+        self.redactor(move |shard| factory.make(shard))
+    }
+
+    /// Redacts the texts that are in no event: diagnostics, which hold the errors of plugins and sinks, emergency lines, the reasons of
+    /// dead letters, and the names of loggers. Several redactors change a text one after the other.
+    ///
+    /// ```
+    /// use fapilog_engine::container::Container;
+    /// use fapilog_plugin::text_redactor::TextRedactor;
+    ///
+    /// let no_hosts = TextRedactor::new(|text| text.contains("db-7.internal").then(|| text.replace("db-7.internal", "[host]")));
+    /// let builder = Container::builder().text_redactor(no_hosts);
+    /// # let _ = builder;
+    /// ```
+    pub fn text_redactor(mut self, redactor: TextRedactor) -> Self {
+        let earlier = self.pipeline.text_redactor.take();
+        self.pipeline.text_redactor = Some(match earlier {
+            Some(earlier) => earlier.then(redactor),
+            None => redactor,
+        });
         self
     }
 
@@ -278,6 +309,9 @@ impl ContainerBuilder {
         let executor = container.executor.map_or_else(|| "the program".to_owned(), |executor| executor.to_string());
         let Self { options, .. } = self;
         let text = format!("{executor} drains {} shard(s); level {}", options.shards, options.level);
+        let note = AuditNote::new("log started", format!("container {}", container.id()));
+        let note = note.detail("level", &options.level).detail("sinks", container.sink_names().join(", "));
+        container.frontend.add_audit_note(note);
         container.diagnostics.mention("container", text);
         if options.drain_at_exit {
             container.drain_at_exit();
@@ -292,11 +326,13 @@ impl ContainerBuilder {
             return Err(invalid(problems));
         }
         let options = &self.options;
-        let diagnostics = DiagnosticLog::new(options.diagnostics());
+        let redaction = TextRedaction::new(self.pipeline.text_redactor.clone());
+        let diagnostics = DiagnosticLog::new(options.diagnostics(), redaction.clone());
         let ports: Vec<_> = (0..options.shards).map(|_| Arc::<ShardPort>::default()).collect();
         let level = options.level.clone();
         let frontend = Frontend::new(level, ports.clone(), options.limits()?, options.stamps());
-        let frontend = Arc::new(frontend.with_caller_fields(options.caller_fields.clone()));
+        let frontend = frontend.with_caller_fields(options.caller_fields.clone()).with_text_redaction(redaction);
+        let frontend = Arc::new(frontend.with_audit_events(options.audit_events));
         let plans = ports.into_iter().enumerate().map(|(index, port)| ShardPlan {
             info: ShardInfo::new(index, options.shards),
             frontend: Arc::clone(&frontend),

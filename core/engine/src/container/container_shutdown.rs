@@ -9,6 +9,7 @@ use fapilog_plugin::threads::{drain_thread, lock};
 
 use crate::{
     accounts::{Accounts, LossReason, Losses},
+    audit_notes::AuditNote,
     container::{accounts, wait_until},
     diagnostics::DiagnosticLog,
     host::Host,
@@ -48,6 +49,10 @@ impl ContainerShutdown {
     pub(super) fn request(&self, deadline: Instant) {
         if self.frontend.is_in_forked_child() {
             return;
+        }
+        if !self.frontend.is_closed() {
+            let object = format!("container {}", self.frontend.id());
+            self.frontend.add_audit_note(AuditNote::new("log stopped", object));
         }
         self.frontend.close();
         for port in &self.frontend.ports {

@@ -5,13 +5,13 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use fapilog_plugin::{event::InstanceId, kind::PluginKind};
-use fapilog_record::timestamp::Timestamp;
+use fapilog_plugin::{event::InstanceId, kind::PluginKind, plugin_counts::PluginCounts};
+use fapilog_record::{timestamp::Timestamp, user_code::catch_panic};
 use fapilog_ring::sync::lock;
 use serde::{Serialize, Serializer};
 
 use crate::{
-    accounts::{Accounts, HealthLevel, Losses, PluginState},
+    accounts::{Accounts, HealthLevel, Losses, PluginState, counts_by_name},
     container::{
         Container,
         delivery_metrics::{self, DeliveryMetrics},
@@ -94,6 +94,9 @@ pub struct PluginMetrics {
     pub cool_downs: u64,
     /// Events it took out.
     pub filtered: u64,
+    /// Counters of its own, by name, such as those of the rules of a redactor.
+    #[serde(serialize_with = "counts_by_name")]
+    pub counters: Vec<(String, u64)>,
     /// Events lost by it before any sink, by reason. The accounts have them in the sum over all plugins. Losses at a sink are
     /// in the sink's account.
     pub lost: Losses,
@@ -148,7 +151,7 @@ impl MetricsReader {
     pub fn read(&self) -> Metrics {
         let is_in_forked_child = self.frontend.is_in_forked_child();
         let ports = if is_in_forked_child { &[] } else { &*self.frontend.ports };
-        let mut plugins: Vec<PluginMetrics> = Vec::new();
+        let mut plugins = PluginSums::default();
         let mut deliveries = Vec::new();
         let now = Timestamp::from(SystemTime::now());
         let monotonic_now = Instant::now();
@@ -169,7 +172,7 @@ impl MetricsReader {
             views
                 .iter()
                 .chain(&sinks.iter().map(as_plugin).collect::<Vec<_>>())
-                .for_each(|view| add(&mut plugins, view, hangs));
+                .for_each(|view| plugins.add(view, hangs));
             sinks.iter().for_each(|view| delivery_metrics::add(&mut deliveries, view, now));
             throughput.add(&port.throughput.read(monotonic_now));
             port.latencies.drain_lag.add_to(&mut drain_lag);
@@ -185,7 +188,7 @@ impl MetricsReader {
             is_closed: self.frontend.is_closed(),
             throughput,
             accounts: if is_in_forked_child { refused_accounts(&self.frontend) } else { accounts(&self.frontend) },
-            plugins,
+            plugins: plugins.plugins,
             deliveries,
             drain_lag: Percentiles::of(&drain_lag),
             end_to_end: Percentiles::of(&end_to_end),
@@ -218,35 +221,64 @@ fn worse(one: PluginState, other: PluginState) -> PluginState {
     }
 }
 
-/// Adds one shard's figures of a plugin to those of the others. `hangs`: the shard does.
-fn add(plugins: &mut Vec<PluginMetrics>, view: &PluginView, hangs: bool) {
-    let counters = &view.counters;
-    let is_hanging = hangs && counters.is_running();
-    let one = PluginMetrics {
-        name: view.name.clone(),
-        kind: view.kind,
-        state: if is_hanging { PluginState::Hangs } else { counters.state() },
-        batches: counters.calls.get(),
-        time: Duration::from_nanos(counters.nanos.get()),
-        panics: counters.panics.get(),
-        errors: counters.errors.get(),
-        slow: counters.slow.get(),
-        cool_downs: counters.cool_downs.get(),
-        filtered: counters.filtered.get(),
-        lost: counters.lost.read(),
-    };
-    match plugins.iter_mut().find(|known| known.name == one.name && known.kind == one.kind) {
-        None => plugins.push(one),
-        Some(sum) => {
-            sum.state = worse(sum.state, one.state);
-            sum.batches += one.batches;
-            sum.time += one.time;
-            sum.panics += one.panics;
-            sum.errors += one.errors;
-            sum.slow += one.slow;
-            sum.cool_downs += one.cool_downs;
-            sum.filtered += one.filtered;
-            sum.lost.add(&one.lost);
+/// The figures of plugins, summed over shards.
+#[derive(Default)]
+struct PluginSums {
+    plugins: Vec<PluginMetrics>,
+    /// The counters of plugins' own that are in the sums already: shards may share them.
+    own: Vec<PluginCounts>,
+}
+
+impl PluginSums {
+    /// Adds one shard's figures of a plugin to those of the others. `hangs`: the shard does.
+    fn add(&mut self, view: &PluginView, hangs: bool) {
+        let counters = &view.counters;
+        let is_hanging = hangs && counters.is_running();
+        let one = PluginMetrics {
+            name: view.name.clone(),
+            kind: view.kind,
+            state: if is_hanging { PluginState::Hangs } else { counters.state() },
+            batches: counters.calls.get(),
+            time: Duration::from_nanos(counters.nanos.get()),
+            panics: counters.panics.get(),
+            errors: counters.errors.get(),
+            slow: counters.slow.get(),
+            cool_downs: counters.cool_downs.get(),
+            filtered: counters.filtered.get(),
+            counters: self.own_counts(view),
+            lost: counters.lost.read(),
+        };
+        match self.plugins.iter_mut().find(|known| known.name == one.name && known.kind == one.kind) {
+            None => self.plugins.push(one),
+            Some(sum) => {
+                sum.state = worse(sum.state, one.state);
+                sum.batches += one.batches;
+                sum.time += one.time;
+                sum.panics += one.panics;
+                sum.errors += one.errors;
+                sum.slow += one.slow;
+                sum.cool_downs += one.cool_downs;
+                sum.filtered += one.filtered;
+                sum.lost.add(&one.lost);
+                one.counters.into_iter().for_each(|count| add_count(&mut sum.counters, count));
+            }
         }
+    }
+
+    /// Those that are not in the sums yet. A plugin's function reads them, and may panic.
+    fn own_counts(&mut self, view: &PluginView) -> Vec<(String, u64)> {
+        let Some(own) = view.counters.own().filter(|own| !self.own.iter().any(|known| known.is_same(own))) else {
+            return Vec::new();
+        };
+        let counts = catch_panic(|| own.read()).unwrap_or_default();
+        self.own.push(own);
+        counts
+    }
+}
+
+fn add_count(counts: &mut Vec<(String, u64)>, (name, count): (String, u64)) {
+    match counts.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, sum)) => *sum += count,
+        None => counts.push((name, count)),
     }
 }

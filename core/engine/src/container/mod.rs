@@ -42,6 +42,7 @@ use fapilog_record::{directives::Directives, level::LevelFilter};
 
 use crate::{
     accounts::{Accounts, CountsByLevel},
+    audit_notes::AuditNote,
     container::container_shutdown::{ContainerShutdown, lost_to_deadline},
     diagnostics::{Diagnostic, DiagnosticLog},
     error::{FlushError, ShutdownError},
@@ -124,7 +125,10 @@ impl Container {
     /// Changes the levels that are logged, for all loggers of the container: one level for all, or
     /// [directives](Directives) by target. Log calls go by it as soon as each thread sees it.
     pub fn set_level(&self, level: impl Into<Directives>) {
-        self.frontend.set_level(level.into());
+        let (former, level) = (self.frontend.directives(), level.into());
+        let note = AuditNote::new("levels changed", "levels").detail("from", &former).detail("to", &level);
+        self.frontend.set_level(level);
+        self.frontend.add_audit_note(note);
     }
 
     /// The value that was [attached](ContainerBuilder::attachment) to the builder, if it is a `T`. The layers above the

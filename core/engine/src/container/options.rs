@@ -117,6 +117,10 @@ macro_rules! container_options {
         /// any case.
         drain_at_exit: one bool = false, Anything("true, false"), in drain.at_exit;
 
+        /// Whether the log writes an AUDIT event of target `fapilog::audit` when it starts and stops, when its levels, plugins or
+        /// sinks are changed, when events are lost, and when a sink fails or works again.
+        audit_events: one bool = false, Anything("true, false");
+
         /// The time between events in the log itself that report how the log is doing. If it is not given, there are none.
         #[serde(with = "duration::maybe")]
         heartbeat: maybe Duration = None, Maybe(Durations(Duration::from_millis(1)..=Duration::from_secs(86_400)));

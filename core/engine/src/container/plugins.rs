@@ -14,6 +14,7 @@ use fapilog_ring::sync::lock;
 
 use crate::{
     accounts::PluginState,
+    audit_notes::AuditNote,
     container::{Container, ContainerBuilder, deadline_after, wait_until},
     error::ChangeError,
     host::ManualDrain,
@@ -97,6 +98,7 @@ impl Container {
             return Err(ChangeError::LastSink { name: name.to_owned() });
         }
         let result = self.post(&Change::Remove(name.to_owned()));
+        self.frontend.add_audit_note(AuditNote::new("plugin removed", name).of(&result));
         // A shard that is late does it all the same.
         if matches!(&result, Ok(()) | Err(ChangeError::Deadline)) {
             threads::lock(&self.at_run_time).remove(name);
@@ -111,7 +113,10 @@ impl Container {
     /// When there is none, or the drain does not come to it in time.
     pub fn set_plugin_enabled(&self, name: &str, is_enabled: bool) -> Result<(), ChangeError> {
         self.check_known(name)?;
-        self.post(&Change::SetEnabled(name.to_owned(), is_enabled))
+        let result = self.post(&Change::SetEnabled(name.to_owned(), is_enabled));
+        let what = if is_enabled { "plugin enabled" } else { "plugin disabled" };
+        self.frontend.add_audit_note(AuditNote::new(what, name).of(&result));
+        result
     }
 
     fn add(&self, name: &str, change: Change) -> Result<(), ChangeError> {
@@ -122,6 +127,7 @@ impl Container {
             return Err(ChangeError::Taken { name: name.to_owned() });
         }
         let result = self.post(&change);
+        self.frontend.add_audit_note(AuditNote::new("plugin added", name).of(&result));
         match &result {
             // Shards that could make it remove it again.
             Err(ChangeError::Plugin { .. } | ChangeError::Sink { .. }) => {
@@ -216,7 +222,14 @@ impl Container {
 
     /// `turn` has a drain that the program runs itself take the change up.
     pub(crate) fn replace_pipeline_by(&self, plan: &PipelinePlan, turn: &mut dyn FnMut()) -> Result<(), ChangeError> {
+        let result = self.exchange_pipeline(plan, turn);
+        self.frontend.add_audit_note(AuditNote::new("plugins replaced", "pipeline").of(&result));
+        result
+    }
+
+    fn exchange_pipeline(&self, plan: &PipelinePlan, turn: &mut dyn FnMut()) -> Result<(), ChangeError> {
         let named: BTreeSet<String> = plan.names().map(str::to_owned).collect();
+        let text_redactor = plan.text_redactor.clone();
         let plan = threads::lock(&self.at_run_time).leave_to(plan)?;
         let answers = self.send(&Change::PreparePipeline(plan))?;
         turn();
@@ -226,6 +239,7 @@ impl Container {
             return Err(error);
         }
         let answers = self.send(&Change::ReplacePipeline)?;
+        self.diagnostics.redaction().replace(text_redactor);
         turn();
         match self.wait_for_all(&answers) {
             // It is decided. The shard is blocked in a batch, and its next batch passes the new plugins.

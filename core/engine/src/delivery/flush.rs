@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use fapilog_plugin::sink::Delivery;
-use fapilog_record::user_code::{drop_catching_panics, error_text};
+use fapilog_record::user_code::drop_catching_panics;
 
 use crate::{
     delivery::{
@@ -51,7 +51,7 @@ impl SinkWorker {
         if let Err(error) = result {
             self.counters.errors.add(1);
             self.health.has_failed_since_flush = true;
-            self.diagnostics.add(&self.name, error_text(error).into_string());
+            self.diagnostics.add(&self.name, self.diagnostics.error_text(error));
         }
         self.set_flush(SinkFlush::None);
         true

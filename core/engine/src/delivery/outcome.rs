@@ -11,10 +11,7 @@
 use std::time::{Duration, Instant};
 
 use fapilog_plugin::sink::{SinkError, SinkErrorKind};
-use fapilog_record::{
-    timestamp::Timestamp,
-    user_code::{drop_catching_panics, error_text},
-};
+use fapilog_record::{timestamp::Timestamp, user_code::drop_catching_panics};
 
 use crate::{
     accounts::BreakerState,
@@ -100,7 +97,7 @@ impl SinkWorker {
             return self.destination.fallback_results.push(FallbackResult { ticket, result: Err(error) });
         }
         let failure = DeliveryFailure::of(&error, self.destination.stop_deadline.is_some());
-        payload.last_error = error_text(&error).into_string();
+        payload.last_error = self.diagnostics.error_text(&error);
         self.diagnostics.add(&self.name, payload.last_error.clone());
         let remainder = self.take_parts(payload, &error, now);
         // Its drop is user code.

@@ -14,7 +14,7 @@ use fapilog_plugin::{
 };
 use fapilog_record::{
     timestamp::Timestamp,
-    user_code::{catch_panic, drop_catching_panics, error_text},
+    user_code::{catch_panic, drop_catching_panics},
 };
 
 use crate::{
@@ -52,6 +52,8 @@ pub(crate) struct SinkWorker {
     pub(super) is_enabled: bool,
     pub(super) counters: Arc<SinkCounters>,
     writer: Arc<WriterText>,
+    /// Its last audit event states that it fails.
+    pub(crate) is_noted_as_impaired: bool,
     pub(super) diagnostics: DiagnosticLog,
     pub(super) filling: Option<FillingPayload>,
     pub(super) flush_interval: Duration,
@@ -150,6 +152,7 @@ impl SinkWorker {
             is_enabled: true,
             counters,
             writer,
+            is_noted_as_impaired: false,
             diagnostics: diagnostics.clone(),
             filling: None,
             flush_interval,
@@ -336,7 +339,7 @@ impl SinkWorker {
         };
         if let Err(error) = result {
             self.counters.errors.add(1);
-            self.diagnostics.add(&self.name, error_text(error).into_string());
+            self.diagnostics.add(&self.name, self.diagnostics.error_text(error));
         }
         true
     }

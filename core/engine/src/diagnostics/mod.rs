@@ -14,6 +14,7 @@ mod stderr;
 
 use std::{
     collections::VecDeque,
+    error::Error,
     fmt,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -23,9 +24,11 @@ use fapilog_plugin::{diagnostics::Diagnostics, threads::lock};
 use fapilog_record::{
     level::{Level, LevelFilter},
     text::quoted::{QuotedText, front_with_quotes},
-    user_code::catch_panic,
+    user_code::{catch_panic, plain_error_text},
 };
 use stderr::Stderr;
+
+use crate::text_redaction::TextRedaction;
 
 /// How many of one container are kept from its start on: the first failures explain the later ones.
 const FIRST_MAX: usize = 32;
@@ -56,6 +59,7 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// The text is redacted already.
     fn new(level: Level, about: &str, text: &str) -> Self {
         Self { level, about: about.to_owned(), text: front_with_quotes(text, TEXT_MAX_BYTES), times: 1 }
     }
@@ -126,6 +130,7 @@ impl Default for DiagnosticSettings {
 pub(crate) struct DiagnosticLog {
     shared: Arc<DiagnosticState>,
     settings: DiagnosticSettings,
+    redaction: TextRedaction,
 }
 
 #[derive(Debug, Default)]
@@ -136,13 +141,28 @@ struct DiagnosticState {
 }
 
 impl DiagnosticLog {
-    pub(crate) fn new(settings: DiagnosticSettings) -> Self {
-        Self { shared: Arc::default(), settings }
+    pub(crate) fn new(settings: DiagnosticSettings, redaction: TextRedaction) -> Self {
+        Self { shared: Arc::default(), settings, redaction }
+    }
+
+    /// The redaction of texts that are in no event.
+    pub(crate) fn redaction(&self) -> &TextRedaction {
+        &self.redaction
+    }
+
+    /// The text of an error and its sources, redacted and between quotes. It is redacted before it is cut: half a secret is not
+    /// recognized.
+    pub(crate) fn error_text(&self, error: impl Error) -> String {
+        QuotedText::new(self.redaction.redact(plain_error_text(error))).into_string()
+    }
+
+    fn diagnostic(&self, level: Level, about: &str, text: String) -> Diagnostic {
+        Diagnostic::new(level, about, &self.redaction.redact(text))
     }
 
     /// Keeps a warning, and reports it if it is new.
     pub(crate) fn add(&self, about: &str, text: String) {
-        let diagnostic = Diagnostic::new(Level::Warning, about, &text);
+        let diagnostic = self.diagnostic(Level::Warning, about, text);
         let is_new = lock(&self.shared.kept).add(&diagnostic);
         if is_new {
             self.emit_limited(&diagnostic);
@@ -151,15 +171,16 @@ impl DiagnosticLog {
 
     /// Reports a diagnostic at level INFO. It is not kept.
     pub(crate) fn mention(&self, about: &str, text: String) {
-        self.emit_limited(&Diagnostic::new(Level::Info, about, &text));
+        self.emit_limited(&self.diagnostic(Level::Info, about, text));
     }
 
     /// Reports on stderr that no sink works. The text must hold nothing that a user logged.
     pub(crate) fn emergency(&self, text: &str) {
+        let diagnostic = self.diagnostic(Level::Critical, "emergency", text.to_owned());
         if self.settings.emergency {
-            self.shared.stderr.line(&format!("fapilog: emergency: {text}"));
+            self.shared.stderr.line(&format!("fapilog: {diagnostic}"));
         }
-        self.call_back(&Diagnostic::new(Level::Critical, "emergency", text));
+        self.call_back(&diagnostic);
     }
 
     /// Reports it, unless the limit is reached.
@@ -206,7 +227,8 @@ impl DiagnosticLog {
 
 impl Diagnostics for DiagnosticLog {
     fn report(&self, about: &str, text: String) {
-        self.add(about, QuotedText::new(text).into_string());
+        // Before it is cut: half a secret is not recognized.
+        self.add(about, QuotedText::new(self.redaction.redact(text)).into_string());
     }
 }
 
@@ -285,6 +307,8 @@ impl Limit {
 
 #[cfg(test)]
 mod tests {
+    use fapilog_plugin::text_redactor::TextRedactor;
+
     use super::*;
 
     fn heard(least: LevelFilter) -> (DiagnosticLog, Arc<Mutex<Vec<Diagnostic>>>) {
@@ -292,7 +316,7 @@ mod tests {
         let ear = Arc::clone(&heard);
         let callback = ErrorCallback::new(move |diagnostic| ear.lock().unwrap().push(diagnostic.clone()));
         let settings = DiagnosticSettings { least, callback: Some(callback), ..DiagnosticSettings::default() };
-        (DiagnosticLog::new(settings), heard)
+        (DiagnosticLog::new(settings, TextRedaction::default()), heard)
     }
 
     #[test]
@@ -373,9 +397,39 @@ mod tests {
     #[test]
     fn the_panic_of_a_callback_is_caught() {
         let callback = ErrorCallback::new(|_| panic!("planted"));
-        let diagnostics =
-            DiagnosticLog::new(DiagnosticSettings { callback: Some(callback), ..DiagnosticSettings::default() });
+        let diagnostics = DiagnosticLog::new(
+            DiagnosticSettings { callback: Some(callback), ..DiagnosticSettings::default() },
+            TextRedaction::default(),
+        );
         diagnostics.add("file", "direct writes are refused".to_owned());
         assert_eq!(diagnostics.all().len(), 1);
+    }
+
+    #[test]
+    fn texts_of_others_are_redacted_before_they_are_cut() {
+        let no_digits = TextRedactor::new(|text| {
+            let numbers = text.split_inclusive(|c: char| !c.is_ascii_digit()).map(|piece| match piece.len() {
+                0..16 => piece,
+                _ => "[card]",
+            });
+            Some(numbers.collect())
+        });
+        let (settings, heard) = (DiagnosticSettings::default(), Arc::new(Mutex::new(Vec::new())));
+        let callback = ErrorCallback::new({
+            let heard = Arc::clone(&heard);
+            move |diagnostic| lock(&heard).push(diagnostic.text.clone())
+        });
+        let redaction = TextRedaction::new(Some(no_digits));
+        let log = DiagnosticLog::new(DiagnosticSettings { callback: Some(callback), ..settings }, redaction);
+        let text = format!("{}4111111111111111", "x ".repeat(505));
+        log.report("sink", text.clone());
+        log.add("sink", "card 4111111111111111".to_owned());
+        log.emergency("card 4111111111111111");
+        assert_eq!(log.error_text(std::io::Error::other("4111111111111111")), "\"[card]\"");
+        let all = [lock(&heard).clone(), log.all().into_iter().map(|kept| kept.text).collect()].concat();
+        assert_eq!(all.len(), 5);
+        assert!(all.iter().all(|text| !text.contains("4111")), "{all:?}");
+        log.redaction().replace(None);
+        assert_eq!(log.error_text(std::io::Error::other("4111")), "\"4111\"");
     }
 }

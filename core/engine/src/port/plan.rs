@@ -10,6 +10,7 @@ use fapilog_plugin::{
     problem::Problem,
     processor::Processor,
     sink::{DeliveryPolicy, OnFull, SinkFactory},
+    text_redactor::TextRedactor,
 };
 
 use fapilog_record::user_code::catch_panic;
@@ -207,6 +208,8 @@ pub(crate) struct PipelinePlan {
     pub(crate) enrichers: Vec<PluginPlan<dyn Enricher>>,
     pub(crate) processors: Vec<PluginPlan<dyn Processor>>,
     pub(crate) redactors: Vec<PluginPlan<dyn Processor>>,
+    /// For texts that are in no event.
+    pub(crate) text_redactor: Option<TextRedactor>,
     pub(crate) policy: SupervisorPolicy,
 }
 

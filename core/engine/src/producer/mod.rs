@@ -63,8 +63,10 @@ use fapilog_record::{
 
 use crate::{
     accounts::{Accounts, CountsByLevel, LaneCounters, LossReason},
+    audit_notes::{AuditNote, AuditNotes},
     clock::{StampSource, anchor},
     producer::sources::SourceTable,
+    text_redaction::TextRedaction,
     totals,
 };
 
@@ -126,6 +128,7 @@ pub(crate) struct Frontend {
     next_producer: AtomicU32,
     rings: AtomicUsize,
     stamps: StampSource,
+    pub(crate) audit_notes: AuditNotes,
     caller_fields: CallerFields,
     /// The accounts of a container that has ended without a shard, which hangs: see `close_accounts`.
     last_accounts: OnceLock<Box<Accounts>>,
@@ -156,7 +159,7 @@ impl Frontend {
             born: fork::generation(),
             left_threshold: AtomicU8::new(CLOSED),
             ports: ports.into(),
-            sources: Arc::new(SourceTable::new()),
+            sources: Arc::new(SourceTable::new(TextRedaction::default())),
             lane_registry: LaneRegistry::default(),
             shared_lane: SharedLane::default(),
             limits,
@@ -164,6 +167,7 @@ impl Frontend {
             rings: AtomicUsize::new(0),
             stamps,
             caller_fields: CallerFields::default(),
+            audit_notes: AuditNotes::new(false),
             last_accounts: OnceLock::new(),
         }
     }
@@ -172,6 +176,29 @@ impl Frontend {
     pub(crate) fn with_caller_fields(mut self, caller_fields: CallerFields) -> Self {
         self.caller_fields = caller_fields;
         self
+    }
+
+    /// With redaction of the names of loggers.
+    pub(crate) fn with_text_redaction(mut self, redaction: TextRedaction) -> Self {
+        self.sources = Arc::new(SourceTable::new(redaction));
+        self
+    }
+
+    /// With audit events about the log itself.
+    pub(crate) fn with_audit_events(mut self, are_on: bool) -> Self {
+        self.audit_notes = AuditNotes::new(are_on);
+        self
+    }
+
+    /// Leaves a note for an audit event, which the first shard makes of it.
+    pub(crate) fn add_audit_note(&self, note: AuditNote) {
+        if !self.audit_notes.is_on() || self.is_in_forked_child() {
+            return;
+        }
+        self.audit_notes.add(note);
+        if let Some(port) = self.ports.first() {
+            port.doorbell.ring();
+        }
     }
 
     /// The functions that add fields to each event.

@@ -6,7 +6,10 @@ use std::{
 };
 
 use fapilog_plugin::event::Source;
+use fapilog_record::text::bounded::front;
 use fapilog_ring::sync::{Mutex, lock};
+
+use crate::text_redaction::TextRedaction;
 
 /// The most names of one container; loggers beyond that share [`OTHERS`]. The limit bounds the memory of a program that
 /// makes up names as it goes.
@@ -22,41 +25,59 @@ const SOURCE_MAX_BYTES: usize = 255;
 #[derive(Debug)]
 pub(crate) struct SourceTable {
     names: Mutex<SourceNames>,
+    redaction: TextRedaction,
     /// A logger was made beyond the limit, and that is not reported yet. A figure for a report: no model need see it.
     is_overrun: std::sync::atomic::AtomicBool,
 }
 
 #[derive(Debug)]
 struct SourceNames {
+    /// As events have them.
     by_id: Vec<Arc<str>>,
+    /// By the names as the program gives them.
     ids: HashMap<Arc<str>, u32>,
 }
 
 impl SourceTable {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(redaction: TextRedaction) -> Self {
         let others: Arc<str> = OTHERS.into();
         let names = SourceNames { by_id: vec![Arc::clone(&others)], ids: HashMap::from([(others, 0)]) };
-        Self { names: Mutex::new(names), is_overrun: std::sync::atomic::AtomicBool::new(false) }
+        Self { names: Mutex::new(names), redaction, is_overrun: std::sync::atomic::AtomicBool::new(false) }
     }
 
     /// The source of this name, made if there is none yet.
     pub(crate) fn intern(&self, name: &str) -> Source {
-        let name = name.get(..name.floor_char_boundary(SOURCE_MAX_BYTES)).unwrap_or_default();
+        if let Some(known) = lock(&self.names).known(name) {
+            return known;
+        }
+        // Without the lock: a redactor may be a program's own. And before it is cut: half a secret is not recognized.
+        let shown = front(&self.redaction.redact(name.to_owned()), SOURCE_MAX_BYTES).into();
+        self.add(front(name, SOURCE_MAX_BYTES), shown)
+    }
+
+    /// Adds a name, unless another thread has done so meanwhile.
+    fn add(&self, name: &str, shown: Arc<str>) -> Source {
         let mut names = lock(&self.names);
-        if let Some((name, &id)) = names.ids.get_key_value(name) {
-            return Source::new(id, Arc::clone(name));
+        if let Some(known) = names.known(name) {
+            return known;
         }
         if names.by_id.len() >= SOURCES_MAX {
             // Relaxed: see the field.
             self.is_overrun.store(true, Ordering::Relaxed);
             return Source::new(0, OTHERS.into());
         }
-        let name: Arc<str> = name.into();
         let id = names.by_id.len() as u32; // below `SOURCES_MAX`
-        names.by_id.push(Arc::clone(&name));
-        names.ids.insert(Arc::clone(&name), id);
+        names.by_id.push(Arc::clone(&shown));
+        names.ids.insert(name.into(), id);
         debug_assert_eq!(names.ids.len(), names.by_id.len(), "each name has an id of its own");
-        Source::new(id, name)
+        Source::new(id, shown)
+    }
+}
+
+impl SourceNames {
+    fn known(&self, name: &str) -> Option<Source> {
+        let &id = self.ids.get(front(name, SOURCE_MAX_BYTES))?;
+        self.by_id.get(id as usize).map(|shown| Source::new(id, Arc::clone(shown)))
     }
 }
 

@@ -180,6 +180,7 @@ impl Shard {
         if self.source.losses.begin_look(now) {
             self.collect_losses();
             self.report_impaired_sinks(now);
+            self.note_impaired_sinks(now);
             if let Some(text) = self.frontend.sources.take_overrun() {
                 self.sinks.diagnostics.add("loggers", text);
             }
@@ -323,6 +324,7 @@ impl Shard {
         self.source.losses.last_report = Some(now);
         let unreported = std::mem::take(&mut self.source.losses.unreported);
         for (place, losses) in &unreported {
+            self.frontend.add_audit_note(place.note(losses));
             place.add_diagnostic(losses, &self.sinks.diagnostics);
             self.keep_losses_of_full_sinks(place, losses, now);
         }
@@ -362,7 +364,7 @@ impl Shard {
         self.port.counters.in_hand.set(0, batch.len() as u64);
         self.source.losses.add_pipeline(&self.port);
         if !self.stages.pipeline.run_report(&mut batch, &self.port) {
-            replace_reports(reports, &mut batch, &self.port);
+            replace_unseen(|batch| reports.emit(batch), &mut batch, &self.port);
         }
         // A report that the pipeline drops makes no other report.
         let _ = self.source.losses.read_pipeline(&self.port);
@@ -378,10 +380,10 @@ impl Shard {
 /// Puts new reports in the place of those that a redactor could not see: an enricher may have added to these what only a
 /// redactor takes out. The new ones have the library's own text and fields alone, so they pass no plugin.
 #[cold]
-fn replace_reports(reports: &Reports<'_>, batch: &mut Batch<'_>, port: &ShardPort) {
+pub(super) fn replace_unseen(emit: impl FnOnce(&mut Batch<'_>), batch: &mut Batch<'_>, port: &ShardPort) {
     let unseen = batch.len() as u64;
     batch.retain(|_| false);
-    reports.emit(batch);
+    emit(batch);
     let new = batch.len() as u64;
     // A replaced report is one event to the accounts. Events that a plugin has added are lost.
     port.counters.internal.add(new.saturating_sub(unseen));

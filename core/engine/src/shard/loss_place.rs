@@ -8,6 +8,7 @@ use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 
 use crate::{
     accounts::{LossReason, Losses},
+    audit_notes::AuditNote,
     diagnostics::DiagnosticLog,
 };
 
@@ -63,6 +64,19 @@ impl LossPlace {
             value: ValueRef::U64(count),
         }));
         batch.emit(Level::Warning, "fapilog", &self.message(losses), &fields);
+    }
+
+    /// The note for an audit event.
+    pub(super) fn note(&self, losses: &Losses) -> AuditNote {
+        let object = match self {
+            Self::Threads => "rings".to_owned(),
+            Self::Calls => "calls without a ring".to_owned(),
+            Self::Pipeline => "pipeline".to_owned(),
+            Self::Plugin(name) | Self::Sink(name) => name.clone(),
+        };
+        let reasons: Vec<&str> = losses.iter().map(|(reason, _)| reason.name()).collect();
+        let note = AuditNote::new("events lost", object).failed();
+        note.detail("count", losses.total()).detail("reasons", reasons.join(", "))
     }
 
     /// "48 events lost at sink stdout: sink_busy, sink_failed": the most frequent reason first.

@@ -27,6 +27,7 @@
 //!     [ring](fapilog_ring)). Only when it finds nothing does its host sleep.
 
 mod apply_changes;
+mod audit_events;
 mod batch_reader;
 mod degradation;
 mod heartbeat;
@@ -283,7 +284,7 @@ impl Shard {
     /// Takes a batch through the pipeline into the workers. Returns whether there was one.
     fn take_batch(&mut self, now: Instant) -> bool {
         self.look_for_losses(now);
-        let has_reported = self.report_due_losses(now);
+        let has_reported = self.report_due_losses(now) | self.write_notes(now);
         let beat_due = self.stages.heartbeat.as_ref().is_some_and(|heartbeat| heartbeat.due() <= now);
         let plugin_due = self.stages.pipeline.due(now).is_some_and(|due| due <= now);
         if self.source.is_pass_over() && !beat_due && !plugin_due {

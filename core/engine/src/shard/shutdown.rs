@@ -72,7 +72,7 @@ impl Shard {
                 if is_flushing || !self.source.is_drained() {
                     return false;
                 }
-                if self.has_last_report_left(now) {
+                if self.has_last_report_left(now) || self.has_notes() {
                     return false;
                 }
                 if !self.stages.has_finished {

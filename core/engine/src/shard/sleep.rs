@@ -90,11 +90,12 @@ impl Shard {
         }
     }
 
-    /// The last look: a request, a change, a task that waits for space, a new ring, a closed ring or a frame.
+    /// The last look: a request, a change, a task that waits for space, an audit note, a new ring, a closed ring or a frame.
     fn has_work(&self) -> bool {
         let is_asked = (self.lifecycle.stop.is_none() && self.port.flush.stop_requested().is_some())
             || (self.port.changes.has_some() && !seeded::bug("last_look_without_changes"))
-            || self.port.waiters.is_due();
+            || self.port.waiters.is_due()
+            || self.has_notes();
         // A shard that a sink without room blocks in the middle of a pass can take nothing more. It only sleeps, and looks
         // again when the sink may have room.
         is_asked || (self.source.is_pass_over() && self.has_something_to_take())

@@ -4,7 +4,7 @@ use std::{mem::ManuallyDrop, sync::Arc, time::Instant};
 
 use fapilog_plugin::{
     enricher::Enricher, error::PluginError, event::Batch, factory::ShardInfo, kind::PluginKind, name::is_name,
-    processor::Processor,
+    plugin_counts::PluginCounts, processor::Processor,
 };
 use fapilog_record::user_code::{catch_panic, drop_catching_panics};
 
@@ -32,6 +32,10 @@ pub(super) trait StagePlugin {
 
     fn is_essential(&self) -> bool {
         false
+    }
+
+    fn counts(&self) -> Option<PluginCounts> {
+        None
     }
 
     fn due(&self) -> Option<Instant> {
@@ -74,6 +78,10 @@ impl StagePlugin for dyn Processor {
 
     fn is_essential(&self) -> bool {
         Processor::is_essential(self)
+    }
+
+    fn counts(&self) -> Option<PluginCounts> {
+        Processor::counts(self)
     }
 
     fn due(&self) -> Option<Instant> {
@@ -129,6 +137,7 @@ impl<P: StagePlugin + ?Sized> PluginStage<P> {
         // A redactor is called in any state of the pipeline, and an enricher is never essential.
         let is_processor = self.kind == PluginKind::Processor;
         let is_essential = is_processor && catch_panic(|| plugin.is_essential()).unwrap_or(false);
+        counters.show_own(catch_panic(|| plugin.counts()).unwrap_or(None));
         let plugin = OwnedPlugin::new(plugin);
         self.plugins.push(SupervisedPlugin { plugin, supervisor, counters, is_essential, is_at_run_time });
     }

@@ -1,7 +1,6 @@
 //! Values outside of a log call.
 
 use crate::{
-    dynamic::DynamicFields,
     self_typed::SelfTypedWriter,
     value::{Value, ValueRef},
 };
@@ -29,16 +28,44 @@ impl OwnedValue {
     /// Copies a value.
     #[must_use]
     pub fn of<T: Value + ?Sized>(value: &T) -> Self {
+        Self::with(|out| value.put_self_typed(out))
+    }
+
+    /// The value that `write` writes, by one call of a method of the writer.
+    ///
+    /// ```
+    /// use fapilog_record::value::{OwnedValue, ValueRef};
+    ///
+    /// let user = OwnedValue::with(|out| {
+    ///     out.map(|entries| {
+    ///         entries.entry_with("name", |out| out.text("Ada"));
+    ///         entries.entry_with("id", |out| out.value(ValueRef::U64(7)));
+    ///     });
+    /// });
+    /// let ValueRef::Map(map) = user.view() else { panic!("no map") };
+    /// assert_eq!(map.get("id"), Some(ValueRef::U64(7)));
+    /// ```
+    #[must_use]
+    pub fn with(write: impl FnOnce(&mut SelfTypedWriter<'_>)) -> Self {
         let mut bytes = Vec::new();
         let mut out = SelfTypedWriter::appending(&mut bytes);
-        value.put_self_typed(&mut out);
+        write(&mut out);
+        if out.is_unwritten() {
+            out.none();
+        }
         out.finish();
         Self { bytes }
+    }
+
+    /// The value with its type in front, to be kept elsewhere: [`ValueRef::of_self_typed`] reads it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The value.
     #[must_use]
     pub fn view(&self) -> ValueRef<'_> {
-        DynamicFields::new(&self.bytes).value_alone().unwrap_or(ValueRef::None)
+        ValueRef::of_self_typed(&self.bytes)
     }
 }

@@ -55,6 +55,15 @@ pub enum ValueRef<'a> {
     Map(MapRef<'a>),
 }
 
+impl<'a> ValueRef<'a> {
+    /// The value that stands in `bytes` [with its type in front](crate::self_typed): those of an
+    /// [`OwnedValue`](super::OwnedValue). Bytes that are no value are `None`.
+    #[must_use]
+    pub fn of_self_typed(bytes: &'a [u8]) -> Self {
+        DynamicFields::new(bytes).value_alone().unwrap_or(Self::None)
+    }
+}
+
 macro_rules! value_ref_from {
     ($($from:ty => $value:ident: $make:expr;)*) => {$(
         impl<'a> From<$from> for ValueRef<'a> {

@@ -63,6 +63,11 @@ impl<'batch> Event<'batch> {
         self.append(FieldRef { group: FieldGroup::Message, name: "", value: message });
     }
 
+    /// Changes the target of an event without a call site. The target of a call site is a text of the program, and stays.
+    pub fn set_target(&mut self, target: &'batch str) {
+        self.append(FieldRef { group: FieldGroup::Target, name: "", value: ValueRef::Text(target) });
+    }
+
     /// Changes the correlation id.
     pub fn set_correlation_id(&mut self, id: &'batch str) {
         self.append(FieldRef { group: FieldGroup::CorrelationId, name: "", value: ValueRef::Text(id) });
@@ -140,6 +145,18 @@ mod tests {
             assert_eq!(field(FieldGroup::Context, "user"), Some(ValueRef::Text("***")));
             assert_eq!(field(FieldGroup::Tags, "user"), Some(ValueRef::Text("tag")));
             assert_eq!(field(FieldGroup::Context, "attempt"), Some(ValueRef::U64(2)));
+        });
+    }
+
+    #[test]
+    fn the_target_of_an_event_without_a_call_site_can_be_changed_and_no_other() {
+        TestBatches::new().events(&[test_event("login").target("db-7")], |batch| {
+            batch.events_mut()[0].set_target("db");
+            assert_eq!(batch.events()[0].target(), "db");
+        });
+        TestBatches::new().batch(&[1], |batch| {
+            batch.events_mut()[0].set_target("db");
+            assert_eq!(batch.events()[0].target(), "stage");
         });
     }
 
