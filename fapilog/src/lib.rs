@@ -71,6 +71,7 @@ pub mod metrics;
 pub mod panic_hook;
 pub mod plugin;
 pub mod process;
+pub mod redact;
 pub mod scope;
 #[cfg(feature = "settings")]
 pub mod settings;
@@ -139,6 +140,7 @@ mod book {
         panics: "../../docs/panics.md",
         testing: "../../docs/testing.md",
         processors: "../../docs/processors.md",
+        redaction: "../../docs/redaction.md",
         text_formats: "../../docs/text-formats.md",
         operations: "../../docs/operations.md",
         plugins: "../../docs/plugins.md",

@@ -8,6 +8,7 @@ use fapilog_plugin::{
 use crate::{
     enrich::{context, correlation, hostname, kubernetes, runtime_info, timestamp},
     process::{dedupe, filter, format, projection, sampling, size_guard, throttle},
+    redact,
 };
 
 register_plugin!(register);
@@ -30,7 +31,8 @@ pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     size_guard::settings::register(registry)?;
     dedupe::settings::register(registry)?;
     sampling::settings::register(registry)?;
-    projection::settings::register(registry)
+    projection::settings::register(registry)?;
+    redact::settings::register(registry)
 }
 
 /// The metadata of a plugin of this crate.

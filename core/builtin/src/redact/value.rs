@@ -1,0 +1,337 @@
+//! Redaction of a value, with the parts of maps and sequences.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use bumpalo::{Bump, collections::Vec as BumpVec};
+use fapilog_plugin::data_class::DataClass;
+use fapilog_record::{
+    field_group::FieldGroup,
+    value::{MapRef, OwnedValue, SequenceRef, ValueRef},
+};
+
+use crate::redact::{
+    action::Action,
+    content::{ContentRule, FindingRule},
+    content_search::ContentSearch,
+    key_cache::KeyCache,
+    plan::ArgumentInMessage,
+    rules::{AppliedRule, FieldVerdict, Rules},
+};
+
+/// The least length of a value that is looked for in the message, in bytes: a shorter one stands in many texts by chance.
+const WHOLE_MIN_BYTES: usize = 3;
+
+/// What becomes of a value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Change<'batch> {
+    Same,
+    Removed,
+    To(ValueRef<'batch>),
+}
+
+impl<'batch> Change<'batch> {
+    pub(super) fn is_same(&self) -> bool {
+        matches!(self, Self::Same)
+    }
+
+    /// The value after the change.
+    pub(super) fn of(self, value: ValueRef<'batch>) -> Option<ValueRef<'batch>> {
+        match self {
+            Self::Same => Some(value),
+            Self::Removed => None,
+            Self::To(changed) => Some(changed),
+        }
+    }
+}
+
+/// The redaction of the values of a batch.
+pub(super) struct ValueRedaction<'r, 'batch> {
+    pub(super) rules: &'r Rules,
+    pub(super) keys: &'r mut KeyCache,
+    pub(super) search: &'r mut ContentSearch,
+    pub(super) arena: &'batch Bump,
+    /// The arguments that the call site's message makes sensitive.
+    pub(super) by_message: &'r [ArgumentInMessage],
+    /// Of the value that is being redacted: `context.user.email`.
+    pub(super) path: &'r mut String,
+    /// The paths of the values that were redacted, in the order in which they were met.
+    pub(super) redacted: BumpVec<'batch, &'batch str>,
+    /// The values that were redacted as a whole. A plugin may have put them into the message.
+    pub(super) whole: BumpVec<'batch, &'batch str>,
+    /// The rules that have applied.
+    pub(super) applied: &'r mut Vec<AppliedRule>,
+}
+
+/// A field, or an entry of a map.
+pub(super) struct Entry<'batch> {
+    /// Without sensitive parts.
+    pub(super) key: &'batch str,
+    is_key_changed: bool,
+    /// Before the change.
+    value: ValueRef<'batch>,
+    change: Change<'batch>,
+}
+
+impl<'batch> Entry<'batch> {
+    pub(super) fn is_same(&self) -> bool {
+        !self.is_key_changed && self.change.is_same()
+    }
+
+    /// The value after the change.
+    pub(super) fn changed(&self) -> Option<ValueRef<'batch>> {
+        self.change.of(self.value)
+    }
+}
+
+impl<'batch> ValueRedaction<'_, 'batch> {
+    /// The change of a field, and its key without sensitive parts.
+    pub(super) fn field(&mut self, group: FieldGroup, key: &'batch str, value: ValueRef<'batch>) -> Entry<'batch> {
+        self.path.clear();
+        self.path.push_str(group.name());
+        match self.by_message.iter().find(|argument| argument.is_it(group, key)) {
+            Some(argument) if !matches!(value, ValueRef::None) => {
+                let _ = write!(self.path, ".{key}");
+                let action = self.rules.action_of_class(argument.class);
+                let change = self.whole(value, argument.class, action, AppliedRule::Name(argument.class));
+                Entry { key, change, is_key_changed: false, value }
+            }
+            _ => self.entry(key, value),
+        }
+    }
+
+    /// The change of a part of an event that has no key: its text decides.
+    pub(super) fn single(&mut self, group: FieldGroup, value: ValueRef<'batch>) -> Change<'batch> {
+        self.path.clear();
+        self.path.push_str(group.name());
+        self.scanned(value)
+    }
+
+    /// The change of a value under a key, by the path so far.
+    fn entry(&mut self, key: &'batch str, value: ValueRef<'batch>) -> Entry<'batch> {
+        let facts = self.keys.facts(self.rules, key, self.search);
+        let start = self.path.len();
+        let shown = if facts.is_sensitive { self.redacted_key(key) } else { key };
+        self.path.push('.');
+        self.path.push_str(shown);
+        if facts.is_sensitive {
+            self.list_path();
+        }
+        let change = match self.verdict(key) {
+            FieldVerdict::Keep => Change::Same,
+            FieldVerdict::Listed(number) => self.listed(number, value),
+            FieldVerdict::Scan => match facts.named.filter(|named| named.can_be(value)) {
+                Some(named) => {
+                    let action = self.rules.action_of_class(named.class);
+                    self.whole(value, named.class, action, AppliedRule::Name(named.class))
+                }
+                None => self.scanned(value),
+            },
+        };
+        self.path.truncate(start);
+        Entry { key: shown, is_key_changed: facts.is_sensitive, value, change }
+    }
+
+    fn verdict(&self, key: &str) -> FieldVerdict {
+        if self.rules.has_patterns() { self.rules.verdict(self.path, key) } else { FieldVerdict::Scan }
+    }
+
+    fn redacted_key(&mut self, key: &str) -> &'batch str {
+        let is_found = self.search.finds(key);
+        debug_assert!(is_found, "the facts about the key are of the same rules");
+        let key = self.without_findings(key.as_bytes());
+        self.arena.alloc_str(&String::from_utf8_lossy(&key))
+    }
+
+    fn listed(&mut self, number: usize, value: ValueRef<'batch>) -> Change<'batch> {
+        let is_nothing = matches!(value, ValueRef::None);
+        match self.rules.fields.get(number) {
+            Some(rule) if !is_nothing => self.whole(value, DataClass::Credential, &rule.action, AppliedRule::Field),
+            _ => Change::Same,
+        }
+    }
+
+    /// The change of a value that is sensitive as a whole.
+    fn whole(
+        &mut self,
+        value: ValueRef<'batch>,
+        class: DataClass,
+        action: &Action,
+        rule: AppliedRule,
+    ) -> Change<'batch> {
+        self.note(rule);
+        if action.is_drop() {
+            return Change::Removed;
+        }
+        let plain = match value {
+            ValueRef::Ip(address) if let Some(network) = action.network_of(address) => {
+                return Change::To(ValueRef::Ip(network));
+            }
+            // Parts of a map are no text that a part of could be shown.
+            ValueRef::Map(_) | ValueRef::Sequence(_) if action.shows_a_part() => {
+                return Change::To(ValueRef::Text(self.arena.alloc_str(&self.rules.mask)));
+            }
+            value => value.to_string(),
+        };
+        if plain.len() >= WHOLE_MIN_BYTES {
+            self.whole.push(self.arena.alloc_str(&plain));
+        }
+        let mut text = String::new();
+        self.put(action, class, &plain, &mut text);
+        Change::To(ValueRef::Text(self.arena.alloc_str(&text)))
+    }
+
+    /// The change of a value whose texts and numbers decide.
+    fn scanned(&mut self, value: ValueRef<'batch>) -> Change<'batch> {
+        match value {
+            ValueRef::Text(text) => self.text(text),
+            ValueRef::Bytes(bytes) => self.bytes(bytes),
+            ValueRef::U64(number) => self.number(u128::from(number)),
+            ValueRef::U128(number) => self.number(number),
+            ValueRef::I64(number) => u128::try_from(number).map_or(Change::Same, |number| self.number(number)),
+            ValueRef::I128(number) => u128::try_from(number).map_or(Change::Same, |number| self.number(number)),
+            ValueRef::Ip(_) | ValueRef::Socket(_) => self.address(value),
+            ValueRef::Map(map) => self.map(map),
+            ValueRef::Sequence(sequence) => self.sequence(sequence),
+            _ => Change::Same,
+        }
+    }
+
+    fn text(&mut self, text: &'batch str) -> Change<'batch> {
+        if !self.search.finds(text) {
+            return Change::Same;
+        }
+        let redacted = self.without_findings(text.as_bytes());
+        self.list_path();
+        // Findings begin and end between two characters.
+        Change::To(ValueRef::Text(self.arena.alloc_str(&String::from_utf8_lossy(&redacted))))
+    }
+
+    /// Bytes are text as a rule, in whole or in parts.
+    fn bytes(&mut self, bytes: &'batch [u8]) -> Change<'batch> {
+        if !self.search.finds_in_bytes(bytes) {
+            return Change::Same;
+        }
+        let redacted = self.without_findings(bytes);
+        self.list_path();
+        Change::To(ValueRef::Bytes(self.arena.alloc_slice_copy(&redacted)))
+    }
+
+    /// The text that was searched last, with another in the place of each finding.
+    fn without_findings(&mut self, text: &[u8]) -> Vec<u8> {
+        let findings = self.search.take_findings();
+        let mut redacted = Vec::with_capacity(text.len());
+        let mut place = 0;
+        for finding in &findings {
+            let (class, action) = self.rules.of_finding(finding.rule);
+            redacted.extend_from_slice(text.get(place..finding.range.start).unwrap_or_default());
+            self.applied.push(AppliedRule::Content(finding.rule));
+            let found = String::from_utf8_lossy(text.get(finding.range.clone()).unwrap_or_default());
+            let mut substitute = String::new();
+            self.put(action, class, &found, &mut substitute);
+            redacted.extend_from_slice(substitute.as_bytes());
+            place = finding.range.end;
+        }
+        redacted.extend_from_slice(text.get(place..).unwrap_or_default());
+        self.search.put_back(findings);
+        redacted
+    }
+
+    fn number(&mut self, number: u128) -> Change<'batch> {
+        let Some(rule) = self.rules.scanner.scan_number(number) else { return Change::Same };
+        self.found(ValueRef::U128(number), rule)
+    }
+
+    fn address(&mut self, value: ValueRef<'batch>) -> Change<'batch> {
+        let address = match value {
+            ValueRef::Ip(address) => address,
+            ValueRef::Socket(socket) => socket.ip(),
+            _ => return Change::Same,
+        };
+        let rule = if address.is_ipv4() { ContentRule::Ipv4 } else { ContentRule::Ipv6 };
+        if !self.rules.content.contains(&rule) {
+            return Change::Same;
+        }
+        if let ValueRef::Socket(socket) = value
+            && let Some(network) = self.rules.action_of_class(rule.class()).network_of(address)
+        {
+            self.note(AppliedRule::Content(FindingRule::BuiltIn(rule)));
+            return Change::To(ValueRef::Socket(SocketAddr::new(network, socket.port())));
+        }
+        self.found(value, rule)
+    }
+
+    /// A value that is sensitive as a whole by its content.
+    fn found(&mut self, value: ValueRef<'batch>, rule: ContentRule) -> Change<'batch> {
+        let action = self.rules.action_of_class(rule.class());
+        self.whole(value, rule.class(), action, AppliedRule::Content(FindingRule::BuiltIn(rule)))
+    }
+
+    fn map(&mut self, map: MapRef<'batch>) -> Change<'batch> {
+        let mut entries: BumpVec<'batch, Entry<'batch>> = BumpVec::with_capacity_in(map.len(), self.arena);
+        for (key, value) in map.iter() {
+            let entry = self.entry(key, value);
+            entries.push(entry);
+        }
+        if entries.iter().all(Entry::is_same) {
+            return Change::Same;
+        }
+        let left = entries.iter().filter_map(|entry| Some((entry.key, entry.changed()?)));
+        self.made(&OwnedValue::with(|out| {
+            out.map(|entries| left.for_each(|(key, value)| entries.entry_with(key, |out| out.value(value))));
+        }))
+    }
+
+    fn sequence(&mut self, sequence: SequenceRef<'batch>) -> Change<'batch> {
+        let mut elements: BumpVec<'batch, (Change<'batch>, ValueRef<'batch>)> =
+            BumpVec::with_capacity_in(sequence.len(), self.arena);
+        for element in sequence.iter() {
+            let change = self.scanned(element);
+            elements.push((change, element));
+        }
+        if elements.iter().all(|(change, _)| change.is_same()) {
+            return Change::Same;
+        }
+        let left = elements.iter().filter_map(|(change, element)| change.of(*element));
+        self.made(&OwnedValue::with(|out| {
+            out.sequence(|elements| left.for_each(|element| elements.element_with(|out| out.value(element))));
+        }))
+    }
+
+    fn made(&self, value: &OwnedValue) -> Change<'batch> {
+        Change::To(ValueRef::of_self_typed(self.arena.alloc_slice_copy(value.as_bytes())))
+    }
+
+    fn put(&mut self, action: &Action, class: DataClass, text: &str, out: &mut String) {
+        if action.put(class, self.path, text, &self.rules.mask, out).is_err() {
+            self.applied.push(AppliedRule::FailedSubstitute);
+        }
+    }
+
+    /// Remembers that a rule has applied to the value of this path.
+    fn note(&mut self, rule: AppliedRule) {
+        self.applied.push(rule);
+        self.list_path();
+    }
+
+    /// Lists a part without a key.
+    pub(super) fn list(&mut self, group: FieldGroup) {
+        self.path.clear();
+        self.path.push_str(group.name());
+        self.list_path();
+    }
+
+    /// The text without the values of fields that were redacted as a whole.
+    pub(super) fn without_whole_values(&self, text: &str) -> Option<&'batch str> {
+        let is_in = |value: &&&str| text.contains(**value);
+        self.whole.iter().find(is_in)?;
+        let redacted = self.whole.iter().fold(text.to_owned(), |text, value| text.replace(*value, &self.rules.mask));
+        Some(self.arena.alloc_str(&redacted))
+    }
+
+    fn list_path(&mut self) {
+        if self.rules.lists_redacted && !self.redacted.contains(&self.path.as_str()) {
+            self.redacted.push(self.arena.alloc_str(self.path));
+        }
+    }
+}
