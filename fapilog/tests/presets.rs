@@ -61,7 +61,7 @@ fn dev_logs_from_debug_on_a_thread() {
 fn production_names_host_and_service_in_json() {
     let (container, events) = started(Preset::Production);
     assert_eq!(container.level(), LevelFilter::AtLeast(Level::Info));
-    let expected = ["timestamp", "correlation", "context", "hostname", "runtime_info", "filter", "throttle"];
+    let expected = ["timestamp", "correlation", "context", "hostname", "runtime_info", "filter", "throttle", "redact"];
     assert_eq!(plugins(&container), expected);
     let event: serde_json::Value = serde_json::from_str(&line(&container, &events)).unwrap();
     assert!(event["context"]["hostname"].is_string() && event["context"]["pid"].is_u64(), "{event}");
@@ -83,7 +83,10 @@ fn serverless_is_small_and_quick() {
 #[test]
 fn hardened_bounds_what_an_event_may_hold() {
     let (container, events) = started(Preset::Hardened);
-    assert_eq!(plugins(&container), ["timestamp", "correlation", "context", "filter", "throttle", "size_guard"]);
+    assert_eq!(
+        plugins(&container),
+        ["timestamp", "correlation", "context", "filter", "throttle", "size_guard", "redact"]
+    );
     let long = "x".repeat(100_000);
     info!(container.logger("presets"), "long", long = long.as_str());
     container.flush(TIMEOUT).unwrap();

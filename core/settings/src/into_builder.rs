@@ -190,6 +190,9 @@ impl<'a> Build<'a> {
             _ => None,
         });
         for (name, factory) in redactors {
+            if let Some(redactor) = factory.text_redactor() {
+                builder = builder.text_redactor(redactor.clone());
+            }
             builder = builder.named_redactor(name, move |shard| Ok(factory.make(shard)));
         }
         builder

@@ -37,13 +37,14 @@ impl Settings {
         }
     }
 
-    /// For a server: JSON, with the names of host and service in each event.
+    /// For a server: JSON, with the names of host and service in each event, and without credentials and the data of payment cards.
     #[must_use]
     pub fn production() -> Self {
         Self {
             preset: Some(Preset::Production),
             sinks: vec![SinkEntry::new("stdout")],
             enrichers: names(&["timestamp", "correlation", "context", "hostname", "runtime_info"]),
+            redactors: names(&["redact"]),
             formatter: "json".to_owned(),
             colors: Colors::Never,
             enable_internal_logging: true,
@@ -68,12 +69,14 @@ impl Settings {
         }
     }
 
-    /// For programs that rather wait than drop an event: a long timeout, and a bound on the size of an event.
+    /// For programs that rather wait than drop an event: a long timeout, a bound on the size of an event, and redaction as in
+    /// `production`.
     #[must_use]
     pub fn hardened() -> Self {
         Self {
             preset: Some(Preset::Hardened),
             processors: names(&["filter", "throttle", "size_guard"]),
+            redactors: names(&["redact"]),
             plugin_config: [("size_guard".to_owned(), PluginConfig::new().with("event_max_bytes", "16 KiB"))].into(),
             formatter: "json".to_owned(),
             colors: Colors::Never,
