@@ -153,7 +153,8 @@ pub(crate) struct ReplayArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LogArgs {
     /// The pipeline: nothing, or the default enrichers (timestamp, correlation, context) and processors (filter, and a
-    /// throttle with a limit that no run reaches).
+    /// throttle with a limit that no run reaches), or with `hardened` also those of the preset: the size limit and the
+    /// redactor. A `run` with `hardened` measures `default` before and after, too.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) pipeline: PipelineName,
     /// Format of the events.
@@ -228,6 +229,7 @@ pub(crate) enum PipelineName {
     #[default]
     Bare,
     Default,
+    Hardened,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

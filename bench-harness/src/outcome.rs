@@ -90,7 +90,7 @@ fn claim(workload: WorkloadName, pipeline: PipelineName, produced: &[Produced], 
         logged: produced.logged,
         added: match pipeline {
             PipelineName::Bare => String::new(),
-            PipelineName::Default => produced.origin.clone(),
+            PipelineName::Default | PipelineName::Hardened => produced.origin.clone(),
         },
     };
     LogClaim {

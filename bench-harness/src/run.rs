@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    cli::{RunArgs, SinkName},
+    cli::{LogArgs, PipelineName, RunArgs, SinkName},
     device::{self, DiskFigures},
     error::{BenchError, BenchFailure},
     machine::Machine,
@@ -45,15 +45,18 @@ pub(crate) fn run(args: &RunArgs) -> Result<Vec<BenchFailure>, BenchError> {
 
     let mut failures = Vec::new();
     let before = measure_device(args, directory.as_ref())?;
+    let default_before = measure_default(args, length, directory.as_ref(), &mut failures)?;
     let subject = Subject::start(&args.log, &args.file, &destination, options(args))?;
     let measured = measure(args, length, &subject, directory.as_ref(), &mut failures)?;
     let logged = measured.produced.iter().map(|produced| produced.logged).sum();
     let ended = subject.end(logged, &destination, &mut failures)?;
+    let default_after = measure_default(args, length, directory.as_ref(), &mut failures)?;
     let after = measure_device(args, directory.as_ref())?;
 
     let mut figures = figures(&ended, measured.seconds, machine);
     let mut table = FigureTable::default();
     compare_with_device(&mut figures, &mut table, before, after);
+    compare_with_default(&mut figures, &mut table, default_before, default_after);
     if let (Length::Events(wanted), Some(reason)) = (length, &measured.stopped) {
         failures.push(BenchFailure::Stopped { logged, wanted, reason: reason.clone() });
     }
@@ -126,6 +129,44 @@ fn measure_device(args: &RunArgs, directory: Option<&OutputDirectory>) -> Result
     match directory {
         Some(directory) if args.with_device => device::disk(directory, args.file.blocks).map(Some),
         _ => Ok(None),
+    }
+}
+
+/// Events a second with the pipeline `default`, in the same set-up and for as long. `None`, unless the run is of `hardened`.
+fn measure_default(
+    args: &RunArgs,
+    length: Length,
+    directory: Option<&OutputDirectory>,
+    failures: &mut Vec<BenchFailure>,
+) -> Result<Option<f64>, BenchError> {
+    if args.log.pipeline != PipelineName::Hardened {
+        return Ok(None);
+    }
+    let destination = match (args.sink, directory) {
+        (SinkName::File, Some(directory)) => LogDestination::File(directory.file("default", false)),
+        (SinkName::Memory, _) => LogDestination::Memory,
+        _ => LogDestination::Null,
+    };
+    let log = LogArgs { pipeline: PipelineName::Default, ..args.log.clone() };
+    let subject = Subject::start(&log, &args.file, &destination, options(args))?;
+    let measured = measure(args, length, &subject, directory, failures)?;
+    let logged = measured.produced.iter().map(|produced| produced.logged).sum();
+    let ended = subject.end(logged, &destination, failures)?;
+    Ok((measured.seconds > 0.0).then(|| ended.counts.delivered as f64 / measured.seconds))
+}
+
+fn compare_with_default(figures: &mut Figures, table: &mut FigureTable, before: Option<f64>, after: Option<f64>) {
+    let (Some(before), Some(after)) = (before, after) else { return };
+    let mean = f64::midpoint(before, after);
+    figures.default_events_per_second = Some(mean);
+    figures.default_ratio = figures.events_per_second.filter(|_| mean > 0.0).map(|events| events / mean);
+    let rate = |events: f64| format!("{} events/s", grouped(events as u64));
+    table.row("default before", rate(before));
+    table.row("default after", rate(after));
+    if let (Some(ratio), Some(hardened)) = (figures.default_ratio, figures.events_per_second.filter(|rate| *rate > 0.0))
+    {
+        let more = 1e9 / hardened - 1e9 / mean.max(1.0);
+        table.row("hardened to default", format!("{ratio:.2}, {more:+.0} ns an event"));
     }
 }
 

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use fapilog::{
     Container, Logger,
-    container::{Executor, Overflow},
+    container::{ContainerBuilder, Executor, Overflow},
     error::FlushError,
     error::ShutdownError,
     format,
     metrics::Accounts,
-    process::Throttle,
+    process::{SizeGuard, Throttle},
+    redact::Redact,
     sink::{self, FileEngine, MemoryEvents, RotateEvery},
 };
 
@@ -83,6 +84,14 @@ impl SubjectOptions {
 const RECORD_MAX_BYTES: usize = 64 * 1024;
 const RING_BYTES: usize = 512 * 1024;
 
+/// The limit of an event's size in the preset `hardened`.
+const HARDENED_EVENT_BYTES: usize = 16 * 1024;
+
+/// The measurement includes the work of the throttle: it is to let everything pass.
+fn default_pipeline() -> impl FnOnce(ContainerBuilder) -> ContainerBuilder {
+    fapilog::default_pipeline_with(Throttle::per_second(u64::MAX))
+}
+
 impl Subject {
     pub(crate) fn start(
         log: &LogArgs,
@@ -102,8 +111,11 @@ impl Subject {
             .ring_capacity_bytes(ring_bytes(record_max_bytes));
         let builder = match log.pipeline {
             PipelineName::Bare => builder,
-            // The measurement includes the work of the throttle: it is to let everything pass.
-            PipelineName::Default => builder.apply(fapilog::default_pipeline_with(Throttle::per_second(u64::MAX))),
+            PipelineName::Default => builder.apply(default_pipeline()),
+            PipelineName::Hardened => builder
+                .apply(default_pipeline())
+                .processor(|_| Box::new(SizeGuard::new().event_max_bytes(HARDENED_EVENT_BYTES)))
+                .redactor_from(Redact::default().into_factory()),
         };
         let mut memory = None;
         let builder = match destination {

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// In the order of the documentation.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 23] = [
     "events_submitted",
     "events_delivered",
     "events_filtered",
@@ -33,6 +33,8 @@ const KEYS: [&str; 21] = [
     "bytes_per_event",
     "device_bytes_per_second",
     "device_ratio",
+    "default_events_per_second",
+    "default_ratio",
     "verified",
     "executor",
     "writer",
@@ -221,6 +223,22 @@ fn a_run_beside_its_device_reports_how_much_of_it_was_used() {
     let number = |key: &str| figures[key].as_f64().unwrap();
     let ratio = number("bytes_per_second") / number("device_bytes_per_second");
     assert!((number("device_ratio") - ratio).abs() < 1e-9 && ratio > 0.0, "{figures}");
+}
+
+#[test]
+fn a_run_of_the_hardened_pipeline_measures_the_default_one_beside_it() {
+    for workload in ["primitives", "string", "mixed"] {
+        let (figures, status) =
+            figures(&format!("run --pipeline hardened --sink null --workload {workload} --events 2000"));
+        assert_all_there(&figures, 2000);
+        assert_eq!(status, 0, "{workload}");
+        let number = |key: &str| figures[key].as_f64().unwrap();
+        let ratio = number("events_per_second") / number("default_events_per_second");
+        assert!((number("default_ratio") - ratio).abs() < 1e-9 && ratio > 0.0, "{figures}");
+    }
+    let (figures, status) = figures("run --pipeline hardened --workload mixed --events 2000");
+    assert_all_there(&figures, 2000);
+    assert_eq!((status, &figures["verified"]), (0, &serde_json::Value::Bool(true)));
 }
 
 #[test]

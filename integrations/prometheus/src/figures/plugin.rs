@@ -4,7 +4,7 @@ use fapilog::metrics::{PluginMetrics, PluginState};
 
 use crate::figures::tables::{
     FigureRow,
-    FigureSource::{Plugin, PluginStates},
+    FigureSource::{Plugin, PluginCounters, PluginStates},
 };
 
 #[rustfmt::skip]
@@ -27,6 +27,8 @@ pub(super) const FIGURES: &[FigureRow] = &[
         Plugin(|plugin| plugin.filtered.into())),
     FigureRow::counter("fapilog_plugin_events_lost", "Events lost by the plugin before any sink; they are among those of fapilog_events_lost_total.",
         Plugin(|plugin| plugin.lost.total().into())),
+    FigureRow::counter("fapilog_plugin_own", "Counters of the plugin's own, by name, such as those of the rules of a redactor.",
+        PluginCounters),
 ];
 
 pub(super) fn labels(plugin: &PluginMetrics) -> [(&'static str, &str); 2] {

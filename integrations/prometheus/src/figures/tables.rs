@@ -97,6 +97,8 @@ pub(super) enum FigureSource {
     Breakers,
     /// A number of each plugin.
     Plugin(fn(&PluginMetrics) -> FigureNumber),
+    /// The counters of each plugin's own, by name.
+    PluginCounters,
     /// The state of each plugin.
     PluginStates,
 }
@@ -164,6 +166,14 @@ impl FigureSource {
             }
             Self::Plugin(read) => {
                 metrics.plugins.iter().for_each(|plugin| number(&plugin::labels(plugin), read(plugin)));
+            }
+            Self::PluginCounters => {
+                for plugin in &metrics.plugins {
+                    let [name, kind] = plugin::labels(plugin);
+                    for (counter, count) in &plugin.counters {
+                        number(&[name, kind, ("name", counter)], (*count).into());
+                    }
+                }
             }
             Self::PluginStates => {
                 for plugin in &metrics.plugins {
