@@ -105,6 +105,27 @@ fn a_file_that_is_no_settings_file_is_shown_with_the_place_of_its_first_error() 
 }
 
 #[test]
+fn secrets_stand_neither_in_the_report_nor_in_the_lines_of_the_file() {
+    let files = Files::new(&[
+        ("a.toml", "sinks = [\"file\"]\n[plugin_config.file]\npath = \"a.log\"\npassword = \"hunter2\"\n"),
+        ("b.toml", "plugin_config.file = { api_key = \"hunter2\", btach = 5 }\nsinks = [\"file\"]\n"),
+        ("c.toml", "level = \"https://shop:hunter2@host/?token=hunter2\"\n"),
+        ("d.toml", "password = hunter2\n"),
+        ("e.yaml", "plugin_config:\n  stdout:\n    token: hunter 2, hunter2\n    pasword: hunter2\n"),
+        ("f.json", "{ \"plugin_config\": { \"stdout\": { \"client_secret\": \"hunter2\", \"x\": 1 } } }"),
+        ("g.json", "{ \"password\": \"hunter2\", }"),
+    ]);
+    for file in ["a.toml", "b.toml", "c.toml", "d.toml", "e.yaml", "f.json", "g.json"] {
+        let output = files.check(&[file]);
+        let all = format!("{}{}{}", stdout(&output), stderr(&output), json(&files.check(&["--json", file])));
+        assert_eq!(output.status.code(), Some(1), "{file}: {all}");
+        assert!(!all.contains("hunter"), "{file}: {all}");
+    }
+    let expected = "4 | password = [redacted]\n  | ^^^^^^^^\n";
+    assert!(stdout(&files.check(&["a.toml"])).contains(expected), "{}", stdout(&files.check(&["a.toml"])));
+}
+
+#[test]
 fn a_plugin_that_only_the_program_knows_is_an_error_only_on_request() {
     let files = Files::new(&[("a.toml", "sinks = [\"kafka\"]\n[plugin_config.kafka]\ntopic = \"logs\"\n")]);
     let output = files.check(&["a.toml"]);

@@ -145,6 +145,7 @@ mod book {
         operations: "../../docs/operations.md",
         plugins: "../../docs/plugins.md",
         settings_page: "../../docs/settings.md",
+        secrets: "../../docs/secrets.md",
         spill: "../../docs/spill.md",
         writing_a_plugin: "../../docs/writing-a-plugin.md",
     }

@@ -211,7 +211,7 @@ fn an_unknown_key_in_a_table_has_a_suggestion() {
 
 #[test]
 fn a_secret_in_a_table_is_not_shown() {
-    let expected = "diagnostics.api_key is not shown; there is no such setting; allowed are diagnostics.to_stderr, \
+    let expected = "diagnostics.api_key is [redacted]; there is no such setting; allowed are diagnostics.to_stderr, \
         diagnostics.error_handling, diagnostics.level, diagnostics.emergency_lines";
     assert_eq!(problems_of_file("[diagnostics]\napi_key = \"abc\"\n"), [expected]);
 }

@@ -4,13 +4,15 @@ use std::{error::Error, fmt, io, sync::Arc};
 
 use fapilog_record::{debug_is_the_text, error_codes, text::quoted::Escaped};
 
+use crate::settings::secret::ShownProblem;
+
 /// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
     /// The setting: `sinks[1].formatter`.
     pub path: String,
-    /// Its value.
+    /// Its value; `[redacted]` in place of a secret.
     pub value: Box<str>,
     /// The allowed values.
     pub allowed: String,
@@ -45,17 +47,29 @@ impl PartialEq for IoCause {
 impl Eq for IoCause {}
 
 impl Problem {
-    /// `path` is `value`, which is not `allowed`.
+    /// `path` is `value`, which is not `allowed`. Secrets are left out of both texts: see
+    /// [`redact_text`](crate::settings::redact_text). A value at a path that names a secret, such as `password`, is `[redacted]`.
     pub fn new(path: impl Into<String>, value: impl fmt::Display, allowed: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            value: value.to_string().into(),
-            allowed: allowed.into(),
-            suggestion: None,
-            given_by: None,
-            beside: None,
-            cause: None,
+        // The value as it was given is hidden first: its text without a URL's password is not found in the reason.
+        let (path, given, allowed) = (path.into(), value.to_string(), allowed.into());
+        let hidden = ShownProblem::of_secret(&path, &given, &allowed, None);
+        let (given, allowed) = hidden.map_or((given, allowed), |hidden| (hidden.value.into(), hidden.allowed));
+        let ShownProblem { value, allowed } = ShownProblem::of_texts(&given, &allowed);
+        Self { path, value, allowed, suggestion: None, given_by: None, beside: None, cause: None }
+    }
+
+    /// The same problem, with a valid name that resembles the invalid one.
+    pub(crate) fn suggesting(mut self, suggestion: Option<Box<str>>) -> Self {
+        self.suggestion = suggestion;
+        self.without_secrets()
+    }
+
+    fn without_secrets(mut self) -> Self {
+        let hidden = ShownProblem::of_secret(&self.path, &self.value, &self.allowed, self.suggestion.as_deref());
+        if let Some(ShownProblem { value, allowed }) = hidden {
+            (self.value, self.allowed) = (value, allowed);
         }
+        self
     }
 
     /// The same problem, because of this error.
@@ -80,7 +94,7 @@ impl Problem {
             own if own.starts_with('[') => format!("{path}{own}"),
             own => format!("{path}.{own}"),
         };
-        self
+        self.without_secrets()
     }
 }
 

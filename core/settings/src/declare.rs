@@ -16,25 +16,24 @@ macro_rules! settings {
         ///
         /// Made by [`builder`](Settings::builder), [`load`](Settings::load), [`from_file`](Settings::from_file) or
         /// [`from_env`](Settings::from_env), which check it as a whole; or as a part of your own settings, by serde.
+        ///
+        /// `Debug` and `Serialize` are for people, and show `[redacted]` in place of values that may be secrets.
         #[doc(alias = "UniversalSettings")]
-        #[derive(Debug, Clone, PartialEq, serde::Serialize)]
+        #[derive(Clone, PartialEq)]
         #[non_exhaustive]
         pub struct Settings {
             $(
                 $(#[doc = $doc])*
-                $(#[serde($($serde)*)])?
                 pub $name: ::fapilog_engine::option_type!($shape $type),
             )*
             /// The function that is called with each diagnostic of the log itself. From code only.
-            #[serde(skip)]
             pub error_callback: Option<::fapilog_engine::diagnostics::ErrorCallback>,
-            #[serde(skip)]
             loaded: $crate::loaded::Loaded,
         }
 
-        /// Reads [`Settings`] that have their own names. The defaults are those of `Settings`: without `bound`, serde asks
+        /// Reads and writes [`Settings`] that have their own names. The defaults are those of `Settings`: without `bound`, serde asks
         /// for defaults of this type, too.
-        #[derive(serde::Deserialize)]
+        #[derive(serde::Deserialize, serde::Serialize)]
         #[serde(remote = "Settings", default, bound = "", deny_unknown_fields)]
         struct SettingsByOwnNames {
             $(

@@ -123,7 +123,9 @@ fn is_prefix(text: &str) -> bool {
 }
 
 fn not_utf8(name: &OsStr, value: &OsStr) -> Problem {
-    Problem::new(name.to_string_lossy(), format!("{value:?}"), "name and value must be UTF-8")
+    // A value that is no text may be a secret, and its bytes help nobody.
+    let shown = if value.to_str().is_some() { "given" } else { "not UTF-8" };
+    Problem::new(name.to_string_lossy(), shown, "name and value must be UTF-8")
 }
 
 impl OurVariable {

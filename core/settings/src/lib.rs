@@ -32,6 +32,7 @@ mod presets;
 mod read;
 mod reference;
 mod reload;
+mod shown;
 mod sink;
 mod spill;
 mod tree;
@@ -254,7 +255,7 @@ impl Settings {
     }
 
     fn to_value(&self) -> Result<serde_json::Value, Problem> {
-        serde_json::to_value(self).map_err(|error| Problem::new("settings", "unwritable", error.to_string()))
+        self.unredacted().map_err(|error| Problem::new("settings", "unwritable", error.to_string()))
     }
 }
 

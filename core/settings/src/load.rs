@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsString,
+    fmt,
     path::{Path, PathBuf},
 };
 
@@ -51,11 +52,21 @@ impl Settings {
 }
 
 /// A layer between code and the environment.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) enum SettingsLayer {
     File(PathBuf),
     /// A table of the program's own settings, with its name.
     Table(String, Result<Value, String>),
+}
+
+/// Values are left out: they may be secrets.
+impl fmt::Debug for SettingsLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Table(name, _) => f.debug_tuple("Table").field(name).finish(),
+        }
+    }
 }
 
 impl SettingsBuilder {

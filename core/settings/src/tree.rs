@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    fmt,
     sync::Arc,
 };
 
@@ -34,7 +35,7 @@ pub(super) struct Tree {
 
 type Nodes = BTreeMap<String, Node>;
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Node {
     Table(Nodes),
     /// A list is replaced as a whole, so that a single layer gives all of it.
@@ -42,6 +43,16 @@ enum Node {
         value: Value,
         given_by: Arc<Giver>,
     },
+}
+
+/// Values are left out: they may be secrets.
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(entries) => entries.fmt(f),
+            Self::Leaf { given_by, .. } => given_by.fmt(f),
+        }
+    }
 }
 
 impl Tree {

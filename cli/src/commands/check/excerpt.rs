@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use fapilog::format::is_control;
+use fapilog::{
+    format::is_control,
+    settings::{REDACTED, redact_text},
+};
 
 /// The widest line that is shown whole, in characters.
 const LINE_CHARS_MAX: usize = 120;
@@ -24,14 +27,24 @@ impl ValuePlace {
         Some(Self { line, column })
     }
 
-    /// The line with carets below the value; or below the name `name` in front of the value, if it stands on that line.
-    pub(super) fn excerpt(self, text: &str, name: Option<&str>) -> Option<Excerpt> {
-        let line: Vec<char> = text.lines().nth(self.line.checked_sub(1)?)?.chars().collect();
-        let start = self.column.checked_sub(1)?.min(line.len());
+    /// The line with carets below the value; or below the name `name` in front of the value, if it stands on that line. Secrets of the
+    /// line are left out, and so is all from the value on if the value is one.
+    pub(super) fn excerpt(self, text: &str, name: Option<&str>, is_secret: bool) -> Option<Excerpt> {
+        let line = text.lines().nth(self.line.checked_sub(1)?)?;
+        let (line, start) = without_secrets(line, self.column.checked_sub(1)?, is_secret);
         let value = (start, value_chars(line.get(start..).unwrap_or_default()));
         let (start, chars) = name.and_then(|name| name_before(&line, start, name)).unwrap_or(value);
         Some(Excerpt::new(self.line, &line, start, chars.max(1)))
     }
+}
+
+/// The line without secrets, and the place of the value in it: what is hidden in front of a value moves it.
+fn without_secrets(line: &str, start: usize, is_secret: bool) -> (Vec<char>, usize) {
+    let (before, value) = line.split_at(line.char_indices().nth(start).map_or(line.len(), |(at, _)| at));
+    let before = redact_text(before);
+    let whole =
+        if is_secret && !value.is_empty() { format!("{before}{REDACTED}") } else { redact_text(line).into_owned() };
+    (whole.chars().collect(), before.chars().count().min(whole.chars().count()))
 }
 
 fn leading_number(text: &str) -> Option<(usize, &str)> {
@@ -140,8 +153,9 @@ mod tests {
             line in 0_usize..5,
             column in 0_usize..300,
             name in prop::option::of(any::<String>()),
+            is_secret in any::<bool>(),
         ) {
-            if let Some(excerpt) = (ValuePlace { line, column }).excerpt(&text, name.as_deref()) {
+            if let Some(excerpt) = (ValuePlace { line, column }).excerpt(&text, name.as_deref(), is_secret) {
                 prop_assert!(!excerpt.line.chars().any(is_control));
                 prop_assert!(excerpt.carets.ends_with('^'));
             }
@@ -154,7 +168,7 @@ mod tests {
     }
 
     fn marked(text: &str, line: usize, column: usize, name: Option<&str>) -> String {
-        let excerpt = ValuePlace { line, column }.excerpt(text, name).unwrap();
+        let excerpt = ValuePlace { line, column }.excerpt(text, name, false).unwrap();
         let marks = excerpt.line.chars().zip(excerpt.carets.chars());
         marks.filter(|(_, caret)| *caret == '^').map(|(c, _)| c).collect()
     }
@@ -192,15 +206,32 @@ mod tests {
     #[test]
     fn a_long_line_is_cut_around_the_value_and_control_characters_are_replaced() {
         let line = format!("{}a = \x1b[31m{}", "x".repeat(500), "y".repeat(500));
-        let excerpt = ValuePlace { line: 1, column: 505 }.excerpt(&line, None).unwrap();
+        let excerpt = ValuePlace { line: 1, column: 505 }.excerpt(&line, None, false).unwrap();
         assert!(excerpt.line.starts_with("...x") && excerpt.line.ends_with("y..."), "{}", excerpt.line);
         assert!(!excerpt.line.contains('\x1b') && excerpt.line.chars().count() < 130);
         assert!(excerpt.carets.trim_start().len() <= LINE_CHARS_MAX);
     }
 
     #[test]
+    fn a_secret_is_left_out_of_the_line_that_is_shown() {
+        let shown = |line: &str, column, name, is_secret| {
+            let excerpt = ValuePlace { line: 1, column }.excerpt(line, name, is_secret).unwrap();
+            (excerpt.line, excerpt.carets.trim_start().len())
+        };
+        let line = "key = \"hunter2\" # or hunter3";
+        assert_eq!(shown(line, 7, None, true), ("key = [redacted]".to_owned(), 10));
+        assert_eq!(shown(line, 7, Some("key"), true), ("key = [redacted]".to_owned(), 3));
+        let line = "a = { token = \"hunter2\", level = 5 }";
+        let expected = "a = { token = \"[redacted]\", level = 5 }";
+        assert_eq!(shown(line, 34, None, false), (expected.to_owned(), 1));
+        assert_eq!(marked(line, 1, 34, None), "5");
+        let line = "level = \"https://u:hunter2@host\"";
+        assert_eq!(shown(line, 9, None, false), ("level = \"https://[redacted]@host\"".to_owned(), 25));
+    }
+
+    #[test]
     fn a_place_outside_the_text_has_no_excerpt() {
-        assert_eq!(ValuePlace { line: 9, column: 1 }.excerpt("a = 1", None), None);
-        assert_eq!(ValuePlace { line: 0, column: 1 }.excerpt("a = 1", None), None);
+        assert_eq!(ValuePlace { line: 9, column: 1 }.excerpt("a = 1", None, false), None);
+        assert_eq!(ValuePlace { line: 0, column: 1 }.excerpt("a = 1", None, false), None);
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fapilog::error::Problem;
+use fapilog::{error::Problem, settings::REDACTED};
 use serde_json::{Value, json};
 
 use super::excerpt::ValuePlace;
@@ -113,7 +113,8 @@ impl ReportedProblem {
             let name = self.path.as_deref().filter(|_| self.reason.starts_with(NO_SUCH_SETTING));
             let name = name.and_then(|path| path.rsplit('.').next());
             let text = text_of(file);
-            match text.and_then(|text| place.excerpt(&text, name)) {
+            let is_secret = self.value == REDACTED;
+            match text.and_then(|text| place.excerpt(&text, name, is_secret)) {
                 Some(excerpt) => excerpt.write(&at, out),
                 None => _ = writeln!(out, " --> {at}"),
             }

@@ -123,6 +123,9 @@ impl<'a> PluginSettings<'a> {
 
 impl fmt::Debug for PluginSettings<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PluginSettings").field("name", &self.name).field("values", &self.values).finish_non_exhaustive()
+        f.debug_struct("PluginSettings")
+            .field("name", &self.name)
+            .field("values", &settings::redact(&self.values))
+            .finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     problem::Problem,
     settings::{
-        secret::{BY_REFERENCE, REDACTED},
+        secret::{BY_REFERENCE, REDACTED, redact, redact_at},
         suggestion::suggestion,
     },
 };
@@ -66,9 +66,7 @@ impl InvalidValue {
     }
 
     pub fn into_problem(self) -> Problem {
-        let mut problem = Problem::new(self.path, self.value, self.allowed);
-        problem.suggestion = self.suggestion;
-        problem
+        Problem::new(self.path, self.value, self.allowed).suggesting(self.suggestion)
     }
 }
 
@@ -136,23 +134,22 @@ fn plain(expected: &dyn Expected) -> String {
     }
 }
 
-/// Whether the name of a setting is that of a secret: errors end up in logs, so its value is not shown.
-fn is_secret(path: &str) -> bool {
-    const SIGNS: [&str; 6] = ["secret", "password", "passphrase", "token", "credential", "api_key"];
-    let path = path.to_ascii_lowercase();
-    SIGNS.iter().any(|sign| path.contains(sign))
-}
-
-/// A value as an error shows it that names the path. The value of a secret is not shown.
+/// A value as an error shows it that names the path: errors end up in logs, so secrets are left out.
 pub fn show_at(path: &str, value: &Value) -> String {
-    if is_secret(path) { REDACTED.to_owned() } else { show(value) }
+    shown(&redact_at(path, value))
 }
 
-/// A value as an error shows it.
+/// A value as an error shows it, without secrets.
 pub fn show(value: &Value) -> String {
+    shown(&redact(value))
+}
+
+/// Cut only behind the secrets: a part of a URL does not show its password as such.
+fn shown(value: &Value) -> String {
     const SHOWN_MAX: usize = 80;
     let text = match value {
         Value::Object(_) => return "a table".to_owned(),
+        Value::String(text) if text == REDACTED => return REDACTED.to_owned(),
         Value::String(text) => format!("{text:?}"),
         other => other.to_string(),
     };

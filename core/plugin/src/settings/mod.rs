@@ -1,27 +1,30 @@
 //! A plugin's own settings: how they are written, and how a plugin reads them.
 
 mod allowed;
+mod endpoint;
 #[doc(hidden)]
 pub mod invalid;
 mod named_enum;
 mod plugin_config;
 mod read;
-mod secret;
+pub(crate) mod secret;
 #[doc(hidden)]
 pub mod suggestion;
 mod units;
 
 pub use self::{
     allowed::{Allowed, Anything, Durations, Maybe, Numbers, OneOf, PowersOfTwo, Sizes},
+    endpoint::Endpoint,
     named_enum::UnknownName,
     plugin_config::{PluginConfig, PluginValue},
-    secret::{REDACTED, SecretBytes, SecretEncoding, SecretError, SecretRef},
+    secret::{REDACTED, SecretBytes, SecretEncoding, SecretError, SecretRef, redact_text},
     units::{duration, size_bytes, write_duration, write_size},
 };
 #[doc(hidden)]
 pub use self::{
     named_enum::NameVisitor,
     read::{ReadOutcome, read_all},
+    secret::{redact, redact_at},
 };
 use crate::problem::Problem;
 

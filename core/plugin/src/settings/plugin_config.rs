@@ -1,11 +1,19 @@
 //! A plugin's own settings, before the plugin has read them.
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::{Map, Value};
 
-use crate::problem::{Problem, SettingsError};
+use crate::{
+    problem::{Problem, SettingsError},
+    settings::secret::{REDACTED, redact},
+};
 
 /// A plugin's own settings: a table that only the plugin understands.
+///
+/// `Debug` and `Serialize` are for people, and show `[redacted]` in place of values that may be secrets: see the page on secrets in
+/// settings. A setting with that value is refused when it is read.
 ///
 /// ```
 /// use fapilog_plugin::settings::PluginConfig;
@@ -13,8 +21,7 @@ use crate::problem::{Problem, SettingsError};
 /// let file = PluginConfig::new().with("path", "/var/log/server.log").with("direct", false);
 /// # let _ = file;
 /// ```
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Default)]
 pub struct PluginConfig {
     entries: Map<String, Value>,
 }
@@ -36,7 +43,7 @@ impl PluginConfig {
         };
         match serde_json::to_value(settings) {
             Ok(Value::Object(entries)) => Ok(Self { entries }),
-            Ok(other) => Err(wrong(other.to_string())),
+            Ok(other) => Err(wrong(redact(&other).to_string())),
             Err(error) => Err(wrong(error.to_string())),
         }
     }
@@ -48,8 +55,30 @@ impl PluginConfig {
         self
     }
 
-    pub(crate) fn to_value(&self) -> Value {
+    /// The values as they are, for the code that passes them to a plugin.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn to_value(&self) -> Value {
         Value::Object(self.entries.clone())
+    }
+}
+
+/// Without the values of secrets.
+impl fmt::Debug for PluginConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = redact(&self.to_value());
+        let mut table = f.debug_struct("PluginConfig");
+        for (name, value) in shown.as_object().into_iter().flatten() {
+            table.field(name, &format_args!("{value}"));
+        }
+        table.finish()
+    }
+}
+
+/// Without the values of secrets.
+impl Serialize for PluginConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        redact(&self.to_value()).serialize(serializer)
     }
 }
 
@@ -63,8 +92,20 @@ impl<'de> Deserialize<'de> for PluginConfig {
 }
 
 /// A value among a plugin's own settings.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct PluginValue(Value);
+
+/// Without its texts: a value does not know its name, so any text may be a secret.
+impl fmt::Debug for PluginValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = match &self.0 {
+            value @ (Value::Null | Value::Bool(_)) => value.clone(),
+            table @ Value::Object(_) => redact(table),
+            _ => Value::String(REDACTED.to_owned()),
+        };
+        write!(f, "PluginValue({shown})")
+    }
+}
 
 macro_rules! plugin_values {
     ($($type:ty)*) => {$(
@@ -110,6 +151,16 @@ mod tests {
         let nested = PluginConfig::new().with("inner", own).with("names", vec!["a", "b"]);
         let expected = json!({ "inner": { "path": "a.log", "blocks": 4 }, "names": ["a", "b"] });
         assert_eq!(nested.to_value(), expected);
+    }
+
+    #[test]
+    fn a_secret_is_neither_shown_nor_written_and_the_plugin_gets_it() {
+        let own = PluginConfig::new().with("host", "db").with("password", "hunter2");
+        assert_eq!(format!("{own:?}"), r#"PluginConfig { host: "db", password: "[redacted]" }"#);
+        assert_eq!(serde_json::to_value(&own).unwrap(), json!({ "host": "db", "password": "[redacted]" }));
+        assert_eq!(own.to_value()["password"], "hunter2");
+        assert_eq!(format!("{:?}", PluginValue::from("hunter2")), r#"PluginValue("[redacted]")"#);
+        assert_eq!(format!("{:?}", PluginValue::from(own)), r#"PluginValue({"host":"db","password":"[redacted]"})"#);
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::{
     problem::Problem,
     settings::{
         invalid::{InvalidKind, InvalidValue, join},
+        secret::refuse_placeholder,
         suggestion::suggestion,
     },
 };
@@ -351,7 +352,8 @@ impl<'de> SeqAccess<'de> for Items<'_> {
                 continue;
             }
             let reader = Reader { value: Cow::Borrowed(&*value), path: path.clone(), found: self.found };
-            return seed.deserialize(reader).map(Some).map_err(|invalid| invalid.located(&path, &value));
+            let read = refuse_placeholder(&value).and_then(|()| seed.deserialize(reader));
+            return read.map(Some).map_err(|invalid| invalid.located(&path, &value));
         }
         Ok(None)
     }
@@ -396,7 +398,8 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         };
         let path = join(self.path, name);
         let reader = Reader { value: Cow::Borrowed(value), path: path.clone(), found: self.found };
-        seed.deserialize(reader).map_err(|invalid| invalid.located(&path, value))
+        let read = refuse_placeholder(value).and_then(|()| seed.deserialize(reader));
+        read.map_err(|invalid| invalid.located(&path, value))
     }
 }
 

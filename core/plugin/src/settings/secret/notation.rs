@@ -21,7 +21,7 @@ pub(in crate::settings) const BY_REFERENCE: &str = "a secret is given by referen
 const NOTATIONS: &str =
     "write \"${NAME}\", { env = \"NAME\" }, { file = \"/run/secrets/key\" } or { command = [\"prog\", \"arg\"] }";
 const OF_VARIABLE: &str = "the name of a variable is of letters, digits and _, without a digit in front";
-const OF_CODE: &str = "a secret that code gave is not in settings that were written";
+const OF_CODE: &str = "the secret was left out where these settings were written or shown";
 const ONE_SOURCE: &str = "a table has one of env, file and command, and may have encoding and allow_readable_by_others";
 const OF_FILE: &str = "file is the path of a file, as text in quotes";
 const OF_COMMAND: &str = "command is a list of texts: a program and its arguments";
@@ -79,6 +79,14 @@ impl<'de> Visitor<'de> for NotationVisitor {
 
 fn refused<E: Error>(reason: &'static str) -> E {
     E::custom(format_args!("{BY_REFERENCE}{reason}"))
+}
+
+/// Refuses the text in place of a secret, for every setting: settings that were written are no settings to start with.
+///
+/// # Errors
+/// When the value is that text.
+pub(in crate::settings) fn refuse_placeholder<E: Error>(value: &Value) -> Result<(), E> {
+    if value.as_str() == Some(REDACTED) { Err(refused(OF_CODE)) } else { Ok(()) }
 }
 
 /// The reference that the whole text is: `${NAME}`.
