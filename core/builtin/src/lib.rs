@@ -4,6 +4,7 @@
 
 pub mod enrich;
 pub mod process;
+pub mod redact;
 mod registration;
 
 pub use registration::register;

@@ -1,0 +1,260 @@
+//! Names whose values are secret: `password`, `api_key`, `authorization`.
+
+use super::text::ScannedText;
+
+/// The meaning of a keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeywordFamily {
+    /// Any value is a secret.
+    Password,
+    /// A value in a sentence is a secret if it looks like one.
+    Token,
+    Authorization,
+    Cookie,
+    SetCookie,
+    SecurityCode,
+    SocialSecurityNumber,
+    Phone,
+}
+
+/// A keyword.
+#[derive(Debug)]
+pub(super) struct Keyword {
+    /// In lower case, without separators.
+    name: &'static str,
+    pub(super) family: KeywordFamily,
+    /// Whether the name may be the tail of a longer word: `dbpassword`, but not `bypass`.
+    is_suffix: bool,
+}
+
+const fn suffix(name: &'static str, family: KeywordFamily) -> Keyword {
+    Keyword { name, family, is_suffix: true }
+}
+
+const fn whole(name: &'static str, family: KeywordFamily) -> Keyword {
+    Keyword { name, family, is_suffix: false }
+}
+
+const KEYWORDS: &[Keyword] = &[
+    suffix("password", KeywordFamily::Password),
+    suffix("passwd", KeywordFamily::Password),
+    suffix("passphrase", KeywordFamily::Password),
+    suffix("passcode", KeywordFamily::Password),
+    suffix("passwort", KeywordFamily::Password),
+    suffix("pwd", KeywordFamily::Password),
+    whole("pass", KeywordFamily::Password),
+    whole("pw", KeywordFamily::Password),
+    suffix("secret", KeywordFamily::Token),
+    suffix("token", KeywordFamily::Token),
+    suffix("apikey", KeywordFamily::Token),
+    suffix("accesskey", KeywordFamily::Token),
+    suffix("accesskeyid", KeywordFamily::Token),
+    suffix("secretkey", KeywordFamily::Token),
+    suffix("secretaccesskey", KeywordFamily::Token),
+    suffix("privatekey", KeywordFamily::Token),
+    suffix("encryptionkey", KeywordFamily::Token),
+    suffix("signingkey", KeywordFamily::Token),
+    suffix("masterkey", KeywordFamily::Token),
+    suffix("accountkey", KeywordFamily::Token),
+    suffix("authkey", KeywordFamily::Token),
+    suffix("licensekey", KeywordFamily::Token),
+    suffix("sharedaccesssignature", KeywordFamily::Token),
+    suffix("credential", KeywordFamily::Token),
+    suffix("credentials", KeywordFamily::Token),
+    suffix("sessionid", KeywordFamily::Token),
+    suffix("sessid", KeywordFamily::Token),
+    suffix("connectsid", KeywordFamily::Token),
+    whole("otp", KeywordFamily::Token),
+    whole("jwt", KeywordFamily::Token),
+    suffix("authorization", KeywordFamily::Authorization),
+    whole("setcookie", KeywordFamily::SetCookie),
+    whole("cookie", KeywordFamily::Cookie),
+    suffix("cvv", KeywordFamily::SecurityCode),
+    suffix("cvv2", KeywordFamily::SecurityCode),
+    suffix("cvc", KeywordFamily::SecurityCode),
+    suffix("cvc2", KeywordFamily::SecurityCode),
+    suffix("securitycode", KeywordFamily::SecurityCode),
+    suffix("ssn", KeywordFamily::SocialSecurityNumber),
+    suffix("socialsecuritynumber", KeywordFamily::SocialSecurityNumber),
+    suffix("phone", KeywordFamily::Phone),
+    suffix("phonenumber", KeywordFamily::Phone),
+    suffix("telephone", KeywordFamily::Phone),
+    suffix("mobile", KeywordFamily::Phone),
+    suffix("mobilenumber", KeywordFamily::Phone),
+    suffix("msisdn", KeywordFamily::Phone),
+    whole("tel", KeywordFamily::Phone),
+    whole("fax", KeywordFamily::Phone),
+];
+
+/// Keywords that a sentence may have, with the words that may stand before `key`.
+const IN_PROSE: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "pwd",
+    "secret",
+    "token",
+    "credentials",
+    "credential",
+    "apikey",
+    "key",
+];
+const BEFORE_KEY: &[&[u8]] =
+    &[b"api", b"access", b"secret", b"private", b"encryption", b"signing", b"auth", b"account"];
+
+/// The longest keyword.
+const LONGEST_NAME_BYTES: usize = 24;
+
+/// The last letters of a name, in lower case and without separators, read from its end.
+#[derive(Debug)]
+pub(super) struct NameTail {
+    /// From the last letter on.
+    reversed: [u8; LONGEST_NAME_BYTES],
+    length: usize,
+    /// Bit `i` is set if a word begins at letter `i`.
+    starts: u32,
+}
+
+impl NameTail {
+    /// The name that ends at this place. A single space may stand within it, as in `api key`.
+    pub(super) fn before(text: ScannedText<'_>, end: usize) -> Self {
+        let mut tail = Self { reversed: [0; _], length: 0, starts: 0 };
+        let mut at = end;
+        while tail.length < LONGEST_NAME_BYTES {
+            let byte = text.before(at);
+            let Some(place) = tail.reversed.get_mut(tail.length) else { break };
+            if byte.is_ascii_alphanumeric() && !is_escape(text, at) {
+                *place = byte.to_ascii_lowercase();
+                at -= 1;
+                let is_camel = byte.is_ascii_uppercase() && text.before(at).is_ascii_lowercase();
+                tail.starts |= u32::from(is_camel || text.starts_word(at)) << tail.length;
+                tail.length += 1;
+            } else if at < end
+                && matches!(byte, b'_' | b'-' | b'.' | b' ')
+                && text.nth_before(at, 2).is_ascii_alphanumeric()
+            {
+                at -= 1;
+            } else {
+                break;
+            }
+        }
+        tail
+    }
+
+    fn ends_with(&self, name: &str, is_suffix: bool) -> bool {
+        let letters = name.bytes().rev();
+        let found = self.reversed.get(..self.length).unwrap_or_default();
+        name.len() <= found.len()
+            && letters.zip(found).all(|(expected, found)| expected == *found)
+            && (is_suffix || self.starts & 1 << (name.len() - 1) != 0)
+    }
+
+    pub(super) fn keyword(&self) -> Option<&'static Keyword> {
+        KEYWORDS.iter().find(|keyword| self.ends_with(keyword.name, keyword.is_suffix))
+    }
+
+    /// Whether the name ends with this word.
+    pub(super) fn ends_with_word(&self, name: &str) -> bool {
+        self.ends_with(name, false)
+    }
+}
+
+/// Whether the letter before this place is that of `\n`.
+fn is_escape(text: ScannedText<'_>, at: usize) -> bool {
+    at > 1 && text.nth_before(at, 2) == b'\\' && matches!(text.before(at), b'n' | b't' | b'r')
+}
+
+impl Keyword {
+    /// The keyword that begins at this place, and its end.
+    pub(super) fn at(text: ScannedText<'_>, at: usize) -> Option<(&'static Self, usize)> {
+        let name = IN_PROSE.iter().find(|name| text.has_in_any_case(at, name.as_bytes()))?;
+        let end = at + name.len();
+        let is_whole = !text.at(end).is_ascii_alphanumeric();
+        let is_found = is_whole && (*name != "key" || Self::has_word_before_key(text, at));
+        let keyword = is_found.then(|| NameTail::before(text, end).keyword())??;
+        Some((keyword, end))
+    }
+
+    fn has_word_before_key(text: ScannedText<'_>, at: usize) -> bool {
+        let end = text.run_back(at, 1, |byte| matches!(byte, b' ' | b'-' | b'_'));
+        let start = text.run_back(end, 12, |byte| byte.is_ascii_alphabetic());
+        let word = text.part(start, end);
+        BEFORE_KEY.iter().any(|before| word.eq_ignore_ascii_case(before))
+    }
+}
+
+/// Whether a name that ends with these three bytes may be a keyword: most names do not get past this.
+#[inline]
+pub(super) fn may_end_keyword(text: ScannedText<'_>, end: usize) -> bool {
+    let last = text.before(end) | 0x20;
+    let middle = end.checked_sub(2).map_or(0, |at| text.at(at)) | 0x20;
+    matches!(
+        (middle, last),
+        (b'r', b'd' | b't')
+            | (b'w', b'd')
+            | (b's', b'e' | b's' | b'n')
+            | (b'd', b'e' | b'n')
+            | (b'p', b'w')
+            | (b'e', b't' | b'n' | b'y' | b'l' | b'r')
+            | (b'r', b'e')
+            | (b'a', b'l' | b'x')
+            | (b'l', b's' | b'e')
+            | (b'i', b'd' | b'e' | b'g' | b'n')
+            | (b't', b'p' | b'h')
+            | (b'w', b't')
+            | (b'o', b'n')
+            | (b'v', b'v' | b'c' | b'2')
+            | (b'c', b'2')
+            | (b'n', b'e')
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyword_of(name: &str) -> Option<&'static str> {
+        let tail = NameTail::before(ScannedText(name.as_bytes()), name.len());
+        tail.keyword().map(|keyword| keyword.name)
+    }
+
+    #[test]
+    fn a_keyword_is_found_whatever_its_case_and_separators() {
+        for name in ["password", "db_password", "DB-PASSWORD", "dbPassword", "mysqlpassword", "a.password"] {
+            assert_eq!(keyword_of(name), Some("password"), "{name}");
+        }
+        for name in ["apiKey", "API_KEY", "x-api-key", "the api key", "api.key"] {
+            assert_eq!(keyword_of(name), Some("apikey"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_short_keyword_is_a_word_of_its_own() {
+        for (name, expected) in [
+            ("pass", Some("pass")),
+            ("db_pass", Some("pass")),
+            ("userPass", Some("pass")),
+            ("bypass", None),
+            ("compass", None),
+        ] {
+            assert_eq!(keyword_of(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_no_keywords() {
+        for name in ["tokens", "max_tokens", "key", "monkey", "user", "passed", "secretary", "tokenizer"] {
+            assert_eq!(keyword_of(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn each_keyword_passes_the_test_of_its_last_letters() {
+        for keyword in KEYWORDS {
+            let text = ScannedText(keyword.name.as_bytes());
+            assert!(may_end_keyword(text, text.len()), "{}", keyword.name);
+            assert!(keyword.name.len() <= LONGEST_NAME_BYTES);
+        }
+    }
+}

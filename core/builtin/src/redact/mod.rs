@@ -1,0 +1,3 @@
+//! Redaction: what must not reach a sink.
+
+pub mod content;
