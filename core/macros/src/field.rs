@@ -146,6 +146,8 @@ pub(crate) enum Sigil {
     PrettyDebug,
     /// `#`: an error with its sources.
     Error,
+    /// `~`: the value is not read, and `[redacted]` stands for it.
+    Redacted,
 }
 
 impl From<PlaceholderStyle> for Sigil {
@@ -166,6 +168,7 @@ impl Sigil {
             [first, tail @ ..] if is_punct(first, '#') => (Self::Error, tail),
             [first, tail @ ..] if is_punct(first, '%') => (Self::Display, tail),
             [first, tail @ ..] if is_punct(first, '?') => (Self::Debug, tail),
+            [first, tail @ ..] if is_punct(first, '~') => (Self::Redacted, tail),
             _ => (Self::None, tokens),
         }
     }
@@ -177,13 +180,14 @@ impl Sigil {
             Self::Debug => "?",
             Self::PrettyDebug => "#?",
             Self::Error => "#",
+            Self::Redacted => "~",
         }
     }
 
     /// The function that renders a value before it is logged.
     fn function(self) -> Option<&'static str> {
         match self {
-            Self::None => None,
+            Self::None | Self::Redacted => None,
             Self::Display => Some("display"),
             Self::Debug => Some("debug"),
             Self::PrettyDebug => Some("pretty_debug"),
@@ -234,6 +238,7 @@ impl Field {
 
     fn lone_with_sigil(segment: &Segment, sigil: Sigil, behind: &[TokenTree]) -> Result<Self, CallError> {
         let written = sigil.text();
+        check_single_sigil(sigil, behind)?;
         match behind {
             [TokenTree::Ident(name)] => Ok(Self::lone(name, sigil)),
             [TokenTree::Ident(name), TokenTree::Punct(sign), value @ ..] if is_assignment(sign, value) => {
@@ -317,6 +322,7 @@ impl Field {
 
     fn with_value(group: Group, key: String, span: Span, value: &[TokenTree]) -> Result<Self, CallError> {
         let (sigil, value) = Sigil::strip(value);
+        check_single_sigil(sigil, value)?;
         if value.is_empty() {
             let sign = if group.option().is_some() { ":" } else { " =" };
             return Err(CallError::new(span, format!("expected a value behind `{}{sign}`", path(group, &key))));
@@ -339,6 +345,15 @@ impl Field {
                 let function = Ident::new(function, self.span);
                 quote_spanned!(self.span => &#krate::__private::#function(&#value))
             }
+            // The expression is compiled, so that its variables are used, and never evaluated.
+            (_, None) if self.sigil == Sigil::Redacted => quote_spanned! {self.span=>
+                &{
+                    if false {
+                        #krate::__private::unread(&#value);
+                    }
+                    #krate::__private::Redacted
+                }
+            },
             (_, None) => quote_spanned!(self.span=> &#value),
         }
     }
@@ -374,6 +389,18 @@ pub(crate) fn in_parentheses(value: &TokenStream) -> TokenStream {
 
 fn path(group: Group, key: &str) -> String {
     group.option().map_or_else(|| format!("{}{key}", group.prefix()), str::to_owned)
+}
+
+/// A value that is not read has no form, which a second sigil would choose.
+fn check_single_sigil(sigil: Sigil, behind: &[TokenTree]) -> Result<(), CallError> {
+    let (second, value) = Sigil::strip(behind);
+    match behind.first() {
+        Some(first) if sigil == Sigil::Redacted && second != Sigil::None => Err(CallError::new(
+            first.span(),
+            format!("`~` redacts a value in any form: write `~{}`, without `{}`", text_of(value), second.text()),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Checks that no two fields have one key.

@@ -223,6 +223,17 @@ fn message_of(segment: &Segment) -> Result<ParsedMessage, CallError> {
     if value.is_empty() {
         return Err(CallError::new(segment.span(), format!("expected a value behind `{}`", sigil.text())));
     }
+    if sigil == Sigil::Redacted {
+        let key = key_for(value);
+        let field = match value {
+            [TokenTree::Ident(_)] => segment.text(),
+            _ => format!("{key} = {}", segment.text()),
+        };
+        return Err(CallError::new(
+            segment.span(),
+            format!("`~` redacts a field and no message: write `\"message\", {field}`"),
+        ));
+    }
     let value = value.iter().cloned().collect();
     Ok(ParsedMessage::Field(Field { group: Group::Message, key: String::new(), sigil, value, span: segment.span() }))
 }

@@ -14,7 +14,7 @@ use crate::value::{error_chain::ERROR_TEXT_BYTES, times::SOCKET_BYTES};
 /// | `Time` | 12 | seconds since 1970-01-01T00:00:00Z `i64`, nanoseconds `u32` |
 /// | `Ip` | 17 | 4 or 6, then the address in network order, then zeros |
 /// | `Socket` | 23 | address as that of `Ip`, port `u16`, scope of a version 6 address `u32` |
-/// | `Unit` | 1 | 0 |
+/// | `Unit`, `Redacted` | 1 | 0 |
 /// | `Uuid` | 16 | in network order |
 /// | `Text`, `DebugText`, `Bytes` | 8 | span: offset from the start of the record `u32`, length in bytes `u32` |
 /// | `ErrorText` | 20 | span as that of `Text`, then six times `u16`: where in the text the first six sources begin, or 0 |
@@ -64,6 +64,9 @@ pub enum Kind {
     Unit,
     /// `uuid::Uuid`.
     Uuid,
+    /// A value that the call did not read: a [`Secret`](super::Secret), or a field with the sigil `~`. A reader finds the text
+    /// [`REDACTED`](super::REDACTED).
+    Redacted,
     /// `str`, `String`, whatever is logged by its `Display`, and names of files: `Path`, `OsStr`. A name that is not UTF-8 is
     /// read as [`ValueRef::Bytes`](super::ValueRef::Bytes).
     Text,
@@ -92,11 +95,25 @@ impl Kind {
         }
     }
 
+    /// Whether values of this kind were redacted by the call, or consist of such: a call site's
+    /// [descriptor](crate::call_site::Descriptor::fields) has the answer for all its events.
+    ///
+    /// A map, a tuple or a struct, which is of kind [`SelfTyped`](Self::SelfTyped), does not show it. Neither does the text that
+    /// `%` or `?` makes of a redacted value: [`ValueRef::is_redaction`](super::ValueRef::is_redaction) looks at the text.
+    #[must_use]
+    pub const fn is_redacted(&self) -> bool {
+        match self {
+            Self::Redacted => true,
+            Self::Option(inner) | Self::Sequence(inner) => inner.is_redacted(),
+            _ => false,
+        }
+    }
+
     /// How many bytes a value of this kind has in a record's root.
     #[must_use]
     pub const fn wire_bytes(&self) -> usize {
         match self {
-            Self::Bool | Self::I8 | Self::U8 | Self::Unit => 1,
+            Self::Bool | Self::I8 | Self::U8 | Self::Unit | Self::Redacted => 1,
             Self::I16 | Self::U16 => 2,
             Self::Char | Self::I32 | Self::U32 | Self::F32 => 4,
             Self::I64 | Self::U64 | Self::F64 => 8,

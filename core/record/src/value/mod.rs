@@ -15,6 +15,7 @@ mod numbers;
 mod owned;
 mod pointers;
 mod prepared;
+mod redacted;
 mod reference;
 pub(crate) mod rendered;
 pub(crate) mod scratch;
@@ -36,6 +37,9 @@ pub use owned::OwnedValue;
 pub use prepared::{Prepared, Render, rendered};
 #[doc(hidden)]
 pub use prepared::{put_debug, put_display};
+pub use redacted::{REDACTED, Secret};
+#[doc(hidden)]
+pub use redacted::{Redacted, unread};
 pub use reference::{MapRef, SequenceRef, ValueRef};
 pub use reference::{read, text};
 #[doc(hidden)]

@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use crate::{dynamic::DynamicFields, text::plain::put_plain, value::Kind};
+use crate::{
+    dynamic::DynamicFields,
+    text::plain::put_plain,
+    value::{Kind, REDACTED},
+};
 
 /// A value, viewed in place.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,6 +57,17 @@ pub enum ValueRef<'a> {
     Sequence(SequenceRef<'a>),
     /// Values under keys: a map, a struct.
     Map(MapRef<'a>),
+}
+
+impl ValueRef<'_> {
+    /// Whether it is the text that stands for a redacted value: [`REDACTED`].
+    ///
+    /// Fields of scopes, loggers and dynamic events have no [kind](Kind::is_redacted) that shows it. A text of the program's
+    /// that is the same cannot be distinguished from it.
+    #[must_use]
+    pub fn is_redaction(&self) -> bool {
+        matches!(self, ValueRef::Text(text) if *text == REDACTED)
+    }
 }
 
 macro_rules! value_ref_from {
@@ -233,6 +248,7 @@ fn checked<'a>(record: &'a [u8], offset: usize, kind: &'static Kind) -> Option<V
         Kind::Ip => ValueRef::Ip(ip(record, offset)?),
         Kind::Socket => ValueRef::Socket(socket(record, offset)?),
         Kind::Unit => ValueRef::None,
+        Kind::Redacted => bytes::<1>(record, offset).map(|_| ValueRef::Text(REDACTED))?,
         Kind::Uuid => ValueRef::Uuid(bytes(record, offset)?),
         Kind::Sequence(element) => sequence(record, offset, element)?,
         Kind::SelfTyped => DynamicFields::new(span(record, offset)?).value_alone()?,

@@ -1,0 +1,66 @@
+//! Allocations: none in a log call with values that are redacted.
+#![allow(clippy::unwrap_used, reason = "all of this program is test code")]
+
+mod law;
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+};
+
+use fapilog::{Container, Logger, event::Value, format, info, privacy::Secret, sink};
+use law::end;
+
+thread_local! {
+    /// Allocations of this thread. Neither allocates nor has a destructor.
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: everything is passed on to the system's allocator as it came. The other methods call these two.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// The number of this thread's allocations while it runs `work`.
+fn allocations_in(work: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.with(Cell::get);
+    work();
+    ALLOCATIONS.with(Cell::get) - before
+}
+
+#[derive(Value)]
+struct Login {
+    user: u64,
+    password: Secret<String>,
+}
+
+fn log_redacted(log: &Logger, login: &Login) {
+    let password = &login.password;
+    info!(log, "login", password, some = Some(password), list = [password, password], token = ~login, login);
+}
+
+#[test]
+fn a_call_with_redacted_values_allocates_nothing() {
+    let (logs, mut drain) =
+        Container::builder().sink("null", sink::Null::new(format::Json::new)).start_manual().unwrap();
+    let log = logs.logger("test");
+    let login = Login { user: 7, password: Secret::new("swordfish".to_owned()) };
+    assert_eq!(allocations_in(|| drop(std::hint::black_box(vec![1]))), 1);
+    log_redacted(&log, &login);
+    assert_eq!(allocations_in(|| (0..100).for_each(|_| log_redacted(&log, &login))), 0);
+    end(&logs, &mut drain);
+}
