@@ -8,7 +8,13 @@ use std::{
     cell::Cell,
 };
 
-use fapilog::{Container, Logger, event::Value, format, info, privacy::Secret, sink};
+use fapilog::{
+    Container, Logger,
+    event::Value,
+    format, info,
+    privacy::{Pii, Secret, set_pseudonym_key},
+    sink,
+};
 use law::end;
 
 thread_local! {
@@ -44,13 +50,15 @@ fn allocations_in(work: impl FnOnce()) -> u64 {
 
 #[derive(Value)]
 struct Login {
-    user: u64,
+    user: Pii<String>,
     password: Secret<String>,
 }
 
 fn log_redacted(log: &Logger, login: &Login) {
     let password = &login.password;
     info!(log, "login", password, some = Some(password), list = [password, password], token = ~login, login);
+    let user = &login.user;
+    info!(log, "login of {user}", user, maybe = Some(user), ip = Pii::new(std::net::Ipv4Addr::LOCALHOST));
 }
 
 #[test]
@@ -58,7 +66,8 @@ fn a_call_with_redacted_values_allocates_nothing() {
     let (logs, mut drain) =
         Container::builder().sink("null", sink::Null::new(format::Json::new)).start_manual().unwrap();
     let log = logs.logger("test");
-    let login = Login { user: 7, password: Secret::new("swordfish".to_owned()) };
+    let login = Login { user: Pii::new("ada".to_owned()), password: Secret::new("swordfish".to_owned()) };
+    set_pseudonym_key("k1", std::array::from_fn(|index| index as u8)).unwrap();
     assert_eq!(allocations_in(|| drop(std::hint::black_box(vec![1]))), 1);
     log_redacted(&log, &login);
     assert_eq!(allocations_in(|| (0..100).for_each(|_| log_redacted(&log, &login))), 0);

@@ -1,6 +1,6 @@
 //! Kinds of values, for readers.
 
-use crate::value::{error_chain::ERROR_TEXT_BYTES, times::SOCKET_BYTES};
+use crate::value::{error_chain::ERROR_TEXT_BYTES, pii::PSEUDONYM_BYTES, times::SOCKET_BYTES};
 
 /// The kind of an archived value.
 ///
@@ -16,6 +16,7 @@ use crate::value::{error_chain::ERROR_TEXT_BYTES, times::SOCKET_BYTES};
 /// | `Socket` | 23 | address as that of `Ip`, port `u16`, scope of a version 6 address `u32` |
 /// | `Unit`, `Redacted` | 1 | 0 |
 /// | `Uuid` | 16 | in network order |
+/// | `Pseudonym` | 54 | length of the text `u8`, text, then zeros |
 /// | `Text`, `DebugText`, `Bytes` | 8 | span: offset from the start of the record `u32`, length in bytes `u32` |
 /// | `ErrorText` | 20 | span as that of `Text`, then six times `u16`: where in the text the first six sources begin, or 0 |
 /// | `Sequence` | 8 | span: offset from the start of the record `u32`, number of elements `u32` |
@@ -67,6 +68,8 @@ pub enum Kind {
     /// A value that the call did not read: a [`Secret`](super::Secret), or a field with the sigil `~`. A reader finds the text
     /// [`REDACTED`](super::REDACTED).
     Redacted,
+    /// A [`Pii`](super::Pii): the text of its pseudonym, or [`REDACTED`](super::REDACTED) for want of a key.
+    Pseudonym,
     /// `str`, `String`, whatever is logged by its `Display`, and names of files: `Path`, `OsStr`. A name that is not UTF-8 is
     /// read as [`ValueRef::Bytes`](super::ValueRef::Bytes).
     Text,
@@ -103,7 +106,7 @@ impl Kind {
     #[must_use]
     pub const fn is_redacted(&self) -> bool {
         match self {
-            Self::Redacted => true,
+            Self::Redacted | Self::Pseudonym => true,
             Self::Option(inner) | Self::Sequence(inner) => inner.is_redacted(),
             _ => false,
         }
@@ -123,6 +126,7 @@ impl Kind {
             Self::Ip => 17,
             Self::Socket => SOCKET_BYTES,
             Self::ErrorText => ERROR_TEXT_BYTES,
+            Self::Pseudonym => PSEUDONYM_BYTES,
             Self::Option(inner) => 1 + inner.wire_bytes(),
         }
     }
