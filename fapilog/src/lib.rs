@@ -129,6 +129,7 @@ mod book {
     pages! {
         readme: "../../README.md",
         quickstart: "../../docs/quickstart.md",
+        audit_events: "../../docs/audit-events.md",
         console_sink: "../../docs/console-sink.md",
         errors: "../../docs/errors.md",
         delivery: "../../docs/delivery.md",

@@ -16,6 +16,8 @@ pub(crate) struct Field {
     pub(crate) group: Group,
     /// Empty for an option.
     pub(crate) key: String,
+    /// Whether the key is written as text: `"key" = value`.
+    pub(crate) is_quoted: bool,
     pub(crate) sigil: Sigil,
     pub(crate) value: TokenStream,
     /// The span of the key.
@@ -215,7 +217,7 @@ impl Field {
             }
             [TokenTree::Ident(group), dot, ..] if is_punct(dot, '.') => Self::dotted(segment, group),
             [TokenTree::Literal(key), TokenTree::Punct(sign), value @ ..] if is_assignment(sign, value) => {
-                Self::with_value(Group::Context, literal_key(key)?, key.span(), value)
+                Self::with_quoted_key(Group::Context, key, value)
             }
             [TokenTree::Literal(value)] if text_of_literal(value).is_none() => {
                 Err(CallError::new(value.span(), format!("a value needs a key: write `key = {value}`")))
@@ -233,7 +235,7 @@ impl Field {
     /// A variable: its name is the key.
     pub(crate) fn lone(name: &Ident, sigil: Sigil) -> Self {
         let key = key_of(name);
-        Self { group: Group::Context, key, sigil, value: quote!(#name), span: name.span() }
+        Self { group: Group::Context, key, is_quoted: false, sigil, value: quote!(#name), span: name.span() }
     }
 
     fn lone_with_sigil(segment: &Segment, sigil: Sigil, behind: &[TokenTree]) -> Result<Self, CallError> {
@@ -306,7 +308,7 @@ impl Field {
                 Self::with_value(group, key_of(key), key.span(), value)
             }
             [TokenTree::Literal(key), TokenTree::Punct(sign), value @ ..] if is_assignment(sign, value) => {
-                Self::with_value(group, literal_key(key)?, key.span(), value)
+                Self::with_quoted_key(group, key, value)
             }
             path @ [TokenTree::Ident(first), dot, ..] if is_punct(dot, '.') => {
                 let (key, value) = at_assignment(path);
@@ -327,7 +329,11 @@ impl Field {
             let sign = if group.option().is_some() { ":" } else { " =" };
             return Err(CallError::new(span, format!("expected a value behind `{}{sign}`", path(group, &key))));
         }
-        Ok(Self { group, key, sigil, value: value.iter().cloned().collect(), span })
+        Ok(Self { group, key, is_quoted: false, sigil, value: value.iter().cloned().collect(), span })
+    }
+
+    fn with_quoted_key(group: Group, key: &Literal, value: &[TokenTree]) -> Result<Self, CallError> {
+        Ok(Self { is_quoted: true, ..Self::with_value(group, literal_key(key)?, key.span(), value)? })
     }
 
     /// The key with its group, as a message's placeholder names it; of an option, its word.
