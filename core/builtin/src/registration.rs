@@ -7,7 +7,7 @@ use fapilog_plugin::{
 
 use crate::{
     enrich::{context, correlation, hostname, kubernetes, runtime_info, timestamp},
-    process::{audit_schema, dedupe, filter, format, projection, sampling, size_guard, throttle},
+    process::{audit_schema, dangerous_content, dedupe, filter, format, projection, sampling, size_guard, throttle},
 };
 
 register_plugin!(register);
@@ -25,6 +25,7 @@ pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     runtime_info::settings::register(registry)?;
     kubernetes::settings::register(registry)?;
     audit_schema::settings::register(registry)?;
+    dangerous_content::settings::register(registry)?;
     filter::settings::register(registry)?;
     throttle::settings::register(registry)?;
     format::settings::register(registry)?;
