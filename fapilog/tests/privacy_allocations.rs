@@ -1,4 +1,4 @@
-//! Allocations: none in a log call with values that are redacted.
+//! Allocations: none in a log call with values that are redacted, none on the drain by processors that find nothing wrong.
 #![allow(clippy::unwrap_used, reason = "all of this program is test code")]
 
 mod law;
@@ -9,13 +9,15 @@ use std::{
 };
 
 use fapilog::{
-    Container, Logger,
+    Container, Logger, audit,
+    container::ManualDrain,
     event::Value,
     format, info,
     privacy::{Pii, Secret, set_pseudonym_key},
+    process::{AuditSchema, DangerousContent},
     sink,
 };
-use law::end;
+use law::{end, until};
 
 thread_local! {
     /// Allocations of this thread. Neither allocates nor has a destructor.
@@ -71,5 +73,46 @@ fn a_call_with_redacted_values_allocates_nothing() {
     assert_eq!(allocations_in(|| drop(std::hint::black_box(vec![1]))), 1);
     log_redacted(&log, &login);
     assert_eq!(allocations_in(|| (0..100).for_each(|_| log_redacted(&log, &login))), 0);
+    end(&logs, &mut drain);
+}
+
+/// The number of the drain's allocations while all that `log` logs in these rounds is delivered.
+fn allocations_on_the_drain(container: &Container, drain: &mut ManualDrain, rounds: u64, log: impl Fn(u64)) -> u64 {
+    let mut allocations = 0;
+    for round in 0..rounds {
+        log(round);
+        allocations += allocations_in(|| drain.run_until_idle());
+    }
+    container.request_flush();
+    until("everything is delivered", || {
+        allocations += allocations_in(|| drain.run_until_idle());
+        container.accounts().pending_total() == 0
+    });
+    allocations
+}
+
+#[test]
+fn processors_that_find_nothing_wrong_allocate_nothing_per_event() {
+    let (logs, mut drain) = Container::builder()
+        .processor(|_| Box::new(AuditSchema::new()))
+        .processor(|_| Box::new(DangerousContent::reject()))
+        .sink("null", sink::Null::new(format::Json::new))
+        .start_manual()
+        .unwrap();
+    let log = logs.logger("test");
+    let calls = |number| {
+        audit!(
+            log,
+            "order {number} cancelled",
+            number,
+            who = "ada",
+            outcome = "success",
+            origin = "web",
+            object = number
+        );
+        info!(log, "no audit event", number, list = ["a", "b"], password = ~number);
+    };
+    allocations_on_the_drain(&logs, &mut drain, 200, calls);
+    assert_eq!(allocations_on_the_drain(&logs, &mut drain, 200, calls), 0);
     end(&logs, &mut drain);
 }

@@ -50,6 +50,14 @@ pub(super) const PSEUDONYM_BYTES: usize = 1 + TEXT_MAX_BYTES;
 /// # Ok::<(), fapilog_record::value::PseudonymKeyError>(())
 /// ```
 ///
+/// A type without such a text does not compile as it is:
+///
+/// ```compile_fail,E0277
+/// use fapilog_record::value::{OwnedValue, Pii};
+///
+/// OwnedValue::of(&Pii::new(1.5)); // `%value` logs the pseudonym of its Display
+/// ```
+///
 /// # The hash
 ///
 /// The first 16 bytes of BLAKE3 in its keyed mode, over the bytes of the text as it is: `b3sum --keyed --length 16` has the same. So
@@ -144,6 +152,8 @@ pub trait PiiText {
     fn with_text<R>(&self, look: impl FnOnce(&str) -> R) -> R;
 }
 
+// Without it, an error is about keys of maps.
+#[diagnostic::do_not_recommend]
 impl<K: Key> PiiText for K {
     #[inline]
     fn with_text<R>(&self, look: impl FnOnce(&str) -> R) -> R {
@@ -256,11 +266,17 @@ impl Pseudonym {
 
     fn of_parts(parts: &[&[u8]]) -> Self {
         let mut wire = [0; PSEUDONYM_BYTES];
-        let (len, text) = wire.split_at_mut(1);
-        let bytes = parts.iter().flat_map(|part| part.iter());
-        text.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        // A text has `TEXT_MAX_BYTES` at most.
-        len.fill(parts.iter().map(|part| part.len()).sum::<usize>() as u8);
+        let mut end = 1;
+        for part in parts {
+            if let Some(room) = wire.get_mut(end..).and_then(|room| room.get_mut(..part.len())) {
+                room.copy_from_slice(part);
+                end += part.len();
+            }
+        }
+        if let Some(len) = wire.first_mut() {
+            // A text has `TEXT_MAX_BYTES` at most.
+            *len = (end - 1) as u8;
+        }
         Self { wire }
     }
 

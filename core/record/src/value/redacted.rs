@@ -52,6 +52,12 @@ pub fn unread<T: ?Sized>(_: &T) {}
 ///
 /// A `Secret` has no `PartialEq`: `==` of texts takes a time that depends on the first byte that differs. Compare what
 /// [`expose`](Self::expose) returns by a function that takes the same time for all of them.
+///
+/// ```compile_fail,E0369
+/// use fapilog_record::value::Secret;
+///
+/// assert!(Secret::new("swordfish") == Secret::new("swordfish"));
+/// ```
 #[derive(Clone, Copy, Default)]
 pub struct Secret<T> {
     value: T,
