@@ -54,6 +54,7 @@ pub use fapilog_engine::producer::DynamicEvent;
 /// |---|---|
 /// | `rename = "key"` | the key of a field, the name of a variant |
 /// | `skip` | the field is not logged |
+/// | `redact` | the field is not read: its value is `[redacted]`. Its type need not be a value |
 /// | `display`, `debug`, `error` | the field is logged by its `Display`, its `Debug`, or as an error with its sources. With `display` and `error` it may be an `Option`: `None` is nothing |
 /// | `rendered` | the type of the field has such fields in turn |
 ///

@@ -30,7 +30,8 @@
 //!   part of the event that it goes to, and a bare key goes to its context. A lone `name` stands for `name = name`.
 //! * A **value** is a number, `bool`, `char`, text, bytes, `Option`, `Duration`, `SystemTime`, address, `Uuid`,
 //!   or a slice, array or vector of these; or `%value` to log it by its `Display`, `?value` by its `Debug`, `#?value` by its
-//!   `Debug` over several lines, and `#error` an error with the chain of its sources.
+//!   `Debug` over several lines, and `#error` an error with the chain of its sources. `~value` is not read: the field is
+//!   `[redacted]` (see [`privacy`]).
 //!
 //! * `category: value` and `severity: value` among the fields set the event's subject (a [`Category`](event::Category))
 //!   and its gravity (a `u8` from 1 to 10). Without them, the level decides. `target: value` takes the place of the module path.
@@ -70,6 +71,7 @@ pub mod metrics;
 #[doc(alias = "capture_unhandled")]
 pub mod panic_hook;
 pub mod plugin;
+pub mod privacy;
 pub mod process;
 pub mod redact;
 pub mod scope;
@@ -106,9 +108,10 @@ pub mod __private {
         level::{Level, category_number, severity_number},
         self_typed::SelfTypedWriter,
         value::{
-            Key, Kind, Render, Value, debug, display, error_chain, pretty_debug, put_debug, put_display, put_error,
+            Key, Kind, Redacted, Render, Value, debug, display, error_chain, pretty_debug, put_debug, put_display,
+            put_error,
             sealed::{Sealed, SealedKey},
-            self_typed_bytes,
+            self_typed_bytes, unread,
         },
         writer::SlotWriter,
     };
@@ -127,6 +130,7 @@ mod book {
     pages! {
         readme: "../../README.md",
         quickstart: "../../docs/quickstart.md",
+        audit_events: "../../docs/audit-events.md",
         console_sink: "../../docs/console-sink.md",
         errors: "../../docs/errors.md",
         delivery: "../../docs/delivery.md",

@@ -44,6 +44,14 @@ level_macros! { $
     /// Logs that the service is in danger.
     critical => Critical;
     /// Logs who did what, for those who must be able to prove it.
+    ///
+    /// Fields `who`, `outcome`, `origin` and `object` are checked where they are literals, and names that resemble them are
+    /// errors: see the page `docs/audit-events.md`. [`AuditSchema`](crate::process::AuditSchema) checks whole events.
+    ///
+    /// ```
+    /// # let log = fapilog::Logger::disabled();
+    /// fapilog::audit!(log, "order cancelled", who = "ada", origin = "192.0.2.1", object = 42, outcome = "success");
+    /// ```
     #[doc(alias = "AuditLogger")]
     #[doc(alias = "audit_log_access")]
     audit => Audit;

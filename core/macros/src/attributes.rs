@@ -16,6 +16,8 @@ pub(crate) enum FieldForm {
     Error,
     /// It is rendered in turn.
     Rendered,
+    /// It is not read.
+    Redacted,
 }
 
 /// The attributes of a field.
@@ -25,8 +27,7 @@ pub(crate) struct FieldAttributes {
     pub(crate) form: FieldForm,
 }
 
-const FIELD_ALLOWED: &str =
-    "allowed on a field are `rename = \"...\"`, and one of `skip`, `display`, `debug`, `error` and `rendered`";
+const FIELD_ALLOWED: &str = "allowed on a field are `rename = \"...\"`, and one of `skip`, `redact`, `display`, `debug`, `error` and `rendered`";
 const VARIANT_ALLOWED: &str = "allowed on a variant is `rename = \"...\"`";
 const TYPE_ALLOWED: &str = "allowed on a type is `crate = path`";
 
@@ -35,8 +36,9 @@ impl FieldAttributes {
         let mut rename = None;
         let mut form: Option<(FieldForm, &str)> = None;
         visit(attributes, |meta| {
-            const FORMS: [(&str, FieldForm); 5] = [
+            const FORMS: [(&str, FieldForm); 6] = [
                 ("skip", FieldForm::Skipped),
+                ("redact", FieldForm::Redacted),
                 ("display", FieldForm::Display),
                 ("debug", FieldForm::Debug),
                 ("error", FieldForm::Error),

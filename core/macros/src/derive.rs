@@ -86,6 +86,10 @@ impl LoggedField {
             FieldForm::Value | FieldForm::Skipped => {
                 quote_spanned!(span=> #private::Value::put_self_typed(#place, __out);)
             }
+            FieldForm::Redacted => quote_spanned! {span=>
+                let _ = #place;
+                #private::Value::put_self_typed(&#private::Redacted, __out);
+            },
             FieldForm::Display if is_option(&self.field.ty) => quote_spanned! {span=>
                 match #place {
                     ::core::option::Option::Some(__shown) => #private::put_display(__out, __shown),
@@ -128,7 +132,8 @@ impl DerivedParts {
 
     /// Whether a field runs code of the user's.
     fn is_rendered(&self) -> bool {
-        self.fields.iter().any(|field| !matches!(field.form, FieldForm::Value | FieldForm::Skipped))
+        let is_value = |form| matches!(form, FieldForm::Value | FieldForm::Skipped | FieldForm::Redacted);
+        self.fields.iter().any(|field| !is_value(field.form))
     }
 
     /// Puts them by `__out`: a map of named fields, a sequence of others.
@@ -204,11 +209,15 @@ impl Derived<'_> {
     /// A type whose only field is the value.
     fn transparent(&self, parts: &DerivedParts) -> TokenStream {
         let private = self.private;
-        let Some(LoggedField { place, field, .. }) = parts.fields.first() else {
+        let Some(LoggedField { place, field, form, .. }) = parts.fields.first() else {
             // Its only field is skipped.
             return self.composite(&quote!(__out.none();));
         };
-        let inner = &field.ty;
+        let (inner, place) = match form {
+            // As in `LoggedField::put`, the field is used and not read.
+            FieldForm::Redacted => (quote!(#private::Redacted), quote!({ let _ = #place; &#private::Redacted })),
+            _ => (field.ty.to_token_stream(), place.clone()),
+        };
         self.value(
             &quote! {
                 type Wire = <#inner as #private::Value>::Wire;
@@ -340,6 +349,8 @@ impl Derived<'_> {
             let users = fields().filter(|field| names(field.field.ty.to_token_stream(), &parameter.ident));
             for form in users.map(|field| field.form) {
                 parameter.bounds.push(match form {
+                    // It is not read.
+                    FieldForm::Redacted => continue,
                     FieldForm::Value | FieldForm::Skipped => parse_quote!(#krate::event::Value),
                     FieldForm::Display => parse_quote!(::core::fmt::Display),
                     FieldForm::Debug => parse_quote!(::core::fmt::Debug),
@@ -383,8 +394,8 @@ mod tests {
                         a: u8,
                     }
                 ),
-                "unknown attribute `hide`; allowed on a field are `rename = \"...\"`, and one of `skip`, `display`, `debug`, `error` \
-                 and `rendered`",
+                "unknown attribute `hide`; allowed on a field are `rename = \"...\"`, and one of `skip`, `redact`, `display`, `debug`, \
+                 `error` and `rendered`",
             ),
             (
                 parse_quote!(

@@ -16,6 +16,8 @@ pub(crate) struct Field {
     pub(crate) group: Group,
     /// Empty for an option.
     pub(crate) key: String,
+    /// Whether the key is written as text: `"key" = value`.
+    pub(crate) is_quoted: bool,
     pub(crate) sigil: Sigil,
     pub(crate) value: TokenStream,
     /// The span of the key.
@@ -146,6 +148,8 @@ pub(crate) enum Sigil {
     PrettyDebug,
     /// `#`: an error with its sources.
     Error,
+    /// `~`: the value is not read, and `[redacted]` stands for it.
+    Redacted,
 }
 
 impl From<PlaceholderStyle> for Sigil {
@@ -166,6 +170,7 @@ impl Sigil {
             [first, tail @ ..] if is_punct(first, '#') => (Self::Error, tail),
             [first, tail @ ..] if is_punct(first, '%') => (Self::Display, tail),
             [first, tail @ ..] if is_punct(first, '?') => (Self::Debug, tail),
+            [first, tail @ ..] if is_punct(first, '~') => (Self::Redacted, tail),
             _ => (Self::None, tokens),
         }
     }
@@ -177,13 +182,14 @@ impl Sigil {
             Self::Debug => "?",
             Self::PrettyDebug => "#?",
             Self::Error => "#",
+            Self::Redacted => "~",
         }
     }
 
     /// The function that renders a value before it is logged.
     fn function(self) -> Option<&'static str> {
         match self {
-            Self::None => None,
+            Self::None | Self::Redacted => None,
             Self::Display => Some("display"),
             Self::Debug => Some("debug"),
             Self::PrettyDebug => Some("pretty_debug"),
@@ -211,7 +217,7 @@ impl Field {
             }
             [TokenTree::Ident(group), dot, ..] if is_punct(dot, '.') => Self::dotted(segment, group),
             [TokenTree::Literal(key), TokenTree::Punct(sign), value @ ..] if is_assignment(sign, value) => {
-                Self::with_value(Group::Context, literal_key(key)?, key.span(), value)
+                Self::with_quoted_key(Group::Context, key, value)
             }
             [TokenTree::Literal(value)] if text_of_literal(value).is_none() => {
                 Err(CallError::new(value.span(), format!("a value needs a key: write `key = {value}`")))
@@ -229,11 +235,12 @@ impl Field {
     /// A variable: its name is the key.
     pub(crate) fn lone(name: &Ident, sigil: Sigil) -> Self {
         let key = key_of(name);
-        Self { group: Group::Context, key, sigil, value: quote!(#name), span: name.span() }
+        Self { group: Group::Context, key, is_quoted: false, sigil, value: quote!(#name), span: name.span() }
     }
 
     fn lone_with_sigil(segment: &Segment, sigil: Sigil, behind: &[TokenTree]) -> Result<Self, CallError> {
         let written = sigil.text();
+        check_single_sigil(sigil, behind)?;
         match behind {
             [TokenTree::Ident(name)] => Ok(Self::lone(name, sigil)),
             [TokenTree::Ident(name), TokenTree::Punct(sign), value @ ..] if is_assignment(sign, value) => {
@@ -301,7 +308,7 @@ impl Field {
                 Self::with_value(group, key_of(key), key.span(), value)
             }
             [TokenTree::Literal(key), TokenTree::Punct(sign), value @ ..] if is_assignment(sign, value) => {
-                Self::with_value(group, literal_key(key)?, key.span(), value)
+                Self::with_quoted_key(group, key, value)
             }
             path @ [TokenTree::Ident(first), dot, ..] if is_punct(dot, '.') => {
                 let (key, value) = at_assignment(path);
@@ -317,11 +324,16 @@ impl Field {
 
     fn with_value(group: Group, key: String, span: Span, value: &[TokenTree]) -> Result<Self, CallError> {
         let (sigil, value) = Sigil::strip(value);
+        check_single_sigil(sigil, value)?;
         if value.is_empty() {
             let sign = if group.option().is_some() { ":" } else { " =" };
             return Err(CallError::new(span, format!("expected a value behind `{}{sign}`", path(group, &key))));
         }
-        Ok(Self { group, key, sigil, value: value.iter().cloned().collect(), span })
+        Ok(Self { group, key, is_quoted: false, sigil, value: value.iter().cloned().collect(), span })
+    }
+
+    fn with_quoted_key(group: Group, key: &Literal, value: &[TokenTree]) -> Result<Self, CallError> {
+        Ok(Self { is_quoted: true, ..Self::with_value(group, literal_key(key)?, key.span(), value)? })
     }
 
     /// The key with its group, as a message's placeholder names it; of an option, its word.
@@ -339,6 +351,15 @@ impl Field {
                 let function = Ident::new(function, self.span);
                 quote_spanned!(self.span => &#krate::__private::#function(&#value))
             }
+            // The expression is compiled, so that its variables are used, and never evaluated.
+            (_, None) if self.sigil == Sigil::Redacted => quote_spanned! {self.span=>
+                &{
+                    if false {
+                        #krate::__private::unread(&#value);
+                    }
+                    #krate::__private::Redacted
+                }
+            },
             (_, None) => quote_spanned!(self.span=> &#value),
         }
     }
@@ -374,6 +395,18 @@ pub(crate) fn in_parentheses(value: &TokenStream) -> TokenStream {
 
 fn path(group: Group, key: &str) -> String {
     group.option().map_or_else(|| format!("{}{key}", group.prefix()), str::to_owned)
+}
+
+/// A value that is not read has no form, which a second sigil would choose.
+fn check_single_sigil(sigil: Sigil, behind: &[TokenTree]) -> Result<(), CallError> {
+    let (second, value) = Sigil::strip(behind);
+    match behind.first() {
+        Some(first) if sigil == Sigil::Redacted && second != Sigil::None => Err(CallError::new(
+            first.span(),
+            format!("`~` redacts a value in any form: write `~{}`, without `{}`", text_of(value), second.text()),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Checks that no two fields have one key.

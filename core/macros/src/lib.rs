@@ -9,11 +9,14 @@
 //! | `field` | a piece as a field: key, group, sigil, value |
 //! | `message` | a literal message and its placeholders |
 //! | `log_call`, `scope` | the whole of a call, and its expansion |
+//! | `audit` | the schema of audit events, as far as a call shows it |
 //! | `written` | tokens as an error shows them |
 //! | `error` | errors, each at the tokens that it is about |
 //! | `derive`, `attributes` | the derive of values |
 
 mod attributes;
+#[cfg_attr(test, allow(clippy::unwrap_used, reason = "its tests"))]
+mod audit;
 mod derive;
 mod error;
 mod field;

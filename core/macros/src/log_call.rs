@@ -4,6 +4,7 @@ use proc_macro2::{Group as TokenGroup, Ident, Literal, Span, TokenStream, TokenT
 use quote::{quote, quote_spanned};
 
 use crate::{
+    audit,
     error::CallError,
     field::{Field, Group, OptionsOf, Sigil, check_keys, in_parentheses},
     message::{Message, Placeholder, PlaceholderStyle, text_of_literal},
@@ -17,10 +18,18 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
     let (Some(TokenTree::Group(krate)), Some(TokenTree::Group(level))) = (tokens.next(), tokens.next()) else {
         return CallError::new(Span::call_site(), "this macro is for the macros of fapilog").into_tokens();
     };
-    match ParsedCall::parse(tokens.collect()) {
+    let parsed = ParsedCall::parse(tokens.collect());
+    match parsed.and_then(|call| if is_audit(&level) { call.check_audit().map(|()| call) } else { Ok(call) }) {
         Ok(call) => call.expansion(&krate.stream(), &level),
         Err(error) => error.into_tokens(),
     }
+}
+
+/// Whether the level is that of `audit!`. That of `event!` is an expression, known at run time.
+fn is_audit(level: &TokenGroup) -> bool {
+    let mut tokens = level.stream().into_iter();
+    let (first, second) = (tokens.next(), tokens.next());
+    matches!((first, second), (Some(TokenTree::Ident(word)), Some(TokenTree::Ident(name))) if word == "const" && name == "Audit")
 }
 
 /// A call taken apart.
@@ -78,6 +87,11 @@ impl ParsedCall {
             }
         };
         Ok(Self { logger, message, is_template, target, fields })
+    }
+
+    /// Checks the schema of audit events.
+    pub(crate) fn check_audit(&self) -> Result<(), CallError> {
+        audit::check(&self.message, &self.fields)
     }
 
     #[cfg(test)]
@@ -223,8 +237,20 @@ fn message_of(segment: &Segment) -> Result<ParsedMessage, CallError> {
     if value.is_empty() {
         return Err(CallError::new(segment.span(), format!("expected a value behind `{}`", sigil.text())));
     }
+    if sigil == Sigil::Redacted {
+        let key = key_for(value);
+        let field = match value {
+            [TokenTree::Ident(_)] => segment.text(),
+            _ => format!("{key} = {}", segment.text()),
+        };
+        return Err(CallError::new(
+            segment.span(),
+            format!("`~` redacts a field and no message: write `\"message\", {field}`"),
+        ));
+    }
     let value = value.iter().cloned().collect();
-    Ok(ParsedMessage::Field(Field { group: Group::Message, key: String::new(), sigil, value, span: segment.span() }))
+    let (key, span) = (String::new(), segment.span());
+    Ok(ParsedMessage::Field(Field { group: Group::Message, key, is_quoted: false, sigil, value, span }))
 }
 
 /// Takes the option `target:` out of the fields.

@@ -64,6 +64,30 @@ fn keys_and_sigils_are_read_in_all_their_forms() {
 }
 
 #[test]
+fn a_tilde_redacts_a_field_in_each_place_of_a_value() {
+    assert_eq!(
+        fields(r#"log, "{a}", a = ~b.c, ~d, tags.e = ~"f", metrics.g = ~h(), "i j" = ~k"#),
+        ["Context a ~b.c", "Context d ~d", r#"Tags e ~"f""#, "Metrics g ~h()", "Context i j ~k"]
+    );
+    assert_eq!(scope::parse(tokens("~a, tags.b = ~c")).unwrap().len(), 2);
+}
+
+#[test]
+fn a_redacted_value_has_neither_a_form_nor_a_place_as_message_or_option() {
+    assert_errors([
+        ("log, ~text", "`~` redacts a field and no message: write `\"message\", ~text`"),
+        ("~user.name", "`~` redacts a field and no message: write `\"message\", name = ~user.name`"),
+        (r#""m", a = ~%b"#, "`~` redacts a value in any form: write `~b`, without `%`"),
+        (r#""m", ~#?b"#, "`~` redacts a value in any form: write `~b`, without `#?`"),
+        (r#""m", ~a = b"#, "the `~` stands in front of the value: write `a = ~b`"),
+        (r#""m", ~a.b"#, "a value that is no variable needs a key: write `b = ~a.b`"),
+        (r#""m", a = ~"#, "expected a value behind `a =`"),
+        (r#""m", severity: ~a"#, "`severity:` takes a value as it is, without `~`"),
+        (r#""m", target: ~a"#, "`target:` takes a value as it is, without `~`"),
+    ]);
+}
+
+#[test]
 fn options_stand_among_the_fields() {
     assert_eq!(
         fields(r#""m", category: Category::Audit, a = 1, severity: 6, target: "x", "#),

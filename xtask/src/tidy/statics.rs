@@ -10,6 +10,7 @@ const STATICS: &[(&str, &str, &str)] = &[
     ("PLANTED",            "ring/src/seeded.rs",                           "the planted bug of a model run; built for loom only"),
     ("STATE",              "ring/src/fence.rs",                            "the registration for membarrier belongs to the process"),
     ("SCRATCH",            "core/record/src/value/scratch.rs",             "a thread's buffer for values that user code writes; a log call allocates nothing"),
+    ("KEY",                "core/record/src/value/pseudonym_key.rs",       "values are made and logged without a container; all of a process have pseudonyms by one key"),
     ("FILLED",             "core/plugin/src/event/event.rs",              "a thread's buffer for messages with placeholders; the drain allocates nothing"),
     ("FIRST",              "core/engine/src/clock/anchor.rs",              "the speed of the cycle counter, measured once for all containers"),
     ("REGISTRY",           "core/record/src/call_site/registry.rs",        "call sites are statics of the program, and so is their list"),

@@ -1,5 +1,7 @@
 //! Built-in processors.
 
+pub(crate) mod audit_schema;
+pub(crate) mod dangerous_content;
 pub(crate) mod dedupe;
 mod digest;
 mod field_path;
@@ -7,9 +9,12 @@ pub(crate) mod filter;
 pub(crate) mod format;
 pub(crate) mod projection;
 pub(crate) mod sampling;
+mod site_reports;
 pub(crate) mod size_guard;
 pub(crate) mod throttle;
 
+pub use audit_schema::{AuditField, AuditSchema};
+pub use dangerous_content::{Danger, DangerAction, DangerousContent};
 pub use dedupe::Dedupe;
 pub use field_path::FieldPath;
 pub use filter::{Comparison, Condition, Filter, Operand, Rule};

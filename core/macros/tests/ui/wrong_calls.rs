@@ -35,6 +35,8 @@ fn main() {
     info!(log, "{order.id}");
     info!(log, "m", self.id);
     info!(log, "{x} .. {x:?}");
+    info!(log, ~password);
+    info!(log, "m", password = ~%password);
     scope!(severity: 3);
     scope!(corelation_id: id);
     scope!();

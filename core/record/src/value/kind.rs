@@ -1,6 +1,6 @@
 //! Kinds of values, for readers.
 
-use crate::value::{error_chain::ERROR_TEXT_BYTES, times::SOCKET_BYTES};
+use crate::value::{error_chain::ERROR_TEXT_BYTES, pii::PSEUDONYM_BYTES, times::SOCKET_BYTES};
 
 /// The kind of an archived value.
 ///
@@ -14,8 +14,9 @@ use crate::value::{error_chain::ERROR_TEXT_BYTES, times::SOCKET_BYTES};
 /// | `Time` | 12 | seconds since 1970-01-01T00:00:00Z `i64`, nanoseconds `u32` |
 /// | `Ip` | 17 | 4 or 6, then the address in network order, then zeros |
 /// | `Socket` | 23 | address as that of `Ip`, port `u16`, scope of a version 6 address `u32` |
-/// | `Unit` | 1 | 0 |
+/// | `Unit`, `Redacted` | 1 | 0 |
 /// | `Uuid` | 16 | in network order |
+/// | `Pseudonym` | 54 | length of the text `u8`, text, then zeros |
 /// | `Text`, `DebugText`, `Bytes` | 8 | span: offset from the start of the record `u32`, length in bytes `u32` |
 /// | `ErrorText` | 20 | span as that of `Text`, then six times `u16`: where in the text the first six sources begin, or 0 |
 /// | `Sequence` | 8 | span: offset from the start of the record `u32`, number of elements `u32` |
@@ -64,6 +65,11 @@ pub enum Kind {
     Unit,
     /// `uuid::Uuid`.
     Uuid,
+    /// A value that the call did not read: a [`Secret`](super::Secret), or a field with the sigil `~`. A reader finds the text
+    /// [`REDACTED`](super::REDACTED).
+    Redacted,
+    /// A [`Pii`](super::Pii): the text of its pseudonym, or [`REDACTED`](super::REDACTED) for want of a key.
+    Pseudonym,
     /// `str`, `String`, whatever is logged by its `Display`, and names of files: `Path`, `OsStr`. A name that is not UTF-8 is
     /// read as [`ValueRef::Bytes`](super::ValueRef::Bytes).
     Text,
@@ -92,11 +98,25 @@ impl Kind {
         }
     }
 
+    /// Whether values of this kind were redacted by the call, or consist of such: a call site's
+    /// [descriptor](crate::call_site::Descriptor::fields) has the answer for all its events.
+    ///
+    /// A map, a tuple or a struct, which is of kind [`SelfTyped`](Self::SelfTyped), does not show it. Neither does the text that
+    /// `%` or `?` makes of a redacted value: [`ValueRef::is_redaction`](super::ValueRef::is_redaction) looks at the text.
+    #[must_use]
+    pub const fn is_redacted(&self) -> bool {
+        match self {
+            Self::Redacted | Self::Pseudonym => true,
+            Self::Option(inner) | Self::Sequence(inner) => inner.is_redacted(),
+            _ => false,
+        }
+    }
+
     /// How many bytes a value of this kind has in a record's root.
     #[must_use]
     pub const fn wire_bytes(&self) -> usize {
         match self {
-            Self::Bool | Self::I8 | Self::U8 | Self::Unit => 1,
+            Self::Bool | Self::I8 | Self::U8 | Self::Unit | Self::Redacted => 1,
             Self::I16 | Self::U16 => 2,
             Self::Char | Self::I32 | Self::U32 | Self::F32 => 4,
             Self::I64 | Self::U64 | Self::F64 => 8,
@@ -106,6 +126,7 @@ impl Kind {
             Self::Ip => 17,
             Self::Socket => SOCKET_BYTES,
             Self::ErrorText => ERROR_TEXT_BYTES,
+            Self::Pseudonym => PSEUDONYM_BYTES,
             Self::Option(inner) => 1 + inner.wire_bytes(),
         }
     }

@@ -13,8 +13,11 @@ mod key;
 mod kind;
 mod numbers;
 mod owned;
+mod pii;
 mod pointers;
 mod prepared;
+mod pseudonym_key;
+mod redacted;
 mod reference;
 pub(crate) mod rendered;
 pub(crate) mod scratch;
@@ -33,9 +36,14 @@ pub use error_form::{ErrorForm, put_error};
 pub use key::Key;
 pub use kind::Kind;
 pub use owned::OwnedValue;
+pub use pii::{Pii, pseudonym};
 pub use prepared::{Prepared, Render, rendered};
 #[doc(hidden)]
 pub use prepared::{put_debug, put_display};
+pub use pseudonym_key::{KEY_ID_MAX_BYTES, PseudonymKeyError, remove_pseudonym_key, set_pseudonym_key};
+pub use redacted::{REDACTED, Secret};
+#[doc(hidden)]
+pub use redacted::{Redacted, unread};
 pub use reference::{MapRef, SequenceRef, ValueRef};
 pub use reference::{read, text};
 #[doc(hidden)]

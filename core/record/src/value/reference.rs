@@ -6,7 +6,14 @@ use std::{
     time::Duration,
 };
 
-use crate::{dynamic::DynamicFields, text::plain::put_plain, value::Kind};
+use crate::{
+    dynamic::DynamicFields,
+    text::plain::put_plain,
+    value::{
+        Kind, REDACTED,
+        pii::{PSEUDONYM_BYTES, is_pseudonym, text_in},
+    },
+};
 
 /// A value, viewed in place.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,6 +68,17 @@ impl<'a> ValueRef<'a> {
     #[must_use]
     pub fn of_self_typed(bytes: &'a [u8]) -> Self {
         DynamicFields::new(bytes).value_alone().unwrap_or(Self::None)
+    }
+}
+
+impl ValueRef<'_> {
+    /// Whether it is a text that stands for a redacted value: [`REDACTED`], or of the form of a pseudonym.
+    ///
+    /// Fields of scopes, loggers and dynamic events have no [kind](Kind::is_redacted) that shows it. A text of the program's
+    /// that is the same cannot be distinguished from it.
+    #[must_use]
+    pub fn is_redaction(&self) -> bool {
+        matches!(self, ValueRef::Text(text) if *text == REDACTED || is_pseudonym(text))
     }
 }
 
@@ -242,6 +260,8 @@ fn checked<'a>(record: &'a [u8], offset: usize, kind: &'static Kind) -> Option<V
         Kind::Ip => ValueRef::Ip(ip(record, offset)?),
         Kind::Socket => ValueRef::Socket(socket(record, offset)?),
         Kind::Unit => ValueRef::None,
+        Kind::Pseudonym => ValueRef::Text(text_in(record.get(offset..)?.get(..PSEUDONYM_BYTES)?)?),
+        Kind::Redacted => bytes::<1>(record, offset).map(|_| ValueRef::Text(REDACTED))?,
         Kind::Uuid => ValueRef::Uuid(bytes(record, offset)?),
         Kind::Sequence(element) => sequence(record, offset, element)?,
         Kind::SelfTyped => DynamicFields::new(span(record, offset)?).value_alone()?,
