@@ -1,0 +1,2 @@
+//! Cost of the encryption.
+fn main() {}
