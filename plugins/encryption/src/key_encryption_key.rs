@@ -2,6 +2,9 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use fapilog_plugin::settings::SecretBytes;
+
 use crate::{
     derive::{derive, derive_key},
     error::EncryptError,
@@ -43,6 +46,22 @@ impl KeyEncryptionKey {
         Ok(Self(Arc::new(SharedKey { key, wrapping, id })))
     }
 
+    /// The key that a secret of the settings is: 32 bytes, or the text of a key. 32 characters that can be typed are a password,
+    /// and refused.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub fn from_secret(secret: &SecretBytes) -> Result<Self, KeyTextError> {
+        let is_typed = secret.expose().iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+        match SecretKey::from_slice(secret.expose()).filter(|_| !is_typed) {
+            Some(key) => Self::of(key).map_err(|_| Self::REFUSED),
+            None => secret.expose_text().map_err(|_| KeyTextError::Length { bytes: secret.len() })?.parse(),
+        }
+    }
+
+    /// The lengths of keys and ids are those that the cipher takes, so that it never refuses them.
+    const REFUSED: KeyTextError = KeyTextError::Length { bytes: KEY_BYTES };
+
     /// The key as text, `fapilog-key-1...`.
     #[must_use]
     pub fn to_secret_text(&self) -> zeroize::Zeroizing<String> {
@@ -52,7 +71,7 @@ impl KeyEncryptionKey {
     /// The id that frames have of it: derived from the key, and no secret. 16 hexadecimal digits.
     #[must_use]
     pub fn id(&self) -> String {
-        crate::hex::write(&self.0.id)
+        HEXLOWER.encode(&self.0.id)
     }
 
     pub(crate) fn short_id(&self) -> ShortId {
@@ -69,15 +88,11 @@ impl FromStr for KeyEncryptionKey {
 
     fn from_str(text: &str) -> Result<Self, KeyTextError> {
         let text = text.trim();
-        let key = if text.len() == 2 * KEY_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            let mut key = SecretKey::zeroed();
-            crate::hex::read(text, key.bytes_mut()).ok_or(KeyTextError::Checksum)?;
-            key
-        } else {
-            key_text::read(key_text::KEY, KEY_BEGINS, text)?
-        };
-        // The lengths of ids and keys are those that the functions take.
-        Self::of(key).map_err(|_| KeyTextError::Length { bytes: KEY_BYTES })
+        let mut key = SecretKey::zeroed();
+        let is_hex = text.len() == 2 * KEY_BYTES
+            && HEXLOWER_PERMISSIVE.decode_mut(text.as_bytes(), key.bytes_mut()) == Ok(KEY_BYTES);
+        let key = if is_hex { key } else { key_text::read(key_text::KEY, KEY_BEGINS, text)? };
+        Self::of(key).map_err(|_| Self::REFUSED)
     }
 }
 
@@ -95,8 +110,18 @@ mod tests {
     fn a_key_reads_back_from_its_text_and_from_hexadecimal_digits() {
         let key = KeyEncryptionKey::generate().unwrap();
         assert_eq!(key.to_secret_text().parse::<KeyEncryptionKey>().unwrap().id(), key.id());
-        let digits = crate::hex::write(key.0.key.bytes());
+        let digits = HEXLOWER.encode(key.0.key.bytes());
         assert_eq!(format!("{}\n", digits.to_uppercase()).parse::<KeyEncryptionKey>().unwrap().id(), key.id());
+    }
+
+    #[test]
+    fn a_secret_is_32_bytes_or_the_text_of_a_key_and_no_password() {
+        let key: KeyEncryptionKey = "ab".repeat(32).parse().unwrap();
+        let read = |bytes: &[u8]| KeyEncryptionKey::from_secret(&SecretBytes::copy_of(bytes));
+        assert_eq!(read(&[0xab; 32]).unwrap().id(), key.id());
+        assert_eq!(read(key.to_secret_text().as_bytes()).unwrap().id(), key.id());
+        assert_eq!(read(b"a password of 32 characters, yes").unwrap_err(), KeyTextError::Checksum);
+        assert_eq!(read(&[0xab; 31]).unwrap_err(), KeyTextError::Length { bytes: 31 });
     }
 
     #[test]

@@ -19,7 +19,6 @@ mod encryption;
 mod error;
 mod formatter;
 mod frame;
-mod hex;
 mod key_encryption_key;
 mod key_store;
 mod key_text;

@@ -6,6 +6,8 @@ mod stream;
 
 use std::io::{self, Read, Write};
 
+use data_encoding::HEXLOWER;
+
 pub use self::{
     error::{DecryptError, DecryptExit},
     keys::DecryptionKeys,
@@ -14,7 +16,6 @@ use self::{keys::DataKeys, stream::StreamBuffer};
 use crate::{
     error::KeyStoreError,
     frame::{BadHeader, END, FIXED_BYTES, FrameHeader, MAGIC, nonce_of},
-    hex,
     secret_key::AesKey,
 };
 
@@ -186,7 +187,7 @@ impl<R: Read> Decryptor<R> {
                     frame_bytes: frame_bytes as u64,
                     records,
                     record_count: header.records,
-                    data_key: hex::write(&header.data_key),
+                    data_key: HEXLOWER.encode(&header.data_key),
                     block: header.block,
                 })
             }

@@ -7,11 +7,12 @@ use std::{
     path::Path,
 };
 
+use data_encoding::HEXLOWER;
+
 use crate::{
     bytes::ByteReader,
     encryption::KeyHolders,
     error::{EncryptError, KeyStoreError},
-    hex,
     key_encryption_key::KeyEncryptionKey,
     key_store::{KeyStore, sync_directory},
     recipient::Identity,
@@ -101,7 +102,7 @@ impl KeyFile {
     /// Writes it into a store, durably, unless there is a file of that name. Returns whether it was written.
     pub(crate) fn store(&self, store: &KeyStore, path: &Path) -> Result<bool, KeyStoreError> {
         let random: KeyId = random()?;
-        let temporary = store.path(&format!("new-{}", hex::write(&random)), ".tmp");
+        let temporary = store.path(&format!("new-{}", HEXLOWER.encode(&random)), ".tmp");
         let written = write_synced(&temporary, &self.bytes).and_then(|()| link(&temporary, path));
         // A file that stays is no key file by its name, and holds a key that nothing uses.
         let _ = fs::remove_file(&temporary);

@@ -13,13 +13,15 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use data_encoding::HEXLOWER;
+
 pub(crate) use self::day_keys::DayKeys;
 use self::key_file::{KeyFile, KeyFileKind};
 pub use self::{
     subject_keys::{SubjectError, SubjectKeys},
     utc_day::{UtcDay, UtcDayError},
 };
-use crate::{error::KeyStoreError, hex, wrap::KeyId};
+use crate::{error::KeyStoreError, wrap::KeyId};
 
 const KEY_SUFFIX: &str = ".key";
 const SHREDDED_SUFFIX: &str = ".shredded";
@@ -130,7 +132,7 @@ impl KeyStore {
 
     /// The stem of the names of a day key's files.
     fn day_stem(day: UtcDay, id: &KeyId) -> String {
-        format!("day-{day}-{}", hex::write(id))
+        format!("day-{day}-{}", HEXLOWER.encode(id))
     }
 
     /// The key of a day. A key that is marked as shredded is, even if a crash has left its file.

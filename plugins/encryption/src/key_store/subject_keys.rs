@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use fapilog_plugin::threads::lock;
 use ring::hmac;
 use thiserror::Error;
@@ -17,7 +17,6 @@ use crate::{
     bytes::ByteReader,
     encryption::KeyHolders,
     error::{EncryptError, KeyStoreError},
-    hex,
     key_encryption_key::KeyEncryptionKey,
     secret_key::{AesKey, NONCE_BYTES, SecretKey, random},
     wrap::{KeyId, OpenedWrap},
@@ -124,7 +123,7 @@ impl SubjectKeys {
         let mut bytes = zeroize::Zeroizing::new(value.as_bytes().to_vec());
         let tag = key.cipher.seal(nonce, &associated(&id, &key.id), &mut bytes)?;
         let token = [&id[..], &key.id, &nonce, &bytes, &tag].concat();
-        Ok(format!("{TOKEN_BEGINS}{}", BASE64_URL_SAFE_NO_PAD.encode(token)))
+        Ok(format!("{TOKEN_BEGINS}{}", BASE64URL_NOPAD.encode(&token)))
     }
 
     /// Decrypts a sealed value.
@@ -163,7 +162,7 @@ impl SubjectKeys {
 
     /// The mark that a key of a subject was erased.
     fn mark(&self, subject: &SubjectId, key: &KeyId) -> PathBuf {
-        self.store.path(&format!("{}-{}", stem(subject), hex::write(key)), SHREDDED_SUFFIX)
+        self.store.path(&format!("{}-{}", stem(subject), HEXLOWER.encode(key)), SHREDDED_SUFFIX)
     }
 
     /// The key to seal with.
@@ -204,7 +203,7 @@ impl SubjectKeys {
 }
 
 fn stem(id: &SubjectId) -> String {
-    format!("subject-{}", hex::write(id))
+    format!("subject-{}", HEXLOWER.encode(id))
 }
 
 fn associated(subject: &SubjectId, key: &KeyId) -> Vec<u8> {
@@ -212,7 +211,7 @@ fn associated(subject: &SubjectId, key: &KeyId) -> Vec<u8> {
 }
 
 fn read(sealed: &str) -> Result<SealedValue, SubjectError> {
-    let token = sealed.strip_prefix(TOKEN_BEGINS).and_then(|token| BASE64_URL_SAFE_NO_PAD.decode(token).ok());
+    let token = sealed.strip_prefix(TOKEN_BEGINS).and_then(|token| BASE64URL_NOPAD.decode(token.as_bytes()).ok());
     token.and_then(|token| parts_of(&token)).ok_or(SubjectError::NotSealed)
 }
 
@@ -327,13 +326,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let keys = SubjectKeys::open(store(&directory), [KeyEncryptionKey::generate().unwrap()]).unwrap();
         let sealed = keys.seal("a", "value").unwrap();
-        let token = BASE64_URL_SAFE_NO_PAD.decode(sealed.strip_prefix(TOKEN_BEGINS).unwrap()).unwrap();
+        let token = BASE64URL_NOPAD.decode(sealed.strip_prefix(TOKEN_BEGINS).unwrap().as_bytes()).unwrap();
         for at in 0..token.len() {
             let mut changed = token.clone();
             if let Some(byte) = changed.get_mut(at) {
                 *byte ^= 1;
             }
-            let changed = format!("{TOKEN_BEGINS}{}", BASE64_URL_SAFE_NO_PAD.encode(changed));
+            let changed = format!("{TOKEN_BEGINS}{}", BASE64URL_NOPAD.encode(&changed));
             match keys.unseal(&changed) {
                 Err(SubjectError::NoKey) => assert!(at < 32, "byte {at}"),
                 Err(SubjectError::Damaged) => assert!(at >= 32, "byte {at}"),
