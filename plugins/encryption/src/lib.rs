@@ -23,6 +23,7 @@ mod key_encryption_key;
 mod key_store;
 mod key_text;
 mod recipient;
+mod registration;
 mod secret_key;
 mod wrap;
 
@@ -35,4 +36,5 @@ pub use crate::{
     key_store::{KeyStore, ShreddedDay, SubjectError, SubjectKeys, UtcDay, UtcDayError},
     key_text::KeyTextError,
     recipient::{Identity, Recipient},
+    registration::register,
 };
