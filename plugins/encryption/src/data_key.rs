@@ -120,3 +120,68 @@ impl DataKey {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::HEXLOWER;
+
+    use super::*;
+
+    const FIRST: &str = "f566617069656e63010000320000001a0000000a00000001d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d10000000000000000\
+                         000047f2f3919558e6c57ca241e469c41804f2d2116589d07564d5060a";
+    const SECOND: &str = "f566617069656e63010000320000001a0000000a00000001d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d10000000000000001\
+                          00005c98f9b3648055667a24090bc43d282e3c1ba09a5fbb2dddeadc0a";
+
+    fn data_key() -> DataKey {
+        let key = SecretKey::from_slice(&std::array::from_fn::<u8, 32, _>(|at| at as u8)).unwrap();
+        DataKey {
+            cipher: key.cipher().unwrap(),
+            id: [0xd1; 16],
+            wraps: vec![0, 0],
+            next_block: 0,
+            sealed_bytes: 0,
+            made: Instant::now(),
+            day: None,
+            process: OwnProcess::this(),
+        }
+    }
+
+    fn sealed(key: &mut DataKey) -> String {
+        let mut out = Vec::new();
+        let mut bytes = b"INFO text\n".to_vec();
+        key.seal(FrameContent { flags: 0, plain_bytes: 10, records: 1, bytes: &mut bytes }, &mut out).unwrap();
+        HEXLOWER.encode(&out)
+    }
+
+    /// The bytes were computed by Python's `cryptography`.
+    #[test]
+    fn frames_of_a_key_have_these_bytes() {
+        let mut key = data_key();
+        assert_eq!(sealed(&mut key), FIRST);
+        assert_eq!(sealed(&mut key), SECOND);
+    }
+
+    #[test]
+    fn a_number_is_used_once_even_if_the_frame_failed() {
+        let mut key = data_key();
+        let too_long = FrameContent { flags: 0, plain_bytes: usize::MAX, records: 1, bytes: &mut [] };
+        let mut out = Vec::new();
+        assert!(key.seal(too_long, &mut out).is_err());
+        assert_eq!((out.len(), key.next_block), (0, 1));
+    }
+
+    #[test]
+    fn a_key_serves_2_to_the_32_frames_at_most_and_one_day_and_its_age() {
+        let day = |number| UtcDay::of_number(number).unwrap();
+        let limits = RotationLimits { frames: u64::MAX, bytes: u64::MAX, age: Duration::from_secs(60) };
+        let mut key = data_key();
+        let made = key.made;
+        key.next_block = (1 << 32) - 1;
+        assert!(key.is_usable(&limits, day(1), made));
+        assert!(!key.is_usable(&limits, day(1), made + Duration::from_secs(60)));
+        key.day = Some(day(1));
+        assert!(key.is_usable(&limits, day(1), made) && !key.is_usable(&limits, day(2), made));
+        key.next_block += 1;
+        assert!(!key.is_usable(&limits, day(1), made));
+    }
+}

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fapilog::format;
 use fapilog_encryption::{DecryptError, DecryptedFrame, DecryptionKeys, Decryptor, Encrypted, Encryption, Identity};
@@ -10,10 +10,14 @@ use fapilog_plugin::{
     event::Batch,
     formatter::Formatter,
     testing::{TestBatches, test_event},
+    timestamp::Timestamp,
 };
 
 /// Far longer than any step of a test takes.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The day of all batches.
+pub(crate) const DAY: &str = "2026-01-02";
 
 /// An identity, and an encryption for it alone.
 pub(crate) fn pair() -> (Identity, Encryption) {
@@ -35,7 +39,9 @@ pub(crate) fn format(formatter: &mut Encrypted, messages: &[&str]) -> Vec<u8> {
 
 pub(crate) fn with_batch<R>(messages: &[&str], test: impl FnOnce(&Batch<'_>) -> R) -> R {
     let events: Vec<_> = messages.iter().map(|message| test_event(message)).collect();
-    TestBatches::new().events(&events, |batch| test(batch))
+    // 12:00 of the day.
+    let taken = Timestamp::from_unix_nanos((20_455 * 24 + 12) * 3600 * 1_000_000_000);
+    TestBatches::new().taken(taken, Instant::now()).events(&events, |batch| test(batch))
 }
 
 /// A frame for each list of messages, and the records in it.
