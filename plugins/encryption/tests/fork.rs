@@ -1,5 +1,4 @@
 //! A forked child must not go on with the parent's data key: both would use the same nonces.
-#![expect(clippy::unwrap_used, reason = "all of this program is test code")]
 
 mod support;
 
