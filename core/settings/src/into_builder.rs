@@ -1,6 +1,7 @@
 //! From settings to a container's builder: finds the plugins that the settings name, and makes them.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     sync::{Arc, Mutex},
 };
@@ -122,6 +123,8 @@ struct Build<'a> {
     /// By name, and whether it is for a terminal. Each is made once, however many sinks use it; `None` where it could not
     /// be.
     formatters: BTreeMap<(String, bool), Option<SharedFormatter>>,
+    /// The formatters that are being made, each by the one in front of it.
+    formatters_in_work: Vec<String>,
     /// The names of the sinks that the builder has.
     made_sinks: Vec<&'a str>,
 }
@@ -152,8 +155,15 @@ impl<'a> Build<'a> {
         known: KnownPlugins,
         problems: Vec<Problem>,
     ) -> (ContainerBuilder, Vec<Problem>) {
-        let mut build =
-            Build { settings, registry, known, problems, formatters: BTreeMap::new(), made_sinks: Vec::new() };
+        let mut build = Build {
+            settings,
+            registry,
+            known,
+            problems,
+            formatters: BTreeMap::new(),
+            formatters_in_work: Vec::new(),
+            made_sinks: Vec::new(),
+        };
         let builder = build.add_pipeline(settings.options());
         let builder = build.add_sinks(builder);
         build.check_plugin_config();
@@ -305,22 +315,54 @@ impl<'a> Build<'a> {
             return known.clone();
         }
         let made = match self.find(path, name, PluginKind::Formatter) {
-            Some(Entry::Formatter(constructor)) => {
-                let settings = self.own_settings(name).colors(self.settings.colors, is_terminal);
-                self.call(&constructor, &settings).map(Arc::new)
-            }
+            Some(Entry::Formatter(constructor)) => self.make_formatter(&constructor, name, is_terminal),
             _ => None,
         };
         self.formatters.insert(key, made.clone());
         made
     }
 
+    /// Calls a formatter's constructor, which may ask for the formatter that it wraps.
+    fn make_formatter(
+        &mut self,
+        constructor: &Constructor<Factory<dyn Formatter>>,
+        name: &str,
+        is_terminal: bool,
+    ) -> Option<SharedFormatter> {
+        let settings = self.own_settings(name).colors(self.settings.colors, is_terminal);
+        self.formatters_in_work.push(name.to_owned());
+        let build = RefCell::new(&mut *self);
+        let wrapped = |name: &str, is_terminal| build.borrow_mut().wrapped_formatter(name, is_terminal);
+        let made = construct(constructor, &settings.named_formatters(&wrapped));
+        self.formatters_in_work.pop();
+        self.made_or_problems(name, made).map(Arc::new)
+    }
+
+    /// The formatter that the one in work wraps.
+    fn wrapped_formatter(&mut self, name: &str, is_terminal: bool) -> Result<SharedFormatter, Vec<Problem>> {
+        let [on_terminal, elsewhere] = formatters_of(name);
+        let resolved = if is_terminal { on_terminal } else { elsewhere };
+        if self.formatters_in_work.iter().any(|in_work| in_work == resolved) {
+            let way = self.formatters_in_work.join(", which wraps ");
+            return Err(vec![Problem::new("", format!("{name:?}"), format!("it would wrap itself: this is {way}"))]);
+        }
+        // A problem of the name belongs to the formatter in work; others are added for the wrapped formatter.
+        self.found(resolved, PluginKind::Formatter)?;
+        self.formatter("", resolved, is_terminal).ok_or_else(Vec::new)
+    }
+
     /// The plugin that is meant by `name`.
     fn find(&mut self, path: &str, name: &str, kind: PluginKind) -> Option<Entry> {
+        let found = self.found(name, kind);
+        found.map_err(|problems| self.add_problems(problems.into_iter().map(|problem| problem.below(path)))).ok()
+    }
+
+    /// The plugin that is meant by `name`, or the problem of it, if it is one.
+    fn found(&self, name: &str, kind: PluginKind) -> Result<Entry, Vec<Problem>> {
         if let Some((info, entry)) = self.registry.entry(name)
             && info.kind == kind
         {
-            return Some(entry.clone());
+            return Ok(entry.clone());
         }
         let known: Vec<&str> =
             self.registry.plugins().filter(|plugin| plugin.kind == kind).map(|plugin| plugin.name.as_str()).collect();
@@ -331,12 +373,10 @@ impl<'a> Build<'a> {
             (None, Some(other), known) => format!("it is the name of a {other}; allowed are {}", known.join(", ")),
             (None, None, known) => format!("there is no such {kind}; allowed are {}", known.join(", ")),
         };
-        let mut problem = Problem::new(path, format!("{name:?}"), allowed);
+        let mut problem = Problem::new("", format!("{name:?}"), allowed);
         problem.suggestion = suggestion(name, known);
-        if self.known == KnownPlugins::All || problem.suggestion.is_some() {
-            self.add_problems([problem]);
-        }
-        None
+        let is_certain = self.known == KnownPlugins::All || problem.suggestion.is_some();
+        Err(if is_certain { vec![problem] } else { Vec::new() })
     }
 
     /// Calls a plugin's constructor with its own settings.
@@ -356,19 +396,13 @@ impl<'a> Build<'a> {
     }
 
     fn call<T>(&mut self, constructor: &Constructor<T>, settings: &PluginSettings<'_>) -> Option<T> {
-        let name = settings.name();
-        match catch_panic(|| constructor(settings)) {
-            Ok(Ok(made)) => return Some(made),
-            Ok(Err(problems)) => {
-                let path = format!("plugin_config.{name}");
-                self.add_problems(problems.into_iter().map(|problem| problem.below(&path)));
-            }
-            Err(_panicked) => {
-                let problem = Problem::new(format!("plugin_config.{name}"), "given", "the plugin panicked on it");
-                self.add_problems([problem]);
-            }
-        }
-        None
+        self.made_or_problems(settings.name(), construct(constructor, settings))
+    }
+
+    /// The plugin, or its problems added.
+    fn made_or_problems<T>(&mut self, name: &str, made: Result<T, Vec<Problem>>) -> Option<T> {
+        let path = format!("plugin_config.{name}");
+        made.map_err(|problems| self.add_problems(problems.into_iter().map(|problem| problem.below(&path)))).ok()
     }
 
     /// Settings of a plugin or sink that the settings do not name are invalid: nothing reads them.
@@ -378,12 +412,17 @@ impl<'a> Build<'a> {
             .settings
             .plugin_config
             .keys()
-            .filter(|name| !unread.is_read(name) && !self.may_be_read(name))
+            .filter(|name| !unread.is_read(name) && !self.is_wrapped(name) && !self.may_be_read(name))
             .map(|name| unread.problem(name))
             .filter(|(_, is_certain)| *is_certain || self.known == KnownPlugins::All)
             .map(|(problem, _)| problem)
             .collect();
         self.add_problems(problems);
+    }
+
+    /// Whether it is a formatter that another one wraps.
+    fn is_wrapped(&self, name: &str) -> bool {
+        self.formatters.keys().any(|(formatter, _)| formatter == name)
     }
 
     /// Whether the settings may name it: a list or a name that cannot be read, or a name that is misspelt, is a problem
@@ -406,6 +445,12 @@ impl<'a> Build<'a> {
             }
         }
     }
+}
+
+/// Calls a plugin's constructor. The paths of its problems are relative to its settings.
+fn construct<T>(constructor: &Constructor<T>, settings: &PluginSettings<'_>) -> Result<T, Vec<Problem>> {
+    let panicked = |_| Err(vec![Problem::new("", "given", "the plugin panicked on it")]);
+    catch_panic(|| constructor(settings)).unwrap_or_else(panicked)
 }
 
 /// The least level of the diagnostics that go to stderr.

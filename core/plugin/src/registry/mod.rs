@@ -8,7 +8,7 @@ mod plugin_settings;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-pub use crate::registry::plugin_settings::Formatters;
+pub use crate::registry::plugin_settings::{FormatterByName, Formatters};
 pub use crate::registry::{
     metadata::{API_VERSION, Metadata, PluginInfo, RegisterError},
     plugin_settings::PluginSettings,

@@ -24,7 +24,12 @@ pub struct PluginSettings<'a> {
     /// A formatter is made for a terminal.
     is_terminal: bool,
     formatters: Option<Formatters>,
+    named_formatters: Option<&'a FormatterByName<'a>>,
 }
+
+/// Makes the formatter of a name, for a sink that writes to a terminal or not, or returns all errors: their paths are relative to
+/// the setting that has the name.
+pub type FormatterByName<'a> = dyn Fn(&str, bool) -> Result<Arc<Factory<dyn Formatter>>, Vec<Problem>> + 'a;
 
 /// The formatters of a sink's events.
 #[derive(Debug, Clone)]
@@ -39,7 +44,14 @@ impl<'a> PluginSettings<'a> {
     /// The settings of the plugin `name`: what a registry gives to its constructor. Tests of a plugin may make them, too.
     #[must_use]
     pub fn new(name: &'a str, config: &PluginConfig) -> Self {
-        Self { name, values: config.to_value(), colors: Colors::Auto, is_terminal: false, formatters: None }
+        Self {
+            name,
+            values: config.to_value(),
+            colors: Colors::Auto,
+            is_terminal: false,
+            formatters: None,
+            named_formatters: None,
+        }
     }
 
     /// With this setting of `colors`, for a formatter whose sink writes to a terminal or not.
@@ -52,6 +64,12 @@ impl<'a> PluginSettings<'a> {
     #[must_use]
     pub fn formatters(self, formatters: Formatters) -> Self {
         Self { formatters: Some(formatters), ..self }
+    }
+
+    /// With the formatters that a formatter may wrap.
+    #[must_use]
+    pub fn named_formatters(self, named: &'a FormatterByName<'a>) -> Self {
+        Self { named_formatters: Some(named), ..self }
     }
 
     /// Its name: that of the sink in the container, or of the plugin in the registry.
@@ -115,10 +133,31 @@ impl<'a> PluginSettings<'a> {
             return Err(vec![Problem::new("formatter", "asked for", "only a sink has one")]);
         };
         let Formatters { on_terminal, elsewhere } = formatters;
-        let factory = if is_terminal { on_terminal } else { elsewhere };
-        // Formatters are alike on all shards.
-        Ok(move || factory.make(ShardInfo::new(0, 1)))
+        Ok(maker(if is_terminal { on_terminal } else { elsewhere }))
     }
+
+    /// Makes a formatter by its name, with its own settings: for a formatter that wraps another. `setting` is the setting that has
+    /// the name, for errors.
+    ///
+    /// # Errors
+    /// When there is no formatter of that name, when it would wrap itself, or when the plugin is no formatter. Errors in the settings
+    /// of the other formatter are not among them: they are reported as its own.
+    pub fn formatter_named(
+        &self,
+        setting: &str,
+        name: &str,
+    ) -> Result<impl Fn() -> Box<dyn Formatter> + Clone + Send + Sync + 'static, Vec<Problem>> {
+        let Some(named) = self.named_formatters else {
+            return Err(vec![Problem::new(setting, format!("{name:?}"), "only a formatter wraps another by its name")]);
+        };
+        let below = |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.below(setting)).collect();
+        named(name, self.is_terminal).map(maker).map_err::<Vec<Problem>, _>(below)
+    }
+}
+
+/// Formatters are alike on all shards.
+fn maker(factory: Arc<Factory<dyn Formatter>>) -> impl Fn() -> Box<dyn Formatter> + Clone + Send + Sync + 'static {
+    move || factory.make(ShardInfo::new(0, 1))
 }
 
 impl fmt::Debug for PluginSettings<'_> {

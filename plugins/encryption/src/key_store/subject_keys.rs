@@ -1,0 +1,359 @@
+//! Keys of subjects: of the persons, or accounts, that values are about.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use fapilog_plugin::threads::lock;
+use ring::hmac;
+use thiserror::Error;
+
+use super::{FoundKey, KEY_SUFFIX, KeyFile, KeyFileKind, KeyStore, SHREDDED_SUFFIX};
+use crate::{
+    bytes::ByteReader,
+    encryption::KeyHolders,
+    error::{EncryptError, KeyStoreError},
+    key_encryption_key::KeyEncryptionKey,
+    secret_key::{AesKey, NONCE_BYTES, SecretKey, random},
+    wrap::{KeyId, OpenedWrap},
+};
+
+/// The first characters of a sealed value.
+const TOKEN_BEGINS: &str = "sealed1:";
+const VALUE_LABEL: &[u8] = b"fapilog subject value v1";
+/// The stem of the file with the key that makes ids of subjects.
+const INDEX_STEM: &str = "subjects";
+/// Subjects whose keys are kept in memory.
+const SUBJECTS_KEPT: usize = 10_000;
+
+/// The id of a subject: a keyed hash of its name.
+type SubjectId = [u8; 16];
+
+/// Encrypts short values, each under the key of the subject that it is about. Erasing a subject's key makes its values
+/// unreadable wherever they are, in files, archives and destinations, and leaves their bytes as they are.
+///
+/// A sealed value is text: `sealed1:` and Base64. Sealed values of one subject have the same id in front, so that they can be
+/// found together; the id does not reveal the subject without the store and its key. The same value sealed twice gives two texts.
+///
+/// ```
+/// use fapilog_encryption::{KeyEncryptionKey, KeyStore, SubjectError, SubjectKeys};
+///
+/// # let directory = tempfile::tempdir()?;
+/// let store = KeyStore::open(directory.path().join("subjects"))?;
+/// let keys = SubjectKeys::open(store, [KeyEncryptionKey::generate()?])?;
+/// let sealed = keys.seal("customer 4711", "Rosa Pardo")?;
+/// assert!(sealed.starts_with("sealed1:"));
+/// assert_eq!(keys.unseal(&sealed)?, "Rosa Pardo");
+///
+/// assert!(keys.shred("customer 4711")?);
+/// assert!(matches!(keys.unseal(&sealed), Err(SubjectError::Shredded)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SubjectKeys {
+    store: KeyStore,
+    holders: KeyHolders,
+    /// All that may open files of the store.
+    keys: Vec<KeyEncryptionKey>,
+    index: hmac::Key,
+    kept: Mutex<HashMap<SubjectId, Arc<SubjectKey>>>,
+}
+
+struct SubjectKey {
+    id: KeyId,
+    cipher: AesKey,
+    /// The mark that it was erased.
+    mark: PathBuf,
+}
+
+/// Why a sealed value cannot be opened. It holds no part of the value.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SubjectError {
+    /// The text is no sealed value.
+    #[error("the text is no sealed value, which begins with \"sealed1:\"")]
+    NotSealed,
+    /// It was changed.
+    #[error("the sealed value is damaged")]
+    Damaged,
+    /// The subject's key was erased.
+    #[error("the key of the value's subject was erased")]
+    Shredded,
+    /// This store has no key of the value's subject.
+    #[error("the key store has no key of the value's subject")]
+    NoKey,
+    /// The key store cannot be used.
+    #[error(transparent)]
+    KeyStore(#[from] KeyStoreError),
+}
+
+/// A sealed value in its parts.
+struct SealedValue {
+    subject: SubjectId,
+    key: KeyId,
+    nonce: [u8; NONCE_BYTES],
+    sealed: Vec<u8>,
+}
+
+impl SubjectKeys {
+    /// Opens the keys of a store. The first of `keys` wraps new keys; the others open those of before a change of keys.
+    ///
+    /// # Errors
+    /// If there is no key, the store cannot be used, or it belongs to other keys.
+    pub fn open(store: KeyStore, keys: impl IntoIterator<Item = KeyEncryptionKey>) -> Result<Self, KeyStoreError> {
+        let keys: Vec<KeyEncryptionKey> = keys.into_iter().collect();
+        let Some(first) = keys.first().cloned() else { return Err(EncryptError::NoKeyHolder.into()) };
+        let holders = KeyHolders { recipients: Vec::new(), keys: vec![first] };
+        let (_, index) = find_or_make(&store, INDEX_STEM, KeyFileKind::SubjectIndex, &holders, &keys)?;
+        let index = hmac::Key::new(hmac::HMAC_SHA256, index.bytes());
+        Ok(Self { store, holders, keys, index, kept: Mutex::default() })
+    }
+
+    /// Encrypts a value under the key of its subject, which is made if there is none.
+    ///
+    /// # Errors
+    /// If the subject's key cannot be had. There is no value without encryption.
+    pub fn seal(&self, subject: &str, value: &str) -> Result<String, KeyStoreError> {
+        let id = self.id_of(subject);
+        let key = self.key_of(id)?;
+        let nonce = random()?;
+        let mut bytes = zeroize::Zeroizing::new(value.as_bytes().to_vec());
+        let tag = key.cipher.seal(nonce, &associated(&id, &key.id), &mut bytes)?;
+        let token = [&id[..], &key.id, &nonce, &bytes, &tag].concat();
+        Ok(format!("{TOKEN_BEGINS}{}", BASE64URL_NOPAD.encode(&token)))
+    }
+
+    /// Decrypts a sealed value.
+    ///
+    /// # Errors
+    /// If the text is no sealed value, or was changed, or its subject's key was erased or is not in the store.
+    pub fn unseal(&self, sealed: &str) -> Result<String, SubjectError> {
+        let SealedValue { subject, key, nonce, mut sealed } = read(sealed)?;
+        let cipher = self.existing_key(subject, &key)?;
+        let value = cipher.open(nonce, &associated(&subject, &key), &mut sealed).ok_or(SubjectError::Damaged)?;
+        String::from_utf8(value.to_vec()).map_err(|_| SubjectError::Damaged)
+    }
+
+    /// Erases the key of a subject: its values can never be decrypted again, by anybody. Returns whether there was one. A value
+    /// that is sealed later has a new key. Other processes that use the store use the new key from then on.
+    ///
+    /// # Errors
+    /// If the key cannot be erased.
+    pub fn shred(&self, subject: &str) -> Result<bool, KeyStoreError> {
+        let id = self.id_of(subject);
+        let mut kept = lock(&self.kept);
+        kept.remove(&id);
+        match self.store.find(&stem(&id), KeyFileKind::Subject)? {
+            FoundKey::File(file, path) => {
+                self.store.erase(&path, &self.mark(&id, &file.id))?;
+                Ok(true)
+            }
+            FoundKey::Shredded | FoundKey::Absent => Ok(false),
+        }
+    }
+
+    fn id_of(&self, subject: &str) -> SubjectId {
+        let tag = hmac::sign(&self.index, subject.as_bytes());
+        tag.as_ref().first_chunk().copied().unwrap_or_default()
+    }
+
+    /// The mark that a key of a subject was erased.
+    fn mark(&self, subject: &SubjectId, key: &KeyId) -> PathBuf {
+        self.store.path(&format!("{}-{}", stem(subject), HEXLOWER.encode(key)), SHREDDED_SUFFIX)
+    }
+
+    /// The key to seal with.
+    fn key_of(&self, id: SubjectId) -> Result<Arc<SubjectKey>, KeyStoreError> {
+        let mut kept = lock(&self.kept);
+        // Another process may have erased it.
+        if let Some(key) = kept.get(&id).filter(|key| !key.mark.exists()) {
+            return Ok(Arc::clone(key));
+        }
+        let stem = stem(&id);
+        if let FoundKey::File(file, path) = self.store.find(&stem, KeyFileKind::Subject)?
+            && self.mark(&id, &file.id).exists()
+        {
+            // A crash has interrupted the erasure.
+            self.store.erase(&path, &self.mark(&id, &file.id))?;
+        }
+        let (own_id, key) = find_or_make(&self.store, &stem, KeyFileKind::Subject, &self.holders, &self.keys)?;
+        let key = Arc::new(SubjectKey { id: own_id, cipher: key.cipher()?, mark: self.mark(&id, &own_id) });
+        if kept.len() >= SUBJECTS_KEPT {
+            kept.clear();
+        }
+        kept.insert(id, Arc::clone(&key));
+        Ok(key)
+    }
+
+    /// The key that sealed a value.
+    fn existing_key(&self, subject: SubjectId, key: &KeyId) -> Result<AesKey, SubjectError> {
+        if self.mark(&subject, key).exists() {
+            return Err(SubjectError::Shredded);
+        }
+        match self.store.find(&stem(&subject), KeyFileKind::Subject)? {
+            FoundKey::File(file, path) if file.id == *key => {
+                Ok(open(&file, path, &self.keys)?.cipher().map_err(KeyStoreError::from)?)
+            }
+            _ => Err(SubjectError::NoKey),
+        }
+    }
+}
+
+fn stem(id: &SubjectId) -> String {
+    format!("subject-{}", HEXLOWER.encode(id))
+}
+
+fn associated(subject: &SubjectId, key: &KeyId) -> Vec<u8> {
+    [VALUE_LABEL, subject, key].concat()
+}
+
+fn read(sealed: &str) -> Result<SealedValue, SubjectError> {
+    let token = sealed.strip_prefix(TOKEN_BEGINS).and_then(|token| BASE64URL_NOPAD.decode(token.as_bytes()).ok());
+    token.and_then(|token| parts_of(&token)).ok_or(SubjectError::NotSealed)
+}
+
+fn parts_of(token: &[u8]) -> Option<SealedValue> {
+    let mut reader = ByteReader::new(token);
+    let (subject, key, nonce) = (reader.array()?, reader.array()?, reader.array()?);
+    Some(SealedValue { subject, key, nonce, sealed: reader.remaining().to_vec() })
+}
+
+/// The key of a file, which is made if it is not there, with its id.
+fn find_or_make(
+    store: &KeyStore,
+    stem: &str,
+    kind: KeyFileKind,
+    holders: &KeyHolders,
+    keys: &[KeyEncryptionKey],
+) -> Result<(KeyId, SecretKey), KeyStoreError> {
+    if let FoundKey::File(file, path) = store.find(stem, kind)? {
+        return Ok((file.id, open(&file, path, keys)?));
+    }
+    let (key, id) = (SecretKey::random()?, random()?);
+    let path = store.path(stem, KEY_SUFFIX);
+    if KeyFile::new(kind, id, &key, holders)?.store(store, &path)? {
+        return Ok((id, key));
+    }
+    // Another process was faster.
+    match store.find(stem, kind)? {
+        FoundKey::File(file, path) => Ok((file.id, open(&file, path, keys)?)),
+        FoundKey::Shredded | FoundKey::Absent => Err(KeyStoreError::BadFile { path }),
+    }
+}
+
+fn open(file: &KeyFile, path: PathBuf, keys: &[KeyEncryptionKey]) -> Result<SecretKey, KeyStoreError> {
+    match file.open(&[], keys) {
+        OpenedWrap::Key(key) => Ok(key),
+        OpenedWrap::NoKey => Err(KeyStoreError::NoKey { path }),
+        OpenedWrap::Damaged => Err(KeyStoreError::BadFile { path }),
+    }
+}
+
+impl fmt::Debug for SubjectKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubjectKeys").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(directory: &tempfile::TempDir) -> KeyStore {
+        KeyStore::open(directory.path().join("subjects")).unwrap()
+    }
+
+    #[test]
+    fn values_of_a_subject_share_an_id_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = SubjectKeys::open(store(&directory), [KeyEncryptionKey::generate().unwrap()]).unwrap();
+        let [one, two, other] = ["a", "a", "b"].map(|subject| read(&keys.seal(subject, "value").unwrap()).unwrap());
+        assert_eq!((one.subject, one.key), (two.subject, two.key));
+        assert_ne!((one.nonce, &one.sealed), (two.nonce, &two.sealed));
+        assert_ne!(one.subject, other.subject);
+    }
+
+    #[test]
+    fn values_are_opened_after_a_restart_and_after_a_change_of_keys() {
+        let directory = tempfile::tempdir().unwrap();
+        let (old, new) = (KeyEncryptionKey::generate().unwrap(), KeyEncryptionKey::generate().unwrap());
+        let sealed = SubjectKeys::open(store(&directory), [old.clone()]).unwrap().seal("a", "Zoë").unwrap();
+        let both = SubjectKeys::open(store(&directory), [new.clone(), old]).unwrap();
+        assert_eq!(both.unseal(&sealed).unwrap(), "Zoë");
+        let id = read(&sealed).unwrap().subject;
+        assert_eq!(read(&both.seal("a", "x").unwrap()).unwrap().subject, id, "the id of a subject stays");
+        let error = SubjectKeys::open(store(&directory), [new]).unwrap_err();
+        assert!(matches!(error, KeyStoreError::NoKey { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_erased_key_opens_nothing_and_later_values_have_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = KeyEncryptionKey::generate().unwrap();
+        let keys = SubjectKeys::open(store(&directory), [key.clone()]).unwrap();
+        let other_process = SubjectKeys::open(store(&directory), [key]).unwrap();
+        let [old, other] = ["a", "b"].map(|subject| keys.seal(subject, "value").unwrap());
+        assert_eq!(other_process.unseal(&other_process.seal("a", "value").unwrap()).unwrap(), "value");
+        assert!(keys.shred("a").unwrap());
+        assert!(!keys.shred("a").unwrap());
+        for keys in [keys, other_process] {
+            assert!(matches!(keys.unseal(&old), Err(SubjectError::Shredded)));
+            assert_eq!(keys.unseal(&other).unwrap(), "value");
+            let new = keys.seal("a", "value").unwrap();
+            assert_eq!(keys.unseal(&new).unwrap(), "value");
+        }
+    }
+
+    #[test]
+    fn an_erasure_that_a_crash_has_interrupted_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = SubjectKeys::open(store(&directory), [KeyEncryptionKey::generate().unwrap()]).unwrap();
+        let sealed = keys.seal("a", "value").unwrap();
+        let SealedValue { subject, key, .. } = read(&sealed).unwrap();
+        std::fs::write(keys.mark(&subject, &key), "").unwrap();
+        lock(&keys.kept).clear();
+        assert!(matches!(keys.unseal(&sealed), Err(SubjectError::Shredded)));
+        let new = keys.seal("a", "value").unwrap();
+        assert_ne!(read(&new).unwrap().key, key);
+        assert_eq!(keys.unseal(&new).unwrap(), "value");
+    }
+
+    #[test]
+    fn a_value_that_was_changed_or_is_none_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = SubjectKeys::open(store(&directory), [KeyEncryptionKey::generate().unwrap()]).unwrap();
+        let sealed = keys.seal("a", "value").unwrap();
+        let token = BASE64URL_NOPAD.decode(sealed.strip_prefix(TOKEN_BEGINS).unwrap().as_bytes()).unwrap();
+        for at in 0..token.len() {
+            let mut changed = token.clone();
+            if let Some(byte) = changed.get_mut(at) {
+                *byte ^= 1;
+            }
+            let changed = format!("{TOKEN_BEGINS}{}", BASE64URL_NOPAD.encode(&changed));
+            match keys.unseal(&changed) {
+                Err(SubjectError::NoKey) => assert!(at < 32, "byte {at}"),
+                Err(SubjectError::Damaged) => assert!(at >= 32, "byte {at}"),
+                other => panic!("byte {at}: {other:?}"),
+            }
+        }
+        for text in ["", "value", "sealed1:", "sealed1:AAAA", "sealed1:?"] {
+            assert!(matches!(keys.unseal(text), Err(SubjectError::NotSealed)), "{text}");
+        }
+    }
+
+    #[test]
+    fn neither_subject_nor_value_stands_in_the_token_or_the_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = SubjectKeys::open(store(&directory), [KeyEncryptionKey::generate().unwrap()]).unwrap();
+        let token = read(&keys.seal("customer-4711", "a planted value").unwrap()).unwrap().sealed;
+        assert!(!token.windows(7).any(|window| window == b"planted"));
+        for entry in std::fs::read_dir(keys.store.directory()).unwrap() {
+            let entry = entry.unwrap();
+            assert!(!entry.file_name().to_string_lossy().contains("4711"));
+            assert!(!std::fs::read(entry.path()).unwrap().windows(4).any(|window| window == b"4711"));
+        }
+    }
+}
