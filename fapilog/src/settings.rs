@@ -2,6 +2,6 @@
 
 pub use fapilog_plugin::settings::{PluginConfig, PluginValue, duration, size_bytes};
 pub use fapilog_settings::{
-    DeliverySettings, ErrorHandling, OverflowStrategy, Preset, Reload, ReloadError, ReloadManual, SettingInfo,
-    Settings, SettingsBuilder, SinkEntry,
+    ComplianceMode, DeliverySettings, ErrorHandling, OverflowStrategy, Preset, Reload, ReloadError, ReloadManual,
+    SettingInfo, Settings, SettingsBuilder, SinkEntry,
 };
