@@ -7,7 +7,7 @@
 pub use fapilog_plugin::{
     compliance::{
         ComplianceReport, KeptEvents, PlannedContainer, PlannedPlugin, PlannedSink, RetentionConflict, RetentionDemand,
-        RuleFinding, RuleInfo, RuleVerdict, Standard, StandardReport,
+        RuleFinding, RuleInfo, RuleVerdict, Standard, StandardReport, write_age,
     },
     data_class::DataClass,
 };

@@ -7,12 +7,12 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use doubles::registry;
 use fapilog::{
-    Settings,
+    Level, Settings,
     compliance::{ComplianceReport, DataClass, RuleInfo, RuleVerdict},
     container::Executor,
     error::SettingsError,
     plugin::Registry,
-    settings::{ComplianceMode, PluginConfig, SettingsBuilder},
+    settings::{ComplianceMode, PluginConfig, Reload, SettingsBuilder},
     sink::{self, MemoryEvents},
 };
 use fapilog_compliance::{RuleCheck, StandardTable, TableRule, ThisMachine, register_table};
@@ -134,6 +134,29 @@ fn messages_under_acme(redactors: &[&str]) -> Vec<String> {
 fn a_container_that_meets_all_rules_logs_no_violation() {
     assert_eq!(messages_under_acme(&["redact"]), [""; 0]);
     assert_eq!(messages_under_acme(&[]).len(), 1);
+}
+
+#[test]
+fn a_reload_that_misses_a_rule_is_refused_and_changes_nothing() {
+    let (mut registry, events) = with_memory(registry());
+    register_table(&mut registry, ACME, Arc::new(ThisMachine)).unwrap();
+    let nothing: [&str; 0] = [];
+    let settings = |redactors: &[&str], level: Level| {
+        let builder =
+            Settings::builder().executor(Executor::Thread).sinks(["memory"]).formatter("minimal").level(level);
+        let builder = builder.enrichers(nothing).processors(nothing).redactors(redactors.iter().copied());
+        builder.compliance_standards(["acme"]).build().unwrap()
+    };
+    let container = settings(&["redact"], Level::Info).into_builder_with(&registry).unwrap().start().unwrap();
+    let error = container.reload(settings(&[], Level::Debug)).unwrap_err().to_string();
+    assert!(error.contains("redactors is empty; acme/1 (section 1) asks: no log has passwords"), "{error}");
+    fapilog::debug!(container.logger("test"), "not logged");
+    assert_eq!(container.settings().unwrap().redactors, ["redact"]);
+    container.reload(settings(&["redact"], Level::Debug)).unwrap();
+    fapilog::debug!(container.logger("test"), "logged");
+    let accounts = container.shutdown(TIMEOUT).unwrap();
+    accounts.check().unwrap();
+    assert_eq!((events.lines().len(), accounts.submitted), (1, 1));
 }
 
 fn gdpr(settings: &[(&str, &str)]) -> PluginConfig {

@@ -43,6 +43,6 @@ pub use self::{
     finding::{RuleFinding, RuleInfo, RuleVerdict},
     planned::{PlannedContainer, PlannedPlugin, PlannedSink},
     report::{ComplianceReport, StandardReport},
-    retention::{KeptEvents, RetentionConflict, RetentionDemand},
+    retention::{KeptEvents, RetentionConflict, RetentionDemand, write_age},
     standard::Standard,
 };

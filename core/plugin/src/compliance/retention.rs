@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Serialize, Serializer};
 
-use crate::{compliance::RuleInfo, named_enum};
+use crate::{compliance::RuleInfo, named_enum, settings::write_duration};
 
 named_enum! {
     /// The events that a demand of retention is about.
@@ -86,9 +86,9 @@ impl fmt::Display for RetentionConflict {
             f,
             "{} asks {events} events to be kept for {} at least, and {} asks for their removal after {}",
             longer.rule.id,
-            days(longer.at_least),
+            write_age(longer.at_least),
             shorter.rule.id,
-            days(self.most()),
+            write_age(self.most()),
         )
     }
 }
@@ -116,12 +116,23 @@ impl Serialize for RetentionConflict {
     }
 }
 
-/// In days, where these are whole.
-fn days(age: Duration) -> String {
+/// An age as people write it: in days, and what is left of the last one.
+///
+/// ```
+/// use std::time::Duration;
+/// use fapilog_plugin::compliance::write_age;
+///
+/// assert_eq!(write_age(Duration::from_secs(90 * 86_400 + 3600)), "90 days 1h");
+/// ```
+#[must_use]
+pub fn write_age(age: Duration) -> String {
     const DAY: u64 = 86_400;
-    match age.as_secs() {
-        seconds if seconds.is_multiple_of(DAY) => format!("{} days", seconds / DAY),
-        _ => crate::settings::write_duration(age),
+    let days = age.as_secs() / DAY;
+    let tail = age.saturating_sub(Duration::from_secs(days * DAY));
+    match (days, tail) {
+        (0, tail) => write_duration(tail),
+        (days, Duration::ZERO) => format!("{days} days"),
+        (days, tail) => format!("{days} days {}", write_duration(tail)),
     }
 }
 

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use fapilog_plugin::{
-    compliance::{PlannedContainer, PlannedSink},
-    settings::write_duration,
+    compliance::{PlannedContainer, PlannedSink, RuleVerdict, write_age},
     sink::SinkPlace,
 };
 
@@ -17,14 +16,7 @@ pub(crate) const fn days(days: u32) -> Duration {
 
 /// An age as evidence has it.
 fn age(age: Duration) -> String {
-    const DAY: u64 = 86_400;
-    match age {
-        Duration::MAX => "for ever".to_owned(),
-        age if age.as_secs() >= DAY && age.subsec_nanos() == 0 && age.as_secs().is_multiple_of(DAY) => {
-            format!("for {} days", age.as_secs() / DAY)
-        }
-        age => format!("for {}", write_duration(age)),
-    }
+    if age == Duration::MAX { "for ever".to_owned() } else { format!("for {}", write_age(age)) }
 }
 
 pub(super) fn kept_at_least(planned: &PlannedContainer, least: u32) -> CheckOutcome {
@@ -81,13 +73,13 @@ fn removes(sink: &PlannedSink, most: Duration) -> Option<CheckOutcome> {
         Some(kept) => CheckOutcome::fail(format!(
             "{name}: keeps events {}, and {} is allowed at most",
             age(kept),
-            write_duration(most)
+            write_age(most)
         )),
         None => CheckOutcome::fail(format!(
             "{name}: does not remove events by age, which needs retain_age and a rotation by time"
         )),
     };
-    let is_fail = outcome.verdict == fapilog_plugin::compliance::RuleVerdict::Fail;
+    let is_fail = outcome.verdict == RuleVerdict::Fail;
     let settings = ["retain_age", "rotate_every"].map(|setting| format!("plugin_config.{name}.{setting}"));
     Some(if is_fail { settings.into_iter().fold(outcome, CheckOutcome::mended_by) } else { outcome })
 }
