@@ -221,6 +221,21 @@ fn settings_of_a_standard_that_it_does_not_have_are_refused() {
 }
 
 #[test]
+fn a_variable_that_takes_a_standard_out_leaves_the_standards_settings_valid() {
+    let directory = tempfile::tempdir().unwrap();
+    for written in [
+        "[compliance]\nstandards = [\"gdpr\"]\n",
+        "compliance_standard = \"gdpr\"\n",
+        "compliance_standards = [\"gdpr\"]\n",
+    ] {
+        let path = directory.path().join("fapilog.toml");
+        std::fs::write(&path, format!("{written}[plugin_config.gdpr]\nretention_max = \"90d\"\n")).unwrap();
+        let builder = Settings::builder().file(&path).variables([("FAPILOG_COMPLIANCE_STANDARDS", "[]")]);
+        builder.build().unwrap().into_builder_with(&registry()).unwrap();
+    }
+}
+
+#[test]
 fn the_levels_and_routes_of_the_settings_decide_whether_audit_events_are_kept() {
     let verdict = |builder: SettingsBuilder| {
         let report = report(builder, &["hipaa"]);

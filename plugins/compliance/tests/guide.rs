@@ -84,3 +84,13 @@ fn a_settings_file_without_one_of_its_tables_misses_a_rule() {
         assert!(!report.is_met(), "{taken}");
     }
 }
+
+#[test]
+fn the_table_on_the_page_is_the_report_of_its_settings() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/compliance-guide.md")).unwrap();
+    let table = page.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let file = PluginConfig::new().with("path", "/var/log/shop/app.log").with("sync", "batch");
+    let settings = Settings::builder().sinks(["file"]).plugin_config("file", file).build().unwrap();
+    let report = settings.compliance_report(&["sox"], &doubles::registry()).unwrap();
+    assert_eq!(table.trim_end(), report.to_string());
+}

@@ -50,19 +50,19 @@ impl CheckOutcome {
         self
     }
 
-    /// The worst of several: a failure, then people, then a pass. Without any, not applicable, for this reason.
+    /// The worst of several: a failure, then people, then a pass. Without any, not applicable, for this reason. The evidence of a
+    /// failure is that of failures; otherwise the tasks of people come first.
     #[must_use]
     pub fn all(outcomes: impl IntoIterator<Item = Self>, without: &str) -> Self {
         let outcomes: Vec<Self> = outcomes.into_iter().collect();
         let has = |verdict| outcomes.iter().any(|outcome| outcome.verdict == verdict);
-        let worst = [RuleVerdict::Fail, RuleVerdict::NeedsPeople, RuleVerdict::Pass].into_iter().find(|one| has(*one));
-        match worst {
-            Some(RuleVerdict::Fail) => {
-                Self::joined(RuleVerdict::Fail, &outcomes, |verdict| verdict == RuleVerdict::Fail)
+        let order = [RuleVerdict::Fail, RuleVerdict::NeedsPeople, RuleVerdict::Pass, RuleVerdict::NotApplicable];
+        match order.into_iter().find(|verdict| has(*verdict)) {
+            None => Self::not_applicable(without),
+            Some(RuleVerdict::NeedsPeople) => {
+                Self::joined(RuleVerdict::NeedsPeople, &outcomes, &[RuleVerdict::NeedsPeople, RuleVerdict::Pass])
             }
-            Some(worst) => Self::joined(worst, &outcomes, |verdict| verdict != RuleVerdict::NotApplicable),
-            None if outcomes.is_empty() => Self::not_applicable(without),
-            None => Self::joined(RuleVerdict::NotApplicable, &outcomes, |_| true),
+            Some(worst) => Self::joined(worst, &outcomes, &[worst]),
         }
     }
 
@@ -72,14 +72,15 @@ impl CheckOutcome {
         let outcomes: Vec<Self> = outcomes.into_iter().collect();
         let order = [RuleVerdict::Pass, RuleVerdict::NeedsPeople, RuleVerdict::NotApplicable];
         let best = order.into_iter().find_map(|one| outcomes.iter().find(|outcome| outcome.verdict == one));
-        best.cloned().unwrap_or_else(|| Self::joined(RuleVerdict::Fail, &outcomes, |_| true))
+        best.cloned().unwrap_or_else(|| Self::joined(RuleVerdict::Fail, &outcomes, &[RuleVerdict::Fail]))
     }
 
-    /// The evidence and the settings of those with such a verdict, each once.
-    fn joined(verdict: RuleVerdict, outcomes: &[Self], is_of: impl Fn(RuleVerdict) -> bool) -> Self {
+    /// The evidence and the settings of those with these verdicts, in this order, each once.
+    fn joined(verdict: RuleVerdict, outcomes: &[Self], of: &[RuleVerdict]) -> Self {
         let mut joined = Self::new(verdict, "");
         let mut texts: Vec<&str> = Vec::new();
-        for outcome in outcomes.iter().filter(|outcome| is_of(outcome.verdict)) {
+        let in_order = of.iter().flat_map(|one| outcomes.iter().filter(move |outcome| outcome.verdict == *one));
+        for outcome in in_order {
             if !texts.contains(&outcome.evidence.as_str()) {
                 texts.push(&outcome.evidence);
             }
@@ -114,7 +115,7 @@ mod tests {
             (outcome.verdict, outcome.evidence, outcome.settings.len())
         };
         assert_eq!(all(&[PASS, FAIL, PEOPLE, FAIL]), (FAIL, "fail".to_owned(), 1));
-        assert_eq!(all(&[PASS, PEOPLE, NONE]), (PEOPLE, "pass; needs_people".to_owned(), 2));
+        assert_eq!(all(&[PASS, PEOPLE, NONE]), (PEOPLE, "needs_people; pass".to_owned(), 2));
         assert_eq!(all(&[NONE, PASS]), (PASS, "pass".to_owned(), 1));
         assert_eq!(all(&[NONE]), (NONE, "not_applicable".to_owned(), 1));
         assert_eq!(all(&[]), (NONE, "nothing".to_owned(), 0));
