@@ -55,6 +55,7 @@
 //! ```
 
 pub mod adapter;
+pub mod compliance;
 pub mod container;
 mod default_pipeline;
 pub mod diagnostics;

@@ -5,6 +5,6 @@ pub use fapilog_plugin::settings::{
     redact_text, size_bytes,
 };
 pub use fapilog_settings::{
-    DeliverySettings, ErrorHandling, OverflowStrategy, Preset, Reload, ReloadError, ReloadManual, SettingInfo,
-    Settings, SettingsBuilder, SinkEntry,
+    ComplianceMode, DeliverySettings, ErrorHandling, OverflowStrategy, Preset, Reload, ReloadError, ReloadManual,
+    SettingInfo, Settings, SettingsBuilder, SinkEntry,
 };

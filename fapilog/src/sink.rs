@@ -5,8 +5,8 @@ pub use fapilog_engine::{
     route::Route,
 };
 pub use fapilog_plugin::sink::{
-    BlockingDelivery, Delivery, DeliveryPolicy, DeliveryThread, OnFull, Payload, PayloadId, Reporter, Sink,
-    SinkContext, SinkCounter, SinkError, SinkErrorKind, SinkFactory,
+    Assurances, BlockingDelivery, Delivery, DeliveryPolicy, DeliveryThread, OnFull, Payload, PayloadId, Reporter, Sink,
+    SinkContext, SinkCounter, SinkError, SinkErrorKind, SinkFactory, SinkPlace,
 };
 pub use fapilog_sink_console::Console;
 pub use fapilog_sink_file::{Compression, File, FileEngine, FileSync, RotateEvery, RotateZone};

@@ -41,6 +41,8 @@ paths! {
         fapilog::metrics::Accounts,
         fapilog::event::FieldGroup,
         fapilog::event::Category,
+        fapilog::compliance::ComplianceReport,
+        fapilog::compliance::Standard,
         fapilog::sink::Console,
         fapilog::sink::DeliveryPolicy,
         fapilog::Container,

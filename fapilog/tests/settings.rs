@@ -206,7 +206,7 @@ fn every_invalid_value_of_every_layer_is_in_one_error() {
         ("FAPILOG_FLUSH_INTERVAL", "soon"),
         ("FAPILOG_RING_CAPACITY_BYTES", "100 kB"),
         ("FAPILOG_DRAIN_CPUS", "1,x"),
-        ("FAPILOG_COMPLIANCE_STANDARDS", "gdpr"),
+        ("FAPILOG_COMPLIANCE_STANDARDS", "art. 17"),
         ("UNRELATED", "anything"),
     ];
     let found = problems(Settings::builder().threads_max(0).file(&file.path).variables(variables));
@@ -218,7 +218,7 @@ fn every_invalid_value_of_every_layer_is_in_one_error() {
         format!("routing.b.level_min is \"eror\"; allowed are TRACE, DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL, AUDIT, SECURITY and OFF, in any case; did you mean ERROR? (given by file {path}:7:13)"),
         format!("routing.b is given; `sinks` names no sink of that name; did you mean a? (given by file {path}:6:1; sinks given by file {path}:5:9)"),
         format!("colors is \"allways\"; allowed are auto, always, never; did you mean always? (given by file {path}:4:10)"),
-        "compliance_standards[0] is \"gdpr\"; there is no such standard yet, and a log must not claim to keep one; leave the list empty (given by FAPILOG_COMPLIANCE_STANDARDS)".to_owned(),
+        "compliance_standards[0] is \"art. 17\"; a name is made of letters, digits, _ and - (given by FAPILOG_COMPLIANCE_STANDARDS)".to_owned(),
         format!("max_workers is 100; allowed are 1 to 64 (given by file {path}:2:15)"),
         "drain_cpus[1] is \"x\"; it must be a whole number from 0 (given by FAPILOG_DRAIN_CPUS)".to_owned(),
         "queue_max_size is 5; allowed are 100 to 1000000 (given by FAPILOG_QUEUE_MAX_SIZE)".to_owned(),

@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 use settings_file::{problems, written};
 
 /// Each setting that has a table, with a value that is not its default.
-const VALUES: [(&str, &str); 13] = [
+const VALUES: [(&str, &str); 15] = [
+    ("compliance.mode", "report"),
+    ("compliance.standards", "pci-dss"),
     ("diagnostics.emergency_lines", "false"),
     ("diagnostics.error_handling", "loud"),
     ("diagnostics.level", "INFO"),

@@ -19,6 +19,8 @@ pub enum PluginKind {
     Formatter,
     /// A [`Sink`](crate::sink::Sink).
     Sink,
+    /// A [`Standard`](crate::compliance::Standard) of compliance.
+    Standard,
 }
 
 impl PluginKind {
@@ -31,6 +33,7 @@ impl PluginKind {
             Self::Redactor => "redactor",
             Self::Formatter => "formatter",
             Self::Sink => "sink",
+            Self::Standard => "standard",
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | [`factory`] | how a plugin is made, one for each shard |
 //! | [`registry`], [`settings`] | how settings find a plugin, and how it reads its own settings |
 //! | [`data_class`] | classes of sensitive data, for redactors and for compliance standards |
+//! | [`compliance`] | standards that check a container before it starts |
 //! | [`text_redactor`] | redaction of texts that are in no event |
 //! | [`plugin_counts`] | counters of a plugin's own |
 //! | [`common_fields`], [`cache`] | the same fields for many events; values that are expensive to compute |
@@ -24,6 +25,7 @@
 pub mod cache;
 pub mod colors;
 pub mod common_fields;
+pub mod compliance;
 pub mod data_class;
 pub mod diagnostics;
 pub mod enricher;

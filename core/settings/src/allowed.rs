@@ -1,4 +1,4 @@
-//! The rules that only settings have: names of plugins and sinks, and standards.
+//! The rules that only settings have: names of plugins, sinks and standards.
 
 use std::collections::BTreeSet;
 
@@ -68,22 +68,5 @@ impl Allowed<String> for Name {
 
     fn problems(&self, value: &String) -> Vec<Problem> {
         if is_name(value) { Vec::new() } else { vec![Problem::new("", format!("{value:?}"), NAME_RULE)] }
-    }
-}
-
-/// No value yet: there is no standard that fapilog could keep.
-pub(super) struct NoStandardYet;
-
-impl Allowed<Vec<String>> for NoStandardYet {
-    fn text(&self) -> String {
-        "an empty list: there is no standard yet that fapilog can keep".to_owned()
-    }
-
-    fn problems(&self, value: &Vec<String>) -> Vec<Problem> {
-        let refuse = |(index, name): (usize, &String)| {
-            let allowed = "there is no such standard yet, and a log must not claim to keep one; leave the list empty";
-            Problem::new(format!("[{index}]"), format!("{name:?}"), allowed)
-        };
-        value.iter().enumerate().map(refuse).collect()
     }
 }

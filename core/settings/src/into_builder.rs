@@ -11,6 +11,7 @@ use fapilog_engine::{
     container_options,
 };
 use fapilog_plugin::{
+    compliance::{ComplianceReport, PlannedContainer, PlannedPlugin, Standard},
     event::Batch,
     factory::Factory,
     formatter::Formatter,
@@ -26,7 +27,11 @@ use fapilog_plugin::{
 };
 
 use crate::{
-    ErrorHandling, PROBLEMS_MAX, PluginConfig, Settings, SinkEntry, declare::give_options, delivery, unread::Unread,
+    ComplianceMode, ErrorHandling, PROBLEMS_MAX, PluginConfig, Settings, SinkEntry,
+    compliance::{CRATE_OF_STANDARDS, report_violations},
+    declare::give_options,
+    delivery,
+    unread::Unread,
 };
 
 /// The formatters that `auto` stands for.
@@ -35,7 +40,8 @@ const AUTO_ON_TERMINAL: &str = "pretty";
 const AUTO_ELSEWHERE: &str = "json";
 
 /// The settings that name plugins and sinks.
-pub(super) const NAME_PLUGINS: [&str; 5] = ["sinks", "enrichers", "processors", "redactors", "formatter"];
+pub(super) const NAME_PLUGINS: [&str; 6] =
+    ["sinks", "enrichers", "processors", "redactors", "formatter", "compliance_standards"];
 
 /// The formatters that a name stands for: on a terminal, and elsewhere.
 pub(super) fn formatters_of(name: &str) -> [&str; 2] {
@@ -89,10 +95,36 @@ pub(crate) struct Origin {
     pub(super) registry: Registry,
 }
 
-/// A builder with the options and plugins of the settings.
+/// A builder with the options and plugins of the settings, which meet the standards that they name.
 pub(super) fn build(settings: &Settings, registry: &Registry) -> Result<ContainerBuilder, SettingsError> {
-    let (builder, problems) = Build::of(settings, registry, KnownPlugins::All, settings.problems());
-    if problems.is_empty() { Ok(builder) } else { Err(settings.as_error(problems)) }
+    let mut built = build_against(settings, &settings.compliance_standards, registry)?;
+    let report = ComplianceReport::of(&built.planned, &built.standards);
+    match settings.compliance_mode {
+        ComplianceMode::Strict => built.problems = settings.compliance_problems(&report),
+        ComplianceMode::Report => built.builder = report_violations(built.builder, &report),
+    }
+    if built.problems.is_empty() { Ok(built.builder) } else { Err(settings.as_error(built.problems)) }
+}
+
+/// The container that the settings ask for.
+pub(super) fn plan(settings: &Settings, registry: &Registry) -> Result<PlannedContainer, SettingsError> {
+    build_against(settings, &settings.compliance_standards, registry).map(|built| built.planned)
+}
+
+/// The report of the settings by these standards.
+pub(super) fn check_against(
+    settings: &Settings,
+    standards: &[String],
+    registry: &Registry,
+) -> Result<ComplianceReport, SettingsError> {
+    let built = build_against(settings, standards, registry)?;
+    Ok(ComplianceReport::of(&built.planned, &built.standards))
+}
+
+/// All that the settings ask for, if they are valid.
+fn build_against(settings: &Settings, standards: &[String], registry: &Registry) -> Result<Built, SettingsError> {
+    let built = Build::of(settings, standards, registry, KnownPlugins::All, settings.problems());
+    if built.problems.is_empty() { Ok(built) } else { Err(settings.as_error(built.problems)) }
 }
 
 /// The problems, and those that the plugins find in their own settings.
@@ -103,7 +135,18 @@ pub(super) fn problems_of_plugins(
     problems: Vec<Problem>,
 ) -> Vec<Problem> {
     // The error lists no more, and each name of a plugin is compared with all of them.
-    if problems.len() > PROBLEMS_MAX { problems } else { Build::of(settings, registry, known, problems).1 }
+    if problems.len() > PROBLEMS_MAX {
+        return problems;
+    }
+    Build::of(settings, &settings.compliance_standards, registry, known, problems).problems
+}
+
+/// A builder, what standards see of it, the standards, and all that was found to be invalid.
+struct Built {
+    builder: ContainerBuilder,
+    planned: PlannedContainer,
+    standards: Vec<Arc<dyn Standard>>,
+    problems: Vec<Problem>,
 }
 
 /// The plugins of a registry, among all that the program has.
@@ -117,9 +160,12 @@ pub(super) enum KnownPlugins {
 /// The settings on their way into a builder, with all that is found to be invalid.
 struct Build<'a> {
     settings: &'a Settings,
+    /// The names of the standards that the settings are checked against.
+    standards: &'a [String],
     registry: &'a Registry,
     known: KnownPlugins,
     problems: Vec<Problem>,
+    planned: PlannedContainer,
     /// By name, and whether it is for a terminal. Each is made once, however many sinks use it; `None` where it could not
     /// be.
     formatters: BTreeMap<(String, bool), Option<SharedFormatter>>,
@@ -151,21 +197,25 @@ impl<'a> Build<'a> {
     /// The builder, and all problems.
     fn of(
         settings: &'a Settings,
+        standards: &'a [String],
         registry: &'a Registry,
         known: KnownPlugins,
         problems: Vec<Problem>,
-    ) -> (ContainerBuilder, Vec<Problem>) {
+    ) -> Built {
         let mut build = Build {
             settings,
+            standards,
             registry,
             known,
             problems,
+            planned: settings.plan_of_options(),
             formatters: BTreeMap::new(),
             formatters_in_work: Vec::new(),
             made_sinks: Vec::new(),
         };
         let builder = build.add_pipeline(settings.options());
         let builder = build.add_sinks(builder);
+        let standards = build.make_standards();
         build.check_plugin_config();
         build
             .add_problems(registry.refused().iter().map(|error| Problem::new("plugins", "refused", error.to_string())));
@@ -175,7 +225,7 @@ impl<'a> Build<'a> {
         let of_sinks = builder.sink_problems();
         build.add_problems(of_sinks.map(|(sink, problem)| problem.below(&format!("plugin_config.{sink}"))));
         build.add_delivery_problems(&builder);
-        (builder, Settings::in_order(build.problems))
+        Built { builder, planned: build.planned, standards, problems: Settings::in_order(build.problems) }
     }
 
     fn add_pipeline(&mut self, mut builder: ContainerBuilder) -> ContainerBuilder {
@@ -184,6 +234,7 @@ impl<'a> Build<'a> {
             Entry::Enricher(constructor) => Some(constructor),
             _ => None,
         });
+        self.planned.enrichers = planned_plugins(&enrichers);
         for (name, factory) in enrichers {
             builder = builder.named_enricher(name, move |shard| Ok(factory.make(shard)));
         }
@@ -192,6 +243,7 @@ impl<'a> Build<'a> {
                 Entry::Processor(constructor) => Some(constructor),
                 _ => None,
             });
+        self.planned.processors = planned_plugins(&processors);
         for (name, factory) in processors {
             builder = builder.named_processor(name, move |shard| Ok(factory.make(shard)));
         }
@@ -199,6 +251,7 @@ impl<'a> Build<'a> {
             Entry::Redactor(constructor) => Some(constructor),
             _ => None,
         });
+        self.planned.redactors = planned_plugins(&redactors);
         for (name, factory) in redactors {
             if let Some(redactor) = factory.text_redactor() {
                 builder = builder.text_redactor(redactor.clone());
@@ -229,11 +282,26 @@ impl<'a> Build<'a> {
             if let Some(factory) = self.sink(index, sink) {
                 let route = settings.routing.get(&sink.name).cloned().unwrap_or_default();
                 let options = self.delivery_options(index, sink, &*factory).route(route);
+                self.planned.sinks.push(settings.planned_sink(sink, &*factory, self.registry));
                 builder = builder.sink_with(&sink.name, factory, options);
                 self.made_sinks.push(&sink.name);
             }
         }
         builder
+    }
+
+    /// The standards that are named. Those that cannot be made are problems.
+    fn make_standards(&mut self) -> Vec<Arc<dyn Standard>> {
+        let names = self.standards;
+        let standard = |(index, name): (usize, &String)| match self.find(
+            &format!("compliance_standards[{index}]"),
+            name,
+            PluginKind::Standard,
+        )? {
+            Entry::Standard(constructor) => self.make(&constructor, name, None),
+            _ => None,
+        };
+        names.iter().enumerate().filter_map(standard).collect()
     }
 
     /// The options of a sink's deliveries.
@@ -373,7 +441,10 @@ impl<'a> Build<'a> {
             (None, Some(other), known) => format!("it is the name of a {other}; allowed are {}", known.join(", ")),
             (None, None, known) => format!("there is no such {kind}; allowed are {}", known.join(", ")),
         };
-        let mut problem = Problem::new("", format!("{name:?}"), allowed);
+        let is_standard = kind == PluginKind::Standard;
+        let hint =
+            if is_standard { format!("; the crate {CRATE_OF_STANDARDS} has the usual ones") } else { String::new() };
+        let mut problem = Problem::new("", format!("{name:?}"), allowed + &hint);
         problem.suggestion = suggestion(name, known);
         let is_certain = self.known == KnownPlugins::All || problem.suggestion.is_some();
         Err(if is_certain { vec![problem] } else { Vec::new() })
@@ -407,7 +478,7 @@ impl<'a> Build<'a> {
 
     /// Settings of a plugin or sink that the settings do not name are invalid: nothing reads them.
     fn check_plugin_config(&mut self) {
-        let unread = Unread::of(self.settings, self.registry);
+        let unread = Unread::of(self.settings, self.registry, self.standards);
         let problems: Vec<Problem> = self
             .settings
             .plugin_config
@@ -451,6 +522,12 @@ impl<'a> Build<'a> {
 fn construct<T>(constructor: &Constructor<T>, settings: &PluginSettings<'_>) -> Result<T, Vec<Problem>> {
     let panicked = |_| Err(vec![Problem::new("", "given", "the plugin panicked on it")]);
     catch_panic(|| constructor(settings)).unwrap_or_else(panicked)
+}
+
+/// Plugins as standards see them.
+fn planned_plugins<P: ?Sized>(plugins: &[(&str, Factory<P>)]) -> Vec<PlannedPlugin> {
+    let planned = |(name, factory): &(&str, Factory<P>)| PlannedPlugin::new(*name, factory.protects().iter().copied());
+    plugins.iter().map(planned).collect()
 }
 
 /// The least level of the diagnostics that go to stderr.

@@ -18,6 +18,7 @@
 
 mod allowed;
 mod choices;
+mod compliance;
 mod dead_letters;
 mod declare;
 mod delivery;
@@ -57,12 +58,13 @@ use fapilog_plugin::{
 
 pub use self::{
     choices::{ErrorHandling, Preset},
+    compliance::ComplianceMode,
     delivery::DeliverySettings,
     reference::SettingInfo,
     reload::{Reload, ReloadError, ReloadManual},
     sink::SinkEntry,
 };
-use crate::allowed::{Name, Names, NoStandardYet};
+use crate::allowed::{Name, Names};
 pub use fapilog_engine::producer::OverflowStrategy;
 
 /// The most problems that an error lists. A file that is none of settings could have thousands.
@@ -129,8 +131,14 @@ fapilog_engine::container_options! { declare::settings! {
     error_handling_mode: one ErrorHandling = ErrorHandling::Silent, OneOf(ErrorHandling::NAMES),
         in diagnostics.error_handling;
 
-    /// Standards that the log must keep.
-    compliance_standards: list String = Vec::new(), NoStandardYet, aliases ["compliance_standard"];
+    /// Standards of compliance that the log must keep: names of registered standards. The crate `fapilog-compliance` has `pci-dss`,
+    /// `hipaa`, `sox`, `gdpr` and `ccpa`. A standard's own settings are in `plugin_config`, under its name. See [compliance](compliance-guide.md).
+    compliance_standards: list String = Vec::new(), Names("a list of names of standards"),
+        aliases ["compliance_standard"], in compliance.standards;
+
+    /// The treatment of a rule of these standards that is not met. `strict`: no container is made, and the error names every such rule.
+    /// `report`: an event of level AUDIT for each, at the start.
+    compliance_mode: one ComplianceMode = ComplianceMode::Strict, OneOf(ComplianceMode::NAMES), in compliance.mode;
 } }
 
 impl Settings {

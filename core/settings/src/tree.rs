@@ -210,11 +210,22 @@ fn add_empty(path: &str, table: &Nodes, given_by: &Arc<Giver>, empty: &mut BTree
 fn plugins_in(root: &Nodes) -> BTreeSet<String> {
     let mut named = BTreeSet::new();
     for setting in NAME_PLUGINS {
-        if let Some(Node::Leaf { value, .. }) = root.get(setting) {
+        for value in values_of(setting, root) {
             add_names(value, &mut named);
         }
     }
     named
+}
+
+/// The values of a setting in a layer as it was written: under its own name, an alias, or a key in a table.
+fn values_of<'t>(setting: &str, root: &'t Nodes) -> Vec<&'t Value> {
+    let other_names = Settings::ALIASES.iter().chain(Settings::IN_TABLES);
+    let other_names = other_names.filter(|(_, name)| *name == setting).map(|(written, _)| *written);
+    let value = |written| match find(root, written)? {
+        Node::Leaf { value, .. } => Some(value),
+        Node::Table(_) => None,
+    };
+    std::iter::once(setting).chain(other_names).filter_map(value).collect()
 }
 
 /// A list may be text with commas, and a sink may be a table.

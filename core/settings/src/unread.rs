@@ -10,13 +10,15 @@ use crate::{GIVEN, Settings, into_builder::formatters_of};
 pub(super) struct Unread<'a> {
     settings: &'a Settings,
     registry: &'a Registry,
-    /// The names of sinks, of enrichers, processors and redactors, and of the formatters in use.
+    /// The names of sinks, of enrichers, processors and redactors, of standards, and of the formatters in use.
     named: BTreeSet<&'a str>,
 }
 
 impl<'a> Unread<'a> {
-    pub(super) fn of(settings: &'a Settings, registry: &'a Registry) -> Self {
+    /// `standards` are the names of those that the settings are checked against.
+    pub(super) fn of(settings: &'a Settings, registry: &'a Registry, standards: &'a [String]) -> Self {
         let plugins = settings.enrichers.iter().chain(&settings.processors).chain(&settings.redactors);
+        let plugins = plugins.chain(&settings.compliance_standards).chain(standards);
         let mut named: BTreeSet<&str> = plugins.map(String::as_str).collect();
         for sink in &settings.sinks {
             named.insert(&sink.name);
@@ -71,6 +73,7 @@ const fn naming(kind: PluginKind) -> &'static str {
         PluginKind::Processor => "processors",
         PluginKind::Redactor => "redactors",
         PluginKind::Formatter => "formatter",
+        PluginKind::Standard => "compliance_standards",
         // Sinks; there is no other kind.
         _ => "sinks",
     }

@@ -56,8 +56,12 @@ pub(super) fn start_manual(builder: SettingsBuilder) -> (Container, ManualDrain,
 
 #[track_caller]
 pub(super) fn refusal(builder: SettingsBuilder) -> String {
+    refusal_with(builder, Registry::linked())
+}
+
+#[track_caller]
+pub(super) fn refusal_with(builder: SettingsBuilder, mut registry: Registry) -> String {
     let outcome = builder.build().map_err(StartError::from);
-    let mut registry = Registry::linked();
     sink::Memory::register(&mut registry, "memory").unwrap();
     let started = outcome.and_then(|settings| settings.into_builder_with(&registry)?.start());
     started.unwrap_err().to_string()

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "all of this program is test code")]
 
 mod child;
+mod compliance;
 mod deliveries;
 mod diagnostics;
 mod drain;
@@ -40,7 +41,8 @@ const ROWS: &[Row] = &[
     ("overflow_strategy", rings::overflow_strategy),
     ("overflow_timeout", rings::overflow_timeout),
     ("async_processing", drain::async_processing),
-    ("compliance_standards", plugins::compliance_standards),
+    ("compliance_standards", compliance::compliance_standards),
+    ("compliance_mode", compliance::compliance_mode),
     ("plugin_config", plugins::plugin_config),
     ("routing", plugins::routing),
     ("colors", plugins::colors),

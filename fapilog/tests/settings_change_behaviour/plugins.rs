@@ -16,7 +16,7 @@ use fapilog::{
     sink::Route,
 };
 
-use crate::log::{plain, refusal, start, start_with};
+use crate::log::{plain, start, start_with};
 
 pub(super) fn sinks() {
     let started = start(plain().sinks(["null", "memory"]));
@@ -135,9 +135,4 @@ pub(super) fn plugin_timeout() {
     };
     assert_eq!(slow_batches(Duration::from_millis(1)), 1);
     assert_eq!(slow_batches(Duration::ZERO), 0);
-}
-
-pub(super) fn compliance_standards() {
-    let refusal = refusal(plain().compliance_standards(["hipaa"]));
-    assert!(refusal.contains("compliance_standards[0] is \"hipaa\"; there is no such standard yet"), "{refusal}");
 }

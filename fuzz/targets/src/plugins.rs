@@ -35,6 +35,7 @@ pub(crate) fn settings(input: &[u8]) {
         Entry::Formatter(make) => check(make(&settings), |factory| check_formatter(&factory)),
         // Without its start: a sink that starts has a file.
         Entry::Sink(make) => check(make(&settings.formatters(json_everywhere())), |_| ()),
+        Entry::Standard(make) => check(make(&settings), |_| ()),
     }
 }
 

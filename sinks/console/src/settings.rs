@@ -11,7 +11,7 @@ use fapilog_plugin::{
     factory::Factory,
     formatter::Formatter,
     problem::Problem,
-    sink::{DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Assurances, DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory, SinkPlace},
 };
 
 use super::{
@@ -141,6 +141,11 @@ impl Target {
 }
 
 impl SinkFactory for Console {
+    /// The program that reads the stream keeps the events, or does not.
+    fn assurances(&self) -> Assurances {
+        Assurances::unknown().place(SinkPlace::Stream)
+    }
+
     fn delivery(&self) -> DeliveryPolicy {
         DeliveryPolicy::direct()
     }

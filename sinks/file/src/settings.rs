@@ -1,5 +1,7 @@
 //! Options of a file sink.
 
+mod assurances;
+
 use std::{
     ops::RangeInclusive,
     path::{Path, PathBuf},
@@ -11,7 +13,7 @@ use fapilog_plugin::{
     formatter::Formatter,
     problem::Problem,
     settings::{duration, write_duration, write_size},
-    sink::{DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Assurances, DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory},
 };
 use serde::Deserialize;
 
@@ -320,6 +322,10 @@ impl File {
 }
 
 impl SinkFactory for File {
+    fn assurances(&self) -> Assurances {
+        self.options.assurances(&self.path)
+    }
+
     fn delivery(&self) -> DeliveryPolicy {
         DeliveryPolicy::direct()
     }

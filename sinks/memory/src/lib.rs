@@ -8,7 +8,7 @@ use fapilog_plugin::{
     event::Batch,
     factory::Factory,
     formatter::Formatter,
-    sink::{Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Assurances, Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory, SinkPlace},
     threads::lock,
 };
 
@@ -78,6 +78,10 @@ impl MemoryEvents {
 }
 
 impl SinkFactory for Memory {
+    fn assurances(&self) -> Assurances {
+        Assurances::unknown().place(SinkPlace::Memory)
+    }
+
     fn delivery(&self) -> DeliveryPolicy {
         DeliveryPolicy::direct()
     }

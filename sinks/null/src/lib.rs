@@ -8,7 +8,7 @@ use fapilog_plugin::{
     event::Batch,
     factory::Factory,
     formatter::Formatter,
-    sink::{Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Assurances, Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory, SinkPlace},
 };
 
 /// Bytes that are encoded before they are discarded.
@@ -32,6 +32,10 @@ impl Null {
 }
 
 impl SinkFactory for Null {
+    fn assurances(&self) -> Assurances {
+        Assurances::unknown().place(SinkPlace::Nowhere)
+    }
+
     fn delivery(&self) -> DeliveryPolicy {
         DeliveryPolicy::direct()
     }

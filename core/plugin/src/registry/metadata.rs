@@ -30,6 +30,7 @@ pub struct Metadata {
     api_version: u32,
     author: String,
     description: String,
+    encrypts: bool,
 }
 
 impl Metadata {
@@ -42,6 +43,7 @@ impl Metadata {
             api_version: API_VERSION,
             author: String::new(),
             description: String::new(),
+            encrypts: false,
         }
     }
 
@@ -67,8 +69,15 @@ impl Metadata {
         self
     }
 
+    /// States that the output is encrypted: for formatters. Standards of [compliance](crate::compliance) read it.
+    #[must_use]
+    pub fn encrypts(mut self) -> Self {
+        self.encrypts = true;
+        self
+    }
+
     pub(super) fn check(self, kind: PluginKind) -> Result<PluginInfo, RegisterError> {
-        let Self { name, version, api_version, author, description } = self;
+        let Self { name, version, api_version, author, description, encrypts } = self;
         if !is_name(&name) {
             return Err(RegisterError::Name { name });
         }
@@ -76,7 +85,7 @@ impl Metadata {
             return Err(RegisterError::ApiVersion { name, api_version });
         }
         match Version::parse(&version) {
-            Ok(version) => Ok(PluginInfo { name, kind, version, api_version, author, description }),
+            Ok(version) => Ok(PluginInfo { name, kind, version, api_version, author, description, encrypts }),
             Err(source) => Err(RegisterError::Version { name, version, source: Arc::new(source) }),
         }
     }
@@ -99,6 +108,8 @@ pub struct PluginInfo {
     pub author: String,
     /// The description; may be empty.
     pub description: String,
+    /// Whether the output of a formatter is encrypted.
+    pub encrypts: bool,
 }
 
 impl fmt::Display for PluginInfo {

@@ -14,8 +14,8 @@ pub use crate::registry::{
     plugin_settings::PluginSettings,
 };
 use crate::{
-    enricher::Enricher, factory::Factory, formatter::Formatter, kind::PluginKind, problem::Problem,
-    processor::Processor, sink::SinkFactory,
+    compliance::Standard, enricher::Enricher, factory::Factory, formatter::Formatter, kind::PluginKind,
+    problem::Problem, processor::Processor, sink::SinkFactory,
 };
 
 /// Makes a plugin's factory of its settings, or returns all errors in them.
@@ -31,6 +31,7 @@ pub enum Entry {
     Redactor(Constructor<Factory<dyn Processor>>),
     Formatter(Constructor<Factory<dyn Formatter>>),
     Sink(Constructor<Arc<dyn SinkFactory>>),
+    Standard(Constructor<Arc<dyn Standard>>),
 }
 
 /// The plugins that settings can name.
@@ -149,6 +150,8 @@ register_methods! {
     register_formatter: Formatter, Factory<dyn Formatter>;
     /// Registers a sink. It takes its formatter from [`PluginSettings::formatter`].
     register_sink: Sink, Arc<dyn SinkFactory>;
+    /// Registers a standard of compliance, which the setting `compliance_standards` can name.
+    register_standard: Standard, Arc<dyn Standard>;
 }
 
 impl fmt::Debug for Registry {

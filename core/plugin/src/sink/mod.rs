@@ -1,5 +1,6 @@
 //! Sinks: encode on the drain, deliver in their own time.
 
+mod assurances;
 mod context;
 mod counter;
 mod delivery;
@@ -12,6 +13,7 @@ mod policy;
 use std::time::Instant;
 
 pub use crate::sink::{
+    assurances::{Assurances, SinkPlace, is_loopback},
     context::{Reporter, SinkContext},
     counter::{SinkCounter, SinkCounterList},
     delivery::Delivery,
@@ -120,6 +122,12 @@ pub trait SinkFactory: Send + Sync {
             false => OnFull::Drop,
         }
     }
+
+    /// Its assurances about the events that it delivers, with its settings as they are. Checks of [compliance](crate::compliance)
+    /// read it. Default: nothing.
+    fn assurances(&self) -> Assurances {
+        Assurances::unknown()
+    }
 }
 
 crate::named_enum! {
@@ -156,5 +164,9 @@ impl<F: SinkFactory + ?Sized> SinkFactory for std::sync::Arc<F> {
 
     fn on_full(&self) -> OnFull {
         (**self).on_full()
+    }
+
+    fn assurances(&self) -> Assurances {
+        (**self).assurances()
     }
 }
