@@ -5,7 +5,13 @@ use std::fmt;
 use serde::de::{Error, Expected, Unexpected};
 use serde_json::Value;
 
-use crate::{problem::Problem, settings::suggestion::suggestion};
+use crate::{
+    problem::Problem,
+    settings::{
+        secret::{BY_REFERENCE, REDACTED},
+        suggestion::suggestion,
+    },
+};
 
 /// The words in front of a suggestion, as a [`Problem`] has them too.
 const SUGGESTED: &str = "; did you mean ";
@@ -51,7 +57,9 @@ impl InvalidValue {
             }
             InvalidKind::Value | InvalidKind::UnknownName => {
                 self.path = path.to_owned();
-                self.value = show_at(path, value);
+                // A secret in place of its reference, whatever the name of the setting.
+                let is_literal = self.allowed.starts_with(BY_REFERENCE);
+                self.value = if is_literal { REDACTED.to_owned() } else { show_at(path, value) };
             }
         }
         self
@@ -137,7 +145,7 @@ fn is_secret(path: &str) -> bool {
 
 /// A value as an error shows it that names the path. The value of a secret is not shown.
 pub fn show_at(path: &str, value: &Value) -> String {
-    if is_secret(path) { "not shown".to_owned() } else { show(value) }
+    if is_secret(path) { REDACTED.to_owned() } else { show(value) }
 }
 
 /// A value as an error shows it.

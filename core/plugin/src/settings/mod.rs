@@ -6,6 +6,7 @@ pub mod invalid;
 mod named_enum;
 mod plugin_config;
 mod read;
+mod secret;
 #[doc(hidden)]
 pub mod suggestion;
 mod units;
@@ -14,6 +15,7 @@ pub use self::{
     allowed::{Allowed, Anything, Durations, Maybe, Numbers, OneOf, PowersOfTwo, Sizes},
     named_enum::UnknownName,
     plugin_config::{PluginConfig, PluginValue},
+    secret::{REDACTED, SecretBytes, SecretEncoding, SecretError, SecretRef},
     units::{duration, size_bytes, write_duration, write_size},
 };
 #[doc(hidden)]

@@ -615,7 +615,7 @@ mod tests {
         assert_eq!(
             problems,
             [
-                "auth_token is not shown; there is no such setting; allowed are port, share, is_open, names, mode, limits, note"
+                "auth_token is [redacted]; there is no such setting; allowed are port, share, is_open, names, mode, limits, note"
             ]
         );
     }
