@@ -11,7 +11,8 @@ use crate::{format::CHAIN_BYTES, keys::KeyError};
 const NEXT_KEY: &str = "fapilog audit-trail v1 next chain key";
 /// The context of the id of a trail's first key.
 const KEY_ID: &str = "fapilog audit-trail v1 chain key id";
-const FORM: &str = "\"fapilog-chain-key/v1 ID EPOCH KEY\", with 16 hexadecimal digits, a number, and 32 bytes in Base64";
+const FORM: &str =
+    "\"fapilog-chain-key/v1 ID EPOCH KEY\", with 16 hexadecimal digits, a number, and 32 bytes in Base64";
 
 /// A key of the chain: the first one, or one that was derived from it.
 #[derive(Clone)]
@@ -131,7 +132,10 @@ mod tests {
         let first = ChainKey::from_bytes(&[7; 32]);
         for key in [first.clone(), first.next().next()] {
             let read = ChainKey::from_text(&key.to_text()).unwrap();
-            assert_eq!((read.epoch(), read.id(), read.link(&[0; 32], b"x")), (key.epoch(), key.id(), key.link(&[0; 32], b"x")));
+            assert_eq!(
+                (read.epoch(), read.id(), read.link(&[0; 32], b"x")),
+                (key.epoch(), key.id(), key.link(&[0; 32], b"x"))
+            );
         }
     }
 

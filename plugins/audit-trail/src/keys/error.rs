@@ -28,7 +28,9 @@ pub enum KeyError {
         form: &'static str,
     },
     /// The name cannot be that of a key.
-    #[error("{name:?} is no name of a key; allowed are 1 to 255 characters without spaces, control characters and \"+\"")]
+    #[error(
+        "{name:?} is no name of a key; allowed are 1 to 255 characters without spaces, control characters and \"+\""
+    )]
     Name {
         /// The name.
         name: String,

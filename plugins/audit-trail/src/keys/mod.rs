@@ -12,10 +12,10 @@ mod error;
 mod key_files;
 mod signing;
 
+pub(crate) use self::key_files::{read_secret, write_new};
 pub use self::{
     chain::ChainKey,
     error::KeyError,
     key_files::{KeyFiles, generate_keys, read_chain_key, read_signing_key, read_verifying_key},
     signing::{SIGNATURE_BYTES, SigningKey, VerifyingKey},
 };
-pub(crate) use self::key_files::{read_secret, write_new};

@@ -4,5 +4,5 @@ mod client;
 mod settings;
 mod shared;
 
-pub use self::settings::{AuditTrail, SigningKeySource};
+pub use self::settings::AuditTrail;
 pub use crate::writer::OnBrokenHead;

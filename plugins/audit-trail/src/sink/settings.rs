@@ -11,14 +11,14 @@ use fapilog_plugin::{
     factory::Factory,
     formatter::Formatter,
     problem::Problem,
-    settings::{write_duration, write_size},
+    settings::{SecretRef, write_duration, write_size},
     sink::{DeliveryPolicy, OnFull, Sink, SinkContext, SinkError, SinkFactory},
     threads::lock,
 };
 
 use crate::{
     anchor::Anchor,
-    keys::{KeyError, SigningKey, read_signing_key},
+    keys::{KeyError, SigningKey},
     sink::{client::TrailSink, shared::TrailSlot},
     writer::{AnchorThread, OnBrokenHead, TrailWriter, WriterOptions, WriterReports},
 };
@@ -26,39 +26,16 @@ use crate::{
 /// The most bytes of a block.
 const BLOCK_BYTES: std::ops::RangeInclusive<usize> = 4096..=65536;
 
-/// Reads a signing key when the trail opens, so that no setting holds it.
-#[derive(Clone)]
-pub struct SigningKeySource(Arc<dyn Fn() -> Result<SigningKey, KeyError> + Send + Sync>);
-
-impl SigningKeySource {
-    /// The key in this file; see [`generate_keys`](crate::keys::generate_keys).
-    pub fn file(path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        Self::new(move || read_signing_key(&path))
-    }
-
-    /// The key that `read` returns: of a key store, or of a command.
-    pub fn new(read: impl Fn() -> Result<SigningKey, KeyError> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(read))
-    }
-}
-
-impl fmt::Debug for SigningKeySource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKeySource").finish_non_exhaustive()
-    }
-}
-
 /// A sink that writes an audit trail. All shards write one file.
 ///
 /// An event counts as delivered when its record and its entry in the trail are on the disk.
 ///
 /// ```no_run
 /// use std::time::Duration;
-/// use fapilog::{Container, format};
-/// use fapilog_audit_trail::{anchor::FileAnchor, sink::{AuditTrail, SigningKeySource}};
+/// use fapilog::{Container, format, settings::SecretRef};
+/// use fapilog_audit_trail::{anchor::FileAnchor, sink::AuditTrail};
 ///
-/// let key = SigningKeySource::file("/etc/shop/signing.key");
+/// let key = SecretRef::file("/etc/shop/signing.key");
 /// let trail = AuditTrail::new("/var/log/shop/audit.jsonl", format::Json::new, key)
 ///     .checkpoint_interval(Duration::from_secs(10))
 ///     .anchor(FileAnchor::new("/mnt/auditor/shop.checkpoints"));
@@ -68,23 +45,24 @@ impl fmt::Debug for SigningKeySource {
 #[must_use]
 pub struct AuditTrail {
     formatter: Factory<dyn Formatter>,
-    signing: SigningKeySource,
+    signing: SecretRef,
     options: WriterOptions,
     anchors: Arc<Mutex<Vec<Box<dyn Anchor>>>>,
     slot: Arc<TrailSlot>,
 }
 
 impl AuditTrail {
-    /// A trail whose data file has this path. Its checkpoints are signed by the key, whose name is the trail's origin.
+    /// A trail whose data file has this path. Its checkpoints are signed by the key, whose name is the trail's origin; see
+    /// [`generate_keys`](crate::keys::generate_keys). The key is read when the trail opens, and no setting holds it.
     pub fn new<F: Formatter + 'static>(
         path: impl Into<PathBuf>,
         formatter: impl Fn() -> F + Send + Sync + 'static,
-        signing: SigningKeySource,
+        signing: SecretRef,
     ) -> Self {
         Self::with_formatter(path.into(), Factory::formatter(move |_| formatter()), signing)
     }
 
-    pub(crate) fn with_formatter(path: PathBuf, formatter: Factory<dyn Formatter>, signing: SigningKeySource) -> Self {
+    pub(crate) fn with_formatter(path: PathBuf, formatter: Factory<dyn Formatter>, signing: SecretRef) -> Self {
         let options = WriterOptions {
             path,
             block_bytes_max: 65536,
@@ -223,7 +201,7 @@ impl SinkFactory for AuditTrail {
         let record_end = formatter.record_end();
         let join = move || {
             slot.join(|| {
-                let key = (signing.0)()?;
+                let key = signing_key(&signing)?;
                 let anchors = std::mem::take(&mut *lock(&anchors));
                 let thread = match anchors.is_empty() {
                     true => None,
@@ -249,4 +227,11 @@ impl SinkFactory for AuditTrail {
     fn on_full(&self) -> OnFull {
         OnFull::Block
     }
+}
+
+/// The key behind the reference. Its text is wiped when the key is made.
+fn signing_key(reference: &SecretRef) -> Result<SigningKey, KeyError> {
+    let text = reference.read().map_err(|error| KeyError::Reference(error.into()))?;
+    let text = text.expose_text().map_err(|error| KeyError::Reference(error.into()))?;
+    SigningKey::from_text(text)
 }

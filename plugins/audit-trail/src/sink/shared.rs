@@ -51,11 +51,8 @@ impl TrailSlot {
         if let Some(shared) = slot.upgrade().filter(|shared| shared.process.is_this()) {
             return Ok(shared);
         }
-        let shared = Arc::new(SharedTrail {
-            writer: Mutex::new(open()?),
-            timer: Arc::default(),
-            process: OwnProcess::this(),
-        });
+        let shared =
+            Arc::new(SharedTrail { writer: Mutex::new(open()?), timer: Arc::default(), process: OwnProcess::this() });
         start_timer(&shared).map_err(SinkError::permanent)?;
         *slot = Arc::downgrade(&shared);
         Ok(shared)

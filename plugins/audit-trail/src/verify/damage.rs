@@ -104,7 +104,13 @@ pub struct TrailDamage {
 }
 
 impl TrailDamage {
-    pub(crate) fn new(kind: DamageKind, file: impl Into<PathBuf>, offset: u64, entry: u64, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        kind: DamageKind,
+        file: impl Into<PathBuf>,
+        offset: u64,
+        entry: u64,
+        detail: impl Into<String>,
+    ) -> Self {
         Self { kind, file: file.into(), offset, entry, detail: detail.into() }
     }
 }

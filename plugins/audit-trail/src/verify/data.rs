@@ -1,12 +1,6 @@
 //! The data file against the blocks of its trail file.
 
-use std::{
-    collections::HashMap,
-    fs::File,
-    io,
-    os::unix::fs::FileExt,
-    path::Path,
-};
+use std::{collections::HashMap, fs::File, io, os::unix::fs::FileExt, path::Path};
 
 use crate::{
     format::block_digest,
@@ -86,7 +80,12 @@ impl DataCheck<'_> {
         Ok(TrailDamage::new(kind, self.path, offset, block.sequence, detail))
     }
 
-    fn kind_of(&self, index: usize, block: &BlockPlace, buffer: &mut Vec<u8>) -> Result<(DamageKind, String), VerifyError> {
+    fn kind_of(
+        &self,
+        index: usize,
+        block: &BlockPlace,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(DamageKind, String), VerifyError> {
         let (found, expected) = (self.found_bytes, self.expected_bytes);
         let behind = self.blocks.get(index + 1..).unwrap_or_default();
         let moved = self.moved_here(block.body.offset, behind, buffer)?;

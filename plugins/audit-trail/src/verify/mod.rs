@@ -5,7 +5,7 @@
 mod damage;
 pub(crate) mod data;
 mod order;
-mod verifier;
+pub(crate) mod verifier;
 pub(crate) mod walk;
 
 pub use self::{

@@ -52,7 +52,6 @@ pub(crate) struct CheckpointPlace {
 #[derive(Debug, Clone)]
 pub(crate) struct BlockPlace {
     pub(crate) sequence: u64,
-    pub(crate) unix_nanos: u64,
     pub(crate) body: BlockBody,
     /// The number of records in the blocks of the file before it.
     pub(crate) first_record: u64,
@@ -171,7 +170,9 @@ impl<'k> TrailWalk<'k> {
         let (Some(length), Some(field)) = (length, changed.get_mut(4..8)) else { return false };
         field.copy_from_slice(&length.to_le_bytes());
         match Entry::read(&changed) {
-            Ok((Entry { body: EntryBody::Checkpoint(note), .. }, ..)) => Checkpoint::verify(&note, self.verifying).is_ok(),
+            Ok((Entry { body: EntryBody::Checkpoint(note), .. }, ..)) => {
+                Checkpoint::verify(&note, self.verifying).is_ok()
+            }
             Ok((entry, ..)) => entry.sequence == self.tree.size(),
             Err(_) => false,
         }
@@ -270,7 +271,12 @@ impl<'k> TrailWalk<'k> {
     }
 
     /// The entry fits the entries before it in its file.
-    fn check_place(&self, file: TrailFile<'_>, read: &ReadEntry<'_>, segment: &WalkedSegment) -> Result<(), TrailDamage> {
+    fn check_place(
+        &self,
+        file: TrailFile<'_>,
+        read: &ReadEntry<'_>,
+        segment: &WalkedSegment,
+    ) -> Result<(), TrailDamage> {
         let damage = |kind, detail: &str| Err(file.damage(kind, read.at, self.tree.size(), detail));
         let is_rotated = matches!(segment.closed, Some((CloseReason::Rotated, _)));
         let data_bytes = match &read.entry.body {
@@ -312,9 +318,8 @@ impl<'k> TrailWalk<'k> {
     /// Whether the checkpoint states what the entries before it have.
     fn is_state(&self, checkpoint: &Checkpoint) -> bool {
         let extension = &checkpoint.extension;
-        let place = self.place.is_some_and(|place| {
-            place.trail_id == extension.trail_id && place.segment == extension.segment
-        });
+        let place =
+            self.place.is_some_and(|place| place.trail_id == extension.trail_id && place.segment == extension.segment);
         place
             && checkpoint.origin == self.verifying.name()
             && checkpoint.size == self.tree.size()
@@ -331,8 +336,9 @@ impl<'k> TrailWalk<'k> {
             self.leaves.push(leaf);
             return Ok(());
         };
-        let checkpoint = Checkpoint::verify(note, self.verifying)
-            .map_err(|error| file.damage(DamageKind::CheckpointInvalid, read.at, self.tree.size(), error.to_string()))?;
+        let checkpoint = Checkpoint::verify(note, self.verifying).map_err(|error| {
+            file.damage(DamageKind::CheckpointInvalid, read.at, self.tree.size(), error.to_string())
+        })?;
         self.checkpoints.push(CheckpointPlace { checkpoint, note: note.clone() });
         if let Some(key) = self.current_key() {
             self.key = Some(key.next());
@@ -365,8 +371,8 @@ impl WalkedSegment {
         }
         match &entry.body {
             EntryBody::Block(body) => {
-                let Entry { sequence, unix_nanos, epoch, .. } = *entry;
-                self.blocks.push(BlockPlace { sequence, unix_nanos, epoch, body: *body, first_record: self.records });
+                let Entry { sequence, epoch, .. } = *entry;
+                self.blocks.push(BlockPlace { sequence, epoch, body: *body, first_record: self.records });
                 self.data_bytes = body.end();
                 self.records = self.records.saturating_add(u64::from(body.records));
             }

@@ -55,7 +55,9 @@ pub(super) fn open(
     let opened = match continue_trail(&options, &signing) {
         Err(TrailError::BrokenHead { reason, .. }) if options.on_broken_head == OnBrokenHead::NewTrail => {
             let directory = set_aside(&options)?;
-            reports.reporter.report(format!("the trail did not verify and was moved to {}: {reason}", directory.display()));
+            reports
+                .reporter
+                .report(format!("the trail did not verify and was moved to {}: {reason}", directory.display()));
             start_trail(&options, &signing, None, name_of(&directory), true)?
         }
         opened => opened?,
@@ -301,7 +303,10 @@ fn continue_files(
     }
     let report = (!torn.is_empty() || torn_trail > 0).then(|| {
         let kept = if torn.is_empty() { String::new() } else { format!("; the data is in {}", cut_path.display()) };
-        format!("the tail of an interrupted write was cut: {} bytes of data, {torn_trail} of the trail{kept}", torn.len())
+        format!(
+            "the tail of an interrupted write was cut: {} bytes of data, {torn_trail} of the trail{kept}",
+            torn.len()
+        )
     });
     Ok(Opened { files, head, last_note, report })
 }

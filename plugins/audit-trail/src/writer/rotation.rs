@@ -9,9 +9,7 @@ use fapilog_plugin::sink::SinkError;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::{
-    files::{
-        Opening, SegmentPaths, io_error, name_of, next_rotated, open_locked, rotated_segments, sync_directory,
-    },
+    files::{Opening, SegmentPaths, io_error, name_of, next_rotated, open_locked, rotated_segments, sync_directory},
     format::CloseReason,
     keys::SigningKey,
     writer::{

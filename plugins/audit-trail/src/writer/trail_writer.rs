@@ -148,8 +148,7 @@ impl TrailWriter {
         for block in &blocks {
             let (own, behind) = bytes.split_at_checked(block.bytes).unwrap_or((bytes, &[]));
             let length = u32::try_from(own.len()).unwrap_or(u32::MAX);
-            let body =
-                BlockBody { offset: head.data_bytes, length, records: block.records, digest: block_digest(own) };
+            let body = BlockBody { offset: head.data_bytes, length, records: block.records, digest: block_digest(own) };
             head.push_block(body, entries);
             bytes = behind;
         }
@@ -230,7 +229,10 @@ impl TrailWriter {
     /// The payloads of all shards that were given up.
     fn gap(&self) -> Gap {
         let gaps = self.shards.values().map(|shard| shard.gap);
-        gaps.fold(Gap::default(), |all, gap| Gap { payloads: all.payloads + gap.payloads, bytes: all.bytes + gap.bytes })
+        gaps.fold(Gap::default(), |all, gap| Gap {
+            payloads: all.payloads + gap.payloads,
+            bytes: all.bytes + gap.bytes,
+        })
     }
 }
 
