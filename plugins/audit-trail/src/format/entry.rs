@@ -110,7 +110,11 @@ impl Entry {
             return Err(EntryError::Malformed);
         }
         let length = prefix.u32().ok_or(EntryError::Incomplete)? as usize;
-        if length > ENTRY_BYTES_MAX - PREFIX_BYTES - CHAIN_BYTES {
+        let is_allowed = match EntryBody::fixed_bytes(&tag) {
+            Some(fixed) => length == fixed,
+            None => length <= ENTRY_BYTES_MAX - PREFIX_BYTES - CHAIN_BYTES,
+        };
+        if !is_allowed {
             return Err(EntryError::Malformed);
         }
         let numbers = (prefix.u64(), prefix.u64(), prefix.u64());
@@ -125,6 +129,15 @@ impl Entry {
 
 impl EntryBody {
     const TAGS: [&'static [u8; 4]; 6] = [b"OPEN", b"BLCK", b"STRT", b"GAPS", b"CLOS", b"CKPT"];
+
+    /// The length of a body that has only one.
+    fn fixed_bytes(tag: &[u8; 4]) -> Option<usize> {
+        match tag {
+            b"BLCK" => Some(48),
+            b"GAPS" => Some(16),
+            _ => None,
+        }
+    }
 
     fn tag(&self) -> &'static [u8; 4] {
         match self {

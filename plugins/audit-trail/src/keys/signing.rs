@@ -150,8 +150,11 @@ impl VerifyingKey {
     }
 }
 
+/// Name, hash and key.
+type KeyParts<'a> = (&'a str, [u8; 4], Zeroizing<[u8; 32]>);
+
 /// Splits `NAME+HASH+KEY`. A name has no `+`; Base64 may have some.
-fn split_key(text: &str) -> Option<(&str, [u8; 4], Zeroizing<[u8; 32]>)> {
+fn split_key(text: &str) -> Option<KeyParts<'_>> {
     let mut parts = text.splitn(3, '+');
     let (name, hash, key) = (parts.next()?, parts.next()?, parts.next()?);
     let hash = u32::from_str_radix(hash, 16).ok().filter(|_| hash.len() == 8)?;

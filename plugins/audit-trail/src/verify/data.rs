@@ -98,11 +98,11 @@ impl DataCheck<'_> {
             if moved.is_some() || next_is_moved {
                 return Ok((DamageKind::Removed, format!("{missing} bytes of the data file are missing")));
             }
-            if self.is_another_file(index, buffer)? {
-                return Ok((DamageKind::Replaced, "no block of the data file is in it".to_owned()));
-            }
             if found < block.body.end() {
                 return Ok((DamageKind::Truncated, format!("the last {missing} bytes of the data file are missing")));
+            }
+            if self.is_another_file(index, buffer)? {
+                return Ok((DamageKind::Replaced, "no block of the data file is in it".to_owned()));
             }
             return Ok((DamageKind::Altered, "the block has other bytes, and the file is shorter".to_owned()));
         }

@@ -189,6 +189,10 @@ impl WalkedTrail<'_> {
             let detail = format!("{} has a checkpoint of {} entries", from.display(), anchored.size);
             return Err(TrailDamage::new(DamageKind::Truncated, &*paths.trail, last.trail_bytes, size, detail));
         }
+        if anchored.extension.epoch >= self.walk.epoch {
+            let detail = format!("{} has the checkpoint {}", from.display(), anchored.extension.epoch);
+            return Err(TrailDamage::new(DamageKind::Truncated, &*paths.trail, last.trail_bytes, size, detail));
+        }
         // A checkpoint of files that are gone cannot be compared.
         if anchored.size < self.walk.leaves_start {
             return Ok(());

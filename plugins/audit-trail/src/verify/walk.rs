@@ -131,18 +131,20 @@ impl<'k> TrailWalk<'k> {
         let mut segment: Option<WalkedSegment> = None;
         let mut at = 0;
         while at < file.bytes.len() {
-            if tail == TornTail::Leave && is_torn(file.bytes.get(at..).unwrap_or_default()) {
+            if tail == TornTail::Leave && self.is_torn(file.bytes.get(at..).unwrap_or_default()) {
                 break;
             }
             let read = self.read(file, at)?;
             at += read.leaf.len() + read.chain.len();
-            self.check_order(file, &read)?;
             match &mut segment {
                 None => segment = Some(self.open_segment(file, &read)?),
-                Some(segment) => self.check_place(file, &read, segment)?,
+                Some(segment) => {
+                    self.check_order(file, &read)?;
+                    self.check_place(file, &read, segment)?;
+                }
             }
-            self.check_chain(file, &read)?;
-            self.advance(file, &read)?;
+            let checkpoint = self.check_chain(file, &read)?;
+            self.advance(&read, checkpoint);
             if let Some(segment) = &mut segment {
                 segment.add(&read.entry);
                 segment.trail_bytes = at as u64;
@@ -156,11 +158,22 @@ impl<'k> TrailWalk<'k> {
         let size = self.tree.size();
         match read_entry(file.bytes, at) {
             Ok(read) => Ok(read),
-            Err(EntryError::Incomplete) if !self.is_whole_but_for_its_length(bytes) => {
+            Err(EntryError::Incomplete) if self.is_cut(bytes) => {
                 Err(file.damage(DamageKind::Truncated, at, size, "the trail file ends within an entry"))
             }
             Err(_) => Err(file.damage(DamageKind::Altered, at, size, "the trail file has bytes that are no entry")),
         }
+    }
+
+    /// Whether the end of a trail file is what a crash leaves: a part of an entry, or zeros.
+    fn is_torn(&self, bytes: &[u8]) -> bool {
+        let is_blank = bytes.iter().all(|byte| *byte == 0);
+        is_blank || (Entry::read(bytes) == Err(EntryError::Incomplete) && self.is_cut(bytes))
+    }
+
+    /// Whether bytes that are too few for an entry are the first part of one. An entry whose length was changed is none.
+    fn is_cut(&self, bytes: &[u8]) -> bool {
+        !self.is_whole_but_for_its_length(bytes) && !order::has_entry_within(bytes)
     }
 
     /// Whether the bytes are the last entry of a file, and its length alone was changed.
@@ -181,58 +194,85 @@ impl<'k> TrailWalk<'k> {
     /// The sequence and the epoch are those that follow.
     fn check_order(&self, file: TrailFile<'_>, read: &ReadEntry<'_>) -> Result<(), TrailDamage> {
         let size = self.tree.size();
-        let is_first = self.place.is_none();
         let entry = &read.entry;
-        let behind = || order::Behind::of(file.bytes, read);
-        if !is_first && entry.sequence != size {
-            let (kind, detail) = if let EntryBody::Checkpoint(note) = &entry.body {
-                match Checkpoint::verify(note, self.verifying) {
-                    Err(error) => (DamageKind::CheckpointInvalid, format!("the checkpoint is invalid: {error}")),
-                    Ok(_) => behind().classify_checkpoint(entry.sequence, size),
+        if entry.sequence == size && entry.epoch == self.epoch {
+            return Ok(());
+        }
+        let behind = order::Behind::of(file.bytes, read);
+        let (kind, detail) = match &entry.body {
+            EntryBody::Checkpoint(note) => match Checkpoint::verify(note, self.verifying) {
+                Err(error) => (DamageKind::CheckpointInvalid, format!("the checkpoint is invalid: {error}")),
+                Ok(checkpoint) if self.is_state(&checkpoint) => {
+                    (DamageKind::Altered, "the checkpoint's entry has other numbers than its note".to_owned())
                 }
-            } else {
-                behind().classify(entry.sequence, size)
-            };
-            return Err(file.damage(kind, read.at, size, detail));
-        }
-        if !is_first && entry.epoch != self.epoch {
-            let (kind, detail) = behind().classify_epoch(entry, self.epoch);
-            return Err(file.damage(kind, read.at, size, detail));
-        }
-        Ok(())
+                Ok(_) if entry.sequence != size => behind.classify_checkpoint(entry.sequence, size),
+                Ok(_) => behind.classify_epoch(entry, self.epoch),
+            },
+            _ if entry.sequence != size => behind.classify(entry.sequence, size),
+            _ => behind.classify_epoch(entry, self.epoch),
+        };
+        Err(file.damage(kind, read.at, size, detail))
     }
 
     fn open_segment(&mut self, file: TrailFile<'_>, read: &ReadEntry<'_>) -> Result<WalkedSegment, TrailDamage> {
         let size = self.tree.size();
-        let altered = |detail: &str| file.damage(DamageKind::Altered, read.at, size, detail);
+        let damage = |kind, detail: &str| Err(file.damage(kind, read.at, size, detail));
         let EntryBody::Open(open) = &read.entry.body else {
-            let detail = "the trail file begins with another entry than OPEN";
-            return Err(file.damage(DamageKind::Removed, read.at, size, detail));
+            return damage(DamageKind::Removed, "the trail file begins with another entry than OPEN");
         };
         self.check_keys(file, read, open)?;
-        if let Some(place) = self.place {
-            if open.trail_id != place.trail_id {
-                let detail = "the trail file belongs to another trail than the file before it";
-                return Err(file.damage(DamageKind::Replaced, read.at, size, detail));
-            }
-            if open.segment != place.segment.saturating_add(1) || open.tree != self.tree || open.chain != self.chain {
-                return Err(altered("the entry OPEN does not continue the file before it"));
-            }
-        } else {
-            self.begin(read, open).ok_or_else(|| altered("the entry OPEN contradicts itself"))?;
+        match self.place {
+            None => match self.begin(read, open) {
+                Some(()) => {}
+                None => return damage(DamageKind::Altered, "the entry OPEN contradicts itself"),
+            },
+            Some(before) => self.check_continues(file, read, open, before)?,
         }
         if open.root != self.tree.root() {
-            return Err(altered("the root in the entry OPEN is not that of its subtrees"));
+            return damage(DamageKind::Altered, "the root in the entry OPEN is not that of its subtrees");
         }
         self.place = Some(WalkPlace { trail_id: open.trail_id, segment: open.segment });
         Ok(WalkedSegment::new(open))
+    }
+
+    /// The file is the one behind the file before it.
+    fn check_continues(
+        &self,
+        file: TrailFile<'_>,
+        read: &ReadEntry<'_>,
+        open: &OpenBody,
+        before: WalkPlace,
+    ) -> Result<(), TrailDamage> {
+        let damage = |kind, detail: &str| Err(file.damage(kind, read.at, self.tree.size(), detail));
+        let next = before.segment.saturating_add(1);
+        let has_state = open.tree == self.tree && open.chain == self.chain;
+        if open.trail_id != before.trail_id && !has_state {
+            return damage(DamageKind::Replaced, "the trail file belongs to another trail than the file before it");
+        }
+        if open.segment < next && !has_state {
+            return damage(DamageKind::Replaced, "the trail file is one that stands before it");
+        }
+        if open.segment > next && !has_state {
+            return damage(DamageKind::Removed, "a file of the trail is missing before this one");
+        }
+        if open.tree == self.tree && open.chain != self.chain && read.entry.epoch > self.epoch {
+            return damage(DamageKind::Removed, "the checkpoint at the end of the file before it is missing");
+        }
+        let is_next = open.trail_id == before.trail_id && open.segment == next && has_state;
+        let has_numbers = read.entry.sequence == self.tree.size() && read.entry.epoch == self.epoch;
+        if !is_next || !has_numbers {
+            return damage(DamageKind::Altered, "the entry OPEN does not continue the file before it");
+        }
+        Ok(())
     }
 
     /// Takes the state of the trail from the first file's first entry.
     fn begin(&mut self, read: &ReadEntry<'_>, open: &OpenBody) -> Option<()> {
         let Entry { sequence, epoch, .. } = read.entry;
         let is_start = sequence == 0 && epoch == 0 && open.chain == [0; 32];
-        if open.tree.size() != sequence || epoch > EPOCHS_MAX || (open.segment == 0 && !is_start) {
+        // A checkpoint has an entry of its own before it.
+        let is_possible = epoch <= sequence && epoch <= EPOCHS_MAX;
+        if open.tree.size() != sequence || !is_possible || (open.segment == 0 && !is_start) {
             return None;
         }
         (self.tree, self.chain, self.epoch, self.leaves_start) = (open.tree.clone(), open.chain, epoch, sequence);
@@ -262,7 +302,7 @@ impl<'k> TrailWalk<'k> {
             // The second entry is linked by the verifier's key: the id alone was changed.
             let second = order::entries(file.bytes, read.at).next();
             let is_linked = second.is_some_and(|second| {
-                let key = key.at_epoch(second.entry.epoch.min(EPOCHS_MAX));
+                let key = key.at_epoch(second.entry.epoch.min(second.entry.sequence).min(EPOCHS_MAX));
                 key.is_some_and(|key| key.link(&read.chain, second.leaf) == second.chain)
             });
             return wrong(is_linked, "the trail names another chain key");
@@ -294,15 +334,18 @@ impl<'k> TrailWalk<'k> {
         Ok(())
     }
 
-    /// The chain value is the one that the key makes of the entry.
-    fn check_chain(&self, file: TrailFile<'_>, read: &ReadEntry<'_>) -> Result<(), TrailDamage> {
+    /// The chain value is the one that the key makes of the entry, and a checkpoint states what the entries before it have. Returns the
+    /// checkpoint, if the entry is one.
+    fn check_chain(&self, file: TrailFile<'_>, read: &ReadEntry<'_>) -> Result<Option<CheckpointPlace>, TrailDamage> {
         let linked = self.current_key().is_none_or(|key| key.link(&self.chain, read.leaf) == read.chain);
         let size = self.tree.size();
-        let EntryBody::Checkpoint(note) = &read.entry.body else {
-            let detail = "the entry or its chain value was changed";
-            return if linked { Ok(()) } else { Err(file.damage(DamageKind::Altered, read.at, size, detail)) };
-        };
         let damage = |kind, detail: String| Err(file.damage(kind, read.at, size, detail));
+        let EntryBody::Checkpoint(note) = &read.entry.body else {
+            return match linked {
+                true => Ok(None),
+                false => damage(DamageKind::Altered, "the entry or its chain value was changed".to_owned()),
+            };
+        };
         match Checkpoint::verify(note, self.verifying) {
             Err(error) => damage(DamageKind::CheckpointInvalid, format!("the checkpoint is invalid: {error}")),
             Ok(checkpoint) if !self.is_state(&checkpoint) => {
@@ -311,7 +354,7 @@ impl<'k> TrailWalk<'k> {
                 damage(DamageKind::CheckpointInconsistent, detail)
             }
             Ok(_) if !linked => damage(DamageKind::Altered, "the checkpoint's entry was changed".to_owned()),
-            Ok(_) => Ok(()),
+            Ok(checkpoint) => Ok(Some(CheckpointPlace { checkpoint, note: note.clone() })),
         }
     }
 
@@ -328,23 +371,19 @@ impl<'k> TrailWalk<'k> {
             && extension.chain == self.chain
     }
 
-    fn advance(&mut self, file: TrailFile<'_>, read: &ReadEntry<'_>) -> Result<(), TrailDamage> {
+    fn advance(&mut self, read: &ReadEntry<'_>, checkpoint: Option<CheckpointPlace>) {
         self.chain = read.chain;
-        let EntryBody::Checkpoint(note) = &read.entry.body else {
+        let Some(checkpoint) = checkpoint else {
             let leaf = leaf_hash(read.leaf);
             self.tree.push(leaf);
             self.leaves.push(leaf);
-            return Ok(());
+            return;
         };
-        let checkpoint = Checkpoint::verify(note, self.verifying).map_err(|error| {
-            file.damage(DamageKind::CheckpointInvalid, read.at, self.tree.size(), error.to_string())
-        })?;
-        self.checkpoints.push(CheckpointPlace { checkpoint, note: note.clone() });
+        self.checkpoints.push(checkpoint);
         if let Some(key) = self.current_key() {
             self.key = Some(key.next());
         }
         self.epoch = self.epoch.saturating_add(1);
-        Ok(())
     }
 }
 
@@ -393,11 +432,6 @@ pub(crate) fn read_entry(bytes: &[u8], at: usize) -> Result<ReadEntry<'_>, Entry
     let bytes = bytes.get(..ENTRY_BYTES_MAX).unwrap_or(bytes);
     let (entry, leaf, chain) = Entry::read(bytes)?;
     Ok(ReadEntry { at, entry, leaf, chain })
-}
-
-/// Whether the end of a trail file is what a crash leaves: a part of an entry, or zeros.
-fn is_torn(bytes: &[u8]) -> bool {
-    bytes.starts_with(&[0; 4]) || bytes.len() < 4 || Entry::read(bytes) == Err(EntryError::Incomplete)
 }
 
 impl ReadEntry<'_> {
