@@ -88,11 +88,12 @@ fn continue_trail(options: &WriterOptions, signing: &SigningKey) -> Result<Opene
         Err(KeyError::Malformed { .. }) => return Err(broken(options, "the file of the chain key has no such key")),
         key => key?,
     };
-    if has_open_entry(&live.trail)? {
+    let has_data = fs::symlink_metadata(&live.data).is_ok_and(|metadata| metadata.len() > 0);
+    if has_open_entry(&live.trail, has_data)? {
         let key = key.ok_or_else(|| broken(options, "the file of the current chain key is missing"))?;
         return continue_live(options, signing, key, live);
     }
-    if fs::symlink_metadata(&live.data).is_ok_and(|metadata| metadata.len() > 0) {
+    if has_data {
         return Err(broken(options, "the data file has records, and its trail file is missing"));
     }
     let rotated = rotated_segments(&options.path).map_err(io_error("read the directory of", &options.path))?;
@@ -110,10 +111,11 @@ fn broken(options: &WriterOptions, reason: impl Into<String>) -> TrailError {
     TrailError::BrokenHead { path: options.path.clone(), reason: reason.into() }
 }
 
-/// Whether the trail file has its first entry: a start or a rotation that was interrupted has left none.
-fn has_open_entry(path: &Path) -> Result<bool, SinkError> {
-    if !chain_key_file::exists(path)? {
-        return Ok(false);
+/// Whether there is a trail file with an entry: a start or a rotation that was interrupted has left a part of one, and no data.
+fn has_open_entry(path: &Path, has_data: bool) -> Result<bool, SinkError> {
+    let exists = chain_key_file::exists(path)?;
+    if !exists || has_data {
+        return Ok(exists);
     }
     let mut front = Vec::new();
     let read = File::open(path).and_then(|file| file.take(64 * 1024).read_to_end(&mut front));
