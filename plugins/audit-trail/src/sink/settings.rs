@@ -1,0 +1,237 @@
+//! The sink's settings in code.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use fapilog_plugin::{
+    factory::Factory,
+    formatter::Formatter,
+    problem::Problem,
+    settings::{SecretRef, write_duration, write_size},
+    sink::{DeliveryPolicy, OnFull, Sink, SinkContext, SinkError, SinkFactory},
+    threads::lock,
+};
+
+use crate::{
+    anchor::Anchor,
+    keys::{KeyError, SigningKey},
+    sink::{client::TrailSink, shared::TrailSlot},
+    writer::{AnchorThread, OnBrokenHead, TrailWriter, WriterOptions, WriterReports},
+};
+
+/// The most bytes of a block.
+const BLOCK_BYTES: std::ops::RangeInclusive<usize> = 4096..=65536;
+
+/// A sink that writes an audit trail. All shards write one file.
+///
+/// An event counts as delivered when its record and its entry in the trail are on the disk.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use fapilog::{Container, format, settings::SecretRef};
+/// use fapilog_audit_trail::{anchor::FileAnchor, sink::AuditTrail};
+///
+/// let key = SecretRef::file("/etc/shop/signing.key");
+/// let trail = AuditTrail::new("/var/log/shop/audit.jsonl", format::Json::new, key)
+///     .checkpoint_interval(Duration::from_secs(10))
+///     .anchor(FileAnchor::new("/mnt/auditor/shop.checkpoints"));
+/// let logs = Container::builder().sink("audit", trail).start()?;
+/// # Ok::<(), fapilog::Error>(())
+/// ```
+#[must_use]
+pub struct AuditTrail {
+    formatter: Factory<dyn Formatter>,
+    signing: SecretRef,
+    options: WriterOptions,
+    anchors: Arc<Mutex<Vec<Box<dyn Anchor>>>>,
+    slot: Arc<TrailSlot>,
+}
+
+impl AuditTrail {
+    /// A trail whose data file has this path. Its checkpoints are signed by the key, whose name is the trail's origin; see
+    /// [`generate_keys`](crate::keys::generate_keys). The key is read when the trail opens, and no setting holds it.
+    pub fn new<F: Formatter + 'static>(
+        path: impl Into<PathBuf>,
+        formatter: impl Fn() -> F + Send + Sync + 'static,
+        signing: SecretRef,
+    ) -> Self {
+        Self::with_formatter(path.into(), Factory::formatter(move |_| formatter()), signing)
+    }
+
+    pub(crate) fn with_formatter(path: PathBuf, formatter: Factory<dyn Formatter>, signing: SecretRef) -> Self {
+        let options = WriterOptions {
+            path,
+            block_bytes_max: 65536,
+            checkpoint_interval: Duration::from_secs(60),
+            checkpoint_blocks: 4096,
+            rotate_bytes: None,
+            rotate_every: None,
+            mode: 0o640,
+            first_key: None,
+            on_broken_head: OnBrokenHead::Refuse,
+        };
+        Self { formatter, signing, options, anchors: Arc::default(), slot: Arc::default() }
+    }
+
+    /// The path of the data file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.options.path
+    }
+
+    /// Sets the most bytes of a block: 4 KiB to 64 KiB, which is the default. A proof about a record holds its whole block.
+    pub fn block_bytes(mut self, bytes: usize) -> Self {
+        self.options.block_bytes_max = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self
+    }
+
+    /// Sets the time within which a new entry is followed by a checkpoint: 100 ms to 1 day, by default 60 s.
+    pub fn checkpoint_interval(mut self, interval: Duration) -> Self {
+        self.options.checkpoint_interval = interval;
+        self
+    }
+
+    /// Sets the number of blocks that are followed by a checkpoint: 1 to 1,000,000, by default 4096, which is 256 MiB of full blocks.
+    pub fn checkpoint_blocks(mut self, blocks: u64) -> Self {
+        self.options.checkpoint_blocks = blocks;
+        self
+    }
+
+    /// Sets the length at which the file is rotated, in bytes: from 4 KiB. By default it is not.
+    pub fn rotate_bytes(mut self, bytes: u64) -> Self {
+        self.options.rotate_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets the period after which the file is rotated: at each multiple of it since 1970-01-01T00:00:00Z, with the next payload or
+    /// checkpoint; 1 s to 366 days. By default it is not.
+    pub fn rotate_every(mut self, period: Duration) -> Self {
+        self.options.rotate_every = Some(period);
+        self
+    }
+
+    /// Sets the permissions of the data and trail files; by default 0o640. The file of the chain key has 0o600.
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.options.mode = mode;
+        self
+    }
+
+    /// Sets the file that gets the first chain key of a new trail, for the auditor. By default it stands beside the data file, and has the
+    /// trail's id in its name.
+    pub fn first_key(mut self, path: impl Into<PathBuf>) -> Self {
+        self.options.first_key = Some(path.into());
+        self
+    }
+
+    /// Sets the treatment of a trail whose head does not verify at the start; by default the sink is not made.
+    pub fn on_broken_head(mut self, treatment: OnBrokenHead) -> Self {
+        self.options.on_broken_head = treatment;
+        self
+    }
+
+    /// Adds an anchor, which gets each checkpoint. The trail takes it when it opens for the first time.
+    pub fn anchor(self, anchor: impl Anchor) -> Self {
+        lock(&self.anchors).push(Box::new(anchor));
+        self
+    }
+
+    fn range_problems(&self) -> Vec<Problem> {
+        let WriterOptions { block_bytes_max, checkpoint_interval, checkpoint_blocks, .. } = self.options;
+        let mut problems = Vec::new();
+        let block_bytes = block_bytes_max as usize;
+        if !BLOCK_BYTES.contains(&block_bytes) {
+            problems.push(Problem::new("block_bytes", write_size(block_bytes), "allowed are 4 KiB to 64 KiB"));
+        }
+        if !(Duration::from_millis(100)..=Duration::from_secs(86_400)).contains(&checkpoint_interval) {
+            let value = write_duration(checkpoint_interval);
+            problems.push(Problem::new("checkpoint_interval", value, "allowed are 100ms to 1 day"));
+        }
+        if !(1..=1_000_000).contains(&checkpoint_blocks) {
+            problems.push(Problem::new("checkpoint_blocks", checkpoint_blocks, "allowed are 1 to 1000000"));
+        }
+        problems
+    }
+
+    fn file_problems(&self) -> Vec<Problem> {
+        let WriterOptions { path, rotate_bytes, rotate_every, mode, first_key, .. } = &self.options;
+        let mut problems = Vec::new();
+        if path.file_name().is_none() {
+            problems.push(Problem::new("path", path.display(), "it must name a file"));
+        }
+        if let Some(bytes) = rotate_bytes.filter(|bytes| *bytes < 4096) {
+            problems.push(Problem::new("rotate_bytes", bytes, "allowed are sizes from 4 KiB"));
+        }
+        let periods = Duration::from_secs(1)..=Duration::from_secs(366 * 86_400);
+        if let Some(period) = rotate_every.filter(|period| !periods.contains(period)) {
+            problems.push(Problem::new("rotate_every", write_duration(period), "allowed are 1s to 366 days"));
+        }
+        if mode & !0o777 != 0 || mode & 0o600 != 0o600 {
+            let allowed = "allowed are 0o600 to 0o777, with reading and writing for the owner";
+            problems.push(Problem::new("mode", format!("{mode:#o}"), allowed));
+        }
+        if let Some(first) = first_key.as_ref().filter(|first| first.file_name().is_none()) {
+            problems.push(Problem::new("first_key", first.display(), "it must name a file"));
+        }
+        problems
+    }
+}
+
+impl fmt::Debug for AuditTrail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditTrail").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl SinkFactory for AuditTrail {
+    fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        let formatter = self.formatter.make(context.shard);
+        let reports = WriterReports {
+            reporter: context.reporter(),
+            blocks: context.counter("blocks"),
+            checkpoints: context.counter("checkpoints"),
+            files_rotated: context.counter("files_rotated"),
+            anchor_errors: context.counter("anchor_errors"),
+        };
+        let (options, signing) = (self.options.clone(), self.signing.clone());
+        let (anchors, slot) = (Arc::clone(&self.anchors), Arc::clone(&self.slot));
+        let record_end = formatter.record_end();
+        let join = move || {
+            slot.join(|| {
+                let key = signing_key(&signing)?;
+                let anchors = std::mem::take(&mut *lock(&anchors));
+                let thread = match anchors.is_empty() {
+                    true => None,
+                    false => Some(AnchorThread::start(anchors, reports.clone()).map_err(SinkError::permanent)?),
+                };
+                TrailWriter::open(options, key, record_end, reports, thread)
+            })
+        };
+        Ok(Box::new(TrailSink::start(formatter, context.shard.index == 0, join)?))
+    }
+
+    fn check(&self) -> Vec<Problem> {
+        let mut problems = self.file_problems();
+        problems.extend(self.range_problems());
+        problems
+    }
+
+    fn delivery(&self) -> DeliveryPolicy {
+        DeliveryPolicy::default()
+    }
+
+    /// Audit records are not dropped while the disk is slow: the pipeline waits.
+    fn on_full(&self) -> OnFull {
+        OnFull::Block
+    }
+}
+
+/// The key behind the reference. Its text is wiped when the key is made.
+fn signing_key(reference: &SecretRef) -> Result<SigningKey, KeyError> {
+    let text = reference.read().map_err(|error| KeyError::Reference(error.into()))?;
+    let text = text.expose_text().map_err(|error| KeyError::Reference(error.into()))?;
+    SigningKey::from_text(text)
+}

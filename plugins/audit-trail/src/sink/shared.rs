@@ -1,0 +1,129 @@
+//! The writer that the sinks of all shards share.
+
+use std::{
+    io,
+    sync::{Arc, Condvar, Mutex, Weak},
+    time::{Duration, Instant},
+};
+
+use fapilog_plugin::{
+    sink::{Payload, SinkError},
+    threads::{lock, process::OwnProcess, spawn_thread},
+    user_code::catch_panic,
+};
+
+use crate::writer::{TrailError, TrailWriter};
+
+/// A trail has one writer: the sink of each shard has a delivery thread of its own, and they take it one after the other. So the numbers
+/// of entries have no gaps, and the records of a shard stay in order.
+#[derive(Debug)]
+pub(super) struct SharedTrail {
+    writer: Mutex<TrailWriter>,
+    timer: Arc<TimerState>,
+    process: OwnProcess,
+}
+
+/// The writer that sinks of a factory join, while one of them lives.
+#[derive(Debug, Default)]
+pub(super) struct TrailSlot(Mutex<Weak<SharedTrail>>);
+
+#[derive(Debug, Default)]
+struct TimerState {
+    state: Mutex<TimerOrder>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum TimerOrder {
+    #[default]
+    Sleep,
+    Tick,
+    End,
+}
+
+impl TrailSlot {
+    /// The writer of the sinks that live, or a new one.
+    pub(super) fn join(
+        &self,
+        open: impl FnOnce() -> Result<TrailWriter, TrailError>,
+    ) -> Result<Arc<SharedTrail>, SinkError> {
+        let mut slot = lock(&self.0);
+        if let Some(shared) = slot.upgrade().filter(|shared| shared.process.is_this()) {
+            return Ok(shared);
+        }
+        let shared =
+            Arc::new(SharedTrail { writer: Mutex::new(open()?), timer: Arc::default(), process: OwnProcess::this() });
+        start_timer(&shared).map_err(SinkError::permanent)?;
+        *slot = Arc::downgrade(&shared);
+        Ok(shared)
+    }
+}
+
+impl SharedTrail {
+    pub(super) fn append(&self, payload: &Payload) -> Result<(), SinkError> {
+        let result = lock(&self.writer).append(payload);
+        self.timer.set(TimerOrder::Tick);
+        result
+    }
+
+    pub(super) fn rotate(&self) {
+        lock(&self.writer).rotate_or_report();
+    }
+}
+
+/// The last sink closes the trail.
+impl Drop for SharedTrail {
+    fn drop(&mut self) {
+        if self.process.is_this() {
+            self.timer.set(TimerOrder::End);
+            lock(&self.writer).close();
+        }
+    }
+}
+
+impl TimerState {
+    fn set(&self, order: TimerOrder) {
+        let mut state = lock(&self.state);
+        if *state != order && *state != TimerOrder::End {
+            *state = order;
+            drop(state);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Sleeps until there is an entry behind the last checkpoint, or for this time. Returns whether the timer goes on.
+    fn wait(&self, time: Option<Duration>) -> bool {
+        let mut state = lock(&self.state);
+        let end = time.map(|time| Instant::now() + time);
+        loop {
+            match (*state, end) {
+                (TimerOrder::End, _) => return false,
+                (TimerOrder::Tick, None) => return true,
+                (TimerOrder::Sleep, None) => {
+                    state = self.changed.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
+                }
+                (_, Some(end)) => {
+                    let Some(left) = end.checked_duration_since(Instant::now()) else { return true };
+                    let waited = self.changed.wait_timeout(state, left);
+                    state = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+                }
+            }
+        }
+    }
+}
+
+/// The thread that writes checkpoints at their time, also where no payload comes.
+fn start_timer(shared: &Arc<SharedTrail>) -> io::Result<()> {
+    let timer = Arc::clone(&shared.timer);
+    let trail = Arc::downgrade(shared);
+    spawn_thread("audit-timer", move || {
+        let mut next = None;
+        while timer.wait(next) {
+            let Some(shared) = trail.upgrade() else { return };
+            // Before the tick: a payload behind it sets it again.
+            timer.set(TimerOrder::Sleep);
+            next = catch_panic(|| lock(&shared.writer).tick(Instant::now())).unwrap_or(Some(Duration::from_secs(1)));
+        }
+    })?;
+    Ok(())
+}

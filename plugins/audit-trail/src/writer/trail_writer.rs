@@ -1,0 +1,266 @@
+//! The writer: appends payloads, checkpoints, and closes.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io,
+    os::unix::fs::FileExt,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use fapilog_plugin::{
+    event::InstanceId,
+    record_end::RecordEnd,
+    sink::{Payload, PayloadId, SinkError},
+};
+
+use crate::{
+    files::{SegmentPaths, io_error, state_path},
+    format::{BlockBody, CloseReason, EntryBody, GapBody, block_digest},
+    keys::SigningKey,
+    writer::{
+        AnchorThread, TrailError, WriterOptions, WriterReports, blocks, chain_key_file, head::TrailHead,
+        rotation::RotationStep,
+    },
+};
+
+/// Writes a trail for all shards.
+pub(crate) struct TrailWriter {
+    pub(super) options: WriterOptions,
+    pub(super) signing: SigningKey,
+    pub(super) record_end: RecordEnd,
+    pub(super) reports: WriterReports,
+    pub(super) files: OpenFiles,
+    pub(super) head: TrailHead,
+    pub(super) anchors: Option<AnchorThread>,
+    /// The step of a rotation that is to be executed before the next entry.
+    pub(super) rotation: Option<RotationStep>,
+    /// An attempt has failed: the files may have more than `head` has.
+    pub(super) is_dirty: bool,
+    pub(super) shards: HashMap<(InstanceId, u32), ShardProgress>,
+}
+
+pub(super) struct OpenFiles {
+    pub(super) paths: SegmentPaths,
+    pub(super) data: File,
+    pub(super) trail: File,
+}
+
+/// The payloads of a shard.
+#[derive(Debug, Default)]
+pub(super) struct ShardProgress {
+    delivered: Option<PayloadId>,
+    /// The last payload whose attempts have failed so far, and its length.
+    refused: Option<(PayloadId, u64)>,
+    /// Payloads that failed and were given up.
+    gap: Gap,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Gap {
+    payloads: u64,
+    bytes: u64,
+}
+
+impl TrailWriter {
+    /// Appends a payload: its records and their entries are durable when it returns.
+    pub(crate) fn append(&mut self, payload: &Payload) -> Result<(), SinkError> {
+        if self.is_delivered(payload) {
+            return Ok(());
+        }
+        let result = self.append_durably(payload);
+        self.note_result(payload, result.is_ok());
+        result?;
+        // The payload is delivered, whatever becomes of the checkpoint: it comes again with the next payload.
+        if self.head.since_checkpoint.blocks >= self.options.checkpoint_blocks {
+            self.checkpoint_or_report();
+        }
+        Ok(())
+    }
+
+    /// Does what is due. Returns the time until it wants to be called again; `None` if nothing is behind the last checkpoint.
+    pub(crate) fn tick(&mut self, now: Instant) -> Option<Duration> {
+        let first = self.head.since_checkpoint.first?;
+        if self.is_rotation_due(0) {
+            self.rotate_or_report();
+        }
+        let due = first + self.options.checkpoint_interval;
+        if due > now {
+            return Some(due - now);
+        }
+        self.checkpoint_or_report();
+        // After an error, the checkpoint is attempted again.
+        self.head.since_checkpoint.first.map(|_| self.options.checkpoint_interval)
+    }
+
+    /// Closes the file, with a checkpoint. It may be continued by a restart.
+    pub(crate) fn close(&mut self) {
+        let closed = self.prepare().and_then(|()| {
+            if self.head.is_closed {
+                return Ok(());
+            }
+            let mut head = self.head.clone();
+            let mut entries = Vec::new();
+            head.push_close(CloseReason::Stopped, String::new(), &mut entries);
+            self.write_checkpoint(head, entries)
+        });
+        if let Err(error) = closed {
+            self.reports.reporter.report_error(&error);
+        }
+    }
+
+    /// The files have what `head` has, and the next entry belongs to them.
+    pub(super) fn prepare(&mut self) -> Result<(), SinkError> {
+        if self.is_dirty {
+            self.cut_back()?;
+        }
+        self.complete_rotation()
+    }
+
+    fn append_durably(&mut self, payload: &Payload) -> Result<(), SinkError> {
+        self.prepare()?;
+        if self.is_rotation_due(payload.len() as u64) {
+            self.rotate()?;
+        }
+        let mut head = self.head.clone();
+        let mut entries = Vec::new();
+        let gap = self.gap();
+        if gap.payloads > 0 {
+            let Gap { payloads, bytes } = gap;
+            head.push(EntryBody::Gap(GapBody { payloads, bytes }), &mut entries);
+        }
+        let blocks = self.push_blocks(payload, &mut head, &mut entries);
+
+        self.is_dirty = true;
+        let OpenFiles { paths, data, .. } = &self.files;
+        data.write_all_at(payload.records(), self.head.data_bytes).map_err(io_error("write", &paths.data))?;
+        data.sync_data().map_err(io_error("sync", &paths.data))?;
+        self.write_entries(head, &entries)?;
+        self.shards.values_mut().for_each(|shard| shard.gap = Gap::default());
+        self.reports.blocks.add(blocks);
+        Ok(())
+    }
+
+    fn push_blocks(&self, payload: &Payload, head: &mut TrailHead, entries: &mut Vec<u8>) -> u64 {
+        let blocks = blocks::split(payload, self.record_end, self.options.block_bytes_max as usize);
+        let mut bytes = payload.records();
+        for block in &blocks {
+            let (own, behind) = bytes.split_at_checked(block.bytes).unwrap_or((bytes, &[]));
+            let length = u32::try_from(own.len()).unwrap_or(u32::MAX);
+            let body = BlockBody { offset: head.data_bytes, length, records: block.records, digest: block_digest(own) };
+            head.push_block(body, entries);
+            bytes = behind;
+        }
+        blocks.len() as u64
+    }
+
+    /// Writes entries behind those of `self.head`, makes them durable, and takes `head`.
+    pub(super) fn write_entries(&mut self, head: TrailHead, entries: &[u8]) -> Result<(), SinkError> {
+        self.is_dirty = true;
+        let OpenFiles { paths, trail, .. } = &self.files;
+        trail.write_all_at(entries, self.head.trail_bytes).map_err(io_error("write", &paths.trail))?;
+        trail.sync_data().map_err(io_error("sync", &paths.trail))?;
+        self.head = head;
+        self.is_dirty = false;
+        Ok(())
+    }
+
+    /// Writes a checkpoint behind the entries of `head`, and replaces the chain key.
+    pub(super) fn write_checkpoint(&mut self, mut head: TrailHead, mut entries: Vec<u8>) -> Result<(), SinkError> {
+        let note = head.push_checkpoint(&self.signing, &mut entries);
+        self.write_entries(head, &entries)?;
+        self.reports.checkpoints.add(1);
+        if let Some(anchors) = &self.anchors {
+            anchors.send(note);
+        }
+        // The old key on disk still leads to the new one: the next checkpoint replaces it, if this attempt fails.
+        if let Err(error) = chain_key_file::replace(&state_path(&self.options.path), &self.head.key) {
+            self.reports.reporter.report_error(&error);
+        }
+        Ok(())
+    }
+
+    fn checkpoint_or_report(&mut self) {
+        let written = self.prepare().and_then(|()| {
+            if self.head.since_checkpoint.leaves == 0 {
+                return Ok(());
+            }
+            self.write_checkpoint(self.head.clone(), Vec::new())
+        });
+        if let Err(error) = written {
+            self.reports.reporter.report_error(&error);
+        }
+    }
+
+    /// Cuts away what an attempt that failed has written.
+    fn cut_back(&mut self) -> Result<(), SinkError> {
+        let OpenFiles { paths, data, trail } = &self.files;
+        // The entries first: none may stand for data that is gone.
+        cut(trail, &paths.trail, self.head.trail_bytes)?;
+        cut(data, &paths.data, self.head.data_bytes)?;
+        self.is_dirty = false;
+        Ok(())
+    }
+
+    /// Whether an attempt whose answer came too late has written the payload.
+    fn is_delivered(&self, payload: &Payload) -> bool {
+        let id = payload.id();
+        let shard = self.shards.get(&(id.instance, id.shard));
+        id != PayloadId::default() && shard.is_some_and(|shard| shard.delivered == Some(id))
+    }
+
+    fn note_result(&mut self, payload: &Payload, is_delivered: bool) {
+        let id = payload.id();
+        let shard = self.shards.entry((id.instance, id.shard)).or_default();
+        match is_delivered {
+            true => (shard.delivered, shard.refused) = (Some(id), None),
+            false => {
+                // Another payload in its place: the one before was given up.
+                if let Some((refused, bytes)) = shard.refused.replace((id, payload.len() as u64))
+                    && refused != id
+                {
+                    shard.gap = Gap { payloads: shard.gap.payloads + 1, bytes: shard.gap.bytes + bytes };
+                }
+            }
+        }
+    }
+
+    /// The payloads of all shards that were given up.
+    fn gap(&self) -> Gap {
+        let gaps = self.shards.values().map(|shard| shard.gap);
+        gaps.fold(Gap::default(), |all, gap| Gap {
+            payloads: all.payloads + gap.payloads,
+            bytes: all.bytes + gap.bytes,
+        })
+    }
+}
+
+fn cut(file: &File, path: &Path, end: u64) -> Result<(), SinkError> {
+    let cut = || -> io::Result<()> {
+        if file.metadata()?.len() > end {
+            file.set_len(end)?;
+        }
+        file.sync_data()
+    };
+    cut().map_err(io_error("cut", path))
+}
+
+impl std::fmt::Debug for TrailWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TrailWriter").field("path", &self.options.path).finish_non_exhaustive()
+    }
+}
+
+/// Opens are in `restart`.
+impl TrailWriter {
+    pub(crate) fn open(
+        options: WriterOptions,
+        signing: SigningKey,
+        record_end: RecordEnd,
+        reports: WriterReports,
+        anchors: Option<AnchorThread>,
+    ) -> Result<Self, TrailError> {
+        super::restart::open(options, signing, record_end, reports, anchors)
+    }
+}
