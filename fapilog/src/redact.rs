@@ -2,6 +2,10 @@
 
 pub use fapilog_builtin::redact::{
     Action, ContentPattern, ContentRule, FieldPattern, FieldPatternError, HashKeyError, KeyedHash, PatternError,
-    Redact, RedactBuilder, Substitute,
+    Redact, RedactBuilder,
 };
-pub use fapilog_plugin::{data_class::DataClass, text_redactor::TextRedactor};
+pub use fapilog_plugin::{
+    data_class::DataClass,
+    substitute::{SensitiveValue, Substitute},
+    text_redactor::TextRedactor,
+};

@@ -19,6 +19,8 @@ pub enum PluginKind {
     Formatter,
     /// A [`Sink`](crate::sink::Sink).
     Sink,
+    /// A [`Substitute`](crate::substitute::Substitute) of sensitive data.
+    Substitute,
     /// A [`Standard`](crate::compliance::Standard) of compliance.
     Standard,
 }
@@ -33,6 +35,7 @@ impl PluginKind {
             Self::Redactor => "redactor",
             Self::Formatter => "formatter",
             Self::Sink => "sink",
+            Self::Substitute => "substitute",
             Self::Standard => "standard",
         }
     }

@@ -9,6 +9,7 @@
 //! | [`registry`], [`settings`] | how settings find a plugin, and how it reads its own settings |
 //! | [`data_class`] | classes of sensitive data, for redactors and for compliance standards |
 //! | [`compliance`] | standards that check a container before it starts |
+//! | [`substitute`] | texts that stand for sensitive data: tokens, ciphertexts |
 //! | [`text_redactor`] | redaction of texts that are in no event |
 //! | [`plugin_counts`] | counters of a plugin's own |
 //! | [`common_fields`], [`cache`] | the same fields for many events; values that are expensive to compute |
@@ -43,6 +44,7 @@ pub mod record_end;
 pub mod registry;
 pub mod settings;
 pub mod sink;
+pub mod substitute;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text_redactor;

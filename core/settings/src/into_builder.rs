@@ -17,9 +17,11 @@ use fapilog_plugin::{
     formatter::Formatter,
     kind::PluginKind,
     problem::{Problem, SettingsError},
+    processor::Processor,
     registry::{Constructor, Entry, Formatters, PluginSettings, Registry},
     settings::suggestion::suggestion,
     sink::SinkFactory,
+    substitute::Substitute,
 };
 use fapilog_plugin::{
     level::{Level, LevelFilter},
@@ -171,6 +173,8 @@ struct Build<'a> {
     formatters: BTreeMap<(String, bool), Option<SharedFormatter>>,
     /// The formatters that are being made, each by the one in front of it.
     formatters_in_work: Vec<String>,
+    /// By name; `None` where it could not be made.
+    substitutes: BTreeMap<String, Option<Arc<dyn Substitute>>>,
     /// The names of the sinks that the builder has.
     made_sinks: Vec<&'a str>,
 }
@@ -211,6 +215,7 @@ impl<'a> Build<'a> {
             planned: settings.plan_of_options(),
             formatters: BTreeMap::new(),
             formatters_in_work: Vec::new(),
+            substitutes: BTreeMap::new(),
             made_sinks: Vec::new(),
         };
         let builder = build.add_pipeline(settings.options());
@@ -247,10 +252,7 @@ impl<'a> Build<'a> {
         for (name, factory) in processors {
             builder = builder.named_processor(name, move |shard| Ok(factory.make(shard)));
         }
-        let redactors = self.factories("redactors", &settings.redactors, PluginKind::Redactor, |entry| match entry {
-            Entry::Redactor(constructor) => Some(constructor),
-            _ => None,
-        });
+        let redactors = self.redactors();
         self.planned.redactors = planned_plugins(&redactors);
         for (name, factory) in redactors {
             if let Some(redactor) = factory.text_redactor() {
@@ -259,6 +261,35 @@ impl<'a> Build<'a> {
             builder = builder.named_redactor(name, move |shard| Ok(factory.make(shard)));
         }
         builder
+    }
+
+    /// The redactors, whose actions may name substitutes.
+    fn redactors(&mut self) -> Vec<(&'a str, Factory<dyn Processor>)> {
+        let settings = self.settings;
+        let factory = |(index, name): (usize, &'a String)| {
+            let entry = self.find(&format!("redactors[{index}]"), name, PluginKind::Redactor)?;
+            let Entry::Redactor(constructor) = entry else { return None };
+            let own = self.own_settings(name);
+            let build = RefCell::new(&mut *self);
+            let substitute = |name: &str| build.borrow_mut().substitute(name);
+            let made = construct(&constructor, &own.named_substitutes(&substitute));
+            Some((name.as_str(), self.made_or_problems(name, made)?))
+        };
+        settings.redactors.iter().enumerate().filter_map(factory).collect()
+    }
+
+    /// The substitute of this name, made once.
+    fn substitute(&mut self, name: &str) -> Result<Arc<dyn Substitute>, Vec<Problem>> {
+        if let Some(known) = self.substitutes.get(name) {
+            return known.clone().ok_or_else(Vec::new);
+        }
+        // A problem of the name belongs to the redactor; others are added for the substitute.
+        let made = match self.found(name, PluginKind::Substitute)? {
+            Entry::Substitute(constructor) => self.make(&constructor, name, None),
+            _ => None,
+        };
+        self.substitutes.insert(name.to_owned(), made.clone());
+        made.ok_or_else(Vec::new)
     }
 
     /// The plugins that one setting names. Those that cannot be made are problems.
@@ -491,9 +522,9 @@ impl<'a> Build<'a> {
         self.add_problems(problems);
     }
 
-    /// Whether it is a formatter that another one wraps.
+    /// Whether it is a formatter that another one wraps, or a substitute that a redactor names.
     fn is_wrapped(&self, name: &str) -> bool {
-        self.formatters.keys().any(|(formatter, _)| formatter == name)
+        self.substitutes.contains_key(name) || self.formatters.keys().any(|(formatter, _)| formatter == name)
     }
 
     /// Whether the settings may name it: a list or a name that cannot be read, or a name that is misspelt, is a problem

@@ -61,6 +61,7 @@ impl<'a> Unread<'a> {
             }
             (PluginKind::Sink, None) => "`sinks` names no such sink".to_owned(),
             (PluginKind::Formatter, _) => "no sink has that formatter".to_owned(),
+            (PluginKind::Substitute, _) => "no redactor names it as an action".to_owned(),
             (kind, _) => format!("`{}` names no such {kind}", naming(kind)),
         }
     }
@@ -74,6 +75,7 @@ const fn naming(kind: PluginKind) -> &'static str {
         PluginKind::Redactor => "redactors",
         PluginKind::Formatter => "formatter",
         PluginKind::Standard => "compliance_standards",
+        PluginKind::Substitute => "redactors",
         // Sinks; there is no other kind.
         _ => "sinks",
     }

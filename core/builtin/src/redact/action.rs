@@ -2,20 +2,12 @@
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
-use fapilog_plugin::{data_class::DataClass, error::PluginError};
+use fapilog_plugin::{
+    error::PluginError,
+    substitute::{SensitiveValue, Substitute},
+};
 
 use crate::redact::{keyed_hash::KeyedHash, partial};
-
-/// Makes the text that stands for sensitive data: a token, a ciphertext.
-///
-/// It is called on the drain, once for each value, from the threads of all shards.
-pub trait Substitute: Send + Sync {
-    /// Appends the text that stands for `text`, which was found in the field of this path (`context.email`, `message`).
-    ///
-    /// # Errors
-    /// When there is none. The value is masked then, and counted under `substitute_failed`.
-    fn substitute(&self, class: DataClass, path: &str, text: &str, out: &mut String) -> Result<(), PluginError>;
-}
 
 /// What a redactor does with sensitive data.
 #[derive(Clone, Default)]
@@ -40,21 +32,15 @@ pub enum Action {
 
 impl Action {
     /// Appends what stands for `text`. Nothing, if it is dropped.
-    pub(super) fn put(
-        &self,
-        class: DataClass,
-        path: &str,
-        text: &str,
-        mask: &str,
-        out: &mut String,
-    ) -> Result<(), PluginError> {
+    pub(super) fn put(&self, value: &SensitiveValue<'_>, mask: &str, out: &mut String) -> Result<(), PluginError> {
+        let SensitiveValue { class, text, .. } = *value;
         match self {
             Self::Drop => {}
             Self::Mask => out.push_str(mask),
             Self::Partial => partial::put_partial(class, text, mask, out),
             Self::Truncate => partial::put_front(class, text, mask, out),
             Self::Hash(hash) => hash.put(text, out),
-            Self::Substitute(substitute) => return put_substitute(&**substitute, class, path, text, mask, out),
+            Self::Substitute(substitute) => return put_substitute(&**substitute, value, mask, out),
         }
         Ok(())
     }
@@ -77,14 +63,12 @@ impl Action {
 /// A substitute that fails has put nothing.
 fn put_substitute(
     substitute: &dyn Substitute,
-    class: DataClass,
-    path: &str,
-    text: &str,
+    value: &SensitiveValue<'_>,
     mask: &str,
     out: &mut String,
 ) -> Result<(), PluginError> {
     let start = out.len();
-    let put = substitute.substitute(class, path, text, out);
+    let put = substitute.substitute(value, out);
     if put.is_err() {
         out.truncate(start);
         out.push_str(mask);

@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use fapilog_plugin::{data_class::DataClass, plugin_counts::PluginCounts};
+use fapilog_record::field_group::FieldGroup;
 
+use crate::process::FieldPath;
 use crate::redact::{
     Redact,
     action::Action,
@@ -29,6 +31,7 @@ pub struct RedactBuilder {
     pattern_actions: Vec<Action>,
     keep: Vec<FieldPattern>,
     fields: Vec<FieldRule>,
+    subject: Option<(FieldGroup, String)>,
     mask: String,
     sees_through: bool,
     lists_redacted: bool,
@@ -45,6 +48,7 @@ impl RedactBuilder {
             pattern_actions: Vec::new(),
             keep: Vec::new(),
             fields: Vec::new(),
+            subject: None,
             mask: MASK.to_owned(),
             sees_through: false,
             lists_redacted: true,
@@ -102,6 +106,14 @@ impl RedactBuilder {
         self
     }
 
+    /// The field that names the person or thing that an event is about, such as `context.user_id`: a
+    /// [substitute](Action::Substitute) may use a key for each. Default: none.
+    pub fn subject(mut self, field: impl Into<FieldPath>) -> Self {
+        let field = field.into();
+        self.subject = Some((field.group(), field.name().to_owned()));
+        self
+    }
+
     /// The text in the place of sensitive data. Default: `[redacted]`.
     pub fn mask(mut self, mask: impl Into<String>) -> Self {
         self.mask = mask.into();
@@ -144,6 +156,7 @@ impl RedactBuilder {
             scanner,
             pattern_actions: self.pattern_actions,
             class_actions: self.actions,
+            subject: self.subject,
             mask: self.mask,
             lists_redacted: self.lists_redacted,
             counts: RuleCounts::new(names),

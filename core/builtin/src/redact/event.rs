@@ -34,6 +34,7 @@ pub(super) fn is_field_sensitive<'batch>(field: &FieldRef<'batch>, values: &mut 
 
 /// Redacts all of an event.
 pub(super) fn redact<'batch>(event: &mut Event<'batch>, values: &mut ValueRedaction<'_, 'batch>, arena: &'batch Bump) {
+    values.subject = subject_of(event, values, arena);
     let cut = if values.rules.scanner.is_empty() { &[] } else { event.cut_fields() };
     let whole_words = |group, name: &str, value| match value {
         ValueRef::Text(text) if cut.contains(&(group, name)) => ValueRef::Text(without_last_word(text)),
@@ -63,6 +64,20 @@ pub(super) fn redact<'batch>(event: &mut Event<'batch>, values: &mut ValueRedact
         });
         let list = ValueRef::of_self_typed(arena.alloc_slice_copy(list.as_bytes()));
         event.add_field(FieldGroup::Context, LIST, list);
+    }
+}
+
+/// The value of the field that names the subject of the event.
+fn subject_of<'batch>(
+    event: &Event<'batch>,
+    values: &ValueRedaction<'_, 'batch>,
+    arena: &'batch Bump,
+) -> Option<&'batch str> {
+    let (group, name) = values.rules.subject.as_ref()?;
+    match event.field(*group, name)? {
+        ValueRef::None => None,
+        ValueRef::Text(text) => Some(text),
+        value => Some(arena.alloc_str(&value.to_string())),
     }
 }
 

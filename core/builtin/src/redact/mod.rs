@@ -51,7 +51,7 @@ use fapilog_record::{
 };
 
 pub use self::{
-    action::{Action, Substitute},
+    action::Action,
     builder::RedactBuilder,
     content::{ContentPattern, ContentRule, PatternError},
     field_pattern::{FieldPattern, FieldPatternError},
@@ -296,6 +296,7 @@ impl RedactMemory {
             search: &mut self.search,
             arena,
             by_message,
+            subject: None,
             path: &mut self.path,
             redacted: BumpVec::new_in(arena),
             whole: BumpVec::new_in(arena),

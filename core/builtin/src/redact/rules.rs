@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use fapilog_plugin::data_class::DataClass;
+use fapilog_record::field_group::FieldGroup;
 
 use crate::redact::{
     action::Action,
@@ -75,6 +76,8 @@ pub(super) struct Rules {
     pub(super) pattern_actions: Vec<Action>,
     /// By the number of a class.
     pub(super) class_actions: Vec<Action>,
+    /// The field that names the person or thing that an event is about.
+    pub(super) subject: Option<(FieldGroup, String)>,
     pub(super) mask: String,
     /// Whether an event lists what was redacted in it.
     pub(super) lists_redacted: bool,

@@ -8,7 +8,7 @@ use fapilog_plugin::{
     named_enum,
     problem::Problem,
     processor::Processor,
-    registry::{RegisterError, Registry},
+    registry::{PluginSettings, RegisterError, Registry},
     settings::{SecretRef, suggestion::suggestion},
 };
 use serde::Deserialize;
@@ -25,16 +25,16 @@ const NO_VALUE: &str = "[redacted]";
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry
         .register_redactor(about("redact", "Removes sensitive data, by names of fields and in texts"), |settings| {
-            settings.read::<RedactSettings>()?.factory(Redact::builder())
+            settings.read::<RedactSettings>()?.factory(Redact::builder(), settings)
         })?;
     registry.register_redactor(about("field_mask", "Masks the fields that it is given"), |settings| {
-        settings.read::<FieldSettings>()?.factory(ActionName::Mask)
+        settings.read::<FieldSettings>()?.factory(BuiltInAction::Mask, settings)
     })?;
     registry.register_redactor(about("field_blocker", "Removes the fields that it is given"), |settings| {
-        settings.read::<FieldSettings>()?.factory(ActionName::Drop)
+        settings.read::<FieldSettings>()?.factory(BuiltInAction::Drop, settings)
     })?;
     registry.register_redactor(about("regex_mask", "Masks what matches regular expressions"), |settings| {
-        settings.read::<PatternsSettings>()?.factory()
+        settings.read::<PatternsSettings>()?.factory(settings)
     })?;
     registry.register_redactor(about("url_credentials", "Masks passwords and tokens in URLs"), |settings| {
         settings.none()?;
@@ -44,14 +44,28 @@ pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
 }
 
 named_enum! {
-    /// The actions that settings can name.
+    /// The actions that the redactor knows.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    enum ActionName {
+    enum BuiltInAction {
         Drop = "drop",
         Mask = "mask",
         Partial = "partial",
         Truncate = "truncate",
         Hash = "hash",
+    }
+}
+
+/// The name of an action: one of the redactor's, or that of a substitute.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "String")]
+enum ActionName {
+    BuiltIn(BuiltInAction),
+    Substitute(String),
+}
+
+impl From<String> for ActionName {
+    fn from(name: String) -> Self {
+        name.parse().map_or(Self::Substitute(name), Self::BuiltIn)
     }
 }
 
@@ -64,6 +78,7 @@ struct RedactSettings {
     actions: BTreeMap<String, ActionName>,
     fields: Vec<Value>,
     keep: Vec<String>,
+    subject: Option<String>,
     mask: Option<String>,
     see_through: bool,
     list_redacted: Option<bool>,
@@ -101,9 +116,13 @@ struct FieldSettings {
 }
 
 impl RedactSettings {
-    fn factory(self, mut builder: RedactBuilder) -> Result<Factory<dyn Processor>, Vec<Problem>> {
+    fn factory(
+        self,
+        mut builder: RedactBuilder,
+        settings: &PluginSettings<'_>,
+    ) -> Result<Factory<dyn Processor>, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut actions = Actions::of(self.hash_key.as_ref(), self.hash_key_id.as_deref(), &mut problems);
+        let mut actions = Actions::of(settings, self.hash_key.as_ref(), self.hash_key_id.as_deref(), &mut problems);
         if let Some(names) = self.names.and_then(|names| kept(classes_of("names", &names), &mut problems)) {
             builder = builder.names(names);
         }
@@ -111,7 +130,7 @@ impl RedactSettings {
             builder = builder.content(content);
         }
         builder = with_actions(builder, &self.actions, &mut actions, &mut problems);
-        builder = with_fields(builder, &self.fields, ActionName::Mask, &mut actions, &mut problems);
+        builder = with_fields(builder, &self.fields, BuiltInAction::Mask, &mut actions, &mut problems);
         builder = with_patterns(builder, self.patterns, &mut actions, &mut problems);
         for (index, pattern) in self.keep.iter().enumerate() {
             match pattern.parse() {
@@ -124,6 +143,9 @@ impl RedactSettings {
         if let Some(mask) = self.mask {
             builder = builder.mask(mask);
         }
+        if let Some(subject) = self.subject {
+            builder = builder.subject(subject);
+        }
         if self.hash_key.is_some() && !actions.has_hashed {
             problems.push(Problem::new("hash_key", "given", "no action is hash: nothing would use the key"));
         }
@@ -133,9 +155,13 @@ impl RedactSettings {
 }
 
 impl FieldSettings {
-    fn factory(self, action: ActionName) -> Result<Factory<dyn Processor>, Vec<Problem>> {
+    fn factory(
+        self,
+        action: BuiltInAction,
+        settings: &PluginSettings<'_>,
+    ) -> Result<Factory<dyn Processor>, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut actions = Actions::of(None, None, &mut problems);
+        let mut actions = Actions::of(settings, None, None, &mut problems);
         let none = Redact::builder().names([]).content([]);
         let mut builder = with_fields(none, &self.fields, action, &mut actions, &mut problems);
         if let Some(mask) = self.mask {
@@ -146,9 +172,9 @@ impl FieldSettings {
 }
 
 impl PatternsSettings {
-    fn factory(self) -> Result<Factory<dyn Processor>, Vec<Problem>> {
+    fn factory(self, settings: &PluginSettings<'_>) -> Result<Factory<dyn Processor>, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut actions = Actions::of(None, None, &mut problems);
+        let mut actions = Actions::of(settings, None, None, &mut problems);
         let none = Redact::builder().names([]).content([]);
         let mut builder = with_patterns(none, self.patterns, &mut actions, &mut problems);
         if let Some(mask) = self.mask {
@@ -166,11 +192,15 @@ fn finished(builder: RedactBuilder, problems: Vec<Problem>) -> Result<Factory<dy
 fn with_patterns(
     mut builder: RedactBuilder,
     patterns: Vec<PatternSettings>,
-    actions: &mut Actions,
+    actions: &mut Actions<'_>,
     problems: &mut Vec<Problem>,
 ) -> RedactBuilder {
     for (index, PatternSettings { name, regex, action }) in patterns.into_iter().enumerate() {
-        let action = actions.make(action.unwrap_or(ActionName::Mask), &format!("patterns[{index}].action"), problems);
+        let action = actions.make(
+            &action.unwrap_or(ActionName::BuiltIn(BuiltInAction::Mask)),
+            &format!("patterns[{index}].action"),
+            problems,
+        );
         let pattern = ContentPattern { name: name.into(), expression: regex.as_str().into() };
         match builder.clone().pattern(pattern, action) {
             Ok(with_it) => builder = with_it,
@@ -184,29 +214,46 @@ fn with_patterns(
 }
 
 /// Makes actions of their names.
-struct Actions {
+struct Actions<'a> {
+    settings: &'a PluginSettings<'a>,
     hash: Option<Arc<KeyedHash>>,
     /// A key was given, valid or not.
     has_key: bool,
     has_hashed: bool,
 }
 
-impl Actions {
-    fn of(key: Option<&SecretRef>, id: Option<&str>, problems: &mut Vec<Problem>) -> Self {
+impl<'a> Actions<'a> {
+    fn of(
+        settings: &'a PluginSettings<'a>,
+        key: Option<&SecretRef>,
+        id: Option<&str>,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
         if key.is_none() && id.is_some() {
             problems.push(Problem::new("hash_key_id", "given", "there is no hash_key that it could name"));
         }
         let hash = key.and_then(|key| kept(keyed_hash(key, id.unwrap_or("k1")), problems));
-        Self { hash, has_key: key.is_some(), has_hashed: false }
+        Self { settings, hash, has_key: key.is_some(), has_hashed: false }
     }
 
-    fn make(&mut self, name: ActionName, path: &str, problems: &mut Vec<Problem>) -> Action {
+    fn make(&mut self, name: &ActionName, path: &str, problems: &mut Vec<Problem>) -> Action {
         match name {
-            ActionName::Drop => Action::Drop,
-            ActionName::Mask => Action::Mask,
-            ActionName::Partial => Action::Partial,
-            ActionName::Truncate => Action::Truncate,
-            ActionName::Hash => {
+            ActionName::BuiltIn(action) => self.built_in(*action, path, problems),
+            ActionName::Substitute(name) => {
+                let made = self.settings.substitute_named(path, name);
+                let made = made.map_err(|own| own.into_iter().map(with_built_in).collect());
+                kept(made, problems).map_or(Action::Mask, Action::Substitute)
+            }
+        }
+    }
+
+    fn built_in(&mut self, action: BuiltInAction, path: &str, problems: &mut Vec<Problem>) -> Action {
+        match action {
+            BuiltInAction::Drop => Action::Drop,
+            BuiltInAction::Mask => Action::Mask,
+            BuiltInAction::Partial => Action::Partial,
+            BuiltInAction::Truncate => Action::Truncate,
+            BuiltInAction::Hash => {
                 self.has_hashed = true;
                 if !self.has_key {
                     let allowed = "it needs hash_key: a hash without a key hides nothing";
@@ -216,6 +263,14 @@ impl Actions {
             }
         }
     }
+}
+
+/// The name of an action that is none may be one of the redactor's that is misspelt.
+fn with_built_in(mut problem: Problem) -> Problem {
+    problem.allowed = format!("allowed are {}; {}", BuiltInAction::NAMES.join(", "), problem.allowed);
+    let name = problem.value.trim_matches('"').to_owned();
+    problem.suggestion = problem.suggestion.or_else(|| suggestion(&name, BuiltInAction::NAMES.iter().copied()));
+    problem
 }
 
 fn keyed_hash(key: &SecretRef, id: &str) -> Result<Arc<KeyedHash>, Vec<Problem>> {
@@ -232,17 +287,17 @@ fn keyed_hash(key: &SecretRef, id: &str) -> Result<Arc<KeyedHash>, Vec<Problem>>
 fn with_actions(
     mut builder: RedactBuilder,
     named: &BTreeMap<String, ActionName>,
-    actions: &mut Actions,
+    actions: &mut Actions<'_>,
     problems: &mut Vec<Problem>,
 ) -> RedactBuilder {
     // First, whatever the order of the names: it is for all classes that have none of their own.
     if let Some(default) = named.get(DEFAULT) {
-        builder = builder.action_of_all(&actions.make(*default, "actions.default", problems));
+        builder = builder.action_of_all(&actions.make(default, "actions.default", problems));
     }
     for (class, action) in named.iter().filter(|(class, _)| *class != DEFAULT) {
         let path = format!("actions.{class}");
         match class.parse::<DataClass>() {
-            Ok(class) => builder = builder.action(class, actions.make(*action, &path, problems)),
+            Ok(class) => builder = builder.action(class, actions.make(action, &path, problems)),
             Err(_) => problems.push(unknown_class(&path, class, &[DEFAULT])),
         }
     }
@@ -256,15 +311,15 @@ const DEFAULT: &str = "default";
 fn with_fields(
     mut builder: RedactBuilder,
     fields: &[Value],
-    default: ActionName,
-    actions: &mut Actions,
+    default: BuiltInAction,
+    actions: &mut Actions<'_>,
     problems: &mut Vec<Problem>,
 ) -> RedactBuilder {
     for (index, field) in fields.iter().enumerate() {
         let path = format!("fields[{index}]");
         match field_rule(field, default) {
             Ok((pattern, action)) => {
-                let action = actions.make(action, &format!("{path}.action"), problems);
+                let action = actions.make(&action, &format!("{path}.action"), problems);
                 builder = builder.field(pattern, action);
             }
             Err(own) => problems.extend(own.into_iter().map(|problem| problem.below(&path))),
@@ -273,7 +328,7 @@ fn with_fields(
     builder
 }
 
-fn field_rule(field: &Value, default: ActionName) -> Result<(FieldPattern, ActionName), Vec<Problem>> {
+fn field_rule(field: &Value, default: BuiltInAction) -> Result<(FieldPattern, ActionName), Vec<Problem>> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct FieldRuleSettings {
@@ -281,10 +336,10 @@ fn field_rule(field: &Value, default: ActionName) -> Result<(FieldPattern, Actio
         action: Option<ActionName>,
     }
     let (place, text, action) = match field {
-        Value::String(text) => ("", text.clone(), default),
+        Value::String(text) => ("", text.clone(), ActionName::BuiltIn(default)),
         other => {
             let FieldRuleSettings { field, action } = fapilog_plugin::settings::read(other)?;
-            ("field", field, action.unwrap_or(default))
+            ("field", field, action.unwrap_or(ActionName::BuiltIn(default)))
         }
     };
     let pattern = text.parse().map_err(|error: crate::redact::FieldPatternError| {
@@ -337,10 +392,7 @@ fn kept<T>(result: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Opti
 
 #[cfg(test)]
 mod tests {
-    use fapilog_plugin::{
-        registry::{Entry, PluginSettings},
-        settings::PluginConfig,
-    };
+    use fapilog_plugin::{registry::Entry, settings::PluginConfig};
     use serde_json::json;
 
     use super::*;

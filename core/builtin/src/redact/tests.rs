@@ -9,6 +9,7 @@ use fapilog_plugin::{
     event::{Batch, FieldRef},
     formatter::Formatter,
     processor::Processor,
+    substitute::{SensitiveValue, Substitute},
     testing::{TestBatches, TestEvent, test_event},
 };
 use fapilog_record::{
@@ -17,7 +18,7 @@ use fapilog_record::{
 };
 use serde_json::{Value, json};
 
-use crate::redact::{Action, KeyedHash, Redact, RedactBuilder, Substitute};
+use crate::redact::{Action, KeyedHash, Redact, RedactBuilder};
 
 const CARD: &str = "4111111111111111";
 
@@ -195,9 +196,9 @@ fn a_users_own_field_of_the_lists_name_moves() {
 fn the_mask_stands_for_a_value_whose_substitute_fails_and_the_failure_is_counted() {
     struct Failing;
     impl Substitute for Failing {
-        fn substitute(&self, _: DataClass, path: &str, text: &str, out: &mut String) -> Result<(), PluginError> {
-            out.push_str(text);
-            Err(PluginError::failed(format!("no token for {path}")))
+        fn substitute(&self, value: &SensitiveValue<'_>, out: &mut String) -> Result<(), PluginError> {
+            out.push_str(value.text);
+            Err(PluginError::failed(format!("no token for {}", value.path)))
         }
     }
     let mut redact = Redact::builder().action(DataClass::Email, Action::Substitute(Arc::new(Failing))).build();
@@ -248,4 +249,22 @@ fn half_a_secret_at_the_end_of_a_text_that_was_cut_is_removed() {
         assert_eq!((&line["message"], &line["context"]["note"]), (&json!("paid with "), &json!("token ")));
         assert_eq!(line["truncated_fields"], json!(["message", "context.note"]));
     });
+}
+
+#[test]
+fn a_substitute_has_the_value_its_place_and_the_subject_of_the_event() {
+    struct Shown;
+    impl Substitute for Shown {
+        fn substitute(&self, value: &SensitiveValue<'_>, out: &mut String) -> Result<(), PluginError> {
+            let SensitiveValue { class, path, text, subject, .. } = value;
+            out.push_str(&format!("{class} {path} {} {subject:?}", text.len()));
+            Ok(())
+        }
+    }
+    let action = Action::Substitute(Arc::new(Shown));
+    let mut redact = Redact::builder().action(DataClass::Email, action).subject("user_id").build();
+    let event = test_event("m").field(FieldGroup::Context, "email", "ada@example.com");
+    let line = redacted_by(&mut redact, &event.clone().field(FieldGroup::Context, "user_id", 42));
+    assert_eq!(line["context"]["email"], "email context.email 15 Some(\"42\")");
+    assert_eq!(redacted_by(&mut redact, &event)["context"]["email"], "email context.email 15 None");
 }

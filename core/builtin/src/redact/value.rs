@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use bumpalo::{Bump, collections::Vec as BumpVec};
-use fapilog_plugin::data_class::DataClass;
+use fapilog_plugin::{data_class::DataClass, substitute::SensitiveValue};
 use fapilog_record::{
     field_group::FieldGroup,
     value::{MapRef, OwnedValue, SequenceRef, ValueRef},
@@ -53,6 +53,8 @@ pub(super) struct ValueRedaction<'r, 'batch> {
     pub(super) arena: &'batch Bump,
     /// The arguments that the call site's message makes sensitive.
     pub(super) by_message: &'r [ArgumentInMessage],
+    /// The person or thing that the event is about.
+    pub(super) subject: Option<&'batch str>,
     /// Of the value that is being redacted: `context.user.email`.
     pub(super) path: &'r mut String,
     /// The paths of the values that were redacted, in the order in which they were met.
@@ -303,7 +305,8 @@ impl<'batch> ValueRedaction<'_, 'batch> {
     }
 
     fn put(&mut self, action: &Action, class: DataClass, text: &str, out: &mut String) {
-        if action.put(class, self.path, text, &self.rules.mask, out).is_err() {
+        let value = SensitiveValue::new(class, self.path, text).of_subject(self.subject);
+        if action.put(&value, &self.rules.mask, out).is_err() {
             self.applied.push(AppliedRule::FailedSubstitute);
         }
     }

@@ -8,14 +8,14 @@ mod plugin_settings;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-pub use crate::registry::plugin_settings::{FormatterByName, Formatters};
+pub use crate::registry::plugin_settings::{FormatterByName, Formatters, SubstituteByName};
 pub use crate::registry::{
     metadata::{API_VERSION, Metadata, PluginInfo, RegisterError},
     plugin_settings::PluginSettings,
 };
 use crate::{
     compliance::Standard, enricher::Enricher, factory::Factory, formatter::Formatter, kind::PluginKind,
-    problem::Problem, processor::Processor, sink::SinkFactory,
+    problem::Problem, processor::Processor, sink::SinkFactory, substitute::Substitute,
 };
 
 /// Makes a plugin's factory of its settings, or returns all errors in them.
@@ -31,6 +31,7 @@ pub enum Entry {
     Redactor(Constructor<Factory<dyn Processor>>),
     Formatter(Constructor<Factory<dyn Formatter>>),
     Sink(Constructor<Arc<dyn SinkFactory>>),
+    Substitute(Constructor<Arc<dyn Substitute>>),
     Standard(Constructor<Arc<dyn Standard>>),
 }
 
@@ -150,6 +151,8 @@ register_methods! {
     register_formatter: Formatter, Factory<dyn Formatter>;
     /// Registers a sink. It takes its formatter from [`PluginSettings::formatter`].
     register_sink: Sink, Arc<dyn SinkFactory>;
+    /// Registers a substitute of sensitive data, which the actions of redactors can name: see [`PluginSettings::substitute_named`].
+    register_substitute: Substitute, Arc<dyn Substitute>;
     /// Registers a standard of compliance, which the setting `compliance_standards` can name.
     register_standard: Standard, Arc<dyn Standard>;
 }

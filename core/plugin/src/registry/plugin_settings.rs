@@ -11,6 +11,7 @@ use crate::{
     formatter::Formatter,
     problem::Problem,
     settings::{self, PluginConfig},
+    substitute::Substitute,
 };
 
 /// The settings that a plugin gets when it is made: its own, and those of the program that concern it.
@@ -25,7 +26,11 @@ pub struct PluginSettings<'a> {
     is_terminal: bool,
     formatters: Option<Formatters>,
     named_formatters: Option<&'a FormatterByName<'a>>,
+    named_substitutes: Option<&'a SubstituteByName<'a>>,
 }
+
+/// Makes the substitute of a name, or returns all errors: their paths are relative to the setting that has the name.
+pub type SubstituteByName<'a> = dyn Fn(&str) -> Result<Arc<dyn Substitute>, Vec<Problem>> + 'a;
 
 /// Makes the formatter of a name, for a sink that writes to a terminal or not, or returns all errors: their paths are relative to
 /// the setting that has the name.
@@ -51,6 +56,7 @@ impl<'a> PluginSettings<'a> {
             is_terminal: false,
             formatters: None,
             named_formatters: None,
+            named_substitutes: None,
         }
     }
 
@@ -134,6 +140,25 @@ impl<'a> PluginSettings<'a> {
         };
         let Formatters { on_terminal, elsewhere } = formatters;
         Ok(maker(if is_terminal { on_terminal } else { elsewhere }))
+    }
+
+    /// With the substitutes that a redactor's actions may name.
+    #[must_use]
+    pub fn named_substitutes(self, named: &'a SubstituteByName<'a>) -> Self {
+        Self { named_substitutes: Some(named), ..self }
+    }
+
+    /// Makes a [substitute](Substitute) by its name, with its own settings: for a redactor whose action has that name. `setting` is the
+    /// setting that has the name, for errors.
+    ///
+    /// # Errors
+    /// When there is none of that name. Errors in the settings of the substitute are not among them: they are reported as its own.
+    pub fn substitute_named(&self, setting: &str, name: &str) -> Result<Arc<dyn Substitute>, Vec<Problem>> {
+        let Some(named) = self.named_substitutes else {
+            let allowed = "only a redactor has substitutes";
+            return Err(vec![Problem::new(setting, format!("{name:?}"), allowed)]);
+        };
+        named(name).map_err(|problems| problems.into_iter().map(|problem| problem.below(setting)).collect())
     }
 
     /// Makes a formatter by its name, with its own settings: for a formatter that wraps another. `setting` is the setting that has
