@@ -14,8 +14,9 @@ use fapilog::{
     info,
     plugin::Registry,
     privacy::Secret,
+    process::AuditSchema,
     scope, security,
-    sink::{self, MemoryEvents},
+    sink::{self, MemoryEvents, Route, SinkOptions},
 };
 use law::{TIMEOUT, balanced};
 use serde_json::{Value, json};
@@ -162,4 +163,23 @@ fn an_invalid_setting_is_named_with_what_is_allowed() {
     refused("fields.whose = \"a\"\n", "plugin_config.audit_schema.fields.whose");
     refused("report_every = \"soon\"\n", "plugin_config.audit_schema.report_every is \"soon\"");
     refused("require = []\n", "did you mean required?");
+}
+
+#[test]
+fn a_sink_that_takes_the_event_takes_the_report() {
+    let (trail, in_trail) = law::memory();
+    let (others, in_others) = law::memory();
+    let route =
+        |levels: [Level; 2]| SinkOptions::new().route(Route::default().level_min(levels[0]).level_max(levels[1]));
+    let (container, mut drain) = Container::builder()
+        .processor(|_| Box::new(AuditSchema::new()))
+        .sink_with("trail", trail, route([Level::Audit; 2]))
+        .sink_with("others", others, route([Level::Trace, Level::Critical]))
+        .start_manual()
+        .unwrap();
+    audit!(container.logger("web"), "m");
+    info!(container.logger("web"), "m");
+    law::end(&container, &mut drain);
+    let levels = |events| law::parsed(events).iter().map(|event| event["level"].clone()).collect::<Vec<_>>();
+    assert_eq!((levels(&in_trail), levels(&in_others)), (vec![json!("AUDIT"), json!("SECURITY")], vec![json!("INFO")]));
 }
