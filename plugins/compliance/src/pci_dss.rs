@@ -67,7 +67,7 @@ pub const PCI_DSS: StandardTable = StandardTable {
         rule(
             "pci-dss/10.2.1.2",
             "PCI DSS 4.0.1, requirement 10.2.1.2",
-            "audit logs have each action of anyone with administrative access",
+            "audit logs have each action of anyone with administrative access, interactive use of system accounts included",
             People("check that the program logs each administrative action as an AUDIT event"),
         ),
         rule(
