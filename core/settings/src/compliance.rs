@@ -22,8 +22,8 @@ use fapilog_plugin::{
 use serde_json::Value;
 
 use crate::{
-    ErrorHandling, OverflowStrategy, Settings, SinkEntry,
-    into_builder::{check_against, formatters_of, plan},
+    OverflowStrategy, Settings, SinkEntry,
+    into_builder::{check_against, formatters_of, plan, stderr_level},
 };
 
 named_enum! {
@@ -79,14 +79,20 @@ impl Settings {
         let mut planned = PlannedContainer::default();
         planned.blocks_for = (self.overflow_strategy == OverflowStrategy::Block).then_some(self.overflow_timeout);
         planned.level = self.level.clone();
-        let is_warning_shown = self.enable_internal_logging && self.internal_log_level.passes(Level::Warning);
-        let ways = [
-            ("enable_internal_logging", is_warning_shown),
-            ("error_handling_mode", self.error_handling_mode == ErrorHandling::Loud),
-            ("error_callback", self.error_callback.is_some()),
-        ];
-        planned.failures_reported_by = ways.into_iter().filter(|(_, is_used)| *is_used).map(|(way, _)| way).collect();
+        planned.failures_reported_by = self.reporters_of_failures();
         planned
+    }
+
+    /// The settings by which diagnostics of failures, which are warnings, reach an operator.
+    fn reporters_of_failures(&self) -> Vec<&'static str> {
+        let is_on_stderr = stderr_level(self).passes(Level::Warning);
+        let has_callback = self.error_callback.is_some() && self.internal_log_level.passes(Level::Warning);
+        let ways = [
+            ("enable_internal_logging", is_on_stderr && self.enable_internal_logging),
+            ("error_handling_mode", is_on_stderr && !self.enable_internal_logging),
+            ("error_callback", has_callback),
+        ];
+        ways.into_iter().filter(|(_, is_used)| *is_used).map(|(way, _)| way).collect()
     }
 
     /// A sink of the plan. The methods of the sink are a user's.
@@ -246,9 +252,34 @@ impl Processor for ViolationEvents {
 
 #[cfg(test)]
 mod tests {
+    use fapilog_engine::diagnostics::ErrorCallback;
     use serde_json::json;
 
     use super::*;
+    use crate::ErrorHandling;
+
+    #[test]
+    fn failures_are_reported_where_warnings_reach_stderr_or_the_callback() {
+        let reporters = |settings: &Settings| settings.plan_of_options().failures_reported_by;
+        let mut settings = Settings::default();
+        assert_eq!(reporters(&settings), [""; 0]);
+        settings.error_handling_mode = ErrorHandling::Loud;
+        assert_eq!(reporters(&settings), ["error_handling_mode"]);
+        settings.enable_internal_logging = true;
+        assert_eq!(reporters(&settings), ["enable_internal_logging"]);
+        settings.error_callback = Some(ErrorCallback::new(|_| ()));
+        assert_eq!(reporters(&settings), ["enable_internal_logging", "error_callback"]);
+        settings.internal_log_level = Level::Critical.into();
+        assert_eq!(reporters(&settings), [""; 0]);
+    }
+
+    #[test]
+    fn a_log_call_waits_only_with_the_strategy_that_blocks() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.plan_of_options().blocks_for, Some(settings.overflow_timeout));
+        settings.overflow_strategy = OverflowStrategy::DropLowSeverity;
+        assert_eq!(settings.plan_of_options().blocks_for, None);
+    }
 
     #[test]
     fn the_value_of_a_path_is_found_in_tables_and_lists() {

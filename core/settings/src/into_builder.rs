@@ -562,7 +562,7 @@ fn planned_plugins<P: ?Sized>(plugins: &[(&str, Factory<P>)]) -> Vec<PlannedPlug
 }
 
 /// The least level of the diagnostics that go to stderr.
-fn stderr_level(settings: &Settings) -> LevelFilter {
+pub(super) fn stderr_level(settings: &Settings) -> LevelFilter {
     match (settings.enable_internal_logging, settings.error_handling_mode) {
         (true, _) => settings.internal_log_level,
         (false, ErrorHandling::Loud) => LevelFilter::AtLeast(Level::Warning),

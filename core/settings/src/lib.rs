@@ -137,7 +137,7 @@ fapilog_engine::container_options! { declare::settings! {
         aliases ["compliance_standard"], in compliance.standards;
 
     /// The treatment of a rule of these standards that is not met. `strict`: no container is made, and the error names every such rule.
-    /// `report`: an event of level AUDIT for each, at the start.
+    /// `report`: an event of level AUDIT for each, at the start and when a reload changes plugins.
     compliance_mode: one ComplianceMode = ComplianceMode::Strict, OneOf(ComplianceMode::NAMES), in compliance.mode;
 } }
 

@@ -78,7 +78,7 @@ pub const HIPAA: StandardTable = StandardTable {
         rule(
             "hipaa/164.316(b)(2)(i)",
             "45 CFR 164.316(b)(2)(i)",
-            "required documentation of actions and activities is kept for six years",
+            "required documentation, such as that of actions and activities, is kept for six years",
             KeptAtLeast { days: 2192 },
         ),
         rule(

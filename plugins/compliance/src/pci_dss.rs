@@ -67,7 +67,7 @@ pub const PCI_DSS: StandardTable = StandardTable {
         rule(
             "pci-dss/10.2.1.2",
             "PCI DSS 4.0.1, requirement 10.2.1.2",
-            "audit logs have each action of anyone with administrative access",
+            "audit logs have each action of anyone with administrative access, interactive use of system accounts included",
             People("check that the program logs each administrative action as an AUDIT event"),
         ),
         rule(
@@ -139,7 +139,7 @@ pub const PCI_DSS: StandardTable = StandardTable {
             "pci-dss/10.3.4",
             "PCI DSS 4.0.1, requirement 10.3.4",
             "existing audit logs cannot be changed without an alert: by file integrity monitoring or change detection",
-            AuditTamperEvident,
+            All(&[AuditTamperEvident, People("verify the stored audit events regularly, and alert if that fails")]),
         ),
         rule(
             "pci-dss/10.4.1",
@@ -182,7 +182,7 @@ pub const PCI_DSS: StandardTable = StandardTable {
             "pci-dss/10.7.2",
             "PCI DSS 4.0.1, requirement 10.7.2",
             "failures of critical security controls, audit logs among them, are detected, alerted and addressed promptly",
-            FailuresReported,
+            All(&[FailuresReported, People("watch these reports, and alert on them")]),
         ),
         rule(
             "pci-dss/10.7.3",

@@ -1,5 +1,5 @@
 //! Standards that settings name: refused containers, reports, conflicts, and the standards' own settings.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this program is test code")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod doubles;
 
@@ -11,9 +11,9 @@ use fapilog::{
     compliance::{ComplianceReport, DataClass, RuleInfo, RuleVerdict},
     container::Executor,
     error::SettingsError,
-    plugin::Registry,
+    plugin::{Metadata, Registry},
     settings::{ComplianceMode, PluginConfig, Reload, SettingsBuilder},
-    sink::{self, MemoryEvents},
+    sink::{self, Assurances, MemoryEvents, Sink, SinkContext, SinkError, SinkFactory},
 };
 use fapilog_compliance::{RuleCheck, StandardTable, TableRule, ThisMachine, register_table};
 
@@ -159,6 +159,23 @@ fn a_reload_that_misses_a_rule_is_refused_and_changes_nothing() {
     assert_eq!((events.lines().len(), accounts.submitted), (1, 1));
 }
 
+#[test]
+fn a_reload_that_changes_plugins_logs_the_rules_that_are_not_met_then() {
+    let (mut registry, events) = with_memory(registry());
+    register_table(&mut registry, ACME, Arc::new(ThisMachine)).unwrap();
+    let settings = |redactors: &[&str]| {
+        let builder = Settings::builder().executor(Executor::Thread).sinks(["memory"]).formatter("minimal");
+        let builder = builder.compliance_standards(["acme"]).compliance_mode(ComplianceMode::Report);
+        builder.redactors(redactors.iter().copied()).build().unwrap()
+    };
+    let container = settings(&["redact"]).into_builder_with(&registry).unwrap().start().unwrap();
+    container.flush(TIMEOUT).unwrap();
+    assert_eq!(events.lines().len(), 0);
+    container.reload(settings(&[])).unwrap();
+    container.shutdown(TIMEOUT).unwrap().check().unwrap();
+    assert_eq!(events.lines().len(), 1, "{:?}", events.lines());
+}
+
 fn gdpr(settings: &[(&str, &str)]) -> PluginConfig {
     settings.iter().fold(PluginConfig::new(), |config, (name, value)| config.with(name, *value))
 }
@@ -231,8 +248,31 @@ fn a_variable_that_takes_a_standard_out_leaves_the_standards_settings_valid() {
         let path = directory.path().join("fapilog.toml");
         std::fs::write(&path, format!("{written}[plugin_config.gdpr]\nretention_max = \"90d\"\n")).unwrap();
         let builder = Settings::builder().file(&path).variables([("FAPILOG_COMPLIANCE_STANDARDS", "[]")]);
-        builder.build().unwrap().into_builder_with(&registry()).unwrap();
+        let made = builder.build().unwrap().into_builder_with(&registry());
+        assert!(made.is_ok(), "{written}");
     }
+}
+
+/// A sink that fails when it is asked what it assures.
+struct PanicsWhenAsked;
+
+impl SinkFactory for PanicsWhenAsked {
+    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        panic!("no test starts it");
+    }
+
+    fn assurances(&self) -> Assurances {
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn a_sink_that_panics_when_it_is_asked_assures_nothing() {
+    let mut registry = registry();
+    registry.register_sink(Metadata::new("panics", "1.0.0"), |_| Ok(Arc::new(PanicsWhenAsked))).unwrap();
+    let settings = Settings::builder().sinks(["panics"]).build().unwrap();
+    let planned = settings.planned_container(&registry).unwrap();
+    assert_eq!(planned.sinks[0].assurances, Assurances::unknown());
 }
 
 #[test]

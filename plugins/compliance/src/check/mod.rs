@@ -1,6 +1,7 @@
 //! The parts that rules are made of: each looks at a planned container and has an outcome with its evidence.
 
 mod audit;
+mod describe;
 mod outcome;
 mod retention;
 mod storage;
