@@ -11,7 +11,7 @@ use std::{
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-use super::{SecretBytes, SecretError, SecretRef, command::output_of, reference::SecretSource};
+use super::{SecretBytes, SecretError, SecretRef, command::output_of, reference::SecretSource, unread::is_check};
 
 /// The most bytes of a variable, a file or an output.
 pub(super) const BYTES_MAX: usize = 64 << 10;
@@ -22,11 +22,12 @@ impl SecretRef {
     /// A secret has 64 KiB at most. A line feed at the end of a file or of an output is removed, and no second.
     ///
     /// # Errors
-    /// When there is no secret, when other users can read its file, or when its text is not of the encoding that the settings
+    /// During a check of settings, such as `Settings::check` and `fapilog check`, which reads no secrets. When there is no secret, when other users can read its file, or when its text is not of the encoding that the settings
     /// name.
     pub fn read(&self) -> Result<SecretBytes, SecretError> {
         let mut text = match self.source() {
             SecretSource::Bytes(secret) => return self.of_code(secret),
+            _ if is_check() => return Err(SecretError::Unread { reference: self.to_string() }),
             SecretSource::Env(name) => self.of_environment(name)?,
             SecretSource::File(path) => without_line_feed(self.of_file(path)?),
             SecretSource::Command(words) => without_line_feed(output_of(self, words)?),
