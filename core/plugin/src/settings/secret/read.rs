@@ -77,7 +77,7 @@ impl SecretRef {
             return Err(SecretError::NotAFile { reference: self.to_string() });
         }
         let mode = metadata.mode() & 0o777;
-        let wanted = mode & !forbidden_bits(metadata.uid());
+        let wanted = mode & !forbidden_bits(metadata.uid(), geteuid().as_raw());
         if mode != wanted && !self.allows_readable_by_others() {
             return Err(SecretError::ReadableByOthers { reference: self.to_string(), mode, wanted });
         }
@@ -91,8 +91,8 @@ impl SecretRef {
 
 /// The bits of a mode that let others read or change a file of this owner. The program's own file is for its user only, as ssh
 /// and PostgreSQL have it. A file of root or of another user reaches the program through its group, so that may read it.
-fn forbidden_bits(owner: u32) -> u32 {
-    let is_own = owner != 0 && owner == geteuid().as_raw();
+fn forbidden_bits(owner: u32, user: u32) -> u32 {
+    let is_own = owner != 0 && owner == user;
     if is_own { 0o077 } else { 0o027 }
 }
 
@@ -155,6 +155,15 @@ mod tests {
             assert_eq!(reference.allow_readable_by_others(true).read().unwrap().expose(), b"hunter2");
         }
         assert_eq!(file(&directory, "hunter2", 0o400).read().unwrap().expose(), b"hunter2");
+    }
+
+    #[test]
+    fn a_group_may_read_the_files_of_others_and_not_the_programs_own() {
+        let (root, user, other) = (0, 1000, 1001);
+        assert_eq!(forbidden_bits(user, user), 0o077);
+        for (owner, user) in [(root, user), (other, user), (root, root)] {
+            assert_eq!(forbidden_bits(owner, user), 0o027, "{owner}, {user}");
+        }
     }
 
     #[test]
