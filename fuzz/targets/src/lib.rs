@@ -7,6 +7,7 @@
 #![expect(clippy::panic, reason = "a panic is how a finding is reported")]
 
 mod directives;
+mod encryption;
 mod formatters;
 mod kubernetes;
 mod lines;
@@ -43,6 +44,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     target("records", records::records),
     target("request_control", requests::control),
     target("request_scrape", requests::scrape),
+    target("encrypted_frames", encryption::frames),
     target("formatter_json", formatters::json),
     target("formatter_lines", formatters::lines),
     target("formatter_pretty", formatters::pretty),
