@@ -388,11 +388,15 @@ fn own_settings() -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
+/// Names on these pages that do look secret: keys that are secret, and names of rules and plugins.
+const SECRET_NAMES: [&str; 4] = ["credentials", "hash_key", "signing_key", "url_credentials"];
+
 #[test]
 fn no_setting_that_exists_has_a_name_that_looks_secret() {
     let names: BTreeSet<String> = own_settings().into_iter().chain(setting_paths()).collect();
     assert!(names.len() > 100 && names.contains("key") && names.contains("rotate_bytes"), "{names:?}");
     let hidden: Vec<_> =
         names.iter().filter(|name| &*Problem::new(name.as_str(), "\"x\"", "").value == REDACTED).collect();
+    let hidden: Vec<_> = hidden.into_iter().filter(|name| !SECRET_NAMES.contains(&name.as_str())).collect();
     assert_eq!(hidden, Vec::<&String>::new());
 }
