@@ -14,7 +14,7 @@ use fapilog::{
     Container, audit,
     event::Batch,
     format::Formatter,
-    settings::{Settings, SecretRef},
+    settings::{SecretRef, Settings},
 };
 use fapilog_audit_trail::{anchor::CommandAnchor, format::Checkpoint, sink::AuditTrail};
 use support::{Fixture, TIMEOUT, builder, log_payloads, shut_down, start};
@@ -63,7 +63,8 @@ fn an_anchor_that_fails_is_reported_and_counted_and_the_trail_goes_on() {
     log_payloads(&logs, 2);
     let end = Instant::now() + TIMEOUT;
     let reports = || format!("{:?}", logs.diagnostics());
-    while !["ended with exit status: 1", "not ended in time", "it panicked"].iter().all(|text| reports().contains(text)) {
+    while !["ended with exit status: 1", "not ended in time", "it panicked"].iter().all(|text| reports().contains(text))
+    {
         assert!(Instant::now() < end, "{}", reports());
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -51,7 +51,8 @@ fn a_record_is_found_by_a_text_a_place_and_its_block() {
     assert_eq!(proven.record, format!("{line}\n").as_bytes());
 
     let by_place = RecordSelector::At { segment: 0, offset: records[0].len() as u64 + 3 };
-    let proven = fixture.verifier().prove(&fixture.path(), &by_place).unwrap().verify(&fixture.verifying_key()).unwrap();
+    let proven =
+        fixture.verifier().prove(&fixture.path(), &by_place).unwrap().verify(&fixture.verifying_key()).unwrap();
     assert_eq!(proven.record, format!("{}\n", records[1]).as_bytes());
 
     let by_block = RecordSelector::Block(proof.index);

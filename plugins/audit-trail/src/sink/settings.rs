@@ -19,7 +19,10 @@ use fapilog_plugin::{
 use crate::{
     anchor::Anchor,
     keys::{KeyError, SigningKey},
-    sink::{client::TrailSink, shared::TrailSlot},
+    sink::{
+        client::{PAYLOAD_BYTES, TrailSink},
+        shared::TrailSlot,
+    },
     writer::{AnchorThread, OnBrokenHead, TrailWriter, WriterOptions, WriterReports},
 };
 
@@ -210,7 +213,9 @@ impl SinkFactory for AuditTrail {
                 TrailWriter::open(options, key, record_end, reports, thread)
             })
         };
-        Ok(Box::new(TrailSink::start(formatter, context.shard.index == 0, join)?))
+        let file_bytes = self.options.rotate_bytes.and_then(|bytes| usize::try_from(bytes).ok());
+        let payload_bytes = file_bytes.unwrap_or(PAYLOAD_BYTES).min(PAYLOAD_BYTES);
+        Ok(Box::new(TrailSink::start(formatter, context.shard.index == 0, payload_bytes, join)?))
     }
 
     fn check(&self) -> Vec<Problem> {
