@@ -21,7 +21,7 @@ use std::{
 
 use fapilog::{format, settings::SecretRef};
 use fapilog_audit_trail::{
-    format::{BlockBody, Checkpoint, Entry, EntryBody, TrailExtension, block_digest},
+    format::{BlockBody, Checkpoint, EntryBody, TrailEntry, TrailExtension, block_digest},
     keys::{ChainKey, SigningKey},
     sink::AuditTrail,
     tree::{TreeFrontier, leaf_hash},
@@ -102,7 +102,8 @@ fn chain(data: &[u8], signing: &SigningKey) {
         let records = memchr::memchr_iter(b'\n', block).count() as u32;
         let offset = (index * BLOCK_BYTES) as u64;
         let body = BlockBody { offset, length: block.len() as u32, records, digest: block_digest(block) };
-        let entry = Entry { sequence: tree.size(), unix_nanos: 1, epoch: key.epoch(), body: EntryBody::Block(body) };
+        let entry =
+            TrailEntry { sequence: tree.size(), unix_nanos: 1, epoch: key.epoch(), body: EntryBody::Block(body) };
         entry_bytes.clear();
         entry.write(&mut entry_bytes);
         value = key.link(&value, &entry_bytes);
@@ -117,6 +118,7 @@ fn chain(data: &[u8], signing: &SigningKey) {
     black_box((value, tree.root()));
 }
 
+#[derive(Debug)]
 struct NoReports;
 
 impl Diagnostics for NoReports {
@@ -173,7 +175,7 @@ fn main() {
     report("BLAKE3 of the blocks", data.len(), || {
         data.chunks(BLOCK_BYTES).for_each(|block| drop(black_box(block_digest(block)).to_vec()));
     });
-    // What a tree over the records would cost in place of one over the entries.
+    // The cost of a tree over the records, in place of one over the entries.
     report("SHA-256 of the blocks, which is not used", data.len(), || {
         data.chunks(BLOCK_BYTES).for_each(|block| drop(black_box(leaf_hash(block)).to_vec()));
     });

@@ -6,7 +6,7 @@ mod support;
 use std::{fs, path::Path, sync::OnceLock};
 
 use fapilog_audit_trail::{
-    format::{Checkpoint, Entry},
+    format::{Checkpoint, TrailEntry},
     keys::{ChainKey, SigningKey, VerifyingKey},
     proof::{RecordSelector, verify_consistency_proof, verify_inclusion_proof},
     verify::Verifier,
@@ -83,7 +83,7 @@ proptest! {
     fn any_bytes_are_no_trail(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
         let [verifier, _] = verifiers(&valid().fixture);
         prop_assert!(verifier.verify_entries(Path::new("trail"), &bytes).is_err());
-        let _ = Entry::read(&bytes);
+        let _ = TrailEntry::read(&bytes);
     }
 
     #[test]
