@@ -3,7 +3,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,8 +19,11 @@ use fapilog_plugin::{
 use crate::{
     anchor::Anchor,
     keys::{KeyError, SigningKey},
-    sink::{client::TrailSink, shared::TrailSlot},
-    writer::{AnchorThread, OnBrokenHead, TrailWriter, WriterOptions, WriterReports},
+    sink::{
+        client::{PAYLOAD_BYTES, TrailSink},
+        shared::TrailSlot,
+    },
+    writer::{AnchorThread, OnBrokenHead, SharedAnchors, TrailWriter, WriterOptions, WriterReports},
 };
 
 /// The most bytes of a block.
@@ -47,7 +50,7 @@ pub struct AuditTrail {
     formatter: Factory<dyn Formatter>,
     signing: SecretRef,
     options: WriterOptions,
-    anchors: Arc<Mutex<Vec<Box<dyn Anchor>>>>,
+    anchors: SharedAnchors,
     slot: Arc<TrailSlot>,
 }
 
@@ -133,7 +136,7 @@ impl AuditTrail {
         self
     }
 
-    /// Adds an anchor, which gets each checkpoint. The trail takes it when it opens for the first time.
+    /// Adds an anchor, which gets each checkpoint.
     pub fn anchor(self, anchor: impl Anchor) -> Self {
         lock(&self.anchors).push(Box::new(anchor));
         self
@@ -202,15 +205,19 @@ impl SinkFactory for AuditTrail {
         let join = move || {
             slot.join(|| {
                 let key = signing_key(&signing)?;
-                let anchors = std::mem::take(&mut *lock(&anchors));
-                let thread = match anchors.is_empty() {
+                let thread = match lock(&anchors).is_empty() {
                     true => None,
-                    false => Some(AnchorThread::start(anchors, reports.clone()).map_err(SinkError::permanent)?),
+                    false => {
+                        let anchors = Arc::clone(&anchors);
+                        Some(AnchorThread::start(anchors, reports.clone()).map_err(SinkError::permanent)?)
+                    }
                 };
                 TrailWriter::open(options, key, record_end, reports, thread)
             })
         };
-        Ok(Box::new(TrailSink::start(formatter, context.shard.index == 0, join)?))
+        let file_bytes = self.options.rotate_bytes.and_then(|bytes| usize::try_from(bytes).ok());
+        let payload_bytes = file_bytes.unwrap_or(PAYLOAD_BYTES).min(PAYLOAD_BYTES);
+        Ok(Box::new(TrailSink::start(formatter, context.shard.index == 0, payload_bytes, join)?))
     }
 
     fn check(&self) -> Vec<Problem> {
