@@ -21,7 +21,8 @@ impl Search<'_> {
         if at < self.token_end {
             return;
         }
-        match &key_at(self.text, at) {
+        let key = key_at(self.text, at);
+        match &key {
             b"eyj" => self.json_web_token(at),
             b"beg" => self.private_key(at),
             b"bea" | b"bas" if self.rules.has(AuthorizationValue) => self.bare_authorization(at),
@@ -37,7 +38,7 @@ impl Search<'_> {
             b"tel" | b"pho" | b"mob" | b"cel" | b"fax" if self.rules.has(Phone) => self.phone_after_keyword(at),
             _ => {}
         }
-        self.prefixed_token(at);
+        self.prefixed_token(at, key);
     }
 
     /// A keyword that no `=` and no `:` follows: `--password x`, `<password>x</password>`, `password is x`, `secret 9f86d0...`.
