@@ -1,7 +1,7 @@
 //! Names whose values are secret: `password`, `api_key`, `authorization`.
 
 use super::{
-    starters::{WORD_BITS, place},
+    starters::{StarterKey, WORD_BITS, place},
     text::ScannedText,
 };
 
@@ -167,9 +167,10 @@ fn is_escape(text: ScannedText<'_>, at: usize) -> bool {
 }
 
 impl Keyword {
-    /// The keyword that begins at this place, and its end.
-    pub(super) fn at(text: ScannedText<'_>, at: usize) -> Option<(&'static Self, usize)> {
-        let name = IN_PROSE.iter().find(|name| text.has_in_any_case(at, name.as_bytes()))?;
+    /// The keyword that begins at this place with these letters, and its end.
+    pub(super) fn at(text: ScannedText<'_>, at: usize, key: StarterKey) -> Option<(&'static Self, usize)> {
+        let mut names = IN_PROSE.iter().filter(|name| name.as_bytes().starts_with(&key));
+        let name = names.find(|name| text.has_in_any_case(at, name.as_bytes()))?;
         let end = at + name.len();
         let is_whole = !text.at(end).is_ascii_alphanumeric();
         let is_found = is_whole && (*name != "key" || Self::has_word_before_key(text, at));
@@ -193,6 +194,7 @@ const ENDINGS: &[&[u8; 3]] = &[
 ];
 
 /// Two bits for the hash of each of the last three letters.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
 const ENDING_SET: [u64; 1 << WORD_BITS] = {
     let mut set = [0; 1 << WORD_BITS];
     let mut endings = ENDINGS;

@@ -79,7 +79,7 @@ fn a_pattern_finds_the_group_secret_alone() {
 
 #[test]
 fn a_group_in_the_middle_of_words_is_found_with_what_stands_around_it() {
-    assert_eq!(pattern_ranges(r"\bid(?<secret>[0-9]+)\b", "xid1 id22 id3x"), [7..9]);
+    assert_eq!(pattern_ranges(r"\bid(?<secret>[0-9]+)\b", "xid1 id22 id3x id4"), [7..9, 17..18]);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn secrets_between_bytes_that_are_not_utf8_are_found() {
 
 #[test]
 fn a_long_text_is_scanned_in_linear_time() {
-    const LENGTH: usize = 1 << 17;
+    const LENGTH: usize = 1 << 16;
     #[rustfmt::skip]
     let parts = [
         "@", "a@", "1", "4111 ", "4111-", "4", "+1", "+49 ", "eyJ", "eyJ.", "eyJhbGciOiJIUzI1NiJ9.", "eyJhbGciOiJub25lIn0.a.", "password=", "password=\"", "password: '", "password is ",
@@ -147,8 +147,8 @@ fn a_long_text_is_scanned_in_linear_time() {
         let text = part.repeat(LENGTH / part.len());
         let start = Instant::now();
         found(&mut scanner, text.as_bytes());
-        // A scan in quadratic time needs more than a minute where the others need milliseconds.
-        assert!(start.elapsed() < Duration::from_secs(10), "{part:?} took {:?}", start.elapsed());
+        // A scan in quadratic time takes many seconds where the others need milliseconds.
+        assert!(start.elapsed() < Duration::from_secs(4), "{part:?} took {:?}", start.elapsed());
     }
 }
 
