@@ -12,7 +12,7 @@ use fapilog_plugin::{
     formatter::Formatter,
     problem::Problem,
     settings::{SecretRef, write_duration, write_size},
-    sink::{DeliveryPolicy, OnFull, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Assurances, DeliveryPolicy, OnFull, Sink, SinkContext, SinkError, SinkFactory, SinkPlace},
     threads::lock,
 };
 
@@ -226,6 +226,14 @@ impl SinkFactory for AuditTrail {
         problems
     }
 
+    /// Files of a trail are never removed by the sink.
+    fn assurances(&self) -> Assurances {
+        let directory = self.options.path.parent().unwrap_or(Path::new("")).to_owned();
+        let place = SinkPlace::File { directory };
+        let local = Assurances::unknown().place(place).durable(true).tamper_evident(true);
+        local.mode(self.options.mode).kept_at_least(Duration::MAX)
+    }
+
     fn delivery(&self) -> DeliveryPolicy {
         DeliveryPolicy::default()
     }
@@ -241,4 +249,35 @@ fn signing_key(reference: &SecretRef) -> Result<SigningKey, KeyError> {
     let text = reference.read().map_err(|error| KeyError::Reference(error.into()))?;
     let text = text.expose_text().map_err(|error| KeyError::Reference(error.into()))?;
     SigningKey::from_text(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use fapilog_plugin::{event::Batch, record_end::RecordEnd};
+
+    use super::*;
+
+    struct NoFormatter;
+
+    impl Formatter for NoFormatter {
+        fn name(&self) -> &'static str {
+            "none"
+        }
+
+        fn format(&mut self, _: &Batch<'_>, _: &mut Vec<u8>) {}
+
+        fn record_end(&self) -> RecordEnd {
+            RecordEnd::LineFeed
+        }
+    }
+
+    #[test]
+    fn a_trail_is_durable_shows_changes_and_is_kept() {
+        let trail = AuditTrail::new("/var/log/shop/audit.log", || NoFormatter, SecretRef::file("/etc/shop/key"));
+        let assurances = trail.mode(0o600).assurances();
+        let place = SinkPlace::File { directory: "/var/log/shop".into() };
+        assert_eq!((assurances.place, assurances.mode), (place, Some(0o600)));
+        assert!(assurances.is_durable && assurances.is_tamper_evident);
+        assert_eq!((assurances.kept_at_least, assurances.kept_at_most), (Duration::MAX, None));
+    }
 }
