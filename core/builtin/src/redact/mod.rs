@@ -19,6 +19,8 @@ mod counts;
 mod cut_text;
 mod event;
 mod field_pattern;
+#[cfg(test)]
+mod hard_cases;
 mod key_cache;
 mod keyed_hash;
 mod names;
@@ -63,7 +65,7 @@ use crate::redact::{
     plan::{ArgumentInMessage, SitePlan},
     rules::{AppliedRule, Rules},
     scope_memory::ScopeMemory,
-    value::ValueRedaction,
+    value::{RedactedPaths, ValueRedaction, whole_number},
 };
 
 /// Removes sensitive data from events: by names of fields, and in texts.
@@ -239,6 +241,9 @@ impl RedactMemory {
         if let ValueRef::Text(text) = value {
             return self.search.finds(text);
         }
+        if let ValueRef::F64(number) = value {
+            return whole_number(number).is_some_and(|number| rules.scanner.scan_number(number).is_some());
+        }
         // By the field: a pattern of the user may name an entry of a map.
         let field = FieldRef { group: name.group, name: name.name, value };
         event::is_field_sensitive(&field, &mut self.values(rules, &[], arena))
@@ -297,7 +302,8 @@ impl RedactMemory {
             arena,
             by_message,
             path: &mut self.path,
-            redacted: BumpVec::new_in(arena),
+            redacted: RedactedPaths::new_in(arena),
+            is_message_filled: false,
             whole: BumpVec::new_in(arena),
             applied: &mut self.applied,
         }
