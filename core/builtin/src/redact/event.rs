@@ -4,10 +4,10 @@ use bumpalo::{Bump, collections::Vec as BumpVec};
 use fapilog_plugin::event::{Event, FieldRef};
 use fapilog_record::{
     field_group::FieldGroup,
+    text::cut::without_last_word,
     value::{OwnedValue, ValueRef},
 };
 
-use crate::redact::cut_text::without_last_word;
 use crate::redact::value::{Change, MORE, RedactedPaths, ValueRedaction};
 
 /// The field that lists what was redacted.

@@ -16,7 +16,6 @@ mod builder;
 pub mod content;
 mod content_search;
 mod counts;
-mod cut_text;
 mod event;
 mod field_pattern;
 #[cfg(test)]
