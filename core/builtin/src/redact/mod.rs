@@ -16,9 +16,10 @@ mod builder;
 pub mod content;
 mod content_search;
 mod counts;
-mod cut_text;
 mod event;
 mod field_pattern;
+#[cfg(test)]
+mod hard_cases;
 mod key_cache;
 mod keyed_hash;
 mod names;
@@ -63,7 +64,7 @@ use crate::redact::{
     plan::{ArgumentInMessage, SitePlan},
     rules::{AppliedRule, Rules},
     scope_memory::ScopeMemory,
-    value::ValueRedaction,
+    value::{RedactedPaths, ValueRedaction, whole_number},
 };
 
 /// Removes sensitive data from events: by names of fields, and in texts.
@@ -239,6 +240,9 @@ impl RedactMemory {
         if let ValueRef::Text(text) = value {
             return self.search.finds(text);
         }
+        if let ValueRef::F64(number) = value {
+            return whole_number(number).is_some_and(|number| rules.scanner.scan_number(number).is_some());
+        }
         // By the field: a pattern of the user may name an entry of a map.
         let field = FieldRef { group: name.group, name: name.name, value };
         event::is_field_sensitive(&field, &mut self.values(rules, &[], arena))
@@ -298,7 +302,8 @@ impl RedactMemory {
             by_message,
             subject: None,
             path: &mut self.path,
-            redacted: BumpVec::new_in(arena),
+            redacted: RedactedPaths::new_in(arena),
+            is_message_filled: false,
             whole: BumpVec::new_in(arena),
             applied: &mut self.applied,
         }

@@ -21,6 +21,12 @@ use crate::redact::{
 
 /// The least length of a value that is looked for in the message, in bytes: a shorter one stands in many texts by chance.
 const WHOLE_MIN_BYTES: usize = 3;
+/// The most values that are looked for in the message. Of an event with more of them, all of the message is redacted.
+const WHOLE_MAX: usize = 64;
+/// The most bytes of paths in an event's list. A list must not take more room than the event: each path has the keys of all maps above.
+const LIST_MAX_BYTES: usize = 8 * 1024;
+/// Stands in a list for the paths that had no room.
+pub(super) const MORE: &str = "...";
 
 /// What becomes of a value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,8 +64,10 @@ pub(super) struct ValueRedaction<'r, 'batch> {
     /// Of the value that is being redacted: `context.user.email`.
     pub(super) path: &'r mut String,
     /// The paths of the values that were redacted, in the order in which they were met.
-    pub(super) redacted: BumpVec<'batch, &'batch str>,
-    /// The values that were redacted as a whole. A plugin may have put them into the message.
+    pub(super) redacted: RedactedPaths<'batch>,
+    /// A plugin may have put values of fields into the message: those that are redacted as a whole are kept in `whole`.
+    pub(super) is_message_filled: bool,
+    /// The texts of these values, and of their parts.
     pub(super) whole: BumpVec<'batch, &'batch str>,
     /// The rules that have applied.
     pub(super) applied: &'r mut Vec<AppliedRule>,
@@ -162,6 +170,9 @@ impl<'batch> ValueRedaction<'_, 'batch> {
         rule: AppliedRule,
     ) -> Change<'batch> {
         self.note(rule);
+        if self.is_message_filled {
+            self.keep_whole(value);
+        }
         if action.is_drop() {
             return Change::Removed;
         }
@@ -175,12 +186,26 @@ impl<'batch> ValueRedaction<'_, 'batch> {
             }
             value => value.to_string(),
         };
-        if plain.len() >= WHOLE_MIN_BYTES {
-            self.whole.push(self.arena.alloc_str(&plain));
-        }
         let mut text = String::new();
         self.put(action, class, &plain, &mut text);
         Change::To(ValueRef::Text(self.arena.alloc_str(&text)))
+    }
+
+    /// Keeps the text of a value, and those of its parts.
+    fn keep_whole(&mut self, value: ValueRef<'batch>) {
+        match value {
+            ValueRef::None | ValueRef::Bool(_) => return,
+            ValueRef::Map(map) => map.iter().for_each(|(_, part)| self.keep_whole(part)),
+            ValueRef::Sequence(sequence) => sequence.iter().for_each(|part| self.keep_whole(part)),
+            _ => {}
+        }
+        // One more than are looked for shows that there are too many.
+        if self.whole.len() <= WHOLE_MAX {
+            let text = value.to_string();
+            if text.len() >= WHOLE_MIN_BYTES && !self.whole.contains(&text.as_str()) {
+                self.whole.push(self.arena.alloc_str(&text));
+            }
+        }
     }
 
     /// The change of a value whose texts and numbers decide.
@@ -192,6 +217,7 @@ impl<'batch> ValueRedaction<'_, 'batch> {
             ValueRef::U128(number) => self.number(number),
             ValueRef::I64(number) => u128::try_from(number).map_or(Change::Same, |number| self.number(number)),
             ValueRef::I128(number) => u128::try_from(number).map_or(Change::Same, |number| self.number(number)),
+            ValueRef::F64(number) => whole_number(number).map_or(Change::Same, |number| self.number(number)),
             ValueRef::Ip(_) | ValueRef::Socket(_) => self.address(value),
             ValueRef::Map(map) => self.map(map),
             ValueRef::Sequence(sequence) => self.sequence(sequence),
@@ -326,15 +352,70 @@ impl<'batch> ValueRedaction<'_, 'batch> {
 
     /// The text without the values of fields that were redacted as a whole.
     pub(super) fn without_whole_values(&self, text: &str) -> Option<&'batch str> {
-        let is_in = |value: &&&str| text.contains(**value);
-        self.whole.iter().find(is_in)?;
-        let redacted = self.whole.iter().fold(text.to_owned(), |text, value| text.replace(*value, &self.rules.mask));
+        if self.whole.len() > WHOLE_MAX {
+            return Some(self.arena.alloc_str(&self.rules.mask));
+        }
+        let places = |value: &&'batch str| {
+            let len = value.len();
+            text.match_indices(*value).map(|(start, _)| (start, start + len)).collect::<Vec<_>>()
+        };
+        let mut places: Vec<(usize, usize)> = self.whole.iter().flat_map(places).collect();
+        if places.is_empty() {
+            return None;
+        }
+        places.sort_unstable();
+        // One mask for places that overlap. The masks themselves are not looked at: a value may be a part of the mask.
+        let (mut redacted, mut end) = (String::with_capacity(text.len()), 0);
+        for (start, until) in places {
+            if start >= end {
+                redacted.push_str(text.get(end..start).unwrap_or_default());
+                redacted.push_str(&self.rules.mask);
+            }
+            end = end.max(until);
+        }
+        redacted.push_str(text.get(end..).unwrap_or_default());
         Some(self.arena.alloc_str(&redacted))
     }
 
     fn list_path(&mut self) {
-        if self.rules.lists_redacted && !self.redacted.contains(&self.path.as_str()) {
-            self.redacted.push(self.arena.alloc_str(self.path));
+        if self.rules.lists_redacted {
+            let (redacted, path) = (&mut self.redacted, self.path.as_str());
+            redacted.list(path, self.arena);
         }
     }
+}
+
+/// The paths of an event's list, each once, in the order in which they were met.
+pub(super) struct RedactedPaths<'batch> {
+    paths: BumpVec<'batch, &'batch str>,
+    bytes: usize,
+}
+
+impl<'batch> RedactedPaths<'batch> {
+    pub(super) fn new_in(arena: &'batch Bump) -> Self {
+        Self { paths: BumpVec::new_in(arena), bytes: 0 }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'batch str> + '_ {
+        self.paths.iter().copied()
+    }
+
+    /// Adds a path. The number of paths is bounded by their bytes, and so is the time of the search.
+    pub(super) fn list(&mut self, path: &str, arena: &'batch Bump) {
+        if self.bytes > LIST_MAX_BYTES || self.paths.contains(&path) {
+            return;
+        }
+        self.bytes += path.len();
+        let shown = if self.bytes > LIST_MAX_BYTES { MORE } else { path };
+        self.paths.push(arena.alloc_str(shown));
+    }
+}
+
+/// A float that is a whole number of as many digits as a card number may have, and exact.
+pub(super) fn whole_number(number: f64) -> Option<u128> {
+    const LEAST: f64 = 1e12;
+    /// 2^53: above it, floats are not exact.
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    // Within the bounds of the type.
+    ((LEAST..=MOST).contains(&number) && number.fract() == 0.0).then_some(number as u128)
 }
