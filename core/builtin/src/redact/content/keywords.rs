@@ -56,6 +56,8 @@ const KEYWORDS: &[Keyword] = &[
     suffix("encryptionkey", KeywordFamily::Token),
     suffix("signingkey", KeywordFamily::Token),
     suffix("masterkey", KeywordFamily::Token),
+    suffix("secretkeybase", KeywordFamily::Token),
+    suffix("passwordhash", KeywordFamily::Token),
     suffix("accountkey", KeywordFamily::Token),
     suffix("authkey", KeywordFamily::Token),
     suffix("licensekey", KeywordFamily::Token),
@@ -190,7 +192,7 @@ impl Keyword {
 const LAST_LETTERS: &[&[u8; 3]] = &[
     b"ord", b"swd", b"ase", b"ode", b"pwd", b"ass", b"ret", b"ken", b"key", b"yid", b"ure", b"ial", b"als", b"nid",
     b"sid", b"_id", b"-id", b"otp", b"jwt", b"ion", b"kie", b"cvv", b"vv2", b"cvc", b"vc2", b"ssn", b"one", b"ber",
-    b"ile", b"sdn", b"tel", b"fax", b"sig", b"uth", b"ket", b"nse", b"mac",
+    b"ile", b"sdn", b"tel", b"fax", b"sig", b"uth", b"ket", b"nse", b"mac", b"ash",
 ];
 
 /// Two bits for the hash of each of the last three letters.
@@ -242,7 +244,8 @@ fn has_long_tail(text: ScannedText<'_>, end: usize) -> bool {
         (b'n', b'e') => is_any(&[b"phone"]),
         (b'l', b'e') => is_any(&[b"mobile"]),
         (b'd', b'e') => is_any(&[b"code"]),
-        (b's', b'e') => is_any(&[b"passphrase", b"response"]),
+        (b's', b'e') => is_any(&[b"passphrase", b"response", b"keybase", b"key_base"]),
+        (b's', b'h') => is_any(&[b"passwordhash", b"password_hash"]),
         (b'r', b'e') => is_any(&[b"signature"]),
         _ => true,
     }
