@@ -56,6 +56,8 @@ const KEYWORDS: &[Keyword] = &[
     suffix("encryptionkey", KeywordFamily::Token),
     suffix("signingkey", KeywordFamily::Token),
     suffix("masterkey", KeywordFamily::Token),
+    suffix("secretkeybase", KeywordFamily::Token),
+    suffix("passwordhash", KeywordFamily::Token),
     suffix("accountkey", KeywordFamily::Token),
     suffix("authkey", KeywordFamily::Token),
     suffix("licensekey", KeywordFamily::Token),
@@ -187,22 +189,22 @@ impl Keyword {
 }
 
 /// The last three letters of the keywords and of the secret parameters of URLs, and of `session_id`.
-const ENDINGS: &[&[u8; 3]] = &[
+const LAST_LETTERS: &[&[u8; 3]] = &[
     b"ord", b"swd", b"ase", b"ode", b"pwd", b"ass", b"ret", b"ken", b"key", b"yid", b"ure", b"ial", b"als", b"nid",
     b"sid", b"_id", b"-id", b"otp", b"jwt", b"ion", b"kie", b"cvv", b"vv2", b"cvc", b"vc2", b"ssn", b"one", b"ber",
-    b"ile", b"sdn", b"tel", b"fax", b"sig", b"uth", b"ket", b"nse", b"mac",
+    b"ile", b"sdn", b"tel", b"fax", b"sig", b"uth", b"ket", b"nse", b"mac", b"ash",
 ];
 
 /// Two bits for the hash of each of the last three letters.
 #[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
-const ENDING_SET: [u64; 1 << WORD_BITS] = {
+const LAST_LETTERS_SET: [u64; 1 << WORD_BITS] = {
     let mut set = [0; 1 << WORD_BITS];
-    let mut endings = ENDINGS;
-    while let [ending, others @ ..] = endings {
-        let [a, b, c] = **ending;
+    let mut tails = LAST_LETTERS;
+    while let [tail, others @ ..] = tails {
+        let [a, b, c] = **tail;
         let (word, bits) = place(u32::from_le_bytes([a, b, c, 0]));
         set[word] |= bits;
-        endings = others;
+        tails = others;
     }
     set
 };
@@ -212,20 +214,19 @@ const ENDING_SET: [u64; 1 << WORD_BITS] = {
 pub(super) fn may_end_keyword(text: ScannedText<'_>, end: usize) -> bool {
     let Some(letters) = text.0.get(..end).and_then(<[u8]>::last_chunk) else { return may_end_short(text, end) };
     let (word, bits) = place(u32::from_le_bytes(*letters) >> 8);
-    ENDING_SET.get(word).is_some_and(|set| set & bits == bits) && has_long_ending(text, end)
+    LAST_LETTERS_SET.get(word).is_some_and(|set| set & bits == bits) && has_long_tail(text, end)
 }
 
 /// A name of three letters at the start of a text.
 #[cold]
 fn may_end_short(text: ScannedText<'_>, end: usize) -> bool {
-    end == 3 && ENDINGS.iter().any(|ending| text.has_in_any_case(0, *ending))
+    end == 3 && LAST_LETTERS.iter().any(|tail| text.has_in_any_case(0, *tail))
 }
 
-/// Whether endings that many names have are those of a keyword: `session_id`, but not `request_id`.
-fn has_long_ending(text: ScannedText<'_>, end: usize) -> bool {
-    let ends_with =
-        |ending: &[u8]| end.checked_sub(ending.len()).is_some_and(|start| text.has_in_any_case(start, ending));
-    let is_any = |endings: &[&[u8]]| endings.iter().any(|ending| ends_with(ending));
+/// Whether tails that many names have are those of a keyword: `session_id`, but not `request_id`.
+fn has_long_tail(text: ScannedText<'_>, end: usize) -> bool {
+    let ends_with = |tail: &[u8]| end.checked_sub(tail.len()).is_some_and(|start| text.has_in_any_case(start, tail));
+    let is_any = |tails: &[&[u8]]| tails.iter().any(|tail| ends_with(tail));
     match (text.nth_before(end, 2) | 0x20, text.before(end) | 0x20) {
         (b'i', b'd') => is_any(&[
             b"sessionid",
@@ -243,7 +244,8 @@ fn has_long_ending(text: ScannedText<'_>, end: usize) -> bool {
         (b'n', b'e') => is_any(&[b"phone"]),
         (b'l', b'e') => is_any(&[b"mobile"]),
         (b'd', b'e') => is_any(&[b"code"]),
-        (b's', b'e') => is_any(&[b"passphrase", b"response"]),
+        (b's', b'e') => is_any(&[b"passphrase", b"response", b"keybase", b"key_base"]),
+        (b's', b'h') => is_any(&[b"passwordhash", b"password_hash"]),
         (b'r', b'e') => is_any(&[b"signature"]),
         _ => true,
     }

@@ -138,6 +138,11 @@ impl Search<'_> {
                 _ => self.international_phone(at),
             }
         }
+        for at in places(base, window.now.escape) {
+            if self.text.has(at, b"%40") {
+                self.email(at);
+            }
+        }
         // In a chunk that another one follows, a number may have its first digit alone.
         if window.after != 0 || window.now.digit.count_ones() > 3 {
             self.numbers(base, window, word_starts);

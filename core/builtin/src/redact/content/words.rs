@@ -82,7 +82,9 @@ impl Search<'_> {
     fn value_in_prose(&mut self, keyword: &Keyword, end: usize) {
         let text = self.text;
         let start = text.run(end, 3, |byte| byte == b' ');
-        let after_verb = [&b"is "[..], b"was ", b"to "].into_iter().find(|verb| text.has_in_any_case(start, verb));
+        let after_verb = [&b"is: "[..], b"is ", b"was ", b"changed to ", b"set to ", b"reset to ", b"to "]
+            .into_iter()
+            .find(|verb| text.has_in_any_case(start, verb));
         if let Some(verb) = after_verb {
             self.stated_value(keyword, start + verb.len());
         } else if matches!(text.at(start), b'"' | b'\'') {
