@@ -12,6 +12,7 @@ mod kubernetes;
 mod lines;
 mod plugins;
 mod records;
+mod redaction;
 mod requests;
 mod settings;
 mod stage;
@@ -46,6 +47,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     target("formatter_json", formatters::json),
     target("formatter_lines", formatters::lines),
     target("formatter_pretty", formatters::pretty),
+    target("redaction_content", redaction::content),
 ];
 
 /// Runs the target of this name.
