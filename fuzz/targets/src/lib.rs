@@ -13,6 +13,7 @@ mod kubernetes;
 mod lines;
 mod plugins;
 mod records;
+mod redaction;
 mod requests;
 mod settings;
 mod stage;
@@ -48,6 +49,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     target("formatter_json", formatters::json),
     target("formatter_lines", formatters::lines),
     target("formatter_pretty", formatters::pretty),
+    target("redaction_content", redaction::content),
 ];
 
 /// Runs the target of this name.
