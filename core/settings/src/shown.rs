@@ -54,20 +54,20 @@ impl fmt::Debug for Settings {
 /// As files have them, with `[redacted]` in place of secrets. That text is refused where settings are read.
 impl Serialize for Settings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Written(&Value::Object(self.redacted().map_err(serde::ser::Error::custom)?)).serialize(serializer)
+        WithoutNulls(&Value::Object(self.redacted().map_err(serde::ser::Error::custom)?)).serialize(serializer)
     }
 }
 
 /// A value whose nulls are absent values: TOML leaves these out, and has no null.
-struct Written<'a>(&'a Value);
+struct WithoutNulls<'a>(&'a Value);
 
-impl Serialize for Written<'_> {
+impl Serialize for WithoutNulls<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Value::Null => serializer.serialize_none(),
-            Value::Array(items) => serializer.collect_seq(items.iter().map(Written)),
+            Value::Array(items) => serializer.collect_seq(items.iter().map(WithoutNulls)),
             Value::Object(entries) => {
-                serializer.collect_map(entries.iter().map(|(name, value)| (name, Written(value))))
+                serializer.collect_map(entries.iter().map(|(name, value)| (name, WithoutNulls(value))))
             }
             other => other.serialize(serializer),
         }
