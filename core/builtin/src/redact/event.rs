@@ -8,7 +8,7 @@ use fapilog_record::{
     value::{OwnedValue, ValueRef},
 };
 
-use crate::redact::value::{Change, MORE, RedactedPaths, ValueRedaction};
+use crate::redact::value::{MORE, RedactedPaths, ValueChange, ValueRedaction};
 
 /// The field that lists what was redacted.
 pub(super) const LIST: &str = "redacted";
@@ -135,7 +135,7 @@ fn single<'batch>(
     event: &Event<'batch>,
     group: FieldGroup,
     values: &mut ValueRedaction<'_, 'batch>,
-) -> (ValueRef<'batch>, Change<'batch>) {
+) -> (ValueRef<'batch>, ValueChange<'batch>) {
     let value = match group {
         FieldGroup::Message if is_literal(event) => ValueRef::None,
         FieldGroup::Message => event.message(),

@@ -14,7 +14,7 @@ const SHOWN_BYTES: usize = 16;
 /// HMAC-SHA-256 under a key with an id. Its text is `hmac:ID:` and the first 128 bits as 32 hexadecimal digits.
 ///
 /// A plain hash would hide nothing: there are few card numbers and e-mail addresses, and anyone can hash them all. The id names the key,
-/// so that hashes before and behind a change of the key are told apart.
+/// so that hashes before and behind a change of the key differ visibly.
 ///
 /// ```
 /// use fapilog_builtin::redact::KeyedHash;

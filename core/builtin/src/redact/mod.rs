@@ -83,6 +83,10 @@ use crate::redact::{
 /// # Clones
 /// A clone shares the rules and their counters, and has a memory of its own for what it has found out: one for each shard.
 #[doc(alias = "PIIRedactionProcessor")]
+#[doc(alias = "field_mask")]
+#[doc(alias = "field_blocker")]
+#[doc(alias = "regex_mask")]
+#[doc(alias = "url_credentials")]
 #[derive(Debug)]
 pub struct Redact {
     rules: Arc<Rules>,
@@ -91,7 +95,7 @@ pub struct Redact {
     memory: RedactMemory,
 }
 
-/// What a redactor has found out, and memory that it uses again.
+/// Facts that a redactor has found out, and memory that it uses again.
 #[derive(Debug)]
 struct RedactMemory {
     keys: KeyCache,
@@ -228,7 +232,7 @@ impl RedactMemory {
         is_named || plan.scanned.iter().any(|field| self.is_value_sensitive(rules, field.name, value(field), arena))
     }
 
-    /// Whether a value of a name that says nothing is sensitive.
+    /// Whether a value of a name without meaning is sensitive.
     #[inline]
     fn is_value_sensitive<'batch>(
         &mut self,

@@ -1,4 +1,4 @@
-//! What a redactor does with the events of a call site: found out once.
+//! The plan of a redactor for the events of a call site: made once.
 
 use fapilog_plugin::data_class::DataClass;
 use fapilog_record::{

@@ -21,22 +21,22 @@ use crate::redact::{
 
 /// The least length of a value that is looked for in the message, in bytes: a shorter one stands in many texts by chance.
 const WHOLE_MIN_BYTES: usize = 3;
-/// The most values that are looked for in the message. Of an event with more of them, all of the message is redacted.
+/// The most values that are looked for in the message. If an event has more of them, all of the message is redacted.
 const WHOLE_MAX: usize = 64;
 /// The most bytes of paths in an event's list. A list must not take more room than the event: each path has the keys of all maps above.
 const LIST_MAX_BYTES: usize = 8 * 1024;
 /// Stands in a list for the paths that had no room.
 pub(super) const MORE: &str = "...";
 
-/// What becomes of a value.
+/// The change of a value.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Change<'batch> {
+pub(super) enum ValueChange<'batch> {
     Same,
     Removed,
     To(ValueRef<'batch>),
 }
 
-impl<'batch> Change<'batch> {
+impl<'batch> ValueChange<'batch> {
     pub(super) fn is_same(&self) -> bool {
         matches!(self, Self::Same)
     }
@@ -61,7 +61,7 @@ pub(super) struct ValueRedaction<'r, 'batch> {
     pub(super) by_message: &'r [ArgumentInMessage],
     /// The person or thing that the event is about.
     pub(super) subject: Option<&'batch str>,
-    /// Of the value that is being redacted: `context.user.email`.
+    /// The path of the value that is being redacted: `context.user.email`.
     pub(super) path: &'r mut String,
     /// The paths of the values that were redacted, in the order in which they were met.
     pub(super) redacted: RedactedPaths<'batch>,
@@ -74,16 +74,16 @@ pub(super) struct ValueRedaction<'r, 'batch> {
 }
 
 /// A field, or an entry of a map.
-pub(super) struct Entry<'batch> {
+pub(super) struct RedactedEntry<'batch> {
     /// Without sensitive parts.
     pub(super) key: &'batch str,
     is_key_changed: bool,
     /// Before the change.
     value: ValueRef<'batch>,
-    change: Change<'batch>,
+    change: ValueChange<'batch>,
 }
 
-impl<'batch> Entry<'batch> {
+impl<'batch> RedactedEntry<'batch> {
     pub(super) fn is_same(&self) -> bool {
         !self.is_key_changed && self.change.is_same()
     }
@@ -96,7 +96,12 @@ impl<'batch> Entry<'batch> {
 
 impl<'batch> ValueRedaction<'_, 'batch> {
     /// The change of a field, and its key without sensitive parts.
-    pub(super) fn field(&mut self, group: FieldGroup, key: &'batch str, value: ValueRef<'batch>) -> Entry<'batch> {
+    pub(super) fn field(
+        &mut self,
+        group: FieldGroup,
+        key: &'batch str,
+        value: ValueRef<'batch>,
+    ) -> RedactedEntry<'batch> {
         self.path.clear();
         self.path.push_str(group.name());
         match self.by_message.iter().find(|argument| argument.is_it(group, key)) {
@@ -104,21 +109,21 @@ impl<'batch> ValueRedaction<'_, 'batch> {
                 let _ = write!(self.path, ".{key}");
                 let action = self.rules.action_of_class(argument.class);
                 let change = self.whole(value, argument.class, action, AppliedRule::Name(argument.class));
-                Entry { key, change, is_key_changed: false, value }
+                RedactedEntry { key, change, is_key_changed: false, value }
             }
             _ => self.entry(key, value),
         }
     }
 
     /// The change of a part of an event that has no key: its text decides.
-    pub(super) fn single(&mut self, group: FieldGroup, value: ValueRef<'batch>) -> Change<'batch> {
+    pub(super) fn single(&mut self, group: FieldGroup, value: ValueRef<'batch>) -> ValueChange<'batch> {
         self.path.clear();
         self.path.push_str(group.name());
         self.scanned(value)
     }
 
     /// The change of a value under a key, by the path so far.
-    fn entry(&mut self, key: &'batch str, value: ValueRef<'batch>) -> Entry<'batch> {
+    fn entry(&mut self, key: &'batch str, value: ValueRef<'batch>) -> RedactedEntry<'batch> {
         let facts = self.keys.facts(self.rules, key, self.search);
         let start = self.path.len();
         let shown = if facts.is_sensitive { self.redacted_key(key) } else { key };
@@ -128,7 +133,7 @@ impl<'batch> ValueRedaction<'_, 'batch> {
             self.list_path();
         }
         let change = match self.verdict(key) {
-            FieldVerdict::Keep => Change::Same,
+            FieldVerdict::Keep => ValueChange::Same,
             FieldVerdict::Listed(number) => self.listed(number, value),
             FieldVerdict::Scan => match facts.named.filter(|named| named.can_be(value)) {
                 Some(named) => {
@@ -139,7 +144,7 @@ impl<'batch> ValueRedaction<'_, 'batch> {
             },
         };
         self.path.truncate(start);
-        Entry { key: shown, is_key_changed: facts.is_sensitive, value, change }
+        RedactedEntry { key: shown, is_key_changed: facts.is_sensitive, value, change }
     }
 
     fn verdict(&self, key: &str) -> FieldVerdict {
@@ -153,11 +158,11 @@ impl<'batch> ValueRedaction<'_, 'batch> {
         self.arena.alloc_str(&String::from_utf8_lossy(&key))
     }
 
-    fn listed(&mut self, number: usize, value: ValueRef<'batch>) -> Change<'batch> {
+    fn listed(&mut self, number: usize, value: ValueRef<'batch>) -> ValueChange<'batch> {
         let is_nothing = matches!(value, ValueRef::None);
         match self.rules.fields.get(number) {
             Some(rule) if !is_nothing => self.whole(value, DataClass::Credential, &rule.action, AppliedRule::Field),
-            _ => Change::Same,
+            _ => ValueChange::Same,
         }
     }
 
@@ -168,27 +173,27 @@ impl<'batch> ValueRedaction<'_, 'batch> {
         class: DataClass,
         action: &Action,
         rule: AppliedRule,
-    ) -> Change<'batch> {
+    ) -> ValueChange<'batch> {
         self.note(rule);
         if self.is_message_filled {
             self.keep_whole(value);
         }
         if action.is_drop() {
-            return Change::Removed;
+            return ValueChange::Removed;
         }
         let plain = match value {
             ValueRef::Ip(address) if let Some(network) = action.network_of(address) => {
-                return Change::To(ValueRef::Ip(network));
+                return ValueChange::To(ValueRef::Ip(network));
             }
             // Parts of a map are no text that a part of could be shown.
             ValueRef::Map(_) | ValueRef::Sequence(_) if action.shows_a_part() => {
-                return Change::To(ValueRef::Text(self.arena.alloc_str(&self.rules.mask)));
+                return ValueChange::To(ValueRef::Text(self.arena.alloc_str(&self.rules.mask)));
             }
             value => value.to_string(),
         };
         let mut text = String::new();
         self.put(action, class, &plain, &mut text);
-        Change::To(ValueRef::Text(self.arena.alloc_str(&text)))
+        ValueChange::To(ValueRef::Text(self.arena.alloc_str(&text)))
     }
 
     /// Keeps the text of a value, and those of its parts.
@@ -199,7 +204,7 @@ impl<'batch> ValueRedaction<'_, 'batch> {
             ValueRef::Sequence(sequence) => sequence.iter().for_each(|part| self.keep_whole(part)),
             _ => {}
         }
-        // One more than are looked for shows that there are too many.
+        // A value more than are looked for shows that there are too many.
         if self.whole.len() <= WHOLE_MAX {
             let text = value.to_string();
             if text.len() >= WHOLE_MIN_BYTES && !self.whole.contains(&text.as_str()) {
@@ -209,40 +214,40 @@ impl<'batch> ValueRedaction<'_, 'batch> {
     }
 
     /// The change of a value whose texts and numbers decide.
-    fn scanned(&mut self, value: ValueRef<'batch>) -> Change<'batch> {
+    fn scanned(&mut self, value: ValueRef<'batch>) -> ValueChange<'batch> {
         match value {
             ValueRef::Text(text) => self.text(text),
             ValueRef::Bytes(bytes) => self.bytes(bytes),
             ValueRef::U64(number) => self.number(u128::from(number)),
             ValueRef::U128(number) => self.number(number),
-            ValueRef::I64(number) => u128::try_from(number).map_or(Change::Same, |number| self.number(number)),
-            ValueRef::I128(number) => u128::try_from(number).map_or(Change::Same, |number| self.number(number)),
-            ValueRef::F64(number) => whole_number(number).map_or(Change::Same, |number| self.number(number)),
+            ValueRef::I64(number) => u128::try_from(number).map_or(ValueChange::Same, |number| self.number(number)),
+            ValueRef::I128(number) => u128::try_from(number).map_or(ValueChange::Same, |number| self.number(number)),
+            ValueRef::F64(number) => whole_number(number).map_or(ValueChange::Same, |number| self.number(number)),
             ValueRef::Ip(_) | ValueRef::Socket(_) => self.address(value),
             ValueRef::Map(map) => self.map(map),
             ValueRef::Sequence(sequence) => self.sequence(sequence),
-            _ => Change::Same,
+            _ => ValueChange::Same,
         }
     }
 
-    fn text(&mut self, text: &'batch str) -> Change<'batch> {
+    fn text(&mut self, text: &'batch str) -> ValueChange<'batch> {
         if !self.search.finds(text) {
-            return Change::Same;
+            return ValueChange::Same;
         }
         let redacted = self.without_findings(text.as_bytes());
         self.list_path();
         // Findings begin and end between two characters.
-        Change::To(ValueRef::Text(self.arena.alloc_str(&String::from_utf8_lossy(&redacted))))
+        ValueChange::To(ValueRef::Text(self.arena.alloc_str(&String::from_utf8_lossy(&redacted))))
     }
 
     /// Bytes are text as a rule, in whole or in parts.
-    fn bytes(&mut self, bytes: &'batch [u8]) -> Change<'batch> {
+    fn bytes(&mut self, bytes: &'batch [u8]) -> ValueChange<'batch> {
         if !self.search.finds_in_bytes(bytes) {
-            return Change::Same;
+            return ValueChange::Same;
         }
         let redacted = self.without_findings(bytes);
         self.list_path();
-        Change::To(ValueRef::Bytes(self.arena.alloc_slice_copy(&redacted)))
+        ValueChange::To(ValueRef::Bytes(self.arena.alloc_slice_copy(&redacted)))
     }
 
     /// The text that was searched last, with another in the place of each finding.
@@ -265,44 +270,44 @@ impl<'batch> ValueRedaction<'_, 'batch> {
         redacted
     }
 
-    fn number(&mut self, number: u128) -> Change<'batch> {
-        let Some(rule) = self.rules.scanner.scan_number(number) else { return Change::Same };
+    fn number(&mut self, number: u128) -> ValueChange<'batch> {
+        let Some(rule) = self.rules.scanner.scan_number(number) else { return ValueChange::Same };
         self.found(ValueRef::U128(number), rule)
     }
 
-    fn address(&mut self, value: ValueRef<'batch>) -> Change<'batch> {
+    fn address(&mut self, value: ValueRef<'batch>) -> ValueChange<'batch> {
         let address = match value {
             ValueRef::Ip(address) => address,
             ValueRef::Socket(socket) => socket.ip(),
-            _ => return Change::Same,
+            _ => return ValueChange::Same,
         };
         let rule = if address.is_ipv4() { ContentRule::Ipv4 } else { ContentRule::Ipv6 };
         if !self.rules.content.contains(&rule) {
-            return Change::Same;
+            return ValueChange::Same;
         }
         if let ValueRef::Socket(socket) = value
             && let Some(network) = self.rules.action_of_class(rule.class()).network_of(address)
         {
             self.note(AppliedRule::Content(FindingRule::BuiltIn(rule)));
-            return Change::To(ValueRef::Socket(SocketAddr::new(network, socket.port())));
+            return ValueChange::To(ValueRef::Socket(SocketAddr::new(network, socket.port())));
         }
         self.found(value, rule)
     }
 
     /// A value that is sensitive as a whole by its content.
-    fn found(&mut self, value: ValueRef<'batch>, rule: ContentRule) -> Change<'batch> {
+    fn found(&mut self, value: ValueRef<'batch>, rule: ContentRule) -> ValueChange<'batch> {
         let action = self.rules.action_of_class(rule.class());
         self.whole(value, rule.class(), action, AppliedRule::Content(FindingRule::BuiltIn(rule)))
     }
 
-    fn map(&mut self, map: MapRef<'batch>) -> Change<'batch> {
-        let mut entries: BumpVec<'batch, Entry<'batch>> = BumpVec::with_capacity_in(map.len(), self.arena);
+    fn map(&mut self, map: MapRef<'batch>) -> ValueChange<'batch> {
+        let mut entries: BumpVec<'batch, RedactedEntry<'batch>> = BumpVec::with_capacity_in(map.len(), self.arena);
         for (key, value) in map.iter() {
             let entry = self.entry(key, value);
             entries.push(entry);
         }
-        if entries.iter().all(Entry::is_same) {
-            return Change::Same;
+        if entries.iter().all(RedactedEntry::is_same) {
+            return ValueChange::Same;
         }
         let left = entries.iter().filter_map(|entry| Some((entry.key, entry.changed()?)));
         self.made(&OwnedValue::with(|out| {
@@ -310,15 +315,15 @@ impl<'batch> ValueRedaction<'_, 'batch> {
         }))
     }
 
-    fn sequence(&mut self, sequence: SequenceRef<'batch>) -> Change<'batch> {
-        let mut elements: BumpVec<'batch, (Change<'batch>, ValueRef<'batch>)> =
+    fn sequence(&mut self, sequence: SequenceRef<'batch>) -> ValueChange<'batch> {
+        let mut elements: BumpVec<'batch, (ValueChange<'batch>, ValueRef<'batch>)> =
             BumpVec::with_capacity_in(sequence.len(), self.arena);
         for element in sequence.iter() {
             let change = self.scanned(element);
             elements.push((change, element));
         }
         if elements.iter().all(|(change, _)| change.is_same()) {
-            return Change::Same;
+            return ValueChange::Same;
         }
         let left = elements.iter().filter_map(|(change, element)| change.of(*element));
         self.made(&OwnedValue::with(|out| {
@@ -326,8 +331,8 @@ impl<'batch> ValueRedaction<'_, 'batch> {
         }))
     }
 
-    fn made(&self, value: &OwnedValue) -> Change<'batch> {
-        Change::To(ValueRef::of_self_typed(self.arena.alloc_slice_copy(value.as_bytes())))
+    fn made(&self, value: &OwnedValue) -> ValueChange<'batch> {
+        ValueChange::To(ValueRef::of_self_typed(self.arena.alloc_slice_copy(value.as_bytes())))
     }
 
     fn put(&mut self, action: &Action, class: DataClass, text: &str, out: &mut String) {
@@ -364,7 +369,7 @@ impl<'batch> ValueRedaction<'_, 'batch> {
             return None;
         }
         places.sort_unstable();
-        // One mask for places that overlap. The masks themselves are not looked at: a value may be a part of the mask.
+        // A single mask for places that overlap. The masks themselves are not looked at: a value may be a part of the mask.
         let (mut redacted, mut end) = (String::with_capacity(text.len()), 0);
         for (start, until) in places {
             if start >= end {

@@ -31,7 +31,7 @@ const LOOK_INTERVAL: Duration = if cfg!(fapilog_loom) { Duration::MAX } else { D
 /// it twice for each event otherwise.
 const LAST_LOOK_DELAY: Duration = if cfg!(fapilog_loom) { Duration::MAX } else { Duration::from_secs(1) };
 
-/// The least time between two audit events of losses at one place. A sink that fails loses the audit events, too, and each would make
+/// The least time between two audit events of losses at one place. A sink that fails drops the audit events, too, and each would make
 /// another.
 const AUDIT_INTERVAL: Duration = Duration::from_secs(60);
 

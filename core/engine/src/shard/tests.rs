@@ -320,7 +320,7 @@ fn a_sink_that_fails_for_ten_minutes_has_one_attempt_a_minute_and_no_attempt_mak
 }
 
 #[test]
-fn audit_events_that_a_failing_sink_loses_make_one_other_a_minute() {
+fn audit_events_that_a_failing_sink_drops_make_one_other_a_minute() {
     let (dead, works) = (Messages::default(), Messages::default());
     dead.fails.store(true, Ordering::Relaxed);
     let builder = Container::builder().audit_events(true).sink("dead", dead).sink("works", works.clone());

@@ -322,7 +322,7 @@ pub(super) const TERMS: &[SensitiveName] = &[
     any("密码", DataClass::Credential),
 ];
 
-/// Last words of names that state a fact about a value, and not the value. In order.
+/// Words at the end of names that state a fact about a value, and not the value. In order.
 #[rustfmt::skip]
 pub(super) const FACTS: &[&str] = &[
     "age", "alg", "algorithm", "at", "attempt", "attempts", "bits", "bytes", "changed", "column", "count",
@@ -335,7 +335,7 @@ pub(super) const FACTS: &[&str] = &[
     "types", "updated", "uri", "url", "usage", "valid", "verified", "version", "worker",
 ];
 
-/// Last words of names that state a fact about a credential, as far as they are no part of a term: `secret_name`. In order.
+/// Words at the end of names that state a fact about a credential, as far as they are no part of a term: `secret_name`. In order.
 #[rustfmt::skip]
 pub(super) const CREDENTIAL_FACTS: &[&str] = &[
     "arn", "audience", "backend", "banner", "bucket", "cache", "consent", "decision", "jar", "manager", "method",

@@ -19,7 +19,7 @@ use crate::redact::names::{
 /// The longest run of words that is a term.
 const TERM_WORDS_MAX: usize = 3;
 
-/// What a name says about the value under it.
+/// The data that a name lets expect under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NamedData {
     pub(super) class: DataClass,
