@@ -6,6 +6,7 @@
 
 #![expect(clippy::panic, reason = "a panic is how a finding is reported")]
 
+mod audit_trail;
 mod directives;
 mod encryption;
 mod formatters;
@@ -43,6 +44,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     target("directives", directives::directives),
     target("units", units::units),
     target("records", records::records),
+    target("audit_trail", audit_trail::files),
     target("request_control", requests::control),
     target("request_scrape", requests::scrape),
     target("encrypted_frames", encryption::frames),
