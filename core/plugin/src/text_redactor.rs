@@ -20,7 +20,10 @@ pub const REDACTED: &str = "[redacted]";
 /// assert_eq!(redactor.redact("no place"), "no place");
 /// ```
 #[derive(Clone)]
-pub struct TextRedactor(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct TextRedactor(Arc<RedactText>);
+
+/// Returns the changed text.
+type RedactText = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl TextRedactor {
     /// A redactor that calls `redact`, which returns the changed text, or `None` for a text that stays as it is.
