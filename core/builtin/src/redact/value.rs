@@ -21,7 +21,7 @@ use crate::redact::{
 
 /// The least length of a value that is looked for in the message, in bytes: a shorter one stands in many texts by chance.
 const WHOLE_MIN_BYTES: usize = 3;
-/// The most values that are looked for in the message. Of an event with more of them, all of the message is redacted.
+/// The most values that are looked for in the message. If an event has more of them, all of the message is redacted.
 const WHOLE_MAX: usize = 64;
 /// The most bytes of paths in an event's list. A list must not take more room than the event: each path has the keys of all maps above.
 const LIST_MAX_BYTES: usize = 8 * 1024;
@@ -197,7 +197,7 @@ impl<'batch> ValueRedaction<'_, 'batch> {
             ValueRef::Sequence(sequence) => sequence.iter().for_each(|part| self.keep_whole(part)),
             _ => {}
         }
-        // One more than are looked for shows that there are too many.
+        // A value more than are looked for shows that there are too many.
         if self.whole.len() <= WHOLE_MAX {
             let text = value.to_string();
             if text.len() >= WHOLE_MIN_BYTES && !self.whole.contains(&text.as_str()) {
@@ -361,7 +361,7 @@ impl<'batch> ValueRedaction<'_, 'batch> {
             return None;
         }
         places.sort_unstable();
-        // One mask for places that overlap. The masks themselves are not looked at: a value may be a part of the mask.
+        // A single mask for places that overlap. The masks themselves are not looked at: a value may be a part of the mask.
         let (mut redacted, mut end) = (String::with_capacity(text.len()), 0);
         for (start, until) in places {
             if start >= end {
