@@ -29,7 +29,7 @@ fn line(batch: &Batch<'_>) -> Value {
 /// The JSON of an event whose message a plugin has filled with values of its fields.
 fn filled(redact: Redact, fields: &[(&str, ValueRef<'_>)], message: &str) -> Value {
     let event =
-        fields.iter().fold(test_event("m"), |event, (name, value)| event.field(FieldGroup::Context, *name, *value));
+        fields.iter().fold(test_event("m"), |event, (name, value)| event.field(FieldGroup::Context, name, *value));
     let mut redact = redact;
     TestBatches::new().events(&[event], |batch| {
         let message = batch.arena().alloc_str(message);
