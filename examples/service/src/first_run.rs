@@ -1,4 +1,4 @@
-//! What the settings of the standards expect in the working directory: directories, and keys.
+//! The first run: directories and keys that the settings of the standards expect in the working directory.
 //!
 //! It makes the example start at once. An organisation makes keys with care, keeps those for reading elsewhere, and encrypts for
 //! `recipients`.

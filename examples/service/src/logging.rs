@@ -7,7 +7,7 @@ use fapilog::{
     container::ContainerBuilder,
     error::{SettingsError, StartError},
     format,
-    redact::Redact,
+    redact::{FieldPatternError, Redact},
     sink,
 };
 use fapilog_audit_trail as _; // links the sink `audit_trail`
@@ -24,6 +24,9 @@ pub enum LogError {
     /// The settings, or a rule of a standard that they do not meet.
     #[error("the settings of the log are refused")]
     Settings(#[from] SettingsError),
+    /// The fields that the redactor keeps.
+    #[error("the redactor cannot be built")]
+    Redact(#[from] FieldPatternError),
     /// The container.
     #[error("the container cannot start")]
     Start(#[from] StartError),
@@ -56,7 +59,7 @@ impl ShopLog {
     /// See [`LogError`].
     pub fn start(file: &Path) -> Result<Self, LogError> {
         let file = sink::File::new(file, format::Json::new);
-        let redact = Redact::builder().everything().build();
+        let redact = Redact::builder().everything().keep("context.bind_address".parse()?).build();
         let builder = fapilog::default_pipeline(Container::builder()).redactor_from(redact.into_factory());
         Self::bridge(builder.sink("file", file))
     }

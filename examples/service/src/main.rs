@@ -53,7 +53,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         }
     };
     let ready = |address, log: &Logger| {
-        info!(log, "shop is open", address = address, pid = std::process::id());
+        info!(log, "shop is open", bind_address = address, pid = std::process::id());
         // Where nobody reads it, the shop is open all the same.
         let _ = writeln!(io::stdout(), "shop is open at {address}");
     };

@@ -1,4 +1,4 @@
-//! The shop under the settings file of each standard, in strict mode: what it logs, what it does not, and what the report says.
+//! The shop under the settings file of each standard, in strict mode: its events, its secrets, and the report.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod profile_run;
@@ -27,7 +27,7 @@ use serde_json::Value;
 
 const PASSWORD: &str = "correct-horse-battery";
 const EMAIL: &str = "ada@example.com";
-/// What no output may have: the secrets of requests, and the card number that a careless log call has.
+/// Texts that no output may have: the secrets of requests, and the card number that a careless log call has.
 const SECRETS: &[&str] =
     &[PASSWORD, EMAIL, "4012 8888 8888 1881", "4012888888881881", "4111 1111 1111 1111", "4111111111111111"];
 
@@ -194,6 +194,8 @@ fn keeps(profile: &str, people: &[&str], elsewhere: &[&str], not_applicable: &[&
     let careless: Vec<&Value> = app.iter().filter(is_careless).collect();
     assert_eq!(careless.len(), 2, "{app:#?}");
     assert!(careless.iter().all(|event| event["context"]["password"] == "[redacted]"), "{careless:#?}");
+    let opened = app.iter().find(|event| event["message"] == "shop is open").unwrap();
+    assert!(opened["context"]["bind_address"].as_str().unwrap().starts_with("127.0.0.1:"), "{opened}");
     audit_events_are_complete(&audit);
     has_no_secret(&shop, &[&app, &audit]);
     if fs::read_to_string(settings_file(profile)).unwrap().contains("audit_trail") {
