@@ -37,13 +37,46 @@ async fn main() -> ExitCode {
     }
 }
 
+/// The arguments of the program.
+struct ShopArguments {
+    settings: Option<PathBuf>,
+    address: SocketAddr,
+    log_file: Option<PathBuf>,
+}
+
+impl ShopArguments {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+        let mut own = Self { settings: None, address: ([127, 0, 0, 1], 8080).into(), log_file: None };
+        let mut has_address = false;
+        while let Some(argument) = arguments.next() {
+            if argument == "--settings" {
+                own.settings = Some(arguments.next().ok_or("--settings has no file behind it")?.into());
+            } else if !has_address {
+                let wrong = |_| format!("the address is {argument:?}; it must be like 127.0.0.1:8080");
+                own.address = argument.parse().map_err(wrong)?;
+                has_address = true;
+            } else if own.log_file.is_none() {
+                own.log_file = Some(argument.into());
+            } else {
+                return Err(format!("{argument:?} is one argument too many; allowed are {USAGE}").into());
+            }
+        }
+        match (&own.settings, &own.log_file) {
+            (Some(_), Some(file)) => {
+                Err(format!("the log file is {}; with --settings, the settings name the files", file.display()).into())
+            }
+            _ => Ok(own),
+        }
+    }
+}
+
+const USAGE: &str = "[--settings FILE] [ADDRESS [LOG_FILE]]";
+
 async fn run() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1).peekable();
-    let settings = arguments.next_if_eq("--settings").map(|_| arguments.next().ok_or("--settings needs a file"));
-    let address: SocketAddr = arguments.next().as_deref().unwrap_or("127.0.0.1:8080").parse()?;
-    let log = match settings.transpose()? {
-        Some(file) => log_by_settings(Path::new(&file))?,
-        None => ShopLog::start(&arguments.next().map_or_else(|| PathBuf::from("shop.log"), PathBuf::from))?,
+    let ShopArguments { settings, address, log_file } = ShopArguments::read(std::env::args().skip(1))?;
+    let log = match settings {
+        Some(file) => log_by_settings(&file)?,
+        None => ShopLog::start(&log_file.unwrap_or_else(|| PathBuf::from("shop.log")))?,
     };
     let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let end = async move {

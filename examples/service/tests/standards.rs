@@ -18,7 +18,7 @@ use fapilog::{
 };
 use fapilog_audit_trail::{
     keys::{read_chain_key, read_verifying_key},
-    verify::Verifier,
+    verify::{VerifiedTrail, Verifier, VerifyError},
 };
 use fapilog_compliance::{ClockState, MachineProbe, TABLES, TableStandard};
 use fapilog_encryption::{DecryptionKeys, Decryptor, KeyEncryptionKey};
@@ -118,12 +118,17 @@ fn audit_events_are_complete(audit: &[Value]) {
     assert!(messages.iter().any(|message| message.contains("stop")), "{messages:?}");
 }
 
-/// The auditor's verifier has nothing to report.
-fn trail_verifies(shop: &EndedShop, events: Option<usize>) {
+/// The verdict of the auditor.
+fn verified(shop: &EndedShop) -> Result<VerifiedTrail, VerifyError> {
     let keys = shop.directory.path().join("keys");
     let verifier = Verifier::new(read_verifying_key(&keys.join("verifying.key")).unwrap())
         .chain_key(read_chain_key(&keys.join("auditor.key")).unwrap());
-    let verified = verifier.verify(&shop.directory.path().join("log/audit.log")).unwrap();
+    verifier.verify(&shop.directory.path().join("log/audit.log"))
+}
+
+/// The auditor's verifier has nothing to report.
+fn trail_verifies(shop: &EndedShop, events: Option<usize>) {
+    let verified = verified(shop).unwrap();
     assert!(verified.has_verified_chain && verified.records > 0, "{verified:?}");
     assert_eq!((verified.entries_behind_checkpoint, verified.gaps, verified.cuts), (0, 0, 0));
     if let Some(events) = events {
@@ -259,6 +264,17 @@ fn the_shop_keeps_ccpa() {
 fn the_shop_keeps_pci_dss_and_gdpr_together() {
     let people = [PCI_PEOPLE, GDPR_PEOPLE].concat();
     keeps("pci-dss-and-gdpr", &people, &["pci-dss/10.3.3", "gdpr/5.1.e"], &["pci-dss/4.2.1"]);
+}
+
+#[test]
+fn an_audit_event_that_is_changed_behind_the_shop_is_found() {
+    let shop = served("sox");
+    let file = shop.directory.path().join("log/audit.log");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("customer-7"));
+    fs::write(&file, text.replacen("customer-7", "customer-8", 1)).unwrap();
+    let error = verified(&shop).unwrap_err();
+    assert!(matches!(&error, VerifyError::Damage(damage) if damage.file == file), "{error}");
 }
 
 #[test]
