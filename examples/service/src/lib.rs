@@ -8,10 +8,17 @@
 //! | [`legacy`] | `log`: a crate that knows nothing of fapilog |
 //! | [`receipts`] | fapilog's macros, in a task that outlives its request |
 //! | [`warehouse`] | fapilog's macros, on a thread of its own |
+//! | [`customers`] | `audit!`: who did what to which object, with which outcome |
 //!
 //! Each event of a request has the request's id, wherever it is logged. `cargo run -p example-service` starts the shop;
 //! `fapilog follow-request ID shop.log` shows a request.
+//!
+//! The folder `settings` has a settings file for each standard of compliance, such as PCI DSS. In an empty directory,
+//! `example-service --settings .../settings/pci-dss.toml` starts the shop under that standard in strict mode: it does not start if a rule is
+//! not met.
 
+pub mod customers;
+pub mod first_run;
 pub mod legacy;
 pub mod logging;
 pub mod pricing;
@@ -55,7 +62,8 @@ pub enum ShopError {
     Serve(#[source] fapilog_tower::axum::ServeError),
 }
 
-/// Serves until `end` is ready. Calls `ready` with the address that it listens at, and returns the accounts of all events.
+/// Serves until `end` is ready, with a log in a file. Calls `ready` with the address that it listens at, and returns the accounts of
+/// all events.
 ///
 /// # Errors
 /// See [`ShopError`].
@@ -65,7 +73,19 @@ pub async fn serve(
     ready: impl FnOnce(SocketAddr, &Logger),
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Accounts, ShopError> {
-    let log = ShopLog::start(log_file)?;
+    serve_with_log(ShopLog::start(log_file)?, address, ready, end).await
+}
+
+/// As [`serve`], with a log that has been started.
+///
+/// # Errors
+/// See [`ShopError`].
+pub async fn serve_with_log(
+    log: ShopLog,
+    address: SocketAddr,
+    ready: impl FnOnce(SocketAddr, &Logger),
+    end: impl Future<Output = ()> + Send + 'static,
+) -> Result<Accounts, ShopError> {
     let listen_error = |cause| ShopError::Listen { address, cause };
     let listener = TcpListener::bind(address).await.map_err(listen_error)?;
     ready(listener.local_addr().map_err(listen_error)?, &log.logger("shop"));

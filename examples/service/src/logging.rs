@@ -2,8 +2,18 @@
 
 use std::{path::Path, sync::Arc};
 
-use fapilog::{Container, Logger, error::StartError, format, sink};
+use fapilog::{
+    Container, Logger, Settings,
+    container::ContainerBuilder,
+    error::{SettingsError, StartError},
+    format,
+    redact::{FieldPatternError, Redact},
+    sink,
+};
+use fapilog_audit_trail as _; // links the sink `audit_trail`
+use fapilog_compliance as _; // links the standards of compliance
 use fapilog_control::{ControlError, ControlSocket};
+use fapilog_encryption as _; // links the formatter `encrypted`
 use fapilog_prometheus::{Exporter, ExporterError};
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -11,6 +21,12 @@ use tracing_subscriber::layer::SubscriberExt;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogError {
+    /// The settings, or a rule of a standard that they do not meet.
+    #[error("the settings of the log are refused")]
+    Settings(#[from] SettingsError),
+    /// The fields that the redactor keeps.
+    #[error("the redactor cannot be built")]
+    Redact(#[from] FieldPatternError),
     /// The container.
     #[error("the container cannot start")]
     Start(#[from] StartError),
@@ -37,13 +53,28 @@ pub struct ShopLog {
 }
 
 impl ShopLog {
-    /// Starts the container, and brings `log` and `tracing` to it.
+    /// Starts a container that logs to a file, without what is sensitive, and brings `log` and `tracing` to it.
     ///
     /// # Errors
     /// See [`LogError`].
     pub fn start(file: &Path) -> Result<Self, LogError> {
         let file = sink::File::new(file, format::Json::new);
-        let container = Arc::new(fapilog::default_pipeline(Container::builder()).sink("file", file).start()?);
+        let redact = Redact::builder().everything().keep("context.bind_address".parse()?).build();
+        let builder = fapilog::default_pipeline(Container::builder()).redactor_from(redact.into_factory());
+        Self::bridge(builder.sink("file", file))
+    }
+
+    /// Starts a container by settings, and brings `log` and `tracing` to it. A standard of compliance that the settings name and do not meet
+    /// is an error.
+    ///
+    /// # Errors
+    /// See [`LogError`].
+    pub fn by_settings(settings: Settings) -> Result<Self, LogError> {
+        Self::bridge(settings.into_builder()?)
+    }
+
+    fn bridge(builder: ContainerBuilder) -> Result<Self, LogError> {
+        let container = Arc::new(builder.start()?);
         fapilog_log::init(container.logger("log"))?;
         let layer = fapilog_tracing::layer(container.logger("tracing"));
         tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))?;

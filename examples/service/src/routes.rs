@@ -4,7 +4,7 @@ use axum::{
     Router,
     extract::{Path, State},
     http::StatusCode,
-    routing::post,
+    routing::{delete, get, post},
 };
 use fapilog::info;
 use fapilog_tower::{
@@ -12,7 +12,7 @@ use fapilog_tower::{
     axum::{Failure, MetricsText, Operations, RequestLogger},
 };
 
-use crate::{legacy, logging::ShopLog, pricing, receipts::Receipts, warehouse::Warehouse};
+use crate::{customers, legacy, logging::ShopLog, pricing, receipts::Receipts, warehouse::Warehouse};
 
 /// The places that an order goes to behind its handler.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub struct BackOffice {
     pub receipts: Receipts,
 }
 
-/// The router: an order route, and `/health` and `/metrics`.
+/// The router: orders, customers, and `/health` and `/metrics`.
 pub fn shop(log: &ShopLog, office: BackOffice) -> Router {
     let web = log.logger("web");
     let exporter = log.exporter().clone();
@@ -34,6 +34,9 @@ pub fn shop(log: &ShopLog, office: BackOffice) -> Router {
     let operations = Operations::new(log.container()).metrics_text(metrics);
     Router::new()
         .route("/orders/{id}", post(order))
+        .route("/orders/{id}/payment", get(customers::payment))
+        .route("/customers/{id}", delete(customers::erase))
+        .route("/sessions", post(customers::log_in))
         .with_state(office)
         .layer(PanicLayer::new(&web).locations())
         .layer(RequestLogLayer::new(RequestLog::new(&web)))

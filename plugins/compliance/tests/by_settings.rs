@@ -1,11 +1,8 @@
 //! Standards that settings name: refused containers, reports, conflicts, and the standards' own settings.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
-mod doubles;
-
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use doubles::registry;
 use fapilog::{
     Level, Settings,
     compliance::{ComplianceReport, DataClass, RuleInfo, RuleVerdict},
@@ -16,6 +13,11 @@ use fapilog::{
     sink::{self, Assurances, MemoryEvents, Sink, SinkContext, SinkError, SinkFactory},
 };
 use fapilog_compliance::{RuleCheck, StandardTable, TableRule, ThisMachine, register_table};
+
+/// The standards, and the plugins of fapilog itself.
+fn registry() -> Registry {
+    Registry::linked()
+}
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 

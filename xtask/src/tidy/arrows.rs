@@ -57,7 +57,7 @@ const ROOMS: &[CrateRoom] = &[
     of_crates("requests",     &["fapilog-http"],      &["facade"]),
     of_crates("web",          WEB,                    &["facade", "requests"]),
     // It shows a whole program.
-    of_crates("example service", &["example-service"], &["facade", "control", "integrations", "web"]),
+    of_crates("example service", &["example-service"], &["facade", "control", "integrations", "web", "plugins"]),
     of_crates("benchmarks",   &["bench-harness"],     &["facade", "ring"]),
     of_crates("models",       &["loom-tests"],        &["engine", "plugin", "record", "ring"]),
     of_crates("fault tests",  &["fault-tests"],       &["facade", "plugin", "plugins"]),
