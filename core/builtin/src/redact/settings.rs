@@ -277,8 +277,10 @@ fn keyed_hash(key: &SecretRef, id: &str) -> Result<Arc<KeyedHash>, Vec<Problem>>
     let key = key.read().map_err(|error| vec![error.problem("hash_key")])?;
     KeyedHash::new(id, key.expose()).map(Arc::new).map_err(|error| {
         let (setting, value) = match &error {
-            HashKeyError::Id { id } => ("hash_key_id", format!("{id:?}")),
-            HashKeyError::Short { .. } => ("hash_key", NO_VALUE.to_owned()),
+            HashKeyError::IdLength { id, .. } | HashKeyError::IdCharacter { id, .. } => {
+                ("hash_key_id", format!("{id:?}"))
+            }
+            _ => ("hash_key", NO_VALUE.to_owned()),
         };
         vec![Problem::new(setting, value, error.to_string())]
     })

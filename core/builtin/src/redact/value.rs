@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use bumpalo::{Bump, collections::Vec as BumpVec};
 use fapilog_plugin::{data_class::DataClass, substitute::SensitiveValue};
 use fapilog_record::{
+    call_site::DescribedField,
     field_group::FieldGroup,
     value::{MapRef, OwnedValue, SequenceRef, ValueRef},
 };
@@ -45,6 +46,17 @@ impl<'batch> Change<'batch> {
     }
 }
 
+/// Whether a value stands for a redacted one, or its elements do.
+pub(super) fn is_redacted(value: ValueRef<'_>) -> bool {
+    match value {
+        ValueRef::Sequence(elements) => {
+            let is_no_other = |element| matches!(element, ValueRef::None) || is_redacted(element);
+            elements.iter().any(is_redacted) && elements.iter().all(is_no_other)
+        }
+        value => value.is_redaction(),
+    }
+}
+
 /// The redaction of the values of a batch.
 pub(super) struct ValueRedaction<'r, 'batch> {
     pub(super) rules: &'r Rules,
@@ -53,6 +65,8 @@ pub(super) struct ValueRedaction<'r, 'batch> {
     pub(super) arena: &'batch Bump,
     /// The arguments that the call site's message makes sensitive.
     pub(super) by_message: &'r [ArgumentInMessage],
+    /// The arguments that the call has redacted, if the event lists them.
+    pub(super) redacted_by_call: &'r [DescribedField],
     /// The person or thing that the event is about.
     pub(super) subject: Option<&'batch str>,
     /// Of the value that is being redacted: `context.user.email`.
@@ -91,6 +105,7 @@ impl<'batch> ValueRedaction<'_, 'batch> {
     pub(super) fn field(&mut self, group: FieldGroup, key: &'batch str, value: ValueRef<'batch>) -> Entry<'batch> {
         self.path.clear();
         self.path.push_str(group.name());
+        self.list_redacted_by_call(group, key, value);
         match self.by_message.iter().find(|argument| argument.is_it(group, key)) {
             Some(argument) if !matches!(value, ValueRef::None) => {
                 let _ = write!(self.path, ".{key}");
@@ -99,6 +114,16 @@ impl<'batch> ValueRedaction<'_, 'batch> {
                 Entry { key, change, is_key_changed: false, value }
             }
             _ => self.entry(key, value),
+        }
+    }
+
+    fn list_redacted_by_call(&mut self, group: FieldGroup, key: &str, value: ValueRef<'batch>) {
+        let is_it = |field: &DescribedField| field.name.group == group && field.name.name == key;
+        if self.redacted_by_call.iter().any(is_it) && is_redacted(value) {
+            let start = self.path.len();
+            let _ = write!(self.path, ".{key}");
+            self.list_path();
+            self.path.truncate(start);
         }
     }
 
@@ -161,6 +186,10 @@ impl<'batch> ValueRedaction<'_, 'batch> {
         action: &Action,
         rule: AppliedRule,
     ) -> Change<'batch> {
+        // A pseudonym stays one.
+        if is_redacted(value) && !action.is_drop() {
+            return Change::Same;
+        }
         self.note(rule);
         if action.is_drop() {
             return Change::Removed;
@@ -186,6 +215,7 @@ impl<'batch> ValueRedaction<'_, 'batch> {
     /// The change of a value whose texts and numbers decide.
     fn scanned(&mut self, value: ValueRef<'batch>) -> Change<'batch> {
         match value {
+            ValueRef::Text(_) if value.is_redaction() => Change::Same,
             ValueRef::Text(text) => self.text(text),
             ValueRef::Bytes(bytes) => self.bytes(bytes),
             ValueRef::U64(number) => self.number(u128::from(number)),
