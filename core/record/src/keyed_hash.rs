@@ -29,7 +29,7 @@ pub(crate) const HASH_TEXT_MAX_BYTES: usize = PREFIX.len() + KEY_ID_MAX_BYTES + 
 const BLOCK_BYTES: usize = 64;
 /// The state of SHA-256 between two blocks.
 const STATE_BYTES: usize = 32;
-/// What the key's block is combined with, for the inner and the outer hash.
+/// The bytes that the key's block is combined with, for the inner and the outer hash.
 const PADS: [u8; 2] = [0x36, 0x5c];
 /// The states of the inner and the outer hash behind the key's block.
 pub(crate) const STATES_BYTES: usize = 2 * STATE_BYTES;
@@ -37,7 +37,7 @@ pub(crate) const STATES_BYTES: usize = 2 * STATE_BYTES;
 /// HMAC-SHA-256 under a key with an id. Its text is `hmac:ID:` and the first 128 bits as 32 hexadecimal digits.
 ///
 /// A plain hash would hide nothing: there are few card numbers and e-mail addresses, and anyone can hash them all. The id names the key,
-/// so that hashes before and behind a change of the key are told apart.
+/// so that hashes before and behind a change of the key differ visibly.
 ///
 /// ```
 /// use fapilog_record::keyed_hash::KeyedHash;
@@ -134,7 +134,7 @@ impl KeyedHash {
         new
     }
 
-    /// One of the parts that [`parts`](Self::parts) has returned; `None` of the id of no length.
+    /// A hash of the parts that [`parts`](Self::parts) has returned; `None` if the id has no length.
     #[inline]
     pub(crate) fn of_parts(id: [u8; KEY_ID_MAX_BYTES], id_bytes: u32, states: &[u8; STATES_BYTES]) -> Option<Self> {
         (id_bytes > 0).then_some(Self { id, id_bytes, states: *states })
@@ -268,7 +268,7 @@ pub(crate) struct HashText {
 }
 
 impl HashText {
-    /// Of parts that have `HASH_TEXT_MAX_BYTES` together, at most.
+    /// The text of parts that have `HASH_TEXT_MAX_BYTES` together, at most.
     #[inline]
     pub(crate) fn of_parts(parts: &[&[u8]]) -> Self {
         let mut text = Self { bytes: [0; HASH_TEXT_MAX_BYTES], len: 0 };

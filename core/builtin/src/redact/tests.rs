@@ -160,7 +160,7 @@ fn actions_differ_by_class() {
 
 #[test]
 fn a_value_that_is_redacted_already_stays_as_it_is() {
-    // Of digits that have the form of a card number.
+    // Its digits have the form of a card number.
     let pseudonym = "hmac:k1:41111111111111114111111111111111";
     let list = OwnedValue::of(&[Some(pseudonym), None, Some("[redacted]")]);
     let mixed = OwnedValue::of(&[pseudonym, "ada@example.com"]);

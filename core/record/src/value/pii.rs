@@ -251,7 +251,7 @@ mod tests {
     };
 
     const KEY: &[u8; 32] = b"whats the Elvish word for friend";
-    /// Of the empty text: `printf '' | openssl mac -digest SHA256 -macopt "key:whats the Elvish word for friend" HMAC`.
+    /// The hash of the empty text: `printf '' | openssl mac -digest SHA256 -macopt "key:whats the Elvish word for friend" HMAC`.
     const OF_NOTHING: &str = "hmac:k1:ac5cdc92d0353395a93bf097797193a9";
 
     fn shown<T: Value + ?Sized>(value: &T) -> String {

@@ -64,7 +64,7 @@ struct KeyCell {
     version: AtomicU32,
     id_bytes: AtomicU32,
     id: [AtomicU64; ID_WORDS],
-    /// What the key leads to: as secret as the key.
+    /// The states that the key leads to: as secret as the key.
     states: [AtomicU64; STATES_WORDS],
     /// Held by the thread that changes it.
     changing: Mutex<()>,
