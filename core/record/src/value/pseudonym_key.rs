@@ -12,10 +12,9 @@ use std::sync::{
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::keyed_hash::{HashKeyError, KEY_ID_MAX_BYTES, KeyedHash, STATES_BYTES};
+use crate::keyed_hash::{HashKeyError, KEY_ID_MAX_BYTES, KeyedHash, STATES_WORDS};
 
 const ID_WORDS: usize = KEY_ID_MAX_BYTES / 8;
-const STATES_WORDS: usize = STATES_BYTES / 8;
 /// How often a reader looks again while the key changes: some microseconds, and the change takes less.
 const ATTEMPTS: usize = 1000;
 
@@ -101,7 +100,10 @@ impl KeyCell {
         // Relaxed: ordered by the fence above and the store below.
         self.id_bytes.store(id_bytes, Ordering::Relaxed);
         put_words(&self.id, id);
-        put_words(&self.states, states);
+        for (word, new) in self.states.iter().zip(states) {
+            // Relaxed: as above.
+            word.store(*new, Ordering::Relaxed);
+        }
         // Release: pairs with the first load in `get`.
         self.version.store(version.wrapping_add(2), Ordering::Release);
         Ok(())
@@ -125,11 +127,14 @@ impl KeyCell {
         if version % 2 == 1 {
             return None;
         }
-        let (mut id, mut states) = ([0; KEY_ID_MAX_BYTES], Zeroizing::new([0; STATES_BYTES]));
+        let (mut id, mut states) = ([0; KEY_ID_MAX_BYTES], Zeroizing::new([0; STATES_WORDS]));
         // Relaxed: ordered by the load above and the fence below.
         let id_bytes = self.id_bytes.load(Ordering::Relaxed);
         take_words(&self.id, &mut id);
-        take_words(&self.states, &mut *states);
+        for (copied, word) in states.iter_mut().zip(&self.states) {
+            // Relaxed: as above.
+            *copied = word.load(Ordering::Relaxed);
+        }
         // Acquire: pairs with the fence in `set`.
         fence(Ordering::Acquire);
         // Relaxed: ordered by the fence.
@@ -168,7 +173,7 @@ mod tests {
     fn key_of(byte: u8) -> KeyedHash {
         let (mut id, id_bytes) = ([0; KEY_ID_MAX_BYTES], u32::from(byte % 16) + 1);
         id[..id_bytes as usize].fill(b'k');
-        KeyedHash::of_parts(id, id_bytes, &[byte; STATES_BYTES]).unwrap()
+        KeyedHash::of_parts(id, id_bytes, &[byte.into(); STATES_WORDS]).unwrap()
     }
 
     #[test]
@@ -198,7 +203,7 @@ mod tests {
                     assert!(Instant::now() < deadline, "no key stood still");
                     let Some(Some(key)) = cell.copy() else { continue };
                     let (_, _, [first, ..]) = key.parts();
-                    assert_eq!(key.parts(), key_of(*first).parts());
+                    assert_eq!(key.parts(), key_of(*first as u8).parts());
                     found += 1;
                 }
                 found
