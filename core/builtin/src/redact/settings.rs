@@ -466,6 +466,19 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_id_of_a_key_is_a_problem_of_its_own_setting() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "sixteen bytes or more").unwrap();
+        let path = file.path().to_str().unwrap();
+        for (id, part) in [("12345678901234567", "has 17 bytes; allowed are 1 to 16"), ("a b", "has the character ' '")]
+        {
+            let settings = json!({"actions": {"default": "hash"}, "hash_key": {"file": path}, "hash_key_id": id});
+            let problems = made("redact", settings).unwrap_err();
+            assert!(problems.iter().any(|one| one.contains("hash_key_id") && one.contains(part)), "{problems:?}");
+        }
+    }
+
+    #[test]
     fn the_architectures_redactors_have_its_settings_too() {
         assert!(made("field_mask", json!({"fields_to_mask": ["user"], "mask_string": "*"})).is_ok());
         assert!(made("field_blocker", json!({"fields": ["context.body"]})).is_ok());
