@@ -39,12 +39,12 @@ use std::{
 
 use fapilog_engine::producer::{DynamicEvent, Logger};
 use fapilog_plugin::threads;
-use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
+use fapilog_record::{field_group::FieldGroup, level::Level, text::cut::front_of_words, value::ValueRef};
 
 /// The target of the events.
 const TARGET: &str = "fapilog::panic_hook";
 
-/// The longest payload that is logged, in bytes; longer ones are cut. A record drops whole fields from its end, and the fields
+/// The longest payload that is logged, in bytes; longer ones are cut behind a word, as half of a secret is not recognized. A record drops whole fields from its end, and the fields
 /// behind the message are worth more than the end of a long message.
 const PAYLOAD_MAX_BYTES: usize = 4096;
 
@@ -238,7 +238,7 @@ impl PanicLog {
     /// The most valuable fields come first: a record that is too long drops fields from its end.
     fn event(&self, info: &PanicHookInfo<'_>, left_out: u64) -> DynamicEvent {
         let payload = info.payload_as_str().unwrap_or("a payload that is not text");
-        let message = format!("panicked: {}", cut(payload, PAYLOAD_MAX_BYTES));
+        let message = format!("panicked: {}", front_of_words(payload, PAYLOAD_MAX_BYTES));
         let mut event = DynamicEvent::new(Level::Critical, TARGET, &message);
         if let Some(location) = info.location() {
             event = event.field(FieldGroup::Context, "location", ValueRef::Text(&location.to_string()));
@@ -253,15 +253,15 @@ impl PanicLog {
             let backtrace = Backtrace::capture();
             if backtrace.status() == BacktraceStatus::Captured {
                 let text = backtrace.to_string();
-                event = event.field(FieldGroup::Context, "backtrace", ValueRef::Text(cut(&text, BACKTRACE_MAX_BYTES)));
+                event = event.field(
+                    FieldGroup::Context,
+                    "backtrace",
+                    ValueRef::Text(front_of_words(&text, BACKTRACE_MAX_BYTES)),
+                );
             }
         }
         event
     }
-}
-
-fn cut(text: &str, max_bytes: usize) -> &str {
-    text.get(..text.floor_char_boundary(max_bytes)).unwrap_or(text)
 }
 
 /// Panics on drains' threads: one in an interval.

@@ -74,6 +74,46 @@ fn a_filter_does_not_hide_them_and_a_log_without_the_option_has_none() {
 }
 
 #[test]
+fn a_drain_with_an_audit_event_and_a_sink_without_room_sleeps() {
+    let full = law::sinks::Full::default();
+    let logs = thread_builder().audit_events(true).sink("full", full.clone()).start().unwrap();
+    until("the drain has asked for room", || full.asked() > 0);
+    let (asked, began) = (full.asked(), std::time::Instant::now());
+    until("some time has passed", || began.elapsed().as_millis() >= 300);
+    let asked_per_ms = u128::from(full.asked() - asked) / began.elapsed().as_millis();
+    assert!(asked_per_ms < 20, "{asked_per_ms}");
+    balanced(logs.shutdown(std::time::Duration::from_millis(10)).unwrap());
+    let is_left = |text: &str| text.contains("2 audit events");
+    assert!(logs.diagnostics().iter().any(|diagnostic| is_left(&diagnostic.text)), "{:?}", logs.diagnostics());
+}
+
+/// A redactor that panics at each batch.
+struct Panicking;
+
+impl process::Processor for Panicking {
+    fn name(&self) -> &'static str {
+        "panicking"
+    }
+
+    fn process(&mut self, _: &mut fapilog::event::Batch<'_>) -> Result<(), fapilog::plugin::PluginError> {
+        panic!("planted")
+    }
+}
+
+#[test]
+fn a_redactor_that_fails_hides_no_audit_event_and_the_accounts_are_balanced() {
+    let (memory, events) = memory();
+    let builder = thread_builder().audit_events(true).redactor(|_| Box::new(Panicking));
+    let logs = builder.sink("memory", memory).start().unwrap();
+    info!(logs.logger("x"), "not seen by a redactor");
+    logs.set_level(Level::Warning);
+    balanced(logs.shutdown(TIMEOUT).unwrap());
+    let audited = audited(&events);
+    assert!(audited.iter().any(|event| event == "levels changed | levels | success"), "{audited:?}");
+    assert!(events.lines().iter().all(|line| !line.contains("not seen")));
+}
+
+#[test]
 fn a_sink_that_fails_and_works_again_is_audited() {
     let (memory, events) = memory();
     let (failing, _, is_broken) = law::sinks::Failing::new();

@@ -32,7 +32,8 @@ use law::{TIMEOUT, balanced, thread_builder};
 /// Texts with a secret, and the part of each that must not be seen.
 const SECRETS: &[(&str, &str)] = &[
     ("card 4111 1111 1111 1111 charged", "1111 1111 1111"),
-    ("card 4111111111111111, cvv 837 given", "837"),
+    // With the word behind it: a time of the run may have the digits, too.
+    ("card 4111111111111111, cvv 837 given", "837 given"),
     ("ssn 219-09-9999 of the client", "219-09-9999"),
     ("to DE89 3704 0044 0532 0130 00 today", "3704 0044 0532"),
     ("mail ada.lovelace@example.com now", "ada.lovelace@"),

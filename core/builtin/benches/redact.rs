@@ -1,6 +1,5 @@
 //! The cost of redaction for an event in which nothing is found: `cargo bench -p fapilog-builtin --bench redact`.
-
-#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark")]
 
 use std::{hint::black_box, time::Duration};
 

@@ -117,6 +117,7 @@ fn independent_secrets() -> impl Iterator<Item = (ContentRule, String)> {
         ContentRule::SocialSecurityNumber => secret.contains('-'),
         ContentRule::Phone => secret.starts_with('+'),
         ContentRule::AwsKey => secret.starts_with('A'),
+        ContentRule::SlackToken => secret.starts_with("xo"),
         _ => true,
     })
 }

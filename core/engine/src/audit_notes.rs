@@ -1,4 +1,4 @@
-//! What happens to the log itself, for its audit events: starts, stops, changes, losses, sinks that fail.
+//! Notes of events in the life of the log itself, for its audit events: starts, stops, changes, losses, sinks that fail.
 //!
 //! Any thread leaves a note, and the first shard of the container makes an event of it. The notes never go through a ring: a ring may be
 //! full, and a note may be of the shard's own thread.

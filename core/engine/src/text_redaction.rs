@@ -20,6 +20,24 @@ impl TextRedaction {
         fapilog_record::user_code::drop_catching_panics(old);
     }
 
+    /// Has texts pass this redactor too, behind the former one, which is returned.
+    pub(crate) fn add(&self, redactor: Option<TextRedactor>) -> Option<TextRedactor> {
+        let mut current = lock(&self.0);
+        let former = current.clone();
+        if let Some(redactor) = redactor {
+            *current = Some(match current.take() {
+                Some(former) => former.then(redactor),
+                None => redactor,
+            });
+        }
+        former
+    }
+
+    /// Whether there is a redactor.
+    pub(crate) fn is_on(&self) -> bool {
+        lock(&self.0).is_some()
+    }
+
     /// The text without sensitive data.
     pub(crate) fn redact(&self, text: String) -> String {
         // Cloned: the redactor may report a diagnostic itself, and comes back for the lock.

@@ -51,23 +51,24 @@ const NOT_SHOWN: &str = "an error that cannot be shown";
 /// The text of an error and its sources, `"outer: inner: innermost"`, as reports show it. The error is dropped. Its
 /// `Display`, its `source` and its drop may panic.
 pub fn error_text<E: Error>(error: E) -> QuotedText {
-    QuotedText::new(plain_error_text(error))
+    QuotedText::new(plain_error_text(error).0)
 }
 
-/// As [`error_text`], without quotes and escapes, and twice as long at most: for a caller that changes the text before it is quoted.
-pub fn plain_error_text<E: Error>(error: E) -> String {
+/// As [`error_text`], without quotes and escapes, and twice as long at most: for a caller that changes the text before it is quoted. And
+/// whether it was cut: a redactor does not recognize half of a secret at its end.
+pub fn plain_error_text<E: Error>(error: E) -> (String, bool) {
     let mut text = BoundedText::new(ERROR_TEXT_MAX_BYTES);
     let mut last_start = 0;
     let written = catch_panic(|| write_error_chain(&error, &mut text, |text| last_start = text.as_str().len()));
     // A text that is merely long stays as far as there is room.
     let is_cut = text.is_cut();
     let mut text = text.into_string();
-    if written != Ok(Ok(())) && !is_cut {
+    if !is_cut && written != Ok(Ok(())) {
         text.truncate(last_start);
         text.push_str(NOT_SHOWN);
     }
     drop_catching_panics(error);
-    text
+    (text, is_cut)
 }
 
 /// Writes an error and its sources, `outer: inner: innermost`, 64 sources at most. `at_error` is called before each of

@@ -34,7 +34,7 @@ named_enum! {
         /// It is an invalid setting: no container is made.
         #[default]
         Strict = "strict",
-        /// The container starts, and logs an event of level AUDIT for each of them.
+        /// The container starts, with a diagnostic and an event of level AUDIT for each of them.
         Report = "report",
     }
 }
@@ -160,12 +160,16 @@ fn value_at(values: &Value, path: &str) -> String {
     }
 }
 
-/// Adds to the builder what reports each rule that is not met: an event of level AUDIT.
-pub(super) fn report_violations(builder: ContainerBuilder, report: &ComplianceReport) -> ContainerBuilder {
+/// Adds to the builder what reports each rule that is not met: a diagnostic, and an event of level AUDIT.
+pub(super) fn report_violations(mut builder: ContainerBuilder, report: &ComplianceReport) -> ContainerBuilder {
     let unmet = report.unmet().map(Violation::of_rule);
     let violations: Arc<[Violation]> = unmet.chain(report.conflicts.iter().map(Violation::of_conflict)).collect();
     if violations.is_empty() {
         return builder;
+    }
+    for Violation { rule, reference, asks, evidence, .. } in violations.iter() {
+        builder =
+            builder.report_at_start(NAME, format!("{rule} ({reference}) is not met: it asks: {asks}; {evidence}"));
     }
     builder.named_processor(NAME, move |shard| Ok(Box::new(ViolationEvents::new(&violations, shard))))
 }
@@ -203,10 +207,21 @@ impl Violation {
 
     fn emit(&self, batch: &mut Batch<'_>) {
         let Self { rule, reference, asks, evidence, settings } = self;
-        let texts =
-            [("rule", rule), ("reference", reference), ("asks", asks), ("evidence", evidence), ("settings", settings)];
+        let origin = format!("process {}", std::process::id());
+        let fields = [
+            // The fields that audit events have.
+            ("who", "fapilog"),
+            ("outcome", "failure"),
+            ("origin", &origin),
+            ("object", rule),
+            ("rule", rule),
+            ("reference", reference),
+            ("asks", asks),
+            ("evidence", evidence),
+            ("settings", settings),
+        ];
         let fields =
-            texts.map(|(name, text)| FieldRef { group: FieldGroup::Context, name, value: ValueRef::Text(text) });
+            fields.map(|(name, text)| FieldRef { group: FieldGroup::Context, name, value: ValueRef::Text(text) });
         batch.emit(Level::Audit, "fapilog::compliance", "compliance rule is not met", &fields);
     }
 }

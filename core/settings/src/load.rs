@@ -150,13 +150,23 @@ impl SettingsBuilder {
 
     /// Checks all layers and makes nothing: for a program that checks the settings of others. All that the
     /// [linked](Registry::linked) plugins find is in the error. A plugin or sink with a name that resembles none of them may be one of
-    /// the other program, and is no error.
+    /// the other program, and is no error. Secrets are not read, and the programs that print them are not run.
     ///
     /// # Errors
     /// Every invalid value at once.
     pub fn check(self) -> Result<(), SettingsError> {
         let (settings, problems) = self.read()?;
         let error = settings.with_those_of_linked_plugins(problems);
+        if error.problems.is_empty() { Ok(()) } else { Err(error) }
+    }
+
+    /// As [`check`](Self::check), for settings whose plugins and sinks are all in the registry.
+    ///
+    /// # Errors
+    /// Every invalid value at once, and every name that the registry does not have.
+    pub fn check_with(self, registry: &Registry) -> Result<(), SettingsError> {
+        let (settings, problems) = self.read()?;
+        let error = settings.with_those_of_plugins(problems, registry);
         if error.problems.is_empty() { Ok(()) } else { Err(error) }
     }
 

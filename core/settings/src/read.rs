@@ -3,7 +3,7 @@
 use fapilog_plugin::{
     problem::{Problem, SettingsError},
     registry::Registry,
-    settings::{ReadOutcome, read_all},
+    settings::{ReadOutcome, read_all, without_reading_secrets},
 };
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value};
@@ -38,12 +38,13 @@ impl Settings {
     /// The problems, and those that the linked plugins find in their own settings, as far as another registry would not
     /// make a difference.
     pub(super) fn with_those_of_linked_plugins(&self, problems: Vec<Problem>) -> SettingsError {
-        self.as_error(problems_of_plugins(self, &Registry::linked(), KnownPlugins::Linked, problems))
+        let linked = Registry::linked();
+        self.as_error(without_reading_secrets(|| problems_of_plugins(self, &linked, KnownPlugins::Linked, problems)))
     }
 
     /// The problems, and those that the plugins find in their own settings.
     pub(super) fn with_those_of_plugins(&self, problems: Vec<Problem>, registry: &Registry) -> SettingsError {
-        self.as_error(problems_of_plugins(self, registry, KnownPlugins::All, problems))
+        self.as_error(without_reading_secrets(|| problems_of_plugins(self, registry, KnownPlugins::All, problems)))
     }
 
     /// The problems in the order of the settings, with their layers.

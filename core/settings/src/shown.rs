@@ -54,6 +54,22 @@ impl fmt::Debug for Settings {
 /// As files have them, with `[redacted]` in place of secrets. That text is refused where settings are read.
 impl Serialize for Settings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.redacted().map_err(serde::ser::Error::custom)?.serialize(serializer)
+        ShownForm(&Value::Object(self.redacted().map_err(serde::ser::Error::custom)?)).serialize(serializer)
+    }
+}
+
+/// A value whose nulls are absent values: TOML leaves these out, and has no null.
+struct ShownForm<'a>(&'a Value);
+
+impl Serialize for ShownForm<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Null => serializer.serialize_none(),
+            Value::Array(items) => serializer.collect_seq(items.iter().map(ShownForm)),
+            Value::Object(entries) => {
+                serializer.collect_map(entries.iter().map(|(name, value)| (name, ShownForm(value))))
+            }
+            other => other.serialize(serializer),
+        }
     }
 }

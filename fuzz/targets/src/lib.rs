@@ -6,12 +6,15 @@
 
 #![expect(clippy::panic, reason = "a panic is how a finding is reported")]
 
+mod audit_trail;
 mod directives;
+mod encryption;
 mod formatters;
 mod kubernetes;
 mod lines;
 mod plugins;
 mod records;
+mod redaction;
 mod requests;
 mod settings;
 mod stage;
@@ -41,11 +44,14 @@ pub const TARGETS: &[FuzzTarget] = &[
     target("directives", directives::directives),
     target("units", units::units),
     target("records", records::records),
+    target("audit_trail", audit_trail::files),
     target("request_control", requests::control),
     target("request_scrape", requests::scrape),
+    target("encrypted_frames", encryption::frames),
     target("formatter_json", formatters::json),
     target("formatter_lines", formatters::lines),
     target("formatter_pretty", formatters::pretty),
+    target("redaction_content", redaction::content),
 ];
 
 /// Runs the target of this name.

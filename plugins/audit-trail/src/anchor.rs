@@ -1,7 +1,7 @@
 //! Anchors: places outside of the trail that get its checkpoints.
 //!
-//! Who controls the machine can cut the trail back to an older state, with keys and all. A checkpoint that has left the machine before is the
-//! proof that there was more.
+//! An attacker who controls the machine can cut the trail back to an older state, with keys and all. A checkpoint that has left the machine
+//! before is the proof that there was more.
 
 use std::{
     fmt,

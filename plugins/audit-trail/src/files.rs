@@ -72,11 +72,11 @@ pub(crate) fn segments_of(live: &Path) -> io::Result<Vec<SegmentPaths>> {
 
 /// The rotated files, the oldest first.
 pub(crate) fn rotated_segments(live: &Path) -> io::Result<Vec<SegmentPaths>> {
-    let mut found: Vec<(RotationMark, SegmentPaths)> = Vec::new();
+    let mut found: Vec<(SegmentMark, SegmentPaths)> = Vec::new();
     for entry in fs::read_dir(directory_of(live))? {
         let name = entry?.file_name();
         let Some(data) = name.as_bytes().strip_suffix(b".trail") else { continue };
-        if let Some(mark) = RotationMark::parse(live, data) {
+        if let Some(mark) = SegmentMark::parse(live, data) {
             found.push((mark, SegmentPaths::of(&live.with_file_name(OsStr::from_bytes(data)))));
         }
     }
@@ -86,10 +86,10 @@ pub(crate) fn rotated_segments(live: &Path) -> io::Result<Vec<SegmentPaths>> {
 
 /// The path of the data file that is rotated next.
 pub(crate) fn next_rotated(live: &Path, second: i64, known: &[SegmentPaths]) -> PathBuf {
-    let first = RotationMark::of_second(second);
-    let newest = known.iter().filter_map(|paths| RotationMark::parse(live, paths.data.file_name()?.as_bytes())).max();
+    let first = SegmentMark::of_second(second);
+    let newest = known.iter().filter_map(|paths| SegmentMark::parse(live, paths.data.file_name()?.as_bytes())).max();
     let mut mark = match newest.filter(|newest| newest.time >= first.time) {
-        Some(newest) => RotationMark { counter: newest.counter.saturating_add(1), ..newest },
+        Some(newest) => SegmentMark { counter: newest.counter.saturating_add(1), ..newest },
         None => first,
     };
     loop {
@@ -105,12 +105,12 @@ pub(crate) fn next_rotated(live: &Path, second: i64, known: &[SegmentPaths]) -> 
 
 /// Time and counter in the name of a rotated file, as the file sink writes them: `audit.2026-11-30T02-13-06Z.0001.jsonl`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct RotationMark {
+struct SegmentMark {
     time: String,
     counter: u32,
 }
 
-impl RotationMark {
+impl SegmentMark {
     const FORM: &'static [u8; 20] = b"0000-00-00T00-00-00Z";
 
     fn of_second(second: i64) -> Self {
@@ -154,7 +154,7 @@ fn split_name(path: &Path) -> (Vec<u8>, Vec<u8>) {
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Opening {
+pub(crate) enum FileOpening {
     /// It must exist.
     Existing,
     /// It must not exist.
@@ -165,14 +165,14 @@ pub(crate) enum Opening {
 }
 
 /// Opens a regular file with one name, which no link leads to, and locks it.
-pub(crate) fn open_locked(path: &Path, opening: Opening) -> Result<File, SinkError> {
+pub(crate) fn open_locked(path: &Path, opening: FileOpening) -> Result<File, SinkError> {
     let file = open(path, opening)?;
     refuse_other_than_plain(&file, path)?;
     lock(&file, path)?;
     Ok(file)
 }
 
-fn open(path: &Path, opening: Opening) -> Result<File, SinkError> {
+fn open(path: &Path, opening: FileOpening) -> Result<File, SinkError> {
     let careful = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
     let mut options = OpenOptions::new();
     options.read(true).write(true).custom_flags(careful);
@@ -183,12 +183,12 @@ fn open(path: &Path, opening: Opening) -> Result<File, SinkError> {
         Ok(file)
     };
     match opening {
-        Opening::Existing => open(&options).map_err(|error| match error.raw_os_error() {
+        FileOpening::Existing => open(&options).map_err(|error| match error.raw_os_error() {
             Some(libc::ELOOP) => SinkError::NotAPlainFile { path: path.to_owned(), found: "a symbolic link" },
             Some(libc::EISDIR) => SinkError::NotAPlainFile { path: path.to_owned(), found: "a directory" },
             _ => io_error("open", path)(error),
         }),
-        Opening::New { mode } => {
+        FileOpening::New { mode } => {
             let file = open(options.create_new(true).mode(mode)).map_err(io_error("create", path))?;
             // The umask has changed the mode.
             file.set_permissions(PermissionsExt::from_mode(mode)).map_err(io_error("set the mode of", path))?;
@@ -267,10 +267,10 @@ mod tests {
     fn a_link_and_a_file_with_two_names_are_refused() {
         let directory = tempfile::tempdir().unwrap();
         let (file, link, hard) = (directory.path().join("f"), directory.path().join("l"), directory.path().join("h"));
-        open_locked(&file, Opening::New { mode: 0o640 }).unwrap();
+        open_locked(&file, FileOpening::New { mode: 0o640 }).unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        assert!(matches!(open_locked(&link, Opening::Existing), Err(SinkError::NotAPlainFile { .. })));
+        assert!(matches!(open_locked(&link, FileOpening::Existing), Err(SinkError::NotAPlainFile { .. })));
         fs::hard_link(&file, &hard).unwrap();
-        assert!(matches!(open_locked(&file, Opening::Existing), Err(SinkError::NotAPlainFile { .. })));
+        assert!(matches!(open_locked(&file, FileOpening::Existing), Err(SinkError::NotAPlainFile { .. })));
     }
 }

@@ -25,3 +25,8 @@ pub mod verify;
 mod writer;
 
 pub use registration::register;
+
+/// The page of the book, whose examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/audit-trail.md")]
+mod page {}

@@ -2,7 +2,13 @@
 //!
 //! It needs Python 3 with the packages `cryptography` and `blake3`: that of the variable `AUDIT_TRAIL_PYTHON`, or `python3`. Without them,
 //! the tests do nothing, unless `NO_SKIPPED_TESTS` is set.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "all of this program is test code"
+)]
 
 mod support;
 

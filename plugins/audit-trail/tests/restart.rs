@@ -1,5 +1,11 @@
 //! Trails that are continued: after a clean end, a crash, a full disk, and tampering.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "all of this program is test code"
+)]
 
 mod support;
 
@@ -120,7 +126,8 @@ fn a_head_that_does_not_verify_is_refused_with_its_reason() {
         drop(fixture.names());
     };
     let in_directory = |fixture: &Fixture, name: &str| fixture.directory.path().join(name);
-    let cases: [(&dyn Fn(&Fixture), &str); 6] = [
+    type Tamper<'a> = &'a dyn Fn(&Fixture);
+    let cases: [(Tamper<'_>, &str); 6] = [
         (&|fixture| flip(fixture, &fixture.path(), 10), "the block has other bytes"),
         (&|fixture| flip(fixture, &fixture.trail_path(), 10), "the entry or its chain value was changed"),
         (&|fixture| fs::remove_file(fixture.path()).unwrap(), "the data file is missing"),
@@ -310,7 +317,7 @@ fn writes_to_a_full_disk() {
 }
 
 #[test]
-fn a_full_disk_loses_no_record_that_counts_as_delivered_and_the_trail_records_the_gap() {
+fn records_that_count_as_delivered_survive_a_full_disk_and_the_trail_records_the_gap() {
     let fixture = Fixture::new();
     let child = program("writes_to_a_full_disk", fixture.directory.path());
     let output = child.wait_with_output().unwrap();

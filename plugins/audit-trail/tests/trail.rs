@@ -193,3 +193,35 @@ fn settings_that_are_out_of_bounds_are_all_reported() {
         );
     }
 }
+
+#[test]
+fn the_trail_of_a_running_program_verifies_with_a_write_in_flight() {
+    use std::io::Write;
+
+    let fixture = Fixture::new();
+    let logs = start(builder(), fixture.sink());
+    log_payloads(&logs, 1);
+    let directory = support::copy(fixture.directory.path());
+    shut_down(&logs);
+    let path = directory.path().join("audit.jsonl");
+    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"in flight").unwrap();
+    let Err(VerifyError::Damage(damage)) = fixture.verifier().verify(&path) else { panic!("it verifies") };
+    assert_eq!(damage.kind, DamageKind::Unrecorded);
+    let verified = fixture.verifier().running().verify(&path).unwrap();
+    assert_eq!((verified.records, verified.unrecorded_bytes), (40, 9));
+}
+
+#[test]
+fn a_restart_without_events_is_followed_by_a_checkpoint_in_time() {
+    let fixture = Fixture::new();
+    fixture.write(fixture.sink(), 1);
+    let checkpoints = || fixture.verifier().running().verify(&fixture.path()).unwrap().checkpoints;
+    let before = checkpoints();
+    let logs = start(builder(), fixture.sink().checkpoint_interval(Duration::from_millis(100)));
+    let end = std::time::Instant::now() + TIMEOUT;
+    while checkpoints() == before {
+        assert!(std::time::Instant::now() < end, "no checkpoint");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    shut_down(&logs);
+}

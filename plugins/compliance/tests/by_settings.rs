@@ -87,7 +87,7 @@ fn with_memory(mut registry: Registry) -> (Registry, MemoryEvents) {
 }
 
 #[test]
-fn report_mode_starts_and_logs_an_audit_event_for_each_rule_that_is_not_met() {
+fn report_mode_starts_with_a_diagnostic_and_an_audit_event_for_each_rule_that_is_not_met() {
     let (registry, events) = with_memory(registry());
     let nothing: [&str; 0] = [];
     let builder = Settings::builder().executor(Executor::Thread).sinks(["memory"]).formatter("json");
@@ -95,6 +95,10 @@ fn report_mode_starts_and_logs_an_audit_event_for_each_rule_that_is_not_met() {
     let settings = builder.compliance_mode(ComplianceMode::Report).build().unwrap();
     let expected = unmet(&settings.compliance_report(&["sox", "gdpr"], &registry).unwrap());
     let container = settings.into_builder_with(&registry).unwrap().start().unwrap();
+    let diagnostics = container.diagnostics();
+    let is_reported =
+        |rule: &String| diagnostics.iter().any(|one| one.about == "compliance" && one.text.starts_with(rule.as_str()));
+    assert!(expected.iter().all(is_reported), "{diagnostics:#?}");
     let accounts = container.shutdown(TIMEOUT).unwrap();
     let lines: Vec<serde_json::Value> = events.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |line: &serde_json::Value| {

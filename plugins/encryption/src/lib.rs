@@ -38,3 +38,12 @@ pub use crate::{
     recipient::{Identity, Recipient},
     registration::register,
 };
+
+/// Compiles and runs the code on the crate's pages of the book.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../../../docs/encryption.md")]
+    mod encryption {}
+    #[doc = include_str!("../../../docs/encryption-format.md")]
+    mod encryption_format {}
+}

@@ -30,7 +30,8 @@ register_plugin!(register);
 pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     let about = Metadata::new("encrypted", env!("CARGO_PKG_VERSION"))
         .author("fapilog")
-        .description("Encrypts the records of another formatter");
+        .description("Encrypts the records of another formatter")
+        .encrypts();
     registry.register_formatter(about, encrypted)
 }
 

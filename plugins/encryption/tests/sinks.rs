@@ -4,7 +4,7 @@
 mod support;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     sync::{
@@ -26,7 +26,7 @@ use fapilog::{
     },
 };
 use fapilog_encryption::{DecryptError, Decryptor, Encrypted, Encryption, FrameCompression, Identity, KeyStore};
-use fapilog_plugin::formatter::Formatter;
+use fapilog_plugin::{formatter::Formatter, threads::inherited};
 use support::{TIMEOUT, decrypt, holds, keys, pair, records};
 
 const PLANTED: &str = "4111 1111 1111 1111";
@@ -88,7 +88,7 @@ fn a_memory_sink_holds_ciphertext_only() {
 /// Writes into a file that is rotated, and checks each file on its own.
 #[track_caller]
 fn check_rotated_files(shards: usize, engine: FileEngine, direct: bool, one_file: bool) {
-    const FILE_BYTES: u64 = 64 << 10;
+    const FILE_BYTES: u64 = 160 << 10;
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let identity = Identity::generate().unwrap();
     // Without compression, so that many bytes are written.
@@ -101,25 +101,32 @@ fn check_rotated_files(shards: usize, engine: FileEngine, direct: bool, one_file
         .block_bytes(64 << 10)
         .rotate_bytes(FILE_BYTES);
     let container = builder().shards(shards).sink("file", file).start().unwrap();
+    // A thread belongs to the shard of the CPU that it begins on.
+    let cpus = inherited::cpus_now().unwrap();
     std::thread::scope(|scope| {
-        for thread in 0..4 {
+        for (thread, cpu) in (0..4).zip(cpus.iter().cycle()) {
             let container = &container;
-            scope.spawn(move || log_numbers(container, thread * 1000..thread * 1000 + 1000));
+            scope.spawn(move || {
+                assert!(inherited::pin_to(*cpu));
+                log_numbers(container, thread * 1000..thread * 1000 + 1000);
+            });
         }
     });
+    let used_shards: BTreeSet<usize> = cpus.iter().take(4).map(|cpu| cpu % shards).collect();
     let accounts = shut_down(&container);
     assert_eq!(accounts.delivered_total(), 4000, "{accounts}");
-    let mut all = Vec::new();
+    let (mut all, mut data_keys) = (Vec::new(), BTreeSet::new());
     let files = files(directory.path());
     assert!(files.len() > 2, "{:?}", files.keys());
     for (path, bytes) in files {
         assert!(!holds(&bytes, "4111"), "{}", path.display());
         let read = decrypt(&bytes, keys(&identity));
         assert!(read.iter().all(Result::is_ok), "{}: a file has whole frames only", path.display());
-        // Frames are never parted, and a payload of some frames is parted nowhere.
-        assert!(bytes.len() as u64 <= FILE_BYTES + (64 << 10), "{} has {}", path.display(), bytes.len());
+        assert!(bytes.len() as u64 <= FILE_BYTES, "{} has {}", path.display(), bytes.len());
+        data_keys.extend(read.into_iter().flatten().map(|frame| frame.data_key));
         all.extend(numbers(&records(&bytes, keys(&identity))));
     }
+    assert_eq!(data_keys.len(), used_shards.len(), "each shard has a data key");
     all.sort_unstable();
     assert_eq!(all, (0..4000).collect::<Vec<_>>());
 }

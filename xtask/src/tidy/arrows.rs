@@ -61,7 +61,7 @@ const ROOMS: &[CrateRoom] = &[
     of_crates("benchmarks",   &["bench-harness"],     &["facade", "ring"]),
     of_crates("models",       &["loom-tests"],        &["engine", "plugin", "record", "ring"]),
     of_crates("fault tests",  &["fault-tests"],       &["facade", "plugin", "plugins"]),
-    of_crates("fuzz targets", &["fuzz-targets"],      &["facade", "format", "plugin", "record", "control", "integrations"]),
+    of_crates("fuzz targets", &["fuzz-targets"],      &["facade", "builtin", "format", "plugin", "record", "control", "integrations", "plugins"]),
     of_crates("xtask",        &["xtask"],             &[]),
     below("plugins",  "plugins",                      &["plugin", "http sink"]),
     below("examples", "plugins",                      &["plugin", "http sink"]),

@@ -7,7 +7,7 @@ mod report;
 use std::path::PathBuf;
 
 use clap::Args;
-use fapilog::{error::SettingsError, settings::SettingsBuilder};
+use fapilog::{error::SettingsError, plugin::Registry, settings::SettingsBuilder};
 
 use self::report::{CheckReport, ReportedProblem};
 use crate::{
@@ -69,7 +69,7 @@ impl CheckArguments {
             problems.retain(|problem| !problem.is_plugin_among(&self.plugins));
             problems
         };
-        let all = reported(self.layers().into_builder().map(drop));
+        let all = reported(self.layers().check_with(&Registry::linked()));
         if self.strict {
             return (all, Vec::new());
         }

@@ -1,4 +1,4 @@
-//! What stands in the place of sensitive data.
+//! Actions: the texts in the place of sensitive data.
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
@@ -11,7 +11,7 @@ use fapilog_record::keyed_hash::KeyedHash;
 
 use crate::redact::partial;
 
-/// What a redactor does with sensitive data.
+/// The treatment of sensitive data by a redactor.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Action {

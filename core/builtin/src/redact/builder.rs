@@ -80,7 +80,7 @@ impl RedactBuilder {
         self.names(all()).content(all()).see_through(true)
     }
 
-    /// What is done with data of a class. Default: [`Action::Mask`].
+    /// Sets the action for data of a class. Default: [`Action::Mask`].
     pub fn action(mut self, class: DataClass, action: Action) -> Self {
         if let Some(known) = self.actions.get_mut(class as usize) {
             *known = action;
@@ -88,7 +88,7 @@ impl RedactBuilder {
         self
     }
 
-    /// What is done with data of any class.
+    /// Sets the action for data of all classes.
     pub fn action_of_all(mut self, action: &Action) -> Self {
         self.actions.fill(action.clone());
         self

@@ -1,14 +1,14 @@
 //! Redaction of an event, once it is known that something in it may be sensitive.
 
-use bumpalo::Bump;
+use bumpalo::{Bump, collections::Vec as BumpVec};
 use fapilog_plugin::event::{Event, FieldRef};
 use fapilog_record::{
     field_group::FieldGroup,
+    text::cut::without_last_word,
     value::{OwnedValue, ValueRef},
 };
 
-use crate::redact::cut_text::without_last_word;
-use crate::redact::value::{Change, ValueRedaction};
+use crate::redact::value::{MORE, RedactedPaths, ValueChange, ValueRedaction};
 
 /// The field that lists what was redacted.
 pub(super) const LIST: &str = "redacted";
@@ -18,13 +18,16 @@ const USERS_OWN: &str = "field.redacted";
 /// The parts of an event that are text and have no key.
 const SINGLES: [FieldGroup; 3] = [FieldGroup::Message, FieldGroup::Target, FieldGroup::CorrelationId];
 
+/// The parts of an event that have keys.
+const KEYED: [FieldGroup; 3] = [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics];
+
 /// Whether some of the event's fields, or its parts without keys, would be changed. For events whose fields are not those of their call
 /// site.
 pub(super) fn is_sensitive<'batch>(event: &Event<'batch>, values: &mut ValueRedaction<'_, 'batch>) -> bool {
     SINGLES.into_iter().any(|group| !single(event, group, values).1.is_same())
         || event.fields().any(|field| is_field_sensitive(&field, values))
         // By the call.
-        || !values.redacted.is_empty()
+        || values.redacted.iter().next().is_some()
 }
 
 pub(super) fn is_field_sensitive<'batch>(field: &FieldRef<'batch>, values: &mut ValueRedaction<'_, 'batch>) -> bool {
@@ -42,6 +45,8 @@ pub(super) fn redact<'batch>(event: &mut Event<'batch>, values: &mut ValueRedact
         ValueRef::Text(text) if cut.contains(&(group, name)) => ValueRef::Text(without_last_word(text)),
         value => value,
     };
+    values.is_message_filled = !is_literal(event);
+    let mut former = BumpVec::new_in(arena);
     for group in SINGLES {
         let (value, change) = single(event, group, values);
         let left = whole_words(group, "", change.of(value).unwrap_or(ValueRef::Text("")));
@@ -53,16 +58,22 @@ pub(super) fn redact<'batch>(event: &mut Event<'batch>, values: &mut ValueRedact
         let entry = values.field(field.group, field.name, whole_words(field.group, field.name, field.value));
         let value = entry.changed()?;
         let name = match (field.group, entry.key) {
-            (FieldGroup::Context, LIST) if values.rules.lists_redacted => USERS_OWN,
+            (FieldGroup::Context, LIST) if values.rules.lists_redacted => {
+                if put_paths(value, &mut former) {
+                    return None;
+                }
+                USERS_OWN
+            }
             (_, key) => key,
         };
         Some(FieldRef { name, value, ..field })
     });
     redact_filled_message(event, values);
-    if !values.redacted.is_empty() {
+    let mut all = RedactedPaths::new_in(arena);
+    former.iter().copied().chain(values.redacted.iter()).for_each(|path| all.list(path, arena));
+    if all.iter().next().is_some() {
         let list = OwnedValue::with(|out| {
-            let paths = &values.redacted;
-            out.sequence(|elements| paths.iter().for_each(|path| elements.element_with(|out| out.text(path))));
+            out.sequence(|elements| all.iter().for_each(|path| elements.element_with(|out| out.text(path))));
         });
         let list = ValueRef::of_self_typed(arena.alloc_slice_copy(list.as_bytes()));
         event.add_field(FieldGroup::Context, LIST, list);
@@ -81,6 +92,25 @@ fn subject_of<'batch>(
         ValueRef::Text(text) => Some(text),
         value => Some(arena.alloc_str(&value.to_string())),
     }
+}
+
+/// Appends the paths of a list that a redactor before this one has made. Returns whether it is one.
+fn put_paths<'batch>(value: ValueRef<'batch>, paths: &mut BumpVec<'batch, &'batch str>) -> bool {
+    let ValueRef::Sequence(elements) = value else { return false };
+    let is_path = |element| matches!(element, ValueRef::Text(text) if is_path(text));
+    let is_list = elements.iter().next().is_some() && elements.iter().all(is_path);
+    if is_list {
+        paths.extend(elements.iter().filter_map(|element| match element {
+            ValueRef::Text(path) => Some(path),
+            _ => None,
+        }));
+    }
+    is_list
+}
+
+fn is_path(text: &str) -> bool {
+    let first = text.split('.').next().unwrap_or_default();
+    text == MORE || SINGLES.iter().any(|group| group.name() == text) || KEYED.iter().any(|group| group.name() == first)
 }
 
 /// A plugin may have filled values of fields into the message: those that were redacted by their names are removed there, too.
@@ -107,7 +137,7 @@ fn single<'batch>(
     event: &Event<'batch>,
     group: FieldGroup,
     values: &mut ValueRedaction<'_, 'batch>,
-) -> (ValueRef<'batch>, Change<'batch>) {
+) -> (ValueRef<'batch>, ValueChange<'batch>) {
     let value = match group {
         FieldGroup::Message if is_literal(event) => ValueRef::None,
         FieldGroup::Message => event.message(),

@@ -24,10 +24,10 @@ use crate::redact::names::is_same_name;
 /// # Ok::<(), fapilog_builtin::redact::FieldPatternError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldPattern(Pattern);
+pub struct FieldPattern(PatternForm);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Pattern {
+enum PatternForm {
     Key(String),
     Path(String),
 }
@@ -57,8 +57,8 @@ impl FieldPattern {
     #[must_use]
     pub fn matches(&self, path: &str, key: &str) -> bool {
         match &self.0 {
-            Pattern::Key(name) => is_same_name(name, key),
-            Pattern::Path(pattern) => is_match(pattern.as_bytes(), path.as_bytes()),
+            PatternForm::Key(name) => is_same_name(name, key),
+            PatternForm::Path(pattern) => is_match(pattern.as_bytes(), path.as_bytes()),
         }
     }
 }
@@ -71,20 +71,20 @@ impl FromStr for FieldPattern {
             return Err(FieldPatternError::Empty);
         }
         if !text.contains(['.', '*']) {
-            return Ok(Self(Pattern::Key(text.to_owned())));
+            return Ok(Self(PatternForm::Key(text.to_owned())));
         }
         let first = text.split('.').next().unwrap_or_default();
         if !GROUPS.contains(&first) && !first.contains('*') {
             return Err(FieldPatternError::Group { first: first.to_owned() });
         }
-        Ok(Self(Pattern::Path(text.to_owned())))
+        Ok(Self(PatternForm::Path(text.to_owned())))
     }
 }
 
 /// As it was written.
 impl fmt::Display for FieldPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Pattern::Key(text) | Pattern::Path(text)) = &self.0;
+        let (PatternForm::Key(text) | PatternForm::Path(text)) = &self.0;
         f.write_str(text)
     }
 }

@@ -1,4 +1,4 @@
-//! What is known of the names of fields that are known at run time only.
+//! Facts about the names of fields that are known at run time only.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ const KEYS_MAX: usize = 4096;
 /// The longest name that is kept, in bytes.
 const KEY_MAX_BYTES: usize = 128;
 
-/// What a name says, whatever the path.
+/// The facts that follow from a name, whatever the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct KeyFacts {
     pub(super) named: Option<NamedData>,
@@ -43,7 +43,7 @@ impl KeyCache {
     }
 }
 
-/// What the name of an argument says: its text is one of the program, and holds no data.
+/// The data under the name of an argument. The name is a text of the program, and holds no data itself.
 pub(super) fn named(rules: &Rules, key: &str) -> Option<NamedData> {
     sensitive(key).filter(|named| rules.names.has(named.class))
 }

@@ -16,9 +16,10 @@ mod builder;
 pub mod content;
 mod content_search;
 mod counts;
-mod cut_text;
 mod event;
 mod field_pattern;
+#[cfg(test)]
+mod hard_cases;
 mod key_cache;
 mod names;
 mod partial;
@@ -63,7 +64,7 @@ use crate::redact::{
     plan::SitePlan,
     rules::{AppliedRule, Rules},
     scope_memory::ScopeMemory,
-    value::ValueRedaction,
+    value::{RedactedPaths, ValueRedaction, whole_number},
 };
 
 /// Removes sensitive data from events: by names of fields, and in texts.
@@ -82,6 +83,10 @@ use crate::redact::{
 /// # Clones
 /// A clone shares the rules and their counters, and has a memory of its own for what it has found out: one for each shard.
 #[doc(alias = "PIIRedactionProcessor")]
+#[doc(alias = "field_mask")]
+#[doc(alias = "field_blocker")]
+#[doc(alias = "regex_mask")]
+#[doc(alias = "url_credentials")]
 #[derive(Debug)]
 pub struct Redact {
     rules: Arc<Rules>,
@@ -90,7 +95,7 @@ pub struct Redact {
     memory: RedactMemory,
 }
 
-/// What a redactor has found out, and memory that it uses again.
+/// Facts that a redactor has found out, and memory that it uses again.
 #[derive(Debug)]
 struct RedactMemory {
     keys: KeyCache,
@@ -230,7 +235,7 @@ impl RedactMemory {
         is_named || plan.scanned.iter().any(|field| self.is_value_sensitive(rules, field.name, value(field), arena))
     }
 
-    /// Whether a value of a name that says nothing is sensitive.
+    /// Whether a value of a name without meaning is sensitive.
     #[inline]
     fn is_value_sensitive<'batch>(
         &mut self,
@@ -241,6 +246,9 @@ impl RedactMemory {
     ) -> bool {
         if let ValueRef::Text(text) = value {
             return self.search.finds(text);
+        }
+        if let ValueRef::F64(number) = value {
+            return whole_number(number).is_some_and(|number| rules.scanner.scan_number(number).is_some());
         }
         // By the field: a pattern of the user may name an entry of a map.
         let field = FieldRef { group: name.group, name: name.name, value };
@@ -308,7 +316,8 @@ impl RedactMemory {
             redacted_by_call: &[],
             subject: None,
             path: &mut self.path,
-            redacted: BumpVec::new_in(arena),
+            redacted: RedactedPaths::new_in(arena),
+            is_message_filled: false,
             whole: BumpVec::new_in(arena),
             applied: &mut self.applied,
         }

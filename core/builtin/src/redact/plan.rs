@@ -1,4 +1,4 @@
-//! What a redactor does with the events of a call site: found out once.
+//! The plan of a redactor for the events of a call site: made once.
 
 use fapilog_plugin::data_class::DataClass;
 use fapilog_record::{
@@ -96,12 +96,10 @@ fn is_scanned(rules: &Rules, kind: &Kind) -> bool {
         Kind::Text | Kind::DebugText | Kind::ErrorText | Kind::Bytes => !rules.scanner.is_empty(),
         // Maps have keys.
         Kind::SelfTyped => has_texts,
-        Kind::U64 | Kind::I64 | Kind::U128 | Kind::I128 => rules.scans_numbers(),
+        Kind::U64 | Kind::I64 | Kind::U128 | Kind::I128 | Kind::F64 => rules.scans_numbers(),
         Kind::Ip | Kind::Socket => rules.scans_addresses(),
         Kind::Sequence(inner) | Kind::Option(inner) => is_scanned(rules, inner),
-        Kind::Bool | Kind::Char | Kind::F32 | Kind::F64 | Kind::Duration | Kind::Time | Kind::Unit | Kind::Uuid => {
-            false
-        }
+        Kind::Bool | Kind::Char | Kind::F32 | Kind::Duration | Kind::Time | Kind::Unit | Kind::Uuid => false,
         Kind::Redacted | Kind::Pseudonym => false,
         Kind::I8 | Kind::I16 | Kind::I32 | Kind::U8 | Kind::U16 | Kind::U32 => false,
         // A kind of a later version.

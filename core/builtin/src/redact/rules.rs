@@ -25,7 +25,7 @@ pub(super) enum AppliedRule {
     FailedSubstitute,
 }
 
-/// What is known of the value in a field by the field's name.
+/// The verdict on a field by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FieldVerdict {
     /// The user keeps it as it is.

@@ -22,16 +22,22 @@ use crate::redact::{
 
 /// The least length of a value that is looked for in the message, in bytes: a shorter one stands in many texts by chance.
 const WHOLE_MIN_BYTES: usize = 3;
+/// The most values that are looked for in the message. If an event has more of them, all of the message is redacted.
+const WHOLE_MAX: usize = 64;
+/// The most bytes of paths in an event's list. A list must not take more room than the event: each path has the keys of all maps above.
+const LIST_MAX_BYTES: usize = 8 * 1024;
+/// Stands in a list for the paths that had no room.
+pub(super) const MORE: &str = "...";
 
-/// What becomes of a value.
+/// The change of a value.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Change<'batch> {
+pub(super) enum ValueChange<'batch> {
     Same,
     Removed,
     To(ValueRef<'batch>),
 }
 
-impl<'batch> Change<'batch> {
+impl<'batch> ValueChange<'batch> {
     pub(super) fn is_same(&self) -> bool {
         matches!(self, Self::Same)
     }
@@ -69,27 +75,29 @@ pub(super) struct ValueRedaction<'r, 'batch> {
     pub(super) redacted_by_call: &'r [DescribedField],
     /// The person or thing that the event is about.
     pub(super) subject: Option<&'batch str>,
-    /// Of the value that is being redacted: `context.user.email`.
+    /// The path of the value that is being redacted: `context.user.email`.
     pub(super) path: &'r mut String,
     /// The paths of the values that were redacted, in the order in which they were met.
-    pub(super) redacted: BumpVec<'batch, &'batch str>,
-    /// The values that were redacted as a whole. A plugin may have put them into the message.
+    pub(super) redacted: RedactedPaths<'batch>,
+    /// A plugin may have put values of fields into the message: those that are redacted as a whole are kept in `whole`.
+    pub(super) is_message_filled: bool,
+    /// The texts of these values, and of their parts.
     pub(super) whole: BumpVec<'batch, &'batch str>,
     /// The rules that have applied.
     pub(super) applied: &'r mut Vec<AppliedRule>,
 }
 
 /// A field, or an entry of a map.
-pub(super) struct Entry<'batch> {
+pub(super) struct RedactedEntry<'batch> {
     /// Without sensitive parts.
     pub(super) key: &'batch str,
     is_key_changed: bool,
     /// Before the change.
     value: ValueRef<'batch>,
-    change: Change<'batch>,
+    change: ValueChange<'batch>,
 }
 
-impl<'batch> Entry<'batch> {
+impl<'batch> RedactedEntry<'batch> {
     pub(super) fn is_same(&self) -> bool {
         !self.is_key_changed && self.change.is_same()
     }
@@ -102,7 +110,12 @@ impl<'batch> Entry<'batch> {
 
 impl<'batch> ValueRedaction<'_, 'batch> {
     /// The change of a field, and its key without sensitive parts.
-    pub(super) fn field(&mut self, group: FieldGroup, key: &'batch str, value: ValueRef<'batch>) -> Entry<'batch> {
+    pub(super) fn field(
+        &mut self,
+        group: FieldGroup,
+        key: &'batch str,
+        value: ValueRef<'batch>,
+    ) -> RedactedEntry<'batch> {
         self.path.clear();
         self.path.push_str(group.name());
         self.list_redacted_by_call(group, key, value);
@@ -111,7 +124,7 @@ impl<'batch> ValueRedaction<'_, 'batch> {
                 let _ = write!(self.path, ".{key}");
                 let action = self.rules.action_of_class(argument.class);
                 let change = self.whole(value, argument.class, action, AppliedRule::Name(argument.class));
-                Entry { key, change, is_key_changed: false, value }
+                RedactedEntry { key, change, is_key_changed: false, value }
             }
             _ => self.entry(key, value),
         }
@@ -128,14 +141,14 @@ impl<'batch> ValueRedaction<'_, 'batch> {
     }
 
     /// The change of a part of an event that has no key: its text decides.
-    pub(super) fn single(&mut self, group: FieldGroup, value: ValueRef<'batch>) -> Change<'batch> {
+    pub(super) fn single(&mut self, group: FieldGroup, value: ValueRef<'batch>) -> ValueChange<'batch> {
         self.path.clear();
         self.path.push_str(group.name());
         self.scanned(value)
     }
 
     /// The change of a value under a key, by the path so far.
-    fn entry(&mut self, key: &'batch str, value: ValueRef<'batch>) -> Entry<'batch> {
+    fn entry(&mut self, key: &'batch str, value: ValueRef<'batch>) -> RedactedEntry<'batch> {
         let facts = self.keys.facts(self.rules, key, self.search);
         let start = self.path.len();
         let shown = if facts.is_sensitive { self.redacted_key(key) } else { key };
@@ -145,7 +158,7 @@ impl<'batch> ValueRedaction<'_, 'batch> {
             self.list_path();
         }
         let change = match self.verdict(key) {
-            FieldVerdict::Keep => Change::Same,
+            FieldVerdict::Keep => ValueChange::Same,
             FieldVerdict::Listed(number) => self.listed(number, value),
             FieldVerdict::Scan => match facts.named.filter(|named| named.can_be(value)) {
                 Some(named) => {
@@ -156,7 +169,7 @@ impl<'batch> ValueRedaction<'_, 'batch> {
             },
         };
         self.path.truncate(start);
-        Entry { key: shown, is_key_changed: facts.is_sensitive, value, change }
+        RedactedEntry { key: shown, is_key_changed: facts.is_sensitive, value, change }
     }
 
     fn verdict(&self, key: &str) -> FieldVerdict {
@@ -170,11 +183,11 @@ impl<'batch> ValueRedaction<'_, 'batch> {
         self.arena.alloc_str(&String::from_utf8_lossy(&key))
     }
 
-    fn listed(&mut self, number: usize, value: ValueRef<'batch>) -> Change<'batch> {
+    fn listed(&mut self, number: usize, value: ValueRef<'batch>) -> ValueChange<'batch> {
         let is_nothing = matches!(value, ValueRef::None);
         match self.rules.fields.get(number) {
             Some(rule) if !is_nothing => self.whole(value, DataClass::Credential, &rule.action, AppliedRule::Field),
-            _ => Change::Same,
+            _ => ValueChange::Same,
         }
     }
 
@@ -185,68 +198,86 @@ impl<'batch> ValueRedaction<'_, 'batch> {
         class: DataClass,
         action: &Action,
         rule: AppliedRule,
-    ) -> Change<'batch> {
+    ) -> ValueChange<'batch> {
         // A pseudonym stays one.
         if is_redacted(value) && !action.is_drop() {
-            return Change::Same;
+            return ValueChange::Same;
         }
         self.note(rule);
+        if self.is_message_filled {
+            self.keep_whole(value);
+        }
         if action.is_drop() {
-            return Change::Removed;
+            return ValueChange::Removed;
         }
         let plain = match value {
             ValueRef::Ip(address) if let Some(network) = action.network_of(address) => {
-                return Change::To(ValueRef::Ip(network));
+                return ValueChange::To(ValueRef::Ip(network));
             }
             // Parts of a map are no text that a part of could be shown.
             ValueRef::Map(_) | ValueRef::Sequence(_) if action.shows_a_part() => {
-                return Change::To(ValueRef::Text(self.arena.alloc_str(&self.rules.mask)));
+                return ValueChange::To(ValueRef::Text(self.arena.alloc_str(&self.rules.mask)));
             }
             value => value.to_string(),
         };
-        if plain.len() >= WHOLE_MIN_BYTES {
-            self.whole.push(self.arena.alloc_str(&plain));
-        }
         let mut text = String::new();
         self.put(action, class, &plain, &mut text);
-        Change::To(ValueRef::Text(self.arena.alloc_str(&text)))
+        ValueChange::To(ValueRef::Text(self.arena.alloc_str(&text)))
+    }
+
+    /// Keeps the text of a value, and those of its parts.
+    fn keep_whole(&mut self, value: ValueRef<'batch>) {
+        match value {
+            ValueRef::None | ValueRef::Bool(_) => return,
+            ValueRef::Map(map) => map.iter().for_each(|(_, part)| self.keep_whole(part)),
+            ValueRef::Sequence(sequence) => sequence.iter().for_each(|part| self.keep_whole(part)),
+            _ => {}
+        }
+        // A value more than are looked for shows that there are too many.
+        if self.whole.len() <= WHOLE_MAX {
+            let text = value.to_string();
+            if text.len() >= WHOLE_MIN_BYTES && !self.whole.contains(&text.as_str()) {
+                self.whole.push(self.arena.alloc_str(&text));
+            }
+        }
     }
 
     /// The change of a value whose texts and numbers decide.
-    fn scanned(&mut self, value: ValueRef<'batch>) -> Change<'batch> {
+    fn scanned(&mut self, value: ValueRef<'batch>) -> ValueChange<'batch> {
         match value {
-            ValueRef::Text(_) if value.is_redaction() => Change::Same,
+            ValueRef::Text(_) if value.is_redaction() => ValueChange::Same,
             ValueRef::Text(text) => self.text(text),
             ValueRef::Bytes(bytes) => self.bytes(bytes),
             ValueRef::U64(number) => self.number(u128::from(number)),
             ValueRef::U128(number) => self.number(number),
-            ValueRef::I64(number) => u128::try_from(number).map_or(Change::Same, |number| self.number(number)),
-            ValueRef::I128(number) => u128::try_from(number).map_or(Change::Same, |number| self.number(number)),
+            ValueRef::I64(number) => u128::try_from(number).map_or(ValueChange::Same, |number| self.number(number)),
+            ValueRef::I128(number) => u128::try_from(number).map_or(ValueChange::Same, |number| self.number(number)),
+            ValueRef::F64(number) => whole_number(number).map_or(ValueChange::Same, |number| self.number(number)),
             ValueRef::Ip(_) | ValueRef::Socket(_) => self.address(value),
             ValueRef::Map(map) => self.map(map),
             ValueRef::Sequence(sequence) => self.sequence(sequence),
-            _ => Change::Same,
+            _ => ValueChange::Same,
         }
     }
 
-    fn text(&mut self, text: &'batch str) -> Change<'batch> {
+    fn text(&mut self, text: &'batch str) -> ValueChange<'batch> {
         if !self.search.finds(text) {
-            return Change::Same;
+            return ValueChange::Same;
         }
         let redacted = self.without_findings(text.as_bytes());
         self.list_path();
         // Findings begin and end between two characters.
-        Change::To(ValueRef::Text(self.arena.alloc_str(&String::from_utf8_lossy(&redacted))))
+        ValueChange::To(ValueRef::Text(self.arena.alloc_str(&String::from_utf8_lossy(&redacted))))
     }
 
     /// Bytes are text as a rule, in whole or in parts.
-    fn bytes(&mut self, bytes: &'batch [u8]) -> Change<'batch> {
+    fn bytes(&mut self, bytes: &'batch [u8]) -> ValueChange<'batch> {
         if !self.search.finds_in_bytes(bytes) {
-            return Change::Same;
+            return ValueChange::Same;
         }
         let redacted = self.without_findings(bytes);
         self.list_path();
-        Change::To(ValueRef::Bytes(self.arena.alloc_slice_copy(&redacted)))
+        ValueChange::To(ValueRef::Bytes(self.arena.alloc_slice_copy(&redacted)))
     }
 
     /// The text that was searched last, with another in the place of each finding.
@@ -269,44 +300,44 @@ impl<'batch> ValueRedaction<'_, 'batch> {
         redacted
     }
 
-    fn number(&mut self, number: u128) -> Change<'batch> {
-        let Some(rule) = self.rules.scanner.scan_number(number) else { return Change::Same };
+    fn number(&mut self, number: u128) -> ValueChange<'batch> {
+        let Some(rule) = self.rules.scanner.scan_number(number) else { return ValueChange::Same };
         self.found(ValueRef::U128(number), rule)
     }
 
-    fn address(&mut self, value: ValueRef<'batch>) -> Change<'batch> {
+    fn address(&mut self, value: ValueRef<'batch>) -> ValueChange<'batch> {
         let address = match value {
             ValueRef::Ip(address) => address,
             ValueRef::Socket(socket) => socket.ip(),
-            _ => return Change::Same,
+            _ => return ValueChange::Same,
         };
         let rule = if address.is_ipv4() { ContentRule::Ipv4 } else { ContentRule::Ipv6 };
         if !self.rules.content.contains(&rule) {
-            return Change::Same;
+            return ValueChange::Same;
         }
         if let ValueRef::Socket(socket) = value
             && let Some(network) = self.rules.action_of_class(rule.class()).network_of(address)
         {
             self.note(AppliedRule::Content(FindingRule::BuiltIn(rule)));
-            return Change::To(ValueRef::Socket(SocketAddr::new(network, socket.port())));
+            return ValueChange::To(ValueRef::Socket(SocketAddr::new(network, socket.port())));
         }
         self.found(value, rule)
     }
 
     /// A value that is sensitive as a whole by its content.
-    fn found(&mut self, value: ValueRef<'batch>, rule: ContentRule) -> Change<'batch> {
+    fn found(&mut self, value: ValueRef<'batch>, rule: ContentRule) -> ValueChange<'batch> {
         let action = self.rules.action_of_class(rule.class());
         self.whole(value, rule.class(), action, AppliedRule::Content(FindingRule::BuiltIn(rule)))
     }
 
-    fn map(&mut self, map: MapRef<'batch>) -> Change<'batch> {
-        let mut entries: BumpVec<'batch, Entry<'batch>> = BumpVec::with_capacity_in(map.len(), self.arena);
+    fn map(&mut self, map: MapRef<'batch>) -> ValueChange<'batch> {
+        let mut entries: BumpVec<'batch, RedactedEntry<'batch>> = BumpVec::with_capacity_in(map.len(), self.arena);
         for (key, value) in map.iter() {
             let entry = self.entry(key, value);
             entries.push(entry);
         }
-        if entries.iter().all(Entry::is_same) {
-            return Change::Same;
+        if entries.iter().all(RedactedEntry::is_same) {
+            return ValueChange::Same;
         }
         let left = entries.iter().filter_map(|entry| Some((entry.key, entry.changed()?)));
         self.made(&OwnedValue::with(|out| {
@@ -314,15 +345,15 @@ impl<'batch> ValueRedaction<'_, 'batch> {
         }))
     }
 
-    fn sequence(&mut self, sequence: SequenceRef<'batch>) -> Change<'batch> {
-        let mut elements: BumpVec<'batch, (Change<'batch>, ValueRef<'batch>)> =
+    fn sequence(&mut self, sequence: SequenceRef<'batch>) -> ValueChange<'batch> {
+        let mut elements: BumpVec<'batch, (ValueChange<'batch>, ValueRef<'batch>)> =
             BumpVec::with_capacity_in(sequence.len(), self.arena);
         for element in sequence.iter() {
             let change = self.scanned(element);
             elements.push((change, element));
         }
         if elements.iter().all(|(change, _)| change.is_same()) {
-            return Change::Same;
+            return ValueChange::Same;
         }
         let left = elements.iter().filter_map(|(change, element)| change.of(*element));
         self.made(&OwnedValue::with(|out| {
@@ -330,8 +361,8 @@ impl<'batch> ValueRedaction<'_, 'batch> {
         }))
     }
 
-    fn made(&self, value: &OwnedValue) -> Change<'batch> {
-        Change::To(ValueRef::of_self_typed(self.arena.alloc_slice_copy(value.as_bytes())))
+    fn made(&self, value: &OwnedValue) -> ValueChange<'batch> {
+        ValueChange::To(ValueRef::of_self_typed(self.arena.alloc_slice_copy(value.as_bytes())))
     }
 
     fn put(&mut self, action: &Action, class: DataClass, text: &str, out: &mut String) {
@@ -356,15 +387,70 @@ impl<'batch> ValueRedaction<'_, 'batch> {
 
     /// The text without the values of fields that were redacted as a whole.
     pub(super) fn without_whole_values(&self, text: &str) -> Option<&'batch str> {
-        let is_in = |value: &&&str| text.contains(**value);
-        self.whole.iter().find(is_in)?;
-        let redacted = self.whole.iter().fold(text.to_owned(), |text, value| text.replace(*value, &self.rules.mask));
+        if self.whole.len() > WHOLE_MAX {
+            return Some(self.arena.alloc_str(&self.rules.mask));
+        }
+        let places = |value: &&'batch str| {
+            let len = value.len();
+            text.match_indices(*value).map(|(start, _)| (start, start + len)).collect::<Vec<_>>()
+        };
+        let mut places: Vec<(usize, usize)> = self.whole.iter().flat_map(places).collect();
+        if places.is_empty() {
+            return None;
+        }
+        places.sort_unstable();
+        // A single mask for places that overlap. The masks themselves are not looked at: a value may be a part of the mask.
+        let (mut redacted, mut end) = (String::with_capacity(text.len()), 0);
+        for (start, until) in places {
+            if start >= end {
+                redacted.push_str(text.get(end..start).unwrap_or_default());
+                redacted.push_str(&self.rules.mask);
+            }
+            end = end.max(until);
+        }
+        redacted.push_str(text.get(end..).unwrap_or_default());
         Some(self.arena.alloc_str(&redacted))
     }
 
     fn list_path(&mut self) {
-        if self.rules.lists_redacted && !self.redacted.contains(&self.path.as_str()) {
-            self.redacted.push(self.arena.alloc_str(self.path));
+        if self.rules.lists_redacted {
+            let (redacted, path) = (&mut self.redacted, self.path.as_str());
+            redacted.list(path, self.arena);
         }
     }
+}
+
+/// The paths of an event's list, each once, in the order in which they were met.
+pub(super) struct RedactedPaths<'batch> {
+    paths: BumpVec<'batch, &'batch str>,
+    bytes: usize,
+}
+
+impl<'batch> RedactedPaths<'batch> {
+    pub(super) fn new_in(arena: &'batch Bump) -> Self {
+        Self { paths: BumpVec::new_in(arena), bytes: 0 }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'batch str> + '_ {
+        self.paths.iter().copied()
+    }
+
+    /// Adds a path. The number of paths is bounded by their bytes, and so is the time of the search.
+    pub(super) fn list(&mut self, path: &str, arena: &'batch Bump) {
+        if self.bytes > LIST_MAX_BYTES || self.paths.contains(&path) {
+            return;
+        }
+        self.bytes += path.len();
+        let shown = if self.bytes > LIST_MAX_BYTES { MORE } else { path };
+        self.paths.push(arena.alloc_str(shown));
+    }
+}
+
+/// A float that is a whole number of as many digits as a card number may have, and exact.
+pub(super) fn whole_number(number: f64) -> Option<u128> {
+    const LEAST: f64 = 1e12;
+    /// 2^53: above it, floats are not exact.
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    // Within the bounds of the type.
+    ((LEAST..=MOST).contains(&number) && number.fract() == 0.0).then_some(number as u128)
 }

@@ -47,6 +47,8 @@ pub struct ContainerBuilder {
     pipeline: PipelinePlan,
     sinks: Vec<SinkPlan>,
     attachment: Option<Attachment>,
+    /// Diagnostics of the layers above, by subject.
+    start_reports: Vec<(String, String)>,
 }
 
 /// A value of a layer above the engine, such as the settings that a container was made from.
@@ -212,6 +214,13 @@ impl ContainerBuilder {
         part(self)
     }
 
+    /// Adds a diagnostic that the container reports when it starts. Hidden: the layers above the engine call it.
+    #[doc(hidden)]
+    pub fn report_at_start(mut self, about: &str, text: impl Into<String>) -> Self {
+        self.start_reports.push((about.to_owned(), text.into()));
+        self
+    }
+
     /// Attaches a value that the container keeps: see [`Container::attachment`].
     pub fn attachment<T: Any + Send + Sync>(mut self, value: Arc<T>) -> Self {
         self.attachment = Some(Attachment(value));
@@ -308,6 +317,7 @@ impl ContainerBuilder {
         container.frontend.open_shared_lane();
         let executor = container.executor.map_or_else(|| "the program".to_owned(), |executor| executor.to_string());
         let Self { options, .. } = self;
+        self.start_reports.iter().for_each(|(about, text)| container.diagnostics.add(about, text.clone()));
         let text = format!("{executor} drains {} shard(s); level {}", options.shards, options.level);
         let note = AuditNote::new("log started", format!("container {}", container.id()));
         let note = note.detail("level", &options.level).detail("sinks", container.sink_names().join(", "));

@@ -238,10 +238,19 @@ impl Container {
             turn();
             return Err(error);
         }
-        let answers = self.send(&Change::ReplacePipeline)?;
-        self.diagnostics.redaction().replace(text_redactor);
+        // Until no shard has the old plugins, texts pass the redactors of both.
+        let former = self.diagnostics.redaction().add(text_redactor.clone());
+        let answers = match self.send(&Change::ReplacePipeline) {
+            Ok(answers) => answers,
+            Err(error) => {
+                self.diagnostics.redaction().replace(former);
+                return Err(error);
+            }
+        };
         turn();
-        match self.wait_for_all(&answers) {
+        let answered = self.wait_for_all(&answers);
+        self.diagnostics.redaction().replace(text_redactor);
+        match answered {
             // It is decided. The shard is blocked in a batch, and its next batch passes the new plugins.
             Err(ChangeError::Deadline) => {
                 self.diagnostics.add(

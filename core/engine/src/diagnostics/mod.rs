@@ -23,7 +23,10 @@ use std::{
 use fapilog_plugin::{diagnostics::Diagnostics, threads::lock};
 use fapilog_record::{
     level::{Level, LevelFilter},
-    text::quoted::{QuotedText, front_with_quotes},
+    text::{
+        cut::without_last_word,
+        quoted::{QuotedText, front_with_quotes},
+    },
     user_code::{catch_panic, plain_error_text},
 };
 use stderr::Stderr;
@@ -153,11 +156,14 @@ impl DiagnosticLog {
     /// The text of an error and its sources, redacted and between quotes. It is redacted before it is cut: half a secret is not
     /// recognized.
     pub(crate) fn error_text(&self, error: impl Error) -> String {
-        QuotedText::new(self.redaction.redact(plain_error_text(error))).into_string()
+        let (text, is_cut) = plain_error_text(error);
+        let whole_words = if is_cut && self.redaction.is_on() { without_last_word(&text) } else { &text };
+        QuotedText::new(self.redaction.redact(whole_words.to_owned())).into_string()
     }
 
     fn diagnostic(&self, level: Level, about: &str, text: String) -> Diagnostic {
-        Diagnostic::new(level, about, &self.redaction.redact(text))
+        // A plugin chooses what its report is about.
+        Diagnostic::new(level, &self.redaction.redact(about.to_owned()), &self.redaction.redact(text))
     }
 
     /// Keeps a warning, and reports it if it is new.
@@ -429,6 +435,9 @@ mod tests {
         let all = [lock(&heard).clone(), log.all().into_iter().map(|kept| kept.text).collect()].concat();
         assert_eq!(all.len(), 5);
         assert!(all.iter().all(|text| !text.contains("4111")), "{all:?}");
+        let cut = format!("{} {}4111 1111 1111 1111", "4".repeat(1500), "x ".repeat(267));
+        let text = log.error_text(std::io::Error::other(cut));
+        assert!(text.starts_with("\"[card]") && !text.contains("4111"), "{text}");
         log.redaction().replace(None);
         assert_eq!(log.error_text(std::io::Error::other("4111")), "\"4111\"");
     }

@@ -36,9 +36,12 @@ impl Shard {
         emit(&mut batch);
         self.port.counters.internal.add(batch.len() as u64);
         self.port.counters.in_hand.set(0, batch.len() as u64);
+        self.source.losses.add_pipeline(&self.port);
         if !self.stages.pipeline.run_report(&mut batch, &self.port) {
             replace_unseen(emit, &mut batch, &self.port);
         }
+        // An audit event that the pipeline drops makes no other.
+        let _ = self.source.losses.read_pipeline(&self.port);
         self.sinks.encode(&batch, &self.port, now);
         drop(batch);
         self.arena.reset();

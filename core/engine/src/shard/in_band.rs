@@ -13,6 +13,7 @@ use fapilog_ring::sync::lock;
 
 use crate::{
     accounts::{LossCounters, LossReason, Losses},
+    audit_notes::AuditNote,
     delivery::{encode::Readiness, sink_worker::SinkWorker},
     port::{ShardPort, hand_over::KnownLosses},
     shard::{Shard, loss_place::LossPlace},
@@ -30,6 +31,18 @@ const LOOK_INTERVAL: Duration = if cfg!(fapilog_loom) { Duration::MAX } else { D
 /// it twice for each event otherwise.
 const LAST_LOOK_DELAY: Duration = if cfg!(fapilog_loom) { Duration::MAX } else { Duration::from_secs(1) };
 
+/// The least time between two audit events of losses at one place. A sink that fails drops the audit events, too, and each would make
+/// another.
+const AUDIT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Losses at a place, for its next audit event.
+#[derive(Debug)]
+struct UnauditedLosses {
+    place: LossPlace,
+    losses: Losses,
+    last_event: Option<Instant>,
+}
+
 /// Sums up losses by place, and reports them at most once a second.
 #[derive(Debug, Default)]
 pub(super) struct LossReports {
@@ -39,6 +52,7 @@ pub(super) struct LossReports {
     pipeline: Losses,
     /// Likewise of each plugin of the port, as far as this list goes.
     plugins: Vec<Losses>,
+    unaudited: Vec<UnauditedLosses>,
     last_look: Option<Instant>,
     /// A batch was taken since the last look.
     is_look_needed: bool,
@@ -81,14 +95,14 @@ impl LossReports {
         }
     }
 
-    fn add_pipeline(&mut self, port: &ShardPort) {
+    pub(super) fn add_pipeline(&mut self, port: &ShardPort) {
         for (place, losses) in self.read_pipeline(port) {
             self.add(place, &losses);
         }
     }
 
     /// The new losses before any sink, by plugin. Where there are none, a single load shows that.
-    fn read_pipeline(&mut self, port: &ShardPort) -> Vec<(LossPlace, Losses)> {
+    pub(super) fn read_pipeline(&mut self, port: &ShardPort) -> Vec<(LossPlace, Losses)> {
         let Some(mut others) = port.counters.lost.read_new(&mut self.pipeline) else { return Vec::new() };
         let mut by_place = Vec::new();
         let of_plugins = [LossReason::PluginPanicked, LossReason::PluginHung, LossReason::RedactorFailed];
@@ -126,6 +140,27 @@ impl LossReports {
     /// A batch is taken: it may have lost events.
     pub(super) fn batch_taken(&mut self) {
         self.is_look_needed = true;
+    }
+
+    /// Keeps losses for an audit event.
+    fn keep_for_audit(&mut self, place: &LossPlace, losses: &Losses) {
+        match self.unaudited.iter_mut().find(|known| known.place == *place) {
+            Some(known) => known.losses.add(losses),
+            None => {
+                self.unaudited.push(UnauditedLosses { place: place.clone(), losses: *losses, last_event: None });
+            }
+        }
+    }
+
+    /// The notes for audit events that are due: at once for the first losses at a place, and then once a minute.
+    fn take_audit_notes(&mut self, now: Instant, is_last: bool) -> Vec<AuditNote> {
+        let is_due = |last: Instant| is_last || now.saturating_duration_since(last) >= AUDIT_INTERVAL;
+        let due = |known: &&mut UnauditedLosses| known.losses.total() > 0 && known.last_event.is_none_or(is_due);
+        let note = |known: &mut UnauditedLosses| {
+            known.last_event = Some(now);
+            known.place.note(&std::mem::take(&mut known.losses))
+        };
+        self.unaudited.iter_mut().filter(due).map(note).collect()
     }
 
     /// When to look again though no event comes. `None`: nothing can have been lost, and nothing is left to report.
@@ -181,6 +216,7 @@ impl Shard {
             self.collect_losses();
             self.report_impaired_sinks(now);
             self.note_impaired_sinks(now);
+            self.note_losses(now, false);
             if let Some(text) = self.frontend.sources.take_overrun() {
                 self.sinks.diagnostics.add("loggers", text);
             }
@@ -234,6 +270,13 @@ impl Shard {
         has_reported | self.attempt_reports(now, false)
     }
 
+    /// Leaves notes of losses for audit events.
+    fn note_losses(&mut self, now: Instant, is_last: bool) {
+        for note in self.source.losses.take_audit_notes(now, is_last) {
+            self.frontend.add_audit_note(note);
+        }
+    }
+
     /// Whether a shard that stops, and whose rings are empty, has to report losses still. Reports them if a sink has room.
     pub(super) fn has_last_report_left(&mut self, now: Instant) -> bool {
         self.collect_losses();
@@ -244,6 +287,7 @@ impl Shard {
             }
             return true;
         }
+        self.note_losses(now, true);
         // The last flush waits for them.
         self.attempt_reports(now, true);
         false
@@ -271,6 +315,11 @@ impl Shard {
         self.collect_losses_of_drain();
         for (place, losses) in std::mem::take(&mut self.source.losses.unreported) {
             place.add_diagnostic(&losses, &self.sinks.diagnostics);
+        }
+        if self.has_notes() {
+            let left = self.frontend.audit_notes.take().len();
+            let text = format!("{left} audit events of the log itself found no sink with room");
+            self.sinks.diagnostics.add("audit", text);
         }
     }
 
@@ -324,10 +373,13 @@ impl Shard {
         self.source.losses.last_report = Some(now);
         let unreported = std::mem::take(&mut self.source.losses.unreported);
         for (place, losses) in &unreported {
-            self.frontend.add_audit_note(place.note(losses));
+            if self.frontend.audit_notes.is_on() {
+                self.source.losses.keep_for_audit(place, losses);
+            }
             place.add_diagnostic(losses, &self.sinks.diagnostics);
             self.keep_losses_of_full_sinks(place, losses, now);
         }
+        self.note_losses(now, false);
         self.encode_reports(&Reports { losses: &unreported, only: None, attempt_kept: None }, now);
         for place in 0..self.sinks.workers.len() {
             let Some(worker) = self.sinks.workers.get_mut(place).filter(|worker| worker.has_unreported_losses()) else {

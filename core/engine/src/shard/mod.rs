@@ -240,6 +240,7 @@ impl Shard {
         let rotations_due = self.sinks.workers.iter().filter_map(|worker| worker.rotation_due(now));
         let deliveries_due = self.sinks.workers.iter().filter_map(|worker| worker.delivery_due(now));
         let due = due.chain(sinks_due).chain(self.look_due()).chain(rotations_due).chain(deliveries_due);
+        let due = due.chain(self.has_notes().then_some(now));
         // A task may begin to wait at any time, and does not wake the shard.
         let due = due.chain(owes_answer.then(|| now + LATE_CHECK_INTERVAL)).min();
         TurnOutcome::Idle(self.lifecycle.idle.idle(

@@ -91,11 +91,12 @@ impl Shard {
     }
 
     /// The last look: a request, a change, a task that waits for space, an audit note, a new ring, a closed ring or a frame.
-    fn has_work(&self) -> bool {
+    fn has_work(&mut self) -> bool {
         let is_asked = (self.lifecycle.stop.is_none() && self.port.flush.stop_requested().is_some())
             || (self.port.changes.has_some() && !seeded::bug("last_look_without_changes"))
             || self.port.waiters.is_due()
-            || self.has_notes();
+            || (self.has_notes() && self.sinks.are_ready(Instant::now()));
+        // No note is written while a sink has no room: the shard sleeps a step then.
         // A shard that a sink without room blocks in the middle of a pass can take nothing more. It only sleeps, and looks
         // again when the sink may have room.
         is_asked || (self.source.is_pass_over() && self.has_something_to_take())

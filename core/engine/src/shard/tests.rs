@@ -319,6 +319,22 @@ fn a_sink_that_fails_for_ten_minutes_has_one_attempt_a_minute_and_no_attempt_mak
     container.accounts().check().unwrap();
 }
 
+#[test]
+fn audit_events_that_a_failing_sink_drops_make_one_other_a_minute() {
+    let (dead, works) = (Messages::default(), Messages::default());
+    dead.fails.store(true, Ordering::Relaxed);
+    let builder = Container::builder().audit_events(true).sink("dead", dead).sink("works", works.clone());
+    let (container, mut drain) = builder.emergency_lines(false).start_manual().unwrap();
+    let start = Instant::now();
+    for second in 0..600 {
+        (0..4).for_each(|_| drain.turn_at(start + Duration::from_secs(second)));
+    }
+    let events = works.delivered();
+    let audited = events.iter().filter(|message| *message == "events lost").count();
+    assert!((2..=11).contains(&audited), "{audited} of {}", events.len());
+    container.accounts().check().unwrap();
+}
+
 /// Posts the removal of a sink, as `Container::remove_plugin` does, without its wait.
 fn remove(container: &Container, sink: &str) -> Arc<ChangeAnswer> {
     container.frontend().ports[0].changes.post(Change::Remove(sink.to_owned()))

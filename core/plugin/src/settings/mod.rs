@@ -24,7 +24,7 @@ pub use self::{
 pub use self::{
     named_enum::NameVisitor,
     read::{ReadOutcome, read_all},
-    secret::{redact, redact_at},
+    secret::{redact, redact_at, without_reading_secrets},
 };
 use crate::problem::Problem;
 

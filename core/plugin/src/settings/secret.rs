@@ -11,6 +11,7 @@ mod redact;
 mod reference;
 mod shown;
 mod text;
+mod unread;
 
 pub(super) use self::names::is_secret_parameter;
 pub(super) use self::notation::{BY_REFERENCE, refuse_placeholder};
@@ -22,6 +23,7 @@ pub use self::{
     redact::{redact, redact_at},
     reference::SecretRef,
     text::redact_text,
+    unread::without_reading_secrets,
 };
 
 /// The text in place of a secret wherever settings are shown.

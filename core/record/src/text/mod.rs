@@ -2,6 +2,7 @@
 
 pub mod bounded;
 pub mod control;
+pub mod cut;
 pub mod digits;
 pub mod duration;
 pub mod fixed;

@@ -3,7 +3,7 @@
 use crate::{
     format::{
         entry::FORMAT_VERSION,
-        fields::{FieldReader, put_text},
+        fields::{BodyReader, put_text},
     },
     tree::{TreeFrontier, TreeHash},
 };
@@ -113,7 +113,7 @@ impl OpenBody {
         self.tree.subtrees().iter().for_each(|hash| out.extend_from_slice(hash));
     }
 
-    pub(super) fn read(fields: &mut FieldReader<'_>) -> Option<Self> {
+    pub(super) fn read(fields: &mut BodyReader<'_>) -> Option<Self> {
         if fields.u16()? != FORMAT_VERSION {
             return None;
         }
@@ -152,7 +152,7 @@ impl BlockBody {
         out.extend_from_slice(&self.digest);
     }
 
-    pub(super) fn read(fields: &mut FieldReader<'_>) -> Option<Self> {
+    pub(super) fn read(fields: &mut BodyReader<'_>) -> Option<Self> {
         let (offset, length, records, digest) = (fields.u64()?, fields.u32()?, fields.u32()?, fields.array()?);
         offset.checked_add(u64::from(length))?;
         (length > 0).then_some(Self { offset, length, records, digest })
@@ -174,7 +174,7 @@ impl RestartBody {
         put_text(out, &self.cut_name);
     }
 
-    pub(super) fn read(fields: &mut FieldReader<'_>) -> Option<Self> {
+    pub(super) fn read(fields: &mut BodyReader<'_>) -> Option<Self> {
         Some(Self {
             data_bytes: fields.u64()?,
             cut_data_bytes: fields.u64()?,
@@ -191,7 +191,7 @@ impl GapBody {
         out.extend_from_slice(&self.bytes.to_le_bytes());
     }
 
-    pub(super) fn read(fields: &mut FieldReader<'_>) -> Option<Self> {
+    pub(super) fn read(fields: &mut BodyReader<'_>) -> Option<Self> {
         Some(Self { payloads: fields.u64()?, bytes: fields.u64()? })
     }
 }
@@ -208,7 +208,7 @@ impl CloseBody {
         put_text(out, &self.next_name);
     }
 
-    pub(super) fn read(fields: &mut FieldReader<'_>) -> Option<Self> {
+    pub(super) fn read(fields: &mut BodyReader<'_>) -> Option<Self> {
         let reason = match fields.u64()? {
             1 => CloseReason::Rotated,
             2 => CloseReason::Stopped,

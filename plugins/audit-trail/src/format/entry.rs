@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::format::{
     bodies::{BlockBody, CloseBody, GapBody, OpenBody, RestartBody},
-    fields::FieldReader,
+    fields::BodyReader,
 };
 
 /// The version of the format, in `OPEN`.
@@ -21,7 +21,7 @@ pub const ENTRY_BYTES_MAX: usize = 256 * 1024;
 
 /// An entry of a trail file, without its chain value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct TrailEntry {
     /// The entry's index in the Merkle tree. For a checkpoint, which is no leaf: the size of the tree.
     pub sequence: u64,
     /// The time of writing, in nanoseconds since 1970-01-01T00:00:00Z.
@@ -62,7 +62,7 @@ pub enum EntryError {
     Malformed,
 }
 
-impl Entry {
+impl TrailEntry {
     /// Whether it is a leaf of the Merkle tree.
     #[must_use]
     pub fn is_leaf(&self) -> bool {
@@ -104,7 +104,7 @@ impl Entry {
     /// # Errors
     /// When there is none.
     pub fn read(bytes: &[u8]) -> Result<(Self, &[u8], [u8; CHAIN_BYTES]), EntryError> {
-        let mut prefix = FieldReader::new(bytes);
+        let mut prefix = BodyReader::new(bytes);
         let tag: [u8; 4] = prefix.array().ok_or(EntryError::Incomplete)?;
         if !EntryBody::TAGS.contains(&&tag) {
             return Err(EntryError::Malformed);
@@ -151,7 +151,7 @@ impl EntryBody {
     }
 
     fn read(tag: &[u8; 4], body: &[u8]) -> Option<Self> {
-        let mut fields = FieldReader::new(body);
+        let mut fields = BodyReader::new(body);
         let body = match tag {
             b"OPEN" => Self::Open(Box::new(OpenBody::read(&mut fields)?)),
             b"BLCK" => Self::Block(BlockBody::read(&mut fields)?),
@@ -175,14 +175,14 @@ mod tests {
         tree::{TreeFrontier, leaf_hash},
     };
 
-    fn entry(body: EntryBody) -> Entry {
-        Entry { sequence: 7, unix_nanos: 0x0102_0304_0506_0708, epoch: 3, body }
+    fn entry(body: EntryBody) -> TrailEntry {
+        TrailEntry { sequence: 7, unix_nanos: 0x0102_0304_0506_0708, epoch: 3, body }
     }
 
-    fn read_back(entry: &Entry) -> Entry {
+    fn read_back(entry: &TrailEntry) -> TrailEntry {
         let mut bytes = entry.to_bytes();
         bytes.extend_from_slice(&[9; CHAIN_BYTES]);
-        let (read, leaf, chain) = Entry::read(&bytes).unwrap();
+        let (read, leaf, chain) = TrailEntry::read(&bytes).unwrap();
         assert_eq!((leaf, chain), (&entry.to_bytes()[..], [9; CHAIN_BYTES]));
         read
     }
@@ -243,16 +243,16 @@ mod tests {
         let mut bytes = entry(EntryBody::Gap(GapBody { payloads: 1, bytes: 2 })).to_bytes();
         bytes.extend_from_slice(&[0; CHAIN_BYTES]);
         for length in 0..bytes.len() {
-            assert_eq!(Entry::read(&bytes[..length]), Err(EntryError::Incomplete), "{length}");
+            assert_eq!(TrailEntry::read(&bytes[..length]), Err(EntryError::Incomplete), "{length}");
         }
     }
 
     #[test]
     fn a_tag_of_zeros_and_a_length_beyond_the_limit_are_malformed() {
-        assert_eq!(Entry::read(&[0; 64]), Err(EntryError::Malformed));
+        assert_eq!(TrailEntry::read(&[0; 64]), Err(EntryError::Malformed));
         let mut bytes = b"BLCK\xff\xff\xff\xff".to_vec();
         bytes.resize(200, 0);
-        assert_eq!(Entry::read(&bytes), Err(EntryError::Malformed));
+        assert_eq!(TrailEntry::read(&bytes), Err(EntryError::Malformed));
     }
 
     proptest! {
@@ -261,7 +261,7 @@ mod tests {
             if let Some(front) = bytes.get_mut(..4) {
                 front.copy_from_slice(EntryBody::TAGS[tag]);
             }
-            if let Ok((entry, leaf, _)) = Entry::read(&bytes) {
+            if let Ok((entry, leaf, _)) = TrailEntry::read(&bytes) {
                 prop_assert_eq!(entry.to_bytes(), leaf);
             }
         }

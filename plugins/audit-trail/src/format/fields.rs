@@ -1,11 +1,11 @@
 //! Numbers and texts in the body of an entry.
 
 /// Reads fields one after the other. Every method returns `None` where bytes are missing.
-pub(super) struct FieldReader<'a> {
+pub(super) struct BodyReader<'a> {
     bytes: &'a [u8],
 }
 
-impl<'a> FieldReader<'a> {
+impl<'a> BodyReader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes }
     }

@@ -9,7 +9,7 @@ pub(crate) use self::checkpoint::{hash, number, split_notes};
 pub use self::{
     bodies::{BlockBody, CloseBody, CloseReason, GapBody, OpenBody, RestartBody},
     checkpoint::{Checkpoint, CheckpointError, TrailExtension},
-    entry::{CHAIN_BYTES, ENTRY_BYTES_MAX, Entry, EntryBody, EntryError, FORMAT_VERSION, PREFIX_BYTES},
+    entry::{CHAIN_BYTES, ENTRY_BYTES_MAX, EntryBody, EntryError, FORMAT_VERSION, PREFIX_BYTES, TrailEntry},
 };
 
 /// The BLAKE3 hash of a block's bytes.

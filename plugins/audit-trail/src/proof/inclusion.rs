@@ -5,7 +5,7 @@ use std::ops::Range;
 use data_encoding::BASE64;
 
 use crate::{
-    format::{Checkpoint, Entry, EntryBody, block_digest, hash, number},
+    format::{Checkpoint, EntryBody, TrailEntry, block_digest, hash, number},
     keys::VerifyingKey,
     proof::ProofError,
     tree::{TreeHash, leaf_hash, verify_inclusion},
@@ -97,7 +97,7 @@ impl InclusionProof {
         // The chain value is no part of the leaf.
         let mut whole = self.entry.clone();
         whole.extend_from_slice(&[0; 32]);
-        let (entry, leaf, _) = Entry::read(&whole).map_err(|_| ProofError::Malformed { expected: "an entry" })?;
+        let (entry, leaf, _) = TrailEntry::read(&whole).map_err(|_| ProofError::Malformed { expected: "an entry" })?;
         let EntryBody::Block(block) = entry.body else {
             return Err(ProofError::Malformed { expected: "the entry of a block" });
         };

@@ -4,7 +4,7 @@ use std::{fmt, fs::File, io, ops::Range, os::unix::fs::FileExt, path::Path};
 
 use crate::{
     files::{SegmentPaths, segments_of},
-    format::{BlockBody, Entry, block_digest},
+    format::{BlockBody, TrailEntry, block_digest},
     proof::{ConsistencyProof, InclusionProof, ProofError},
     tree::{consistency_path, inclusion_path},
     verify::{
@@ -128,7 +128,7 @@ fn entry_bytes(paths: &SegmentPaths, index: u64) -> Result<Vec<u8>, VerifyError>
     let bytes = std::fs::read(&paths.trail).map_err(io_error(&paths.trail))?;
     let mut at = 0;
     while let Ok(read) = read_entry(&bytes, at) {
-        let Entry { sequence, .. } = read.entry;
+        let TrailEntry { sequence, .. } = read.entry;
         if sequence == index && read.entry.is_leaf() {
             return Ok(read.entry.to_bytes());
         }

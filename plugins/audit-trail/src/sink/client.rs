@@ -19,8 +19,8 @@ use fapilog_plugin::{
 
 use crate::sink::shared::SharedTrail;
 
-/// The length of a full payload: each costs two syncs.
-const PAYLOAD_BYTES: usize = 1 << 20;
+/// The length of a full payload: each costs two syncs. A file that is shorter than that has shorter payloads.
+pub(super) const PAYLOAD_BYTES: usize = 1 << 20;
 
 /// How long the drop of a sink waits, behind the deadline of its stop, for the trail to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
@@ -29,6 +29,7 @@ const CLOSE_WAIT: Duration = Duration::from_secs(2);
 pub(super) struct TrailSink {
     formatter: Box<dyn Formatter>,
     is_marked: bool,
+    payload_bytes: usize,
     thread: Option<DeliveryThread>,
     rotate: Arc<AtomicBool>,
     /// Disconnected when the client is dropped: the trail is closed then, if it was the last.
@@ -50,6 +51,7 @@ impl TrailSink {
     pub(super) fn start(
         formatter: Box<dyn Formatter>,
         is_first_shard: bool,
+        payload_bytes: usize,
         join: impl FnOnce() -> Result<Arc<SharedTrail>, SinkError> + Send + 'static,
     ) -> Result<Self, SinkError> {
         let (open, closed) = mpsc::channel();
@@ -60,7 +62,9 @@ impl TrailSink {
         })?;
         let is_marked = formatter.record_end() != RecordEnd::LineFeed;
         let process = OwnProcess::this();
-        Ok(Self { formatter, is_marked, thread: Some(thread), rotate, closed, deadline: None, process, is_first_shard })
+        let thread = Some(thread);
+        let deadline = None;
+        Ok(Self { formatter, is_marked, payload_bytes, thread, rotate, closed, deadline, process, is_first_shard })
     }
 
     fn submit(&self, work: impl FnOnce(&DeliveryThread) -> Delivery) -> Delivery {
@@ -77,7 +81,7 @@ impl Sink for TrailSink {
     }
 
     fn payload(&mut self) -> Option<Payload> {
-        Some(Payload::new(PAYLOAD_BYTES))
+        Some(Payload::new(self.payload_bytes))
     }
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,15 +12,18 @@ use fapilog_plugin::{
     formatter::Formatter,
     problem::Problem,
     settings::{SecretRef, write_duration, write_size},
-    sink::{DeliveryPolicy, OnFull, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Assurances, DeliveryPolicy, OnFull, Sink, SinkContext, SinkError, SinkFactory, SinkPlace},
     threads::lock,
 };
 
 use crate::{
     anchor::Anchor,
     keys::{KeyError, SigningKey},
-    sink::{client::TrailSink, shared::TrailSlot},
-    writer::{AnchorThread, OnBrokenHead, TrailWriter, WriterOptions, WriterReports},
+    sink::{
+        client::{PAYLOAD_BYTES, TrailSink},
+        shared::TrailSlot,
+    },
+    writer::{AnchorThread, OnBrokenHead, SharedAnchors, TrailWriter, WriterOptions, WriterReports},
 };
 
 /// The most bytes of a block.
@@ -47,7 +50,7 @@ pub struct AuditTrail {
     formatter: Factory<dyn Formatter>,
     signing: SecretRef,
     options: WriterOptions,
-    anchors: Arc<Mutex<Vec<Box<dyn Anchor>>>>,
+    anchors: SharedAnchors,
     slot: Arc<TrailSlot>,
 }
 
@@ -133,7 +136,7 @@ impl AuditTrail {
         self
     }
 
-    /// Adds an anchor, which gets each checkpoint. The trail takes it when it opens for the first time.
+    /// Adds an anchor, which gets each checkpoint.
     pub fn anchor(self, anchor: impl Anchor) -> Self {
         lock(&self.anchors).push(Box::new(anchor));
         self
@@ -202,21 +205,33 @@ impl SinkFactory for AuditTrail {
         let join = move || {
             slot.join(|| {
                 let key = signing_key(&signing)?;
-                let anchors = std::mem::take(&mut *lock(&anchors));
-                let thread = match anchors.is_empty() {
+                let thread = match lock(&anchors).is_empty() {
                     true => None,
-                    false => Some(AnchorThread::start(anchors, reports.clone()).map_err(SinkError::permanent)?),
+                    false => {
+                        let anchors = Arc::clone(&anchors);
+                        Some(AnchorThread::start(anchors, reports.clone()).map_err(SinkError::permanent)?)
+                    }
                 };
                 TrailWriter::open(options, key, record_end, reports, thread)
             })
         };
-        Ok(Box::new(TrailSink::start(formatter, context.shard.index == 0, join)?))
+        let file_bytes = self.options.rotate_bytes.and_then(|bytes| usize::try_from(bytes).ok());
+        let payload_bytes = file_bytes.unwrap_or(PAYLOAD_BYTES).min(PAYLOAD_BYTES);
+        Ok(Box::new(TrailSink::start(formatter, context.shard.index == 0, payload_bytes, join)?))
     }
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = self.file_problems();
         problems.extend(self.range_problems());
         problems
+    }
+
+    /// Files of a trail are never removed by the sink.
+    fn assurances(&self) -> Assurances {
+        let directory = self.options.path.parent().unwrap_or(Path::new("")).to_owned();
+        let place = SinkPlace::File { directory };
+        let local = Assurances::unknown().place(place).durable(true).tamper_evident(true);
+        local.mode(self.options.mode).kept_at_least(Duration::MAX)
     }
 
     fn delivery(&self) -> DeliveryPolicy {
@@ -234,4 +249,35 @@ fn signing_key(reference: &SecretRef) -> Result<SigningKey, KeyError> {
     let text = reference.read().map_err(|error| KeyError::Reference(error.into()))?;
     let text = text.expose_text().map_err(|error| KeyError::Reference(error.into()))?;
     SigningKey::from_text(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use fapilog_plugin::{event::Batch, record_end::RecordEnd};
+
+    use super::*;
+
+    struct NoFormatter;
+
+    impl Formatter for NoFormatter {
+        fn name(&self) -> &'static str {
+            "none"
+        }
+
+        fn format(&mut self, _: &Batch<'_>, _: &mut Vec<u8>) {}
+
+        fn record_end(&self) -> RecordEnd {
+            RecordEnd::LineFeed
+        }
+    }
+
+    #[test]
+    fn a_trail_is_durable_shows_changes_and_is_kept() {
+        let trail = AuditTrail::new("/var/log/shop/audit.log", || NoFormatter, SecretRef::file("/etc/shop/key"));
+        let assurances = trail.mode(0o600).assurances();
+        let place = SinkPlace::File { directory: "/var/log/shop".into() };
+        assert_eq!((assurances.place, assurances.mode), (place, Some(0o600)));
+        assert!(assurances.is_durable && assurances.is_tamper_evident);
+        assert_eq!((assurances.kept_at_least, assurances.kept_at_most), (Duration::MAX, None));
+    }
 }

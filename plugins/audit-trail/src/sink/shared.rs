@@ -18,7 +18,8 @@ use crate::writer::{TrailError, TrailWriter};
 /// of entries have no gaps, and the records of a shard stay in order.
 #[derive(Debug)]
 pub(super) struct SharedTrail {
-    writer: Mutex<TrailWriter>,
+    /// The timer's thread has it for a moment as well: the drop of this value closes the trail, and not that of the writer.
+    writer: Arc<Mutex<TrailWriter>>,
     timer: Arc<TimerState>,
     process: OwnProcess,
 }
@@ -51,8 +52,11 @@ impl TrailSlot {
         if let Some(shared) = slot.upgrade().filter(|shared| shared.process.is_this()) {
             return Ok(shared);
         }
-        let shared =
-            Arc::new(SharedTrail { writer: Mutex::new(open()?), timer: Arc::default(), process: OwnProcess::this() });
+        let shared = Arc::new(SharedTrail {
+            writer: Arc::new(Mutex::new(open()?)),
+            timer: Arc::default(),
+            process: OwnProcess::this(),
+        });
         start_timer(&shared).map_err(SinkError::permanent)?;
         *slot = Arc::downgrade(&shared);
         Ok(shared)
@@ -113,16 +117,17 @@ impl TimerState {
 }
 
 /// The thread that writes checkpoints at their time, also where no payload comes.
-fn start_timer(shared: &Arc<SharedTrail>) -> io::Result<()> {
+fn start_timer(shared: &SharedTrail) -> io::Result<()> {
     let timer = Arc::clone(&shared.timer);
-    let trail = Arc::downgrade(shared);
+    let writer = Arc::downgrade(&shared.writer);
     spawn_thread("audit-timer", move || {
-        let mut next = None;
+        // At once: a restart has an entry behind the last checkpoint.
+        let mut next = Some(Duration::ZERO);
         while timer.wait(next) {
-            let Some(shared) = trail.upgrade() else { return };
+            let Some(writer) = writer.upgrade() else { return };
             // Before the tick: a payload behind it sets it again.
             timer.set(TimerOrder::Sleep);
-            next = catch_panic(|| lock(&shared.writer).tick(Instant::now())).unwrap_or(Some(Duration::from_secs(1)));
+            next = catch_panic(|| lock(&writer).tick(Instant::now())).unwrap_or(Some(Duration::from_secs(1)));
         }
     })?;
     Ok(())

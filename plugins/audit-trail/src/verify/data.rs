@@ -88,7 +88,7 @@ impl DataCheck<'_> {
     ) -> Result<(DamageKind, String), VerifyError> {
         let (found, expected) = (self.found_bytes, self.expected_bytes);
         let behind = self.blocks.get(index + 1..).unwrap_or_default();
-        let moved = self.moved_here(block.body.offset, behind, buffer)?;
+        let moved = self.moved_to(block.body.offset, behind, buffer)?;
         if found < expected {
             let missing = expected - found;
             let next_is_moved = match behind.first() {
@@ -138,7 +138,7 @@ impl DataCheck<'_> {
     }
 
     /// A later block whose bytes are at `offset`.
-    fn moved_here(&self, offset: u64, later: &[BlockPlace], buffer: &mut Vec<u8>) -> Result<Option<u64>, VerifyError> {
+    fn moved_to(&self, offset: u64, later: &[BlockPlace], buffer: &mut Vec<u8>) -> Result<Option<u64>, VerifyError> {
         let mut digests: HashMap<u32, Option<[u8; 32]>> = HashMap::new();
         for block in later {
             let length = block.body.length;

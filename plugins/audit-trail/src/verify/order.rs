@@ -1,7 +1,7 @@
 //! Entries out of order: removed, inserted, exchanged, or with a changed number.
 
 use crate::{
-    format::{Entry, EntryBody},
+    format::{EntryBody, TrailEntry},
     verify::{
         damage::DamageKind,
         walk::{ReadEntry, read_entry},
@@ -71,7 +71,7 @@ impl Behind {
     }
 
     /// The kind of damage where an entry has another epoch.
-    pub(crate) fn classify_epoch(&self, entry: &Entry, epoch: u64) -> (DamageKind, String) {
+    pub(crate) fn classify_epoch(&self, entry: &TrailEntry, epoch: u64) -> (DamageKind, String) {
         let found = entry.epoch;
         if entry.is_leaf() && self.next_sequence == Some(entry.sequence) {
             return (

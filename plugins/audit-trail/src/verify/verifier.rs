@@ -24,6 +24,7 @@ pub struct Verifier {
     verifying: VerifyingKey,
     chain_key: Option<ChainKey>,
     anchors: Vec<AnchoredNote>,
+    is_running: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -56,6 +57,8 @@ pub struct VerifiedTrail {
     pub entries_behind_checkpoint: u64,
     /// Whether the chain was verified.
     pub has_verified_chain: bool,
+    /// Bytes of data behind the last entry: a write in flight of a [running](Verifier::running) program.
+    pub unrecorded_bytes: u64,
     /// Payloads that the trail has recorded as missing.
     pub gaps: u64,
     /// Restarts that have cut away what a crash had left.
@@ -89,7 +92,7 @@ pub(crate) struct WalkedTrail<'k> {
 impl Verifier {
     /// A verifier of the trails of this key.
     pub fn new(verifying: VerifyingKey) -> Self {
-        Self { verifying, chain_key: None, anchors: Vec::new() }
+        Self { verifying, chain_key: None, anchors: Vec::new(), is_running: false }
     }
 
     /// With the first chain key, which the auditor keeps.
@@ -103,6 +106,13 @@ impl Verifier {
         let from = from.into();
         let notes = crate::format::split_notes(notes);
         self.anchors.extend(notes.into_iter().map(|note| AnchoredNote { note: note.to_owned(), from: from.clone() }));
+        self
+    }
+
+    /// For a trail that its program is writing: data behind the last entry, and a part of an entry at the end, are writes in flight and no
+    /// damage. [`VerifiedTrail::unrecorded_bytes`] has their length.
+    pub fn running(mut self) -> Self {
+        self.is_running = true;
         self
     }
 
@@ -125,10 +135,27 @@ impl Verifier {
     pub fn verify_segments(&self, segments: Vec<SegmentPaths>) -> Result<VerifiedTrail, VerifyError> {
         let walked = self.walk(segments)?;
         self.check_anchors(&walked)?;
-        for (paths, segment) in &walked.segments {
-            data::check(&paths.data, segment, 0)?;
+        let mut unrecorded_bytes = 0;
+        for (index, (paths, segment)) in walked.segments.iter().enumerate() {
+            let is_live = self.is_running && index + 1 == walked.segments.len();
+            match data::check(&paths.data, segment, 0) {
+                Err(VerifyError::Damage(damage)) if is_live && damage.kind == DamageKind::Unrecorded => {
+                    let found = std::fs::metadata(&paths.data).map_or(0, |metadata| metadata.len());
+                    unrecorded_bytes = found.saturating_sub(segment.data_bytes);
+                }
+                checked => checked?,
+            }
         }
-        Ok(walked.summary())
+        Ok(VerifiedTrail { unrecorded_bytes, ..walked.summary() })
+    }
+
+    /// Verifies the entries of a single trail file, without its data file. `path` is the file's, for reports.
+    ///
+    /// # Errors
+    /// The first damage.
+    pub fn verify_entries(&self, path: &Path, bytes: &[u8]) -> Result<(), TrailDamage> {
+        let mut walk = TrailWalk::new(&self.verifying, self.chain_key.clone());
+        walk.segment(TrailFile { path, bytes }, TornTail::Damage).map(|_| ())
     }
 
     /// Walks through the entries of all files.
@@ -139,7 +166,9 @@ impl Verifier {
         for (index, paths) in paths.into_iter().enumerate() {
             let io_error = |source| VerifyError::Io { path: paths.trail.clone(), source };
             let bytes = std::fs::read(&paths.trail).map_err(io_error)?;
-            let segment = walk.segment(TrailFile { path: &paths.trail, bytes: &bytes }, TornTail::Damage)?;
+            let is_live = self.is_running && index + 1 == count;
+            let tail = if is_live { TornTail::Leave } else { TornTail::Damage };
+            let segment = walk.segment(TrailFile { path: &paths.trail, bytes: &bytes }, tail)?;
             let is_rotated = matches!(segment.closed, Some((CloseReason::Rotated, _)));
             if index + 1 < count && !is_rotated {
                 let (at, size) = (segment.trail_bytes, walk.tree.size());
@@ -220,6 +249,7 @@ impl WalkedTrail<'_> {
             data_bytes: sum(|segment| segment.data_bytes),
             checkpoints: self.walk.checkpoints.len() as u64,
             entries_behind_checkpoint: self.walk.tree.size().saturating_sub(signed),
+            unrecorded_bytes: 0,
             has_verified_chain: self.walk.current_key().is_some(),
             gaps: sum(|segment| segment.gaps),
             cuts: sum(|segment| segment.cuts),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{
     format::{
-        BlockBody, Checkpoint, CloseReason, ENTRY_BYTES_MAX, Entry, EntryBody, EntryError, OpenBody, PREFIX_BYTES,
+        BlockBody, Checkpoint, CloseReason, ENTRY_BYTES_MAX, EntryBody, EntryError, OpenBody, PREFIX_BYTES, TrailEntry,
     },
     keys::{ChainKey, VerifyingKey},
     tree::{TreeFrontier, TreeHash, leaf_hash},
@@ -79,7 +79,7 @@ pub(crate) struct WalkedSegment {
 /// An entry that was read, and its place in its file.
 pub(crate) struct ReadEntry<'a> {
     pub(crate) at: usize,
-    pub(crate) entry: Entry,
+    pub(crate) entry: TrailEntry,
     leaf: &'a [u8],
     chain: [u8; 32],
 }
@@ -168,7 +168,7 @@ impl<'k> TrailWalk<'k> {
     /// Whether the end of a trail file is what a crash leaves: a part of an entry, or zeros.
     fn is_torn(&self, bytes: &[u8]) -> bool {
         let is_blank = bytes.iter().all(|byte| *byte == 0);
-        is_blank || (Entry::read(bytes) == Err(EntryError::Incomplete) && self.is_cut(bytes))
+        is_blank || (TrailEntry::read(bytes) == Err(EntryError::Incomplete) && self.is_cut(bytes))
     }
 
     /// Whether bytes that are too few for an entry are the first part of one. An entry whose length was changed is none.
@@ -182,8 +182,8 @@ impl<'k> TrailWalk<'k> {
         let length = bytes.len().checked_sub(PREFIX_BYTES + 32).and_then(|length| u32::try_from(length).ok());
         let (Some(length), Some(field)) = (length, changed.get_mut(4..8)) else { return false };
         field.copy_from_slice(&length.to_le_bytes());
-        match Entry::read(&changed) {
-            Ok((Entry { body: EntryBody::Checkpoint(note), .. }, ..)) => {
+        match TrailEntry::read(&changed) {
+            Ok((TrailEntry { body: EntryBody::Checkpoint(note), .. }, ..)) => {
                 Checkpoint::verify(&note, self.verifying).is_ok()
             }
             Ok((entry, ..)) => entry.sequence == self.tree.size(),
@@ -268,7 +268,7 @@ impl<'k> TrailWalk<'k> {
 
     /// Takes the state of the trail from the first file's first entry.
     fn begin(&mut self, read: &ReadEntry<'_>, open: &OpenBody) -> Option<()> {
-        let Entry { sequence, epoch, .. } = read.entry;
+        let TrailEntry { sequence, epoch, .. } = read.entry;
         let is_start = sequence == 0 && epoch == 0 && open.chain == [0; 32];
         // A checkpoint has an entry of its own before it.
         let is_possible = epoch <= sequence && epoch <= EPOCHS_MAX;
@@ -403,14 +403,14 @@ impl WalkedSegment {
         }
     }
 
-    fn add(&mut self, entry: &Entry) {
+    fn add(&mut self, entry: &TrailEntry) {
         self.last_nanos = entry.unix_nanos;
         if entry.is_leaf() {
             self.closed = None;
         }
         match &entry.body {
             EntryBody::Block(body) => {
-                let Entry { sequence, epoch, .. } = *entry;
+                let TrailEntry { sequence, epoch, .. } = *entry;
                 self.blocks.push(BlockPlace { sequence, epoch, body: *body, first_record: self.records });
                 self.data_bytes = body.end();
                 self.records = self.records.saturating_add(u64::from(body.records));
@@ -430,7 +430,7 @@ impl WalkedSegment {
 pub(crate) fn read_entry(bytes: &[u8], at: usize) -> Result<ReadEntry<'_>, EntryError> {
     let bytes = bytes.get(at..).unwrap_or_default();
     let bytes = bytes.get(..ENTRY_BYTES_MAX).unwrap_or(bytes);
-    let (entry, leaf, chain) = Entry::read(bytes)?;
+    let (entry, leaf, chain) = TrailEntry::read(bytes)?;
     Ok(ReadEntry { at, entry, leaf, chain })
 }
 

@@ -12,10 +12,13 @@ use std::{
 
 use fapilog_plugin::{
     threads::{lock, spawn_thread},
-    user_code::{catch_panic, drop_catching_panics},
+    user_code::catch_panic,
 };
 
 use crate::{anchor::Anchor, writer::WriterReports};
+
+/// The anchors of a sink's settings. A thread has them while it stores a checkpoint, so that a trail that opens anew has them, too.
+pub(crate) type SharedAnchors = Arc<Mutex<Vec<Box<dyn Anchor>>>>;
 
 /// Checkpoints that wait for a slow anchor.
 const WAITING_MAX: usize = 64;
@@ -42,11 +45,11 @@ struct AnchorWaiting {
 }
 
 impl AnchorThread {
-    pub(crate) fn start(anchors: Vec<Box<dyn Anchor>>, reports: WriterReports) -> io::Result<Self> {
+    pub(crate) fn start(anchors: SharedAnchors, reports: WriterReports) -> io::Result<Self> {
         let queue = Arc::<AnchorQueue>::default();
         let (alive, ended) = mpsc::channel();
         let served = Arc::clone(&queue);
-        spawn_thread("audit-anchor", move || serve(anchors, &served, &reports, alive))?;
+        spawn_thread("audit-anchor", move || serve(&anchors, &served, &reports, alive))?;
         Ok(Self { queue, ended })
     }
 
@@ -85,9 +88,9 @@ impl AnchorQueue {
     }
 }
 
-fn serve(mut anchors: Vec<Box<dyn Anchor>>, queue: &AnchorQueue, reports: &WriterReports, alive: Sender<()>) {
+fn serve(anchors: &SharedAnchors, queue: &AnchorQueue, reports: &WriterReports, alive: Sender<()>) {
     while let Some(note) = queue.next() {
-        for anchor in &mut anchors {
+        for anchor in lock(anchors).iter_mut() {
             let stored = catch_panic(|| anchor.store(&note));
             let error = match stored {
                 Ok(Ok(())) => continue,
@@ -98,6 +101,5 @@ fn serve(mut anchors: Vec<Box<dyn Anchor>>, queue: &AnchorQueue, reports: &Write
             reports.reporter.report(format!("an anchor has not stored a checkpoint: {error}"));
         }
     }
-    anchors.into_iter().for_each(drop_catching_panics);
     drop(alive);
 }

@@ -28,7 +28,7 @@ pub(super) fn read(path: &Path) -> Result<Option<ChainKey>, KeyError> {
 /// Puts the key in the place of the one before, whose bytes are overwritten. After a crash, the file has one of the two.
 pub(super) fn replace(path: &Path, key: &ChainKey) -> Result<(), TrailError> {
     let new = with_suffix(path, ".new");
-    // What a crash has left.
+    // The file that a crash has left.
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error("remove", &new)(error).into()),
         _ => {}

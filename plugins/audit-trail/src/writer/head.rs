@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use crate::{
-    format::{BlockBody, Checkpoint, CloseBody, CloseReason, Entry, EntryBody, OpenBody, TrailExtension},
+    format::{BlockBody, Checkpoint, CloseBody, CloseReason, EntryBody, OpenBody, TrailEntry, TrailExtension},
     keys::{ChainKey, SigningKey},
     tree::{TreeFrontier, leaf_hash},
 };
@@ -66,7 +66,7 @@ impl TrailHead {
     pub(super) fn push(&mut self, body: EntryBody, out: &mut Vec<u8>) {
         let start = out.len();
         let is_block = matches!(body, EntryBody::Block(_));
-        let entry = Entry { sequence: self.tree.size(), unix_nanos: unix_nanos(), epoch: self.key.epoch(), body };
+        let entry = TrailEntry { sequence: self.tree.size(), unix_nanos: unix_nanos(), epoch: self.key.epoch(), body };
         entry.write(out);
         let leaf = out.get(start..).unwrap_or_default();
         self.chain = self.key.link(&self.chain, leaf);

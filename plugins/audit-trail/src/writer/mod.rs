@@ -20,7 +20,7 @@ mod trail_writer;
 
 pub use self::options::OnBrokenHead;
 pub(crate) use self::{
-    anchor_thread::AnchorThread,
+    anchor_thread::{AnchorThread, SharedAnchors},
     options::{TrailError, WriterOptions, WriterReports},
     trail_writer::TrailWriter,
 };

@@ -12,10 +12,10 @@ use fapilog_plugin::{record_end::RecordEnd, sink::SinkError};
 
 use crate::{
     files::{
-        Opening, SegmentPaths, directory_of, io_error, name_of, open_locked, rotated_segments, segments_of, state_path,
-        sync_directory, with_suffix,
+        FileOpening, SegmentPaths, directory_of, io_error, name_of, open_locked, rotated_segments, segments_of,
+        state_path, sync_directory, with_suffix,
     },
-    format::{CloseReason, Entry, EntryBody, RestartBody, block_digest},
+    format::{CloseReason, EntryBody, RestartBody, TrailEntry, block_digest},
     keys::{ChainKey, KeyError, SigningKey, write_new},
     verify::{
         DamageKind, VerifyError, data,
@@ -121,7 +121,7 @@ fn has_open_entry(path: &Path, has_data: bool) -> Result<bool, SinkError> {
     let read = File::open(path).and_then(|file| file.take(64 * 1024).read_to_end(&mut front));
     read.map_err(io_error("read", path))?;
     let is_blank = front.iter().all(|byte| *byte == 0);
-    let is_half = front.len() < 64 * 1024 && Entry::read(&front) == Err(crate::format::EntryError::Incomplete);
+    let is_half = front.len() < 64 * 1024 && TrailEntry::read(&front) == Err(crate::format::EntryError::Incomplete);
     Ok(!is_blank && !is_half)
 }
 
@@ -192,7 +192,7 @@ fn continue_live(
     key: ChainKey,
     live: SegmentPaths,
 ) -> Result<Opened, TrailError> {
-    let trail = open_locked(&live.trail, Opening::Existing)?;
+    let trail = open_locked(&live.trail, FileOpening::Existing)?;
     let mut bytes = Vec::new();
     (&trail).read_to_end(&mut bytes).map_err(io_error("read", &live.trail))?;
     let walked = walk(options, signing, key, &live.trail, &bytes)?;
@@ -207,7 +207,7 @@ fn continue_live(
         rename_segment(&options.path, &target)?;
         return open_next(options, signing, walked, name_of(&target));
     }
-    let data = match open_locked(&live.data, Opening::Existing) {
+    let data = match open_locked(&live.data, FileOpening::Existing) {
         Err(SinkError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             return Err(broken(options, "the data file is missing"));
         }

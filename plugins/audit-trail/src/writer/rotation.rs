@@ -9,7 +9,9 @@ use fapilog_plugin::sink::SinkError;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::{
-    files::{Opening, SegmentPaths, io_error, name_of, next_rotated, open_locked, rotated_segments, sync_directory},
+    files::{
+        FileOpening, SegmentPaths, io_error, name_of, next_rotated, open_locked, rotated_segments, sync_directory,
+    },
     format::CloseReason,
     keys::SigningKey,
     writer::{
@@ -121,8 +123,8 @@ pub(super) fn open_segment(
             _ => {}
         }
     }
-    let data = open_locked(&paths.data, Opening::New { mode: options.mode })?;
-    let trail = open_locked(&paths.trail, Opening::New { mode: options.mode })?;
+    let data = open_locked(&paths.data, FileOpening::New { mode: options.mode })?;
+    let trail = open_locked(&paths.trail, FileOpening::New { mode: options.mode })?;
     let facts = OpenFacts {
         replaces_broken,
         block_bytes_max: options.block_bytes_max,

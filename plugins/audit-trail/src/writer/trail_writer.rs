@@ -94,7 +94,7 @@ impl TrailWriter {
         self.head.since_checkpoint.first.map(|_| self.options.checkpoint_interval)
     }
 
-    /// Closes the file, with a checkpoint. It may be continued by a restart.
+    /// Closes the file, with a checkpoint, and waits for the anchors. A restart may continue the file.
     pub(crate) fn close(&mut self) {
         let closed = self.prepare().and_then(|()| {
             if self.head.is_closed {
@@ -108,6 +108,7 @@ impl TrailWriter {
         if let Err(error) = closed {
             self.reports.reporter.report_error(&error);
         }
+        drop(self.anchors.take());
     }
 
     /// The files have what `head` has, and the next entry belongs to them.

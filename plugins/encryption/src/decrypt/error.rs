@@ -100,6 +100,21 @@ impl DecryptError {
         }
     }
 
+    /// The number of bytes from that place to the next frame, or to the end: those that are skipped.
+    #[must_use]
+    pub fn skipped_bytes(&self) -> u64 {
+        match self {
+            Self::Damaged { bytes, .. }
+            | Self::Truncated { bytes, .. }
+            | Self::NotEncrypted { bytes, .. }
+            | Self::UnknownVersion { bytes, .. }
+            | Self::NoKey { bytes, .. }
+            | Self::Shredded { bytes, .. }
+            | Self::KeyStore { bytes, .. } => *bytes,
+            Self::Read { .. } => 0,
+        }
+    }
+
     /// The exit code that a command should have.
     #[must_use]
     pub fn exit(&self) -> DecryptExit {

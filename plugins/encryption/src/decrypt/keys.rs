@@ -106,9 +106,9 @@ fn known(opened: OpenedWrap) -> Result<SecretKey, UnreadableFrame> {
     }
 }
 
-/// The data keys that were opened.
+/// The data keys that were opened, by their ids and wraps: a forged frame with the id of another data key does not take its place.
 #[derive(Debug, Default)]
-pub(super) struct DataKeys(HashMap<KeyId, AesKey>);
+pub(super) struct DataKeys(HashMap<Vec<u8>, AesKey>);
 
 impl DataKeys {
     /// The data key of this id, from the wraps of a frame unless it is known.
@@ -118,10 +118,11 @@ impl DataKeys {
         wraps: &[u8],
         keys: &DecryptionKeys,
     ) -> Result<&AesKey, UnreadableFrame> {
-        if self.0.len() >= DATA_KEYS_KEPT && !self.0.contains_key(id) {
+        let name = [id, wraps].concat();
+        if self.0.len() >= DATA_KEYS_KEPT && !self.0.contains_key(&name) {
             self.0.clear();
         }
-        match self.0.entry(*id) {
+        match self.0.entry(name) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(place) => {
                 let key = keys.open(wraps, WrappedRole::data_key(id))?;

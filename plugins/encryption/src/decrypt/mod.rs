@@ -264,3 +264,35 @@ fn open_sealed(front: &[u8], sealed: &[u8], header: &FrameHeader, key: &AesKey) 
     let records = zstd::bulk::decompress(&bytes, plain_bytes).ok()?;
     (records.len() == plain_bytes).then_some(records)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Identity,
+        secret_key::SecretKey,
+        wrap::{WrapList, WrappedRole},
+    };
+
+    /// The front of a frame of this data key, for a recipient.
+    fn wraps(key: u8, identity: &Identity) -> Vec<u8> {
+        let key = SecretKey::from_slice(&[key; 32]).unwrap();
+        let mut wraps = WrapList::new(&key, WrappedRole::data_key(&[7; 16]));
+        wraps.add_recipient(&identity.recipient()).unwrap();
+        wraps.into_bytes()
+    }
+
+    #[test]
+    fn a_forged_data_key_does_not_take_the_place_of_another_of_its_id() {
+        let identity = Identity::generate().unwrap();
+        let keys = DecryptionKeys::new().identity(identity.clone());
+        let mut known = DataKeys::default();
+        let mut tag_of = |wraps: &[u8]| {
+            let key = known.get_or_open(&[7; 16], wraps, &keys).ok().unwrap();
+            key.seal([0; 12], b"", &mut []).unwrap()
+        };
+        let (forged, genuine) = (wraps(1, &identity), wraps(2, &identity));
+        assert_ne!(tag_of(&forged), tag_of(&genuine));
+        assert_eq!(tag_of(&forged), tag_of(&forged));
+    }
+}

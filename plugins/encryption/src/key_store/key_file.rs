@@ -144,6 +144,11 @@ pub(super) fn erase(path: &Path) -> Result<(), KeyStoreError> {
         file.sync_all()
     };
     let file = OpenOptions::new().write(true).open(path);
-    file.and_then(overwrite).map_err(KeyStoreError::io("overwrite", path))?;
-    fs::remove_file(path).map_err(KeyStoreError::io("remove", path))
+    unless_gone(file.and_then(overwrite)).map_err(KeyStoreError::io("overwrite", path))?;
+    unless_gone(fs::remove_file(path)).map_err(KeyStoreError::io("remove", path))
+}
+
+/// Another process may have erased the file meanwhile.
+fn unless_gone(result: io::Result<()>) -> io::Result<()> {
+    result.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }

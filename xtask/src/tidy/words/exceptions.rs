@@ -69,6 +69,7 @@ pub(super) const EXCEPTIONS: &[WordException] = &[
     allow(&["bucket", "buckets"],         ExceptionPlace::Path("object-store"),           "the place of objects: the services' word"),
 
     // Faults of hardware and tests.
+    allow(&["bucket", "fault", "foreign", "shipping"], ExceptionPlace::Path("redact/names"), "names of fields, as services have them"),
     allow(&["fault", "faults"],           ExceptionPlace::Phrase("page fault"),           "the kernel's word"),
     allow(&["fault", "faults"],           ExceptionPlace::Phrase("segmentation fault"),   "the kernel's word"),
     allow(&["fault"],                     ExceptionPlace::Phrase("fault injection"),      "the field's word for a kind of test"),

@@ -16,7 +16,7 @@ use fapilog_plugin::{
 use fapilog_record::{
     field_group::FieldGroup,
     level::Level,
-    text::{bounded::front, plain::put_plain},
+    text::{cut::front_of_words, plain::put_plain},
     value::ValueRef,
 };
 
@@ -184,7 +184,7 @@ impl Dedupe {
 fn original(event: &Event<'_>, text: &mut Vec<u8>) -> Box<Original> {
     text.clear();
     put_plain(text, compared_message(event));
-    let message = front(&String::from_utf8_lossy(text), MESSAGE_MAX_BYTES).to_owned();
+    let message = front_of_words(&String::from_utf8_lossy(text), MESSAGE_MAX_BYTES).to_owned();
     let target = event.target().to_owned();
     Box::new(Original { level: event.level(), source: event.source().shared_name(), target, message })
 }

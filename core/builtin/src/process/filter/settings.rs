@@ -34,7 +34,7 @@ struct FilterSettings {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuleSettings {
-    action: Action,
+    action: RuleAction,
     #[serde(default)]
     levels: Vec<Level>,
     #[serde(default)]
@@ -47,7 +47,7 @@ struct RuleSettings {
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Action {
+enum RuleAction {
     Keep,
     Drop,
 }
@@ -96,8 +96,8 @@ impl FilterSettings {
 impl RuleSettings {
     fn rule(self) -> Result<Rule, Vec<Problem>> {
         let mut rule = match self.action {
-            Action::Keep => Rule::keep(),
-            Action::Drop => Rule::drop(),
+            RuleAction::Keep => Rule::keep(),
+            RuleAction::Drop => Rule::drop(),
         };
         if !self.levels.is_empty() {
             rule = rule.levels(self.levels);

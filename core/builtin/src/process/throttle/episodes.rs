@@ -6,7 +6,7 @@ use std::{
 };
 
 use fapilog_plugin::event::{Batch, Event, EventSubject, FieldRef};
-use fapilog_record::{field_group::FieldGroup, level::Level, text::bounded::front, value::ValueRef};
+use fapilog_record::{field_group::FieldGroup, level::Level, text::cut::front_of_words, value::ValueRef};
 
 use crate::process::throttle::bucket::TokenBucket;
 
@@ -40,7 +40,7 @@ impl Whose {
 
     pub(super) fn field(path: &Arc<str>, label: &[u8]) -> Self {
         let label = String::from_utf8_lossy(label);
-        Self::Field { path: Arc::clone(path), value: front(&label, LABEL_MAX_BYTES).to_owned() }
+        Self::Field { path: Arc::clone(path), value: front_of_words(&label, LABEL_MAX_BYTES).to_owned() }
     }
 }
 

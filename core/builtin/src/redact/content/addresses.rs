@@ -87,7 +87,7 @@ fn follows_version(text: ScannedText<'_>, start: usize) -> bool {
     let word = text.run_back(end, 12, |byte| byte.is_ascii_alphabetic());
     let word = text.part(word, end);
     VERSION_WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
-        || word.len() > 7 && word.to_ascii_lowercase().ends_with(b"version")
+        || word.last_chunk::<7>().is_some_and(|tail| tail.eq_ignore_ascii_case(b"version"))
 }
 
 /// Whether this is an address of a host, and no name such as `a::b` of a program.

@@ -15,11 +15,12 @@ const NO_DOMAINS: &[&[u8]] = &[
 ];
 
 impl Search<'_> {
-    /// An `@`.
+    /// An `@`, or `%40` in its place.
     pub(super) fn email(&mut self, at_sign: usize) {
         let text = self.text;
+        let sign_bytes = if text.at(at_sign) == b'@' { 1 } else { 3 };
         let start = text.run_back(at_sign, LONGEST_LOCAL_BYTES + 1, is_local);
-        let domain = at_sign + 1;
+        let domain = at_sign + sign_bytes;
         let domain_end = text.run(domain, LONGEST_DOMAIN_BYTES + 1, is_domain);
         let end = text.run_back(domain_end, domain_end - domain, |byte| matches!(byte, b'.' | b'-'));
         let start = self.local_start(start, at_sign);

@@ -1,6 +1,7 @@
 //! JSON web tokens.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use memchr::memmem;
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{rule::ContentRule::Jwt, search::Search, text::is_base64url};
@@ -54,7 +55,8 @@ fn is_header(encoded: &[u8]) -> bool {
     let Ok(length) = URL_SAFE_NO_PAD.decode_slice(short, &mut decoded) else { return false };
     let json = decoded.get(..length).unwrap_or_default();
     match short.len() == encoded.len() {
-        true => serde_json::from_slice::<TokenHeader>(json).is_ok(),
+        // The error of a parser needs memory, so the name is looked for first.
+        true => memmem::find(json, b"\"alg\"").is_some() && serde_json::from_slice::<TokenHeader>(json).is_ok(),
         false => json.starts_with(b"{\""),
     }
 }

@@ -1,6 +1,9 @@
 //! Names whose values are secret: `password`, `api_key`, `authorization`.
 
-use super::text::ScannedText;
+use super::{
+    starters::{StarterKey, WORD_BITS, place},
+    text::ScannedText,
+};
 
 /// The meaning of a keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +43,8 @@ const KEYWORDS: &[Keyword] = &[
     suffix("passwd", KeywordFamily::Password),
     suffix("passphrase", KeywordFamily::Password),
     suffix("passcode", KeywordFamily::Password),
-    suffix("passwort", KeywordFamily::Password),
     suffix("pwd", KeywordFamily::Password),
     whole("pass", KeywordFamily::Password),
-    whole("pw", KeywordFamily::Password),
     suffix("secret", KeywordFamily::Token),
     suffix("token", KeywordFamily::Token),
     suffix("apikey", KeywordFamily::Token),
@@ -55,6 +56,8 @@ const KEYWORDS: &[Keyword] = &[
     suffix("encryptionkey", KeywordFamily::Token),
     suffix("signingkey", KeywordFamily::Token),
     suffix("masterkey", KeywordFamily::Token),
+    suffix("secretkeybase", KeywordFamily::Token),
+    suffix("passwordhash", KeywordFamily::Token),
     suffix("accountkey", KeywordFamily::Token),
     suffix("authkey", KeywordFamily::Token),
     suffix("licensekey", KeywordFamily::Token),
@@ -166,9 +169,10 @@ fn is_escape(text: ScannedText<'_>, at: usize) -> bool {
 }
 
 impl Keyword {
-    /// The keyword that begins at this place, and its end.
-    pub(super) fn at(text: ScannedText<'_>, at: usize) -> Option<(&'static Self, usize)> {
-        let name = IN_PROSE.iter().find(|name| text.has_in_any_case(at, name.as_bytes()))?;
+    /// The keyword that begins at this place with these letters, and its end.
+    pub(super) fn at(text: ScannedText<'_>, at: usize, key: StarterKey) -> Option<(&'static Self, usize)> {
+        let mut names = IN_PROSE.iter().filter(|name| name.as_bytes().starts_with(&key));
+        let name = names.find(|name| text.has_in_any_case(at, name.as_bytes()))?;
         let end = at + name.len();
         let is_whole = !text.at(end).is_ascii_alphanumeric();
         let is_found = is_whole && (*name != "key" || Self::has_word_before_key(text, at));
@@ -184,30 +188,67 @@ impl Keyword {
     }
 }
 
-/// Whether a name that ends with these three bytes may be a keyword: most names do not get past this.
+/// The last three letters of the keywords and of the secret parameters of URLs, and of `session_id`.
+const LAST_LETTERS: &[&[u8; 3]] = &[
+    b"ord", b"swd", b"ase", b"ode", b"pwd", b"ass", b"ret", b"ken", b"key", b"yid", b"ure", b"ial", b"als", b"nid",
+    b"sid", b"_id", b"-id", b"otp", b"jwt", b"ion", b"kie", b"cvv", b"vv2", b"cvc", b"vc2", b"ssn", b"one", b"ber",
+    b"ile", b"sdn", b"tel", b"fax", b"sig", b"uth", b"ket", b"nse", b"mac", b"ash",
+];
+
+/// Two bits for the hash of each of the last three letters.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+const LAST_LETTERS_SET: [u64; 1 << WORD_BITS] = {
+    let mut set = [0; 1 << WORD_BITS];
+    let mut tails = LAST_LETTERS;
+    while let [tail, others @ ..] = tails {
+        let [a, b, c] = **tail;
+        let (word, bits) = place(u32::from_le_bytes([a, b, c, 0]));
+        set[word] |= bits;
+        tails = others;
+    }
+    set
+};
+
+/// Whether a name that ends at this place may be a keyword, or a secret parameter of a URL: most names do not get past this.
 #[inline]
 pub(super) fn may_end_keyword(text: ScannedText<'_>, end: usize) -> bool {
-    let last = text.before(end) | 0x20;
-    let middle = end.checked_sub(2).map_or(0, |at| text.at(at)) | 0x20;
-    matches!(
-        (middle, last),
-        (b'r', b'd' | b't')
-            | (b'w', b'd')
-            | (b's', b'e' | b's' | b'n')
-            | (b'd', b'e' | b'n')
-            | (b'p', b'w')
-            | (b'e', b't' | b'n' | b'y' | b'l' | b'r')
-            | (b'r', b'e')
-            | (b'a', b'l' | b'x')
-            | (b'l', b's' | b'e')
-            | (b'i', b'd' | b'e' | b'g' | b'n')
-            | (b't', b'p' | b'h')
-            | (b'w', b't')
-            | (b'o', b'n')
-            | (b'v', b'v' | b'c' | b'2')
-            | (b'c', b'2')
-            | (b'n', b'e')
-    )
+    let Some(letters) = text.0.get(..end).and_then(<[u8]>::last_chunk) else { return may_end_short(text, end) };
+    let (word, bits) = place(u32::from_le_bytes(*letters) >> 8);
+    LAST_LETTERS_SET.get(word).is_some_and(|set| set & bits == bits) && has_long_tail(text, end)
+}
+
+/// A name of three letters at the start of a text.
+#[cold]
+fn may_end_short(text: ScannedText<'_>, end: usize) -> bool {
+    end == 3 && LAST_LETTERS.iter().any(|tail| text.has_in_any_case(0, *tail))
+}
+
+/// Whether tails that many names have are those of a keyword: `session_id`, but not `request_id`.
+fn has_long_tail(text: ScannedText<'_>, end: usize) -> bool {
+    let ends_with = |tail: &[u8]| end.checked_sub(tail.len()).is_some_and(|start| text.has_in_any_case(start, tail));
+    let is_any = |tails: &[&[u8]]| tails.iter().any(|tail| ends_with(tail));
+    match (text.nth_before(end, 2) | 0x20, text.before(end) | 0x20) {
+        (b'i', b'd') => is_any(&[
+            b"sessionid",
+            b"session_id",
+            b"session-id",
+            b"sessid",
+            b"sess_id",
+            b".sid",
+            b"sid",
+            b"keyid",
+            b"key_id",
+        ]),
+        (b'o', b'n') => is_any(&[b"authorization", b"session", b"assertion"]),
+        (b'o', b'r') | (b'e', b'r') => is_any(&[b"number"]),
+        (b'n', b'e') => is_any(&[b"phone"]),
+        (b'l', b'e') => is_any(&[b"mobile"]),
+        (b'd', b'e') => is_any(&[b"code"]),
+        (b's', b'e') => is_any(&[b"passphrase", b"response", b"keybase", b"key_base"]),
+        (b's', b'h') => is_any(&[b"passwordhash", b"password_hash"]),
+        (b'r', b'e') => is_any(&[b"signature"]),
+        _ => true,
+    }
 }
 
 #[cfg(test)]
@@ -250,10 +291,39 @@ mod tests {
     }
 
     #[test]
+    fn common_names_do_not_pass_the_test_of_the_last_letters() {
+        let names = [
+            "level",
+            "region",
+            "shard",
+            "rows",
+            "took",
+            "state",
+            "page",
+            "sort",
+            "port",
+            "host",
+            "user_id",
+            "status",
+            "duration_ms",
+            "version",
+            "at",
+            "id",
+        ];
+        let passed: Vec<_> = names
+            .iter()
+            .filter(|name| may_end_keyword(ScannedText(format!("x {name}").as_bytes()), name.len() + 2))
+            .collect();
+        assert!(passed.len() <= 1, "{passed:?}");
+    }
+
+    #[test]
     fn each_keyword_passes_the_test_of_its_last_letters() {
         for keyword in KEYWORDS {
-            let text = ScannedText(keyword.name.as_bytes());
-            assert!(may_end_keyword(text, text.len()), "{}", keyword.name);
+            for name in [keyword.name.to_owned(), format!("my_{}", keyword.name), keyword.name.to_uppercase()] {
+                let text = ScannedText(name.as_bytes());
+                assert!(may_end_keyword(text, text.len()), "{name}");
+            }
             assert!(keyword.name.len() <= LONGEST_NAME_BYTES);
         }
     }

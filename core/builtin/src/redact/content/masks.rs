@@ -1,7 +1,7 @@
 //! Classes of the bytes of a chunk, as bit masks: bit `i` stands for byte `i`.
 //!
-//! The masks are what makes the scan fast: a question such as "four digits, a space, and three digits" is a few operations for 64 bytes, and
-//! a text without candidates has no branch for a byte.
+//! The masks are the reason why the scan is fast: a question such as "four digits, a space, and three digits" is a few operations for 64
+//! bytes, and a text without candidates has no branch for a byte. Bytes that are rare share a mask; the check of a candidate reads the byte.
 
 /// Bytes of a chunk.
 pub(super) const CHUNK_BYTES: usize = 64;
@@ -10,37 +10,37 @@ const LANE_BYTES: usize = 16;
 /// The bytes of each class in a chunk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct ByteMasks {
-    pub(super) alpha: u64,
+    /// Letters and digits of ASCII.
+    pub(super) word: u64,
+    /// `:` and `=`.
+    pub(super) pair: u64,
+    /// `\` and `%`, which make letters after them a part of themselves.
+    pub(super) escape: u64,
     pub(super) digit: u64,
-    pub(super) colon: u64,
-    pub(super) equals: u64,
-    /// `\`, which makes the letter after it a part of itself.
-    pub(super) backslash: u64,
-    pub(super) percent: u64,
-    pub(super) at_sign: u64,
-    pub(super) plus: u64,
-    pub(super) dash: u64,
+    /// `@` and `+`.
+    pub(super) sign: u64,
+    /// A space and `-`.
+    pub(super) gap: u64,
     pub(super) dot: u64,
-    pub(super) space: u64,
 }
 
 impl ByteMasks {
-    /// The masks of a chunk of at most 64 bytes. `ALL` includes the bytes that only rules other than credentials need.
+    /// The masks of a chunk of at most 64 bytes. `ALL` includes the classes that only rules other than credentials need.
     #[inline]
     pub(super) fn of<const ALL: bool>(chunk: &[u8]) -> Self {
         let mut masks = Self::default();
-        let (lanes, tail) = chunk.as_chunks::<LANE_BYTES>();
-        let mut shift = 0;
-        for lane in lanes {
-            masks.put::<ALL>(lane, shift);
-            shift += LANE_BYTES;
+        if let Some(lanes) = chunk.first_chunk::<CHUNK_BYTES>() {
+            let (lanes, _) = lanes.as_chunks();
+            lanes.iter().enumerate().for_each(|(at, lane)| masks.put::<ALL>(lane, at * LANE_BYTES));
+            return masks;
         }
-        if !tail.is_empty() {
-            let mut lane = [0; LANE_BYTES];
-            for (to, from) in lane.iter_mut().zip(tail) {
-                *to = *from;
-            }
-            masks.put::<ALL>(&lane, shift);
+        let (lanes, tail) = chunk.as_chunks();
+        lanes.iter().enumerate().for_each(|(at, lane)| masks.put::<ALL>(lane, at * LANE_BYTES));
+        // The last 16 bytes: the masks of those that are in both lanes are the same.
+        match chunk.last_chunk() {
+            Some(lane) => masks.put::<ALL>(lane, chunk.len() - LANE_BYTES),
+            None if !tail.is_empty() => masks.put::<ALL>(&padded(tail), 0),
+            None => {}
         }
         masks
     }
@@ -52,42 +52,51 @@ impl ByteMasks {
         let lane = unsafe { sse2::classify::<ALL>(bytes) };
         #[cfg(not(target_arch = "x86_64"))]
         let lane = words::classify::<ALL>(bytes);
-        self.add::<ALL>(&lane, shift);
-    }
-
-    #[inline]
-    fn add<const ALL: bool>(&mut self, lane: &LaneMasks, shift: usize) {
         let put = |mask: &mut u64, lane: u32| *mask |= u64::from(lane) << shift;
-        put(&mut self.alpha, lane.alpha);
-        put(&mut self.digit, lane.digit);
-        put(&mut self.colon, lane.colon);
-        put(&mut self.equals, lane.equals);
-        put(&mut self.backslash, lane.backslash);
-        put(&mut self.percent, lane.percent);
+        put(&mut self.word, lane.word);
+        put(&mut self.pair, lane.pair);
+        put(&mut self.escape, lane.escape);
         if ALL {
-            put(&mut self.at_sign, lane.at_sign);
-            put(&mut self.plus, lane.plus);
-            put(&mut self.dash, lane.dash);
+            put(&mut self.digit, lane.digit);
+            put(&mut self.sign, lane.sign);
+            put(&mut self.gap, lane.gap);
             put(&mut self.dot, lane.dot);
-            put(&mut self.space, lane.space);
         }
     }
+}
+
+/// Fewer than 16 bytes, and zeros. Loads of eight and four bytes that overlap are faster than a loop.
+#[inline]
+fn padded(bytes: &[u8]) -> [u8; LANE_BYTES] {
+    let bits = match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => {
+            overlapping(u64::from_le_bytes(*first), u64::from_le_bytes(*last), bytes.len() - 8)
+        }
+        _ => match (bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(first), Some(last)) => {
+                overlapping(u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into(), bytes.len() - 4)
+            }
+            _ => bytes.iter().rev().fold(0, |bits, byte| bits << 8 | u128::from(*byte)),
+        },
+    };
+    bits.to_le_bytes()
+}
+
+#[inline]
+fn overlapping(first: u64, last: u64, distance: usize) -> u128 {
+    u128::from(first) | u128::from(last) << (8 * distance)
 }
 
 /// The masks of 16 bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct LaneMasks {
-    alpha: u32,
+    word: u32,
+    pair: u32,
+    escape: u32,
     digit: u32,
-    colon: u32,
-    equals: u32,
-    backslash: u32,
-    percent: u32,
-    at_sign: u32,
-    plus: u32,
-    dash: u32,
+    sign: u32,
+    gap: u32,
     dot: u32,
-    space: u32,
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -104,23 +113,20 @@ mod sse2 {
     pub(super) fn classify<const ALL: bool>(bytes: &[u8; LANE_BYTES]) -> LaneMasks {
         let bits = u128::from_le_bytes(*bytes);
         let lane = _mm_set_epi64x((bits >> 64) as i64, bits as i64);
-        // A byte of no ASCII is negative: below every bound.
-        let lower_case = _mm_or_si128(lane, _mm_set1_epi8(0x20));
+        // A byte that is not ASCII is negative: below every limit.
+        let letters = within(_mm_or_si128(lane, _mm_set1_epi8(0x20)), b'a', b'z');
+        let digits = within(lane, b'0', b'9');
         let mut masks = LaneMasks {
-            alpha: within(lower_case, b'a', b'z'),
-            digit: within(lane, b'0', b'9'),
-            colon: equal(lane, b':'),
-            equals: equal(lane, b'='),
-            backslash: equal(lane, b'\\'),
-            percent: equal(lane, b'%'),
+            word: bits_of(_mm_or_si128(letters, digits)),
+            pair: bits_of(either(lane, b':', b'=')),
+            escape: bits_of(either(lane, b'\\', b'%')),
             ..LaneMasks::default()
         };
         if ALL {
-            masks.at_sign = equal(lane, b'@');
-            masks.plus = equal(lane, b'+');
-            masks.dash = equal(lane, b'-');
-            masks.dot = equal(lane, b'.');
-            masks.space = equal(lane, b' ');
+            masks.digit = bits_of(digits);
+            masks.sign = bits_of(either(lane, b'@', b'+'));
+            masks.gap = bits_of(either(lane, b' ', b'-'));
+            masks.dot = bits_of(equal(lane, b'.'));
         }
         masks
     }
@@ -133,17 +139,23 @@ mod sse2 {
 
     #[target_feature(enable = "sse2")]
     #[inline]
-    fn equal(lane: __m128i, byte: u8) -> u32 {
-        bits_of(_mm_cmpeq_epi8(lane, _mm_set1_epi8(byte.cast_signed())))
+    fn equal(lane: __m128i, byte: u8) -> __m128i {
+        _mm_cmpeq_epi8(lane, _mm_set1_epi8(byte.cast_signed()))
+    }
+
+    #[target_feature(enable = "sse2")]
+    #[inline]
+    fn either(lane: __m128i, first: u8, second: u8) -> __m128i {
+        _mm_or_si128(equal(lane, first), equal(lane, second))
     }
 
     /// Bytes from `first` to `last`, both ASCII.
     #[target_feature(enable = "sse2")]
     #[inline]
-    fn within(lane: __m128i, first: u8, last: u8) -> u32 {
+    fn within(lane: __m128i, first: u8, last: u8) -> __m128i {
         let below = _mm_set1_epi8(first.cast_signed() - 1);
         let above = _mm_set1_epi8(last.cast_signed() + 1);
-        bits_of(_mm_and_si128(_mm_cmpgt_epi8(lane, below), _mm_cmpgt_epi8(above, lane)))
+        _mm_and_si128(_mm_cmpgt_epi8(lane, below), _mm_cmpgt_epi8(above, lane))
     }
 }
 
@@ -158,40 +170,37 @@ mod words {
     #[inline]
     pub(super) fn classify<const ALL: bool>(bytes: &[u8; LANE_BYTES]) -> LaneMasks {
         let lane = u128::from_le_bytes(*bytes);
-        let lower_case = lane | u128::from_le_bytes([0x20; LANE_BYTES]);
+        let letters = within(lane | u128::from_le_bytes([0x20; LANE_BYTES]), b'a', b'z');
+        let digits = within(lane, b'0', b'9');
         let mut masks = LaneMasks {
-            alpha: within(lower_case, b'a', b'z'),
-            digit: within(lane, b'0', b'9'),
-            colon: within(lane, b':', b':'),
-            equals: within(lane, b'=', b'='),
-            backslash: within(lane, b'\\', b'\\'),
-            percent: within(lane, b'%', b'%'),
+            word: letters | digits,
+            pair: either(lane, b':', b'='),
+            escape: either(lane, b'\\', b'%'),
             ..LaneMasks::default()
         };
         if ALL {
-            masks.at_sign = within(lane, b'@', b'@');
-            masks.plus = within(lane, b'+', b'+');
-            masks.dash = within(lane, b'-', b'-');
+            masks.digit = digits;
+            masks.sign = either(lane, b'@', b'+');
+            masks.gap = either(lane, b' ', b'-');
             masks.dot = within(lane, b'.', b'.');
-            masks.space = within(lane, b' ', b' ');
         }
         masks
+    }
+
+    #[inline]
+    fn either(lane: u128, first: u8, second: u8) -> u32 {
+        within(lane, first, first) | within(lane, second, second)
     }
 
     /// Bytes from `first` to `last`, both ASCII.
     #[inline]
     fn within(lane: u128, first: u8, last: u8) -> u32 {
-        within_halves(lane, |word| {
+        let tops = |word: u64| {
             let low = word & !TOPS;
             let at_least_first = low + ONES * u64::from(0x80 - first);
             let above_last = low + ONES * u64::from(0x7f - last);
             at_least_first & !above_last & !word & TOPS
-        })
-    }
-
-    /// The highest bits of the bytes, of each half.
-    #[inline]
-    fn within_halves(lane: u128, tops: impl Fn(u64) -> u64) -> u32 {
+        };
         let bits = |word: u64| ((tops(word) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32;
         bits(lane as u64) | bits((lane >> 64) as u64) << 8
     }
@@ -207,24 +216,20 @@ mod tests {
 
     fn by_byte(chunk: &[u8]) -> ByteMasks {
         ByteMasks {
-            alpha: mask(chunk, |byte| byte.is_ascii_alphabetic()),
+            word: mask(chunk, |byte| byte.is_ascii_alphanumeric()),
+            pair: mask(chunk, |byte| matches!(byte, b':' | b'=')),
+            escape: mask(chunk, |byte| matches!(byte, b'\\' | b'%')),
             digit: mask(chunk, |byte| byte.is_ascii_digit()),
-            colon: mask(chunk, |byte| byte == b':'),
-            equals: mask(chunk, |byte| byte == b'='),
-            backslash: mask(chunk, |byte| byte == b'\\'),
-            percent: mask(chunk, |byte| byte == b'%'),
-            at_sign: mask(chunk, |byte| byte == b'@'),
-            plus: mask(chunk, |byte| byte == b'+'),
-            dash: mask(chunk, |byte| byte == b'-'),
+            sign: mask(chunk, |byte| matches!(byte, b'@' | b'+')),
+            gap: mask(chunk, |byte| matches!(byte, b' ' | b'-')),
             dot: mask(chunk, |byte| byte == b'.'),
-            space: mask(chunk, |byte| byte == b' '),
         }
     }
 
     #[test]
     fn each_byte_is_in_its_classes_at_each_place() {
         for byte in 0..=u8::MAX {
-            for length in [1, 7, 16, 17, 40, 63, 64] {
+            for length in 1..=CHUNK_BYTES {
                 let chunk = vec![byte; length];
                 assert_eq!(ByteMasks::of::<true>(&chunk), by_byte(&chunk), "{byte} {length} times");
             }
@@ -235,8 +240,10 @@ mod tests {
     fn bytes_do_not_touch_those_beside_them() {
         let bytes: Vec<u8> = (0..=u8::MAX).collect();
         for start in 0..bytes.len() - CHUNK_BYTES {
-            let chunk = &bytes[start..start + CHUNK_BYTES];
-            assert_eq!(ByteMasks::of::<true>(chunk), by_byte(chunk), "from {start} on");
+            for length in 1..=CHUNK_BYTES {
+                let chunk = &bytes[start..start + length];
+                assert_eq!(ByteMasks::of::<true>(chunk), by_byte(chunk), "{length} from {start} on");
+            }
         }
     }
 

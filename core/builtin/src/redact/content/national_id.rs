@@ -13,7 +13,12 @@ impl Search<'_> {
             && text.nth_before(start, 2).is_ascii_alphanumeric()
             || matches!(text.at(end), b'-' | b'/') && text.at(end + 1).is_ascii_alphanumeric()
             || text.at(end) == b'.' && text.at(end + 1).is_ascii_digit();
-        if text.starts_word(start) && text.ends_word(end) && !is_longer && has_valid_parts(text, start) {
+        if text.at(start + 3) == b'-'
+            && text.starts_word(start)
+            && text.ends_word(end)
+            && !is_longer
+            && has_valid_parts(text, start)
+        {
             self.found(SocialSecurityNumber, start, end);
         }
     }

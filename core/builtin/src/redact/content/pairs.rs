@@ -31,9 +31,12 @@ impl Search<'_> {
     #[inline]
     pub(super) fn separator(&mut self, at: usize) {
         let text = self.text;
-        // `"`, `']`, ` ` or nothing between the name and the separator.
-        let last = text.before(at);
-        let end = if last.is_ascii_alphanumeric() { at } else { self.name_end(at) };
+        // Nothing, or a quote, stands between most names and their separators.
+        let end = match text.before(at) {
+            byte if byte.is_ascii_alphanumeric() => at,
+            b'"' if text.nth_before(at, 2).is_ascii_alphanumeric() => at - 1,
+            _ => self.name_end(at),
+        };
         if text.at(at + 1) == b'/' && text.at(at) == b':' && text.at(at + 2) == b'/' {
             self.url(at);
         } else if may_end_keyword(text, end) {
@@ -41,7 +44,7 @@ impl Search<'_> {
         }
     }
 
-    #[inline]
+    /// The end of a name with `']`, ` ` or `\"` behind it.
     fn name_end(&self, at: usize) -> usize {
         self.text.run_back(at, 8, |byte| matches!(byte, b' ' | b'"' | b'\'' | b'`' | b'\\' | b']'))
     }

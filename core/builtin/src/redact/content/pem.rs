@@ -1,7 +1,5 @@
 //! Private keys in PEM.
 
-use memchr::memmem;
-
 use super::{rule::ContentRule::PrivateKey, search::Search, text::ScannedText};
 
 /// The longest label: `OPENSSH PRIVATE KEY` and its like.
@@ -16,12 +14,9 @@ impl Search<'_> {
             return;
         }
         let label_start = at + b"BEGIN ".len();
-        let label_end = text.run(label_start, LONGEST_LABEL_BYTES, |byte| {
-            byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' '
-        });
-        if !text.part(label_start, label_end).ends_with(b"PRIVATE KEY")
-            && !text.part(label_start, label_end).ends_with(b"PRIVATE KEY BLOCK")
-        {
+        let label_end = label_end(text, label_start);
+        let label = text.part(label_start, label_end);
+        if !label.ends_with(b"PRIVATE KEY") && !label.ends_with(b"PRIVATE KEY BLOCK") {
             return;
         }
         let end = block_end(text, text.run(label_end, 5, |byte| byte == b'-'));
@@ -34,19 +29,33 @@ impl Search<'_> {
 
 /// The end of the `END` line; without one, of the characters that a block may have.
 fn block_end(text: ScannedText<'_>, start: usize) -> usize {
-    let body_end = text.run(start, usize::MAX, |byte| {
-        byte.is_ascii_alphanumeric()
-            || byte.is_ascii_whitespace()
-            || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'\\' | b':' | b',' | b'.' | b'"' | b'(' | b')')
-    });
-    let body = text.part(start, body_end);
-    let Some(end) = memmem::find(body, b"-----END ") else {
-        // Another block is not a part of this one.
-        let next = memmem::find(body, b"-----BEGIN ").map_or(body_end, |next| start + next);
-        return text.run_back(next, next - start, |byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\\'));
-    };
-    let label = start + end + b"-----END ".len();
-    let label_end =
-        text.run(label, LONGEST_LABEL_BYTES, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ');
-    text.run(label_end, 5, |byte| byte == b'-')
+    let body_end = body_end(text, start);
+    if !text.has(body_end, b"-----END ") {
+        return text
+            .run_back(body_end, body_end - start, |byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\\'));
+    }
+    let label = body_end + b"-----END ".len();
+    text.run(label_end(text, label), 5, |byte| byte == b'-')
+}
+
+/// The end of the characters of a block, or the dashes of the next line of dashes: no byte is in the bodies of two blocks.
+fn body_end(text: ScannedText<'_>, start: usize) -> usize {
+    let mut at = start;
+    loop {
+        at = text.run(at, usize::MAX, is_body);
+        if text.at(at) != b'-' || text.has(at, b"-----") {
+            return at;
+        }
+        at += 1;
+    }
+}
+
+/// Base64, the headers of a block, line breaks and their escapes, and what JSON and lists have around lines.
+fn is_body(byte: u8) -> bool {
+    let is_separator = matches!(byte, b'+' | b'/' | b'=' | b'\\' | b':' | b',' | b'.' | b'"' | b'(' | b')');
+    byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || is_separator
+}
+
+fn label_end(text: ScannedText<'_>, start: usize) -> usize {
+    text.run(start, LONGEST_LABEL_BYTES, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ')
 }

@@ -34,7 +34,7 @@ impl Search<'_> {
         let is_sum = text.before(plus).is_ascii_alphanumeric() && !text.starts_word(plus)
             || matches!(text.before(plus), b'+' | b')' | b'_' | b'/' | b'=' | b'.')
                 && !text.has(plus.saturating_sub(1), b"=");
-        if is_sum || !self.rules.has(Phone) {
+        if !text.at(plus + 1).is_ascii_digit() || is_sum || !self.rules.has(Phone) {
             return;
         }
         let Some(phone) = read(text, plus + 1) else { return };

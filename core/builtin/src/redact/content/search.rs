@@ -44,14 +44,6 @@ impl ChunkWindow {
         (mask >> distance) | (self.after << (64 - distance))
     }
 
-    /// Letters and digits, without those of `\n` and `%20`.
-    #[inline]
-    fn words(&self) -> u64 {
-        let percent = |masks: &ByteMasks| masks.percent;
-        let escapes = self.behind(|masks| masks.backslash, 1) | self.behind(percent, 1) | self.behind(percent, 2);
-        (self.now.alpha | self.now.digit) & !escapes
-    }
-
     /// Bit `i` is that of byte `i - distance`.
     #[inline]
     fn behind(&self, mask: impl Fn(&ByteMasks) -> u64, distance: u32) -> u64 {
@@ -82,13 +74,14 @@ impl Search<'_> {
             let now = ByteMasks::of::<ALL>(chunk);
             let after = if base + CHUNK_BYTES < text.len() { u64::MAX } else { 0 };
             let window = ChunkWindow { now, before, after };
-            let words = window.words();
+            let words = now.word & !self.escaped(base, now.escape, before.escape);
             let starts = words & !(words << 1 | words_before >> 63);
             words_before = words;
             self.words(base, starts);
-            self.separators(base, &now);
+            let colons = self.separators(base, now.pair);
             if ALL {
                 self.addresses_and_numbers(base, &window, starts);
+                self.addresses_with_colons(base, &window, colons);
             }
             before = now;
         }
@@ -103,31 +96,61 @@ impl Search<'_> {
         }
     }
 
+    /// Letters and digits that are a part of an escape: one after `\\`, two after `%`.
     #[inline]
-    fn separators(&mut self, base: usize, now: &ByteMasks) {
-        for at in places(base, now.colon | now.equals) {
+    fn escaped(&self, base: usize, escapes: u64, escapes_before: u64) -> u64 {
+        if escapes | escapes_before >> 62 == 0 {
+            return 0;
+        }
+        let mut escaped = escapes << 1 | escapes_before >> 63;
+        for at in places(base, escapes).filter(|at| self.text.at(*at) == b'%') {
+            escaped |= (4 << (at - base)) & !escapes;
+        }
+        for (distance, bits) in [(2, 0b01), (1, 0b10)] {
+            let is_before = escapes_before >> (64 - distance) & 1 != 0;
+            if is_before && self.text.nth_before(base, distance) == b'%' {
+                escaped |= bits;
+            }
+        }
+        escaped
+    }
+
+    /// Values beside a keyword, and URLs. Returns the colons.
+    #[inline]
+    fn separators(&mut self, base: usize, pairs: u64) -> u64 {
+        let mut colons = 0;
+        for at in places(base, pairs) {
+            if self.text.at(at) == b':' {
+                colons |= 1 << (at - base);
+            }
             if !self.value.contains(&at) {
                 self.separator(at);
             }
         }
+        colons
     }
 
     #[inline]
     fn addresses_and_numbers(&mut self, base: usize, window: &ChunkWindow, word_starts: u64) {
-        for at in places(base, window.now.at_sign) {
-            self.email(at);
+        for at in places(base, window.now.sign) {
+            match self.text.at(at) {
+                b'@' => self.email(at),
+                _ => self.international_phone(at),
+            }
         }
-        // In the chunk that follows another one, a number may have its first digit alone.
+        for at in places(base, window.now.escape) {
+            if self.text.has(at, b"%40") {
+                self.email(at);
+            }
+        }
+        // In a chunk that another one follows, a number may have its first digit alone.
         if window.after != 0 || window.now.digit.count_ones() > 3 {
             self.numbers(base, window, word_starts);
-        }
-        if window.now.colon != 0 {
-            self.addresses_with_colons(base, window);
         }
     }
 
     fn numbers(&mut self, base: usize, window: &ChunkWindow, word_starts: u64) {
-        let ByteMasks { alpha, digit, plus, dash, dot, space, .. } = window.now;
+        let ByteMasks { word, digit, gap, dot, .. } = window.now;
         let behind = |distance| window.behind(|masks| masks.digit, distance);
         let two = digit & window.ahead(digit, 1);
         let three = two & window.ahead(digit, 2);
@@ -138,7 +161,7 @@ impl Search<'_> {
         let eight = four & window.ahead(four, 4);
         let thirteen = eight & window.ahead(four, 8) & window.ahead(digit, 12);
         let after_four = behind(1) & behind(2) & behind(3) & behind(4);
-        let grouped = (space | dash | dot) & after_four & window.ahead(three, 1);
+        let grouped = (gap | dot) & after_four & window.ahead(three, 1);
         for at in places(base, run_starts & thirteen | grouped) {
             self.card(at);
         }
@@ -146,9 +169,9 @@ impl Search<'_> {
         // A social security number: 3, 2 and 4 digits.
         let dashes = run_starts
             & three
-            & window.ahead(dash, 3)
+            & window.ahead(gap, 3)
             & window.ahead(two, 4)
-            & window.ahead(dash, 6)
+            & window.ahead(gap, 6)
             & window.ahead(four, 7);
         for at in places(base, dashes) {
             self.social_security_number(at);
@@ -163,19 +186,18 @@ impl Search<'_> {
         }
 
         // An IBAN: two letters and two digits.
-        let country = word_starts & alpha & window.ahead(alpha, 1) & window.ahead(two, 2);
+        let country = word_starts & !digit & window.ahead(word & !digit, 1) & window.ahead(two, 2);
         for at in places(base, country) {
             self.iban(at);
-        }
-
-        for at in places(base, plus & window.ahead(digit, 1)) {
-            self.international_phone(at);
         }
     }
 
     /// IPv6: two colons side by side, or four close to each other.
-    fn addresses_with_colons(&mut self, base: usize, window: &ChunkWindow) {
-        let colon = window.now.colon;
+    #[inline]
+    fn addresses_with_colons(&mut self, base: usize, window: &ChunkWindow, colon: u64) {
+        if colon == 0 {
+            return;
+        }
         let near = |mask| window.ahead(mask, 2) | window.ahead(mask, 3) | window.ahead(mask, 4) | window.ahead(mask, 5);
         let four = colon & near(colon & near(colon & near(colon)));
         for at in places(base, colon & window.ahead(colon, 1) | four) {

@@ -14,7 +14,7 @@ use super::{
 
 /// Rules, and the first three letters of the words that they begin with, in lower case.
 const STARTERS: &[(ContentRule, &[&[u8; 3]])] = &[
-    (AwsKey, &[b"aki", b"asi", b"abi", b"acc"]),
+    (AwsKey, &[b"aki", b"asi"]),
     (Jwt, &[b"eyj"]),
     (PrivateKey, &[b"beg"]),
     (AuthorizationValue, &[b"bea", b"bas"]),
@@ -25,12 +25,13 @@ const STARTERS: &[(ContentRule, &[&[u8; 3]])] = &[
     (Phone, &[b"tel", b"pho", b"mob", b"cel", b"fax"]),
 ];
 
-const BITS: u32 = 11;
+/// The set has this many words of 64 bits, as a power of two.
+pub(super) const WORD_BITS: u32 = 5;
 
-/// A set of three letters, as a bit for the hash of each. A word that is not in it costs a load and a test.
+/// A set of three letters, as two bits for the hash of each (a Bloom filter). A word that is not in it costs a load and a test.
 #[derive(Debug, Clone)]
 pub(super) struct Starters {
-    bits: [u64; 1 << (BITS - 6)],
+    bits: [u64; 1 << WORD_BITS],
 }
 
 /// Three letters in lower case. `_` becomes DEL.
@@ -65,16 +66,16 @@ impl Starters {
     pub(super) fn may_start(&self, text: ScannedText<'_>, at: usize) -> bool {
         let Some(letters) = text.0.get(at..).and_then(<[u8]>::first_chunk) else { return false };
         let (word, bit) = place(u32::from_le_bytes(*letters));
-        self.bits.get(word).is_some_and(|bits| bits & bit != 0)
+        self.bits.get(word).is_some_and(|bits| bits & bit == bit)
     }
 }
 
-/// The place of the first three letters' hash: the index of a word, and its bit.
+/// The place of the hash of the first three letters: the index of a word, and two of its bits.
 #[inline]
-const fn place(letters: u32) -> (usize, u64) {
+pub(super) const fn place(letters: u32) -> (usize, u64) {
     let folded = (letters | 0x20_2020) & 0xff_ffff;
-    let hash = folded.wrapping_mul(0x9e37_79b1) >> (32 - BITS);
-    ((hash >> 6) as usize, 1 << (hash & 63))
+    let hash = folded.wrapping_mul(0x9e37_79b1);
+    ((hash >> (32 - WORD_BITS)) as usize, 1 << (hash >> 21 & 63) | 1 << (hash >> 15 & 63))
 }
 
 /// The first three letters at a place, in lower case.

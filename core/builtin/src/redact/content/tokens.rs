@@ -3,7 +3,8 @@
 use super::{
     rule::ContentRule::{self, AwsKey, GithubToken, GitlabToken, GoogleKey, ServiceToken, SlackToken, StripeKey},
     search::Search,
-    text::{is_base64, is_base64url, is_diverse},
+    starters::{StarterKey, key_at},
+    text::{ScannedText, is_base64, is_base64url, is_diverse},
 };
 
 /// The longest body that is checked. A body that is longer is a token, if its form has no upper limit.
@@ -51,6 +52,13 @@ impl Alphabet {
     }
 }
 
+impl TokenForm {
+    /// The first three letters of the prefix.
+    fn key(&self) -> StarterKey {
+        key_at(ScannedText(self.prefix), 0)
+    }
+}
+
 const fn form(prefix: &'static str, rule: ContentRule, alphabet: Alphabet, least: usize, most: usize) -> TokenForm {
     TokenForm { prefix: prefix.as_bytes(), rule, alphabet, least, most }
 }
@@ -63,30 +71,71 @@ const fn open(prefix: &'static str, rule: ContentRule, alphabet: Alphabet, least
     form(prefix, rule, alphabet, least, LONGEST_BODY_BYTES)
 }
 
-/// Longer prefixes stand before shorter ones that they begin with.
+/// Sorted by the first three letters in lower case; a longer prefix stands before a shorter one that it begins with.
 pub(super) const TOKEN_FORMS: &[TokenForm] = &[
+    open("1//0", GoogleKey, Alphabet::Base64Url, 40),
+    open("AGE-SECRET-KEY-1", ServiceToken, Alphabet::Alphanumeric, 58),
+    exact("AIza", GoogleKey, Alphabet::Base64Url, 35),
     exact("AKIA", AwsKey, Alphabet::Base32, 16),
     exact("ASIA", AwsKey, Alphabet::Base32, 16),
-    exact("ABIA", AwsKey, Alphabet::Base32, 16),
-    exact("ACCA", AwsKey, Alphabet::Base32, 16),
-    form("ghp_", GithubToken, Alphabet::Alphanumeric, 36, 255),
+    open("ATATT3", ServiceToken, Alphabet::Escaped, 60),
+    form("dapi", ServiceToken, Alphabet::Hexadecimal, 32, 34),
+    open("dckr_pat_", ServiceToken, Alphabet::Base64Url, 20),
+    open("dckr_oat_", ServiceToken, Alphabet::Base64Url, 20),
+    exact("doo_v1_", ServiceToken, Alphabet::Hexadecimal, 64),
+    exact("dop_v1_", ServiceToken, Alphabet::Hexadecimal, 64),
+    exact("dor_v1_", ServiceToken, Alphabet::Hexadecimal, 64),
     form("gho_", GithubToken, Alphabet::Alphanumeric, 36, 255),
-    form("ghu_", GithubToken, Alphabet::Alphanumeric, 36, 255),
+    form("ghp_", GithubToken, Alphabet::Alphanumeric, 36, 255),
     form("ghr_", GithubToken, Alphabet::Alphanumeric, 36, 255),
     open("ghs_", GithubToken, Alphabet::Dotted, 36),
+    form("ghu_", GithubToken, Alphabet::Alphanumeric, 36, 255),
     form("github_pat_", GithubToken, Alphabet::Word, 50, 255),
-    open("glpat-", GitlabToken, Alphabet::Dotted, 20),
-    open("gldt-", GitlabToken, Alphabet::Dotted, 20),
-    open("glrt-", GitlabToken, Alphabet::Dotted, 20),
-    open("glrtr-", GitlabToken, Alphabet::Dotted, 20),
+    open("glagent-", GitlabToken, Alphabet::Dotted, 20),
     open("glcbt-", GitlabToken, Alphabet::Dotted, 20),
-    open("glptt-", GitlabToken, Alphabet::Dotted, 20),
+    open("glc_", ServiceToken, Alphabet::Base64, 32),
+    open("gldt-", GitlabToken, Alphabet::Dotted, 20),
+    open("glffct-", GitlabToken, Alphabet::Dotted, 20),
     open("glft-", GitlabToken, Alphabet::Dotted, 20),
     open("glimt-", GitlabToken, Alphabet::Dotted, 20),
-    open("glagent-", GitlabToken, Alphabet::Dotted, 20),
     open("gloas-", GitlabToken, Alphabet::Dotted, 20),
+    open("glpat-", GitlabToken, Alphabet::Dotted, 20),
+    open("glptt-", GitlabToken, Alphabet::Dotted, 20),
+    open("glrtr-", GitlabToken, Alphabet::Dotted, 20),
+    open("glrt-", GitlabToken, Alphabet::Dotted, 20),
     open("glsoat-", GitlabToken, Alphabet::Dotted, 20),
-    open("glffct-", GitlabToken, Alphabet::Dotted, 20),
+    open("glsa_", ServiceToken, Alphabet::Word, 32),
+    exact("GOCSPX-", GoogleKey, Alphabet::Base64Url, 28),
+    open("gsk_", ServiceToken, Alphabet::Alphanumeric, 40),
+    form("hf_", ServiceToken, Alphabet::Alphanumeric, 30, 40),
+    open("hvb.", ServiceToken, Alphabet::Base64Url, 24),
+    open("hvr.", ServiceToken, Alphabet::Base64Url, 24),
+    open("hvs.", ServiceToken, Alphabet::Base64Url, 24),
+    open("lin_api_", ServiceToken, Alphabet::Alphanumeric, 32),
+    exact("npm_", ServiceToken, Alphabet::Alphanumeric, 36),
+    open("pul-", ServiceToken, Alphabet::Hexadecimal, 40),
+    open("pypi-AgE", ServiceToken, Alphabet::Base64Url, 50),
+    open("rk_live_", StripeKey, Alphabet::Alphanumeric, 16),
+    open("rk_test_", StripeKey, Alphabet::Alphanumeric, 16),
+    open("rubygems_", ServiceToken, Alphabet::Hexadecimal, 48),
+    open("SG.", ServiceToken, Alphabet::Dotted, 60),
+    exact("shpat_", ServiceToken, Alphabet::Hexadecimal, 32),
+    exact("shpca_", ServiceToken, Alphabet::Hexadecimal, 32),
+    exact("shppa_", ServiceToken, Alphabet::Hexadecimal, 32),
+    exact("shpss_", ServiceToken, Alphabet::Hexadecimal, 32),
+    open("sk-svcacct-", ServiceToken, Alphabet::Base64Url, 24),
+    open("sk-proj-", ServiceToken, Alphabet::Base64Url, 24),
+    open("sk-ant-", ServiceToken, Alphabet::Base64Url, 24),
+    open("sk-", ServiceToken, Alphabet::Alphanumeric, 32),
+    open("sk_live_", StripeKey, Alphabet::Alphanumeric, 16),
+    open("sk_test_", StripeKey, Alphabet::Alphanumeric, 16),
+    open("sk_org_", StripeKey, Alphabet::Word, 16),
+    open("sntrys_", ServiceToken, Alphabet::Base64, 40),
+    open("tskey-", ServiceToken, Alphabet::Base64Url, 20),
+    open("whsec_", StripeKey, Alphabet::Base64, 24),
+    open("xapp-", SlackToken, Alphabet::Base64Url, 16),
+    open("xoxe.xoxb-", SlackToken, Alphabet::Base64Url, 16),
+    open("xoxe.xoxp-", SlackToken, Alphabet::Base64Url, 16),
     open("xoxb-", SlackToken, Alphabet::Base64Url, 16),
     open("xoxp-", SlackToken, Alphabet::Base64Url, 16),
     open("xoxa-", SlackToken, Alphabet::Base64Url, 16),
@@ -94,63 +143,18 @@ pub(super) const TOKEN_FORMS: &[TokenForm] = &[
     open("xoxs-", SlackToken, Alphabet::Base64Url, 16),
     open("xoxo-", SlackToken, Alphabet::Base64Url, 16),
     open("xoxe-", SlackToken, Alphabet::Base64Url, 16),
-    open("xoxe.xoxb-", SlackToken, Alphabet::Base64Url, 16),
-    open("xoxe.xoxp-", SlackToken, Alphabet::Base64Url, 16),
     open("xoxc-", SlackToken, Alphabet::Base64Url, 16),
     open("xoxd-", SlackToken, Alphabet::Escaped, 16),
-    open("xapp-", SlackToken, Alphabet::Base64Url, 16),
-    open("sk_live_", StripeKey, Alphabet::Alphanumeric, 16),
-    open("sk_test_", StripeKey, Alphabet::Alphanumeric, 16),
-    open("rk_live_", StripeKey, Alphabet::Alphanumeric, 16),
-    open("rk_test_", StripeKey, Alphabet::Alphanumeric, 16),
-    open("sk_org_", StripeKey, Alphabet::Word, 16),
-    open("whsec_", StripeKey, Alphabet::Base64, 24),
-    exact("AIza", GoogleKey, Alphabet::Base64Url, 35),
     open("ya29.", GoogleKey, Alphabet::Dotted, 20),
-    exact("GOCSPX-", GoogleKey, Alphabet::Base64Url, 28),
-    open("1//0", GoogleKey, Alphabet::Base64Url, 40),
-    exact("npm_", ServiceToken, Alphabet::Alphanumeric, 36),
-    open("pypi-AgE", ServiceToken, Alphabet::Base64Url, 50),
-    open("SG.", ServiceToken, Alphabet::Dotted, 60),
-    open("hvs.", ServiceToken, Alphabet::Base64Url, 24),
-    open("hvb.", ServiceToken, Alphabet::Base64Url, 24),
-    open("hvr.", ServiceToken, Alphabet::Base64Url, 24),
-    exact("dop_v1_", ServiceToken, Alphabet::Hexadecimal, 64),
-    exact("doo_v1_", ServiceToken, Alphabet::Hexadecimal, 64),
-    exact("dor_v1_", ServiceToken, Alphabet::Hexadecimal, 64),
-    open("dckr_pat_", ServiceToken, Alphabet::Base64Url, 20),
-    open("dckr_oat_", ServiceToken, Alphabet::Base64Url, 20),
-    form("hf_", ServiceToken, Alphabet::Alphanumeric, 30, 40),
-    exact("shpat_", ServiceToken, Alphabet::Hexadecimal, 32),
-    exact("shpca_", ServiceToken, Alphabet::Hexadecimal, 32),
-    exact("shppa_", ServiceToken, Alphabet::Hexadecimal, 32),
-    exact("shpss_", ServiceToken, Alphabet::Hexadecimal, 32),
-    open("sk-ant-", ServiceToken, Alphabet::Base64Url, 24),
-    open("sk-proj-", ServiceToken, Alphabet::Base64Url, 24),
-    open("sk-svcacct-", ServiceToken, Alphabet::Base64Url, 24),
-    open("sk-", ServiceToken, Alphabet::Alphanumeric, 32),
-    form("dapi", ServiceToken, Alphabet::Hexadecimal, 32, 34),
-    open("glsa_", ServiceToken, Alphabet::Word, 32),
-    open("glc_", ServiceToken, Alphabet::Base64, 32),
-    open("sntrys_", ServiceToken, Alphabet::Base64, 40),
-    open("rubygems_", ServiceToken, Alphabet::Hexadecimal, 48),
-    open("lin_api_", ServiceToken, Alphabet::Alphanumeric, 32),
-    open("gsk_", ServiceToken, Alphabet::Alphanumeric, 40),
-    open("pul-", ServiceToken, Alphabet::Hexadecimal, 40),
-    open("tskey-", ServiceToken, Alphabet::Base64Url, 20),
-    open("AGE-SECRET-KEY-1", ServiceToken, Alphabet::Alphanumeric, 58),
-    open("ATATT3", ServiceToken, Alphabet::Escaped, 60),
 ];
 
 impl Search<'_> {
     /// Looks for a token at the start of a word.
-    pub(super) fn prefixed_token(&mut self, at: usize) {
+    pub(super) fn prefixed_token(&mut self, at: usize, key: StarterKey) {
         let text = self.text;
-        let first = text.at(at);
-        let forms = TOKEN_FORMS.iter().filter(|form| form.prefix.first() == Some(&first));
-        let Some(form) = forms.into_iter().find(|form| self.rules.has(form.rule) && text.has(at, form.prefix)) else {
-            return;
-        };
+        let first = TOKEN_FORMS.partition_point(|form| form.key() < key);
+        let mut forms = TOKEN_FORMS.iter().skip(first).take_while(|form| form.key() == key);
+        let Some(form) = forms.find(|form| self.rules.has(form.rule) && text.has(at, form.prefix)) else { return };
         let start = at + form.prefix.len();
         let Some(end) = self.body_end(form, start) else { return };
         self.token_end = end;
@@ -235,6 +239,11 @@ mod tests {
         body[3] = b'C';
         assert!(!has_valid_checksum(&body));
         assert!(!has_valid_checksum(&BODY[1..]));
+    }
+
+    #[test]
+    fn forms_are_sorted_by_their_first_letters() {
+        assert!(TOKEN_FORMS.is_sorted_by_key(TokenForm::key));
     }
 
     #[test]

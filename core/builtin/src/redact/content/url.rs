@@ -1,19 +1,27 @@
 //! User and password of a URL.
 
 use super::{
-    rule::ContentRule::UrlCredentials,
+    rule::ContentRule::{self, ServiceToken, SlackToken, UrlCredentials},
     search::Search,
-    text::{ScannedText, is_high_entropy},
+    text::{ScannedText, is_base64url, is_high_entropy},
 };
 
 /// The longest user and password that are looked for behind a `/` that is not escaped.
 const LONGEST_USERINFO_BYTES: usize = 256;
+
+/// URLs whose path lets anyone post.
+const WEBHOOKS: &[(&[u8], ContentRule)] = &[
+    (b"hooks.slack.com/services/", SlackToken),
+    (b"discord.com/api/webhooks/", ServiceToken),
+    (b"discordapp.com/api/webhooks/", ServiceToken),
+];
 
 impl Search<'_> {
     /// The `:` of `://`.
     pub(super) fn url(&mut self, colon: usize) {
         let text = self.text;
         let start = colon + 3;
+        self.webhook(start);
         if !text.before(colon).is_ascii_alphanumeric() || !self.rules.has(UrlCredentials) {
             return;
         }
@@ -26,6 +34,18 @@ impl Search<'_> {
         let is_secret = userinfo.contains(&b':') && userinfo.len() > 1 || is_high_entropy(userinfo);
         if is_secret {
             self.value_found(UrlCredentials, start, at_sign);
+        }
+    }
+
+    /// The secret path of a webhook.
+    fn webhook(&mut self, host: usize) {
+        let Some((prefix, rule)) = WEBHOOKS.iter().find(|(prefix, _)| self.text.has_in_any_case(host, prefix)) else {
+            return;
+        };
+        let start = host + prefix.len();
+        let end = self.text.run(start, usize::MAX, |byte| is_base64url(byte) || byte == b'/');
+        if end - start >= 20 {
+            self.value_found(*rule, start, end);
         }
     }
 

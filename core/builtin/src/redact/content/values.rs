@@ -144,8 +144,10 @@ impl Search<'_> {
             let Some(offset) = text.get(at..).and_then(|tail| memchr::memchr(quote, tail)) else { break };
             let place = at + offset;
             let before = place - self.text.run_back(place, place - start, |byte| byte == b'\\').min(place);
-            found = (before <= escapes).then(|| place - before.min(escapes));
-            at = place + 1;
+            // `'it''s'`: in SQL, two quotes are a quote.
+            let is_doubled = quote == b'\'' && self.text.at(place + 1) == quote && place > start;
+            found = (before <= escapes && !is_doubled).then(|| place - before.min(escapes));
+            at = place + 1 + usize::from(is_doubled);
         }
         SecretPlace { start, end: found.unwrap_or(text.len()), is_quoted: true }
     }

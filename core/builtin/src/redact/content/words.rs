@@ -6,7 +6,7 @@ use super::{
         AuthorizationValue, CardSecurityCode, HighEntropySecret, KeywordSecret, Phone, SocialSecurityNumber,
     },
     search::Search,
-    starters::key_at,
+    starters::{StarterKey, key_at},
     text::is_high_entropy,
 };
 
@@ -21,13 +21,14 @@ impl Search<'_> {
         if at < self.token_end {
             return;
         }
-        match &key_at(self.text, at) {
+        let key = key_at(self.text, at);
+        match &key {
             b"eyj" => self.json_web_token(at),
             b"beg" => self.private_key(at),
             b"bea" | b"bas" if self.rules.has(AuthorizationValue) => self.bare_authorization(at),
-            b"pas" | b"pwd" | b"tok" | b"cre" | b"key" | b"api" => self.keyword_in_prose(at),
+            b"pas" | b"pwd" | b"tok" | b"cre" | b"key" | b"api" => self.keyword_in_prose(at, key),
             b"sec" => {
-                self.keyword_in_prose(at);
+                self.keyword_in_prose(at, key);
                 self.security_code_after_keyword(at);
             }
             b"cvv" | b"cvc" | b"csc" | b"cav" | b"pin" if self.rules.has(CardSecurityCode) => {
@@ -35,17 +36,16 @@ impl Search<'_> {
             }
             b"ssn" | b"soc" if self.rules.has(SocialSecurityNumber) => self.social_security_number_after_keyword(at),
             b"tel" | b"pho" | b"mob" | b"cel" | b"fax" if self.rules.has(Phone) => self.phone_after_keyword(at),
-            _ => {}
+            _ => self.prefixed_token(at, key),
         }
-        self.prefixed_token(at);
     }
 
     /// A keyword that no `=` and no `:` follows: `--password x`, `<password>x</password>`, `password is x`, `secret 9f86d0...`.
-    fn keyword_in_prose(&mut self, at: usize) {
+    fn keyword_in_prose(&mut self, at: usize, key: StarterKey) {
         if !self.rules.has_any(&[KeywordSecret, HighEntropySecret]) {
             return;
         }
-        let Some((keyword, end)) = Keyword::at(self.text, at) else { return };
+        let Some((keyword, end)) = Keyword::at(self.text, at, key) else { return };
         match self.text.at(end) {
             b'>' => self.element(at, end),
             b' ' if self.is_option(at) => self.option_value(end + 1),
@@ -82,7 +82,9 @@ impl Search<'_> {
     fn value_in_prose(&mut self, keyword: &Keyword, end: usize) {
         let text = self.text;
         let start = text.run(end, 3, |byte| byte == b' ');
-        let after_verb = [&b"is "[..], b"was ", b"to "].into_iter().find(|verb| text.has_in_any_case(start, verb));
+        let after_verb = [&b"is: "[..], b"is ", b"was ", b"changed to ", b"set to ", b"reset to ", b"to "]
+            .into_iter()
+            .find(|verb| text.has_in_any_case(start, verb));
         if let Some(verb) = after_verb {
             self.stated_value(keyword, start + verb.len());
         } else if matches!(text.at(start), b'"' | b'\'') {

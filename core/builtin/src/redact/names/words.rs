@@ -1,14 +1,13 @@
 //! The words of a field's name.
 
-/// The most words that are looked at. A longer name is not one of a person.
-pub(super) const WORDS_MAX: usize = 12;
-
 /// The words of a name, in lower case and one behind the other: `userEmail-address` is `user`, `email`, `address`.
 #[derive(Debug, Default)]
 pub(super) struct NameWords {
     text: String,
     /// Where each word ends.
     ends: Vec<usize>,
+    /// The first word of the last part of a path: `has` of `db.has_password`.
+    part_start: usize,
 }
 
 impl NameWords {
@@ -17,9 +16,11 @@ impl NameWords {
     pub(super) fn of(name: &str) -> Self {
         let mut words = Self::default();
         let chars: Vec<char> = name.chars().collect();
+        let mut is_new_part = false;
         for (place, &c) in chars.iter().enumerate() {
             if !c.is_alphanumeric() {
                 words.end_word();
+                is_new_part |= matches!(c, '.' | '/' | ':');
                 continue;
             }
             let before = place.checked_sub(1).and_then(|before| chars.get(before));
@@ -31,6 +32,9 @@ impl NameWords {
             if starts {
                 words.end_word();
             }
+            if std::mem::take(&mut is_new_part) {
+                words.part_start = words.ends.len();
+            }
             words.text.extend(c.to_lowercase());
         }
         words.end_word();
@@ -38,7 +42,7 @@ impl NameWords {
     }
 
     fn end_word(&mut self) {
-        if self.ends.last().copied().unwrap_or(0) < self.text.len() && self.ends.len() < WORDS_MAX {
+        if self.ends.last().copied().unwrap_or(0) < self.text.len() {
             self.ends.push(self.text.len());
         }
     }
@@ -58,8 +62,9 @@ impl NameWords {
         self.joined(0, self.len())
     }
 
+    /// The first word of the last part of a path.
     pub(super) fn first(&self) -> &str {
-        self.joined(0, 1)
+        self.joined(self.part_start, self.part_start + 1)
     }
 
     pub(super) fn last(&self) -> &str {
@@ -99,6 +104,7 @@ mod tests {
             (words.joined(1, 3), words.all(), words.first(), words.last()),
             ("apikey", "theapikeyof", "the", "of")
         );
+        assert_eq!((NameWords::of("db.hasPassword.").first(), NameWords::of("a/b").first()), ("has", "b"));
         let none = NameWords::of("");
         assert_eq!((none.len(), none.all(), none.first(), none.last()), (0, "", "", ""));
     }

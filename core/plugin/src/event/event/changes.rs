@@ -87,12 +87,22 @@ impl<'batch> Event<'batch> {
         // In the order in which a later one counts before an earlier one: see `single`.
         let singles = self.scope_fields().chain(self.own_fields()).chain(self.added.iter().copied());
         fields.extend(singles.filter(|field| !field.group.is_keyed() && field.group != FieldGroup::CutMark));
-        fields.extend(cut.iter().map(|(group, name)| cut_mark(*group, name)));
+        let mut cut = BumpVec::from_iter_in(cut.iter().copied(), self.arena);
         for group in [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics] {
-            let rewritten = self.counted_fields(group).iter().filter_map(|field| rewrite(*field));
+            let rewritten = self.counted_fields(group).iter().filter_map(|field| {
+                let rewritten = rewrite(*field)?;
+                // The mark of a cut field follows its name.
+                if rewritten.name != field.name
+                    && let Some(mark) = cut.iter_mut().find(|mark| **mark == (group, field.name))
+                {
+                    *mark = (rewritten.group, rewritten.name);
+                }
+                Some(rewritten)
+            });
             // A field that changed its group to one without keys would pass for something else.
             fields.extend(rewritten.filter(|field| field.group.is_keyed()));
         }
+        fields.extend(cut.iter().map(|(group, name)| cut_mark(*group, name)));
         self.added = fields.into_bump_slice();
         self.shared = &[];
         self.is_rewritten = true;

@@ -4,13 +4,19 @@ use std::{io, time::Duration};
 
 use thiserror::Error;
 
-use super::SecretEncoding;
+use super::{SecretEncoding, unread::UNREAD};
 use crate::problem::Problem;
 
 /// Why a secret could not be read. It names the reference, and never the value.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SecretError {
+    /// A check of settings reads no secrets: neither does it run programs, nor need the secrets of another machine.
+    #[error("{reference} is not read: {UNREAD}")]
+    Unread {
+        /// The reference.
+        reference: String,
+    },
     /// The environment has no such variable.
     #[error("{reference} names a variable that is not set")]
     NotSet {
@@ -111,7 +117,8 @@ impl SecretError {
     #[must_use]
     pub fn reference(&self) -> &str {
         match self {
-            Self::NotSet { reference }
+            Self::Unread { reference }
+            | Self::NotSet { reference }
             | Self::Empty { reference }
             | Self::TooLong { reference, .. }
             | Self::Unreadable { reference, .. }

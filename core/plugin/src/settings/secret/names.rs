@@ -27,7 +27,7 @@ const SECRET_WORDS: [&str; 5] = ["pass", "pwd", "pw", "salt", "pin"];
 
 /// The kinds of keys that are secret. A `key` alone, or that of a table, a partition or a cache, is the name of a field.
 const KEY_KINDS: &str = "access account aes api app application auth client crypto data decrypt decryption encrypt encryption \
-    hmac ingest ingestion integration license mac master private secret server service session shared \
+    hash hmac ingest ingestion integration license mac master private secret server service session shared \
     signing ssh ssl symmetric tls wrapping write";
 
 /// Words behind `key` by which a value is the key itself.
@@ -66,6 +66,25 @@ pub(super) fn is_secret_path(path: &str) -> bool {
     below_names.iter().any(|step| is_of_secret(step))
 }
 
+/// Tables by classes of data, whose entries are no secrets: `actions.credential = "hash"`.
+const TABLES_OF_CLASSES: [&str; 1] = ["actions"];
+
+/// Whether the entries of a table have classes of data as their names.
+pub(super) fn is_table_of_classes(name: &str) -> bool {
+    TABLES_OF_CLASSES.contains(&name)
+}
+
+/// Whether the value is that of a class of data, and such a value: a word. Anything else there may be a secret all the same.
+pub(super) fn is_word_of_class(path: &str, value: &str) -> bool {
+    let mut steps = path.rsplit('.').skip(1);
+    is_word(value) && steps.next().is_some_and(is_table_of_classes)
+}
+
+/// Whether it is a name as those of actions are.
+pub(super) fn is_word(value: &str) -> bool {
+    value.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+}
+
 /// Whether it is the name of a secret, or of a variable that leads to one: `FAPILOG_PLUGIN_CONFIG__AGENT__PASSWORD`.
 fn is_of_secret(step: &str) -> bool {
     match step.rsplit_once("__") {
@@ -98,7 +117,7 @@ fn is_misspelt(word: &str, secret: &str) -> bool {
     is_long && strsim::damerau_levenshtein(word, secret) <= 1
 }
 
-/// Whether there is `signing_key`, `signingkey` or `key_pem` among the words.
+/// Whether there is `signing_key`, `signingkey` or `key_pem` among the words. The id of a key is none.
 fn has_secret_key(words: &[&str]) -> bool {
     let is_secret_key = |word: &&str| word.strip_suffix("key").is_some_and(|kind| is_among(KEY_KINDS, kind));
     let is_secret_pair = |pair: &[&str]| match pair {
@@ -106,7 +125,8 @@ fn has_secret_key(words: &[&str]) -> bool {
         ["key", form] => KEY_FORMS.contains(form),
         _ => false,
     };
-    words.iter().any(is_secret_key) || words.windows(2).any(is_secret_pair)
+    let is_id = words.last() == Some(&"id");
+    !is_id && (words.iter().any(is_secret_key) || words.windows(2).any(is_secret_pair))
 }
 
 /// The words in lower case, without the digits at their ends. Words are parted by capitals and by everything that is no letter and no digit.
@@ -181,13 +201,13 @@ mod tests {
             "apikey",
             "api_keys",
             "access_key",
-            "access_key_id",
             "secret_access_key",
             "private_key",
             "privatekey",
             "signing_key",
             "encryption_key",
             "hmac_key",
+            "hash_key",
             "key_pem",
             "key_material",
             "keyBase64",
@@ -261,6 +281,8 @@ mod tests {
             "cookies_file",
             "taken",
             "key_id",
+            "hash_key_id",
+            "access_key_id",
             "",
             "_",
         ];

@@ -11,7 +11,7 @@ use std::{
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-use super::{SecretBytes, SecretError, SecretRef, command::output_of, reference::SecretSource};
+use super::{SecretBytes, SecretError, SecretRef, command::output_of, reference::SecretSource, unread::is_check};
 
 /// The most bytes of a variable, a file or an output.
 pub(super) const BYTES_MAX: usize = 64 << 10;
@@ -22,11 +22,12 @@ impl SecretRef {
     /// A secret has 64 KiB at most. A line feed at the end of a file or of an output is removed, and no second.
     ///
     /// # Errors
-    /// When there is no secret, when other users can read its file, or when its text is not of the encoding that the settings
+    /// During a check of settings, such as `Settings::check` and `fapilog check`, which reads no secrets. When there is no secret, when other users can read its file, or when its text is not of the encoding that the settings
     /// name.
     pub fn read(&self) -> Result<SecretBytes, SecretError> {
         let mut text = match self.source() {
             SecretSource::Bytes(secret) => return self.of_code(secret),
+            _ if is_check() => return Err(SecretError::Unread { reference: self.to_string() }),
             SecretSource::Env(name) => self.of_environment(name)?,
             SecretSource::File(path) => without_line_feed(self.of_file(path)?),
             SecretSource::Command(words) => without_line_feed(output_of(self, words)?),
@@ -76,7 +77,7 @@ impl SecretRef {
             return Err(SecretError::NotAFile { reference: self.to_string() });
         }
         let mode = metadata.mode() & 0o777;
-        let wanted = mode & !forbidden_bits(metadata.uid());
+        let wanted = mode & !forbidden_bits(metadata.uid(), geteuid().as_raw());
         if mode != wanted && !self.allows_readable_by_others() {
             return Err(SecretError::ReadableByOthers { reference: self.to_string(), mode, wanted });
         }
@@ -90,8 +91,8 @@ impl SecretRef {
 
 /// The bits of a mode that let others read or change a file of this owner. The program's own file is for its user only, as ssh
 /// and PostgreSQL have it. A file of root or of another user reaches the program through its group, so that may read it.
-fn forbidden_bits(owner: u32) -> u32 {
-    let is_own = owner != 0 && owner == geteuid().as_raw();
+fn forbidden_bits(owner: u32, user: u32) -> u32 {
+    let is_own = owner != 0 && owner == user;
     if is_own { 0o077 } else { 0o027 }
 }
 
@@ -154,6 +155,15 @@ mod tests {
             assert_eq!(reference.allow_readable_by_others(true).read().unwrap().expose(), b"hunter2");
         }
         assert_eq!(file(&directory, "hunter2", 0o400).read().unwrap().expose(), b"hunter2");
+    }
+
+    #[test]
+    fn a_group_may_read_the_files_of_others_and_not_the_programs_own() {
+        let (root, user, other) = (0, 1000, 1001);
+        assert_eq!(forbidden_bits(user, user), 0o077);
+        for (owner, user) in [(root, user), (other, user), (root, root)] {
+            assert_eq!(forbidden_bits(owner, user), 0o027, "{owner}, {user}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     REDACTED,
-    names::{is_key, is_secret_name, is_secret_path},
+    names::{is_key, is_secret_name, is_secret_path, is_table_of_classes, is_word, is_word_of_class},
     text::{is_variable_reference, looks_like_key, redact_text},
 };
 
@@ -24,19 +24,29 @@ pub fn redact(values: &Value) -> Value {
 
 /// As [`redact`], of the value that a setting has.
 pub fn redact_at(path: &str, value: &Value) -> Value {
-    if is_secret_path(path) { hidden(value) } else { of_key(path, value).unwrap_or_else(|| redact(value)) }
+    let is_word = value.as_str().is_some_and(|text| is_word_of_class(path, text));
+    if is_secret_path(path) && !is_word { hidden(value) } else { of_key(path, value).unwrap_or_else(|| redact(value)) }
 }
 
 fn redact_table(entries: &Map<String, Value>) -> Value {
     if let Some(reference) = reference(entries) {
         return reference;
     }
-    let entries = entries.iter().map(|(name, value)| {
-        let value =
-            if is_secret_name(name) { hidden(value) } else { of_key(name, value).unwrap_or_else(|| redact(value)) };
-        (name.clone(), value)
-    });
+    let entries = entries.iter().map(|(name, value)| (name.clone(), redact_entry(name, value)));
     Value::Object(entries.collect())
+}
+
+fn redact_entry(name: &str, value: &Value) -> Value {
+    match value {
+        value if is_secret_name(name) => hidden(value),
+        Value::Object(classes) if is_table_of_classes(name) => {
+            let is_word = |value: &Value| value.as_str().is_some_and(is_word);
+            let shown =
+                |name: &str, value: &Value| if is_word(value) { value.clone() } else { redact_entry(name, value) };
+            Value::Object(classes.iter().map(|(name, value)| (name.clone(), shown(name, value))).collect())
+        }
+        value => of_key(name, value).unwrap_or_else(|| redact(value)),
+    }
 }
 
 /// The value of a `key` that may be the key itself.
@@ -129,6 +139,19 @@ mod tests {
         let mut expected = values.clone();
         expected["key"]["command"][1] = json!(REDACTED);
         assert_eq!(redact(&values), expected);
+    }
+
+    #[test]
+    fn the_actions_of_classes_of_data_are_no_secrets() {
+        let values = json!({ "actions": { "credential": "hash", "default": "mask" }, "credential": "hash" });
+        let expected = json!({ "actions": { "credential": "hash", "default": "mask" }, "credential": REDACTED });
+        assert_eq!(redact(&values), expected);
+        assert_eq!(
+            redact(&json!({ "actions": { "password": "hunter2" } })),
+            json!({ "actions": { "password": REDACTED } })
+        );
+        assert_eq!(redact_at("actions.credential", &json!("hash")), json!("hash"));
+        assert_eq!(redact_at("actions.credential", &json!("hunter2")), json!(REDACTED));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     REDACTED,
-    names::{is_secret_name, is_secret_path},
+    names::{is_secret_name, is_secret_path, is_word_of_class},
     text::{is_variable_reference, redact_prose, redact_text},
 };
 
@@ -43,7 +43,8 @@ impl ShownProblem {
     /// `[redacted]` for a value whose path is that of a secret, and the reason, which may repeat the value. An unknown name that
     /// resembles the name of a secret is that of a secret. `None` for any other value.
     pub(crate) fn of_secret(path: &str, value: &str, allowed: &str, suggestion: Option<&str>) -> Option<Self> {
-        let is_secret = !is_state(value) && (is_secret_path(path) || suggestion.is_some_and(is_secret_name));
+        let is_shown = is_state(value) || is_word_of_class(path, value.trim_matches('"'));
+        let is_secret = !is_shown && (is_secret_path(path) || suggestion.is_some_and(is_secret_name));
         is_secret.then(|| Self { value: REDACTED.into(), allowed: without_value(allowed, value) })
     }
 }
@@ -82,6 +83,8 @@ mod tests {
 
     #[test]
     fn a_state_and_a_reference_are_shown() {
+        assert_eq!(&*Problem::new("actions.credential", "\"hsh\"", "no such action").value, "\"hsh\"");
+        assert_eq!(&*Problem::new("actions.credential", "\"hunter2\"", "no such action").value, "[redacted]");
         for value in ["missing", "given", "${TOKEN}", "file /run/secrets/token", "command vault"] {
             assert_eq!(&*Problem::new("token", value, "it must be given").value, value);
         }
