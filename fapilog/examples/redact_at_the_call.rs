@@ -25,7 +25,8 @@ struct Login {
 #[cfg_attr(test, test)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A program takes the key from where it has its other secrets: 32 random bytes, as of `openssl rand 32`.
-    privacy::set_pseudonym_key("k1", std::array::from_fn(|index| index as u8))?;
+    let key: [u8; 32] = std::array::from_fn(|index| index as u8);
+    privacy::set_pseudonym_key("k1", &key)?;
     let (sink, events) = sink::Memory::new(format::Json::new);
     let logs = Container::builder().sink("memory", sink).start()?;
     let log = logs.logger("gateway");

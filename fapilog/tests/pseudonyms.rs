@@ -5,7 +5,7 @@ mod law;
 
 use std::{
     net::Ipv4Addr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use fapilog::{
@@ -13,19 +13,21 @@ use fapilog::{
     event::{Value, rendered, serialized},
     info,
     privacy::{Pii, pseudonym, remove_pseudonym_key, set_pseudonym_key},
+    redact::{Action, DataClass, KeyedHash, Redact, RedactBuilder},
     scope,
 };
-use law::{delivered, end, started_manual};
+use law::{delivered, delivered_by, end, started_manual};
 use serde::Serialize;
 
 const EMAIL: &str = "ada@example.org";
+const KEY: &[u8] = b"a key of 16 bytes or more";
 
 /// A single test at a time has the key.
 static HELD: Mutex<()> = Mutex::new(());
 
 fn with_key() -> MutexGuard<'static, ()> {
     let held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-    set_pseudonym_key("k1", std::array::from_fn(|index| index as u8)).unwrap();
+    set_pseudonym_key("k1", KEY).unwrap();
     held
 }
 
@@ -66,7 +68,7 @@ struct Shown {
 fn every_form_of_a_field_has_the_same_pseudonym() {
     let _key = with_key();
     let expected = pseudonym(EMAIL).unwrap();
-    assert!(expected.starts_with("pii:k1:"));
+    assert!(expected.starts_with("hmac:k1:"));
     let (email, named) = (email(), Pii::new(Named(EMAIL.to_owned())));
     let context = context(|log| {
         info!(log, "m", email, lent = Pii::new(EMAIL), some = Some(&email), shown = %email, named = %named, debug = ?email);
@@ -127,8 +129,8 @@ fn events_about_one_person_match_while_the_key_stays() {
     info!(log, "first", ip = ada);
     info!(log, "second", ip = bob);
     info!(log, "third", ip = ada);
-    set_pseudonym_key("k2", [1; 32]).unwrap_err(); // the former stays
-    set_pseudonym_key("k2", std::array::from_fn(|index| 255 - index as u8)).unwrap();
+    set_pseudonym_key("k2", &[1; 32]).unwrap_err(); // the former stays
+    set_pseudonym_key("k2", b"another key of 16 bytes or more").unwrap();
     info!(log, "by another key", ip = ada);
     remove_pseudonym_key().unwrap();
     info!(log, "without a key", ip = ada);
@@ -138,6 +140,48 @@ fn events_about_one_person_match_while_the_key_stays() {
         event["context"]["ip"].as_str().unwrap().to_owned()
     };
     assert_eq!(of(0), of(2));
-    assert!(of(0) != of(1) && of(3).starts_with("pii:k2:") && of(3) != of(0));
+    assert!(of(0) != of(1) && of(3).starts_with("hmac:k2:") && of(3) != of(0));
     assert_eq!(of(4), "[redacted]");
+}
+
+/// The event that is logged, behind a redactor.
+fn redacted_by(redact: RedactBuilder, log: impl FnOnce(&Logger)) -> serde_json::Value {
+    delivered_by(Container::builder().redactor_from(redact.build().into_factory()), log)
+}
+
+#[test]
+fn a_redactor_that_hashes_under_the_same_key_makes_the_same_text() {
+    let _key = with_key();
+    let hash = Action::Hash(Arc::new(KeyedHash::new("k1", KEY).unwrap()));
+    let event = redacted_by(Redact::builder().everything().action(DataClass::Email, hash), |log| {
+        info!(log, "m", email = EMAIL, by_the_call = email(), note = format!("mail to {EMAIL}"));
+    });
+    let (context, expected) = (&event["context"], pseudonym(EMAIL).unwrap());
+    assert_eq!((&context["email"], &context["by_the_call"]), (&expected.clone().into(), &expected.clone().into()));
+    assert_eq!(context["note"], format!("mail to {expected}"));
+}
+
+#[test]
+fn a_redactor_lists_what_the_call_has_redacted_and_leaves_it_as_it_is() {
+    let _key = with_key();
+    let expected = pseudonym(EMAIL).unwrap();
+    let event = redacted_by(Redact::builder().everything().mask("***"), |log| {
+        let (email, emails) = (email(), [Some(email()), None]);
+        info!(log, "mail to {email}", email, emails, password = ~0, none = None::<Pii<u8>>, tags.user = email, n = 7);
+    });
+    assert_eq!(event["message"], format!("mail to {expected}"));
+    let context = &event["context"];
+    assert_eq!(context["email"], expected.as_str());
+    assert_eq!(context["emails"], serde_json::json!([expected, null]));
+    assert_eq!((&context["password"], &event["tags"]["user"]), (&"[redacted]".into(), &expected.as_str().into()));
+    let listed = serde_json::json!(["context.email", "context.emails", "context.password", "tags.user"]);
+    assert_eq!(context["redacted"], listed);
+}
+
+#[test]
+fn an_event_that_is_redacted_by_the_call_alone_has_the_list_too() {
+    let event = redacted_by(Redact::builder(), |log| info!(log, "m", note = ~0));
+    assert_eq!(event["context"]["redacted"], serde_json::json!(["context.note"]));
+    let without = redacted_by(Redact::builder().list_redacted(false), |log| info!(log, "m", note = ~0));
+    assert_eq!((&without["context"]["note"], without["context"].get("redacted")), (&"[redacted]".into(), None));
 }

@@ -55,6 +55,7 @@ mod error_codes;
 pub mod field_group;
 pub mod fields;
 pub mod head;
+pub mod keyed_hash;
 pub mod level;
 pub mod self_typed;
 mod serde_text;

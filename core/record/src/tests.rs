@@ -721,7 +721,7 @@ fn config() -> ProptestConfig {
 }
 
 /// A kind of every shape that a reader can meet.
-const KINDS: [&Kind; 35] = [
+const KINDS: [&Kind; 37] = [
     &Kind::Bool,
     &Kind::Char,
     &Kind::I8,
@@ -742,6 +742,8 @@ const KINDS: [&Kind; 35] = [
     &Kind::Socket,
     &Kind::Unit,
     &Kind::Uuid,
+    &Kind::Redacted,
+    &Kind::Pseudonym,
     &Kind::Text,
     &Kind::DebugText,
     &Kind::ErrorText,

@@ -274,6 +274,20 @@ enum Cause {
     Stop,
 }
 
+impl Cause {
+    /// The process that has changed the levels, for the operator.
+    fn who(self) -> String {
+        match self {
+            Self::Peer(peer) => peer.to_string(),
+            // The program itself.
+            Self::TimeIsUp | Self::Stop => {
+                let uid = rustix::process::geteuid().as_raw();
+                PeerProcess { pid: Some(std::process::id()), uid }.to_string()
+            }
+        }
+    }
+}
+
 /// A change of levels, for the operator.
 struct LevelReport<'a> {
     number: u64,
@@ -315,7 +329,22 @@ fn report(container: &Container, change: &LevelReport<'_>) {
         Cause::Peer(peer) => (peer.pid, Some(peer.uid)),
         Cause::TimeIsUp | Cause::Stop => (None, None),
     };
-    let log = move || audit!(logger, text, target: "fapilog::control", before, after, peer_pid, peer_uid);
+    let who = change.cause.who();
+    let log = move || {
+        audit!(
+            logger,
+            text,
+            target: "fapilog::control",
+            who,
+            outcome = "success",
+            origin = "control socket",
+            object = "levels",
+            before,
+            after,
+            peer_pid,
+            peer_uid
+        );
+    };
     // On a thread that never waits for a drain: levels can be changed while a drain hangs. Without a thread, the diagnostic is
     // the only report.
     if let Ok(thread) = spawn_thread("fapilog-control", log) {

@@ -59,6 +59,29 @@ fn a_change_of_levels_is_a_diagnostic_and_an_event_with_the_process_and_the_user
 }
 
 #[test]
+fn the_event_of_a_change_has_all_parts_of_an_audit_event_also_when_the_time_is_up() {
+    let served = Served::start();
+    let change = LevelChange::add("warn").lasting(Duration::from_millis(50));
+    served.client().change_levels(change).unwrap();
+    wait_until("both changes are logged", || {
+        served.container.flush(TIMEOUT).unwrap();
+        served.events.lines().iter().filter(|line| line.contains("fapilog::control")).count() == 2
+    });
+    let (pid, uid) = (std::process::id(), rustix::process::geteuid().as_raw());
+    for line in served.events.lines().iter().filter(|line| line.contains("fapilog::control")) {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let context = &event["context"];
+        // The test is a client of its own process.
+        assert_eq!(context["who"], format!("process {pid} of user {uid}"));
+        assert_eq!(
+            (&context["outcome"], &context["origin"], &context["object"]),
+            (&"success".into(), &"control socket".into(), &"levels".into())
+        );
+    }
+    served.end();
+}
+
+#[test]
 fn levels_with_a_limited_time_go_back_by_themselves() {
     let served = Served::start();
     let change = LevelChange::add("debug").lasting(Duration::from_millis(50));

@@ -7,7 +7,9 @@ use fapilog_plugin::{
     substitute::{SensitiveValue, Substitute},
 };
 
-use crate::redact::{keyed_hash::KeyedHash, partial};
+use fapilog_record::keyed_hash::KeyedHash;
+
+use crate::redact::partial;
 
 /// The treatment of sensitive data by a redactor.
 #[derive(Clone, Default)]

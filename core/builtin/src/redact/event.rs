@@ -26,6 +26,8 @@ const KEYED: [FieldGroup; 3] = [FieldGroup::Context, FieldGroup::Tags, FieldGrou
 pub(super) fn is_sensitive<'batch>(event: &Event<'batch>, values: &mut ValueRedaction<'_, 'batch>) -> bool {
     SINGLES.into_iter().any(|group| !single(event, group, values).1.is_same())
         || event.fields().any(|field| is_field_sensitive(&field, values))
+        // By the call.
+        || values.redacted.iter().next().is_some()
 }
 
 pub(super) fn is_field_sensitive<'batch>(field: &FieldRef<'batch>, values: &mut ValueRedaction<'_, 'batch>) -> bool {

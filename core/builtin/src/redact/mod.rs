@@ -21,7 +21,6 @@ mod field_pattern;
 #[cfg(test)]
 mod hard_cases;
 mod key_cache;
-mod keyed_hash;
 mod names;
 mod partial;
 mod plan;
@@ -56,12 +55,13 @@ pub use self::{
     builder::RedactBuilder,
     content::{ContentPattern, ContentRule, PatternError},
     field_pattern::{FieldPattern, FieldPatternError},
-    keyed_hash::{HashKeyError, KEY_MIN_BYTES, KeyedHash},
 };
+pub use fapilog_record::keyed_hash::{HashKeyError, KEY_ID_MAX_BYTES, KEY_MIN_BYTES, KeyedHash};
+
 use crate::redact::{
     content_search::ContentSearch,
     key_cache::KeyCache,
-    plan::{ArgumentInMessage, SitePlan},
+    plan::SitePlan,
     rules::{AppliedRule, Rules},
     scope_memory::ScopeMemory,
     value::{RedactedPaths, ValueRedaction, whole_number},
@@ -210,7 +210,7 @@ impl RedactMemory {
             return true;
         }
         if !event.is_plain_in_scope() {
-            return event::is_sensitive(event, &mut self.values(rules, &plan.by_message, arena));
+            return event::is_sensitive(event, &mut self.values_of_site(rules, plan, arena));
         }
         self.has_sensitive_arguments(rules, plan, event, arena)
             || self.is_scope_sensitive(rules, event, arena)
@@ -225,6 +225,9 @@ impl RedactMemory {
         arena: &'batch Bump,
     ) -> bool {
         let value = |field: &DescribedField| event.argument(field.root_offset, field.kind);
+        if plan.redacted_by_call.iter().any(|field| value::is_redacted(value(field))) {
+            return true;
+        }
         let is_named = plan.named.iter().any(|argument| match argument.named {
             Some(named) => named.can_be(value(&argument.field)),
             None => !matches!(value(&argument.field), ValueRef::None),
@@ -249,7 +252,7 @@ impl RedactMemory {
         }
         // By the field: a pattern of the user may name an entry of a map.
         let field = FieldRef { group: name.group, name: name.name, value };
-        event::is_field_sensitive(&field, &mut self.values(rules, &[], arena))
+        event::is_field_sensitive(&field, &mut self.values(rules, arena))
     }
 
     fn is_scope_sensitive<'batch>(&mut self, rules: &Rules, event: &Event<'batch>, arena: &'batch Bump) -> bool {
@@ -260,7 +263,7 @@ impl RedactMemory {
         if let Some(known) = self.scopes.get(scope.as_bytes()) {
             return known;
         }
-        let mut values = self.values(rules, &[], arena);
+        let mut values = self.values(rules, arena);
         let is_sensitive = scope.fields().any(|field| event::is_field_sensitive(&field, &mut values));
         self.scopes.keep(scope.as_bytes(), is_sensitive);
         is_sensitive
@@ -277,7 +280,7 @@ impl RedactMemory {
         match shared {
             Some((known, is_sensitive)) if std::ptr::eq(*known, fields) => *is_sensitive,
             _ => {
-                let mut values = self.values(rules, &[], arena);
+                let mut values = self.values(rules, arena);
                 let is_sensitive = fields.iter().any(|field| event::is_field_sensitive(field, &mut values));
                 *shared = Some((fields, is_sensitive));
                 is_sensitive
@@ -288,22 +291,29 @@ impl RedactMemory {
     #[cold]
     fn redact<'batch>(&mut self, rules: &Rules, plan: &SitePlan, event: &mut Event<'batch>, arena: &'batch Bump) {
         self.applied.clear();
-        event::redact(event, &mut self.values(rules, &plan.by_message, arena), arena);
+        event::redact(event, &mut self.values_of_site(rules, plan, arena), arena);
         self.applied.iter().for_each(|rule| rules.counts.add(*rule));
     }
 
-    fn values<'r, 'batch>(
+    /// For values that may be the arguments of a call site.
+    fn values_of_site<'r, 'batch>(
         &'r mut self,
         rules: &'r Rules,
-        by_message: &'r [ArgumentInMessage],
+        plan: &'r SitePlan,
         arena: &'batch Bump,
     ) -> ValueRedaction<'r, 'batch> {
+        let redacted_by_call = &*plan.redacted_by_call;
+        ValueRedaction { by_message: &plan.by_message, redacted_by_call, ..self.values(rules, arena) }
+    }
+
+    fn values<'r, 'batch>(&'r mut self, rules: &'r Rules, arena: &'batch Bump) -> ValueRedaction<'r, 'batch> {
         ValueRedaction {
             rules,
             keys: &mut self.keys,
             search: &mut self.search,
             arena,
-            by_message,
+            by_message: &[],
+            redacted_by_call: &[],
             subject: None,
             path: &mut self.path,
             redacted: RedactedPaths::new_in(arena),
@@ -321,7 +331,7 @@ fn redacted_text(rules: &Rules, text: &str) -> Option<String> {
         return None;
     }
     let arena = Bump::new();
-    let change = memory.values(rules, &[], &arena).single(FieldGroup::Message, ValueRef::Text(text));
+    let change = memory.values(rules, &arena).single(FieldGroup::Message, ValueRef::Text(text));
     let changed = change.of(ValueRef::Text(text)).map_or_else(String::new, |value| value.to_string());
     memory.applied.iter().for_each(|rule| rules.counts.add(*rule));
     Some(changed)

@@ -46,6 +46,8 @@ pub(super) struct SitePlan {
     pub(super) by_message: Box<[ArgumentInMessage]>,
     /// Arguments whose content decides.
     pub(super) scanned: Box<[DescribedField]>,
+    /// Arguments that the call has redacted, if the event lists them.
+    pub(super) redacted_by_call: Box<[DescribedField]>,
 }
 
 impl SitePlan {
@@ -76,12 +78,14 @@ impl SitePlan {
                 (FieldVerdict::Scan, None) => scanned.extend(is_scanned(rules, field.kind).then_some(*field)),
             }
         }
-        Self { named: named_arguments.into(), by_message: by_message.into(), scanned: scanned.into() }
+        let is_listed = |field: &&DescribedField| rules.lists_redacted && field.is_redacted();
+        let redacted_by_call = descriptor.fields().iter().filter(is_listed).copied().collect();
+        Self { named: named_arguments.into(), by_message: by_message.into(), scanned: scanned.into(), redacted_by_call }
     }
 
     /// Whether no event of the call site is looked at.
     pub(super) fn is_idle(&self) -> bool {
-        self.named.is_empty() && self.scanned.is_empty()
+        self.named.is_empty() && self.scanned.is_empty() && self.redacted_by_call.is_empty()
     }
 }
 
@@ -96,6 +100,7 @@ fn is_scanned(rules: &Rules, kind: &Kind) -> bool {
         Kind::Ip | Kind::Socket => rules.scans_addresses(),
         Kind::Sequence(inner) | Kind::Option(inner) => is_scanned(rules, inner),
         Kind::Bool | Kind::Char | Kind::F32 | Kind::Duration | Kind::Time | Kind::Unit | Kind::Uuid => false,
+        Kind::Redacted | Kind::Pseudonym => false,
         Kind::I8 | Kind::I16 | Kind::I32 | Kind::U8 | Kind::U16 | Kind::U32 => false,
         // A kind of a later version.
         _ => has_texts,

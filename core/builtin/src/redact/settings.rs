@@ -277,8 +277,10 @@ fn keyed_hash(key: &SecretRef, id: &str) -> Result<Arc<KeyedHash>, Vec<Problem>>
     let key = key.read().map_err(|error| vec![error.problem("hash_key")])?;
     KeyedHash::new(id, key.expose()).map(Arc::new).map_err(|error| {
         let (setting, value) = match &error {
-            HashKeyError::Id { id } => ("hash_key_id", format!("{id:?}")),
-            HashKeyError::Short { .. } => ("hash_key", NO_VALUE.to_owned()),
+            HashKeyError::IdLength { id, .. } | HashKeyError::IdCharacter { id, .. } => {
+                ("hash_key_id", format!("{id:?}"))
+            }
+            _ => ("hash_key", NO_VALUE.to_owned()),
         };
         vec![Problem::new(setting, value, error.to_string())]
     })
@@ -461,6 +463,19 @@ mod tests {
         std::fs::write(file.path(), "sixteen bytes or more").unwrap();
         let unused = json!({"hash_key": {"file": path}});
         assert!(made("redact", unused).unwrap_err()[0].contains("no action is hash"));
+    }
+
+    #[test]
+    fn a_wrong_id_of_a_key_is_a_problem_of_its_own_setting() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "sixteen bytes or more").unwrap();
+        let path = file.path().to_str().unwrap();
+        for (id, part) in [("12345678901234567", "has 17 bytes; allowed are 1 to 16"), ("a b", "has the character ' '")]
+        {
+            let settings = json!({"actions": {"default": "hash"}, "hash_key": {"file": path}, "hash_key_id": id});
+            let problems = made("redact", settings).unwrap_err();
+            assert!(problems.iter().any(|one| one.contains("hash_key_id") && one.contains(part)), "{problems:?}");
+        }
     }
 
     #[test]

@@ -138,7 +138,7 @@ fn fields_of_a_scope_and_shared_fields_are_redacted() {
 
 #[test]
 fn actions_differ_by_class() {
-    let hash = Arc::new(KeyedHash::new("k1", &[7; 32]).unwrap());
+    let hash = Arc::new(KeyedHash::new("k1", b"a key of 16 bytes or more").unwrap());
     let mut redact = Redact::builder()
         .action(DataClass::Email, Action::Partial)
         .action(DataClass::Credential, Action::Drop)
@@ -156,6 +156,30 @@ fn actions_differ_by_class() {
     assert!(context.get("password").is_none());
     assert!(context["phone"].as_str().unwrap().starts_with("hmac:k1:"), "{context}");
     assert_eq!(context["redacted"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn a_value_that_is_redacted_already_stays_as_it_is() {
+    // Its digits have the form of a card number.
+    let pseudonym = "hmac:k1:41111111111111114111111111111111";
+    let list = OwnedValue::of(&[Some(pseudonym), None, Some("[redacted]")]);
+    let mixed = OwnedValue::of(&[pseudonym, "ada@example.com"]);
+    let event = test_event("m")
+        .field(FieldGroup::Context, "email", pseudonym)
+        .field(FieldGroup::Context, "password", "[redacted]")
+        .field(FieldGroup::Context, "phone", list.view())
+        .field(FieldGroup::Context, "note", pseudonym)
+        .field(FieldGroup::Context, "user_email", mixed.view())
+        .field(FieldGroup::Context, "token", pseudonym);
+    let field = "token".parse().unwrap();
+    let mut redact = Redact::builder().everything().mask("***").field(field, Action::Drop).build();
+    assert_eq!(
+        redacted_by(&mut redact, &event)["context"],
+        json!({
+            "email": pseudonym, "password": "[redacted]", "phone": [pseudonym, null, "[redacted]"], "note": pseudonym,
+            "user_email": "***", "redacted": ["context.user_email", "context.token"]
+        })
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use bumpalo::{Bump, collections::Vec as BumpVec};
 use fapilog_plugin::{data_class::DataClass, substitute::SensitiveValue};
 use fapilog_record::{
+    call_site::DescribedField,
     field_group::FieldGroup,
     value::{MapRef, OwnedValue, SequenceRef, ValueRef},
 };
@@ -51,6 +52,17 @@ impl<'batch> ValueChange<'batch> {
     }
 }
 
+/// Whether a value stands for a redacted one, or its elements do.
+pub(super) fn is_redacted(value: ValueRef<'_>) -> bool {
+    match value {
+        ValueRef::Sequence(elements) => {
+            let is_no_other = |element| matches!(element, ValueRef::None) || is_redacted(element);
+            elements.iter().any(is_redacted) && elements.iter().all(is_no_other)
+        }
+        value => value.is_redaction(),
+    }
+}
+
 /// The redaction of the values of a batch.
 pub(super) struct ValueRedaction<'r, 'batch> {
     pub(super) rules: &'r Rules,
@@ -59,6 +71,8 @@ pub(super) struct ValueRedaction<'r, 'batch> {
     pub(super) arena: &'batch Bump,
     /// The arguments that the call site's message makes sensitive.
     pub(super) by_message: &'r [ArgumentInMessage],
+    /// The arguments that the call has redacted, if the event lists them.
+    pub(super) redacted_by_call: &'r [DescribedField],
     /// The person or thing that the event is about.
     pub(super) subject: Option<&'batch str>,
     /// The path of the value that is being redacted: `context.user.email`.
@@ -104,6 +118,7 @@ impl<'batch> ValueRedaction<'_, 'batch> {
     ) -> RedactedEntry<'batch> {
         self.path.clear();
         self.path.push_str(group.name());
+        self.list_redacted_by_call(group, key, value);
         match self.by_message.iter().find(|argument| argument.is_it(group, key)) {
             Some(argument) if !matches!(value, ValueRef::None) => {
                 let _ = write!(self.path, ".{key}");
@@ -112,6 +127,16 @@ impl<'batch> ValueRedaction<'_, 'batch> {
                 RedactedEntry { key, change, is_key_changed: false, value }
             }
             _ => self.entry(key, value),
+        }
+    }
+
+    fn list_redacted_by_call(&mut self, group: FieldGroup, key: &str, value: ValueRef<'batch>) {
+        let is_it = |field: &DescribedField| field.name.group == group && field.name.name == key;
+        if self.redacted_by_call.iter().any(is_it) && is_redacted(value) {
+            let start = self.path.len();
+            let _ = write!(self.path, ".{key}");
+            self.list_path();
+            self.path.truncate(start);
         }
     }
 
@@ -174,6 +199,10 @@ impl<'batch> ValueRedaction<'_, 'batch> {
         action: &Action,
         rule: AppliedRule,
     ) -> ValueChange<'batch> {
+        // A pseudonym stays one.
+        if is_redacted(value) && !action.is_drop() {
+            return ValueChange::Same;
+        }
         self.note(rule);
         if self.is_message_filled {
             self.keep_whole(value);
@@ -216,6 +245,7 @@ impl<'batch> ValueRedaction<'_, 'batch> {
     /// The change of a value whose texts and numbers decide.
     fn scanned(&mut self, value: ValueRef<'batch>) -> ValueChange<'batch> {
         match value {
+            ValueRef::Text(_) if value.is_redaction() => ValueChange::Same,
             ValueRef::Text(text) => self.text(text),
             ValueRef::Bytes(bytes) => self.bytes(bytes),
             ValueRef::U64(number) => self.number(u128::from(number)),

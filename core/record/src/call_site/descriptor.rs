@@ -38,6 +38,15 @@ pub struct DescribedField {
     pub root_offset: usize,
 }
 
+impl DescribedField {
+    /// Whether its values were redacted by the call, or consist of such: see [`Kind::is_redacted`].
+    #[inline]
+    #[must_use]
+    pub fn is_redacted(&self) -> bool {
+        self.kind.is_redacted()
+    }
+}
+
 impl Descriptor {
     /// Without an id yet.
     pub(super) fn new(site: &'static CallSite, shape: &'static Shape) -> Self {

@@ -16,7 +16,7 @@ use crate::value::{error_chain::ERROR_TEXT_BYTES, pii::PSEUDONYM_BYTES, times::S
 /// | `Socket` | 23 | address as that of `Ip`, port `u16`, scope of a version 6 address `u32` |
 /// | `Unit`, `Redacted` | 1 | 0 |
 /// | `Uuid` | 16 | in network order |
-/// | `Pseudonym` | 54 | length of the text `u8`, text, then zeros |
+/// | `Pseudonym` | 55 | length of the text `u8`, text, then zeros |
 /// | `Text`, `DebugText`, `Bytes` | 8 | span: offset from the start of the record `u32`, length in bytes `u32` |
 /// | `ErrorText` | 20 | span as that of `Text`, then six times `u16`: where in the text the first six sources begin, or 0 |
 /// | `Sequence` | 8 | span: offset from the start of the record `u32`, number of elements `u32` |

@@ -40,7 +40,7 @@ pub use pii::{Pii, pseudonym};
 pub use prepared::{Prepared, Render, rendered};
 #[doc(hidden)]
 pub use prepared::{put_debug, put_display};
-pub use pseudonym_key::{KEY_ID_MAX_BYTES, PseudonymKeyError, remove_pseudonym_key, set_pseudonym_key};
+pub use pseudonym_key::{PseudonymKeyError, remove_pseudonym_key, set_pseudonym_key};
 pub use redacted::{REDACTED, Secret};
 #[doc(hidden)]
 pub use redacted::{Redacted, unread};

@@ -6,29 +6,18 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use zeroize::Zeroize;
 
 use crate::{
+    keyed_hash::{HASH_TEXT_MAX_BYTES, HashText},
     self_typed::SelfTypedWriter,
-    text::hex::hex,
-    value::{
-        Key, Kind, REDACTED, Value,
-        pseudonym_key::{KEY_ID_MAX_BYTES, PseudonymKey, is_id_character},
-        sealed::Sealed,
-    },
+    value::{Key, Kind, REDACTED, Value, pseudonym_key::pseudonym_key, sealed::Sealed},
     writer::SlotWriter,
 };
 
-/// In front of the key's id.
-const PREFIX: &str = "pii:";
-/// How much of the hash is in a pseudonym.
-const HASH_BYTES: usize = 16;
-/// `pii:`, an id, `:`, and two digits for each byte of the hash.
-const TEXT_MAX_BYTES: usize = PREFIX.len() + KEY_ID_MAX_BYTES + 1 + 2 * HASH_BYTES;
 /// The wire form: the length of the text, the text, zeros.
-pub(super) const PSEUDONYM_BYTES: usize = 1 + TEXT_MAX_BYTES;
+pub(super) const PSEUDONYM_BYTES: usize = 1 + HASH_TEXT_MAX_BYTES;
 
-/// Data about a person that is logged as a pseudonym: `pii:k1:9f86d081884c7d659a2feaa0c55ad015`.
+/// Data about a person that is logged as a pseudonym: `hmac:k1:9f86d081884c7d659a2feaa0c55ad015`.
 ///
 /// The pseudonym is a keyed hash of the text that `T` has as a value or a [key](Key), which is that of its `Display`. Under the
 /// [key that the program has set](super::set_pseudonym_key), equal texts have equal pseudonyms: events about one person are
@@ -44,9 +33,10 @@ pub(super) const PSEUDONYM_BYTES: usize = 1 + TEXT_MAX_BYTES;
 /// let email = Pii::new("ada@example.org");
 /// assert_eq!(email.to_string(), "[redacted]");
 ///
-/// set_pseudonym_key("k1", std::array::from_fn(|index| index as u8))?; // of the program's secrets
+/// let key: [u8; 32] = std::array::from_fn(|index| index as u8); // of the program's secrets
+/// set_pseudonym_key("k1", &key)?;
 /// assert_eq!(email.to_string(), Pii::new(String::from("ada@example.org")).to_string());
-/// assert!(email.to_string().starts_with("pii:k1:"));
+/// assert!(email.to_string().starts_with("hmac:k1:"));
 /// # Ok::<(), fapilog_record::value::PseudonymKeyError>(())
 /// ```
 ///
@@ -60,8 +50,8 @@ pub(super) const PSEUDONYM_BYTES: usize = 1 + TEXT_MAX_BYTES;
 ///
 /// # The hash
 ///
-/// The first 16 bytes of BLAKE3 in its keyed mode, over the bytes of the text as it is: `b3sum --keyed --length 16` has the same. So
-/// texts have to be brought to one form before they are wrapped, as by `to_lowercase`.
+/// The first 16 bytes of HMAC-SHA-256 over the bytes of the text as it is. A [`KeyedHash`](crate::keyed_hash::KeyedHash) of the same id and key, as the
+/// redactor's action `hash` has one, makes the same text. So texts have to be brought to one form before they are wrapped, as by `to_lowercase`.
 #[derive(Clone, Copy, Default)]
 pub struct Pii<T> {
     value: T,
@@ -107,12 +97,11 @@ impl<T> From<T> for Pii<T> {
 /// The pseudonym. The text of `T` is hashed as it is written, and kept nowhere.
 impl<T: Display> Display for Pii<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(key) = PseudonymKey::current() else { return f.pad(REDACTED) };
-        let mut hasher = TextHasher::new(&key);
+        let Some(key) = pseudonym_key() else { return f.pad(REDACTED) };
+        let mut hasher = key.hasher();
         // A text that is written by halves has no pseudonym.
-        let written = write!(hasher, "{}", self.value);
-        let pseudonym = hasher.pseudonym(&key);
-        written.and_then(|()| f.pad(pseudonym.as_str()))
+        write!(hasher, "{}", self.value)?;
+        f.pad(hasher.finish().as_str())
     }
 }
 
@@ -207,12 +196,12 @@ impl<T: PiiText> Value for Pii<T> {
 
     #[inline]
     fn archive(&self, _: &mut SlotWriter<'_>) -> [u8; PSEUDONYM_BYTES] {
-        self.value.with_text(Pseudonym::of).wire
+        wire_of(&self.value.with_text(pseudonym_or_redacted))
     }
 
     #[inline]
     fn put_self_typed(&self, out: &mut SelfTypedWriter<'_>) {
-        out.text(self.value.with_text(Pseudonym::of).as_str());
+        out.text(self.value.with_text(pseudonym_or_redacted).as_str());
     }
 }
 
@@ -220,96 +209,33 @@ impl<T: PiiText> Value for Pii<T> {
 /// [key](super::set_pseudonym_key).
 #[must_use]
 pub fn pseudonym(text: &str) -> Option<String> {
-    PseudonymKey::current().map(|key| Pseudonym::under(&key, text).as_str().to_owned())
+    pseudonym_key().map(|key| key.hash(text).as_str().to_owned())
 }
 
-/// Whether a text has the form of a pseudonym.
-pub(super) fn is_pseudonym(text: &str) -> bool {
-    let parts = text.strip_prefix(PREFIX).and_then(|parts| parts.split_once(':'));
-    parts.is_some_and(|(id, hash)| {
-        (1..=KEY_ID_MAX_BYTES).contains(&id.len())
-            && id.chars().all(is_id_character)
-            && hash.len() == 2 * HASH_BYTES
-            && hash.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
-    })
+#[inline]
+fn pseudonym_or_redacted(text: &str) -> HashText {
+    match pseudonym_key() {
+        Some(key) => key.hash(text),
+        None => HashText::of_parts(&[REDACTED.as_bytes()]),
+    }
+}
+
+#[inline]
+fn wire_of(text: &HashText) -> [u8; PSEUDONYM_BYTES] {
+    let mut wire = [0; PSEUDONYM_BYTES];
+    let text = text.as_str().as_bytes();
+    if let Some((len, room)) = wire.split_first_mut() {
+        // A text has `HASH_TEXT_MAX_BYTES` at most.
+        *len = text.len() as u8;
+        room.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
+    }
+    wire
 }
 
 /// The text in a wire form.
 pub(super) fn text_in(wire: &[u8]) -> Option<&str> {
     let (len, text) = wire.split_first()?;
     std::str::from_utf8(text.get(..usize::from(*len))?).ok()
-}
-
-/// A pseudonym, or the text in its place.
-struct Pseudonym {
-    wire: [u8; PSEUDONYM_BYTES],
-}
-
-impl Pseudonym {
-    #[inline]
-    fn of(text: &str) -> Self {
-        match PseudonymKey::current() {
-            Some(key) => Self::under(&key, text),
-            None => Self::of_parts(&[REDACTED.as_bytes()]),
-        }
-    }
-
-    fn under(key: &PseudonymKey, text: &str) -> Self {
-        Self::of_hash(key, &blake3::keyed_hash(key.bytes(), text.as_bytes()))
-    }
-
-    fn of_hash(key: &PseudonymKey, hash: &blake3::Hash) -> Self {
-        let mut digits = [[0; 2]; HASH_BYTES];
-        digits.iter_mut().zip(hash.as_bytes()).for_each(|(to, byte)| *to = hex(*byte));
-        Self::of_parts(&[PREFIX.as_bytes(), key.id().as_bytes(), b":", digits.as_flattened()])
-    }
-
-    fn of_parts(parts: &[&[u8]]) -> Self {
-        let mut wire = [0; PSEUDONYM_BYTES];
-        let mut end = 1;
-        for part in parts {
-            if let Some(room) = wire.get_mut(end..).and_then(|room| room.get_mut(..part.len())) {
-                room.copy_from_slice(part);
-                end += part.len();
-            }
-        }
-        if let Some(len) = wire.first_mut() {
-            // A text has `TEXT_MAX_BYTES` at most.
-            *len = (end - 1) as u8;
-        }
-        Self { wire }
-    }
-
-    fn as_str(&self) -> &str {
-        text_in(&self.wire).unwrap_or(REDACTED)
-    }
-}
-
-/// Hashes a text piece by piece.
-struct TextHasher(blake3::Hasher);
-
-impl TextHasher {
-    fn new(key: &PseudonymKey) -> Self {
-        Self(blake3::Hasher::new_keyed(key.bytes()))
-    }
-
-    fn pseudonym(&self, key: &PseudonymKey) -> Pseudonym {
-        Pseudonym::of_hash(key, &self.0.finalize())
-    }
-}
-
-impl Write for TextHasher {
-    fn write_str(&mut self, piece: &str) -> fmt::Result {
-        self.0.update(piece.as_bytes());
-        Ok(())
-    }
-}
-
-/// It contains the key.
-impl Drop for TextHasher {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
 }
 
 #[cfg(test)]
@@ -319,12 +245,14 @@ mod tests {
         arguments::{Arg, Arguments, End},
         as_logged::as_logged,
         head::Head,
+        keyed_hash::{KeyedHash, is_hash_text},
         value::{self, OwnedValue, ValueRef, debug, display, remove_pseudonym_key, serialized, set_pseudonym_key},
         writer::{record_bytes, write_record},
     };
 
-    /// The key of BLAKE3's test vectors.
     const KEY: &[u8; 32] = b"whats the Elvish word for friend";
+    /// The hash of the empty text: `printf '' | openssl mac -digest SHA256 -macopt "key:whats the Elvish word for friend" HMAC`.
+    const OF_NOTHING: &str = "hmac:k1:ac5cdc92d0353395a93bf097797193a9";
 
     fn shown<T: Value + ?Sized>(value: &T) -> String {
         as_logged(value, |value| value.to_string())
@@ -350,9 +278,9 @@ mod tests {
         assert_eq!(redacted(&ada), ["[redacted]", "[redacted]", "[[redacted]]"]);
         assert_eq!((value::pseudonym("ada"), body(&ada)[..11].to_vec()), (None, b"\x0a[redacted]".to_vec()));
 
-        set_pseudonym_key("k1", *KEY).unwrap();
+        set_pseudonym_key("k1", KEY).unwrap();
         let pseudonym = text("ada");
-        assert!(is_pseudonym(&pseudonym) && pseudonym.starts_with("pii:k1:"), "{pseudonym}");
+        assert!(is_hash_text(&pseudonym) && pseudonym.starts_with("hmac:k1:"), "{pseudonym}");
         assert_eq!(value::pseudonym("ada").as_ref(), Some(&pseudonym));
         // Each way leads to the same.
         let own = Pii::new(String::from("ada"));
@@ -373,45 +301,30 @@ mod tests {
         }
 
         // Another key has other pseudonyms, and the longest id has room.
-        set_pseudonym_key("2026-11-30.k_345", std::array::from_fn(|index| index as u8)).unwrap();
+        set_pseudonym_key("2026-11-30.k_345", b"any other key of 16 bytes or more").unwrap();
         let other = text("ada");
-        assert!(is_pseudonym(&other) && other.starts_with("pii:2026-11-30.k_345:"), "{other}");
+        assert!(is_hash_text(&other) && other.starts_with("hmac:2026-11-30.k_345:"), "{other}");
         assert!(other.split(':').next_back() != pseudonym.split(':').next_back());
         remove_pseudonym_key().unwrap();
         assert_eq!(text("ada"), "[redacted]");
     }
 
     #[test]
-    fn a_pseudonym_is_the_front_of_the_published_hash() {
-        // Input of length 1 and of length 1024, `keyed_hash` of BLAKE3's test_vectors.json.
-        let key = key_for_test();
-        assert_eq!(Pseudonym::under(&key, "\0").as_str(), "pii:k1:6d7878dfff2f485635d39013278ae14f");
-        assert_eq!(Pseudonym::under(&key, "").as_str(), "pii:k1:92b2b75604ed3c761f9d6f62392c8a92");
-        let mut hasher = TextHasher::new(&key);
-        ["", "\0", ""].into_iter().for_each(|piece| hasher.write_str(piece).unwrap());
-        assert_eq!(hasher.pseudonym(&key).as_str(), "pii:k1:6d7878dfff2f485635d39013278ae14f");
-    }
-
-    fn key_for_test() -> PseudonymKey {
-        PseudonymKey::new("k1", KEY)
-    }
-
-    #[test]
     fn the_wire_form_is_the_length_the_text_and_zeros() {
-        let wire = Pseudonym::under(&key_for_test(), "\0").wire;
-        let mut expected = vec![39];
-        expected.extend(b"pii:k1:6d7878dfff2f485635d39013278ae14f");
-        expected.resize(54, 0);
+        let wire = wire_of(&KeyedHash::new("k1", KEY).unwrap().hash(""));
+        let mut expected = vec![40];
+        expected.extend(OF_NOTHING.as_bytes());
+        expected.resize(55, 0);
         assert_eq!(wire[..], expected);
-        assert_eq!(value::read(&wire, 0, &Kind::Pseudonym), ValueRef::Text("pii:k1:6d7878dfff2f485635d39013278ae14f"));
-        assert_eq!((Kind::Pseudonym.wire_bytes(), Kind::Pseudonym.has_tail()), (54, false));
-        assert_eq!(body(&None::<Pii<u8>>), [0; 55]);
+        assert_eq!(value::read(&wire, 0, &Kind::Pseudonym), ValueRef::Text(OF_NOTHING));
+        assert_eq!((Kind::Pseudonym.wire_bytes(), Kind::Pseudonym.has_tail()), (55, false));
+        assert_eq!(body(&None::<Pii<u8>>), [0; 56]);
         assert_eq!(Arguments::tail_bytes(&(Arg(&Pii::new("ada")), End)), 0);
     }
 
     #[test]
     fn bytes_that_are_no_wire_form_are_no_value() {
-        for bytes in [&[][..], &[1; 53], &[255; 54], &[54; 54], &[2, 0xff, 0xff]] {
+        for bytes in [&[][..], &[1; 54], &[255; 55], &[55; 55], &[2, 0xff, 0xff]] {
             assert_eq!(value::read(bytes, 0, &Kind::Pseudonym), ValueRef::None, "{bytes:?}");
         }
     }
@@ -419,17 +332,17 @@ mod tests {
     #[test]
     fn only_a_whole_pseudonym_is_taken_for_one() {
         let hash = "6d7878dfff2f485635d39013278ae14f";
-        assert!(is_pseudonym(&format!("pii:a:{hash}")) && ValueRef::Text(&format!("pii:a:{hash}")).is_redaction());
+        assert!(is_hash_text(&format!("hmac:a:{hash}")) && ValueRef::Text(&format!("hmac:a:{hash}")).is_redaction());
         let wrong = [
-            format!("pii::{hash}"),
-            format!("pii:12345678901234567:{hash}"),
-            format!("pii:a b:{hash}"),
-            format!("pii:a:{}", hash.to_uppercase()),
-            format!("pii:a:{hash}0"),
+            format!("hmac::{hash}"),
+            format!("hmac:12345678901234567:{hash}"),
+            format!("hmac:a b:{hash}"),
+            format!("hmac:a:{}", hash.to_uppercase()),
+            format!("hmac:a:{hash}0"),
             format!("ssn:a:{hash}"),
-            "pii:a".to_owned(),
+            "hmac:a".to_owned(),
         ];
-        assert!(wrong.iter().all(|text| !is_pseudonym(text)));
+        assert!(wrong.iter().all(|text| !is_hash_text(text)));
     }
 
     #[test]

@@ -8,10 +8,11 @@ use std::{
 
 use crate::{
     dynamic::DynamicFields,
+    keyed_hash::is_hash_text,
     text::plain::put_plain,
     value::{
         Kind, REDACTED,
-        pii::{PSEUDONYM_BYTES, is_pseudonym, text_in},
+        pii::{PSEUDONYM_BYTES, text_in},
     },
 };
 
@@ -72,13 +73,13 @@ impl<'a> ValueRef<'a> {
 }
 
 impl ValueRef<'_> {
-    /// Whether it is a text that stands for a redacted value: [`REDACTED`], or of the form of a pseudonym.
+    /// Whether it is a text that stands for a redacted value: [`REDACTED`], or of the form of a [keyed hash](crate::keyed_hash), as pseudonyms are.
     ///
     /// Fields of scopes, loggers and dynamic events have no [kind](Kind::is_redacted) that shows it. A text of the program's
     /// that is the same cannot be distinguished from it.
     #[must_use]
     pub fn is_redaction(&self) -> bool {
-        matches!(self, ValueRef::Text(text) if *text == REDACTED || is_pseudonym(text))
+        matches!(self, ValueRef::Text(text) if *text == REDACTED || is_hash_text(text))
     }
 }
 

@@ -77,7 +77,7 @@ fn a_whole_event_passes_as_it_is() {
     assert_eq!(violated(whole()), "");
     // A number, an address and a pseudonym are values.
     assert_eq!(violated(with("who", ValueRef::U64(7))), "");
-    assert_eq!(violated(with("who", ValueRef::Text("pii:k1:6d7878dfff2f485635d39013278ae14f"))), "");
+    assert_eq!(violated(with("who", ValueRef::Text("hmac:k1:6d7878dfff2f485635d39013278ae14f"))), "");
     for outcome in ["failure", "denied", "unknown"] {
         assert_eq!(violated(with("outcome", ValueRef::Text(outcome))), "");
     }
