@@ -7,13 +7,18 @@ mod control;
 pub(crate) mod doctor;
 pub(crate) mod flush;
 pub(crate) mod follow_request;
+pub(crate) mod keys;
 pub(crate) mod level;
 pub(crate) mod man;
+pub(crate) mod prove;
 pub(crate) mod rotate;
 pub(crate) mod stats;
 pub(crate) mod tail;
 mod time_argument;
 pub(crate) mod top;
+mod trail_inputs;
+pub(crate) mod verify;
+pub(crate) mod verify_proof;
 
 use std::io::{self, Write as _};
 
@@ -35,6 +40,10 @@ pub(crate) fn run(line: &CommandLine) -> Result<ExitStatus, CommandError> {
         Subcommands::Flush(arguments) => flush::run(arguments, shared),
         Subcommands::Rotate(arguments) => rotate::run(arguments, shared),
         Subcommands::Top(arguments) => top::run(arguments, shared),
+        Subcommands::Verify(arguments) => verify::run(arguments, shared),
+        Subcommands::Prove(arguments) => prove::run(arguments, shared),
+        Subcommands::VerifyProof(arguments) => verify_proof::run(arguments, shared),
+        Subcommands::Keys(arguments) => keys::run(arguments, shared),
         Subcommands::Completions(arguments) => completions::run(arguments, shared),
         Subcommands::Man(arguments) => man::run(arguments, shared),
     }
