@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    cat, check, completions, doctor, flush, follow_request, keys, level, man, prove, rotate, stats, tail, top, verify,
-    verify_proof,
+    cat, check, completions, decrypt, doctor, flush, follow_request, keys, level, man, prove, rotate, shred, stats,
+    tail, top, verify, verify_proof,
 };
 
 /// Reads, filters, follows and counts log files.
@@ -60,6 +60,8 @@ pub(crate) enum Subcommands {
     Verify(verify::VerifyArguments),
     Prove(prove::ProveArguments),
     VerifyProof(verify_proof::VerifyProofArguments),
+    Decrypt(decrypt::DecryptArguments),
+    Shred(shred::ShredArguments),
     Keys(keys::KeysArguments),
     Completions(completions::CompletionsArguments),
     Man(man::ManArguments),

@@ -10,6 +10,7 @@ use fapilog_audit_trail::{
     proof::ProofError,
     verify::{DamageKind, VerifyError},
 };
+use fapilog_encryption::{EncryptError, KeyStoreError};
 use serde_json::{Map, Value};
 
 /// Exit codes. `docs/command.md` has them as a table.
@@ -36,6 +37,8 @@ pub(crate) mod exit_code {
     pub(crate) const ROOT_DIFFERS: u8 = 26;
     /// A proof begins with another checkpoint than the older one.
     pub(crate) const OTHER_CHECKPOINT: u8 = 27;
+    /// A key store has no key that was to be erased.
+    pub(crate) const NOTHING_ERASED: u8 = 30;
     /// Ctrl-C: 128 and the number of SIGINT.
     pub(crate) const INTERRUPTED: u8 = 130;
     /// The reader of the output is gone: 128 and the number of SIGPIPE, as a shell has it for other programs.
@@ -93,9 +96,15 @@ pub(crate) enum CommandError {
     /// A proof was not made, or does not verify.
     #[error("{}", in_one_line(.0))]
     Proof(#[from] ProofError),
-    /// Keys could not be made.
+    /// A key store cannot be used.
+    #[error("{}", in_one_line(.0))]
+    KeyStore(#[from] KeyStoreError),
+    /// A key cannot be made.
+    #[error("{}", in_one_line(.0))]
+    MakeKey(#[from] EncryptError),
+    /// A new file could not be written.
     #[error("{message}")]
-    MakeKeys {
+    WriteFile {
         /// The directory, or the file.
         file: String,
         /// The reason, with the file.
@@ -155,7 +164,7 @@ impl CommandError {
                     None => report,
                 }
             }
-            Self::WritePages { directory: file, .. } | Self::Read { file, .. } | Self::MakeKeys { file, .. } => {
+            Self::WritePages { directory: file, .. } | Self::Read { file, .. } | Self::WriteFile { file, .. } => {
                 report.with("file", file.as_str())
             }
             _ => report,
@@ -166,9 +175,10 @@ impl CommandError {
     fn kind(&self) -> ReportKind {
         match self {
             Self::Option { .. } | Self::NoInput => ReportKind::Argument,
-            Self::Write(_) | Self::WritePages { .. } | Self::MakeKeys { .. } => ReportKind::Output,
+            Self::Write(_) | Self::WritePages { .. } | Self::WriteFile { .. } => ReportKind::Output,
             Self::Read { .. } => ReportKind::Input,
             Self::Proof(_) => ReportKind::Proof,
+            Self::KeyStore(_) | Self::MakeKey(_) => ReportKind::Keys,
             Self::Control(_) => ReportKind::Process,
             Self::TooManyEvents { .. } => ReportKind::Limit,
         }
@@ -210,6 +220,7 @@ pub(crate) enum ReportKind {
     Process,
     Limit,
     Proof,
+    Keys,
     /// No error: a change that the user is to know.
     Change,
 }
@@ -223,6 +234,7 @@ impl ReportKind {
             Self::Process => "process",
             Self::Limit => "limit",
             Self::Proof => "proof",
+            Self::Keys => "keys",
             Self::Change => "change",
         }
     }

@@ -399,7 +399,7 @@ fn a_full_disk_is_an_error() {
     assert!(message.starts_with("fapilog: the output could not be written: No space left"), "{message}");
 }
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "cat",
     "tail",
     "stats",
@@ -413,6 +413,8 @@ const COMMANDS: [&str; 16] = [
     "verify",
     "prove",
     "verify-proof",
+    "decrypt",
+    "shred",
     "keys",
     "completions",
     "man",

@@ -1,18 +1,20 @@
 //! `fapilog keys`.
 
-use std::{
-    fs, io,
-    os::unix::fs::DirBuilderExt as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use fapilog_audit_trail::keys::generate_keys;
+use fapilog_audit_trail::keys::{KeyError, generate_keys};
+use fapilog_encryption::{Identity, KeyEncryptionKey};
 use serde_json::json;
 
 use crate::{
     arguments::SharedArguments,
-    commands::{control::write_out, json_line, trail_inputs::FIRST_CHAIN_KEY},
+    commands::{
+        control::write_out,
+        json_line,
+        new_file::{PUBLIC, SECRET, make_directory, write_line},
+        trail_inputs::FIRST_CHAIN_KEY,
+    },
     error::{CommandError, ExitStatus, in_one_line},
     output::escaped,
 };
@@ -35,11 +37,22 @@ enum KeysCommands {
         #[arg(long)]
         name: String,
     },
+    /// Makes the keys of an encrypted log: `identity.key`, the private key of the reader, and `recipient.key`, the public key for the
+    /// writer.
+    Encryption {
+        /// The directory, which is made with mode 0700 if it is not there.
+        directory: PathBuf,
+        /// A key-encryption key in place of the pair, `key-encryption.key`, which writer and reader share.
+        #[arg(long)]
+        shared: bool,
+    },
 }
 
 pub(crate) fn run(arguments: &KeysArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
     match &arguments.command {
         KeysCommands::Audit { directory, name } => write_out(&audit(directory, name, shared)?)?,
+        KeysCommands::Encryption { directory, shared: false } => write_out(&pair(directory, shared)?)?,
+        KeysCommands::Encryption { directory, shared: true } => write_out(&shared_key(directory, shared)?)?,
     }
     Ok(ExitStatus::Complete)
 }
@@ -54,7 +67,6 @@ fn audit(directory: &Path, name: &str, shared: &SharedArguments) -> Result<Strin
             "first_key": first_key.to_string_lossy(),
         })));
     }
-    let shown = |path: &Path| escaped(&path.to_string_lossy());
     Ok(format!(
         "signing key    {signing} (secret: for the setting signing_key)\n\
          verifying key  {verifying} (public: for everybody who verifies)\n\
@@ -65,18 +77,42 @@ fn audit(directory: &Path, name: &str, shared: &SharedArguments) -> Result<Strin
     ))
 }
 
-/// Makes a directory that its owner alone has access to, if there is none.
-fn make_directory(directory: &Path) -> Result<(), CommandError> {
-    match fs::DirBuilder::new().mode(0o700).create(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            let shown = escaped(&directory.to_string_lossy());
-            let message = format!("{shown}: the directory cannot be made: {error}");
-            Err(CommandError::MakeKeys { file: shown, message })
-        }
-        _ => Ok(()),
+fn pair(directory: &Path, shared: &SharedArguments) -> Result<String, CommandError> {
+    make_directory(directory)?;
+    let (secret, public) = (directory.join("identity.key"), directory.join("recipient.key"));
+    let identity = Identity::generate()?;
+    let recipient = identity.recipient().to_string();
+    write_line(&secret, SECRET, &identity.to_secret_text())?;
+    write_line(&public, PUBLIC, &recipient)?;
+    if shared.json {
+        let (identity, file) = (secret.to_string_lossy(), public.to_string_lossy());
+        return Ok(json_line(&json!({ "identity": identity, "recipient_file": file, "recipient": recipient })));
     }
+    Ok(format!(
+        "identity   {} (secret: for fapilog decrypt --identity)\n\
+         recipient  {} (public: for the setting recipients)\n           {recipient}\n",
+        shown(&secret),
+        shown(&public),
+    ))
 }
 
-fn not_made(file: &Path, error: &dyn std::error::Error) -> CommandError {
-    CommandError::MakeKeys { file: file.to_string_lossy().into_owned(), message: escaped(&in_one_line(error)) }
+fn shared_key(directory: &Path, shared: &SharedArguments) -> Result<String, CommandError> {
+    make_directory(directory)?;
+    let path = directory.join("key-encryption.key");
+    let key = KeyEncryptionKey::generate()?;
+    write_line(&path, SECRET, &key.to_secret_text())?;
+    if shared.json {
+        return Ok(json_line(&json!({ "key": path.to_string_lossy(), "id": key.id() })));
+    }
+    let path = shown(&path);
+    Ok(format!("key  {path} (secret: for the setting key, and fapilog decrypt --key)\nid   {}\n", key.id()))
+}
+
+fn shown(path: &Path) -> String {
+    escaped(&path.to_string_lossy())
+}
+
+fn not_made(directory: &Path, error: &KeyError) -> CommandError {
+    let file = directory.to_string_lossy().into_owned();
+    CommandError::WriteFile { file, message: escaped(&in_one_line(error)) }
 }

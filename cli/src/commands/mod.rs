@@ -4,14 +4,18 @@ pub(crate) mod cat;
 pub(crate) mod check;
 pub(crate) mod completions;
 mod control;
+pub(crate) mod decrypt;
 pub(crate) mod doctor;
+mod encryption_keys;
 pub(crate) mod flush;
 pub(crate) mod follow_request;
 pub(crate) mod keys;
 pub(crate) mod level;
 pub(crate) mod man;
+mod new_file;
 pub(crate) mod prove;
 pub(crate) mod rotate;
+pub(crate) mod shred;
 pub(crate) mod stats;
 pub(crate) mod tail;
 mod time_argument;
@@ -43,6 +47,8 @@ pub(crate) fn run(line: &CommandLine) -> Result<ExitStatus, CommandError> {
         Subcommands::Verify(arguments) => verify::run(arguments, shared),
         Subcommands::Prove(arguments) => prove::run(arguments, shared),
         Subcommands::VerifyProof(arguments) => verify_proof::run(arguments, shared),
+        Subcommands::Decrypt(arguments) => decrypt::run(arguments, shared),
+        Subcommands::Shred(arguments) => shred::run(arguments, shared),
         Subcommands::Keys(arguments) => keys::run(arguments, shared),
         Subcommands::Completions(arguments) => completions::run(arguments, shared),
         Subcommands::Man(arguments) => man::run(arguments, shared),
