@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    cat, check, completions, decrypt, doctor, flush, follow_request, keys, level, man, prove, rotate, shred, stats,
-    tail, top, verify, verify_proof,
+    cat, check, completions, compliance, decrypt, doctor, flush, follow_request, keys, level, man, prove, rotate,
+    shred, stats, tail, top, verify, verify_proof,
 };
 
 /// Reads, filters, follows and counts log files.
@@ -63,6 +63,7 @@ pub(crate) enum Subcommands {
     Decrypt(decrypt::DecryptArguments),
     Shred(shred::ShredArguments),
     Keys(keys::KeysArguments),
+    Compliance(compliance::ComplianceArguments),
     Completions(completions::CompletionsArguments),
     Man(man::ManArguments),
 }

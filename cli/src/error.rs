@@ -5,6 +5,7 @@ use std::{
     process::ExitCode,
 };
 
+use fapilog::error::SettingsError;
 use fapilog_audit_trail::{
     format::CheckpointError,
     proof::ProofError,
@@ -39,6 +40,8 @@ pub(crate) mod exit_code {
     pub(crate) const OTHER_CHECKPOINT: u8 = 27;
     /// A key store has no key that was to be erased.
     pub(crate) const NOTHING_ERASED: u8 = 30;
+    /// Settings do not meet a rule of a standard, or two rules conflict.
+    pub(crate) const NOT_MET: u8 = 40;
     /// Ctrl-C: 128 and the number of SIGINT.
     pub(crate) const INTERRUPTED: u8 = 130;
     /// The reader of the output is gone: 128 and the number of SIGPIPE, as a shell has it for other programs.
@@ -96,6 +99,9 @@ pub(crate) enum CommandError {
     /// A proof was not made, or does not verify.
     #[error("{}", in_one_line(.0))]
     Proof(#[from] ProofError),
+    /// Settings are invalid, so that nothing can be checked.
+    #[error("{0}\n`fapilog check` shows each with its place")]
+    Settings(#[from] SettingsError),
     /// A key store cannot be used.
     #[error("{}", in_one_line(.0))]
     KeyStore(#[from] KeyStoreError),
@@ -176,7 +182,7 @@ impl CommandError {
         match self {
             Self::Option { .. } | Self::NoInput => ReportKind::Argument,
             Self::Write(_) | Self::WritePages { .. } | Self::WriteFile { .. } => ReportKind::Output,
-            Self::Read { .. } => ReportKind::Input,
+            Self::Read { .. } | Self::Settings(_) => ReportKind::Input,
             Self::Proof(_) => ReportKind::Proof,
             Self::KeyStore(_) | Self::MakeKey(_) => ReportKind::Keys,
             Self::Control(_) => ReportKind::Process,

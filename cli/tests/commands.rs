@@ -399,7 +399,7 @@ fn a_full_disk_is_an_error() {
     assert!(message.starts_with("fapilog: the output could not be written: No space left"), "{message}");
 }
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "cat",
     "tail",
     "stats",
@@ -416,6 +416,7 @@ const COMMANDS: [&str; 18] = [
     "decrypt",
     "shred",
     "keys",
+    "compliance",
     "completions",
     "man",
 ];

@@ -3,6 +3,7 @@
 pub(crate) mod cat;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod compliance;
 mod control;
 pub(crate) mod decrypt;
 pub(crate) mod doctor;
@@ -50,6 +51,7 @@ pub(crate) fn run(line: &CommandLine) -> Result<ExitStatus, CommandError> {
         Subcommands::Decrypt(arguments) => decrypt::run(arguments, shared),
         Subcommands::Shred(arguments) => shred::run(arguments, shared),
         Subcommands::Keys(arguments) => keys::run(arguments, shared),
+        Subcommands::Compliance(arguments) => compliance::run(arguments, shared),
         Subcommands::Completions(arguments) => completions::run(arguments, shared),
         Subcommands::Man(arguments) => man::run(arguments, shared),
     }
