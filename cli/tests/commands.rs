@@ -380,6 +380,10 @@ fn every_command_ends_without_a_word_when_nobody_reads_its_output() {
         &["follow-request", "req-0010", "gateway.log"],
         &["check", "settings.toml"],
         &["doctor", "/tmp"],
+        &["verify", "audit.jsonl", "--key", "verifying.key"],
+        &["prove", "audit.jsonl", "--key", "verifying.key", "--record", "0"],
+        &["compliance", "check", "shop.toml", "--profile", "sox"],
+        &["compliance", "list"],
         &["completions", "bash"],
         &["man"],
     ] {

@@ -75,7 +75,7 @@ fn a_day_whose_key_was_erased_ends_with_10() {
     let keys = [&IDENTITY[..], &["--key-store", "store"]].concat();
     assert_eq!(assert_exit(&log, &keys, 0, "").lines().count(), 3);
     let shred = log.run(&["shred", "store", "--day", DAY, "--yes"]);
-    assert_eq!((stdout(&shred), shred.status.code()), (format!("{DAY}: 1 keys erased\n"), Some(0)));
+    assert_eq!((stdout(&shred), shred.status.code()), (format!("{DAY}: 1 key(s) erased\n"), Some(0)));
     let erased = format!("app.log: byte 0: the frame is of {DAY}, whose key was erased");
     assert_eq!(assert_exit(&log, &keys, 10, &erased), "");
 }

@@ -37,7 +37,7 @@ fn all_days_before_one_are_erased() {
 fn a_day_without_keys_ends_with_30_and_a_day_that_is_not_over_with_1() {
     let log = EncryptedLog::shredded_by_day();
     let output = log.run(&["shred", "store", "--day", "2026-01-01", "--yes"]);
-    assert_eq!((stdout(&output).as_str(), output.status.code()), ("2026-01-01: 0 keys erased\n", Some(30)));
+    assert_eq!((stdout(&output).as_str(), output.status.code()), ("2026-01-01: 0 key(s) erased\n", Some(30)));
     let output = log.run(&["shred", "store", "--day", "9999-12-31", "--yes", "--json"]);
     let error: serde_json::Value = serde_json::from_str(&stderr(&output)).unwrap();
     assert_eq!((&error["kind"], output.status.code()), (&"keys".into(), Some(1)));

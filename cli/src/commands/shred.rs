@@ -111,7 +111,7 @@ fn days_text(shredded: &[ShreddedDay]) -> String {
     if shredded.is_empty() {
         return "no keys to erase\n".to_owned();
     }
-    shredded.iter().map(|shredded| format!("{}: {} keys erased\n", shredded.day, shredded.keys)).collect()
+    shredded.iter().map(|shredded| format!("{}: {} key(s) erased\n", shredded.day, shredded.keys)).collect()
 }
 
 fn shred_subject(
