@@ -50,6 +50,18 @@ fn rules_that_are_met_end_with_0() {
 }
 
 #[test]
+fn an_audit_trail_is_known_to_detect_changes() {
+    let directory = settings(
+        "sinks = [\"audit_trail\"]\n[plugin_config.audit_trail]\npath = \"audit.jsonl\"\n\
+         signing_key = { file = \"signing.key\" }\n",
+    );
+    let output = check(&directory, &["--profile", "sox"]);
+    let row = stdout(&output).lines().find(|line| line.starts_with("sox/802 ")).unwrap().to_owned();
+    assert!(row.contains("  pass "), "{row}");
+    assert!(!directory.path().join("audit.jsonl").exists());
+}
+
+#[test]
 fn json_has_the_findings_of_each_standard() {
     let output = check(&settings("sinks = [\"stdout\"]\n"), &["--profile", "hipaa", "--json"]);
     let report = json(&output);

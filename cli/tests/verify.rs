@@ -146,6 +146,11 @@ fn bytes_behind_the_last_entry_of_an_open_trail_end_with_16() {
     copy.change("audit.jsonl", |bytes| bytes.extend_from_slice(b"{}\n"));
     let (report, code) = verify(&copy, &["--keys", "keys"]);
     assert_eq!((&report["kind"], code), (&"unrecorded".into(), Some(16)), "{report}");
+    // They may be a write in flight.
+    let (report, code) = verify(&copy, &["--keys", "keys", "--running", "--anchor", "anchor.notes"]);
+    assert_eq!((&report["unrecorded_bytes"], code), (&3.into(), Some(0)), "{report}");
+    let expected = "the last 3 bytes of the data: a write in flight, without its entry";
+    assert_eq!(report["not_verified"], serde_json::json!([expected]));
 }
 
 #[test]

@@ -99,7 +99,7 @@ impl SoundTrail {
             "origin": self.last_checkpoint.as_ref().map(|checkpoint| checkpoint.origin.as_str()),
             "first_file": self.trail.first_segment, "files": segments, "entries": self.trail.entries, "blocks": blocks,
             "records": records, "data_bytes": data_bytes, "checkpoints": self.trail.checkpoints,
-            "entries_behind_checkpoint": self.trail.entries_behind_checkpoint, "gaps": gaps, "cuts": cuts,
+            "entries_behind_checkpoint": self.trail.entries_behind_checkpoint, "unrecorded_bytes": self.trail.unrecorded_bytes, "gaps": gaps, "cuts": cuts,
             "end": self.end(), "first_time": self.first_nanos.map(utc_text), "last_time": utc_text(self.trail.last_nanos),
             "is_chain_verified": self.trail.has_verified_chain, "anchors": self.anchors,
             "last_checkpoint": self.trail.last_checkpoint, "not_verified": self.not_verified(),
@@ -144,7 +144,8 @@ impl SoundTrail {
 
     /// The parts that nothing proves.
     fn not_verified(&self) -> Vec<String> {
-        let VerifiedTrail { first_segment, entries_behind_checkpoint: behind, has_verified_chain, .. } = self.trail;
+        let VerifiedTrail { first_segment, has_verified_chain, unrecorded_bytes, .. } = self.trail;
+        let behind = self.trail.entries_behind_checkpoint;
         let mut missing = Vec::new();
         if !has_verified_chain {
             let mut text = "the chain: no --chain-key is given".to_owned();
@@ -158,6 +159,10 @@ impl SoundTrail {
                 "the end: no --anchor is given, so a trail that was truncated behind a checkpoint looks whole"
                     .to_owned(),
             );
+        }
+        if unrecorded_bytes > 0 {
+            missing
+                .push(format!("the last {unrecorded_bytes} bytes of the data: a write in flight, without its entry"));
         }
         if first_segment > 0 {
             missing.push(format!("the first {first_segment} files: they are gone"));
