@@ -2,7 +2,10 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{cat, check, completions, doctor, flush, follow_request, level, man, rotate, stats, tail, top};
+use crate::commands::{
+    cat, check, completions, compliance, decrypt, doctor, flush, follow_request, keys, level, man, prove, rotate,
+    shred, stats, tail, top, verify, verify_proof,
+};
 
 /// Reads, filters, follows and counts log files.
 #[derive(Debug, Parser)]
@@ -54,6 +57,13 @@ pub(crate) enum Subcommands {
     Flush(flush::FlushCommandArguments),
     Rotate(rotate::RotateCommandArguments),
     Top(top::TopArguments),
+    Verify(verify::VerifyArguments),
+    Prove(prove::ProveArguments),
+    VerifyProof(verify_proof::VerifyProofArguments),
+    Decrypt(decrypt::DecryptArguments),
+    Shred(shred::ShredArguments),
+    Keys(keys::KeysArguments),
+    Compliance(compliance::ComplianceArguments),
     Completions(completions::CompletionsArguments),
     Man(man::ManArguments),
 }

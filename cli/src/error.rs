@@ -5,6 +5,13 @@ use std::{
     process::ExitCode,
 };
 
+use fapilog::error::SettingsError;
+use fapilog_audit_trail::{
+    format::CheckpointError,
+    proof::ProofError,
+    verify::{DamageKind, VerifyError},
+};
+use fapilog_encryption::{EncryptError, KeyStoreError};
 use serde_json::{Map, Value};
 
 /// Exit codes. `docs/command.md` has them as a table.
@@ -15,6 +22,26 @@ pub(crate) mod exit_code {
     pub(crate) const FAILURE: u8 = 1;
     /// An argument is invalid; nothing was read.
     pub(crate) const USAGE: u8 = 2;
+    /// The record that a proof is asked for is not in the trail.
+    pub(crate) const NO_SUCH_RECORD: u8 = 20;
+    /// No checkpoint includes the record yet.
+    pub(crate) const NOT_SIGNED_YET: u8 = 21;
+    /// A proof needs files of the trail that are gone.
+    pub(crate) const FILES_MISSING: u8 = 22;
+    /// The trail is smaller than the older checkpoint.
+    pub(crate) const NO_SUCH_SIZE: u8 = 23;
+    /// A text is no proof.
+    pub(crate) const NO_PROOF: u8 = 24;
+    /// The block in a proof is another than its entry stands for.
+    pub(crate) const BLOCK_DIFFERS: u8 = 25;
+    /// The hashes of a proof do not lead to its checkpoint.
+    pub(crate) const ROOT_DIFFERS: u8 = 26;
+    /// A proof begins with another checkpoint than the older one.
+    pub(crate) const OTHER_CHECKPOINT: u8 = 27;
+    /// A key store has no key that was to be erased.
+    pub(crate) const NOTHING_ERASED: u8 = 30;
+    /// Settings do not meet a rule of a standard, or two rules conflict.
+    pub(crate) const NOT_MET: u8 = 40;
     /// Ctrl-C: 128 and the number of SIGINT.
     pub(crate) const INTERRUPTED: u8 = 130;
     /// The reader of the output is gone: 128 and the number of SIGPIPE, as a shell has it for other programs.
@@ -28,6 +55,8 @@ pub(crate) enum ExitStatus {
     Complete,
     /// A part of the input could not be read; errors name it.
     Incomplete,
+    /// Everything was read, and the finding has a code of its own.
+    Found(u8),
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -35,6 +64,7 @@ impl From<ExitStatus> for ExitCode {
         Self::from(match status {
             ExitStatus::Complete => exit_code::SUCCESS,
             ExitStatus::Incomplete => exit_code::FAILURE,
+            ExitStatus::Found(code) => code,
         })
     }
 }
@@ -58,6 +88,34 @@ pub(crate) enum CommandError {
     /// There is no file to read, and standard input is a terminal.
     #[error("no file is named, and standard input is a terminal; name a file, or `-` for standard input")]
     NoInput,
+    /// A file that the command needs as a whole cannot be read.
+    #[error("{file}: {source}")]
+    Read {
+        /// The file.
+        file: String,
+        /// The reason.
+        source: io::Error,
+    },
+    /// A proof was not made, or does not verify.
+    #[error("{}", in_one_line(.0))]
+    Proof(#[from] ProofError),
+    /// Settings are invalid, so that nothing can be checked.
+    #[error("{0}\n`fapilog check` shows each with its place")]
+    Settings(#[from] SettingsError),
+    /// A key store cannot be used.
+    #[error("{}", in_one_line(.0))]
+    KeyStore(#[from] KeyStoreError),
+    /// A key cannot be made.
+    #[error("{}", in_one_line(.0))]
+    MakeKey(#[from] EncryptError),
+    /// A new file could not be written.
+    #[error("{message}")]
+    WriteFile {
+        /// The directory, or the file.
+        file: String,
+        /// The reason, with the file.
+        message: String,
+    },
     /// The output could not be written.
     #[error("the output could not be written: {0}")]
     Write(io::Error),
@@ -83,7 +141,7 @@ pub(crate) enum CommandError {
 }
 
 /// An error and its sources, `outer: inner`.
-fn in_one_line(error: &dyn std::error::Error) -> String {
+pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
     let sources = std::iter::successors(error.source(), |error| error.source());
     sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }
@@ -93,6 +151,7 @@ impl CommandError {
         ExitCode::from(match self {
             Self::Option { .. } | Self::NoInput => exit_code::USAGE,
             Self::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => exit_code::BROKEN_PIPE,
+            Self::Proof(error) => code_of_proof(error),
             _ => exit_code::FAILURE,
         })
     }
@@ -111,7 +170,9 @@ impl CommandError {
                     None => report,
                 }
             }
-            Self::WritePages { directory, .. } => report.with("file", directory.as_str()),
+            Self::WritePages { directory: file, .. } | Self::Read { file, .. } | Self::WriteFile { file, .. } => {
+                report.with("file", file.as_str())
+            }
             _ => report,
         };
         report.write(as_json);
@@ -120,10 +181,39 @@ impl CommandError {
     fn kind(&self) -> ReportKind {
         match self {
             Self::Option { .. } | Self::NoInput => ReportKind::Argument,
-            Self::Write(_) | Self::WritePages { .. } => ReportKind::Output,
+            Self::Write(_) | Self::WritePages { .. } | Self::WriteFile { .. } => ReportKind::Output,
+            Self::Read { .. } | Self::Settings(_) => ReportKind::Input,
+            Self::Proof(_) => ReportKind::Proof,
+            Self::KeyStore(_) | Self::MakeKey(_) => ReportKind::Keys,
             Self::Control(_) => ReportKind::Process,
             Self::TooManyEvents { .. } => ReportKind::Limit,
         }
+    }
+}
+
+/// The exit code of a proof that was not made, or does not verify. Damage of the trail has that of `fapilog verify`.
+fn code_of_proof(error: &ProofError) -> u8 {
+    match error {
+        ProofError::Verify(error) => code_of_trail(error),
+        ProofError::NoSuchRecord { .. } => exit_code::NO_SUCH_RECORD,
+        ProofError::NotSignedYet { .. } => exit_code::NOT_SIGNED_YET,
+        ProofError::FilesMissing { .. } => exit_code::FILES_MISSING,
+        ProofError::NoSuchSize { .. } => exit_code::NO_SUCH_SIZE,
+        ProofError::Malformed { .. } => exit_code::NO_PROOF,
+        ProofError::Checkpoint(CheckpointError::UnknownKey { .. }) => DamageKind::WrongKey.exit_code(),
+        ProofError::Checkpoint(_) => DamageKind::CheckpointInvalid.exit_code(),
+        ProofError::BlockDiffers => exit_code::BLOCK_DIFFERS,
+        ProofError::RootDiffers => exit_code::ROOT_DIFFERS,
+        ProofError::OtherCheckpoint { .. } => exit_code::OTHER_CHECKPOINT,
+        _ => exit_code::FAILURE,
+    }
+}
+
+/// The exit code of a trail that does not verify: 2, the library's proposal for a file that cannot be read, is that of arguments.
+pub(crate) fn code_of_trail(error: &VerifyError) -> u8 {
+    match error {
+        VerifyError::Damage(damage) => damage.kind.exit_code(),
+        _ => exit_code::FAILURE,
     }
 }
 
@@ -135,6 +225,8 @@ pub(crate) enum ReportKind {
     Output,
     Process,
     Limit,
+    Proof,
+    Keys,
     /// No error: a change that the user is to know.
     Change,
 }
@@ -147,6 +239,8 @@ impl ReportKind {
             Self::Output => "output",
             Self::Process => "process",
             Self::Limit => "limit",
+            Self::Proof => "proof",
+            Self::Keys => "keys",
             Self::Change => "change",
         }
     }

@@ -40,7 +40,7 @@ error: shards is 100; allowed are 1 to 64
 2 | shards = 100
   |          ^^^
 
-error: sinks[0] is \"stdot\"; there is no such sink; allowed are file, null, stderr, stdout
+error: sinks[0] is \"stdot\"; there is no such sink; allowed are audit_trail, file, null, stderr, stdout
  --> settings.toml:3:10
   |
 3 | sinks = [\"stdot\", { name = \"orders\", type = \"file\" }]
@@ -130,7 +130,7 @@ fn a_plugin_that_only_the_program_knows_is_an_error_only_on_request() {
     let files = Files::new(&[("a.toml", "sinks = [\"kafka\"]\n[plugin_config.kafka]\ntopic = \"logs\"\n")]);
     let output = files.check(&["a.toml"]);
     let text = stdout(&output);
-    let unknown = "not checked: sinks[0] is \"kafka\"; this command knows no such sink, only file, null, ";
+    let unknown = "not checked: sinks[0] is \"kafka\"; this command knows no such sink, only audit_trail, file, null, ";
     assert!(text.contains(unknown), "{text}");
     assert_eq!(output.status.code(), Some(0));
     let output = files.check(&["--strict", "a.toml"]);

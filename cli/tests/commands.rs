@@ -380,6 +380,10 @@ fn every_command_ends_without_a_word_when_nobody_reads_its_output() {
         &["follow-request", "req-0010", "gateway.log"],
         &["check", "settings.toml"],
         &["doctor", "/tmp"],
+        &["verify", "audit.jsonl", "--key", "verifying.key"],
+        &["prove", "audit.jsonl", "--key", "verifying.key", "--record", "0"],
+        &["compliance", "check", "shop.toml", "--profile", "sox"],
+        &["compliance", "list"],
         &["completions", "bash"],
         &["man"],
     ] {
@@ -399,17 +403,43 @@ fn a_full_disk_is_an_error() {
     assert!(message.starts_with("fapilog: the output could not be written: No space left"), "{message}");
 }
 
+const COMMANDS: [&str; 19] = [
+    "cat",
+    "tail",
+    "stats",
+    "follow-request",
+    "check",
+    "doctor",
+    "level",
+    "flush",
+    "rotate",
+    "top",
+    "verify",
+    "prove",
+    "verify-proof",
+    "decrypt",
+    "shred",
+    "keys",
+    "compliance",
+    "completions",
+    "man",
+];
+
 #[test]
 fn completions_and_man_pages_name_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        assert!(output(&["completions", shell]).contains("follow-request"), "{shell}");
+        let script = output(&["completions", shell]);
+        assert!(COMMANDS.iter().all(|command| script.contains(command)), "{shell}");
     }
     let page = output(&["man"]);
-    assert!(page.contains(".TH fapilog 1") && page.contains("follow\\-request"), "{page}");
+    assert!(page.contains(".TH fapilog 1"), "{page}");
+    assert!(COMMANDS.iter().all(|command| page.contains(&command.replace('-', "\\-"))), "{page}");
     assert!(output(&["man", "tail"]).contains("fapilog\\-tail"));
     let directory = tempfile::tempdir().unwrap();
     output(&["man", "--directory", directory.path().to_str().unwrap()]);
-    assert!(directory.path().join("fapilog-stats.1").exists());
+    for command in COMMANDS {
+        assert!(directory.path().join(format!("fapilog-{command}.1")).exists(), "{command}");
+    }
 }
 
 #[test]

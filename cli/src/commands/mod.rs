@@ -3,17 +3,27 @@
 pub(crate) mod cat;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod compliance;
 mod control;
+pub(crate) mod decrypt;
 pub(crate) mod doctor;
+mod encryption_keys;
 pub(crate) mod flush;
 pub(crate) mod follow_request;
+pub(crate) mod keys;
 pub(crate) mod level;
 pub(crate) mod man;
+mod new_file;
+pub(crate) mod prove;
 pub(crate) mod rotate;
+pub(crate) mod shred;
 pub(crate) mod stats;
 pub(crate) mod tail;
 mod time_argument;
 pub(crate) mod top;
+mod trail_inputs;
+pub(crate) mod verify;
+pub(crate) mod verify_proof;
 
 use std::io::{self, Write as _};
 
@@ -35,6 +45,13 @@ pub(crate) fn run(line: &CommandLine) -> Result<ExitStatus, CommandError> {
         Subcommands::Flush(arguments) => flush::run(arguments, shared),
         Subcommands::Rotate(arguments) => rotate::run(arguments, shared),
         Subcommands::Top(arguments) => top::run(arguments, shared),
+        Subcommands::Verify(arguments) => verify::run(arguments, shared),
+        Subcommands::Prove(arguments) => prove::run(arguments, shared),
+        Subcommands::VerifyProof(arguments) => verify_proof::run(arguments, shared),
+        Subcommands::Decrypt(arguments) => decrypt::run(arguments, shared),
+        Subcommands::Shred(arguments) => shred::run(arguments, shared),
+        Subcommands::Keys(arguments) => keys::run(arguments, shared),
+        Subcommands::Compliance(arguments) => compliance::run(arguments, shared),
         Subcommands::Completions(arguments) => completions::run(arguments, shared),
         Subcommands::Man(arguments) => man::run(arguments, shared),
     }

@@ -65,8 +65,8 @@ const ROOMS: &[CrateRoom] = &[
     of_crates("xtask",        &["xtask"],             &[]),
     below("plugins",  "plugins",                      &["plugin", "http sink"]),
     below("examples", "plugins",                      &["plugin", "http sink"]),
-    // The command is the client of control sockets.
-    below("cli",      "cli",                          &["facade", "control"]),
+    // The command is the client of control sockets, and the reader of the files that plugins write.
+    below("cli",      "cli",                          &["facade", "control", "plugins"]),
 ];
 
 impl CrateRoom {

@@ -1,0 +1,154 @@
+//! `fapilog decrypt`.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, IsTerminal as _, Write as _},
+    path::PathBuf,
+};
+
+use clap::Args;
+use fapilog_encryption::{DecryptError, DecryptExit, DecryptionKeys, Decryptor};
+
+use crate::{
+    arguments::SharedArguments,
+    commands::{
+        encryption_keys::DecryptionKeyArguments,
+        new_file::{SECRET, open_new},
+    },
+    error::{CommandError, ErrorReport, ExitStatus, ReportKind, in_one_line},
+    input::{InputName, open},
+    output::{PagerUse, Screen, escaped},
+};
+
+/// Decrypts log files, and writes their records. Frames that cannot be decrypted are reported with their places, and the others are
+/// written: pipe them into `fapilog cat -`.
+#[derive(Debug, Args)]
+pub(crate) struct DecryptArguments {
+    /// The files, plain or compressed; `-` is standard input, which is also read if no file is named.
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    keys: DecryptionKeyArguments,
+    /// Write the records to this new file, which its owner alone can read.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl DecryptArguments {
+    fn inputs(&self) -> Result<Vec<InputName>, CommandError> {
+        if self.files.is_empty() && io::stdin().is_terminal() {
+            return Err(CommandError::NoInput);
+        }
+        let names: Vec<InputName> = self.files.iter().map(|path| InputName::of(path)).collect();
+        Ok(if names.is_empty() { vec![InputName::StandardInput] } else { names })
+    }
+}
+
+/// The destination of the records.
+enum PlaintextOutput {
+    Screen(Screen),
+    File(BufWriter<File>),
+}
+
+impl PlaintextOutput {
+    fn open(arguments: &DecryptArguments, shared: &SharedArguments) -> Result<Self, CommandError> {
+        Ok(match &arguments.output {
+            Some(path) => Self::File(BufWriter::new(open_new(path, SECRET)?)),
+            None => Self::Screen(Screen::open(shared, PagerUse::IfTerminal)),
+        })
+    }
+
+    fn write(&mut self, records: &[u8]) -> Result<(), CommandError> {
+        match self {
+            Self::File(file) => file.write_all(records).map_err(CommandError::Write),
+            Self::Screen(screen) if screen.is_terminal() => screen.write(harmless(records).as_bytes()),
+            Self::Screen(screen) => screen.write(records),
+        }
+    }
+
+    fn finish(self, written: Result<(), CommandError>) -> Result<(), CommandError> {
+        match self {
+            Self::Screen(screen) => screen.finish(written),
+            Self::File(mut file) => {
+                written?;
+                file.flush().and_then(|()| file.get_ref().sync_all()).map_err(CommandError::Write)
+            }
+        }
+    }
+}
+
+/// Records for a terminal: their control characters are escaped, but line ends.
+fn harmless(records: &[u8]) -> String {
+    let text = String::from_utf8_lossy(records);
+    text.split_inclusive('\n')
+        .map(|line| match line.strip_suffix('\n') {
+            Some(line) => escaped(line) + "\n",
+            None => escaped(line),
+        })
+        .collect()
+}
+
+pub(crate) fn run(arguments: &DecryptArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
+    let inputs = arguments.inputs()?;
+    let keys = arguments.keys.read()?;
+    let mut out = PlaintextOutput::open(arguments, shared)?;
+    let mut gravest = DecryptExit::Success;
+    let written = inputs.iter().try_for_each(|name| {
+        gravest = gravest.max(decrypt(name, &keys, &mut out, shared)?);
+        Ok(())
+    });
+    out.finish(written)?;
+    Ok(match gravest {
+        DecryptExit::Success => ExitStatus::Complete,
+        exit => ExitStatus::Found(exit.code()),
+    })
+}
+
+/// Decrypts an input. Errors of its frames are reported as they come.
+fn decrypt(
+    name: &InputName,
+    keys: &DecryptionKeys,
+    out: &mut PlaintextOutput,
+    shared: &SharedArguments,
+) -> Result<DecryptExit, CommandError> {
+    let read = match open(name) {
+        Ok(read) => read,
+        Err(error) => {
+            report(name, &error.to_string()).write(shared.json);
+            return Ok(DecryptExit::NotReadable);
+        }
+    };
+    let mut gravest = DecryptExit::Success;
+    for frame in Decryptor::new(read, keys.clone()) {
+        match frame {
+            Ok(frame) => out.write(&frame.records)?,
+            Err(error) => {
+                gravest = gravest.max(error.exit());
+                report_frame(name, &error).write(shared.json);
+            }
+        }
+    }
+    Ok(gravest)
+}
+
+fn report(name: &InputName, reason: &str) -> ErrorReport {
+    let report = ErrorReport::new(ReportKind::Input, format!("{name}: {}", escaped(reason)));
+    match name {
+        InputName::StandardInput => report.with("file", "-"),
+        InputName::File(path) => report.with("file", path.to_string_lossy()),
+    }
+}
+
+fn report_frame(name: &InputName, error: &DecryptError) -> ErrorReport {
+    let report = report(name, &in_one_line(error));
+    report.with("offset", error.offset()).with("exit_code", error.exit().code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_of_records_do_not_reach_a_terminal() {
+        assert_eq!(harmless(b"a\x1b[31mb\nc"), "a\\u001b[31mb\nc");
+    }
+}

@@ -1,0 +1,91 @@
+//! `fapilog prove`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use fapilog_audit_trail::{
+    format::Checkpoint,
+    proof::{ProofError, RecordSelector},
+    verify::Verifier,
+};
+
+use crate::{
+    arguments::SharedArguments,
+    commands::{
+        trail_inputs::{TrailKeyArguments, last_note, read_text},
+        write_document,
+    },
+    error::{CommandError, ExitStatus},
+};
+
+/// Writes a proof, which `fapilog verify-proof` verifies without the trail: that a record is in the trail, or that the trail continues
+/// an older checkpoint. The proof of a record has the records of its whole block in it.
+#[derive(Debug, Args)]
+pub(crate) struct ProveArguments {
+    /// The data file of the trail. All files from the first on must be there.
+    path: PathBuf,
+    #[command(flatten)]
+    keys: TrailKeyArguments,
+    #[command(flatten)]
+    subject: ProofSubject,
+    /// The number of the data file that `--offset` is a place of.
+    #[arg(long, value_name = "NUMBER", requires = "offset", default_value_t = 0)]
+    file_number: u64,
+}
+
+/// The thing that is proven.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct ProofSubject {
+    /// The record of this number in the trail, from 0.
+    #[arg(long, value_name = "NUMBER")]
+    record: Option<u64>,
+    /// The record at this place of a data file, in bytes.
+    #[arg(long, value_name = "BYTES")]
+    offset: Option<u64>,
+    /// The record of this event, in a trail whose records are JSON.
+    #[arg(long, value_name = "ID")]
+    event_id: Option<String>,
+    /// The first record that contains this text.
+    #[arg(long, value_name = "TEXT")]
+    containing: Option<String>,
+    /// A whole block, by its number: for records that are no lines, such as encrypted ones.
+    #[arg(long, value_name = "NUMBER")]
+    block: Option<u64>,
+    /// That the last checkpoint of the trail continues this one: a file with a signed note. The last of several is taken.
+    #[arg(long, value_name = "FILE")]
+    continues: Option<PathBuf>,
+}
+
+impl ProofSubject {
+    fn selector(&self, file_number: u64) -> RecordSelector {
+        let text_of_event = |id: &String| format!("\"event_id\":{}", serde_json::Value::from(id.as_str())).into_bytes();
+        let containing = self.containing.as_ref().map(|text| text.clone().into_bytes());
+        let text = self.event_id.as_ref().map(text_of_event).or(containing);
+        match (self.record, self.offset, text, self.block) {
+            (Some(number), ..) => RecordSelector::Number(number),
+            (_, Some(offset), ..) => RecordSelector::At { segment: file_number, offset },
+            (_, _, Some(text), _) => RecordSelector::Containing(text),
+            // clap demands one of them.
+            (_, _, None, block) => RecordSelector::Block(block.unwrap_or_default()),
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &ProveArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
+    let verifier = arguments.keys.verifier()?;
+    let proof = match &arguments.subject.continues {
+        Some(note) => consistency(arguments, &verifier, &read_text(note)?)?,
+        None => verifier.prove(&arguments.path, &arguments.subject.selector(arguments.file_number))?.to_text(),
+    };
+    write_document("proof", proof.as_bytes(), shared)
+}
+
+fn consistency(arguments: &ProveArguments, verifier: &Verifier, notes: &str) -> Result<String, CommandError> {
+    let key = arguments.keys.verifying_key()?;
+    let old = Checkpoint::verify(last_note(notes), &key).map_err(ProofError::from)?;
+    let proof = verifier.prove_consistency(&arguments.path, old.size)?;
+    // A checkpoint of another tree has no proof, whatever its size is.
+    proof.verify(&old, &key)?;
+    Ok(proof.to_text())
+}
