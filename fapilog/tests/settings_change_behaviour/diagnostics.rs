@@ -23,6 +23,11 @@ use crate::{
     log::{plain, start, start_with},
 };
 
+pub(super) fn audit_events() {
+    let is_audited = |are_wanted| start(plain().audit_events(are_wanted)).text().contains("log started");
+    assert!(is_audited(true) && !is_audited(false));
+}
+
 pub(super) fn heartbeat() {
     let started = start(plain().heartbeat(Duration::from_millis(5)));
     until("it has a heartbeat", || started.text().contains("heartbeat"));

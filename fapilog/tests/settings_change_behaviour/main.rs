@@ -59,6 +59,7 @@ const ROWS: &[Row] = &[
     ("flush_interval", drain::flush_interval),
     ("message_max_chars", events::message_max_chars),
     ("plugin_timeout", plugins::plugin_timeout),
+    ("audit_events", diagnostics::audit_events),
     ("heartbeat", diagnostics::heartbeat),
     ("emergency_lines", diagnostics::emergency_lines),
     ("drain_at_exit", exit::drain_at_exit),
