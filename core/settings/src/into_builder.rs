@@ -19,7 +19,7 @@ use fapilog_plugin::{
     problem::{Problem, SettingsError},
     processor::Processor,
     registry::{Constructor, Entry, Formatters, PluginSettings, Registry},
-    settings::suggestion::suggestion,
+    settings::{suggestion::suggestion, without_reading_secrets},
     sink::SinkFactory,
     substitute::Substitute,
 };
@@ -110,16 +110,16 @@ pub(super) fn build(settings: &Settings, registry: &Registry) -> Result<Containe
 
 /// The container that the settings ask for.
 pub(super) fn plan(settings: &Settings, registry: &Registry) -> Result<PlannedContainer, SettingsError> {
-    build_against(settings, &settings.compliance_standards, registry).map(|built| built.planned)
+    build_without_secrets(settings, &settings.compliance_standards, registry).map(|built| built.planned)
 }
 
-/// The report of the settings by these standards.
+/// The report of the settings by these standards. A report needs no secrets, which may be on another machine.
 pub(super) fn check_against(
     settings: &Settings,
     standards: &[String],
     registry: &Registry,
 ) -> Result<ComplianceReport, SettingsError> {
-    let built = build_against(settings, standards, registry)?;
+    let built = build_without_secrets(settings, standards, registry)?;
     Ok(ComplianceReport::of(&built.planned, &built.standards))
 }
 
@@ -127,6 +127,25 @@ pub(super) fn check_against(
 fn build_against(settings: &Settings, standards: &[String], registry: &Registry) -> Result<Built, SettingsError> {
     let built = Build::of(settings, standards, registry, KnownPlugins::All, settings.problems());
     if built.problems.is_empty() { Ok(built) } else { Err(settings.as_error(built.problems)) }
+}
+
+/// As [`build_against`], without the plugins whose secrets are needed to make them: for a report, not for a container.
+fn build_without_secrets(
+    settings: &Settings,
+    standards: &[String],
+    registry: &Registry,
+) -> Result<Built, SettingsError> {
+    let mut built = None;
+    let problems = without_reading_secrets(|| {
+        let all = Build::of(settings, standards, registry, KnownPlugins::All, settings.problems());
+        let problems = all.problems.clone();
+        built = Some(all);
+        problems
+    });
+    match built.filter(|_| problems.is_empty()) {
+        Some(built) => Ok(built),
+        None => Err(settings.as_error(problems)),
+    }
 }
 
 /// The problems, and those that the plugins find in their own settings.

@@ -292,3 +292,17 @@ fn the_levels_and_routes_of_the_settings_decide_whether_audit_events_are_kept() 
     assert!(verdict(plain().routing("file", route)).contains("no sink that stores events takes all AUDIT"));
     assert!(verdict(plain()).contains("no sync before events count as delivered"));
 }
+
+#[test]
+fn a_report_needs_no_secrets() {
+    let redact = PluginConfig::new()
+        .with("content", "all")
+        .with("hash_key", "${A_KEY_OF_ANOTHER_MACHINE}")
+        .with("actions", PluginConfig::new().with("default", "hash"));
+    let settings = plain().redactors(["redact"]).plugin_config("redact", redact).build().unwrap();
+    let report = settings.compliance_report(&["gdpr"], &registry()).unwrap();
+    let redacting = report.findings().find(|finding| finding.evidence.contains("redact")).unwrap();
+    assert_eq!(redacting.verdict, RuleVerdict::Pass, "{report}");
+    let error = settings.into_builder_with(&registry()).unwrap_err().to_string();
+    assert!(error.contains("A_KEY_OF_ANOTHER_MACHINE"), "{error}");
+}

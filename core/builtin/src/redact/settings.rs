@@ -9,7 +9,7 @@ use fapilog_plugin::{
     problem::Problem,
     processor::Processor,
     registry::{PluginSettings, RegisterError, Registry},
-    settings::{SecretRef, suggestion::suggestion},
+    settings::{SecretError, SecretRef, suggestion::suggestion},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -232,7 +232,7 @@ impl<'a> Actions<'a> {
         if key.is_none() && id.is_some() {
             problems.push(Problem::new("hash_key_id", "given", "there is no hash_key that it could name"));
         }
-        let hash = key.and_then(|key| kept(keyed_hash(key, id.unwrap_or("k1")), problems));
+        let hash = key.and_then(|key| kept(keyed_hash(key, id.unwrap_or("k1")), problems).flatten());
         Self { settings, hash, has_key: key.is_some(), has_hashed: false }
     }
 
@@ -273,9 +273,14 @@ fn with_built_in(mut problem: Problem) -> Problem {
     problem
 }
 
-fn keyed_hash(key: &SecretRef, id: &str) -> Result<Arc<KeyedHash>, Vec<Problem>> {
-    let key = key.read().map_err(|error| vec![error.problem("hash_key")])?;
-    KeyedHash::new(id, key.expose()).map(Arc::new).map_err(|error| {
+/// `None` in a check of settings, which reads no secrets: the redactor of a check redacts nothing.
+fn keyed_hash(key: &SecretRef, id: &str) -> Result<Option<Arc<KeyedHash>>, Vec<Problem>> {
+    let key = match key.read() {
+        Ok(key) => key,
+        Err(SecretError::Unread { .. }) => return Ok(None),
+        Err(error) => return Err(vec![error.problem("hash_key")]),
+    };
+    KeyedHash::new(id, key.expose()).map(|hash| Some(Arc::new(hash))).map_err(|error| {
         let (setting, value) = match &error {
             HashKeyError::IdLength { id, .. } | HashKeyError::IdCharacter { id, .. } => {
                 ("hash_key_id", format!("{id:?}"))
