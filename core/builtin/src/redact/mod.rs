@@ -2,12 +2,12 @@
 //!
 //! # Steps
 //!
-//! 1. **Plan.** For each call site it is found out once which arguments their names make sensitive, and which have a text or a number to
-//!    look at. A call site without such arguments costs a lookup for each event.
-//! 2. **Look.** The texts of the arguments are scanned. The fields of a scope are looked at once for many events, and so are those that
-//!    enrichers share among events.
-//! 3. **Redact.** Only an event in which something was found is changed: its fields are made anew, with texts that stand for the
-//!    sensitive ones, and with the list of their paths.
+//! * **Plan.** For each call site it is found out once which arguments their names make sensitive, and which have a text or a number to
+//!   look at. A call site without such arguments costs a lookup for each event.
+//! * **Look.** The texts of the arguments are scanned. The fields of a scope are looked at once for many events, and so are those that
+//!   enrichers share among events.
+//! * **Redact.** Only an event in which something was found is changed: its fields are made anew, with texts that stand for the
+//!   sensitive ones, and with the list of their paths.
 //!
 //! A literal message is a text of the program and is not scanned; a placeholder in it follows its field.
 
