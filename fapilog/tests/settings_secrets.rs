@@ -18,8 +18,9 @@ use fapilog::{
     event::Batch,
     info, plugin,
     plugin::{Metadata, PluginError, PluginKind, Registry},
+    privacy::REDACTED,
     process::Processor,
-    settings::{DeliverySettings, PluginConfig, REDACTED, Reload, SecretRef, SettingsBuilder, SinkEntry},
+    settings::{DeliverySettings, PluginConfig, Reload, SecretRef, SettingsBuilder, SinkEntry},
     sink,
 };
 use law::{TIMEOUT, balanced};

@@ -2,10 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use fapilog_record::user_code::catch_panic;
-
-/// The text in the place of one whose redactor has panicked.
-pub const REDACTED: &str = "[redacted]";
+use fapilog_record::{user_code::catch_panic, value::REDACTED};
 
 /// Removes sensitive data from texts that are in no event, and that may hold what a user logged or what a destination answered: the
 /// errors of plugins and sinks in diagnostics, emergency lines and dead letters, and the names of loggers.

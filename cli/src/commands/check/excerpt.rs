@@ -2,10 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fapilog::{
-    format::is_control,
-    settings::{REDACTED, redact_text},
-};
+use fapilog::{format::is_control, privacy::REDACTED, settings::redact_text};
 
 /// The widest line that is shown whole, in characters.
 const LINE_CHARS_MAX: usize = 120;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fapilog::{error::Problem, settings::REDACTED};
+use fapilog::{error::Problem, privacy::REDACTED};
 use serde_json::{Value, json};
 
 use super::excerpt::ValuePlace;

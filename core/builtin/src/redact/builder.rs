@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use fapilog_plugin::{data_class::DataClass, plugin_counts::PluginCounts};
-use fapilog_record::field_group::FieldGroup;
+use fapilog_record::{field_group::FieldGroup, value::REDACTED};
 
 use crate::process::FieldPath;
 use crate::redact::{
@@ -14,9 +14,6 @@ use crate::redact::{
     field_pattern::FieldPattern,
     rules::{ClassSet, FieldRule, Rules},
 };
-
-/// The text in the place of sensitive data.
-const MASK: &str = "[redacted]";
 
 /// The options of a [`Redact`]: see [`Redact::builder`].
 #[derive(Debug, Clone)]
@@ -49,7 +46,7 @@ impl RedactBuilder {
             keep: Vec::new(),
             fields: Vec::new(),
             subject: None,
-            mask: MASK.to_owned(),
+            mask: REDACTED.to_owned(),
             sees_through: false,
             lists_redacted: true,
         }

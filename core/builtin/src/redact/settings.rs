@@ -9,7 +9,7 @@ use fapilog_plugin::{
     problem::Problem,
     processor::Processor,
     registry::{PluginSettings, RegisterError, Registry},
-    settings::{SecretError, SecretRef, suggestion::suggestion},
+    settings::{REDACTED, SecretError, SecretRef, suggestion::suggestion},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,9 +18,6 @@ use crate::{
     redact::{Action, ContentPattern, ContentRule, FieldPattern, HashKeyError, KeyedHash, Redact, RedactBuilder},
     registration::about,
 };
-
-/// Shown in place of a key.
-const NO_VALUE: &str = "[redacted]";
 
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry
@@ -285,7 +282,7 @@ fn keyed_hash(key: &SecretRef, id: &str) -> Result<Option<Arc<KeyedHash>>, Vec<P
             HashKeyError::IdLength { id, .. } | HashKeyError::IdCharacter { id, .. } => {
                 ("hash_key_id", format!("{id:?}"))
             }
-            _ => ("hash_key", NO_VALUE.to_owned()),
+            _ => ("hash_key", REDACTED.to_owned()),
         };
         vec![Problem::new(setting, value, error.to_string())]
     })

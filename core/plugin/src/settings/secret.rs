@@ -27,4 +27,4 @@ pub use self::{
 };
 
 /// The text in place of a secret wherever settings are shown.
-pub const REDACTED: &str = "[redacted]";
+pub use fapilog_record::value::REDACTED;
