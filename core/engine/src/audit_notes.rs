@@ -3,10 +3,12 @@
 //! Any thread leaves a note, and the first shard of the container makes an event of it. The notes never go through a ring: a ring may be
 //! full, and a note may be of the shard's own thread.
 
-use std::sync::Mutex;
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use fapilog_plugin::threads::lock;
-use fapilog_ring::sync::{AtomicBool, Ordering};
 
 /// The most notes that wait. There are more only while no sink takes events.
 const NOTES_MAX: usize = 256;
@@ -50,6 +52,7 @@ impl AuditNote {
 pub(crate) struct AuditNotes {
     is_on: bool,
     waiting: Mutex<WaitingNotes>,
+    /// Not one of the models': they make no audit events, and each atomic of theirs counts.
     has_some: AtomicBool,
 }
 

@@ -313,6 +313,7 @@ impl ContainerBuilder {
     }
 
     /// The last step of each start: the container takes events.
+    #[inline(never)]
     fn open(&self, container: Container) -> Container {
         container.frontend.open_shared_lane();
         let executor = container.executor.map_or_else(|| "the program".to_owned(), |executor| executor.to_string());
@@ -330,6 +331,9 @@ impl ContainerBuilder {
     }
 
     /// The first step of each start: the container without its hosts, and the plans of its shards.
+    ///
+    /// A function of its own, as `open` is: the frame of a start would hold its temporaries, and the stacks of the models are small.
+    #[inline(never)]
     fn plan(&self) -> Result<(Container, Vec<ShardPlan>), StartError> {
         let problems = self.problems();
         if !problems.is_empty() {
@@ -340,9 +344,11 @@ impl ContainerBuilder {
         let diagnostics = DiagnosticLog::new(options.diagnostics(), redaction.clone());
         let ports: Vec<_> = (0..options.shards).map(|_| Arc::<ShardPort>::default()).collect();
         let level = options.level.clone();
-        let frontend = Frontend::new(level, ports.clone(), options.limits()?, options.stamps());
-        let frontend = frontend.with_caller_fields(options.caller_fields.clone()).with_text_redaction(redaction);
-        let frontend = Arc::new(frontend.with_audit_events(options.audit_events));
+        let mut frontend = Frontend::new(level, ports.clone(), options.limits()?, options.stamps());
+        frontend.set_caller_fields(options.caller_fields.clone());
+        frontend.set_text_redaction(redaction);
+        frontend.set_audit_events(options.audit_events);
+        let frontend = Arc::new(frontend);
         let plans = ports.into_iter().enumerate().map(|(index, port)| ShardPlan {
             info: ShardInfo::new(index, options.shards),
             frontend: Arc::clone(&frontend),

@@ -17,7 +17,8 @@ use crate::{
 /// is an error and not the end of the program; that goes for those that others send in this time, too.
 pub struct ManualDrain {
     /// `None` while it is dropped.
-    shard: Option<Shard>,
+    /// In a box: a program moves the drain around.
+    shard: Option<Box<Shard>>,
     has_ended: bool,
 }
 
@@ -25,7 +26,7 @@ impl ManualDrain {
     pub(crate) fn new(plan: &ShardPlan) -> Result<Self, StartError> {
         let _held = signals::hold_write_signals();
         let _mark = drain_thread::enter();
-        Ok(Self { shard: Some(Shard::new(plan)?), has_ended: false })
+        Ok(Self { shard: Some(Box::new(Shard::new(plan)?)), has_ended: false })
     }
 
     /// Does what there is to do, for a batch of events at most. Returns whether there was anything. In a forked child
@@ -58,7 +59,7 @@ impl ManualDrain {
 
     /// The shard, unless it has ended or is another process's.
     fn working_shard(&mut self) -> Option<&mut Shard> {
-        self.shard.as_mut().filter(|shard| !self.has_ended && !shard.is_in_forked_child())
+        self.shard.as_deref_mut().filter(|shard| !self.has_ended && !shard.is_in_forked_child())
     }
 
     /// Runs the drain until nothing is left to do at once. Payloads that are not yet due stay where they are: a

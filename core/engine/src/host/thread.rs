@@ -56,7 +56,7 @@ impl Wake for Unpark {
 
 pub(super) fn run_on_this_thread(shard: Shard) {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    run(shard, &waker, |time| match time {
+    run(Box::new(shard), &waker, |time| match time {
         Some(time) => thread::park_timeout(time),
         None => thread::park(),
     });
@@ -64,7 +64,7 @@ pub(super) fn run_on_this_thread(shard: Shard) {
 
 /// Runs the shard until it ends. `sleep` returns when the waker is called or has been since the last sleep, when the time
 /// is up, or for no reason.
-pub(super) fn run(mut shard: Shard, waker: &Waker, sleep: impl Fn(Option<Duration>)) {
+pub(super) fn run(mut shard: Box<Shard>, waker: &Waker, sleep: impl Fn(Option<Duration>)) {
     shard.port.doorbell.register(waker);
     while let Some(step) = shard.host_turn(waker) {
         match step {

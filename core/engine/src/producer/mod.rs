@@ -172,22 +172,19 @@ impl Frontend {
         }
     }
 
-    /// With functions that add fields to each event.
-    pub(crate) fn with_caller_fields(mut self, caller_fields: CallerFields) -> Self {
+    /// Sets functions that add fields to each event.
+    pub(crate) fn set_caller_fields(&mut self, caller_fields: CallerFields) {
         self.caller_fields = caller_fields;
-        self
     }
 
-    /// With redaction of the names of loggers.
-    pub(crate) fn with_text_redaction(mut self, redaction: TextRedaction) -> Self {
+    /// Sets the redaction of the names of loggers.
+    pub(crate) fn set_text_redaction(&mut self, redaction: TextRedaction) {
         self.sources = Arc::new(SourceTable::new(redaction));
-        self
     }
 
-    /// With audit events about the log itself.
-    pub(crate) fn with_audit_events(mut self, are_on: bool) -> Self {
+    /// Sets whether there are audit events about the log itself.
+    pub(crate) fn set_audit_events(&mut self, are_on: bool) {
         self.audit_notes = AuditNotes::new(are_on);
-        self
     }
 
     /// Leaves a note for an audit event, which the first shard makes of it.

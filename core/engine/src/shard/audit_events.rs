@@ -29,6 +29,14 @@ impl Shard {
         if !self.has_notes() || !self.sinks.are_ready(now) {
             return false;
         }
+        self.write_waiting_notes(now);
+        true
+    }
+
+    /// A function of its own: its frame would be one of each turn of the drain.
+    #[cold]
+    #[inline(never)]
+    fn write_waiting_notes(&mut self, now: Instant) {
         let notes = self.frontend.audit_notes.take();
         self.set_batch_time(now);
         let mut batch = Batch::new_in(&self.arena, notes.len(), &self.stages.internal);
@@ -46,14 +54,18 @@ impl Shard {
         drop(batch);
         self.arena.reset();
         self.port.counters.in_hand.set(0, 0);
-        true
     }
 
     /// Notes that sinks fail, or work again.
     pub(super) fn note_impaired_sinks(&mut self, now: Instant) {
-        if !self.frontend.audit_notes.is_on() {
-            return;
+        if self.frontend.audit_notes.is_on() {
+            self.note_changes_of_sinks(now);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_changes_of_sinks(&mut self, now: Instant) {
         for worker in &mut self.sinks.workers {
             let is_impaired = worker.impairment(now).is_some();
             if worker.is_noted_as_impaired == is_impaired {

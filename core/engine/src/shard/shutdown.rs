@@ -59,6 +59,7 @@ impl Shard {
     }
 
     /// Returns whether the shard has ended.
+    #[inline(never)]
     pub(super) fn work_on_stop(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
         let Some(stop) = self.lifecycle.stop else { return false };
         let is_late = now >= stop.deadline;
@@ -112,6 +113,8 @@ impl Shard {
 
     /// Ends the shard. Events left in the rings are counted. Those published after this look are found by
     /// [`LaneRegistry::totals`](crate::producer::LaneRegistry::totals).
+    #[cold]
+    #[inline(never)]
     pub(super) fn end(&mut self, reason: LossReason) {
         debug_assert!(!self.port.is_stopped(), "a shard ends twice");
         self.source.adopt_rings();
@@ -136,7 +139,14 @@ impl Shard {
         // memory and a descriptor for ever.
         self.port.doorbell.deregister();
         self.port.flush.end();
-        // After the end is reported, because a disk may delay it. With panics caught, because a sink's drop is user code.
+        // After the end is reported, because a disk may delay it.
+        self.drop_workers();
+    }
+
+    /// With panics caught, because a sink's drop is user code.
+    #[cold]
+    #[inline(never)]
+    fn drop_workers(&mut self) {
         let leaving = self.sinks.leaving.drain(..).map(|leaving| leaving.worker);
         for worker in self.sinks.workers.drain(..).rev().chain(leaving) {
             let _ = catch_panic(|| drop(worker));
