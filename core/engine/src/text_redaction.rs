@@ -39,8 +39,6 @@ impl TextRedaction {
     }
 
     /// The text without sensitive data.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn redact(&self, text: String) -> String {
         // Cloned: the redactor may report a diagnostic itself, and comes back for the lock.
         let redactor = lock(&self.0).clone();

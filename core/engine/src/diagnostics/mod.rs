@@ -155,8 +155,6 @@ impl DiagnosticLog {
 
     /// The text of an error and its sources, redacted and between quotes. It is redacted before it is cut: half a secret is not
     /// recognized.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn error_text(&self, error: impl Error) -> String {
         let (text, is_cut) = plain_error_text(error);
         let whole_words = if is_cut && self.redaction.is_on() { without_last_word(&text) } else { &text };
@@ -169,8 +167,6 @@ impl DiagnosticLog {
     }
 
     /// Keeps a warning, and reports it if it is new.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn add(&self, about: &str, text: String) {
         let diagnostic = self.diagnostic(Level::Warning, about, text);
         let is_new = lock(&self.shared.kept).add(&diagnostic);
@@ -180,15 +176,11 @@ impl DiagnosticLog {
     }
 
     /// Reports a diagnostic at level INFO. It is not kept.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn mention(&self, about: &str, text: String) {
         self.emit_limited(&self.diagnostic(Level::Info, about, text));
     }
 
     /// Reports on stderr that no sink works. The text must hold nothing that a user logged.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn emergency(&self, text: &str) {
         let diagnostic = self.diagnostic(Level::Critical, "emergency", text.to_owned());
         if self.settings.emergency {

@@ -32,7 +32,6 @@ const LEAVING_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Shard {
     #[cold]
-    #[inline(never)]
     pub(crate) fn take_up_changes(&mut self, now: Instant) {
         let _streams = standard_streams::reserve();
         while let Some((change, answer)) = self.port.changes.take() {
@@ -186,8 +185,6 @@ impl Shard {
     }
 
     /// Drops removed sinks that have delivered everything, or whose deadline has passed.
-    #[cold]
-    #[inline(never)]
     pub(super) fn drop_removed_sinks(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
         let before = self.sinks.leaving.len();
         let is_gone = |leaving: &mut Leaving| {

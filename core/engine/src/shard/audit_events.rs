@@ -33,9 +33,7 @@ impl Shard {
         true
     }
 
-    /// A function of its own: its frame would be one of each turn of the drain.
     #[cold]
-    #[inline(never)]
     fn write_waiting_notes(&mut self, now: Instant) {
         let notes = self.frontend.audit_notes.take();
         self.set_batch_time(now);
@@ -64,7 +62,6 @@ impl Shard {
     }
 
     #[cold]
-    #[inline(never)]
     fn note_changes_of_sinks(&mut self, now: Instant) {
         for worker in &mut self.sinks.workers {
             let is_impaired = worker.impairment(now).is_some();

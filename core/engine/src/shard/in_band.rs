@@ -211,7 +211,6 @@ impl Reports<'_> {
 
 impl Shard {
     /// Looks for losses, and for impaired sinks, every 100 ms.
-    #[inline(never)]
     pub(super) fn look_for_losses(&mut self, now: Instant) {
         if self.source.losses.begin_look(now) {
             self.collect_losses();
@@ -312,8 +311,6 @@ impl Shard {
 
     /// At the end of the shard, what is lost since the last report goes to the diagnostics. No sink gets it: the deadline of
     /// all of them has passed.
-    #[cold]
-    #[inline(never)]
     pub(super) fn report_lost_at_end(&mut self) {
         self.collect_losses_of_drain();
         for (place, losses) in std::mem::take(&mut self.source.losses.unreported) {
@@ -369,8 +366,6 @@ impl Shard {
     }
 
     /// Reports losses to the sinks that have room. Returns whether there was such a sink.
-    #[cold]
-    #[inline(never)]
     pub(super) fn report_losses(&mut self, now: Instant) -> bool {
         if !self.sinks.takes_report(now) {
             return false;
@@ -410,8 +405,6 @@ impl Shard {
     }
 
     /// Makes an event of each loss, and encodes it.
-    #[cold]
-    #[inline(never)]
     fn encode_reports(&mut self, reports: &Reports<'_>, now: Instant) {
         if reports.losses.is_empty() {
             return;

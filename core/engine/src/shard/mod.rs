@@ -283,7 +283,6 @@ impl Shard {
     }
 
     /// Takes a batch through the pipeline into the workers. Returns whether there was one.
-    #[inline(never)]
     fn take_batch(&mut self, now: Instant) -> bool {
         self.look_for_losses(now);
         let has_reported = self.report_due_losses(now) | self.write_notes(now);

@@ -59,7 +59,6 @@ impl Shard {
     }
 
     /// Returns whether the shard has ended.
-    #[inline(never)]
     pub(super) fn work_on_stop(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
         let Some(stop) = self.lifecycle.stop else { return false };
         let is_late = now >= stop.deadline;
@@ -113,8 +112,6 @@ impl Shard {
 
     /// Ends the shard. Events left in the rings are counted. Those published after this look are found by
     /// [`LaneRegistry::totals`](crate::producer::LaneRegistry::totals).
-    #[cold]
-    #[inline(never)]
     pub(super) fn end(&mut self, reason: LossReason) {
         debug_assert!(!self.port.is_stopped(), "a shard ends twice");
         self.source.adopt_rings();
@@ -143,7 +140,8 @@ impl Shard {
         self.drop_workers();
     }
 
-    /// With panics caught, because a sink's drop is user code.
+    /// With panics caught, because a sink's drop is user code. A function of its own: sinks are moved through its frame, and the stacks of the
+    /// models are small.
     #[cold]
     #[inline(never)]
     fn drop_workers(&mut self) {
