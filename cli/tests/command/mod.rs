@@ -2,7 +2,11 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "all of this is test code")]
 
-use std::process::{Command, Output};
+use std::{
+    io::Write as _,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
 
 /// The command, without the environment's settings.
 pub(crate) fn fapilog() -> Command {
@@ -16,6 +20,21 @@ pub(crate) fn fapilog() -> Command {
 /// Runs the command with these arguments to its end.
 pub(crate) fn run(arguments: &[&str]) -> Output {
     fapilog().args(arguments).output().unwrap()
+}
+
+/// Runs the command with these arguments in a directory.
+pub(crate) fn run_in(directory: &Path, arguments: &[&str]) -> Output {
+    fapilog().args(arguments).current_dir(directory).output().unwrap()
+}
+
+/// As [`run_in`], with bytes as its standard input.
+pub(crate) fn run_in_with(directory: &Path, input: &[u8], arguments: &[&str]) -> Output {
+    let mut command = fapilog();
+    command.args(arguments).current_dir(directory);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
 }
 
 pub(crate) fn stdout(output: &Output) -> String {

@@ -2,13 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "all of this is test code")]
 
-use std::{
-    fs,
-    io::Write as _,
-    path::PathBuf,
-    process::{Output, Stdio},
-    time::Duration,
-};
+use std::{fs, path::PathBuf, process::Output, time::Duration};
 
 use fapilog::{
     Container, Level,
@@ -18,6 +12,8 @@ use fapilog::{
 };
 use fapilog_encryption::{Encryption, EncryptionBuilder, KeyStore};
 use tempfile::TempDir;
+
+use crate::command::{run_in, run_in_with};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The day of all events.
@@ -85,17 +81,12 @@ impl EncryptedLog {
 
     /// Runs the command in the directory.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        crate::command::fapilog().args(arguments).current_dir(self.0.path()).output().unwrap()
+        run_in(self.0.path(), arguments)
     }
 
     /// Runs the command with bytes as its standard input.
     pub(crate) fn run_with(&self, input: &[u8], arguments: &[&str]) -> Output {
-        let mut command = crate::command::fapilog();
-        command.args(arguments).current_dir(self.0.path());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input).unwrap();
-        child.wait_with_output().unwrap()
+        run_in_with(self.0.path(), input, arguments)
     }
 
     /// Changes the log.

@@ -4,16 +4,17 @@
 
 use std::{
     fs,
-    io::Write as _,
     ops::Range,
     path::{Path, PathBuf},
-    process::{Output, Stdio},
+    process::Output,
     time::Duration,
 };
 
 use fapilog::{Container, Level, audit, container::Executor, format, settings::SecretRef};
 use fapilog_audit_trail::{anchor::FileAnchor, sink::AuditTrail};
 use tempfile::TempDir;
+
+use crate::command::{run_in, run_in_with};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -57,17 +58,12 @@ impl Trail {
 
     /// Runs the command in the directory.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        crate::command::fapilog().args(arguments).current_dir(self.0.path()).output().unwrap()
+        run_in(self.0.path(), arguments)
     }
 
     /// Runs the command with a text as its standard input.
     pub(crate) fn run_with(&self, input: &[u8], arguments: &[&str]) -> Output {
-        let mut command = crate::command::fapilog();
-        command.args(arguments).current_dir(self.0.path());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input).unwrap();
-        child.wait_with_output().unwrap()
+        run_in_with(self.0.path(), input, arguments)
     }
 
     pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
