@@ -9,6 +9,7 @@ mod composites;
 mod compound;
 mod error_chain;
 mod error_form;
+mod exposing;
 mod key;
 mod kind;
 mod numbers;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::{
     keyed_hash::{HASH_TEXT_MAX_BYTES, HashText},
     self_typed::SelfTypedWriter,
-    value::{Key, Kind, REDACTED, Value, pseudonym_key::pseudonym_key, sealed::Sealed},
+    value::{Key, Kind, REDACTED, Value, exposing::exposing, pseudonym_key::pseudonym_key, sealed::Sealed},
     writer::SlotWriter,
 };
 
@@ -57,42 +57,7 @@ pub struct Pii<T> {
     value: T,
 }
 
-impl<T> Pii<T> {
-    /// Wraps a value.
-    #[inline]
-    #[must_use]
-    pub const fn new(value: T) -> Self {
-        Self { value }
-    }
-
-    /// The value, for the place that needs it.
-    #[inline]
-    #[must_use]
-    pub const fn expose(&self) -> &T {
-        &self.value
-    }
-
-    /// The value, to change it.
-    #[inline]
-    #[must_use]
-    pub const fn expose_mut(&mut self) -> &mut T {
-        &mut self.value
-    }
-
-    /// Takes the value out.
-    #[inline]
-    #[must_use]
-    pub fn into_inner(self) -> T {
-        self.value
-    }
-}
-
-impl<T> From<T> for Pii<T> {
-    #[inline]
-    fn from(value: T) -> Self {
-        Self::new(value)
-    }
-}
+exposing!(Pii);
 
 /// The pseudonym. The text of `T` is hashed as it is written, and kept nowhere.
 impl<T: Display> Display for Pii<T> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
     self_typed::SelfTypedWriter,
-    value::{Kind, Value, sealed::Sealed},
+    value::{Kind, Value, exposing::exposing, sealed::Sealed},
     writer::SlotWriter,
 };
 
@@ -63,42 +63,7 @@ pub struct Secret<T> {
     value: T,
 }
 
-impl<T> Secret<T> {
-    /// Wraps a value.
-    #[inline]
-    #[must_use]
-    pub const fn new(value: T) -> Self {
-        Self { value }
-    }
-
-    /// The value, for the place that needs it.
-    #[inline]
-    #[must_use]
-    pub const fn expose(&self) -> &T {
-        &self.value
-    }
-
-    /// The value, to change it.
-    #[inline]
-    #[must_use]
-    pub const fn expose_mut(&mut self) -> &mut T {
-        &mut self.value
-    }
-
-    /// Takes the value out.
-    #[inline]
-    #[must_use]
-    pub fn into_inner(self) -> T {
-        self.value
-    }
-}
-
-impl<T> From<T> for Secret<T> {
-    #[inline]
-    fn from(value: T) -> Self {
-        Self::new(value)
-    }
-}
+exposing!(Secret);
 
 impl<T> fmt::Display for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
