@@ -20,7 +20,7 @@ use fapilog::{
     event::{Batch, DynamicEvent, FieldGroup, ValueRef},
     format, info, panic_hook,
     plugin::PluginError,
-    process::Processor,
+    process::{Processor, Throttle},
     redact::Redact,
     sink::{
         self, DeadLetterOptions, Delivery, DeliveryPolicy, MemoryEvents, Payload, Sink, SinkContext, SinkError,
@@ -274,4 +274,22 @@ fn the_presets_for_servers_write_no_password_no_card_number_and_no_credentials_o
         let redact = metrics.plugins.iter().find(|plugin| plugin.name == "redact").unwrap();
         assert!(redact.counters.contains(&("name.credential".to_owned(), 1)), "{:?}", redact.counters);
     }
+}
+
+#[test]
+fn a_summary_of_a_throttle_shows_no_value_of_a_sensitive_key() {
+    let (sink, events) = sink::Memory::new(format::Json::new);
+    let throttle = Throttle::per_second(1).key("context.email");
+    let logs = Container::builder()
+        .processor(move |_| Box::new(throttle.clone()))
+        .redactor_from(Redact::builder().content([]).build().into_factory())
+        .sink("memory", sink)
+        .start()
+        .unwrap();
+    let log = logs.logger("shop");
+    (0..10).for_each(|_| info!(log, "newsletter", email = "ada.lovelace@example.com"));
+    balanced(logs.shutdown(TIMEOUT).unwrap());
+    let lines = events.lines().join("\n");
+    assert!(lines.contains("throttle ended for context.email [redacted]"), "{lines}");
+    assert!(!lines.contains("lovelace"), "{lines}");
 }

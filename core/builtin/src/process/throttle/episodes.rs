@@ -6,13 +6,14 @@ use std::{
 };
 
 use fapilog_plugin::event::{Batch, Event, EventSubject, FieldRef};
-use fapilog_record::{field_group::FieldGroup, level::Level, text::cut::front_of_words, value::ValueRef};
+use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 
-use crate::process::throttle::bucket::TokenBucket;
+use crate::process::{
+    FieldPath,
+    throttle::{bucket::TokenBucket, keys::BucketLabel},
+};
 
 const TARGET: &str = "fapilog::throttle";
-/// The longest text of a key in a summary, in bytes.
-const LABEL_MAX_BYTES: usize = 256;
 
 /// From the first event that found a bucket empty until none has for a while.
 #[derive(Debug, Clone)]
@@ -30,17 +31,25 @@ struct Episode {
 #[derive(Debug, Clone)]
 pub(super) enum Whose {
     SourceAndLevel(Arc<str>, Level),
-    Field { path: Arc<str>, value: String },
+    Field(Arc<KeyPath>, BucketLabel),
 }
 
 impl Whose {
     pub(super) fn source_and_level(event: &Event<'_>) -> Self {
         Self::SourceAndLevel(event.source().shared_name(), event.level())
     }
+}
 
-    pub(super) fn field(path: &Arc<str>, label: &[u8]) -> Self {
-        let label = String::from_utf8_lossy(label);
-        Self::Field { path: Arc::clone(path), value: front_of_words(&label, LABEL_MAX_BYTES).to_owned() }
+/// The path of the key field, as such and as text.
+#[derive(Debug, Clone)]
+pub(super) struct KeyPath {
+    pub(super) path: FieldPath,
+    pub(super) text: String,
+}
+
+impl From<FieldPath> for KeyPath {
+    fn from(path: FieldPath) -> Self {
+        Self { text: path.to_string(), path }
     }
 }
 
@@ -106,23 +115,28 @@ impl Episode {
     fn report_beginning(&mut self, batch: &mut Batch<'_>) {
         if !self.is_reported {
             self.is_reported = true;
-            let (fields, what) = (self.fields(), format!("throttle began for {}", self.whose.text()));
-            batch.emit_about(&self.whose.subject(), Level::Warning, TARGET, &what, &fields);
+            let what = format!("throttle began for {}", self.whose.text());
+            batch.emit_about(&self.whose.subject(), Level::Warning, TARGET, &what, &self.fields());
         }
     }
 
     fn report_end(&self, batch: &mut Batch<'_>) {
         let what = format!("throttle ended for {}: {} dropped", self.whose.text(), self.dropped);
-        let [first, second] = self.fields();
-        let dropped = FieldRef { group: FieldGroup::Metrics, name: "dropped", value: ValueRef::U64(self.dropped) };
-        batch.emit_about(&self.whose.subject(), Level::Warning, TARGET, &what, &[first, second, dropped]);
+        let mut fields = self.fields();
+        fields.push(FieldRef { group: FieldGroup::Metrics, name: "dropped", value: ValueRef::U64(self.dropped) });
+        batch.emit_about(&self.whose.subject(), Level::Warning, TARGET, &what, &fields);
     }
 
-    fn fields(&self) -> [FieldRef<'_>; 2] {
+    fn fields(&self) -> Vec<FieldRef<'_>> {
         let tag = |name, text| FieldRef { group: FieldGroup::Tags, name, value: ValueRef::Text(text) };
         match &self.whose {
-            Whose::SourceAndLevel(source, level) => [tag("source", source), tag("level", level.name())],
-            Whose::Field { path, value } => [tag("key", path), tag("value", value)],
+            Whose::SourceAndLevel(source, level) => vec![tag("source", source), tag("level", level.name())],
+            Whose::Field(key, label) => {
+                let KeyPath { path, text } = &**key;
+                let named = |value| FieldRef { group: path.group(), name: path.name(), value };
+                let value = label.value.as_ref().map(|value| named(value.view()));
+                [tag("key", text)].into_iter().chain(value).collect()
+            }
         }
     }
 }
@@ -134,14 +148,14 @@ impl Whose {
             Self::SourceAndLevel(source, level) => {
                 EventSubject { level: Some(*level), source: Some(source), target: None }
             }
-            Self::Field { .. } => EventSubject::default(),
+            Self::Field(..) => EventSubject::default(),
         }
     }
 
     fn text(&self) -> String {
         match self {
             Self::SourceAndLevel(source, level) => format!("source {source} level {level}"),
-            Self::Field { path, value } => format!("{path} {value}"),
+            Self::Field(key, label) => format!("{} {}", key.text, label.text),
         }
     }
 }

@@ -3,7 +3,11 @@
 use std::{collections::HashMap, time::Instant};
 
 use fapilog_plugin::event::{Batch, Event};
-use fapilog_record::{text::plain::put_plain, timestamp::Timestamp, value::ValueRef};
+use fapilog_record::{
+    text::{cut::front_of_words, plain::put_plain},
+    timestamp::Timestamp,
+    value::{OwnedValue, ValueRef},
+};
 
 use crate::process::{
     FieldPath,
@@ -92,12 +96,45 @@ impl FieldKeys {
         });
     }
 
-    /// The text that stands for an event's bucket in a summary.
-    pub(super) fn label(&self, place: usize, event: &Event<'_>, out: &mut Vec<u8>) {
+    /// That by which summaries name an event's bucket.
+    pub(super) fn label(&self, place: usize, event: &Event<'_>) -> BucketLabel {
         match place {
-            WITHOUT => out.extend_from_slice(b"(none)"),
-            OTHERS => out.extend_from_slice(b"(others)"),
-            _ => put_plain(out, self.field.of(event).unwrap_or(ValueRef::None)),
+            WITHOUT => BucketLabel::shared("(none)"),
+            OTHERS => BucketLabel::shared("(others)"),
+            _ => BucketLabel::of_value(self.field.of(event).unwrap_or(ValueRef::None)),
         }
+    }
+}
+
+/// The longest text of a value in a summary, in bytes.
+const LABEL_MAX_BYTES: usize = 256;
+
+/// That by which summaries name a bucket.
+#[derive(Debug, Clone)]
+pub(super) struct BucketLabel {
+    /// In the message.
+    pub(super) text: String,
+    /// Under the name of the key field, so that redactors know the name of what they see.
+    pub(super) value: Option<OwnedValue>,
+}
+
+impl BucketLabel {
+    /// For a bucket of several values.
+    fn shared(text: &str) -> Self {
+        Self { text: text.to_owned(), value: None }
+    }
+
+    fn of_value(value: ValueRef<'_>) -> Self {
+        let mut text = Vec::new();
+        put_plain(&mut text, value);
+        let text = String::from_utf8_lossy(&text);
+        let front = front_of_words(&text, LABEL_MAX_BYTES);
+        let value = match value {
+            ValueRef::Text(_) | ValueRef::Bytes(_) => OwnedValue::of(front),
+            // A part of a map would have no names.
+            _ if front.len() < text.len() => return Self::shared("(a long value)"),
+            value => OwnedValue::with(|out| out.value(value)),
+        };
+        Self { text: front.to_owned(), value: Some(value) }
     }
 }

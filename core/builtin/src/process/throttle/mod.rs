@@ -21,7 +21,7 @@ use crate::process::{
     FieldPath,
     throttle::{
         bucket::{Rate, TokenBucket},
-        episodes::{Episodes, Whose},
+        episodes::{Episodes, KeyPath, Whose},
         keys::FieldKeys,
     },
 };
@@ -45,7 +45,7 @@ const KEYS_MAX: usize = 10_000;
 ///
 /// When it begins to take out, and when it has ended (no event was taken out of that bucket for a
 /// [while](Self::quiet)), it reports that by a WARNING of target `fapilog::throttle`, with `tags.source` and `tags.level`, or
-/// `tags.key` and `tags.value`. The second has `metrics.dropped`: how many there were. Over all such events these add up
+/// `tags.key` and the key field itself. The second has `metrics.dropped`: how many there were. Over all such events these add up
 /// to what was filtered.
 ///
 /// The rate is that of one shard.
@@ -64,12 +64,10 @@ pub struct Throttle {
     rate: Rate,
     keys_max: usize,
     /// Buckets by the field that is the key, if there is a key.
-    keys: Option<(FieldKeys, Arc<str>)>,
+    keys: Option<(FieldKeys, Arc<KeyPath>)>,
     /// By source and level, or by the places that `keys` gives out.
     buckets: Vec<TokenBucket>,
     episodes: Episodes,
-    /// Kept for the text of keys.
-    label: Vec<u8>,
 }
 
 impl Throttle {
@@ -82,7 +80,6 @@ impl Throttle {
             keys: None,
             buckets: Vec::new(),
             episodes: Episodes::new(QUIET),
-            label: Vec::new(),
         }
     }
 
@@ -97,7 +94,7 @@ impl Throttle {
     #[must_use]
     pub fn key(mut self, field: impl Into<FieldPath>) -> Self {
         let field = field.into();
-        let path = field.to_string().into();
+        let path = Arc::new(field.clone().into());
         self.keys = Some((FieldKeys::new(field, self.keys_max), path));
         self
     }
@@ -156,11 +153,7 @@ impl Throttle {
     fn begin_episode(&mut self, place: usize, event: &Event<'_>, now: Instant) {
         let whose = match &self.keys {
             None => Whose::source_and_level(event),
-            Some((keys, path)) => {
-                self.label.clear();
-                keys.label(place, event, &mut self.label);
-                Whose::field(path, &self.label)
-            }
+            Some((keys, path)) => Whose::Field(Arc::clone(path), keys.label(place, event)),
         };
         self.episodes.begin(place, whose, now);
     }
@@ -210,7 +203,10 @@ impl Processor for Throttle {
 #[cfg(test)]
 mod tests {
     use fapilog_plugin::testing::{TestBatches, TestEvent, test_event};
-    use fapilog_record::{field_group::FieldGroup, value::ValueRef};
+    use fapilog_record::{
+        field_group::FieldGroup,
+        value::{OwnedValue, ValueRef},
+    };
     use proptest::prelude::*;
 
     use super::*;
@@ -372,6 +368,42 @@ mod tests {
             reported.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>(),
             ["throttle ended for tags.tenant 1: 1 dropped", "throttle ended for tags.tenant (none): 1 dropped",]
         );
+    }
+
+    /// The tenant in the reports about this value.
+    fn reported_tenant(value: ValueRef<'_>) -> Option<String> {
+        let (stage, mut throttle) = (TestBatches::new(), Throttle::per_second(1).key("tags.tenant"));
+        let event = test_event("request").field(FieldGroup::Tags, "tenant", value);
+        assert_eq!(kept_of(&mut throttle, &stage, &[event.clone(), event]), 1);
+        let mut tenant = None;
+        stage.batch(&[], |batch| {
+            throttle.finish(batch).unwrap();
+            tenant = batch.events()[0].field(FieldGroup::Tags, "tenant").map(|value| value.to_string());
+        });
+        tenant
+    }
+
+    #[test]
+    fn a_summary_has_the_value_under_the_name_and_with_the_type_of_the_key() {
+        for value in [ValueRef::U64(7), ValueRef::Text("acme"), ValueRef::Bool(true)] {
+            assert_eq!(reported_tenant(value), Some(value.to_string()));
+        }
+        let map = OwnedValue::with(|out| out.map(|entries| entries.entry_with("id", |out| out.text("a"))));
+        assert_eq!(reported_tenant(map.view()), Some(map.view().to_string()));
+    }
+
+    #[test]
+    fn a_summary_has_the_front_of_a_long_text_and_no_part_of_a_long_map() {
+        let text = "tenant ".repeat(100);
+        let shown = reported_tenant(ValueRef::Text(&text)).unwrap();
+        assert!(text.starts_with(&shown) && (200..=256).contains(&shown.len()), "{shown}");
+        let map = OwnedValue::with(|out| out.map(|entries| entries.entry_with("id", |out| out.text(&text))));
+        assert_eq!(reported_tenant(map.view()), None);
+    }
+
+    #[test]
+    fn a_summary_of_events_without_the_key_has_no_value() {
+        assert_eq!(reported_tenant(ValueRef::None), None);
     }
 
     #[test]
