@@ -17,6 +17,7 @@ use fapilog::{
     Container, Level, Scope, Settings,
     container::ContainerBuilder,
     error,
+    error::ChangeError,
     event::{Batch, DynamicEvent, FieldGroup, ValueRef},
     format, info, panic_hook,
     plugin::PluginError,
@@ -292,4 +293,27 @@ fn a_summary_of_a_throttle_shows_no_value_of_a_sensitive_key() {
     let lines = events.lines().join("\n");
     assert!(lines.contains("throttle ended for context.email [redacted]"), "{lines}");
     assert!(!lines.contains("lovelace"), "{lines}");
+}
+
+#[test]
+fn a_redactor_that_is_added_to_a_running_container_redacts_diagnostics_until_it_is_removed() {
+    let logs = Container::builder().sink("memory", sink::Memory::new(format::Json::new).0).start().unwrap();
+    let secrets_in_diagnostics = |name: &str| {
+        let text = format!("of {name}: password=hunter2");
+        logs.add_processor(name, move |_| Ok(Box::new(Failing(text.clone())))).unwrap();
+        info!(logs.logger("shop"), "an event");
+        let _ = logs.flush(TIMEOUT);
+        let mentioned = |text: &String| text.contains(name);
+        let texts: Vec<_> = logs.diagnostics().iter().map(ToString::to_string).filter(mentioned).collect();
+        assert!(!texts.is_empty());
+        texts.iter().filter(|text| text.contains("hunter2")).count()
+    };
+    logs.add_redactor_from("mask", Redact::default().into_factory()).unwrap();
+    assert_eq!(secrets_in_diagnostics("first"), 0);
+    let taken = logs.add_redactor_from("mask", Redact::default().into_factory());
+    assert!(matches!(taken, Err(ChangeError::Taken { .. })), "{taken:?}");
+    assert_eq!(secrets_in_diagnostics("second"), 0);
+    logs.remove_plugin("mask").unwrap();
+    assert!(secrets_in_diagnostics("third") > 0);
+    balanced(logs.shutdown(TIMEOUT).unwrap());
 }

@@ -7,7 +7,12 @@ use std::{
 };
 
 use fapilog_plugin::{
-    enricher::Enricher, error::PluginError, factory::ShardInfo, name::is_name, processor::Processor, sink::SinkFactory,
+    enricher::Enricher,
+    error::PluginError,
+    factory::{Factory, ShardInfo},
+    name::is_name,
+    processor::Processor,
+    sink::SinkFactory,
     threads,
 };
 use fapilog_ring::sync::lock;
@@ -72,6 +77,26 @@ impl Container {
         self.add(name, Change::AddRedactor(PluginPlan::named(name, make).at_run_time()))
     }
 
+    /// Adds the redactor that a factory makes behind the others, and [its redactor of texts](Factory::text_redactor), if it has one; as
+    /// [`add_enricher`](Self::add_enricher). Texts pass that one until the redactor is removed.
+    ///
+    /// # Errors
+    /// See [`ChangeError`].
+    pub fn add_redactor_from(&self, name: &str, factory: Factory<dyn Processor>) -> Result<(), ChangeError> {
+        self.check_new(name)?;
+        let texts = self.diagnostics.redaction();
+        // First: the redactor's own diagnostics pass it. Of two calls at once with one name, the second adds none.
+        let redactor = factory.text_redactor().cloned();
+        if redactor.is_some_and(|redactor| !texts.add_at_run_time(name, redactor)) {
+            return Err(ChangeError::Taken { name: name.to_owned() });
+        }
+        let result = self.add_redactor(name, move |shard| Ok(factory.make(shard)));
+        if result.is_err() {
+            texts.remove_at_run_time(name);
+        }
+        result
+    }
+
     /// Adds a sink. Events that came before it are counted as filtered there.
     ///
     /// # Errors
@@ -102,6 +127,7 @@ impl Container {
         // A shard that is late does it all the same.
         if matches!(&result, Ok(()) | Err(ChangeError::Deadline)) {
             threads::lock(&self.at_run_time).remove(name);
+            self.diagnostics.redaction().remove_at_run_time(name);
         }
         result
     }
@@ -120,12 +146,7 @@ impl Container {
     }
 
     fn add(&self, name: &str, change: Change) -> Result<(), ChangeError> {
-        if !is_name(name) {
-            return Err(ChangeError::BadName { name: name.to_owned() });
-        }
-        if self.known_names().iter().any(|known| known == name) {
-            return Err(ChangeError::Taken { name: name.to_owned() });
-        }
+        self.check_new(name)?;
         let result = self.post(&change);
         self.frontend.add_audit_note(AuditNote::new("plugin added", name).of(&result));
         match &result {
@@ -139,6 +160,16 @@ impl Container {
             _ => {}
         }
         result
+    }
+
+    fn check_new(&self, name: &str) -> Result<(), ChangeError> {
+        if !is_name(name) {
+            return Err(ChangeError::BadName { name: name.to_owned() });
+        }
+        if self.known_names().iter().any(|known| known == name) {
+            return Err(ChangeError::Taken { name: name.to_owned() });
+        }
+        Ok(())
     }
 
     fn check_known(&self, name: &str) -> Result<(), ChangeError> {
