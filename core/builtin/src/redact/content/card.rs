@@ -193,8 +193,15 @@ fn starts_number(text: ScannedText<'_>, start: usize) -> bool {
         _ => {
             text.starts_word(start)
                 || is_word(text, text.run_back(start, 24, |byte| byte.is_ascii_alphanumeric()), start)
+                || is_track_one(text, start)
         }
     }
+}
+
+/// Whether the first track of a magnetic stripe has its number at this place: `%B4111111111111111^` (ISO/IEC 7813).
+fn is_track_one(text: ScannedText<'_>, start: usize) -> bool {
+    let end = text.run(start, 20, |byte| byte.is_ascii_digit());
+    text.before(start) == b'B' && text.at(end) == b'^'
 }
 
 /// Whether a number may end at this place.

@@ -45,6 +45,15 @@ const KEYWORDS: &[Keyword] = &[
     suffix("passcode", KeywordFamily::Password),
     suffix("pwd", KeywordFamily::Password),
     whole("pass", KeywordFamily::Password),
+    // In German, Spanish, French, Dutch, Portuguese, Polish, and Czech.
+    suffix("passwort", KeywordFamily::Password),
+    suffix("kennwort", KeywordFamily::Password),
+    suffix("contrasena", KeywordFamily::Password),
+    suffix("motdepasse", KeywordFamily::Password),
+    suffix("wachtwoord", KeywordFamily::Password),
+    whole("senha", KeywordFamily::Password),
+    whole("haslo", KeywordFamily::Password),
+    whole("heslo", KeywordFamily::Password),
     suffix("secret", KeywordFamily::Token),
     suffix("token", KeywordFamily::Token),
     suffix("apikey", KeywordFamily::Token),
@@ -192,7 +201,8 @@ impl Keyword {
 const LAST_LETTERS: &[&[u8; 3]] = &[
     b"ord", b"swd", b"ase", b"ode", b"pwd", b"ass", b"ret", b"ken", b"key", b"yid", b"ure", b"ial", b"als", b"nid",
     b"sid", b"_id", b"-id", b"otp", b"jwt", b"ion", b"kie", b"cvv", b"vv2", b"cvc", b"vc2", b"ssn", b"one", b"ber",
-    b"ile", b"sdn", b"tel", b"fax", b"sig", b"uth", b"ket", b"nse", b"mac", b"ash",
+    b"ile", b"sdn", b"tel", b"fax", b"sig", b"uth", b"ket", b"nse", b"mac", b"ash", b"ort", b"ena", b"sse", b"nha",
+    b"slo",
 ];
 
 /// Two bits for the hash of each of the last three letters.
@@ -244,8 +254,9 @@ fn has_long_tail(text: ScannedText<'_>, end: usize) -> bool {
         (b'n', b'e') => is_any(&[b"phone"]),
         (b'l', b'e') => is_any(&[b"mobile"]),
         (b'd', b'e') => is_any(&[b"code"]),
-        (b's', b'e') => is_any(&[b"passphrase", b"response", b"keybase", b"key_base"]),
+        (b's', b'e') => is_any(&[b"passphrase", b"response", b"keybase", b"key_base", b"passe"]),
         (b's', b'h') => is_any(&[b"passwordhash", b"password_hash"]),
+        (b'r', b't') => is_any(&[b"passwort", b"kennwort"]),
         (b'r', b'e') => is_any(&[b"signature"]),
         _ => true,
     }

@@ -4,6 +4,7 @@ use super::{
     keywords::{KeywordFamily, NameTail, may_end_keyword},
     rule::ContentRule::{KeywordSecret, UrlToken},
     search::Search,
+    text::ScannedText,
     values::SecretPlace,
 };
 
@@ -25,6 +26,32 @@ const SECRET_PARAMETERS: &[&str] = &[
 
 /// The shortest value of such a parameter: `code=404` and `key=name` are no secrets.
 const SHORTEST_PARAMETER_BYTES: usize = 8;
+
+/// What the name of a parameter tells about its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NameSecrecy {
+    /// Any value is a secret.
+    Keyword,
+    /// A long value is one.
+    SecretParameter,
+}
+
+impl NameSecrecy {
+    /// `None` if the name is that of no secret.
+    fn of(name: &NameTail, is_parameter: bool) -> Option<Self> {
+        let family = name.keyword().map(|keyword| keyword.family);
+        if matches!(family, Some(KeywordFamily::Password | KeywordFamily::Token)) {
+            return Some(Self::Keyword);
+        }
+        let is_secret = is_parameter && SECRET_PARAMETERS.iter().any(|parameter| name.ends_with_word(parameter));
+        is_secret.then_some(Self::SecretParameter)
+    }
+
+    fn is_secret(self, value: SecretPlace, text: ScannedText<'_>) -> bool {
+        let is_long = value.end - value.start >= SHORTEST_PARAMETER_BYTES;
+        (self == Self::Keyword || is_long) && !value.is_placeholder(text)
+    }
+}
 
 impl Search<'_> {
     /// A `:` or `=`.
@@ -69,6 +96,43 @@ impl Search<'_> {
         }
     }
 
+    /// The `%` of a `%3D`: `next=%2Fcallback%3Ftoken%3D9f86d081`. One that is escaped again, `%253D`, counts, too.
+    #[cold]
+    pub(super) fn escaped_separator(&mut self, at: usize) {
+        let text = self.text;
+        let code = escaped_code(text, at);
+        if !text.has_in_any_case(code, b"3d") || !may_end_keyword(text, at) {
+            return;
+        }
+        let rule = if self.rules.has(UrlToken) { UrlToken } else { KeywordSecret };
+        let start = text.run_back(at, 64, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+        let is_parameter = matches!(text.before(start), b'%' | b'?' | b'&' | b'#');
+        // A value is looked for behind a secret name only, and then passed over: the scan stays linear.
+        let Some(secrecy) = NameSecrecy::of(&NameTail::before(text, at), is_parameter) else { return };
+        let value = if self.rules.has(rule) { self.escaped_value(code + 2) } else { return };
+        if secrecy.is_secret(value, text) {
+            self.value_found(rule, value.start, value.end);
+        } else {
+            self.pass_over(value.start, value.end);
+        }
+    }
+
+    /// The value behind an escaped separator: up to a sign that ends a parameter, escaped or not.
+    fn escaped_value(&self, start: usize) -> SecretPlace {
+        const ENDS: [&[u8]; 5] = [b"20", b"22", b"23", b"26", b"27"];
+        let text = self.text;
+        let is_end = |at| ENDS.iter().any(|end| text.has(escaped_code(text, at), end));
+        let start = if text.at(start) == b'%' && is_end(start) { escaped_code(text, start) + 2 } else { start };
+        let mut end = start;
+        loop {
+            end = text.run(end, usize::MAX, |byte| byte != b'%' && !ends_parameter(byte));
+            if text.at(end) != b'%' || is_end(end) {
+                return SecretPlace::bare(start, end);
+            }
+            end += 1;
+        }
+    }
+
     /// After `=`, `:`, `==`, `=>`, `:=`.
     fn separator_end(&self, at: usize) -> usize {
         self.text.run(at + 1, 1, |byte| matches!(byte, b'=' | b'>'))
@@ -97,13 +161,9 @@ impl Search<'_> {
         if !matches!(text.before(start), b'?' | b'&' | b'#') {
             return false;
         }
-        let is_keyword = name
-            .keyword()
-            .is_some_and(|keyword| matches!(keyword.family, KeywordFamily::Password | KeywordFamily::Token));
-        let is_secret_parameter = SECRET_PARAMETERS.iter().any(|parameter| name.ends_with_word(parameter));
+        let Some(secrecy) = NameSecrecy::of(name, true) else { return false };
         let value = self.parameter_value(at + 1);
-        let is_long = value.end - value.start >= SHORTEST_PARAMETER_BYTES;
-        let is_found = (is_keyword || is_secret_parameter && is_long) && !value.is_placeholder(text);
+        let is_found = secrecy.is_secret(value, text);
         if is_found {
             self.value_found(UrlToken, value.start, value.end);
         }
@@ -111,12 +171,24 @@ impl Search<'_> {
     }
 
     fn parameter_value(&self, start: usize) -> SecretPlace {
-        let end = self.text.run(start, usize::MAX, |byte| {
-            !byte.is_ascii_whitespace()
-                && !matches!(byte, b'&' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'`' | b'\\' | b')' | b']' | b'}' | b'|')
-        });
+        let end = self.text.run(start, usize::MAX, |byte| !ends_parameter(byte));
         // Punctuation of the sentence that the URL is in.
         let end = self.text.run_back(end, end - start, |byte| matches!(byte, b',' | b';' | b'.'));
         SecretPlace::bare(start, end)
     }
+}
+
+/// Whether no value of a parameter has this byte as it is.
+const fn ends_parameter(byte: u8) -> bool {
+    byte.is_ascii_whitespace()
+        || matches!(byte, b'&' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'`' | b'\\' | b')' | b']' | b'}' | b'|')
+}
+
+/// The place of the code behind a `%`, which may itself be escaped: `%3D`, `%253D`.
+fn escaped_code(text: ScannedText<'_>, percent: usize) -> usize {
+    let mut at = percent + 1;
+    while at < percent + 7 && text.has(at, b"25") {
+        at += 2;
+    }
+    at
 }

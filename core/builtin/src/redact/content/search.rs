@@ -79,6 +79,7 @@ impl Search<'_> {
             words_before = words;
             self.words(base, starts);
             let colons = self.separators(base, now.pair);
+            self.escaped_separators(base, now.escape);
             if ALL {
                 self.addresses_and_numbers(base, &window, starts);
                 self.addresses_with_colons(base, &window, colons);
@@ -128,6 +129,16 @@ impl Search<'_> {
             }
         }
         colons
+    }
+
+    /// Values beside a keyword in a URL that is a parameter of another.
+    #[inline]
+    fn escaped_separators(&mut self, base: usize, escapes: u64) {
+        for at in places(base, escapes) {
+            if self.text.at(at) == b'%' && !self.value.contains(&at) {
+                self.escaped_separator(at);
+            }
+        }
     }
 
     #[inline]

@@ -12,6 +12,8 @@ use super::{
 
 /// The longest distance between a keyword and a secret of high entropy.
 const NEAR_BYTES: usize = 48;
+/// The longest tag whose end is looked for.
+const LONGEST_TAG_BYTES: usize = 256;
 /// The longest secret of high entropy that is looked at whole.
 const LONGEST_NEAR_BYTES: usize = 512;
 
@@ -49,19 +51,35 @@ impl Search<'_> {
         match self.text.at(end) {
             b'>' => self.element(at, end),
             b' ' if self.is_option(at) => self.option_value(end + 1),
+            b' ' if self.is_element(at) => self.element(at, end),
             b' ' => self.value_in_prose(keyword, end),
+            b'"' | b'\'' => self.attribute_value(end + 1),
             _ => {}
         }
     }
 
-    /// `<password>x</password>`
-    fn element(&mut self, at: usize, end: usize) {
+    /// Whether the word at this place ends the name of an element of XML.
+    fn is_element(&self, at: usize) -> bool {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':' | b'.');
+        self.text.before(self.text.run_back(at, 64, is_name)) == b'<'
+    }
+
+    /// `<password>x</password>`, `<password xsi:type="string">x</password>`
+    fn element(&mut self, at: usize, name_end: usize) {
         let text = self.text;
-        let name =
-            text.run_back(at, 64, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':' | b'.'));
-        let close = text.run(end + 1, usize::MAX, |byte| byte != b'<');
-        if text.before(name) == b'<' && !self.value.contains(&at) {
-            self.value_found(KeywordSecret, end + 1, close);
+        let tag_end = text.run(name_end, LONGEST_TAG_BYTES, |byte| !matches!(byte, b'>' | b'<'));
+        let has_content = text.at(tag_end) == b'>' && text.before(tag_end) != b'/';
+        if has_content && self.is_element(at) && !self.value.contains(&at) {
+            let close = text.run(tag_end + 1, usize::MAX, |byte| byte != b'<');
+            self.value_found(KeywordSecret, tag_end + 1, close);
+        }
+    }
+
+    /// `key="password" value="x"`, behind the quote of the name.
+    fn attribute_value(&mut self, at: usize) {
+        let start = self.text.run(at, 8, |byte| byte == b' ');
+        if start > at && self.text.has_in_any_case(start, b"value=") {
+            self.option_value(start + 6);
         }
     }
 
