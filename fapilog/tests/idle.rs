@@ -40,7 +40,7 @@ fn drains_cpu_time() -> Duration {
 
 #[test]
 fn an_idle_container_takes_less_than_half_a_percent_of_a_core() {
-    const WATCHED: Duration = Duration::from_secs(2);
+    const WATCHED: Duration = Duration::from_secs(1);
     let _alone = alone();
     for executor in executors() {
         let (container, _events) = started_on(executor);
@@ -72,7 +72,8 @@ fn sleeps_of(thread: &str) -> u64 {
 
 #[test]
 fn the_watchdog_of_an_idle_container_never_wakes_up() {
-    const WATCHED: Duration = Duration::from_secs(3);
+    // A watchdog that does not sleep looks once a second.
+    const WATCHED: Duration = Duration::from_millis(1500);
     let _alone = alone();
     for executor in executors() {
         let (container, _events) = started_on(executor);
@@ -87,7 +88,7 @@ fn the_watchdog_of_an_idle_container_never_wakes_up() {
         match executor {
             Executor::Thread => assert_eq!(after, before),
             // A parked executor wakes up now and then by itself, and the watchdog looks at it.
-            _ => assert!(after.0 - before.0 <= 3 * WATCHED.as_secs(), "{} times in {WATCHED:?}", after.0 - before.0),
+            _ => assert!(after.0 - before.0 <= 5, "{} times in {WATCHED:?}", after.0 - before.0),
         }
         shut_down(&container);
     }
@@ -95,7 +96,8 @@ fn the_watchdog_of_an_idle_container_never_wakes_up() {
 
 #[test]
 fn the_watchdog_of_a_busy_container_wakes_up_once_a_second() {
-    const WATCHED: Duration = Duration::from_secs(3);
+    // One that every event wakes has a thousand wake-ups meanwhile.
+    const WATCHED: Duration = Duration::from_millis(1500);
     let _alone = alone();
     for executor in executors() {
         let (container, _events) = started_on(executor);
@@ -107,7 +109,7 @@ fn the_watchdog_of_a_busy_container_wakes_up_once_a_second() {
             thread::sleep(Duration::from_millis(1));
         }
         let woken = sleeps_of("fapilog-watch") - before;
-        assert!(woken <= WATCHED.as_secs() + 2, "{executor}: {woken} times in {WATCHED:?}");
+        assert!(woken <= 3, "{executor}: {woken} times in {WATCHED:?}");
         shut_down(&container);
     }
 }
@@ -124,6 +126,16 @@ fn best_of_rounds(limit: Duration, mut round: impl FnMut() -> Duration) -> Durat
         }
     }
     best
+}
+
+/// Both are silent at the same time. For limits that are far above the time of a wake-up.
+fn on_each_executor_at_once(test: impl Fn(Executor) + Sync) {
+    thread::scope(|scope| {
+        for executor in executors() {
+            let test = &test;
+            scope.spawn(move || test(executor));
+        }
+    });
 }
 
 /// The time from a call until its event is delivered.
@@ -181,20 +193,20 @@ fn an_error_wakes_a_drain_in_light_sleep_too() {
 #[test]
 fn the_first_event_after_a_second_of_silence_is_delivered_within_100_ms() {
     let _alone = alone();
-    for executor in executors() {
+    on_each_executor_at_once(|executor| {
         let (container, events) = started_on(executor);
         let log = container.logger("idle");
         info!(log, "before the silence");
         let one = || time_to_delivery(&events, || info!(log, "after the silence"));
         assert_median(Duration::from_millis(100), Duration::from_secs(1), 3, one);
         shut_down(&container);
-    }
+    });
 }
 
 #[test]
 fn an_event_from_a_thread_that_never_logged_wakes_a_parked_drain() {
     let _alone = alone();
-    for executor in executors() {
+    on_each_executor_at_once(|executor| {
         let (container, events) = started_on(executor);
         let log = container.logger("idle");
         let one = || {
@@ -203,5 +215,5 @@ fn an_event_from_a_thread_that_never_logged_wakes_a_parked_drain() {
         };
         assert_median(Duration::from_millis(100), Duration::from_millis(200), 5, one);
         shut_down(&container);
-    }
+    });
 }

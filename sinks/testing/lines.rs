@@ -72,6 +72,16 @@ pub(crate) fn ways() -> Vec<Way> {
     engines.into_iter().flat_map(|engine| [false, true].map(|direct| Way { engine, direct })).collect()
 }
 
+/// Runs the test in each way, in all of them at the same time: it waits for a look at the file, or for a limit, most of the time.
+pub(crate) fn each_way_at_once(test: impl Fn(Way) + Sync) {
+    thread::scope(|scope| {
+        for way in ways() {
+            let test = &test;
+            scope.spawn(move || test(way));
+        }
+    });
+}
+
 fn has_io_uring() -> bool {
     let directory = directory();
     let sink = File::new(directory.path().join("probe.log"), || MessageLines).engine(FileEngine::IoUring);
@@ -193,9 +203,14 @@ pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
 #[track_caller]
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
-    while !is_so() {
+    loop {
+        let looked = Instant::now();
+        if is_so() {
+            break;
+        }
         assert!(start.elapsed() < TIMEOUT, "timeout: {what}");
-        thread::sleep(Duration::from_micros(200));
+        // A look that takes long, as it reads all events, leaves a core to the threads that it waits for.
+        thread::sleep(looked.elapsed().max(Duration::from_micros(200)));
     }
 }
 

@@ -1,10 +1,16 @@
 //! The sub-commands and their steps.
 
-use std::{process::Command, time::Duration};
+use std::{env, process::Command, thread, time::Duration};
 
 use crate::{
-    arguments::ArgumentError, book, coverage, error::Unavailable, features, fuzz, mutants, step::ChoreStep, tidy,
-    toolchain, workspace::Workspace,
+    arguments::ArgumentError,
+    book, coverage,
+    disk::{self, spent_target_dir},
+    error::Unavailable,
+    features, fuzz, mutants,
+    step::{ChoreStep, StepLane},
+    tidy, toolchain,
+    workspace::Workspace,
 };
 
 /// A sub-command: a name, a line of help, and the steps it takes.
@@ -87,30 +93,52 @@ pub(crate) const CHORES: &[Chore] = &[
 ];
 
 fn ci(workspace: &Workspace) -> Vec<ChoreStep> {
-    [lint, msrv, test, miri].into_iter().flat_map(|steps| steps(workspace)).collect()
+    [lint, msrv_behind_clippy, test, miri, disk].into_iter().flat_map(|steps| steps(workspace)).collect()
+}
+
+fn disk(workspace: &Workspace) -> Vec<ChoreStep> {
+    let target = workspace.target();
+    vec![ChoreStep::measure("disk", move || disk::usage(&target))]
 }
 
 fn test(workspace: &Workspace) -> Vec<ChoreStep> {
-    // No benches: they would only run once each and prove nothing. `lint` and `msrv` see to it that they compile.
-    let targets = "--lib --bins --examples --tests";
+    let beside_miri = |name, command| ChoreStep::test(name, command).in_lane(StepLane::Models);
     let mut steps = vec![
-        ChoreStep::test(
-            "unit and integration tests",
-            workspace.cargo(&format!("test --workspace {targets} --no-fail-fast")),
-        ),
-        ChoreStep::test("documentation tests", workspace.cargo("test --workspace --doc --no-fail-fast")),
-        ChoreStep::test("structured values of tracing", structured_values_of_tracing(workspace)),
+        // Alone: there are tests that measure times.
+        ChoreStep::test("unit and integration tests", unit_and_integration_tests(workspace)),
+        beside_miri("documentation tests", workspace.cargo("test --workspace --doc --no-fail-fast")),
+        beside_miri("structured values of tracing", structured_values_of_tracing(workspace))
+            .then_remove(spent_target_dir(workspace, TRACING_UNSTABLE)),
     ];
     steps.extend(loom(workspace));
     steps
 }
 
+fn unit_and_integration_tests(workspace: &Workspace) -> Command {
+    // No benches: they would only run once each and prove nothing. `lint` and `msrv` see to it that they compile.
+    let mut command = workspace.cargo("test --workspace --lib --bins --examples --tests --no-fail-fast");
+    if env::var_os(TEST_THREADS).is_none() {
+        command.env(TEST_THREADS, test_threads().to_string());
+    }
+    command
+}
+
+/// The variable by which libtest knows how many tests of a program run at once.
+const TEST_THREADS: &str = "RUST_TEST_THREADS";
+
+/// More than libtest's own number, which is that of the cores: most of the long tests wait, for a timeout or a change of a file.
+fn test_threads() -> usize {
+    const TESTS_PER_CORE: usize = 3;
+    TESTS_PER_CORE * thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The target directory of the tests that are built with `--cfg tracing_unstable`.
+const TRACING_UNSTABLE: &str = "tracing-unstable";
+
 /// `tracing` has the feature `valuable` only by a flag of the compiler, which the other tests are built without.
 fn structured_values_of_tracing(workspace: &Workspace) -> Command {
     let mut command = workspace.cargo("test --package fapilog-tracing --all-features --lib --test valuable");
-    command
-        .env("RUSTFLAGS", "--cfg tracing_unstable")
-        .env("CARGO_TARGET_DIR", workspace.target_dir("tracing-unstable"));
+    command.env("RUSTFLAGS", "--cfg tracing_unstable").env("CARGO_TARGET_DIR", workspace.target_dir(TRACING_UNSTABLE));
     command
 }
 
@@ -121,8 +149,11 @@ fn loom(workspace: &Workspace) -> Vec<ChoreStep> {
     let test = |arguments| under_loom(workspace, &format!("test --release --package loom-tests {arguments}"));
     vec![
         // A step of its own: the compiler's time does not count for the models.
-        ChoreStep::run_command("loom models, built", test("--no-run")),
-        ChoreStep::test("loom models", test("--no-fail-fast")).within(LOOM_LIMIT),
+        ChoreStep::run_command("loom models, built", test("--no-run")).in_lane(StepLane::Models),
+        ChoreStep::test("loom models", test("--no-fail-fast"))
+            .within(LOOM_LIMIT)
+            .in_lane(StepLane::Models)
+            .then_remove(spent_target_dir(workspace, LOOM)),
     ]
 }
 
@@ -183,7 +214,7 @@ fn miri(workspace: &Workspace) -> Vec<ChoreStep> {
     };
     // A seed is a schedule, and a choice of what each load may return: one is enough where no threads meet.
     let meeting = "--test doorbell --test fence --test registrations --test two_threads";
-    vec![
+    let steps = vec![
         ChoreStep::test("miri, ring", ring("", "")),
         ChoreStep::test("miri, ring between threads", ring(meeting, "-Zmiri-many-seeds=1..9")),
         ChoreStep::test(
@@ -214,17 +245,32 @@ fn miri(workspace: &Workspace) -> Vec<ChoreStep> {
                 "-Zmiri-disable-isolation",
             ),
         ),
-    ]
+    ];
+    steps.into_iter().map(|step| step.in_lane(StepLane::Miri)).collect()
 }
+
+/// The step of `ci`, in which clippy has gone before it.
+fn msrv_behind_clippy(workspace: &Workspace) -> Vec<ChoreStep> {
+    let version = workspace.rust_version();
+    let selector = version.as_ref().ok().map(|version| toolchain::selector_for_version(version));
+    match (version, selector) {
+        (Ok(version), Some(Ok(selector))) if selector.is_empty() => {
+            let reason = format!("clippy has checked all targets with Rust {version}, which is the toolchain in use");
+            vec![ChoreStep::skip(OLDEST_RUST, reason)]
+        }
+        _ => msrv(workspace),
+    }
+}
+
+const OLDEST_RUST: &str = "oldest Rust";
 
 fn msrv(workspace: &Workspace) -> Vec<ChoreStep> {
     let selector = workspace.rust_version().and_then(|version| toolchain::selector_for_version(&version));
     vec![match selector {
-        Ok(selector) => ChoreStep::run_command(
-            "oldest Rust",
-            workspace.cargo(&format!("{selector} check --workspace --all-targets")),
-        ),
-        Err(missing) => ChoreStep::refuse("oldest Rust", missing),
+        Ok(selector) => {
+            ChoreStep::run_command(OLDEST_RUST, workspace.cargo(&format!("{selector} check --workspace --all-targets")))
+        }
+        Err(missing) => ChoreStep::refuse(OLDEST_RUST, missing),
     }]
 }
 
@@ -322,10 +368,13 @@ fn features(workspace: &Workspace) -> Vec<ChoreStep> {
     }
 }
 
+/// The target directory of the models.
+const LOOM: &str = "loom";
+
 /// A call of cargo in which ring and engine are built on loom's atomics, and optimised, with their assertions.
 fn under_loom(workspace: &Workspace, arguments: &str) -> Command {
     let mut command = workspace.cargo(arguments);
-    command.env("RUSTFLAGS", "--cfg fapilog_loom").env("CARGO_TARGET_DIR", workspace.target_dir("loom"));
+    command.env("RUSTFLAGS", "--cfg fapilog_loom").env("CARGO_TARGET_DIR", workspace.target_dir(LOOM));
     command.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
     command
 }
@@ -360,5 +409,29 @@ mod tests {
             };
             assert!(!steps.is_empty(), "{} has no steps", chore.name);
         }
+    }
+
+    #[test]
+    fn the_tests_that_measure_times_run_alone() {
+        let steps = ci(&Workspace::of_this_crate());
+        let tests = steps.iter().find(|step| step.name() == "unit and integration tests").unwrap();
+        assert_eq!(tests.lane(), None);
+    }
+
+    #[test]
+    fn models_and_miri_follow_each_other_so_that_they_run_side_by_side() {
+        let steps = ci(&Workspace::of_this_crate());
+        let mut lanes: Vec<_> = steps.iter().map(ChoreStep::lane).collect();
+        lanes.dedup();
+        assert!(matches!(
+            lanes[..],
+            [None, Some(StepLane::Models), Some(StepLane::Miri), None] | [None, Some(StepLane::Models), None]
+        ));
+    }
+
+    #[test]
+    fn the_oldest_rust_is_a_step_of_ci_in_any_case() {
+        let workspace = Workspace::of_this_crate();
+        assert_eq!(msrv_behind_clippy(&workspace)[0].name(), msrv(&workspace)[0].name());
     }
 }

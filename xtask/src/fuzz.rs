@@ -165,6 +165,7 @@ fn first_file(folder: &Path) -> io::Result<Option<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::step::StepOutput;
 
     fn read(line: &str) -> Result<FuzzRequest, String> {
         let arguments: Vec<&str> = line.split_whitespace().collect();
@@ -216,7 +217,7 @@ mod tests {
         fs::create_dir_all(&run.findings).unwrap();
         fs::write(run.findings.join("crash-1"), "").unwrap();
         let findings = run.findings.clone();
-        let finished = run.step().run(&mut Vec::new()).unwrap();
+        let finished = run.step().run(&mut Vec::new(), StepOutput::Shown).unwrap();
         assert_eq!(finished.failure, None);
         assert_eq!(first_file(&findings).unwrap(), None);
     }
@@ -236,7 +237,7 @@ mod tests {
     #[test]
     fn a_program_that_fails_fails_the_step() {
         let folder = tempfile::tempdir().unwrap();
-        let finished = run_of("false", folder.path()).step().run(&mut Vec::new()).unwrap();
+        let finished = run_of("false", folder.path()).step().run(&mut Vec::new(), StepOutput::Shown).unwrap();
         assert!(finished.failure.is_some_and(|failure| failure.contains("exit status: 1")));
     }
 }

@@ -1,15 +1,17 @@
 //! The project's chores, one sub-command each: `cargo xtask help` lists them.
 //!
-//! A chore is a list of steps, nearly all of them calls of cargo. All steps run, also after one has failed, and a
-//! report closes the run. It needs nothing but a Rust toolchain: its one dependency reads JSON.
+//! A chore is a list of steps, nearly all of them calls of cargo. All steps run, also after one has failed, some of them side by
+//! side, and a report closes the run. It needs nothing but a Rust toolchain: its one dependency reads JSON.
 
 mod arguments;
 mod book;
 mod chores;
 mod coverage;
+mod disk;
 mod error;
 mod features;
 mod fuzz;
+mod lanes;
 mod mutants;
 mod report;
 mod step;
@@ -28,7 +30,6 @@ use std::{
 use crate::{
     arguments::ArgumentError,
     chores::{CHORES, Chore, ChoreSteps},
-    report::Report,
     step::ChoreStep,
     suggest::suggestion,
     workspace::Workspace,
@@ -64,10 +65,7 @@ fn steps_of(chore: &Chore, arguments: &[&str]) -> Result<Vec<ChoreStep>, Argumen
 }
 
 fn run(steps: Vec<ChoreStep>) -> io::Result<ExitCode> {
-    let mut report = Report::default();
-    for step in steps {
-        report.add(step.run(&mut io::stdout())?);
-    }
+    let report = lanes::run_all(steps, &mut io::stdout())?;
     io::stdout().write_all(report.to_string().as_bytes())?;
     Ok(if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

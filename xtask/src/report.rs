@@ -38,7 +38,8 @@ impl fmt::Display for Report {
         for step in &self.steps {
             write!(f, "{} {:<width$} {:>7.1} s", verdict(step), step.name, step.took.as_secs_f64())?;
             step.counts.iter().try_for_each(|counts| write!(f, "  {counts}"))?;
-            step.failure.iter().try_for_each(|failure| write!(f, "  ({failure})"))?;
+            let remarks = [&step.failure, &step.skipped, &step.measured];
+            remarks.into_iter().flatten().try_for_each(|remark| write!(f, "  ({remark})"))?;
             writeln!(f)?;
         }
         for step in &self.steps {
@@ -49,7 +50,11 @@ impl fmt::Display for Report {
 }
 
 fn verdict(step: &Finished) -> &'static str {
-    if step.failure.is_none() { "ok    " } else { "FAILED" }
+    match (&step.failure, &step.skipped) {
+        (Some(_), _) => "FAILED",
+        (None, Some(_)) => "skip  ",
+        (None, None) => "ok    ",
+    }
 }
 
 #[cfg(test)]
@@ -60,7 +65,8 @@ mod tests {
 
     fn finished(name: &str, counts: Option<TestCounts>, failure: Option<&str>) -> Finished {
         let (name, failure) = (name.to_owned(), failure.map(str::to_owned));
-        Finished { name, took: Duration::from_millis(1_500), counts, failed_tests: Vec::new(), failure }
+        let took = Duration::from_millis(1_500);
+        Finished { name, took, counts, failed_tests: Vec::new(), failure, skipped: None, measured: None }
     }
 
     fn report(steps: Vec<Finished>) -> Report {
@@ -102,5 +108,15 @@ mod tests {
         let report =
             report(vec![finished("format", None, Some("exit status: 1")), finished("unit", Some(THREE), None)]);
         assert_eq!(report.to_string().lines().last(), Some("3 passed, 1 failed, 1 skipped"));
+    }
+
+    #[test]
+    fn a_skipped_step_has_its_reason_and_a_measurement_its_result() {
+        let skipped = Finished { skipped: Some("done before".to_owned()), ..finished("check", None, None) };
+        let measured = Finished { measured: Some("3 m".to_owned()), ..finished("length", None, None) };
+        let report = report(vec![skipped, measured]);
+        assert!(report.is_success());
+        let expected = "skip   check      1.5 s  (done before)\nok     length     1.5 s  (3 m)\n";
+        assert!(report.to_string().ends_with(expected), "{report}");
     }
 }

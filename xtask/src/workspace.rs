@@ -36,8 +36,13 @@ impl Workspace {
 
     /// A target directory beside the one that cargo uses by default, for builds that would spoil its cache.
     pub(crate) fn target_dir(&self, name: &str) -> PathBuf {
+        self.target().join(name)
+    }
+
+    /// The target directory that cargo uses by default.
+    pub(crate) fn target(&self) -> PathBuf {
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-        self.root.join(target).join(name)
+        self.root.join(target)
     }
 
     /// The oldest Rust that the workspace builds with, for example `1.95`.

@@ -46,27 +46,33 @@ fn a_batch_that_a_plugin_hangs_on_is_lost_and_no_other_event_is() {
 
 #[test]
 fn events_that_a_sink_hangs_on_are_lost_at_each_sink_that_has_not_delivered_them() {
-    for step in ["payload", "encode", "deliver", "poll"] {
-        let trap = Trap::new(step);
-        let (sink, events) = memory();
-        let container = builder(&trap).sink("memory", sink).start().unwrap();
-        log(&container, 0..10);
-        container.flush(law::TIMEOUT).unwrap();
-        hang(&container, &trap, 10);
-        log(&container, 11..100);
-        until("another drain has delivered the others", || numbers(&events).iter().filter(|n| **n > 10).count() == 89);
-        container.accounts().check().unwrap();
-        let accounts = shut_down(&container);
-        let (before, at_sinks) = hung(&accounts);
-        // Before its payload, the event is still in its ring.
-        let expected = if step == "payload" { 0 } else { 1 };
-        assert_eq!((before, at_sinks["trap"]), (0, expected), "{step}: {accounts}");
-        assert!(at_sinks["memory"] <= expected, "{step}: {accounts}");
-        let delivered = numbers(&events);
-        assert!(delivered.is_sorted_by(|one, next| one < next), "{step}: {delivered:?}");
-        assert_eq!(delivered.len() as u64 + at_sinks["memory"], 100, "{step}");
-        trap.release();
-    }
+    thread::scope(|scope| {
+        for step in ["payload", "encode", "deliver", "poll"] {
+            scope.spawn(move || hang_at_a_sink(step));
+        }
+    });
+}
+
+fn hang_at_a_sink(step: &'static str) {
+    let trap = Trap::new(step);
+    let (sink, events) = memory();
+    let container = builder(&trap).sink("memory", sink).start().unwrap();
+    log(&container, 0..10);
+    container.flush(law::TIMEOUT).unwrap();
+    hang(&container, &trap, 10);
+    log(&container, 11..100);
+    until("another drain has delivered the others", || numbers(&events).iter().filter(|n| **n > 10).count() == 89);
+    container.accounts().check().unwrap();
+    let accounts = shut_down(&container);
+    let (before, at_sinks) = hung(&accounts);
+    // Before its payload, the event is still in its ring.
+    let expected = if step == "payload" { 0 } else { 1 };
+    assert_eq!((before, at_sinks["trap"]), (0, expected), "{step}: {accounts}");
+    assert!(at_sinks["memory"] <= expected, "{step}: {accounts}");
+    let delivered = numbers(&events);
+    assert!(delivered.is_sorted_by(|one, next| one < next), "{step}: {delivered:?}");
+    assert_eq!(delivered.len() as u64 + at_sinks["memory"], 100, "{step}");
+    trap.release();
 }
 
 #[test]
@@ -97,23 +103,28 @@ fn a_second_hang_is_as_the_first() {
     let trap = Trap::new("process");
     let (sink, events) = memory();
     let container = builder(&trap).sink("memory", sink).start().unwrap();
-    for round in 0..3 {
+    for round in 0..2 {
         hang(&container, &trap, round * 10);
         log(&container, round * 10 + 1..(round + 1) * 10);
         until("the others are delivered", || numbers(&events).len() as u64 == (round + 1) * 9);
     }
     let accounts = shut_down(&container);
-    assert_eq!(hung(&accounts).0, 3, "{accounts}");
+    assert_eq!(hung(&accounts).0, 2, "{accounts}");
     trap.release();
 }
 
 #[test]
 fn while_threads_log_and_fill_their_rings_each_hang_costs_its_batch_and_nothing_else() {
-    [EventOrder::ByTime, EventOrder::ByProducer].into_iter().for_each(hang_under_load);
+    hang_under_load(EventOrder::ByTime);
+}
+
+#[test]
+fn in_the_order_of_producers_each_hang_costs_its_batch_and_nothing_else_too() {
+    hang_under_load(EventOrder::ByProducer);
 }
 
 fn hang_under_load(order: EventOrder) {
-    const HANGS: u64 = 4;
+    const HANGS: u64 = 3;
     const THREADS: u64 = 3;
     let trap = Trap::new("process");
     let (sink, events) = memory();
@@ -129,8 +140,8 @@ fn hang_under_load(order: EventOrder) {
             while !is_over.load(Ordering::Relaxed) {
                 info!(log, "numbered", number, thread);
                 number += 1;
-                // The sink keeps all in memory.
-                if number % 20 == 0 {
+                // The sink keeps all in memory. While a drain hangs, each ring becomes full all the same.
+                if number % 5 == 0 {
                     thread::sleep(Duration::from_millis(1));
                 }
             }

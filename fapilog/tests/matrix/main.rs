@@ -51,6 +51,8 @@ fn through_a_file(engine: FileEngine, direct: bool) {
     for format in Format::ALL {
         let path = directory.path().join(format!("{format:?}.log"));
         let sink = sink::File::new(&path, move || format.formatter()).engine(engine).direct(direct);
+        // The longest values fill several blocks.
+        let sink = sink.block_bytes(64 << 10);
         match builder().sink("file", sink).start() {
             Ok(container) => {
                 let logged = run(container);

@@ -14,7 +14,8 @@ use std::{
 
 use fapilog_engine::{accounts::LossReason, container::Container};
 use lines::{
-    BLOCK_BYTES, TIMEOUT, Way, assert_holds, diagnostics, directory, log_bytes, shut_down, sink, started, until, ways,
+    BLOCK_BYTES, TIMEOUT, Way, assert_holds, diagnostics, directory, each_way_at_once, log_bytes, shut_down, sink,
+    started, until, ways,
 };
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::TempDir;
@@ -65,14 +66,14 @@ fn exchange(one: &Path, other: &Path) {
 
 #[test]
 fn a_removed_file_is_reported_and_the_next_events_go_to_a_new_one() {
-    for way in ways() {
+    each_way_at_once(|way| {
         let subject = subject(way, 100_000);
         fs::remove_file(&subject.path).unwrap();
         subject.reports("was removed");
         let more = subject.log(100_000);
         assert_eq!(shut_down(&subject.container).lost_total(), 0);
         assert_holds(&subject.path, &more);
-    }
+    });
 }
 
 #[test]
@@ -89,7 +90,7 @@ fn events_that_are_logged_right_after_a_removal_go_to_a_new_file() {
 
 #[test]
 fn a_moved_file_is_reported_and_the_next_events_go_to_a_new_one() {
-    for way in ways() {
+    each_way_at_once(|way| {
         let subject = subject(way, 100_000);
         let moved = subject.directory.path().join("moved.log");
         fs::rename(&subject.path, &moved).unwrap();
@@ -99,12 +100,12 @@ fn a_moved_file_is_reported_and_the_next_events_go_to_a_new_one() {
         assert_eq!(shut_down(&subject.container).lost_total(), 0);
         let (old, new) = (fs::read(&moved).unwrap(), fs::read(&subject.path).unwrap());
         assert!([old, new].concat() == [subject.content, more].concat());
-    }
+    });
 }
 
 #[test]
 fn events_that_are_logged_before_the_sink_looks_are_in_the_moved_file() {
-    for way in ways() {
+    each_way_at_once(|way| {
         let subject = subject(way, 100_000);
         let moved = subject.directory.path().join("moved.log");
         fs::rename(&subject.path, &moved).unwrap();
@@ -117,12 +118,12 @@ fn events_that_are_logged_before_the_sink_looks_are_in_the_moved_file() {
         assert_eq!(shut_down(&subject.container).lost_total(), 0);
         let (old, new) = (fs::read(&moved).unwrap(), fs::read(&subject.path).unwrap());
         assert!([old, new].concat() == expected);
-    }
+    });
 }
 
 #[test]
 fn where_another_file_has_the_path_events_are_appended_to_it() {
-    for way in ways() {
+    each_way_at_once(|way| {
         let subject = subject(way, 100_000);
         let moved = subject.directory.path().join("moved.log");
         fs::write(&moved, "a torn line").unwrap();
@@ -133,39 +134,45 @@ fn where_another_file_has_the_path_events_are_appended_to_it() {
         assert_eq!(shut_down(&subject.container).lost_total(), 0);
         assert_holds(&moved, &subject.content);
         assert_holds(&subject.path, &[b"a torn line\n", more.as_slice()].concat());
-    }
+    });
 }
 
 #[test]
 fn where_a_symlink_or_a_pipe_has_the_path_events_go_on_into_the_moved_file() {
-    for kind in ["a symbolic link", "a pipe"] {
-        let mut subject = subject(ways()[0], 1000);
-        let moved = subject.directory.path().join("moved.log");
-        match kind {
-            "a pipe" => rustix::fs::mkfifoat(CWD, &moved, 0o600.into()).unwrap(),
-            _ => std::os::unix::fs::symlink(&moved, &moved).unwrap(),
+    std::thread::scope(|scope| {
+        for kind in ["a symbolic link", "a pipe"] {
+            scope.spawn(move || go_on_beside(kind));
         }
-        exchange(&subject.path, &moved);
-        until(kind, || diagnostics(&subject.container).contains(kind));
-        let more = subject.log(1000);
-        subject.content.extend(more);
-        assert_holds(&moved, &subject.content);
-        fs::remove_file(&subject.path).unwrap();
-        // The new file is there a moment before records go to it.
-        let mut last = Vec::new();
-        until("the path is opened anew", || {
-            last = subject.log(10);
-            fs::metadata(&subject.path).is_ok_and(|file| file.len() > 0)
-        });
-        last.extend(subject.log(1000));
-        assert_eq!(shut_down(&subject.container).lost_total(), 0);
-        assert_holds(&subject.path, &last);
+    });
+}
+
+fn go_on_beside(kind: &str) {
+    let mut subject = subject(ways()[0], 1000);
+    let moved = subject.directory.path().join("moved.log");
+    match kind {
+        "a pipe" => rustix::fs::mkfifoat(CWD, &moved, 0o600.into()).unwrap(),
+        _ => std::os::unix::fs::symlink(&moved, &moved).unwrap(),
     }
+    exchange(&subject.path, &moved);
+    until(kind, || diagnostics(&subject.container).contains(kind));
+    let more = subject.log(1000);
+    subject.content.extend(more);
+    assert_holds(&moved, &subject.content);
+    fs::remove_file(&subject.path).unwrap();
+    // The new file is there a moment before records go to it.
+    let mut last = Vec::new();
+    until("the path is opened anew", || {
+        last = subject.log(10);
+        fs::metadata(&subject.path).is_ok_and(|file| file.len() > 0)
+    });
+    last.extend(subject.log(1000));
+    assert_eq!(shut_down(&subject.container).lost_total(), 0);
+    assert_holds(&subject.path, &last);
 }
 
 #[test]
 fn events_wait_while_the_directory_is_gone_and_go_to_a_new_file_in_the_next_one() {
-    for way in ways() {
+    each_way_at_once(|way| {
         let subject = subject(way, 1000);
         let directory = subject.directory.path().to_owned();
         fs::remove_dir_all(&directory).unwrap();
@@ -177,7 +184,7 @@ fn events_wait_while_the_directory_is_gone_and_go_to_a_new_file_in_the_next_one(
         subject.container.flush(TIMEOUT / 10).unwrap_or_else(|_| panic!("{}", diagnostics(&subject.container)));
         assert_eq!(shut_down(&subject.container).lost_total(), 0);
         assert_holds(&subject.path, &more);
-    }
+    });
 }
 
 #[test]
@@ -199,19 +206,19 @@ fn truncate(path: &Path, length: usize) {
 
 #[test]
 fn a_truncated_file_is_reported_and_writing_goes_on_at_its_end() {
-    for way in ways() {
-        for length in [0, 4096, 70_001] {
-            let mut subject = subject(way, 100_000);
-            truncate(&subject.path, length);
-            subject.reports(&format!("from 100000 to {length} bytes"));
-            subject.content.truncate(length);
-            let more = subject.log(4 * BLOCK_BYTES + 123);
-            subject.content.extend(more);
-            assert_holds(&subject.path, &subject.content);
-            assert_eq!(shut_down(&subject.container).lost_total(), 0);
-            assert_holds(&subject.path, &subject.content);
-        }
-    }
+    each_way_at_once(|way| [0, 4096, 70_001].into_iter().for_each(|length| goes_on_behind_a_truncation(way, length)));
+}
+
+fn goes_on_behind_a_truncation(way: Way, length: usize) {
+    let mut subject = subject(way, 100_000);
+    truncate(&subject.path, length);
+    subject.reports(&format!("from 100000 to {length} bytes"));
+    subject.content.truncate(length);
+    let more = subject.log(4 * BLOCK_BYTES + 123);
+    subject.content.extend(more);
+    assert_holds(&subject.path, &subject.content);
+    assert_eq!(shut_down(&subject.container).lost_total(), 0);
+    assert_holds(&subject.path, &subject.content);
 }
 
 #[test]
@@ -227,7 +234,7 @@ fn an_event_right_after_a_truncation_leaves_no_hole() {
 
 #[test]
 fn bytes_that_another_program_appends_are_reported_and_kept() {
-    for way in ways() {
+    each_way_at_once(|way| {
         let mut subject = subject(way, 100_000);
         OpenOptions::new().append(true).open(&subject.path).unwrap().write_all(b"other\n").unwrap();
         subject.reports("from 100000 to 100006 bytes");
@@ -236,7 +243,7 @@ fn bytes_that_another_program_appends_are_reported_and_kept() {
         subject.content.extend(more);
         assert_eq!(shut_down(&subject.container).lost_total(), 0);
         assert_holds(&subject.path, &subject.content);
-    }
+    });
 }
 
 #[test]

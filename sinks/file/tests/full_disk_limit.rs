@@ -10,8 +10,9 @@ mod two_shards;
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -29,6 +30,7 @@ use lines::{
     until, ways,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tempfile::TempDir;
 use two_shards::{assert_is_prefix, run_producers, started_shards};
 
 /// Set in the process that runs a single test.
@@ -104,21 +106,58 @@ fn a_file_that_stays_full_ends_with_a_record_and_has_exactly_the_delivered_event
     if !is_in_child("a_file_that_stays_full_ends_with_a_record_and_has_exactly_the_delivered_events") {
         return;
     }
-    for (way, limit_bytes, sync) in full_files() {
+    for limit_bytes in LIMITS {
+        let files = filling_files(started);
+        let _limit = SizeLimit::of(limit_bytes);
+        at_once(&files, |file| {
+            let expected = log_bytes(&file.container.logger("test"), 400_001);
+            let accounts = file.end_while_full();
+            assert_is_cut_at_a_record(&file.path, &expected, &accounts);
+            assert_is_full(limit_bytes, &accounts);
+            assert!(accounts.sinks[0].lost.of(LossReason::ShutdownDeadline) > 0);
+        });
+    }
+}
+
+/// A file that becomes full, and the container that writes it.
+struct FillingFile {
+    case: String,
+    path: PathBuf,
+    container: Container,
+    _directory: TempDir,
+}
+
+/// Files that become full at the same time, by engine, write path and durability. The limit is the same for all files of a process.
+fn filling_files(start: impl Fn(File) -> Container) -> Vec<FillingFile> {
+    let cases = ways().into_iter().flat_map(|way| [FileSync::Never, FileSync::Batch].map(|sync| (way, sync)));
+    let file = |(way, sync): (Way, FileSync)| {
         let directory = directory();
         let path = directory.path().join("full.log");
-        let container = started(sink(&path, way).sync(sync));
-        let _limit = SizeLimit::of(limit_bytes);
-        let expected = log_bytes(&container.logger("test"), 400_001);
-        until_stuck(&container);
+        let container = start(sink(&path, way).one_file(true).sync(sync));
+        FillingFile { case: format!("{way:?}, {sync:?}"), path, container, _directory: directory }
+    };
+    cases.map(file).collect()
+}
+
+impl FillingFile {
+    /// Ends the container, which waits in vain for room.
+    fn end_while_full(&self) -> Accounts {
+        until_stuck(&self.container);
         // A busy disk has the time for a sync.
-        let error = container.shutdown(Duration::from_secs(1)).unwrap_err();
+        let error = self.container.shutdown(Duration::from_secs(2)).unwrap_err();
         let ShutdownError::Deadline { accounts, .. } = error else { unreachable!("{error}") };
-        let accounts = lines::balanced(*accounts);
-        assert_is_cut_at_a_record(&path, &expected, &accounts);
-        assert_is_full(limit_bytes, &accounts);
-        assert!(accounts.sinks[0].lost.of(LossReason::ShutdownDeadline) > 0);
+        lines::balanced(*accounts)
     }
+}
+
+/// Each of them waits for its deadline, and none for another.
+fn at_once(files: &[FillingFile], test: impl Fn(&FillingFile) + Sync) {
+    thread::scope(|scope| {
+        for file in files {
+            let test = &test;
+            scope.spawn(move || test(file));
+        }
+    });
 }
 
 /// Files that become full, by engine, write path, limit and durability.
@@ -244,21 +283,18 @@ fn a_file_of_two_shards_that_stays_full_has_exactly_the_delivered_events_of_both
     if !is_in_child("a_file_of_two_shards_that_stays_full_has_exactly_the_delivered_events_of_both") {
         return;
     }
-    for (way, limit_bytes, sync) in full_files() {
-        let directory = directory();
-        let path = directory.path().join("shards.log");
-        let container = started_shards(sink(&path, way).one_file(true).sync(sync));
+    for limit_bytes in LIMITS {
+        let files = filling_files(started_shards);
         let _limit = SizeLimit::of(limit_bytes);
-        run_producers(&container, 1200);
-        until_stuck(&container);
-        let error = container.shutdown(Duration::from_secs(1)).unwrap_err();
-        let ShutdownError::Deadline { accounts, .. } = error else { unreachable!("{error}") };
-        let accounts = lines::balanced(*accounts);
-        let text = fs::read_to_string(&path).unwrap();
-        assert_is_prefix(&text, accounts.sinks[0].delivered);
-        assert_eq!(accounts.sinks[0].bytes, text.len() as u64);
-        // No line has room any more.
-        assert!(limit_bytes - text.len() as u64 <= 150, "{way:?}, {sync:?}: {} bytes", text.len());
-        assert!(accounts.sinks[0].lost.of(LossReason::ShutdownDeadline) > 0);
+        at_once(&files, |file| {
+            run_producers(&file.container, 1200);
+            let accounts = file.end_while_full();
+            let text = fs::read_to_string(&file.path).unwrap();
+            assert_is_prefix(&text, accounts.sinks[0].delivered);
+            assert_eq!(accounts.sinks[0].bytes, text.len() as u64);
+            // No line has room any more.
+            assert!(limit_bytes - text.len() as u64 <= 150, "{}: {} bytes", file.case, text.len());
+            assert!(accounts.sinks[0].lost.of(LossReason::ShutdownDeadline) > 0);
+        });
     }
 }

@@ -13,7 +13,9 @@ use std::{
     time::Duration,
 };
 
-use lines::{content_of_all, diagnostics, directory, log_bytes, shut_down, sink, started, until, ways};
+use lines::{
+    content_of_all, diagnostics, directory, each_way_at_once, log_bytes, shut_down, sink, started, until, ways,
+};
 
 /// The rounds of `logrotate`, for each way of writing.
 const ROUNDS: usize = 4;
@@ -55,7 +57,7 @@ fn is_root() -> bool {
 #[test]
 fn with_create_every_record_is_in_one_of_the_files() {
     let Some(program) = program().filter(|_| is_root()) else { return };
-    for way in ways() {
+    each_way_at_once(|way| {
         let directory = directory();
         let path = directory.path().join("created.log");
         let container = started(sink(&path, way));
@@ -75,7 +77,7 @@ fn with_create_every_record_is_in_one_of_the_files() {
         assert_eq!((accounts.lost_total(), accounts.pending_total()), (0, 0), "{}", diagnostics(&container));
         assert!(content(&path) == expected, "{way:?}");
         assert!(fs::metadata(format!("{}.{ROUNDS}", path.display())).is_ok());
-    }
+    });
 }
 
 #[test]

@@ -30,8 +30,8 @@ use fapilog_plugin::{
 use fapilog_record::value::ValueRef;
 use fapilog_sink_file::{File, FileEngine, FileSync, RotateEvery};
 use lines::{
-    BLOCK_BYTES, TIMEOUT, Way, assert_holds, balanced, builder, content_of_all, diagnostics, directory, rotated, sink,
-    until, ways,
+    BLOCK_BYTES, TIMEOUT, Way, assert_holds, balanced, builder, content_of_all, diagnostics, directory,
+    each_way_at_once, rotated, sink, until, ways,
 };
 use refusing::refuse;
 use two_shards::{
@@ -128,7 +128,7 @@ impl Formatter for TimedLines {
 
 #[test]
 fn files_of_two_shards_are_rotated_by_time() {
-    for way in ways() {
+    each_way_at_once(|way| {
         let directory = directory();
         let path = directory.path().join("time.log");
         let sink = File::new(&path, || TimedLines).block_bytes(BLOCK_BYTES).engine(way.engine).direct(way.direct);
@@ -138,7 +138,7 @@ fn files_of_two_shards_are_rotated_by_time() {
             let logged = (0..PRODUCERS).map(|producer| {
                 let log = container.logger("test");
                 // Each producer has a pace of its own, so that payloads of both shards cross the boundaries.
-                let pace = Duration::from_micros(200 + 700 * producer as u64);
+                let pace = Duration::from_micros(500 + 700 * producer as u64);
                 scope.spawn(move || {
                     let start = Instant::now();
                     let mut number = 0;
@@ -169,7 +169,7 @@ fn files_of_two_shards_are_rotated_by_time() {
             assert!(newest > newest_before && seconds.clone().all(|second| second + 1 >= newest), "{way:?}");
             newest_before = newest;
         }
-    }
+    });
 }
 
 #[cfg(feature = "gzip")]

@@ -18,9 +18,8 @@ mod survivors;
 mod tool;
 
 use std::{
-    cell::RefCell,
     io::{self, Write},
-    rc::Rc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 pub(crate) use self::arguments::{MutantsRequest, USAGE};
@@ -42,11 +41,11 @@ pub(crate) fn steps(workspace: &Workspace, request: MutantsRequest) -> Vec<Chore
         Ok(runs) => runs,
         Err(error) => return vec![ChoreStep::refuse("mutants", error)],
     };
-    let totals = Rc::<RefCell<SampleTotals>>::default();
+    let totals = Arc::<Mutex<SampleTotals>>::default();
     let mut steps: Vec<ChoreStep> =
-        runs.into_iter().map(|run| step(workspace.clone(), run, Rc::clone(&totals))).collect();
+        runs.into_iter().map(|run| step(workspace.clone(), run, Arc::clone(&totals))).collect();
     if is_sample {
-        steps.push(ChoreStep::check("sample, all rooms", move |_| Ok(totals.borrow().failure())));
+        steps.push(ChoreStep::check("sample, all rooms", move |_| Ok(lock(&totals).failure())));
     }
     steps
 }
@@ -78,10 +77,14 @@ fn plan(workspace: &Workspace, request: MutantsRequest) -> Result<Vec<MutantRun>
     Ok(runs.filter(|run| !run.chosen.is_empty()).collect())
 }
 
-fn step(workspace: Workspace, run: MutantRun, totals: Rc<RefCell<SampleTotals>>) -> ChoreStep {
+fn lock(totals: &Mutex<SampleTotals>) -> MutexGuard<'_, SampleTotals> {
+    totals.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn step(workspace: Workspace, run: MutantRun, totals: Arc<Mutex<SampleTotals>>) -> ChoreStep {
     let name = format!("{}, {} of {} mutants", run.room.folder, run.chosen.len(), run.all.len());
     ChoreStep::check(name, move |screen| match fates(&workspace, &run, screen)? {
-        Ok(fates) => report(&run, &fates, &mut totals.borrow_mut(), screen),
+        Ok(fates) => report(&run, &fates, &mut lock(&totals), screen),
         Err(error) => Ok(Some(error.to_string())),
     })
 }

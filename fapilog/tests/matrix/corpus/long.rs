@@ -11,17 +11,18 @@ use crate::logged::{Datum, Logged, bytes, integer, text};
 /// The target of the events that the macros of this module log.
 const MODULE: &str = module_path!();
 
-const MIB: usize = 1 << 20;
+/// Several times a block of a file of this program, and the buffer of a pipe.
+const LONG_BYTES: usize = 256 << 10;
 
 /// The longest name of a logger, in bytes.
 const SOURCE_MAX_BYTES: usize = 255;
 
-/// A mebibyte, everywhere that it fits.
+/// A long value, everywhere that it fits.
 pub(super) fn long(container: &Container, log: &Logger, all: &mut Vec<Logged>) {
-    let plain = "x".repeat(MIB);
+    let plain = "x".repeat(LONG_BYTES);
     let mixed: String =
-        "grüße \n\u{1b}\"\\\u{2028}=[,] 😀 plain text and more of it ".chars().cycle().take(MIB / 2).collect();
-    let raw: Vec<u8> = b"text \\ and \xff ".iter().copied().cycle().take(MIB).collect();
+        "grüße \n\u{1b}\"\\\u{2028}=[,] 😀 plain text and more of it ".chars().cycle().take(LONG_BYTES / 2).collect();
+    let raw: Vec<u8> = b"text \\ and \xff ".iter().copied().cycle().take(LONG_BYTES).collect();
     info!(log, plain);
     all.push(Logged::new(MODULE, text(&plain)));
     info!(log, mixed, value = mixed, after = 1);
@@ -34,7 +35,7 @@ pub(super) fn long(container: &Container, log: &Logger, all: &mut Vec<Logged>) {
         ValueRef::Text(&plain),
     ));
     all.push(Logged::new("long", text(&mixed)).field(FieldGroup::Tags, "", text(&plain)));
-    let numbers: Vec<u64> = (0..MIB as u64 / 8).collect();
+    let numbers: Vec<u64> = (0..LONG_BYTES as u64 / 8).collect();
     info!(log, "numbers", numbers);
     all.push(
         Logged::new(MODULE, text("numbers")).context("numbers", Datum::List(numbers.iter().map(integer).collect())),
