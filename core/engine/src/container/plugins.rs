@@ -44,7 +44,7 @@ impl Container {
         name: &str,
         make: impl Fn(ShardInfo) -> Result<Box<dyn Enricher>, PluginError> + Send + Sync + 'static,
     ) -> Result<(), ChangeError> {
-        self.add(name, Change::AddEnricher(PluginPlan::named(name, make).at_run_time()))
+        self.add(name, "enricher", Change::AddEnricher(PluginPlan::named(name, make).at_run_time()))
     }
 
     /// Adds a processor behind the others; as [`add_enricher`](Self::add_enricher).
@@ -56,7 +56,7 @@ impl Container {
         name: &str,
         make: impl Fn(ShardInfo) -> Result<Box<dyn Processor>, PluginError> + Send + Sync + 'static,
     ) -> Result<(), ChangeError> {
-        self.add(name, Change::AddProcessor(PluginPlan::named(name, make).at_run_time()))
+        self.add(name, "processor", Change::AddProcessor(PluginPlan::named(name, make).at_run_time()))
     }
 
     /// Adds a redactor behind the others (see [`ContainerBuilder::redactor`](crate::container::ContainerBuilder::redactor)); as
@@ -69,7 +69,7 @@ impl Container {
         name: &str,
         make: impl Fn(ShardInfo) -> Result<Box<dyn Processor>, PluginError> + Send + Sync + 'static,
     ) -> Result<(), ChangeError> {
-        self.add(name, Change::AddRedactor(PluginPlan::named(name, make).at_run_time()))
+        self.add(name, "redactor", Change::AddRedactor(PluginPlan::named(name, make).at_run_time()))
     }
 
     /// Adds a sink. Events that came before it are counted as filtered there.
@@ -83,7 +83,7 @@ impl Container {
         options: SinkOptions,
     ) -> Result<(), ChangeError> {
         let plan = SinkPlan { name: name.to_owned(), factory: Arc::new(sink), options };
-        self.add(name, Change::AddSink(Arc::new(plan)))
+        self.add(name, "sink", Change::AddSink(Arc::new(plan)))
     }
 
     /// Removes the plugin or sink of this name. A plugin emits its summary. A sink delivers the events that it holds, within
@@ -92,13 +92,18 @@ impl Container {
     /// # Errors
     /// When there is none, or it is the last sink, or the drain does not come to it in time.
     pub fn remove_plugin(&self, name: &str) -> Result<(), ChangeError> {
+        let result = self.remove(name);
+        self.frontend.add_audit_note(AuditNote::new("plugin removed", name).of(&result));
+        result
+    }
+
+    fn remove(&self, name: &str) -> Result<(), ChangeError> {
         self.check_known(name)?;
         let sinks = self.sink_names();
         if sinks.len() == 1 && sinks.iter().any(|sink| sink == name) {
             return Err(ChangeError::LastSink { name: name.to_owned() });
         }
         let result = self.post(&Change::Remove(name.to_owned()));
-        self.frontend.add_audit_note(AuditNote::new("plugin removed", name).of(&result));
         // A shard that is late does it all the same.
         if matches!(&result, Ok(()) | Err(ChangeError::Deadline)) {
             threads::lock(&self.at_run_time).remove(name);
@@ -112,14 +117,20 @@ impl Container {
     /// # Errors
     /// When there is none, or the drain does not come to it in time.
     pub fn set_plugin_enabled(&self, name: &str, is_enabled: bool) -> Result<(), ChangeError> {
-        self.check_known(name)?;
-        let result = self.post(&Change::SetEnabled(name.to_owned(), is_enabled));
+        let result = self.check_known(name).and_then(|()| self.post(&Change::SetEnabled(name.to_owned(), is_enabled)));
         let what = if is_enabled { "plugin enabled" } else { "plugin disabled" };
         self.frontend.add_audit_note(AuditNote::new(what, name).of(&result));
         result
     }
 
-    fn add(&self, name: &str, change: Change) -> Result<(), ChangeError> {
+    /// An attempt that is refused is an audit event, too.
+    fn add(&self, name: &str, kind: &'static str, change: Change) -> Result<(), ChangeError> {
+        let result = self.add_unless_taken(name, change);
+        self.frontend.add_audit_note(AuditNote::new("plugin added", name).of(&result).detail("kind", kind));
+        result
+    }
+
+    fn add_unless_taken(&self, name: &str, change: Change) -> Result<(), ChangeError> {
         if !is_name(name) {
             return Err(ChangeError::BadName { name: name.to_owned() });
         }
@@ -127,7 +138,6 @@ impl Container {
             return Err(ChangeError::Taken { name: name.to_owned() });
         }
         let result = self.post(&change);
-        self.frontend.add_audit_note(AuditNote::new("plugin added", name).of(&result));
         match &result {
             // Shards that could make it remove it again.
             Err(ChangeError::Plugin { .. } | ChangeError::Sink { .. }) => {

@@ -27,6 +27,8 @@ pub struct PlannedContainer {
     pub level: Directives,
     /// Where failures of the log itself are reported: names of settings.
     pub failures_reported_by: Vec<&'static str>,
+    /// Whether the log has audit events about itself: its start and stop, its changes, and its losses.
+    pub has_own_audit_events: bool,
 }
 
 /// An enricher, a processor or a redactor.
@@ -37,6 +39,11 @@ pub struct PlannedPlugin {
     pub name: String,
     /// The classes of sensitive data that it removes.
     pub protects: Vec<DataClass>,
+    /// Whether it leaves every event of the levels AUDIT and SECURITY in place, with the fields that an audit event must have. `None`:
+    /// it does not state it.
+    pub keeps_audit_events: Option<bool>,
+    /// Whether it reports each event of these levels without who, what, outcome, origin or object.
+    pub checks_audit_fields: bool,
 }
 
 /// A sink.
@@ -84,6 +91,20 @@ impl PlannedContainer {
         self.level.level().passes(level) && self.level.targets().all(|(_, filter)| filter.passes(level))
     }
 
+    /// Whether a sink takes no event below AUDIT: neither by its route, nor as the fallback of another sink.
+    #[must_use]
+    pub fn is_for_audit_only(&self, sink: &PlannedSink) -> bool {
+        let falls_back_to_it = |other: &&PlannedSink| other.fallback.as_deref() == Some(sink.name.as_str());
+        sink.is_for_audit_only() && self.sinks.iter().filter(falls_back_to_it).all(PlannedSink::is_for_audit_only)
+    }
+
+    /// The sink that gets the payloads which this one cannot deliver.
+    #[must_use]
+    pub fn fallback_of(&self, sink: &PlannedSink) -> Option<&PlannedSink> {
+        let name = sink.fallback.as_deref()?;
+        self.sinks.iter().find(|other| other.name == name)
+    }
+
     /// The sinks that take every event of the levels AUDIT and SECURITY.
     pub fn audit_sinks(&self) -> impl Iterator<Item = &PlannedSink> {
         self.sinks.iter().filter(|sink| sink.takes_audit())
@@ -94,7 +115,26 @@ impl PlannedPlugin {
     /// A plugin that removes these classes of data.
     #[must_use]
     pub fn new(name: impl Into<String>, protects: impl IntoIterator<Item = DataClass>) -> Self {
-        Self { name: name.into(), protects: protects.into_iter().collect() }
+        Self {
+            name: name.into(),
+            protects: protects.into_iter().collect(),
+            keeps_audit_events: None,
+            checks_audit_fields: false,
+        }
+    }
+
+    /// The same, with a statement whether it leaves audit events as they must be.
+    #[must_use]
+    pub fn keeping_audit_events(mut self, are_kept: bool) -> Self {
+        self.keeps_audit_events = Some(are_kept);
+        self
+    }
+
+    /// The same, with a statement whether it reports audit events without their fields.
+    #[must_use]
+    pub fn checking_audit_fields(mut self, are_checked: bool) -> Self {
+        self.checks_audit_fields = are_checked;
+        self
     }
 }
 
@@ -132,7 +172,7 @@ impl PlannedSink {
         !self.is_partial && self.takes_some(Level::Audit) && self.takes_some(Level::Security)
     }
 
-    /// Whether it takes no event below AUDIT.
+    /// Whether its route takes no event below AUDIT. It may be the [fallback](PlannedContainer::is_for_audit_only) of a sink that does.
     #[must_use]
     pub fn is_for_audit_only(&self) -> bool {
         self.level_min.is_some_and(|least| least >= Level::Audit)
@@ -160,6 +200,17 @@ mod tests {
     fn a_sink_is_for_audit_only_if_its_least_level_is_so_high() {
         assert!(sink(Some(Level::Audit), None).is_for_audit_only());
         assert!(!sink(Some(Level::Critical), None).is_for_audit_only() && !sink(None, None).is_for_audit_only());
+    }
+
+    #[test]
+    fn the_fallback_of_a_sink_for_other_events_is_not_for_audit_only() {
+        let audit = PlannedSink { name: "audit".to_owned(), ..sink(Some(Level::Audit), None) };
+        let app = PlannedSink { fallback: Some("audit".to_owned()), ..sink(None, Some(Level::Critical)) };
+        let container = |sinks| PlannedContainer { sinks, ..PlannedContainer::default() };
+        assert!(container(vec![audit.clone()]).is_for_audit_only(&audit));
+        let both = container(vec![app, audit.clone()]);
+        assert!(!both.is_for_audit_only(&audit));
+        assert_eq!(both.sinks.first().and_then(|app| both.fallback_of(app)), Some(&audit));
     }
 
     #[test]

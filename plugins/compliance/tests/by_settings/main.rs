@@ -1,6 +1,8 @@
 //! Standards that settings name: refused containers, reports, conflicts, and the standards' own settings.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
+mod weakened;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use fapilog::{
