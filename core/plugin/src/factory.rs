@@ -35,10 +35,35 @@ impl ShardInfo {
     }
 }
 
+/// Fields that a redactor leaves as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SparedFields {
+    /// Their names, as settings have them: `context.http_*`.
+    pub pattern: String,
+    /// The class of sensitive data that the name is one of. `None`: the pattern stands for names of any class.
+    pub class: Option<DataClass>,
+}
+
+impl SparedFields {
+    /// The fields of this pattern, with the class of sensitive data that the name is one of.
+    #[must_use]
+    pub fn new(pattern: impl Into<String>, class: Option<DataClass>) -> Self {
+        Self { pattern: pattern.into(), class }
+    }
+
+    /// Whether they may have data of this class.
+    #[must_use]
+    pub fn may_have(&self, class: DataClass) -> bool {
+        self.class.is_none_or(|own| own == class)
+    }
+}
+
 /// Makes a plugin of kind `T` for a shard, on the shard's own thread.
 pub struct Factory<T: ?Sized> {
     make: Box<dyn Fn(ShardInfo) -> Box<T> + Send + Sync>,
     protects: Vec<DataClass>,
+    spares: Vec<SparedFields>,
     keeps_audit_events: Option<bool>,
     checks_audit_fields: bool,
     text_redactor: Option<TextRedactor>,
@@ -50,6 +75,7 @@ impl<T: ?Sized> Factory<T> {
         Self {
             make: Box::new(make),
             protects: Vec::new(),
+            spares: Vec::new(),
             keeps_audit_events: None,
             checks_audit_fields: false,
             text_redactor: None,
@@ -85,6 +111,19 @@ impl<T: ?Sized> Factory<T> {
         self.protects.sort_unstable();
         self.protects.dedup();
         self
+    }
+
+    /// States the fields that the plugin leaves as they are, whatever classes it protects: for redactors. Compliance standards read it.
+    #[must_use]
+    pub fn sparing(mut self, fields: impl IntoIterator<Item = SparedFields>) -> Self {
+        self.spares.extend(fields);
+        self
+    }
+
+    /// The fields that the plugin leaves as they are.
+    #[must_use]
+    pub fn spares(&self) -> &[SparedFields] {
+        &self.spares
     }
 
     /// States whether the plugin, with its settings as they are, leaves every event of the levels AUDIT and SECURITY in the batch, with

@@ -592,6 +592,7 @@ fn construct<T>(constructor: &Constructor<T>, settings: &PluginSettings<'_>) -> 
 fn planned_plugins<P: ?Sized>(plugins: &[(&str, Factory<P>)]) -> Vec<PlannedPlugin> {
     let planned = |(name, factory): &(&str, Factory<P>)| {
         let mut planned = PlannedPlugin::new(*name, factory.protects().iter().copied());
+        planned.spares = factory.spares().to_vec();
         planned.keeps_audit_events = factory.keeps_audit_events();
         planned.checks_audit_fields = factory.checks_audit_fields();
         planned

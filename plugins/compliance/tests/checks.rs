@@ -8,6 +8,8 @@ use std::time::Duration;
 use fapilog_compliance::{CheckContext, CheckOutcome, ClockState, RuleCheck};
 use fapilog_plugin::{
     compliance::{PlannedContainer, PlannedPlugin, PlannedSink, RuleVerdict},
+    data_class::DataClass,
+    factory::SparedFields,
     sink::{Assurances, DeliveryPolicy, OnFull, SinkPlace},
 };
 use subjects::{DAY, ScriptedMachine, audit_sink, network_sink};
@@ -425,4 +427,19 @@ fn a_fallback_of_other_events_has_their_limit_and_what_stays_on_disk_needs_peopl
     let outcome = kept(&container([app, audit_sink()]));
     assert_eq!(outcome.verdict, RuleVerdict::NeedsPeople, "{outcome:?}");
     assert!(outcome.evidence.starts_with("file: remove what stays in dead_letters /var/log/dead.jsonl"), "{outcome:?}");
+}
+
+#[test]
+fn a_field_that_one_redactor_leaves_is_no_matter_where_another_removes_it() {
+    let mut lenient = PlannedPlugin::new("redact", [DataClass::Credential]);
+    lenient.spares = vec![SparedFields::new("context.*", None)];
+    let with = |redactors: Vec<PlannedPlugin>| {
+        let mut planned = container([file()]);
+        planned.redactors = redactors;
+        run_with(RuleCheck::Redacts(&[DataClass::Credential]), &ScriptedMachine::default(), &planned)
+    };
+    let evidence = "check that context.*, which redactors leave as they are, have none of credential";
+    assert_is(&with(vec![lenient.clone()]), RuleVerdict::NeedsPeople, evidence);
+    let strict = PlannedPlugin::new("own", [DataClass::Credential]);
+    assert_eq!(with(vec![lenient, strict]).verdict, RuleVerdict::Pass);
 }

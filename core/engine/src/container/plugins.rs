@@ -44,7 +44,7 @@ impl Container {
         name: &str,
         make: impl Fn(ShardInfo) -> Result<Box<dyn Enricher>, PluginError> + Send + Sync + 'static,
     ) -> Result<(), ChangeError> {
-        self.add(name, "enricher", Change::AddEnricher(PluginPlan::named(name, make).at_run_time()))
+        self.add_noted(name, Change::AddEnricher(PluginPlan::named(name, make).at_run_time()))
     }
 
     /// Adds a processor behind the others; as [`add_enricher`](Self::add_enricher).
@@ -56,7 +56,7 @@ impl Container {
         name: &str,
         make: impl Fn(ShardInfo) -> Result<Box<dyn Processor>, PluginError> + Send + Sync + 'static,
     ) -> Result<(), ChangeError> {
-        self.add(name, "processor", Change::AddProcessor(PluginPlan::named(name, make).at_run_time()))
+        self.add_noted(name, Change::AddProcessor(PluginPlan::named(name, make).at_run_time()))
     }
 
     /// Adds a redactor behind the others (see [`ContainerBuilder::redactor`](crate::container::ContainerBuilder::redactor)); as
@@ -69,7 +69,7 @@ impl Container {
         name: &str,
         make: impl Fn(ShardInfo) -> Result<Box<dyn Processor>, PluginError> + Send + Sync + 'static,
     ) -> Result<(), ChangeError> {
-        self.add(name, "redactor", Change::AddRedactor(PluginPlan::named(name, make).at_run_time()))
+        self.add_noted(name, Change::AddRedactor(PluginPlan::named(name, make).at_run_time()))
     }
 
     /// Adds a sink. Events that came before it are counted as filtered there.
@@ -83,7 +83,7 @@ impl Container {
         options: SinkOptions,
     ) -> Result<(), ChangeError> {
         let plan = SinkPlan { name: name.to_owned(), factory: Arc::new(sink), options };
-        self.add(name, "sink", Change::AddSink(Arc::new(plan)))
+        self.add_noted(name, Change::AddSink(Arc::new(plan)))
     }
 
     /// Removes the plugin or sink of this name. A plugin emits its summary. A sink delivers the events that it holds, within
@@ -123,14 +123,7 @@ impl Container {
         result
     }
 
-    /// An attempt that is refused is an audit event, too.
-    fn add(&self, name: &str, kind: &'static str, change: Change) -> Result<(), ChangeError> {
-        let result = self.add_unless_taken(name, change);
-        self.frontend.add_audit_note(AuditNote::new("plugin added", name).of(&result).detail("kind", kind));
-        result
-    }
-
-    fn add_unless_taken(&self, name: &str, change: Change) -> Result<(), ChangeError> {
+    fn add(&self, name: &str, change: Change) -> Result<(), ChangeError> {
         if !is_name(name) {
             return Err(ChangeError::BadName { name: name.to_owned() });
         }
@@ -138,6 +131,7 @@ impl Container {
             return Err(ChangeError::Taken { name: name.to_owned() });
         }
         let result = self.post(&change);
+        self.frontend.add_audit_note(AuditNote::new("plugin added", name).of(&result).detail("kind", change.kind()));
         match &result {
             // Shards that could make it remove it again.
             Err(ChangeError::Plugin { .. } | ChangeError::Sink { .. }) => {
@@ -147,6 +141,16 @@ impl Container {
             Err(ChangeError::Deadline) => drop(self.send(&Change::Remove(name.to_owned()))),
             Ok(()) => threads::lock(&self.at_run_time).add(name),
             _ => {}
+        }
+        result
+    }
+
+    /// Adds it. A name that is refused is an audit event, too.
+    fn add_noted(&self, name: &str, change: Change) -> Result<(), ChangeError> {
+        let kind = change.kind();
+        let result = self.add(name, change);
+        if let Err(ChangeError::BadName { .. } | ChangeError::Taken { .. }) = &result {
+            self.frontend.add_audit_note(AuditNote::new("plugin added", name).of(&result).detail("kind", kind));
         }
         result
     }

@@ -6,6 +6,7 @@ use fapilog_record::{directives::Directives, level::Level};
 
 use crate::{
     data_class::DataClass,
+    factory::SparedFields,
     sink::{Assurances, DeliveryPolicy, OnFull},
 };
 
@@ -39,6 +40,8 @@ pub struct PlannedPlugin {
     pub name: String,
     /// The classes of sensitive data that it removes.
     pub protects: Vec<DataClass>,
+    /// The fields that it leaves as they are, whatever classes it removes.
+    pub spares: Vec<SparedFields>,
     /// Whether it leaves every event of the levels AUDIT and SECURITY in place, with the fields that an audit event must have. `None`:
     /// it does not state it.
     pub keeps_audit_events: Option<bool>,
@@ -85,6 +88,15 @@ impl PlannedContainer {
         self.redactors.iter().any(|redactor| redactor.protects.contains(&class))
     }
 
+    /// The fields that may have data of this class all the same: those that each redactor leaves as they are which removes the class.
+    pub fn spared(&self, class: DataClass) -> impl Iterator<Item = &str> {
+        let redactors = || self.redactors.iter().filter(move |redactor| redactor.protects.contains(&class));
+        let spared = move |redactor: &PlannedPlugin| redactor.spares.iter().any(|spared| spared.may_have(class));
+        let all_spare = redactors().all(spared);
+        let spares = redactors().flat_map(|redactor| &redactor.spares);
+        spares.filter(move |spared| all_spare && spared.may_have(class)).map(|spared| spared.pattern.as_str())
+    }
+
     /// Whether every event of this level is logged, whatever its target.
     #[must_use]
     pub fn logs_all(&self, level: Level) -> bool {
@@ -118,6 +130,7 @@ impl PlannedPlugin {
         Self {
             name: name.into(),
             protects: protects.into_iter().collect(),
+            spares: Vec::new(),
             keeps_audit_events: None,
             checks_audit_fields: false,
         }

@@ -145,10 +145,19 @@ fn redacts(planned: &PlannedContainer, classes: &[DataClass]) -> CheckOutcome {
     let (removed, missing): (Vec<DataClass>, Vec<DataClass>) =
         classes.iter().partition(|class| planned.protects(**class));
     let names = |classes: &[DataClass]| classes.iter().map(|class| class.name()).collect::<Vec<_>>().join(", ");
-    if missing.is_empty() {
-        CheckOutcome::pass(format!("redactors remove {}", names(&removed)))
-    } else {
-        CheckOutcome::fail(format!("no redactor removes {}", names(&missing))).mended_by("redactors")
+    if !missing.is_empty() {
+        return CheckOutcome::fail(format!("no redactor removes {}", names(&missing))).mended_by("redactors");
+    }
+    let mut spared: Vec<&str> = removed.iter().flat_map(|class| planned.spared(*class)).collect();
+    spared.sort_unstable();
+    spared.dedup();
+    match spared.as_slice() {
+        [] => CheckOutcome::pass(format!("redactors remove {}", names(&removed))),
+        spared => CheckOutcome::people(format!(
+            "check that {}, which redactors leave as they are, have none of {}",
+            spared.join(", "),
+            names(&removed)
+        )),
     }
 }
 

@@ -225,3 +225,45 @@ fn a_reload_cannot_leave_strict_mode_nor_a_standard() {
     }
     container.shutdown(TIMEOUT).unwrap().check().unwrap();
 }
+
+/// The verdict on a rule of settings with this redactor.
+fn redacting(own: &serde_json::Value, rule: &str) -> RuleVerdict {
+    let builder = plain().redactors(["redact"]).plugin_config("redact", PluginConfig::of(own).unwrap());
+    let report = report(builder, &[rule.split('/').next().unwrap()]);
+    report.findings().find(|finding| finding.rule.id == rule).unwrap().verdict
+}
+
+#[test]
+fn fields_that_a_redactor_keeps_need_people_where_they_may_have_what_the_rule_asks_for() {
+    let with = |keep: &[&str], rule| redacting(&serde_json::json!({ "content": "all", "keep": keep }), rule);
+    let (passwords, addresses) = ("pci-dss/8.3.2", "gdpr/5.1.c");
+    for keep in [&["context.order_note"][..], &["order_note"]] {
+        assert_eq!([with(keep, passwords), with(keep, addresses)], [RuleVerdict::Pass; 2], "{keep:?}");
+    }
+    for keep in ["context.user.*", "**", "context.http_*"] {
+        assert_eq!([with(&[keep], passwords), with(&[keep], addresses)], [RuleVerdict::NeedsPeople; 2], "{keep}");
+    }
+    for keep in ["password", "context.login.password", "**.password"] {
+        let verdicts = [with(&[keep], passwords), with(&[keep], addresses)];
+        assert_eq!(verdicts, [RuleVerdict::NeedsPeople, RuleVerdict::Pass], "{keep}");
+    }
+}
+
+#[test]
+fn rules_that_are_emptied_and_codes_that_can_be_had_again_are_no_redaction() {
+    let (passwords, codes) = ("pci-dss/8.3.2", "pci-dss/3.3.1");
+    for empty in [serde_json::json!({ "names": "none" }), serde_json::json!({ "content": "none" })] {
+        assert_eq!(redacting(&empty, passwords), RuleVerdict::Fail, "{empty}");
+    }
+    let masked = serde_json::json!({ "content": "all" });
+    let hashed = serde_json::json!({
+        "content": "all", "hash_key": "${A_KEY_OF_ANOTHER_MACHINE}", "actions": { "default": "hash" }
+    });
+    let only_numbers = serde_json::json!({
+        "content": "all", "hash_key": "${A_KEY_OF_ANOTHER_MACHINE}",
+        "actions": { "default": "hash", "card_security_code": "drop" }
+    });
+    let verdicts = [&masked, &hashed, &only_numbers].map(|own| redacting(own, codes));
+    assert_eq!(verdicts, [RuleVerdict::NeedsPeople, RuleVerdict::Fail, RuleVerdict::NeedsPeople]);
+    assert_eq!(redacting(&hashed, "pci-dss/3.5.1"), RuleVerdict::Pass);
+}
