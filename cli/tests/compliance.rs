@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 /// A directory with this settings file.
 fn settings(text: &str) -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
+    // Files in memory, as those of `/tmp` may be, are not durable.
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     fs::write(directory.path().join("settings.toml"), text).unwrap();
     directory
 }
@@ -106,7 +107,31 @@ fn a_standard_that_there_is_not_is_an_invalid_argument() {
     let text = stderr(&output);
     assert!(text.contains("[possible values: pci-dss, hipaa, sox, gdpr, ccpa]"), "{text}");
     assert!(text.contains("a similar value exists: 'pci-dss'"), "{text}");
-    assert_eq!(check(&settings(SOX), &[]).status.code(), Some(2));
+}
+
+#[test]
+fn without_a_profile_the_standards_of_the_settings_are_checked() {
+    let directory = settings(&format!("compliance_standards = [\"sox\"]\n{SOX}"));
+    let output = check(&directory, &[]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}{}", stderr(&output));
+    assert!(text.starts_with("Sarbanes-Oxley Act\n"), "{text}");
+    let output = check(&settings("sinks = [\"stdout\"]\n"), &[]);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(2), ""));
+    let text = stderr(&output);
+    assert!(
+        text.contains(
+            "--profile: it is not given, and the settings have no compliance_standards; allowed are pci-dss,"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn settings_of_a_standard_that_is_not_checked_now_are_valid() {
+    let directory = settings(&format!("compliance_standards = [\"sox\"]\n{SOX}"));
+    let output = check(&directory, &["--profile", "ccpa"]);
+    assert_eq!(output.status.code(), Some(40), "{}", stderr(&output));
 }
 
 #[test]

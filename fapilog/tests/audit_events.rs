@@ -142,6 +142,14 @@ fn each_setting_changes_what_is_checked() {
     assert_eq!(reports.iter().filter_map(|report| report["metrics"]["events"].as_u64()).sum::<u64>(), 3);
 }
 
+#[test]
+fn a_message_of_placeholders_alone_that_are_empty_is_no_action() {
+    let what = "required = [\"what\"]\n";
+    assert_eq!(violations(what, |log| audit!(log, "{action}", action = EMPTY)), json!(["what_empty"]));
+    assert_eq!(violations(what, |log| audit!(log, "{action}", action = "cancel")), Value::Null);
+    assert_eq!(violations(what, |log| audit!(log, "cancel {order}", order = EMPTY)), Value::Null);
+}
+
 /// Not one of the macro's outcomes.
 const PARTIAL: &str = "partial";
 

@@ -48,6 +48,53 @@ fn start_changes_and_stop_are_audited_in_their_order() {
 }
 
 #[test]
+fn changes_that_are_refused_are_audited_with_their_errors() {
+    let (memory, events) = memory();
+    let logs = thread_builder().audit_events(true).sink("memory", memory).start().unwrap();
+    let dedupe = |_| Ok(Box::new(process::Dedupe::new()) as Box<dyn process::Processor>);
+    logs.add_redactor("no name", dedupe).unwrap_err();
+    logs.add_redactor("memory", dedupe).unwrap_err();
+    logs.remove_plugin("memory").unwrap_err();
+    logs.remove_plugin("none").unwrap_err();
+    logs.set_plugin_enabled("none", false).unwrap_err();
+    logs.add_redactor("mask", dedupe).unwrap();
+    balanced(logs.shutdown(TIMEOUT).unwrap());
+    let expected = [
+        "plugin added | no name | failure",
+        "plugin added | memory | failure",
+        "plugin removed | memory | failure",
+        "plugin removed | none | failure",
+        "plugin disabled | none | failure",
+        "plugin added | mask | success",
+    ];
+    let audited = audited(&events);
+    assert_eq!(audited[1..audited.len() - 1], expected);
+    let changes: Vec<Value> = parsed(&events).into_iter().filter(|event| event["message"] == "plugin added").collect();
+    assert!(changes[1]["context"]["error"].as_str().unwrap().contains("memory"), "{changes:?}");
+    assert!(changes.iter().all(|change| change["context"]["kind"] == "redactor"), "{changes:?}");
+    assert_eq!(changes[2]["context"]["error"], Value::Null);
+}
+
+#[test]
+fn shutdowns_of_several_threads_at_once_are_one_stop() {
+    for _ in 0..20 {
+        let (memory, events) = memory();
+        let logs = thread_builder().audit_events(true).sink("memory", memory).start().unwrap();
+        let barrier = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    logs.shutdown(TIMEOUT).unwrap().check().unwrap();
+                });
+            }
+        });
+        let stops = audited(&events).into_iter().filter(|event| event.starts_with("log stopped")).count();
+        assert_eq!(stops, 1, "{:?}", audited(&events));
+    }
+}
+
+#[test]
 fn lost_events_are_audited_with_their_number() {
     let builder = Container::builder().audit_events(true).ring_capacity_bytes(16 << 10).overflow(Overflow::DropNewest);
     let (logs, mut drain, events) = started_manual(builder);

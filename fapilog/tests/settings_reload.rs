@@ -399,3 +399,25 @@ fn the_plugin_timeout_reaches_sinks_those_that_are_added_later_too() {
     container.add_sink("later", SlowToEncode, SinkOptions::new()).unwrap();
     assert_eq!(slow(&container), [("slow".to_owned(), 1), ("later".to_owned(), 1)]);
 }
+
+#[test]
+fn a_reload_that_is_refused_is_an_audit_event_with_its_error() {
+    let mut registry = Registry::linked();
+    let events = sink::Memory::register(&mut registry, "memory").unwrap();
+    let plain = || Settings::builder().sinks(["memory"]).formatter("json").audit_events(true);
+    let container = plain().build().unwrap().into_builder_with(&registry).unwrap().start().unwrap();
+    reload(&container, plain().shards(2)).unwrap_err();
+    reload(&container, plain().processors(["no_such"])).unwrap_err();
+    container.reload_file("/no/such/file.toml").unwrap_err();
+    reload(&container, plain().level(Level::Warning)).unwrap();
+    container.shutdown(TIMEOUT).unwrap().check().unwrap();
+    let lines = events.lines();
+    let events = lines.iter().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let refused: Vec<_> = events.filter(|event| event["message"] == "settings reloaded").collect();
+    assert_eq!(refused.len(), 3, "{lines:?}");
+    for (event, part) in refused.iter().zip(["shards cannot change", "no_such", "/no/such/file.toml"]) {
+        let context = &event["context"];
+        assert_eq!((&context["outcome"], &context["object"]), (&"failure".into(), &"settings".into()));
+        assert!(context["error"].as_str().unwrap().contains(part), "{part}: {event}");
+    }
+}

@@ -32,9 +32,12 @@ impl AuditNote {
         Self { what, object: object.into(), outcome: SUCCESS, details: Vec::new() }
     }
 
-    /// With the outcome of a change.
-    pub(crate) fn of<T, E>(self, result: &Result<T, E>) -> Self {
-        Self { outcome: if result.is_ok() { SUCCESS } else { FAILURE }, ..self }
+    /// With the outcome of a change, and its error.
+    pub(crate) fn of<T, E: ToString>(self, result: &Result<T, E>) -> Self {
+        match result {
+            Ok(_) => self,
+            Err(error) => self.failed().detail("error", error.to_string()),
+        }
     }
 
     pub(crate) fn failed(self) -> Self {
@@ -61,6 +64,8 @@ struct WaitingNotes {
     notes: Vec<AuditNote>,
     /// Notes that had no room.
     missed: u64,
+    /// Whether the note of the stop was left: several threads may shut a container down.
+    has_stop: bool,
 }
 
 impl AuditNotes {
@@ -75,10 +80,23 @@ impl AuditNotes {
 
     /// Leaves a note. The caller rings the doorbell of the first shard.
     pub(crate) fn add(&self, note: AuditNote) {
+        if self.is_on {
+            self.add_to(&mut lock(&self.waiting), note);
+        }
+    }
+
+    /// Leaves the note of the stop, unless it was left before.
+    pub(crate) fn add_stop(&self, note: AuditNote) {
         if !self.is_on {
             return;
         }
         let mut waiting = lock(&self.waiting);
+        if !std::mem::replace(&mut waiting.has_stop, true) {
+            self.add_to(&mut waiting, note);
+        }
+    }
+
+    fn add_to(&self, waiting: &mut WaitingNotes, note: AuditNote) {
         if waiting.notes.len() < NOTES_MAX {
             waiting.notes.push(note);
         } else {
@@ -100,7 +118,8 @@ impl AuditNotes {
         let mut waiting = lock(&self.waiting);
         // Relaxed: under the lock, which the next `add` takes.
         self.has_some.store(false, Ordering::Relaxed);
-        let WaitingNotes { mut notes, missed } = std::mem::take(&mut *waiting);
+        let mut notes = std::mem::take(&mut waiting.notes);
+        let missed = std::mem::take(&mut waiting.missed);
         drop(waiting);
         if missed > 0 {
             notes.push(AuditNote::new("audit events missed", "log").failed().detail("count", missed));
@@ -129,9 +148,21 @@ mod tests {
     }
 
     #[test]
+    fn the_stop_is_noted_once_also_when_the_first_note_was_taken() {
+        let notes = AuditNotes::new(true);
+        let stop = || AuditNote::new("log stopped", "container 1");
+        notes.add_stop(stop());
+        notes.add_stop(stop());
+        assert_eq!(notes.take(), [stop()]);
+        notes.add_stop(stop());
+        assert!(!notes.has_some());
+    }
+
+    #[test]
     fn nothing_is_kept_while_no_events_are_made_of_notes() {
         let notes = AuditNotes::new(false);
         notes.add(AuditNote::new("changed", "x"));
+        notes.add_stop(AuditNote::new("stopped", "x"));
         assert!(!notes.has_some() && notes.take().is_empty());
     }
 }

@@ -15,6 +15,9 @@ const NAMES: [&str; 5] = ["who", "what", "outcome", "origin", "object"];
 
 const OUTCOMES: [&str; 4] = ["success", "failure", "denied", "unknown"];
 
+/// The text in the place of a value that was redacted: the processor `audit_schema` takes it for none.
+const REDACTED: &str = "[redacted]";
+
 /// A name with fewer letters resembles too many words: `why` is no misspelt `who`.
 const MISSPELT_LETTERS_MIN: usize = 6;
 
@@ -67,6 +70,10 @@ fn check_value(name: &str, field: &Field) -> Result<(), CallError> {
             format!(
                 "`{name}` of an audit event is empty: write a value, or leave it out if a scope or a logger has it"
             ),
+        )),
+        Some(text) if text == REDACTED => Err(CallError::new(
+            literal.span(),
+            format!("`{name}` of an audit event is `{REDACTED}`, which stands for no value: write who or what it is"),
         )),
         None if name == "outcome" => Err(not_allowed(&literal.to_string(), literal.span(), None)),
         _ => Ok(()),
@@ -220,6 +227,7 @@ mod tests {
                 "`~` redacts `who`, which an audit event has to state: write `who = user.name`",
             ),
             (r#""m", ~object"#, "`~` redacts `object`"),
+            (r#""m", who = "[redacted]""#, "`who` of an audit event is `[redacted]`, which stands for no value"),
         ]);
         assert_right(&[r#""m", who = "ada", object = 42, origin = ip, note = "", reason = ~reason"#]);
     }

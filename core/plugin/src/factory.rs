@@ -35,17 +35,51 @@ impl ShardInfo {
     }
 }
 
+/// Fields that a redactor leaves as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SparedFields {
+    /// Their names, as settings have them: `context.http_*`.
+    pub pattern: String,
+    /// The class of sensitive data that the name is one of. `None`: the pattern stands for names of any class.
+    pub class: Option<DataClass>,
+}
+
+impl SparedFields {
+    /// The fields of this pattern, with the class of sensitive data that the name is one of.
+    #[must_use]
+    pub fn new(pattern: impl Into<String>, class: Option<DataClass>) -> Self {
+        Self { pattern: pattern.into(), class }
+    }
+
+    /// Whether they may have data of this class.
+    #[must_use]
+    pub fn may_have(&self, class: DataClass) -> bool {
+        self.class.is_none_or(|own| own == class)
+    }
+}
+
 /// Makes a plugin of kind `T` for a shard, on the shard's own thread.
 pub struct Factory<T: ?Sized> {
     make: Box<dyn Fn(ShardInfo) -> Box<T> + Send + Sync>,
     protects: Vec<DataClass>,
+    spares: Vec<SparedFields>,
+    keeps_audit_events: Option<bool>,
+    checks_audit_fields: bool,
     text_redactor: Option<TextRedactor>,
 }
 
 impl<T: ?Sized> Factory<T> {
     /// A factory that calls `make` once for each shard.
     pub fn new(make: impl Fn(ShardInfo) -> Box<T> + Send + Sync + 'static) -> Self {
-        Self { make: Box::new(make), protects: Vec::new(), text_redactor: None }
+        Self {
+            make: Box::new(make),
+            protects: Vec::new(),
+            spares: Vec::new(),
+            keeps_audit_events: None,
+            checks_audit_fields: false,
+            text_redactor: None,
+        }
     }
 
     /// States which classes of sensitive data the plugin removes from events: for redactors. Compliance standards read it.
@@ -77,6 +111,68 @@ impl<T: ?Sized> Factory<T> {
         self.protects.sort_unstable();
         self.protects.dedup();
         self
+    }
+
+    /// States the fields that the plugin leaves as they are, whatever classes it protects: for redactors. Compliance standards read it.
+    #[must_use]
+    pub fn sparing(mut self, fields: impl IntoIterator<Item = SparedFields>) -> Self {
+        self.spares.extend(fields);
+        self
+    }
+
+    /// The fields that the plugin leaves as they are.
+    #[must_use]
+    pub fn spares(&self) -> &[SparedFields] {
+        &self.spares
+    }
+
+    /// States whether the plugin, with its settings as they are, leaves every event of the levels AUDIT and SECURITY in the batch, with
+    /// the fields that an audit event must have: for processors. Compliance standards read it; of a processor that does not state
+    /// it, people have to find out.
+    ///
+    /// ```
+    /// use fapilog_plugin::{error::PluginError, event::Batch, factory::Factory, level::Level, processor::Processor};
+    ///
+    /// struct NoProbes;
+    ///
+    /// impl Processor for NoProbes {
+    ///     fn name(&self) -> &'static str {
+    ///         "no_probes"
+    ///     }
+    ///
+    ///     fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
+    ///         batch.retain(|event| event.level() >= Level::Audit || event.target() != "probe");
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let factory = Factory::processor(|_shard| NoProbes).keeping_audit_events(true);
+    /// assert_eq!(factory.keeps_audit_events(), Some(true));
+    /// ```
+    #[must_use]
+    pub fn keeping_audit_events(mut self, are_kept: bool) -> Self {
+        self.keeps_audit_events = Some(are_kept);
+        self
+    }
+
+    /// Whether the plugin leaves every event of the levels AUDIT and SECURITY as it must be; `None` if it does not state it.
+    #[must_use]
+    pub fn keeps_audit_events(&self) -> Option<bool> {
+        self.keeps_audit_events
+    }
+
+    /// States that the plugin, with its settings as they are, reports each event of the levels AUDIT and SECURITY without who, what,
+    /// outcome, origin or object: for processors. Compliance standards read it.
+    #[must_use]
+    pub fn checking_audit_fields(mut self, are_checked: bool) -> Self {
+        self.checks_audit_fields = are_checked;
+        self
+    }
+
+    /// Whether the plugin reports each audit event without its fields.
+    #[must_use]
+    pub fn checks_audit_fields(&self) -> bool {
+        self.checks_audit_fields
     }
 
     /// Gives the container a redactor of texts that are in no event, beside the plugin, which redacts events: for redactors.

@@ -1,10 +1,14 @@
 //! Compliance: the container that settings ask for, checked against the standards that they name.
 
-use std::{sync::Arc, time::Instant};
+use std::{fmt, sync::Arc, time::Instant};
 
 use fapilog_engine::container::ContainerBuilder;
 use fapilog_plugin::{
-    compliance::{ComplianceReport, PlannedContainer, PlannedSink, RetentionConflict, RuleFinding, RuleInfo},
+    compliance::{
+        ChangeFindings, ComplianceReport, PlannedContainer, PlannedSink, RetentionConflict, RuleFinding, RuleInfo,
+        Standard,
+    },
+    directives::Directives,
     error::PluginError,
     event::{Batch, FieldRef},
     factory::ShardInfo,
@@ -80,6 +84,7 @@ impl Settings {
         planned.blocks_for = (self.overflow_strategy == OverflowStrategy::Block).then_some(self.overflow_timeout);
         planned.level = self.level.clone();
         planned.failures_reported_by = self.reporters_of_failures();
+        planned.has_own_audit_events = self.audit_events;
         planned
     }
 
@@ -121,6 +126,52 @@ impl Settings {
         let values = serde_json::to_value(self).unwrap_or_default();
         let unmet = report.unmet().map(|finding| unmet_problem(finding, &values));
         unmet.chain(report.conflicts.iter().map(|conflict| conflict_problem(conflict, &values))).collect()
+    }
+}
+
+/// The plan of a container, the standards that it is checked against, and their report.
+pub(super) struct CheckedPlan {
+    planned: PlannedContainer,
+    standards: Vec<Arc<dyn Standard>>,
+    mode: ComplianceMode,
+    report: ComplianceReport,
+}
+
+impl fmt::Debug for CheckedPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CheckedPlan").field("planned", &self.planned).field("mode", &self.mode).finish_non_exhaustive()
+    }
+}
+
+impl CheckedPlan {
+    pub(super) fn of(planned: PlannedContainer, standards: Vec<Arc<dyn Standard>>, mode: ComplianceMode) -> Self {
+        let report = ComplianceReport::of(&planned, &standards);
+        Self { planned, standards, mode, report }
+    }
+
+    pub(super) fn report(&self) -> &ComplianceReport {
+        &self.report
+    }
+
+    /// Whether both have the same rules that are not met, for the same reasons.
+    pub(super) fn misses_the_same(&self, other: &Self) -> bool {
+        self.report.unmet().eq(other.report.unmet()) && self.report.conflicts == other.report.conflicts
+    }
+
+    /// The effect of other levels. A rule that is missed with the levels in force, such as one about the clock, is no effect of theirs.
+    pub(super) fn with_level(&self, in_force: &Directives, level: &Directives) -> ChangeFindings {
+        if self.standards.is_empty() {
+            return ChangeFindings::default();
+        }
+        let at = |level: &Directives| {
+            let mut planned = self.planned.clone();
+            planned.level = level.clone();
+            ComplianceReport::of(&planned, &self.standards)
+        };
+        let before = at(in_force);
+        let is_new = |finding: &&RuleFinding| !before.unmet().any(|missed| missed.rule.id == finding.rule.id);
+        let missed: Vec<RuleFinding> = at(level).unmet().filter(is_new).cloned().collect();
+        ChangeFindings::new(missed, self.mode == ComplianceMode::Strict)
     }
 }
 

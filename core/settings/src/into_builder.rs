@@ -30,7 +30,7 @@ use fapilog_plugin::{
 
 use crate::{
     ComplianceMode, ErrorHandling, PROBLEMS_MAX, PluginConfig, Settings, SinkEntry,
-    compliance::{CRATE_OF_STANDARDS, report_violations},
+    compliance::{CRATE_OF_STANDARDS, CheckedPlan, report_violations},
     declare::give_options,
     delivery,
     unread::Unread,
@@ -84,8 +84,8 @@ impl Settings {
     /// As [`into_builder`](Self::into_builder).
     #[doc(alias = "load_plugins")]
     pub fn into_builder_with(self, registry: &Registry) -> Result<ContainerBuilder, SettingsError> {
-        let builder = build(&self, registry)?;
-        let origin = Origin { settings: self, registry: registry.clone() };
+        let CheckedBuilder { builder, checked } = build(&self, registry)?;
+        let origin = Origin { settings: self, registry: registry.clone(), checked };
         Ok(builder.attachment(Arc::new(Mutex::new(origin))))
     }
 }
@@ -95,17 +95,31 @@ impl Settings {
 pub(crate) struct Origin {
     pub(super) settings: Settings,
     pub(super) registry: Registry,
+    /// The plan of the settings, and the rules that it misses.
+    pub(super) checked: CheckedPlan,
 }
 
 /// A builder with the options and plugins of the settings, which meet the standards that they name.
-pub(super) fn build(settings: &Settings, registry: &Registry) -> Result<ContainerBuilder, SettingsError> {
-    let mut built = build_against(settings, &settings.compliance_standards, registry)?;
-    let report = ComplianceReport::of(&built.planned, &built.standards);
+pub(super) fn build(settings: &Settings, registry: &Registry) -> Result<CheckedBuilder, SettingsError> {
+    let Built { mut builder, planned, standards, .. } =
+        build_against(settings, &settings.compliance_standards, registry)?;
+    let checked = CheckedPlan::of(planned, standards, settings.compliance_mode);
     match settings.compliance_mode {
-        ComplianceMode::Strict => built.problems = settings.compliance_problems(&report),
-        ComplianceMode::Report => built.builder = report_violations(built.builder, &report),
+        ComplianceMode::Strict => {
+            let problems = settings.compliance_problems(checked.report());
+            if !problems.is_empty() {
+                return Err(settings.as_error(problems));
+            }
+        }
+        ComplianceMode::Report => builder = report_violations(builder, checked.report()),
     }
-    if built.problems.is_empty() { Ok(built.builder) } else { Err(settings.as_error(built.problems)) }
+    Ok(CheckedBuilder { builder, checked })
+}
+
+/// A builder, and its plan with the report of the standards that the settings name.
+pub(super) struct CheckedBuilder {
+    pub(super) builder: ContainerBuilder,
+    pub(super) checked: CheckedPlan,
 }
 
 /// The container that the settings ask for.
@@ -576,7 +590,13 @@ fn construct<T>(constructor: &Constructor<T>, settings: &PluginSettings<'_>) -> 
 
 /// Plugins as standards see them.
 fn planned_plugins<P: ?Sized>(plugins: &[(&str, Factory<P>)]) -> Vec<PlannedPlugin> {
-    let planned = |(name, factory): &(&str, Factory<P>)| PlannedPlugin::new(*name, factory.protects().iter().copied());
+    let planned = |(name, factory): &(&str, Factory<P>)| {
+        let mut planned = PlannedPlugin::new(*name, factory.protects().iter().copied());
+        planned.spares = factory.spares().to_vec();
+        planned.keeps_audit_events = factory.keeps_audit_events();
+        planned.checks_audit_fields = factory.checks_audit_fields();
+        planned
+    };
     plugins.iter().map(planned).collect()
 }
 

@@ -61,7 +61,7 @@ pub use self::{
     compliance::ComplianceMode,
     delivery::DeliverySettings,
     reference::SettingInfo,
-    reload::{Reload, ReloadError, ReloadManual},
+    reload::{Reload, ReloadError, ReloadManual, findings_of_levels},
     sink::SinkEntry,
 };
 use crate::allowed::{Name, Names};

@@ -7,13 +7,15 @@ use fapilog_engine::{
     error::ChangeError,
     host::ManualDrain,
 };
-use fapilog_plugin::{problem::SettingsError, registry::Registry, threads::lock};
+use fapilog_plugin::{
+    compliance::ChangeFindings, directives::Directives, problem::SettingsError, registry::Registry, threads::lock,
+};
 use thiserror::Error;
 
 use crate::{
     Settings,
     environment::PREFIX,
-    into_builder::{Origin, build, formatters_of},
+    into_builder::{CheckedBuilder, Origin, build, formatters_of},
 };
 
 /// The settings that can change while the container runs.
@@ -154,7 +156,7 @@ impl Reload for Container {
     }
 
     fn reload_file(&self, path: impl AsRef<Path>) -> Result<(), ReloadError> {
-        let settings = load(self, path.as_ref())?;
+        let settings = audited(self, load(self, path.as_ref()))?;
         Reload::reload(self, settings)
     }
 
@@ -173,13 +175,29 @@ impl ReloadManual for ManualDrain {
     }
 
     fn reload_file(&mut self, container: &Container, path: impl AsRef<Path>) -> Result<(), ReloadError> {
-        let settings = load(container, path.as_ref())?;
+        let settings = audited(container, load(container, path.as_ref()))?;
         ReloadManual::reload(self, container, settings)
     }
 }
 
 /// `replace` gives the container new plugins; `None` where that is not possible.
 fn reload_by(
+    container: &Container,
+    settings: Settings,
+    replace: Option<impl FnOnce(&ContainerBuilder) -> Result<(), ChangeError>>,
+) -> Result<(), ReloadError> {
+    audited(container, change_settings(container, settings, replace))
+}
+
+/// The result, after an audit event if it is an error.
+fn audited<T>(container: &Container, result: Result<T, ReloadError>) -> Result<T, ReloadError> {
+    if let Err(error) = &result {
+        container.note_refused_change("settings reloaded", "settings", &error.to_string());
+    }
+    result
+}
+
+fn change_settings(
     container: &Container,
     settings: Settings,
     replace: Option<impl FnOnce(&ContainerBuilder) -> Result<(), ChangeError>>,
@@ -194,17 +212,20 @@ fn reload_by(
     let fixed = differences.iter().filter(|name| !AT_RUN_TIME.contains(name));
     let mut fixed: Vec<String> = fixed.map(|name| settings.as_written(name)).collect();
     // Invalid values are reported before those that cannot change.
-    let new = build(&settings, &origin.registry)?;
+    let CheckedBuilder { builder: new, checked } = build(&settings, &origin.registry)?;
     fixed.extend(changed_tables_of_sinks(&settings, &origin.settings));
     if !fixed.is_empty() {
         return Err(ReloadError::NeedsRestart { settings: fixed });
     }
-    if differences.iter().any(|name| !OF_THE_LEVEL.contains(name)) {
+    let has_new_plugins = differences.iter().any(|name| !OF_THE_LEVEL.contains(name));
+    // The pipeline has what logs the rules that are not met.
+    let has_new_findings = !checked.misses_the_same(&origin.checked);
+    if has_new_plugins || (has_new_findings && replace.is_some()) {
         let Some(replace) = replace else { return Err(ReloadError::ManualDrain) };
         replace(&new)?;
     }
     container.set_level(settings.level.clone());
-    origin.settings = settings;
+    (origin.settings, origin.checked) = (settings, checked);
     Ok(())
 }
 
@@ -222,6 +243,16 @@ fn load(container: &Container, path: &Path) -> Result<Settings, ReloadError> {
     let mut settings = Settings::builder().file(path).environment_with_prefix(prefix).build()?;
     settings.error_callback = callback;
     Ok(settings)
+}
+
+/// The rules of the container's standards that other levels would miss, and whether such a change is to be refused. Nothing for a container
+/// that was made by a builder, and for settings without a standard.
+///
+/// [`Container::set_level`] does not ask: what changes levels on behalf of others, as the control socket does, asks before.
+#[must_use]
+pub fn findings_of_levels(container: &Container, level: &Directives) -> ChangeFindings {
+    let in_force = container.directives();
+    with_origin(container, |origin| origin.checked.with_level(&in_force, level)).unwrap_or_default()
 }
 
 /// In a forked child, the thread that holds the lock may be in the parent.

@@ -215,12 +215,12 @@ fn keeps(profile: &str, people: &[&str], elsewhere: &[&str], not_applicable: &[&
 }
 
 const PCI_PEOPLE: &[&str] = &[
+    "pci-dss/3.3.1",
     "pci-dss/10.2.1.1",
     "pci-dss/10.2.1.2",
     "pci-dss/10.2.1.3",
     "pci-dss/10.2.1.4",
     "pci-dss/10.2.1.5",
-    "pci-dss/10.2.1.6",
     "pci-dss/10.2.1.7",
     "pci-dss/10.3.4",
     "pci-dss/10.4.1",

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
+    audit_events::{report_refusal, report_rotation},
     levels::LevelChanges,
     peer::PeerProcess,
     protocol::{ControlCommand, DiagnosticReport, Flushed, PluginStatus, ProcessInfo, Refusal},
@@ -32,13 +33,28 @@ impl ControlledContainer {
 
     /// The answer to a request.
     pub(crate) fn answer(&self, line: &[u8], peer: PeerProcess) -> Result<Value, Refusal> {
+        let answer = self.answer_unlogged(line, peer);
+        if let (Err(refusal), Some((command, object))) = (&answer, ControlCommand::change_in(line))
+            && let Some(container) = self.get()
+        {
+            report_refusal(&container, command, object, refusal, peer);
+        }
+        answer
+    }
+
+    fn answer_unlogged(&self, line: &[u8], peer: PeerProcess) -> Result<Value, Refusal> {
         let command = ControlCommand::from_line(line)?;
+        self.check_allowed(&command)?;
+        let container = self.get().ok_or_else(|| Refusal::new("control.dropped", "the container is gone"))?;
+        self.execute(&container, command, peer)
+    }
+
+    fn check_allowed(&self, command: &ControlCommand) -> Result<(), Refusal> {
         if self.is_read_only && command.is_change() {
             let text = format!("the program allows no changes by its control socket: `{}` is one", command.name());
             return Err(Refusal::new("control.read_only", text));
         }
-        let container = self.get().ok_or_else(|| Refusal::new("control.dropped", "the container is gone"))?;
-        self.execute(&container, command, peer)
+        Ok(())
     }
 
     fn execute(&self, container: &Container, command: ControlCommand, peer: PeerProcess) -> Result<Value, Refusal> {
@@ -59,11 +75,13 @@ impl ControlledContainer {
                 })
             }
             ControlCommand::Rotate { sink, timeout } => {
-                let rotated = match sink {
-                    Some(sink) => container.rotate_sink(&sink, timeout),
+                let rotated = match &sink {
+                    Some(sink) => container.rotate_sink(sink, timeout),
                     None => container.rotate(timeout),
                 };
-                rotated.map(|()| json!({})).map_err(Refusal::of)
+                rotated.map_err(Refusal::of)?;
+                report_rotation(container, sink.as_deref(), peer);
+                Ok(json!({}))
             }
         }
     }

@@ -8,11 +8,12 @@ use std::{
 
 use fapilog::{
     Container, audit,
+    compliance::findings_of_levels,
     level::{Directives, LevelFilter},
-    plugin::spawn_thread,
 };
 
 use crate::{
+    audit_events::{ORIGIN, log_aside, not_compliant, report_missed_rules},
     peer::PeerProcess,
     protocol::{ChangedLevels, LEVEL_TIME_MAX, LaterLevels, LevelChange, LevelsInForce, Refusal, millis},
 };
@@ -63,21 +64,26 @@ impl LevelChanges {
         peer: PeerProcess,
     ) -> Result<ChangedLevels, Refusal> {
         let lasting = change.for_ms.map(limited).transpose()?;
-        let (before, after, cancelled, number, now) = {
+        let (before, after, cancelled, number, now, missed) = {
             let mut state = self.lock();
             if container.is_closed() {
                 return Err(Refusal::new("pipeline.shut_down", "the container is shut down"));
             }
             let before = container.directives();
             let after = change.applied_to(&before)?;
+            let findings = findings_of_levels(container, &after);
+            if findings.is_refused {
+                return Err(not_compliant(&findings.missed));
+            }
             let subjects = state.subjects_of(change, &before, &after);
             let cancelled = state.set_returns(subjects, &before, &after, lasting);
             container.set_level(after.clone());
             state.changes += 1;
-            (before, after, cancelled, state.changes, state.levels(container))
+            (before, after, cancelled, state.changes, state.levels(container), findings.missed)
         };
         let cause = Cause::Peer(peer);
         report(container, &LevelReport { number, before: &before, after: &after, lasting, cancelled, cause });
+        report_missed_rules(container, missed, peer.to_string());
         Ok(ChangedLevels { before: before.to_string(), now })
     }
 
@@ -337,7 +343,7 @@ fn report(container: &Container, change: &LevelReport<'_>) {
             target: "fapilog::control",
             who,
             outcome = "success",
-            origin = "control socket",
+            origin = ORIGIN,
             object = "levels",
             before,
             after,
@@ -345,11 +351,8 @@ fn report(container: &Container, change: &LevelReport<'_>) {
             peer_uid
         );
     };
-    // On a thread that never waits for a drain: levels can be changed while a drain hangs. Without a thread, the diagnostic is
-    // the only report.
-    if let Ok(thread) = spawn_thread("fapilog-control", log) {
-        let _ = thread.join();
-    }
+    // Without a thread, the diagnostic is the only report.
+    log_aside(log);
 }
 
 #[cfg(test)]

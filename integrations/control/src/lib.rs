@@ -24,8 +24,8 @@
 //!
 //! The socket has mode 0600 from its first moment. Its default place is a directory that belongs to the user and that no
 //! other user may enter. The kernel reports the user of each peer: the user of the program and root are answered, others
-//! get an error. Each change of a level is a diagnostic and an event of level AUDIT, with the process and the user of the
-//! peer.
+//! get an error. Each change of a level, and each change that is refused, is a diagnostic and an event of level AUDIT, with the
+//! process and the user of the peer.
 //!
 //! # Limits
 //!
@@ -42,6 +42,7 @@
 //! A request is a JSON object on a line, and so is the answer. [`protocol`] has the commands.
 
 mod answer;
+mod audit_events;
 mod builder;
 pub mod client;
 mod connection;

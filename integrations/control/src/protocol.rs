@@ -278,6 +278,16 @@ impl ControlCommand {
         }
     }
 
+    /// The command of a request that would change the log, and the part that it would change: also of one whose arguments are invalid.
+    pub(crate) fn change_in(line: &[u8]) -> Option<(&'static str, &'static str)> {
+        let request: Value = serde_json::from_slice(line).ok()?;
+        match request.get("command")?.as_str()? {
+            "level.set" => Some(("level.set", "levels")),
+            "rotate" => Some(("rotate", "sinks")),
+            _ => None,
+        }
+    }
+
     /// Whether it changes anything in the program.
     pub(crate) const fn is_change(&self) -> bool {
         matches!(self, Self::LevelSet(_) | Self::Flush { .. } | Self::Rotate { .. })

@@ -13,14 +13,22 @@ use std::{
 };
 
 use fapilog::{
-    Container, Level, event::Batch, format, info, level::Directives, plugin::PluginError, process::Processor, sink,
+    Container, Level, Settings,
+    compliance::{PlannedContainer, RuleFinding, RuleInfo, Standard},
+    event::Batch,
+    format, info,
+    level::Directives,
+    plugin::{Metadata, PluginError, Registry},
+    process::Processor,
+    settings::ComplianceMode,
+    sink,
 };
 use fapilog_control::{
     ControlError, ControlSocket,
     client::{Client, ClientError},
     protocol::LevelChange,
 };
-use served::{Served, TIMEOUT, wait_until};
+use served::{Served, TIMEOUT, answer_to, wait_until};
 
 fn code(error: &ClientError) -> &str {
     match error {
@@ -354,5 +362,135 @@ fn a_program_that_only_reads_the_protocol_works_without_the_client() {
     let served = Served::start();
     let answer = served::answer_to(&served.stream(), br#"{"v":1,"command":"level.get"}"#);
     assert_eq!(answer, serde_json::json!({ "v": 1, "ok": true, "result": { "directives": "INFO" } }));
+    served.end();
+}
+
+/// The audit events of the socket, as "command outcome code".
+fn refusals(served: &Served) -> Vec<String> {
+    served.container.flush(TIMEOUT).unwrap();
+    let lines = served.events.lines();
+    let events = lines.iter().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let refused = events.filter(|event| event["target"] == "fapilog::control" && event["context"]["code"].is_string());
+    let text = |event: serde_json::Value| {
+        let context = &event["context"];
+        assert_eq!((&event["level"], &context["origin"]), (&"AUDIT".into(), &"control socket".into()));
+        assert_eq!(context["peer_pid"], std::process::id());
+        assert!(context["who"].as_str().unwrap().starts_with("process "), "{event}");
+        assert!(context["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{event}");
+        let [command, outcome, code, object] =
+            ["command", "outcome", "code", "object"].map(|name| context[name].as_str().unwrap());
+        format!("{command} {object} {outcome} {code}")
+    };
+    refused.map(text).collect()
+}
+
+#[test]
+fn each_change_that_is_refused_is_a_diagnostic_and_an_audit_event_with_the_peer() {
+    let served = Served::start();
+    let mut client = served.client();
+    client.change_levels(LevelChange::add("my::db=loud")).unwrap_err();
+    client.change_levels(LevelChange::add("debug").lasting(Duration::ZERO)).unwrap_err();
+    client.rotate(Some("no_such"), TIMEOUT / 2).unwrap_err();
+    let answer = |line: &str| answer_to(&served.stream(), line.as_bytes()).to_string();
+    assert!(answer(r#"{"v":1,"command":"level.set","directive":"debug"}"#).contains("control.invalid_request"));
+    // A question that is refused changes nothing.
+    assert!(answer(r#"{"v":1,"command":"level.st"}"#).contains("control.unknown_command"));
+    let expected = [
+        "level.set levels failure configuration.directives",
+        "level.set levels failure control.invalid_request",
+        "rotate sinks failure configuration.unknown_plugin",
+        "level.set levels failure control.invalid_request",
+    ];
+    assert_eq!(refusals(&served), expected);
+    let diagnostics = served.container.diagnostics();
+    let is_reported =
+        |one: &fapilog::diagnostics::Diagnostic| one.about == "control" && one.text.contains("is refused");
+    assert!(diagnostics.iter().any(is_reported), "{diagnostics:?}");
+    served.end();
+}
+
+#[test]
+fn a_change_by_a_socket_for_reading_is_an_audit_event_that_it_was_denied() {
+    let served = Served::start_by(fapilog_control::ControlSocketBuilder::read_only);
+    served.client().change_levels(LevelChange::add("OFF")).unwrap_err();
+    assert_eq!(refusals(&served), ["level.set levels denied control.read_only"]);
+    served.end();
+}
+
+#[test]
+fn new_files_on_request_are_an_audit_event() {
+    let served = Served::start();
+    served.client().rotate(None, TIMEOUT / 2).unwrap();
+    served.container.flush(TIMEOUT).unwrap();
+    let event =
+        served.events.lines().into_iter().find(|line| line.contains("new files by the control socket")).unwrap();
+    assert!(event.contains("\"object\":\"all sinks\"") && event.contains("\"outcome\":\"success\""), "{event}");
+    served.end();
+}
+
+const KEPT: RuleInfo = RuleInfo::new("policy/1", "section 1", "audit events are logged");
+
+/// Asks all targets to log AUDIT events.
+struct Policy;
+
+impl Standard for Policy {
+    fn name(&self) -> &str {
+        "policy"
+    }
+
+    fn title(&self) -> &str {
+        "Log policy"
+    }
+
+    fn rules(&self) -> Vec<RuleInfo> {
+        vec![KEPT]
+    }
+
+    fn check(&self, planned: &PlannedContainer) -> Vec<RuleFinding> {
+        vec![match planned.logs_all(Level::Audit) {
+            true => RuleFinding::pass(KEPT, "all targets log them"),
+            false => RuleFinding::fail(KEPT, "a target has the level OFF").mended_by("level"),
+        }]
+    }
+}
+
+/// A container that is checked against the policy, with a control socket.
+fn served_under_policy(mode: ComplianceMode) -> Served {
+    let mut registry = Registry::linked();
+    let events = sink::Memory::register(&mut registry, "memory").unwrap();
+    registry.register_standard(Metadata::new("policy", "1.0.0"), |_| Ok(Arc::new(Policy))).unwrap();
+    let builder = Settings::builder().sinks(["memory"]).formatter("json").compliance_standards(["policy"]);
+    let settings = builder.compliance_mode(mode).build().unwrap();
+    let container = Arc::new(settings.into_builder_with(&registry).unwrap().start().unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let control = ControlSocket::builder(&container).path(directory.path().join("x.sock")).start().unwrap();
+    Served { control, container, events, directory }
+}
+
+#[test]
+fn a_change_that_misses_a_rule_of_a_standard_is_refused_in_strict_mode() {
+    let served = served_under_policy(ComplianceMode::Strict);
+    let mut client = served.client();
+    for change in [LevelChange::add("OFF"), LevelChange::add("app=off").lasting(Duration::from_secs(60))] {
+        let error = client.change_levels(change).unwrap_err();
+        assert_eq!(code(&error), "control.not_compliant");
+        let text = error.to_string();
+        assert!(text.contains("policy/1 (section 1) asks: audit events are logged; a target has"), "{text}");
+    }
+    assert_eq!(served.container.directives(), Directives::new(Level::Info));
+    client.change_levels(LevelChange::add("debug")).unwrap();
+    assert_eq!(refusals(&served), ["level.set levels denied control.not_compliant"; 2]);
+    served.end();
+}
+
+#[test]
+fn a_change_that_misses_a_rule_is_an_audit_event_in_report_mode() {
+    let served = served_under_policy(ComplianceMode::Report);
+    served.client().change_levels(LevelChange::add("app=OFF")).unwrap();
+    served.container.flush(TIMEOUT).unwrap();
+    let lines = served.events.lines();
+    let missed: Vec<_> = lines.iter().filter(|line| line.contains("compliance rule is not met")).collect();
+    assert_eq!(missed.len(), 1, "{lines:?}");
+    assert!(missed[0].contains("\"rule\":\"policy/1\"") && missed[0].contains("\"level\":\"AUDIT\""), "{missed:?}");
     served.end();
 }

@@ -27,6 +27,13 @@ pub trait MachineProbe: Send + Sync {
 
     /// The permissions of a file or directory; `None` if there is none, or it cannot be looked at.
     fn mode_of(&self, path: &Path) -> Option<u32>;
+
+    /// Whether the files of a directory are in the memory of the machine (`tmpfs`, devices), and gone when it stops. Of a directory that is not
+    /// there, the one above it counts.
+    fn is_in_memory(&self, path: &Path) -> bool {
+        let _ = path;
+        false
+    }
 }
 
 /// This machine.
@@ -41,7 +48,17 @@ impl MachineProbe for ThisMachine {
     fn mode_of(&self, path: &Path) -> Option<u32> {
         std::fs::metadata(path).ok().map(|found| found.permissions().mode() & 0o7777)
     }
+
+    fn is_in_memory(&self, path: &Path) -> bool {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let kind = path.ancestors().find_map(|path| rustix::fs::statfs(path).ok()).map(|found| found.f_type);
+        // The type of the field differs from machine to machine.
+        kind.is_some_and(|kind| MEMORY_FILE_SYSTEMS.contains(&i128::from(kind)))
+    }
 }
+
+/// The numbers of `tmpfs`, of which `/dev` and `/dev/shm` are, and of `ramfs`.
+const MEMORY_FILE_SYSTEMS: [i128; 2] = [0x0102_1994, 0x8584_58f6];
 
 /// The state of the kernel's clock. Daemons such as chronyd (with `rtcsync`), ntpd and systemd-timesyncd set it.
 fn kernel_clock() -> ClockState {
@@ -79,6 +96,13 @@ mod tests {
             ClockState::Unsynchronised => {}
             ClockState::Unknown { reason } => assert!(!reason.is_empty()),
         }
+    }
+
+    #[test]
+    fn devices_are_in_memory_and_the_source_is_not() {
+        assert!(ThisMachine.is_in_memory(Path::new("/dev/shm/no-such-directory")));
+        assert!(ThisMachine.is_in_memory(Path::new("/dev")));
+        assert!(!ThisMachine.is_in_memory(Path::new(env!("CARGO_MANIFEST_DIR"))));
     }
 
     #[test]

@@ -160,7 +160,8 @@ impl TableStandard {
         let outcome = rule.check.run(context);
         let is_open = matches!(outcome.verdict, RuleVerdict::Fail | RuleVerdict::NeedsPeople);
         if let Some(text) = self.settings.met_elsewhere.get(rule.info.id).filter(|_| is_open) {
-            return RuleFinding::new(rule.info, RuleVerdict::MetElsewhere, text.trim());
+            let text = format!("{}; the settings alone: {}", text.trim(), outcome.evidence);
+            return RuleFinding::new(rule.info, RuleVerdict::MetElsewhere, text);
         }
         let finding = RuleFinding::new(rule.info, outcome.verdict, outcome.evidence);
         outcome.settings.into_iter().fold(finding, RuleFinding::mended_by)

@@ -32,6 +32,8 @@ fn break_for(check: RuleCheck, subject: &mut CheckedSubject) {
         RuleCheck::Redacts(_) => planned.redactors.clear(),
         RuleCheck::AuditKept => planned.level = "info,app::pay=OFF".parse().unwrap(),
         RuleCheck::AuditNotDropped => planned.sinks.iter_mut().for_each(|sink| sink.on_full = OnFull::Drop),
+        RuleCheck::AuditFieldsChecked => planned.processors.clear(),
+        RuleCheck::OwnAuditEvents => planned.has_own_audit_events = false,
         RuleCheck::AuditDurable => each(planned, |assurances| assurances.is_durable = false),
         RuleCheck::AuditTamperEvident => each(planned, |assurances| assurances.is_tamper_evident = false),
         RuleCheck::AuditCopied => each(planned, |assurances| assurances.copied_to = None),
@@ -145,6 +147,8 @@ fn a_failure_that_settings_can_mend_names_them() {
 #[test]
 fn connections_are_checked_where_there_are_any() {
     let mut subject = CheckedSubject::perfect();
+    // What it copies is a connection, too.
+    subject.planned.sinks.iter_mut().for_each(|sink| sink.assurances.copied_to = None);
     let verdict = |subject: &CheckedSubject| subject.finding(fapilog_compliance::PCI_DSS, "pci-dss/4.2.1").verdict;
     assert_eq!(verdict(&subject), RuleVerdict::NotApplicable);
     subject.planned.sinks.push(network_sink(true));

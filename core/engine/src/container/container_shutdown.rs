@@ -50,9 +50,8 @@ impl ContainerShutdown {
         if self.frontend.is_in_forked_child() {
             return;
         }
-        if !self.frontend.is_closed() {
-            let object = format!("container {}", self.frontend.id());
-            self.frontend.add_audit_note(AuditNote::new("log stopped", object));
+        if self.frontend.audit_notes.is_on() {
+            self.note_stop();
         }
         self.frontend.close();
         for port in &self.frontend.ports {
@@ -61,6 +60,12 @@ impl ContainerShutdown {
             // The drain may hang and never end, and the watchdog ends with the container.
             port.wake_all_waiters();
         }
+    }
+
+    #[cold]
+    fn note_stop(&self) {
+        let object = format!("container {}", self.frontend.id());
+        self.frontend.audit_notes.add_stop(AuditNote::new("log stopped", object));
     }
 
     /// Waits for the end of all shards. Returns whether all have ended.

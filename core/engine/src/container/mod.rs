@@ -38,7 +38,7 @@ use fapilog_plugin::{
     event::InstanceId,
     threads::{drain_thread, lock},
 };
-use fapilog_record::{directives::Directives, level::LevelFilter};
+use fapilog_record::{directives::Directives, level::LevelFilter, text::bounded::front};
 
 use crate::{
     accounts::{Accounts, CountsByLevel},
@@ -52,6 +52,9 @@ use crate::{
     producer::{Frontend, Logger},
     watchdog::Watchdog,
 };
+
+/// The most bytes of the error of a change in an audit event: an error may list many values.
+const REFUSAL_BYTES_MAX: usize = 2048;
 
 /// How long a dropped container drains.
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -129,6 +132,14 @@ impl Container {
         let note = AuditNote::new("levels changed", "levels").detail("from", &former).detail("to", &level);
         self.frontend.set_level(level);
         self.frontend.add_audit_note(note);
+    }
+
+    /// Has an audit event of a change that was refused, if the container has [such events](ContainerBuilder::audit_events). Hidden: the layers
+    /// above the engine call it, whose changes the engine does not see.
+    #[doc(hidden)]
+    pub fn note_refused_change(&self, what: &'static str, object: &str, error: &str) {
+        let error = front(error, REFUSAL_BYTES_MAX);
+        self.frontend.add_audit_note(AuditNote::new(what, object).failed().detail("error", error));
     }
 
     /// The value that was [attached](ContainerBuilder::attachment) to the builder, if it is a `T`. The layers above the

@@ -83,12 +83,13 @@ impl Container {
     /// # Errors
     /// See [`ChangeError`].
     pub fn add_redactor_from(&self, name: &str, factory: Factory<dyn Processor>) -> Result<(), ChangeError> {
-        self.check_new(name)?;
         let texts = self.diagnostics.redaction();
         // First: the redactor's own diagnostics pass it. Of two calls at once with one name, the second adds none.
         let redactor = factory.text_redactor().cloned();
         if redactor.is_some_and(|redactor| !texts.add_at_run_time(name, redactor)) {
-            return Err(ChangeError::Taken { name: name.to_owned() });
+            let taken = Err(ChangeError::Taken { name: name.to_owned() });
+            self.note_addition(name, "redactor", &taken);
+            return taken;
         }
         let result = self.add_redactor(name, move |shard| Ok(factory.make(shard)));
         if result.is_err() {
@@ -117,13 +118,18 @@ impl Container {
     /// # Errors
     /// When there is none, or it is the last sink, or the drain does not come to it in time.
     pub fn remove_plugin(&self, name: &str) -> Result<(), ChangeError> {
+        let result = self.remove(name);
+        self.frontend.add_audit_note(AuditNote::new("plugin removed", name).of(&result));
+        result
+    }
+
+    fn remove(&self, name: &str) -> Result<(), ChangeError> {
         self.check_known(name)?;
         let sinks = self.sink_names();
         if sinks.len() == 1 && sinks.iter().any(|sink| sink == name) {
             return Err(ChangeError::LastSink { name: name.to_owned() });
         }
         let result = self.post(&Change::Remove(name.to_owned()));
-        self.frontend.add_audit_note(AuditNote::new("plugin removed", name).of(&result));
         // A shard that is late does it all the same.
         if matches!(&result, Ok(()) | Err(ChangeError::Deadline)) {
             threads::lock(&self.at_run_time).remove(name);
@@ -138,17 +144,16 @@ impl Container {
     /// # Errors
     /// When there is none, or the drain does not come to it in time.
     pub fn set_plugin_enabled(&self, name: &str, is_enabled: bool) -> Result<(), ChangeError> {
-        self.check_known(name)?;
-        let result = self.post(&Change::SetEnabled(name.to_owned(), is_enabled));
+        let result = self.check_known(name).and_then(|()| self.post(&Change::SetEnabled(name.to_owned(), is_enabled)));
         let what = if is_enabled { "plugin enabled" } else { "plugin disabled" };
         self.frontend.add_audit_note(AuditNote::new(what, name).of(&result));
         result
     }
 
+    /// A change that is refused is an audit event, too.
     fn add(&self, name: &str, change: Change) -> Result<(), ChangeError> {
-        self.check_new(name)?;
-        let result = self.post(&change);
-        self.frontend.add_audit_note(AuditNote::new("plugin added", name).of(&result));
+        let result = self.check_new(name).and_then(|()| self.post(&change));
+        self.note_addition(name, change.kind(), &result);
         match &result {
             // Shards that could make it remove it again.
             Err(ChangeError::Plugin { .. } | ChangeError::Sink { .. }) => {
@@ -160,6 +165,10 @@ impl Container {
             _ => {}
         }
         result
+    }
+
+    fn note_addition(&self, name: &str, kind: &'static str, result: &Result<(), ChangeError>) {
+        self.frontend.add_audit_note(AuditNote::new("plugin added", name).of(result).detail("kind", kind));
     }
 
     fn check_new(&self, name: &str) -> Result<(), ChangeError> {

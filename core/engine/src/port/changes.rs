@@ -42,6 +42,17 @@ pub(crate) enum Change {
 }
 
 impl Change {
+    /// The kind of the plugin that it adds.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::AddEnricher(_) => "enricher",
+            Self::AddProcessor(_) => "processor",
+            Self::AddRedactor(_) => "redactor",
+            Self::AddSink(_) => "sink",
+            _ => "none",
+        }
+    }
+
     /// The name that it adds, if the container gives it one.
     pub(crate) fn name(&self) -> Option<&str> {
         match self {

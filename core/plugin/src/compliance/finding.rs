@@ -84,3 +84,22 @@ impl RuleFinding {
         self
     }
 }
+
+/// The effect of a change of a running container on the rules that it has to meet.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct ChangeFindings {
+    /// The rules that are met, and would not be met after the change.
+    pub missed: Vec<RuleFinding>,
+    /// Whether the change is to be refused. Otherwise it is to be logged with the rules that it misses.
+    pub is_refused: bool,
+}
+
+impl ChangeFindings {
+    /// The change misses these rules. A strict container refuses a change that misses any.
+    #[must_use]
+    pub fn new(missed: Vec<RuleFinding>, is_strict: bool) -> Self {
+        let is_refused = is_strict && !missed.is_empty();
+        Self { missed, is_refused }
+    }
+}

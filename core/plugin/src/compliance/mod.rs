@@ -40,7 +40,7 @@ mod retention;
 mod standard;
 
 pub use self::{
-    finding::{RuleFinding, RuleInfo, RuleVerdict},
+    finding::{ChangeFindings, RuleFinding, RuleInfo, RuleVerdict},
     planned::{PlannedContainer, PlannedPlugin, PlannedSink},
     report::{ComplianceReport, StandardReport},
     retention::{KeptEvents, RetentionConflict, RetentionDemand, write_age},

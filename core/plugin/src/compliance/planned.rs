@@ -6,6 +6,7 @@ use fapilog_record::{directives::Directives, level::Level};
 
 use crate::{
     data_class::DataClass,
+    factory::SparedFields,
     sink::{Assurances, DeliveryPolicy, OnFull},
 };
 
@@ -27,6 +28,8 @@ pub struct PlannedContainer {
     pub level: Directives,
     /// Where failures of the log itself are reported: names of settings.
     pub failures_reported_by: Vec<&'static str>,
+    /// Whether the log has audit events about itself: its start and stop, its changes, and its losses.
+    pub has_own_audit_events: bool,
 }
 
 /// An enricher, a processor or a redactor.
@@ -37,6 +40,13 @@ pub struct PlannedPlugin {
     pub name: String,
     /// The classes of sensitive data that it removes.
     pub protects: Vec<DataClass>,
+    /// The fields that it leaves as they are, whatever classes it removes.
+    pub spares: Vec<SparedFields>,
+    /// Whether it leaves every event of the levels AUDIT and SECURITY in place, with the fields that an audit event must have. `None`:
+    /// it does not state it.
+    pub keeps_audit_events: Option<bool>,
+    /// Whether it reports each event of these levels without who, what, outcome, origin or object.
+    pub checks_audit_fields: bool,
 }
 
 /// A sink.
@@ -78,10 +88,33 @@ impl PlannedContainer {
         self.redactors.iter().any(|redactor| redactor.protects.contains(&class))
     }
 
+    /// The fields that may have data of this class all the same: those that each redactor leaves as they are which removes the class.
+    pub fn spared(&self, class: DataClass) -> impl Iterator<Item = &str> {
+        let redactors = || self.redactors.iter().filter(move |redactor| redactor.protects.contains(&class));
+        let spared = move |redactor: &PlannedPlugin| redactor.spares.iter().any(|spared| spared.may_have(class));
+        let all_spare = redactors().all(spared);
+        let spares = redactors().flat_map(|redactor| &redactor.spares);
+        spares.filter(move |spared| all_spare && spared.may_have(class)).map(|spared| spared.pattern.as_str())
+    }
+
     /// Whether every event of this level is logged, whatever its target.
     #[must_use]
     pub fn logs_all(&self, level: Level) -> bool {
         self.level.level().passes(level) && self.level.targets().all(|(_, filter)| filter.passes(level))
+    }
+
+    /// Whether a sink takes no event below AUDIT: neither by its route, nor as the fallback of another sink.
+    #[must_use]
+    pub fn is_for_audit_only(&self, sink: &PlannedSink) -> bool {
+        let falls_back_to_it = |other: &&PlannedSink| other.fallback.as_deref() == Some(sink.name.as_str());
+        sink.is_for_audit_only() && self.sinks.iter().filter(falls_back_to_it).all(PlannedSink::is_for_audit_only)
+    }
+
+    /// The sink that gets the payloads which this one cannot deliver.
+    #[must_use]
+    pub fn fallback_of(&self, sink: &PlannedSink) -> Option<&PlannedSink> {
+        let name = sink.fallback.as_deref()?;
+        self.sinks.iter().find(|other| other.name == name)
     }
 
     /// The sinks that take every event of the levels AUDIT and SECURITY.
@@ -94,7 +127,27 @@ impl PlannedPlugin {
     /// A plugin that removes these classes of data.
     #[must_use]
     pub fn new(name: impl Into<String>, protects: impl IntoIterator<Item = DataClass>) -> Self {
-        Self { name: name.into(), protects: protects.into_iter().collect() }
+        Self {
+            name: name.into(),
+            protects: protects.into_iter().collect(),
+            spares: Vec::new(),
+            keeps_audit_events: None,
+            checks_audit_fields: false,
+        }
+    }
+
+    /// The same, with a statement whether it leaves audit events as they must be.
+    #[must_use]
+    pub fn keeping_audit_events(mut self, are_kept: bool) -> Self {
+        self.keeps_audit_events = Some(are_kept);
+        self
+    }
+
+    /// The same, with a statement whether it reports audit events without their fields.
+    #[must_use]
+    pub fn checking_audit_fields(mut self, are_checked: bool) -> Self {
+        self.checks_audit_fields = are_checked;
+        self
     }
 }
 
@@ -132,7 +185,7 @@ impl PlannedSink {
         !self.is_partial && self.takes_some(Level::Audit) && self.takes_some(Level::Security)
     }
 
-    /// Whether it takes no event below AUDIT.
+    /// Whether its route takes no event below AUDIT. It may be the [fallback](PlannedContainer::is_for_audit_only) of a sink that does.
     #[must_use]
     pub fn is_for_audit_only(&self) -> bool {
         self.level_min.is_some_and(|least| least >= Level::Audit)
@@ -160,6 +213,17 @@ mod tests {
     fn a_sink_is_for_audit_only_if_its_least_level_is_so_high() {
         assert!(sink(Some(Level::Audit), None).is_for_audit_only());
         assert!(!sink(Some(Level::Critical), None).is_for_audit_only() && !sink(None, None).is_for_audit_only());
+    }
+
+    #[test]
+    fn the_fallback_of_a_sink_for_other_events_is_not_for_audit_only() {
+        let audit = PlannedSink { name: "audit".to_owned(), ..sink(Some(Level::Audit), None) };
+        let app = PlannedSink { fallback: Some("audit".to_owned()), ..sink(None, Some(Level::Critical)) };
+        let container = |sinks| PlannedContainer { sinks, ..PlannedContainer::default() };
+        assert!(container(vec![audit.clone()]).is_for_audit_only(&audit));
+        let both = container(vec![app, audit.clone()]);
+        assert!(!both.is_for_audit_only(&audit));
+        assert_eq!(both.sinks.first().and_then(|app| both.fallback_of(app)), Some(&audit));
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(crate) struct EndedShop {
 
 impl RunningShop {
     pub(crate) fn start(profile: &str, variables: &[(&str, &str)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         // The shop does it itself, too; the report is asked for what stands there.
         first_run::prepare(directory.path()).unwrap();
         let errors = fs::File::create(directory.path().join("stderr")).unwrap();

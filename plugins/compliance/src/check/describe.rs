@@ -14,6 +14,8 @@ impl fmt::Display for RuleCheck {
             }
             Self::AuditKept => f.write_str("audit events kept"),
             Self::AuditNotDropped => f.write_str("audit events not dropped"),
+            Self::AuditFieldsChecked => f.write_str("fields of audit events checked"),
+            Self::OwnAuditEvents => f.write_str("audit events of the log itself"),
             Self::AuditDurable => f.write_str("durable"),
             Self::AuditTamperEvident => f.write_str("tamper-evident"),
             Self::AuditCopied => f.write_str("copied"),

@@ -20,11 +20,17 @@ pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 pub(crate) struct ScriptedMachine {
     pub(crate) clock: ClockState,
     pub(crate) directory_mode: u32,
+    /// Whether its directories are in memory.
+    pub(crate) is_in_memory: bool,
 }
 
 impl Default for ScriptedMachine {
     fn default() -> Self {
-        Self { clock: ClockState::Synchronised { error_max: Duration::from_millis(2) }, directory_mode: 0o750 }
+        Self {
+            clock: ClockState::Synchronised { error_max: Duration::from_millis(2) },
+            directory_mode: 0o750,
+            is_in_memory: false,
+        }
     }
 }
 
@@ -33,8 +39,13 @@ impl MachineProbe for ScriptedMachine {
         self.clock.clone()
     }
 
-    fn mode_of(&self, _: &Path) -> Option<u32> {
-        Some(self.directory_mode)
+    /// `/` has the mode that it has everywhere.
+    fn mode_of(&self, path: &Path) -> Option<u32> {
+        Some(if path == Path::new("/") { 0o755 } else { self.directory_mode })
+    }
+
+    fn is_in_memory(&self, _: &Path) -> bool {
+        self.is_in_memory
     }
 }
 
@@ -73,7 +84,9 @@ fn perfect_container() -> PlannedContainer {
     let mut planned = PlannedContainer::default();
     planned.sinks = vec![app_sink(), audit_sink()];
     planned.enrichers = vec![PlannedPlugin::new("hostname", [])];
-    planned.processors = vec![PlannedPlugin::new("audit_schema", [])];
+    planned.processors =
+        vec![PlannedPlugin::new("audit_schema", []).keeping_audit_events(true).checking_audit_fields(true)];
+    planned.has_own_audit_events = true;
     planned.redactors = vec![PlannedPlugin::new("redact", DataClass::ALL.iter().copied())];
     planned.blocks_for = Some(Duration::from_secs(5));
     planned.failures_reported_by = vec!["enable_internal_logging"];

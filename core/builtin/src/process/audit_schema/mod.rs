@@ -11,7 +11,7 @@ use fapilog_plugin::{
     per_call_site::PerCallSite,
     processor::Processor,
 };
-use fapilog_record::{directives::is_within, level::Level};
+use fapilog_record::{call_site::LiteralPart, directives::is_within, level::Level};
 
 pub use self::schema::AuditField;
 use self::schema::{Schema, mark};
@@ -47,6 +47,9 @@ pub struct AuditSchema {
     sites: PerCallSite<AuditSite>,
     reports: SiteReports,
 }
+
+/// The module of the library's own targets.
+const OWN_TARGETS: &str = "fapilog";
 
 /// The part of the answer that all events of a call site have in common.
 #[derive(Debug, Clone, Copy)]
@@ -119,6 +122,18 @@ impl AuditSchema {
         self
     }
 
+    /// Whether each event of the levels AUDIT and SECURITY is checked for each field, whatever its target. The log's own targets may be
+    /// left out.
+    fn checks_all_audit_events(&self) -> bool {
+        let levels = bit(Level::Audit) | bit(Level::Security);
+        let has = |field| self.schema.required.contains(field);
+        let is_own = |target: &String| is_within(target, OWN_TARGETS);
+        self.levels & levels == levels
+            && AuditField::ALL.iter().all(has)
+            && self.include.is_empty()
+            && self.exclude.iter().all(is_own)
+    }
+
     fn site_of(&mut self, event: &Event<'_>) -> AuditSite {
         let descriptor = event.descriptor();
         let site = descriptor.site();
@@ -144,9 +159,15 @@ fn bit(level: Level) -> u16 {
     1 << level as u8
 }
 
-/// Whether the message is a text of the program, with placeholders or without.
+/// Whether the message has text of the program, whatever stands in its placeholders. A message of placeholders alone may be empty.
 fn has_literal(event: &Event<'_>) -> bool {
-    !event.descriptor().site().message().trim().is_empty()
+    let descriptor = event.descriptor();
+    match descriptor.message_template() {
+        Some(template) => {
+            template.parts().iter().any(|part| matches!(part, LiteralPart::Text(text) if !text.trim().is_empty()))
+        }
+        None => !descriptor.site().message().trim().is_empty(),
+    }
 }
 
 impl Default for AuditSchema {

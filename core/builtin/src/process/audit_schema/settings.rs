@@ -19,7 +19,9 @@ use crate::{
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_processor(about("audit_schema", "Checks that audit events have their fields"), |settings| {
         let schema = settings.read::<AuditSchemaSettings>()?.schema()?;
-        Ok(Factory::processor(move |_| schema.clone()))
+        let are_checked = schema.checks_all_audit_events();
+        let factory = Factory::processor(move |_| schema.clone());
+        Ok(factory.keeping_audit_events(true).checking_audit_fields(are_checked))
     })
 }
 

@@ -122,6 +122,21 @@ fn the_message_is_the_action_and_a_field_stands_in_for_it() {
 }
 
 #[test]
+fn a_message_of_placeholders_alone_is_what_they_are_filled_with() {
+    let what = AuditSchema::new().required([AuditField::What]);
+    let violations = |message: &'static str| {
+        let stage = TestBatches::new().level(Level::Audit).message(message).argument("n");
+        stage.batch(&[1], |batch| {
+            what.clone().process(batch).unwrap();
+            violations_in(&batch.events()[0]).unwrap_or_default()
+        })
+    };
+    assert_eq!(["order {n}", "{n}"].map(violations), ["", ""]);
+    // Nothing is filled in.
+    assert_eq!(violations(" "), "[what_empty]");
+}
+
+#[test]
 fn only_required_fields_of_chosen_levels_and_targets_are_checked() {
     let event = || audit("m", &[("who", ValueRef::Text("ada"))]);
     assert_eq!(violated_by(&AuditSchema::new().required([AuditField::Who]), event()), "");

@@ -125,6 +125,11 @@ impl DangerousContent {
         self
     }
 
+    /// Whether no AUDIT or SECURITY event is taken out.
+    fn keeps_audit_events(&self) -> bool {
+        self.action == DangerAction::Flag || self.levels & bits([Level::Audit, Level::Security]) == 0
+    }
+
     fn ready_finder(&mut self) -> Result<DangerFinder, BuildError> {
         match self.finder.take() {
             Some(finder) => Ok(finder),

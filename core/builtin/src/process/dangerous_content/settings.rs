@@ -17,7 +17,8 @@ pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     let about = about("dangerous_content", "Flags or takes out events with dangerous text");
     registry.register_processor(about, |settings| {
         let content = settings.read::<DangerousContentSettings>()?.content()?;
-        Ok(Factory::processor(move |_| content.clone()))
+        let are_kept = content.keeps_audit_events();
+        Ok(Factory::processor(move |_| content.clone()).keeping_audit_events(are_kept))
     })
 }
 

@@ -14,7 +14,7 @@ use crate::{process::Dedupe, registration::about};
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_processor(about("dedupe", "Takes out events that are equal to one before"), |settings| {
         let dedupe = settings.read::<DedupeSettings>()?.dedupe();
-        Ok(Factory::processor(move |_| dedupe.clone()))
+        Ok(Factory::processor(move |_| dedupe.clone()).keeping_audit_events(true))
     })
 }
 

@@ -95,6 +95,15 @@ impl Filter {
         self
     }
 
+    /// Whether AUDIT and SECURITY events stay, whatever their target and fields.
+    fn keeps_audit_events(&self) -> bool {
+        let level = self.targets.level.as_ref();
+        let is_off = |level: &Directives| {
+            level.level() == LevelFilter::Off || level.targets().any(|(_, level)| level == LevelFilter::Off)
+        };
+        !level.is_some_and(is_off) && !self.rules.iter().any(Rule::drops_audit_events)
+    }
+
     /// The level from which events of this target stay.
     #[inline]
     fn level_of(&mut self, event: &Event<'_>) -> LevelFilter {

@@ -81,6 +81,11 @@ impl Rule {
         is_its_affair.then_some(self.keeps)
     }
 
+    /// Whether it takes out AUDIT or SECURITY events.
+    pub(super) fn drops_audit_events(&self) -> bool {
+        !self.keeps && self.levels.iter().any(|level| *level >= Level::Audit)
+    }
+
     fn takes_level(&self, level: Level) -> bool {
         if self.levels.is_empty() { level < Level::Audit } else { self.levels.contains(&level) }
     }

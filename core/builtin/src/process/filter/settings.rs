@@ -17,7 +17,8 @@ use crate::{
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_processor(about("filter", "Takes out events by level, target and fields"), |settings| {
         let filter = settings.read::<FilterSettings>()?.filter()?;
-        Ok(Factory::processor(move |_| filter.clone()))
+        let are_kept = filter.keeps_audit_events();
+        Ok(Factory::processor(move |_| filter.clone()).keeping_audit_events(are_kept))
     })
 }
 

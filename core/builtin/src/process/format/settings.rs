@@ -17,7 +17,7 @@ use crate::{
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_processor(about("format", "Writes the message from a template"), |settings| {
         let format = settings.read::<FormatSettings>()?.format()?;
-        Ok(Factory::processor(move |_| format.clone()))
+        Ok(Factory::processor(move |_| format.clone()).keeping_audit_events(true))
     })
 }
 

@@ -10,7 +10,7 @@ use fapilog_plugin::{
 };
 use fapilog_record::field_group::FieldGroup;
 
-use crate::process::FieldPath;
+use crate::process::{AuditField, FieldPath};
 
 /// Takes fields out of events. Values are not copied, and events that need no change are not touched.
 ///
@@ -82,6 +82,11 @@ impl Projection {
 
     fn stays(&self, group: FieldGroup, name: &str) -> bool {
         self.patterns.keep(group, name)
+    }
+
+    /// Whether the fields that an audit event must have stay.
+    fn keeps_audit_fields(&self) -> bool {
+        AuditField::ALL.iter().all(|field| self.stays(FieldGroup::Context, field.name()))
     }
 
     fn all_stay(&self, fields: &[FieldRef<'_>]) -> bool {

@@ -15,7 +15,7 @@ use crate::{process::Sampling, registration::about};
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_processor(about("sampling", "Keeps a part of the events"), |settings| {
         let sampling = settings.read::<SamplingSettings>()?.sampling()?;
-        Ok(Factory::processor(move |_| sampling.clone()))
+        Ok(Factory::processor(move |_| sampling.clone()).keeping_audit_events(true))
     })
 }
 

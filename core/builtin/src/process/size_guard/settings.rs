@@ -15,7 +15,8 @@ pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
         Ok(Factory::processor(move |_| match event_max_bytes {
             Some(bytes) => SizeGuard::new().event_max_bytes(bytes),
             None => SizeGuard::new(),
-        }))
+        })
+        .keeping_audit_events(true))
     })
 }
 

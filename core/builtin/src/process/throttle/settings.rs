@@ -14,7 +14,7 @@ use crate::{process::Throttle, registration::about};
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_processor(about("throttle", "Takes out events that come too fast"), |settings| {
         let throttle = settings.read::<ThrottleSettings>()?.throttle();
-        Ok(Factory::processor(move |_| throttle.clone()))
+        Ok(Factory::processor(move |_| throttle.clone()).keeping_audit_events(true))
     })
 }
 
