@@ -20,7 +20,7 @@ use crate::{
     encryption::KeyHolders,
     error::{EncryptError, KeyStoreError},
     key_encryption_key::KeyEncryptionKey,
-    secret_key::{AesKey, NONCE_BYTES, SecretKey, random},
+    secret_key::{AesKey, NONCE_BYTES, SecretKey, Wiped, random},
     wrap::{KeyId, OpenedWrap},
 };
 
@@ -66,7 +66,7 @@ pub struct SubjectKeys {
     holders: KeyHolders,
     /// All that may open files of the store.
     keys: Vec<KeyEncryptionKey>,
-    index: hmac::Key,
+    index: Wiped<hmac::Key>,
     kept: Mutex<HashMap<SubjectId, Arc<SubjectKey>>>,
 }
 
@@ -116,7 +116,7 @@ impl SubjectKeys {
         let Some(first) = keys.first().cloned() else { return Err(EncryptError::NoKeyHolder.into()) };
         let holders = KeyHolders { recipients: Vec::new(), keys: vec![first] };
         let (_, index) = find_or_make(&store, INDEX_STEM, KeyFileKind::SubjectIndex, &holders, &keys)?;
-        let index = hmac::Key::new(hmac::HMAC_SHA256, index.bytes());
+        let index = Wiped::new(hmac::Key::new(hmac::HMAC_SHA256, index.bytes()));
         Ok(Self { store, holders, keys, index, kept: Mutex::default() })
     }
 
@@ -243,23 +243,25 @@ impl SubjectKeys {
 
     /// The key that sealed a value.
     fn existing_key(&self, subject: SubjectId, key: &KeyId) -> Result<AesKey, SubjectError> {
+        Ok(self.existing_secret(subject, key)?.cipher().map_err(KeyStoreError::from)?)
+    }
+
+    fn existing_secret(&self, subject: SubjectId, key: &KeyId) -> Result<SecretKey, SubjectError> {
         let mark = self.mark(&subject, key);
         if is_there(&mark)? {
             return Err(SubjectError::Shredded);
         }
-        match self.stored_key(&subject, key) {
-            // It was erased meanwhile, or a crash has kept its file from being removed.
+        match self.stored_secret(&subject, key) {
+            // It was erased meanwhile: its file may be read by halves, or not at all.
             Err(_) | Ok(None) if is_there(&mark)? => Err(SubjectError::Shredded),
             found => found?.ok_or(SubjectError::NoKey),
         }
     }
 
     /// The key in the file of a subject, if it is this one.
-    fn stored_key(&self, subject: &SubjectId, key: &KeyId) -> Result<Option<AesKey>, SubjectError> {
+    fn stored_secret(&self, subject: &SubjectId, key: &KeyId) -> Result<Option<SecretKey>, SubjectError> {
         match self.store.find(&stem(subject), KeyFileKind::Subject)? {
-            FoundKey::File(file, path) if file.id == *key => {
-                Ok(Some(open(&file, path, &self.keys)?.cipher().map_err(KeyStoreError::from)?))
-            }
+            FoundKey::File(file, path) if file.id == *key => Ok(Some(open(&file, path, &self.keys)?)),
             FoundKey::Shredded => Err(SubjectError::Shredded),
             _ => Ok(None),
         }
