@@ -217,11 +217,14 @@ impl EncryptionBuilder {
     /// The encryption.
     ///
     /// # Errors
-    /// If there is no recipient and no key, more than 64, or a recipient with which no secret can be agreed; and if no random bytes
-    /// can be had.
+    /// If there is no recipient and no key, more than 64, or a recipient with which no secret can be agreed; if the key store belongs to
+    /// another user; and if no random bytes can be had.
     pub fn build(self) -> Result<Encryption, EncryptError> {
         let Self { holders, compression, limits, key_store } = self;
         holders.check()?;
+        if let Some(store) = &key_store {
+            store.check_owner()?;
+        }
         // Each key encrypts one frame at least.
         let limits = RotationLimits { frames: limits.frames.max(1), bytes: limits.bytes.max(1), ..limits };
         let day_keys = key_store.map(|store| DayKeys::new(store, holders.clone()));

@@ -72,6 +72,22 @@ pub enum KeyStoreError {
         /// The permission bits.
         mode: u32,
     },
+    /// It belongs to another user, who can read and change it.
+    #[error("key store {} belongs to user {owner}; the program runs as user {user}, to whom it must belong", path.display())]
+    Owner {
+        /// The directory.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// The user of the program.
+        user: u32,
+    },
+    /// It has keys of subjects, and not the key that their ids are made with. Another such key would leave them where nobody finds them.
+    #[error("{} is absent, and the store has keys of subjects: their ids cannot be made without it", path.display())]
+    NoSubjectIndex {
+        /// The absent file.
+        path: PathBuf,
+    },
     /// A file of it is no key file, or it is damaged.
     #[error("{} is no key file of this version, or is damaged", path.display())]
     BadFile {

@@ -2,7 +2,11 @@
 
 use std::{error::Error, fmt};
 
-use fapilog_plugin::{event::Batch, formatter::Formatter, timestamp::Timestamp};
+use fapilog_plugin::{
+    event::Batch,
+    formatter::{Formatter, refuse_batch},
+    timestamp::Timestamp,
+};
 
 use crate::{
     data_key::{DataKey, FrameContent},
@@ -19,8 +23,8 @@ const FRAME_BYTES_WANTED: usize = 8 << 20;
 ///
 /// # Failures
 /// No plaintext leaves it. If a batch cannot be encrypted (the key store cannot be written, for example), nothing of it is appended, the
-/// events are counted in [`Encryption::failures`], and the call unwinds with a text, without a message on stderr: the engine
-/// catches that, and counts the events as lost. In a program whose panics abort, the call returns instead.
+/// events are counted in [`Encryption::failures`], and the call [refuses the batch](refuse_batch): the engine counts the events as lost, as
+/// `sink_failed`, and reports the reason. In a program whose panics abort, `failures` is the only account.
 pub struct Encrypted {
     encryption: Encryption,
     inner: Box<dyn Formatter>,
@@ -126,11 +130,8 @@ impl Formatter for Encrypted {
     }
 
     fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
-        if let Err(error) = self.try_format(batch, out)
-            && cfg!(panic = "unwind")
-        {
-            // The contract has no error. An unwinding has the events counted as lost, which they are.
-            std::panic::resume_unwind(Box::new(format!("cannot encrypt: {}", with_sources(&error))));
+        if let Err(error) = self.try_format(batch, out) {
+            refuse_batch(error);
         }
     }
 

@@ -52,7 +52,7 @@ impl KeyEncryptionKey {
     /// # Errors
     /// If it is neither.
     pub fn from_secret(secret: &SecretBytes) -> Result<Self, KeyTextError> {
-        let is_typed = secret.expose().iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+        let is_typed = secret.expose_text().is_ok_and(|text| !text.contains(char::is_control));
         match SecretKey::from_slice(secret.expose()).filter(|_| !is_typed) {
             Some(key) => Self::of(key).map_err(|_| Self::REFUSED),
             None => secret.expose_text().map_err(|_| KeyTextError::Length { bytes: secret.len() })?.parse(),
@@ -65,7 +65,7 @@ impl KeyEncryptionKey {
     /// The key as text, `fapilog-key-1...`.
     #[must_use]
     pub fn to_secret_text(&self) -> zeroize::Zeroizing<String> {
-        zeroize::Zeroizing::new(key_text::write(key_text::KEY, self.0.key.bytes()))
+        key_text::write(key_text::KEY, self.0.key.bytes())
     }
 
     /// The id that frames have of it: derived from the key, and no secret. 16 hexadecimal digits.
@@ -120,7 +120,11 @@ mod tests {
         let read = |bytes: &[u8]| KeyEncryptionKey::from_secret(&SecretBytes::copy_of(bytes));
         assert_eq!(read(&[0xab; 32]).unwrap().id(), key.id());
         assert_eq!(read(key.to_secret_text().as_bytes()).unwrap().id(), key.id());
-        assert_eq!(read(b"a password of 32 characters, yes").unwrap_err(), KeyTextError::Checksum);
+        for password in ["a password of 32 characters, yes", "ein Kennwort, 32 Bytes: süß...", "пароль из 32 байт!!!"]
+        {
+            assert_eq!(password.len(), KEY_BYTES, "{password}");
+            assert_eq!(read(password.as_bytes()).unwrap_err(), KeyTextError::Checksum);
+        }
         assert_eq!(read(&[0xab; 31]).unwrap_err(), KeyTextError::Length { bytes: 31 });
     }
 

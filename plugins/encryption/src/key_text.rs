@@ -34,11 +34,19 @@ pub enum KeyTextError {
     },
 }
 
+/// More than the text of a key has: a text that grows leaves copies of its beginning behind.
+const TEXT_BYTES_MAX: usize = 128;
+
 /// The text of a key, in lower case.
-pub(crate) fn write(prefix: &'static str, key: &[u8; KEY_BYTES]) -> String {
+pub(crate) fn write(prefix: &'static str, key: &[u8; KEY_BYTES]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(TEXT_BYTES_MAX));
     // Neither can fail: the prefixes are valid, and 32 bytes are far below the limit.
-    let text = Hrp::parse(prefix).map(|prefix| bech32::encode::<Bech32m>(prefix, key));
-    text.ok().and_then(Result::ok).unwrap_or_default()
+    let written =
+        Hrp::parse(prefix).map(|prefix| bech32::encode_lower_to_fmt::<Bech32m, String>(&mut text, prefix, key));
+    if !matches!(written, Ok(Ok(()))) {
+        text.clear();
+    }
+    text
 }
 
 /// Reads the text of a key, in lower or upper case, with white space around it.
@@ -51,4 +59,18 @@ pub(crate) fn read(prefix: &'static str, begins: &'static str, text: &str) -> Re
     let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
     bytes.extend(checked.byte_iter());
     SecretKey::from_slice(&bytes).ok_or(KeyTextError::Length { bytes: bytes.len() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_key_is_written_in_one_piece_of_memory() {
+        for prefix in [RECIPIENT, IDENTITY, KEY] {
+            let text = write(prefix, &[0xab; KEY_BYTES]);
+            assert!(text.starts_with(prefix));
+            assert_eq!(text.capacity(), TEXT_BYTES_MAX);
+        }
+    }
 }

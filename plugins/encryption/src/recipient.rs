@@ -92,7 +92,8 @@ impl FromStr for Recipient {
 /// A private key of X25519: it decrypts the frames of its [`Recipient`]. Zeroed when it is dropped, and never in `Debug` output.
 #[derive(Clone)]
 pub struct Identity {
-    private: StaticSecret,
+    /// On the heap, so that a move, as of a vector that grows, leaves no copy behind.
+    private: Box<StaticSecret>,
     recipient: Recipient,
 }
 
@@ -106,8 +107,8 @@ impl Identity {
     }
 
     fn of(mut key: SecretKey) -> Self {
-        let private = StaticSecret::from(std::mem::take(key.bytes_mut()));
-        let recipient = Recipient(PublicKey::from(&private).to_bytes());
+        let private = Box::new(StaticSecret::from(std::mem::take(key.bytes_mut())));
+        let recipient = Recipient(PublicKey::from(&*private).to_bytes());
         Self { private, recipient }
     }
 
@@ -120,7 +121,7 @@ impl Identity {
     /// The private key as text, `fapilog-identity-1...`: to be kept where only the readers of the log have access.
     #[must_use]
     pub fn to_secret_text(&self) -> zeroize::Zeroizing<String> {
-        zeroize::Zeroizing::new(key_text::write(key_text::IDENTITY, self.private.as_bytes()))
+        key_text::write(key_text::IDENTITY, self.private.as_bytes())
     }
 
     /// The key that the holder of an ephemeral private key has derived.
@@ -153,6 +154,15 @@ mod tests {
         let (ephemeral, key) = identity.recipient().agree().unwrap();
         assert_eq!(identity.agree(&ephemeral).unwrap().bytes(), key.bytes());
         assert_ne!(Identity::generate().unwrap().agree(&ephemeral).unwrap().bytes(), key.bytes());
+    }
+
+    #[test]
+    fn a_move_of_an_identity_moves_no_bytes_of_its_private_key() {
+        let identity = Identity::generate().unwrap();
+        let place = identity.private.as_bytes().as_ptr();
+        let mut identities = vec![identity];
+        identities.reserve(1000);
+        assert_eq!(identities.pop().unwrap().private.as_bytes().as_ptr(), place);
     }
 
     #[test]

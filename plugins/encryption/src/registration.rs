@@ -1,6 +1,10 @@
 //! Registration of the formatter `encrypted`, and its settings.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use fapilog_plugin::{
     factory::Factory,
@@ -9,7 +13,7 @@ use fapilog_plugin::{
     problem::Problem,
     register_plugin,
     registry::{Metadata, PluginSettings, RegisterError, Registry},
-    settings::{SecretRef, duration, size_bytes},
+    settings::{SecretRef, duration, is_check, size_bytes},
 };
 use serde::Deserialize;
 
@@ -124,11 +128,13 @@ impl EncryptedSettings {
             return None;
         }
         if let Some(store) = store {
-            let path = store.display().to_string();
-            let open = |error: KeyStoreError| problems.push(problem_of("key_store", path, error));
-            builder = builder.shred_by_day(KeyStore::open(store).map_err(open).ok()?);
+            let shown = store.display().to_string();
+            let opened = open_store(&store).map_err(|error| problems.push(problem_of("key_store", shown, error)));
+            if let Some(store) = opened.ok()? {
+                builder = builder.shred_by_day(store);
+            }
         }
-        builder.build().map_err(|error| problems.push(build_problem(&error))).ok()
+        builder.build().map_err(|error| problems.push(build_problem(error))).ok()
     }
 
     fn compression(&self, problems: &mut Vec<Problem>) -> FrameCompression {
@@ -198,14 +204,25 @@ impl EncryptedSettings {
     }
 }
 
+/// Opens the key store, which is made if it is not there. A check of settings makes none: it may be of another user, or on another machine.
+fn open_store(path: &Path) -> Result<Option<KeyStore>, KeyStoreError> {
+    if is_check() {
+        return KeyStore::check(path).map(|()| None);
+    }
+    KeyStore::open(path).map(Some)
+}
+
 fn read_key(key: &SecretRef, problems: &mut Vec<Problem>) -> Option<KeyEncryptionKey> {
     let secret = key.read().map_err(|error| problems.push(error.problem("key"))).ok()?;
     let refused = |error: crate::KeyTextError| problems.push(Problem::new("key", key, error.to_string()));
     KeyEncryptionKey::from_secret(&secret).map_err(refused).ok()
 }
 
-fn build_problem(error: &EncryptError) -> Problem {
-    Problem::new("recipients", "given", error.to_string())
+fn build_problem(error: EncryptError) -> Problem {
+    match error {
+        EncryptError::KeyStore(error) => problem_of("key_store", "given", error),
+        error => Problem::new("recipients", "given", error.to_string()),
+    }
 }
 
 fn problem_of(setting: &str, value: impl fmt::Display, error: KeyStoreError) -> Problem {

@@ -1,6 +1,6 @@
 //! Keys of 256 bits in memory.
 
-use std::{fmt, mem::MaybeUninit};
+use std::{fmt, mem::MaybeUninit, ops::Deref};
 
 use ring::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, Tag, UnboundKey},
@@ -72,21 +72,46 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// A key in the form that AES-256-GCM uses: the schedule of its rounds. ring does not zero it; this type does, when it is dropped.
-pub(crate) struct AesKey(Box<MaybeUninit<LessSafeKey>>);
+/// A key in a form of ring's, which does not zero it: zeroed when it is dropped; on the heap, so that a move copies no bytes of it.
+pub(crate) struct Wiped<T>(Box<MaybeUninit<T>>);
 
-// The memory is zeroed in place of a drop.
-const _: () = assert!(!std::mem::needs_drop::<LessSafeKey>());
+impl<T> Wiped<T> {
+    /// The memory is zeroed in place of a drop.
+    const HAS_NO_DROP: () = assert!(!std::mem::needs_drop::<T>());
+
+    pub(crate) fn new(key: T) -> Self {
+        let () = Self::HAS_NO_DROP;
+        Self(Box::new(MaybeUninit::new(key)))
+    }
+
+    /// By a volatile write, which the compiler keeps although the memory is freed next.
+    fn wipe(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T> Deref for Wiped<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: `new` has initialized it, and only `wipe` changes it, in the drop.
+        unsafe { self.0.assume_init_ref() }
+    }
+}
+
+impl<T> Drop for Wiped<T> {
+    fn drop(&mut self) {
+        self.wipe();
+    }
+}
+
+/// A key in the form that AES-256-GCM uses: the schedule of its rounds.
+pub(crate) struct AesKey(Wiped<LessSafeKey>);
 
 impl AesKey {
     fn new(key: &SecretKey) -> Result<Self, EncryptError> {
         let unbound = UnboundKey::new(&AES_256_GCM, key.bytes()).map_err(|_| EncryptError::Cipher)?;
-        Ok(Self(Box::new(MaybeUninit::new(LessSafeKey::new(unbound)))))
-    }
-
-    fn key(&self) -> &LessSafeKey {
-        // SAFETY: `new` has initialized it, and only `wipe` changes it, in the drop.
-        unsafe { self.0.assume_init_ref() }
+        Ok(Self(Wiped::new(LessSafeKey::new(unbound))))
     }
 
     /// Encrypts the bytes in place, and returns the tag. A nonce must be used once only.
@@ -97,10 +122,8 @@ impl AesKey {
         bytes: &mut [u8],
     ) -> Result<[u8; TAG_BYTES], EncryptError> {
         let nonce = Nonce::assume_unique_for_key(nonce);
-        let tag: Tag = self
-            .key()
-            .seal_in_place_separate_tag(nonce, Aad::from(associated), bytes)
-            .map_err(|_| EncryptError::Cipher)?;
+        let tag: Tag =
+            self.0.seal_in_place_separate_tag(nonce, Aad::from(associated), bytes).map_err(|_| EncryptError::Cipher)?;
         tag.as_ref().try_into().map_err(|_| EncryptError::Cipher)
     }
 
@@ -112,18 +135,7 @@ impl AesKey {
         bytes: &'b mut [u8],
     ) -> Option<&'b [u8]> {
         let nonce = Nonce::assume_unique_for_key(nonce);
-        self.key().open_in_place(nonce, Aad::from(associated), bytes).ok().map(|plain| &*plain)
-    }
-
-    /// By a volatile write, which the compiler keeps although the memory is freed next.
-    fn wipe(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl Drop for AesKey {
-    fn drop(&mut self) {
-        self.wipe();
+        self.0.open_in_place(nonce, Aad::from(associated), bytes).ok().map(|plain| &*plain)
     }
 }
 
@@ -137,22 +149,33 @@ impl fmt::Debug for AesKey {
 mod tests {
     use super::*;
 
+    fn memory_of<T>(key: &Wiped<T>) -> Vec<u8> {
+        let start = key.0.as_ptr().cast::<u8>();
+        let byte = |at: usize| {
+            // SAFETY: `at` is within the value, whose box is alive.
+            let place = unsafe { start.add(at) };
+            // SAFETY: a byte of the value is readable; padding of it, which is read too, was written as zeros or as a copy.
+            unsafe { place.read_volatile() }
+        };
+        (0..size_of::<T>()).map(byte).collect()
+    }
+
     #[test]
     fn a_wiped_key_has_zeros_in_place_of_its_schedule() {
         let mut key = SecretKey::from_slice(&[7; KEY_BYTES]).unwrap().cipher().unwrap();
-        let bytes = |key: &AesKey| -> Vec<u8> {
-            let start = key.0.as_ptr().cast::<u8>();
-            let byte = |at: usize| {
-                // SAFETY: `at` is within the value, whose box is alive.
-                let place = unsafe { start.add(at) };
-                // SAFETY: a byte of the value is readable; padding of it, which is read too, was written as zeros or as a copy.
-                unsafe { place.read_volatile() }
-            };
-            (0..size_of::<LessSafeKey>()).map(byte).collect()
-        };
-        assert!(bytes(&key).windows(8).any(|window| window == [7; 8]), "the first round's key is the key itself");
+        let is_there = memory_of(&key.0).windows(8).any(|window| window == [7; 8]);
+        assert!(is_there, "the first round's key is the key itself");
+        key.0.wipe();
+        assert!(memory_of(&key.0).iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_wiped_key_of_hmac_has_zeros_in_place_of_its_states() {
+        use ring::hmac::{HMAC_SHA256, Key};
+        let mut key = Wiped::new(Key::new(HMAC_SHA256, &[7; KEY_BYTES]));
+        assert!(memory_of(&key).iter().any(|byte| *byte != 0));
         key.wipe();
-        assert!(bytes(&key).iter().all(|byte| *byte == 0));
+        assert!(memory_of(&key).iter().all(|byte| *byte == 0));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use crate::{
     bytes::ByteReader,
+    encryption::KEY_HOLDERS_MAX,
     error::EncryptError,
     key_encryption_key::KeyEncryptionKey,
     key_store::UtcDay,
@@ -116,10 +117,11 @@ pub(crate) enum ReadWrap<'a> {
     Unknown,
 }
 
-/// Reads a list of wraps. `None` if it is none, or has bytes behind it.
+/// Reads a list of wraps. `None` if it is none, is longer than a writer makes it, or has bytes behind it.
 pub(crate) fn read_wraps(bytes: &[u8]) -> Option<Vec<ReadWrap<'_>>> {
     let mut reader = ByteReader::new(bytes);
-    let count = reader.u16()?;
+    // Each costs a reader an agreement on a key, and a forged list could have hundreds.
+    let count = reader.u16().filter(|count| usize::from(*count) <= KEY_HOLDERS_MAX)?;
     let wraps: Option<Vec<_>> = (0..count).map(|_| read_wrap(&mut reader)).collect();
     wraps.filter(|_| reader.is_empty())
 }

@@ -224,6 +224,68 @@ fn an_exit_code_is_that_of_the_gravest_error() {
 }
 
 #[test]
+fn an_exit_code_is_that_of_the_gravest_error_also_behind_the_errors_that_are_kept() {
+    let (identity, encryption) = pair();
+    let [first, mut damaged] = frames(&encryption, &[&["first"], &["second"]]).try_into().unwrap();
+    let at = damaged.len() - 9;
+    damaged[at] ^= 1;
+    // Each frame of a later version is an error, less grave than damage.
+    let mut later = first[..60].to_vec();
+    later[8] = 2;
+    let bytes = [later.repeat(1000), damaged].concat();
+    let summary = Decryptor::new(&*bytes, keys(&identity)).copy_to(Vec::new()).unwrap();
+    assert_eq!((summary.errors.len(), summary.error_count), (1000, 1001));
+    assert_eq!(summary.exit(), DecryptExit::Damaged);
+}
+
+#[test]
+fn the_work_on_frames_that_overlap_is_linear_in_the_length_of_the_stream() {
+    let key = KeyEncryptionKey::generate().unwrap();
+    let encryption = Encryption::builder().key(key.clone()).compression(FrameCompression::None).build().unwrap();
+    let [frame, next] = frames(&encryption, &[&["text"], &["next"]]).try_into().unwrap();
+    // Frames that begin in every hundred bytes, and end all together: by the right key, with a wrong tag. They have a terabyte together.
+    let bytes = 16 << 20;
+    let header = usize::from(u16::from_be_bytes([frame[10], frame[11]]));
+    let mut stream = Vec::new();
+    while stream.len() + header + 17 < bytes {
+        let mut front = frame[..header].to_vec();
+        let sealed = (bytes - stream.len() - header - 1) as u32;
+        front[12..16].copy_from_slice(&sealed.to_be_bytes());
+        front[16..20].copy_from_slice(&(sealed - 16).to_be_bytes());
+        stream.extend(front);
+    }
+    stream.resize(bytes - 1, b'x');
+    stream.push(b'\n');
+    stream.extend(next);
+    let read = decrypt(&stream, DecryptionKeys::new().key(key));
+    let [errors @ .., last] = &read[..] else { panic!("no frame") };
+    assert!(errors.iter().all(|error| matches!(error, Err(DecryptError::Damaged { .. }))));
+    assert!(errors.len() < 1000, "{}", errors.len());
+    assert_eq!(last.as_ref().unwrap().records, plain(&["next"]));
+}
+
+#[test]
+fn a_list_of_more_wraps_than_a_writer_makes_is_refused_before_any_is_opened() {
+    let (identity, encryption) = pair();
+    let frame = frames(&encryption, &[&["text"]]).concat();
+    let header = usize::from(u16::from_be_bytes([frame[10], frame[11]]));
+    let with_wraps = |count: u16| {
+        let wraps = frame[50..header].repeat(usize::from(count));
+        let length = (50 + wraps.len()) as u16;
+        [&frame[..10], &length.to_be_bytes()[..], &frame[12..48], &count.to_be_bytes(), &wraps, &frame[header..]]
+            .concat()
+    };
+    let error_of = |bytes: &[u8]| decrypt(bytes, keys(&identity)).remove(0).unwrap_err();
+    // The tag is wrong, as the header has changed.
+    assert!(matches!(error_of(&with_wraps(64)), DecryptError::Damaged { .. }));
+    let stranger = keys(&Identity::generate().unwrap());
+    let read = decrypt(&with_wraps(64), stranger.clone()).remove(0);
+    assert!(matches!(read, Err(DecryptError::NoKey { .. })), "{read:?}");
+    let read = decrypt(&with_wraps(65), stranger).remove(0);
+    assert!(matches!(read, Err(DecryptError::Damaged { .. })), "{read:?}");
+}
+
+#[test]
 fn a_failure_of_the_inner_formatter_leaves_nothing_behind() {
     struct Panics;
     impl Formatter for Panics {

@@ -216,6 +216,26 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
 }
 
 #[test]
+fn a_check_makes_no_key_store_and_looks_at_one_that_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let recipient = Identity::generate().unwrap().recipient();
+    let store = directory.path().join("keys");
+    let table = format!(
+        "[plugin_config.encrypted]\nrecipients = [\"{recipient}\"]\nshred_by = \"day\"\nkey_store = \"{}\"",
+        store.display()
+    );
+    let file = directory.path().join("settings.toml");
+    fs::write(&file, toml(&directory.path().join("app.log"), &table)).unwrap();
+    let check = || Settings::builder().file(&file).check_with(&Registry::linked());
+    check().unwrap();
+    assert!(!store.exists());
+    fs::create_dir(&store).unwrap();
+    fs::set_permissions(&store, fs::Permissions::from_mode(0o755)).unwrap();
+    let error = check().unwrap_err().to_string();
+    assert!(error.contains("has mode 0755; it must be a directory of mode 0700"), "{error}");
+}
+
+#[test]
 fn a_key_store_that_others_can_read_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();

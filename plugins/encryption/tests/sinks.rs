@@ -325,7 +325,12 @@ fn without_its_key_store_nothing_is_written_and_the_events_count_as_lost() {
     assert!(accounts.lost_total() >= 20, "{accounts}");
     let failures = encryption.failures();
     assert!(failures.events >= 1);
-    assert!(failures.last.unwrap().starts_with("cannot write "));
+    let reason = failures.last.unwrap();
+    assert!(reason.starts_with("cannot look at "), "{reason}");
+    let of_sink: u64 = accounts.sinks.iter().map(|sink| sink.lost.of(LossReason::SinkFailed)).sum();
+    assert_eq!((of_sink, accounts.lost_total()), (of_sink, of_sink), "no batch counts as a panic: {accounts}");
+    let diagnostics = container.diagnostics();
+    assert!(diagnostics.iter().any(|diagnostic| diagnostic.text.contains("keys: No such file")), "{diagnostics:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use fapilog_plugin::{
     event::{Batch, Event},
+    formatter::catch_refusal,
     sink::OnFull,
 };
 use fapilog_record::user_code::Panicked;
@@ -196,14 +197,12 @@ impl SinkWorker {
         let Some(filling) = &mut self.filling else { return Err(DeliveryFailure::NoRoom) };
         let before = filling.payload.mark();
         let sink = &mut self.sink;
-        let outcome = self.supervisor.call(|| {
-            sink.encode(batch, &mut filling.payload);
-            Ok(())
-        });
+        let outcome = self.supervisor.call(|| catch_refusal(|| sink.encode(batch, &mut filling.payload)));
         if outcome != CallOutcome::Done {
             // Half a batch may be half a record.
             filling.payload.truncate(before);
-            return Err(DeliveryFailure::EncodePanicked);
+            let is_refused = outcome == CallOutcome::Failed;
+            return Err(if is_refused { DeliveryFailure::NotEncoded } else { DeliveryFailure::EncodePanicked });
         }
         let first = batch.events().first().map(Event::timestamp);
         filling.oldest = filling.oldest.or(first);

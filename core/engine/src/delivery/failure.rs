@@ -15,6 +15,8 @@ pub(super) enum DeliveryFailure {
     BreakerOpen,
     /// The sink panicked over a batch.
     EncodePanicked,
+    /// The formatter refused a batch.
+    NotEncoded,
     /// The delivery failed, and another attempt would fail again.
     NotDelivered,
     /// The attempts at the delivery are used up.
@@ -61,7 +63,9 @@ impl DeliveryFailure {
             Self::LittleRoom => LossReason::LowSeverity,
             Self::Refused => LossReason::Rejected,
             Self::DeadLettered => LossReason::DeadLettered,
-            Self::BreakerOpen | Self::NotDelivered | Self::AttemptsUsedUp | Self::Unreadable => LossReason::SinkFailed,
+            Self::BreakerOpen | Self::NotEncoded | Self::NotDelivered | Self::AttemptsUsedUp | Self::Unreadable => {
+                LossReason::SinkFailed
+            }
             Self::EncodePanicked => LossReason::PluginPanicked,
             Self::Deadline | Self::GivenUp => LossReason::ShutdownDeadline,
         }

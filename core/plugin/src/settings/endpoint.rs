@@ -131,12 +131,13 @@ impl Endpoint {
         &self.path_and_query
     }
 
-    /// Whether the host is this machine: an address of 127.0.0.0/8, `::1`, `localhost` or a name below it.
+    /// Whether the host is this machine: an address of 127.0.0.0/8, `::1`, or `localhost`. A name below `localhost` is none: resolvers that
+    /// do not know it ask the name server, which may name any machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match &self.host {
             EndpointHost::Address(address, _) => address.to_canonical().is_loopback(),
-            EndpointHost::Name(name) => name == "localhost" || name.ends_with(".localhost"),
+            EndpointHost::Name(name) => name == "localhost",
         }
     }
 
@@ -236,8 +237,8 @@ fn ipv4_or_name(text: &str) -> Result<EndpointHost, Refused> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let is_part = |part: &str| (1..=63).contains(&part.len()) && part.chars().all(is_of_name) && !part.starts_with('-');
     let last = text.rsplit('.').next().unwrap_or_default();
-    let is_number =
-        last.starts_with(|c: char| c.is_ascii_digit()) && last.chars().all(|c| c.is_ascii_hexdigit() || c == 'x');
+    let is_number = last.starts_with(|c: char| c.is_ascii_digit())
+        && last.chars().all(|c| c.is_ascii_hexdigit() || "xX".contains(c));
     if text.len() > 253 || is_number || !text.split('.').all(is_part) {
         return Err(Refused::new(HOST_RULE));
     }
@@ -294,10 +295,22 @@ mod tests {
 
     #[test]
     fn loopback_needs_no_tls() {
-        for host in ["localhost", "LOCALHOST", "a.localhost", "127.0.0.1", "127.9.9.9", "[::1]", "[::ffff:127.0.0.1]"] {
+        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "[::1]", "[::ffff:127.0.0.1]"] {
             assert!(parsed(&format!("http://{host}:3100/")).is_ok(), "{host}");
         }
-        for host in ["localhost.example.com", "notlocalhost", "126.0.0.1", "[::2]"] {
+        let others = [
+            "localhost.example.com",
+            "127.0.0.1.example.com",
+            "notlocalhost",
+            "a.localhost",
+            "localhost.",
+            "126.0.0.1",
+            "[::2]",
+            "[::127.0.0.1]",
+            "[::ffff:10.0.0.1]",
+            "[64:ff9b::127.0.0.1]",
+        ];
+        for host in others {
             assert!(parsed(&format!("http://{host}/")).is_err(), "{host}");
         }
     }
@@ -341,6 +354,10 @@ mod tests {
             "2130706433",
             "0x7f.1",
             "0x7f000001",
+            "0X7F000001",
+            "0X7F.1",
+            "0177.0.0.1",
+            "127.0.0.0X1",
             "a..b",
             "a.",
             ".a",

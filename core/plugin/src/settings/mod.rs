@@ -17,7 +17,7 @@ pub use self::{
     endpoint::Endpoint,
     named_enum::UnknownName,
     plugin_config::{PluginConfig, PluginValue},
-    secret::{REDACTED, SecretBytes, SecretEncoding, SecretError, SecretRef, redact_text},
+    secret::{REDACTED, SecretBytes, SecretEncoding, SecretError, SecretRef, is_check, redact_text},
     units::{duration, size_bytes, write_duration, write_size},
 };
 #[doc(hidden)]

@@ -23,7 +23,7 @@ pub use self::{
     redact::{redact, redact_at},
     reference::SecretRef,
     text::redact_text,
-    unread::without_reading_secrets,
+    unread::{is_check, without_reading_secrets},
 };
 
 /// The text in place of a secret wherever settings are shown.

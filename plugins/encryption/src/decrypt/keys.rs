@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
+use ring::digest::{Context, SHA256};
+
 use super::UnreadableFrame;
 use crate::{
     error::KeyStoreError,
@@ -106,9 +108,18 @@ fn known(opened: OpenedWrap) -> Result<SecretKey, UnreadableFrame> {
     }
 }
 
-/// The data keys that were opened, by their ids and wraps: a forged frame with the id of another data key does not take its place.
+fn name_of(id: &KeyId, wraps: &[u8]) -> [u8; 32] {
+    let mut hash = Context::new(&SHA256);
+    hash.update(id);
+    hash.update(wraps);
+    // SHA-256 has 32 bytes.
+    hash.finish().as_ref().try_into().unwrap_or_default()
+}
+
+/// The data keys that were opened, by a hash of their ids and wraps: a forged frame with the id of another data key does not take its
+/// place, and long wraps take no memory.
 #[derive(Debug, Default)]
-pub(super) struct DataKeys(HashMap<Vec<u8>, AesKey>);
+pub(super) struct DataKeys(HashMap<[u8; 32], AesKey>);
 
 impl DataKeys {
     /// The data key of this id, from the wraps of a frame unless it is known.
@@ -118,7 +129,7 @@ impl DataKeys {
         wraps: &[u8],
         keys: &DecryptionKeys,
     ) -> Result<&AesKey, UnreadableFrame> {
-        let name = [id, wraps].concat();
+        let name = name_of(id, wraps);
         if self.0.len() >= DATA_KEYS_KEPT && !self.0.contains_key(&name) {
             self.0.clear();
         }

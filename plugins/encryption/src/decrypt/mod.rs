@@ -15,7 +15,7 @@ pub use self::{
 use self::{keys::DataKeys, stream::StreamBuffer};
 use crate::{
     error::KeyStoreError,
-    frame::{BadHeader, END, FIXED_BYTES, FrameHeader, MAGIC, nonce_of},
+    frame::{BadHeader, END, FIXED_BYTES, FrameHeader, MAGIC, SEALED_BYTES_MAX, nonce_of},
     secret_key::AesKey,
 };
 
@@ -49,6 +49,7 @@ pub struct DecryptSummary {
     pub errors: Vec<DecryptError>,
     /// The number of errors.
     pub error_count: u64,
+    gravest: Option<DecryptExit>,
 }
 
 impl DecryptSummary {
@@ -58,7 +59,15 @@ impl DecryptSummary {
     /// The exit code that a command should have: that of the gravest error, or success.
     #[must_use]
     pub fn exit(&self) -> DecryptExit {
-        self.errors.iter().map(DecryptError::exit).max().unwrap_or(DecryptExit::Success)
+        self.gravest.unwrap_or(DecryptExit::Success)
+    }
+
+    fn add_error(&mut self, error: DecryptError) {
+        self.error_count += 1;
+        self.gravest = self.gravest.max(Some(error.exit()));
+        if self.errors.len() < Self::ERRORS_KEPT {
+            self.errors.push(error);
+        }
     }
 }
 
@@ -71,7 +80,32 @@ pub struct Decryptor<R> {
     stream: StreamBuffer<R>,
     keys: DecryptionKeys,
     data_keys: DataKeys,
+    vain_work: VainWork,
     has_ended: bool,
+}
+
+/// The work on frames that were not authentic, in bytes. Frames that overlap cost their whole lengths each, and who can write into a log can
+/// have one begin in every hundred bytes of it.
+#[derive(Debug, Default)]
+struct VainWork(u64);
+
+impl VainWork {
+    /// So much is spent on any stream: two of the longest frames.
+    const FREE: u64 = 2 * SEALED_BYTES_MAX as u64;
+    /// So much is spent for each byte of the stream.
+    const FACTOR: u64 = 8;
+    /// The cost of an agreement on a key, for each byte of a wrap: 50 us or more for 91 bytes, at some GB of AES-256-GCM a second.
+    const OF_WRAPS: u64 = 1024;
+
+    fn add(&mut self, header: &FrameHeader) {
+        let wraps = usize::from(header.header_bytes).saturating_sub(FIXED_BYTES) as u64;
+        self.0 = self.0.saturating_add(header.frame_bytes() as u64 + wraps * Self::OF_WRAPS);
+    }
+
+    /// Whether a frame may be searched for within one that is not authentic.
+    fn allows_search(&self, offset: u64) -> bool {
+        self.0 <= Self::FREE + Self::FACTOR * offset
+    }
 }
 
 /// The next bytes of the stream.
@@ -95,7 +129,13 @@ enum NextBytes {
 impl<R: Read> Decryptor<R> {
     /// Reads frames from a file, or any other stream of bytes.
     pub fn new(read: R, keys: DecryptionKeys) -> Self {
-        Self { stream: StreamBuffer::new(read), keys, data_keys: DataKeys::default(), has_ended: false }
+        Self {
+            stream: StreamBuffer::new(read),
+            keys,
+            data_keys: DataKeys::default(),
+            vain_work: VainWork::default(),
+            has_ended: false,
+        }
     }
 
     /// Writes all records that can be decrypted, and collects the errors.
@@ -111,12 +151,7 @@ impl<R: Read> Decryptor<R> {
                     summary.frames += 1;
                     summary.records += u64::from(frame.record_count);
                 }
-                Err(error) => {
-                    summary.error_count += 1;
-                    if summary.errors.len() < DecryptSummary::ERRORS_KEPT {
-                        summary.errors.push(error);
-                    }
-                }
+                Err(error) => summary.add_error(error),
             }
         }
         out.flush()?;
@@ -192,8 +227,12 @@ impl<R: Read> Decryptor<R> {
                 })
             }
             Err(unreadable) => {
-                // The length may be the damage, so the next frame is searched for from the first bytes on.
-                let (offset, bytes) = self.skip_to_frame(1)?;
+                if !matches!(unreadable, UnreadableFrame::NoEnd) {
+                    self.vain_work.add(header);
+                }
+                // The length may be the damage, so the next frame is searched for from the first bytes on, until that has cost too much.
+                let from = if self.vain_work.allows_search(offset) { 1 } else { frame_bytes };
+                let (offset, bytes) = self.skip_to_frame(from)?;
                 Err(unreadable.at(offset, bytes))
             }
         }
@@ -223,6 +262,8 @@ impl<R: Read> Iterator for Decryptor<R> {
 
 /// The reason why a frame cannot be decrypted.
 enum UnreadableFrame {
+    /// The last byte is another.
+    NoEnd,
     Damaged,
     NoKey,
     Shredded(crate::key_store::UtcDay),
@@ -232,7 +273,7 @@ enum UnreadableFrame {
 impl UnreadableFrame {
     fn at(self, offset: u64, bytes: u64) -> DecryptError {
         match self {
-            Self::Damaged => DecryptError::Damaged { offset, bytes },
+            Self::NoEnd | Self::Damaged => DecryptError::Damaged { offset, bytes },
             Self::NoKey => DecryptError::NoKey { offset, bytes },
             Self::Shredded(day) => DecryptError::Shredded { offset, bytes, day },
             Self::KeyStore(source) => DecryptError::KeyStore { offset, bytes, source },
@@ -247,7 +288,7 @@ fn open_frame(
     data_keys: &mut DataKeys,
 ) -> Result<Vec<u8>, UnreadableFrame> {
     let (front, sealed) = frame.split_at_checked(usize::from(header.header_bytes)).ok_or(UnreadableFrame::Damaged)?;
-    let Some((&END, sealed)) = sealed.split_last() else { return Err(UnreadableFrame::Damaged) };
+    let Some((&END, sealed)) = sealed.split_last() else { return Err(UnreadableFrame::NoEnd) };
     let wraps = front.get(FIXED_BYTES..).unwrap_or_default();
     let key = data_keys.get_or_open(&header.data_key, wraps, keys)?;
     open_sealed(front, sealed, header, key).ok_or(UnreadableFrame::Damaged)

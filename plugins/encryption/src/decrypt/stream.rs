@@ -7,7 +7,7 @@ use memchr::memmem;
 /// Bytes that are read at a time.
 const READ_BYTES: usize = 256 << 10;
 
-/// Bytes of a stream, of which the next ones can be looked at. It keeps no more of them than were looked at, and one read.
+/// Bytes of a stream, of which the next ones can be looked at. It keeps no more than twice as many of them as were looked at, and one read.
 #[derive(Debug)]
 pub(super) struct StreamBuffer<R> {
     read: R,
@@ -69,8 +69,11 @@ impl<R: Read> StreamBuffer<R> {
     }
 
     fn fill(&mut self) -> io::Result<()> {
-        self.bytes.drain(..self.start);
-        self.start = 0;
+        // Not for each read: the bytes ahead may be 64 MiB, and all of them are moved.
+        if self.start >= self.ahead() {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
         let end = self.bytes.len();
         self.bytes.resize(end + READ_BYTES, 0);
         let read = loop {

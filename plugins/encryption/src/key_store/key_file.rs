@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
@@ -24,6 +24,8 @@ const MAGIC: [u8; 8] = *b"\xf5fapikey";
 const VERSION: u8 = 1;
 /// Length of the part in front of the wraps.
 const FIXED_BYTES: usize = 26;
+/// More than the longest key file has. A longer file is none, and is not read any further.
+const READ_BYTES_MAX: u64 = 64 << 10;
 
 /// The use of a stored key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +103,7 @@ impl KeyFile {
 
     /// Writes it into a store, durably, unless there is a file of that name. Returns whether it was written.
     pub(crate) fn store(&self, store: &KeyStore, path: &Path) -> Result<bool, KeyStoreError> {
+        store.check_owner()?;
         let random: KeyId = random()?;
         let temporary = store.path(&format!("new-{}", HEXLOWER.encode(&random)), ".tmp");
         let written = write_synced(&temporary, &self.bytes).and_then(|()| link(&temporary, path));
@@ -130,22 +133,46 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), KeyStoreError> {
     written.map_err(KeyStoreError::io("write", path))
 }
 
+/// Opens a file of a store. A link is refused, which may lead to a file of anybody, and so is a pipe, which would block.
+fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
+}
+
+/// The bytes of a key file; of a file that is too long to be one, the first.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(OpenOptions::new().read(true), path)?.take(READ_BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Whether a key file was overwritten, and a crash has kept it from being removed.
+pub(super) fn is_overwritten(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|byte| *byte == 0)
+}
+
 /// Leaves the mark of an erased key.
 pub(super) fn write_mark(path: &Path) -> Result<(), KeyStoreError> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = open(OpenOptions::new().write(true).create(true).truncate(false).mode(0o600), path);
     file.and_then(|file| file.sync_all()).map_err(KeyStoreError::io("create", path))
 }
 
 /// Overwrites a key file, and removes it.
 pub(super) fn erase(path: &Path) -> Result<(), KeyStoreError> {
     let overwrite = |mut file: File| {
-        let length = usize::try_from(file.metadata()?.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        file.write_all(&vec![0; length])?;
+        let bytes = file.metadata()?.len();
+        io::copy(&mut io::repeat(0).take(bytes), &mut file)?;
         file.sync_all()
     };
-    let file = OpenOptions::new().write(true).open(path);
+    let file = open(OpenOptions::new().write(true), path);
     unless_gone(file.and_then(overwrite)).map_err(KeyStoreError::io("overwrite", path))?;
     unless_gone(fs::remove_file(path)).map_err(KeyStoreError::io("remove", path))
+}
+
+/// Waits until no other process erases keys of the store, and keeps others from it until the file is dropped.
+pub(super) fn lock(path: &Path) -> Result<File, KeyStoreError> {
+    let file = open(OpenOptions::new().write(true).create(true).truncate(false).mode(0o600), path);
+    file.and_then(|file| file.lock().map(|()| file)).map_err(KeyStoreError::io("lock", path))
 }
 
 /// Another process may have erased the file meanwhile.

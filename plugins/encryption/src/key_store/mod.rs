@@ -71,6 +71,22 @@ impl KeyStore {
         Ok(Self(path.into()))
     }
 
+    /// Looks at a directory as [`open`](Self::open) does, and makes none.
+    pub(crate) fn check(path: &Path) -> Result<(), KeyStoreError> {
+        if path.exists() {
+            return Self::open(path)?.check_owner();
+        }
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::metadata(parent).map(drop).map_err(KeyStoreError::io("create", path))
+    }
+
+    /// Whether the store may get keys: another owner could read them, and keep copies of those that are erased. An administrator may
+    /// erase keys in a store of another user.
+    pub(crate) fn check_owner(&self) -> Result<(), KeyStoreError> {
+        let owner = fs::metadata(&self.0).map_err(KeyStoreError::io("look at", &self.0))?.uid();
+        check_owner_is(&self.0, owner, rustix::process::geteuid().as_raw())
+    }
+
     /// The directory.
     #[must_use]
     pub fn directory(&self) -> &Path {
@@ -113,8 +129,12 @@ impl KeyStore {
     /// Erases the keys of all days before `day`, as [`shred_day`](Self::shred_day) does. Returns the days that had keys.
     ///
     /// # Errors
-    /// As [`shred_day`](Self::shred_day).
+    /// As [`shred_day`](Self::shred_day); and nothing is erased if `day` is behind today.
     pub fn shred_days_before(&self, day: UtcDay) -> Result<Vec<ShreddedDay>, KeyStoreError> {
+        let today = UtcDay::of_time(SystemTime::now());
+        if day > today {
+            return Err(KeyStoreError::DayInUse { day: today, today });
+        }
         self.days()?.into_iter().take_while(|own| *own < day).map(|own| self.shred_day(own)).collect()
     }
 
@@ -138,23 +158,29 @@ impl KeyStore {
     /// The key of a day. A key that is marked as shredded is, even if a crash has left its file.
     pub(crate) fn find_day_key(&self, day: UtcDay, id: &KeyId) -> Result<FoundKey, KeyStoreError> {
         let stem = Self::day_stem(day, id);
-        if self.path(&stem, SHREDDED_SUFFIX).exists() {
+        let mark = self.path(&stem, SHREDDED_SUFFIX);
+        if is_there(&mark)? {
             return Ok(FoundKey::Shredded);
         }
-        match self.find(&stem, KeyFileKind::Day)? {
-            FoundKey::File(file, path) if file.id != *id => Err(KeyStoreError::BadFile { path }),
-            found => Ok(found),
+        match self.find(&stem, KeyFileKind::Day) {
+            Ok(FoundKey::File(file, path)) if file.id != *id => Err(KeyStoreError::BadFile { path }),
+            // It was erased meanwhile: its file may be read by halves, or not at all.
+            Err(_) | Ok(FoundKey::Absent) if is_there(&mark)? => Ok(FoundKey::Shredded),
+            found => found,
         }
     }
 
-    /// The key file of this stem.
+    /// The key file of this stem. A file that was overwritten counts as shredded: a crash came before its removal.
     fn find(&self, stem: &str, kind: KeyFileKind) -> Result<FoundKey, KeyStoreError> {
         let path = self.path(stem, KEY_SUFFIX);
-        let bytes = match fs::read(&path) {
+        let bytes = match key_file::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(FoundKey::Absent),
             Err(error) => return Err(KeyStoreError::io("read", &path)(error)),
         };
+        if key_file::is_overwritten(&bytes) {
+            return Ok(FoundKey::Shredded);
+        }
         match KeyFile::read(bytes, kind) {
             Some(file) => Ok(FoundKey::File(file, path)),
             None => Err(KeyStoreError::BadFile { path }),
@@ -167,8 +193,9 @@ impl KeyStore {
 
     /// Erases a key file, and leaves a mark in its place.
     fn erase(&self, path: &Path, mark: &Path) -> Result<(), KeyStoreError> {
-        // The mark is first: after a crash, a second call ends the work.
+        // The mark is first, and durable: after a crash, a second call ends the work.
         key_file::write_mark(mark)?;
+        sync_directory(&self.0)?;
         key_file::erase(path)?;
         sync_directory(&self.0)
     }
@@ -188,11 +215,20 @@ impl UtcDay {
     }
 }
 
+fn check_owner_is(path: &Path, owner: u32, user: u32) -> Result<(), KeyStoreError> {
+    if owner == user { Ok(()) } else { Err(KeyStoreError::Owner { path: path.to_path_buf(), owner, user }) }
+}
+
 fn sync_parent(path: &Path) -> Result<(), KeyStoreError> {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
         _ => sync_directory(Path::new(".")),
     }
+}
+
+/// Whether there is a mark. A mark that cannot be looked at is an error, and not absent.
+fn is_there(mark: &Path) -> Result<bool, KeyStoreError> {
+    mark.try_exists().map_err(KeyStoreError::io("look at", mark))
 }
 
 /// Makes the names in a directory durable.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fmt,
+    fmt, fs,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
@@ -12,13 +12,15 @@ use fapilog_plugin::threads::lock;
 use ring::hmac;
 use thiserror::Error;
 
-use super::{FoundKey, KEY_SUFFIX, KeyFile, KeyFileKind, KeyStore, SHREDDED_SUFFIX};
+use super::{
+    FoundKey, KEY_SUFFIX, KeyFile, KeyFileKind, KeyStore, SHREDDED_SUFFIX, is_there, key_file, sync_directory,
+};
 use crate::{
     bytes::ByteReader,
     encryption::KeyHolders,
     error::{EncryptError, KeyStoreError},
     key_encryption_key::KeyEncryptionKey,
-    secret_key::{AesKey, NONCE_BYTES, SecretKey, random},
+    secret_key::{AesKey, NONCE_BYTES, SecretKey, Wiped, random},
     wrap::{KeyId, OpenedWrap},
 };
 
@@ -27,6 +29,12 @@ const TOKEN_BEGINS: &str = "sealed1:";
 const VALUE_LABEL: &[u8] = b"fapilog subject value v1";
 /// The stem of the file with the key that makes ids of subjects.
 const INDEX_STEM: &str = "subjects";
+/// The first characters of the files of a subject.
+const SUBJECT_BEGINS: &str = "subject-";
+/// The file that a process locks while it erases keys of subjects.
+const LOCK_FILE: &str = "subjects.lock";
+/// How often a key is looked for anew, because another process has erased the one that was there.
+const ATTEMPTS: usize = 5;
 /// Subjects whose keys are kept in memory.
 const SUBJECTS_KEPT: usize = 10_000;
 
@@ -58,7 +66,7 @@ pub struct SubjectKeys {
     holders: KeyHolders,
     /// All that may open files of the store.
     keys: Vec<KeyEncryptionKey>,
-    index: hmac::Key,
+    index: Wiped<hmac::Key>,
     kept: Mutex<HashMap<SubjectId, Arc<SubjectKey>>>,
 }
 
@@ -108,7 +116,7 @@ impl SubjectKeys {
         let Some(first) = keys.first().cloned() else { return Err(EncryptError::NoKeyHolder.into()) };
         let holders = KeyHolders { recipients: Vec::new(), keys: vec![first] };
         let (_, index) = find_or_make(&store, INDEX_STEM, KeyFileKind::SubjectIndex, &holders, &keys)?;
-        let index = hmac::Key::new(hmac::HMAC_SHA256, index.bytes());
+        let index = Wiped::new(hmac::Key::new(hmac::HMAC_SHA256, index.bytes()));
         Ok(Self { store, holders, keys, index, kept: Mutex::default() })
     }
 
@@ -146,12 +154,29 @@ impl SubjectKeys {
         let id = self.id_of(subject);
         let mut kept = lock(&self.kept);
         kept.remove(&id);
-        match self.store.find(&stem(&id), KeyFileKind::Subject)? {
-            FoundKey::File(file, path) => {
-                self.store.erase(&path, &self.mark(&id, &file.id))?;
+        self.erase(&id, |_| Ok(true))
+    }
+
+    /// Erases the key file of a subject if its key is one of these, or was overwritten by an erasure that a crash has interrupted. Processes
+    /// erase one by one: a second one would erase the key that another process has made in place of the first.
+    fn erase(
+        &self,
+        id: &SubjectId,
+        is_meant: impl Fn(&KeyId) -> Result<bool, KeyStoreError>,
+    ) -> Result<bool, KeyStoreError> {
+        let _lock = self.lock()?;
+        match self.store.find(&stem(id), KeyFileKind::Subject)? {
+            FoundKey::File(file, path) if is_meant(&file.id)? => {
+                self.store.erase(&path, &self.mark(id, &file.id))?;
                 Ok(true)
             }
-            FoundKey::Shredded | FoundKey::Absent => Ok(false),
+            FoundKey::Shredded => {
+                // Its mark is there: it was written first.
+                key_file::erase(&self.store.path(&stem(id), KEY_SUFFIX))?;
+                sync_directory(self.store.directory())?;
+                Ok(true)
+            }
+            FoundKey::File(..) | FoundKey::Absent => Ok(false),
         }
     }
 
@@ -169,17 +194,12 @@ impl SubjectKeys {
     fn key_of(&self, id: SubjectId) -> Result<Arc<SubjectKey>, KeyStoreError> {
         let mut kept = lock(&self.kept);
         // Another process may have erased it.
-        if let Some(key) = kept.get(&id).filter(|key| !key.mark.exists()) {
+        if let Some(key) = kept.get(&id)
+            && !is_there(&key.mark)?
+        {
             return Ok(Arc::clone(key));
         }
-        let stem = stem(&id);
-        if let FoundKey::File(file, path) = self.store.find(&stem, KeyFileKind::Subject)?
-            && self.mark(&id, &file.id).exists()
-        {
-            // A crash has interrupted the erasure.
-            self.store.erase(&path, &self.mark(&id, &file.id))?;
-        }
-        let (own_id, key) = find_or_make(&self.store, &stem, KeyFileKind::Subject, &self.holders, &self.keys)?;
+        let (own_id, key) = self.find_or_make_key(&id)?;
         let key = Arc::new(SubjectKey { id: own_id, cipher: key.cipher()?, mark: self.mark(&id, &own_id) });
         if kept.len() >= SUBJECTS_KEPT {
             kept.clear();
@@ -188,22 +208,68 @@ impl SubjectKeys {
         Ok(key)
     }
 
+    /// The key of a subject, which is made if there is none.
+    fn find_or_make_key(&self, id: &SubjectId) -> Result<(KeyId, SecretKey), KeyStoreError> {
+        let mut outcome = self.find_or_make_key_once(id);
+        for _ in 1..ATTEMPTS {
+            if let Ok(Some(found)) = outcome {
+                return Ok(found);
+            }
+            // Another process may be erasing the key, whose file is read by halves meanwhile.
+            drop(self.lock()?);
+            outcome = self.find_or_make_key_once(id);
+        }
+        outcome?.ok_or_else(|| KeyStoreError::BadFile { path: self.store.path(&stem(id), KEY_SUFFIX) })
+    }
+
+    /// `None` if another process erases the key meanwhile. A key whose erasure a crash has interrupted is erased first.
+    fn find_or_make_key_once(&self, id: &SubjectId) -> Result<Option<(KeyId, SecretKey)>, KeyStoreError> {
+        let stem = stem(id);
+        let is_erased = match self.store.find(&stem, KeyFileKind::Subject)? {
+            FoundKey::File(file, _) => is_there(&self.mark(id, &file.id))?,
+            FoundKey::Shredded => true,
+            FoundKey::Absent => false,
+        };
+        if is_erased {
+            self.erase(id, |key| is_there(&self.mark(id, key)))?;
+        }
+        find_or_make_once(&self.store, &stem, KeyFileKind::Subject, &self.holders, &self.keys)
+    }
+
+    /// Waits until no process erases keys of subjects, and keeps others from it until the file is dropped.
+    fn lock(&self) -> Result<fs::File, KeyStoreError> {
+        key_file::lock(&self.store.path(LOCK_FILE, ""))
+    }
+
     /// The key that sealed a value.
     fn existing_key(&self, subject: SubjectId, key: &KeyId) -> Result<AesKey, SubjectError> {
-        if self.mark(&subject, key).exists() {
+        Ok(self.existing_secret(subject, key)?.cipher().map_err(KeyStoreError::from)?)
+    }
+
+    fn existing_secret(&self, subject: SubjectId, key: &KeyId) -> Result<SecretKey, SubjectError> {
+        let mark = self.mark(&subject, key);
+        if is_there(&mark)? {
             return Err(SubjectError::Shredded);
         }
-        match self.store.find(&stem(&subject), KeyFileKind::Subject)? {
-            FoundKey::File(file, path) if file.id == *key => {
-                Ok(open(&file, path, &self.keys)?.cipher().map_err(KeyStoreError::from)?)
-            }
-            _ => Err(SubjectError::NoKey),
+        match self.stored_secret(&subject, key) {
+            // It was erased meanwhile: its file may be read by halves, or not at all.
+            Err(_) | Ok(None) if is_there(&mark)? => Err(SubjectError::Shredded),
+            found => found?.ok_or(SubjectError::NoKey),
+        }
+    }
+
+    /// The key in the file of a subject, if it is this one.
+    fn stored_secret(&self, subject: &SubjectId, key: &KeyId) -> Result<Option<SecretKey>, SubjectError> {
+        match self.store.find(&stem(subject), KeyFileKind::Subject)? {
+            FoundKey::File(file, path) if file.id == *key => Ok(Some(open(&file, path, &self.keys)?)),
+            FoundKey::Shredded => Err(SubjectError::Shredded),
+            _ => Ok(None),
         }
     }
 }
 
 fn stem(id: &SubjectId) -> String {
-    format!("subject-{}", HEXLOWER.encode(id))
+    format!("{SUBJECT_BEGINS}{}", HEXLOWER.encode(id))
 }
 
 fn associated(subject: &SubjectId, key: &KeyId) -> Vec<u8> {
@@ -229,19 +295,53 @@ fn find_or_make(
     holders: &KeyHolders,
     keys: &[KeyEncryptionKey],
 ) -> Result<(KeyId, SecretKey), KeyStoreError> {
-    if let FoundKey::File(file, path) = store.find(stem, kind)? {
-        return Ok((file.id, open(&file, path, keys)?));
+    let found = find_or_make_once(store, stem, kind, holders, keys)?;
+    found.ok_or_else(|| KeyStoreError::BadFile { path: store.path(stem, KEY_SUFFIX) })
+}
+
+/// As [`find_or_make`]; `None` if another process erases the key meanwhile.
+fn find_or_make_once(
+    store: &KeyStore,
+    stem: &str,
+    kind: KeyFileKind,
+    holders: &KeyHolders,
+    keys: &[KeyEncryptionKey],
+) -> Result<Option<(KeyId, SecretKey)>, KeyStoreError> {
+    if let Some(found) = find_key(store, stem, kind, keys)? {
+        return Ok(Some(found));
+    }
+    let path = store.path(stem, KEY_SUFFIX);
+    if kind == KeyFileKind::SubjectIndex && has_subjects(store)? {
+        // Another process may have made both meanwhile.
+        let found = find_key(store, stem, kind, keys)?;
+        return found.map(Some).ok_or(KeyStoreError::NoSubjectIndex { path });
     }
     let (key, id) = (SecretKey::random()?, random()?);
-    let path = store.path(stem, KEY_SUFFIX);
     if KeyFile::new(kind, id, &key, holders)?.store(store, &path)? {
-        return Ok((id, key));
+        return Ok(Some((id, key)));
     }
     // Another process was faster.
+    find_key(store, stem, kind, keys)
+}
+
+fn find_key(
+    store: &KeyStore,
+    stem: &str,
+    kind: KeyFileKind,
+    keys: &[KeyEncryptionKey],
+) -> Result<Option<(KeyId, SecretKey)>, KeyStoreError> {
     match store.find(stem, kind)? {
-        FoundKey::File(file, path) => Ok((file.id, open(&file, path, keys)?)),
-        FoundKey::Shredded | FoundKey::Absent => Err(KeyStoreError::BadFile { path }),
+        FoundKey::File(file, path) => Ok(Some((file.id, open(&file, path, keys)?))),
+        FoundKey::Shredded | FoundKey::Absent => Ok(None),
     }
+}
+
+/// Whether the store has files of subjects.
+fn has_subjects(store: &KeyStore) -> Result<bool, KeyStoreError> {
+    let read = KeyStoreError::io("read", store.directory());
+    let is_of_subject = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with(SUBJECT_BEGINS);
+    let mut entries = fs::read_dir(store.directory()).map_err(read)?;
+    Ok(entries.any(|entry| entry.is_ok_and(is_of_subject)))
 }
 
 fn open(file: &KeyFile, path: PathBuf, keys: &[KeyEncryptionKey]) -> Result<SecretKey, KeyStoreError> {
@@ -319,6 +419,84 @@ mod tests {
         let new = keys.seal("a", "value").unwrap();
         assert_ne!(read(&new).unwrap().key, key);
         assert_eq!(keys.unseal(&new).unwrap(), "value");
+    }
+
+    /// A value, and its key's file as a crash between the overwriting of the key and the removal of the file leaves it.
+    fn overwritten(keys: &SubjectKeys, subject: &str) -> (String, PathBuf) {
+        let sealed = keys.seal(subject, "value").unwrap();
+        let SealedValue { subject, key, .. } = read(&sealed).unwrap();
+        let path = keys.store.path(&stem(&subject), KEY_SUFFIX);
+        fs::write(keys.mark(&subject, &key), "").unwrap();
+        fs::write(&path, vec![0; fs::metadata(&path).unwrap().len() as usize]).unwrap();
+        (sealed, path)
+    }
+
+    #[test]
+    fn an_erasure_that_a_crash_has_interrupted_before_the_removal_stands_in_nobodys_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = SubjectKeys::open(store(&directory), [KeyEncryptionKey::generate().unwrap()]).unwrap();
+        let (sealed, path) = overwritten(&keys, "a");
+        assert!(matches!(keys.unseal(&sealed), Err(SubjectError::Shredded)));
+        let new = keys.seal("a", "value").unwrap();
+        assert_eq!(keys.unseal(&new).unwrap(), "value");
+        assert!(matches!(keys.unseal(&sealed), Err(SubjectError::Shredded)));
+
+        let (_, other) = overwritten(&keys, "b");
+        assert!(keys.shred("b").unwrap(), "the erasure is completed");
+        assert!(!other.exists() && path.exists());
+        assert!(!keys.shred("b").unwrap());
+    }
+
+    #[test]
+    fn an_erasure_that_is_completed_late_erases_no_newer_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = SubjectKeys::open(store(&directory), [KeyEncryptionKey::generate().unwrap()]).unwrap();
+        let old = read(&keys.seal("a", "value").unwrap()).unwrap();
+        keys.shred("a").unwrap();
+        let new = keys.seal("a", "value").unwrap();
+        // Another process has found the mark of the old key, and its file, before both changes.
+        assert!(!keys.erase(&old.subject, |key| Ok(*key == old.key)).unwrap());
+        lock(&keys.kept).clear();
+        assert_eq!(keys.unseal(&new).unwrap(), "value");
+    }
+
+    #[test]
+    fn processes_that_seal_and_shred_at_the_same_time_leave_no_value_without_a_key_or_a_mark() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = KeyEncryptionKey::generate().unwrap();
+        let processes: Vec<SubjectKeys> =
+            (0..4).map(|_| SubjectKeys::open(store(&directory), [key.clone()]).unwrap()).collect();
+        let sealed: Vec<String> = std::thread::scope(|scope| {
+            let work = |keys: &SubjectKeys| -> Vec<String> {
+                let values = (0..20).map(|_| {
+                    let value = keys.seal("a", "value").unwrap();
+                    keys.shred("a").unwrap();
+                    value
+                });
+                values.collect()
+            };
+            let running: Vec<_> = processes.iter().map(|keys| scope.spawn(move || work(keys))).collect();
+            running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        for value in sealed {
+            let opened = processes[0].unseal(&value);
+            assert!(matches!(opened, Err(SubjectError::Shredded)), "{opened:?}");
+        }
+    }
+
+    #[test]
+    fn a_store_that_has_lost_the_key_of_ids_is_refused_while_it_has_keys_of_subjects() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = KeyEncryptionKey::generate().unwrap();
+        let keys = SubjectKeys::open(store(&directory), [key.clone()]).unwrap();
+        let index = keys.store.path(INDEX_STEM, KEY_SUFFIX);
+        fs::remove_file(&index).unwrap();
+        SubjectKeys::open(store(&directory), [key.clone()]).unwrap();
+        keys.seal("a", "value").unwrap();
+        fs::remove_file(&index).unwrap();
+        let error = SubjectKeys::open(store(&directory), [key]).unwrap_err();
+        assert!(matches!(&error, KeyStoreError::NoSubjectIndex { path } if *path == index), "{error}");
+        assert!(!index.exists());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Key files in a directory.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
 use crate::{Identity, KeyEncryptionKey, encryption::KeyHolders, wrap::OpenedWrap};
@@ -133,4 +133,94 @@ fn a_file_that_is_no_key_file_is_reported() {
     fs::write(store.path(&stem, KEY_SUFFIX), "text").unwrap();
     let error = store.find_day_key(day("2026-11-28"), &[1; 16]).map(drop).unwrap_err();
     assert!(matches!(error, KeyStoreError::BadFile { .. }), "{error}");
+}
+
+#[test]
+fn a_link_in_place_of_a_key_file_or_a_mark_is_refused_and_its_target_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = KeyStore::open(directory.path().join("keys")).unwrap();
+    let target = directory.path().join("target");
+    fs::write(&target, "of another user").unwrap();
+    let (past, today) = (day("2026-11-28"), day("2026-11-30"));
+    let path = |suffix| store.path(&KeyStore::day_stem(past, &[1; 16]), suffix);
+    symlink(&target, path(KEY_SUFFIX)).unwrap();
+    let error = store.find_day_key(past, &[1; 16]).map(drop).unwrap_err();
+    assert!(matches!(error, KeyStoreError::Io { operation: "read", .. }), "{error}");
+    let error = store.shred_day_at(past, today).unwrap_err();
+    assert!(matches!(error, KeyStoreError::Io { operation: "overwrite", .. }), "{error}");
+    assert_eq!(fs::read_to_string(&target).unwrap(), "of another user");
+
+    fs::remove_file(path(SHREDDED_SUFFIX)).unwrap();
+    symlink(directory.path().join("new"), path(SHREDDED_SUFFIX)).unwrap();
+    assert!(store.shred_day_at(past, today).is_err());
+    assert!(!directory.path().join("new").exists());
+}
+
+#[test]
+fn a_pipe_and_a_file_without_end_in_place_of_a_key_file_are_errors_and_no_wait() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = KeyStore::open(directory.path().join("keys")).unwrap();
+    let stem = |id: u8| KeyStore::day_stem(day("2026-11-28"), &[id; 16]);
+    let pipe = std::process::Command::new("mkfifo").arg(store.path(&stem(1), KEY_SUFFIX)).status().unwrap();
+    assert!(pipe.success());
+    let error = store.find_day_key(day("2026-11-28"), &[1; 16]).map(drop).unwrap_err();
+    assert!(matches!(error, KeyStoreError::Io { .. }), "{error}");
+    // A file with a hole, which takes no room.
+    fs::File::create(store.path(&stem(2), KEY_SUFFIX)).unwrap().set_len(1 << 40).unwrap();
+    assert!(matches!(store.find_day_key(day("2026-11-28"), &[2; 16]), Ok(FoundKey::Shredded)));
+    let file = fs::OpenOptions::new().write(true).open(store.path(&stem(2), KEY_SUFFIX)).unwrap();
+    std::os::unix::fs::FileExt::write_at(&file, b"text", 0).unwrap();
+    let error = store.find_day_key(day("2026-11-28"), &[2; 16]).map(drop).unwrap_err();
+    assert!(matches!(error, KeyStoreError::BadFile { .. }), "{error}");
+}
+
+#[test]
+fn a_key_that_was_overwritten_counts_as_erased_without_its_mark() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = KeyStore::open(directory.path().join("keys")).unwrap();
+    let keys = DayKeys::new(store.clone(), holders(&Identity::generate().unwrap()));
+    let old = keys.key_of(day("2026-11-28")).unwrap();
+    let path = store.path(&KeyStore::day_stem(day("2026-11-28"), &old.id), KEY_SUFFIX);
+    fs::write(&path, vec![0; fs::metadata(&path).unwrap().len() as usize]).unwrap();
+    assert!(matches!(store.find_day_key(day("2026-11-28"), &old.id), Ok(FoundKey::Shredded)));
+    assert_ne!(keys.key_of(day("2026-11-28")).unwrap().id, old.id);
+}
+
+#[test]
+fn days_before_a_later_day_than_today_are_not_shredded_and_none_of_them_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = KeyStore::open(directory.path().join("keys")).unwrap();
+    let keys = DayKeys::new(store.clone(), holders(&Identity::generate().unwrap()));
+    let today = UtcDay::of_time(SystemTime::now());
+    for day in [day("2026-01-01"), today] {
+        keys.key_of(day).unwrap();
+    }
+    let tomorrow = UtcDay::of_number(today.number() + 1).unwrap();
+    let error = store.shred_days_before(tomorrow).unwrap_err();
+    assert!(matches!(error, KeyStoreError::DayInUse { .. }), "{error}");
+    assert_eq!(store.days().unwrap().len(), 2);
+}
+
+#[test]
+fn a_store_of_another_user_gets_no_keys() {
+    let path = Path::new("/keys");
+    assert!(check_owner_is(path, 7, 7).is_ok());
+    for (owner, user) in [(7, 8), (0, 7), (7, 0)] {
+        let error = check_owner_is(path, owner, user).unwrap_err().to_string();
+        let expected =
+            format!("key store /keys belongs to user {owner}; the program runs as user {user}, to whom it must belong");
+        assert_eq!(error, expected);
+    }
+}
+
+#[test]
+fn a_check_of_a_store_makes_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keys");
+    KeyStore::check(&path).unwrap();
+    assert!(!path.exists());
+    assert!(matches!(KeyStore::check(&path.join("keys")), Err(KeyStoreError::Io { operation: "create", .. })));
+    fs::create_dir(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(matches!(KeyStore::check(&path), Err(KeyStoreError::Mode { .. })));
 }

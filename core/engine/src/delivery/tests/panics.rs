@@ -60,6 +60,22 @@ fn a_batch_over_which_the_sink_panics_is_lost_and_leaves_no_half_of_a_record() {
 }
 
 #[test]
+fn a_batch_that_the_formatter_refuses_is_lost_with_the_reason_and_is_no_panic() {
+    let mut bench = DeliveryBench::new(at_once());
+    bench.encode(2);
+    bench.script.panic_at(Some(PanicPlace::EncodeRefused));
+    bench.encode(3);
+    bench.script.panic_at(None);
+    bench.encode(1);
+    bench.worker.submit();
+    bench.poll();
+    assert_eq!((bench.script.acknowledged(), bench.lost(LossReason::SinkFailed)), (vec![1, 2, 6], 3));
+    assert_eq!(bench.lost_total(), 3);
+    let diagnostics = bench.worker.diagnostics.all();
+    assert!(diagnostics.iter().any(|diagnostic| diagnostic.text.contains("planted")), "{diagnostics:?}");
+}
+
+#[test]
 fn a_sink_that_panics_over_a_new_payload_drops_the_batch() {
     let mut bench = DeliveryBench::new(at_once());
     bench.script.panic_at(Some(PanicPlace::Payload));

@@ -11,6 +11,7 @@ use std::{
 
 use fapilog_plugin::{
     event::{Batch, Event},
+    formatter::refuse_batch,
     sink::{Delivery, Payload, PayloadId, Sink, SinkContext, SinkError, SinkFactory},
     threads::lock,
 };
@@ -54,11 +55,13 @@ pub(super) struct AttemptRecord {
     pub(super) address: usize,
 }
 
-/// A call of the sink that may panic.
+/// A call of the sink that may panic, or refuse a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PanicPlace {
     Payload,
     Encode,
+    /// The formatter refuses the batch, with the reason `planted`.
+    EncodeRefused,
     AppendRecords,
     Flush,
     Stop,
@@ -308,6 +311,10 @@ impl Sink for Script {
             }
         }
         self.panic_if_at(PanicPlace::Encode);
+        let panics = lock(&self.0).panics;
+        if panics == Some(PanicPlace::EncodeRefused) {
+            refuse_batch("planted");
+        }
     }
 
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {

@@ -106,9 +106,11 @@ impl Drop for Running {
         }
         let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Some(group) = group {
-            // An error means that the group has ended; the child is awaited in both cases.
+            // An error means that nobody is left in the group.
             let _ = kill_process_group(group, Signal::KILL);
         }
+        // A program may have left its group, and would be awaited for as long as it runs.
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
@@ -183,6 +185,14 @@ mod tests {
             assert!(matches!(error, SecretError::TimedOut { .. }), "{script}: {error}");
             assert!(began.elapsed() < Duration::from_secs(60), "{script}");
         }
+    }
+
+    #[test]
+    fn a_program_that_has_left_its_process_group_is_killed_too() {
+        let child = Command::new("sleep").arg("600").spawn().unwrap();
+        let began = Instant::now();
+        drop(Running { child, has_ended: false });
+        assert!(began.elapsed() < Duration::from_secs(60));
     }
 
     #[test]

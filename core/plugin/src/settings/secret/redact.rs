@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     REDACTED,
     names::{is_key, is_secret_name, is_secret_path, is_table_of_classes, is_word, is_word_of_class},
-    text::{is_variable_reference, looks_like_key, redact_text},
+    text::{is_variable_reference, may_be_key, redact_text},
 };
 
 /// The values with `[redacted]` in place of secrets: everything that shows settings goes through this function.
@@ -51,7 +51,8 @@ fn redact_entry(name: &str, value: &Value) -> Value {
 
 /// The value of a `key` that may be the key itself.
 fn of_key(name: &str, value: &Value) -> Option<Value> {
-    let is_key = value.as_str().is_some_and(looks_like_key) && is_key(name);
+    let is_secret = |text: &str| !text.is_empty() && !is_variable_reference(text) && may_be_key(text);
+    let is_key = value.as_str().is_some_and(is_secret) && is_key(name);
     is_key.then(|| Value::String(REDACTED.to_owned()))
 }
 

@@ -20,7 +20,7 @@ const AUTHORIZATION_SCHEMES: [&str; 4] = ["bearer ", "basic ", "digest ", "splun
 const CREDENTIALS_CHARS_MIN: usize = 6;
 
 /// The text with `[redacted]` in place of the secrets in it: the user and password of a URL, its secret parameters, credentials behind
-/// `Bearer` and `Basic`, private keys in PEM, and values of secret names as in `password = "..."`.
+/// `Bearer` and `Basic`, private keys in PEM, keys as `fapilog-key-1...`, and values of secret names as in `password = "..."`.
 ///
 /// ```
 /// use fapilog_plugin::settings::redact_text;
@@ -45,6 +45,7 @@ fn secrets_of_prose(text: &str) -> Vec<Range<usize>> {
     secret.extend(userinfo(text));
     secret.extend(parameters(text));
     secret.extend(credentials(text));
+    secret.extend(secret_keys(text));
     secret
 }
 
@@ -151,14 +152,46 @@ fn looks_random(word: &str) -> bool {
     word.len() >= CREDENTIALS_CHARS_MIN && word.trim_end_matches(['.', ';', ':']).contains(is_sign)
 }
 
-/// Whether the text may be a key, and not the name of a field: long, of letters and digits in one piece.
-pub(super) fn looks_like_key(text: &str) -> bool {
-    const CHARS_MIN: usize = 16;
-    let is_of_alphabet = |c: char| c.is_ascii_alphanumeric() || "+/=_-".contains(c);
-    text.len() >= CHARS_MIN
-        && text.chars().all(is_of_alphabet)
-        && text.contains(|c: char| c.is_ascii_digit())
-        && text.contains(|c: char| c.is_ascii_alphabetic())
+/// Whether the text may be a key: all but a text that can be the name of a field, as `context.user_id` or `X-Request-Id`. Such a name is made
+/// of words, which have letters in front and few digits, and are in small letters or begin with a capital.
+pub(super) fn may_be_key(text: &str) -> bool {
+    let is_between = |c: char| "._-[]*".contains(c);
+    let has_words = text.contains(|c: char| c.is_ascii_alphabetic());
+    !has_words || text.split(is_between).any(|word| !word.is_empty() && !is_word_of_name(word))
+}
+
+/// Whether a word may stand in the name of a field: `user`, `userId`, `HTTP2`, and a number alone, as an index.
+fn is_word_of_name(word: &str) -> bool {
+    const CHARS_MAX: usize = 24;
+    const DIGITS_MAX: usize = 3;
+    const CHANGES_MAX: usize = 6;
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
+    // Digits are at the end. Random letters change between small and capital ones all the time.
+    let changes = letters
+        .as_bytes()
+        .windows(2)
+        .filter(|two| matches!(two, [a, b] if a.is_ascii_uppercase() != b.is_ascii_uppercase()));
+    word.len() <= CHARS_MAX
+        && digits <= DIGITS_MAX
+        && letters.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && changes.count() <= CHANGES_MAX
+}
+
+/// The fronts of secret keys as text: of `fapilog-encryption`, and of age.
+const SECRET_KEY_FRONTS: [&str; 3] = ["fapilog-identity-1", "fapilog-key-1", "age-secret-key-1"];
+
+/// Secret keys that show by their fronts what they are, in lower or upper case.
+fn secret_keys(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let low = text.to_ascii_lowercase();
+    let of_front = |front: &'static str| {
+        let keys = behind(&low, front).filter_map(|(at, behind)| {
+            let key = behind.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(behind.len());
+            (key >= CREDENTIALS_CHARS_MIN).then(|| at..at + front.len() + key)
+        });
+        keys.collect::<Vec<_>>()
+    };
+    SECRET_KEY_FRONTS.into_iter().flat_map(of_front).collect::<Vec<_>>().into_iter()
 }
 
 /// The values in pairs as settings, headers and connection strings have them: `password = "x"`, `"password": "x"`, `Authorization: x`,
@@ -274,6 +307,48 @@ mod tests {
         assert_eq!(redact_text("x -----BEGIN PRIVATE KEY-----\nhunter2"), "x [redacted]");
         let certificate = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----";
         assert_eq!(redact_text(certificate), certificate);
+    }
+
+    #[test]
+    fn a_secret_key_that_shows_by_its_front_is_hidden_and_a_recipient_is_not() {
+        let text = "recipients = [\"fapilog-identity-1qpzry9\"], FAPILOG-KEY-1QPZRY9 (age-secret-key-1qpzry9)";
+        assert_eq!(redact_text(text), "recipients = [\"[redacted]\"], [redacted] ([redacted])");
+        let recipient = "recipients = [\"fapilog1qpzry9\"]";
+        assert_eq!(redact_text(recipient), recipient);
+        assert_eq!(redact_text("it must begin with \"fapilog-key-1\""), "it must begin with \"fapilog-key-1\"");
+    }
+
+    #[test]
+    fn a_key_is_what_no_field_is_called() {
+        let names = [
+            "logger",
+            "context.user.id",
+            "user_id",
+            "X-Request-Id",
+            "data.order.lines[0].sku",
+            "requestId",
+            "http2_stream",
+            "context.*",
+            "tenantIDForBilling",
+        ];
+        for name in names {
+            assert!(!may_be_key(name), "{name}");
+        }
+        let keys = [
+            "correct horse battery staple",
+            "p@ssw0rd",
+            "c2VjcmV0IGtleSBvZiB0aGlz",
+            "4711",
+            "0a1b2c3d4e5f",
+            "hunter2hunter2",
+            "dGhpcyBpcyBubyBuYW1l",
+            "abcdefabcdefabcdefabcdefabcdefabcdef",
+            "süß",
+            "a=b",
+        ];
+        for key in keys {
+            assert!(may_be_key(key), "{key}");
+        }
     }
 
     #[test]

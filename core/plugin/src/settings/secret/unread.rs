@@ -25,8 +25,10 @@ pub fn without_reading_secrets(check: impl FnOnce() -> Vec<Problem>) -> Vec<Prob
     problems
 }
 
-/// Whether this thread checks settings.
-pub(super) fn is_check() -> bool {
+/// Whether this thread checks settings, and starts nothing: a constructor of a plugin then neither reads a secret nor makes a file or a
+/// directory.
+#[must_use]
+pub fn is_check() -> bool {
     CHECKS.with(Cell::get) > 0
 }
 
