@@ -157,7 +157,7 @@ fn keys_that_are_none_are_invalid_arguments_and_nothing_of_them_is_shown() {
             &["--identity", "keys/identity.key", "--key-store", "none"],
             "fapilog: --key-store: none: there is no such directory\n",
         ),
-        (&[], "error: the following required arguments were not provided:\n  --identity <FILE>"),
+        (&[], "error: the following required arguments were not provided:\n  <--identity <FILE>|--key <FILE>>"),
     ] {
         let output = log.run(&[&["decrypt", "app.log"], arguments].concat());
         let text = stderr(&output);
