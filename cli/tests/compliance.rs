@@ -50,6 +50,18 @@ fn rules_that_are_met_end_with_0() {
 }
 
 #[test]
+fn the_standards_of_the_settings_are_checked_if_no_other_is_named() {
+    let directory = settings(&format!("compliance_standards = [\"sox\"]\n{SOX}"));
+    let output = check(&directory, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    assert!(stdout(&output).starts_with("Sarbanes-Oxley Act\n"), "{}", stdout(&output));
+    let output = check(&settings("sinks = [\"stdout\"]\n"), &[]);
+    let expected = "fapilog: --profile: it is not given, and the settings have no compliance_standards; allowed are pci-dss, \
+        hipaa, sox, gdpr, ccpa\n";
+    assert_eq!((stderr(&output).as_str(), output.status.code()), (expected, Some(2)));
+}
+
+#[test]
 fn an_audit_trail_is_known_to_detect_changes() {
     let directory = settings(
         "sinks = [\"audit_trail\"]\n[plugin_config.audit_trail]\npath = \"audit.jsonl\"\n\
