@@ -7,7 +7,7 @@ use crate::commands::{
     shred, stats, tail, top, verify, verify_proof,
 };
 
-/// Reads, filters, follows and counts log files.
+/// Reads, filters, follows and counts log files; verifies audit trails, decrypts files, and checks settings.
 #[derive(Debug, Parser)]
 #[command(name = "fapilog", version, max_term_width = 100)]
 pub(crate) struct CommandLine {
@@ -19,17 +19,20 @@ pub(crate) struct CommandLine {
     pub(crate) command: Subcommands,
 }
 
+/// The heading of the options of every command: the options of the command itself stand in front of them, in one list.
+const GENERAL: &str = "Options of every command";
+
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct SharedArguments {
     /// Write JSON: events as lines of JSON, reports as an object, errors as objects too.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GENERAL)]
     pub(crate) json: bool,
     /// Use colours: auto (on a terminal, unless NO_COLOR is set), always, never.
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, help_heading = GENERAL, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: ColorChoice,
     /// Write to the terminal without a pager.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GENERAL)]
     pub(crate) no_pager: bool,
 }
 

@@ -99,6 +99,16 @@ pub(crate) enum CommandError {
     /// A proof was not made, or does not verify.
     #[error("{}", in_one_line(.0))]
     Proof(#[from] ProofError),
+    /// The older checkpoint of a proof is invalid. The text of [`ProofError`] is about the checkpoint in the proof.
+    #[error("{option}: {file}: the last checkpoint of the file is invalid: {error}")]
+    OldCheckpoint {
+        /// The option that names the file.
+        option: &'static str,
+        /// The file.
+        file: String,
+        /// The reason.
+        error: CheckpointError,
+    },
     /// Settings are invalid, so that nothing can be checked.
     #[error("{0}\n`fapilog check` shows each with its place")]
     Settings(#[from] SettingsError),
@@ -152,6 +162,7 @@ impl CommandError {
             Self::Option { .. } | Self::NoInput => exit_code::USAGE,
             Self::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => exit_code::BROKEN_PIPE,
             Self::Proof(error) => code_of_proof(error),
+            Self::OldCheckpoint { error, .. } => code_of_checkpoint(error),
             _ => exit_code::FAILURE,
         })
     }
@@ -170,9 +181,10 @@ impl CommandError {
                     None => report,
                 }
             }
-            Self::WritePages { directory: file, .. } | Self::Read { file, .. } | Self::WriteFile { file, .. } => {
-                report.with("file", file.as_str())
-            }
+            Self::WritePages { directory: file, .. }
+            | Self::Read { file, .. }
+            | Self::WriteFile { file, .. }
+            | Self::OldCheckpoint { file, .. } => report.with("file", file.as_str()),
             _ => report,
         };
         report.write(as_json);
@@ -183,7 +195,7 @@ impl CommandError {
             Self::Option { .. } | Self::NoInput => ReportKind::Argument,
             Self::Write(_) | Self::WritePages { .. } | Self::WriteFile { .. } => ReportKind::Output,
             Self::Read { .. } | Self::Settings(_) => ReportKind::Input,
-            Self::Proof(_) => ReportKind::Proof,
+            Self::Proof(_) | Self::OldCheckpoint { .. } => ReportKind::Proof,
             Self::KeyStore(_) | Self::MakeKey(_) => ReportKind::Keys,
             Self::Control(_) => ReportKind::Process,
             Self::TooManyEvents { .. } => ReportKind::Limit,
@@ -192,6 +204,13 @@ impl CommandError {
 }
 
 /// The exit code of a proof that was not made, or does not verify. Damage of the trail has that of `fapilog verify`.
+fn code_of_checkpoint(error: &CheckpointError) -> u8 {
+    match error {
+        CheckpointError::UnknownKey { .. } => DamageKind::WrongKey.exit_code(),
+        _ => DamageKind::CheckpointInvalid.exit_code(),
+    }
+}
+
 fn code_of_proof(error: &ProofError) -> u8 {
     match error {
         ProofError::Verify(error) => code_of_trail(error),
@@ -200,8 +219,7 @@ fn code_of_proof(error: &ProofError) -> u8 {
         ProofError::FilesMissing { .. } => exit_code::FILES_MISSING,
         ProofError::NoSuchSize { .. } => exit_code::NO_SUCH_SIZE,
         ProofError::Malformed { .. } => exit_code::NO_PROOF,
-        ProofError::Checkpoint(CheckpointError::UnknownKey { .. }) => DamageKind::WrongKey.exit_code(),
-        ProofError::Checkpoint(_) => DamageKind::CheckpointInvalid.exit_code(),
+        ProofError::Checkpoint(error) => code_of_checkpoint(error),
         ProofError::BlockDiffers => exit_code::BLOCK_DIFFERS,
         ProofError::RootDiffers => exit_code::ROOT_DIFFERS,
         ProofError::OtherCheckpoint { .. } => exit_code::OTHER_CHECKPOINT,

@@ -157,7 +157,17 @@ fn a_directory_that_is_not_there_is_a_warning_that_names_the_remedy() {
         ("a.toml", &sinks("path = \"none/orders.log\"")),
         ("b.toml", &sinks("path = \"none/orders.log\"\ncreate_directories = true")),
         ("c.toml", &sinks("path = \"orders.log\"")),
+        (
+            "trail.toml",
+            "sinks = [\"audit_trail\"]\n[plugin_config.audit_trail]\npath = \"none/audit.log\"\n\
+             signing_key = { file = \"signing.key\" }\n",
+        ),
     ]);
+    let trail = stdout(&files.check(&["trail.toml"]));
+    assert!(
+        trail.contains("there is no directory \"none\" on this machine: the program does not start without it\n"),
+        "{trail}"
+    );
     let output = files.check(&["a.toml"]);
     let expected = "warning: plugin_config.orders.path is \"none/orders.log\"; there is no directory \"none\" on this machine: the \
         program does not start without it, unless create_directories is true\n\na.toml: valid; 1 warning\n";

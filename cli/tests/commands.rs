@@ -317,6 +317,16 @@ fn invalid_arguments_are_errors_before_anything_is_read() {
 }
 
 #[test]
+fn the_help_of_a_command_has_its_own_options_in_front_of_those_of_every_command() {
+    for (command, own) in [("verify", "--anchor"), ("shred", "--subject"), ("check", "--strict")] {
+        let help = run(&[command, "--help"]).out;
+        let (of_the_command, general) = help.split_once("Options of every command:").unwrap();
+        assert!(of_the_command.contains(own) && !of_the_command.contains("--no-pager"), "{help}");
+        assert!(general.contains("--json") && general.contains("--color") && general.contains("--no-pager"), "{help}");
+    }
+}
+
+#[test]
 fn errors_are_objects_with_json_and_name_what_they_are_about() {
     let error = |arguments: &[&str]| -> serde_json::Value {
         serde_json::from_str(&run(&[&["--json"], arguments].concat()).err).unwrap()

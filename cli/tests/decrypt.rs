@@ -37,6 +37,17 @@ fn records_are_written_as_they_were_before_the_encryption() {
 }
 
 #[test]
+fn other_commands_name_this_one_for_an_encrypted_file() {
+    let log = EncryptedLog::of_pair();
+    for command in [&["cat", "app.log"][..], &["stats", "app.log"], &["tail", "app.log"], &["tail", "-f", "app.log"]] {
+        let output = log.run(command);
+        let expected = "fapilog: app.log: it is encrypted; `fapilog decrypt` writes its records, for `fapilog cat -`\n";
+        assert!(stderr(&output).ends_with(expected), "{command:?}: {}", stderr(&output));
+        assert_eq!((stdout(&output).contains("fapienc"), output.status.code()), (false, Some(1)), "{command:?}");
+    }
+}
+
+#[test]
 fn standard_input_and_compressed_files_are_read_too() {
     let log = EncryptedLog::of_pair();
     let bytes = fs::read(log.path("app.log")).unwrap();
@@ -157,7 +168,7 @@ fn keys_that_are_none_are_invalid_arguments_and_nothing_of_them_is_shown() {
             &["--identity", "keys/identity.key", "--key-store", "none"],
             "fapilog: --key-store: none: there is no such directory\n",
         ),
-        (&[], "error: the following required arguments were not provided:\n  --identity <FILE>"),
+        (&[], "error: the following required arguments were not provided:\n  <--identity <FILE>|--key <FILE>>"),
     ] {
         let output = log.run(&[&["decrypt", "app.log"], arguments].concat());
         let text = stderr(&output);

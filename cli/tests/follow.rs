@@ -184,7 +184,7 @@ fn pipes_and_compressed_files_are_read_once() {
     fs::write(&path, zstd::encode_all(b"1\n2\n".as_slice(), 3).unwrap()).unwrap();
     let ran = run(&["tail", "-f", "-n", "1", path.to_str().unwrap()]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), "2\n"));
-    assert_eq!(ran.err, format!("fapilog: {}: a compressed file is not followed\n", path.display()));
+    assert_eq!(ran.err, format!("fapilog: {}: a compressed or encrypted file is not followed\n", path.display()));
 }
 
 #[test]

@@ -127,6 +127,20 @@ fn a_trail_that_is_smaller_than_the_older_checkpoint_ends_with_23() {
 }
 
 #[test]
+fn an_older_checkpoint_that_is_invalid_is_named_with_its_option_and_its_file() {
+    let trail = Trail::closed();
+    fs::write(trail.path("old.notes"), "hello\n").unwrap();
+    let reason = |option: &str| format!("fapilog: {option}: old.notes: the last checkpoint of the file is invalid: ");
+    let prove = ["prove", "audit.jsonl", "--keys", "keys", "--continues", "old.notes"];
+    assert_refused(&trail, &prove, 18, &reason("--continues"));
+    let anchored = trail.path("anchor.notes");
+    let prove = ["prove", "audit.jsonl", "--keys", "keys", "--continues", anchored.to_str().unwrap()];
+    fs::write(trail.path("proof"), stdout(&trail.run(&prove))).unwrap();
+    let verify = ["verify-proof", "proof", "--keys", "keys", "--old", "old.notes"];
+    assert_refused(&trail, &verify, 18, &reason("--old"));
+}
+
+#[test]
 fn a_proof_that_does_not_verify_has_a_code_that_names_the_reason() {
     let trail = Trail::closed();
     let proof = prove(&trail, &["--record", "3"]);

@@ -21,6 +21,9 @@ fn nothing_is_erased_without_yes_and_the_keys_are_named() {
         assert_eq!((stderr(&output), output.status.code()), (expected, Some(2)));
     }
     assert_eq!(KeyStore::open(log.path("store")).unwrap().days().unwrap().len(), 1);
+    let output = log.run(&["shred", "store", "--day", "2026-01-01"]);
+    assert!(stderr(&output).ends_with("with it, nothing is erased either: the store has no key of these days\n"));
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]

@@ -15,25 +15,33 @@ use crate::{
 /// The keys that a reader has.
 #[derive(Debug, Args)]
 pub(crate) struct DecryptionKeyArguments {
-    /// A private key, `fapilog-identity-1...`: a file that its owner alone can read. Several are alternatives.
-    #[arg(long = "identity", value_name = "FILE", required_unless_present = "keys")]
-    identities: Vec<PathBuf>,
-    /// A key-encryption key, `fapilog-key-1...`, 64 hexadecimal digits or 32 bytes: a file that its owner alone can read. Several
-    /// are alternatives.
-    #[arg(long = "key", value_name = "FILE")]
-    keys: Vec<PathBuf>,
+    #[command(flatten)]
+    keys: FrameKeyArguments,
     /// The key store of a log that is shredded by day.
     #[arg(long = "key-store", value_name = "DIRECTORY")]
     stores: Vec<PathBuf>,
 }
 
+/// The keys that open frames: at least one is given.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct FrameKeyArguments {
+    /// A private key, `fapilog-identity-1...`: a file that its owner alone can read. Several are alternatives.
+    #[arg(long = "identity", value_name = "FILE")]
+    identities: Vec<PathBuf>,
+    /// A key-encryption key, `fapilog-key-1...`, 64 hexadecimal digits or 32 bytes: a file that its owner alone can read. Several
+    /// are alternatives.
+    #[arg(long = "key", value_name = "FILE")]
+    keys: Vec<PathBuf>,
+}
+
 impl DecryptionKeyArguments {
     pub(super) fn read(&self) -> Result<DecryptionKeys, CommandError> {
         let mut keys = DecryptionKeys::new();
-        for path in &self.identities {
+        for path in &self.keys.identities {
             keys = keys.identity(read_identity(path)?);
         }
-        for path in &self.keys {
+        for path in &self.keys.keys {
             keys = keys.key(read_key(path)?);
         }
         for path in &self.stores {

@@ -1,18 +1,14 @@
 //! `fapilog prove`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fapilog_audit_trail::{
-    format::Checkpoint,
-    proof::{ProofError, RecordSelector},
-    verify::Verifier,
-};
+use fapilog_audit_trail::{proof::RecordSelector, verify::Verifier};
 
 use crate::{
     arguments::SharedArguments,
     commands::{
-        trail_inputs::{TrailKeyArguments, last_note, read_text},
+        trail_inputs::{TrailKeyArguments, read_old_checkpoint},
         write_document,
     },
     error::{CommandError, ExitStatus},
@@ -75,15 +71,15 @@ impl ProofSubject {
 pub(crate) fn run(arguments: &ProveArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
     let verifier = arguments.keys.verifier()?;
     let proof = match &arguments.subject.continues {
-        Some(note) => consistency(arguments, &verifier, &read_text(note)?)?,
+        Some(note) => consistency(arguments, &verifier, note)?,
         None => verifier.prove(&arguments.path, &arguments.subject.selector(arguments.file_number))?.to_text(),
     };
     write_document("proof", proof.as_bytes(), shared)
 }
 
-fn consistency(arguments: &ProveArguments, verifier: &Verifier, notes: &str) -> Result<String, CommandError> {
+fn consistency(arguments: &ProveArguments, verifier: &Verifier, note: &Path) -> Result<String, CommandError> {
     let key = arguments.keys.verifying_key()?;
-    let old = Checkpoint::verify(last_note(notes), &key).map_err(ProofError::from)?;
+    let old = read_old_checkpoint("--continues", note, &key)?;
     let proof = verifier.prove_consistency(&arguments.path, old.size)?;
     // A checkpoint of another tree has no proof, whatever its size is.
     proof.verify(&old, &key)?;

@@ -60,17 +60,17 @@ impl ShredArguments {
     }
 
     fn unconfirmed(&self, store: &KeyStore) -> Result<CommandError, CommandError> {
-        let keys = match &self.target.subject {
-            Some(subject) => format!("the key of the subject {:?}", escaped(subject)),
+        let effect = match &self.target.subject {
+            Some(subject) => format!("the command erases the key of the subject {:?}, for ever", escaped(subject)),
             None => match self.days(store)?.as_slice() {
-                [] => "no key, because the store has none of these days".to_owned(),
+                [] => "nothing is erased either: the store has no key of these days".to_owned(),
                 days => {
                     let days: Vec<String> = days.iter().map(UtcDay::to_string).collect();
-                    format!("the keys of {}", days.join(", "))
+                    format!("the command erases the keys of {}, for ever", days.join(", "))
                 }
             },
         };
-        let message = format!("it is not given, and nothing is erased; with it, the command erases {keys}, for ever");
+        let message = format!("it is not given, and nothing is erased; with it, {effect}");
         Ok(CommandError::Option { option: "--yes", value: String::new(), message, suggestion: None })
     }
 }

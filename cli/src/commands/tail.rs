@@ -150,7 +150,7 @@ impl Tail {
             return Some(FollowedFile::new(path, Arc::clone(&self.filter)));
         }
         if path.is_file() {
-            self.problems.note(name, &"a compressed file is not followed");
+            self.problems.note(name, &"a compressed or encrypted file is not followed");
         }
         None
     }

@@ -7,6 +7,7 @@ use std::{
 
 use clap::Args;
 use fapilog_audit_trail::{
+    format::Checkpoint,
     keys::{ChainKey, KeyError, VerifyingKey, read_chain_key, read_verifying_key},
     verify::Verifier,
 };
@@ -107,7 +108,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, CommandError> {
 }
 
 /// The last of the signed notes in a text. Lines with signatures begin with an em dash.
-pub(super) fn last_note(notes: &str) -> &str {
+fn last_note(notes: &str) -> &str {
     let (mut start, mut at, mut is_in_signatures) = (0, 0, false);
     for line in notes.split_inclusive('\n') {
         let is_signature = line.starts_with('\u{2014}');
@@ -118,6 +119,19 @@ pub(super) fn last_note(notes: &str) -> &str {
         at += line.len();
     }
     notes.get(start..).unwrap_or(notes)
+}
+
+/// Reads the older checkpoint of a proof: the last of the signed notes in the file that `option` names.
+pub(super) fn read_old_checkpoint(
+    option: &'static str,
+    path: &Path,
+    key: &VerifyingKey,
+) -> Result<Checkpoint, CommandError> {
+    let notes = read_text(path)?;
+    Checkpoint::verify(last_note(&notes), key).map_err(|error| {
+        let file = escaped(&path.to_string_lossy());
+        CommandError::OldCheckpoint { option, file, error }
+    })
 }
 
 /// A time since 1970 in UTC, as RFC 3339 has it.

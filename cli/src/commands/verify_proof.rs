@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use fapilog_audit_trail::{
     format::Checkpoint,
-    proof::{ProvenRecord, verify_consistency_proof, verify_inclusion_proof},
+    proof::{ConsistencyProof, ProvenRecord, verify_inclusion_proof},
 };
 use serde_json::json;
 
@@ -14,7 +14,7 @@ use crate::{
     commands::{
         control::{paint_of_stdout, write_out},
         json_line,
-        trail_inputs::{VerifyingKeyArguments, last_note, read_text, utc_text},
+        trail_inputs::{VerifyingKeyArguments, read_old_checkpoint, read_text, utc_text},
     },
     error::{CommandError, ExitStatus},
     output::{
@@ -44,7 +44,8 @@ pub(crate) fn run(arguments: &VerifyProofArguments, shared: &SharedArguments) ->
     let paint = paint_of_stdout(shared.color);
     let report = match (text.starts_with(CONSISTENCY), &arguments.old) {
         (true, Some(old)) => {
-            let new = verify_consistency_proof(&text, last_note(&read_text(old)?), &key)?;
+            let old = read_old_checkpoint("--old", old, &key)?;
+            let new = ConsistencyProof::from_text(&text)?.verify(&old, &key)?;
             if shared.json { consistency_json(&new) } else { consistency_text(&new, paint) }
         }
         (false, None) => {

@@ -12,7 +12,7 @@ use crate::{
     input::{
         InputName, LineSource, MAX_LINE_BYTES,
         blocks::BLOCK_BYTES,
-        open::{is_compressed, is_regular, open_file},
+        open::{is_compressed, is_encrypted, is_regular, open_file},
     },
     json::Tape,
     line::LogLine,
@@ -27,11 +27,12 @@ pub(crate) fn last_lines(name: &InputName, count: usize, filter: &Arc<LineFilter
         && is_regular(path)
     {
         let mut file = open_file(path)?;
-        let mut first = [0; 4];
+        let mut first = [0; 8];
         let read = file.read(&mut first)?;
+        let first = first.get(..read).unwrap_or_default();
         let end = file.metadata()?.len();
-        // Files of /proc have no length.
-        if end > 0 && !is_compressed(first.get(..read).unwrap_or_default()) {
+        // Files of /proc have no length. Of an encrypted one, the error comes from the start.
+        if end > 0 && !is_compressed(first) && !is_encrypted(first) {
             return last_lines_before(&file, end, count, filter);
         }
     }

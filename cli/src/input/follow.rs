@@ -30,7 +30,7 @@ use crate::{
         InputName, LineSource, MAX_LINE_BYTES,
         backwards::last_lines_before,
         blocks::BLOCK_BYTES,
-        open::{is_compressed, open_file},
+        open::{is_compressed, is_encrypted, open_file},
         rotated::{RotatedPath, live_path, rotated_files},
     },
     json::Tape,
@@ -338,13 +338,14 @@ impl FollowedFile {
     }
 }
 
-/// Whether a file can be followed: one that is not there yet can, but neither a pipe nor a compressed file.
+/// Whether a file can be followed: one that is not there yet can, but neither a pipe nor a compressed or encrypted file.
 pub(crate) fn can_be_followed(path: &Path) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {
-            let mut first = [0; 4];
+            let mut first = [0; 8];
             let read = open_file(path)?.read(&mut first)?;
-            Ok(!is_compressed(first.get(..read).unwrap_or_default()))
+            let first = first.get(..read).unwrap_or_default();
+            Ok(!is_compressed(first) && !is_encrypted(first))
         }
         Ok(_) => Ok(false),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),

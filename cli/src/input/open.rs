@@ -14,7 +14,9 @@ use crate::output::escaped;
 /// The first bytes of compressed files: RFC 1952, RFC 8878.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-const LONGEST_MAGIC: usize = 4;
+/// The first bytes of each frame of an encrypted log.
+const ENCRYPTED: &[u8] = b"\xf5fapienc";
+const LONGEST_MAGIC: usize = 8;
 
 /// A file, or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,17 @@ pub(crate) fn open(name: &InputName) -> io::Result<Box<dyn Read>> {
     }
 }
 
+/// As [`open`], for lines. An encrypted log has none: the error names the command that has them.
+pub(super) fn open_lines(name: &InputName) -> io::Result<Box<dyn Read>> {
+    let mut reader = open(name)?;
+    let first = first_bytes(&mut reader, &[ENCRYPTED])?;
+    if is_encrypted(&first) {
+        let text = "it is encrypted; `fapilog decrypt` writes its records, for `fapilog cat -`";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(Box::new(Cursor::new(first).chain(reader)))
+}
+
 /// Opens a file. A directory is an error at once.
 pub(super) fn open_file(path: &Path) -> io::Result<File> {
     let file = File::open(path)?;
@@ -63,8 +76,13 @@ pub(super) fn is_compressed(first: &[u8]) -> bool {
     first.starts_with(GZIP) || first.starts_with(ZSTD)
 }
 
+/// Whether a file is an encrypted log, by its first bytes.
+pub(super) fn is_encrypted(first: &[u8]) -> bool {
+    first.starts_with(ENCRYPTED)
+}
+
 fn decompressed(mut reader: impl Read + 'static) -> io::Result<Box<dyn Read>> {
-    let first = first_bytes(&mut reader)?;
+    let first = first_bytes(&mut reader, &[GZIP, ZSTD])?;
     let is_gzip = first.starts_with(GZIP);
     let is_zstd = first.starts_with(ZSTD);
     let whole: Chain<_, _> = Cursor::new(first).chain(reader);
@@ -77,11 +95,10 @@ fn decompressed(mut reader: impl Read + 'static) -> io::Result<Box<dyn Read>> {
     })
 }
 
-/// As many bytes as show whether the input is compressed. A pipe may have a single byte, and no more for a while.
-fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+/// As many bytes as show whether the input begins with one of these. A pipe may have a single byte, and no more for a while.
+fn first_bytes(reader: &mut impl Read, magics: &[&[u8]]) -> io::Result<Vec<u8>> {
     let mut first = Vec::with_capacity(LONGEST_MAGIC);
-    let may_be_longer =
-        |first: &[u8]| [GZIP, ZSTD].iter().any(|magic| magic.starts_with(first) && magic.len() > first.len());
+    let may_be_longer = |first: &[u8]| magics.iter().any(|magic| magic.starts_with(first) && magic.len() > first.len());
     while may_be_longer(&first) && reader.by_ref().take(1).read_to_end(&mut first)? > 0 {}
     Ok(first)
 }

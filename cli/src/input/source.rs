@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     filter::{CandidateScan, LineFilter},
-    input::{InputName, LineBlocks, blocks::block_bytes_of_each, open},
+    input::{InputName, LineBlocks, blocks::block_bytes_of_each, open::open_lines},
     json::Tape,
     line::LogLine,
 };
@@ -35,7 +35,7 @@ impl LineSource {
     /// Opens a source that is read at once with others: `sources` is the number of all.
     pub(super) fn open_among(sources: usize, name: InputName, filter: Arc<LineFilter>) -> io::Result<Self> {
         Ok(Self {
-            blocks: LineBlocks::new(open(&name)?, block_bytes_of_each(sources)),
+            blocks: LineBlocks::new(open_lines(&name)?, block_bytes_of_each(sources)),
             name,
             filter,
             scan: CandidateScan::default(),

@@ -92,7 +92,7 @@ pub(super) fn create(path: &Path, opening: Opening) -> Result<LogFile, SinkError
     let created = match create_new(path, opening.mode) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             make_directories(path, opening).map_err(io_error("create the directory of", path))?;
-            create_new(path, opening.mode)
+            create_new(path, opening.mode).map_err(|error| naming_the_directory(error, path))
         }
         created => created,
     };
@@ -102,6 +102,17 @@ pub(super) fn create(path: &Path, opening: Opening) -> Result<LogFile, SinkError
         file.set_permissions(PermissionsExt::from_mode(opening.mode)).map_err(io_error("set the mode of", path))?;
     }
     log_file(file, path, opening)
+}
+
+/// The error, with the remedies if the directory is absent: the system's reason seems to be about the file, which nobody expects to be there.
+fn naming_the_directory(error: io::Error, path: &Path) -> io::Error {
+    match path.parent() {
+        Some(directory) if error.kind() == io::ErrorKind::NotFound && !directory.exists() => io::Error::new(
+            io::ErrorKind::NotFound,
+            "there is no such directory; make it, or set create_directories = true",
+        ),
+        _ => error,
+    }
 }
 
 fn create_new(path: &Path, mode: u32) -> io::Result<File> {

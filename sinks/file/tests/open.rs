@@ -86,9 +86,10 @@ fn a_file_with_several_names_is_refused() {
 }
 
 #[test]
-fn a_missing_directory_is_named_with_the_systems_reason() {
+fn a_missing_directory_is_named_with_its_remedies() {
     let directory = directory();
-    assert_refused(&directory.path().join("missing").join("server.log"), "No such file or directory");
+    let expected = "there is no such directory; make it, or set create_directories = true";
+    assert_refused(&directory.path().join("missing").join("server.log"), expected);
 }
 
 #[test]

@@ -7,18 +7,17 @@ use serde_json::Value;
 
 use super::report::ReportedProblem;
 
-/// The file sink, by its name in the registry.
-const FILE_SINK: &str = "file";
+/// The sinks that write files, by their names in the registry, each with the remedies for a directory that is not there.
+const FILE_SINKS: [(&str, &str); 2] = [("file", ", unless create_directories is true"), ("audit_trail", "")];
 
 pub(super) fn warnings(settings: &Settings) -> Vec<ReportedProblem> {
     settings.sinks.iter().filter_map(|sink| missing_directory(settings, sink)).collect()
 }
 
-/// A file sink does not start without the directory of its file, unless it may create it.
+/// A sink that writes files does not start without the directory of its file, unless it may create it.
 fn missing_directory(settings: &Settings, sink: &SinkEntry) -> Option<ReportedProblem> {
-    if sink.kind.as_deref().unwrap_or(&sink.name) != FILE_SINK {
-        return None;
-    }
+    let kind = sink.kind.as_deref().unwrap_or(&sink.name);
+    let (_, unless) = FILE_SINKS.into_iter().find(|(name, _)| *name == kind)?;
     let config = serde_json::to_value(settings.plugin_config.get(&sink.name)?).ok()?;
     let path = config.get("path").and_then(Value::as_str)?;
     let creates = config.get("create_directories").and_then(Value::as_bool).unwrap_or(false);
@@ -26,9 +25,7 @@ fn missing_directory(settings: &Settings, sink: &SinkEntry) -> Option<ReportedPr
     if creates || directory.is_dir() {
         return None;
     }
-    let reason = format!(
-        "there is no directory {directory:?} on this machine: the program does not start without it, unless \
-         create_directories is true"
-    );
+    let reason =
+        format!("there is no directory {directory:?} on this machine: the program does not start without it{unless}");
     Some(ReportedProblem::on_this_machine(format!("plugin_config.{}.path", sink.name), format!("{path:?}"), reason))
 }

@@ -8,6 +8,9 @@ use super::{SecretEncoding, unread::UNREAD};
 use crate::problem::Problem;
 
 /// Why a secret could not be read. It names the reference, and never the value.
+///
+/// The text of an error has its cause in it. So the cause is no [`source`](std::error::Error::source): it would be written twice where
+/// sources are written, as in the error of a sink that does not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SecretError {
@@ -43,7 +46,6 @@ pub enum SecretError {
         /// The reference.
         reference: String,
         /// The error of the operating system.
-        #[source]
         error: io::Error,
     },
     /// The path leads to a directory, a pipe, a socket or a device.
@@ -71,7 +73,6 @@ pub enum SecretError {
         /// The reference.
         reference: String,
         /// The error of the operating system.
-        #[source]
         error: io::Error,
     },
     /// The program reported a failure.

@@ -232,6 +232,15 @@ mod tests {
     }
 
     #[test]
+    fn an_error_has_the_cause_once() {
+        for absent in [SecretRef::file("/none"), SecretRef::command("/none", [""])] {
+            let mut text = String::new();
+            fapilog_record::user_code::write_error_chain(&absent.read().unwrap_err(), &mut text, |_| ()).unwrap();
+            assert_eq!(text.matches("No such file or directory").count(), 1, "{text}");
+        }
+    }
+
+    #[test]
     fn the_reference_of_a_secret_of_code_is_redacted() {
         let reference = SecretRef::bytes("hunter2");
         assert_eq!(format!("{reference} {reference:?}"), "[redacted] SecretRef([redacted])");
