@@ -35,6 +35,9 @@ pub struct OpenBody {
     pub previous_name: String,
 }
 
+/// The most bytes of a block in any trail: a reader needs no more memory for one.
+pub const BLOCK_BYTES_MAX: u32 = 64 * 1024;
+
 /// The body of `BLCK`: a block of the data file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockBody {
@@ -155,7 +158,7 @@ impl BlockBody {
     pub(super) fn read(fields: &mut BodyReader<'_>) -> Option<Self> {
         let (offset, length, records, digest) = (fields.u64()?, fields.u32()?, fields.u32()?, fields.array()?);
         offset.checked_add(u64::from(length))?;
-        (length > 0).then_some(Self { offset, length, records, digest })
+        (1..=BLOCK_BYTES_MAX).contains(&length).then_some(Self { offset, length, records, digest })
     }
 
     /// The place behind the block.

@@ -105,18 +105,7 @@ impl TrailEntry {
     /// When there is none.
     pub fn read(bytes: &[u8]) -> Result<(Self, &[u8], [u8; CHAIN_BYTES]), EntryError> {
         let mut prefix = BodyReader::new(bytes);
-        let tag: [u8; 4] = prefix.array().ok_or(EntryError::Incomplete)?;
-        if !EntryBody::TAGS.contains(&&tag) {
-            return Err(EntryError::Malformed);
-        }
-        let length = prefix.u32().ok_or(EntryError::Incomplete)? as usize;
-        let is_allowed = match EntryBody::fixed_bytes(&tag) {
-            Some(fixed) => length == fixed,
-            None => length <= ENTRY_BYTES_MAX - PREFIX_BYTES - CHAIN_BYTES,
-        };
-        if !is_allowed {
-            return Err(EntryError::Malformed);
-        }
+        let EntryHeader { tag, body_bytes: length } = EntryHeader::read_from(&mut prefix)?;
         let numbers = (prefix.u64(), prefix.u64(), prefix.u64());
         let (Some(sequence), Some(unix_nanos), Some(epoch)) = numbers else { return Err(EntryError::Incomplete) };
         let body = prefix.bytes(length).ok_or(EntryError::Incomplete)?;
@@ -124,6 +113,39 @@ impl TrailEntry {
         let body = EntryBody::read(&tag, body).ok_or(EntryError::Malformed)?;
         let leaf = bytes.get(..PREFIX_BYTES + length).ok_or(EntryError::Incomplete)?;
         Ok((Self { sequence, unix_nanos, epoch, body }, leaf, chain))
+    }
+}
+
+/// Tag and length of an entry.
+pub(crate) struct EntryHeader {
+    tag: [u8; 4],
+    body_bytes: usize,
+}
+
+impl EntryHeader {
+    pub(crate) const BYTES: usize = 8;
+
+    /// The header with which `bytes` begin; `None` if there is none.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        Self::read_from(&mut BodyReader::new(bytes)).ok()
+    }
+
+    fn read_from(fields: &mut BodyReader<'_>) -> Result<Self, EntryError> {
+        let tag: [u8; 4] = fields.array().ok_or(EntryError::Incomplete)?;
+        if !EntryBody::TAGS.contains(&&tag) {
+            return Err(EntryError::Malformed);
+        }
+        let body_bytes = fields.u32().ok_or(EntryError::Incomplete)? as usize;
+        let is_allowed = match EntryBody::fixed_bytes(&tag) {
+            Some(fixed) => body_bytes == fixed,
+            None => body_bytes <= ENTRY_BYTES_MAX - PREFIX_BYTES - CHAIN_BYTES,
+        };
+        is_allowed.then_some(Self { tag, body_bytes }).ok_or(EntryError::Malformed)
+    }
+
+    /// The length of the whole entry.
+    pub(crate) fn entry_bytes(&self) -> usize {
+        PREFIX_BYTES + self.body_bytes + CHAIN_BYTES
     }
 }
 
@@ -171,7 +193,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        format::CloseReason,
+        format::{BLOCK_BYTES_MAX, CloseReason},
         tree::{TreeFrontier, leaf_hash},
     };
 
@@ -244,6 +266,16 @@ mod tests {
         bytes.extend_from_slice(&[0; CHAIN_BYTES]);
         for length in 0..bytes.len() {
             assert_eq!(TrailEntry::read(&bytes[..length]), Err(EntryError::Incomplete), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_block_of_no_byte_or_of_more_than_64_kib_is_malformed() {
+        for (length, is_allowed) in [(0, false), (1, true), (BLOCK_BYTES_MAX, true), (BLOCK_BYTES_MAX + 1, false)] {
+            let body = BlockBody { offset: 0, length, records: 1, digest: [4; 32] };
+            let mut bytes = entry(EntryBody::Block(body)).to_bytes();
+            bytes.extend_from_slice(&[0; CHAIN_BYTES]);
+            assert_eq!(TrailEntry::read(&bytes).is_ok(), is_allowed, "{length}");
         }
     }
 

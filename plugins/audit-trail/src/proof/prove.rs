@@ -6,6 +6,7 @@ use crate::{
     files::{SegmentPaths, segments_of},
     format::{BlockBody, TrailEntry, block_digest},
     proof::{ConsistencyProof, InclusionProof, ProofError},
+    reading::{open_plain, read_entries},
     tree::{consistency_path, inclusion_path},
     verify::{
         DamageKind, TrailDamage, Verifier, VerifyError,
@@ -125,7 +126,7 @@ fn leaves<'a>(walked: &'a WalkedTrail<'_>, size: u64) -> &'a [[u8; 32]] {
 
 /// The bytes of the entry `index`, without its chain value.
 fn entry_bytes(paths: &SegmentPaths, index: u64) -> Result<Vec<u8>, VerifyError> {
-    let bytes = std::fs::read(&paths.trail).map_err(io_error(&paths.trail))?;
+    let bytes = read_entries(&paths.trail).map_err(io_error(&paths.trail))?.bytes;
     let mut at = 0;
     while let Ok(read) = read_entry(&bytes, at) {
         let TrailEntry { sequence, .. } = read.entry;
@@ -141,7 +142,7 @@ fn entry_bytes(paths: &SegmentPaths, index: u64) -> Result<Vec<u8>, VerifyError>
 fn find(walked: &WalkedTrail<'_>, selector: &RecordSelector) -> Result<Option<FoundBlock>, VerifyError> {
     let mut first_record = 0;
     for (index, (paths, segment)) in walked.segments.iter().enumerate() {
-        let file = File::open(&paths.data).map_err(io_error(&paths.data))?;
+        let file = open_plain(&paths.data).map_err(io_error(&paths.data))?;
         for block in &segment.blocks {
             let BlockBody { offset, records, .. } = block.body;
             let first = first_record + block.first_record;

@@ -51,6 +51,7 @@ pub struct AuditTrail {
     signing: SecretRef,
     options: WriterOptions,
     anchors: SharedAnchors,
+    has_anchors: bool,
     slot: Arc<TrailSlot>,
 }
 
@@ -77,7 +78,7 @@ impl AuditTrail {
             first_key: None,
             on_broken_head: OnBrokenHead::Refuse,
         };
-        Self { formatter, signing, options, anchors: Arc::default(), slot: Arc::default() }
+        Self { formatter, signing, options, anchors: Arc::default(), has_anchors: false, slot: Arc::default() }
     }
 
     /// The path of the data file.
@@ -124,7 +125,7 @@ impl AuditTrail {
     }
 
     /// Sets the file that gets the first chain key of a new trail, for the auditor. By default it stands beside the data file, and has the
-    /// trail's id in its name.
+    /// key's id in its name.
     pub fn first_key(mut self, path: impl Into<PathBuf>) -> Self {
         self.options.first_key = Some(path.into());
         self
@@ -137,8 +138,9 @@ impl AuditTrail {
     }
 
     /// Adds an anchor, which gets each checkpoint.
-    pub fn anchor(self, anchor: impl Anchor) -> Self {
+    pub fn anchor(mut self, anchor: impl Anchor) -> Self {
         lock(&self.anchors).push(Box::new(anchor));
+        self.has_anchors = true;
         self
     }
 
@@ -162,8 +164,8 @@ impl AuditTrail {
     fn file_problems(&self) -> Vec<Problem> {
         let WriterOptions { path, rotate_bytes, rotate_every, mode, first_key, .. } = &self.options;
         let mut problems = Vec::new();
-        if path.file_name().is_none() {
-            problems.push(Problem::new("path", path.display(), "it must name a file"));
+        if let Some(allowed) = name_problem(path) {
+            problems.push(Problem::new("path", path.display(), allowed));
         }
         if let Some(bytes) = rotate_bytes.filter(|bytes| *bytes < 4096) {
             problems.push(Problem::new("rotate_bytes", bytes, "allowed are sizes from 4 KiB"));
@@ -201,16 +203,15 @@ impl SinkFactory for AuditTrail {
         };
         let (options, signing) = (self.options.clone(), self.signing.clone());
         let (anchors, slot) = (Arc::clone(&self.anchors), Arc::clone(&self.slot));
+        let has_anchors = self.has_anchors;
         let record_end = formatter.record_end();
         let join = move || {
             slot.join(|| {
                 let key = signing_key(&signing)?;
-                let thread = match lock(&anchors).is_empty() {
-                    true => None,
-                    false => {
-                        let anchors = Arc::clone(&anchors);
-                        Some(AnchorThread::start(anchors, reports.clone()).map_err(SinkError::permanent)?)
-                    }
+                // Not by a look at the anchors: the thread of a trail that has closed may still wait for one.
+                let thread = match has_anchors {
+                    false => None,
+                    true => Some(AnchorThread::start(anchors, reports.clone()).map_err(SinkError::permanent)?),
                 };
                 TrailWriter::open(options, key, record_end, reports, thread)
             })
@@ -244,6 +245,19 @@ impl SinkFactory for AuditTrail {
     }
 }
 
+/// The most bytes in the name of the data file: rotated files, and those of a torn end, have up to 45 bytes more, of 255.
+const NAME_BYTES_MAX: usize = 200;
+
+/// Why a trail cannot have its data file at this path.
+fn name_problem(path: &Path) -> Option<&'static str> {
+    let Some(name) = path.file_name() else { return Some("it must name a file") };
+    match name.to_str() {
+        None => Some("the name of the file must be UTF-8: entries have it"),
+        Some(name) if name.len() > NAME_BYTES_MAX => Some("the name of the file has 200 bytes at most"),
+        Some(_) => None,
+    }
+}
+
 /// The key behind the reference. Its text is wiped when the key is made.
 fn signing_key(reference: &SecretRef) -> Result<SigningKey, KeyError> {
     let text = reference.read().map_err(|error| KeyError::Reference(error.into()))?;
@@ -268,6 +282,17 @@ mod tests {
 
         fn record_end(&self) -> RecordEnd {
             RecordEnd::LineFeed
+        }
+    }
+
+    #[test]
+    fn a_name_that_a_rotation_could_not_lengthen_or_an_entry_not_hold_is_refused() {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+        let long = "x".repeat(201);
+        assert_eq!(name_problem(Path::new(&long[1..])), None);
+        for name in [long.as_bytes(), b"/", b"audit\xff.jsonl"] {
+            assert!(name_problem(Path::new(OsStr::from_bytes(name))).is_some(), "{name:?}");
         }
     }
 

@@ -72,6 +72,8 @@ impl SharedTrail {
 
     pub(super) fn rotate(&self) {
         lock(&self.writer).rotate_or_report();
+        // The first entry of the next file is behind the last checkpoint.
+        self.timer.set(TimerOrder::Tick);
     }
 }
 

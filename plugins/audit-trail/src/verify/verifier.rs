@@ -1,12 +1,16 @@
 //! The verifier.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use crate::{
     files::{SegmentPaths, segments_of},
     format::{Checkpoint, CloseReason},
     keys::{ChainKey, VerifyingKey},
-    tree::root_of,
+    reading::read_entries,
+    tree::TreeHash,
     verify::{
         damage::{DamageKind, TrailDamage, VerifyError},
         data,
@@ -65,7 +69,11 @@ pub struct VerifiedTrail {
     pub cuts: u64,
     /// The end of the last file.
     pub end: TrailEnd,
-    /// The time of the last entry, in nanoseconds since 1970-01-01T00:00:00Z.
+    /// The time of the first entry, in nanoseconds since 1970-01-01T00:00:00Z: that at which the oldest of these files was opened.
+    pub first_nanos: u64,
+    /// The time of the first block, in nanoseconds since 1970-01-01T00:00:00Z; `None` if no file has a record.
+    pub first_block_nanos: Option<u64>,
+    /// The time of the last entry, in nanoseconds since 1970-01-01T00:00:00Z. Of a checkpoint, it is that of its note, which is signed.
     pub last_nanos: u64,
     /// The last checkpoint, a signed note.
     pub last_checkpoint: Option<String>,
@@ -121,11 +129,23 @@ impl Verifier {
     /// # Errors
     /// The first damage, or that a file cannot be read.
     pub fn verify(&self, live: &Path) -> Result<VerifiedTrail, VerifyError> {
-        let segments = segments_of(live).map_err(|source| VerifyError::Io { path: live.to_owned(), source })?;
-        if segments.is_empty() {
-            return Err(VerifyError::NoTrail { path: live.to_owned() });
+        let list = || segments_of(live).map_err(|source| VerifyError::Io { path: live.to_owned(), source });
+        let mut segments = list()?;
+        loop {
+            if segments.is_empty() {
+                return Err(VerifyError::NoTrail { path: live.to_owned() });
+            }
+            let verified = self.verify_segments(segments.clone());
+            if verified.is_ok() || !self.is_running {
+                return verified;
+            }
+            // A rotation gives the files other names while they are read.
+            let again = list()?;
+            if again == segments {
+                return verified;
+            }
+            segments = again;
         }
-        self.verify_segments(segments)
     }
 
     /// Verifies these files, the oldest first.
@@ -165,7 +185,7 @@ impl Verifier {
         let count = paths.len();
         for (index, paths) in paths.into_iter().enumerate() {
             let io_error = |source| VerifyError::Io { path: paths.trail.clone(), source };
-            let bytes = std::fs::read(&paths.trail).map_err(io_error)?;
+            let bytes = read_entries(&paths.trail).map_err(io_error)?.bytes;
             let is_live = self.is_running && index + 1 == count;
             let tail = if is_live { TornTail::Leave } else { TornTail::Damage };
             let segment = walk.segment(TrailFile { path: &paths.trail, bytes: &bytes }, tail)?;
@@ -182,32 +202,49 @@ impl Verifier {
 
     /// Each checkpoint of the anchors is one of this trail.
     fn check_anchors(&self, walked: &WalkedTrail<'_>) -> Result<(), TrailDamage> {
-        for AnchoredNote { note, from } in &self.anchors {
-            let checkpoint = Checkpoint::verify(note, &self.verifying).map_err(|error| {
+        let verified = |AnchoredNote { note, .. }: &AnchoredNote| Checkpoint::verify_own(note, &self.verifying);
+        let checkpoints: Vec<_> = self.anchors.iter().map(verified).collect();
+        let roots = walked.roots_at(checkpoints.iter().flatten().map(|checkpoint| checkpoint.size));
+        for (AnchoredNote { from, .. }, checkpoint) in self.anchors.iter().zip(checkpoints) {
+            let checkpoint = checkpoint.map_err(|error| {
                 let detail = format!("the anchor's checkpoint is invalid: {error}");
                 TrailDamage::new(DamageKind::CheckpointInvalid, from.as_path(), 0, 0, detail)
             })?;
-            walked.check_anchored(&checkpoint, from)?;
+            walked.check_anchored(&checkpoint, &roots, from)?;
         }
         Ok(())
     }
 }
 
 impl WalkedTrail<'_> {
-    /// The root of the first `size` leaves, if the files have all leaves that it needs.
-    pub(crate) fn root_at(&self, size: u64) -> Option<[u8; 32]> {
-        if self.walk.leaves_start == 0 {
-            let count = usize::try_from(size).ok()?;
-            return self.walk.leaves.get(..count).map(root_of);
-        }
-        let (_, first) = self.segments.first()?;
+    /// The roots of the trees of these sizes, as far as the files have the leaves: all of them in a single pass.
+    fn roots_at(&self, sizes: impl Iterator<Item = u64>) -> BTreeMap<u64, TreeHash> {
+        let Some((_, first)) = self.segments.first() else { return BTreeMap::new() };
+        let sizes: BTreeSet<u64> = sizes.collect();
         let mut tree = first.open.tree.clone();
-        let count = usize::try_from(size.checked_sub(tree.size())?).ok()?;
-        self.walk.leaves.get(..count)?.iter().for_each(|leaf| tree.push(*leaf));
-        Some(tree.root())
+        let mut leaves = self.walk.leaves.iter();
+        let mut roots = BTreeMap::new();
+        for &size in sizes.range(tree.size()..) {
+            let missing = size.saturating_sub(tree.size());
+            if usize::try_from(missing).map_or(true, |missing| missing > leaves.len()) {
+                break;
+            }
+            while tree.size() < size
+                && let Some(leaf) = leaves.next()
+            {
+                tree.push(*leaf);
+            }
+            roots.insert(size, tree.root());
+        }
+        roots
     }
 
-    fn check_anchored(&self, anchored: &Checkpoint, from: &Path) -> Result<(), TrailDamage> {
+    fn check_anchored(
+        &self,
+        anchored: &Checkpoint,
+        roots: &BTreeMap<u64, TreeHash>,
+        from: &Path,
+    ) -> Result<(), TrailDamage> {
         let Some((paths, last)) = self.segments.last() else { return Ok(()) };
         let size = self.walk.tree.size();
         if anchored.extension.trail_id != last.open.trail_id {
@@ -226,7 +263,7 @@ impl WalkedTrail<'_> {
         if anchored.size < self.walk.leaves_start {
             return Ok(());
         }
-        if self.root_at(anchored.size) != Some(anchored.root) {
+        if roots.get(&anchored.size) != Some(&anchored.root) {
             let detail = format!("{} has a checkpoint with another tree", from.display());
             let kind = DamageKind::CheckpointInconsistent;
             return Err(TrailDamage::new(kind, &*paths.trail, 0, anchored.size, detail));
@@ -236,7 +273,10 @@ impl WalkedTrail<'_> {
 
     fn summary(&self) -> VerifiedTrail {
         let (first, last) = (self.segments.first(), self.segments.last());
-        let sum = |of: fn(&WalkedSegment) -> u64| self.segments.iter().map(|(_, segment)| of(segment)).sum();
+        // Saturating: nothing proves the numbers behind the last checkpoint.
+        let sum = |of: fn(&WalkedSegment) -> u64| {
+            self.segments.iter().map(|(_, segment)| of(segment)).fold(0, u64::saturating_add)
+        };
         let checkpoint = self.walk.checkpoints.last();
         let signed = checkpoint.map_or(self.walk.leaves_start, |CheckpointPlace { checkpoint, .. }| checkpoint.size);
         VerifiedTrail {
@@ -258,6 +298,11 @@ impl WalkedTrail<'_> {
                 Some((CloseReason::Stopped, _)) => TrailEnd::Stopped,
                 None => TrailEnd::Open,
             },
+            first_nanos: first.map(|(_, first)| first.opened_nanos).unwrap_or_default(),
+            first_block_nanos: self
+                .segments
+                .iter()
+                .find_map(|(_, segment)| segment.blocks.first().map(|block| block.unix_nanos)),
             last_nanos: last.map(|(_, last)| last.last_nanos).unwrap_or_default(),
             last_checkpoint: checkpoint.map(|place| place.note.clone()),
         }

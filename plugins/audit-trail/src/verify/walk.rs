@@ -57,6 +57,8 @@ pub(crate) struct BlockPlace {
     pub(crate) first_record: u64,
     /// The number of the chain key.
     pub(crate) epoch: u64,
+    /// The time of writing.
+    pub(crate) unix_nanos: u64,
 }
 
 /// A file that was walked through.
@@ -144,11 +146,14 @@ impl<'k> TrailWalk<'k> {
                 }
             }
             let checkpoint = self.check_chain(file, &read)?;
-            self.advance(&read, checkpoint);
             if let Some(segment) = &mut segment {
                 segment.add(&read.entry);
+                // The time in front of a note is in the chain alone, and that in the note is signed.
+                segment.last_nanos =
+                    checkpoint.as_ref().map_or(read.entry.unix_nanos, |place| place.checkpoint.extension.unix_nanos);
                 segment.trail_bytes = at as u64;
             }
+            self.advance(&read, checkpoint);
         }
         segment.ok_or_else(|| file.damage(DamageKind::Truncated, 0, self.tree.size(), "the trail file has no entry"))
     }
@@ -404,14 +409,13 @@ impl WalkedSegment {
     }
 
     fn add(&mut self, entry: &TrailEntry) {
-        self.last_nanos = entry.unix_nanos;
         if entry.is_leaf() {
             self.closed = None;
         }
         match &entry.body {
             EntryBody::Block(body) => {
-                let TrailEntry { sequence, epoch, .. } = *entry;
-                self.blocks.push(BlockPlace { sequence, epoch, body: *body, first_record: self.records });
+                let TrailEntry { sequence, epoch, unix_nanos, .. } = *entry;
+                self.blocks.push(BlockPlace { sequence, epoch, unix_nanos, body: *body, first_record: self.records });
                 self.data_bytes = body.end();
                 self.records = self.records.saturating_add(u64::from(body.records));
             }

@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use fapilog_plugin::sink::SinkError;
@@ -37,10 +38,9 @@ impl TrailWriter {
             return false;
         }
         let is_full = self.options.rotate_bytes.is_some_and(|max| self.head.data_bytes.saturating_add(bytes) > max);
-        let is_of_another_period = self.options.rotate_every.is_some_and(|every| {
-            let period = |second: u64| second / every.as_secs().max(1);
-            period(unix_nanos() / 1_000_000_000) > period(self.head.opened_second)
-        });
+        let second = unix_nanos() / 1_000_000_000;
+        let is_of_another_period =
+            self.options.rotate_every.is_some_and(|every| is_of_another_period(every, self.head.opened_second, second));
         is_full || is_of_another_period
     }
 
@@ -83,6 +83,13 @@ impl TrailWriter {
         }
         Ok(())
     }
+}
+
+/// Whether a file that was opened in one second is to be rotated in another. A clock that was set back by more than a period counts, too:
+/// else a file of a wrong clock would stay until that time. A smaller step does not, lest a file is rotated twice for one period.
+fn is_of_another_period(every: Duration, opened: u64, now: u64) -> bool {
+    let period = |second: u64| second / every.as_secs().max(1);
+    period(now) > period(opened) || period(opened) > period(now).saturating_add(1)
 }
 
 /// Renames both files. A step that is done already is left out.
@@ -138,4 +145,16 @@ pub(super) fn open_segment(
     trail.sync_all().map_err(io_error("sync", &paths.trail))?;
     sync_directory(&paths.trail)?;
     Ok((OpenFiles { paths, data, trail }, head))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_rotated_in_another_period_also_if_the_clock_was_set_back() {
+        let due = |opened, now| is_of_another_period(Duration::from_secs(60), opened, now);
+        assert_eq!([due(60, 119), due(60, 120), due(120, 119)], [false, true, false]);
+        assert!(due(4_102_444_800, 1_796_005_986), "the clock was in the year 2100");
+    }
 }

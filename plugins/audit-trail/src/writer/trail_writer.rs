@@ -16,7 +16,7 @@ use fapilog_plugin::{
 };
 
 use crate::{
-    files::{SegmentPaths, io_error, state_path},
+    files::{SegmentPaths, io_error, is_file_at, state_path},
     format::{BlockBody, CloseReason, EntryBody, GapBody, block_digest},
     keys::SigningKey,
     writer::{
@@ -39,6 +39,8 @@ pub(crate) struct TrailWriter {
     /// An attempt has failed: the files may have more than `head` has.
     pub(super) is_dirty: bool,
     pub(super) shards: HashMap<(InstanceId, u32), ShardProgress>,
+    /// The lock of the trail, as long as the writer lives.
+    pub(super) _lock: File,
 }
 
 pub(super) struct OpenFiles {
@@ -69,6 +71,7 @@ impl TrailWriter {
         if self.is_delivered(payload) {
             return Ok(());
         }
+        self.note_given_up(payload.id());
         let result = self.append_durably(payload);
         self.note_result(payload, result.is_ok());
         result?;
@@ -102,6 +105,8 @@ impl TrailWriter {
             }
             let mut head = self.head.clone();
             let mut entries = Vec::new();
+            self.shards.values_mut().for_each(ShardProgress::give_up);
+            self.push_gap(&mut head, &mut entries);
             head.push_close(CloseReason::Stopped, String::new(), &mut entries);
             self.write_checkpoint(head, entries)
         });
@@ -116,7 +121,23 @@ impl TrailWriter {
         if self.is_dirty {
             self.cut_back()?;
         }
+        if self.rotation.is_none() {
+            self.refuse_other_files()?;
+        }
         self.complete_rotation()
+    }
+
+    /// A file that has lost its name is gone when the program ends: nothing that is written to it is delivered.
+    fn refuse_other_files(&self) -> Result<(), SinkError> {
+        let OpenFiles { paths, data, trail } = &self.files;
+        for (file, path) in [(data, &paths.data), (trail, &paths.trail)] {
+            if !is_file_at(file, path).map_err(io_error("look at", path))? {
+                let text = "it was moved, removed or replaced while the trail was written; put it back";
+                let source = io::Error::new(io::ErrorKind::NotFound, text);
+                return Err(SinkError::Io { operation: "write", path: path.clone(), source });
+            }
+        }
+        Ok(())
     }
 
     fn append_durably(&mut self, payload: &Payload) -> Result<(), SinkError> {
@@ -126,11 +147,7 @@ impl TrailWriter {
         }
         let mut head = self.head.clone();
         let mut entries = Vec::new();
-        let gap = self.gap();
-        if gap.payloads > 0 {
-            let Gap { payloads, bytes } = gap;
-            head.push(EntryBody::Gap(GapBody { payloads, bytes }), &mut entries);
-        }
+        self.push_gap(&mut head, &mut entries);
         let blocks = self.push_blocks(payload, &mut head, &mut entries);
 
         self.is_dirty = true;
@@ -138,7 +155,7 @@ impl TrailWriter {
         data.write_all_at(payload.records(), self.head.data_bytes).map_err(io_error("write", &paths.data))?;
         data.sync_data().map_err(io_error("sync", &paths.data))?;
         self.write_entries(head, &entries)?;
-        self.shards.values_mut().for_each(|shard| shard.gap = Gap::default());
+        self.forget_gaps();
         self.reports.blocks.add(blocks);
         Ok(())
     }
@@ -211,20 +228,35 @@ impl TrailWriter {
         id != PayloadId::default() && shard.is_some_and(|shard| shard.delivered == Some(id))
     }
 
+    /// Another payload in the place of one that was refused: that one was given up.
+    fn note_given_up(&mut self, next: PayloadId) {
+        if let Some(shard) = self.shards.get_mut(&(next.instance, next.shard))
+            && shard.refused.is_some_and(|(refused, _)| refused != next)
+        {
+            shard.give_up();
+        }
+    }
+
     fn note_result(&mut self, payload: &Payload, is_delivered: bool) {
         let id = payload.id();
         let shard = self.shards.entry((id.instance, id.shard)).or_default();
         match is_delivered {
             true => (shard.delivered, shard.refused) = (Some(id), None),
-            false => {
-                // Another payload in its place: the one before was given up.
-                if let Some((refused, bytes)) = shard.refused.replace((id, payload.len() as u64))
-                    && refused != id
-                {
-                    shard.gap = Gap { payloads: shard.gap.payloads + 1, bytes: shard.gap.bytes + bytes };
-                }
-            }
+            false => shard.refused = Some((id, payload.len() as u64)),
         }
+    }
+
+    /// Appends the payloads that were given up.
+    fn push_gap(&self, head: &mut TrailHead, entries: &mut Vec<u8>) {
+        let Gap { payloads, bytes } = self.gap();
+        if payloads > 0 {
+            head.push(EntryBody::Gap(GapBody { payloads, bytes }), entries);
+        }
+    }
+
+    /// The gaps are recorded.
+    fn forget_gaps(&mut self) {
+        self.shards.values_mut().for_each(|shard| shard.gap = Gap::default());
     }
 
     /// The payloads of all shards that were given up.
@@ -234,6 +266,15 @@ impl TrailWriter {
             payloads: all.payloads + gap.payloads,
             bytes: all.bytes + gap.bytes,
         })
+    }
+}
+
+impl ShardProgress {
+    /// The payload that was refused does not come again.
+    fn give_up(&mut self) {
+        if let Some((_, bytes)) = self.refused.take() {
+            self.gap = Gap { payloads: self.gap.payloads + 1, bytes: self.gap.bytes.saturating_add(bytes) };
+        }
     }
 }
 
