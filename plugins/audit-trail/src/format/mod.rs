@@ -6,9 +6,12 @@ mod entry;
 mod fields;
 
 pub use self::{
-    bodies::{BLOCK_BYTES_MAX, BlockBody, CloseBody, CloseReason, GapBody, OpenBody, RestartBody},
+    bodies::{BLOCK_BYTES_MAX, BlockBody, CloseBody, CloseReason, GapBody, OpenBody, RemovalBody, RestartBody},
     checkpoint::{Checkpoint, CheckpointError, TrailExtension, split_notes},
-    entry::{CHAIN_BYTES, ENTRY_BYTES_MAX, EntryBody, EntryError, FORMAT_VERSION, PREFIX_BYTES, TrailEntry},
+    entry::{
+        CHAIN_BYTES, ENTRY_BYTES_MAX, EntryBody, EntryError, FORMAT_VERSION, OLDEST_FORMAT_VERSION, PREFIX_BYTES,
+        TrailEntry,
+    },
 };
 pub(crate) use self::{
     checkpoint::{NOTE_BYTES_MAX, hash, number},

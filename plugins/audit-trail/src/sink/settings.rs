@@ -23,7 +23,7 @@ use crate::{
         client::{PAYLOAD_BYTES, TrailSink},
         shared::TrailSlot,
     },
-    writer::{AnchorThread, OnBrokenHead, SharedAnchors, TrailWriter, WriterOptions, WriterReports},
+    writer::{AnchorThread, LOOK_INTERVAL, OnBrokenHead, SharedAnchors, TrailWriter, WriterOptions, WriterReports},
 };
 
 /// The most bytes of a block.
@@ -74,6 +74,7 @@ impl AuditTrail {
             checkpoint_blocks: 4096,
             rotate_bytes: None,
             rotate_every: None,
+            retain_age: None,
             mode: 0o640,
             first_key: None,
             on_broken_head: OnBrokenHead::Refuse,
@@ -111,10 +112,18 @@ impl AuditTrail {
         self
     }
 
-    /// Sets the period after which the file is rotated: at each multiple of it since 1970-01-01T00:00:00Z, with the next payload or
-    /// checkpoint; 1 s to 366 days. By default it is not.
+    /// Sets the period after which a file with records is rotated: at each multiple of it since 1970-01-01T00:00:00Z; 1 s to 366 days. By
+    /// default it is not.
     pub fn rotate_every(mut self, period: Duration) -> Self {
         self.options.rotate_every = Some(period);
+        self
+    }
+
+    /// Removes rotated files of which all records are older than this: 1 s to 100 years. A file is that old when the file behind it was
+    /// opened that long ago, after the trail. An entry records the removal before, and a checkpoint signs it; a verifier tells it from a
+    /// removal by others. By default all files stay.
+    pub fn retain_age(mut self, age: Duration) -> Self {
+        self.options.retain_age = Some(age);
         self
     }
 
@@ -144,6 +153,15 @@ impl AuditTrail {
         self
     }
 
+    /// The age at which each record is removed. The live file is never removed: without a rotation by time, its records stay. So do the
+    /// files of a broken trail, which are moved aside.
+    fn removed_at(&self) -> Option<Duration> {
+        let WriterOptions { rotate_every, retain_age, on_broken_head, .. } = self.options;
+        let period = rotate_every.filter(|_| on_broken_head == OnBrokenHead::Refuse)?;
+        // The clock is looked at once a minute for the rotation, and once for the removal.
+        Some(retain_age?.saturating_add(period).saturating_add(2 * LOOK_INTERVAL))
+    }
+
     fn range_problems(&self) -> Vec<Problem> {
         let WriterOptions { block_bytes_max, checkpoint_interval, checkpoint_blocks, .. } = self.options;
         let mut problems = Vec::new();
@@ -162,7 +180,7 @@ impl AuditTrail {
     }
 
     fn file_problems(&self) -> Vec<Problem> {
-        let WriterOptions { path, rotate_bytes, rotate_every, mode, first_key, .. } = &self.options;
+        let WriterOptions { path, rotate_bytes, rotate_every, retain_age, mode, first_key, .. } = &self.options;
         let mut problems = Vec::new();
         if let Some(allowed) = name_problem(path) {
             problems.push(Problem::new("path", path.display(), allowed));
@@ -173,6 +191,10 @@ impl AuditTrail {
         let periods = Duration::from_secs(1)..=Duration::from_secs(366 * 86_400);
         if let Some(period) = rotate_every.filter(|period| !periods.contains(period)) {
             problems.push(Problem::new("rotate_every", write_duration(period), "allowed are 1s to 366 days"));
+        }
+        let ages = Duration::from_secs(1)..=Duration::from_secs(36_525 * 86_400);
+        if let Some(age) = retain_age.filter(|age| !ages.contains(age)) {
+            problems.push(Problem::new("retain_age", write_duration(age), "allowed are 1s to 36525 days"));
         }
         if mode & !0o777 != 0 || mode & 0o600 != 0o600 {
             let allowed = "allowed are 0o600 to 0o777, with reading and writing for the owner";
@@ -199,6 +221,7 @@ impl SinkFactory for AuditTrail {
             blocks: context.counter("blocks"),
             checkpoints: context.counter("checkpoints"),
             files_rotated: context.counter("files_rotated"),
+            files_removed: context.counter("files_removed"),
             anchor_errors: context.counter("anchor_errors"),
         };
         let (options, signing) = (self.options.clone(), self.signing.clone());
@@ -227,12 +250,15 @@ impl SinkFactory for AuditTrail {
         problems
     }
 
-    /// Files of a trail are never removed by the sink.
     fn assurances(&self) -> Assurances {
         let directory = self.options.path.parent().unwrap_or(Path::new("")).to_owned();
         let place = SinkPlace::File { directory };
         let local = Assurances::unknown().place(place).durable(true).tamper_evident(true);
-        local.mode(self.options.mode).kept_at_least(Duration::MAX)
+        let local = local.mode(self.options.mode).kept_at_least(self.options.retain_age.unwrap_or(Duration::MAX));
+        match self.removed_at() {
+            Some(age) => local.kept_at_most(age),
+            None => local,
+        }
     }
 
     fn delivery(&self) -> DeliveryPolicy {
@@ -304,5 +330,16 @@ mod tests {
         assert_eq!((assurances.place, assurances.mode), (place, Some(0o600)));
         assert!(assurances.is_durable && assurances.is_tamper_evident);
         assert_eq!((assurances.kept_at_least, assurances.kept_at_most), (Duration::MAX, None));
+    }
+
+    #[test]
+    fn the_age_of_removal_is_assured_with_a_rotation_by_time() {
+        let day = Duration::from_secs(86_400);
+        let trail = || AuditTrail::new("audit.log", || NoFormatter, SecretRef::file("key")).retain_age(400 * day);
+        let ages = |trail: AuditTrail| (trail.assurances().kept_at_least, trail.assurances().kept_at_most);
+        assert_eq!(ages(trail()), (400 * day, None));
+        let most = 401 * day + Duration::from_secs(120);
+        assert_eq!(ages(trail().rotate_every(day)), (400 * day, Some(most)));
+        assert_eq!(ages(trail().rotate_every(day).on_broken_head(OnBrokenHead::NewTrail)), (400 * day, None));
     }
 }

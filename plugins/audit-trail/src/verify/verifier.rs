@@ -2,19 +2,21 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::ErrorKind,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::{
     files::{SegmentPaths, segments_of},
-    format::{Checkpoint, CloseReason},
+    format::{Checkpoint, CloseReason, FORMAT_VERSION},
     keys::{ChainKey, VerifyingKey},
     reading::read_entries,
     tree::TreeHash,
     verify::{
         damage::{DamageKind, TrailDamage, VerifyError},
         data,
-        walk::{CheckpointPlace, TornTail, TrailFile, TrailWalk, WalkedSegment},
+        walk::{CheckpointPlace, RemovalPlace, TornTail, TrailFile, TrailWalk, WalkedSegment},
     },
 };
 
@@ -45,6 +47,9 @@ pub struct VerifiedTrail {
     pub trail_id: [u8; 16],
     /// The number of the first file that was there: above 0 if older files are gone.
     pub first_segment: u64,
+    /// The removal by which files before the first one are gone. `None` if none is missing, or if they were moved away: a trail whose sink
+    /// removes old files is damaged then.
+    pub removed: Option<RemovedFiles>,
     /// The number of files.
     pub segments: u64,
     /// The number of entries of the whole trail: the size of the tree.
@@ -77,6 +82,20 @@ pub struct VerifiedTrail {
     pub last_nanos: u64,
     /// The last checkpoint, a signed note.
     pub last_checkpoint: Option<String>,
+}
+
+/// A removal of old files by the sink's retention, as the trail has recorded it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RemovedFiles {
+    /// The number of the first file that stayed: all before it were removed.
+    pub first_kept: u64,
+    /// The time of the removal, in nanoseconds since 1970-01-01T00:00:00Z.
+    pub unix_nanos: u64,
+    /// The sink's setting `retain_age` at that time.
+    pub retain_age: Duration,
+    /// The number of the entry that records it.
+    pub entry: u64,
 }
 
 /// The end of a trail's last file.
@@ -158,6 +177,12 @@ impl Verifier {
         let mut unrecorded_bytes = 0;
         for (index, (paths, segment)) in walked.segments.iter().enumerate() {
             let is_live = self.is_running && index + 1 == walked.segments.len();
+            let may_be_gone = segment.open.segment < walked.first_kept();
+            if may_be_gone
+                && std::fs::symlink_metadata(&paths.data).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+            {
+                continue;
+            }
             match data::check(&paths.data, segment, 0) {
                 Err(VerifyError::Damage(damage)) if is_live && damage.kind == DamageKind::Unrecorded => {
                     let found = std::fs::metadata(&paths.data).map_or(0, |metadata| metadata.len());
@@ -197,7 +222,9 @@ impl Verifier {
             }
             segments.push((paths, segment));
         }
-        Ok(WalkedTrail { walk, segments })
+        let walked = WalkedTrail { walk, segments };
+        walked.check_first_file()?;
+        Ok(walked)
     }
 
     /// Each checkpoint of the anchors is one of this trail.
@@ -217,6 +244,41 @@ impl Verifier {
 }
 
 impl WalkedTrail<'_> {
+    /// The removals that a checkpoint has signed. Before that, no file is removed.
+    fn signed_removals(&self) -> impl DoubleEndedIterator<Item = &RemovalPlace> {
+        let signed = self.walk.checkpoints.last().map_or(0, |last| last.checkpoint.size);
+        self.walk.removals.iter().filter(move |removal| removal.sequence < signed)
+    }
+
+    /// The first file that must be there.
+    fn first_kept(&self) -> u64 {
+        self.signed_removals().next_back().map_or(0, |last| last.body.first_kept)
+    }
+
+    /// Where the sink removes files, no others are missing at the front. In version 1, moving them away is the operator's.
+    fn check_first_file(&self) -> Result<(), TrailDamage> {
+        let Some((paths, first)) = self.segments.first() else { return Ok(()) };
+        let (number, kept) = (first.open.segment, self.first_kept());
+        if first.open.version < FORMAT_VERSION || number <= kept {
+            return Ok(());
+        }
+        let detail = format!("the files {kept} to {} are missing, and the trail has not removed them", number - 1);
+        Err(TrailDamage::new(DamageKind::Removed, &*paths.trail, 0, first.open.tree.size(), detail))
+    }
+
+    /// The removal by which the files before the first one are gone.
+    fn removed(&self) -> Option<RemovedFiles> {
+        let (_, first) = self.segments.first()?;
+        let number = first.open.segment;
+        let removal = self.signed_removals().find(|removal| number > 0 && removal.body.first_kept >= number)?;
+        Some(RemovedFiles {
+            first_kept: removal.body.first_kept,
+            unix_nanos: removal.unix_nanos,
+            retain_age: Duration::from_nanos(removal.body.retain_nanos),
+            entry: removal.sequence,
+        })
+    }
+
     /// The roots of the trees of these sizes, as far as the files have the leaves: all of them in a single pass.
     fn roots_at(&self, sizes: impl Iterator<Item = u64>) -> BTreeMap<u64, TreeHash> {
         let Some((_, first)) = self.segments.first() else { return BTreeMap::new() };
@@ -282,6 +344,7 @@ impl WalkedTrail<'_> {
         VerifiedTrail {
             trail_id: last.map(|(_, last)| last.open.trail_id).unwrap_or_default(),
             first_segment: first.map(|(_, first)| first.open.segment).unwrap_or_default(),
+            removed: self.removed(),
             segments: self.segments.len() as u64,
             entries: self.walk.tree.size(),
             blocks: sum(|segment| segment.blocks.len() as u64),

@@ -6,6 +6,7 @@ use std::{
     io::{self, Read},
     os::unix::fs::{DirBuilderExt, FileExt},
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use fapilog_plugin::{record_end::RecordEnd, sink::SinkError};
@@ -83,6 +84,7 @@ pub(super) fn open(
         anchors,
         rotation: None,
         is_dirty: false,
+        next_look: Instant::now(),
         shards: HashMap::new(),
     })
 }
@@ -266,8 +268,10 @@ fn walk(
         trail_bytes: segment.trail_bytes,
         records: segment.records,
         is_closed: segment.closed.is_some(),
-        opened_second: segment.opened_nanos / 1_000_000_000,
-        since_checkpoint: SinceCheckpoint { leaves, blocks, first: (leaves > 0).then(std::time::Instant::now) },
+        opened_nanos: segment.opened_nanos,
+        version: segment.open.version,
+        first_kept: walk.removals.last().map_or(0, |last| last.body.first_kept),
+        since_checkpoint: SinceCheckpoint { leaves, blocks, first: (leaves > 0).then(Instant::now) },
     };
     let last_note = walk.checkpoints.pop().map(|last| last.note);
     Ok(Walked { segment, head, last_note })

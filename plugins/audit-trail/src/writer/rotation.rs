@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fapilog_plugin::sink::SinkError;
@@ -13,7 +13,7 @@ use crate::{
     files::{
         FileOpening, SegmentPaths, io_error, name_of, next_rotated, open_locked, rotated_segments, sync_directory,
     },
-    format::CloseReason,
+    format::{CloseReason, FORMAT_VERSION, OLDEST_FORMAT_VERSION},
     keys::SigningKey,
     writer::{
         WriterOptions,
@@ -39,8 +39,10 @@ impl TrailWriter {
         }
         let is_full = self.options.rotate_bytes.is_some_and(|max| self.head.data_bytes.saturating_add(bytes) > max);
         let second = unix_nanos() / 1_000_000_000;
-        let is_of_another_period =
-            self.options.rotate_every.is_some_and(|every| is_of_another_period(every, self.head.opened_second, second));
+        let is_of_another_period = self
+            .options
+            .rotate_every
+            .is_some_and(|every| is_of_another_period(every, self.head.opened_second(), second));
         is_full || is_of_another_period
     }
 
@@ -58,7 +60,7 @@ impl TrailWriter {
     pub(crate) fn rotate(&mut self) -> Result<(), SinkError> {
         let live = &self.options.path;
         let known = rotated_segments(live).map_err(io_error("read the directory of", live))?;
-        let second = i64::try_from(self.head.opened_second).unwrap_or(i64::MAX);
+        let second = i64::try_from(self.head.opened_second()).unwrap_or(i64::MAX);
         let target = next_rotated(live, second, &known);
         let mut head = self.head.clone();
         let mut entries = Vec::new();
@@ -80,6 +82,7 @@ impl TrailWriter {
             let (files, head) = open_segment(&self.options, &self.signing, head, previous.clone(), false)?;
             (self.files, self.head, self.rotation) = (files, head, None);
             self.reports.files_rotated.add(1);
+            self.next_look = Instant::now();
         }
         Ok(())
     }
@@ -90,6 +93,12 @@ impl TrailWriter {
 fn is_of_another_period(every: Duration, opened: u64, now: u64) -> bool {
     let period = |second: u64| second / every.as_secs().max(1);
     period(now) > period(opened) || period(opened) > period(now).saturating_add(1)
+}
+
+/// The time until the next multiple of the period since 1970.
+pub(super) fn time_of_period_left(every: Duration) -> Duration {
+    let period = every.as_secs().max(1).saturating_mul(1_000_000_000);
+    Duration::from_nanos(period - unix_nanos() % period)
 }
 
 /// Renames both files. A step that is done already is left out.
@@ -133,6 +142,8 @@ pub(super) fn open_segment(
     let data = open_locked(&paths.data, FileOpening::New { mode: options.mode })?;
     let trail = open_locked(&paths.trail, FileOpening::New { mode: options.mode })?;
     let facts = OpenFacts {
+        // Without retention, a reader of the first version reads the trail.
+        version: if options.retain_age.is_some() { FORMAT_VERSION } else { OLDEST_FORMAT_VERSION },
         replaces_broken,
         block_bytes_max: options.block_bytes_max,
         signing,

@@ -20,10 +20,14 @@ use crate::{
     format::{BlockBody, CloseReason, EntryBody, GapBody, block_digest},
     keys::SigningKey,
     writer::{
-        AnchorThread, TrailError, WriterOptions, WriterReports, blocks, chain_key_file, head::TrailHead,
-        rotation::RotationStep,
+        AnchorThread, TrailError, WriterOptions, WriterReports, blocks, chain_key_file,
+        head::TrailHead,
+        rotation::{RotationStep, time_of_period_left},
     },
 };
+
+/// How often old files are looked for, and the clock for a rotation.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Writes a trail for all shards.
 pub(crate) struct TrailWriter {
@@ -39,6 +43,8 @@ pub(crate) struct TrailWriter {
     /// An attempt has failed: the files may have more than `head` has.
     pub(super) is_dirty: bool,
     pub(super) shards: HashMap<(InstanceId, u32), ShardProgress>,
+    /// When old files are looked for.
+    pub(super) next_look: Instant,
     /// The lock of the trail, as long as the writer lives.
     pub(super) _lock: File,
 }
@@ -82,19 +88,33 @@ impl TrailWriter {
         Ok(())
     }
 
-    /// Does what is due. Returns the time until it wants to be called again; `None` if nothing is behind the last checkpoint.
+    /// Does what is due. Returns the time until it wants to be called again; `None` if nothing is due at any time.
     pub(crate) fn tick(&mut self, now: Instant) -> Option<Duration> {
-        let first = self.head.since_checkpoint.first?;
         if self.is_rotation_due(0) {
             self.rotate_or_report();
         }
-        let due = first + self.options.checkpoint_interval;
-        if due > now {
-            return Some(due - now);
+        if self.options.retain_age.is_some() && self.next_look <= now {
+            self.next_look = now + LOOK_INTERVAL;
+            self.remove_old_files_or_report();
         }
-        self.checkpoint_or_report();
-        // After an error, the checkpoint is attempted again.
-        self.head.since_checkpoint.first.map(|_| self.options.checkpoint_interval)
+        if self.head.since_checkpoint.first.is_some_and(|first| first + self.options.checkpoint_interval <= now) {
+            self.checkpoint_or_report();
+        }
+        self.next_tick(now)
+    }
+
+    fn next_tick(&self, now: Instant) -> Option<Duration> {
+        let WriterOptions { checkpoint_interval, retain_age, rotate_every, .. } = self.options;
+        let checkpoint = self.head.since_checkpoint.first.map(|first| {
+            let left = (first + checkpoint_interval).saturating_duration_since(now);
+            // After an error, the checkpoint is attempted again.
+            if left.is_zero() { checkpoint_interval } else { left }
+        });
+        // Also of an empty file: a payload that comes meanwhile does not wake the timer.
+        let rotation = rotate_every.map(time_of_period_left);
+        let look = retain_age.map(|_| self.next_look.saturating_duration_since(now).max(Duration::from_millis(100)));
+        // At least once a minute: the clock may be set.
+        [checkpoint, rotation.map(|left| left.min(LOOK_INTERVAL)), look].into_iter().flatten().min()
     }
 
     /// Closes the file, with a checkpoint, and waits for the anchors. A restart may continue the file.
