@@ -326,6 +326,30 @@ fn a_removal_that_no_checkpoint_has_signed_explains_nothing() {
 }
 
 #[test]
+fn a_removal_whose_checkpoint_a_crash_has_taken_is_recorded_again() {
+    let (fixture, directory, removal) = running();
+    let mut forger = Forger::new(directory.path());
+    forger.push(forger.opened + 1_000, EntryBody::Removal(removal));
+    forger.write();
+    let crashed = Fixture { keys: fixture.keys.clone(), directory };
+    let logs = start(builder(), sink(&crashed).checkpoint_blocks(1000).retain_age(SECOND));
+    let end = Instant::now() + TIMEOUT;
+    while !rotated(crashed.directory.path()).is_empty() {
+        assert!(Instant::now() < end, "not removed");
+        std::thread::sleep(SECOND);
+        // A look follows a rotation.
+        log_payloads(&logs, 1);
+        logs.rotate(TIMEOUT).unwrap();
+        let verified = crashed.verifier().running().verify(&crashed.path()).unwrap();
+        if verified.removed.is_some() {
+            break;
+        }
+    }
+    shut_down(&logs);
+    assert!(crashed.verify().unwrap().removed.is_some());
+}
+
+#[test]
 fn a_removal_that_is_none_of_the_trail_is_found() {
     let (fixture, directory, removal) = running();
     let live = directory.path().join("audit.jsonl");

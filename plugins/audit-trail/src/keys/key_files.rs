@@ -36,7 +36,11 @@ pub fn generate_keys(directory: &Path, name: &str) -> Result<KeyFiles, KeyError>
     let key = SigningKey::generate(name)?;
     let files = KeyFiles { signing: directory.join("signing.key"), verifying: directory.join("verifying.key") };
     write_new(&files.signing, key.to_text().as_bytes(), 0o600)?;
-    write_new(&files.verifying, format!("{}\n", key.verifying_key().to_text()).as_bytes(), 0o644)?;
+    let verifying = format!("{}\n", key.verifying_key().to_text());
+    write_new(&files.verifying, verifying.as_bytes(), 0o644).inspect_err(|_| {
+        // A signing key without its verifying key would be in the way of the next attempt.
+        let _ = fs::remove_file(&files.signing);
+    })?;
     Ok(files)
 }
 
@@ -125,5 +129,10 @@ mod tests {
         assert_eq!(read_verifying_key(&files.verifying).unwrap(), *signing.verifying_key());
         assert!(matches!(generate_keys(directory.path(), "example.com/audit"), Err(KeyError::Io { .. })));
         assert_eq!(read_signing_key(&files.signing).unwrap().to_text(), signing.to_text());
+
+        // No half of a pair stays.
+        fs::remove_file(&files.signing).unwrap();
+        assert!(generate_keys(directory.path(), "example.com/audit").is_err());
+        assert!(!files.signing.exists() && files.verifying.exists());
     }
 }

@@ -49,9 +49,6 @@ pub enum ProofError {
     /// The record is not the one that the entry stands for.
     #[error("the block in the proof is not the one that its entry stands for")]
     BlockDiffers,
-    /// The place of the record is not that of whole lines.
-    #[error("the place of the record in its block is not that of whole lines")]
-    PartOfRecord,
     /// The hashes do not lead to the root of the checkpoint.
     #[error("the hashes of the proof do not lead to the root of its checkpoint")]
     RootDiffers,

@@ -105,7 +105,7 @@ impl InclusionProof {
         let record = self.block.get(self.record.clone()).filter(|_| is_block);
         let record = record.ok_or(ProofError::BlockDiffers)?;
         if !self.has_whole_lines() {
-            return Err(ProofError::PartOfRecord);
+            return Err(ProofError::Malformed { expected: "the place of whole lines in the block" });
         }
         let is_included = leaf.len() == self.entry.len()
             && entry.sequence == self.index

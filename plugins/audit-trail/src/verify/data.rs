@@ -22,9 +22,14 @@ struct DataCheck<'a> {
     blocks: &'a [BlockPlace],
 }
 
-/// Compares the data file with the blocks from the index `from` on.
-pub(crate) fn check(path: &Path, segment: &WalkedSegment, from: usize) -> Result<(), VerifyError> {
-    let file = match open_plain(path) {
+/// Compares the data file, which may be open already, with the blocks from the index `from` on.
+pub(crate) fn check(
+    path: &Path,
+    opened: Option<File>,
+    segment: &WalkedSegment,
+    from: usize,
+) -> Result<(), VerifyError> {
+    let file = match opened.map_or_else(|| open_plain(path), Ok) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let entry = segment.blocks.first().map_or(segment.open.tree.size(), |block| block.sequence);

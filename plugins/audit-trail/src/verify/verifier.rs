@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs::File,
     io::ErrorKind,
     path::{Path, PathBuf},
     time::Duration,
@@ -11,14 +12,17 @@ use crate::{
     files::{SegmentPaths, segments_of},
     format::{Checkpoint, CloseReason, FORMAT_VERSION},
     keys::{ChainKey, VerifyingKey},
-    reading::read_entries,
+    reading::{open_plain, read_entries},
     tree::TreeHash,
     verify::{
         damage::{DamageKind, TrailDamage, VerifyError},
         data,
-        walk::{CheckpointPlace, RemovalPlace, TornTail, TrailFile, TrailWalk, WalkedSegment},
+        walk::{CheckpointPlace, TornTail, TrailFile, TrailWalk, WalkedSegment},
     },
 };
+
+/// How often a running trail is read anew because its files have other names.
+const RUNNING_ATTEMPTS: u32 = 10;
 
 /// Verifies trails by a verifying key, and where there is one, by the first chain key.
 ///
@@ -114,6 +118,8 @@ pub enum TrailEnd {
 pub(crate) struct WalkedTrail<'k> {
     pub(crate) walk: TrailWalk<'k>,
     pub(crate) segments: Vec<(SegmentPaths, WalkedSegment)>,
+    /// The data file of the last one, opened with its trail file: a rotation gives it another name.
+    last_data: Option<File>,
 }
 
 impl Verifier {
@@ -150,12 +156,14 @@ impl Verifier {
     pub fn verify(&self, live: &Path) -> Result<VerifiedTrail, VerifyError> {
         let list = || segments_of(live).map_err(|source| VerifyError::Io { path: live.to_owned(), source });
         let mut segments = list()?;
+        let mut attempts = RUNNING_ATTEMPTS;
         loop {
             if segments.is_empty() {
                 return Err(VerifyError::NoTrail { path: live.to_owned() });
             }
             let verified = self.verify_segments(segments.clone());
-            if verified.is_ok() || !self.is_running {
+            attempts -= 1;
+            if verified.is_ok() || !self.is_running || attempts == 0 {
                 return verified;
             }
             // A rotation gives the files other names while they are read.
@@ -172,18 +180,21 @@ impl Verifier {
     /// # Errors
     /// The first damage, or that a file cannot be read.
     pub fn verify_segments(&self, segments: Vec<SegmentPaths>) -> Result<VerifiedTrail, VerifyError> {
-        let walked = self.walk(segments)?;
+        let mut walked = self.walk(segments)?;
         self.check_anchors(&walked)?;
+        let mut last_data = walked.last_data.take();
         let mut unrecorded_bytes = 0;
         for (index, (paths, segment)) in walked.segments.iter().enumerate() {
-            let is_live = self.is_running && index + 1 == walked.segments.len();
+            let is_last = index + 1 == walked.segments.len();
+            let is_live = self.is_running && is_last;
             let may_be_gone = segment.open.segment < walked.first_kept();
             if may_be_gone
                 && std::fs::symlink_metadata(&paths.data).is_err_and(|error| error.kind() == ErrorKind::NotFound)
             {
                 continue;
             }
-            match data::check(&paths.data, segment, 0) {
+            let opened = last_data.take_if(|_| is_last);
+            match data::check(&paths.data, opened, segment, 0) {
                 Err(VerifyError::Damage(damage)) if is_live && damage.kind == DamageKind::Unrecorded => {
                     let found = std::fs::metadata(&paths.data).map_or(0, |metadata| metadata.len());
                     unrecorded_bytes = found.saturating_sub(segment.data_bytes);
@@ -222,7 +233,8 @@ impl Verifier {
             }
             segments.push((paths, segment));
         }
-        let walked = WalkedTrail { walk, segments };
+        let last_data = segments.last().and_then(|(paths, _)| open_plain(&paths.data).ok());
+        let walked = WalkedTrail { walk, segments, last_data };
         walked.check_first_file()?;
         Ok(walked)
     }
@@ -244,15 +256,9 @@ impl Verifier {
 }
 
 impl WalkedTrail<'_> {
-    /// The removals that a checkpoint has signed. Before that, no file is removed.
-    fn signed_removals(&self) -> impl DoubleEndedIterator<Item = &RemovalPlace> {
-        let signed = self.walk.checkpoints.last().map_or(0, |last| last.checkpoint.size);
-        self.walk.removals.iter().filter(move |removal| removal.sequence < signed)
-    }
-
     /// The first file that must be there.
     fn first_kept(&self) -> u64 {
-        self.signed_removals().next_back().map_or(0, |last| last.body.first_kept)
+        self.walk.signed_removals().next_back().map_or(0, |last| last.body.first_kept)
     }
 
     /// Where the sink removes files, no others are missing at the front. In version 1, moving them away is the operator's.
@@ -270,7 +276,7 @@ impl WalkedTrail<'_> {
     fn removed(&self) -> Option<RemovedFiles> {
         let (_, first) = self.segments.first()?;
         let number = first.open.segment;
-        let removal = self.signed_removals().find(|removal| number > 0 && removal.body.first_kept >= number)?;
+        let removal = self.walk.signed_removals().find(|removal| number > 0 && removal.body.first_kept >= number)?;
         Some(RemovedFiles {
             first_kept: removal.body.first_kept,
             unix_nanos: removal.unix_nanos,

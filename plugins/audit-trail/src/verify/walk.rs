@@ -149,6 +149,12 @@ impl<'k> TrailWalk<'k> {
         self.key.as_ref().filter(|key| key.epoch() == self.epoch)
     }
 
+    /// The removals that a checkpoint has signed. Before that, no file is removed.
+    pub(crate) fn signed_removals(&self) -> impl DoubleEndedIterator<Item = &RemovalPlace> {
+        let signed = self.checkpoints.last().map_or(0, |last| last.checkpoint.size);
+        self.removals.iter().filter(move |removal| removal.sequence < signed)
+    }
+
     /// Walks through a file.
     pub(crate) fn segment(&mut self, file: TrailFile<'_>, tail: TornTail) -> Result<WalkedSegment, TrailDamage> {
         let mut segment: Option<WalkedSegment> = None;

@@ -270,7 +270,7 @@ fn walk(
         is_closed: segment.closed.is_some(),
         opened_nanos: segment.opened_nanos,
         version: segment.open.version,
-        first_kept: walk.removals.last().map_or(0, |last| last.body.first_kept),
+        first_kept: walk.signed_removals().next_back().map_or(0, |last| last.body.first_kept),
         since_checkpoint: SinceCheckpoint { leaves, blocks, first: (leaves > 0).then(Instant::now) },
     };
     let last_note = walk.checkpoints.pop().map(|last| last.note);
@@ -285,7 +285,7 @@ fn check_data(
     epoch: u64,
 ) -> Result<(), TrailError> {
     let behind = segment.blocks.partition_point(|block| block.epoch < epoch);
-    match data::check(&live.data, segment, behind.min(segment.blocks.len().saturating_sub(1))) {
+    match data::check(&live.data, None, segment, behind.min(segment.blocks.len().saturating_sub(1))) {
         // The tail that a crash has left.
         Err(VerifyError::Damage(damage)) if damage.kind == DamageKind::Unrecorded => Ok(()),
         Err(VerifyError::Io { path, source }) => Err(io_error("read", &path)(source).into()),

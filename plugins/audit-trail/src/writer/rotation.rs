@@ -133,6 +133,7 @@ pub(super) fn open_segment(
     use std::os::unix::fs::FileExt;
 
     let paths = SegmentPaths::of(&options.path);
+    refuse_records(&paths.data)?;
     for path in [&paths.trail, &paths.data] {
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error("remove", path)(error)),
@@ -158,9 +159,33 @@ pub(super) fn open_segment(
     Ok((OpenFiles { paths, data, trail }, head))
 }
 
+/// An interrupted attempt leaves no records: a file that has some is another program's, and is not removed.
+fn refuse_records(data: &Path) -> Result<(), SinkError> {
+    match fs::symlink_metadata(data) {
+        Ok(metadata) if metadata.len() > 0 => {
+            let source = io::Error::new(io::ErrorKind::AlreadyExists, "another program has made a file of this name");
+            Err(SinkError::Io { operation: "create", path: data.to_owned(), source })
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("look at", data)(error)),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_another_program_in_the_place_of_the_next_one_is_not_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("audit.jsonl");
+        refuse_records(&data).unwrap();
+        fs::write(&data, "").unwrap();
+        refuse_records(&data).unwrap();
+        fs::write(&data, "a record of another program").unwrap();
+        let error = refuse_records(&data).unwrap_err();
+        assert!(matches!(error, SinkError::Io { path, .. } if path == data));
+    }
 
     #[test]
     fn a_file_is_rotated_in_another_period_also_if_the_clock_was_set_back() {

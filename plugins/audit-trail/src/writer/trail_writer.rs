@@ -93,7 +93,7 @@ impl TrailWriter {
         if self.is_rotation_due(0) {
             self.rotate_or_report();
         }
-        if self.options.retain_age.is_some() && self.next_look <= now {
+        if self.is_look_due(now) {
             self.next_look = now + LOOK_INTERVAL;
             self.remove_old_files_or_report();
         }
@@ -101,6 +101,11 @@ impl TrailWriter {
             self.checkpoint_or_report();
         }
         self.next_tick(now)
+    }
+
+    /// Whether old files are to be looked for.
+    pub(crate) fn is_look_due(&self, now: Instant) -> bool {
+        self.options.retain_age.is_some() && self.next_look <= now
     }
 
     fn next_tick(&self, now: Instant) -> Option<Duration> {
