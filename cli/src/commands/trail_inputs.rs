@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 use fapilog_audit_trail::{
-    format::Checkpoint,
+    format::{Checkpoint, split_notes},
     keys::{ChainKey, KeyError, VerifyingKey, read_chain_key, read_verifying_key},
     verify::Verifier,
 };
@@ -107,18 +107,9 @@ pub(super) fn read_text(path: &Path) -> Result<String, CommandError> {
     text.map_err(|source| CommandError::Read { file: escaped(&path.to_string_lossy()), source })
 }
 
-/// The last of the signed notes in a text. Lines with signatures begin with an em dash.
+/// The last of the signed notes in a text.
 fn last_note(notes: &str) -> &str {
-    let (mut start, mut at, mut is_in_signatures) = (0, 0, false);
-    for line in notes.split_inclusive('\n') {
-        let is_signature = line.starts_with('\u{2014}');
-        if is_in_signatures && !is_signature {
-            start = at;
-        }
-        is_in_signatures = is_signature;
-        at += line.len();
-    }
-    notes.get(start..).unwrap_or(notes)
+    split_notes(notes).last().copied().unwrap_or_default()
 }
 
 /// Reads the older checkpoint of a proof: the last of the signed notes in the file that `option` names.
