@@ -10,7 +10,9 @@ use fapilog::{
     Container, error,
     event::{Batch, Event, FieldGroup, ValueRef},
     format::{Formatter, RecordEnd},
-    info, sink,
+    info,
+    plugin::PluginError,
+    sink,
 };
 
 /// Renders events as LTSV.
@@ -26,7 +28,7 @@ impl Formatter for Ltsv {
     }
 
     /// Appends every event, in order, as a whole line. Nothing that is in `out` already is touched.
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         for event in batch.events() {
             // Writing to a vector does not fail.
             let _ = write!(out, "time:{}\tlevel:{}\tsource:", event.timestamp(), event.level());
@@ -39,6 +41,7 @@ impl Formatter for Ltsv {
             }
             out.push(b'\n');
         }
+        Ok(())
     }
 
     /// A sink that has written a part of a payload counts the records in it.

@@ -22,6 +22,7 @@ use fapilog::{
     event::Batch,
     format::{self, Formatter},
     info,
+    plugin::PluginError,
     sink::{
         BlockingDelivery, Delivery, DeliveryPolicy, DeliveryThread, Payload, Sink, SinkContext, SinkError, SinkFactory,
     },
@@ -79,8 +80,8 @@ impl Sink for DatagramsOfShard {
     }
 
     /// No I/O in `encode`: it runs on the drain.
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
-        self.formatter.format(batch, payload.buffer());
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
+        self.formatter.format(batch, payload.buffer())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

@@ -358,8 +358,9 @@ impl Sink for HeldSink {
         Some(Payload::new(1024))
     }
 
-    fn encode(&mut self, _: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, _: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         payload.buffer().push(b'.');
+        Ok(())
     }
 
     fn deliver(&mut self, _: Payload) -> Delivery {

@@ -20,6 +20,7 @@ use fapilog::{
     format::{self, Formatter},
     info,
     metrics::LossReason,
+    plugin::PluginError,
     sink::{
         BlockingDelivery, Delivery, DeliveryPolicy, DeliveryThread, Payload, Sink, SinkContext, SinkError, SinkFactory,
         SinkOptions,
@@ -62,8 +63,8 @@ impl Sink for BlockingSink {
         Some(Payload::new(1))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
-        self.formatter.format(batch, payload.buffer());
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
+        self.formatter.format(batch, payload.buffer())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

@@ -9,6 +9,7 @@ use fapilog::{
     Container, Level, Scope,
     adapter::EventCopy,
     event::{Batch, DynamicEvent, FieldGroup, ValueRef},
+    plugin::PluginError,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
     warn,
 };
@@ -33,8 +34,9 @@ impl Sink for Copies {
         Some(Payload::new(4096))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         EventCopy::put_batch(batch, payload);
+        Ok(())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

@@ -66,9 +66,10 @@ impl Sink for HangingSink {
         Some(Payload::new(1))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         self.0.step("encode");
         payload.buffer().extend(batch.events().iter().map(|_| b'.'));
+        Ok(())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

@@ -12,7 +12,7 @@ use fapilog::{
     error::FlushError,
     format, info,
     metrics::Throughput,
-    plugin::PluginKind,
+    plugin::{PluginError, PluginKind},
     sink::{self, Delivery},
 };
 use law::{TIMEOUT, balanced, end, sinks::StubSink, started, started_manual};
@@ -280,8 +280,13 @@ impl fapilog::sink::Sink for Silent {
         Some(fapilog::sink::Payload::new(1024))
     }
 
-    fn encode(&mut self, _: &fapilog::event::Batch<'_>, payload: &mut fapilog::sink::Payload) {
+    fn encode(
+        &mut self,
+        _: &fapilog::event::Batch<'_>,
+        payload: &mut fapilog::sink::Payload,
+    ) -> Result<(), PluginError> {
         payload.buffer().push(b'.');
+        Ok(())
     }
 
     fn deliver(&mut self, _: fapilog::sink::Payload) -> fapilog::sink::Delivery {

@@ -75,8 +75,8 @@ impl<F: Fn() -> Delivery> Sink for ScriptedSink<F> {
         self.sink.payload()
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
-        self.sink.encode(batch, payload);
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
+        self.sink.encode(batch, payload)
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

@@ -126,11 +126,12 @@ impl Sink for RefusingSink {
         Some(Payload::new(64 * 1024))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         for place in 0..batch.len() {
-            format::Formatter::format(&mut self.1, &batch.range(place..place + 1), payload.buffer());
+            format::Formatter::format(&mut self.1, &batch.range(place..place + 1), payload.buffer()).unwrap();
             payload.end_record();
         }
+        Ok(())
     }
 
     fn deliver(&mut self, _: Payload) -> Delivery {

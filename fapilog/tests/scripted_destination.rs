@@ -20,6 +20,7 @@ use fapilog::{
     event::{Batch, Event, FieldGroup, ValueRef},
     info,
     metrics::{Accounts, LossReason, SinkAccounts},
+    plugin::PluginError,
     sink::{Delivery, DeliveryPolicy, OnFull, Payload, Sink, SinkContext, SinkError, SinkFactory, SinkOptions},
 };
 use law::{TIMEOUT, balanced, executors, until};
@@ -163,7 +164,7 @@ impl Sink for Destination {
         Some(Payload::new(100))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         for event in batch.events() {
             let text = match (field(event, "producer"), field(event, "number")) {
                 (Some(producer), Some(number)) => format!("{producer}:{number};"),
@@ -172,6 +173,7 @@ impl Sink for Destination {
             payload.buffer().extend_from_slice(text.as_bytes());
             payload.end_record();
         }
+        Ok(())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

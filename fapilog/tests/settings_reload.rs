@@ -318,8 +318,9 @@ impl Formatter for Answers {
         "answers"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         batch.events().iter().for_each(|_| out.extend_from_slice(self.0.as_bytes()));
+        Ok(())
     }
 }
 
@@ -369,9 +370,10 @@ impl SinkFactory for SlowToEncode {
                 self.0.payload()
             }
 
-            fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+            fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
                 thread::sleep(Duration::from_millis(2));
-                self.0.encode(batch, payload);
+                self.0.encode(batch, payload)?;
+                Ok(())
             }
 
             fn deliver(&mut self, payload: Payload) -> Delivery {

@@ -17,7 +17,7 @@ use fapilog::{
     container::Overflow,
     event::Batch,
     info,
-    plugin::{is_drain_thread, spawn_thread, spawn_waiting_thread, work_for_a_sink},
+    plugin::{PluginError, is_drain_thread, spawn_thread, spawn_waiting_thread, work_for_a_sink},
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 use law::{TIMEOUT, thread_builder, until};
@@ -71,9 +71,10 @@ impl Sink for ClientSink {
         (!is_busy).then(|| Payload::new(1))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         payload.buffer().push(b'.');
         *self.events.lock().unwrap() += batch.len() as u64;
+        Ok(())
     }
 
     fn deliver(&mut self, _: Payload) -> Delivery {

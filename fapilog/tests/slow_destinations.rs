@@ -24,6 +24,7 @@ use fapilog::{
     container::ContainerBuilder,
     event::{Batch, FieldGroup},
     info,
+    plugin::PluginError,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 use law::{TIMEOUT, thread_builder};
@@ -72,8 +73,9 @@ impl Sink for BadDestination {
         Some(Payload::new(1))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         payload.buffer().extend(batch.events().iter().map(|_| b'.'));
+        Ok(())
     }
 
     fn deliver(&mut self, _: Payload) -> Delivery {
@@ -122,9 +124,10 @@ impl Sink for CountingSink {
         Some(Payload::new(1))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         let of_program = batch.events().iter().filter(|event| event.field(FieldGroup::Context, "number").is_some());
         payload.buffer().extend(of_program.map(|_| b'.'));
+        Ok(())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

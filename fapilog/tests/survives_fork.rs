@@ -26,7 +26,7 @@ use fapilog::{
     info,
     metrics::LossReason,
     panic_hook::{self, Options},
-    plugin::undivided,
+    plugin::{PluginError, undivided},
     settings::Reload,
     sink::{BlockingDelivery, Delivery, DeliveryThread, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
@@ -535,7 +535,9 @@ impl Sink for SlowSink {
     fn payload(&mut self) -> Option<Payload> {
         Some(Payload::new(0))
     }
-    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) -> Result<(), PluginError> {
+        Ok(())
+    }
     fn deliver(&mut self, _: Payload) -> Delivery {
         thread::sleep(self.0);
         Delivery::done(Ok(()))

@@ -18,6 +18,7 @@ use fapilog_engine::{
     producer::Overflow,
 };
 use fapilog_plugin::{
+    error::PluginError,
     event::Batch,
     sink::{Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
@@ -163,11 +164,12 @@ impl Sink for Count {
         Some(Payload::new(64))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         payload.buffer().extend(batch.events().iter().map(|_| b'e'));
         if let Some(reader) = &self.reader {
             reader.wake_by_ref();
         }
+        Ok(())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

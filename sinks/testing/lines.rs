@@ -15,7 +15,7 @@ use fapilog_engine::{
     executor::Executor,
     producer::{DynamicEvent, Logger, Overflow},
 };
-use fapilog_plugin::{event::Batch, formatter::Formatter, record_end::RecordEnd};
+use fapilog_plugin::{error::PluginError, event::Batch, formatter::Formatter, record_end::RecordEnd};
 use fapilog_record::{level::Level, value::ValueRef};
 use fapilog_sink_file::{File, FileEngine};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
@@ -36,13 +36,14 @@ impl Formatter for MessageLines {
         "lines"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         for event in batch.events() {
             if let ValueRef::Text(text) = event.message() {
                 out.extend_from_slice(text.as_bytes());
             }
             out.push(b'\n');
         }
+        Ok(())
     }
 
     fn record_end(&self) -> RecordEnd {

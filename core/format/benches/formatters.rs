@@ -14,6 +14,7 @@ use fapilog_builtin::enrich::Context;
 use fapilog_engine::{container::Container, host::ManualDrain, producer::Logger};
 use fapilog_format::{Json, Logfmt, Minimal, Pretty, Simple};
 use fapilog_plugin::{
+    error::PluginError,
     event::Batch,
     formatter::Formatter,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
@@ -49,11 +50,12 @@ impl<F: Formatter> Sink for TimedNull<F> {
         Some(self.spare.take().unwrap_or_else(|| Payload::new(PAYLOAD_BYTES)))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         let started = Instant::now();
-        self.formatter.format(batch, payload.buffer());
+        self.formatter.format(batch, payload.buffer())?;
         SPENT.set(started.elapsed());
         black_box(payload.records());
+        Ok(())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

@@ -108,7 +108,7 @@ fn by_settings(name: &str, config: &PluginConfig, is_terminal: bool) -> Result<S
     let mut formatter = factory.make(ShardInfo::new(0, 1));
     Ok(fapilog_plugin::testing::TestBatches::new().batch(&[1_000_000_000], |batch| {
         let mut out = Vec::new();
-        formatter.format(batch, &mut out);
+        formatter.format(batch, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }))
 }
@@ -136,7 +136,7 @@ fn pretty_has_local_time_on_a_terminal_and_utc_elsewhere_unless_a_setting_names_
     let local = Pretty::new().time(LineTime::Local);
     let expected = fapilog_plugin::testing::TestBatches::new().batch(&[1_000_000_000], |batch| {
         let (mut local, mut out) = (local, Vec::new());
-        local.format(batch, &mut out);
+        local.format(batch, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     });
     assert_eq!(by_settings("pretty", &none, true).unwrap(), expected);

@@ -1,6 +1,6 @@
 //! logfmt: `key=value` pairs.
 
-use fapilog_plugin::{event::Batch, formatter::Formatter, record_end::RecordEnd};
+use fapilog_plugin::{error::PluginError, event::Batch, formatter::Formatter, record_end::RecordEnd};
 use fapilog_record::level::Level;
 
 use crate::{
@@ -40,8 +40,9 @@ impl Formatter for Logfmt {
         "logfmt"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         self.lines.format(batch, out);
+        Ok(())
     }
 
     fn record_end(&self) -> RecordEnd {

@@ -1,6 +1,6 @@
 //! Level and message.
 
-use fapilog_plugin::{event::Batch, formatter::Formatter, record_end::RecordEnd};
+use fapilog_plugin::{error::PluginError, event::Batch, formatter::Formatter, record_end::RecordEnd};
 use fapilog_record::level::Level;
 
 use crate::{
@@ -38,8 +38,9 @@ impl Formatter for Minimal {
         "minimal"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         self.lines.format(batch, out);
+        Ok(())
     }
 
     fn record_end(&self) -> RecordEnd {

@@ -1,6 +1,7 @@
 //! A line for a developer's terminal.
 
 use fapilog_plugin::{
+    error::PluginError,
     event::{Batch, Event, FieldRef, TextOrigin},
     formatter::Formatter,
     record_end::RecordEnd,
@@ -82,8 +83,9 @@ impl Formatter for Pretty {
         "pretty"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         self.lines.format(batch, out);
+        Ok(())
     }
 
     fn record_end(&self) -> RecordEnd {

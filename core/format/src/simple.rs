@@ -1,6 +1,6 @@
 //! A line for people and for grep.
 
-use fapilog_plugin::{event::Batch, formatter::Formatter, record_end::RecordEnd};
+use fapilog_plugin::{error::PluginError, event::Batch, formatter::Formatter, record_end::RecordEnd};
 use fapilog_record::level::Level;
 
 use crate::{
@@ -40,8 +40,9 @@ impl Formatter for Simple {
         "simple"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         self.lines.format(batch, out);
+        Ok(())
     }
 
     fn record_end(&self) -> RecordEnd {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use fapilog_builtin::enrich::Context;
 use fapilog_engine::{container::Container, host::ManualDrain};
 use fapilog_plugin::{
+    error::PluginError,
     event::Batch,
     formatter::Formatter,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
@@ -27,8 +28,8 @@ impl<F: Formatter> Sink for Keep<F> {
         Some(Payload::new(4096))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
-        self.formatter.format(batch, payload.buffer());
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
+        self.formatter.format(batch, payload.buffer())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

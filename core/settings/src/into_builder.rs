@@ -12,6 +12,7 @@ use fapilog_engine::{
 };
 use fapilog_plugin::{
     compliance::{ComplianceReport, PlannedContainer, PlannedPlugin, Standard},
+    error::PluginError,
     event::Batch,
     factory::Factory,
     formatter::Formatter,
@@ -222,7 +223,9 @@ impl Formatter for NoFormatter {
         "none"
     }
 
-    fn format(&mut self, _batch: &Batch<'_>, _out: &mut Vec<u8>) {}
+    fn format(&mut self, _batch: &Batch<'_>, _out: &mut Vec<u8>) -> Result<(), PluginError> {
+        Ok(())
+    }
 }
 
 fn no_formatters() -> Formatters {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use fapilog_plugin::{
+    error::PluginError,
     event::Batch,
     factory::Factory,
     formatter::Formatter,
@@ -79,8 +80,8 @@ impl Sink for Channel {
         (!self.state.is_in_flight.get()).then(|| Payload::new(PAYLOAD_BYTES))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
-        self.formatter.format(batch, payload.buffer());
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
+        self.formatter.format(batch, payload.buffer())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

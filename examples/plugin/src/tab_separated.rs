@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use fapilog_plugin::{
+    error::PluginError,
     event::{Batch, Event, FieldRef},
     formatter::Formatter,
     record_end::RecordEnd,
@@ -31,7 +32,7 @@ impl Formatter for TabSeparated {
         "tab_separated"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         for event in batch.events() {
             out.extend_from_slice(event.level().name().as_bytes());
             out.push(b'\t');
@@ -44,6 +45,7 @@ impl Formatter for TabSeparated {
             }
             out.push(b'\n');
         }
+        Ok(())
     }
 
     /// A sink that has written a part of a payload counts the records in it.

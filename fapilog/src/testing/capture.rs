@@ -7,6 +7,7 @@ use std::{
 };
 
 use fapilog_plugin::{
+    error::PluginError,
     event::Batch,
     sink::{Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory},
     threads::lock,
@@ -78,8 +79,9 @@ impl Sink for Capture {
         Some(Payload::new(0))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, _: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, _: &mut Payload) -> Result<(), PluginError> {
         self.encoded.extend(batch.events().iter().map(LoggedEvent::of));
+        Ok(())
     }
 
     fn deliver(&mut self, _: Payload) -> Delivery {

@@ -189,8 +189,9 @@ impl Sink for SlowToDropSink {
         Some(Payload::new(1))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         payload.buffer().extend(batch.events().iter().map(|_| b'.'));
+        Ok(())
     }
 
     fn deliver(&mut self, _: Payload) -> Delivery {

@@ -11,6 +11,7 @@ use std::{
 use fapilog::{
     event::Batch,
     format,
+    plugin::PluginError,
     sink::{
         self, Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory, SinkOptions, SpillOptions,
     },
@@ -53,8 +54,9 @@ impl Sink for SingleSink {
         Some(Payload::new(1))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         payload.buffer().extend(batch.events().iter().map(|_| b'.'));
+        Ok(())
     }
 
     fn deliver(&mut self, _: Payload) -> Delivery {

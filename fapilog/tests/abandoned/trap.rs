@@ -110,9 +110,10 @@ impl Sink for Trap {
         Some(Payload::new(1))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         self.step("encode");
         payload.buffer().extend(batch.events().iter().map(|_| b'.'));
+        Ok(())
     }
 
     fn deliver(&mut self, _: Payload) -> Delivery {

@@ -8,6 +8,7 @@ use std::sync::{
 use fapilog::{
     event::Batch,
     format,
+    plugin::PluginError,
     sink::{self, Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 
@@ -44,7 +45,9 @@ impl Sink for Full {
         None
     }
 
-    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) -> Result<(), PluginError> {
+        Ok(())
+    }
 
     fn deliver(&mut self, _: Payload) -> Delivery {
         Delivery::done(Ok(()))
@@ -84,7 +87,9 @@ impl<F: FnMut() -> Delivery> Sink for StubSink<F> {
         Some(Payload::new(0))
     }
 
-    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) -> Result<(), PluginError> {
+        Ok(())
+    }
 
     fn deliver(&mut self, _: Payload) -> Delivery {
         (self.deliver)()
@@ -148,8 +153,8 @@ impl Sink for FailingSink {
         Some(Payload::new(self.payload_bytes))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
-        self.sink.encode(batch, payload);
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
+        self.sink.encode(batch, payload)
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {
@@ -201,8 +206,8 @@ impl Sink for SwitchedSink {
         self.has_room.load(Ordering::Relaxed).then(|| Payload::new(0))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
-        self.sink.encode(batch, payload);
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
+        self.sink.encode(batch, payload)
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

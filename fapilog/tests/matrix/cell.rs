@@ -5,6 +5,7 @@ use fapilog::{
     container::ContainerBuilder,
     event::Batch,
     format::{self, Formatter},
+    plugin::PluginError,
     sink::{self, OnFull, SinkOptions},
 };
 
@@ -29,8 +30,8 @@ impl Formatter for AnyFormatter {
         self.0.name()
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
-        self.0.format(batch, out);
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
+        self.0.format(batch, out)
     }
 
     fn record_end(&self) -> format::RecordEnd {

@@ -19,7 +19,7 @@ use fapilog::{
     format::{self, Formatter},
     info,
     metrics::{BreakerState, LossReason},
-    plugin::{Metadata, Registry},
+    plugin::{Metadata, PluginError, Registry},
     settings::{DeliverySettings, SinkEntry},
     sink::{self, Delivery, MemoryEvents, OnFull, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
@@ -91,10 +91,11 @@ impl Sink for Unreachable {
         Some(Payload::new(1))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
-        format::Minimal::new().format(batch, payload.buffer());
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
+        format::Minimal::new().format(batch, payload.buffer()).unwrap();
         let bytes = payload.len().max(self.record_bytes_min);
         payload.buffer().resize(bytes, b'.');
+        Ok(())
     }
 
     fn deliver(&mut self, _: Payload) -> Delivery {

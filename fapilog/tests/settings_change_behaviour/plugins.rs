@@ -66,8 +66,9 @@ impl Formatter for Dots {
         "dots"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         batch.events().iter().for_each(|_| out.extend_from_slice(b".\n"));
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 
 use fapilog::{
     event::Batch,
+    plugin::PluginError,
     sink::{Delivery, DeliveryPolicy, Payload, PayloadId, Sink, SinkContext, SinkError, SinkFactory},
 };
 
@@ -152,7 +153,7 @@ impl Sink for DestinationSink {
         Some(Payload::new(1))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         use std::io::Write as _;
         for event in batch.events() {
             let number = event.fields().find_map(|field| match field.value {
@@ -164,6 +165,7 @@ impl Sink for DestinationSink {
             writeln!(payload.buffer(), "{}", number.unwrap_or(u64::MAX)).unwrap();
             payload.end_record();
         }
+        Ok(())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

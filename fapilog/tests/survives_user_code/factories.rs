@@ -10,6 +10,7 @@ use fapilog::{
     Container,
     error::StartError,
     event::Batch,
+    plugin::PluginError,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 
@@ -41,7 +42,9 @@ fn sinks_are_stopped_and_dropped_in_the_reverse_order_of_their_start() {
         fn payload(&mut self) -> Option<Payload> {
             Some(Payload::new(1024))
         }
-        fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+        fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) -> Result<(), PluginError> {
+            Ok(())
+        }
         fn deliver(&mut self, _: Payload) -> Delivery {
             Delivery::done(Ok(()))
         }

@@ -10,6 +10,7 @@ use std::{
 
 use fapilog::{
     event::Batch,
+    plugin::PluginError,
     sink::{Delivery, OnFull, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 
@@ -44,9 +45,10 @@ impl Sink for PanickingSink {
         self.step("payload");
         Some(Payload::new(1024))
     }
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         payload.buffer().extend(batch.events().iter().map(|_| b'.'));
         self.step("encode");
+        Ok(())
     }
     fn deliver(&mut self, _: Payload) -> Delivery {
         self.step("deliver");

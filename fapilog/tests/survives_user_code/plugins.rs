@@ -65,12 +65,13 @@ impl Formatter for Panicking {
     fn name(&self) -> &'static str {
         "panicking"
     }
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         for _ in batch.events() {
             out.extend_from_slice(b"half a ");
             self.maybe();
             out.extend_from_slice(b"record\n");
         }
+        Ok(())
     }
 }
 

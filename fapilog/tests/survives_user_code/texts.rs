@@ -73,8 +73,9 @@ impl Sink for Harmful {
         Some(Payload::new(1))
     }
 
-    fn encode(&mut self, _: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, _: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         payload.buffer().push(b'e');
+        Ok(())
     }
 
     fn deliver(&mut self, _: Payload) -> Delivery {

@@ -8,6 +8,7 @@ use std::{fmt, sync::Arc};
 use fapilog::{
     adapter::EventCopy,
     event::{Batch, FieldGroup, ValueRef},
+    plugin::PluginError,
     sink::{
         BlockingDelivery, Delivery, DeliveryThread, Payload, Sink, SinkContext, SinkCounter, SinkError, SinkFactory,
     },
@@ -89,8 +90,9 @@ impl Sink for LogThread {
         Some(Payload::new(PAYLOAD_BYTES))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         EventCopy::put_batch(batch, payload);
+        Ok(())
     }
 
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {

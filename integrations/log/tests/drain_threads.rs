@@ -4,7 +4,10 @@
 #[path = "../../../fapilog/tests/law/mod.rs"]
 mod law;
 
-use fapilog::sink::{BlockingDelivery, Delivery, DeliveryThread, Payload, Sink, SinkContext, SinkError, SinkFactory};
+use fapilog::{
+    plugin::PluginError,
+    sink::{BlockingDelivery, Delivery, DeliveryThread, Payload, Sink, SinkContext, SinkError, SinkFactory},
+};
 use law::{TIMEOUT, balanced, memory, messages, sinks::StubSink, thread_builder};
 
 /// A client whose library logs, on the sink's thread.
@@ -37,7 +40,9 @@ impl Sink for TalkativeThread {
         Some(Payload::new(0))
     }
 
-    fn encode(&mut self, _: &fapilog::event::Batch<'_>, _: &mut Payload) {}
+    fn encode(&mut self, _: &fapilog::event::Batch<'_>, _: &mut Payload) -> Result<(), PluginError> {
+        Ok(())
+    }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {
         self.0.deliver(payload)

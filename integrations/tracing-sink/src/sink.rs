@@ -6,6 +6,7 @@ use fapilog::{
     Level,
     adapter::EventCopy,
     event::Batch,
+    plugin::PluginError,
     sink::{
         BlockingDelivery, Delivery, DeliveryThread, Payload, Sink, SinkContext, SinkCounter, SinkError, SinkFactory,
     },
@@ -73,8 +74,9 @@ impl Sink for TracingThread {
         Some(Payload::new(PAYLOAD_BYTES))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         EventCopy::put_batch(batch, payload);
+        Ok(())
     }
 
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {

@@ -14,6 +14,7 @@ use fapilog::{
     Container, audit,
     event::Batch,
     format::Formatter,
+    plugin::PluginError,
     settings::{SecretRef, Settings},
 };
 use fapilog_audit_trail::{anchor::CommandAnchor, format::Checkpoint, sink::AuditTrail};
@@ -148,12 +149,13 @@ impl Formatter for Lengths {
         "lengths"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         for event in batch.events() {
             let text = format!("{}\n\n{}", event.message(), event.fields().count());
             out.extend_from_slice(&(text.len() as u32).to_le_bytes());
             out.extend_from_slice(text.as_bytes());
         }
+        Ok(())
     }
 
     fn writes_lines(&self) -> bool {

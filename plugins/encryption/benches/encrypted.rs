@@ -17,6 +17,7 @@ use fapilog::{
     event::Batch,
     format::Json,
     info,
+    plugin::PluginError,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 use fapilog_encryption::{Encryption, FrameCompression, Identity};
@@ -44,11 +45,12 @@ impl Sink for TimedFormatter {
         Some(self.spare.take().unwrap_or_else(|| Payload::new(PAYLOAD_BYTES)))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         let (started, before) = (Instant::now(), payload.len());
-        self.formatter.format(batch, payload.buffer());
+        self.formatter.format(batch, payload.buffer())?;
         LAST.set((started.elapsed(), payload.len() - before));
         black_box(payload.records());
+        Ok(())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

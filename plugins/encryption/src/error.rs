@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use fapilog_plugin::error::PluginError;
 use thiserror::Error;
 
 /// Why bytes could not be encrypted, or an encryption could not be set up. No text of it holds a key or plaintext.
@@ -14,6 +15,9 @@ pub enum EncryptError {
     /// The cipher refused a key or an input.
     #[error("AES-256-GCM refused its input")]
     Cipher,
+    /// The inner formatter cannot format the batch.
+    #[error("the records cannot be formatted")]
+    Format(#[source] PluginError),
     /// The compression failed.
     #[error("the records cannot be compressed")]
     Compress(#[source] io::Error),

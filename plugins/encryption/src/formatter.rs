@@ -2,11 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use fapilog_plugin::{
-    event::Batch,
-    formatter::{Formatter, refuse_batch},
-    timestamp::Timestamp,
-};
+use fapilog_plugin::{error::PluginError, event::Batch, formatter::Formatter, timestamp::Timestamp};
 
 use crate::{
     data_key::{DataKey, FrameContent},
@@ -23,8 +19,8 @@ const FRAME_BYTES_WANTED: usize = 8 << 20;
 ///
 /// # Failures
 /// No plaintext leaves it. If a batch cannot be encrypted (the key store cannot be written, for example), nothing of it is appended, the
-/// events are counted in [`Encryption::failures`], and the call [refuses the batch](refuse_batch): the engine counts the events as lost, as
-/// `sink_failed`, and reports the reason. In a program whose panics abort, `failures` is the only account.
+/// events are counted in [`Encryption::failures`], and the call fails: the engine counts the events as lost, as
+/// `sink_failed`, and reports the reason.
 pub struct Encrypted {
     encryption: Encryption,
     inner: Box<dyn Formatter>,
@@ -40,7 +36,7 @@ impl Encrypted {
         Self { encryption, inner, data_key: None, compressor: None, plain: Vec::new(), compressed: Vec::new() }
     }
 
-    /// As [`format`](Formatter::format), with the error in place of an unwinding.
+    /// As [`format`](Formatter::format), with an error of its own type.
     ///
     /// # Errors
     /// If the batch cannot be encrypted. Nothing of it is appended then.
@@ -55,7 +51,7 @@ impl Encrypted {
     /// Appends the frame of a batch, or several if it is long.
     fn append(&mut self, batch: &Batch<'_>, bytes_wanted: usize, out: &mut Vec<u8>) -> Result<(), EncryptError> {
         self.plain.clear();
-        self.inner.format(batch, &mut self.plain);
+        self.inner.format(batch, &mut self.plain).map_err(EncryptError::Format)?;
         if self.plain.is_empty() {
             return Ok(());
         }
@@ -129,10 +125,8 @@ impl Formatter for Encrypted {
         "encrypted"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
-        if let Err(error) = self.try_format(batch, out) {
-            refuse_batch(error);
-        }
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
+        self.try_format(batch, out).map_err(PluginError::failed)
     }
 
     /// A frame ends in a line feed, and a line feed in front of a frame belongs to no frame.

@@ -10,7 +10,7 @@ use fapilog_encryption::{
     DecryptError, DecryptExit, DecryptionKeys, Decryptor, EncryptError, Encryption, FrameCompression, Identity,
     KeyEncryptionKey,
 };
-use fapilog_plugin::formatter::Formatter;
+use fapilog_plugin::{error::PluginError, formatter::Formatter};
 use proptest::prelude::*;
 use support::{decrypt, format, frames, holds, keys, pair, plain, records, with_batch};
 
@@ -292,9 +292,10 @@ fn a_failure_of_the_inner_formatter_leaves_nothing_behind() {
         fn name(&self) -> &'static str {
             "panics"
         }
-        fn format(&mut self, _: &fapilog_plugin::event::Batch<'_>, out: &mut Vec<u8>) {
+        fn format(&mut self, _: &fapilog_plugin::event::Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
             out.extend_from_slice(b"half of a secret");
             panic!("half way");
+            Ok(())
         }
     }
     let mut formatter = pair().1.around(Panics);

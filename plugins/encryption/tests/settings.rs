@@ -9,7 +9,8 @@ use fapilog::{Settings, error::SettingsError, info};
 use fapilog_encryption::{DecryptionKeys, Identity, KeyEncryptionKey, KeyStore};
 use fapilog_plugin::registry::{PluginSettings, Registry};
 use fapilog_plugin::{
-    event::Batch, factory::Factory, formatter::Formatter, registry::Metadata, settings::PluginConfig,
+    error::PluginError, event::Batch, factory::Factory, formatter::Formatter, registry::Metadata,
+    settings::PluginConfig,
 };
 use support::{TIMEOUT, holds, keys, records};
 
@@ -118,8 +119,8 @@ fn register_wrapper(registry: &mut Registry, name: &'static str) {
         fn name(&self) -> &'static str {
             "wrapper"
         }
-        fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
-            self.0.format(batch, out);
+        fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
+            self.0.format(batch, out)
         }
     }
     #[derive(serde::Deserialize)]

@@ -26,7 +26,7 @@ use fapilog::{
     },
 };
 use fapilog_encryption::{DecryptError, Decryptor, Encrypted, Encryption, FrameCompression, Identity, KeyStore};
-use fapilog_plugin::{formatter::Formatter, threads::inherited};
+use fapilog_plugin::{error::PluginError, formatter::Formatter, threads::inherited};
 use support::{TIMEOUT, decrypt, holds, keys, pair, records};
 
 const PLANTED: &str = "4111 1111 1111 1111";
@@ -236,8 +236,8 @@ impl Sink for NetworkClient {
         Some(Payload::new(4 << 10))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
-        self.formatter.format(batch, payload.buffer());
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
+        self.formatter.format(batch, payload.buffer())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

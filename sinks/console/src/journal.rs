@@ -7,7 +7,7 @@
 
 use std::ffi::OsStr;
 
-use fapilog_plugin::{event::Batch, formatter::Formatter, level::Level, record_end::RecordEnd};
+use fapilog_plugin::{error::PluginError, event::Batch, formatter::Formatter, level::Level, record_end::RecordEnd};
 
 use super::destination::FileId;
 
@@ -53,13 +53,18 @@ pub(super) struct JournalLines {
 
 impl JournalLines {
     /// Appends the lines of a batch. An event may have several; each has its priority.
-    pub(super) fn put(&mut self, formatter: &mut dyn Formatter, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    pub(super) fn put(
+        &mut self,
+        formatter: &mut dyn Formatter,
+        batch: &Batch<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), PluginError> {
         let mut start = 0;
         for run in batch.events().chunk_by(|a, b| priority(a.level()) == priority(b.level())) {
             let end = start + run.len();
-            // A formatter that panicked may have left some.
+            // A formatter that failed may have left some.
             self.lines.clear();
-            formatter.format(&batch.range(start..end), &mut self.lines);
+            formatter.format(&batch.range(start..end), &mut self.lines)?;
             let priority = run.first().map_or(b"".as_slice(), |event| priority(event.level()));
             for line in self.lines.split_inclusive(|byte| *byte == b'\n') {
                 out.extend_from_slice(priority);
@@ -67,6 +72,7 @@ impl JournalLines {
             }
             start = end;
         }
+        Ok(())
     }
 }
 
@@ -84,7 +90,9 @@ mod tests {
                 "ends"
             }
 
-            fn format(&mut self, _: &Batch<'_>, _: &mut Vec<u8>) {}
+            fn format(&mut self, _: &Batch<'_>, _: &mut Vec<u8>) -> Result<(), PluginError> {
+                Ok(())
+            }
 
             fn record_end(&self) -> RecordEnd {
                 self.0

@@ -11,6 +11,7 @@ use std::{
 };
 
 use fapilog_plugin::{
+    error::PluginError,
     event::Batch,
     formatter::Formatter,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError},
@@ -92,7 +93,7 @@ impl Sink for ConsoleWriterSink {
         self.queue.payload()
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         match &mut self.journal {
             Some(journal) => journal.put(&mut *self.formatter, batch, payload.buffer()),
             None => self.formatter.format(batch, payload.buffer()),

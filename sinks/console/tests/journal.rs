@@ -14,7 +14,7 @@ use fapilog_engine::{
     producer::{DynamicEvent, Logger},
 };
 use fapilog_format::{LineTime, Pretty, Simple};
-use fapilog_plugin::{event::Batch, formatter::Formatter};
+use fapilog_plugin::{error::PluginError, event::Batch, formatter::Formatter};
 use fapilog_record::{field_group::FieldGroup, level::Level};
 use fapilog_sink_console::Console;
 
@@ -29,8 +29,9 @@ impl Formatter for Binary {
         "binary"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         out.extend(batch.events().iter().map(|event| event.level() as u8));
+        Ok(())
     }
 
     fn writes_lines(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use fapilog_plugin::{
+    error::PluginError,
     problem::Problem,
     register_plugin,
     registry::{Metadata, PluginSettings, RegisterError, Registry},
@@ -204,7 +205,9 @@ mod tests {
             "no_lines"
         }
 
-        fn format(&mut self, _: &Batch<'_>, _: &mut Vec<u8>) {}
+        fn format(&mut self, _: &Batch<'_>, _: &mut Vec<u8>) -> Result<(), PluginError> {
+            Ok(())
+        }
     }
 
     fn formatter() -> Arc<Factory<dyn Formatter>> {

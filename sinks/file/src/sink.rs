@@ -14,6 +14,7 @@ use std::{
 };
 
 use fapilog_plugin::{
+    error::PluginError,
     event::Batch,
     formatter::Formatter,
     record_end::RecordEnd,
@@ -109,11 +110,12 @@ impl Sink for FileWriterSink {
         self.is_short_of_room.as_ref().is_some_and(|is_short| is_short.load(Ordering::Relaxed))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         match self.boundary(batch, payload) {
             None => {
-                self.formatter.format(batch, payload.buffer());
+                self.formatter.format(batch, payload.buffer())?;
                 self.split_behind_last_fitting(batch, payload);
+                Ok(())
             }
             Some(boundary) => self.encode_split(batch, payload, boundary),
         }
@@ -196,17 +198,23 @@ impl FileWriterSink {
 
     /// Encodes the events before the boundary, and those behind it: the latter belong to the next file.
     #[cold]
-    fn encode_split(&mut self, batch: &Batch<'_>, payload: &mut Payload, boundary: Timestamp) {
+    fn encode_split(
+        &mut self,
+        batch: &Batch<'_>,
+        payload: &mut Payload,
+        boundary: Timestamp,
+    ) -> Result<(), PluginError> {
         let before = batch.subset(|event| event.timestamp() < boundary);
         let behind = batch.subset(|event| event.timestamp() >= boundary);
         if !before.is_empty() {
-            self.formatter.format(&before, payload.buffer());
+            self.formatter.format(&before, payload.buffer())?;
         }
         let at = payload.buffer().len();
-        self.formatter.format(&behind, payload.buffer());
+        self.formatter.format(&behind, payload.buffer())?;
         let first_record = behind.events().first().map_or(boundary, |event| event.timestamp());
         self.split = Some(PayloadSplit { at, first_record });
         payload.set_full();
+        Ok(())
     }
 
     /// Parts the payload behind the last record that the file has room for.

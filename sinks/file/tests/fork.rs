@@ -145,7 +145,7 @@ impl Diagnostics for NoReports {
 
 fn delivered(sink: &mut Box<dyn Sink>, numbers: &[u64]) -> Delivery {
     let mut payload = sink.payload().unwrap();
-    TestBatches::new().batch(numbers, |batch| sink.encode(batch, &mut payload));
+    TestBatches::new().batch(numbers, |batch| sink.encode(batch, &mut payload)).unwrap();
     sink.deliver(payload)
 }
 

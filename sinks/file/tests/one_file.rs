@@ -22,6 +22,7 @@ use fapilog_engine::{
     executor::Executor,
 };
 use fapilog_plugin::{
+    error::PluginError,
     event::Batch,
     formatter::Formatter,
     record_end::RecordEnd,
@@ -114,11 +115,12 @@ impl Formatter for TimedLines {
         "timed"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         for event in batch.events() {
             let ValueRef::Text(text) = event.message() else { continue };
             out.extend_from_slice(format!("{text} {}\n", event.timestamp().unix_nanos() / 1_000_000_000).as_bytes());
         }
+        Ok(())
     }
 
     fn record_end(&self) -> RecordEnd {

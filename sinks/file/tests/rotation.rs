@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog_plugin::{event::Batch, formatter::Formatter, record_end::RecordEnd};
+use fapilog_plugin::{error::PluginError, event::Batch, formatter::Formatter, record_end::RecordEnd};
 use fapilog_sink_file::{File, FileSync, RotateEvery};
 use lines::{
     BLOCK_BYTES, TIMEOUT, assert_all_hold, assert_holds, builder, content_of_all, diagnostics, directory,
@@ -72,10 +72,11 @@ impl Formatter for SecondLines {
         "seconds"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         for event in batch.events() {
             out.extend_from_slice(format!("{}\n", event.timestamp().unix_nanos() / 1_000_000_000).as_bytes());
         }
+        Ok(())
     }
 
     fn record_end(&self) -> RecordEnd {

@@ -7,7 +7,7 @@ mod lines;
 use std::{fs, path::Path};
 
 use fapilog_format::Json;
-use fapilog_plugin::{event::Batch, formatter::Formatter};
+use fapilog_plugin::{error::PluginError, event::Batch, formatter::Formatter};
 use fapilog_sink_file::File;
 use lines::{MessageLines, assert_holds, builder, diagnostics, directory, log_line, shut_down, sink, ways};
 
@@ -19,8 +19,8 @@ impl Formatter for Binary {
         "binary"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
-        MessageLines.format(batch, out);
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
+        MessageLines.format(batch, out)
     }
 
     fn writes_lines(&self) -> bool {

@@ -5,6 +5,7 @@ mod registration;
 use std::sync::{Arc, Mutex};
 
 use fapilog_plugin::{
+    error::PluginError,
     event::Batch,
     factory::Factory,
     formatter::Formatter,
@@ -110,8 +111,8 @@ impl Sink for MemoryWriterSink {
         Some(Payload::new(PAYLOAD_BYTES))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
-        self.formatter.format(batch, payload.buffer());
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
+        self.formatter.format(batch, payload.buffer())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

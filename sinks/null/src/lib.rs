@@ -5,6 +5,7 @@ mod registration;
 pub use registration::register;
 
 use fapilog_plugin::{
+    error::PluginError,
     event::Batch,
     factory::Factory,
     formatter::Formatter,
@@ -61,8 +62,8 @@ impl Sink for NullWriterSink {
         Some(Payload::in_buffer(std::mem::take(&mut self.spare), PAYLOAD_BYTES))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
-        self.formatter.format(batch, payload.buffer());
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
+        self.formatter.format(batch, payload.buffer())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

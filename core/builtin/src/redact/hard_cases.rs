@@ -22,7 +22,7 @@ const CARD: &str = "4111111111111111";
 
 fn line(batch: &Batch<'_>) -> Value {
     let mut out = Vec::new();
-    Json::new().format(batch, &mut out);
+    Json::new().format(batch, &mut out).unwrap();
     serde_json::from_slice(&out).unwrap()
 }
 

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use fapilog_plugin::{
     event::{Batch, Event},
-    formatter::catch_refusal,
     sink::OnFull,
 };
 use fapilog_record::user_code::Panicked;
@@ -197,7 +196,7 @@ impl SinkWorker {
         let Some(filling) = &mut self.filling else { return Err(DeliveryFailure::NoRoom) };
         let before = filling.payload.mark();
         let sink = &mut self.sink;
-        let outcome = self.supervisor.call(|| catch_refusal(|| sink.encode(batch, &mut filling.payload)));
+        let outcome = self.supervisor.call(|| sink.encode(batch, &mut filling.payload));
         if outcome != CallOutcome::Done {
             // Half a batch may be half a record.
             filling.payload.truncate(before);

@@ -6,6 +6,7 @@ use std::{
 };
 
 use fapilog_plugin::{
+    error::PluginError,
     event::Batch,
     sink::{Delivery, Payload, Sink},
 };
@@ -109,7 +110,9 @@ impl Sink for Gone {
         None
     }
 
-    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) -> Result<(), PluginError> {
+        Ok(())
+    }
 
     fn deliver(&mut self, _: Payload) -> Delivery {
         Delivery::done(Err(panicked()))

@@ -13,6 +13,7 @@ use std::{
 };
 
 use fapilog_plugin::{
+    error::PluginError,
     event::{Batch, Event},
     sink::{Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory},
     threads::lock,
@@ -57,8 +58,9 @@ impl Sink for FlushedDuringACall {
         Some(Payload::new(64))
     }
 
-    fn encode(&mut self, _: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, _: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         payload.buffer().push(b'e');
+        Ok(())
     }
 
     fn deliver(&mut self, _: Payload) -> Delivery {
@@ -126,8 +128,9 @@ impl Sink for FullDisk {
         (!std::mem::replace(&mut self.is_filled, true)).then(|| Payload::new(1))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         payload.buffer().extend(std::iter::repeat_n(b'e', 10 * batch.len()));
+        Ok(())
     }
 
     fn deliver(&mut self, _: Payload) -> Delivery {
@@ -269,13 +272,14 @@ impl Sink for Messages {
         Some(Payload::new(1))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         let text = |event: &Event<'_>| match event.message() {
             ValueRef::Text(text) => text.to_owned(),
             _ => String::new(),
         };
         lock(&self.encoded).extend(batch.events().iter().map(text));
         payload.buffer().push(b'e');
+        Ok(())
     }
 
     fn deliver(&mut self, _: Payload) -> Delivery {

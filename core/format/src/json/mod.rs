@@ -32,6 +32,7 @@ mod value;
 pub use text::decode_marked_text;
 
 use fapilog_plugin::{
+    error::PluginError,
     event::{Batch, Location},
     formatter::Formatter,
     record_end::RecordEnd,
@@ -66,8 +67,9 @@ impl Formatter for Json {
         "json"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         self.lines.format(batch, out);
+        Ok(())
     }
 
     fn record_end(&self) -> RecordEnd {

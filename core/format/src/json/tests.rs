@@ -9,7 +9,7 @@ use crate::json::Json;
 
 fn line(formatter: &mut Json, batch: &Batch<'_>) -> Vec<u8> {
     let mut out = Vec::new();
-    formatter.format(batch, &mut out);
+    formatter.format(batch, &mut out).unwrap();
     out
 }
 

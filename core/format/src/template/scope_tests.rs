@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use fapilog_engine::producer::{Logger, Scope};
-use fapilog_plugin::{event::Batch, formatter::Formatter, record_end::RecordEnd};
+use fapilog_plugin::{error::PluginError, event::Batch, formatter::Formatter, record_end::RecordEnd};
 use fapilog_record::{
     arguments::{Arg, End},
     call_site::{CallSite, FieldName},
@@ -44,16 +44,17 @@ impl<F: Formatter> Formatter for InBothWays<F> {
         "both"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
-        self.by_template.format(batch, out);
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
+        self.by_template.format(batch, out)?;
         let mut lines = Vec::new();
         IS_PART_BY_PART.set(true);
-        self.by_part.format(batch, &mut lines);
+        self.by_part.format(batch, &mut lines).unwrap();
         IS_PART_BY_PART.set(false);
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             out.extend_from_slice(MARK.as_bytes());
             out.extend_from_slice(line);
         }
+        Ok(())
     }
 
     fn record_end(&self) -> RecordEnd {

@@ -201,7 +201,7 @@ fn a_text_of_a_mebibyte_reads_back() {
     fapilog_record::dynamic::put_field(&mut record, FieldGroup::Context, "long", ValueRef::Text(&text));
     let line = TestBatches::new().record::<End, _>(&record, |batch| {
         let mut out = Vec::new();
-        Logfmt::new().format(batch, &mut out);
+        Logfmt::new().format(batch, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     });
     let pairs = logfmt(line.unwrap().trim_end_matches('\n'));

@@ -86,7 +86,7 @@ impl Logged {
 
 fn line(formatter: &mut dyn Formatter, batch: &Batch<'_>) -> Vec<u8> {
     let mut out = Vec::new();
-    formatter.format(batch, &mut out);
+    formatter.format(batch, &mut out).unwrap();
     out
 }
 

@@ -23,7 +23,7 @@ pub use crate::sink::{
     payload_id::PayloadId,
     policy::DeliveryPolicy,
 };
-use crate::{event::Batch, problem::Problem};
+use crate::{error::PluginError, event::Batch, problem::Problem};
 
 /// A destination of events. Each shard has an instance of its own.
 ///
@@ -46,7 +46,11 @@ pub trait Sink {
     }
 
     /// Appends the batch to the payload.
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload);
+    ///
+    /// # Errors
+    /// If it cannot be encoded, such as when its [formatter](crate::formatter::Formatter::format) cannot format it. What was appended is taken
+    /// back then, and the events of the batch are lost as `sink_failed`.
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError>;
 
     /// Appends records that another sink has encoded and could not deliver: this sink is its fallback. The default appends
     /// them as they are.

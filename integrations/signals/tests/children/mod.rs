@@ -11,6 +11,7 @@ use std::{
 
 use fapilog::{
     event::Batch,
+    plugin::PluginError,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 
@@ -180,7 +181,9 @@ impl Sink for Scripted {
         Some(Payload::new(0))
     }
 
-    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) {}
+    fn encode(&mut self, _: &Batch<'_>, _: &mut Payload) -> Result<(), PluginError> {
+        Ok(())
+    }
 
     fn deliver(&mut self, _: Payload) -> Delivery {
         (self.deliver)()

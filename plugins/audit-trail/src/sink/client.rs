@@ -10,6 +10,7 @@ use std::{
 };
 
 use fapilog_plugin::{
+    error::PluginError,
     event::Batch,
     formatter::Formatter,
     record_end::RecordEnd,
@@ -84,15 +85,16 @@ impl Sink for TrailSink {
         Some(Payload::new(self.payload_bytes))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         if !self.is_marked {
-            self.formatter.format(batch, payload.buffer());
-            return;
+            self.formatter.format(batch, payload.buffer())?;
+            return Ok(());
         }
         for index in 0..batch.len() {
-            self.formatter.format(&batch.range(index..index + 1), payload.buffer());
+            self.formatter.format(&batch.range(index..index + 1), payload.buffer())?;
             payload.end_record();
         }
+        Ok(())
     }
 
     fn deliver(&mut self, payload: Payload) -> Delivery {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use fapilog_plugin::{
+    error::PluginError,
     factory::Factory,
     formatter::Formatter,
     problem::Problem,
@@ -304,7 +305,9 @@ mod tests {
             "none"
         }
 
-        fn format(&mut self, _: &Batch<'_>, _: &mut Vec<u8>) {}
+        fn format(&mut self, _: &Batch<'_>, _: &mut Vec<u8>) -> Result<(), PluginError> {
+            Ok(())
+        }
 
         fn record_end(&self) -> RecordEnd {
             RecordEnd::LineFeed

@@ -53,7 +53,7 @@ pub(crate) fn frames(encryption: &Encryption, batches: &[&[&str]]) -> Vec<Vec<u8
 /// The plaintext of messages, by the formatter of [`frames`].
 pub(crate) fn plain(messages: &[&str]) -> Vec<u8> {
     let mut out = Vec::new();
-    with_batch(messages, |batch| format::Minimal::new().format(batch, &mut out));
+    with_batch(messages, |batch| format::Minimal::new().format(batch, &mut out)).unwrap();
     out
 }
 

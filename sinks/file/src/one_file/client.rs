@@ -11,6 +11,7 @@ use std::{
 };
 
 use fapilog_plugin::{
+    error::PluginError,
     event::Batch,
     formatter::Formatter,
     sink::{Delivery, Payload, Sink, SinkError},
@@ -75,8 +76,8 @@ impl Sink for OneFileClient {
         self.is_short_of_room.as_ref().is_some_and(|is_short| is_short.load(Ordering::Relaxed))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
-        let Some(first) = batch.events().first().map(|event| event.timestamp()) else { return };
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
+        let Some(first) = batch.events().first().map(|event| event.timestamp()) else { return Ok(()) };
         match self.boundary_in(batch, first) {
             None => self.encode_events(batch, first, payload),
             Some(boundary) => self.encode_split(batch, payload, boundary),
@@ -192,25 +193,31 @@ impl OneFileClient {
         }
     }
 
-    fn encode_events(&mut self, batch: &Batch<'_>, first: Timestamp, payload: &mut Payload) {
+    fn encode_events(&mut self, batch: &Batch<'_>, first: Timestamp, payload: &mut Payload) -> Result<(), PluginError> {
         let at = payload.buffer().len();
-        self.formatter.format(batch, payload.buffer());
+        self.formatter.format(batch, payload.buffer())?;
         self.filling.add(BatchMark { at, first }, batch.len());
+        Ok(())
     }
 
     /// Encodes the events before the boundary, and those behind it: the latter are handed over as a part of their own.
     #[cold]
-    fn encode_split(&mut self, batch: &Batch<'_>, payload: &mut Payload, boundary: Timestamp) {
+    fn encode_split(
+        &mut self,
+        batch: &Batch<'_>,
+        payload: &mut Payload,
+        boundary: Timestamp,
+    ) -> Result<(), PluginError> {
         let before = batch.subset(|event| event.timestamp() < boundary);
         let behind = batch.subset(|event| event.timestamp() >= boundary);
         let at_before = payload.buffer().len();
         if !before.is_empty() {
-            self.formatter.format(&before, payload.buffer());
+            self.formatter.format(&before, payload.buffer())?;
         }
         let at = payload.buffer().len();
-        self.formatter.format(&behind, payload.buffer());
+        self.formatter.format(&behind, payload.buffer())?;
 
-        // Behind the formatter, which may panic.
+        // Behind the formatter, which may fail.
         if let Some(first) = before.events().first().map(|event| event.timestamp()) {
             self.filling.add(BatchMark { at: at_before, first }, before.len());
         }
@@ -221,6 +228,7 @@ impl OneFileClient {
         self.filling.add(BatchMark { at, first }, behind.len());
         self.period.set_first_record(Some(first));
         payload.set_full();
+        Ok(())
     }
 }
 

@@ -21,6 +21,7 @@ use fapilog_engine::{
 };
 use fapilog_plugin::{
     diagnostics::Diagnostics,
+    error::PluginError,
     event::Batch,
     level::Level,
     record_end::RecordEnd,
@@ -58,10 +59,11 @@ impl Formatter for TimeLines {
         "times"
     }
 
-    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         for event in batch.events() {
             out.extend_from_slice(format!("{}\n", event.timestamp().unix_nanos()).as_bytes());
         }
+        Ok(())
     }
 
     fn record_end(&self) -> RecordEnd {
@@ -188,7 +190,7 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 /// A payload with events of these times.
 fn encoded(sink: &mut Box<dyn Sink>, times: &[u64]) -> Payload {
     let mut payload = sink.payload().unwrap();
-    TestBatches::new().batch(times, |batch| sink.encode(batch, &mut payload));
+    TestBatches::new().batch(times, |batch| sink.encode(batch, &mut payload)).unwrap();
     payload
 }
 

@@ -59,7 +59,7 @@ impl Retention {
 
 #[cfg(test)]
 mod tests {
-    use fapilog_plugin::{event::Batch, formatter::Formatter, sink::SinkFactory};
+    use fapilog_plugin::{error::PluginError, event::Batch, formatter::Formatter, sink::SinkFactory};
 
     use super::*;
     use crate::settings::File;
@@ -71,7 +71,9 @@ mod tests {
             "no_text"
         }
 
-        fn format(&mut self, _: &Batch<'_>, _: &mut Vec<u8>) {}
+        fn format(&mut self, _: &Batch<'_>, _: &mut Vec<u8>) -> Result<(), PluginError> {
+            Ok(())
+        }
     }
 
     fn file() -> File {

@@ -1,4 +1,4 @@
-use fapilog_plugin::event::Batch;
+use fapilog_plugin::{error::PluginError, event::Batch};
 
 use super::*;
 
@@ -9,7 +9,9 @@ impl Formatter for NoLines {
         "no_lines"
     }
 
-    fn format(&mut self, _: &Batch<'_>, _: &mut Vec<u8>) {}
+    fn format(&mut self, _: &Batch<'_>, _: &mut Vec<u8>) -> Result<(), PluginError> {
+        Ok(())
+    }
 }
 
 fn file() -> File {

@@ -393,7 +393,7 @@ mod tests {
         ];
         let lengths = formatters.into_iter().map(|mut formatter| {
             let mut line = Vec::new();
-            formatter.format(batch, &mut line);
+            formatter.format(batch, &mut line).unwrap();
             line.len()
         });
         lengths.collect()
@@ -447,7 +447,7 @@ mod tests {
                 let bytes = line_bytes(batch);
                 assert!(bytes.iter().all(|bytes| *bytes <= event_max_bytes), "{bytes:?}");
                 let mut line = Vec::new();
-                Json::new().format(batch, &mut line);
+                Json::new().format(batch, &mut line).unwrap();
                 assert!(serde_json::from_slice::<serde_json::Value>(&line).is_ok());
             });
         }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use fapilog_plugin::{
+    error::PluginError,
     event::Batch,
     sink::{Delivery, Payload, PayloadId, Sink, SinkContext, SinkError, SinkFactory},
     threads::lock,
@@ -149,13 +150,14 @@ impl Sink for SpillScript {
         Some(Payload::new(1 << 10))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         for event in batch.events() {
             let Some(ValueRef::U64(number)) = event.field(FieldGroup::Context, "n") else { panic_any("no number") };
             let padding = lock(&self.0).padding;
             payload.buffer().extend_from_slice(format!("{number}{:padding$}\n", "").as_bytes());
             payload.end_record();
         }
+        Ok(())
     }
 
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {

@@ -10,8 +10,8 @@ use std::{
 };
 
 use fapilog_plugin::{
+    error::PluginError,
     event::{Batch, Event},
-    formatter::refuse_batch,
     sink::{Delivery, Payload, PayloadId, Sink, SinkContext, SinkError, SinkFactory},
     threads::lock,
 };
@@ -303,7 +303,7 @@ impl Sink for Script {
         state.has_room.then(|| Payload::in_buffer(b"front".to_vec(), state.payload_bytes))
     }
 
-    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         for event in batch.events() {
             payload.buffer().extend_from_slice(text(&[number(event)]).as_bytes());
             if lock(&self.0).marks_records {
@@ -313,8 +313,9 @@ impl Sink for Script {
         self.panic_if_at(PanicPlace::Encode);
         let panics = lock(&self.0).panics;
         if panics == Some(PanicPlace::EncodeRefused) {
-            refuse_batch("planted");
+            return Err(PluginError::failed("planted"));
         }
+        Ok(())
     }
 
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {

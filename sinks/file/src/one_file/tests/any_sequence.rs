@@ -55,7 +55,7 @@ fn take(file: &GatedFile, steps: &[ShardStep]) -> [Vec<u64>; 2] {
                     payload.is_some()
                 });
                 let mut payload = payload.unwrap();
-                TestBatches::new().batch(&own, |batch| sinks[shard].encode(batch, &mut payload));
+                TestBatches::new().batch(&own, |batch| sinks[shard].encode(batch, &mut payload)).unwrap();
                 answers.push(sinks[shard].deliver(payload));
                 times[shard].extend(own);
             }
