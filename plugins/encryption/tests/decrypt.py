@@ -52,6 +52,8 @@ class Keys:
     def unwrap(self, wraps, label):
         """The key in a list of wraps: that of the first one that these keys open."""
         (count,), at, reason = struct.unpack_from(">H", wraps), 2, "no key at hand"
+        if count > 64:
+            raise ValueError("more wraps than there can be")
         for _ in range(count):
             kind, length = struct.unpack_from(">BH", wraps, at)
             body, at = wraps[at + 3 : at + 3 + length], at + 3 + length
@@ -74,6 +76,8 @@ class Keys:
 
     def stored(self, path):
         file = open(path, "rb").read()
+        if file and not any(file):
+            raise KeyError("shredded")
         if file[:10] != KEY_MAGIC + b"\x01\x01":
             raise ValueError("no key file of a day")
         return self.unwrap(file[26:], b"fapilog day key v1" + file[10:26])

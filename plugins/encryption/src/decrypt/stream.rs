@@ -127,6 +127,23 @@ mod tests {
     }
 
     #[test]
+    fn bytes_ahead_are_not_moved_for_each_read() {
+        let bytes = vec![b'.'; 20 * READ_BYTES];
+        let mut stream = StreamBuffer::new(&*bytes);
+        let wanted = 8 * READ_BYTES;
+        stream.peek(wanted).unwrap();
+        let mut moves = 0;
+        for _ in 0..10 * 8 {
+            let front = stream.start;
+            stream.consume(READ_BYTES / 8);
+            stream.peek(wanted).unwrap();
+            moves += usize::from(stream.start < front);
+            assert!(stream.bytes.len() <= 2 * wanted + 2 * READ_BYTES, "{}", stream.bytes.len());
+        }
+        assert_eq!(moves, 1);
+    }
+
+    #[test]
     fn an_error_of_the_stream_comes_through() {
         struct Broken;
         impl Read for Broken {

@@ -160,5 +160,16 @@ mod tests {
         let values = json!({ "key": "c2VjcmV0IGtleSBvZiB0aGlz", "keys": "context.user.id" });
         assert_eq!(redact(&values), json!({ "key": REDACTED, "keys": "context.user.id" }));
         assert_eq!(redact(&json!({ "key": "user_id" })), json!({ "key": "user_id" }));
+        for key in ["correct horse battery staple", "p@ss-w0rd", "4711", "süß"] {
+            assert_eq!(redact(&json!({ "key": key })), json!({ "key": REDACTED }), "{key}");
+            assert_eq!(redact_at("plugin_config.encrypted.key", &json!(key)), json!(REDACTED), "{key}");
+        }
+        assert_eq!(redact(&json!({ "key": "${LOG_KEY}", "keys": "" })), json!({ "key": "${LOG_KEY}", "keys": "" }));
+    }
+
+    #[test]
+    fn a_private_key_in_the_place_of_a_public_one_is_hidden() {
+        let values = json!({ "recipients": ["fapilog1qpzry9x8", "fapilog-identity-1qpzry9x8"] });
+        assert_eq!(redact(&values), json!({ "recipients": ["fapilog1qpzry9x8", REDACTED] }));
     }
 }
