@@ -145,7 +145,7 @@ fn each_setting_changes_what_is_checked() {
 #[test]
 fn a_message_of_placeholders_alone_that_are_empty_is_no_action() {
     let what = "required = [\"what\"]\n";
-    assert_eq!(violations(what, |log| audit!(log, "{action}", action = EMPTY)), json!(["what_empty"]));
+    assert_eq!(violations(what, |log| audit!(log, "{action}", action = EMPTY)), json!(["what_missing"]));
     assert_eq!(violations(what, |log| audit!(log, "{action}", action = "cancel")), Value::Null);
     assert_eq!(violations(what, |log| audit!(log, "cancel {order}", order = EMPTY)), Value::Null);
 }

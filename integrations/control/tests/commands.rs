@@ -471,7 +471,7 @@ fn served_under_policy(mode: ComplianceMode) -> Served {
 fn a_change_that_misses_a_rule_of_a_standard_is_refused_in_strict_mode() {
     let served = served_under_policy(ComplianceMode::Strict);
     let mut client = served.client();
-    for change in [LevelChange::add("OFF"), LevelChange::add("app=off").lasting(Duration::from_secs(60))] {
+    for change in [LevelChange::add("OFF"), LevelChange::add("app=OFF").lasting(Duration::from_secs(60))] {
         let error = client.change_levels(change).unwrap_err();
         assert_eq!(code(&error), "control.not_compliant");
         let text = error.to_string();

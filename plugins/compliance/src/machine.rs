@@ -28,7 +28,7 @@ pub trait MachineProbe: Send + Sync {
     /// The permissions of a file or directory; `None` if there is none, or it cannot be looked at.
     fn mode_of(&self, path: &Path) -> Option<u32>;
 
-    /// Whether the files of a directory are in the memory of the machine (`tmpfs`, devices), and gone when it stops. Of a directory that is not
+    /// Whether the files of a directory are in the memory of the machine (`tmpfs`, devices), and gone when it stops. For a directory that is not
     /// there, the one above it counts.
     fn is_in_memory(&self, path: &Path) -> bool {
         let _ = path;

@@ -92,7 +92,7 @@ pub const PCI_DSS: StandardTable = StandardTable {
         rule(
             "pci-dss/10.2.1.6",
             "PCI DSS 4.0.1, requirement 10.2.1.6",
-            "audit logs have their own initialization, start, stop and pauses",
+            "audit logs have their own initialization, start, stop and interruption",
             All(&[OwnAuditEvents, AuditKept]),
         ),
         rule(

@@ -392,7 +392,7 @@ fn a_copy_and_a_stream_may_go_to_another_machine_in_the_clear() {
 
 #[test]
 fn the_assurances_of_a_sink_count_whatever_its_place() {
-    let mut store = sink("store", SinkPlace::Network { host: "bucket.example.org".to_owned(), is_encrypted: true });
+    let mut store = sink("store", SinkPlace::Network { host: "store.example.org".to_owned(), is_encrypted: true });
     assert_eq!(run(RuleCheck::EncryptedInFiles, [store.clone()]).verdict, RuleVerdict::NeedsPeople);
     store.assurances = store.assurances.stored_encrypted(true).kept_at_most(30 * DAY);
     assert_eq!(run(RuleCheck::EncryptedInFiles, [store.clone()]).verdict, RuleVerdict::Pass);

@@ -147,7 +147,7 @@ fn a_failure_that_settings_can_mend_names_them() {
 #[test]
 fn connections_are_checked_where_there_are_any() {
     let mut subject = CheckedSubject::perfect();
-    // What it copies is a connection, too.
+    // Its copies go by a connection, too.
     subject.planned.sinks.iter_mut().for_each(|sink| sink.assurances.copied_to = None);
     let verdict = |subject: &CheckedSubject| subject.finding(fapilog_compliance::PCI_DSS, "pci-dss/4.2.1").verdict;
     assert_eq!(verdict(&subject), RuleVerdict::NotApplicable);

@@ -92,11 +92,11 @@ fn taken_out(processor: &PlannedPlugin) -> Option<CheckOutcome> {
 }
 
 /// The log's audit events about itself.
-pub(super) fn own_events(planned: &PlannedContainer) -> CheckOutcome {
+pub(super) fn events_of_the_log(planned: &PlannedContainer) -> CheckOutcome {
     if planned.has_own_audit_events {
         return CheckOutcome::pass("the log has audit events of its start and stop, its changes, and its losses");
     }
-    CheckOutcome::fail("the log has no audit events about itself: nothing tells its stop from silence")
+    CheckOutcome::fail("the log has no audit events about itself: its stop looks like silence")
         .mended_by("audit_events")
 }
 

@@ -112,7 +112,7 @@ impl RuleCheck {
             Self::AuditKept => audit::kept(planned),
             Self::AuditNotDropped => audit::not_dropped(planned),
             Self::AuditFieldsChecked => audit::fields_checked(planned),
-            Self::OwnAuditEvents => audit::own_events(planned),
+            Self::OwnAuditEvents => audit::events_of_the_log(planned),
             Self::AuditDurable => audit::durable(context),
             Self::AuditTamperEvident => audit::tamper_evident(planned),
             Self::AuditCopied => audit::copied(planned),

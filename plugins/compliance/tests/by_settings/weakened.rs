@@ -169,11 +169,11 @@ fn audited(mode: ComplianceMode) -> (Registry, MemoryEvents, SettingsBuilder) {
 
 #[test]
 fn a_change_of_levels_is_asked_for_the_rules_that_it_misses() {
-    let off: Directives = "INFO,app::pay=OFF".parse().unwrap();
+    let silenced: Directives = "INFO,app::pay=OFF".parse().unwrap();
     for mode in [ComplianceMode::Strict, ComplianceMode::Report] {
         let (registry, _events, builder) = audited(mode);
         let container = builder.build().unwrap().into_builder_with(&registry).unwrap().start().unwrap();
-        let findings = findings_of_levels(&container, &off);
+        let findings = findings_of_levels(&container, &silenced);
         let missed: Vec<&str> = findings.missed.iter().map(|finding| finding.rule.id).collect();
         assert_eq!(
             (missed.as_slice(), findings.is_refused),
@@ -181,29 +181,29 @@ fn a_change_of_levels_is_asked_for_the_rules_that_it_misses() {
         );
         assert_eq!(findings_of_levels(&container, &Level::Debug.into()).missed, []);
         // The program has done it already: such a change misses nothing more.
-        container.set_level(off.clone());
-        assert_eq!(findings_of_levels(&container, &off).missed, []);
+        container.set_level(silenced.clone());
+        assert_eq!(findings_of_levels(&container, &silenced).missed, []);
         container.shutdown(TIMEOUT).unwrap().check().unwrap();
     }
     let (memory, _events) = sink::Memory::new(fapilog::format::Json::new);
     let container = fapilog::Container::builder().sink("memory", memory).start().unwrap();
-    assert_eq!(findings_of_levels(&container, &off).missed, []);
+    assert_eq!(findings_of_levels(&container, &silenced).missed, []);
     container.shutdown(TIMEOUT).unwrap().check().unwrap();
 }
 
 #[test]
 fn a_reload_of_levels_alone_is_refused_or_logged_with_the_rule_that_it_misses() {
-    let off: Directives = "INFO,app::pay=OFF".parse().unwrap();
+    let silenced: Directives = "INFO,app::pay=OFF".parse().unwrap();
     let (registry, _events, builder) = audited(ComplianceMode::Strict);
     let strict = builder.clone().build().unwrap().into_builder_with(&registry).unwrap().start().unwrap();
-    let error = strict.reload(builder.level(off.clone()).build().unwrap()).unwrap_err().to_string();
+    let error = strict.reload(builder.level(silenced.clone()).build().unwrap()).unwrap_err().to_string();
     assert!(error.contains("audited/1 (section 1) asks: audit events are kept"), "{error}");
     assert_eq!(strict.directives(), Level::Info.into());
     strict.shutdown(TIMEOUT).unwrap().check().unwrap();
 
     let (registry, events, builder) = audited(ComplianceMode::Report);
     let lenient = builder.clone().build().unwrap().into_builder_with(&registry).unwrap().start().unwrap();
-    lenient.reload(builder.level(off).build().unwrap()).unwrap();
+    lenient.reload(builder.level(silenced).build().unwrap()).unwrap();
     lenient.shutdown(TIMEOUT).unwrap().check().unwrap();
     assert_eq!(events.lines().len(), 1, "{:?}", events.lines());
 }

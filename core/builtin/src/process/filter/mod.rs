@@ -98,10 +98,10 @@ impl Filter {
     /// Whether AUDIT and SECURITY events stay, whatever their target and fields.
     fn keeps_audit_events(&self) -> bool {
         let level = self.targets.level.as_ref();
-        let is_off = |level: &Directives| {
+        let takes_out_all = |level: &Directives| {
             level.level() == LevelFilter::Off || level.targets().any(|(_, level)| level == LevelFilter::Off)
         };
-        !level.is_some_and(is_off) && !self.rules.iter().any(Rule::drops_audit_events)
+        !level.is_some_and(takes_out_all) && !self.rules.iter().any(Rule::drops_audit_events)
     }
 
     /// The level from which events of this target stay.
