@@ -179,6 +179,29 @@ fn a_directory_that_is_not_there_is_a_warning_that_names_the_remedy() {
 }
 
 #[test]
+fn rules_of_compliance_that_stop_the_start_are_a_warning_that_names_them() {
+    let settings = |mode: &str| {
+        format!(
+            "compliance_standards = [\"sox\"]\ncompliance_mode = \"{mode}\"\nsinks = [\"file\"]\n\
+            [plugin_config.file]\npath = \"app.log\"\n"
+        )
+    };
+    let met = "[plugin_config.sox.met_elsewhere]\n\"sox/802\" = \"a write-once volume; change 4711\"\n";
+    let files = Files::new(&[
+        ("strict.toml", &settings("strict")),
+        ("report.toml", &settings("report")),
+        ("met.toml", &format!("{}{met}", settings("strict"))),
+    ]);
+    let output = files.check(&["strict.toml"]);
+    let expected = "warning: compliance_standards is [\"sox\"]; rules are not met on this machine: sox/802; the program does not \
+        start: `fapilog compliance check` shows the evidence\n\nstrict.toml: valid; 1 warning\n";
+    assert_eq!((stdout(&output).as_str(), output.status.code()), (expected, Some(0)));
+    for file in ["report.toml", "met.toml"] {
+        assert_eq!(stdout(&files.check(&[file])), format!("{file}: valid\n"));
+    }
+}
+
+#[test]
 fn a_variable_is_blamed_for_its_own_value_and_not_the_file() {
     let files = Files::new(&[("a.toml", "shards = 2\n")]);
     let check = |arguments: &[&str]| {

@@ -31,7 +31,7 @@ pub(crate) fn last_lines(name: &InputName, count: usize, filter: &Arc<LineFilter
         let read = file.read(&mut first)?;
         let first = first.get(..read).unwrap_or_default();
         let end = file.metadata()?.len();
-        // Files of /proc have no length. Of an encrypted one, the error comes from the start.
+        // Files of /proc have no length. An encrypted file is an error when it is read from its start.
         if end > 0 && !is_compressed(first) && !is_encrypted(first) {
             return last_lines_before(&file, end, count, filter);
         }

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use fapilog::settings::{Settings, SinkEntry};
+use fapilog::{
+    plugin::Registry,
+    settings::{ComplianceMode, Settings, SinkEntry},
+};
 use serde_json::Value;
 
 use super::report::ReportedProblem;
@@ -11,7 +14,28 @@ use super::report::ReportedProblem;
 const FILE_SINKS: [(&str, &str); 2] = [("file", ", unless create_directories is true"), ("audit_trail", "")];
 
 pub(super) fn warnings(settings: &Settings) -> Vec<ReportedProblem> {
-    settings.sinks.iter().filter_map(|sink| missing_directory(settings, sink)).collect()
+    let missing = settings.sinks.iter().filter_map(|sink| missing_directory(settings, sink));
+    unmet_rules(settings).into_iter().chain(missing).collect()
+}
+
+/// Rules of compliance that a program refuses to start without. Some of them are about the machine, and this one may be another.
+fn unmet_rules(settings: &Settings) -> Option<ReportedProblem> {
+    if settings.compliance_mode != ComplianceMode::Strict || settings.compliance_standards.is_empty() {
+        return None;
+    }
+    // An error is that of a plugin that this command does not know, or one that is a problem already.
+    let report = settings.compliance_report(&settings.compliance_standards, &Registry::linked()).ok()?;
+    if report.is_met() {
+        return None;
+    }
+    let unmet: Vec<&str> = report.unmet().map(|finding| finding.rule.id).collect();
+    let rules = match unmet.as_slice() {
+        [] => "rules of the standards conflict".to_owned(),
+        unmet => format!("rules are not met on this machine: {}", unmet.join(", ")),
+    };
+    let reason = format!("{rules}; the program does not start: `fapilog compliance check` shows the evidence");
+    let value = serde_json::Value::from(settings.compliance_standards.clone()).to_string();
+    Some(ReportedProblem::on_this_machine("compliance_standards".to_owned(), value, reason))
 }
 
 /// A sink that writes files does not start without the directory of its file, unless it may create it.
