@@ -96,7 +96,7 @@ fn the_watchdog_of_an_idle_container_never_wakes_up() {
 
 #[test]
 fn the_watchdog_of_a_busy_container_wakes_up_once_a_second() {
-    // One that every event wakes has a thousand wake-ups meanwhile.
+    // A watchdog that every event wakes has a thousand wake-ups meanwhile.
     const WATCHED: Duration = Duration::from_millis(1500);
     let _alone = alone();
     for executor in executors() {

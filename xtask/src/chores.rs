@@ -1,6 +1,6 @@
 //! The sub-commands and their steps.
 
-use std::{env, process::Command, thread, time::Duration};
+use std::{process::Command, time::Duration};
 
 use crate::{
     arguments::ArgumentError,
@@ -9,7 +9,7 @@ use crate::{
     error::Unavailable,
     features, fuzz, mutants,
     step::{ChoreStep, StepLane},
-    tidy, toolchain,
+    test_steps, tidy, toolchain,
     workspace::Workspace,
 };
 
@@ -102,34 +102,15 @@ fn disk(workspace: &Workspace) -> Vec<ChoreStep> {
 }
 
 fn test(workspace: &Workspace) -> Vec<ChoreStep> {
-    let beside_miri = |name, command| ChoreStep::test(name, command).in_lane(StepLane::Models);
-    let mut steps = vec![
-        // Alone: there are tests that measure times.
-        ChoreStep::test("unit and integration tests", unit_and_integration_tests(workspace)),
-        beside_miri("documentation tests", workspace.cargo("test --workspace --doc --no-fail-fast")),
-        beside_miri("structured values of tracing", structured_values_of_tracing(workspace))
+    let in_lane = |name, command| ChoreStep::test(name, command).in_lane(StepLane::Models);
+    let mut steps = test_steps::steps(workspace);
+    steps.extend([
+        in_lane("documentation tests", workspace.cargo("test --workspace --doc --no-fail-fast")),
+        in_lane("structured values of tracing", structured_values_of_tracing(workspace))
             .then_remove(spent_target_dir(workspace, TRACING_UNSTABLE)),
-    ];
+    ]);
     steps.extend(loom(workspace));
     steps
-}
-
-fn unit_and_integration_tests(workspace: &Workspace) -> Command {
-    // No benches: they would only run once each and prove nothing. `lint` and `msrv` see to it that they compile.
-    let mut command = workspace.cargo("test --workspace --lib --bins --examples --tests --no-fail-fast");
-    if env::var_os(TEST_THREADS).is_none() {
-        command.env(TEST_THREADS, test_threads().to_string());
-    }
-    command
-}
-
-/// The variable by which libtest knows how many tests of a program run at once.
-const TEST_THREADS: &str = "RUST_TEST_THREADS";
-
-/// More than libtest's own number, which is that of the cores: most of the long tests wait, for a timeout or a change of a file.
-fn test_threads() -> usize {
-    const TESTS_PER_CORE: usize = 3;
-    TESTS_PER_CORE * thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The target directory of the tests that are built with `--cfg tracing_unstable`.
@@ -142,8 +123,9 @@ fn structured_values_of_tracing(workspace: &Workspace) -> Command {
     command
 }
 
-/// How long all models and their bugs may take together. A model that grows beyond it has grown too large.
-const LOOM_LIMIT: Duration = Duration::from_secs(600);
+/// How long all models and their bugs may take together, beside other steps: alone, they take half of it at most. A model that grows
+/// beyond it has grown too large.
+const LOOM_LIMIT: Duration = Duration::from_secs(900);
 
 fn loom(workspace: &Workspace) -> Vec<ChoreStep> {
     let test = |arguments| under_loom(workspace, &format!("test --release --package loom-tests {arguments}"));
@@ -175,7 +157,7 @@ fn lint(workspace: &Workspace) -> Vec<ChoreStep> {
             "clippy, loom models",
             under_loom(workspace, &format!("clippy --package loom-tests --all-targets {deny}")),
         ),
-        ChoreStep::run_command("rustdoc", rustdoc),
+        ChoreStep::run_command("rustdoc", rustdoc).then_remove(spent_target_dir(workspace, "doc")),
     ]);
     steps
 }
@@ -412,26 +394,24 @@ mod tests {
     }
 
     #[test]
-    fn the_tests_that_measure_times_run_alone() {
+    fn the_steps_of_lanes_follow_each_other_so_that_they_run_side_by_side() {
         let steps = ci(&Workspace::of_this_crate());
-        let tests = steps.iter().find(|step| step.name() == "unit and integration tests").unwrap();
-        assert_eq!(tests.lane(), None);
+        let mut has_lane: Vec<_> = steps.iter().map(|step| step.lane().is_some()).collect();
+        has_lane.dedup();
+        // Without miri, a step refuses behind them.
+        assert_eq!(has_lane, [false, true, false]);
     }
 
     #[test]
-    fn models_and_miri_follow_each_other_so_that_they_run_side_by_side() {
-        let steps = ci(&Workspace::of_this_crate());
-        let mut lanes: Vec<_> = steps.iter().map(ChoreStep::lane).collect();
-        lanes.dedup();
-        assert!(matches!(
-            lanes[..],
-            [None, Some(StepLane::Models), Some(StepLane::Miri), None] | [None, Some(StepLane::Models), None]
-        ));
-    }
-
-    #[test]
-    fn the_oldest_rust_is_a_step_of_ci_in_any_case() {
+    fn the_oldest_rust_is_a_step_of_ci_in_any_case_and_is_skipped_with_a_reason_where_clippy_ran_with_it() {
         let workspace = Workspace::of_this_crate();
-        assert_eq!(msrv_behind_clippy(&workspace)[0].name(), msrv(&workspace)[0].name());
+        let step = msrv_behind_clippy(&workspace).remove(0);
+        assert_eq!(step.name(), msrv(&workspace)[0].name());
+        let version = workspace.rust_version().unwrap();
+        if toolchain::selector_for_version(&version).is_ok_and(|selector| selector.is_empty()) {
+            let finished = step.run(&mut std::io::sink(), crate::step::StepOutput::Shown).unwrap();
+            let reason = finished.skipped.unwrap();
+            assert!(reason.starts_with("clippy has checked all targets with Rust "), "{reason}");
+        }
     }
 }

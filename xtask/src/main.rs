@@ -17,6 +17,7 @@ mod report;
 mod step;
 mod suggest;
 mod test_counts;
+mod test_steps;
 mod tidy;
 mod toolchain;
 mod workspace;

@@ -26,8 +26,9 @@ pub(crate) struct ChoreStep {
 /// Steps of different lanes run side by side, where they follow each other in a chore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StepLane {
-    Miri,
+    Tests,
     Models,
+    Miri,
 }
 
 enum StepAction {
