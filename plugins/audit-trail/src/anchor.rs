@@ -85,7 +85,7 @@ fn lock(file: &File) -> io::Result<()> {
     let start = Instant::now();
     loop {
         match flock(file, FlockOperation::NonBlockingLockExclusive).map_err(io::Error::from) {
-            // Whoever may read the file can hold a lock on it, for ever.
+            // Each program that may read the file can hold a lock on it, for ever.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if start.elapsed() >= LOCK_WAIT {
                     return Err(io::Error::new(

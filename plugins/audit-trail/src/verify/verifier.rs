@@ -258,7 +258,7 @@ impl Verifier {
 impl WalkedTrail<'_> {
     /// The first file that must be there.
     fn first_kept(&self) -> u64 {
-        self.walk.signed_removals().next_back().map_or(0, |last| last.body.first_kept)
+        self.walk.signed_removals().map(|removal| removal.body.first_kept).max().unwrap_or(0)
     }
 
     /// Where the sink removes files, no others are missing at the front. In version 1, moving them away is the operator's.
