@@ -145,16 +145,25 @@ fn an_interrupted_removal_verifies_and_is_completed() {
     let fixture = fixture();
     let whole = copy(fixture.directory.path());
     remove_old(&fixture);
-    let oldest = rotated(whole.path()).remove(0);
-    let back = |path: &Path| fs::copy(path, fixture.directory.path().join(path.file_name().unwrap())).unwrap();
-    // The files before it are gone, and of this one the data.
-    let files = rotated(whole.path());
-    let gone = files.iter().rposition(|path| !fixture.directory.path().join(path.file_name().unwrap()).exists());
-    back(&trail_of(&files[gone.unwrap()]));
-    assert!(anchored(&fixture).verify(&fixture.path()).unwrap().removed.is_some() || oldest == files[gone.unwrap()]);
-    let verified = remove_old(&fixture);
-    assert!(verified.removed.is_some());
-    assert!(!trail_of(&fixture.directory.path().join(files[gone.unwrap()].file_name().unwrap())).exists());
+    // The last file that was removed has its trail file again.
+    let at = |path: &Path| fixture.directory.path().join(path.file_name().unwrap());
+    let gone = rotated(whole.path()).into_iter().rev().find(|path| !at(path).exists()).unwrap();
+    let left = at(&trail_of(&gone));
+    fs::copy(trail_of(&gone), &left).unwrap();
+    anchored(&fixture).verify(&fixture.path()).unwrap();
+
+    let logs = start(builder(), sink(&fixture).retain_age(SECOND));
+    wait_until_gone(&left);
+    shut_down(&logs);
+    assert!(anchored(&fixture).verify(&fixture.path()).unwrap().removed.is_some());
+}
+
+fn wait_until_gone(path: &Path) {
+    let end = Instant::now() + TIMEOUT;
+    while path.exists() {
+        assert!(Instant::now() < end, "{} is not removed", path.display());
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]
@@ -187,8 +196,10 @@ fn torn_ends_are_removed_with_the_age_of_their_names() {
     for millis in [1, now] {
         fs::write(torn(millis), "half").unwrap();
     }
-    shut_down(&start(builder(), sink(&fixture).retain_age(HOUR)));
-    assert_eq!([torn(1).exists(), torn(now).exists()], [false, true]);
+    let logs = start(builder(), sink(&fixture).retain_age(HOUR));
+    wait_until_gone(&torn(1));
+    shut_down(&logs);
+    assert!(torn(now).exists());
 }
 
 #[test]
@@ -303,6 +314,14 @@ fn running() -> (Fixture, tempfile::TempDir, RemovalBody) {
     (fixture, directory, removal)
 }
 
+/// The removal of the oldest file alone.
+fn first_file_removed(directory: &Path) -> RemovalBody {
+    let bytes = fs::read(trail_of(&rotated(directory)[1])).unwrap();
+    let (open, ..) = TrailEntry::read(&bytes).unwrap();
+    let EntryBody::Open(open) = open.body else { panic!("no OPEN") };
+    RemovalBody { first_kept: open.segment, leaves: open.tree.size(), root: open.root, retain_nanos: 0 }
+}
+
 fn remove_rotated(directory: &Path) {
     for data in rotated(directory) {
         fs::remove_file(&data).unwrap();
@@ -362,6 +381,14 @@ fn a_removal_that_is_none_of_the_trail_is_found() {
         fixture.verifier().verify(&directory.path().join("audit.jsonl"))
     };
     assert!(verify(removal, 1_000).is_ok());
+    // Recorded again with fewer files, behind a change of the setting.
+    let again = copy(directory.path());
+    let mut forger = Forger::new(again.path());
+    forger.push(forger.opened + 1_000, EntryBody::Removal(removal));
+    forger.push(forger.opened + 1_000, EntryBody::Removal(first_file_removed(again.path())));
+    forger.push_checkpoint(&fixture);
+    forger.write();
+    assert!(fixture.verifier().verify(&again.path().join("audit.jsonl")).is_ok());
     assert_eq!(damage(verify(removal, 999)).0, DamageKind::Removed, "before its time");
     for other in [
         RemovalBody { first_kept: 0, ..removal },

@@ -267,3 +267,23 @@ fn a_running_trail_verifies_while_it_is_rotated() {
     });
     shut_down(&logs);
 }
+
+#[test]
+fn a_file_that_takes_the_place_of_the_live_one_stops_the_delivery_until_it_is_back() {
+    for name in ["audit.jsonl", "audit.jsonl.trail"] {
+        let fixture = Fixture::new();
+        let logs = start(builder(), fixture.sink());
+        log_payloads(&logs, 1);
+        let (live, aside) = (fixture.directory.path().join(name), fixture.directory.path().join("aside"));
+        fs::rename(&live, &aside).unwrap();
+        let log = logs.logger("test");
+        audit!(log, "changed", text = "there is no file for it");
+        let delivered = logs.flush(TIMEOUT).map(|accounts| accounts.delivered_total());
+        assert!(delivered.is_err(), "{name}: the record is in a file without a name: {delivered:?}");
+        fs::rename(&aside, &live).unwrap();
+        log_payloads(&logs, 1);
+        logs.shutdown(TIMEOUT).unwrap().check().unwrap();
+        let verified = fixture.verify().unwrap();
+        assert_eq!((verified.records >= 80, verified.gaps), (true, 1), "{name}");
+    }
+}

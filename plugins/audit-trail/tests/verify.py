@@ -214,8 +214,8 @@ class Trail:
         if e["tag"] == b"OPEN" or (e["tag"] != b"CKPT" and segment["closed"] == 1): fail("inserted")
         if e.get("b_data", segment["end"]) != segment["end"]: fail("altered")
         if e["tag"] == b"RETN":
-            kept, last = self.opens.get(e["b_kept"]), self.removals[-1][1] if self.removals else 1
-            if segment["version"] < 2 or not last <= e["b_kept"] <= segment["number"]: fail("altered")
+            kept = self.opens.get(e["b_kept"])
+            if segment["version"] < 2 or not 1 <= e["b_kept"] <= segment["number"]: fail("altered")
             if kept and kept[:2] != (e["b_size"], e["b_root"]): fail("altered")
             if kept and e["nanos"] - kept[2] < e["b_age"]: fail("removed")
 

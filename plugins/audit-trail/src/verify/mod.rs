@@ -5,6 +5,7 @@
 mod damage;
 pub(crate) mod data;
 mod order;
+mod removals;
 pub(crate) mod verifier;
 pub(crate) mod walk;
 

@@ -82,7 +82,7 @@ pub struct VerifiedTrail {
     pub first_nanos: u64,
     /// The time of the first block, in nanoseconds since 1970-01-01T00:00:00Z; `None` if no file has a record.
     pub first_block_nanos: Option<u64>,
-    /// The time of the last entry, in nanoseconds since 1970-01-01T00:00:00Z. Of a checkpoint, it is that of its note, which is signed.
+    /// The time of the last entry, in nanoseconds since 1970-01-01T00:00:00Z. A checkpoint has that of its note, which is signed.
     pub last_nanos: u64,
     /// The last checkpoint, a signed note.
     pub last_checkpoint: Option<String>,
@@ -258,7 +258,7 @@ impl Verifier {
 impl WalkedTrail<'_> {
     /// The first file that must be there.
     fn first_kept(&self) -> u64 {
-        self.walk.signed_removals().next_back().map_or(0, |last| last.body.first_kept)
+        self.walk.signed_removals().map(|removal| removal.body.first_kept).max().unwrap_or(0)
     }
 
     /// Where the sink removes files, no others are missing at the front. In version 1, moving them away is the operator's.

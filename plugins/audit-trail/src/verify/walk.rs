@@ -1,17 +1,17 @@
 //! A walk through the entries of a trail, file by file.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use crate::{
     format::{
-        BlockBody, Checkpoint, CloseReason, ENTRY_BYTES_MAX, EntryBody, EntryError, FORMAT_VERSION, OpenBody,
-        PREFIX_BYTES, RemovalBody, TrailEntry,
+        BlockBody, Checkpoint, CloseReason, ENTRY_BYTES_MAX, EntryBody, EntryError, OpenBody, PREFIX_BYTES, TrailEntry,
     },
     keys::{ChainKey, VerifyingKey},
     tree::{TreeFrontier, TreeHash, leaf_hash},
     verify::{
         damage::{DamageKind, TrailDamage},
         order,
+        removals::{RecordedRemovals, RemovalPlace},
     },
 };
 
@@ -34,24 +34,8 @@ pub(crate) struct TrailWalk<'k> {
     /// The size of the tree before the first of `leaves`.
     pub(crate) leaves_start: u64,
     pub(crate) checkpoints: Vec<CheckpointPlace>,
-    /// The states before the files, by their numbers.
-    opens: BTreeMap<u64, OpenState>,
     /// Removals of old files that the entries record.
-    pub(crate) removals: Vec<RemovalPlace>,
-}
-
-/// The state of the trail before a file.
-struct OpenState {
-    leaves: u64,
-    root: TreeHash,
-    unix_nanos: u64,
-}
-
-/// A removal of old files, and its place in the tree.
-pub(crate) struct RemovalPlace {
-    pub(crate) body: RemovalBody,
-    pub(crate) sequence: u64,
-    pub(crate) unix_nanos: u64,
+    pub(crate) removals: RecordedRemovals,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -139,8 +123,7 @@ impl<'k> TrailWalk<'k> {
             leaves: Vec::new(),
             leaves_start: 0,
             checkpoints: Vec::new(),
-            opens: BTreeMap::new(),
-            removals: Vec::new(),
+            removals: RecordedRemovals::default(),
         }
     }
 
@@ -150,9 +133,8 @@ impl<'k> TrailWalk<'k> {
     }
 
     /// The removals that a checkpoint has signed. Before that, no file is removed.
-    pub(crate) fn signed_removals(&self) -> impl DoubleEndedIterator<Item = &RemovalPlace> {
-        let signed = self.checkpoints.last().map_or(0, |last| last.checkpoint.size);
-        self.removals.iter().filter(move |removal| removal.sequence < signed)
+    pub(crate) fn signed_removals(&self) -> impl Iterator<Item = &RemovalPlace> {
+        self.removals.before(self.checkpoints.last().map_or(0, |last| last.checkpoint.size))
     }
 
     /// Walks through a file.
@@ -264,8 +246,7 @@ impl<'k> TrailWalk<'k> {
             return damage(DamageKind::Altered, "the root in the entry OPEN is not that of its subtrees");
         }
         self.place = Some(WalkPlace { trail_id: open.trail_id, segment: open.segment });
-        let state = OpenState { leaves: open.tree.size(), root: open.root, unix_nanos: read.entry.unix_nanos };
-        self.opens.insert(open.segment, state);
+        self.removals.note_open(open, read.entry.unix_nanos);
         Ok(WalkedSegment::new(open))
     }
 
@@ -362,7 +343,7 @@ impl<'k> TrailWalk<'k> {
             EntryBody::Close(close) => close.data_bytes,
             EntryBody::Gap(_) => segment.data_bytes,
             EntryBody::Removal(removal) => {
-                if let Err((kind, detail)) = self.check_removal(removal, read.entry.unix_nanos, segment) {
+                if let Err((kind, detail)) = self.removals.check(removal, read.entry.unix_nanos, &segment.open) {
                     return damage(kind, detail);
                 }
                 segment.data_bytes
@@ -370,29 +351,6 @@ impl<'k> TrailWalk<'k> {
         };
         if data_bytes != segment.data_bytes {
             return damage(DamageKind::Altered, "the entry's place in the data file is not behind the block before it");
-        }
-        Ok(())
-    }
-
-    /// A removal is one of files that are before this one, in the state that they had, and old enough.
-    fn check_removal(
-        &self,
-        removal: &RemovalBody,
-        unix_nanos: u64,
-        segment: &WalkedSegment,
-    ) -> Result<(), (DamageKind, &'static str)> {
-        let before = self.removals.last().map_or(1, |last| last.body.first_kept);
-        let is_allowed =
-            segment.open.version >= FORMAT_VERSION && (before..=segment.open.segment).contains(&removal.first_kept);
-        let kept = self.opens.get(&removal.first_kept);
-        let has_state = kept.is_none_or(|kept| (kept.leaves, kept.root) == (removal.leaves, removal.root));
-        if !is_allowed || !has_state {
-            return Err((DamageKind::Altered, "the removal of old files is none of this trail"));
-        }
-        let is_too_early =
-            |kept: &OpenState| unix_nanos.checked_sub(kept.unix_nanos).is_none_or(|age| age < removal.retain_nanos);
-        if kept.is_some_and(is_too_early) {
-            return Err((DamageKind::Removed, "old files were removed before their time"));
         }
         Ok(())
     }
@@ -442,7 +400,7 @@ impl<'k> TrailWalk<'k> {
             self.leaves.push(leaf);
             if let EntryBody::Removal(body) = read.entry.body {
                 let TrailEntry { sequence, unix_nanos, .. } = read.entry;
-                self.removals.push(RemovalPlace { body, sequence, unix_nanos });
+                self.removals.note(RemovalPlace { body, sequence, unix_nanos });
             }
             return;
         };

@@ -128,7 +128,7 @@ impl TrailHead {
 
     /// Records a removal of old files, as of the time by which they are too old.
     pub(super) fn push_removal(&mut self, removal: RemovalBody, unix_nanos: u64, out: &mut Vec<u8>) {
-        self.first_kept = removal.first_kept;
+        self.first_kept = self.first_kept.max(removal.first_kept);
         self.push_at(unix_nanos, EntryBody::Removal(removal), out);
     }
 

@@ -206,7 +206,11 @@ fn continue_live(
     }
     let data = match open_locked(&live.data, FileOpening::Existing) {
         Err(SinkError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            return Err(broken(options, "the data file is missing"));
+            // A crash of the machine can take the name of a file without records.
+            if walked.segment.data_bytes > 0 {
+                return Err(broken(options, "the data file is missing"));
+            }
+            open_locked(&live.data, FileOpening::New { mode: options.mode })?
         }
         data => data?,
     };
@@ -270,7 +274,7 @@ fn walk(
         is_closed: segment.closed.is_some(),
         opened_nanos: segment.opened_nanos,
         version: segment.open.version,
-        first_kept: walk.signed_removals().next_back().map_or(0, |last| last.body.first_kept),
+        first_kept: walk.signed_removals().map(|removal| removal.body.first_kept).max().unwrap_or(0),
         since_checkpoint: SinceCheckpoint { leaves, blocks, first: (leaves > 0).then(Instant::now) },
     };
     let last_note = walk.checkpoints.pop().map(|last| last.note);
