@@ -1,5 +1,7 @@
 //! The verifier.
 
+mod reader;
+
 use std::path::{Path, PathBuf};
 
 use crate::{
@@ -13,6 +15,8 @@ use crate::{
         walk::{CheckpointPlace, TornTail, TrailFile, TrailWalk, WalkedSegment},
     },
 };
+
+pub use self::reader::{TrailBlock, TrailReader};
 
 /// Verifies trails by a verifying key, and where there is one, by the first chain key.
 ///
