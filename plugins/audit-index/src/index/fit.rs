@@ -26,12 +26,7 @@ pub(super) fn fitting_state(
     Ok(state)
 }
 
-fn check_fits(
-    connection: &Connection,
-    path: &Path,
-    state: &IndexState,
-    trail: &TrailReader<'_>,
-) -> Result<(), SqlOr> {
+fn check_fits(connection: &Connection, path: &Path, state: &IndexState, trail: &TrailReader<'_>) -> Result<(), SqlOr> {
     let path = path.to_owned();
     let summary = trail.summary();
     let indexed = state.entries;

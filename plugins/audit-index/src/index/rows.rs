@@ -51,7 +51,8 @@ impl<'t> RowWriter<'t> {
         let record = format!("INSERT OR REPLACE INTO record ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
         Ok(Self {
             record: transaction.prepare(&record)?,
-            block: transaction.prepare("INSERT OR REPLACE INTO block (entry, segment, offset, digest) VALUES (?, ?, ?, ?)")?,
+            block: transaction
+                .prepare("INSERT OR REPLACE INTO block (entry, segment, offset, digest) VALUES (?, ?, ?, ?)")?,
         })
     }
 

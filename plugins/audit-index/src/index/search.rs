@@ -95,8 +95,7 @@ impl AuditIndex {
 
     /// The number of the record that so many records, itself among them, are not before.
     fn nth_last(&self, condition: &SqlCondition, nth: u64) -> rusqlite::Result<Option<u64>> {
-        let sql =
-            format!("SELECT id FROM record WHERE {} ORDER BY id DESC LIMIT 1 OFFSET ?", condition.text);
+        let sql = format!("SELECT id FROM record WHERE {} ORDER BY id DESC LIMIT 1 OFFSET ?", condition.text);
         let offset = Value::Integer(signed(nth.saturating_sub(1)));
         let values = condition.values.iter().chain([&offset]);
         self.connection.query_row(&sql, params_from_iter(values), |row| unsigned(row, 0)).optional()
@@ -104,8 +103,7 @@ impl AuditIndex {
 
     /// The first rows from this number on.
     fn page(&self, condition: &SqlCondition, from: u64) -> rusqlite::Result<Vec<IndexedRow>> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM record WHERE {} AND id >= ? ORDER BY id LIMIT ?", condition.text);
+        let sql = format!("SELECT {COLUMNS} FROM record WHERE {} AND id >= ? ORDER BY id LIMIT ?", condition.text);
         let mut statement = self.connection.prepare(&sql)?;
         let numbers = [Value::Integer(signed(from)), Value::Integer(PAGE_ROWS)];
         let rows = statement.query_map(params_from_iter(condition.values.iter().chain(&numbers)), IndexedRow::read)?;
@@ -124,12 +122,8 @@ impl AuditIndex {
         let file = trail.trail().data_file(row.segment).map(Path::to_owned).unwrap_or_default();
         let (signed_entries, records_before) =
             (trail.trail().signed_entries(), trail.trail().records_before(row.segment));
-        let differs = |detail| IndexError::RowDiffers {
-            path: self.path.clone(),
-            file: file.clone(),
-            offset: row.offset,
-            detail,
-        };
+        let differs =
+            |detail| IndexError::RowDiffers { path: self.path.clone(), file: file.clone(), offset: row.offset, detail };
         let record = trail.of(row).map_err(IndexError::from)?;
         let record = record.ok_or_else(|| differs("a row has a place where no record begins"))?;
         check_row(row, &record, query).map_err(differs)?;

@@ -111,8 +111,7 @@ impl FromStr for TextPattern {
 /// As it is written.
 impl fmt::Display for TextPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: Vec<String> =
-            self.parts.iter().map(|part| part.replace('\\', "\\\\").replace('*', "\\*")).collect();
+        let parts: Vec<String> = self.parts.iter().map(|part| part.replace('\\', "\\\\").replace('*', "\\*")).collect();
         f.write_str(&parts.join("*"))
     }
 }
