@@ -15,7 +15,7 @@ use std::{
 use fapilog_audit_trail::{tree::TreeHash, verify::VerifyError};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use self::schema::FileState;
+use self::schema::IndexFileState;
 pub use self::{search::SearchReport, update::IndexUpdate};
 use crate::{error::IndexError, place};
 
@@ -72,12 +72,12 @@ impl AuditIndex {
     pub fn open(path: &Path) -> Result<Self, IndexError> {
         let mut index = Self { path: path.to_owned(), connection: place::open(path)?, state: None };
         match schema::state_of_file(&index.connection).map_err(|error| index.unusable(error))? {
-            FileState::Current => Ok(index),
-            FileState::Empty | FileState::Older => {
+            IndexFileState::Current => Ok(index),
+            IndexFileState::Empty | IndexFileState::Older => {
                 index.clear()?;
                 Ok(index)
             }
-            FileState::Other(found) => Err(IndexError::NotAnIndex { path: index.path, found }),
+            IndexFileState::Other(found) => Err(IndexError::NotAnIndex { path: index.path, found }),
         }
     }
 

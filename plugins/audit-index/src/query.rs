@@ -2,7 +2,7 @@
 
 mod pattern;
 
-pub use self::pattern::{PatternError, TextPattern};
+pub use self::pattern::{TextPattern, TextPatternError};
 
 use rusqlite::types::Value;
 

@@ -184,7 +184,7 @@ fn put_with_place(record: &FoundRecord<'_>, format: OutputFormat, line: &mut Vec
 
 /// Facts about the answer that no record shows, on standard error.
 fn report_notes(found: &FoundRecords<'_>, shared: &SharedArguments) {
-    let FoundRecords { report, not_indexed, .. } = found;
+    let FoundRecords { trail, report, not_indexed, .. } = found;
     let SearchReport { not_signed, in_missing_files, more_before, .. } = report;
     let note = |key: &str, count: u64, text: String| {
         ErrorReport::new(ReportKind::Note, text).with(key, count).write(shared.json);
@@ -195,6 +195,13 @@ fn report_notes(found: &FoundRecords<'_>, shared: &SharedArguments) {
             *not_signed,
             format!("{not_signed} of the records are not signed yet: they stand behind the last checkpoint"),
         );
+    }
+    let unrecorded = trail.summary().unrecorded_bytes;
+    if unrecorded > 0 {
+        let text = format!(
+            "{unrecorded} bytes behind the last entry were not searched: a write in flight, or damage, which fapilog verify finds"
+        );
+        note("unrecorded_bytes", unrecorded, text);
     }
     if *not_indexed > 0 {
         let text = format!(

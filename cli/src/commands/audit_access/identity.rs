@@ -7,7 +7,7 @@ const NO_LOGIN: u32 = u32::MAX;
 
 /// The user, as the kernel has it. Variables of the environment would be anybody's claims.
 #[derive(Debug)]
-pub(super) struct Identity {
+pub(super) struct ProcessUser {
     /// The name of the login user; without one, of the user of the process; a number without a name.
     pub(super) who: String,
     pub(super) host: String,
@@ -18,7 +18,7 @@ pub(super) struct Identity {
     pub(super) login_user: Option<String>,
 }
 
-impl Identity {
+impl ProcessUser {
     pub(super) fn of_process() -> Self {
         let uid = rustix::process::getuid().as_raw();
         let login = fs::read_to_string("/proc/self/loginuid").ok();
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn every_process_has_a_user_and_a_host() {
-        let Identity { who, host, .. } = Identity::of_process();
+        let ProcessUser { who, host, .. } = ProcessUser::of_process();
         assert!(!who.is_empty() && !host.is_empty());
     }
 }

@@ -18,7 +18,7 @@ use fapilog::{Container, Level, audit, container::Executor, format, settings::Se
 use fapilog_audit_trail::sink::AuditTrail;
 use serde_json::Value;
 
-use self::identity::Identity;
+use self::identity::ProcessUser;
 use crate::{
     error::{CommandError, in_one_line},
     output::escaped,
@@ -142,13 +142,13 @@ impl AccessRecorder {
         log(&logs, event);
         let accounts = logs.shutdown(WRITE_TIMEOUT).map_err(|error| self.not_recorded(in_one_line(&error)))?;
         drop(lock);
-        match accounts.delivered_total() == 1 && accounts.lost_total() == 0 {
+        match accounts.delivered_total() > 0 && accounts.lost_total() == 0 && accounts.filtered_total() == 0 {
             true => Ok(()),
             false => Err(self.not_recorded(format!("the record was not written: {accounts}"))),
         }
     }
 
-    /// One command after the other has the trail: the sink itself would refuse the second one.
+    /// Commands have the trail one after the other: the sink itself would refuse the second one.
     fn lock(&self) -> Result<File, CommandError> {
         let mut path = self.path.clone().into_os_string();
         path.push(".lock");
@@ -181,7 +181,7 @@ impl AccessRecorder {
 
 fn log(logs: &Container, event: &AccessEvent) {
     let AccessEvent { action, object, is_success, records, terms } = event;
-    let Identity { who, host, uid, user, login_uid, login_user } = Identity::of_process();
+    let ProcessUser { who, host, uid, user, login_uid, login_user } = ProcessUser::of_process();
     let outcome = if *is_success { "success" } else { "failure" };
     audit!(
         logs.logger("fapilog-command"),

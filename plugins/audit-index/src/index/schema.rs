@@ -4,9 +4,10 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use crate::index::IndexState;
 
-/// The number in the header of the file that says which program it belongs to: "fAIx".
+/// The number in the header of the file, which is that of its program: "fAIx".
 const APPLICATION: i64 = 0x6641_4978;
-/// The version of the tables. With another one, the index is made anew.
+/// The version of the tables, and of the places of fields in records: a row is compared with its record. With another one, the index is
+/// made anew.
 const VERSION: i64 = 1;
 
 /// The tables and their indexes, as they stand in the file.
@@ -25,7 +26,7 @@ const SCHEMA: [&str; 8] = [
 ];
 
 /// The contents of a file.
-pub(super) enum FileState {
+pub(super) enum IndexFileState {
     /// It has nothing.
     Empty,
     /// It is an index of this version.
@@ -37,19 +38,19 @@ pub(super) enum FileState {
 }
 
 /// Looks at a file of anybody: at its header and its schema, and at no table.
-pub(super) fn state_of_file(connection: &Connection) -> rusqlite::Result<FileState> {
+pub(super) fn state_of_file(connection: &Connection) -> rusqlite::Result<IndexFileState> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
     let found = schema_of(connection)?;
     if application == 0 && version == 0 && found.is_empty() {
-        return Ok(FileState::Empty);
+        return Ok(IndexFileState::Empty);
     }
     Ok(match (application == APPLICATION, version) {
-        (false, _) => FileState::Other("a database of another program".to_owned()),
-        (true, VERSION) if found == SCHEMA => FileState::Current,
-        (true, VERSION) => FileState::Other("its tables are other ones".to_owned()),
-        (true, older) if older < VERSION => FileState::Older,
-        (true, later) => FileState::Other(format!("it has the later version {later}")),
+        (false, _) => IndexFileState::Other("a database of another program".to_owned()),
+        (true, VERSION) if found == SCHEMA => IndexFileState::Current,
+        (true, VERSION) => IndexFileState::Other("its tables are other ones".to_owned()),
+        (true, older) if older < VERSION => IndexFileState::Older,
+        (true, later) => IndexFileState::Other(format!("it has the later version {later}")),
     })
 }
 

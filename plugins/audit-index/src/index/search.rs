@@ -1,6 +1,6 @@
 //! Searches.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fapilog_audit_trail::verify::TrailReader;
 use rusqlite::{OptionalExtension, params_from_iter, types::Value};
@@ -47,18 +47,54 @@ impl AuditIndex {
     ) -> Result<SearchReport, E> {
         let at = |error: SqlOr| error.at(&self.path);
         let Some(search) = self.prepare(trail, query).map_err(at)? else { return Ok(SearchReport::default()) };
+        let signed_entries = trail.signed_entries();
         let mut report = search.report;
         let mut next = search.first;
-        let mut bytes = RecordBytes::new(trail);
+        let mut records = RecordBytes::new(trail);
+        let mut file = FoundFile::of(u64::MAX, records.trail(), &search);
         loop {
             let rows = self.page(&search.condition, next).map_err(|error| at(error.into()))?;
             let Some(last) = rows.last() else { return Ok(report) };
             next = last.id + 1;
             for row in &rows {
-                let is_signed = self.pass(&search, &mut bytes, query, row, &mut each)?;
+                if file.segment != row.segment {
+                    file = FoundFile::of(row.segment, records.trail(), &search);
+                }
+                let VerifiedRecord { bytes, block, last_block, .. } = self.verified(row, &file, &mut records, query)?;
+                let is_signed = last_block < signed_entries;
+                let IndexedRow { id: number, segment, offset, .. } = *row;
+                each(FoundRecord { bytes, number, file: &file.path, segment, offset, block, is_signed })?;
                 report.found += 1;
                 report.not_signed += u64::from(!is_signed);
             }
+        }
+    }
+
+    /// The verified record of a row, if the row is that of the record, and the record meets the query.
+    fn verified<'r>(
+        &self,
+        row: &IndexedRow,
+        file: &FoundFile,
+        records: &'r mut RecordBytes<'_, '_>,
+        query: &AuditQuery,
+    ) -> Result<VerifiedRecord<'r>, IndexError> {
+        let differs = |detail| {
+            let (path, file) = (self.path.clone(), file.path.clone());
+            IndexError::RowDiffers { path, file, offset: row.offset, detail }
+        };
+        let record = records.of(row)?.ok_or_else(|| differs("a row has a place where no record begins"))?;
+        if RecordFields::of(record.bytes).as_ref() != Some(&row.fields) {
+            return Err(differs("a row has other values than its record"));
+        }
+        // SQLite finds rows by an index of its own, which may have been changed as well.
+        if !query.is_met_by(&row.fields) {
+            return Err(differs("a row is found by values that it does not have"));
+        }
+        match file.records_before {
+            Some(before) if before + record.number != row.id => {
+                Err(differs("a row has another number than its record"))
+            }
+            _ => Ok(record),
         }
     }
 
@@ -109,45 +145,21 @@ impl AuditIndex {
         let rows = statement.query_map(params_from_iter(condition.values.iter().chain(&numbers)), IndexedRow::read)?;
         rows.collect()
     }
-
-    /// Has `each` get the record of a row, if the row is that of the record. Returns whether it is signed.
-    fn pass<E: From<IndexError>>(
-        &self,
-        search: &PreparedSearch,
-        trail: &mut RecordBytes<'_, '_>,
-        query: &AuditQuery,
-        row: &IndexedRow,
-        each: &mut impl FnMut(FoundRecord<'_>) -> Result<(), E>,
-    ) -> Result<bool, E> {
-        let file = trail.trail().data_file(row.segment).map(Path::to_owned).unwrap_or_default();
-        let (signed_entries, records_before) =
-            (trail.trail().signed_entries(), trail.trail().records_before(row.segment));
-        let differs =
-            |detail| IndexError::RowDiffers { path: self.path.clone(), file: file.clone(), offset: row.offset, detail };
-        let record = trail.of(row).map_err(IndexError::from)?;
-        let record = record.ok_or_else(|| differs("a row has a place where no record begins"))?;
-        check_row(row, &record, query).map_err(differs)?;
-        let number = records_before.filter(|_| search.has_first_file).map_or(row.id, |before| before + record.number);
-        if number != row.id {
-            return Err(differs("a row has another number than its record").into());
-        }
-        let is_signed = record.last_block < signed_entries;
-        let VerifiedRecord { bytes, block, .. } = record;
-        let (segment, offset) = (row.segment, row.offset);
-        each(FoundRecord { bytes, number, file: &file, segment, offset, block, is_signed })?;
-        Ok(is_signed)
-    }
 }
 
-/// The row has the values of the record, which meets the query.
-fn check_row(row: &IndexedRow, record: &VerifiedRecord<'_>, query: &AuditQuery) -> Result<(), &'static str> {
-    if RecordFields::of(record.bytes).as_ref() != Some(&row.fields) {
-        return Err("a row has other values than its record");
+/// The data file of a row.
+struct FoundFile {
+    segment: u64,
+    path: PathBuf,
+    /// The number of records in the files before it, if the index has the numbers of the trail.
+    records_before: Option<u64>,
+}
+
+impl FoundFile {
+    fn of(segment: u64, trail: &TrailReader<'_>, search: &PreparedSearch) -> Self {
+        let path = trail.data_file(segment).map(Path::to_owned).unwrap_or_default();
+        Self { segment, path, records_before: trail.records_before(segment).filter(|_| search.has_first_file) }
     }
-    if !query.is_met_by(&row.fields) {
-        return Err("a row is found by values that it does not have");
-    }
-    Ok(())
 }
 
 /// A search before its first page.

@@ -12,7 +12,7 @@ use thiserror::Error;
 ///
 /// let pattern: TextPattern = "account 47*".parse()?;
 /// assert!(pattern.matches("account 4711") && !pattern.matches("Account 4711"));
-/// # Ok::<(), fapilog_audit_index::query::PatternError>(())
+/// # Ok::<(), fapilog_audit_index::query::TextPatternError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextPattern {
@@ -23,7 +23,7 @@ pub struct TextPattern {
 /// A text that is no pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum PatternError {
+pub enum TextPatternError {
     /// The text is empty.
     #[error("the text is empty; `*` stands for every value")]
     Empty,
@@ -80,11 +80,11 @@ impl TextPattern {
 }
 
 impl FromStr for TextPattern {
-    type Err = PatternError;
+    type Err = TextPatternError;
 
-    fn from_str(text: &str) -> Result<Self, PatternError> {
+    fn from_str(text: &str) -> Result<Self, TextPatternError> {
         if text.is_empty() {
-            return Err(PatternError::Empty);
+            return Err(TextPatternError::Empty);
         }
         let mut parts = vec![String::new()];
         let mut letters = text.chars();
@@ -96,7 +96,7 @@ impl FromStr for TextPattern {
                 }
                 '\\' => match letters.next() {
                     Some(escaped @ ('*' | '\\')) => escaped,
-                    _ => return Err(PatternError::Escape { text: text.to_owned() }),
+                    _ => return Err(TextPatternError::Escape { text: text.to_owned() }),
                 },
                 letter => letter,
             };
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn an_empty_text_and_another_escape_are_errors() {
-        assert_eq!("".parse::<TextPattern>(), Err(PatternError::Empty));
+        assert_eq!("".parse::<TextPattern>(), Err(TextPatternError::Empty));
         let error = r"a\b".parse::<TextPattern>().unwrap_err();
         assert!(error.to_string().contains("a backslash itself is written twice"), "{error}");
         assert!(r"a\".parse::<TextPattern>().is_err());

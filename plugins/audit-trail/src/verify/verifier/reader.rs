@@ -8,11 +8,11 @@ use std::{
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
-    files::segments_of,
+    files::{SegmentPaths, segments_of},
     format::block_digest,
     tree::TreeHash,
     verify::{
@@ -24,9 +24,11 @@ use crate::{
     },
 };
 
-/// How often a trail is read anew that its program has rotated in the meantime.
-const ATTEMPTS: u32 = 20;
-const ATTEMPT_WAIT: Duration = Duration::from_millis(10);
+/// How often a trail is read anew that its program changes at the same time.
+const ATTEMPTS: u32 = 10;
+/// How long a change is waited for, by which a trail that does not verify turns out to have been in the middle of a rotation.
+const CHANGE_WAIT: Duration = Duration::from_millis(250);
+const CHANGE_POLL: Duration = Duration::from_millis(5);
 
 /// A trail whose entries and checkpoints were verified. Its blocks are verified when they are read, so that a reader of few records need
 /// not read all of the data.
@@ -87,17 +89,18 @@ impl Verifier {
     /// # Errors
     /// The first damage, or that a file cannot be read.
     pub fn reader(&self, live: &Path) -> Result<TrailReader<'_>, VerifyError> {
-        let mut attempt = 0;
-        loop {
-            let before = FileIdentity::of(live);
-            let live_file = File::open(live).ok();
-            let reader = self.read_once(live, live_file);
-            attempt += 1;
-            if FileIdentity::of(live) == before || attempt == ATTEMPTS {
+        for _ in 1..ATTEMPTS {
+            let before = LiveFiles::of(live);
+            let reader = self.read_once(live, File::open(live).ok());
+            let is_final = match &reader {
+                Ok(_) => LiveFiles::of(live).has_files_of(&before),
+                Err(_) => !(self.is_running && before.change_within(live, CHANGE_WAIT)),
+            };
+            if is_final {
                 return reader;
             }
-            thread::sleep(ATTEMPT_WAIT);
         }
+        self.read_once(live, File::open(live).ok())
     }
 
     fn read_once(&self, live: &Path, live_file: Option<File>) -> Result<TrailReader<'_>, VerifyError> {
@@ -115,13 +118,33 @@ impl Verifier {
     }
 }
 
-/// The file that has a name.
+/// The live data file and its trail file, as far as a rotation changes them: device, number and length.
 #[derive(PartialEq, Eq)]
-struct FileIdentity(Option<(u64, u64)>);
+struct LiveFiles([Option<(u64, u64, u64)>; 2]);
 
-impl FileIdentity {
-    fn of(path: &Path) -> Self {
-        Self(fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino())))
+impl LiveFiles {
+    fn of(live: &Path) -> Self {
+        let SegmentPaths { data, trail } = SegmentPaths::of(live);
+        let facts = |metadata: Metadata| (metadata.dev(), metadata.ino(), metadata.len());
+        Self([data, trail].map(|path| fs::metadata(path).ok().map(facts)))
+    }
+
+    /// Whether the files are the same ones, of whatever length.
+    fn has_files_of(&self, other: &Self) -> bool {
+        let file = |facts: &Option<(u64, u64, u64)>| facts.map(|(device, number, _)| (device, number));
+        self.0.iter().map(file).eq(other.0.iter().map(file))
+    }
+
+    /// Waits for a change of the files.
+    fn change_within(&self, live: &Path, time: Duration) -> bool {
+        let start = Instant::now();
+        while Self::of(live) == *self {
+            if start.elapsed() >= time {
+                return false;
+            }
+            thread::sleep(CHANGE_POLL);
+        }
+        true
     }
 }
 
