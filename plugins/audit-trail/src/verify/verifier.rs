@@ -2,7 +2,10 @@
 
 mod reader;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     files::{SegmentPaths, segments_of},
@@ -164,12 +167,21 @@ impl Verifier {
 
     /// Walks through the entries of all files.
     pub(crate) fn walk(&self, paths: Vec<SegmentPaths>) -> Result<WalkedTrail<'_>, VerifyError> {
+        self.walk_with(paths, |path| std::fs::read(path))
+    }
+
+    /// Walks through the entries of all files, whose bytes `read` returns.
+    fn walk_with(
+        &self,
+        paths: Vec<SegmentPaths>,
+        mut read: impl FnMut(&Path) -> io::Result<Vec<u8>>,
+    ) -> Result<WalkedTrail<'_>, VerifyError> {
         let mut walk = TrailWalk::new(&self.verifying, self.chain_key.clone());
         let mut segments = Vec::new();
         let count = paths.len();
         for (index, paths) in paths.into_iter().enumerate() {
             let io_error = |source| VerifyError::Io { path: paths.trail.clone(), source };
-            let bytes = std::fs::read(&paths.trail).map_err(io_error)?;
+            let bytes = read(&paths.trail).map_err(io_error)?;
             let is_live = self.is_running && index + 1 == count;
             let tail = if is_live { TornTail::Leave } else { TornTail::Damage };
             let segment = walk.segment(TrailFile { path: &paths.trail, bytes: &bytes }, tail)?;

@@ -90,36 +90,68 @@ impl Verifier {
     /// The first damage, or that a file cannot be read.
     pub fn reader(&self, live: &Path) -> Result<TrailReader<'_>, VerifyError> {
         for _ in 1..ATTEMPTS {
-            let before = LiveFiles::of(live);
-            let reader = self.read_once(live, File::open(live).ok());
-            let is_final = match &reader {
-                Ok(_) => LiveFiles::of(live).has_files_of(&before),
-                Err(_) => !(self.is_running && before.change_within(live, CHANGE_WAIT)),
-            };
-            if is_final {
-                return reader;
+            let files = TrailFiles::of(live).map_err(io_error(live))?;
+            let state = files.state;
+            match self.read_files(files) {
+                Err(_) if self.is_running && state.changes_within(live, CHANGE_WAIT) => {}
+                reader => return reader,
             }
         }
-        self.read_once(live, File::open(live).ok())
+        self.read_files(TrailFiles::of(live).map_err(io_error(live))?)
     }
 
-    fn read_once(&self, live: &Path, live_file: Option<File>) -> Result<TrailReader<'_>, VerifyError> {
-        let segments = segments_of(live).map_err(io_error(live))?;
+    fn read_files(&self, files: TrailFiles) -> Result<TrailReader<'_>, VerifyError> {
+        let TrailFiles { segments, live, live_data, live_trail, .. } = files;
         if segments.is_empty() {
-            return Err(VerifyError::NoTrail { path: live.to_owned() });
+            return Err(VerifyError::NoTrail { path: live });
         }
-        let walked = self.walk(segments)?;
+        let mut live_trail = live_trail;
+        let trail_of_live = SegmentPaths::of(&live).trail;
+        let walked = self.walk_with(segments, |path| match live_trail.take_if(|_| path == trail_of_live) {
+            Some(bytes) => Ok(bytes),
+            None => fs::read(path),
+        })?;
         self.check_anchors(&walked)?;
-        let live = live_file.map(|file| (live.to_owned(), file));
         let summary = walked.summary();
+        let live = live_data.map(|file| (live, file));
         let mut reader = TrailReader { walked, summary, live, opened: None };
         reader.check_lengths(self.is_running)?;
         Ok(reader)
     }
 }
 
+/// The files of a trail at one moment. Rotated files stay as they are, and the live ones are opened and read before they can be renamed.
+struct TrailFiles {
+    segments: Vec<SegmentPaths>,
+    live: PathBuf,
+    live_data: Option<File>,
+    live_trail: Option<Vec<u8>>,
+    state: LiveFiles,
+}
+
+impl TrailFiles {
+    fn of(live: &Path) -> io::Result<Self> {
+        let mut files = Self::look_up(live)?;
+        for _ in 1..ATTEMPTS {
+            if LiveFiles::of(live).has_files_of(&files.state) {
+                break;
+            }
+            files = Self::look_up(live)?;
+        }
+        Ok(files)
+    }
+
+    fn look_up(live: &Path) -> io::Result<Self> {
+        let state = LiveFiles::of(live);
+        // The trail first: data is written before its entry.
+        let live_trail = fs::read(SegmentPaths::of(live).trail).ok();
+        let live_data = File::open(live).ok();
+        Ok(Self { segments: segments_of(live)?, live: live.to_owned(), live_data, live_trail, state })
+    }
+}
+
 /// The live data file and its trail file, as far as a rotation changes them: device, number and length.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct LiveFiles([Option<(u64, u64, u64)>; 2]);
 
 impl LiveFiles {
@@ -136,7 +168,7 @@ impl LiveFiles {
     }
 
     /// Waits for a change of the files.
-    fn change_within(&self, live: &Path, time: Duration) -> bool {
+    fn changes_within(&self, live: &Path, time: Duration) -> bool {
         let start = Instant::now();
         while Self::of(live) == *self {
             if start.elapsed() >= time {
