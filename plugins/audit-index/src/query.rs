@@ -104,6 +104,20 @@ impl AuditQuery {
         ]
     }
 
+    /// The bounds of time, if there is one.
+    pub(crate) fn times(&self) -> Option<(i64, i64)> {
+        let (since, until) = (self.since, self.until);
+        (since.is_some() || until.is_some()).then(|| (since.unwrap_or(i64::MIN), until.unwrap_or(i64::MAX)))
+    }
+
+    /// The column whose index finds the fewest rows, by its nature: SQLite would take any of them. Only whole values are found by one.
+    fn column_with_index(&self) -> Option<&'static str> {
+        let columns =
+            [("object", &self.objects), ("user", &self.users), ("action", &self.actions), ("outcome", &self.outcomes)];
+        let is_exact = |patterns: &[TextPattern]| !patterns.is_empty() && patterns.iter().all(TextPattern::is_exact);
+        columns.into_iter().find(|(_, patterns)| is_exact(patterns)).map(|(column, _)| column)
+    }
+
     /// Whether a record meets the terms about its fields. SQLite has found it by an index, and an index may have been changed.
     pub(crate) fn is_met_by(&self, fields: &RecordFields) -> bool {
         let values = [&fields.user, &fields.action, &fields.object, &fields.outcome, &fields.origin];
@@ -119,10 +133,13 @@ impl AuditQuery {
     /// The condition on rows. Values are bound, and are no part of the text.
     pub(crate) fn condition(&self) -> SqlCondition {
         let mut condition = SqlCondition { text: "1".to_owned(), values: Vec::new() };
+        let column_with_index = self.column_with_index();
         for (column, patterns) in self.patterns() {
             if patterns.is_empty() {
                 continue;
             }
+            // A plus sign before a column keeps SQLite from the use of its index.
+            let column = if column_with_index == Some(column) { column.to_owned() } else { format!("+{column}") };
             let terms: Vec<String> = patterns
                 .iter()
                 .map(|pattern| format!("{column} {} ?", if pattern.is_exact() { "=" } else { "GLOB" }))

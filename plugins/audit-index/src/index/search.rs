@@ -107,6 +107,11 @@ impl AuditIndex {
         let mut condition = query.condition();
         // Rows that another process has added since are not those of this reader.
         condition.and("id < ?", signed(state.next));
+        // Times grow with the numbers, nearly: the index of times finds the part of the numbers that is looked through.
+        if let Some((first, last)) = self.numbers_within(query)? {
+            condition.and("id >= ?", first);
+            condition.and("id <= ?", last);
+        }
         let first_segment = signed(trail.summary().first_segment);
         let mut gone = condition.clone();
         gone.and("segment < ?", first_segment);
@@ -121,6 +126,14 @@ impl AuditIndex {
         before.and("id < ?", signed(first));
         report.more_before = self.nth_last(&before, 1)?.map(|_| first);
         Ok(Some(PreparedSearch { condition, first, report, has_first_file: state.first_segment == 0 }))
+    }
+
+    /// The first and the last number of the records within the times of a query; of none, if there are none.
+    fn numbers_within(&self, query: &AuditQuery) -> rusqlite::Result<Option<(i64, i64)>> {
+        let Some(times) = query.times() else { return Ok(None) };
+        let sql = "SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM record INDEXED BY record_time \
+                   WHERE time >= ? AND time <= ?";
+        self.connection.query_row(sql, times, |row| Ok((row.get(0)?, row.get(1)?))).map(Some)
     }
 
     fn count(&self, condition: &SqlCondition) -> rusqlite::Result<u64> {

@@ -26,7 +26,7 @@ use crate::{
 
 /// How often a trail is read anew that its program changes at the same time.
 const ATTEMPTS: u32 = 10;
-/// How long a change is waited for, by which a trail that does not verify turns out to have been in the middle of a rotation.
+/// How long a change is waited for, by which a trail that does not verify is known to be in the middle of a rotation.
 const CHANGE_WAIT: Duration = Duration::from_millis(250);
 const CHANGE_POLL: Duration = Duration::from_millis(5);
 
