@@ -115,6 +115,20 @@ pub enum IndexError {
         /// The entries that the index has seen.
         indexed: u64,
     },
+    /// Files stand before those that were indexed: they were moved away, and are there again.
+    #[error(
+        "the trail's files begin with number {first}, and the index {} begins with number {indexed}: it has no records of the files \
+         between; rebuild the index",
+        path.display()
+    )]
+    FilesBefore {
+        /// The index.
+        path: PathBuf,
+        /// The number of the first data file.
+        first: u64,
+        /// The number of the first data file that was indexed.
+        indexed: u64,
+    },
     /// A row of the index is not that of the record in the trail.
     #[error("the index {} was changed: {detail} ({}, byte {offset}); rebuild the index", path.display(), file.display())]
     RowDiffers {

@@ -417,14 +417,18 @@ fn records_in_files_that_are_gone_are_counted_and_not_shown() {
     let before = fixture.search(&all()).unwrap();
     let oldest = fixture.rotated()[0].clone();
     let gone = before.records.iter().filter(|record| record.segment == 0).count() as u64;
-    fs::remove_file(&oldest).unwrap();
-    fs::remove_file(format!("{}.trail", oldest.display())).unwrap();
+    let moved =
+        [oldest.clone(), format!("{}.trail", oldest.display()).into()].map(|path| (fs::read(&path).unwrap(), path));
+    moved.iter().for_each(|(_, path)| fs::remove_file(path).unwrap());
     let found = fixture.search(&all()).unwrap();
     assert_eq!((found.report.in_missing_files, found.report.found), (gone, 108 - gone));
     assert_eq!(found.records, before.records[gone as usize..]);
     // An index that never saw them has numbers of its own.
     fs::remove_file(fixture.index_path()).unwrap();
     assert_eq!(fixture.search(&all()).unwrap().report.found, 108 - gone);
+    // It would hide them when they are there again.
+    moved.into_iter().for_each(|(bytes, path)| fs::write(path, bytes).unwrap());
+    assert!(matches!(fixture.search(&all()).unwrap_err(), IndexError::FilesBefore { first: 0, indexed: 1, .. }));
 }
 
 #[test]

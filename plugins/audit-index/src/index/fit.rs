@@ -40,6 +40,10 @@ fn check_fits(connection: &Connection, path: &Path, state: &IndexState, trail: &
     if indexed < trail.first_entry() {
         return Err(IndexError::FilesMissing { path, first: trail.first_entry(), indexed }.into());
     }
+    if summary.first_segment < state.first_segment {
+        let (first, indexed) = (summary.first_segment, state.first_segment);
+        return Err(IndexError::FilesBefore { path, first, indexed }.into());
+    }
     if trail.root_at(indexed) != Some(state.root) {
         return Err(first_difference(connection, path, indexed, trail)?.into());
     }
