@@ -185,19 +185,21 @@ fn nothing_is_shown_if_the_access_cannot_be_recorded() {
 }
 
 #[test]
-fn several_queries_at_once_are_all_answered_and_recorded() {
+fn several_queries_at_once_are_all_answered_and_recorded_while_the_trail_is_written() {
     let trail = trail();
-    let running: Vec<_> = (0..6)
-        .map(|_| {
-            let mut command = fapilog();
-            command.args(["audit", "query", "audit.jsonl", "--keys", "keys", "--user", "kit"]).args(ACCESS);
-            command.current_dir(trail.path(".")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-        })
-        .collect();
+    let logs = trail.start(trail.sink().rotate_bytes(8192));
+    let start = || {
+        let mut command = fapilog();
+        command.args(["audit", "query", "audit.jsonl", "--keys", "keys", "--user", "kit", "--json"]).args(ACCESS);
+        command.current_dir(trail.path(".")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let running: Vec<_> = (0..6).map(|_| start()).collect();
+    trails::log(&logs, 20);
     for process in running {
         let output = process.wait_with_output().unwrap();
         assert_eq!((output.status.code(), stdout(&output).lines().count()), (Some(0), 4), "{}", stderr(&output));
     }
+    shut_down(&logs);
     assert_eq!(accesses(&trail).len(), 6);
 }
 

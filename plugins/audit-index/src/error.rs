@@ -129,6 +129,12 @@ pub enum IndexError {
         /// The number of the first data file that was indexed.
         indexed: u64,
     },
+    /// Another process has emptied the index during the search, so that records may be missing in the answer.
+    #[error("the index {} was made anew by another process in the meantime; repeat the query", path.display())]
+    MadeAnew {
+        /// The index.
+        path: PathBuf,
+    },
     /// A row of the index is not that of the record in the trail.
     #[error("the index {} was changed: {detail} ({}, byte {offset}); rebuild the index", path.display(), file.display())]
     RowDiffers {

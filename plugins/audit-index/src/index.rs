@@ -44,8 +44,15 @@ pub const LOCK_WAIT: Duration = Duration::from_secs(30);
 pub struct AuditIndex {
     path: PathBuf,
     connection: Connection,
-    /// The state behind the last update: another process may add rows at any time.
-    state: Option<IndexState>,
+    /// The rows behind the last update: another process may add some at any time.
+    known: Option<KnownPart>,
+}
+
+/// The rows that an update has left.
+struct KnownPart {
+    state: IndexState,
+    /// The version of the schema, which changes when the index is made anew.
+    schema_version: i64,
 }
 
 /// The part of a trail that an index stands for.
@@ -70,11 +77,11 @@ impl AuditIndex {
     /// # Errors
     /// When the file is no index, other users have access to it, or it cannot be used.
     pub fn open(path: &Path) -> Result<Self, IndexError> {
-        let mut index = Self { path: path.to_owned(), connection: place::open(path)?, state: None };
-        match schema::state_of_file(&index.connection).map_err(|error| index.unusable(error))? {
+        let mut index = Self { path: path.to_owned(), connection: place::open(path)?, known: None };
+        match index.transact(TransactionBehavior::Deferred, |transaction| Ok(schema::state_of_file(transaction)?))? {
             IndexFileState::Current => Ok(index),
             IndexFileState::Empty | IndexFileState::Older => {
-                index.clear()?;
+                index.make()?;
                 Ok(index)
             }
             IndexFileState::Other(found) => Err(IndexError::NotAnIndex { path: index.path, found }),
@@ -86,8 +93,8 @@ impl AuditIndex {
     /// # Errors
     /// When the file cannot be written.
     pub fn clear(&mut self) -> Result<(), IndexError> {
-        self.state = None;
-        self.write(|transaction| Ok(schema::make(transaction)?))
+        self.known = None;
+        self.transact(TransactionBehavior::Immediate, |transaction| Ok(schema::make(transaction)?))
     }
 
     /// The path of the file.
@@ -96,26 +103,28 @@ impl AuditIndex {
         &self.path
     }
 
+    /// Makes the tables, unless another process has done it by now.
+    fn make(&mut self) -> Result<(), IndexError> {
+        self.transact(TransactionBehavior::Immediate, |transaction| match schema::state_of_file(transaction)? {
+            IndexFileState::Empty | IndexFileState::Older => Ok(schema::make(transaction)?),
+            IndexFileState::Current | IndexFileState::Other(_) => Ok(()),
+        })
+    }
+
     /// Does something in a transaction, and keeps it if there is no error.
-    fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, SqlOr>) -> Result<T, IndexError> {
+    fn transact<T>(
+        &mut self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, SqlOr>,
+    ) -> Result<T, IndexError> {
         let path = self.path.clone();
         let done = || -> Result<T, SqlOr> {
-            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = self.connection.transaction_with_behavior(behavior)?;
             let value = work(&transaction)?;
             transaction.commit()?;
             Ok(value)
         };
         done().map_err(|error| error.at(&path))
-    }
-
-    /// An error of a file whose contents are not known: SQLite finds out that it is no database when it first reads.
-    fn unusable(&self, error: rusqlite::Error) -> IndexError {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => {
-                IndexError::NotAnIndex { path: self.path.clone(), found: "no SQLite database".to_owned() }
-            }
-            _ => SqlOr::Sql(error).at(&self.path),
-        }
     }
 }
 
@@ -138,6 +147,10 @@ impl SqlOr {
             Self::Sql(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                     IndexError::Busy { path: path.to_owned(), seconds: LOCK_WAIT.as_secs() }
+                }
+                // SQLite finds out when it first reads.
+                Some(ErrorCode::NotADatabase) => {
+                    IndexError::NotAnIndex { path: path.to_owned(), found: "no SQLite database".to_owned() }
                 }
                 _ => IndexError::Sqlite { path: path.to_owned(), source: error },
             },

@@ -450,6 +450,38 @@ fn a_trail_that_is_written_and_rotated_can_be_searched_at_any_time() {
 }
 
 #[test]
+fn an_index_that_is_made_anew_during_a_search_is_an_error_and_no_shorter_answer() {
+    let fixture = Fixture::closed(40);
+    let verifier = fixture.verifier();
+    let mut trail = verifier.reader(&fixture.data()).unwrap();
+    let mut index = fixture.index();
+    index.update(&mut trail).unwrap();
+    let mut found = 0;
+    let result = index.search(&mut trail, &all(), |_| {
+        if found == 0 {
+            fixture.index().clear().unwrap();
+            fixture.update().unwrap();
+        }
+        found += 1;
+        Ok::<(), IndexError>(())
+    });
+    assert!(matches!(result, Err(IndexError::MadeAnew { .. })), "{result:?}");
+}
+
+#[test]
+fn several_readers_that_begin_without_an_index_find_all_records() {
+    let fixture = Fixture::closed(2);
+    for _ in 0..5 {
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| assert_eq!(fixture.found(&all()).len(), 24));
+            }
+        });
+        fs::remove_file(fixture.index_path()).unwrap();
+    }
+}
+
+#[test]
 fn ten_thousand_records_are_searched_in_a_moment() {
     let fixture = Fixture::new();
     let logs = fixture.start(fixture.sink().block_bytes(65536));

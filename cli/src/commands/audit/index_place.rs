@@ -8,7 +8,7 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-use crate::{commands::trail_inputs::invalid, error::CommandError};
+use crate::{commands::trail_inputs::invalid, error::CommandError, output::escaped};
 
 /// Beside the trail, if there is an index or the directory can be written to; else in the user's cache, by the id of the trail.
 pub(super) fn of_trail(trail: &Path, trail_id: &[u8; 16]) -> Result<PathBuf, CommandError> {
@@ -44,5 +44,9 @@ fn cache_directory() -> Option<PathBuf> {
 }
 
 fn not_made(directory: &Path, error: &io::Error) -> CommandError {
-    invalid("--index", directory, format!("{}: the directory cannot be made: {error}", directory.display()))
+    invalid(
+        "--index",
+        directory,
+        format!("{}: the directory cannot be made: {error}", escaped(&directory.to_string_lossy())),
+    )
 }

@@ -24,7 +24,7 @@ use crate::{
     output::{EventPrinter, FormatArguments, OutputFormat, PagerUse, Screen},
 };
 
-/// How often the trail is read anew, if another command has indexed more of it in the meantime.
+/// How often the trail is read anew, if another command has indexed more of it in the meantime, or makes the index anew.
 const ATTEMPTS: u32 = 5;
 
 /// Finds records of an audit trail by user, action, object, outcome and time. Each record is verified before it is shown.
@@ -105,7 +105,9 @@ fn find<'v>(
     loop {
         let found = find_once(arguments, verifier, query);
         match found {
-            Err(CommandError::Index(IndexError::Shrunk { .. })) if attempt < ATTEMPTS => attempt += 1,
+            Err(CommandError::Index(IndexError::Shrunk { .. } | IndexError::MadeAnew { .. })) if attempt < ATTEMPTS => {
+                attempt += 1;
+            }
             found => return found,
         }
     }

@@ -60,6 +60,11 @@ fn schema_of(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     found.collect()
 }
 
+/// A number that changes with each change of the tables.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "schema_version", |row| row.get(0))
+}
+
 /// Makes the tables anew.
 pub(super) fn make(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     let tables: Vec<String> = {

@@ -8,9 +8,9 @@ use rusqlite::{OptionalExtension, params_from_iter, types::Value};
 use crate::{
     error::IndexError,
     index::{
-        AuditIndex, SqlOr, fit,
+        AuditIndex, KnownPart, SqlOr,
         rows::{COLUMNS, IndexedRow, RecordBytes, VerifiedRecord},
-        schema::{signed, unsigned},
+        schema::{self, signed, unsigned},
     },
     query::{AuditQuery, SqlCondition},
     record::{FoundRecord, RecordFields},
@@ -34,8 +34,8 @@ pub struct SearchReport {
 }
 
 impl AuditIndex {
-    /// Finds the records that meet the query, in the order of the trail. Each is read from its data file and verified before `each` gets
-    /// it.
+    /// Finds the records that meet the query, in the order of the trail, among those that the index had behind the last
+    /// [update](Self::update); before one, it finds none. Each is read from its data file and verified before `each` gets it.
     ///
     /// # Errors
     /// When a block is damaged, a row of the index is not that of its record, or the index cannot be read; and an error of `each`.
@@ -46,7 +46,8 @@ impl AuditIndex {
         mut each: impl FnMut(FoundRecord<'_>) -> Result<(), E>,
     ) -> Result<SearchReport, E> {
         let at = |error: SqlOr| error.at(&self.path);
-        let Some(search) = self.prepare(trail, query).map_err(at)? else { return Ok(SearchReport::default()) };
+        let Some(known) = &self.known else { return Ok(SearchReport::default()) };
+        let search = self.prepare(known, trail, query).map_err(|error| at(error.into()))?;
         let signed_entries = trail.signed_entries();
         let mut report = search.report;
         let mut next = search.first;
@@ -54,7 +55,7 @@ impl AuditIndex {
         let mut file = FoundFile::of(u64::MAX, records.trail(), &search);
         loop {
             let rows = self.page(&search.condition, next).map_err(|error| at(error.into()))?;
-            let Some(last) = rows.last() else { return Ok(report) };
+            let Some(last) = rows.last() else { break };
             next = last.id + 1;
             for row in &rows {
                 if file.segment != row.segment {
@@ -67,6 +68,11 @@ impl AuditIndex {
                 report.found += 1;
                 report.not_signed += u64::from(!is_signed);
             }
+        }
+        // Rows of this search may have been gone for a moment.
+        match schema::version(&self.connection).map_err(|error| at(error.into()))? == known.schema_version {
+            true => Ok(report),
+            false => Err(IndexError::MadeAnew { path: self.path.clone() }.into()),
         }
     }
 
@@ -98,12 +104,13 @@ impl AuditIndex {
         }
     }
 
-    fn prepare(&self, trail: &TrailReader<'_>, query: &AuditQuery) -> Result<Option<PreparedSearch>, SqlOr> {
-        let state = match &self.state {
-            Some(state) => Some(state.clone()),
-            None => fit::fitting_state(&self.connection, &self.path, trail)?,
-        };
-        let Some(state) = state else { return Ok(None) };
+    fn prepare(
+        &self,
+        known: &KnownPart,
+        trail: &TrailReader<'_>,
+        query: &AuditQuery,
+    ) -> rusqlite::Result<PreparedSearch> {
+        let state = &known.state;
         let mut condition = query.condition();
         // Rows that another process has added since are not those of this reader.
         condition.and("id < ?", signed(state.next));
@@ -125,7 +132,7 @@ impl AuditIndex {
         let mut before = condition.clone();
         before.and("id < ?", signed(first));
         report.more_before = self.nth_last(&before, 1)?.map(|_| first);
-        Ok(Some(PreparedSearch { condition, first, report, has_first_file: state.first_segment == 0 }))
+        Ok(PreparedSearch { condition, first, report, has_first_file: state.first_segment == 0 })
     }
 
     /// The first and the last number of the records within the times of a query; of none, if there are none.

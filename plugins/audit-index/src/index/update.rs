@@ -1,11 +1,14 @@
 //! Updates: the records behind the indexed ones are added, in one transaction.
 
+use std::path::Path;
+
 use fapilog_audit_trail::verify::{TrailBlock, TrailReader};
+use rusqlite::{Transaction, TransactionBehavior};
 
 use crate::{
     error::IndexError,
     index::{
-        AuditIndex, IndexState, SqlOr, fit,
+        AuditIndex, IndexState, KnownPart, SqlOr, fit,
         rows::{IndexedRow, RowWriter},
         schema,
     },
@@ -37,10 +40,16 @@ impl AuditIndex {
     /// was before.
     pub fn update(&mut self, trail: &mut TrailReader<'_>) -> Result<IndexUpdate, IndexError> {
         let path = self.path.clone();
-        let known = fit::fitting_state(&self.connection, &path, trail).map_err(|error| error.at(&path))?;
-        let (state, added) = match known {
-            Some(state) if trail.blocks_from(state.entries).next().is_none() => (state, 0),
-            _ => self.write(|transaction| {
+        let unchanged = self.transact(TransactionBehavior::Deferred, |transaction| {
+            let state = fit::fitting_state(transaction, &path, trail)?;
+            match state.filter(|state| trail.blocks_from(state.entries).next().is_none()) {
+                Some(state) => KnownPart::of(transaction, &path, state, trail).map(Some),
+                None => Ok(None),
+            }
+        })?;
+        let (known, added) = match unchanged {
+            Some(known) => (known, 0),
+            None => self.transact(TransactionBehavior::Immediate, |transaction| {
                 // Again, behind the lock: another process may have updated it.
                 let known = fit::fitting_state(transaction, &path, trail)?;
                 let start = known.unwrap_or_else(|| IndexState::before(trail));
@@ -48,13 +57,25 @@ impl AuditIndex {
                 let state = add_records(start, RowWriter::new(transaction)?, trail)?;
                 schema::write_state(transaction, &state)?;
                 let added = state.next - before;
-                Ok((state, added))
+                Ok((KnownPart::of(transaction, &path, state, trail)?, added))
             })?,
         };
-        fit::check_complete(&self.connection, &path, &state, trail).map_err(|error| error.at(&path))?;
-        let IndexState { next, not_indexed, .. } = state;
-        self.state = Some(state);
+        let IndexState { next, not_indexed, .. } = known.state;
+        self.known = Some(known);
         Ok(IndexUpdate { added, indexed: next.saturating_sub(not_indexed), not_indexed })
+    }
+}
+
+impl KnownPart {
+    /// The rows of this state, which are all there.
+    pub(super) fn of(
+        transaction: &Transaction<'_>,
+        path: &Path,
+        state: IndexState,
+        trail: &TrailReader<'_>,
+    ) -> Result<Self, SqlOr> {
+        fit::check_complete(transaction, path, &state, trail)?;
+        Ok(Self { state, schema_version: schema::version(transaction)? })
     }
 }
 
