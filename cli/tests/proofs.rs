@@ -98,7 +98,7 @@ fn a_proof_that_cannot_be_made_has_a_code_that_names_the_reason() {
     let first = first_rotated(&trail);
     fs::remove_file(trail.path(&first)).unwrap();
     fs::remove_file(trail.path(&format!("{first}.trail"))).unwrap();
-    assert_refused(&trail, &[&prove[..], &["--record", "9"]].concat(), 22, "a proof needs all files from the first on");
+    assert_refused(&trail, &[&prove[..], &["--record", "9"]].concat(), 22, "this proof needs the files before it");
     let absent = ["prove", "absent.jsonl", "--keys", "keys", "--record", "0"];
     assert_refused(&trail, &absent, 1, "there is no trail file for absent.jsonl");
 }

@@ -4,9 +4,13 @@
 mod command;
 mod trails;
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use command::{json, stderr, stdout};
+use fapilog_audit_trail::format::{EntryBody, GapBody, RestartBody, TrailEntry};
 use serde_json::Value;
 use trails::{Trail, log, shut_down};
 
@@ -129,6 +133,69 @@ fn a_trail_behind_its_anchor_ends_with_14() {
     let anchor = trail.path("anchor.notes");
     let (report, code) = verify(&old, &["--keys", "keys", "--anchor", anchor.to_str().unwrap()]);
     assert_eq!((&report["kind"], code), (&"truncated".into(), Some(14)), "{report}");
+}
+
+#[test]
+fn files_that_the_sink_has_removed_are_reported_and_no_damage() {
+    let trail = Trail::keys();
+    let sink = || trail.sink().rotate_bytes(8 * 1024).retain_age(Duration::from_secs(1));
+    let end = Instant::now() + Duration::from_secs(30);
+    let arguments = ["--keys", "keys", "--anchor", "anchor.notes"];
+    let (report, code) = loop {
+        let logs = trail.start(sink());
+        log(&logs, 2);
+        shut_down(&logs);
+        let (report, code) = verify(&trail, &arguments);
+        if report["first_file"] != 0 {
+            break (report, code);
+        }
+        assert!(Instant::now() < end, "{report}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!((code, &report["not_verified"]), (Some(0), &serde_json::json!([])), "{report}");
+    assert_eq!(
+        (&report["removed"]["first_kept_file"], &report["removed"]["retain_age"]),
+        (&report["first_file"], &"1s".into())
+    );
+    let text = stdout(&trail.run(&[&["verify", "audit.jsonl"], &arguments[..]].concat()));
+    let line = format!("  retention    files before number {} were removed at 2", report["first_file"]);
+    assert!(text.contains(&line) && text.contains(", as older than 1s (entry "), "{text}");
+}
+
+#[test]
+fn numbers_that_anybody_can_write_behind_the_last_checkpoint_are_shown_and_do_not_overflow() {
+    let trail = Trail::keys();
+    let logs = trail.start(trail.sink());
+    log(&logs, 1);
+    let copy = trail.copy();
+    shut_down(&logs);
+    copy.change("audit.jsonl.trail", |bytes| {
+        let (mut size, mut epoch, mut at) = (0, 0, 0);
+        while at < bytes.len() {
+            let (entry, leaf, _) = TrailEntry::read(&bytes[at..]).unwrap();
+            (size, epoch) = if entry.is_leaf() { (size + 1, epoch) } else { (size, epoch + 1) };
+            at += leaf.len() + 32;
+        }
+        for payloads in [u64::MAX, 1] {
+            let body = EntryBody::Gap(GapBody { payloads, bytes: 0 });
+            bytes.extend_from_slice(&TrailEntry { sequence: size, unix_nanos: 1, epoch, body }.to_bytes());
+            bytes.extend_from_slice(&[0; 32]);
+            size += 1;
+        }
+        let body = RestartBody {
+            data_bytes: fs::metadata(copy.path("audit.jsonl")).unwrap().len(),
+            cut_data_bytes: 1,
+            cut_trail_bytes: 1,
+            cut_digest: [0; 32],
+            cut_name: String::new(),
+        };
+        let restart = TrailEntry { sequence: size, unix_nanos: 1, epoch, body: EntryBody::Restart(body) };
+        bytes.extend_from_slice(&restart.to_bytes());
+        bytes.extend_from_slice(&[0; 32]);
+    });
+    let output = copy.run(&["verify", "audit.jsonl", "--key", "keys/verifying.key"]);
+    let text = stdout(&output);
+    assert!(text.contains("18446744073709551615 payloads as missing, 1 restarts"), "{text}{}", stderr(&output));
 }
 
 #[test]

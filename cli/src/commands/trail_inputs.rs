@@ -7,6 +7,7 @@ use std::{
 
 use clap::Args;
 use fapilog_audit_trail::{
+    format::split_notes,
     keys::{ChainKey, KeyError, VerifyingKey, read_chain_key, read_verifying_key},
     verify::Verifier,
 };
@@ -116,18 +117,9 @@ pub(super) fn read_anchor(path: &Path) -> Result<String, CommandError> {
     Ok(notes)
 }
 
-/// The last of the signed notes in a text. Lines with signatures begin with an em dash.
+/// The last of the signed notes in a text.
 pub(super) fn last_note(notes: &str) -> &str {
-    let (mut start, mut at, mut is_in_signatures) = (0, 0, false);
-    for line in notes.split_inclusive('\n') {
-        let is_signature = line.starts_with('\u{2014}');
-        if is_in_signatures && !is_signature {
-            start = at;
-        }
-        is_in_signatures = is_signature;
-        at += line.len();
-    }
-    notes.get(start..).unwrap_or(notes)
+    split_notes(notes).last().copied().unwrap_or_default()
 }
 
 /// A time since 1970 in UTC, as RFC 3339 has it.

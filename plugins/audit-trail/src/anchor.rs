@@ -5,14 +5,18 @@
 
 use std::{
     fmt,
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::{files::directory_of, format::NOTE_BYTES_MAX};
 
 /// A place that gets each checkpoint, as a [signed note](https://c2sp.org/signed-note).
 ///
@@ -32,7 +36,8 @@ impl<F: FnMut(&str) -> io::Result<()> + Send + 'static> Anchor for F {
     }
 }
 
-/// Appends checkpoints to a file, such as one on another machine's file system, and makes each durable.
+/// Appends checkpoints to a file, such as one on another machine's file system, and makes each durable. It is a file of its own: the part
+/// of a checkpoint that a full disk or a crash has left at its end is cut away.
 #[derive(Debug, Clone)]
 pub struct FileAnchor {
     path: PathBuf,
@@ -53,11 +58,60 @@ impl FileAnchor {
 
 impl Anchor for FileAnchor {
     fn store(&mut self, note: &str) -> io::Result<()> {
-        let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC;
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(flags).open(&self.path)?;
+        // `O_NONBLOCK`: a pipe would keep the thread waiting for a reader.
+        let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).mode(0o640).custom_flags(flags);
+        let mut file = match options.open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let file = options.create(true).open(&self.path)?;
+                File::open(directory_of(&self.path))?.sync_all()?;
+                file
+            }
+            opened => opened?,
+        };
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the anchor is no regular file"));
+        }
+        // A file system without locks has one writer by the settings.
+        let _ = flock(&file, FlockOperation::LockExclusive);
+        cut_part_of_a_note(&file, note.as_bytes())?;
         file.write_all(note.as_bytes())?;
         file.sync_data()
     }
+}
+
+/// Cuts away the part of a note that a full disk or a crash has left at the end: the notes behind it could not be read. Other bytes are
+/// not cut: the file may be none of an anchor.
+fn cut_part_of_a_note(file: &File, next: &[u8]) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    let start = length.saturating_sub(NOTE_BYTES_MAX as u64);
+    let mut end = vec![0; usize::try_from(length - start).unwrap_or(0)];
+    file.read_exact_at(&mut end, start)?;
+    let whole = behind_last_note(&end);
+    let tail = end.get(whole.unwrap_or(0)..).unwrap_or_default();
+    let is_whole = whole.is_some() || start == 0;
+    if is_whole && tail.iter().all(|byte| *byte == b'\n') {
+        return Ok(());
+    }
+    let origin = |text: &[u8]| text.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default().to_vec();
+    if is_whole && origin(next).starts_with(&origin(tail)) {
+        return file.set_len(length - tail.len() as u64);
+    }
+    Err(io::Error::other("the end of the anchor's file is no part of a signed note of this trail"))
+}
+
+/// The place behind the last whole note. A note ends with whole lines that begin with an em dash.
+fn behind_last_note(text: &[u8]) -> Option<usize> {
+    let mut behind = None;
+    let mut at = 0;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        at += line.len();
+        if line.starts_with("\u{2014}".as_bytes()) && line.ends_with(b"\n") {
+            behind = Some(at);
+        }
+    }
+    behind
 }
 
 /// Runs a command for each checkpoint, which it gets on its standard input.
@@ -98,17 +152,64 @@ impl Anchor for CommandAnchor {
             // A pipe has room for a whole note. A program that reads nothing reports its error by its exit code.
             let _ = input.write_all(note.as_bytes());
         }
-        let end = Instant::now() + self.timeout;
+        let start = Instant::now();
         loop {
             match child.try_wait()? {
                 Some(status) if status.success() => return Ok(()),
                 Some(status) => return Err(io::Error::other(format!("the command of the anchor ended with {status}"))),
-                None if Instant::now() >= end => break,
+                None if start.elapsed() >= self.timeout => break,
                 None => thread::sleep(Duration::from_millis(5)),
             }
         }
         child.kill()?;
         child.wait()?;
         Err(io::Error::new(io::ErrorKind::TimedOut, "the command of the anchor has not ended in time"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const NOTE: &str = "origin\n1\nroot\n\n\u{2014} name c2ln\n";
+
+    #[test]
+    fn a_part_of_a_note_at_the_end_is_cut_away_before_the_next_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("anchor.notes");
+        for kept in 0..NOTE.len() {
+            for before in ["", NOTE] {
+                fs::write(&path, [before.as_bytes(), &NOTE.as_bytes()[..kept]].concat()).unwrap();
+                FileAnchor::new(&path).store(NOTE).unwrap();
+                assert_eq!(fs::read_to_string(&path).unwrap(), format!("{before}{NOTE}"), "{kept}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_none_of_an_anchor_is_not_cut() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("report.txt");
+        for text in ["no note\n".to_owned(), "origin\n".repeat(NOTE_BYTES_MAX), format!("{NOTE}and a remark\n")] {
+            fs::write(&path, &text).unwrap();
+            assert!(FileAnchor::new(&path).store(NOTE).is_err());
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_pipe_is_no_file_of_an_anchor_and_does_not_hang() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(FileAnchor::new(&path).store(NOTE).is_err());
+        assert!(FileAnchor::new("/dev/null").store(NOTE).is_err());
+    }
+
+    #[test]
+    fn a_command_has_any_time_limit() {
+        CommandAnchor::new("/bin/true", []).timeout(Duration::MAX).store(NOTE).unwrap();
     }
 }

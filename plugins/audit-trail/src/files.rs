@@ -38,6 +38,32 @@ pub(crate) fn state_path(live: &Path) -> PathBuf {
     with_suffix(live, ".chain-key")
 }
 
+/// Takes the lock of a trail. It is a file of its own, which is never removed: the files of a trail get other names, and a lock on one of
+/// them is none on its name.
+pub(crate) fn lock_trail(live: &Path) -> Result<File, SinkError> {
+    let path = with_suffix(live, ".lock");
+    let opened = match open(&path, FileOpening::New { mode: 0o600 }) {
+        Err(SinkError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
+            open(&path, FileOpening::Existing)
+        }
+        opened => opened,
+    };
+    let file = opened?;
+    refuse_other_than_plain(&file, &path)?;
+    lock(&file, live)?;
+    Ok(file)
+}
+
+/// Whether the path still leads to this file.
+pub(crate) fn is_file_at(file: &File, path: &Path) -> io::Result<bool> {
+    let (file, at_path) = (file.metadata()?, fs::symlink_metadata(path));
+    match at_path {
+        Ok(at_path) => Ok((file.dev(), file.ino()) == (at_path.dev(), at_path.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 pub(crate) fn with_suffix(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);

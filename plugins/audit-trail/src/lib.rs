@@ -18,6 +18,7 @@ mod files;
 pub mod format;
 pub mod keys;
 pub mod proof;
+mod reading;
 mod registration;
 pub mod sink;
 pub mod tree;

@@ -66,6 +66,8 @@ struct AuditTrailSettings {
     rotate_bytes: Option<usize>,
     #[serde(with = "duration::maybe")]
     rotate_every: Option<Duration>,
+    #[serde(with = "duration::maybe")]
+    retain_age: Option<Duration>,
     mode: Option<OctalMode>,
     first_key: Option<PathBuf>,
     on_broken_head: OnBrokenHead,
@@ -95,6 +97,7 @@ impl AuditTrailSettings {
             .with(self.checkpoint_blocks, AuditTrail::checkpoint_blocks)
             .with(self.rotate_bytes.map(|bytes| bytes as u64), AuditTrail::rotate_bytes)
             .with(self.rotate_every, AuditTrail::rotate_every)
+            .with(self.retain_age, AuditTrail::retain_age)
             .with(self.mode.map(|mode| mode.0), AuditTrail::mode)
             .with(self.first_key, AuditTrail::first_key);
         Ok(self.anchors.into_iter().fold(sink, |sink, anchor| anchor.add_to(sink)))

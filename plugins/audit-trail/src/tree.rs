@@ -1,5 +1,8 @@
 //! The Merkle tree of RFC 6962, section 2.1, by SHA-256.
 
+mod partial;
+
+pub(crate) use self::partial::PartialTree;
 use sha2::{Digest, Sha256};
 
 /// A hash of the tree.
@@ -81,30 +84,10 @@ pub fn root_of(leaves: &[TreeHash]) -> TreeHash {
     tree.root()
 }
 
-/// The number of leaves in the left subtree: the largest power of two below `size`, which is at least 2.
-fn left_size(size: usize) -> usize {
-    size.next_power_of_two() / 2
-}
-
 /// The hashes that lead from a leaf to the root, its sibling first; `None` if there is no such leaf.
 #[must_use]
 pub fn inclusion_path(leaves: &[TreeHash], index: usize) -> Option<Vec<TreeHash>> {
-    leaves.get(index)?;
-    let mut path = Vec::new();
-    let (mut leaves, mut index) = (leaves, index);
-    while leaves.len() > 1 {
-        let (left, right) = leaves.split_at_checked(left_size(leaves.len()))?;
-        if index < left.len() {
-            path.push(root_of(right));
-            leaves = left;
-        } else {
-            path.push(root_of(left));
-            index -= left.len();
-            leaves = right;
-        }
-    }
-    path.reverse();
-    Some(path)
+    PartialTree::new(TreeFrontier::default(), leaves).inclusion_path(index as u64)
 }
 
 /// Whether the path leads from the leaf to the root of a tree of this size.
@@ -134,31 +117,7 @@ pub fn verify_inclusion(leaf: TreeHash, index: u64, size: u64, path: &[TreeHash]
 /// The hashes by which the root of the first `old_size` leaves and the root of all are recomputed; `None` if there are fewer leaves.
 #[must_use]
 pub fn consistency_path(leaves: &[TreeHash], old_size: usize) -> Option<Vec<TreeHash>> {
-    if old_size > leaves.len() {
-        return None;
-    }
-    let mut path = Vec::new();
-    if old_size == 0 || old_size == leaves.len() {
-        return Some(path);
-    }
-    let (mut leaves, mut old, mut is_whole) = (leaves, old_size, true);
-    while old < leaves.len() {
-        let (left, right) = leaves.split_at_checked(left_size(leaves.len()))?;
-        if old <= left.len() {
-            path.push(root_of(right));
-            leaves = left;
-        } else {
-            path.push(root_of(left));
-            old -= left.len();
-            leaves = right;
-            is_whole = false;
-        }
-    }
-    if !is_whole {
-        path.push(root_of(leaves));
-    }
-    path.reverse();
-    Some(path)
+    PartialTree::new(TreeFrontier::default(), leaves).consistency_path(old_size as u64)
 }
 
 /// Whether the path proves that the tree of `new_size` leaves begins with the tree of `old_size` leaves.

@@ -18,6 +18,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use fapilog_audit_trail::{
@@ -152,6 +153,55 @@ fn both_verifiers_agree_without_the_chain_key_and_without_an_anchor() {
     other.write(other.sink(), 3);
     let keys = Keys { chain: None, anchor: None, ..keys_of(&fixture) };
     compare(&python, &keys, &tampered(&fixture, &other, 100..105));
+}
+
+#[test]
+fn both_verifiers_agree_about_old_files_that_the_sink_has_removed_and_others() {
+    let Some(python) = python() else { return };
+    let (fixture, other) = (Fixture::new(), Fixture::new());
+    other.write(other.sink(), 3);
+    let sink = || fixture.sink().rotate_bytes(32 * 1024).retain_age(Duration::from_secs(1));
+    fixture.write(sink(), 8);
+    while fixture.verify().unwrap().removed.is_none() {
+        std::thread::sleep(Duration::from_millis(50));
+        fixture.write(sink(), 1);
+    }
+    fixture.write(sink().retain_age(Duration::from_secs(3600)), 8);
+    let text = verdict(&keys_of(&fixture).verifier(), &fixture.path());
+    assert!(text.starts_with("ok "), "{text}");
+    let mut cases = tampered(&fixture, &other, 200..205);
+    cases.push(("whole".to_owned(), copy(fixture.directory.path())));
+    // The oldest file that is there is gone, or its data alone.
+    for is_whole in [true, false] {
+        let directory = copy(fixture.directory.path());
+        let names = fixture.names();
+        let oldest = names.iter().find(|name| name.starts_with("audit.2")).unwrap();
+        fs::remove_file(directory.path().join(oldest)).unwrap();
+        if is_whole {
+            fs::remove_file(directory.path().join(format!("{oldest}.trail"))).unwrap();
+        }
+        cases.push((format!("the oldest file, {is_whole}"), directory));
+    }
+    compare(&python, &keys_of(&fixture), &cases);
+    let keys = Keys { chain: None, anchor: None, ..keys_of(&fixture) };
+    compare(&python, &keys, &cases);
+}
+
+#[test]
+fn both_verifiers_split_the_notes_of_an_anchor_alike() {
+    let Some(python) = python() else { return };
+    let fixture = fixture();
+    let notes = fs::read_to_string(fixture.anchor_path()).unwrap();
+    for anchor in [format!("\n{notes}\n\n"), notes.replace("\nexample", "\n\nexample"), format!("{notes}half of")] {
+        let path = fixture.directory.path().join("changed.notes");
+        fs::write(&path, anchor).unwrap();
+        let keys = Keys { anchor: Some(path), ..keys_of(&fixture) };
+        let verdict = |directory: &TempDir| verdict(&keys.verifier(), &directory.path().join("audit.jsonl"));
+        let whole = copy(fixture.directory.path());
+        let text = verdict(&whole);
+        assert!(text.starts_with("ok ") || text == "checkpoint_invalid anchor 0 0", "{text}");
+        compare(&python, &keys, &[("whole".to_owned(), whole)]);
+    }
 }
 
 #[test]

@@ -130,6 +130,23 @@ fn checkpoints_of_an_anchor_are_continued_by_the_trail() {
     assert!(matches!(error, ProofError::NoSuchSize { .. }));
 }
 
+#[test]
+fn a_part_of_a_record_is_no_record_of_a_proof() {
+    let fixture = fixture();
+    let proof = fixture.verifier().prove(&fixture.path(), &RecordSelector::Number(3)).unwrap();
+    let key = fixture.verifying_key();
+    assert!(proof.verify(&key).is_ok());
+    let (start, end) = (proof.record.start, proof.record.end);
+    for record in [start + 1..end, start..end - 1, start..start, start..end + 1] {
+        let forged = fapilog_audit_trail::proof::InclusionProof::from_text(&{
+            let mut forged = proof.clone();
+            forged.record = record.clone();
+            forged.to_text()
+        });
+        assert!(forged.unwrap().verify(&key).is_err(), "{record:?}");
+    }
+}
+
 /// The notes of an anchor.
 fn split(text: &str) -> Vec<String> {
     let mut notes = vec![String::new()];

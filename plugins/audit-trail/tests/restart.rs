@@ -12,6 +12,7 @@ mod support;
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -19,7 +20,7 @@ use std::{
 
 use fapilog::{Container, audit, format, settings::SecretRef};
 use fapilog_audit_trail::{
-    keys::{KeyFiles, read_chain_key, read_verifying_key},
+    keys::{ChainKey, KeyFiles, read_chain_key, read_verifying_key},
     sink::{AuditTrail, OnBrokenHead},
     verify::{DamageKind, TrailEnd, VerifiedTrail, Verifier, VerifyError},
 };
@@ -181,10 +182,32 @@ fn a_crash_between_a_checkpoint_and_the_new_chain_key_is_repaired() {
     assert_eq!(fixture.verify().unwrap().records, 80);
 }
 
+/// The files have their old names again, the last checkpoint has so many bytes of its own, and the chain key is the one before it.
+fn tear_last_checkpoint(directory: &Path, rotated: &str, kept: fn(usize) -> usize) {
+    for suffix in ["", ".trail"] {
+        let (from, to) = (format!("{rotated}{suffix}"), format!("audit.jsonl{suffix}"));
+        fs::rename(directory.join(from), directory.join(to)).unwrap();
+    }
+    let path = directory.join("audit.jsonl.trail");
+    let bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(4).rposition(|tag| tag == b"CKPT").unwrap();
+    fs::write(&path, &bytes[..at + kept(bytes.len() - at)]).unwrap();
+    let state = directory.join("audit.jsonl.chain-key");
+    let epoch = read_chain_key(&state).unwrap().epoch();
+    let first = read_chain_key(&directory.join("auditor.key")).unwrap();
+    fs::write(&state, first.at_epoch(epoch - 1).unwrap().to_text().as_bytes()).unwrap();
+}
+
 #[test]
 fn a_rotation_that_a_crash_has_interrupted_is_completed() {
     type Undo = fn(&Path, &str);
-    let undo: [(&str, Undo); 5] = [
+    let undo: [(&str, Undo); 7] = [
+        ("the checkpoint behind the closing entry is torn", |directory, rotated| {
+            tear_last_checkpoint(directory, rotated, |checkpoint| checkpoint - 10);
+        }),
+        ("the checkpoint behind the closing entry is missing", |directory, rotated| {
+            tear_last_checkpoint(directory, rotated, |_| 0);
+        }),
         ("both files have their old names", |directory, rotated| {
             fs::rename(directory.join(rotated), directory.join("audit.jsonl")).unwrap();
             let (from, to) = (format!("{rotated}.trail"), "audit.jsonl.trail");
@@ -231,6 +254,17 @@ fn program(test: &str, directory: &Path) -> Child {
         .env("AUDIT_TRAIL_DIRECTORY", directory)
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap()
+}
+
+fn program_with_input(test: &str, directory: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--ignored", "--nocapture", "--test-threads=1"])
+        .env("AUDIT_TRAIL_DIRECTORY", directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap()
 }
@@ -332,6 +366,120 @@ fn records_that_count_as_delivered_survive_a_full_disk_and_the_trail_records_the
     assert!(lost > 0, "{text}");
     assert_eq!(verified.records, delivered);
     assert!(verified.gaps > 0 && verified.gaps <= lost, "{verified:?}");
+}
+
+#[test]
+#[ignore = "a program of its own, whose files cannot grow while one payload is delivered"]
+fn writes_while_the_disk_is_full_for_one_payload() {
+    let logs = start(builder(), sink_of_program().rotate_bytes(1 << 30));
+    log_payloads(&logs, 1);
+    let maximum = getrlimit(Resource::Fsize).maximum;
+    setrlimit(Resource::Fsize, Rlimit { current: Some(1024), maximum }).unwrap();
+    let log = logs.logger("test");
+    audit!(log, "changed", text = "lost");
+    let _ = logs.flush(TIMEOUT);
+    setrlimit(Resource::Fsize, Rlimit { current: maximum, maximum }).unwrap();
+    log_payloads(&logs, 1);
+    let accounts = logs.shutdown(TIMEOUT).unwrap();
+    accounts.check().unwrap();
+    println!("delivered {}", accounts.delivered_total());
+    println!("lost {}", accounts.submitted - accounts.delivered_total());
+}
+
+#[test]
+fn a_single_payload_that_is_given_up_is_recorded_as_a_gap() {
+    let fixture = Fixture::new();
+    let child = program("writes_while_the_disk_is_full_for_one_payload", fixture.directory.path());
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.contains("lost 1\n"), "{text}");
+    let verified = fixture.verify().unwrap();
+    // The container logs that an event is lost.
+    assert!(text.contains(&format!("delivered {}\n", verified.records)), "{text}");
+    assert_eq!(verified.gaps, 1);
+}
+
+#[test]
+#[ignore = "a program of its own, which others start at the same time"]
+fn writes_if_it_is_the_only_one() {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+    let Ok(logs) = builder().sink("audit", sink_of_program()).start() else { return };
+    audit!(logs.logger("test"), "started");
+    println!("delivered {}", logs.flush(TIMEOUT).unwrap().delivered_total());
+    // The others have attempted their start by then.
+    std::io::stdin().read_line(&mut line).unwrap();
+    shut_down(&logs);
+}
+
+#[test]
+fn programs_that_start_at_the_same_time_write_one_trail() {
+    for round in 0..6 {
+        let fixture = Fixture::new();
+        let mut children: Vec<Child> =
+            (0..4).map(|_| program_with_input("writes_if_it_is_the_only_one", fixture.directory.path())).collect();
+        for child in &mut children {
+            child.stdin.as_mut().unwrap().write_all(b"start\n").unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        let outputs = children.into_iter().map(|child| child.wait_with_output().unwrap());
+        let texts: Vec<String> = outputs.map(|output| String::from_utf8(output.stdout).unwrap()).collect();
+        let delivered = texts.iter().filter(|text| text.contains("delivered 1")).count() as u64;
+        let verified = fixture.verify().unwrap_or_else(|error| panic!("round {round}: {error}"));
+        assert_eq!(verified.records, delivered, "round {round}: {texts:?}");
+    }
+}
+
+#[test]
+fn a_start_that_was_interrupted_before_the_auditors_key_writes_it() {
+    let fixture = Fixture::new();
+    let key = ChainKey::from_bytes(&[7; 32]);
+    let state = fixture.directory.path().join("audit.jsonl.chain-key");
+    fs::write(&state, key.to_text().as_bytes()).unwrap();
+    fs::set_permissions(&state, PermissionsExt::from_mode(0o600)).unwrap();
+    fixture.write(fixture.sink(), 1);
+    assert_eq!(fixture.first_key().id(), key.id());
+    assert_eq!(fixture.verify().unwrap().records, 40);
+}
+
+#[test]
+fn a_chain_key_that_others_can_read_is_refused() {
+    let fixture = Fixture::new();
+    fixture.write(fixture.sink(), 1);
+    let state = fixture.directory.path().join("audit.jsonl.chain-key");
+    fs::set_permissions(&state, PermissionsExt::from_mode(0o644)).unwrap();
+    let text = start_error(fixture.sink());
+    assert!(text.contains("audit.jsonl.chain-key") && text.contains("644"), "{text}");
+}
+
+#[test]
+fn a_file_that_takes_the_place_of_the_live_one_stops_the_delivery_until_it_is_back() {
+    for name in ["audit.jsonl", "audit.jsonl.trail"] {
+        let fixture = Fixture::new();
+        let logs = start(builder(), fixture.sink());
+        log_payloads(&logs, 1);
+        let (live, aside) = (fixture.directory.path().join(name), fixture.directory.path().join("aside"));
+        fs::rename(&live, &aside).unwrap();
+        let log = logs.logger("test");
+        audit!(log, "changed", text = "there is no file for it");
+        let delivered = logs.flush(TIMEOUT).map(|accounts| accounts.delivered_total());
+        assert!(delivered.is_err(), "{name}: the record is in a file without a name: {delivered:?}");
+        fs::rename(&aside, &live).unwrap();
+        log_payloads(&logs, 1);
+        logs.shutdown(TIMEOUT).unwrap().check().unwrap();
+        let verified = fixture.verify().unwrap();
+        assert_eq!((verified.records >= 80, verified.gaps), (true, 1), "{name}");
+    }
+}
+
+#[test]
+fn a_tail_of_the_data_that_no_crash_can_leave_is_not_copied() {
+    let fixture = crashed(Fixture::sink, 1);
+    let data = fs::OpenOptions::new().write(true).open(fixture.path()).unwrap();
+    data.set_len(1 << 40).unwrap();
+    let text = start_error(fixture.sink());
+    assert!(text.contains("behind the last entry"), "{text}");
+    assert!(!fixture.names().iter().any(|name| name.contains(".torn-")));
 }
 
 #[test]

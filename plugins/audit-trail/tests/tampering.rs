@@ -106,3 +106,62 @@ fn exit_codes_are_those_of_the_page_and_differ() {
     let codes: Vec<u8> = DamageKind::ALL.iter().map(|kind| kind.exit_code()).collect();
     assert_eq!(codes, [10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
 }
+
+#[test]
+fn the_time_of_the_last_entry_is_one_that_is_signed() {
+    let fixture = Fixture::new();
+    fixture.write(fixture.sink(), 2);
+    let verifier = Verifier::new(fixture.verifying_key());
+    let before = verifier.verify(&fixture.path()).unwrap().last_nanos;
+    let mut bytes = fs::read(fixture.trail_path()).unwrap();
+    let at = bytes.windows(4).rposition(|tag| tag == b"CKPT").unwrap();
+    bytes[at + 16..at + 24].copy_from_slice(&1u64.to_le_bytes());
+    fs::write(fixture.trail_path(), bytes).unwrap();
+    assert_eq!(verifier.verify(&fixture.path()).unwrap().last_nanos, before);
+}
+
+/// Runs on a thread of its own: a reader that hangs fails the test.
+fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(work()));
+    result.recv_timeout(support::TIMEOUT).unwrap_or_else(|_| panic!("the reader hangs"))
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_refused_and_does_not_hang() {
+    for name in ["audit.jsonl", "audit.jsonl.trail"] {
+        let fixture = Fixture::new();
+        fixture.write(fixture.sink(), 1);
+        let path = fixture.directory.path().join(name);
+        fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let (verifier, live) = (verifier(&fixture), fixture.path());
+        let error = in_time(move || verifier.verify(&live)).unwrap_err();
+        assert!(matches!(&error, VerifyError::Io { path: found, .. } if *found == path), "{error}");
+        let sink = fixture.sink();
+        in_time(move || support::builder().sink("audit", sink).start().map(|_| ())).unwrap_err();
+    }
+}
+
+#[test]
+fn a_device_without_an_end_in_the_place_of_a_trail_file_is_refused() {
+    let fixture = Fixture::new();
+    fixture.write(fixture.sink(), 1);
+    fs::remove_file(fixture.trail_path()).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", fixture.trail_path()).unwrap();
+    assert!(matches!(verifier(&fixture).verify(&fixture.path()), Err(VerifyError::Io { .. })));
+}
+
+#[test]
+fn a_trail_file_of_a_terabyte_of_zeros_is_not_read_into_memory() {
+    let fixture = Fixture::new();
+    fixture.write(fixture.sink(), 1);
+    let trail = fs::OpenOptions::new().write(true).open(fixture.trail_path()).unwrap();
+    let length = trail.metadata().unwrap().len();
+    trail.set_len(length + 7).unwrap();
+    let short = damage(&verifier(&fixture), fixture.directory.path()).unwrap();
+    trail.set_len(1 << 40).unwrap();
+    let damage = damage(&verifier(&fixture), fixture.directory.path()).unwrap();
+    assert_eq!((damage.kind, damage.offset), (DamageKind::Altered, length));
+    assert_eq!(short, damage);
+}

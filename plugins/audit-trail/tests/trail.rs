@@ -225,3 +225,45 @@ fn a_restart_without_events_is_followed_by_a_checkpoint_in_time() {
     }
     shut_down(&logs);
 }
+
+#[test]
+fn a_rotation_on_request_is_followed_by_a_checkpoint_in_time() {
+    let fixture = Fixture::new();
+    let sink = fixture.sink().checkpoint_blocks(1000).checkpoint_interval(Duration::from_millis(100));
+    let logs = start(builder(), sink);
+    log_payloads(&logs, 1);
+    let behind = || fixture.verifier().running().verify(&fixture.path()).map(|trail| trail.entries_behind_checkpoint);
+    wait_until(|| behind().is_ok_and(|entries| entries == 0));
+    // The timer sleeps: nothing is behind the checkpoint.
+    std::thread::sleep(Duration::from_millis(200));
+    logs.rotate(TIMEOUT).unwrap();
+    wait_until(|| behind().is_ok_and(|entries| entries == 0));
+    shut_down(&logs);
+}
+
+fn wait_until(mut holds: impl FnMut() -> bool) {
+    let end = std::time::Instant::now() + TIMEOUT;
+    while !holds() {
+        assert!(std::time::Instant::now() < end, "not in time");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_running_trail_verifies_while_it_is_rotated() {
+    let fixture = Fixture::new();
+    let logs = start(builder(), fixture.sink());
+    log_payloads(&logs, 1);
+    std::thread::scope(|scope| {
+        let rotations = scope.spawn(|| {
+            for _ in 0..60 {
+                log_payloads(&logs, 1);
+                logs.rotate(TIMEOUT).unwrap();
+            }
+        });
+        while !rotations.is_finished() {
+            fixture.verifier().running().verify(&fixture.path()).unwrap();
+        }
+    });
+    shut_down(&logs);
+}

@@ -54,6 +54,14 @@ def note(text, key):                                  # a checkpoint as (size, r
     except (ValueError, IndexError, InvalidSignature):
         return None
 
+def notes(text):                                      # a file of notes; each ends with its lines that begin with an em dash
+    found, signed = [""], False
+    for line in re.findall("[^\n]*\n|[^\n]+", text):
+        if signed and line[0] != "\u2014": found.append("")
+        signed = line[0] == "\u2014"
+        if found[-1] or line != "\n": found[-1] += line
+    return [note for note in found if note]
+
 class Fields:
     def __init__(self, data): self.data, self.at = data, 0
     def take(self, count):
@@ -66,17 +74,19 @@ class Fields:
 def body(tag, data):
     f, b = Fields(data), {}
     if tag == b"OPEN":
-        if f.number(2) != 1 or f.number(2) > 1: raise ValueError("version")
+        version = f.number(2)
+        if version not in (1, 2) or f.number(2) > 1: raise ValueError("version")
         f.take(4)
-        b = dict(id=f.take(16), segment=f.number(8), size=f.number(8), root=f.take(32), chain=f.take(32), key_id=f.take(8))
+        b = dict(version=version, id=f.take(16), segment=f.number(8), size=f.number(8), root=f.take(32), chain=f.take(32), key_id=f.take(8))
         b.update(vkey=f.text(), data=f.text(), previous=f.text(), hashes=[f.take(32) for _ in range(f.number(1))])
         if len(b["hashes"]) != bin(b["size"]).count("1"): raise ValueError("subtrees")
     elif tag == b"BLCK":
         b = dict(offset=f.number(8), length=f.number(4), records=f.number(4), digest=f.take(32))
         b["data"], b["end"] = b["offset"], b["offset"] + b["length"]
-        if not b["length"] or b["end"] >= 1 << 64: raise ValueError("block")
+        if not 1 <= b["length"] <= 65536 or b["end"] >= 1 << 64: raise ValueError("block")
     elif tag == b"STRT": b = dict(data=f.number(8)); f.take(48); f.text()
     elif tag == b"GAPS": f.take(16)
+    elif tag == b"RETN": b = dict(kept=f.number(8), size=f.number(8), root=f.take(32), age=f.number(8))
     elif tag == b"CLOS":
         b = dict(reason=f.number(8), data=f.number(8)); f.take(8); f.text()
         if b["reason"] not in (1, 2): raise ValueError("reason")
@@ -88,13 +98,13 @@ def read(data, at):                                   # an entry; ValueError if 
     data = data[at:at + (256 << 10)]
     tag = data[:4]
     if len(tag) < 4: raise EOFError
-    if tag not in (b"OPEN", b"BLCK", b"STRT", b"GAPS", b"CLOS", b"CKPT"): raise ValueError("tag")
+    if tag not in (b"OPEN", b"BLCK", b"STRT", b"GAPS", b"RETN", b"CLOS", b"CKPT"): raise ValueError("tag")
     if len(data) < 8: raise EOFError
     length = int.from_bytes(data[4:8], "little")
-    if length > (256 << 10) - 64 or {b"BLCK": 48, b"GAPS": 16}.get(tag, length) != length: raise ValueError("length")
+    if length > (256 << 10) - 64 or {b"BLCK": 48, b"GAPS": 16, b"RETN": 56}.get(tag, length) != length: raise ValueError("length")
     if len(data) < 64 + length: raise EOFError
     seq, nanos, epoch = struct.unpack("<QQQ", data[8:32])
-    return dict(at=at, tag=tag, seq=seq, epoch=epoch, leaf=data[:32 + length], chain=data[32 + length:64 + length],
+    return dict(at=at, tag=tag, seq=seq, nanos=nanos, epoch=epoch, leaf=data[:32 + length], chain=data[32 + length:64 + length],
                 end=at + 64 + length, **{"b_" + k: v for k, v in body(tag, data[32:32 + length]).items()})
 
 def readable(data, at):
@@ -123,6 +133,7 @@ class Trail:
         self.vkey, self.first, self.key = key, chain_key, chain_key
         self.place, self.chain, self.epoch, self.size, self.subtrees = None, bytes(32), 0, 0, []
         self.roots, self.records = {}, 0
+        self.opens, self.removals, self.signed = {}, [], 0      # (size, root, time) before each segment; (size, first that stays)
 
     def state(self, c): return c[:6] == (self.size, root(self.subtrees), *self.place, self.epoch, self.chain) and c[6]
 
@@ -141,7 +152,7 @@ class Trail:
             if segment is None:
                 if e["tag"] != b"OPEN": fail("removed")
                 self.open(data, e, fail)
-                segment = dict(blocks=[], end=0, closed=0, first=self.size, trail=path)
+                segment = dict(blocks=[], end=0, closed=0, first=self.size, trail=path, number=e["b_segment"], version=e["b_version"])
             else: self.follow(data, e, segment, fail)
             valid = note(e["b_note"], self.vkey) if e["tag"] == b"CKPT" else None
             if e["tag"] == b"CKPT" and not valid: fail("checkpoint_invalid")
@@ -149,8 +160,9 @@ class Trail:
             if self.key and link(self.key, self.chain, e["leaf"]) != e["chain"]: fail("altered")
             self.chain = e["chain"]
             if valid:
-                self.epoch, self.key = self.epoch + 1, self.key and next_key(self.key)
+                self.epoch, self.key, self.signed = self.epoch + 1, self.key and next_key(self.key), self.size
                 continue
+            if e["tag"] == b"RETN": self.removals.append((self.size, e["b_kept"]))
             if e["tag"] == b"BLCK":
                 segment["blocks"].append((self.size, e["b_offset"], e["b_length"], e["b_digest"]))
                 segment["end"], self.records = e["b_end"], self.records + e["b_records"]
@@ -186,6 +198,7 @@ class Trail:
             if not same or (e["b_id"], e["b_segment"], e["seq"], e["epoch"]) != (trail, following, self.size, self.epoch): fail("altered")
         if e["b_root"] != root(self.subtrees): fail("altered")
         self.place = (e["b_id"], e["b_segment"])
+        self.opens[e["b_segment"]] = (e["b_size"], e["b_root"], e["nanos"])
 
     def follow(self, data, e, segment, fail):
         n = self.size
@@ -200,6 +213,13 @@ class Trail:
             fail("removed" if e["seq"] > n and leaf == e["seq"] else "checkpoint_inconsistent")
         if e["tag"] == b"OPEN" or (e["tag"] != b"CKPT" and segment["closed"] == 1): fail("inserted")
         if e.get("b_data", segment["end"]) != segment["end"]: fail("altered")
+        if e["tag"] == b"RETN":
+            kept, last = self.opens.get(e["b_kept"]), self.removals[-1][1] if self.removals else 1
+            if segment["version"] < 2 or not last <= e["b_kept"] <= segment["number"]: fail("altered")
+            if kept and kept[:2] != (e["b_size"], e["b_root"]): fail("altered")
+            if kept and e["nanos"] - kept[2] < e["b_age"]: fail("removed")
+
+    def first_kept(self): return max([kept for at, kept in self.removals if at < self.signed], default=0)
 
 def check_data(path, segment):
     blocks, end = segment["blocks"], segment["end"]
@@ -236,14 +256,16 @@ def verify(live, key, chain_key, anchor):
     for path in paths:
         segments.append(trail.walk(path))
         if path != paths[-1] and segments[-1]["closed"] != 1: raise Damage("truncated", path, segments[-1]["length"], trail.size)
-    last = segments[-1]
-    for text in re.findall("(?:(?!\u2014).*\n)+?\n(?:\u2014.*\n)+", anchor):
+    last, first, kept = segments[-1], segments[0], trail.first_kept()
+    if first["version"] >= 2 and first["number"] > kept: raise Damage("removed", first["trail"], 0, min(trail.roots, default=0))
+    for text in notes(anchor):
         c = note(text, key)
-        if not c: raise Damage("checkpoint_invalid", "anchor", 0, 0)
+        if not c or not c[6]: raise Damage("checkpoint_invalid", "anchor", 0, 0)
         if c[2] != trail.place[0]: raise Damage("replaced", last["trail"], 0, trail.size)
         if c[0] > trail.size or c[4] >= trail.epoch: raise Damage("truncated", last["trail"], last["length"], trail.size)
         if c[0] >= min(trail.roots) and trail.roots[c[0]] != c[1]: raise Damage("checkpoint_inconsistent", last["trail"], 0, c[0])
-    for segment in segments: check_data(segment["trail"][:-6], segment)
+    for segment in segments:
+        if segment["number"] >= kept or os.path.lexists(segment["trail"][:-6]): check_data(segment["trail"][:-6], segment)
     return trail.size, trail.records
 
 def main(vkey, chain_key, anchor, *live):
@@ -252,9 +274,9 @@ def main(vkey, chain_key, anchor, *live):
     key = dict(text=text, name=name, hash=bytes.fromhex(number), key=b64(key)[1:])
     assert sha(f"{name}\n".encode() + b"\1" + key["key"])[:4] == key["hash"]
     first = None if chain_key == "-" else b64(open(chain_key).read().split()[3])
-    notes = "" if anchor == "-" else open(anchor, encoding="utf-8").read()
+    anchored = "" if anchor == "-" else open(anchor, encoding="utf-8", newline="").read()
     for path in live:
-        try: print("ok", *verify(path, key, first, notes))
+        try: print("ok", *verify(path, key, first, anchored))
         except Damage as damage: print(*damage.args)
 
 main(*sys.argv[1:])

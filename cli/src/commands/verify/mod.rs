@@ -8,7 +8,6 @@ use clap::Args;
 use fapilog_audit_trail::{
     format::Checkpoint,
     keys::VerifyingKey,
-    proof::RecordSelector,
     verify::{Verifier, VerifyError},
 };
 use serde_json::json;
@@ -97,9 +96,6 @@ fn sound_trail(
     anchors: usize,
 ) -> Result<SoundTrail, VerifyError> {
     let trail = verifier.verify(path)?;
-    // A proof of the first record has the time of its block. There is none where older files are gone, or nothing is signed.
-    let first = verifier.prove(path, &RecordSelector::Number(0)).ok();
-    let first_nanos = first.and_then(|proof| proof.verify(key).ok()).map(|proven| proven.unix_nanos);
     let last_checkpoint = trail.last_checkpoint.as_deref().and_then(|note| Checkpoint::verify(note, key).ok());
-    Ok(SoundTrail { trail, first_nanos, last_checkpoint, anchors })
+    Ok(SoundTrail { trail, last_checkpoint, anchors })
 }

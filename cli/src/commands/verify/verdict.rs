@@ -2,9 +2,10 @@
 
 use std::{fmt::Write as _, path::Path};
 
+use fapilog::compliance::write_age;
 use fapilog_audit_trail::{
     format::Checkpoint,
-    verify::{TrailDamage, TrailEnd, VerifiedTrail, VerifyError},
+    verify::{RemovedFiles, TrailDamage, TrailEnd, VerifiedTrail, VerifyError},
 };
 use serde_json::{Value, json};
 
@@ -26,8 +27,6 @@ pub(super) struct TrailVerdict<'a> {
 /// A trail without damage, and what it was verified against.
 pub(super) struct SoundTrail {
     pub(super) trail: VerifiedTrail,
-    /// The time of the first block, if it is known.
-    pub(super) first_nanos: Option<u64>,
     pub(super) last_checkpoint: Option<Checkpoint>,
     /// The number of files with checkpoints from outside.
     pub(super) anchors: usize,
@@ -74,6 +73,12 @@ fn rows(rows: &[(&str, String)]) -> String {
     rows.iter().map(|(name, value)| format!("  {name:<12} {value}\n")).collect()
 }
 
+fn removed_text(removed: &RemovedFiles) -> String {
+    let RemovedFiles { first_kept, unix_nanos, retain_age, entry, .. } = removed;
+    let (time, age) = (utc_text(*unix_nanos), write_age(*retain_age));
+    format!("files before number {first_kept} were removed at {time}, as older than {age} (entry {entry})")
+}
+
 impl SoundTrail {
     fn text(&self, paint: Paint) -> String {
         let VerifiedTrail { segments, blocks, records, data_bytes, gaps, cuts, .. } = self.trail;
@@ -82,7 +87,11 @@ impl SoundTrail {
         lines.push(("records", format!("{records} in {blocks} blocks, {data_bytes} bytes")));
         lines.push(("time", self.time_range()));
         lines.push(("checkpoints", self.checkpoints()));
-        if gaps + cuts > 0 {
+        if let Some(removed) = &self.trail.removed {
+            lines.push(("retention", removed_text(removed)));
+        }
+        // Nothing proves the numbers behind the last checkpoint: they may be any.
+        if gaps > 0 || cuts > 0 {
             lines.push(("recorded", format!("{gaps} payloads as missing, {cuts} restarts that cut away a torn end")));
         }
         let mut text = rows(&lines);
@@ -97,10 +106,14 @@ impl SoundTrail {
         json!({
             "path": path, "verdict": "ok", "trail_id": self.id(),
             "origin": self.last_checkpoint.as_ref().map(|checkpoint| checkpoint.origin.as_str()),
-            "first_file": self.trail.first_segment, "files": segments, "entries": self.trail.entries, "blocks": blocks,
+            "first_file": self.trail.first_segment,
+            "removed": self.trail.removed.as_ref().map(|removed| json!({
+                "first_kept_file": removed.first_kept, "time": utc_text(removed.unix_nanos), "entry": removed.entry,
+                "retain_age": write_age(removed.retain_age),
+            })), "files": segments, "entries": self.trail.entries, "blocks": blocks,
             "records": records, "data_bytes": data_bytes, "checkpoints": self.trail.checkpoints,
             "entries_behind_checkpoint": self.trail.entries_behind_checkpoint, "unrecorded_bytes": self.trail.unrecorded_bytes, "gaps": gaps, "cuts": cuts,
-            "end": self.end(), "first_time": self.first_nanos.map(utc_text), "last_time": utc_text(self.trail.last_nanos),
+            "end": self.end(), "first_time": self.trail.first_block_nanos.map(utc_text), "last_time": utc_text(self.trail.last_nanos),
             "is_chain_verified": self.trail.has_verified_chain, "anchors": self.anchors,
             "last_checkpoint": self.trail.last_checkpoint, "not_verified": self.not_verified(),
         })
@@ -128,7 +141,9 @@ impl SoundTrail {
 
     fn time_range(&self) -> String {
         let last = utc_text(self.trail.last_nanos);
-        self.first_nanos.map_or_else(|| format!("up to {last}"), |first| format!("{} to {last}", utc_text(first)))
+        self.trail
+            .first_block_nanos
+            .map_or_else(|| format!("up to {last}"), |first| format!("{} to {last}", utc_text(first)))
     }
 
     fn checkpoints(&self) -> String {
@@ -164,7 +179,7 @@ impl SoundTrail {
             missing
                 .push(format!("the last {unrecorded_bytes} bytes of the data: a write in flight, without its entry"));
         }
-        if first_segment > 0 {
+        if first_segment > 0 && self.trail.removed.is_none() {
             missing.push(format!("the first {first_segment} files: they are gone"));
         }
         missing

@@ -2,7 +2,7 @@
 
 use crate::{
     format::{
-        entry::FORMAT_VERSION,
+        entry::{FORMAT_VERSION, OLDEST_FORMAT_VERSION},
         fields::{BodyReader, put_text},
     },
     tree::{TreeFrontier, TreeHash},
@@ -11,6 +11,8 @@ use crate::{
 /// The body of `OPEN`: the first entry of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenBody {
+    /// The version of the format of this file: 1, or 2 where the sink removes old files and records it.
+    pub version: u16,
     /// Whether the trail replaces one whose head did not verify.
     pub replaces_broken: bool,
     /// The most bytes of a block.
@@ -34,6 +36,9 @@ pub struct OpenBody {
     /// The name of the data file before it; empty for the first.
     pub previous_name: String,
 }
+
+/// The most bytes of a block in any trail: a reader needs no more memory for one.
+pub const BLOCK_BYTES_MAX: u32 = 64 * 1024;
 
 /// The body of `BLCK`: a block of the data file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +77,19 @@ pub struct GapBody {
     pub bytes: u64,
 }
 
+/// The body of `RETN`: the sink removes old files, which may be gone from the next checkpoint on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemovalBody {
+    /// The number of the first file that stays. All before it are removed.
+    pub first_kept: u64,
+    /// The number of leaves before that file.
+    pub leaves: u64,
+    /// The root of the tree of these leaves.
+    pub root: TreeHash,
+    /// The setting `retain_age`, in nanoseconds: the least time since the first file that stays was opened.
+    pub retain_nanos: u64,
+}
+
 /// Why a file was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -97,7 +115,7 @@ pub struct CloseBody {
 
 impl OpenBody {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        out.extend_from_slice(&self.version.to_le_bytes());
         out.extend_from_slice(&u16::from(self.replaces_broken).to_le_bytes());
         out.extend_from_slice(&self.block_bytes_max.to_le_bytes());
         out.extend_from_slice(&self.trail_id);
@@ -114,9 +132,7 @@ impl OpenBody {
     }
 
     pub(super) fn read(fields: &mut BodyReader<'_>) -> Option<Self> {
-        if fields.u16()? != FORMAT_VERSION {
-            return None;
-        }
+        let version = fields.u16().filter(|version| (OLDEST_FORMAT_VERSION..=FORMAT_VERSION).contains(version))?;
         let replaces_broken = match fields.u16()? {
             0 => false,
             1 => true,
@@ -129,6 +145,7 @@ impl OpenBody {
         let subtrees = (0..count).map(|_| fields.array()).collect::<Option<Vec<TreeHash>>>()?;
         let tree = TreeFrontier::from_subtrees(size, subtrees)?;
         Some(Self {
+            version,
             replaces_broken,
             block_bytes_max,
             trail_id,
@@ -155,7 +172,7 @@ impl BlockBody {
     pub(super) fn read(fields: &mut BodyReader<'_>) -> Option<Self> {
         let (offset, length, records, digest) = (fields.u64()?, fields.u32()?, fields.u32()?, fields.array()?);
         offset.checked_add(u64::from(length))?;
-        (length > 0).then_some(Self { offset, length, records, digest })
+        (1..=BLOCK_BYTES_MAX).contains(&length).then_some(Self { offset, length, records, digest })
     }
 
     /// The place behind the block.
@@ -193,6 +210,20 @@ impl GapBody {
 
     pub(super) fn read(fields: &mut BodyReader<'_>) -> Option<Self> {
         Some(Self { payloads: fields.u64()?, bytes: fields.u64()? })
+    }
+}
+
+impl RemovalBody {
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.first_kept.to_le_bytes());
+        out.extend_from_slice(&self.leaves.to_le_bytes());
+        out.extend_from_slice(&self.root);
+        out.extend_from_slice(&self.retain_nanos.to_le_bytes());
+    }
+
+    pub(super) fn read(fields: &mut BodyReader<'_>) -> Option<Self> {
+        let (first_kept, leaves, root) = (fields.u64()?, fields.u64()?, fields.array()?);
+        Some(Self { first_kept, leaves, root, retain_nanos: fields.u64()? })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
 const EXTENSION: &str = "fapilog-trail/v1";
 
 /// The most bytes of a note: room for 16 signatures of witnesses beside the trail's own.
-const NOTE_BYTES_MAX: usize = 128 * 1024;
+pub(crate) const NOTE_BYTES_MAX: usize = 128 * 1024;
 
 /// The state of a trail at some size, as its writer signs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +61,14 @@ pub enum CheckpointError {
         /// The verifier's key: its name and the hash of it.
         key: String,
     },
+    /// The key has signed it for another log.
+    #[error("its origin is {origin:?}, and the key is that of {wanted:?}")]
+    OtherOrigin {
+        /// The origin in the note.
+        origin: String,
+        /// The name of the verifier's key.
+        wanted: String,
+    },
 }
 
 impl Checkpoint {
@@ -105,6 +113,15 @@ impl Checkpoint {
             return Err(CheckpointError::UnknownKey { wanted: key.short_name() });
         }
         Self::read_text(text).ok_or(CheckpointError::Malformed)
+    }
+
+    /// As [`verify`](Self::verify), and the origin is the name of the key: the checkpoint is one of the key's own trail.
+    pub(crate) fn verify_own(note: &str, key: &VerifyingKey) -> Result<Self, CheckpointError> {
+        let checkpoint = Self::verify(note, key)?;
+        if checkpoint.origin == key.name() {
+            return Ok(checkpoint);
+        }
+        Err(CheckpointError::OtherOrigin { origin: checkpoint.origin, wanted: key.name().to_owned() })
     }
 
     /// Reads the text of a note.
@@ -172,9 +189,10 @@ fn signature(line: &str) -> Option<NoteSignature<'_>> {
     (!name.is_empty() && !signature.is_empty()).then(|| (name, *hash, signature.to_vec()))
 }
 
-/// Splits texts of several checkpoints, one behind the other, into notes.
+/// Splits a text of several signed notes, one behind the other, as the file of an anchor has them. A note ends with its lines that begin
+/// with an em dash; empty lines between two notes belong to none. The parts are not verified: see [`Checkpoint::verify`].
 #[must_use]
-pub(crate) fn split_notes(text: &str) -> Vec<&str> {
+pub fn split_notes(text: &str) -> Vec<&str> {
     let mut notes = Vec::new();
     let (mut start, mut at, mut in_signatures) = (0, 0, false);
     for line in text.split_inclusive('\n') {
@@ -182,6 +200,10 @@ pub(crate) fn split_notes(text: &str) -> Vec<&str> {
         if in_signatures && !is_signature {
             notes.extend(text.get(start..at));
             start = at;
+        }
+        // A note does not begin with an empty line.
+        if start == at && line == "\n" {
+            start += line.len();
         }
         in_signatures = is_signature;
         at += line.len();
@@ -243,6 +265,8 @@ mod tests {
     fn notes_in_one_file_are_split_behind_their_signatures() {
         let (one, two) = (checkpoint().sign(&key()), Checkpoint { size: 18, ..checkpoint() }.sign(&key()));
         assert_eq!(split_notes(&format!("{one}{two}")), [one.as_str(), two.as_str()]);
-        assert!(split_notes("").is_empty());
+        assert_eq!(split_notes(&format!("\n{one}\n\n{two}\n")), [one.as_str(), two.as_str()]);
+        assert_eq!(split_notes(&format!("{one}half of")), [one.as_str(), "half of"]);
+        assert!(split_notes("").is_empty() && split_notes("\n").is_empty());
     }
 }

@@ -3,12 +3,15 @@
 use thiserror::Error;
 
 use crate::format::{
-    bodies::{BlockBody, CloseBody, GapBody, OpenBody, RestartBody},
+    bodies::{BlockBody, CloseBody, GapBody, OpenBody, RemovalBody, RestartBody},
     fields::BodyReader,
 };
 
-/// The version of the format, in `OPEN`.
-pub const FORMAT_VERSION: u16 = 1;
+/// The newest version of the format, in `OPEN`. Version 2 adds the entry `RETN` to version 1.
+pub const FORMAT_VERSION: u16 = 2;
+
+/// The oldest version that is read. Files of a trail without retention have it.
+pub const OLDEST_FORMAT_VERSION: u16 = 1;
 
 /// The length of an entry's prefix: tag, length of the body, sequence, time, epoch.
 pub const PREFIX_BYTES: usize = 32;
@@ -44,6 +47,8 @@ pub enum EntryBody {
     Restart(RestartBody),
     /// `GAPS`: records are missing.
     Gap(GapBody),
+    /// `RETN`: the sink removes old files.
+    Removal(RemovalBody),
     /// `CLOS`: the file is complete.
     Close(CloseBody),
     /// `CKPT`: a checkpoint, a signed note. It is in the chain, and no leaf of the tree.
@@ -82,6 +87,7 @@ impl TrailEntry {
             EntryBody::Block(body) => body.write(out),
             EntryBody::Restart(body) => body.write(out),
             EntryBody::Gap(body) => body.write(out),
+            EntryBody::Removal(body) => body.write(out),
             EntryBody::Close(body) => body.write(out),
             EntryBody::Checkpoint(note) => out.extend_from_slice(note.as_bytes()),
         }
@@ -105,18 +111,7 @@ impl TrailEntry {
     /// When there is none.
     pub fn read(bytes: &[u8]) -> Result<(Self, &[u8], [u8; CHAIN_BYTES]), EntryError> {
         let mut prefix = BodyReader::new(bytes);
-        let tag: [u8; 4] = prefix.array().ok_or(EntryError::Incomplete)?;
-        if !EntryBody::TAGS.contains(&&tag) {
-            return Err(EntryError::Malformed);
-        }
-        let length = prefix.u32().ok_or(EntryError::Incomplete)? as usize;
-        let is_allowed = match EntryBody::fixed_bytes(&tag) {
-            Some(fixed) => length == fixed,
-            None => length <= ENTRY_BYTES_MAX - PREFIX_BYTES - CHAIN_BYTES,
-        };
-        if !is_allowed {
-            return Err(EntryError::Malformed);
-        }
+        let EntryHeader { tag, body_bytes: length } = EntryHeader::read_from(&mut prefix)?;
         let numbers = (prefix.u64(), prefix.u64(), prefix.u64());
         let (Some(sequence), Some(unix_nanos), Some(epoch)) = numbers else { return Err(EntryError::Incomplete) };
         let body = prefix.bytes(length).ok_or(EntryError::Incomplete)?;
@@ -127,14 +122,48 @@ impl TrailEntry {
     }
 }
 
+/// Tag and length of an entry.
+pub(crate) struct EntryHeader {
+    tag: [u8; 4],
+    body_bytes: usize,
+}
+
+impl EntryHeader {
+    pub(crate) const BYTES: usize = 8;
+
+    /// The header with which `bytes` begin; `None` if there is none.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        Self::read_from(&mut BodyReader::new(bytes)).ok()
+    }
+
+    fn read_from(fields: &mut BodyReader<'_>) -> Result<Self, EntryError> {
+        let tag: [u8; 4] = fields.array().ok_or(EntryError::Incomplete)?;
+        if !EntryBody::TAGS.contains(&&tag) {
+            return Err(EntryError::Malformed);
+        }
+        let body_bytes = fields.u32().ok_or(EntryError::Incomplete)? as usize;
+        let is_allowed = match EntryBody::fixed_bytes(&tag) {
+            Some(fixed) => body_bytes == fixed,
+            None => body_bytes <= ENTRY_BYTES_MAX - PREFIX_BYTES - CHAIN_BYTES,
+        };
+        is_allowed.then_some(Self { tag, body_bytes }).ok_or(EntryError::Malformed)
+    }
+
+    /// The length of the whole entry.
+    pub(crate) fn entry_bytes(&self) -> usize {
+        PREFIX_BYTES + self.body_bytes + CHAIN_BYTES
+    }
+}
+
 impl EntryBody {
-    const TAGS: [&'static [u8; 4]; 6] = [b"OPEN", b"BLCK", b"STRT", b"GAPS", b"CLOS", b"CKPT"];
+    const TAGS: [&'static [u8; 4]; 7] = [b"OPEN", b"BLCK", b"STRT", b"GAPS", b"RETN", b"CLOS", b"CKPT"];
 
     /// The length of a body that has only one.
     fn fixed_bytes(tag: &[u8; 4]) -> Option<usize> {
         match tag {
             b"BLCK" => Some(48),
             b"GAPS" => Some(16),
+            b"RETN" => Some(56),
             _ => None,
         }
     }
@@ -145,6 +174,7 @@ impl EntryBody {
             Self::Block(_) => b"BLCK",
             Self::Restart(_) => b"STRT",
             Self::Gap(_) => b"GAPS",
+            Self::Removal(_) => b"RETN",
             Self::Close(_) => b"CLOS",
             Self::Checkpoint(_) => b"CKPT",
         }
@@ -157,6 +187,7 @@ impl EntryBody {
             b"BLCK" => Self::Block(BlockBody::read(&mut fields)?),
             b"STRT" => Self::Restart(RestartBody::read(&mut fields)?),
             b"GAPS" => Self::Gap(GapBody::read(&mut fields)?),
+            b"RETN" => Self::Removal(RemovalBody::read(&mut fields)?),
             b"CLOS" => Self::Close(CloseBody::read(&mut fields)?),
             b"CKPT" => return std::str::from_utf8(body).ok().map(|note| Self::Checkpoint(note.to_owned())),
             _ => return None,
@@ -171,7 +202,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        format::CloseReason,
+        format::{BLOCK_BYTES_MAX, CloseReason},
         tree::{TreeFrontier, leaf_hash},
     };
 
@@ -204,6 +235,7 @@ mod tests {
         let mut tree = TreeFrontier::default();
         (0..5u8).for_each(|leaf| tree.push(leaf_hash(&[leaf])));
         let open = OpenBody {
+            version: 2,
             replaces_broken: true,
             block_bytes_max: 65536,
             trail_id: [1; 16],
@@ -230,6 +262,7 @@ mod tests {
             EntryBody::Block(BlockBody { offset: 1, length: 2, records: 3, digest: [4; 32] }),
             EntryBody::Restart(restart),
             EntryBody::Gap(GapBody { payloads: 1, bytes: 2 }),
+            EntryBody::Removal(RemovalBody { first_kept: 1, leaves: 2, root: [3; 32], retain_nanos: 4 }),
             EntryBody::Close(close),
             EntryBody::Checkpoint("a note\n".to_owned()),
         ] {
@@ -248,6 +281,16 @@ mod tests {
     }
 
     #[test]
+    fn a_block_of_no_byte_or_of_more_than_64_kib_is_malformed() {
+        for (length, is_allowed) in [(0, false), (1, true), (BLOCK_BYTES_MAX, true), (BLOCK_BYTES_MAX + 1, false)] {
+            let body = BlockBody { offset: 0, length, records: 1, digest: [4; 32] };
+            let mut bytes = entry(EntryBody::Block(body)).to_bytes();
+            bytes.extend_from_slice(&[0; CHAIN_BYTES]);
+            assert_eq!(TrailEntry::read(&bytes).is_ok(), is_allowed, "{length}");
+        }
+    }
+
+    #[test]
     fn a_tag_of_zeros_and_a_length_beyond_the_limit_are_malformed() {
         assert_eq!(TrailEntry::read(&[0; 64]), Err(EntryError::Malformed));
         let mut bytes = b"BLCK\xff\xff\xff\xff".to_vec();
@@ -257,7 +300,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(mut bytes in proptest::collection::vec(any::<u8>(), 0..400), tag in 0usize..6) {
+        fn any_bytes_are_read_or_refused(mut bytes in proptest::collection::vec(any::<u8>(), 0..400), tag in 0usize..7) {
             if let Some(front) = bytes.get_mut(..4) {
                 front.copy_from_slice(EntryBody::TAGS[tag]);
             }

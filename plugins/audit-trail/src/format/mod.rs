@@ -5,11 +5,17 @@ mod checkpoint;
 mod entry;
 mod fields;
 
-pub(crate) use self::checkpoint::{hash, number, split_notes};
 pub use self::{
-    bodies::{BlockBody, CloseBody, CloseReason, GapBody, OpenBody, RestartBody},
-    checkpoint::{Checkpoint, CheckpointError, TrailExtension},
-    entry::{CHAIN_BYTES, ENTRY_BYTES_MAX, EntryBody, EntryError, FORMAT_VERSION, PREFIX_BYTES, TrailEntry},
+    bodies::{BLOCK_BYTES_MAX, BlockBody, CloseBody, CloseReason, GapBody, OpenBody, RemovalBody, RestartBody},
+    checkpoint::{Checkpoint, CheckpointError, TrailExtension, split_notes},
+    entry::{
+        CHAIN_BYTES, ENTRY_BYTES_MAX, EntryBody, EntryError, FORMAT_VERSION, OLDEST_FORMAT_VERSION, PREFIX_BYTES,
+        TrailEntry,
+    },
+};
+pub(crate) use self::{
+    checkpoint::{NOTE_BYTES_MAX, hash, number},
+    entry::EntryHeader,
 };
 
 /// The BLAKE3 hash of a block's bytes.

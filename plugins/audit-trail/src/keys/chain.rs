@@ -3,7 +3,7 @@
 use std::fmt;
 
 use data_encoding::BASE64;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::{format::CHAIN_BYTES, keys::KeyError};
 
@@ -14,10 +14,13 @@ const KEY_ID: &str = "fapilog audit-trail v1 chain key id";
 const FORM: &str =
     "\"fapilog-chain-key/v1 ID EPOCH KEY\", with 16 hexadecimal digits, a number, and 32 bytes in Base64";
 
+type KeyBytes = Zeroizing<[u8; 32]>;
+
 /// A key of the chain: the first one, or one that was derived from it.
 #[derive(Clone)]
 pub struct ChainKey {
-    key: Zeroizing<[u8; 32]>,
+    /// In a box: a move of the value leaves no copy of the bytes.
+    key: Box<KeyBytes>,
     epoch: u64,
     id: [u8; 8],
 }
@@ -28,21 +31,20 @@ impl ChainKey {
     /// # Errors
     /// When the system has none.
     pub fn generate() -> Result<Self, KeyError> {
-        let mut key = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *key).map_err(|error| KeyError::Random(error.into()))?;
+        let mut key = Box::new(KeyBytes::default());
+        getrandom::fill(&mut **key).map_err(|error| KeyError::Random(error.into()))?;
         Ok(Self::first(key))
     }
 
     /// The first key of these bytes.
     #[must_use]
     pub fn from_bytes(key: &[u8; 32]) -> Self {
-        Self::first(Zeroizing::new(*key))
+        Self::first(boxed(key))
     }
 
-    fn first(key: Zeroizing<[u8; 32]>) -> Self {
+    fn first(key: Box<KeyBytes>) -> Self {
         let mut id = [0; 8];
-        let mut derived = blake3::Hasher::new_derive_key(KEY_ID);
-        derived.update(&*key).finalize_xof().fill(&mut id);
+        derive(KEY_ID, &key, &mut id);
         Self { key, epoch: 0, id }
     }
 
@@ -62,13 +64,17 @@ impl ChainKey {
     #[must_use]
     pub fn link(&self, previous: &[u8; CHAIN_BYTES], entry: &[u8]) -> [u8; CHAIN_BYTES] {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        hasher.update(previous).update(entry).finalize().into()
+        let value = hasher.update(previous).update(entry).finalize().into();
+        // It has the key.
+        hasher.zeroize();
+        value
     }
 
     /// The key behind the next checkpoint.
     #[must_use]
     pub fn next(&self) -> Self {
-        let key = Zeroizing::new(blake3::derive_key(NEXT_KEY, &*self.key));
+        let mut key = Box::new(KeyBytes::default());
+        derive(NEXT_KEY, &self.key, &mut **key);
         Self { key, epoch: self.epoch.saturating_add(1), id: self.id }
     }
 
@@ -87,7 +93,7 @@ impl ChainKey {
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         let id = u64::from_be_bytes(self.id);
-        let key = Zeroizing::new(BASE64.encode(&*self.key));
+        let key = Zeroizing::new(BASE64.encode(&**self.key));
         Zeroizing::new(format!("fapilog-chain-key/v1 {id:016x} {} {}\n", self.epoch, *key))
     }
 
@@ -109,12 +115,27 @@ impl ChainKey {
         let id = u64::from_str_radix(id, 16).ok()?.to_be_bytes();
         let epoch = words.next()?.parse().ok()?;
         let bytes = Zeroizing::new(BASE64.decode(words.next()?.as_bytes()).ok()?);
-        let key = Zeroizing::new(<[u8; 32]>::try_from(bytes.as_slice()).ok()?);
+        let key = boxed(bytes.as_slice().try_into().ok()?);
         if words.next().is_some() || (epoch == 0 && Self::from_bytes(&key).id != id) {
             return None;
         }
         Some(Self { key, epoch, id })
     }
+}
+
+fn boxed(key: &[u8; 32]) -> Box<KeyBytes> {
+    let mut boxed = Box::new(KeyBytes::default());
+    boxed.copy_from_slice(key);
+    boxed
+}
+
+/// Derives bytes from a key. The state of the derivation is wiped: it leads to them.
+fn derive(context: &str, key: &KeyBytes, out: &mut [u8]) {
+    let mut hasher = blake3::Hasher::new_derive_key(context);
+    let mut reader = hasher.update(&**key).finalize_xof();
+    reader.fill(out);
+    reader.zeroize();
+    hasher.zeroize();
 }
 
 impl fmt::Debug for ChainKey {

@@ -1,7 +1,7 @@
 //! Files of keys.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -9,7 +9,11 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use crate::keys::{ChainKey, KeyError, SigningKey, VerifyingKey};
+use crate::{
+    files::directory_of,
+    keys::{ChainKey, KeyError, SigningKey, VerifyingKey},
+    reading::open_without_links,
+};
 
 /// The most bytes of a key file.
 const KEY_FILE_BYTES_MAX: u64 = 4096;
@@ -32,7 +36,11 @@ pub fn generate_keys(directory: &Path, name: &str) -> Result<KeyFiles, KeyError>
     let key = SigningKey::generate(name)?;
     let files = KeyFiles { signing: directory.join("signing.key"), verifying: directory.join("verifying.key") };
     write_new(&files.signing, key.to_text().as_bytes(), 0o600)?;
-    write_new(&files.verifying, format!("{}\n", key.verifying_key().to_text()).as_bytes(), 0o644)?;
+    let verifying = format!("{}\n", key.verifying_key().to_text());
+    write_new(&files.verifying, verifying.as_bytes(), 0o644).inspect_err(|_| {
+        // A signing key without its verifying key would be in the way of the next attempt.
+        let _ = fs::remove_file(&files.signing);
+    })?;
     Ok(files)
 }
 
@@ -60,28 +68,51 @@ pub fn read_chain_key(path: &Path) -> Result<ChainKey, KeyError> {
     ChainKey::from_text(&read_secret(path)?)
 }
 
-/// Writes a new file, and makes it durable. A file that exists is an error: a key is never overwritten.
-pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<File, KeyError> {
-    let write = || -> io::Result<File> {
+/// Writes a new file, and makes it and its name durable. A file that exists is an error: a key is never overwritten. A file that cannot
+/// be written as a whole is removed.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
+    let write = || -> io::Result<()> {
         let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).custom_flags(flags).open(path)?;
-        file.set_permissions(PermissionsExt::from_mode(mode))?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        Ok(file)
+        let file = OpenOptions::new().write(true).create_new(true).mode(mode).custom_flags(flags).open(path)?;
+        let written = fill(file, bytes, mode).and_then(|()| File::open(directory_of(path))?.sync_all());
+        if written.is_err() {
+            let _ = fs::remove_file(path);
+        }
+        written
     };
     write().map_err(|source| KeyError::Io { operation: "write", path: path.to_owned(), source })
 }
 
+fn fill(mut file: File, bytes: &[u8], mode: u32) -> io::Result<()> {
+    file.set_permissions(PermissionsExt::from_mode(mode))?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
 /// Reads a small file of text.
 pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<String>, KeyError> {
-    let read = || -> io::Result<Zeroizing<String>> {
-        // With room for the whole text: a buffer that grows leaves copies in memory.
-        let mut text = Zeroizing::new(String::with_capacity(KEY_FILE_BYTES_MAX as usize));
-        File::open(path)?.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text)?;
-        Ok(text)
-    };
-    read().map_err(|source| KeyError::Io { operation: "read", path: path.to_owned(), source })
+    let text = File::open(path).and_then(read_text);
+    text.map_err(|source| KeyError::Io { operation: "read", path: path.to_owned(), source })
+}
+
+/// Reads a small file of text that its owner alone can read or write, and that no link leads to.
+pub(crate) fn read_own_secret(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+    let text = open_without_links(path).and_then(|file| {
+        let mode = file.metadata()?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let text = format!("its permissions are {mode:03o}, and allowed are 600: its owner alone may read it");
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+        }
+        read_text(file)
+    });
+    text.map_err(|source| KeyError::Io { operation: "read", path: path.to_owned(), source })
+}
+
+fn read_text(file: File) -> io::Result<Zeroizing<String>> {
+    // With room for the whole text: a buffer that grows leaves copies in memory.
+    let mut text = Zeroizing::new(String::with_capacity(KEY_FILE_BYTES_MAX as usize));
+    file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -98,5 +129,10 @@ mod tests {
         assert_eq!(read_verifying_key(&files.verifying).unwrap(), *signing.verifying_key());
         assert!(matches!(generate_keys(directory.path(), "example.com/audit"), Err(KeyError::Io { .. })));
         assert_eq!(read_signing_key(&files.signing).unwrap().to_text(), signing.to_text());
+
+        // No half of a pair stays.
+        fs::remove_file(&files.signing).unwrap();
+        assert!(generate_keys(directory.path(), "example.com/audit").is_err());
+        assert!(!files.signing.exists() && files.verifying.exists());
     }
 }

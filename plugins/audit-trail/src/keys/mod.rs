@@ -12,7 +12,7 @@ mod error;
 mod key_files;
 mod signing;
 
-pub(crate) use self::key_files::{read_secret, write_new};
+pub(crate) use self::key_files::{read_own_secret, write_new};
 pub use self::{
     chain::ChainKey,
     error::KeyError,

@@ -54,7 +54,7 @@ impl ConsistencyProof {
     /// # Errors
     /// The part that does not verify.
     pub fn verify(&self, old: &Checkpoint, key: &VerifyingKey) -> Result<Checkpoint, ProofError> {
-        let new = Checkpoint::verify(&self.checkpoint, key)?;
+        let new = Checkpoint::verify_own(&self.checkpoint, key)?;
         if old.size != self.old_size {
             return Err(ProofError::OtherCheckpoint { found: old.size, wanted: self.old_size });
         }
@@ -68,6 +68,6 @@ impl ConsistencyProof {
 /// # Errors
 /// When one of the two has another form, or the part that does not verify.
 pub fn verify_consistency_proof(text: &str, old_note: &str, key: &VerifyingKey) -> Result<Checkpoint, ProofError> {
-    let old = Checkpoint::verify(old_note, key)?;
+    let old = Checkpoint::verify_own(old_note, key)?;
     ConsistencyProof::from_text(text)?.verify(&old, key)
 }

@@ -23,8 +23,8 @@ pub enum ProofError {
         /// The block's number.
         entry: u64,
     },
-    /// The files before the first one are needed, and gone.
-    #[error("the trail begins with file {segment}; a proof needs all files from the first on")]
+    /// The files before the first one are needed, and gone: to count records, or for a checkpoint that is older than they are.
+    #[error("the trail begins with file {segment}; this proof needs the files before it")]
     FilesMissing {
         /// The number of the first file that is there.
         segment: u64,

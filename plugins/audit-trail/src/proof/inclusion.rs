@@ -93,7 +93,7 @@ impl InclusionProof {
     /// # Errors
     /// The part that does not verify.
     pub fn verify(&self, key: &VerifyingKey) -> Result<ProvenRecord, ProofError> {
-        let checkpoint = Checkpoint::verify(&self.checkpoint, key)?;
+        let checkpoint = Checkpoint::verify_own(&self.checkpoint, key)?;
         // The chain value is no part of the leaf.
         let mut whole = self.entry.clone();
         whole.extend_from_slice(&[0; 32]);
@@ -104,6 +104,9 @@ impl InclusionProof {
         let is_block = block.length as usize == self.block.len() && block.digest == block_digest(&self.block);
         let record = self.block.get(self.record.clone()).filter(|_| is_block);
         let record = record.ok_or(ProofError::BlockDiffers)?;
+        if !self.has_whole_lines() {
+            return Err(ProofError::Malformed { expected: "the place of whole lines in the block" });
+        }
         let is_included = leaf.len() == self.entry.len()
             && entry.sequence == self.index
             && verify_inclusion(leaf_hash(leaf), self.index, checkpoint.size, &self.path, &checkpoint.root);
@@ -111,6 +114,16 @@ impl InclusionProof {
             return Err(ProofError::RootDiffers);
         }
         Ok(ProvenRecord { record: record.to_vec(), index: self.index, unix_nanos: entry.unix_nanos, checkpoint })
+    }
+}
+
+impl InclusionProof {
+    /// Whether the record is the whole block, or begins and ends with lines: a part of a record could state the opposite of it.
+    fn has_whole_lines(&self) -> bool {
+        let Range { start, end } = self.record;
+        let is_line_end = |at: usize| at.checked_sub(1).is_none_or(|last| self.block.get(last) == Some(&b'\n'));
+        let is_end = end == self.block.len() || is_line_end(end);
+        start < end && is_line_end(start) && is_end
     }
 }
 

@@ -6,7 +6,8 @@ use crate::{
     files::{SegmentPaths, segments_of},
     format::{BlockBody, TrailEntry, block_digest},
     proof::{ConsistencyProof, InclusionProof, ProofError},
-    tree::{consistency_path, inclusion_path},
+    reading::{open_plain, read_entries},
+    tree::PartialTree,
     verify::{
         DamageKind, TrailDamage, Verifier, VerifyError,
         verifier::WalkedTrail,
@@ -18,7 +19,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordSelector {
-    /// The record of this number in the trail, from 0. Records must be lines.
+    /// The record of this number in the trail, from 0. Records must be lines, and all files from the first on must be there.
     Number(u64),
     /// The record at this place of a data file, which is named by its number in the trail. Records must be lines.
     At {
@@ -59,18 +60,19 @@ impl Verifier {
     /// # Errors
     /// When the entries do not verify, no record is the one asked for, or no checkpoint includes it yet.
     pub fn prove(&self, live: &Path, selector: &RecordSelector) -> Result<InclusionProof, ProofError> {
-        let walked = self.walk_whole(live)?;
+        let walked = self.walk_files(live)?;
+        if let (RecordSelector::Number(_), Some(missing)) = (selector, files_missing(&walked)) {
+            return Err(missing);
+        }
         let Some(found) = find(&walked, selector)? else {
             return Err(ProofError::NoSuchRecord { selector: selector.to_string() });
         };
         let index = found.block.sequence;
         let last = last_checkpoint(&walked).filter(|last| last.checkpoint.size > index);
         let last = last.ok_or(ProofError::NotSignedYet { entry: index })?;
-        let leaves = leaves(&walked, last.checkpoint.size);
-        let path = inclusion_path(leaves, usize::try_from(index).unwrap_or(usize::MAX)).unwrap_or_default();
-        let Some((paths, _)) = walked.segments.get(found.segment) else {
-            return Err(ProofError::NoSuchRecord { selector: selector.to_string() });
-        };
+        let no_such_record = || ProofError::NoSuchRecord { selector: selector.to_string() };
+        let path = partial_tree(&walked, last.checkpoint.size).inclusion_path(index).ok_or_else(no_such_record)?;
+        let (paths, _) = walked.segments.get(found.segment).ok_or_else(no_such_record)?;
         let entry = entry_bytes(paths, index)?;
         Ok(InclusionProof {
             index,
@@ -87,26 +89,22 @@ impl Verifier {
     /// # Errors
     /// When the entries do not verify, or the last checkpoint is older than that.
     pub fn prove_consistency(&self, live: &Path, old_size: u64) -> Result<ConsistencyProof, ProofError> {
-        let walked = self.walk_whole(live)?;
+        let walked = self.walk_files(live)?;
         let last = last_checkpoint(&walked);
         let size = last.map_or(0, |last| last.checkpoint.size);
         let no_such_size = || ProofError::NoSuchSize { size, wanted: old_size };
         let last = last.filter(|_| old_size <= size).ok_or_else(no_such_size)?;
-        let old = usize::try_from(old_size).map_err(|_| no_such_size())?;
-        let path = consistency_path(leaves(&walked, size), old).ok_or_else(no_such_size)?;
+        let path = partial_tree(&walked, size).consistency_path(old_size);
+        let path = path.ok_or_else(|| files_missing(&walked).unwrap_or_else(no_such_size))?;
         Ok(ConsistencyProof { old_size, path, checkpoint: last.note.clone() })
     }
 
-    fn walk_whole(&self, live: &Path) -> Result<WalkedTrail<'_>, ProofError> {
+    fn walk_files(&self, live: &Path) -> Result<WalkedTrail<'_>, ProofError> {
         let segments = segments_of(live).map_err(io_error(live))?;
         if segments.is_empty() {
             return Err(VerifyError::NoTrail { path: live.to_owned() }.into());
         }
-        let walked = self.walk(segments)?;
-        match walked.segments.first() {
-            Some((_, first)) if first.open.segment > 0 => Err(ProofError::FilesMissing { segment: first.open.segment }),
-            _ => Ok(walked),
-        }
+        Ok(self.walk(segments)?)
     }
 }
 
@@ -118,14 +116,22 @@ fn last_checkpoint<'a>(walked: &'a WalkedTrail<'_>) -> Option<&'a CheckpointPlac
     walked.walk.checkpoints.last()
 }
 
-fn leaves<'a>(walked: &'a WalkedTrail<'_>, size: u64) -> &'a [[u8; 32]] {
-    let count = usize::try_from(size).unwrap_or(usize::MAX);
-    walked.walk.leaves.get(..count).unwrap_or_default()
+/// The tree of so many leaves, as far as there are files.
+fn partial_tree<'a>(walked: &'a WalkedTrail<'_>, size: u64) -> PartialTree<'a> {
+    let before = walked.segments.first().map(|(_, first)| first.open.tree.clone()).unwrap_or_default();
+    let count = usize::try_from(size.saturating_sub(before.size())).unwrap_or(usize::MAX);
+    PartialTree::new(before, walked.walk.leaves.get(..count).unwrap_or_default())
+}
+
+/// The error of a proof that needs files before the first one.
+fn files_missing(walked: &WalkedTrail<'_>) -> Option<ProofError> {
+    let (_, first) = walked.segments.first()?;
+    (first.open.segment > 0).then_some(ProofError::FilesMissing { segment: first.open.segment })
 }
 
 /// The bytes of the entry `index`, without its chain value.
 fn entry_bytes(paths: &SegmentPaths, index: u64) -> Result<Vec<u8>, VerifyError> {
-    let bytes = std::fs::read(&paths.trail).map_err(io_error(&paths.trail))?;
+    let bytes = read_entries(&paths.trail).map_err(io_error(&paths.trail))?.bytes;
     let mut at = 0;
     while let Ok(read) = read_entry(&bytes, at) {
         let TrailEntry { sequence, .. } = read.entry;
@@ -141,7 +147,7 @@ fn entry_bytes(paths: &SegmentPaths, index: u64) -> Result<Vec<u8>, VerifyError>
 fn find(walked: &WalkedTrail<'_>, selector: &RecordSelector) -> Result<Option<FoundBlock>, VerifyError> {
     let mut first_record = 0;
     for (index, (paths, segment)) in walked.segments.iter().enumerate() {
-        let file = File::open(&paths.data).map_err(io_error(&paths.data))?;
+        let file = open_plain(&paths.data).map_err(io_error(&paths.data))?;
         for block in &segment.blocks {
             let BlockBody { offset, records, .. } = block.body;
             let first = first_record + block.first_record;

@@ -23,7 +23,7 @@ use crate::{
         client::{PAYLOAD_BYTES, TrailSink},
         shared::TrailSlot,
     },
-    writer::{AnchorThread, OnBrokenHead, SharedAnchors, TrailWriter, WriterOptions, WriterReports},
+    writer::{AnchorThread, LOOK_INTERVAL, OnBrokenHead, SharedAnchors, TrailWriter, WriterOptions, WriterReports},
 };
 
 /// The most bytes of a block.
@@ -51,6 +51,7 @@ pub struct AuditTrail {
     signing: SecretRef,
     options: WriterOptions,
     anchors: SharedAnchors,
+    has_anchors: bool,
     slot: Arc<TrailSlot>,
 }
 
@@ -73,11 +74,12 @@ impl AuditTrail {
             checkpoint_blocks: 4096,
             rotate_bytes: None,
             rotate_every: None,
+            retain_age: None,
             mode: 0o640,
             first_key: None,
             on_broken_head: OnBrokenHead::Refuse,
         };
-        Self { formatter, signing, options, anchors: Arc::default(), slot: Arc::default() }
+        Self { formatter, signing, options, anchors: Arc::default(), has_anchors: false, slot: Arc::default() }
     }
 
     /// The path of the data file.
@@ -110,10 +112,18 @@ impl AuditTrail {
         self
     }
 
-    /// Sets the period after which the file is rotated: at each multiple of it since 1970-01-01T00:00:00Z, with the next payload or
-    /// checkpoint; 1 s to 366 days. By default it is not.
+    /// Sets the period after which a file with records is rotated: at each multiple of it since 1970-01-01T00:00:00Z; 1 s to 366 days. By
+    /// default it is not.
     pub fn rotate_every(mut self, period: Duration) -> Self {
         self.options.rotate_every = Some(period);
+        self
+    }
+
+    /// Removes rotated files of which all records are older than this: 1 s to 100 years. A file is that old when the file behind it was
+    /// opened that long ago, after the trail. An entry records the removal before, and a checkpoint signs it; a verifier tells it from a
+    /// removal by others. By default all files stay.
+    pub fn retain_age(mut self, age: Duration) -> Self {
+        self.options.retain_age = Some(age);
         self
     }
 
@@ -124,7 +134,7 @@ impl AuditTrail {
     }
 
     /// Sets the file that gets the first chain key of a new trail, for the auditor. By default it stands beside the data file, and has the
-    /// trail's id in its name.
+    /// key's id in its name.
     pub fn first_key(mut self, path: impl Into<PathBuf>) -> Self {
         self.options.first_key = Some(path.into());
         self
@@ -137,9 +147,19 @@ impl AuditTrail {
     }
 
     /// Adds an anchor, which gets each checkpoint.
-    pub fn anchor(self, anchor: impl Anchor) -> Self {
+    pub fn anchor(mut self, anchor: impl Anchor) -> Self {
         lock(&self.anchors).push(Box::new(anchor));
+        self.has_anchors = true;
         self
+    }
+
+    /// The age at which each record is removed. The live file is never removed: without a rotation by time, its records stay. So do the
+    /// files of a broken trail, which are moved aside.
+    fn removed_at(&self) -> Option<Duration> {
+        let WriterOptions { rotate_every, retain_age, on_broken_head, .. } = self.options;
+        let period = rotate_every.filter(|_| on_broken_head == OnBrokenHead::Refuse)?;
+        // The clock is looked at once a minute for the rotation, and once for the removal.
+        Some(retain_age?.saturating_add(period).saturating_add(2 * LOOK_INTERVAL))
     }
 
     fn range_problems(&self) -> Vec<Problem> {
@@ -160,10 +180,10 @@ impl AuditTrail {
     }
 
     fn file_problems(&self) -> Vec<Problem> {
-        let WriterOptions { path, rotate_bytes, rotate_every, mode, first_key, .. } = &self.options;
+        let WriterOptions { path, rotate_bytes, rotate_every, retain_age, mode, first_key, .. } = &self.options;
         let mut problems = Vec::new();
-        if path.file_name().is_none() {
-            problems.push(Problem::new("path", path.display(), "it must name a file"));
+        if let Some(allowed) = name_problem(path) {
+            problems.push(Problem::new("path", path.display(), allowed));
         }
         if let Some(bytes) = rotate_bytes.filter(|bytes| *bytes < 4096) {
             problems.push(Problem::new("rotate_bytes", bytes, "allowed are sizes from 4 KiB"));
@@ -171,6 +191,10 @@ impl AuditTrail {
         let periods = Duration::from_secs(1)..=Duration::from_secs(366 * 86_400);
         if let Some(period) = rotate_every.filter(|period| !periods.contains(period)) {
             problems.push(Problem::new("rotate_every", write_duration(period), "allowed are 1s to 366 days"));
+        }
+        let ages = Duration::from_secs(1)..=Duration::from_secs(36_525 * 86_400);
+        if let Some(age) = retain_age.filter(|age| !ages.contains(age)) {
+            problems.push(Problem::new("retain_age", write_duration(age), "allowed are 1s to 36525 days"));
         }
         if mode & !0o777 != 0 || mode & 0o600 != 0o600 {
             let allowed = "allowed are 0o600 to 0o777, with reading and writing for the owner";
@@ -197,20 +221,20 @@ impl SinkFactory for AuditTrail {
             blocks: context.counter("blocks"),
             checkpoints: context.counter("checkpoints"),
             files_rotated: context.counter("files_rotated"),
+            files_removed: context.counter("files_removed"),
             anchor_errors: context.counter("anchor_errors"),
         };
         let (options, signing) = (self.options.clone(), self.signing.clone());
         let (anchors, slot) = (Arc::clone(&self.anchors), Arc::clone(&self.slot));
+        let has_anchors = self.has_anchors;
         let record_end = formatter.record_end();
         let join = move || {
             slot.join(|| {
                 let key = signing_key(&signing)?;
-                let thread = match lock(&anchors).is_empty() {
-                    true => None,
-                    false => {
-                        let anchors = Arc::clone(&anchors);
-                        Some(AnchorThread::start(anchors, reports.clone()).map_err(SinkError::permanent)?)
-                    }
+                // Not by a look at the anchors: the thread of a trail that has closed may still wait for one.
+                let thread = match has_anchors {
+                    false => None,
+                    true => Some(AnchorThread::start(anchors, reports.clone()).map_err(SinkError::permanent)?),
                 };
                 TrailWriter::open(options, key, record_end, reports, thread)
             })
@@ -226,12 +250,15 @@ impl SinkFactory for AuditTrail {
         problems
     }
 
-    /// Files of a trail are never removed by the sink.
     fn assurances(&self) -> Assurances {
         let directory = self.options.path.parent().unwrap_or(Path::new("")).to_owned();
         let place = SinkPlace::File { directory };
         let local = Assurances::unknown().place(place).durable(true).tamper_evident(true);
-        local.mode(self.options.mode).kept_at_least(Duration::MAX)
+        let local = local.mode(self.options.mode).kept_at_least(self.options.retain_age.unwrap_or(Duration::MAX));
+        match self.removed_at() {
+            Some(age) => local.kept_at_most(age),
+            None => local,
+        }
     }
 
     fn delivery(&self) -> DeliveryPolicy {
@@ -241,6 +268,19 @@ impl SinkFactory for AuditTrail {
     /// Audit records are not dropped while the disk is slow: the pipeline waits.
     fn on_full(&self) -> OnFull {
         OnFull::Block
+    }
+}
+
+/// The most bytes in the name of the data file: rotated files, and those of a torn end, have up to 45 bytes more, of 255.
+const NAME_BYTES_MAX: usize = 200;
+
+/// Why a trail cannot have its data file at this path.
+fn name_problem(path: &Path) -> Option<&'static str> {
+    let Some(name) = path.file_name() else { return Some("it must name a file") };
+    match name.to_str() {
+        None => Some("the name of the file must be UTF-8: entries have it"),
+        Some(name) if name.len() > NAME_BYTES_MAX => Some("the name of the file has 200 bytes at most"),
+        Some(_) => None,
     }
 }
 
@@ -272,6 +312,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_a_rotation_could_not_lengthen_or_an_entry_not_hold_is_refused() {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+        let long = "x".repeat(201);
+        assert_eq!(name_problem(Path::new(&long[1..])), None);
+        for name in [long.as_bytes(), b"/", b"audit\xff.jsonl"] {
+            assert!(name_problem(Path::new(OsStr::from_bytes(name))).is_some(), "{name:?}");
+        }
+    }
+
+    #[test]
     fn a_trail_is_durable_shows_changes_and_is_kept() {
         let trail = AuditTrail::new("/var/log/shop/audit.log", || NoFormatter, SecretRef::file("/etc/shop/key"));
         let assurances = trail.mode(0o600).assurances();
@@ -279,5 +330,16 @@ mod tests {
         assert_eq!((assurances.place, assurances.mode), (place, Some(0o600)));
         assert!(assurances.is_durable && assurances.is_tamper_evident);
         assert_eq!((assurances.kept_at_least, assurances.kept_at_most), (Duration::MAX, None));
+    }
+
+    #[test]
+    fn the_age_of_removal_is_assured_with_a_rotation_by_time() {
+        let day = Duration::from_secs(86_400);
+        let trail = || AuditTrail::new("audit.log", || NoFormatter, SecretRef::file("key")).retain_age(400 * day);
+        let ages = |trail: AuditTrail| (trail.assurances().kept_at_least, trail.assurances().kept_at_most);
+        assert_eq!(ages(trail()), (400 * day, None));
+        let most = 401 * day + Duration::from_secs(120);
+        assert_eq!(ages(trail().rotate_every(day)), (400 * day, Some(most)));
+        assert_eq!(ages(trail().rotate_every(day).on_broken_head(OnBrokenHead::NewTrail)), (400 * day, None));
     }
 }

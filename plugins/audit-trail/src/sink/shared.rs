@@ -34,11 +34,15 @@ struct TimerState {
     changed: Condvar,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+/// The later ones come first.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum TimerOrder {
     #[default]
     Sleep,
+    /// There is an entry behind the last checkpoint.
     Tick,
+    /// Something is due at once.
+    Look,
     End,
 }
 
@@ -65,13 +69,22 @@ impl TrailSlot {
 
 impl SharedTrail {
     pub(super) fn append(&self, payload: &Payload) -> Result<(), SinkError> {
-        let result = lock(&self.writer).append(payload);
-        self.timer.set(TimerOrder::Tick);
-        result
+        self.with_writer(|writer| writer.append(payload))
     }
 
     pub(super) fn rotate(&self) {
-        lock(&self.writer).rotate_or_report();
+        // The first entry of the next file is behind the last checkpoint.
+        self.with_writer(TrailWriter::rotate_or_report);
+    }
+
+    /// Has the timer look for what is due afterwards.
+    fn with_writer<T>(&self, work: impl FnOnce(&mut TrailWriter) -> T) -> T {
+        let mut writer = lock(&self.writer);
+        let result = work(&mut writer);
+        let order = if writer.is_look_due(Instant::now()) { TimerOrder::Look } else { TimerOrder::Tick };
+        drop(writer);
+        self.timer.set(order);
+        result
     }
 }
 
@@ -88,7 +101,8 @@ impl Drop for SharedTrail {
 impl TimerState {
     fn set(&self, order: TimerOrder) {
         let mut state = lock(&self.state);
-        if *state != order && *state != TimerOrder::End {
+        let is_later = order > *state || order == TimerOrder::Sleep;
+        if is_later && *state != TimerOrder::End {
             *state = order;
             drop(state);
             self.changed.notify_one();
@@ -102,7 +116,7 @@ impl TimerState {
         loop {
             match (*state, end) {
                 (TimerOrder::End, _) => return false,
-                (TimerOrder::Tick, None) => return true,
+                (TimerOrder::Look, _) | (TimerOrder::Tick, None) => return true,
                 (TimerOrder::Sleep, None) => {
                     state = self.changed.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
                 }

@@ -4,6 +4,7 @@ use std::{collections::HashMap, fs::File, io, os::unix::fs::FileExt, path::Path}
 
 use crate::{
     format::block_digest,
+    reading::open_plain,
     verify::{
         damage::{DamageKind, TrailDamage, VerifyError},
         walk::{BlockPlace, WalkedSegment},
@@ -21,9 +22,14 @@ struct DataCheck<'a> {
     blocks: &'a [BlockPlace],
 }
 
-/// Compares the data file with the blocks from the index `from` on.
-pub(crate) fn check(path: &Path, segment: &WalkedSegment, from: usize) -> Result<(), VerifyError> {
-    let file = match File::open(path) {
+/// Compares the data file, which may be open already, with the blocks from the index `from` on.
+pub(crate) fn check(
+    path: &Path,
+    opened: Option<File>,
+    segment: &WalkedSegment,
+    from: usize,
+) -> Result<(), VerifyError> {
+    let file = match opened.map_or_else(|| open_plain(path), Ok) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let entry = segment.blocks.first().map_or(segment.open.tree.size(), |block| block.sequence);

@@ -10,5 +10,5 @@ pub(crate) mod walk;
 
 pub use self::{
     damage::{DamageKind, TrailDamage, VerifyError},
-    verifier::{TrailBlock, TrailEnd, TrailReader, VerifiedTrail, Verifier},
+    verifier::{RemovedFiles, TrailBlock, TrailEnd, TrailReader, VerifiedTrail, Verifier},
 };

@@ -3,15 +3,19 @@
 mod reader;
 
 use std::{
-    io,
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::{
     files::{SegmentPaths, segments_of},
-    format::{Checkpoint, CloseReason},
+    format::{Checkpoint, CloseReason, FORMAT_VERSION},
     keys::{ChainKey, VerifyingKey},
-    tree::root_of,
+    reading::{open_plain, read_entries},
+    tree::TreeHash,
     verify::{
         damage::{DamageKind, TrailDamage, VerifyError},
         data,
@@ -20,6 +24,9 @@ use crate::{
 };
 
 pub use self::reader::{TrailBlock, TrailReader};
+
+/// How often a running trail is read anew because its files have other names.
+const RUNNING_ATTEMPTS: u32 = 10;
 
 /// Verifies trails by a verifying key, and where there is one, by the first chain key.
 ///
@@ -48,6 +55,9 @@ pub struct VerifiedTrail {
     pub trail_id: [u8; 16],
     /// The number of the first file that was there: above 0 if older files are gone.
     pub first_segment: u64,
+    /// The removal by which files before the first one are gone. `None` if none is missing, or if they were moved away: a trail whose sink
+    /// removes old files is damaged then.
+    pub removed: Option<RemovedFiles>,
     /// The number of files.
     pub segments: u64,
     /// The number of entries of the whole trail: the size of the tree.
@@ -72,10 +82,28 @@ pub struct VerifiedTrail {
     pub cuts: u64,
     /// The end of the last file.
     pub end: TrailEnd,
-    /// The time of the last entry, in nanoseconds since 1970-01-01T00:00:00Z.
+    /// The time of the first entry, in nanoseconds since 1970-01-01T00:00:00Z: that at which the oldest of these files was opened.
+    pub first_nanos: u64,
+    /// The time of the first block, in nanoseconds since 1970-01-01T00:00:00Z; `None` if no file has a record.
+    pub first_block_nanos: Option<u64>,
+    /// The time of the last entry, in nanoseconds since 1970-01-01T00:00:00Z. Of a checkpoint, it is that of its note, which is signed.
     pub last_nanos: u64,
     /// The last checkpoint, a signed note.
     pub last_checkpoint: Option<String>,
+}
+
+/// A removal of old files by the sink's retention, as the trail has recorded it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RemovedFiles {
+    /// The number of the first file that stayed: all before it were removed.
+    pub first_kept: u64,
+    /// The time of the removal, in nanoseconds since 1970-01-01T00:00:00Z.
+    pub unix_nanos: u64,
+    /// The sink's setting `retain_age` at that time.
+    pub retain_age: Duration,
+    /// The number of the entry that records it.
+    pub entry: u64,
 }
 
 /// The end of a trail's last file.
@@ -94,6 +122,8 @@ pub enum TrailEnd {
 pub(crate) struct WalkedTrail<'k> {
     pub(crate) walk: TrailWalk<'k>,
     pub(crate) segments: Vec<(SegmentPaths, WalkedSegment)>,
+    /// The data file of the last one, opened with its trail file: a rotation gives it another name.
+    last_data: Option<File>,
 }
 
 impl Verifier {
@@ -128,11 +158,25 @@ impl Verifier {
     /// # Errors
     /// The first damage, or that a file cannot be read.
     pub fn verify(&self, live: &Path) -> Result<VerifiedTrail, VerifyError> {
-        let segments = segments_of(live).map_err(|source| VerifyError::Io { path: live.to_owned(), source })?;
-        if segments.is_empty() {
-            return Err(VerifyError::NoTrail { path: live.to_owned() });
+        let list = || segments_of(live).map_err(|source| VerifyError::Io { path: live.to_owned(), source });
+        let mut segments = list()?;
+        let mut attempts = RUNNING_ATTEMPTS;
+        loop {
+            if segments.is_empty() {
+                return Err(VerifyError::NoTrail { path: live.to_owned() });
+            }
+            let verified = self.verify_segments(segments.clone());
+            attempts -= 1;
+            if verified.is_ok() || !self.is_running || attempts == 0 {
+                return verified;
+            }
+            // A rotation gives the files other names while they are read.
+            let again = list()?;
+            if again == segments {
+                return verified;
+            }
+            segments = again;
         }
-        self.verify_segments(segments)
     }
 
     /// Verifies these files, the oldest first.
@@ -140,12 +184,21 @@ impl Verifier {
     /// # Errors
     /// The first damage, or that a file cannot be read.
     pub fn verify_segments(&self, segments: Vec<SegmentPaths>) -> Result<VerifiedTrail, VerifyError> {
-        let walked = self.walk(segments)?;
+        let mut walked = self.walk(segments)?;
         self.check_anchors(&walked)?;
+        let mut last_data = walked.last_data.take();
         let mut unrecorded_bytes = 0;
         for (index, (paths, segment)) in walked.segments.iter().enumerate() {
-            let is_live = self.is_running && index + 1 == walked.segments.len();
-            match data::check(&paths.data, segment, 0) {
+            let is_last = index + 1 == walked.segments.len();
+            let is_live = self.is_running && is_last;
+            let may_be_gone = segment.open.segment < walked.first_kept();
+            if may_be_gone
+                && std::fs::symlink_metadata(&paths.data).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+            {
+                continue;
+            }
+            let opened = last_data.take_if(|_| is_last);
+            match data::check(&paths.data, opened, segment, 0) {
                 Err(VerifyError::Damage(damage)) if is_live && damage.kind == DamageKind::Unrecorded => {
                     let found = std::fs::metadata(&paths.data).map_or(0, |metadata| metadata.len());
                     unrecorded_bytes = found.saturating_sub(segment.data_bytes);
@@ -167,7 +220,7 @@ impl Verifier {
 
     /// Walks through the entries of all files.
     pub(crate) fn walk(&self, paths: Vec<SegmentPaths>) -> Result<WalkedTrail<'_>, VerifyError> {
-        self.walk_with(paths, |path| std::fs::read(path))
+        self.walk_with(paths, |path| Ok(read_entries(path)?.bytes))
     }
 
     /// Walks through the entries of all files, whose bytes `read` returns.
@@ -193,37 +246,86 @@ impl Verifier {
             }
             segments.push((paths, segment));
         }
-        Ok(WalkedTrail { walk, segments })
+        let last_data = segments.last().and_then(|(paths, _)| open_plain(&paths.data).ok());
+        let walked = WalkedTrail { walk, segments, last_data };
+        walked.check_first_file()?;
+        Ok(walked)
     }
 
     /// Each checkpoint of the anchors is one of this trail.
     fn check_anchors(&self, walked: &WalkedTrail<'_>) -> Result<(), TrailDamage> {
-        for AnchoredNote { note, from } in &self.anchors {
-            let checkpoint = Checkpoint::verify(note, &self.verifying).map_err(|error| {
+        let verified = |AnchoredNote { note, .. }: &AnchoredNote| Checkpoint::verify_own(note, &self.verifying);
+        let checkpoints: Vec<_> = self.anchors.iter().map(verified).collect();
+        let roots = walked.roots_at(checkpoints.iter().flatten().map(|checkpoint| checkpoint.size));
+        for (AnchoredNote { from, .. }, checkpoint) in self.anchors.iter().zip(checkpoints) {
+            let checkpoint = checkpoint.map_err(|error| {
                 let detail = format!("the anchor's checkpoint is invalid: {error}");
                 TrailDamage::new(DamageKind::CheckpointInvalid, from.as_path(), 0, 0, detail)
             })?;
-            walked.check_anchored(&checkpoint, from)?;
+            walked.check_anchored(&checkpoint, &roots, from)?;
         }
         Ok(())
     }
 }
 
 impl WalkedTrail<'_> {
-    /// The root of the first `size` leaves, if the files have all leaves that it needs.
-    pub(crate) fn root_at(&self, size: u64) -> Option<[u8; 32]> {
-        if self.walk.leaves_start == 0 {
-            let count = usize::try_from(size).ok()?;
-            return self.walk.leaves.get(..count).map(root_of);
-        }
-        let (_, first) = self.segments.first()?;
-        let mut tree = first.open.tree.clone();
-        let count = usize::try_from(size.checked_sub(tree.size())?).ok()?;
-        self.walk.leaves.get(..count)?.iter().for_each(|leaf| tree.push(*leaf));
-        Some(tree.root())
+    /// The first file that must be there.
+    fn first_kept(&self) -> u64 {
+        self.walk.signed_removals().next_back().map_or(0, |last| last.body.first_kept)
     }
 
-    fn check_anchored(&self, anchored: &Checkpoint, from: &Path) -> Result<(), TrailDamage> {
+    /// Where the sink removes files, no others are missing at the front. In version 1, moving them away is the operator's.
+    fn check_first_file(&self) -> Result<(), TrailDamage> {
+        let Some((paths, first)) = self.segments.first() else { return Ok(()) };
+        let (number, kept) = (first.open.segment, self.first_kept());
+        if first.open.version < FORMAT_VERSION || number <= kept {
+            return Ok(());
+        }
+        let detail = format!("the files {kept} to {} are missing, and the trail has not removed them", number - 1);
+        Err(TrailDamage::new(DamageKind::Removed, &*paths.trail, 0, first.open.tree.size(), detail))
+    }
+
+    /// The removal by which the files before the first one are gone.
+    fn removed(&self) -> Option<RemovedFiles> {
+        let (_, first) = self.segments.first()?;
+        let number = first.open.segment;
+        let removal = self.walk.signed_removals().find(|removal| number > 0 && removal.body.first_kept >= number)?;
+        Some(RemovedFiles {
+            first_kept: removal.body.first_kept,
+            unix_nanos: removal.unix_nanos,
+            retain_age: Duration::from_nanos(removal.body.retain_nanos),
+            entry: removal.sequence,
+        })
+    }
+
+    /// The roots of the trees of these sizes, as far as the files have the leaves: all of them in a single pass.
+    fn roots_at(&self, sizes: impl Iterator<Item = u64>) -> BTreeMap<u64, TreeHash> {
+        let Some((_, first)) = self.segments.first() else { return BTreeMap::new() };
+        let sizes: BTreeSet<u64> = sizes.collect();
+        let mut tree = first.open.tree.clone();
+        let mut leaves = self.walk.leaves.iter();
+        let mut roots = BTreeMap::new();
+        for &size in sizes.range(tree.size()..) {
+            let missing = size.saturating_sub(tree.size());
+            if usize::try_from(missing).map_or(true, |missing| missing > leaves.len()) {
+                break;
+            }
+            while tree.size() < size
+                && let Some(leaf) = leaves.next()
+            {
+                tree.push(*leaf);
+            }
+            roots.insert(size, tree.root());
+        }
+        roots
+    }
+
+    fn check_anchored(
+        &self,
+        anchored: &Checkpoint,
+        roots: &BTreeMap<u64, TreeHash>,
+        from: &Path,
+    ) -> Result<(), TrailDamage> {
         let Some((paths, last)) = self.segments.last() else { return Ok(()) };
         let size = self.walk.tree.size();
         if anchored.extension.trail_id != last.open.trail_id {
@@ -242,7 +344,7 @@ impl WalkedTrail<'_> {
         if anchored.size < self.walk.leaves_start {
             return Ok(());
         }
-        if self.root_at(anchored.size) != Some(anchored.root) {
+        if roots.get(&anchored.size) != Some(&anchored.root) {
             let detail = format!("{} has a checkpoint with another tree", from.display());
             let kind = DamageKind::CheckpointInconsistent;
             return Err(TrailDamage::new(kind, &*paths.trail, 0, anchored.size, detail));
@@ -252,12 +354,16 @@ impl WalkedTrail<'_> {
 
     fn summary(&self) -> VerifiedTrail {
         let (first, last) = (self.segments.first(), self.segments.last());
-        let sum = |of: fn(&WalkedSegment) -> u64| self.segments.iter().map(|(_, segment)| of(segment)).sum();
+        // Saturating: nothing proves the numbers behind the last checkpoint.
+        let sum = |of: fn(&WalkedSegment) -> u64| {
+            self.segments.iter().map(|(_, segment)| of(segment)).fold(0, u64::saturating_add)
+        };
         let checkpoint = self.walk.checkpoints.last();
         let signed = checkpoint.map_or(self.walk.leaves_start, |CheckpointPlace { checkpoint, .. }| checkpoint.size);
         VerifiedTrail {
             trail_id: last.map(|(_, last)| last.open.trail_id).unwrap_or_default(),
             first_segment: first.map(|(_, first)| first.open.segment).unwrap_or_default(),
+            removed: self.removed(),
             segments: self.segments.len() as u64,
             entries: self.walk.tree.size(),
             blocks: sum(|segment| segment.blocks.len() as u64),
@@ -274,6 +380,11 @@ impl WalkedTrail<'_> {
                 Some((CloseReason::Stopped, _)) => TrailEnd::Stopped,
                 None => TrailEnd::Open,
             },
+            first_nanos: first.map(|(_, first)| first.opened_nanos).unwrap_or_default(),
+            first_block_nanos: self
+                .segments
+                .iter()
+                .find_map(|(_, segment)| segment.blocks.first().map(|block| block.unix_nanos)),
             last_nanos: last.map(|(_, last)| last.last_nanos).unwrap_or_default(),
             last_checkpoint: checkpoint.map(|place| place.note.clone()),
         }

@@ -1,10 +1,11 @@
 //! A walk through the entries of a trail, file by file.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use crate::{
     format::{
-        BlockBody, Checkpoint, CloseReason, ENTRY_BYTES_MAX, EntryBody, EntryError, OpenBody, PREFIX_BYTES, TrailEntry,
+        BlockBody, Checkpoint, CloseReason, ENTRY_BYTES_MAX, EntryBody, EntryError, FORMAT_VERSION, OpenBody,
+        PREFIX_BYTES, RemovalBody, TrailEntry,
     },
     keys::{ChainKey, VerifyingKey},
     tree::{TreeFrontier, TreeHash, leaf_hash},
@@ -33,6 +34,24 @@ pub(crate) struct TrailWalk<'k> {
     /// The size of the tree before the first of `leaves`.
     pub(crate) leaves_start: u64,
     pub(crate) checkpoints: Vec<CheckpointPlace>,
+    /// The states before the files, by their numbers.
+    opens: BTreeMap<u64, OpenState>,
+    /// Removals of old files that the entries record.
+    pub(crate) removals: Vec<RemovalPlace>,
+}
+
+/// The state of the trail before a file.
+struct OpenState {
+    leaves: u64,
+    root: TreeHash,
+    unix_nanos: u64,
+}
+
+/// A removal of old files, and its place in the tree.
+pub(crate) struct RemovalPlace {
+    pub(crate) body: RemovalBody,
+    pub(crate) sequence: u64,
+    pub(crate) unix_nanos: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +76,8 @@ pub(crate) struct BlockPlace {
     pub(crate) first_record: u64,
     /// The number of the chain key.
     pub(crate) epoch: u64,
+    /// The time of writing.
+    pub(crate) unix_nanos: u64,
 }
 
 /// A file that was walked through.
@@ -118,12 +139,20 @@ impl<'k> TrailWalk<'k> {
             leaves: Vec::new(),
             leaves_start: 0,
             checkpoints: Vec::new(),
+            opens: BTreeMap::new(),
+            removals: Vec::new(),
         }
     }
 
     /// The chain key of the current epoch, if the walk has it.
     pub(crate) fn current_key(&self) -> Option<&ChainKey> {
         self.key.as_ref().filter(|key| key.epoch() == self.epoch)
+    }
+
+    /// The removals that a checkpoint has signed. Before that, no file is removed.
+    pub(crate) fn signed_removals(&self) -> impl DoubleEndedIterator<Item = &RemovalPlace> {
+        let signed = self.checkpoints.last().map_or(0, |last| last.checkpoint.size);
+        self.removals.iter().filter(move |removal| removal.sequence < signed)
     }
 
     /// Walks through a file.
@@ -144,11 +173,14 @@ impl<'k> TrailWalk<'k> {
                 }
             }
             let checkpoint = self.check_chain(file, &read)?;
-            self.advance(&read, checkpoint);
             if let Some(segment) = &mut segment {
                 segment.add(&read.entry);
+                // The time in front of a note is in the chain alone, and that in the note is signed.
+                segment.last_nanos =
+                    checkpoint.as_ref().map_or(read.entry.unix_nanos, |place| place.checkpoint.extension.unix_nanos);
                 segment.trail_bytes = at as u64;
             }
+            self.advance(&read, checkpoint);
         }
         segment.ok_or_else(|| file.damage(DamageKind::Truncated, 0, self.tree.size(), "the trail file has no entry"))
     }
@@ -232,6 +264,8 @@ impl<'k> TrailWalk<'k> {
             return damage(DamageKind::Altered, "the root in the entry OPEN is not that of its subtrees");
         }
         self.place = Some(WalkPlace { trail_id: open.trail_id, segment: open.segment });
+        let state = OpenState { leaves: open.tree.size(), root: open.root, unix_nanos: read.entry.unix_nanos };
+        self.opens.insert(open.segment, state);
         Ok(WalkedSegment::new(open))
     }
 
@@ -327,9 +361,38 @@ impl<'k> TrailWalk<'k> {
             EntryBody::Restart(restart) => restart.data_bytes,
             EntryBody::Close(close) => close.data_bytes,
             EntryBody::Gap(_) => segment.data_bytes,
+            EntryBody::Removal(removal) => {
+                if let Err((kind, detail)) = self.check_removal(removal, read.entry.unix_nanos, segment) {
+                    return damage(kind, detail);
+                }
+                segment.data_bytes
+            }
         };
         if data_bytes != segment.data_bytes {
             return damage(DamageKind::Altered, "the entry's place in the data file is not behind the block before it");
+        }
+        Ok(())
+    }
+
+    /// A removal is one of files that are before this one, in the state that they had, and old enough.
+    fn check_removal(
+        &self,
+        removal: &RemovalBody,
+        unix_nanos: u64,
+        segment: &WalkedSegment,
+    ) -> Result<(), (DamageKind, &'static str)> {
+        let before = self.removals.last().map_or(1, |last| last.body.first_kept);
+        let is_allowed =
+            segment.open.version >= FORMAT_VERSION && (before..=segment.open.segment).contains(&removal.first_kept);
+        let kept = self.opens.get(&removal.first_kept);
+        let has_state = kept.is_none_or(|kept| (kept.leaves, kept.root) == (removal.leaves, removal.root));
+        if !is_allowed || !has_state {
+            return Err((DamageKind::Altered, "the removal of old files is none of this trail"));
+        }
+        let is_too_early =
+            |kept: &OpenState| unix_nanos.checked_sub(kept.unix_nanos).is_none_or(|age| age < removal.retain_nanos);
+        if kept.is_some_and(is_too_early) {
+            return Err((DamageKind::Removed, "old files were removed before their time"));
         }
         Ok(())
     }
@@ -377,6 +440,10 @@ impl<'k> TrailWalk<'k> {
             let leaf = leaf_hash(read.leaf);
             self.tree.push(leaf);
             self.leaves.push(leaf);
+            if let EntryBody::Removal(body) = read.entry.body {
+                let TrailEntry { sequence, unix_nanos, .. } = read.entry;
+                self.removals.push(RemovalPlace { body, sequence, unix_nanos });
+            }
             return;
         };
         self.checkpoints.push(checkpoint);
@@ -404,14 +471,13 @@ impl WalkedSegment {
     }
 
     fn add(&mut self, entry: &TrailEntry) {
-        self.last_nanos = entry.unix_nanos;
         if entry.is_leaf() {
             self.closed = None;
         }
         match &entry.body {
             EntryBody::Block(body) => {
-                let TrailEntry { sequence, epoch, .. } = *entry;
-                self.blocks.push(BlockPlace { sequence, epoch, body: *body, first_record: self.records });
+                let TrailEntry { sequence, epoch, unix_nanos, .. } = *entry;
+                self.blocks.push(BlockPlace { sequence, epoch, unix_nanos, body: *body, first_record: self.records });
                 self.data_bytes = body.end();
                 self.records = self.records.saturating_add(u64::from(body.records));
             }
@@ -422,7 +488,7 @@ impl WalkedSegment {
                 self.cuts = self.cuts.saturating_add(u64::from(is_cut));
             }
             EntryBody::Open(_) => self.opened_nanos = entry.unix_nanos,
-            EntryBody::Checkpoint(_) => {}
+            EntryBody::Removal(_) | EntryBody::Checkpoint(_) => {}
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::time::{Instant, SystemTime};
 
 use crate::{
-    format::{BlockBody, Checkpoint, CloseBody, CloseReason, EntryBody, OpenBody, TrailEntry, TrailExtension},
+    format::{
+        BlockBody, Checkpoint, CloseBody, CloseReason, EntryBody, OLDEST_FORMAT_VERSION, OpenBody, RemovalBody,
+        TrailEntry, TrailExtension,
+    },
     keys::{ChainKey, SigningKey},
     tree::{TreeFrontier, leaf_hash},
 };
@@ -22,8 +25,12 @@ pub(super) struct TrailHead {
     pub(super) records: u64,
     /// The last leaf closes the file.
     pub(super) is_closed: bool,
-    /// When the file's first entry was written, in seconds since 1970.
-    pub(super) opened_second: u64,
+    /// When the file's first entry was written, in nanoseconds since 1970.
+    pub(super) opened_nanos: u64,
+    /// The version of the file's format.
+    pub(super) version: u16,
+    /// The first file that stays, after the last removal that the file records.
+    pub(super) first_kept: u64,
     pub(super) since_checkpoint: SinceCheckpoint,
 }
 
@@ -57,16 +64,27 @@ impl TrailHead {
             trail_bytes: 0,
             records: 0,
             is_closed: false,
-            opened_second: 0,
+            opened_nanos: 0,
+            version: OLDEST_FORMAT_VERSION,
+            first_kept: 0,
             since_checkpoint: SinceCheckpoint::NONE,
         }
     }
 
+    pub(super) fn opened_second(&self) -> u64 {
+        self.opened_nanos / 1_000_000_000
+    }
+
     /// Appends an entry to `out`.
     pub(super) fn push(&mut self, body: EntryBody, out: &mut Vec<u8>) {
+        self.push_at(unix_nanos(), body, out);
+    }
+
+    /// Appends an entry of this time.
+    fn push_at(&mut self, unix_nanos: u64, body: EntryBody, out: &mut Vec<u8>) {
         let start = out.len();
         let is_block = matches!(body, EntryBody::Block(_));
-        let entry = TrailEntry { sequence: self.tree.size(), unix_nanos: unix_nanos(), epoch: self.key.epoch(), body };
+        let entry = TrailEntry { sequence: self.tree.size(), unix_nanos, epoch: self.key.epoch(), body };
         entry.write(out);
         let leaf = out.get(start..).unwrap_or_default();
         self.chain = self.key.link(&self.chain, leaf);
@@ -90,6 +108,7 @@ impl TrailHead {
     /// Opens the next file.
     pub(super) fn push_open(&mut self, open: OpenFacts<'_>, out: &mut Vec<u8>) {
         let body = OpenBody {
+            version: open.version,
             replaces_broken: open.replaces_broken,
             block_bytes_max: open.block_bytes_max,
             trail_id: self.trail_id,
@@ -103,8 +122,14 @@ impl TrailHead {
             previous_name: open.previous_name,
         };
         (self.data_bytes, self.trail_bytes, self.records) = (0, 0, 0);
-        self.opened_second = unix_nanos() / 1_000_000_000;
-        self.push(EntryBody::Open(Box::new(body)), out);
+        (self.version, self.opened_nanos) = (open.version, unix_nanos());
+        self.push_at(self.opened_nanos, EntryBody::Open(Box::new(body)), out);
+    }
+
+    /// Records a removal of old files, as of the time by which they are too old.
+    pub(super) fn push_removal(&mut self, removal: RemovalBody, unix_nanos: u64, out: &mut Vec<u8>) {
+        self.first_kept = removal.first_kept;
+        self.push_at(unix_nanos, EntryBody::Removal(removal), out);
     }
 
     pub(super) fn push_close(&mut self, reason: CloseReason, next_name: String, out: &mut Vec<u8>) {
@@ -132,6 +157,7 @@ impl TrailHead {
 
 /// The facts about a file that opens.
 pub(super) struct OpenFacts<'a> {
+    pub(super) version: u16,
     pub(super) replaces_broken: bool,
     pub(super) block_bytes_max: u32,
     pub(super) signing: &'a SigningKey,

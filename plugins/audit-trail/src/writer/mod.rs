@@ -8,12 +8,15 @@
 //!    crash between the two leaves the old key, by which a restart verifies the checkpoint and derives the new one.
 //! 4. **Rotation.** `CLOS` names the new name and a checkpoint follows; then the files are renamed; then the next file opens. A restart
 //!    completes what a crash has interrupted.
+//! 5. **Removal.** `RETN` and a checkpoint are durable before the first old file is removed. A crash between leaves files that may be gone,
+//!    and the next look removes them.
 
 mod anchor_thread;
 mod blocks;
 mod chain_key_file;
 mod head;
 mod options;
+mod removal;
 mod restart;
 mod rotation;
 mod trail_writer;
@@ -22,5 +25,5 @@ pub use self::options::OnBrokenHead;
 pub(crate) use self::{
     anchor_thread::{AnchorThread, SharedAnchors},
     options::{TrailError, WriterOptions, WriterReports},
-    trail_writer::TrailWriter,
+    trail_writer::{LOOK_INTERVAL, TrailWriter},
 };

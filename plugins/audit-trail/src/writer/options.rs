@@ -29,6 +29,7 @@ pub(crate) struct WriterOptions {
     pub(crate) checkpoint_blocks: u64,
     pub(crate) rotate_bytes: Option<u64>,
     pub(crate) rotate_every: Option<Duration>,
+    pub(crate) retain_age: Option<Duration>,
     pub(crate) mode: u32,
     pub(crate) first_key: Option<PathBuf>,
     pub(crate) on_broken_head: OnBrokenHead,
@@ -41,6 +42,7 @@ pub(crate) struct WriterReports {
     pub(crate) blocks: SinkCounter,
     pub(crate) checkpoints: SinkCounter,
     pub(crate) files_rotated: SinkCounter,
+    pub(crate) files_removed: SinkCounter,
     pub(crate) anchor_errors: SinkCounter,
 }
 

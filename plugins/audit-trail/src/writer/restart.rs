@@ -6,17 +6,19 @@ use std::{
     io::{self, Read},
     os::unix::fs::{DirBuilderExt, FileExt},
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use fapilog_plugin::{record_end::RecordEnd, sink::SinkError};
 
 use crate::{
     files::{
-        FileOpening, SegmentPaths, directory_of, io_error, name_of, open_locked, rotated_segments, segments_of,
-        state_path, sync_directory, with_suffix,
+        FileOpening, SegmentPaths, directory_of, io_error, lock_trail, name_of, open_locked, rotated_segments,
+        segments_of, state_path, sync_directory, with_suffix,
     },
     format::{CloseReason, EntryBody, RestartBody, TrailEntry, block_digest},
     keys::{ChainKey, KeyError, SigningKey, write_new},
+    reading::{EntryBytes, TORN_BYTES_MAX, open_without_links, read_entries, read_entries_of},
     verify::{
         DamageKind, VerifyError, data,
         walk::{TornTail, TrailFile, TrailWalk, WalkedSegment},
@@ -52,6 +54,8 @@ pub(super) fn open(
     reports: WriterReports,
     anchors: Option<AnchorThread>,
 ) -> Result<TrailWriter, TrailError> {
+    // Before any file is read: another program may be in the midst of a start or a rotation.
+    let lock = lock_trail(&options.path)?;
     let opened = match continue_trail(&options, &signing) {
         Err(TrailError::BrokenHead { reason, .. }) if options.on_broken_head == OnBrokenHead::NewTrail => {
             let directory = set_aside(&options)?;
@@ -68,7 +72,9 @@ pub(super) fn open(
     if let (Some(anchors), Some(note)) = (&anchors, opened.last_note) {
         anchors.send(note);
     }
+    chain_key_file::erase_other(&state_path(&options.path))?;
     Ok(TrailWriter {
+        _lock: lock,
         options,
         signing,
         record_end,
@@ -78,6 +84,7 @@ pub(super) fn open(
         anchors,
         rotation: None,
         is_dirty: false,
+        next_look: Instant::now(),
         shards: HashMap::new(),
     })
 }
@@ -118,7 +125,7 @@ fn has_open_entry(path: &Path, has_data: bool) -> Result<bool, SinkError> {
         return Ok(exists);
     }
     let mut front = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(64 * 1024).read_to_end(&mut front));
+    let read = open_without_links(path).and_then(|file| file.take(64 * 1024).read_to_end(&mut front));
     read.map_err(io_error("read", path))?;
     let is_blank = front.iter().all(|byte| *byte == 0);
     let is_half = front.len() < 64 * 1024 && TrailEntry::read(&front) == Err(crate::format::EntryError::Incomplete);
@@ -134,30 +141,18 @@ fn start_trail(
 ) -> Result<Opened, TrailError> {
     let mut trail_id = [0; 16];
     getrandom::fill(&mut trail_id).map_err(|error| KeyError::Random(error.into()))?;
-    let mut report = None;
     let key = match key {
         Some(key) => key,
-        None => {
-            let for_auditor = first_key_path(options, trail_id);
-            report = Some(format!(
-                "a new trail begins; its first chain key is in {}: give it to the auditor, and remove it from this machine",
-                for_auditor.display()
-            ));
-            chain_key_file::make_first(&state_path(&options.path), &for_auditor)?
-        }
+        None => chain_key_file::make_first(&state_path(&options.path))?,
     };
+    let for_auditor = chain_key_file::write_for_auditor(&key, options.first_key.as_deref(), &options.path)?;
+    let report = format!(
+        "a new trail begins; its first chain key is in {}: give it to the auditor, and remove it from this machine",
+        for_auditor.display()
+    );
     let head = TrailHead::new(trail_id, key);
     let (files, head) = open_segment(options, signing, head, previous_name, replaces_broken)?;
-    Ok(Opened { files, head, last_note: None, report })
-}
-
-/// The path of the first chain key: that of the settings, or one beside the trail.
-fn first_key_path(options: &WriterOptions, trail_id: [u8; 16]) -> PathBuf {
-    let beside = || {
-        let number = u128::from_be_bytes(trail_id) >> 96;
-        with_suffix(&options.path, format!(".first-chain-key-{number:08x}"))
-    };
-    options.first_key.clone().filter(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(beside)
+    Ok(Opened { files, head, last_note: None, report: Some(report) })
 }
 
 fn continue_rotated(
@@ -166,7 +161,7 @@ fn continue_rotated(
     key: ChainKey,
     last: &SegmentPaths,
 ) -> Result<Opened, TrailError> {
-    let bytes = fs::read(&last.trail).map_err(io_error("read", &last.trail))?;
+    let bytes = read_entries(&last.trail).map_err(io_error("read", &last.trail))?.bytes;
     let walked = walk(options, signing, key, &last.trail, &bytes)?;
     if !matches!(walked.segment.closed, Some((CloseReason::Rotated, _))) {
         return Err(broken(options, "the live trail file is missing"));
@@ -193,16 +188,18 @@ fn continue_live(
     live: SegmentPaths,
 ) -> Result<Opened, TrailError> {
     let trail = open_locked(&live.trail, FileOpening::Existing)?;
-    let mut bytes = Vec::new();
-    (&trail).read_to_end(&mut bytes).map_err(io_error("read", &live.trail))?;
+    let EntryBytes { bytes, file_bytes } = read_entries_of(&trail).map_err(io_error("read", &live.trail))?;
     let walked = walk(options, signing, key, &live.trail, &bytes)?;
-    let torn_trail = bytes.len() as u64 - walked.segment.trail_bytes;
+    let torn_trail = file_bytes.saturating_sub(walked.segment.trail_bytes);
+    refuse_long_tail(options, torn_trail, "the trail file")?;
     if let Some((CloseReason::Rotated, next_name)) = &walked.segment.closed {
         let target = options.path.with_file_name(next_name);
         let is_plain = target.file_name().is_some_and(|name| name.as_encoded_bytes() == next_name.as_bytes());
-        if torn_trail > 0 || !is_plain {
+        let is_signed = walked.head.since_checkpoint.leaves == 0;
+        if (torn_trail > 0 && is_signed) || !is_plain {
             return Err(broken(options, "the trail file goes on behind the entry that closes it"));
         }
+        let walked = if is_signed { walked } else { complete_checkpoint(signing, walked, &trail, &live)? };
         drop(trail);
         rename_segment(&options.path, &target)?;
         return open_next(options, signing, walked, name_of(&target));
@@ -216,6 +213,32 @@ fn continue_live(
     check_data(options, &live, &walked.segment, walked.head.key.epoch())?;
     let files = OpenFiles { paths: live, data, trail };
     continue_files(options, files, walked, torn_trail)
+}
+
+/// Writes the checkpoint behind the entry that closes a file, of which a crash has left a part or nothing.
+fn complete_checkpoint(
+    signing: &SigningKey,
+    walked: Walked,
+    trail: &File,
+    live: &SegmentPaths,
+) -> Result<Walked, TrailError> {
+    let Walked { segment, mut head, .. } = walked;
+    let at = head.trail_bytes;
+    let mut entries = Vec::new();
+    let note = head.push_checkpoint(signing, &mut entries);
+    trail.set_len(at).map_err(io_error("cut", &live.trail))?;
+    trail.write_all_at(&entries, at).map_err(io_error("write", &live.trail))?;
+    trail.sync_all().map_err(io_error("sync", &live.trail))?;
+    chain_key_file::replace(&state_path(&live.data), &head.key)?;
+    Ok(Walked { segment, head, last_note: Some(note) })
+}
+
+/// A tail that is longer than any that a crash leaves is not cut away.
+fn refuse_long_tail(options: &WriterOptions, bytes: u64, of: &str) -> Result<(), TrailError> {
+    match bytes > TORN_BYTES_MAX {
+        true => Err(broken(options, format!("{of} has {bytes} bytes behind the last entry, more than a crash leaves"))),
+        false => Ok(()),
+    }
 }
 
 /// Walks through a trail file by the current chain key, which must be the newest that the file leads to.
@@ -245,8 +268,10 @@ fn walk(
         trail_bytes: segment.trail_bytes,
         records: segment.records,
         is_closed: segment.closed.is_some(),
-        opened_second: segment.opened_nanos / 1_000_000_000,
-        since_checkpoint: SinceCheckpoint { leaves, blocks, first: (leaves > 0).then(std::time::Instant::now) },
+        opened_nanos: segment.opened_nanos,
+        version: segment.open.version,
+        first_kept: walk.signed_removals().next_back().map_or(0, |last| last.body.first_kept),
+        since_checkpoint: SinceCheckpoint { leaves, blocks, first: (leaves > 0).then(Instant::now) },
     };
     let last_note = walk.checkpoints.pop().map(|last| last.note);
     Ok(Walked { segment, head, last_note })
@@ -260,7 +285,7 @@ fn check_data(
     epoch: u64,
 ) -> Result<(), TrailError> {
     let behind = segment.blocks.partition_point(|block| block.epoch < epoch);
-    match data::check(&live.data, segment, behind.min(segment.blocks.len().saturating_sub(1))) {
+    match data::check(&live.data, None, segment, behind.min(segment.blocks.len().saturating_sub(1))) {
         // The tail that a crash has left.
         Err(VerifyError::Damage(damage)) if damage.kind == DamageKind::Unrecorded => Ok(()),
         Err(VerifyError::Io { path, source }) => Err(io_error("read", &path)(source).into()),
@@ -279,11 +304,11 @@ fn continue_files(
     let Walked { mut head, last_note, .. } = walked;
     let OpenFiles { paths, data, trail } = &files;
     let length = data.metadata().map_err(io_error("read the length of", &paths.data))?.len();
+    refuse_long_tail(options, length.saturating_sub(head.data_bytes), "the data file")?;
     let torn = read_tail(data, head.data_bytes, length).map_err(io_error("read the end of", &paths.data))?;
     let cut_path = with_suffix(&options.path, format!(".torn-{}-{}", head.tree.size(), unix_nanos() / 1_000_000));
     if !torn.is_empty() {
         write_new(&cut_path, &torn, options.mode)?;
-        sync_directory(&cut_path)?;
     }
     let body = RestartBody {
         data_bytes: head.data_bytes,

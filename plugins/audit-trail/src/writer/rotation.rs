@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use fapilog_plugin::sink::SinkError;
@@ -12,7 +13,7 @@ use crate::{
     files::{
         FileOpening, SegmentPaths, io_error, name_of, next_rotated, open_locked, rotated_segments, sync_directory,
     },
-    format::CloseReason,
+    format::{CloseReason, FORMAT_VERSION, OLDEST_FORMAT_VERSION},
     keys::SigningKey,
     writer::{
         WriterOptions,
@@ -37,10 +38,11 @@ impl TrailWriter {
             return false;
         }
         let is_full = self.options.rotate_bytes.is_some_and(|max| self.head.data_bytes.saturating_add(bytes) > max);
-        let is_of_another_period = self.options.rotate_every.is_some_and(|every| {
-            let period = |second: u64| second / every.as_secs().max(1);
-            period(unix_nanos() / 1_000_000_000) > period(self.head.opened_second)
-        });
+        let second = unix_nanos() / 1_000_000_000;
+        let is_of_another_period = self
+            .options
+            .rotate_every
+            .is_some_and(|every| is_of_another_period(every, self.head.opened_second(), second));
         is_full || is_of_another_period
     }
 
@@ -58,7 +60,7 @@ impl TrailWriter {
     pub(crate) fn rotate(&mut self) -> Result<(), SinkError> {
         let live = &self.options.path;
         let known = rotated_segments(live).map_err(io_error("read the directory of", live))?;
-        let second = i64::try_from(self.head.opened_second).unwrap_or(i64::MAX);
+        let second = i64::try_from(self.head.opened_second()).unwrap_or(i64::MAX);
         let target = next_rotated(live, second, &known);
         let mut head = self.head.clone();
         let mut entries = Vec::new();
@@ -80,9 +82,23 @@ impl TrailWriter {
             let (files, head) = open_segment(&self.options, &self.signing, head, previous.clone(), false)?;
             (self.files, self.head, self.rotation) = (files, head, None);
             self.reports.files_rotated.add(1);
+            self.next_look = Instant::now();
         }
         Ok(())
     }
+}
+
+/// Whether a file that was opened in one second is to be rotated in another. A clock that was set back by more than a period counts, too:
+/// else a file of a wrong clock would stay until that time. A smaller step does not, lest a file is rotated twice for one period.
+fn is_of_another_period(every: Duration, opened: u64, now: u64) -> bool {
+    let period = |second: u64| second / every.as_secs().max(1);
+    period(now) > period(opened) || period(opened) > period(now).saturating_add(1)
+}
+
+/// The time until the next multiple of the period since 1970.
+pub(super) fn time_of_period_left(every: Duration) -> Duration {
+    let period = every.as_secs().max(1).saturating_mul(1_000_000_000);
+    Duration::from_nanos(period - unix_nanos() % period)
 }
 
 /// Renames both files. A step that is done already is left out.
@@ -117,6 +133,7 @@ pub(super) fn open_segment(
     use std::os::unix::fs::FileExt;
 
     let paths = SegmentPaths::of(&options.path);
+    refuse_records(&paths.data)?;
     for path in [&paths.trail, &paths.data] {
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error("remove", path)(error)),
@@ -126,6 +143,8 @@ pub(super) fn open_segment(
     let data = open_locked(&paths.data, FileOpening::New { mode: options.mode })?;
     let trail = open_locked(&paths.trail, FileOpening::New { mode: options.mode })?;
     let facts = OpenFacts {
+        // Without retention, a reader of the first version reads the trail.
+        version: if options.retain_age.is_some() { FORMAT_VERSION } else { OLDEST_FORMAT_VERSION },
         replaces_broken,
         block_bytes_max: options.block_bytes_max,
         signing,
@@ -138,4 +157,40 @@ pub(super) fn open_segment(
     trail.sync_all().map_err(io_error("sync", &paths.trail))?;
     sync_directory(&paths.trail)?;
     Ok((OpenFiles { paths, data, trail }, head))
+}
+
+/// An interrupted attempt leaves no records: a file that has some is another program's, and is not removed.
+fn refuse_records(data: &Path) -> Result<(), SinkError> {
+    match fs::symlink_metadata(data) {
+        Ok(metadata) if metadata.len() > 0 => {
+            let source = io::Error::new(io::ErrorKind::AlreadyExists, "another program has made a file of this name");
+            Err(SinkError::Io { operation: "create", path: data.to_owned(), source })
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("look at", data)(error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_program_in_the_place_of_the_next_one_is_not_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("audit.jsonl");
+        refuse_records(&data).unwrap();
+        fs::write(&data, "").unwrap();
+        refuse_records(&data).unwrap();
+        fs::write(&data, "a record of another program").unwrap();
+        let error = refuse_records(&data).unwrap_err();
+        assert!(matches!(error, SinkError::Io { path, .. } if path == data));
+    }
+
+    #[test]
+    fn a_file_is_rotated_in_another_period_also_if_the_clock_was_set_back() {
+        let due = |opened, now| is_of_another_period(Duration::from_secs(60), opened, now);
+        assert_eq!([due(60, 119), due(60, 120), due(120, 119)], [false, true, false]);
+        assert!(due(4_102_444_800, 1_796_005_986), "the clock was in the year 2100");
+    }
 }

@@ -16,14 +16,18 @@ use fapilog_plugin::{
 };
 
 use crate::{
-    files::{SegmentPaths, io_error, state_path},
+    files::{SegmentPaths, io_error, is_file_at, state_path},
     format::{BlockBody, CloseReason, EntryBody, GapBody, block_digest},
     keys::SigningKey,
     writer::{
-        AnchorThread, TrailError, WriterOptions, WriterReports, blocks, chain_key_file, head::TrailHead,
-        rotation::RotationStep,
+        AnchorThread, TrailError, WriterOptions, WriterReports, blocks, chain_key_file,
+        head::TrailHead,
+        rotation::{RotationStep, time_of_period_left},
     },
 };
+
+/// How often old files are looked for, and the clock for a rotation.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Writes a trail for all shards.
 pub(crate) struct TrailWriter {
@@ -39,6 +43,10 @@ pub(crate) struct TrailWriter {
     /// An attempt has failed: the files may have more than `head` has.
     pub(super) is_dirty: bool,
     pub(super) shards: HashMap<(InstanceId, u32), ShardProgress>,
+    /// When old files are looked for.
+    pub(super) next_look: Instant,
+    /// The lock of the trail, as long as the writer lives.
+    pub(super) _lock: File,
 }
 
 pub(super) struct OpenFiles {
@@ -69,6 +77,7 @@ impl TrailWriter {
         if self.is_delivered(payload) {
             return Ok(());
         }
+        self.note_given_up(payload.id());
         let result = self.append_durably(payload);
         self.note_result(payload, result.is_ok());
         result?;
@@ -79,19 +88,38 @@ impl TrailWriter {
         Ok(())
     }
 
-    /// Does what is due. Returns the time until it wants to be called again; `None` if nothing is behind the last checkpoint.
+    /// Does what is due. Returns the time until it wants to be called again; `None` if nothing is due at any time.
     pub(crate) fn tick(&mut self, now: Instant) -> Option<Duration> {
-        let first = self.head.since_checkpoint.first?;
         if self.is_rotation_due(0) {
             self.rotate_or_report();
         }
-        let due = first + self.options.checkpoint_interval;
-        if due > now {
-            return Some(due - now);
+        if self.is_look_due(now) {
+            self.next_look = now + LOOK_INTERVAL;
+            self.remove_old_files_or_report();
         }
-        self.checkpoint_or_report();
-        // After an error, the checkpoint is attempted again.
-        self.head.since_checkpoint.first.map(|_| self.options.checkpoint_interval)
+        if self.head.since_checkpoint.first.is_some_and(|first| first + self.options.checkpoint_interval <= now) {
+            self.checkpoint_or_report();
+        }
+        self.next_tick(now)
+    }
+
+    /// Whether old files are to be looked for.
+    pub(crate) fn is_look_due(&self, now: Instant) -> bool {
+        self.options.retain_age.is_some() && self.next_look <= now
+    }
+
+    fn next_tick(&self, now: Instant) -> Option<Duration> {
+        let WriterOptions { checkpoint_interval, retain_age, rotate_every, .. } = self.options;
+        let checkpoint = self.head.since_checkpoint.first.map(|first| {
+            let left = (first + checkpoint_interval).saturating_duration_since(now);
+            // After an error, the checkpoint is attempted again.
+            if left.is_zero() { checkpoint_interval } else { left }
+        });
+        // Also of an empty file: a payload that comes meanwhile does not wake the timer.
+        let rotation = rotate_every.map(time_of_period_left);
+        let look = retain_age.map(|_| self.next_look.saturating_duration_since(now).max(Duration::from_millis(100)));
+        // At least once a minute: the clock may be set.
+        [checkpoint, rotation.map(|left| left.min(LOOK_INTERVAL)), look].into_iter().flatten().min()
     }
 
     /// Closes the file, with a checkpoint, and waits for the anchors. A restart may continue the file.
@@ -102,6 +130,8 @@ impl TrailWriter {
             }
             let mut head = self.head.clone();
             let mut entries = Vec::new();
+            self.shards.values_mut().for_each(ShardProgress::give_up);
+            self.push_gap(&mut head, &mut entries);
             head.push_close(CloseReason::Stopped, String::new(), &mut entries);
             self.write_checkpoint(head, entries)
         });
@@ -116,7 +146,23 @@ impl TrailWriter {
         if self.is_dirty {
             self.cut_back()?;
         }
+        if self.rotation.is_none() {
+            self.refuse_other_files()?;
+        }
         self.complete_rotation()
+    }
+
+    /// A file that has lost its name is gone when the program ends: nothing that is written to it is delivered.
+    fn refuse_other_files(&self) -> Result<(), SinkError> {
+        let OpenFiles { paths, data, trail } = &self.files;
+        for (file, path) in [(data, &paths.data), (trail, &paths.trail)] {
+            if !is_file_at(file, path).map_err(io_error("look at", path))? {
+                let text = "it was moved, removed or replaced while the trail was written; put it back";
+                let source = io::Error::new(io::ErrorKind::NotFound, text);
+                return Err(SinkError::Io { operation: "write", path: path.clone(), source });
+            }
+        }
+        Ok(())
     }
 
     fn append_durably(&mut self, payload: &Payload) -> Result<(), SinkError> {
@@ -126,11 +172,7 @@ impl TrailWriter {
         }
         let mut head = self.head.clone();
         let mut entries = Vec::new();
-        let gap = self.gap();
-        if gap.payloads > 0 {
-            let Gap { payloads, bytes } = gap;
-            head.push(EntryBody::Gap(GapBody { payloads, bytes }), &mut entries);
-        }
+        self.push_gap(&mut head, &mut entries);
         let blocks = self.push_blocks(payload, &mut head, &mut entries);
 
         self.is_dirty = true;
@@ -138,7 +180,7 @@ impl TrailWriter {
         data.write_all_at(payload.records(), self.head.data_bytes).map_err(io_error("write", &paths.data))?;
         data.sync_data().map_err(io_error("sync", &paths.data))?;
         self.write_entries(head, &entries)?;
-        self.shards.values_mut().for_each(|shard| shard.gap = Gap::default());
+        self.forget_gaps();
         self.reports.blocks.add(blocks);
         Ok(())
     }
@@ -211,20 +253,35 @@ impl TrailWriter {
         id != PayloadId::default() && shard.is_some_and(|shard| shard.delivered == Some(id))
     }
 
+    /// Another payload in the place of one that was refused: that one was given up.
+    fn note_given_up(&mut self, next: PayloadId) {
+        if let Some(shard) = self.shards.get_mut(&(next.instance, next.shard))
+            && shard.refused.is_some_and(|(refused, _)| refused != next)
+        {
+            shard.give_up();
+        }
+    }
+
     fn note_result(&mut self, payload: &Payload, is_delivered: bool) {
         let id = payload.id();
         let shard = self.shards.entry((id.instance, id.shard)).or_default();
         match is_delivered {
             true => (shard.delivered, shard.refused) = (Some(id), None),
-            false => {
-                // Another payload in its place: the one before was given up.
-                if let Some((refused, bytes)) = shard.refused.replace((id, payload.len() as u64))
-                    && refused != id
-                {
-                    shard.gap = Gap { payloads: shard.gap.payloads + 1, bytes: shard.gap.bytes + bytes };
-                }
-            }
+            false => shard.refused = Some((id, payload.len() as u64)),
         }
+    }
+
+    /// Appends the payloads that were given up.
+    fn push_gap(&self, head: &mut TrailHead, entries: &mut Vec<u8>) {
+        let Gap { payloads, bytes } = self.gap();
+        if payloads > 0 {
+            head.push(EntryBody::Gap(GapBody { payloads, bytes }), entries);
+        }
+    }
+
+    /// The gaps are recorded.
+    fn forget_gaps(&mut self) {
+        self.shards.values_mut().for_each(|shard| shard.gap = Gap::default());
     }
 
     /// The payloads of all shards that were given up.
@@ -234,6 +291,15 @@ impl TrailWriter {
             payloads: all.payloads + gap.payloads,
             bytes: all.bytes + gap.bytes,
         })
+    }
+}
+
+impl ShardProgress {
+    /// The payload that was refused does not come again.
+    fn give_up(&mut self) {
+        if let Some((_, bytes)) = self.refused.take() {
+            self.gap = Gap { payloads: self.gap.payloads + 1, bytes: self.gap.bytes.saturating_add(bytes) };
+        }
     }
 }
 

@@ -14,7 +14,8 @@ use std::{
 use crate::{
     files::{SegmentPaths, segments_of},
     format::block_digest,
-    tree::TreeHash,
+    reading::{open_plain, read_entries},
+    tree::{TreeFrontier, TreeHash},
     verify::{
         VerifiedTrail, Verifier, VerifyError,
         damage::{DamageKind, TrailDamage},
@@ -34,6 +35,8 @@ const CHANGE_POLL: Duration = Duration::from_millis(5);
 /// not read all of the data.
 pub struct TrailReader<'v> {
     walked: WalkedTrail<'v>,
+    /// The tree before the first file.
+    before: TreeFrontier,
     summary: VerifiedTrail,
     /// The live data file: its program may rename it.
     live: Option<(PathBuf, File)>,
@@ -107,14 +110,16 @@ impl Verifier {
         }
         let mut live_trail = live_trail;
         let trail_of_live = SegmentPaths::of(&live).trail;
-        let walked = self.walk_with(segments, |path| match live_trail.take_if(|_| path == trail_of_live) {
+        let mut walked = self.walk_with(segments, |path| match live_trail.take_if(|_| path == trail_of_live) {
             Some(bytes) => Ok(bytes),
-            None => fs::read(path),
+            None => Ok(read_entries(path)?.bytes),
         })?;
         self.check_anchors(&walked)?;
+        let before = walked.segments.first().map(|(_, first)| first.open.tree.clone()).unwrap_or_default();
+        walked.leave_out_removed_files();
         let summary = walked.summary();
         let live = live_data.map(|file| (live, file));
-        let mut reader = TrailReader { walked, summary, live, opened: None };
+        let mut reader = TrailReader { walked, before, summary, live, opened: None };
         reader.check_lengths(self.is_running)?;
         Ok(reader)
     }
@@ -144,8 +149,8 @@ impl TrailFiles {
     fn look_up(live: &Path) -> io::Result<Self> {
         let state = LiveFiles::of(live);
         // The trail first: data is written before its entry.
-        let live_trail = fs::read(SegmentPaths::of(live).trail).ok();
-        let live_data = File::open(live).ok();
+        let live_trail = read_entries(&SegmentPaths::of(live).trail).ok().map(|read| read.bytes);
+        let live_data = open_plain(live).ok();
         Ok(Self { segments: segments_of(live)?, live: live.to_owned(), live_data, live_trail, state })
     }
 }
@@ -180,6 +185,19 @@ impl LiveFiles {
     }
 }
 
+impl WalkedTrail<'_> {
+    /// The first files may be gone whose removal is signed: the sink removes each data file, and then its trail file.
+    fn leave_out_removed_files(&mut self) {
+        let kept = self.first_kept();
+        let is_gone = |(paths, segment): &(SegmentPaths, WalkedSegment)| {
+            let data = fs::symlink_metadata(&paths.data);
+            segment.open.segment < kept && data.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        };
+        let gone = self.segments.iter().take_while(|file| is_gone(file)).count();
+        self.segments.drain(..gone);
+    }
+}
+
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> VerifyError {
     move |source| VerifyError::Io { path: path.to_owned(), source }
 }
@@ -206,7 +224,10 @@ impl TrailReader<'_> {
     /// The root of the tree of the first `entries` entries, if these files have all that it needs.
     #[must_use]
     pub fn root_at(&self, entries: u64) -> Option<TreeHash> {
-        self.walked.root_at(entries)
+        let mut tree = self.before.clone();
+        let count = usize::try_from(entries.checked_sub(tree.size())?).ok()?;
+        self.walked.walk.leaves.get(..count)?.iter().for_each(|leaf| tree.push(*leaf));
+        Some(tree.root())
     }
 
     /// The data file of this number, if it is there.
@@ -275,7 +296,7 @@ impl TrailReader<'_> {
         }
         let opened = match self.opened.take() {
             Some((of, file)) if of == index => file,
-            _ => File::open(&path).map_err(io_error(&path))?,
+            _ => open_plain(&path).map_err(io_error(&path))?,
         };
         Ok(&self.opened.insert((index, opened)).1)
     }
@@ -286,12 +307,13 @@ impl TrailReader<'_> {
     }
 
     /// The kind of damage of a block with other bytes, as the verifier classifies it.
-    fn damage_of(&self, index: usize, block: &TrailBlock) -> VerifyError {
+    fn damage_of(&mut self, index: usize, block: &TrailBlock) -> VerifyError {
+        let opened = self.file(index).and_then(|file| file.try_clone().map_err(io_error(Path::new("")))).ok();
         let Some((paths, segment)) = self.walked.segments.get(index) else {
             return VerifyError::NoTrail { path: PathBuf::new() };
         };
         let from = segment.blocks.partition_point(|place| place.sequence < block.entry);
-        match data::check(&paths.data, segment, from) {
+        match data::check(&paths.data, opened, segment, from) {
             Err(error) => error,
             // The file has changed again, or its program has renamed it.
             Ok(()) => {
@@ -314,7 +336,7 @@ impl TrailReader<'_> {
                     self.summary.unrecorded_bytes = found - segment.data_bytes;
                 }
                 // It reads the file, and finds the place.
-                _ => data::check(&paths.data, segment, 0)?,
+                _ => data::check(&paths.data, None, segment, 0)?,
             }
         }
         Ok(())
