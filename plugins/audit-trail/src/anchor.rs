@@ -73,13 +73,34 @@ impl Anchor for FileAnchor {
         if !file.metadata()?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the anchor is no regular file"));
         }
-        // A file system without locks has one writer by the settings.
-        let _ = flock(&file, FlockOperation::LockExclusive);
+        lock(&file)?;
         cut_part_of_a_note(&file, note.as_bytes())?;
         file.write_all(note.as_bytes())?;
         file.sync_data()
     }
 }
+
+/// Takes the lock of an anchor's file. A file system without locks has one writer by the settings.
+fn lock(file: &File) -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive).map_err(io::Error::from) {
+            // Whoever may read the file can hold a lock on it, for ever.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if start.elapsed() >= LOCK_WAIT {
+                    return Err(io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        "another program has locked the anchor's file",
+                    ));
+                }
+                thread::sleep(Duration::from_millis(10));
+            }
+            _ => return Ok(()),
+        }
+    }
+}
+
+const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// Cuts away the part of a note that a full disk or a crash has left at the end: the notes behind it could not be read. Other bytes are
 /// not cut: the file may be none of an anchor.
@@ -206,6 +227,18 @@ mod tests {
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
         assert!(FileAnchor::new(&path).store(NOTE).is_err());
         assert!(FileAnchor::new("/dev/null").store(NOTE).is_err());
+    }
+
+    #[test]
+    fn a_file_that_another_program_has_locked_is_an_error_and_does_not_hang() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("anchor.notes");
+        FileAnchor::new(&path).store(NOTE).unwrap();
+        let reader = File::open(&path).unwrap();
+        flock(&reader, FlockOperation::LockExclusive).unwrap();
+        assert_eq!(FileAnchor::new(&path).store(NOTE).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        drop(reader);
+        FileAnchor::new(&path).store(NOTE).unwrap();
     }
 
     #[test]

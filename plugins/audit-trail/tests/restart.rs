@@ -443,6 +443,14 @@ fn a_start_that_was_interrupted_before_the_auditors_key_writes_it() {
 }
 
 #[test]
+fn a_data_file_without_records_whose_name_a_crash_has_taken_is_made_again() {
+    let fixture = crashed(Fixture::sink, 0);
+    fs::remove_file(fixture.path()).unwrap();
+    fixture.write(fixture.sink(), 1);
+    assert_eq!(fixture.verify().unwrap().records, 40);
+}
+
+#[test]
 fn a_chain_key_that_others_can_read_is_refused() {
     let fixture = Fixture::new();
     fixture.write(fixture.sink(), 1);

@@ -120,8 +120,8 @@ impl AuditTrail {
     }
 
     /// Removes rotated files of which all records are older than this: 1 s to 100 years. A file is that old when the file behind it was
-    /// opened that long ago, after the trail. An entry records the removal before, and a checkpoint signs it; a verifier tells it from a
-    /// removal by others. By default all files stay.
+    /// opened that long ago, after the trail. An entry records the removal before, and a checkpoint signs it; a verifier distinguishes it from
+    /// a removal by others. By default all files stay.
     pub fn retain_age(mut self, age: Duration) -> Self {
         self.options.retain_age = Some(age);
         self

@@ -86,7 +86,7 @@ pub struct VerifiedTrail {
     pub first_nanos: u64,
     /// The time of the first block, in nanoseconds since 1970-01-01T00:00:00Z; `None` if no file has a record.
     pub first_block_nanos: Option<u64>,
-    /// The time of the last entry, in nanoseconds since 1970-01-01T00:00:00Z. Of a checkpoint, it is that of its note, which is signed.
+    /// The time of the last entry, in nanoseconds since 1970-01-01T00:00:00Z. A checkpoint has that of its note, which is signed.
     pub last_nanos: u64,
     /// The last checkpoint, a signed note.
     pub last_checkpoint: Option<String>,

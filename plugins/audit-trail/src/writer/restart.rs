@@ -206,7 +206,11 @@ fn continue_live(
     }
     let data = match open_locked(&live.data, FileOpening::Existing) {
         Err(SinkError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            return Err(broken(options, "the data file is missing"));
+            // A crash of the machine can take the name of a file without records.
+            if walked.segment.data_bytes > 0 {
+                return Err(broken(options, "the data file is missing"));
+            }
+            open_locked(&live.data, FileOpening::New { mode: options.mode })?
         }
         data => data?,
     };
