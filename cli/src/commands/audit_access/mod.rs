@@ -151,7 +151,7 @@ impl AccessRecorder {
     /// Commands have the trail one after the other: the sink itself would refuse the second one.
     fn lock(&self) -> Result<File, CommandError> {
         let mut path = self.path.clone().into_os_string();
-        path.push(".lock");
+        path.push(".access-lock");
         let failed = |error: &io::Error| {
             self.not_recorded(format!("{}: it cannot be locked: {error}", escaped(&Path::new(&path).to_string_lossy())))
         };
