@@ -432,6 +432,39 @@ fn records_in_files_that_are_gone_are_counted_and_not_shown() {
 }
 
 #[test]
+fn records_that_retention_has_removed_are_counted_and_the_others_are_found() {
+    let fixture = Fixture::new();
+    let sink = |age| fixture.sink().rotate_bytes(8192).retain_age(age);
+    let logs = fixture.start(sink(std::time::Duration::from_secs(3600)));
+    (0..9).for_each(|_| log_actions(&logs));
+    shut_down(&logs);
+    let mut all_records = fixture.search(&all()).unwrap().report.found;
+    assert_eq!(all_records, 108);
+    let end = Instant::now() + TIMEOUT;
+    let (report, trail_files) = loop {
+        let paths = fixture.rotated().into_iter().map(|data| format!("{}.trail", data.display()));
+        let trail_files: Vec<_> = paths.map(|path| (fs::read(&path).unwrap(), path)).collect();
+        let logs = fixture.start(sink(std::time::Duration::from_secs(1)));
+        log_actions(&logs);
+        shut_down(&logs);
+        all_records += 12;
+        let report = fixture.search(&all()).unwrap().report;
+        assert_eq!(report.found + report.in_missing_files, all_records);
+        if report.in_missing_files > 0 {
+            break (report, trail_files);
+        }
+        assert!(Instant::now() < end, "{report:?}");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    };
+    // In the middle of a removal: the data file goes first.
+    let first = fixture.search(&all()).unwrap().records[0].segment;
+    let (entries, path) = &trail_files[usize::try_from(first - 1).unwrap()];
+    assert!(!fs::exists(path).unwrap());
+    fs::write(path, entries).unwrap();
+    assert_eq!(fixture.search(&all()).unwrap().report, report);
+}
+
+#[test]
 fn a_trail_that_is_written_and_rotated_can_be_searched_at_any_time() {
     let fixture = Fixture::new();
     let logs = fixture.start(fixture.sink().rotate_bytes(8192).checkpoint_blocks(2));
