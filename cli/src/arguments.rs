@@ -2,6 +2,8 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+#[cfg(feature = "audit-query")]
+use crate::commands::audit;
 use crate::commands::{
     cat, check, completions, compliance, decrypt, doctor, flush, follow_request, keys, level, man, prove, rotate,
     shred, stats, tail, top, verify, verify_proof,
@@ -63,6 +65,8 @@ pub(crate) enum Subcommands {
     Verify(verify::VerifyArguments),
     Prove(prove::ProveArguments),
     VerifyProof(verify_proof::VerifyProofArguments),
+    #[cfg(feature = "audit-query")]
+    Audit(audit::AuditArguments),
     Decrypt(decrypt::DecryptArguments),
     Shred(shred::ShredArguments),
     Keys(keys::KeysArguments),

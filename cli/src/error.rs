@@ -38,6 +38,11 @@ pub(crate) mod exit_code {
     pub(crate) const ROOT_DIFFERS: u8 = 26;
     /// A proof begins with another checkpoint than the older one.
     pub(crate) const OTHER_CHECKPOINT: u8 = 27;
+    /// An index has other rows than the trail has records, or is no index.
+    #[cfg(feature = "audit-query")]
+    pub(crate) const INDEX_CHANGED: u8 = 28;
+    /// The access could not be recorded, so nothing is shown.
+    pub(crate) const NOT_RECORDED: u8 = 29;
     /// A key store has no key that was to be erased.
     pub(crate) const NOTHING_ERASED: u8 = 30;
     /// Settings do not meet a rule of a standard, or two rules conflict.
@@ -109,6 +114,18 @@ pub(crate) enum CommandError {
         /// The reason.
         error: CheckpointError,
     },
+    /// An index of a trail cannot be used, or the trail is damaged.
+    #[cfg(feature = "audit-query")]
+    #[error("{}", crate::output::escaped(&in_one_line(.0)))]
+    Index(#[from] fapilog_audit_index::error::IndexError),
+    /// The access could not be recorded.
+    #[error("{}: the access cannot be recorded, so nothing is shown: {reason}", crate::output::escaped(file))]
+    NotRecorded {
+        /// The access trail.
+        file: String,
+        /// The reason.
+        reason: String,
+    },
     /// Settings are invalid, so that nothing can be checked.
     #[error("{0}\n`fapilog check` shows each with its place")]
     Settings(#[from] SettingsError),
@@ -163,6 +180,9 @@ impl CommandError {
             Self::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => exit_code::BROKEN_PIPE,
             Self::Proof(error) => code_of_proof(error),
             Self::OldCheckpoint { error, .. } => code_of_checkpoint(error),
+            #[cfg(feature = "audit-query")]
+            Self::Index(error) => code_of_index(error),
+            Self::NotRecorded { .. } => exit_code::NOT_RECORDED,
             _ => exit_code::FAILURE,
         })
     }
@@ -184,7 +204,8 @@ impl CommandError {
             Self::WritePages { directory: file, .. }
             | Self::Read { file, .. }
             | Self::WriteFile { file, .. }
-            | Self::OldCheckpoint { file, .. } => report.with("file", file.as_str()),
+            | Self::OldCheckpoint { file, .. }
+            | Self::NotRecorded { file, .. } => report.with("file", file.as_str()),
             _ => report,
         };
         report.write(as_json);
@@ -196,6 +217,9 @@ impl CommandError {
             Self::Write(_) | Self::WritePages { .. } | Self::WriteFile { .. } => ReportKind::Output,
             Self::Read { .. } | Self::Settings(_) => ReportKind::Input,
             Self::Proof(_) | Self::OldCheckpoint { .. } => ReportKind::Proof,
+            #[cfg(feature = "audit-query")]
+            Self::Index(_) => ReportKind::Input,
+            Self::NotRecorded { .. } => ReportKind::Access,
             Self::KeyStore(_) | Self::MakeKey(_) => ReportKind::Keys,
             Self::Control(_) => ReportKind::Process,
             Self::TooManyEvents { .. } => ReportKind::Limit,
@@ -235,6 +259,15 @@ pub(crate) fn code_of_trail(error: &VerifyError) -> u8 {
     }
 }
 
+#[cfg(feature = "audit-query")]
+fn code_of_index(error: &fapilog_audit_index::error::IndexError) -> u8 {
+    match error.damage() {
+        Some(damage) => damage.exit_code(),
+        None if error.is_about_index() => exit_code::INDEX_CHANGED,
+        None => exit_code::FAILURE,
+    }
+}
+
 /// The thing that an error is about. `docs/command.md` has them as a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReportKind {
@@ -245,8 +278,12 @@ pub(crate) enum ReportKind {
     Limit,
     Proof,
     Keys,
+    Access,
     /// No error: a change that the user is to know.
     Change,
+    /// No error: a fact about the answer.
+    #[cfg(feature = "audit-query")]
+    Note,
 }
 
 impl ReportKind {
@@ -259,7 +296,10 @@ impl ReportKind {
             Self::Limit => "limit",
             Self::Proof => "proof",
             Self::Keys => "keys",
+            Self::Access => "access",
             Self::Change => "change",
+            #[cfg(feature = "audit-query")]
+            Self::Note => "note",
         }
     }
 }

@@ -12,6 +12,7 @@ use fapilog_encryption::{DecryptError, DecryptExit, DecryptionKeys, Decryptor};
 use crate::{
     arguments::SharedArguments,
     commands::{
+        audit_access::{AccessEvent, AccessTrailArguments, whole_path},
         encryption_keys::DecryptionKeyArguments,
         new_file::{SECRET, open_new},
     },
@@ -31,6 +32,8 @@ pub(crate) struct DecryptArguments {
     /// Write the records to this new file, which its owner alone can read.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    access: AccessTrailArguments,
 }
 
 impl DecryptArguments {
@@ -40,6 +43,20 @@ impl DecryptArguments {
         }
         let names: Vec<InputName> = self.files.iter().map(|path| InputName::of(path)).collect();
         Ok(if names.is_empty() { vec![InputName::StandardInput] } else { names })
+    }
+}
+
+impl DecryptArguments {
+    /// The access, before the first frame is decrypted.
+    fn access_event(&self, inputs: &[InputName]) -> AccessEvent {
+        let name = |input: &InputName| match input {
+            InputName::StandardInput => "-".to_owned(),
+            InputName::File(path) => whole_path(path),
+        };
+        let files: Vec<String> = inputs.iter().map(name).collect();
+        let output = self.output.as_deref().map(whole_path);
+        let terms = serde_json::json!({ "files": files, "output": output });
+        AccessEvent { action: "log decrypted", object: files.join(", "), is_success: true, records: None, terms }
     }
 }
 
@@ -90,6 +107,7 @@ fn harmless(records: &[u8]) -> String {
 pub(crate) fn run(arguments: &DecryptArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
     let inputs = arguments.inputs()?;
     let keys = arguments.keys.read()?;
+    arguments.access.record(&arguments.access_event(&inputs))?;
     let mut out = PlaintextOutput::open(arguments, shared)?;
     let mut gravest = DecryptExit::Success;
     let written = inputs.iter().try_for_each(|name| {

@@ -1,5 +1,8 @@
 //! The commands: a file each.
 
+#[cfg(feature = "audit-query")]
+pub(crate) mod audit;
+pub(crate) mod audit_access;
 pub(crate) mod cat;
 pub(crate) mod check;
 pub(crate) mod completions;
@@ -48,6 +51,8 @@ pub(crate) fn run(line: &CommandLine) -> Result<ExitStatus, CommandError> {
         Subcommands::Verify(arguments) => verify::run(arguments, shared),
         Subcommands::Prove(arguments) => prove::run(arguments, shared),
         Subcommands::VerifyProof(arguments) => verify_proof::run(arguments, shared),
+        #[cfg(feature = "audit-query")]
+        Subcommands::Audit(arguments) => audit::run(arguments, shared),
         Subcommands::Decrypt(arguments) => decrypt::run(arguments, shared),
         Subcommands::Shred(arguments) => shred::run(arguments, shared),
         Subcommands::Keys(arguments) => keys::run(arguments, shared),

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use fapilog_audit_trail::{proof::RecordSelector, verify::Verifier};
+use serde_json::{Value, json};
 
 use crate::{
     arguments::SharedArguments,
     commands::{
+        audit_access::{AccessEvent, AccessTrailArguments, whole_path},
         trail_inputs::{TrailKeyArguments, read_old_checkpoint},
         write_document,
     },
@@ -27,6 +29,8 @@ pub(crate) struct ProveArguments {
     /// The number of the data file that `--offset` is a place of.
     #[arg(long, value_name = "NUMBER", requires = "offset", default_value_t = 0)]
     file_number: u64,
+    #[command(flatten)]
+    access: AccessTrailArguments,
 }
 
 /// The thing that is proven.
@@ -54,6 +58,20 @@ struct ProofSubject {
 }
 
 impl ProofSubject {
+    /// The subject for the access record.
+    fn as_json(&self, file_number: u64) -> Value {
+        let file = self.offset.map(|_| file_number);
+        let note = self.continues.as_ref().map(|path| path.to_string_lossy());
+        let all = json!({
+            "record": self.record, "offset": self.offset, "file_number": file, "event_id": self.event_id,
+            "containing": self.containing, "block": self.block, "continues": note,
+        });
+        match all {
+            Value::Object(all) => all.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+            other => other,
+        }
+    }
+
     fn selector(&self, file_number: u64) -> RecordSelector {
         let text_of_event = |id: &String| format!("\"event_id\":{}", serde_json::Value::from(id.as_str())).into_bytes();
         let containing = self.containing.as_ref().map(|text| text.clone().into_bytes());
@@ -71,10 +89,23 @@ impl ProofSubject {
 pub(crate) fn run(arguments: &ProveArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
     let verifier = arguments.keys.verifier()?;
     let proof = match &arguments.subject.continues {
-        Some(note) => consistency(arguments, &verifier, note)?,
-        None => verifier.prove(&arguments.path, &arguments.subject.selector(arguments.file_number))?.to_text(),
+        Some(note) => consistency(arguments, &verifier, note),
+        None => of_record(arguments, &verifier),
     };
+    arguments.access.record(&AccessEvent {
+        action: "audit trail proven",
+        object: whole_path(&arguments.path),
+        is_success: proof.is_ok(),
+        records: None,
+        terms: arguments.subject.as_json(arguments.file_number),
+    })?;
+    let proof = proof?;
     write_document("proof", proof.as_bytes(), shared)
+}
+
+fn of_record(arguments: &ProveArguments, verifier: &Verifier) -> Result<String, CommandError> {
+    let selector = arguments.subject.selector(arguments.file_number);
+    Ok(verifier.prove(&arguments.path, &selector)?.to_text())
 }
 
 fn consistency(arguments: &ProveArguments, verifier: &Verifier, note: &Path) -> Result<String, CommandError> {

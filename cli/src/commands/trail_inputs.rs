@@ -107,6 +107,16 @@ pub(super) fn read_text(path: &Path) -> Result<String, CommandError> {
     text.map_err(|source| CommandError::Read { file: escaped(&path.to_string_lossy()), source })
 }
 
+/// The checkpoints of an anchor. A file without any would prove nothing.
+pub(super) fn read_anchor(path: &Path) -> Result<String, CommandError> {
+    let notes = read_text(path)?;
+    if notes.trim().is_empty() {
+        let message = format!("{}: there is no checkpoint in it", escaped(&path.to_string_lossy()));
+        return Err(invalid("--anchor", path, message));
+    }
+    Ok(notes)
+}
+
 /// The last of the signed notes in a text.
 fn last_note(notes: &str) -> &str {
     split_notes(notes).last().copied().unwrap_or_default()

@@ -45,7 +45,7 @@ impl FilterArguments {
     }
 
     pub(crate) fn conditions(&self, now: &ZonedDateTime) -> Result<FilterConditions, CommandError> {
-        let (since, until) = self.bounds(now)?;
+        let (since, until) = time_bounds(self.since.as_deref(), self.until.as_deref(), now)?;
         Ok(FilterConditions {
             levels: self.levels()?,
             since,
@@ -63,18 +63,6 @@ impl FilterArguments {
         self.level.as_ref().map(range).transpose()
     }
 
-    fn bounds(&self, now: &ZonedDateTime) -> Result<(Option<Timestamp>, Option<Timestamp>), CommandError> {
-        let since = time("--since", self.since.as_deref(), now)?;
-        let until = time("--until", self.until.as_deref(), now)?;
-        if let (Some(first), Some(last)) = (since, until)
-            && first > last
-        {
-            let message = format!("no event is from {first} to {last}: --since must not be later than --until");
-            return Err(invalid("--since", self.since.as_deref().unwrap_or_default(), message));
-        }
-        Ok((since, until))
-    }
-
     fn patterns(&self) -> Result<Vec<regex::bytes::Regex>, CommandError> {
         let pattern = |text: &String| regex::bytes::Regex::new(text).map_err(|error| invalid("--grep", text, error));
         self.grep.iter().map(pattern).collect()
@@ -84,6 +72,22 @@ impl FilterArguments {
         let expression = |text: &String| expression::parse(text).map_err(|error| invalid("--where", text, error));
         self.condition.iter().map(expression).collect()
     }
+}
+
+/// The times of `--since` and `--until`.
+pub(crate) fn time_bounds(
+    since: Option<&str>,
+    until: Option<&str>,
+    now: &ZonedDateTime,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), CommandError> {
+    let bounds = (time("--since", since, now)?, time("--until", until, now)?);
+    if let (Some(first), Some(last)) = bounds
+        && first > last
+    {
+        let message = format!("no event is from {first} to {last}: --since must not be later than --until");
+        return Err(invalid("--since", since.unwrap_or_default(), message));
+    }
+    Ok(bounds)
 }
 
 fn time(option: &'static str, text: Option<&str>, now: &ZonedDateTime) -> Result<Option<Timestamp>, CommandError> {

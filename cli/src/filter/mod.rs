@@ -11,6 +11,8 @@ mod needles;
 mod times;
 
 pub(crate) use arguments::FilterArguments;
+#[cfg(feature = "audit-query")]
+pub(crate) use arguments::time_bounds;
 pub(crate) use candidates::CandidateScan;
 pub(crate) use levels::LevelRange;
 pub(crate) use needles::{Needle, required_literal};

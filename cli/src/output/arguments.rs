@@ -40,7 +40,8 @@ pub(crate) enum OutputFormat {
 }
 
 impl FormatArguments {
-    pub(crate) fn writer(&self, shared: &SharedArguments, screen: &Screen) -> Result<EventPrinter, CommandError> {
+    /// The format, if the other options fit it.
+    pub(crate) fn format(&self, shared: &SharedArguments) -> Result<OutputFormat, CommandError> {
         let format = if shared.json { OutputFormat::Json } else { self.output };
         if format == OutputFormat::Raw && !self.fields.is_empty() {
             let message = "raw lines have no fields; with --fields, the output is pretty, json, logfmt or csv";
@@ -52,6 +53,11 @@ impl FormatArguments {
                 suggestion: None,
             });
         }
+        Ok(format)
+    }
+
+    pub(crate) fn writer(&self, shared: &SharedArguments, screen: &Screen) -> Result<EventPrinter, CommandError> {
+        let format = self.format(shared)?;
         let layout = OutputLayout {
             fields: self.fields.iter().filter(|name| !name.is_empty()).map(|name| OutputField::of(name)).collect(),
             paint: Paint::new(screen.has_colors()),

@@ -63,10 +63,12 @@ const ROOMS: &[CrateRoom] = &[
     of_crates("fault tests",  &["fault-tests"],       &["facade", "plugin", "plugins"]),
     of_crates("fuzz targets", &["fuzz-targets"],      &["facade", "builtin", "format", "plugin", "record", "control", "integrations", "plugins"]),
     of_crates("xtask",        &["xtask"],             &[]),
+    // The reader of the files of one plugin.
+    of_crates("audit index", &["fapilog-audit-index"], &["plugin", "plugins"]),
     below("plugins",  "plugins",                      &["plugin", "http sink"]),
     below("examples", "plugins",                      &["plugin", "http sink"]),
     // The command is the client of control sockets, and the reader of the files that plugins write.
-    below("cli",      "cli",                          &["facade", "control", "plugins"]),
+    below("cli",      "cli",                          &["facade", "control", "plugins", "audit index"]),
 ];
 
 impl CrateRoom {

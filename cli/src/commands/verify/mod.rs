@@ -18,7 +18,7 @@ use crate::{
     commands::{
         control::{paint_of_stdout, write_out},
         json_line,
-        trail_inputs::{TrailKeyArguments, invalid, read_text},
+        trail_inputs::{TrailKeyArguments, read_anchor},
     },
     error::{CommandError, ErrorReport, ExitStatus, ReportKind, code_of_trail, exit_code, in_one_line},
     output::escaped,
@@ -48,12 +48,7 @@ impl VerifyArguments {
             verifier = verifier.running();
         }
         for path in &self.anchors {
-            let notes = read_text(path)?;
-            if notes.trim().is_empty() {
-                let message = format!("{}: there is no checkpoint in it", escaped(&path.to_string_lossy()));
-                return Err(invalid("--anchor", path, message));
-            }
-            verifier = verifier.anchor(&notes, path);
+            verifier = verifier.anchor(&read_anchor(path)?, path);
         }
         Ok(verifier)
     }

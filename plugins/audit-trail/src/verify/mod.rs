@@ -11,5 +11,5 @@ pub(crate) mod walk;
 
 pub use self::{
     damage::{DamageKind, TrailDamage, VerifyError},
-    verifier::{RemovedFiles, TrailEnd, VerifiedTrail, Verifier},
+    verifier::{RemovedFiles, TrailBlock, TrailEnd, TrailReader, VerifiedTrail, Verifier},
 };

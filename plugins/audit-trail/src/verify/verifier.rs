@@ -1,9 +1,11 @@
 //! The verifier.
 
+mod reader;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
-    io::ErrorKind,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -20,6 +22,8 @@ use crate::{
         walk::{CheckpointPlace, TornTail, TrailFile, TrailWalk, WalkedSegment},
     },
 };
+
+pub use self::reader::{TrailBlock, TrailReader};
 
 /// How often a running trail is read anew because its files have other names.
 const RUNNING_ATTEMPTS: u32 = 10;
@@ -216,12 +220,21 @@ impl Verifier {
 
     /// Walks through the entries of all files.
     pub(crate) fn walk(&self, paths: Vec<SegmentPaths>) -> Result<WalkedTrail<'_>, VerifyError> {
+        self.walk_with(paths, |path| Ok(read_entries(path)?.bytes))
+    }
+
+    /// Walks through the entries of all files, whose bytes `read` returns.
+    fn walk_with(
+        &self,
+        paths: Vec<SegmentPaths>,
+        mut read: impl FnMut(&Path) -> io::Result<Vec<u8>>,
+    ) -> Result<WalkedTrail<'_>, VerifyError> {
         let mut walk = TrailWalk::new(&self.verifying, self.chain_key.clone());
         let mut segments = Vec::new();
         let count = paths.len();
         for (index, paths) in paths.into_iter().enumerate() {
             let io_error = |source| VerifyError::Io { path: paths.trail.clone(), source };
-            let bytes = read_entries(&paths.trail).map_err(io_error)?.bytes;
+            let bytes = read(&paths.trail).map_err(io_error)?;
             let is_live = self.is_running && index + 1 == count;
             let tail = if is_live { TornTail::Leave } else { TornTail::Damage };
             let segment = walk.segment(TrailFile { path: &paths.trail, bytes: &bytes }, tail)?;
