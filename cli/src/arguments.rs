@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     cat, check, completions, compliance, decrypt, doctor, flush, follow_request, keys, level, man, prove, rotate,
-    shred, stats, tail, top, verify, verify_proof,
+    shred, stats, tail, top, unseal, verify, verify_proof,
 };
 
 /// Reads, filters, follows and counts log files.
@@ -61,6 +61,7 @@ pub(crate) enum Subcommands {
     Prove(prove::ProveArguments),
     VerifyProof(verify_proof::VerifyProofArguments),
     Decrypt(decrypt::DecryptArguments),
+    Unseal(unseal::UnsealArguments),
     Shred(shred::ShredArguments),
     Keys(keys::KeysArguments),
     Compliance(compliance::ComplianceArguments),
