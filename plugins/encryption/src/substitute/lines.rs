@@ -236,6 +236,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_line_of_nothing_but_beginnings_takes_linear_time() {
+        let (_, mut unsealer) = pair();
+        for begins in ["tok1:", "sealed1:", "sealed1:AAAAAAAAAAAAAAAAAAAAAA:", "tok1:0011223344556677:"] {
+            // In quadratic time, it would be minutes.
+            let line = begins.repeat(20_000);
+            let mut out = Vec::new();
+            assert_eq!(unsealer.unseal_line(line.as_bytes(), &mut out).unsealed, 0);
+            assert!(out == line.as_bytes());
+        }
+    }
+
     proptest! {
         #[test]
         fn json_stays_json_and_has_the_value(value in any::<String>(), other in any::<String>()) {
