@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::commands::audit;
 use crate::commands::{
     cat, check, completions, compliance, decrypt, doctor, flush, follow_request, keys, level, man, prove, rotate,
-    shred, stats, tail, top, verify, verify_proof,
+    shred, stats, tail, top, unseal, verify, verify_proof,
 };
 
 /// Reads, filters, follows and counts log files; verifies audit trails, decrypts files, and checks settings.
@@ -68,6 +68,7 @@ pub(crate) enum Subcommands {
     #[cfg(feature = "audit-query")]
     Audit(audit::AuditArguments),
     Decrypt(decrypt::DecryptArguments),
+    Unseal(unseal::UnsealArguments),
     Shred(shred::ShredArguments),
     Keys(keys::KeysArguments),
     Compliance(compliance::ComplianceArguments),

@@ -413,7 +413,7 @@ fn a_full_disk_is_an_error() {
     assert!(message.starts_with("fapilog: the output could not be written: No space left"), "{message}");
 }
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "cat",
     "tail",
     "stats",
@@ -428,6 +428,7 @@ const COMMANDS: [&str; 19] = [
     "prove",
     "verify-proof",
     "decrypt",
+    "unseal",
     "shred",
     "keys",
     "compliance",

@@ -1,8 +1,7 @@
 //! `fapilog decrypt`.
 
 use std::{
-    fs::File,
-    io::{self, BufWriter, IsTerminal as _, Write as _},
+    io::{self, IsTerminal as _},
     path::PathBuf,
 };
 
@@ -14,11 +13,11 @@ use crate::{
     commands::{
         audit_access::{AccessEvent, AccessTrailArguments, whole_path},
         encryption_keys::DecryptionKeyArguments,
-        new_file::{SECRET, open_new},
+        plaintext_output::PlaintextOutput,
     },
     error::{CommandError, ErrorReport, ExitStatus, ReportKind, in_one_line},
     input::{InputName, open},
-    output::{PagerUse, Screen, escaped},
+    output::escaped,
 };
 
 /// Decrypts log files, and writes their records. Frames that cannot be decrypted are reported with their places, and the others are
@@ -60,55 +59,11 @@ impl DecryptArguments {
     }
 }
 
-/// The destination of the records.
-enum PlaintextOutput {
-    Screen(Screen),
-    File(BufWriter<File>),
-}
-
-impl PlaintextOutput {
-    fn open(arguments: &DecryptArguments, shared: &SharedArguments) -> Result<Self, CommandError> {
-        Ok(match &arguments.output {
-            Some(path) => Self::File(BufWriter::new(open_new(path, SECRET)?)),
-            None => Self::Screen(Screen::open(shared, PagerUse::IfTerminal)),
-        })
-    }
-
-    fn write(&mut self, records: &[u8]) -> Result<(), CommandError> {
-        match self {
-            Self::File(file) => file.write_all(records).map_err(CommandError::Write),
-            Self::Screen(screen) if screen.is_terminal() => screen.write(harmless(records).as_bytes()),
-            Self::Screen(screen) => screen.write(records),
-        }
-    }
-
-    fn finish(self, written: Result<(), CommandError>) -> Result<(), CommandError> {
-        match self {
-            Self::Screen(screen) => screen.finish(written),
-            Self::File(mut file) => {
-                written?;
-                file.flush().and_then(|()| file.get_ref().sync_all()).map_err(CommandError::Write)
-            }
-        }
-    }
-}
-
-/// Records for a terminal: their control characters are escaped, but line ends.
-fn harmless(records: &[u8]) -> String {
-    let text = String::from_utf8_lossy(records);
-    text.split_inclusive('\n')
-        .map(|line| match line.strip_suffix('\n') {
-            Some(line) => escaped(line) + "\n",
-            None => escaped(line),
-        })
-        .collect()
-}
-
 pub(crate) fn run(arguments: &DecryptArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
     let inputs = arguments.inputs()?;
     let keys = arguments.keys.read()?;
     arguments.access.record(&arguments.access_event(&inputs))?;
-    let mut out = PlaintextOutput::open(arguments, shared)?;
+    let mut out = PlaintextOutput::open(arguments.output.as_deref(), shared)?;
     let mut gravest = DecryptExit::Success;
     let written = inputs.iter().try_for_each(|name| {
         gravest = gravest.max(decrypt(name, &keys, &mut out, shared)?);
@@ -159,14 +114,4 @@ fn report(name: &InputName, reason: &str) -> ErrorReport {
 fn report_frame(name: &InputName, error: &DecryptError) -> ErrorReport {
     let report = report(name, &in_one_line(error));
     report.with("offset", error.offset()).with("exit_code", error.exit().code())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn control_characters_of_records_do_not_reach_a_terminal() {
-        assert_eq!(harmless(b"a\x1b[31mb\nc"), "a\\u001b[31mb\nc");
-    }
 }

@@ -51,7 +51,8 @@ impl DecryptionKeyArguments {
     }
 }
 
-fn read_identity(path: &Path) -> Result<Identity, CommandError> {
+/// The private key in the file that `--identity` names.
+pub(super) fn read_identity(path: &Path) -> Result<Identity, CommandError> {
     let secret = read_secret("--identity", path)?;
     let text = secret.expose_text().map_err(|_| invalid("--identity", path, of_file(path, "it is no text")))?;
     text.parse().map_err(|error| invalid("--identity", path, of_file(path, &in_one_line(&error))))

@@ -17,6 +17,7 @@ pub(crate) mod keys;
 pub(crate) mod level;
 pub(crate) mod man;
 mod new_file;
+mod plaintext_output;
 pub(crate) mod prove;
 pub(crate) mod rotate;
 pub(crate) mod shred;
@@ -25,6 +26,7 @@ pub(crate) mod tail;
 mod time_argument;
 pub(crate) mod top;
 mod trail_inputs;
+pub(crate) mod unseal;
 pub(crate) mod verify;
 pub(crate) mod verify_proof;
 
@@ -54,6 +56,7 @@ pub(crate) fn run(line: &CommandLine) -> Result<ExitStatus, CommandError> {
         #[cfg(feature = "audit-query")]
         Subcommands::Audit(arguments) => audit::run(arguments, shared),
         Subcommands::Decrypt(arguments) => decrypt::run(arguments, shared),
+        Subcommands::Unseal(arguments) => unseal::run(arguments, shared),
         Subcommands::Shred(arguments) => shred::run(arguments, shared),
         Subcommands::Keys(arguments) => keys::run(arguments, shared),
         Subcommands::Compliance(arguments) => compliance::run(arguments, shared),

@@ -1,6 +1,6 @@
-//! Frames of encrypted records, and keys as text.
+//! Frames of encrypted records, keys as text, and texts that stand for values.
 
-use fapilog_encryption::{DecryptionKeys, Decryptor, Identity, KeyEncryptionKey, Recipient};
+use fapilog_encryption::{DecryptionKeys, Decryptor, Identity, KeyEncryptionKey, Recipient, UnsealKeys, Unsealer};
 
 const IDENTITY: &str = include_str!("../../../plugins/encryption/tests/golden/identity.txt");
 const KEY: &str = include_str!("../../../plugins/encryption/tests/golden/key.txt");
@@ -9,6 +9,33 @@ const LOGS: [&[u8]; 3] = [
     include_bytes!("../../../plugins/encryption/tests/golden/zstd.log"),
     include_bytes!("../../../plugins/encryption/tests/golden/key.log"),
 ];
+
+const VALUES_IDENTITY: &str = include_str!("../../../plugins/encryption/tests/golden/substitutes/identity.txt");
+const VALUES_KEY: &str = include_str!("../../../plugins/encryption/tests/golden/substitutes/key.txt");
+const VALUES: &str = include_str!("../../../plugins/encryption/tests/golden/substitutes/sealed.jsonl");
+
+/// Only texts of a holder of the keys give values, all else stays, and JSON stays JSON.
+pub(crate) fn values(input: &[u8]) {
+    let identity: Identity = VALUES_IDENTITY.parse().unwrap_or_else(|error| panic!("{error}"));
+    let key: KeyEncryptionKey = VALUES_KEY.parse().unwrap_or_else(|error| panic!("{error}"));
+    let unsealer = Unsealer::new(UnsealKeys::new().identity(identity).key(key));
+    let mut out = Vec::new();
+    let summary = unsealer.unwrap_or_else(|error| panic!("{error}")).unseal_line(input, &mut out);
+    if summary.unsealed == 0 {
+        assert_eq!(out, input, "a line without a value stays");
+    }
+    let text = String::from_utf8_lossy(input);
+    let genuine: usize = golden_texts().map(|known| text.matches(known).count()).sum();
+    assert!(summary.unsealed as usize <= genuine, "a text was forged");
+    if serde_json::from_slice::<serde_json::Value>(input).is_ok() {
+        assert!(serde_json::from_slice::<serde_json::Value>(&out).is_ok(), "JSON stays JSON");
+    }
+}
+
+/// The text of each golden line.
+fn golden_texts() -> impl Iterator<Item = &'static str> {
+    VALUES.lines().filter_map(|line| line.split("\"email\":\"").nth(1)?.split('"').next())
+}
 
 /// Each byte is in one frame or skipped by one error, and only frames of a holder of the keys give records.
 pub(crate) fn frames(input: &[u8]) {

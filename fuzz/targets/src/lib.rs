@@ -48,6 +48,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     target("request_control", requests::control),
     target("request_scrape", requests::scrape),
     target("encrypted_frames", encryption::frames),
+    target("sealed_values", encryption::values),
     target("formatter_json", formatters::json),
     target("formatter_lines", formatters::lines),
     target("formatter_pretty", formatters::pretty),

@@ -8,8 +8,10 @@
 //! | [`KeyStore`] | a directory of keys that can be erased |
 //! | [`SubjectKeys`] | encrypts single values, such as a field's text, under the key of a person, which can be erased |
 //! | [`Decryptor`] | reads frames, and reports those that are damaged |
+//! | [`Seal`], [`Tokenize`] | substitutes for a redactor: texts in the place of sensitive values, at random or the same for equal values |
+//! | [`Unsealer`] | puts the values back in the place of these texts |
 //!
-//! Settings name the formatter `encrypted`. docs/encryption.md describes the use, and docs/encryption-format.md the bytes.
+//! Settings name the formatter `encrypted`, and as actions of a redactor the substitutes `seal` and `tokenize`. docs/encryption.md describes the use, and docs/encryption-format.md the bytes.
 
 mod bytes;
 mod data_key;
@@ -25,6 +27,7 @@ mod key_text;
 mod recipient;
 mod registration;
 mod secret_key;
+mod substitute;
 mod wrap;
 
 pub use crate::{
@@ -37,6 +40,7 @@ pub use crate::{
     key_text::KeyTextError,
     recipient::{Identity, Recipient},
     registration::register,
+    substitute::{Seal, SubstituteFailures, Tokenize, UnsealError, UnsealKeys, UnsealSummary, Unsealer},
 };
 
 /// Compiles and runs the code on the crate's pages of the book.

@@ -23,20 +23,22 @@ use crate::{
     key_encryption_key::KeyEncryptionKey,
     key_store::KeyStore,
     recipient::Recipient,
+    substitute,
 };
 
 register_plugin!(register);
 
-/// Registers the formatter `encrypted`. A program that links the crate need not call it: see [`Registry::linked`].
+/// Registers the formatter `encrypted`, and the substitutes `seal` and `tokenize`. A program that links the crate need not call it: see [`Registry::linked`].
 ///
 /// # Errors
-/// When another plugin has the name.
+/// When another plugin has one of the names.
 pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     let about = Metadata::new("encrypted", env!("CARGO_PKG_VERSION"))
         .author("fapilog")
         .description("Encrypts the records of another formatter")
         .encrypts();
-    registry.register_formatter(about, encrypted)
+    registry.register_formatter(about, encrypted)?;
+    substitute::settings::register(registry)
 }
 
 /// All errors at once: also of the values that can be read, where others cannot.
@@ -116,7 +118,7 @@ impl EncryptedSettings {
         builder = self.add_limits(builder, problems);
         builder = self.add_recipients(builder, problems);
         if let Some(key) = &self.key
-            && let Some(key) = read_key(key, problems)
+            && let Some(key) = read_key("key", key, problems)
         {
             builder = builder.key(key);
         }
@@ -172,16 +174,8 @@ impl EncryptedSettings {
     }
 
     fn add_recipients(&self, mut builder: EncryptionBuilder, problems: &mut Vec<Problem>) -> EncryptionBuilder {
-        for (index, text) in self.recipients.iter().enumerate() {
-            match text.parse::<Recipient>() {
-                Ok(recipient) => builder = builder.recipient(recipient),
-                Err(error) => {
-                    // A text of another kind may be a secret.
-                    let is_public = text.trim().to_ascii_lowercase().starts_with("fapilog1");
-                    let value = if is_public { format!("{text:?}") } else { "given".to_owned() };
-                    problems.push(Problem::new(format!("recipients[{index}]"), value, error.to_string()));
-                }
-            }
+        for recipient in read_recipients(&self.recipients, problems) {
+            builder = builder.recipient(recipient);
         }
         builder
     }
@@ -212,20 +206,39 @@ fn open_store(path: &Path) -> Result<Option<KeyStore>, KeyStoreError> {
     KeyStore::open(path).map(Some)
 }
 
-fn read_key(key: &SecretRef, problems: &mut Vec<Problem>) -> Option<KeyEncryptionKey> {
-    let secret = key.read().map_err(|error| problems.push(error.problem("key"))).ok()?;
-    let refused = |error: crate::KeyTextError| problems.push(Problem::new("key", key, error.to_string()));
+/// The public keys of the setting `recipients`.
+pub(crate) fn read_recipients(texts: &[String], problems: &mut Vec<Problem>) -> Vec<Recipient> {
+    let mut recipients = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        match text.parse() {
+            Ok(recipient) => recipients.push(recipient),
+            Err(error) => {
+                let error: crate::KeyTextError = error;
+                // A text of another kind may be a secret.
+                let is_public = text.trim().to_ascii_lowercase().starts_with("fapilog1");
+                let value = if is_public { format!("{text:?}") } else { "given".to_owned() };
+                problems.push(Problem::new(format!("recipients[{index}]"), value, error.to_string()));
+            }
+        }
+    }
+    recipients
+}
+
+/// The key-encryption key of a setting.
+pub(crate) fn read_key(setting: &str, key: &SecretRef, problems: &mut Vec<Problem>) -> Option<KeyEncryptionKey> {
+    let secret = key.read().map_err(|error| problems.push(error.problem(setting))).ok()?;
+    let refused = |error: crate::KeyTextError| problems.push(Problem::new(setting, key, error.to_string()));
     KeyEncryptionKey::from_secret(&secret).map_err(refused).ok()
 }
 
-fn build_problem(error: EncryptError) -> Problem {
+pub(crate) fn build_problem(error: EncryptError) -> Problem {
     match error {
         EncryptError::KeyStore(error) => problem_of("key_store", "given", error),
         error => Problem::new("recipients", "given", error.to_string()),
     }
 }
 
-fn problem_of(setting: &str, value: impl fmt::Display, error: KeyStoreError) -> Problem {
+pub(crate) fn problem_of(setting: &str, value: impl fmt::Display, error: KeyStoreError) -> Problem {
     match error {
         KeyStoreError::Io { operation, source, .. } => {
             Problem::new(setting, value, format!("cannot {operation} it: {source}")).caused_by(source)

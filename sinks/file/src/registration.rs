@@ -3,7 +3,6 @@
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use fapilog_plugin::{
-    error::PluginError,
     problem::Problem,
     register_plugin,
     registry::{Metadata, PluginSettings, RegisterError, Registry},
@@ -188,6 +187,7 @@ impl Visitor<'_> for ModeVisitor {
 #[cfg(test)]
 mod tests {
     use fapilog_plugin::{
+        error::PluginError,
         event::Batch,
         factory::Factory,
         formatter::Formatter,

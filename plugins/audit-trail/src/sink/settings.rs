@@ -8,7 +8,6 @@ use std::{
 };
 
 use fapilog_plugin::{
-    error::PluginError,
     factory::Factory,
     formatter::Formatter,
     problem::Problem,
@@ -294,7 +293,7 @@ fn signing_key(reference: &SecretRef) -> Result<SigningKey, KeyError> {
 
 #[cfg(test)]
 mod tests {
-    use fapilog_plugin::{event::Batch, record_end::RecordEnd};
+    use fapilog_plugin::{error::PluginError, event::Batch, record_end::RecordEnd};
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fmt, fs,
+    fmt, fs, io,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
@@ -21,6 +21,7 @@ use crate::{
     error::{EncryptError, KeyStoreError},
     key_encryption_key::KeyEncryptionKey,
     secret_key::{AesKey, NONCE_BYTES, SecretKey, Wiped, random},
+    substitute::token_key::TokenKey,
     wrap::{KeyId, OpenedWrap},
 };
 
@@ -70,9 +71,11 @@ pub struct SubjectKeys {
     kept: Mutex<HashMap<SubjectId, Arc<SubjectKey>>>,
 }
 
-struct SubjectKey {
-    id: KeyId,
+pub(crate) struct SubjectKey {
+    pub(crate) id: KeyId,
     cipher: AesKey,
+    /// The key of its tokens.
+    pub(crate) tokens: TokenKey,
     /// The mark that it was erased.
     mark: PathBuf,
 }
@@ -112,12 +115,35 @@ impl SubjectKeys {
     /// # Errors
     /// If there is no key, the store cannot be used, or it belongs to other keys.
     pub fn open(store: KeyStore, keys: impl IntoIterator<Item = KeyEncryptionKey>) -> Result<Self, KeyStoreError> {
-        let keys: Vec<KeyEncryptionKey> = keys.into_iter().collect();
-        let Some(first) = keys.first().cloned() else { return Err(EncryptError::NoKeyHolder.into()) };
-        let holders = KeyHolders { recipients: Vec::new(), keys: vec![first] };
+        let (keys, holders) = keys_and_holders(keys)?;
         let (_, index) = find_or_make(&store, INDEX_STEM, KeyFileKind::SubjectIndex, &holders, &keys)?;
+        Ok(Self::of(store, holders, keys, &index))
+    }
+
+    /// As [`open`](Self::open), for a reader: nothing is written into a store that has no keys of subjects.
+    ///
+    /// # Errors
+    /// If there is no key, the store cannot be used or has no keys of subjects, or it belongs to other keys.
+    pub fn open_existing(
+        store: KeyStore,
+        keys: impl IntoIterator<Item = KeyEncryptionKey>,
+    ) -> Result<Self, KeyStoreError> {
+        let (keys, holders) = keys_and_holders(keys)?;
+        match store.find(INDEX_STEM, KeyFileKind::SubjectIndex)? {
+            FoundKey::File(file, path) => {
+                let index = open(&file, path, &keys)?;
+                Ok(Self::of(store, holders, keys, &index))
+            }
+            FoundKey::Shredded | FoundKey::Absent => {
+                let path = store.path(INDEX_STEM, KEY_SUFFIX);
+                Err(KeyStoreError::io("read", &path)(io::ErrorKind::NotFound.into()))
+            }
+        }
+    }
+
+    fn of(store: KeyStore, holders: KeyHolders, keys: Vec<KeyEncryptionKey>, index: &SecretKey) -> Self {
         let index = Wiped::new(hmac::Key::new(hmac::HMAC_SHA256, index.bytes()));
-        Ok(Self { store, holders, keys, index, kept: Mutex::default() })
+        Self { store, holders, keys, index, kept: Mutex::default() }
     }
 
     /// Encrypts a value under the key of its subject, which is made if there is none.
@@ -200,7 +226,8 @@ impl SubjectKeys {
             return Ok(Arc::clone(key));
         }
         let (own_id, key) = self.find_or_make_key(&id)?;
-        let key = Arc::new(SubjectKey { id: own_id, cipher: key.cipher()?, mark: self.mark(&id, &own_id) });
+        let (cipher, tokens) = (key.cipher()?, TokenKey::derived(&key)?);
+        let key = Arc::new(SubjectKey { id: own_id, cipher, tokens, mark: self.mark(&id, &own_id) });
         if kept.len() >= SUBJECTS_KEPT {
             kept.clear();
         }
@@ -241,6 +268,17 @@ impl SubjectKeys {
         key_file::lock(&self.store.path(LOCK_FILE, ""))
     }
 
+    /// The id of a subject, and its key to make tokens with.
+    pub(crate) fn key_of_tokens(&self, subject: &str) -> Result<(SubjectId, Arc<SubjectKey>), KeyStoreError> {
+        let id = self.id_of(subject);
+        Ok((id, self.key_of(id)?))
+    }
+
+    /// The key of the tokens of a subject's key.
+    pub(crate) fn existing_key_of_tokens(&self, subject: SubjectId, key: &KeyId) -> Result<TokenKey, SubjectError> {
+        Ok(TokenKey::derived(&self.existing_secret(subject, key)?).map_err(KeyStoreError::from)?)
+    }
+
     /// The key that sealed a value.
     fn existing_key(&self, subject: SubjectId, key: &KeyId) -> Result<AesKey, SubjectError> {
         Ok(self.existing_secret(subject, key)?.cipher().map_err(KeyStoreError::from)?)
@@ -266,6 +304,15 @@ impl SubjectKeys {
             _ => Ok(None),
         }
     }
+}
+
+/// All keys, and the first as the holder of new ones.
+fn keys_and_holders(
+    keys: impl IntoIterator<Item = KeyEncryptionKey>,
+) -> Result<(Vec<KeyEncryptionKey>, KeyHolders), KeyStoreError> {
+    let keys: Vec<KeyEncryptionKey> = keys.into_iter().collect();
+    let Some(first) = keys.first().cloned() else { return Err(EncryptError::NoKeyHolder.into()) };
+    Ok((keys, KeyHolders { recipients: Vec::new(), keys: vec![first] }))
 }
 
 fn stem(id: &SubjectId) -> String {
@@ -405,6 +452,23 @@ mod tests {
             let new = keys.seal("a", "value").unwrap();
             assert_eq!(keys.unseal(&new).unwrap(), "value");
         }
+    }
+
+    #[test]
+    fn a_reader_opens_the_keys_that_are_there_and_makes_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = KeyEncryptionKey::generate().unwrap();
+        let error = SubjectKeys::open_existing(store(&directory), [key.clone()]).unwrap_err();
+        assert!(
+            error.to_string().starts_with("cannot read ") && error.to_string().ends_with("subjects.key"),
+            "{error}"
+        );
+        assert_eq!(std::fs::read_dir(store(&directory).directory()).unwrap().count(), 0);
+        let sealed = SubjectKeys::open(store(&directory), [key.clone()]).unwrap().seal("a", "value").unwrap();
+        assert_eq!(SubjectKeys::open_existing(store(&directory), [key]).unwrap().unseal(&sealed).unwrap(), "value");
+        let other = KeyEncryptionKey::generate().unwrap();
+        let error = SubjectKeys::open_existing(store(&directory), [other]).unwrap_err();
+        assert!(matches!(error, KeyStoreError::NoKey { .. }), "{error}");
     }
 
     #[test]

@@ -1,0 +1,266 @@
+//! A reader of texts that stand for values.
+
+use std::{collections::HashMap, fmt};
+
+use thiserror::Error;
+
+use super::{
+    text::SubstituteText,
+    token_key::TokenKey,
+    tokenize::{associated, subject_associated, token_key},
+    value_key,
+};
+use crate::{
+    DecryptExit,
+    error::KeyStoreError,
+    frame::nonce_of,
+    key_encryption_key::KeyEncryptionKey,
+    key_store::{FoundKey, KeyStore, SubjectError, SubjectKeys, UtcDay},
+    recipient::{Identity, ShortId},
+    secret_key::{AesKey, NONCE_BYTES, SecretKey},
+    wrap::{KeyId, OpenedWrap, ReadWrap, WrappedRole, open_wrap, open_wrapped, read_wraps},
+};
+
+/// Data keys that a reader keeps.
+const DATA_KEYS_KEPT: usize = 4096;
+/// The file of a store with keys of subjects.
+const SUBJECTS: &str = "subjects.key";
+
+/// The keys that a reader of sealed values and tokens has. More than one of each, so that texts of before a change of keys stay
+/// readable.
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct UnsealKeys {
+    identities: Vec<Identity>,
+    keys: Vec<KeyEncryptionKey>,
+    stores: Vec<KeyStore>,
+}
+
+impl UnsealKeys {
+    /// No keys.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an identity: for values that are sealed for its recipient.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identities.push(identity);
+        self
+    }
+
+    /// Adds a key-encryption key: for tokens by it, for values that are sealed for it, and for the keys of subjects that it wraps.
+    pub fn key(mut self, key: KeyEncryptionKey) -> Self {
+        self.keys.push(key);
+        self
+    }
+
+    /// Adds a store of keys of subjects, or of days.
+    pub fn key_store(mut self, store: KeyStore) -> Self {
+        self.stores.push(store);
+        self
+    }
+}
+
+/// Why a text does not give its value. It holds no part of the value.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum UnsealError {
+    /// The text is none that stands for a value.
+    #[error("the text is no sealed value and no token: they begin with \"sealed1:\" and \"tok1:\"")]
+    NotSealed,
+    /// The text was changed, or a part of it is absent.
+    #[error("the text is damaged")]
+    Damaged,
+    /// Its key was erased.
+    #[error("the key of the text was erased")]
+    Shredded,
+    /// None of the keys at hand opens it.
+    #[error("none of the keys at hand opens the text")]
+    NoKey,
+    /// A key store cannot be used.
+    #[error(transparent)]
+    KeyStore(#[from] KeyStoreError),
+}
+
+impl UnsealError {
+    /// The exit code that a command should have. A text that is none is no error of a log.
+    #[must_use]
+    pub fn exit(&self) -> DecryptExit {
+        match self {
+            Self::NotSealed => DecryptExit::Success,
+            Self::Shredded => DecryptExit::Shredded,
+            Self::NoKey => DecryptExit::NoKey,
+            Self::Damaged => DecryptExit::Damaged,
+            Self::KeyStore(_) => DecryptExit::NotReadable,
+        }
+    }
+}
+
+impl From<SubjectError> for UnsealError {
+    fn from(error: SubjectError) -> Self {
+        match error {
+            SubjectError::NotSealed => Self::NotSealed,
+            SubjectError::Damaged => Self::Damaged,
+            SubjectError::Shredded => Self::Shredded,
+            SubjectError::NoKey => Self::NoKey,
+            SubjectError::KeyStore(error) => Self::KeyStore(error),
+        }
+    }
+}
+
+/// Gives back the values that [`Seal`](crate::Seal) and [`Tokenize`](crate::Tokenize) have replaced by texts: of a single text, or of
+/// all texts in a line.
+pub struct Unsealer {
+    identities: Vec<Identity>,
+    keys: Vec<KeyEncryptionKey>,
+    stores: Vec<KeyStore>,
+    subjects: Vec<SubjectKeys>,
+    tokens: Vec<(ShortId, TokenKey)>,
+    /// By the id and the wraps: a forged text with the id of another data key does not take its place.
+    opened: HashMap<Vec<u8>, AesKey>,
+}
+
+impl Unsealer {
+    /// A reader with these keys. Nothing is written into key stores.
+    ///
+    /// # Errors
+    /// If none of the keys opens a key store of subjects, or a store cannot be read.
+    pub fn new(keys: UnsealKeys) -> Result<Self, KeyStoreError> {
+        let UnsealKeys { identities, keys, stores } = keys;
+        // Without a key, no key of a subject opens, and the store may be that of days.
+        let has_subjects = |store: &&KeyStore| !keys.is_empty() && store.directory().join(SUBJECTS).exists();
+        let open = |store: &KeyStore| SubjectKeys::open_existing(store.clone(), keys.clone());
+        let subjects = stores.iter().filter(has_subjects).map(open).collect::<Result<_, _>>()?;
+        let token = |key: &KeyEncryptionKey| Ok((key.short_id(), token_key(key)?));
+        let tokens = keys.iter().map(token).collect::<Result<_, KeyStoreError>>()?;
+        Ok(Self { identities, keys, stores, subjects, tokens, opened: HashMap::new() })
+    }
+
+    /// The value for which a text stands.
+    ///
+    /// # Errors
+    /// If the text is none, or was changed, or its key is not at hand or was erased.
+    pub fn unseal(&mut self, text: &str) -> Result<String, UnsealError> {
+        match SubstituteText::read(text).ok_or(UnsealError::NotSealed)? {
+            SubstituteText::OfSubject => self.of_subject(|subjects| subjects.unseal(text)),
+            SubstituteText::Sealed { id, wraps, number, sealed } => {
+                let key = self.data_key(&id, &wraps)?;
+                opened(sealed, |sealed| key.open(nonce_of(number), &value_key::associated(&id), sealed))
+            }
+            SubstituteText::Token { key: id, sealed } => {
+                let mut found = UnsealError::NoKey;
+                // Two keys may have one id by chance.
+                for (_, key) in self.tokens.iter().filter(|(own, _)| *own == id) {
+                    match opened(sealed.clone(), |sealed| key.open(&associated(&id), sealed)) {
+                        Ok(value) => return Ok(value),
+                        Err(error) => found = error,
+                    }
+                }
+                Err(found)
+            }
+            SubstituteText::SubjectToken { subject, key: id, sealed } => {
+                let key = self.of_subject(|subjects| subjects.existing_key_of_tokens(subject, &id))?;
+                opened(sealed, |sealed| key.open(&subject_associated(&subject, &id), sealed))
+            }
+        }
+    }
+
+    /// The first result of the stores. A store that has erased a key decides, whatever another store has.
+    fn of_subject<T>(&self, open: impl Fn(&SubjectKeys) -> Result<T, SubjectError>) -> Result<T, UnsealError> {
+        let mut found = Err(UnsealError::NoKey);
+        for subjects in &self.subjects {
+            match open(subjects) {
+                Err(SubjectError::Shredded) => return Err(UnsealError::Shredded),
+                Err(SubjectError::NoKey) => {}
+                result => found = result.map_err(UnsealError::from),
+            }
+        }
+        found
+    }
+
+    fn data_key(&mut self, id: &KeyId, wraps: &[u8]) -> Result<&AesKey, UnsealError> {
+        let name = [id, wraps].concat();
+        if !self.opened.contains_key(&name) {
+            let key = self.open_wraps(id, wraps)?.cipher().map_err(|_| UnsealError::Damaged)?;
+            if self.opened.len() >= DATA_KEYS_KEPT {
+                self.opened.clear();
+            }
+            self.opened.insert(name.clone(), key);
+        }
+        self.opened.get(&name).ok_or(UnsealError::NoKey)
+    }
+
+    fn open_wraps(&self, id: &KeyId, wraps: &[u8]) -> Result<SecretKey, UnsealError> {
+        let mut found = UnsealError::NoKey;
+        for wrap in read_wraps(wraps).ok_or(UnsealError::Damaged)? {
+            let opened = match wrap {
+                ReadWrap::DayKey { day, id: of_day, nonce, wrapped } => {
+                    self.open_by_day((day, of_day), nonce, wrapped, value_key::role(id))
+                }
+                wrap => known(open_wrap(&wrap, value_key::role(id), &self.identities, &self.keys)),
+            };
+            match opened {
+                Ok(key) => return Ok(key),
+                Err(UnsealError::NoKey) => {}
+                Err(error) => found = error,
+            }
+        }
+        Err(found)
+    }
+
+    fn open_by_day(
+        &self,
+        of_day: (UtcDay, KeyId),
+        nonce: [u8; NONCE_BYTES],
+        wrapped: &[u8],
+        role: WrappedRole<'_>,
+    ) -> Result<SecretKey, UnsealError> {
+        let key = self.day_key(of_day)?.cipher().map_err(|_| UnsealError::Damaged)?;
+        open_wrapped(wrapped, &key, nonce, role).ok_or(UnsealError::Damaged)
+    }
+
+    /// The key of a day. A store that has erased it decides, whatever another store has.
+    fn day_key(&self, (day, id): (UtcDay, KeyId)) -> Result<SecretKey, UnsealError> {
+        let mut found = Err(UnsealError::NoKey);
+        for store in &self.stores {
+            match store.find_day_key(day, &id)? {
+                FoundKey::Shredded => return Err(UnsealError::Shredded),
+                FoundKey::Absent => {}
+                FoundKey::File(file, path) => {
+                    found = match file.open(&self.identities, &self.keys) {
+                        OpenedWrap::Damaged => Err(KeyStoreError::BadFile { path }.into()),
+                        opened => known(opened),
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+fn known(opened: OpenedWrap) -> Result<SecretKey, UnsealError> {
+    match opened {
+        OpenedWrap::Key(key) => Ok(key),
+        OpenedWrap::NoKey => Err(UnsealError::NoKey),
+        OpenedWrap::Damaged => Err(UnsealError::Damaged),
+    }
+}
+
+fn opened(
+    mut sealed: Vec<u8>,
+    open: impl for<'b> FnOnce(&'b mut [u8]) -> Option<&'b [u8]>,
+) -> Result<String, UnsealError> {
+    let value = open(&mut sealed).ok_or(UnsealError::Damaged)?;
+    // Only texts are sealed.
+    String::from_utf8(value.to_vec()).map_err(|_| UnsealError::Damaged)
+}
+
+impl fmt::Debug for Unsealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unsealer")
+            .field("identities", &self.identities)
+            .field("keys", &self.keys)
+            .field("stores", &self.stores)
+            .finish_non_exhaustive()
+    }
+}
