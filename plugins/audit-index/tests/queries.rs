@@ -5,7 +5,7 @@ mod support;
 
 use std::{fs, os::unix::fs::PermissionsExt, time::Instant};
 
-use fapilog::{audit, format};
+use fapilog::{audit, format, plugin::PluginError};
 use fapilog_audit_index::{error::IndexError, index::AuditIndex, query::AuditQuery, record::RecordFields};
 use fapilog_audit_trail::{
     proof::RecordSelector,
@@ -371,10 +371,11 @@ impl fapilog::format::Formatter for Frames {
         "frames"
     }
 
-    fn format(&mut self, batch: &fapilog::event::Batch<'_>, out: &mut Vec<u8>) {
+    fn format(&mut self, batch: &fapilog::event::Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
         for _ in 0..batch.len() {
             out.extend_from_slice(b"\n\n{\"context\":{\"who\":\"kim\"}}\n");
         }
+        Ok(())
     }
 
     fn writes_lines(&self) -> bool {
