@@ -12,7 +12,7 @@ use crate::{
     files::{SegmentPaths, segments_of},
     format::{Checkpoint, CloseReason, FORMAT_VERSION},
     keys::{ChainKey, VerifyingKey},
-    reading::{open_plain, read_entries},
+    reading::{open_plain, read_entries_of},
     tree::TreeHash,
     verify::{
         damage::{DamageKind, TrailDamage, VerifyError},
@@ -118,7 +118,7 @@ pub enum TrailEnd {
 pub(crate) struct WalkedTrail<'k> {
     pub(crate) walk: TrailWalk<'k>,
     pub(crate) segments: Vec<(SegmentPaths, WalkedSegment)>,
-    /// The data file of the last one, opened with its trail file: a rotation gives it another name.
+    /// The data file of the last one.
     last_data: Option<File>,
 }
 
@@ -219,9 +219,13 @@ impl Verifier {
         let mut walk = TrailWalk::new(&self.verifying, self.chain_key.clone());
         let mut segments = Vec::new();
         let count = paths.len();
+        // Before the others are read: meanwhile, a rotation can give the two other names.
+        let mut last_trail = paths.last().map(|last| open_plain(&last.trail));
+        let last_data = paths.last().and_then(|last| open_plain(&last.data).ok());
         for (index, paths) in paths.into_iter().enumerate() {
             let io_error = |source| VerifyError::Io { path: paths.trail.clone(), source };
-            let bytes = read_entries(&paths.trail).map_err(io_error)?.bytes;
+            let opened = last_trail.take_if(|_| index + 1 == count).unwrap_or_else(|| open_plain(&paths.trail));
+            let bytes = opened.and_then(|file| read_entries_of(&file)).map_err(io_error)?.bytes;
             let is_live = self.is_running && index + 1 == count;
             let tail = if is_live { TornTail::Leave } else { TornTail::Damage };
             let segment = walk.segment(TrailFile { path: &paths.trail, bytes: &bytes }, tail)?;
@@ -233,7 +237,6 @@ impl Verifier {
             }
             segments.push((paths, segment));
         }
-        let last_data = segments.last().and_then(|(paths, _)| open_plain(&paths.data).ok());
         let walked = WalkedTrail { walk, segments, last_data };
         walked.check_first_file()?;
         Ok(walked)
