@@ -14,7 +14,7 @@ use crate::{
     files::{SegmentPaths, segments_of},
     format::{Checkpoint, CloseReason, FORMAT_VERSION},
     keys::{ChainKey, VerifyingKey},
-    reading::{open_plain, read_entries},
+    reading::{open_plain, read_entries_of},
     tree::TreeHash,
     verify::{
         damage::{DamageKind, TrailDamage, VerifyError},
@@ -122,7 +122,7 @@ pub enum TrailEnd {
 pub(crate) struct WalkedTrail<'k> {
     pub(crate) walk: TrailWalk<'k>,
     pub(crate) segments: Vec<(SegmentPaths, WalkedSegment)>,
-    /// The data file of the last one, opened with its trail file: a rotation gives it another name.
+    /// The data file of the last one.
     last_data: Option<File>,
 }
 
@@ -220,7 +220,13 @@ impl Verifier {
 
     /// Walks through the entries of all files.
     pub(crate) fn walk(&self, paths: Vec<SegmentPaths>) -> Result<WalkedTrail<'_>, VerifyError> {
-        self.walk_with(paths, |path| Ok(read_entries(path)?.bytes))
+        // Before the others are read: meanwhile, a rotation can give it another name.
+        let mut last = paths.last().map(|last| (last.trail.clone(), open_plain(&last.trail)));
+        self.walk_with(paths, |path| {
+            let opened =
+                last.take_if(|(trail, _)| trail == path).map_or_else(|| open_plain(path), |(_, opened)| opened);
+            Ok(read_entries_of(&opened?)?.bytes)
+        })
     }
 
     /// Walks through the entries of all files, whose bytes `read` returns.
@@ -232,6 +238,8 @@ impl Verifier {
         let mut walk = TrailWalk::new(&self.verifying, self.chain_key.clone());
         let mut segments = Vec::new();
         let count = paths.len();
+        // Before the trail files are read: meanwhile, a rotation can give it another name.
+        let last_data = paths.last().and_then(|last| open_plain(&last.data).ok());
         for (index, paths) in paths.into_iter().enumerate() {
             let io_error = |source| VerifyError::Io { path: paths.trail.clone(), source };
             let bytes = read(&paths.trail).map_err(io_error)?;
@@ -246,7 +254,6 @@ impl Verifier {
             }
             segments.push((paths, segment));
         }
-        let last_data = segments.last().and_then(|(paths, _)| open_plain(&paths.data).ok());
         let walked = WalkedTrail { walk, segments, last_data };
         walked.check_first_file()?;
         Ok(walked)
