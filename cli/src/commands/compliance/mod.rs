@@ -37,7 +37,7 @@ enum ComplianceCommands {
         /// Settings files: TOML, JSON or YAML, by the extension. A later file lies above an earlier one.
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// A standard; several may be named. Without any, those of the setting `compliance_standards`.
+        /// A standard; several may be named. Without any, those of the settings: `compliance_standards`.
         #[arg(long = "profile", value_name = "STANDARD", value_parser = standards())]
         profiles: Vec<String>,
         /// Read the FAPILOG_* variables of the environment too, which lie above the files.
@@ -86,22 +86,18 @@ fn check(files: &[PathBuf], profiles: &[String], reads_environment: bool) -> Res
         SettingsBuilder::default().variables::<&str, &str>([])
     };
     let settings = files.iter().fold(builder, SettingsBuilder::file).build()?;
-    let standards = if profiles.is_empty() { settings.compliance_standards.as_slice() } else { profiles };
+    let standards = if profiles.is_empty() { &settings.compliance_standards[..] } else { profiles };
     if standards.is_empty() {
         return Err(no_standard());
     }
     Ok(settings.compliance_report(standards, &Registry::linked())?)
 }
 
-/// A report of no rule would be met.
 fn no_standard() -> CommandError {
-    let names = TABLES.iter().map(|table| table.name).collect::<Vec<_>>().join(", ");
-    CommandError::Option {
-        option: "--profile",
-        value: String::new(),
-        message: format!("it is not given, and the settings have no compliance_standards; allowed are {names}"),
-        suggestion: None,
-    }
+    let allowed: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
+    let message =
+        format!("it is not given, and the settings have no compliance_standards; allowed are {}", allowed.join(", "));
+    CommandError::Option { option: "--profile", value: String::new(), message, suggestion: None }
 }
 
 /// The table of the report, with the verdicts in colours.
