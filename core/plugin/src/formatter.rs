@@ -14,8 +14,8 @@ pub trait Formatter {
     /// of the sink's, whose place in memory the sink has chosen.
     ///
     /// # Errors
-    /// If it cannot format the batch. What it has appended is taken back then, the events of the batch are lost to the sink as `sink_failed`, and
-    /// a diagnostic has the reason. The next batch is formatted as if nothing had happened.
+    /// If it cannot format the batch. The bytes that it has appended are taken back then, the events of the batch are lost to the sink as
+    /// `sink_failed`, and a diagnostic has the reason. The next batch is formatted as if nothing had happened.
     ///
     /// ```
     /// use fapilog_plugin::{error::PluginError, event::Batch, formatter::Formatter};

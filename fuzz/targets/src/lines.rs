@@ -47,7 +47,9 @@ pub(crate) fn check_pretty(batch: &Batch<'_>) {
 
 fn format(mut formatter: impl Formatter, batch: &Batch<'_>) -> String {
     let mut out = b"before\n".to_vec();
-    formatter.format(batch, &mut out).unwrap();
+    if let Err(error) = formatter.format(batch, &mut out) {
+        panic!("{}: {error}", formatter.name());
+    }
     let text = String::from_utf8(out).unwrap_or_else(|error| panic!("{}: {error}", formatter.name()));
     match text.strip_prefix("before\n") {
         Some(text) => text.to_owned(),

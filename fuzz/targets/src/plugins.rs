@@ -71,7 +71,9 @@ fn check_formatter(factory: &Factory<dyn Formatter>) {
     let (stage, records) = (Stage::new(1, "source", "thread"), [an_event(), an_event()]);
     let mut out = Vec::new();
     let mut formatter = factory.make(ShardInfo::new(0, 1));
-    formatter.format(&stage.batch(&records), &mut out).unwrap();
+    if let Err(error) = formatter.format(&stage.batch(&records), &mut out) {
+        panic!("{}: {error}", formatter.name());
+    }
     assert!(out.ends_with(b"\n"), "{}: a line without its end", formatter.name());
 }
 

@@ -39,6 +39,9 @@ pub enum FieldPatternError {
     /// There is no text.
     #[error("it must not be empty")]
     Empty,
+    /// Two dots of a path have nothing between them, or a path ends in a dot.
+    #[error("a path has a name or a star between its dots and behind the last one")]
+    EmptyPart,
     /// A path begins with another word than a group.
     #[error(
         "a path begins with context., tags., metrics., `*` or `**`, and {first:?} is none of them; a key alone has no dot"
@@ -76,6 +79,9 @@ impl FromStr for FieldPattern {
         let first = text.split('.').next().unwrap_or_default();
         if !GROUPS.contains(&first) && !first.contains('*') {
             return Err(FieldPatternError::Group { first: first.to_owned() });
+        }
+        if text.split('.').any(str::is_empty) {
+            return Err(FieldPatternError::EmptyPart);
         }
         Ok(Self(PatternForm::Path(text.to_owned())))
     }

@@ -84,7 +84,7 @@ impl Container {
     /// See [`ChangeError`].
     pub fn add_redactor_from(&self, name: &str, factory: Factory<dyn Processor>) -> Result<(), ChangeError> {
         let texts = self.diagnostics.redaction();
-        // First: the redactor's own diagnostics pass it. Of two calls at once with one name, the second adds none.
+        // First: the redactor's own diagnostics pass it. The second of two calls at once with one name adds none.
         let redactor = factory.text_redactor().cloned();
         if redactor.is_some_and(|redactor| !texts.add_at_run_time(name, redactor)) {
             let taken = Err(ChangeError::Taken { name: name.to_owned() });

@@ -48,8 +48,8 @@ pub trait Sink {
     /// Appends the batch to the payload.
     ///
     /// # Errors
-    /// If it cannot be encoded, such as when its [formatter](crate::formatter::Formatter::format) cannot format it. What was appended is taken
-    /// back then, and the events of the batch are lost as `sink_failed`.
+    /// If it cannot be encoded, such as when its [formatter](crate::formatter::Formatter::format) cannot format it. The bytes that were
+    /// appended are taken back then, and the events of the batch are lost as `sink_failed`.
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError>;
 
     /// Appends records that another sink has encoded and could not deliver: this sink is its fallback. The default appends

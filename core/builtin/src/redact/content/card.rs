@@ -146,9 +146,31 @@ impl Search<'_> {
         if let Some((end, digits)) = found {
             self.digits_end = end;
             self.found(CardNumber, start, end);
-            self.security_code_after_card(end, digits == 15);
+            match track_end(text, end) {
+                Some(track_end) => {
+                    self.digits_end = track_end;
+                    self.found(CardSecurityCode, end, track_end);
+                }
+                None => self.security_code_after_card(end, digits == 15),
+            }
         }
     }
+}
+
+/// The end of the track of a magnetic stripe that has its card number in front of this place (ISO/IEC 7813): `^NAME^251210100000?` in the first
+/// track, `=251210100000?` in the second, `D251210100000` in the form of a chip. It is authentication data, as a security code is.
+fn track_end(text: ScannedText<'_>, number_end: usize) -> Option<usize> {
+    /// Expiry and service code.
+    const LEAST_DIGITS: usize = 7;
+    let name_end = match text.at(number_end) {
+        b'^' => text.run(number_end + 1, 26, |byte| !matches!(byte, b'^' | b'?') && !byte.is_ascii_control()),
+        b'=' | b'D' => number_end,
+        _ => return None,
+    };
+    let has_separator = text.at(number_end) != b'^' || text.at(name_end) == b'^';
+    let end = text.run(name_end + 1, 48, |byte| byte.is_ascii_digit());
+    let is_track = has_separator && end - (name_end + 1).min(end) >= LEAST_DIGITS;
+    is_track.then(|| if text.at(end) == b'?' { end + 1 } else { end })
 }
 
 /// The end and the number of digits, if the first groups are a card's number.
@@ -211,6 +233,7 @@ fn ends_number(text: ScannedText<'_>, end: usize, is_grouped: bool) -> bool {
         b'-' if is_grouped => !next.is_ascii_alphanumeric(),
         // A number that has become a float: `4111111111111111.0`
         b'.' => !next.is_ascii_digit() || next == b'0' && !text.at(end + 2).is_ascii_digit(),
+        b'D' if track_end(text, end).is_some() => true,
         _ => text.ends_word(end) || is_word(text, end, text.run(end, 24, |byte| byte.is_ascii_alphanumeric())),
     }
 }

@@ -27,7 +27,7 @@ const SECRET_PARAMETERS: &[&str] = &[
 /// The shortest value of such a parameter: `code=404` and `key=name` are no secrets.
 const SHORTEST_PARAMETER_BYTES: usize = 8;
 
-/// What the name of a parameter tells about its value.
+/// The meaning of a parameter's name for its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NameSecrecy {
     /// Any value is a secret.
@@ -96,7 +96,7 @@ impl Search<'_> {
         }
     }
 
-    /// The `%` of a `%3D`: `next=%2Fcallback%3Ftoken%3D9f86d081`. One that is escaped again, `%253D`, counts, too.
+    /// The `%` of a `%3D`: `next=%2Fcallback%3Ftoken%3D9f86d081`. A `%253D`, which is escaped again, counts, too.
     #[cold]
     pub(super) fn escaped_separator(&mut self, at: usize) {
         let text = self.text;
@@ -171,7 +171,11 @@ impl Search<'_> {
     }
 
     fn parameter_value(&self, start: usize) -> SecretPlace {
-        let end = self.text.run(start, usize::MAX, |byte| !ends_parameter(byte));
+        let end = match self.text.at(start) {
+            // The mark of an earlier redaction.
+            b'[' => self.text.run(start + 1, 24, |byte| byte.is_ascii_alphabetic()) + 1,
+            _ => self.text.run(start, usize::MAX, |byte| !ends_parameter(byte)),
+        };
         // Punctuation of the sentence that the URL is in.
         let end = self.text.run_back(end, end - start, |byte| matches!(byte, b',' | b';' | b'.'));
         SecretPlace::bare(start, end)

@@ -1,5 +1,7 @@
 //! Values beside a keyword: their place, and whether they are secret.
 
+use fapilog_record::value::ValueRef;
+
 use super::{
     keywords::KeywordFamily,
     search::Search,
@@ -53,6 +55,9 @@ impl SecretPlace {
     /// Whether this is no value but a place for one: `${PASSWORD}`, `{{ password }}`, `%s`, `***`.
     pub(super) fn is_placeholder(&self, text: ScannedText<'_>) -> bool {
         let value = text.part(self.start, self.end);
+        if is_substituted(value) {
+            return true;
+        }
         if value.len() > LONGEST_WORD_BYTES {
             return false;
         }
@@ -86,7 +91,7 @@ impl SecretPlace {
     pub(super) fn is_secret_in_prose(&self, text: ScannedText<'_>, family: KeywordFamily) -> bool {
         let value = text.part(self.start, self.end);
         if value.len() > LONGEST_WORD_BYTES {
-            return true;
+            return !is_substituted(value);
         }
         let word = value.trim_ascii_end();
         if word.is_empty()
@@ -97,6 +102,12 @@ impl SecretPlace {
         }
         family.allows_words() && !word.contains(&b' ') || looks_made_up(word)
     }
+}
+
+/// Whether an earlier redactor has put this in the place of a value: a keyed hash, a sealed value or a token.
+pub(super) fn is_substituted(value: &[u8]) -> bool {
+    let text = std::str::from_utf8(value).unwrap_or_default();
+    ValueRef::Text(text).is_redaction() || ["sealed1:", "tok1:"].iter().any(|front| text.starts_with(front))
 }
 
 /// Whether this is the text of an object of Java: `android.os.Binder@2bd79ce`, `Token{a64f992`.

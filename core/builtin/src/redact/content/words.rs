@@ -8,6 +8,7 @@ use super::{
     search::Search,
     starters::{StarterKey, key_at},
     text::is_high_entropy,
+    values::is_substituted,
 };
 
 /// The longest distance between a keyword and a secret of high entropy.
@@ -53,7 +54,7 @@ impl Search<'_> {
             b' ' if self.is_option(at) => self.option_value(end + 1),
             b' ' if self.is_element(at) => self.element(at, end),
             b' ' => self.value_in_prose(keyword, end),
-            b'"' | b'\'' => self.attribute_value(end + 1),
+            b'"' | b'\'' => self.quoted_name(at, end),
             _ => {}
         }
     }
@@ -75,12 +76,35 @@ impl Search<'_> {
         }
     }
 
-    /// `key="password" value="x"`, behind the quote of the name.
-    fn attribute_value(&mut self, at: usize) {
-        let start = self.text.run(at, 8, |byte| byte == b' ');
-        if start > at && self.text.has_in_any_case(start, b"value=") {
-            self.option_value(start + 6);
+    /// `key="password" value="x"`, `{"name":"password","value":"x"}`, `("password", "x")`, behind the quote of the name.
+    fn quoted_name(&mut self, at: usize, end: usize) {
+        let text = self.text;
+        let is_blank = |byte: u8| byte.is_ascii_whitespace();
+        let behind = text.run(end + 1, 16, is_blank);
+        if behind > end + 1 && text.has_in_any_case(behind, b"value=") {
+            return self.option_value(behind + 6);
         }
+        if text.at(behind) != b',' {
+            return;
+        }
+        let next = text.run(behind + 1, 16, is_blank);
+        let key_end = next + b"\"value\"".len();
+        if text.has_in_any_case(next, b"\"value\"") || text.has_in_any_case(next, b"'value'") {
+            let colon = text.run(key_end, 16, is_blank);
+            if text.at(colon) == b':' {
+                self.option_value(colon + 1);
+            }
+        } else if matches!(text.at(next), b'"' | b'\'') && self.is_first_of_pair(at) {
+            self.option_value(next);
+        }
+    }
+
+    /// Whether the name that ends with the word at this place is the first of a pair, as `Debug` writes it: `("x-api-key", ...)`.
+    fn is_first_of_pair(&self, at: usize) -> bool {
+        let text = self.text;
+        let name =
+            text.run_back(at, 64, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b' '));
+        matches!(text.before(name), b'"' | b'\'') && text.nth_before(name, 2) == b'('
     }
 
     /// Whether the word at this place is in the name of an option, such as `--api-token`.
@@ -127,6 +151,15 @@ impl Search<'_> {
             let end =
                 text.run(at, LONGEST_NEAR_BYTES, |byte| super::text::is_base64(byte) || matches!(byte, b'_' | b'-'));
             let secret = text.part(at, end);
+            if text.at(end) == b':' {
+                let whole = text.run(at, LONGEST_NEAR_BYTES, |byte| {
+                    super::text::is_base64(byte) || matches!(byte, b'_' | b'-' | b':' | b'.')
+                });
+                if is_substituted(text.part(at, whole)) {
+                    at = whole + 1;
+                    continue;
+                }
+            }
             if secret.len() >= 20 && !is_path(secret) && is_high_entropy(secret) {
                 self.found(HighEntropySecret, at, end);
                 return;

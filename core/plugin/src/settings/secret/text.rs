@@ -178,15 +178,18 @@ fn is_word_of_name(word: &str) -> bool {
         && changes.count() <= CHANGES_MAX
 }
 
-/// The fronts of secret keys as text: of `fapilog-encryption`, and of age.
-const SECRET_KEY_FRONTS: [&str; 3] = ["fapilog-identity-1", "fapilog-key-1", "age-secret-key-1"];
+/// The fronts of secret keys as text, and the characters that the keys have beside letters and digits: of `fapilog-encryption`, of age, and of
+/// those that sign notes and audit trails.
+const SECRET_KEY_FRONTS: [(&str, &str); 4] =
+    [("fapilog-identity-1", ""), ("fapilog-key-1", ""), ("age-secret-key-1", ""), ("private+key+", "+/._-=")];
 
 /// Secret keys that show by their fronts what they are, in lower or upper case.
 fn secret_keys(text: &str) -> impl Iterator<Item = Range<usize>> {
     let low = text.to_ascii_lowercase();
-    let of_front = |front: &'static str| {
+    let of_front = |(front, others): (&'static str, &'static str)| {
         let keys = behind(&low, front).filter_map(|(at, behind)| {
-            let key = behind.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(behind.len());
+            let is_other = |c: char| !c.is_ascii_alphanumeric() && !others.contains(c);
+            let key = behind.find(is_other).unwrap_or(behind.len());
             (key >= CREDENTIALS_CHARS_MIN).then(|| at..at + front.len() + key)
         });
         keys.collect::<Vec<_>>()
@@ -313,6 +316,8 @@ mod tests {
     fn a_secret_key_that_shows_by_its_front_is_hidden_and_a_recipient_is_not() {
         let text = "recipients = [\"fapilog-identity-1qpzry9\"], FAPILOG-KEY-1QPZRY9 (age-secret-key-1qpzry9)";
         assert_eq!(redact_text(text), "recipients = [\"[redacted]\"], [redacted] ([redacted])");
+        let signing = "PRIVATE+KEY+example.com/shop/audit+0a1b2c3d+AQ/p+8rZ=";
+        assert_eq!(redact_text(&format!("the line {signing}, of a file")), "the line [redacted], of a file");
         let recipient = "recipients = [\"fapilog1qpzry9\"]";
         assert_eq!(redact_text(recipient), recipient);
         assert_eq!(redact_text("it must begin with \"fapilog-key-1\""), "it must begin with \"fapilog-key-1\"");
