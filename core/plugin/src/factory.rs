@@ -52,6 +52,14 @@ impl SparedFields {
         Self { pattern: pattern.into(), class }
     }
 
+    /// Whether they are all fields of an event, or of one of its groups: `**`, `context.*`.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let fronts = ["context.", "tags.", "metrics."];
+        let name = fronts.iter().find_map(|front| self.pattern.strip_prefix(front)).unwrap_or(&self.pattern);
+        name.chars().all(|c| matches!(c, '*' | '.'))
+    }
+
     /// Whether they may have data of this class.
     #[must_use]
     pub fn may_have(&self, class: DataClass) -> bool {

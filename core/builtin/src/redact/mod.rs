@@ -38,7 +38,7 @@ use fapilog_plugin::{
     data_class::DataClass,
     error::PluginError,
     event::{Batch, Event, FieldRef},
-    factory::Factory,
+    factory::{Factory, SparedFields},
     per_call_site::PerCallSite,
     plugin_counts::PluginCounts,
     processor::Processor,
@@ -125,6 +125,11 @@ impl Redact {
         self.rules.protected()
     }
 
+    /// The fields that it keeps, if they may have sensitive data.
+    pub(crate) fn spared(&self) -> impl Iterator<Item = SparedFields> {
+        self.rules.keep.iter().filter_map(spared_fields)
+    }
+
     /// How often each rule has applied, in all clones: `name.email`, `content.card_number`, `field`. Rules that have not are missing.
     #[must_use]
     pub fn counts(&self) -> Vec<(String, u64)> {
@@ -141,8 +146,9 @@ impl Redact {
     /// A factory for a container or a registry: of clones for its shards, and with the redactor of texts.
     #[must_use]
     pub fn into_factory(self) -> Factory<dyn Processor> {
-        let (protects, texts): (Vec<_>, _) = (self.protects().collect(), self.text_redactor());
-        Factory::processor(move |_shard| self.clone()).protecting(protects).redacting_text(texts)
+        let (protects, spared): (Vec<_>, Vec<_>) = (self.protects().collect(), self.spared().collect());
+        let texts = self.text_redactor();
+        Factory::processor(move |_shard| self.clone()).protecting(protects).redacting_text(texts).sparing(spared)
     }
 }
 
@@ -322,6 +328,17 @@ impl RedactMemory {
             applied: &mut self.applied,
         }
     }
+}
+
+/// The fields of a pattern that is kept, if they may have sensitive data: by the name, or because the pattern stands for any name.
+fn spared_fields(pattern: &FieldPattern) -> Option<SparedFields> {
+    let pattern = pattern.to_string();
+    let name = pattern.rsplit('.').next().unwrap_or_default();
+    if name.contains('*') {
+        return Some(SparedFields::new(pattern, None));
+    }
+    let class = names::sensitive(name)?.class;
+    Some(SparedFields::new(pattern, Some(class)))
 }
 
 /// The text of a diagnostic or of a logger's name, if there is something in it.

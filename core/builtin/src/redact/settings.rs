@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use fapilog_plugin::{
     data_class::DataClass,
-    factory::{Factory, SparedFields},
+    factory::Factory,
     named_enum,
     problem::Problem,
     processor::Processor,
@@ -15,10 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    redact::{
-        Action, ContentPattern, ContentRule, FieldPattern, HashKeyError, KeyedHash, Redact, RedactBuilder,
-        names::sensitive,
-    },
+    redact::{Action, ContentPattern, ContentRule, FieldPattern, HashKeyError, KeyedHash, Redact, RedactBuilder},
     registration::about,
 };
 
@@ -151,11 +148,11 @@ impl RedactSettings {
         }
         let builder = builder.see_through(self.see_through).list_redacted(self.list_redacted.unwrap_or(true));
         let stores_codes = stores_security_codes(&self.actions);
-        let spared = self.keep.iter().filter_map(|pattern| spared_fields(pattern));
         if !problems.is_empty() {
             return Err(problems);
         }
         let redact = builder.build();
+        let spared: Vec<_> = redact.spared().collect();
         let is_removed = |class: &DataClass| *class != DataClass::CardSecurityCode || !stores_codes;
         let (removed, texts): (Vec<_>, _) = (redact.protects().filter(is_removed).collect(), redact.text_redactor());
         let factory = Factory::processor(move |_shard| redact.clone());
@@ -167,15 +164,6 @@ impl RedactSettings {
 fn stores_security_codes(actions: &BTreeMap<String, ActionName>) -> bool {
     let action = actions.get(DataClass::CardSecurityCode.name()).or_else(|| actions.get(DEFAULT));
     matches!(action, Some(ActionName::BuiltIn(BuiltInAction::Hash) | ActionName::Substitute(_)))
-}
-
-/// The fields of a pattern that is kept, if they may have sensitive data: by the name, or because the pattern stands for any name.
-fn spared_fields(pattern: &str) -> Option<SparedFields> {
-    let name = pattern.rsplit('.').next().unwrap_or_default();
-    if name.contains('*') {
-        return Some(SparedFields::new(pattern, None));
-    }
-    sensitive(name).map(|named| SparedFields::new(pattern, Some(named.class)))
 }
 
 impl FieldSettings {

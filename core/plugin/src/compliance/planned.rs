@@ -89,12 +89,12 @@ impl PlannedContainer {
     }
 
     /// The fields that may have data of this class all the same: those that each redactor leaves as they are which removes the class.
-    pub fn spared(&self, class: DataClass) -> impl Iterator<Item = &str> {
+    pub fn spared(&self, class: DataClass) -> impl Iterator<Item = &SparedFields> {
         let redactors = || self.redactors.iter().filter(move |redactor| redactor.protects.contains(&class));
         let spared = move |redactor: &PlannedPlugin| redactor.spares.iter().any(|spared| spared.may_have(class));
         let all_spare = redactors().all(spared);
         let spares = redactors().flat_map(|redactor| &redactor.spares);
-        spares.filter(move |spared| all_spare && spared.may_have(class)).map(|spared| spared.pattern.as_str())
+        spares.filter(move |spared| all_spare && spared.may_have(class))
     }
 
     /// Whether every event of this level is logged, whatever its target.

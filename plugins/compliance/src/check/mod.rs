@@ -8,7 +8,9 @@ mod storage;
 
 use std::{path::Path, time::Duration};
 
-use fapilog_plugin::{compliance::PlannedContainer, data_class::DataClass, settings::write_duration};
+use fapilog_plugin::{
+    compliance::PlannedContainer, data_class::DataClass, factory::SparedFields, settings::write_duration,
+};
 
 pub use self::outcome::CheckOutcome;
 pub(crate) use self::retention::days;
@@ -148,9 +150,14 @@ fn redacts(planned: &PlannedContainer, classes: &[DataClass]) -> CheckOutcome {
     if !missing.is_empty() {
         return CheckOutcome::fail(format!("no redactor removes {}", names(&missing))).mended_by("redactors");
     }
-    let mut spared: Vec<&str> = removed.iter().flat_map(|class| planned.spared(*class)).collect();
-    spared.sort_unstable();
+    let mut spared: Vec<&SparedFields> = removed.iter().flat_map(|class| planned.spared(*class)).collect();
+    spared.sort_unstable_by_key(|fields| &fields.pattern);
     spared.dedup();
+    if let Some(whole) = spared.iter().find(|fields| fields.is_whole()) {
+        let evidence = format!("redactors leave {} as it is: that is all of an event, or of a group", whole.pattern);
+        return CheckOutcome::fail(evidence).mended_by("redactors");
+    }
+    let spared: Vec<&str> = spared.into_iter().map(|fields| fields.pattern.as_str()).collect();
     match spared.as_slice() {
         [] => CheckOutcome::pass(format!("redactors remove {}", names(&removed))),
         spared => CheckOutcome::people(format!(

@@ -240,7 +240,10 @@ fn fields_that_a_redactor_keeps_need_people_where_they_may_have_what_the_rule_as
     for keep in [&["context.order_note"][..], &["order_note"]] {
         assert_eq!([with(keep, passwords), with(keep, addresses)], [RuleVerdict::Pass; 2], "{keep:?}");
     }
-    for keep in ["context.user.*", "**", "context.http_*"] {
+    for keep in ["*", "**", "context.*", "tags.**", "*.*"] {
+        assert_eq!([with(&[keep], passwords), with(&[keep], addresses)], [RuleVerdict::Fail; 2], "{keep}");
+    }
+    for keep in ["context.user.*", "context.http_*"] {
         assert_eq!([with(&[keep], passwords), with(&[keep], addresses)], [RuleVerdict::NeedsPeople; 2], "{keep}");
     }
     for keep in ["password", "context.login.password", "**.password"] {
