@@ -271,7 +271,7 @@ fn arguments_that_are_no_patterns_times_or_numbers_are_refused_before_anything_i
 }
 
 #[test]
-fn a_proof_and_a_decryption_are_recorded_if_there_is_an_access_trail() {
+fn proofs_and_decryptions_are_recorded_if_there_is_an_access_trail() {
     let trail = trail();
     let prove = ["prove", "audit.jsonl", "--keys", "keys", "--record", "3"];
     assert_eq!(trail.run(&[&prove[..], &ACCESS[..]].concat()).status.code(), Some(0));
@@ -280,9 +280,15 @@ fn a_proof_and_a_decryption_are_recorded_if_there_is_an_access_trail() {
     fs::write(trail.path("shared.key"), "00".repeat(32)).unwrap();
     fs::set_permissions(trail.path("shared.key"), fs::Permissions::from_mode(0o600)).unwrap();
     trail.run(&[&["decrypt", "plain.log", "--key", "shared.key"][..], &ACCESS[..]].concat());
+    trail.run(&[&["unseal", "plain.log", "--key", "shared.key"][..], &ACCESS[..]].concat());
     let of = |access: &Value| (access["message"].clone(), access["context"]["outcome"].clone());
     let found: Vec<_> = accesses(&trail).iter().map(of).collect();
-    let expected = [("audit trail proven", "success"), ("audit trail proven", "failure"), ("log decrypted", "success")];
+    let expected = [
+        ("audit trail proven", "success"),
+        ("audit trail proven", "failure"),
+        ("log decrypted", "success"),
+        ("values unsealed", "success"),
+    ];
     assert_eq!(found, expected.map(|(action, outcome)| (action.into(), outcome.into())));
     let refused = [&prove[..], &["--access-trail", "access.jsonl", "--access-key", "no.key"]].concat();
     assert_refused(&trail.run(&refused), 29, "the access cannot be recorded, so nothing is shown");

@@ -11,7 +11,7 @@ use fapilog_encryption::{DecryptError, DecryptExit, DecryptionKeys, Decryptor};
 use crate::{
     arguments::SharedArguments,
     commands::{
-        audit_access::{AccessEvent, AccessTrailArguments, whole_path},
+        audit_access::{AccessEvent, AccessTrailArguments},
         encryption_keys::DecryptionKeyArguments,
         plaintext_output::PlaintextOutput,
     },
@@ -45,24 +45,10 @@ impl DecryptArguments {
     }
 }
 
-impl DecryptArguments {
-    /// The access, before the first frame is decrypted.
-    fn access_event(&self, inputs: &[InputName]) -> AccessEvent {
-        let name = |input: &InputName| match input {
-            InputName::StandardInput => "-".to_owned(),
-            InputName::File(path) => whole_path(path),
-        };
-        let files: Vec<String> = inputs.iter().map(name).collect();
-        let output = self.output.as_deref().map(whole_path);
-        let terms = serde_json::json!({ "files": files, "output": output });
-        AccessEvent { action: "log decrypted", object: files.join(", "), is_success: true, records: None, terms }
-    }
-}
-
 pub(crate) fn run(arguments: &DecryptArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
     let inputs = arguments.inputs()?;
     let keys = arguments.keys.read()?;
-    arguments.access.record(&arguments.access_event(&inputs))?;
+    arguments.access.record(&AccessEvent::of_files("log decrypted", &inputs, arguments.output.as_deref()))?;
     let mut out = PlaintextOutput::open(arguments.output.as_deref(), shared)?;
     let mut gravest = DecryptExit::Success;
     let written = inputs.iter().try_for_each(|name| {

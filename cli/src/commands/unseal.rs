@@ -11,6 +11,7 @@ use fapilog_encryption::{DecryptExit, UnsealKeys, UnsealSummary, Unsealer};
 use crate::{
     arguments::SharedArguments,
     commands::{
+        audit_access::{AccessEvent, AccessTrailArguments},
         encryption_keys::{open_store, read_identity, read_key},
         plaintext_output::PlaintextOutput,
     },
@@ -41,6 +42,8 @@ pub(crate) struct UnsealArguments {
     /// Write the lines to this new file, which its owner alone can read.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    access: AccessTrailArguments,
 }
 
 impl UnsealArguments {
@@ -70,6 +73,7 @@ impl UnsealArguments {
 pub(crate) fn run(arguments: &UnsealArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
     let inputs = arguments.inputs()?;
     let mut unsealer = arguments.unsealer()?;
+    arguments.access.record(&AccessEvent::of_files("values unsealed", &inputs, arguments.output.as_deref()))?;
     let mut out = PlaintextOutput::open(arguments.output.as_deref(), shared)?;
     let mut gravest = DecryptExit::Success;
     let written = inputs.iter().try_for_each(|name| {

@@ -21,6 +21,7 @@ use serde_json::Value;
 use self::identity::ProcessUser;
 use crate::{
     error::{CommandError, in_one_line},
+    input::InputName,
     output::escaped,
 };
 
@@ -68,6 +69,20 @@ pub(super) struct AccessEvent {
     pub(super) records: Option<u64>,
     /// The terms of the command.
     pub(super) terms: Value,
+}
+
+impl AccessEvent {
+    /// For a command that shows what is in files, before it shows any of it.
+    pub(super) fn of_files(action: &'static str, inputs: &[InputName], output: Option<&Path>) -> Self {
+        let name = |input: &InputName| match input {
+            InputName::StandardInput => "-".to_owned(),
+            InputName::File(path) => whole_path(path),
+        };
+        let files: Vec<String> = inputs.iter().map(name).collect();
+        let object = files.join(", ");
+        let terms = serde_json::json!({ "files": files, "output": output.map(whole_path) });
+        Self { action, object, is_success: true, records: None, terms }
+    }
 }
 
 /// Writes access records.
