@@ -86,17 +86,18 @@ impl<'batch> Batch<'batch> {
     /// that there are not give none.
     ///
     /// ```
-    /// use fapilog_plugin::{event::Batch, formatter::Formatter};
+    /// use fapilog_plugin::{error::PluginError, event::Batch, formatter::Formatter};
     ///
     /// /// Puts the level in front of the records of each run of events that have it.
-    /// fn encode(formatter: &mut dyn Formatter, batch: &Batch<'_>, out: &mut Vec<u8>) {
+    /// fn encode(formatter: &mut dyn Formatter, batch: &Batch<'_>, out: &mut Vec<u8>) -> Result<(), PluginError> {
     ///     let mut start = 0;
     ///     for run in batch.events().chunk_by(|a, b| a.level() == b.level()) {
     ///         let end = start + run.len();
     ///         out.extend_from_slice(format!("[{}]\n", run[0].level()).as_bytes());
-    ///         formatter.format(&batch.range(start..end), out);
+    ///         formatter.format(&batch.range(start..end), out)?;
     ///         start = end;
     ///     }
+    ///     Ok(())
     /// }
     /// # let _ = encode;
     /// ```
