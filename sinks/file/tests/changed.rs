@@ -188,7 +188,7 @@ fn events_wait_while_the_directory_is_gone_and_go_to_a_new_file_in_the_next_one(
         let log = subject.container.logger("test");
         let more = log_bytes(&log, 1000);
         subject.reports("was removed");
-        until("the attempt fails", || diagnostics(&subject.container).contains("No such file"));
+        until("the attempt fails", || diagnostics(&subject.container).contains("no such directory"));
         fs::create_dir(&directory).unwrap();
         subject.container.flush(TIMEOUT / 10).unwrap_or_else(|_| panic!("{}", diagnostics(&subject.container)));
         assert_eq!(shut_down(&subject.container).lost_total(), 0);

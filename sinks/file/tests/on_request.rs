@@ -123,7 +123,7 @@ fn a_request_while_the_directory_is_gone_is_answered_when_the_path_is_open_anew(
     lines::until("it is seen", || lines::diagnostics(&container).contains("was removed"));
     std::thread::scope(|scope| {
         let asked = scope.spawn(|| container.rotate(TIMEOUT));
-        lines::until("the attempt fails", || lines::diagnostics(&container).contains("No such file"));
+        lines::until("the attempt fails", || lines::diagnostics(&container).contains("no such directory"));
         fs::create_dir(path.parent().unwrap()).unwrap();
         asked.join().unwrap().unwrap();
     });

@@ -280,7 +280,7 @@ fn a_value_that_cannot_be_sealed_is_masked_and_counted() {
     let failures = seal.failures();
     let reason = failures.last.unwrap();
     assert_eq!(failures.values, 3);
-    assert!(reason.starts_with("cannot write ") && !reason.contains("planted") && !reason.contains(EMAIL), "{reason}");
+    assert!(reason.starts_with("cannot lock ") && !reason.contains("planted") && !reason.contains(EMAIL), "{reason}");
     let metrics = logs.metrics();
     let redact = metrics.plugins.iter().find(|plugin| plugin.name == "redact").unwrap();
     assert!(redact.counters.contains(&("substitute_failed".to_owned(), 3)), "{:?}", redact.counters);
