@@ -26,7 +26,6 @@ pub(crate) struct ChoreStep {
 /// Steps of different lanes run side by side, where they follow each other in a chore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StepLane {
-    Tests,
     Models,
     Miri,
 }

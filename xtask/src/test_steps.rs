@@ -4,14 +4,9 @@ use std::{collections::BTreeSet, env, process::Command, thread};
 
 use serde_json::Value;
 
-use crate::{
-    error::Unavailable,
-    step::{ChoreStep, StepLane},
-    toolchain,
-    workspace::Workspace,
-};
+use crate::{error::Unavailable, step::ChoreStep, toolchain, workspace::Workspace};
 
-/// Integration tests that measure times, the CPU or wake-ups with narrow limits, by name: no other step runs beside them.
+/// Integration tests that measure times, the CPU or wake-ups with narrow limits, by name: fewer tests of a program run at once.
 const TIMED: &[&str] = &[
     "command_line",
     "exit",
@@ -27,7 +22,8 @@ const TIMED: &[&str] = &[
     "survives_fork",
 ];
 
-/// All tests are built first, with both cores, and run in two parts: those that measure times alone.
+/// All tests are built first, with both cores, and run in two parts: in the second, more tests of a program run at once. No step runs beside
+/// them: a test may wait for another thread only so long.
 pub(crate) fn steps(workspace: &Workspace) -> Vec<ChoreStep> {
     const OTHERS: &str = "unit and integration tests";
     let untimed = match untimed() {
@@ -44,7 +40,7 @@ pub(crate) fn steps(workspace: &Workspace) -> Vec<ChoreStep> {
     vec![
         ChoreStep::run_command("tests, built", build),
         ChoreStep::test("tests that measure times", timed),
-        ChoreStep::test(OTHERS, others).in_lane(StepLane::Tests),
+        ChoreStep::test(OTHERS, others),
     ]
 }
 
@@ -59,7 +55,7 @@ const TEST_THREADS: &str = "RUST_TEST_THREADS";
 
 /// More than libtest's own number, which is that of the cores: most of the long tests wait, for a timeout or a change of a file.
 fn test_threads() -> usize {
-    const TESTS_PER_CORE: usize = 3;
+    const TESTS_PER_CORE: usize = 2;
     TESTS_PER_CORE * thread::available_parallelism().map_or(1, usize::from)
 }
 
@@ -109,8 +105,8 @@ mod tests {
     }
 
     #[test]
-    fn the_tests_that_measure_times_have_no_neighbours() {
+    fn no_step_runs_beside_tests() {
         let lanes: Vec<_> = steps(&Workspace::of_this_crate()).iter().map(ChoreStep::lane).collect();
-        assert_eq!(lanes, [None, None, Some(StepLane::Tests)]);
+        assert_eq!(lanes, [None; 3]);
     }
 }

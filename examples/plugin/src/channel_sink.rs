@@ -15,7 +15,7 @@ use fapilog_plugin::{
     event::Batch,
     factory::Factory,
     formatter::Formatter,
-    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Delivery, DeliveryPolicy, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 
 /// The length of a full payload.
@@ -53,6 +53,11 @@ impl SinkFactory for ChannelSink {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         let formatter = self.formatter.make(context.shard);
         Ok(Box::new(Channel { formatter, sender: self.sender.clone(), state: Rc::default() }))
+    }
+
+    /// The channel is the queue: another one in front of it would drop events while the channel is full.
+    fn delivery(&self) -> DeliveryPolicy {
+        DeliveryPolicy::direct()
     }
 }
 
