@@ -7,6 +7,7 @@ use std::{
     fs::File,
     io::{self, ErrorKind},
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
@@ -27,6 +28,9 @@ pub use self::reader::{TrailBlock, TrailReader};
 
 /// How often a running trail is read anew because its files have other names.
 const RUNNING_ATTEMPTS: u32 = 10;
+
+/// How long an attempt waits for a live file that is being made.
+const RUNNING_WAIT: Duration = Duration::from_millis(10);
 
 /// Verifies trails by a verifying key, and where there is one, by the first chain key.
 ///
@@ -170,10 +174,13 @@ impl Verifier {
             if verified.is_ok() || !self.is_running || attempts == 0 {
                 return verified;
             }
-            // A rotation gives the files other names while they are read.
+            // A rotation gives the files other names while they are read, and makes a live file that has no entry for a moment.
             let again = list()?;
             if again == segments {
-                return verified;
+                if !is_about_live_file(&verified, &segments) {
+                    return verified;
+                }
+                thread::sleep(RUNNING_WAIT);
             }
             segments = again;
         }
@@ -273,6 +280,12 @@ impl Verifier {
         }
         Ok(())
     }
+}
+
+/// Whether the last one of these files is damaged.
+fn is_about_live_file(verified: &Result<VerifiedTrail, VerifyError>, segments: &[SegmentPaths]) -> bool {
+    let Err(VerifyError::Damage(damage)) = verified else { return false };
+    segments.last().is_some_and(|live| [&live.trail, &live.data].contains(&&damage.file))
 }
 
 impl WalkedTrail<'_> {
