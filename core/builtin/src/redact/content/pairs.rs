@@ -24,6 +24,9 @@ const SECRET_PARAMETERS: &[&str] = &[
     "hmac",
 ];
 
+/// The default mark of a redaction. Any other text in brackets may be a secret.
+const MARK: &[u8] = b"[redacted]";
+
 /// The shortest value of such a parameter: `code=404` and `key=name` are no secrets.
 const SHORTEST_PARAMETER_BYTES: usize = 8;
 
@@ -170,12 +173,18 @@ impl Search<'_> {
         is_found
     }
 
+    /// The end of the mark of an earlier redaction, if it is all of the parameter's value.
+    fn mark_end(&self, start: usize) -> Option<usize> {
+        let end = start + MARK.len();
+        let is_whole = end >= self.text.len() || ends_parameter(self.text.at(end));
+        (self.text.has(start, MARK) && is_whole).then_some(end)
+    }
+
     fn parameter_value(&self, start: usize) -> SecretPlace {
-        let end = match self.text.at(start) {
-            // The mark of an earlier redaction.
-            b'[' => self.text.run(start + 1, 24, |byte| byte.is_ascii_alphabetic()) + 1,
-            _ => self.text.run(start, usize::MAX, |byte| !ends_parameter(byte)),
-        };
+        if let Some(end) = self.mark_end(start) {
+            return SecretPlace::bare(start, end);
+        }
+        let end = self.text.run(start, usize::MAX, |byte| !ends_parameter(byte));
         // Punctuation of the sentence that the URL is in.
         let end = self.text.run_back(end, end - start, |byte| matches!(byte, b',' | b';' | b'.'));
         SecretPlace::bare(start, end)

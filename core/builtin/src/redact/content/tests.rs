@@ -140,7 +140,7 @@ fn a_long_text_is_scanned_in_linear_time() {
         "token: ", "token=[", "secret ", "secret \"", "--password ", "<password>", "\\", "\\\\\"", "\"", "%", "%25", "-----BEGIN PRIVATE KEY-----", "-----BEGIN ", "://", "http://a:b",
         "http://", ":", "::", "a:", "f:", "1.1.", ".", "1.", "glpat-", "glpat-SG.", "SG.", "ghs_", "sk-ant-", "xoxb-1-", "ya29.", "AKIAIOSFODNN7EXAMPLE ", "Authorization: ", "authorization: digest ",
         "Cookie: a=b;", "Set-Cookie: a", "Bearer ", "bearer A1b2C3d4E5f6G7h8", "Basic ", "?token=", "&code=", "DE89", "DE", "123-45-", "ssn ", "phone ", "tel 1", "cvv ", "Some(\"", "password=Some(\"",
-        "password=,", "password=a;b", "密", "４", "\u{200b}", "４１１１ ", "a=", "=", "&", " ", "%3D", "port%3D", "token%3D", "token%3Da%26", "code%3D", "<password ", "<password a>",
+        "password=,", "password=a;b", "密", "４", "\u{200b}", "４１１１ ", "a=", "=", "&", " ", "?token=[", "?token=[a", "%3D", "port%3D", "token%3D", "token%3Da%26", "code%3D", "<password ", "<password a>",
         "\"password\" value=", "\"password\" value=\"", "B4^", "%B4111111111111111^",
     ];
     let mut scanner = scanner();
