@@ -22,6 +22,7 @@ mod error;
 mod formatter;
 mod frame;
 mod key_encryption_key;
+mod key_ring;
 mod key_store;
 mod key_text;
 mod recipient;

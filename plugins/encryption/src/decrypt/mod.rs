@@ -8,15 +8,17 @@ use std::io::{self, Read, Write};
 
 use data_encoding::HEXLOWER;
 
+use self::stream::StreamBuffer;
 pub use self::{
     error::{DecryptError, DecryptExit},
     keys::DecryptionKeys,
 };
-use self::{keys::DataKeys, stream::StreamBuffer};
 use crate::{
     error::KeyStoreError,
     frame::{BadHeader, END, FIXED_BYTES, FrameHeader, MAGIC, SEALED_BYTES_MAX, nonce_of},
+    key_ring::{DataKeys, Unopened},
     secret_key::AesKey,
+    wrap::WrappedRole,
 };
 
 /// The records of a frame.
@@ -281,6 +283,17 @@ impl UnreadableFrame {
     }
 }
 
+impl From<Unopened> for UnreadableFrame {
+    fn from(reason: Unopened) -> Self {
+        match reason {
+            Unopened::Damaged => Self::Damaged,
+            Unopened::NoKey => Self::NoKey,
+            Unopened::Shredded(day) => Self::Shredded(day),
+            Unopened::KeyStore(error) => Self::KeyStore(error),
+        }
+    }
+}
+
 fn open_frame(
     frame: &[u8],
     header: &FrameHeader,
@@ -290,7 +303,8 @@ fn open_frame(
     let (front, sealed) = frame.split_at_checked(usize::from(header.header_bytes)).ok_or(UnreadableFrame::Damaged)?;
     let Some((&END, sealed)) = sealed.split_last() else { return Err(UnreadableFrame::NoEnd) };
     let wraps = front.get(FIXED_BYTES..).unwrap_or_default();
-    let key = data_keys.get_or_open(&header.data_key, wraps, keys)?;
+    let role = WrappedRole::data_key(&header.data_key);
+    let key = data_keys.get_or_open(&header.data_key, wraps, &keys.0, role)?;
     open_sealed(front, sealed, header, key).ok_or(UnreadableFrame::Damaged)
 }
 
@@ -329,7 +343,7 @@ mod tests {
         let keys = DecryptionKeys::new().identity(identity.clone());
         let mut known = DataKeys::default();
         let mut tag_of = |wraps: &[u8]| {
-            let key = known.get_or_open(&[7; 16], wraps, &keys).ok().unwrap();
+            let key = known.get_or_open(&[7; 16], wraps, &keys.0, WrappedRole::data_key(&[7; 16])).ok().unwrap();
             key.seal([0; 12], b"", &mut []).unwrap()
         };
         let (forged, genuine) = (wraps(1, &identity), wraps(2, &identity));

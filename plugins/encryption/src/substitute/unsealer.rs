@@ -1,6 +1,6 @@
 //! A reader of texts that stand for values.
 
-use std::{collections::HashMap, fmt};
+use std::fmt;
 
 use thiserror::Error;
 
@@ -15,14 +15,11 @@ use crate::{
     error::KeyStoreError,
     frame::nonce_of,
     key_encryption_key::KeyEncryptionKey,
-    key_store::{FoundKey, KeyStore, SubjectError, SubjectKeys, UtcDay},
+    key_ring::{DataKeys, KeyRing, Unopened},
+    key_store::{KeyStore, SubjectError, SubjectKeys},
     recipient::{Identity, ShortId},
-    secret_key::{AesKey, NONCE_BYTES, SecretKey},
-    wrap::{KeyId, OpenedWrap, ReadWrap, WrappedRole, open_wrap, open_wrapped, read_wraps},
 };
 
-/// Data keys that a reader keeps.
-const DATA_KEYS_KEPT: usize = 4096;
 /// The file of a store with keys of subjects.
 const SUBJECTS: &str = "subjects.key";
 
@@ -30,11 +27,7 @@ const SUBJECTS: &str = "subjects.key";
 /// readable.
 #[derive(Debug, Clone, Default)]
 #[must_use]
-pub struct UnsealKeys {
-    identities: Vec<Identity>,
-    keys: Vec<KeyEncryptionKey>,
-    stores: Vec<KeyStore>,
-}
+pub struct UnsealKeys(KeyRing);
 
 impl UnsealKeys {
     /// No keys.
@@ -44,19 +37,19 @@ impl UnsealKeys {
 
     /// Adds an identity: for values that are sealed for its recipient.
     pub fn identity(mut self, identity: Identity) -> Self {
-        self.identities.push(identity);
+        self.0.identities.push(identity);
         self
     }
 
     /// Adds a key-encryption key: for tokens by it, for values that are sealed for it, and for the keys of subjects that it wraps.
     pub fn key(mut self, key: KeyEncryptionKey) -> Self {
-        self.keys.push(key);
+        self.0.keys.push(key);
         self
     }
 
     /// Adds a store of keys of subjects, or of days.
     pub fn key_store(mut self, store: KeyStore) -> Self {
-        self.stores.push(store);
+        self.0.stores.push(store);
         self
     }
 }
@@ -108,16 +101,24 @@ impl From<SubjectError> for UnsealError {
     }
 }
 
+impl From<Unopened> for UnsealError {
+    fn from(reason: Unopened) -> Self {
+        match reason {
+            Unopened::Damaged => Self::Damaged,
+            Unopened::NoKey => Self::NoKey,
+            Unopened::Shredded(_) => Self::Shredded,
+            Unopened::KeyStore(error) => Self::KeyStore(error),
+        }
+    }
+}
+
 /// Gives back the values that [`Seal`](crate::Seal) and [`Tokenize`](crate::Tokenize) have replaced by texts: of a single text, or of
 /// all texts in a line.
 pub struct Unsealer {
-    identities: Vec<Identity>,
-    keys: Vec<KeyEncryptionKey>,
-    stores: Vec<KeyStore>,
+    keys: KeyRing,
     subjects: Vec<SubjectKeys>,
     tokens: Vec<(ShortId, TokenKey)>,
-    /// By the id and the wraps: a forged text with the id of another data key does not take its place.
-    opened: HashMap<Vec<u8>, AesKey>,
+    data_keys: DataKeys,
 }
 
 impl Unsealer {
@@ -126,14 +127,15 @@ impl Unsealer {
     /// # Errors
     /// If none of the keys opens a key store of subjects, or a store cannot be read.
     pub fn new(keys: UnsealKeys) -> Result<Self, KeyStoreError> {
-        let UnsealKeys { identities, keys, stores } = keys;
+        let UnsealKeys(ring) = keys;
+        let KeyRing { keys, stores, .. } = &ring;
         // Without a key, no key of a subject opens, and the store may be that of days.
         let has_subjects = |store: &&KeyStore| !keys.is_empty() && store.directory().join(SUBJECTS).exists();
         let open = |store: &KeyStore| SubjectKeys::open_existing(store.clone(), keys.clone());
         let subjects = stores.iter().filter(has_subjects).map(open).collect::<Result<_, _>>()?;
         let token = |key: &KeyEncryptionKey| Ok((key.short_id(), token_key(key)?));
         let tokens = keys.iter().map(token).collect::<Result<_, KeyStoreError>>()?;
-        Ok(Self { identities, keys, stores, subjects, tokens, opened: HashMap::new() })
+        Ok(Self { keys: ring, subjects, tokens, data_keys: DataKeys::default() })
     }
 
     /// The value for which a text stands.
@@ -144,7 +146,7 @@ impl Unsealer {
         match SubstituteText::read(text).ok_or(UnsealError::NotSealed)? {
             SubstituteText::OfSubject => self.of_subject(|subjects| subjects.unseal(text)),
             SubstituteText::Sealed { id, wraps, number, sealed } => {
-                let key = self.data_key(&id, &wraps)?;
+                let key = self.data_keys.get_or_open(&id, &wraps, &self.keys, value_key::role(&id))?;
                 opened(sealed, |sealed| key.open(nonce_of(number), &value_key::associated(&id), sealed))
             }
             SubstituteText::Token { key: id, sealed } => {
@@ -177,73 +179,6 @@ impl Unsealer {
         }
         found
     }
-
-    fn data_key(&mut self, id: &KeyId, wraps: &[u8]) -> Result<&AesKey, UnsealError> {
-        let name = [id, wraps].concat();
-        if !self.opened.contains_key(&name) {
-            let key = self.open_wraps(id, wraps)?.cipher().map_err(|_| UnsealError::Damaged)?;
-            if self.opened.len() >= DATA_KEYS_KEPT {
-                self.opened.clear();
-            }
-            self.opened.insert(name.clone(), key);
-        }
-        self.opened.get(&name).ok_or(UnsealError::NoKey)
-    }
-
-    fn open_wraps(&self, id: &KeyId, wraps: &[u8]) -> Result<SecretKey, UnsealError> {
-        let mut found = UnsealError::NoKey;
-        for wrap in read_wraps(wraps).ok_or(UnsealError::Damaged)? {
-            let opened = match wrap {
-                ReadWrap::DayKey { day, id: of_day, nonce, wrapped } => {
-                    self.open_by_day((day, of_day), nonce, wrapped, value_key::role(id))
-                }
-                wrap => known(open_wrap(&wrap, value_key::role(id), &self.identities, &self.keys)),
-            };
-            match opened {
-                Ok(key) => return Ok(key),
-                Err(UnsealError::NoKey) => {}
-                Err(error) => found = error,
-            }
-        }
-        Err(found)
-    }
-
-    fn open_by_day(
-        &self,
-        of_day: (UtcDay, KeyId),
-        nonce: [u8; NONCE_BYTES],
-        wrapped: &[u8],
-        role: WrappedRole<'_>,
-    ) -> Result<SecretKey, UnsealError> {
-        let key = self.day_key(of_day)?.cipher().map_err(|_| UnsealError::Damaged)?;
-        open_wrapped(wrapped, &key, nonce, role).ok_or(UnsealError::Damaged)
-    }
-
-    /// The key of a day. A store that has erased it decides, whatever another store has.
-    fn day_key(&self, (day, id): (UtcDay, KeyId)) -> Result<SecretKey, UnsealError> {
-        let mut found = Err(UnsealError::NoKey);
-        for store in &self.stores {
-            match store.find_day_key(day, &id)? {
-                FoundKey::Shredded => return Err(UnsealError::Shredded),
-                FoundKey::Absent => {}
-                FoundKey::File(file, path) => {
-                    found = match file.open(&self.identities, &self.keys) {
-                        OpenedWrap::Damaged => Err(KeyStoreError::BadFile { path }.into()),
-                        opened => known(opened),
-                    }
-                }
-            }
-        }
-        found
-    }
-}
-
-fn known(opened: OpenedWrap) -> Result<SecretKey, UnsealError> {
-    match opened {
-        OpenedWrap::Key(key) => Ok(key),
-        OpenedWrap::NoKey => Err(UnsealError::NoKey),
-        OpenedWrap::Damaged => Err(UnsealError::Damaged),
-    }
 }
 
 fn opened(
@@ -257,10 +192,6 @@ fn opened(
 
 impl fmt::Debug for Unsealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unsealer")
-            .field("identities", &self.identities)
-            .field("keys", &self.keys)
-            .field("stores", &self.stores)
-            .finish_non_exhaustive()
+        f.debug_struct("Unsealer").field("keys", &self.keys).finish_non_exhaustive()
     }
 }
