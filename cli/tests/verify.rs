@@ -208,6 +208,7 @@ fn bytes_behind_the_last_entry_of_an_open_trail_end_with_16() {
     let trail = Trail::keys();
     let logs = trail.start(trail.sink());
     log(&logs, 1);
+    trail.wait_for_anchor();
     let copy = trail.copy();
     shut_down(&logs);
     copy.change("audit.jsonl", |bytes| bytes.extend_from_slice(b"{}\n"));

@@ -7,11 +7,15 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     process::Output,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fapilog::{Container, Level, audit, container::Executor, format, settings::SecretRef};
-use fapilog_audit_trail::{anchor::FileAnchor, sink::AuditTrail};
+use fapilog_audit_trail::{
+    anchor::FileAnchor,
+    format::{EntryBody, TrailEntry, split_notes},
+    sink::AuditTrail,
+};
 use tempfile::TempDir;
 
 use crate::command::{run_in, run_in_with};
@@ -97,7 +101,31 @@ impl Trail {
         fs::read_to_string(self.path("audit.jsonl")).unwrap().lines().map(str::to_owned).collect()
     }
 
-    /// A copy of the directory, as it is now.
+    /// Waits until the anchor has the checkpoints of the trail: a thread of its own stores them.
+    pub(crate) fn wait_for_anchor(&self) {
+        let end = Instant::now() + TIMEOUT;
+        loop {
+            let notes = fs::read_to_string(self.path("anchor.notes")).unwrap_or_default();
+            if notes.ends_with('\n') && split_notes(&notes).len() == self.checkpoints() {
+                return;
+            }
+            assert!(Instant::now() < end, "{} checkpoints, and these notes: {notes}", self.checkpoints());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The number of checkpoints in the live trail file.
+    fn checkpoints(&self) -> usize {
+        let bytes = fs::read(self.path("audit.jsonl.trail")).unwrap();
+        let (mut count, mut at) = (0, 0);
+        while let Ok((entry, leaf, chain)) = TrailEntry::read(&bytes[at..]) {
+            count += usize::from(matches!(entry.body, EntryBody::Checkpoint(_)));
+            at += leaf.len() + chain.len();
+        }
+        count
+    }
+
+    /// A copy of the directory, as it is now. A running trail is copied behind its [anchor](Self::wait_for_anchor).
     pub(crate) fn copy(&self) -> Self {
         let to = tempfile::tempdir().unwrap();
         copy_files(self.0.path(), to.path());

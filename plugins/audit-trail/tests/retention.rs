@@ -143,19 +143,36 @@ fn retention_of_an_older_trail_begins_with_its_next_file() {
 #[test]
 fn an_interrupted_removal_verifies_and_is_completed() {
     let fixture = fixture();
-    let whole = copy(fixture.directory.path());
-    remove_old(&fixture);
-    // The last file that was removed has its trail file again.
-    let at = |path: &Path| fixture.directory.path().join(path.file_name().unwrap());
-    let gone = rotated(whole.path()).into_iter().rev().find(|path| !at(path).exists()).unwrap();
-    let left = at(&trail_of(&gone));
-    fs::copy(trail_of(&gone), &left).unwrap();
-    anchored(&fixture).verify(&fixture.path()).unwrap();
+    // The removal ends at a data file that cannot be removed: a directory that is not empty.
+    let [_, second, ..] = &rotated(fixture.directory.path())[..] else { panic!("{:?}", fixture.names()) };
+    fs::remove_file(second).unwrap();
+    fs::create_dir(second).unwrap();
+    fs::write(second.join("file"), "").unwrap();
+    run_until_it_reports(&fixture, &format!("cannot remove {}", second.display()));
 
+    // The state that a crash between the removal of a data file and that of its trail file leaves.
+    fs::remove_dir_all(second).unwrap();
+    assert_eq!(anchored(&fixture).verify(&fixture.path()).unwrap().first_segment, 1);
     let logs = start(builder(), sink(&fixture).retain_age(SECOND));
-    wait_until_gone(&left);
+    wait_until_gone(&trail_of(second));
     shut_down(&logs);
     assert!(anchored(&fixture).verify(&fixture.path()).unwrap().removed.is_some());
+}
+
+/// Starts a sink with retention until a diagnostic of it has the text.
+fn run_until_it_reports(fixture: &Fixture, text: &str) {
+    let end = Instant::now() + TIMEOUT;
+    loop {
+        let logs = start(builder(), sink(fixture).retain_age(SECOND));
+        log_payloads(&logs, 1);
+        let reports = format!("{:?}", logs.diagnostics());
+        shut_down(&logs);
+        if reports.contains(text) {
+            return;
+        }
+        assert!(Instant::now() < end, "{reports}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn wait_until_gone(path: &Path) {
@@ -174,17 +191,7 @@ fn files_that_do_not_verify_are_evidence_and_stay() {
     let at = bytes.len() / 2;
     bytes[at] ^= 1;
     fs::write(&oldest, &bytes).unwrap();
-    let end = Instant::now() + TIMEOUT;
-    loop {
-        let logs = start(builder(), sink(&fixture).retain_age(SECOND));
-        log_payloads(&logs, 1);
-        let reports = format!("{:?}", logs.diagnostics());
-        shut_down(&logs);
-        if reports.contains("old files of the trail are not removed") {
-            break;
-        }
-        assert!(Instant::now() < end, "{reports}");
-    }
+    run_until_it_reports(&fixture, "old files of the trail are not removed");
     assert_eq!(fs::read(&oldest).unwrap(), bytes);
 }
 

@@ -163,7 +163,10 @@ impl SoundTrail {
         let behind = self.trail.entries_behind_checkpoint;
         let mut missing = Vec::new();
         if !has_verified_chain {
-            let mut text = "the chain: no --chain-key is given".to_owned();
+            let mut text = match self.trail.unproven_epoch {
+                None => "the chain: no --chain-key is given".to_owned(),
+                Some(epoch) => format!("the chain: no checkpoint of the first file proves the {epoch} before it"),
+            };
             if behind > 0 {
                 let _ = write!(text, ", so nothing proves the {behind} entries behind the last checkpoint");
             }

@@ -76,8 +76,11 @@ pub struct VerifiedTrail {
     pub checkpoints: u64,
     /// The entries behind the last checkpoint. The chain key alone proves them.
     pub entries_behind_checkpoint: u64,
-    /// Whether the chain was verified.
+    /// Whether the chain was verified. Without a chain key, it is not.
     pub has_verified_chain: bool,
+    /// The checkpoints that the first of these files claims to have before it, if the chain was not verified because of them: more than
+    /// 1,000,000, and no checkpoint of this file proves it.
+    pub unproven_epoch: Option<u64>,
     /// Bytes of data behind the last entry: a write in flight of a [running](Verifier::running) program.
     pub unrecorded_bytes: u64,
     /// Payloads that the trail has recorded as missing.
@@ -393,6 +396,7 @@ impl WalkedTrail<'_> {
             entries_behind_checkpoint: self.walk.tree.size().saturating_sub(signed),
             unrecorded_bytes: 0,
             has_verified_chain: self.walk.current_key().is_some(),
+            unproven_epoch: self.walk.unproven_epoch,
             gaps: sum(|segment| segment.gaps),
             cuts: sum(|segment| segment.cuts),
             end: match last.and_then(|(_, last)| last.closed.as_ref()) {

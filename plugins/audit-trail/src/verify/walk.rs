@@ -19,11 +19,16 @@ use crate::{
 /// the lifetime of a machine; without a limit, a forged number would have the verifier derive keys for ever.
 const EPOCHS_MAX: u64 = 50_000_000;
 
+/// The most keys that are derived for a number that nothing proves: 0.1 s of work for a file of some hundred bytes.
+const UNPROVEN_EPOCHS_MAX: u64 = 1_000_000;
+
 /// The state of a trail between two entries.
 pub(crate) struct TrailWalk<'k> {
     verifying: &'k VerifyingKey,
     /// The chain key of the current epoch, or of a later one; `None` if the verifier has none.
     key: Option<ChainKey>,
+    /// The epoch of the first file's first entry, if it was not believed: the walk has no chain key from then on.
+    pub(crate) unproven_epoch: Option<u64>,
     /// The trail's id, and the number of the file; `None` before the first entry.
     place: Option<WalkPlace>,
     pub(crate) chain: [u8; 32],
@@ -116,6 +121,7 @@ impl<'k> TrailWalk<'k> {
         Self {
             verifying,
             key,
+            unproven_epoch: None,
             place: None,
             chain: [0; 32],
             epoch: 0,
@@ -236,7 +242,7 @@ impl<'k> TrailWalk<'k> {
         };
         self.check_keys(file, read, open)?;
         match self.place {
-            None => match self.begin(read, open) {
+            None => match self.begin(file, read, open) {
                 Some(()) => {}
                 None => return damage(DamageKind::Altered, "the entry OPEN contradicts itself"),
             },
@@ -282,7 +288,7 @@ impl<'k> TrailWalk<'k> {
     }
 
     /// Takes the state of the trail from the first file's first entry.
-    fn begin(&mut self, read: &ReadEntry<'_>, open: &OpenBody) -> Option<()> {
+    fn begin(&mut self, file: TrailFile<'_>, read: &ReadEntry<'_>, open: &OpenBody) -> Option<()> {
         let TrailEntry { sequence, epoch, .. } = read.entry;
         let is_start = sequence == 0 && epoch == 0 && open.chain == [0; 32];
         // A checkpoint has an entry of its own before it.
@@ -291,12 +297,33 @@ impl<'k> TrailWalk<'k> {
             return None;
         }
         (self.tree, self.chain, self.epoch, self.leaves_start) = (open.tree.clone(), open.chain, epoch, sequence);
-        if let Some(key) = &self.key
-            && key.epoch() < epoch
-        {
-            self.key = key.at_epoch(epoch);
+        if self.key.as_ref().is_some_and(|key| key.epoch() < epoch) {
+            self.key = self.key_at(file, read, epoch);
+            self.unproven_epoch = self.key.is_none().then_some(epoch);
         }
         Some(())
+    }
+
+    /// The verifier's key at a later epoch, which a file's first entries claim. `None` if the claim would have many keys derived, and
+    /// nothing proves it: the chain is not verified then.
+    fn key_at(&self, file: TrailFile<'_>, first: &ReadEntry<'_>, epoch: u64) -> Option<ChainKey> {
+        let key = self.key.as_ref()?;
+        let is_near = epoch.saturating_sub(key.epoch()) <= UNPROVEN_EPOCHS_MAX;
+        let is_believed =
+            is_near || self.checkpoints_behind(file, first).any(|checkpoint| checkpoint.extension.epoch >= epoch);
+        if is_believed { key.at_epoch(epoch) } else { None }
+    }
+
+    /// The valid checkpoints of the entries behind one.
+    fn checkpoints_behind<'a>(
+        &'a self,
+        file: TrailFile<'a>,
+        read: &ReadEntry<'_>,
+    ) -> impl Iterator<Item = Checkpoint> + 'a {
+        order::entries(file.bytes, read.at).filter_map(|behind| match &behind.entry.body {
+            EntryBody::Checkpoint(note) => Checkpoint::verify(note, self.verifying).ok(),
+            _ => None,
+        })
     }
 
     /// The keys in OPEN are the verifier's.
@@ -306,10 +333,7 @@ impl<'k> TrailWalk<'k> {
             Err(file.damage(kind, read.at, self.tree.size(), detail))
         };
         if open.verifying_key != self.verifying.to_text() {
-            let is_signed = order::entries(file.bytes, read.at).any(|other| match &other.entry.body {
-                EntryBody::Checkpoint(note) => Checkpoint::verify(note, self.verifying).is_ok(),
-                _ => false,
-            });
+            let is_signed = self.checkpoints_behind(file, read).next().is_some();
             return wrong(is_signed, "the trail names another verifying key");
         }
         let Some(key) = &self.key else { return Ok(()) };
@@ -317,8 +341,8 @@ impl<'k> TrailWalk<'k> {
             // The second entry is linked by the verifier's key: the id alone was changed.
             let second = order::entries(file.bytes, read.at).next();
             let is_linked = second.is_some_and(|second| {
-                let key = key.at_epoch(second.entry.epoch.min(second.entry.sequence).min(EPOCHS_MAX));
-                key.is_some_and(|key| key.link(&read.chain, second.leaf) == second.chain)
+                let epoch = second.entry.epoch.min(second.entry.sequence).min(EPOCHS_MAX);
+                self.key_at(file, read, epoch).is_some_and(|key| key.link(&read.chain, second.leaf) == second.chain)
             });
             return wrong(is_linked, "the trail names another chain key");
         }
