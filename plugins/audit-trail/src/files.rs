@@ -110,10 +110,13 @@ pub(crate) fn rotated_segments(live: &Path) -> io::Result<Vec<SegmentPaths>> {
     Ok(found.into_iter().map(|(_, paths)| paths).collect())
 }
 
-/// The path of the data file that is rotated next.
-pub(crate) fn next_rotated(live: &Path, second: i64, known: &[SegmentPaths]) -> PathBuf {
+/// The path of the data file that is rotated next: behind those that are there, and behind the one before it, which may have been
+/// removed. So no name is used twice.
+pub(crate) fn next_rotated(live: &Path, second: i64, known: &[SegmentPaths], previous_name: &str) -> PathBuf {
     let first = SegmentMark::of_second(second);
-    let newest = known.iter().filter_map(|paths| SegmentMark::parse(live, paths.data.file_name()?.as_bytes())).max();
+    let names = known.iter().filter_map(|paths| Some(paths.data.file_name()?.as_bytes()));
+    let marks = names.chain([previous_name.as_bytes()]).filter_map(|name| SegmentMark::parse(live, name));
+    let newest = marks.max();
     let mut mark = match newest.filter(|newest| newest.time >= first.time) {
         Some(newest) => SegmentMark { counter: newest.counter.saturating_add(1), ..newest },
         None => first,
@@ -280,13 +283,22 @@ mod tests {
         let live = directory.path().join("audit.jsonl");
         let mut known = Vec::new();
         for second in [1_796_005_986, 1_796_005_986, 1_796_005_000] {
-            let path = next_rotated(&live, second, &known);
+            let path = next_rotated(&live, second, &known, "");
             File::create(with_suffix(&path, ".trail")).unwrap();
             known = rotated_segments(&live).unwrap();
         }
         let names: Vec<String> = known.iter().map(|paths| name_of(&paths.data)).collect();
         let time = "2026-11-30T02-33-06Z";
         assert_eq!(names, [1, 2, 3].map(|number| format!("audit.{time}.000{number}.jsonl")));
+    }
+
+    #[test]
+    fn a_name_is_not_used_again_when_its_file_was_removed() {
+        let live = Path::new("audit.jsonl");
+        let next = |previous: &str| name_of(&next_rotated(live, 1_796_005_986, &[], previous));
+        assert_eq!(next("audit.2026-11-30T02-33-06Z.0007.jsonl"), "audit.2026-11-30T02-33-06Z.0008.jsonl");
+        assert_eq!(next("audit.2026-11-30T02-33-05Z.0007.jsonl"), "audit.2026-11-30T02-33-06Z.0001.jsonl");
+        assert_eq!(next("audit.jsonl.broken-1"), "audit.2026-11-30T02-33-06Z.0001.jsonl");
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(super) struct TrailHead {
     pub(super) opened_nanos: u64,
     /// The version of the file's format.
     pub(super) version: u16,
+    /// The name of the data file before it; empty for the first.
+    pub(super) previous_name: String,
     /// The first file that stays, after the last removal that the file records.
     pub(super) first_kept: u64,
     pub(super) since_checkpoint: SinceCheckpoint,
@@ -66,6 +68,7 @@ impl TrailHead {
             is_closed: false,
             opened_nanos: 0,
             version: OLDEST_FORMAT_VERSION,
+            previous_name: String::new(),
             first_kept: 0,
             since_checkpoint: SinceCheckpoint::NONE,
         }
@@ -107,6 +110,7 @@ impl TrailHead {
 
     /// Opens the next file.
     pub(super) fn push_open(&mut self, open: OpenFacts<'_>, out: &mut Vec<u8>) {
+        self.previous_name.clone_from(&open.previous_name);
         let body = OpenBody {
             version: open.version,
             replaces_broken: open.replaces_broken,

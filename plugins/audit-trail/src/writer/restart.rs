@@ -274,6 +274,7 @@ fn walk(
         is_closed: segment.closed.is_some(),
         opened_nanos: segment.opened_nanos,
         version: segment.open.version,
+        previous_name: segment.open.previous_name.clone(),
         first_kept: walk.signed_removals().map(|removal| removal.body.first_kept).max().unwrap_or(0),
         since_checkpoint: SinceCheckpoint { leaves, blocks, first: (leaves > 0).then(Instant::now) },
     };

@@ -61,7 +61,7 @@ impl TrailWriter {
         let live = &self.options.path;
         let known = rotated_segments(live).map_err(io_error("read the directory of", live))?;
         let second = i64::try_from(self.head.opened_second()).unwrap_or(i64::MAX);
-        let target = next_rotated(live, second, &known);
+        let target = next_rotated(live, second, &known, &self.head.previous_name);
         let mut head = self.head.clone();
         let mut entries = Vec::new();
         head.push_close(CloseReason::Rotated, name_of(&target), &mut entries);
