@@ -50,7 +50,7 @@ fn a_sink_that_panics_for_every_payload_is_left_out_and_holds_up_nobody() {
     let panicking = PanickingSink("payload", now);
     let container = thread_builder().sink("panicking", panicking).sink("other", other).start().unwrap();
     info!(container.logger("survives"), "lost at one");
-    until("the other has it", || other_events.lines().len() == 1);
+    until("the other has it", || of_program(&other_events).len() == 1);
     assert_eq!(seen_of(&container, "panicking"), (3, 1));
     assert_eq!(shut_down(&container).sinks[0].lost.of(LossReason::SinkFailed), 1);
 }

@@ -286,7 +286,7 @@ fn a_socket_is_written_to_and_may_be_stuck_as_well() {
     let (memory, events) = Memory::new(|| MessageLines);
     let container = builder().sink("console", sink(&socket, "socket")).sink("memory", memory).start().unwrap();
     let expected = log_bytes(&container.logger("test"), 1_000_001);
-    until("the other sink has everything", || events.bytes().len() == expected.len());
+    until("the other sink has everything", || of_program(&events.bytes()).len() == expected.len());
     wait_until_stuck("socket");
     assert_sleeps("socket");
     drop(socket);

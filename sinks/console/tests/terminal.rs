@@ -10,7 +10,7 @@ use std::{fs::File, io::Read};
 use console::{assert_sleeps, flags, lost, shut_down_stuck, sink, wait_until_stuck};
 use fapilog_engine::accounts::LossReason;
 use fapilog_sink_memory::Memory;
-use lines::{MessageLines, TIMEOUT, builder, diagnostics, log_bytes, log_line, shut_down, until};
+use lines::{MessageLines, TIMEOUT, builder, diagnostics, log_bytes, log_line, of_program, shut_down, until};
 use rustix::{
     pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt},
     termios::{Action, OptionalActions, tcflow, tcgetattr, tcsetattr},
@@ -74,7 +74,7 @@ fn a_stopped_terminal_costs_the_events_it_does_not_take_and_no_others() {
     let (memory, events) = Memory::new(|| MessageLines);
     let container = builder().sink("console", sink(&terminal.slave, "stopped")).sink("memory", memory).start().unwrap();
     let expected = log_bytes(&container.logger("test"), 500_001);
-    until("the other sink has everything", || events.bytes().len() == expected.len());
+    until("the other sink has everything", || of_program(&events.bytes()).len() == expected.len());
     wait_until_stuck("stopped");
     assert_sleeps("stopped");
     shut_down_stuck(&container, "console");

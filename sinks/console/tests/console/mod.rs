@@ -25,7 +25,7 @@ use crate::lines::{MessageLines, TIMEOUT};
 
 /// The timeout of a shutdown with a stuck sink, and the most time that it may take: the timeout, the stop of the sinks, and
 /// the delay of a busy machine.
-pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(300);
+pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) const TAKES_AT_MOST: Duration = Duration::from_secs(8);
 
 /// The minimum of a queue.
