@@ -54,8 +54,8 @@ pub(super) fn unix_nanos() -> u64 {
 }
 
 impl TrailHead {
-    /// The head of a new trail.
-    pub(super) fn new(trail_id: [u8; 16], key: ChainKey) -> Self {
+    /// The head of a new trail, behind a file of this name, or none.
+    pub(super) fn new(trail_id: [u8; 16], key: ChainKey, previous_name: String) -> Self {
         Self {
             trail_id,
             segment: 0,
@@ -68,10 +68,15 @@ impl TrailHead {
             is_closed: false,
             opened_nanos: 0,
             version: OLDEST_FORMAT_VERSION,
-            previous_name: String::new(),
+            previous_name,
             first_kept: 0,
             since_checkpoint: SinceCheckpoint::NONE,
         }
+    }
+
+    /// The head of the next file, which continues the data file of this name.
+    pub(super) fn next_file(self, previous_name: String) -> Self {
+        Self { segment: self.segment.saturating_add(1), previous_name, ..self }
     }
 
     pub(super) fn opened_second(&self) -> u64 {
@@ -110,7 +115,6 @@ impl TrailHead {
 
     /// Opens the next file.
     pub(super) fn push_open(&mut self, open: OpenFacts<'_>, out: &mut Vec<u8>) {
-        self.previous_name.clone_from(&open.previous_name);
         let body = OpenBody {
             version: open.version,
             replaces_broken: open.replaces_broken,
@@ -123,7 +127,7 @@ impl TrailHead {
             chain_key_id: self.key.id(),
             verifying_key: open.signing.verifying_key().to_text(),
             data_name: open.data_name,
-            previous_name: open.previous_name,
+            previous_name: self.previous_name.clone(),
         };
         (self.data_bytes, self.trail_bytes, self.records) = (0, 0, 0);
         (self.version, self.opened_nanos) = (open.version, unix_nanos());
@@ -166,5 +170,4 @@ pub(super) struct OpenFacts<'a> {
     pub(super) block_bytes_max: u32,
     pub(super) signing: &'a SigningKey,
     pub(super) data_name: String,
-    pub(super) previous_name: String,
 }

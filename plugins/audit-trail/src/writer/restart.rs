@@ -150,8 +150,8 @@ fn start_trail(
         "a new trail begins; its first chain key is in {}: give it to the auditor, and remove it from this machine",
         for_auditor.display()
     );
-    let head = TrailHead::new(trail_id, key);
-    let (files, head) = open_segment(options, signing, head, previous_name, replaces_broken)?;
+    let head = TrailHead::new(trail_id, key, previous_name);
+    let (files, head) = open_segment(options, signing, head, replaces_broken)?;
     Ok(Opened { files, head, last_note: None, report: Some(report) })
 }
 
@@ -175,9 +175,8 @@ fn open_next(
     walked: Walked,
     previous_name: String,
 ) -> Result<Opened, TrailError> {
-    let mut head = walked.head;
-    head.segment = head.segment.saturating_add(1);
-    let (files, head) = open_segment(options, signing, head, previous_name, false)?;
+    let head = walked.head.next_file(previous_name);
+    let (files, head) = open_segment(options, signing, head, false)?;
     Ok(Opened { files, head, last_note: walked.last_note, report: None })
 }
 

@@ -77,9 +77,8 @@ impl TrailWriter {
             self.rotation = Some(RotationStep::Open(name_of(target)));
         }
         if let Some(RotationStep::Open(previous)) = &self.rotation {
-            let mut head = self.head.clone();
-            head.segment = head.segment.saturating_add(1);
-            let (files, head) = open_segment(&self.options, &self.signing, head, previous.clone(), false)?;
+            let head = self.head.clone().next_file(previous.clone());
+            let (files, head) = open_segment(&self.options, &self.signing, head, false)?;
             (self.files, self.head, self.rotation) = (files, head, None);
             self.reports.files_rotated.add(1);
             self.next_look = Instant::now();
@@ -127,7 +126,6 @@ pub(super) fn open_segment(
     options: &WriterOptions,
     signing: &SigningKey,
     mut head: TrailHead,
-    previous_name: String,
     replaces_broken: bool,
 ) -> Result<(OpenFiles, TrailHead), SinkError> {
     use std::os::unix::fs::FileExt;
@@ -149,7 +147,6 @@ pub(super) fn open_segment(
         block_bytes_max: options.block_bytes_max,
         signing,
         data_name: name_of(&paths.data),
-        previous_name,
     };
     let mut entries = Vec::new();
     head.push_open(facts, &mut entries);
