@@ -1,9 +1,6 @@
 //! `fapilog decrypt`.
 
-use std::{
-    io::{self, IsTerminal as _},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 use clap::Args;
 use fapilog_encryption::{DecryptError, DecryptExit, DecryptionKeys, Decryptor};
@@ -35,18 +32,8 @@ pub(crate) struct DecryptArguments {
     access: AccessTrailArguments,
 }
 
-impl DecryptArguments {
-    fn inputs(&self) -> Result<Vec<InputName>, CommandError> {
-        if self.files.is_empty() && io::stdin().is_terminal() {
-            return Err(CommandError::NoInput);
-        }
-        let names: Vec<InputName> = self.files.iter().map(|path| InputName::of(path)).collect();
-        Ok(if names.is_empty() { vec![InputName::StandardInput] } else { names })
-    }
-}
-
 pub(crate) fn run(arguments: &DecryptArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
-    let inputs = arguments.inputs()?;
+    let inputs = InputName::of_files(&arguments.files)?;
     let keys = arguments.keys.read()?;
     arguments.access.record(&AccessEvent::of_files("log decrypted", &inputs, arguments.output.as_deref()))?;
     let mut out = PlaintextOutput::open(arguments.output.as_deref(), shared)?;

@@ -37,18 +37,27 @@ struct FrameKeyArguments {
 
 impl DecryptionKeyArguments {
     pub(super) fn read(&self) -> Result<DecryptionKeys, CommandError> {
-        let mut keys = DecryptionKeys::new();
-        for path in &self.keys.identities {
-            keys = keys.identity(read_identity(path)?);
-        }
-        for path in &self.keys.keys {
-            keys = keys.key(read_key(path)?);
-        }
-        for path in &self.stores {
-            keys = keys.key_store(open_store("--key-store", path)?);
-        }
-        Ok(keys)
+        read_keys(&self.keys.identities, &self.keys.keys, &self.stores)
     }
+}
+
+/// The keys of a reader, in the files and directories that `--identity`, `--key` and `--key-store` name.
+pub(super) fn read_keys(
+    identities: &[PathBuf],
+    key_files: &[PathBuf],
+    stores: &[PathBuf],
+) -> Result<DecryptionKeys, CommandError> {
+    let mut keys = DecryptionKeys::new();
+    for path in identities {
+        keys = keys.identity(read_identity(path)?);
+    }
+    for path in key_files {
+        keys = keys.key(read_key(path)?);
+    }
+    for path in stores {
+        keys = keys.key_store(open_store("--key-store", path)?);
+    }
+    Ok(keys)
 }
 
 /// The private key in the file that `--identity` names.

@@ -1,18 +1,15 @@
 //! `fapilog unseal`.
 
-use std::{
-    io::{self, IsTerminal as _},
-    path::PathBuf,
-};
+use std::{io, path::PathBuf};
 
 use clap::Args;
-use fapilog_encryption::{DecryptExit, UnsealKeys, UnsealSummary, Unsealer};
+use fapilog_encryption::{DecryptExit, UnsealSummary, Unsealer};
 
 use crate::{
     arguments::SharedArguments,
     commands::{
         audit_access::{AccessEvent, AccessTrailArguments},
-        encryption_keys::{open_store, read_identity, read_key},
+        encryption_keys::read_keys,
         plaintext_output::PlaintextOutput,
     },
     error::{CommandError, ErrorReport, ExitStatus, ReportKind, in_one_line},
@@ -47,31 +44,13 @@ pub(crate) struct UnsealArguments {
 }
 
 impl UnsealArguments {
-    fn inputs(&self) -> Result<Vec<InputName>, CommandError> {
-        if self.files.is_empty() && io::stdin().is_terminal() {
-            return Err(CommandError::NoInput);
-        }
-        let names: Vec<InputName> = self.files.iter().map(|path| InputName::of(path)).collect();
-        Ok(if names.is_empty() { vec![InputName::StandardInput] } else { names })
-    }
-
     fn unsealer(&self) -> Result<Unsealer, CommandError> {
-        let mut keys = UnsealKeys::new();
-        for path in &self.identities {
-            keys = keys.identity(read_identity(path)?);
-        }
-        for path in &self.keys {
-            keys = keys.key(read_key(path)?);
-        }
-        for path in &self.stores {
-            keys = keys.key_store(open_store("--key-store", path)?);
-        }
-        Ok(Unsealer::new(keys)?)
+        Ok(Unsealer::new(read_keys(&self.identities, &self.keys, &self.stores)?)?)
     }
 }
 
 pub(crate) fn run(arguments: &UnsealArguments, shared: &SharedArguments) -> Result<ExitStatus, CommandError> {
-    let inputs = arguments.inputs()?;
+    let inputs = InputName::of_files(&arguments.files)?;
     let mut unsealer = arguments.unsealer()?;
     arguments.access.record(&AccessEvent::of_files("values unsealed", &inputs, arguments.output.as_deref()))?;
     let mut out = PlaintextOutput::open(arguments.output.as_deref(), shared)?;

@@ -1,9 +1,6 @@
 //! The files on the command line.
 
-use std::{
-    io::{self, IsTerminal as _},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -25,14 +22,7 @@ pub(crate) struct InputArguments {
 
 impl InputArguments {
     pub(crate) fn names(&self) -> Result<Vec<InputName>, CommandError> {
-        if self.files.is_empty() {
-            return if io::stdin().is_terminal() {
-                Err(CommandError::NoInput)
-            } else {
-                Ok(vec![InputName::StandardInput])
-            };
-        }
-        let names: Vec<_> = self.files.iter().map(|path| InputName::of(path)).collect();
+        let names = InputName::of_files(&self.files)?;
         Ok(if self.rotated { with_rotated(names) } else { names })
     }
 }

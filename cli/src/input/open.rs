@@ -3,13 +3,13 @@
 use std::{
     fmt,
     fs::File,
-    io::{self, BufReader, Chain, Cursor, Read},
+    io::{self, BufReader, Chain, Cursor, IsTerminal as _, Read},
     path::{Path, PathBuf},
 };
 
 use flate2::read::MultiGzDecoder;
 
-use crate::output::escaped;
+use crate::{error::CommandError, output::escaped};
 
 /// The first bytes of compressed files: RFC 1952, RFC 8878.
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -29,6 +29,14 @@ impl InputName {
     /// The input of an argument: `-` is standard input.
     pub(crate) fn of(path: &Path) -> Self {
         if path == Path::new("-") { Self::StandardInput } else { Self::File(path.to_owned()) }
+    }
+
+    /// The inputs of a command: standard input if no file is named, unless it is a terminal.
+    pub(crate) fn of_files(files: &[PathBuf]) -> Result<Vec<Self>, CommandError> {
+        if !files.is_empty() {
+            return Ok(files.iter().map(|path| Self::of(path)).collect());
+        }
+        if io::stdin().is_terminal() { Err(CommandError::NoInput) } else { Ok(vec![Self::StandardInput]) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Frames of encrypted records, keys as text, and texts that stand for values.
 
-use fapilog_encryption::{DecryptionKeys, Decryptor, Identity, KeyEncryptionKey, Recipient, UnsealKeys, Unsealer};
+use fapilog_encryption::{DecryptionKeys, Decryptor, Identity, KeyEncryptionKey, Recipient, Unsealer};
 
 const IDENTITY: &str = include_str!("../../../plugins/encryption/tests/golden/identity.txt");
 const KEY: &str = include_str!("../../../plugins/encryption/tests/golden/key.txt");
@@ -18,7 +18,7 @@ const VALUES: &str = include_str!("../../../plugins/encryption/tests/golden/subs
 pub(crate) fn values(input: &[u8]) {
     let identity: Identity = VALUES_IDENTITY.parse().unwrap_or_else(|error| panic!("{error}"));
     let key: KeyEncryptionKey = VALUES_KEY.parse().unwrap_or_else(|error| panic!("{error}"));
-    let unsealer = Unsealer::new(UnsealKeys::new().identity(identity).key(key));
+    let unsealer = Unsealer::new(DecryptionKeys::new().identity(identity).key(key));
     let mut out = Vec::new();
     let summary = unsealer.unwrap_or_else(|error| panic!("{error}")).unseal_line(input, &mut out);
     if summary.unsealed == 0 {

@@ -8,7 +8,7 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 use criterion::{Criterion, criterion_group, criterion_main};
 use fapilog::redact::{DataClass, KeyedHash, SensitiveValue, Substitute};
 use fapilog_encryption::{
-    Encryption, Identity, KeyEncryptionKey, KeyStore, Seal, SubjectKeys, Tokenize, UnsealKeys, Unsealer,
+    DecryptionKeys, Encryption, Identity, KeyEncryptionKey, KeyStore, Seal, SubjectKeys, Tokenize, Unsealer,
 };
 
 const VALUE: &str = "ada@example.com";
@@ -43,7 +43,7 @@ fn bench(criterion: &mut Criterion) {
     ];
     let mut group = criterion.benchmark_group("value");
     let mut out = String::with_capacity(1024);
-    let mut unsealer = Unsealer::new(UnsealKeys::new().key(key).key_store(store)).expect("a reader");
+    let mut unsealer = Unsealer::new(DecryptionKeys::new().key(key).key_store(store)).expect("a reader");
     for (name, substitute) in &substitutes {
         group.bench_function(*name, |bencher| bencher.iter(|| put(black_box(&**substitute), "c1", &mut out)));
         println!("value/{name}: {} characters", out.len());

@@ -41,7 +41,7 @@ pub use crate::{
     key_text::KeyTextError,
     recipient::{Identity, Recipient},
     registration::register,
-    substitute::{Seal, SubstituteFailures, Tokenize, UnsealError, UnsealKeys, UnsealSummary, Unsealer},
+    substitute::{Seal, SubstituteFailures, Tokenize, UnsealError, UnsealSummary, Unsealer},
 };
 
 /// Compiles and runs the code on the crate's pages of the book.

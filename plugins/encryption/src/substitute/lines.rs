@@ -176,14 +176,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        KeyEncryptionKey,
-        substitute::{Tokenize, UnsealKeys},
-    };
+    use crate::{DecryptionKeys, KeyEncryptionKey, substitute::Tokenize};
 
     fn pair() -> (Tokenize, Unsealer) {
         let key: KeyEncryptionKey = "ab".repeat(32).parse().unwrap();
-        (Tokenize::with(&key).unwrap(), Unsealer::new(UnsealKeys::new().key(key)).unwrap())
+        (Tokenize::with(&key).unwrap(), Unsealer::new(DecryptionKeys::new().key(key)).unwrap())
     }
 
     fn token(tokenize: &Tokenize, value: &str) -> String {

@@ -18,5 +18,5 @@ pub use self::{
     lines::UnsealSummary,
     seal::Seal,
     tokenize::Tokenize,
-    unsealer::{UnsealError, UnsealKeys, Unsealer},
+    unsealer::{UnsealError, Unsealer},
 };

@@ -23,7 +23,7 @@ use crate::{encryption::Encryption, error::EncryptError, key_store::SubjectKeys}
 /// ```
 /// use std::sync::Arc;
 /// use fapilog::{Container, format, info, redact::{Action, DataClass, Redact}, sink};
-/// use fapilog_encryption::{Encryption, Identity, Seal, UnsealKeys, Unsealer};
+/// use fapilog_encryption::{DecryptionKeys, Encryption, Identity, Seal, Unsealer};
 ///
 /// let identity = Identity::generate()?; // where the readers are
 /// let seal = Seal::to(Encryption::builder().recipient(identity.recipient()).build()?);
@@ -36,7 +36,7 @@ use crate::{encryption::Encryption, error::EncryptError, key_store::SubjectKeys}
 /// let line = events.lines().concat();
 /// assert!(line.contains(r#""email":"sealed1:"#) && !line.contains("ada@"));
 /// let mut clear = Vec::new();
-/// let mut unsealer = Unsealer::new(UnsealKeys::new().identity(identity))?;
+/// let mut unsealer = Unsealer::new(DecryptionKeys::new().identity(identity))?;
 /// unsealer.unseal_line(line.as_bytes(), &mut clear);
 /// assert!(String::from_utf8(clear)?.contains(r#""email":"ada@example.com""#));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

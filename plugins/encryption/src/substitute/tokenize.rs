@@ -44,7 +44,7 @@ pub(super) fn token_key(key: &KeyEncryptionKey) -> Result<TokenKey, EncryptError
 ///
 /// ```
 /// use fapilog::redact::{DataClass, SensitiveValue, Substitute};
-/// use fapilog_encryption::{KeyEncryptionKey, Tokenize, UnsealKeys, Unsealer};
+/// use fapilog_encryption::{DecryptionKeys, KeyEncryptionKey, Tokenize, Unsealer};
 ///
 /// let key = KeyEncryptionKey::generate()?; // in a program: from its secrets
 /// let tokenize = Tokenize::with(&key)?;
@@ -53,7 +53,7 @@ pub(super) fn token_key(key: &KeyEncryptionKey) -> Result<TokenKey, EncryptError
 /// tokenize.substitute(&value, &mut one)?;
 /// tokenize.substitute(&value, &mut two)?;
 /// assert!(one == two && one.starts_with(&format!("tok1:{}:", key.id())));
-/// assert_eq!(Unsealer::new(UnsealKeys::new().key(key))?.unseal(&one)?, "ada@example.com");
+/// assert_eq!(Unsealer::new(DecryptionKeys::new().key(key))?.unseal(&one)?, "ada@example.com");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]

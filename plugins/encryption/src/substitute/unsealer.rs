@@ -11,48 +11,17 @@ use super::{
     value_key,
 };
 use crate::{
-    DecryptExit,
+    DecryptExit, DecryptionKeys,
     error::KeyStoreError,
     frame::nonce_of,
     key_encryption_key::KeyEncryptionKey,
     key_ring::{DataKeys, KeyRing, Unopened},
     key_store::{KeyStore, SubjectError, SubjectKeys},
-    recipient::{Identity, ShortId},
+    recipient::ShortId,
 };
 
 /// The file of a store with keys of subjects.
 const SUBJECTS: &str = "subjects.key";
-
-/// The keys that a reader of sealed values and tokens has. More than one of each, so that texts of before a change of keys stay
-/// readable.
-#[derive(Debug, Clone, Default)]
-#[must_use]
-pub struct UnsealKeys(KeyRing);
-
-impl UnsealKeys {
-    /// No keys.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds an identity: for values that are sealed for its recipient.
-    pub fn identity(mut self, identity: Identity) -> Self {
-        self.0.identities.push(identity);
-        self
-    }
-
-    /// Adds a key-encryption key: for tokens by it, for values that are sealed for it, and for the keys of subjects that it wraps.
-    pub fn key(mut self, key: KeyEncryptionKey) -> Self {
-        self.0.keys.push(key);
-        self
-    }
-
-    /// Adds a store of keys of subjects, or of days.
-    pub fn key_store(mut self, store: KeyStore) -> Self {
-        self.0.stores.push(store);
-        self
-    }
-}
 
 /// Why a text does not give its value. It holds no part of the value.
 #[derive(Debug, Error)]
@@ -126,8 +95,8 @@ impl Unsealer {
     ///
     /// # Errors
     /// If none of the keys opens a key store of subjects, or a store cannot be read.
-    pub fn new(keys: UnsealKeys) -> Result<Self, KeyStoreError> {
-        let UnsealKeys(ring) = keys;
+    pub fn new(keys: DecryptionKeys) -> Result<Self, KeyStoreError> {
+        let DecryptionKeys(ring) = keys;
         let KeyRing { keys, stores, .. } = &ring;
         // Without a key, no key of a subject opens, and the store may be that of days.
         let has_subjects = |store: &&KeyStore| !keys.is_empty() && store.directory().join(SUBJECTS).exists();

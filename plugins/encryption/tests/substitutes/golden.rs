@@ -16,10 +16,10 @@ fn golden_store(directory: &Path) -> KeyStore {
     store
 }
 
-fn golden_keys() -> UnsealKeys {
+fn golden_keys() -> DecryptionKeys {
     let identity: Identity = fs::read_to_string(golden("identity.txt")).unwrap().parse().unwrap();
     let key: KeyEncryptionKey = fs::read_to_string(golden("key.txt")).unwrap().parse().unwrap();
-    UnsealKeys::new().identity(identity).key(key)
+    DecryptionKeys::new().identity(identity).key(key)
 }
 
 #[test]

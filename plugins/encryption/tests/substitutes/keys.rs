@@ -18,7 +18,7 @@ fn a_text_that_was_changed_gives_no_value() {
         (&Tokenize::with(&place.key).unwrap(), None),
         (&Tokenize::by_subject(subjects), Some("c1")),
     ];
-    let keys = UnsealKeys::new().identity(place.identity.clone()).key(place.key.clone()).key_store(place.store());
+    let keys = DecryptionKeys::new().identity(place.identity.clone()).key(place.key.clone()).key_store(place.store());
     let mut unsealer = Unsealer::new(keys).unwrap();
     for (substitute, subject) in substitutes {
         let text = put(substitute, EMAIL, subject);
@@ -42,7 +42,7 @@ fn the_text_of_a_subject_does_not_open_under_the_ids_of_another() {
     let [one, two] = ["c1", "c2"].map(|subject| put(&seal, EMAIL, Some(subject)));
     // The ids of one, and a byte of its nonce, in front of the ciphertext of the other, cut between two digits of Base64.
     let mixed = format!("{}{}", &one[..8 + 44], &two[8 + 44..]);
-    let mut unsealer = Unsealer::new(UnsealKeys::new().key(place.key.clone()).key_store(place.store())).unwrap();
+    let mut unsealer = Unsealer::new(DecryptionKeys::new().key(place.key.clone()).key_store(place.store())).unwrap();
     assert!(matches!(unsealer.unseal(&mixed), Err(UnsealError::Damaged)));
     let tokens = Tokenize::by_subject(place.subjects());
     let [one, two] = ["c1", "c2"].map(|subject| put(&tokens, EMAIL, Some(subject)));
@@ -59,7 +59,7 @@ fn shards_share_keys_that_are_replaced_in_time_and_use_no_number_twice() {
         let workers: Vec<_> = (0..4).map(|_| scope.spawn(|| [(); 100].map(|()| put(&seal, EMAIL, None)))).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
-    let mut unsealer = Unsealer::new(UnsealKeys::new().identity(identity)).unwrap();
+    let mut unsealer = Unsealer::new(DecryptionKeys::new().identity(identity)).unwrap();
     assert!(texts.iter().all(|text| unsealer.unseal(text).unwrap() == EMAIL));
     let numbers: HashSet<_> = texts.iter().map(|text| key_and_number(text)).collect();
     let keys: HashSet<_> = numbers.iter().map(|(key, _)| key).collect();
@@ -97,7 +97,7 @@ fn values_are_erased_with_the_key_of_their_day() {
     let place = Place::new();
     let builder = Encryption::builder().recipient(place.identity.recipient()).shred_by_day(place.store());
     let text = put(&Seal::to(builder.build().unwrap()), EMAIL, None);
-    let keys = || UnsealKeys::new().identity(place.identity.clone()).key_store(place.store());
+    let keys = || DecryptionKeys::new().identity(place.identity.clone()).key_store(place.store());
     assert_eq!(Unsealer::new(keys()).unwrap().unseal(&text).unwrap(), EMAIL);
     // Today is not erased by `shred_day`: the mark is what counts.
     let file = fs::read_dir(place.path("subjects")).unwrap().next().unwrap().unwrap().path();
@@ -113,7 +113,7 @@ fn a_value_that_is_sealed_after_the_erasure_has_a_new_key() {
         let old = put(substitute, EMAIL, Some("c1"));
         assert!(place.subjects().shred("c1").unwrap());
         let new = put(substitute, EMAIL, Some("c1"));
-        let keys = UnsealKeys::new().key(place.key.clone()).key_store(place.store());
+        let keys = DecryptionKeys::new().key(place.key.clone()).key_store(place.store());
         let mut unsealer = Unsealer::new(keys).unwrap();
         assert!(matches!(unsealer.unseal(&old), Err(UnsealError::Shredded)));
         assert_eq!(unsealer.unseal(&new).unwrap(), EMAIL);
@@ -125,7 +125,7 @@ fn no_debug_output_has_a_key_or_the_name_of_a_subject() {
     let place = Place::new();
     let seal = Seal::by_subject(place.subjects());
     put(&seal, EMAIL, Some("customer-4711"));
-    let keys = UnsealKeys::new().identity(place.identity.clone()).key(place.key.clone()).key_store(place.store());
+    let keys = DecryptionKeys::new().identity(place.identity.clone()).key(place.key.clone()).key_store(place.store());
     let shown = format!("{seal:?} {:?} {:?}", Tokenize::with(&place.key).unwrap(), Unsealer::new(keys).unwrap());
     assert!(!shown.contains("4711") && !shown.contains("-1"), "{shown}");
     assert!(is_refused(&seal, None) && !is_refused(&seal, Some("a")));

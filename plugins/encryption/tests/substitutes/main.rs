@@ -28,8 +28,8 @@ use fapilog::{
     sink,
 };
 use fapilog_encryption::{
-    DecryptExit, Encryption, Identity, KeyEncryptionKey, KeyStore, Seal, SubjectKeys, Tokenize, UnsealError,
-    UnsealKeys, UnsealSummary, Unsealer,
+    DecryptExit, DecryptionKeys, Encryption, Identity, KeyEncryptionKey, KeyStore, Seal, SubjectKeys, Tokenize,
+    UnsealError, UnsealSummary, Unsealer,
 };
 use support::{TIMEOUT, holds};
 
@@ -107,7 +107,7 @@ impl Place {
 
     /// The lines as a reader with all keys has them.
     fn unsealed(&self, log: &[u8]) -> (Vec<serde_json::Value>, UnsealSummary) {
-        let keys = UnsealKeys::new().identity(self.identity.clone()).key(self.key.clone());
+        let keys = DecryptionKeys::new().identity(self.identity.clone()).key(self.key.clone());
         let keys = if self.path("subjects").exists() { keys.key_store(self.store()) } else { keys };
         let (clear, summary) = unseal(log, keys);
         let lines = clear.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
@@ -125,7 +125,7 @@ fn log_orders(logs: &Container) {
     info!(log, "order paid", email = EMAIL);
 }
 
-fn unseal(log: &[u8], keys: UnsealKeys) -> (Vec<u8>, UnsealSummary) {
+fn unseal(log: &[u8], keys: DecryptionKeys) -> (Vec<u8>, UnsealSummary) {
     let mut clear = Vec::new();
     let summary = Unsealer::new(keys).unwrap().unseal_line(log, &mut clear);
     (clear, summary)
@@ -158,7 +158,7 @@ fn values_are_sealed_by_settings_and_the_recipient_has_them_back() {
             serde_json::json!(["context.email", "context.full_name", "context.card"])
         );
     }
-    let (same, summary) = unseal(&log, UnsealKeys::new().identity(Identity::generate().unwrap()));
+    let (same, summary) = unseal(&log, DecryptionKeys::new().identity(Identity::generate().unwrap()));
     assert!(same == log && (summary.no_key, summary.exit()) == (10, DecryptExit::NoKey), "{summary:?}");
 }
 
@@ -205,7 +205,7 @@ fn events_without_a_subject_are_sealed_for_recipients_if_there_are_any() {
         place.key_setting(),
         place.store_setting()
     ));
-    let by_key = unseal(&log, UnsealKeys::new().key(place.key.clone()).key_store(place.store())).1;
+    let by_key = unseal(&log, DecryptionKeys::new().key(place.key.clone()).key_store(place.store())).1;
     assert_eq!((by_key.unsealed, by_key.no_key), (9, 1), "the program's key opens the values of subjects alone");
     assert_eq!(place.unsealed(&log).1.unsealed, 10);
 }
@@ -227,9 +227,9 @@ fn lines_are_joined_by_tokens_and_a_reader_has_the_keys_of_before_too() {
     let token = put(&Tokenize::with(&new).unwrap(), EMAIL, None);
     assert!(!tokens.contains(&token));
     let both = [&log[..], token.as_bytes()].concat();
-    let (_, summary) = unseal(&both, UnsealKeys::new().key(new.clone()).key(place.key.clone()));
+    let (_, summary) = unseal(&both, DecryptionKeys::new().key(new.clone()).key(place.key.clone()));
     assert_eq!((summary.unsealed, summary.no_key), (11, 0));
-    let (_, summary) = unseal(&both, UnsealKeys::new().key(new));
+    let (_, summary) = unseal(&both, DecryptionKeys::new().key(new));
     assert_eq!((summary.unsealed, summary.no_key), (1, 10));
 }
 

@@ -65,7 +65,7 @@ fn a_store_of_other_keys_refuses_the_start_and_opens_with_the_old_key() {
     );
     let log = place.log_of(&format!("{tables}\nold_keys = [{{ file = \"{}\" }}]", old.display()));
     let key = fs::read_to_string(place.path("key")).unwrap().parse().unwrap();
-    let keys = UnsealKeys::new().key(key).key(place.key.clone()).key_store(place.store());
+    let keys = DecryptionKeys::new().key(key).key(place.key.clone()).key_store(place.store());
     let (_, summary) = unseal(&[&log[..], sealed.as_bytes()].concat(), keys);
     assert_eq!((summary.unsealed, summary.exit()), (10, DecryptExit::Success));
 }
