@@ -76,24 +76,32 @@ impl Trail {
         fs::write(self.path(name), bytes).unwrap();
     }
 
-    /// The places of the blocks in the data file, and of their entries in the trail file.
-    pub(crate) fn blocks(&self) -> Vec<(Range<usize>, Range<usize>)> {
+    /// The entries of the live trail file, with their places in it.
+    fn entries(&self) -> Vec<(TrailEntry, Range<usize>)> {
         let bytes = fs::read(self.path("audit.jsonl.trail")).unwrap();
-        let number = |at: usize, length: usize| {
-            let mut all = [0; 8];
-            all[..length].copy_from_slice(&bytes[at..at + length]);
-            u64::from_le_bytes(all) as usize
-        };
-        let (mut blocks, mut at) = (Vec::new(), 0);
+        let (mut entries, mut at) = (Vec::new(), 0);
         while at < bytes.len() {
-            let end = at + 64 + number(at + 4, 4);
-            if bytes[at..].starts_with(b"BLCK") {
-                let offset = number(at + 32, 8);
-                blocks.push((offset..offset + number(at + 40, 4), at..end));
-            }
+            let (entry, leaf, chain) = TrailEntry::read(&bytes[at..]).unwrap();
+            let end = at + leaf.len() + chain.len();
+            entries.push((entry, at..end));
             at = end;
         }
-        blocks
+        entries
+    }
+
+    /// The places of the blocks in the data file, and of their entries in the trail file.
+    pub(crate) fn blocks(&self) -> Vec<(Range<usize>, Range<usize>)> {
+        let place = |(entry, place): (TrailEntry, _)| match entry.body {
+            EntryBody::Block(block) => Some((block.offset as usize..block.end() as usize, place)),
+            _ => None,
+        };
+        self.entries().into_iter().filter_map(place).collect()
+    }
+
+    /// The number of checkpoints in the live trail file.
+    fn checkpoints(&self) -> usize {
+        let is_checkpoint = |(entry, _): &(TrailEntry, _)| matches!(entry.body, EntryBody::Checkpoint(_));
+        self.entries().iter().filter(|entry| is_checkpoint(entry)).count()
     }
 
     /// The records in order.
@@ -112,17 +120,6 @@ impl Trail {
             assert!(Instant::now() < end, "{} checkpoints, and these notes: {notes}", self.checkpoints());
             std::thread::sleep(Duration::from_millis(5));
         }
-    }
-
-    /// The number of checkpoints in the live trail file.
-    fn checkpoints(&self) -> usize {
-        let bytes = fs::read(self.path("audit.jsonl.trail")).unwrap();
-        let (mut count, mut at) = (0, 0);
-        while let Ok((entry, leaf, chain)) = TrailEntry::read(&bytes[at..]) {
-            count += usize::from(matches!(entry.body, EntryBody::Checkpoint(_)));
-            at += leaf.len() + chain.len();
-        }
-        count
     }
 
     /// A copy of the directory, as it is now. A running trail is copied behind its [anchor](Self::wait_for_anchor).
