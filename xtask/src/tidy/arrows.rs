@@ -47,7 +47,8 @@ const ROOMS: &[CrateRoom] = &[
     of_crates("builtin",      &["fapilog-builtin"],   &["plugin", "record"]),
     of_crates("engine",       &["fapilog-engine"],    &["plugin", "record", "ring"]),
     of_crates("settings",     &["fapilog-settings"],  &["engine", "plugin", "builtin", "format"]),
-    of_crates("http sink",    &["fapilog-sink-http"], &["plugin"]),
+    of_crates("network",      &["fapilog-sink-network"], &["plugin"]),
+    of_crates("http sink",    &["fapilog-sink-http"], &["plugin", "network", "format"]),
     of_crates("sinks",        SINKS,                  &["plugin", "http sink"]),
     // The facade re-exports the contract and the record's types from the crates that define them.
     of_crates("facade",       &["fapilog"],           &["settings", "engine", "builtin", "format", "sinks", "http sink",
@@ -62,11 +63,13 @@ const ROOMS: &[CrateRoom] = &[
     of_crates("models",       &["loom-tests"],        &["engine", "plugin", "record", "ring"]),
     of_crates("fault tests",  &["fault-tests"],       &["facade", "plugin", "plugins"]),
     of_crates("fuzz targets", &["fuzz-targets"],      &["facade", "builtin", "format", "plugin", "record", "control", "integrations", "plugins"]),
-    of_crates("xtask",        &["xtask"],             &[]),
+    of_crates("xtask",        &["xtask"],             &["test servers"]),
     // The reader of the files of one plugin.
     of_crates("audit index", &["fapilog-audit-index"], &["plugin", "plugins"]),
-    below("plugins",  "plugins",                      &["plugin", "http sink"]),
-    below("examples", "plugins",                      &["plugin", "http sink"]),
+    // Servers for tests, which no published crate depends on.
+    of_crates("test servers", &["fapilog-test-servers"], &[]),
+    below("plugins",  "plugins",                      &["plugin", "format", "network", "http sink"]),
+    below("examples", "plugins",                      &["plugin", "format", "network", "http sink"]),
     // The command is the client of control sockets, and the reader of the files that plugins write.
     below("cli",      "cli",                          &["facade", "control", "plugins", "audit index"]),
 ];
