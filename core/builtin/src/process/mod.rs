@@ -4,7 +4,6 @@ pub(crate) mod audit_schema;
 pub(crate) mod dangerous_content;
 pub(crate) mod dedupe;
 mod digest;
-mod field_path;
 pub(crate) mod filter;
 pub(crate) mod format;
 pub(crate) mod projection;
@@ -13,10 +12,13 @@ mod site_reports;
 pub(crate) mod size_guard;
 pub(crate) mod throttle;
 
+/// The path of a field, as settings write it.
+#[doc(inline)]
+pub use fapilog_plugin::event::FieldPath;
+
 pub use audit_schema::{AuditField, AuditSchema};
 pub use dangerous_content::{Danger, DangerAction, DangerousContent};
 pub use dedupe::Dedupe;
-pub use field_path::FieldPath;
 pub use filter::{Comparison, Condition, Filter, Operand, Rule};
 pub use format::{Format, TemplateError, TemplateErrorKind};
 pub use projection::Projection;

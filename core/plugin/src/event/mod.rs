@@ -5,6 +5,7 @@ mod batch;
 mod event;
 mod event_scope;
 mod event_subject;
+mod field_path;
 mod field_ref;
 mod id;
 #[doc(hidden)]
@@ -19,6 +20,7 @@ pub use self::{
     event::{Event, EventParts, FILLED_MAX_BYTES, MISSING_FIELD, RecordError},
     event_scope::EventScope,
     event_subject::EventSubject,
+    field_path::FieldPath,
     field_ref::FieldRef,
     id::{EventId, InstanceId},
     location::Location,

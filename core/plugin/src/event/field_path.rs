@@ -1,9 +1,10 @@
-//! Which field is meant.
+//! Paths of fields.
 
 use std::fmt;
 
-use fapilog_plugin::event::Event;
 use fapilog_record::{field_group::FieldGroup, value::ValueRef};
+
+use crate::event::Event;
 
 /// Names a field: `context.user_id`, `tags.region`, `metrics.latency_ms`. A name without one of these fronts is of the
 /// context, so `user_id` is `context.user_id`; a context key that itself begins with `tags.` is `context.tags.`...
@@ -30,7 +31,8 @@ impl FieldPath {
     }
 
     /// The value that counts under this key.
-    pub(super) fn of<'batch>(&self, event: &Event<'batch>) -> Option<ValueRef<'batch>> {
+    #[must_use]
+    pub fn of<'batch>(&self, event: &Event<'batch>) -> Option<ValueRef<'batch>> {
         event.field(self.group, &self.name)
     }
 }
