@@ -12,3 +12,10 @@ pub use fapilog_record::text::control::is_control;
 pub mod text {
     pub use fapilog_format::text::{is_atom, is_prose, put_harmless, put_logfmt_key, put_pretty_key, put_quoted};
 }
+
+/// JSON of values and fields, for programs and plugins that write other JSON than [`Json`] does.
+pub mod json {
+    pub use fapilog_format::json::{
+        MarkedFields, ObjectWriter, put_fields, put_key, put_marked_string, put_string, put_value,
+    };
+}

@@ -22,14 +22,27 @@
 //! | sequence | array. If an element (or one of its own elements) is not UTF-8, all text and `char`s of the sequence are written as such bytes are: each backslash twice. So every string of a field that is named in `not_utf8` is to be decoded, and no other |
 //! | `None` | `null` |
 
+//!
+//! # For other formatters and for encoders
+//!
+//! The functions of this module write these values into any JSON: [`put_string`], [`put_key`], [`put_value`], [`put_fields`], and
+//! [`ObjectWriter`] for an object with members of its own. They append to a `Vec<u8>`, and allocate nothing else.
+
 #[cfg(test)]
 mod line_tests;
+mod marked;
+mod object;
 #[cfg(test)]
 mod tests;
 mod text;
 mod value;
 
-pub use text::decode_marked_text;
+pub use self::{
+    marked::MarkedFields,
+    object::{ObjectWriter, put_fields},
+    text::{decode_marked_text, put_key, put_marked_string, put_string},
+    value::put_value,
+};
 
 use fapilog_plugin::{
     error::PluginError,
@@ -113,26 +126,26 @@ impl LineFormat for JsonLine {
     }
 
     fn put_text(&self, text: &str, out: &mut Vec<u8>) {
-        text::put_string(out, text);
+        put_string(out, text);
     }
 
     fn put_location(&self, location: Location, out: &mut Vec<u8>) {
         out.extend_from_slice(b",\"call_site\":");
-        text::put_string(out, &location.to_string());
+        put_string(out, &location.to_string());
     }
 
     #[inline(always)]
     fn put_value(&mut self, value: ValueRef<'_>, out: &mut Vec<u8>) -> bool {
-        value::put(out, value)
+        put_value(out, value)
     }
 
     fn put_message(&mut self, message: ValueRef<'_>, out: &mut Vec<u8>) -> bool {
-        value::put(out, message)
+        put_value(out, message)
     }
 
     fn put_correlation_id(&self, id: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b",\"correlation_id\":");
-        text::put_string(out, id);
+        put_string(out, id);
     }
 
     fn open_group(&self, group: FieldGroup, out: &mut Vec<u8>) {
@@ -153,21 +166,12 @@ impl LineFormat for JsonLine {
     }
 
     fn put_key(&self, _: FieldGroup, name: &str, out: &mut Vec<u8>) {
-        text::put_string(out, name);
-        out.push(b':');
+        put_key(out, name);
     }
 
     /// JSON strings, with commas between.
     fn mark(&self, group: FieldGroup, name: &str, marks: &mut Vec<u8>) {
-        let mut key = group.name().to_owned();
-        if group.is_keyed() {
-            key.push('.');
-            key.push_str(name);
-        }
-        if !marks.is_empty() {
-            marks.push(b',');
-        }
-        text::put_string(marks, &key);
+        marked::add(marks, group, name);
     }
 
     fn put_marks(&self, is_cut: bool, marks: &mut LineMarks, out: &mut Vec<u8>) {

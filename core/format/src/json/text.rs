@@ -43,12 +43,32 @@ fn clean_bytes(text: &[u8]) -> usize {
     clean + tail.iter().position(|&byte| must_look(byte)).unwrap_or(tail.len())
 }
 
-/// Appends `text` as a JSON string, with its quotes.
+/// Appends `text` as a JSON string, with its quotes. Control characters are escaped, those beyond ASCII too, and so is `<`, as the
+/// [table](super) of values has it.
+///
+/// ```
+/// let mut out = Vec::new();
+/// fapilog_format::json::put_string(&mut out, "tab\t, <b>");
+/// assert_eq!(out, br#""tab\t, \u003cb>""#);
+/// ```
 #[inline]
-pub(super) fn put_string(out: &mut Vec<u8>, text: &str) {
+pub fn put_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     put_escaped(out, text.as_bytes());
     out.push(b'"');
+}
+
+/// Appends the key of a member: a [string](put_string), and the colon behind it.
+///
+/// ```
+/// let mut out = Vec::new();
+/// fapilog_format::json::put_key(&mut out, "order_id");
+/// assert_eq!(out, br#""order_id":"#);
+/// ```
+#[inline]
+pub fn put_key(out: &mut Vec<u8>, name: &str) {
+    put_string(out, name);
+    out.push(b':');
 }
 
 #[inline]
@@ -153,8 +173,14 @@ fn put_escape(out: &mut Vec<u8>, byte: u8) {
 }
 
 /// Appends bytes that are not UTF-8 as a JSON string: each byte that is not becomes `\xNN`, and each backslash two,
-/// before the JSON escapes.
-pub(super) fn put_marked_string(out: &mut Vec<u8>, bytes: &[u8]) {
+/// before the JSON escapes. [`decode_marked_text`] reads it back.
+///
+/// ```
+/// let mut out = Vec::new();
+/// fapilog_format::json::put_marked_string(&mut out, b"C:\\ \xff");
+/// assert_eq!(out, br#""C:\\\\ \\xff""#);
+/// ```
+pub fn put_marked_string(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
     for chunk in bytes.utf8_chunks() {
         for (index, piece) in chunk.valid().split('\\').enumerate() {

@@ -8,14 +8,27 @@ use fapilog_record::{
     value::{MapRef, SequenceRef, ValueRef},
 };
 
-use crate::json::text::{put_marked_string, put_string};
+use crate::json::text::{put_key, put_marked_string, put_string};
 
 /// Text around the names of numbers that are none.
 const QUOTE: &str = "\"";
 
-/// Appends a value. Returns `false` if it held bytes that are not UTF-8 and was written [marked](put_marked).
+/// Appends a value, as the [table](super) of values has it. Returns whether it is plain: `false` for a value that holds bytes that are not
+/// UTF-8. Such a value is written marked, as [`put_marked_string`] does, each text in it, and a reader has to know it: name the field in a
+/// list beside the fields ([`MarkedFields`](super::MarkedFields)), as `not_utf8` of [`Json`](super::Json).
+///
+/// ```
+/// use fapilog_format::json::put_value;
+/// use fapilog_plugin::value::ValueRef;
+///
+/// let mut out = Vec::new();
+/// assert!(put_value(&mut out, ValueRef::F64(0.5)));
+/// assert!(put_value(&mut out, ValueRef::Text("a \"b\"")));
+/// assert!(!put_value(&mut out, ValueRef::Bytes(b"\xff")));
+/// assert_eq!(out, br#"0.5"a \"b\"""\\xff""#);
+/// ```
 #[inline(always)]
-pub(super) fn put(out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
+pub fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
     match value {
         ValueRef::U64(n) => put_u64(out, n),
         ValueRef::I64(n) => put_i64(out, n),
@@ -43,7 +56,7 @@ fn put_rare(out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
         ValueRef::Bytes(bytes) => return put_bytes(out, bytes),
         ValueRef::Sequence(sequence) => return put_composite(out, sequence),
         ValueRef::Map(map) => return put_composite(out, map),
-        ValueRef::U64(_) | ValueRef::I64(_) | ValueRef::F64(_) | ValueRef::Text(_) => return put(out, value),
+        ValueRef::U64(_) | ValueRef::I64(_) | ValueRef::F64(_) | ValueRef::Text(_) => return put_value(out, value),
         // A type that this formatter does not know is text.
         other => put_string(out, &other.to_string()),
     }
@@ -72,7 +85,7 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
 fn put_composite(out: &mut Vec<u8>, composite: impl Composite) -> bool {
     let start = out.len();
     let mut is_utf8 = true;
-    composite.put_parts(out, |out, part| is_utf8 &= put(out, part));
+    composite.put_parts(out, |out, part| is_utf8 &= put_value(out, part));
     if !is_utf8 {
         // Only now is it known that the texts before needed their backslashes doubled, too.
         out.truncate(start);
@@ -108,8 +121,7 @@ impl Composite for MapRef<'_> {
             if index > 0 {
                 out.push(b',');
             }
-            put_string(out, key);
-            out.push(b':');
+            put_key(out, key);
             put(out, value);
         }
         out.push(b'}');
@@ -126,7 +138,7 @@ fn put_marked(out: &mut Vec<u8>, value: ValueRef<'_>) {
         ValueRef::Map(map) => map.put_parts(out, put_marked),
         // No text, or none with a backslash in it.
         other => {
-            put(out, other);
+            put_value(out, other);
         }
     }
 }
@@ -190,7 +202,7 @@ mod tests {
         #[test]
         fn a_value_reads_back_as_it_was(value in value()) {
             let mut out = b"{\"value\":".to_vec();
-            let is_utf8 = value.view(|value| put(&mut out, value));
+            let is_utf8 = value.view(|value| put_value(&mut out, value));
             out.push(b'}');
             let json: Json = serde_json::from_slice(&out).unwrap();
             prop_assert_eq!(is_utf8, value.is_utf8());
@@ -203,7 +215,7 @@ mod tests {
         let inner = Owned::Sequence(vec![Owned::Plain(ValueRef::Char('\\')), Owned::Bytes(b"\xff".to_vec())]);
         let outer = Owned::Sequence(vec![Owned::Text(r"C:\x41".to_owned()), Owned::Bytes(br"\xff".to_vec()), inner]);
         let mut out = Vec::new();
-        assert!(!outer.view(|value| put(&mut out, value)));
+        assert!(!outer.view(|value| put_value(&mut out, value)));
         assert_eq!(String::from_utf8(out).unwrap(), r#"["C:\\\\x41","\\\\xff",["\\\\","\\xff"]]"#);
     }
 
@@ -211,10 +223,10 @@ mod tests {
     fn a_map_is_an_object_and_one_value_that_is_not_utf_8_marks_all_values_and_no_key() {
         let mut entries = vec![("a\\\"<".to_owned(), Owned::Text(r"C:\x41".to_owned()))];
         let mut out = Vec::new();
-        assert!(Owned::Map(entries.clone()).view(|value| put(&mut out, value)));
+        assert!(Owned::Map(entries.clone()).view(|value| put_value(&mut out, value)));
         entries.push((String::new(), Owned::Sequence(vec![Owned::Bytes(b"\xff".to_vec())])));
-        assert!(!Owned::Map(entries).view(|value| put(&mut out, value)));
-        assert!(Owned::Map(Vec::new()).view(|value| put(&mut out, value)));
+        assert!(!Owned::Map(entries).view(|value| put_value(&mut out, value)));
+        assert!(Owned::Map(Vec::new()).view(|value| put_value(&mut out, value)));
         let key = r#""a\\\"\u003c""#;
         let expected = [r#"{KEY:"C:\\x41"}"#, r#"{KEY:"C:\\\\x41","":["\\xff"]}"#, "{}"].concat().replace("KEY", key);
         assert_eq!(String::from_utf8(out).unwrap(), expected);
@@ -224,7 +236,7 @@ mod tests {
     fn a_sequence_of_utf_8_is_not_marked() {
         let sequence = Owned::Sequence(vec![Owned::Text(r"a\b".to_owned()), Owned::Bytes(br"\xff".to_vec())]);
         let mut out = Vec::new();
-        assert!(sequence.view(|value| put(&mut out, value)));
+        assert!(sequence.view(|value| put_value(&mut out, value)));
         assert_eq!(String::from_utf8(out).unwrap(), r#"["a\\b","\\xff"]"#);
     }
 }
