@@ -10,6 +10,9 @@ use std::{
 use rustix::{io::Errno, net::RecvFlags};
 use rustls::{ClientConnection, StreamOwned};
 
+/// The most reads of what a server sends without being asked. A server that sends more keeps the client busy.
+const UNASKED_RECORDS_MAX: usize = 64;
+
 /// A connection to a server: it is read from, and written to.
 pub struct NetworkConnection(Stream);
 
@@ -53,9 +56,15 @@ impl NetworkConnection {
     /// was idle is seen by it, unless its alert is still on its way.
     #[must_use]
     pub fn is_open(&mut self) -> bool {
+        self.peer_state() == PeerState::Quiet
+    }
+
+    /// The state of the server's side, without waiting for it.
+    #[must_use]
+    pub fn peer_state(&mut self) -> PeerState {
         match &mut self.0 {
-            Stream::Plain(stream) => matches!(peek(stream), Peeked::Nothing),
-            Stream::Tls(stream) => is_session_open(stream),
+            Stream::Plain(stream) => peek(stream),
+            Stream::Tls(stream) => session_state(stream),
         }
     }
 
@@ -67,38 +76,45 @@ impl NetworkConnection {
     }
 }
 
-/// A look at the bytes that have come, without waiting.
-enum Peeked {
-    Nothing,
-    Bytes,
+/// The state of the server's side of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeerState {
+    /// The connection is open, and there is nothing to read.
+    Quiet,
+    /// There are bytes to read.
+    HasSent,
     /// The server has closed the connection, or it is broken.
-    End,
+    Closed,
 }
 
-fn peek(stream: &TcpStream) -> Peeked {
+fn peek(stream: &TcpStream) -> PeerState {
     let mut byte = [0_u8; 1];
     match rustix::net::recv(stream, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
-        Err(Errno::AGAIN) => Peeked::Nothing,
-        Ok((_, received)) if received > 0 => Peeked::Bytes,
-        Ok(_) | Err(_) => Peeked::End,
+        Err(Errno::AGAIN) => PeerState::Quiet,
+        Ok((_, received)) if received > 0 => PeerState::HasSent,
+        Ok(_) | Err(_) => PeerState::Closed,
     }
 }
 
 /// Takes in what a server sends without being asked, which is no data: tickets of the session, and the alert that it closes.
-fn is_session_open(stream: &mut StreamOwned<ClientConnection, TcpStream>) -> bool {
-    loop {
+fn session_state(stream: &mut StreamOwned<ClientConnection, TcpStream>) -> PeerState {
+    for _ in 0..UNASKED_RECORDS_MAX {
+        match stream.conn.process_new_packets() {
+            Ok(state) if state.plaintext_bytes_to_read() > 0 => return PeerState::HasSent,
+            Ok(state) if !state.peer_has_closed() => {}
+            _ => return PeerState::Closed,
+        }
         match peek(&stream.sock) {
-            Peeked::Nothing => return true,
-            Peeked::End => return false,
-            Peeked::Bytes => {}
+            PeerState::HasSent => {}
+            state => return state,
         }
         // There are bytes: the read returns them at once.
-        let is_read = stream.conn.read_tls(&mut stream.sock).is_ok();
-        match stream.conn.process_new_packets() {
-            Ok(state) if is_read && !state.peer_has_closed() && state.plaintext_bytes_to_read() == 0 => {}
-            _ => return false,
+        if stream.conn.read_tls(&mut stream.sock).is_err() {
+            return PeerState::Closed;
         }
     }
+    PeerState::Closed
 }
 
 impl Read for NetworkConnection {

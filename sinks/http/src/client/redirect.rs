@@ -1,0 +1,66 @@
+//! Redirects: only those that keep the method and lead to the same scheme, host and port.
+
+use http::{StatusCode, header};
+
+use crate::client::HttpAnswer;
+
+/// The path that an answer leads to, if that is on the origin, such as `https://host:port`.
+pub(super) fn path_within(origin: &str, answer: &HttpAnswer) -> Option<String> {
+    if !matches!(answer.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) {
+        return None;
+    }
+    path_of(origin, answer.header(&header::LOCATION)?)
+}
+
+fn path_of(origin: &str, location: &str) -> Option<String> {
+    let location = location.split('#').next().unwrap_or_default();
+    let path = match location.strip_prefix('/') {
+        // `//host/path` leads to another host.
+        Some(behind) if !behind.starts_with(['/', '\\']) => location,
+        Some(_) => return None,
+        None => {
+            let front = location.get(..origin.len())?;
+            let path = location.get(origin.len()..)?;
+            if !front.eq_ignore_ascii_case(origin) || !path.starts_with('/') {
+                return None;
+            }
+            path
+        }
+    };
+    let is_valid = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    is_valid.then(|| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path_of;
+
+    const ORIGIN: &str = "https://logs.example.com:8443";
+
+    #[test]
+    fn a_path_on_the_same_origin_is_followed() {
+        assert_eq!(path_of(ORIGIN, "/v2/push?a=b#c").as_deref(), Some("/v2/push?a=b"));
+        assert_eq!(path_of(ORIGIN, "HTTPS://Logs.example.com:8443/v2").as_deref(), Some("/v2"));
+    }
+
+    #[test]
+    fn every_other_place_is_refused() {
+        let elsewhere = [
+            "http://logs.example.com:8443/v2",
+            "https://logs.example.com/v2",
+            "https://logs.example.com:84430/v2",
+            "https://logs.example.com:8443.evil.org/v2",
+            "https://logs.example.com:8443@evil.org/v2",
+            "https://evil.org/v2",
+            "//evil.org/v2",
+            "/\\evil.org/v2",
+            "v2",
+            "",
+            "/a b",
+            "/a\\b",
+        ];
+        for location in elsewhere {
+            assert_eq!(path_of(ORIGIN, location), None, "{location}");
+        }
+    }
+}

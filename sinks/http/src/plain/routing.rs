@@ -1,0 +1,194 @@
+//! The parts of a request that depend on the event: path and headers.
+//!
+//! Their text stands in front of a record in the payload, so that a payload from disk has it, too: two bytes of length (little-endian), and the path and
+//! the values of the headers, each with a line feed behind it. Where no setting has a placeholder, there is nothing in front of a record.
+
+use std::{collections::HashMap, sync::Arc};
+
+use fapilog_plugin::{
+    error::PluginError,
+    event::{Batch, Event},
+    problem::Problem,
+    sink::Payload,
+};
+use http::{HeaderName, HeaderValue};
+
+use crate::{
+    client::OutgoingRequest,
+    encode::{EventEncoder, FormattedRecords},
+    exchange::Records,
+    plain::{
+        HttpSinkSettings,
+        template::{TEMPLATE_RULE, TextTemplate},
+    },
+    settings::HttpSettings,
+};
+
+/// The templates of path and headers.
+#[derive(Debug)]
+pub(super) struct Routing {
+    /// The path with its query, if it has placeholders.
+    path: Option<TextTemplate>,
+    headers: Vec<(HeaderName, TextTemplate)>,
+}
+
+impl Routing {
+    /// The templates in the settings, the settings without them, and what is invalid.
+    pub(super) fn of(settings: &HttpSinkSettings) -> (Self, HttpSettings, Vec<Problem>) {
+        let mut http = settings.http();
+        let mut problems = Vec::new();
+        let path = path_template(&mut http).unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
+        let mut headers = Vec::new();
+        for (name, text) in &settings.headers {
+            let Some(template) = TextTemplate::parse(text) else {
+                problems.push(Problem::new(name, format!("{text:?}"), TEMPLATE_RULE).below("headers"));
+                continue;
+            };
+            // Name and text are checked with the other settings; `-` is valid until an event fills the placeholders.
+            http.headers.insert(name.clone(), template.filled_with("-"));
+            if template.literal().is_none()
+                && let Ok(name) = name.parse()
+            {
+                headers.push((name, template));
+            }
+        }
+        (Self { path, headers }, http, problems)
+    }
+
+    fn has_placeholders(&self) -> bool {
+        self.path.is_some() || !self.headers.is_empty()
+    }
+
+    fn templates(&self) -> impl Iterator<Item = &TextTemplate> {
+        self.path.iter().chain(self.headers.iter().map(|(_, template)| template))
+    }
+
+    /// Appends what stands in front of a record.
+    fn put_front(&self, put: impl Fn(&TextTemplate, &mut Vec<u8>), out: &mut Vec<u8>) -> Result<(), PluginError> {
+        let start = out.len();
+        out.extend_from_slice(&[0; 2]);
+        for template in self.templates() {
+            put(template, out);
+            out.push(b'\n');
+        }
+        let length = u16::try_from(out.len() - start - 2)
+            .map_err(|_| PluginError::failed("url and headers of an event are longer than 64 KiB"))?;
+        if let Some(place) = out.get_mut(start..start + 2) {
+            place.copy_from_slice(&length.to_le_bytes());
+        }
+        Ok(())
+    }
+
+    /// The text in front of a record, and the record.
+    pub(super) fn split<'a>(&self, record: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+        let split = || {
+            let (length, behind) = record.split_first_chunk::<2>()?;
+            behind.split_at_checked(usize::from(u16::from_le_bytes(*length)))
+        };
+        if self.has_placeholders() { split().unwrap_or((&[], record)) } else { (&[], record) }
+    }
+
+    /// Records with the same path and headers, in parts; the parts are in the order of their first records.
+    pub(super) fn partition(&self, records: &Records<'_>) -> Vec<Vec<usize>> {
+        let mut parts: Vec<Vec<usize>> = Vec::new();
+        let mut numbers: HashMap<&[u8], usize> = HashMap::new();
+        for (place, record) in records.iter().enumerate() {
+            let number = *numbers.entry(self.split(record).0).or_insert(parts.len());
+            match parts.get_mut(number) {
+                Some(part) => part.push(place),
+                None => parts.push(vec![place]),
+            }
+        }
+        parts
+    }
+
+    /// Sets path and headers by the text in front of a record.
+    pub(super) fn apply(&self, front: &[u8], request: &mut OutgoingRequest) {
+        let mut texts = front.split(|byte| *byte == b'\n');
+        if self.path.is_some()
+            && let Some(path) = texts.next().and_then(|path| str::from_utf8(path).ok())
+            && path.starts_with('/')
+        {
+            path.clone_into(&mut request.path_and_query);
+        }
+        for ((name, _), value) in self.headers.iter().zip(texts) {
+            if let Ok(value) = HeaderValue::from_bytes(value) {
+                request.headers.insert(name.clone(), value);
+            }
+        }
+    }
+}
+
+/// The template of the path, if the URL has placeholders; they are taken out of the URL then.
+fn path_template(http: &mut HttpSettings) -> Result<Option<TextTemplate>, Problem> {
+    let invalid = |allowed: &str| Problem::new("url", format!("{:?}", http.url), allowed);
+    let authority = http.url.find("://").map_or(0, |place| place + 3);
+    let (origin, path) = match http.url.get(authority..).and_then(|behind| behind.find(['/', '?'])) {
+        Some(place) => http.url.split_at_checked(authority + place).unwrap_or((&http.url, "")),
+        None => (http.url.as_str(), ""),
+    };
+    if origin.contains(['{', '}']) {
+        return Err(invalid("placeholders stand behind the host: events do not choose it"));
+    }
+    let template = TextTemplate::parse(path).ok_or_else(|| invalid(TEMPLATE_RULE))?;
+    if template.literal().is_some() {
+        return Ok(None);
+    }
+    // The URL without placeholders is checked with the other settings.
+    let url = format!("{origin}{}", template.filled_with("-"));
+    // As a URL does: a query without a path has the path `/`.
+    let template = if path.starts_with('/') { Some(template) } else { TextTemplate::parse(&format!("/{path}")) };
+    http.url = url;
+    Ok(template)
+}
+
+/// Records with their path and headers in front.
+#[derive(Debug)]
+pub(super) struct RoutedRecords {
+    routing: Arc<Routing>,
+    records: FormattedRecords,
+}
+
+impl RoutedRecords {
+    pub(super) fn new(routing: Arc<Routing>, records: FormattedRecords) -> Self {
+        Self { routing, records }
+    }
+
+    fn put_front(routing: &Routing, event: Option<&Event<'_>>, payload: &mut Payload) -> Result<(), PluginError> {
+        let put = |template: &TextTemplate, out: &mut Vec<u8>| match event {
+            Some(event) => template.put(event, out),
+            None => out.extend_from_slice(template.filled_with("-").as_bytes()),
+        };
+        routing.put_front(put, payload.buffer())
+    }
+}
+
+impl EventEncoder for RoutedRecords {
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
+        if !self.routing.has_placeholders() {
+            return self.records.encode(batch, payload);
+        }
+        let Self { routing, records } = self;
+        records.each(batch, |index, record| {
+            Self::put_front(routing, batch.events().get(index), payload)?;
+            payload.buffer().extend_from_slice(record);
+            payload.end_record();
+            Ok(())
+        })
+    }
+
+    fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
+        if !self.routing.has_placeholders() || records.marked_records() == 0 {
+            return payload.append(records);
+        }
+        for record in (0..records.marked_records()).filter_map(|index| records.record(index)) {
+            // The text without an event has the length of the settings.
+            let _ = Self::put_front(&self.routing, None, payload);
+            payload.buffer().extend_from_slice(record);
+            payload.end_record();
+        }
+    }
+}

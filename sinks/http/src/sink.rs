@@ -1,0 +1,179 @@
+//! Sinks whose destination is reached by HTTP.
+
+use std::{fmt, sync::Arc};
+
+use fapilog_plugin::{
+    error::PluginError,
+    event::Batch,
+    sink::{
+        Assurances, BlockingDelivery, Delivery, DeliveryThread, Payload, Reporter, Sink, SinkContext, SinkError,
+        SinkFactory,
+    },
+};
+
+use crate::{
+    client::HttpClient,
+    encode::EventEncoder,
+    exchange::{ExchangeError, HttpExchange, Records, count_records},
+    parts::{self, RequestLimits},
+    settings::HttpTarget,
+};
+
+/// Makes the encoder of a shard, on its thread.
+type MakeEncoder = dyn Fn(&SinkContext<'_>) -> Result<Box<dyn EventEncoder>, SinkError> + Send + Sync;
+/// Makes the exchange of a shard, on the thread of its client.
+type MakeExchange = dyn Fn() -> Box<dyn HttpExchange> + Send + Sync;
+
+/// A sink with a protocol over HTTP: an [encoder](EventEncoder) on the drain, and an [exchange](HttpExchange) on a thread of the sink's own. Each
+/// shard has its own of both.
+///
+/// ```no_run
+/// use fapilog_plugin::sink::SinkError;
+/// use fapilog_sink_http::{
+///     client::OutgoingRequest,
+///     encode::{EventEncoder, FormattedRecords},
+///     exchange::{HttpExchange, Records},
+///     settings::HttpSettings,
+///     sink::HttpSink,
+/// };
+///
+/// struct Lines;
+///
+/// impl HttpExchange for Lines {
+///     fn write(&mut self, records: &Records<'_>, request: &mut OutgoingRequest) -> Result<(), SinkError> {
+///         records.iter().for_each(|record| request.body.extend_from_slice(record));
+///         Ok(())
+///     }
+/// }
+///
+/// # fn formatter() -> Box<dyn fapilog_plugin::formatter::Formatter> { unimplemented!() }
+/// let target = HttpSettings::new("https://logs.example.com/lines").target().map_err(|mut problems| problems.remove(0))?;
+/// let sink = HttpSink::new("lines", target, || FormattedRecords::new(formatter()), || Lines);
+/// # drop(sink);
+/// # Ok::<(), fapilog_plugin::problem::Problem>(())
+/// ```
+pub struct HttpSink {
+    kind: &'static str,
+    target: HttpTarget,
+    encoder: Box<MakeEncoder>,
+    exchange: Arc<MakeExchange>,
+}
+
+impl HttpSink {
+    /// A sink of this kind, such as `loki`, for this destination.
+    pub fn new<N: EventEncoder + 'static, X: HttpExchange>(
+        kind: &'static str,
+        target: HttpTarget,
+        encoder: impl Fn() -> N + Send + Sync + 'static,
+        exchange: impl Fn() -> X + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            kind,
+            target,
+            encoder: Box::new(move |_| Ok(Box::new(encoder()))),
+            exchange: Arc::new(move || Box::new(exchange())),
+        }
+    }
+
+    /// The destination.
+    pub fn target(&self) -> &HttpTarget {
+        &self.target
+    }
+}
+
+impl fmt::Debug for HttpSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpSink").field("kind", &self.kind).field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+impl SinkFactory for HttpSink {
+    fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        let encoder = (self.encoder)(context)?;
+        let (target, exchange, reporter) = (self.target.clone(), Arc::clone(&self.exchange), context.reporter());
+        let name = format!("fapilog-{}-{}", self.kind, context.shard.index);
+        let thread = DeliveryThread::start(name, move || Ok(HttpDelivery::new(target, exchange(), reporter)))?;
+        Ok(Box::new(ShardHttpSink { kind: self.kind, target: self.target.clone(), encoder, thread }))
+    }
+
+    fn assurances(&self) -> Assurances {
+        self.target.assurances()
+    }
+}
+
+/// The sink of a shard.
+struct ShardHttpSink {
+    kind: &'static str,
+    target: HttpTarget,
+    encoder: Box<dyn EventEncoder>,
+    thread: DeliveryThread,
+}
+
+impl Sink for ShardHttpSink {
+    fn writer(&self) -> String {
+        format!("{}, {}", self.kind, self.target.endpoint())
+    }
+
+    fn payload(&mut self) -> Option<Payload> {
+        // The buffer grows with the events: a log with few of them never needs all of it.
+        Some(Payload::in_buffer(Vec::new(), self.target.batch().max_bytes))
+    }
+
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
+        self.encoder.encode(batch, payload)?;
+        if payload.marked_records() >= self.target.batch().max_records {
+            payload.set_full();
+        }
+        Ok(())
+    }
+
+    fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
+        self.encoder.append_records(records, payload);
+    }
+
+    fn deliver(&mut self, payload: Payload) -> Delivery {
+        self.thread.deliver(payload)
+    }
+}
+
+/// The client of a shard's sink, on its thread.
+struct HttpDelivery {
+    client: HttpClient,
+    exchange: Box<dyn HttpExchange>,
+    limits: RequestLimits,
+    reporter: Reporter,
+}
+
+impl HttpDelivery {
+    fn new(target: HttpTarget, exchange: Box<dyn HttpExchange>, reporter: Reporter) -> Self {
+        let limits = RequestLimits::new(target.batch());
+        Self { client: HttpClient::new(target), exchange, limits, reporter }
+    }
+}
+
+impl BlockingDelivery for HttpDelivery {
+    fn deliver(&mut self, payload: Payload) -> Result<(), SinkError> {
+        let Self { client, exchange, limits, reporter } = self;
+        let places: Vec<usize> = (0..count_records(&payload)).collect();
+        let parts = exchange.partition(&Records::new(&payload, &places));
+        parts::deliver(
+            &payload,
+            parts,
+            limits,
+            |records| send(client, exchange.as_mut(), records),
+            |bytes| {
+                let text = "the destination refuses requests as too large (status 413); they are divided";
+                reporter.report(format!("{text}, and batch.max_bytes should be below {bytes}"));
+            },
+        )
+    }
+}
+
+/// Sends records as one request.
+fn send(client: &mut HttpClient, exchange: &mut dyn HttpExchange, records: &Records<'_>) -> Result<(), ExchangeError> {
+    let mut request = client.request();
+    exchange.write(records, &mut request)?;
+    let answer = client.send(&mut request, |body, headers| exchange.seal(body, headers));
+    let answer = answer.map_err(|error| error.into_sink_error())?;
+    exchange.outcome(&answer, records)
+}
