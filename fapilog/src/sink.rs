@@ -10,5 +10,7 @@ pub use fapilog_plugin::sink::{
 };
 pub use fapilog_sink_console::Console;
 pub use fapilog_sink_file::{Compression, File, FileEngine, FileSync, RotateEvery, RotateZone};
+#[cfg(feature = "http")]
+pub use fapilog_sink_http::{BodyForm, Http, HttpMethod, HttpSinkSettings, WrapperSettings};
 pub use fapilog_sink_memory::{Memory, MemoryEvents};
 pub use fapilog_sink_null::Null;

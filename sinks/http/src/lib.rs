@@ -33,6 +33,10 @@
 //! | 307, 308 to the same scheme, host and port | followed, three times at most |
 //! | other 3xx | retryable: an operator has to correct the URL |
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/http-sink.md")]
+struct HttpSinkPage;
+
 // The macro of the settings names this crate as other crates do.
 extern crate self as fapilog_sink_http;
 
