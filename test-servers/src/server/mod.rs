@@ -178,6 +178,18 @@ impl TestServerBuilder {
         path
     }
 
+    /// Writes a file as [`file`](Self::file) does, which only the server's user may read.
+    pub fn private_file(&mut self, name: &str, text: &str) -> PathBuf {
+        let path = self.file(name, text);
+        let closed = fs::set_permissions(&path, fs::Permissions::from_mode(0o600));
+        closed.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        if let Some(user) = &self.plan.user {
+            let output = Command::new("chown").arg(user).arg(&path).output().expect("chown");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        path
+    }
+
     /// Makes a directory within the directory, which every user may write to, and returns its path.
     pub fn folder(&mut self, name: &str) -> PathBuf {
         let path = self.directory().join(name);

@@ -1,6 +1,6 @@
 //! NATS with JetStream.
 
-use std::net::SocketAddr;
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use super::{ServerDefinition, ServerPackages, ServerProgram};
 use crate::server::{ReadySign, TestServer};
@@ -11,15 +11,16 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     packages: ServerPackages::Apt(&["nats-server"]),
     needs: &[],
     program: ServerProgram::System("nats-server"),
-    start: |program| {
-        let mut server = TestServer::builder("nats", program);
-        let (port, monitor) = (server.port("nats"), server.port("monitor"));
-        let folder = server.folder("jetstream");
-        let server =
-            server.args(["-a", "127.0.0.1", "-p", &port.to_string(), "-m", &monitor.to_string(), "-js", "-sd"]);
-        server.args([folder]).ready(ReadySign::Http { port: monitor, path: "/healthz".to_owned() }).start()
-    },
+    start: |program| start(program, &[]),
 };
+
+fn start(program: PathBuf, more: &[OsString]) -> TestServer {
+    let mut server = TestServer::builder("nats", program);
+    let (port, monitor) = (server.port("nats"), server.port("monitor"));
+    let folder = server.folder("jetstream");
+    let server = server.args(["-a", "127.0.0.1", "-p", &port.to_string(), "-m", &monitor.to_string(), "-js", "-sd"]);
+    server.args([folder]).args(more).ready(ReadySign::Http { port: monitor, path: "/healthz".to_owned() }).start()
+}
 
 /// NATS on loopback. JetStream keeps its streams in a directory, also across restarts.
 #[derive(Debug)]
@@ -33,6 +34,16 @@ impl Nats {
     #[must_use]
     pub fn start() -> Option<Self> {
         DEFINITION.find_or_skip().map(|program| Self { server: (DEFINITION.start)(program) })
+    }
+
+    /// A server that asks for TLS, with a certificate of this authority. `None`: it is not installed, and the test is skipped.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn start_with_tls(ca: &crate::TestCa) -> Option<Self> {
+        let certificate = ca.server();
+        let (path, key) = (certificate.certificate_path.into(), certificate.key_path.into());
+        let more = ["--tls".into(), "--tlscert".into(), path, "--tlskey".into(), key];
+        DEFINITION.find_or_skip().map(|program| Self { server: start(program, &more) })
     }
 
     /// The address of clients.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{ServerDefinition, ServerPackages, ServerProgram};
-use crate::server::{ReadySign, TestServer};
+use crate::server::{ReadySign, TestServer, TestServerBuilder};
 
 pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     name: "postgres",
@@ -16,7 +16,7 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     packages: ServerPackages::Apt(&["postgresql"]),
     needs: &[],
     program: ServerProgram::System("postgres"),
-    start,
+    start: |program| start(program, |server| server),
 };
 
 /// PostgreSQL on loopback. It keeps its data in a directory, also across restarts. Its user is `postgres`, without a password.
@@ -32,7 +32,24 @@ impl Postgres {
     #[must_use]
     pub fn start() -> Option<Self> {
         let program = DEFINITION.find_or_skip()?;
-        Some(Self { programs: programs_of(&program), server: start(program) })
+        Some(Self { programs: programs_of(&program), server: start(program, |server| server) })
+    }
+
+    /// A server that takes TLS too, with a certificate of this authority for its DNS name and address of loopback. `None`: it is not
+    /// installed, and the test is skipped.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn start_with_tls(ca: &crate::TestCa) -> Option<Self> {
+        let program = DEFINITION.find_or_skip()?;
+        let certificate = ca.server();
+        let tls = |mut server: TestServerBuilder| {
+            let path = server.file("server.pem", &certificate.certificate_pem);
+            // The server refuses a key that others may read.
+            let key = server.private_file("server-key.pem", &certificate.key_pem);
+            let settings = [("ssl", "on".to_owned()), ("ssl_cert_file", text(&path)), ("ssl_key_file", text(&key))];
+            server.args(settings.iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]))
+        };
+        Some(Self { programs: programs_of(&program), server: start(program, tls) })
     }
 
     /// The address of clients.
@@ -65,7 +82,7 @@ impl Postgres {
 }
 
 /// The server refuses to run as root.
-fn start(program: PathBuf) -> TestServer {
+fn start(program: PathBuf, settings: impl FnOnce(TestServerBuilder) -> TestServerBuilder) -> TestServer {
     let programs = programs_of(&program);
     let mut server = TestServer::builder("postgres", program).user("postgres");
     let (port, data) = (server.port("postgres").to_string(), server.directory().join("data").into_os_string());
@@ -74,11 +91,18 @@ fn start(program: PathBuf) -> TestServer {
     let sockets = server.folder("sockets").into_os_string();
     // A killed process leaves all writes to the kernel: only a crash of the machine needs fsync.
     let server = server.args(["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-p", &port, "-D"]).args([data]);
-    server.args(["-k"]).args([sockets]).ready(ReadySign::Log("ready to accept connections".to_owned())).start()
+    settings(server.args(["-k"]).args([sockets]))
+        .ready(ReadySign::Log("ready to accept connections".to_owned()))
+        .start()
 }
 
 /// The programs of a version lie beside each other; a link in `PATH` may lead there.
 fn programs_of(program: &Path) -> PathBuf {
     let program = program.canonicalize().unwrap_or_else(|_| program.to_owned());
     program.parent().map_or_else(PathBuf::new, Path::to_owned)
+}
+
+#[cfg(feature = "tls")]
+fn text(path: &Path) -> String {
+    path.display().to_string()
 }

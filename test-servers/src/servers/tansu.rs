@@ -20,7 +20,7 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     },
 };
 
-/// Tansu on loopback. A restart drops all topics.
+/// Tansu on loopback, without TLS: version 0.6.0 refuses a certificate together with its key. A restart drops all topics.
 #[derive(Debug)]
 pub struct Tansu {
     /// The process.

@@ -144,6 +144,42 @@ fn redis_keeps_its_data_when_it_is_killed() {
 }
 
 #[test]
+fn nats_and_redis_have_tls() {
+    let ca = TestCa::new();
+    if let Some(redis) = Redis::start_with_tls(&ca) {
+        let mut stream = crate::tls::connect(redis.address(), &ca, None).unwrap();
+        stream.write_all(b"PING\r\n").unwrap();
+        let mut answer = [0; 7];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"+PONG\r\n");
+    }
+    if let Some(nats) = Nats::start_with_tls(&ca) {
+        // The handshake follows the first line of the server.
+        let mut stream = TcpStream::connect(nats.address()).unwrap();
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            line.extend(byte);
+        }
+        assert!(String::from_utf8(line).unwrap().contains("\"tls_required\":true"));
+        let mut stream = crate::tls::secure(stream, &ca, None);
+        stream.write_all(b"CONNECT {\"verbose\":false}\r\nPING\r\n").unwrap();
+        let mut answer = [0; 6];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"PONG\r\n");
+    }
+}
+
+#[test]
+fn postgres_has_tls() {
+    let ca = TestCa::new();
+    let Some(postgres) = Postgres::start_with_tls(&ca) else { return };
+    // psql takes TLS where the server has it.
+    assert_eq!(postgres.sql("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"), "t\n");
+}
+
+#[test]
 fn postgres_keeps_its_data_when_it_is_killed() {
     let Some(mut postgres) = Postgres::start() else { return };
     postgres.sql("CREATE TABLE logs (id int)");

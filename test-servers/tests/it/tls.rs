@@ -13,11 +13,14 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
-fn connect(
-    address: SocketAddr,
-    ca: &TestCa,
-    client: Option<&IssuedCertificate>,
-) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+type TlsStream = StreamOwned<ClientConnection, TcpStream>;
+
+pub(crate) fn connect(address: SocketAddr, ca: &TestCa, client: Option<&IssuedCertificate>) -> io::Result<TlsStream> {
+    Ok(secure(TcpStream::connect(address)?, ca, client))
+}
+
+/// A connection by TLS, whose handshake comes with its first use.
+pub(crate) fn secure(stream: TcpStream, ca: &TestCa, client: Option<&IssuedCertificate>) -> TlsStream {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca.certificate_path()).unwrap()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
@@ -31,7 +34,7 @@ fn connect(
         }
     };
     let session = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
-    Ok(StreamOwned::new(session, TcpStream::connect(address)?))
+    StreamOwned::new(session, stream)
 }
 
 /// Sends bytes to a server by TLS, and closes the connection.

@@ -5,10 +5,10 @@ mod page;
 use std::{
     fs,
     io::{self, Write},
-    path::PathBuf,
+    path::Path,
 };
 
-use fapilog_test_servers::Conformance;
+use fapilog_test_servers::{Conformance, ConformanceResult};
 
 use crate::{arguments::ArgumentError, servers, step::ChoreStep, workspace::Workspace};
 
@@ -43,12 +43,13 @@ pub(crate) fn clear_step() -> ChoreStep {
 fn write_step(workspace: &Workspace) -> ChoreStep {
     let path = workspace.root().join(PAGE);
     ChoreStep::check("conformance matrix", move |screen| {
-        let results = Conformance::read(&Conformance::folder())?;
-        if results.is_empty() {
+        let found = FoundResults::read(&path)?;
+        found.show(screen)?;
+        if found.results.is_empty() {
             return Ok(Some("there are no results: `cargo xtask test` writes them".to_owned()));
         }
-        fs::write(&path, page::render(&results))?;
-        writeln!(screen, "{} results are in {}", results.len(), path.display())?;
+        fs::write(&path, found.page())?;
+        writeln!(screen, "{} is written", path.display())?;
         Ok(None)
     })
 }
@@ -58,22 +59,43 @@ pub(crate) fn check_step(workspace: &Workspace) -> ChoreStep {
     ChoreStep::check("conformance matrix", move |screen| check(&path, screen))
 }
 
-fn check(path: &PathBuf, screen: &mut dyn Write) -> io::Result<Option<String>> {
-    let results = Conformance::read(&Conformance::folder())?;
-    let committed = match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        text => text?,
-    };
-    let skipped = servers::skipped_tests();
-    writeln!(screen, "{} results, {} tests skipped for want of a server", results.len(), skipped.len())?;
-    skipped.iter().try_for_each(|test| writeln!(screen, "skipped: {test}"))?;
-    if results.is_empty() && committed.is_empty() {
+fn check(path: &Path, screen: &mut dyn Write) -> io::Result<Option<String>> {
+    let found = FoundResults::read(path)?;
+    found.show(screen)?;
+    if found.results.is_empty() && found.committed.is_empty() {
         return Ok(None);
     }
-    // A server that its registry no longer has leaves no results: its rows stay as they are.
-    let skipped_servers: Vec<&str> = skipped.iter().filter_map(|test| test.split(' ').next()).collect();
-    let differences = page::differences(&committed, &page::render(&results), &skipped_servers);
+    let differences = page::differences(&found.committed, &found.page());
     differences.iter().try_for_each(|line| writeln!(screen, "{line}"))?;
     let complaint = || format!("{PAGE} is not as the tests found; `cargo xtask conformance` writes it");
     Ok((!differences.is_empty()).then(complaint))
+}
+
+/// The results of a run of tests, and the page as it is.
+struct FoundResults {
+    results: Vec<ConformanceResult>,
+    skipped_tests: Vec<String>,
+    committed: String,
+}
+
+impl FoundResults {
+    fn read(page: &Path) -> io::Result<Self> {
+        let committed = match fs::read_to_string(page) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            text => text?,
+        };
+        let results = Conformance::read(&Conformance::folder())?;
+        Ok(Self { results, skipped_tests: servers::skipped_tests(), committed })
+    }
+
+    fn show(&self, screen: &mut dyn Write) -> io::Result<()> {
+        let skipped = self.skipped_tests.len();
+        writeln!(screen, "{} results, {skipped} tests skipped for want of a server", self.results.len())?;
+        self.skipped_tests.iter().try_for_each(|test| writeln!(screen, "skipped: {test}"))
+    }
+
+    fn page(&self) -> String {
+        let servers: Vec<&str> = self.skipped_tests.iter().filter_map(|test| test.split(' ').next()).collect();
+        page::render(&self.results, &self.committed, &servers)
+    }
 }

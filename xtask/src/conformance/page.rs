@@ -16,34 +16,43 @@ The server `fake` is a server in the test's process that enforces the documented
 
 type MatrixRow<'a> = BTreeMap<Scenario, &'a [String; 3]>;
 
-pub(super) fn render(results: &[ConformanceResult]) -> String {
-    let mut rows: BTreeMap<(&str, &str), MatrixRow<'_>> = BTreeMap::new();
+/// The page. Rows of skipped servers, which leave no results, are those of the page before it.
+pub(super) fn render(results: &[ConformanceResult], before: &str, skipped_servers: &[&str]) -> String {
+    let mut rows = BTreeMap::new();
     for result in results {
-        rows.entry((&result.sink, &result.server)).or_default().insert(result.scenario, &result.counts);
+        let row: &mut MatrixRow<'_> = rows.entry((result.sink.as_str(), result.server.as_str())).or_default();
+        row.insert(result.scenario, &result.counts);
     }
-    let titles = Scenario::ALL.map(Scenario::title).join(" | ");
-    let mut page = format!("{HEAD}| sink | server | {titles} |\n|---|---|{}\n", "---|".repeat(Scenario::ALL.len()));
-    for ((sink, server), row) in rows {
+    let lines = rows.iter().map(|((sink, server), row)| {
         let cells =
             Scenario::ALL.map(|scenario| row.get(&scenario).map_or_else(String::new, |counts| counts.join(" / ")));
-        page.push_str(&format!("| {sink} | {server} | {} |\n", cells.join(" | ")));
-    }
-    page
+        ((*sink, *server), format!("| {sink} | {server} | {} |\n", cells.join(" | ")))
+    });
+    let kept = before.lines().filter_map(|line| {
+        let key = key_of(line).filter(|(_, server)| skipped_servers.contains(server))?;
+        Some((key, format!("{line}\n")))
+    });
+    // A row of results comes behind a kept one, and so replaces it.
+    let lines: BTreeMap<(&str, &str), String> = kept.chain(lines).collect();
+    let titles = Scenario::ALL.map(Scenario::title).join(" | ");
+    let head = format!("{HEAD}| sink | server | {titles} |\n|---|---|{}\n", "---|".repeat(Scenario::ALL.len()));
+    lines.into_values().fold(head, |page, line| page + &line)
 }
 
-/// The lines that are on one page only, each with its sign, apart from rows of servers that were skipped.
-pub(super) fn differences(committed: &str, made: &str, skipped_servers: &[&str]) -> Vec<String> {
-    let is_skipped = |line: &str| server_of(line).is_some_and(|server| skipped_servers.contains(&server));
-    let lines = |page: &'static str, of: &str, other: &str| -> Vec<String> {
-        let alone = of.lines().filter(|line| !other.lines().any(|found| found == *line) && !is_skipped(line));
-        alone.map(|line| format!("{page}{line}")).collect()
+/// The lines that are on one page only, each with its sign.
+pub(super) fn differences(committed: &str, made: &str) -> Vec<String> {
+    let alone = |sign: &str, of: &str, other: &str| -> Vec<String> {
+        let lines = of.lines().filter(|line| !other.lines().any(|found| found == *line));
+        lines.map(|line| format!("{sign} {line}")).collect()
     };
-    [lines("- ", committed, made), lines("+ ", made, committed)].concat()
+    let lines = [alone("-", committed, made), alone("+", made, committed)].concat();
+    if lines.is_empty() && committed != made { vec!["the order of the lines differs".to_owned()] } else { lines }
 }
 
-/// The second cell of a row.
-fn server_of(line: &str) -> Option<&str> {
-    line.strip_prefix("| ")?.split(" | ").nth(1)
+/// The sink and the server of a row.
+fn key_of(line: &str) -> Option<(&str, &str)> {
+    let mut cells = line.strip_prefix("| ")?.split(" | ");
+    Some((cells.next()?, cells.next()?))
 }
 
 #[cfg(test)]
@@ -57,35 +66,42 @@ mod tests {
         lines.iter().map(result).collect()
     }
 
+    fn rows(page: &str) -> Vec<&str> {
+        page.lines().skip_while(|line| !line.starts_with("|---")).skip(1).collect()
+    }
+
     #[test]
     fn a_row_has_a_cell_for_each_scenario() {
-        let page = render(&results(&[
+        let results = results(&[
             ("loki", "fake", Scenario::Throttled, ["all", "any", "0"]),
             ("syslog", "rsyslog", Scenario::Happy, ["1000", "0", "0"]),
             ("loki", "fake", Scenario::Happy, ["7", "1", "2"]),
-        ]));
-        let rows: Vec<&str> = page.lines().skip_while(|line| !line.starts_with("|---")).skip(1).collect();
+        ]);
         let expected = [
             "| loki | fake | 7 / 1 / 2 |  | all / any / 0 |  |  |  |  |  |",
             "| syslog | rsyslog | 1000 / 0 / 0 |  |  |  |  |  |  |  |",
         ];
-        assert_eq!(rows, expected);
+        assert_eq!(rows(&render(&results, "", &[])), expected);
     }
 
     #[test]
-    fn differences_are_lines_of_one_page_but_for_servers_that_were_skipped() {
-        let committed = render(&results(&[
-            ("loki", "fake", Scenario::Happy, ["7", "0", "0"]),
+    fn rows_of_a_skipped_server_stay_as_they_were() {
+        let old = [
             ("kafka", "tansu", Scenario::Happy, ["7", "0", "0"]),
-        ]));
-        let made = render(&results(&[("loki", "fake", Scenario::Happy, ["6", "0", "1"])]));
-        assert_eq!(differences(&committed, &committed, &[]), [""; 0]);
-        let found = differences(&committed, &made, &["tansu"]);
-        let expected = [
-            "- | loki | fake | 7 / 0 / 0 |  |  |  |  |  |  |  |",
-            "+ | loki | fake | 6 / 0 / 1 |  |  |  |  |  |  |  |",
+            ("loki", "fake", Scenario::Happy, ["7", "0", "0"]),
+            ("nats", "nats", Scenario::Happy, ["7", "0", "0"]),
         ];
-        assert_eq!(found, expected);
-        assert_eq!(differences(&committed, &made, &[]).len(), 3);
+        let before = render(&results(&old), "", &[]);
+        let new = results(&[("loki", "fake", Scenario::Happy, ["6", "0", "1"])]);
+        let expected =
+            ["| kafka | tansu | 7 / 0 / 0 |  |  |  |  |  |  |  |", "| loki | fake | 6 / 0 / 1 |  |  |  |  |  |  |  |"];
+        assert_eq!(rows(&render(&new, &before, &["tansu"])), expected);
+    }
+
+    #[test]
+    fn differences_are_lines_of_one_page() {
+        assert_eq!(differences("a\nb\n", "a\nb\n"), [""; 0]);
+        assert_eq!(differences("a\nb\n", "a\nc\n"), ["- b", "+ c"]);
+        assert_eq!(differences("a\nb\n", "b\na\n"), ["the order of the lines differs"]);
     }
 }
