@@ -56,7 +56,7 @@ impl MarkedFields {
 }
 
 /// Adds a field to a list: JSON strings, with commas between.
-pub(super) fn add(names: &mut Vec<u8>, group: FieldGroup, name: &str) {
+pub(crate) fn add(names: &mut Vec<u8>, group: FieldGroup, name: &str) {
     let mut key = group.name().to_owned();
     if group.is_keyed() {
         key.push('.');

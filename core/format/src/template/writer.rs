@@ -13,6 +13,8 @@ use crate::{
         clock::LineClock,
         event_line::EventLine,
         id::IdText,
+        keys::{KeySet, LineKeys},
+        may_lift,
         scope::{ScopeText, ScopeTexts},
         shared::SharedText,
         site::{LineParts, LineTemplate, OtherFields},
@@ -36,6 +38,8 @@ pub(crate) struct LineWriter<F> {
     ids: IdText,
     /// The marked fields of the current event.
     marks: LineMarks,
+    /// The keys of the current event.
+    keys: LineKeys,
 }
 
 impl<F: LineFormat + Default> Default for LineWriter<F> {
@@ -60,6 +64,7 @@ impl<F: LineFormat> LineWriter<F> {
             clock: LineClock::new(options.time),
             ids: IdText::default(),
             marks: LineMarks::default(),
+            keys: LineKeys::default(),
         }
     }
 
@@ -98,7 +103,7 @@ impl<F: LineFormat> LineWriter<F> {
     ) -> &'e [Event<'batch>] {
         let (format, descriptor) = (&mut self.format, first.descriptor());
         let lines = LineParts { parts: &self.parts, options: self.options };
-        self.shared.cache(first.shared_context(), |fields, out| put_shared(format, first, fields, out));
+        self.shared.cache(first.shared_context(), |fields, out, keys| put_shared(format, first, fields, out, keys));
         let source = self.sources.get_or_insert_with(first.source(), || source_text(format, first));
         let location = if self.options.call_site { first.location() } else { None };
         let location = location
@@ -113,6 +118,8 @@ impl<F: LineFormat> LineWriter<F> {
         });
         let template =
             template.filter(|(scope, template)| template.fits(first) && scope.is_free(&template.names, first));
+        let shared = &self.shared;
+        let template = template.filter(|(scope, template)| are_distinct::<F>(template, scope, shared));
         #[cfg(test)]
         let template = template.filter(|_| !super::scope_tests::is_part_by_part());
         let mut line = EventLine {
@@ -125,6 +132,7 @@ impl<F: LineFormat> LineWriter<F> {
             clock: &mut self.clock,
             ids: &mut self.ids,
             marks: &mut self.marks,
+            keys: &mut self.keys,
         };
         match template {
             Some((_, template)) => line.fill_run(template, first, events, out),
@@ -171,9 +179,22 @@ fn location_text<F: LineFormat>(format: &F, location: Location) -> FixedText {
     FixedText::new(&text)
 }
 
+/// Whether arguments, scope and shared context have no key in common, and no shared field is lifted.
+#[inline]
+fn are_distinct<F: LineFormat>(template: &LineTemplate, scope: &ScopeText, shared: &SharedText) -> bool {
+    let fits_shared = || !template.others.are_shared || shared.fits([&template.keys, scope.keys()]);
+    !(F::HAS_COMMON_KEYS && template.keys.meets(scope.keys())) && fits_shared()
+}
+
 /// Appends fields of the shared context: keys and values, with the format's text between them. `event` is any that shares
-/// it.
-fn put_shared<F: LineFormat>(format: &mut F, event: &Event<'_>, fields: &[FieldRef<'_>], out: &mut Vec<u8>) {
+/// it. Returns whether a field may be lifted.
+fn put_shared<F: LineFormat>(
+    format: &mut F,
+    event: &Event<'_>,
+    fields: &[FieldRef<'_>],
+    out: &mut Vec<u8>,
+    keys: &mut KeySet,
+) -> bool {
     let mut is_first = true;
     for field in fields {
         if format.hides(event, field) {
@@ -183,7 +204,13 @@ fn put_shared<F: LineFormat>(format: &mut F, event: &Event<'_>, fields: &[FieldR
             format.separate_fields(out);
         }
         is_first = false;
+        if F::HAS_COMMON_KEYS {
+            let mut key = Vec::new();
+            format.put_key(field.group, field.name, &mut key);
+            keys.add(&key);
+        }
         // Shared fields are UTF-8: none is marked.
         format.put_field(field, out);
     }
+    fields.iter().any(|field| may_lift(format, field.group, field.name))
 }
