@@ -37,7 +37,7 @@ use crate::{
 /// ```
 ///
 /// The event class is the target, the name is the message in one line, and the severity is that of the event, from 1 to 10. The page
-/// [Formats for products](https://github.com/fapilog/fapilog/blob/main/docs/formats-for-products.md) has the keys and the escapes.
+/// `docs/formats-for-products.md` has the keys and the escapes.
 #[derive(Debug, Default)]
 pub struct Cef {
     lines: LineWriter<CefLine>,

@@ -34,50 +34,14 @@ const KNOWN: &[(&str, &str)] = &[
     ("version", "service.version"),
 ];
 
-/// The field sets of the schema that a field may name a part of. `data_stream`, `ecs`, `labels` and `log` are not among them: they say
-/// where a document goes, or hold the event itself.
+/// The field sets of the schema that a field may name a part of. `data_stream`, `ecs`, `labels` and `log` are not among them: they route
+/// a document, or hold the event itself.
+#[rustfmt::skip]
 const FIELD_SETS: &[&str] = &[
-    "agent",
-    "as",
-    "client",
-    "cloud",
-    "code_signature",
-    "container",
-    "destination",
-    "device",
-    "dll",
-    "dns",
-    "email",
-    "error",
-    "event",
-    "faas",
-    "file",
-    "geo",
-    "group",
-    "host",
-    "http",
-    "network",
-    "observer",
-    "orchestrator",
-    "organization",
-    "os",
-    "package",
-    "process",
-    "registry",
-    "related",
-    "rule",
-    "server",
-    "service",
-    "source",
-    "span",
-    "threat",
-    "tls",
-    "trace",
-    "transaction",
-    "url",
-    "user",
-    "user_agent",
-    "vulnerability",
+    "agent", "as", "client", "cloud", "code_signature", "container", "destination", "device", "dll", "dns", "email",
+    "error", "event", "faas", "file", "geo", "group", "host", "http", "network", "observer", "orchestrator",
+    "organization", "os", "package", "process", "registry", "related", "rule", "server", "service", "source", "span",
+    "threat", "tls", "trace", "transaction", "url", "user", "user_agent", "vulnerability",
 ];
 
 /// Names of the schema that each line has for the event itself.

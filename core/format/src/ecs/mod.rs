@@ -35,7 +35,7 @@ const ECS_VERSION: &str = "8.11.0";
 ///
 /// (in one line). Keys have dots, which Elasticsearch takes for objects. A field that has a name of the schema stands under it, whether the
 /// name is the schema's (`http.request.method`) or one that fapilog and OpenTelemetry use (`trace_id`, `hostname`, `error`); all others are
-/// `labels`. The page [Formats for products](https://github.com/fapilog/fapilog/blob/main/docs/formats-for-products.md) has the table.
+/// `labels`. The page `docs/formats-for-products.md` has the table.
 #[derive(Debug, Default)]
 pub struct Ecs {
     lines: LineWriter<EcsLine>,

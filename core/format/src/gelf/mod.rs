@@ -31,30 +31,11 @@ use crate::{
 const NO_MESSAGE: &str = "-";
 
 /// Additional fields that lines have for the event itself; and those that Graylog has of its own, and would skip.
+#[rustfmt::skip]
 const RESERVED: &[&str] = &[
-    "id",
-    "_id",
-    "source",
-    "message",
-    "full_message",
-    "short_message",
-    "timestamp",
-    "level",
-    "host",
-    "version",
-    "streams",
-    "facility",
-    "event_id",
-    "logger",
-    "target",
-    "file",
-    "line",
-    "severity",
-    "category",
-    "correlation_id",
-    "truncated",
-    "truncated_fields",
-    "not_utf8",
+    "id", "_id", "source", "message", "full_message", "short_message", "timestamp", "level", "host", "version",
+    "streams", "facility", "event_id", "logger", "target", "file", "line", "severity", "category", "correlation_id",
+    "truncated", "truncated_fields", "not_utf8",
 ];
 
 /// Renders events as messages of GELF 1.1, the format of Graylog, one JSON object a line:
@@ -66,7 +47,7 @@ const RESERVED: &[&str] = &[
 /// ```
 ///
 /// (in one line). A message of several lines has its first line as `short_message`, and all of it as `full_message`. The page
-/// [Formats for products](https://github.com/fapilog/fapilog/blob/main/docs/formats-for-products.md) has the rules of names and values.
+/// `docs/formats-for-products.md` has the rules of names and values.
 #[derive(Debug, Default)]
 pub struct Gelf {
     lines: LineWriter<GelfLine>,

@@ -37,7 +37,7 @@ use crate::{
 ///  {"key":"order_id","value":{"intValue":"42"}}]}]}]}]}
 /// ```
 ///
-/// (in one line). The page [Formats for products](https://github.com/fapilog/fapilog/blob/main/docs/formats-for-products.md) has the rules of
+/// (in one line). The page `docs/formats-for-products.md` has the rules of
 /// names and values.
 #[derive(Debug, Default)]
 pub struct OtelJson {
@@ -251,7 +251,7 @@ impl LineFormat for OtelLine {
     }
 }
 
-/// The severity of a level. AUDIT and SECURITY are those that OpenTelemetry gives to `notice` and `alert` of syslog.
+/// The severity of a level. AUDIT and SECURITY have those that OpenTelemetry gives to the severities 5 and 1 of syslog.
 const fn severity_number(level: Level) -> u8 {
     match level {
         Level::Trace => 1,

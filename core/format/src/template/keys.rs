@@ -5,7 +5,12 @@
 
 use std::collections::HashSet;
 
-use crate::template::scope::{hash, spread};
+use fapilog_plugin::event::FieldRef;
+
+use crate::template::{
+    LineFormat,
+    scope::{hash, spread},
+};
 
 /// The keys of some fields, by their hashes.
 #[derive(Debug, Default)]
@@ -15,10 +20,12 @@ pub(super) struct KeySet {
     bits: [u64; 4],
     /// Whether a key came twice.
     has_twins: bool,
+    /// Memory for a key's text.
+    text: Vec<u8>,
 }
 
 impl KeySet {
-    pub(super) const EMPTY: Self = Self { hashes: Vec::new(), bits: [0; 4], has_twins: false };
+    pub(super) const EMPTY: Self = Self { hashes: Vec::new(), bits: [0; 4], has_twins: false, text: Vec::new() };
 
     /// Removes all keys; the memory stays.
     pub(super) fn clear(&mut self) {
@@ -36,6 +43,15 @@ impl KeySet {
         self.hashes.push(hash);
     }
 
+    /// Adds the key that a format gives to a field.
+    pub(super) fn add_of<F: LineFormat>(&mut self, format: &F, field: &FieldRef<'_>) {
+        let mut key = std::mem::take(&mut self.text);
+        key.clear();
+        format.put_key(field.group, field.name, &mut key);
+        self.add(&key);
+        self.text = key;
+    }
+
     /// Whether a key came twice, or two keys have one hash.
     pub(super) fn has_twins(&self) -> bool {
         self.has_twins
@@ -46,6 +62,28 @@ impl KeySet {
     pub(super) fn meets(&self, other: &Self) -> bool {
         let common = self.bits.iter().zip(&other.bits).fold(0, |met, (one, other)| met | (one & other));
         common != 0 && self.hashes.iter().any(|hash| other.hashes.contains(hash))
+    }
+}
+
+/// The keys of the shared context, and whether its text has a place in templates.
+#[derive(Debug, Default)]
+pub(super) struct SharedKeys {
+    keys: KeySet,
+    /// Whether a field may stand in another part of the line.
+    may_be_lifted: bool,
+}
+
+impl SharedKeys {
+    /// Makes them those of other fields.
+    pub(super) fn set(&mut self, may_be_lifted: bool) -> &mut KeySet {
+        self.may_be_lifted = may_be_lifted;
+        self.keys.clear();
+        &mut self.keys
+    }
+
+    /// Whether all fields have their place in a template, beside fields of these keys.
+    pub(super) fn fits(&self, others: [&KeySet; 2]) -> bool {
+        !self.may_be_lifted && !self.keys.has_twins() && !others.into_iter().any(|other| other.meets(&self.keys))
     }
 }
 

@@ -167,9 +167,7 @@ impl<F: LineFormat> ScopeDraft<'_, F> {
             }
             is_first = false;
             if F::HAS_COMMON_KEYS {
-                let mut key = Vec::new();
-                self.format.put_key(group, field.name, &mut key);
-                self.keys.add(&key);
+                self.keys.add_of(self.format, field);
             }
             // Text that is not UTF-8 is marked at the end of the line.
             if !self.format.put_field(field, out) {

@@ -198,7 +198,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn lines_for_products_are_the_same_by_template_and_by_part(calls in prop::collection::vec(calls(), 1..20)) {

@@ -3,8 +3,6 @@
 use fapilog_plugin::event::FieldRef;
 use fapilog_record::text::fixed::FixedText;
 
-use crate::template::keys::KeySet;
-
 /// The context that the last event shared with others, as it stands in a line.
 #[derive(Debug, Default)]
 pub(super) struct SharedText {
@@ -12,9 +10,6 @@ pub(super) struct SharedText {
     cached: (usize, usize),
     text: Vec<u8>,
     fixed: FixedText,
-    keys: KeySet,
-    /// Whether a field may stand in another part of the line.
-    may_be_lifted: bool,
 }
 
 impl SharedText {
@@ -23,20 +18,14 @@ impl SharedText {
         self.cached = (0, 0);
     }
 
-    /// Makes the text that of these fields: `render` appends it, and their keys in a format that has common ones, if it is not
-    /// cached. `render` returns whether a field may be lifted.
+    /// Makes the text that of these fields: `render` appends it, if it is not cached.
     #[inline]
-    pub(super) fn cache(
-        &mut self,
-        fields: &[FieldRef<'_>],
-        render: impl FnOnce(&[FieldRef<'_>], &mut Vec<u8>, &mut KeySet) -> bool,
-    ) {
+    pub(super) fn cache(&mut self, fields: &[FieldRef<'_>], render: impl FnOnce(&[FieldRef<'_>], &mut Vec<u8>)) {
         let wanted = (fields.as_ptr().addr(), fields.len());
         if wanted != self.cached && !fields.is_empty() {
             self.cached = wanted;
             self.text.clear();
-            self.keys.clear();
-            self.may_be_lifted = render(fields, &mut self.text, &mut self.keys);
+            render(fields, &mut self.text);
             self.fixed.set(&self.text);
         }
     }
@@ -45,10 +34,5 @@ impl SharedText {
     #[inline(always)]
     pub(super) fn text(&self) -> &FixedText {
         &self.fixed
-    }
-
-    /// Whether all fields have their place in a template, beside fields of these keys.
-    pub(super) fn fits(&self, others: [&KeySet; 2]) -> bool {
-        !self.may_be_lifted && !self.keys.has_twins() && !others.into_iter().any(|other| other.meets(&self.keys))
     }
 }

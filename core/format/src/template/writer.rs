@@ -13,7 +13,7 @@ use crate::{
         clock::LineClock,
         event_line::EventLine,
         id::IdText,
-        keys::{KeySet, LineKeys},
+        keys::{LineKeys, SharedKeys},
         may_lift,
         scope::{ScopeText, ScopeTexts},
         shared::SharedText,
@@ -33,6 +33,7 @@ pub(crate) struct LineWriter<F> {
     /// The names of sources, as they stand in a line.
     sources: PerSource<FixedText>,
     shared: SharedText,
+    shared_keys: SharedKeys,
     scopes: ScopeTexts,
     clock: LineClock,
     ids: IdText,
@@ -60,6 +61,7 @@ impl<F: LineFormat> LineWriter<F> {
             locations: PerCallSite::new(),
             sources: PerSource::new(),
             shared: SharedText::default(),
+            shared_keys: SharedKeys::default(),
             scopes: ScopeTexts::default(),
             clock: LineClock::new(options.time),
             ids: IdText::default(),
@@ -103,7 +105,8 @@ impl<F: LineFormat> LineWriter<F> {
     ) -> &'e [Event<'batch>] {
         let (format, descriptor) = (&mut self.format, first.descriptor());
         let lines = LineParts { parts: &self.parts, options: self.options };
-        self.shared.cache(first.shared_context(), |fields, out, keys| put_shared(format, first, fields, out, keys));
+        let shared_keys = &mut self.shared_keys;
+        self.shared.cache(first.shared_context(), |fields, out| put_shared(format, first, fields, out, shared_keys));
         let source = self.sources.get_or_insert_with(first.source(), || source_text(format, first));
         let location = if self.options.call_site { first.location() } else { None };
         let location = location
@@ -118,8 +121,8 @@ impl<F: LineFormat> LineWriter<F> {
         });
         let template =
             template.filter(|(scope, template)| template.fits(first) && scope.is_free(&template.names, first));
-        let shared = &self.shared;
-        let template = template.filter(|(scope, template)| are_distinct::<F>(template, scope, shared));
+        let shared_keys = &self.shared_keys;
+        let template = template.filter(|(scope, template)| are_distinct::<F>(template, scope, shared_keys));
         #[cfg(test)]
         let template = template.filter(|_| !super::scope_tests::is_part_by_part());
         let mut line = EventLine {
@@ -181,20 +184,21 @@ fn location_text<F: LineFormat>(format: &F, location: Location) -> FixedText {
 
 /// Whether arguments, scope and shared context have no key in common, and no shared field is lifted.
 #[inline]
-fn are_distinct<F: LineFormat>(template: &LineTemplate, scope: &ScopeText, shared: &SharedText) -> bool {
+fn are_distinct<F: LineFormat>(template: &LineTemplate, scope: &ScopeText, shared: &SharedKeys) -> bool {
     let fits_shared = || !template.others.are_shared || shared.fits([&template.keys, scope.keys()]);
     !(F::HAS_COMMON_KEYS && template.keys.meets(scope.keys())) && fits_shared()
 }
 
 /// Appends fields of the shared context: keys and values, with the format's text between them. `event` is any that shares
-/// it. Returns whether a field may be lifted.
+/// it. Keeps their keys.
 fn put_shared<F: LineFormat>(
     format: &mut F,
     event: &Event<'_>,
     fields: &[FieldRef<'_>],
     out: &mut Vec<u8>,
-    keys: &mut KeySet,
-) -> bool {
+    keys: &mut SharedKeys,
+) {
+    let keys = keys.set(fields.iter().any(|field| may_lift(format, field.group, field.name)));
     let mut is_first = true;
     for field in fields {
         if format.hides(event, field) {
@@ -205,12 +209,9 @@ fn put_shared<F: LineFormat>(
         }
         is_first = false;
         if F::HAS_COMMON_KEYS {
-            let mut key = Vec::new();
-            format.put_key(field.group, field.name, &mut key);
-            keys.add(&key);
+            keys.add_of(format, field);
         }
         // Shared fields are UTF-8: none is marked.
         format.put_field(field, out);
     }
-    fields.iter().any(|field| may_lift(format, field.group, field.name))
 }
