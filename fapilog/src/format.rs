@@ -1,6 +1,5 @@
 //! Formatters: plugins that render events.
 
-pub use fapilog_format::{Cef, Ecs, Gelf, OtelJson};
 pub use fapilog_format::{Json, LineTime, Logfmt, Minimal, Pretty, Simple, decode_marked_text};
 pub use fapilog_plugin::{
     colors::Colors,
@@ -8,6 +7,9 @@ pub use fapilog_plugin::{
     record_end::{RecordEnd, WholeRecords},
 };
 pub use fapilog_record::text::control::is_control;
+
+// Lines for products of others.
+pub use fapilog_format::{Cef, Ecs, Gelf, OtelJson};
 
 /// Keys and escapes of the text formats, for programs that write such lines of their own.
 pub mod text {

@@ -17,6 +17,7 @@ mod logfmt;
 mod minimal;
 mod otel_json;
 mod pretty;
+mod products;
 mod registration;
 mod simple;
 #[cfg(test)]

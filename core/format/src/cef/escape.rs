@@ -4,8 +4,14 @@ use fapilog_record::text::hex::hex;
 
 use crate::control_characters::{is_control, may_start_control};
 
+/// A text of the header that is empty: parsers refuse a header with an empty part.
+const NO_TEXT: u8 = b'-';
+
 /// Appends a text of the header: `\` and `|` are escaped. The header has no line ends, so each control character is a space.
 pub(super) fn put_header(out: &mut Vec<u8>, text: &str) {
+    if text.trim().is_empty() {
+        return out.push(NO_TEXT);
+    }
     put_escaped(out, text, b'|', |out, _| out.push(b' '));
 }
 
@@ -63,6 +69,7 @@ mod tests {
 
     #[test]
     fn the_header_escapes_pipes_and_backslashes_and_has_no_line_ends() {
+        assert_eq!([text(put_header, ""), text(put_header, " \n")], ["-", "-"]);
         assert_eq!(text(put_header, "a|b\\c=d\r\ne\u{1b}\u{85}é"), "a\\|b\\\\c=d  e  é");
     }
 
